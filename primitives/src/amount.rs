@@ -1,0 +1,168 @@
+//! USDC amounts (6 decimals) and what a number of bytes costs.
+
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use core::{fmt, str::FromStr};
+use scale_info::TypeInfo;
+
+/// Micro-USDC: 1 USDC = 1,000,000. The chain's native balance type.
+pub type Balance = u128;
+
+/// One USDC in micro-USDC.
+pub const USDC: Balance = 1_000_000;
+
+/// Prices are per megabyte of 10^6 bytes.
+pub const BYTES_PER_MB: u128 = 1_000_000;
+
+/// Highest price that can be stated: 2^40 micro-USDC per MB. Keeps `bytes x price x 2^64` inside 128 bits.
+pub const MAX_PRICE_PER_MB: u64 = 1 << 40;
+
+/// An amount for people: parses and prints as `1.25`, at most six decimals.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	Default,
+	PartialEq,
+	Eq,
+	PartialOrd,
+	Ord,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct Usdc(pub Balance);
+
+impl fmt::Display for Usdc {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "{}.{:06}", self.0 / USDC, self.0 % USDC)
+	}
+}
+
+/// Why a text is no USDC amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParseUsdcError {
+	/// Empty, or holds something else than digits and one point.
+	NotANumber,
+	/// More than six digits behind the point.
+	TooManyDecimals,
+	/// Above 2^128 micro-USDC.
+	TooLarge,
+}
+
+impl fmt::Display for ParseUsdcError {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.write_str(match self {
+			Self::NotANumber => "not a USDC amount: write it like 12 or 0.25",
+			Self::TooManyDecimals => "USDC has six decimals",
+			Self::TooLarge => "amount too large",
+		})
+	}
+}
+
+impl core::error::Error for ParseUsdcError {}
+
+impl FromStr for Usdc {
+	type Err = ParseUsdcError;
+
+	fn from_str(s: &str) -> Result<Self, Self::Err> {
+		let (whole, fraction) = s.split_once('.').unwrap_or((s, ""));
+		let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+		if whole.is_empty() || !digits(whole) || !digits(fraction) || (s.contains('.') && fraction.is_empty()) {
+			return Err(ParseUsdcError::NotANumber);
+		}
+		if fraction.len() > 6 {
+			return Err(ParseUsdcError::TooManyDecimals);
+		}
+		let whole: Balance = whole.parse().map_err(|_| ParseUsdcError::TooLarge)?;
+		let mut micro: Balance = 0;
+		for i in 0..6 {
+			micro = micro * 10 + fraction.as_bytes().get(i).map_or(0, |b| Balance::from(b - b'0'));
+		}
+		whole
+			.checked_mul(USDC)
+			.and_then(|w| w.checked_add(micro))
+			.map(Usdc)
+			.ok_or(ParseUsdcError::TooLarge)
+	}
+}
+
+/// What `bytes` cost at `price_per_mb` (micro-USDC per 10^6 bytes), rounded down to a micro-USDC.
+pub fn cost(bytes: u64, price_per_mb: u64) -> Balance {
+	u128::from(bytes) * u128::from(price_per_mb) / BYTES_PER_MB
+}
+
+/// Win probability (of 2^64) that makes a ticket of `face_value` worth `bytes` at `price_per_mb`:
+/// `floor(bytes x price x 2^64 / (10^6 x face value))`.
+///
+/// `None` where no ticket can express it: face value zero, price above [`MAX_PRICE_PER_MB`], or the bytes cost as
+/// much as the face value or more. Both sides compute this and compare for equality, so there is no tolerance.
+pub fn win_probability(bytes: u32, price_per_mb: u64, face_value: Balance) -> Option<u64> {
+	if price_per_mb > MAX_PRICE_PER_MB {
+		return None;
+	}
+	// At most 2^32 x 2^40 = 2^72: too wide for one shift by 64, so divide in two steps of 32 bits.
+	let owed = u128::from(bytes) * u128::from(price_per_mb);
+	let unit = BYTES_PER_MB.checked_mul(face_value)?;
+	if unit == 0 || owed >= unit || unit > u128::MAX >> 32 {
+		return None;
+	}
+	let (high, rest) = ((owed << 32) / unit, (owed << 32) % unit);
+	let low = (rest << 32) / unit;
+	u64::try_from((high << 32) | low).ok()
+}
+
+/// Expected value of a ticket in micro-USDC, times 2^64: `face value x win probability`.
+/// `None` where it does not fit (face value of 2^64 micro-USDC or more).
+pub fn expected_value_q64(face_value: Balance, win_probability: u64) -> Option<u128> {
+	face_value.checked_mul(u128::from(win_probability))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use alloc::string::ToString;
+	use proptest::prelude::*;
+
+	#[test]
+	fn usdc_parses_and_prints() {
+		for (text, micro) in [("0", 0), ("1", 1_000_000), ("0.25", 250_000), ("12.000001", 12_000_001)] {
+			assert_eq!(text.parse(), Ok(Usdc(micro)));
+			assert_eq!(Usdc(micro).to_string().parse(), Ok(Usdc(micro)));
+		}
+		for text in ["", ".", "1.", ".5", "-1", "1e3", " 1", "1.2.3", "+1"] {
+			assert_eq!(text.parse::<Usdc>(), Err(ParseUsdcError::NotANumber), "{text:?}");
+		}
+		assert_eq!("0.0000001".parse::<Usdc>(), Err(ParseUsdcError::TooManyDecimals));
+		assert_eq!("9".repeat(40).parse::<Usdc>(), Err(ParseUsdcError::TooLarge));
+	}
+
+	#[test]
+	fn win_probability_is_refused_where_no_ticket_can_pay() {
+		assert_eq!(win_probability(1_000_000, 10, 0), None);
+		assert_eq!(win_probability(1_000_000, 10, 10), None);
+		assert_eq!(win_probability(1_000_000, MAX_PRICE_PER_MB + 1, u128::MAX), None);
+		assert_eq!(win_probability(1_000_000, 10, 20), Some(1 << 63));
+		assert_eq!(win_probability(0, 10, 20), Some(0));
+	}
+
+	proptest! {
+		#[test]
+		fn expected_value_equals_cost_to_within_rounding(
+			bytes in 0u32..=8 << 20, price in 0u64..1_000_000, face in 1u128..1_000_000_000,
+		) {
+			if let Some(p) = win_probability(bytes, price, face) {
+				// p = floor(owed x 2^64 / (10^6 x face)), so 10^6 x face x p <= owed x 2^64 < 10^6 x face x (p + 1).
+				let owed = u128::from(bytes) * u128::from(price);
+				let at = |p: u128| 1_000_000u128.checked_mul(face).unwrap().checked_mul(p);
+				let target = owed.checked_shl(64).filter(|t| t >> 64 == owed);
+				if let (Some(low), Some(high), Some(target)) = (at(p.into()), at(u128::from(p) + 1), target) {
+					prop_assert!(low <= target && target < high);
+				}
+			} else {
+				prop_assert!(u128::from(bytes) * u128::from(price) >= 1_000_000 * face);
+			}
+		}
+	}
+}

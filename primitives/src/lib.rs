@@ -1,0 +1,35 @@
+//! The words that chain and network share, and the bytes that are hashed and signed.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`amount`] | USDC amounts, prices, expected value |
+//! | [`crypto`] | SHA-256, Ed25519 keys and signatures, signing payloads |
+//! | [`merkle`] | chunks, leaves, the RFC 6962 tree and its proofs |
+//! | [`window`] | stream ids, window headers, the chain of headers |
+//! | [`receipt`] | what a relayer signs for a window it delivered |
+//! | [`ticket`] | what a viewer signs to pay for it, and when it wins |
+//!
+//! `no_std`; integers are little-endian (SCALE). Nothing here reads a clock, a socket or storage.
+//!
+//! Every signed payload is `domain ‖ genesis hash of the chain ‖ SCALE(message)`, so that a signature is worth
+//! nothing for another kind of message or on another chain.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+pub mod amount;
+pub mod crypto;
+pub mod merkle;
+pub mod receipt;
+pub mod ticket;
+pub mod window;
+
+pub use amount::{Balance, Usdc};
+pub use crypto::{AccountId, Hash, PublicKey, Signature, Signed};
+pub use receipt::Receipt;
+pub use ticket::{SignedTicket, Ticket, WinningTicket};
+pub use window::{StreamId, WindowHeader, WindowId};
+
+/// Number of a chain block.
+pub type BlockNumber = u32;

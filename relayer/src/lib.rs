@@ -1,0 +1,1 @@
+//! The relayer daemon: verifies, caches, forwards, is paid, redeems.
