@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`amount`] | USDC amounts, prices, expected value |
+//! | [`chain`] | what the chain answers about tickets, viewers, relayers and stream keys |
 //! | [`crypto`] | SHA-256, Ed25519 keys and signatures, signing payloads |
 //! | [`merkle`] | chunks, leaves, the RFC 6962 tree and its proofs |
 //! | [`window`] | stream ids, window headers, the chain of headers |
@@ -19,6 +20,7 @@
 extern crate alloc;
 
 pub mod amount;
+pub mod chain;
 pub mod crypto;
 pub mod merkle;
 pub mod receipt;

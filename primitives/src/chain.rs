@@ -1,0 +1,255 @@
+//! What the chain answers about tickets, viewers, relayers and stream keys: one shape for the runtime, the node's
+//! JSON-RPC and every program that asks. In JSON, amounts are decimal strings of micro-USDC and bytes are `0x` hex.
+
+use crate::{
+	amount::Balance,
+	crypto::{AccountId, PublicKey, SignedMessage},
+	window::StreamId,
+	BlockNumber,
+};
+use alloc::{string::String, vec::Vec};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use core::fmt;
+use scale_info::TypeInfo;
+
+/// Shares are in parts per million.
+pub const PPM: u32 = 1_000_000;
+
+/// Why the chain does not pay a ticket. Every one can be tried again until the ticket expires, but for those that
+/// [`TicketRefusal::is_final`] names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum TicketRefusal {
+	/// Paid before: the nonce is spent in this session and epoch.
+	AlreadyRedeemed,
+	/// The chain is past the ticket's expiry block.
+	Expired,
+	/// The expiry lies further ahead than a ticket may live.
+	ExpiryTooFar,
+	/// The nonce does not fit the epoch's bitmap.
+	NonceTooLarge,
+	/// Face value below the chain's minimum.
+	FaceValueTooSmall,
+	/// The secret does not open the ticket's commitment.
+	WrongSecret,
+	/// The secret opens the commitment, and the ticket loses.
+	NotAWinner,
+	/// Signature not in canonical form.
+	NonCanonicalSignature,
+	/// Signature not by the session key.
+	BadSignature,
+	/// No such session key on the chain.
+	UnknownSession,
+	/// The session key belongs to another account than the ticket's sender.
+	WrongSender,
+	/// The session key's expiry lies before the ticket's.
+	SessionExpired,
+	/// The session's spending limit does not cover the face value.
+	SessionLimitReached,
+	/// The sender's deposit does not cover the face value.
+	DepositTooSmall,
+	/// No such stream key.
+	UnknownStream,
+	/// An account that has a share in it cannot receive: it has no account on the chain, or the share is too small.
+	CannotReceive,
+}
+
+impl TicketRefusal {
+	/// Whether trying again can never help.
+	pub fn is_final(self) -> bool {
+		!matches!(
+			self,
+			Self::ExpiryTooFar
+				| Self::UnknownSession
+				| Self::SessionLimitReached
+				| Self::DepositTooSmall
+				| Self::CannotReceive
+				| Self::UnknownStream
+		)
+	}
+}
+
+impl fmt::Display for TicketRefusal {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.write_str(match self {
+			Self::AlreadyRedeemed => "already redeemed",
+			Self::Expired => "ticket expired",
+			Self::ExpiryTooFar => "expiry further ahead than a ticket may live",
+			Self::NonceTooLarge => "nonce beyond the epoch's bitmap",
+			Self::FaceValueTooSmall => "face value below the minimum",
+			Self::WrongSecret => "secret does not open the commitment",
+			Self::NotAWinner => "not a winning ticket",
+			Self::NonCanonicalSignature => "signature is not in canonical form",
+			Self::BadSignature => "signature does not verify",
+			Self::UnknownSession => "session key not registered",
+			Self::WrongSender => "session key belongs to another account",
+			Self::SessionExpired => "session key expires before the ticket",
+			Self::SessionLimitReached => "session limit does not cover the face value",
+			Self::DepositTooSmall => "deposit does not cover the face value",
+			Self::UnknownStream => "no such stream key",
+			Self::CannotReceive => "a recipient's account cannot receive its share",
+		})
+	}
+}
+
+impl core::error::Error for TicketRefusal {}
+
+/// Who gets what of a paid ticket, micro-USDC. The three add up to the face value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Payout {
+	/// The ticket's recipient.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub relayer: Balance,
+	/// Owner of the stream key.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub broadcaster: Balance,
+	/// Treasury.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub treasury: Balance,
+}
+
+/// What the chain would do with a ticket now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub enum TicketVerdict {
+	/// It would pay this.
+	Accepted(Payout),
+	/// It would not, for this reason.
+	Refused(TicketRefusal),
+}
+
+/// A session key of a viewer.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct SessionInfo {
+	/// Ed25519 key that signs tickets.
+	pub key: PublicKey,
+	/// Most that it may spend in all, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub limit: Balance,
+	/// Spent so far, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub spent: Balance,
+	/// Last block for which it can sign tickets.
+	pub expiry: BlockNumber,
+}
+
+/// Money on its way out of a deposit; still pays tickets until it is withdrawn.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct Unlocking {
+	/// Micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub amount: Balance,
+	/// First block in which it can be withdrawn.
+	pub unlocks_at: BlockNumber,
+}
+
+/// What the chain knows of an account that pays for video.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct ViewerAccount {
+	/// Spendable outside the deposit, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub free: Balance,
+	/// Held for tickets, micro-USDC, `unlocking` included.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub deposit: Balance,
+	/// Part of the deposit that is on its way out.
+	pub unlocking: Option<Unlocking>,
+	/// Session keys, expired ones that nobody removed included.
+	pub sessions: Vec<SessionInfo>,
+}
+
+/// A relayer in the registry.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct RelayerInfo {
+	/// Receives the relayer's share; a ticket's recipient.
+	pub account: AccountId,
+	/// Signs receipts; also the key of its libp2p peer id.
+	pub signing_key: PublicKey,
+	/// Multiaddresses, as text.
+	pub addresses: Vec<String>,
+	/// Asking price, micro-USDC per 10^6 bytes.
+	pub price_per_mb: u64,
+	/// Bonded, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub bond: Balance,
+	/// Leaving: first block in which the bond can be withdrawn.
+	pub unbonds_at: Option<BlockNumber>,
+}
+
+/// A stream key.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct StreamKeyInfo {
+	/// Its number.
+	pub id: StreamId,
+	/// Owns it and receives the broadcaster's share.
+	pub owner: AccountId,
+	/// Signs window headers.
+	pub signing_key: PublicKey,
+	/// For people, UTF-8.
+	pub title: String,
+	/// For people, UTF-8.
+	pub category: String,
+	/// Most viewers at a time; 0 is no limit.
+	pub max_viewers: u32,
+	/// Baseline price, micro-USDC per 10^6 bytes.
+	pub price_per_mb: u64,
+	/// The broadcaster's share of each ticket, parts per million.
+	pub broadcaster_share_ppm: u32,
+}
+
+/// Shows that whoever registers a relayer holds its signing key; signed with that key.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct RelayerProof {
+	/// The account that registers.
+	pub account: AccountId,
+}
+
+impl SignedMessage for RelayerProof {
+	const DOMAIN: &'static [u8] = b"clustercast/relayer-proof/v1";
+}
+
+/// Amounts as decimal strings: JSON numbers lose precision above 2^53.
+#[cfg(feature = "serde")]
+mod decimal {
+	use super::*;
+	use alloc::string::ToString;
+	use serde::{de::Error, Deserialize, Deserializer, Serializer};
+
+	pub fn serialize<S: Serializer>(amount: &Balance, s: S) -> Result<S::Ok, S::Error> {
+		s.serialize_str(&amount.to_string())
+	}
+
+	pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Balance, D::Error> {
+		String::deserialize(d)?.parse().map_err(D::Error::custom)
+	}
+}
