@@ -1,5 +1,6 @@
-//! Builds the runtime's wasm with the stock wasm-builder.
+//! Builds the runtime's wasm, which chain specs carry.
+
 fn main() {
-    #[cfg(feature = "std")]
-    substrate_wasm_builder::WasmBuilder::build_using_defaults();
+	#[cfg(feature = "std")]
+	substrate_wasm_builder::WasmBuilder::build_using_defaults();
 }

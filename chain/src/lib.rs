@@ -1,0 +1,29 @@
+//! The chain as the programs see it: JSON-RPC queries, signed extrinsics, keys.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`client`] | [`Chain`]: the connection, its queries, the head of the chain |
+//! | [`calls`] | every call that a program makes, checked against the chain's metadata |
+//! | [`submit`] | signing, submitting, waiting, and what came of it |
+//! | [`wallet`] | [`Wallet`]: the account that signs extrinsics |
+//! | [`account`] | account ids as people write them |
+//! | [`keys`] | Ed25519 key files |
+//! | [`files`] | small files that survive a crash |
+//!
+//! The programs never link the runtime: names and shapes come from the metadata of the node they talk to. No type of
+//! the RPC library is part of this crate's API.
+
+pub mod account;
+pub mod calls;
+pub mod client;
+pub mod error;
+pub mod files;
+pub mod keys;
+pub mod submit;
+pub mod wallet;
+
+pub use calls::Call;
+pub use client::{Chain, Constants, Head};
+pub use error::{ChainError, KeyError};
+pub use submit::{Event, Included, Redeemed, Submission, Wait};
+pub use wallet::Wallet;

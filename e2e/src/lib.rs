@@ -1,0 +1,25 @@
+//! Runs the real programs, on loopback, and looks at what they did.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`lab`] | where a run keeps its files and logs |
+//! | [`process`] | programs: found, started, stopped, never left behind |
+//! | [`books`] | the chain's money, read from finalised blocks |
+//! | [`media`] | what was broadcast against what arrived |
+//! | [`network`] | four validators, and people with money |
+//! | [`programs`] | origin, relayer and player, as a person starts them |
+//! | [`scene`] | all of these together |
+//! | [`byzantine`] | relayers that cheat |
+//! | [`demo`] | what `scripts/demo` runs |
+//!
+//! The tests in `tests/` start from a [`scene::Scene`]; each says in its first lines what it shows.
+
+pub mod books;
+pub mod byzantine;
+pub mod demo;
+pub mod lab;
+pub mod media;
+pub mod network;
+pub mod process;
+pub mod programs;
+pub mod scene;

@@ -1,0 +1,27 @@
+//! Drives the delivery protocol over libp2p QUIC: sockets, clocks and tasks for the state machines of
+//! `clustercast-protocol`.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`node`] | [`Node`]: one endpoint, one identity; opens and accepts streams |
+//! | [`identity`] | peer ids, keys, [`Address`]es |
+//! | [`feed`] | [`Feed`]: the windows that are served, shared |
+//! | [`serve`] | the sending side: [`serve::serve`] and its [`serve::Policy`] |
+//! | [`client`] | the receiving side: [`client::Subscription`] |
+//!
+//! A broadcaster pushes windows into a `Feed` and serves it; a viewer connects a `Node` and drives a `Subscription`; a
+//! relayer does both. What travels is decided by the protocol, who is served by the policy, and nothing here looks into
+//! a window.
+
+mod behaviour;
+pub mod client;
+pub mod feed;
+pub mod identity;
+pub mod node;
+pub mod serve;
+
+pub use client::Subscription;
+pub use feed::Feed;
+pub use identity::{peer_id, public_key, Address};
+pub use libp2p::{Multiaddr, PeerId};
+pub use node::{Incoming, Node, Stream};

@@ -1,1 +1,29 @@
-fn main() {}
+//! `clustercast-node`: authors and finalises blocks, signs BEEFY, answers JSON-RPC.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `cli` | command line, subcommands |
+//! | `chain_spec` | where a chain spec and its runtime code come from |
+//! | `runtime` | types and APIs of the runtime, as far as the node knows them |
+//! | `service` | assembles client, pool, network and consensus |
+//! | `rpc` | JSON-RPC beyond what every Substrate node answers |
+//!
+//! No business logic lives here: the node runs whatever runtime its chain spec carries and never links one.
+
+mod chain_spec;
+mod cli;
+mod rpc;
+mod runtime;
+mod service;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+	match cli::run() {
+		Ok(()) => ExitCode::SUCCESS,
+		Err(error) => {
+			eprintln!("clustercast-node: {error}");
+			ExitCode::FAILURE
+		},
+	}
+}

@@ -1,1 +1,33 @@
-//! The native viewer: verifies every chunk, pays with a session key, writes a file and serves HLS.
+//! The native viewer: finds relayers, verifies every chunk, pays for what verified, writes a file and serves HLS.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`cli`] | flags and subcommands |
+//! | [`player`] | [`Player`]: assembly |
+//! | [`failover`] | the loop from one relayer to the next |
+//! | [`subscription`] | one relayer, from connecting to the end of its subscription |
+//! | [`roster`] | which relayer to try next; pure |
+//! | [`funds`] | deposit and session key: what is missing, and getting it |
+//! | [`pocket`] | the purse, stored so that no nonce is used twice |
+//! | [`sinks`] | where verified windows go: file, window log, HLS |
+//! | [`playlist`] | the HLS media playlist; pure |
+//! | [`hls`] | the local HTTP server |
+//! | [`summary`] | figures of a run |
+//! | [`status`] | the live line in the terminal |
+//!
+//! Start reading at [`player::Player::run`]. Nothing reaches a sink but windows that the protocol crate has verified.
+
+pub mod cli;
+pub mod failover;
+pub mod funds;
+pub mod hls;
+pub mod player;
+pub mod playlist;
+pub mod pocket;
+pub mod roster;
+pub mod sinks;
+pub mod status;
+pub mod subscription;
+pub mod summary;
+
+pub use player::{Config, Player};

@@ -144,7 +144,7 @@ pub struct SessionInfo {
 }
 
 /// Money on its way out of a deposit; still pays tickets until it is withdrawn.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
 #[cfg_attr(
 	feature = "serde",
 	derive(serde::Serialize, serde::Deserialize),

@@ -83,6 +83,22 @@ pub fn sha256(parts: &[&[u8]]) -> Hash {
 	Hash(hasher.finalize().into())
 }
 
+/// `H(prefix ‖ message)` of each message: [`sha256`] one after the other, or in lanes where that is faster.
+pub fn sha256_each(prefix: u8, messages: &[&[u8]]) -> Vec<Hash> {
+	let mut digests = Vec::with_capacity(messages.len());
+	#[cfg(all(feature = "std", target_arch = "x86_64"))]
+	for group in messages.chunks(crate::lanes::LANES).take_while(|group| group.len() > 1) {
+		let lanes = core::array::from_fn(|lane| group.get(lane).copied().unwrap_or_default());
+		match crate::lanes::digest(prefix, lanes) {
+			Some(found) => digests.extend_from_slice(&found[..group.len()]),
+			None => break,
+		}
+	}
+	let rest = &messages[digests.len()..];
+	digests.extend(rest.iter().map(|message| sha256(&[&[prefix], message])));
+	digests
+}
+
 /// A message that is signed: its ASCII domain separates it from every other kind.
 pub trait SignedMessage: Encode {
 	/// Starts with `clustercast/`, ends with the version.
@@ -199,6 +215,11 @@ mod native {
 			self.public
 		}
 
+		/// The 32-byte seed, for libraries that want their own key type (libp2p). Secret.
+		pub fn seed(&self) -> [u8; 32] {
+			self.signing.to_bytes()
+		}
+
 		/// Signs raw bytes.
 		pub fn sign_bytes(&self, payload: &[u8]) -> Signature {
 			Signature(self.signing.sign(payload).into())
@@ -270,6 +291,21 @@ mod tests {
 		let mut bad = good;
 		bad.0[..32].copy_from_slice(&[0xff; 32]);
 		assert_eq!(key.public().verify(b"x", &bad), Err(SignatureError::NonCanonical));
+	}
+
+	#[test]
+	fn seed_is_the_one_it_was_made_from() {
+		assert_eq!(KeyPair::from_seed([9; 32]).seed(), [9; 32]);
+	}
+
+	#[test]
+	fn sha256_of_each_is_sha256_of_every_one() {
+		let data = [7; 500];
+		for count in 0..20 {
+			let messages: Vec<&[u8]> = (0..count).map(|i| &data[..i * 23]).collect();
+			let expected: Vec<Hash> = messages.iter().map(|m| sha256(&[&[9], m])).collect();
+			assert_eq!(sha256_each(9, &messages), expected);
+		}
 	}
 
 	#[test]

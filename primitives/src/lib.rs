@@ -22,6 +22,8 @@ extern crate alloc;
 pub mod amount;
 pub mod chain;
 pub mod crypto;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod lanes;
 pub mod merkle;
 pub mod receipt;
 pub mod ticket;

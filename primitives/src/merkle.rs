@@ -3,7 +3,7 @@
 //! `leaf = H(0x00 ‖ chunk)`, `node = H(0x01 ‖ left ‖ right)`, a lone right node is promoted. Proofs bind index and
 //! width, since promotion alone lets positions alias.
 
-use crate::crypto::{sha256, Hash};
+use crate::crypto::{sha256, sha256_each, Hash};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use rs_merkle::{Hasher, MerkleProof, MerkleTree};
@@ -32,7 +32,12 @@ pub fn chunk_count(bytes: u32) -> u32 {
 
 /// Leaf hashes of a window's chunks, in order.
 pub fn leaves(window: &[u8]) -> Vec<Hash> {
-	window.chunks(CHUNK_BYTES).map(leaf_hash).collect()
+	leaf_hashes(&window.chunks(CHUNK_BYTES).collect::<Vec<_>>())
+}
+
+/// [`leaf_hash`] of each chunk, several at a time where the processor gains by it.
+pub fn leaf_hashes(chunks: &[&[u8]]) -> Vec<Hash> {
+	sha256_each(0, chunks)
 }
 
 /// Domain-separating hasher for `rs_merkle`. Leaves enter already hashed.

@@ -1,0 +1,48 @@
+//! Wire codec and sans-IO state machines of delivery and payment.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`wire`] | messages, frames, bounded incremental decoders |
+//! | [`window`] | a window encoded once and shared by all who receive it |
+//! | [`cache`] | the newest windows, bounded in bytes |
+//! | [`viewer`] | receiving side: verifies chunk by chunk, says what is owed |
+//! | [`purse`] | signs tickets for what is owed, never with a nonce twice |
+//! | [`relayer`] | sending side: credit, delivery, receipts |
+//! | [`tickets`] | judges tickets against what was delivered |
+//!
+//! Nothing here reads a clock, a socket, storage or a random number: bytes, blocks and entropy are arguments, bytes and
+//! events are results. So the same code runs over QUIC, in a browser and in a seeded simulator.
+//!
+//! One stream carries one subscription:
+//!
+//! ```text
+//! viewer                         relayer
+//!   Subscribe ------------------->
+//!   <------------------------------ Terms
+//!   <------------------------------ Init, Window, Receipt   (at most `credit` windows unpaid)
+//!   Ticket ---------------------->
+//!   <------------------------------ Paid
+//!                ...
+//!   <------------------------------ End
+//! ```
+
+#[cfg(test)]
+extern crate self as clustercast_protocol;
+#[cfg(test)]
+mod fixture;
+
+pub mod cache;
+pub mod purse;
+pub mod relayer;
+pub mod tickets;
+pub mod viewer;
+pub mod window;
+pub mod wire;
+
+pub use cache::{Cursor, Lookup, WindowCache};
+pub use purse::{Purse, PurseConfig, PurseError};
+pub use relayer::{ReceiptSigner, RelayerSession};
+pub use tickets::{BookConfig, Expectation, Outcome, TicketBook, TicketError};
+pub use viewer::{Due, Fault, PaymentTerms, Resume, ViewerConfig, ViewerSession};
+pub use window::EncodedWindow;
+pub use wire::{EndReason, Payer, Start, Subscribe, Terms, WireError, PROTOCOL_NAME};

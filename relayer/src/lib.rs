@@ -1,1 +1,28 @@
-//! The relayer daemon: verifies, caches, forwards, is paid, redeems.
+//! The relayer daemon: verifies a stream, caches it, forwards it to viewers who pay, and redeems what they pay with.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`cli`] | the command line |
+//! | [`config`] | file, environment, flags |
+//! | [`ingest`] | upstream: subscribe, verify, reconnect |
+//! | [`desk`] | downstream: who is served, which tickets count |
+//! | [`accounts`] | what the chain says of the viewers |
+//! | [`store`] | winning tickets on disk |
+//! | [`redeemer`] | winning tickets to money |
+//! | [`relayer`] | puts these together |
+//!
+//! Windows go `ingest -> feed -> viewers`, money goes `tickets -> desk -> store -> redeemer -> chain`. They meet only
+//! where the desk lets a window out on credit. The relayer never parses media and never trusts upstream.
+
+pub mod accounts;
+pub mod cli;
+pub mod config;
+pub mod desk;
+pub mod ingest;
+mod metrics;
+pub mod redeemer;
+pub mod relayer;
+pub mod store;
+
+pub use config::Config;
+pub use relayer::Relayer;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The relayer's program.
+
+fn main() -> std::process::ExitCode {
+	clustercast_relayer::cli::main()
+}

@@ -1,1 +1,159 @@
+//! The chain's rules: USDC as native currency, delivery and payment, consensus.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`constants`] | every figure, with its reason |
+//! | [`configs`] | what each pallet is given |
+//! | [`money`] | fees, and where fees and dust go |
+//! | [`genesis`] | presets for development and tests |
+//! | [`apis`] | what the runtime answers to the node |
+//! | [`weights`] | what calls weigh, measured |
+//!
+//! Nobody has Root: no pallet gives that origin to anyone, so the code and the rules are those of genesis for good.
+//! USDC enters and leaves by no call of this runtime; none of what is there is ever burnt.
+
 #![cfg_attr(not(feature = "std"), no_std)]
+#![recursion_limit = "256"]
+
+#[cfg(feature = "std")]
+include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
+
+extern crate alloc;
+
+pub mod apis;
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarks;
+pub mod configs;
+pub mod constants;
+pub mod genesis;
+pub mod money;
+#[cfg(test)]
+mod tests;
+
+use alloc::{borrow::Cow, vec::Vec};
+use sp_runtime::{
+	generic, impl_opaque_keys,
+	traits::{BlakeTwo256, IdentifyAccount, Verify},
+	MultiAddress, MultiSignature,
+};
+use sp_version::RuntimeVersion;
+
+pub use clustercast_primitives::{Balance, BlockNumber};
+
+/// Of Ed25519, sr25519 or ECDSA.
+pub type Signature = MultiSignature;
+/// 32 bytes: the public key of a person, or a hash where there is no key.
+pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
+/// How extrinsics name accounts.
+pub type Address = MultiAddress<AccountId, ()>;
+/// Extrinsics of an account so far.
+pub type Nonce = u32;
+/// Blake2-256.
+pub type Hash = sp_core::H256;
+/// Header of a block.
+pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
+/// A block.
+pub type Block = generic::Block<Header, UncheckedExtrinsic>;
+/// What signs, orders and pays for an extrinsic beside its call.
+pub type TxExtension = (
+	frame_system::CheckNonZeroSender<Runtime>,
+	frame_system::CheckSpecVersion<Runtime>,
+	frame_system::CheckTxVersion<Runtime>,
+	frame_system::CheckGenesis<Runtime>,
+	frame_system::CheckEra<Runtime>,
+	frame_system::CheckNonce<Runtime>,
+	frame_system::CheckWeight<Runtime>,
+	pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
+	frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
+	frame_system::WeightReclaim<Runtime>,
+);
+/// An extrinsic as it comes over the wire.
+pub type UncheckedExtrinsic = generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
+/// What a signature is made over.
+pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
+/// Executes blocks.
+pub type Executive =
+	frame_executive::Executive<Runtime, Block, frame_system::ChainContext<Runtime>, Runtime, AllPalletsWithSystem>;
+
+impl_opaque_keys! {
+	/// Keys of a validator: authors blocks, makes them final, signs for light clients.
+	pub struct SessionKeys {
+		/// sr25519.
+		pub aura: Aura,
+		/// Ed25519.
+		pub grandpa: Grandpa,
+		/// secp256k1.
+		pub beefy: Beefy,
+	}
+}
+
+/// Name and versions of this runtime.
+#[sp_version::runtime_version]
+pub const VERSION: RuntimeVersion = RuntimeVersion {
+	spec_name: Cow::Borrowed("clustercast"),
+	impl_name: Cow::Borrowed("clustercast"),
+	authoring_version: 1,
+	spec_version: 1,
+	impl_version: 1,
+	apis: apis::RUNTIME_API_VERSIONS,
+	transaction_version: 1,
+	system_version: 1,
+};
+
+#[frame_support::runtime]
+mod runtime {
+	/// The runtime: all pallets together.
+	#[runtime::runtime]
+	#[runtime::derive(
+		RuntimeCall,
+		RuntimeEvent,
+		RuntimeError,
+		RuntimeOrigin,
+		RuntimeFreezeReason,
+		RuntimeHoldReason,
+		RuntimeSlashReason,
+		RuntimeLockId,
+		RuntimeTask,
+		RuntimeViewFunction
+	)]
+	pub struct Runtime;
+
+	#[runtime::pallet_index(0)]
+	pub type System = frame_system;
+	#[runtime::pallet_index(1)]
+	pub type Timestamp = pallet_timestamp;
+	#[runtime::pallet_index(2)]
+	pub type Authorship = pallet_authorship;
+	#[runtime::pallet_index(3)]
+	pub type Balances = pallet_balances;
+	#[runtime::pallet_index(4)]
+	pub type TransactionPayment = pallet_transaction_payment;
+
+	// A block's MMR leaf names the next validators, so it is made before the session rotates them.
+	#[runtime::pallet_index(10)]
+	pub type Aura = pallet_aura;
+	#[runtime::pallet_index(11)]
+	pub type Beefy = pallet_beefy;
+	#[runtime::pallet_index(12)]
+	pub type Mmr = pallet_mmr;
+	#[runtime::pallet_index(13)]
+	pub type BeefyMmrLeaf = pallet_beefy_mmr;
+	#[runtime::pallet_index(14)]
+	pub type Session = pallet_session;
+	#[runtime::pallet_index(15)]
+	pub type Historical = pallet_session::historical;
+	#[runtime::pallet_index(16)]
+	pub type Grandpa = pallet_grandpa;
+
+	#[runtime::pallet_index(20)]
+	pub type Multisig = pallet_multisig;
+	#[runtime::pallet_index(21)]
+	pub type Utility = pallet_utility;
+
+	#[runtime::pallet_index(30)]
+	pub type StreamKeys = pallet_stream_keys;
+	#[runtime::pallet_index(31)]
+	pub type RelayerRegistry = pallet_relayer_registry;
+	#[runtime::pallet_index(32)]
+	pub type TicketBroker = pallet_ticket_broker;
+}

@@ -1,1 +1,712 @@
+//! # Ticket broker
+//!
+//! Viewers' deposits, the session keys that spend them, and the redemption of winning lottery tickets.
+//!
+//! ## Terms
+//! - *Deposit*: USDC held on the viewer's own account for tickets, up to a cap. It leaves by tickets that win, or after
+//!   a delay that outlasts every ticket signed before the viewer asked for it.
+//! - *Session*: an Ed25519 key with a spending limit and an expiry that signs tickets for a viewer, unattended.
+//! - *Ticket*: see [`clustercast_primitives::ticket`]. It can be redeemed up to and including its expiry block, which is
+//!   at most [`Config::MaxTicketLife`] ahead.
+//! - *Epoch* of a ticket: its expiry block divided by [`Config::EpochLength`]. A nonce is spent once in an epoch of a
+//!   session.
+//!
+//! ## Design
+//! *Spent nonces* are a bitmap for each (epoch, session), the epoch first, so that all of an epoch can be cleared by
+//! prefix. An epoch is cleared once its last block is past: from then on each of its tickets is expired, so nothing that
+//! the bitmap guarded against can come back. Neither revoking nor reaping a session touches bitmaps, so registering the
+//! same key again revives no spent ticket either.
+//!
+//! *A batch* is judged ticket by ticket on a draft of what it read ([`redemption`]), cheap checks first and the
+//! signature last. A ticket that passes enters the draft whole, one that does not leaves it untouched and is reported
+//! with its reason; then everything is written once. [`Pallet::check_tickets`] is the same judgement, not written: the
+//! two cannot diverge.
+//!
+//! *Money on its way out still pays.* Tickets spend what is not unlocking first, then what is. What was asked for and
+//! spent meanwhile is not made up by a later deposit.
+//!
+//! *Revoking* only brings the expiry forward to the last block of any ticket signed by now, since relayers have
+//! delivered against them.
+//!
+//! ## Invariants (checked by `try_state`)
+//! 1. Nobody's deposit exceeds the cap.
+//! 2. Sessions and their owners' lists are two views of one relation, and no list is longer than the bound.
+//! 3. No session has spent more than its limit.
+//! 4. No bitmap is longer than the bound, empty, or of an epoch that was cleared.
+//! 5. What is unlocking is more than nothing and no more than the cap, for an account that exists.
+//! 6. The treasury's account exists.
+
 #![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
+#[cfg(test)]
+mod mock;
+mod redemption;
+#[cfg(test)]
+mod tests;
+mod types;
+pub mod weights;
+
+pub use pallet::*;
+pub use types::{NonceBitmap, Session};
+pub use weights::WeightInfo;
+
+#[frame_support::pallet]
+pub mod pallet {
+	use super::*;
+	use crate::redemption::Batch;
+	use alloc::vec::Vec;
+	use clustercast_primitives::{
+		chain::{Payout, SessionInfo, TicketRefusal, TicketVerdict, Unlocking, ViewerAccount, PPM},
+		Balance, BlockNumber, Hash, PublicKey, StreamId, WinningTicket,
+	};
+	use frame_support::{
+		pallet_prelude::*,
+		traits::{
+			fungible::{
+				hold::{Balanced as BalancedHold, Inspect as InspectHold, Mutate as MutateHold},
+				Balanced, Inspect,
+			},
+			tokens::{Fortitude, Precision, Preservation},
+		},
+		weights::WeightMeter,
+	};
+	use frame_system::pallet_prelude::*;
+	use pallet_stream_keys::Streams;
+	use sp_runtime::SaturatedConversion;
+
+	/// Most bitmaps cleared in one block: 4 MiB of values, and more than one block's tickets can create.
+	pub const MAX_CLEARED_PER_BLOCK: u32 = 4_096;
+
+	#[pallet::config]
+	pub trait Config:
+		frame_system::Config<
+		RuntimeEvent: From<Event<Self>>,
+		AccountId: From<[u8; 32]> + Into<[u8; 32]>,
+		Hash: Into<[u8; 32]>,
+	>
+	{
+		/// The runtime's hold reason, made from this pallet's.
+		type RuntimeHoldReason: From<HoldReason>;
+
+		/// USDC.
+		type Currency: Inspect<Self::AccountId, Balance = Balance>
+			+ Balanced<Self::AccountId>
+			+ MutateHold<Self::AccountId, Reason = Self::RuntimeHoldReason>
+			+ BalancedHold<Self::AccountId>;
+
+		/// Who is paid for a stream besides the relayer.
+		type Streams: Streams<Self::AccountId>;
+
+		/// Largest deposit of an account, micro-USDC.
+		#[pallet::constant]
+		type MaxDeposit: Get<Balance>;
+
+		/// Smallest face value of a ticket, micro-USDC.
+		#[pallet::constant]
+		type MinFaceValue: Get<Balance>;
+
+		/// The treasury's share of each ticket, parts per million.
+		#[pallet::constant]
+		type TreasuryShare: Get<u32>;
+
+		/// Furthest that a ticket's expiry may lie ahead, blocks.
+		#[pallet::constant]
+		type MaxTicketLife: Get<BlockNumber>;
+
+		/// Blocks between asking for a deposit and withdrawing it; longer than a ticket lives.
+		#[pallet::constant]
+		type UnlockDelay: Get<BlockNumber>;
+
+		/// Blocks in an epoch.
+		#[pallet::constant]
+		type EpochLength: Get<BlockNumber>;
+
+		/// Nonces of a session in an epoch: a ticket's nonce is below it. A multiple of eight.
+		#[pallet::constant]
+		type MaxNonces: Get<u32>;
+
+		/// Most tickets in a batch.
+		#[pallet::constant]
+		type MaxBatch: Get<u32>;
+
+		/// Most sessions of an account.
+		#[pallet::constant]
+		type MaxSessions: Get<u32>;
+
+		/// Weights of the calls.
+		type WeightInfo: WeightInfo;
+	}
+
+	#[pallet::pallet]
+	pub struct Pallet<T>(_);
+
+	/// Why this pallet holds money.
+	#[pallet::composite_enum]
+	pub enum HoldReason {
+		/// A viewer's deposit for tickets.
+		#[codec(index = 0)]
+		TicketDeposit,
+	}
+
+	/// Parts of deposits that are on their way out. The amount is as asked for: of it, only what tickets left in the
+	/// deposit is still there (see [`Pallet::unlocking`]).
+	#[pallet::storage]
+	pub type Unlocks<T: Config> = StorageMap<_, Blake2_128Concat, T::AccountId, Unlocking>;
+
+	/// Sessions by key.
+	#[pallet::storage]
+	pub type Sessions<T: Config> = StorageMap<_, Blake2_128Concat, PublicKey, Session<T::AccountId>>;
+
+	/// Session keys of an account.
+	#[pallet::storage]
+	pub type SessionsOf<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, BoundedVec<PublicKey, T::MaxSessions>, ValueQuery>;
+
+	/// Nonces spent, by (epoch, session).
+	#[pallet::storage]
+	pub type SpentNonces<T: Config> = StorageDoubleMap<
+		_,
+		Twox64Concat,
+		BlockNumber,
+		Blake2_128Concat,
+		PublicKey,
+		NonceBitmap<T::MaxNonces>,
+		ValueQuery,
+	>;
+
+	/// First epoch whose bitmaps are not all cleared.
+	#[pallet::storage]
+	pub type OldestEpoch<T: Config> = StorageValue<_, BlockNumber, ValueQuery>;
+
+	/// Receives the treasury's share. Set at genesis; no call changes it.
+	#[pallet::storage]
+	pub type Treasury<T: Config> = StorageValue<_, T::AccountId>;
+
+	/// What the chain starts with.
+	#[pallet::genesis_config]
+	#[derive(frame_support::DefaultNoBound)]
+	pub struct GenesisConfig<T: Config> {
+		/// Receives the treasury's share of every ticket. Needs a balance at genesis. Without a treasury nothing can
+		/// be redeemed.
+		pub treasury: Option<T::AccountId>,
+	}
+
+	#[pallet::genesis_build]
+	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
+		fn build(&self) {
+			let Some(treasury) = &self.treasury else { return };
+			// So that the account cannot be emptied and reaped: every ticket pays into it.
+			frame_system::Pallet::<T>::inc_consumers(treasury).expect("the treasury has a balance at genesis");
+			Treasury::<T>::put(treasury);
+		}
+	}
+
+	#[pallet::event]
+	#[pallet::generate_deposit(pub(super) fn deposit_event)]
+	pub enum Event<T: Config> {
+		/// A viewer raised its deposit.
+		Deposited {
+			/// The viewer.
+			who: T::AccountId,
+			/// By so much, micro-USDC.
+			amount: Balance,
+		},
+		/// A viewer asked for part of its deposit.
+		UnlockRequested {
+			/// The viewer.
+			who: T::AccountId,
+			/// So much, micro-USDC.
+			amount: Balance,
+			/// First block in which it can be withdrawn.
+			unlocks_at: BlockNumber,
+		},
+		/// What was on its way out stays in the deposit.
+		UnlockCancelled {
+			/// The viewer.
+			who: T::AccountId,
+		},
+		/// A viewer took money out of its deposit.
+		Withdrawn {
+			/// The viewer.
+			who: T::AccountId,
+			/// So much, micro-USDC: what was asked for, less what tickets have taken of it.
+			amount: Balance,
+		},
+		/// A session key may sign tickets.
+		SessionAuthorized {
+			/// The viewer.
+			owner: T::AccountId,
+			/// The session's key.
+			key: PublicKey,
+			/// Most that it may spend in all, micro-USDC.
+			limit: Balance,
+			/// Last block for which it can sign tickets.
+			expiry: BlockNumber,
+		},
+		/// A session key signs no new tickets.
+		SessionRevoked {
+			/// The session's key.
+			key: PublicKey,
+			/// Last block in which its tickets can be redeemed.
+			expiry: BlockNumber,
+		},
+		/// An expired session was removed.
+		SessionReaped {
+			/// The viewer.
+			owner: T::AccountId,
+			/// The session's key.
+			key: PublicKey,
+		},
+		/// A winning ticket was paid.
+		TicketRedeemed {
+			/// [`WinningTicket::id`].
+			id: Hash,
+			/// The session that signed it.
+			session: PublicKey,
+			/// Its nonce.
+			nonce: u32,
+			/// Its expiry block.
+			expiry: BlockNumber,
+			/// Whose deposit paid.
+			sender: T::AccountId,
+			/// The relayer.
+			recipient: T::AccountId,
+			/// The stream it was for.
+			stream: StreamId,
+			/// Who got what.
+			payout: Payout,
+		},
+		/// A ticket was not paid.
+		TicketRefused {
+			/// Its place in the batch, from 0.
+			index: u32,
+			/// Why.
+			reason: TicketRefusal,
+		},
+	}
+
+	#[pallet::error]
+	pub enum Error<T> {
+		/// An amount of zero.
+		ZeroAmount,
+		/// The deposit would exceed the cap.
+		DepositTooLarge,
+		/// The deposit is smaller than that.
+		DepositTooSmall,
+		/// Part of the deposit is on its way out already.
+		AlreadyUnlocking,
+		/// Nothing is on its way out.
+		NotUnlocking,
+		/// The delay is not over.
+		TooEarly,
+		/// The session key is in use.
+		SessionExists,
+		/// No such session key.
+		UnknownSession,
+		/// The session key belongs to another account.
+		NotOwner,
+		/// The account has as many sessions as it may have.
+		TooManySessions,
+		/// The expiry lies in the past.
+		SessionExpired,
+		/// The session can still sign or redeem tickets.
+		SessionNotExpired,
+		/// The books do not balance. Cannot happen; undoes the call if it does.
+		Unbalanced,
+	}
+
+	#[pallet::hooks]
+	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+		/// Clears bitmaps of epochs that are over, as many as the block has weight left for.
+		fn on_idle(_: BlockNumberFor<T>, remaining: Weight) -> Weight {
+			let mut meter = WeightMeter::with_limit(remaining);
+			Self::do_clear_epochs(&mut meter);
+			meter.consumed()
+		}
+
+		fn integrity_test() {
+			assert!(T::EpochLength::get() > 0, "an epoch has blocks");
+			assert!(
+				T::UnlockDelay::get() > T::MaxTicketLife::get(),
+				"a deposit must outlast the tickets signed against it"
+			);
+			assert!(
+				T::MaxNonces::get() > 0 && T::MaxNonces::get().is_multiple_of(8),
+				"a bitmap is made of whole bytes"
+			);
+			assert!(
+				T::Streams::max_share_ppm().saturating_add(T::TreasuryShare::get()) <= PPM,
+				"shares cannot exceed the whole"
+			);
+			assert!(T::MinFaceValue::get() > 0, "a ticket is worth something");
+			assert!(
+				T::MaxDeposit::get() >= T::MinFaceValue::get(),
+				"a deposit must be able to pay a ticket"
+			);
+			assert!(
+				T::MaxBatch::get() > 0 && T::MaxSessions::get() > 0,
+				"bounds allow something"
+			);
+		}
+
+		#[cfg(feature = "try-runtime")]
+		fn try_state(_: BlockNumberFor<T>) -> Result<(), sp_runtime::TryRuntimeError> {
+			Self::do_try_state()
+		}
+	}
+
+	#[pallet::call]
+	impl<T: Config> Pallet<T> {
+		/// Moves `amount` from the caller's free balance into its deposit.
+		#[pallet::call_index(0)]
+		#[pallet::weight(T::WeightInfo::deposit())]
+		pub fn deposit(origin: OriginFor<T>, amount: Balance) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_deposit(who, amount)
+		}
+
+		/// Asks for `amount` of the caller's deposit. It pays tickets until it is withdrawn.
+		#[pallet::call_index(1)]
+		#[pallet::weight(T::WeightInfo::request_unlock())]
+		pub fn request_unlock(origin: OriginFor<T>, amount: Balance) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_request_unlock(who, amount)
+		}
+
+		/// Leaves in the deposit what was on its way out.
+		#[pallet::call_index(2)]
+		#[pallet::weight(T::WeightInfo::cancel_unlock())]
+		pub fn cancel_unlock(origin: OriginFor<T>) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_cancel_unlock(who)
+		}
+
+		/// Takes out what was asked for, as far as tickets have left it. Once the delay is over.
+		#[pallet::call_index(3)]
+		#[pallet::weight(T::WeightInfo::withdraw())]
+		pub fn withdraw(origin: OriginFor<T>) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_withdraw(who)
+		}
+
+		/// Lets `key` sign tickets against the caller's deposit: `limit` in all, for blocks up to `expiry`.
+		#[pallet::call_index(4)]
+		#[pallet::weight(T::WeightInfo::authorize_session())]
+		pub fn authorize_session(
+			origin: OriginFor<T>,
+			key: PublicKey,
+			limit: Balance,
+			expiry: BlockNumber,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			Self::do_authorize_session(owner, key, limit, expiry)
+		}
+
+		/// Ends a session of the caller for all tickets that are not signed yet.
+		#[pallet::call_index(5)]
+		#[pallet::weight(T::WeightInfo::revoke_session())]
+		pub fn revoke_session(origin: OriginFor<T>, key: PublicKey) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_revoke_session(who, key)
+		}
+
+		/// Removes an expired session, anybody's.
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::reap_session())]
+		pub fn reap_session(origin: OriginFor<T>, key: PublicKey) -> DispatchResult {
+			ensure_signed(origin)?;
+			Self::do_reap_session(key)
+		}
+
+		/// Redeems winning tickets. Each is paid whole, or refused with its reason while the others go on; either way
+		/// there is one event for each, and the call succeeds. Anybody may send it.
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::redeem_batch(tickets.len() as u32))]
+		pub fn redeem_batch(
+			origin: OriginFor<T>,
+			tickets: BoundedVec<WinningTicket, T::MaxBatch>,
+		) -> DispatchResultWithPostInfo {
+			ensure_signed(origin)?;
+			Self::do_redeem_batch(&tickets)
+		}
+	}
+
+	/// What others may ask.
+	impl<T: Config> Pallet<T> {
+		/// Deposit of an account, what is unlocking included, micro-USDC.
+		pub fn deposit_of(who: &T::AccountId) -> Balance {
+			T::Currency::balance_on_hold(&HoldReason::TicketDeposit.into(), who)
+		}
+
+		/// What of an account's deposit is on its way out: as asked for, less what tickets have taken of it.
+		pub fn unlocking(who: &T::AccountId) -> Option<Unlocking> {
+			let unlocking = Unlocks::<T>::get(who)?;
+			Some(Unlocking {
+				amount: unlocking.amount.min(Self::deposit_of(who)),
+				..unlocking
+			})
+		}
+
+		/// Epoch of a ticket with this expiry.
+		pub fn epoch_of(expiry: BlockNumber) -> BlockNumber {
+			expiry / T::EpochLength::get().max(1)
+		}
+
+		/// Money and sessions of an account, in the words of the JSON-RPC.
+		pub fn viewer_account(who: &T::AccountId) -> ViewerAccount {
+			let session = |key| {
+				Sessions::<T>::get(key).map(|session| SessionInfo {
+					key,
+					limit: session.limit,
+					spent: session.spent,
+					expiry: session.expiry,
+				})
+			};
+			ViewerAccount {
+				free: T::Currency::reducible_balance(who, Preservation::Expendable, Fortitude::Polite),
+				deposit: Self::deposit_of(who),
+				unlocking: Self::unlocking(who),
+				sessions: SessionsOf::<T>::get(who).into_iter().filter_map(session).collect(),
+			}
+		}
+
+		/// What [`Pallet::redeem_batch`] would do with these tickets now, in order. Changes nothing.
+		pub fn check_tickets(tickets: &[WinningTicket]) -> Vec<TicketVerdict> {
+			let mut batch = Batch::<T>::open();
+			let judge = |ticket| {
+				batch
+					.redeem(ticket)
+					.map_or_else(TicketVerdict::Refused, TicketVerdict::Accepted)
+			};
+			tickets.iter().map(judge).collect()
+		}
+	}
+
+	impl<T: Config> Pallet<T> {
+		fn do_deposit(who: T::AccountId, amount: Balance) -> DispatchResult {
+			ensure!(amount > 0, Error::<T>::ZeroAmount);
+			let deposit = Self::deposit_of(&who);
+			ensure!(
+				deposit.saturating_add(amount) <= T::MaxDeposit::get(),
+				Error::<T>::DepositTooLarge
+			);
+			// What tickets took of the part that is leaving is gone: new money does not take its place.
+			if let Some(unlocking) = Self::unlocking(&who) {
+				if unlocking.amount == 0 {
+					Unlocks::<T>::remove(&who);
+				} else {
+					Unlocks::<T>::insert(&who, unlocking);
+				}
+			}
+			T::Currency::hold(&HoldReason::TicketDeposit.into(), &who, amount)?;
+			Self::deposit_event(Event::Deposited { who, amount });
+			Ok(())
+		}
+
+		fn do_request_unlock(who: T::AccountId, amount: Balance) -> DispatchResult {
+			ensure!(amount > 0, Error::<T>::ZeroAmount);
+			ensure!(!Unlocks::<T>::contains_key(&who), Error::<T>::AlreadyUnlocking);
+			ensure!(amount <= Self::deposit_of(&who), Error::<T>::DepositTooSmall);
+			let unlocks_at = Self::now().saturating_add(T::UnlockDelay::get());
+			Unlocks::<T>::insert(&who, Unlocking { amount, unlocks_at });
+			Self::deposit_event(Event::UnlockRequested {
+				who,
+				amount,
+				unlocks_at,
+			});
+			Ok(())
+		}
+
+		fn do_cancel_unlock(who: T::AccountId) -> DispatchResult {
+			Unlocks::<T>::take(&who).ok_or(Error::<T>::NotUnlocking)?;
+			Self::deposit_event(Event::UnlockCancelled { who });
+			Ok(())
+		}
+
+		fn do_withdraw(who: T::AccountId) -> DispatchResult {
+			let Unlocking { amount, unlocks_at } = Self::unlocking(&who).ok_or(Error::<T>::NotUnlocking)?;
+			ensure!(Self::now() >= unlocks_at, Error::<T>::TooEarly);
+			Unlocks::<T>::remove(&who);
+			if amount > 0 {
+				T::Currency::release(&HoldReason::TicketDeposit.into(), &who, amount, Precision::Exact)?;
+			}
+			Self::deposit_event(Event::Withdrawn { who, amount });
+			Ok(())
+		}
+
+		fn do_authorize_session(
+			owner: T::AccountId,
+			key: PublicKey,
+			limit: Balance,
+			expiry: BlockNumber,
+		) -> DispatchResult {
+			ensure!(limit > 0, Error::<T>::ZeroAmount);
+			ensure!(expiry >= Self::now(), Error::<T>::SessionExpired);
+			ensure!(!Sessions::<T>::contains_key(key), Error::<T>::SessionExists);
+			SessionsOf::<T>::try_append(&owner, key).map_err(|()| Error::<T>::TooManySessions)?;
+			Sessions::<T>::insert(
+				key,
+				Session {
+					owner: owner.clone(),
+					limit,
+					spent: 0,
+					expiry,
+				},
+			);
+			Self::deposit_event(Event::SessionAuthorized {
+				owner,
+				key,
+				limit,
+				expiry,
+			});
+			Ok(())
+		}
+
+		fn do_revoke_session(who: T::AccountId, key: PublicKey) -> DispatchResult {
+			let mut session = Sessions::<T>::get(key).ok_or(Error::<T>::UnknownSession)?;
+			ensure!(session.owner == who, Error::<T>::NotOwner);
+			session.expiry = session.expiry.min(Self::now().saturating_add(T::MaxTicketLife::get()));
+			let expiry = session.expiry;
+			Sessions::<T>::insert(key, session);
+			Self::deposit_event(Event::SessionRevoked { key, expiry });
+			Ok(())
+		}
+
+		fn do_reap_session(key: PublicKey) -> DispatchResult {
+			let Session { owner, expiry, .. } = Sessions::<T>::get(key).ok_or(Error::<T>::UnknownSession)?;
+			ensure!(expiry < Self::now(), Error::<T>::SessionNotExpired);
+			Sessions::<T>::remove(key);
+			SessionsOf::<T>::mutate_exists(&owner, |keys| {
+				let left = keys.take().map(|mut left| {
+					left.retain(|k| *k != key);
+					left
+				});
+				*keys = left.filter(|left| !left.is_empty());
+			});
+			Self::deposit_event(Event::SessionReaped { owner, key });
+			Ok(())
+		}
+
+		fn do_redeem_batch(tickets: &[WinningTicket]) -> DispatchResultWithPostInfo {
+			let mut batch = Batch::<T>::open();
+			let mut paid = 0;
+			for (index, winning) in (0..).zip(tickets) {
+				match batch.redeem(winning) {
+					Ok(payout) => {
+						paid += 1;
+						let ticket = &winning.signed.message;
+						Self::deposit_event(Event::TicketRedeemed {
+							id: winning.id(),
+							session: ticket.session,
+							nonce: ticket.nonce,
+							expiry: ticket.expiry,
+							sender: ticket.sender.0.into(),
+							recipient: ticket.recipient.0.into(),
+							stream: ticket.window.stream,
+							payout,
+						});
+					},
+					Err(reason) => Self::deposit_event(Event::TicketRefused { index, reason }),
+				}
+			}
+			batch.settle()?;
+			let refused = (tickets.len() as u32).saturating_sub(paid);
+			let weight = T::WeightInfo::redeem_batch(paid).saturating_add(T::WeightInfo::refuse_batch(refused));
+			Ok(Some(weight).into())
+		}
+
+		/// Clears bitmaps of epochs that are over, oldest first, as far as `meter` allows.
+		pub(crate) fn do_clear_epochs(meter: &mut WeightMeter) {
+			let base = T::WeightInfo::clear_epoch(0);
+			let each = T::WeightInfo::clear_epoch(1).saturating_sub(base);
+			let mut left = MAX_CLEARED_PER_BLOCK;
+			while meter.try_consume(base).is_ok() {
+				let epoch = OldestEpoch::<T>::get();
+				if epoch >= Self::epoch_of(Self::now()) {
+					return;
+				}
+				let affordable = meter.remaining().checked_div_per_component(&each).unwrap_or(u64::MAX);
+				let limit = left.min(affordable.saturated_into());
+				let cleared = SpentNonces::<T>::iter_key_prefix(epoch).take(limit as usize);
+				let cleared = cleared.map(|session| SpentNonces::<T>::remove(epoch, session)).count() as u32;
+				meter.consume(each.saturating_mul(cleared.into()));
+				left = left.saturating_sub(cleared);
+				if cleared == limit {
+					// There may be more of this epoch: go on with it in the next block.
+					return;
+				}
+				OldestEpoch::<T>::put(epoch.saturating_add(1));
+			}
+		}
+
+		/// The block that is being made.
+		pub(crate) fn now() -> BlockNumber {
+			frame_system::Pallet::<T>::block_number().saturated_into()
+		}
+
+		/// Checks the invariants at the head of this file.
+		#[cfg(any(feature = "try-runtime", test))]
+		pub fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
+			for who in frame_system::Account::<T>::iter_keys() {
+				ensure!(
+					Self::deposit_of(&who) <= T::MaxDeposit::get(),
+					"1: a deposit exceeds the cap"
+				);
+			}
+
+			let mut listed = 0;
+			for (owner, keys) in SessionsOf::<T>::iter() {
+				ensure!(!keys.is_empty(), "2: an empty list of sessions is stored");
+				ensure!(
+					keys.len() as u32 <= T::MaxSessions::get(),
+					"2: an account has too many sessions"
+				);
+				for key in keys {
+					listed += 1;
+					ensure!(
+						Sessions::<T>::get(key).is_some_and(|s| s.owner == owner),
+						"2: a listed session is not its owner's"
+					);
+				}
+			}
+			ensure!(
+				Sessions::<T>::iter_keys().count() == listed,
+				"2: a session is in no list, or in two"
+			);
+			ensure!(
+				Sessions::<T>::iter_values().all(|s| s.spent <= s.limit),
+				"3: a session spent more than its limit"
+			);
+
+			for (epoch, _, bitmap) in SpentNonces::<T>::iter() {
+				ensure!(bitmap.is_well_formed(), "4: a bitmap is empty or too long");
+				ensure!(
+					epoch >= OldestEpoch::<T>::get(),
+					"4: a bitmap of an epoch that was cleared"
+				);
+			}
+
+			for (who, unlocking) in Unlocks::<T>::iter() {
+				ensure!(
+					unlocking.amount > 0 && unlocking.amount <= T::MaxDeposit::get(),
+					"5: an amount that cannot be unlocking"
+				);
+				ensure!(
+					frame_system::Account::<T>::contains_key(&who),
+					"5: an account that does not exist is unlocking"
+				);
+			}
+
+			let treasury = Treasury::<T>::get().ok_or("6: there is no treasury")?;
+			ensure!(
+				T::Currency::total_balance(&treasury) >= T::Currency::minimum_balance(),
+				"6: the treasury's account does not exist"
+			);
+			Ok(())
+		}
+	}
+}

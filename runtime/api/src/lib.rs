@@ -1,1 +1,35 @@
+//! What the runtime answers to the node about tickets, viewers, relayers and stream keys.
+//!
+//! Implemented by the runtime, called by the node's `clustercast_*` RPC. All types are those of
+//! [`clustercast_primitives::chain`]: the node passes them on as they are.
+
 #![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use clustercast_primitives::{
+	chain::{RelayerInfo, StreamKeyInfo, TicketVerdict, ViewerAccount},
+	AccountId, StreamId, WinningTicket,
+};
+
+sp_api::decl_runtime_apis! {
+	/// Delivery and payment, as the chain sees them at one block.
+	pub trait ClusterCastApi {
+		/// What `redeem_batch` would do with these tickets now: one verdict for each, in order, each ticket seeing the
+		/// spending of those before it. Changes nothing.
+		fn check_tickets(tickets: Vec<WinningTicket>) -> Vec<TicketVerdict>;
+
+		/// The tickets inside an encoded extrinsic; `None` where it does not decode or is no `redeem_batch`.
+		fn decode_batch(extrinsic: Vec<u8>) -> Option<Vec<WinningTicket>>;
+
+		/// Money and session keys of an account that pays for video. Never fails: an unknown account has nothing.
+		fn viewer_account(account: AccountId) -> ViewerAccount;
+
+		/// Registered relayers behind `start_after` in the registry's own fixed order; at most 100 at a time.
+		fn relayers(start_after: Option<AccountId>, limit: u32) -> Vec<RelayerInfo>;
+
+		/// A stream key, `None` where there is none of this number.
+		fn stream_key(id: StreamId) -> Option<StreamKeyInfo>;
+	}
+}

@@ -1,0 +1,352 @@
+//! The connection to a node: queries, constants, and the head of the chain. Restores itself when the node restarts.
+
+use crate::{
+	account,
+	error::ChainError,
+	submit::{self, Event},
+};
+use clustercast_primitives::{
+	chain::{RelayerInfo, StreamKeyInfo, TicketVerdict, ViewerAccount},
+	AccountId, Balance, BlockNumber, Hash, StreamId, WinningTicket,
+};
+use codec::Encode;
+use serde::de::DeserializeOwned;
+use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
+use subxt::{
+	backend::LegacyBackend,
+	config::{substrate::SubstrateConfig, Header as _, RpcConfigFor},
+	rpcs::{
+		client::{
+			reconnecting_rpc_client::{ExponentialBackoff, RpcClient as ReconnectingClient},
+			rpc_params, RpcClient, RpcParams,
+		},
+		methods::legacy::LegacyRpcMethods,
+	},
+	utils::H256,
+	OnlineClient,
+};
+use tokio::{sync::watch, task::JoinHandle};
+
+/// How long to wait for the first connection: a node needs some seconds to open its RPC.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long to wait for an answer, a reconnection included. Five blocks' time at least.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest pause between two attempts to reconnect: one block.
+const RECONNECT_PAUSE: Duration = Duration::from_secs(2);
+
+/// Relayers asked for at a time; a node answers with no more.
+const RELAYERS_PAGE: u32 = 100;
+
+/// Most relayers that [`Chain::relayers`] returns: bounds what a node can make a program hold.
+pub const MAX_RELAYERS: usize = 10_000;
+
+/// How far the chain is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+	/// Number of the best block.
+	pub best: BlockNumber,
+	/// Number of the last finalised block.
+	pub finalised: BlockNumber,
+}
+
+/// The ticket broker's constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Constants {
+	/// Most that one account can hold for tickets, micro-USDC.
+	pub max_deposit: Balance,
+	/// Smallest face value, micro-USDC.
+	pub min_face_value: Balance,
+	/// Blocks between announcing a withdrawal and making it.
+	pub unlock_delay: BlockNumber,
+	/// Blocks that a ticket may live.
+	pub max_ticket_life: BlockNumber,
+	/// Blocks per epoch; a ticket's epoch is `expiry / epoch_length`.
+	pub epoch_length: BlockNumber,
+	/// Nonces of an epoch are below this.
+	pub max_nonces: u32,
+	/// Most tickets in a `redeem_batch`.
+	pub max_batch: u32,
+	/// Most session keys per account.
+	pub max_sessions: u32,
+}
+
+/// A node. Cheap to clone; all clones share one connection.
+#[derive(Clone)]
+pub struct Chain {
+	inner: Arc<Inner>,
+}
+
+struct Inner {
+	rpc: RpcClient,
+	client: OnlineClient<SubstrateConfig>,
+	constants: Constants,
+	head: watch::Receiver<Head>,
+	follower: JoinHandle<()>,
+}
+
+impl Drop for Inner {
+	fn drop(&mut self) {
+		self.follower.abort();
+	}
+}
+
+impl std::fmt::Debug for Chain {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		write!(f, "Chain({}, {:?})", self.genesis(), self.head())
+	}
+}
+
+type Methods = LegacyRpcMethods<RpcConfigFor<SubstrateConfig>>;
+
+impl Chain {
+	/// Connects to a node (`ws://` or `wss://`), waiting up to [`CONNECT_TIMEOUT`] for it to listen, and follows its
+	/// head.
+	pub async fn connect(url: &str) -> Result<Self, ChainError> {
+		let unreachable = |reason: String| ChainError::Unreachable {
+			url: url.into(),
+			reason,
+		};
+		let connecting = ReconnectingClient::builder()
+			.request_timeout(REQUEST_TIMEOUT)
+			.retry_policy(ExponentialBackoff::from_millis(50).max_delay(RECONNECT_PAUSE))
+			.build(url);
+		let rpc = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+			.await
+			.map_err(|_| unreachable(format!("nobody answers within {} s", CONNECT_TIMEOUT.as_secs())))?
+			.map_err(|e| unreachable(e.to_string()))?;
+		let rpc = RpcClient::new(rpc);
+		within("connecting", Self::open(rpc)).await
+	}
+
+	async fn open(rpc: RpcClient) -> Result<Self, ChainError> {
+		let backend = Arc::new(LegacyBackend::builder().build(rpc.clone()));
+		let client = OnlineClient::from_backend(backend).await.map_err(ChainError::node)?;
+		let constants = read_constants(&client).await?;
+		let methods = Methods::new(rpc.clone());
+		let (sender, head) = watch::channel(read_head(&methods).await?);
+		let follower = tokio::spawn(follow(methods, sender));
+		Ok(Self {
+			inner: Arc::new(Inner {
+				rpc,
+				client,
+				constants,
+				head,
+				follower,
+			}),
+		})
+	}
+
+	/// Hash of block 0: what every signature of the protocol is bound to.
+	pub fn genesis(&self) -> Hash {
+		Hash(self.inner.client.genesis_hash().0)
+	}
+
+	/// The ticket broker's constants, as the node's metadata says.
+	pub fn constants(&self) -> &Constants {
+		&self.inner.constants
+	}
+
+	/// How far the chain is, as last heard.
+	pub fn head(&self) -> Head {
+		*self.inner.head.borrow()
+	}
+
+	/// Says when the chain gets further. Follows the node through restarts; ends with the last clone of the chain.
+	pub fn heads(&self) -> watch::Receiver<Head> {
+		self.inner.head.clone()
+	}
+
+	/// Hash of the last finalised block.
+	pub async fn finalised_hash(&self) -> Result<Hash, ChainError> {
+		self.request("chain_getFinalizedHead", rpc_params![]).await
+	}
+
+	/// Hash of the block with this number on the best chain.
+	pub async fn block_hash(&self, number: BlockNumber) -> Result<Hash, ChainError> {
+		let hash: Option<Hash> = self.request("chain_getBlockHash", rpc_params![number]).await?;
+		hash.ok_or(ChainError::NoSuchBlock(number))
+	}
+
+	/// What the chain knows of an account that pays for video, at a block (default: the best).
+	pub async fn viewer_account(&self, account: &AccountId, at: Option<Hash>) -> Result<ViewerAccount, ChainError> {
+		self.request("clustercast_viewerAccount", rpc_params![account, at])
+			.await
+	}
+
+	/// All registered relayers, at most [`MAX_RELAYERS`], in the registry's own order.
+	pub async fn relayers(&self) -> Result<Vec<RelayerInfo>, ChainError> {
+		let mut all: Vec<RelayerInfo> = Vec::new();
+		let mut known = HashSet::new();
+		loop {
+			let after = all.last().map(|r| r.account);
+			let page: Vec<RelayerInfo> = self
+				.request("clustercast_relayers", rpc_params![after, RELAYERS_PAGE])
+				.await?;
+			let full = page.len() >= RELAYERS_PAGE as usize;
+			let before = all.len();
+			all.extend(page.into_iter().filter(|r| known.insert(r.account)));
+			// A node that answers with the same page again must not keep us here.
+			if !full || all.len() == before || all.len() >= MAX_RELAYERS {
+				all.truncate(MAX_RELAYERS);
+				return Ok(all);
+			}
+		}
+	}
+
+	/// A stream key, `None` where there is no such stream.
+	pub async fn stream_key(&self, id: StreamId) -> Result<Option<StreamKeyInfo>, ChainError> {
+		self.request("clustercast_streamKey", rpc_params![id]).await
+	}
+
+	/// What the chain would do with these tickets (at most `max_batch`), in this order, at a block (default: the best).
+	/// Against a finalised block, `AlreadyRedeemed` means paid for good.
+	pub async fn check_tickets(
+		&self,
+		tickets: &[WinningTicket],
+		at: Option<Hash>,
+	) -> Result<Vec<TicketVerdict>, ChainError> {
+		let encoded: Vec<String> = tickets.iter().map(|t| hex_of(&t.encode())).collect();
+		self.request("clustercast_checkTickets", rpc_params![encoded, at]).await
+	}
+
+	/// Every event of a block, in order.
+	pub async fn events(&self, block: Hash) -> Result<Vec<Event>, ChainError> {
+		within("reading events", async {
+			let at = self
+				.inner
+				.client
+				.at_block(H256(block.0))
+				.await
+				.map_err(ChainError::node)?;
+			let events = at.events().fetch().await.map_err(ChainError::node)?;
+			submit::read_events(events.iter(), at.metadata_ref())
+		})
+		.await
+	}
+
+	/// Next nonce of an account, transactions that wait in the node's pool included.
+	pub(crate) async fn next_nonce(&self, account: &AccountId) -> Result<u64, ChainError> {
+		self.request("system_accountNextIndex", rpc_params![account::ss58(account)])
+			.await
+	}
+
+	pub(crate) fn client(&self) -> &OnlineClient<SubstrateConfig> {
+		&self.inner.client
+	}
+
+	pub(crate) async fn request<T: DeserializeOwned>(&self, method: &str, params: RpcParams) -> Result<T, ChainError> {
+		within("a request", async {
+			// A connection that broke under the request says so at once; the request waits for the new one.
+			let mut attempt = self.inner.rpc.request(method, params.clone()).await;
+			while attempt
+				.as_ref()
+				.is_err_and(|e: &subxt::rpcs::Error| e.is_disconnected_will_reconnect())
+			{
+				tokio::time::sleep(RECONNECT_PAUSE / 4).await;
+				attempt = self.inner.rpc.request(method, params.clone()).await;
+			}
+			attempt.map_err(|e| ChainError::rpc(method, &e))
+		})
+		.await
+	}
+}
+
+pub(crate) fn hex_of(bytes: &[u8]) -> String {
+	format!("0x{}", hex::encode(bytes))
+}
+
+/// Bounds a request in time.
+pub(crate) async fn within<T>(
+	doing: &'static str,
+	request: impl Future<Output = Result<T, ChainError>>,
+) -> Result<T, ChainError> {
+	tokio::time::timeout(REQUEST_TIMEOUT, request)
+		.await
+		.unwrap_or(Err(ChainError::Timeout {
+			doing,
+			after: REQUEST_TIMEOUT,
+		}))
+}
+
+async fn read_constants(client: &OnlineClient<SubstrateConfig>) -> Result<Constants, ChainError> {
+	let at = client.at_current_block().await.map_err(ChainError::node)?;
+	let constants = at.constants();
+	let missing = |name: &str, e: subxt::error::ConstantError| {
+		ChainError::Metadata(format!("constant TicketBroker::{name}: {e}"))
+	};
+	let balance = |name: &'static str| {
+		constants
+			.entry(subxt::dynamic::constant::<u128>("TicketBroker", name))
+			.map_err(|e| missing(name, e))
+	};
+	let number = |name: &'static str| {
+		constants
+			.entry(subxt::dynamic::constant::<u32>("TicketBroker", name))
+			.map_err(|e| missing(name, e))
+	};
+	Ok(Constants {
+		max_deposit: balance("MaxDeposit")?,
+		min_face_value: balance("MinFaceValue")?,
+		unlock_delay: number("UnlockDelay")?,
+		max_ticket_life: number("MaxTicketLife")?,
+		epoch_length: number("EpochLength")?,
+		max_nonces: number("MaxNonces")?,
+		max_batch: number("MaxBatch")?,
+		max_sessions: number("MaxSessions")?,
+	})
+}
+
+/// Block numbers are 32 bits wide on this chain; the RPC library has 64.
+fn block_number(number: u64) -> BlockNumber {
+	BlockNumber::try_from(number).unwrap_or(BlockNumber::MAX)
+}
+
+async fn read_head(methods: &Methods) -> Result<Head, ChainError> {
+	let number = |hash: Option<H256>| async move {
+		let header = methods.chain_get_header(hash).await.map_err(ChainError::node)?;
+		header
+			.map(|h| block_number(h.number()))
+			.ok_or_else(|| ChainError::Node("no header for the head".into()))
+	};
+	let finalised = methods.chain_get_finalized_head().await.map_err(ChainError::node)?;
+	Ok(Head {
+		best: number(None).await?,
+		finalised: number(Some(finalised)).await?,
+	})
+}
+
+/// Keeps `head` current until nobody is left to listen. Subscribes anew whenever a subscription breaks.
+async fn follow(methods: Methods, head: watch::Sender<Head>) {
+	while !head.is_closed() {
+		if let Err(error) = follow_once(&methods, &head).await {
+			tracing::debug!(%error, "lost the head of the chain; subscribing anew");
+		}
+		tokio::time::sleep(RECONNECT_PAUSE / 4).await;
+	}
+}
+
+async fn follow_once(methods: &Methods, head: &watch::Sender<Head>) -> Result<(), subxt::rpcs::Error> {
+	let mut best = methods.chain_subscribe_new_heads().await?;
+	let mut finalised = methods.chain_subscribe_finalized_heads().await?;
+	loop {
+		tokio::select! {
+			header = best.next() => match header {
+				Some(header) => {
+					let number = block_number(header?.number());
+					head.send_if_modified(|h| std::mem::replace(&mut h.best, number) != number);
+				},
+				None => return Ok(()),
+			},
+			header = finalised.next() => match header {
+				Some(header) => {
+					let number = block_number(header?.number());
+					head.send_if_modified(|h| std::mem::replace(&mut h.finalised, number) != number);
+				},
+				None => return Ok(()),
+			},
+			() = head.closed() => return Ok(()),
+		}
+	}
+}

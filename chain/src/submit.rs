@@ -1,0 +1,412 @@
+//! Signing, submitting, waiting, and what came of it.
+
+use crate::{
+	calls::{self, Call, NewRelayer, NewStream},
+	client::{hex_of, within, Chain},
+	error::ChainError,
+	wallet::Wallet,
+};
+use clustercast_primitives::{
+	chain::{TicketRefusal, TicketVerdict},
+	AccountId, Balance, BlockNumber, Hash, PublicKey, StreamId, WinningTicket,
+};
+use codec::Decode;
+use std::time::Duration;
+use subxt::{
+	client::OnlineClientAtBlock,
+	config::{substrate::SubstrateConfig, SubstrateExtrinsicParamsBuilder},
+	error::{DispatchError, TransactionEventsError},
+	ext::scale_decode::visitor::{decode_with_visitor, IgnoreVisitor},
+	rpcs::client::rpc_params,
+	transactions::TransactionStatus,
+	Metadata,
+};
+
+/// Blocks for which a transaction can be included: two minutes, far more than it takes, so that nothing that was
+/// forgotten runs a day later.
+const MORTALITY: u64 = 64;
+
+/// How long to wait for inclusion or finality: the transaction's life, and a minute for finality to follow.
+const INCLUSION_TIMEOUT: Duration = Duration::from_secs(MORTALITY * 2 + 60);
+
+/// Attempts when the node says that another transaction took the nonce: another process may use the same account.
+const NONCE_ATTEMPTS: usize = 4;
+
+/// Codes of the node's transaction pool: invalid (an outdated nonce among others), and too low a priority.
+const POOL_NONCE_CODES: [i32; 2] = [1010, 1014];
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+	/// In a block of the best chain. A second or two; a fork can still take it back.
+	InBlock,
+	/// In a finalised block.
+	Finalised,
+}
+
+/// A transaction that ran without error.
+#[derive(Clone, Debug)]
+pub struct Included {
+	/// Hash of the extrinsic.
+	pub transaction: Hash,
+	/// Block it is in.
+	pub block: Hash,
+	/// Number of that block.
+	pub number: BlockNumber,
+	/// Paid for it, micro-USDC.
+	pub fee: Balance,
+	/// All that it emitted, in order.
+	pub events: Vec<Event>,
+}
+
+impl Included {
+	/// Its first event of this kind.
+	pub fn event(&self, pallet: &str, name: &str) -> Option<&Event> {
+		self.events.iter().find(|e| e.is(pallet, name))
+	}
+}
+
+/// What a node answers to a batch of tickets.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct Submission {
+	/// Hash of the extrinsic; `None` when no ticket was accepted and nothing was submitted.
+	pub transaction: Option<Hash>,
+	/// One per ticket, in order.
+	pub verdicts: Vec<TicketVerdict>,
+}
+
+/// Something that the chain says happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+	/// Pallet, as in the runtime.
+	pub pallet: String,
+	/// Event.
+	pub name: String,
+	/// Index of the extrinsic in its block that caused it; `None` for the block's own.
+	pub extrinsic: Option<u32>,
+	fields: Vec<(String, Vec<u8>)>,
+}
+
+impl Event {
+	/// Whether it is this one.
+	pub fn is(&self, pallet: &str, name: &str) -> bool {
+		self.pallet == pallet && self.name == name
+	}
+
+	/// A field by its name in the metadata.
+	pub fn field<T: Decode>(&self, name: &str) -> Result<T, ChainError> {
+		let wrong = || ChainError::Metadata(format!("event {}::{}, field {name}", self.pallet, self.name));
+		let (_, mut bytes) = self
+			.fields
+			.iter()
+			.find(|(n, _)| n == name)
+			.map(|(n, b)| (n, b.as_slice()))
+			.ok_or_else(wrong)?;
+		T::decode(&mut bytes)
+			.ok()
+			.filter(|_| bytes.is_empty())
+			.ok_or_else(wrong)
+	}
+}
+
+/// What became of a ticket in a `redeem_batch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Redeemed {
+	/// Paid; names the ticket by `WinningTicket::id`.
+	Paid {
+		/// The ticket.
+		id: Hash,
+	},
+	/// Not paid, for this reason.
+	Refused {
+		/// Its place in the batch.
+		index: u32,
+		/// Why.
+		reason: TicketRefusal,
+	},
+}
+
+impl Redeemed {
+	/// From the ticket broker's events; `None` for any other.
+	pub fn from_event(event: &Event) -> Result<Option<Self>, ChainError> {
+		Ok(match (event.pallet.as_str(), event.name.as_str()) {
+			("TicketBroker", "TicketRedeemed") => Some(Self::Paid { id: event.field("id")? }),
+			("TicketBroker", "TicketRefused") => Some(Self::Refused {
+				index: event.field("index")?,
+				reason: event.field("reason")?,
+			}),
+			_ => None,
+		})
+	}
+}
+
+impl Chain {
+	/// Signs a call with the wallet's next nonce, submits it, and waits. The wallet is free for the next transaction
+	/// as soon as the node has this one.
+	pub async fn submit(&self, wallet: &Wallet, call: &Call, wait: Wait) -> Result<Included, ChainError> {
+		let mut attempts = 1;
+		let mut progress = loop {
+			let guard = wallet.submitting.lock().await;
+			let submitted = within("submitting", async {
+				let at = self.client().at_current_block().await.map_err(ChainError::node)?;
+				let extrinsic = self.sign_locked(&at, wallet, call).await?;
+				let progress = at.transactions().from_bytes(extrinsic).submit_and_watch().await;
+				progress.map_err(refused_by_pool)
+			})
+			.await;
+			drop(guard);
+			match submitted {
+				Err(ChainError::Refused { code, .. })
+					if POOL_NONCE_CODES.contains(&code) && attempts < NONCE_ATTEMPTS =>
+				{
+					attempts += 1;
+					tokio::time::sleep(Duration::from_millis(500)).await;
+				},
+				other => break other?,
+			}
+		};
+		tracing::debug!(call = call.full_name(), "submitted");
+		let waiting = async {
+			while let Some(status) = progress.next().await {
+				match status.map_err(ChainError::node)? {
+					TransactionStatus::InBestBlock(block) if wait == Wait::InBlock => return included(block).await,
+					TransactionStatus::InFinalizedBlock(block) => return included(block).await,
+					TransactionStatus::Error { message }
+					| TransactionStatus::Invalid { message }
+					| TransactionStatus::Dropped { message } => return Err(ChainError::NotIncluded(message)),
+					_ => {},
+				}
+			}
+			Err(ChainError::NotIncluded("the node stopped reporting on it".into()))
+		};
+		tokio::time::timeout(INCLUSION_TIMEOUT, waiting)
+			.await
+			.unwrap_or(Err(ChainError::Timeout {
+				doing: "waiting for inclusion",
+				after: INCLUSION_TIMEOUT,
+			}))
+	}
+
+	/// Posts winners (at most `max_batch`) as one signed `redeem_batch` to the node, which judges each and submits the
+	/// batch if it would pay at least one. Returns when the node has answered; the chain has not paid yet.
+	pub async fn submit_tickets(&self, wallet: &Wallet, tickets: &[WinningTicket]) -> Result<Submission, ChainError> {
+		let _guard = wallet.submitting.lock().await;
+		let extrinsic = within("signing", async {
+			let at = self.client().at_current_block().await.map_err(ChainError::node)?;
+			self.sign_locked(&at, wallet, &calls::redeem_batch(tickets)).await
+		})
+		.await?;
+		self.request("clustercast_submitTickets", rpc_params![hex_of(&extrinsic)])
+			.await
+	}
+
+	/// A signed extrinsic as bytes, not submitted. Another one signed before this is submitted has the same nonce.
+	pub async fn sign(&self, wallet: &Wallet, call: &Call) -> Result<Vec<u8>, ChainError> {
+		let _guard = wallet.submitting.lock().await;
+		within("signing", async {
+			let at = self.client().at_current_block().await.map_err(ChainError::node)?;
+			self.sign_locked(&at, wallet, call).await
+		})
+		.await
+	}
+
+	/// Mints a stream key; its number once that is final.
+	pub async fn mint(&self, wallet: &Wallet, stream: &NewStream) -> Result<StreamId, ChainError> {
+		let included = self.submit(wallet, &calls::mint(stream), Wait::Finalised).await?;
+		included
+			.event("StreamKeys", "Minted")
+			.ok_or_else(|| ChainError::Metadata("no event StreamKeys::Minted".into()))?
+			.field("id")
+	}
+
+	/// Registers a relayer, until that is final.
+	pub async fn register_relayer(&self, wallet: &Wallet, relayer: &NewRelayer) -> Result<Included, ChainError> {
+		self.submit(wallet, &calls::register_relayer(relayer), Wait::Finalised)
+			.await
+	}
+
+	/// Deposits and authorises a session key under one signature.
+	pub async fn deposit_and_authorize(
+		&self,
+		wallet: &Wallet,
+		deposit: Balance,
+		key: &PublicKey,
+		limit: Balance,
+		expiry: BlockNumber,
+		wait: Wait,
+	) -> Result<Included, ChainError> {
+		let both = calls::batch_all(vec![
+			calls::deposit(deposit),
+			calls::authorize_session(key, limit, expiry),
+		]);
+		self.submit(wallet, &both, wait).await
+	}
+
+	/// Moves money to another account.
+	pub async fn transfer(
+		&self,
+		wallet: &Wallet,
+		to: &AccountId,
+		amount: Balance,
+		wait: Wait,
+	) -> Result<Included, ChainError> {
+		self.submit(wallet, &calls::transfer(to, amount), wait).await
+	}
+
+	/// With the wallet's lock held.
+	async fn sign_locked(
+		&self,
+		at: &OnlineClientAtBlock<SubstrateConfig>,
+		wallet: &Wallet,
+		call: &Call,
+	) -> Result<Vec<u8>, ChainError> {
+		let nonce = self.next_nonce(&wallet.account()).await?;
+		let params = SubstrateExtrinsicParamsBuilder::new()
+			.nonce(nonce)
+			.mortal_from_unchecked(MORTALITY, at.block_number(), at.block_hash())
+			.build();
+		let signed = at
+			.transactions()
+			.create_signable_offline(call, params)
+			.and_then(|mut signable| signable.sign(wallet.keypair()))
+			.map_err(|e| ChainError::Metadata(format!("{}: {e}", call.full_name())))?;
+		Ok(signed.encoded().to_vec())
+	}
+}
+
+/// An error on submission, with the pool's code kept.
+fn refused_by_pool(error: subxt::error::ExtrinsicError) -> ChainError {
+	use subxt::error::{BackendError, ExtrinsicError, RpcError};
+	match &error {
+		ExtrinsicError::ErrorSubmittingTransaction(BackendError::Rpc(RpcError::ClientError(e))) => {
+			ChainError::rpc("the transaction", e)
+		},
+		_ => ChainError::node(error),
+	}
+}
+
+async fn included<C>(block: subxt::transactions::TransactionInBlock<SubstrateConfig, C>) -> Result<Included, ChainError>
+where
+	C: subxt::client::OnlineClientAtBlockT<SubstrateConfig>,
+{
+	let events = block.wait_for_success().await.map_err(|e| match e {
+		TransactionEventsError::ExtrinsicFailed(e) => ChainError::Dispatch(dispatch_error(&e)),
+		e => ChainError::node(e),
+	})?;
+	let at = block.at().await.map_err(ChainError::node)?;
+	let events = read_events(events.iter(), at.metadata_ref())?;
+	let fee = events
+		.iter()
+		.find(|e| e.is("TransactionPayment", "TransactionFeePaid"))
+		.map_or(Ok(0), |e| e.field("actual_fee"))?;
+	Ok(Included {
+		transaction: Hash(block.extrinsic_hash().0),
+		block: Hash(block.block_hash().0),
+		number: BlockNumber::try_from(at.block_number()).unwrap_or(BlockNumber::MAX),
+		fee,
+		events,
+	})
+}
+
+/// `Pallet::Error` for a pallet's own error, the library's sentence for any other.
+fn dispatch_error(error: &DispatchError) -> String {
+	match error {
+		DispatchError::Module(e) => e.details_string(),
+		e => e.to_string(),
+	}
+}
+
+/// Takes events apart into their named fields.
+pub(crate) fn read_events<'a>(
+	events: impl Iterator<Item = Result<subxt::events::Event<'a, SubstrateConfig>, subxt::error::EventsError>>,
+	metadata: &Metadata,
+) -> Result<Vec<Event>, ChainError> {
+	events
+		.map(|event| {
+			let event = event.map_err(ChainError::node)?;
+			let unknown = || ChainError::Metadata(format!("event {}::{}", event.pallet_name(), event.event_name()));
+			let variant = metadata
+				.pallet_by_event_index(event.pallet_index())
+				.and_then(|p| p.event_variant_by_index(event.event_index()))
+				.ok_or_else(unknown)?;
+			let mut rest = event.field_bytes();
+			let mut fields = Vec::with_capacity(variant.fields.len());
+			for field in &variant.fields {
+				let all = rest;
+				decode_with_visitor(&mut rest, field.ty.id, metadata.types(), IgnoreVisitor::new())
+					.map_err(|_| unknown())?;
+				let bytes = all[..all.len() - rest.len()].to_vec();
+				fields.push((field.name.clone().unwrap_or_default(), bytes));
+			}
+			Ok(Event {
+				pallet: event.pallet_name().into(),
+				name: event.event_name().into(),
+				extrinsic: match event.phase() {
+					subxt::events::Phase::ApplyExtrinsic(index) => Some(index),
+					_ => None,
+				},
+				fields,
+			})
+		})
+		.collect()
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clustercast_primitives::chain::Payout;
+	use codec::Encode;
+
+	fn event(name: &str, fields: &[(&str, Vec<u8>)]) -> Event {
+		Event {
+			pallet: "TicketBroker".into(),
+			name: name.into(),
+			extrinsic: Some(1),
+			fields: fields.iter().map(|(n, b)| (n.to_string(), b.clone())).collect(),
+		}
+	}
+
+	#[test]
+	fn fields_are_found_by_name_and_must_have_the_shape() {
+		let id = Hash([1; 32]);
+		let redeemed = event("TicketRedeemed", &[("stream", 7u64.encode()), ("id", id.encode())]);
+		assert_eq!(Redeemed::from_event(&redeemed).unwrap(), Some(Redeemed::Paid { id }));
+		assert!(redeemed.field::<u32>("stream").is_err(), "bytes are left over");
+		assert!(redeemed.field::<u128>("stream").is_err(), "bytes are missing");
+		assert!(redeemed.field::<u64>("session").is_err(), "no such field");
+	}
+
+	#[test]
+	fn refusal_names_its_place_and_reason() {
+		let reason = TicketRefusal::DepositTooSmall;
+		let refused = event(
+			"TicketRefused",
+			&[("index", 3u32.encode()), ("reason", reason.encode())],
+		);
+		assert_eq!(
+			Redeemed::from_event(&refused).unwrap(),
+			Some(Redeemed::Refused { index: 3, reason })
+		);
+		assert_eq!(Redeemed::from_event(&event("Deposited", &[])).unwrap(), None);
+	}
+
+	#[test]
+	fn answer_to_a_batch_is_read_as_documented() {
+		let json = r#"{"transaction":null,"verdicts":[
+			{"accepted":{"relayer":"88","broadcaster":"10","treasury":"2"}},{"refused":"AlreadyRedeemed"}]}"#;
+		let submission: Submission = serde_json::from_str(json).unwrap();
+		assert_eq!(submission.transaction, None);
+		assert_eq!(
+			submission.verdicts,
+			[
+				TicketVerdict::Accepted(Payout {
+					relayer: 88,
+					broadcaster: 10,
+					treasury: 2
+				}),
+				TicketVerdict::Refused(TicketRefusal::AlreadyRedeemed)
+			]
+		);
+	}
+}

@@ -1,0 +1,264 @@
+//! Relayers that cheat: they take part like any other, then do one thing to what they deliver.
+
+use crate::{
+	lab::free_port,
+	network::{Network, Person},
+	programs::{register, Terms},
+};
+use anyhow::{Context, Result};
+use bytes::{Bytes, BytesMut};
+use clustercast_chain::keys;
+use clustercast_network::{client::Subscription, feed::Feed, node::Limits, Address, Node, Stream};
+use clustercast_primitives::{merkle::CHUNK_BYTES, AccountId, Hash, PublicKey, StreamId, WindowId};
+use clustercast_protocol::{
+	relayer::Event as Request, viewer::Event, wire, Cursor, EncodedWindow, EndReason, Lookup, ReceiptSigner,
+	RelayerSession, ViewerConfig, ViewerSession,
+};
+use futures::{AsyncReadExt, AsyncWriteExt};
+use std::{
+	io,
+	sync::{
+		atomic::{AtomicUsize, Ordering},
+		Arc,
+	},
+	time::Duration,
+};
+use tokio::task::JoinHandle;
+
+/// Windows that it holds: a minute of 480p, so that it always has an old one at hand.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// Longest pause of the origin.
+const INACTIVITY: Duration = Duration::from_secs(30);
+
+/// What it does in place of delivering the next window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trick {
+	/// Delivers it with one bit flipped.
+	FlipBit,
+	/// Delivers it with its first two chunks swapped.
+	SwapChunks,
+	/// Delivers the one before once more.
+	ReplayOld,
+	/// Delivers the one after it.
+	OmitOne,
+	/// Nothing bad: ends the subscription, and refuses any other.
+	Leave,
+}
+
+/// A cheating relayer. It stops when dropped.
+pub struct Byzantine {
+	/// Where viewers reach it: `MULTIADDR/p2p/ID`.
+	pub address: String,
+	/// Its account.
+	pub account: AccountId,
+	state: Arc<State>,
+	tasks: [JoinHandle<()>; 2],
+}
+
+struct State {
+	genesis: Hash,
+	terms: wire::Terms,
+	signer: Arc<ReceiptSigner>,
+	feed: Feed,
+	honest: usize,
+	trick: Trick,
+	subscriptions: AtomicUsize,
+	tickets: AtomicUsize,
+	tricks: AtomicUsize,
+}
+
+impl Byzantine {
+	/// Registers it and starts it below the origin, which serves it like any relayer. Of each subscription it serves
+	/// `honest` windows as it should, then plays its trick.
+	pub async fn start(
+		network: &Network,
+		person: Person,
+		terms: Terms,
+		(stream, signing_key, origin): (u64, PublicKey, &str),
+		(honest, trick): (usize, Trick),
+	) -> Result<Self> {
+		let listen = format!("/ip4/127.0.0.1/udp/{}/quic-v1", free_port()?);
+		register(network, &person, &listen, terms.price_per_mb).await?;
+		let key = keys::load_or_create(&person.key_file)?;
+		let (node, mut incoming) = Node::start(&key, Limits::default())?;
+		let address = node.listen(listen.parse()?).await?.to_string();
+		let state = Arc::new(State {
+			genesis: network.books().chain().genesis(),
+			terms: wire::Terms {
+				recipient: person.account,
+				price_per_mb: terms.price_per_mb,
+				face_value: terms.face_value,
+				credit: 2,
+			},
+			signer: Arc::new(ReceiptSigner::new(key, [7; 32])),
+			feed: Feed::new(CACHE_BYTES),
+			honest,
+			trick,
+			subscriptions: AtomicUsize::new(0),
+			tickets: AtomicUsize::new(0),
+			tricks: AtomicUsize::new(0),
+		});
+
+		let origin: Address = origin.parse()?;
+		let upstream = ViewerSession::new(ViewerConfig {
+			genesis: state.genesis,
+			stream: StreamId(stream),
+			rendition: 0,
+			signing_key,
+			relayer_key: origin.peer(),
+			payment: None,
+			resume: None,
+		});
+		let connection = node.connect(&origin).await.context("the origin refuses it")?;
+		let mut upstream = Subscription::new(connection, upstream, INACTIVITY);
+		let ingesting = state.clone();
+		let ingest = tokio::spawn(async move {
+			// The node lives as long as its handle.
+			let _node = node;
+			while let Ok(event) = upstream.next().await {
+				if let Event::Window(window) = event {
+					ingesting.feed.push(window);
+				}
+			}
+		});
+		let serving = state.clone();
+		let serve = tokio::spawn(async move {
+			while let Some((_, stream)) = incoming.accept().await {
+				// A viewer that caught it hangs up: nothing to be done about that.
+				tokio::spawn(serving.clone().serve(stream));
+			}
+		});
+		Ok(Self {
+			address,
+			account: person.account,
+			state,
+			tasks: [ingest, serve],
+		})
+	}
+
+	/// Subscriptions that viewers made.
+	pub fn subscriptions(&self) -> usize {
+		self.state.subscriptions.load(Ordering::SeqCst)
+	}
+
+	/// Tickets that viewers sent.
+	pub fn tickets(&self) -> usize {
+		self.state.tickets.load(Ordering::SeqCst)
+	}
+
+	/// How often it played its trick.
+	pub fn tricks(&self) -> usize {
+		self.state.tricks.load(Ordering::SeqCst)
+	}
+}
+
+impl Drop for Byzantine {
+	fn drop(&mut self) {
+		self.tasks.iter().for_each(JoinHandle::abort);
+	}
+}
+
+/// What goes out next.
+enum Step {
+	/// This window; in place of its frame, another one if any.
+	Deliver(EncodedWindow, Option<Bytes>),
+	/// The end.
+	Leave,
+}
+
+impl State {
+	/// Serves one subscription until either side has enough of it.
+	async fn serve(self: Arc<Self>, mut stream: Stream) -> io::Result<()> {
+		let serial = self.subscriptions.fetch_add(1, Ordering::SeqCst);
+		let mut session = RelayerSession::new(self.genesis, u128::to_le_bytes(serial as u128));
+		let (mut news, mut buffer, mut delivered) = (self.feed.news(), vec![0; CHUNK_BYTES], 0);
+		loop {
+			while let Some(request) = session.poll_event() {
+				match request {
+					Request::Subscribed(_) if self.trick == Trick::Leave && serial > 0 => session.end(EndReason::Full),
+					Request::Subscribed(_) => {
+						session
+							.accept(self.terms.clone(), self.signer.clone())
+							.map_err(io::Error::other)?;
+					},
+					Request::Ticket(ticket) => {
+						self.tickets.fetch_add(1, Ordering::SeqCst);
+						session.paid(ticket.message.window).map_err(io::Error::other)?;
+					},
+				}
+			}
+			let mut lie = None;
+			match session.wants().and_then(|cursor| self.step(cursor, delivered)) {
+				Some(Step::Deliver(window, instead)) => {
+					session.deliver(&window).map_err(io::Error::other)?;
+					delivered += 1;
+					lie = instead.map(|frame| (window.frame(), frame));
+				},
+				Some(Step::Leave) => session.end(EndReason::Full),
+				None => {},
+			}
+			let mut sent = false;
+			while let Some(frame) = session.poll_transmit() {
+				let frame = match &lie {
+					Some((truth, lie)) if *truth == frame => lie.clone(),
+					_ => frame,
+				};
+				stream.write_all(&frame).await?;
+				sent = true;
+			}
+			stream.flush().await?;
+			if sent {
+				continue;
+			}
+			tokio::select! {
+				read = stream.read(&mut buffer) => {
+					let length = read?;
+					if length == 0 || session.handle(&buffer[..length]).is_err() {
+						return Ok(());
+					}
+				},
+				changed = news.changed() => if changed.is_err() { return Ok(()) },
+			}
+		}
+	}
+
+	/// What to send of a subscription that got `delivered` windows; `None` while the origin has not sent it yet.
+	fn step(&self, cursor: Cursor, delivered: usize) -> Option<Step> {
+		let next = self.get(cursor)?;
+		if delivered < self.honest {
+			return Some(Step::Deliver(next, None));
+		}
+		let id = next.id();
+		let data = next.frame().len() - next.header().bytes as usize;
+		let mut frame = BytesMut::from(&next.frame()[..]);
+		let step = match self.trick {
+			Trick::Leave => Step::Leave,
+			Trick::FlipBit => {
+				frame[data + CHUNK_BYTES / 2] ^= 1;
+				Step::Deliver(next, Some(frame.freeze()))
+			},
+			Trick::SwapChunks => {
+				let (first, second) = frame[data..].split_at_mut(CHUNK_BYTES);
+				first.swap_with_slice(&mut second[..CHUNK_BYTES]);
+				Step::Deliver(next, Some(frame.freeze()))
+			},
+			Trick::ReplayOld => {
+				// Windows are whole segments: the one before is found behind the one before that.
+				let segment = id.segment.checked_sub(2)?;
+				let old = self.get(Cursor::After(WindowId { segment, ..id }))?;
+				Step::Deliver(next, Some(old.frame()))
+			},
+			Trick::OmitOne => Step::Deliver(self.get(Cursor::After(id))?, None),
+		};
+		self.tricks.fetch_add(1, Ordering::SeqCst);
+		Some(step)
+	}
+
+	fn get(&self, cursor: Cursor) -> Option<EncodedWindow> {
+		match self.feed.get(cursor) {
+			Lookup::Found(window) => Some(window),
+			_ => None,
+		}
+	}
+}

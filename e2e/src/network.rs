@@ -1,0 +1,187 @@
+//! A chain of validators on loopback.
+
+use crate::{
+	books::Books,
+	lab::{free_port, Lab},
+	process::{program, Process},
+};
+use anyhow::{Context, Result};
+use clustercast_chain::{keys, Wallet};
+use clustercast_primitives::{amount::USDC, crypto::KeyPair, AccountId, Balance, PublicKey};
+use std::path::PathBuf;
+use tokio::process::Command;
+
+/// The development accounts that are validators in `chain-specs/local.json`, in its order.
+const VALIDATORS: [&str; 4] = ["alice", "bob", "charlie", "dave"];
+
+/// The chain of four that `scripts/chain-specs` writes.
+const LOCAL_CHAIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../chain-specs/local.json");
+
+/// Rich from genesis on; pays for everything that a run needs.
+const FAUCET: &str = "//Alice";
+
+/// Four running validators, and the books of the first.
+pub struct Network {
+	validators: Vec<Validator>,
+	books: Books,
+	faucet: Wallet,
+}
+
+struct Validator {
+	name: &'static str,
+	rpc_port: u16,
+	p2p_port: u16,
+	node_key: KeyPair,
+	state: PathBuf,
+	process: Option<Process>,
+}
+
+impl Network {
+	/// Starts four validators; returns once they finalise blocks. The first one's JSON-RPC gets `rpc_port` where one
+	/// is asked for.
+	pub async fn start(lab: &Lab, rpc_port: Option<u16>) -> Result<Self> {
+		let mut validators = VALIDATORS
+			.iter()
+			.enumerate()
+			.map(|(index, name)| {
+				let mut seed = [0; 32];
+				seed[31] = u8::try_from(index)? + 1;
+				Ok(Validator {
+					name,
+					rpc_port: match rpc_port {
+						Some(port) if index == 0 => port,
+						_ => free_port()?,
+					},
+					p2p_port: free_port()?,
+					node_key: KeyPair::from_seed(seed),
+					state: lab.path(name),
+					process: None,
+				})
+			})
+			.collect::<Result<Vec<_>>>()?;
+		for index in 0..validators.len() {
+			start(lab, &mut validators, index)?;
+		}
+		let books = open(&mut validators[0]).await?;
+		let network = Self {
+			books,
+			faucet: Wallet::from_suri(FAUCET)?,
+			validators,
+		};
+		network.books.finalised(1).await?;
+		Ok(network)
+	}
+
+	/// WebSocket URL of a validator's JSON-RPC.
+	pub fn rpc(&self, index: usize) -> String {
+		self.validators[index].rpc()
+	}
+
+	/// The chain, through the first validator.
+	pub fn books(&self) -> &Books {
+		&self.books
+	}
+
+	/// Gives each account this much, and waits until it is final.
+	pub async fn fund(&self, accounts: &[(AccountId, Balance)]) -> Result<()> {
+		self.books
+			.fund(&self.faucet, accounts)
+			.await
+			.context("cannot fund accounts")
+	}
+
+	/// kill -9 of a validator.
+	pub async fn kill_9(&mut self, index: usize) -> Result<()> {
+		let mut process = self.validators[index].process.take().context("it runs")?;
+		process.kill_9().await
+	}
+
+	/// Starts a validator again, on the state it left, and opens its books.
+	pub async fn restart(&mut self, lab: &Lab, index: usize) -> Result<Books> {
+		start(lab, &mut self.validators, index)?;
+		open(&mut self.validators[index]).await
+	}
+}
+
+impl Validator {
+	fn rpc(&self) -> String {
+		format!("ws://127.0.0.1:{}", self.rpc_port)
+	}
+
+	fn listen(&self) -> String {
+		format!("/ip4/127.0.0.1/tcp/{}", self.p2p_port)
+	}
+}
+
+fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
+	let mut command = Command::new(program("clustercast-node")?);
+	for other in validators.iter().filter(|other| other.name != validators[index].name) {
+		let peer = clustercast_network::peer_id(&other.node_key.public())?;
+		command.arg("--bootnodes").arg(format!("{}/p2p/{peer}", other.listen()));
+	}
+	let validator = &mut validators[index];
+	command
+		.args([
+			"--chain",
+			LOCAL_CHAIN,
+			"--validator",
+			"--no-telemetry",
+			"--no-prometheus",
+			"--no-mdns",
+		])
+		.arg(format!("--{}", validator.name))
+		.arg("--base-path")
+		.arg(&validator.state)
+		.args([
+			"--rpc-port",
+			&validator.rpc_port.to_string(),
+			"--listen-addr",
+			&validator.listen(),
+		])
+		.args(["--node-key", &hex::encode(validator.node_key.seed())])
+		// Blocks of the whole run stay readable, however long it is.
+		.args(["--state-pruning", "archive"]);
+	validator.process = Some(Process::spawn(lab, validator.name, &mut command)?);
+	Ok(())
+}
+
+/// Opens the books of a validator that is starting; ends early, with its reason, when it stops instead.
+async fn open(validator: &mut Validator) -> Result<Books> {
+	let (url, process) = (validator.rpc(), validator.process.as_mut().context("it was started")?);
+	loop {
+		// Each attempt waits for the port itself.
+		match Books::open(&url).await {
+			Ok(books) => return Ok(books),
+			Err(_) => process.check_alive()?,
+		}
+	}
+}
+
+/// Someone with money and keys of their own.
+pub struct Person {
+	/// Secret URI of the account.
+	pub uri: String,
+	/// The account.
+	pub account: AccountId,
+	/// File with the Ed25519 key: a broadcaster's signing key, a relayer's identity.
+	pub key_file: PathBuf,
+	/// Public half of that key.
+	pub key: PublicKey,
+}
+
+impl Person {
+	/// A new person, the same in every run.
+	pub fn new(lab: &Lab, name: &str) -> Result<Self> {
+		let uri = format!("//{name}");
+		let key_file = lab.path(&format!("{name}.key"));
+		Ok(Self {
+			account: Wallet::from_suri(&uri)?.account(),
+			key: keys::load_or_create(&key_file)?.public(),
+			uri,
+			key_file,
+		})
+	}
+}
+
+/// What a person is given to start with: a bond or a full deposit, and fees.
+pub const START_MONEY: Balance = 60 * USDC;

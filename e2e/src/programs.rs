@@ -1,0 +1,417 @@
+//! Origin, relayer and player, as a person would start them.
+
+use crate::{
+	lab::{free_port, Lab},
+	media::{window_log, Recording, Window},
+	network::{Network, Person},
+	process::{output, program, Process},
+};
+use anyhow::{bail, ensure, Context, Result};
+use clustercast_primitives::{Balance, Usdc};
+use serde_json::Value;
+use std::{
+	ops::AddAssign,
+	path::{Path, PathBuf},
+	process::ExitStatus,
+	time::Duration,
+};
+use tokio::{
+	io::{AsyncReadExt, AsyncWriteExt},
+	net::TcpStream,
+	process::Command,
+	time::{sleep, timeout},
+};
+
+/// Longest wait for a program that has one thing to do: a few blocks until its transaction is final.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Highest price that our viewers accept, micro-USDC per MB: above every price in the tests.
+const MAX_PRICE_PER_MB: u64 = 10_000;
+
+/// How often a growing file is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Runs a program that does one thing; its last line of output as JSON, or null when it prints none.
+///
+/// # Errors
+/// What it printed to standard error, when it does not succeed.
+pub async fn run_once(command: &mut Command) -> Result<Value> {
+	let output = output(command, PATIENCE).await?;
+	let name = command.as_std().get_program().to_string_lossy().into_owned();
+	ensure!(
+		output.status.success(),
+		"{name}: {}: {}",
+		output.status,
+		String::from_utf8_lossy(&output.stderr).trim()
+	);
+	match String::from_utf8_lossy(&output.stdout).lines().last() {
+		Some(line) => serde_json::from_str(line).with_context(|| format!("{name} printed {line:?}")),
+		None => Ok(Value::Null),
+	}
+}
+
+/// A command of one of our programs.
+pub fn command(name: &str, subcommand: &str, network: &Network) -> Result<Command> {
+	let mut command = Command::new(program(name)?);
+	command.arg(subcommand).args(["--rpc", &network.rpc(0)]);
+	Ok(command)
+}
+
+/// Mints a stream key at this price (micro-USDC per MB); its number.
+pub async fn mint(network: &Network, broadcaster: &Person, price_per_mb: u64) -> Result<u64> {
+	let mut mint = command("clustercast-origin", "mint", network)?;
+	mint.args([
+		"--account",
+		&broadcaster.uri,
+		"--title",
+		"test pattern",
+		"--category",
+		"test",
+	])
+	.args([
+		"--price-per-mb",
+		&price_per_mb.to_string(),
+		"--broadcaster-share-ppm",
+		"200000",
+	])
+	.arg("--signing-key")
+	.arg(&broadcaster.key_file);
+	let answer = run_once(&mut mint).await.context("mint")?;
+	answer["stream"]
+		.as_u64()
+		.with_context(|| format!("no stream number in {answer}"))
+}
+
+/// A running origin, broadcasting FFmpeg's test pattern.
+pub struct Origin {
+	/// Number of the stream key.
+	pub stream: u64,
+	/// Where relayers reach it: `MULTIADDR/p2p/ID`.
+	pub address: String,
+	/// The process.
+	pub process: Process,
+	record: PathBuf,
+	log: PathBuf,
+}
+
+impl Origin {
+	/// Starts it; returns once it listens. Serves relayers that are registered, or with `open` anyone.
+	pub async fn start(lab: &Lab, network: &Network, broadcaster: &Person, stream: u64, open: bool) -> Result<Self> {
+		let (record, log) = (lab.path("origin.mp4"), lab.path("origin.windows"));
+		let mut run = command("clustercast-origin", "run", network)?;
+		run.args(["--stream", &stream.to_string(), "--input", "test"])
+			.args(["--listen", "/ip4/127.0.0.1/udp/0/quic-v1"])
+			.arg("--signing-key")
+			.arg(&broadcaster.key_file)
+			.arg("--state")
+			.arg(lab.path("origin"))
+			.arg("--record")
+			.arg(&record)
+			.arg("--window-log")
+			.arg(&log);
+		if open {
+			run.arg("--open");
+		}
+		let mut process = Process::spawn(lab, "origin", &mut run)?;
+		Ok(Self {
+			stream,
+			address: listening(&mut process).await?,
+			process,
+			record,
+			log,
+		})
+	}
+
+	/// The windows that it published.
+	pub fn windows(&self) -> Result<Vec<Window>> {
+		window_log(&self.log)
+	}
+
+	/// All that it published so far.
+	pub fn recording(&self) -> Result<Recording> {
+		Recording::open(&self.record, &self.log)
+	}
+}
+
+/// What a relayer asks for and when it redeems.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+	/// Micro-USDC per MB.
+	pub price_per_mb: u64,
+	/// Of each ticket, micro-USDC.
+	pub face_value: Balance,
+	/// Redeems once its winners are worth this, micro-USDC...
+	pub redeem_value: Balance,
+	/// ...or the oldest is as old as this, seconds.
+	pub redeem_age_s: u32,
+}
+
+/// A registered relayer, running or not.
+pub struct Relayer {
+	/// Who runs it.
+	pub person: Person,
+	/// Where viewers reach it: `MULTIADDR/p2p/ID`.
+	pub address: String,
+	/// The process, while it runs.
+	pub process: Option<Process>,
+	/// Where it keeps its winners.
+	pub state: PathBuf,
+	metrics_port: u16,
+	name: String,
+	listen: String,
+	terms: Terms,
+}
+
+impl Relayer {
+	/// Registers a relayer with the smallest bond; its person has money already.
+	pub async fn register(lab: &Lab, network: &Network, person: Person, name: &str, terms: Terms) -> Result<Self> {
+		let listen = format!("/ip4/127.0.0.1/udp/{}/quic-v1", free_port()?);
+		register(network, &person, &listen, terms.price_per_mb).await?;
+		Ok(Self {
+			address: format!("{listen}/p2p/{}", clustercast_network::peer_id(&person.key)?),
+			person,
+			process: None,
+			state: lab.path(&format!("{name}.state")),
+			metrics_port: free_port()?,
+			name: name.to_owned(),
+			listen,
+			terms,
+		})
+	}
+
+	/// What it asks for.
+	pub fn terms(&self) -> Terms {
+		self.terms
+	}
+
+	/// Its peer id.
+	pub fn peer(&self) -> &str {
+		self.address.rsplit('/').next().expect("a split has a last part")
+	}
+
+	/// Runs it below `upstream`; returns once it listens.
+	pub async fn run(&mut self, lab: &Lab, network: &Network, upstream: &str, stream: u64) -> Result<()> {
+		let terms = self.terms;
+		let mut run = command("clustercast-relayer", "run", network)?;
+		run.args(["--account", &self.person.uri, "--listen", &self.listen])
+			.args(["--upstream", upstream, "--stream", &stream.to_string()])
+			.args(["--price-per-mb", &terms.price_per_mb.to_string()])
+			.args(["--face-value", &Usdc(terms.face_value).to_string()])
+			.args(["--redeem-value", &Usdc(terms.redeem_value).to_string()])
+			.args(["--redeem-age-s", &terms.redeem_age_s.to_string()])
+			.args(["--metrics", &format!("127.0.0.1:{}", self.metrics_port)])
+			.arg("--identity")
+			.arg(&self.person.key_file)
+			.arg("--state")
+			.arg(&self.state);
+		let mut process = Process::spawn(lab, &self.name, &mut run)?;
+		let address = listening(&mut process).await?;
+		ensure!(
+			address == self.address,
+			"it listens on {address}, not on {}",
+			self.address
+		);
+		self.process = Some(process);
+		Ok(())
+	}
+
+	/// From the next run on, redeems at this value (micro-USDC) or age (seconds).
+	pub fn redeem_at(&mut self, value: Balance, age_s: u32) {
+		(self.terms.redeem_value, self.terms.redeem_age_s) = (value, age_s);
+	}
+
+	/// What it counted since it started.
+	pub async fn counts(&self) -> Result<Counts> {
+		let text = http_get(self.metrics_port, "/metrics").await?;
+		let sum = |name: &str| {
+			let samples = text.lines().filter(|line| line.split([' ', '{']).next() == Some(name));
+			samples
+				.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+				.sum::<f64>() as u64
+		};
+		Ok(Counts {
+			tickets: sum("clustercast_relayer_tickets_total"),
+			winners: sum("clustercast_relayer_winners_total"),
+			pending: sum("clustercast_relayer_winners_pending"),
+		})
+	}
+
+	/// kill -9.
+	pub async fn kill_9(&mut self) -> Result<()> {
+		self.process.take().context("it runs")?.kill_9().await
+	}
+}
+
+/// A relayer's counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+	/// Tickets accepted.
+	pub tickets: u64,
+	/// Of these, winners.
+	pub winners: u64,
+	/// Winners that are neither paid for good nor given up.
+	pub pending: u64,
+}
+
+impl AddAssign for Counts {
+	fn add_assign(&mut self, other: Self) {
+		self.tickets += other.tickets;
+		self.winners += other.winners;
+		self.pending += other.pending;
+	}
+}
+
+/// Body of a page on loopback.
+async fn http_get(port: u16, path: &str) -> Result<String> {
+	let get = async {
+		let mut connection = TcpStream::connect(("127.0.0.1", port)).await?;
+		let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+		connection.write_all(request.as_bytes()).await?;
+		let mut answer = String::new();
+		connection.read_to_string(&mut answer).await?;
+		anyhow::Ok(answer)
+	};
+	let answer = timeout(PATIENCE, get)
+		.await
+		.with_context(|| format!("port {port} does not answer"))??;
+	ensure!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+	Ok(answer)
+}
+
+/// Registers a relayer that is reached at `listen`.
+pub async fn register(network: &Network, person: &Person, listen: &str, price_per_mb: u64) -> Result<()> {
+	let mut register = command("clustercast-relayer", "register", network)?;
+	register
+		.args(["--account", &person.uri, "--address", listen, "--bond", "10"])
+		.args(["--price-per-mb", &price_per_mb.to_string()])
+		.arg("--identity")
+		.arg(&person.key_file);
+	run_once(&mut register).await.context("register")?;
+	Ok(())
+}
+
+/// A running player.
+pub struct Player {
+	/// The process.
+	pub process: Process,
+	/// What it plays, as a file.
+	pub output: PathBuf,
+	/// Where it serves HLS.
+	pub hls: String,
+	log: PathBuf,
+	summary: PathBuf,
+}
+
+impl Player {
+	/// Starts watching with a deposit of 10 USDC, and serves HLS on a port, which must be free. Its files are called
+	/// `name`. Relayers come from the registry, unless `more` arguments of the program name some.
+	pub fn watch(
+		lab: &Lab,
+		name: &str,
+		network: &Network,
+		viewer: &Person,
+		stream: u64,
+		hls_port: u16,
+		more: &[&str],
+	) -> Result<Self> {
+		let (output, log) = (lab.path(&format!("{name}.mp4")), lab.path(&format!("{name}.windows")));
+		let summary = lab.path(&format!("{name}.json"));
+		let hls = format!("127.0.0.1:{hls_port}");
+		let mut watch = command("clustercast-player", "watch", network)?;
+		watch
+			.args([
+				"--account",
+				&viewer.uri,
+				"--stream",
+				&stream.to_string(),
+				"--deposit",
+				"10",
+			])
+			.args(["--hls", &hls, "--max-price-per-mb", &MAX_PRICE_PER_MB.to_string()])
+			.arg("--state")
+			.arg(lab.path("wallet"))
+			.arg("--output")
+			.arg(&output)
+			.arg("--window-log")
+			.arg(&log)
+			.arg("--json")
+			.arg(&summary);
+		watch.args(more);
+		Ok(Self {
+			process: Process::spawn(lab, name, &mut watch)?,
+			output,
+			hls: format!("http://{hls}/index.m3u8"),
+			log,
+			summary,
+		})
+	}
+
+	/// The windows that it wrote so far.
+	pub fn windows(&self) -> Result<Vec<Window>> {
+		window_log(&self.log)
+	}
+
+	/// Waits until it wrote this many windows; they.
+	pub async fn wait_windows(&mut self, count: usize, limit: Duration) -> Result<Vec<Window>> {
+		let wait = async {
+			loop {
+				let windows = window_log(&self.log)?;
+				if windows.len() >= count {
+					return Ok(windows);
+				}
+				self.process.check_alive()?;
+				sleep(LOOK).await;
+			}
+		};
+		match timeout(limit, wait).await {
+			Ok(windows) => windows,
+			Err(_) => bail!(
+				"{} windows after {limit:?}, wanted {count}",
+				window_log(&self.log)?.len()
+			),
+		}
+	}
+
+	/// Waits until it ends of itself; its summary.
+	pub async fn finish(&mut self, limit: Duration) -> Result<Value> {
+		success("the player", self.process.wait(limit).await?)?;
+		self.summary()
+	}
+
+	/// Ends it as Ctrl-C does; its summary.
+	pub async fn stop(&mut self) -> Result<Value> {
+		success("the player", self.process.interrupt().await?)?;
+		self.summary()
+	}
+
+	/// What it wrote when it ended.
+	pub fn summary(&self) -> Result<Value> {
+		let text = std::fs::read(&self.summary).with_context(|| self.summary.display().to_string())?;
+		Ok(serde_json::from_slice(&text)?)
+	}
+
+	/// All that it wrote.
+	pub fn recording(&self) -> Result<Recording> {
+		Recording::open(&self.output, &self.log)
+	}
+
+	/// Path of its output.
+	pub fn output(&self) -> &Path {
+		&self.output
+	}
+}
+
+/// An error where a program failed.
+pub fn success(what: &str, status: ExitStatus) -> Result<()> {
+	ensure!(status.success(), "{what} ended with {status}");
+	Ok(())
+}
+
+/// The address in a program's first line.
+async fn listening(process: &mut Process) -> Result<String> {
+	let line = process.json_line().await?;
+	let address = line["listening"].as_str();
+	address
+		.map(str::to_owned)
+		.with_context(|| format!("no address in {line}"))
+}

@@ -1,0 +1,161 @@
+//! The whole of ClusterCast on one machine: a chain, a broadcaster, relayers, a viewer. What the demo shows and most
+//! tests start from.
+
+use crate::{
+	books::{Activity, Block, Snapshot},
+	lab::{free_port, Lab},
+	network::{Network, Person, START_MONEY},
+	programs::{mint, Origin, Player, Relayer, Terms},
+};
+use anyhow::{ensure, Result};
+use clustercast_primitives::{AccountId, Balance, BlockNumber};
+use futures::future::{try_join, try_join_all};
+use std::collections::BTreeMap;
+
+/// The stream key's price, micro-USDC per MB: the most that a viewer expects to pay.
+pub const PRICE_PER_MB: u64 = 2_000;
+
+/// Terms that make tickets win often: a window of 480p costs about a third of the face value.
+pub const TERMS: Terms = Terms {
+	price_per_mb: PRICE_PER_MB,
+	face_value: 2_500,
+	redeem_value: 10_000,
+	redeem_age_s: 10,
+};
+
+/// A broadcast that relayers carry; a viewer may join.
+pub struct Scene {
+	/// Four validators.
+	pub network: Network,
+	/// The broadcaster's program.
+	pub origin: Origin,
+	/// Below the origin, in the order of their terms.
+	pub relayers: Vec<Relayer>,
+	/// Owns the stream key.
+	pub broadcaster: Person,
+	/// Watches.
+	pub viewer: Person,
+	/// All money, when everyone was funded and before anything was minted, registered or paid.
+	pub before: Snapshot,
+}
+
+impl Scene {
+	/// Starts chain, origin, and a relayer for each of `terms`.
+	pub async fn start(lab: &Lab, rpc_port: Option<u16>, terms: &[Terms]) -> Result<Self> {
+		let network = Network::start(lab, rpc_port).await?;
+		let (broadcaster, viewer) = (Person::new(lab, "broadcaster")?, Person::new(lab, "viewer")?);
+		let names: Vec<String> = (1..=terms.len()).map(|n| format!("relayer-{n}")).collect();
+		let people = names
+			.iter()
+			.map(|name| Person::new(lab, name))
+			.collect::<Result<Vec<_>>>()?;
+		let accounts: Vec<AccountId> = people
+			.iter()
+			.chain([&broadcaster, &viewer])
+			.map(|p| p.account)
+			.collect();
+		network
+			.fund(
+				&accounts
+					.into_iter()
+					.map(|account| (account, START_MONEY))
+					.collect::<Vec<_>>(),
+			)
+			.await?;
+		let before = network.books().snapshot(network.books().settle().await?).await?;
+
+		let register = people
+			.into_iter()
+			.zip(&names)
+			.zip(terms)
+			.map(|((person, name), terms)| Relayer::register(lab, &network, person, name, *terms));
+		let (stream, mut relayers) =
+			try_join(mint(&network, &broadcaster, PRICE_PER_MB), try_join_all(register)).await?;
+		let origin = Origin::start(lab, &network, &broadcaster, stream, false).await?;
+		for relayer in &mut relayers {
+			relayer.run(lab, &network, &origin.address, stream).await?;
+		}
+		Ok(Self {
+			network,
+			origin,
+			relayers,
+			broadcaster,
+			viewer,
+			before,
+		})
+	}
+
+	/// The viewer starts to watch; the player's files are called `name`.
+	pub fn watch(&self, lab: &Lab, name: &str, more: &[&str]) -> Result<Player> {
+		Player::watch(lab, name, &self.network, &self.viewer, self.origin.stream, free_port()?, more)
+	}
+
+	/// Waits until the chain paid every winner of every relayer, and that is final; what happened since `before`.
+	pub async fn wait_redeemed(&self) -> Result<(Block, Activity)> {
+		let books = self.network.books();
+		let mut activity = Activity::default();
+		let mut seen: BlockNumber = self.before.block.number;
+		loop {
+			let block = books.finalised(seen + 1).await?;
+			books.follow(&mut activity, seen, block.number).await?;
+			seen = block.number;
+			let mut pending = 0;
+			for relayer in &self.relayers {
+				pending += relayer.counts().await?.pending;
+			}
+			// Asked after the block was read, so a winner that is no longer pending stands in a block up to the best.
+			if pending == 0 {
+				let last = books.settle().await?;
+				books.follow(&mut activity, seen, last.number).await?;
+				return Ok((last, activity));
+			}
+		}
+	}
+
+	/// Checks that between `before` and `after` every micro-USDC went where `activity` says: nothing was made or lost;
+	/// viewer, relayers and broadcaster have exactly their shares less their fees; treasury and those who receive fees
+	/// have the rest.
+	pub fn check_money(&self, after: &Snapshot, activity: &Activity) -> Result<()> {
+		crate::books::check_supply(&self.before, after)?;
+		let mut expected: BTreeMap<AccountId, i128> = BTreeMap::new();
+		let mut add = |account: AccountId, amount: Balance, sign: i128| -> Result<()> {
+			*expected.entry(account).or_default() += sign * i128::try_from(amount)?;
+			Ok(())
+		};
+		for ticket in &activity.redeemed {
+			add(ticket.sender, ticket.face_value(), -1)?;
+			add(ticket.recipient, ticket.payout.relayer, 1)?;
+			add(self.broadcaster.account, ticket.payout.broadcaster, 1)?;
+		}
+		let ours: Vec<AccountId> = self
+			.relayers
+			.iter()
+			.map(|relayer| relayer.person.account)
+			.chain([self.broadcaster.account, self.viewer.account])
+			.collect();
+		for account in &ours {
+			add(*account, activity.fees_of(account), -1)?;
+		}
+		let mut changes = self.before.changes(after);
+		for account in &ours {
+			let (change, expected) = (
+				changes.remove(account).unwrap_or(0),
+				expected.remove(account).unwrap_or(0),
+			);
+			ensure!(
+				change == expected,
+				"account {account} changed by {change} micro-USDC, not by {expected}"
+			);
+		}
+		ensure!(expected.is_empty(), "tickets moved money of strangers: {expected:?}");
+		// A stranger's own fees leave and enter the same sum.
+		let ours_paid: Balance = ours.iter().map(|account| activity.fees_of(account)).sum();
+		let rest = i128::try_from(activity.shares(|payout| payout.treasury) + ours_paid)?;
+		let received: i128 = changes.values().sum();
+		ensure!(
+			received == rest,
+			"treasury and fee takers got {received} micro-USDC, not {rest}"
+		);
+		Ok(())
+	}
+}

@@ -1,0 +1,88 @@
+//! Relayers that cheat are caught before anything of it is written, are paid nothing, and the viewer goes on elsewhere.
+
+use anyhow::{ensure, Context, Result};
+use clustercast_e2e::{
+	byzantine::{Byzantine, Trick},
+	lab::Lab,
+	network::{Person, START_MONEY},
+	programs::Terms,
+	scene::{Scene, TERMS},
+};
+use futures::future::try_join_all;
+use std::time::Duration;
+
+/// Windows that the viewer watches.
+const WINDOWS: usize = 8;
+
+/// All four are met within a few windows' time.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What the player says of each trick.
+const CAUGHT: [(Trick, &str); 4] = [
+	(Trick::FlipBit, "is not what the broadcaster signed"),
+	(Trick::SwapChunks, "is not what the broadcaster signed"),
+	(Trick::ReplayOld, "again"),
+	(Trick::OmitOne, "in place of"),
+];
+
+/// The cheapest relayer serves two windows and leaves, so that the viewer is in the middle of the stream when it turns
+/// to the next: four who cheat at their first window, each a little dearer. The honest one is the dearest.
+#[test]
+fn cheating_relayers_are_caught_and_paid_nothing() {
+	Lab::run(async |lab| {
+		let scene = Scene::start(lab, None, &[TERMS]).await?;
+		let plans = [(2, Trick::Leave)].into_iter().chain(CAUGHT.map(|(trick, _)| (0, trick)));
+		let mut cheats = start(lab, &scene, plans.collect()).await?;
+		let guide = cheats.remove(0);
+
+		let mut player = scene.watch(lab, "player", &["--windows", &WINDOWS.to_string()])?;
+		let summary = player.finish(PATIENCE).await?;
+
+		let figures = |address: &str| summary["relayers"][address.rsplit('/').next().unwrap_or_default()].clone();
+		ensure!(guide.tickets() == 2, "the guide got {} tickets", guide.tickets());
+		for (cheat, (trick, words)) in cheats.iter().zip(CAUGHT) {
+			let seen = figures(&cheat.address);
+			let faults = seen["faults"]
+				.as_array()
+				.with_context(|| format!("{trick:?} unseen: {summary}"))?;
+			ensure!(
+				faults.len() == 1 && faults[0].as_str().is_some_and(|fault| fault.contains(words)),
+				"{trick:?}: {seen}"
+			);
+			ensure!(
+				cheat.tricks() == 1 && cheat.subscriptions() == 1,
+				"{trick:?} was tried again: {seen}"
+			);
+			ensure!(
+				cheat.tickets() == 0 && seen["windows"] == 0 && seen["tickets"] == 0,
+				"{trick:?} was paid: {seen}"
+			);
+		}
+		ensure!(summary["rejectedBytes"].as_u64() > Some(0), "{summary}");
+		let honest = figures(&scene.relayers[0].address);
+		ensure!(
+			honest["windows"] == WINDOWS - 2 && honest["faults"] == serde_json::json!([]),
+			"{honest}"
+		);
+
+		ensure!(summary["gaps"] == 0, "{summary}");
+		let received = player.recording()?;
+		ensure!(received.len() == WINDOWS, "{} windows", received.len());
+		scene.origin.recording()?.check_output(&received)
+	});
+}
+
+/// Relayers that are all cheaper than the honest one, the first the cheapest.
+async fn start(lab: &Lab, scene: &Scene, plans: Vec<(usize, Trick)>) -> Result<Vec<Byzantine>> {
+	let people = (0..plans.len()).map(|rank| Person::new(lab, &format!("cheat-{rank}"))).collect::<Result<Vec<_>>>()?;
+	scene.network.fund(&people.iter().map(|person| (person.account, START_MONEY)).collect::<Vec<_>>()).await?;
+	let broadcast = (scene.origin.stream, scene.broadcaster.key, scene.origin.address.as_str());
+	let starts = people.into_iter().zip(plans).enumerate().map(|(rank, (person, plan))| {
+		let terms = Terms {
+			price_per_mb: TERMS.price_per_mb - 100 + rank as u64,
+			..TERMS
+		};
+		Byzantine::start(&scene.network, person, terms, broadcast, plan)
+	});
+	try_join_all(starts).await
+}

@@ -1,0 +1,88 @@
+//! Any Substrate client works: metadata decodes and an extrinsic goes in, with subxt and with @polkadot/api from npm.
+
+use anyhow::{ensure, Context, Result};
+use clustercast_chain::{calls, Wait, Wallet};
+use clustercast_e2e::{
+	lab::Lab,
+	network::Network,
+	process::{output, tool},
+};
+use serde_json::json;
+use std::{path::Path, time::Duration};
+use subxt::{dynamic, OnlineClient, SubstrateConfig};
+use tokio::process::Command;
+
+/// Micro-USDC.
+const AMOUNT: u128 = 1_234_567;
+
+#[test]
+fn usual_clients_decode_and_sign() {
+	Lab::run(async |lab| {
+		let network = Network::start(lab, None).await?;
+		subxt(&network).await?;
+		our_own(&network).await?;
+		polkadot_js(&network).await
+	});
+}
+
+/// subxt alone, with nothing of ours.
+async fn subxt(network: &Network) -> Result<()> {
+	let api = OnlineClient::<SubstrateConfig>::from_insecure_url(network.rpc(1)).await?;
+	let at = api.at_current_block().await?;
+	let pallets: Vec<String> = at.metadata().pallets().map(|pallet| pallet.name().to_owned()).collect();
+	for pallet in ["StreamKeys", "RelayerRegistry", "TicketBroker"] {
+		ensure!(pallets.iter().any(|name| name == pallet), "no {pallet} in {pallets:?}");
+	}
+	let minimum = at
+		.constants()
+		.entry(dynamic::constant::<u128>("Balances", "ExistentialDeposit"))?;
+	ensure!(minimum == 1_000, "existential deposit {minimum}");
+	Ok(())
+}
+
+/// subxt as our programs use it; says what a transfer costs.
+async fn our_own(network: &Network) -> Result<()> {
+	let chain = network.books().chain();
+	let (bob, new) = (Wallet::from_suri("//Bob")?, Wallet::from_suri("//Bob//new")?.account());
+	let included = chain
+		.submit(&bob, &calls::transfer(&new, AMOUNT), Wait::Finalised)
+		.await?;
+	ensure!(included.event("Balances", "Transfer").is_some(), "{included:?}");
+	let received = chain.viewer_account(&new, Some(included.block)).await?.free;
+	ensure!(received == AMOUNT, "received {received}");
+	println!("a transfer costs {} micro-USDC", included.fee);
+	ensure!(included.fee < 1_000, "a transfer costs {} micro-USDC", included.fee);
+	Ok(())
+}
+
+async fn polkadot_js(network: &Network) -> Result<()> {
+	let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("js");
+	ensure!(
+		dir.join("node_modules").is_dir(),
+		"no npm packages: run `scripts/setup test`"
+	);
+	let recipient = clustercast_chain::account::ss58(&Wallet::from_suri("//Charlie//new")?.account());
+	let mut client = Command::new(tool("node")?);
+	client
+		.arg(dir.join("client.mjs"))
+		.args([&network.rpc(2), "//Charlie", &recipient, &AMOUNT.to_string()]);
+	let output = output(&mut client, Duration::from_secs(90)).await?;
+	let complaints = String::from_utf8_lossy(&output.stderr);
+	ensure!(output.status.success(), "{complaints}");
+	let seen: serde_json::Value = serde_json::from_slice(&output.stdout).with_context(|| complaints.into_owned())?;
+	let expected = json!({ "decimals": 6, "token": "USDC", "ss58Prefix": 42, "existentialDeposit": "1000" });
+	for (what, value) in expected.as_object().into_iter().flatten() {
+		ensure!(seen[what] == *value, "{what}: {seen}");
+	}
+	let has = |list: &str, item: &str| {
+		seen[list]
+			.as_array()
+			.is_some_and(|all| all.iter().any(|name| name == item))
+	};
+	ensure!(
+		has("pallets", "TicketBroker") && has("events", "balances.Transfer"),
+		"{seen}"
+	);
+	ensure!(seen["received"] == AMOUNT.to_string(), "{seen}");
+	Ok(())
+}

@@ -1,0 +1,131 @@
+//! kill -9 loses no money and stops no chain.
+
+use anyhow::{ensure, Context, Result};
+use clustercast_e2e::{
+	lab::Lab,
+	network::Network,
+	programs::{Relayer, Terms},
+	scene::{Scene, TERMS},
+};
+use clustercast_primitives::{amount::USDC, Hash};
+use clustercast_relayer::store::{Outcome, Store};
+use std::{collections::BTreeSet, time::Duration};
+
+/// Winners that wait when the relayer is killed for the first time.
+const WINNERS: u64 = 3;
+
+/// Enough for the winners to come in: about six windows, more when luck is bad.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Neither value nor age is ever reached.
+const NEVER: Terms = Terms {
+	face_value: 1_500,
+	redeem_value: USDC * 9 / 10,
+	redeem_age_s: 100_000,
+	..TERMS
+};
+
+#[test]
+fn relayer_killed_between_winning_and_redeeming_is_paid_once() {
+	Lab::run(async |lab| {
+		let mut scene = Scene::start(lab, None, &[NEVER]).await?;
+		let (origin, stream) = (scene.origin.address.clone(), scene.origin.stream);
+		let mut player = scene.watch(lab, "player", &[])?;
+		let mut windows = 0;
+		while scene.relayers[0].counts().await?.winners < WINNERS {
+			windows = player.wait_windows(windows + 1, PATIENCE).await?.len();
+		}
+		scene.relayers[0].kill_9().await?;
+		let won = unsettled(&scene, &scene.relayers[0])?;
+		ensure!(won.len() as u64 >= WINNERS, "{} winners in the store", won.len());
+
+		// From now on it redeems at once: killed again while the batch is on its way, then left to finish. The viewer
+		// comes back to it each time, since there is no other.
+		scene.relayers[0].redeem_at(1, 1);
+		let relayer = &mut scene.relayers[0];
+		relayer.run(lab, &scene.network, &origin, stream).await?;
+		let books = scene.network.books();
+		let best = books.chain().head().best;
+		books
+			.wait_head("a block after the restart", |head| head.best > best)
+			.await?;
+		relayer.kill_9().await?;
+		relayer.run(lab, &scene.network, &origin, stream).await?;
+		player.wait_windows(windows + 2, PATIENCE).await?;
+		player.stop().await?;
+
+		let (last, activity) = scene.wait_redeemed().await?;
+		let mut process = scene.relayers[0].process.take().context("it runs")?;
+		process.interrupt().await?;
+		let paid: Vec<Hash> = activity.redeemed.iter().map(|ticket| ticket.id).collect();
+		let unique: BTreeSet<Hash> = paid.iter().copied().collect();
+		ensure!(paid.len() == unique.len(), "a ticket was paid twice: {paid:?}");
+		ensure!(won.is_subset(&unique), "lost: {:?}", won.difference(&unique));
+		ensure!(
+			unsettled(&scene, &scene.relayers[0])?.is_empty(),
+			"the store still waits"
+		);
+		ensure!(
+			settled_as_paid(&scene, &scene.relayers[0])? == unique,
+			"store and chain differ"
+		);
+		ensure!(
+			activity.redeemed_value() == NEVER.face_value * unique.len() as u128,
+			"{activity:?}"
+		);
+		scene.check_money(&scene.network.books().snapshot(last).await?, &activity)?;
+		println!(
+			"{} winners, {} of them won before the first kill -9, each paid once",
+			unique.len(),
+			won.len()
+		);
+		Ok(())
+	});
+}
+
+fn store(scene: &Scene, relayer: &Relayer) -> Result<Store> {
+	let genesis = scene.network.books().chain().genesis();
+	Store::open(&relayer.state.join("winners.redb"), &genesis).context("the relayer's store")
+}
+
+fn unsettled(scene: &Scene, relayer: &Relayer) -> Result<BTreeSet<Hash>> {
+	let winners = store(scene, relayer)?.winners()?;
+	Ok(winners.iter().map(|(_, winner)| winner.ticket.id()).collect())
+}
+
+fn settled_as_paid(scene: &Scene, relayer: &Relayer) -> Result<BTreeSet<Hash>> {
+	let settled = store(scene, relayer)?.settled()?;
+	ensure!(
+		settled.iter().all(|winner| matches!(winner.outcome, Outcome::Paid)),
+		"{settled:?}"
+	);
+	Ok(settled.iter().map(|winner| winner.id).collect())
+}
+
+#[test]
+fn one_validator_of_four_may_die() {
+	/// Blocks that must be finalised while it is dead.
+	const BLOCKS: u32 = 5;
+
+	Lab::run(async |lab| {
+		let mut network = Network::start(lab, None).await?;
+		network.kill_9(3).await?;
+		let head = network.books().chain().head();
+		let meanwhile = network.books().finalised(head.best + BLOCKS).await?;
+		println!("without it, {BLOCKS} blocks past {} are finalised", head.best);
+
+		let returned = network.restart(lab, 3).await?;
+		let caught_up = returned.finalised(meanwhile.number).await?;
+		ensure!(
+			caught_up == meanwhile,
+			"it follows another chain: {caught_up:?}, not {meanwhile:?}"
+		);
+		// And takes part: its turn comes once in four blocks.
+		let next = network
+			.books()
+			.finalised(network.books().chain().head().best + 4)
+			.await?;
+		ensure!(returned.finalised(next.number).await? == next, "it fell behind again");
+		Ok(())
+	});
+}

@@ -1,0 +1,159 @@
+//! Peer ids and the Ed25519 keys behind them: a peer id *is* its key (identity multihash of the protobuf key), so the
+//! chain registers only the key.
+
+use clustercast_primitives::PublicKey;
+use libp2p::{
+	identity::{ed25519, PublicKey as Libp2pKey},
+	multiaddr::Protocol,
+	multihash::Multihash,
+	Multiaddr, PeerId,
+};
+use std::{fmt, str::FromStr};
+
+/// Multihash code of "the digest is the data".
+const IDENTITY_MULTIHASH: u64 = 0;
+
+/// Why something names no peer that we can talk to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+	/// Not a multiaddress.
+	#[error("not a multiaddress: {0}")]
+	Malformed(String),
+	/// No `/p2p/ID` at the end.
+	#[error("the address names no peer: end it with /p2p/ID")]
+	NoPeer,
+	/// The peer id is not that of an Ed25519 key.
+	#[error("the peer id is not that of an Ed25519 key")]
+	NotEd25519,
+	/// Another peer than the one asked for.
+	#[error("the address names another peer than expected")]
+	OtherPeer,
+}
+
+/// Peer id of an Ed25519 key. Fails only for bytes that are no point of the curve.
+pub fn peer_id(key: &PublicKey) -> Result<PeerId, AddressError> {
+	ed25519::PublicKey::try_from_bytes(&key.0)
+		.map(|key| Libp2pKey::from(key).to_peer_id())
+		.map_err(|_| AddressError::NotEd25519)
+}
+
+/// The Ed25519 key that a peer id stands for.
+pub fn public_key(peer: &PeerId) -> Result<PublicKey, AddressError> {
+	let hash: &Multihash<64> = peer.as_ref();
+	if hash.code() != IDENTITY_MULTIHASH {
+		return Err(AddressError::NotEd25519);
+	}
+	Libp2pKey::try_decode_protobuf(hash.digest())
+		.ok()
+		.and_then(|key| key.try_into_ed25519().ok())
+		.map(|key| PublicKey(key.to_bytes()))
+		.ok_or(AddressError::NotEd25519)
+}
+
+/// Where a peer is reached and who must answer there: `/ip4/…/udp/…/quic-v1/p2p/ID`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+	peer: PublicKey,
+	peer_id: PeerId,
+	transport: Multiaddr,
+}
+
+impl Address {
+	/// `address` with or without `/p2p/ID`; when it has one, it must be `peer`'s.
+	pub fn new(address: &str, peer: &PublicKey) -> Result<Self, AddressError> {
+		let (transport, named) = split(address)?;
+		let peer_id = peer_id(peer)?;
+		if named.is_some_and(|named| named != peer_id) {
+			return Err(AddressError::OtherPeer);
+		}
+		Ok(Self {
+			peer: *peer,
+			peer_id,
+			transport,
+		})
+	}
+
+	/// The peer's key.
+	pub fn peer(&self) -> PublicKey {
+		self.peer
+	}
+
+	/// The peer's libp2p id.
+	pub fn peer_id(&self) -> PeerId {
+		self.peer_id
+	}
+
+	/// The address without the peer.
+	pub fn transport(&self) -> &Multiaddr {
+		&self.transport
+	}
+}
+
+fn split(address: &str) -> Result<(Multiaddr, Option<PeerId>), AddressError> {
+	let mut transport: Multiaddr = address.parse().map_err(|e| AddressError::Malformed(format!("{e}")))?;
+	let Some(Protocol::P2p(peer)) = transport.iter().last() else {
+		return Ok((transport, None));
+	};
+	transport.pop();
+	Ok((transport, Some(peer)))
+}
+
+impl FromStr for Address {
+	type Err = AddressError;
+
+	fn from_str(address: &str) -> Result<Self, AddressError> {
+		let (transport, peer_id) = split(address)?;
+		let peer_id = peer_id.ok_or(AddressError::NoPeer)?;
+		Ok(Self {
+			peer: public_key(&peer_id)?,
+			peer_id,
+			transport,
+		})
+	}
+}
+
+impl fmt::Display for Address {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "{}/p2p/{}", self.transport, self.peer_id)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clustercast_primitives::crypto::KeyPair;
+
+	#[test]
+	fn peer_id_and_key_turn_into_each_other() {
+		let key = KeyPair::from_seed([7; 32]).public();
+		let peer = peer_id(&key).unwrap();
+		assert_eq!(public_key(&peer), Ok(key));
+		let libp2p = libp2p::identity::Keypair::ed25519_from_bytes([7; 32]).unwrap();
+		assert_eq!(peer, libp2p.public().to_peer_id());
+	}
+
+	#[test]
+	fn peer_id_without_an_ed25519_key_is_refused() {
+		// Code 0x12 is SHA-256: the key cannot be read back from it.
+		let hashed = PeerId::from_multihash(Multihash::wrap(0x12, &[1; 32]).unwrap()).unwrap();
+		assert_eq!(public_key(&hashed), Err(AddressError::NotEd25519));
+		assert_eq!(public_key(&PeerId::random()), Err(AddressError::NotEd25519));
+	}
+
+	#[test]
+	fn address_names_its_peer() {
+		let (key, other) = (
+			KeyPair::from_seed([7; 32]).public(),
+			KeyPair::from_seed([8; 32]).public(),
+		);
+		let bare = "/ip4/127.0.0.1/udp/4001/quic-v1";
+		let address = Address::new(bare, &key).unwrap();
+		assert_eq!(address.to_string().parse(), Ok(address.clone()));
+		assert_eq!(Address::new(&address.to_string(), &key), Ok(address.clone()));
+		assert_eq!(address.transport().to_string(), bare);
+		assert_eq!(Address::new(&address.to_string(), &other), Err(AddressError::OtherPeer));
+		assert_eq!(bare.parse::<Address>(), Err(AddressError::NoPeer));
+		assert!(matches!("nonsense".parse::<Address>(), Err(AddressError::Malformed(_))));
+	}
+}

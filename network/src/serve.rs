@@ -1,0 +1,399 @@
+//! Serves subscriptions: one task for each drives a [`RelayerSession`], delivers from the shared [`Feed`] as fast as the
+//! viewer reads and pays, and asks the [`Policy`] whatever is a matter of decision.
+//!
+//! Memory per subscription is bounded: one frame is handed to QUIC at a time and shared with all other viewers. Whoever
+//! falls behind the cache, does not read, or does not pay in time is told why and ended.
+
+use crate::{
+	feed::Feed,
+	node::{Incoming, Stream},
+};
+use bytes::Bytes;
+use clustercast_primitives::{Hash, PublicKey, SignedTicket};
+use clustercast_protocol::{
+	relayer::{Event, SessionError},
+	EndReason, Expectation, Lookup, ReceiptSigner, RelayerSession, Subscribe, Terms,
+};
+use futures::{AsyncReadExt, AsyncWriteExt};
+use rand::{rngs::OsRng, RngCore};
+use std::{future::Future, io, sync::Arc, time::Duration};
+use tokio::{
+	sync::{watch, OwnedSemaphorePermit, Semaphore, SemaphorePermit},
+	task::JoinSet,
+	time::{timeout, timeout_at, Instant},
+};
+
+/// A peer that opened a stream says what it wants within this, and has its answer within as much again.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A viewer who was told that it is over may take this long to hang up. Then QUIC has surely carried the last word.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Streams that have not subscribed yet, so that strangers who say nothing take no subscriber's place; further ones are
+/// reset. A few kilobytes each.
+const MAX_UNDECIDED: usize = 512;
+
+/// Read at a time: tickets are a few hundred bytes.
+const READ_BYTES: usize = 4 * 1024;
+
+/// How a server treats its subscribers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+	/// Genesis hash of the chain: subscriptions for another one are refused.
+	pub genesis: Hash,
+	/// Subscriptions at a time; past it new ones end with [`EndReason::Full`].
+	pub max_subscriptions: usize,
+	/// A frame that the viewer's flow control does not take within this ends the subscription.
+	pub write_timeout: Duration,
+	/// A window that is unpaid for this long ends the subscription.
+	pub pay_timeout: Duration,
+	/// How long the last windows may be paid for once the server is asked to stop.
+	pub stop_timeout: Duration,
+}
+
+impl Config {
+	/// Defaults: 256 subscriptions, 10 s to take a frame, 20 s to pay for one, 2 s to pay at the end.
+	pub fn new(genesis: Hash) -> Self {
+		Self {
+			genesis,
+			max_subscriptions: 256,
+			write_timeout: Duration::from_secs(10),
+			pay_timeout: Duration::from_secs(20),
+			stop_timeout: Duration::from_secs(2),
+		}
+	}
+}
+
+/// On what terms somebody is served.
+#[derive(Clone, Debug)]
+pub enum Grant {
+	/// For nothing: no receipts, no tickets.
+	Free,
+	/// Against tickets, on these terms, with receipts by this signer.
+	Paid(Terms, Arc<ReceiptSigner>),
+}
+
+/// How a subscription came to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Closed {
+	/// We ended it, and said so.
+	#[error("ended: {0:?}")]
+	Ended(EndReason),
+	/// The viewer hung up.
+	#[error("the viewer left")]
+	Left,
+	/// The viewer broke the protocol.
+	#[error(transparent)]
+	Session(#[from] SessionError),
+	/// It opened a stream and asked for nothing in time.
+	#[error("no subscription within {SUBSCRIBE_TIMEOUT:?}")]
+	Silent,
+	/// It did not read what was sent.
+	#[error("reads too slowly")]
+	Stalled,
+	/// The stream broke.
+	#[error("stream lost: {0}")]
+	Io(#[from] io::Error),
+}
+
+/// What is a matter of decision when serving. Called from many tasks at once.
+pub trait Policy: Send + Sync + 'static {
+	/// What the policy knows of one subscription; kept as long as it lasts and given back when it is over.
+	type Seat: Send + Sync;
+
+	/// Whether `peer` (who proved to hold this key) is served what it asks, and how it pays. The chain is the right one.
+	fn subscribe(
+		&self,
+		peer: PublicKey,
+		request: &Subscribe,
+	) -> impl Future<Output = Result<(Grant, Self::Seat), EndReason>> + Send;
+
+	/// A window is about to go out against payment: opens what its ticket is judged by. An error ends the subscription.
+	fn delivering(&self, seat: &Self::Seat, expectation: Expectation) -> Result<(), EndReason> {
+		let _ = (seat, expectation);
+		Err(EndReason::ProtocolError)
+	}
+
+	/// Judges a ticket. When this returns `Ok` the ticket is accepted and, if it won, safe on disk: the viewer is told.
+	fn ticket(&self, seat: &Self::Seat, ticket: SignedTicket) -> impl Future<Output = Result<(), EndReason>> + Send {
+		let _ = (seat, ticket);
+		std::future::ready(Err(EndReason::ProtocolError))
+	}
+
+	/// Bytes were handed to a viewer's stream.
+	fn sent(&self, bytes: usize) {
+		let _ = bytes;
+	}
+
+	/// A stream is over; `seat` is `None` when it never was a subscription. `unpaid` are the commitments that no ticket
+	/// will answer any more.
+	fn closed(&self, seat: Option<Self::Seat>, unpaid: Vec<Hash>, why: &Closed) {
+		let _ = (seat, unpaid, why);
+	}
+}
+
+/// Serves all that comes in from `feed` until the node stops, or until `stop`: then ends every subscription with
+/// [`EndReason::ShuttingDown`], after what was delivered is paid or [`Config::stop_timeout`] is over, and returns.
+pub async fn serve<P: Policy>(
+	mut incoming: Incoming,
+	feed: Feed,
+	policy: Arc<P>,
+	config: Config,
+	stop: impl Future<Output = ()>,
+) {
+	let places = Arc::new(Semaphore::new(config.max_subscriptions));
+	let undecided = Arc::new(Semaphore::new(MAX_UNDECIDED));
+	let stopping = watch::Sender::new(false);
+	let mut tasks = JoinSet::new();
+	tokio::pin!(stop);
+	loop {
+		let (peer, stream) = tokio::select! {
+			next = incoming.accept() => match next {
+				Some(next) => next,
+				None => break,
+			},
+			Some(ended) = tasks.join_next() => {
+				if let Err(error) = ended {
+					tracing::error!(%error, "a subscription's task failed");
+				}
+				continue;
+			},
+			() = &mut stop => break,
+		};
+		let Ok(door) = undecided.clone().try_acquire_owned() else {
+			tracing::debug!("stream refused: too many have not subscribed yet");
+			continue;
+		};
+		let link = Link::new(stream, config);
+		let (places, feed, policy, stopping) = (places.clone(), feed.clone(), policy.clone(), stopping.subscribe());
+		tasks.spawn(async move { link.run(peer, door, places, feed, &*policy, stopping).await });
+	}
+	stopping.send_replace(true);
+	let drained = async { while tasks.join_next().await.is_some() {} };
+	// Whoever is still stuck in a write by then hears nothing more.
+	if timeout(config.stop_timeout + 2 * LINGER, drained).await.is_err() {
+		tasks.shutdown().await;
+	}
+}
+
+/// One stream and its session.
+struct Link {
+	stream: Stream,
+	session: RelayerSession,
+	config: Config,
+	buffer: [u8; READ_BYTES],
+}
+
+/// When a subscription that delivers no more ends, and what the viewer is told.
+type Closing = (EndReason, Instant);
+
+impl Link {
+	fn new(stream: Stream, config: Config) -> Self {
+		let mut salt = [0; 16];
+		OsRng.fill_bytes(&mut salt);
+		Self {
+			stream,
+			session: RelayerSession::new(config.genesis, salt),
+			config,
+			buffer: [0; READ_BYTES],
+		}
+	}
+
+	async fn run<P: Policy>(
+		mut self,
+		peer: PublicKey,
+		door: OwnedSemaphorePermit,
+		places: Arc<Semaphore>,
+		feed: Feed,
+		policy: &P,
+		mut stopping: watch::Receiver<bool>,
+	) {
+		let begun = tokio::select! {
+			begun = self.begin(peer, door, &places, policy) => begun,
+			_ = stopping.wait_for(|stopping| *stopping) => Err(self.end(EndReason::ShuttingDown)),
+		};
+		let (seat, why) = match begun {
+			Ok((_place, seat)) => {
+				let why = self
+					.serve(&seat, feed, policy, stopping)
+					.await
+					.unwrap_or_else(|closed| closed);
+				(Some(seat), why)
+			},
+			Err(why) => (None, why),
+		};
+		policy.closed(seat, self.session.unpaid().collect(), &why);
+		match why {
+			Closed::Ended(_) | Closed::Session(_) => self.part().await,
+			Closed::Left | Closed::Silent | Closed::Stalled | Closed::Io(_) => {},
+		}
+		tracing::debug!(%why, "subscription over");
+	}
+
+	/// From the first byte to the answer. Leaves the `door` when it has a place.
+	async fn begin<'a, P: Policy>(
+		&mut self,
+		peer: PublicKey,
+		door: OwnedSemaphorePermit,
+		places: &'a Semaphore,
+		policy: &P,
+	) -> Result<(SemaphorePermit<'a>, P::Seat), Closed> {
+		let request = timeout(SUBSCRIBE_TIMEOUT, self.request())
+			.await
+			.map_err(|_| Closed::Silent)??;
+		let place = places.try_acquire().map_err(|_| self.end(EndReason::Full))?;
+		drop(door);
+		let answer = timeout(SUBSCRIBE_TIMEOUT, policy.subscribe(peer, &request)).await;
+		let (grant, seat) = answer
+			.unwrap_or(Err(EndReason::NotServed))
+			.map_err(|reason| self.end(reason))?;
+		match grant {
+			Grant::Free => self.session.accept_free()?,
+			Grant::Paid(terms, signer) => self.session.accept(terms, signer).map_err(|error| match error {
+				SessionError::NoPayer => self.end(EndReason::PaymentRequired),
+				other => other.into(),
+			})?,
+		}
+		Ok((place, seat))
+	}
+
+	async fn serve<P: Policy>(
+		&mut self,
+		seat: &P::Seat,
+		feed: Feed,
+		policy: &P,
+		mut stopping: watch::Receiver<bool>,
+	) -> Result<Closed, Closed> {
+		let mut news = feed.news();
+		let mut closing: Option<Closing> = None;
+		let mut owing_since = None;
+		loop {
+			self.transmit(policy).await?;
+			// Before looking: what comes after the look rings again.
+			let finished = news.borrow_and_update().finished;
+			if *stopping.borrow() && closing.is_none() {
+				closing = Some((EndReason::ShuttingDown, Instant::now() + self.config.stop_timeout));
+			}
+			match self.session.wants() {
+				Some(cursor) if closing.is_none() => match feed.get(cursor) {
+					Lookup::Found(window) => {
+						match self.session.deliver(&window) {
+							Ok(None) => {},
+							Ok(Some(expectation)) => {
+								if let Err(reason) = policy.delivering(seat, expectation) {
+									return Ok(self.end(reason));
+								}
+								owing_since.get_or_insert_with(Instant::now);
+							},
+							// Known before the window is queued: nothing is delivered that cannot be paid.
+							Err(SessionError::Unpayable(id)) => {
+								tracing::warn!(window = %id, "costs more than a ticket's face value: raise it");
+								return Ok(self.end(EndReason::NotServed));
+							},
+							Err(error) => return Err(error.into()),
+						}
+						continue;
+					},
+					Lookup::Gone => return Ok(self.end(EndReason::WindowGone)),
+					Lookup::NotYet if finished => {
+						closing = Some((EndReason::Finished, Instant::now() + self.config.pay_timeout));
+					},
+					Lookup::NotYet => {},
+				},
+				_ => {},
+			}
+			if self.session.unpaid().next().is_none() {
+				owing_since = None;
+				if let Some((reason, _)) = closing {
+					return Ok(self.end(reason));
+				}
+			}
+
+			let unpaid = owing_since.map(|since| (EndReason::Unpaid, since + self.config.pay_timeout));
+			let deadline = [closing, unpaid].into_iter().flatten().min_by_key(|(_, at)| *at);
+			tokio::select! {
+				read = self.stream.read(&mut self.buffer) => match read? {
+					0 => {
+						self.session.finish()?;
+						return Ok(Closed::Left);
+					},
+					length => self.session.handle(&self.buffer[..length])?,
+				},
+				_ = news.changed() => {},
+				_ = stopping.changed() => {},
+				() = sleep_until(deadline) => {
+					let (reason, _) = deadline.expect("without one it sleeps for ever");
+					return Ok(self.end(reason));
+				},
+			}
+			while let Some(event) = self.session.poll_event() {
+				let Event::Ticket(ticket) = event else { continue };
+				let window = ticket.message.window;
+				match policy.ticket(seat, ticket).await {
+					Ok(()) => self.session.paid(window)?,
+					Err(reason) => return Ok(self.end(reason)),
+				}
+				owing_since = Some(Instant::now());
+			}
+		}
+	}
+
+	/// What the peer subscribes to.
+	async fn request(&mut self) -> Result<Subscribe, Closed> {
+		loop {
+			match self.stream.read(&mut self.buffer).await? {
+				0 => {
+					self.session.finish()?;
+					return Err(Closed::Left);
+				},
+				length => self.session.handle(&self.buffer[..length])?,
+			}
+			if let Some(Event::Subscribed(request)) = self.session.poll_event() {
+				return Ok(request);
+			}
+		}
+	}
+
+	fn end(&mut self, reason: EndReason) -> Closed {
+		self.session.end(reason);
+		Closed::Ended(reason)
+	}
+
+	/// Hands over all that is queued, each frame in one piece.
+	async fn transmit<P: Policy>(&mut self, policy: &P) -> Result<(), Closed> {
+		while let Some(frame) = self.session.poll_transmit() {
+			let deadline = Instant::now() + self.config.write_timeout;
+			timeout_at(deadline, self.write(&frame))
+				.await
+				.map_err(|_| Closed::Stalled)??;
+			policy.sent(frame.len());
+		}
+		Ok(())
+	}
+
+	async fn write(&mut self, frame: &Bytes) -> io::Result<()> {
+		self.stream.write_all(frame).await?;
+		self.stream.flush().await
+	}
+
+	/// Says the last word and waits until the viewer hangs up, for a moment.
+	async fn part(&mut self) {
+		let last_word = async {
+			while let Some(frame) = self.session.poll_transmit() {
+				self.write(&frame).await?;
+			}
+			self.stream.close().await?;
+			while self.stream.read(&mut self.buffer).await? > 0 {}
+			io::Result::Ok(())
+		};
+		let _ = timeout(LINGER, last_word).await;
+	}
+}
+
+async fn sleep_until(deadline: Option<Closing>) {
+	match deadline {
+		Some((_, at)) => tokio::time::sleep_until(at).await,
+		None => std::future::pending().await,
+	}
+}

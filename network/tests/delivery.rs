@@ -1,0 +1,502 @@
+//! Real QUIC nodes on loopback: delivery, and everything that strangers and slow viewers try.
+
+use bytes::Bytes;
+use clustercast_network::{
+	client::{Error, Subscription},
+	node::{ConnectError, Limits, ListenError},
+	serve::{serve, Closed, Config, Grant, Policy},
+	Address, Feed, Node, Stream,
+};
+use clustercast_primitives::{
+	crypto::KeyPair, window::flags, AccountId, Hash, PublicKey, SignedTicket, StreamId, WindowId,
+};
+use clustercast_protocol::{
+	viewer::Event, window::Draft, EncodedWindow, EndReason, Expectation, Fault, Payer, PaymentTerms, ReceiptSigner,
+	Subscribe, Terms, ViewerConfig, ViewerSession, WireError,
+};
+use futures::{AsyncReadExt, AsyncWriteExt};
+use std::{
+	sync::{
+		atomic::{AtomicUsize, Ordering},
+		Arc,
+	},
+	time::Duration,
+};
+use tokio::{
+	sync::{mpsc, oneshot},
+	task::JoinHandle,
+	time::timeout,
+};
+
+const GENESIS: Hash = Hash([7; 32]);
+const STREAM: StreamId = StreamId(3);
+const RELAYER_SEED: [u8; 32] = [1; 32];
+const LOOPBACK: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Serves whoever asks: for nothing, or against tickets that all pass.
+struct Open {
+	paid: bool,
+	delivering: AtomicUsize,
+	closed: mpsc::Sender<String>,
+	seats: Arc<()>,
+}
+
+impl Policy for Open {
+	type Seat = Arc<()>;
+
+	async fn subscribe(&self, _: PublicKey, request: &Subscribe) -> Result<(Grant, Arc<()>), EndReason> {
+		if request.stream != STREAM {
+			return Err(EndReason::NotServed);
+		}
+		let grant = match self.paid {
+			false => Grant::Free,
+			true => Grant::Paid(
+				Terms {
+					recipient: AccountId([9; 32]),
+					price_per_mb: 1_000,
+					face_value: 1_000_000,
+					credit: 2,
+				},
+				Arc::new(ReceiptSigner::new(KeyPair::from_seed(RELAYER_SEED), [5; 32])),
+			),
+		};
+		Ok((grant, self.seats.clone()))
+	}
+
+	fn delivering(&self, _: &Arc<()>, _: Expectation) -> Result<(), EndReason> {
+		self.delivering.fetch_add(1, Ordering::Relaxed);
+		Ok(())
+	}
+
+	async fn ticket(&self, _: &Arc<()>, _: SignedTicket) -> Result<(), EndReason> {
+		Ok(())
+	}
+
+	fn closed(&self, _: Option<Arc<()>>, unpaid: Vec<Hash>, why: &Closed) {
+		let kind = match why {
+			Closed::Session(e) => format!("session: {e}"),
+			other => other.to_string(),
+		};
+		self.closed
+			.try_send(format!("{kind}; {} unpaid", unpaid.len()))
+			.unwrap();
+	}
+}
+
+/// A server on loopback and the news it has of its subscriptions.
+struct Server {
+	address: Address,
+	feed: Feed,
+	policy: Arc<Open>,
+	closed: mpsc::Receiver<String>,
+	stop: oneshot::Sender<()>,
+	task: JoinHandle<()>,
+	_node: Node,
+}
+
+impl Server {
+	async fn start(paid: bool, adjust: impl FnOnce(&mut Config)) -> Self {
+		let mut config = Config::new(GENESIS);
+		adjust(&mut config);
+		let (node, incoming) = Node::start(&KeyPair::from_seed(RELAYER_SEED), Limits::default()).unwrap();
+		let address = node.listen(LOOPBACK.parse().unwrap()).await.unwrap();
+		let feed = Feed::new(64 << 20);
+		let (sender, closed) = mpsc::channel(100);
+		let policy = Arc::new(Open {
+			paid,
+			delivering: AtomicUsize::new(0),
+			closed: sender,
+			seats: Arc::new(()),
+		});
+		let (stop, stopped) = oneshot::channel::<()>();
+		let stopped = async { drop(stopped.await) };
+		let task = tokio::spawn(serve(incoming, feed.clone(), policy.clone(), config, stopped));
+		Self {
+			address,
+			feed,
+			policy,
+			closed,
+			stop,
+			task,
+			_node: node,
+		}
+	}
+
+	fn push(&self, broadcast: &mut Broadcast, count: usize, bytes: usize) {
+		for _ in 0..count {
+			assert!(self.feed.push(broadcast.window(bytes)));
+		}
+	}
+
+	async fn closed(&mut self) -> String {
+		timeout(PATIENCE, self.closed.recv())
+			.await
+			.expect("a subscription should have closed")
+			.unwrap()
+	}
+}
+
+/// A broadcaster's windows, one after the other.
+struct Broadcast {
+	next: u64,
+	previous: Hash,
+}
+
+impl Broadcast {
+	fn new() -> Self {
+		Self {
+			next: 0,
+			previous: Hash([0; 32]),
+		}
+	}
+
+	fn window(&mut self, bytes: usize) -> EncodedWindow {
+		let id = WindowId {
+			stream: STREAM,
+			rendition: 0,
+			segment: self.next,
+			part: 0,
+		};
+		let data: Vec<u8> = (0..bytes).map(|i| (i as u64 * 31 + self.next) as u8).collect();
+		let draft = Draft {
+			id,
+			flags: flags::INDEPENDENT | flags::LAST_PART,
+			start_ms: 2_000 * self.next,
+			duration_ms: 2_000,
+			previous: self.previous,
+		};
+		let key = KeyPair::from_seed([2; 32]);
+		let window = EncodedWindow::sign(draft, Bytes::from_static(b"init"), &data, &key, &GENESIS).unwrap();
+		self.next += 1;
+		self.previous = window.hash();
+		window
+	}
+}
+
+fn viewer(seed: u8) -> Node {
+	Node::start(&KeyPair::from_seed([seed; 32]), Limits::default())
+		.unwrap()
+		.0
+}
+
+fn session(relayer: &Address, paid: bool) -> ViewerSession {
+	let payer = Payer {
+		account: AccountId([8; 32]),
+		session: KeyPair::from_seed([4; 32]).public(),
+	};
+	ViewerSession::new(ViewerConfig {
+		genesis: GENESIS,
+		stream: STREAM,
+		rendition: 0,
+		signing_key: KeyPair::from_seed([2; 32]).public(),
+		relayer_key: relayer.peer(),
+		payment: paid.then_some(PaymentTerms {
+			payer,
+			max_price_per_mb: 1_000,
+			max_face_value: 1_000_000,
+		}),
+		resume: None,
+	})
+}
+
+async fn subscribe(node: &Node, server: &Server) -> Subscription {
+	let stream = node.connect(&server.address).await.unwrap();
+	Subscription::new(stream, session(&server.address, server.policy.paid), PATIENCE)
+}
+
+/// Events until one that `wanted` takes.
+async fn until<T>(subscription: &mut Subscription, wanted: impl Fn(Event) -> Option<T>) -> T {
+	loop {
+		let event = timeout(PATIENCE, subscription.next())
+			.await
+			.expect("an event")
+			.expect("no error");
+		if let Some(found) = wanted(event) {
+			return found;
+		}
+	}
+}
+
+async fn next_window(subscription: &mut Subscription) -> EncodedWindow {
+	until(subscription, |event| match event {
+		Event::Window(window) => Some(window),
+		_ => None,
+	})
+	.await
+}
+
+async fn ended(subscription: &mut Subscription) -> EndReason {
+	until(subscription, |event| match event {
+		Event::Ended(reason) => Some(reason),
+		_ => None,
+	})
+	.await
+}
+
+#[tokio::test]
+async fn windows_arrive_verified_and_in_order_until_the_broadcast_ends() {
+	let mut server = Server::start(false, |_| {}).await;
+	let mut broadcast = Broadcast::new();
+	let before = broadcast.window(300_000);
+	server.feed.push(before.clone());
+	let node = viewer(10);
+	let mut subscription = subscribe(&node, &server).await;
+	assert_eq!(
+		next_window(&mut subscription).await.data(),
+		before.data(),
+		"live begins with the newest"
+	);
+	for bytes in [1, 16_384, 400_000, 3_000_000] {
+		let window = broadcast.window(bytes);
+		assert!(server.feed.push(window.clone()));
+		assert!(!server.feed.push(window.clone()), "its place is taken");
+		let received = next_window(&mut subscription).await;
+		assert_eq!((received.id(), received.data()), (window.id(), window.data()));
+	}
+	server.feed.finish();
+	assert_eq!(ended(&mut subscription).await, EndReason::Finished);
+	assert_eq!(server.closed().await, "ended: Finished; 0 unpaid");
+}
+
+#[tokio::test]
+async fn one_connection_carries_several_subscriptions() {
+	let server = Server::start(false, |_| {}).await;
+	server.feed.push(Broadcast::new().window(100_000));
+	let node = viewer(10);
+	let mut first = subscribe(&node, &server).await;
+	let mut second = subscribe(&node, &server).await;
+	assert_eq!(next_window(&mut first).await.id(), next_window(&mut second).await.id());
+}
+
+#[tokio::test]
+async fn unpaid_windows_stop_at_the_credit_and_end_the_subscription() {
+	let mut server = Server::start(true, |config| config.pay_timeout = Duration::from_millis(500)).await;
+	let mut broadcast = Broadcast::new();
+	server.push(&mut broadcast, 5, 50_000);
+	let node = viewer(10);
+	let mut subscription = subscribe(&node, &server).await;
+	let first = next_window(&mut subscription).await;
+	assert_eq!(first.id().segment, 4, "live begins with the newest");
+	server.push(&mut broadcast, 5, 50_000);
+	assert_eq!(ended(&mut subscription).await, EndReason::Unpaid);
+	assert_eq!(server.closed().await, "ended: Unpaid; 2 unpaid");
+	assert_eq!(server.policy.delivering.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn viewer_who_does_not_read_is_ended() {
+	let mut server = Server::start(false, |config| config.write_timeout = Duration::from_millis(300)).await;
+	let mut broadcast = Broadcast::new();
+	server.feed.push(broadcast.window(100_000));
+	let node = viewer(10);
+	let mut subscription = subscribe(&node, &server).await;
+	next_window(&mut subscription).await;
+	// Ten megabytes are more than flow control lets a server send to a viewer who reads nothing.
+	server.push(&mut broadcast, 10, 1 << 20);
+	assert_eq!(server.closed().await, "reads too slowly; 0 unpaid");
+
+	let other = viewer(11);
+	let mut subscription = subscribe(&other, &server).await;
+	assert_eq!(
+		next_window(&mut subscription).await.id().segment,
+		10,
+		"others are still served"
+	);
+}
+
+async fn answer(stream: &mut Stream) -> Vec<u8> {
+	let mut bytes = Vec::new();
+	timeout(PATIENCE, stream.read_to_end(&mut bytes))
+		.await
+		.expect("an end")
+		.unwrap();
+	bytes
+}
+
+#[tokio::test]
+async fn garbage_gets_a_typed_error_and_the_server_stays_up() {
+	let mut server = Server::start(false, |_| {}).await;
+	server.feed.push(Broadcast::new().window(1_000));
+	let node = viewer(10);
+	for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 4_096], &[0, 0, 0, 0, 0]] {
+		let mut stream = node.connect(&server.address).await.unwrap();
+		stream.write_all(garbage).await.unwrap();
+		stream.flush().await.unwrap();
+		// length 2, kind End, reason ProtocolError.
+		assert_eq!(answer(&mut stream).await, [2, 0, 0, 0, 0x86, 9]);
+		assert!(server.closed().await.starts_with("session: "));
+	}
+	// Hangs up inside a message.
+	let mut stream = node.connect(&server.address).await.unwrap();
+	stream.write_all(&[200, 0]).await.unwrap();
+	stream.close().await.unwrap();
+	assert_eq!(server.closed().await, "session: message cut short; 0 unpaid");
+
+	let mut subscription = subscribe(&node, &server).await;
+	next_window(&mut subscription).await;
+}
+
+#[tokio::test]
+async fn server_that_lies_is_a_fault_and_one_that_dies_is_not() {
+	let (node, mut incoming) = Node::start(&KeyPair::from_seed(RELAYER_SEED), Limits::default()).unwrap();
+	let address = node.listen(LOOPBACK.parse().unwrap()).await.unwrap();
+	let liar = tokio::spawn(async move {
+		for answer in [&[1, 0, 0, 0, 0x42][..], &[1, 0]] {
+			let (_, mut stream) = incoming.accept().await.unwrap();
+			stream.write_all(answer).await.unwrap();
+			stream.close().await.unwrap();
+			// Until the viewer has seen it.
+			let _ = stream.read_to_end(&mut Vec::new()).await;
+		}
+	});
+	let viewer = viewer(10);
+	let connect = || async {
+		Subscription::new(
+			viewer.connect(&address).await.unwrap(),
+			session(&address, false),
+			PATIENCE,
+		)
+	};
+	let error = connect().await.next().await.unwrap_err();
+	assert!(
+		matches!(error, Error::Fault(Fault::Wire(WireError::UnknownKind(0x42)))),
+		"{error}"
+	);
+	let error = connect().await.next().await.unwrap_err();
+	assert!(matches!(error, Error::Closed), "{error}");
+	liar.await.unwrap();
+}
+
+#[tokio::test]
+async fn silent_relayer_is_given_up() {
+	let server = Server::start(false, |_| {}).await;
+	let stream = viewer(10).connect(&server.address).await.unwrap();
+	let mut subscription = Subscription::new(stream, session(&server.address, false), Duration::from_millis(200));
+	let error = loop {
+		match subscription.next().await {
+			Ok(Event::Terms(None)) => {},
+			Ok(other) => panic!("{other:?}"),
+			Err(error) => break error,
+		}
+	};
+	assert!(matches!(error, Error::Inactive(_)), "{error}");
+}
+
+#[tokio::test]
+async fn server_is_full_and_says_so() {
+	let server = Server::start(false, |config| config.max_subscriptions = 1).await;
+	server.feed.push(Broadcast::new().window(1_000));
+	let node = viewer(10);
+	let mut first = subscribe(&node, &server).await;
+	next_window(&mut first).await;
+	assert_eq!(ended(&mut subscribe(&node, &server).await).await, EndReason::Full);
+	drop(first);
+	// The place is free again as soon as the server has noticed that the viewer is gone.
+	timeout(PATIENCE, async {
+		while Arc::strong_count(&server.policy.seats) > 1 {
+			tokio::task::yield_now().await;
+		}
+	})
+	.await
+	.unwrap();
+	let mut again = subscribe(&node, &server).await;
+	next_window(&mut again).await;
+}
+
+#[tokio::test]
+async fn stopping_server_says_so_to_every_viewer() {
+	let server = Server::start(true, |config| config.stop_timeout = Duration::from_millis(200)).await;
+	server.feed.push(Broadcast::new().window(1_000));
+	let (one, two) = (viewer(10), viewer(11));
+	let mut silent = one.connect(&server.address).await.unwrap();
+	silent.write_all(&[9]).await.unwrap();
+	let (mut first, mut second) = (subscribe(&one, &server).await, subscribe(&two, &server).await);
+	next_window(&mut first).await;
+	next_window(&mut second).await;
+	server.stop.send(()).unwrap();
+	assert_eq!(ended(&mut first).await, EndReason::ShuttingDown);
+	assert_eq!(ended(&mut second).await, EndReason::ShuttingDown);
+	// length 2, kind End, reason ShuttingDown.
+	assert_eq!(answer(&mut silent).await, [2, 0, 0, 0, 0x86, 10]);
+	drop((first, second, silent));
+	timeout(PATIENCE, server.task)
+		.await
+		.expect("the server returns")
+		.unwrap();
+}
+
+#[tokio::test]
+async fn refused_subscription_is_told_why() {
+	let server = Server::start(true, |_| {}).await;
+	let node = viewer(10);
+	let unpaid = node.connect(&server.address).await.unwrap();
+	let mut unpaid = Subscription::new(unpaid, session(&server.address, false), PATIENCE);
+	assert_eq!(ended(&mut unpaid).await, EndReason::PaymentRequired);
+}
+
+#[tokio::test]
+async fn whoever_answers_must_hold_the_key() {
+	let server = Server::start(false, |_| {}).await;
+	let impostor = Address::new(
+		&server.address.transport().to_string(),
+		&KeyPair::from_seed([99; 32]).public(),
+	)
+	.unwrap();
+	let error = viewer(10).connect(&impostor).await.unwrap_err();
+	assert!(matches!(error, ConnectError::WrongPeer), "{error}");
+}
+
+#[tokio::test]
+async fn port_in_use_is_said_plainly() {
+	let server = Server::start(false, |_| {}).await;
+	let error = viewer(10).listen(server.address.transport().clone()).await.unwrap_err();
+	assert!(matches!(error, ListenError::PortInUse(_)), "{error:?}");
+	let error = viewer(11)
+		.listen("/ip4/127.0.0.1/tcp/0".parse().unwrap())
+		.await
+		.unwrap_err();
+	assert!(matches!(error, ListenError::Unsupported(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn nobody_there_is_an_error_in_time() {
+	// A port that was just free.
+	let free = std::net::UdpSocket::bind("127.0.0.1:0")
+		.unwrap()
+		.local_addr()
+		.unwrap()
+		.port();
+	let nobody = format!("/ip4/127.0.0.1/udp/{free}/quic-v1");
+	let nobody = Address::new(&nobody, &KeyPair::from_seed([99; 32]).public()).unwrap();
+	let error = timeout(PATIENCE, viewer(10).connect(&nobody))
+		.await
+		.expect("in time")
+		.unwrap_err();
+	assert!(
+		matches!(error, ConnectError::Unreachable(_) | ConnectError::Timeout),
+		"{error:?}"
+	);
+}
+
+#[tokio::test]
+async fn connections_are_limited_in_all_and_per_peer() {
+	let limits = Limits {
+		connections: 2,
+		connections_per_peer: 1,
+	};
+	let (node, mut incoming) = Node::start(&KeyPair::from_seed(RELAYER_SEED), limits).unwrap();
+	let address = node.listen(LOOPBACK.parse().unwrap()).await.unwrap();
+	tokio::spawn(async move {
+		let mut held = Vec::new();
+		while let Some(stream) = incoming.accept().await {
+			held.push(stream);
+		}
+	});
+	let (one, twin, two, three) = (viewer(10), viewer(10), viewer(11), viewer(12));
+	let _first = one.connect(&address).await.unwrap();
+	twin.connect(&address).await.unwrap_err();
+	let _second = two.connect(&address).await.unwrap();
+	three.connect(&address).await.unwrap_err();
+}

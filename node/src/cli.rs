@@ -1,0 +1,91 @@
+//! Command line: the flags every Substrate node has, plus where the runtime comes from.
+
+use crate::{chain_spec, service};
+use sc_cli::SubstrateCli;
+use std::path::PathBuf;
+
+/// Authors and finalises blocks of the ClusterCast chain, signs BEEFY, answers JSON-RPC.
+#[derive(Debug, clap::Parser)]
+struct Cli {
+	#[command(subcommand)]
+	subcommand: Option<Subcommand>,
+
+	/// Runtime of a chain spec that carries no code: a wasm file. Default: the one that was built with this program.
+	#[arg(long, value_name = "FILE", global = true, env = "CLUSTERCAST_RUNTIME_WASM")]
+	runtime_wasm: Option<PathBuf>,
+
+	#[clap(flatten)]
+	run: sc_cli::RunCmd,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
+	/// Makes, inspects and stores keys.
+	#[command(subcommand)]
+	Key(sc_cli::KeySubcommand),
+
+	/// Prints a chain spec with its runtime, plain or raw.
+	ExportChainSpec(sc_cli::ExportChainSpecCmd),
+
+	/// Deletes the chain's database.
+	PurgeChain(sc_cli::PurgeChainCmd),
+
+	/// Takes back blocks that are not final.
+	Revert(sc_cli::RevertCmd),
+}
+
+impl SubstrateCli for Cli {
+	fn impl_name() -> String {
+		"ClusterCast Node".into()
+	}
+
+	fn impl_version() -> String {
+		env!("SUBSTRATE_CLI_IMPL_VERSION").into()
+	}
+
+	fn description() -> String {
+		env!("CARGO_PKG_DESCRIPTION").into()
+	}
+
+	fn author() -> String {
+		"ClusterCast contributors".into()
+	}
+
+	fn support_url() -> String {
+		"the project's issue tracker".into()
+	}
+
+	fn copyright_start_year() -> i32 {
+		2026
+	}
+
+	fn load_spec(&self, id: &str) -> Result<Box<dyn sc_service::ChainSpec>, String> {
+		Ok(Box::new(chain_spec::load(id, self.runtime_wasm.as_deref())?))
+	}
+}
+
+/// Parses the command line and runs what it asks for.
+pub fn run() -> sc_cli::Result<()> {
+	let cli = Cli::from_args();
+	match &cli.subcommand {
+		None => cli
+			.create_runner(&cli.run)?
+			.run_node_until_exit(|config| async move { service::start(config).map_err(sc_cli::Error::Service) }),
+		Some(Subcommand::Key(command)) => command.run(&cli),
+		Some(Subcommand::ExportChainSpec(command)) => command.run(cli.load_spec(&command.chain)?),
+		Some(Subcommand::PurgeChain(command)) => cli
+			.create_runner(command)?
+			.sync_run(|config| command.run(config.database)),
+		Some(Subcommand::Revert(command)) => cli.create_runner(command)?.async_run(|config| {
+			let parts = service::partial(&config)?;
+			let revert_finality = Box::new(|client, _, blocks| {
+				sc_consensus_grandpa::revert(client, blocks)?;
+				Ok(())
+			});
+			Ok((
+				command.run(parts.client, parts.backend, Some(revert_finality)),
+				parts.task_manager,
+			))
+		}),
+	}
+}

@@ -1,0 +1,356 @@
+//! `clustercast_*`: what relayers, viewers and players ask of the chain. Answers are the types of
+//! [`clustercast_primitives::chain`] as JSON; every judgement is the runtime's.
+//!
+//! Every input is bounded. A refused input is error -32602 whose `data` is the name of an [`Error`] variant.
+
+use crate::runtime::{Block, Hash};
+use clustercast_primitives::{
+	chain::{RelayerInfo, StreamKeyInfo, TicketVerdict, ViewerAccount},
+	AccountId, StreamId, WinningTicket,
+};
+use clustercast_runtime_api::ClusterCastApi;
+use codec::{DecodeAll, MaxEncodedLen};
+use jsonrpsee::{
+	core::async_trait,
+	proc_macros::rpc,
+	types::{
+		error::{CALL_EXECUTION_FAILED_CODE, INVALID_PARAMS_CODE},
+		ErrorObjectOwned,
+	},
+};
+use sc_transaction_pool_api::{error::IntoPoolError, TransactionPool, TransactionSource};
+use serde::{Deserialize, Serialize};
+use sp_api::{ApiError, ProvideRuntimeApi};
+use sp_blockchain::HeaderBackend;
+use sp_core::{crypto::AccountId32, Bytes};
+use sp_runtime::OpaqueExtrinsic;
+use std::{str::FromStr, sync::Arc};
+use substrate_prometheus_endpoint::{register, CounterVec, Opts, PrometheusError, Registry, U64};
+
+/// Most tickets in one call: what one `redeem_batch` holds.
+const MAX_TICKETS: usize = 100;
+
+/// Largest extrinsic that is looked at: a full batch, plus what signs and pays for it.
+fn max_extrinsic_bytes() -> usize {
+	MAX_TICKETS * WinningTicket::max_encoded_len() + 1024
+}
+
+/// Most relayers in one answer, and as many as there are when no limit is given.
+const MAX_RELAYERS: u32 = 100;
+
+/// Delivery and payment. `at` is the hash of the block that is asked, by default the best one.
+#[rpc(server, namespace = "clustercast")]
+pub trait ClusterCastRpc {
+	/// Takes a signed extrinsic (`0x` hex) that calls `TicketBroker.redeem_batch`, answers for each ticket whether the
+	/// chain would pay it, and submits it if at least one would be paid.
+	#[method(name = "submitTickets")]
+	async fn submit_tickets(&self, extrinsic: Bytes) -> Result<Submission, Error>;
+
+	/// Judges winning tickets (`0x` hex of SCALE) as `redeem_batch` would, in order.
+	#[method(name = "checkTickets", blocking)]
+	fn check_tickets(&self, tickets: Vec<Bytes>, at: Option<Hash>) -> Result<Vec<TicketVerdict>, Error>;
+
+	/// Deposit and session keys of an account (SS58 or `0x` hex).
+	#[method(name = "viewerAccount", blocking)]
+	fn viewer_account(&self, account: Account, at: Option<Hash>) -> Result<ViewerAccount, Error>;
+
+	/// Registered relayers behind `startAfter` in the registry's own order, at most `limit`, which is at most 100.
+	#[method(name = "relayers", blocking)]
+	fn relayers(
+		&self,
+		#[argument(rename = "startAfter")] start_after: Option<Account>,
+		limit: Option<u32>,
+		at: Option<Hash>,
+	) -> Result<Vec<RelayerInfo>, Error>;
+
+	/// A stream key, `null` where there is none of this number.
+	#[method(name = "streamKey", blocking)]
+	fn stream_key(&self, id: StreamId, at: Option<Hash>) -> Result<Option<StreamKeyInfo>, Error>;
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Serialize)]
+pub struct Submission {
+	/// Hash of the extrinsic if it is in the pool; `null` when no ticket would be paid.
+	transaction: Option<Hash>,
+	/// One for each ticket, in order.
+	verdicts: Vec<TicketVerdict>,
+}
+
+/// An account as people write it: SS58, or 32 bytes of hex.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Account(AccountId);
+
+impl TryFrom<String> for Account {
+	type Error = &'static str;
+
+	fn try_from(text: String) -> Result<Self, Self::Error> {
+		AccountId32::from_str(&text).map(|account| Self(AccountId(account.into())))
+	}
+}
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+	#[error("extrinsic of {0} bytes: a full batch has at most {max}", max = max_extrinsic_bytes())]
+	ExtrinsicTooLarge(usize),
+	#[error("not an extrinsic of this chain that calls TicketBroker.redeem_batch")]
+	NotABatch,
+	#[error("{0} tickets: at most {MAX_TICKETS} in one call")]
+	TooManyTickets(usize),
+	#[error("ticket {0} of the list is no SCALE-encoded winning ticket")]
+	BadTicket(usize),
+	#[error("limit {0}: at most {MAX_RELAYERS} relayers in one answer")]
+	LimitTooLarge(u32),
+	/// The block is unknown or its state was pruned, or the runtime failed.
+	#[error("runtime: {0}")]
+	Runtime(#[from] ApiError),
+	/// Answered with the codes of `author_submitExtrinsic`.
+	#[error(transparent)]
+	Pool(#[from] sc_rpc_api::author::error::Error),
+}
+
+impl From<Error> for ErrorObjectOwned {
+	fn from(error: Error) -> Self {
+		let (code, name) = match error {
+			Error::ExtrinsicTooLarge(_) => (INVALID_PARAMS_CODE, "ExtrinsicTooLarge"),
+			Error::NotABatch => (INVALID_PARAMS_CODE, "NotABatch"),
+			Error::TooManyTickets(_) => (INVALID_PARAMS_CODE, "TooManyTickets"),
+			Error::BadTicket(_) => (INVALID_PARAMS_CODE, "BadTicket"),
+			Error::LimitTooLarge(_) => (INVALID_PARAMS_CODE, "LimitTooLarge"),
+			Error::Runtime(_) => (CALL_EXECUTION_FAILED_CODE, "Runtime"),
+			Error::Pool(error) => return error.into(),
+		};
+		Self::owned(code, error.to_string(), Some(name))
+	}
+}
+
+fn decode_extrinsic(bytes: &[u8]) -> Result<OpaqueExtrinsic, Error> {
+	if bytes.len() > max_extrinsic_bytes() {
+		return Err(Error::ExtrinsicTooLarge(bytes.len()));
+	}
+	OpaqueExtrinsic::decode_all(&mut &bytes[..]).map_err(|_| Error::NotABatch)
+}
+
+fn decode_tickets(tickets: &[Bytes]) -> Result<Vec<WinningTicket>, Error> {
+	if tickets.len() > MAX_TICKETS {
+		return Err(Error::TooManyTickets(tickets.len()));
+	}
+	let decode = |(index, bytes): (usize, &Bytes)| {
+		WinningTicket::decode_all(&mut &bytes[..]).map_err(|_| Error::BadTicket(index))
+	};
+	tickets.iter().enumerate().map(decode).collect()
+}
+
+/// The handlers, over a client and its pool.
+pub struct ClusterCast<C, P> {
+	client: Arc<C>,
+	pool: Arc<P>,
+	verdicts: CounterVec<U64>,
+}
+
+impl<C, P> ClusterCast<C, P> {
+	/// Counts the verdicts on submitted tickets in `registry`.
+	pub fn new(client: Arc<C>, pool: Arc<P>, registry: Option<&Registry>) -> Result<Self, PrometheusError> {
+		let verdicts = CounterVec::new(
+			Opts::new(
+				"clustercast_submitted_tickets_total",
+				"Tickets in submitted batches, by the chain's verdict",
+			),
+			&["verdict"],
+		)?;
+		if let Some(registry) = registry {
+			register(verdicts.clone(), registry)?;
+		}
+		Ok(Self { client, pool, verdicts })
+	}
+}
+
+impl<C: HeaderBackend<Block>, P> ClusterCast<C, P> {
+	fn block(&self, at: Option<Hash>) -> Hash {
+		at.unwrap_or_else(|| self.client.info().best_hash)
+	}
+}
+
+#[async_trait]
+impl<C, P> ClusterCastRpcServer for ClusterCast<C, P>
+where
+	C: ProvideRuntimeApi<Block, Api: ClusterCastApi<Block>> + HeaderBackend<Block> + Send + Sync + 'static,
+	P: TransactionPool<Block = Block, Hash = Hash> + 'static,
+{
+	async fn submit_tickets(&self, extrinsic: Bytes) -> Result<Submission, Error> {
+		let transaction = decode_extrinsic(&extrinsic)?;
+		let best = self.block(None);
+		let verdicts = {
+			let api = self.client.runtime_api();
+			let tickets = api.decode_batch(best, extrinsic.0)?.ok_or(Error::NotABatch)?;
+			api.check_tickets(best, tickets)?
+		};
+
+		let accepted = verdicts
+			.iter()
+			.filter(|v| matches!(v, TicketVerdict::Accepted(_)))
+			.count();
+		let transaction = if accepted > 0 {
+			let submitted = self
+				.pool
+				.submit_one(best, TransactionSource::External, transaction)
+				.await;
+			Some(submitted.map_err(|e| match e.into_pool_error() {
+				Ok(e) => sc_rpc_api::author::error::Error::Pool(e),
+				Err(e) => sc_rpc_api::author::error::Error::Verification(Box::new(e)),
+			})?)
+		} else {
+			None
+		};
+		self.verdicts.with_label_values(&["accepted"]).inc_by(accepted as u64);
+		self.verdicts
+			.with_label_values(&["refused"])
+			.inc_by((verdicts.len() - accepted) as u64);
+		Ok(Submission { transaction, verdicts })
+	}
+
+	fn check_tickets(&self, tickets: Vec<Bytes>, at: Option<Hash>) -> Result<Vec<TicketVerdict>, Error> {
+		Ok(self
+			.client
+			.runtime_api()
+			.check_tickets(self.block(at), decode_tickets(&tickets)?)?)
+	}
+
+	fn viewer_account(&self, account: Account, at: Option<Hash>) -> Result<ViewerAccount, Error> {
+		Ok(self.client.runtime_api().viewer_account(self.block(at), account.0)?)
+	}
+
+	fn relayers(
+		&self,
+		start_after: Option<Account>,
+		limit: Option<u32>,
+		at: Option<Hash>,
+	) -> Result<Vec<RelayerInfo>, Error> {
+		let limit = limit.unwrap_or(MAX_RELAYERS);
+		if limit > MAX_RELAYERS {
+			return Err(Error::LimitTooLarge(limit));
+		}
+		Ok(self
+			.client
+			.runtime_api()
+			.relayers(self.block(at), start_after.map(|a| a.0), limit)?)
+	}
+
+	fn stream_key(&self, id: StreamId, at: Option<Hash>) -> Result<Option<StreamKeyInfo>, Error> {
+		Ok(self.client.runtime_api().stream_key(self.block(at), id)?)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clustercast_primitives::{chain::Payout, Hash as Digest, PublicKey, Signature, SignedTicket, Ticket};
+	use codec::Encode;
+	use serde_json::json;
+
+	fn ticket() -> WinningTicket {
+		let message = Ticket {
+			sender: AccountId([1; 32]),
+			session: PublicKey([2; 32]),
+			recipient: AccountId([3; 32]),
+			window: Default::default(),
+			bytes: 1,
+			face_value: 1,
+			win_probability: 1,
+			commitment: Digest([4; 32]),
+			nonce: 0,
+			expiry: 1,
+		};
+		WinningTicket {
+			signed: SignedTicket {
+				message,
+				signature: Signature([5; 64]),
+			},
+			rand: Digest([6; 32]),
+		}
+	}
+
+	/// Code and name of an error, as a client sees them.
+	fn seen<T>(result: Result<T, Error>) -> (i32, String) {
+		let error = ErrorObjectOwned::from(result.err().unwrap());
+		(error.code(), error.data().unwrap().get().to_owned())
+	}
+
+	#[test]
+	fn a_full_batch_of_tickets_is_taken_and_no_more() {
+		let bytes = Bytes(ticket().encode());
+		assert_eq!(decode_tickets(&vec![bytes.clone(); 100]).unwrap(), vec![ticket(); 100]);
+		assert_eq!(
+			seen(decode_tickets(&vec![bytes; 101])),
+			(-32602, r#""TooManyTickets""#.into())
+		);
+	}
+
+	#[test]
+	fn what_is_no_ticket_is_refused() {
+		let mut bytes = ticket().encode();
+		bytes.push(0);
+		assert!(matches!(
+			decode_tickets(&[ticket().encode().into(), bytes.into()]),
+			Err(Error::BadTicket(1))
+		));
+		assert!(matches!(decode_tickets(&[Bytes(vec![])]), Err(Error::BadTicket(0))));
+	}
+
+	#[test]
+	fn extrinsics_are_bounded_and_framed() {
+		let framed = |n: usize| vec![0u8; n].encode();
+		assert!(decode_extrinsic(&framed(max_extrinsic_bytes() - 4)).is_ok());
+		assert!(matches!(
+			decode_extrinsic(&framed(max_extrinsic_bytes())),
+			Err(Error::ExtrinsicTooLarge(_))
+		));
+		assert!(matches!(decode_extrinsic(&[]), Err(Error::NotABatch)));
+		let mut trailing = framed(10);
+		trailing.push(0);
+		assert_eq!(seen(decode_extrinsic(&trailing)), (-32602, r#""NotABatch""#.into()));
+	}
+
+	#[test]
+	fn accounts_are_ss58_or_hex() {
+		let alice = "d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d";
+		let expected: AccountId = alice.parse().unwrap();
+		for text in [
+			alice,
+			&format!("0x{alice}"),
+			"5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY",
+		] {
+			assert_eq!(
+				serde_json::from_value::<Account>(json!(text)).unwrap().0,
+				expected,
+				"{text}"
+			);
+		}
+		for text in ["", "0x", "alice", "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQ"] {
+			assert!(serde_json::from_value::<Account>(json!(text)).is_err(), "{text}");
+		}
+	}
+
+	#[test]
+	fn answers_have_the_shape_that_clients_read() {
+		let payout = Payout {
+			relayer: 78,
+			broadcaster: 20,
+			treasury: 2,
+		};
+		let submission = Submission {
+			transaction: None,
+			verdicts: vec![TicketVerdict::Accepted(payout)],
+		};
+		assert_eq!(
+			serde_json::to_value(&submission).unwrap(),
+			json!({
+				"transaction": null,
+				"verdicts": [{ "accepted": { "relayer": "78", "broadcaster": "20", "treasury": "2" } }],
+			})
+		);
+	}
+}

@@ -1,0 +1,232 @@
+//! The program put together: checks everything that can be wrong before it listens, then broadcasts until told to end.
+
+use crate::{
+	encoder::{self, Encoder},
+	guests::Guests,
+	publisher::Publisher,
+	signer::Signer,
+};
+use anyhow::{bail, Context, Result};
+use clustercast_chain::{keys, Chain};
+use clustercast_network::{
+	node::Limits,
+	serve::{self, serve},
+	Address, Feed, Incoming, Multiaddr, Node,
+};
+use clustercast_primitives::{crypto::KeyPair, Hash, StreamId};
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+	signal::unix::{signal, SignalKind},
+	sync::oneshot,
+	time::timeout,
+};
+
+/// How long relayers may take to fetch the last windows of a broadcast that is over.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// Connections beyond those that are served: who is refused must be told so.
+const SPARE_CONNECTIONS: u32 = 32;
+
+/// What a broadcast needs; see the command line's help for each.
+#[derive(Clone, Debug)]
+pub struct Config {
+	/// JSON-RPC of a node, `ws://` or `wss://`.
+	pub rpc: String,
+	/// The stream.
+	pub stream: StreamId,
+	/// File of its signing key.
+	pub signing_key: PathBuf,
+	/// Where relayers connect.
+	pub listen: Multiaddr,
+	/// FFmpeg and its input.
+	pub encoder: encoder::Config,
+	/// Folder of the signer's state.
+	pub state: PathBuf,
+	/// File for what is published.
+	pub record: Option<PathBuf>,
+	/// File for a line on each window.
+	pub window_log: Option<PathBuf>,
+	/// When to end.
+	pub seconds: Option<Duration>,
+	/// Serves anyone.
+	pub open: bool,
+	/// Most subscriptions at a time.
+	pub max_relayers: usize,
+	/// Memory for past windows, bytes.
+	pub cache_bytes: usize,
+}
+
+/// A broadcast that is ready to begin: it listens, and nothing is encoded yet.
+pub struct Origin {
+	stream: StreamId,
+	genesis: Hash,
+	encoder: Encoder,
+	signer: Signer,
+	publisher: Publisher,
+	feed: Feed,
+	address: Address,
+	/// Listens as long as it lives.
+	node: Node,
+	incoming: Incoming,
+	registry: Option<Chain>,
+	max_relayers: usize,
+	seconds: Option<Duration>,
+}
+
+/// Why a broadcast ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+	/// It is over: its input or its time, or the broadcaster said so (SIGINT).
+	Over,
+	/// The program has to go (SIGTERM), and may come back: relayers are not told that the broadcast is over.
+	Interrupted,
+}
+
+impl Origin {
+	/// Checks input, key, stream and state, and listens. Fails with one line that says what to do.
+	pub async fn load(config: Config) -> Result<Self> {
+		config.encoder.check()?;
+		let key = keys::load_or_create(&config.signing_key)?;
+		let chain = Chain::connect(&config.rpc).await?;
+		let stream = config.stream;
+		match chain.stream_key(stream).await? {
+			Some(info) if info.signing_key == key.public() => {},
+			Some(info) => bail!(
+				"stream {stream} is signed by {}, but {} holds {}",
+				info.signing_key,
+				config.signing_key.display(),
+				key.public()
+			),
+			None => bail!("there is no stream {stream} on this chain: mint a stream key first"),
+		}
+		let genesis = chain.genesis();
+		let registry = (!config.open).then_some(chain);
+		Self::open(config, key, genesis, registry).await
+	}
+
+	/// With what the chain says: the rest needs none.
+	async fn open(config: Config, key: KeyPair, genesis: Hash, registry: Option<Chain>) -> Result<Self> {
+		let stream = config.stream;
+		let signer = Signer::open(&config.state, stream, key.clone(), genesis)?;
+		let encoder = Encoder::new(config.encoder, signer.timeline());
+		let feed = Feed::new(config.cache_bytes);
+		let mut publisher = Publisher::new(feed.clone());
+		if let Some(path) = &config.record {
+			publisher = publisher.record(path).context("--record")?;
+		}
+		if let Some(path) = &config.window_log {
+			publisher = publisher.log(path).context("--window-log")?;
+		}
+		let limits = Limits {
+			connections: u32::try_from(config.max_relayers)
+				.unwrap_or(u32::MAX)
+				.saturating_add(SPARE_CONNECTIONS),
+			..Limits::default()
+		};
+		let (node, incoming) = Node::start(&key, limits)?;
+		let address = node.listen(config.listen).await?;
+		Ok(Self {
+			stream,
+			genesis,
+			encoder,
+			signer,
+			publisher,
+			feed,
+			address,
+			node,
+			incoming,
+			registry,
+			max_relayers: config.max_relayers,
+			seconds: config.seconds,
+		})
+	}
+
+	/// Where relayers reach it.
+	pub fn address(&self) -> &Address {
+		&self.address
+	}
+
+	/// Broadcasts until the input ends, the time is over, or a signal comes. Prints where it listens.
+	pub async fn run(self) -> Result<()> {
+		let stop = stop_requested(self.seconds)?;
+		println!("{}", serde_json::json!({ "listening": self.address.to_string() }));
+		self.run_until(stop).await
+	}
+
+	async fn run_until(mut self, stop: impl Future<Output = Stop>) -> Result<()> {
+		let guests = Arc::new(Guests::new(self.stream, self.registry));
+		let (end_serving, serving_ends) = oneshot::channel::<()>();
+		let serve_config = serve::Config {
+			max_subscriptions: self.max_relayers,
+			..serve::Config::new(self.genesis)
+		};
+		let server = tokio::spawn(serve(self.incoming, self.feed, guests.clone(), serve_config, async {
+			// A sender that was dropped ends it just as well.
+			let _ = serving_ends.await;
+		}));
+
+		// Signed by an earlier run, and perhaps seen by nobody yet: relayers continue from it.
+		self.signer
+			.last()
+			.cloned()
+			.into_iter()
+			.for_each(|window| self.publisher.publish(window));
+		let outcome = broadcast(&mut self.encoder, &mut self.signer, &mut self.publisher, stop).await;
+		if let Ok(Stop::Over) = outcome {
+			self.publisher.finish();
+			if timeout(DRAIN_LIMIT, guests.gone()).await.is_err() {
+				tracing::warn!("not all relayers fetched the last windows");
+			}
+		}
+		drop(end_serving);
+		server.await.context("the server failed")?;
+		drop(self.node);
+		outcome.map(|stop| tracing::info!(?stop, "ended"))
+	}
+}
+
+/// From the encoder through the signer to the publisher. The disk is waited for here: on the main thread, where nothing
+/// else runs.
+async fn broadcast(
+	encoder: &mut Encoder,
+	signer: &mut Signer,
+	publisher: &mut Publisher,
+	stop: impl Future<Output = Stop>,
+) -> Result<Stop> {
+	tokio::pin!(stop);
+	let mut stopping = None;
+	loop {
+		tokio::select! {
+			why = &mut stop, if stopping.is_none() => {
+				stopping = Some(why);
+				encoder.finish();
+			},
+			window = encoder.next() => match window? {
+				Some(window) => publisher.publish(signer.sign(&window)?),
+				None => return Ok(stopping.unwrap_or(Stop::Over)),
+			},
+		}
+	}
+}
+
+/// Listens for signals from now on, not from when it is first awaited.
+fn stop_requested(seconds: Option<Duration>) -> Result<impl Future<Output = Stop>> {
+	let mut interrupt = signal(SignalKind::interrupt())?;
+	let mut terminate = signal(SignalKind::terminate())?;
+	Ok(async move {
+		let time_is_over = async {
+			match seconds {
+				Some(seconds) => tokio::time::sleep(seconds).await,
+				None => std::future::pending().await,
+			}
+		};
+		tokio::select! {
+			_ = interrupt.recv() => Stop::Over,
+			() = time_is_over => Stop::Over,
+			_ = terminate.recv() => Stop::Interrupted,
+		}
+	})
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! A whole broadcast over QUIC, without a chain: served to anyone.
+
+use super::*;
+use crate::encoder::Input;
+use clustercast_network::Subscription;
+use clustercast_primitives::{crypto::KeyPair, window::flags};
+use clustercast_protocol::{viewer::Event, EncodedWindow, EndReason, Resume, ViewerConfig, ViewerSession};
+use std::path::Path;
+
+const STREAM: StreamId = StreamId(3);
+const GENESIS: Hash = Hash([5; 32]);
+
+fn key() -> KeyPair {
+	KeyPair::from_seed([1; 32])
+}
+
+async fn open(dir: &Path, input: Input) -> Origin {
+	let config = Config {
+		rpc: String::new(),
+		stream: STREAM,
+		signing_key: "unused".into(),
+		listen: "/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap(),
+		encoder: encoder::Config {
+			input,
+			repeat: false,
+			ffmpeg: "ffmpeg".into(),
+		},
+		state: dir.join("state"),
+		record: Some(dir.join("record.mp4")),
+		window_log: Some(dir.join("windows.jsonl")),
+		seconds: None,
+		open: true,
+		max_relayers: 4,
+		cache_bytes: 8_000_000,
+	};
+	Origin::open(config, key(), GENESIS, None).await.unwrap()
+}
+
+struct Relayer {
+	subscription: Subscription,
+	_node: Node,
+}
+
+impl Relayer {
+	async fn subscribe(origin: &Address, resume: Option<Resume>) -> Self {
+		let (node, _) = Node::start(&KeyPair::from_seed([2; 32]), Limits::default()).unwrap();
+		let session = ViewerSession::new(ViewerConfig {
+			genesis: GENESIS,
+			stream: STREAM,
+			rendition: 0,
+			signing_key: key().public(),
+			relayer_key: origin.peer(),
+			payment: None,
+			resume,
+		});
+		let stream = node.connect(origin).await.unwrap();
+		Self {
+			subscription: Subscription::new(stream, session, Duration::from_secs(20)),
+			_node: node,
+		}
+	}
+
+	/// The next window, verified; or how it ended.
+	async fn next(&mut self) -> Result<EncodedWindow, EndReason> {
+		loop {
+			match self.subscription.next().await.unwrap() {
+				Event::Window(window) => return Ok(window),
+				Event::Ended(reason) => return Err(reason),
+				_ => {},
+			}
+		}
+	}
+}
+
+fn resume(after: &EncodedWindow) -> Resume {
+	Resume {
+		id: after.id(),
+		header_hash: after.hash(),
+		last_part: true,
+	}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relayer_gets_every_window_to_the_last_one() {
+	let dir = tempfile::tempdir().unwrap();
+	let film = dir.path().join("film.mp4");
+	std::fs::write(&film, &*crate::testing::SAMPLE).unwrap();
+	let origin = open(dir.path(), Input::File(film)).await;
+	let address = origin.address().clone();
+	assert_eq!(address.peer(), key().public(), "the signing key is the identity");
+	let relayer = async {
+		let mut relayer = Relayer::subscribe(&address, None).await;
+		let mut windows = Vec::new();
+		loop {
+			match relayer.next().await {
+				Ok(window) => windows.push(window),
+				Err(reason) => return (windows, reason),
+			}
+		}
+	};
+	let (outcome, (windows, reason)) = tokio::join!(origin.run_until(std::future::pending()), relayer);
+	outcome.unwrap();
+	assert_eq!(reason, EndReason::Finished);
+	assert_eq!(windows.len(), 3);
+	let written = windows
+		.iter()
+		.fold(windows[0].init().to_vec(), |all, w| [&all[..], &w.data()].concat());
+	assert!(
+		std::fs::read(dir.path().join("record.mp4")).unwrap() == written,
+		"byte for byte what was published"
+	);
+	let log = std::fs::read_to_string(dir.path().join("windows.jsonl")).unwrap();
+	assert_eq!(log.lines().count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relayer_continues_over_a_restart_of_the_origin() {
+	let dir = tempfile::tempdir().unwrap();
+	let origin = open(dir.path(), Input::Test).await;
+	let address = origin.address().clone();
+	let (stop, stopped) = oneshot::channel::<()>();
+	let relayer = async {
+		let mut relayer = Relayer::subscribe(&address, None).await;
+		let first = relayer.next().await.unwrap();
+		let second = relayer.next().await.unwrap();
+		drop(stop);
+		(first, second, relayer.next().await)
+	};
+	let run = origin.run_until(async {
+		let _ = stopped.await;
+		Stop::Interrupted
+	});
+	let (outcome, (first, second, ended)) = tokio::join!(run, relayer);
+	outcome.unwrap();
+	assert_eq!(second.header().previous, first.hash());
+	// The window that the encoder still had when it was told to end may have gone out before the last word, or not.
+	let last = match ended {
+		Ok(third) => third,
+		Err(reason) => {
+			assert_eq!(reason, EndReason::ShuttingDown);
+			second
+		},
+	};
+
+	let origin = open(dir.path(), Input::Test).await;
+	let address = origin.address().clone();
+	let (stop, stopped) = oneshot::channel::<()>();
+	let relayer = async {
+		let mut relayer = Relayer::subscribe(&address, Some(resume(&last))).await;
+		let mut next = relayer.next().await.unwrap();
+		// Perhaps first the one that was signed and not delivered.
+		if !next.header().has(flags::DISCONTINUITY) {
+			next = relayer.next().await.unwrap();
+		}
+		drop(stop);
+		next
+	};
+	let run = origin.run_until(async {
+		let _ = stopped.await;
+		Stop::Over
+	});
+	let (outcome, next) = tokio::join!(run, relayer);
+	outcome.unwrap();
+	assert!(next.header().has(flags::DISCONTINUITY));
+	assert!((1..=2).contains(&(next.id().segment - last.id().segment)));
+	assert_eq!(next.init(), last.init());
+}
+
+#[tokio::test]
+async fn second_origin_with_the_same_state_does_not_start() {
+	let dir = tempfile::tempdir().unwrap();
+	let origin = open(dir.path(), Input::Test).await;
+	let again = Signer::open(&dir.path().join("state"), STREAM, key(), GENESIS);
+	assert!(again.unwrap_err().to_string().contains("in use by another process"));
+	drop(origin);
+}

@@ -1,0 +1,132 @@
+//! Benchmarks: every call with the longest addresses.
+
+use super::*;
+use alloc::vec;
+use clustercast_primitives::{
+	amount::MAX_PRICE_PER_MB, chain::RelayerProof, crypto::SignedMessage, Balance, Hash, PublicKey, Signature,
+};
+use frame_benchmarking::v2::*;
+use frame_support::traits::{
+	fungible::{Inspect, Mutate},
+	Get,
+};
+use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
+use sp_runtime::{traits::One, KeyTypeId};
+
+/// Keys of the benchmark's keystore.
+const KEY_TYPE: KeyTypeId = KeyTypeId(*b"rely");
+
+/// As many and as long addresses as there may be.
+fn longest<T: Config>() -> Addresses<T> {
+	let mut text = vec![b'/'];
+	text.resize(T::MaxAddressLength::get() as usize, b'x');
+	let address: Address<T> = text.try_into().expect("as long as the bound");
+	vec![address; T::MaxAddresses::get() as usize]
+		.try_into()
+		.expect("as many as the bound")
+}
+
+/// A new signing key and its proof for `account`.
+fn identity<T: Config>(account: &T::AccountId) -> (PublicKey, Signature) {
+	let key = sp_io::crypto::ed25519_generate(KEY_TYPE, None);
+	let genesis = Hash(frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::default()).into());
+	let payload = RelayerProof {
+		account: clustercast_primitives::AccountId(account.clone().into()),
+	}
+	.signing_payload(&genesis);
+	let proof = sp_io::crypto::ed25519_sign(KEY_TYPE, &key, &payload).expect("the keystore made this key");
+	(PublicKey(key.0), Signature(proof.0))
+}
+
+#[benchmarks(where T::Currency: Mutate<T::AccountId>)]
+mod benchmarks {
+	use super::*;
+
+	/// An account that can pay two bonds.
+	fn rich<T: Config>() -> T::AccountId
+	where
+		T::Currency: Mutate<T::AccountId>,
+	{
+		let who: T::AccountId = account("relayer", 0, 0);
+		let balance: Balance = T::MinBond::get() * 3 + T::Currency::minimum_balance();
+		T::Currency::set_balance(&who, balance);
+		who
+	}
+
+	/// A relayer.
+	fn registered<T: Config>() -> T::AccountId
+	where
+		T::Currency: Mutate<T::AccountId>,
+	{
+		let who = rich::<T>();
+		let (key, proof) = identity::<T>(&who);
+		let origin = RawOrigin::Signed(who.clone()).into();
+		Pallet::<T>::register(origin, key, proof, longest::<T>(), MAX_PRICE_PER_MB, T::MinBond::get())
+			.expect("everything is in order");
+		who
+	}
+
+	#[benchmark]
+	fn register() {
+		let who = rich::<T>();
+		let (key, proof) = identity::<T>(&who);
+		#[extrinsic_call]
+		_(
+			RawOrigin::Signed(who.clone()),
+			key,
+			proof,
+			longest::<T>(),
+			MAX_PRICE_PER_MB,
+			T::MinBond::get(),
+		);
+		assert!(Relayers::<T>::contains_key(&who));
+	}
+
+	#[benchmark]
+	fn update() {
+		let who = registered::<T>();
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()), longest::<T>(), 1);
+		assert_eq!(Relayers::<T>::get(&who).map(|r| r.price_per_mb), Some(1));
+	}
+
+	#[benchmark]
+	fn bond_extra() {
+		let who = registered::<T>();
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()), T::MinBond::get());
+		assert_eq!(Relayers::<T>::get(&who).map(|r| r.bond), Some(T::MinBond::get() * 2));
+	}
+
+	#[benchmark]
+	fn unbond() {
+		let who = registered::<T>();
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()));
+		assert!(Relayers::<T>::get(&who).is_some_and(|r| r.unbonds_at.is_some()));
+	}
+
+	#[benchmark]
+	fn cancel_unbond() -> Result<(), BenchmarkError> {
+		let who = registered::<T>();
+		Pallet::<T>::unbond(RawOrigin::Signed(who.clone()).into())?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()));
+		assert!(Relayers::<T>::get(&who).is_some_and(|r| r.unbonds_at.is_none()));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn withdraw_bond() -> Result<(), BenchmarkError> {
+		let who = registered::<T>();
+		Pallet::<T>::unbond(RawOrigin::Signed(who.clone()).into())?;
+		let over = frame_system::Pallet::<T>::block_number() + T::UnbondDelay::get().into() + One::one();
+		frame_system::Pallet::<T>::set_block_number(over);
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()));
+		assert!(!Relayers::<T>::contains_key(&who));
+		Ok(())
+	}
+
+	impl_benchmark_test_suite!(Pallet, crate::mock::ExtBuilder.build_with_keystore(), crate::mock::Test);
+}

@@ -1,0 +1,67 @@
+//! Each invariant of `try_state` is broken by hand once and found.
+
+use crate::{mock::*, HoldReason, Relayers, SigningKeys};
+use frame_support::{
+	assert_ok,
+	traits::{fungible::MutateHold, Hooks},
+};
+
+/// Breaks the state by `damage` and returns what `try_state` says.
+fn complaint(damage: impl FnOnce()) -> String {
+	ExtBuilder.build().execute_with(|| {
+		assert_ok!(register(ALICE, &key(1)));
+		assert_ok!(Registry::do_try_state());
+		damage();
+		let sp_runtime::DispatchError::Other(text) = Registry::do_try_state().unwrap_err() else {
+			panic!("try_state fails with a text");
+		};
+		text.into()
+	})
+}
+
+/// Changes Alice's record without the rules.
+fn tamper(change: impl FnOnce(&mut crate::Relayer<Test>)) {
+	Relayers::<Test>::mutate(ALICE, |relayer| change(relayer.as_mut().unwrap()));
+}
+
+#[test]
+fn constants_agree() {
+	ExtBuilder.build_and_execute(Registry::integrity_test);
+}
+
+#[test]
+fn bonds_that_differ_from_holds_are_found() {
+	let reason = RuntimeHoldReason::from(HoldReason::RelayerBond);
+	let stranger = complaint(|| Balances::hold(&reason, &BOB, 5).unwrap());
+	assert_eq!(stranger, "1: a bond differs from what is held");
+	let less = complaint(|| Balances::set_on_hold(&reason, &ALICE, MIN_BOND - 1).unwrap());
+	assert_eq!(less, "1: a bond differs from what is held");
+	let ghost = complaint(|| {
+		let mut relayer = Relayers::<Test>::get(ALICE).unwrap();
+		relayer.signing_key = key(2).public();
+		SigningKeys::<Test>::insert(key(2).public(), NOBODY);
+		Relayers::<Test>::insert(NOBODY, relayer);
+	});
+	assert_eq!(ghost, "1: a relayer without an account");
+}
+
+#[test]
+fn a_bond_below_the_minimum_is_found() {
+	assert_eq!(complaint(|| tamper(|r| r.bond -= 1)), "2: a bond is below the minimum");
+}
+
+#[test]
+fn a_broken_key_index_is_found() {
+	let astray = "3: a signing key does not lead back to its relayer";
+	assert_eq!(complaint(|| tamper(|r| r.signing_key = key(2).public())), astray);
+	assert_eq!(complaint(|| SigningKeys::<Test>::insert(key(1).public(), BOB)), astray);
+	let orphan = complaint(|| SigningKeys::<Test>::insert(key(2).public(), ALICE));
+	assert_eq!(orphan, "3: a signing key without a relayer");
+}
+
+#[test]
+fn addresses_and_prices_out_of_bounds_are_found() {
+	let text = "4: a relayer's addresses or price are out of bounds";
+	assert_eq!(complaint(|| tamper(|r| r.addresses = addresses(&["x"]))), text);
+	assert_eq!(complaint(|| tamper(|r| r.price_per_mb = u64::MAX)), text);
+}

@@ -1,0 +1,10 @@
+//! One file a call, the view, and the invariants.
+
+mod bond_extra;
+mod cancel_unbond;
+mod invariants;
+mod register;
+mod relayers;
+mod unbond;
+mod update;
+mod withdraw_bond;

@@ -1,0 +1,7 @@
+//! One file a call, and the invariants.
+
+mod burn;
+mod invariants;
+mod mint;
+mod set_signing_key;
+mod update;

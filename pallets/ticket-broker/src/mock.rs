@@ -1,0 +1,337 @@
+//! A chain with accounts, stream keys and the broker. Every test body is followed by `try_state`.
+
+use crate::{self as pallet_ticket_broker, Event};
+use clustercast_primitives::{
+	amount::USDC, chain::TicketVerdict, crypto::KeyPair, ticket, AccountId, Balance, Hash, PublicKey, StreamId, Ticket,
+	WindowId, WinningTicket,
+};
+use frame_support::{
+	construct_runtime, derive_impl,
+	dispatch::DispatchResult,
+	traits::{
+		fungible::{Inspect, Mutate},
+		ConstU128, ConstU32, Hooks,
+	},
+	weights::Weight,
+};
+use frame_system::mocking::MockBlockU32;
+use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage, StateVersion};
+
+/// Smallest balance of an account, micro-USDC.
+pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
+/// Largest deposit, micro-USDC.
+pub const MAX_DEPOSIT: Balance = 50 * USDC;
+/// Blocks between asking for a deposit and withdrawing it.
+pub const UNLOCK_DELAY: u32 = 1_200;
+/// Furthest that a ticket's expiry may lie ahead.
+pub const MAX_TICKET_LIFE: u32 = 600;
+/// Blocks in an epoch.
+pub const EPOCH_LENGTH: u32 = 600;
+/// Nonces of a session in an epoch.
+pub const MAX_NONCES: u32 = 8_192;
+/// Tickets in a batch.
+pub const MAX_BATCH: u32 = 100;
+/// Sessions of an account.
+pub const MAX_SESSIONS: u32 = 8;
+/// Smallest face value, micro-USDC.
+pub const MIN_FACE_VALUE: Balance = 1_000;
+
+construct_runtime!(
+	pub enum Test {
+		System: frame_system,
+		Balances: pallet_balances,
+		StreamKeys: pallet_stream_keys,
+		Broker: pallet_ticket_broker,
+	}
+);
+
+#[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
+impl frame_system::Config for Test {
+	type Block = MockBlockU32<Test>;
+	type AccountId = AccountId32;
+	type Lookup = IdentityLookup<AccountId32>;
+	type AccountData = pallet_balances::AccountData<Balance>;
+}
+
+#[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
+impl pallet_balances::Config for Test {
+	type Balance = Balance;
+	type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
+	type AccountStore = System;
+}
+
+impl pallet_stream_keys::Config for Test {
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Currency = Balances;
+	type MintDeposit = ConstU128<USDC>;
+	type MaxTitle = ConstU32<64>;
+	type MaxCategory = ConstU32<32>;
+	type MaxBroadcasterShare = ConstU32<300_000>;
+	type WeightInfo = ();
+}
+
+impl crate::Config for Test {
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Currency = Balances;
+	type Streams = StreamKeys;
+	type MaxDeposit = ConstU128<MAX_DEPOSIT>;
+	type MinFaceValue = ConstU128<MIN_FACE_VALUE>;
+	type TreasuryShare = ConstU32<20_000>;
+	type MaxTicketLife = ConstU32<MAX_TICKET_LIFE>;
+	type UnlockDelay = ConstU32<UNLOCK_DELAY>;
+	type EpochLength = ConstU32<EPOCH_LENGTH>;
+	type MaxNonces = ConstU32<MAX_NONCES>;
+	type MaxBatch = ConstU32<MAX_BATCH>;
+	type MaxSessions = ConstU32<MAX_SESSIONS>;
+	type WeightInfo = ();
+}
+
+/// A viewer with 100 USDC.
+pub const ALICE: AccountId32 = AccountId32::new([1; 32]);
+/// A viewer with 100 USDC.
+pub const BOB: AccountId32 = AccountId32::new([2; 32]);
+/// Owns stream 0, whose broadcaster share is 10 %; 100 USDC.
+pub const CAROL: AccountId32 = AccountId32::new([3; 32]);
+/// A relayer with 1 USDC.
+pub const RELAYER: AccountId32 = AccountId32::new([4; 32]);
+/// Receives 2 % of each ticket; 1 USDC.
+pub const TREASURY: AccountId32 = AccountId32::new([5; 32]);
+/// Has no account.
+pub const NOBODY: AccountId32 = AccountId32::new([9; 32]);
+
+/// Everyone who has money at genesis.
+pub const EVERYONE: [AccountId32; 5] = [ALICE, BOB, CAROL, RELAYER, TREASURY];
+
+/// Balance of viewers and broadcaster at genesis, micro-USDC.
+pub const ENDOWMENT: Balance = 100 * USDC;
+
+/// The stream that exists from the start.
+pub const STREAM: StreamId = StreamId(0);
+
+/// A session's key pair.
+pub fn key(seed: u8) -> KeyPair {
+	KeyPair::from_seed([seed; 32])
+}
+
+/// The genesis hash that tickets are signed for.
+pub fn genesis() -> Hash {
+	Hash(System::block_hash(0).into())
+}
+
+/// The relayer's secret of every ticket here.
+pub const RAND: Hash = Hash([6; 32]);
+
+/// A ticket of Alice for the relayer, for stream 0, worth 0.5 USDC, good for 100 blocks. It all but surely wins.
+pub fn ticket(session: &KeyPair, nonce: u32) -> Ticket {
+	Ticket {
+		sender: AccountId(ALICE.into()),
+		session: session.public(),
+		recipient: AccountId(RELAYER.into()),
+		window: WindowId {
+			stream: STREAM,
+			..Default::default()
+		},
+		bytes: 375_000,
+		face_value: USDC / 2,
+		win_probability: u64::MAX,
+		commitment: ticket::commitment(&RAND),
+		nonce,
+		expiry: System::block_number() + 100,
+	}
+}
+
+/// The ticket of another viewer.
+pub fn from(sender: AccountId32, ticket: Ticket) -> Ticket {
+	Ticket {
+		sender: AccountId(sender.into()),
+		..ticket
+	}
+}
+
+/// The ticket for another relayer.
+pub fn to(recipient: AccountId32, ticket: Ticket) -> Ticket {
+	Ticket {
+		recipient: AccountId(recipient.into()),
+		..ticket
+	}
+}
+
+/// The ticket for another stream.
+pub fn about(stream: u64, mut ticket: Ticket) -> Ticket {
+	ticket.window.stream = StreamId(stream);
+	ticket
+}
+
+/// The ticket, signed and with the secret that opens it.
+pub fn signed(session: &KeyPair, ticket: Ticket) -> WinningTicket {
+	WinningTicket {
+		signed: session.sign(ticket, &genesis()),
+		rand: RAND,
+	}
+}
+
+/// [`ticket`], signed.
+pub fn winner(session: &KeyPair, nonce: u32) -> WinningTicket {
+	signed(session, ticket(session, nonce))
+}
+
+/// The same content with `S` raised by the group order: the second encoding of one signature.
+pub fn non_canonical(mut winning: WinningTicket) -> WinningTicket {
+	const ORDER: [u8; 32] = [
+		0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+	];
+	let mut carry = 0u16;
+	for (byte, order) in winning.signed.signature.0[32..].iter_mut().zip(ORDER) {
+		carry += u16::from(*byte) + u16::from(order);
+		*byte = carry as u8;
+		carry >>= 8;
+	}
+	winning
+}
+
+/// Holds `amount` for tickets of `who`.
+pub fn deposit(who: AccountId32, amount: Balance) {
+	Broker::deposit(RuntimeOrigin::signed(who), amount).unwrap();
+}
+
+/// Registers a session of `who`.
+pub fn authorize(who: AccountId32, key: PublicKey, limit: Balance, expiry: u32) {
+	Broker::authorize_session(RuntimeOrigin::signed(who), key, limit, expiry).unwrap();
+}
+
+/// Gives Alice a deposit of 50 USDC and session 1, without a limit of its own and good for 10,000 blocks.
+pub fn open_session() -> KeyPair {
+	let key = key(1);
+	deposit(ALICE, MAX_DEPOSIT);
+	authorize(ALICE, key.public(), MAX_DEPOSIT * 100, 10_000);
+	key
+}
+
+/// Redeems tickets as the relayer and returns what the events say of each. `check_tickets` must have said the same
+/// beforehand, without changing anything.
+pub fn redeem(tickets: Vec<WinningTicket>) -> Vec<TicketVerdict> {
+	let root = || sp_io::storage::root(StateVersion::V1);
+	let before = root();
+	let foretold = Broker::check_tickets(&tickets);
+	assert_eq!(before, root(), "check_tickets changes nothing");
+
+	let events = System::events().len();
+	let ids: Vec<_> = tickets.iter().map(WinningTicket::id).collect();
+	Broker::redeem_batch(RuntimeOrigin::signed(RELAYER), tickets.try_into().unwrap()).unwrap();
+	let mut verdicts = Vec::new();
+	for record in System::events().into_iter().skip(events) {
+		match record.event {
+			RuntimeEvent::Broker(Event::TicketRedeemed { id, payout, .. }) => {
+				assert_eq!(id, ids[verdicts.len()]);
+				verdicts.push(TicketVerdict::Accepted(payout));
+			},
+			RuntimeEvent::Broker(Event::TicketRefused { index, reason }) => {
+				assert_eq!(index as usize, verdicts.len());
+				verdicts.push(TicketVerdict::Refused(reason));
+			},
+			_ => (),
+		}
+	}
+	assert_eq!(verdicts, foretold, "redeem_batch does what check_tickets says");
+	verdicts
+}
+
+/// The verdict on a single ticket, redeemed if it is good.
+pub fn redeem_one(winning: WinningTicket) -> TicketVerdict {
+	redeem(vec![winning])[0]
+}
+
+/// What a viewer has in its deposit, micro-USDC.
+pub fn deposited(who: &AccountId32) -> Balance {
+	Broker::deposit_of(who)
+}
+
+/// All that an account owns, held or not, micro-USDC.
+pub fn total(who: &AccountId32) -> Balance {
+	Balances::total_balance(who)
+}
+
+/// Makes `who` own exactly `amount`, new money.
+pub fn endow(who: &AccountId32, amount: Balance) {
+	Balances::set_balance(who, amount);
+}
+
+/// Goes to block `number` at once; what lies between is idle.
+pub fn run_to(number: u32) {
+	System::set_block_number(number);
+	Broker::on_idle(number, Weight::MAX);
+}
+
+/// The chain at block 1, with stream 0.
+pub struct ExtBuilder;
+
+impl ExtBuilder {
+	/// Its storage.
+	pub fn build(self) -> sp_io::TestExternalities {
+		let genesis = RuntimeGenesisConfig {
+			balances: pallet_balances::GenesisConfig {
+				balances: vec![
+					(ALICE, ENDOWMENT),
+					(BOB, ENDOWMENT),
+					(CAROL, ENDOWMENT),
+					(RELAYER, USDC),
+					(TREASURY, USDC),
+				],
+				..Default::default()
+			},
+			broker: pallet_ticket_broker::GenesisConfig {
+				treasury: Some(TREASURY),
+			},
+			..Default::default()
+		};
+		let mut ext: sp_io::TestExternalities = genesis.build_storage().unwrap().into();
+		ext.execute_with(|| {
+			System::set_block_number(1);
+			mint(CAROL, 100_000);
+		});
+		ext
+	}
+
+	/// Its storage, with a keystore for the benchmarks' signatures.
+	#[cfg(feature = "runtime-benchmarks")]
+	pub fn build_with_keystore(self) -> sp_io::TestExternalities {
+		let mut ext = self.build();
+		let keystore = sp_keystore::testing::MemoryKeystore::new();
+		ext.register_extension(sp_keystore::KeystoreExt::new(keystore));
+		ext
+	}
+
+	/// Runs a test body, then `try_state`.
+	pub fn build_and_execute(self, test: impl FnOnce()) {
+		self.build().execute_with(|| {
+			test();
+			try_state();
+		});
+	}
+}
+
+/// Mints a stream of `owner` with this broadcaster share.
+pub fn mint(owner: AccountId32, share_ppm: u32) {
+	try_mint(owner, share_ppm).unwrap();
+}
+
+/// Mints, if `owner` can pay for it.
+pub fn try_mint(owner: AccountId32, share_ppm: u32) -> DispatchResult {
+	let origin = RuntimeOrigin::signed(owner);
+	let text = b"stream".to_vec();
+	StreamKeys::mint(
+		origin,
+		PublicKey([7; 32]),
+		text.clone().try_into().unwrap(),
+		text.try_into().unwrap(),
+		0,
+		1_000,
+		share_ppm,
+	)
+}
+
+/// Panics where an invariant of a pallet is broken.
+pub fn try_state() {
+	Broker::do_try_state().unwrap();
+}

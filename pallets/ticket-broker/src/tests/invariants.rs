@@ -1,0 +1,285 @@
+//! Each invariant of `try_state` is broken by hand once and found; no sequence of calls breaks one, creates or loses
+//! money, or pays a ticket twice.
+
+use crate::{mock::*, HoldReason, NonceBitmap, OldestEpoch, Sessions, SessionsOf, SpentNonces, Treasury, Unlocks};
+use clustercast_primitives::{
+	amount::USDC,
+	chain::{TicketVerdict, Unlocking},
+	Balance, StreamId, Ticket, WinningTicket,
+};
+use frame_support::{
+	assert_ok,
+	traits::{fungible::MutateHold, Hooks},
+};
+use proptest::prelude::*;
+use sp_runtime::AccountId32;
+use std::collections::BTreeSet;
+
+/// Breaks the state by `damage` and returns what `try_state` says.
+fn complaint(damage: impl FnOnce()) -> String {
+	ExtBuilder.build().execute_with(|| {
+		let key = open_session();
+		redeem(vec![winner(&key, 0)]);
+		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), USDC));
+		assert_ok!(Broker::do_try_state());
+		damage();
+		let sp_runtime::DispatchError::Other(text) = Broker::do_try_state().unwrap_err() else {
+			panic!("try_state fails with a text");
+		};
+		text.into()
+	})
+}
+
+#[test]
+fn constants_agree() {
+	ExtBuilder.build_and_execute(Broker::integrity_test);
+}
+
+#[test]
+fn a_deposit_above_the_cap_is_found() {
+	let reason = RuntimeHoldReason::from(HoldReason::TicketDeposit);
+	let text = complaint(|| Balances::hold(&reason, &BOB, MAX_DEPOSIT + 1).unwrap());
+	assert_eq!(text, "1: a deposit exceeds the cap");
+}
+
+#[test]
+fn a_broken_list_of_sessions_is_found() {
+	let (known, unknown) = (key(1).public(), key(2).public());
+	let text = complaint(|| SessionsOf::<Test>::insert(BOB, sp_runtime::BoundedVec::default()));
+	assert_eq!(text, "2: an empty list of sessions is stored");
+	let text = complaint(|| SessionsOf::<Test>::try_append(BOB, known).unwrap());
+	assert_eq!(text, "2: a listed session is not its owner's");
+	let text = complaint(|| SessionsOf::<Test>::try_append(ALICE, unknown).unwrap());
+	assert_eq!(text, "2: a listed session is not its owner's");
+	let text = complaint(|| SessionsOf::<Test>::try_append(ALICE, known).unwrap());
+	assert_eq!(text, "2: a session is in no list, or in two");
+	let text = complaint(|| SessionsOf::<Test>::remove(ALICE));
+	assert_eq!(text, "2: a session is in no list, or in two");
+}
+
+#[test]
+fn a_session_that_overspent_is_found() {
+	let text = complaint(|| {
+		Sessions::<Test>::mutate(key(1).public(), |session| session.as_mut().unwrap().limit = 1);
+	});
+	assert_eq!(text, "3: a session spent more than its limit");
+}
+
+#[test]
+fn a_bitmap_that_should_not_be_there_is_found() {
+	let text = complaint(|| SpentNonces::<Test>::insert(0, key(2).public(), NonceBitmap::default()));
+	assert_eq!(text, "4: a bitmap is empty or too long");
+	let text = complaint(|| OldestEpoch::<Test>::put(1));
+	assert_eq!(text, "4: a bitmap of an epoch that was cleared");
+}
+
+#[test]
+fn an_unlock_that_cannot_be_is_found() {
+	let with = |who: AccountId32, amount: Balance| {
+		complaint(|| Unlocks::<Test>::insert(who, Unlocking { amount, unlocks_at: 1 }))
+	};
+	assert_eq!(with(BOB, 0), "5: an amount that cannot be unlocking");
+	assert_eq!(with(BOB, MAX_DEPOSIT + 1), "5: an amount that cannot be unlocking");
+	assert_eq!(with(NOBODY, 1), "5: an account that does not exist is unlocking");
+}
+
+#[test]
+fn a_lost_treasury_is_found() {
+	assert_eq!(complaint(Treasury::<Test>::kill), "6: there is no treasury");
+	let text = complaint(|| Treasury::<Test>::put(NOBODY));
+	assert_eq!(text, "6: the treasury's account does not exist");
+}
+
+/// Somebody's step; numbers name viewers, keys, streams and earlier tickets, modulo how many there are.
+#[derive(Clone, Debug)]
+enum Step {
+	Deposit {
+		who: u8,
+		amount: Balance,
+	},
+	RequestUnlock {
+		who: u8,
+		amount: Balance,
+	},
+	CancelUnlock {
+		who: u8,
+	},
+	Withdraw {
+		who: u8,
+	},
+	Authorize {
+		who: u8,
+		key: u8,
+		limit: Balance,
+		life: u32,
+	},
+	Revoke {
+		who: u8,
+		key: u8,
+	},
+	Reap {
+		key: u8,
+	},
+	Redeem {
+		tickets: Vec<Draw>,
+	},
+	Mint {
+		who: u8,
+		share_ppm: u32,
+	},
+	Burn {
+		who: u8,
+		stream: u64,
+	},
+	Wait {
+		blocks: u32,
+	},
+}
+
+/// A new ticket, or an earlier one again.
+#[derive(Clone, Debug)]
+enum Draw {
+	New {
+		sender: u8,
+		key: u8,
+		recipient: u8,
+		stream: u64,
+		face_value: Balance,
+		nonce: u32,
+		life: u32,
+	},
+	Again(usize),
+}
+
+fn draw() -> impl Strategy<Value = Draw> {
+	let face_value = prop_oneof![900u128..3_000, 10_000u128..5_000_000];
+	let life = prop_oneof![0..=MAX_TICKET_LIFE, Just(MAX_TICKET_LIFE + 1)];
+	let fresh = (0..4u8, 0..4u8, 0..6u8, 0..3u64, face_value, 0..12u32, life).prop_map(
+		|(sender, key, recipient, stream, face_value, nonce, life)| Draw::New {
+			// Mostly the key's own viewer.
+			sender: if sender == 0 { key + 1 } else { key },
+			key,
+			recipient,
+			stream,
+			face_value,
+			nonce,
+			life,
+		},
+	);
+	prop_oneof![3 => fresh, 1 => any::<usize>().prop_map(Draw::Again)]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+	let amount = || prop_oneof![0u128..2_000, 0u128..60_000_000];
+	prop_oneof![
+		3 => (0..3u8, amount()).prop_map(|(who, amount)| Step::Deposit { who, amount }),
+		1 => (0..3u8, amount()).prop_map(|(who, amount)| Step::RequestUnlock { who, amount }),
+		1 => (0..3u8).prop_map(|who| Step::CancelUnlock { who }),
+		1 => (0..3u8).prop_map(|who| Step::Withdraw { who }),
+		3 => (0..3u8, 0..4u8, amount(), 0..2_000u32)
+			.prop_map(|(who, key, limit, life)| Step::Authorize { who, key, limit, life }),
+		1 => (0..3u8, 0..4u8).prop_map(|(who, key)| Step::Revoke { who, key }),
+		1 => (0..4u8).prop_map(|key| Step::Reap { key }),
+		8 => prop::collection::vec(draw(), 1..8).prop_map(|tickets| Step::Redeem { tickets }),
+		1 => (0..3u8, 0..=300_000u32).prop_map(|(who, share_ppm)| Step::Mint { who, share_ppm }),
+		1 => (0..3u8, 0..3u64).prop_map(|(who, stream)| Step::Burn { who, stream }),
+		3 => (1..700u32).prop_map(|blocks| Step::Wait { blocks }),
+	]
+}
+
+/// Viewers and relayers that steps name; the last one has no account until it is paid.
+fn person(n: u8) -> AccountId32 {
+	[ALICE, BOB, CAROL, RELAYER, TREASURY, NOBODY][usize::from(n) % 6].clone()
+}
+
+/// All tickets so far, and the (session, epoch, nonce) that were paid.
+#[derive(Default)]
+struct History {
+	tickets: Vec<WinningTicket>,
+	paid: BTreeSet<([u8; 32], u32, u32)>,
+}
+
+impl History {
+	fn ticket(&mut self, draw: Draw) -> Option<WinningTicket> {
+		match draw {
+			Draw::Again(n) => n.checked_rem(self.tickets.len()).map(|n| self.tickets[n].clone()),
+			Draw::New {
+				sender,
+				key,
+				recipient,
+				stream,
+				face_value,
+				nonce,
+				life,
+			} => {
+				let key = self::key(key);
+				let ticket = Ticket {
+					face_value,
+					expiry: System::block_number() + life,
+					..about(stream, to(person(recipient), from(person(sender), ticket(&key, nonce))))
+				};
+				self.tickets.push(signed(&key, ticket));
+				self.tickets.last().cloned()
+			},
+		}
+	}
+
+	/// Calls fail as they like; what they may not do is checked behind them.
+	fn apply(&mut self, step: Step) {
+		let by = |who| RuntimeOrigin::signed(person(who));
+		let _refused_or_not = match step {
+			Step::Deposit { who, amount } => Broker::deposit(by(who), amount),
+			Step::RequestUnlock { who, amount } => Broker::request_unlock(by(who), amount),
+			Step::CancelUnlock { who } => Broker::cancel_unlock(by(who)),
+			Step::Withdraw { who } => Broker::withdraw(by(who)),
+			Step::Authorize { who, key, limit, life } => {
+				let expiry = System::block_number() + life;
+				Broker::authorize_session(by(who), self::key(key).public(), limit, expiry)
+			},
+			Step::Revoke { who, key } => Broker::revoke_session(by(who), self::key(key).public()),
+			Step::Reap { key } => Broker::reap_session(by(3), self::key(key).public()),
+			Step::Redeem { tickets } => {
+				let tickets: Vec<_> = tickets.into_iter().filter_map(|draw| self.ticket(draw)).collect();
+				for (winning, verdict) in tickets.iter().zip(redeem(tickets.clone())) {
+					let t = &winning.signed.message;
+					if let TicketVerdict::Accepted(payout) = verdict {
+						assert_eq!(payout.relayer + payout.broadcaster + payout.treasury, t.face_value);
+						assert!(t.expiry >= System::block_number());
+						let spent = (t.session.0, t.expiry / EPOCH_LENGTH, t.nonce);
+						assert!(self.paid.insert(spent), "a nonce was paid twice");
+					}
+				}
+				Ok(())
+			},
+			Step::Mint { who, share_ppm } => try_mint(person(who), share_ppm),
+			Step::Burn { who, stream } => StreamKeys::burn(by(who), StreamId(stream)),
+			Step::Wait { blocks } => {
+				run_to(System::block_number() + blocks);
+				Ok(())
+			},
+		};
+	}
+}
+
+proptest! {
+	#![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+	#[test]
+	fn no_sequence_of_calls_breaks_an_invariant(steps in prop::collection::vec(step(), 1..60)) {
+		ExtBuilder.build_and_execute(|| {
+			let issuance = Balances::total_issuance();
+			// Everybody ready to pay, so that most sequences get to redeem something.
+			for n in 0..3 {
+				deposit(person(n), 20 * USDC);
+				authorize(person(n), key(n).public(), 15 * USDC, 1_500);
+			}
+			let mut history = History::default();
+			for step in steps {
+				history.apply(step);
+				try_state();
+				let sum: Balance = frame_system::Account::<Test>::iter_keys().map(|who| total(&who)).sum();
+				assert_eq!((sum, Balances::total_issuance()), (issuance, issuance));
+			}
+		});
+	}
+}

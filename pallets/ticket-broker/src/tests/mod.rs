@@ -1,0 +1,16 @@
+//! One file a call, the views, pruning, money in the large, and the invariants.
+
+mod authorize_session;
+mod cancel_unlock;
+mod check_tickets;
+mod clear_epochs;
+mod deposit;
+mod genesis;
+mod invariants;
+mod reap_session;
+mod redeem_batch;
+mod request_unlock;
+mod revoke_session;
+mod statistics;
+mod viewer_account;
+mod withdraw;

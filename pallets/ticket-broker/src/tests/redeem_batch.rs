@@ -1,0 +1,493 @@
+//! `redeem_batch`: every rule of a ticket both ways, whole payment or none, and sums to the last unit.
+
+use crate::{mock::*, weights::WeightInfo, Event, Sessions, SpentNonces};
+use clustercast_primitives::{
+	amount::USDC,
+	chain::{
+		Payout,
+		TicketRefusal::{self, *},
+		TicketVerdict::{self, Accepted, Refused},
+	},
+	ticket as outcome, Hash, Ticket, WinningTicket,
+};
+use frame_support::{assert_noop, assert_ok, dispatch::GetDispatchInfo, BoundedVec};
+use sp_runtime::DispatchError;
+
+/// What half a USDC for stream 0 is split into.
+const HALF: Payout = Payout {
+	relayer: 440_000,
+	broadcaster: 50_000,
+	treasury: 10_000,
+};
+
+/// Whether a ticket is paid.
+fn is_paid(verdict: TicketVerdict) -> bool {
+	matches!(verdict, Accepted(_))
+}
+
+#[test]
+fn a_winning_ticket_is_paid_whole_and_split() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let issuance = Balances::total_issuance();
+		let before = EVERYONE.map(|who| total(&who));
+		let winning = winner(&key, 7);
+		assert_eq!(redeem_one(winning.clone()), Accepted(HALF));
+		System::assert_has_event(
+			Event::TicketRedeemed {
+				id: winning.id(),
+				session: key.public(),
+				nonce: 7,
+				expiry: 101,
+				sender: ALICE,
+				recipient: RELAYER,
+				stream: STREAM,
+				payout: HALF,
+			}
+			.into(),
+		);
+		let [alice, bob, carol, relayer, treasury] = before;
+		let expected = [
+			alice - USDC / 2,
+			bob,
+			carol + HALF.broadcaster,
+			relayer + HALF.relayer,
+			treasury + HALF.treasury,
+		];
+		assert_eq!(EVERYONE.map(|who| total(&who)), expected);
+		assert_eq!(Balances::total_issuance(), issuance);
+		assert_eq!(deposited(&ALICE), MAX_DEPOSIT - USDC / 2);
+		assert_eq!(Sessions::<Test>::get(key.public()).unwrap().spent, USDC / 2);
+		assert!(SpentNonces::<Test>::get(0, key.public()).contains(7));
+	});
+}
+
+#[test]
+fn shares_are_rounded_down_and_the_relayer_has_the_rest() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let odd = Ticket {
+			face_value: 1_049,
+			..ticket(&key, 0)
+		};
+		let payout = Payout {
+			relayer: 925,
+			broadcaster: 104,
+			treasury: 20,
+		};
+		assert_eq!(redeem_one(signed(&key, odd)), Accepted(payout));
+	});
+}
+
+#[test]
+fn a_refused_ticket_does_not_stop_the_others() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let losing = Ticket {
+			win_probability: 0,
+			..ticket(&key, 1)
+		};
+		let batch = vec![winner(&key, 0), signed(&key, losing), winner(&key, 2), winner(&key, 0)];
+		let verdicts = redeem(batch);
+		assert_eq!(
+			verdicts,
+			[
+				Accepted(HALF),
+				Refused(NotAWinner),
+				Accepted(HALF),
+				Refused(AlreadyRedeemed)
+			]
+		);
+		assert_eq!(deposited(&ALICE), MAX_DEPOSIT - USDC);
+	});
+}
+
+#[test]
+fn a_refused_ticket_changes_nothing() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let before = (EVERYONE.map(|who| total(&who)), Sessions::<Test>::get(key.public()));
+		let forged = WinningTicket {
+			signed: self::key(2).sign(ticket(&key, 0), &genesis()),
+			rand: RAND,
+		};
+		assert_eq!(redeem(vec![forged.clone(), forged]), [Refused(BadSignature); 2]);
+		let after = (EVERYONE.map(|who| total(&who)), Sessions::<Test>::get(key.public()));
+		assert_eq!(before, after);
+		assert!(!SpentNonces::<Test>::contains_key(0, key.public()));
+	});
+}
+
+#[test]
+fn tickets_of_many_viewers_relayers_and_streams_share_a_batch() {
+	ExtBuilder.build_and_execute(|| {
+		let (alice, bob) = (open_session(), key(2));
+		deposit(BOB, 10 * USDC);
+		authorize(BOB, bob.public(), 10 * USDC, 10_000);
+		mint(BOB, 300_000);
+		mint(CAROL, 0);
+		endow(&NOBODY, USDC);
+		let issuance = Balances::total_issuance();
+		let verdicts = redeem(vec![
+			winner(&alice, 0),
+			signed(&bob, about(1, from(BOB, ticket(&bob, 0)))),
+			signed(&alice, to(NOBODY, about(2, ticket(&alice, 1)))),
+			signed(&bob, to(NOBODY, from(BOB, ticket(&bob, 1)))),
+		]);
+		let split = |relayer, broadcaster| {
+			Accepted(Payout {
+				relayer,
+				broadcaster,
+				treasury: 10_000,
+			})
+		};
+		assert_eq!(
+			verdicts,
+			[
+				Accepted(HALF),
+				split(340_000, 150_000),
+				split(490_000, 0),
+				Accepted(HALF)
+			]
+		);
+		assert_eq!(total(&ALICE), ENDOWMENT - USDC);
+		assert_eq!(total(&BOB), ENDOWMENT - USDC + 150_000);
+		assert_eq!(total(&CAROL), ENDOWMENT + 100_000);
+		assert_eq!(total(&RELAYER), USDC + 440_000 + 340_000);
+		assert_eq!(total(&NOBODY), USDC + 490_000 + 440_000);
+		assert_eq!(total(&TREASURY), USDC + 40_000);
+		assert_eq!(Balances::total_issuance(), issuance);
+	});
+}
+
+#[test]
+fn one_account_may_be_viewer_relayer_broadcaster_and_treasury() {
+	ExtBuilder.build_and_execute(|| {
+		let key = key(1);
+		endow(&TREASURY, 20 * USDC);
+		mint(TREASURY, 299_999);
+		deposit(TREASURY, 10 * USDC);
+		authorize(TREASURY, key.public(), 10 * USDC, 10_000);
+		let before = total(&TREASURY);
+		let own = about(1, to(TREASURY, from(TREASURY, ticket(&key, 0))));
+		assert!(is_paid(redeem_one(signed(&key, own))));
+		assert_eq!(total(&TREASURY), before);
+		assert_eq!(deposited(&TREASURY), 10 * USDC - USDC / 2);
+	});
+}
+
+#[test]
+fn a_ticket_is_paid_once() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let winning = winner(&key, 0);
+		assert!(is_paid(redeem_one(winning.clone())));
+		assert_eq!(redeem_one(winning.clone()), Refused(AlreadyRedeemed));
+		System::set_block_number(101);
+		assert_eq!(redeem_one(winning.clone()), Refused(AlreadyRedeemed));
+		// Another ticket on a spent nonce is as good as the same one; the next nonce is free.
+		let other = to(BOB, ticket(&key, 0));
+		assert_eq!(redeem_one(signed(&key, other)), Refused(AlreadyRedeemed));
+		assert!(is_paid(redeem_one(winner(&key, 1))));
+	});
+}
+
+#[test]
+fn nonces_count_for_each_session_and_epoch_alone() {
+	ExtBuilder.build_and_execute(|| {
+		let (first, second) = (open_session(), key(2));
+		authorize(ALICE, second.public(), USDC, 10_000);
+		let at = |key, expiry| {
+			let plain = ticket(key, 0);
+			signed(key, Ticket { expiry, ..plain })
+		};
+		let last_of_epoch = EPOCH_LENGTH - 1;
+		assert!(is_paid(redeem_one(at(&first, last_of_epoch))));
+		assert_eq!(redeem_one(at(&first, last_of_epoch - 1)), Refused(AlreadyRedeemed));
+		assert!(is_paid(redeem_one(at(&first, EPOCH_LENGTH))));
+		assert!(is_paid(redeem_one(at(&second, last_of_epoch))));
+	});
+}
+
+#[test]
+fn a_ticket_lives_up_to_its_expiry_block() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		System::set_block_number(1_000);
+		let at = |nonce, expiry| {
+			let plain = ticket(&key, nonce);
+			redeem_one(signed(&key, Ticket { expiry, ..plain }))
+		};
+		assert_eq!(at(0, 999), Refused(Expired));
+		assert_eq!(at(0, 0), Refused(Expired));
+		assert!(is_paid(at(0, 1_000)));
+		assert_eq!(at(1, 1_001 + MAX_TICKET_LIFE), Refused(ExpiryTooFar));
+		assert_eq!(at(1, u32::MAX), Refused(ExpiryTooFar));
+		assert!(is_paid(at(1, 1_000 + MAX_TICKET_LIFE)));
+	});
+}
+
+#[test]
+fn a_nonce_lies_within_the_bitmap() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		assert_eq!(redeem_one(winner(&key, MAX_NONCES)), Refused(NonceTooLarge));
+		assert_eq!(redeem_one(winner(&key, u32::MAX)), Refused(NonceTooLarge));
+		assert!(is_paid(redeem_one(winner(&key, MAX_NONCES - 1))));
+		assert_eq!(redeem_one(winner(&key, MAX_NONCES - 1)), Refused(AlreadyRedeemed));
+	});
+}
+
+#[test]
+fn a_face_value_has_a_minimum() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let worth = |nonce, face_value| {
+			let plain = ticket(&key, nonce);
+			redeem_one(signed(&key, Ticket { face_value, ..plain }))
+		};
+		assert_eq!(worth(0, 0), Refused(FaceValueTooSmall));
+		assert_eq!(worth(0, MIN_FACE_VALUE - 1), Refused(FaceValueTooSmall));
+		assert!(is_paid(worth(0, MIN_FACE_VALUE)));
+	});
+}
+
+#[test]
+fn a_secret_opens_the_commitment_and_wins() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let mut wrong = winner(&key, 0);
+		wrong.rand = Hash([7; 32]);
+		assert_eq!(redeem_one(wrong), Refused(WrongSecret));
+
+		// The probability decides, strictly: the same signature and secret win just above their draw. A ticket's
+		// probability is signed, so the draw differs from ticket to ticket; search for one on either side of a half.
+		let half = |nonce| {
+			let plain = ticket(&key, nonce);
+			signed(
+				&key,
+				Ticket {
+					win_probability: 1 << 63,
+					..plain
+				},
+			)
+		};
+		let wins = |t: &WinningTicket| outcome::wins(1 << 63, &t.signed.signature, &t.rand);
+		let (winners, losers): (Vec<_>, Vec<_>) = (0..64).map(half).partition(wins);
+		assert!(is_paid(redeem_one(winners[0].clone())));
+		assert_eq!(redeem_one(losers[0].clone()), Refused(NotAWinner));
+	});
+}
+
+#[test]
+fn a_signature_is_canonical_and_by_the_session_key_for_this_chain() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let good = winner(&key, 0);
+		assert_eq!(redeem_one(non_canonical(good.clone())), Refused(NonCanonicalSignature));
+
+		let elsewhere = WinningTicket {
+			signed: key.sign(ticket(&key, 0), &Hash([1; 32])),
+			rand: RAND,
+		};
+		assert_eq!(redeem_one(elsewhere), Refused(BadSignature));
+		let by_another = WinningTicket {
+			signed: self::key(2).sign(ticket(&key, 0), &genesis()),
+			rand: RAND,
+		};
+		assert_eq!(redeem_one(by_another), Refused(BadSignature));
+		// Every field is signed.
+		let alterations: [fn(&mut Ticket); 6] = [
+			|t| t.recipient.0 = BOB.into(),
+			|t| t.window.segment += 1,
+			|t| t.bytes += 1,
+			|t| t.face_value += 1,
+			|t| t.nonce += 1,
+			|t| t.expiry += 1,
+		];
+		for alter in alterations {
+			let mut altered = good.clone();
+			alter(&mut altered.signed.message);
+			assert_eq!(redeem_one(altered), Refused(BadSignature));
+		}
+		assert!(is_paid(redeem_one(good)));
+	});
+}
+
+#[test]
+fn a_session_is_registered_by_the_sender_and_outlives_the_ticket() {
+	ExtBuilder.build_and_execute(|| {
+		let key = key(1);
+		deposit(ALICE, USDC);
+		deposit(BOB, USDC);
+		assert_eq!(redeem_one(winner(&key, 0)), Refused(UnknownSession));
+		authorize(ALICE, key.public(), USDC, 100);
+		let bobs = from(BOB, ticket(&key, 0));
+		assert_eq!(redeem_one(signed(&key, bobs)), Refused(WrongSender));
+		let until = |expiry| {
+			let plain = ticket(&key, 0);
+			signed(&key, Ticket { expiry, ..plain })
+		};
+		assert_eq!(redeem_one(until(101)), Refused(SessionExpired));
+		assert!(is_paid(redeem_one(until(100))));
+	});
+}
+
+#[test]
+fn a_session_spends_up_to_its_limit() {
+	ExtBuilder.build_and_execute(|| {
+		let key = key(1);
+		deposit(ALICE, MAX_DEPOSIT);
+		authorize(ALICE, key.public(), USDC + 5, 10_000);
+		let worth = |nonce, face_value| {
+			let plain = ticket(&key, nonce);
+			signed(&key, Ticket { face_value, ..plain })
+		};
+		// Across a batch and within one.
+		let verdicts = redeem(vec![
+			worth(0, USDC / 2),
+			worth(1, USDC / 2 + 6),
+			worth(2, USDC / 2 + 5),
+			worth(3, 1_000),
+		]);
+		assert_eq!(verdicts[1], Refused(SessionLimitReached));
+		assert_eq!(verdicts[3], Refused(SessionLimitReached));
+		assert!(is_paid(verdicts[0]) && is_paid(verdicts[2]));
+		assert_eq!(redeem_one(worth(3, 1_000)), Refused(SessionLimitReached));
+		assert_eq!(redeem_one(worth(4, u128::MAX)), Refused(SessionLimitReached));
+	});
+}
+
+#[test]
+fn a_deposit_pays_whole_or_not_and_a_refused_ticket_can_be_tried_again() {
+	ExtBuilder.build_and_execute(|| {
+		let key = key(1);
+		deposit(ALICE, USDC - 1);
+		authorize(ALICE, key.public(), u128::MAX, 10_000);
+		let huge = Ticket {
+			face_value: u128::MAX - USDC,
+			..ticket(&key, 2)
+		};
+		let verdicts = redeem(vec![winner(&key, 0), winner(&key, 1), signed(&key, huge)]);
+		assert_eq!(
+			verdicts,
+			[Accepted(HALF), Refused(DepositTooSmall), Refused(DepositTooSmall)]
+		);
+		assert_eq!(deposited(&ALICE), USDC / 2 - 1);
+		deposit(ALICE, 1);
+		assert_eq!(redeem_one(winner(&key, 1)), Accepted(HALF));
+		assert_eq!(deposited(&ALICE), 0);
+	});
+}
+
+#[test]
+fn a_deposit_pays_only_for_its_own_viewer() {
+	ExtBuilder.build_and_execute(|| {
+		let (alice, bob) = (key(1), key(2));
+		deposit(ALICE, MAX_DEPOSIT);
+		authorize(ALICE, alice.public(), USDC, 10_000);
+		authorize(BOB, bob.public(), USDC, 10_000);
+		let bobs = from(BOB, ticket(&bob, 0));
+		let verdicts = redeem(vec![signed(&bob, bobs), winner(&alice, 0)]);
+		assert_eq!(verdicts, [Refused(DepositTooSmall), Accepted(HALF)]);
+	});
+}
+
+#[test]
+fn a_ticket_for_a_stream_that_is_none_is_refused() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let winning = signed(&key, about(1, ticket(&key, 0)));
+		assert_eq!(redeem_one(winning.clone()), Refused(UnknownStream));
+		mint(CAROL, 0);
+		assert!(is_paid(redeem_one(winning)));
+	});
+}
+
+#[test]
+fn an_account_that_cannot_receive_refuses_the_whole_ticket() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let worth = |nonce, face_value| {
+			let plain = to(NOBODY, ticket(&key, nonce));
+			signed(&key, Ticket { face_value, ..plain })
+		};
+		// The relayer's part of 1,134 is one unit less than the minimum of an account.
+		assert_eq!(redeem_one(worth(0, 1_134)), Refused(CannotReceive));
+		assert_eq!(deposited(&ALICE), MAX_DEPOSIT);
+		// In a batch, what came before counts.
+		let verdicts = redeem(vec![worth(0, 1_134), worth(1, 1_135), worth(2, 1_134)]);
+		assert_eq!(verdicts[0], Refused(CannotReceive));
+		assert!(is_paid(verdicts[1]) && is_paid(verdicts[2]));
+		assert_eq!(total(&NOBODY), EXISTENTIAL_DEPOSIT + EXISTENTIAL_DEPOSIT - 1);
+		assert!(is_paid(redeem_one(worth(0, 1_134))));
+	});
+}
+
+#[test]
+fn a_batch_is_bounded_and_needs_somebody_who_pays_the_fee() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let full: Vec<_> = (0..MAX_BATCH).map(|nonce| winner(&key, nonce)).collect();
+		let mut long = full.clone();
+		long.push(winner(&key, MAX_BATCH));
+		assert!(BoundedVec::<_, <Test as crate::Config>::MaxBatch>::try_from(long).is_err());
+		let tickets: BoundedVec<_, _> = full.clone().try_into().unwrap();
+		assert_noop!(
+			Broker::redeem_batch(RuntimeOrigin::none(), tickets.clone()),
+			DispatchError::BadOrigin
+		);
+		assert_noop!(
+			Broker::redeem_batch(RuntimeOrigin::root(), tickets),
+			DispatchError::BadOrigin
+		);
+		assert_eq!(
+			redeem(full).into_iter().filter(|v| is_paid(*v)).count(),
+			MAX_BATCH as usize
+		);
+		assert_eq!(redeem(vec![]), []);
+	});
+}
+
+#[test]
+fn refused_tickets_weigh_less() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let batch: BoundedVec<_, _> = vec![winner(&key, 0), winner(&key, 0)].try_into().unwrap();
+		let call = crate::Call::<Test>::redeem_batch { tickets: batch.clone() };
+		assert_eq!(
+			call.get_dispatch_info().call_weight,
+			<() as WeightInfo>::redeem_batch(2)
+		);
+		let post = Broker::redeem_batch(RuntimeOrigin::signed(BOB), batch).unwrap();
+		let expected = <() as WeightInfo>::redeem_batch(1) + <() as WeightInfo>::refuse_batch(1);
+		assert_eq!(post.actual_weight, Some(expected));
+		assert!(expected.ref_time() < <() as WeightInfo>::redeem_batch(2).ref_time());
+	});
+}
+
+#[test]
+fn a_final_reason_stays_and_another_may_go() {
+	// The words that relayers act on: retry until the chain says paid or expired.
+	let temporary = [
+		ExpiryTooFar,
+		UnknownSession,
+		SessionLimitReached,
+		DepositTooSmall,
+		CannotReceive,
+		UnknownStream,
+	];
+	assert!(temporary.iter().all(|reason| !TicketRefusal::is_final(*reason)));
+	assert!([AlreadyRedeemed, Expired, BadSignature].iter().all(|r| r.is_final()));
+}
+
+#[test]
+fn somebody_else_may_post_a_relayers_tickets() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let tickets = vec![winner(&key, 0)].try_into().unwrap();
+		assert_ok!(Broker::redeem_batch(RuntimeOrigin::signed(BOB), tickets));
+		assert_eq!(total(&RELAYER), USDC + HALF.relayer);
+		assert_eq!(total(&BOB), ENDOWMENT);
+	});
+}

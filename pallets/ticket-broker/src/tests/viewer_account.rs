@@ -1,0 +1,58 @@
+//! The view of an account that pays for video.
+
+use crate::mock::*;
+use clustercast_primitives::{
+	amount::USDC,
+	chain::{SessionInfo, Unlocking, ViewerAccount},
+};
+use frame_support::assert_ok;
+
+#[test]
+fn viewer_account_shows_money_and_sessions() {
+	ExtBuilder.build_and_execute(|| {
+		let (first, second) = (key(1), key(2));
+		deposit(ALICE, 3 * USDC);
+		authorize(ALICE, first.public(), 2 * USDC, 500);
+		authorize(ALICE, second.public(), USDC, 900);
+		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), USDC));
+		redeem(vec![winner(&second, 0)]);
+		let session = |key: &clustercast_primitives::crypto::KeyPair, limit, spent, expiry| SessionInfo {
+			key: key.public(),
+			limit,
+			spent,
+			expiry,
+		};
+		let expected = ViewerAccount {
+			// The account's minimum cannot be spent while there is a deposit.
+			free: ENDOWMENT - 3 * USDC - EXISTENTIAL_DEPOSIT,
+			deposit: 3 * USDC - USDC / 2,
+			unlocking: Some(Unlocking {
+				amount: USDC,
+				unlocks_at: 1 + UNLOCK_DELAY,
+			}),
+			sessions: vec![session(&first, 2 * USDC, 0, 500), session(&second, USDC, USDC / 2, 900)],
+		};
+		assert_eq!(Broker::viewer_account(&ALICE), expected);
+	});
+}
+
+#[test]
+fn viewer_account_shows_of_an_unlock_what_is_left() {
+	ExtBuilder.build_and_execute(|| {
+		let key = key(1);
+		deposit(ALICE, USDC);
+		authorize(ALICE, key.public(), USDC, 500);
+		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), USDC));
+		redeem(vec![winner(&key, 0)]);
+		let account = Broker::viewer_account(&ALICE);
+		assert_eq!(
+			(account.deposit, account.unlocking.unwrap().amount),
+			(USDC / 2, USDC / 2)
+		);
+	});
+}
+
+#[test]
+fn a_stranger_has_nothing() {
+	ExtBuilder.build_and_execute(|| assert_eq!(Broker::viewer_account(&NOBODY), ViewerAccount::default()));
+}

@@ -1,0 +1,66 @@
+//! `withdraw`: after the delay, what tickets have left.
+
+use crate::{mock::*, Error, Event, Unlocks};
+use clustercast_primitives::amount::USDC;
+use frame_support::{assert_noop, assert_ok};
+
+#[test]
+fn withdraw_returns_what_was_asked_for_when_the_delay_is_over() {
+	ExtBuilder.build_and_execute(|| {
+		deposit(ALICE, 5 * USDC);
+		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), 2 * USDC));
+		System::set_block_number(UNLOCK_DELAY);
+		assert_noop!(Broker::withdraw(RuntimeOrigin::signed(ALICE)), Error::<Test>::TooEarly);
+		System::set_block_number(1 + UNLOCK_DELAY);
+		assert_ok!(Broker::withdraw(RuntimeOrigin::signed(ALICE)));
+		System::assert_last_event(
+			Event::Withdrawn {
+				who: ALICE,
+				amount: 2 * USDC,
+			}
+			.into(),
+		);
+		assert_eq!(deposited(&ALICE), 3 * USDC);
+		assert_eq!(Balances::free_balance(&ALICE), ENDOWMENT - 3 * USDC);
+		assert_eq!(Unlocks::<Test>::get(ALICE), None);
+	});
+}
+
+#[test]
+fn withdraw_fails_when_nothing_is_leaving() {
+	ExtBuilder.build_and_execute(|| {
+		deposit(ALICE, USDC);
+		assert_noop!(
+			Broker::withdraw(RuntimeOrigin::signed(ALICE)),
+			Error::<Test>::NotUnlocking
+		);
+	});
+}
+
+#[test]
+fn withdraw_returns_only_what_tickets_have_left() {
+	ExtBuilder.build_and_execute(|| {
+		let key = key(1);
+		deposit(ALICE, 2 * USDC);
+		authorize(ALICE, key.public(), 10 * USDC, 10_000);
+		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), 2 * USDC));
+		let redeem = |nonce| {
+			let tickets = vec![winner(&key, nonce)].try_into().unwrap();
+			assert_ok!(Broker::redeem_batch(RuntimeOrigin::signed(RELAYER), tickets));
+		};
+		redeem(0);
+		System::set_block_number(1 + UNLOCK_DELAY);
+		assert_ok!(Broker::withdraw(RuntimeOrigin::signed(ALICE)));
+		assert_eq!(deposited(&ALICE), 0);
+		assert_eq!(total(&ALICE), ENDOWMENT - USDC / 2);
+
+		// All of it spent: nothing to return, and the way is free again.
+		deposit(ALICE, USDC / 2);
+		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), USDC / 2));
+		redeem(1);
+		System::set_block_number(1 + 2 * UNLOCK_DELAY);
+		assert_ok!(Broker::withdraw(RuntimeOrigin::signed(ALICE)));
+		System::assert_last_event(Event::Withdrawn { who: ALICE, amount: 0 }.into());
+		assert_eq!(total(&ALICE), ENDOWMENT - USDC);
+	});
+}

@@ -1,0 +1,157 @@
+//! Flags and subcommands.
+
+use crate::{
+	player::{Config, Player},
+	status,
+};
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use clustercast_chain::{account, calls, Call, Chain, Wait, Wallet};
+use clustercast_primitives::Usdc;
+use tracing_subscriber::EnvFilter;
+
+/// What is logged when RUST_LOG does not say.
+const DEFAULT_LOG: &str = "warn,clustercast=info";
+
+#[derive(Debug, Parser)]
+#[command(
+	name = "clustercast-player",
+	version,
+	about = "Watch a stream: every chunk verified, every verified byte paid"
+)]
+struct Cli {
+	#[command(subcommand)]
+	command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+	/// Watch a stream, to a file and/or as local HLS
+	Watch(Box<Config>),
+	/// Add money to the deposit that pays tickets
+	Deposit {
+		#[command(flatten)]
+		payer: Payer,
+		/// USDC
+		amount: Usdc,
+	},
+	/// Announce a withdrawal from the deposit; it can be made after a delay
+	Unlock {
+		#[command(flatten)]
+		payer: Payer,
+		/// USDC
+		#[arg(required_unless_present = "cancel")]
+		amount: Option<Usdc>,
+		/// Keep the announced money in the deposit after all
+		#[arg(long, conflicts_with = "amount")]
+		cancel: bool,
+	},
+	/// Take announced money back, once the delay is over
+	Withdraw {
+		#[command(flatten)]
+		payer: Payer,
+	},
+	/// Show balance, deposit and session keys
+	Account {
+		#[command(flatten)]
+		payer: Payer,
+	},
+}
+
+#[derive(Debug, Args)]
+struct Payer {
+	/// Node to talk to, ws:// or wss://
+	#[arg(long, env = "CLUSTERCAST_PLAYER_RPC", default_value = "ws://127.0.0.1:9944")]
+	rpc: String,
+	/// Account: //Name, a mnemonic, or file:PATH (created when missing)
+	#[arg(long, env = "CLUSTERCAST_PLAYER_ACCOUNT", hide_env_values = true)]
+	account: String,
+}
+
+/// Reads the command line and does what it says. Logs go to standard error, results to standard output as JSON lines.
+pub async fn run() -> anyhow::Result<()> {
+	let cli = Cli::parse();
+	tracing_subscriber::fmt()
+		.with_env_filter(EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(DEFAULT_LOG))?)
+		.with_writer(status::log_writer)
+		.init();
+	match cli.command {
+		Command::Watch(config) => {
+			let summary = Player::load(*config)?.run().await?;
+			status::print_line(serde_json::to_string(&summary)?);
+			Ok(())
+		},
+		Command::Deposit { payer, amount } => payer.sign(calls::deposit(amount.0)).await,
+		Command::Unlock { payer, amount, cancel } => {
+			let call = match (amount, cancel) {
+				(Some(amount), false) => calls::request_unlock(amount.0),
+				_ => calls::cancel_unlock(),
+			};
+			payer.sign(call).await
+		},
+		Command::Withdraw { payer } => payer.sign(calls::withdraw()).await,
+		Command::Account { payer } => payer.show().await,
+	}
+}
+
+impl Payer {
+	async fn open(&self) -> anyhow::Result<(Chain, Wallet)> {
+		let wallet = Wallet::from_suri(&self.account).context("--account")?;
+		Ok((Chain::connect(&self.rpc).await?, wallet))
+	}
+
+	/// Signs one call, waits until it is final, shows the account.
+	async fn sign(&self, call: Call) -> anyhow::Result<()> {
+		let (chain, wallet) = self.open().await?;
+		let included = chain.submit(&wallet, &call, Wait::Finalised).await?;
+		tracing::info!(block = included.number, fee = %Usdc(included.fee), "{} is final", call.full_name());
+		show(&chain, &wallet).await
+	}
+
+	async fn show(&self) -> anyhow::Result<()> {
+		let (chain, wallet) = self.open().await?;
+		show(&chain, &wallet).await
+	}
+}
+
+async fn show(chain: &Chain, wallet: &Wallet) -> anyhow::Result<()> {
+	let account = chain.viewer_account(&wallet.account(), None).await?;
+	let mut shown = serde_json::to_value(account)?;
+	shown["account"] = account::ss58(&wallet.account()).into();
+	shown["block"] = chain.head().best.into();
+	status::print_line(shown);
+	Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clap::CommandFactory;
+
+	#[test]
+	fn command_line_is_well_formed() {
+		Cli::command().debug_assert();
+	}
+
+	#[test]
+	fn unlock_takes_an_amount_or_cancels() {
+		let parse = |args: &[&str]| Cli::try_parse_from([&["player", "unlock", "--account", "//Bob"], args].concat());
+		assert!(parse(&["1.5"]).is_ok());
+		assert!(parse(&["--cancel"]).is_ok());
+		assert!(parse(&[]).is_err());
+		assert!(parse(&["1", "--cancel"]).is_err());
+		assert!(parse(&["1,5"]).is_err());
+	}
+
+	#[test]
+	fn watch_has_the_documented_defaults() {
+		let args = ["player", "watch", "--stream", "1", "--account", "//Bob", "--state", "s"];
+		let Command::Watch(config) = Cli::try_parse_from(args).unwrap().command else {
+			panic!("another command");
+		};
+		assert_eq!(config.deposit, Usdc(5_000_000));
+		assert_eq!(config.max_price_per_mb, 1_000);
+		assert_eq!(config.max_face_value, Usdc(1_000_000));
+		assert!(config.relayers.is_empty() && config.limit.is_none());
+	}
+}

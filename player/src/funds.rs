@@ -1,0 +1,340 @@
+//! Deposit and session key: what is missing, and getting it with one signature of the wallet.
+
+use crate::pocket::{Pocket, StateError, StateFolder};
+use clustercast_chain::{calls, Call, Chain, ChainError, Constants, Wait, Wallet};
+use clustercast_primitives::{
+	chain::{SessionInfo, ViewerAccount},
+	Balance, BlockNumber, PublicKey, Usdc,
+};
+use clustercast_protocol::PurseConfig;
+
+/// Life of a new session key: seven days of 2 s blocks.
+const SESSION_LIFE: BlockNumber = 7 * 24 * 1_800;
+
+/// Ticket lives that a session key must have left to be used: an evening of watching (600-block tickets: 40 minutes).
+const SESSION_MARGIN: BlockNumber = 2;
+
+/// Fewer blocks than the chain allows a ticket to live: a relayer's node may be this far behind ours.
+const EXPIRY_SLACK: BlockNumber = 20;
+
+/// Left free for the fee of the signature, micro-USDC; a batch costs well below it.
+const FEE_RESERVE: Balance = 10_000;
+
+/// What the viewer wants to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+	/// Held for tickets, micro-USDC. Topped up when less than half of it is there.
+	pub deposit: Balance,
+	/// Most that one session key may spend, micro-USDC. A new one is made when less than half of it is left.
+	pub limit: Balance,
+}
+
+/// Why there is no money to pay with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FundsError {
+	/// More than one account may hold.
+	#[error("a deposit of {wanted} USDC is above the chain's limit of {max} USDC per account")]
+	DepositTooLarge {
+		/// Asked for.
+		wanted: Usdc,
+		/// Allowed.
+		max: Usdc,
+	},
+	/// The account has not enough.
+	#[error("the account has {free} USDC to spend; the deposit needs {needed} USDC and the fee")]
+	TooLittle {
+		/// Outside the deposit.
+		free: Usdc,
+		/// To be added to the deposit.
+		needed: Usdc,
+	},
+	/// No room for another session key, and none that can be removed.
+	#[error("the account has {0} session keys, as many as it may; wait until one of them expires")]
+	TooManySessions(u32),
+	/// The chain did not do it.
+	#[error(transparent)]
+	Chain(#[from] ChainError),
+	/// The state folder.
+	#[error(transparent)]
+	State(#[from] StateError),
+}
+
+/// What is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+	/// To be added to the deposit, micro-USDC; 0 for nothing.
+	pub deposit: Balance,
+	/// The session key to go on with; `None` asks for a new one.
+	pub keep: Option<SessionInfo>,
+	/// Expired sessions of this account, to be removed to make room.
+	pub reap: Vec<PublicKey>,
+	/// The session key that a new one replaces.
+	pub revoke: Option<PublicKey>,
+}
+
+impl Plan {
+	/// Compares what is there with what is wanted. `key`: the session key that this player holds.
+	pub fn new(
+		account: &ViewerAccount,
+		key: Option<&PublicKey>,
+		wanted: Wanted,
+		now: BlockNumber,
+		constants: &Constants,
+	) -> Result<Self, FundsError> {
+		if wanted.deposit > constants.max_deposit {
+			return Err(FundsError::DepositTooLarge {
+				wanted: Usdc(wanted.deposit),
+				max: Usdc(constants.max_deposit),
+			});
+		}
+		// What is on its way out still pays, but relayers do not count on it.
+		let leaving = account.unlocking.as_ref().map_or(0, |u| u.amount);
+		let available = account.deposit.saturating_sub(leaving);
+		let deposit = match available < wanted.deposit.div_ceil(2) {
+			true => (wanted.deposit - available).min(constants.max_deposit.saturating_sub(account.deposit)),
+			false => 0,
+		};
+		if deposit > 0 && account.free < deposit.saturating_add(FEE_RESERVE) {
+			return Err(FundsError::TooLittle {
+				free: Usdc(account.free),
+				needed: Usdc(deposit),
+			});
+		}
+		let held = key.and_then(|key| account.sessions.iter().find(|s| s.key == *key));
+		let lasts = |s: &&SessionInfo| {
+			s.expiry >= now.saturating_add(constants.max_ticket_life * SESSION_MARGIN)
+				&& s.limit.saturating_sub(s.spent) >= wanted.limit.div_ceil(2)
+		};
+		if let Some(session) = held.filter(lasts) {
+			return Ok(Self {
+				deposit,
+				keep: Some(session.clone()),
+				reap: Vec::new(),
+				revoke: None,
+			});
+		}
+		let expired = account.sessions.iter().filter(|s| s.expiry < now);
+		let room = (constants.max_sessions as usize).saturating_sub(account.sessions.len());
+		let reap: Vec<_> = expired.map(|s| s.key).take(usize::from(room == 0)).collect();
+		if room == 0 && reap.is_empty() {
+			return Err(FundsError::TooManySessions(constants.max_sessions));
+		}
+		Ok(Self {
+			deposit,
+			keep: None,
+			reap,
+			// Not one that ends by itself before a revocation would end it.
+			revoke: held
+				.filter(|s| s.expiry > now.saturating_add(constants.max_ticket_life))
+				.map(|s| s.key),
+		})
+	}
+
+	/// The calls that make it so, with `key` as the new session key; none when nothing is missing.
+	fn calls(&self, key: &PublicKey, limit: Balance, expiry: BlockNumber) -> Vec<Call> {
+		let mut calls: Vec<Call> = self.reap.iter().map(calls::reap_session).collect();
+		if self.deposit > 0 {
+			calls.push(calls::deposit(self.deposit));
+		}
+		calls.extend(self.revoke.iter().map(calls::revoke_session));
+		if self.keep.is_none() {
+			calls.push(calls::authorize_session(key, limit, expiry));
+		}
+		calls
+	}
+}
+
+/// Makes sure of deposit and session key, signing at most once, and opens the purse. Waits until it is final, so that
+/// every relayer's node knows of it.
+pub async fn prepare(
+	chain: &Chain,
+	wallet: &Wallet,
+	folder: &StateFolder,
+	wanted: Wanted,
+) -> Result<Pocket, FundsError> {
+	let constants = *chain.constants();
+	let now = chain.head().best;
+	let account = chain.viewer_account(&wallet.account(), None).await?;
+	let held = folder.session()?;
+	let purse = |limit, expiry| PurseConfig {
+		genesis: chain.genesis(),
+		sender: wallet.account(),
+		session_expiry: expiry,
+		epoch_length: constants.epoch_length,
+		nonces_per_epoch: constants.max_nonces,
+		ticket_life: constants.max_ticket_life.saturating_sub(EXPIRY_SLACK),
+		budget: limit,
+	};
+	let mut plan = Plan::new(
+		&account,
+		held.as_ref().map(|(k, _)| k.public()).as_ref(),
+		wanted,
+		now,
+		&constants,
+	)?;
+	let mut pocket = None;
+	if let (Some(session), Some((key, stored))) = (&plan.keep, held) {
+		match folder.restore(key, &stored, purse(session.limit, session.expiry)) {
+			Ok(restored) => pocket = Some(restored),
+			Err(error) => {
+				tracing::warn!(%error, "the session key is not used again");
+				plan = Plan::new(&account, None, wanted, now, &constants)?;
+			},
+		}
+	}
+	let expiry = now.saturating_add(SESSION_LIFE);
+	let fresh = folder.fresh_key();
+	let key = pocket.as_ref().map_or(fresh.public(), Pocket::session);
+	let mut calls = plan.calls(&key, wanted.limit, expiry);
+	if pocket.is_none() {
+		// Before the chain knows it: a key that is authorised and lost would leave its session behind.
+		pocket = Some(folder.adopt(&fresh, purse(wanted.limit, expiry))?);
+	}
+	let call = match calls.len() {
+		0 => None,
+		1 => calls.pop(),
+		_ => Some(calls::batch_all(calls)),
+	};
+	if let Some(call) = call {
+		tracing::info!(
+			deposit = %Usdc(plan.deposit),
+			new_session = plan.keep.is_none(),
+			"signing once with the wallet"
+		);
+		chain.submit(wallet, &call, Wait::Finalised).await?;
+	}
+	Ok(pocket.expect("restored, or adopted just above"))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clustercast_primitives::{amount::USDC, chain::Unlocking};
+
+	const CONSTANTS: Constants = Constants {
+		max_deposit: 50 * USDC,
+		min_face_value: 1_000,
+		unlock_delay: 1_200,
+		max_ticket_life: 600,
+		epoch_length: 600,
+		max_nonces: 8_192,
+		max_batch: 100,
+		max_sessions: 2,
+	};
+	const WANTED: Wanted = Wanted {
+		deposit: 5 * USDC,
+		limit: 4 * USDC,
+	};
+	const KEY: PublicKey = PublicKey([1; 32]);
+	const NOW: BlockNumber = 10_000;
+
+	fn session(spent: Balance, expiry: BlockNumber) -> SessionInfo {
+		SessionInfo {
+			key: KEY,
+			limit: 4 * USDC,
+			spent,
+			expiry,
+		}
+	}
+
+	fn account(deposit: Balance, sessions: Vec<SessionInfo>) -> ViewerAccount {
+		ViewerAccount {
+			free: 100 * USDC,
+			deposit,
+			unlocking: None,
+			sessions,
+		}
+	}
+
+	fn plan(account: &ViewerAccount) -> Plan {
+		Plan::new(account, Some(&KEY), WANTED, NOW, &CONSTANTS).unwrap()
+	}
+
+	#[test]
+	fn newcomer_deposits_and_authorises() {
+		let plan = plan(&account(0, vec![]));
+		assert_eq!((plan.deposit, &plan.keep), (5 * USDC, &None));
+		assert_eq!(plan.calls(&KEY, 1, 2).len(), 2);
+	}
+
+	#[test]
+	fn nothing_is_signed_when_nothing_is_missing() {
+		let plan = plan(&account(3 * USDC, vec![session(USDC, NOW + 1_200)]));
+		assert_eq!(plan.deposit, 0);
+		assert!(plan.calls(&KEY, 1, 2).is_empty());
+	}
+
+	#[test]
+	fn deposit_is_topped_up_when_less_than_half_is_left() {
+		let sessions = vec![session(0, NOW + 5_000)];
+		assert_eq!(plan(&account(2_500_000, sessions.clone())).deposit, 0);
+		assert_eq!(plan(&account(2_499_999, sessions.clone())).deposit, 2_500_001);
+		// Money on its way out does not count, but it does count for the chain's cap.
+		let leaving = ViewerAccount {
+			unlocking: Some(Unlocking {
+				amount: 47 * USDC,
+				unlocks_at: NOW + 1,
+			}),
+			..account(48 * USDC, sessions)
+		};
+		assert_eq!(plan(&leaving).deposit, 2 * USDC);
+	}
+
+	#[test]
+	fn session_is_replaced_when_short_of_time_or_money() {
+		for (session, kept) in [
+			(session(0, NOW + 1_200), true),
+			(session(0, NOW + 1_199), false),
+			(session(2 * USDC, NOW + 5_000), true),
+			(session(2 * USDC + 1, NOW + 5_000), false),
+		] {
+			let plan = plan(&account(5 * USDC, vec![session.clone()]));
+			assert_eq!(plan.keep.is_some(), kept, "{session:?}");
+		}
+	}
+
+	#[test]
+	fn replaced_session_is_revoked_unless_it_ends_anyway() {
+		let plan_of = |expiry| plan(&account(5 * USDC, vec![session(4 * USDC, expiry)]));
+		assert_eq!(plan_of(NOW + 601).revoke, Some(KEY));
+		assert_eq!(plan_of(NOW + 600).revoke, None);
+		let unknown = Plan::new(
+			&account(5 * USDC, vec![session(0, NOW + 5_000)]),
+			Some(&PublicKey([9; 32])),
+			WANTED,
+			NOW,
+			&CONSTANTS,
+		);
+		assert_eq!(unknown.unwrap().revoke, None, "another player's session is left alone");
+	}
+
+	#[test]
+	fn room_is_made_by_removing_an_expired_session() {
+		let other = |n: u8, expiry| SessionInfo {
+			key: PublicKey([n; 32]),
+			..session(0, expiry)
+		};
+		let full = account(5 * USDC, vec![other(7, NOW + 1), other(8, NOW - 1)]);
+		assert_eq!(plan(&full).reap, [PublicKey([8; 32])]);
+		let stuck = account(5 * USDC, vec![other(7, NOW + 1), other(8, NOW)]);
+		let error = Plan::new(&stuck, None, WANTED, NOW, &CONSTANTS).unwrap_err();
+		assert!(matches!(error, FundsError::TooManySessions(2)));
+	}
+
+	#[test]
+	fn what_cannot_be_had_is_said_before_signing() {
+		let poor = ViewerAccount {
+			free: 5 * USDC,
+			..account(0, vec![])
+		};
+		let error = Plan::new(&poor, None, WANTED, NOW, &CONSTANTS).unwrap_err();
+		assert!(matches!(error, FundsError::TooLittle { .. }), "no money for the fee");
+		let greedy = Wanted {
+			deposit: 51 * USDC,
+			..WANTED
+		};
+		let error = Plan::new(&account(0, vec![]), None, greedy, NOW, &CONSTANTS).unwrap_err();
+		assert!(matches!(error, FundsError::DepositTooLarge { .. }));
+	}
+}

@@ -1,0 +1,217 @@
+//! Assembly: from flags to a viewer in the middle of a broadcast, and its figures at the end.
+
+use crate::{
+	funds::{self, Wanted},
+	hls::Hls,
+	playlist::LISTED,
+	pocket::StateFolder,
+	roster::{self, Roster},
+	sinks::Sinks,
+	status::{self, Status},
+	subscription::{Limits, Viewing, USUAL_WINDOW},
+	summary::{Ended, Summary},
+};
+use anyhow::{bail, Context};
+use clustercast_chain::{Chain, Wallet};
+use clustercast_network::{node, Address, Node};
+use clustercast_primitives::{crypto::KeyPair, StreamId, Usdc};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use tokio::{
+	signal::unix::{signal, SignalKind},
+	sync::watch,
+};
+
+/// After a broadcast is over, the playlist stays up for as long as a player may need for what it lists.
+const FAREWELL: Duration = Duration::from_secs(2 * LISTED as u64);
+
+/// What to watch, how to pay, where to put it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Config {
+	/// Node to talk to, ws:// or wss://
+	#[arg(long, env = "CLUSTERCAST_PLAYER_RPC", default_value = "ws://127.0.0.1:9944")]
+	pub rpc: String,
+	/// Number of the stream key
+	#[arg(long, env = "CLUSTERCAST_PLAYER_STREAM")]
+	pub stream: u64,
+	/// Account that pays: //Name, a mnemonic, or file:PATH (created when missing)
+	#[arg(long, env = "CLUSTERCAST_PLAYER_ACCOUNT", hide_env_values = true)]
+	pub account: String,
+	/// Folder for session key and purse; one player at a time
+	#[arg(long, env = "CLUSTERCAST_PLAYER_STATE", value_name = "DIR")]
+	pub state: PathBuf,
+	/// Deposit to keep for tickets, USDC; topped up when less than half is left
+	#[arg(long, env = "CLUSTERCAST_PLAYER_DEPOSIT", value_name = "USDC", default_value = "5")]
+	pub deposit: Usdc,
+	/// Most that one session key may spend, USDC [default: the deposit]
+	#[arg(long, env = "CLUSTERCAST_PLAYER_LIMIT", value_name = "USDC")]
+	pub limit: Option<Usdc>,
+	/// Highest price accepted, micro-USDC per 10^6 bytes (1000 is 1 USDC per GB)
+	#[arg(
+		long,
+		env = "CLUSTERCAST_PLAYER_MAX_PRICE_PER_MB",
+		value_name = "N",
+		default_value_t = 1_000
+	)]
+	pub max_price_per_mb: u64,
+	/// Most that a single winning ticket may cost, USDC
+	#[arg(
+		long,
+		env = "CLUSTERCAST_PLAYER_MAX_FACE_VALUE",
+		value_name = "USDC",
+		default_value = "1"
+	)]
+	pub max_face_value: Usdc,
+	/// Relayer to watch from, with /p2p/ID; repeat it, first choice first [default: the registry, cheapest first]
+	#[arg(long = "relayer", value_name = "MULTIADDR")]
+	pub relayers: Vec<Address>,
+	/// Write the stream to this file (fragmented MP4)
+	#[arg(long, value_name = "FILE")]
+	pub output: Option<PathBuf>,
+	/// Serve HLS at this address, e.g. 127.0.0.1:8080; port 0 takes a free one
+	#[arg(long, env = "CLUSTERCAST_PLAYER_HLS", value_name = "ADDR")]
+	pub hls: Option<SocketAddr>,
+	/// Write a JSON line for each window to this file
+	#[arg(long, value_name = "FILE")]
+	pub window_log: Option<PathBuf>,
+	/// Leave a relayer that brings no whole window for so long, seconds [default: three windows' time]
+	#[arg(long, env = "CLUSTERCAST_PLAYER_STALL_SECONDS", value_name = "N")]
+	pub stall_seconds: Option<u64>,
+	/// Stop after so many windows
+	#[arg(long, value_name = "N")]
+	pub windows: Option<u64>,
+	/// Stop after so many seconds
+	#[arg(long, value_name = "N")]
+	pub seconds: Option<u64>,
+	/// Write the figures of the run to this file
+	#[arg(long, value_name = "FILE")]
+	pub json: Option<PathBuf>,
+}
+
+/// A player, ready to run.
+pub struct Player {
+	config: Config,
+	wallet: Wallet,
+	folder: StateFolder,
+}
+
+impl Player {
+	/// Checks what can be checked without a network: the secret key and the state folder.
+	pub fn load(config: Config) -> anyhow::Result<Self> {
+		let wallet = Wallet::from_suri(&config.account).context("--account")?;
+		let folder = StateFolder::open(&config.state).context("--state")?;
+		Ok(Self { config, wallet, folder })
+	}
+
+	/// Watches until the broadcast, the time, the windows or the relayers are used up, or a signal comes. The figures
+	/// are also written where the configuration says, on failure too.
+	pub async fn run(self) -> anyhow::Result<Summary> {
+		let (stop, mut stopped) = watch::channel(None);
+		end_on_signal(stop.clone())?;
+		let opened = tokio::select! {
+			opened = self.open(stopped.clone()) => opened?,
+			_ = stopped.wait_for(Option::is_some) => bail!("interrupted before the first window"),
+		};
+		if let Some(seconds) = self.config.seconds {
+			end_after(stop, Duration::from_secs(seconds));
+		}
+		self.watch(opened).await
+	}
+
+	/// Connects, opens the sinks, and makes sure of the money: all that comes before the first window.
+	async fn open(&self, stop: watch::Receiver<Option<Ended>>) -> anyhow::Result<Viewing<Chain>> {
+		let chain = Chain::connect(&self.config.rpc).await?;
+		let id = StreamId(self.config.stream);
+		let stream = chain
+			.stream_key(id)
+			.await?
+			.with_context(|| format!("there is no stream {id} on this chain"))?;
+		let hls = match self.config.hls {
+			Some(address) => {
+				let hls = Hls::bind(address)
+					.await
+					.with_context(|| format!("cannot serve HLS at {address}"))?;
+				status::print_line(serde_json::json!({ "hls": hls.url() }));
+				Some(hls)
+			},
+			None => None,
+		};
+		let sinks = Sinks::open(self.config.output.as_deref(), self.config.window_log.as_deref(), hls).await?;
+		let wanted = Wanted {
+			deposit: self.config.deposit.0,
+			limit: self.config.limit.unwrap_or(self.config.deposit).0,
+		};
+		let pocket = funds::prepare(&chain, &self.wallet, &self.folder, wanted).await?;
+		// A new identity each time: relayers learn nothing of a viewer but the account that pays.
+		let (node, _) = Node::start(&KeyPair::from_seed(rand::random()), node::Limits::default())?;
+		Ok(Viewing {
+			chain,
+			node,
+			stream,
+			account: self.wallet.account(),
+			pocket,
+			limits: Limits {
+				max_price_per_mb: self.config.max_price_per_mb,
+				max_face_value: self.config.max_face_value,
+				stall: self.config.stall_seconds.map(Duration::from_secs),
+				windows: self.config.windows,
+			},
+			sinks,
+			summary: Summary::default(),
+			status: Status::default(),
+			resume: None,
+			gap: false,
+			window_length: USUAL_WINDOW,
+			stop,
+		})
+	}
+
+	async fn watch(&self, mut viewing: Viewing<Chain>) -> anyhow::Result<Summary> {
+		let mut given = Roster::default();
+		given.add(roster::given(&self.config.relayers));
+		let outcome = viewing.watch(given).await;
+		viewing.pocket.save().context("cannot store the purse")?;
+		let mut summary = viewing.summary.clone();
+		summary.ended = outcome.as_ref().ok().copied();
+		if let Some(path) = &self.config.json {
+			let json = serde_json::to_vec_pretty(&summary)?;
+			tokio::fs::write(path, json)
+				.await
+				.with_context(|| format!("cannot write {}", path.display()))?;
+		}
+		outcome?;
+		if summary.ended == Some(Ended::NoRelayerLeft) {
+			bail!("every relayer known was caught or refused; see the figures");
+		}
+		if summary.ended == Some(Ended::Finished) {
+			viewing.sinks.finish();
+			if viewing.sinks.serves_hls() {
+				viewing.pause(FAREWELL).await;
+			}
+		}
+		Ok(summary)
+	}
+}
+
+/// Ends the run on Ctrl-C or SIGTERM.
+fn end_on_signal(stop: watch::Sender<Option<Ended>>) -> anyhow::Result<()> {
+	let mut interrupt = signal(SignalKind::interrupt())?;
+	let mut terminate = signal(SignalKind::terminate())?;
+	tokio::spawn(async move {
+		tokio::select! {
+			_ = interrupt.recv() => {},
+			_ = terminate.recv() => {},
+			() = stop.closed() => return,
+		}
+		stop.send_replace(Some(Ended::Interrupted));
+	});
+	Ok(())
+}
+
+/// Ends the run when its time is over.
+fn end_after(stop: watch::Sender<Option<Ended>>, time: Duration) {
+	tokio::spawn(async move {
+		if tokio::time::timeout(time, stop.closed()).await.is_err() {
+			stop.send_if_modified(|ended| ended.replace(ended.unwrap_or(Ended::Seconds)).is_none());
+		}
+	});
+}

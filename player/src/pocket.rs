@@ -1,0 +1,293 @@
+//! The purse on disk: whatever happens to the process, no nonce is used twice.
+//!
+//! | file in the state folder | holds |
+//! | --- | --- |
+//! | `lock` | nothing; locked while a player uses the folder |
+//! | `session.key` | seed of the session key |
+//! | `purse-KEY` | state of the purse of the session key that begins with these 16 hexadecimal digits |
+
+use clustercast_chain::{files, keys, KeyError};
+use clustercast_primitives::{crypto::KeyPair, BlockNumber, PublicKey, SignedTicket};
+use clustercast_protocol::{Due, Purse, PurseConfig, PurseError};
+use std::{
+	fs::{self, File, TryLockError},
+	io,
+	path::{Path, PathBuf},
+};
+
+/// Why the state folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+	/// Two players with one session key would use the same nonces.
+	#[error("{} is in use by another player", .0.display())]
+	InUse(PathBuf),
+	/// The file system says no.
+	#[error("{}: {error}", .path.display())]
+	File {
+		/// The file or folder.
+		path: PathBuf,
+		/// From the file system.
+		#[source]
+		error: io::Error,
+	},
+	/// See [`KeyError`].
+	#[error(transparent)]
+	Key(#[from] KeyError),
+}
+
+/// Why no ticket was signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PayError {
+	/// See [`PurseError`].
+	#[error(transparent)]
+	Purse(#[from] PurseError),
+	/// The reservation could not be stored, so nothing was signed from it.
+	#[error("cannot store the purse: {0}")]
+	Store(#[from] io::Error),
+}
+
+/// A state folder, held by this process alone.
+#[derive(Debug)]
+pub struct StateFolder {
+	path: PathBuf,
+	_lock: File,
+}
+
+impl StateFolder {
+	/// Opens the folder; creates it when missing.
+	pub fn open(path: &Path) -> Result<Self, StateError> {
+		let file_error = |path: &Path, error| StateError::File {
+			path: path.into(),
+			error,
+		};
+		fs::create_dir_all(path).map_err(|e| file_error(path, e))?;
+		let lock_path = path.join("lock");
+		let lock = File::create(&lock_path).map_err(|e| file_error(&lock_path, e))?;
+		match lock.try_lock() {
+			Ok(()) => Ok(Self {
+				path: path.into(),
+				_lock: lock,
+			}),
+			Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.into())),
+			Err(TryLockError::Error(e)) => Err(file_error(&lock_path, e)),
+		}
+	}
+
+	/// The current session key, if there is one and its purse is known: a key whose purse was lost could repeat nonces,
+	/// so it is not used again.
+	pub fn session(&self) -> Result<Option<(KeyPair, Vec<u8>)>, StateError> {
+		let path = self.key_path();
+		if !path.exists() {
+			return Ok(None);
+		}
+		let key = keys::load_or_create(&path)?;
+		let purse = self.purse_path(&key.public());
+		match fs::read(&purse) {
+			Ok(stored) => Ok(Some((key, stored))),
+			Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+			Err(error) => Err(StateError::File { path: purse, error }),
+		}
+	}
+
+	/// A fresh key for a session to come. It is current only once [`StateFolder::adopt`] was called.
+	pub fn fresh_key(&self) -> KeyPair {
+		KeyPair::from_seed(rand::random())
+	}
+
+	/// Makes a fresh key the current one. Its purse is stored first: at no moment is there a key that may have signed
+	/// and has no purse.
+	pub fn adopt(&self, key: &KeyPair, config: PurseConfig) -> Result<Pocket, StateError> {
+		let pocket = Pocket {
+			purse: Purse::new(config, key.clone()),
+			path: self.purse_path(&key.public()),
+			unstored: false,
+		};
+		pocket.save().map_err(|error| StateError::File {
+			path: pocket.path.clone(),
+			error,
+		})?;
+		let path = self.key_path();
+		let seed: String = key.seed().iter().map(|b| format!("{b:02x}")).collect();
+		files::write_atomic(&path, format!("{seed}\n").as_bytes()).map_err(|error| StateError::File { path, error })?;
+		self.remove_other_purses(&pocket.path);
+		Ok(pocket)
+	}
+
+	/// Goes on with the purse of a key from [`StateFolder::session`].
+	pub fn restore(&self, key: KeyPair, stored: &[u8], config: PurseConfig) -> Result<Pocket, PurseError> {
+		let path = self.purse_path(&key.public());
+		Ok(Pocket {
+			purse: Purse::restore(config, key, stored)?,
+			path,
+			unstored: false,
+		})
+	}
+
+	/// Purses of keys that are gone; what cannot be removed does no harm.
+	fn remove_other_purses(&self, keep: &Path) {
+		let Ok(entries) = fs::read_dir(&self.path) else {
+			return;
+		};
+		for path in entries.filter_map(Result::ok).map(|e| e.path()) {
+			let is_purse = path
+				.file_name()
+				.is_some_and(|n| n.as_encoded_bytes().starts_with(b"purse-"));
+			if is_purse && path != keep {
+				let _ = fs::remove_file(path);
+			}
+		}
+	}
+
+	fn key_path(&self) -> PathBuf {
+		self.path.join("session.key")
+	}
+
+	fn purse_path(&self, key: &PublicKey) -> PathBuf {
+		let digits: String = key.0[..8].iter().map(|b| format!("{b:02x}")).collect();
+		self.path.join(format!("purse-{digits}"))
+	}
+}
+
+/// A purse with the file that it is stored in.
+#[derive(Debug)]
+pub struct Pocket {
+	purse: Purse,
+	path: PathBuf,
+	/// The purse's reservation is not on disk: nothing may be signed from it.
+	unstored: bool,
+}
+
+impl Pocket {
+	/// Signs the ticket for what is due. Nonces are reserved on disk first, 64 at a time; that write takes as long as
+	/// the disk does.
+	pub fn pay(&mut self, due: &Due, block: BlockNumber) -> Result<SignedTicket, PayError> {
+		self.unstored |= self.purse.reserve(block).is_some();
+		if self.unstored {
+			self.save()?;
+			self.unstored = false;
+		}
+		Ok(self.purse.pay(due, block)?)
+	}
+
+	/// Session key that signs.
+	pub fn session(&self) -> PublicKey {
+		self.purse.session()
+	}
+
+	/// Stores what was spent up to now: at an orderly end.
+	pub fn save(&self) -> io::Result<()> {
+		files::write_atomic(&self.path, &self.purse.state())
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clustercast_primitives::{AccountId, Hash, WindowId};
+	use std::collections::HashSet;
+
+	fn config() -> PurseConfig {
+		PurseConfig {
+			genesis: Hash([1; 32]),
+			sender: AccountId([2; 32]),
+			session_expiry: 100_000,
+			epoch_length: 600,
+			nonces_per_epoch: 8_192,
+			ticket_life: 500,
+			budget: 1_000_000,
+		}
+	}
+
+	fn due() -> Due {
+		Due {
+			recipient: AccountId([3; 32]),
+			window: WindowId::default(),
+			bytes: 1_000,
+			price_per_mb: 1_000,
+			face_value: 100_000,
+			win_probability: 1 << 40,
+			commitment: Hash([4; 32]),
+		}
+	}
+
+	#[test]
+	fn no_nonce_is_used_twice_through_crashes() {
+		let dir = tempfile::tempdir().unwrap();
+		let mut used = HashSet::new();
+		let key = {
+			let folder = StateFolder::open(dir.path()).unwrap();
+			let key = folder.fresh_key();
+			folder.adopt(&key, config()).unwrap();
+			key.public()
+		};
+		// Every pocket is dropped without being saved, as by kill -9; once right at the end of a reservation.
+		for tickets in [1, 63, 64, 65, 0, 10, 200] {
+			let folder = StateFolder::open(dir.path()).unwrap();
+			let (session, stored) = folder.session().unwrap().unwrap();
+			assert_eq!(session.public(), key);
+			let mut pocket = folder.restore(session, &stored, config()).unwrap();
+			for _ in 0..tickets {
+				let ticket = pocket.pay(&due(), 1_000).unwrap().message;
+				assert!(
+					used.insert((ticket.expiry / 600, ticket.nonce)),
+					"nonce {} again",
+					ticket.nonce
+				);
+			}
+		}
+		assert_eq!(used.len(), 403);
+	}
+
+	#[test]
+	fn nothing_is_signed_when_the_reservation_cannot_be_stored() {
+		let dir = tempfile::tempdir().unwrap();
+		let folder = StateFolder::open(dir.path()).unwrap();
+		let mut pocket = folder.adopt(&folder.fresh_key(), config()).unwrap();
+		// A folder in the place of the file: the rename over it fails.
+		let path = pocket.path.clone();
+		fs::remove_file(&path).unwrap();
+		fs::create_dir(&path).unwrap();
+		assert!(matches!(pocket.pay(&due(), 1_000), Err(PayError::Store(_))));
+		// Nor is the same reservation taken for stored later.
+		assert!(matches!(pocket.pay(&due(), 1_000), Err(PayError::Store(_))));
+		fs::remove_dir(&path).unwrap();
+		pocket.pay(&due(), 1_000).unwrap();
+		let (session, stored) = folder.session().unwrap().unwrap();
+		let mut restored = folder.restore(session, &stored, config()).unwrap();
+		let after = restored.pay(&due(), 1_000).unwrap().message.nonce;
+		assert!(after >= 64, "goes on with nonce {after}");
+	}
+
+	#[test]
+	fn folder_serves_one_player_at_a_time() {
+		let dir = tempfile::tempdir().unwrap();
+		let first = StateFolder::open(dir.path()).unwrap();
+		assert!(matches!(StateFolder::open(dir.path()), Err(StateError::InUse(_))));
+		drop(first);
+		StateFolder::open(dir.path()).unwrap();
+	}
+
+	#[test]
+	fn key_without_its_purse_is_not_used_again() {
+		let dir = tempfile::tempdir().unwrap();
+		let folder = StateFolder::open(dir.path()).unwrap();
+		assert!(folder.session().unwrap().is_none());
+		let pocket = folder.adopt(&folder.fresh_key(), config()).unwrap();
+		assert!(folder.session().unwrap().is_some());
+		fs::remove_file(&pocket.path).unwrap();
+		assert!(folder.session().unwrap().is_none());
+	}
+
+	#[test]
+	fn adopted_key_replaces_the_one_before() {
+		let dir = tempfile::tempdir().unwrap();
+		let folder = StateFolder::open(dir.path()).unwrap();
+		let before = folder.adopt(&folder.fresh_key(), config()).unwrap();
+		let after = folder.adopt(&folder.fresh_key(), config()).unwrap();
+		assert_ne!(before.session(), after.session());
+		assert_eq!(folder.session().unwrap().unwrap().0.public(), after.session());
+		assert!(!before.path.exists() && after.path.exists());
+	}
+}

@@ -1,0 +1,343 @@
+//! One relayer, from connecting to the end of its subscription; and what outlives it: place in the stream, purse,
+//! sinks, figures.
+
+use crate::{
+	pocket::{PayError, Pocket},
+	roster::{Ending, Relayer},
+	sinks::Sinks,
+	status::{Line, Status},
+	summary::{Ended, Summary},
+};
+use anyhow::Context;
+use clustercast_chain::{Chain, ChainError};
+use clustercast_network::{client, node::ConnectError, Node, PeerId, Stream, Subscription};
+use clustercast_primitives::{
+	amount,
+	chain::{RelayerInfo, StreamKeyInfo},
+	crypto::SignatureError,
+	window::HeaderError,
+	AccountId, BlockNumber, Hash, StreamId, Usdc,
+};
+use clustercast_protocol::{
+	viewer::Event, Due, EncodedWindow, EndReason, Fault, Payer, PaymentTerms, Resume, ViewerConfig, ViewerSession,
+};
+use std::{future::Future, time::Duration};
+use tokio::{
+	sync::watch,
+	time::{timeout_at, Instant},
+};
+
+/// Rendition that is watched: 480p is the only one.
+const RENDITION: u8 = 0;
+
+/// Windows' time without a complete window that makes a stall, where `--stall-seconds` does not say otherwise.
+const STALL_WINDOWS: u32 = 3;
+
+/// Bounds of that time: parts of 200 ms leave a far relayer two seconds to retransmit, and a broadcaster who signs absurd
+/// durations does not keep us waiting.
+const STALL: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
+
+/// Length of a window as long as none has been seen.
+pub(crate) const USUAL_WINDOW: Duration = Duration::from_secs(2);
+
+/// At the end of a run, how long the last windows' receipts and acknowledgements are waited for: what verified is paid.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// What a viewer asks the chain in the middle of a broadcast.
+pub trait ChainView: Send + Sync {
+	/// Hash of block 0.
+	fn genesis(&self) -> Hash;
+	/// Number of the best block heard of.
+	fn best_block(&self) -> BlockNumber;
+	/// See [`Chain::stream_key`].
+	fn stream_key(&self, id: StreamId) -> impl Future<Output = Result<Option<StreamKeyInfo>, ChainError>> + Send;
+	/// See [`Chain::relayers`].
+	fn relayers(&self) -> impl Future<Output = Result<Vec<RelayerInfo>, ChainError>> + Send;
+}
+
+impl ChainView for Chain {
+	fn genesis(&self) -> Hash {
+		self.genesis()
+	}
+
+	fn best_block(&self) -> BlockNumber {
+		self.head().best
+	}
+
+	fn stream_key(&self, id: StreamId) -> impl Future<Output = Result<Option<StreamKeyInfo>, ChainError>> + Send {
+		self.stream_key(id)
+	}
+
+	fn relayers(&self) -> impl Future<Output = Result<Vec<RelayerInfo>, ChainError>> + Send {
+		self.relayers()
+	}
+}
+
+/// What the viewer accepts.
+#[derive(Clone, Debug)]
+pub struct Limits {
+	/// Micro-USDC per 10^6 bytes.
+	pub max_price_per_mb: u64,
+	/// Of one ticket.
+	pub max_face_value: Usdc,
+	/// Without a complete window; `None`: three windows' time.
+	pub stall: Option<Duration>,
+	/// Stop after so many windows.
+	pub windows: Option<u64>,
+}
+
+/// How an attempt at a relayer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+	/// `None` when the run is over.
+	pub ending: Option<Ending>,
+	/// It brought at least one window.
+	pub served: bool,
+}
+
+/// A viewer in the middle of a broadcast.
+pub struct Viewing<C> {
+	pub(crate) chain: C,
+	pub(crate) node: Node,
+	pub(crate) stream: StreamKeyInfo,
+	pub(crate) account: AccountId,
+	pub(crate) pocket: Pocket,
+	pub(crate) limits: Limits,
+	pub(crate) sinks: Sinks,
+	pub(crate) summary: Summary,
+	pub(crate) status: Status,
+	/// The last window that went to the sinks.
+	pub(crate) resume: Option<Resume>,
+	/// Windows were left out behind it.
+	pub(crate) gap: bool,
+	pub(crate) window_length: Duration,
+	pub(crate) stop: watch::Receiver<Option<Ended>>,
+}
+
+/// Why a subscription is over.
+enum Over {
+	Relayer(Ending, String),
+	Run,
+}
+
+impl<C: ChainView> Viewing<C> {
+	/// Why the run is over, if it is.
+	pub fn ended(&self) -> Option<Ended> {
+		let enough = self.limits.windows.is_some_and(|most| self.summary.windows >= most);
+		enough.then_some(Ended::Windows).or(*self.stop.borrow())
+	}
+
+	/// Goes on with the newest window: those in between are lost.
+	pub(crate) fn go_live(&mut self) {
+		tracing::warn!("no relayer has the next window any more; going on live");
+		self.resume = None;
+		self.gap = true;
+		self.summary.gaps += 1;
+	}
+
+	/// Waits for the end of the run, at most so long.
+	pub async fn pause(&mut self, at_most: Duration) {
+		let _ = tokio::time::timeout(at_most, stopped(&mut self.stop)).await;
+	}
+
+	/// Watches from one relayer until it or the run ends. Errors are our own: a full disk, a spent budget.
+	pub async fn attempt(&mut self, relayer: &Relayer) -> anyhow::Result<Attempt> {
+		let windows_before = self.summary.windows;
+		let peer = relayer.addresses.first().map(|a| a.peer_id()).map(PeerId::to_base58);
+		let peer = peer.unwrap_or_default();
+		self.status.show(format_args!("connecting to relayer {peer}"));
+		let mut stop = self.stop.clone();
+		let connected = tokio::select! {
+			connected = self.connect(relayer) => connected,
+			() = stopped(&mut stop) => return Ok(Attempt { ending: None, served: false }),
+		};
+		let over = match connected {
+			Ok(stream) => self.subscribe(stream, relayer, &peer).await?,
+			Err(error) => Over::Relayer(Ending::Failed, error.to_string()),
+		};
+		let ending = match over {
+			Over::Run => None,
+			Over::Relayer(ending, reason) => {
+				if ending != Ending::Fault {
+					tracing::info!(relayer = %peer, %reason, "left");
+					self.summary.setback(&peer, reason);
+				}
+				Some(ending)
+			},
+		};
+		Ok(Attempt {
+			ending,
+			served: self.summary.windows > windows_before,
+		})
+	}
+
+	async fn connect(&self, relayer: &Relayer) -> Result<Stream, ConnectError> {
+		let mut error = ConnectError::Unreachable("no address".into());
+		for address in &relayer.addresses {
+			match self.node.connect(address).await {
+				Ok(stream) => return Ok(stream),
+				Err(e) => error = e,
+			}
+		}
+		Err(error)
+	}
+
+	async fn subscribe(&mut self, stream: Stream, relayer: &Relayer, peer: &str) -> anyhow::Result<Over> {
+		let session = ViewerSession::new(ViewerConfig {
+			genesis: self.chain.genesis(),
+			stream: self.stream.id,
+			rendition: RENDITION,
+			signing_key: self.stream.signing_key,
+			relayer_key: relayer.key,
+			payment: Some(PaymentTerms {
+				payer: Payer {
+					account: self.account,
+					session: self.pocket.session(),
+				},
+				max_price_per_mb: self.limits.max_price_per_mb,
+				max_face_value: self.limits.max_face_value.0,
+			}),
+			resume: self.resume,
+		});
+		let mut subscription = Subscription::new(stream, session, self.stall());
+		let mut deadline = Instant::now() + self.stall();
+		let mut stop = self.stop.clone();
+		let mut settling = false;
+		// Windows that are neither free nor acknowledged as paid.
+		let mut unpaid = 0u32;
+		let mut paying = false;
+		loop {
+			if !settling && self.ended().is_some() {
+				settling = true;
+				deadline = Instant::now() + SETTLE;
+			}
+			if settling && unpaid == 0 {
+				return Ok(Over::Run);
+			}
+			let event = tokio::select! {
+				event = timeout_at(deadline, subscription.next()) => event,
+				() = stopped(&mut stop), if !settling => continue,
+			};
+			let event = match event {
+				Ok(Ok(event)) => event,
+				_ if settling => return Ok(Over::Run),
+				Err(_) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
+				Ok(Err(client::Error::Fault(fault))) => {
+					let rejected = subscription.session().rejected_bytes();
+					return Ok(self.on_fault(fault, rejected, peer).await);
+				},
+				Ok(Err(client::Error::Inactive(_))) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
+				Ok(Err(error)) => return Ok(Over::Relayer(Ending::Failed, error.to_string())),
+			};
+			match event {
+				Event::Terms(terms) => paying = terms.is_some(),
+				Event::Window(_) if settling => {},
+				Event::Window(window) => {
+					self.on_window(&window, peer).await?;
+					unpaid += u32::from(paying);
+					deadline = Instant::now() + self.stall();
+				},
+				// Came too late to be written.
+				Event::PaymentDue(due) if Some(due.window) > self.resume.map(|r| r.id) => {},
+				Event::PaymentDue(due) => {
+					let ticket = self.sign(&due)?;
+					// Refused only where a fault was found meanwhile: the next event says which.
+					if subscription.session().pay(ticket).is_ok() {
+						let expected = amount::expected_value_q64(due.face_value, due.win_probability);
+						self.summary.ticket(peer, expected.unwrap_or_default());
+					}
+				},
+				Event::Paid(_) => unpaid = unpaid.saturating_sub(1),
+				Event::Ended(reason) if settling => {
+					tracing::debug!(?reason, "ended while settling");
+					return Ok(Over::Run);
+				},
+				Event::Ended(reason) => {
+					let ending = match reason {
+						EndReason::Finished => Ending::Finished,
+						EndReason::WindowGone => Ending::Gone,
+						_ => Ending::Failed,
+					};
+					return Ok(Over::Relayer(ending, format!("ended: {reason:?}")));
+				},
+				// Each window carries the one it needs.
+				Event::Init(_) => {},
+			}
+		}
+	}
+
+	fn stall(&self) -> Duration {
+		let usual = self.window_length.saturating_mul(STALL_WINDOWS);
+		self.limits.stall.unwrap_or(usual.clamp(STALL.0, STALL.1))
+	}
+
+	async fn on_window(&mut self, window: &EncodedWindow, peer: &str) -> anyhow::Result<()> {
+		let delay_ms = self.sinks.push(window, peer, self.gap).await?;
+		let header = window.header();
+		self.gap = false;
+		self.resume = Some(Resume::after(header));
+		self.window_length = Duration::from_millis(u64::from(header.duration_ms));
+		self.summary.window(peer, header.id, u64::from(header.bytes));
+		self.status.show(Line {
+			bitrate: u64::from(header.bytes) * 8_000 / u64::from(header.duration_ms.max(1)),
+			verified_bytes: self.summary.verified_bytes,
+			spent: Usdc(self.summary.spent_expected_micro_usdc),
+			relayer: peer.into(),
+			delay_ms,
+		});
+		Ok(())
+	}
+
+	fn sign(&mut self, due: &Due) -> anyhow::Result<clustercast_primitives::SignedTicket> {
+		self.pocket
+			.pay(due, self.chain.best_block())
+			.map_err(|error| match error {
+				PayError::Purse(e) => {
+					anyhow::Error::new(e).context("the session key pays no more; start again to make a new one")
+				},
+				e => e.into(),
+			})
+			.context("cannot pay")
+	}
+
+	/// Decides what a fault means. Terms that are too dear are no fraud, and a signature that does not verify is no
+	/// relayer's fault when the broadcaster has just changed its key.
+	async fn on_fault(&mut self, fault: Fault, rejected: u64, peer: &str) -> Over {
+		if matches!(
+			fault,
+			Fault::PriceTooHigh { .. } | Fault::FaceValue { .. } | Fault::PaymentAsked | Fault::Unpayable(_)
+		) {
+			return Over::Relayer(Ending::Refused, format!("refused: {fault}"));
+		}
+		if fault == Fault::Header(HeaderError::Signature(SignatureError::Invalid)) && self.key_changed().await {
+			return Over::Relayer(Ending::Failed, "the stream's signing key was changed".into());
+		}
+		tracing::warn!(relayer = %peer, %fault, rejected, "blacklisted");
+		self.summary.fault(peer, fault.to_string(), rejected);
+		Over::Relayer(Ending::Fault, fault.to_string())
+	}
+
+	async fn key_changed(&mut self) -> bool {
+		match self.chain.stream_key(self.stream.id).await {
+			Ok(Some(now)) if now.signing_key != self.stream.signing_key => {
+				self.stream = now;
+				true
+			},
+			Ok(_) => false,
+			Err(error) => {
+				tracing::warn!(%error, "cannot ask the chain for the stream's signing key");
+				false
+			},
+		}
+	}
+}
+
+/// Returns when the run is to stop; never, if nobody is left to say so.
+async fn stopped(stop: &mut watch::Receiver<Option<Ended>>) {
+	if stop.wait_for(Option::is_some).await.is_err() {
+		std::future::pending::<()>().await;
+	}
+}
+
+#[cfg(test)]
+mod tests;

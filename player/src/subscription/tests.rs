@@ -1,0 +1,477 @@
+//! A viewer on real QUIC connections, with relayers that keep to the protocol and relayers that do not.
+
+use super::*;
+use crate::{
+	pocket::StateFolder,
+	roster::{self, Roster},
+	summary::RelayerFigures,
+};
+use bytes::Bytes;
+use clustercast_network::{node, Address};
+use clustercast_primitives::{crypto::KeyPair, window::flags, SignedTicket, WindowId};
+use clustercast_protocol::{relayer, window::Draft, Cursor, PurseConfig, ReceiptSigner, RelayerSession, Terms};
+use futures::{AsyncReadExt, AsyncWriteExt};
+use std::{
+	path::PathBuf,
+	sync::{Arc, Mutex},
+};
+
+const GENESIS: Hash = Hash([7; 32]);
+const STREAM: StreamId = StreamId(3);
+const WINDOWS: u64 = 8;
+const PRICE: u64 = 1_000;
+const BROADCASTER: [u8; 32] = [1; 32];
+/// Where the tricks happen: in the middle of the broadcast.
+const AT: u64 = 3;
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a relayer does when the window [`AT`] is due.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Trick {
+	None,
+	/// In its media bytes.
+	FlipBit,
+	/// The first two, which are whole.
+	SwapChunks,
+	/// The one before, again.
+	Replay,
+	/// The one behind, in its place.
+	Omit,
+	/// Says nothing more.
+	Stall,
+	End(EndReason),
+	/// From the beginning: ten times the price.
+	Dear,
+}
+
+fn broadcast(seed: [u8; 32]) -> Vec<EncodedWindow> {
+	let key = KeyPair::from_seed(seed);
+	let mut previous = Hash([0; 32]);
+	(0..WINDOWS)
+		.map(|segment| {
+			let draft = Draft {
+				id: id(segment),
+				flags: flags::INDEPENDENT | flags::LAST_PART,
+				start_ms: 1_700_000_000_000 + segment * 2_000,
+				duration_ms: 2_000,
+				previous,
+			};
+			// No two chunks alike.
+			let data: Vec<u8> = (0..50_000u32)
+				.map(|i| ((i + segment as u32).wrapping_mul(2_654_435_761) >> 24) as u8)
+				.collect();
+			let window = EncodedWindow::sign(draft, Bytes::from_static(b"init"), &data, &key, &GENESIS).unwrap();
+			previous = window.hash();
+			window
+		})
+		.collect()
+}
+
+fn id(segment: u64) -> WindowId {
+	WindowId {
+		stream: STREAM,
+		rendition: 0,
+		segment,
+		part: 0,
+	}
+}
+
+/// A relayer on loopback; remembers the tickets that it was paid.
+struct TestRelayer {
+	address: Address,
+	tickets: Arc<Mutex<Vec<SignedTicket>>>,
+	_node: Node,
+}
+
+impl TestRelayer {
+	async fn start(seed: u8, windows: Vec<EncodedWindow>, trick: Trick) -> Self {
+		let key = KeyPair::from_seed([seed; 32]);
+		let (node, mut incoming) = Node::start(&key, node::Limits::default()).unwrap();
+		let address = node
+			.listen("/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap())
+			.await
+			.unwrap();
+		let tickets = Arc::new(Mutex::new(Vec::new()));
+		let paid = tickets.clone();
+		tokio::spawn(async move {
+			let signer = Arc::new(ReceiptSigner::new(key, [seed; 32]));
+			while let Some((_, stream)) = incoming.accept().await {
+				tokio::spawn(serve(stream, windows.clone(), trick, signer.clone(), paid.clone()));
+			}
+		});
+		Self {
+			address,
+			tickets,
+			_node: node,
+		}
+	}
+
+	fn paid_windows(&self) -> Vec<u64> {
+		let tickets = self.tickets.lock().unwrap();
+		tickets.iter().map(|t| t.message.window.segment).collect()
+	}
+}
+
+async fn serve(
+	mut stream: Stream,
+	windows: Vec<EncodedWindow>,
+	trick: Trick,
+	signer: Arc<ReceiptSigner>,
+	paid: Arc<Mutex<Vec<SignedTicket>>>,
+) -> Option<()> {
+	let mut session = RelayerSession::new(GENESIS, rand::random());
+	let mut buffer = vec![0; 4_096];
+	loop {
+		while let Some(cursor) = session.wants() {
+			let next = match cursor {
+				Cursor::Live { .. } => 0,
+				Cursor::After(last) => last.segment + 1,
+			};
+			let all_paid = session.unpaid().count() == 0;
+			let window = match trick {
+				Trick::Stall if next == AT => None,
+				Trick::End(reason) if next == AT && all_paid => {
+					session.end(reason);
+					None
+				},
+				Trick::End(_) if next == AT => None,
+				Trick::Omit if next == AT => windows.get(next as usize + 1),
+				_ => windows.get(next as usize),
+			};
+			match window {
+				Some(window) => drop(session.deliver(window).unwrap()),
+				None if next == WINDOWS && all_paid => session.end(EndReason::Finished),
+				None => break,
+			}
+		}
+		while let Some(frame) = session.poll_transmit() {
+			stream.write_all(&spoil(frame, &windows, trick)).await.ok()?;
+		}
+		stream.flush().await.ok()?;
+		let length = stream.read(&mut buffer).await.ok().filter(|n| *n > 0)?;
+		session.handle(&buffer[..length]).ok()?;
+		while let Some(event) = session.poll_event() {
+			match event {
+				relayer::Event::Subscribed(_) => {
+					let dear = if trick == Trick::Dear { 10 } else { 1 };
+					let terms = Terms {
+						recipient: AccountId([9; 32]),
+						price_per_mb: PRICE * dear,
+						face_value: 100_000,
+						credit: 2,
+					};
+					session.accept(terms, signer.clone()).unwrap();
+				},
+				relayer::Event::Ticket(ticket) => {
+					session.paid(ticket.message.window).unwrap();
+					paid.lock().unwrap().push(ticket);
+				},
+			}
+		}
+	}
+}
+
+/// The frame as the trick has it.
+fn spoil(frame: Bytes, windows: &[EncodedWindow], trick: Trick) -> Bytes {
+	let window = &windows[AT as usize];
+	if frame != window.frame() {
+		return frame;
+	}
+	let mut spoilt = frame.to_vec();
+	let data = spoilt.len() - window.data().len();
+	match trick {
+		Trick::FlipBit => spoilt[data + 40_000] ^= 4,
+		Trick::SwapChunks => {
+			let (first, second) = spoilt[data..].split_at_mut(16_384);
+			first.swap_with_slice(&mut second[..16_384]);
+		},
+		Trick::Replay => return windows[AT as usize - 1].frame(),
+		_ => {},
+	}
+	spoilt.into()
+}
+
+/// The chain's answers.
+struct Answers {
+	signing_key: clustercast_primitives::PublicKey,
+	relayers: Vec<RelayerInfo>,
+}
+
+impl ChainView for Answers {
+	fn genesis(&self) -> Hash {
+		GENESIS
+	}
+
+	fn best_block(&self) -> BlockNumber {
+		1_000
+	}
+
+	async fn stream_key(&self, _: StreamId) -> Result<Option<StreamKeyInfo>, ChainError> {
+		Ok(Some(stream_key(self.signing_key)))
+	}
+
+	async fn relayers(&self) -> Result<Vec<RelayerInfo>, ChainError> {
+		Ok(self.relayers.clone())
+	}
+}
+
+fn stream_key(signing_key: clustercast_primitives::PublicKey) -> StreamKeyInfo {
+	StreamKeyInfo {
+		id: STREAM,
+		owner: AccountId([8; 32]),
+		signing_key,
+		title: "test".into(),
+		category: String::new(),
+		max_viewers: 0,
+		price_per_mb: PRICE,
+		broadcaster_share_ppm: 0,
+	}
+}
+
+struct Test {
+	viewing: Viewing<Answers>,
+	output: PathBuf,
+	stop: watch::Sender<Option<Ended>>,
+	_folder: StateFolder,
+	_dir: tempfile::TempDir,
+}
+
+impl Test {
+	async fn new() -> Self {
+		let dir = tempfile::tempdir().unwrap();
+		let output = dir.path().join("out.mp4");
+		let folder = StateFolder::open(&dir.path().join("state")).unwrap();
+		let account = AccountId([5; 32]);
+		let purse = PurseConfig {
+			genesis: GENESIS,
+			sender: account,
+			session_expiry: 100_000,
+			epoch_length: 600,
+			nonces_per_epoch: 8_192,
+			ticket_life: 500,
+			budget: 1_000_000,
+		};
+		let pocket = folder.adopt(&folder.fresh_key(), purse).unwrap();
+		let (node, _) = Node::start(&KeyPair::from_seed(rand::random()), node::Limits::default()).unwrap();
+		let signing_key = KeyPair::from_seed(BROADCASTER).public();
+		let (stop, stopped) = watch::channel(None);
+		let viewing = Viewing {
+			chain: Answers {
+				signing_key,
+				relayers: Vec::new(),
+			},
+			node,
+			stream: stream_key(signing_key),
+			account,
+			pocket,
+			limits: Limits {
+				max_price_per_mb: PRICE,
+				max_face_value: Usdc(1_000_000),
+				stall: None,
+				windows: None,
+			},
+			sinks: Sinks::open(Some(&output), None, None).await.unwrap(),
+			summary: Summary::default(),
+			status: Status::default(),
+			resume: None,
+			gap: false,
+			window_length: USUAL_WINDOW,
+			stop: stopped,
+		};
+		Self {
+			viewing,
+			output,
+			stop,
+			_folder: folder,
+			_dir: dir,
+		}
+	}
+
+	async fn watch(&mut self, relayers: &[&TestRelayer]) -> Ended {
+		let addresses: Vec<Address> = relayers.iter().map(|r| r.address.clone()).collect();
+		let mut given = Roster::default();
+		given.add(roster::given(&addresses));
+		tokio::time::timeout(PATIENCE, self.viewing.watch(given))
+			.await
+			.unwrap()
+			.unwrap()
+	}
+
+	fn figures(&self, relayer: &TestRelayer) -> RelayerFigures {
+		let peer = relayer.address.peer_id().to_base58();
+		self.viewing.summary.relayers.get(&peer).cloned().unwrap_or_default()
+	}
+
+	/// The file holds the broadcast from the first window on, up to `end`.
+	fn assert_output(&self, windows: &[EncodedWindow], end: u64) {
+		let mut expected = b"init".to_vec();
+		windows[..end as usize]
+			.iter()
+			.for_each(|w| expected.extend_from_slice(&w.data()));
+		assert!(
+			std::fs::read(&self.output).unwrap() == expected,
+			"output differs from the broadcast"
+		);
+	}
+}
+
+/// Watches from a relayer with this trick, then from an honest one; returns the test and what the first was paid for.
+async fn fail_over(trick: Trick) -> (Test, RelayerFigures, Vec<u64>) {
+	let windows = broadcast(BROADCASTER);
+	let bad = TestRelayer::start(11, windows.clone(), trick).await;
+	let good = TestRelayer::start(12, windows.clone(), Trick::None).await;
+	let mut test = Test::new().await;
+	test.viewing.limits.stall = Some(Duration::from_secs(2));
+	assert_eq!(test.watch(&[&bad, &good]).await, Ended::Finished);
+	test.assert_output(&windows, WINDOWS);
+	let summary = &test.viewing.summary;
+	assert_eq!((summary.windows, summary.gaps), (WINDOWS, 0));
+	assert_eq!(
+		good.paid_windows(),
+		Vec::from_iter(AT..WINDOWS),
+		"all that it brought, once"
+	);
+	assert!(summary.relayers.values().map(|r| r.tickets).sum::<u64>() == summary.tickets);
+	let figures = test.figures(&bad);
+	let paid = bad.paid_windows();
+	(test, figures, paid)
+}
+
+#[tokio::test]
+async fn cheating_relayer_is_caught_unpaid_and_replaced() {
+	let bad_chunk = |index| Fault::BadChunk { window: id(AT), index };
+	for (trick, fault) in [
+		(Trick::FlipBit, bad_chunk(2)),
+		(Trick::SwapChunks, bad_chunk(0)),
+		(Trick::Replay, Fault::Replayed(id(AT - 1))),
+		(
+			Trick::Omit,
+			Fault::Omitted {
+				expected: id(AT),
+				got: id(AT + 1),
+			},
+		),
+	] {
+		let (_, figures, paid) = fail_over(trick).await;
+		assert_eq!(figures.faults, [fault.to_string()], "{trick:?}");
+		// What was still due when it was caught stays unpaid: whether window 2 was is a matter of time.
+		assert!([0, 1, 2].starts_with(&paid), "{trick:?}: paid for {paid:?}");
+		assert_eq!(figures.windows, AT);
+		assert!(
+			figures.rejected_bytes > 0 && figures.rejected_bytes < 60_000,
+			"{figures:?}"
+		);
+	}
+}
+
+#[tokio::test]
+async fn relayer_that_stalls_or_leaves_is_replaced_and_not_blacklisted() {
+	for (trick, reason) in [
+		(Trick::Stall, "stalled"),
+		(Trick::End(EndReason::ShuttingDown), "ended: ShuttingDown"),
+		(Trick::End(EndReason::WindowGone), "ended: WindowGone"),
+	] {
+		let (test, figures, paid) = fail_over(trick).await;
+		assert!(figures.faults.is_empty() && figures.rejected_bytes == 0, "{trick:?}");
+		assert_eq!(paid, [0, 1, 2], "{trick:?}");
+		let summary = &test.viewing.summary;
+		assert_eq!(summary.tickets, WINDOWS);
+		// Each win probability is rounded down.
+		assert_eq!(
+			summary.spent_expected_micro_usdc,
+			amount::cost(WINDOWS * 50_000, PRICE) - 1
+		);
+		assert_eq!(figures.setbacks.get(reason), Some(&1), "{trick:?}: {figures:?}");
+	}
+}
+
+#[tokio::test]
+async fn lie_about_the_end_is_not_believed() {
+	let (_, figures, _) = fail_over(Trick::End(EndReason::Finished)).await;
+	assert_eq!(figures.windows, AT);
+}
+
+#[tokio::test]
+async fn dear_relayer_is_refused_without_a_fault() {
+	let windows = broadcast(BROADCASTER);
+	let dear = TestRelayer::start(11, windows.clone(), Trick::Dear).await;
+	let mut test = Test::new().await;
+	assert_eq!(test.watch(&[&dear]).await, Ended::NoRelayerLeft);
+	let figures = test.figures(&dear);
+	assert!(figures.faults.is_empty() && dear.paid_windows().is_empty());
+	assert_eq!(figures.setbacks.len(), 1);
+	test.viewing.limits.max_price_per_mb = PRICE * 10;
+	assert_eq!(test.watch(&[&dear]).await, Ended::Finished);
+	test.assert_output(&windows, WINDOWS);
+}
+
+#[tokio::test]
+async fn nothing_is_left_when_every_relayer_cheats() {
+	let windows = broadcast(BROADCASTER);
+	let one = TestRelayer::start(11, windows.clone(), Trick::FlipBit).await;
+	let two = TestRelayer::start(12, windows.clone(), Trick::Omit).await;
+	let mut test = Test::new().await;
+	assert_eq!(test.watch(&[&one, &two]).await, Ended::NoRelayerLeft);
+	test.assert_output(&windows, AT);
+}
+
+#[tokio::test]
+async fn run_stops_at_the_number_of_windows_and_all_of_them_are_paid() {
+	let windows = broadcast(BROADCASTER);
+	let relayer = TestRelayer::start(11, windows.clone(), Trick::None).await;
+	let mut test = Test::new().await;
+	test.viewing.limits.windows = Some(5);
+	assert_eq!(test.watch(&[&relayer]).await, Ended::Windows);
+	test.assert_output(&windows, 5);
+	assert_eq!(relayer.paid_windows(), [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn run_stops_when_told() {
+	let relayer = TestRelayer::start(11, broadcast(BROADCASTER), Trick::Stall).await;
+	let mut test = Test::new().await;
+	test.viewing.limits.stall = Some(PATIENCE);
+	let stop = test.stop.clone();
+	tokio::spawn(async move {
+		tokio::time::sleep(Duration::from_millis(500)).await;
+		stop.send_replace(Some(Ended::Interrupted));
+	});
+	assert_eq!(test.watch(&[&relayer]).await, Ended::Interrupted);
+}
+
+#[tokio::test]
+async fn changed_signing_key_is_no_fault_of_the_relayer() {
+	let windows = broadcast([2; 32]);
+	let relayer = TestRelayer::start(11, windows.clone(), Trick::None).await;
+	let mut test = Test::new().await;
+	// The chain knows the new key, the viewer not yet.
+	test.viewing.chain.signing_key = KeyPair::from_seed([2; 32]).public();
+	assert_eq!(test.watch(&[&relayer]).await, Ended::Finished);
+	test.assert_output(&windows, WINDOWS);
+	// Where the chain knows of no change, it is one.
+	let forger = TestRelayer::start(12, windows, Trick::None).await;
+	let mut test = Test::new().await;
+	assert_eq!(test.watch(&[&forger]).await, Ended::NoRelayerLeft);
+	assert_eq!(test.figures(&forger).faults.len(), 1);
+}
+
+#[tokio::test]
+async fn registry_is_asked_when_no_relayer_is_given_and_the_cheapest_serves() {
+	let windows = broadcast(BROADCASTER);
+	let cheap = TestRelayer::start(11, windows.clone(), Trick::None).await;
+	let dear = TestRelayer::start(12, windows.clone(), Trick::None).await;
+	let info = |relayer: &TestRelayer, price_per_mb| RelayerInfo {
+		account: AccountId([9; 32]),
+		signing_key: relayer.address.peer(),
+		addresses: vec![relayer.address.transport().to_string()],
+		price_per_mb,
+		bond: 10_000_000,
+		unbonds_at: None,
+	};
+	let mut test = Test::new().await;
+	test.viewing.chain.relayers = vec![info(&dear, PRICE), info(&cheap, PRICE - 1)];
+	assert_eq!(test.watch(&[]).await, Ended::Finished);
+	test.assert_output(&windows, WINDOWS);
+	assert_eq!(test.figures(&cheap).windows, WINDOWS);
+}

@@ -1,0 +1,153 @@
+//! Figures of a run: what `--json` writes.
+
+use clustercast_primitives::{Balance, WindowId};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Different reasons kept per relayer: more only repeat that it does not work.
+const MAX_REASONS: usize = 32;
+
+/// Why the run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ended {
+	/// The number of windows asked for is there.
+	Windows,
+	/// The time asked for is over.
+	Seconds,
+	/// By a signal.
+	Interrupted,
+	/// The broadcast is over.
+	Finished,
+	/// Every relayer known was caught or is too dear.
+	NoRelayerLeft,
+}
+
+/// One relayer's part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RelayerFigures {
+	/// Windows that verified.
+	pub windows: u64,
+	/// Their bytes.
+	pub bytes: u64,
+	/// Bytes thrown away because something did not verify.
+	pub rejected_bytes: u64,
+	/// Tickets signed for it.
+	pub tickets: u64,
+	/// What it was caught at; it is not used again.
+	pub faults: Vec<String>,
+	/// Other reasons for leaving it, and how often.
+	pub setbacks: BTreeMap<String, u64>,
+}
+
+/// Figures of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+	/// Windows that verified and were written.
+	pub windows: u64,
+	/// Their bytes.
+	pub verified_bytes: u64,
+	/// Bytes thrown away because something did not verify.
+	pub rejected_bytes: u64,
+	/// Tickets signed.
+	pub tickets: u64,
+	/// Expected value of these tickets, micro-USDC, rounded down.
+	pub spent_expected_micro_usdc: Balance,
+	/// Times that windows were left out because no relayer had them any more.
+	pub gaps: u64,
+	/// First window.
+	pub first: Option<WindowId>,
+	/// Last window.
+	pub last: Option<WindowId>,
+	/// Why it ended; `None` while it runs.
+	pub ended: Option<Ended>,
+	/// By peer id.
+	pub relayers: BTreeMap<String, RelayerFigures>,
+	/// Expected value, micro-USDC times 2^64.
+	#[serde(skip)]
+	spent_q64: u128,
+}
+
+impl Summary {
+	/// A window verified and was written.
+	pub fn window(&mut self, peer: &str, id: WindowId, bytes: u64) {
+		self.windows += 1;
+		self.verified_bytes += bytes;
+		self.first.get_or_insert(id);
+		self.last = Some(id);
+		let relayer = self.relayer(peer);
+		relayer.windows += 1;
+		relayer.bytes += bytes;
+	}
+
+	/// A ticket was signed for this relayer, worth `expected_q64` micro-USDC times 2^64.
+	pub fn ticket(&mut self, peer: &str, expected_q64: u128) {
+		self.tickets += 1;
+		self.spent_q64 = self.spent_q64.saturating_add(expected_q64);
+		self.spent_expected_micro_usdc = self.spent_q64 >> 64;
+		self.relayer(peer).tickets += 1;
+	}
+
+	/// A relayer was caught; these bytes were thrown away.
+	pub fn fault(&mut self, peer: &str, fault: String, rejected_bytes: u64) {
+		self.rejected_bytes += rejected_bytes;
+		let relayer = self.relayer(peer);
+		relayer.rejected_bytes += rejected_bytes;
+		relayer.faults.push(fault);
+	}
+
+	/// A relayer was left for another reason.
+	pub fn setback(&mut self, peer: &str, reason: String) {
+		let setbacks = &mut self.relayer(peer).setbacks;
+		if setbacks.len() < MAX_REASONS || setbacks.contains_key(&reason) {
+			*setbacks.entry(reason).or_default() += 1;
+		}
+	}
+
+	fn relayer(&mut self, peer: &str) -> &mut RelayerFigures {
+		self.relayers.entry(peer.into()).or_default()
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn figures_add_up_under_their_documented_names() {
+		let mut summary = Summary::default();
+		summary.window("a", WindowId::default(), 100);
+		summary.ticket("a", 3 << 63);
+		summary.ticket("a", 3 << 63);
+		summary.fault("b", "chunk 0 of window 1/0/0.0".into(), 50);
+		summary.setback("a", "stalled".into());
+		summary.setback("a", "stalled".into());
+		summary.ended = Some(Ended::Windows);
+		let json = serde_json::to_value(&summary).unwrap();
+		for (field, value) in [
+			("windows", 1),
+			("verifiedBytes", 100),
+			("rejectedBytes", 50),
+			("tickets", 2),
+			("spentExpectedMicroUsdc", 3),
+			("gaps", 0),
+		] {
+			assert_eq!(json[field], value, "{field}");
+		}
+		assert_eq!(json["ended"], "windows");
+		assert_eq!(json["relayers"]["a"]["setbacks"]["stalled"], 2);
+		assert_eq!(json["relayers"]["b"]["rejectedBytes"], 50);
+		assert_eq!(json["relayers"]["b"]["faults"][0], "chunk 0 of window 1/0/0.0");
+	}
+
+	#[test]
+	fn reasons_are_bounded() {
+		let mut summary = Summary::default();
+		for n in 0..1_000 {
+			summary.setback("a", n.to_string());
+		}
+		assert_eq!(summary.relayers["a"].setbacks.len(), MAX_REASONS);
+	}
+}

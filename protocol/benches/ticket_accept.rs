@@ -1,0 +1,109 @@
+//! What a relayer spends on a ticket: `ticket_accept/book` is the whole accept path, `ticket_accept/ed25519` the bare
+//! signature check of the same bytes, the least that any such path can cost.
+
+#[path = "../src/fixture.rs"]
+mod fixture;
+
+use clustercast_primitives::{
+	amount,
+	crypto::{PublicKey, SignedMessage},
+	ticket, SignedTicket, Ticket, WindowId,
+};
+use clustercast_protocol::{BookConfig, Expectation, TicketBook};
+use criterion::{criterion_group, criterion_main, Criterion, Throughput};
+use std::{
+	hint::black_box,
+	time::{Duration, Instant},
+};
+
+const NOW: u32 = 1_000;
+
+/// Tickets of one epoch, as many as it has nonces.
+const TICKETS: u32 = fixture::NONCES;
+
+fn delivery(serial: u32) -> (Expectation, SignedTicket) {
+	let payer = fixture::payer();
+	let rand = ticket::rand(&[9; 32], &payer.session, &[1; 16], serial.into());
+	let (bytes, face_value) = (375_000, 50_000);
+	let expectation = Expectation {
+		payer,
+		window: WindowId {
+			stream: fixture::STREAM,
+			segment: serial.into(),
+			..WindowId::default()
+		},
+		bytes,
+		face_value,
+		win_probability: amount::win_probability(bytes, 2_000, face_value).expect("costs less than the face value"),
+		commitment: ticket::commitment(&rand),
+		rand,
+	};
+	let ticket = Ticket {
+		sender: payer.account,
+		session: payer.session,
+		recipient: fixture::RECIPIENT,
+		window: expectation.window,
+		bytes,
+		face_value,
+		win_probability: expectation.win_probability,
+		commitment: expectation.commitment,
+		nonce: serial,
+		expiry: NOW + 300,
+	};
+	(expectation, fixture::session_key().sign(ticket, &fixture::GENESIS))
+}
+
+fn book(deliveries: &[(Expectation, SignedTicket)]) -> TicketBook {
+	let mut book = TicketBook::new(BookConfig {
+		max_expectations: deliveries.len(),
+		float: u128::MAX,
+		..fixture::book_config()
+	});
+	for (expectation, _) in deliveries {
+		book.open(expectation.clone()).expect("room for all");
+	}
+	book
+}
+
+fn ticket_accept(c: &mut Criterion) {
+	let deliveries: Vec<_> = (0..TICKETS).map(delivery).collect();
+	let mut account = fixture::account();
+	account.deposit = u128::MAX;
+	account.sessions[0].limit = u128::MAX;
+
+	let mut group = c.benchmark_group("ticket_accept");
+	group.throughput(Throughput::Elements(1));
+	let (mut ours, mut next) = (book(&deliveries), 0);
+	group.bench_function("book", |b| {
+		b.iter_custom(|iterations| {
+			let mut spent = Duration::ZERO;
+			for _ in 0..iterations {
+				if next == deliveries.len() {
+					(ours, next) = (book(&deliveries), 0);
+				}
+				let start = Instant::now();
+				black_box(ours.accept(black_box(&deliveries[next].1), &account, NOW)).expect("an honest ticket");
+				spent += start.elapsed();
+				next += 1;
+			}
+			spent
+		})
+	});
+	let payloads: Vec<_> = deliveries
+		.iter()
+		.map(|(_, t)| (t.message.signing_payload(&fixture::GENESIS), t))
+		.collect();
+	let mut at = 0;
+	group.bench_function("ed25519", |b| {
+		b.iter(|| {
+			let (payload, signed) = &payloads[at % payloads.len()];
+			at += 1;
+			let key: PublicKey = signed.message.session;
+			black_box(key.verify(black_box(payload), &signed.signature)).expect("an honest signature");
+		})
+	});
+	group.finish();
+}
+
+criterion_group!(benches, ticket_accept);
+criterion_main!(benches);

@@ -1,0 +1,63 @@
+//! Verification of a whole window at the viewer: header signature, leaves, root, every chunk.
+//!
+//! `verify/window` takes the frame as one read, `verify/fragments` in reads of 64 KiB as a QUIC stream hands them out;
+//! `verify/sha256` is one SHA-256 over 16 KiB, what a verifier without lanes is made of. Throughput counts media bytes.
+
+#[path = "../src/fixture.rs"]
+mod fixture;
+
+use clustercast_primitives::crypto::sha256;
+use clustercast_protocol::{viewer::Event, wire::ToViewer, EncodedWindow, ViewerConfig, ViewerSession};
+use criterion::{criterion_group, criterion_main, BatchSize, Criterion, Throughput};
+use std::hint::black_box;
+
+/// 2 s at 1.5 Mb/s.
+const WINDOW_BYTES: usize = 375_000;
+
+/// One read of a QUIC stream.
+const FRAGMENT_BYTES: usize = 64 << 10;
+
+/// A session that expects `window` next.
+fn session(window: &EncodedWindow) -> ViewerSession {
+	let mut session = ViewerSession::new(ViewerConfig {
+		payment: None,
+		..fixture::viewer_config()
+	});
+	for message in [ToViewer::Terms(None), ToViewer::Init(window.init().clone())] {
+		session.handle(&message.to_frame()).expect("in turn");
+	}
+	session
+}
+
+fn receive(mut session: ViewerSession, frame: &[u8], read: usize) -> ViewerSession {
+	for fragment in frame.chunks(read) {
+		session.handle(black_box(fragment)).expect("an honest window");
+	}
+	session
+}
+
+fn verify(c: &mut Criterion) {
+	let window = fixture::Broadcast::default().segment(&fixture::media(WINDOW_BYTES, 1));
+	let frame = window.frame();
+	let mut emitted = receive(session(&window), &frame, frame.len());
+	assert!(std::iter::from_fn(|| emitted.poll_event()).any(|e| matches!(e, Event::Window(_))));
+
+	let mut group = c.benchmark_group("verify");
+	group.throughput(Throughput::Bytes(WINDOW_BYTES as u64));
+	for (name, read) in [("window", frame.len()), ("fragments", FRAGMENT_BYTES)] {
+		group.bench_function(name, |b| {
+			b.iter_batched(
+				|| session(&window),
+				|session| receive(session, &frame, read),
+				BatchSize::LargeInput,
+			)
+		});
+	}
+	let block = fixture::media(16 << 10, 1);
+	group.throughput(Throughput::Bytes(block.len() as u64));
+	group.bench_function("sha256", |b| b.iter(|| sha256(&[black_box(&block)])));
+	group.finish();
+}
+
+criterion_group!(benches, verify);
+criterion_main!(benches);

@@ -1,0 +1,247 @@
+//! The newest windows of the streams served, bounded in bytes; the oldest go first.
+
+use crate::window::EncodedWindow;
+use clustercast_primitives::{window::flags, StreamId, WindowId};
+use std::{
+	collections::{BTreeMap, VecDeque},
+	ops::Bound,
+};
+
+/// What a subscription needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cursor {
+	/// The newest window that can be decoded by itself.
+	Live {
+		/// Of this stream.
+		stream: StreamId,
+		/// In this rendition.
+		rendition: u8,
+	},
+	/// The direct successor of this window.
+	After(WindowId),
+}
+
+impl Cursor {
+	/// Stream that it moves in.
+	pub fn stream(&self) -> StreamId {
+		match self {
+			Self::Live { stream, .. } => *stream,
+			Self::After(id) => id.stream,
+		}
+	}
+
+	/// Rendition that it moves in.
+	pub fn rendition(&self) -> u8 {
+		match self {
+			Self::Live { rendition, .. } => *rendition,
+			Self::After(id) => id.rendition,
+		}
+	}
+}
+
+/// Answer of [`WindowCache::get_after`].
+#[derive(Clone, Debug)]
+pub enum Lookup {
+	/// Here it is.
+	Found(EncodedWindow),
+	/// Not yet: ask again after the next insertion.
+	NotYet,
+	/// It was evicted or never came, or cannot be told from a later one.
+	Gone,
+}
+
+/// Windows by place, with a budget in bytes of their frames.
+#[derive(Debug)]
+pub struct WindowCache {
+	max_bytes: usize,
+	bytes: usize,
+	windows: BTreeMap<WindowId, EncodedWindow>,
+	/// In order of insertion.
+	ages: VecDeque<WindowId>,
+}
+
+impl WindowCache {
+	/// Holds at most `max_bytes` of frames; the newest window stays even when it alone is larger.
+	pub fn new(max_bytes: usize) -> Self {
+		Self {
+			max_bytes,
+			bytes: 0,
+			windows: BTreeMap::new(),
+			ages: VecDeque::new(),
+		}
+	}
+
+	/// Adds a window; `false` when its place is taken, which changes nothing.
+	pub fn insert(&mut self, window: EncodedWindow) -> bool {
+		let id = window.id();
+		if self.windows.contains_key(&id) {
+			return false;
+		}
+		self.bytes += window.size();
+		self.windows.insert(id, window);
+		self.ages.push_back(id);
+		while self.bytes > self.max_bytes && self.ages.len() > 1 {
+			let evicted = self.ages.pop_front().and_then(|oldest| self.windows.remove(&oldest));
+			self.bytes -= evicted.map_or(0, |w| w.size());
+		}
+		true
+	}
+
+	/// What the cursor asks for.
+	pub fn get_after(&self, cursor: Cursor) -> Lookup {
+		match cursor {
+			Cursor::Live { stream, rendition } => self
+				.rendition(stream, rendition)
+				.rev()
+				.find(|w| w.header().has(flags::INDEPENDENT))
+				.map_or(Lookup::NotYet, |w| Lookup::Found(w.clone())),
+			Cursor::After(id) => {
+				let end = last_of(id.stream, id.rendition);
+				if id >= end {
+					return Lookup::NotYet;
+				}
+				match self.windows.range((Bound::Excluded(id), Bound::Included(end))).next() {
+					None => Lookup::NotYet,
+					Some((_, next)) if self.succeeds(id, next) => Lookup::Found(next.clone()),
+					Some(_) => Lookup::Gone,
+				}
+			},
+		}
+	}
+
+	/// The newest window of a rendition.
+	pub fn latest(&self, stream: StreamId, rendition: u8) -> Option<&EncodedWindow> {
+		self.rendition(stream, rendition).next_back()
+	}
+
+	/// Bytes held.
+	pub fn bytes(&self) -> usize {
+		self.bytes
+	}
+
+	/// Windows held.
+	pub fn len(&self) -> usize {
+		self.windows.len()
+	}
+
+	/// Whether it holds none.
+	pub fn is_empty(&self) -> bool {
+		self.windows.is_empty()
+	}
+
+	/// Whether `next` surely comes directly after the window at `id`. When that one is not here, nothing tells whether
+	/// it was the last part of its segment.
+	fn succeeds(&self, id: WindowId, next: &EncodedWindow) -> bool {
+		match self.windows.get(&id) {
+			Some(before) => next.header().previous == before.hash(),
+			None => next.id().segment == id.segment && Some(next.id().part) == id.part.checked_add(1),
+		}
+	}
+
+	fn rendition(&self, stream: StreamId, rendition: u8) -> impl DoubleEndedIterator<Item = &EncodedWindow> {
+		let first = WindowId {
+			stream,
+			rendition,
+			segment: 0,
+			part: 0,
+		};
+		self.windows.range(first..=last_of(stream, rendition)).map(|(_, w)| w)
+	}
+}
+
+fn last_of(stream: StreamId, rendition: u8) -> WindowId {
+	WindowId {
+		stream,
+		rendition,
+		segment: u64::MAX,
+		part: u16::MAX,
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::fixture::{Broadcast, STREAM};
+
+	const LIVE: Cursor = Cursor::Live {
+		stream: STREAM,
+		rendition: 0,
+	};
+
+	fn found(lookup: Lookup) -> WindowId {
+		match lookup {
+			Lookup::Found(window) => window.id(),
+			other => panic!("{other:?}"),
+		}
+	}
+
+	#[test]
+	fn cursor_walks_from_window_to_window() {
+		let mut broadcast = Broadcast::default();
+		let mut cache = WindowCache::new(1 << 20);
+		assert!(matches!(cache.get_after(LIVE), Lookup::NotYet));
+		let windows: Vec<_> = (0..4).map(|i| broadcast.segment(&[i; 100])).collect();
+		windows.iter().for_each(|w| assert!(cache.insert(w.clone())));
+		assert!(!cache.insert(windows[0].clone()));
+		assert_eq!(cache.len(), 4);
+		assert_eq!(found(cache.get_after(LIVE)), windows[3].id());
+		for pair in windows.windows(2) {
+			assert_eq!(found(cache.get_after(Cursor::After(pair[0].id()))), pair[1].id());
+		}
+		assert!(matches!(
+			cache.get_after(Cursor::After(windows[3].id())),
+			Lookup::NotYet
+		));
+	}
+
+	#[test]
+	fn oldest_windows_make_room() {
+		let mut broadcast = Broadcast::default();
+		let windows: Vec<_> = (0..5).map(|i| broadcast.segment(&[i; 1_000])).collect();
+		let size = windows[0].size();
+		let mut cache = WindowCache::new(2 * size);
+		windows.iter().for_each(|w| assert!(cache.insert(w.clone())));
+		assert_eq!((cache.len(), cache.bytes()), (2, 2 * size));
+		assert_eq!(found(cache.get_after(Cursor::After(windows[3].id()))), windows[4].id());
+		assert!(matches!(cache.get_after(Cursor::After(windows[1].id())), Lookup::Gone));
+		let mut tiny = WindowCache::new(1);
+		windows.iter().for_each(|w| assert!(tiny.insert(w.clone())));
+		assert_eq!(tiny.latest(STREAM, 0).unwrap().id(), windows[4].id());
+		assert_eq!(tiny.len(), 1);
+	}
+
+	#[test]
+	fn gap_is_never_bridged() {
+		let mut broadcast = Broadcast::default();
+		let parts: Vec<_> = [0, 0, flags::LAST_PART, 0]
+			.map(|f| broadcast.window(f, &[1; 10]))
+			.into();
+		let mut cache = WindowCache::new(1 << 20);
+		for at in [0, 2, 3] {
+			cache.insert(parts[at].clone());
+		}
+		assert!(matches!(cache.get_after(Cursor::After(parts[0].id())), Lookup::Gone));
+		assert_eq!(found(cache.get_after(Cursor::After(parts[1].id()))), parts[2].id());
+		assert_eq!(found(cache.get_after(Cursor::After(parts[2].id()))), parts[3].id());
+		// Without part 2 nothing tells whether its segment went on behind it.
+		let mut late = WindowCache::new(1 << 20);
+		late.insert(parts[3].clone());
+		assert!(matches!(late.get_after(Cursor::After(parts[2].id())), Lookup::Gone));
+	}
+
+	#[test]
+	fn live_begins_where_a_decoder_can() {
+		let mut broadcast = Broadcast::default();
+		let mut cache = WindowCache::new(1 << 20);
+		let first = broadcast.window(flags::INDEPENDENT, &[1; 10]);
+		cache.insert(first.clone());
+		cache.insert(broadcast.window(flags::LAST_PART, &[2; 10]));
+		assert_eq!(found(cache.get_after(LIVE)), first.id());
+		let other = Cursor::Live {
+			stream: STREAM,
+			rendition: 1,
+		};
+		assert!(matches!(cache.get_after(other), Lookup::NotYet));
+		assert!(cache.latest(StreamId(8), 0).is_none());
+	}
+}

@@ -1,0 +1,425 @@
+//! Signs tickets with a delegated session key, within a budget, and never with one nonce twice.
+//!
+//! Nonces count up within an epoch of expiry. They are reserved in blocks: [`Purse::reserve`] returns a state to be
+//! stored before anything is paid from it, so a purse that is restored after a crash starts behind whatever the lost
+//! one may have used.
+
+use crate::viewer::Due;
+use clustercast_primitives::{
+	amount,
+	crypto::{AccountId, Hash, KeyPair, PublicKey},
+	Balance, BlockNumber, SignedTicket, Ticket,
+};
+use codec::{Decode, DecodeAll, Encode};
+
+/// Nonces reserved at a time: storing happens once for this many tickets, and a crash loses at most as many of an
+/// epoch's thousands.
+pub const RESERVATION: u32 = 64;
+
+/// Whose money, and the chain's rules for spending it.
+#[derive(Clone, Debug)]
+pub struct PurseConfig {
+	/// Genesis hash of the chain.
+	pub genesis: Hash,
+	/// Whose deposit pays.
+	pub sender: AccountId,
+	/// Last block for which the session key may sign.
+	pub session_expiry: BlockNumber,
+	/// Blocks of an epoch: a ticket's epoch is its expiry divided by this. At least 1.
+	pub epoch_length: BlockNumber,
+	/// Nonces of an epoch are below this.
+	pub nonces_per_epoch: u32,
+	/// Blocks from signing to expiry; below the chain's limit, since a relayer may be some blocks behind.
+	pub ticket_life: BlockNumber,
+	/// Most that may be spent in all, in expected value, micro-USDC.
+	pub budget: Balance,
+}
+
+/// Why no ticket is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PurseError {
+	/// Call [`Purse::reserve`] and store what it returns first.
+	#[error("no nonces reserved: reserve and store the state first")]
+	NotReserved,
+	/// The budget does not cover this ticket's expected value.
+	#[error("budget of {0} micro-USDC is spent")]
+	BudgetSpent(Balance),
+	/// Every nonce of this epoch is used.
+	#[error("all nonces of epoch {0} are used")]
+	NoncesUsedUp(u32),
+	/// The session key's expiry has passed, or lies in an epoch that is over for this purse.
+	#[error("session key expired at block {0}")]
+	SessionExpired(BlockNumber),
+	/// The expected value does not fit any number.
+	#[error("ticket worth more than can be counted")]
+	Overflow,
+	/// Stored state of another session key, chain or version.
+	#[error("stored purse belongs to another session key or chain, or is damaged")]
+	WrongState,
+}
+
+/// What is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+struct State {
+	genesis: Hash,
+	session: PublicKey,
+	/// Newest block heard of: blocks never go back for a purse.
+	block: BlockNumber,
+	/// Of expiry.
+	epoch: u32,
+	/// First nonce of `epoch` not reserved.
+	reserved: u32,
+	/// Expected value spent, micro-USDC times 2^64.
+	spent_q64: u128,
+}
+
+/// A session key with its budget.
+#[derive(Debug)]
+pub struct Purse {
+	config: PurseConfig,
+	key: KeyPair,
+	state: State,
+	/// Next nonce of the state's epoch.
+	next: u32,
+}
+
+impl Purse {
+	/// A purse for a session key that never signed before.
+	pub fn new(config: PurseConfig, key: KeyPair) -> Self {
+		let state = State {
+			genesis: config.genesis,
+			session: key.public(),
+			block: 0,
+			epoch: 0,
+			reserved: 0,
+			spent_q64: 0,
+		};
+		Self {
+			config,
+			key,
+			state,
+			next: 0,
+		}
+	}
+
+	/// A purse that goes on behind a stored state.
+	pub fn restore(config: PurseConfig, key: KeyPair, stored: &[u8]) -> Result<Self, PurseError> {
+		let state = State::decode_all(&mut &stored[..]).map_err(|_| PurseError::WrongState)?;
+		if state.genesis != config.genesis || state.session != key.public() {
+			return Err(PurseError::WrongState);
+		}
+		let next = state.reserved;
+		Ok(Self {
+			config,
+			key,
+			state,
+			next,
+		})
+	}
+
+	/// Makes sure that the next [`Purse::pay`] at this block has a nonce. `Some` is the state that must be stored
+	/// before paying; `None` when enough is reserved.
+	pub fn reserve(&mut self, block: BlockNumber) -> Option<Vec<u8>> {
+		let epoch = self.epoch_at(block).ok()?;
+		if epoch == self.state.epoch && self.next < self.state.reserved {
+			return None;
+		}
+		if epoch != self.state.epoch {
+			self.state.epoch = epoch;
+			self.next = 0;
+		}
+		if self.next >= self.config.nonces_per_epoch {
+			return None;
+		}
+		self.state.reserved = self.next.saturating_add(RESERVATION);
+		self.state.block = self.state.block.max(block);
+		Some(self.state.encode())
+	}
+
+	/// Signs the ticket for what is due. `block` is the newest block known.
+	pub fn pay(&mut self, due: &Due, block: BlockNumber) -> Result<SignedTicket, PurseError> {
+		let expiry = self.expiry_at(block)?;
+		let epoch = self.epoch_at(block)?;
+		if epoch == self.state.epoch && self.next >= self.config.nonces_per_epoch {
+			return Err(PurseError::NoncesUsedUp(epoch));
+		}
+		if epoch != self.state.epoch || self.next >= self.state.reserved {
+			return Err(PurseError::NotReserved);
+		}
+		let worth = amount::expected_value_q64(due.face_value, due.win_probability).ok_or(PurseError::Overflow)?;
+		let spent_q64 = self.state.spent_q64.checked_add(worth).ok_or(PurseError::Overflow)?;
+		if micro_ceil(spent_q64) > self.config.budget {
+			return Err(PurseError::BudgetSpent(self.config.budget));
+		}
+		let nonce = self.next;
+		self.next += 1;
+		self.state.spent_q64 = spent_q64;
+		self.state.block = self.state.block.max(block);
+		Ok(self.key.sign(
+			Ticket {
+				sender: self.config.sender,
+				session: self.key.public(),
+				recipient: due.recipient,
+				window: due.window,
+				bytes: due.bytes,
+				face_value: due.face_value,
+				win_probability: due.win_probability,
+				commitment: due.commitment,
+				nonce,
+				expiry,
+			},
+			&self.config.genesis,
+		))
+	}
+
+	/// State for a purse that is put away in order: keeps what was spent to the last ticket. Nonces reserved and not
+	/// used are given up.
+	pub fn state(&self) -> Vec<u8> {
+		self.state.encode()
+	}
+
+	/// Expected value spent, micro-USDC, rounded up. After a crash, tickets since the last stored state are missing;
+	/// the session key's limit on the chain bounds them.
+	pub fn spent(&self) -> Balance {
+		micro_ceil(self.state.spent_q64)
+	}
+
+	/// Session key that signs.
+	pub fn session(&self) -> PublicKey {
+		self.key.public()
+	}
+
+	/// Rules may change while it lives: the session key was prolonged, or the budget raised.
+	pub fn config_mut(&mut self) -> &mut PurseConfig {
+		&mut self.config
+	}
+
+	fn expiry_at(&self, block: BlockNumber) -> Result<BlockNumber, PurseError> {
+		let now = block.max(self.state.block);
+		let expired = PurseError::SessionExpired(self.config.session_expiry);
+		if now > self.config.session_expiry {
+			return Err(expired);
+		}
+		Ok(now
+			.saturating_add(self.config.ticket_life)
+			.min(self.config.session_expiry))
+	}
+
+	/// Epoch of a ticket signed now; never one before an epoch that was used.
+	fn epoch_at(&self, block: BlockNumber) -> Result<u32, PurseError> {
+		let epoch = self.expiry_at(block)? / self.config.epoch_length.max(1);
+		match epoch < self.state.epoch {
+			true => Err(PurseError::SessionExpired(self.config.session_expiry)),
+			false => Ok(epoch),
+		}
+	}
+}
+
+fn micro_ceil(q64: u128) -> Balance {
+	(q64 >> 64) + Balance::from(q64 as u64 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::fixture::{self, EPOCH_LENGTH, NONCES, TICKET_LIFE};
+	use clustercast_primitives::{amount::USDC, WindowId};
+	use proptest::prelude::*;
+	use std::collections::HashSet;
+
+	fn due(price: Balance) -> Due {
+		Due {
+			recipient: fixture::RECIPIENT,
+			window: WindowId::default(),
+			bytes: 1_000_000,
+			price_per_mb: price as u64,
+			face_value: USDC,
+			win_probability: amount::win_probability(1_000_000, price as u64, USDC).unwrap(),
+			commitment: Hash([4; 32]),
+		}
+	}
+
+	fn purse(config: PurseConfig) -> Purse {
+		Purse::new(config, fixture::session_key())
+	}
+
+	/// Reserves when needed, then pays.
+	fn pay(purse: &mut Purse, due: &Due, block: BlockNumber) -> Result<SignedTicket, PurseError> {
+		purse.reserve(block);
+		purse.pay(due, block)
+	}
+
+	#[test]
+	fn ticket_says_what_is_due_and_is_signed() {
+		let mut purse = purse(fixture::purse_config());
+		let due = due(1_000);
+		let signed = pay(&mut purse, &due, 50).unwrap();
+		let ticket = &signed.message;
+		assert_eq!(
+			signed.verify(&fixture::session_key().public(), &fixture::GENESIS),
+			Ok(())
+		);
+		assert_eq!((ticket.sender, ticket.recipient), (fixture::SENDER, fixture::RECIPIENT));
+		assert_eq!((ticket.window, ticket.bytes), (due.window, due.bytes));
+		assert_eq!((ticket.face_value, ticket.win_probability), (USDC, due.win_probability));
+		assert_eq!((ticket.nonce, ticket.expiry), (0, 50 + TICKET_LIFE));
+		assert_eq!(purse.spent(), 1_000);
+	}
+
+	#[test]
+	fn nothing_is_paid_before_nonces_are_reserved() {
+		let mut purse = purse(fixture::purse_config());
+		assert_eq!(purse.pay(&due(1), 1), Err(PurseError::NotReserved));
+		assert!(purse.reserve(1).is_some());
+		assert!(purse.reserve(1).is_none());
+		for _ in 0..RESERVATION {
+			purse.pay(&due(1), 1).unwrap();
+		}
+		assert_eq!(purse.pay(&due(1), 1), Err(PurseError::NotReserved));
+		assert!(purse.reserve(1).is_some());
+		assert!(purse.pay(&due(1), 1).is_ok());
+		// A new epoch has nonces of its own, and they are reserved anew.
+		assert_eq!(purse.pay(&due(1), EPOCH_LENGTH), Err(PurseError::NotReserved));
+		assert_eq!(pay(&mut purse, &due(1), EPOCH_LENGTH).unwrap().message.nonce, 0);
+	}
+
+	#[test]
+	fn nonces_of_an_epoch_end() {
+		let mut purse = purse(PurseConfig {
+			nonces_per_epoch: RESERVATION,
+			..fixture::purse_config()
+		});
+		for nonce in 0..RESERVATION {
+			assert_eq!(pay(&mut purse, &due(1), 1).unwrap().message.nonce, nonce);
+		}
+		assert!(purse.reserve(1).is_none());
+		assert_eq!(purse.pay(&due(1), 1), Err(PurseError::NoncesUsedUp(0)));
+		assert!(pay(&mut purse, &due(1), EPOCH_LENGTH).is_ok());
+	}
+
+	#[test]
+	fn budget_is_spent_to_the_last_unit_and_no_further() {
+		let mut purse = purse(PurseConfig {
+			budget: 2_500,
+			..fixture::purse_config()
+		});
+		for _ in 0..2 {
+			pay(&mut purse, &due(1_000), 1).unwrap();
+		}
+		assert_eq!(pay(&mut purse, &due(1_000), 1), Err(PurseError::BudgetSpent(2_500)));
+		assert!(pay(&mut purse, &due(500), 1).is_ok());
+		assert_eq!(purse.spent(), 2_500);
+		assert_eq!(pay(&mut purse, &due(1), 1), Err(PurseError::BudgetSpent(2_500)));
+		purse.config_mut().budget = 3_500;
+		assert!(pay(&mut purse, &due(1_000), 1).is_ok());
+	}
+
+	#[test]
+	fn ticket_never_outlives_the_session_key() {
+		let mut purse = purse(PurseConfig {
+			session_expiry: 1_000,
+			..fixture::purse_config()
+		});
+		assert_eq!(pay(&mut purse, &due(1), 900).unwrap().message.expiry, 1_000);
+		assert!(pay(&mut purse, &due(1), 1_000).is_ok());
+		assert_eq!(pay(&mut purse, &due(1), 1_001), Err(PurseError::SessionExpired(1_000)));
+	}
+
+	#[test]
+	fn nothing_is_signed_for_an_epoch_that_was_left() {
+		let mut purse = purse(fixture::purse_config());
+		assert_eq!(pay(&mut purse, &due(1), 500).unwrap().message.expiry, 800);
+		// The session key was revoked: tickets now expire in the epoch before, whose nonces are forgotten.
+		purse.config_mut().session_expiry = 599;
+		assert_eq!(pay(&mut purse, &due(1), 500), Err(PurseError::SessionExpired(599)));
+	}
+
+	#[test]
+	fn restored_purse_goes_on_behind_what_may_be_used() {
+		let mut first = purse(fixture::purse_config());
+		let stored = first.reserve(1).unwrap();
+		let used = first.pay(&due(1_000), 1).unwrap().message.nonce;
+		let key = fixture::session_key;
+		let mut second = Purse::restore(fixture::purse_config(), key(), &stored).unwrap();
+		assert!(pay(&mut second, &due(1_000), 1).unwrap().message.nonce > used);
+		let kept = Purse::restore(fixture::purse_config(), key(), &first.state()).unwrap();
+		assert_eq!(kept.spent(), 1_000);
+	}
+
+	#[test]
+	fn state_of_another_purse_is_refused() {
+		let stored = purse(fixture::purse_config()).state();
+		let restore = |config, key, stored: &[u8]| Purse::restore(config, key, stored).map(|_| ());
+		let (config, key) = (fixture::purse_config(), fixture::session_key());
+		assert_eq!(restore(config.clone(), key.clone(), &stored), Ok(()));
+		let other = fixture::relayer_key();
+		assert_eq!(restore(config.clone(), other, &stored), Err(PurseError::WrongState));
+		let elsewhere = PurseConfig {
+			genesis: Hash([1; 32]),
+			..config.clone()
+		};
+		assert_eq!(restore(elsewhere, key.clone(), &stored), Err(PurseError::WrongState));
+		assert_eq!(
+			restore(config.clone(), key.clone(), &stored[1..]),
+			Err(PurseError::WrongState)
+		);
+		let longer = [&stored[..], &[0]].concat();
+		assert_eq!(restore(config, key, &longer), Err(PurseError::WrongState));
+	}
+
+	#[test]
+	fn worth_beyond_all_numbers_is_refused() {
+		let mut purse = purse(fixture::purse_config());
+		let due = Due {
+			face_value: u128::MAX,
+			win_probability: 2,
+			..due(1)
+		};
+		assert_eq!(pay(&mut purse, &due, 1), Err(PurseError::Overflow));
+	}
+
+	#[derive(Clone, Debug)]
+	enum Step {
+		Pay,
+		Crash,
+		Advance(u8),
+		GoBack(u8),
+	}
+
+	proptest! {
+		#![proptest_config(ProptestConfig::with_cases(32))]
+		/// Whatever is lost in a crash and whatever the chain's head does: no (epoch, nonce) is signed twice.
+		#[test]
+		fn no_nonce_is_ever_signed_twice(steps in prop::collection::vec(prop_oneof![
+			6 => Just(Step::Pay),
+			1 => Just(Step::Crash),
+			2 => any::<u8>().prop_map(Step::Advance),
+			1 => any::<u8>().prop_map(Step::GoBack),
+		], 1..150)) {
+			let mut purse = purse(fixture::purse_config());
+			let (mut stored, mut block, mut seen) = (None::<Vec<u8>>, 400u32, HashSet::new());
+			for step in steps {
+				match step {
+					Step::Advance(by) => block += u32::from(by),
+					Step::GoBack(by) => block = block.saturating_sub(by.into()),
+					Step::Crash => {
+						let (config, key) = (fixture::purse_config(), fixture::session_key());
+						purse = match &stored {
+							Some(state) => Purse::restore(config, key, state).unwrap(),
+							None => Purse::new(config, key),
+						};
+					},
+					Step::Pay => {
+						if let Some(state) = purse.reserve(block) {
+							stored = Some(state);
+						}
+						let ticket = purse.pay(&due(1), block).unwrap().message;
+						prop_assert!(ticket.nonce < NONCES);
+						prop_assert!(seen.insert((ticket.expiry / EPOCH_LENGTH, ticket.nonce)));
+					},
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,572 @@
+//! Sending side of a subscription: delivers shared windows within credit, signs a receipt for each, takes tickets.
+
+use crate::{
+	cache::Cursor,
+	tickets::Expectation,
+	window::EncodedWindow,
+	wire::{EndReason, Payer, RequestDecoder, Start, Subscribe, Terms, ToRelayer, ToViewer, WireError},
+};
+use bytes::Bytes;
+use clustercast_primitives::{
+	amount,
+	crypto::KeyPair,
+	ticket::{self, SignedTicket},
+	Hash, Receipt, WindowId,
+};
+use std::{collections::VecDeque, fmt, sync::Arc};
+
+/// Windows sent ahead of payment unless configured otherwise: one is being paid while the next arrives.
+pub const DEFAULT_CREDIT: u8 = 2;
+
+/// Frames that may wait for transmission before [`RelayerSession::wants`] asks for another window: two windows, each
+/// with initialisation segment and receipt. A slow viewer holds references to two windows, not to all of them.
+const MAX_WAITING_FRAMES: usize = 4;
+
+/// Signs receipts: the relayer's registered key, and the secret that its commitments are drawn from.
+pub struct ReceiptSigner {
+	key: KeyPair,
+	secret: [u8; 32],
+}
+
+impl ReceiptSigner {
+	/// `secret` must be unpredictable and stay private: whoever knows it foresees which tickets win.
+	pub fn new(key: KeyPair, secret: [u8; 32]) -> Self {
+		Self { key, secret }
+	}
+}
+
+impl fmt::Debug for ReceiptSigner {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "ReceiptSigner({})", self.key.public())
+	}
+}
+
+/// What a session tells its driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+	/// First, once. Answer with `accept`, `accept_free` or `end`.
+	Subscribed(Subscribe),
+	/// For a window that was delivered and is not paid. Judge it, then answer with `paid` or `end`.
+	Ticket(SignedTicket),
+}
+
+/// Why a session cannot go on, or cannot do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+	/// Bytes that are no message.
+	#[error(transparent)]
+	Wire(#[from] WireError),
+	/// A second subscription on one stream.
+	#[error("subscribes twice")]
+	SubscribedTwice,
+	/// The subscription is for another chain.
+	#[error("subscribes for another chain")]
+	WrongChain,
+	/// A ticket for a window that was not delivered, or is paid.
+	#[error("ticket for window {0}, which is not owed")]
+	NotOwed(WindowId),
+	/// Nothing to answer: no subscription, answered before, or ended.
+	#[error("no subscription awaits an answer")]
+	NotAwaiting,
+	/// Terms of payment for a viewer who named no payer.
+	#[error("the viewer offered no payment")]
+	NoPayer,
+	/// The window is not what the session wants: see [`RelayerSession::wants`].
+	#[error("window {0} is not wanted now")]
+	NotWanted(WindowId),
+	/// The window costs as much as a ticket's face value or more.
+	#[error("window {0} costs more than a ticket of these terms can pay")]
+	Unpayable(WindowId),
+}
+
+#[derive(Debug)]
+struct Paid {
+	terms: Terms,
+	payer: Payer,
+	signer: Arc<ReceiptSigner>,
+}
+
+#[derive(Debug)]
+enum State {
+	/// Nothing heard yet.
+	New,
+	/// Awaits the driver's answer.
+	Asked(Subscribe),
+	/// Windows go out; `None` for nothing.
+	Serving(Cursor, Option<Paid>),
+	Ended,
+}
+
+#[derive(Debug)]
+struct Unpaid {
+	window: WindowId,
+	commitment: Hash,
+	/// A ticket was handed to the driver.
+	ticket: bool,
+}
+
+/// One subscription of one viewer, seen by the relayer.
+#[derive(Debug)]
+pub struct RelayerSession {
+	genesis: Hash,
+	salt: [u8; 16],
+	serial: u64,
+	decoder: RequestDecoder,
+	state: State,
+	init: Option<Hash>,
+	/// At most the terms' credit.
+	unpaid: VecDeque<Unpaid>,
+	events: VecDeque<Event>,
+	transmit: VecDeque<Bytes>,
+}
+
+impl RelayerSession {
+	/// `salt` is random and drawn for this session alone.
+	pub fn new(genesis: Hash, salt: [u8; 16]) -> Self {
+		Self {
+			genesis,
+			salt,
+			serial: 0,
+			decoder: RequestDecoder::default(),
+			state: State::New,
+			init: None,
+			unpaid: VecDeque::new(),
+			events: VecDeque::new(),
+			transmit: VecDeque::new(),
+		}
+	}
+
+	/// Takes bytes from the viewer, in any fragments. An error ends the session; its reason is queued for the viewer.
+	pub fn handle(&mut self, mut bytes: &[u8]) -> Result<(), SessionError> {
+		self.read(&mut bytes).inspect_err(|error| {
+			self.end(match error {
+				SessionError::WrongChain => EndReason::WrongChain,
+				_ => EndReason::ProtocolError,
+			})
+		})
+	}
+
+	/// The viewer's stream ended: an error when it did so inside a message.
+	pub fn finish(&self) -> Result<(), SessionError> {
+		Ok(self.decoder.finish()?)
+	}
+
+	/// Next thing that happened.
+	pub fn poll_event(&mut self) -> Option<Event> {
+		self.events.pop_front()
+	}
+
+	/// Next bytes for the viewer; a whole frame, a window's shared with all its viewers.
+	pub fn poll_transmit(&mut self) -> Option<Bytes> {
+		self.transmit.pop_front()
+	}
+
+	/// Serves against payment.
+	pub fn accept(&mut self, terms: Terms, signer: Arc<ReceiptSigner>) -> Result<(), SessionError> {
+		let State::Asked(subscribe) = &self.state else {
+			return Err(SessionError::NotAwaiting);
+		};
+		let payer = subscribe.payer.ok_or(SessionError::NoPayer)?;
+		self.transmit.push_back(ToViewer::Terms(Some(terms.clone())).to_frame());
+		let paid = Paid { terms, payer, signer };
+		self.state = State::Serving(cursor(subscribe), Some(paid));
+		Ok(())
+	}
+
+	/// Serves for nothing: no receipts, no tickets.
+	pub fn accept_free(&mut self) -> Result<(), SessionError> {
+		let State::Asked(subscribe) = &self.state else {
+			return Err(SessionError::NotAwaiting);
+		};
+		self.transmit.push_back(ToViewer::Terms(None).to_frame());
+		self.state = State::Serving(cursor(subscribe), None);
+		Ok(())
+	}
+
+	/// Ends the subscription, whatever its state; also how one is refused. Tickets that arrive later are not looked at:
+	/// a driver that wants to be paid for the last windows waits until [`RelayerSession::unpaid`] is empty.
+	pub fn end(&mut self, reason: EndReason) {
+		if !matches!(self.state, State::Ended) {
+			self.state = State::Ended;
+			self.transmit.push_back(ToViewer::End(reason).to_frame());
+		}
+	}
+
+	/// What to look up and deliver next; `None` while nothing is wanted, credit is used up or frames wait for
+	/// transmission.
+	pub fn wants(&self) -> Option<Cursor> {
+		match &self.state {
+			State::Serving(cursor, paid) => {
+				let credit = paid.as_ref().map_or(usize::MAX, |p| p.terms.credit.into());
+				(self.unpaid.len() < credit && self.transmit.len() < MAX_WAITING_FRAMES).then_some(*cursor)
+			},
+			_ => None,
+		}
+	}
+
+	/// Queues the window that [`RelayerSession::wants`] names, with its initialisation segment where that is new and,
+	/// when paid, its receipt. What is returned must be opened in the ticket book before a ticket for it is judged.
+	pub fn deliver(&mut self, window: &EncodedWindow) -> Result<Option<Expectation>, SessionError> {
+		let id = window.id();
+		let wanted = self.wants().is_some_and(|cursor| match cursor {
+			Cursor::Live { stream, rendition } => id.stream == stream && id.rendition == rendition,
+			Cursor::After(last) => id.stream == last.stream && id.rendition == last.rendition && id > last,
+		});
+		let State::Serving(cursor, paid) = &mut self.state else {
+			return Err(SessionError::NotWanted(id));
+		};
+		if !wanted {
+			return Err(SessionError::NotWanted(id));
+		}
+		let receipt = match paid {
+			None => None,
+			Some(paid) => {
+				let header = window.header();
+				let win_probability =
+					amount::win_probability(header.bytes, paid.terms.price_per_mb, paid.terms.face_value)
+						.ok_or(SessionError::Unpayable(id))?;
+				let rand = ticket::rand(&paid.signer.secret, &paid.payer.session, &self.salt, self.serial);
+				self.serial += 1;
+				let expectation = Expectation {
+					payer: paid.payer,
+					window: id,
+					bytes: header.bytes,
+					face_value: paid.terms.face_value,
+					win_probability,
+					commitment: ticket::commitment(&rand),
+					rand,
+				};
+				let receipt = Receipt {
+					session: paid.payer.session,
+					window: id,
+					root: header.root,
+					delivered: header.root,
+					bytes: header.bytes,
+					price_per_mb: paid.terms.price_per_mb,
+					commitment: expectation.commitment,
+				};
+				let signed = paid.signer.key.sign(receipt, &self.genesis);
+				Some((ToViewer::Receipt(signed).to_frame(), expectation))
+			},
+		};
+		*cursor = Cursor::After(id);
+		if self.init != Some(window.header().init) {
+			self.init = Some(window.header().init);
+			self.transmit
+				.push_back(ToViewer::Init(window.init().clone()).to_frame());
+		}
+		self.transmit.push_back(window.frame());
+		Ok(receipt.map(|(frame, expectation)| {
+			self.transmit.push_back(frame);
+			self.unpaid.push_back(Unpaid {
+				window: id,
+				commitment: expectation.commitment,
+				ticket: false,
+			});
+			expectation
+		}))
+	}
+
+	/// The ticket for this window is accepted and, if it won, stored: tells the viewer and gives its credit back.
+	pub fn paid(&mut self, window: WindowId) -> Result<(), SessionError> {
+		let at = self.unpaid.iter().position(|u| u.window == window && u.ticket);
+		self.unpaid.remove(at.ok_or(SessionError::NotOwed(window))?);
+		if !matches!(self.state, State::Ended) {
+			self.transmit.push_back(ToViewer::Paid(window).to_frame());
+		}
+		Ok(())
+	}
+
+	/// Commitments of delivered windows that are not paid: what to close in the ticket book when the session is over.
+	pub fn unpaid(&self) -> impl Iterator<Item = Hash> + '_ {
+		self.unpaid.iter().map(|u| u.commitment)
+	}
+
+	/// Whether it is over; what is queued may still be transmitted.
+	pub fn is_ended(&self) -> bool {
+		matches!(self.state, State::Ended)
+	}
+
+	fn read(&mut self, bytes: &mut &[u8]) -> Result<(), SessionError> {
+		// What a viewer still says after the end is of no interest and not kept.
+		while !self.is_ended() {
+			let Some(message) = self.decoder.poll(bytes)? else {
+				break;
+			};
+			match message {
+				ToRelayer::Subscribe(subscribe) => {
+					if !matches!(self.state, State::New) {
+						return Err(SessionError::SubscribedTwice);
+					}
+					if subscribe.genesis != self.genesis {
+						return Err(SessionError::WrongChain);
+					}
+					self.state = State::Asked(subscribe.clone());
+					self.events.push_back(Event::Subscribed(subscribe));
+				},
+				ToRelayer::Ticket(ticket) => {
+					let window = ticket.message.window;
+					let unpaid = self.unpaid.iter_mut().find(|u| u.window == window && !u.ticket);
+					unpaid.ok_or(SessionError::NotOwed(window))?.ticket = true;
+					self.events.push_back(Event::Ticket(ticket));
+				},
+			}
+		}
+		Ok(())
+	}
+}
+
+fn cursor(subscribe: &Subscribe) -> Cursor {
+	let Subscribe { stream, rendition, .. } = *subscribe;
+	match subscribe.start {
+		Start::Live => Cursor::Live { stream, rendition },
+		Start::After { segment, part } => Cursor::After(WindowId {
+			stream,
+			rendition,
+			segment,
+			part,
+		}),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::{
+		fixture::{self, Broadcast, GENESIS, STREAM},
+		wire::Kind,
+	};
+	use clustercast_primitives::{receipt::SignedReceipt, Ticket};
+	use codec::DecodeAll;
+
+	fn subscribe(payer: Option<Payer>) -> Subscribe {
+		Subscribe {
+			genesis: GENESIS,
+			stream: STREAM,
+			rendition: 0,
+			start: Start::Live,
+			payer,
+		}
+	}
+
+	fn subscribed(subscribe: Subscribe) -> RelayerSession {
+		let mut session = RelayerSession::new(GENESIS, [1; 16]);
+		session
+			.handle(&ToRelayer::Subscribe(subscribe.clone()).to_frame())
+			.unwrap();
+		assert_eq!(session.poll_event(), Some(Event::Subscribed(subscribe)));
+		session
+	}
+
+	fn serving() -> RelayerSession {
+		let mut session = subscribed(subscribe(Some(fixture::payer())));
+		session.accept(fixture::terms(), fixture::signer()).unwrap();
+		assert_eq!(kinds(&mut session), [Kind::Terms]);
+		session
+	}
+
+	/// Kinds of all frames that wait, taken out.
+	fn kinds(session: &mut RelayerSession) -> Vec<Kind> {
+		let known = [
+			Kind::Terms,
+			Kind::Init,
+			Kind::Window,
+			Kind::Receipt,
+			Kind::Paid,
+			Kind::End,
+		];
+		std::iter::from_fn(|| session.poll_transmit())
+			.map(|frame| known.into_iter().find(|k| *k as u8 == frame[4]).unwrap())
+			.collect()
+	}
+
+	fn ticket(expectation: &Expectation) -> Bytes {
+		let ticket = Ticket {
+			sender: expectation.payer.account,
+			session: expectation.payer.session,
+			recipient: fixture::RECIPIENT,
+			window: expectation.window,
+			bytes: expectation.bytes,
+			face_value: expectation.face_value,
+			win_probability: expectation.win_probability,
+			commitment: expectation.commitment,
+			nonce: 0,
+			expiry: 100,
+		};
+		ToRelayer::Ticket(fixture::session_key().sign(ticket, &GENESIS)).to_frame()
+	}
+
+	#[test]
+	fn delivers_within_credit_and_goes_on_when_paid() {
+		let (mut session, mut broadcast) = (serving(), Broadcast::default());
+		let windows: Vec<_> = (0..4).map(|i| broadcast.segment(&[i; 20_000])).collect();
+		assert_eq!(
+			session.wants(),
+			Some(Cursor::Live {
+				stream: STREAM,
+				rendition: 0
+			})
+		);
+		let first = session.deliver(&windows[0]).unwrap().unwrap();
+		assert_eq!(kinds(&mut session), [Kind::Init, Kind::Window, Kind::Receipt]);
+		assert_eq!(session.wants(), Some(Cursor::After(windows[0].id())));
+		let second = session.deliver(&windows[1]).unwrap().unwrap();
+		assert_eq!(kinds(&mut session), [Kind::Window, Kind::Receipt]);
+		assert_ne!(first.commitment, second.commitment);
+
+		assert_eq!(session.wants(), None);
+		assert_eq!(
+			session.deliver(&windows[2]),
+			Err(SessionError::NotWanted(windows[2].id()))
+		);
+		assert_eq!(session.paid(first.window), Err(SessionError::NotOwed(first.window)));
+		session.handle(&ticket(&first)).unwrap();
+		assert!(matches!(session.poll_event(), Some(Event::Ticket(_))));
+		assert_eq!(session.wants(), None);
+		session.paid(first.window).unwrap();
+		assert_eq!(kinds(&mut session), [Kind::Paid]);
+		assert_eq!(session.unpaid().collect::<Vec<_>>(), [second.commitment]);
+		assert_eq!(session.wants(), Some(Cursor::After(windows[1].id())));
+		assert!(session.deliver(&windows[2]).is_ok());
+	}
+
+	#[test]
+	fn receipt_and_expectation_say_the_same() {
+		let (mut session, mut broadcast) = (serving(), Broadcast::default());
+		let window = broadcast.segment(&fixture::media(30_000, 1));
+		let expectation = session.deliver(&window).unwrap().unwrap();
+		let frame = std::iter::from_fn(|| session.poll_transmit()).last().unwrap();
+		let signed = SignedReceipt::decode_all(&mut &frame[5..]).unwrap();
+		assert_eq!(signed.verify(&fixture::relayer_key().public(), &GENESIS), Ok(()));
+		let receipt = signed.message;
+		assert_eq!((receipt.window, receipt.bytes), (window.id(), 30_000));
+		assert_eq!(
+			(receipt.root, receipt.delivered),
+			(window.header().root, window.header().root)
+		);
+		assert_eq!(
+			(receipt.session, receipt.price_per_mb),
+			(fixture::payer().session, 2_000)
+		);
+		assert_eq!(receipt.commitment, expectation.commitment);
+		assert_eq!(ticket::commitment(&expectation.rand), expectation.commitment);
+		assert_eq!(
+			Some(expectation.win_probability),
+			amount::win_probability(30_000, 2_000, 50_000)
+		);
+	}
+
+	#[test]
+	fn slow_viewer_holds_few_windows() {
+		let (mut session, mut broadcast) = (subscribed(subscribe(None)), Broadcast::default());
+		session.accept_free().unwrap();
+		let mut delivered = 0;
+		while session.wants().is_some() {
+			assert_eq!(session.deliver(&broadcast.segment(&[1; 10])), Ok(None));
+			delivered += 1;
+		}
+		assert_eq!(delivered, 2);
+		assert_eq!(
+			kinds(&mut session),
+			[Kind::Terms, Kind::Init, Kind::Window, Kind::Window]
+		);
+		assert!(session.wants().is_some());
+	}
+
+	#[test]
+	fn init_is_sent_again_only_where_it_changes() {
+		let (mut session, mut broadcast) = (subscribed(subscribe(None)), Broadcast::default());
+		session.accept_free().unwrap();
+		let mut sent = Vec::new();
+		for init in ["a", "a", "b", "b", "a"] {
+			broadcast.init = Bytes::from_static(init.as_bytes());
+			session.deliver(&broadcast.segment(&[1; 10])).unwrap();
+			sent.extend(kinds(&mut session).into_iter().filter(|k| *k == Kind::Init));
+		}
+		assert_eq!(sent.len(), 3);
+	}
+
+	#[test]
+	fn terms_need_a_payer() {
+		let mut session = subscribed(subscribe(None));
+		assert_eq!(
+			session.accept(fixture::terms(), fixture::signer()),
+			Err(SessionError::NoPayer)
+		);
+		session.end(EndReason::PaymentRequired);
+		assert_eq!(kinds(&mut session), [Kind::End]);
+		assert_eq!(session.accept_free(), Err(SessionError::NotAwaiting));
+	}
+
+	#[test]
+	fn window_that_no_ticket_can_pay_is_not_sent() {
+		let (mut session, mut broadcast) = (subscribed(subscribe(Some(fixture::payer()))), Broadcast::default());
+		let terms = Terms {
+			face_value: 20,
+			..fixture::terms()
+		};
+		session.accept(terms, fixture::signer()).unwrap();
+		kinds(&mut session);
+		// 10,000 bytes at 2,000 per MB cost 20: the whole face value.
+		let dear = broadcast.segment(&[1; 10_000]);
+		assert_eq!(session.deliver(&dear), Err(SessionError::Unpayable(dear.id())));
+		assert!(kinds(&mut session).is_empty());
+		assert!(session.deliver(&broadcast.segment(&[1; 9_999])).is_ok());
+	}
+
+	#[test]
+	fn only_the_wanted_stream_and_direction_is_sent() {
+		let (mut session, mut broadcast) = (serving(), Broadcast::default());
+		let (old, new) = (broadcast.segment(&[1; 10]), broadcast.segment(&[2; 10]));
+		let mut foreign = Broadcast::default();
+		foreign.next.rendition = 1;
+		let other = foreign.segment(&[1; 10]);
+		assert_eq!(session.deliver(&other), Err(SessionError::NotWanted(other.id())));
+		session.deliver(&new).unwrap();
+		assert_eq!(session.deliver(&old), Err(SessionError::NotWanted(old.id())));
+	}
+
+	#[test]
+	fn viewer_who_breaks_the_protocol_is_told_and_left() {
+		let broken = |session: &mut RelayerSession, bytes: &[u8]| {
+			let error = session.handle(bytes).unwrap_err();
+			assert!(session.is_ended());
+			assert_eq!(kinds(session).last(), Some(&Kind::End));
+			error
+		};
+		let again = ToRelayer::Subscribe(subscribe(None)).to_frame();
+		assert_eq!(broken(&mut serving(), &again), SessionError::SubscribedTwice);
+		let mut elsewhere = subscribe(None);
+		elsewhere.genesis = Hash([0; 32]);
+		let elsewhere = ToRelayer::Subscribe(elsewhere).to_frame();
+		let mut new = RelayerSession::new(GENESIS, [1; 16]);
+		assert_eq!(broken(&mut new, &elsewhere), SessionError::WrongChain);
+		assert_eq!(
+			broken(&mut serving(), &[9; 9]),
+			SessionError::Wire(WireError::UnknownKind(9))
+		);
+		// A ticket for what was never delivered, and a second one for the same window.
+		let mut session = serving();
+		let owed = session
+			.deliver(&Broadcast::default().segment(&[1; 10]))
+			.unwrap()
+			.unwrap();
+		assert_eq!(
+			broken(&mut serving(), &ticket(&owed)),
+			SessionError::NotOwed(owed.window)
+		);
+		session.handle(&ticket(&owed)).unwrap();
+		assert_eq!(broken(&mut session, &ticket(&owed)), SessionError::NotOwed(owed.window));
+	}
+
+	#[test]
+	fn nothing_is_read_or_wanted_behind_the_end() {
+		let mut session = serving();
+		session.end(EndReason::Finished);
+		session.end(EndReason::Full);
+		assert_eq!(kinds(&mut session), [Kind::End]);
+		assert_eq!(session.handle(&[9; 100]), Ok(()));
+		assert_eq!((session.wants(), session.poll_event()), (None, None));
+	}
+}

@@ -1,0 +1,366 @@
+//! Judges tickets against what was delivered. Pure and bounded: the same calls give the same answers.
+//!
+//! A delivery opens an [`Expectation`]; the one ticket that names its commitment closes it. Checks run from the
+//! cheapest to the dearest, in the chain's order where the chain makes them too, so a stranger's ticket costs a lookup
+//! and a viewer's costs one signature.
+
+use crate::wire::Payer;
+use clustercast_primitives::{
+	chain::{TicketRefusal, ViewerAccount},
+	crypto::{AccountId, Hash, PublicKey, SignatureError},
+	ticket, Balance, BlockNumber, SignedTicket, WindowId, WinningTicket,
+};
+use codec::{Decode, Encode, MaxEncodedLen};
+use std::collections::{BTreeMap, HashMap};
+
+/// The chain's rules, and how much risk the relayer takes.
+#[derive(Clone, Debug)]
+pub struct BookConfig {
+	/// Genesis hash of the chain.
+	pub genesis: Hash,
+	/// The relayer's account.
+	pub recipient: AccountId,
+	/// Blocks of an epoch: a ticket's epoch is its expiry divided by this. At least 1.
+	pub epoch_length: BlockNumber,
+	/// Nonces of an epoch are below this.
+	pub nonces_per_epoch: u32,
+	/// Most blocks that a ticket may live.
+	pub max_ticket_life: BlockNumber,
+	/// Fewest blocks that leave time to redeem it.
+	pub min_ticket_life: BlockNumber,
+	/// Least face value that the chain redeems, micro-USDC.
+	pub min_face_value: Balance,
+	/// Most that one viewer's unsettled winners may add up to, micro-USDC: what is lost when its deposit turns out empty.
+	pub float: Balance,
+	/// Most expectations open at a time, over all viewers.
+	pub max_expectations: usize,
+	/// Most (session, epoch) nonce bitmaps, and most viewers with unsettled winners. A bitmap takes up to
+	/// `nonces_per_epoch / 8` bytes.
+	pub max_sessions: usize,
+}
+
+/// What a delivered window is to be paid with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+	/// Who pays.
+	pub payer: Payer,
+	/// The window.
+	pub window: WindowId,
+	/// Bytes delivered.
+	pub bytes: u32,
+	/// Micro-USDC.
+	pub face_value: Balance,
+	/// Of 2^64; follows exactly from bytes, price and face value.
+	pub win_probability: u64,
+	/// Stated in the receipt; unique.
+	pub commitment: Hash,
+	/// Opens the commitment.
+	pub rand: Hash,
+}
+
+/// What an accepted ticket is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "answered one at a time and never kept in bulk")]
+pub enum Outcome {
+	/// Nothing; there is nothing to keep.
+	Lost,
+	/// Its face value: store it before telling the viewer.
+	Won(WinningTicket),
+}
+
+/// Why a ticket is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, thiserror::Error)]
+#[non_exhaustive]
+pub enum TicketError {
+	/// Its commitment belongs to no delivered window that awaits payment.
+	#[error("pays for nothing that is owed")]
+	NotOwed,
+	/// The nonce was seen in this session and epoch.
+	#[error("nonce used before")]
+	Duplicate,
+	/// Made out to another relayer.
+	#[error("made out to another recipient")]
+	WrongRecipient,
+	/// Signed for another session key than the subscription's.
+	#[error("names another session key")]
+	WrongSession,
+	/// For another stream or rendition.
+	#[error("names another stream")]
+	WrongStream,
+	/// For another window of the stream.
+	#[error("names another window")]
+	WrongWindow,
+	/// Not the bytes delivered.
+	#[error("states other bytes than were delivered")]
+	WrongBytes,
+	/// Not the face value of the terms.
+	#[error("has another face value than agreed")]
+	WrongFaceValue,
+	/// Its expected value is not bytes x price.
+	#[error("wins with another probability than agreed")]
+	WrongWinProbability,
+	/// Expires before it could be redeemed.
+	#[error("expires too soon to be redeemed")]
+	ExpiryTooSoon,
+	/// As the chain would say.
+	#[error(transparent)]
+	Chain(TicketRefusal),
+	/// Too much of this viewer's money is not settled yet.
+	#[error("unsettled winners exceed the float")]
+	FloatExceeded,
+	/// No room for another session.
+	#[error("too many sessions")]
+	BookFull,
+}
+
+/// Nonces seen in one (session, epoch); grows to the highest one.
+#[derive(Clone, Debug, Default)]
+struct Bitmap(Vec<u64>);
+
+impl Bitmap {
+	fn contains(&self, nonce: u32) -> bool {
+		let word = self.0.get(nonce as usize / 64).copied().unwrap_or(0);
+		word >> (nonce % 64) & 1 == 1
+	}
+
+	fn insert(&mut self, nonce: u32) {
+		let word = nonce as usize / 64;
+		if word >= self.0.len() {
+			self.0.resize(word + 1, 0);
+		}
+		self.0[word] |= 1 << (nonce % 64);
+	}
+}
+
+/// A viewer's winners that the chain has not paid yet. Each is at least the chain's minimum and all are at most the
+/// float, which bounds how many there are.
+#[derive(Clone, Debug, Default)]
+struct Unsettled {
+	total: Balance,
+	winners: BTreeMap<(PublicKey, u32, u32), Winner>,
+}
+
+#[derive(Clone, Debug)]
+struct Winner {
+	face_value: Balance,
+	expiry: BlockNumber,
+}
+
+/// Open expectations, nonces seen, and winners not settled.
+#[derive(Debug)]
+pub struct TicketBook {
+	config: BookConfig,
+	/// By commitment.
+	expected: HashMap<Hash, Expectation>,
+	/// By epoch first: expired ones are cut off at the front.
+	nonces: BTreeMap<(u32, PublicKey), Bitmap>,
+	unsettled: BTreeMap<AccountId, Unsettled>,
+}
+
+impl TicketBook {
+	/// An empty book.
+	pub fn new(config: BookConfig) -> Self {
+		Self {
+			config,
+			expected: HashMap::new(),
+			nonces: BTreeMap::new(),
+			unsettled: BTreeMap::new(),
+		}
+	}
+
+	/// Opens what a delivery is to be paid with. Fails when the book is full.
+	pub fn open(&mut self, expectation: Expectation) -> Result<(), TicketError> {
+		if self.expected.len() >= self.config.max_expectations {
+			return Err(TicketError::BookFull);
+		}
+		self.expected.insert(expectation.commitment, expectation);
+		Ok(())
+	}
+
+	/// Gives up an unpaid delivery: its viewer is gone.
+	pub fn close(&mut self, commitment: &Hash) {
+		self.expected.remove(commitment);
+	}
+
+	/// Judges a ticket. When it is accepted its expectation is closed and its nonce spent; when it is refused nothing
+	/// changes. `account` is what the chain says of the sender, `now` the newest block known.
+	pub fn accept(
+		&mut self,
+		signed: &SignedTicket,
+		account: &ViewerAccount,
+		now: BlockNumber,
+	) -> Result<Outcome, TicketError> {
+		let ticket = &signed.message;
+		let slot = (self.epoch(ticket.expiry), ticket.session);
+		if self.nonces.get(&slot).is_some_and(|seen| seen.contains(ticket.nonce)) {
+			return Err(TicketError::Duplicate);
+		}
+		let expected = self.expected.get(&ticket.commitment).ok_or(TicketError::NotOwed)?;
+		self.check_offer(signed, expected)?;
+		self.check_chain_rules(signed, now)?;
+		signed.verify(&ticket.session, &self.config.genesis).map_err(|e| {
+			TicketError::Chain(match e {
+				SignatureError::NonCanonical => TicketRefusal::NonCanonicalSignature,
+				SignatureError::Invalid => TicketRefusal::BadSignature,
+			})
+		})?;
+		self.check_money(signed, account)?;
+		if !self.nonces.contains_key(&slot) && self.nonces.len() >= self.config.max_sessions {
+			return Err(TicketError::BookFull);
+		}
+
+		let rand = expected.rand;
+		self.expected.remove(&ticket.commitment);
+		self.nonces.entry(slot).or_default().insert(ticket.nonce);
+		if !ticket::wins(ticket.win_probability, &signed.signature, &rand) {
+			return Ok(Outcome::Lost);
+		}
+		let winning = WinningTicket {
+			signed: signed.clone(),
+			rand,
+		};
+		self.note_winner(&winning);
+		Ok(Outcome::Won(winning))
+	}
+
+	/// Puts back a winner that was stored and not settled: its nonce is spent and its value counts. Losing tickets
+	/// need no restoring: a nonce used again after one of them harms nobody.
+	pub fn restore(&mut self, winning: &WinningTicket) {
+		let ticket = &winning.signed.message;
+		if ticket.nonce < self.config.nonces_per_epoch {
+			let slot = (self.epoch(ticket.expiry), ticket.session);
+			self.nonces.entry(slot).or_default().insert(ticket.nonce);
+		}
+		self.note_winner(winning);
+	}
+
+	/// The chain paid a winner, or never will: its value no longer counts against the viewer's float.
+	pub fn settle(&mut self, winning: &WinningTicket) {
+		let ticket = &winning.signed.message;
+		let key = (ticket.session, self.epoch(ticket.expiry), ticket.nonce);
+		if let Some(viewer) = self.unsettled.get_mut(&ticket.sender) {
+			if let Some(winner) = viewer.winners.remove(&key) {
+				viewer.total -= winner.face_value;
+			}
+			if viewer.winners.is_empty() {
+				self.unsettled.remove(&ticket.sender);
+			}
+		}
+	}
+
+	/// Forgets what has expired. Call it once a block.
+	pub fn prune(&mut self, now: BlockNumber) {
+		let first = (self.epoch(now), PublicKey([0; 32]));
+		self.nonces = self.nonces.split_off(&first);
+		self.unsettled.retain(|_, viewer| {
+			viewer.winners.retain(|_, winner| winner.expiry >= now);
+			viewer.total = viewer.winners.values().map(|w| w.face_value).sum();
+			!viewer.winners.is_empty()
+		});
+	}
+
+	/// Face value of this viewer's winners that are not settled, micro-USDC.
+	pub fn unsettled(&self, sender: &AccountId) -> Balance {
+		self.unsettled.get(sender).map_or(0, |viewer| viewer.total)
+	}
+
+	/// Expectations open.
+	pub fn expectations(&self) -> usize {
+		self.expected.len()
+	}
+
+	fn epoch(&self, expiry: BlockNumber) -> u32 {
+		expiry / self.config.epoch_length.max(1)
+	}
+
+	/// The ticket is the one that the delivery asked for.
+	fn check_offer(&self, signed: &SignedTicket, expected: &Expectation) -> Result<(), TicketError> {
+		let ticket = &signed.message;
+		let (got, want) = (ticket.window, expected.window);
+		let wrong = [
+			(ticket.recipient != self.config.recipient, TicketError::WrongRecipient),
+			(ticket.session != expected.payer.session, TicketError::WrongSession),
+			(
+				ticket.sender != expected.payer.account,
+				TicketError::Chain(TicketRefusal::WrongSender),
+			),
+			(
+				(got.stream, got.rendition) != (want.stream, want.rendition),
+				TicketError::WrongStream,
+			),
+			(got != want, TicketError::WrongWindow),
+			(ticket.bytes != expected.bytes, TicketError::WrongBytes),
+			(ticket.face_value != expected.face_value, TicketError::WrongFaceValue),
+			(
+				ticket.win_probability != expected.win_probability,
+				TicketError::WrongWinProbability,
+			),
+		];
+		match wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
+			Some((_, error)) => Err(error),
+			None => Ok(()),
+		}
+	}
+
+	/// What the chain looks at before the signature.
+	fn check_chain_rules(&self, signed: &SignedTicket, now: BlockNumber) -> Result<(), TicketError> {
+		let ticket = &signed.message;
+		if ticket.expiry < now {
+			return Err(TicketError::Chain(TicketRefusal::Expired));
+		}
+		if ticket.expiry - now > self.config.max_ticket_life {
+			return Err(TicketError::Chain(TicketRefusal::ExpiryTooFar));
+		}
+		if ticket.expiry - now < self.config.min_ticket_life {
+			return Err(TicketError::ExpiryTooSoon);
+		}
+		if ticket.nonce >= self.config.nonces_per_epoch {
+			return Err(TicketError::Chain(TicketRefusal::NonceTooLarge));
+		}
+		if ticket.face_value < self.config.min_face_value {
+			return Err(TicketError::Chain(TicketRefusal::FaceValueTooSmall));
+		}
+		Ok(())
+	}
+
+	/// The session key and the deposit can pay this ticket beside all that are not settled yet.
+	fn check_money(&self, signed: &SignedTicket, account: &ViewerAccount) -> Result<(), TicketError> {
+		let ticket = &signed.message;
+		let refused = |reason| Err(TicketError::Chain(reason));
+		let Some(session) = account.sessions.iter().find(|s| s.key == ticket.session) else {
+			return refused(TicketRefusal::UnknownSession);
+		};
+		if session.expiry < ticket.expiry {
+			return refused(TicketRefusal::SessionExpired);
+		}
+		let exposed = self.unsettled(&ticket.sender).saturating_add(ticket.face_value);
+		if session.limit.saturating_sub(session.spent) < exposed {
+			return refused(TicketRefusal::SessionLimitReached);
+		}
+		// Money on its way out pays until it is withdrawn, which may be before this ticket is redeemed.
+		let leaving = account.unlocking.as_ref().filter(|u| u.unlocks_at <= ticket.expiry);
+		if account.deposit.saturating_sub(leaving.map_or(0, |u| u.amount)) < exposed {
+			return refused(TicketRefusal::DepositTooSmall);
+		}
+		if self.config.float < exposed {
+			return Err(TicketError::FloatExceeded);
+		}
+		Ok(())
+	}
+
+	fn note_winner(&mut self, winning: &WinningTicket) {
+		let ticket = &winning.signed.message;
+		let key = (ticket.session, self.epoch(ticket.expiry), ticket.nonce);
+		let viewer = self.unsettled.entry(ticket.sender).or_default();
+		let winner = Winner {
+			face_value: ticket.face_value,
+			expiry: ticket.expiry,
+		};
+		if viewer.winners.insert(key, winner).is_none() {
+			viewer.total = viewer.total.saturating_add(ticket.face_value);
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,354 @@
+//! Every refusal, both ways, and what the book remembers.
+
+use super::*;
+use crate::fixture::{self, account, book_config, GENESIS, NONCES, RECIPIENT};
+use clustercast_primitives::{amount, chain::Unlocking, Signature, StreamId, Ticket};
+use TicketRefusal as Refusal;
+
+const NOW: BlockNumber = 1_000;
+
+/// A delivery of 100,000 bytes, `serial` windows in.
+fn expectation(serial: u64) -> Expectation {
+	let rand = ticket::rand(&[9; 32], &fixture::payer().session, &[1; 16], serial);
+	Expectation {
+		payer: fixture::payer(),
+		window: WindowId {
+			stream: fixture::STREAM,
+			segment: serial,
+			..WindowId::default()
+		},
+		bytes: 100_000,
+		face_value: 50_000,
+		win_probability: amount::win_probability(100_000, 2_000, 50_000).unwrap(),
+		commitment: ticket::commitment(&rand),
+		rand,
+	}
+}
+
+/// The ticket that a viewer would sign for it.
+fn honest(expectation: &Expectation, nonce: u32) -> Ticket {
+	Ticket {
+		sender: expectation.payer.account,
+		session: expectation.payer.session,
+		recipient: RECIPIENT,
+		window: expectation.window,
+		bytes: expectation.bytes,
+		face_value: expectation.face_value,
+		win_probability: expectation.win_probability,
+		commitment: expectation.commitment,
+		nonce,
+		expiry: NOW + 300,
+	}
+}
+
+fn sign(ticket: Ticket) -> SignedTicket {
+	fixture::session_key().sign(ticket, &GENESIS)
+}
+
+fn book() -> TicketBook {
+	TicketBook::new(book_config())
+}
+
+/// What the book says to the honest ticket after this change; and that the honest one passes behind it.
+fn refusal(change: impl Fn(&mut Ticket)) -> TicketError {
+	let (mut book, expectation) = (book(), expectation(0));
+	book.open(expectation.clone()).unwrap();
+	let mut ticket = honest(&expectation, 0);
+	change(&mut ticket);
+	let error = book.accept(&sign(ticket), &account(), NOW).unwrap_err();
+	assert!(book.accept(&sign(honest(&expectation, 0)), &account(), NOW).is_ok());
+	error
+}
+
+/// A delivery whose ticket always wins, but for one draw in 2^64.
+fn sure_win(serial: u64) -> Expectation {
+	Expectation {
+		win_probability: u64::MAX,
+		..expectation(serial)
+	}
+}
+
+/// Opens and pays a sure winner with this nonce.
+fn win(book: &mut TicketBook, nonce: u32, account: &ViewerAccount) -> Result<WinningTicket, TicketError> {
+	let expectation = sure_win(nonce.into());
+	book.open(expectation.clone()).unwrap();
+	match book.accept(&sign(honest(&expectation, nonce)), account, NOW)? {
+		Outcome::Won(winning) => Ok(winning),
+		Outcome::Lost => panic!("drew 2^64 - 1"),
+	}
+}
+
+#[test]
+fn every_field_must_be_what_was_agreed() {
+	assert_eq!(refusal(|t| t.commitment.0[0] ^= 1), TicketError::NotOwed);
+	assert_eq!(refusal(|t| t.recipient.0[0] ^= 1), TicketError::WrongRecipient);
+	assert_eq!(refusal(|t| t.session.0[0] ^= 1), TicketError::WrongSession);
+	assert_eq!(
+		refusal(|t| t.sender.0[0] ^= 1),
+		TicketError::Chain(Refusal::WrongSender)
+	);
+	assert_eq!(refusal(|t| t.window.stream = StreamId(8)), TicketError::WrongStream);
+	assert_eq!(refusal(|t| t.window.rendition += 1), TicketError::WrongStream);
+	assert_eq!(refusal(|t| t.window.segment += 1), TicketError::WrongWindow);
+	assert_eq!(refusal(|t| t.window.part += 1), TicketError::WrongWindow);
+	assert_eq!(refusal(|t| t.bytes -= 1), TicketError::WrongBytes);
+	assert_eq!(refusal(|t| t.face_value += 1), TicketError::WrongFaceValue);
+	assert_eq!(refusal(|t| t.win_probability -= 1), TicketError::WrongWinProbability);
+	assert_eq!(refusal(|t| t.win_probability += 1), TicketError::WrongWinProbability);
+}
+
+#[test]
+fn expiry_and_nonce_are_held_to_the_chains_rules() {
+	assert_eq!(refusal(|t| t.expiry = NOW - 1), TicketError::Chain(Refusal::Expired));
+	assert_eq!(
+		refusal(|t| t.expiry = NOW + 601),
+		TicketError::Chain(Refusal::ExpiryTooFar)
+	);
+	assert_eq!(
+		refusal(|t| t.expiry = u32::MAX),
+		TicketError::Chain(Refusal::ExpiryTooFar)
+	);
+	assert_eq!(refusal(|t| t.expiry = NOW), TicketError::ExpiryTooSoon);
+	assert_eq!(refusal(|t| t.expiry = NOW + 99), TicketError::ExpiryTooSoon);
+	assert_eq!(
+		refusal(|t| t.nonce = NONCES),
+		TicketError::Chain(Refusal::NonceTooLarge)
+	);
+	assert_eq!(
+		refusal(|t| t.nonce = u32::MAX),
+		TicketError::Chain(Refusal::NonceTooLarge)
+	);
+	for (nonce, expiry) in [(NONCES - 1, NOW + 600), (0, NOW + 100)] {
+		let (mut book, expectation) = (book(), expectation(0));
+		book.open(expectation.clone()).unwrap();
+		let ticket = Ticket {
+			nonce,
+			expiry,
+			..honest(&expectation, 0)
+		};
+		assert!(book.accept(&sign(ticket), &account(), NOW).is_ok());
+	}
+}
+
+#[test]
+fn face_value_below_the_chains_minimum_is_refused() {
+	let mut book = book();
+	for (face_value, refused) in [(999, true), (1_000, false)] {
+		let expectation = Expectation {
+			face_value,
+			..expectation(0)
+		};
+		book.open(expectation.clone()).unwrap();
+		let answer = book.accept(&sign(honest(&expectation, 0)), &account(), NOW);
+		assert_eq!(answer == Err(TicketError::Chain(Refusal::FaceValueTooSmall)), refused);
+	}
+}
+
+#[test]
+fn signature_must_be_the_sessions_for_this_chain() {
+	let (mut book, expectation) = (book(), expectation(0));
+	book.open(expectation.clone()).unwrap();
+	let ticket = honest(&expectation, 0);
+	let bad = Err(TicketError::Chain(Refusal::BadSignature));
+	let forged = fixture::relayer_key().sign(ticket.clone(), &GENESIS);
+	assert_eq!(book.accept(&forged, &account(), NOW), bad);
+	let elsewhere = fixture::session_key().sign(ticket.clone(), &Hash([0; 32]));
+	assert_eq!(book.accept(&elsewhere, &account(), NOW), bad);
+	let mut bent = sign(ticket.clone());
+	bent.signature = Signature([0xff; 64]);
+	assert_eq!(
+		book.accept(&bent, &account(), NOW),
+		Err(TicketError::Chain(Refusal::NonCanonicalSignature))
+	);
+	assert!(book.accept(&sign(ticket), &account(), NOW).is_ok());
+}
+
+#[test]
+fn ticket_is_accepted_once() {
+	let mut book = book();
+	let (first, second) = (expectation(0), expectation(1));
+	book.open(first.clone()).unwrap();
+	let ticket = sign(honest(&first, 5));
+	assert!(book.accept(&ticket, &account(), NOW).is_ok());
+	assert_eq!(book.expectations(), 0);
+	assert_eq!(book.accept(&ticket, &account(), NOW), Err(TicketError::Duplicate));
+	// Another window under the same nonce; the same nonce in another epoch is another nonce.
+	book.open(second.clone()).unwrap();
+	assert_eq!(
+		book.accept(&sign(honest(&second, 5)), &account(), NOW),
+		Err(TicketError::Duplicate)
+	);
+	let other_epoch = Ticket {
+		expiry: 1_199,
+		..honest(&second, 5)
+	};
+	assert_ne!(other_epoch.expiry / 600, honest(&second, 5).expiry / 600);
+	assert!(book.accept(&sign(other_epoch), &account(), NOW).is_ok());
+	// A new nonce does not pay the same window again.
+	assert_eq!(
+		book.accept(&sign(honest(&first, 6)), &account(), NOW),
+		Err(TicketError::NotOwed)
+	);
+}
+
+#[test]
+fn closed_delivery_cannot_be_paid() {
+	let (mut book, expectation) = (book(), expectation(0));
+	book.open(expectation.clone()).unwrap();
+	book.close(&expectation.commitment);
+	assert_eq!(
+		book.accept(&sign(honest(&expectation, 0)), &account(), NOW),
+		Err(TicketError::NotOwed)
+	);
+}
+
+#[test]
+fn outcome_is_the_chains() {
+	let mut book = book();
+	let winning = win(&mut book, 0, &account()).unwrap();
+	assert!(winning.is_winner());
+	let never = Expectation {
+		win_probability: 0,
+		..expectation(1)
+	};
+	book.open(never.clone()).unwrap();
+	assert_eq!(
+		book.accept(&sign(honest(&never, 1)), &account(), NOW),
+		Ok(Outcome::Lost)
+	);
+	for serial in 2..60 {
+		let expectation = expectation(serial);
+		book.open(expectation.clone()).unwrap();
+		let signed = sign(honest(&expectation, serial as u32));
+		let won = WinningTicket {
+			signed: signed.clone(),
+			rand: expectation.rand,
+		};
+		let expected = match won.is_winner() {
+			true => Outcome::Won(won),
+			false => Outcome::Lost,
+		};
+		assert_eq!(book.accept(&signed, &account(), NOW), Ok(expected));
+	}
+}
+
+#[test]
+fn money_must_be_there_for_all_that_is_unsettled() {
+	let with = |change: &dyn Fn(&mut ViewerAccount)| {
+		let mut account = account();
+		change(&mut account);
+		account
+	};
+	let refused = |account: &ViewerAccount| {
+		let mut book = book();
+		win(&mut book, 0, &fixture::account()).unwrap();
+		win(&mut book, 1, account).unwrap_err()
+	};
+	assert_eq!(
+		refused(&with(&|a| a.sessions.clear())),
+		TicketError::Chain(Refusal::UnknownSession)
+	);
+	assert_eq!(
+		refused(&with(&|a| a.sessions[0].expiry = NOW + 299)),
+		TicketError::Chain(Refusal::SessionExpired)
+	);
+	assert_eq!(
+		refused(&with(&|a| a.sessions[0].spent = a.sessions[0].limit - 99_999)),
+		TicketError::Chain(Refusal::SessionLimitReached)
+	);
+	assert_eq!(
+		refused(&with(&|a| a.deposit = 99_999)),
+		TicketError::Chain(Refusal::DepositTooSmall)
+	);
+	let leaving = |unlocks_at| {
+		with(&|a| {
+			a.deposit = 150_000;
+			a.unlocking = Some(Unlocking {
+				amount: 50_001,
+				unlocks_at,
+			})
+		})
+	};
+	assert_eq!(
+		refused(&leaving(NOW + 300)),
+		TicketError::Chain(Refusal::DepositTooSmall)
+	);
+	let enough = [
+		leaving(NOW + 301),
+		with(&|a| a.deposit = 100_000),
+		with(&|a| a.sessions[0].spent = a.sessions[0].limit - 100_000),
+		with(&|a| a.sessions[0].expiry = NOW + 300),
+	];
+	for account in enough {
+		let mut book = book();
+		win(&mut book, 0, &fixture::account()).unwrap();
+		assert!(win(&mut book, 1, &account).is_ok());
+	}
+}
+
+#[test]
+fn float_bounds_what_is_unsettled() {
+	let mut book = TicketBook::new(BookConfig {
+		float: 120_000,
+		..book_config()
+	});
+	let first = win(&mut book, 0, &account()).unwrap();
+	win(&mut book, 1, &account()).unwrap();
+	assert_eq!(book.unsettled(&fixture::SENDER), 100_000);
+	assert_eq!(win(&mut book, 2, &account()), Err(TicketError::FloatExceeded));
+	book.settle(&first);
+	book.settle(&first);
+	assert_eq!(book.unsettled(&fixture::SENDER), 50_000);
+	assert!(win(&mut book, 3, &account()).is_ok());
+	book.prune(NOW + 300);
+	assert_eq!(book.unsettled(&fixture::SENDER), 100_000);
+	book.prune(NOW + 301);
+	assert_eq!(book.unsettled(&fixture::SENDER), 0);
+}
+
+#[test]
+fn restored_winner_counts_and_blocks_its_nonce() {
+	let winning = win(&mut book(), 7, &account()).unwrap();
+	let mut restarted = book();
+	restarted.restore(&winning);
+	restarted.restore(&winning);
+	assert_eq!(restarted.unsettled(&fixture::SENDER), 50_000);
+	assert_eq!(win(&mut restarted, 7, &account()), Err(TicketError::Duplicate));
+	restarted.settle(&winning);
+	assert_eq!(restarted.unsettled(&fixture::SENDER), 0);
+	// Paid, and its nonce stays spent until its epoch is over.
+	assert_eq!(win(&mut restarted, 7, &account()), Err(TicketError::Duplicate));
+}
+
+#[test]
+fn nonces_are_forgotten_only_when_their_epoch_is_over() {
+	let mut book = book();
+	win(&mut book, 7, &account()).unwrap();
+	// Expiry 1,300 lies in epoch 2, which is over at block 1,800.
+	book.prune(1_799);
+	assert_eq!(book.nonces.len(), 1);
+	book.prune(1_800);
+	assert!(book.nonces.is_empty());
+}
+
+#[test]
+fn book_is_bounded() {
+	let mut book = TicketBook::new(BookConfig {
+		max_expectations: 2,
+		max_sessions: 1,
+		..book_config()
+	});
+	book.open(expectation(0)).unwrap();
+	book.open(expectation(1)).unwrap();
+	assert_eq!(book.open(expectation(2)), Err(TicketError::BookFull));
+	book.accept(&sign(honest(&expectation(0), 0)), &account(), NOW).unwrap();
+	let other_epoch = Ticket {
+		expiry: 1_199,
+		..honest(&expectation(1), 0)
+	};
+	assert_eq!(
+		book.accept(&sign(other_epoch), &account(), NOW),
+		Err(TicketError::BookFull)
+	);
+	assert!(book.accept(&sign(honest(&expectation(1), 1)), &account(), NOW).is_ok());
+}

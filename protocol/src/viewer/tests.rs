@@ -1,0 +1,465 @@
+//! The viewer's session against every way a relayer can deceive it.
+
+use super::*;
+use crate::{
+	fixture::{self, Broadcast, GENESIS},
+	wire::{HEADER_BYTES, PREFIX_BYTES},
+};
+use clustercast_primitives::{crypto::KeyPair, Ticket};
+
+/// A session that was offered these terms.
+fn offered(config: ViewerConfig, terms: Option<Terms>) -> ViewerSession {
+	let mut session = ViewerSession::new(config);
+	session.handle(&ToViewer::Terms(terms).to_frame()).unwrap();
+	session
+}
+
+fn paying() -> ViewerSession {
+	offered(fixture::viewer_config(), Some(fixture::terms()))
+}
+
+fn free() -> ViewerSession {
+	let config = ViewerConfig {
+		payment: None,
+		..fixture::viewer_config()
+	};
+	offered(config, None)
+}
+
+fn send(session: &mut ViewerSession, message: ToViewer) -> Result<(), Fault> {
+	session.handle(&message.to_frame())
+}
+
+/// The window with its initialisation segment where the session does not have it.
+fn show(session: &mut ViewerSession, window: &EncodedWindow) -> Result<(), Fault> {
+	if session.init.as_ref().map(|(hash, _)| *hash) != Some(window.header().init) {
+		send(session, ToViewer::Init(window.init().clone()))?;
+	}
+	session.handle(&window.frame())
+}
+
+fn receipt(window: &EncodedWindow, serial: u8) -> Receipt {
+	Receipt {
+		session: fixture::payer().session,
+		window: window.id(),
+		root: window.header().root,
+		delivered: window.header().root,
+		bytes: window.header().bytes,
+		price_per_mb: fixture::terms().price_per_mb,
+		commitment: Hash([serial; 32]),
+	}
+}
+
+fn signed(receipt: Receipt) -> ToViewer {
+	ToViewer::Receipt(fixture::relayer_key().sign(receipt, &GENESIS))
+}
+
+fn ticket(due: &Due) -> SignedTicket {
+	let ticket = Ticket {
+		sender: fixture::SENDER,
+		session: fixture::payer().session,
+		recipient: due.recipient,
+		window: due.window,
+		bytes: due.bytes,
+		face_value: due.face_value,
+		win_probability: due.win_probability,
+		commitment: due.commitment,
+		nonce: 0,
+		expiry: 100,
+	};
+	fixture::session_key().sign(ticket, &GENESIS)
+}
+
+/// Windows among the events, and the last payment due.
+fn drain(session: &mut ViewerSession) -> (Vec<WindowId>, Option<Due>) {
+	let (mut windows, mut last) = (Vec::new(), None);
+	while let Some(event) = session.poll_event() {
+		match event {
+			Event::Window(window) => windows.push(window.id()),
+			Event::PaymentDue(due) => last = Some(due),
+			_ => {},
+		}
+	}
+	(windows, last)
+}
+
+#[test]
+fn window_is_verified_receipted_and_paid() {
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	let window = broadcast.segment(&fixture::media(100_000, 1));
+	let subscribe = session.poll_transmit().unwrap();
+	assert_eq!(subscribe[4], Kind::Subscribe as u8);
+	show(&mut session, &window).unwrap();
+	let events: Vec<_> = std::iter::from_fn(|| session.poll_event()).collect();
+	let [Event::Terms(Some(_)), Event::Init(init), Event::Window(emitted)] = &events[..] else {
+		panic!("{events:?}");
+	};
+	assert_eq!((init, emitted.frame()), (window.init(), window.frame()));
+	assert_eq!(session.resume(), Some(Resume::after(window.header())));
+
+	send(&mut session, signed(receipt(&window, 1))).unwrap();
+	let (_, due) = drain(&mut session);
+	let due = due.unwrap();
+	assert_eq!((due.window, due.bytes, due.face_value), (window.id(), 100_000, 50_000));
+	// 100,000 bytes at 2,000 per MB are 200 of 50,000.
+	assert_eq!(due.win_probability, ((200u128 << 64) / 50_000) as u64);
+	let ticket = ticket(&due);
+	session.pay(ticket.clone()).unwrap();
+	assert_eq!(session.pay(ticket.clone()), Err(NotDue::Window(window.id())));
+	assert_eq!(session.poll_transmit(), Some(ToRelayer::Ticket(ticket).to_frame()));
+	assert_eq!(session.poll_transmit(), None);
+	send(&mut session, ToViewer::Paid(window.id())).unwrap();
+	assert!(matches!(session.poll_event(), Some(Event::Paid(id)) if id == window.id()));
+}
+
+#[test]
+fn every_flipped_bit_is_a_fault_of_its_place() {
+	let mut broadcast = Broadcast::default();
+	let window = broadcast.segment(&fixture::media(40_000, 1));
+	let frame = window.frame();
+	let fault = |at: usize| {
+		let mut session = free();
+		send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
+		let mut bent = frame.to_vec();
+		bent[at] ^= 1 << (at % 8);
+		let fault = session.handle(&bent).unwrap_err();
+		assert!(drain(&mut session).0.is_empty());
+		fault
+	};
+	for at in PREFIX_BYTES..PREFIX_BYTES + HEADER_BYTES {
+		assert!(matches!(fault(at), Fault::Header(_)), "byte {at}");
+	}
+	let data = frame.len() - 40_000;
+	for at in PREFIX_BYTES + HEADER_BYTES..data {
+		assert_eq!(fault(at), Fault::BadLeaves(window.id()), "byte {at}");
+	}
+	for at in (data..frame.len()).step_by(997) {
+		let index = ((at - data) / merkle::CHUNK_BYTES) as u16;
+		let window = window.id();
+		assert_eq!(fault(at), Fault::BadChunk { window, index }, "byte {at}");
+	}
+	for at in 0..PREFIX_BYTES {
+		fault(at);
+	}
+}
+
+#[test]
+fn fault_comes_with_the_first_byte_that_can_show_it() {
+	let mut broadcast = Broadcast::default();
+	let window = broadcast.segment(&fixture::media(100_000, 1));
+	let frame = window.frame();
+	let data = frame.len() - 100_000;
+	let noticed_at = |at: usize| {
+		let mut session = free();
+		send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
+		let mut bent = frame.to_vec();
+		bent[at] ^= 1;
+		bent.iter().position(|byte| session.handle(&[*byte]).is_err()).unwrap() + 1
+	};
+	assert_eq!(noticed_at(PREFIX_BYTES), PREFIX_BYTES + HEADER_BYTES);
+	assert_eq!(noticed_at(data - 1), data);
+	assert_eq!(noticed_at(data), data + merkle::CHUNK_BYTES);
+	assert_eq!(noticed_at(frame.len() - 1), frame.len());
+}
+
+#[test]
+fn chunks_and_leaves_cannot_be_swapped() {
+	let mut broadcast = Broadcast::default();
+	let window = broadcast.segment(&fixture::media(100_000, 1));
+	let data = window.frame().len() - 100_000;
+	let swapped = |at: usize, len: usize| {
+		let mut frame = window.frame().to_vec();
+		let (head, tail) = frame[at..].split_at_mut(len);
+		head.swap_with_slice(&mut tail[..len]);
+		let mut session = free();
+		send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
+		session.handle(&frame).unwrap_err()
+	};
+	let bad = Fault::BadChunk {
+		window: window.id(),
+		index: 1,
+	};
+	assert_eq!(swapped(data + merkle::CHUNK_BYTES, merkle::CHUNK_BYTES), bad);
+	assert_eq!(swapped(PREFIX_BYTES + HEADER_BYTES, 32), Fault::BadLeaves(window.id()));
+}
+
+#[test]
+fn succession_is_exact() {
+	let mut broadcast = Broadcast::default();
+	let windows: Vec<_> = (0..4).map(|i| broadcast.segment(&[i; 100])).collect();
+	let behind_first = || {
+		let mut session = free();
+		show(&mut session, &windows[0]).unwrap();
+		session
+	};
+	assert_eq!(show(&mut behind_first(), &windows[1]), Ok(()));
+	let id = |at: usize| windows[at].id();
+	assert_eq!(show(&mut behind_first(), &windows[0]), Err(Fault::Replayed(id(0))));
+	let omitted = Fault::Omitted {
+		expected: id(1),
+		got: id(2),
+	};
+	assert_eq!(show(&mut behind_first(), &windows[2]), Err(omitted));
+	// The right place under the right key, in another chain.
+	let mut fork = Broadcast {
+		next: id(1),
+		previous: Hash([1; 32]),
+		..Broadcast::default()
+	};
+	let forked = fork.segment(&[9; 100]);
+	assert_eq!(show(&mut behind_first(), &forked), Err(Fault::BrokenChain(id(1))));
+}
+
+#[test]
+fn parts_follow_each_other_and_then_the_next_segment() {
+	let mut broadcast = Broadcast::default();
+	let parts = [flags::INDEPENDENT, 0, flags::LAST_PART, flags::INDEPENDENT].map(|f| broadcast.window(f, &[1; 50]));
+	let mut session = free();
+	for part in &parts {
+		show(&mut session, part).unwrap();
+	}
+	let mut session = free();
+	assert_eq!(show(&mut session, &parts[1]), Err(Fault::NotIndependent(parts[1].id())));
+	let mut session = free();
+	show(&mut session, &parts[0]).unwrap();
+	let omitted = Fault::Omitted {
+		expected: parts[1].id(),
+		got: parts[3].id(),
+	};
+	assert_eq!(show(&mut session, &parts[3]), Err(omitted));
+}
+
+#[test]
+fn resumed_session_goes_on_behind_the_last_window() {
+	let mut broadcast = Broadcast::default();
+	let windows: Vec<_> = (0..3).map(|i| broadcast.segment(&[i; 100])).collect();
+	let resumed = |at: usize| {
+		let config = ViewerConfig {
+			payment: None,
+			resume: Some(Resume::after(windows[at].header())),
+			..fixture::viewer_config()
+		};
+		offered(config, None)
+	};
+	assert_eq!(show(&mut resumed(0), &windows[1]), Ok(()));
+	assert!(matches!(show(&mut resumed(0), &windows[2]), Err(Fault::Omitted { .. })));
+	assert!(matches!(show(&mut resumed(1), &windows[1]), Err(Fault::Replayed(_))));
+}
+
+#[test]
+fn window_of_another_stream_or_key_is_refused() {
+	let mut other = Broadcast::default();
+	other.next.rendition = 1;
+	let window = other.segment(&[1; 10]);
+	assert_eq!(show(&mut free(), &window), Err(Fault::WrongStream(window.id())));
+	let mut forger = Broadcast {
+		key: KeyPair::from_seed([66; 32]),
+		..Broadcast::default()
+	};
+	let invalid = HeaderError::Signature(SignatureError::Invalid);
+	assert_eq!(
+		show(&mut free(), &forger.segment(&[1; 10])),
+		Err(Fault::Header(invalid))
+	);
+}
+
+#[test]
+fn initialisation_segment_must_be_the_named_one() {
+	let mut broadcast = Broadcast::default();
+	let window = broadcast.segment(&[1; 10]);
+	assert_eq!(free().handle(&window.frame()), Err(Fault::BadInit(window.id())));
+	let mut session = free();
+	send(&mut session, ToViewer::Init(Bytes::from_static(b"other"))).unwrap();
+	assert_eq!(session.handle(&window.frame()), Err(Fault::BadInit(window.id())));
+	assert!(!std::iter::from_fn(|| session.poll_event()).any(|e| matches!(e, Event::Init(_))));
+	// Changed by the broadcaster and not sent again.
+	let mut session = free();
+	show(&mut session, &window).unwrap();
+	broadcast.init = Bytes::from_static(b"new");
+	let changed = broadcast.segment(&[2; 10]);
+	assert_eq!(session.handle(&changed.frame()), Err(Fault::BadInit(changed.id())));
+}
+
+#[test]
+fn terms_are_held_to_the_viewers_limits() {
+	let answer = |terms: Terms| {
+		send(
+			&mut ViewerSession::new(fixture::viewer_config()),
+			ToViewer::Terms(Some(terms)),
+		)
+	};
+	let terms = fixture::terms;
+	let dear = Terms {
+		price_per_mb: 5_001,
+		..terms()
+	};
+	assert_eq!(
+		answer(dear),
+		Err(Fault::PriceTooHigh {
+			max: 5_000,
+			asked: 5_001
+		})
+	);
+	for asked in [0, 1_000_001] {
+		let max = 1_000_000;
+		let terms = Terms {
+			face_value: asked,
+			..terms()
+		};
+		assert_eq!(answer(terms), Err(Fault::FaceValue { max, asked }));
+	}
+	assert_eq!(answer(Terms { credit: 0, ..terms() }), Err(Fault::NoCredit));
+	let limits = Terms {
+		price_per_mb: 5_000,
+		face_value: 1_000_000,
+		credit: 1,
+		..terms()
+	};
+	assert_eq!(answer(limits), Ok(()));
+	let config = ViewerConfig {
+		payment: None,
+		..fixture::viewer_config()
+	};
+	let asked = send(&mut ViewerSession::new(config), ToViewer::Terms(Some(terms())));
+	assert_eq!(asked, Err(Fault::PaymentAsked));
+}
+
+#[test]
+fn receipt_must_say_what_was_delivered() {
+	let mut broadcast = Broadcast::default();
+	let window = broadcast.segment(&[1; 100]);
+	let fault = |message: ToViewer| {
+		let mut session = paying();
+		show(&mut session, &window).unwrap();
+		let fault = send(&mut session, message).unwrap_err();
+		assert!(drain(&mut session).1.is_none());
+		match fault {
+			Fault::BadReceipt { window: id, reason } if id == window.id() => reason,
+			other => panic!("{other:?}"),
+		}
+	};
+	let changed = |change: fn(&mut Receipt)| {
+		let mut receipt = receipt(&window, 1);
+		change(&mut receipt);
+		fault(signed(receipt))
+	};
+	assert_eq!(changed(|r| r.session.0[0] ^= 1), ReceiptFault::Session);
+	assert_eq!(changed(|r| r.window.segment += 1), ReceiptFault::Window);
+	assert_eq!(changed(|r| r.root.0[0] ^= 1), ReceiptFault::Root);
+	assert_eq!(changed(|r| r.delivered.0[0] ^= 1), ReceiptFault::Delivered);
+	assert_eq!(changed(|r| r.bytes += 1), ReceiptFault::Bytes);
+	assert_eq!(changed(|r| r.price_per_mb += 1), ReceiptFault::Price);
+	let forged = fixture::session_key().sign(receipt(&window, 1), &GENESIS);
+	assert_eq!(
+		fault(ToViewer::Receipt(forged)),
+		ReceiptFault::Signature(SignatureError::Invalid)
+	);
+
+	let mut session = paying();
+	show(&mut session, &window).unwrap();
+	send(&mut session, signed(receipt(&window, 1))).unwrap();
+	let second = broadcast.segment(&[2; 100]);
+	show(&mut session, &second).unwrap();
+	let again = Fault::BadReceipt {
+		window: second.id(),
+		reason: ReceiptFault::Commitment,
+	};
+	assert_eq!(send(&mut session, signed(receipt(&second, 1))), Err(again));
+}
+
+#[test]
+fn relayer_is_held_to_its_own_credit() {
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	for serial in 0..2 {
+		let window = broadcast.segment(&[serial; 100]);
+		show(&mut session, &window).unwrap();
+		send(&mut session, signed(receipt(&window, serial))).unwrap();
+	}
+	let third = broadcast.segment(&[3; 100]);
+	assert_eq!(show(&mut session, &third), Err(Fault::CreditExceeded(2)));
+}
+
+#[test]
+fn window_that_no_ticket_can_pay_is_refused() {
+	let terms = Terms {
+		face_value: 20,
+		..fixture::terms()
+	};
+	let mut session = offered(fixture::viewer_config(), Some(terms));
+	let window = Broadcast::default().segment(&[1; 10_000]);
+	assert_eq!(show(&mut session, &window), Err(Fault::Unpayable(window.id())));
+}
+
+#[test]
+fn messages_out_of_turn_are_refused() {
+	let window = Broadcast::default().segment(&[1; 10]);
+	let unexpected = |session: &mut ViewerSession, message: ToViewer| {
+		let kind = message.kind();
+		assert_eq!(send(session, message), Err(Fault::Unexpected(kind)));
+	};
+	let init = || ToViewer::Init(window.init().clone());
+	let new = || ViewerSession::new(fixture::viewer_config());
+	unexpected(&mut new(), init());
+	unexpected(&mut new(), ToViewer::Paid(window.id()));
+	assert_eq!(new().handle(&window.frame()), Err(Fault::Unexpected(Kind::Window)));
+	unexpected(&mut free(), ToViewer::Terms(None));
+	unexpected(&mut free(), signed(receipt(&window, 1)));
+	unexpected(&mut paying(), signed(receipt(&window, 1)));
+	unexpected(&mut paying(), ToViewer::Paid(window.id()));
+	let mut twice = free();
+	send(&mut twice, init()).unwrap();
+	unexpected(&mut twice, init());
+	// A window where its receipt is due, and "paid" before a ticket was sent.
+	let mut session = paying();
+	show(&mut session, &window).unwrap();
+	assert_eq!(session.handle(&window.frame()), Err(Fault::Unexpected(Kind::Window)));
+	let mut session = paying();
+	show(&mut session, &window).unwrap();
+	unexpected(&mut session, init());
+	let mut session = paying();
+	show(&mut session, &window).unwrap();
+	send(&mut session, signed(receipt(&window, 1))).unwrap();
+	unexpected(&mut session, ToViewer::Paid(window.id()));
+	let mut ended = free();
+	send(&mut ended, ToViewer::End(EndReason::Finished)).unwrap();
+	unexpected(&mut ended, ToViewer::End(EndReason::Finished));
+}
+
+#[test]
+fn nothing_is_paid_or_sent_after_a_fault() {
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	let first = broadcast.segment(&[1; 100]);
+	show(&mut session, &first).unwrap();
+	send(&mut session, signed(receipt(&first, 1))).unwrap();
+	let due = match std::iter::from_fn(|| session.poll_event()).last() {
+		Some(Event::PaymentDue(due)) => due,
+		other => panic!("{other:?}"),
+	};
+	let mut bad = broadcast.segment(&[2; 100]).frame().to_vec();
+	*bad.last_mut().unwrap() ^= 1;
+	let fault = session.handle(&bad).unwrap_err();
+	assert!(matches!(fault, Fault::BadChunk { index: 0, .. }));
+	assert_eq!(session.pay(ticket(&due)), Err(NotDue::Faulted));
+	assert_eq!(session.poll_transmit(), None);
+	assert_eq!(session.handle(&[]), Err(fault.clone()));
+	assert_eq!(session.finish(), Err(fault));
+
+	// A payment that was due and not polled is gone; the window verified before it is not.
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	let first = broadcast.segment(&[1; 100]);
+	show(&mut session, &first).unwrap();
+	send(&mut session, signed(receipt(&first, 1))).unwrap();
+	session.handle(&bad).unwrap_err();
+	assert_eq!(drain(&mut session), (vec![first.id()], None));
+}
+
+#[test]
+fn stream_cut_inside_a_window_is_a_fault() {
+	let window = Broadcast::default().segment(&[1; 100]);
+	let mut session = free();
+	send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
+	assert_eq!(session.finish(), Ok(()));
+	session.handle(&window.frame()[..250]).unwrap();
+	let cut = WireError::Truncated(Some(Kind::Window));
+	assert_eq!(session.finish(), Err(Fault::Wire(cut)));
+}

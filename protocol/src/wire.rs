@@ -1,0 +1,643 @@
+//! Messages and frames. Decoders are bounded and total: whatever arrives ends in a message or a typed error.
+//!
+//! ```text
+//! frame  = length: u32 LE (of kind and body) ‖ kind: u8 ‖ body
+//! body   = SCALE of the message; of Init the raw bytes; of Window:
+//! window = SCALE of SignedHeader (198 bytes) ‖ leaf hashes (32 bytes each) ‖ data
+//! ```
+//!
+//! No message holds a length or a compact integer, so each has exactly one encoding.
+
+use crate::tickets::TicketError;
+use bytes::{BufMut, Bytes, BytesMut};
+use clustercast_primitives::{
+	merkle::{self, CHUNK_BYTES},
+	receipt::SignedReceipt,
+	window::{SignedHeader, MAX_INIT_BYTES, MAX_WINDOW_BYTES},
+	AccountId, Balance, Hash, PublicKey, SignedTicket, StreamId, WindowId,
+};
+use codec::{Decode, Encode, MaxEncodedLen};
+use std::fmt;
+
+/// Name of the protocol as libp2p negotiates it.
+pub const PROTOCOL_NAME: &str = "/clustercast/deliver/1";
+
+/// Length and kind.
+pub const PREFIX_BYTES: usize = 5;
+
+/// SCALE length of a [`SignedHeader`].
+pub const HEADER_BYTES: usize = 198;
+
+/// Bytes of a leaf hash.
+pub(crate) const LEAF_BYTES: usize = 32;
+
+/// What a frame carries: its fifth byte. Requests are below `0x80`, answers above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+	/// [`Subscribe`]
+	Subscribe = 0x01,
+	/// [`SignedTicket`]
+	Ticket = 0x02,
+	/// `Option<`[`Terms`]`>`
+	Terms = 0x81,
+	/// Initialisation segment, raw.
+	Init = 0x82,
+	/// Header, leaves, data.
+	Window = 0x83,
+	/// [`SignedReceipt`]
+	Receipt = 0x84,
+	/// [`WindowId`]
+	Paid = 0x85,
+	/// [`EndReason`]
+	End = 0x86,
+}
+
+impl Kind {
+	fn from_byte(byte: u8) -> Option<Self> {
+		Some(match byte {
+			0x01 => Self::Subscribe,
+			0x02 => Self::Ticket,
+			0x81 => Self::Terms,
+			0x82 => Self::Init,
+			0x83 => Self::Window,
+			0x84 => Self::Receipt,
+			0x85 => Self::Paid,
+			0x86 => Self::End,
+			_ => return None,
+		})
+	}
+
+	/// Longest body of this kind, bytes.
+	pub fn max_body(self) -> usize {
+		match self {
+			Self::Subscribe => Subscribe::max_encoded_len(),
+			Self::Ticket => SignedTicket::max_encoded_len(),
+			Self::Terms => Option::<Terms>::max_encoded_len(),
+			Self::Init => MAX_INIT_BYTES,
+			Self::Window => {
+				let chunks = merkle::chunk_count(MAX_WINDOW_BYTES) as usize;
+				HEADER_BYTES + chunks * LEAF_BYTES + MAX_WINDOW_BYTES as usize
+			},
+			Self::Receipt => SignedReceipt::max_encoded_len(),
+			Self::Paid => WindowId::max_encoded_len(),
+			Self::End => EndReason::max_encoded_len(),
+		}
+	}
+}
+
+impl fmt::Display for Kind {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		fmt::Debug::fmt(self, f)
+	}
+}
+
+/// Why bytes are no message of this protocol.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+	/// A kind that this protocol does not know.
+	#[error("unknown message kind {0:#04x}")]
+	UnknownKind(u8),
+	/// A kind that the other side sends, never this one.
+	#[error("{0} travels the other way")]
+	WrongDirection(Kind),
+	/// The frame has no room for a kind.
+	#[error("empty frame")]
+	EmptyFrame,
+	/// Longer than any message of its kind.
+	#[error("{kind} of {len} bytes; at most {max} are allowed")]
+	TooLong {
+		/// Of the frame.
+		kind: Kind,
+		/// Stated length of the body, bytes.
+		len: usize,
+		/// Allowed, bytes.
+		max: usize,
+	},
+	/// The body, or the stream, ends inside a message. `None`: inside length and kind.
+	#[error("message cut short")]
+	Truncated(Option<Kind>),
+	/// The body goes on after the message.
+	#[error("{0} is followed by bytes that belong to no message")]
+	TrailingBytes(Kind),
+	/// A value that the message's type does not have.
+	#[error("{0} holds an impossible value")]
+	Malformed(Kind),
+	/// A window's chunk count does not follow from its length.
+	#[error("{chunks} chunks stated for {bytes} bytes")]
+	ChunkCount {
+		/// As the header says.
+		chunks: u16,
+		/// As the header says.
+		bytes: u32,
+	},
+	/// A window frame's length is not that of the window its header describes.
+	#[error("window frame of {got} bytes for a window that needs {expected}")]
+	WindowLength {
+		/// Body length that the header calls for.
+		expected: usize,
+		/// Stated body length.
+		got: usize,
+	},
+}
+
+/// First message of a viewer: what it wants.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+pub struct Subscribe {
+	/// Genesis hash of the chain that both sides mean.
+	pub genesis: Hash,
+	/// Stream key on the chain.
+	pub stream: StreamId,
+	/// Rendition of the stream; 0 is 480p.
+	pub rendition: u8,
+	/// Where to begin.
+	pub start: Start,
+	/// Who pays; `None` asks to be served for nothing.
+	pub payer: Option<Payer>,
+}
+
+/// Where a subscription begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+pub enum Start {
+	/// At the newest window that can be decoded by itself.
+	Live,
+	/// With the direct successor of this window.
+	After {
+		/// Its segment.
+		segment: u64,
+		/// Its part.
+		part: u16,
+	},
+}
+
+/// Who pays for a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+pub struct Payer {
+	/// Holds the deposit.
+	pub account: AccountId,
+	/// Session key that signs the tickets.
+	pub session: PublicKey,
+}
+
+/// A relayer's offer; holds for the whole subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+pub struct Terms {
+	/// Recipient of the tickets.
+	pub recipient: AccountId,
+	/// Micro-USDC per 10^6 bytes.
+	pub price_per_mb: u64,
+	/// Face value of each ticket, micro-USDC.
+	pub face_value: Balance,
+	/// Windows it sends ahead of payment; at least 1.
+	pub credit: u8,
+}
+
+/// Why a relayer ends a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+#[non_exhaustive]
+pub enum EndReason {
+	/// The broadcast is over.
+	Finished,
+	/// Stream or rendition not served here.
+	NotServed,
+	/// No room for another viewer.
+	Full,
+	/// Tickets did not come in time.
+	Unpaid,
+	/// The window asked for is not in the cache any more, or never was: begin live.
+	WindowGone,
+	/// A ticket was refused.
+	TicketRefused(TicketError),
+	/// The peer is not on the list of those served.
+	NotAllowed,
+	/// Served only against payment.
+	PaymentRequired,
+	/// The subscription names another chain.
+	WrongChain,
+	/// The viewer broke the protocol.
+	ProtocolError,
+	/// The relayer is shutting down.
+	ShuttingDown,
+}
+
+/// What a viewer sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToRelayer {
+	/// First, once.
+	Subscribe(Subscribe),
+	/// Pays one window.
+	Ticket(SignedTicket),
+}
+
+impl ToRelayer {
+	/// The whole frame.
+	pub fn to_frame(&self) -> Bytes {
+		match self {
+			Self::Subscribe(subscribe) => frame(Kind::Subscribe, subscribe),
+			Self::Ticket(ticket) => frame(Kind::Ticket, ticket),
+		}
+	}
+}
+
+/// What a relayer sends, but for windows, which are [`crate::EncodedWindow`]s.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToViewer {
+	/// First, once; `None` serves for nothing.
+	Terms(Option<Terms>),
+	/// Before the first window and where it changes. 1 to [`MAX_INIT_BYTES`].
+	Init(Bytes),
+	/// After each window that is to be paid.
+	Receipt(SignedReceipt),
+	/// The ticket for this window is accepted and safe.
+	Paid(WindowId),
+	/// Last.
+	End(EndReason),
+}
+
+impl ToViewer {
+	/// The whole frame.
+	pub fn to_frame(&self) -> Bytes {
+		match self {
+			Self::Terms(terms) => frame(Kind::Terms, terms),
+			Self::Init(init) => {
+				let mut out = prefix(Kind::Init, init.len());
+				out.put_slice(init);
+				out.freeze()
+			},
+			Self::Receipt(receipt) => frame(Kind::Receipt, receipt),
+			Self::Paid(window) => frame(Kind::Paid, window),
+			Self::End(reason) => frame(Kind::End, reason),
+		}
+	}
+
+	/// Which kind of frame it travels in.
+	pub fn kind(&self) -> Kind {
+		match self {
+			Self::Terms(_) => Kind::Terms,
+			Self::Init(_) => Kind::Init,
+			Self::Receipt(_) => Kind::Receipt,
+			Self::Paid(_) => Kind::Paid,
+			Self::End(_) => Kind::End,
+		}
+	}
+}
+
+/// Length and kind of a frame with a body of `body` bytes; has room for the body.
+pub(crate) fn prefix(kind: Kind, body: usize) -> BytesMut {
+	debug_assert!(body <= kind.max_body());
+	let mut out = BytesMut::with_capacity(PREFIX_BYTES + body);
+	out.put_u32_le(1 + body as u32);
+	out.put_u8(kind as u8);
+	out
+}
+
+fn frame(kind: Kind, message: &impl Encode) -> Bytes {
+	let body = message.encode();
+	let mut out = prefix(kind, body.len());
+	out.put_slice(&body);
+	out.freeze()
+}
+
+/// Decodes a body that holds exactly one message.
+fn decode<T: Decode>(kind: Kind, body: &[u8]) -> Result<T, WireError> {
+	let mut input = Body {
+		rest: body,
+		short: false,
+	};
+	let message = T::decode(&mut input).map_err(|_| match input.short {
+		true => WireError::Truncated(Some(kind)),
+		false => WireError::Malformed(kind),
+	})?;
+	match input.rest {
+		[] => Ok(message),
+		_ => Err(WireError::TrailingBytes(kind)),
+	}
+}
+
+/// SCALE input that remembers whether it was asked for more than it had.
+struct Body<'a> {
+	rest: &'a [u8],
+	short: bool,
+}
+
+impl codec::Input for Body<'_> {
+	fn remaining_len(&mut self) -> Result<Option<usize>, codec::Error> {
+		Ok(Some(self.rest.len()))
+	}
+
+	fn read(&mut self, into: &mut [u8]) -> Result<(), codec::Error> {
+		let Some((head, rest)) = self.rest.split_at_checked(into.len()) else {
+			self.short = true;
+			return Err("body cut short".into());
+		};
+		into.copy_from_slice(head);
+		self.rest = rest;
+		Ok(())
+	}
+}
+
+/// The frame that is arriving, prefix included, and how far it has to come before it can be looked at again.
+#[derive(Debug)]
+struct Frame {
+	buffer: Vec<u8>,
+	goal: usize,
+}
+
+impl Frame {
+	fn new() -> Self {
+		Self {
+			buffer: Vec::new(),
+			goal: PREFIX_BYTES,
+		}
+	}
+
+	/// Takes from `input` what is missing; whether the goal is reached.
+	fn fill(&mut self, input: &mut &[u8]) -> bool {
+		let missing = self.goal - self.buffer.len();
+		let (now, later) = input.split_at(missing.min(input.len()));
+		self.buffer.extend_from_slice(now);
+		*input = later;
+		self.buffer.len() == self.goal
+	}
+
+	/// Kind and body length, once the prefix is here.
+	fn prefix(&self) -> Result<(Kind, usize), WireError> {
+		let [a, b, c, d, kind, ..] = self.buffer[..] else {
+			return Err(WireError::Truncated(None));
+		};
+		let len = u32::from_le_bytes([a, b, c, d]) as usize;
+		let len = len.checked_sub(1).ok_or(WireError::EmptyFrame)?;
+		let kind = Kind::from_byte(kind).ok_or(WireError::UnknownKind(kind))?;
+		match kind.max_body() {
+			max if len > max => Err(WireError::TooLong { kind, len, max }),
+			_ => Ok((kind, len)),
+		}
+	}
+
+	fn body(&self) -> &[u8] {
+		&self.buffer[PREFIX_BYTES..]
+	}
+
+	fn reset(&mut self) {
+		self.buffer.clear();
+		self.goal = PREFIX_BYTES;
+	}
+
+	/// Whether the stream may end here.
+	fn finish(&self) -> Result<(), WireError> {
+		match self.buffer.len() {
+			0 => Ok(()),
+			n if n < PREFIX_BYTES => Err(WireError::Truncated(None)),
+			_ => Err(WireError::Truncated(Kind::from_byte(self.buffer[PREFIX_BYTES - 1]))),
+		}
+	}
+}
+
+/// Reads what a viewer sends. Holds one frame, at most a few hundred bytes.
+#[derive(Debug)]
+pub struct RequestDecoder {
+	frame: Frame,
+	kind: Option<Kind>,
+}
+
+impl Default for RequestDecoder {
+	fn default() -> Self {
+		Self {
+			frame: Frame::new(),
+			kind: None,
+		}
+	}
+}
+
+impl RequestDecoder {
+	/// Takes bytes off the front of `input` until a message is complete; `None` when `input` is used up before that.
+	/// After an error the stream cannot be read on.
+	pub fn poll(&mut self, input: &mut &[u8]) -> Result<Option<ToRelayer>, WireError> {
+		while self.frame.fill(input) {
+			let Some(kind) = self.kind else {
+				let (kind, len) = self.frame.prefix()?;
+				if !matches!(kind, Kind::Subscribe | Kind::Ticket) {
+					return Err(WireError::WrongDirection(kind));
+				}
+				self.kind = Some(kind);
+				self.frame.goal += len;
+				continue;
+			};
+			let message = match kind {
+				Kind::Subscribe => ToRelayer::Subscribe(decode(kind, self.frame.body())?),
+				_ => ToRelayer::Ticket(decode(kind, self.frame.body())?),
+			};
+			self.kind = None;
+			self.frame.reset();
+			return Ok(Some(message));
+		}
+		Ok(None)
+	}
+
+	/// The stream ended: an error when it did so inside a message.
+	pub fn finish(&self) -> Result<(), WireError> {
+		self.frame.finish()
+	}
+}
+
+/// What [`DeliveryDecoder`] finds, in order of arrival. A window comes as `Header`, `Leaves`, `Chunk` 0 and up, `Window`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+	/// A whole message.
+	Message(ToViewer),
+	/// A window begins. Unverified, like all that follows.
+	Header(SignedHeader),
+	/// All its leaf hashes.
+	Leaves(Vec<Hash>),
+	/// This chunk is complete: see [`DeliveryDecoder::chunk`].
+	Chunk(u16),
+	/// The whole frame; always after the window's last chunk.
+	Window(Bytes),
+}
+
+/// How far the frame that is arriving has come.
+#[derive(Clone, Debug)]
+enum Stage {
+	Prefix,
+	Body(Kind),
+	Header,
+	/// Header handed out: its numbers decide what follows.
+	Layout(WindowLayout),
+	Leaves(WindowLayout),
+	/// This chunk comes next; past the last one the frame is complete.
+	Chunk(WindowLayout, u16),
+}
+
+/// The numbers of a window frame.
+#[derive(Clone, Debug)]
+struct WindowLayout {
+	bytes: u32,
+	chunks: u16,
+	/// Length of the body, bytes.
+	body: usize,
+}
+
+impl WindowLayout {
+	/// Offset of the data in the frame.
+	fn data_at(&self) -> usize {
+		data_offset(self.chunks)
+	}
+
+	/// Where chunk `index` ends in the frame.
+	fn chunk_end(&self, index: u16) -> usize {
+		self.data_at() + (self.bytes as usize).min((usize::from(index) + 1) * CHUNK_BYTES)
+	}
+
+	fn check(&self) -> Result<(), WireError> {
+		let (chunks, bytes) = (self.chunks, self.bytes);
+		if u32::from(chunks) != merkle::chunk_count(bytes) {
+			return Err(WireError::ChunkCount { chunks, bytes });
+		}
+		let expected = self.data_at() - PREFIX_BYTES + bytes as usize;
+		match self.body == expected {
+			true => Ok(()),
+			false => Err(WireError::WindowLength {
+				expected,
+				got: self.body,
+			}),
+		}
+	}
+}
+
+/// Offset of the data in the frame of a window of this many chunks.
+pub(crate) fn data_offset(chunks: u16) -> usize {
+	PREFIX_BYTES + HEADER_BYTES + usize::from(chunks) * LEAF_BYTES
+}
+
+/// Reads what a relayer sends. Holds one frame: at most a window of [`MAX_WINDOW_BYTES`] and its leaves.
+///
+/// A window can be judged while it arrives: the frame's length is compared with the header's numbers only after the
+/// header was handed out, so a caller who verifies it first learns of a forged header before anything else.
+#[derive(Debug)]
+pub struct DeliveryDecoder {
+	frame: Frame,
+	stage: Stage,
+	/// Body length of the frame that is arriving.
+	body: usize,
+}
+
+impl Default for DeliveryDecoder {
+	fn default() -> Self {
+		Self {
+			frame: Frame::new(),
+			stage: Stage::Prefix,
+			body: 0,
+		}
+	}
+}
+
+impl DeliveryDecoder {
+	/// Takes bytes off the front of `input` until there is something to say; `None` when `input` is used up before
+	/// that. After an error the stream cannot be read on.
+	pub fn poll(&mut self, input: &mut &[u8]) -> Result<Option<Delivery>, WireError> {
+		while self.frame.fill(input) {
+			match self.stage.clone() {
+				Stage::Prefix => self.begin()?,
+				Stage::Body(kind) => {
+					let message = self.message(kind)?;
+					self.reset();
+					return Ok(Some(Delivery::Message(message)));
+				},
+				Stage::Header => {
+					let header: SignedHeader = decode(Kind::Window, self.frame.body())?;
+					self.stage = Stage::Layout(WindowLayout {
+						bytes: header.message.bytes,
+						chunks: header.message.chunks,
+						body: self.body,
+					});
+					return Ok(Some(Delivery::Header(header)));
+				},
+				Stage::Layout(layout) => {
+					layout.check()?;
+					self.frame
+						.buffer
+						.reserve_exact(PREFIX_BYTES + layout.body - self.frame.buffer.len());
+					self.frame.goal = layout.data_at();
+					self.stage = Stage::Leaves(layout);
+				},
+				Stage::Leaves(layout) => {
+					let (leaves, _) = self.frame.buffer[PREFIX_BYTES + HEADER_BYTES..].as_chunks::<LEAF_BYTES>();
+					let leaves = leaves.iter().copied().map(Hash).collect();
+					self.frame.goal = layout.chunk_end(0);
+					self.stage = Stage::Chunk(layout, 0);
+					return Ok(Some(Delivery::Leaves(leaves)));
+				},
+				Stage::Chunk(layout, index) if index < layout.chunks => {
+					self.frame.goal = layout.chunk_end(index + 1);
+					self.stage = Stage::Chunk(layout, index + 1);
+					return Ok(Some(Delivery::Chunk(index)));
+				},
+				Stage::Chunk(..) => {
+					let frame = Bytes::from(std::mem::take(&mut self.frame.buffer));
+					self.reset();
+					return Ok(Some(Delivery::Window(frame)));
+				},
+			}
+		}
+		Ok(None)
+	}
+
+	/// A chunk that [`Delivery::Chunk`] announced and whose window is still arriving; empty for any other.
+	pub fn chunk(&self, index: u16) -> &[u8] {
+		let Stage::Chunk(layout, next) = &self.stage else {
+			return &[];
+		};
+		match index < *next {
+			true => {
+				let start = layout.data_at() + usize::from(index) * CHUNK_BYTES;
+				&self.frame.buffer[start..layout.chunk_end(index)]
+			},
+			false => &[],
+		}
+	}
+
+	/// The stream ended: an error when it did so inside a message.
+	pub fn finish(&self) -> Result<(), WireError> {
+		self.frame.finish()
+	}
+
+	fn begin(&mut self) -> Result<(), WireError> {
+		let (kind, len) = self.frame.prefix()?;
+		self.body = len;
+		match kind {
+			Kind::Subscribe | Kind::Ticket => return Err(WireError::WrongDirection(kind)),
+			Kind::Window if len < HEADER_BYTES => return Err(WireError::Truncated(Some(kind))),
+			Kind::Window => {
+				self.stage = Stage::Header;
+				self.frame.goal = PREFIX_BYTES + HEADER_BYTES;
+			},
+			_ => {
+				self.stage = Stage::Body(kind);
+				self.frame.goal = PREFIX_BYTES + len;
+			},
+		}
+		Ok(())
+	}
+
+	fn message(&self, kind: Kind) -> Result<ToViewer, WireError> {
+		let body = self.frame.body();
+		Ok(match kind {
+			Kind::Terms => ToViewer::Terms(decode(kind, body)?),
+			Kind::Init if body.is_empty() => return Err(WireError::Truncated(Some(kind))),
+			Kind::Init => ToViewer::Init(Bytes::copy_from_slice(body)),
+			Kind::Receipt => ToViewer::Receipt(decode(kind, body)?),
+			Kind::Paid => ToViewer::Paid(decode(kind, body)?),
+			Kind::End => ToViewer::End(decode(kind, body)?),
+			Kind::Subscribe | Kind::Ticket | Kind::Window => return Err(WireError::WrongDirection(kind)),
+		})
+	}
+
+	fn reset(&mut self) {
+		self.frame.reset();
+		self.stage = Stage::Prefix;
+	}
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! What the chain says of the viewers served: asked once when a viewer comes, refreshed in the background while it
+//! stays, never asked for a ticket.
+
+use clustercast_chain::{Chain, ChainError};
+use clustercast_primitives::{chain::ViewerAccount, AccountId};
+use std::{
+	collections::HashMap,
+	fmt,
+	future::Future,
+	sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+	time::Duration,
+};
+use tokio::{sync::Semaphore, time::Instant};
+
+/// How old answers may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+	/// Younger ones are good enough for another subscription of the same viewer.
+	pub fresh: Duration,
+	/// Older ones are asked for again while the viewer stays. What it can spend elsewhere in this time is bounded by
+	/// the float.
+	pub stale: Duration,
+}
+
+impl Default for Pace {
+	/// One block, and some eight.
+	fn default() -> Self {
+		Self {
+			fresh: Duration::from_secs(2),
+			stale: Duration::from_secs(15),
+		}
+	}
+}
+
+/// Requests to the node at a time: strangers who subscribe wait for each other, not the tickets of others.
+const CONCURRENT_REQUESTS: usize = 8;
+
+/// Who knows the accounts.
+pub trait Ledger: Send + Sync + 'static {
+	/// Why it cannot answer.
+	type Error: fmt::Display + Send;
+
+	/// What an account has to pay with, as of now.
+	fn viewer_account(&self, id: &AccountId) -> impl Future<Output = Result<ViewerAccount, Self::Error>> + Send;
+}
+
+impl Ledger for Chain {
+	type Error = ChainError;
+
+	async fn viewer_account(&self, id: &AccountId) -> Result<ViewerAccount, ChainError> {
+		Self::viewer_account(self, id, None).await
+	}
+}
+
+/// An account that somebody is served for. Refreshed as long as a clone of the `Arc` lives.
+#[derive(Debug)]
+pub struct Entry(Mutex<(ViewerAccount, Instant)>);
+
+impl Entry {
+	fn new(account: ViewerAccount) -> Self {
+		Self(Mutex::new((account, Instant::now())))
+	}
+
+	/// As the chain said last.
+	pub fn get(&self) -> ViewerAccount {
+		self.lock().0.clone()
+	}
+
+	fn set(&self, account: ViewerAccount) {
+		*self.lock() = (account, Instant::now());
+	}
+
+	fn age(&self) -> Duration {
+		self.lock().1.elapsed()
+	}
+
+	fn lock(&self) -> MutexGuard<'_, (ViewerAccount, Instant)> {
+		// Replaced whole: never half written.
+		self.0.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Accounts<L> {
+	ledger: L,
+	pace: Pace,
+	entries: Mutex<HashMap<AccountId, Weak<Entry>>>,
+	requests: Semaphore,
+}
+
+impl<L: Ledger> Accounts<L> {
+	/// Of no one yet.
+	pub fn new(ledger: L, pace: Pace) -> Self {
+		Self {
+			ledger,
+			pace,
+			entries: Mutex::new(HashMap::new()),
+			requests: Semaphore::new(CONCURRENT_REQUESTS),
+		}
+	}
+
+	/// Asks the ledger, unless it was asked just now.
+	pub async fn fetch(&self, id: AccountId) -> Result<Arc<Entry>, L::Error> {
+		let known = self.lock().get(&id).and_then(Weak::upgrade);
+		if let Some(entry) = known.filter(|entry| entry.age() < self.pace.fresh) {
+			return Ok(entry);
+		}
+		let account = self.ask(&id).await?;
+		let mut entries = self.lock();
+		// Another subscription may have been faster.
+		if let Some(entry) = entries.get(&id).and_then(Weak::upgrade) {
+			entry.set(account);
+			return Ok(entry);
+		}
+		let entry = Arc::new(Entry::new(account));
+		entries.insert(id, Arc::downgrade(&entry));
+		Ok(entry)
+	}
+
+	/// Keeps all accounts in use fresh, and forgets the others. Runs until it is dropped.
+	pub async fn refresh(&self) {
+		loop {
+			tokio::time::sleep(self.pace.fresh).await;
+			let due: Vec<(AccountId, Arc<Entry>)> = {
+				let mut entries = self.lock();
+				entries.retain(|_, entry| entry.strong_count() > 0);
+				let alive = entries.iter().filter_map(|(id, entry)| Some((*id, entry.upgrade()?)));
+				alive.filter(|(_, entry)| entry.age() >= self.pace.stale).collect()
+			};
+			let asked = due.iter().map(|(id, entry)| async move {
+				match self.ask(id).await {
+					Ok(account) => entry.set(account),
+					Err(error) => tracing::warn!(%error, "cannot refresh a viewer's account; keeping the last answer"),
+				}
+			});
+			futures::future::join_all(asked).await;
+		}
+	}
+
+	async fn ask(&self, id: &AccountId) -> Result<ViewerAccount, L::Error> {
+		let _permit = self.requests.acquire().await.expect("the semaphore is never closed");
+		self.ledger.viewer_account(id).await
+	}
+
+	fn lock(&self) -> MutexGuard<'_, HashMap<AccountId, Weak<Entry>>> {
+		// A map of weak references is good in any state that a panic leaves.
+		self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+	use super::*;
+	use std::sync::atomic::{AtomicUsize, Ordering};
+
+	/// Answers the same for every account, and counts.
+	#[derive(Clone, Debug, Default)]
+	pub struct Fake {
+		pub account: ViewerAccount,
+		pub asked: Arc<AtomicUsize>,
+	}
+
+	impl Ledger for Fake {
+		type Error = &'static str;
+
+		async fn viewer_account(&self, _: &AccountId) -> Result<ViewerAccount, Self::Error> {
+			self.asked.fetch_add(1, Ordering::Relaxed);
+			Ok(self.account.clone())
+		}
+	}
+
+	const WHO: AccountId = AccountId([1; 32]);
+
+	#[tokio::test]
+	async fn account_is_asked_for_once_then_in_the_background_until_nobody_needs_it() {
+		let ledger = Fake::default();
+		let asked = || ledger.asked.load(Ordering::Relaxed);
+		let accounts = Accounts::new(ledger.clone(), Pace::default());
+		let held = accounts.fetch(WHO).await.unwrap();
+		assert!(Arc::ptr_eq(&held, &accounts.fetch(WHO).await.unwrap()));
+		assert_eq!(asked(), 1, "fresh");
+
+		let quick = Pace {
+			fresh: Duration::from_millis(1),
+			stale: Duration::from_millis(1),
+		};
+		let accounts = Accounts {
+			pace: quick,
+			..accounts
+		};
+		tokio::time::sleep(quick.fresh).await;
+		assert!(
+			Arc::ptr_eq(&held, &accounts.fetch(WHO).await.unwrap()),
+			"one entry for all its subscriptions"
+		);
+		assert_eq!(asked(), 2, "not fresh");
+
+		let watched = async {
+			while asked() < 10 {
+				tokio::task::yield_now().await;
+			}
+			drop(held);
+			while !accounts.lock().is_empty() {
+				tokio::task::yield_now().await;
+			}
+		};
+		tokio::select! {
+			() = accounts.refresh() => unreachable!("it runs for ever"),
+			done = tokio::time::timeout(Duration::from_secs(10), watched) => done.expect("refreshed, then forgotten"),
+		}
+	}
+}

@@ -1,0 +1,320 @@
+//! Configuration of `run`: a TOML file, then `CLUSTERCAST_RELAYER_*`, then flags; the later one counts.
+
+use anyhow::{bail, ensure, Context};
+use clap::Args;
+use clustercast_network::{Address, Multiaddr};
+use clustercast_primitives::{amount, StreamId, Usdc};
+use clustercast_protocol::relayer::DEFAULT_CREDIT;
+use figment::{
+	providers::{Format, Serialized, Toml},
+	Figment,
+};
+use serde::{Deserialize, Serialize};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// Used where no source says otherwise.
+mod default {
+	use super::{Duration, Usdc};
+
+	pub const RPC: &str = "ws://127.0.0.1:9944";
+	/// A batch of a few such tickets costs well below a percent in fees.
+	pub const REDEEM_VALUE: Usdc = Usdc(1_000_000);
+	/// A quarter of a ticket's life at most: leaves time to try again.
+	pub const REDEEM_AGE: Duration = Duration::from_secs(300);
+	/// Five minutes of 1.5 Mb/s.
+	pub const CACHE_MB: u32 = 64;
+	pub const MAX_VIEWERS: u32 = 256;
+	/// What a viewer's empty deposit can cost at most.
+	pub const FLOAT: Usdc = Usdc(1_000_000);
+}
+
+/// The smallest cache that holds a window of the largest size.
+const MIN_CACHE_MB: u32 = 16;
+
+/// Bytes of 2 s at 2 Mb/s.
+const TYPICAL_WINDOW: u32 = 500_000;
+
+/// What each source may say. The keys of the TOML file are the field names.
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+	/// The node's JSON-RPC [default: ws://127.0.0.1:9944]
+	#[arg(long, value_name = "URL", env = "CLUSTERCAST_RELAYER_RPC")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub rpc: Option<String>,
+	/// Account that receives payments and pays fees: //NAME, a mnemonic, or file:PATH
+	#[arg(
+		long,
+		value_name = "SURI",
+		env = "CLUSTERCAST_RELAYER_ACCOUNT",
+		hide_env_values = true
+	)]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub account: Option<String>,
+	/// File with the Ed25519 seed: peer id and receipt key; created when missing
+	#[arg(long, value_name = "FILE", env = "CLUSTERCAST_RELAYER_IDENTITY")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub identity: Option<PathBuf>,
+	/// Where to listen: /ip4/ADDR/udp/PORT/quic-v1
+	#[arg(long, value_name = "MULTIADDR", env = "CLUSTERCAST_RELAYER_LISTEN")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub listen: Option<String>,
+	/// Origin to ingest from: MULTIADDR/p2p/ID
+	#[arg(long, value_name = "MULTIADDR", env = "CLUSTERCAST_RELAYER_UPSTREAM")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub upstream: Option<String>,
+	/// Stream key on the chain
+	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_STREAM")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub stream: Option<u64>,
+	/// Price, micro-USDC per 10^6 bytes
+	#[arg(long, value_name = "MICRO_USDC", env = "CLUSTERCAST_RELAYER_PRICE_PER_MB")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub price_per_mb: Option<u64>,
+	/// Face value of a ticket, USDC; must exceed the price of a window
+	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_FACE_VALUE")]
+	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
+	pub face_value: Option<Usdc>,
+	/// Folder for winning tickets and the relayer's secret; created when missing
+	#[arg(long, value_name = "DIR", env = "CLUSTERCAST_RELAYER_STATE")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub state: Option<PathBuf>,
+	/// Redeem when this much waits, USDC [default: 1]
+	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_REDEEM_VALUE")]
+	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
+	pub redeem_value: Option<Usdc>,
+	/// Redeem when a winner has waited this long, seconds [default: 300]
+	#[arg(long, value_name = "SECONDS", env = "CLUSTERCAST_RELAYER_REDEEM_AGE_S")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub redeem_age_s: Option<u32>,
+	/// Memory for windows, 10^6 bytes [default: 64]
+	#[arg(long, value_name = "MB", env = "CLUSTERCAST_RELAYER_CACHE_MB")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub cache_mb: Option<u32>,
+	/// Viewers served at a time [default: 256]
+	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_MAX_VIEWERS")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub max_viewers: Option<u32>,
+	/// Windows sent to a viewer ahead of payment, 1 to 255 [default: 2]
+	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_CREDIT")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub credit: Option<u8>,
+	/// Most that one viewer's winners may add up to before they are paid, USDC [default: 1]
+	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_FLOAT")]
+	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
+	pub float: Option<Usdc>,
+	/// Serve Prometheus metrics at this address, for example 127.0.0.1:9615 [default: off]
+	#[arg(long, value_name = "IP:PORT", env = "CLUSTERCAST_RELAYER_METRICS")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub metrics: Option<SocketAddr>,
+}
+
+/// Complete and checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+	/// The node's JSON-RPC.
+	pub rpc: String,
+	/// Secret of the account that is paid.
+	pub account: String,
+	/// Key file.
+	pub identity: PathBuf,
+	/// Where to listen.
+	pub listen: Multiaddr,
+	/// Where windows come from.
+	pub upstream: Address,
+	/// The one stream that is relayed.
+	pub stream: StreamId,
+	/// Micro-USDC per 10^6 bytes.
+	pub price_per_mb: u64,
+	/// Of each ticket.
+	pub face_value: Usdc,
+	/// Folder.
+	pub state: PathBuf,
+	/// Face value that triggers a redemption.
+	pub redeem_value: Usdc,
+	/// Age of a winner that triggers a redemption.
+	pub redeem_age: Duration,
+	/// Of windows.
+	pub cache_bytes: usize,
+	/// At a time.
+	pub max_viewers: usize,
+	/// Windows ahead of payment.
+	pub credit: u8,
+	/// Unsettled winners per viewer.
+	pub float: Usdc,
+	/// Prometheus endpoint.
+	pub metrics: Option<SocketAddr>,
+}
+
+impl Config {
+	/// Merges the file, if there is one, with environment and flags.
+	pub fn load(file: Option<PathBuf>, flags: Settings) -> anyhow::Result<Self> {
+		let mut sources = Figment::new();
+		if let Some(file) = &file {
+			ensure!(file.is_file(), "configuration file {} does not exist", file.display());
+			sources = sources.merge(Toml::file_exact(file));
+		}
+		let merged: Settings = sources
+			.merge(Serialized::defaults(flags))
+			.extract()
+			.context("configuration")?;
+		merged.try_into()
+	}
+}
+
+impl TryFrom<Settings> for Config {
+	type Error = anyhow::Error;
+
+	fn try_from(s: Settings) -> anyhow::Result<Self> {
+		fn required<T>(value: Option<T>, name: &str) -> anyhow::Result<T> {
+			value.with_context(|| format!("{name} is missing: give --{}", name.replace('_', "-")))
+		}
+		let listen = required(s.listen, "listen")?;
+		let upstream = required(s.upstream, "upstream")?;
+		let config = Self {
+			rpc: s.rpc.unwrap_or_else(|| default::RPC.into()),
+			account: required(s.account, "account")?,
+			identity: required(s.identity, "identity")?,
+			listen: listen
+				.parse()
+				.with_context(|| format!("listen: {listen} is not a multiaddress"))?,
+			upstream: upstream.parse().with_context(|| format!("upstream: {upstream}"))?,
+			stream: StreamId(required(s.stream, "stream")?),
+			price_per_mb: required(s.price_per_mb, "price_per_mb")?,
+			face_value: required(s.face_value, "face_value")?,
+			state: required(s.state, "state")?,
+			redeem_value: s.redeem_value.unwrap_or(default::REDEEM_VALUE),
+			redeem_age: s
+				.redeem_age_s
+				.map_or(default::REDEEM_AGE, |s| Duration::from_secs(s.into())),
+			cache_bytes: s.cache_mb.unwrap_or(default::CACHE_MB) as usize * 1_000_000,
+			max_viewers: s.max_viewers.unwrap_or(default::MAX_VIEWERS) as usize,
+			credit: s.credit.unwrap_or(DEFAULT_CREDIT),
+			float: s.float.unwrap_or(default::FLOAT),
+			metrics: s.metrics,
+		};
+		ensure!(
+			config.credit > 0,
+			"credit must be at least 1: nobody pays for a window that never came"
+		);
+		ensure!(config.max_viewers > 0, "max_viewers must be at least 1");
+		ensure!(
+			config.cache_bytes >= MIN_CACHE_MB as usize * 1_000_000,
+			"cache_mb must be at least {MIN_CACHE_MB}: a window may have 8 MiB"
+		);
+		ensure!(
+			config.float >= config.face_value,
+			"float must be at least one face value"
+		);
+		// Windows of 480p have some 375 kB. Dearer ones are refused when they come.
+		if amount::win_probability(TYPICAL_WINDOW, config.price_per_mb, config.face_value.0).is_none() {
+			bail!("face_value must exceed the price of a window: a ticket could not pay {TYPICAL_WINDOW} bytes");
+		}
+		Ok(config)
+	}
+}
+
+/// USDC amounts as text; a bare number is taken too.
+mod usdc {
+	use super::Usdc;
+	use serde::{de::Error, Deserialize, Deserializer, Serializer};
+
+	#[derive(Deserialize)]
+	#[serde(untagged)]
+	enum Amount {
+		Text(String),
+		Whole(u64),
+		Decimal(f64),
+	}
+
+	pub fn serialize<S: Serializer>(amount: &Option<Usdc>, s: S) -> Result<S::Ok, S::Error> {
+		s.serialize_str(&amount.unwrap_or_default().to_string())
+	}
+
+	pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Usdc>, D::Error> {
+		let text = match Amount::deserialize(d)? {
+			Amount::Text(text) => text,
+			Amount::Whole(number) => number.to_string(),
+			// The shortest decimal that is this number: what was written.
+			Amount::Decimal(number) => number.to_string(),
+		};
+		text.parse().map(Some).map_err(D::Error::custom)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use std::fs;
+
+	const UPSTREAM: &str = "/ip4/127.0.0.1/udp/4001/quic-v1/p2p/12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X";
+
+	fn complete() -> String {
+		format!(
+			"account = \"//Bob\"\nidentity = \"id\"\nlisten = \"/ip4/127.0.0.1/udp/0/quic-v1\"\n\
+			 upstream = \"{UPSTREAM}\"\nstream = 3\nprice_per_mb = 1000\nface_value = 0.05\nstate = \"s\"\n"
+		)
+	}
+
+	fn load(text: &str, flags: Settings) -> anyhow::Result<Config> {
+		let dir = tempfile::tempdir().unwrap();
+		let file = dir.path().join("relayer.toml");
+		fs::write(&file, text).unwrap();
+		Config::load(Some(file), flags)
+	}
+
+	#[test]
+	fn flags_win_over_the_file_and_defaults_fill_the_rest() {
+		let flags = Settings {
+			price_per_mb: Some(2_000),
+			redeem_value: Some(Usdc(250_000)),
+			..Settings::default()
+		};
+		let config = load(&complete(), flags).unwrap();
+		assert_eq!((config.price_per_mb, config.face_value), (2_000, Usdc(50_000)));
+		assert_eq!(
+			(config.redeem_value, config.redeem_age),
+			(Usdc(250_000), default::REDEEM_AGE)
+		);
+		assert_eq!((config.credit, config.cache_bytes), (DEFAULT_CREDIT, 64_000_000));
+	}
+
+	#[test]
+	fn amounts_are_text_or_numbers() {
+		for (written, micro) in [
+			("\"0.05\"", 50_000),
+			("0.05", 50_000),
+			("2", 2_000_000),
+			("0.000999", 999),
+		] {
+			let text = complete().replace("face_value = 0.05", &format!("face_value = {written}"));
+			let loaded = load(
+				&text,
+				Settings {
+					price_per_mb: Some(1),
+					float: Some(Usdc(2_000_000)),
+					..Settings::default()
+				},
+			);
+			assert_eq!(loaded.unwrap().face_value, Usdc(micro));
+		}
+		assert!(load(&complete().replace("0.05", "\"-1\""), Settings::default()).is_err());
+	}
+
+	#[test]
+	fn what_cannot_work_is_refused_by_name() {
+		let refused = |text: &str, name: &str| {
+			let error = format!("{:#}", load(text, Settings::default()).unwrap_err());
+			assert!(error.contains(name), "{error}");
+		};
+		refused(&complete().replace("stream = 3\n", ""), "--stream");
+		refused(&format!("{}\nprize_per_mb = 3", complete()), "prize_per_mb");
+		refused(&complete().replace("0.05", "0.0005"), "face_value must exceed");
+		refused(&format!("{}\ncredit = 0", complete()), "credit");
+		refused(&format!("{}\ncache_mb = 1", complete()), "cache_mb");
+		refused(&format!("{}\nfloat = 0.01", complete()), "float");
+		refused(&complete().replace("/p2p/", "/nope/"), "upstream");
+		let missing = Config::load(Some("no/such.toml".into()), Settings::default()).unwrap_err();
+		assert!(missing.to_string().contains("does not exist"));
+	}
+}

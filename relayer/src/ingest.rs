@@ -1,0 +1,196 @@
+//! Brings windows in: subscribes upstream, verifies, fills the feed. Reconnects and goes on behind the last window, also
+//! after a restart: viewers who come back find no gap as long as upstream still has what was missed.
+
+use crate::{desk::RENDITION, metrics};
+use clustercast_chain::Chain;
+use clustercast_network::{client, Address, Feed, Node, Subscription};
+use clustercast_primitives::{Hash, PublicKey, StreamId, WindowId};
+use clustercast_protocol::{
+	viewer::{Event, Resume},
+	EndReason, ViewerConfig, ViewerSession,
+};
+use codec::{DecodeAll, Encode};
+use std::{
+	convert::Infallible,
+	fs, io,
+	path::{Path, PathBuf},
+	time::Duration,
+};
+
+/// No window for this long: the connection is given up and made anew. Several windows of the usual 2 s.
+const INACTIVITY: Duration = Duration::from_secs(15);
+
+/// Pause after the first failure; doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Longest pause: a broadcast that begins is noticed within this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// Connections in a row that served nothing before we stop asking for the window behind the last one.
+const MAX_FRUITLESS: u32 = 2;
+
+/// Where windows come from and where they go.
+pub struct Ingest {
+	/// Dials.
+	pub node: Node,
+	/// The origin.
+	pub upstream: Address,
+	/// Says who signs the stream.
+	pub chain: Chain,
+	/// What is ingested.
+	pub stream: StreamId,
+	/// Takes the windows.
+	pub feed: Feed,
+	/// File that names the last window.
+	pub position: PathBuf,
+}
+
+/// Why a connection was over.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+	#[error("cannot connect: {0}")]
+	Connect(#[from] clustercast_network::node::ConnectError),
+	#[error(transparent)]
+	Subscription(#[from] client::Error),
+	#[error("ended by upstream: {0:?}")]
+	Ended(EndReason),
+}
+
+impl Ingest {
+	/// Runs until it is dropped. `signing_key` is what the chain said when the program began; it is asked again with
+	/// every connection, since a broadcaster may change it.
+	pub async fn run(self, mut signing_key: PublicKey) {
+		let mut resume = load(&self.position, self.stream);
+		let mut pause = FIRST_PAUSE;
+		let mut fruitless = 0;
+		loop {
+			match self.chain.stream_key(self.stream).await {
+				Ok(Some(key)) => signing_key = key.signing_key,
+				Ok(None) => tracing::warn!(stream = %self.stream, "the stream key is gone from the chain"),
+				Err(error) => tracing::warn!(%error, "cannot look up the stream key; using the one known"),
+			}
+			let before = resume;
+			let Err(failure) = self.connection(signing_key, &mut resume).await;
+			::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(0.0);
+			if resume != before {
+				(pause, fruitless) = (FIRST_PAUSE, 0);
+			}
+			match &failure {
+				Failure::Subscription(client::Error::Fault(fault)) => {
+					::metrics::counter!(metrics::UPSTREAM_FAULTS).increment(1);
+					tracing::error!(%fault, "upstream broke the protocol");
+				},
+				Failure::Ended(EndReason::Finished) => {
+					tracing::info!("the broadcast is over");
+					self.feed.finish();
+				},
+				// Too far behind: begin live. The feed tells viewers the same.
+				Failure::Ended(EndReason::WindowGone) => resume = None,
+				_ => {},
+			}
+			// An upstream that answers, but never with what follows, has begun anew.
+			if !matches!(failure, Failure::Connect(_)) && resume == before {
+				fruitless += 1;
+				if fruitless >= MAX_FRUITLESS {
+					resume = None;
+				}
+			}
+			tracing::info!(%failure, pause_ms = pause.as_millis(), "upstream lost; connecting again");
+			tokio::time::sleep(pause).await;
+			pause = (2 * pause).min(LONGEST_PAUSE);
+		}
+	}
+
+	/// One connection, to its end.
+	async fn connection(&self, signing_key: PublicKey, resume: &mut Option<Resume>) -> Result<Infallible, Failure> {
+		let stream = self.node.connect(&self.upstream).await?;
+		let session = ViewerSession::new(ViewerConfig {
+			genesis: self.chain.genesis(),
+			stream: self.stream,
+			rendition: RENDITION,
+			signing_key,
+			relayer_key: self.upstream.peer(),
+			payment: None,
+			resume: *resume,
+		});
+		let mut subscription = Subscription::new(stream, session, INACTIVITY);
+		loop {
+			match subscription.next().await? {
+				Event::Terms(_) => {
+					::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(1.0);
+					tracing::info!("connected to upstream");
+				},
+				Event::Window(window) => {
+					let last = Resume::after(window.header());
+					*resume = Some(last);
+					::metrics::counter!(metrics::WINDOWS).increment(1);
+					::metrics::counter!(metrics::BYTES_RECEIVED).increment(window.header().bytes.into());
+					tracing::debug!(window = %window.id(), bytes = window.header().bytes, "received");
+					self.feed.push(window);
+					if let Err(error) = store(&self.position, &last) {
+						tracing::warn!(%error, "a restart will begin live: {}", self.position.display());
+					}
+					::metrics::gauge!(metrics::CACHE_BYTES).set(self.feed.bytes() as f64);
+				},
+				Event::Ended(reason) => return Err(Failure::Ended(reason)),
+				// Free service has neither; the initialisation segment comes with each window.
+				Event::Init(_) | Event::PaymentDue(_) | Event::Paid(_) => {},
+			}
+		}
+	}
+}
+
+/// The last window of an earlier run. A file that is missing or damaged costs a gap, nothing else.
+fn load(path: &Path, stream: StreamId) -> Option<Resume> {
+	let bytes = fs::read(path).ok()?;
+	let (id, header_hash, last_part) = <(WindowId, Hash, bool)>::decode_all(&mut bytes.as_slice()).ok()?;
+	let resume = Resume {
+		id,
+		header_hash,
+		last_part,
+	};
+	(id.stream == stream && id.rendition == RENDITION).then_some(resume)
+}
+
+/// Replaces the file in one step. Not synced: after a power cut nobody waits for the next window.
+fn store(path: &Path, last: &Resume) -> io::Result<()> {
+	let temporary = path.with_extension("new");
+	fs::write(&temporary, (last.id, last.header_hash, last.last_part).encode())?;
+	fs::rename(temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn position_is_read_back_for_its_stream_only() {
+		let dir = tempfile::tempdir().unwrap();
+		let path = dir.path().join("position");
+		assert_eq!(load(&path, StreamId(3)), None);
+		let id = WindowId {
+			stream: StreamId(3),
+			rendition: RENDITION,
+			segment: 8,
+			part: 1,
+		};
+		let last = Resume {
+			id,
+			header_hash: Hash([9; 32]),
+			last_part: true,
+		};
+		store(
+			&path,
+			&Resume {
+				last_part: false,
+				..last
+			},
+		)
+		.unwrap();
+		store(&path, &last).unwrap();
+		assert_eq!(load(&path, StreamId(3)), Some(last));
+		assert_eq!(load(&path, StreamId(4)), None);
+		fs::write(&path, b"damaged").unwrap();
+		assert_eq!(load(&path, StreamId(3)), None);
+	}
+}

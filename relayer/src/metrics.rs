@@ -1,0 +1,78 @@
+//! What the relayer counts, by the names that Prometheus sees. Without an endpoint counting costs nothing.
+
+use anyhow::Context;
+use metrics::{describe_counter, describe_gauge, Unit};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use std::net::SocketAddr;
+
+pub(crate) const VIEWERS: &str = "clustercast_relayer_viewers";
+pub(crate) const SUBSCRIPTIONS: &str = "clustercast_relayer_subscriptions_total";
+pub(crate) const CLOSED: &str = "clustercast_relayer_subscriptions_closed_total";
+pub(crate) const BYTES_SENT: &str = "clustercast_relayer_bytes_sent_total";
+pub(crate) const WINDOWS: &str = "clustercast_relayer_windows_total";
+pub(crate) const BYTES_RECEIVED: &str = "clustercast_relayer_bytes_received_total";
+pub(crate) const CACHE_BYTES: &str = "clustercast_relayer_cache_bytes";
+pub(crate) const UPSTREAM_CONNECTED: &str = "clustercast_relayer_upstream_connected";
+pub(crate) const UPSTREAM_FAULTS: &str = "clustercast_relayer_upstream_faults_total";
+pub(crate) const TICKETS: &str = "clustercast_relayer_tickets_total";
+pub(crate) const TICKETS_REFUSED: &str = "clustercast_relayer_tickets_refused_total";
+pub(crate) const WINNERS: &str = "clustercast_relayer_winners_total";
+pub(crate) const WINNERS_PENDING: &str = "clustercast_relayer_winners_pending";
+pub(crate) const PENDING: &str = "clustercast_relayer_pending_micro_usdc";
+pub(crate) const REDEEMED: &str = "clustercast_relayer_redeemed_micro_usdc";
+pub(crate) const EARNED: &str = "clustercast_relayer_earned_micro_usdc";
+pub(crate) const LOST: &str = "clustercast_relayer_lost_micro_usdc";
+
+/// Serves `http://ADDR/metrics`. Must be called on the runtime, once.
+pub(crate) fn serve(address: SocketAddr) -> anyhow::Result<()> {
+	// Bound here first: the exporter's own error does not say what is wrong with the port.
+	std::net::TcpListener::bind(address).with_context(|| format!("metrics: cannot listen on {address}"))?;
+	PrometheusBuilder::new()
+		.with_http_listener(address)
+		.install()
+		.context("metrics")?;
+
+	describe_gauge!(VIEWERS, "Viewers served now");
+	describe_counter!(SUBSCRIPTIONS, "Subscriptions accepted");
+	describe_counter!(CLOSED, "Streams that are over, by reason");
+	describe_counter!(BYTES_SENT, Unit::Bytes, "Handed to viewers' streams");
+	describe_counter!(WINDOWS, "Windows received from upstream and verified");
+	describe_counter!(
+		BYTES_RECEIVED,
+		Unit::Bytes,
+		"Media bytes received from upstream and verified"
+	);
+	describe_gauge!(CACHE_BYTES, Unit::Bytes, "Windows in the cache");
+	describe_gauge!(UPSTREAM_CONNECTED, "1 while upstream serves us");
+	describe_counter!(UPSTREAM_FAULTS, "Times that upstream broke the protocol");
+	describe_counter!(TICKETS, "Tickets accepted");
+	describe_counter!(TICKETS_REFUSED, "Tickets refused, by reason");
+	describe_counter!(WINNERS, "Winning tickets accepted and stored");
+	describe_gauge!(WINNERS_PENDING, "Winners not settled on the finalised chain");
+	describe_gauge!(PENDING, "Face value of the pending winners, micro-USDC");
+	describe_gauge!(
+		REDEEMED,
+		"Face value paid by the chain since the state folder exists, micro-USDC"
+	);
+	describe_gauge!(EARNED, "The relayer's own share of what was paid, micro-USDC");
+	describe_gauge!(
+		LOST,
+		"Face value of winners that expired or were refused for good, micro-USDC"
+	);
+	// Present from the start: a counter that appears with its first event cannot be told from one that is missing.
+	for name in [
+		SUBSCRIPTIONS,
+		BYTES_SENT,
+		WINDOWS,
+		BYTES_RECEIVED,
+		UPSTREAM_FAULTS,
+		TICKETS,
+		WINNERS,
+	] {
+		metrics::counter!(name).absolute(0);
+	}
+	for name in [VIEWERS, UPSTREAM_CONNECTED] {
+		metrics::gauge!(name).set(0.0);
+	}
+	Ok(())
+}

@@ -1,0 +1,638 @@
+//! Turns stored winners into money: posts them in batches, asks the finalised chain what became of them, and tries
+//! again until each is paid, expired or refused for good.
+//!
+//! ```text
+//! stored --(value, age or expiry says so)--> posted --(finalised chain: already redeemed)--> paid
+//!    ^                                          |
+//!    +---- refused, may change; not included ---+        expired / refused: when the finalised chain says so
+//! ```
+//!
+//! A winner is recorded as posted *before* it is sent. So after a crash at any point, the store says at least as much
+//! as the chain has seen, and the chain's bitmap of spent nonces makes posting twice harmless.
+
+use crate::store::{self, Outcome, Posted, Store, Winner};
+use clustercast_primitives::{
+	chain::{TicketRefusal, TicketVerdict},
+	Balance, BlockNumber, Hash, WinningTicket,
+};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+/// Tickets in a `redeem_batch`: the chain's limit.
+pub const MAX_BATCH: usize = 100;
+
+/// A posted winner that the finalised chain does not know after this is posted again. Inclusion and finality take
+/// some ten seconds; doubles with each attempt.
+const REPOST_MS: u64 = 60_000;
+
+/// A winner that the chain refuses, but might pay later, is asked about again after this; doubles with each refusal.
+const RETRY_MS: u64 = 15_000;
+
+/// Pauses stop doubling at 8 times the first one: a ticket lives twenty minutes.
+const MAX_DOUBLINGS: u32 = 3;
+
+/// Winners this close to their expiry are posted whatever they are worth: four minutes, time for a second attempt.
+const EXPIRY_MARGIN: BlockNumber = 120;
+
+/// The chain as the redeemer needs it.
+pub trait Chain: Send + Sync + 'static {
+	/// Why it cannot answer.
+	type Error: fmt::Display + Send;
+
+	/// Number and hash of the last finalised block.
+	fn finalised(&self) -> impl Future<Output = Result<(BlockNumber, Hash), Self::Error>> + Send;
+
+	/// What the chain would do with these tickets, in this order, at this block.
+	fn check(
+		&self,
+		tickets: &[WinningTicket],
+		at: Hash,
+	) -> impl Future<Output = Result<Vec<TicketVerdict>, Self::Error>> + Send;
+
+	/// Posts one batch. Hash of the extrinsic, or `None` when the node saw nothing in it that would be paid and posted
+	/// nothing. After an error it may or may not be on its way.
+	fn submit(&self, tickets: &[WinningTicket]) -> impl Future<Output = Result<Option<Hash>, Self::Error>> + Send;
+}
+
+/// When winners are worth a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+	/// Face value that waits, micro-USDC.
+	pub value: Balance,
+	/// Age of the oldest one.
+	pub age: Duration,
+}
+
+/// Why a step could not be finished. The next one begins where the store says.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+	/// The store failed.
+	#[error("store of winners: {0}")]
+	Store(#[from] store::Error),
+	/// The chain does not answer, or not sensibly.
+	#[error("chain: {0}")]
+	Chain(String),
+}
+
+/// What a step did; amounts are face values in micro-USDC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+	/// Winners posted.
+	pub posted: usize,
+	/// Winners whose fate is final.
+	pub settled: Vec<(WinningTicket, Outcome)>,
+	/// Winners left.
+	pub pending: usize,
+	/// What these are worth.
+	pub pending_value: Balance,
+}
+
+/// See the module.
+pub struct Redeemer<C> {
+	store: Arc<Store>,
+	chain: C,
+	thresholds: Thresholds,
+}
+
+impl<C: Chain> Redeemer<C> {
+	/// One per store.
+	pub fn new(store: Arc<Store>, chain: C, thresholds: Thresholds) -> Self {
+		Self {
+			store,
+			chain,
+			thresholds,
+		}
+	}
+
+	/// Looks at all winners once: settles what the finalised chain has decided and posts at most one batch. `now_ms` is
+	/// Unix time. With `all`, thresholds do not count: whatever can be paid is posted.
+	pub async fn step(&self, now_ms: u64, all: bool) -> Result<Step, Error> {
+		let mut winners = self.blocking(|store| store.winners()).await?;
+		if winners.is_empty() {
+			return Ok(Step::default());
+		}
+		let (number, hash) = self.chain.finalised().await.map_err(chain_error)?;
+		winners.sort_by_key(|(_, w)| w.message().expiry);
+		let triggered = all || self.triggered(&winners, number, now_ms);
+		let (due, rest): (Vec<_>, Vec<_>) = winners
+			.into_iter()
+			.partition(|(_, w)| w.posted.is_some() || (triggered && w.retry_ms <= now_ms));
+
+		let mut step = Step {
+			pending: rest.len(),
+			pending_value: rest.iter().map(|(_, w)| w.message().face_value).sum(),
+			..Step::default()
+		};
+		let mut batch = Vec::new();
+		for page in due.chunks(MAX_BATCH) {
+			let judged = self.judge(page, hash).await?;
+			let mut outcomes = Vec::new();
+			let mut changed = Vec::new();
+			for ((serial, mut winner), verdict) in page.iter().cloned().zip(judged) {
+				match next(&winner, verdict, now_ms) {
+					Next::Settle(outcome) => {
+						outcomes.push((serial, outcome));
+						step.settled.push((winner.ticket, outcome));
+						continue;
+					},
+					Next::Post(posted) if batch.len() < MAX_BATCH => batch.push((serial, winner.clone(), posted)),
+					Next::Retry(reason, retry_ms) if retry_ms != winner.retry_ms => {
+						let times = winner.refused.map_or(0, |(_, times)| times).saturating_add(1);
+						winner.refused = Some((reason, times));
+						winner.retry_ms = retry_ms;
+						changed.push((serial, winner.clone()));
+					},
+					Next::Post(_) | Next::Retry(..) | Next::Wait => {},
+				}
+				step.pending += 1;
+				step.pending_value += winner.message().face_value;
+			}
+			if !changed.is_empty() {
+				self.blocking(move |store| store.update(&changed)).await?;
+			}
+			if !outcomes.is_empty() {
+				self.blocking(move |store| store.settle(&outcomes, number, now_ms))
+					.await?;
+			}
+		}
+		if !batch.is_empty() {
+			step.posted = self.post(batch, now_ms).await?;
+		}
+		Ok(step)
+	}
+
+	/// Whether what waits is worth a transaction.
+	fn triggered(&self, winners: &[(u64, Winner)], finalised: BlockNumber, now_ms: u64) -> bool {
+		let waiting = || {
+			winners
+				.iter()
+				.map(|(_, w)| w)
+				.filter(|w| w.posted.is_none() && w.retry_ms <= now_ms)
+		};
+		let age = u64::try_from(self.thresholds.age.as_millis()).unwrap_or(u64::MAX);
+		waiting().map(|w| w.message().face_value).sum::<Balance>() >= self.thresholds.value
+			|| waiting().any(|w| {
+				now_ms.saturating_sub(w.stored_ms) >= age
+					|| w.message().expiry <= finalised.saturating_add(EXPIRY_MARGIN)
+			})
+	}
+
+	async fn judge(&self, page: &[(u64, Winner)], at: Hash) -> Result<Vec<TicketVerdict>, Error> {
+		let tickets: Vec<WinningTicket> = page.iter().map(|(_, w)| w.ticket.clone()).collect();
+		let verdicts = self.chain.check(&tickets, at).await.map_err(chain_error)?;
+		match verdicts.len() == tickets.len() {
+			true => Ok(verdicts),
+			false => Err(Error::Chain(format!(
+				"{} verdicts for {} tickets",
+				verdicts.len(),
+				tickets.len()
+			))),
+		}
+	}
+
+	/// Records that the batch is on its way, then sends it. How many were posted.
+	async fn post(&self, batch: Vec<(u64, Winner, Posted)>, now_ms: u64) -> Result<usize, Error> {
+		let tickets: Vec<WinningTicket> = batch.iter().map(|(_, w, _)| w.ticket.clone()).collect();
+		self.record(&batch, |winner, posted| winner.posted = Some(posted))
+			.await?;
+		let transaction = self.chain.submit(&tickets).await.map_err(chain_error)?;
+		match transaction {
+			Some(_) => {
+				let confirm = |winner: &mut Winner, posted| winner.posted = Some(Posted { transaction, ..posted });
+				self.record(&batch, confirm).await?;
+				Ok(tickets.len())
+			},
+			// The best chain would pay none: as they were before, but not at once again.
+			None => {
+				let undo = |winner: &mut Winner, _| match &mut winner.posted {
+					Some(before) => before.at_ms = now_ms,
+					None => winner.retry_ms = now_ms.saturating_add(RETRY_MS),
+				};
+				self.record(&batch, undo).await?;
+				Ok(0)
+			},
+		}
+	}
+
+	async fn record(&self, batch: &[(u64, Winner, Posted)], change: impl Fn(&mut Winner, Posted)) -> Result<(), Error> {
+		let mut changed: Vec<(u64, Winner)> = Vec::with_capacity(batch.len());
+		for (serial, winner, posted) in batch {
+			let mut winner = winner.clone();
+			change(&mut winner, posted.clone());
+			changed.push((*serial, winner));
+		}
+		self.blocking(move |store| store.update(&changed)).await
+	}
+
+	/// The store syncs to disk: off the async threads.
+	async fn blocking<T: Send + 'static>(
+		&self,
+		work: impl FnOnce(&Store) -> Result<T, store::Error> + Send + 'static,
+	) -> Result<T, Error> {
+		let store = self.store.clone();
+		Ok(tokio::task::spawn_blocking(move || work(&store))
+			.await
+			.expect("store methods do not panic")?)
+	}
+}
+
+/// What to do with a winner.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+	Settle(Outcome),
+	Post(Posted),
+	Retry(TicketRefusal, u64),
+	Wait,
+}
+
+/// Decides by the verdict of the finalised chain.
+fn next(winner: &Winner, verdict: TicketVerdict, now_ms: u64) -> Next {
+	let pause = |first: u64, doublings: u32| first << doublings.min(MAX_DOUBLINGS);
+	match (verdict, &winner.posted) {
+		// Only a winner that we posted can have been paid; otherwise the viewer spent its nonce elsewhere.
+		(TicketVerdict::Refused(TicketRefusal::AlreadyRedeemed), Some(posted)) => {
+			Next::Settle(Outcome::Paid(posted.payout))
+		},
+		(TicketVerdict::Refused(TicketRefusal::Expired), _) => Next::Settle(Outcome::Expired),
+		(TicketVerdict::Refused(reason), _) if reason.is_final() => Next::Settle(Outcome::Refused(reason)),
+		(TicketVerdict::Refused(reason), _) if winner.retry_ms <= now_ms => {
+			let times = winner.refused.map_or(0, |(_, times)| times);
+			Next::Retry(reason, now_ms.saturating_add(pause(RETRY_MS, times)))
+		},
+		(TicketVerdict::Refused(_), _) => Next::Wait,
+		(TicketVerdict::Accepted(payout), posted) => {
+			let times = posted.as_ref().map_or(0, |p| p.times);
+			let due = posted.as_ref().is_none_or(|p| {
+				// A clock that was set back must not keep a ticket waiting until it expires.
+				now_ms < p.at_ms || now_ms - p.at_ms >= pause(REPOST_MS, p.times.saturating_sub(1))
+			});
+			match due {
+				true => Next::Post(Posted {
+					at_ms: now_ms,
+					times: times.saturating_add(1),
+					payout,
+					transaction: None,
+				}),
+				false => Next::Wait,
+			}
+		},
+	}
+}
+
+fn chain_error(error: impl fmt::Display) -> Error {
+	Error::Chain(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::store::tests::{ticket, EPOCH_BLOCKS, FACE, GENESIS, PAYOUT};
+	use std::{
+		collections::{HashMap, HashSet},
+		path::Path,
+		sync::{Mutex, MutexGuard},
+	};
+
+	const EXPIRY: BlockNumber = 1_000;
+	const THRESHOLDS: Thresholds = Thresholds {
+		value: 3 * FACE,
+		age: Duration::from_secs(60),
+	};
+
+	/// Where the connection to the chain breaks in `submit`.
+	#[derive(Clone, Copy, PartialEq)]
+	enum Break {
+		Before,
+		After,
+	}
+
+	/// A chain with one pool: what is posted is paid when `finalise` is called.
+	#[derive(Default)]
+	struct State {
+		finalised: BlockNumber,
+		pool: Vec<WinningTicket>,
+		/// Nonces spent on the finalised chain.
+		spent: HashSet<u32>,
+		payments: HashMap<u32, u32>,
+		refusals: HashMap<u32, TicketRefusal>,
+		submits: usize,
+		largest: usize,
+		/// The best chain is ahead of the finalised one, and would pay nothing.
+		nothing_to_pay: bool,
+		broken: Option<Break>,
+	}
+
+	#[derive(Clone, Default)]
+	struct Fake(Arc<Mutex<State>>);
+
+	impl Fake {
+		fn state(&self) -> MutexGuard<'_, State> {
+			self.0.lock().unwrap()
+		}
+
+		/// Includes what waits in the pool. The bitmap pays each nonce once.
+		fn finalise(&self) {
+			let mut state = self.state();
+			state.finalised += 1;
+			for ticket in std::mem::take(&mut state.pool) {
+				let nonce = ticket.signed.message.nonce;
+				if !state.refusals.contains_key(&nonce) && state.spent.insert(nonce) {
+					*state.payments.entry(nonce).or_default() += 1;
+				}
+			}
+		}
+
+		fn verdict(state: &State, ticket: &WinningTicket) -> TicketVerdict {
+			let message = &ticket.signed.message;
+			if state.spent.contains(&message.nonce) {
+				TicketVerdict::Refused(TicketRefusal::AlreadyRedeemed)
+			} else if state.finalised > message.expiry {
+				TicketVerdict::Refused(TicketRefusal::Expired)
+			} else if let Some(reason) = state.refusals.get(&message.nonce) {
+				TicketVerdict::Refused(*reason)
+			} else {
+				TicketVerdict::Accepted(PAYOUT)
+			}
+		}
+	}
+
+	impl Chain for Fake {
+		type Error = &'static str;
+
+		async fn finalised(&self) -> Result<(BlockNumber, Hash), Self::Error> {
+			Ok((self.state().finalised, Hash([0; 32])))
+		}
+
+		async fn check(&self, tickets: &[WinningTicket], _: Hash) -> Result<Vec<TicketVerdict>, Self::Error> {
+			let state = self.state();
+			Ok(tickets.iter().map(|t| Self::verdict(&state, t)).collect())
+		}
+
+		async fn submit(&self, tickets: &[WinningTicket]) -> Result<Option<Hash>, Self::Error> {
+			let mut state = self.state();
+			state.submits += 1;
+			state.largest = state.largest.max(tickets.len());
+			if state.broken == Some(Break::Before) {
+				return Err("lost before it was posted");
+			}
+			if state.nothing_to_pay
+				|| !tickets
+					.iter()
+					.any(|t| matches!(Self::verdict(&state, t), TicketVerdict::Accepted(_)))
+			{
+				return Ok(None);
+			}
+			state.pool.extend_from_slice(tickets);
+			match state.broken {
+				Some(_) => Err("lost after it was posted"),
+				None => Ok(Some(Hash([9; 32]))),
+			}
+		}
+	}
+
+	/// A redeemer as it is after a start: nothing but the store is remembered.
+	fn restart(dir: &Path, chain: &Fake) -> Redeemer<Fake> {
+		let store = Store::open(&dir.join("winners.redb"), &GENESIS, EPOCH_BLOCKS).unwrap();
+		Redeemer::new(Arc::new(store), chain.clone(), THRESHOLDS)
+	}
+
+	fn with_winners(dir: &Path, chain: &Fake, count: u32) -> Redeemer<Fake> {
+		let redeemer = restart(dir, chain);
+		for nonce in 0..count {
+			redeemer.store.insert(&ticket(1, nonce, EXPIRY), 0).unwrap();
+		}
+		redeemer
+	}
+
+	fn paid(step: &Step) -> usize {
+		step.settled
+			.iter()
+			.filter(|(_, outcome)| matches!(outcome, Outcome::Paid(_)))
+			.count()
+	}
+
+	fn lost(step: &Step) -> usize {
+		step.settled.len() - paid(step)
+	}
+
+	#[tokio::test]
+	async fn winners_wait_until_value_or_age_or_expiry_says_so() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 2);
+		let idle = Step {
+			pending: 2,
+			pending_value: 2 * FACE,
+			..Step::default()
+		};
+		assert_eq!(redeemer.step(59_999, false).await.unwrap(), idle);
+		assert_eq!(
+			redeemer.step(60_000, false).await.unwrap(),
+			Step { posted: 2, ..idle },
+			"age"
+		);
+
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 3);
+		assert_eq!(redeemer.step(1, false).await.unwrap().posted, 3, "value");
+
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 1);
+		chain.state().finalised = EXPIRY - EXPIRY_MARGIN - 1;
+		assert_eq!(redeemer.step(1, false).await.unwrap().posted, 0);
+		chain.state().finalised += 1;
+		assert_eq!(redeemer.step(1, false).await.unwrap().posted, 1, "expiry");
+
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 1);
+		assert_eq!(redeemer.step(1, true).await.unwrap().posted, 1, "asked to");
+	}
+
+	#[tokio::test]
+	async fn posted_winner_is_paid_when_the_finalised_chain_says_so() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 3);
+		redeemer.step(0, false).await.unwrap();
+		let waiting = Step {
+			pending: 3,
+			pending_value: 3 * FACE,
+			..Step::default()
+		};
+		assert_eq!(redeemer.step(1_000, false).await.unwrap(), waiting);
+		chain.finalise();
+		let step = redeemer.step(2_000, false).await.unwrap();
+		assert_eq!((paid(&step), lost(&step), step.pending), (3, 0, 0));
+		let totals = redeemer.store.totals().unwrap();
+		assert_eq!(
+			(totals.paid, totals.paid_value, totals.earned),
+			(3, 3 * FACE, 3 * PAYOUT.relayer)
+		);
+		assert_eq!(chain.state().submits, 1);
+	}
+
+	#[tokio::test]
+	async fn batch_is_bounded_and_the_rest_follows() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 130);
+		assert_eq!(redeemer.step(0, false).await.unwrap().posted, MAX_BATCH);
+		assert_eq!(redeemer.step(1, false).await.unwrap().posted, 30);
+		chain.finalise();
+		assert_eq!(paid(&redeemer.step(2, false).await.unwrap()), 130);
+		assert_eq!(chain.state().largest, MAX_BATCH);
+	}
+
+	/// Stops for good at `at`, starts anew from what is on disk, and must end with each ticket paid exactly once.
+	async fn crash_and_recover(at: Break) -> usize {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 3);
+		chain.state().broken = Some(at);
+		redeemer.step(0, false).await.unwrap_err();
+		drop(redeemer);
+
+		chain.state().broken = None;
+		chain.finalise();
+		let redeemer = restart(dir.path(), &chain);
+		let mut now = 1_000;
+		while redeemer.step(now, false).await.unwrap().pending > 0 {
+			chain.finalise();
+			now += 10_000;
+			assert!(now < 10 * REPOST_MS, "never settles");
+		}
+		let totals = redeemer.store.totals().unwrap();
+		assert_eq!((totals.paid, totals.lost), (3, 0));
+		let state = chain.state();
+		assert_eq!(state.payments, HashMap::from([(0, 1), (1, 1), (2, 1)]));
+		state.submits
+	}
+
+	#[tokio::test]
+	async fn crash_before_posting_loses_nothing() {
+		assert_eq!(crash_and_recover(Break::Before).await, 2, "posted again");
+	}
+
+	#[tokio::test]
+	async fn crash_after_posting_redeems_none_twice() {
+		assert_eq!(
+			crash_and_recover(Break::After).await,
+			1,
+			"the chain had it: not posted again"
+		);
+	}
+
+	#[tokio::test]
+	async fn crash_between_winning_and_posting_loses_nothing() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		drop(with_winners(dir.path(), &chain, 3));
+		let redeemer = restart(dir.path(), &chain);
+		assert_eq!(redeemer.step(0, false).await.unwrap().posted, 3);
+		chain.finalise();
+		assert_eq!(paid(&redeemer.step(1, false).await.unwrap()), 3);
+	}
+
+	#[tokio::test]
+	async fn winner_that_is_not_included_is_posted_again_later_and_later() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 3);
+		let mut posted_at = Vec::new();
+		for second in 0..1_500 {
+			if redeemer.step(second * 1_000, false).await.unwrap().posted > 0 {
+				posted_at.push(second);
+			}
+			chain.state().pool.clear();
+		}
+		assert_eq!(posted_at, [0, 60, 180, 420, 900, 1_380]);
+	}
+
+	#[tokio::test]
+	async fn winner_that_the_best_chain_would_not_pay_was_not_posted() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 3);
+		chain.state().nothing_to_pay = true;
+		let step = redeemer.step(0, false).await.unwrap();
+		assert_eq!((step.posted, step.pending), (0, 3));
+		assert!(redeemer
+			.store
+			.winners()
+			.unwrap()
+			.iter()
+			.all(|(_, w)| w.posted.is_none()));
+		redeemer.step(RETRY_MS - 1, false).await.unwrap();
+		assert_eq!(chain.state().submits, 1, "not at once again");
+
+		// Somebody else's ticket with the same nonces was in the block on its way.
+		chain.state().spent.extend([0, 1, 2]);
+		assert_eq!(lost(&redeemer.step(RETRY_MS, true).await.unwrap()), 3);
+	}
+
+	#[tokio::test]
+	async fn clock_set_back_does_not_hold_a_winner() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 3);
+		redeemer.step(1_000_000, false).await.unwrap();
+		chain.state().pool.clear();
+		assert_eq!(redeemer.step(5, false).await.unwrap().posted, 3);
+	}
+
+	#[tokio::test]
+	async fn expired_winner_is_a_loss() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 1);
+		chain.state().finalised = EXPIRY + 1;
+		let step = redeemer.step(0, false).await.unwrap();
+		assert_eq!((step.posted, lost(&step), step.pending), (0, 1, 0));
+		assert_eq!(redeemer.store.settled().unwrap()[0].outcome, Outcome::Expired);
+	}
+
+	#[tokio::test]
+	async fn nonce_spent_elsewhere_is_refused_and_not_called_paid() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 3);
+		chain.state().spent.insert(1);
+		let step = redeemer.step(0, false).await.unwrap();
+		assert_eq!((step.posted, paid(&step), lost(&step)), (2, 0, 1));
+		let outcome = redeemer.store.settled().unwrap()[0].outcome;
+		assert_eq!(outcome, Outcome::Refused(TicketRefusal::AlreadyRedeemed));
+	}
+
+	#[tokio::test]
+	async fn refusal_that_may_change_is_asked_again_and_a_final_one_is_not() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 3);
+		chain.state().refusals.insert(0, TicketRefusal::DepositTooSmall);
+		chain.state().refusals.insert(1, TicketRefusal::BadSignature);
+		let step = redeemer.step(0, false).await.unwrap();
+		assert_eq!((step.posted, lost(&step), step.pending), (1, 1, 2));
+		assert_eq!(
+			redeemer.store.winners().unwrap()[0].1.refused,
+			Some((TicketRefusal::DepositTooSmall, 1))
+		);
+
+		chain.finalise();
+		chain.state().refusals.clear();
+		assert_eq!(redeemer.step(RETRY_MS - 1, true).await.unwrap().posted, 0, "not yet");
+		assert_eq!(redeemer.step(RETRY_MS, true).await.unwrap().posted, 1);
+	}
+
+	#[tokio::test]
+	async fn unanswered_or_wrong_count_of_verdicts_changes_nothing() {
+		struct Short(Fake);
+		impl Chain for Short {
+			type Error = &'static str;
+			async fn finalised(&self) -> Result<(BlockNumber, Hash), Self::Error> {
+				self.0.finalised().await
+			}
+			async fn check(&self, _: &[WinningTicket], _: Hash) -> Result<Vec<TicketVerdict>, Self::Error> {
+				Ok(Vec::new())
+			}
+			async fn submit(&self, tickets: &[WinningTicket]) -> Result<Option<Hash>, Self::Error> {
+				self.0.submit(tickets).await
+			}
+		}
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let store = with_winners(dir.path(), &chain, 3).store;
+		let before = store.winners().unwrap();
+		let redeemer = Redeemer::new(store, Short(chain.clone()), THRESHOLDS);
+		assert!(matches!(redeemer.step(0, true).await, Err(Error::Chain(_))));
+		assert_eq!(redeemer.store.winners().unwrap(), before);
+		assert_eq!(chain.state().submits, 0);
+	}
+}

@@ -1,0 +1,509 @@
+//! Winning tickets on disk (redb): every winner from the moment it is accepted until the chain's finalised answer, then
+//! a bounded history. Each method is one transaction, durable (fsync) when it returns.
+//!
+//! | table | key | value |
+//! | --- | --- | --- |
+//! | `winners` | serial | [`Winner`]: not settled yet |
+//! | `settled` | serial | [`Settled`]: paid, expired or refused; pruned, oldest first |
+//! | `spent` | session ‖ epoch ‖ nonce | serial of the winner that has this nonce |
+//! | `meta` | `genesis`, `totals` | the chain this belongs to; [`Totals`] |
+//!
+//! A winner is in exactly one of `winners` and `settled`, and has one row in `spent`.
+
+use clustercast_primitives::{
+	chain::{Payout, TicketRefusal},
+	Balance, BlockNumber, Hash, Ticket, WinningTicket,
+};
+use codec::{Decode, DecodeAll, Encode};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+use std::path::Path;
+
+const WINNERS: TableDefinition<u64, &[u8]> = TableDefinition::new("winners");
+const SETTLED: TableDefinition<u64, &[u8]> = TableDefinition::new("settled");
+const SPENT: TableDefinition<&[u8; NONCE_KEY], u64> = TableDefinition::new("spent");
+const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+
+const NONCE_KEY: usize = 32 + 4 + 4;
+
+/// redb's own default is a gigabyte; the whole database is a few megabytes.
+const CACHE_BYTES: usize = 8 << 20;
+
+/// Winners that may wait for redemption. At 100 a batch this is far more than the chain pays within a ticket's life,
+/// so more would only be promises that cannot be kept.
+pub const MAX_WINNERS: u64 = 20_000;
+
+/// Settled winners kept as history once their tickets have expired. About 500 bytes each.
+pub const MAX_SETTLED: u64 = 10_000;
+
+/// Settled winners looked at for pruning in one transaction: bounds how long a redemption holds the lock.
+const PRUNE_STEP: usize = 1_000;
+
+/// Why the store refuses.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+	/// Another winner has this nonce in this session and epoch (or it is this very ticket): the chain pays only one.
+	#[error("a winning ticket with this nonce is stored already")]
+	NonceSpent,
+	/// [`MAX_WINNERS`] wait.
+	#[error("{MAX_WINNERS} winning tickets wait for redemption; accepting no more")]
+	Full,
+	/// The tickets in it are for another chain.
+	#[error("belongs to the chain with genesis {found}, not {expected}")]
+	OtherChain {
+		/// In the store.
+		found: Hash,
+		/// Of the chain in use.
+		expected: Hash,
+	},
+	/// Another process has it open.
+	#[error("in use by another process")]
+	InUse,
+	/// A record does not decode.
+	#[error("damaged record: {0}")]
+	Damaged(#[from] codec::Error),
+	/// The database failed.
+	#[error(transparent)]
+	Database(Box<redb::Error>),
+}
+
+macro_rules! from_database {
+	($($error:ty),*) => {$(
+		impl From<$error> for Error {
+			fn from(error: $error) -> Self {
+				match error.into() {
+					redb::Error::DatabaseAlreadyOpen => Self::InUse,
+					other => Self::Database(Box::new(other)),
+				}
+			}
+		}
+	)*};
+}
+
+from_database!(
+	redb::DatabaseError,
+	redb::TransactionError,
+	redb::TableError,
+	redb::StorageError,
+	redb::CommitError
+);
+
+/// That a winner may be on its way to the chain: recorded before it is sent, so no crash can make us forget it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Posted {
+	/// When it was posted last, Unix ms.
+	pub at_ms: u64,
+	/// How often.
+	pub times: u32,
+	/// What the chain said it would pay.
+	pub payout: Payout,
+	/// Hash of the last extrinsic that carried it; `None` while its submission is not confirmed.
+	pub transaction: Option<Hash>,
+}
+
+/// A winner that is not settled.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Winner {
+	/// What is redeemed.
+	pub ticket: WinningTicket,
+	/// When it was accepted, Unix ms.
+	pub stored_ms: u64,
+	/// Set once it may have reached the chain.
+	pub posted: Option<Posted>,
+	/// The chain's last refusal that is not final, and how many there were.
+	pub refused: Option<(TicketRefusal, u32)>,
+	/// Not tried before this, Unix ms.
+	pub retry_ms: u64,
+}
+
+impl Winner {
+	/// As the viewer signed it.
+	pub fn message(&self) -> &Ticket {
+		&self.ticket.signed.message
+	}
+}
+
+/// What became of a winner, by the finalised chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Outcome {
+	/// Redeemed, with these shares.
+	Paid(Payout),
+	/// Not redeemed in time: a loss.
+	Expired,
+	/// Never will be: a loss.
+	Refused(TicketRefusal),
+}
+
+/// A winner whose fate is final.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Settled {
+	/// As it was.
+	pub winner: Winner,
+	/// When we learned of it, Unix ms.
+	pub settled_ms: u64,
+	/// What became of it.
+	pub outcome: Outcome,
+}
+
+/// Sums over all time; pruning does not touch them. Amounts in micro-USDC of face value unless said otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Totals {
+	/// Winners ever stored; the next one's serial.
+	pub stored: u64,
+	/// Winners paid.
+	pub paid: u64,
+	/// Face value paid.
+	pub paid_value: Balance,
+	/// The relayer's own share of it.
+	pub earned: Balance,
+	/// Winners expired or refused.
+	pub lost: u64,
+	/// Their face value.
+	pub lost_value: Balance,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Store {
+	db: Database,
+	epoch_length: BlockNumber,
+}
+
+impl Store {
+	/// Opens or creates the file at `path` for the chain with this genesis hash and blocks per epoch.
+	pub fn open(path: &Path, genesis: &Hash, epoch_length: BlockNumber) -> Result<Self, Error> {
+		let db = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
+		let write = db.begin_write()?;
+		{
+			write.open_table(WINNERS)?;
+			write.open_table(SETTLED)?;
+			write.open_table(SPENT)?;
+			let mut meta = write.open_table(META)?;
+			let found = meta
+				.get("genesis")?
+				.map(|v| Hash::decode_all(&mut v.value()))
+				.transpose()?;
+			match found {
+				None => drop(meta.insert("genesis", genesis.encode().as_slice())?),
+				Some(found) if found == *genesis => {},
+				Some(found) => {
+					return Err(Error::OtherChain {
+						found,
+						expected: *genesis,
+					})
+				},
+			}
+		}
+		write.commit()?;
+		Ok(Self {
+			db,
+			epoch_length: epoch_length.max(1),
+		})
+	}
+
+	/// Stores a winner: when this returns, no crash loses it.
+	pub fn insert(&self, ticket: &WinningTicket, now_ms: u64) -> Result<(), Error> {
+		let write = self.db.begin_write()?;
+		{
+			let mut winners = write.open_table(WINNERS)?;
+			if winners.len()? >= MAX_WINNERS {
+				return Err(Error::Full);
+			}
+			let mut meta = write.open_table(META)?;
+			let mut totals = totals(&meta)?;
+			let serial = totals.stored;
+			let winner = Winner {
+				ticket: ticket.clone(),
+				stored_ms: now_ms,
+				posted: None,
+				refused: None,
+				retry_ms: 0,
+			};
+			let mut spent = write.open_table(SPENT)?;
+			if spent.insert(&self.nonce_key(winner.message()), serial)?.is_some() {
+				return Err(Error::NonceSpent);
+			}
+			winners.insert(serial, winner.encode().as_slice())?;
+			totals.stored += 1;
+			meta.insert("totals", totals.encode().as_slice())?;
+		}
+		Ok(write.commit()?)
+	}
+
+	/// All that are not settled, oldest first.
+	pub fn winners(&self) -> Result<Vec<(u64, Winner)>, Error> {
+		let winners = self.db.begin_read()?.open_table(WINNERS)?;
+		let mut all = Vec::new();
+		for row in winners.iter()? {
+			let (serial, winner) = row?;
+			all.push((serial.value(), Winner::decode_all(&mut winner.value())?));
+		}
+		Ok(all)
+	}
+
+	/// Writes winners back. Those settled meanwhile stay settled.
+	pub fn update<'a>(&self, changed: impl IntoIterator<Item = &'a (u64, Winner)>) -> Result<(), Error> {
+		let write = self.db.begin_write()?;
+		{
+			let mut winners = write.open_table(WINNERS)?;
+			for (serial, winner) in changed {
+				if winners.get(serial)?.is_some() {
+					winners.insert(serial, winner.encode().as_slice())?;
+				}
+			}
+		}
+		Ok(write.commit()?)
+	}
+
+	/// Moves winners to the history, adds them to the totals, and prunes history that no longer guards a nonce:
+	/// `finalized` is the chain's finalised block.
+	pub fn settle(&self, outcomes: &[(u64, Outcome)], finalized: BlockNumber, now_ms: u64) -> Result<(), Error> {
+		let write = self.db.begin_write()?;
+		{
+			let mut winners = write.open_table(WINNERS)?;
+			let mut settled = write.open_table(SETTLED)?;
+			let mut spent = write.open_table(SPENT)?;
+			let mut meta = write.open_table(META)?;
+			let mut totals = totals(&meta)?;
+			for (serial, outcome) in outcomes {
+				let Some(row) = winners.remove(serial)?.map(|row| row.value().to_vec()) else {
+					continue;
+				};
+				let winner = Winner::decode_all(&mut row.as_slice())?;
+				let value = winner.message().face_value;
+				match outcome {
+					Outcome::Paid(payout) => {
+						totals.paid += 1;
+						totals.paid_value += value;
+						totals.earned += payout.relayer;
+					},
+					Outcome::Expired | Outcome::Refused(_) => {
+						totals.lost += 1;
+						totals.lost_value += value;
+					},
+				}
+				let record = Settled {
+					winner,
+					settled_ms: now_ms,
+					outcome: *outcome,
+				};
+				settled.insert(serial, record.encode().as_slice())?;
+			}
+			meta.insert("totals", totals.encode().as_slice())?;
+
+			let excess = usize::try_from(settled.len()?.saturating_sub(MAX_SETTLED)).unwrap_or(usize::MAX);
+			let mut old = Vec::new();
+			for row in settled.iter()?.take(excess.min(PRUNE_STEP)) {
+				let (serial, record) = row?;
+				let record = Settled::decode_all(&mut record.value())?;
+				// Until its whole epoch is over, a viewer could sign the same nonce again.
+				if record.winner.message().expiry / self.epoch_length < finalized / self.epoch_length {
+					old.push((serial.value(), self.nonce_key(record.winner.message())));
+				}
+			}
+			for (serial, nonce) in old {
+				settled.remove(serial)?;
+				spent.remove(&nonce)?;
+			}
+		}
+		Ok(write.commit()?)
+	}
+
+	/// The history, oldest first.
+	pub fn settled(&self) -> Result<Vec<Settled>, Error> {
+		let settled = self.db.begin_read()?.open_table(SETTLED)?;
+		let rows = settled.iter()?;
+		rows.map(|row| Ok(Settled::decode_all(&mut row?.1.value())?)).collect()
+	}
+
+	/// Sums over all time.
+	pub fn totals(&self) -> Result<Totals, Error> {
+		totals(&self.db.begin_read()?.open_table(META)?)
+	}
+
+	fn nonce_key(&self, ticket: &Ticket) -> [u8; NONCE_KEY] {
+		let mut key = [0; NONCE_KEY];
+		key[..32].copy_from_slice(&ticket.session.0);
+		key[32..36].copy_from_slice(&(ticket.expiry / self.epoch_length).to_be_bytes());
+		key[36..].copy_from_slice(&ticket.nonce.to_be_bytes());
+		key
+	}
+}
+
+fn totals(meta: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Totals, Error> {
+	let row = meta.get("totals")?;
+	Ok(row
+		.map(|v| Totals::decode_all(&mut v.value()))
+		.transpose()?
+		.unwrap_or_default())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+	use super::*;
+	use clustercast_primitives::{AccountId, PublicKey, Signature, Signed, WindowId};
+
+	pub const GENESIS: Hash = Hash([7; 32]);
+	pub const EPOCH_BLOCKS: BlockNumber = 600;
+	pub const FACE: Balance = 10_000;
+	pub const PAYOUT: Payout = Payout {
+		relayer: 9_000,
+		broadcaster: 800,
+		treasury: 200,
+	};
+
+	/// A winner as the store sees it: nothing here checks the signature.
+	pub fn ticket(session: u8, nonce: u32, expiry: BlockNumber) -> WinningTicket {
+		let message = Ticket {
+			sender: AccountId([1; 32]),
+			session: PublicKey([session; 32]),
+			recipient: AccountId([2; 32]),
+			window: WindowId::default(),
+			bytes: 1_000,
+			face_value: FACE,
+			win_probability: 1,
+			commitment: Hash([3; 32]),
+			nonce,
+			expiry,
+		};
+		WinningTicket {
+			signed: Signed {
+				message,
+				signature: Signature([4; 64]),
+			},
+			rand: Hash([5; 32]),
+		}
+	}
+
+	fn reopen(dir: &Path) -> Store {
+		Store::open(&dir.join("winners.redb"), &GENESIS, EPOCH_BLOCKS).unwrap()
+	}
+
+	#[test]
+	fn winner_survives_reopening() {
+		let dir = tempfile::tempdir().unwrap();
+		reopen(dir.path()).insert(&ticket(1, 5, 700), 42).unwrap();
+		let store = reopen(dir.path());
+		let winners = store.winners().unwrap();
+		assert_eq!(winners.len(), 1);
+		assert_eq!((&winners[0].1.ticket, winners[0].1.stored_ms), (&ticket(1, 5, 700), 42));
+		assert!(matches!(store.insert(&ticket(1, 5, 700), 43), Err(Error::NonceSpent)));
+		assert_eq!(store.totals().unwrap().stored, 1);
+	}
+
+	#[test]
+	fn nonce_is_taken_once_per_session_and_epoch() {
+		let dir = tempfile::tempdir().unwrap();
+		let store = reopen(dir.path());
+		store.insert(&ticket(1, 5, 700), 0).unwrap();
+		for same in [
+			ticket(1, 5, 700),
+			ticket(1, 5, EPOCH_BLOCKS),
+			ticket(1, 5, 2 * EPOCH_BLOCKS - 1),
+		] {
+			assert!(matches!(store.insert(&same, 0), Err(Error::NonceSpent)));
+		}
+		for other in [ticket(2, 5, 700), ticket(1, 6, 700), ticket(1, 5, 2 * EPOCH_BLOCKS)] {
+			store.insert(&other, 0).unwrap();
+		}
+		assert_eq!(store.winners().unwrap().len(), 4, "a refused one leaves nothing behind");
+	}
+
+	#[test]
+	fn settled_winner_is_history_and_still_guards_its_nonce() {
+		let dir = tempfile::tempdir().unwrap();
+		let store = reopen(dir.path());
+		store.insert(&ticket(1, 1, 700), 0).unwrap();
+		store.insert(&ticket(1, 2, 700), 0).unwrap();
+		store
+			.settle(&[(0, Outcome::Paid(PAYOUT)), (1, Outcome::Expired)], 10, 99)
+			.unwrap();
+		store.settle(&[(0, Outcome::Paid(PAYOUT))], 10, 100).unwrap();
+		drop(store);
+
+		let store = reopen(dir.path());
+		assert!(store.winners().unwrap().is_empty());
+		let totals = Totals {
+			stored: 2,
+			paid: 1,
+			paid_value: FACE,
+			earned: PAYOUT.relayer,
+			lost: 1,
+			lost_value: FACE,
+		};
+		assert_eq!(store.totals().unwrap(), totals, "settling twice counts once");
+		assert_eq!(store.settled().unwrap().len(), 2);
+		assert!(matches!(store.insert(&ticket(1, 1, 700), 0), Err(Error::NonceSpent)));
+	}
+
+	#[test]
+	fn update_does_not_bring_a_settled_winner_back() {
+		let dir = tempfile::tempdir().unwrap();
+		let store = reopen(dir.path());
+		store.insert(&ticket(1, 1, 700), 0).unwrap();
+		let stale = store.winners().unwrap();
+		store.settle(&[(0, Outcome::Expired)], 10, 0).unwrap();
+		store.update(&stale).unwrap();
+		assert!(store.winners().unwrap().is_empty());
+	}
+
+	#[test]
+	fn store_of_another_chain_is_refused() {
+		let dir = tempfile::tempdir().unwrap();
+		drop(reopen(dir.path()));
+		let other = Store::open(&dir.path().join("winners.redb"), &Hash([8; 32]), EPOCH_BLOCKS);
+		assert!(matches!(other, Err(Error::OtherChain { .. })));
+	}
+
+	#[test]
+	fn store_has_one_user_at_a_time() {
+		let dir = tempfile::tempdir().unwrap();
+		let _first = reopen(dir.path());
+		assert!(matches!(
+			Store::open(&dir.path().join("winners.redb"), &GENESIS, EPOCH_BLOCKS),
+			Err(Error::InUse)
+		));
+	}
+
+	#[test]
+	fn history_is_pruned_only_when_its_epoch_is_over() {
+		let dir = tempfile::tempdir().unwrap();
+		let store = reopen(dir.path());
+		let write = store.db.begin_write().unwrap();
+		{
+			// As many as are kept, and three more, written at once: inserting each would sync each.
+			let mut settled = write.open_table(SETTLED).unwrap();
+			let mut spent = write.open_table(SPENT).unwrap();
+			for serial in 0..MAX_SETTLED + 3 {
+				let winner = Winner {
+					ticket: ticket(1, serial as u32, 700),
+					stored_ms: 0,
+					posted: None,
+					refused: None,
+					retry_ms: 0,
+				};
+				spent.insert(&store.nonce_key(winner.message()), serial).unwrap();
+				let record = Settled {
+					winner,
+					settled_ms: 0,
+					outcome: Outcome::Expired,
+				};
+				settled.insert(serial, record.encode().as_slice()).unwrap();
+			}
+		}
+		write.commit().unwrap();
+		let count = || {
+			let spent = store.db.begin_read().unwrap().open_table(SPENT).unwrap();
+			(store.settled().unwrap().len() as u64, spent.len().unwrap())
+		};
+		store.settle(&[], 2 * EPOCH_BLOCKS - 1, 0).unwrap();
+		assert_eq!(
+			count(),
+			(MAX_SETTLED + 3, MAX_SETTLED + 3),
+			"the nonces could still be signed again"
+		);
+		store.settle(&[], 2 * EPOCH_BLOCKS, 0).unwrap();
+		assert_eq!(count(), (MAX_SETTLED, MAX_SETTLED));
+		assert_eq!(store.settled().unwrap()[0].winner.message().nonce, 3, "the oldest went");
+	}
+}

@@ -1,0 +1,98 @@
+//! Figures of the chain: money in micro-USDC, time in blocks of 2 s.
+
+use clustercast_primitives::{amount::USDC, Balance, BlockNumber};
+
+/// Length of a slot, and so of a block when no validator is missing.
+pub const SLOT_MILLIS: u64 = 2_000;
+
+/// Blocks in an hour.
+pub const HOURS: BlockNumber = 60 * 60 * 1000 / SLOT_MILLIS as BlockNumber;
+
+/// A session: 20 minutes. BEEFY signs the first block of each, whatever else it signs.
+pub const SESSION: BlockNumber = HOURS / 3;
+
+/// Sessions whose validator sets can be proven: a week of them.
+pub const PROVABLE_SESSIONS: u32 = 7 * 24 * (HOURS / SESSION);
+
+/// Most validators. Bounds what GRANDPA and BEEFY store and verify.
+pub const MAX_VALIDATORS: u32 = 32;
+
+/// Block hashes that are kept, so also the longest life of a mortal extrinsic: 80 minutes.
+pub const BLOCK_HASHES: BlockNumber = 2_400;
+
+/// Smallest balance an account can exist with: 0.001 USDC.
+pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
+
+/// A micro-USDC pays for this many picoseconds of computing and storage access (5 us).
+///
+/// With [`BYTES_PER_MICRO_USDC`] a plain transfer costs about 100 micro-USDC, and filling a block with computing
+/// costs 0.075 USDC while blocks are not full.
+pub const PICOSECONDS_PER_MICRO_USDC: u64 = 5_000_000;
+
+/// A micro-USDC pays for this many bytes of an extrinsic.
+pub const BYTES_PER_MICRO_USDC: u64 = 4;
+
+/// While blocks are full, computing gets dearer, up to this many times: a redeemed ticket then still costs less than
+/// 0.01 USDC.
+pub const MAX_FEE_MULTIPLIER: u32 = 10;
+
+/// Held on who opens a multisig call: 0.1 USDC, and 0.01 USDC for each signatory.
+pub const MULTISIG_DEPOSIT: Balance = USDC / 10;
+
+/// See [`MULTISIG_DEPOSIT`].
+pub const MULTISIG_DEPOSIT_PER_SIGNATORY: Balance = USDC / 100;
+
+/// Most signatories of a multisig account.
+pub const MAX_SIGNATORIES: u32 = 20;
+
+/// Treasury's share of each ticket, parts per million: 2 %.
+pub const TREASURY_SHARE_PPM: u32 = 20_000;
+
+/// Most that an account can have deposited for tickets.
+pub const MAX_DEPOSIT: Balance = 50 * USDC;
+
+/// Longest life of a ticket: 20 minutes.
+pub const MAX_TICKET_LIFE: BlockNumber = 600;
+
+/// Blocks between asking for a deposit and having it: 40 minutes, longer than any ticket lives, so that a ticket that
+/// was good when a relayer took it is still covered when it is redeemed.
+pub const UNLOCK_DELAY: BlockNumber = 1_200;
+
+/// Tickets share a nonce space with those that expire in the same epoch of this many blocks.
+pub const TICKET_EPOCH: BlockNumber = 600;
+
+/// Nonces in a session and epoch: a bitmap of 1 KiB.
+pub const MAX_NONCES: u32 = 8_192;
+
+/// Most tickets in a batch.
+pub const MAX_BATCH: u32 = 100;
+
+/// Smallest face value: below it redeeming costs more than it brings, and shares fall below the existential deposit.
+pub const MIN_FACE_VALUE: Balance = 1_000;
+
+/// Most session keys of an account.
+pub const MAX_SESSIONS: u32 = 8;
+
+/// Smallest bond of a relayer.
+pub const MIN_BOND: Balance = 10 * USDC;
+
+/// Blocks between leaving and having the bond: an hour.
+pub const UNBOND_DELAY: BlockNumber = HOURS;
+
+/// Held on the owner of a stream key, which also keeps the account alive: it can always receive its share.
+pub const STREAM_KEY_DEPOSIT: Balance = USDC;
+
+/// Largest share of a broadcaster, parts per million: 30 %.
+pub const MAX_BROADCASTER_SHARE_PPM: u32 = 300_000;
+
+/// Longest title of a stream key, bytes.
+pub const MAX_TITLE: u32 = 64;
+
+/// Longest category of a stream key, bytes.
+pub const MAX_CATEGORY: u32 = 32;
+
+/// Most addresses of a relayer.
+pub const MAX_ADDRESSES: u32 = 4;
+
+/// Longest address of a relayer, bytes.
+pub const MAX_ADDRESS_LENGTH: u32 = 128;

@@ -1,0 +1,176 @@
+//! What calls cost, and where the money goes.
+
+use super::*;
+use clustercast_primitives::{
+	amount::USDC, AccountId as RawAccount, Hash as RawHash, PublicKey, Signature as RawSignature, SignedTicket, Ticket,
+	WinningTicket,
+};
+use sp_runtime::traits::Dispatchable;
+
+fn winning_ticket() -> WinningTicket {
+	WinningTicket {
+		signed: SignedTicket {
+			message: Ticket {
+				sender: RawAccount([1; 32]),
+				session: PublicKey([2; 32]),
+				recipient: RawAccount([3; 32]),
+				window: Default::default(),
+				bytes: 1,
+				face_value: 1,
+				win_probability: 1,
+				commitment: RawHash([4; 32]),
+				nonce: 0,
+				expiry: 1,
+			},
+			signature: RawSignature([5; 64]),
+		},
+		rand: RawHash([6; 32]),
+	}
+}
+
+fn fee_of(call: impl Into<RuntimeCall>) -> Balance {
+	let extrinsic = signed(Sr25519Keyring::Alice, call);
+	let length = extrinsic.encoded_size() as u32;
+	TransactionPayment::query_info(extrinsic, length).partial_fee
+}
+
+fn fee_of_batch(tickets: usize) -> Balance {
+	let tickets = vec![winning_ticket(); tickets].try_into().unwrap();
+	fee_of(pallet_ticket_broker::Call::redeem_batch { tickets })
+}
+
+/// Makes computing as dear as it gets.
+fn congest() {
+	pallet_transaction_payment::NextFeeMultiplier::<Runtime>::put(configs::MaximumMultiplier::get());
+}
+
+#[test]
+fn transfer_costs_about_100_micro_usdc() {
+	in_first_block(crate::genesis::LOCAL, || {
+		let fee = fee_of(transfer(&Sr25519Keyring::Bob.to_account_id(), USDC));
+		println!("transfer: {fee} micro-USDC");
+		assert!((80..=120).contains(&fee), "{fee}");
+	});
+}
+
+#[test]
+fn redeeming_a_ticket_costs_far_below_a_cent_however_full_blocks_are() {
+	in_first_block(crate::genesis::LOCAL, || {
+		let (one, hundred) = (fee_of_batch(1), fee_of_batch(100));
+		println!("redeem_batch: {one} micro-USDC for 1 ticket, {hundred} for 100");
+		assert!(one < 1_000 && hundred / 100 < 1_000, "{one} {hundred}");
+		congest();
+		let (one, hundred) = (fee_of_batch(1), fee_of_batch(100));
+		println!("redeem_batch in full blocks: {one} micro-USDC for 1 ticket, {hundred} for 100");
+		assert!(one < 10_000 && hundred / 100 < 10_000, "{one} {hundred}");
+	});
+}
+
+#[test]
+fn a_full_batch_fits_into_a_block() {
+	in_first_block(crate::genesis::LOCAL, || {
+		let tickets = vec![winning_ticket(); constants::MAX_BATCH as usize]
+			.try_into()
+			.unwrap();
+		assert_ok!(apply(signed(
+			Sr25519Keyring::Alice,
+			RuntimeCall::from(pallet_ticket_broker::Call::redeem_batch { tickets })
+		)));
+	});
+}
+
+#[test]
+fn fees_go_to_the_author_and_nothing_is_burnt() {
+	in_first_block(crate::genesis::LOCAL, || {
+		let (author, sender) = (Authorship::author().unwrap(), Sr25519Keyring::Eve);
+		assert_eq!(author, Sr25519Keyring::Alice.to_account_id());
+		let before = (
+			Balances::total_issuance(),
+			Balances::balance(&author),
+			Balances::balance(&sender.to_account_id()),
+		);
+		assert_ok!(apply(signed(
+			sender,
+			transfer(&Sr25519Keyring::Bob.to_account_id(), USDC)
+		)));
+		let fee = before.2 - USDC - Balances::balance(&sender.to_account_id());
+		assert!(fee > 0);
+		assert_eq!(
+			(Balances::total_issuance(), Balances::balance(&author)),
+			(before.0, before.1 + fee)
+		);
+	});
+}
+
+#[test]
+fn fees_go_to_the_treasury_when_the_author_has_no_account() {
+	in_first_block(crate::genesis::LOCAL, || {
+		let author = Authorship::author().unwrap();
+		// Validators hold a reference to their account: take it, as if it had never been endowed.
+		frame_system::Account::<Runtime>::remove(&author);
+		let (treasury, sender) = (crate::genesis::treasury(), Sr25519Keyring::Eve.to_account_id());
+		let before = (Balances::balance(&treasury), Balances::balance(&sender));
+		assert_ok!(apply(signed(
+			Sr25519Keyring::Eve,
+			transfer(&Sr25519Keyring::Bob.to_account_id(), USDC)
+		)));
+		let fee = before.1 - USDC - Balances::balance(&sender);
+		assert_eq!(
+			(Balances::balance(&treasury), Balances::balance(&author)),
+			(before.0 + fee, 0)
+		);
+	});
+}
+
+#[test]
+fn dust_goes_to_the_treasury() {
+	in_first_block(crate::genesis::LOCAL, || {
+		let (issued, treasury) = (Balances::total_issuance(), crate::genesis::treasury());
+		let (eve, poor) = (Sr25519Keyring::Eve.to_account_id(), AccountId::new([7; 32]));
+		assert_ok!(transfer(&poor, 1_500).dispatch(RuntimeOrigin::signed(eve.clone())));
+		let before = Balances::balance(&treasury);
+		assert_ok!(transfer(&eve, 1_000).dispatch(RuntimeOrigin::signed(poor.clone())));
+		assert_eq!(
+			(Balances::balance(&poor), Balances::balance(&treasury)),
+			(0, before + 500)
+		);
+		assert_eq!(Balances::total_issuance(), issued);
+	});
+}
+
+#[test]
+fn nobody_burns() {
+	in_first_block(crate::genesis::LOCAL, || {
+		let burn = RuntimeCall::from(pallet_balances::Call::burn {
+			value: 1,
+			keep_alive: true,
+		});
+		let eve = RuntimeOrigin::signed(Sr25519Keyring::Eve.to_account_id());
+		let refused = frame_system::Error::<Runtime>::CallFiltered.into();
+		assert_eq!(burn.clone().dispatch(eve.clone()).unwrap_err().error, refused);
+		let batch = RuntimeCall::from(pallet_utility::Call::batch_all { calls: vec![burn] });
+		assert_eq!(batch.dispatch(eve).unwrap_err().error, refused);
+	});
+}
+
+#[test]
+fn reports_of_equivocation_are_neither_taken_nor_free() {
+	in_first_block(crate::genesis::LOCAL, || {
+		use sp_staking::offence::OffenceReportSystem;
+		type Grandpa = <Runtime as pallet_grandpa::Config>::EquivocationReportSystem;
+		type Beefy = <Runtime as pallet_beefy::Config>::EquivocationReportSystem;
+		for refused in [
+			<Grandpa as OffenceReportSystem<Option<AccountId>, ()>>::process_evidence(None, ()),
+			<Beefy as OffenceReportSystem<Option<AccountId>, ()>>::process_evidence(None, ()),
+		] {
+			assert!(refused.is_err());
+		}
+		assert!(<Grandpa as OffenceReportSystem<Option<AccountId>, ()>>::check_evidence(()).is_err());
+	});
+}
+
+#[test]
+fn a_deposit_outlasts_every_ticket_signed_against_it() {
+	const { assert!(constants::UNLOCK_DELAY > constants::MAX_TICKET_LIFE) };
+	<AllPalletsWithSystem as frame_support::traits::IntegrityTest>::integrity_test();
+}

@@ -1,0 +1,52 @@
+//! The presets, and the chain specs that were made of them.
+
+use super::*;
+use crate::genesis::{treasury, DEVELOPMENT, LOCAL};
+use sp_core::{crypto::Pair as _, ecdsa};
+
+#[test]
+fn presets_have_one_and_four_validators() {
+	for (preset, validators) in [(DEVELOPMENT, 1), (LOCAL, 4)] {
+		in_first_block(preset, || {
+			assert_eq!(Session::validators().len(), validators);
+			assert_eq!(Grandpa::grandpa_authorities().len(), validators);
+			assert_eq!(pallet_aura::Authorities::<Runtime>::get().len(), validators);
+			assert_eq!(Beefy::validator_set().unwrap().len(), validators);
+		});
+	}
+	assert_eq!(crate::genesis::get_preset(&"main".into()), None);
+}
+
+#[test]
+fn beefy_keys_are_those_of_the_validators_names() {
+	in_first_block(LOCAL, || {
+		let expected = ["//Alice", "//Bob", "//Charlie", "//Dave"]
+			.map(|suri| ecdsa::Pair::from_string(suri, None).unwrap().public().into());
+		assert_eq!(Beefy::validator_set().unwrap().validators(), expected);
+	});
+}
+
+#[test]
+fn treasury_can_receive() {
+	in_first_block(DEVELOPMENT, || {
+		assert_eq!(pallet_ticket_broker::Treasury::<Runtime>::get(), Some(treasury()));
+		assert_eq!(Balances::balance(&treasury()), constants::EXISTENTIAL_DEPOSIT);
+		assert_eq!(System::consumers(&treasury()), 1);
+	});
+}
+
+#[test]
+fn committed_chain_specs_are_the_presets() {
+	for (preset, spec) in [
+		(DEVELOPMENT, include_str!("../../../chain-specs/development.json")),
+		(LOCAL, include_str!("../../../chain-specs/local.json")),
+	] {
+		let spec: Value = serde_json::from_str(spec).unwrap();
+		assert_eq!(
+			spec["genesis"]["runtimeGenesis"]["patch"],
+			preset_of(preset),
+			"run scripts/chain-specs"
+		);
+		assert_eq!(spec["properties"]["tokenDecimals"], 6);
+	}
+}

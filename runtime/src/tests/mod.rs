@@ -1,0 +1,95 @@
+//! What holds for the runtime as a whole. The pallets' own rules are tested beside them.
+
+mod authority;
+mod fees;
+mod genesis;
+
+use crate::*;
+use codec::Encode;
+use frame_support::{assert_ok, genesis_builder_helper, traits::fungible::Inspect};
+use serde_json::Value;
+use sp_consensus_aura::AURA_ENGINE_ID;
+use sp_keyring::Sr25519Keyring;
+use sp_runtime::{generic::Era, traits::Header as _, BuildStorage, Digest, DigestItem, DispatchResult};
+
+/// Runs `test` in block 1 of a chain that starts from the preset. The first of its validators is the author.
+fn in_first_block<R>(preset: &str, test: impl FnOnce() -> R) -> R {
+	sp_io::TestExternalities::new(
+		frame_system::GenesisConfig::<Runtime>::default()
+			.build_storage()
+			.unwrap(),
+	)
+	.execute_with(|| {
+		let mut config = serde_json::to_value(RuntimeGenesisConfig::default()).unwrap();
+		merge(&mut config, preset_of(preset));
+		genesis_builder_helper::build_state::<RuntimeGenesisConfig>(config.to_string().into_bytes()).unwrap();
+
+		// A slot is the first validator's when it divides by their number.
+		let slot = 4_000_000_u64;
+		let digest = Digest {
+			logs: vec![DigestItem::PreRuntime(AURA_ENGINE_ID, slot.encode())],
+		};
+		Executive::initialize_block(&Header::new(1, Hash::zero(), Hash::zero(), Hash::zero(), digest));
+		let now = pallet_timestamp::Call::set {
+			now: slot * constants::SLOT_MILLIS,
+		};
+		assert_ok!(apply(UncheckedExtrinsic::new_bare(RuntimeCall::Timestamp(now))));
+		let result = test();
+		#[cfg(feature = "try-runtime")]
+		frame_support::assert_ok!(
+			<AllPalletsWithSystem as frame_support::traits::TryState<BlockNumber>>::try_state(
+				1,
+				frame_support::traits::TryStateSelect::All
+			)
+		);
+		Executive::finalize_block();
+		result
+	})
+}
+
+fn preset_of(name: &str) -> Value {
+	serde_json::from_slice(&crate::genesis::get_preset(&name.into()).unwrap()).unwrap()
+}
+
+/// Replaces what `patch` names, as the client does with a preset.
+fn merge(config: &mut Value, patch: Value) {
+	match (config, patch) {
+		(Value::Object(config), Value::Object(patch)) => patch
+			.into_iter()
+			.for_each(|(key, value)| merge(&mut config[&key], value)),
+		(config, patch) => *config = patch,
+	}
+}
+
+/// An extrinsic as `who` would sign it now.
+fn signed(who: Sr25519Keyring, call: impl Into<RuntimeCall>) -> UncheckedExtrinsic {
+	let extension: TxExtension = (
+		frame_system::CheckNonZeroSender::new(),
+		frame_system::CheckSpecVersion::new(),
+		frame_system::CheckTxVersion::new(),
+		frame_system::CheckGenesis::new(),
+		frame_system::CheckEra::from(Era::Immortal),
+		frame_system::CheckNonce::from(System::account_nonce(who.to_account_id())),
+		frame_system::CheckWeight::new(),
+		pallet_transaction_payment::ChargeTransactionPayment::from(0),
+		frame_metadata_hash_extension::CheckMetadataHash::new(false),
+		frame_system::WeightReclaim::new(),
+	);
+	let payload = SignedPayload::new(call.into(), extension).unwrap();
+	let signature = payload.using_encoded(|bytes| who.sign(bytes));
+	let (call, extension, _) = payload.deconstruct();
+	UncheckedExtrinsic::new_signed(call, who.to_account_id().into(), signature.into(), extension)
+}
+
+/// Applies an extrinsic that must be valid, and says how its call went.
+fn apply(extrinsic: UncheckedExtrinsic) -> DispatchResult {
+	Executive::apply_extrinsic(extrinsic).unwrap()
+}
+
+fn transfer(to: &AccountId, value: Balance) -> RuntimeCall {
+	pallet_balances::Call::transfer_allow_death {
+		dest: to.clone().into(),
+		value,
+	}
+	.into()
+}
