@@ -28,7 +28,7 @@ use subxt::{
 use tokio::{sync::watch, task::JoinHandle};
 
 /// How long to wait for the first connection: a node needs some seconds to open its RPC.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long to wait for an answer, a reconnection included. Five blocks' time at least.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);

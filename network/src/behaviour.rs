@@ -38,7 +38,7 @@ pub(crate) type Opened = oneshot::Sender<Result<Stream, OpenError>>;
 pub(crate) struct Behaviour {
 	protocol: StreamProtocol,
 	incoming: mpsc::Sender<(PublicKey, Stream)>,
-	requests: VecDeque<(PeerId, Opened)>,
+	requests: VecDeque<(PeerId, NotifyHandler, Opened)>,
 }
 
 impl Behaviour {
@@ -51,9 +51,10 @@ impl Behaviour {
 		}
 	}
 
-	/// Opens a stream on any connection to `peer`, which must be connected.
-	pub fn open(&mut self, peer: PeerId, opened: Opened) {
-		self.requests.push_back((peer, opened));
+	/// Opens a stream to `peer` on this connection, or on any that there is.
+	pub fn open(&mut self, peer: PeerId, connection: Option<ConnectionId>, opened: Opened) {
+		let handler = connection.map_or(NotifyHandler::Any, NotifyHandler::One);
+		self.requests.push_back((peer, handler, opened));
 	}
 
 	fn handler(&self, peer: PeerId) -> Result<Handler, ConnectionDenied> {
@@ -100,9 +101,9 @@ impl NetworkBehaviour for Behaviour {
 	fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
 		// Filled only by the task that polls the swarm, just before it does: no waker is needed.
 		match self.requests.pop_front() {
-			Some((peer_id, event)) => Poll::Ready(ToSwarm::NotifyHandler {
+			Some((peer_id, handler, event)) => Poll::Ready(ToSwarm::NotifyHandler {
 				peer_id,
-				handler: NotifyHandler::Any,
+				handler,
 				event,
 			}),
 			None => Poll::Pending,

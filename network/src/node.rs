@@ -43,8 +43,12 @@ const MAX_PENDING_CONNECTIONS: u32 = 256;
 /// A connection without streams is closed after this: time to open one.
 const IDLE_CONNECTION: Duration = Duration::from_secs(10);
 
-/// QUIC handshake, then stream negotiation. Two round trips; generous for far and busy peers.
+/// Connecting and opening a stream, a second attempt included: generous for far and busy peers.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Opening a stream takes one round trip. A connection that does not answer within this is taken for dead: its peer was
+/// killed or the path changed, and QUIC will need until its idle timeout (10 s) to notice.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a peer may send ahead of our reading it: 2 MiB carries 80 Mb/s at 200 ms.
 const RECEIVE_WINDOW: u32 = 2 << 20;
@@ -153,7 +157,13 @@ impl Incoming {
 #[derive(Debug)]
 enum Command {
 	Listen(Multiaddr, oneshot::Sender<Result<Multiaddr, ListenError>>),
-	Open(Address, oneshot::Sender<Result<(), ConnectError>>, Opened),
+	Open {
+		to: Address,
+		/// Not over a connection that stands.
+		fresh: bool,
+		connected: oneshot::Sender<Result<(), ConnectError>>,
+		opened: Opened,
+	},
 }
 
 impl Node {
@@ -218,9 +228,9 @@ impl Node {
 	/// handshake to hold the key in `to`. Ends within 10 s.
 	pub async fn connect(&self, to: &Address) -> Result<Stream, ConnectError> {
 		let attempts = async {
-			match self.open(to).await {
-				// The connection was ending as we turned to it.
-				Err(ConnectError::Lost) => self.open(to).await,
+			match self.open(to, false).await {
+				// The connection was ending, or dead, as we turned to it.
+				Err(ConnectError::Lost) => self.open(to, true).await,
 				other => other,
 			}
 		};
@@ -229,13 +239,20 @@ impl Node {
 			.unwrap_or(Err(ConnectError::Timeout))
 	}
 
-	async fn open(&self, to: &Address) -> Result<Stream, ConnectError> {
+	async fn open(&self, to: &Address, fresh: bool) -> Result<Stream, ConnectError> {
 		let (connected, connection) = oneshot::channel();
 		let (opened, stream) = oneshot::channel();
-		let command = Command::Open(to.clone(), connected, opened);
+		let to = to.clone();
+		let command = Command::Open {
+			to,
+			fresh,
+			connected,
+			opened,
+		};
 		self.commands.send(command).await.map_err(|_| ConnectError::Stopped)?;
 		connection.await.map_err(|_| ConnectError::Stopped)??;
-		Ok(stream.await.map_err(|_| ConnectError::Lost)??)
+		let stream = timeout(OPEN_TIMEOUT, stream).await.map_err(|_| ConnectError::Lost)?;
+		Ok(stream.map_err(|_| ConnectError::Lost)??)
 	}
 }
 
@@ -266,7 +283,7 @@ impl Task {
 			tokio::select! {
 				command = self.requests.recv() => match command {
 					Some(Command::Listen(on, reply)) => self.listen(on, reply),
-					Some(Command::Open(to, connected, opened)) => self.open(to, connected, opened),
+					Some(Command::Open { to, fresh, connected, opened }) => self.open(to, fresh, connected, opened),
 					None => return,
 				},
 				event = self.swarm.select_next_some() => self.on_event(event),
@@ -289,10 +306,10 @@ impl Task {
 		}
 	}
 
-	fn open(&mut self, to: Address, connected: oneshot::Sender<Result<(), ConnectError>>, opened: Opened) {
+	fn open(&mut self, to: Address, fresh: bool, connected: oneshot::Sender<Result<(), ConnectError>>, opened: Opened) {
 		let peer = to.peer_id();
-		if self.swarm.is_connected(&peer) {
-			self.swarm.behaviour_mut().delivery.open(peer, opened);
+		if !fresh && self.swarm.is_connected(&peer) {
+			self.swarm.behaviour_mut().delivery.open(peer, None, opened);
 			let _ = connected.send(Ok(()));
 			return;
 		}
@@ -343,7 +360,10 @@ impl Task {
 				..
 			} => {
 				if let Some(dial) = self.dialing.remove(&connection_id) {
-					self.swarm.behaviour_mut().delivery.open(dial.peer, dial.opened);
+					self.swarm
+						.behaviour_mut()
+						.delivery
+						.open(dial.peer, Some(connection_id), dial.opened);
 					let _ = dial.connected.send(Ok(()));
 				}
 			},

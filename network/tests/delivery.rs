@@ -500,3 +500,42 @@ async fn connections_are_limited_in_all_and_per_peer() {
 	let _second = two.connect(&address).await.unwrap();
 	three.connect(&address).await.unwrap_err();
 }
+
+#[test]
+fn peer_that_was_killed_and_is_back_is_reached_at_once() {
+	/// Far below the 10 s after which QUIC gives a silent connection up.
+	const SOON: Duration = Duration::from_secs(6);
+	let runtime = || tokio::runtime::Runtime::new().unwrap();
+	let serve_on = |address: String| async move {
+		let (node, mut incoming) = Node::start(&KeyPair::from_seed(RELAYER_SEED), Limits::default()).unwrap();
+		let address = loop {
+			match node.listen(address.parse().unwrap()).await {
+				// The system frees it when the first runtime has really gone.
+				Err(ListenError::PortInUse(_)) => tokio::task::yield_now().await,
+				other => break other.unwrap(),
+			}
+		};
+		let task = async move {
+			let mut held = vec![];
+			while let Some(stream) = incoming.accept().await {
+				held.push((stream, node.clone()));
+			}
+		};
+		(address, task)
+	};
+
+	let first = runtime();
+	let (address, task) = first.block_on(serve_on(LOOPBACK.into()));
+	first.spawn(task);
+	let client = runtime();
+	let node = client.block_on(async { viewer(10) });
+	let _stream = client.block_on(node.connect(&address)).unwrap();
+	// As kill -9 does: nothing more is sent.
+	first.shutdown_background();
+
+	let second = runtime();
+	let (again, task) = second.block_on(serve_on(address.transport().to_string()));
+	second.spawn(task);
+	assert_eq!(again, address);
+	client.block_on(async { timeout(SOON, node.connect(&address)).await.expect("soon").unwrap() });
+}

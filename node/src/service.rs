@@ -246,7 +246,7 @@ pub fn start(mut config: Configuration) -> Result<TaskManager, ServiceError> {
 		client: client.clone(),
 		pool: transaction_pool.clone(),
 		backend: backend.clone(),
-		registry: registry.clone(),
+		metrics: rpc::Metrics::register(registry.as_ref())?,
 		beefy: beefy_rpc_links,
 		grandpa: rpc::GrandpaDeps {
 			voter_state: voter_state.clone(),

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use clustercast_chain::{calls::NewStream, keys, Chain, Wallet};
 use clustercast_network::Multiaddr;
 use clustercast_primitives::StreamId;
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
 use tracing_subscriber::EnvFilter;
 
 /// Broadcasts live video to relayers, every window signed.
@@ -149,6 +149,7 @@ async fn run() -> Result<()> {
 	let cli = Cli::parse();
 	tracing_subscriber::fmt()
 		.with_writer(std::io::stderr)
+		.with_ansi(std::io::stderr().is_terminal())
 		.with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
 		.init();
 	match cli.command {

@@ -24,6 +24,9 @@ use tokio::{
 /// How long relayers may take to fetch the last windows of a broadcast that is over.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long they have when the program has to go: nobody says when they have them.
+const HAND_OVER: Duration = Duration::from_secs(1);
+
 /// Connections beyond those that are served: who is refused must be told so.
 const SPARE_CONNECTIONS: u32 = 32;
 
@@ -172,11 +175,15 @@ impl Origin {
 			.into_iter()
 			.for_each(|window| self.publisher.publish(window));
 		let outcome = broadcast(&mut self.encoder, &mut self.signer, &mut self.publisher, stop).await;
-		if let Ok(Stop::Over) = outcome {
-			self.publisher.finish();
-			if timeout(DRAIN_LIMIT, guests.gone()).await.is_err() {
-				tracing::warn!("not all relayers fetched the last windows");
-			}
+		match outcome {
+			Ok(Stop::Over) => {
+				self.publisher.finish();
+				if timeout(DRAIN_LIMIT, guests.gone()).await.is_err() {
+					tracing::warn!("not all relayers fetched the last windows");
+				}
+			},
+			Ok(Stop::Interrupted) => drop(timeout(HAND_OVER, guests.gone()).await),
+			Err(_) => {},
 		}
 		drop(end_serving);
 		server.await.context("the server failed")?;

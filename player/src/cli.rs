@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, calls, Call, Chain, Wait, Wallet};
 use clustercast_primitives::Usdc;
+use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
 
 /// What is logged when RUST_LOG does not say.
@@ -74,6 +75,7 @@ pub async fn run() -> anyhow::Result<()> {
 	tracing_subscriber::fmt()
 		.with_env_filter(EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(DEFAULT_LOG))?)
 		.with_writer(status::log_writer)
+		.with_ansi(io::stderr().is_terminal())
 		.init();
 	match cli.command {
 		Command::Watch(config) => {

@@ -227,6 +227,10 @@ mod tests {
 		let mut late = WindowCache::new(1 << 20);
 		late.insert(parts[3].clone());
 		assert!(matches!(late.get_after(Cursor::After(parts[2].id())), Lookup::Gone));
+		// Part 1 of another segment is not the part behind part 0 of this one.
+		late = WindowCache::new(1 << 20);
+		late.insert(broadcast.window(0, &[2; 10]));
+		assert!(matches!(late.get_after(Cursor::After(parts[0].id())), Lookup::Gone));
 	}
 
 	#[test]

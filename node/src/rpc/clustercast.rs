@@ -144,16 +144,15 @@ fn decode_tickets(tickets: &[Bytes]) -> Result<Vec<WinningTicket>, Error> {
 	tickets.iter().enumerate().map(decode).collect()
 }
 
-/// The handlers, over a client and its pool.
-pub struct ClusterCast<C, P> {
-	client: Arc<C>,
-	pool: Arc<P>,
+/// Counts tickets in submitted batches. One for all servers of the node.
+#[derive(Clone)]
+pub struct Metrics {
 	verdicts: CounterVec<U64>,
 }
 
-impl<C, P> ClusterCast<C, P> {
-	/// Counts the verdicts on submitted tickets in `registry`.
-	pub fn new(client: Arc<C>, pool: Arc<P>, registry: Option<&Registry>) -> Result<Self, PrometheusError> {
+impl Metrics {
+	/// Metrics in `registry`; without one they are counted for nobody.
+	pub fn register(registry: Option<&Registry>) -> Result<Self, PrometheusError> {
 		let verdicts = CounterVec::new(
 			Opts::new(
 				"clustercast_submitted_tickets_total",
@@ -161,10 +160,35 @@ impl<C, P> ClusterCast<C, P> {
 			),
 			&["verdict"],
 		)?;
-		if let Some(registry) = registry {
-			register(verdicts.clone(), registry)?;
+		match registry {
+			Some(registry) => register(verdicts, registry),
+			None => Ok(verdicts),
 		}
-		Ok(Self { client, pool, verdicts })
+		.map(|verdicts| Self { verdicts })
+	}
+
+	fn count(&self, verdicts: &[TicketVerdict]) {
+		for verdict in verdicts {
+			let label = match verdict {
+				TicketVerdict::Accepted(_) => "accepted",
+				TicketVerdict::Refused(_) => "refused",
+			};
+			self.verdicts.with_label_values(&[label]).inc();
+		}
+	}
+}
+
+/// The handlers, over a client and its pool.
+pub struct ClusterCast<C, P> {
+	client: Arc<C>,
+	pool: Arc<P>,
+	metrics: Metrics,
+}
+
+impl<C, P> ClusterCast<C, P> {
+	/// Handlers of one server.
+	pub fn new(client: Arc<C>, pool: Arc<P>, metrics: Metrics) -> Self {
+		Self { client, pool, metrics }
 	}
 }
 
@@ -189,11 +213,7 @@ where
 			api.check_tickets(best, tickets)?
 		};
 
-		let accepted = verdicts
-			.iter()
-			.filter(|v| matches!(v, TicketVerdict::Accepted(_)))
-			.count();
-		let transaction = if accepted > 0 {
+		let transaction = if verdicts.iter().any(|v| matches!(v, TicketVerdict::Accepted(_))) {
 			let submitted = self
 				.pool
 				.submit_one(best, TransactionSource::External, transaction)
@@ -205,10 +225,7 @@ where
 		} else {
 			None
 		};
-		self.verdicts.with_label_values(&["accepted"]).inc_by(accepted as u64);
-		self.verdicts
-			.with_label_values(&["refused"])
-			.inc_by((verdicts.len() - accepted) as u64);
+		self.metrics.count(&verdicts);
 		Ok(Submission { transaction, verdicts })
 	}
 

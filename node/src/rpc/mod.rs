@@ -13,6 +13,7 @@ use crate::{
 	runtime::{Block, BlockNumber, Hash},
 	service::{Backend, Client, TransactionPool},
 };
+pub use clustercast::Metrics;
 use clustercast::{ClusterCast, ClusterCastRpcServer};
 use jsonrpsee::RpcModule;
 use mmr_rpc::{Mmr, MmrApiServer};
@@ -26,14 +27,13 @@ use sc_rpc::SubscriptionTaskExecutor;
 use sp_consensus_beefy::ecdsa_crypto::AuthorityId as BeefyId;
 use std::sync::Arc;
 use substrate_frame_rpc_system::{System, SystemApiServer};
-use substrate_prometheus_endpoint::Registry;
 
 /// What the handlers need of the node.
 pub struct Deps {
 	pub client: Arc<Client>,
 	pub pool: Arc<TransactionPool>,
 	pub backend: Arc<Backend>,
-	pub registry: Option<Registry>,
+	pub metrics: Metrics,
 	pub beefy: BeefyRPCLinks<Block, BeefyId>,
 	pub grandpa: GrandpaDeps,
 }
@@ -46,7 +46,7 @@ pub struct GrandpaDeps {
 	pub finality_proofs: Arc<FinalityProofProvider<Backend, Block>>,
 }
 
-/// All handlers of one server.
+/// All handlers of one server. A node runs several: one for each address it listens on.
 pub fn module(
 	deps: &Deps,
 	executor: SubscriptionTaskExecutor,
@@ -55,13 +55,13 @@ pub fn module(
 		client,
 		pool,
 		backend,
-		registry,
+		metrics,
 		beefy,
 		grandpa,
 	} = deps;
 	let offchain = backend.offchain_storage().ok_or("no offchain storage for the MMR")?;
 	let mut module = RpcModule::new(());
-	module.merge(ClusterCast::new(client.clone(), pool.clone(), registry.as_ref())?.into_rpc())?;
+	module.merge(ClusterCast::new(client.clone(), pool.clone(), metrics.clone()).into_rpc())?;
 	module.merge(System::new(client.clone(), pool.clone()).into_rpc())?;
 	module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 	module.merge(Mmr::new(client.clone(), offchain).into_rpc())?;

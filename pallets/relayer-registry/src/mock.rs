@@ -5,6 +5,7 @@ use clustercast_primitives::{amount::USDC, chain::RelayerProof, crypto::KeyPair,
 use frame_support::{
 	construct_runtime, derive_impl,
 	dispatch::DispatchResult,
+	parameter_types,
 	traits::{fungible::InspectHold, ConstU128, ConstU32},
 };
 use frame_system::mocking::MockBlockU32;
@@ -16,6 +17,12 @@ pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 pub const MIN_BOND: Balance = 10 * USDC;
 /// Blocks between leaving and the bond's return.
 pub const UNBOND_DELAY: u32 = 1_800;
+
+parameter_types! {
+	pub static MinBond: Balance = MIN_BOND;
+	pub static UnbondDelay: u32 = UNBOND_DELAY;
+	pub static MaxAddresses: u32 = 4;
+}
 
 construct_runtime!(
 	pub enum Test {
@@ -43,9 +50,9 @@ impl pallet_balances::Config for Test {
 impl crate::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
-	type MinBond = ConstU128<MIN_BOND>;
-	type UnbondDelay = ConstU32<UNBOND_DELAY>;
-	type MaxAddresses = ConstU32<4>;
+	type MinBond = MinBond;
+	type UnbondDelay = UnbondDelay;
+	type MaxAddresses = MaxAddresses;
 	type MaxAddressLength = ConstU32<128>;
 	type WeightInfo = ();
 }

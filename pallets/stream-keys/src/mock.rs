@@ -5,6 +5,7 @@ use clustercast_primitives::{amount::USDC, Balance, PublicKey, StreamId};
 use frame_support::{
 	construct_runtime, derive_impl,
 	dispatch::DispatchResult,
+	parameter_types,
 	traits::{fungible::InspectHold, ConstU128, ConstU32},
 };
 use frame_system::mocking::MockBlockU32;
@@ -15,6 +16,11 @@ pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 
 /// Held for a stream key, micro-USDC.
 pub const MINT_DEPOSIT: Balance = USDC;
+
+parameter_types! {
+	pub static MintDeposit: Balance = MINT_DEPOSIT;
+	pub static MaxBroadcasterShare: u32 = 300_000;
+}
 
 construct_runtime!(
 	pub enum Test {
@@ -42,10 +48,10 @@ impl pallet_balances::Config for Test {
 impl crate::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
-	type MintDeposit = ConstU128<MINT_DEPOSIT>;
+	type MintDeposit = MintDeposit;
 	type MaxTitle = ConstU32<64>;
 	type MaxCategory = ConstU32<32>;
-	type MaxBroadcasterShare = ConstU32<300_000>;
+	type MaxBroadcasterShare = MaxBroadcasterShare;
 	type WeightInfo = ();
 }
 

@@ -8,6 +8,7 @@ use clustercast_primitives::{
 use frame_support::{
 	construct_runtime, derive_impl,
 	dispatch::DispatchResult,
+	parameter_types,
 	traits::{
 		fungible::{Inspect, Mutate},
 		ConstU128, ConstU32, Hooks,
@@ -35,6 +36,17 @@ pub const MAX_BATCH: u32 = 100;
 pub const MAX_SESSIONS: u32 = 8;
 /// Smallest face value, micro-USDC.
 pub const MIN_FACE_VALUE: Balance = 1_000;
+
+parameter_types! {
+	pub static MaxDeposit: Balance = MAX_DEPOSIT;
+	pub static MinFaceValue: Balance = MIN_FACE_VALUE;
+	pub static TreasuryShare: u32 = 20_000;
+	pub static UnlockDelay: u32 = UNLOCK_DELAY;
+	pub static EpochLength: u32 = EPOCH_LENGTH;
+	pub static MaxNonces: u32 = MAX_NONCES;
+	pub static MaxBatch: u32 = MAX_BATCH;
+	pub static MaxSessions: u32 = MAX_SESSIONS;
+}
 
 construct_runtime!(
 	pub enum Test {
@@ -74,15 +86,15 @@ impl crate::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type Streams = StreamKeys;
-	type MaxDeposit = ConstU128<MAX_DEPOSIT>;
-	type MinFaceValue = ConstU128<MIN_FACE_VALUE>;
-	type TreasuryShare = ConstU32<20_000>;
+	type MaxDeposit = MaxDeposit;
+	type MinFaceValue = MinFaceValue;
+	type TreasuryShare = TreasuryShare;
 	type MaxTicketLife = ConstU32<MAX_TICKET_LIFE>;
-	type UnlockDelay = ConstU32<UNLOCK_DELAY>;
-	type EpochLength = ConstU32<EPOCH_LENGTH>;
-	type MaxNonces = ConstU32<MAX_NONCES>;
-	type MaxBatch = ConstU32<MAX_BATCH>;
-	type MaxSessions = ConstU32<MAX_SESSIONS>;
+	type UnlockDelay = UnlockDelay;
+	type EpochLength = EpochLength;
+	type MaxNonces = MaxNonces;
+	type MaxBatch = MaxBatch;
+	type MaxSessions = MaxSessions;
 	type WeightInfo = ();
 }
 

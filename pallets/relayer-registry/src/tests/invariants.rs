@@ -1,4 +1,4 @@
-//! Each invariant of `try_state` is broken by hand once and found.
+//! Each invariant of `try_state` is broken by hand once and found, and so are constants that contradict each other.
 
 use crate::{mock::*, HoldReason, Relayers, SigningKeys};
 use frame_support::{
@@ -27,6 +27,27 @@ fn tamper(change: impl FnOnce(&mut crate::Relayer<Test>)) {
 #[test]
 fn constants_agree() {
 	ExtBuilder.build_and_execute(Registry::integrity_test);
+}
+
+#[test]
+#[should_panic(expected = "a bond must be worth an account")]
+fn a_bond_below_an_accounts_minimum_is_found() {
+	MinBond::set(EXISTENTIAL_DEPOSIT - 1);
+	Registry::integrity_test();
+}
+
+#[test]
+#[should_panic(expected = "a bond that leaves at once secures nothing")]
+fn a_delay_of_nothing_is_found() {
+	UnbondDelay::set(0);
+	Registry::integrity_test();
+}
+
+#[test]
+#[should_panic(expected = "a relayer needs an address")]
+fn no_addresses_at_all_is_found() {
+	MaxAddresses::set(0);
+	Registry::integrity_test();
 }
 
 #[test]

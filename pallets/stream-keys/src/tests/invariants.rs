@@ -1,4 +1,4 @@
-//! Each invariant of `try_state` is broken by hand once and found; constants that contradict each other are too.
+//! Each invariant of `try_state` is broken by hand once and found, and so are constants that contradict each other.
 
 use crate::{mock::*, HoldReason, NextStream, StreamKeys as Keys};
 use clustercast_primitives::StreamId;
@@ -23,6 +23,20 @@ fn complaint(damage: impl FnOnce()) -> String {
 #[test]
 fn constants_agree() {
 	ExtBuilder.build_and_execute(StreamKeys::integrity_test);
+}
+
+#[test]
+#[should_panic(expected = "a share cannot exceed the whole")]
+fn a_share_of_more_than_everything_is_found() {
+	MaxBroadcasterShare::set(1_000_001);
+	StreamKeys::integrity_test();
+}
+
+#[test]
+#[should_panic(expected = "the mint deposit must be worth an account")]
+fn a_deposit_below_an_accounts_minimum_is_found() {
+	MintDeposit::set(EXISTENTIAL_DEPOSIT - 1);
+	StreamKeys::integrity_test();
 }
 
 #[test]
