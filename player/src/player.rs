@@ -79,7 +79,7 @@ pub struct Config {
 	/// Stop after so many windows
 	#[arg(long, value_name = "N")]
 	pub windows: Option<u64>,
-	/// Stop after so many seconds
+	/// Stop after so many seconds of watching
 	#[arg(long, value_name = "N")]
 	pub seconds: Option<u64>,
 	/// Write the figures of the run to this file

@@ -11,6 +11,7 @@ use clustercast_protocol::{
 };
 use codec::{DecodeAll, Encode};
 use std::{
+	collections::VecDeque,
 	convert::Infallible,
 	fs, io,
 	path::{Path, PathBuf},
@@ -25,6 +26,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Longest pause: a broadcast that begins is noticed within this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// How far behind the last window a restart begins: viewers may lack what we had just received. Sixteen seconds.
+const REWIND: usize = 8;
 
 /// Connections in a row that served nothing before we stop asking for the window behind the last one.
 const MAX_FRUITLESS: u32 = 2;
@@ -41,7 +45,7 @@ pub struct Ingest {
 	pub stream: StreamId,
 	/// Takes the windows.
 	pub feed: Feed,
-	/// File that names the last window.
+	/// File that names a window shortly before the last one.
 	pub position: PathBuf,
 }
 
@@ -63,6 +67,7 @@ impl Ingest {
 		let mut resume = load(&self.position, self.stream);
 		let mut pause = FIRST_PAUSE;
 		let mut fruitless = 0;
+		let mut recent = VecDeque::from_iter(resume);
 		loop {
 			match self.chain.stream_key(self.stream).await {
 				Ok(Some(key)) => signing_key = key.signing_key,
@@ -70,7 +75,7 @@ impl Ingest {
 				Err(error) => tracing::warn!(%error, "cannot look up the stream key; using the one known"),
 			}
 			let before = resume;
-			let Err(failure) = self.connection(signing_key, &mut resume).await;
+			let Err(failure) = self.connection(signing_key, &mut resume, &mut recent).await;
 			::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(0.0);
 			if resume != before {
 				(pause, fruitless) = (FIRST_PAUSE, 0);
@@ -102,7 +107,12 @@ impl Ingest {
 	}
 
 	/// One connection, to its end.
-	async fn connection(&self, signing_key: PublicKey, resume: &mut Option<Resume>) -> Result<Infallible, Failure> {
+	async fn connection(
+		&self,
+		signing_key: PublicKey,
+		resume: &mut Option<Resume>,
+		recent: &mut VecDeque<Resume>,
+	) -> Result<Infallible, Failure> {
 		let stream = self.node.connect(&self.upstream).await?;
 		let session = ViewerSession::new(ViewerConfig {
 			genesis: self.chain.genesis(),
@@ -127,10 +137,11 @@ impl Ingest {
 					::metrics::counter!(metrics::BYTES_RECEIVED).increment(window.header().bytes.into());
 					tracing::debug!(window = %window.id(), bytes = window.header().bytes, "received");
 					self.feed.push(window);
-					if let Err(error) = store(&self.position, &last) {
+					recent.push_back(last);
+					recent.drain(..recent.len().saturating_sub(REWIND));
+					if let Some(Err(error)) = recent.front().map(|first| store(&self.position, first)) {
 						tracing::warn!(%error, "a restart will begin live: {}", self.position.display());
 					}
-					::metrics::gauge!(metrics::CACHE_BYTES).set(self.feed.bytes() as f64);
 				},
 				Event::Ended(reason) => return Err(Failure::Ended(reason)),
 				// Free service has neither; the initialisation segment comes with each window.
@@ -140,7 +151,7 @@ impl Ingest {
 	}
 }
 
-/// The last window of an earlier run. A file that is missing or damaged costs a gap, nothing else.
+/// Where a restart begins. A file that is missing or damaged costs a gap, nothing else.
 fn load(path: &Path, stream: StreamId) -> Option<Resume> {
 	let bytes = fs::read(path).ok()?;
 	let (id, header_hash, last_part) = <(WindowId, Hash, bool)>::decode_all(&mut bytes.as_slice()).ok()?;
@@ -153,9 +164,9 @@ fn load(path: &Path, stream: StreamId) -> Option<Resume> {
 }
 
 /// Replaces the file in one step. Not synced: after a power cut nobody waits for the next window.
-fn store(path: &Path, last: &Resume) -> io::Result<()> {
+fn store(path: &Path, window: &Resume) -> io::Result<()> {
 	let temporary = path.with_extension("new");
-	fs::write(&temporary, (last.id, last.header_hash, last.last_part).encode())?;
+	fs::write(&temporary, (window.id, window.header_hash, window.last_part).encode())?;
 	fs::rename(temporary, path)
 }
 

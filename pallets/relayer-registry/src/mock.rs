@@ -18,11 +18,17 @@ pub const MIN_BOND: Balance = 10 * USDC;
 /// Blocks between leaving and the bond's return.
 pub const UNBOND_DELAY: u32 = 1_800;
 
-parameter_types! {
-	pub static MinBond: Balance = MIN_BOND;
-	pub static UnbondDelay: u32 = UNBOND_DELAY;
-	pub static MaxAddresses: u32 = 4;
+/// What the pallet is configured with; a test may set another value, for its own thread.
+mod settings {
+	use super::{parameter_types, Balance};
+
+	parameter_types! {
+		pub static MinBond: Balance = super::MIN_BOND;
+		pub static UnbondDelay: u32 = super::UNBOND_DELAY;
+		pub static MaxAddresses: u32 = 4;
+	}
 }
+pub use settings::{MaxAddresses, MinBond, UnbondDelay};
 
 construct_runtime!(
 	pub enum Test {

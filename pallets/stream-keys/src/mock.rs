@@ -17,10 +17,16 @@ pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 /// Held for a stream key, micro-USDC.
 pub const MINT_DEPOSIT: Balance = USDC;
 
-parameter_types! {
-	pub static MintDeposit: Balance = MINT_DEPOSIT;
-	pub static MaxBroadcasterShare: u32 = 300_000;
+/// What the pallet is configured with; a test may set another value, for its own thread.
+mod settings {
+	use super::{parameter_types, Balance};
+
+	parameter_types! {
+		pub static MintDeposit: Balance = super::MINT_DEPOSIT;
+		pub static MaxBroadcasterShare: u32 = 300_000;
+	}
 }
+pub use settings::{MaxBroadcasterShare, MintDeposit};
 
 construct_runtime!(
 	pub enum Test {

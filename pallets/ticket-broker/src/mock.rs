@@ -37,16 +37,24 @@ pub const MAX_SESSIONS: u32 = 8;
 /// Smallest face value, micro-USDC.
 pub const MIN_FACE_VALUE: Balance = 1_000;
 
-parameter_types! {
-	pub static MaxDeposit: Balance = MAX_DEPOSIT;
-	pub static MinFaceValue: Balance = MIN_FACE_VALUE;
-	pub static TreasuryShare: u32 = 20_000;
-	pub static UnlockDelay: u32 = UNLOCK_DELAY;
-	pub static EpochLength: u32 = EPOCH_LENGTH;
-	pub static MaxNonces: u32 = MAX_NONCES;
-	pub static MaxBatch: u32 = MAX_BATCH;
-	pub static MaxSessions: u32 = MAX_SESSIONS;
+/// What the pallet is configured with; a test may set another value, for its own thread.
+mod settings {
+	use super::{parameter_types, Balance};
+
+	parameter_types! {
+		pub static MaxDeposit: Balance = super::MAX_DEPOSIT;
+		pub static MinFaceValue: Balance = super::MIN_FACE_VALUE;
+		pub static TreasuryShare: u32 = 20_000;
+		pub static UnlockDelay: u32 = super::UNLOCK_DELAY;
+		pub static EpochLength: u32 = super::EPOCH_LENGTH;
+		pub static MaxNonces: u32 = super::MAX_NONCES;
+		pub static MaxBatch: u32 = super::MAX_BATCH;
+		pub static MaxSessions: u32 = super::MAX_SESSIONS;
+	}
 }
+pub use settings::{
+	EpochLength, MaxBatch, MaxDeposit, MaxNonces, MaxSessions, MinFaceValue, TreasuryShare, UnlockDelay,
+};
 
 construct_runtime!(
 	pub enum Test {
