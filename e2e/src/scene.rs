@@ -87,7 +87,15 @@ impl Scene {
 
 	/// The viewer starts to watch; the player's files are called `name`.
 	pub fn watch(&self, lab: &Lab, name: &str, more: &[&str]) -> Result<Player> {
-		Player::watch(lab, name, &self.network, &self.viewer, self.origin.stream, free_port()?, more)
+		Player::watch(
+			lab,
+			name,
+			&self.network,
+			&self.viewer,
+			self.origin.stream,
+			free_port()?,
+			more,
+		)
 	}
 
 	/// Waits until the chain paid every winner of every relayer, and that is final; what happened since `before`.

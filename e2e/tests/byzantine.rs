@@ -31,7 +31,9 @@ const CAUGHT: [(Trick, &str); 4] = [
 fn cheating_relayers_are_caught_and_paid_nothing() {
 	Lab::run(async |lab| {
 		let scene = Scene::start(lab, None, &[TERMS]).await?;
-		let plans = [(2, Trick::Leave)].into_iter().chain(CAUGHT.map(|(trick, _)| (0, trick)));
+		let plans = [(2, Trick::Leave)]
+			.into_iter()
+			.chain(CAUGHT.map(|(trick, _)| (0, trick)));
 		let mut cheats = start(lab, &scene, plans.collect()).await?;
 		let guide = cheats.remove(0);
 
@@ -74,9 +76,23 @@ fn cheating_relayers_are_caught_and_paid_nothing() {
 
 /// Relayers that are all cheaper than the honest one, the first the cheapest.
 async fn start(lab: &Lab, scene: &Scene, plans: Vec<(usize, Trick)>) -> Result<Vec<Byzantine>> {
-	let people = (0..plans.len()).map(|rank| Person::new(lab, &format!("cheat-{rank}"))).collect::<Result<Vec<_>>>()?;
-	scene.network.fund(&people.iter().map(|person| (person.account, START_MONEY)).collect::<Vec<_>>()).await?;
-	let broadcast = (scene.origin.stream, scene.broadcaster.key, scene.origin.address.as_str());
+	let people = (0..plans.len())
+		.map(|rank| Person::new(lab, &format!("cheat-{rank}")))
+		.collect::<Result<Vec<_>>>()?;
+	scene
+		.network
+		.fund(
+			&people
+				.iter()
+				.map(|person| (person.account, START_MONEY))
+				.collect::<Vec<_>>(),
+		)
+		.await?;
+	let broadcast = (
+		scene.origin.stream,
+		scene.broadcaster.key,
+		scene.origin.address.as_str(),
+	);
 	let starts = people.into_iter().zip(plans).enumerate().map(|(rank, (person, plan))| {
 		let terms = Terms {
 			price_per_mb: TERMS.price_per_mb - 100 + rank as u64,

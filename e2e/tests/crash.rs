@@ -84,8 +84,9 @@ fn relayer_killed_between_winning_and_redeeming_is_paid_once() {
 }
 
 fn store(scene: &Scene, relayer: &Relayer) -> Result<Store> {
-	let genesis = scene.network.books().chain().genesis();
-	Store::open(&relayer.state.join("winners.redb"), &genesis).context("the relayer's store")
+	let chain = scene.network.books().chain();
+	let path = relayer.state.join("winners.redb");
+	Store::open(&path, &chain.genesis(), chain.constants().epoch_length).context("the relayer's store")
 }
 
 fn unsettled(scene: &Scene, relayer: &Relayer) -> Result<BTreeSet<Hash>> {
@@ -96,10 +97,12 @@ fn unsettled(scene: &Scene, relayer: &Relayer) -> Result<BTreeSet<Hash>> {
 fn settled_as_paid(scene: &Scene, relayer: &Relayer) -> Result<BTreeSet<Hash>> {
 	let settled = store(scene, relayer)?.settled()?;
 	ensure!(
-		settled.iter().all(|winner| matches!(winner.outcome, Outcome::Paid)),
+		settled
+			.iter()
+			.all(|settled| matches!(settled.outcome, Outcome::Paid(_))),
 		"{settled:?}"
 	);
-	Ok(settled.iter().map(|winner| winner.id).collect())
+	Ok(settled.iter().map(|settled| settled.winner.ticket.id()).collect())
 }
 
 #[test]
