@@ -13,14 +13,18 @@ use clustercast_primitives::{
 use codec::Decode;
 use std::time::Duration;
 use subxt::{
-	client::OnlineClientAtBlock,
+	client::{OnlineClientAtBlock, OnlineClientAtBlockImpl},
 	config::{substrate::SubstrateConfig, SubstrateExtrinsicParamsBuilder},
-	error::{DispatchError, TransactionEventsError},
+	error::DispatchError,
 	ext::scale_decode::visitor::{decode_with_visitor, IgnoreVisitor},
+	extrinsics::{Extrinsic, ExtrinsicEvents},
 	rpcs::client::rpc_params,
 	transactions::TransactionStatus,
 	Metadata,
 };
+
+type AtBlock = OnlineClientAtBlock<SubstrateConfig>;
+type Sent = Extrinsic<'static, SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
 
 /// Blocks for which a transaction can be included: two minutes, far more than it takes, so that nothing that was
 /// forgotten runs a day later.
@@ -60,6 +64,30 @@ pub struct Included {
 }
 
 impl Included {
+	/// From its events in the block at hand; [`ChainError::Dispatch`] if it failed there.
+	fn read(at: &AtBlock, transaction: Hash, events: &ExtrinsicEvents<SubstrateConfig>) -> Result<Self, ChainError> {
+		for event in events.iter() {
+			let event = event.map_err(ChainError::node)?;
+			if (event.pallet_name(), event.event_name()) == ("System", "ExtrinsicFailed") {
+				let error = DispatchError::decode_from(event.field_bytes(), at.metadata())
+					.map_err(|e| ChainError::Metadata(format!("dispatch error: {e}")))?;
+				return Err(ChainError::Dispatch(dispatch_error(&error)));
+			}
+		}
+		let events = read_events(events.iter(), at.metadata_ref())?;
+		let fee = events
+			.iter()
+			.find(|e| e.is("TransactionPayment", "TransactionFeePaid"))
+			.map_or(Ok(0), |e| e.field("actual_fee"))?;
+		Ok(Self {
+			transaction,
+			block: Hash(at.block_hash().0),
+			number: BlockNumber::try_from(at.block_number()).unwrap_or(BlockNumber::MAX),
+			fee,
+			events,
+		})
+	}
+
 	/// Its first event of this kind.
 	pub fn event(&self, pallet: &str, name: &str) -> Option<&Event> {
 		self.events.iter().find(|e| e.is(pallet, name))
@@ -145,22 +173,25 @@ impl Chain {
 	/// Signs a call with the wallet's next nonce, submits it, and waits. The wallet is free for the next transaction
 	/// as soon as the node has this one.
 	pub async fn submit(&self, wallet: &Wallet, call: &Call, wait: Wait) -> Result<Included, ChainError> {
-		let mut attempts = 1;
+		let mut sent = Vec::new();
 		let mut progress = loop {
 			let guard = wallet.submitting.lock().await;
 			let submitted = within("submitting", async {
 				let at = self.client().at_current_block().await.map_err(ChainError::node)?;
-				let extrinsic = self.sign_locked(&at, wallet, call).await?;
-				let progress = at.transactions().from_bytes(extrinsic).submit_and_watch().await;
-				progress.map_err(refused_by_pool)
+				let extrinsic = at.transactions().from_bytes(self.sign_locked(&at, wallet, call).await?);
+				sent.push((at.block_number(), Hash(extrinsic.hash().0)));
+				extrinsic.submit_and_watch().await.map_err(refused_by_pool)
 			})
 			.await;
 			drop(guard);
 			match submitted {
 				Err(ChainError::Refused { code, .. })
-					if POOL_NONCE_CODES.contains(&code) && attempts < NONCE_ATTEMPTS =>
+					if POOL_NONCE_CODES.contains(&code) && sent.len() < NONCE_ATTEMPTS =>
 				{
-					attempts += 1;
+					// What took the nonce may be this very transaction: sent, the connection lost, and sent again.
+					if let Some(included) = self.find(&sent, wait).await? {
+						return Ok(included);
+					}
 					tokio::time::sleep(Duration::from_millis(500)).await;
 				},
 				other => break other?,
@@ -254,13 +285,46 @@ impl Chain {
 		self.submit(wallet, &calls::transfer(to, amount), wait).await
 	}
 
+	/// What became of these transactions of ours, each with a block that it is younger than, if the best chain has one of
+	/// them; once that is final, where `wait` says so.
+	async fn find(&self, sent: &[(u64, Hash)], wait: Wait) -> Result<Option<Included>, ChainError> {
+		let mut heads = self.heads();
+		loop {
+			let head = *heads.borrow_and_update();
+			let Some((at, extrinsic)) = self.locate(sent, head.best).await? else {
+				return Ok(None);
+			};
+			if wait == Wait::InBlock || at.block_number() <= u64::from(head.finalised) {
+				let events = extrinsic.events().await.map_err(ChainError::node)?;
+				return Included::read(&at, Hash(extrinsic.hash().0), &events).map(Some);
+			}
+			let news = tokio::time::timeout(INCLUSION_TIMEOUT, heads.changed()).await;
+			if !matches!(news, Ok(Ok(()))) {
+				return Err(ChainError::NotIncluded("its block did not become final".into()));
+			}
+		}
+	}
+
+	/// Looks for these transactions in the best chain up to block `best`.
+	async fn locate(&self, sent: &[(u64, Hash)], best: BlockNumber) -> Result<Option<(AtBlock, Sent)>, ChainError> {
+		let Some(oldest) = sent.iter().map(|(number, _)| *number).min() else {
+			return Ok(None);
+		};
+		for number in oldest + 1..=best.into() {
+			let at = self.client().at_block(number).await.map_err(ChainError::node)?;
+			let extrinsics = at.extrinsics().fetch().await.map_err(ChainError::node)?.into_owned();
+			let ours = |e: &Sent| sent.iter().any(|(_, hash)| hash.0 == e.hash().0);
+			let mut all = extrinsics.iter().map(|e| e.map(Extrinsic::into_owned));
+			let found = all.find(|e| e.as_ref().map_or(true, ours));
+			if let Some(found) = found {
+				return Ok(Some((at, found.map_err(ChainError::node)?)));
+			}
+		}
+		Ok(None)
+	}
+
 	/// With the wallet's lock held.
-	async fn sign_locked(
-		&self,
-		at: &OnlineClientAtBlock<SubstrateConfig>,
-		wallet: &Wallet,
-		call: &Call,
-	) -> Result<Vec<u8>, ChainError> {
+	async fn sign_locked(&self, at: &AtBlock, wallet: &Wallet, call: &Call) -> Result<Vec<u8>, ChainError> {
 		let nonce = self.next_nonce(&wallet.account()).await?;
 		let params = SubstrateExtrinsicParamsBuilder::new()
 			.nonce(nonce)
@@ -290,23 +354,9 @@ async fn included<C>(block: subxt::transactions::TransactionInBlock<SubstrateCon
 where
 	C: subxt::client::OnlineClientAtBlockT<SubstrateConfig>,
 {
-	let events = block.wait_for_success().await.map_err(|e| match e {
-		TransactionEventsError::ExtrinsicFailed(e) => ChainError::Dispatch(dispatch_error(&e)),
-		e => ChainError::node(e),
-	})?;
+	let events = block.fetch_events().await.map_err(ChainError::node)?;
 	let at = block.at().await.map_err(ChainError::node)?;
-	let events = read_events(events.iter(), at.metadata_ref())?;
-	let fee = events
-		.iter()
-		.find(|e| e.is("TransactionPayment", "TransactionFeePaid"))
-		.map_or(Ok(0), |e| e.field("actual_fee"))?;
-	Ok(Included {
-		transaction: Hash(block.extrinsic_hash().0),
-		block: Hash(block.block_hash().0),
-		number: BlockNumber::try_from(at.block_number()).unwrap_or(BlockNumber::MAX),
-		fee,
-		events,
-	})
+	Included::read(&at, Hash(block.extrinsic_hash().0), &events)
 }
 
 /// `Pallet::Error` for a pallet's own error, the library's sentence for any other.

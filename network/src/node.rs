@@ -44,11 +44,11 @@ const MAX_PENDING_CONNECTIONS: u32 = 256;
 const IDLE_CONNECTION: Duration = Duration::from_secs(10);
 
 /// Connecting and opening a stream, a second attempt included: generous for far and busy peers.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Opening a stream takes one round trip. A connection that does not answer within this is taken for dead: its peer was
 /// killed or the path changed, and QUIC will need until its idle timeout (10 s) to notice.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a peer may send ahead of our reading it: 2 MiB carries 80 Mb/s at 200 ms.
 const RECEIVE_WINDOW: u32 = 2 << 20;
@@ -66,7 +66,8 @@ impl Default for Limits {
 	fn default() -> Self {
 		Self {
 			connections: 1024,
-			connections_per_peer: 4,
+			// Some may be dead, and not known to be for ten seconds.
+			connections_per_peer: 8,
 		}
 	}
 }
@@ -99,7 +100,7 @@ pub enum ConnectError {
 	/// Nobody answered, or the connection was refused.
 	#[error("cannot reach the peer: {0}")]
 	Unreachable(String),
-	/// Not within [`CONNECT_TIMEOUT`](self).
+	/// No answer in time.
 	#[error("the peer does not answer")]
 	Timeout,
 	/// The connection ended before the stream was open.
@@ -225,7 +226,7 @@ impl Node {
 	}
 
 	/// Opens a stream to the peer, over the connection that stands or a new one. Whoever answers has proved in the TLS
-	/// handshake to hold the key in `to`. Ends within 10 s.
+	/// handshake to hold the key in `to`. Ends within 12 s.
 	pub async fn connect(&self, to: &Address) -> Result<Stream, ConnectError> {
 		let attempts = async {
 			match self.open(to, false).await {

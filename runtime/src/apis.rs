@@ -1,5 +1,7 @@
 //! What the runtime answers to the node.
 
+#![allow(missing_docs)] // Of what the macro generates: the APIs are documented where they are declared.
+
 use crate::*;
 use clustercast_primitives::{
 	chain::{RelayerInfo, StreamKeyInfo, TicketVerdict, ViewerAccount},

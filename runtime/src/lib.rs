@@ -15,9 +15,6 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "256"]
 
-#[cfg(feature = "std")]
-include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
-
 extern crate alloc;
 
 pub mod apis;
@@ -29,6 +26,7 @@ pub mod genesis;
 pub mod money;
 #[cfg(test)]
 mod tests;
+pub mod weights;
 
 use alloc::{borrow::Cow, vec::Vec};
 use sp_runtime::{
@@ -100,6 +98,7 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
 	system_version: 1,
 };
 
+#[allow(missing_docs)] // Of what the macro generates.
 #[frame_support::runtime]
 mod runtime {
 	/// The runtime: all pallets together.

@@ -24,7 +24,7 @@ const BROADCASTER: [u8; 32] = [1; 32];
 /// Where the tricks happen: in the middle of the broadcast.
 const AT: u64 = 3;
 /// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a relayer does when the window [`AT`] is due.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -322,7 +322,8 @@ async fn fail_over(trick: Trick) -> (Test, RelayerFigures, Vec<u64>) {
 	let bad = TestRelayer::start(11, windows.clone(), trick).await;
 	let good = TestRelayer::start(12, windows.clone(), Trick::None).await;
 	let mut test = Test::new().await;
-	test.viewing.limits.stall = Some(Duration::from_secs(2));
+	// Far longer than an honest relayer takes, on a busy machine too.
+	test.viewing.limits.stall = Some(Duration::from_secs(6));
 	assert_eq!(test.watch(&[&bad, &good]).await, Ended::Finished);
 	test.assert_output(&windows, WINDOWS);
 	let summary = &test.viewing.summary;
@@ -358,10 +359,8 @@ async fn cheating_relayer_is_caught_unpaid_and_replaced() {
 		// What was still due when it was caught stays unpaid: whether window 2 was is a matter of time.
 		assert!([0, 1, 2].starts_with(&paid), "{trick:?}: paid for {paid:?}");
 		assert_eq!(figures.windows, AT);
-		assert!(
-			figures.rejected_bytes > 0 && figures.rejected_bytes < 60_000,
-			"{figures:?}"
-		);
+		// The bad window and what one read of 64 KiB brought behind it.
+		assert!((1..120_000).contains(&figures.rejected_bytes), "{trick:?}: {figures:?}");
 	}
 }
 

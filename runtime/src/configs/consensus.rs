@@ -88,6 +88,7 @@ impl pallet_mmr::Config for Runtime {
 }
 
 parameter_types! {
+	/// Of the MMR's leaves, for those who verify proofs.
 	pub LeafVersion: MmrLeafVersion = MmrLeafVersion::new(0, 0);
 }
 

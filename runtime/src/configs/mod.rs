@@ -34,11 +34,14 @@ const BLOCK_BYTES: u32 = 5 * 1024 * 1024;
 const NORMAL_SHARE: Perbill = Perbill::from_percent(75);
 
 parameter_types! {
+	/// See [`VERSION`].
 	pub const Version: RuntimeVersion = VERSION;
+	/// See [`BLOCK_MILLIS`].
 	pub RuntimeBlockWeights: BlockWeights = BlockWeights::with_sensible_defaults(
 		Weight::from_parts(BLOCK_MILLIS * WEIGHT_REF_TIME_PER_MILLIS, u64::MAX),
 		NORMAL_SHARE,
 	);
+	/// See [`BLOCK_BYTES`].
 	pub RuntimeBlockLength: BlockLength = BlockLength::builder()
 		.max_length(BLOCK_BYTES)
 		.modify_max_length_for_class(DispatchClass::Normal, |length| *length = NORMAL_SHARE * *length)
@@ -100,9 +103,11 @@ impl pallet_balances::Config for Runtime {
 parameter_types! {
 	/// Blocks fuller than this make computing dearer, emptier ones cheaper again.
 	pub const TargetFullness: Perquintill = Perquintill::from_percent(25);
-	/// Full blocks double the multiplier in about 20 minutes.
-	pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(1, 1_000);
+	/// Full blocks double the multiplier in three minutes.
+	pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(1, 100);
+	/// What computing costs while blocks are not full.
 	pub MinimumMultiplier: Multiplier = Multiplier::one();
+	/// See [`MAX_FEE_MULTIPLIER`].
 	pub MaximumMultiplier: Multiplier = Multiplier::saturating_from_integer(MAX_FEE_MULTIPLIER);
 }
 

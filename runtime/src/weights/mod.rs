@@ -1,0 +1,1 @@
+//! What calls weigh, measured by `scripts/weights`.
