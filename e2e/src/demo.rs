@@ -6,7 +6,7 @@ use crate::{
 	media::{latencies_ms, percentile},
 	process::{program, tool},
 	programs::{Counts, Player, Terms},
-	scene::{Scene, TERMS},
+	scene::{Scene, Settlement, TERMS},
 };
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -25,9 +25,6 @@ const LINE_EVERY: Duration = Duration::from_secs(4);
 
 /// Longest that starting to play may take: the viewer's deposit has to be final.
 const FIRST_WINDOW: Duration = Duration::from_secs(60);
-
-/// Longest that the winners of the last windows may take to be redeemed: age, inclusion, finality, twice over.
-const LAST_REDEMPTION: Duration = Duration::from_secs(120);
 
 /// Exit code after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
@@ -70,7 +67,7 @@ pub struct Summary {
 	/// Tickets that the viewer signed.
 	pub tickets: u64,
 	/// Tickets that the relayers found to win.
-	pub winners: u64,
+	pub winners: usize,
 	/// Winners that the finalised chain paid.
 	pub redeemed: usize,
 	/// Face value of these.
@@ -179,7 +176,7 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 		price_per_mb: TERMS.price_per_mb + 100,
 		..TERMS
 	};
-	let scene = Scene::start(lab, Some(options.rpc_port), &[TERMS, dearer]).await?;
+	let mut scene = Scene::start(lab, Some(options.rpc_port), &[TERMS, dearer]).await?;
 	println!("  chain    {} (for polkadot.js and the like)", scene.network.rpc(0));
 	println!(
 		"  stream   {} at {} micro-USDC per MB",
@@ -206,10 +203,8 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 	let seconds = started.elapsed().as_secs();
 	let player_summary = player.stop().await?;
 	println!("the viewer has stopped; the relayers redeem what is left...");
-	let redeemed = tokio::time::timeout(LAST_REDEMPTION, scene.wait_redeemed()).await;
-	let (last, activity) = redeemed.context("winners are still not redeemed")??;
-	let after = scene.network.books().snapshot(last).await?;
-	let supply = scene.check_money(&after, &activity);
+	let settlement = scene.settle_up().await?;
+	let supply = scene.check_money(&settlement);
 	let output = scene
 		.origin
 		.recording()
@@ -220,7 +215,11 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 
 	let windows = player.windows()?;
 	let latencies = latencies_ms(&windows);
-	let counts = counts(&scene).await?;
+	let Settlement {
+		after,
+		activity,
+		winners,
+	} = settlement;
 	let number = |name: &str| {
 		player_summary[name]
 			.as_u64()
@@ -232,7 +231,7 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 		verified_bytes: number("verifiedBytes")?,
 		rejected_bytes: number("rejectedBytes")?,
 		tickets: number("tickets")?,
-		winners: counts.winners,
+		winners: winners.len(),
 		redeemed: activity.redeemed.len(),
 		redeemed_micro_usdc: activity.redeemed_value(),
 		relayers_micro_usdc: activity.shares(|payout| payout.relayer),
@@ -242,7 +241,7 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 		redemption_fees_micro_usdc: activity.redemption_fees,
 		latency_ms_p50: percentile(&latencies, 50).context("the viewer played nothing")?,
 		latency_ms_p95: percentile(&latencies, 95).context("the viewer played nothing")?,
-		finalised_blocks: last.number,
+		finalised_blocks: after.block.number,
 		supply_ok: supply.is_ok(),
 		output_matches_origin: output.is_ok(),
 	})

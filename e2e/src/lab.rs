@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 /// Lines of each log that are shown when a run fails.
-const TAIL_LINES: usize = 25;
+const TAIL_LINES: usize = 12;
 
 /// A temporary directory with the state and the logs of the programs of one run. Removed when the run went well; kept,
 /// and the tails of its logs printed, when not.

@@ -29,8 +29,9 @@ use tokio::{
 /// program never blocks on a reader that does not listen.
 const STDOUT_LINES: usize = 1024;
 
-/// Longest that a program may take to print the line that is waited for, or to end after it was told to.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest that a program may take to print the line that is waited for, or to end after it was told to: a relayer
+/// waits for its last redemption.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Path of a program of this workspace: in `CLUSTERCAST_BIN`, else where the running program was built.
 pub fn program(name: &str) -> Result<PathBuf> {

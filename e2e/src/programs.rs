@@ -7,9 +7,11 @@ use crate::{
 	process::{output, program, Process},
 };
 use anyhow::{bail, ensure, Context, Result};
-use clustercast_primitives::{Balance, Usdc};
+use clustercast_primitives::{Balance, Hash, Usdc};
+use clustercast_relayer::store::Store;
 use serde_json::Value;
 use std::{
+	collections::BTreeSet,
 	ops::AddAssign,
 	path::{Path, PathBuf},
 	process::ExitStatus,
@@ -154,8 +156,7 @@ pub struct Relayer {
 	pub address: String,
 	/// The process, while it runs.
 	pub process: Option<Process>,
-	/// Where it keeps its winners.
-	pub state: PathBuf,
+	state: PathBuf,
 	metrics_port: u16,
 	name: String,
 	listen: String,
@@ -232,8 +233,25 @@ impl Relayer {
 		Ok(Counts {
 			tickets: sum("clustercast_relayer_tickets_total"),
 			winners: sum("clustercast_relayer_winners_total"),
-			pending: sum("clustercast_relayer_winners_pending"),
 		})
+	}
+
+	/// Ends it as Ctrl-C does: it redeems what it holds, then goes.
+	pub async fn stop(&mut self) -> Result<()> {
+		let status = self.process.take().context("it runs")?.interrupt().await?;
+		success("the relayer", status)
+	}
+
+	/// All winners in its store, by `WinningTicket::id`, whatever became of them. Only while it does not run.
+	pub fn winners(&self, network: &Network) -> Result<BTreeSet<Hash>> {
+		let chain = network.books().chain();
+		let path = self.state.join("winners.redb");
+		let store = Store::open(&path, &chain.genesis(), chain.constants().epoch_length).context("winners")?;
+		let (waiting, settled) = (store.winners()?, store.settled()?);
+		let waiting = waiting.iter().map(|(_, winner)| winner.ticket.id());
+		Ok(waiting
+			.chain(settled.iter().map(|settled| settled.winner.ticket.id()))
+			.collect())
 	}
 
 	/// kill -9.
@@ -249,15 +267,12 @@ pub struct Counts {
 	pub tickets: u64,
 	/// Of these, winners.
 	pub winners: u64,
-	/// Winners that are neither paid for good nor given up.
-	pub pending: u64,
 }
 
 impl AddAssign for Counts {
 	fn add_assign(&mut self, other: Self) {
 		self.tickets += other.tickets;
 		self.winners += other.winners;
-		self.pending += other.pending;
 	}
 }
 

@@ -2,15 +2,15 @@
 //! tests start from.
 
 use crate::{
-	books::{Activity, Block, Snapshot},
+	books::{check_supply, Activity, Snapshot},
 	lab::{free_port, Lab},
 	network::{Network, Person, START_MONEY},
 	programs::{mint, Origin, Player, Relayer, Terms},
 };
 use anyhow::{ensure, Result};
-use clustercast_primitives::{AccountId, Balance, BlockNumber};
+use clustercast_primitives::{AccountId, Balance, BlockNumber, Hash};
 use futures::future::{try_join, try_join_all};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The stream key's price, micro-USDC per MB: the most that a viewer expects to pay.
 pub const PRICE_PER_MB: u64 = 2_000;
@@ -22,6 +22,9 @@ pub const TERMS: Terms = Terms {
 	redeem_value: 10_000,
 	redeem_age_s: 10,
 };
+
+/// Blocks in which winners that the relayers posted before they ended must be paid.
+const LAST_REDEMPTION: BlockNumber = 30;
 
 /// A broadcast that relayers carry; a viewer may join.
 pub struct Scene {
@@ -37,6 +40,16 @@ pub struct Scene {
 	pub viewer: Person,
 	/// All money, when everyone was funded and before anything was minted, registered or paid.
 	pub before: Snapshot,
+}
+
+/// How it all ended.
+pub struct Settlement {
+	/// All money, when everything was final.
+	pub after: Snapshot,
+	/// What happened since [`Scene::before`].
+	pub activity: Activity,
+	/// Winners that the relayers ever stored.
+	pub winners: BTreeSet<Hash>,
 }
 
 impl Scene {
@@ -98,33 +111,40 @@ impl Scene {
 		)
 	}
 
-	/// Waits until the chain paid every winner of every relayer, and that is final; what happened since `before`.
-	pub async fn wait_redeemed(&self) -> Result<(Block, Activity)> {
-		let books = self.network.books();
-		let mut activity = Activity::default();
-		let mut seen: BlockNumber = self.before.block.number;
-		loop {
-			let block = books.finalised(seen + 1).await?;
-			books.follow(&mut activity, seen, block.number).await?;
-			seen = block.number;
-			let mut pending = 0;
-			for relayer in &self.relayers {
-				pending += relayer.counts().await?.pending;
-			}
-			// Asked after the block was read, so a winner that is no longer pending stands in a block up to the best.
-			if pending == 0 {
-				let last = books.settle().await?;
-				books.follow(&mut activity, seen, last.number).await?;
-				return Ok((last, activity));
-			}
+	/// Ends all relayers, which post what they hold before they go, waits until the chain has paid it, and closes the
+	/// books.
+	pub async fn settle_up(&mut self) -> Result<Settlement> {
+		try_join_all(self.relayers.iter_mut().map(Relayer::stop)).await?;
+		let mut winners = BTreeSet::new();
+		for relayer in &self.relayers {
+			winners.extend(relayer.winners(&self.network)?);
 		}
+		let books = self.network.books();
+		let (mut activity, mut seen) = (Activity::default(), self.before.block.number);
+		let mut last = books.settle().await?;
+		let patience = last.number + LAST_REDEMPTION;
+		loop {
+			books.follow(&mut activity, seen, last.number).await?;
+			seen = last.number;
+			let paid: BTreeSet<Hash> = activity.redeemed.iter().map(|ticket| ticket.id).collect();
+			if winners.is_subset(&paid) {
+				break;
+			}
+			ensure!(seen < patience, "never paid: {:?}", winners.difference(&paid));
+			last = books.finalised(seen + 1).await?;
+		}
+		Ok(Settlement {
+			after: books.snapshot(last).await?,
+			activity,
+			winners,
+		})
 	}
 
-	/// Checks that between `before` and `after` every micro-USDC went where `activity` says: nothing was made or lost;
-	/// viewer, relayers and broadcaster have exactly their shares less their fees; treasury and those who receive fees
-	/// have the rest.
-	pub fn check_money(&self, after: &Snapshot, activity: &Activity) -> Result<()> {
-		crate::books::check_supply(&self.before, after)?;
+	/// Checks that since `before` every micro-USDC went where tickets and fees say: nothing was made or lost; viewer,
+	/// relayers and broadcaster have exactly their shares less their fees; treasury and those who receive fees have the
+	/// rest.
+	pub fn check_money(&self, Settlement { after, activity, .. }: &Settlement) -> Result<()> {
+		check_supply(&self.before, after)?;
 		let mut expected: BTreeMap<AccountId, i128> = BTreeMap::new();
 		let mut add = |account: AccountId, amount: Balance, sign: i128| -> Result<()> {
 			*expected.entry(account).or_default() += sign * i128::try_from(amount)?;

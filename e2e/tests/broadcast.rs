@@ -31,7 +31,7 @@ fn broadcast_reaches_the_viewer_whole_and_is_paid() {
 			price_per_mb: OFTEN.price_per_mb + 100,
 			..OFTEN
 		};
-		let scene = Scene::start(lab, None, &[OFTEN, dearer]).await?;
+		let mut scene = Scene::start(lab, None, &[OFTEN, dearer]).await?;
 		let mut player = scene.watch(lab, "player", &[])?;
 		plays_anywhere(&mut player).await?;
 		player.wait_windows(WINDOWS, PATIENCE).await?;
@@ -47,7 +47,7 @@ fn broadcast_reaches_the_viewer_whole_and_is_paid() {
 		ensure!(summary["rejectedBytes"] == 0 && summary["gaps"] == 0, "{summary}");
 
 		encoder_restart_goes_unnoticed(&scene, lab).await?;
-		money_adds_up(&scene).await
+		money_adds_up(&mut scene).await
 	});
 }
 
@@ -120,24 +120,22 @@ fn encoder(origin: &Process) -> Result<nix::unistd::Pid> {
 }
 
 /// All winners are paid, and every account has exactly what tickets and fees say.
-async fn money_adds_up(scene: &Scene) -> Result<()> {
-	let (last, activity) = scene.wait_redeemed().await?;
-	let mut winners = 0;
-	for relayer in &scene.relayers {
-		winners += relayer.counts().await?.winners;
-	}
+async fn money_adds_up(scene: &mut Scene) -> Result<()> {
+	let settlement = scene.settle_up().await?;
+	let (winners, activity) = (settlement.winners.len(), &settlement.activity);
 	ensure!(winners > 0, "no ticket won");
 	ensure!(
-		activity.redeemed.len() as u64 == winners,
+		activity.redeemed.len() == winners,
 		"{winners} won, {} paid",
 		activity.redeemed.len()
 	);
+	let value = activity.redeemed_value();
 	ensure!(
-		activity.redeemed_value() == u128::from(winners) * OFTEN.face_value,
-		"{activity:?}"
+		value == OFTEN.face_value * winners as u128,
+		"{value} micro-USDC for {winners} winners"
 	);
 	ensure!(activity.refused == 0, "{} refused", activity.refused);
-	scene.check_money(&scene.network.books().snapshot(last).await?, &activity)?;
+	scene.check_money(&settlement)?;
 	println!(
 		"{winners} winners paid {} micro-USDC; redeeming cost {} micro-USDC",
 		activity.redeemed_value(),

@@ -1,14 +1,13 @@
 //! kill -9 loses no money and stops no chain.
 
-use anyhow::{ensure, Context, Result};
+use anyhow::ensure;
 use clustercast_e2e::{
 	lab::Lab,
 	network::Network,
-	programs::{Relayer, Terms},
+	programs::Terms,
 	scene::{Scene, TERMS},
 };
 use clustercast_primitives::{amount::USDC, Hash};
-use clustercast_relayer::store::{Outcome, Store};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Winners that wait when the relayer is killed for the first time.
@@ -36,7 +35,7 @@ fn relayer_killed_between_winning_and_redeeming_is_paid_once() {
 			windows = player.wait_windows(windows + 1, PATIENCE).await?.len();
 		}
 		scene.relayers[0].kill_9().await?;
-		let won = unsettled(&scene, &scene.relayers[0])?;
+		let won = scene.relayers[0].winners(&scene.network)?;
 		ensure!(won.len() as u64 >= WINNERS, "{} winners in the store", won.len());
 
 		// From now on it redeems at once: killed again while the batch is on its way, then left to finish. The viewer
@@ -54,26 +53,22 @@ fn relayer_killed_between_winning_and_redeeming_is_paid_once() {
 		player.wait_windows(windows + 2, PATIENCE).await?;
 		player.stop().await?;
 
-		let (last, activity) = scene.wait_redeemed().await?;
-		let mut process = scene.relayers[0].process.take().context("it runs")?;
-		process.interrupt().await?;
-		let paid: Vec<Hash> = activity.redeemed.iter().map(|ticket| ticket.id).collect();
+		let settlement = scene.settle_up().await?;
+		let paid: Vec<Hash> = settlement.activity.redeemed.iter().map(|ticket| ticket.id).collect();
 		let unique: BTreeSet<Hash> = paid.iter().copied().collect();
 		ensure!(paid.len() == unique.len(), "a ticket was paid twice: {paid:?}");
 		ensure!(won.is_subset(&unique), "lost: {:?}", won.difference(&unique));
 		ensure!(
-			unsettled(&scene, &scene.relayers[0])?.is_empty(),
-			"the store still waits"
+			settlement.winners == unique,
+			"store and chain differ: {:?}",
+			settlement.winners
 		);
+		let value = settlement.activity.redeemed_value();
 		ensure!(
-			settled_as_paid(&scene, &scene.relayers[0])? == unique,
-			"store and chain differ"
+			value == NEVER.face_value * unique.len() as u128,
+			"{value} micro-USDC paid"
 		);
-		ensure!(
-			activity.redeemed_value() == NEVER.face_value * unique.len() as u128,
-			"{activity:?}"
-		);
-		scene.check_money(&scene.network.books().snapshot(last).await?, &activity)?;
+		scene.check_money(&settlement)?;
 		println!(
 			"{} winners, {} of them won before the first kill -9, each paid once",
 			unique.len(),
@@ -81,28 +76,6 @@ fn relayer_killed_between_winning_and_redeeming_is_paid_once() {
 		);
 		Ok(())
 	});
-}
-
-fn store(scene: &Scene, relayer: &Relayer) -> Result<Store> {
-	let chain = scene.network.books().chain();
-	let path = relayer.state.join("winners.redb");
-	Store::open(&path, &chain.genesis(), chain.constants().epoch_length).context("the relayer's store")
-}
-
-fn unsettled(scene: &Scene, relayer: &Relayer) -> Result<BTreeSet<Hash>> {
-	let winners = store(scene, relayer)?.winners()?;
-	Ok(winners.iter().map(|(_, winner)| winner.ticket.id()).collect())
-}
-
-fn settled_as_paid(scene: &Scene, relayer: &Relayer) -> Result<BTreeSet<Hash>> {
-	let settled = store(scene, relayer)?.settled()?;
-	ensure!(
-		settled
-			.iter()
-			.all(|settled| matches!(settled.outcome, Outcome::Paid(_))),
-		"{settled:?}"
-	);
-	Ok(settled.iter().map(|settled| settled.winner.ticket.id()).collect())
 }
 
 #[test]

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a program that cannot succeed: one line of error with all these words in it.
 async fn fails(command: &mut Command, words: &[&str]) -> Result<()> {
-	let output = output(command.env("RUST_LOG", "off"), PATIENCE).await?;
+	let output = output(command.env("RUST_LOG", "off").env_remove("RUST_BACKTRACE"), PATIENCE).await?;
 	let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
 	let what = format!("{:?}: {}: {said:?}", command.as_std(), output.status);
 	ensure!(output.status.code().is_some_and(|code| code != 0), "{what}");

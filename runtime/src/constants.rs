@@ -23,11 +23,11 @@ pub const BLOCK_HASHES: BlockNumber = 2_400;
 /// Smallest balance an account can exist with: 0.001 USDC.
 pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 
-/// A micro-USDC pays for this many picoseconds of computing and storage access (5 us).
+/// A micro-USDC pays for this many picoseconds of computing and storage access (10 us).
 ///
-/// With [`BYTES_PER_MICRO_USDC`] a plain transfer costs about 100 micro-USDC, and filling a block with computing
-/// costs 0.075 USDC while blocks are not full.
-pub const PICOSECONDS_PER_MICRO_USDC: u64 = 5_000_000;
+/// With [`BYTES_PER_MICRO_USDC`] a plain transfer costs about 100 micro-USDC and a redeemed ticket about as much;
+/// filling a block with computing costs 0.04 USDC, and ten times that once blocks are full.
+pub const PICOSECONDS_PER_MICRO_USDC: u64 = 10_000_000;
 
 /// A micro-USDC pays for this many bytes of an extrinsic.
 pub const BYTES_PER_MICRO_USDC: u64 = 4;

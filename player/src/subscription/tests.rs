@@ -292,10 +292,10 @@ impl Test {
 		let addresses: Vec<Address> = relayers.iter().map(|r| r.address.clone()).collect();
 		let mut given = Roster::default();
 		given.add(roster::given(&addresses));
-		tokio::time::timeout(PATIENCE, self.viewing.watch(given))
-			.await
-			.unwrap()
-			.unwrap()
+		match tokio::time::timeout(PATIENCE, self.viewing.watch(given)).await {
+			Ok(ended) => ended.unwrap(),
+			Err(_) => panic!("no end in sight: {:?}", self.viewing.summary),
+		}
 	}
 
 	fn figures(&self, relayer: &TestRelayer) -> RelayerFigures {

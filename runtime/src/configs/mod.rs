@@ -97,7 +97,7 @@ impl pallet_balances::Config for Runtime {
 	type MaxReserves = ConstU32<0>;
 	type MaxFreezes = VariantCountOf<RuntimeFreezeReason>;
 	type DoneSlashHandler = ();
-	type WeightInfo = pallet_balances::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = crate::weights::pallet_balances::WeightInfo<Runtime>;
 }
 
 parameter_types! {

@@ -1,0 +1,98 @@
+//! Weights of `pallet_relayer_registry`, measured by `scripts/weights` on 2026-11-21.
+//!
+//! Steps: 10, repeats: 8. CPU: Intel(R) Xeon(R) Processor @ 2.50GHz. Generated: change the benchmark, not this file.
+
+#![cfg_attr(rustfmt, rustfmt_skip)]
+
+use core::marker::PhantomData;
+use frame_support::{traits::Get, weights::Weight};
+
+/// Weights of `pallet_relayer_registry`.
+pub struct WeightInfo<T>(PhantomData<T>);
+
+impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo<T> {
+	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(630), added: 3105, mode: `MaxEncodedLen`)
+	/// Storage: `RelayerRegistry::SigningKeys` (r:1 w:1)
+	/// Proof: `RelayerRegistry::SigningKeys` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
+	/// Storage: `System::BlockHash` (r:1 w:0)
+	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
+	/// Storage: `System::Account` (r:1 w:1)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:1 w:1)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	fn register() -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `236`
+		//  Estimated: `4095`
+		// Shortest run: 217_977_000 picoseconds.
+		Weight::from_parts(237_903_000, 4095)
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(4))
+	}
+	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(630), added: 3105, mode: `MaxEncodedLen`)
+	fn update() -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `731`
+		//  Estimated: `4095`
+		// Shortest run: 40_263_000 picoseconds.
+		Weight::from_parts(44_425_000, 4095)
+			.saturating_add(T::DbWeight::get().reads(1))
+			.saturating_add(T::DbWeight::get().writes(1))
+	}
+	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(630), added: 3105, mode: `MaxEncodedLen`)
+	/// Storage: `System::Account` (r:1 w:1)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:1 w:1)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	fn bond_extra() -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `926`
+		//  Estimated: `4095`
+		// Shortest run: 126_961_000 picoseconds.
+		Weight::from_parts(143_233_000, 4095)
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().writes(3))
+	}
+	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(630), added: 3105, mode: `MaxEncodedLen`)
+	fn unbond() -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `731`
+		//  Estimated: `4095`
+		// Shortest run: 39_244_000 picoseconds.
+		Weight::from_parts(44_496_000, 4095)
+			.saturating_add(T::DbWeight::get().reads(1))
+			.saturating_add(T::DbWeight::get().writes(1))
+	}
+	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(630), added: 3105, mode: `MaxEncodedLen`)
+	fn cancel_unbond() -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `735`
+		//  Estimated: `4095`
+		// Shortest run: 37_340_000 picoseconds.
+		Weight::from_parts(39_489_000, 4095)
+			.saturating_add(T::DbWeight::get().reads(1))
+			.saturating_add(T::DbWeight::get().writes(1))
+	}
+	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(630), added: 3105, mode: `MaxEncodedLen`)
+	/// Storage: `System::Account` (r:1 w:1)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:1 w:1)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Storage: `RelayerRegistry::SigningKeys` (r:0 w:1)
+	/// Proof: `RelayerRegistry::SigningKeys` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
+	fn withdraw_bond() -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `930`
+		//  Estimated: `4095`
+		// Shortest run: 117_500_000 picoseconds.
+		Weight::from_parts(128_908_000, 4095)
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().writes(4))
+	}
+}
