@@ -108,16 +108,7 @@ pub fn main() -> u8 {
 			return FAILED;
 		},
 	};
-	// Whatever ends the run also drops, and so kills, all that it started.
-	let outcome = runtime.block_on(async {
-		tokio::select! {
-			outcome = run(&options) => outcome,
-			name = interrupted() => {
-				eprintln!("\n{name}: everything is stopped");
-				Ok(INTERRUPTED)
-			},
-		}
-	});
+	let outcome = runtime.block_on(start(&options));
 	outcome.unwrap_or_else(|error| {
 		eprintln!("clustercast-demo: {}", format!("{error:#}").replace('\n', " "));
 		FAILED
@@ -135,7 +126,22 @@ async fn interrupted() -> &'static str {
 	}
 }
 
-async fn run(options: &Options) -> Result<u8> {
+async fn start(options: &Options) -> Result<u8> {
+	check(options)?;
+	let lab = Lab::new()?;
+	// Whatever ends the run also drops, and so kills, all that it started.
+	tokio::select! {
+		outcome = run(&lab, options) => outcome,
+		name = interrupted() => {
+			lab.passed();
+			eprintln!("\n{name}: everything is stopped");
+			Ok(INTERRUPTED)
+		},
+	}
+}
+
+/// What would only be noticed half-way otherwise.
+fn check(options: &Options) -> Result<()> {
 	for name in [
 		"clustercast-node",
 		"clustercast-origin",
@@ -149,25 +155,21 @@ async fn run(options: &Options) -> Result<u8> {
 		TcpListener::bind(("127.0.0.1", port))
 			.with_context(|| format!("port {port} is in use: free it, or choose another with {flag}"))?;
 	}
+	Ok(())
+}
 
-	let lab = Lab::new()?;
-	let summary = show(&lab, options).await;
-	// Logs of a run that someone stopped or that went well are of no use.
-	match &summary {
-		Ok(summary) if summary.supply_ok && summary.output_matches_origin => lab.passed(),
-		_ => {},
-	}
-	let summary = summary?;
+async fn run(lab: &Lab, options: &Options) -> Result<u8> {
+	let summary = show(lab, options).await?;
 	print!("{summary}");
 	if let Some(path) = &options.json {
 		let json = serde_json::to_string_pretty(&summary)?;
 		std::fs::write(path, json + "\n").with_context(|| path.display().to_string())?;
 	}
-	Ok(if summary.supply_ok && summary.output_matches_origin {
-		0
-	} else {
-		FAILED
-	})
+	if !summary.supply_ok || !summary.output_matches_origin {
+		return Ok(FAILED);
+	}
+	lab.passed();
+	Ok(0)
 }
 
 async fn show(lab: &Lab, options: &Options) -> Result<Summary> {

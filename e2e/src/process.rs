@@ -6,6 +6,7 @@ use nix::{
 	sys::{
 		prctl,
 		signal::{killpg, Signal},
+		wait::waitpid,
 	},
 	unistd::Pid,
 };
@@ -188,6 +189,10 @@ impl Drop for Process {
 	fn drop(&mut self) {
 		// The group outlives its leader while a grandchild lives; gone already is fine.
 		let _ = killpg(self.group, Signal::SIGKILL);
+		// Dead at once, so this does not wait long; without it, it would stay a zombie where init does not reap.
+		if self.child.id().is_some() {
+			let _ = waitpid(self.group, None);
+		}
 	}
 }
 

@@ -100,7 +100,6 @@ fn built_runtime() -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use sc_chain_spec::ChainSpec as _;
 
 	/// A file that is gone when the test ends.
 	struct File(PathBuf);

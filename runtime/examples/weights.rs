@@ -30,7 +30,8 @@ fn weight(call: impl Into<RuntimeCall>) -> u64 {
 	let extrinsic = UncheckedExtrinsic::new_signed(call.into(), account.into(), signature, extension);
 	let limits = <Runtime as frame_system::Config>::BlockWeights::get();
 	let base = limits.get(DispatchClass::Normal).base_extrinsic;
-	base.saturating_add(extrinsic.get_dispatch_info().total_weight()).ref_time()
+	base.saturating_add(extrinsic.get_dispatch_info().total_weight())
+		.ref_time()
 }
 
 /// Any ticket: what it says does not change what redeeming it is declared to weigh.

@@ -2,7 +2,8 @@
 //! validators.
 
 use crate::{
-	constants::*, AccountId, Aura, Balances, BeefyMmrLeaf, Historical, Runtime, RuntimeEvent, Session, SessionKeys,
+	constants::*, weights, AccountId, Aura, Balances, BeefyMmrLeaf, Historical, Runtime, RuntimeEvent, Session,
+	SessionKeys,
 };
 use alloc::vec::Vec;
 use frame_support::{
@@ -82,7 +83,7 @@ impl pallet_mmr::Config for Runtime {
 	type LeafData = BeefyMmrLeaf;
 	type OnNewRoot = pallet_beefy_mmr::DepositBeefyDigest<Runtime>;
 	type BlockHashProvider = pallet_mmr::DefaultBlockHashProvider<Runtime>;
-	type WeightInfo = ();
+	type WeightInfo = weights::pallet_mmr::WeightInfo<Runtime>;
 	#[cfg(feature = "runtime-benchmarks")]
 	type BenchmarkHelper = ();
 }

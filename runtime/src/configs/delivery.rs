@@ -1,6 +1,6 @@
 //! Delivery and payment: stream keys, relayers, tickets.
 
-use crate::{constants::*, Balances, Runtime, RuntimeHoldReason, StreamKeys};
+use crate::{constants::*, weights, Balances, Runtime, RuntimeHoldReason, StreamKeys};
 use frame_support::traits::{ConstU128, ConstU32};
 
 impl pallet_stream_keys::Config for Runtime {
@@ -10,7 +10,7 @@ impl pallet_stream_keys::Config for Runtime {
 	type MaxTitle = ConstU32<MAX_TITLE>;
 	type MaxCategory = ConstU32<MAX_CATEGORY>;
 	type MaxBroadcasterShare = ConstU32<MAX_BROADCASTER_SHARE_PPM>;
-	type WeightInfo = ();
+	type WeightInfo = weights::pallet_stream_keys::WeightInfo<Runtime>;
 }
 
 impl pallet_relayer_registry::Config for Runtime {
@@ -20,7 +20,7 @@ impl pallet_relayer_registry::Config for Runtime {
 	type UnbondDelay = ConstU32<UNBOND_DELAY>;
 	type MaxAddresses = ConstU32<MAX_ADDRESSES>;
 	type MaxAddressLength = ConstU32<MAX_ADDRESS_LENGTH>;
-	type WeightInfo = ();
+	type WeightInfo = weights::pallet_relayer_registry::WeightInfo<Runtime>;
 }
 
 impl pallet_ticket_broker::Config for Runtime {
@@ -36,5 +36,5 @@ impl pallet_ticket_broker::Config for Runtime {
 	type MaxNonces = ConstU32<MAX_NONCES>;
 	type MaxBatch = ConstU32<MAX_BATCH>;
 	type MaxSessions = ConstU32<MAX_SESSIONS>;
-	type WeightInfo = ();
+	type WeightInfo = weights::pallet_ticket_broker::WeightInfo<Runtime>;
 }

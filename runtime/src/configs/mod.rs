@@ -6,7 +6,7 @@ mod delivery;
 use crate::{
 	constants::*,
 	money::{OneMicroUsdcPer, ToAuthor, ToTreasury},
-	AccountId, Aura, Balance, Balances, Block, Hash, Nonce, OriginCaller, PalletInfo, Runtime, RuntimeCall,
+	weights, AccountId, Aura, Balance, Balances, Block, Hash, Nonce, OriginCaller, PalletInfo, Runtime, RuntimeCall,
 	RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System, VERSION,
 };
 use frame_support::{
@@ -80,7 +80,7 @@ impl pallet_timestamp::Config for Runtime {
 	type Moment = u64;
 	type OnTimestampSet = Aura;
 	type MinimumPeriod = ConstU64<{ SLOT_MILLIS / 2 }>;
-	type WeightInfo = pallet_timestamp::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_timestamp::WeightInfo<Runtime>;
 }
 
 impl pallet_balances::Config for Runtime {
@@ -97,7 +97,7 @@ impl pallet_balances::Config for Runtime {
 	type MaxReserves = ConstU32<0>;
 	type MaxFreezes = VariantCountOf<RuntimeFreezeReason>;
 	type DoneSlashHandler = ();
-	type WeightInfo = crate::weights::pallet_balances::WeightInfo<Runtime>;
+	type WeightInfo = weights::pallet_balances::WeightInfo<Runtime>;
 }
 
 parameter_types! {
@@ -119,7 +119,7 @@ impl pallet_transaction_payment::Config for Runtime {
 	type LengthToFee = OneMicroUsdcPer<BYTES_PER_MICRO_USDC>;
 	type FeeMultiplierUpdate =
 		TargetedFeeAdjustment<Self, TargetFullness, AdjustmentVariable, MinimumMultiplier, MaximumMultiplier>;
-	type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_transaction_payment::WeightInfo<Runtime>;
 }
 
 impl pallet_multisig::Config for Runtime {
@@ -130,14 +130,14 @@ impl pallet_multisig::Config for Runtime {
 	type DepositFactor = ConstU128<MULTISIG_DEPOSIT_PER_SIGNATORY>;
 	type MaxSignatories = ConstU32<MAX_SIGNATORIES>;
 	type BlockNumberProvider = System;
-	type WeightInfo = pallet_multisig::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_multisig::WeightInfo<Runtime>;
 }
 
 impl pallet_utility::Config for Runtime {
 	type RuntimeEvent = RuntimeEvent;
 	type RuntimeCall = RuntimeCall;
 	type PalletsOrigin = OriginCaller;
-	type WeightInfo = pallet_utility::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_utility::WeightInfo<Runtime>;
 }
 
 #[cfg(feature = "runtime-benchmarks")]

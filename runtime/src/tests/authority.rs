@@ -25,7 +25,7 @@ const CARRIERS: [&str; 10] = [
 const CODE: [u8; 1] = [1];
 
 fn is_code_set() -> bool {
-	sp_io::storage::get(sp_core::storage::well_known_keys::CODE).is_some_and(|code| code == CODE)
+	sp_io::storage::get(sp_core::storage::well_known_keys::CODE).is_some_and(|code| code[..] == CODE)
 }
 
 fn set_code() -> RuntimeCall {
