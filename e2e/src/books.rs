@@ -284,3 +284,40 @@ pub fn check_supply(before: &Snapshot, after: &Snapshot) -> Result<()> {
 	);
 	Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn snapshot(issuance: Balance, totals: &[Balance]) -> Snapshot {
+		let accounts = totals.iter().zip(1..).map(|(total, name)| {
+			let (free, reserved) = (total / 2, total - total / 2);
+			(AccountId([name; 32]), Funds { free, reserved })
+		});
+		Snapshot {
+			block: Block {
+				number: 1,
+				hash: Hash([0; 32]),
+			},
+			issuance,
+			accounts: accounts.collect(),
+		}
+	}
+
+	#[test]
+	fn supply_check_misses_nothing() {
+		let before = snapshot(100, &[60, 40]);
+		check_supply(&before, &snapshot(100, &[59, 40, 1])).unwrap();
+		check_supply(&before, &snapshot(100, &[60, 39])).unwrap_err();
+		check_supply(&before, &snapshot(100, &[60, 41])).unwrap_err();
+		check_supply(&before, &snapshot(101, &[60, 41])).unwrap_err();
+		check_supply(&snapshot(99, &[60, 40]), &before).unwrap_err();
+	}
+
+	#[test]
+	fn changes_name_every_account_whose_total_differs() {
+		let (before, after) = (snapshot(100, &[60, 40, 5]), snapshot(100, &[59, 41, 5, 7]));
+		let changes = [(1, -1), (2, 1), (4, 7)].map(|(name, change)| (AccountId([name; 32]), change));
+		assert_eq!(before.changes(&after), changes.into());
+	}
+}

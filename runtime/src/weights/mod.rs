@@ -1,6 +1,7 @@
 //! What calls weigh, measured by `scripts/weights`: a file for each pallet.
 
 pub mod pallet_balances;
+pub mod pallet_beefy_mmr;
 pub mod pallet_mmr;
 pub mod pallet_multisig;
 pub mod pallet_relayer_registry;

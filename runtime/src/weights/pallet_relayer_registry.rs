@@ -5,6 +5,7 @@
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
 use core::marker::PhantomData;
+#[allow(unused_imports)] // Get: not every pallet reads the database.
 use frame_support::{traits::Get, weights::Weight};
 
 /// Weights of `pallet_relayer_registry`.
