@@ -8,14 +8,14 @@ use crate::{
 use anyhow::{Context, Result};
 use clustercast_chain::{keys, Wallet};
 use clustercast_primitives::{amount::USDC, crypto::KeyPair, AccountId, Balance, PublicKey};
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 use tokio::process::Command;
 
 /// The development accounts that are validators in `chain-specs/local.json`, in its order.
 const VALIDATORS: [&str; 4] = ["alice", "bob", "charlie", "dave"];
 
-/// The chain of four that `scripts/chain-specs` writes.
-const LOCAL_CHAIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../chain-specs/local.json");
+/// The chain of four that `scripts/chain-specs` writes. Carried along, so that it is found wherever the tree was built.
+const LOCAL_CHAIN: &str = include_str!("../../chain-specs/local.json");
 
 /// Rich from genesis on; pays for everything that a run needs.
 const FAUCET: &str = "//Alice";
@@ -119,16 +119,15 @@ fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
 		let peer = clustercast_network::peer_id(&other.node_key.public())?;
 		command.arg("--bootnodes").arg(format!("{}/p2p/{peer}", other.listen()));
 	}
+	let chain_spec = lab.path("local.json");
+	if !chain_spec.exists() {
+		fs::write(&chain_spec, LOCAL_CHAIN).context("cannot write the chain spec")?;
+	}
 	let validator = &mut validators[index];
 	command
-		.args([
-			"--chain",
-			LOCAL_CHAIN,
-			"--validator",
-			"--no-telemetry",
-			"--no-prometheus",
-			"--no-mdns",
-		])
+		.arg("--chain")
+		.arg(&chain_spec)
+		.args(["--validator", "--no-telemetry", "--no-prometheus", "--no-mdns"])
 		.arg(format!("--{}", validator.name))
 		.arg("--base-path")
 		.arg(&validator.state)

@@ -4,10 +4,11 @@
 #[path = "vectors/cases.rs"]
 mod cases;
 
-use std::{fs, io, path::Path};
+use std::{env, fs, io, path::PathBuf};
 
 fn main() -> io::Result<()> {
-	let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
+	let package = env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("run me by `cargo run`"))?;
+	let folder = PathBuf::from(package).join("vectors");
 	fs::create_dir_all(&folder)?;
 	for (name, vectors) in cases::files() {
 		let path = folder.join(name);

@@ -9,6 +9,9 @@
 //! | [`window`] | stream ids, window headers, the chain of headers |
 //! | [`receipt`] | what a relayer signs for a window it delivered |
 //! | [`ticket`] | what a viewer signs to pay for it, and when it wins |
+//! | [`voucher`] | what a viewer signs to pay for everything so far |
+//! | [`tip`] | what a viewer signs to give the broadcaster money |
+//! | [`fraud`] | evidence against a relayer or a broadcaster who signed |
 //!
 //! `no_std`; integers are little-endian (SCALE). Nothing here reads a clock, a socket or storage.
 //!
@@ -22,17 +25,22 @@ extern crate alloc;
 pub mod amount;
 pub mod chain;
 pub mod crypto;
+pub mod fraud;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod lanes;
 pub mod merkle;
 pub mod receipt;
 pub mod ticket;
+pub mod tip;
+pub mod voucher;
 pub mod window;
 
 pub use amount::{Balance, Usdc};
 pub use crypto::{AccountId, Hash, PublicKey, Signature, Signed};
 pub use receipt::Receipt;
 pub use ticket::{SignedTicket, Ticket, WinningTicket};
+pub use tip::{SignedTip, Tip};
+pub use voucher::{SignedVoucher, Voucher};
 pub use window::{StreamId, WindowHeader, WindowId};
 
 /// Number of a chain block.

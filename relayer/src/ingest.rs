@@ -2,7 +2,7 @@
 //! after a restart: viewers who come back find no gap as long as upstream still has what was missed.
 
 use crate::{desk::RENDITION, metrics};
-use clustercast_chain::Chain;
+use clustercast_chain::{Chain, ChainError};
 use clustercast_network::{client, Address, Feed, Node, Subscription};
 use clustercast_primitives::{Hash, PublicKey, StreamId, WindowId};
 use clustercast_protocol::{
@@ -13,7 +13,9 @@ use codec::{DecodeAll, Encode};
 use std::{
 	collections::VecDeque,
 	convert::Infallible,
-	fs, io,
+	fmt, fs,
+	future::Future,
+	io,
 	path::{Path, PathBuf},
 	time::Duration,
 };
@@ -33,14 +35,33 @@ const REWIND: usize = 8;
 /// Connections in a row that served nothing before we stop asking for the window behind the last one.
 const MAX_FRUITLESS: u32 = 2;
 
+/// Who knows the key that signs a stream.
+pub trait StreamKeys: Send + Sync + 'static {
+	/// Why it cannot answer.
+	type Error: fmt::Display + Send;
+
+	/// The key as of now; `None` where there is no such stream.
+	fn signing_key(&self, stream: StreamId) -> impl Future<Output = Result<Option<PublicKey>, Self::Error>> + Send;
+}
+
+impl StreamKeys for Chain {
+	type Error = ChainError;
+
+	async fn signing_key(&self, stream: StreamId) -> Result<Option<PublicKey>, ChainError> {
+		Ok(self.stream_key(stream).await?.map(|key| key.signing_key))
+	}
+}
+
 /// Where windows come from and where they go.
-pub struct Ingest {
+pub struct Ingest<K> {
 	/// Dials.
 	pub node: Node,
 	/// The origin.
 	pub upstream: Address,
 	/// Says who signs the stream.
-	pub chain: Chain,
+	pub keys: K,
+	/// Genesis hash of the chain.
+	pub genesis: Hash,
 	/// What is ingested.
 	pub stream: StreamId,
 	/// Takes the windows.
@@ -60,7 +81,7 @@ enum Failure {
 	Ended(EndReason),
 }
 
-impl Ingest {
+impl<K: StreamKeys> Ingest<K> {
 	/// Runs until it is dropped. `signing_key` is what the chain said when the program began; it is asked again with
 	/// every connection, since a broadcaster may change it.
 	pub async fn run(self, mut signing_key: PublicKey) {
@@ -69,8 +90,8 @@ impl Ingest {
 		let mut fruitless = 0;
 		let mut recent = VecDeque::from_iter(resume);
 		loop {
-			match self.chain.stream_key(self.stream).await {
-				Ok(Some(key)) => signing_key = key.signing_key,
+			match self.keys.signing_key(self.stream).await {
+				Ok(Some(key)) => signing_key = key,
 				Ok(None) => tracing::warn!(stream = %self.stream, "the stream key is gone from the chain"),
 				Err(error) => tracing::warn!(%error, "cannot look up the stream key; using the one known"),
 			}
@@ -115,7 +136,7 @@ impl Ingest {
 	) -> Result<Infallible, Failure> {
 		let stream = self.node.connect(&self.upstream).await?;
 		let session = ViewerSession::new(ViewerConfig {
-			genesis: self.chain.genesis(),
+			genesis: self.genesis,
 			stream: self.stream,
 			rendition: RENDITION,
 			signing_key,
@@ -173,6 +194,131 @@ fn store(path: &Path, window: &Resume) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use bytes::Bytes;
+	use clustercast_network::{
+		node::Limits,
+		serve::{serve, Config, Grant, Policy},
+	};
+	use clustercast_primitives::{crypto::KeyPair, window::flags};
+	use clustercast_protocol::{window::Draft, Cursor, EncodedWindow, Lookup, Subscribe};
+	use std::sync::Arc;
+
+	const STREAM: StreamId = StreamId(3);
+	const GENESIS: Hash = Hash([7; 32]);
+
+	fn broadcaster() -> KeyPair {
+		KeyPair::from_seed([1; 32])
+	}
+
+	struct Keys;
+
+	impl StreamKeys for Keys {
+		type Error = Infallible;
+
+		async fn signing_key(&self, _: StreamId) -> Result<Option<PublicKey>, Infallible> {
+			Ok(Some(broadcaster().public()))
+		}
+	}
+
+	/// Serves anyone for nothing.
+	struct Free;
+
+	impl Policy for Free {
+		type Seat = ();
+
+		async fn subscribe(&self, _: PublicKey, _: &Subscribe) -> Result<(Grant, ()), EndReason> {
+			Ok((Grant::Free, ()))
+		}
+	}
+
+	/// Adds `count` windows to what is in the feed.
+	fn broadcast(feed: &Feed, count: u64) {
+		for _ in 0..count {
+			let before = feed.latest(STREAM, RENDITION);
+			let segment = before.as_ref().map_or(0, |w| w.id().segment + 1);
+			let draft = Draft {
+				id: WindowId {
+					stream: STREAM,
+					rendition: RENDITION,
+					segment,
+					part: 0,
+				},
+				flags: flags::INDEPENDENT | flags::LAST_PART,
+				start_ms: 2_000 * segment,
+				duration_ms: 2_000,
+				previous: before.map_or(Hash([0; 32]), |w| w.hash()),
+			};
+			let init = Bytes::from_static(b"init");
+			feed.push(EncodedWindow::sign(draft, init, &[segment as u8; 1_000], &broadcaster(), &GENESIS).unwrap());
+		}
+	}
+
+	/// Ingests from `upstream` as a relayer does that was just started, until it has the window `last`.
+	async fn ingest_until(upstream: &Address, position: &Path, last: u64) -> Feed {
+		let feed = Feed::new(1 << 20);
+		let (node, _incoming) = Node::start(&KeyPair::from_seed([9; 32]), Limits::default()).unwrap();
+		let ingest = Ingest {
+			node,
+			upstream: upstream.clone(),
+			keys: Keys,
+			genesis: GENESIS,
+			stream: STREAM,
+			feed: feed.clone(),
+			position: position.into(),
+		};
+		let mut news = feed.news();
+		let arrived = async {
+			while feed.latest(STREAM, RENDITION).is_none_or(|w| w.id().segment < last) {
+				news.changed().await.unwrap();
+			}
+		};
+		tokio::select! {
+			() = ingest.run(broadcaster().public()) => unreachable!("it runs for ever"),
+			arrived = tokio::time::timeout(Duration::from_secs(60), arrived) => arrived.expect("the windows arrive"),
+		}
+		feed
+	}
+
+	#[tokio::test]
+	async fn restarted_relayer_has_what_its_viewers_lack() {
+		let dir = tempfile::tempdir().unwrap();
+		let position = dir.path().join("position");
+		let (origin, incoming) = Node::start(&KeyPair::from_seed([8; 32]), Limits::default()).unwrap();
+		let address = origin
+			.listen("/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap())
+			.await
+			.unwrap();
+		let source = Feed::new(1 << 20);
+		let serving = serve(
+			incoming,
+			source.clone(),
+			Arc::new(Free),
+			Config::new(GENESIS),
+			std::future::pending(),
+		);
+		tokio::spawn(serving);
+
+		broadcast(&source, 1);
+		ingest_until(&address, &position, 0).await;
+		broadcast(&source, 19);
+		ingest_until(&address, &position, 19).await;
+		// Missed while it was down.
+		broadcast(&source, 2);
+		let feed = ingest_until(&address, &position, 21).await;
+		let after = |segment| {
+			let id = WindowId {
+				stream: STREAM,
+				rendition: RENDITION,
+				segment,
+				part: 0,
+			};
+			feed.get(Cursor::After(id))
+		};
+		// It remembered 12 to 19 and went on behind the first of them.
+		assert!(matches!(after(13), Lookup::Found(w) if w.id().segment == 14));
+		assert!(matches!(after(20), Lookup::Found(w) if w.id().segment == 21));
+		assert!(matches!(after(12), Lookup::Gone), "only so far back");
+	}
 
 	#[test]
 	fn position_is_read_back_for_its_stream_only() {

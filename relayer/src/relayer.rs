@@ -175,7 +175,8 @@ impl Relayer {
 			ingest: Ingest {
 				node,
 				upstream: config.upstream.clone(),
-				chain,
+				keys: chain,
+				genesis,
 				stream: config.stream,
 				feed: feed.clone(),
 				position: config.state.join("position"),
@@ -212,7 +213,7 @@ fn book_config(config: &Config, wallet: &Wallet, genesis: Hash, constants: &Cons
 
 /// A relayer that listens.
 struct Running {
-	ingest: Ingest,
+	ingest: Ingest<Chain>,
 	incoming: clustercast_network::Incoming,
 	serve: serve::Config,
 	feed: Feed,

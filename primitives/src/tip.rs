@@ -1,0 +1,36 @@
+//! Tips: a session key gives the broadcaster money from the deposit.
+
+use crate::{
+	amount::Balance,
+	crypto::{AccountId, PublicKey, Signed, SignedMessage},
+	window::StreamId,
+	BlockNumber,
+};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// Gives `amount` to whoever broadcasts `stream`. Anybody may submit it; whoever does gets `reward` for the fee.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Tip {
+	/// Whose deposit pays.
+	pub sender: AccountId,
+	/// Session key that signs; registered by `sender` on the chain.
+	pub session: PublicKey,
+	/// The stream whose broadcaster receives it.
+	pub stream: StreamId,
+	/// Micro-USDC for the broadcaster, whole.
+	pub amount: Balance,
+	/// Micro-USDC for the submitter, on top.
+	pub reward: Balance,
+	/// Shares the numbers of the session's tickets: unique among those whose expiry lies in one epoch.
+	pub nonce: u32,
+	/// Last block in which it can be submitted.
+	pub expiry: BlockNumber,
+}
+
+impl SignedMessage for Tip {
+	const DOMAIN: &'static [u8] = b"clustercast/tip/v1";
+}
+
+/// A tip, signed by the session key.
+pub type SignedTip = Signed<Tip>;
