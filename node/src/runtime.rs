@@ -6,8 +6,8 @@
 //! client sends every call to the wasm executor.
 
 use clustercast_primitives::{
-	chain::{RelayerInfo, StreamKeyInfo, TicketVerdict, ViewerAccount},
-	StreamId, WinningTicket,
+	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
+	SignedVoucher, StreamId, WinningTicket,
 };
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
 use sp_consensus_beefy::{
@@ -155,6 +155,9 @@ sp_api::impl_runtime_apis! {
 	impl clustercast_runtime_api::ClusterCastApi<Block> for Wasm {
 		fn check_tickets(_: Vec<WinningTicket>) -> Vec<TicketVerdict> { in_wasm() }
 		fn decode_batch(_: Vec<u8>) -> Option<Vec<WinningTicket>> { in_wasm() }
+		fn explain_ticket(_: WinningTicket) -> TicketExplanation { in_wasm() }
+		fn check_vouchers(_: Vec<SignedVoucher>) -> Vec<TicketVerdict> { in_wasm() }
+		fn decode_vouchers(_: Vec<u8>) -> Option<Vec<SignedVoucher>> { in_wasm() }
 		fn viewer_account(_: clustercast_primitives::AccountId) -> ViewerAccount { in_wasm() }
 		fn relayers(_: Option<clustercast_primitives::AccountId>, _: u32) -> Vec<RelayerInfo> { in_wasm() }
 		fn stream_key(_: StreamId) -> Option<StreamKeyInfo> { in_wasm() }

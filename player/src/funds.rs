@@ -235,6 +235,7 @@ mod tests {
 			limit: 4 * USDC,
 			spent,
 			expiry,
+			payees: 0,
 		}
 	}
 

@@ -52,6 +52,10 @@ pub enum TicketRefusal {
 	UnknownStream,
 	/// An account that has a share in it cannot receive: it has no account on the chain, or the share is too small.
 	CannotReceive,
+	/// The voucher owes no more than was paid, or is for fewer bytes.
+	NothingNew,
+	/// The session's vouchers have paid as many recipients as they can.
+	TooManyPayees,
 }
 
 impl TicketRefusal {
@@ -66,6 +70,40 @@ impl TicketRefusal {
 				| Self::CannotReceive
 				| Self::UnknownStream
 		)
+	}
+}
+
+impl TicketRefusal {
+	/// What has to be other for it to be paid, and whose it is to change: for people.
+	pub fn remedy(self) -> &'static str {
+		match self {
+			Self::AlreadyRedeemed => "nothing to do: this nonce was paid; the viewer signs each payment with a new one",
+			Self::Expired => "relayer: redeem earlier (redeem-age-s); viewer: a later expiry in what it signs next",
+			Self::ExpiryTooFar => "viewer: an expiry at most MaxTicketLife blocks ahead; or wait until it is",
+			Self::NonceTooLarge => "viewer: a nonce below MaxNonces; they begin at 0 in each epoch",
+			Self::FaceValueTooSmall => {
+				"relayer: ask at least MinFaceValue (face-value); with a voucher, wait until more is owed"
+			},
+			Self::WrongSecret => {
+				"relayer: the secret of this very receipt; was the state directory's `secret` replaced?"
+			},
+			Self::NotAWinner => "nothing to do: it lost",
+			Self::NonCanonicalSignature => {
+				"viewer: a signature whose S is below the group order and whose R is no small-order point"
+			},
+			Self::BadSignature => "viewer: sign with the session key, for this chain's genesis hash",
+			Self::UnknownSession => "viewer: TicketBroker.authorize_session with this key",
+			Self::WrongSender => "viewer: name the account that owns the session key as sender",
+			Self::SessionExpired => "viewer: a session whose expiry is not before the payment's (authorize_session)",
+			Self::SessionLimitReached => "viewer: a new session with a higher limit (authorize_session)",
+			Self::DepositTooSmall => "viewer: TicketBroker.deposit, or cancel an unlock in time",
+			Self::UnknownStream => "broadcaster: the stream key does not exist (StreamKeys.mint)",
+			Self::CannotReceive => "an account that has a share needs the existential deposit first: send it some USDC",
+			Self::NothingNew => "nothing to do: everything it owes was paid; hand in a newer voucher",
+			Self::TooManyPayees => {
+				"viewer: a new session (authorize_session); this one has paid MaxPayees recipients by voucher"
+			},
+		}
 	}
 }
 
@@ -88,6 +126,8 @@ impl fmt::Display for TicketRefusal {
 			Self::DepositTooSmall => "deposit does not cover the face value",
 			Self::UnknownStream => "no such stream key",
 			Self::CannotReceive => "a recipient's account cannot receive its share",
+			Self::NothingNew => "voucher owes no more than was paid",
+			Self::TooManyPayees => "session has paid as many recipients by voucher as it can",
 		})
 	}
 }
@@ -123,6 +163,33 @@ pub enum TicketVerdict {
 	Refused(TicketRefusal),
 }
 
+/// Why a ticket would or would not be paid now.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct TicketExplanation {
+	/// What `redeem_batch` would do with it.
+	pub verdict: TicketVerdict,
+	/// The rule that stops it, in words.
+	pub rule: Option<String>,
+	/// What has to be changed, and by whom.
+	pub remedy: Option<String>,
+	/// Receives the broadcaster's share; `None` where there is no such stream.
+	pub broadcaster: Option<AccountId>,
+	/// Receives the treasury's share.
+	pub treasury: Option<AccountId>,
+	/// The sender's deposit, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub deposit: Balance,
+	/// The session as the chain has it.
+	pub session: Option<SessionInfo>,
+	/// Block in which this was judged: the one after that which was asked.
+	pub block: BlockNumber,
+}
+
 /// A session key of a viewer.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
 #[cfg_attr(
@@ -141,6 +208,8 @@ pub struct SessionInfo {
 	pub spent: Balance,
 	/// Last block for which it can sign tickets.
 	pub expiry: BlockNumber,
+	/// (recipient, stream) that its vouchers have paid.
+	pub payees: u32,
 }
 
 /// Money on its way out of a deposit; still pays tickets until it is withdrawn.
@@ -225,6 +294,10 @@ pub struct StreamKeyInfo {
 	pub price_per_mb: u64,
 	/// The broadcaster's share of each ticket, parts per million.
 	pub broadcaster_share_ppm: u32,
+	/// Signing keys that were replaced, oldest first: what they signed is still valid.
+	pub previous_keys: Vec<PublicKey>,
+	/// Signed two windows for one place.
+	pub flagged: bool,
 }
 
 /// Shows that whoever registers a relayer holds its signing key; signed with that key.

@@ -236,6 +236,34 @@ fn tickets_follow_from_their_fields_and_the_relayers_secret() {
 }
 
 #[test]
+fn vouchers_and_tips_follow_from_their_fields() {
+	for case in cases("voucher.json") {
+		let voucher = &case["message"];
+		let encoded = Layout::default()
+			.bytes(&voucher["sender"])
+			.bytes(&voucher["session"])
+			.bytes(&voucher["recipient"])
+			.number(&voucher["stream"], 8)
+			.number(&voucher["amount"], 16)
+			.number(&voucher["bytes"], 8)
+			.number(&voucher["expiry"], 4);
+		check_signed(&case, encoded);
+	}
+	for case in cases("tip.json") {
+		let tip = &case["message"];
+		let encoded = Layout::default()
+			.bytes(&tip["sender"])
+			.bytes(&tip["session"])
+			.number(&tip["stream"], 8)
+			.number(&tip["amount"], 16)
+			.number(&tip["reward"], 16)
+			.number(&tip["nonce"], 4)
+			.number(&tip["expiry"], 4);
+		check_signed(&case, encoded);
+	}
+}
+
+#[test]
 fn win_probabilities_follow_from_long_division() {
 	/// `floor(owed x 2^64 / unit)` bit by bit.
 	fn quotient(owed: u128, unit: u128) -> u64 {

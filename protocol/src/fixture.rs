@@ -114,6 +114,7 @@ pub fn account() -> ViewerAccount {
 			limit: 20 * USDC,
 			spent: 0,
 			expiry: 1_000_000,
+			payees: 0,
 		}],
 	}
 }

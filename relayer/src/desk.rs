@@ -307,6 +307,7 @@ mod tests {
 			limit: FACE * times + 50,
 			spent: 50,
 			expiry: NOW + MIN_TICKET_LIFE,
+			payees: 0,
 		};
 		ViewerAccount {
 			deposit: FACE * times,

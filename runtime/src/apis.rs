@@ -4,8 +4,8 @@
 
 use crate::*;
 use clustercast_primitives::{
-	chain::{RelayerInfo, StreamKeyInfo, TicketVerdict, ViewerAccount},
-	StreamId, WinningTicket,
+	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
+	SignedVoucher, StreamId, WinningTicket,
 };
 use codec::{DecodeLimit, Encode};
 use frame_support::{
@@ -31,6 +31,13 @@ use sp_runtime::{
 	transaction_validity::{TransactionSource, TransactionValidity},
 	ApplyExtrinsicResult, ExtrinsicInclusionMode,
 };
+
+/// What an encoded extrinsic calls; `None` where it does not decode.
+fn call_of(extrinsic: &[u8]) -> Option<RuntimeCall> {
+	let depth = frame_support::MAX_EXTRINSIC_DEPTH;
+	let extrinsic = UncheckedExtrinsic::decode_all_with_depth_limit(depth, &mut &extrinsic[..]);
+	Some(extrinsic.ok()?.function)
+}
 
 type LazyBlock = <Block as BlockT>::LazyBlock;
 type MmrHashing = <Runtime as pallet_mmr::Config>::Hashing;
@@ -240,12 +247,20 @@ impl_runtime_apis! {
 			TicketBroker::check_tickets(&tickets)
 		}
 		fn decode_batch(extrinsic: Vec<u8>) -> Option<Vec<WinningTicket>> {
-			let extrinsic = UncheckedExtrinsic::decode_all_with_depth_limit(
-				frame_support::MAX_EXTRINSIC_DEPTH,
-				&mut &extrinsic[..],
-			);
-			match extrinsic.ok()?.function {
+			match call_of(&extrinsic)? {
 				RuntimeCall::TicketBroker(pallet_ticket_broker::Call::redeem_batch { tickets }) => Some(tickets.into()),
+				_ => None,
+			}
+		}
+		fn explain_ticket(ticket: WinningTicket) -> TicketExplanation {
+			TicketBroker::explain_ticket(&ticket)
+		}
+		fn check_vouchers(vouchers: Vec<SignedVoucher>) -> Vec<TicketVerdict> {
+			TicketBroker::check_vouchers(&vouchers)
+		}
+		fn decode_vouchers(extrinsic: Vec<u8>) -> Option<Vec<SignedVoucher>> {
+			match call_of(&extrinsic)? {
+				RuntimeCall::TicketBroker(pallet_ticket_broker::Call::redeem_vouchers { vouchers }) => Some(vouchers.into()),
 				_ => None,
 			}
 		}

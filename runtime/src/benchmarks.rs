@@ -3,6 +3,7 @@
 frame_benchmarking::define_benchmarks!(
 	[pallet_balances, Balances]
 	[pallet_beefy_mmr, BeefyMmrLeaf]
+	[pallet_fraud_proofs, FraudProofs]
 	[pallet_mmr, Mmr]
 	[pallet_multisig, Multisig]
 	[pallet_relayer_registry, RelayerRegistry]

@@ -64,7 +64,10 @@ pub const TICKET_EPOCH: BlockNumber = 600;
 /// Nonces in a session and epoch: a bitmap of 1 KiB.
 pub const MAX_NONCES: u32 = 8_192;
 
-/// Most tickets in a batch.
+/// Most (recipient, stream) that vouchers of a session can pay.
+pub const MAX_PAYEES: u32 = 64;
+
+/// Most tickets or vouchers in a batch.
 pub const MAX_BATCH: u32 = 100;
 
 /// Smallest face value: below it redeeming costs more than it brings, and shares fall below the existential deposit.
@@ -76,8 +79,30 @@ pub const MAX_SESSIONS: u32 = 8;
 /// Smallest bond of a relayer.
 pub const MIN_BOND: Balance = 10 * USDC;
 
-/// Blocks between leaving and having the bond: an hour.
-pub const UNBOND_DELAY: BlockNumber = HOURS;
+/// How long after a window began evidence about it counts: a day.
+pub const FRAUD_WINDOW_MILLIS: u64 = 24 * 60 * 60 * 1000;
+
+/// The same in blocks, if none is missing.
+pub const FRAUD_BLOCKS: BlockNumber = (FRAUD_WINDOW_MILLIS / SLOT_MILLIS) as BlockNumber;
+
+/// How far a window's start may lie ahead of the chain's clock: a minute.
+pub const MAX_CLOCK_SKEW_MILLIS: u64 = 60_000;
+
+/// Least that an offence costs a relayer, as long as its bond has it.
+pub const MIN_SLASH: Balance = 5 * USDC;
+
+/// What an offence costs a relayer, parts per million of its bond: 20 %.
+pub const SLASH_SHARE_PPM: u32 = 200_000;
+
+/// Of a relayer's penalty half goes to the viewer, a quarter to the reporter, this to the treasury (15 %), and the rest
+/// is burnt, so that not even reporter, viewer and treasury together get back what the relayer lost.
+pub const PENALTY_TREASURY_PPM: u32 = 150_000;
+
+/// Replaced signing keys of a stream that are kept.
+pub const MAX_PREVIOUS_KEYS: u32 = 8;
+
+/// Blocks between leaving and having the bond: 25 hours, longer than evidence counts.
+pub const UNBOND_DELAY: BlockNumber = FRAUD_BLOCKS + HOURS;
 
 /// Held on the owner of a stream key, which also keeps the account alive: it can always receive its share.
 pub const STREAM_KEY_DEPOSIT: Balance = USDC;

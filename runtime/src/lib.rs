@@ -155,4 +155,6 @@ mod runtime {
 	pub type RelayerRegistry = pallet_relayer_registry;
 	#[runtime::pallet_index(32)]
 	pub type TicketBroker = pallet_ticket_broker;
+	#[runtime::pallet_index(33)]
+	pub type FraudProofs = pallet_fraud_proofs;
 }

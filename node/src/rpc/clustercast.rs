@@ -5,8 +5,8 @@
 
 use crate::runtime::{Block, Hash};
 use clustercast_primitives::{
-	chain::{RelayerInfo, StreamKeyInfo, TicketVerdict, ViewerAccount},
-	AccountId, StreamId, WinningTicket,
+	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
+	AccountId, SignedVoucher, StreamId, WinningTicket,
 };
 use clustercast_runtime_api::ClusterCastApi;
 use codec::{DecodeAll, MaxEncodedLen};
@@ -49,6 +49,19 @@ pub trait ClusterCastRpc {
 	/// Judges winning tickets (`0x` hex of SCALE) as `redeem_batch` would, in order.
 	#[method(name = "checkTickets", blocking)]
 	fn check_tickets(&self, tickets: Vec<Bytes>, at: Option<Hash>) -> Result<Vec<TicketVerdict>, Error>;
+
+	/// The same for one ticket: who would be paid, or which rule stops it and what would help.
+	#[method(name = "explainTicket", blocking)]
+	fn explain_ticket(&self, ticket: Bytes, at: Option<Hash>) -> Result<TicketExplanation, Error>;
+
+	/// Takes a signed extrinsic (`0x` hex) that calls `TicketBroker.redeem_vouchers`, answers for each voucher whether
+	/// the chain would pay it, and submits it if at least one would be paid.
+	#[method(name = "submitVouchers")]
+	async fn submit_vouchers(&self, extrinsic: Bytes) -> Result<Submission, Error>;
+
+	/// Judges signed vouchers (`0x` hex of SCALE) as `redeem_vouchers` would, in order.
+	#[method(name = "checkVouchers", blocking)]
+	fn check_vouchers(&self, vouchers: Vec<Bytes>, at: Option<Hash>) -> Result<Vec<TicketVerdict>, Error>;
 
 	/// Deposit and session keys of an account (SS58 or `0x` hex).
 	#[method(name = "viewerAccount", blocking)]
@@ -96,11 +109,11 @@ impl TryFrom<String> for Account {
 pub enum Error {
 	#[error("extrinsic of {0} bytes: a full batch has at most {max}", max = max_extrinsic_bytes())]
 	ExtrinsicTooLarge(usize),
-	#[error("not an extrinsic of this chain that calls TicketBroker.redeem_batch")]
+	#[error("not an extrinsic of this chain that calls TicketBroker.redeem_batch, or redeem_vouchers")]
 	NotABatch,
-	#[error("{0} tickets: at most {MAX_TICKETS} in one call")]
+	#[error("{0} tickets or vouchers: at most {MAX_TICKETS} in one call")]
 	TooManyTickets(usize),
-	#[error("ticket {0} of the list is no SCALE-encoded winning ticket")]
+	#[error("item {0} of the list is not SCALE-encoded as it should be")]
 	BadTicket(usize),
 	#[error("limit {0}: at most {MAX_RELAYERS} relayers in one answer")]
 	LimitTooLarge(u32),
@@ -134,14 +147,13 @@ fn decode_extrinsic(bytes: &[u8]) -> Result<OpaqueExtrinsic, Error> {
 	OpaqueExtrinsic::decode_all(&mut &bytes[..]).map_err(|_| Error::NotABatch)
 }
 
-fn decode_tickets(tickets: &[Bytes]) -> Result<Vec<WinningTicket>, Error> {
-	if tickets.len() > MAX_TICKETS {
-		return Err(Error::TooManyTickets(tickets.len()));
+/// A list of tickets or vouchers, each `0x` hex of its SCALE encoding.
+fn decode_each<T: DecodeAll>(encoded: &[Bytes]) -> Result<Vec<T>, Error> {
+	if encoded.len() > MAX_TICKETS {
+		return Err(Error::TooManyTickets(encoded.len()));
 	}
-	let decode = |(index, bytes): (usize, &Bytes)| {
-		WinningTicket::decode_all(&mut &bytes[..]).map_err(|_| Error::BadTicket(index))
-	};
-	tickets.iter().enumerate().map(decode).collect()
+	let decode = |(index, bytes): (usize, &Bytes)| T::decode_all(&mut &bytes[..]).map_err(|_| Error::BadTicket(index));
+	encoded.iter().enumerate().map(decode).collect()
 }
 
 /// Counts tickets in submitted batches. One for all servers of the node.
@@ -198,6 +210,30 @@ impl<C: HeaderBackend<Block>, P> ClusterCast<C, P> {
 	}
 }
 
+impl<C, P> ClusterCast<C, P>
+where
+	C: HeaderBackend<Block>,
+	P: TransactionPool<Block = Block, Hash = Hash> + 'static,
+{
+	/// Hands a batch to the pool unless nothing in it would be paid.
+	async fn submit(&self, transaction: OpaqueExtrinsic, verdicts: Vec<TicketVerdict>) -> Result<Submission, Error> {
+		let transaction = if verdicts.iter().any(|v| matches!(v, TicketVerdict::Accepted(_))) {
+			let submitted = self
+				.pool
+				.submit_one(self.block(None), TransactionSource::External, transaction)
+				.await;
+			Some(submitted.map_err(|e| match e.into_pool_error() {
+				Ok(e) => sc_rpc_api::author::error::Error::Pool(e),
+				Err(e) => sc_rpc_api::author::error::Error::Verification(Box::new(e)),
+			})?)
+		} else {
+			None
+		};
+		self.metrics.count(&verdicts);
+		Ok(Submission { transaction, verdicts })
+	}
+}
+
 #[async_trait]
 impl<C, P> ClusterCastRpcServer for ClusterCast<C, P>
 where
@@ -212,28 +248,35 @@ where
 			let tickets = api.decode_batch(best, extrinsic.0)?.ok_or(Error::NotABatch)?;
 			api.check_tickets(best, tickets)?
 		};
+		self.submit(transaction, verdicts).await
+	}
 
-		let transaction = if verdicts.iter().any(|v| matches!(v, TicketVerdict::Accepted(_))) {
-			let submitted = self
-				.pool
-				.submit_one(best, TransactionSource::External, transaction)
-				.await;
-			Some(submitted.map_err(|e| match e.into_pool_error() {
-				Ok(e) => sc_rpc_api::author::error::Error::Pool(e),
-				Err(e) => sc_rpc_api::author::error::Error::Verification(Box::new(e)),
-			})?)
-		} else {
-			None
+	async fn submit_vouchers(&self, extrinsic: Bytes) -> Result<Submission, Error> {
+		let transaction = decode_extrinsic(&extrinsic)?;
+		let best = self.block(None);
+		let verdicts = {
+			let api = self.client.runtime_api();
+			let vouchers = api.decode_vouchers(best, extrinsic.0)?.ok_or(Error::NotABatch)?;
+			api.check_vouchers(best, vouchers)?
 		};
-		self.metrics.count(&verdicts);
-		Ok(Submission { transaction, verdicts })
+		self.submit(transaction, verdicts).await
+	}
+
+	fn check_vouchers(&self, vouchers: Vec<Bytes>, at: Option<Hash>) -> Result<Vec<TicketVerdict>, Error> {
+		let vouchers = decode_each::<SignedVoucher>(&vouchers)?;
+		Ok(self.client.runtime_api().check_vouchers(self.block(at), vouchers)?)
+	}
+
+	fn explain_ticket(&self, ticket: Bytes, at: Option<Hash>) -> Result<TicketExplanation, Error> {
+		let ticket = WinningTicket::decode_all(&mut &ticket[..]).map_err(|_| Error::BadTicket(0))?;
+		Ok(self.client.runtime_api().explain_ticket(self.block(at), ticket)?)
 	}
 
 	fn check_tickets(&self, tickets: Vec<Bytes>, at: Option<Hash>) -> Result<Vec<TicketVerdict>, Error> {
 		Ok(self
 			.client
 			.runtime_api()
-			.check_tickets(self.block(at), decode_tickets(&tickets)?)?)
+			.check_tickets(self.block(at), decode_each(&tickets)?)?)
 	}
 
 	fn viewer_account(&self, account: Account, at: Option<Hash>) -> Result<ViewerAccount, Error> {
@@ -299,9 +342,12 @@ mod tests {
 	#[test]
 	fn a_full_batch_of_tickets_is_taken_and_no_more() {
 		let bytes = Bytes(ticket().encode());
-		assert_eq!(decode_tickets(&vec![bytes.clone(); 100]).unwrap(), vec![ticket(); 100]);
 		assert_eq!(
-			seen(decode_tickets(&vec![bytes; 101])),
+			decode_each::<WinningTicket>(&vec![bytes.clone(); 100]).unwrap(),
+			vec![ticket(); 100]
+		);
+		assert_eq!(
+			seen(decode_each::<WinningTicket>(&vec![bytes; 101])),
 			(-32602, r#""TooManyTickets""#.into())
 		);
 	}
@@ -311,10 +357,13 @@ mod tests {
 		let mut bytes = ticket().encode();
 		bytes.push(0);
 		assert!(matches!(
-			decode_tickets(&[ticket().encode().into(), bytes.into()]),
+			decode_each::<WinningTicket>(&[ticket().encode().into(), bytes.into()]),
 			Err(Error::BadTicket(1))
 		));
-		assert!(matches!(decode_tickets(&[Bytes(vec![])]), Err(Error::BadTicket(0))));
+		assert!(matches!(
+			decode_each::<WinningTicket>(&[Bytes(vec![])]),
+			Err(Error::BadTicket(0))
+		));
 	}
 
 	#[test]

@@ -17,7 +17,7 @@ use sp_runtime::{traits::One, KeyTypeId};
 const KEY_TYPE: KeyTypeId = KeyTypeId(*b"rely");
 
 /// As many and as long addresses as there may be.
-fn longest<T: Config>() -> Addresses<T> {
+pub(crate) fn longest<T: Config>() -> Addresses<T> {
 	let mut text = vec![b'/'];
 	text.resize(T::MaxAddressLength::get() as usize, b'x');
 	let address: Address<T> = text.try_into().expect("as long as the bound");

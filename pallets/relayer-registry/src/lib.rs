@@ -8,15 +8,17 @@
 //!   follows from it and is not stored.
 //! - *Proof of possession*: a [`RelayerProof`] for the registering account, signed by the signing key, so that nobody
 //!   registers another's key.
+//! - *Slashing*: taking part of a bond for a proven offence. Whoever is left with less than the minimum is leaving.
 //! - *Unbonding*: a relayer on its way out; the bond stays held until the delay is over.
 //!
 //! ## Design
 //! The bond is held on the relayer's own account. One relayer an account, one account a signing key: viewers find who
-//! signed a receipt by its key alone. The delay leaves time to bring a receipt against a relayer that leaves.
+//! signed a receipt by its key alone. The delay leaves time to bring a receipt against a relayer that leaves: its bond
+//! can be slashed until it is withdrawn. Who is to be slashed is judged elsewhere, behind [`Bonds`].
 //!
 //! ## Invariants (checked by `try_state`)
 //! 1. Every relayer's recorded bond is what this pallet holds on its account; nothing is held for anybody else.
-//! 2. Every bond is at least the minimum.
+//! 2. Every bond is at least the minimum, or its relayer is leaving.
 //! 3. Relayers and signing keys are two views of one relation: each relayer's key leads back to it, and no other does.
 //! 4. Each relayer has an address; each address is UTF-8 and starts with `/`; prices are within bounds.
 
@@ -35,21 +37,42 @@ pub mod weights;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+use clustercast_primitives::PublicKey;
+
+/// What judges of relayers need.
+pub trait Bonds<AccountId> {
+	/// What is taken, not yet given to anybody.
+	type Credit;
+
+	/// Who registered this signing key; those on their way out included.
+	fn relayer(signing_key: &PublicKey) -> Option<AccountId>;
+
+	/// Takes the penalty for one offence from a relayer's bond, as much of it as is left.
+	fn slash(relayer: &AccountId) -> Self::Credit;
+
+	/// Registers a relayer with the least bond and the longest addresses, without a proof.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn create(relayer: AccountId, signing_key: PublicKey);
+}
+
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
 	use alloc::{string::String, vec::Vec};
 	use clustercast_primitives::{
 		amount::MAX_PRICE_PER_MB,
-		chain::{RelayerInfo, RelayerProof},
+		chain::{RelayerInfo, RelayerProof, PPM},
 		crypto::{is_canonical, SignedMessage},
-		Balance, BlockNumber, Hash, PublicKey, Signature,
+		Balance, BlockNumber, Hash, Signature,
 	};
 	use frame_support::{
 		pallet_prelude::*,
 		traits::{
-			fungible::{hold::Mutate as MutateHold, Inspect},
-			tokens::Precision,
+			fungible::{
+				hold::{Balanced as BalancedHold, Mutate as MutateHold},
+				Balanced, Credit, Inspect,
+			},
+			tokens::{imbalance::Imbalance, Precision},
 		},
 	};
 	use frame_system::pallet_prelude::*;
@@ -93,11 +116,21 @@ pub mod pallet {
 
 		/// USDC.
 		type Currency: Inspect<Self::AccountId, Balance = Balance>
-			+ MutateHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
+			+ Balanced<Self::AccountId>
+			+ MutateHold<Self::AccountId, Reason = Self::RuntimeHoldReason>
+			+ BalancedHold<Self::AccountId>;
 
 		/// Smallest bond, micro-USDC.
 		#[pallet::constant]
 		type MinBond: Get<Balance>;
+
+		/// Least that an offence costs, micro-USDC, as long as the bond has it.
+		#[pallet::constant]
+		type MinSlash: Get<Balance>;
+
+		/// What an offence costs, parts per million of the bond.
+		#[pallet::constant]
+		type SlashShare: Get<u32>;
 
 		/// Blocks between leaving and the bond's return.
 		#[pallet::constant]
@@ -170,6 +203,15 @@ pub mod pallet {
 			/// Its account.
 			relayer: T::AccountId,
 		},
+		/// A relayer was punished.
+		Slashed {
+			/// Its account.
+			relayer: T::AccountId,
+			/// Taken from its bond, micro-USDC.
+			amount: Balance,
+			/// What is left of the bond, micro-USDC.
+			bond: Balance,
+		},
 		/// A relayer left and has its bond back.
 		Left {
 			/// Its account.
@@ -213,6 +255,10 @@ pub mod pallet {
 			assert!(
 				T::MinBond::get() >= T::Currency::minimum_balance(),
 				"a bond must be worth an account"
+			);
+			assert!(
+				T::SlashShare::get() <= PPM && T::MinSlash::get() > 0,
+				"an offence costs something, and no more than the bond"
 			);
 			assert!(T::UnbondDelay::get() > 0, "a bond that leaves at once secures nothing");
 			assert!(
@@ -268,7 +314,7 @@ pub mod pallet {
 			Self::do_unbond(relayer)
 		}
 
-		/// Stays after all.
+		/// Stays after all. Fails with a bond below the minimum: raise it first.
 		#[pallet::call_index(4)]
 		#[pallet::weight(T::WeightInfo::cancel_unbond())]
 		pub fn cancel_unbond(origin: OriginFor<T>) -> DispatchResult {
@@ -308,6 +354,46 @@ pub mod pallet {
 		}
 	}
 
+	impl<T: Config> Bonds<T::AccountId> for Pallet<T> {
+		type Credit = Credit<T::AccountId, T::Currency>;
+
+		fn relayer(signing_key: &PublicKey) -> Option<T::AccountId> {
+			SigningKeys::<T>::get(signing_key)
+		}
+
+		fn slash(relayer: &T::AccountId) -> Self::Credit {
+			let Some(mut record) = Relayers::<T>::get(relayer) else {
+				return Credit::<T::AccountId, T::Currency>::zero();
+			};
+			let share = record.bond.saturating_mul(T::SlashShare::get().into()) / Balance::from(PPM);
+			let penalty = share.max(T::MinSlash::get()).min(record.bond);
+			let (taken, missing) = T::Currency::slash(&HoldReason::RelayerBond.into(), relayer, penalty);
+			debug_assert!(missing == 0, "the bond is held; qed");
+			record.bond = record.bond.saturating_sub(taken.peek());
+			if record.bond < T::MinBond::get() && record.unbonds_at.is_none() {
+				let unbonds_at = Self::now().saturating_add(T::UnbondDelay::get());
+				record.unbonds_at = Some(unbonds_at);
+				Self::deposit_event(Event::Unbonding {
+					relayer: relayer.clone(),
+					unbonds_at,
+				});
+			}
+			Self::deposit_event(Event::Slashed {
+				relayer: relayer.clone(),
+				amount: taken.peek(),
+				bond: record.bond,
+			});
+			Relayers::<T>::insert(relayer, record);
+			taken
+		}
+
+		#[cfg(feature = "runtime-benchmarks")]
+		fn create(relayer: T::AccountId, signing_key: PublicKey) {
+			let addresses = benchmarking::longest::<T>();
+			Self::insert(relayer, signing_key, addresses, 1, T::MinBond::get()).expect("relayer has the bond");
+		}
+	}
+
 	impl<T: Config> Pallet<T> {
 		fn do_register(
 			relayer: T::AccountId,
@@ -325,6 +411,16 @@ pub mod pallet {
 				Error::<T>::SigningKeyTaken
 			);
 			ensure!(Self::proves(&relayer, &signing_key, &proof), Error::<T>::BadProof);
+			Self::insert(relayer, signing_key, addresses, price_per_mb, bond)
+		}
+
+		fn insert(
+			relayer: T::AccountId,
+			signing_key: PublicKey,
+			addresses: Addresses<T>,
+			price_per_mb: u64,
+			bond: Balance,
+		) -> DispatchResult {
 			T::Currency::hold(&HoldReason::RelayerBond.into(), &relayer, bond)?;
 			SigningKeys::<T>::insert(signing_key, &relayer);
 			Relayers::<T>::insert(
@@ -384,6 +480,7 @@ pub mod pallet {
 		fn do_cancel_unbond(relayer: T::AccountId) -> DispatchResult {
 			Self::mutate(&relayer, |r| {
 				r.unbonds_at.take().ok_or(Error::<T>::NotUnbonding)?;
+				ensure!(r.bond >= T::MinBond::get(), Error::<T>::BondTooSmall);
 				Ok(())
 			})?;
 			Self::deposit_event(Event::UnbondCancelled { relayer });
@@ -399,7 +496,9 @@ pub mod pallet {
 			} = Relayers::<T>::get(&relayer).ok_or(Error::<T>::NotRegistered)?;
 			let unbonds_at = unbonds_at.ok_or(Error::<T>::NotUnbonding)?;
 			ensure!(Self::now() >= unbonds_at, Error::<T>::TooEarly);
-			T::Currency::release(&HoldReason::RelayerBond.into(), &relayer, bond, Precision::Exact)?;
+			if bond > 0 {
+				T::Currency::release(&HoldReason::RelayerBond.into(), &relayer, bond, Precision::Exact)?;
+			}
 			SigningKeys::<T>::remove(signing_key);
 			Relayers::<T>::remove(&relayer);
 			Self::deposit_event(Event::Left { relayer, bond });
@@ -446,7 +545,10 @@ pub mod pallet {
 			let mut relayers = 0;
 			for (account, relayer) in Relayers::<T>::iter() {
 				relayers += 1;
-				ensure!(relayer.bond >= T::MinBond::get(), "2: a bond is below the minimum");
+				ensure!(
+					relayer.bond >= T::MinBond::get() || relayer.unbonds_at.is_some(),
+					"2: a bond is below the minimum"
+				);
 				ensure!(
 					SigningKeys::<T>::get(relayer.signing_key).as_ref() == Some(&account),
 					"3: a signing key does not lead back to its relayer"

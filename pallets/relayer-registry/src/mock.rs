@@ -25,10 +25,12 @@ mod settings {
 	parameter_types! {
 		pub static MinBond: Balance = super::MIN_BOND;
 		pub static UnbondDelay: u32 = super::UNBOND_DELAY;
+		pub static MinSlash: Balance = 5 * super::USDC;
+		pub static SlashShare: u32 = 200_000;
 		pub static MaxAddresses: u32 = 4;
 	}
 }
-pub use settings::{MaxAddresses, MinBond, UnbondDelay};
+pub use settings::{MaxAddresses, MinBond, MinSlash, SlashShare, UnbondDelay};
 
 construct_runtime!(
 	pub enum Test {
@@ -57,6 +59,8 @@ impl crate::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type MinBond = MinBond;
+	type MinSlash = MinSlash;
+	type SlashShare = SlashShare;
 	type UnbondDelay = UnbondDelay;
 	type MaxAddresses = MaxAddresses;
 	type MaxAddressLength = ConstU32<128>;

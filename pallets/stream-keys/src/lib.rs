@@ -13,12 +13,19 @@
 //! come to mean another stream. The deposit bounds state, and as a side effect keeps the owner's account alive: an
 //! account with a hold cannot be reaped, so whoever is owed a broadcaster share can always receive it.
 //!
+//! *Rotation* keeps the keys before: what they signed stays verifiable, and provable. At most [`Config::MaxPreviousKeys`]
+//! are kept, and none is forgotten before [`Config::KeyMemory`], so that nobody rotates away from an offence.
+//!
+//! *A key that signed two windows for one place* is flagged for good and pays its deposit, but for what keeps the
+//! owner's account alive. Who signed is judged elsewhere, behind [`Offences`].
+//!
 //! `ticket-broker` learns owner and share through [`Streams`] and knows nothing else of this pallet.
 //!
 //! ## Invariants (checked by `try_state`)
 //! 1. The deposits recorded for an owner's keys add up to what this pallet holds on that account, for every account.
 //! 2. Every key's number is below the next number.
 //! 3. Title and category are UTF-8; price and broadcaster share are within bounds.
+//! 4. Replaced signing keys are in the order in which they were replaced, none of them in the future.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -35,7 +42,19 @@ pub mod weights;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
-use clustercast_primitives::StreamId;
+use alloc::vec::Vec;
+use clustercast_primitives::{BlockNumber, PublicKey, StreamId};
+use codec::{Decode, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// A signing key that was replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct PreviousKey {
+	/// The key.
+	pub key: PublicKey,
+	/// Block in which it was replaced.
+	pub until: BlockNumber,
+}
 
 /// Who is paid for a stream besides the relayer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +63,21 @@ pub struct Payee<AccountId> {
 	pub account: AccountId,
 	/// The broadcaster's share, parts per million of the face value.
 	pub share_ppm: u32,
+}
+
+/// What judges of broadcasters need.
+pub trait Offences {
+	/// What is taken, not yet given to anybody.
+	type Credit;
+
+	/// Keys that signed or may sign this stream: the current one first. Empty where there is no such stream.
+	fn signing_keys(stream: StreamId) -> Vec<PublicKey>;
+
+	/// Most keys that [`Offences::signing_keys`] returns.
+	fn max_signing_keys() -> u32;
+
+	/// Marks a stream for good and takes its deposit. `None` where it is marked already or there is no such stream.
+	fn flag(stream: StreamId) -> Option<Self::Credit>;
 }
 
 /// What the payment side needs to know of streams.
@@ -57,6 +91,10 @@ pub trait Streams<AccountId> {
 	/// Makes a stream owned by `owner`, with the largest share.
 	#[cfg(feature = "runtime-benchmarks")]
 	fn create(owner: &AccountId) -> StreamId;
+
+	/// The same, with as many replaced keys as are kept, of which `key` is the oldest.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn create_rotated(owner: &AccountId, key: PublicKey) -> StreamId;
 }
 
 #[frame_support::pallet]
@@ -66,16 +104,20 @@ pub mod pallet {
 	use clustercast_primitives::{
 		amount::MAX_PRICE_PER_MB,
 		chain::{StreamKeyInfo, PPM},
-		Balance, PublicKey,
+		Balance,
 	};
 	use frame_support::{
 		pallet_prelude::*,
 		traits::{
-			fungible::{hold::Mutate as MutateHold, Inspect},
-			tokens::Precision,
+			fungible::{
+				hold::{Balanced as BalancedHold, Mutate as MutateHold},
+				Balanced, Credit, Inspect,
+			},
+			tokens::{imbalance::Imbalance, Precision},
 		},
 	};
 	use frame_system::pallet_prelude::*;
+	use sp_runtime::SaturatedConversion;
 
 	/// Text of bounded length; UTF-8 wherever it is stored.
 	pub type Text<Max> = BoundedVec<u8, Max>;
@@ -116,6 +158,10 @@ pub mod pallet {
 		pub signing_key: PublicKey,
 		/// Held on the owner for it, micro-USDC.
 		pub deposit: Balance,
+		/// Signed before, oldest first.
+		pub previous_keys: BoundedVec<PreviousKey, T::MaxPreviousKeys>,
+		/// Whether it signed two windows for one place.
+		pub flagged: bool,
 		/// The rest.
 		pub metadata: Metadata<T>,
 	}
@@ -129,11 +175,21 @@ pub mod pallet {
 
 		/// USDC.
 		type Currency: Inspect<Self::AccountId, Balance = Balance>
-			+ MutateHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
+			+ Balanced<Self::AccountId>
+			+ MutateHold<Self::AccountId, Reason = Self::RuntimeHoldReason>
+			+ BalancedHold<Self::AccountId>;
 
 		/// Held on the owner while a key exists, micro-USDC.
 		#[pallet::constant]
 		type MintDeposit: Get<Balance>;
+
+		/// Most replaced signing keys that are kept.
+		#[pallet::constant]
+		type MaxPreviousKeys: Get<u32>;
+
+		/// Blocks for which a replaced signing key is kept at least.
+		#[pallet::constant]
+		type KeyMemory: Get<BlockNumber>;
 
 		/// Longest title, bytes.
 		#[pallet::constant]
@@ -192,6 +248,13 @@ pub mod pallet {
 			/// The new signing key.
 			key: PublicKey,
 		},
+		/// A stream key signed two windows for one place.
+		Flagged {
+			/// Its number.
+			id: StreamId,
+			/// Taken from its deposit, micro-USDC.
+			slashed: Balance,
+		},
 		/// A stream key is gone and its deposit returned.
 		Burnt {
 			/// Its number.
@@ -213,6 +276,8 @@ pub mod pallet {
 		ShareTooLarge,
 		/// Price above what tickets can express.
 		PriceTooHigh,
+		/// As many signing keys were replaced of late as are kept.
+		TooManyRotations,
 		/// No numbers left.
 		TooManyStreams,
 	}
@@ -314,7 +379,39 @@ pub mod pallet {
 				max_viewers: key.metadata.max_viewers,
 				price_per_mb: key.metadata.price_per_mb,
 				broadcaster_share_ppm: key.metadata.broadcaster_share_ppm,
+				previous_keys: key.previous_keys.into_iter().map(|previous| previous.key).collect(),
+				flagged: key.flagged,
 			})
+		}
+	}
+
+	impl<T: Config> Offences for Pallet<T> {
+		type Credit = Credit<T::AccountId, T::Currency>;
+
+		fn signing_keys(stream: StreamId) -> Vec<PublicKey> {
+			StreamKeys::<T>::get(stream).map_or_else(Vec::new, |key| {
+				let previous = key.previous_keys.iter().rev().map(|previous| previous.key);
+				core::iter::once(key.signing_key).chain(previous).collect()
+			})
+		}
+
+		fn max_signing_keys() -> u32 {
+			T::MaxPreviousKeys::get().saturating_add(1)
+		}
+
+		fn flag(stream: StreamId) -> Option<Self::Credit> {
+			let mut key = StreamKeys::<T>::get(stream).filter(|key| !key.flagged)?;
+			let penalty = key.deposit.saturating_sub(T::Currency::minimum_balance());
+			let (taken, missing) = T::Currency::slash(&HoldReason::StreamKey.into(), &key.owner, penalty);
+			debug_assert!(missing == 0, "the deposit is held; qed");
+			key.deposit = key.deposit.saturating_sub(taken.peek());
+			key.flagged = true;
+			StreamKeys::<T>::insert(stream, key);
+			Self::deposit_event(Event::Flagged {
+				id: stream,
+				slashed: taken.peek(),
+			});
+			Some(taken)
 		}
 	}
 
@@ -335,6 +432,22 @@ pub mod pallet {
 		fn create(owner: &T::AccountId) -> StreamId {
 			benchmarking::mint_largest::<T>(owner)
 		}
+
+		#[cfg(feature = "runtime-benchmarks")]
+		fn create_rotated(owner: &T::AccountId, key: PublicKey) -> StreamId {
+			let stream = benchmarking::mint_largest::<T>(owner);
+			let previous = (0..T::MaxPreviousKeys::get()).map(|n| PreviousKey {
+				key: if n == 0 { key } else { PublicKey([n as u8; 32]) },
+				until: 0,
+			});
+			let previous = previous.collect::<Vec<_>>().try_into().expect("as many as are kept");
+			StreamKeys::<T>::mutate(stream, |stored| {
+				if let Some(stored) = stored {
+					stored.previous_keys = previous;
+				}
+			});
+			stream
+		}
 	}
 
 	impl<T: Config> Pallet<T> {
@@ -354,6 +467,8 @@ pub mod pallet {
 					owner: owner.clone(),
 					signing_key,
 					deposit,
+					previous_keys: BoundedVec::new(),
+					flagged: false,
 					metadata,
 				},
 			);
@@ -363,13 +478,32 @@ pub mod pallet {
 
 		fn do_update(who: T::AccountId, id: StreamId, metadata: Metadata<T>) -> DispatchResult {
 			Self::check(&metadata)?;
-			Self::mutate_owned(&who, id, |key| key.metadata = metadata)?;
+			Self::mutate_owned(&who, id, |key| {
+				key.metadata = metadata;
+				Ok(())
+			})?;
 			Self::deposit_event(Event::Updated { id });
 			Ok(())
 		}
 
 		fn do_set_signing_key(who: T::AccountId, id: StreamId, signing_key: PublicKey) -> DispatchResult {
-			Self::mutate_owned(&who, id, |key| key.signing_key = signing_key)?;
+			let now = Self::now();
+			Self::mutate_owned(&who, id, |key| {
+				if key.signing_key == signing_key {
+					return Ok(());
+				}
+				let forgotten = |previous: &PreviousKey| previous.until.saturating_add(T::KeyMemory::get()) < now;
+				if key.previous_keys.is_full() && key.previous_keys.first().is_some_and(forgotten) {
+					key.previous_keys.remove(0);
+				}
+				let replaced = PreviousKey {
+					key: core::mem::replace(&mut key.signing_key, signing_key),
+					until: now,
+				};
+				key.previous_keys
+					.try_push(replaced)
+					.map_err(|_| Error::<T>::TooManyRotations)
+			})?;
 			Self::deposit_event(Event::SigningKeySet { id, key: signing_key });
 			Ok(())
 		}
@@ -399,13 +533,21 @@ pub mod pallet {
 		}
 
 		/// Changes a key that `who` owns.
-		fn mutate_owned(who: &T::AccountId, id: StreamId, change: impl FnOnce(&mut StreamKey<T>)) -> DispatchResult {
+		fn mutate_owned(
+			who: &T::AccountId,
+			id: StreamId,
+			change: impl FnOnce(&mut StreamKey<T>) -> Result<(), Error<T>>,
+		) -> DispatchResult {
 			StreamKeys::<T>::try_mutate(id, |key| {
 				let key = key.as_mut().ok_or(Error::<T>::UnknownStream)?;
 				ensure!(key.owner == *who, Error::<T>::NotOwner);
-				change(key);
+				change(key)?;
 				Ok(())
 			})
+		}
+
+		fn now() -> BlockNumber {
+			frame_system::Pallet::<T>::block_number().saturated_into()
 		}
 
 		/// Checks the invariants at the head of this file.
@@ -421,6 +563,11 @@ pub mod pallet {
 				ensure!(
 					Self::check(&key.metadata).is_ok(),
 					"3: a key's metadata is out of bounds"
+				);
+				let previous = &key.previous_keys;
+				ensure!(
+					previous.is_sorted_by_key(|p| p.until) && previous.iter().all(|p| p.until <= Self::now()),
+					"4: a key's earlier signing keys are not in order"
 				);
 			}
 			for who in frame_system::Account::<T>::iter_keys() {

@@ -23,10 +23,12 @@ mod settings {
 
 	parameter_types! {
 		pub static MintDeposit: Balance = super::MINT_DEPOSIT;
+		pub static MaxPreviousKeys: u32 = 3;
+		pub static KeyMemory: u32 = 100;
 		pub static MaxBroadcasterShare: u32 = 300_000;
 	}
 }
-pub use settings::{MaxBroadcasterShare, MintDeposit};
+pub use settings::{KeyMemory, MaxBroadcasterShare, MaxPreviousKeys, MintDeposit};
 
 construct_runtime!(
 	pub enum Test {
@@ -55,6 +57,8 @@ impl crate::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type MintDeposit = MintDeposit;
+	type MaxPreviousKeys = MaxPreviousKeys;
+	type KeyMemory = KeyMemory;
 	type MaxTitle = ConstU32<64>;
 	type MaxCategory = ConstU32<32>;
 	type MaxBroadcasterShare = MaxBroadcasterShare;

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use clustercast_primitives::{
 	chain::{TicketRefusal, TicketVerdict},
 	crypto::SignedMessage,
-	ticket, Balance, Hash, PublicKey, Signature, Signed, Ticket, WindowId, WinningTicket,
+	ticket, Balance, Hash, PublicKey, Signature, Signed, SignedVoucher, StreamId, Ticket, Tip, Voucher, WindowId,
+	WinningTicket,
 };
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -69,20 +70,70 @@ fn full<T: Config>() -> NonceBitmap<T::MaxNonces> {
 	bitmap
 }
 
+/// Expiry of everything that is paid.
+fn expiry<T: Config>() -> u32 {
+	Pallet::<T>::now() + T::MaxTicketLife::get() / 2
+}
+
+/// A viewer with a full deposit, and a session whose bitmap is full.
+fn payer<T: Config>(index: u32) -> (T::AccountId, PublicKey)
+where
+	T::Currency: Mutate<T::AccountId>,
+{
+	let sender = viewer::<T>(index);
+	let key = PublicKey(sp_io::crypto::ed25519_generate(KEY_TYPE, None).0);
+	session::<T>(&sender, key, u32::MAX);
+	SpentNonces::<T>::insert(Pallet::<T>::epoch_of(expiry::<T>()), key, full::<T>());
+	(sender, key)
+}
+
+/// Signed by a key of the keystore.
+fn sign<T: Config, M: SignedMessage>(key: &PublicKey, message: M) -> Signed<M> {
+	let genesis = Hash(frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero()).into());
+	let payload = message.signing_payload(&genesis);
+	let signature = sp_io::crypto::ed25519_sign(KEY_TYPE, &key.0.into(), &payload).expect("the keystore made this key");
+	Signed {
+		message,
+		signature: Signature(signature.0),
+	}
+}
+
+/// `count` vouchers of as many viewers for as many relayers and streams, with signatures spoiled where not `are_good`.
+fn worst_vouchers<T: Config>(count: u32, are_good: bool) -> BoundedVec<SignedVoucher, T::MaxBatch>
+where
+	T::Currency: Mutate<T::AccountId>,
+{
+	Treasury::<T>::put(rich::<T>("treasury", 0));
+	let voucher = |index| {
+		let (sender, key) = payer::<T>(index);
+		let voucher = Voucher {
+			sender: clustercast_primitives::AccountId(sender.into()),
+			session: key,
+			recipient: clustercast_primitives::AccountId(rich::<T>("relayer", index).into()),
+			stream: T::Streams::create(&rich::<T>("broadcaster", index)),
+			amount: T::MinFaceValue::get(),
+			bytes: 375_000,
+			expiry: expiry::<T>(),
+		};
+		let mut signed = sign::<T, _>(&key, voucher);
+		signed.message.bytes += u64::from(!are_good);
+		signed
+	};
+	let vouchers: Vec<_> = (0..count).map(voucher).collect();
+	vouchers.try_into().expect("no more than a batch holds")
+}
+
 /// A ticket as in the head of this file, with its signature spoiled where `is_good` is false.
 fn worst_ticket<T: Config>(index: u32, is_good: bool) -> WinningTicket
 where
 	T::Currency: Mutate<T::AccountId>,
 {
-	let (sender, recipient) = (viewer::<T>(index), rich::<T>("relayer", index));
+	let (sender, key) = payer::<T>(index);
+	let recipient = rich::<T>("relayer", index);
 	let stream = T::Streams::create(&rich::<T>("broadcaster", index));
-	let key = sp_io::crypto::ed25519_generate(KEY_TYPE, None);
-	session::<T>(&sender, PublicKey(key.0), u32::MAX);
-	let expiry = Pallet::<T>::now() + T::MaxTicketLife::get() / 2;
-	SpentNonces::<T>::insert(Pallet::<T>::epoch_of(expiry), PublicKey(key.0), full::<T>());
-	let mut message = Ticket {
+	let ticket = Ticket {
 		sender: clustercast_primitives::AccountId(sender.into()),
-		session: PublicKey(key.0),
+		session: key,
 		recipient: clustercast_primitives::AccountId(recipient.into()),
 		window: WindowId {
 			stream,
@@ -93,21 +144,11 @@ where
 		win_probability: u64::MAX,
 		commitment: ticket::commitment(&RAND),
 		nonce: 0,
-		expiry,
+		expiry: expiry::<T>(),
 	};
-	let genesis = Hash(frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero()).into());
-	let payload = message.signing_payload(&genesis);
-	let signature = sp_io::crypto::ed25519_sign(KEY_TYPE, &key, &payload).expect("the keystore made this key");
-	if !is_good {
-		message.bytes += 1;
-	}
-	WinningTicket {
-		signed: Signed {
-			message,
-			signature: Signature(signature.0),
-		},
-		rand: RAND,
-	}
+	let mut signed = sign::<T, _>(&key, ticket);
+	signed.message.bytes += u32::from(!is_good);
+	WinningTicket { signed, rand: RAND }
 }
 
 /// A batch of `count` such tickets.
@@ -205,10 +246,15 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn reap_session() {
+	fn reap_session(p: Linear<0, { T::MaxPayees::get() }>) {
 		let (who, key) = (rich::<T>("viewer", 0), PublicKey([1; 32]));
 		let expiry = Pallet::<T>::now();
 		session::<T>(&who, key, expiry);
+		for index in 0..p {
+			let recipient: T::AccountId = account("relayer", index, 0);
+			VouchersPaid::<T>::insert(key, (recipient, StreamId(index.into())), VoucherTotals::default());
+		}
+		Sessions::<T>::mutate(key, |session| session.as_mut().expect("it was registered").payees = p);
 		frame_system::Pallet::<T>::set_block_number((expiry + 1).into());
 		#[extrinsic_call]
 		_(RawOrigin::Signed(who), key);
@@ -236,6 +282,71 @@ mod benchmarks {
 		assert!(verdicts
 			.into_iter()
 			.all(|v| v == TicketVerdict::Refused(TicketRefusal::BadSignature)));
+	}
+
+	#[benchmark]
+	fn redeem_vouchers(v: Linear<0, { T::MaxBatch::get() }>) {
+		let vouchers = worst_vouchers::<T>(v, true);
+		let who: T::AccountId = whitelisted_caller();
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who), vouchers.clone());
+		for voucher in vouchers.iter().map(|signed| &signed.message) {
+			assert_eq!(
+				Sessions::<T>::get(voucher.session).map(|session| session.payees),
+				Some(1)
+			);
+		}
+	}
+
+	#[benchmark]
+	fn refuse_vouchers(v: Linear<0, { T::MaxBatch::get() }>) {
+		let vouchers = worst_vouchers::<T>(v, false);
+		let who: T::AccountId = whitelisted_caller();
+		#[extrinsic_call]
+		redeem_vouchers(RawOrigin::Signed(who), vouchers.clone());
+		let verdicts = Pallet::<T>::check_vouchers(&vouchers);
+		assert!(verdicts
+			.into_iter()
+			.all(|v| v == TicketVerdict::Refused(TicketRefusal::BadSignature)));
+	}
+
+	#[benchmark]
+	fn tip() {
+		let (who, owner) = (rich::<T>("viewer", 0), rich::<T>("broadcaster", 0));
+		let stream = T::Streams::create(&owner);
+		let before = T::Currency::total_balance(&owner);
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who), stream, T::MaxDeposit::get());
+		assert_eq!(T::Currency::total_balance(&owner), before + T::MaxDeposit::get());
+	}
+
+	#[benchmark]
+	fn tip_from_deposit() {
+		let (who, owner) = (viewer::<T>(0), rich::<T>("broadcaster", 0));
+		let stream = T::Streams::create(&owner);
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()), stream, T::MaxDeposit::get());
+		assert_eq!(Pallet::<T>::deposit_of(&who), 0);
+	}
+
+	#[benchmark]
+	fn submit_tip() {
+		let stream = T::Streams::create(&rich::<T>("broadcaster", 0));
+		let (sender, key) = payer::<T>(0);
+		let message = Tip {
+			sender: clustercast_primitives::AccountId(sender.clone().into()),
+			session: key,
+			stream,
+			amount: T::MinFaceValue::get(),
+			reward: T::MinFaceValue::get(),
+			nonce: 0,
+			expiry: expiry::<T>(),
+		};
+		let before = Pallet::<T>::deposit_of(&sender);
+		let submitter = rich::<T>("submitter", 0);
+		#[extrinsic_call]
+		_(RawOrigin::Signed(submitter), sign::<T, _>(&key, message));
+		assert_eq!(Pallet::<T>::deposit_of(&sender), before - 2 * T::MinFaceValue::get());
 	}
 
 	#[benchmark]

@@ -1,11 +1,15 @@
 //! # Ticket broker
 //!
-//! Viewers' deposits, the session keys that spend them, and the redemption of winning lottery tickets.
+//! Viewers' deposits, the session keys that spend them, and what they pay for: winning lottery tickets, cumulative
+//! vouchers, tips.
 //!
 //! ## Terms
 //! - *Deposit*: USDC held on the viewer's own account for tickets, up to a cap. It leaves by tickets that win, or after
 //!   a delay that outlasts every ticket signed before the viewer asked for it.
 //! - *Session*: an Ed25519 key with a spending limit and an expiry that signs tickets for a viewer, unattended.
+//! - *Voucher*: "owed in all" of a session to a recipient for a stream, see [`clustercast_primitives::voucher`]. The
+//!   newest replaces those before it; what it owes beyond what was paid is paid whole.
+//! - *Tip*: money for whoever broadcasts a stream, whole: neither relayer nor treasury has a share.
 //! - *Ticket*: see [`clustercast_primitives::ticket`]. It can be redeemed up to and including its expiry block, which is
 //!   at most [`Config::MaxTicketLife`] ahead.
 //! - *Epoch* of a ticket: its expiry block divided by [`Config::EpochLength`]. A nonce is spent once in an epoch of a
@@ -17,10 +21,13 @@
 //! the bitmap guarded against can come back. Neither revoking nor reaping a session touches bitmaps, so registering the
 //! same key again revives no spent ticket either.
 //!
-//! *A batch* is judged ticket by ticket on a draft of what it read ([`redemption`]), cheap checks first and the
-//! signature last. A ticket that passes enters the draft whole, one that does not leaves it untouched and is reported
-//! with its reason; then everything is written once. [`Pallet::check_tickets`] is the same judgement, not written: the
-//! two cannot diverge.
+//! *A batch* is judged payment by payment on a draft of what it read ([`batch`]), cheap checks first and the
+//! signature last. One that passes enters the draft whole, one that does not leaves it untouched and is reported
+//! with its reason; then everything is written once. [`Pallet::check_tickets`] and [`Pallet::check_vouchers`] are the
+//! same judgement, not written: the two cannot diverge. A relayer with vouchers of many viewers is paid one lump sum.
+//!
+//! *What vouchers have paid* is kept while the session exists, which is until its last voucher has expired: so a key
+//! that is registered again finds no voucher that could be paid again.
 //!
 //! *Money on its way out still pays.* Tickets spend what is not unlocking first, then what is. What was asked for and
 //! spent meanwhile is not made up by a later deposit.
@@ -35,40 +42,68 @@
 //! 4. No bitmap is longer than the bound, empty, or of an epoch that was cleared.
 //! 5. What is unlocking is more than nothing and no more than the cap, for an account that exists.
 //! 6. The treasury's account exists.
+//! 7. What vouchers paid is recorded for sessions that exist, for as many recipients as the session counts, no more
+//!    than the bound; and all of it is not more than the session spent.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
+mod batch;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 #[cfg(test)]
 mod mock;
-mod redemption;
 #[cfg(test)]
 mod tests;
+mod tickets;
+mod tips;
 mod types;
+mod vouchers;
 pub mod weights;
 
 pub use pallet::*;
-pub use types::{NonceBitmap, Session};
+pub use types::{NonceBitmap, Session, VoucherTotals};
 pub use weights::WeightInfo;
+
+use clustercast_primitives::{Balance, PublicKey};
+
+/// Learns what was delivered and paid.
+pub trait Deliveries<AccountId> {
+	/// `relayer` delivered about `bytes` to `viewer`, who paid `value` micro-USDC for them. Cannot fail.
+	fn delivered(relayer: &AccountId, viewer: &AccountId, bytes: u64, value: Balance);
+}
+
+/// Nobody wants to know.
+impl<AccountId> Deliveries<AccountId> for () {
+	fn delivered(_: &AccountId, _: &AccountId, _: u64, _: Balance) {}
+}
+
+/// Knows whose a session key is.
+pub trait SessionOwners<AccountId> {
+	/// Owner of the session with this key, expired ones included.
+	fn owner(key: &PublicKey) -> Option<AccountId>;
+
+	/// Makes a session of this account and returns its key.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn create(owner: AccountId) -> PublicKey;
+}
 
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use crate::redemption::Batch;
-	use alloc::vec::Vec;
+	use crate::batch::Batch;
+	use alloc::{string::ToString, vec::Vec};
 	use clustercast_primitives::{
-		chain::{Payout, SessionInfo, TicketRefusal, TicketVerdict, Unlocking, ViewerAccount, PPM},
-		Balance, BlockNumber, Hash, PublicKey, StreamId, WinningTicket,
+		chain::{Payout, SessionInfo, TicketExplanation, TicketRefusal, TicketVerdict, Unlocking, ViewerAccount, PPM},
+		BlockNumber, Hash, SignedTip, SignedVoucher, StreamId, WinningTicket,
 	};
 	use frame_support::{
 		pallet_prelude::*,
 		traits::{
 			fungible::{
 				hold::{Balanced as BalancedHold, Inspect as InspectHold, Mutate as MutateHold},
-				Balanced, Inspect,
+				Balanced, Inspect, Mutate,
 			},
 			tokens::{Fortitude, Precision, Preservation},
 		},
@@ -95,11 +130,15 @@ pub mod pallet {
 		/// USDC.
 		type Currency: Inspect<Self::AccountId, Balance = Balance>
 			+ Balanced<Self::AccountId>
+			+ Mutate<Self::AccountId>
 			+ MutateHold<Self::AccountId, Reason = Self::RuntimeHoldReason>
 			+ BalancedHold<Self::AccountId>;
 
 		/// Who is paid for a stream besides the relayer.
 		type Streams: Streams<Self::AccountId>;
+
+		/// Learns what was delivered and paid.
+		type Deliveries: Deliveries<Self::AccountId>;
 
 		/// Largest deposit of an account, micro-USDC.
 		#[pallet::constant]
@@ -129,9 +168,13 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxNonces: Get<u32>;
 
-		/// Most tickets in a batch.
+		/// Most tickets or vouchers in a batch.
 		#[pallet::constant]
 		type MaxBatch: Get<u32>;
+
+		/// Most (recipient, stream) that vouchers of a session can pay.
+		#[pallet::constant]
+		type MaxPayees: Get<u32>;
 
 		/// Most sessions of an account.
 		#[pallet::constant]
@@ -176,6 +219,18 @@ pub mod pallet {
 		PublicKey,
 		NonceBitmap<T::MaxNonces>,
 		ValueQuery,
+	>;
+
+	/// What vouchers have paid, by session, then (recipient, stream).
+	#[pallet::storage]
+	pub type VouchersPaid<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		PublicKey,
+		Blake2_128Concat,
+		(T::AccountId, StreamId),
+		VoucherTotals,
+		OptionQuery,
 	>;
 
 	/// First epoch whose bitmaps are not all cleared.
@@ -280,6 +335,39 @@ pub mod pallet {
 			/// Who got what.
 			payout: Payout,
 		},
+		/// A voucher was paid.
+		VoucherRedeemed {
+			/// The session that signed it.
+			session: PublicKey,
+			/// Whose deposit paid.
+			sender: T::AccountId,
+			/// The relayer.
+			recipient: T::AccountId,
+			/// The stream it was for.
+			stream: StreamId,
+			/// Paid in all by vouchers of this session to the relayer for the stream, micro-USDC.
+			total: Balance,
+			/// Who got what this time.
+			payout: Payout,
+		},
+		/// A voucher was not paid.
+		VoucherRefused {
+			/// Its place in the batch, from 0.
+			index: u32,
+			/// Why.
+			reason: TicketRefusal,
+		},
+		/// A broadcaster received a tip.
+		Tipped {
+			/// Who gave it.
+			from: T::AccountId,
+			/// The broadcaster.
+			to: T::AccountId,
+			/// For this stream.
+			stream: StreamId,
+			/// Micro-USDC.
+			amount: Balance,
+		},
 		/// A ticket was not paid.
 		TicketRefused {
 			/// Its place in the batch, from 0.
@@ -315,6 +403,24 @@ pub mod pallet {
 		SessionExpired,
 		/// The session can still sign or redeem tickets.
 		SessionNotExpired,
+		/// The tip is smaller than the smallest face value.
+		TipTooSmall,
+		/// No such stream key.
+		UnknownStream,
+		/// The tip's nonce is spent in this session and epoch.
+		AlreadySpent,
+		/// The tip's nonce does not fit the epoch's bitmap.
+		NonceTooLarge,
+		/// The tip has expired.
+		Expired,
+		/// The tip's expiry lies further ahead than a ticket may live.
+		ExpiryTooFar,
+		/// The session's spending limit does not cover it.
+		SessionLimitReached,
+		/// The broadcaster's account, or the submitter's, cannot receive it.
+		CannotReceive,
+		/// Not signed by the session key, or not in canonical form.
+		BadSignature,
 		/// The books do not balance. Cannot happen; undoes the call if it does.
 		Unbalanced,
 	}
@@ -348,7 +454,7 @@ pub mod pallet {
 				"a deposit must be able to pay a ticket"
 			);
 			assert!(
-				T::MaxBatch::get() > 0 && T::MaxSessions::get() > 0,
+				T::MaxBatch::get() > 0 && T::MaxSessions::get() > 0 && T::MaxPayees::get() > 0,
 				"bounds allow something"
 			);
 		}
@@ -416,8 +522,8 @@ pub mod pallet {
 
 		/// Removes an expired session, anybody's.
 		#[pallet::call_index(6)]
-		#[pallet::weight(T::WeightInfo::reap_session())]
-		pub fn reap_session(origin: OriginFor<T>, key: PublicKey) -> DispatchResult {
+		#[pallet::weight(T::WeightInfo::reap_session(T::MaxPayees::get()))]
+		pub fn reap_session(origin: OriginFor<T>, key: PublicKey) -> DispatchResultWithPostInfo {
 			ensure_signed(origin)?;
 			Self::do_reap_session(key)
 		}
@@ -432,6 +538,43 @@ pub mod pallet {
 		) -> DispatchResultWithPostInfo {
 			ensure_signed(origin)?;
 			Self::do_redeem_batch(&tickets)
+		}
+
+		/// Redeems vouchers, of as many viewers as one likes. Each pays whole what it owes beyond what was paid, or is
+		/// refused with its reason while the others go on; either way there is one event for each, and the call succeeds.
+		/// Each recipient gets one lump sum. Anybody may send it.
+		#[pallet::call_index(8)]
+		#[pallet::weight(T::WeightInfo::redeem_vouchers(vouchers.len() as u32))]
+		pub fn redeem_vouchers(
+			origin: OriginFor<T>,
+			vouchers: BoundedVec<SignedVoucher, T::MaxBatch>,
+		) -> DispatchResultWithPostInfo {
+			ensure_signed(origin)?;
+			Self::do_redeem_vouchers(&vouchers)
+		}
+
+		/// Gives the broadcaster of a stream `amount` of the caller's free balance.
+		#[pallet::call_index(9)]
+		#[pallet::weight(T::WeightInfo::tip())]
+		pub fn tip(origin: OriginFor<T>, stream: StreamId, amount: Balance) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_tip(who, stream, amount)
+		}
+
+		/// Gives the broadcaster of a stream `amount` of the caller's deposit.
+		#[pallet::call_index(10)]
+		#[pallet::weight(T::WeightInfo::tip_from_deposit())]
+		pub fn tip_from_deposit(origin: OriginFor<T>, stream: StreamId, amount: Balance) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_tip_from_deposit(who, stream, amount)
+		}
+
+		/// Pays a tip that a session key signed; the caller receives its reward.
+		#[pallet::call_index(11)]
+		#[pallet::weight(T::WeightInfo::submit_tip())]
+		pub fn submit_tip(origin: OriginFor<T>, tip: SignedTip) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_submit_tip(who, &tip)
 		}
 	}
 
@@ -458,19 +601,14 @@ pub mod pallet {
 
 		/// Money and sessions of an account, in the words of the JSON-RPC.
 		pub fn viewer_account(who: &T::AccountId) -> ViewerAccount {
-			let session = |key| {
-				Sessions::<T>::get(key).map(|session| SessionInfo {
-					key,
-					limit: session.limit,
-					spent: session.spent,
-					expiry: session.expiry,
-				})
-			};
 			ViewerAccount {
 				free: T::Currency::reducible_balance(who, Preservation::Expendable, Fortitude::Polite),
 				deposit: Self::deposit_of(who),
 				unlocking: Self::unlocking(who),
-				sessions: SessionsOf::<T>::get(who).into_iter().filter_map(session).collect(),
+				sessions: SessionsOf::<T>::get(who)
+					.into_iter()
+					.filter_map(Self::session_info)
+					.collect(),
 			}
 		}
 
@@ -483,6 +621,59 @@ pub mod pallet {
 					.map_or_else(TicketVerdict::Refused, TicketVerdict::Accepted)
 			};
 			tickets.iter().map(judge).collect()
+		}
+
+		/// What [`Pallet::redeem_batch`] would do with this ticket now, with the figures that decide it. Changes nothing.
+		pub fn explain_ticket(winning: &WinningTicket) -> TicketExplanation {
+			let mut batch = Batch::<T>::open();
+			let ticket = &winning.signed.message;
+			let refusal = batch.redeem(winning);
+			let public = |who: T::AccountId| clustercast_primitives::AccountId(who.into());
+			TicketExplanation {
+				verdict: refusal.map_or_else(TicketVerdict::Refused, TicketVerdict::Accepted),
+				rule: refusal.err().map(|refusal| refusal.to_string()),
+				remedy: refusal.err().map(|refusal| refusal.remedy().into()),
+				broadcaster: T::Streams::payee(ticket.window.stream).map(|payee| public(payee.account)),
+				treasury: Treasury::<T>::get().map(public),
+				deposit: Self::deposit_of(&ticket.sender.0.into()),
+				session: Self::session_info(ticket.session),
+				block: batch.now,
+			}
+		}
+
+		fn session_info(key: PublicKey) -> Option<SessionInfo> {
+			let session = Sessions::<T>::get(key)?;
+			Some(SessionInfo {
+				key,
+				limit: session.limit,
+				spent: session.spent,
+				expiry: session.expiry,
+				payees: session.payees,
+			})
+		}
+
+		/// What [`Pallet::redeem_vouchers`] would do with these vouchers now, in order. Changes nothing.
+		pub fn check_vouchers(vouchers: &[SignedVoucher]) -> Vec<TicketVerdict> {
+			let mut batch = Batch::<T>::open();
+			let judge = |voucher| {
+				batch
+					.redeem_voucher(voucher)
+					.map_or_else(TicketVerdict::Refused, TicketVerdict::Accepted)
+			};
+			vouchers.iter().map(judge).collect()
+		}
+	}
+
+	impl<T: Config> SessionOwners<T::AccountId> for Pallet<T> {
+		fn owner(key: &PublicKey) -> Option<T::AccountId> {
+			Some(Sessions::<T>::get(key)?.owner)
+		}
+
+		#[cfg(feature = "runtime-benchmarks")]
+		fn create(owner: T::AccountId) -> PublicKey {
+			let key = PublicKey([0xff; 32]);
+			Self::do_authorize_session(owner, key, 1, BlockNumber::MAX).expect("the key is new");
+			key
 		}
 	}
 
@@ -555,6 +746,7 @@ pub mod pallet {
 					limit,
 					spent: 0,
 					expiry,
+					payees: 0,
 				},
 			);
 			Self::deposit_event(Event::SessionAuthorized {
@@ -576,10 +768,15 @@ pub mod pallet {
 			Ok(())
 		}
 
-		fn do_reap_session(key: PublicKey) -> DispatchResult {
-			let Session { owner, expiry, .. } = Sessions::<T>::get(key).ok_or(Error::<T>::UnknownSession)?;
+		fn do_reap_session(key: PublicKey) -> DispatchResultWithPostInfo {
+			let session = Sessions::<T>::get(key).ok_or(Error::<T>::UnknownSession)?;
+			let Session {
+				owner, expiry, payees, ..
+			} = session;
 			ensure!(expiry < Self::now(), Error::<T>::SessionNotExpired);
 			Sessions::<T>::remove(key);
+			let left = VouchersPaid::<T>::clear_prefix(key, payees, None);
+			ensure!(left.maybe_cursor.is_none(), Error::<T>::Unbalanced);
 			SessionsOf::<T>::mutate_exists(&owner, |keys| {
 				let left = keys.take().map(|mut left| {
 					left.retain(|k| *k != key);
@@ -588,7 +785,7 @@ pub mod pallet {
 				*keys = left.filter(|left| !left.is_empty());
 			});
 			Self::deposit_event(Event::SessionReaped { owner, key });
-			Ok(())
+			Ok(Some(T::WeightInfo::reap_session(payees)).into())
 		}
 
 		fn do_redeem_batch(tickets: &[WinningTicket]) -> DispatchResultWithPostInfo {
@@ -619,6 +816,33 @@ pub mod pallet {
 			let spent = T::WeightInfo::redeem_batch(paid).saturating_add(T::WeightInfo::refuse_batch(refused));
 			// Both parts count what a batch costs without tickets: never more than was charged.
 			Ok(Some(spent.min(T::WeightInfo::redeem_batch(all))).into())
+		}
+
+		fn do_redeem_vouchers(vouchers: &[SignedVoucher]) -> DispatchResultWithPostInfo {
+			let mut batch = Batch::<T>::open();
+			let mut paid = 0;
+			for (index, signed) in (0..).zip(vouchers) {
+				match batch.redeem_voucher(signed) {
+					Ok(payout) => {
+						paid += 1;
+						let voucher = &signed.message;
+						Self::deposit_event(Event::VoucherRedeemed {
+							session: voucher.session,
+							sender: voucher.sender.0.into(),
+							recipient: voucher.recipient.0.into(),
+							stream: voucher.stream,
+							total: voucher.amount,
+							payout,
+						});
+					},
+					Err(reason) => Self::deposit_event(Event::VoucherRefused { index, reason }),
+				}
+			}
+			batch.settle()?;
+			let all = vouchers.len() as u32;
+			let refused = all.saturating_sub(paid);
+			let spent = T::WeightInfo::redeem_vouchers(paid).saturating_add(T::WeightInfo::refuse_vouchers(refused));
+			Ok(Some(spent.min(T::WeightInfo::redeem_vouchers(all))).into())
 		}
 
 		/// Clears bitmaps of epochs that are over, oldest first, as far as `meter` allows.
@@ -702,6 +926,26 @@ pub mod pallet {
 					"5: an account that does not exist is unlocking"
 				);
 			}
+
+			let mut payees = 0;
+			for (key, session) in Sessions::<T>::iter() {
+				let paid: Vec<_> = VouchersPaid::<T>::iter_prefix_values(key)
+					.map(|paid| paid.amount)
+					.collect();
+				payees += paid.len();
+				ensure!(
+					paid.len() as u32 == session.payees && session.payees <= T::MaxPayees::get(),
+					"7: a session's recipients are not counted right"
+				);
+				ensure!(
+					paid.iter().sum::<Balance>() <= session.spent,
+					"7: vouchers paid more than their session spent"
+				);
+			}
+			ensure!(
+				VouchersPaid::<T>::iter_keys().count() == payees,
+				"7: vouchers of a session that does not exist"
+			);
 
 			let treasury = Treasury::<T>::get().ok_or("6: there is no treasury")?;
 			ensure!(

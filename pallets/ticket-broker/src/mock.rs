@@ -34,6 +34,8 @@ pub const MAX_NONCES: u32 = 8_192;
 pub const MAX_BATCH: u32 = 100;
 /// Sessions of an account.
 pub const MAX_SESSIONS: u32 = 8;
+/// Recipients that a session's vouchers can pay.
+pub const MAX_PAYEES: u32 = 4;
 /// Smallest face value, micro-USDC.
 pub const MIN_FACE_VALUE: Balance = 1_000;
 
@@ -55,6 +57,20 @@ mod settings {
 pub use settings::{
 	EpochLength, MaxBatch, MaxDeposit, MaxNonces, MaxSessions, MinFaceValue, TreasuryShare, UnlockDelay,
 };
+
+parameter_types! {
+	/// Relayer, viewer, bytes, value: all that was reported as delivered.
+	pub static Reported: Vec<(AccountId32, AccountId32, u64, Balance)> = Vec::new();
+}
+
+/// Writes [`Reported`].
+pub struct Delivered;
+
+impl crate::Deliveries<AccountId32> for Delivered {
+	fn delivered(relayer: &AccountId32, viewer: &AccountId32, bytes: u64, value: Balance) {
+		Reported::mutate(|all| all.push((relayer.clone(), viewer.clone(), bytes, value)));
+	}
+}
 
 construct_runtime!(
 	pub enum Test {
@@ -84,6 +100,8 @@ impl pallet_stream_keys::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type MintDeposit = ConstU128<USDC>;
+	type MaxPreviousKeys = ConstU32<8>;
+	type KeyMemory = ConstU32<100>;
 	type MaxTitle = ConstU32<64>;
 	type MaxCategory = ConstU32<32>;
 	type MaxBroadcasterShare = ConstU32<300_000>;
@@ -94,6 +112,7 @@ impl crate::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type Streams = StreamKeys;
+	type Deliveries = Delivered;
 	type MaxDeposit = MaxDeposit;
 	type MinFaceValue = MinFaceValue;
 	type TreasuryShare = TreasuryShare;
@@ -102,6 +121,7 @@ impl crate::Config for Test {
 	type EpochLength = EpochLength;
 	type MaxNonces = MaxNonces;
 	type MaxBatch = MaxBatch;
+	type MaxPayees = ConstU32<MAX_PAYEES>;
 	type MaxSessions = MaxSessions;
 	type WeightInfo = ();
 }

@@ -17,6 +17,17 @@ pub struct Session<AccountId> {
 	pub spent: Balance,
 	/// Last block for which it can sign tickets.
 	pub expiry: BlockNumber,
+	/// (recipient, stream) that its vouchers have paid.
+	pub payees: u32,
+}
+
+/// What vouchers of a session have paid to a recipient for a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct VoucherTotals {
+	/// Micro-USDC in all.
+	pub amount: Balance,
+	/// Bytes in all.
+	pub bytes: u64,
 }
 
 /// Bytes of a bitmap over `MaxNonces` bits.

@@ -16,12 +16,22 @@ pub trait WeightInfo {
 	fn authorize_session() -> Weight;
 	/// Weight of `revoke_session`.
 	fn revoke_session() -> Weight;
-	/// Weight of `reap_session`.
-	fn reap_session() -> Weight;
+	/// Weight of `reap_session` for a session whose vouchers paid `p` recipients.
+	fn reap_session(p: u32) -> Weight;
 	/// Weight of `redeem_batch` with `t` tickets, each paid, of as many viewers, relayers and streams.
 	fn redeem_batch(t: u32) -> Weight;
 	/// Weight of `redeem_batch` with `t` tickets, each refused by the last check.
 	fn refuse_batch(t: u32) -> Weight;
+	/// Weight of `redeem_vouchers` with `v` vouchers, each paid, of as many viewers, relayers and streams.
+	fn redeem_vouchers(v: u32) -> Weight;
+	/// Weight of `redeem_vouchers` with `v` vouchers, each refused by the last check.
+	fn refuse_vouchers(v: u32) -> Weight;
+	/// Weight of `tip`.
+	fn tip() -> Weight;
+	/// Weight of `tip_from_deposit`.
+	fn tip_from_deposit() -> Weight;
+	/// Weight of `submit_tip`.
+	fn submit_tip() -> Weight;
 	/// Weight of clearing `n` full bitmaps of an epoch.
 	fn clear_epoch(n: u32) -> Weight;
 }
@@ -46,8 +56,26 @@ impl WeightInfo for () {
 	fn revoke_session() -> Weight {
 		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(1, 1))
 	}
-	fn reap_session() -> Weight {
-		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(2, 2))
+	fn reap_session(p: u32) -> Weight {
+		let p = u64::from(p);
+		Weight::from_parts(50_000_000, 0)
+			.saturating_add(Weight::from_parts(10_000_000, 0).saturating_mul(p))
+			.saturating_add(RocksDbWeight::get().reads_writes(2 + p, 2 + p))
+	}
+	fn redeem_vouchers(v: u32) -> Weight {
+		Self::redeem_batch(v)
+	}
+	fn refuse_vouchers(v: u32) -> Weight {
+		Self::refuse_batch(v)
+	}
+	fn tip() -> Weight {
+		Weight::from_parts(100_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 2))
+	}
+	fn tip_from_deposit() -> Weight {
+		Weight::from_parts(100_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(4, 3))
+	}
+	fn submit_tip() -> Weight {
+		Self::redeem_batch(1)
 	}
 	fn redeem_batch(t: u32) -> Weight {
 		let t = u64::from(t);

@@ -7,7 +7,7 @@ use clustercast_primitives::{
 	merkle::{self, Proof},
 	ticket,
 	window::flags,
-	AccountId, Hash, Receipt, Signed, StreamId, Ticket, WindowHeader, WindowId, WinningTicket,
+	AccountId, Hash, Receipt, Signed, StreamId, Ticket, Tip, Voucher, WindowHeader, WindowId, WinningTicket,
 };
 use codec::Encode;
 use serde_json::{json, Value};
@@ -27,6 +27,8 @@ pub fn files() -> Vec<(&'static str, Value)> {
 		("window.json", window_vectors()),
 		("receipt.json", receipt_vectors()),
 		("ticket.json", ticket_vectors()),
+		("voucher.json", voucher_vectors()),
+		("tip.json", tip_vectors()),
 		("win_probability.json", win_probability_vectors()),
 		("relayer_proof.json", relayer_proof_vectors()),
 	]
@@ -238,6 +240,58 @@ fn ticket_vectors() -> Value {
 		"salt": bytes(salt),
 		"cases": cases,
 	})
+}
+
+fn voucher_vectors() -> Value {
+	let key = KeyPair::from_seed(SESSION_SEED);
+	let case = |amount: u128, total_bytes: u64| {
+		let message = Voucher {
+			sender: AccountId([0x31; 32]),
+			session: key.public(),
+			recipient: AccountId([0x32; 32]),
+			stream: StreamId(7),
+			amount,
+			bytes: total_bytes,
+			expiry: 123_456,
+		};
+		let fields = json!({
+			"sender": message.sender.to_string(),
+			"session": message.session.to_string(),
+			"recipient": message.recipient.to_string(),
+			"stream": text(message.stream.0),
+			"amount": text(message.amount),
+			"bytes": text(message.bytes),
+			"expiry": message.expiry,
+		});
+		signed_json(SESSION_SEED, &key.sign(message, &GENESIS), fields)
+	};
+	json!({ "cases": [case(0, 0), case(2_000_000, 1_000_000_000), case(u128::MAX, u64::MAX)] })
+}
+
+fn tip_vectors() -> Value {
+	let key = KeyPair::from_seed(SESSION_SEED);
+	let case = |amount: u128, reward: u128| {
+		let message = Tip {
+			sender: AccountId([0x31; 32]),
+			session: key.public(),
+			stream: StreamId(7),
+			amount,
+			reward,
+			nonce: 8_191,
+			expiry: 123_456,
+		};
+		let fields = json!({
+			"sender": message.sender.to_string(),
+			"session": message.session.to_string(),
+			"stream": text(message.stream.0),
+			"amount": text(message.amount),
+			"reward": text(message.reward),
+			"nonce": message.nonce,
+			"expiry": message.expiry,
+		});
+		signed_json(SESSION_SEED, &key.sign(message, &GENESIS), fields)
+	};
+	json!({ "cases": [case(0, 0), case(1_000_000, 1_000), case(u128::MAX, u128::MAX)] })
 }
 
 fn win_probability_vectors() -> Value {

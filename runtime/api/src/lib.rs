@@ -9,8 +9,8 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 use clustercast_primitives::{
-	chain::{RelayerInfo, StreamKeyInfo, TicketVerdict, ViewerAccount},
-	AccountId, StreamId, WinningTicket,
+	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
+	AccountId, SignedVoucher, StreamId, WinningTicket,
 };
 
 sp_api::decl_runtime_apis! {
@@ -22,6 +22,15 @@ sp_api::decl_runtime_apis! {
 
 		/// The tickets inside an encoded extrinsic; `None` where it does not decode or is no `redeem_batch`.
 		fn decode_batch(extrinsic: Vec<u8>) -> Option<Vec<WinningTicket>>;
+
+		/// The same for one ticket, with the rule that stops it, what would help, and the figures that decide.
+		fn explain_ticket(ticket: WinningTicket) -> TicketExplanation;
+
+		/// What `redeem_vouchers` would do with these vouchers now, as [`ClusterCastApi::check_tickets`] does.
+		fn check_vouchers(vouchers: Vec<SignedVoucher>) -> Vec<TicketVerdict>;
+
+		/// The vouchers inside an encoded extrinsic; `None` where it does not decode or is no `redeem_vouchers`.
+		fn decode_vouchers(extrinsic: Vec<u8>) -> Option<Vec<SignedVoucher>>;
 
 		/// Money and session keys of an account that pays for video. Never fails: an unknown account has nothing.
 		fn viewer_account(account: AccountId) -> ViewerAccount;

@@ -1,12 +1,17 @@
 //! Delivery and payment: stream keys, relayers, tickets.
 
-use crate::{constants::*, weights, Balances, Runtime, RuntimeHoldReason, StreamKeys};
-use frame_support::traits::{ConstU128, ConstU32};
+use crate::{
+	constants::*, weights, AccountId, Balances, RelayerRegistry, Runtime, RuntimeHoldReason, StreamKeys, TicketBroker,
+	Timestamp,
+};
+use frame_support::traits::{ConstU128, ConstU32, ConstU64, Get};
 
 impl pallet_stream_keys::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type MintDeposit = ConstU128<STREAM_KEY_DEPOSIT>;
+	type MaxPreviousKeys = ConstU32<MAX_PREVIOUS_KEYS>;
+	type KeyMemory = ConstU32<FRAUD_BLOCKS>;
 	type MaxTitle = ConstU32<MAX_TITLE>;
 	type MaxCategory = ConstU32<MAX_CATEGORY>;
 	type MaxBroadcasterShare = ConstU32<MAX_BROADCASTER_SHARE_PPM>;
@@ -17,6 +22,8 @@ impl pallet_relayer_registry::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type MinBond = ConstU128<MIN_BOND>;
+	type MinSlash = ConstU128<MIN_SLASH>;
+	type SlashShare = ConstU32<SLASH_SHARE_PPM>;
 	type UnbondDelay = ConstU32<UNBOND_DELAY>;
 	type MaxAddresses = ConstU32<MAX_ADDRESSES>;
 	type MaxAddressLength = ConstU32<MAX_ADDRESS_LENGTH>;
@@ -27,6 +34,7 @@ impl pallet_ticket_broker::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type Streams = StreamKeys;
+	type Deliveries = ();
 	type MaxDeposit = ConstU128<MAX_DEPOSIT>;
 	type MinFaceValue = ConstU128<MIN_FACE_VALUE>;
 	type TreasuryShare = ConstU32<TREASURY_SHARE_PPM>;
@@ -35,6 +43,29 @@ impl pallet_ticket_broker::Config for Runtime {
 	type EpochLength = ConstU32<TICKET_EPOCH>;
 	type MaxNonces = ConstU32<MAX_NONCES>;
 	type MaxBatch = ConstU32<MAX_BATCH>;
+	type MaxPayees = ConstU32<MAX_PAYEES>;
 	type MaxSessions = ConstU32<MAX_SESSIONS>;
 	type WeightInfo = weights::pallet_ticket_broker::WeightInfo<Runtime>;
+}
+
+/// The account that ticket shares go to.
+pub struct Treasury;
+
+impl Get<Option<AccountId>> for Treasury {
+	fn get() -> Option<AccountId> {
+		pallet_ticket_broker::Treasury::<Runtime>::get()
+	}
+}
+
+impl pallet_fraud_proofs::Config for Runtime {
+	type Currency = Balances;
+	type Relayers = RelayerRegistry;
+	type Streams = StreamKeys;
+	type Sessions = TicketBroker;
+	type Treasury = Treasury;
+	type Time = Timestamp;
+	type FraudWindow = ConstU64<FRAUD_WINDOW_MILLIS>;
+	type MaxClockSkew = ConstU64<MAX_CLOCK_SKEW_MILLIS>;
+	type TreasuryPart = ConstU32<PENALTY_TREASURY_PPM>;
+	type WeightInfo = weights::pallet_fraud_proofs::WeightInfo<Runtime>;
 }

@@ -2,6 +2,7 @@
 
 pub mod pallet_balances;
 pub mod pallet_beefy_mmr;
+pub mod pallet_fraud_proofs;
 pub mod pallet_mmr;
 pub mod pallet_multisig;
 pub mod pallet_relayer_registry;

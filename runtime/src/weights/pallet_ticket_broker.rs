@@ -94,7 +94,7 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(116), added: 2591, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::SessionsOf` (r:1 w:1)
 	/// Proof: `TicketBroker::SessionsOf` (`max_values`: None, `max_size`: Some(305), added: 2780, mode: `MaxEncodedLen`)
-	fn reap_session() -> Weight {
+	fn reap_session(_p: u32, ) -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `752`
 		//  Estimated: `3770`
@@ -159,6 +159,11 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 			.saturating_add(T::DbWeight::get().reads((6_u64).saturating_mul(t.into())))
 			.saturating_add(Weight::from_parts(0, 5206).saturating_mul(t.into()))
 	}
+	fn redeem_vouchers(v: u32, ) -> Weight { Self::redeem_batch(v) }
+	fn refuse_vouchers(v: u32, ) -> Weight { Self::refuse_batch(v) }
+	fn tip() -> Weight { Self::redeem_batch(1) }
+	fn tip_from_deposit() -> Weight { Self::redeem_batch(1) }
+	fn submit_tip() -> Weight { Self::redeem_batch(1) }
 	/// Storage: `TicketBroker::OldestEpoch` (r:1 w:1)
 	/// Proof: `TicketBroker::OldestEpoch` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::SpentNonces` (r:101 w:100)

@@ -5,6 +5,7 @@ mod cancel_unbond;
 mod invariants;
 mod register;
 mod relayers;
+mod slash;
 mod unbond;
 mod update;
 mod withdraw_bond;

@@ -29,6 +29,7 @@ fn authorize_session_records_the_key() {
 			limit: 5,
 			spent: 0,
 			expiry: 100,
+			payees: 0,
 		};
 		assert_eq!(Sessions::<Test>::get(KEY), Some(session));
 		assert_eq!(SessionsOf::<Test>::get(ALICE).into_inner(), vec![KEY]);

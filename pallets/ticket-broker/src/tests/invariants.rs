@@ -1,11 +1,14 @@
 //! Each invariant of `try_state` is broken by hand once and found; no sequence of calls breaks one, creates or loses
 //! money, or pays a ticket twice.
 
-use crate::{mock::*, HoldReason, NonceBitmap, OldestEpoch, Sessions, SessionsOf, SpentNonces, Treasury, Unlocks};
+use crate::{
+	mock::*, HoldReason, NonceBitmap, OldestEpoch, Sessions, SessionsOf, SpentNonces, Treasury, Unlocks, VoucherTotals,
+	VouchersPaid,
+};
 use clustercast_primitives::{
 	amount::USDC,
 	chain::{TicketVerdict, Unlocking},
-	Balance, StreamId, Ticket, WinningTicket,
+	AccountId, Balance, SignedVoucher, StreamId, Ticket, Tip, Voucher, WinningTicket,
 };
 use frame_support::{
 	assert_ok,
@@ -13,7 +16,7 @@ use frame_support::{
 };
 use proptest::prelude::*;
 use sp_runtime::AccountId32;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Breaks the state by `damage` and returns what `try_state` says.
 fn complaint(damage: impl FnOnce()) -> String {
@@ -140,6 +143,21 @@ fn an_unlock_that_cannot_be_is_found() {
 }
 
 #[test]
+fn vouchers_that_do_not_add_up_are_found() {
+	let totals = VoucherTotals { amount: 1, bytes: 1 };
+	let text = complaint(|| VouchersPaid::<Test>::insert(key(1).public(), (RELAYER, STREAM), totals));
+	assert_eq!(text, "7: a session's recipients are not counted right");
+	let text = complaint(|| VouchersPaid::<Test>::insert(key(2).public(), (RELAYER, STREAM), totals));
+	assert_eq!(text, "7: vouchers of a session that does not exist");
+	let text = complaint(|| {
+		let totals = VoucherTotals { amount: USDC, bytes: 1 };
+		VouchersPaid::<Test>::insert(key(1).public(), (RELAYER, STREAM), totals);
+		Sessions::<Test>::mutate(key(1).public(), |session| session.as_mut().unwrap().payees = 1);
+	});
+	assert_eq!(text, "7: vouchers paid more than their session spent");
+}
+
+#[test]
 fn a_lost_treasury_is_found() {
 	assert_eq!(complaint(Treasury::<Test>::kill), "6: there is no treasury");
 	let text = complaint(|| Treasury::<Test>::put(NOBODY));
@@ -179,6 +197,17 @@ enum Step {
 	Redeem {
 		tickets: Vec<Draw>,
 	},
+	RedeemVouchers {
+		vouchers: Vec<Owed>,
+	},
+	Tip {
+		who: u8,
+		key: u8,
+		stream: u64,
+		amount: Balance,
+		nonce: u32,
+		from: u8,
+	},
 	Mint {
 		who: u8,
 		share_ppm: u32,
@@ -190,6 +219,31 @@ enum Step {
 	Wait {
 		blocks: u32,
 	},
+}
+
+/// A voucher.
+#[derive(Clone, Debug)]
+struct Owed {
+	sender: u8,
+	key: u8,
+	recipient: u8,
+	stream: u64,
+	amount: Balance,
+	life: u32,
+}
+
+fn owed() -> impl Strategy<Value = Owed> {
+	let amount = prop_oneof![900u128..3_000, 10_000u128..30_000_000];
+	let life = prop_oneof![15 => 0..=MAX_TICKET_LIFE, 1 => Just(MAX_TICKET_LIFE + 1)];
+	let stream = prop_oneof![6 => Just(0), 1 => 0..3u64];
+	(0..8u8, 0..4u8, 0..6u8, stream, amount, life).prop_map(|(sender, key, recipient, stream, amount, life)| Owed {
+		sender: if sender == 0 { key + 1 } else { key },
+		key,
+		recipient,
+		stream,
+		amount,
+		life,
+	})
 }
 
 /// A new ticket, or an earlier one again.
@@ -238,6 +292,10 @@ fn step() -> impl Strategy<Value = Step> {
 		1 => (0..3u8, 0..4u8).prop_map(|(who, key)| Step::Revoke { who, key }),
 		1 => (0..4u8).prop_map(|key| Step::Reap { key }),
 		8 => prop::collection::vec(draw(), 1..8).prop_map(|tickets| Step::Redeem { tickets }),
+		6 => prop::collection::vec(owed(), 1..6).prop_map(|vouchers| Step::RedeemVouchers { vouchers }),
+		2 => (0..4u8, 0..4u8, 0..3u64, amount(), 0..12u32, 0..3u8).prop_map(|(who, key, stream, amount, nonce, from)| {
+			Step::Tip { who, key, stream, amount, nonce, from }
+		}),
 		1 => (0..3u8, 0..=300_000u32).prop_map(|(who, share_ppm)| Step::Mint { who, share_ppm }),
 		1 => (0..3u8, 1..3u64).prop_map(|(who, stream)| Step::Burn { who, stream }),
 		3 => (1..300u32).prop_map(|blocks| Step::Wait { blocks }),
@@ -249,11 +307,13 @@ fn person(n: u8) -> AccountId32 {
 	[ALICE, BOB, CAROL, RELAYER, TREASURY, NOBODY][usize::from(n) % 6].clone()
 }
 
-/// All tickets so far, and the (session, epoch, nonce) that were paid.
+/// All tickets so far, the (session, epoch, nonce) that were paid, and the largest voucher that any (session,
+/// recipient, stream) signed, with what was paid for them, since the session was registered.
 #[derive(Default)]
 struct History {
 	tickets: Vec<WinningTicket>,
 	paid: BTreeSet<([u8; 32], u32, u32)>,
+	vouchers: BTreeMap<([u8; 32], [u8; 32], StreamId), (Balance, Balance)>,
 }
 
 impl History {
@@ -281,6 +341,23 @@ impl History {
 		}
 	}
 
+	fn voucher(&mut self, owed: Owed) -> SignedVoucher {
+		let key = self::key(owed.key);
+		let voucher = Voucher {
+			sender: AccountId(person(owed.sender).into()),
+			session: key.public(),
+			recipient: AccountId(person(owed.recipient).into()),
+			stream: StreamId(owed.stream),
+			amount: owed.amount,
+			bytes: owed.amount as u64,
+			expiry: System::block_number() + owed.life,
+		};
+		let account = (voucher.session.0, voucher.recipient.0, voucher.stream);
+		let (largest, _) = self.vouchers.entry(account).or_default();
+		*largest = (*largest).max(voucher.amount);
+		key.sign(voucher, &genesis())
+	}
+
 	/// Calls fail as they like; what they may not do is checked behind them.
 	fn apply(&mut self, step: Step) {
 		let by = |who| RuntimeOrigin::signed(person(who));
@@ -294,7 +371,15 @@ impl History {
 				Broker::authorize_session(by(who), self::key(key).public(), limit, expiry)
 			},
 			Step::Revoke { who, key } => Broker::revoke_session(by(who), self::key(key).public()),
-			Step::Reap { key } => Broker::reap_session(by(3), self::key(key).public()),
+			// What vouchers paid is forgotten with the session.
+			Step::Reap { key } if Broker::reap_session(by(3), self::key(key).public()).is_ok() => {
+				self.vouchers
+					.retain(|(session, ..), _| *session != self::key(key).public().0);
+				Ok(())
+			},
+			Step::Reap { key } => Broker::reap_session(by(3), self::key(key).public())
+				.map(|_| ())
+				.map_err(|failed| failed.error),
 			Step::Redeem { tickets } => {
 				let tickets: Vec<_> = tickets.into_iter().filter_map(|draw| self.ticket(draw)).collect();
 				for (winning, verdict) in tickets.iter().zip(redeem(tickets.clone())) {
@@ -308,6 +393,54 @@ impl History {
 				}
 				Ok(())
 			},
+			Step::RedeemVouchers { vouchers } => {
+				let vouchers: Vec<_> = vouchers.into_iter().map(|owed| self.voucher(owed)).collect();
+				let verdicts = Broker::check_vouchers(&vouchers);
+				assert_ok!(Broker::redeem_vouchers(by(1), vouchers.clone().try_into().unwrap()));
+				for (voucher, verdict) in vouchers.iter().map(|v| &v.message).zip(verdicts) {
+					if let TicketVerdict::Accepted(payout) = verdict {
+						let account = (voucher.session.0, voucher.recipient.0, voucher.stream);
+						let (owed, paid) = self.vouchers.get_mut(&account).unwrap();
+						*paid += payout.relayer + payout.broadcaster + payout.treasury;
+						assert_eq!(
+							*paid, voucher.amount,
+							"a voucher pays what it owes beyond what was paid"
+						);
+						assert!(*paid <= *owed);
+						assert!(voucher.expiry >= System::block_number());
+					}
+				}
+				Ok(())
+			},
+			Step::Tip {
+				who,
+				key,
+				stream,
+				amount,
+				nonce,
+				from,
+			} => match from {
+				0 => Broker::tip(by(who), StreamId(stream), amount),
+				1 => Broker::tip_from_deposit(by(who), StreamId(stream), amount),
+				_ => {
+					let key = self::key(key);
+					let tip = Tip {
+						sender: AccountId(person(who).into()),
+						session: key.public(),
+						stream: StreamId(stream),
+						amount,
+						reward: amount / 100,
+						nonce,
+						expiry: System::block_number() + 60,
+					};
+					let spent = (tip.session.0, tip.expiry / EPOCH_LENGTH, tip.nonce);
+					let outcome = Broker::submit_tip(by(3), key.sign(tip, &genesis()));
+					if outcome.is_ok() {
+						assert!(self.paid.insert(spent), "a nonce was paid twice");
+					}
+					outcome
+				},
+			},
 			Step::Mint { who, share_ppm } => try_mint(person(who), share_ppm),
 			Step::Burn { who, stream } => StreamKeys::burn(by(who), StreamId(stream)),
 			Step::Wait { blocks } => {
@@ -319,10 +452,10 @@ impl History {
 }
 
 proptest! {
-	#![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+	#![proptest_config(ProptestConfig { cases: 10_000, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
 
 	#[test]
-	fn no_sequence_of_calls_breaks_an_invariant(steps in prop::collection::vec(step(), 1..60)) {
+	fn no_sequence_of_calls_breaks_an_invariant(steps in prop::collection::vec(step(), 1..12)) {
 		ExtBuilder.build_and_execute(|| {
 			let issuance = Balances::total_issuance();
 			// Everybody ready to pay, so that most sequences get to redeem something.

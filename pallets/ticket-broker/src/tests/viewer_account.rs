@@ -21,6 +21,7 @@ fn viewer_account_shows_money_and_sessions() {
 			limit,
 			spent,
 			expiry,
+			payees: 0,
 		};
 		let expected = ViewerAccount {
 			// The account's minimum cannot be spent while there is a deposit.

@@ -1,0 +1,201 @@
+//! Sequences of signed calls on the whole runtime: nothing panics, every pallet's `try_state` holds, and no money is
+//! made.
+//!
+//! Bytes are decoded as the runtime's own call type by an input that turns whatever is as long as a key into one of a
+//! few known keys, and whatever is as long as an amount into one of a few amounts, so that calls meet each other's
+//! state; then tickets and proofs are signed by the keys that they name. New calls are reached as soon as they exist.
+
+#![no_main]
+
+use clustercast_primitives::{
+	chain::RelayerProof,
+	crypto::{KeyPair, SignedMessage},
+	ticket, AccountId as Account, Hash, PublicKey, Signature, Signed,
+};
+use clustercast_runtime::{genesis, *};
+use codec::{DecodeLimit, Input};
+use frame_support::{
+	genesis_builder_helper,
+	traits::{Get, OnIdle, TryState, TryStateSelect},
+};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use sp_keyring::Sr25519Keyring;
+use sp_runtime::{traits::Dispatchable, BuildStorage, StateVersion};
+use std::sync::OnceLock;
+
+/// Calls nested deeper are refused by the chain as well.
+const MAX_DEPTH: u32 = 8;
+
+/// Calls of one run.
+const MAX_CALLS: usize = 24;
+
+/// Whoever signs; rich from genesis on.
+const PEOPLE: [Sr25519Keyring; 4] = [
+	Sr25519Keyring::Alice,
+	Sr25519Keyring::Bob,
+	Sr25519Keyring::Charlie,
+	Sr25519Keyring::Dave,
+];
+
+/// Micro-USDC; times too.
+const NUMBERS: [u128; 8] = [0, 1, 1_000, 5_000, 1_000_000, 10_000_000, 50_000_000, u128::MAX];
+
+/// Ed25519 keys that sign tickets, receipts and headers.
+fn key_pair(index: u8) -> KeyPair {
+	KeyPair::from_seed([index % 4 + 1; 32])
+}
+
+/// The runtime's own SCALE decoder over a few known values.
+struct Words<'a>(&'a [u8]);
+
+impl Words<'_> {
+	fn byte(&mut self) -> Option<u8> {
+		let (first, rest) = self.0.split_first()?;
+		self.0 = rest;
+		Some(*first)
+	}
+}
+
+impl Input for Words<'_> {
+	fn remaining_len(&mut self) -> Result<Option<usize>, codec::Error> {
+		Ok(None)
+	}
+
+	fn read(&mut self, into: &mut [u8]) -> Result<(), codec::Error> {
+		let first = self.byte().ok_or("the end")?;
+		match into.len() {
+			32 if first % 8 < 4 => into.copy_from_slice(&<[u8; 32]>::from(PEOPLE[usize::from(first % 4)].to_account_id())),
+			32 => into.copy_from_slice(&key_pair(first).public().0),
+			16 => into.copy_from_slice(&NUMBERS[usize::from(first % 8)].to_le_bytes()),
+			// Numbers of streams, blocks, places, prices: small ones meet.
+			len @ (2 | 4 | 8) if first < 128 => {
+				into.fill(0);
+				into[0] = first % 16;
+				into[len / 2 - 1] |= first / 16;
+			},
+			_ => {
+				into[0] = first;
+				for byte in &mut into[1..] {
+					*byte = self.byte().ok_or("the end")?;
+				}
+			},
+		}
+		Ok(())
+	}
+}
+
+fn sign<T: SignedMessage>(message: T, key: &PublicKey) -> Option<Signed<T>> {
+	let pair = (0..4).map(key_pair).find(|pair| pair.public() == *key)?;
+	Some(pair.sign(message, &chain()))
+}
+
+fn chain() -> Hash {
+	Hash(System::block_hash(0).into())
+}
+
+/// Gives a call the signatures that it needs to get anywhere.
+fn complete(call: &mut RuntimeCall, who: &AccountId) {
+	match call {
+		RuntimeCall::TicketBroker(pallet_ticket_broker::Call::redeem_batch { tickets }) => {
+			for winning in tickets.iter_mut() {
+				let ticket = &mut winning.signed.message;
+				ticket.commitment = ticket::commitment(&winning.rand);
+				ticket.expiry = System::block_number() + ticket.expiry % 700;
+				let session = ticket.session;
+				if let Some(signed) = sign(ticket.clone(), &session) {
+					winning.signed = signed;
+				}
+			}
+		},
+		RuntimeCall::TicketBroker(pallet_ticket_broker::Call::redeem_vouchers { vouchers }) => {
+			for signed in vouchers.iter_mut() {
+				signed.message.expiry = System::block_number() + signed.message.expiry % 700;
+				let session = signed.message.session;
+				if let Some(valid) = sign(signed.message.clone(), &session) {
+					*signed = valid;
+				}
+			}
+		},
+		RuntimeCall::TicketBroker(pallet_ticket_broker::Call::submit_tip { tip }) => {
+			tip.message.expiry = System::block_number() + tip.message.expiry % 700;
+			let session = tip.message.session;
+			if let Some(valid) = sign(tip.message.clone(), &session) {
+				*tip = valid;
+			}
+		},
+		RuntimeCall::RelayerRegistry(pallet_relayer_registry::Call::register { signing_key, proof, .. }) => {
+			let account = Account(who.clone().into());
+			*proof = sign(RelayerProof { account }, signing_key).map_or(Signature([0; 64]), |signed| signed.signature);
+		},
+		_ => (),
+	}
+}
+
+/// State of the `development` preset, as the database has it.
+type Snapshot = (Vec<(Vec<u8>, (Vec<u8>, i32))>, clustercast_runtime::Hash);
+
+fn snapshot() -> Snapshot {
+	let mut externalities = sp_io::TestExternalities::new(
+		frame_system::GenesisConfig::<Runtime>::default()
+			.build_storage()
+			.expect("an empty chain can be built"),
+	);
+	externalities.execute_with(|| {
+		let mut config = serde_json::to_value(RuntimeGenesisConfig::default()).expect("it is JSON");
+		let preset = genesis::get_preset(&genesis::DEVELOPMENT.into()).expect("the preset exists");
+		merge(&mut config, serde_json::from_slice(&preset).expect("it is JSON"));
+		genesis_builder_helper::build_state::<RuntimeGenesisConfig>(config.to_string().into_bytes())
+			.expect("the preset builds");
+	});
+	externalities.commit_all().expect("nothing is open");
+	externalities.into_raw_snapshot()
+}
+
+fn merge(config: &mut Value, patch: Value) {
+	match (config, patch) {
+		(Value::Object(config), Value::Object(patch)) => patch
+			.into_iter()
+			.for_each(|(key, value)| merge(&mut config[&key], value)),
+		(config, patch) => *config = patch,
+	}
+}
+
+static GENESIS: OnceLock<Snapshot> = OnceLock::new();
+
+fuzz_target!(|data: &[u8]| {
+	let (pairs, root) = GENESIS.get_or_init(snapshot);
+	sp_io::TestExternalities::from_raw_snapshot(pairs.clone(), *root, StateVersion::V1).execute_with(|| {
+		System::set_block_number(1);
+		let issuance = Balances::total_issuance();
+		let mut input = Words(data);
+		for _ in 0..MAX_CALLS {
+			let Some(control) = input.byte() else { break };
+			// Sometimes time passes instead: up to an epoch.
+			if control >= 0xc0 {
+				let steps = u32::from(control - 0xbf) * 40;
+				let now = System::block_number() + steps;
+				System::set_block_number(now);
+				AllPalletsWithoutSystem::on_idle(now, <Runtime as frame_system::Config>::BlockWeights::get().max_block);
+				continue;
+			}
+			let who = PEOPLE[usize::from(control % 4)].to_account_id();
+			let Ok(mut call) = RuntimeCall::decode_with_depth_limit(MAX_DEPTH, &mut input) else {
+				continue;
+			};
+			complete(&mut call, &who);
+			let origin = match control & 0x20 {
+				0 => RuntimeOrigin::signed(who),
+				_ => RuntimeOrigin::none(),
+			};
+			// Only the block author's inherent has that origin: it may say any time, which is not what is tested.
+			if !matches!(call, RuntimeCall::Timestamp(_)) {
+				let _ = call.dispatch(origin);
+			}
+		}
+		assert!(Balances::total_issuance() <= issuance, "money was made");
+		let now = System::block_number();
+		<AllPalletsWithSystem as TryState<BlockNumber>>::try_state(now, TryStateSelect::All)
+			.expect("every invariant holds");
+	});
+});

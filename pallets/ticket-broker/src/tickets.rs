@@ -1,0 +1,94 @@
+//! Lottery tickets: all of a ticket's rules, in the order in which they are checked.
+
+use crate::{
+	batch::Batch,
+	pallet::{Config, Pallet},
+};
+use clustercast_primitives::{
+	chain::{Payout, TicketRefusal},
+	ticket, Ticket, WinningTicket,
+};
+use frame_support::{ensure, traits::Get};
+
+/// Bytes that a winning ticket stands for: those it was signed for, and those of the tickets that lost. On average
+/// that is what was delivered.
+fn expected_bytes(ticket: &Ticket) -> u64 {
+	let bytes = (u128::from(ticket.bytes) << 64) / u128::from(ticket.win_probability.max(1));
+	bytes.try_into().unwrap_or(u64::MAX)
+}
+
+impl<T: Config> Batch<T> {
+	/// Pays a ticket into the draft, whole, or says why not and leaves the draft's sums as they were.
+	pub fn redeem(&mut self, winning: &WinningTicket) -> Result<Payout, TicketRefusal> {
+		let ticket = &winning.signed.message;
+
+		// From the ticket alone.
+		self.check_expiry(ticket.expiry)?;
+		ensure!(ticket.nonce < T::MaxNonces::get(), TicketRefusal::NonceTooLarge);
+		ensure!(
+			ticket.face_value >= T::MinFaceValue::get(),
+			TicketRefusal::FaceValueTooSmall
+		);
+		ensure!(
+			ticket::commitment(&winning.rand) == ticket.commitment,
+			TicketRefusal::WrongSecret
+		);
+		ensure!(
+			ticket::wins(ticket.win_probability, &winning.signed.signature, &winning.rand),
+			TicketRefusal::NotAWinner
+		);
+
+		// From the session and the deposit that pay.
+		let sender = T::AccountId::from(ticket.sender.0);
+		self.check_session(ticket.session, &sender, ticket.expiry)?;
+		let epoch = Pallet::<T>::epoch_of(ticket.expiry);
+		let spent = self.nonces(epoch, ticket.session).value.contains(ticket.nonce);
+		ensure!(!spent, TicketRefusal::AlreadyRedeemed);
+		self.check_funds(ticket.session, ticket.face_value)?;
+
+		// From those who are paid.
+		let recipient = T::AccountId::from(ticket.recipient.0);
+		let shares = self.split(&recipient, ticket.window.stream, ticket.face_value)?;
+
+		self.check_signature(&winning.signed, &ticket.session)?;
+
+		// Nothing fails from here on.
+		let is_new = self.nonces(epoch, ticket.session).change().insert(ticket.nonce);
+		debug_assert!(is_new, "checked above; qed");
+		self.charge(ticket.session, ticket.face_value);
+		for (who, amount) in shares.parts {
+			self.credit(who, amount);
+		}
+		self.note_delivery(recipient, sender, expected_bytes(ticket), ticket.face_value);
+		Ok(shares.payout)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clustercast_primitives::{AccountId, Hash, PublicKey, WindowId};
+
+	#[test]
+	fn a_ticket_stands_for_those_that_lost() {
+		let bytes = |bytes, win_probability| {
+			expected_bytes(&Ticket {
+				sender: AccountId([0; 32]),
+				session: PublicKey([0; 32]),
+				recipient: AccountId([0; 32]),
+				window: WindowId::default(),
+				bytes,
+				face_value: 0,
+				win_probability,
+				commitment: Hash([0; 32]),
+				nonce: 0,
+				expiry: 0,
+			})
+		};
+		assert_eq!(bytes(375_000, 1 << 63), 750_000);
+		assert_eq!(bytes(375_000, 1 << 60), 6_000_000);
+		assert_eq!(bytes(375_000, u64::MAX), 375_000);
+		assert_eq!(bytes(0, 1), 0);
+		assert_eq!(bytes(u32::MAX, 0), u64::MAX);
+	}
+}

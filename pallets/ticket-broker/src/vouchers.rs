@@ -1,0 +1,51 @@
+//! Cumulative vouchers: all of a voucher's rules, in the order in which they are checked.
+
+use crate::{batch::Batch, pallet::Config, types::VoucherTotals};
+use clustercast_primitives::{
+	chain::{Payout, TicketRefusal},
+	SignedVoucher,
+};
+use frame_support::{ensure, traits::Get};
+
+impl<T: Config> Batch<T> {
+	/// Pays into the draft what a voucher owes beyond what was paid, whole, or says why not and leaves the draft's sums
+	/// as they were.
+	pub fn redeem_voucher(&mut self, signed: &SignedVoucher) -> Result<Payout, TicketRefusal> {
+		let voucher = &signed.message;
+		self.check_expiry(voucher.expiry)?;
+		let sender = T::AccountId::from(voucher.sender.0);
+		let recipient = T::AccountId::from(voucher.recipient.0);
+		let payees = self.check_session(voucher.session, &sender, voucher.expiry)?.payees;
+
+		let known = self.vouchers(voucher.session, &recipient, voucher.stream).value;
+		ensure!(
+			known.is_some() || payees < T::MaxPayees::get(),
+			TicketRefusal::TooManyPayees
+		);
+		let paid = known.unwrap_or_default();
+		let amount = voucher.amount.checked_sub(paid.amount).filter(|more| *more > 0);
+		let bytes = voucher.bytes.checked_sub(paid.bytes);
+		let (Some(amount), Some(bytes)) = (amount, bytes) else {
+			return Err(TicketRefusal::NothingNew);
+		};
+		ensure!(amount >= T::MinFaceValue::get(), TicketRefusal::FaceValueTooSmall);
+		self.check_funds(voucher.session, amount)?;
+		let shares = self.split(&recipient, voucher.stream, amount)?;
+		self.check_signature(signed, &voucher.session)?;
+
+		// Nothing fails from here on.
+		if known.is_none() {
+			self.count_payee(voucher.session);
+		}
+		*self.vouchers(voucher.session, &recipient, voucher.stream).change() = Some(VoucherTotals {
+			amount: voucher.amount,
+			bytes: voucher.bytes,
+		});
+		self.charge(voucher.session, amount);
+		for (who, amount) in shares.parts {
+			self.credit(who, amount);
+		}
+		self.note_delivery(recipient, sender, bytes, amount);
+		Ok(shares.payout)
+	}
+}
