@@ -6,6 +6,7 @@
 //! | [`window`] | a window encoded once and shared by all who receive it |
 //! | [`cache`] | the newest windows, bounded in bytes |
 //! | [`viewer`] | receiving side: verifies chunk by chunk, says what is owed |
+//! | [`evidence`] | what is kept against relayers and broadcasters who deceive |
 //! | [`purse`] | signs tickets and vouchers for what is owed, within a budget |
 //! | [`relayer`] | sending side: credit, delivery, receipts |
 //! | [`tickets`] | judges tickets and vouchers against what was delivered |
@@ -32,6 +33,7 @@ extern crate self as clustercast_protocol;
 mod fixture;
 
 pub mod cache;
+pub mod evidence;
 pub mod purse;
 pub mod relayer;
 pub mod tickets;
@@ -40,6 +42,7 @@ pub mod window;
 pub mod wire;
 
 pub use cache::{Cursor, Lookup, WindowCache};
+pub use evidence::{Evidence, Suspicion, Witness};
 pub use purse::{Purse, PurseConfig, PurseError};
 pub use relayer::{ReceiptSigner, RelayerSession};
 pub use tickets::{BookConfig, Expectation, Outcome, TicketBook, TicketError};

@@ -5,6 +5,7 @@
 //! that fails ends the session with a [`Fault`]: nothing more is emitted, sent or paid.
 
 use crate::{
+	evidence::{Evidence, Pursuit},
 	window::EncodedWindow,
 	wire::{
 		Delivery, DeliveryDecoder, EndReason, Kind, Payer, PaymentMode, Start, Subscribe, Terms, ToRelayer, ToViewer,
@@ -354,6 +355,11 @@ pub struct ViewerSession {
 	last_commitment: Option<Hash>,
 	ended: bool,
 	fault: Option<Fault>,
+	/// The failed window whose receipt may convict the relayer.
+	pursuit: Option<Pursuit>,
+	evidence: Option<Evidence>,
+	/// The last header whose signature verified, whatever else is wrong with it.
+	header: Option<SignedHeader>,
 	/// Received and not yet part of a whole message that verified.
 	unverified: u64,
 	events: VecDeque<Event>,
@@ -387,6 +393,9 @@ impl ViewerSession {
 			last_commitment: None,
 			ended: false,
 			fault: None,
+			pursuit: None,
+			evidence: None,
+			header: None,
 			unverified: 0,
 			events: VecDeque::new(),
 			transmit: VecDeque::from([subscribe.to_frame()]),
@@ -400,7 +409,49 @@ impl ViewerSession {
 			return Err(fault.clone());
 		}
 		self.unverified += bytes.len() as u64;
-		self.read(&mut bytes).map_err(|fault| self.fail(fault))
+		self.read(&mut bytes).map_err(|fault| {
+			let fault = self.fail(fault);
+			self.pursue(bytes);
+			fault
+		})
+	}
+
+	/// Takes what the relayer sends behind a bad chunk or bad leaves, up to the receipt for that window. Whether more is
+	/// wanted: at most the rest of one window and a receipt. Does nothing in any other state.
+	pub fn pursue(&mut self, mut bytes: &[u8]) -> bool {
+		while let Some(mut pursuit) = self.pursuit.take() {
+			match self.decoder.poll(&mut bytes) {
+				Ok(Some(Delivery::Chunk(index))) if !pursuit.complete => {
+					// Chunks before the one that failed are hashed already.
+					if usize::from(index) == pursuit.delivered.len() {
+						pursuit.delivered.push(merkle::leaf_hash(self.decoder.chunk(index)));
+					}
+				},
+				Ok(Some(Delivery::Window(_))) if !pursuit.complete => pursuit.complete = true,
+				Ok(Some(Delivery::Message(ToViewer::Receipt(receipt)))) if pursuit.complete => {
+					self.evidence = pursuit.close(receipt, &self.config.relayer_key, &self.config.genesis);
+					return false;
+				},
+				Ok(None) => {
+					self.pursuit = Some(pursuit);
+					return true;
+				},
+				// Whatever else it says: no receipt, no evidence.
+				Ok(Some(_)) | Err(_) => return false,
+			}
+			self.pursuit = Some(pursuit);
+		}
+		false
+	}
+
+	/// What was found against the relayer, once.
+	pub fn take_evidence(&mut self) -> Option<Evidence> {
+		self.evidence.take()
+	}
+
+	/// The last header that the stream's key signed, also one that was refused: for [`crate::Witness::note`].
+	pub fn header(&self) -> Option<&SignedHeader> {
+		self.header.as_ref()
 	}
 
 	/// The relayer's stream ended: a fault when it did so inside a message.
@@ -568,6 +619,7 @@ impl ViewerSession {
 			return Err(Fault::Unexpected(Kind::Window));
 		}
 		header.check(&self.config.signing_key, &self.config.genesis)?;
+		self.header = Some(header.clone());
 		let id = header.message.id;
 		if id.stream != self.config.stream || id.rendition != self.config.rendition {
 			return Err(Fault::WrongStream(id));
@@ -615,7 +667,9 @@ impl ViewerSession {
 		let arriving = self.arriving.as_mut().ok_or(Fault::Unexpected(Kind::Window))?;
 		let header = &arriving.header.message;
 		if merkle::root(&leaves) != header.root {
-			return Err(Fault::BadLeaves(header.id));
+			let fault = Fault::BadLeaves(header.id);
+			self.begin_pursuit(None, Vec::new());
+			return Err(fault);
 		}
 		arriving.leaves = leaves;
 		Ok(())
@@ -637,14 +691,32 @@ impl ViewerSession {
 		};
 		let fresh = arriving.verified..arriving.complete;
 		let chunks: Vec<&[u8]> = fresh.clone().map(|index| self.decoder.chunk(index)).collect();
-		for (index, hash) in fresh.zip(merkle::leaf_hashes(&chunks)) {
-			if arriving.leaves.get(usize::from(index)) != Some(&hash) {
-				let window = arriving.header.message.id;
-				return Err(Fault::BadChunk { window, index });
-			}
+		let verified = usize::from(arriving.verified);
+		let hashes = merkle::leaf_hashes(&chunks);
+		let bad = fresh
+			.zip(&hashes)
+			.find(|(index, hash)| arriving.leaves.get(usize::from(*index)) != Some(hash));
+		if let Some((index, _)) = bad {
+			let window = arriving.header.message.id;
+			let signed = std::mem::take(&mut arriving.leaves);
+			let delivered = [&signed[..verified], &hashes[..]].concat();
+			self.begin_pursuit(Some(signed), delivered);
+			return Err(Fault::BadChunk { window, index });
 		}
 		arriving.verified = arriving.complete;
 		Ok(())
+	}
+
+	/// Only a relayer that is paid signs receipts.
+	fn begin_pursuit(&mut self, signed: Option<Vec<Hash>>, delivered: Vec<Hash>) {
+		if let (Some(arriving), Some(Some(_))) = (&self.arriving, &self.terms) {
+			self.pursuit = Some(Pursuit {
+				header: arriving.header.clone(),
+				signed,
+				delivered,
+				complete: false,
+			});
+		}
 	}
 
 	/// Every chunk has verified: the decoder hands out the frame behind the last one.

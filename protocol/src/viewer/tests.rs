@@ -556,3 +556,103 @@ fn window_below_the_smallest_voucher_is_refused() {
 	);
 	assert_eq!(show(&mut by_voucher(None).unwrap(), &paid), Ok(()));
 }
+
+/// What a paid session finds against a relayer that sends `frame` for the window and this receipt behind it.
+fn convict(window: &EncodedWindow, frame: &[u8], receipt: Receipt, piece: usize) -> Option<crate::Evidence> {
+	let mut session = paying();
+	send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
+	let bytes = [frame, &signed(receipt).to_frame()].concat();
+	for part in bytes.chunks(piece) {
+		match session.fault() {
+			None => drop(session.handle(part)),
+			Some(_) => drop(session.pursue(part)),
+		}
+	}
+	assert!(session.fault().is_some() && session.poll_event().is_some());
+	assert!(drain(&mut session).1.is_none());
+	assert!(!session.pursue(&[0; 100]));
+	let evidence = session.take_evidence();
+	assert_eq!(session.take_evidence(), None);
+	evidence
+}
+
+/// A window, its frame with one wrong byte in this chunk, and the receipt of a relayer that signs for it.
+fn bent(chunk: usize) -> (EncodedWindow, Vec<u8>, Receipt) {
+	let window = Broadcast::default().segment(&fixture::media(400_000, 1));
+	let mut frame = window.frame().to_vec();
+	let data = frame.len() - 400_000;
+	frame[data + chunk * merkle::CHUNK_BYTES] ^= 1;
+	let receipt = Receipt {
+		delivered: merkle::root(&merkle::leaves(&frame[data..])),
+		..receipt(&window, 1)
+	};
+	(window, frame, receipt)
+}
+
+#[test]
+fn relayer_that_signs_for_a_bad_chunk_is_convicted() {
+	for (chunk, piece) in [(0, 1 << 20), (3, 1_000), (11, 40_000), (24, 16_384)] {
+		let (window, frame, receipt) = bent(chunk);
+		let Some(crate::Evidence::Fraud(fraud)) = convict(&window, &frame, receipt, piece) else {
+			panic!("chunk {chunk} in pieces of {piece}");
+		};
+		assert_eq!((usize::from(fraud.index), fraud.check()), (chunk, Ok(())));
+		assert_eq!(fraud.receipt.verify(&fixture::relayer_key().public(), &GENESIS), Ok(()));
+	}
+}
+
+#[test]
+fn receipt_that_shows_nothing_convicts_nobody() {
+	let none = |change: fn(&mut Receipt)| {
+		let (window, frame, mut receipt) = bent(3);
+		change(&mut receipt);
+		assert_eq!(convict(&window, &frame, receipt, 30_000), None);
+	};
+	none(|r| r.delivered = r.root);
+	none(|r| r.delivered.0[0] ^= 1);
+	none(|r| r.window.segment += 1);
+	none(|r| r.root.0[0] ^= 1);
+	none(|r| r.bytes += 1);
+	let (window, frame, receipt) = bent(3);
+	let mut session = paying();
+	send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
+	session.handle(&frame).unwrap_err();
+	let forged = ToViewer::Receipt(fixture::session_key().sign(receipt, &GENESIS));
+	assert!(!session.pursue(&forged.to_frame()));
+	assert_eq!(session.take_evidence(), None);
+}
+
+#[test]
+fn hidden_leaves_are_completed_by_an_honest_relayer() {
+	let (window, mut frame, receipt) = bent(5);
+	frame[PREFIX_BYTES + HEADER_BYTES + 5 * 32] ^= 1;
+	let Some(crate::Evidence::Suspicion(suspicion)) = convict(&window, &frame, receipt, 9_999) else {
+		panic!("no suspicion");
+	};
+	assert_eq!(suspicion.window(), window.id());
+	let fraud = suspicion.complete(&window).unwrap();
+	assert_eq!((fraud.index, fraud.check()), (5, Ok(())));
+	let other = Broadcast::default().segment(&fixture::media(400_000, 2));
+	assert_eq!(suspicion.complete(&other), None);
+}
+
+#[test]
+fn second_header_for_a_place_is_equivocation() {
+	let (first, second) = (
+		Broadcast::default().segment(&[1; 100]),
+		Broadcast::default().segment(&[2; 100]),
+	);
+	let mut witness = crate::Witness::default();
+	assert_eq!(witness.note(first.signed_header()), None);
+	assert_eq!(witness.note(first.signed_header()), None);
+	let evidence = witness.note(second.signed_header()).unwrap();
+	assert_eq!(evidence.check(), Ok(()));
+	// A session that refuses the fork still shows its header.
+	let mut broadcast = Broadcast::default();
+	let mut session = free();
+	show(&mut session, &broadcast.segment(&[1; 100])).unwrap();
+	broadcast.previous = Hash([9; 32]);
+	let fork = broadcast.segment(&[3; 100]);
+	assert_eq!(show(&mut session, &fork), Err(Fault::BrokenChain(fork.id())));
+	assert_eq!(session.header(), Some(fork.signed_header()));
+}
