@@ -88,7 +88,9 @@ impl Byzantine {
 			terms: wire::Terms {
 				recipient: person.account,
 				price_per_mb: terms.price_per_mb,
-				face_value: terms.face_value,
+				mode: wire::PaymentMode::Tickets {
+					face_value: terms.face_value,
+				},
 				credit: 2,
 			},
 			signer: Arc::new(ReceiptSigner::new(key, [7; 32])),

@@ -2,7 +2,10 @@
 
 use crate::node::Stream;
 use bytes::{Buf, Bytes};
-use clustercast_protocol::viewer::{Event, Fault, ViewerSession};
+use clustercast_protocol::{
+	viewer::{Event, Fault, ViewerSession},
+	Evidence,
+};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{io, time::Duration};
 use tokio::time::Instant;
@@ -80,6 +83,19 @@ impl Subscription {
 			// What was verified ahead of the fault is yielded first.
 			self.fault = self.session.handle(&self.buffer[..length]).err().map(Error::Fault);
 		}
+	}
+
+	/// After a fault: reads on to the failed window's receipt, for at most this long. What it shows against the relayer.
+	pub async fn evidence(&mut self, patience: Duration) -> Option<Evidence> {
+		let deadline = Instant::now() + patience;
+		while self.session.pursue(&[]) {
+			let read = tokio::time::timeout_at(deadline, self.stream.read(&mut self.buffer)).await;
+			match read {
+				Ok(Ok(length)) if length > 0 => drop(self.session.pursue(&self.buffer[..length])),
+				_ => break,
+			}
+		}
+		self.session.take_evidence()
 	}
 
 	/// Sends what is to be sent, then reads once. Progress is kept in `self`, so it can be dropped at any await.

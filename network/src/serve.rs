@@ -9,7 +9,7 @@ use crate::{
 	node::{Incoming, Stream},
 };
 use bytes::Bytes;
-use clustercast_primitives::{Hash, PublicKey, SignedTicket};
+use clustercast_primitives::{Hash, PublicKey, SignedTicket, SignedVoucher};
 use clustercast_protocol::{
 	relayer::{Event, SessionError},
 	EndReason, Expectation, Lookup, ReceiptSigner, RelayerSession, Subscribe, Terms,
@@ -69,7 +69,7 @@ impl Config {
 pub enum Grant {
 	/// For nothing: no receipts, no tickets.
 	Free,
-	/// Against tickets, on these terms, with receipts by this signer.
+	/// Against payment, on these terms, with receipts by this signer.
 	Paid(Terms, Arc<ReceiptSigner>),
 }
 
@@ -118,6 +118,17 @@ pub trait Policy: Send + Sync + 'static {
 	/// Judges a ticket. When this returns `Ok` the ticket is accepted and, if it won, safe on disk: the viewer is told.
 	fn ticket(&self, seat: &Self::Seat, ticket: SignedTicket) -> impl Future<Output = Result<(), EndReason>> + Send {
 		let _ = (seat, ticket);
+		std::future::ready(Err(EndReason::ProtocolError))
+	}
+
+	/// Judges a voucher for the delivery with this commitment. When this returns `Ok` it is accepted and safe on disk.
+	fn voucher(
+		&self,
+		seat: &Self::Seat,
+		commitment: Hash,
+		voucher: SignedVoucher,
+	) -> impl Future<Output = Result<(), EndReason>> + Send {
+		let _ = (seat, commitment, voucher);
 		std::future::ready(Err(EndReason::ProtocolError))
 	}
 
@@ -328,9 +339,16 @@ impl Link {
 				},
 			}
 			while let Some(event) = self.session.poll_event() {
-				let Event::Ticket(ticket) = event else { continue };
-				let window = ticket.message.window;
-				match policy.ticket(seat, ticket).await {
+				let (window, judged) = match event {
+					Event::Subscribed(_) => continue,
+					Event::Ticket(ticket) => (ticket.message.window, policy.ticket(seat, ticket).await),
+					Event::Voucher {
+						window,
+						commitment,
+						voucher,
+					} => (window, policy.voucher(seat, commitment, voucher).await),
+				};
+				match judged {
 					Ok(()) => self.session.paid(window)?,
 					Err(reason) => return Ok(self.end(reason)),
 				}

@@ -11,8 +11,8 @@ use clustercast_primitives::{
 	crypto::KeyPair, window::flags, AccountId, Hash, PublicKey, SignedTicket, StreamId, WindowId,
 };
 use clustercast_protocol::{
-	viewer::Event, window::Draft, EncodedWindow, EndReason, Expectation, Fault, Payer, PaymentTerms, ReceiptSigner,
-	Subscribe, Terms, ViewerConfig, ViewerSession, WireError,
+	viewer::Event, window::Draft, EncodedWindow, EndReason, Expectation, Fault, Payer, PaymentMode, PaymentTerms,
+	ReceiptSigner, Subscribe, Terms, ViewerConfig, ViewerSession, WireError,
 };
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
@@ -56,7 +56,7 @@ impl Policy for Open {
 				Terms {
 					recipient: AccountId([9; 32]),
 					price_per_mb: 1_000,
-					face_value: 1_000_000,
+					mode: PaymentMode::Tickets { face_value: 1_000_000 },
 					credit: 2,
 				},
 				Arc::new(ReceiptSigner::new(KeyPair::from_seed(RELAYER_SEED), [5; 32])),
@@ -185,6 +185,7 @@ fn session(relayer: &Address, paid: bool) -> ViewerSession {
 	let payer = Payer {
 		account: AccountId([8; 32]),
 		session: KeyPair::from_seed([4; 32]).public(),
+		vouchers: false,
 	};
 	ViewerSession::new(ViewerConfig {
 		genesis: GENESIS,

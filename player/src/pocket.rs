@@ -7,8 +7,8 @@
 //! | `purse-KEY` | state of the purse of the session key that begins with these 16 hexadecimal digits |
 
 use clustercast_chain::{files, keys, KeyError};
-use clustercast_primitives::{crypto::KeyPair, BlockNumber, PublicKey, SignedTicket};
-use clustercast_protocol::{Due, Purse, PurseConfig, PurseError};
+use clustercast_primitives::{crypto::KeyPair, BlockNumber, PublicKey, SignedVoucher};
+use clustercast_protocol::{Due, Payment, Purse, PurseConfig, PurseError};
 use std::{
 	fs::{self, File, TryLockError},
 	io,
@@ -160,15 +160,20 @@ pub struct Pocket {
 }
 
 impl Pocket {
-	/// Signs the ticket for what is due. Nonces are reserved on disk first, 64 at a time; that write takes as long as
+	/// Signs what is due. Nonces are reserved on disk first, 64 at a time; that write takes as long as
 	/// the disk does.
-	pub fn pay(&mut self, due: &Due, block: BlockNumber) -> Result<SignedTicket, PayError> {
+	pub fn pay(&mut self, due: &Due, block: BlockNumber) -> Result<Payment, PayError> {
 		self.unstored |= self.purse.reserve(block).is_some();
 		if self.unstored {
 			self.save()?;
 			self.unstored = false;
 		}
 		Ok(self.purse.pay(due, block)?)
+	}
+
+	/// Takes up a voucher that a relayer shows, where the newest ones were lost.
+	pub fn adopt(&mut self, shown: &SignedVoucher) -> Result<(), PurseError> {
+		self.purse.adopt(shown)
 	}
 
 	/// Session key that signs.
@@ -185,7 +190,8 @@ impl Pocket {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{AccountId, Hash, WindowId};
+	use clustercast_primitives::{AccountId, Hash, Ticket, WindowId};
+	use clustercast_protocol::Share;
 	use std::collections::HashSet;
 
 	fn config() -> PurseConfig {
@@ -206,9 +212,18 @@ mod tests {
 			window: WindowId::default(),
 			bytes: 1_000,
 			price_per_mb: 1_000,
-			face_value: 100_000,
-			win_probability: 1 << 40,
 			commitment: Hash([4; 32]),
+			share: Share::Ticket {
+				face_value: 100_000,
+				win_probability: 1 << 40,
+			},
+		}
+	}
+
+	fn ticket(payment: Payment) -> Ticket {
+		match payment {
+			Payment::Ticket(ticket) => ticket.message,
+			Payment::Voucher(voucher) => panic!("{voucher:?}"),
 		}
 	}
 
@@ -229,7 +244,7 @@ mod tests {
 			assert_eq!(session.public(), key);
 			let mut pocket = folder.restore(session, &stored, config()).unwrap();
 			for _ in 0..tickets {
-				let ticket = pocket.pay(&due(), 1_000).unwrap().message;
+				let ticket = ticket(pocket.pay(&due(), 1_000).unwrap());
 				assert!(
 					used.insert((ticket.expiry / 600, ticket.nonce)),
 					"nonce {} again",
@@ -256,7 +271,7 @@ mod tests {
 		pocket.pay(&due(), 1_000).unwrap();
 		let (session, stored) = folder.session().unwrap().unwrap();
 		let mut restored = folder.restore(session, &stored, config()).unwrap();
-		let after = restored.pay(&due(), 1_000).unwrap().message.nonce;
+		let after = ticket(restored.pay(&due(), 1_000).unwrap()).nonce;
 		assert!(after >= 64, "goes on with nonce {after}");
 	}
 

@@ -12,14 +12,14 @@ use anyhow::Context;
 use clustercast_chain::{Chain, ChainError};
 use clustercast_network::{client, node::ConnectError, Node, PeerId, Stream, Subscription};
 use clustercast_primitives::{
-	amount,
 	chain::{RelayerInfo, StreamKeyInfo},
 	crypto::SignatureError,
 	window::HeaderError,
 	AccountId, BlockNumber, Hash, StreamId, Usdc,
 };
 use clustercast_protocol::{
-	viewer::Event, Due, EncodedWindow, EndReason, Fault, Payer, PaymentTerms, Resume, ViewerConfig, ViewerSession,
+	viewer::Event, Due, EncodedWindow, EndReason, Fault, Payer, Payment, PaymentMode, PaymentTerms, Resume,
+	ViewerConfig, ViewerSession,
 };
 use std::{future::Future, time::Duration};
 use tokio::{
@@ -193,6 +193,7 @@ impl<C: ChainView> Viewing<C> {
 				payer: Payer {
 					account: self.account,
 					session: self.pocket.session(),
+					vouchers: true,
 				},
 				max_price_per_mb: self.limits.max_price_per_mb,
 				max_face_value: self.limits.max_face_value.0,
@@ -230,7 +231,12 @@ impl<C: ChainView> Viewing<C> {
 				Ok(Err(error)) => return Ok(Over::Relayer(Ending::Failed, error.to_string())),
 			};
 			match event {
-				Event::Terms(terms) => paying = terms.is_some(),
+				Event::Terms(terms) => {
+					paying = terms.is_some();
+					if let Some(PaymentMode::Vouchers { newest: Some(newest) }) = terms.map(|t| t.mode) {
+						self.pocket.adopt(&newest).context("voucher shown by the relayer")?;
+					}
+				},
 				Event::Window(_) if settling => {},
 				Event::Window(window) => {
 					self.on_window(&window, peer).await?;
@@ -240,11 +246,10 @@ impl<C: ChainView> Viewing<C> {
 				// Came too late to be written.
 				Event::PaymentDue(due) if Some(due.window) > self.resume.map(|r| r.id) => {},
 				Event::PaymentDue(due) => {
-					let ticket = self.sign(&due)?;
+					let payment = self.sign(&due)?;
 					// Refused only where a fault was found meanwhile: the next event says which.
-					if subscription.session().pay(ticket).is_ok() {
-						let expected = amount::expected_value_q64(due.face_value, due.win_probability);
-						self.summary.ticket(peer, expected.unwrap_or_default());
+					if subscription.session().pay(&due, payment).is_ok() {
+						self.summary.ticket(peer, due.share.worth_q64().unwrap_or_default());
 					}
 				},
 				Event::Paid(_) => unpaid = unpaid.saturating_sub(1),
@@ -288,7 +293,7 @@ impl<C: ChainView> Viewing<C> {
 		Ok(())
 	}
 
-	fn sign(&mut self, due: &Due) -> anyhow::Result<clustercast_primitives::SignedTicket> {
+	fn sign(&mut self, due: &Due) -> anyhow::Result<Payment> {
 		self.pocket
 			.pay(due, self.chain.best_block())
 			.map_err(|error| match error {
@@ -305,7 +310,11 @@ impl<C: ChainView> Viewing<C> {
 	async fn on_fault(&mut self, fault: Fault, rejected: u64, peer: &str) -> Over {
 		if matches!(
 			fault,
-			Fault::PriceTooHigh { .. } | Fault::FaceValue { .. } | Fault::PaymentAsked | Fault::Unpayable(_)
+			Fault::PriceTooHigh { .. }
+				| Fault::FaceValue { .. }
+				| Fault::PaymentAsked
+				| Fault::VouchersAsked
+				| Fault::Unpayable(_)
 		) {
 			return Over::Relayer(Ending::Refused, format!("refused: {fault}"));
 		}

@@ -9,7 +9,7 @@ use clustercast_primitives::{
 	crypto::{PublicKey, SignedMessage},
 	ticket, SignedTicket, Ticket, WindowId,
 };
-use clustercast_protocol::{BookConfig, Expectation, TicketBook};
+use clustercast_protocol::{BookConfig, Expectation, Share, TicketBook};
 use criterion::{criterion_group, criterion_main, Criterion, Throughput};
 use std::{
 	hint::black_box,
@@ -25,6 +25,7 @@ fn delivery(serial: u32) -> (Expectation, SignedTicket) {
 	let payer = fixture::payer();
 	let rand = ticket::rand(&[9; 32], &payer.session, &[1; 16], serial.into());
 	let (bytes, face_value) = (375_000, 50_000);
+	let win_probability = amount::win_probability(bytes, 2_000, face_value).expect("costs less than the face value");
 	let expectation = Expectation {
 		payer,
 		window: WindowId {
@@ -33,8 +34,10 @@ fn delivery(serial: u32) -> (Expectation, SignedTicket) {
 			..WindowId::default()
 		},
 		bytes,
-		face_value,
-		win_probability: amount::win_probability(bytes, 2_000, face_value).expect("costs less than the face value"),
+		share: Share::Ticket {
+			face_value,
+			win_probability,
+		},
 		commitment: ticket::commitment(&rand),
 		rand,
 	};
@@ -45,7 +48,7 @@ fn delivery(serial: u32) -> (Expectation, SignedTicket) {
 		window: expectation.window,
 		bytes,
 		face_value,
-		win_probability: expectation.win_probability,
+		win_probability,
 		commitment: expectation.commitment,
 		nonce: serial,
 		expiry: NOW + 300,

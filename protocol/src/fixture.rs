@@ -15,7 +15,7 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	window::{Draft, EncodedWindow},
-	BookConfig, Payer, PaymentTerms, PurseConfig, ReceiptSigner, Terms, ViewerConfig,
+	BookConfig, Payer, PaymentMode, PaymentTerms, PurseConfig, ReceiptSigner, Terms, ViewerConfig,
 };
 use std::sync::Arc;
 
@@ -48,6 +48,7 @@ pub fn payer() -> Payer {
 	Payer {
 		account: SENDER,
 		session: session_key().public(),
+		vouchers: true,
 	}
 }
 
@@ -55,7 +56,7 @@ pub fn terms() -> Terms {
 	Terms {
 		recipient: RECIPIENT,
 		price_per_mb: 2_000,
-		face_value: 50_000,
+		mode: PaymentMode::Tickets { face_value: 50_000 },
 		credit: 2,
 	}
 }
@@ -100,6 +101,7 @@ pub fn book_config() -> BookConfig {
 		float: 5 * USDC,
 		max_expectations: 1_000,
 		max_sessions: 100,
+		max_price_per_mb: 4_000,
 	}
 }
 

@@ -6,9 +6,10 @@
 //! | [`window`] | a window encoded once and shared by all who receive it |
 //! | [`cache`] | the newest windows, bounded in bytes |
 //! | [`viewer`] | receiving side: verifies chunk by chunk, says what is owed |
-//! | [`purse`] | signs tickets for what is owed, never with a nonce twice |
+//! | [`evidence`] | what is kept against relayers and broadcasters who deceive |
+//! | [`purse`] | signs tickets and vouchers for what is owed, within a budget |
 //! | [`relayer`] | sending side: credit, delivery, receipts |
-//! | [`tickets`] | judges tickets against what was delivered |
+//! | [`tickets`] | judges tickets and vouchers against what was delivered |
 //!
 //! Nothing here reads a clock, a socket, storage or a random number: bytes, blocks and entropy are arguments, bytes and
 //! events are results. So the same code runs over QUIC, in a browser and in a seeded simulator.
@@ -20,7 +21,7 @@
 //!   Subscribe ------------------->
 //!   <------------------------------ Terms
 //!   <------------------------------ Init, Window, Receipt   (at most `credit` windows unpaid)
-//!   Ticket ---------------------->
+//!   Ticket or Voucher ----------->
 //!   <------------------------------ Paid
 //!                ...
 //!   <------------------------------ End
@@ -32,6 +33,7 @@ extern crate self as clustercast_protocol;
 mod fixture;
 
 pub mod cache;
+pub mod evidence;
 pub mod purse;
 pub mod relayer;
 pub mod tickets;
@@ -40,9 +42,10 @@ pub mod window;
 pub mod wire;
 
 pub use cache::{Cursor, Lookup, WindowCache};
+pub use evidence::{Evidence, Suspicion, Witness};
 pub use purse::{Purse, PurseConfig, PurseError};
 pub use relayer::{ReceiptSigner, RelayerSession};
 pub use tickets::{BookConfig, Expectation, Outcome, TicketBook, TicketError};
-pub use viewer::{Due, Fault, PaymentTerms, Resume, ViewerConfig, ViewerSession};
+pub use viewer::{Due, Fault, Payment, PaymentTerms, Resume, Share, ViewerConfig, ViewerSession};
 pub use window::EncodedWindow;
-pub use wire::{EndReason, Payer, Start, Subscribe, Terms, WireError, PROTOCOL_NAME};
+pub use wire::{EndReason, Payer, PaymentMode, Start, Subscribe, Terms, WireError, PROTOCOL_NAME};

@@ -1,20 +1,24 @@
-//! Signs tickets with a delegated session key, within a budget, and never with one nonce twice.
+//! Signs tickets and vouchers with a delegated session key, within one budget: never with one nonce twice, and never a
+//! voucher below an earlier one.
 //!
 //! Nonces count up within an epoch of expiry. They are reserved in blocks: [`Purse::reserve`] returns a state to be
 //! stored before anything is paid from it, so a purse that is restored after a crash starts behind whatever the lost
-//! one may have used.
+//! one may have used. Vouchers need no such care: a purse that lost the newest ones signs lower ones, which the chain
+//! pays nothing for, until the relayer's terms show it the newest ([`Purse::adopt`]).
 
-use crate::viewer::Due;
+use crate::viewer::{Due, Payment, Share};
 use clustercast_primitives::{
-	amount,
 	crypto::{AccountId, Hash, KeyPair, PublicKey},
-	Balance, BlockNumber, SignedTicket, Ticket,
+	Balance, BlockNumber, SignedVoucher, StreamId, Ticket, Voucher,
 };
 use codec::{Decode, DecodeAll, Encode};
 
 /// Nonces reserved at a time: storing happens once for this many tickets, and a crash loses at most as many of an
 /// epoch's thousands.
 pub const RESERVATION: u32 = 64;
+
+/// Recipients and streams that one session pays by voucher: the chain's bound.
+pub const MAX_PAYEES: usize = 64;
 
 /// Whose money, and the chain's rules for spending it.
 #[derive(Clone, Debug)]
@@ -51,8 +55,14 @@ pub enum PurseError {
 	/// The session key's expiry has passed, or lies in an epoch that is over for this purse.
 	#[error("session key expired at block {0}")]
 	SessionExpired(BlockNumber),
+	/// [`MAX_PAYEES`] are paid by voucher already.
+	#[error("{MAX_PAYEES} relayers and streams are paid by this session's vouchers")]
+	TooManyPayees,
+	/// The voucher that is to be adopted is not this session's.
+	#[error("voucher of another session key or chain")]
+	WrongVoucher,
 	/// The expected value does not fit any number.
-	#[error("ticket worth more than can be counted")]
+	#[error("payment worth more than can be counted")]
 	Overflow,
 	/// Stored state of another session key, chain or version.
 	#[error("stored purse belongs to another session key or chain, or is damaged")]
@@ -72,6 +82,17 @@ struct State {
 	reserved: u32,
 	/// Expected value spent, micro-USDC times 2^64.
 	spent_q64: u128,
+	/// At most [`MAX_PAYEES`].
+	vouchers: Vec<Total>,
+}
+
+/// The newest voucher to a recipient for a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+struct Total {
+	recipient: AccountId,
+	stream: StreamId,
+	amount: Balance,
+	bytes: u64,
 }
 
 /// A session key with its budget.
@@ -82,6 +103,8 @@ pub struct Purse {
 	state: State,
 	/// Next nonce of the state's epoch.
 	next: u32,
+	/// Vouchers signed since the state was handed out to be stored.
+	unstored: u32,
 }
 
 impl Purse {
@@ -94,12 +117,14 @@ impl Purse {
 			epoch: 0,
 			reserved: 0,
 			spent_q64: 0,
+			vouchers: Vec::new(),
 		};
 		Self {
 			config,
 			key,
 			state,
 			next: 0,
+			unstored: 0,
 		}
 	}
 
@@ -115,15 +140,16 @@ impl Purse {
 			key,
 			state,
 			next,
+			unstored: 0,
 		})
 	}
 
 	/// Makes sure that the next [`Purse::pay`] at this block has a nonce. `Some` is the state that must be stored
-	/// before paying; `None` when enough is reserved.
+	/// before paying; `None` when enough is reserved. Also asks for it each [`RESERVATION`] vouchers.
 	pub fn reserve(&mut self, block: BlockNumber) -> Option<Vec<u8>> {
 		let epoch = self.epoch_at(block).ok()?;
 		if epoch == self.state.epoch && self.next < self.state.reserved {
-			return None;
+			return (self.unstored >= RESERVATION).then(|| self.hand_out());
 		}
 		if epoch != self.state.epoch {
 			self.state.epoch = epoch;
@@ -134,11 +160,55 @@ impl Purse {
 		}
 		self.state.reserved = self.next.saturating_add(RESERVATION);
 		self.state.block = self.state.block.max(block);
-		Some(self.state.encode())
+		Some(self.hand_out())
 	}
 
-	/// Signs the ticket for what is due. `block` is the newest block known.
-	pub fn pay(&mut self, due: &Due, block: BlockNumber) -> Result<SignedTicket, PurseError> {
+	fn hand_out(&mut self) -> Vec<u8> {
+		self.unstored = 0;
+		self.state.encode()
+	}
+
+	/// Signs what is due: a ticket, or the voucher that includes it. `block` is the newest block known.
+	pub fn pay(&mut self, due: &Due, block: BlockNumber) -> Result<Payment, PurseError> {
+		match due.share {
+			Share::Ticket {
+				face_value,
+				win_probability,
+			} => self.ticket(due, face_value, win_probability, block),
+			Share::Voucher { amount } => self.voucher(due, amount, block),
+		}
+	}
+
+	/// Takes up a voucher of this session that a relayer shows: the next one to it goes on from there. One that is not
+	/// above what this purse signed itself changes nothing.
+	pub fn adopt(&mut self, shown: &SignedVoucher) -> Result<(), PurseError> {
+		let voucher = &shown.message;
+		let session = self.key.public();
+		let ours = (voucher.sender, voucher.session) == (self.config.sender, session);
+		if !ours || shown.verify(&session, &self.config.genesis).is_err() {
+			return Err(PurseError::WrongVoucher);
+		}
+		let known = self.total(&voucher.recipient, voucher.stream);
+		if voucher.amount > known.amount {
+			let missing = (voucher.amount - known.amount).checked_mul(1 << 64);
+			let missing = missing.ok_or(PurseError::Overflow)?;
+			self.note(Total {
+				amount: voucher.amount,
+				bytes: voucher.bytes.max(known.bytes),
+				..known
+			})?;
+			self.state.spent_q64 = self.state.spent_q64.saturating_add(missing);
+		}
+		Ok(())
+	}
+
+	fn ticket(
+		&mut self,
+		due: &Due,
+		face_value: Balance,
+		win_probability: u64,
+		block: BlockNumber,
+	) -> Result<Payment, PurseError> {
 		let expiry = self.expiry_at(block)?;
 		let epoch = self.epoch_at(block)?;
 		if epoch == self.state.epoch && self.next >= self.config.nonces_per_epoch {
@@ -147,30 +217,83 @@ impl Purse {
 		if epoch != self.state.epoch || self.next >= self.state.reserved {
 			return Err(PurseError::NotReserved);
 		}
-		let worth = amount::expected_value_q64(due.face_value, due.win_probability).ok_or(PurseError::Overflow)?;
-		let spent_q64 = self.state.spent_q64.checked_add(worth).ok_or(PurseError::Overflow)?;
-		if micro_ceil(spent_q64) > self.config.budget {
-			return Err(PurseError::BudgetSpent(self.config.budget));
-		}
+		let spent_q64 = self.afford(&due.share)?;
 		let nonce = self.next;
 		self.next += 1;
 		self.state.spent_q64 = spent_q64;
 		self.state.block = self.state.block.max(block);
-		Ok(self.key.sign(
-			Ticket {
-				sender: self.config.sender,
-				session: self.key.public(),
-				recipient: due.recipient,
-				window: due.window,
-				bytes: due.bytes,
-				face_value: due.face_value,
-				win_probability: due.win_probability,
-				commitment: due.commitment,
-				nonce,
-				expiry,
-			},
-			&self.config.genesis,
-		))
+		let ticket = Ticket {
+			sender: self.config.sender,
+			session: self.key.public(),
+			recipient: due.recipient,
+			window: due.window,
+			bytes: due.bytes,
+			face_value,
+			win_probability,
+			commitment: due.commitment,
+			nonce,
+			expiry,
+		};
+		Ok(Payment::Ticket(self.key.sign(ticket, &self.config.genesis)))
+	}
+
+	/// Lives as long as the session: it replaces all before it, and the relayer redeems it when that is worth a fee.
+	fn voucher(&mut self, due: &Due, amount: Balance, block: BlockNumber) -> Result<Payment, PurseError> {
+		self.expiry_at(block)?;
+		let spent_q64 = self.afford(&due.share)?;
+		let before = self.total(&due.recipient, due.window.stream);
+		let total = Total {
+			amount: before.amount.checked_add(amount).ok_or(PurseError::Overflow)?,
+			bytes: before.bytes.checked_add(due.bytes.into()).ok_or(PurseError::Overflow)?,
+			..before
+		};
+		let voucher = Voucher {
+			sender: self.config.sender,
+			session: self.key.public(),
+			recipient: total.recipient,
+			stream: total.stream,
+			amount: total.amount,
+			bytes: total.bytes,
+			expiry: self.config.session_expiry,
+		};
+		self.note(total)?;
+		self.unstored = self.unstored.saturating_add(1);
+		self.state.spent_q64 = spent_q64;
+		self.state.block = self.state.block.max(block);
+		Ok(Payment::Voucher(self.key.sign(voucher, &self.config.genesis)))
+	}
+
+	/// What will be spent with this, if the budget covers it.
+	fn afford(&self, share: &Share) -> Result<u128, PurseError> {
+		let worth = share.worth_q64().ok_or(PurseError::Overflow)?;
+		let spent_q64 = self.state.spent_q64.checked_add(worth).ok_or(PurseError::Overflow)?;
+		match micro_ceil(spent_q64) > self.config.budget {
+			true => Err(PurseError::BudgetSpent(self.config.budget)),
+			false => Ok(spent_q64),
+		}
+	}
+
+	/// Newest voucher to this recipient for this stream; zero where there is none.
+	fn total(&self, recipient: &AccountId, stream: StreamId) -> Total {
+		let known = self.state.vouchers.iter();
+		let mut known = known.filter(|t| (t.recipient, t.stream) == (*recipient, stream));
+		known.next().cloned().unwrap_or(Total {
+			recipient: *recipient,
+			stream,
+			amount: 0,
+			bytes: 0,
+		})
+	}
+
+	fn note(&mut self, total: Total) -> Result<(), PurseError> {
+		let vouchers = &mut self.state.vouchers;
+		let place = (total.recipient, total.stream);
+		match vouchers.iter().position(|t| (t.recipient, t.stream) == place) {
+			Some(at) => vouchers[at] = total,
+			None if vouchers.len() >= MAX_PAYEES => return Err(PurseError::TooManyPayees),
+			None => vouchers.push(total),
+		}
+		Ok(())
 	}
 
 	/// State for a purse that is put away in order: keeps what was spent to the last ticket. Nonces reserved and not
@@ -224,7 +347,10 @@ fn micro_ceil(q64: u128) -> Balance {
 mod tests {
 	use super::*;
 	use crate::fixture::{self, EPOCH_LENGTH, NONCES, TICKET_LIFE};
-	use clustercast_primitives::{amount::USDC, WindowId};
+	use clustercast_primitives::{
+		amount::{self, USDC},
+		SignedTicket, WindowId,
+	};
 	use proptest::prelude::*;
 	use std::collections::HashSet;
 
@@ -234,9 +360,11 @@ mod tests {
 			window: WindowId::default(),
 			bytes: 1_000_000,
 			price_per_mb: price as u64,
-			face_value: USDC,
-			win_probability: amount::win_probability(1_000_000, price as u64, USDC).unwrap(),
 			commitment: Hash([4; 32]),
+			share: Share::Ticket {
+				face_value: USDC,
+				win_probability: amount::win_probability(1_000_000, price as u64, USDC).unwrap(),
+			},
 		}
 	}
 
@@ -247,7 +375,10 @@ mod tests {
 	/// Reserves when needed, then pays.
 	fn pay(purse: &mut Purse, due: &Due, block: BlockNumber) -> Result<SignedTicket, PurseError> {
 		purse.reserve(block);
-		purse.pay(due, block)
+		match purse.pay(due, block)? {
+			Payment::Ticket(ticket) => Ok(ticket),
+			Payment::Voucher(voucher) => panic!("{voucher:?}"),
+		}
 	}
 
 	#[test]
@@ -262,7 +393,11 @@ mod tests {
 		);
 		assert_eq!((ticket.sender, ticket.recipient), (fixture::SENDER, fixture::RECIPIENT));
 		assert_eq!((ticket.window, ticket.bytes), (due.window, due.bytes));
-		assert_eq!((ticket.face_value, ticket.win_probability), (USDC, due.win_probability));
+		let share = Share::Ticket {
+			face_value: ticket.face_value,
+			win_probability: ticket.win_probability,
+		};
+		assert_eq!(share, due.share);
 		assert_eq!((ticket.nonce, ticket.expiry), (0, 50 + TICKET_LIFE));
 		assert_eq!(purse.spent(), 1_000);
 	}
@@ -339,7 +474,7 @@ mod tests {
 	fn restored_purse_goes_on_behind_what_may_be_used() {
 		let mut first = purse(fixture::purse_config());
 		let stored = first.reserve(1).unwrap();
-		let used = first.pay(&due(1_000), 1).unwrap().message.nonce;
+		let used = pay(&mut first, &due(1_000), 1).unwrap().message.nonce;
 		let key = fixture::session_key;
 		let mut second = Purse::restore(fixture::purse_config(), key(), &stored).unwrap();
 		assert!(pay(&mut second, &due(1_000), 1).unwrap().message.nonce > used);
@@ -372,11 +507,123 @@ mod tests {
 	fn worth_beyond_all_numbers_is_refused() {
 		let mut purse = purse(fixture::purse_config());
 		let due = Due {
-			face_value: u128::MAX,
-			win_probability: 2,
+			share: Share::Ticket {
+				face_value: u128::MAX,
+				win_probability: 2,
+			},
 			..due(1)
 		};
 		assert_eq!(pay(&mut purse, &due, 1), Err(PurseError::Overflow));
+	}
+
+	/// 1,000 micro-USDC for a megabyte, by voucher.
+	fn by_voucher() -> Due {
+		Due {
+			share: Share::Voucher { amount: 1_000 },
+			..due(1_000)
+		}
+	}
+
+	fn voucher(purse: &mut Purse, due: &Due) -> Result<SignedVoucher, PurseError> {
+		match purse.pay(due, 50)? {
+			Payment::Voucher(voucher) => Ok(voucher),
+			Payment::Ticket(ticket) => panic!("{ticket:?}"),
+		}
+	}
+
+	#[test]
+	fn vouchers_add_up_for_each_recipient_and_stream() {
+		let mut purse = purse(fixture::purse_config());
+		let first = voucher(&mut purse, &by_voucher()).unwrap();
+		assert_eq!(
+			first.verify(&fixture::session_key().public(), &fixture::GENESIS),
+			Ok(())
+		);
+		let message = first.message;
+		assert_eq!(
+			(message.sender, message.recipient),
+			(fixture::SENDER, fixture::RECIPIENT)
+		);
+		assert_eq!(
+			(message.amount, message.bytes, message.expiry),
+			(1_000, 1_000_000, 1_000_000)
+		);
+		let second = voucher(&mut purse, &by_voucher()).unwrap().message;
+		assert_eq!((second.amount, second.bytes), (2_000, 2_000_000));
+		let mut elsewhere = by_voucher();
+		elsewhere.window.stream.0 += 1;
+		assert_eq!(voucher(&mut purse, &elsewhere).unwrap().message.amount, 1_000);
+		elsewhere.recipient.0[0] ^= 1;
+		assert_eq!(voucher(&mut purse, &elsewhere).unwrap().message.amount, 1_000);
+		assert_eq!(purse.spent(), 4_000);
+	}
+
+	#[test]
+	fn tickets_and_vouchers_share_one_budget() {
+		let mut purse = purse(PurseConfig {
+			budget: 2_000,
+			..fixture::purse_config()
+		});
+		voucher(&mut purse, &by_voucher()).unwrap();
+		pay(&mut purse, &due(1_000), 50).unwrap();
+		let spent = PurseError::BudgetSpent(2_000);
+		assert_eq!(pay(&mut purse, &due(1), 50), Err(spent));
+		assert_eq!(voucher(&mut purse, &by_voucher()), Err(spent));
+		purse.config_mut().budget = 3_000;
+		assert_eq!(voucher(&mut purse, &by_voucher()).unwrap().message.amount, 2_000);
+	}
+
+	#[test]
+	fn purse_that_lost_vouchers_goes_on_from_the_one_it_is_shown() {
+		let mut first = purse(fixture::purse_config());
+		let stored = first.reserve(50).unwrap();
+		voucher(&mut first, &by_voucher()).unwrap();
+		let newest = voucher(&mut first, &by_voucher()).unwrap();
+		let mut second = Purse::restore(fixture::purse_config(), fixture::session_key(), &stored).unwrap();
+		second.adopt(&newest).unwrap();
+		second.adopt(&newest).unwrap();
+		assert_eq!(second.spent(), 2_000);
+		let next = voucher(&mut second, &by_voucher()).unwrap();
+		assert_eq!((next.message.amount, next.message.bytes), (3_000, 3_000_000));
+		// An old one changes nothing.
+		second.adopt(&newest).unwrap();
+		assert_eq!(voucher(&mut second, &by_voucher()).unwrap().message.amount, 4_000);
+		let mut forged = next;
+		forged.message.amount += 1;
+		assert_eq!(second.adopt(&forged), Err(PurseError::WrongVoucher));
+		let mut kept = Purse::restore(fixture::purse_config(), fixture::session_key(), &second.state()).unwrap();
+		assert_eq!(voucher(&mut kept, &by_voucher()).unwrap().message.amount, 5_000);
+	}
+
+	#[test]
+	fn payees_by_voucher_are_bounded() {
+		let mut purse = purse(fixture::purse_config());
+		let mut due = by_voucher();
+		for stream in 0..MAX_PAYEES as u64 {
+			due.window.stream = StreamId(stream);
+			voucher(&mut purse, &due).unwrap();
+		}
+		let spent = purse.spent();
+		due.window.stream = StreamId(MAX_PAYEES as u64);
+		assert_eq!(voucher(&mut purse, &due), Err(PurseError::TooManyPayees));
+		assert_eq!(purse.spent(), spent);
+		assert!(voucher(&mut purse, &by_voucher()).is_ok());
+	}
+
+	#[test]
+	fn vouchers_end_with_the_session_and_are_stored_now_and_then() {
+		let mut purse = purse(PurseConfig {
+			session_expiry: 50,
+			..fixture::purse_config()
+		});
+		assert!(voucher(&mut purse, &by_voucher()).is_ok());
+		assert_eq!(purse.pay(&by_voucher(), 51), Err(PurseError::SessionExpired(50)));
+		assert!(purse.reserve(50).is_some());
+		for _ in 0..RESERVATION {
+			assert!(purse.reserve(50).is_none());
+			voucher(&mut purse, &by_voucher()).unwrap();
+		}
+		assert!(purse.reserve(50).is_some());
 	}
 
 	#[derive(Clone, Debug)]
@@ -414,7 +661,7 @@ mod tests {
 						if let Some(state) = purse.reserve(block) {
 							stored = Some(state);
 						}
-						let ticket = purse.pay(&due(1), block).unwrap().message;
+						let ticket = pay(&mut purse, &due(1), block).unwrap().message;
 						prop_assert!(ticket.nonce < NONCES);
 						prop_assert!(seen.insert((ticket.expiry / EPOCH_LENGTH, ticket.nonce)));
 					},

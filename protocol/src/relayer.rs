@@ -1,17 +1,17 @@
-//! Sending side of a subscription: delivers shared windows within credit, signs a receipt for each, takes tickets.
+//! Sending side of a subscription: delivers shared windows within credit, signs a receipt for each, takes what pays for it.
 
 use crate::{
 	cache::Cursor,
 	tickets::Expectation,
+	viewer::Share,
 	window::EncodedWindow,
-	wire::{EndReason, Payer, RequestDecoder, Start, Subscribe, Terms, ToRelayer, ToViewer, WireError},
+	wire::{EndReason, Payer, PaymentMode, RequestDecoder, Start, Subscribe, Terms, ToRelayer, ToViewer, WireError},
 };
 use bytes::Bytes;
 use clustercast_primitives::{
-	amount,
 	crypto::KeyPair,
 	ticket::{self, SignedTicket},
-	Hash, Receipt, WindowId,
+	Hash, Receipt, SignedVoucher, WindowId,
 };
 use std::{collections::VecDeque, fmt, sync::Arc};
 
@@ -48,6 +48,15 @@ pub enum Event {
 	Subscribed(Subscribe),
 	/// For a window that was delivered and is not paid. Judge it, then answer with `paid` or `end`.
 	Ticket(SignedTicket),
+	/// The same by voucher.
+	Voucher {
+		/// The window that it is sent for.
+		window: WindowId,
+		/// Of that window's receipt: names the [`Expectation`].
+		commitment: Hash,
+		/// Not judged yet.
+		voucher: SignedVoucher,
+	},
 }
 
 /// Why a session cannot go on, or cannot do what was asked.
@@ -63,8 +72,8 @@ pub enum SessionError {
 	/// The subscription is for another chain.
 	#[error("subscribes for another chain")]
 	WrongChain,
-	/// A ticket for a window that was not delivered, or is paid.
-	#[error("ticket for window {0}, which is not owed")]
+	/// A ticket or voucher for a window that was not delivered, or is paid.
+	#[error("payment for window {0}, which is not owed")]
 	NotOwed(WindowId),
 	/// Nothing to answer: no subscription, answered before, or ended.
 	#[error("no subscription awaits an answer")]
@@ -72,11 +81,14 @@ pub enum SessionError {
 	/// Terms of payment for a viewer who named no payer.
 	#[error("the viewer offered no payment")]
 	NoPayer,
+	/// Vouchers from a viewer who offered tickets only.
+	#[error("the viewer offered no vouchers")]
+	NoVouchers,
 	/// The window is not what the session wants: see [`RelayerSession::wants`].
 	#[error("window {0} is not wanted now")]
 	NotWanted(WindowId),
-	/// The window costs as much as a ticket's face value or more.
-	#[error("window {0} costs more than a ticket of these terms can pay")]
+	/// The window costs as much as a ticket's face value or more, or less than the smallest voucher.
+	#[error("window {0} costs what no payment of these terms can be worth")]
 	Unpayable(WindowId),
 }
 
@@ -102,8 +114,8 @@ enum State {
 struct Unpaid {
 	window: WindowId,
 	commitment: Hash,
-	/// A ticket was handed to the driver.
-	ticket: bool,
+	/// A ticket or voucher was handed to the driver.
+	answered: bool,
 }
 
 /// One subscription of one viewer, seen by the relayer.
@@ -168,6 +180,9 @@ impl RelayerSession {
 			return Err(SessionError::NotAwaiting);
 		};
 		let payer = subscribe.payer.ok_or(SessionError::NoPayer)?;
+		if matches!(terms.mode, PaymentMode::Vouchers { .. }) && !payer.vouchers {
+			return Err(SessionError::NoVouchers);
+		}
 		self.transmit.push_back(ToViewer::Terms(Some(terms.clone())).to_frame());
 		let paid = Paid { terms, payer, signer };
 		self.state = State::Serving(cursor(subscribe), Some(paid));
@@ -184,7 +199,7 @@ impl RelayerSession {
 		Ok(())
 	}
 
-	/// Ends the subscription, whatever its state; also how one is refused. Tickets that arrive later are not looked at:
+	/// Ends the subscription, whatever its state; also how one is refused. Payments that arrive later are not looked at:
 	/// a driver that wants to be paid for the last windows waits until [`RelayerSession::unpaid`] is empty.
 	pub fn end(&mut self, reason: EndReason) {
 		if !matches!(self.state, State::Ended) {
@@ -223,17 +238,15 @@ impl RelayerSession {
 			None => None,
 			Some(paid) => {
 				let header = window.header();
-				let win_probability =
-					amount::win_probability(header.bytes, paid.terms.price_per_mb, paid.terms.face_value)
-						.ok_or(SessionError::Unpayable(id))?;
+				let share = Share::of(header.bytes, paid.terms.price_per_mb, &paid.terms.mode)
+					.ok_or(SessionError::Unpayable(id))?;
 				let rand = ticket::rand(&paid.signer.secret, &paid.payer.session, &self.salt, self.serial);
 				self.serial += 1;
 				let expectation = Expectation {
 					payer: paid.payer,
 					window: id,
 					bytes: header.bytes,
-					face_value: paid.terms.face_value,
-					win_probability,
+					share,
 					commitment: ticket::commitment(&rand),
 					rand,
 				};
@@ -262,15 +275,16 @@ impl RelayerSession {
 			self.unpaid.push_back(Unpaid {
 				window: id,
 				commitment: expectation.commitment,
-				ticket: false,
+				answered: false,
 			});
 			expectation
 		}))
 	}
 
-	/// The ticket for this window is accepted and, if it won, stored: tells the viewer and gives its credit back.
+	/// What paid this window is accepted and stored, if there is something to store: tells the viewer and gives its
+	/// credit back.
 	pub fn paid(&mut self, window: WindowId) -> Result<(), SessionError> {
-		let at = self.unpaid.iter().position(|u| u.window == window && u.ticket);
+		let at = self.unpaid.iter().position(|u| u.window == window && u.answered);
 		self.unpaid.remove(at.ok_or(SessionError::NotOwed(window))?);
 		if !matches!(self.state, State::Ended) {
 			self.transmit.push_back(ToViewer::Paid(window).to_frame());
@@ -307,13 +321,28 @@ impl RelayerSession {
 				},
 				ToRelayer::Ticket(ticket) => {
 					let window = ticket.message.window;
-					let unpaid = self.unpaid.iter_mut().find(|u| u.window == window && !u.ticket);
-					unpaid.ok_or(SessionError::NotOwed(window))?.ticket = true;
+					self.answered(window)?;
 					self.events.push_back(Event::Ticket(ticket));
+				},
+				ToRelayer::Voucher(window, voucher) => {
+					let commitment = self.answered(window)?;
+					self.events.push_back(Event::Voucher {
+						window,
+						commitment,
+						voucher,
+					});
 				},
 			}
 		}
 		Ok(())
+	}
+
+	/// The viewer pays this window: once. The commitment of its receipt.
+	fn answered(&mut self, window: WindowId) -> Result<Hash, SessionError> {
+		let unpaid = self.unpaid.iter_mut().find(|u| u.window == window && !u.answered);
+		let unpaid = unpaid.ok_or(SessionError::NotOwed(window))?;
+		unpaid.answered = true;
+		Ok(unpaid.commitment)
 	}
 }
 
@@ -337,7 +366,7 @@ mod tests {
 		fixture::{self, Broadcast, GENESIS, STREAM},
 		wire::Kind,
 	};
-	use clustercast_primitives::{receipt::SignedReceipt, Ticket};
+	use clustercast_primitives::{amount, receipt::SignedReceipt, Ticket};
 	use codec::DecodeAll;
 
 	fn subscribe(payer: Option<Payer>) -> Subscribe {
@@ -382,14 +411,21 @@ mod tests {
 	}
 
 	fn ticket(expectation: &Expectation) -> Bytes {
+		let Share::Ticket {
+			face_value,
+			win_probability,
+		} = expectation.share
+		else {
+			panic!("{expectation:?}");
+		};
 		let ticket = Ticket {
 			sender: expectation.payer.account,
 			session: expectation.payer.session,
 			recipient: fixture::RECIPIENT,
 			window: expectation.window,
 			bytes: expectation.bytes,
-			face_value: expectation.face_value,
-			win_probability: expectation.win_probability,
+			face_value,
+			win_probability,
 			commitment: expectation.commitment,
 			nonce: 0,
 			expiry: 100,
@@ -451,10 +487,12 @@ mod tests {
 		);
 		assert_eq!(receipt.commitment, expectation.commitment);
 		assert_eq!(ticket::commitment(&expectation.rand), expectation.commitment);
-		assert_eq!(
-			Some(expectation.win_probability),
-			amount::win_probability(30_000, 2_000, 50_000)
-		);
+		let win_probability = amount::win_probability(30_000, 2_000, 50_000).unwrap();
+		let share = Share::Ticket {
+			face_value: 50_000,
+			win_probability,
+		};
+		assert_eq!(expectation.share, share);
 	}
 
 	#[test]
@@ -503,7 +541,7 @@ mod tests {
 	fn window_that_no_ticket_can_pay_is_not_sent() {
 		let (mut session, mut broadcast) = (subscribed(subscribe(Some(fixture::payer()))), Broadcast::default());
 		let terms = Terms {
-			face_value: 20,
+			mode: PaymentMode::Tickets { face_value: 20 },
 			..fixture::terms()
 		};
 		session.accept(terms, fixture::signer()).unwrap();

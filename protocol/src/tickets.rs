@@ -4,11 +4,11 @@
 //! cheapest to the dearest, in the chain's order where the chain makes them too, so a stranger's ticket costs a lookup
 //! and a viewer's costs one signature.
 
-use crate::wire::Payer;
+use crate::{viewer::Share, wire::Payer};
 use clustercast_primitives::{
 	chain::{TicketRefusal, ViewerAccount},
 	crypto::{AccountId, Hash, PublicKey, SignatureError},
-	ticket, Balance, BlockNumber, SignedTicket, WindowId, WinningTicket,
+	ticket, Balance, BlockNumber, SignedTicket, SignedVoucher, StreamId, Voucher, WindowId, WinningTicket,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
 use std::collections::{BTreeMap, HashMap};
@@ -37,6 +37,8 @@ pub struct BookConfig {
 	/// Most (session, epoch) nonce bitmaps, and most viewers with unsettled winners. A bitmap takes up to
 	/// `nonces_per_epoch / 8` bytes.
 	pub max_sessions: usize,
+	/// Most that the chain lets a megabyte of this stream cost, micro-USDC.
+	pub max_price_per_mb: u64,
 }
 
 /// What a delivered window is to be paid with.
@@ -48,10 +50,8 @@ pub struct Expectation {
 	pub window: WindowId,
 	/// Bytes delivered.
 	pub bytes: u32,
-	/// Micro-USDC.
-	pub face_value: Balance,
-	/// Of 2^64; follows exactly from bytes, price and face value.
-	pub win_probability: u64,
+	/// Follows exactly from bytes, price and mode of payment.
+	pub share: Share,
 	/// Stated in the receipt; unique.
 	pub commitment: Hash,
 	/// Opens the commitment.
@@ -111,6 +111,15 @@ pub enum TicketError {
 	/// No room for another session.
 	#[error("too many sessions")]
 	BookFull,
+	/// A ticket where a voucher was agreed, or the other way.
+	#[error("not the agreed kind of payment")]
+	WrongMode,
+	/// The voucher does not exceed the newest one by what was delivered.
+	#[error("voucher does not cover what is owed")]
+	VoucherTooLow,
+	/// The voucher's amount exceeds the highest price of its bytes: the chain would refuse it.
+	#[error("voucher is dearer than its bytes may be")]
+	VoucherTooDear,
 }
 
 /// Nonces seen in one (session, epoch); grows to the highest one.
@@ -146,7 +155,20 @@ struct Winner {
 	expiry: BlockNumber,
 }
 
-/// Open expectations, nonces seen, and winners not settled.
+/// A session's vouchers for one stream.
+#[derive(Clone, Copy, Debug, Default)]
+struct Running {
+	/// Of the newest voucher, micro-USDC.
+	amount: Balance,
+	/// Of the newest voucher.
+	bytes: u64,
+	/// Paid by the chain, or lost; at most `amount`.
+	settled: Balance,
+	/// Of the newest voucher.
+	expiry: BlockNumber,
+}
+
+/// Open expectations, nonces seen, and what is not settled.
 #[derive(Debug)]
 pub struct TicketBook {
 	config: BookConfig,
@@ -155,6 +177,8 @@ pub struct TicketBook {
 	/// By epoch first: expired ones are cut off at the front.
 	nonces: BTreeMap<(u32, PublicKey), Bitmap>,
 	unsettled: BTreeMap<AccountId, Unsettled>,
+	/// By sender first: what one viewer owes is one range.
+	vouchers: BTreeMap<(AccountId, PublicKey, StreamId), Running>,
 }
 
 impl TicketBook {
@@ -165,6 +189,7 @@ impl TicketBook {
 			expected: HashMap::new(),
 			nonces: BTreeMap::new(),
 			unsettled: BTreeMap::new(),
+			vouchers: BTreeMap::new(),
 		}
 	}
 
@@ -198,13 +223,16 @@ impl TicketBook {
 		let expected = self.expected.get(&ticket.commitment).ok_or(TicketError::NotOwed)?;
 		self.check_offer(signed, expected)?;
 		self.check_chain_rules(signed, now)?;
-		signed.verify(&ticket.session, &self.config.genesis).map_err(|e| {
-			TicketError::Chain(match e {
-				SignatureError::NonCanonical => TicketRefusal::NonCanonicalSignature,
-				SignatureError::Invalid => TicketRefusal::BadSignature,
-			})
-		})?;
-		self.check_money(signed, account)?;
+		signed
+			.verify(&ticket.session, &self.config.genesis)
+			.map_err(bad_signature)?;
+		self.check_money(
+			&ticket.sender,
+			&ticket.session,
+			ticket.expiry,
+			ticket.face_value,
+			account,
+		)?;
 		if !self.nonces.contains_key(&slot) && self.nonces.len() >= self.config.max_sessions {
 			return Err(TicketError::BookFull);
 		}
@@ -234,6 +262,87 @@ impl TicketBook {
 		self.note_winner(winning);
 	}
 
+	/// Judges a voucher for the delivery with this commitment. It must exceed the newest one by at least the window's
+	/// price, in amount and in bytes, and be worth no more than the chain's bound on its bytes. More than the price
+	/// comes from a viewer whose older vouchers this relayer has lost. Accepted, it is the newest one: store it before
+	/// telling the viewer. Refused, nothing changes.
+	pub fn accept_voucher(
+		&mut self,
+		commitment: &Hash,
+		signed: &SignedVoucher,
+		account: &ViewerAccount,
+		now: BlockNumber,
+	) -> Result<(), TicketError> {
+		let voucher = &signed.message;
+		let expected = self.expected.get(commitment).ok_or(TicketError::NotOwed)?;
+		let Share::Voucher { amount } = expected.share else {
+			return Err(TicketError::WrongMode);
+		};
+		let wrong = [
+			(voucher.recipient != self.config.recipient, TicketError::WrongRecipient),
+			(voucher.session != expected.payer.session, TicketError::WrongSession),
+			(
+				voucher.sender != expected.payer.account,
+				TicketError::Chain(TicketRefusal::WrongSender),
+			),
+			(voucher.stream != expected.window.stream, TicketError::WrongStream),
+			(voucher.expiry < now, TicketError::Chain(TicketRefusal::Expired)),
+			(
+				voucher.expiry < now.saturating_add(self.config.min_ticket_life),
+				TicketError::ExpiryTooSoon,
+			),
+		];
+		if let Some((_, error)) = wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
+			return Err(error);
+		}
+		let place = place(voucher);
+		let newest = self.vouchers.get(&place).copied().unwrap_or_default();
+		let grown = voucher.amount.checked_sub(newest.amount).filter(|by| *by >= amount);
+		let grown = grown.ok_or(TicketError::VoucherTooLow)?;
+		let bytes = voucher.bytes.checked_sub(newest.bytes);
+		let bytes = bytes
+			.filter(|by| *by >= u64::from(expected.bytes))
+			.ok_or(TicketError::WrongBytes)?;
+		let bound = u128::from(bytes) * u128::from(self.config.max_price_per_mb);
+		if grown.checked_mul(1_000_000).is_none_or(|cost| cost > bound) {
+			return Err(TicketError::VoucherTooDear);
+		}
+		signed
+			.verify(&voucher.session, &self.config.genesis)
+			.map_err(bad_signature)?;
+		self.check_money(&voucher.sender, &voucher.session, voucher.expiry, grown, account)?;
+		if newest.amount == 0 && self.vouchers.len() >= self.config.max_sessions {
+			return Err(TicketError::BookFull);
+		}
+		self.expected.remove(commitment);
+		let running = Running {
+			amount: voucher.amount,
+			bytes: voucher.bytes,
+			expiry: voucher.expiry,
+			..newest
+		};
+		self.vouchers.insert(place, running);
+		Ok(())
+	}
+
+	/// Puts back the newest voucher of a session as it was stored, of which so much is paid or lost.
+	pub fn restore_voucher(&mut self, voucher: &Voucher, settled: Balance) {
+		let running = Running {
+			amount: voucher.amount,
+			bytes: voucher.bytes,
+			settled: settled.min(voucher.amount),
+			expiry: voucher.expiry,
+		};
+		self.vouchers.insert(place(voucher), running);
+	}
+
+	/// The chain paid this voucher, or never will: its amount no longer counts against the viewer's float.
+	pub fn settle_voucher(&mut self, voucher: &Voucher) {
+		if let Some(running) = self.vouchers.get_mut(&place(voucher)) {
+			running.settled = running.settled.max(voucher.amount.min(running.amount));
+		}
+	}
+
 	/// The chain paid a winner, or never will: its value no longer counts against the viewer's float.
 	pub fn settle(&mut self, winning: &WinningTicket) {
 		let ticket = &winning.signed.message;
@@ -257,11 +366,18 @@ impl TicketBook {
 			viewer.total = viewer.winners.values().map(|w| w.face_value).sum();
 			!viewer.winners.is_empty()
 		});
+		self.vouchers.retain(|_, running| running.expiry >= now);
 	}
 
-	/// Face value of this viewer's winners that are not settled, micro-USDC.
+	/// What this viewer's winners and vouchers are worth that are not settled, micro-USDC.
 	pub fn unsettled(&self, sender: &AccountId) -> Balance {
-		self.unsettled.get(sender).map_or(0, |viewer| viewer.total)
+		let winners = self.unsettled.get(sender).map_or(0, |viewer| viewer.total);
+		let first = (*sender, PublicKey([0; 32]), StreamId(0));
+		let last = (*sender, PublicKey([0xff; 32]), StreamId(u64::MAX));
+		let vouchers = self.vouchers.range(first..=last);
+		vouchers.fold(winners, |sum, (_, running)| {
+			sum.saturating_add(running.amount - running.settled)
+		})
 	}
 
 	/// Expectations open.
@@ -276,6 +392,13 @@ impl TicketBook {
 	/// The ticket is the one that the delivery asked for.
 	fn check_offer(&self, signed: &SignedTicket, expected: &Expectation) -> Result<(), TicketError> {
 		let ticket = &signed.message;
+		let Share::Ticket {
+			face_value,
+			win_probability,
+		} = expected.share
+		else {
+			return Err(TicketError::WrongMode);
+		};
 		let (got, want) = (ticket.window, expected.window);
 		let wrong = [
 			(ticket.recipient != self.config.recipient, TicketError::WrongRecipient),
@@ -290,9 +413,9 @@ impl TicketBook {
 			),
 			(got != want, TicketError::WrongWindow),
 			(ticket.bytes != expected.bytes, TicketError::WrongBytes),
-			(ticket.face_value != expected.face_value, TicketError::WrongFaceValue),
+			(ticket.face_value != face_value, TicketError::WrongFaceValue),
 			(
-				ticket.win_probability != expected.win_probability,
+				ticket.win_probability != win_probability,
 				TicketError::WrongWinProbability,
 			),
 		];
@@ -323,22 +446,28 @@ impl TicketBook {
 		Ok(())
 	}
 
-	/// The session key and the deposit can pay this ticket beside all that are not settled yet.
-	fn check_money(&self, signed: &SignedTicket, account: &ViewerAccount) -> Result<(), TicketError> {
-		let ticket = &signed.message;
+	/// Session key and deposit can pay this value, claimed until this block, beside all that is not settled yet.
+	fn check_money(
+		&self,
+		sender: &AccountId,
+		session: &PublicKey,
+		expiry: BlockNumber,
+		value: Balance,
+		account: &ViewerAccount,
+	) -> Result<(), TicketError> {
 		let refused = |reason| Err(TicketError::Chain(reason));
-		let Some(session) = account.sessions.iter().find(|s| s.key == ticket.session) else {
+		let Some(session) = account.sessions.iter().find(|s| s.key == *session) else {
 			return refused(TicketRefusal::UnknownSession);
 		};
-		if session.expiry < ticket.expiry {
+		if session.expiry < expiry {
 			return refused(TicketRefusal::SessionExpired);
 		}
-		let exposed = self.unsettled(&ticket.sender).saturating_add(ticket.face_value);
+		let exposed = self.unsettled(sender).saturating_add(value);
 		if session.limit.saturating_sub(session.spent) < exposed {
 			return refused(TicketRefusal::SessionLimitReached);
 		}
-		// Money on its way out pays until it is withdrawn, which may be before this ticket is redeemed.
-		let leaving = account.unlocking.as_ref().filter(|u| u.unlocks_at <= ticket.expiry);
+		// Money on its way out pays until it is withdrawn, which may be before this is redeemed.
+		let leaving = account.unlocking.as_ref().filter(|u| u.unlocks_at <= expiry);
 		if account.deposit.saturating_sub(leaving.map_or(0, |u| u.amount)) < exposed {
 			return refused(TicketRefusal::DepositTooSmall);
 		}
@@ -360,6 +489,17 @@ impl TicketBook {
 			viewer.total = viewer.total.saturating_add(ticket.face_value);
 		}
 	}
+}
+
+fn place(voucher: &Voucher) -> (AccountId, PublicKey, StreamId) {
+	(voucher.sender, voucher.session, voucher.stream)
+}
+
+fn bad_signature(error: SignatureError) -> TicketError {
+	TicketError::Chain(match error {
+		SignatureError::NonCanonical => TicketRefusal::NonCanonicalSignature,
+		SignatureError::Invalid => TicketRefusal::BadSignature,
+	})
 }
 
 #[cfg(test)]

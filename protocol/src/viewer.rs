@@ -5,9 +5,11 @@
 //! that fails ends the session with a [`Fault`]: nothing more is emitted, sent or paid.
 
 use crate::{
+	evidence::{Evidence, Pursuit},
 	window::EncodedWindow,
 	wire::{
-		Delivery, DeliveryDecoder, EndReason, Kind, Payer, Start, Subscribe, Terms, ToRelayer, ToViewer, WireError,
+		Delivery, DeliveryDecoder, EndReason, Kind, Payer, PaymentMode, Start, Subscribe, Terms, ToRelayer, ToViewer,
+		WireError,
 	},
 };
 use bytes::Bytes;
@@ -17,7 +19,7 @@ use clustercast_primitives::{
 	merkle,
 	receipt::{Receipt, SignedReceipt},
 	window::{flags, HeaderError, SignedHeader},
-	AccountId, Balance, Hash, PublicKey, SignedTicket, StreamId, WindowHeader, WindowId,
+	AccountId, Balance, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId, Voucher, WindowHeader, WindowId,
 };
 use std::collections::VecDeque;
 
@@ -97,12 +99,67 @@ pub struct Due {
 	pub bytes: u32,
 	/// Micro-USDC per 10^6 bytes.
 	pub price_per_mb: u64,
-	/// Micro-USDC paid when the ticket wins.
-	pub face_value: Balance,
-	/// Of 2^64; makes the ticket worth `bytes x price`.
-	pub win_probability: u64,
 	/// From the relayer's receipt.
 	pub commitment: Hash,
+	/// What to pay it with.
+	pub share: Share,
+}
+
+/// What one window is paid with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+	/// A ticket.
+	Ticket {
+		/// Micro-USDC paid when it wins.
+		face_value: Balance,
+		/// Of 2^64; makes the ticket worth `bytes x price`.
+		win_probability: u64,
+	},
+	/// A voucher.
+	Voucher {
+		/// Micro-USDC by which it exceeds the one before: `bytes x price` rounded down, so that no run of vouchers
+		/// ever exceeds the price of its bytes.
+		amount: Balance,
+	},
+}
+
+impl Share {
+	/// What a window of this many bytes takes; `None` where no payment of this mode can be worth that.
+	pub fn of(bytes: u32, price_per_mb: u64, mode: &PaymentMode) -> Option<Self> {
+		match *mode {
+			PaymentMode::Tickets { face_value } => {
+				let win_probability = amount::win_probability(bytes, price_per_mb, face_value)?;
+				Some(Self::Ticket {
+					face_value,
+					win_probability,
+				})
+			},
+			PaymentMode::Vouchers { .. } => {
+				let amount = u128::from(bytes) * u128::from(price_per_mb) / 1_000_000;
+				(amount > 0).then_some(Self::Voucher { amount })
+			},
+		}
+	}
+
+	/// Expected value, micro-USDC times 2^64; `None` when it does not fit.
+	pub fn worth_q64(&self) -> Option<u128> {
+		match *self {
+			Self::Ticket {
+				face_value,
+				win_probability,
+			} => amount::expected_value_q64(face_value, win_probability),
+			Self::Voucher { amount } => amount.checked_mul(1 << 64),
+		}
+	}
+}
+
+/// What pays a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payment {
+	/// For one window.
+	Ticket(SignedTicket),
+	/// For all windows so far.
+	Voucher(SignedVoucher),
 }
 
 /// What a session tells its driver. In order; a window comes right behind its initialisation segment where that is new.
@@ -116,7 +173,7 @@ pub enum Event {
 	Window(EncodedWindow),
 	/// The receipt for a window verified: pay it.
 	PaymentDue(Due),
-	/// The relayer has the ticket for this window.
+	/// The relayer has the payment for this window.
 	Paid(WindowId),
 	/// The relayer ended the subscription.
 	Ended(EndReason),
@@ -148,6 +205,12 @@ pub enum Fault {
 		/// Asked.
 		asked: Balance,
 	},
+	/// Asks for vouchers of a viewer who offered none.
+	#[error("asks for vouchers of a viewer who pays by tickets")]
+	VouchersAsked,
+	/// The voucher in its terms is not one that this session signed for this relayer and stream.
+	#[error("shows a voucher that is not this session's")]
+	BadVoucher,
 	/// Asks money of a viewer who offered none.
 	#[error("asks to be paid by a viewer who offered no payment")]
 	PaymentAsked,
@@ -157,8 +220,8 @@ pub enum Fault {
 	/// More windows unpaid than its own terms allow.
 	#[error("sends beyond its own credit of {0}")]
 	CreditExceeded(u8),
-	/// The window costs as much as a ticket's face value or more: no ticket can pay it.
-	#[error("window {0} costs more than a ticket can pay")]
+	/// The window costs as much as a ticket's face value or more, or less than the smallest voucher.
+	#[error("window {0} costs what no payment of these terms can be worth")]
 	Unpayable(WindowId),
 	/// Header fields or signature.
 	#[error(transparent)]
@@ -237,16 +300,16 @@ pub enum ReceiptFault {
 	Signature(#[from] SignatureError),
 }
 
-/// Why a ticket is not sent.
+/// Why a payment is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotDue {
 	/// The relayer was caught: nothing is paid any more.
 	#[error("the relayer was caught at a fault")]
 	Faulted,
-	/// The relayer ended the subscription: it takes no tickets any more.
+	/// The relayer ended the subscription: it takes no payments any more.
 	#[error("the subscription has ended")]
 	Ended,
-	/// No receipt awaits payment for this window, or it was paid before.
+	/// No receipt awaits this payment for this window, or it was paid before.
 	#[error("nothing is due for window {0}")]
 	Window(WindowId),
 }
@@ -287,11 +350,16 @@ pub struct ViewerSession {
 	arriving: Option<Arriving>,
 	/// Verified, and its receipt comes next.
 	unreceipted: Option<WindowHeader>,
-	/// Receipts that the relayer has not acknowledged a ticket for; at most its credit.
+	/// Receipts that the relayer has not acknowledged a payment for; at most its credit.
 	owed: VecDeque<Owed>,
 	last_commitment: Option<Hash>,
 	ended: bool,
 	fault: Option<Fault>,
+	/// The failed window whose receipt may convict the relayer.
+	pursuit: Option<Pursuit>,
+	evidence: Option<Evidence>,
+	/// The last header whose signature verified, whatever else is wrong with it.
+	header: Option<SignedHeader>,
 	/// Received and not yet part of a whole message that verified.
 	unverified: u64,
 	events: VecDeque<Event>,
@@ -325,6 +393,9 @@ impl ViewerSession {
 			last_commitment: None,
 			ended: false,
 			fault: None,
+			pursuit: None,
+			evidence: None,
+			header: None,
 			unverified: 0,
 			events: VecDeque::new(),
 			transmit: VecDeque::from([subscribe.to_frame()]),
@@ -338,7 +409,49 @@ impl ViewerSession {
 			return Err(fault.clone());
 		}
 		self.unverified += bytes.len() as u64;
-		self.read(&mut bytes).map_err(|fault| self.fail(fault))
+		self.read(&mut bytes).map_err(|fault| {
+			let fault = self.fail(fault);
+			self.pursue(bytes);
+			fault
+		})
+	}
+
+	/// Takes what the relayer sends behind a bad chunk or bad leaves, up to the receipt for that window. Whether more is
+	/// wanted: at most the rest of one window and a receipt. Does nothing in any other state.
+	pub fn pursue(&mut self, mut bytes: &[u8]) -> bool {
+		while let Some(mut pursuit) = self.pursuit.take() {
+			match self.decoder.poll(&mut bytes) {
+				Ok(Some(Delivery::Chunk(index))) if !pursuit.complete => {
+					// Chunks before the one that failed are hashed already.
+					if usize::from(index) == pursuit.delivered.len() {
+						pursuit.delivered.push(merkle::leaf_hash(self.decoder.chunk(index)));
+					}
+				},
+				Ok(Some(Delivery::Window(_))) if !pursuit.complete => pursuit.complete = true,
+				Ok(Some(Delivery::Message(ToViewer::Receipt(receipt)))) if pursuit.complete => {
+					self.evidence = pursuit.close(receipt, &self.config.relayer_key, &self.config.genesis);
+					return false;
+				},
+				Ok(None) => {
+					self.pursuit = Some(pursuit);
+					return true;
+				},
+				// Whatever else it says: no receipt, no evidence.
+				Ok(Some(_)) | Err(_) => return false,
+			}
+			self.pursuit = Some(pursuit);
+		}
+		false
+	}
+
+	/// What was found against the relayer, once.
+	pub fn take_evidence(&mut self) -> Option<Evidence> {
+		self.evidence.take()
+	}
+
+	/// The last header that the stream's key signed, also one that was refused: for [`crate::Witness::note`].
+	pub fn header(&self) -> Option<&SignedHeader> {
+		self.header.as_ref()
 	}
 
 	/// The relayer's stream ended: a fault when it did so inside a message.
@@ -359,23 +472,26 @@ impl ViewerSession {
 		self.transmit.pop_front()
 	}
 
-	/// Sends the ticket for a window whose payment is due. Each is paid once.
-	pub fn pay(&mut self, ticket: SignedTicket) -> Result<(), NotDue> {
+	/// Sends what pays a window that is due, as [`crate::Purse::pay`] signed it. Each is paid once.
+	pub fn pay(&mut self, due: &Due, payment: Payment) -> Result<(), NotDue> {
 		if self.fault.is_some() {
 			return Err(NotDue::Faulted);
 		}
 		if self.ended {
 			return Err(NotDue::Ended);
 		}
-		let window = ticket.message.window;
-		let commitment = ticket.message.commitment;
+		let window = due.window;
 		let owed = self
 			.owed
 			.iter_mut()
-			.find(|o| o.window == window && o.commitment == commitment && !o.sent)
+			.find(|o| o.window == window && o.commitment == due.commitment && !o.sent)
 			.ok_or(NotDue::Window(window))?;
 		owed.sent = true;
-		self.transmit.push_back(ToRelayer::Ticket(ticket).to_frame());
+		let message = match payment {
+			Payment::Ticket(ticket) => ToRelayer::Ticket(ticket),
+			Payment::Voucher(voucher) => ToRelayer::Voucher(window, voucher),
+		};
+		self.transmit.push_back(message.to_frame());
 		Ok(())
 	}
 
@@ -460,11 +576,18 @@ impl ViewerSession {
 					asked: asked.price_per_mb,
 				});
 			}
-			if asked.face_value == 0 || asked.face_value > accepted.max_face_value {
-				return Err(Fault::FaceValue {
-					max: accepted.max_face_value,
-					asked: asked.face_value,
-				});
+			match &asked.mode {
+				PaymentMode::Tickets { face_value } if *face_value == 0 || *face_value > accepted.max_face_value => {
+					return Err(Fault::FaceValue {
+						max: accepted.max_face_value,
+						asked: *face_value,
+					});
+				},
+				PaymentMode::Vouchers { .. } if !accepted.payer.vouchers => return Err(Fault::VouchersAsked),
+				PaymentMode::Vouchers { newest: Some(newest) } if !self.is_ours(newest, asked, &accepted.payer) => {
+					return Err(Fault::BadVoucher);
+				},
+				_ => {},
 			}
 			if asked.credit == 0 {
 				return Err(Fault::NoCredit);
@@ -475,6 +598,19 @@ impl ViewerSession {
 		Ok(())
 	}
 
+	/// Whether this session signed the voucher, for the relayer of these terms and the stream.
+	fn is_ours(&self, voucher: &SignedVoucher, terms: &Terms, payer: &Payer) -> bool {
+		let Voucher {
+			sender,
+			session,
+			recipient,
+			stream,
+			..
+		} = voucher.message;
+		(sender, session, recipient, stream) == (payer.account, payer.session, terms.recipient, self.config.stream)
+			&& voucher.verify(&payer.session, &self.config.genesis).is_ok()
+	}
+
 	fn on_header(&mut self, header: SignedHeader) -> Result<(), Fault> {
 		let Some(terms) = &self.terms else {
 			return Err(Fault::Unexpected(Kind::Window));
@@ -483,6 +619,7 @@ impl ViewerSession {
 			return Err(Fault::Unexpected(Kind::Window));
 		}
 		header.check(&self.config.signing_key, &self.config.genesis)?;
+		self.header = Some(header.clone());
 		let id = header.message.id;
 		if id.stream != self.config.stream || id.rendition != self.config.rendition {
 			return Err(Fault::WrongStream(id));
@@ -505,7 +642,7 @@ impl ViewerSession {
 			if self.owed.len() >= usize::from(terms.credit) {
 				return Err(Fault::CreditExceeded(terms.credit));
 			}
-			if amount::win_probability(header.message.bytes, terms.price_per_mb, terms.face_value).is_none() {
+			if Share::of(header.message.bytes, terms.price_per_mb, &terms.mode).is_none() {
 				return Err(Fault::Unpayable(id));
 			}
 		}
@@ -530,7 +667,9 @@ impl ViewerSession {
 		let arriving = self.arriving.as_mut().ok_or(Fault::Unexpected(Kind::Window))?;
 		let header = &arriving.header.message;
 		if merkle::root(&leaves) != header.root {
-			return Err(Fault::BadLeaves(header.id));
+			let fault = Fault::BadLeaves(header.id);
+			self.begin_pursuit(None, Vec::new());
+			return Err(fault);
 		}
 		arriving.leaves = leaves;
 		Ok(())
@@ -552,14 +691,32 @@ impl ViewerSession {
 		};
 		let fresh = arriving.verified..arriving.complete;
 		let chunks: Vec<&[u8]> = fresh.clone().map(|index| self.decoder.chunk(index)).collect();
-		for (index, hash) in fresh.zip(merkle::leaf_hashes(&chunks)) {
-			if arriving.leaves.get(usize::from(index)) != Some(&hash) {
-				let window = arriving.header.message.id;
-				return Err(Fault::BadChunk { window, index });
-			}
+		let verified = usize::from(arriving.verified);
+		let hashes = merkle::leaf_hashes(&chunks);
+		let bad = fresh
+			.zip(&hashes)
+			.find(|(index, hash)| arriving.leaves.get(usize::from(*index)) != Some(hash));
+		if let Some((index, _)) = bad {
+			let window = arriving.header.message.id;
+			let signed = std::mem::take(&mut arriving.leaves);
+			let delivered = [&signed[..verified], &hashes[..]].concat();
+			self.begin_pursuit(Some(signed), delivered);
+			return Err(Fault::BadChunk { window, index });
 		}
 		arriving.verified = arriving.complete;
 		Ok(())
+	}
+
+	/// Only a relayer that is paid signs receipts.
+	fn begin_pursuit(&mut self, signed: Option<Vec<Hash>>, delivered: Vec<Hash>) {
+		if let (Some(arriving), Some(Some(_))) = (&self.arriving, &self.terms) {
+			self.pursuit = Some(Pursuit {
+				header: arriving.header.clone(),
+				signed,
+				delivered,
+				complete: false,
+			});
+		}
 	}
 
 	/// Every chunk has verified: the decoder hands out the frame behind the last one.
@@ -610,8 +767,7 @@ impl ViewerSession {
 		signed
 			.verify(&self.config.relayer_key, &self.config.genesis)
 			.map_err(|e| bad(e.into()))?;
-		let win_probability = amount::win_probability(receipt.bytes, receipt.price_per_mb, terms.face_value)
-			.ok_or(Fault::Unpayable(window))?;
+		let share = Share::of(receipt.bytes, receipt.price_per_mb, &terms.mode).ok_or(Fault::Unpayable(window))?;
 		let commitment = receipt.commitment;
 		self.last_commitment = Some(commitment);
 		self.owed.push_back(Owed {
@@ -624,9 +780,8 @@ impl ViewerSession {
 			window,
 			bytes: receipt.bytes,
 			price_per_mb: receipt.price_per_mb,
-			face_value: terms.face_value,
-			win_probability,
 			commitment,
+			share,
 		}));
 		Ok(())
 	}

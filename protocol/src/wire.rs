@@ -14,7 +14,7 @@ use clustercast_primitives::{
 	merkle::{self, CHUNK_BYTES},
 	receipt::SignedReceipt,
 	window::{SignedHeader, MAX_INIT_BYTES, MAX_WINDOW_BYTES},
-	AccountId, Balance, Hash, PublicKey, SignedTicket, StreamId, WindowId,
+	AccountId, Balance, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId, WindowId,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
 use std::fmt;
@@ -39,6 +39,8 @@ pub enum Kind {
 	Subscribe = 0x01,
 	/// [`SignedTicket`]
 	Ticket = 0x02,
+	/// [`WindowId`] of the window that it pays, [`SignedVoucher`]
+	Voucher = 0x03,
 	/// `Option<`[`Terms`]`>`
 	Terms = 0x81,
 	/// Initialisation segment, raw.
@@ -58,6 +60,7 @@ impl Kind {
 		Some(match byte {
 			0x01 => Self::Subscribe,
 			0x02 => Self::Ticket,
+			0x03 => Self::Voucher,
 			0x81 => Self::Terms,
 			0x82 => Self::Init,
 			0x83 => Self::Window,
@@ -73,6 +76,7 @@ impl Kind {
 		match self {
 			Self::Subscribe => Subscribe::max_encoded_len(),
 			Self::Ticket => SignedTicket::max_encoded_len(),
+			Self::Voucher => <(WindowId, SignedVoucher)>::max_encoded_len(),
 			Self::Terms => Option::<Terms>::max_encoded_len(),
 			Self::Init => MAX_INIT_BYTES,
 			Self::Window => {
@@ -176,21 +180,39 @@ pub enum Start {
 pub struct Payer {
 	/// Holds the deposit.
 	pub account: AccountId,
-	/// Session key that signs the tickets.
+	/// Session key that signs tickets and vouchers.
 	pub session: PublicKey,
+	/// Whether it also pays by vouchers. Every payer pays by tickets.
+	pub vouchers: bool,
 }
 
 /// A relayer's offer; holds for the whole subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
 pub struct Terms {
-	/// Recipient of the tickets.
+	/// Recipient of the payments.
 	pub recipient: AccountId,
 	/// Micro-USDC per 10^6 bytes.
 	pub price_per_mb: u64,
-	/// Face value of each ticket, micro-USDC.
-	pub face_value: Balance,
+	/// What each window is paid with.
+	pub mode: PaymentMode,
 	/// Windows it sends ahead of payment; at least 1.
 	pub credit: u8,
+}
+
+/// What the windows of a subscription are paid with.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+#[allow(clippy::large_enum_variant, reason = "one for a subscription")]
+pub enum PaymentMode {
+	/// A ticket each.
+	Tickets {
+		/// Of each, micro-USDC.
+		face_value: Balance,
+	},
+	/// A voucher each, which replaces the one before it. Only for a [`Payer`] who takes part.
+	Vouchers {
+		/// The newest that the relayer has from this session for this stream: a viewer who lost track goes on from it.
+		newest: Option<SignedVoucher>,
+	},
 }
 
 /// Why a relayer ends a subscription.
@@ -203,11 +225,11 @@ pub enum EndReason {
 	NotServed,
 	/// No room for another viewer.
 	Full,
-	/// Tickets did not come in time.
+	/// Payment did not come in time.
 	Unpaid,
 	/// The window asked for is not in the cache any more, or never was: begin live.
 	WindowGone,
-	/// A ticket was refused.
+	/// A ticket or voucher was refused.
 	TicketRefused(TicketError),
 	/// The peer is not on the list of those served.
 	NotAllowed,
@@ -228,6 +250,8 @@ pub enum ToRelayer {
 	Subscribe(Subscribe),
 	/// Pays one window.
 	Ticket(SignedTicket),
+	/// Pays this window, and all before it.
+	Voucher(WindowId, SignedVoucher),
 }
 
 impl ToRelayer {
@@ -236,6 +260,7 @@ impl ToRelayer {
 		match self {
 			Self::Subscribe(subscribe) => frame(Kind::Subscribe, subscribe),
 			Self::Ticket(ticket) => frame(Kind::Ticket, ticket),
+			Self::Voucher(window, voucher) => frame(Kind::Voucher, &(window, voucher)),
 		}
 	}
 }
@@ -249,7 +274,7 @@ pub enum ToViewer {
 	Init(Bytes),
 	/// After each window that is to be paid.
 	Receipt(SignedReceipt),
-	/// The ticket for this window is accepted and safe.
+	/// The ticket or voucher for this window is accepted and safe.
 	Paid(WindowId),
 	/// Last.
 	End(EndReason),
@@ -417,7 +442,7 @@ impl RequestDecoder {
 		while self.frame.fill(input) {
 			let Some(kind) = self.kind else {
 				let (kind, len) = self.frame.prefix()?;
-				if !matches!(kind, Kind::Subscribe | Kind::Ticket) {
+				if !matches!(kind, Kind::Subscribe | Kind::Ticket | Kind::Voucher) {
 					return Err(WireError::WrongDirection(kind));
 				}
 				self.kind = Some(kind);
@@ -426,6 +451,10 @@ impl RequestDecoder {
 			};
 			let message = match kind {
 				Kind::Subscribe => ToRelayer::Subscribe(decode(kind, self.frame.body())?),
+				Kind::Voucher => {
+					let (window, voucher) = decode(kind, self.frame.body())?;
+					ToRelayer::Voucher(window, voucher)
+				},
 				_ => ToRelayer::Ticket(decode(kind, self.frame.body())?),
 			};
 			self.kind = None;
@@ -606,7 +635,7 @@ impl DeliveryDecoder {
 		let (kind, len) = self.frame.prefix()?;
 		self.body = len;
 		match kind {
-			Kind::Subscribe | Kind::Ticket => return Err(WireError::WrongDirection(kind)),
+			Kind::Subscribe | Kind::Ticket | Kind::Voucher => return Err(WireError::WrongDirection(kind)),
 			Kind::Window if len < HEADER_BYTES => return Err(WireError::Truncated(Some(kind))),
 			Kind::Window => {
 				self.stage = Stage::Header;
@@ -629,7 +658,9 @@ impl DeliveryDecoder {
 			Kind::Receipt => ToViewer::Receipt(decode(kind, body)?),
 			Kind::Paid => ToViewer::Paid(decode(kind, body)?),
 			Kind::End => ToViewer::End(decode(kind, body)?),
-			Kind::Subscribe | Kind::Ticket | Kind::Window => return Err(WireError::WrongDirection(kind)),
+			Kind::Subscribe | Kind::Ticket | Kind::Voucher | Kind::Window => {
+				return Err(WireError::WrongDirection(kind))
+			},
 		})
 	}
 

@@ -6,11 +6,11 @@ mod fixture;
 use bytes::Bytes;
 use clustercast_primitives::{
 	chain::TicketRefusal, receipt::SignedReceipt, AccountId, Hash, PublicKey, Receipt, Signature, Signed, SignedTicket,
-	StreamId, Ticket, WindowId,
+	SignedVoucher, StreamId, Ticket, Voucher, WindowId,
 };
 use clustercast_protocol::{
 	wire::{Delivery, DeliveryDecoder, RequestDecoder, ToRelayer, ToViewer},
-	EndReason, Payer, RelayerSession, Start, Subscribe, Terms, TicketError, ViewerSession, WireError,
+	EndReason, Payer, PaymentMode, RelayerSession, Start, Subscribe, Terms, TicketError, ViewerSession, WireError,
 };
 use proptest::prelude::*;
 
@@ -64,6 +64,20 @@ fn ticket() -> impl Strategy<Value = SignedTicket> {
 	))
 }
 
+fn voucher() -> impl Strategy<Value = SignedVoucher> {
+	signed((account(), key(), account(), any::<(u64, u128, u64, u32)>()).prop_map(
+		|(sender, session, recipient, (stream, amount, bytes, expiry))| Voucher {
+			sender,
+			session,
+			recipient,
+			stream: StreamId(stream),
+			amount,
+			bytes,
+			expiry,
+		},
+	))
+}
+
 fn receipt() -> impl Strategy<Value = SignedReceipt> {
 	signed(
 		(key(), window_id(), hash(), hash(), hash(), any::<(u32, u64)>()).prop_map(
@@ -85,7 +99,13 @@ fn request() -> impl Strategy<Value = ToRelayer> {
 		Just(Start::Live),
 		any::<(u64, u16)>().prop_map(|(segment, part)| Start::After { segment, part }),
 	];
-	let payer = prop::option::of((account(), key()).prop_map(|(account, session)| Payer { account, session }));
+	let payer = prop::option::of(
+		(account(), key(), any::<bool>()).prop_map(|(account, session, vouchers)| Payer {
+			account,
+			session,
+			vouchers,
+		}),
+	);
 	let subscribe =
 		(hash(), any::<(u64, u8)>(), start, payer).prop_map(|(genesis, (stream, rendition), start, payer)| {
 			ToRelayer::Subscribe(Subscribe {
@@ -96,17 +116,21 @@ fn request() -> impl Strategy<Value = ToRelayer> {
 				payer,
 			})
 		});
-	prop_oneof![subscribe, ticket().prop_map(ToRelayer::Ticket)]
+	let paid = (window_id(), voucher()).prop_map(|(window, voucher)| ToRelayer::Voucher(window, voucher));
+	prop_oneof![subscribe, ticket().prop_map(ToRelayer::Ticket), paid]
 }
 
 fn answer() -> impl Strategy<Value = ToViewer> {
-	let terms =
-		(account(), any::<(u64, u128, u8)>()).prop_map(|(recipient, (price_per_mb, face_value, credit))| Terms {
-			recipient,
-			price_per_mb,
-			face_value,
-			credit,
-		});
+	let mode = prop_oneof![
+		any::<u128>().prop_map(|face_value| PaymentMode::Tickets { face_value }),
+		prop::option::of(voucher()).prop_map(|newest| PaymentMode::Vouchers { newest }),
+	];
+	let terms = (account(), any::<(u64, u8)>(), mode).prop_map(|(recipient, (price_per_mb, credit), mode)| Terms {
+		recipient,
+		price_per_mb,
+		mode,
+		credit,
+	});
 	let end = prop_oneof![
 		Just(EndReason::Finished),
 		Just(EndReason::ShuttingDown),

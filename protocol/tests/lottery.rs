@@ -9,7 +9,7 @@ use clustercast_primitives::{
 	amount::{self, USDC},
 	ticket, WindowId,
 };
-use clustercast_protocol::{BookConfig, Due, Expectation, Outcome, Purse, TicketBook};
+use clustercast_protocol::{BookConfig, Due, Expectation, Outcome, Payment, Purse, Share, TicketBook};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -37,13 +37,16 @@ fn redeemed_value_is_what_was_delivered_within_five_sigma() {
 			segment: serial,
 			..WindowId::default()
 		};
+		let share = Share::Ticket {
+			face_value,
+			win_probability,
+		};
 		let commitment = ticket::commitment(&rand);
 		book.open(Expectation {
 			payer,
 			window,
 			bytes,
-			face_value,
-			win_probability,
+			share,
 			commitment,
 			rand,
 		})
@@ -54,11 +57,12 @@ fn redeemed_value_is_what_was_delivered_within_five_sigma() {
 			window,
 			bytes,
 			price_per_mb,
-			face_value,
-			win_probability,
+			share,
 			commitment,
 		};
-		let ticket = purse.pay(&due, block).unwrap();
+		let Payment::Ticket(ticket) = purse.pay(&due, block).unwrap() else {
+			panic!("a ticket is due");
+		};
 		if let Outcome::Won(winning) = book.accept(&ticket, &fixture::account(), block).unwrap() {
 			assert!(winning.is_winner());
 			book.settle(&winning);

@@ -18,8 +18,8 @@ use clustercast_protocol::{
 	relayer, viewer,
 	viewer::ReceiptFault,
 	wire::{Kind, ToViewer, HEADER_BYTES, PREFIX_BYTES},
-	EncodedWindow, Fault, Lookup, Outcome, Purse, RelayerSession, Terms, TicketBook, ViewerSession, WindowCache,
-	WireError,
+	EncodedWindow, Fault, Lookup, Outcome, PaymentMode, Purse, RelayerSession, Terms, TicketBook, ViewerSession,
+	WindowCache, WireError,
 };
 use codec::DecodeAll;
 use fixture::{Broadcast, GENESIS};
@@ -237,10 +237,13 @@ impl Simulator {
 				match event {
 					relayer::Event::Subscribed(_) => {
 						let credit = self.rng.gen_range(1..4);
-						let terms = Terms {
+						let mut terms = Terms {
 							credit,
 							..fixture::terms()
 						};
+						if self.rng.gen_bool(0.5) {
+							terms.mode = PaymentMode::Vouchers { newest: None };
+						}
 						relayer.accept(terms, fixture::signer()).unwrap();
 					},
 					relayer::Event::Ticket(ticket) => {
@@ -249,6 +252,16 @@ impl Simulator {
 							assert!(winning.is_winner());
 							book.settle(&winning);
 						}
+						relayer.paid(window).unwrap();
+						tickets.push(window);
+					},
+					relayer::Event::Voucher {
+						window,
+						commitment,
+						voucher,
+					} => {
+						book.accept_voucher(&commitment, &voucher, &fixture::account(), block)
+							.unwrap();
 						relayer.paid(window).unwrap();
 						tickets.push(window);
 					},
@@ -304,7 +317,7 @@ impl Simulator {
 					viewer::Event::Window(window) => emitted.push(window),
 					viewer::Event::PaymentDue(due) => {
 						purse.reserve(block);
-						viewer.pay(purse.pay(&due, block).unwrap()).unwrap();
+						viewer.pay(&due, purse.pay(&due, block).unwrap()).unwrap();
 					},
 					viewer::Event::Paid(_) => acknowledged += 1,
 					_ => {},

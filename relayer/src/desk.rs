@@ -41,6 +41,8 @@ pub struct Desk<L> {
 	pub stream: StreamId,
 	/// To everyone alike.
 	pub terms: Terms,
+	/// What an account must be able to pay at once, micro-USDC.
+	pub face_value: Balance,
 	/// Signs receipts, draws secrets.
 	pub signer: Arc<ReceiptSigner>,
 	/// Viewers on the chain.
@@ -130,7 +132,7 @@ impl<L: Ledger> Policy for Desk<L> {
 			EndReason::NotServed
 		})?;
 		let now = self.head.borrow().best;
-		check_means(&account.get(), &payer.session, self.terms.face_value, now)
+		check_means(&account.get(), &payer.session, self.face_value, now)
 			.map_err(|reason| EndReason::TicketRefused(TicketError::Chain(reason)))?;
 		let grant = Grant::Paid(self.terms.clone(), self.signer.clone());
 		Ok((
@@ -283,7 +285,7 @@ mod tests {
 		store::tests::EPOCH_BLOCKS,
 	};
 	use clustercast_primitives::{chain::SessionInfo, crypto::KeyPair, ticket, Ticket, WindowId};
-	use clustercast_protocol::{BookConfig, Start};
+	use clustercast_protocol::{BookConfig, PaymentMode, Share, Start};
 	use std::{
 		path::Path,
 		sync::atomic::{AtomicUsize, Ordering},
@@ -335,6 +337,7 @@ mod tests {
 			float: 10 * FACE,
 			max_expectations: 100,
 			max_sessions: 100,
+			max_price_per_mb: 1,
 		});
 		store
 			.winners()
@@ -343,10 +346,11 @@ mod tests {
 			.for_each(|(_, winner)| book.restore(&winner.ticket));
 		Desk {
 			stream: STREAM,
+			face_value: FACE,
 			terms: Terms {
 				recipient: RECIPIENT,
 				price_per_mb: 1,
-				face_value: FACE,
+				mode: PaymentMode::Tickets { face_value: FACE },
 				credit: 2,
 			},
 			signer: Arc::new(ReceiptSigner::new(KeyPair::from_seed([5; 32]), [6; 32])),
@@ -377,6 +381,7 @@ mod tests {
 			payer: Some(Payer {
 				account: VIEWER,
 				session: session().public(),
+				vouchers: false,
 			}),
 		}
 	}
@@ -404,8 +409,10 @@ mod tests {
 				part: 0,
 			},
 			bytes: 1_000,
-			face_value: FACE,
-			win_probability,
+			share: Share::Ticket {
+				face_value: FACE,
+				win_probability,
+			},
 			commitment: ticket::commitment(&rand),
 			rand,
 		};
@@ -493,6 +500,7 @@ mod tests {
 		let other_key = Payer {
 			account: VIEWER,
 			session: PublicKey([9; 32]),
+			vouchers: false,
 		};
 		for (request, reason) in [
 			(

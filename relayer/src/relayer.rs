@@ -21,7 +21,7 @@ use clustercast_primitives::{
 	crypto::KeyPair,
 	BlockNumber, Hash, Usdc, WinningTicket,
 };
-use clustercast_protocol::{BookConfig, ReceiptSigner, Terms, TicketBook};
+use clustercast_protocol::{BookConfig, PaymentMode, ReceiptSigner, Terms, TicketBook};
 use std::{
 	fs,
 	sync::{Arc, Mutex},
@@ -147,10 +147,13 @@ impl Relayer {
 		let feed = Feed::new(config.cache_bytes);
 		let desk = Arc::new(Desk {
 			stream: config.stream,
+			face_value: config.face_value.0,
 			terms: Terms {
 				recipient: wallet.account(),
 				price_per_mb: config.price_per_mb,
-				face_value: config.face_value.0,
+				mode: PaymentMode::Tickets {
+					face_value: config.face_value.0,
+				},
 				credit: config.credit,
 			},
 			signer: Arc::new(ReceiptSigner::new(identity, secret)),
@@ -208,6 +211,7 @@ fn book_config(config: &Config, wallet: &Wallet, genesis: Hash, constants: &Cons
 		// What all viewers together can owe.
 		max_expectations: config.max_viewers * usize::from(config.credit),
 		max_sessions: MAX_SESSIONS,
+		max_price_per_mb: config.price_per_mb,
 	}
 }
 

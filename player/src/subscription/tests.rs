@@ -8,7 +8,7 @@ use crate::{
 };
 use bytes::Bytes;
 use clustercast_network::{node, Address};
-use clustercast_primitives::{crypto::KeyPair, window::flags, SignedTicket, WindowId};
+use clustercast_primitives::{amount, crypto::KeyPair, window::flags, SignedTicket, WindowId};
 use clustercast_protocol::{relayer, window::Draft, Cursor, PurseConfig, ReceiptSigner, RelayerSession, Terms};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
@@ -160,7 +160,7 @@ async fn serve(
 					let terms = Terms {
 						recipient: AccountId([9; 32]),
 						price_per_mb: PRICE * dear,
-						face_value: 100_000,
+						mode: PaymentMode::Tickets { face_value: 100_000 },
 						credit: 2,
 					};
 					session.accept(terms, signer.clone()).unwrap();
@@ -169,6 +169,7 @@ async fn serve(
 					session.paid(ticket.message.window).unwrap();
 					paid.lock().unwrap().push(ticket);
 				},
+				relayer::Event::Voucher { .. } => panic!("a voucher where tickets are agreed"),
 			}
 		}
 	}

@@ -18,8 +18,10 @@ fn expectation(serial: u64) -> Expectation {
 			..WindowId::default()
 		},
 		bytes: 100_000,
-		face_value: 50_000,
-		win_probability: amount::win_probability(100_000, 2_000, 50_000).unwrap(),
+		share: Share::Ticket {
+			face_value: 50_000,
+			win_probability: amount::win_probability(100_000, 2_000, 50_000).unwrap(),
+		},
 		commitment: ticket::commitment(&rand),
 		rand,
 	}
@@ -27,14 +29,21 @@ fn expectation(serial: u64) -> Expectation {
 
 /// The ticket that a viewer would sign for it.
 fn honest(expectation: &Expectation, nonce: u32) -> Ticket {
+	let Share::Ticket {
+		face_value,
+		win_probability,
+	} = expectation.share
+	else {
+		panic!("{expectation:?}");
+	};
 	Ticket {
 		sender: expectation.payer.account,
 		session: expectation.payer.session,
 		recipient: RECIPIENT,
 		window: expectation.window,
 		bytes: expectation.bytes,
-		face_value: expectation.face_value,
-		win_probability: expectation.win_probability,
+		face_value,
+		win_probability,
 		commitment: expectation.commitment,
 		nonce,
 		expiry: NOW + 300,
@@ -63,7 +72,10 @@ fn refusal(change: impl Fn(&mut Ticket)) -> TicketError {
 /// A delivery whose ticket always wins, but for one draw in 2^64.
 fn sure_win(serial: u64) -> Expectation {
 	Expectation {
-		win_probability: u64::MAX,
+		share: Share::Ticket {
+			face_value: 50_000,
+			win_probability: u64::MAX,
+		},
 		..expectation(serial)
 	}
 }
@@ -135,7 +147,10 @@ fn face_value_below_the_chains_minimum_is_refused() {
 	let mut book = book();
 	for (face_value, refused) in [(999, true), (1_000, false)] {
 		let expectation = Expectation {
-			face_value,
+			share: Share::Ticket {
+				face_value,
+				win_probability: 1 << 40,
+			},
 			..expectation(0)
 		};
 		book.open(expectation.clone()).unwrap();
@@ -208,7 +223,10 @@ fn outcome_is_the_chains() {
 	let winning = win(&mut book, 0, &account()).unwrap();
 	assert!(winning.is_winner());
 	let never = Expectation {
-		win_probability: 0,
+		share: Share::Ticket {
+			face_value: 50_000,
+			win_probability: 0,
+		},
 		..expectation(1)
 	};
 	book.open(never.clone()).unwrap();
@@ -351,4 +369,155 @@ fn book_is_bounded() {
 		Err(TicketError::BookFull)
 	);
 	assert!(book.accept(&sign(honest(&expectation(1), 1)), &account(), NOW).is_ok());
+}
+
+/// A delivery of 100,000 bytes at 2,000 per MB, paid by voucher.
+fn voucher_due(serial: u64) -> Expectation {
+	Expectation {
+		share: Share::Voucher { amount: 200 },
+		..expectation(serial)
+	}
+}
+
+fn voucher(amount: Balance, bytes: u64) -> Voucher {
+	Voucher {
+		sender: fixture::SENDER,
+		session: fixture::payer().session,
+		recipient: RECIPIENT,
+		stream: fixture::STREAM,
+		amount,
+		bytes,
+		expiry: NOW + 5_000,
+	}
+}
+
+/// Opens a delivery and judges a voucher for it.
+fn judge(book: &mut TicketBook, serial: u64, voucher: Voucher, account: &ViewerAccount) -> Result<(), TicketError> {
+	let expectation = voucher_due(serial);
+	book.open(expectation.clone()).unwrap();
+	let signed = fixture::session_key().sign(voucher, &GENESIS);
+	let judged = book.accept_voucher(&expectation.commitment, &signed, account, NOW);
+	book.close(&expectation.commitment);
+	judged
+}
+
+#[test]
+fn every_field_of_a_voucher_must_be_what_was_agreed() {
+	let refused = |change: fn(&mut Voucher)| {
+		let (mut book, mut changed) = (book(), voucher(200, 100_000));
+		change(&mut changed);
+		let error = judge(&mut book, 0, changed, &account()).unwrap_err();
+		assert_eq!(book.unsettled(&fixture::SENDER), 0);
+		assert_eq!(judge(&mut book, 0, voucher(200, 100_000), &account()), Ok(()));
+		error
+	};
+	assert_eq!(refused(|v| v.recipient.0[0] ^= 1), TicketError::WrongRecipient);
+	assert_eq!(refused(|v| v.session.0[0] ^= 1), TicketError::WrongSession);
+	assert_eq!(
+		refused(|v| v.sender.0[0] ^= 1),
+		TicketError::Chain(Refusal::WrongSender)
+	);
+	assert_eq!(refused(|v| v.stream.0 += 1), TicketError::WrongStream);
+	assert_eq!(refused(|v| v.amount -= 1), TicketError::VoucherTooLow);
+	assert_eq!(refused(|v| v.bytes -= 1), TicketError::WrongBytes);
+	// The bound is 4,000 per MB: 400 for these bytes.
+	assert_eq!(refused(|v| v.amount = 401), TicketError::VoucherTooDear);
+	assert_eq!(refused(|v| v.amount = u128::MAX), TicketError::VoucherTooDear);
+	assert_eq!(refused(|v| v.expiry = NOW - 1), TicketError::Chain(Refusal::Expired));
+	assert_eq!(refused(|v| v.expiry = NOW + 99), TicketError::ExpiryTooSoon);
+	assert_eq!(
+		refused(|v| v.expiry = 1_000_001),
+		TicketError::Chain(Refusal::SessionExpired)
+	);
+	for fine in [voucher(400, 100_000), voucher(250, 150_000)] {
+		assert_eq!(judge(&mut book(), 0, fine, &account()), Ok(()));
+	}
+}
+
+#[test]
+fn voucher_must_be_signed_by_the_session_for_this_chain() {
+	let expectation = voucher_due(0);
+	let mut book = book();
+	book.open(expectation.clone()).unwrap();
+	let message = voucher(200, 100_000);
+	let bad = Err(TicketError::Chain(Refusal::BadSignature));
+	for signed in [
+		fixture::relayer_key().sign(message.clone(), &GENESIS),
+		fixture::session_key().sign(message.clone(), &Hash([0; 32])),
+	] {
+		let judged = book.accept_voucher(&expectation.commitment, &signed, &account(), NOW);
+		assert_eq!(judged, bad);
+	}
+	assert_eq!(judge(&mut book, 0, message, &account()), Ok(()));
+}
+
+#[test]
+fn each_voucher_exceeds_the_one_before() {
+	let mut book = book();
+	let mut next = |serial, amount, bytes| judge(&mut book, serial, voucher(amount, bytes), &account());
+	assert_eq!(next(0, 200, 100_000), Ok(()));
+	assert_eq!(next(1, 200, 100_000), Err(TicketError::VoucherTooLow));
+	assert_eq!(next(1, 399, 200_000), Err(TicketError::VoucherTooLow));
+	assert_eq!(next(1, 400, 199_999), Err(TicketError::WrongBytes));
+	assert_eq!(next(1, 400, 200_000), Ok(()));
+	assert_eq!(book.unsettled(&fixture::SENDER), 400);
+}
+
+#[test]
+fn mode_is_the_agreed_one() {
+	let mut book = book();
+	let ticket_due = expectation(0);
+	book.open(ticket_due.clone()).unwrap();
+	let signed = fixture::session_key().sign(voucher(200, 100_000), &GENESIS);
+	let judged = book.accept_voucher(&ticket_due.commitment, &signed, &account(), NOW);
+	assert_eq!(judged, Err(TicketError::WrongMode));
+	let by_voucher = voucher_due(1);
+	book.open(by_voucher.clone()).unwrap();
+	let ticket = Ticket {
+		window: by_voucher.window,
+		commitment: by_voucher.commitment,
+		..honest(&ticket_due, 0)
+	};
+	assert_eq!(book.accept(&sign(ticket), &account(), NOW), Err(TicketError::WrongMode));
+	let unknown = book.accept_voucher(&Hash([0; 32]), &signed, &account(), NOW);
+	assert_eq!(unknown, Err(TicketError::NotOwed));
+}
+
+#[test]
+fn vouchers_and_winners_share_deposit_limit_and_float() {
+	let refused = |change: fn(&mut ViewerAccount), float: Balance| {
+		let mut book = TicketBook::new(BookConfig { float, ..book_config() });
+		let mut account = account();
+		change(&mut account);
+		win(&mut book, 7, &account).unwrap();
+		judge(&mut book, 0, voucher(200, 100_000), &account)
+	};
+	let deposit = Err(TicketError::Chain(Refusal::DepositTooSmall));
+	let limit = Err(TicketError::Chain(Refusal::SessionLimitReached));
+	let wide = 1_000_000;
+	assert_eq!(refused(|a| a.deposit = 50_200, wide), Ok(()));
+	assert_eq!(refused(|a| a.deposit = 50_199, wide), deposit);
+	assert_eq!(refused(|a| a.sessions[0].limit = 50_200, wide), Ok(()));
+	assert_eq!(refused(|a| a.sessions[0].limit = 50_199, wide), limit);
+	assert_eq!(refused(|_| {}, 50_200), Ok(()));
+	assert_eq!(refused(|_| {}, 50_199), Err(TicketError::FloatExceeded));
+}
+
+#[test]
+fn settled_vouchers_burden_nobody_and_are_remembered() {
+	let mut book = book();
+	let first = voucher(200, 100_000);
+	judge(&mut book, 0, first.clone(), &account()).unwrap();
+	judge(&mut book, 1, voucher(400, 200_000), &account()).unwrap();
+	book.settle_voucher(&first);
+	assert_eq!(book.unsettled(&fixture::SENDER), 200);
+	let mut restored = self::book();
+	restored.restore_voucher(&voucher(400, 200_000), 200);
+	assert_eq!(restored.unsettled(&fixture::SENDER), 200);
+	let again = judge(&mut restored, 1, voucher(400, 200_000), &account());
+	assert_eq!(again, Err(TicketError::VoucherTooLow));
+	restored.prune(NOW + 5_000);
+	assert_eq!(restored.unsettled(&fixture::SENDER), 200);
+	restored.prune(NOW + 5_001);
+	assert_eq!(restored.unsettled(&fixture::SENDER), 0);
 }

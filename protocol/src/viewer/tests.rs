@@ -55,14 +55,21 @@ fn signed(receipt: Receipt) -> ToViewer {
 }
 
 fn ticket(due: &Due) -> SignedTicket {
+	let Share::Ticket {
+		face_value,
+		win_probability,
+	} = due.share
+	else {
+		panic!("{due:?}");
+	};
 	let ticket = Ticket {
 		sender: fixture::SENDER,
 		session: fixture::payer().session,
 		recipient: due.recipient,
 		window: due.window,
 		bytes: due.bytes,
-		face_value: due.face_value,
-		win_probability: due.win_probability,
+		face_value,
+		win_probability,
 		commitment: due.commitment,
 		nonce: 0,
 		expiry: 100,
@@ -100,12 +107,17 @@ fn window_is_verified_receipted_and_paid() {
 	send(&mut session, signed(receipt(&window, 1))).unwrap();
 	let (_, due) = drain(&mut session);
 	let due = due.unwrap();
-	assert_eq!((due.window, due.bytes, due.face_value), (window.id(), 100_000, 50_000));
+	assert_eq!((due.window, due.bytes), (window.id(), 100_000));
 	// 100,000 bytes at 2,000 per MB are 200 of 50,000.
-	assert_eq!(due.win_probability, ((200u128 << 64) / 50_000) as u64);
+	let share = Share::Ticket {
+		face_value: 50_000,
+		win_probability: ((200u128 << 64) / 50_000) as u64,
+	};
+	assert_eq!(due.share, share);
 	let ticket = ticket(&due);
-	session.pay(ticket.clone()).unwrap();
-	assert_eq!(session.pay(ticket.clone()), Err(NotDue::Window(window.id())));
+	let payment = Payment::Ticket(ticket.clone());
+	session.pay(&due, payment.clone()).unwrap();
+	assert_eq!(session.pay(&due, payment), Err(NotDue::Window(window.id())));
 	assert_eq!(session.poll_transmit(), Some(ToRelayer::Ticket(ticket).to_frame()));
 	assert_eq!(session.poll_transmit(), None);
 	send(&mut session, ToViewer::Paid(window.id())).unwrap();
@@ -303,7 +315,7 @@ fn terms_are_held_to_the_viewers_limits() {
 	for asked in [0, 1_000_001] {
 		let max = 1_000_000;
 		let terms = Terms {
-			face_value: asked,
+			mode: PaymentMode::Tickets { face_value: asked },
 			..terms()
 		};
 		assert_eq!(answer(terms), Err(Fault::FaceValue { max, asked }));
@@ -311,7 +323,7 @@ fn terms_are_held_to_the_viewers_limits() {
 	assert_eq!(answer(Terms { credit: 0, ..terms() }), Err(Fault::NoCredit));
 	let limits = Terms {
 		price_per_mb: 5_000,
-		face_value: 1_000_000,
+		mode: PaymentMode::Tickets { face_value: 1_000_000 },
 		credit: 1,
 		..terms()
 	};
@@ -382,7 +394,7 @@ fn relayer_is_held_to_its_own_credit() {
 #[test]
 fn window_that_no_ticket_can_pay_is_refused() {
 	let terms = Terms {
-		face_value: 20,
+		mode: PaymentMode::Tickets { face_value: 20 },
 		..fixture::terms()
 	};
 	let mut session = offered(fixture::viewer_config(), Some(terms));
@@ -439,7 +451,7 @@ fn nothing_is_paid_or_sent_after_a_fault() {
 	*bad.last_mut().unwrap() ^= 1;
 	let fault = session.handle(&bad).unwrap_err();
 	assert!(matches!(fault, Fault::BadChunk { index: 0, .. }));
-	assert_eq!(session.pay(ticket(&due)), Err(NotDue::Faulted));
+	assert_eq!(session.pay(&due, Payment::Ticket(ticket(&due))), Err(NotDue::Faulted));
 	assert_eq!(session.poll_transmit(), None);
 	assert_eq!(session.handle(&[]), Err(fault.clone()));
 	assert_eq!(session.finish(), Err(fault));
@@ -462,4 +474,185 @@ fn stream_cut_inside_a_window_is_a_fault() {
 	session.handle(&window.frame()[..250]).unwrap();
 	let cut = WireError::Truncated(Some(Kind::Window));
 	assert_eq!(session.finish(), Err(Fault::Wire(cut)));
+}
+
+/// A session paid by vouchers, and its first receipt's due.
+fn by_voucher(newest: Option<SignedVoucher>) -> Result<ViewerSession, Fault> {
+	let terms = Terms {
+		mode: PaymentMode::Vouchers { newest },
+		..fixture::terms()
+	};
+	let mut session = ViewerSession::new(fixture::viewer_config());
+	send(&mut session, ToViewer::Terms(Some(terms)))?;
+	Ok(session)
+}
+
+fn voucher(change: impl Fn(&mut Voucher)) -> SignedVoucher {
+	let mut voucher = Voucher {
+		sender: fixture::SENDER,
+		session: fixture::payer().session,
+		recipient: fixture::RECIPIENT,
+		stream: fixture::STREAM,
+		amount: 900,
+		bytes: 500_000,
+		expiry: 1_000_000,
+	};
+	change(&mut voucher);
+	fixture::session_key().sign(voucher, &GENESIS)
+}
+
+#[test]
+fn window_is_paid_by_voucher_once() {
+	let mut session = by_voucher(None).unwrap();
+	session.poll_transmit();
+	let window = Broadcast::default().segment(&fixture::media(100_499, 1));
+	show(&mut session, &window).unwrap();
+	send(&mut session, signed(receipt(&window, 1))).unwrap();
+	let due = drain(&mut session).1.unwrap();
+	// 200.998 of a micro-USDC, rounded down.
+	assert_eq!(due.share, Share::Voucher { amount: 200 });
+	let voucher = voucher(|_| {});
+	session.pay(&due, Payment::Voucher(voucher.clone())).unwrap();
+	let again = session.pay(&due, Payment::Voucher(voucher.clone()));
+	assert_eq!(again, Err(NotDue::Window(window.id())));
+	let frame = ToRelayer::Voucher(window.id(), voucher).to_frame();
+	assert_eq!(session.poll_transmit(), Some(frame));
+	send(&mut session, ToViewer::Paid(window.id())).unwrap();
+}
+
+#[test]
+fn vouchers_are_only_asked_of_a_viewer_who_offers_them() {
+	assert!(by_voucher(None).is_ok());
+	let mut config = fixture::viewer_config();
+	config.payment.as_mut().unwrap().payer.vouchers = false;
+	let terms = Terms {
+		mode: PaymentMode::Vouchers { newest: None },
+		..fixture::terms()
+	};
+	let answer = send(&mut ViewerSession::new(config), ToViewer::Terms(Some(terms)));
+	assert_eq!(answer, Err(Fault::VouchersAsked));
+}
+
+#[test]
+fn voucher_that_is_shown_must_be_the_sessions_own() {
+	let shown = |voucher| by_voucher(Some(voucher)).err();
+	assert_eq!(shown(voucher(|_| {})), None);
+	assert_eq!(shown(voucher(|v| v.sender.0[0] ^= 1)), Some(Fault::BadVoucher));
+	assert_eq!(shown(voucher(|v| v.session.0[0] ^= 1)), Some(Fault::BadVoucher));
+	assert_eq!(shown(voucher(|v| v.recipient.0[0] ^= 1)), Some(Fault::BadVoucher));
+	assert_eq!(shown(voucher(|v| v.stream.0 += 1)), Some(Fault::BadVoucher));
+	let mut forged = voucher(|_| {});
+	forged.message.amount += 1;
+	assert_eq!(shown(forged), Some(Fault::BadVoucher));
+}
+
+#[test]
+fn window_below_the_smallest_voucher_is_refused() {
+	let window = |bytes| Broadcast::default().segment(&vec![1; bytes]);
+	let (free, paid) = (window(499), window(500));
+	assert_eq!(
+		show(&mut by_voucher(None).unwrap(), &free),
+		Err(Fault::Unpayable(free.id()))
+	);
+	assert_eq!(show(&mut by_voucher(None).unwrap(), &paid), Ok(()));
+}
+
+/// What a paid session finds against a relayer that sends `frame` for the window and this receipt behind it.
+fn convict(window: &EncodedWindow, frame: &[u8], receipt: Receipt, piece: usize) -> Option<crate::Evidence> {
+	let mut session = paying();
+	send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
+	let bytes = [frame, &signed(receipt).to_frame()].concat();
+	for part in bytes.chunks(piece) {
+		match session.fault() {
+			None => drop(session.handle(part)),
+			Some(_) => drop(session.pursue(part)),
+		}
+	}
+	assert!(session.fault().is_some() && session.poll_event().is_some());
+	assert!(drain(&mut session).1.is_none());
+	assert!(!session.pursue(&[0; 100]));
+	let evidence = session.take_evidence();
+	assert_eq!(session.take_evidence(), None);
+	evidence
+}
+
+/// A window, its frame with one wrong byte in this chunk, and the receipt of a relayer that signs for it.
+fn bent(chunk: usize) -> (EncodedWindow, Vec<u8>, Receipt) {
+	let window = Broadcast::default().segment(&fixture::media(400_000, 1));
+	let mut frame = window.frame().to_vec();
+	let data = frame.len() - 400_000;
+	frame[data + chunk * merkle::CHUNK_BYTES] ^= 1;
+	let receipt = Receipt {
+		delivered: merkle::root(&merkle::leaves(&frame[data..])),
+		..receipt(&window, 1)
+	};
+	(window, frame, receipt)
+}
+
+#[test]
+fn relayer_that_signs_for_a_bad_chunk_is_convicted() {
+	for (chunk, piece) in [(0, 1 << 20), (3, 1_000), (11, 40_000), (24, 16_384)] {
+		let (window, frame, receipt) = bent(chunk);
+		let Some(crate::Evidence::Fraud(fraud)) = convict(&window, &frame, receipt, piece) else {
+			panic!("chunk {chunk} in pieces of {piece}");
+		};
+		assert_eq!((usize::from(fraud.index), fraud.check()), (chunk, Ok(())));
+		assert_eq!(fraud.receipt.verify(&fixture::relayer_key().public(), &GENESIS), Ok(()));
+	}
+}
+
+#[test]
+fn receipt_that_shows_nothing_convicts_nobody() {
+	let none = |change: fn(&mut Receipt)| {
+		let (window, frame, mut receipt) = bent(3);
+		change(&mut receipt);
+		assert_eq!(convict(&window, &frame, receipt, 30_000), None);
+	};
+	none(|r| r.delivered = r.root);
+	none(|r| r.delivered.0[0] ^= 1);
+	none(|r| r.window.segment += 1);
+	none(|r| r.root.0[0] ^= 1);
+	none(|r| r.bytes += 1);
+	let (window, frame, receipt) = bent(3);
+	let mut session = paying();
+	send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
+	session.handle(&frame).unwrap_err();
+	let forged = ToViewer::Receipt(fixture::session_key().sign(receipt, &GENESIS));
+	assert!(!session.pursue(&forged.to_frame()));
+	assert_eq!(session.take_evidence(), None);
+}
+
+#[test]
+fn hidden_leaves_are_completed_by_an_honest_relayer() {
+	let (window, mut frame, receipt) = bent(5);
+	frame[PREFIX_BYTES + HEADER_BYTES + 5 * 32] ^= 1;
+	let Some(crate::Evidence::Suspicion(suspicion)) = convict(&window, &frame, receipt, 9_999) else {
+		panic!("no suspicion");
+	};
+	assert_eq!(suspicion.window(), window.id());
+	let fraud = suspicion.complete(&window).unwrap();
+	assert_eq!((fraud.index, fraud.check()), (5, Ok(())));
+	let other = Broadcast::default().segment(&fixture::media(400_000, 2));
+	assert_eq!(suspicion.complete(&other), None);
+}
+
+#[test]
+fn second_header_for_a_place_is_equivocation() {
+	let (first, second) = (
+		Broadcast::default().segment(&[1; 100]),
+		Broadcast::default().segment(&[2; 100]),
+	);
+	let mut witness = crate::Witness::default();
+	assert_eq!(witness.note(first.signed_header()), None);
+	assert_eq!(witness.note(first.signed_header()), None);
+	let evidence = witness.note(second.signed_header()).unwrap();
+	assert_eq!(evidence.check(), Ok(()));
+	// A session that refuses the fork still shows its header.
+	let mut broadcast = Broadcast::default();
+	let mut session = free();
+	show(&mut session, &broadcast.segment(&[1; 100])).unwrap();
+	broadcast.previous = Hash([9; 32]);
+	let fork = broadcast.segment(&[3; 100]);
+	assert_eq!(show(&mut session, &fork), Err(Fault::BrokenChain(fork.id())));
+	assert_eq!(session.header(), Some(fork.signed_header()));
 }

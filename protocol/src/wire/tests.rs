@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fixture::{self, Broadcast};
-use clustercast_primitives::{chain::TicketRefusal, Receipt, Ticket};
+use clustercast_primitives::{chain::TicketRefusal, Receipt, Ticket, Voucher};
 use codec::EncodeLike;
 
 fn requests() -> Vec<ToRelayer> {
@@ -33,7 +33,21 @@ fn requests() -> Vec<ToRelayer> {
 		}),
 		ToRelayer::Subscribe(subscribe),
 		ToRelayer::Ticket(fixture::session_key().sign(ticket, &fixture::GENESIS)),
+		ToRelayer::Voucher(WindowId::default(), voucher()),
 	]
+}
+
+fn voucher() -> SignedVoucher {
+	let voucher = Voucher {
+		sender: fixture::SENDER,
+		session: fixture::session_key().public(),
+		recipient: fixture::RECIPIENT,
+		stream: fixture::STREAM,
+		amount: 5,
+		bytes: 6,
+		expiry: 7,
+	};
+	fixture::session_key().sign(voucher, &fixture::GENESIS)
 }
 
 fn answers() -> Vec<ToViewer> {
@@ -49,6 +63,12 @@ fn answers() -> Vec<ToViewer> {
 	vec![
 		ToViewer::Terms(None),
 		ToViewer::Terms(Some(fixture::terms())),
+		ToViewer::Terms(Some(Terms {
+			mode: PaymentMode::Vouchers {
+				newest: Some(voucher()),
+			},
+			..fixture::terms()
+		})),
 		ToViewer::Init(Bytes::from_static(b"i")),
 		ToViewer::Init(Bytes::from(vec![7; MAX_INIT_BYTES])),
 		ToViewer::Receipt(fixture::relayer_key().sign(receipt, &fixture::GENESIS)),
@@ -170,7 +190,7 @@ fn chunks_can_be_read_while_the_window_arrives() {
 
 #[test]
 fn unknown_kind_is_named() {
-	for kind in [0x00, 0x03, 0x80, 0x87, 0xff] {
+	for kind in [0x00, 0x04, 0x80, 0x87, 0xff] {
 		assert_eq!(read_request(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 		assert_eq!(read_answer(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 	}
@@ -240,6 +260,7 @@ fn short_and_long_bodies_are_told_apart() {
 		match request {
 			ToRelayer::Subscribe(m) => check(Kind::Subscribe, &m),
 			ToRelayer::Ticket(m) => check(Kind::Ticket, &m),
+			ToRelayer::Voucher(window, m) => check(Kind::Voucher, &(window, m)),
 		}
 	}
 	for answer in answers() {
