@@ -188,6 +188,7 @@ impl State {
 						self.tickets.fetch_add(1, Ordering::SeqCst);
 						session.paid(ticket.message.window).map_err(io::Error::other)?;
 					},
+					Request::Voucher { .. } => return Err(io::Error::other("its terms ask for tickets")),
 				}
 			}
 			let mut lie = None;

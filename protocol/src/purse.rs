@@ -237,9 +237,9 @@ impl Purse {
 		Ok(Payment::Ticket(self.key.sign(ticket, &self.config.genesis)))
 	}
 
-	/// Lives as long as the session: it replaces all before it, and the relayer redeems it when that is worth a fee.
+	/// Lives as long as a ticket, so that the deposit outlasts it; the next one replaces it and lives longer.
 	fn voucher(&mut self, due: &Due, amount: Balance, block: BlockNumber) -> Result<Payment, PurseError> {
-		self.expiry_at(block)?;
+		let expiry = self.expiry_at(block)?;
 		let spent_q64 = self.afford(&due.share)?;
 		let before = self.total(&due.recipient, due.window.stream);
 		let total = Total {
@@ -254,7 +254,7 @@ impl Purse {
 			stream: total.stream,
 			amount: total.amount,
 			bytes: total.bytes,
-			expiry: self.config.session_expiry,
+			expiry,
 		};
 		self.note(total)?;
 		self.unstored = self.unstored.saturating_add(1);
@@ -546,7 +546,7 @@ mod tests {
 		);
 		assert_eq!(
 			(message.amount, message.bytes, message.expiry),
-			(1_000, 1_000_000, 1_000_000)
+			(1_000, 1_000_000, 50 + TICKET_LIFE)
 		);
 		let second = voucher(&mut purse, &by_voucher()).unwrap().message;
 		assert_eq!((second.amount, second.bytes), (2_000, 2_000_000));

@@ -291,6 +291,10 @@ impl TicketBook {
 				voucher.expiry < now.saturating_add(self.config.min_ticket_life),
 				TicketError::ExpiryTooSoon,
 			),
+			(
+				voucher.expiry > now.saturating_add(self.config.max_ticket_life),
+				TicketError::Chain(TicketRefusal::ExpiryTooFar),
+			),
 		];
 		if let Some((_, error)) = wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
 			return Err(error);

@@ -1,6 +1,6 @@
 //! Weights of `pallet_relayer_registry`, measured by `scripts/weights` on 2026-11-21.
 //!
-//! Steps: 10, repeats: 8. CPU: Intel(R) Xeon(R) Processor @ 2.50GHz. Generated: change the benchmark, not this file.
+//! Steps: 12, repeats: 6. CPU: Intel(R) Xeon(R) Processor @ 2.50GHz. Generated: change the benchmark, not this file.
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
@@ -26,8 +26,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `236`
 		//  Estimated: `4095`
-		// Shortest run: 217_977_000 picoseconds.
-		Weight::from_parts(237_903_000, 4095)
+		// Shortest run: 214_455_000 picoseconds.
+		Weight::from_parts(226_142_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
@@ -37,8 +37,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `731`
 		//  Estimated: `4095`
-		// Shortest run: 40_263_000 picoseconds.
-		Weight::from_parts(44_425_000, 4095)
+		// Shortest run: 40_002_000 picoseconds.
+		Weight::from_parts(41_941_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -52,8 +52,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `926`
 		//  Estimated: `4095`
-		// Shortest run: 126_961_000 picoseconds.
-		Weight::from_parts(143_233_000, 4095)
+		// Shortest run: 130_898_000 picoseconds.
+		Weight::from_parts(135_434_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -63,8 +63,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `731`
 		//  Estimated: `4095`
-		// Shortest run: 39_244_000 picoseconds.
-		Weight::from_parts(44_496_000, 4095)
+		// Shortest run: 38_567_000 picoseconds.
+		Weight::from_parts(41_172_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -74,8 +74,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `735`
 		//  Estimated: `4095`
-		// Shortest run: 37_340_000 picoseconds.
-		Weight::from_parts(39_489_000, 4095)
+		// Shortest run: 36_776_000 picoseconds.
+		Weight::from_parts(40_163_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -91,8 +91,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `930`
 		//  Estimated: `4095`
-		// Shortest run: 117_500_000 picoseconds.
-		Weight::from_parts(128_908_000, 4095)
+		// Shortest run: 108_779_000 picoseconds.
+		Weight::from_parts(122_659_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}

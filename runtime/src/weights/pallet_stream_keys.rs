@@ -1,6 +1,6 @@
 //! Weights of `pallet_stream_keys`, measured by `scripts/weights` on 2026-11-21.
 //!
-//! Steps: 10, repeats: 8. CPU: Intel(R) Xeon(R) Processor @ 2.50GHz. Generated: change the benchmark, not this file.
+//! Steps: 12, repeats: 6. CPU: Intel(R) Xeon(R) Processor @ 2.50GHz. Generated: change the benchmark, not this file.
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
@@ -19,50 +19,50 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 	/// Storage: `Balances::Holds` (r:1 w:1)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	/// Storage: `StreamKeys::StreamKeys` (r:0 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(211), added: 2686, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
 	fn mint() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `107`
 		//  Estimated: `3593`
-		// Shortest run: 100_348_000 picoseconds.
-		Weight::from_parts(103_773_000, 3593)
+		// Shortest run: 99_994_000 picoseconds.
+		Weight::from_parts(102_900_000, 3593)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(211), added: 2686, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
 	fn update() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `271`
-		//  Estimated: `3676`
-		// Shortest run: 27_360_000 picoseconds.
-		Weight::from_parts(29_495_000, 3676)
+		//  Measured:  `273`
+		//  Estimated: `3966`
+		// Shortest run: 27_392_000 picoseconds.
+		Weight::from_parts(28_823_000, 3966)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(211), added: 2686, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
 	fn set_signing_key() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `271`
-		//  Estimated: `3676`
-		// Shortest run: 26_669_000 picoseconds.
-		Weight::from_parts(28_364_000, 3676)
+		//  Measured:  `273`
+		//  Estimated: `3966`
+		// Shortest run: 27_696_000 picoseconds.
+		Weight::from_parts(29_302_000, 3966)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(211), added: 2686, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	fn burn() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `429`
-		//  Estimated: `3676`
-		// Shortest run: 93_608_000 picoseconds.
-		Weight::from_parts(97_219_000, 3676)
+		//  Measured:  `431`
+		//  Estimated: `3966`
+		// Shortest run: 91_881_000 picoseconds.
+		Weight::from_parts(94_930_000, 3966)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}

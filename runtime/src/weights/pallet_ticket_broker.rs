@@ -1,6 +1,6 @@
 //! Weights of `pallet_ticket_broker`, measured by `scripts/weights` on 2026-11-21.
 //!
-//! Steps: 20, repeats: 10. CPU: Intel(R) Xeon(R) Processor @ 2.50GHz. Generated: change the benchmark, not this file.
+//! Steps: 12, repeats: 6. CPU: Intel(R) Xeon(R) Processor @ 2.50GHz. Generated: change the benchmark, not this file.
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
@@ -22,8 +22,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `327`
 		//  Estimated: `3593`
-		// Shortest run: 112_894_000 picoseconds.
-		Weight::from_parts(116_297_000, 3593)
+		// Shortest run: 112_649_000 picoseconds.
+		Weight::from_parts(117_434_000, 3593)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -35,8 +35,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `97`
 		//  Estimated: `3586`
-		// Shortest run: 31_848_000 picoseconds.
-		Weight::from_parts(33_370_000, 3586)
+		// Shortest run: 31_888_000 picoseconds.
+		Weight::from_parts(33_502_000, 3586)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -46,8 +46,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `132`
 		//  Estimated: `3533`
-		// Shortest run: 23_962_000 picoseconds.
-		Weight::from_parts(25_177_000, 3533)
+		// Shortest run: 24_017_000 picoseconds.
+		Weight::from_parts(25_238_000, 3533)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -61,71 +61,79 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `327`
 		//  Estimated: `3593`
-		// Shortest run: 95_478_000 picoseconds.
-		Weight::from_parts(98_394_000, 3593)
+		// Shortest run: 94_688_000 picoseconds.
+		Weight::from_parts(97_694_000, 3593)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	/// Storage: `TicketBroker::Sessions` (r:1 w:1)
-	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(116), added: 2591, mode: `MaxEncodedLen`)
+	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(120), added: 2595, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::SessionsOf` (r:1 w:1)
 	/// Proof: `TicketBroker::SessionsOf` (`max_values`: None, `max_size`: Some(305), added: 2780, mode: `MaxEncodedLen`)
 	fn authorize_session() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `596`
 		//  Estimated: `3770`
-		// Shortest run: 39_924_000 picoseconds.
-		Weight::from_parts(41_889_000, 3770)
+		// Shortest run: 39_981_000 picoseconds.
+		Weight::from_parts(42_330_000, 3770)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	/// Storage: `TicketBroker::Sessions` (r:1 w:1)
-	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(116), added: 2591, mode: `MaxEncodedLen`)
+	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(120), added: 2595, mode: `MaxEncodedLen`)
 	fn revoke_session() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `419`
-		//  Estimated: `3581`
-		// Shortest run: 30_854_000 picoseconds.
-		Weight::from_parts(32_440_000, 3581)
+		//  Measured:  `423`
+		//  Estimated: `3585`
+		// Shortest run: 30_927_000 picoseconds.
+		Weight::from_parts(32_589_000, 3585)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// Storage: `TicketBroker::Sessions` (r:1 w:1)
-	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(116), added: 2591, mode: `MaxEncodedLen`)
+	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(120), added: 2595, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::VouchersPaid` (r:64 w:64)
+	/// Proof: `TicketBroker::VouchersPaid` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::SessionsOf` (r:1 w:1)
 	/// Proof: `TicketBroker::SessionsOf` (`max_values`: None, `max_size`: Some(305), added: 2780, mode: `MaxEncodedLen`)
-	fn reap_session(_p: u32, ) -> Weight {
+	/// `p` is in `[0, 64]`.
+	fn reap_session(p: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `752`
-		//  Estimated: `3770`
-		// Shortest run: 40_517_000 picoseconds.
-		Weight::from_parts(42_517_000, 3770)
+		//  Measured:  `823 + p * (86 ±0)`
+		//  Estimated: `3770 + p * (2603 ±0)`
+		// Shortest run: 48_519_000 picoseconds.
+		Weight::from_parts(52_974_023, 3770)
+			// Standard error: 1_659.
+			.saturating_add(Weight::from_parts(1_983_351, 0).saturating_mul(p.into()))
 			.saturating_add(T::DbWeight::get().reads(2))
+			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(p.into())))
 			.saturating_add(T::DbWeight::get().writes(2))
+			.saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(p.into())))
+			.saturating_add(Weight::from_parts(0, 2603).saturating_mul(p.into()))
 	}
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Treasury` (r:1 w:0)
 	/// Proof: `TicketBroker::Treasury` (`max_values`: Some(1), `max_size`: Some(32), added: 527, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Sessions` (r:100 w:100)
-	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(116), added: 2591, mode: `MaxEncodedLen`)
+	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(120), added: 2595, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::SpentNonces` (r:100 w:100)
 	/// Proof: `TicketBroker::SpentNonces` (`max_values`: None, `max_size`: Some(1086), added: 3561, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:100 w:100)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	/// Storage: `StreamKeys::StreamKeys` (r:100 w:0)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(211), added: 2686, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:301 w:301)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// `t` is in `[0, 100]`.
 	fn redeem_batch(t: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `1277 + t * (917 ±0)`
+		//  Measured:  `1533 + t * (933 ±0)`
 		//  Estimated: `3593 + t * (7809 ±0)`
-		// Shortest run: 21_965_000 picoseconds.
-		Weight::from_parts(22_160_000, 3593)
-			// Standard error: 475_040.
-			.saturating_add(Weight::from_parts(248_165_962, 0).saturating_mul(t.into()))
+		// Shortest run: 22_504_000 picoseconds.
+		Weight::from_parts(7_905_522, 3593)
+			// Standard error: 907_082.
+			.saturating_add(Weight::from_parts(243_034_170, 0).saturating_mul(t.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads((7_u64).saturating_mul(t.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -137,33 +145,135 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Storage: `TicketBroker::Treasury` (r:1 w:0)
 	/// Proof: `TicketBroker::Treasury` (`max_values`: Some(1), `max_size`: Some(32), added: 527, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Sessions` (r:100 w:0)
-	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(116), added: 2591, mode: `MaxEncodedLen`)
+	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(120), added: 2595, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::SpentNonces` (r:100 w:0)
 	/// Proof: `TicketBroker::SpentNonces` (`max_values`: None, `max_size`: Some(1086), added: 3561, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:100 w:0)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	/// Storage: `StreamKeys::StreamKeys` (r:100 w:0)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(211), added: 2686, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:201 w:0)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// `t` is in `[0, 100]`.
 	fn refuse_batch(t: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `1597 + t * (861 ±0)`
+		//  Measured:  `2242 + t * (860 ±0)`
 		//  Estimated: `3593 + t * (5206 ±0)`
-		// Shortest run: 21_612_000 picoseconds.
-		Weight::from_parts(21_862_000, 3593)
-			// Standard error: 819_466.
-			.saturating_add(Weight::from_parts(138_137_584, 0).saturating_mul(t.into()))
+		// Shortest run: 23_071_000 picoseconds.
+		Weight::from_parts(23_170_000, 3593)
+			// Standard error: 3_561_005.
+			.saturating_add(Weight::from_parts(147_089_083, 0).saturating_mul(t.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads((6_u64).saturating_mul(t.into())))
 			.saturating_add(Weight::from_parts(0, 5206).saturating_mul(t.into()))
 	}
-	fn redeem_vouchers(v: u32, ) -> Weight { Self::redeem_batch(v) }
-	fn refuse_vouchers(v: u32, ) -> Weight { Self::refuse_batch(v) }
-	fn tip() -> Weight { Self::redeem_batch(1) }
-	fn tip_from_deposit() -> Weight { Self::redeem_batch(1) }
-	fn submit_tip() -> Weight { Self::redeem_batch(1) }
+	/// Storage: `System::BlockHash` (r:1 w:0)
+	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::Treasury` (r:1 w:0)
+	/// Proof: `TicketBroker::Treasury` (`max_values`: Some(1), `max_size`: Some(32), added: 527, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::Sessions` (r:100 w:100)
+	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(120), added: 2595, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::VouchersPaid` (r:100 w:100)
+	/// Proof: `TicketBroker::VouchersPaid` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:100 w:100)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Storage: `StreamKeys::StreamKeys` (r:100 w:0)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Storage: `System::Account` (r:301 w:301)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// `v` is in `[0, 100]`.
+	fn redeem_vouchers(v: u32, ) -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `503 + v * (835 ±0)`
+		//  Estimated: `3593 + v * (7809 ±0)`
+		// Shortest run: 24_632_000 picoseconds.
+		Weight::from_parts(24_899_000, 3593)
+			// Standard error: 1_115_420.
+			.saturating_add(Weight::from_parts(255_551_785, 0).saturating_mul(v.into()))
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().reads((7_u64).saturating_mul(v.into())))
+			.saturating_add(T::DbWeight::get().writes(1))
+			.saturating_add(T::DbWeight::get().writes((6_u64).saturating_mul(v.into())))
+			.saturating_add(Weight::from_parts(0, 7809).saturating_mul(v.into()))
+	}
+	/// Storage: `System::BlockHash` (r:1 w:0)
+	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::Treasury` (r:1 w:0)
+	/// Proof: `TicketBroker::Treasury` (`max_values`: Some(1), `max_size`: Some(32), added: 527, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::Sessions` (r:100 w:0)
+	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(120), added: 2595, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::VouchersPaid` (r:100 w:0)
+	/// Proof: `TicketBroker::VouchersPaid` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:100 w:0)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Storage: `StreamKeys::StreamKeys` (r:100 w:0)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Storage: `System::Account` (r:201 w:0)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// `v` is in `[0, 100]`.
+	fn refuse_vouchers(v: u32, ) -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `565 + v * (781 ±0)`
+		//  Estimated: `3593 + v * (5206 ±0)`
+		// Shortest run: 23_657_000 picoseconds.
+		Weight::from_parts(23_939_000, 3593)
+			// Standard error: 1_513_996.
+			.saturating_add(Weight::from_parts(129_539_799, 0).saturating_mul(v.into()))
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().reads((6_u64).saturating_mul(v.into())))
+			.saturating_add(Weight::from_parts(0, 5206).saturating_mul(v.into()))
+	}
+	/// Storage: `StreamKeys::StreamKeys` (r:1 w:0)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Storage: `System::Account` (r:2 w:2)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	fn tip() -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `591`
+		//  Estimated: `6196`
+		// Shortest run: 104_035_000 picoseconds.
+		Weight::from_parts(107_733_000, 6196)
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().writes(2))
+	}
+	/// Storage: `StreamKeys::StreamKeys` (r:1 w:0)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:1 w:1)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Storage: `System::Account` (r:2 w:2)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	fn tip_from_deposit() -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `684`
+		//  Estimated: `6196`
+		// Shortest run: 116_084_000 picoseconds.
+		Weight::from_parts(120_222_000, 6196)
+			.saturating_add(T::DbWeight::get().reads(4))
+			.saturating_add(T::DbWeight::get().writes(3))
+	}
+	/// Storage: `System::BlockHash` (r:1 w:0)
+	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::Treasury` (r:1 w:0)
+	/// Proof: `TicketBroker::Treasury` (`max_values`: Some(1), `max_size`: Some(32), added: 527, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::Sessions` (r:1 w:1)
+	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(120), added: 2595, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::SpentNonces` (r:1 w:1)
+	/// Proof: `TicketBroker::SpentNonces` (`max_values`: None, `max_size`: Some(1086), added: 3561, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:1 w:1)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Storage: `StreamKeys::StreamKeys` (r:1 w:0)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Storage: `System::Account` (r:3 w:3)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	fn submit_tip() -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `2429`
+		//  Estimated: `8799`
+		// Shortest run: 290_025_000 picoseconds.
+		Weight::from_parts(316_899_000, 8799)
+			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().writes(6))
+	}
 	/// Storage: `TicketBroker::OldestEpoch` (r:1 w:1)
 	/// Proof: `TicketBroker::OldestEpoch` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::SpentNonces` (r:101 w:100)
@@ -171,12 +281,12 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `n` is in `[0, 100]`.
 	fn clear_epoch(n: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `86 + n * (85 ±0)`
+		//  Measured:  `92 + n * (85 ±0)`
 		//  Estimated: `4551 + n * (3561 ±0)`
-		// Shortest run: 16_488_000 picoseconds.
-		Weight::from_parts(20_346_528, 4551)
-			// Standard error: 2_331.
-			.saturating_add(Weight::from_parts(5_635_478, 0).saturating_mul(n.into()))
+		// Shortest run: 17_355_000 picoseconds.
+		Weight::from_parts(21_517_205, 4551)
+			// Standard error: 2_925.
+			.saturating_add(Weight::from_parts(5_637_045, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(1))

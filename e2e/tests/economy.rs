@@ -1,0 +1,340 @@
+//! The chain's economy on a real chain of four validators: vouchers, tips, evidence, and the treasury's two of three.
+
+use anyhow::{ensure, Context, Result};
+use clustercast_chain::{
+	calls::{Call, NewRelayer, NewStream},
+	Chain, Included, Wait, Wallet,
+};
+use clustercast_e2e::{
+	lab::Lab,
+	network::{Network, START_MONEY},
+};
+use clustercast_primitives::{
+	amount::USDC,
+	chain::{Payout, RelayerProof, StreamKeyInfo},
+	crypto::KeyPair,
+	fraud::{ChunkFraud, Equivocation},
+	merkle,
+	window::{flags, SignedHeader},
+	AccountId, Balance, Hash, Receipt, SignedVoucher, StreamId, Tip, Voucher, WindowHeader, WindowId,
+};
+use codec::{Compact, Encode};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What the relayer puts up, micro-USDC.
+const BOND: Balance = 10 * USDC;
+
+/// Of Alice, Bob and Charlie, who hold the treasury, so many must agree.
+const TREASURY_THRESHOLD: u16 = 2;
+
+#[test]
+fn every_rule_of_the_economy_holds_on_a_real_chain() {
+	Lab::run(async |lab| {
+		let network = Network::start(lab, None).await?;
+		let cast = Cast::enter(&network).await?;
+		let before = network.books().snapshot(network.books().settle().await?).await?;
+
+		cast.vouchers_are_paid_by_difference_in_one_call().await?;
+		cast.a_tip_arrives_whole().await?;
+		let burnt = cast.a_wrong_chunk_is_punished_and_the_viewer_refunded().await?;
+		cast.an_equivocating_broadcaster_is_flagged().await?;
+		a_treasury_payment_needs_two_of_three(cast.chain).await?;
+
+		let after = network.books().snapshot(network.books().settle().await?).await?;
+		ensure!(after.sum() == after.issuance, "{} {}", after.sum(), after.issuance);
+		ensure!(
+			before.issuance - burnt == after.issuance,
+			"issuance went from {} to {} and {burnt} micro-USDC were burnt",
+			before.issuance,
+			after.issuance
+		);
+		Ok(())
+	});
+}
+
+/// Everybody, and what they set up.
+struct Cast<'a> {
+	chain: &'a Chain,
+	broadcaster: Wallet,
+	relayer: Wallet,
+	viewer: Wallet,
+	/// Signs window headers.
+	stream_key: KeyPair,
+	/// Signs receipts.
+	relayer_key: KeyPair,
+	/// Signs vouchers and tips.
+	session: KeyPair,
+	stream: StreamId,
+}
+
+impl<'a> Cast<'a> {
+	async fn enter(network: &'a Network) -> Result<Self> {
+		let chain = network.books().chain();
+		let wallet = |name: &str| Wallet::from_suri(name);
+		let (broadcaster, relayer, viewer) = (
+			wallet("//economy//broadcaster")?,
+			wallet("//economy//relayer")?,
+			wallet("//economy//viewer")?,
+		);
+		let accounts = [&broadcaster, &relayer, &viewer].map(|who| (who.account(), START_MONEY));
+		network.fund(&accounts).await?;
+		let key = |seed| KeyPair::from_seed([seed; 32]);
+		let (stream_key, relayer_key, session) = (key(1), key(2), key(3));
+
+		let stream = NewStream {
+			signing_key: stream_key.public(),
+			title: "economy".into(),
+			category: "test".into(),
+			max_viewers: 0,
+			price_per_mb: 2_000,
+			broadcaster_share_ppm: 100_000,
+		};
+		let stream = chain.mint(&broadcaster, &stream).await?;
+		let proof = RelayerProof {
+			account: relayer.account(),
+		};
+		let registration = NewRelayer {
+			signing_key: relayer_key.public(),
+			proof: relayer_key.sign(proof, &chain.genesis()).signature,
+			addresses: vec!["/ip4/127.0.0.1/udp/1/quic-v1".into()],
+			price_per_mb: 2_000,
+			bond: BOND,
+		};
+		chain.register_relayer(&relayer, &registration).await?;
+		let expiry = chain.head().best + 10_000;
+		chain
+			.deposit_and_authorize(
+				&viewer,
+				20 * USDC,
+				&session.public(),
+				20 * USDC,
+				expiry,
+				Wait::Finalised,
+			)
+			.await?;
+		Ok(Self {
+			chain,
+			broadcaster,
+			relayer,
+			viewer,
+			stream_key,
+			relayer_key,
+			session,
+			stream,
+		})
+	}
+
+	/// All that an account has that is not held.
+	async fn free(&self, who: &Wallet) -> Result<Balance> {
+		Ok(self.chain.viewer_account(&who.account(), None).await?.free)
+	}
+
+	async fn submit(&self, who: &Wallet, call: &Call) -> Result<Included> {
+		Ok(self.chain.submit(who, call, Wait::InBlock).await?)
+	}
+
+	async fn stream_key(&self) -> Result<StreamKeyInfo> {
+		let key = self.chain.stream_key(self.stream).await?;
+		key.context("the stream key exists")
+	}
+
+	async fn vouchers_are_paid_by_difference_in_one_call(&self) -> Result<()> {
+		let voucher = |amount: Balance| {
+			let voucher = Voucher {
+				sender: self.viewer.account(),
+				session: self.session.public(),
+				recipient: self.relayer.account(),
+				stream: self.stream,
+				amount,
+				bytes: 1_000_000_000,
+				expiry: self.chain.head().best + 300,
+			};
+			self.session.sign(voucher, &self.chain.genesis())
+		};
+		let redeem =
+			|vouchers: Vec<SignedVoucher>| Call::new("TicketBroker", "redeem_vouchers").argument("vouchers", &vouchers);
+		let before = self.free(&self.relayer).await?;
+		// The newest replaces those before it, so this is three micro-USDC millions in all, not six.
+		let all = redeem(vec![
+			voucher(USDC),
+			voucher(2 * USDC),
+			voucher(3 * USDC),
+			voucher(2 * USDC),
+		]);
+		let included = self.submit(&self.relayer, &all).await?;
+		let paid: Vec<_> = included
+			.events
+			.iter()
+			.filter(|e| e.is("TicketBroker", "VoucherRedeemed"))
+			.collect();
+		let payouts: Vec<Payout> = paid.iter().map(|e| e.field("payout")).collect::<Result<_, _>>()?;
+		let each = Payout {
+			relayer: 880_000,
+			broadcaster: 100_000,
+			treasury: 20_000,
+		};
+		ensure!(payouts == [each; 3], "{payouts:?}");
+		let refused = included.event("TicketBroker", "VoucherRefused");
+		ensure!(refused.is_some(), "{included:?}");
+		let after = self.free(&self.relayer).await?;
+		ensure!(after == before + 3 * each.relayer - included.fee, "{before} {after}");
+		let viewer = self.chain.viewer_account(&self.viewer.account(), None).await?;
+		ensure!(viewer.deposit == 17 * USDC, "{viewer:?}");
+		println!("four vouchers in one call cost {} micro-USDC", included.fee);
+		Ok(())
+	}
+
+	async fn a_tip_arrives_whole(&self) -> Result<()> {
+		let tip = Tip {
+			sender: self.viewer.account(),
+			session: self.session.public(),
+			stream: self.stream,
+			amount: USDC,
+			reward: 1_000,
+			nonce: 0,
+			expiry: self.chain.head().best + 300,
+		};
+		let tip = self.session.sign(tip, &self.chain.genesis());
+		let call = Call::new("TicketBroker", "submit_tip").argument("tip", &tip);
+		let (broadcaster, relayer) = (self.free(&self.broadcaster).await?, self.free(&self.relayer).await?);
+		let included = self.submit(&self.relayer, &call).await?;
+		ensure!(
+			self.free(&self.broadcaster).await? == broadcaster + USDC,
+			"the tip arrives"
+		);
+		ensure!(
+			self.free(&self.relayer).await? == relayer + 1_000 - included.fee,
+			"whoever submits it has the reward"
+		);
+		let again = self.submit(&self.relayer, &call).await;
+		ensure!(again.is_err(), "a tip is paid once");
+		Ok(())
+	}
+
+	/// Header of a window over these bytes that began now.
+	fn header(&self, data: &[u8]) -> Result<SignedHeader> {
+		let leaves = merkle::leaves(data);
+		let header = WindowHeader {
+			id: WindowId {
+				stream: self.stream,
+				..WindowId::default()
+			},
+			flags: flags::INDEPENDENT | flags::LAST_PART,
+			start_ms: SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().try_into()?,
+			duration_ms: 2_000,
+			bytes: data.len().try_into()?,
+			chunks: leaves.len().try_into()?,
+			root: merkle::root(&leaves),
+			init: Hash([0; 32]),
+			previous: Hash([0; 32]),
+		};
+		Ok(self.stream_key.sign(header, &self.chain.genesis()))
+	}
+
+	/// Returns what was burnt.
+	async fn a_wrong_chunk_is_punished_and_the_viewer_refunded(&self) -> Result<Balance> {
+		let right = vec![7; 375_000];
+		let mut wrong = right.clone();
+		wrong[200_000] ^= 1;
+		let header = self.header(&right)?;
+		let receipt_for = |delivered: &[Hash]| {
+			let receipt = Receipt {
+				session: self.session.public(),
+				window: header.message.id,
+				root: header.message.root,
+				delivered: merkle::root(delivered),
+				bytes: header.message.bytes,
+				price_per_mb: 2_000,
+				commitment: Hash([4; 32]),
+			};
+			self.relayer_key.sign(receipt, &self.chain.genesis())
+		};
+		let (signed, delivered) = (merkle::leaves(&right), merkle::leaves(&wrong));
+		let evidence = ChunkFraud::find(header.clone(), receipt_for(&delivered), &signed, &delivered)
+			.context("one chunk differs")?;
+		let report = |evidence: &ChunkFraud| {
+			Call::new("FraudProofs", "report_invalid_chunk")
+				.argument("relayer", &self.relayer_key.public())
+				.argument("evidence", evidence)
+		};
+		// An honest receipt convicts nobody.
+		let honest = ChunkFraud {
+			receipt: receipt_for(&signed),
+			..evidence.clone()
+		};
+		ensure!(self.submit(&self.viewer, &report(&honest)).await.is_err(), "framed");
+
+		let before = self.free(&self.viewer).await?;
+		let included = self.submit(&self.viewer, &report(&evidence)).await?;
+		ensure!(
+			included.fee == 0,
+			"good evidence is free of charge, not {}",
+			included.fee
+		);
+		let after = self.free(&self.viewer).await?;
+		ensure!(after == before + 3_750_000, "the viewer has {before}, then {after}");
+		let relayers = self.chain.relayers().await?;
+		let relayer = relayers.iter().find(|r| r.account == self.relayer.account());
+		let relayer = relayer.context("it is still registered")?;
+		ensure!(
+			relayer.bond == BOND - 5 * USDC && relayer.unbonds_at.is_some(),
+			"{relayer:?}"
+		);
+		ensure!(self.submit(&self.viewer, &report(&evidence)).await.is_err(), "twice");
+		Ok(500_000)
+	}
+
+	async fn an_equivocating_broadcaster_is_flagged(&self) -> Result<()> {
+		let evidence = Equivocation {
+			first: self.header(b"one")?,
+			second: self.header(b"other")?,
+		};
+		let report = Call::new("FraudProofs", "report_equivocation").argument("evidence", &evidence);
+		ensure!(!self.stream_key().await?.flagged, "not yet");
+		self.submit(&self.viewer, &report).await?;
+		ensure!(self.stream_key().await?.flagged, "flagged");
+		Ok(())
+	}
+}
+
+/// Bytes that are encoded already.
+struct Raw(Vec<u8>);
+
+impl Encode for Raw {
+	fn encode_to<O: codec::Output + ?Sized>(&self, to: &mut O) {
+		to.write(&self.0);
+	}
+}
+
+async fn a_treasury_payment_needs_two_of_three(chain: &Chain) -> Result<()> {
+	let holders = ["//Alice", "//Bob", "//Charlie"].map(Wallet::from_suri);
+	let [alice, bob, charlie] = holders;
+	let (alice, bob, charlie) = (alice?, bob?, charlie?);
+	let payee = Wallet::from_suri("//economy//payee")?.account();
+	// `Balances.transfer_allow_death` as the runtime's call type encodes it.
+	let amount = 20_000u64;
+	let transfer = [&[3, 0, 0][..], &payee.0, &Compact(amount).encode()].concat();
+	let agree = |others: [&Wallet; 2], timepoint: Option<(u32, u32)>| {
+		let mut others: Vec<AccountId> = others.map(Wallet::account).to_vec();
+		others.sort();
+		Call::new("Multisig", "as_multi")
+			.number("threshold", TREASURY_THRESHOLD)
+			.argument("other_signatories", &others)
+			.argument("maybe_timepoint", &timepoint)
+			.argument("call", &Raw(transfer.clone()))
+			.argument("max_weight", &(Compact(1_000_000_000u64), Compact(100_000u64)))
+	};
+	let received = async || Ok::<_, anyhow::Error>(chain.viewer_account(&payee, None).await?.free);
+	let proposed = chain
+		.submit(&alice, &agree([&bob, &charlie], None), Wait::InBlock)
+		.await?;
+	let event = proposed.event("Multisig", "NewMultisig").context("a new proposal")?;
+	let timepoint = (proposed.number, event.extrinsic.context("by an extrinsic")?);
+	ensure!(received().await? == 0, "one signature moves nothing");
+	let approved = chain
+		.submit(&charlie, &agree([&alice, &bob], Some(timepoint)), Wait::InBlock)
+		.await?;
+	ensure!(approved.event("Multisig", "MultisigExecuted").is_some(), "{approved:?}");
+	ensure!(received().await? == amount.into(), "two signatures do");
+	Ok(())
+}
