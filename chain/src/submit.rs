@@ -39,6 +39,9 @@ const NONCE_ATTEMPTS: usize = 4;
 /// Codes of the node's transaction pool: invalid (an outdated nonce among others), and too low a priority.
 const POOL_NONCE_CODES: [i32; 2] = [1010, 1014];
 
+/// First number of the fraud proofs' errors among the rules of the runtime's pool.
+const FRAUD_ERRORS: u8 = 128;
+
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
@@ -180,7 +183,8 @@ impl Chain {
 				let at = self.client().at_current_block().await.map_err(ChainError::node)?;
 				let extrinsic = at.transactions().from_bytes(self.sign_locked(&at, wallet, call).await?);
 				sent.push((at.block_number(), Hash(extrinsic.hash().0)));
-				extrinsic.submit_and_watch().await.map_err(refused_by_pool)
+				let watched = extrinsic.submit_and_watch().await;
+				watched.map_err(|e| refused_by_pool(e, at.metadata_ref()))
 			})
 			.await;
 			drop(guard);
@@ -340,14 +344,36 @@ impl Chain {
 }
 
 /// An error on submission, with the pool's code kept.
-fn refused_by_pool(error: subxt::error::ExtrinsicError) -> ChainError {
+fn refused_by_pool(error: subxt::error::ExtrinsicError, metadata: &Metadata) -> ChainError {
 	use subxt::error::{BackendError, ExtrinsicError, RpcError};
 	match &error {
 		ExtrinsicError::ErrorSubmittingTransaction(BackendError::Rpc(RpcError::ClientError(e))) => {
-			ChainError::rpc("the transaction", e)
+			let refused = ChainError::rpc("the transaction", e);
+			let rule = match &refused {
+				ChainError::Refused { message, .. } => pool_rule(message),
+				_ => None,
+			};
+			rule.map_or(refused, |rule| ChainError::Unwanted(rule_name(rule, metadata)))
 		},
 		_ => ChainError::node(error),
 	}
+}
+
+/// The number of the runtime's own rule that keeps a transaction out of the pool, from what the node says.
+fn pool_rule(message: &str) -> Option<u8> {
+	message.rsplit_once("Custom error: ")?.1.parse().ok()
+}
+
+/// Below 128 a reason not to pay, from there on an error of the fraud proofs.
+fn rule_name(code: u8, metadata: &Metadata) -> String {
+	let name = match code.checked_sub(FRAUD_ERRORS) {
+		None => TicketRefusal::decode(&mut [code].as_slice()).ok().map(|r| r.to_string()),
+		Some(index) => metadata
+			.pallet_by_name("FraudProofs")
+			.and_then(|pallet| pallet.error_variant_by_index(index))
+			.map(|error| format!("FraudProofs::{}", error.name)),
+	};
+	name.unwrap_or_else(|| format!("rule {code}"))
 }
 
 async fn included<C>(block: subxt::transactions::TransactionInBlock<SubstrateConfig, C>) -> Result<Included, ChainError>

@@ -59,7 +59,8 @@ pub trait Bonds<AccountId> {
 	/// Takes the penalty for one offence from a relayer's bond, as much of it as is left.
 	fn slash(relayer: &AccountId) -> Self::Credit;
 
-	/// Registers a relayer with the least bond and the longest addresses, without a proof.
+	/// Registers a relayer with the longest addresses, without a proof, and with so small a bond that one offence
+	/// takes all of it.
 	#[cfg(feature = "runtime-benchmarks")]
 	fn create(relayer: AccountId, signing_key: PublicKey);
 }
@@ -463,7 +464,7 @@ pub mod pallet {
 		#[cfg(feature = "runtime-benchmarks")]
 		fn create(relayer: T::AccountId, signing_key: PublicKey) {
 			let addresses = benchmarking::longest::<T>();
-			Self::insert(relayer, signing_key, addresses, 1, T::MinBond::get()).expect("relayer has the bond");
+			Self::insert(relayer, signing_key, addresses, 1, T::MinSlash::get()).expect("relayer has the bond");
 		}
 	}
 
