@@ -1,7 +1,10 @@
 //! Every call that a program makes. Arguments are matched by name with the node's metadata, and each is checked to
 //! have the shape that the node expects before anything is signed.
 
-use clustercast_primitives::{AccountId, Balance, BlockNumber, PublicKey, Signature, StreamId, WinningTicket};
+use clustercast_primitives::{
+	fraud::{ChunkFraud, Equivocation},
+	AccountId, Balance, BlockNumber, PublicKey, Signature, StreamId, WinningTicket,
+};
 use codec::Encode;
 use subxt::{
 	ext::{
@@ -91,6 +94,26 @@ pub fn set_signing_key(id: StreamId, key: &PublicKey) -> Call {
 	Call::new("StreamKeys", "set_signing_key")
 		.argument("id", &id)
 		.argument("key", key)
+}
+
+/// Gives the broadcaster of a stream money from the free balance of whoever signs, or from its deposit.
+pub fn tip(stream: StreamId, amount: Balance, from_deposit: bool) -> Call {
+	let name = if from_deposit { "tip_from_deposit" } else { "tip" };
+	Call::new("TicketBroker", name)
+		.argument("stream", &stream)
+		.number("amount", amount)
+}
+
+/// Shows that the relayer with this signing key signed for a wrong chunk.
+pub fn report_invalid_chunk(relayer: &PublicKey, evidence: &ChunkFraud) -> Call {
+	Call::new("FraudProofs", "report_invalid_chunk")
+		.argument("relayer", relayer)
+		.argument("evidence", evidence)
+}
+
+/// Shows that a stream's key signed two windows for one place.
+pub fn report_equivocation(evidence: &Equivocation) -> Call {
+	Call::new("FraudProofs", "report_equivocation").argument("evidence", evidence)
 }
 
 /// What a relayer registers.

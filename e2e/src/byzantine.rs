@@ -9,11 +9,19 @@ use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use clustercast_chain::keys;
 use clustercast_network::{client::Subscription, feed::Feed, node::Limits, Address, Node, Stream};
-use clustercast_primitives::{merkle::CHUNK_BYTES, AccountId, Hash, PublicKey, StreamId, WindowId};
-use clustercast_protocol::{
-	relayer::Event as Request, viewer::Event, wire, Cursor, EncodedWindow, EndReason, Lookup, ReceiptSigner,
-	RelayerSession, ViewerConfig, ViewerSession,
+use clustercast_primitives::{
+	crypto::KeyPair,
+	merkle::{self, CHUNK_BYTES},
+	receipt::SignedReceipt,
+	AccountId, Hash, PublicKey, StreamId, WindowId,
 };
+use clustercast_protocol::{
+	relayer::Event as Request,
+	viewer::Event,
+	wire::{self, Kind, ToViewer},
+	Cursor, EncodedWindow, EndReason, Lookup, ReceiptSigner, RelayerSession, ViewerConfig, ViewerSession,
+};
+use codec::Decode;
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
 	io,
@@ -36,6 +44,8 @@ const INACTIVITY: Duration = Duration::from_secs(30);
 pub enum Trick {
 	/// Delivers it with one bit flipped.
 	FlipBit,
+	/// Delivers it with one bit flipped, and signs a receipt for just that.
+	SignWrong,
 	/// Delivers it with its first two chunks swapped.
 	SwapChunks,
 	/// Delivers the one before once more.
@@ -59,6 +69,7 @@ pub struct Byzantine {
 struct State {
 	genesis: Hash,
 	terms: wire::Terms,
+	key: KeyPair,
 	signer: Arc<ReceiptSigner>,
 	feed: Feed,
 	honest: usize,
@@ -93,7 +104,8 @@ impl Byzantine {
 				},
 				credit: 2,
 			},
-			signer: Arc::new(ReceiptSigner::new(key, [7; 32])),
+			signer: Arc::new(ReceiptSigner::new(key.clone(), [7; 32])),
+			key,
 			feed: Feed::new(CACHE_BYTES),
 			honest,
 			trick,
@@ -205,6 +217,9 @@ impl State {
 			while let Some(frame) = session.poll_transmit() {
 				let frame = match &lie {
 					Some((truth, lie)) if *truth == frame => lie.clone(),
+					Some((_, lie)) if self.trick == Trick::SignWrong && is_receipt(&frame) => {
+						self.admit(&frame, lie)?
+					},
 					_ => frame,
 				};
 				stream.write_all(&frame).await?;
@@ -237,7 +252,7 @@ impl State {
 		let mut frame = BytesMut::from(&next.frame()[..]);
 		let step = match self.trick {
 			Trick::Leave => Step::Leave,
-			Trick::FlipBit => {
+			Trick::FlipBit | Trick::SignWrong => {
 				frame[data + CHUNK_BYTES / 2] ^= 1;
 				Step::Deliver(next, Some(frame.freeze()))
 			},
@@ -258,10 +273,24 @@ impl State {
 		Some(step)
 	}
 
+	/// The receipt in `frame`, as one for what the window's frame `lie` holds.
+	fn admit(&self, frame: &[u8], lie: &[u8]) -> io::Result<Bytes> {
+		let mut receipt = SignedReceipt::decode(&mut &frame[wire::PREFIX_BYTES..])
+			.map_err(io::Error::other)?
+			.message;
+		let data = lie.len() - receipt.bytes as usize;
+		receipt.delivered = merkle::root(&merkle::leaves(&lie[data..]));
+		Ok(ToViewer::Receipt(self.key.sign(receipt, &self.genesis)).to_frame())
+	}
+
 	fn get(&self, cursor: Cursor) -> Option<EncodedWindow> {
 		match self.feed.get(cursor) {
 			Lookup::Found(window) => Some(window),
 			_ => None,
 		}
 	}
+}
+
+fn is_receipt(frame: &[u8]) -> bool {
+	frame.get(wire::PREFIX_BYTES - 1) == Some(&(Kind::Receipt as u8))
 }

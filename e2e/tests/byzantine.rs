@@ -1,4 +1,5 @@
 //! Relayers that cheat are caught before anything of it is written, are paid nothing, and the viewer goes on elsewhere.
+//! One that signed for what it did loses part of its bond, of which the viewer gets its share, and nobody lifts a finger.
 
 use anyhow::{ensure, Context, Result};
 use clustercast_e2e::{
@@ -8,17 +9,19 @@ use clustercast_e2e::{
 	programs::Terms,
 	scene::{Scene, TERMS},
 };
+use clustercast_primitives::amount::USDC;
 use futures::future::try_join_all;
 use std::time::Duration;
 
 /// Windows that the viewer watches.
 const WINDOWS: usize = 8;
 
-/// All four are met within a few windows' time.
+/// All five are met within a few windows' time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the player says of each trick.
-const CAUGHT: [(Trick, &str); 4] = [
+const CAUGHT: [(Trick, &str); 5] = [
+	(Trick::SignWrong, "is not what the broadcaster signed"),
 	(Trick::FlipBit, "is not what the broadcaster signed"),
 	(Trick::SwapChunks, "is not what the broadcaster signed"),
 	(Trick::ReplayOld, "again"),
@@ -26,7 +29,7 @@ const CAUGHT: [(Trick, &str); 4] = [
 ];
 
 /// The cheapest relayer serves two windows and leaves, so that the viewer is in the middle of the stream when it turns
-/// to the next: four who cheat at their first window, each a little dearer. The honest one is the dearest.
+/// to the next: five who cheat at their first window, each a little dearer. The honest one is the dearest.
 #[test]
 fn cheating_relayers_are_caught_and_paid_nothing() {
 	Lab::run(async |lab| {
@@ -36,6 +39,9 @@ fn cheating_relayers_are_caught_and_paid_nothing() {
 			.chain(CAUGHT.map(|(trick, _)| (0, trick)));
 		let mut cheats = start(lab, &scene, plans.collect()).await?;
 		let guide = cheats.remove(0);
+
+		let chain = scene.network.books().chain();
+		let viewer = scene.viewer.account;
 
 		let mut player = scene.watch(lab, "player", &["--windows", &WINDOWS.to_string()])?;
 		let summary = player.finish(PATIENCE).await?;
@@ -66,6 +72,18 @@ fn cheating_relayers_are_caught_and_paid_nothing() {
 			honest["windows"] == WINDOWS - 2 && honest["faults"] == serde_json::json!([]),
 			"{honest}"
 		);
+
+		ensure!(summary["reports"] == 1, "{summary}");
+		scene.network.books().settle().await?;
+		let registered = chain.relayers().await?;
+		for (cheat, (trick, _)) in cheats.iter().zip(CAUGHT) {
+			let bond = registered.iter().find(|r| r.account == cheat.account).map(|r| r.bond);
+			let expected = if trick == Trick::SignWrong { 5 * USDC } else { 10 * USDC };
+			ensure!(bond == Some(expected), "{trick:?}: a bond of {bond:?}");
+		}
+		// Reporter and viewer are one here: three quarters of what the relayer lost.
+		let account = chain.viewer_account(&viewer, None).await?;
+		ensure!(account.free + account.deposit > START_MONEY + 3 * USDC, "{account:?}");
 
 		ensure!(summary["gaps"] == 0, "{summary}");
 		let received = player.recording()?;

@@ -7,7 +7,7 @@ use crate::{
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, calls, Call, Chain, Wait, Wallet};
-use clustercast_primitives::Usdc;
+use clustercast_primitives::{StreamId, Usdc};
 use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
 
@@ -52,6 +52,18 @@ enum Command {
 		#[command(flatten)]
 		payer: Payer,
 	},
+	/// Give the broadcaster of a stream money; all of it arrives
+	Tip {
+		#[command(flatten)]
+		payer: Payer,
+		/// Number of the stream key
+		stream: u64,
+		/// USDC, at least 0.001
+		amount: Usdc,
+		/// Take it from the deposit for tickets
+		#[arg(long)]
+		from_deposit: bool,
+	},
 	/// Show balance, deposit and session keys
 	Account {
 		#[command(flatten)]
@@ -92,6 +104,12 @@ pub async fn run() -> anyhow::Result<()> {
 			payer.sign(call).await
 		},
 		Command::Withdraw { payer } => payer.sign(calls::withdraw()).await,
+		Command::Tip {
+			payer,
+			stream,
+			amount,
+			from_deposit,
+		} => payer.sign(calls::tip(StreamId(stream), amount.0, from_deposit)).await,
 		Command::Account { payer } => payer.show().await,
 	}
 }

@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`accusation`] | what was found against relayers and broadcaster, and reporting it |
 //! | [`cli`] | flags and subcommands |
 //! | [`player`] | [`Player`]: assembly |
 //! | [`failover`] | the loop from one relayer to the next |
@@ -17,6 +18,7 @@
 //!
 //! Start reading at [`player::Player::run`]. Nothing reaches a sink but windows that the protocol crate has verified.
 
+pub mod accusation;
 pub mod cli;
 pub mod failover;
 pub mod funds;

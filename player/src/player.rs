@@ -1,6 +1,7 @@
 //! Assembly: from flags to a viewer in the middle of a broadcast, and its figures at the end.
 
 use crate::{
+	accusation::Inquest,
 	funds::{self, Wanted},
 	hls::Hls,
 	playlist::LISTED,
@@ -15,7 +16,7 @@ use anyhow::{bail, Context};
 use clustercast_chain::{Chain, Wallet};
 use clustercast_network::{node, Address, Node};
 use clustercast_primitives::{crypto::KeyPair, StreamId, Usdc};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
 	signal::unix::{signal, SignalKind},
 	sync::watch,
@@ -64,6 +65,9 @@ pub struct Config {
 	/// Relayer to watch from, with /p2p/ID; repeat it, first choice first [default: the registry, cheapest first]
 	#[arg(long = "relayer", value_name = "MULTIADDR")]
 	pub relayers: Vec<Address>,
+	/// Do not report relayers that signed for a wrong chunk, nor a broadcaster that signed two windows for one place
+	#[arg(long, env = "CLUSTERCAST_PLAYER_NO_REPORT")]
+	pub no_report: bool,
 	/// Write the stream to this file (fragmented MP4)
 	#[arg(long, value_name = "FILE")]
 	pub output: Option<PathBuf>,
@@ -90,14 +94,14 @@ pub struct Config {
 /// A player, ready to run.
 pub struct Player {
 	config: Config,
-	wallet: Wallet,
+	wallet: Arc<Wallet>,
 	folder: StateFolder,
 }
 
 impl Player {
 	/// Checks what can be checked without a network: the secret key and the state folder.
 	pub fn load(config: Config) -> anyhow::Result<Self> {
-		let wallet = Wallet::from_suri(&config.account).context("--account")?;
+		let wallet = Arc::new(Wallet::from_suri(&config.account).context("--account")?);
 		let folder = StateFolder::open(&config.state).context("--state")?;
 		Ok(Self { config, wallet, folder })
 	}
@@ -125,6 +129,9 @@ impl Player {
 			.stream_key(id)
 			.await?
 			.with_context(|| format!("there is no stream {id} on this chain"))?;
+		if stream.flagged {
+			tracing::warn!(stream = %id, "the broadcaster was caught signing two windows for one place");
+		}
 		let hls = match self.config.hls {
 			Some(address) => {
 				let hls = Hls::bind(address)
@@ -143,8 +150,10 @@ impl Player {
 		let pocket = funds::prepare(&chain, &self.wallet, &self.folder, wanted).await?;
 		// A new identity each time: relayers learn nothing of a viewer but the account that pays.
 		let (node, _) = Node::start(&KeyPair::from_seed(rand::random()), node::Limits::default())?;
+		let reporter = (!self.config.no_report).then(|| (chain.clone(), self.wallet.clone()));
 		Ok(Viewing {
 			chain,
+			inquest: Inquest::start(reporter),
 			node,
 			stream,
 			account: self.wallet.account(),
@@ -170,6 +179,7 @@ impl Player {
 		given.add(roster::given(&self.config.relayers));
 		let outcome = viewing.watch(given).await;
 		viewing.pocket.save().context("cannot store the purse")?;
+		viewing.summary.reports = viewing.inquest.finish().await;
 		let mut summary = viewing.summary.clone();
 		summary.ended = outcome.as_ref().ok().copied();
 		if let Some(path) = &self.config.json {

@@ -2,6 +2,7 @@
 //! sinks, figures.
 
 use crate::{
+	accusation::Inquest,
 	pocket::{PayError, Pocket},
 	roster::{Ending, Relayer},
 	sinks::Sinks,
@@ -102,6 +103,7 @@ pub struct Viewing<C> {
 	pub(crate) stream: StreamKeyInfo,
 	pub(crate) account: AccountId,
 	pub(crate) pocket: Pocket,
+	pub(crate) inquest: Inquest,
 	pub(crate) limits: Limits,
 	pub(crate) sinks: Sinks,
 	pub(crate) summary: Summary,
@@ -225,6 +227,7 @@ impl<C: ChainView> Viewing<C> {
 				Err(_) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
 				Ok(Err(client::Error::Fault(fault))) => {
 					let rejected = subscription.session().rejected_bytes();
+					self.inquest.fault(relayer.key, subscription);
 					return Ok(self.on_fault(fault, rejected, peer).await);
 				},
 				Ok(Err(client::Error::Inactive(_))) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
@@ -278,6 +281,7 @@ impl<C: ChainView> Viewing<C> {
 
 	async fn on_window(&mut self, window: &EncodedWindow, peer: &str) -> anyhow::Result<()> {
 		let delay_ms = self.sinks.push(window, peer, self.gap).await?;
+		self.inquest.window(window);
 		let header = window.header();
 		self.gap = false;
 		self.resume = Some(Resume::after(header));

@@ -57,6 +57,8 @@ pub struct Summary {
 	pub spent_expected_micro_usdc: Balance,
 	/// Times that windows were left out because no relayer had them any more.
 	pub gaps: u64,
+	/// Reports of relayers or the broadcaster that the chain agreed with.
+	pub reports: u64,
 	/// First window.
 	pub first: Option<WindowId>,
 	/// Last window.

@@ -270,6 +270,7 @@ impl Test {
 			stream: stream_key(signing_key),
 			account,
 			pocket,
+			inquest: Inquest::start(None),
 			limits: Limits {
 				max_price_per_mb: PRICE,
 				max_face_value: Usdc(1_000_000),
