@@ -411,7 +411,12 @@ mod tests {
 
 	#[test]
 	fn one_order_in_ten_begins_with_a_newcomer_each_as_often() {
-		let relayers = [paid(1, 100, 200), paid(2, 50, 80), relayer(3, Some(LIMIT)), relayer(4, Some(LIMIT))];
+		let relayers = [
+			paid(1, 100, 200),
+			paid(2, 50, 80),
+			relayer(3, Some(LIMIT)),
+			relayer(4, Some(LIMIT)),
+		];
 		let mut first = [0; 4];
 		for chance in 0..1_000 {
 			let order = order_by(&relayers, chance);

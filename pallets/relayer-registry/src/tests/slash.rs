@@ -60,7 +60,7 @@ fn slash_of_the_whole_bond_removes_the_relayer_at_once() {
 		assert_eq!(slash(), 5 * USDC);
 		System::set_block_number(100);
 		assert_eq!(slash(), 5 * USDC);
-		System::assert_last_event(
+		System::assert_has_event(
 			Event::Left {
 				relayer: ALICE,
 				bond: 0,
