@@ -36,6 +36,10 @@ pub enum ChainError {
 	/// The transaction never got into a block: invalid, dropped or outdated.
 	#[error("transaction not included: {0}")]
 	NotIncluded(String),
+	/// The node does not take the transaction into its pool: nothing would come of it. No fee was paid. Says which rule
+	/// stops it, as the chain's own error.
+	#[error("the node does not take it: {0}")]
+	Unwanted(String),
 	/// The call ran and failed. The fee is paid, nothing else changed.
 	#[error("{0}")]
 	Dispatch(String),

@@ -39,6 +39,9 @@ const NONCE_ATTEMPTS: usize = 4;
 /// Codes of the node's transaction pool: invalid (an outdated nonce among others), and too low a priority.
 const POOL_NONCE_CODES: [i32; 2] = [1010, 1014];
 
+/// First number of the fraud proofs' errors among the rules of the runtime's pool.
+const FRAUD_ERRORS: u8 = 128;
+
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
@@ -180,7 +183,8 @@ impl Chain {
 				let at = self.client().at_current_block().await.map_err(ChainError::node)?;
 				let extrinsic = at.transactions().from_bytes(self.sign_locked(&at, wallet, call).await?);
 				sent.push((at.block_number(), Hash(extrinsic.hash().0)));
-				extrinsic.submit_and_watch().await.map_err(refused_by_pool)
+				let watched = extrinsic.submit_and_watch().await;
+				watched.map_err(|e| refused_by_pool(e, at.metadata_ref()))
 			})
 			.await;
 			drop(guard);
@@ -240,6 +244,24 @@ impl Chain {
 			self.sign_locked(&at, wallet, call).await
 		})
 		.await
+	}
+
+	/// Signed extrinsics as bytes, in this order: their nonces follow each other from the wallet's next one on.
+	pub async fn sign_all(&self, wallet: &Wallet, calls: &[Call]) -> Result<Vec<Vec<u8>>, ChainError> {
+		let _guard = wallet.submitting.lock().await;
+		let (at, first) = within("signing", async {
+			let at = self.client().at_current_block().await.map_err(ChainError::node)?;
+			Ok((at, self.next_nonce(&wallet.account()).await?))
+		})
+		.await?;
+		let each = calls.iter().zip(first..);
+		each.map(|(call, nonce)| sign_with(&at, wallet, call, nonce)).collect()
+	}
+
+	/// Hands a signed extrinsic to the node's pool and does not wait for what becomes of it.
+	pub async fn post(&self, extrinsic: &[u8]) -> Result<Hash, ChainError> {
+		self.request("author_submitExtrinsic", rpc_params![hex_of(extrinsic)])
+			.await
 	}
 
 	/// Mints a stream key; its number once that is final.
@@ -326,28 +348,56 @@ impl Chain {
 	/// With the wallet's lock held.
 	async fn sign_locked(&self, at: &AtBlock, wallet: &Wallet, call: &Call) -> Result<Vec<u8>, ChainError> {
 		let nonce = self.next_nonce(&wallet.account()).await?;
-		let params = SubstrateExtrinsicParamsBuilder::new()
-			.nonce(nonce)
-			.mortal_from_unchecked(MORTALITY, at.block_number(), at.block_hash())
-			.build();
-		let signed = at
-			.transactions()
-			.create_signable_offline(call, params)
-			.and_then(|mut signable| signable.sign(wallet.keypair()))
-			.map_err(|e| ChainError::Metadata(format!("{}: {e}", call.full_name())))?;
-		Ok(signed.encoded().to_vec())
+		sign_with(at, wallet, call, nonce)
 	}
 }
 
+fn sign_with(at: &AtBlock, wallet: &Wallet, call: &Call, nonce: u64) -> Result<Vec<u8>, ChainError> {
+	let params = SubstrateExtrinsicParamsBuilder::new()
+		.nonce(nonce)
+		.mortal_from_unchecked(MORTALITY, at.block_number(), at.block_hash())
+		.build();
+	let signed = at
+		.transactions()
+		.create_signable_offline(call, params)
+		.and_then(|mut signable| signable.sign(wallet.keypair()))
+		.map_err(|e| ChainError::Metadata(format!("{}: {e}", call.full_name())))?;
+	Ok(signed.encoded().to_vec())
+}
+
 /// An error on submission, with the pool's code kept.
-fn refused_by_pool(error: subxt::error::ExtrinsicError) -> ChainError {
+fn refused_by_pool(error: subxt::error::ExtrinsicError, metadata: &Metadata) -> ChainError {
 	use subxt::error::{BackendError, ExtrinsicError, RpcError};
 	match &error {
 		ExtrinsicError::ErrorSubmittingTransaction(BackendError::Rpc(RpcError::ClientError(e))) => {
-			ChainError::rpc("the transaction", e)
+			let refused = ChainError::rpc("the transaction", e);
+			let rule = match &refused {
+				ChainError::Refused { message, .. } => pool_rule(message),
+				_ => None,
+			};
+			rule.map_or(refused, |rule| ChainError::Unwanted(rule_name(rule, metadata)))
 		},
 		_ => ChainError::node(error),
 	}
+}
+
+/// The number of the runtime's own rule that keeps a transaction out of the pool, from what the node says.
+fn pool_rule(message: &str) -> Option<u8> {
+	message.rsplit_once("Custom error: ")?.1.parse().ok()
+}
+
+/// Below 128 a reason not to pay, from there on an error of the fraud proofs.
+fn rule_name(code: u8, metadata: &Metadata) -> String {
+	let name = match code.checked_sub(FRAUD_ERRORS) {
+		None => TicketRefusal::decode(&mut [code].as_slice())
+			.ok()
+			.map(|r| r.to_string()),
+		Some(index) => metadata
+			.pallet_by_name("FraudProofs")
+			.and_then(|pallet| pallet.error_variant_by_index(index))
+			.map(|error| format!("FraudProofs::{}", error.name)),
+	};
+	name.unwrap_or_else(|| format!("rule {code}"))
 }
 
 async fn included<C>(block: subxt::transactions::TransactionInBlock<SubstrateConfig, C>) -> Result<Included, ChainError>
@@ -415,6 +465,13 @@ mod tests {
 			extrinsic: Some(1),
 			fields: fields.iter().map(|(n, b)| (n.to_string(), b.clone())).collect(),
 		}
+	}
+
+	#[test]
+	fn rules_of_the_pool_are_told_from_other_refusals() {
+		assert_eq!(pool_rule("Invalid Transaction: Custom error: 17"), Some(17));
+		assert_eq!(pool_rule("Invalid Transaction: Transaction is outdated"), None);
+		assert_eq!(pool_rule("Custom error: 256"), None);
 	}
 
 	#[test]

@@ -111,6 +111,8 @@ pub struct Activity {
 	pub redeemed: Vec<Redeemed>,
 	/// Tickets refused.
 	pub refused: u64,
+	/// Transfers of free money.
+	pub transfers: u64,
 	/// Fees paid, tips included, micro-USDC by who paid them.
 	pub fees: BTreeMap<AccountId, Balance>,
 	/// Fees of redemptions alone, micro-USDC.
@@ -217,6 +219,7 @@ impl Books {
 impl Activity {
 	/// Adds the events of one block.
 	fn add(&mut self, events: &[Event]) -> Result<()> {
+		self.transfers += events.iter().filter(|e| e.is("Balances", "Transfer")).count() as u64;
 		let mut redemptions = BTreeSet::new();
 		for event in events.iter().filter(|e| e.pallet == "TicketBroker") {
 			match event.name.as_str() {

@@ -11,6 +11,7 @@
 //! | [`scene`] | all of these together |
 //! | [`byzantine`] | relayers that cheat |
 //! | [`demo`] | what `scripts/demo` runs |
+//! | [`throughput`] | what `scripts/bench redeem-throughput` runs |
 //!
 //! The tests in `tests/` start from a [`scene::Scene`]; each says in its first lines what it shows.
 
@@ -23,3 +24,4 @@ pub mod network;
 pub mod process;
 pub mod programs;
 pub mod scene;
+pub mod throughput;

@@ -160,6 +160,7 @@ sp_api::impl_runtime_apis! {
 		fn decode_vouchers(_: Vec<u8>) -> Option<Vec<SignedVoucher>> { in_wasm() }
 		fn viewer_account(_: clustercast_primitives::AccountId) -> ViewerAccount { in_wasm() }
 		fn relayers(_: Option<clustercast_primitives::AccountId>, _: u32) -> Vec<RelayerInfo> { in_wasm() }
+		fn leaderboard(_: u32) -> Vec<RelayerInfo> { in_wasm() }
 		fn stream_key(_: StreamId) -> Option<StreamKeyInfo> { in_wasm() }
 	}
 }

@@ -27,6 +27,12 @@ impl<C: ChainView> Viewing<C> {
 			match roster.next(started.elapsed()) {
 				Next::Try(relayer) => {
 					let attempt = self.attempt(&relayer).await?;
+					if let Some(delay) = self.sinks.delay().filter(|_| attempt.served) {
+						roster.measured(&relayer.key, delay);
+					}
+					if !by_hand {
+						self.rank(&mut roster);
+					}
 					if let Some(ending) = attempt.ending {
 						roster.report(&relayer.key, ending, attempt.served, started.elapsed());
 					}
@@ -58,8 +64,12 @@ impl<C: ChainView> Viewing<C> {
 		let relayers = self.chain.relayers().await.context("cannot read the registry")?;
 		let max_price = self.limits.max_price_per_mb;
 		roster.add(relayers.iter().filter_map(|info| Relayer::registered(info, max_price)));
-		roster.sort_by_price();
+		self.rank(roster);
 		Ok(())
+	}
+
+	fn rank(&self, roster: &mut Roster) {
+		roster.rank(self.limits.max_price_per_mb, rand::random());
 	}
 
 	async fn read_registry_again(&self, roster: &mut Roster) {

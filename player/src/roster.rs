@@ -1,14 +1,43 @@
-//! Which relayer to try next. Pure: the time is an argument, counted from the start of the run.
+//! Which relayer to try next. Pure: the time, counted from the start of the run, and chance are arguments.
+//!
+//! Those of the registry are ordered by points, see [`Relayer::points`]. Whoever was slashed comes after all who were
+//! not. So that newcomers get viewers at all, one order in [`EXPLORE`] begins with one of them: see [`Roster::rank`].
 
 use clustercast_network::Address;
-use clustercast_primitives::{chain::RelayerInfo, PublicKey};
-use std::time::Duration;
+use clustercast_primitives::{
+	amount::USDC,
+	chain::{RelayerInfo, Reputation},
+	Balance, PublicKey,
+};
+use std::{cmp::Reverse, time::Duration};
 
 /// Rest after a first failure; doubles with each further one in a row.
 pub const FIRST_REST: Duration = Duration::from_secs(1);
 
 /// Longest rest: a relayer that comes back is noticed within a minute.
 pub const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// Of so many orders one begins with a newcomer.
+pub const EXPLORE: u64 = 10;
+
+/// What a relayer was paid counts up to so much for each viewer who paid it, micro-USDC: paying oneself a lot is cheap,
+/// paying oneself from many accounts less so.
+const VALUE_PER_VIEWER: Balance = USDC;
+
+/// A relayer of whose value less than this counts is a newcomer, micro-USDC.
+const PROVEN: Balance = USDC;
+
+/// Points for each doubling of the value that counts, from 0.01 USDC on, and most in all.
+const REPUTATION_POINTS: (i64, i64) = (2, 40);
+
+/// Points for each doubling of the bond, from 1 USDC on, and most in all.
+const BOND_POINTS: (i64, i64) = (2, 20);
+
+/// Points for a relayer that asks nothing; one that asks the viewer's limit has none.
+const PRICE_POINTS: i64 = 40;
+
+/// A point less for so much delay beyond that of the quickest relayer so far, and how many at most.
+const DELAY_POINTS: (Duration, i64) = (Duration::from_millis(50), 40);
 
 /// A relayer that may be watched from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +48,40 @@ pub struct Relayer {
 	pub addresses: Vec<Address>,
 	/// Asking price by the registry, micro-USDC per 10^6 bytes; `None` where it was given by hand.
 	pub price_per_mb: Option<u64>,
+	/// Its bond, micro-USDC; nothing where it was given by hand.
+	pub bond: Balance,
+	/// What it was paid for; nothing where it was given by hand.
+	pub reputation: Reputation,
 }
 
 impl Relayer {
+	/// What was paid to it, as far as it counts, micro-USDC.
+	fn proven(&self) -> Balance {
+		let viewers = Balance::from(self.reputation.viewers);
+		self.reputation.value.min(viewers.saturating_mul(VALUE_PER_VIEWER))
+	}
+
+	/// Neither good nor bad is known of it.
+	fn is_newcomer(&self) -> bool {
+		self.reputation.slashes == 0 && self.proven() < PROVEN
+	}
+
+	/// More is better: up to 40 for what viewers paid it, 20 for its bond, 40 for its price against the highest that is
+	/// accepted, less up to 40 for a delay behind the quickest relayer's.
+	fn points(&self, max_price_per_mb: u64, behind: Duration) -> i64 {
+		let doublings = |amount: Balance, unit: Balance, (each, most): (i64, i64)| {
+			let times = (amount / unit).saturating_add(1).ilog2();
+			i64::from(times).saturating_mul(each).min(most)
+		};
+		let price = u128::from(self.price_per_mb.unwrap_or(u64::MAX).min(max_price_per_mb));
+		let saved = u128::from(max_price_per_mb) - price;
+		let price = saved * PRICE_POINTS as u128 / u128::from(max_price_per_mb.max(1));
+		let (step, most) = DELAY_POINTS;
+		let delay = (behind.as_millis() / step.as_millis()).min(most as u128);
+		doublings(self.proven(), USDC / 100, REPUTATION_POINTS) + doublings(self.bond, USDC, BOND_POINTS) + price as i64
+			- delay as i64
+	}
+
 	/// From the registry: `None` for one that is leaving, too dear, or without an address that we understand.
 	pub fn registered(info: &RelayerInfo, max_price_per_mb: u64) -> Option<Self> {
 		if info.unbonds_at.is_some() || info.price_per_mb > max_price_per_mb {
@@ -35,6 +95,8 @@ impl Relayer {
 			key: info.signing_key,
 			addresses,
 			price_per_mb: Some(info.price_per_mb),
+			bond: info.bond,
+			reputation: info.reputation,
 		})
 	}
 }
@@ -49,6 +111,8 @@ pub fn given(addresses: &[Address]) -> Vec<Relayer> {
 				key: address.peer(),
 				addresses: vec![address.clone()],
 				price_per_mb: None,
+				bond: 0,
+				reputation: Reputation::default(),
 			}),
 		}
 	}
@@ -99,6 +163,7 @@ struct Candidate {
 	relayer: Relayer,
 	standing: Standing,
 	failures: u32,
+	delay: Option<Duration>,
 }
 
 /// The relayers known, in order of preference.
@@ -108,7 +173,8 @@ pub struct Roster {
 }
 
 impl Roster {
-	/// In the order given, as far as not known yet; the known keep their standing and get the new addresses and price.
+	/// In the order given, as far as not known yet; the known keep their standing and get the new addresses, price, bond
+	/// and reputation.
 	pub fn add(&mut self, relayers: impl IntoIterator<Item = Relayer>) {
 		for relayer in relayers {
 			match self.candidates.iter_mut().find(|c| c.relayer.key == relayer.key) {
@@ -117,15 +183,40 @@ impl Roster {
 					relayer,
 					standing: Standing::Ready,
 					failures: 0,
+					delay: None,
 				}),
 			}
 		}
 	}
 
-	/// Cheapest first; equal prices keep their order.
-	pub fn sort_by_price(&mut self) {
-		self.candidates
-			.sort_by_key(|c| c.relayer.price_per_mb.unwrap_or(u64::MAX));
+	/// Best first, equal ones by price, then as they are; who was slashed behind all who were not. `chance` is any number: if it is a
+	/// multiple of [`EXPLORE`] and the best is no newcomer, a newcomer of its choice comes first.
+	pub fn rank(&mut self, max_price_per_mb: u64, chance: u64) {
+		let quickest = self.candidates.iter().filter_map(|c| c.delay).min().unwrap_or_default();
+		self.candidates.sort_by_key(|c| {
+			// Who was not measured yet may be the quickest.
+			let behind = c.delay.unwrap_or_default().saturating_sub(quickest);
+			let points = c.relayer.points(max_price_per_mb, behind);
+			let price = c.relayer.price_per_mb.unwrap_or(u64::MAX);
+			(c.relayer.reputation.slashes > 0, Reverse(points), price)
+		});
+		let is_newcomer = |c: &Candidate| c.relayer.is_newcomer();
+		if !chance.is_multiple_of(EXPLORE) || self.candidates.first().is_none_or(is_newcomer) {
+			return;
+		}
+		let places = self.candidates.iter().enumerate().filter(|(_, c)| is_newcomer(c));
+		let newcomers: Vec<_> = places.map(|(place, _)| place).collect();
+		let pick = (chance / EXPLORE).checked_rem(newcomers.len() as u64);
+		if let Some(place) = pick.and_then(|pick| newcomers.get(pick as usize)) {
+			self.candidates[..=*place].rotate_right(1);
+		}
+	}
+
+	/// From capture to playable, as last measured with this relayer.
+	pub fn measured(&mut self, key: &PublicKey, delay: Duration) {
+		if let Some(candidate) = self.candidates.iter_mut().find(|c| c.relayer.key == *key) {
+			candidate.delay = Some(delay);
+		}
 	}
 
 	/// Whether nobody was ever added.
@@ -207,7 +298,32 @@ mod tests {
 			key,
 			addresses: vec![Address::new("/ip4/127.0.0.1/udp/1/quic-v1", &key).unwrap()],
 			price_per_mb: price,
+			bond: 10 * USDC,
+			reputation: Reputation::default(),
 		}
+	}
+
+	/// A relayer at the highest price with the least bond, whom `viewers` paid this many USDC.
+	fn paid(seed: u8, value: Balance, viewers: u32) -> Relayer {
+		let mut relayer = relayer(seed, Some(LIMIT));
+		relayer.reputation.value = value * USDC;
+		relayer.reputation.viewers = viewers;
+		relayer
+	}
+
+	/// The highest price that the viewer accepts.
+	const LIMIT: u64 = 1_000;
+
+	/// The order of these relayers, by their place in the list, when chance decides nothing.
+	fn order(relayers: &[Relayer]) -> Vec<usize> {
+		order_by(relayers, 1)
+	}
+
+	fn order_by(relayers: &[Relayer], chance: u64) -> Vec<usize> {
+		let mut roster = roster(relayers);
+		roster.rank(LIMIT, chance);
+		let place = |c: &Candidate| relayers.iter().position(|r| r.key == c.relayer.key).unwrap();
+		roster.candidates.iter().map(place).collect()
 	}
 
 	fn roster(relayers: &[Relayer]) -> Roster {
@@ -229,12 +345,96 @@ mod tests {
 			relayer(4, None),
 		);
 		let mut sorted = roster(&[d.clone(), a.clone(), b.clone(), c.clone()]);
-		sorted.sort_by_price();
+		sorted.rank(40, 0);
 		for expected in [&b, &c, &a, &d] {
 			assert_eq!(sorted.next(at(0)), Next::Try(expected.clone()));
 			sorted.report(&expected.key, Ending::Refused, false, at(0));
 		}
 		assert_eq!(sorted.next(at(0)), Next::Nobody);
+	}
+
+	#[test]
+	fn more_of_what_viewers_paid_comes_first() {
+		assert_eq!(order(&[paid(1, 1, 9), paid(2, 100, 200), paid(3, 10, 20)]), [1, 2, 0]);
+		// A thousand USDC of one viewer counts as one.
+		assert_eq!(order(&[paid(1, 1_000, 1), paid(2, 4, 4)]), [1, 0]);
+		// There is an end to it.
+		assert_eq!(order(&[paid(1, 20_000, 90_000), paid(2, 1 << 60, u32::MAX)]), [0, 1]);
+	}
+
+	#[test]
+	fn larger_bond_comes_first_up_to_a_bound() {
+		let bonded = |seed, usdc| Relayer {
+			bond: usdc * USDC,
+			..relayer(seed, Some(LIMIT))
+		};
+		assert_eq!(order(&[bonded(1, 10), bonded(2, 200)]), [1, 0]);
+		assert_eq!(order(&[bonded(1, 2_000), bonded(2, 1 << 80)]), [0, 1]);
+	}
+
+	#[test]
+	fn price_counts_against_the_viewers_limit() {
+		// What it asks beyond a well paid one's price decides only if it is enough.
+		let (dear, cheap) = (paid(1, 100, 200), relayer(2, Some(LIMIT / 2)));
+		assert_eq!(order(&[dear.clone(), cheap]), [0, 1]);
+		assert_eq!(order(&[dear, relayer(2, Some(LIMIT / 10))]), [1, 0]);
+		// No price that cannot be expressed.
+		roster(&[relayer(1, Some(0))]).rank(0, 0);
+		roster(&[relayer(1, Some(u64::MAX))]).rank(u64::MAX, 0);
+	}
+
+	#[test]
+	fn slashed_comes_last_whatever_else_it_has() {
+		let mut slashed = paid(1, 1_000_000, 9_000);
+		slashed.price_per_mb = Some(0);
+		slashed.reputation.slashes = 1;
+		assert_eq!(order(&[slashed.clone(), relayer(2, Some(LIMIT))]), [1, 0]);
+		// It is no newcomer either.
+		slashed.reputation.value = 0;
+		assert_eq!(order_by(&[slashed, paid(2, 10, 20)], 0), [1, 0]);
+	}
+
+	#[test]
+	fn quicker_comes_first_and_the_unmeasured_is_taken_for_quick() {
+		let relayers = [relayer(1, Some(10)), relayer(2, Some(10)), relayer(3, Some(10))];
+		let mut roster = roster(&relayers);
+		roster.measured(&relayers[0].key, Duration::from_millis(2_600));
+		roster.measured(&relayers[1].key, Duration::from_millis(2_500));
+		roster.rank(LIMIT, 1);
+		let keys: Vec<_> = roster.candidates.iter().map(|c| c.relayer.key).collect();
+		assert_eq!(keys, [relayers[1].key, relayers[2].key, relayers[0].key]);
+		// What is learnt from the registry again does not make it forgotten.
+		roster.add(relayers.clone());
+		roster.rank(LIMIT, 1);
+		assert_eq!(roster.candidates[2].relayer.key, relayers[0].key);
+	}
+
+	#[test]
+	fn one_order_in_ten_begins_with_a_newcomer_each_as_often() {
+		let relayers = [
+			paid(1, 100, 200),
+			paid(2, 50, 80),
+			relayer(3, Some(LIMIT)),
+			relayer(4, Some(LIMIT)),
+		];
+		let mut first = [0; 4];
+		for chance in 0..1_000 {
+			let order = order_by(&relayers, chance);
+			first[order[0]] += 1;
+			// The others keep theirs.
+			let proven: Vec<_> = order.into_iter().filter(|n| *n < 2).collect();
+			assert_eq!(proven, [0, 1]);
+		}
+		assert_eq!(first, [900, 0, 50, 50]);
+	}
+
+	#[test]
+	fn there_is_nothing_to_explore_where_all_are_new_or_none_is() {
+		let new = [relayer(1, Some(20)), relayer(2, Some(LIMIT))];
+		assert_eq!(order_by(&new, 0), [0, 1]);
+		let proven = [paid(1, 100, 200), paid(2, 1, 1)];
+		assert_eq!(order_by(&proven, 0), [0, 1]);
+		Roster::default().rank(LIMIT, 0);
 	}
 
 	#[test]
@@ -306,8 +506,9 @@ mod tests {
 			signing_key: key,
 			addresses: vec!["/ip4/127.0.0.1/udp/1/quic-v1".into(), "nonsense".into()],
 			price_per_mb: 10,
-			bond: 0,
+			bond: 10 * USDC,
 			unbonds_at: None,
+			reputation: Reputation::default(),
 		};
 		assert_eq!(Relayer::registered(&info, 10), Some(relayer(1, Some(10))));
 		assert_eq!(Relayer::registered(&info, 9), None, "too dear");

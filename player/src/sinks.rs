@@ -7,7 +7,7 @@ use clustercast_protocol::EncodedWindow;
 use serde::Serialize;
 use std::{
 	path::{Path, PathBuf},
-	time::{SystemTime, UNIX_EPOCH},
+	time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
 	fs::File,
@@ -89,6 +89,7 @@ pub struct Sinks {
 	recording: Option<Recording>,
 	log: Option<(File, PathBuf)>,
 	hls: Option<Hls>,
+	delay: Option<Duration>,
 }
 
 impl Sinks {
@@ -119,6 +120,7 @@ impl Sinks {
 		let header = window.header();
 		let playable_ms = unix_ms();
 		let delay_ms = playable_ms as i64 - header.start_ms as i64;
+		self.delay = Some(Duration::from_millis(u64::try_from(delay_ms).unwrap_or_default()));
 		if let Some((file, path)) = &mut self.log {
 			let mut line = serde_json::to_vec(&Entry {
 				segment: header.id.segment,
@@ -140,6 +142,11 @@ impl Sinks {
 				.with_context(|| format!("cannot write {}", path.display()))?;
 		}
 		Ok(delay_ms)
+	}
+
+	/// From capture to playable, of the last window; zero where the broadcaster's clock is ahead of ours.
+	pub fn delay(&self) -> Option<Duration> {
+		self.delay
 	}
 
 	/// The broadcast is over.

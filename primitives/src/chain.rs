@@ -268,6 +268,30 @@ pub struct RelayerInfo {
 	pub bond: Balance,
 	/// Leaving: first block in which the bond can be withdrawn.
 	pub unbonds_at: Option<BlockNumber>,
+	/// What it was paid for.
+	pub reputation: Reputation,
+}
+
+/// What a relayer was paid for since it registered. Counted from tickets and vouchers that were redeemed, so from
+/// deliveries that a viewer verified and paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct Reputation {
+	/// Bytes, as the payers signed them: `value` costs something to fake, this does not.
+	pub bytes: u64,
+	/// Paid by viewers, all shares included, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub value: Balance,
+	/// Accounts that paid: exact for a few, otherwise an estimate; 7,689 stands for that many or more.
+	pub viewers: u32,
+	/// Times that the account was slashed, also before it registered this time.
+	pub slashes: u32,
+	/// Block in which it registered.
+	pub since: BlockNumber,
 }
 
 /// A stream key.

@@ -2,7 +2,9 @@
 //! a plain transfer, and `redeem_batch` of as many tickets as fit. `scripts/bench redeem` compares them.
 
 use clustercast_primitives::{crypto, Hash, PublicKey, Signature, Signed, Ticket, WindowId, WinningTicket};
-use clustercast_runtime::{constants::MAX_BATCH, AccountId, Runtime, RuntimeCall, TxExtension, UncheckedExtrinsic};
+use clustercast_runtime::{
+	constants::MAX_BATCH, pool::PoolRules, AccountId, Runtime, RuntimeCall, TxExtension, UncheckedExtrinsic,
+};
 use frame_support::{
 	dispatch::{DispatchClass, GetDispatchInfo},
 	traits::Get,
@@ -22,6 +24,7 @@ fn weight(call: impl Into<RuntimeCall>) -> u64 {
 		frame_system::CheckNonce::from(0),
 		frame_system::CheckWeight::new(),
 		pallet_transaction_payment::ChargeTransactionPayment::from(0),
+		PoolRules,
 		frame_metadata_hash_extension::CheckMetadataHash::new(false),
 		frame_system::WeightReclaim::new(),
 	);

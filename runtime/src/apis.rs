@@ -270,6 +270,9 @@ impl_runtime_apis! {
 		fn relayers(start_after: Option<clustercast_primitives::AccountId>, limit: u32) -> Vec<RelayerInfo> {
 			RelayerRegistry::relayers(start_after.map(|account| account.0.into()), limit)
 		}
+		fn leaderboard(limit: u32) -> Vec<RelayerInfo> {
+			RelayerRegistry::leaderboard(limit)
+		}
 		fn stream_key(id: StreamId) -> Option<StreamKeyInfo> {
 			StreamKeys::stream_key(id)
 		}

@@ -104,6 +104,15 @@ pub const MAX_PREVIOUS_KEYS: u32 = 8;
 /// Blocks between leaving and having the bond: 25 hours, longer than evidence counts.
 pub const UNBOND_DELAY: BlockNumber = FRAUD_BLOCKS + HOURS;
 
+const _: () = assert!(
+	UNBOND_DELAY > FRAUD_BLOCKS,
+	"a relayer could leave with its bond while evidence against it still counts"
+);
+
+/// Most that what a payment or a report is worth adds to its priority in the pool: as much as a plain transfer has with
+/// a tip of about 0.02 USDC, and nothing beside what consensus sends.
+pub const MAX_PRIORITY_BOOST: u64 = 10 * USDC as u64;
+
 /// Held on the owner of a stream key, which also keeps the account alive: it can always receive its share.
 pub const STREAM_KEY_DEPOSIT: Balance = USDC;
 

@@ -6,6 +6,7 @@
 //! | [`configs`] | what each pallet is given |
 //! | [`money`] | fees, and where fees and dust go |
 //! | [`genesis`] | presets for development and tests |
+//! | [`pool`] | what the pool asks of payments and reports before it takes them |
 //! | [`apis`] | what the runtime answers to the node |
 //! | [`weights`] | what calls weigh, measured |
 //!
@@ -24,6 +25,7 @@ pub mod configs;
 pub mod constants;
 pub mod genesis;
 pub mod money;
+pub mod pool;
 #[cfg(test)]
 mod tests;
 pub mod weights;
@@ -62,6 +64,7 @@ pub type TxExtension = (
 	frame_system::CheckNonce<Runtime>,
 	frame_system::CheckWeight<Runtime>,
 	pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
+	pool::PoolRules,
 	frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
 	frame_system::WeightReclaim<Runtime>,
 );

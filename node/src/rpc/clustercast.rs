@@ -76,6 +76,11 @@ pub trait ClusterCastRpc {
 		at: Option<Hash>,
 	) -> Result<Vec<RelayerInfo>, Error>;
 
+	/// The relayers whose viewers paid most, those first, at most `limit`, which is at most 100; the best of the first
+	/// 10,000 in the registry's own order.
+	#[method(name = "leaderboard", blocking)]
+	fn leaderboard(&self, limit: Option<u32>, at: Option<Hash>) -> Result<Vec<RelayerInfo>, Error>;
+
 	/// A stream key, `null` where there is none of this number.
 	#[method(name = "streamKey", blocking)]
 	fn stream_key(&self, id: StreamId, at: Option<Hash>) -> Result<Option<StreamKeyInfo>, Error>;
@@ -145,6 +150,14 @@ fn decode_extrinsic(bytes: &[u8]) -> Result<OpaqueExtrinsic, Error> {
 		return Err(Error::ExtrinsicTooLarge(bytes.len()));
 	}
 	OpaqueExtrinsic::decode_all(&mut &bytes[..]).map_err(|_| Error::NotABatch)
+}
+
+/// How many relayers to answer with.
+fn bounded(limit: Option<u32>) -> Result<u32, Error> {
+	match limit.unwrap_or(MAX_RELAYERS) {
+		limit if limit > MAX_RELAYERS => Err(Error::LimitTooLarge(limit)),
+		limit => Ok(limit),
+	}
 }
 
 /// A list of tickets or vouchers, each `0x` hex of its SCALE encoding.
@@ -289,14 +302,16 @@ where
 		limit: Option<u32>,
 		at: Option<Hash>,
 	) -> Result<Vec<RelayerInfo>, Error> {
-		let limit = limit.unwrap_or(MAX_RELAYERS);
-		if limit > MAX_RELAYERS {
-			return Err(Error::LimitTooLarge(limit));
-		}
+		let limit = bounded(limit)?;
 		Ok(self
 			.client
 			.runtime_api()
 			.relayers(self.block(at), start_after.map(|a| a.0), limit)?)
+	}
+
+	fn leaderboard(&self, limit: Option<u32>, at: Option<Hash>) -> Result<Vec<RelayerInfo>, Error> {
+		let limit = bounded(limit)?;
+		Ok(self.client.runtime_api().leaderboard(self.block(at), limit)?)
 	}
 
 	fn stream_key(&self, id: StreamId, at: Option<Hash>) -> Result<Option<StreamKeyInfo>, Error> {
@@ -378,6 +393,12 @@ mod tests {
 		let mut trailing = framed(10);
 		trailing.push(0);
 		assert_eq!(seen(decode_extrinsic(&trailing)), (-32602, r#""NotABatch""#.into()));
+	}
+
+	#[test]
+	fn a_page_of_relayers_is_taken_and_no_more() {
+		assert_eq!((bounded(None).unwrap(), bounded(Some(100)).unwrap()), (100, 100));
+		assert_eq!(seen(bounded(Some(101))), (-32602, r#""LimitTooLarge""#.into()));
 	}
 
 	#[test]

@@ -154,6 +154,16 @@ pub mod pallet {
 		pub burnt: Balance,
 	}
 
+	/// What a relayer did, once.
+	pub struct Offence<AccountId> {
+		/// The relayer.
+		pub relayer: AccountId,
+		/// Day of the window's start.
+		pub day: u64,
+		/// [`Pallet::offence`].
+		pub id: Hash,
+	}
+
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
@@ -273,32 +283,59 @@ pub mod pallet {
 		}
 	}
 
+	/// What others may ask: whether a report would be taken. Cheap checks first.
 	impl<T: Config> Pallet<T> {
-		fn do_report_invalid_chunk(
-			reporter: T::AccountId,
-			relayer_key: PublicKey,
-			evidence: ChunkFraud,
-		) -> DispatchResult {
+		/// The offence that this evidence shows, if it holds now and was not punished.
+		pub fn check_invalid_chunk(
+			relayer_key: &PublicKey,
+			evidence: &ChunkFraud,
+		) -> Result<Offence<T::AccountId>, Error<T>> {
 			evidence.check().map_err(Error::<T>::from)?;
 			let header = &evidence.header.message;
 			Self::check_age(header.start_ms)?;
 			let day = header.start_ms / DAY;
-			let offence = Self::offence(&relayer_key, &evidence.receipt);
-			ensure!(!Punished::<T>::contains_key(day, offence), Error::<T>::AlreadyPunished);
-			let relayer = T::Relayers::relayer(&relayer_key).ok_or(Error::<T>::UnknownRelayer)?;
+			let id = Self::offence(relayer_key, &evidence.receipt);
+			ensure!(!Punished::<T>::contains_key(day, id), Error::<T>::AlreadyPunished);
+			let relayer = T::Relayers::relayer(relayer_key).ok_or(Error::<T>::UnknownRelayer)?;
 			let keys = T::Streams::signing_keys(header.id.stream);
 			ensure!(!keys.is_empty(), Error::<T>::UnknownStream);
 			let genesis = Self::genesis();
 			ensure!(
-				Self::is_signed(&evidence.receipt, &relayer_key, &genesis),
+				Self::is_signed(&evidence.receipt, relayer_key, &genesis),
 				Error::<T>::ReceiptSignature
 			);
 			ensure!(
 				keys.iter().any(|key| Self::is_signed(&evidence.header, key, &genesis)),
 				Error::<T>::HeaderSignature
 			);
+			Ok(Offence { relayer, day, id })
+		}
 
-			Punished::<T>::insert(day, offence, ());
+		/// Whether this evidence holds and its stream is not flagged yet.
+		pub fn check_equivocation(evidence: &Equivocation) -> Result<(), Error<T>> {
+			evidence.check().map_err(Error::<T>::from)?;
+			let stream = evidence.first.message.id.stream;
+			let keys = T::Streams::signing_keys(stream);
+			ensure!(!keys.is_empty(), Error::<T>::UnknownStream);
+			ensure!(!T::Streams::is_flagged(stream), Error::<T>::AlreadyFlagged);
+			let genesis = Self::genesis();
+			let by_one_key = keys.iter().any(|key| {
+				Self::is_signed(&evidence.first, key, &genesis) && Self::is_signed(&evidence.second, key, &genesis)
+			});
+			ensure!(by_one_key, Error::<T>::HeaderSignature);
+			Ok(())
+		}
+	}
+
+	impl<T: Config> Pallet<T> {
+		fn do_report_invalid_chunk(
+			reporter: T::AccountId,
+			relayer_key: PublicKey,
+			evidence: ChunkFraud,
+		) -> DispatchResult {
+			let Offence { relayer, day, id } = Self::check_invalid_chunk(&relayer_key, &evidence)?;
+			let header = &evidence.header.message;
+			Punished::<T>::insert(day, id, ());
 			if !OldestDay::<T>::exists() {
 				OldestDay::<T>::put(Self::first_kept());
 			}
@@ -324,16 +361,8 @@ pub mod pallet {
 		}
 
 		fn do_report_equivocation(reporter: T::AccountId, evidence: Equivocation) -> DispatchResult {
-			evidence.check().map_err(Error::<T>::from)?;
+			Self::check_equivocation(&evidence)?;
 			let window = evidence.first.message.id;
-			let keys = T::Streams::signing_keys(window.stream);
-			ensure!(!keys.is_empty(), Error::<T>::UnknownStream);
-			let genesis = Self::genesis();
-			let by_one_key = keys.iter().any(|key| {
-				Self::is_signed(&evidence.first, key, &genesis) && Self::is_signed(&evidence.second, key, &genesis)
-			});
-			ensure!(by_one_key, Error::<T>::HeaderSignature);
-
 			let mut credit = T::Streams::flag(window.stream).ok_or(Error::<T>::AlreadyFlagged)?;
 			let whole = credit.peek();
 			let penalty = Penalty {

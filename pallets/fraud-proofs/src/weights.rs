@@ -15,7 +15,7 @@ pub trait WeightInfo {
 /// Generous estimates; storage accesses counted by hand.
 impl WeightInfo for () {
 	fn report_invalid_chunk() -> Weight {
-		Weight::from_parts(2_000_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(12, 8))
+		Weight::from_parts(2_000_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(13, 11))
 	}
 	fn report_equivocation() -> Weight {
 		Weight::from_parts(2_000_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(8, 6))

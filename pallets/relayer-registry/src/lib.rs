@@ -10,17 +10,25 @@
 //!   registers another's key.
 //! - *Slashing*: taking part of a bond for a proven offence. Whoever is left with less than the minimum is leaving.
 //! - *Unbonding*: a relayer on its way out; the bond stays held until the delay is over.
+//! - *Reputation*: what a relayer was paid for since it registered, and by how many; see [`reputation`].
 //!
 //! ## Design
 //! The bond is held on the relayer's own account. One relayer an account, one account a signing key: viewers find who
 //! signed a receipt by its key alone. The delay leaves time to bring a receipt against a relayer that leaves: its bond
-//! can be slashed until it is withdrawn. Who is to be slashed is judged elsewhere, behind [`Bonds`].
+//! can be slashed until it is withdrawn. Who is to be slashed is judged elsewhere, behind [`Bonds`]. A relayer that has
+//! lost its whole bond is removed at once: there is nothing left to secure, and nobody who would come to clean up.
+//!
+//! *Reputation* belongs to a registration: whoever leaves, or is removed, begins anew when it comes back, so neither age
+//! nor earnings can be carried past a gap. Slashes belong to the account and are kept for good: leaving washes off none.
+//! An offence costs a bond, so what is kept of it is paid for.
 //!
 //! ## Invariants (checked by `try_state`)
 //! 1. Every relayer's recorded bond is what this pallet holds on its account; nothing is held for anybody else.
-//! 2. Every bond is at least the minimum, or its relayer is leaving.
+//! 2. Every bond is at least the minimum, or its relayer is leaving with what is left of it, which is something.
 //! 3. Relayers and signing keys are two views of one relation: each relayer's key leads back to it, and no other does.
 //! 4. Each relayer has an address; each address is UTF-8 and starts with `/`; prices are within bounds.
+//! 5. Every relayer has a reputation, nobody else has one, and it began no later than now.
+//! 6. Slashes are recorded of those alone who have some.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -30,6 +38,7 @@ extern crate alloc;
 mod benchmarking;
 #[cfg(test)]
 mod mock;
+pub mod reputation;
 #[cfg(test)]
 mod tests;
 pub mod weights;
@@ -50,7 +59,8 @@ pub trait Bonds<AccountId> {
 	/// Takes the penalty for one offence from a relayer's bond, as much of it as is left.
 	fn slash(relayer: &AccountId) -> Self::Credit;
 
-	/// Registers a relayer with the least bond and the longest addresses, without a proof.
+	/// Registers a relayer with the longest addresses, without a proof, and with so small a bond that one offence
+	/// takes all of it.
 	#[cfg(feature = "runtime-benchmarks")]
 	fn create(relayer: AccountId, signing_key: PublicKey);
 }
@@ -58,13 +68,15 @@ pub trait Bonds<AccountId> {
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use alloc::{string::String, vec::Vec};
+	use crate::reputation::Record;
+	use alloc::{collections::BTreeSet, string::String, vec::Vec};
 	use clustercast_primitives::{
 		amount::MAX_PRICE_PER_MB,
-		chain::{RelayerInfo, RelayerProof, PPM},
+		chain::{RelayerInfo, RelayerProof, Reputation, PPM},
 		crypto::{is_canonical, SignedMessage},
 		Balance, BlockNumber, Hash, Signature,
 	};
+	use core::cmp::Reverse;
 	use frame_support::{
 		pallet_prelude::*,
 		traits::{
@@ -78,8 +90,12 @@ pub mod pallet {
 	use frame_system::pallet_prelude::*;
 	use sp_runtime::SaturatedConversion;
 
-	/// Most relayers that [`Pallet::relayers`] returns at a time: 100 of the largest are about 65 KB.
+	/// Most relayers that [`Pallet::relayers`] and [`Pallet::leaderboard`] return at a time: 100 of the largest are about
+	/// 70 KB.
 	pub const MAX_PAGE: u32 = 100;
+
+	/// Most relayers that [`Pallet::leaderboard`] looks at. To hide somebody behind them takes a bond for each.
+	pub const MAX_RANKED: u32 = 10_000;
 
 	/// A multiaddress as text, such as `/ip4/203.0.113.7/udp/4001/quic-v1`.
 	pub type Address<T> = BoundedVec<u8, <T as Config>::MaxAddressLength>;
@@ -167,6 +183,14 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type SigningKeys<T: Config> = StorageMap<_, Blake2_128Concat, PublicKey, T::AccountId>;
 
+	/// What registered relayers were paid for.
+	#[pallet::storage]
+	pub type Reputations<T: Config> = StorageMap<_, Blake2_128Concat, T::AccountId, Record>;
+
+	/// How often an account was slashed as a relayer, ever.
+	#[pallet::storage]
+	pub type Slashes<T: Config> = StorageMap<_, Blake2_128Concat, T::AccountId, u32, ValueQuery>;
+
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
@@ -212,7 +236,7 @@ pub mod pallet {
 			/// What is left of the bond, micro-USDC.
 			bond: Balance,
 		},
-		/// A relayer left and has its bond back.
+		/// A relayer left and has its bond back, or lost all of it.
 		Left {
 			/// Its account.
 			relayer: T::AccountId,
@@ -340,17 +364,62 @@ pub mod pallet {
 				Some(account) => Relayers::<T>::iter_from_key(account),
 				None => Relayers::<T>::iter(),
 			};
-			let text = |address: Address<T>| String::from_utf8_lossy(&address).into_owned();
 			all.take(limit.min(MAX_PAGE) as usize)
-				.map(|(account, relayer)| RelayerInfo {
-					account: clustercast_primitives::AccountId(account.into()),
-					signing_key: relayer.signing_key,
-					addresses: relayer.addresses.into_iter().map(text).collect(),
-					price_per_mb: relayer.price_per_mb,
-					bond: relayer.bond,
-					unbonds_at: relayer.unbonds_at,
-				})
+				.map(|(account, relayer)| Self::info(account, relayer))
 				.collect()
+		}
+
+		/// The relayers whose viewers paid most, those first, at most `limit` and never more than [`MAX_PAGE`]; the best of
+		/// [`MAX_RANKED`].
+		pub fn leaderboard(limit: u32) -> Vec<RelayerInfo> {
+			let limit = limit.min(MAX_PAGE) as usize;
+			let mut best = BTreeSet::new();
+			for (account, record) in Reputations::<T>::iter().take(MAX_RANKED as usize) {
+				best.insert((Reverse(record.value), account));
+				if best.len() > limit {
+					best.pop_last();
+				}
+			}
+			best.into_iter()
+				.filter_map(|(_, account)| Some(Self::info(account.clone(), Relayers::<T>::get(account)?)))
+				.collect()
+		}
+
+		/// What a relayer was paid for; nothing for who is no relayer, but for its slashes.
+		pub fn reputation(account: &T::AccountId) -> Reputation {
+			let record = Reputations::<T>::get(account).unwrap_or_default();
+			Reputation {
+				bytes: record.bytes,
+				value: record.value,
+				viewers: record.viewers.estimate(),
+				slashes: Slashes::<T>::get(account),
+				since: record.since,
+			}
+		}
+
+		fn info(account: T::AccountId, relayer: Relayer<T>) -> RelayerInfo {
+			let text = |address: Address<T>| String::from_utf8_lossy(&address).into_owned();
+			RelayerInfo {
+				reputation: Self::reputation(&account),
+				account: clustercast_primitives::AccountId(account.into()),
+				signing_key: relayer.signing_key,
+				addresses: relayer.addresses.into_iter().map(text).collect(),
+				price_per_mb: relayer.price_per_mb,
+				bond: relayer.bond,
+				unbonds_at: relayer.unbonds_at,
+			}
+		}
+	}
+
+	/// What others may tell.
+	impl<T: Config> Pallet<T> {
+		/// `viewer` paid `value` micro-USDC for about `bytes` that `relayer` delivered. Counts where `relayer` is one.
+		pub fn note_delivery(relayer: &T::AccountId, viewer: &T::AccountId, bytes: u64, value: Balance) {
+			let Some(mut record) = Reputations::<T>::get(relayer) else {
+				return;
+			};
+			record.note(&viewer.clone().into(), bytes, value);
+			Reputations::<T>::insert(relayer, record);
 		}
 	}
 
@@ -370,6 +439,16 @@ pub mod pallet {
 			let (taken, missing) = T::Currency::slash(&HoldReason::RelayerBond.into(), relayer, penalty);
 			debug_assert!(missing == 0, "the bond is held; qed");
 			record.bond = record.bond.saturating_sub(taken.peek());
+			Slashes::<T>::mutate(relayer, |slashes| *slashes = slashes.saturating_add(1));
+			Self::deposit_event(Event::Slashed {
+				relayer: relayer.clone(),
+				amount: taken.peek(),
+				bond: record.bond,
+			});
+			if record.bond == 0 {
+				Self::remove(relayer.clone(), &record);
+				return taken;
+			}
 			if record.bond < T::MinBond::get() && record.unbonds_at.is_none() {
 				let unbonds_at = Self::now().saturating_add(T::UnbondDelay::get());
 				record.unbonds_at = Some(unbonds_at);
@@ -378,11 +457,6 @@ pub mod pallet {
 					unbonds_at,
 				});
 			}
-			Self::deposit_event(Event::Slashed {
-				relayer: relayer.clone(),
-				amount: taken.peek(),
-				bond: record.bond,
-			});
 			Relayers::<T>::insert(relayer, record);
 			taken
 		}
@@ -390,7 +464,7 @@ pub mod pallet {
 		#[cfg(feature = "runtime-benchmarks")]
 		fn create(relayer: T::AccountId, signing_key: PublicKey) {
 			let addresses = benchmarking::longest::<T>();
-			Self::insert(relayer, signing_key, addresses, 1, T::MinBond::get()).expect("relayer has the bond");
+			Self::insert(relayer, signing_key, addresses, 1, T::MinSlash::get()).expect("relayer has the bond");
 		}
 	}
 
@@ -423,6 +497,7 @@ pub mod pallet {
 		) -> DispatchResult {
 			T::Currency::hold(&HoldReason::RelayerBond.into(), &relayer, bond)?;
 			SigningKeys::<T>::insert(signing_key, &relayer);
+			Reputations::<T>::insert(&relayer, Record::since(Self::now()));
 			Relayers::<T>::insert(
 				&relayer,
 				Relayer {
@@ -488,21 +563,23 @@ pub mod pallet {
 		}
 
 		fn do_withdraw_bond(relayer: T::AccountId) -> DispatchResult {
-			let Relayer {
-				signing_key,
-				bond,
-				unbonds_at,
-				..
-			} = Relayers::<T>::get(&relayer).ok_or(Error::<T>::NotRegistered)?;
-			let unbonds_at = unbonds_at.ok_or(Error::<T>::NotUnbonding)?;
+			let record = Relayers::<T>::get(&relayer).ok_or(Error::<T>::NotRegistered)?;
+			let unbonds_at = record.unbonds_at.ok_or(Error::<T>::NotUnbonding)?;
 			ensure!(Self::now() >= unbonds_at, Error::<T>::TooEarly);
-			if bond > 0 {
-				T::Currency::release(&HoldReason::RelayerBond.into(), &relayer, bond, Precision::Exact)?;
-			}
-			SigningKeys::<T>::remove(signing_key);
-			Relayers::<T>::remove(&relayer);
-			Self::deposit_event(Event::Left { relayer, bond });
+			T::Currency::release(&HoldReason::RelayerBond.into(), &relayer, record.bond, Precision::Exact)?;
+			Self::remove(relayer, &record);
 			Ok(())
+		}
+
+		/// Forgets a relayer that has nothing bonded any more, but for its slashes.
+		fn remove(relayer: T::AccountId, record: &Relayer<T>) {
+			SigningKeys::<T>::remove(record.signing_key);
+			Reputations::<T>::remove(&relayer);
+			Relayers::<T>::remove(&relayer);
+			Self::deposit_event(Event::Left {
+				relayer,
+				bond: record.bond,
+			});
 		}
 
 		fn now() -> BlockNumber {
@@ -549,6 +626,7 @@ pub mod pallet {
 					relayer.bond >= T::MinBond::get() || relayer.unbonds_at.is_some(),
 					"2: a bond is below the minimum"
 				);
+				ensure!(relayer.bond > 0, "2: a relayer without a bond");
 				ensure!(
 					SigningKeys::<T>::get(relayer.signing_key).as_ref() == Some(&account),
 					"3: a signing key does not lead back to its relayer"
@@ -565,6 +643,21 @@ pub mod pallet {
 			ensure!(
 				SigningKeys::<T>::iter().count() == relayers,
 				"3: a signing key without a relayer"
+			);
+			for (account, record) in Reputations::<T>::iter() {
+				ensure!(
+					Relayers::<T>::contains_key(&account),
+					"5: a reputation without a relayer"
+				);
+				ensure!(record.since <= Self::now(), "5: a reputation from the future");
+			}
+			ensure!(
+				Reputations::<T>::iter_keys().count() == relayers,
+				"5: a relayer without a reputation"
+			);
+			ensure!(
+				Slashes::<T>::iter_values().all(|slashes| slashes > 0),
+				"6: slashes of somebody who has none"
 			);
 			for who in frame_system::Account::<T>::iter_keys() {
 				let bond = Relayers::<T>::get(&who).map_or(0, |r| r.bond);

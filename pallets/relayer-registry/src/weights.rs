@@ -21,7 +21,7 @@ pub trait WeightInfo {
 /// Generous estimates: 50 us of work, 150 us with a signature; storage accesses counted by hand.
 impl WeightInfo for () {
 	fn register() -> Weight {
-		Weight::from_parts(150_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(5, 4))
+		Weight::from_parts(150_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(5, 5))
 	}
 	fn update() -> Weight {
 		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(1, 1))
@@ -36,6 +36,6 @@ impl WeightInfo for () {
 		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(1, 1))
 	}
 	fn withdraw_bond() -> Weight {
-		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 4))
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 5))
 	}
 }

@@ -76,6 +76,9 @@ pub trait Offences {
 	/// Most keys that [`Offences::signing_keys`] returns.
 	fn max_signing_keys() -> u32;
 
+	/// Whether it is marked.
+	fn is_flagged(stream: StreamId) -> bool;
+
 	/// Marks a stream for good and takes its deposit. `None` where it is marked already or there is no such stream.
 	fn flag(stream: StreamId) -> Option<Self::Credit>;
 }
@@ -397,6 +400,10 @@ pub mod pallet {
 
 		fn max_signing_keys() -> u32 {
 			T::MaxPreviousKeys::get().saturating_add(1)
+		}
+
+		fn is_flagged(stream: StreamId) -> bool {
+			StreamKeys::<T>::get(stream).is_some_and(|key| key.flagged)
 		}
 
 		fn flag(stream: StreamId) -> Option<Self::Credit> {

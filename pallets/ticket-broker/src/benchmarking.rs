@@ -38,6 +38,16 @@ where
 	who
 }
 
+/// A relayer whose deliveries are noted.
+fn relayer<T: Config>(index: u32) -> T::AccountId
+where
+	T::Currency: Mutate<T::AccountId>,
+{
+	let who = rich::<T>("relayer", index);
+	T::Deliveries::prepare(&who);
+	who
+}
+
 /// A viewer with a full deposit.
 fn viewer<T: Config>(index: u32) -> T::AccountId
 where
@@ -109,7 +119,7 @@ where
 		let voucher = Voucher {
 			sender: clustercast_primitives::AccountId(sender.into()),
 			session: key,
-			recipient: clustercast_primitives::AccountId(rich::<T>("relayer", index).into()),
+			recipient: clustercast_primitives::AccountId(relayer::<T>(index).into()),
 			stream: T::Streams::create(&rich::<T>("broadcaster", index)),
 			amount: T::MinFaceValue::get(),
 			bytes: 375_000,
@@ -129,7 +139,7 @@ where
 	T::Currency: Mutate<T::AccountId>,
 {
 	let (sender, key) = payer::<T>(index);
-	let recipient = rich::<T>("relayer", index);
+	let recipient = relayer::<T>(index);
 	let stream = T::Streams::create(&rich::<T>("broadcaster", index));
 	let ticket = Ticket {
 		sender: clustercast_primitives::AccountId(sender.into()),

@@ -54,6 +54,7 @@ mod batch;
 mod benchmarking;
 #[cfg(test)]
 mod mock;
+mod pool;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -63,6 +64,7 @@ mod vouchers;
 pub mod weights;
 
 pub use pallet::*;
+pub use pool::{Outlook, GLANCE};
 pub use types::{NonceBitmap, Session, VoucherTotals};
 pub use weights::WeightInfo;
 
@@ -72,11 +74,18 @@ use clustercast_primitives::{Balance, PublicKey};
 pub trait Deliveries<AccountId> {
 	/// `relayer` delivered about `bytes` to `viewer`, who paid `value` micro-USDC for them. Cannot fail.
 	fn delivered(relayer: &AccountId, viewer: &AccountId, bytes: u64, value: Balance);
+
+	/// Makes a delivery of this relayer as dear to note as it can be.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn prepare(relayer: &AccountId);
 }
 
 /// Nobody wants to know.
 impl<AccountId> Deliveries<AccountId> for () {
 	fn delivered(_: &AccountId, _: &AccountId, _: u64, _: Balance) {}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn prepare(_: &AccountId) {}
 }
 
 /// Knows whose a session key is.

@@ -70,6 +70,9 @@ impl crate::Deliveries<AccountId32> for Delivered {
 	fn delivered(relayer: &AccountId32, viewer: &AccountId32, bytes: u64, value: Balance) {
 		Reported::mutate(|all| all.push((relayer.clone(), viewer.clone(), bytes, value)));
 	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn prepare(_: &AccountId32) {}
 }
 
 construct_runtime!(

@@ -3,6 +3,7 @@
 use crate::{
 	batch::Batch,
 	pallet::{Config, Error, Event, Pallet},
+	pool::Outlook,
 };
 use clustercast_primitives::{chain::TicketRefusal, Balance, SignedTip, StreamId};
 use frame_support::{
@@ -80,6 +81,16 @@ impl<T: Config> Pallet<T> {
 			amount,
 		});
 		Ok(())
+	}
+
+	/// What [`Pallet::submit_tip`] by this account would pay now, reward included, and until which block. Changes nothing.
+	pub fn tip_outlook(submitter: &T::AccountId, signed: &SignedTip) -> Result<Outlook, TicketRefusal> {
+		Batch::<T>::open().tip(signed, submitter)?;
+		let tip = &signed.message;
+		Ok(Outlook {
+			value: tip.amount.saturating_add(tip.reward),
+			expiry: tip.expiry,
+		})
 	}
 
 	pub(crate) fn do_submit_tip(submitter: T::AccountId, signed: &SignedTip) -> DispatchResult {

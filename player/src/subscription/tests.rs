@@ -475,6 +475,7 @@ async fn registry_is_asked_when_no_relayer_is_given_and_the_cheapest_serves() {
 		price_per_mb,
 		bond: 10_000_000,
 		unbonds_at: None,
+		reputation: Default::default(),
 	};
 	let mut test = Test::new().await;
 	test.viewing.chain.relayers = vec![info(&dear, PRICE), info(&cheap, PRICE - 1)];

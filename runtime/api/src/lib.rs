@@ -38,6 +38,9 @@ sp_api::decl_runtime_apis! {
 		/// Registered relayers behind `start_after` in the registry's own fixed order; at most 100 at a time.
 		fn relayers(start_after: Option<AccountId>, limit: u32) -> Vec<RelayerInfo>;
 
+		/// The relayers whose viewers paid most, those first; at most 100, the best of 10,000.
+		fn leaderboard(limit: u32) -> Vec<RelayerInfo>;
+
 		/// A stream key, `None` where there is none of this number.
 		fn stream_key(id: StreamId) -> Option<StreamKeyInfo>;
 	}

@@ -1,10 +1,11 @@
 //! Delivery and payment: stream keys, relayers, tickets.
 
 use crate::{
-	constants::*, weights, AccountId, Balances, RelayerRegistry, Runtime, RuntimeHoldReason, StreamKeys, TicketBroker,
-	Timestamp,
+	constants::*, weights, AccountId, Balance, Balances, RelayerRegistry, Runtime, RuntimeHoldReason, StreamKeys,
+	TicketBroker, Timestamp,
 };
 use frame_support::traits::{ConstU128, ConstU32, ConstU64, Get};
+use pallet_ticket_broker::Deliveries;
 
 impl pallet_stream_keys::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
@@ -34,7 +35,7 @@ impl pallet_ticket_broker::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type Streams = StreamKeys;
-	type Deliveries = ();
+	type Deliveries = ToRegistry;
 	type MaxDeposit = ConstU128<MAX_DEPOSIT>;
 	type MinFaceValue = ConstU128<MIN_FACE_VALUE>;
 	type TreasuryShare = ConstU32<TREASURY_SHARE_PPM>;
@@ -46,6 +47,21 @@ impl pallet_ticket_broker::Config for Runtime {
 	type MaxPayees = ConstU32<MAX_PAYEES>;
 	type MaxSessions = ConstU32<MAX_SESSIONS>;
 	type WeightInfo = weights::pallet_ticket_broker::WeightInfo<Runtime>;
+}
+
+/// Tells the registry what was delivered: what was paid for is a relayer's reputation.
+pub struct ToRegistry;
+
+impl Deliveries<AccountId> for ToRegistry {
+	fn delivered(relayer: &AccountId, viewer: &AccountId, bytes: u64, value: Balance) {
+		RelayerRegistry::note_delivery(relayer, viewer, bytes, value);
+	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn prepare(relayer: &AccountId) {
+		let signing_key = clustercast_primitives::PublicKey(relayer.clone().into());
+		<RelayerRegistry as pallet_relayer_registry::Bonds<_>>::create(relayer.clone(), signing_key);
+	}
 }
 
 /// The account that ticket shares go to.

@@ -3,6 +3,8 @@
 mod authority;
 mod fees;
 mod genesis;
+mod pool;
+mod reputation;
 
 use crate::*;
 use codec::Encode;
@@ -72,6 +74,7 @@ fn signed(who: Sr25519Keyring, call: impl Into<RuntimeCall>) -> UncheckedExtrins
 		frame_system::CheckNonce::from(System::account_nonce(who.to_account_id())),
 		frame_system::CheckWeight::new(),
 		pallet_transaction_payment::ChargeTransactionPayment::from(0),
+		crate::pool::PoolRules,
 		frame_metadata_hash_extension::CheckMetadataHash::new(false),
 		frame_system::WeightReclaim::new(),
 	);

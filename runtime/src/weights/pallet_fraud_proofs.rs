@@ -38,14 +38,18 @@ impl<T: frame_system::Config> pallet_fraud_proofs::WeightInfo for WeightInfo<T> 
 	/// Proof: `FraudProofs::Taken` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
 	/// Storage: `FraudProofs::Burnt` (r:1 w:1)
 	/// Proof: `FraudProofs::Burnt` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
+	/// Storage: `RelayerRegistry::Slashes` (r:1 w:1)
+	/// Proof: `RelayerRegistry::Slashes` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Storage: `RelayerRegistry::Reputations` (r:0 w:1)
+	/// Proof: `RelayerRegistry::Reputations` (`max_values`: None, `max_size`: Some(204), added: 2679, mode: `MaxEncodedLen`)
 	fn report_invalid_chunk() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `2265`
 		//  Estimated: `11402`
 		// Shortest run: 780_838_000 picoseconds.
-		Weight::from_parts(879_258_000, 11402)
-			.saturating_add(T::DbWeight::get().reads(16))
-			.saturating_add(T::DbWeight::get().writes(10))
+		Weight::from_parts(895_258_000, 11402)
+			.saturating_add(T::DbWeight::get().reads(17))
+			.saturating_add(T::DbWeight::get().writes(13))
 	}
 	/// Storage: `System::Account` (r:3 w:3)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)

@@ -22,14 +22,16 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Storage: `RelayerRegistry::Reputations` (r:0 w:1)
+	/// Proof: `RelayerRegistry::Reputations` (`max_values`: None, `max_size`: Some(204), added: 2679, mode: `MaxEncodedLen`)
 	fn register() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `236`
 		//  Estimated: `4095`
 		// Shortest run: 214_455_000 picoseconds.
-		Weight::from_parts(226_142_000, 4095)
+		Weight::from_parts(232_142_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(5))
-			.saturating_add(T::DbWeight::get().writes(4))
+			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
 	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(630), added: 3105, mode: `MaxEncodedLen`)
@@ -87,13 +89,15 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	/// Storage: `RelayerRegistry::SigningKeys` (r:0 w:1)
 	/// Proof: `RelayerRegistry::SigningKeys` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
+	/// Storage: `RelayerRegistry::Reputations` (r:0 w:1)
+	/// Proof: `RelayerRegistry::Reputations` (`max_values`: None, `max_size`: Some(204), added: 2679, mode: `MaxEncodedLen`)
 	fn withdraw_bond() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `930`
 		//  Estimated: `4095`
 		// Shortest run: 108_779_000 picoseconds.
-		Weight::from_parts(122_659_000, 4095)
+		Weight::from_parts(126_659_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(3))
-			.saturating_add(T::DbWeight::get().writes(4))
+			.saturating_add(T::DbWeight::get().writes(5))
 	}
 }

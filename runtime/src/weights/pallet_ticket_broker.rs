@@ -125,6 +125,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:301 w:301)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `RelayerRegistry::Reputations` (r:100 w:100)
+	/// Proof: `RelayerRegistry::Reputations` (`max_values`: None, `max_size`: Some(204), added: 2679, mode: `MaxEncodedLen`)
 	/// `t` is in `[0, 100]`.
 	fn redeem_batch(t: u32, ) -> Weight {
 		// Proof size in bytes:
@@ -133,11 +135,11 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Shortest run: 22_504_000 picoseconds.
 		Weight::from_parts(7_905_522, 3593)
 			// Standard error: 907_082.
-			.saturating_add(Weight::from_parts(243_034_170, 0).saturating_mul(t.into()))
+			.saturating_add(Weight::from_parts(255_034_170, 0).saturating_mul(t.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
-			.saturating_add(T::DbWeight::get().reads((7_u64).saturating_mul(t.into())))
+			.saturating_add(T::DbWeight::get().reads((8_u64).saturating_mul(t.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
-			.saturating_add(T::DbWeight::get().writes((6_u64).saturating_mul(t.into())))
+			.saturating_add(T::DbWeight::get().writes((7_u64).saturating_mul(t.into())))
 			.saturating_add(Weight::from_parts(0, 7809).saturating_mul(t.into()))
 	}
 	/// Storage: `System::BlockHash` (r:1 w:0)
@@ -181,6 +183,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:301 w:301)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `RelayerRegistry::Reputations` (r:100 w:100)
+	/// Proof: `RelayerRegistry::Reputations` (`max_values`: None, `max_size`: Some(204), added: 2679, mode: `MaxEncodedLen`)
 	/// `v` is in `[0, 100]`.
 	fn redeem_vouchers(v: u32, ) -> Weight {
 		// Proof size in bytes:
@@ -189,11 +193,11 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Shortest run: 24_632_000 picoseconds.
 		Weight::from_parts(24_899_000, 3593)
 			// Standard error: 1_115_420.
-			.saturating_add(Weight::from_parts(255_551_785, 0).saturating_mul(v.into()))
+			.saturating_add(Weight::from_parts(267_551_785, 0).saturating_mul(v.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
-			.saturating_add(T::DbWeight::get().reads((7_u64).saturating_mul(v.into())))
+			.saturating_add(T::DbWeight::get().reads((8_u64).saturating_mul(v.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
-			.saturating_add(T::DbWeight::get().writes((6_u64).saturating_mul(v.into())))
+			.saturating_add(T::DbWeight::get().writes((7_u64).saturating_mul(v.into())))
 			.saturating_add(Weight::from_parts(0, 7809).saturating_mul(v.into()))
 	}
 	/// Storage: `System::BlockHash` (r:1 w:0)

@@ -1,6 +1,7 @@
 //! Offences are forgotten when their evidence is too old, within the block's weight, and never before.
 
 use crate::{mock::*, weights::WeightInfo, Error, OldestDay, Punished, DAY};
+use clustercast_primitives::amount::USDC;
 use frame_support::{
 	assert_noop, assert_ok,
 	traits::Hooks,
@@ -43,6 +44,7 @@ fn nothing_is_done_before_the_first_offence() {
 #[test]
 fn forgetting_takes_no_more_weight_than_is_left() {
 	ExtBuilder.build_and_execute(|| {
+		assert_ok!(Registry::bond_extra(RuntimeOrigin::signed(RELAYER), 10 * USDC));
 		for segment in 0..3 {
 			assert_ok!(report(flipped(segment)));
 		}

@@ -86,8 +86,9 @@ fn an_offence_is_punished_once_and_each_is() {
 		);
 		assert_ok!(report(flipped(6)));
 		assert_eq!(total(&RELAYER), ENDOWMENT - 10 * USDC);
-		// Nothing is left to take, and the books stay right.
-		assert_ok!(report(flipped(7)));
+		// Nothing is left to take, nor anybody to take it from: such a report would be free of charge for ever.
+		assert_noop!(report(flipped(7)), Error::<Test>::UnknownRelayer);
+		assert_noop!(report(flipped(5)), Error::<Test>::AlreadyPunished);
 		assert_eq!(Taken::<Test>::get(), 10 * USDC);
 	});
 }

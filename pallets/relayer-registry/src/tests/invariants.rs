@@ -1,6 +1,6 @@
 //! Each invariant of `try_state` is broken by hand once and found, and so are constants that contradict each other.
 
-use crate::{mock::*, HoldReason, Relayers, SigningKeys};
+use crate::{mock::*, reputation::Record, HoldReason, Relayers, Reputations, SigningKeys, Slashes};
 use frame_support::{
 	assert_ok,
 	traits::{fungible::MutateHold, Hooks},
@@ -69,6 +69,13 @@ fn bonds_that_differ_from_holds_are_found() {
 #[test]
 fn a_bond_below_the_minimum_is_found() {
 	assert_eq!(complaint(|| tamper(|r| r.bond -= 1)), "2: a bond is below the minimum");
+	let empty = complaint(|| {
+		tamper(|r| {
+			r.bond = 0;
+			r.unbonds_at = Some(1);
+		})
+	});
+	assert_eq!(empty, "2: a relayer without a bond");
 }
 
 #[test]
@@ -85,4 +92,20 @@ fn addresses_and_prices_out_of_bounds_are_found() {
 	let text = "4: a relayer's addresses or price are out of bounds";
 	assert_eq!(complaint(|| tamper(|r| r.addresses = addresses(&["x"]))), text);
 	assert_eq!(complaint(|| tamper(|r| r.price_per_mb = u64::MAX)), text);
+}
+
+#[test]
+fn reputations_that_do_not_match_relayers_are_found() {
+	let missing = complaint(|| Reputations::<Test>::remove(ALICE));
+	assert_eq!(missing, "5: a relayer without a reputation");
+	let stray = complaint(|| Reputations::<Test>::insert(BOB, Record::default()));
+	assert_eq!(stray, "5: a reputation without a relayer");
+	let early = complaint(|| Reputations::<Test>::insert(ALICE, Record::since(2)));
+	assert_eq!(early, "5: a reputation from the future");
+}
+
+#[test]
+fn slashes_of_nobody_are_found() {
+	let none = complaint(|| Slashes::<Test>::insert(BOB, 0));
+	assert_eq!(none, "6: slashes of somebody who has none");
 }

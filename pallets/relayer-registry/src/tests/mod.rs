@@ -1,10 +1,12 @@
-//! One file a call, the view, and the invariants.
+//! One file a call, the views, and the invariants.
 
 mod bond_extra;
 mod cancel_unbond;
 mod invariants;
 mod register;
 mod relayers;
+mod reputation;
+mod sequences;
 mod slash;
 mod unbond;
 mod update;

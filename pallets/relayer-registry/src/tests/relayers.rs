@@ -1,7 +1,7 @@
 //! The paged view: every relayer once, also where the last one seen has left.
 
 use crate::{mock::*, Relayers, MAX_PAGE};
-use clustercast_primitives::chain::RelayerInfo;
+use clustercast_primitives::chain::{RelayerInfo, Reputation};
 use frame_support::{assert_ok, traits::fungible::Mutate};
 use sp_runtime::AccountId32;
 
@@ -83,6 +83,10 @@ fn a_relayer_is_shown_as_it_registered() {
 			price_per_mb: 1_000,
 			bond: MIN_BOND,
 			unbonds_at: Some(1 + UNBOND_DELAY),
+			reputation: Reputation {
+				since: 1,
+				..Default::default()
+			},
 		};
 		assert_eq!(Registry::relayers(None, 10), vec![expected]);
 	});

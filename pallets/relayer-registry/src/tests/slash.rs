@@ -50,11 +50,42 @@ fn slash_takes_the_least_of_a_small_bond_and_no_more_than_there_is() {
 			}
 			.into(),
 		);
+	});
+}
+
+#[test]
+fn slash_of_the_whole_bond_removes_the_relayer_at_once() {
+	ExtBuilder.build_and_execute(|| {
+		assert_ok!(register(ALICE, &key(1)));
+		assert_eq!(slash(), 5 * USDC);
 		System::set_block_number(100);
 		assert_eq!(slash(), 5 * USDC);
-		assert_eq!(slash(), 0);
-		assert_eq!(held(&ALICE), 0);
-		// Leaves when it would have from the first offence on.
+		System::assert_has_event(
+			Event::Left {
+				relayer: ALICE,
+				bond: 0,
+			}
+			.into(),
+		);
+		assert_eq!((held(&ALICE), slash()), (0, 0));
+		assert!(!Relayers::<Test>::contains_key(ALICE));
+		assert_noop!(
+			Registry::withdraw_bond(RuntimeOrigin::signed(ALICE)),
+			Error::<Test>::NotRegistered
+		);
+		// The key is free: for whoever can prove that it has it.
+		assert_ok!(register(ALICE, &key(1)));
+	});
+}
+
+#[test]
+fn slash_that_leaves_anything_keeps_the_relayer() {
+	ExtBuilder.build_and_execute(|| {
+		assert_ok!(register(ALICE, &key(1)));
+		bond_extra(1);
+		assert_eq!(slash(), 5 * USDC);
+		assert_eq!(slash(), 5 * USDC);
+		assert_eq!(Relayers::<Test>::get(ALICE).unwrap().bond, 1);
 		System::set_block_number(1 + UNBOND_DELAY);
 		assert_ok!(Registry::withdraw_bond(RuntimeOrigin::signed(ALICE)));
 	});

@@ -12,7 +12,9 @@ fn flag_takes_the_deposit_and_marks_the_key_once() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, Metadata::default()));
 		let penalty = MINT_DEPOSIT - Balances::minimum_balance();
+		assert!(!StreamKeys::is_flagged(StreamId(0)));
 		assert_eq!(StreamKeys::flag(StreamId(0)).map(|taken| taken.peek()), Some(penalty));
+		assert!(StreamKeys::is_flagged(StreamId(0)) && !StreamKeys::is_flagged(StreamId(1)));
 		System::assert_has_event(
 			Event::Flagged {
 				id: StreamId(0),

@@ -7,6 +7,7 @@ mod clear_epochs;
 mod deposit;
 mod genesis;
 mod invariants;
+mod pool;
 mod reap_session;
 mod redeem_batch;
 mod redeem_vouchers;
