@@ -59,7 +59,7 @@ pub fn command(name: &str, subcommand: &str, network: &Network) -> Result<Comman
 	Ok(command)
 }
 
-/// Mints a stream key at this price (micro-USDC per MB); its number.
+/// Mints a stream key at this price (micro-USDC per MB), which relayers may double; its number.
 pub async fn mint(network: &Network, broadcaster: &Person, price_per_mb: u64) -> Result<u64> {
 	let mut mint = command("clustercast-origin", "mint", network)?;
 	mint.args([
@@ -73,6 +73,8 @@ pub async fn mint(network: &Network, broadcaster: &Person, price_per_mb: u64) ->
 	.args([
 		"--price-per-mb",
 		&price_per_mb.to_string(),
+		"--max-surge-ppm",
+		"2000000",
 		"--broadcaster-share-ppm",
 		"200000",
 	])
