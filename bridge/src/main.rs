@@ -1,1 +1,5 @@
-fn main(){}
+//! The bridge agent's program.
+
+fn main() -> std::process::ExitCode {
+	clustercast_bridge::cli::main()
+}
