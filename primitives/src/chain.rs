@@ -313,7 +313,7 @@ impl SignedMessage for RelayerProof {
 
 /// Amounts as decimal strings: JSON numbers lose precision above 2^53.
 #[cfg(feature = "serde")]
-mod decimal {
+pub(crate) mod decimal {
 	use super::*;
 	use alloc::string::ToString;
 	use serde::{de::Error, Deserialize, Deserializer, Serializer};

@@ -1,10 +1,11 @@
-//! SHA-256, Ed25519 keys and signatures, and the payloads that are signed.
+//! SHA-256 and Keccak-256, Ed25519 keys and signatures, and the payloads that are signed.
 
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::fmt;
 use scale_info::TypeInfo;
 use sha2::{Digest, Sha256};
+use sha3::Keccak256;
 
 macro_rules! bytes_type {
 	($(#[$doc:meta])* $name:ident, $len:literal) => {
@@ -60,7 +61,8 @@ macro_rules! bytes_type {
 }
 
 bytes_type!(
-	/// SHA-256 digest, 32 bytes. Also the chain's genesis hash, which is opaque here.
+	/// SHA-256 digest, 32 bytes; a Keccak-256 digest where the bridge says so. Also the chain's genesis hash, which is
+	/// opaque here.
 	Hash, 32
 );
 bytes_type!(
@@ -75,10 +77,25 @@ bytes_type!(
 	/// Ed25519 signature, 64 bytes.
 	Signature, 64
 );
+bytes_type!(
+	/// Address on an Ethereum-like chain, 20 bytes.
+	EthereumAddress, 20
+);
+bytes_type!(
+	/// secp256k1 signature of an Ethereum wallet, 65 bytes: `r`, `s`, `v`, where `v` is 27 or 28.
+	EthereumSignature, 65
+);
 
 /// SHA-256 over the parts, one after the other.
 pub fn sha256(parts: &[&[u8]]) -> Hash {
 	let mut hasher = Sha256::new();
+	parts.iter().for_each(|p| hasher.update(p));
+	Hash(hasher.finalize().into())
+}
+
+/// Keccak-256, Ethereum's hash, over the parts, one after the other.
+pub fn keccak256(parts: &[&[u8]]) -> Hash {
+	let mut hasher = Keccak256::new();
 	parts.iter().for_each(|p| hasher.update(p));
 	Hash(hasher.finalize().into())
 }
@@ -306,6 +323,13 @@ mod tests {
 			let expected: Vec<Hash> = messages.iter().map(|m| sha256(&[&[9], m])).collect();
 			assert_eq!(sha256_each(9, &messages), expected);
 		}
+	}
+
+	#[test]
+	fn keccak256_is_ethereums_and_of_parts_that_of_their_concatenation() {
+		assert_eq!(keccak256(&[b"a", b"", b"bc"]), keccak256(&[b"abc"]));
+		let empty = "0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470";
+		assert_eq!(keccak256(&[]), empty.parse().unwrap());
 	}
 
 	#[test]

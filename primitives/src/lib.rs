@@ -3,8 +3,9 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`amount`] | USDC amounts, prices, expected value |
+//! | [`bridge`] | deposits from the L2, withdrawals to it, attestations, what light clients check |
 //! | [`chain`] | what the chain answers about tickets, viewers, relayers and stream keys |
-//! | [`crypto`] | SHA-256, Ed25519 keys and signatures, signing payloads |
+//! | [`crypto`] | SHA-256, Keccak-256, Ed25519 keys and signatures, signing payloads |
 //! | [`merkle`] | chunks, leaves, the RFC 6962 tree and its proofs |
 //! | [`window`] | stream ids, window headers, the chain of headers |
 //! | [`receipt`] | what a relayer signs for a window it delivered |
@@ -23,6 +24,7 @@
 extern crate alloc;
 
 pub mod amount;
+pub mod bridge;
 pub mod chain;
 pub mod crypto;
 pub mod fraud;
@@ -36,7 +38,7 @@ pub mod voucher;
 pub mod window;
 
 pub use amount::{Balance, Usdc};
-pub use crypto::{AccountId, Hash, PublicKey, Signature, Signed};
+pub use crypto::{AccountId, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature, Signed};
 pub use receipt::Receipt;
 pub use ticket::{SignedTicket, Ticket, WinningTicket};
 pub use tip::{SignedTip, Tip};

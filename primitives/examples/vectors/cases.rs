@@ -1,5 +1,7 @@
 //! What the vector files hold. Bytes are `0x` hex, `u64` and wider are decimal strings, smaller numbers are numbers.
 
+mod bridge;
+
 use clustercast_primitives::{
 	amount,
 	chain::RelayerProof,
@@ -31,6 +33,7 @@ pub fn files() -> Vec<(&'static str, Value)> {
 		("tip.json", tip_vectors()),
 		("win_probability.json", win_probability_vectors()),
 		("relayer_proof.json", relayer_proof_vectors()),
+		("bridge.json", bridge::vectors()),
 	]
 }
 

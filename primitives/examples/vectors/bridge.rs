@@ -1,0 +1,393 @@
+//! What `bridge.json` holds: all that the contracts on the L2 hash, prove and check. The MMR is built by the crate that
+//! the chain builds it with, and signatures are made by the chain's own secp256k1.
+
+use super::{bytes, hashes, text, GENESIS};
+use clustercast_primitives::{
+	bridge::{
+		account_of,
+		beefy::{keyset_commitment, AuthoritySet, Commitment, MmrLeaf, MmrProof},
+		deposit, withdrawal, Attestation, Deposit, DepositProof, Domain, EthereumAction, Withdrawal, WithdrawalProof,
+	},
+	crypto::{keccak256, SignedMessage},
+	AccountId, EthereumAddress, Hash, PublicKey,
+};
+use codec::Encode;
+use serde_json::{json, Value};
+use sp_core::{ecdsa, Pair};
+use sp_io::crypto::secp256k1_ecdsa_recover;
+use sp_mmr_primitives::mmr_lib::{leaf_index_to_pos, util::MemStore, Merge, Result as MmrResult, MMR};
+
+/// Chain id and vault of the domain.
+const DOMAIN: Domain = Domain {
+	chain_id: 8_453,
+	vault: EthereumAddress([0xfa; 20]),
+};
+
+/// Content of the file.
+pub fn vectors() -> Value {
+	let keysets = [0, 1, 2, 3, 4, 5, 7, 21].map(keyset);
+	json!({
+		"accounts": accounts(),
+		"deposits": deposits(),
+		"withdrawals": withdrawals(),
+		"attestation": attestation(),
+		"actions": actions(),
+		"keysets": keysets,
+		"mmr": mmr(),
+	})
+}
+
+fn address(n: u8) -> EthereumAddress {
+	EthereumAddress([n; 20])
+}
+
+/// secp256k1 key of the validator or wallet `n`.
+fn key(n: u8) -> ecdsa::Pair {
+	ecdsa::Pair::from_seed(&[n + 1; 32])
+}
+
+/// The last 20 bytes of the hash of the uncompressed public key, which is recovered from a signature.
+fn address_of(key: &ecdsa::Pair) -> EthereumAddress {
+	let (digest, mut address) = ([0x01; 32], [0; 20]);
+	let public = secp256k1_ecdsa_recover(&key.sign_prehashed(&digest).0, &digest);
+	let public = public.unwrap_or_else(|_| unreachable!("a key's own signature recovers to the key"));
+	address.copy_from_slice(&keccak256(&[&public]).0[12..]);
+	EthereumAddress(address)
+}
+
+/// `r ‖ s ‖ v` with `v` 27 or 28.
+fn sign(key: &ecdsa::Pair, digest: &Hash) -> String {
+	let mut signature = key.sign_prehashed(&digest.0).0;
+	signature[64] += 27;
+	bytes(signature)
+}
+
+fn accounts() -> Value {
+	let cases = [address(0), address(0xff), address_of(&key(0))].map(|address| {
+		json!({
+			"address": address.to_string(),
+			"account": account_of(&address).to_string(),
+		})
+	});
+	json!({ "domain": "clustercast/ethereum-account/v1", "cases": cases })
+}
+
+fn deposits() -> Value {
+	let deposit = |n: u8| Deposit {
+		index: n.into(),
+		depositor: address(0x40 + n),
+		account: account_of(&address(0x40 + n)),
+		amount: deposit::MIN_DEPOSIT + u128::from(n) * 1_234_567,
+		escrow: u128::from(n) * 1_000_000,
+		session_key: PublicKey([n; 32]),
+		session_limit: u128::from(n) * 500_000,
+		session_expiry: u32::from(n) * 100_000,
+	};
+	let mut items: Vec<Deposit> = (0..4).map(deposit).collect();
+	items.push(Deposit {
+		index: 4,
+		depositor: address(0xff),
+		account: AccountId([0xff; 32]),
+		amount: u128::MAX,
+		escrow: u128::MAX,
+		session_key: PublicKey([0xff; 32]),
+		session_limit: u128::MAX,
+		session_expiry: u32::MAX,
+	});
+	let leaves: Vec<Hash> = items.iter().map(Deposit::leaf).collect();
+	let fields = |deposit: &Deposit| {
+		json!({
+			"index": text(deposit.index),
+			"depositor": deposit.depositor.to_string(),
+			"account": deposit.account.to_string(),
+			"amount": text(deposit.amount),
+			"escrow": text(deposit.escrow),
+			"sessionKey": deposit.session_key.to_string(),
+			"sessionLimit": text(deposit.session_limit),
+			"sessionExpiry": deposit.session_expiry,
+			"leaf": deposit.leaf().to_string(),
+			"encoded": bytes(deposit.encode()),
+		})
+	};
+	let tree = |count: usize| {
+		let leaves = &leaves[..count];
+		let proofs: Vec<Vec<String>> = (0..count as u64)
+			.filter_map(|index| DepositProof::new(leaves, index))
+			.map(|proof| hashes(&proof.0))
+			.collect();
+		json!({ "count": count, "root": deposit::root(leaves).to_string(), "proofs": proofs })
+	};
+	let trees = [0, 1, 2, 3, 4, 5].map(tree);
+	json!({
+		"depth": deposit::DEPTH,
+		"minDeposit": text(deposit::MIN_DEPOSIT),
+		"maxDeposit": text(deposit::MAX_DEPOSIT),
+		"items": items.iter().map(fields).collect::<Vec<_>>(),
+		"trees": trees,
+	})
+}
+
+fn withdrawal(n: u8) -> Withdrawal {
+	match n {
+		5 => Withdrawal {
+			id: u64::MAX,
+			to: address(0xff),
+			amount: u128::MAX,
+			fee: u128::MAX,
+		},
+		_ => Withdrawal {
+			id: n.into(),
+			to: address(0x50 + n),
+			amount: 1_000_000 + u128::from(n) * 7_654_321,
+			fee: u128::from(n) * 10_000,
+		},
+	}
+}
+
+/// Leaves of a block that releases so many.
+fn released(width: u8) -> Vec<Hash> {
+	(0..width).map(|n| withdrawal(n).leaf()).collect()
+}
+
+fn withdrawals() -> Value {
+	let fields = |withdrawal: Withdrawal| {
+		json!({
+			"id": text(withdrawal.id),
+			"to": withdrawal.to.to_string(),
+			"amount": text(withdrawal.amount),
+			"fee": text(withdrawal.fee),
+			"leaf": withdrawal.leaf().to_string(),
+		})
+	};
+	let tree = |width: u8| {
+		let leaves = released(width);
+		let proofs: Vec<Value> = (0..width.into())
+			.filter_map(|index| WithdrawalProof::new(&leaves, index))
+			.map(|proof| {
+				json!({
+					"index": proof.index,
+					"width": proof.width,
+					"path": hashes(&proof.path),
+				})
+			})
+			.collect();
+		json!({ "width": width, "root": withdrawal::root(&leaves).to_string(), "proofs": proofs })
+	};
+	let trees = [0, 1, 2, 3, 4, 5, 6].map(tree);
+	json!({
+		"items": (0..6).map(withdrawal).map(fields).collect::<Vec<_>>(),
+		"trees": trees,
+	})
+}
+
+fn attestation() -> Value {
+	let message = Attestation {
+		l2_block: 30_000_008,
+		l2_hash: Hash([0x61; 32]),
+		root: Hash([0x62; 32]),
+		count: 1_234,
+	};
+	json!({
+		"domain": String::from_utf8_lossy(Attestation::DOMAIN),
+		"genesis": GENESIS.to_string(),
+		"message": {
+			"l2Block": text(message.l2_block),
+			"l2Hash": message.l2_hash.to_string(),
+			"root": message.root.to_string(),
+			"count": text(message.count),
+		},
+		"encoded": bytes(message.encode()),
+		"payload": bytes(message.signing_payload(&GENESIS)),
+	})
+}
+
+fn actions() -> Value {
+	let wallet = key(0);
+	let case = |name: &str, action: EthereumAction, message: Value| {
+		let digest = action.digest(&DOMAIN);
+		json!({
+			"type": name,
+			"message": message,
+			"digest": digest.to_string(),
+			"signature": sign(&wallet, &digest),
+		})
+	};
+	let (tip, nonce, deadline) = (20_000, u64::MAX, 123_456);
+	let withdraw = |amount: u128| {
+		let (to, fee) = (address(0x71), 30_000);
+		let action = EthereumAction::Withdraw {
+			to,
+			amount,
+			fee,
+			tip,
+			nonce,
+			deadline,
+		};
+		let message = json!({
+			"to": to.to_string(),
+			"amount": text(amount),
+			"fee": text(fee),
+			"tip": text(tip),
+			"nonce": text(nonce),
+			"deadline": deadline,
+		});
+		case("Withdraw", action, message)
+	};
+	let unlock = {
+		let amount = 5_000_000;
+		let action = EthereumAction::Unlock {
+			amount,
+			tip,
+			nonce,
+			deadline,
+		};
+		let message = json!({
+			"amount": text(amount),
+			"tip": text(tip),
+			"nonce": text(nonce),
+			"deadline": deadline,
+		});
+		case("Unlock", action, message)
+	};
+	let collect = {
+		let message = json!({ "tip": text(tip), "nonce": text(nonce), "deadline": deadline });
+		case("Collect", EthereumAction::Collect { tip, nonce, deadline }, message)
+	};
+	let authorize = {
+		let (key, limit, expiry) = (PublicKey([0x72; 32]), 10_000_000, 654_321);
+		let action = EthereumAction::Authorize {
+			key,
+			limit,
+			expiry,
+			tip,
+			nonce,
+			deadline,
+		};
+		let message = json!({
+			"key": key.to_string(),
+			"limit": text(limit),
+			"expiry": expiry,
+			"tip": text(tip),
+			"nonce": text(nonce),
+			"deadline": deadline,
+		});
+		case("Authorize", action, message)
+	};
+	json!({
+		"domain": {
+			"name": "ClusterCast",
+			"version": "1",
+			"chainId": text(DOMAIN.chain_id),
+			"verifyingContract": DOMAIN.vault.to_string(),
+		},
+		"separator": DOMAIN.separator().to_string(),
+		"privateKey": bytes(wallet.seed()),
+		"signer": address_of(&wallet).to_string(),
+		"account": account_of(&address_of(&wallet)).to_string(),
+		"cases": [withdraw(0), withdraw(u128::MAX), unlock, collect, authorize],
+	})
+}
+
+/// Addresses of the first validators.
+fn addresses(count: u8) -> Vec<EthereumAddress> {
+	(0..count).map(|n| address_of(&key(n))).collect()
+}
+
+fn keyset(count: u8) -> Value {
+	let addresses = addresses(count);
+	json!({
+		"addresses": addresses.iter().map(EthereumAddress::to_string).collect::<Vec<_>>(),
+		"commitment": keyset_commitment(&addresses).to_string(),
+	})
+}
+
+/// Merges as pallet-mmr does.
+struct Merger;
+
+impl Merge for Merger {
+	type Item = Hash;
+
+	fn merge(left: &Hash, right: &Hash) -> MmrResult<Hash> {
+		Ok(keccak256(&[&left.0, &right.0]))
+	}
+}
+
+/// Set `n` has `4 + n` validators, the first of all.
+fn set(n: u8) -> AuthoritySet {
+	AuthoritySet {
+		id: n.into(),
+		len: 4 + u32::from(n),
+		keyset_commitment: keyset_commitment(&addresses(4 + n)),
+	}
+}
+
+/// Blocks 1 to 7 are of set 0, blocks 8 to 11 of set 1. Block `n` releases `(n - 1) mod 7` withdrawals.
+fn mmr() -> Value {
+	let leaf = |n: u8| MmrLeaf {
+		version: 0,
+		parent_number: n.into(),
+		parent_hash: Hash([0x80 + n; 32]),
+		next_authority_set: set(if n < 7 { 1 } else { 2 }),
+		leaf_extra: withdrawal::root(&released(n % 7)),
+	};
+	let fields = |leaf: &MmrLeaf| {
+		json!({
+			"version": leaf.version,
+			"parentNumber": leaf.parent_number,
+			"parentHash": leaf.parent_hash.to_string(),
+			"nextAuthoritySetId": text(leaf.next_authority_set.id),
+			"nextAuthoritySetLen": leaf.next_authority_set.len,
+			"nextAuthoritySetCommitment": leaf.next_authority_set.keyset_commitment.to_string(),
+			"leafExtra": leaf.leaf_extra.to_string(),
+			"encoded": bytes(leaf.encode()),
+			"hash": leaf.hash().to_string(),
+		})
+	};
+	let store = MemStore::default();
+	let mut mmr = MMR::<_, Merger, _>::new(0, &store);
+	let (mut leaves, mut ranges) = (Vec::new(), Vec::new());
+	for n in 0..11u8 {
+		leaves.push(leaf(n));
+		mmr.push(leaf(n).hash()).expect("memory holds all before it");
+		let count = u64::from(n) + 1;
+		let proof = |index: u64| {
+			let proof = mmr
+				.gen_proof(vec![leaf_index_to_pos(index)])
+				.expect("the leaf is there");
+			let items = proof.proof_items();
+			let simple = MmrProof::from_items(index, count, items).expect("these are all items");
+			json!({
+				"index": index,
+				"order": text(simple.order),
+				"items": hashes(&simple.items),
+				"substrateItems": hashes(items),
+			})
+		};
+		let root = mmr.get_root().expect("it is not empty");
+		ranges.push(json!({
+			"count": count,
+			"root": root.to_string(),
+			"proofs": (0..count).map(proof).collect::<Vec<_>>(),
+			"commitment": commitment(root, n + 1, u8::from(n >= 7)),
+		}));
+	}
+	json!({ "leaves": leaves.iter().map(fields).collect::<Vec<_>>(), "mmrs": ranges })
+}
+
+/// Signed by all validators of the set, in their order.
+fn commitment(mmr_root: Hash, block: u8, signers: u8) -> Value {
+	let commitment = Commitment {
+		mmr_root,
+		block: block.into(),
+		set: signers.into(),
+	};
+	let digest = commitment.digest();
+	let signatures: Vec<String> = (0..4 + signers).map(|n| sign(&key(n), &digest)).collect();
+	json!({
+		"block": block,
+		"set": text(signers),
+		"encoded": bytes(commitment.encode()),
+		"digest": digest.to_string(),
+		"signatures": signatures,
+	})
+}

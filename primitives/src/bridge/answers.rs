@@ -1,0 +1,84 @@
+//! What the chain answers about the bridge.
+
+use super::{Attestation, Withdrawal};
+use crate::{
+	amount::Balance,
+	crypto::{EthereumAddress, Hash},
+	BlockNumber,
+};
+use codec::{Decode, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// The bridge as of one block.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct BridgeInfo {
+	/// The L2's chain id (EIP-155); 0 on a chain without a vault.
+	pub chain_id: u64,
+	/// The vault on the L2.
+	pub vault: EthereumAddress,
+	/// Attested L2 blocks are multiples of this.
+	pub interval: u32,
+	/// What enough validators last said of the vault.
+	pub attested: Option<Attestation>,
+	/// Number of the first deposit that was not imported.
+	pub next_deposit: u64,
+	/// Number that the next withdrawal gets.
+	pub next_withdrawal: u64,
+	/// Withdrawals that wait for their release.
+	pub queued: u32,
+	/// What can still be released in this period, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "crate::chain::decimal"))]
+	pub outflow_left: Balance,
+	/// Minted for deposits in all, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "crate::chain::decimal"))]
+	pub imported: Balance,
+	/// Burnt for withdrawals in all, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "crate::chain::decimal"))]
+	pub withdrawn: Balance,
+	/// All USDC on the chain, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "crate::chain::decimal"))]
+	pub issuance: Balance,
+	/// Validators who can attest, and how many of them must agree.
+	pub attestors: u32,
+	/// See `attestors`.
+	pub threshold: u32,
+	/// The chain's genesis hash.
+	pub genesis: Hash,
+}
+
+/// A withdrawal and how far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct WithdrawalInfo {
+	/// What the vault pays.
+	#[cfg_attr(feature = "serde", serde(flatten))]
+	pub withdrawal: Withdrawal,
+	/// Where its leaf is; `None` while it waits.
+	pub place: Option<WithdrawalPlace>,
+}
+
+/// Where the leaf of a withdrawal is. Withdrawals are released in the order of their numbers: the others of its tree
+/// are those from `id - index`, `width` of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct WithdrawalPlace {
+	/// The block whose MMR leaf has the root.
+	pub block: BlockNumber,
+	/// Place of the leaf in the block's tree.
+	pub index: u32,
+	/// Leaves in the block's tree.
+	pub width: u32,
+}
