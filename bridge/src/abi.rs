@@ -96,6 +96,7 @@ sol! {
 		uint32 sessionExpiry;
 	}
 
+	#[derive(Debug)]
 	contract LightClient {
 		error StaleBlock(uint32 blockNumber, uint32 newest);
 		error StaleSet(uint64 setId, uint64 expected);
@@ -119,8 +120,8 @@ sol! {
 		function handOver(Commitment calldata commitment, Signatures calldata signed, Leaf calldata leaf, LeafProof calldata proof) external;
 	}
 
+	#[derive(Debug)]
 	contract Vault {
-		#[derive(Debug, PartialEq, Eq)]
 		event Deposited(
 			uint64 indexed index,
 			bytes32 indexed account,
@@ -131,7 +132,6 @@ sol! {
 			uint128 sessionLimit,
 			uint32 sessionExpiry
 		);
-		#[derive(Debug, PartialEq, Eq)]
 		event Withdrawn(uint64 indexed id, address indexed to, uint128 amount, uint128 fee, address executor);
 
 		error AmountOutOfBounds(uint128 amount);
@@ -162,6 +162,7 @@ sol! {
 		function withdraw(Outgoing calldata withdrawal, WithdrawalProof calldata proof) external;
 	}
 
+	#[derive(Debug)]
 	contract Usdc {
 		error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
 		error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
@@ -227,7 +228,10 @@ mod tests {
 	#[test]
 	fn reverts_are_named_as_in_the_contracts() {
 		let reason = |raw: Vec<u8>| revert_reason(&raw.into());
-		assert_eq!(reason(Vault::AlreadyExecuted { id: 3 }.abi_encode()), "AlreadyExecuted { id: 3 }");
+		assert_eq!(
+			reason(Vault::AlreadyExecuted { id: 3 }.abi_encode()),
+			"AlreadyExecuted { id: 3 }"
+		);
 		let stale = LightClient::StaleBlock {
 			blockNumber: 4,
 			newest: 5,

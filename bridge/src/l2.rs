@@ -4,7 +4,7 @@ use crate::abi::{self, LightClient, Usdc, Vault};
 use alloy::{
 	consensus::BlockHeader,
 	eips::Encodable2718,
-	network::{Ethereum, EthereumWallet, TransactionBuilder},
+	network::{Ethereum, EthereumWallet, NetworkTransactionBuilder, TransactionBuilder},
 	primitives::{Address, Bytes, B256, U256},
 	providers::{Provider, RootProvider},
 	rpc::{
@@ -65,7 +65,7 @@ pub enum L2Error {
 	#[error("transaction {0} reverted")]
 	Reverted(B256),
 	/// The transaction is not in a block yet.
-	#[error("transaction {0} is not in a block after {} s", RECEIPT_TIMEOUT.as_secs())]
+	#[error("transaction {0} is not in a block after {secs} s", secs = RECEIPT_TIMEOUT.as_secs())]
 	Slow(B256),
 	/// No contract there, or another one.
 	#[error("{0} does not answer as the contract does that is expected there")]
@@ -293,9 +293,18 @@ impl L2 {
 			})
 			.await
 		};
-		let gas = bounded("estimating gas", async { self.provider.estimate_gas(request.clone()).await }).await?;
-		let fees = bounded("asking for its fees", async { self.provider.estimate_eip1559_fees().await }).await?;
-		let (used, waiting) = (count(BlockNumberOrTag::Latest).await?, count(BlockNumberOrTag::Pending).await?);
+		let gas = bounded("estimating gas", async {
+			self.provider.estimate_gas(request.clone()).await
+		})
+		.await?;
+		let fees = bounded("asking for its fees", async {
+			self.provider.estimate_eip1559_fees().await
+		})
+		.await?;
+		let (used, waiting) = (
+			count(BlockNumberOrTag::Latest).await?,
+			count(BlockNumberOrTag::Pending).await?,
+		);
 		// Something of ours waits, from before a crash or because it pays too little: this replaces it. What it was to do
 		// is looked at again by whoever wants it done.
 		let raise = |fee: u128| match waiting > used {
@@ -313,12 +322,10 @@ impl L2 {
 			doing: "signing",
 			reason: error.to_string(),
 		})?;
-		let (hash, raw) = (*signed.tx_hash(), signed.encoded_2718());
-		bounded("sending a transaction", async {
-			self.provider.send_raw_transaction(&raw).await
-		})
-		.await?;
-		self.included(hash).await
+		let raw = signed.encoded_2718();
+		let request = async { self.provider.send_raw_transaction(&raw).await };
+		let sent = bounded("sending a transaction", request).await?;
+		self.included(*sent.tx_hash()).await
 	}
 
 	async fn included(&self, hash: B256) -> Result<TransactionReceipt, L2Error> {
@@ -349,7 +356,10 @@ fn refused(function: &'static str, error: &TransportError) -> L2Error {
 
 /// What a log of the vault records, if it is a deposit and final in its block.
 pub fn deposit_of(log: &Log) -> Option<Deposit> {
-	let event = Vault::Deposited::decode_log(&log.inner).ok().filter(|_| !log.removed)?.data;
+	let event = Vault::Deposited::decode_log(&log.inner)
+		.ok()
+		.filter(|_| !log.removed)?
+		.data;
 	Some(Deposit {
 		index: event.index,
 		depositor: EthereumAddress(event.depositor.0 .0),

@@ -148,8 +148,8 @@ pub fn signed(
 		if let Some(signature) = signature.filter(|_| compact.len() < needed) {
 			signers.set_bit(place, true);
 			compact.push(abi::CompactSignature {
-				r: signature.r().into(),
-				vs: (signature.s() | U256::from(u8::from(signature.v())) << 255).into(),
+				r: B256::from(signature.r()),
+				vs: B256::from(signature.s() | U256::from(u8::from(signature.v())) << 255),
 			});
 		}
 	}

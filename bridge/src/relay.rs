@@ -87,7 +87,10 @@ impl Relay<'_> {
 
 	/// A commitment of the current set.
 	async fn submit(&self, newest: &Signed) -> Result<(), RelayError> {
-		let expected = self.l2.view(self.l2.light_client, &LightClient::currentSetCall {}).await?;
+		let expected = self
+			.l2
+			.view(self.l2.light_client, &LightClient::currentSetCall {})
+			.await?;
 		let validators = self.validators(&expected, newest.hash, newest.block).await?;
 		let (commitment, signed) = proofs::signed(&newest.justification, validators, &expected)?;
 		let call = LightClient::submitCall { commitment, signed };
@@ -100,7 +103,9 @@ impl Relay<'_> {
 	async fn hand_over(&self, state: &LightClientState, newest: &Signed) -> Result<(), RelayError> {
 		let expected = self.l2.view(self.l2.light_client, &LightClient::nextSetCall {}).await?;
 		let first = self.first_naming(expected.id + 1, state.block, newest.block).await?;
-		let (justification, hash) = self.signed_after(expected.id, first.max(state.block + 1), newest).await?;
+		let (justification, hash) = self
+			.signed_after(expected.id, first.max(state.block + 1), newest)
+			.await?;
 		let block = justification.commitment.block;
 		let validators = self.validators(&expected, hash, first).await?;
 		let (commitment, signed) = proofs::signed(&justification, validators, &expected)?;

@@ -52,7 +52,11 @@ impl Justification {
 		let commitment = Commitment::decode(commitment)?;
 		let (signers, validators, signatures) = <(Vec<u8>, u32, Vec<[u8; 65]>)>::decode_all(&mut &rest[..]).ok()?;
 		// Bits are packed from the highest down; the last byte is filled up with zeros.
-		let signed = |n: u32| signers.get(n as usize / 8).is_some_and(|byte| byte << (n % 8) & 0x80 != 0);
+		let signed = |n: u32| {
+			signers
+				.get(n as usize / 8)
+				.is_some_and(|byte| byte << (n % 8) & 0x80 != 0)
+		};
 		let enough_bits = validators as usize <= signers.len() * 8;
 		let mut given = signatures.iter();
 		let places: Vec<_> = (0..if enough_bits { validators } else { 0 })
@@ -219,6 +223,105 @@ pub fn withdraw(to: &EthereumAddress, amount: Balance, fee: Balance) -> Call {
 /// Submits a message of an Ethereum wallet; its tip goes to whoever signs this.
 pub fn act(message: &EthereumAction, signature: &EthereumSignature) -> Call {
 	Call::new("UsdcBridge", "act")
-		.argument("message", message)
+		.argument("action", message)
 		.argument("signature", signature)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clustercast_primitives::bridge::beefy::AuthoritySet;
+	use codec::Encode;
+
+	const COMMITMENT: Commitment = Commitment {
+		mmr_root: Hash([5; 32]),
+		block: 8,
+		set: 1,
+	};
+
+	fn justification(bits: &[u8], validators: u32, signatures: &[[u8; 65]]) -> Vec<u8> {
+		let signed = (bits.to_vec(), validators, signatures.to_vec()).encode();
+		[&[1], &COMMITMENT.encode()[..], &signed].concat()
+	}
+
+	#[test]
+	fn justification_has_a_place_for_each_validator() {
+		// Ten validators; the second and the last signed. Bits come from the highest down.
+		let raw = justification(&[0b0100_0000, 0b0100_0000], 10, &[[7; 65], [9; 65]]);
+		let read = Justification::decode(&raw).unwrap();
+		assert_eq!(read.commitment, COMMITMENT);
+		assert_eq!(read.signatures.len(), 10);
+		for (place, signature) in read.signatures.iter().enumerate() {
+			let expected = match place {
+				1 => Some([7; 65]),
+				9 => Some([9; 65]),
+				_ => None,
+			};
+			assert_eq!(*signature, expected, "{place}");
+		}
+	}
+
+	#[test]
+	fn justification_of_another_shape_is_none() {
+		let good = justification(&[0b1100_0000], 2, &[[7; 65], [9; 65]]);
+		assert!(Justification::decode(&good).is_some());
+		let mut other_version = good.clone();
+		other_version[0] = 2;
+		let mut other_payload = good.clone();
+		other_payload[2] ^= 1;
+		for wrong in [
+			other_version,
+			other_payload,
+			good[..good.len() - 1].to_vec(),
+			[&good[..], &[0]].concat(),
+			justification(&[0b1100_0000], 2, &[[7; 65]]),
+			justification(&[0b1000_0000], 2, &[[7; 65], [9; 65]]),
+			justification(&[], u32::MAX, &[]),
+			vec![],
+		] {
+			assert_eq!(Justification::decode(&wrong), None);
+		}
+	}
+
+	#[test]
+	fn leaf_is_read_with_its_proof() {
+		let leaf = MmrLeaf {
+			version: 0,
+			parent_number: 3,
+			parent_hash: Hash([1; 32]),
+			next_authority_set: AuthoritySet {
+				id: 7,
+				len: 4,
+				keyset_commitment: Hash([2; 32]),
+			},
+			leaf_extra: Hash([3; 32]),
+		};
+		let leaves = vec![leaf.encode()].encode();
+		let proof = |indices: Vec<u64>| (indices, 2u64, vec![Hash([4; 32])]).encode();
+		let read = ProvenLeaf::decode(&leaves, &proof(vec![1])).unwrap();
+		assert_eq!((read.leaf, read.proof.order), (leaf, 1));
+		assert_eq!(ProvenLeaf::decode(&leaves, &proof(vec![0, 1])), None);
+		assert_eq!(ProvenLeaf::decode(&leaves, &proof(vec![2])), None, "no such leaf");
+		assert_eq!(
+			ProvenLeaf::decode(&Vec::<Vec<u8>>::new().encode(), &proof(vec![1])),
+			None
+		);
+		let longer = vec![[leaf.encode(), vec![0]].concat()].encode();
+		assert_eq!(ProvenLeaf::decode(&longer, &proof(vec![1])), None);
+	}
+
+	#[test]
+	fn new_validators_are_found_among_digest_items() {
+		let set = ValidatorSet {
+			validators: vec![[2; 33]],
+			id: 5,
+		};
+		let message = |log: u8| (log, &set.validators, set.id).encode();
+		let item = |kind: u8, engine: [u8; 4], message: Vec<u8>| (kind, engine, message).encode();
+		assert_eq!(authorities_change(&item(4, BEEFY, message(1))), Some(set.clone()));
+		assert_eq!(authorities_change(&item(6, BEEFY, message(1))), None);
+		assert_eq!(authorities_change(&item(4, *b"FRNK", message(1))), None);
+		assert_eq!(authorities_change(&item(4, BEEFY, message(3))), None);
+		assert_eq!(authorities_change(&[]), None);
+	}
 }

@@ -110,7 +110,12 @@ impl<C: Chain> Attestor<C> {
 						log::info!("attesting the L2 again");
 					}
 					if let Look::Signed(a) = look {
-						log::info!("attested {} deposits as of L2 block {} ({})", a.count, a.l2_block, a.l2_hash);
+						log::info!(
+							"attested {} deposits as of L2 block {} ({})",
+							a.count,
+							a.l2_block,
+							a.l2_hash
+						);
 					}
 				},
 				Err(error) => {
@@ -170,9 +175,20 @@ impl<C: Chain> Attestor<C> {
 		let taken = self.chain.submit(statement, index, signature.0).map_err(runtime)?;
 		self.metrics.signed.inc();
 		self.metrics.signed_count.set(statement.count);
-		let news = self.submitted.replace((statement, Instant::now())).map(|(last, _)| last) != Some(statement);
-		log::debug!("submitted statement about L2 block {}; pool took it: {taken}", statement.l2_block);
-		Ok(if news { Look::Signed(statement) } else { Look::Waiting(statement) })
+		let news = self
+			.submitted
+			.replace((statement, Instant::now()))
+			.map(|(last, _)| last)
+			!= Some(statement);
+		log::debug!(
+			"submitted statement about L2 block {}; pool took it: {taken}",
+			statement.l2_block
+		);
+		Ok(if news {
+			Look::Signed(statement)
+		} else {
+			Look::Waiting(statement)
+		})
 	}
 
 	/// There is no statement that says more than the chain knows. Where it says as much, it must say the same.
@@ -195,6 +211,9 @@ impl<C: Chain> Attestor<C> {
 	/// Our key among those of the current validators, and its place there.
 	fn office(&self, attestors: &[PublicKey]) -> Option<(u32, PublicKey)> {
 		let ours = |key: &PublicKey| self.keystore.has_keys(&[(key.0.to_vec(), KEY_TYPE)]);
-		(0..).zip(attestors).find(|(_, key)| ours(key)).map(|(index, key)| (index, *key))
+		(0..)
+			.zip(attestors)
+			.find(|(_, key)| ours(key))
+			.map(|(index, key)| (index, *key))
 	}
 }

@@ -88,7 +88,8 @@ struct VaultState {
 impl VaultState {
 	/// From the two answers: words of 32 bytes, big-endian. `None` where they have another shape or contradict each other.
 	fn decode(state: &[u8], deposits: &[u8]) -> Option<Self> {
-		let (([count, root], []), ([same, last, _total], [])) = (state.as_chunks::<32>(), deposits.as_chunks::<32>()) else {
+		let (([count, root], []), ([same, last, _total], [])) = (state.as_chunks::<32>(), deposits.as_chunks::<32>())
+		else {
 			return None;
 		};
 		(count == same).then_some(())?;

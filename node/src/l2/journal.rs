@@ -115,8 +115,14 @@ mod tests {
 		let folder = dir.path().join("chains/dev");
 		open(&folder).record(&STATEMENT).unwrap();
 		for reorganised in [
-			Attestation { l2_hash: Hash([9; 32]), ..STATEMENT },
-			Attestation { root: Hash([9; 32]), ..STATEMENT },
+			Attestation {
+				l2_hash: Hash([9; 32]),
+				..STATEMENT
+			},
+			Attestation {
+				root: Hash([9; 32]),
+				..STATEMENT
+			},
 			Attestation { count: 5, ..STATEMENT },
 		] {
 			let withheld = open(&folder).record(&reorganised).unwrap_err();
@@ -130,10 +136,17 @@ mod tests {
 		let dir = tempfile::tempdir().unwrap();
 		let mut journal = open(dir.path());
 		journal.record(&STATEMENT).unwrap();
-		let earlier = Attestation { l2_block: 15, ..STATEMENT };
+		let earlier = Attestation {
+			l2_block: 15,
+			..STATEMENT
+		};
 		let withheld = journal.record(&earlier).unwrap_err();
 		assert!(matches!(withheld, Withheld::Earlier { signed: 16, found: 15 }));
-		let later = Attestation { l2_block: 17, count: 5, ..STATEMENT };
+		let later = Attestation {
+			l2_block: 17,
+			count: 5,
+			..STATEMENT
+		};
 		journal.record(&later).unwrap();
 		assert!(matches!(
 			open(dir.path()).record(&STATEMENT).unwrap_err(),
@@ -145,7 +158,10 @@ mod tests {
 	fn record_of_another_chain_says_nothing_here() {
 		let dir = tempfile::tempdir().unwrap();
 		open(dir.path()).record(&STATEMENT).unwrap();
-		let earlier = Attestation { l2_block: 8, ..STATEMENT };
+		let earlier = Attestation {
+			l2_block: 8,
+			..STATEMENT
+		};
 		let mut other = Journal::open(dir.path(), Hash([7; 32])).unwrap();
 		other.record(&earlier).unwrap();
 	}
@@ -162,7 +178,10 @@ mod tests {
 		fs::remove_file(&path).unwrap();
 		let mut journal = open(&dir.path().join("folder"));
 		fs::write(dir.path().join("folder"), b"a file where the folder should be").unwrap();
-		assert!(matches!(journal.record(&STATEMENT), Err(Withheld::Journal(JournalError::File { .. }))));
+		assert!(matches!(
+			journal.record(&STATEMENT),
+			Err(Withheld::Journal(JournalError::File { .. }))
+		));
 		assert_eq!(journal.last, None);
 	}
 }

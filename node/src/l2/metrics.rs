@@ -1,8 +1,6 @@
 //! What the worker counts, by the names that Prometheus sees. Without an endpoint counting costs nothing.
 
-use substrate_prometheus_endpoint::{
-	register, Counter, CounterVec, Gauge, Opts, PrometheusError, Registry, U64,
-};
+use substrate_prometheus_endpoint::{register, Counter, CounterVec, Gauge, Opts, PrometheusError, Registry, U64};
 
 /// All of it.
 #[derive(Clone)]
@@ -25,8 +23,14 @@ impl Metrics {
 	pub fn register(registry: Option<&Registry>) -> Result<Self, PrometheusError> {
 		let metrics = Self {
 			finalised: Gauge::new("clustercast_l2_finalised_block", "Newest final block of the L2")?,
-			signed_count: Gauge::new("clustercast_l2_signed_deposits", "Deposits in the newest signed statement")?,
-			signed: Counter::new("clustercast_l2_statements_signed_total", "Statements about the vault that were signed")?,
+			signed_count: Gauge::new(
+				"clustercast_l2_signed_deposits",
+				"Deposits in the newest signed statement",
+			)?,
+			signed: Counter::new(
+				"clustercast_l2_statements_signed_total",
+				"Statements about the vault that were signed",
+			)?,
 			disagreements: Counter::new(
 				"clustercast_l2_disagreements_total",
 				"Times that the L2's endpoints said different things about one block",
@@ -36,7 +40,10 @@ impl Metrics {
 				"Statements not signed because they contradict or precede one signed before",
 			)?,
 			failures: CounterVec::new(
-				Opts::new("clustercast_l2_endpoint_failures_total", "Requests that an endpoint of the L2 failed"),
+				Opts::new(
+					"clustercast_l2_endpoint_failures_total",
+					"Requests that an endpoint of the L2 failed",
+				),
 				&["endpoint"],
 			)?,
 		};

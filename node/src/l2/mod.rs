@@ -43,7 +43,13 @@ use substrate_prometheus_endpoint::Registry;
 pub struct Params {
 	/// JSON-RPC of the L2 (http:// or https://), comma-separated or repeated. A strict majority of them must say the
 	/// same. Without one, this validator doesn't attest deposits.
-	#[arg(long = "l2-rpc", value_name = "URL", value_delimiter = ',', env = "CLUSTERCAST_L2_RPC", hide_env_values = true)]
+	#[arg(
+		long = "l2-rpc",
+		value_name = "URL",
+		value_delimiter = ',',
+		env = "CLUSTERCAST_L2_RPC",
+		hide_env_values = true
+	)]
 	pub urls: Vec<String>,
 }
 

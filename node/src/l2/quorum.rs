@@ -128,7 +128,10 @@ impl Quorum {
 		let (needed, endpoints) = (self.needed(), self.members.len());
 		let answers = self.ask(|endpoint| endpoint.statement(place, checkpoint)).await;
 		let backing = |answer: &Option<Attestation>| answers.iter().filter(|other| *other == answer).count();
-		let best = answers.iter().map(|answer| (backing(answer), *answer)).max_by_key(|(agree, _)| *agree);
+		let best = answers
+			.iter()
+			.map(|answer| (backing(answer), *answer))
+			.max_by_key(|(agree, _)| *agree);
 		let (agree, statement) = best.unwrap_or_default();
 		if agree < answers.len() {
 			self.metrics.disagreements.inc();

@@ -88,7 +88,11 @@ impl L2 {
 	fn call(&self, call: &Value, at: &Value) -> String {
 		assert_eq!(call["to"], json!(VAULT));
 		let checkpoint = self.finalised - self.finalised % u64::from(INTERVAL);
-		assert_eq!(at["blockHash"], json!(self.hash(checkpoint)), "the state of a final block");
+		assert_eq!(
+			at["blockHash"],
+			json!(self.hash(checkpoint)),
+			"the state of a final block"
+		);
 		match call["data"].as_str().unwrap() {
 			// keccak256("state()") and keccak256("deposits()")
 			"0xc19d93fb" => format!("0x{:064x}{}", self.count, &self.root.to_string()[2..]),
@@ -151,7 +155,13 @@ struct Notes(Arc<Mutex<(Position, Vec<(Attestation, u32)>)>>);
 
 impl Notes {
 	fn submitted(&self) -> Vec<Attestation> {
-		self.0.lock().unwrap().1.iter().map(|(attestation, _)| *attestation).collect()
+		self.0
+			.lock()
+			.unwrap()
+			.1
+			.iter()
+			.map(|(attestation, _)| *attestation)
+			.collect()
 	}
 
 	fn change(&self, change: impl FnOnce(&mut Position)) {
@@ -260,7 +270,10 @@ async fn deposits_are_attested_once_final_at_the_first_checkpoint_behind_the_las
 
 	// Later looks find other final blocks and say the same words.
 	l2.says(|l2| l2.finalised = 70);
-	assert_eq!(world.attestor(&[&l2.url]).look().await.unwrap(), Look::Signed(statement));
+	assert_eq!(
+		world.attestor(&[&l2.url]).look().await.unwrap(),
+		Look::Signed(statement)
+	);
 
 	world.notes.change(|chain| chain.bridge.attested = Some(statement));
 	assert_eq!(attestor.look().await.unwrap(), Look::UpToDate);
@@ -272,7 +285,10 @@ async fn deposits_are_attested_once_final_at_the_first_checkpoint_behind_the_las
 		count: 4,
 		..statement
 	};
-	let next = Attestation { l2_hash: HONEST.hash(80), ..next };
+	let next = Attestation {
+		l2_hash: HONEST.hash(80),
+		..next
+	};
 	assert_eq!(attestor.look().await.unwrap(), Look::Signed(next));
 }
 
@@ -296,18 +312,34 @@ async fn nothing_is_signed_without_deposits_or_office() {
 async fn one_lying_endpoint_of_three_mints_nothing_and_stops_nothing() {
 	let liars = [
 		L2 { count: 9, ..HONEST },
-		L2 { root: Hash([9; 32]), ..HONEST },
+		L2 {
+			root: Hash([9; 32]),
+			..HONEST
+		},
 		L2 { fork: 9, ..HONEST },
 		L2 { last: 3, ..HONEST },
 		// Calls blocks final that are not.
-		L2 { finalised: 1_000, count: 9, last: 999, ..HONEST },
+		L2 {
+			finalised: 1_000,
+			count: 9,
+			last: 999,
+			..HONEST
+		},
 		L2 { finalised: 7, ..HONEST },
 		L2 { chain: 1, ..HONEST },
 	];
 	for (n, lies) in liars.into_iter().enumerate() {
-		let (a, b, liar) = (Fake::start(HONEST).await, Fake::start(HONEST).await, Fake::start(lies).await);
+		let (a, b, liar) = (
+			Fake::start(HONEST).await,
+			Fake::start(HONEST).await,
+			Fake::start(lies).await,
+		);
 		// Wherever it stands.
-		for urls in [[&liar.url, &a.url, &b.url], [&a.url, &liar.url, &b.url], [&a.url, &b.url, &liar.url]] {
+		for urls in [
+			[&liar.url, &a.url, &b.url],
+			[&a.url, &liar.url, &b.url],
+			[&a.url, &b.url, &liar.url],
+		] {
 			let world = World::new();
 			let look = world.attestor(&urls.map(String::as_str)).look().await.unwrap();
 			assert_eq!(look, Look::Signed(HONEST.statement()), "lie {n}");
@@ -321,7 +353,9 @@ async fn without_a_strict_majority_nothing_is_signed() {
 	let (honest, liar) = (Fake::start(HONEST).await, Fake::start(lie).await);
 	let world = World::new();
 	let error = world.attestor(&[&honest.url, &liar.url]).look().await.unwrap_err();
-	let LookError::Quorum(error) = error else { panic!("{error}") };
+	let LookError::Quorum(error) = error else {
+		panic!("{error}")
+	};
 	let contradiction = QuorumError::Contradiction {
 		agree: 1,
 		endpoints: 2,
@@ -331,7 +365,9 @@ async fn without_a_strict_majority_nothing_is_signed() {
 
 	let dead = dead_url().await;
 	let error = world.attestor(&[&honest.url, &dead]).look().await.unwrap_err();
-	let LookError::Quorum(error) = error else { panic!("{error}") };
+	let LookError::Quorum(error) = error else {
+		panic!("{error}")
+	};
 	let too_few = QuorumError::TooFew {
 		answers: 1,
 		endpoints: 2,
@@ -361,7 +397,10 @@ async fn reorganisation_below_the_final_block_is_never_signed_even_after_a_resta
 	let error = world.attestor(&[&l2.url]).look().await.unwrap_err();
 	assert!(matches!(
 		error,
-		LookError::Withheld { reason: Withheld::Earlier { signed: 32, found: 24 }, .. }
+		LookError::Withheld {
+			reason: Withheld::Earlier { signed: 32, found: 24 },
+			..
+		}
 	));
 	assert_eq!(world.notes.submitted(), [HONEST.statement(), next]);
 }
@@ -373,7 +412,10 @@ async fn an_endpoint_of_another_chain_or_without_a_vault_counts_for_nothing() {
 	let world = World::new();
 	for l2 in [&other, &senseless] {
 		let error = world.attestor(&[&l2.url]).look().await.unwrap_err();
-		assert!(matches!(error, LookError::Quorum(QuorumError::TooFew { answers: 0, .. })), "{error}");
+		assert!(
+			matches!(error, LookError::Quorum(QuorumError::TooFew { answers: 0, .. })),
+			"{error}"
+		);
 	}
 	assert!(world.notes.submitted().is_empty());
 }
@@ -390,19 +432,28 @@ async fn garbage_is_survived() {
 	] {
 		let url = raw_server(garbage).await;
 		let error = world.attestor(&[&url]).look().await.unwrap_err();
-		assert!(matches!(error, LookError::Quorum(QuorumError::TooFew { answers: 0, .. })), "{error}");
+		assert!(
+			matches!(error, LookError::Quorum(QuorumError::TooFew { answers: 0, .. })),
+			"{error}"
+		);
 	}
 }
 
 #[tokio::test]
 async fn a_slow_endpoint_is_left_behind_and_then_left_alone() {
 	let (a, b) = (Fake::start(HONEST).await, Fake::start(HONEST).await);
-	let slow = Fake::start(L2 { delay: Duration::from_secs(3_600), ..HONEST }).await;
+	let slow = Fake::start(L2 {
+		delay: Duration::from_secs(3_600),
+		..HONEST
+	})
+	.await;
 	let world = World::new();
 	let mut attestor = world.attestor(&[&a.url, &b.url, &slow.url]);
 	let look = timeout(Duration::from_secs(8), attestor.look()).await.expect("bounded");
 	assert_eq!(look.unwrap(), Look::Signed(HONEST.statement()));
-	let again = timeout(Duration::from_secs(2), attestor.look()).await.expect("not asked again at once");
+	let again = timeout(Duration::from_secs(2), attestor.look())
+		.await
+		.expect("not asked again at once");
 	assert_eq!(again.unwrap(), Look::Waiting(HONEST.statement()));
 }
 
