@@ -33,13 +33,13 @@ interface Vm {
 	function assertTrue(bool condition) external pure;
 	function assertFalse(bool condition) external pure;
 	function assertEq(uint256 left, uint256 right) external pure;
-	function assertEq(uint256 left, uint256 right, string calldata error) external pure;
+	function assertEq(uint256 left, uint256 right, string calldata message) external pure;
 	function assertEq(bytes32 left, bytes32 right) external pure;
-	function assertEq(bytes32 left, bytes32 right, string calldata error) external pure;
+	function assertEq(bytes32 left, bytes32 right, string calldata message) external pure;
 	function assertEq(address left, address right) external pure;
 	function assertEq(bytes calldata left, bytes calldata right) external pure;
-	function assertEq(bytes calldata left, bytes calldata right, string calldata error) external pure;
-	function assertLe(uint256 left, uint256 right, string calldata error) external pure;
+	function assertEq(bytes calldata left, bytes calldata right, string calldata message) external pure;
+	function assertLe(uint256 left, uint256 right, string calldata message) external pure;
 
 	function readFile(string calldata path) external view returns (string memory);
 	function keyExistsJson(string calldata json, string calldata key) external view returns (bool);
