@@ -4,14 +4,15 @@ pragma solidity ^0.8.28;
 /// @title The cheat codes of forge that our tests use
 /// @notice The whole list is in forge's book; declared here so that no library has to be fetched from elsewhere than npm.
 interface Vm {
-	struct Wallet {
-		address addr;
-		uint256 publicKeyX;
-		uint256 publicKeyY;
-		uint256 privateKey;
+	/// What the last call cost; `gasTotalUsed` is what a receipt would say, before refunds.
+	struct Gas {
+		uint64 gasLimit;
+		uint64 gasTotalUsed;
+		uint64 gasMemoryUsed;
+		int64 gasRefunded;
+		uint64 gasRemaining;
 	}
 
-	function createWallet(uint256 privateKey) external returns (Wallet memory wallet);
 	function addr(uint256 privateKey) external pure returns (address);
 	function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
 	function signCompact(uint256 privateKey, bytes32 digest) external pure returns (bytes32 r, bytes32 vs);
@@ -53,6 +54,7 @@ interface Vm {
 	function toString(uint256 value) external pure returns (string memory);
 
 	function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256 gas);
+	function lastCallGas() external view returns (Gas memory gas);
 	function snapshotValue(string calldata group, string calldata name, uint256 value) external;
 }
 
