@@ -9,7 +9,7 @@ use alloy::{
 	providers::{Provider, RootProvider},
 	rpc::{
 		client::ClientBuilder,
-		types::{BlockNumberOrTag, Filter, Log, TransactionReceipt, TransactionRequest},
+		types::{BlockId, BlockNumberOrTag, Filter, Log, TransactionReceipt, TransactionRequest},
 	},
 	signers::local::PrivateKeySigner,
 	sol_types::{SolCall, SolEvent},
@@ -29,8 +29,9 @@ const RECEIPT_POLL: Duration = Duration::from_secs(1);
 /// How long a transaction may take into a block. One that takes longer is replaced by the next, which pays more.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Gas above the estimate, percent: state may change until the transaction runs.
-const GAS_MARGIN: u64 = 20;
+/// Gas above the estimate, percent: until the transaction runs, somebody else's may make its writes dearer. What is not
+/// used is not paid for.
+const GAS_MARGIN: u64 = 50;
 
 /// By so much a transaction that replaces another must pay more, percent; nodes ask for 10.
 const REPLACEMENT_MARGIN: u128 = 25;
@@ -187,7 +188,9 @@ impl L2 {
 	}
 
 	async fn call(&self, function: &'static str, request: TransactionRequest) -> Result<Bytes, L2Error> {
-		let answer = tokio::time::timeout(REQUEST_TIMEOUT, async { self.provider.call(request).await });
+		let answer = tokio::time::timeout(REQUEST_TIMEOUT, async {
+			self.provider.call(request).block(BlockId::latest()).await
+		});
 		answer
 			.await
 			.map_err(|_| L2Error::Node {
@@ -294,7 +297,10 @@ impl L2 {
 			.await
 		};
 		let gas = bounded("estimating gas", async {
-			self.provider.estimate_gas(request.clone()).await
+			self.provider
+				.estimate_gas(request.clone())
+				.block(BlockId::latest())
+				.await
 		})
 		.await?;
 		let fees = bounded("asking for its fees", async {
