@@ -15,7 +15,7 @@ contract LightClient is ILightClient {
 	/// proves against a newer root.
 	uint256 public constant ROOTS = 16;
 
-	/// @dev One slot, so that a commitment within a set's time writes this, a root and nothing else.
+	/// @dev One slot and all of it, so that a commitment within a set's time writes this, a root and nothing else.
 	struct State {
 		/// The current set's; the next has the id after.
 		uint64 setId;
@@ -24,7 +24,7 @@ contract LightClient is ILightClient {
 		/// Of the newest commitment.
 		uint32 blockNumber;
 		/// Accepted so far; the next one's root goes to slot `commitments % ROOTS`.
-		uint64 commitments;
+		uint96 commitments;
 	}
 
 	State public state;
@@ -36,7 +36,7 @@ contract LightClient is ILightClient {
 	bytes32[ROOTS] public roots;
 
 	/// @notice A commitment was accepted; its root is in `roots(slot)`.
-	event Committed(uint32 indexed blockNumber, uint64 indexed setId, bytes32 mmrRoot, uint256 slot);
+	event Committed(uint32 indexed blockNumber, bytes32 mmrRoot, uint256 slot);
 	/// @notice Set `setId` is the current one now.
 	event HandedOver(uint64 indexed setId);
 
@@ -130,7 +130,7 @@ contract LightClient is ILightClient {
 		++now_.commitments;
 		state = now_;
 		roots[slot] = commitment.mmrRoot;
-		emit Committed(commitment.blockNumber, commitment.setId, commitment.mmrRoot, slot);
+		emit Committed(commitment.blockNumber, commitment.mmrRoot, slot);
 	}
 
 	/// @dev A set of none would sign anything; one above the bound could never sign and so never hand over.

@@ -18,10 +18,13 @@ abstract contract Bridge {
 	LightClient internal client;
 	Vault internal vault;
 
-	/// @param validators How many; their signatures are not what tests of the vault are about.
 	function start(uint256 validators) internal {
+		start(validators, new MockUsdc());
+	}
+
+	function start(uint256 validators, MockUsdc token) internal {
 		chain = new Chain(validators, 0);
-		usdc = new MockUsdc();
+		usdc = token;
 		client = new LightClient(chain.set(0), chain.set(1));
 		vault = new Vault(IUsdc(address(usdc)), ILightClient(address(client)));
 		// As on any chain that has been there for a while.
@@ -51,7 +54,7 @@ abstract contract Bridge {
 
 	/// @notice The light client learns of the newest block; where its root is kept.
 	function relay() internal returns (uint8 slot) {
-		(,,,, uint64 commitments) = client.state();
+		(,,,, uint96 commitments) = client.state();
 		Beefy.Commitment memory c = chain.commitment();
 		client.submit(c, chain.sign(c, chain.quorum()));
 		return uint8(commitments % 16);

@@ -46,6 +46,7 @@ interface Vm {
 	function keyExistsJson(string calldata json, string calldata key) external view returns (bool);
 	function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);
 	function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
+	function parseJsonString(string calldata json, string calldata key) external pure returns (string memory);
 	function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
 	function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);
 	function parseJsonBytes32Array(string calldata json, string calldata key) external pure returns (bytes32[] memory);
