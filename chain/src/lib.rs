@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`client`] | [`Chain`]: the connection, its queries, the head of the chain |
+//! | [`bridge`] | what the bridge agent asks of the chain, and its calls |
 //! | [`calls`] | every call that a program makes, checked against the chain's metadata |
 //! | [`submit`] | signing, submitting, waiting, and what came of it |
 //! | [`wallet`] | [`Wallet`]: the account that signs extrinsics |
@@ -14,6 +15,7 @@
 //! the RPC library is part of this crate's API.
 
 pub mod account;
+pub mod bridge;
 pub mod calls;
 pub mod client;
 pub mod error;
