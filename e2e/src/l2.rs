@@ -1,15 +1,18 @@
-//! An L2 on this machine: anvil, a USDC that anyone may mint, and the bridge's contracts for one chain.
+//! An L2 on this machine: anvil, a USDC that anyone may mint, the bridge's contracts for one chain, and people with
+//! Ethereum keys.
 
 use crate::{
 	lab::{free_port, Lab},
 	process::Process,
 };
 use anyhow::{ensure, Context, Result};
+use clustercast_bridge::l2::{address_of, signer};
 use clustercast_primitives::{
-	bridge::beefy::keyset_commitment,
+	bridge::{account_of, beefy::AuthoritySet},
 	crypto::{keccak256, EthereumAddress},
-	Balance, Hash,
+	AccountId, Balance, Hash,
 };
+use codec::Decode;
 use serde_json::{json, Value};
 use std::{
 	env, fs,
@@ -21,6 +24,9 @@ use tokio::{process::Command, time::sleep};
 
 /// Chain id of anvil.
 pub const CHAIN_ID: u64 = 31_337;
+
+/// What there is on a bridged chain at genesis: the treasury's existential deposit, micro-USDC.
+pub const GENESIS: Balance = 1_000;
 
 /// Seconds between its blocks, as on Base.
 const BLOCK_TIME: &str = "2";
@@ -39,18 +45,15 @@ pub struct L2 {
 	pub rpc: String,
 	/// USDC.
 	pub usdc: EthereumAddress,
-	/// Follows the chain.
-	pub light_client: EthereumAddress,
-	/// Holds the USDC.
+	/// Holds the USDC; where [`L2::open_vault`] will put it.
 	pub vault: EthereumAddress,
 	client: RpcClient,
 	rich: String,
 }
 
 impl L2 {
-	/// Starts anvil, which finalises two blocks behind its head, and deploys the contracts for a chain whose validators
-	/// sign BEEFY commitments with these addresses.
-	pub async fn start(lab: &Lab, validators: &[EthereumAddress]) -> Result<Self> {
+	/// Starts anvil, which finalises two blocks behind its head, with USDC on it.
+	pub async fn start(lab: &Lab) -> Result<Self> {
 		let port = free_port()?;
 		let mut anvil = Command::new(made("node_modules/.bin/anvil")?);
 		anvil
@@ -71,24 +74,40 @@ impl L2 {
 			process,
 			rpc: format!("http://127.0.0.1:{port}"),
 			usdc: EthereumAddress([0; 20]),
-			light_client: EthereumAddress([0; 20]),
 			vault: EthereumAddress([0; 20]),
 			client,
 			rich: accounts.into_iter().next().context("anvil has accounts")?,
 		};
 		l2.usdc = l2.deploy("MockUsdc", &[]).await?;
-		let set = |id: u64| {
-			let length = validators.len() as u128;
-			[word(id.into()), word(length), keyset_commitment(validators).0]
-		};
-		l2.light_client = l2.deploy("LightClient", &[set(0), set(1)].concat()).await?;
-		l2.vault = l2.deploy("Vault", &[address(&l2.usdc), address(&l2.light_client)]).await?;
+		// After the USDC and the light client it is the third thing that this account deploys.
+		l2.vault = created(&l2.rich.parse()?, 2);
 		Ok(l2)
 	}
 
-	/// The chain's genesis says that this is its L2.
+	/// What the genesis of a chain has to say so that this is its L2.
 	pub fn genesis(&self) -> Value {
-		json!({ "chainId": CHAIN_ID, "vault": self.vault.to_string() })
+		json!({ "l2": { "chainId": CHAIN_ID, "vault": self.vault }, "interval": 1 })
+	}
+
+	/// Deploys light client and vault for the chain behind a node's JSON-RPC.
+	pub async fn open_vault(&self, chain: &str) -> Result<()> {
+		let mut sets = Vec::new();
+		let node = RpcClient::from_insecure_url(chain).await?;
+		for call in [
+			"BeefyMmrApi_authority_set_proof",
+			"BeefyMmrApi_next_authority_set_proof",
+		] {
+			let answer: String = node.request("state_call", rpc_params![call, "0x"]).await?;
+			let set = AuthoritySet::decode(&mut &hex::decode(answer.trim_start_matches("0x"))?[..])?;
+			sets.extend([word(set.id.into()), word(set.len.into()), set.keyset_commitment.0]);
+		}
+		let light_client = self.deploy("LightClient", &sets).await?;
+		let vault = self
+			.deploy("Vault", &[address(&self.usdc), address(&light_client)])
+			.await?;
+		ensure!(vault == self.vault, "the vault is at {vault}, not at {}", self.vault);
+		// What the chain begins with has to be there as well.
+		self.fund(&vault, GENESIS).await
 	}
 
 	/// Gives an address so many micro-USDC, and ether for its transactions.
@@ -97,7 +116,8 @@ impl L2 {
 		self.request::<Value>("anvil_setBalance", rpc_params![who.to_string(), ether])
 			.await?;
 		let mint = call("mint(address,uint256)", &[address(who), word(amount)]);
-		self.transact(json!({ "to": self.usdc.to_string(), "data": mint })).await?;
+		self.transact(json!({ "to": self.usdc.to_string(), "data": mint }))
+			.await?;
 		Ok(())
 	}
 
@@ -107,18 +127,26 @@ impl L2 {
 		let query = json!({ "to": self.usdc.to_string(), "data": data });
 		let answer: String = self.request("eth_call", rpc_params![query, "latest"]).await?;
 		let digits = answer.trim_start_matches("0x").trim_start_matches('0');
-		Ok(Balance::from_str_radix(if digits.is_empty() { "0" } else { digits }, 16)?)
+		Ok(Balance::from_str_radix(
+			if digits.is_empty() { "0" } else { digits },
+			16,
+		)?)
 	}
 
 	/// Any request.
 	pub async fn request<T: serde::de::DeserializeOwned>(&self, method: &str, params: RpcParams) -> Result<T> {
-		self.client.request(method, params).await.with_context(|| method.to_owned())
+		self.client
+			.request(method, params)
+			.await
+			.with_context(|| method.to_owned())
 	}
 
 	async fn deploy(&self, contract: &str, arguments: &[[u8; 32]]) -> Result<EthereumAddress> {
 		let artifact = made(&format!("out/{contract}.sol/{contract}.json"))?;
 		let artifact: Value = serde_json::from_slice(&fs::read(artifact)?)?;
-		let code = artifact["bytecode"]["object"].as_str().context("an artifact has bytecode")?;
+		let code = artifact["bytecode"]["object"]
+			.as_str()
+			.context("an artifact has bytecode")?;
 		let receipt = self
 			.transact(json!({ "data": format!("{code}{}", hex::encode(arguments.concat())) }))
 			.await?;
@@ -131,7 +159,9 @@ impl L2 {
 		transaction["from"] = self.rich.clone().into();
 		let hash: Hash = self.request("eth_sendTransaction", rpc_params![transaction]).await?;
 		loop {
-			let receipt: Value = self.request("eth_getTransactionReceipt", rpc_params![hash.to_string()]).await?;
+			let receipt: Value = self
+				.request("eth_getTransactionReceipt", rpc_params![hash.to_string()])
+				.await?;
 			if !receipt.is_null() {
 				ensure!(receipt["status"] == "0x1", "a transaction failed: {receipt}");
 				return Ok(receipt);
@@ -173,4 +203,49 @@ fn address(address: &EthereumAddress) -> [u8; 32] {
 	let mut word = [0; 32];
 	word[12..].copy_from_slice(&address.0);
 	word
+}
+
+/// Address of the `nonce`-th contract that an account creates, from 0: of the RLP of both.
+fn created(by: &EthereumAddress, nonce: u8) -> EthereumAddress {
+	// Lengths below 56 and numbers from 1 to 127 are one byte each.
+	let digest = keccak256(&[&[0xd6, 0x94], &by.0, &[nonce]]);
+	let mut address = [0; 20];
+	address.copy_from_slice(&digest.0[12..]);
+	EthereumAddress(address)
+}
+
+/// Someone with an Ethereum key and nothing else.
+pub struct Ethereum {
+	/// The secret key, 64 hexadecimal digits.
+	pub key: String,
+	/// Its address.
+	pub address: EthereumAddress,
+	/// The account on the chain that belongs to it.
+	pub account: AccountId,
+}
+
+impl Ethereum {
+	/// A new person, the same in every run.
+	pub fn new(name: &str) -> Result<Self> {
+		let key = hex::encode(keccak256(&[name.as_bytes()]).0);
+		let address = address_of(&signer(&key)?);
+		Ok(Self {
+			key,
+			address,
+			account: account_of(&address),
+		})
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn created_addresses_are_ethereums() {
+		// The first accounts of anvil: what their third transaction creates is known from Foundry's books.
+		let rich = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266".parse().unwrap();
+		let third = "0x9fE46736679d2D9a65F0992F2272dE9f3c7fa6e0".parse().unwrap();
+		assert_eq!(created(&rich, 2), third);
+	}
 }

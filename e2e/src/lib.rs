@@ -8,6 +8,8 @@
 //! | [`media`] | what was broadcast against what arrived |
 //! | [`network`] | four validators, and people with money |
 //! | [`programs`] | origin, relayer and player, as a person starts them |
+//! | [`l2`] | an L2 with the bridge's contracts |
+//! | [`bridge`] | the bridge between both, and money that comes over it |
 //! | [`scene`] | all of these together |
 //! | [`byzantine`] | relayers that cheat |
 //! | [`demo`] | what `scripts/demo` runs |
@@ -16,8 +18,10 @@
 //! The tests in `tests/` start from a [`scene::Scene`]; each says in its first lines what it shows.
 
 pub mod books;
+pub mod bridge;
 pub mod byzantine;
 pub mod demo;
+pub mod l2;
 pub mod lab;
 pub mod media;
 pub mod network;

@@ -2,12 +2,15 @@
 
 use crate::{
 	books::Books,
+	bridge::Bridge,
+	l2::{Ethereum, GENESIS, L2},
 	lab::{free_port, Lab},
 	process::{program, Process},
 };
 use anyhow::{Context, Result};
 use clustercast_chain::{keys, Wallet};
 use clustercast_primitives::{amount::USDC, crypto::KeyPair, AccountId, Balance, PublicKey};
+use serde_json::{json, Value};
 use std::{fs, path::PathBuf};
 use tokio::process::Command;
 
@@ -24,7 +27,15 @@ const FAUCET: &str = "//Alice";
 pub struct Network {
 	validators: Vec<Validator>,
 	books: Books,
-	faucet: Wallet,
+	money: Money,
+}
+
+/// Where the money of a run comes from.
+enum Money {
+	/// An account that is rich from genesis on.
+	Faucet(Wallet),
+	/// Deposits on an L2.
+	Bridge(Box<Bridge>),
 }
 
 struct Validator {
@@ -33,6 +44,8 @@ struct Validator {
 	p2p_port: u16,
 	node_key: KeyPair,
 	state: PathBuf,
+	/// JSON-RPC of the L2 that it attests.
+	l2: Option<String>,
 	process: Option<Process>,
 }
 
@@ -40,36 +53,41 @@ impl Network {
 	/// Starts four validators; returns once they finalise blocks. The first one's JSON-RPC gets `rpc_port` where one
 	/// is asked for.
 	pub async fn start(lab: &Lab, rpc_port: Option<u16>) -> Result<Self> {
-		let mut validators = VALIDATORS
-			.iter()
-			.enumerate()
-			.map(|(index, name)| {
-				let mut seed = [0; 32];
-				seed[31] = u8::try_from(index)? + 1;
-				Ok(Validator {
-					name,
-					rpc_port: match rpc_port {
-						Some(port) if index == 0 => port,
-						_ => free_port()?,
-					},
-					p2p_port: free_port()?,
-					node_key: KeyPair::from_seed(seed),
-					state: lab.path(name),
-					process: None,
-				})
-			})
-			.collect::<Result<Vec<_>>>()?;
-		for index in 0..validators.len() {
-			start(lab, &mut validators, index)?;
-		}
-		let books = open(&mut validators[0]).await?;
-		let network = Self {
-			books,
-			faucet: Wallet::from_suri(FAUCET)?,
+		let (validators, books) = begin(lab, rpc_port, None).await?;
+		let money = Money::Faucet(Wallet::from_suri(FAUCET)?);
+		Ok(Self {
 			validators,
-		};
-		network.books.finalised(1).await?;
-		Ok(network)
+			books,
+			money,
+		})
+	}
+
+	/// The same on a chain on which nobody has anything, beside an L2 from which all of its money comes.
+	pub async fn start_bridged(lab: &Lab, rpc_port: Option<u16>) -> Result<Self> {
+		let l2 = L2::start(lab).await?;
+		let (validators, books) = begin(lab, rpc_port, Some(&l2)).await?;
+		let bridge = Bridge::open(lab, l2, &validators[0].rpc()).await?;
+		Ok(Self {
+			validators,
+			books,
+			money: Money::Bridge(Box::new(bridge)),
+		})
+	}
+
+	/// The bridge, where there is one.
+	pub fn bridge(&self) -> Option<&Bridge> {
+		match &self.money {
+			Money::Bridge(bridge) => Some(bridge),
+			Money::Faucet(_) => None,
+		}
+	}
+
+	/// See [`Network::bridge`].
+	pub fn bridge_mut(&mut self) -> Option<&mut Bridge> {
+		match &mut self.money {
+			Money::Bridge(bridge) => Some(bridge),
+			Money::Faucet(_) => None,
+		}
 	}
 
 	/// WebSocket URL of a validator's JSON-RPC.
@@ -84,10 +102,11 @@ impl Network {
 
 	/// Gives each account this much, and waits until it is final.
 	pub async fn fund(&self, accounts: &[(AccountId, Balance)]) -> Result<()> {
-		self.books
-			.fund(&self.faucet, accounts)
-			.await
-			.context("cannot fund accounts")
+		match &self.money {
+			Money::Faucet(faucet) => self.books.fund(faucet, accounts).await,
+			Money::Bridge(bridge) => bridge.fund(&self.books, accounts).await,
+		}
+		.context("cannot fund accounts")
 	}
 
 	/// kill -9 of a validator.
@@ -113,20 +132,60 @@ impl Validator {
 	}
 }
 
+/// Starts the validators; returns once they finalise blocks.
+async fn begin(lab: &Lab, rpc_port: Option<u16>, l2: Option<&L2>) -> Result<(Vec<Validator>, Books)> {
+	let spec = lab.path("chain.json");
+	fs::write(&spec, chain_spec(l2)?).context("cannot write the chain spec")?;
+	let mut validators = VALIDATORS
+		.iter()
+		.enumerate()
+		.map(|(index, name)| {
+			let mut seed = [0; 32];
+			seed[31] = u8::try_from(index)? + 1;
+			Ok(Validator {
+				name,
+				rpc_port: match rpc_port {
+					Some(port) if index == 0 => port,
+					_ => free_port()?,
+				},
+				p2p_port: free_port()?,
+				node_key: KeyPair::from_seed(seed),
+				state: lab.path(name),
+				l2: l2.map(|l2| l2.rpc.clone()),
+				process: None,
+			})
+		})
+		.collect::<Result<Vec<_>>>()?;
+	for index in 0..validators.len() {
+		start(lab, &mut validators, index)?;
+	}
+	let books = open(&mut validators[0]).await?;
+	books.finalised(1).await?;
+	Ok((validators, books))
+}
+
+/// The chain of four; beside an L2 one on which only the treasury has anything, just enough to exist.
+fn chain_spec(l2: Option<&L2>) -> Result<String> {
+	let Some(l2) = l2 else {
+		return Ok(LOCAL_CHAIN.into());
+	};
+	let mut spec: Value = serde_json::from_str(LOCAL_CHAIN)?;
+	let patch = &mut spec["genesis"]["runtimeGenesis"]["patch"];
+	patch["balances"]["balances"] = json!([[patch["ticketBroker"]["treasury"], GENESIS]]);
+	patch["usdcBridge"] = l2.genesis();
+	Ok(spec.to_string())
+}
+
 fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
 	let mut command = Command::new(program("clustercast-node")?);
 	for other in validators.iter().filter(|other| other.name != validators[index].name) {
 		let peer = clustercast_network::peer_id(&other.node_key.public())?;
 		command.arg("--bootnodes").arg(format!("{}/p2p/{peer}", other.listen()));
 	}
-	let chain_spec = lab.path("local.json");
-	if !chain_spec.exists() {
-		fs::write(&chain_spec, LOCAL_CHAIN).context("cannot write the chain spec")?;
-	}
 	let validator = &mut validators[index];
 	command
 		.arg("--chain")
-		.arg(&chain_spec)
+		.arg(lab.path("chain.json"))
 		.args(["--validator", "--no-telemetry", "--no-prometheus", "--no-mdns"])
 		.arg(format!("--{}", validator.name))
 		.arg("--base-path")
@@ -140,6 +199,9 @@ fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
 		.args(["--node-key", &hex::encode(validator.node_key.seed())])
 		// Blocks of the whole run stay readable, however long it is.
 		.args(["--state-pruning", "archive"]);
+	if let Some(l2) = &validator.l2 {
+		command.args(["--l2-rpc", l2]);
+	}
 	validator.process = Some(Process::spawn(lab, validator.name, &mut command)?);
 	Ok(())
 }
@@ -158,7 +220,7 @@ async fn open(validator: &mut Validator) -> Result<Books> {
 
 /// Someone with money and keys of their own.
 pub struct Person {
-	/// Secret URI of the account.
+	/// Secret URI of the account, or the Ethereum address that it belongs to.
 	pub uri: String,
 	/// The account.
 	pub account: AccountId,
@@ -177,6 +239,17 @@ impl Person {
 			account: Wallet::from_suri(&uri)?.account(),
 			key: keys::load_or_create(&key_file)?.public(),
 			uri,
+			key_file,
+		})
+	}
+
+	/// Somebody whose account belongs to an Ethereum key: programs are given the address alone.
+	pub fn ethereum(lab: &Lab, who: &Ethereum) -> Result<Self> {
+		let key_file = lab.path(&format!("{}.key", who.address));
+		Ok(Self {
+			account: who.account,
+			key: keys::load_or_create(&key_file)?.public(),
+			uri: who.address.to_string(),
 			key_file,
 		})
 	}

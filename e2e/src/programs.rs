@@ -1,13 +1,14 @@
 //! Origin, relayer and player, as a person would start them.
 
 use crate::{
+	bridge::Session,
 	lab::{free_port, Lab},
 	media::{window_log, Recording, Window},
 	network::{Network, Person},
 	process::{output, program, Process},
 };
 use anyhow::{bail, ensure, Context, Result};
-use clustercast_primitives::{Balance, Hash, Usdc};
+use clustercast_primitives::{amount::USDC, Balance, Hash, Usdc};
 use clustercast_relayer::store::Store;
 use serde_json::Value;
 use std::{
@@ -305,6 +306,23 @@ pub async fn register(network: &Network, person: &Person, listen: &str, price_pe
 		.arg(&person.key_file);
 	run_once(&mut register).await.context("register")?;
 	Ok(())
+}
+
+/// The session key of a player for an account whose wallet is elsewhere: what a deposit on the L2 has to name.
+pub async fn session(lab: &Lab, network: &Network, viewer: &Person) -> Result<Session> {
+	let mut session = command("clustercast-player", "session", network)?;
+	session
+		.args(["--account", &viewer.uri])
+		.arg("--state")
+		.arg(lab.path("wallet"));
+	let answer = run_once(&mut session).await.context("session")?;
+	let key = answer["sessionKey"].as_str().context("it prints a key")?.parse()?;
+	let expiry = answer["expiry"].as_u64().context("it prints an expiry")?;
+	Ok(Session {
+		key,
+		limit: 10 * USDC,
+		expiry: expiry.try_into()?,
+	})
 }
 
 /// A running player.

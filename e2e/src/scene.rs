@@ -3,12 +3,13 @@
 
 use crate::{
 	books::{check_supply, Activity, Snapshot},
+	l2::Ethereum,
 	lab::{free_port, Lab},
 	network::{Network, Person, START_MONEY},
-	programs::{mint, Origin, Player, Relayer, Terms},
+	programs::{mint, session, Origin, Player, Relayer, Terms},
 };
-use anyhow::{ensure, Result};
-use clustercast_primitives::{AccountId, Balance, BlockNumber, Hash};
+use anyhow::{ensure, Context, Result};
+use clustercast_primitives::{amount::USDC, AccountId, Balance, BlockNumber, Hash};
 use futures::future::{try_join, try_join_all};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,10 @@ pub const TERMS: Terms = Terms {
 	redeem_value: 10_000,
 	redeem_age_s: 10,
 };
+
+/// What a viewer brings over the bridge, and how much of it pays tickets, micro-USDC.
+pub const VIEWER_MONEY: Balance = 20 * USDC;
+const VIEWER_ESCROW: Balance = 10 * USDC;
 
 /// Blocks in which winners that the relayers posted before they ended must be paid.
 const LAST_REDEMPTION: BlockNumber = 30;
@@ -56,25 +61,42 @@ impl Scene {
 	/// Starts chain, origin, and a relayer for each of `terms`.
 	pub async fn start(lab: &Lab, rpc_port: Option<u16>, terms: &[Terms]) -> Result<Self> {
 		let network = Network::start(lab, rpc_port).await?;
-		let (broadcaster, viewer) = (Person::new(lab, "broadcaster")?, Person::new(lab, "viewer")?);
+		let viewer = Person::new(lab, "viewer")?;
+		let money = vec![(viewer.account, START_MONEY)];
+		Self::set(lab, network, viewer, money, terms).await
+	}
+
+	/// The same beside an L2 from which all money comes; the viewer has an Ethereum key and 20 USDC there, and deposits
+	/// them with a session key for the player.
+	pub async fn start_bridged(lab: &Lab, rpc_port: Option<u16>, terms: &[Terms]) -> Result<Self> {
+		let network = Network::start_bridged(lab, rpc_port).await?;
+		let bridge = network.bridge().context("it is bridged")?;
+		let ethereum = Ethereum::new("viewer")?;
+		let viewer = Person::ethereum(lab, &ethereum)?;
+		let session = session(lab, &network, &viewer).await?;
+		bridge
+			.deposit(&ethereum, viewer.account, VIEWER_MONEY, VIEWER_ESCROW, Some(session))
+			.await?;
+		bridge.arrived(network.books(), &viewer.account, VIEWER_MONEY).await?;
+		Self::set(lab, network, viewer, Vec::new(), terms).await
+	}
+
+	/// Everybody else joins the viewer; all get their money, it `money`.
+	async fn set(
+		lab: &Lab,
+		network: Network,
+		viewer: Person,
+		mut money: Vec<(AccountId, Balance)>,
+		terms: &[Terms],
+	) -> Result<Self> {
+		let broadcaster = Person::new(lab, "broadcaster")?;
 		let names: Vec<String> = (1..=terms.len()).map(|n| format!("relayer-{n}")).collect();
 		let people = names
 			.iter()
 			.map(|name| Person::new(lab, name))
 			.collect::<Result<Vec<_>>>()?;
-		let accounts: Vec<AccountId> = people
-			.iter()
-			.chain([&broadcaster, &viewer])
-			.map(|p| p.account)
-			.collect();
-		network
-			.fund(
-				&accounts
-					.into_iter()
-					.map(|account| (account, START_MONEY))
-					.collect::<Vec<_>>(),
-			)
-			.await?;
+		money.extend(people.iter().chain([&broadcaster]).map(|p| (p.account, START_MONEY)));
+		network.fund(&money).await?;
 		let before = network.books().snapshot(network.books().settle().await?).await?;
 
 		let register = people
