@@ -112,7 +112,7 @@ sol! {
 		error DuplicateSigner(uint256 validator);
 		error ProofTooLong(uint256 length);
 
-		function state() external view returns (uint64 setId, uint32 length, uint32 nextLength, uint32 blockNumber, uint64 commitments);
+		function state() external view returns (uint64 setId, uint32 length, uint32 nextLength, uint32 blockNumber, uint96 commitments);
 		function roots(uint256 slot) external view returns (bytes32);
 		function currentSet() external view returns (Validators memory);
 		function nextSet() external view returns (Validators memory);

@@ -71,7 +71,7 @@ impl Agent {
 			l2: &l2,
 			signer: &signer,
 		};
-		tokio::join!(import(&chain, &l2, config.l2_from), withdraw(&relay, &config));
+		tokio::join!(import(&chain, &l2), withdraw(&relay, &config));
 		Ok(())
 	}
 }
@@ -86,8 +86,8 @@ async fn connect(config: &Config) -> anyhow::Result<(Chain, L2)> {
 }
 
 /// Deposits, for ever.
-async fn import(chain: &Chain, l2: &L2, from: u64) {
-	let mut imports = Imports::new(from);
+async fn import(chain: &Chain, l2: &L2) {
+	let mut imports = Imports::default();
 	let mut standing = Standing::new("imports");
 	let mut heads = chain.heads();
 	loop {

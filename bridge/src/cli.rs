@@ -159,9 +159,6 @@ struct Claim {
 struct Status {
 	#[command(flatten)]
 	ends: Ends,
-	/// Block of the L2 from which deposits to an account are looked for
-	#[arg(long, value_name = "BLOCK", env = "CLUSTERCAST_BRIDGE_L2_FROM", default_value_t = 0)]
-	l2_from: u64,
 	/// Transaction of the L2 (0x and 64 digits), account (SS58, hexadecimal, or Ethereum address), or number of a withdrawal
 	subject: String,
 }
@@ -275,9 +272,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 		Command::Withdraw(withdraw) => withdraw.run().await?,
 		Command::Claim(claim) => claim.run().await?,
 		Command::Act(act) => act.run().await?,
-		Command::Status(Status { ends, l2_from, subject }) => {
+		Command::Status(Status { ends, subject }) => {
 			let (chain, l2) = ends.connect().await?;
-			status::status(&chain, &l2, &subject, l2_from).await?
+			status::status(&chain, &l2, &subject).await?
 		},
 	};
 	println!("{answer}");

@@ -33,10 +33,6 @@ pub struct Settings {
 	#[arg(long, value_name = "KEY", env = "CLUSTERCAST_BRIDGE_KEY", hide_env_values = true)]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub key: Option<String>,
-	/// Block of the L2 in which the vault was deployed, or an earlier one: deposits are read from there [default: 0]
-	#[arg(long, value_name = "BLOCK", env = "CLUSTERCAST_BRIDGE_L2_FROM")]
-	#[serde(skip_serializing_if = "Option::is_none")]
-	pub l2_from: Option<u64>,
 	/// Execute withdrawals that pay at least this, USDC [default: 0.02]
 	#[arg(
 		long,
@@ -65,8 +61,6 @@ pub struct Config {
 	pub l2_rpc: String,
 	/// Secret of the account that pays for gas.
 	pub key: String,
-	/// Deposits are read from this block of the L2 on.
-	pub l2_from: u64,
 	/// Which withdrawals are executed.
 	pub choice: Choice,
 	/// Prometheus endpoint.
@@ -102,7 +96,6 @@ impl TryFrom<Settings> for Config {
 			rpc: s.rpc.unwrap_or_else(|| RPC.into()),
 			l2_rpc: required(s.l2_rpc, "l2_rpc")?,
 			key: required(s.key, "key")?,
-			l2_from: s.l2_from.unwrap_or(0),
 			choice: if s.all { Choice::All } else { Choice::Fee(min_fee.0) },
 			metrics: s.metrics,
 		})
@@ -126,17 +119,16 @@ mod tests {
 	#[test]
 	fn file_is_merged_with_flags_which_count_more() {
 		let config = load(COMPLETE, Settings::default()).unwrap();
-		assert_eq!((config.rpc.as_str(), config.l2_from), (RPC, 0));
-		assert_eq!(config.choice, Choice::Fee(20_000));
+		assert_eq!((config.rpc.as_str(), config.choice), (RPC, Choice::Fee(20_000)));
+		let config = load(&format!("{COMPLETE}min_fee = \"0.5\"\n"), Settings::default()).unwrap();
+		assert_eq!(config.choice, Choice::Fee(500_000));
 		let flags = Settings {
-			l2_from: Some(7),
+			rpc: Some("ws://other".into()),
 			all: true,
 			..Settings::default()
 		};
-		let config = load(&format!("{COMPLETE}l2_from = 3\n"), flags).unwrap();
-		assert_eq!((config.l2_from, config.choice), (7, Choice::All));
-		let config = load(&format!("{COMPLETE}min_fee = \"0.5\"\n"), Settings::default()).unwrap();
-		assert_eq!(config.choice, Choice::Fee(500_000));
+		let config = load(&format!("{COMPLETE}rpc = \"ws://one\"\n"), flags).unwrap();
+		assert_eq!((config.rpc.as_str(), config.choice), ("ws://other", Choice::All));
 	}
 
 	#[test]

@@ -30,9 +30,8 @@ pub enum ImportError {
 
 /// What is known of the vault's deposits, in memory only. Everything in it was checked against an attested root or will
 /// be, before it is used.
+#[derive(Default)]
 pub struct Imports {
-	/// The vault is no older than this block of the L2.
-	from: u64,
 	deposits: Vec<Deposit>,
 	/// Blocks of the L2 before this one were read.
 	read: u64,
@@ -41,16 +40,6 @@ pub struct Imports {
 }
 
 impl Imports {
-	/// Reads logs from block `from` on: that in which the vault was deployed, or an earlier one.
-	pub fn new(from: u64) -> Self {
-		Self {
-			from,
-			deposits: Vec::new(),
-			read: from,
-			waiting: None,
-		}
-	}
-
 	/// Submits the next batch if there is one that is attested and not on its way. How many deposits that were.
 	pub async fn step(&mut self, chain: &Chain, l2: &L2) -> Result<usize, ImportError> {
 		let bridge = chain.bridge(None).await?;
@@ -64,12 +53,12 @@ impl Imports {
 		{
 			return Ok(0);
 		}
-		self.read_up_to(l2, attested.l2_block).await?;
+		self.read_up_to(l2, bridge.first, attested.l2_block).await?;
 		let batch = match proofs::deposits(&self.deposits, &attested, bridge.next_deposit, BATCH) {
 			Ok(batch) => batch,
 			Err(error) => {
 				// What was read may be of a history that is none any more.
-				self.forget();
+				*self = Self::default();
 				return Err(error.into());
 			},
 		};
@@ -86,16 +75,14 @@ impl Imports {
 		Ok(batch.len())
 	}
 
-	async fn read_up_to(&mut self, l2: &L2, block: u64) -> Result<(), L2Error> {
-		if self.read <= block {
-			let found = l2.deposits(self.read, block, None).await?;
+	/// Reads blocks up to this one; there is no vault before block `first`.
+	async fn read_up_to(&mut self, l2: &L2, first: u64, block: u64) -> Result<(), L2Error> {
+		let from = self.read.max(first);
+		if from <= block {
+			let found = l2.deposits(from, block, None).await?;
 			self.deposits.extend(found);
 			self.read = block + 1;
 		}
 		Ok(())
-	}
-
-	fn forget(&mut self) {
-		*self = Self::new(self.from);
 	}
 }

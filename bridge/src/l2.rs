@@ -5,7 +5,7 @@ use alloy::{
 	consensus::BlockHeader,
 	eips::Encodable2718,
 	network::{Ethereum, EthereumWallet, NetworkTransactionBuilder, TransactionBuilder},
-	primitives::{Address, Bytes, B256, U256},
+	primitives::{Address, Bytes, Uint, B256, U256},
 	providers::{Provider, RootProvider},
 	rpc::{
 		client::ClientBuilder,
@@ -204,13 +204,14 @@ impl L2 {
 	pub async fn light_client_state(&self) -> Result<LightClientState, L2Error> {
 		let state = self.view(self.light_client, &LightClient::stateCall {}).await?;
 		/// `LightClient.ROOTS`.
-		const ROOTS: u64 = 16;
-		let slot = state.commitments.saturating_sub(1) % ROOTS;
+		const ROOTS: u8 = 16;
+		let newest = state.commitments.saturating_sub(Uint::from(1));
+		let slot = (newest % Uint::from(ROOTS)).to::<u8>();
 		let call = LightClient::rootsCall { slot: U256::from(slot) };
 		Ok(LightClientState {
 			set: state.setId,
 			block: state.blockNumber,
-			slot: slot as u8,
+			slot,
 			root: self.view(self.light_client, &call).await?,
 		})
 	}

@@ -55,8 +55,8 @@ impl Subject {
 }
 
 /// How far this is: a transaction of the L2 (`0x` and 64 digits), an account (SS58, `0x` and 64 digits, or an Ethereum
-/// address), or the number of a withdrawal. Deposits to an account are looked for from block `from` of the L2 on.
-pub async fn status(chain: &Chain, l2: &L2, subject: &str, from: u64) -> Result<Value, StatusError> {
+/// address), or the number of a withdrawal.
+pub async fn status(chain: &Chain, l2: &L2, subject: &str) -> Result<Value, StatusError> {
 	match Subject::parse(subject).ok_or(StatusError::Subject)? {
 		Subject::Withdrawal(id) => withdrawal(chain, l2, id).await,
 		Subject::Word(word) => match l2.receipt(B256::from(word)).await? {
@@ -74,10 +74,10 @@ pub async fn status(chain: &Chain, l2: &L2, subject: &str, from: u64) -> Result<
 					json!({ "transaction": B256::from(word), "block": receipt.block_number, "deposits": deposits, "withdrawals": withdrawals }),
 				)
 			},
-			None => of_account(chain, l2, AccountId(word), from).await,
+			None => of_account(chain, l2, AccountId(word)).await,
 		},
-		Subject::Account(account) => of_account(chain, l2, account, from).await,
-		Subject::Address(address) => of_account(chain, l2, account_of(&address), from).await,
+		Subject::Account(account) => of_account(chain, l2, account).await,
+		Subject::Address(address) => of_account(chain, l2, account_of(&address)).await,
 	}
 }
 
@@ -112,10 +112,12 @@ async fn withdrawal(chain: &Chain, l2: &L2, id: u64) -> Result<Value, StatusErro
 	Ok(json!({ "withdrawal": info, "stage": stage }))
 }
 
-async fn of_account(chain: &Chain, l2: &L2, account: AccountId, from: u64) -> Result<Value, StatusError> {
+async fn of_account(chain: &Chain, l2: &L2, account: AccountId) -> Result<Value, StatusError> {
 	let bridge = chain.bridge(None).await?;
 	let holdings = chain.viewer_account(&account, None).await?;
-	let deposits = l2.deposits(from, l2.block_number().await?, Some(&account)).await?;
+	let deposits = l2
+		.deposits(bridge.first, l2.block_number().await?, Some(&account))
+		.await?;
 	let pending: Vec<_> = deposits
 		.iter()
 		.filter(|deposit| deposit.index >= bridge.next_deposit)

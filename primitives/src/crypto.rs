@@ -82,8 +82,17 @@ bytes_type!(
 	EthereumAddress, 20
 );
 bytes_type!(
-	/// secp256k1 signature of an Ethereum wallet, 65 bytes: `r`, `s`, `v`, where `v` is 27 or 28.
+	/// secp256k1 signature of an Ethereum wallet, 65 bytes: `r`, `s`, `v`, where `v` is 27 or 28 (or 0 or 1, as some
+	/// wallets have it).
 	EthereumSignature, 65
+);
+bytes_type!(
+	/// sr25519 public key with which a validator attests the L2, 32 bytes.
+	AttestorKey, 32
+);
+bytes_type!(
+	/// sr25519 signature of a validator over what it attests, 64 bytes.
+	AttestorSignature, 64
 );
 
 /// SHA-256 over the parts, one after the other.

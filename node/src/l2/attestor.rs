@@ -8,7 +8,7 @@ use super::{
 	sr25519,
 };
 use clustercast_primitives::{
-	bridge::{Attestation, BridgeInfo},
+	bridge::{attestation, Attestation, BridgeInfo},
 	crypto::SignedMessage,
 	PublicKey,
 };
@@ -18,7 +18,7 @@ use std::{fmt, time::Duration};
 use tokio::time::{sleep, Instant};
 
 /// The session key that signs attestations, in the keystore.
-pub const KEY_TYPE: KeyTypeId = KeyTypeId(*b"ccl2");
+pub const KEY_TYPE: KeyTypeId = KeyTypeId(attestation::KEY_TYPE);
 
 /// Pause between two looks at the L2: a block of the chain. One small request to each endpoint.
 const POLL: Duration = Duration::from_secs(2);

@@ -202,6 +202,7 @@ impl World {
 			chain_id: CHAIN,
 			vault: VAULT,
 			interval: INTERVAL,
+			first: 0,
 			attested: None,
 			next_deposit: 0,
 			next_withdrawal: 0,

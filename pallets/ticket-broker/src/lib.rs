@@ -57,6 +57,7 @@ extern crate alloc;
 mod batch;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod escrow;
 #[cfg(test)]
 mod mock;
 mod pool;
@@ -68,12 +69,13 @@ mod types;
 mod vouchers;
 pub mod weights;
 
+pub use escrow::{Escrow, SessionOwners};
 pub use pallet::*;
 pub use pool::{Outlook, GLANCE};
 pub use types::{NonceBitmap, Session, VoucherTotals};
 pub use weights::WeightInfo;
 
-use clustercast_primitives::{Balance, PublicKey};
+use clustercast_primitives::Balance;
 
 /// Learns what was delivered and paid.
 pub trait Deliveries<AccountId> {
@@ -93,16 +95,6 @@ impl<AccountId> Deliveries<AccountId> for () {
 	fn prepare(_: &AccountId) {}
 }
 
-/// Knows whose a session key is.
-pub trait SessionOwners<AccountId> {
-	/// Owner of the session with this key, expired ones included.
-	fn owner(key: &PublicKey) -> Option<AccountId>;
-
-	/// Makes a session of this account and returns its key.
-	#[cfg(feature = "runtime-benchmarks")]
-	fn create(owner: AccountId) -> PublicKey;
-}
-
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
@@ -110,7 +102,7 @@ pub mod pallet {
 	use alloc::{string::ToString, vec::Vec};
 	use clustercast_primitives::{
 		chain::{Payout, SessionInfo, TicketExplanation, TicketRefusal, TicketVerdict, Unlocking, ViewerAccount, PPM},
-		BlockNumber, Hash, SignedTip, SignedVoucher, StreamId, WinningTicket,
+		BlockNumber, Hash, PublicKey, SignedTip, SignedVoucher, StreamId, WinningTicket,
 	};
 	use frame_support::{
 		pallet_prelude::*,
@@ -119,7 +111,7 @@ pub mod pallet {
 				hold::{Balanced as BalancedHold, Inspect as InspectHold, Mutate as MutateHold},
 				Balanced, Inspect, Mutate,
 			},
-			tokens::{Fortitude, Precision, Preservation},
+			tokens::{Fortitude, Preservation},
 		},
 		weights::WeightMeter,
 	};
@@ -689,72 +681,8 @@ pub mod pallet {
 		}
 	}
 
-	impl<T: Config> SessionOwners<T::AccountId> for Pallet<T> {
-		fn owner(key: &PublicKey) -> Option<T::AccountId> {
-			Some(Sessions::<T>::get(key)?.owner)
-		}
-
-		#[cfg(feature = "runtime-benchmarks")]
-		fn create(owner: T::AccountId) -> PublicKey {
-			let key = PublicKey([0xff; 32]);
-			Self::do_authorize_session(owner, key, 1, BlockNumber::MAX).expect("the key is new");
-			key
-		}
-	}
-
 	impl<T: Config> Pallet<T> {
-		fn do_deposit(who: T::AccountId, amount: Balance) -> DispatchResult {
-			ensure!(amount > 0, Error::<T>::ZeroAmount);
-			let deposit = Self::deposit_of(&who);
-			ensure!(
-				deposit.saturating_add(amount) <= T::MaxDeposit::get(),
-				Error::<T>::DepositTooLarge
-			);
-			// What tickets took of the part that is leaving is gone: new money does not take its place.
-			if let Some(unlocking) = Self::unlocking(&who) {
-				if unlocking.amount == 0 {
-					Unlocks::<T>::remove(&who);
-				} else {
-					Unlocks::<T>::insert(&who, unlocking);
-				}
-			}
-			T::Currency::hold(&HoldReason::TicketDeposit.into(), &who, amount)?;
-			Self::deposit_event(Event::Deposited { who, amount });
-			Ok(())
-		}
-
-		fn do_request_unlock(who: T::AccountId, amount: Balance) -> DispatchResult {
-			ensure!(amount > 0, Error::<T>::ZeroAmount);
-			ensure!(!Unlocks::<T>::contains_key(&who), Error::<T>::AlreadyUnlocking);
-			ensure!(amount <= Self::deposit_of(&who), Error::<T>::DepositTooSmall);
-			let unlocks_at = Self::now().saturating_add(T::UnlockDelay::get());
-			Unlocks::<T>::insert(&who, Unlocking { amount, unlocks_at });
-			Self::deposit_event(Event::UnlockRequested {
-				who,
-				amount,
-				unlocks_at,
-			});
-			Ok(())
-		}
-
-		fn do_cancel_unlock(who: T::AccountId) -> DispatchResult {
-			Unlocks::<T>::take(&who).ok_or(Error::<T>::NotUnlocking)?;
-			Self::deposit_event(Event::UnlockCancelled { who });
-			Ok(())
-		}
-
-		fn do_withdraw(who: T::AccountId) -> DispatchResult {
-			let Unlocking { amount, unlocks_at } = Self::unlocking(&who).ok_or(Error::<T>::NotUnlocking)?;
-			ensure!(Self::now() >= unlocks_at, Error::<T>::TooEarly);
-			Unlocks::<T>::remove(&who);
-			if amount > 0 {
-				T::Currency::release(&HoldReason::TicketDeposit.into(), &who, amount, Precision::Exact)?;
-			}
-			Self::deposit_event(Event::Withdrawn { who, amount });
-			Ok(())
-		}
-
-		fn do_authorize_session(
+		pub(crate) fn do_authorize_session(
 			owner: T::AccountId,
 			key: PublicKey,
 			limit: Balance,

@@ -5,6 +5,7 @@ mod cancel_unlock;
 mod check_tickets;
 mod clear_epochs;
 mod deposit;
+mod escrow;
 mod genesis;
 mod invariants;
 mod pool;
