@@ -1,7 +1,9 @@
 //! Every call that a program makes. Arguments are matched by name with the node's metadata, and each is checked to
 //! have the shape that the node expects before anything is signed.
 
-use clustercast_primitives::{AccountId, Balance, BlockNumber, PublicKey, Signature, StreamId, WinningTicket};
+use clustercast_primitives::{
+	AccountId, Balance, BlockNumber, PublicKey, Signature, SignedVoucher, StreamId, WinningTicket,
+};
 use codec::Encode;
 use subxt::{
 	ext::{
@@ -188,6 +190,11 @@ pub fn redeem_batch(tickets: &[WinningTicket]) -> Call {
 	Call::new("TicketBroker", "redeem_batch").argument("tickets", &tickets)
 }
 
+/// Redeems vouchers, in this order, each on its own.
+pub fn redeem_vouchers(vouchers: &[SignedVoucher]) -> Call {
+	Call::new("TicketBroker", "redeem_vouchers").argument("vouchers", &vouchers)
+}
+
 /// Moves money; never takes the sender below the existential deposit.
 pub fn transfer(to: &AccountId, amount: Balance) -> Call {
 	/// Variant of `MultiAddress` that holds an account id.
@@ -303,7 +310,7 @@ struct WrongShape;
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{crypto::KeyPair, Hash, Signed, Ticket, WindowId};
+	use clustercast_primitives::{crypto::KeyPair, Hash, Signed, Ticket, Voucher, WindowId};
 	use scale_info::{MetaType, PortableRegistry, Registry, TypeInfo};
 
 	/// Stands for the runtime's outer enum: the same nesting, other indices, one compact argument.
@@ -332,6 +339,8 @@ mod tests {
 		},
 		#[codec(index = 2)]
 		redeem_batch { tickets: Vec<WinningTicket> },
+		#[codec(index = 8)]
+		redeem_vouchers { vouchers: Vec<SignedVoucher> },
 	}
 
 	#[derive(Encode, TypeInfo)]
@@ -370,6 +379,20 @@ mod tests {
 		}
 	}
 
+	fn voucher() -> SignedVoucher {
+		let key = KeyPair::from_seed([1; 32]);
+		let voucher = Voucher {
+			sender: AccountId([1; 32]),
+			session: key.public(),
+			recipient: AccountId([2; 32]),
+			stream: StreamId(3),
+			amount: 4,
+			bytes: 5,
+			expiry: 6,
+		};
+		key.sign(voucher, &Hash([7; 32]))
+	}
+
 	#[test]
 	fn arguments_are_matched_by_name_and_numbers_by_type() {
 		let key = PublicKey([5; 32]);
@@ -391,6 +414,12 @@ mod tests {
 				redeem_batch(&[winner()]),
 				Outer::TicketBroker(Broker::redeem_batch {
 					tickets: vec![winner()],
+				}),
+			),
+			(
+				redeem_vouchers(&[voucher()]),
+				Outer::TicketBroker(Broker::redeem_vouchers {
+					vouchers: vec![voucher()],
 				}),
 			),
 			(

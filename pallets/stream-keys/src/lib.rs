@@ -379,6 +379,7 @@ pub mod pallet {
 				max_viewers: key.metadata.max_viewers,
 				price_per_mb: key.metadata.price_per_mb,
 				broadcaster_share_ppm: key.metadata.broadcaster_share_ppm,
+				max_surge_ppm: PPM,
 				previous_keys: key.previous_keys.into_iter().map(|previous| previous.key).collect(),
 				flagged: key.flagged,
 			})

@@ -229,6 +229,7 @@ fn stream_key(signing_key: clustercast_primitives::PublicKey) -> StreamKeyInfo {
 		max_viewers: 0,
 		price_per_mb: PRICE,
 		broadcaster_share_ppm: 0,
+		max_surge_ppm: 1_000_000,
 		previous_keys: Vec::new(),
 		flagged: false,
 	}
