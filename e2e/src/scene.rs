@@ -77,15 +77,13 @@ impl Scene {
 			.await?;
 		let before = network.books().snapshot(network.books().settle().await?).await?;
 
-		// No relayer may ask more than the stream key allows.
-		let baseline = terms.iter().map(|t| t.price_per_mb).max().unwrap_or(PRICE_PER_MB);
 		let register = people
 			.into_iter()
 			.zip(&names)
 			.zip(terms)
 			.map(|((person, name), terms)| Relayer::register(lab, &network, person, name, *terms));
 		let (stream, mut relayers) =
-			try_join(mint(&network, &broadcaster, baseline), try_join_all(register)).await?;
+			try_join(mint(&network, &broadcaster, PRICE_PER_MB), try_join_all(register)).await?;
 		let origin = Origin::start(lab, &network, &broadcaster, stream, false).await?;
 		for relayer in &mut relayers {
 			relayer.run(lab, &network, &origin.address, stream).await?;
