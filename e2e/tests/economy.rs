@@ -11,7 +11,7 @@ use clustercast_e2e::{
 };
 use clustercast_primitives::{
 	amount::USDC,
-	chain::{Payout, RelayerProof, StreamKeyInfo},
+	chain::{Payout, RelayerProof, StreamKeyInfo, StreamTerms, PPM},
 	crypto::KeyPair,
 	fraud::{ChunkFraud, Equivocation},
 	merkle,
@@ -86,8 +86,11 @@ impl<'a> Cast<'a> {
 			title: "economy".into(),
 			category: "test".into(),
 			max_viewers: 0,
-			price_per_mb: 2_000,
-			broadcaster_share_ppm: 100_000,
+			terms: StreamTerms {
+				price_per_mb: 2_000,
+				max_surge_ppm: PPM,
+				broadcaster_share_ppm: 100_000,
+			},
 		};
 		let stream = chain.mint(&broadcaster, &stream).await?;
 		let proof = RelayerProof {
@@ -146,20 +149,21 @@ impl<'a> Cast<'a> {
 				recipient: self.relayer.account(),
 				stream: self.stream,
 				amount,
-				bytes: 1_000_000_000,
+				// As many as this buys at the stream key's price.
+				bytes: u64::try_from(amount * 500)?,
 				expiry: self.chain.head().best + 300,
 			};
-			self.session.sign(voucher, &self.chain.genesis())
+			Ok::<_, anyhow::Error>(self.session.sign(voucher, &self.chain.genesis()))
 		};
 		let redeem =
 			|vouchers: Vec<SignedVoucher>| Call::new("TicketBroker", "redeem_vouchers").argument("vouchers", &vouchers);
 		let before = self.free(&self.relayer).await?;
 		// The newest replaces those before it, so this is three micro-USDC millions in all, not six.
 		let all = redeem(vec![
-			voucher(USDC),
-			voucher(2 * USDC),
-			voucher(3 * USDC),
-			voucher(2 * USDC),
+			voucher(USDC)?,
+			voucher(2 * USDC)?,
+			voucher(3 * USDC)?,
+			voucher(2 * USDC)?,
 		]);
 		let included = self.submit(&self.relayer, &all).await?;
 		let paid: Vec<_> = included

@@ -2,10 +2,7 @@
 //! line and is highest when nothing is left. It is stated in a subscription's terms and holds as long as that lasts: who
 //! came when it was quiet is not asked more because others come.
 
-use clustercast_primitives::{
-	amount::MAX_PRICE_PER_MB,
-	chain::{StreamKeyInfo, PPM},
-};
+use clustercast_primitives::chain::{StreamKeyInfo, PPM};
 use std::{
 	sync::{
 		atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -21,10 +18,12 @@ const CALM_PPM: u128 = 500_000;
 /// Over how long the uplink is measured: several windows, so that it does not jump with each.
 const MEASURED: Duration = Duration::from_secs(10);
 
-/// Highest price that a stream key allows, micro-USDC per 10^6 bytes.
+/// Highest price that a stream key allows, micro-USDC per 10^6 bytes. A lower one that is announced counts already: what
+/// was agreed before is redeemed by the time it comes into force.
 pub fn bound(stream: &StreamKeyInfo) -> u64 {
-	let bound = u128::from(stream.price_per_mb) * u128::from(stream.max_surge_ppm) / u128::from(PPM);
-	u64::try_from(bound).map_or(MAX_PRICE_PER_MB, |bound| bound.min(MAX_PRICE_PER_MB))
+	let now = stream.terms().max_price_per_mb();
+	let announced = stream.change.and_then(|change| change.terms);
+	announced.map_or(now, |terms| terms.max_price_per_mb().min(now))
 }
 
 /// What the relayer asks of whoever comes now.
@@ -149,6 +148,42 @@ impl Meter {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use clustercast_primitives::{
+		chain::{StreamTerms, TermsChange},
+		AccountId, PublicKey, StreamId,
+	};
+
+	#[test]
+	fn bound_is_the_lower_of_what_holds_and_what_is_announced() {
+		let terms = |price_per_mb, max_surge_ppm| StreamTerms {
+			price_per_mb,
+			max_surge_ppm,
+			broadcaster_share_ppm: 0,
+		};
+		let stream = |change| StreamKeyInfo {
+			id: StreamId(0),
+			owner: AccountId([1; 32]),
+			broadcaster: AccountId([1; 32]),
+			signing_key: PublicKey([2; 32]),
+			title: String::new(),
+			category: String::new(),
+			max_viewers: 0,
+			price_per_mb: 1_000,
+			max_surge_ppm: 1_500_000,
+			broadcaster_share_ppm: 0,
+			change,
+			previous_keys: Vec::new(),
+			flagged: false,
+			sale_price: None,
+			rent_offer: None,
+			rented_until: None,
+		};
+		let announced = |terms| bound(&stream(Some(TermsChange { terms, from: 9 })));
+		assert_eq!(bound(&stream(None)), 1_500);
+		assert_eq!(announced(Some(terms(1_200, PPM))), 1_200);
+		assert_eq!(announced(Some(terms(1_000, 2 * PPM))), 1_500);
+		assert_eq!(announced(None), 1_500, "burnt: pays until then");
+	}
 
 	#[test]
 	fn price_rises_in_a_straight_line_from_half_load_to_the_bound() {

@@ -104,11 +104,21 @@ pub const MAX_PREVIOUS_KEYS: u32 = 8;
 /// Blocks between leaving and having the bond: 25 hours, longer than evidence counts.
 pub const UNBOND_DELAY: BlockNumber = FRAUD_BLOCKS + HOURS;
 
-/// Held on the owner of a stream key, which also keeps the account alive: it can always receive its share.
+/// Held on the owner of a stream key, and on who rents it, which also keeps the account alive: it can always receive its
+/// share.
 pub const STREAM_KEY_DEPOSIT: Balance = USDC;
 
 /// Largest share of a broadcaster, parts per million: 30 %.
 pub const MAX_BROADCASTER_SHARE_PPM: u32 = 300_000;
+
+/// Most that relayers may ask, parts per million of a stream key's price: ten times as much.
+pub const MAX_SURGE_PPM: u32 = 10_000_000;
+
+/// Treasury's part of what a stream key is bought or rented for, parts per million: 5 %.
+pub const ROYALTY_PPM: u32 = 50_000;
+
+/// Longest rental of a stream key: 30 days.
+pub const MAX_RENTAL: BlockNumber = 30 * 24 * HOURS;
 
 /// Longest title of a stream key, bytes.
 pub const MAX_TITLE: u32 = 64;

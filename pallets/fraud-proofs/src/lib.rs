@@ -211,7 +211,7 @@ pub mod pallet {
 		ReceiptSignature,
 		/// This offence was punished.
 		AlreadyPunished,
-		/// The stream is flagged already.
+		/// Whoever named the signing key is flagged already, or neither owns nor rents the stream any more.
 		AlreadyFlagged,
 	}
 
@@ -329,12 +329,12 @@ pub mod pallet {
 			let keys = T::Streams::signing_keys(window.stream);
 			ensure!(!keys.is_empty(), Error::<T>::UnknownStream);
 			let genesis = Self::genesis();
-			let by_one_key = keys.iter().any(|key| {
+			let by_one_key = keys.iter().find(|key| {
 				Self::is_signed(&evidence.first, key, &genesis) && Self::is_signed(&evidence.second, key, &genesis)
 			});
-			ensure!(by_one_key, Error::<T>::HeaderSignature);
+			let key = by_one_key.ok_or(Error::<T>::HeaderSignature)?;
 
-			let mut credit = T::Streams::flag(window.stream).ok_or(Error::<T>::AlreadyFlagged)?;
+			let mut credit = T::Streams::flag(window.stream, key).ok_or(Error::<T>::AlreadyFlagged)?;
 			let whole = credit.peek();
 			let penalty = Penalty {
 				viewer: 0,

@@ -32,6 +32,11 @@
 //! *Money on its way out still pays.* Tickets spend what is not unlocking first, then what is. What was asked for and
 //! spent meanwhile is not made up by a later deposit.
 //!
+//! *Whom a ticket or voucher pays besides its recipient*, and at which price at most, is settled by its stream's terms in
+//! the first block in which it can have been signed ([`Pallet::signed_at`]): a relayer that took it knew them, and does
+//! not change them by redeeming it later. It pays no more than its bytes cost at the highest price of that block or of
+//! this one. A tip is for whoever broadcasts now.
+//!
 //! *Revoking* only brings the expiry forward to the last block of any ticket signed by now, since relayers have
 //! delivered against them.
 //!
@@ -451,6 +456,10 @@ pub mod pallet {
 				T::Streams::max_share_ppm().saturating_add(T::TreasuryShare::get()) <= PPM,
 				"shares cannot exceed the whole"
 			);
+			assert!(
+				T::Streams::memory() >= T::MaxTicketLife::get(),
+				"a stream's terms must be remembered as long as tickets live"
+			);
 			assert!(T::MinFaceValue::get() > 0, "a ticket is worth something");
 			assert!(
 				T::MaxDeposit::get() >= T::MinFaceValue::get(),
@@ -602,6 +611,12 @@ pub mod pallet {
 			expiry / T::EpochLength::get().max(1)
 		}
 
+		/// First block in which something with this expiry can have been signed: whom it pays, in which shares and up to
+		/// which price, is as in this block, whenever it is redeemed.
+		pub fn signed_at(expiry: BlockNumber) -> BlockNumber {
+			expiry.saturating_sub(T::MaxTicketLife::get())
+		}
+
 		/// Money and sessions of an account, in the words of the JSON-RPC.
 		pub fn viewer_account(who: &T::AccountId) -> ViewerAccount {
 			ViewerAccount {
@@ -636,7 +651,8 @@ pub mod pallet {
 				verdict: refusal.map_or_else(TicketVerdict::Refused, TicketVerdict::Accepted),
 				rule: refusal.err().map(|refusal| refusal.to_string()),
 				remedy: refusal.err().map(|refusal| refusal.remedy().into()),
-				broadcaster: T::Streams::payee(ticket.window.stream).map(|payee| public(payee.account)),
+				broadcaster: T::Streams::payee(ticket.window.stream, Self::signed_at(ticket.expiry))
+					.map(|payee| public(payee.account)),
 				treasury: Treasury::<T>::get().map(public),
 				deposit: Self::deposit_of(&ticket.sender.0.into()),
 				session: Self::session_info(ticket.session),

@@ -9,12 +9,17 @@ use frame_support::traits::{ConstU128, ConstU32, ConstU64, Get};
 impl pallet_stream_keys::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
+	type Treasury = Treasury;
 	type MintDeposit = ConstU128<STREAM_KEY_DEPOSIT>;
+	type Royalty = ConstU32<ROYALTY_PPM>;
+	type ChangeDelay = ConstU32<MAX_TICKET_LIFE>;
+	type MaxRental = ConstU32<MAX_RENTAL>;
 	type MaxPreviousKeys = ConstU32<MAX_PREVIOUS_KEYS>;
 	type KeyMemory = ConstU32<FRAUD_BLOCKS>;
 	type MaxTitle = ConstU32<MAX_TITLE>;
 	type MaxCategory = ConstU32<MAX_CATEGORY>;
 	type MaxBroadcasterShare = ConstU32<MAX_BROADCASTER_SHARE_PPM>;
+	type MaxSurge = ConstU32<MAX_SURGE_PPM>;
 	type WeightInfo = weights::pallet_stream_keys::WeightInfo<Runtime>;
 }
 
@@ -48,7 +53,7 @@ impl pallet_ticket_broker::Config for Runtime {
 	type WeightInfo = weights::pallet_ticket_broker::WeightInfo<Runtime>;
 }
 
-/// The account that ticket shares go to.
+/// The account that ticket shares, royalties and parts of penalties go to.
 pub struct Treasury;
 
 impl Get<Option<AccountId>> for Treasury {

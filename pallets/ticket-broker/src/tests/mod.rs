@@ -13,6 +13,7 @@ mod redeem_vouchers;
 mod request_unlock;
 mod revoke_session;
 mod statistics;
+mod terms;
 mod tips;
 mod viewer_account;
 mod withdraw;
