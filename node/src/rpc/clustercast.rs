@@ -5,9 +5,7 @@
 
 use crate::runtime::{Block, Hash};
 use clustercast_primitives::{
-	chain::{
-		RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals,
-	},
+	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
 	AccountId, SignedVoucher, StreamId, WinningTicket,
 };
 use clustercast_runtime_api::ClusterCastApi;
