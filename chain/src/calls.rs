@@ -4,7 +4,7 @@
 use clustercast_primitives::{
 	chain::{RentOffer, StreamTerms},
 	fraud::{ChunkFraud, Equivocation},
-	AccountId, Balance, BlockNumber, PublicKey, Signature, StreamId, WinningTicket,
+	AccountId, Balance, BlockNumber, PublicKey, Signature, SignedVoucher, StreamId, WinningTicket,
 };
 use codec::Encode;
 use subxt::{
@@ -261,6 +261,11 @@ pub fn redeem_batch(tickets: &[WinningTicket]) -> Call {
 	Call::new("TicketBroker", "redeem_batch").argument("tickets", &tickets)
 }
 
+/// Redeems vouchers, in this order, each on its own.
+pub fn redeem_vouchers(vouchers: &[SignedVoucher]) -> Call {
+	Call::new("TicketBroker", "redeem_vouchers").argument("vouchers", &vouchers)
+}
+
 /// Moves money; never takes the sender below the existential deposit.
 pub fn transfer(to: &AccountId, amount: Balance) -> Call {
 	/// Variant of `MultiAddress` that holds an account id.
@@ -376,7 +381,7 @@ struct WrongShape;
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{crypto::KeyPair, Hash, Signed, Ticket, WindowId};
+	use clustercast_primitives::{crypto::KeyPair, Hash, Signed, Ticket, Voucher, WindowId};
 	use scale_info::{MetaType, PortableRegistry, Registry, TypeInfo};
 
 	/// Stands for the runtime's outer enum: the same nesting, other indices, one compact argument.
@@ -445,6 +450,8 @@ mod tests {
 		},
 		#[codec(index = 2)]
 		redeem_batch { tickets: Vec<WinningTicket> },
+		#[codec(index = 8)]
+		redeem_vouchers { vouchers: Vec<SignedVoucher> },
 	}
 
 	#[derive(Encode, TypeInfo)]
@@ -483,6 +490,20 @@ mod tests {
 		}
 	}
 
+	fn voucher() -> SignedVoucher {
+		let key = KeyPair::from_seed([1; 32]);
+		let voucher = Voucher {
+			sender: AccountId([1; 32]),
+			session: key.public(),
+			recipient: AccountId([2; 32]),
+			stream: StreamId(3),
+			amount: 4,
+			bytes: 5,
+			expiry: 6,
+		};
+		key.sign(voucher, &Hash([7; 32]))
+	}
+
 	#[test]
 	fn arguments_are_matched_by_name_and_numbers_by_type() {
 		let key = PublicKey([5; 32]);
@@ -504,6 +525,12 @@ mod tests {
 				redeem_batch(&[winner()]),
 				Outer::TicketBroker(Broker::redeem_batch {
 					tickets: vec![winner()],
+				}),
+			),
+			(
+				redeem_vouchers(&[voucher()]),
+				Outer::TicketBroker(Broker::redeem_vouchers {
+					vouchers: vec![voucher()],
 				}),
 			),
 			(

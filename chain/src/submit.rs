@@ -8,7 +8,7 @@ use crate::{
 };
 use clustercast_primitives::{
 	chain::{TicketRefusal, TicketVerdict},
-	AccountId, Balance, BlockNumber, Hash, PublicKey, StreamId, WinningTicket,
+	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
 use codec::Decode;
 use std::time::Duration;
@@ -97,7 +97,7 @@ impl Included {
 	}
 }
 
-/// What a node answers to a batch of tickets.
+/// What a node answers to a batch of tickets or vouchers.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Submission {
 	/// Hash of the extrinsic; `None` when no ticket was accepted and nothing was submitted.
@@ -226,14 +226,25 @@ impl Chain {
 	/// Posts winners (at most `max_batch`) as one signed `redeem_batch` to the node, which judges each and submits the
 	/// batch if it would pay at least one. Returns when the node has answered; the chain has not paid yet.
 	pub async fn submit_tickets(&self, wallet: &Wallet, tickets: &[WinningTicket]) -> Result<Submission, ChainError> {
+		self.post(wallet, &calls::redeem_batch(tickets), "clustercast_submitTickets")
+			.await
+	}
+
+	/// The same for vouchers and `redeem_vouchers`.
+	pub async fn submit_vouchers(&self, wallet: &Wallet, vouchers: &[SignedVoucher]) -> Result<Submission, ChainError> {
+		self.post(wallet, &calls::redeem_vouchers(vouchers), "clustercast_submitVouchers")
+			.await
+	}
+
+	/// Hands a signed batch to the method that judges and submits it. The wallet is locked until the node has it.
+	async fn post(&self, wallet: &Wallet, batch: &Call, method: &str) -> Result<Submission, ChainError> {
 		let _guard = wallet.submitting.lock().await;
 		let extrinsic = within("signing", async {
 			let at = self.client().at_current_block().await.map_err(ChainError::node)?;
-			self.sign_locked(&at, wallet, &calls::redeem_batch(tickets)).await
+			self.sign_locked(&at, wallet, batch).await
 		})
 		.await?;
-		self.request("clustercast_submitTickets", rpc_params![hex_of(&extrinsic)])
-			.await
+		self.request(method, rpc_params![hex_of(&extrinsic)]).await
 	}
 
 	/// A signed extrinsic as bytes, not submitted. Another one signed before this is submitted has the same nonce.

@@ -222,6 +222,8 @@ impl Relayer {
 			.args(["--upstream", upstream, "--stream", &stream.to_string()])
 			.args(["--price-per-mb", &terms.price_per_mb.to_string()])
 			.args(["--face-value", &Usdc(terms.face_value).to_string()])
+			// What these tests count are tickets.
+			.args(["--payment", "tickets"])
 			.args(["--redeem-value", &Usdc(terms.redeem_value).to_string()])
 			.args(["--redeem-age-s", &terms.redeem_age_s.to_string()])
 			.args(["--metrics", &format!("127.0.0.1:{}", self.metrics_port)])

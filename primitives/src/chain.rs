@@ -219,6 +219,29 @@ pub struct SessionInfo {
 	pub payees: u32,
 }
 
+/// Where the vouchers of a session add up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct VoucherPlace {
+	/// Session key that signs them.
+	pub session: PublicKey,
+	/// The relayer's account.
+	pub recipient: AccountId,
+	/// The stream that was delivered.
+	pub stream: StreamId,
+}
+
+/// What the vouchers of one place have paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct VoucherTotals {
+	/// Micro-USDC in all.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub amount: Balance,
+	/// Bytes in all.
+	pub bytes: u64,
+}
+
 /// Money on its way out of a deposit; still pays tickets until it is withdrawn.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
 #[cfg_attr(

@@ -4,7 +4,7 @@
 
 use crate::*;
 use clustercast_primitives::{
-	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
+	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
 	SignedVoucher, StreamId, WinningTicket,
 };
 use codec::{DecodeLimit, Encode};
@@ -263,6 +263,9 @@ impl_runtime_apis! {
 				RuntimeCall::TicketBroker(pallet_ticket_broker::Call::redeem_vouchers { vouchers }) => Some(vouchers.into()),
 				_ => None,
 			}
+		}
+		fn vouchers_paid(places: Vec<VoucherPlace>) -> Vec<VoucherTotals> {
+			TicketBroker::vouchers_paid(&places)
 		}
 		fn viewer_account(account: clustercast_primitives::AccountId) -> ViewerAccount {
 			TicketBroker::viewer_account(&account.0.into())

@@ -5,7 +5,7 @@
 
 use crate::runtime::{Block, Hash};
 use clustercast_primitives::{
-	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
+	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
 	AccountId, SignedVoucher, StreamId, WinningTicket,
 };
 use clustercast_runtime_api::ClusterCastApi;
@@ -62,6 +62,10 @@ pub trait ClusterCastRpc {
 	/// Judges signed vouchers (`0x` hex of SCALE) as `redeem_vouchers` would, in order.
 	#[method(name = "checkVouchers", blocking)]
 	fn check_vouchers(&self, vouchers: Vec<Bytes>, at: Option<Hash>) -> Result<Vec<TicketVerdict>, Error>;
+
+	/// What vouchers have paid at these places (session, recipient, stream), in order.
+	#[method(name = "vouchersPaid", blocking)]
+	fn vouchers_paid(&self, places: Vec<VoucherPlace>, at: Option<Hash>) -> Result<Vec<VoucherTotals>, Error>;
 
 	/// Deposit and session keys of an account (SS58 or `0x` hex).
 	#[method(name = "viewerAccount", blocking)]
@@ -278,6 +282,13 @@ where
 	fn check_vouchers(&self, vouchers: Vec<Bytes>, at: Option<Hash>) -> Result<Vec<TicketVerdict>, Error> {
 		let vouchers = decode_each::<SignedVoucher>(&vouchers)?;
 		Ok(self.client.runtime_api().check_vouchers(self.block(at), vouchers)?)
+	}
+
+	fn vouchers_paid(&self, places: Vec<VoucherPlace>, at: Option<Hash>) -> Result<Vec<VoucherTotals>, Error> {
+		if places.len() > MAX_TICKETS {
+			return Err(Error::TooManyTickets(places.len()));
+		}
+		Ok(self.client.runtime_api().vouchers_paid(self.block(at), places)?)
 	}
 
 	fn explain_ticket(&self, ticket: Bytes, at: Option<Hash>) -> Result<TicketExplanation, Error> {

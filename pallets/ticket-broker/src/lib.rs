@@ -101,7 +101,10 @@ pub mod pallet {
 	use crate::batch::Batch;
 	use alloc::{string::ToString, vec::Vec};
 	use clustercast_primitives::{
-		chain::{Payout, SessionInfo, TicketExplanation, TicketRefusal, TicketVerdict, Unlocking, ViewerAccount, PPM},
+		chain::{
+			Payout, SessionInfo, TicketExplanation, TicketRefusal, TicketVerdict, Unlocking, ViewerAccount,
+			VoucherPlace, PPM,
+		},
 		BlockNumber, Hash, PublicKey, SignedTip, SignedVoucher, StreamId, WinningTicket,
 	};
 	use frame_support::{
@@ -678,6 +681,13 @@ pub mod pallet {
 					.map_or_else(TicketVerdict::Refused, TicketVerdict::Accepted)
 			};
 			vouchers.iter().map(judge).collect()
+		}
+
+		/// What vouchers have paid at these places, in order; nothing where none was redeemed.
+		pub fn vouchers_paid(places: &[VoucherPlace]) -> Vec<VoucherTotals> {
+			let paid =
+				|p: &VoucherPlace| VouchersPaid::<T>::get(p.session, (T::AccountId::from(p.recipient.0), p.stream));
+			places.iter().map(|place| paid(place).unwrap_or_default()).collect()
 		}
 	}
 

@@ -9,7 +9,7 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 use clustercast_primitives::{
-	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
+	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
 	AccountId, SignedVoucher, StreamId, WinningTicket,
 };
 
@@ -31,6 +31,9 @@ sp_api::decl_runtime_apis! {
 
 		/// The vouchers inside an encoded extrinsic; `None` where it does not decode or is no `redeem_vouchers`.
 		fn decode_vouchers(extrinsic: Vec<u8>) -> Option<Vec<SignedVoucher>>;
+
+		/// What vouchers have paid at these places, in order; nothing where none was redeemed.
+		fn vouchers_paid(places: Vec<VoucherPlace>) -> Vec<VoucherTotals>;
 
 		/// Money and session keys of an account that pays for video. Never fails: an unknown account has nothing.
 		fn viewer_account(account: AccountId) -> ViewerAccount;

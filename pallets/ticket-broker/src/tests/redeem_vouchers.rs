@@ -7,6 +7,7 @@ use clustercast_primitives::{
 		Payout,
 		TicketRefusal::{self, *},
 		TicketVerdict::{self, Accepted, Refused},
+		VoucherPlace,
 	},
 	crypto::KeyPair,
 	AccountId, Balance, SignedVoucher, StreamId, Voucher,
@@ -107,6 +108,21 @@ fn the_newest_voucher_pays_the_difference() {
 				amount: 3 * USDC,
 				bytes: 1_500_000_000
 			})
+		);
+		let here = voucher(&key, 1).place();
+		let elsewhere = VoucherPlace {
+			stream: StreamId(9),
+			..here
+		};
+		assert_eq!(
+			Broker::vouchers_paid(&[elsewhere, here]),
+			[
+				VoucherTotals::default(),
+				VoucherTotals {
+					amount: 3 * USDC,
+					bytes: 1_500_000_000
+				}
+			]
 		);
 	});
 }
