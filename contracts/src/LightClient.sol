@@ -59,9 +59,8 @@ contract LightClient is ILightClient {
 		if (next.id != current.id + 1) revert WrongNextSet(next.id, current.id + 1);
 		checkLength(current.length);
 		checkLength(next.length);
-		state = State({
-			setId: current.id, length: current.length, nextLength: next.length, blockNumber: 0, commitments: 0
-		});
+		state =
+			State({setId: current.id, length: current.length, nextLength: next.length, blockNumber: 0, commitments: 0});
 		currentCommitment = current.commitment;
 		nextCommitment = next.commitment;
 	}

@@ -107,7 +107,9 @@ library Beefy {
 		Signature[] calldata signatures = signed.signatures;
 		uint256 signers = signed.signers;
 
-		if (validators.length != set.length || commitmentOf(validators) != set.commitment) revert WrongValidators(set.id);
+		if (validators.length != set.length || commitmentOf(validators) != set.commitment) {
+			revert WrongValidators(set.id);
+		}
 		if (set.length < MAX_VALIDATORS && signers >> set.length != 0) revert SignerOutOfSet();
 		uint256 count = popCount(signers);
 		uint256 needed = threshold(set.length);
