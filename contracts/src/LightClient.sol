@@ -36,7 +36,7 @@ contract LightClient is ILightClient {
 	bytes32[ROOTS] public roots;
 
 	/// @notice A commitment was accepted; its root is in `roots(slot)`.
-	event Committed(uint32 indexed blockNumber, bytes32 mmrRoot, uint256 slot);
+	event Committed(uint32 blockNumber, bytes32 mmrRoot, uint256 slot);
 	/// @notice Set `setId` is the current one now.
 	event HandedOver(uint64 indexed setId);
 

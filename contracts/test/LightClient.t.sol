@@ -17,7 +17,7 @@ contract LightClientTest {
 	Chain private chain;
 	LightClient private client;
 
-	event Committed(uint32 indexed blockNumber, bytes32 mmrRoot, uint256 slot);
+	event Committed(uint32 blockNumber, bytes32 mmrRoot, uint256 slot);
 	event HandedOver(uint64 indexed setId);
 
 	function setUp() public {
