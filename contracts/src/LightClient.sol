@@ -36,7 +36,7 @@ contract LightClient is ILightClient {
 	bytes32[ROOTS] public roots;
 
 	/// @notice A commitment was accepted; its root is in `roots(slot)`.
-	event Committed(uint32 indexed blockNumber, bytes32 mmrRoot, uint256 slot);
+	event Committed(uint32 blockNumber, bytes32 mmrRoot, uint256 slot);
 	/// @notice Set `setId` is the current one now.
 	event HandedOver(uint64 indexed setId);
 
@@ -59,9 +59,8 @@ contract LightClient is ILightClient {
 		if (next.id != current.id + 1) revert WrongNextSet(next.id, current.id + 1);
 		checkLength(current.length);
 		checkLength(next.length);
-		state = State({
-			setId: current.id, length: current.length, nextLength: next.length, blockNumber: 0, commitments: 0
-		});
+		state =
+			State({setId: current.id, length: current.length, nextLength: next.length, blockNumber: 0, commitments: 0});
 		currentCommitment = current.commitment;
 		nextCommitment = next.commitment;
 	}
