@@ -48,7 +48,7 @@ impl pallet_ticket_broker::Config for Runtime {
 	type WeightInfo = weights::pallet_ticket_broker::WeightInfo<Runtime>;
 }
 
-/// The account that ticket shares go to.
+/// The account that the treasury's shares go to.
 pub struct Treasury;
 
 impl Get<Option<AccountId>> for Treasury {

@@ -3,6 +3,7 @@
 mod authority;
 mod fees;
 mod genesis;
+mod validators;
 
 use crate::*;
 use codec::Encode;
