@@ -116,8 +116,8 @@ impl ReportWeights {
 			.saturating_mul(signatures.into())
 			.saturating_add(<Measured as pallet_validators::WeightInfo>::check_key_owner())
 			.saturating_add(<Measured as pallet_validators::WeightInfo>::slash_for())
-			// Which session a set was of, and the one before it.
-			.saturating_add(<Runtime as frame_system::Config>::DbWeight::get().reads(3))
+			// Which session a set was of and the one before it, and the keys in use.
+			.saturating_add(<Runtime as frame_system::Config>::DbWeight::get().reads(8))
 	}
 }
 
@@ -145,6 +145,8 @@ pub struct SessionWeights;
 impl pallet_session::WeightInfo for SessionWeights {
 	fn set_keys() -> Weight {
 		<weights::pallet_validators::WeightInfo<Runtime> as pallet_validators::WeightInfo>::set_keys()
+			// First keys were measured; others replace three.
+			.saturating_add(<Runtime as frame_system::Config>::DbWeight::get().writes(3))
 	}
 	fn purge_keys() -> Weight {
 		<weights::pallet_validators::WeightInfo<Runtime> as pallet_validators::WeightInfo>::purge_keys()
