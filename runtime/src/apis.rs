@@ -136,7 +136,7 @@ impl_runtime_apis! {
 			_: sp_consensus_grandpa::SetId,
 			key: sp_consensus_grandpa::AuthorityId,
 		) -> Option<GrandpaKeyOwnershipProof> {
-			let proof = Historical::prove((sp_consensus_grandpa::KEY_TYPE, key))?;
+			let proof = Validators::prove((sp_consensus_grandpa::KEY_TYPE, key))?;
 			Some(GrandpaKeyOwnershipProof::new(proof.encode()))
 		}
 	}
@@ -170,7 +170,7 @@ impl_runtime_apis! {
 			_: sp_consensus_beefy::ValidatorSetId,
 			key: BeefyId,
 		) -> Option<BeefyKeyOwnershipProof> {
-			let proof = Historical::prove((sp_consensus_beefy::KEY_TYPE, key))?;
+			let proof = Validators::prove((sp_consensus_beefy::KEY_TYPE, key))?;
 			Some(BeefyKeyOwnershipProof::new(proof.encode()))
 		}
 	}

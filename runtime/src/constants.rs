@@ -17,6 +17,26 @@ pub const PROVABLE_SESSIONS: u32 = 7 * 24 * (HOURS / SESSION);
 /// Most validators. Bounds what GRANDPA and BEEFY store and verify.
 pub const MAX_VALIDATORS: u32 = 32;
 
+/// Most candidates that wait for a seat or have one.
+pub const MAX_CANDIDATES: u32 = 64;
+
+/// Smallest bond of a validator: more than a third of the seats, which can keep blocks from becoming final, cost more
+/// than 100,000 USDC once all are taken.
+pub const MIN_VALIDATOR_BOND: Balance = 10_000 * USDC;
+
+/// What an offence costs a validator, parts per million of its bond: all of it.
+pub const VALIDATOR_SLASH_PPM: u32 = 1_000_000;
+
+/// Of a validator's penalty this goes to the reporter (10 %), [`VALIDATOR_PENALTY_TREASURY_PPM`] to the treasury, and the
+/// rest is burnt: an offender that reports itself loses nine tenths, and half even if it held the treasury.
+pub const VALIDATOR_PENALTY_REPORTER_PPM: u32 = 100_000;
+
+/// See [`VALIDATOR_PENALTY_REPORTER_PPM`]: 40 %.
+pub const VALIDATOR_PENALTY_TREASURY_PPM: u32 = 400_000;
+
+/// Held on whoever sets session keys, as long as they are set.
+pub const SESSION_KEYS_DEPOSIT: Balance = USDC;
+
 /// Block hashes that are kept, so also the longest life of a mortal extrinsic: 80 minutes.
 pub const BLOCK_HASHES: BlockNumber = 2_400;
 

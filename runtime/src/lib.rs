@@ -146,6 +146,9 @@ mod runtime {
 	pub type Historical = pallet_session::historical;
 	#[runtime::pallet_index(16)]
 	pub type Grandpa = pallet_grandpa;
+	// Hooks and genesis run in the order of these numbers: the floor is whom the session pallet's genesis named.
+	#[runtime::pallet_index(17)]
+	pub type Validators = pallet_validators;
 
 	#[runtime::pallet_index(20)]
 	pub type Multisig = pallet_multisig;

@@ -3,7 +3,7 @@
 use super::*;
 use frame_support::traits::PalletInfoAccess;
 use scale_info::{meta_type, PortableRegistry, Registry, TypeDef, TypeInfo};
-use sp_runtime::traits::{Convert, Dispatchable};
+use sp_runtime::traits::Dispatchable;
 use std::collections::BTreeSet;
 
 /// The calls that dispatch another call, as `Pallet.call`. Each is tried below; one that is new has to be thought
@@ -226,15 +226,4 @@ fn no_pallet_has_an_origin_of_its_own() {
 	};
 	assert_eq!(origins.variants.iter().map(|v| v.name).collect::<Vec<_>>(), ["system"]);
 	assert_eq!(System::name(), "System");
-}
-
-#[test]
-fn strangers_have_no_session_keys() {
-	type ValidatorIdOf = <Runtime as pallet_session::Config>::ValidatorIdOf;
-	in_first_block(crate::genesis::LOCAL, || {
-		for (who, is_validator) in [(Sr25519Keyring::Dave, true), (Sr25519Keyring::Eve, false)] {
-			let account = who.to_account_id();
-			assert_eq!(ValidatorIdOf::convert(account.clone()), is_validator.then_some(account));
-		}
-	});
 }

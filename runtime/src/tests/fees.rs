@@ -182,22 +182,6 @@ fn nobody_burns() {
 }
 
 #[test]
-fn reports_of_equivocation_are_neither_taken_nor_free() {
-	in_first_block(crate::genesis::LOCAL, || {
-		use sp_staking::offence::OffenceReportSystem;
-		type Grandpa = <Runtime as pallet_grandpa::Config>::EquivocationReportSystem;
-		type Beefy = <Runtime as pallet_beefy::Config>::EquivocationReportSystem;
-		for refused in [
-			<Grandpa as OffenceReportSystem<Option<AccountId>, ()>>::process_evidence(None, ()),
-			<Beefy as OffenceReportSystem<Option<AccountId>, ()>>::process_evidence(None, ()),
-		] {
-			assert!(refused.is_err());
-		}
-		assert!(<Grandpa as OffenceReportSystem<Option<AccountId>, ()>>::check_evidence(()).is_err());
-	});
-}
-
-#[test]
 fn a_deposit_outlasts_every_ticket_signed_against_it() {
 	const { assert!(constants::UNLOCK_DELAY > constants::MAX_TICKET_LIFE) };
 	<AllPalletsWithSystem as frame_support::traits::IntegrityTest>::integrity_test();

@@ -5,6 +5,7 @@ mod fees;
 mod genesis;
 mod pool;
 mod reputation;
+mod validators;
 
 use crate::*;
 use codec::Encode;

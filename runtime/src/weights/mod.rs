@@ -11,3 +11,4 @@ pub mod pallet_ticket_broker;
 pub mod pallet_timestamp;
 pub mod pallet_transaction_payment;
 pub mod pallet_utility;
+pub mod pallet_validators;
