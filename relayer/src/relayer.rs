@@ -118,12 +118,6 @@ impl Relayer {
 		);
 		let stream = chain.stream_key(config.stream).await?;
 		let stream = stream.with_context(|| format!("there is no stream {} on the chain", config.stream))?;
-		let highest = stream.terms().max_price_per_mb();
-		ensure!(
-			config.price_per_mb <= highest,
-			"price_per_mb is above what stream {} allows: at most {highest} micro-USDC per MB are paid",
-			config.stream
-		);
 
 		let path = config.state.join("winners.redb");
 		let store = Store::open(&path, &genesis, constants.epoch_length);
