@@ -4,7 +4,7 @@
 use super::delivery::Treasury;
 use crate::{
 	constants::*, weights, AccountId, Aura, Balances, BeefyMmrLeaf, BlockNumber, Grandpa, Runtime, RuntimeEvent,
-	RuntimeHoldReason, Session, SessionKeys, Validators,
+	RuntimeHoldReason, Session, SessionKeys, UsdcBridge, Validators,
 };
 use alloc::vec::Vec;
 #[cfg(feature = "runtime-benchmarks")]
@@ -21,6 +21,7 @@ use pallet_session::{
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
 use sp_consensus_beefy::{ecdsa_crypto::AuthorityId as BeefyId, mmr::MmrLeafVersion};
 use sp_consensus_grandpa::SetId;
+use sp_core::H256;
 use sp_runtime::traits::{Convert, ConvertInto, Keccak256, OpaqueKeys};
 use sp_staking::{
 	offence::{Kind, Offence, OffenceError, ReportOffence},
@@ -199,8 +200,8 @@ parameter_types! {
 impl pallet_beefy_mmr::Config for Runtime {
 	type LeafVersion = LeafVersion;
 	type BeefyAuthorityToMerkleLeaf = pallet_beefy_mmr::BeefyEcdsaToEthereum;
-	type LeafExtra = Vec<u8>;
-	type BeefyDataProvider = ();
+	type LeafExtra = H256;
+	type BeefyDataProvider = UsdcBridge;
 	type WeightInfo = weights::pallet_beefy_mmr::WeightInfo<Runtime>;
 }
 
