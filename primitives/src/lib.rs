@@ -38,9 +38,7 @@ pub mod voucher;
 pub mod window;
 
 pub use amount::{Balance, Usdc};
-pub use crypto::{
-	AccountId, AttestorKey, AttestorSignature, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature, Signed,
-};
+pub use crypto::{AccountId, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature, Signed};
 pub use receipt::Receipt;
 pub use ticket::{SignedTicket, Ticket, WinningTicket};
 pub use tip::{SignedTip, Tip};

@@ -4,8 +4,9 @@
 
 use crate::*;
 use clustercast_primitives::{
+	bridge::{Attestation, BridgeInfo, WithdrawalInfo},
 	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
-	SignedVoucher, StreamId, WinningTicket,
+	PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
 use codec::{DecodeLimit, Encode};
 use frame_support::{
@@ -272,6 +273,27 @@ impl_runtime_apis! {
 		}
 		fn stream_key(id: StreamId) -> Option<StreamKeyInfo> {
 			StreamKeys::stream_key(id)
+		}
+	}
+
+	impl clustercast_runtime_api::BridgeApi<Block> for Runtime {
+		fn bridge() -> BridgeInfo {
+			UsdcBridge::bridge()
+		}
+		fn attestor_keys() -> Vec<PublicKey> {
+			UsdcBridge::attestor_keys()
+		}
+		fn withdrawals(from: u64, limit: u32) -> Vec<WithdrawalInfo> {
+			UsdcBridge::withdrawals(from, limit)
+		}
+		fn submit_attest(attestation: Attestation, authority_index: u32, signature: [u8; 64]) -> Option<()> {
+			let call = pallet_usdc_bridge::Call::attest {
+				attestation,
+				authority_index,
+				signature: signature.into(),
+			};
+			let extrinsic = UncheckedExtrinsic::new_bare(call.into());
+			sp_io::offchain::submit_transaction(extrinsic.encode()).ok()
 		}
 	}
 

@@ -121,3 +121,30 @@ pub const MAX_ADDRESSES: u32 = 4;
 
 /// Longest address of a relayer, bytes.
 pub const MAX_ADDRESS_LENGTH: u32 = 128;
+
+/// Most deposits from the L2 in one import: 37 KB of proofs.
+pub const MAX_IMPORTS: u32 = 32;
+
+/// Smallest withdrawal to the L2: executing a smaller one costs there about what it brings.
+pub const MIN_WITHDRAWAL: Balance = USDC;
+
+/// Largest withdrawal to the L2, as large as the vault's largest deposit.
+pub const MAX_WITHDRAWAL: Balance = 10_000 * USDC;
+
+/// Withdrawals that can wait for their release: 1 MB of state, and what 21 minutes of blocks release.
+pub const MAX_WITHDRAWAL_QUEUE: u32 = 10_000;
+
+/// Withdrawals released in a block: a proof of four hashes beside that of the block.
+pub const RELEASES_PER_BLOCK: u32 = 16;
+
+/// Most that leaves for the L2 in [`OUTFLOW_PERIOD`]: bounds what a fault costs before somebody sees it.
+pub const OUTFLOW_LIMIT: Balance = 100_000 * USDC;
+
+/// An hour.
+pub const OUTFLOW_PERIOD: BlockNumber = HOURS;
+
+/// How long proofs of a released withdrawal can be made from the chain's state: 30 days.
+pub const WITHDRAWAL_MEMORY: BlockNumber = 30 * 24 * HOURS;
+
+/// Furthest that the deadline of an Ethereum wallet's message may lie ahead: an hour.
+pub const MAX_ACTION_LIFE: BlockNumber = 1_800;

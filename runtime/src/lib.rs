@@ -10,7 +10,7 @@
 //! | [`weights`] | what calls weigh, measured |
 //!
 //! Nobody has Root: no pallet gives that origin to anyone, so the code and the rules are those of genesis for good.
-//! USDC enters and leaves by no call of this runtime; none of what is there is ever burnt.
+//! USDC enters and leaves by the bridge alone.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "256"]
@@ -74,7 +74,7 @@ pub type Executive =
 	frame_executive::Executive<Runtime, Block, frame_system::ChainContext<Runtime>, Runtime, AllPalletsWithSystem>;
 
 impl_opaque_keys! {
-	/// Keys of a validator: authors blocks, makes them final, signs for light clients.
+	/// Keys of a validator: authors blocks, makes them final, signs for light clients, attests the L2.
 	pub struct SessionKeys {
 		/// sr25519.
 		pub aura: Aura,
@@ -82,6 +82,8 @@ impl_opaque_keys! {
 		pub grandpa: Grandpa,
 		/// secp256k1.
 		pub beefy: Beefy,
+		/// sr25519.
+		pub bridge: UsdcBridge,
 	}
 }
 
@@ -127,6 +129,11 @@ mod runtime {
 	pub type Balances = pallet_balances;
 	#[runtime::pallet_index(4)]
 	pub type TransactionPayment = pallet_transaction_payment;
+
+	// Pallets work in the order in which they stand here. The bridge makes the root that its block's MMR leaf carries, so
+	// it stands before Mmr.
+	#[runtime::pallet_index(34)]
+	pub type UsdcBridge = pallet_usdc_bridge;
 
 	// A block's MMR leaf names the next validators, so it is made before the session rotates them.
 	#[runtime::pallet_index(10)]

@@ -8,7 +8,7 @@ use crate::{
 use clustercast_primitives::{
 	bridge::{threshold, Attestation, DoubleAttestation},
 	crypto::SignedMessage,
-	AttestorKey, AttestorSignature,
+	PublicKey, Signature,
 };
 use frame_support::{ensure, pallet_prelude::*, traits::OneSessionHandler};
 use sp_core::sr25519;
@@ -25,7 +25,7 @@ impl<T: Config> Pallet<T> {
 	fn check_attestation(
 		attestation: &Attestation,
 		attestor: Option<&Attestor<T::AccountId>>,
-		signature: &AttestorSignature,
+		signature: &Signature,
 	) -> Result<(), Error<T>> {
 		let vault = Vault::<T>::get().ok_or(Error::NoVault)?;
 		let attestor = attestor.ok_or(Error::UnknownAttestor)?;
@@ -52,11 +52,7 @@ impl<T: Config> Pallet<T> {
 		Self::check_signature(attestation, &attestor.key, signature)
 	}
 
-	fn check_signature(
-		attestation: &Attestation,
-		key: &AttestorKey,
-		signature: &AttestorSignature,
-	) -> Result<(), Error<T>> {
+	fn check_signature(attestation: &Attestation, key: &PublicKey, signature: &Signature) -> Result<(), Error<T>> {
 		let payload = attestation.signing_payload(&Self::genesis());
 		let (signature, key) = (
 			sr25519::Signature::from_raw(signature.0),
@@ -72,7 +68,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn validate_attestation(
 		attestation: &Attestation,
 		attestor: u32,
-		signature: &AttestorSignature,
+		signature: &Signature,
 	) -> TransactionValidity {
 		let attestors = Attestors::<T>::get();
 		let attestor = attestors.get(attestor as usize);
@@ -86,7 +82,7 @@ impl<T: Config> Pallet<T> {
 			.build()
 	}
 
-	pub(crate) fn do_attest(attestation: Attestation, attestor: u32, signature: &AttestorSignature) -> DispatchResult {
+	pub(crate) fn do_attest(attestation: Attestation, attestor: u32, signature: &Signature) -> DispatchResult {
 		let mut attestors = Attestors::<T>::get();
 		Self::check_attestation(&attestation, attestors.get(attestor as usize), signature)?;
 		let speaker = attestors
@@ -135,7 +131,7 @@ impl<T: Config> Pallet<T> {
 	{
 		let before = Attestors::<T>::get();
 		let attestor = |(validator, key): (&T::AccountId, AttestorId)| {
-			let key = AttestorKey(sr25519::Public::from(key).0);
+			let key = PublicKey(sr25519::Public::from(key).0);
 			let known = before.iter().find(|attestor| attestor.key == key);
 			Attestor {
 				validator: validator.clone(),

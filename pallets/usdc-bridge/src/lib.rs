@@ -95,7 +95,7 @@ pub mod pallet {
 		bridge::{
 			threshold, Attestation, BridgeInfo, DoubleAttestation, EthereumAction, ProvenDeposit, WithdrawalInfo,
 		},
-		AttestorKey, AttestorSignature, Balance, BlockNumber, EthereumAddress, EthereumSignature, Hash, PublicKey,
+		Balance, BlockNumber, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature,
 	};
 	use frame_support::{
 		dispatch::{DispatchResultWithPostInfo, Pays},
@@ -463,7 +463,7 @@ pub mod pallet {
 			origin: OriginFor<T>,
 			attestation: Attestation,
 			authority_index: u32,
-			signature: AttestorSignature,
+			signature: Signature,
 		) -> DispatchResult {
 			ensure_none(origin)?;
 			Self::do_attest(attestation, authority_index, &signature)
@@ -491,9 +491,9 @@ pub mod pallet {
 		/// Follows a message of an Ethereum wallet about the account that belongs to it. The caller receives its tip.
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::act())]
-		pub fn act(origin: OriginFor<T>, message: EthereumAction, signature: EthereumSignature) -> DispatchResult {
+		pub fn act(origin: OriginFor<T>, action: EthereumAction, signature: EthereumSignature) -> DispatchResult {
 			let submitter = ensure_signed(origin)?;
-			Self::do_act(submitter, &message, &signature)
+			Self::do_act(submitter, &action, &signature)
 		}
 
 		/// Shows that validator number `authority_index` contradicted itself. Free of charge where it holds.
@@ -566,7 +566,7 @@ pub mod pallet {
 		}
 
 		/// Keys of the current validators, in the order of their numbers.
-		pub fn attestor_keys() -> Vec<AttestorKey> {
+		pub fn attestor_keys() -> Vec<PublicKey> {
 			Attestors::<T>::get().into_iter().map(|attestor| attestor.key).collect()
 		}
 

@@ -7,7 +7,7 @@ use clustercast_primitives::{
 	amount::USDC,
 	bridge::{account_of, deposit, Attestation, Deposit, Domain, EthereumAction, ProvenDeposit},
 	crypto::{keccak256, SignedMessage},
-	AccountId, AttestorKey, AttestorSignature, Balance, EthereumAddress, EthereumSignature, Hash, PublicKey,
+	AccountId, Balance, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature,
 };
 use frame_support::{
 	construct_runtime, derive_impl,
@@ -206,8 +206,8 @@ pub fn genesis() -> Hash {
 }
 
 /// What a validator signs.
-pub fn sign(validator: Sr25519Keyring, attestation: &Attestation) -> AttestorSignature {
-	AttestorSignature(validator.sign(&attestation.signing_payload(&genesis())).0)
+pub fn sign(validator: Sr25519Keyring, attestation: &Attestation) -> Signature {
+	Signature(validator.sign(&attestation.signing_payload(&genesis())).0)
 }
 
 /// What a pool says of an unsigned extrinsic with this call.
@@ -342,8 +342,8 @@ pub fn events() -> Vec<Event<Test>> {
 }
 
 /// The key of a validator.
-pub fn attestor_key(validator: Sr25519Keyring) -> AttestorKey {
-	AttestorKey(sr25519::Public::from(validator).0)
+pub fn attestor_key(validator: Sr25519Keyring) -> PublicKey {
+	PublicKey(sr25519::Public::from(validator).0)
 }
 
 /// The chain at block 1.

@@ -2,7 +2,7 @@
 
 use clustercast_primitives::{
 	bridge::{Attestation, Domain, Withdrawal, WithdrawalInfo, WithdrawalPlace},
-	AttestorKey, Balance, BlockNumber, EthereumAddress,
+	Balance, BlockNumber, EthereumAddress, PublicKey,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -24,7 +24,7 @@ pub struct Attestor<AccountId> {
 	/// The validator.
 	pub validator: AccountId,
 	/// Signs its attestations.
-	pub key: AttestorKey,
+	pub key: PublicKey,
 	/// What it last said, and in which block.
 	pub said: Option<(Attestation, BlockNumber)>,
 	/// Contradicted itself, and is not heard any more under this key.

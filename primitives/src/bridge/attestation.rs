@@ -1,6 +1,6 @@
 //! What validators sign of the vault on the L2, once the L2 block is final.
 
-use crate::crypto::{AttestorSignature, Hash, SignedMessage};
+use crate::crypto::{Hash, Signature, SignedMessage};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
@@ -30,9 +30,9 @@ pub struct Attestation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct DoubleAttestation {
 	/// One of them.
-	pub first: (Attestation, AttestorSignature),
+	pub first: (Attestation, Signature),
 	/// The other.
-	pub second: (Attestation, AttestorSignature),
+	pub second: (Attestation, Signature),
 }
 
 impl SignedMessage for Attestation {

@@ -3,7 +3,7 @@
 
 use crate::{
 	constants::*, weights, AccountId, Aura, Balances, BeefyMmrLeaf, Historical, Runtime, RuntimeEvent, Session,
-	SessionKeys,
+	SessionKeys, UsdcBridge,
 };
 use alloc::vec::Vec;
 use frame_support::{
@@ -13,6 +13,7 @@ use frame_support::{
 use pallet_session::{FindAccountFromAuthorIndex, PeriodicSessions};
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
 use sp_consensus_beefy::{ecdsa_crypto::AuthorityId as BeefyId, mmr::MmrLeafVersion};
+use sp_core::H256;
 use sp_runtime::{
 	traits::{Convert, Keccak256, OpaqueKeys},
 	transaction_validity::{InvalidTransaction, TransactionValidityError},
@@ -96,8 +97,8 @@ parameter_types! {
 impl pallet_beefy_mmr::Config for Runtime {
 	type LeafVersion = LeafVersion;
 	type BeefyAuthorityToMerkleLeaf = pallet_beefy_mmr::BeefyEcdsaToEthereum;
-	type LeafExtra = Vec<u8>;
-	type BeefyDataProvider = ();
+	type LeafExtra = H256;
+	type BeefyDataProvider = UsdcBridge;
 	type WeightInfo = weights::pallet_beefy_mmr::WeightInfo<Runtime>;
 }
 

@@ -1,8 +1,8 @@
-//! Delivery and payment: stream keys, relayers, tickets.
+//! Delivery and payment: stream keys, relayers, tickets, and the bridge that brings the money.
 
 use crate::{
-	constants::*, weights, AccountId, Balances, RelayerRegistry, Runtime, RuntimeHoldReason, StreamKeys, TicketBroker,
-	Timestamp,
+	constants::*, weights, AccountId, Balance, Balances, RelayerRegistry, Runtime, RuntimeHoldReason, StreamKeys,
+	TicketBroker, Timestamp,
 };
 use frame_support::traits::{ConstU128, ConstU32, ConstU64, Get};
 
@@ -68,4 +68,31 @@ impl pallet_fraud_proofs::Config for Runtime {
 	type MaxClockSkew = ConstU64<MAX_CLOCK_SKEW_MILLIS>;
 	type TreasuryPart = ConstU32<PENALTY_TREASURY_PPM>;
 	type WeightInfo = weights::pallet_fraud_proofs::WeightInfo<Runtime>;
+}
+
+/// What penalties have burnt.
+pub struct BurntByPenalties;
+
+impl Get<Balance> for BurntByPenalties {
+	fn get() -> Balance {
+		pallet_fraud_proofs::Burnt::<Runtime>::get()
+	}
+}
+
+impl pallet_usdc_bridge::Config for Runtime {
+	type Currency = Balances;
+	type Escrow = TicketBroker;
+	type Offences = ();
+	type Burnt = BurntByPenalties;
+	type MaxAttestors = ConstU32<MAX_VALIDATORS>;
+	type MaxImports = ConstU32<MAX_IMPORTS>;
+	type MinWithdrawal = ConstU128<MIN_WITHDRAWAL>;
+	type MaxWithdrawal = ConstU128<MAX_WITHDRAWAL>;
+	type MaxQueue = ConstU32<MAX_WITHDRAWAL_QUEUE>;
+	type ReleasesPerBlock = ConstU32<RELEASES_PER_BLOCK>;
+	type OutflowLimit = ConstU128<OUTFLOW_LIMIT>;
+	type OutflowPeriod = ConstU32<OUTFLOW_PERIOD>;
+	type Memory = ConstU32<WITHDRAWAL_MEMORY>;
+	type MaxActionLife = ConstU32<MAX_ACTION_LIFE>;
+	type WeightInfo = weights::pallet_usdc_bridge::WeightInfo<Runtime>;
 }

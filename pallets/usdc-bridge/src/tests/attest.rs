@@ -1,7 +1,7 @@
 //! `attest`: two thirds of the validators make an attestation count, and nothing less does.
 
 use crate::{mock::*, Attested, Attestors, Call, Error, Event};
-use clustercast_primitives::{bridge::Attestation, AttestorSignature, Hash};
+use clustercast_primitives::{bridge::Attestation, Hash, Signature};
 use frame_support::{assert_noop, assert_ok};
 use sp_keyring::Sr25519Keyring;
 use sp_runtime::{
@@ -9,7 +9,7 @@ use sp_runtime::{
 	transaction_validity::{InvalidTransaction, TransactionValidity},
 };
 
-fn check(n: u32, attestation: Attestation, signature: AttestorSignature) -> TransactionValidity {
+fn check(n: u32, attestation: Attestation, signature: Signature) -> TransactionValidity {
 	let call = Call::attest {
 		attestation,
 		authority_index: n,
@@ -19,7 +19,7 @@ fn check(n: u32, attestation: Attestation, signature: AttestorSignature) -> Tran
 }
 
 /// The pool refuses it, and so does a block.
-fn assert_refused(n: u32, attestation: Attestation, signature: AttestorSignature, error: Error<Test>) {
+fn assert_refused(n: u32, attestation: Attestation, signature: Signature, error: Error<Test>) {
 	let number = sp_runtime::codec::Encode::encode(&error)[0];
 	assert_eq!(
 		check(n, attestation, signature),
@@ -31,7 +31,7 @@ fn assert_refused(n: u32, attestation: Attestation, signature: AttestorSignature
 fn refused(n: u32, attestation: Attestation, error: Error<Test>) {
 	let signature = VALIDATORS
 		.get(n as usize)
-		.map_or(AttestorSignature([0; 64]), |validator| sign(*validator, &attestation));
+		.map_or(Signature([0; 64]), |validator| sign(*validator, &attestation));
 	assert_refused(n, attestation, signature, error);
 }
 
@@ -96,7 +96,7 @@ fn every_rule_has_its_error() {
 		refused(0, none, Error::NothingNew);
 		let by_another = sign(VALIDATORS[1], &said);
 		assert_refused(0, said, by_another, Error::BadSignature);
-		assert_refused(0, said, AttestorSignature([0; 64]), Error::BadSignature);
+		assert_refused(0, said, Signature([0; 64]), Error::BadSignature);
 		let of_another = sign(VALIDATORS[0], &attestation(4, &deposits(2)));
 		assert_refused(0, said, of_another, Error::BadSignature);
 
