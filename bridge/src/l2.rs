@@ -46,12 +46,20 @@ pub enum L2Error {
 	/// Not a URL.
 	#[error("not an http:// or https:// URL")]
 	Url,
-	/// Nobody answers, or with an error.
+	/// Nobody answers.
 	#[error("L2, {doing}: {reason}")]
 	Node {
 		/// What was asked.
 		doing: &'static str,
-		/// From the node or the transport.
+		/// From the transport.
+		reason: String,
+	},
+	/// The node answers with an error.
+	#[error("L2 refuses {doing}: {reason}")]
+	Refused {
+		/// What was asked.
+		doing: &'static str,
+		/// From the node.
 		reason: String,
 	},
 	/// The contract refuses; nothing was sent.
@@ -139,14 +147,36 @@ pub struct L2 {
 	sending: Mutex<()>,
 }
 
+/// A request, bounded in time.
 async fn bounded<T>(
 	doing: &'static str,
 	request: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, L2Error> {
-	let failed = |reason: String| L2Error::Node { doing, reason };
 	match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
-		Ok(answer) => answer.map_err(|error| failed(error.to_string())),
-		Err(_) => Err(failed(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()))),
+		Ok(answer) => answer.map_err(|error| failed(doing, &error)),
+		Err(_) => Err(L2Error::Node {
+			doing,
+			reason: format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()),
+		}),
+	}
+}
+
+fn failed(doing: &'static str, error: &TransportError) -> L2Error {
+	match error.as_error_resp() {
+		None => L2Error::Node {
+			doing,
+			reason: error.to_string(),
+		},
+		Some(response) => match response.as_revert_data() {
+			Some(data) => L2Error::Reverts {
+				function: doing,
+				reason: abi::revert_reason(&data),
+			},
+			None => L2Error::Refused {
+				doing,
+				reason: response.to_string(),
+			},
+		},
 	}
 }
 
@@ -188,16 +218,10 @@ impl L2 {
 	}
 
 	async fn call(&self, function: &'static str, request: TransactionRequest) -> Result<Bytes, L2Error> {
-		let answer = tokio::time::timeout(REQUEST_TIMEOUT, async {
+		bounded(function, async {
 			self.provider.call(request).block(BlockId::latest()).await
-		});
-		answer
-			.await
-			.map_err(|_| L2Error::Node {
-				doing: function,
-				reason: format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()),
-			})?
-			.map_err(|error| refused(function, &error))
+		})
+		.await
 	}
 
 	/// The light client as of now.
@@ -268,8 +292,8 @@ impl L2 {
 					found.extend(logs.iter().filter_map(deposit_of));
 					next = last + 1;
 				},
-				// Too many blocks or logs for this provider, or it is down: then one block's logs fail too.
-				Err(_) if range > 1 => range = (range / 8).max(1),
+				// Too many blocks or logs for this provider.
+				Err(L2Error::Refused { .. }) if range > 1 => range = (range / 8).max(1),
 				Err(error) => return Err(error),
 			}
 		}
@@ -325,10 +349,7 @@ impl L2 {
 			.with_max_fee_per_gas(raise(fees.max_fee_per_gas))
 			.with_max_priority_fee_per_gas(raise(fees.max_priority_fee_per_gas));
 		let wallet = EthereumWallet::from(signer.clone());
-		let signed = request.build(&wallet).await.map_err(|error| L2Error::Node {
-			doing: "signing",
-			reason: error.to_string(),
-		})?;
+		let signed = request.build(&wallet).await.map_err(|_| L2Error::Key)?;
 		let raw = signed.encoded_2718();
 		let request = async { self.provider.send_raw_transaction(&raw).await };
 		let sent = bounded("sending a transaction", request).await?;
@@ -345,19 +366,6 @@ impl L2 {
 			}
 		}
 		Err(L2Error::Slow(hash))
-	}
-}
-
-fn refused(function: &'static str, error: &TransportError) -> L2Error {
-	match error.as_error_resp().and_then(|response| response.as_revert_data()) {
-		Some(data) => L2Error::Reverts {
-			function,
-			reason: abi::revert_reason(&data),
-		},
-		None => L2Error::Node {
-			doing: function,
-			reason: error.to_string(),
-		},
 	}
 }
 

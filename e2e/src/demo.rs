@@ -2,8 +2,7 @@
 
 use crate::{
 	books::Activity,
-	bridge::{Bridge, WITHDRAWAL_FEE},
-	l2::Ethereum,
+	bridge::{Bridge, Wallet},
 	lab::Lab,
 	media::{latencies_ms, percentile},
 	process::{program, tool},
@@ -24,6 +23,9 @@ use tokio::signal::unix::{signal, SignalKind};
 
 /// What a relayer takes back to the L2 at the end, micro-USDC.
 const WITHDRAWN: Balance = 20 * USDC;
+
+/// Of it, what whoever executes that is paid, micro-USDC.
+const WITHDRAWAL_FEE: Balance = USDC / 50;
 
 /// How often a line is shown.
 const LINE_EVERY: Duration = Duration::from_secs(4);
@@ -199,7 +201,7 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 	let deposited = agrees(&scene).await?;
 	println!(
 		"  L2       {}, whose vault holds {} USDC: all that the chain has issued",
-		bridge(&scene)?.l2.rpc,
+		bridge(&scene)?.l2.url(),
 		Usdc(deposited)
 	);
 	println!("  chain    {} (for polkadot.js and the like)", scene.network.rpc(0));
@@ -235,7 +237,7 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 		.recording()
 		.and_then(|broadcast| broadcast.check_output(&player.recording()?));
 	println!("a relayer takes {} USDC back to the L2...", Usdc(WITHDRAWN));
-	let vault = take_back(&scene, deposited).await;
+	let vault = take_back(lab, &scene, deposited).await;
 	let (vault_micro_usdc, withdrawal_ms) = *vault.as_ref().unwrap_or(&(0, 0));
 	let vault = vault.map(drop);
 	for failed in [&supply, &vault, &output]
@@ -285,26 +287,30 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 }
 
 fn bridge(scene: &Scene) -> Result<&Bridge> {
-	scene.network.bridge().context("the demo is bridged")
+	scene.bridge.as_ref().context("the demo is bridged")
 }
 
 /// What the vault holds, where it is what the chain has issued.
 async fn agrees(scene: &Scene) -> Result<Balance> {
-	bridge(scene)?.agrees(scene.network.books(), 0).await
+	bridge(scene)?.agrees(&scene.network).await
 }
 
-/// The first relayer takes some of its USDC to a new address on the L2, on a chain on which everything was settled.
+/// The first relayer takes some of its USDC to an address of its own on the L2, on a chain on which everything was settled.
 /// What the vault holds then, and how long it took, ms.
-async fn take_back(scene: &Scene, deposited: Balance) -> Result<(Balance, u64)> {
-	let bridge = bridge(scene)?;
+async fn take_back(lab: &Lab, scene: &Scene, deposited: Balance) -> Result<(Balance, u64)> {
 	ensure!(agrees(scene).await? == deposited, "the vault paid without a withdrawal");
 	let relayer = scene.relayers.first().context("there are two relayers")?;
-	let address = Ethereum::new("relayer")?.address;
+	let address = Wallet::new(lab, 3)?.address;
 	let started = Instant::now();
-	bridge.withdraw(&relayer.person.uri, &address, WITHDRAWN).await?;
-	let paid = bridge.paid(&address, 1).await?;
+	bridge(scene)?
+		.take_back(
+			&scene.network,
+			&relayer.person.uri,
+			&address,
+			(WITHDRAWN, WITHDRAWAL_FEE),
+		)
+		.await?;
 	let took = started.elapsed();
-	ensure!(paid == WITHDRAWN - WITHDRAWAL_FEE, "{paid} micro-USDC arrived");
 	let held = agrees(scene).await?;
 	ensure!(held == deposited - WITHDRAWN, "the vault holds {held} micro-USDC");
 	Ok((held, u64::try_from(took.as_millis())?))

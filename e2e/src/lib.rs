@@ -5,11 +5,10 @@
 //! | [`lab`] | where a run keeps its files and logs |
 //! | [`process`] | programs: found, started, stopped, never left behind |
 //! | [`books`] | the chain's money, read from finalised blocks |
+//! | [`bridge`] | the L2, and the agent between it and the chain |
 //! | [`media`] | what was broadcast against what arrived |
 //! | [`network`] | four validators, and people with money |
 //! | [`programs`] | origin, relayer and player, as a person starts them |
-//! | [`l2`] | an L2 with the bridge's contracts |
-//! | [`bridge`] | the bridge between both, and money that comes over it |
 //! | [`scene`] | all of these together |
 //! | [`byzantine`] | relayers that cheat |
 //! | [`demo`] | what `scripts/demo` runs |
@@ -21,7 +20,6 @@ pub mod books;
 pub mod bridge;
 pub mod byzantine;
 pub mod demo;
-pub mod l2;
 pub mod lab;
 pub mod media;
 pub mod network;

@@ -2,15 +2,16 @@
 
 use crate::{
 	books::Books,
-	bridge::Bridge,
-	l2::{Ethereum, GENESIS, L2},
+	bridge::L2,
 	lab::{free_port, Lab},
 	process::{program, Process},
 };
 use anyhow::{Context, Result};
 use clustercast_chain::{keys, Wallet};
-use clustercast_primitives::{amount::USDC, crypto::KeyPair, AccountId, Balance, PublicKey};
-use serde_json::{json, Value};
+use clustercast_primitives::{
+	amount::USDC, bridge::account_of, crypto::KeyPair, AccountId, Balance, EthereumAddress, PublicKey,
+};
+use serde_json::Value;
 use std::{fs, path::PathBuf};
 use tokio::process::Command;
 
@@ -20,6 +21,12 @@ const VALIDATORS: [&str; 4] = ["alice", "bob", "charlie", "dave"];
 /// The chain of four that `scripts/chain-specs` writes. Carried along, so that it is found wherever the tree was built.
 const LOCAL_CHAIN: &str = include_str!("../../chain-specs/local.json");
 
+/// The same chain without money.
+const BRIDGED_CHAIN: &str = include_str!("../../chain-specs/bridged.json");
+
+/// Where a run keeps its chain spec.
+const CHAIN_SPEC: &str = "local.json";
+
 /// Rich from genesis on; pays for everything that a run needs.
 const FAUCET: &str = "//Alice";
 
@@ -27,15 +34,7 @@ const FAUCET: &str = "//Alice";
 pub struct Network {
 	validators: Vec<Validator>,
 	books: Books,
-	money: Money,
-}
-
-/// Where the money of a run comes from.
-enum Money {
-	/// An account that is rich from genesis on.
-	Faucet(Wallet),
-	/// Deposits on an L2.
-	Bridge(Box<Bridge>),
+	faucet: Wallet,
 }
 
 struct Validator {
@@ -44,8 +43,8 @@ struct Validator {
 	p2p_port: u16,
 	node_key: KeyPair,
 	state: PathBuf,
-	/// JSON-RPC of the L2 that it attests.
-	l2: Option<String>,
+	/// JSON-RPCs of the L2, comma-separated.
+	l2_rpc: Option<String>,
 	process: Option<Process>,
 }
 
@@ -53,41 +52,57 @@ impl Network {
 	/// Starts four validators; returns once they finalise blocks. The first one's JSON-RPC gets `rpc_port` where one
 	/// is asked for.
 	pub async fn start(lab: &Lab, rpc_port: Option<u16>) -> Result<Self> {
-		let (validators, books) = begin(lab, rpc_port, None).await?;
-		let money = Money::Faucet(Wallet::from_suri(FAUCET)?);
-		Ok(Self {
-			validators,
-			books,
-			money,
-		})
+		Self::start_with(lab, rpc_port, None).await
 	}
 
-	/// The same on a chain on which nobody has anything, beside an L2 from which all of its money comes.
-	pub async fn start_bridged(lab: &Lab, rpc_port: Option<u16>) -> Result<Self> {
-		let l2 = L2::start(lab).await?;
-		let (validators, books) = begin(lab, rpc_port, Some(&l2)).await?;
-		let bridge = Bridge::open(lab, l2, &validators[0].rpc()).await?;
-		Ok(Self {
-			validators,
-			books,
-			money: Money::Bridge(Box::new(bridge)),
-		})
+	/// The same, with a bridge to this L2 if there is one. `l2_rpc` are JSON-RPCs by which validators see it, as the node
+	/// takes them.
+	pub async fn start_with(lab: &Lab, rpc_port: Option<u16>, bridge: Option<(&L2, &str)>) -> Result<Self> {
+		Self::start_spec(lab, rpc_port, LOCAL_CHAIN, bridge).await
 	}
 
-	/// The bridge, where there is one.
-	pub fn bridge(&self) -> Option<&Bridge> {
-		match &self.money {
-			Money::Bridge(bridge) => Some(bridge),
-			Money::Faucet(_) => None,
+	/// The same on a chain on which nobody has anything that did not come over the bridge.
+	pub async fn start_bridged(lab: &Lab, rpc_port: Option<u16>, l2: &L2) -> Result<Self> {
+		Self::start_spec(lab, rpc_port, BRIDGED_CHAIN, Some((l2, &l2.url()))).await
+	}
+
+	async fn start_spec(lab: &Lab, rpc_port: Option<u16>, spec: &str, bridge: Option<(&L2, &str)>) -> Result<Self> {
+		let mut spec: Value = serde_json::from_str(spec)?;
+		if let Some((l2, _)) = bridge {
+			spec["genesis"]["runtimeGenesis"]["patch"]["usdcBridge"] = l2.genesis();
 		}
-	}
-
-	/// See [`Network::bridge`].
-	pub fn bridge_mut(&mut self) -> Option<&mut Bridge> {
-		match &mut self.money {
-			Money::Bridge(bridge) => Some(bridge),
-			Money::Faucet(_) => None,
+		fs::write(lab.path(CHAIN_SPEC), spec.to_string()).context("cannot write the chain spec")?;
+		let mut validators = VALIDATORS
+			.iter()
+			.enumerate()
+			.map(|(index, name)| {
+				let mut seed = [0; 32];
+				seed[31] = u8::try_from(index)? + 1;
+				Ok(Validator {
+					name,
+					rpc_port: match rpc_port {
+						Some(port) if index == 0 => port,
+						_ => free_port()?,
+					},
+					p2p_port: free_port()?,
+					node_key: KeyPair::from_seed(seed),
+					state: lab.path(name),
+					l2_rpc: bridge.map(|(_, urls)| urls.to_owned()),
+					process: None,
+				})
+			})
+			.collect::<Result<Vec<_>>>()?;
+		for index in 0..validators.len() {
+			start(lab, &mut validators, index)?;
 		}
+		let books = open(&mut validators[0]).await?;
+		let network = Self {
+			books,
+			faucet: Wallet::from_suri(FAUCET)?,
+			validators,
+		};
+		network.books.finalised(1).await?;
+		Ok(network)
 	}
 
 	/// WebSocket URL of a validator's JSON-RPC.
@@ -102,11 +117,10 @@ impl Network {
 
 	/// Gives each account this much, and waits until it is final.
 	pub async fn fund(&self, accounts: &[(AccountId, Balance)]) -> Result<()> {
-		match &self.money {
-			Money::Faucet(faucet) => self.books.fund(faucet, accounts).await,
-			Money::Bridge(bridge) => bridge.fund(&self.books, accounts).await,
-		}
-		.context("cannot fund accounts")
+		self.books
+			.fund(&self.faucet, accounts)
+			.await
+			.context("cannot fund accounts")
 	}
 
 	/// kill -9 of a validator.
@@ -132,50 +146,6 @@ impl Validator {
 	}
 }
 
-/// Starts the validators; returns once they finalise blocks.
-async fn begin(lab: &Lab, rpc_port: Option<u16>, l2: Option<&L2>) -> Result<(Vec<Validator>, Books)> {
-	let spec = lab.path("chain.json");
-	fs::write(&spec, chain_spec(l2)?).context("cannot write the chain spec")?;
-	let mut validators = VALIDATORS
-		.iter()
-		.enumerate()
-		.map(|(index, name)| {
-			let mut seed = [0; 32];
-			seed[31] = u8::try_from(index)? + 1;
-			Ok(Validator {
-				name,
-				rpc_port: match rpc_port {
-					Some(port) if index == 0 => port,
-					_ => free_port()?,
-				},
-				p2p_port: free_port()?,
-				node_key: KeyPair::from_seed(seed),
-				state: lab.path(name),
-				l2: l2.map(|l2| l2.rpc.clone()),
-				process: None,
-			})
-		})
-		.collect::<Result<Vec<_>>>()?;
-	for index in 0..validators.len() {
-		start(lab, &mut validators, index)?;
-	}
-	let books = open(&mut validators[0]).await?;
-	books.finalised(1).await?;
-	Ok((validators, books))
-}
-
-/// The chain of four; beside an L2 one on which only the treasury has anything, just enough to exist.
-fn chain_spec(l2: Option<&L2>) -> Result<String> {
-	let Some(l2) = l2 else {
-		return Ok(LOCAL_CHAIN.into());
-	};
-	let mut spec: Value = serde_json::from_str(LOCAL_CHAIN)?;
-	let patch = &mut spec["genesis"]["runtimeGenesis"]["patch"];
-	patch["balances"]["balances"] = json!([[patch["ticketBroker"]["treasury"], GENESIS]]);
-	patch["usdcBridge"] = l2.genesis();
-	Ok(spec.to_string())
-}
-
 fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
 	let mut command = Command::new(program("clustercast-node")?);
 	for other in validators.iter().filter(|other| other.name != validators[index].name) {
@@ -185,7 +155,7 @@ fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
 	let validator = &mut validators[index];
 	command
 		.arg("--chain")
-		.arg(lab.path("chain.json"))
+		.arg(lab.path(CHAIN_SPEC))
 		.args(["--validator", "--no-telemetry", "--no-prometheus", "--no-mdns"])
 		.arg(format!("--{}", validator.name))
 		.arg("--base-path")
@@ -199,8 +169,8 @@ fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
 		.args(["--node-key", &hex::encode(validator.node_key.seed())])
 		// Blocks of the whole run stay readable, however long it is.
 		.args(["--state-pruning", "archive"]);
-	if let Some(l2) = &validator.l2 {
-		command.args(["--l2-rpc", l2]);
+	if let Some(urls) = &validator.l2_rpc {
+		command.args(["--l2-rpc", urls]);
 	}
 	validator.process = Some(Process::spawn(lab, validator.name, &mut command)?);
 	Ok(())
@@ -243,13 +213,13 @@ impl Person {
 		})
 	}
 
-	/// Somebody whose account belongs to an Ethereum key: programs are given the address alone.
-	pub fn ethereum(lab: &Lab, who: &Ethereum) -> Result<Self> {
-		let key_file = lab.path(&format!("{}.key", who.address));
+	/// Somebody whose account belongs to an Ethereum address: programs are given the address alone.
+	pub fn ethereum(lab: &Lab, address: &EthereumAddress) -> Result<Self> {
+		let key_file = lab.path(&format!("{address}.key"));
 		Ok(Self {
-			account: who.account,
+			account: account_of(address),
 			key: keys::load_or_create(&key_file)?.public(),
-			uri: who.address.to_string(),
+			uri: address.to_string(),
 			key_file,
 		})
 	}

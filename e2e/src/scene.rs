@@ -3,7 +3,7 @@
 
 use crate::{
 	books::{check_supply, Activity, Snapshot},
-	l2::Ethereum,
+	bridge::{deposit, Bridge, Wallet, L2},
 	lab::{free_port, Lab},
 	network::{Network, Person, START_MONEY},
 	programs::{mint, session, Origin, Player, Relayer, Terms},
@@ -35,6 +35,8 @@ const LAST_REDEMPTION: BlockNumber = 30;
 pub struct Scene {
 	/// Four validators.
 	pub network: Network,
+	/// Where all money came from, if from an L2.
+	pub bridge: Option<Bridge>,
 	/// The broadcaster's program.
 	pub origin: Origin,
 	/// Below the origin, in the order of their terms.
@@ -63,28 +65,30 @@ impl Scene {
 		let network = Network::start(lab, rpc_port).await?;
 		let viewer = Person::new(lab, "viewer")?;
 		let money = vec![(viewer.account, START_MONEY)];
-		Self::set(lab, network, viewer, money, terms).await
+		Self::set(lab, network, None, viewer, money, terms).await
 	}
 
 	/// The same beside an L2 from which all money comes; the viewer has an Ethereum key and 20 USDC there, and deposits
 	/// them with a session key for the player.
 	pub async fn start_bridged(lab: &Lab, rpc_port: Option<u16>, terms: &[Terms]) -> Result<Self> {
-		let network = Network::start_bridged(lab, rpc_port).await?;
-		let bridge = network.bridge().context("it is bridged")?;
-		let ethereum = Ethereum::new("viewer")?;
-		let viewer = Person::ethereum(lab, &ethereum)?;
+		let l2 = L2::start(lab, "anvil").await?;
+		let network = Network::start_bridged(lab, rpc_port, &l2).await?;
+		let bridge = Bridge::open(lab, l2, &network).await?;
+		let wallet = Wallet::new(lab, 0)?;
+		bridge.l2.fund(&wallet.address, VIEWER_MONEY).await?;
+		let viewer = Person::ethereum(lab, &wallet.address)?;
 		let session = session(lab, &network, &viewer).await?;
-		bridge
-			.deposit(&ethereum, viewer.account, VIEWER_MONEY, VIEWER_ESCROW, Some(session))
-			.await?;
-		bridge.arrived(network.books(), &viewer.account, VIEWER_MONEY).await?;
-		Self::set(lab, network, viewer, Vec::new(), terms).await
+		let amounts = (VIEWER_MONEY, VIEWER_ESCROW);
+		deposit(&network, &bridge.l2, &wallet, &viewer.account, amounts, Some(session)).await?;
+		bridge.arrived(&network, &viewer.account, VIEWER_MONEY).await?;
+		Self::set(lab, network, Some(bridge), viewer, Vec::new(), terms).await
 	}
 
 	/// Everybody else joins the viewer; all get their money, it `money`.
 	async fn set(
 		lab: &Lab,
 		network: Network,
+		bridge: Option<Bridge>,
 		viewer: Person,
 		mut money: Vec<(AccountId, Balance)>,
 		terms: &[Terms],
@@ -96,7 +100,10 @@ impl Scene {
 			.map(|name| Person::new(lab, name))
 			.collect::<Result<Vec<_>>>()?;
 		money.extend(people.iter().chain([&broadcaster]).map(|p| (p.account, START_MONEY)));
-		network.fund(&money).await?;
+		match &bridge {
+			Some(bridge) => bridge.fund(&network, &money).await?,
+			None => network.fund(&money).await?,
+		}
 		let before = network.books().snapshot(network.books().settle().await?).await?;
 
 		let register = people
@@ -112,6 +119,7 @@ impl Scene {
 		}
 		Ok(Self {
 			network,
+			bridge,
 			origin,
 			relayers,
 			broadcaster,
