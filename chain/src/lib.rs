@@ -5,6 +5,7 @@
 //! | [`client`] | [`Chain`]: the connection, its queries, the head of the chain |
 //! | [`calls`] | every call that a program makes, checked against the chain's metadata |
 //! | [`submit`] | signing, submitting, waiting, and what came of it |
+//! | [`treasury`] | payments that several signatories make together |
 //! | [`wallet`] | [`Wallet`]: the account that signs extrinsics |
 //! | [`account`] | account ids as people write them |
 //! | [`keys`] | Ed25519 key files |
@@ -20,6 +21,7 @@ pub mod error;
 pub mod files;
 pub mod keys;
 pub mod submit;
+pub mod treasury;
 pub mod wallet;
 
 pub use calls::Call;

@@ -123,17 +123,21 @@ impl Event {
 
 	/// A field by its name in the metadata.
 	pub fn field<T: Decode>(&self, name: &str) -> Result<T, ChainError> {
-		let wrong = || ChainError::Metadata(format!("event {}::{}, field {name}", self.pallet, self.name));
-		let (_, mut bytes) = self
-			.fields
-			.iter()
-			.find(|(n, _)| n == name)
-			.map(|(n, b)| (n, b.as_slice()))
-			.ok_or_else(wrong)?;
+		let mut bytes = self.bytes(name)?;
 		T::decode(&mut bytes)
 			.ok()
 			.filter(|_| bytes.is_empty())
-			.ok_or_else(wrong)
+			.ok_or_else(|| self.wrong(name))
+	}
+
+	/// The same as its SCALE encoding.
+	pub fn bytes(&self, name: &str) -> Result<&[u8], ChainError> {
+		let field = self.fields.iter().find(|(n, _)| n == name);
+		field.map(|(_, bytes)| &bytes[..]).ok_or_else(|| self.wrong(name))
+	}
+
+	fn wrong(&self, field: &str) -> ChainError {
+		ChainError::Metadata(format!("event {}::{}, field {field}", self.pallet, self.name))
 	}
 }
 
