@@ -10,7 +10,7 @@
 //! | [`weights`] | what calls weigh, measured |
 //!
 //! Nobody has Root: no pallet gives that origin to anyone, so the code and the rules are those of genesis for good.
-//! USDC enters and leaves by no call of this runtime; none of what is there is ever burnt.
+//! USDC enters and leaves by no call of this runtime; what penalties burn is counted, since the vault keeps it.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "256"]

@@ -240,11 +240,7 @@ fn no_kind_of_extrinsic_changes_code_or_storage() {
 			let outcome = apply(signed(Sr25519Keyring::Alice, attempt.clone()));
 			assert!(outcome.is_err(), "{name}, signed");
 			let bare = Executive::apply_extrinsic(UncheckedExtrinsic::new_bare(attempt.clone()));
-			assert_eq!(
-				bare,
-				Err(UnknownTransaction::NoUnsignedValidator.into()),
-				"{name}, bare"
-			);
+			assert_eq!(bare, Err(InvalidTransaction::Call.into()), "{name}, bare");
 			let (_, extension, _) = SignedPayload::new(attempt.clone(), extension(Sr25519Keyring::Alice))
 				.unwrap()
 				.deconstruct();
