@@ -15,7 +15,6 @@ use std::time::Duration;
 use subxt::{
 	client::{OnlineClientAtBlock, OnlineClientAtBlockImpl},
 	config::{substrate::SubstrateConfig, SubstrateExtrinsicParamsBuilder},
-	error::DispatchError,
 	ext::scale_decode::visitor::{decode_with_visitor, IgnoreVisitor},
 	extrinsics::{Extrinsic, ExtrinsicEvents},
 	rpcs::client::rpc_params,
@@ -69,9 +68,7 @@ impl Included {
 		for event in events.iter() {
 			let event = event.map_err(ChainError::node)?;
 			if (event.pallet_name(), event.event_name()) == ("System", "ExtrinsicFailed") {
-				let error = DispatchError::decode_from(event.field_bytes(), at.metadata())
-					.map_err(|e| ChainError::Metadata(format!("dispatch error: {e}")))?;
-				return Err(ChainError::Dispatch(dispatch_error(&error)));
+				return Err(ChainError::from_dispatch(event.field_bytes(), at.metadata())?);
 			}
 		}
 		let events = read_events(events.iter(), at.metadata_ref())?;
@@ -361,14 +358,6 @@ where
 	let events = block.fetch_events().await.map_err(ChainError::node)?;
 	let at = block.at().await.map_err(ChainError::node)?;
 	Included::read(&at, Hash(block.extrinsic_hash().0), &events)
-}
-
-/// `Pallet::Error` for a pallet's own error, the library's sentence for any other.
-fn dispatch_error(error: &DispatchError) -> String {
-	match error {
-		DispatchError::Module(e) => e.details_string(),
-		e => e.to_string(),
-	}
 }
 
 /// Takes events apart into their named fields.

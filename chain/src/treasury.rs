@@ -114,7 +114,8 @@ impl Chain {
 	}
 
 	/// Signs a payment from the signatories' account. The first signature opens it, against a deposit that returns with
-	/// the last one; whoever signs with the same payee and amount after that approves it; the last one makes it.
+	/// the last one; whoever signs with the same payee and amount once
+	/// that is final approves it; the last one makes it.
 	pub async fn pay_together(
 		&self,
 		wallet: &Wallet,
@@ -135,13 +136,21 @@ impl Chain {
 		let Some(executed) = included.event("Multisig", "MultisigExecuted") else {
 			return Ok(Payment::Waiting { approvals, included });
 		};
-		// The first byte of a result: the signatures are in, and yet the payment may have failed.
-		match executed.bytes("result")?.first() {
-			Some(0) => Ok(Payment::Paid(included)),
-			_ => Err(ChainError::Dispatch(
-				"Balances: the account does not have that much to give, and keep what it must".into(),
-			)),
+		// All signatures are in, and yet the payment may have failed.
+		match executed.bytes("result")?.split_first() {
+			Some((0, [])) => Ok(Payment::Paid(included)),
+			Some((1, error)) => Err(self.failed(error).await?),
+			_ => Err(ChainError::Metadata("result of Multisig::MultisigExecuted".into())),
 		}
+	}
+
+	/// Why a call inside another one failed.
+	async fn failed(&self, error: &[u8]) -> Result<ChainError, ChainError> {
+		let at = within("reading metadata", async {
+			self.client().at_current_block().await.map_err(ChainError::node)
+		})
+		.await?;
+		ChainError::from_dispatch(error, at.metadata())
 	}
 
 	/// Takes a payment back that waits for signatures; only who opened it can. Its deposit returns.
@@ -181,7 +190,7 @@ impl Chain {
 		Ok((payment, open.await?))
 	}
 
-	/// A value of the chain's storage, at the best block.
+	/// A value of the chain's storage, in the last final block.
 	async fn stored<T: Decode>(
 		&self,
 		pallet: &'static str,

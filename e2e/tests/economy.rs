@@ -308,12 +308,12 @@ async fn a_treasury_payment_needs_two_of_three(chain: &Chain) -> Result<()> {
 	let amount = 20_000;
 	let pay = async |who: &Wallet| {
 		chain
-			.pay_together(who, &signatories, &payee, amount, Wait::InBlock)
+			.pay_together(who, &signatories, &payee, amount, Wait::Finalised)
 			.await
 	};
 	let cancel = async |who: &Wallet| {
 		chain
-			.cancel_payment(who, &signatories, &payee, amount, Wait::InBlock)
+			.cancel_payment(who, &signatories, &payee, amount, Wait::Finalised)
 			.await
 	};
 	let received = async || Ok::<_, anyhow::Error>(chain.viewer_account(&payee, None).await?.free);
