@@ -6,6 +6,7 @@
 //! | [`bridge`] | what the bridge agent asks of the chain, and its calls |
 //! | [`calls`] | every call that a program makes, checked against the chain's metadata |
 //! | [`submit`] | signing, submitting, waiting, and what came of it |
+//! | [`treasury`] | payments that several signatories make together |
 //! | [`wallet`] | [`Wallet`]: the account that signs extrinsics |
 //! | [`account`] | account ids as people write them |
 //! | [`keys`] | Ed25519 key files |
@@ -22,6 +23,7 @@ pub mod error;
 pub mod files;
 pub mod keys;
 pub mod submit;
+pub mod treasury;
 pub mod wallet;
 
 pub use calls::Call;

@@ -11,7 +11,7 @@
 //! | [`weights`] | what calls weigh, measured |
 //!
 //! Nobody has Root: no pallet gives that origin to anyone, so the code and the rules are those of genesis for good.
-//! USDC enters and leaves by the bridge alone.
+//! USDC enters and leaves by the bridge alone; what penalties burn is counted, since the vault keeps it.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "256"]

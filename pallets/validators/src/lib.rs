@@ -18,8 +18,8 @@
 //! *Own code*, since pallet-collator-selection returns a bond at once and slashes nobody, and pallet-staking brings
 //! nominators, eras and origins that nobody has here; pallet-offences remembers each report for good.
 //!
-//! *What an offence costs.* [`Config::SlashShare`] of the bond. Whoever runs one node with the keys commits none: votes
-//! are on disk before they are sent. A share that grows with the number of those who offend together, as elsewhere,
+//! *What an offence costs.* [`Config::SlashShare`] of the bond. Whoever runs one node with the keys commits none: GRANDPA's
+//! votes are on disk before they are sent, and BEEFY signs only what is final. A share that grows with the number of those who offend together, as elsewhere,
 //! says little where a set has a few dozen seats, and those who mean harm would offend one by one. One offence a
 //! session: two machines with one key contradict each other round after round.
 //!

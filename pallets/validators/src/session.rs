@@ -54,7 +54,7 @@ impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
 		(!set.is_empty()).then_some(set)
 	}
 
-	/// The keys of genesis name the set.
+	/// The keys of genesis name the set. Its two sessions can be proven while they last: nobody in them has a bond.
 	fn new_session_genesis(_: SessionIndex) -> Option<Vec<T::AccountId>> {
 		None
 	}

@@ -168,6 +168,24 @@ fn a_candidate_takes_a_seat_in_all_three_protocols() {
 }
 
 #[test]
+fn whoever_makes_a_block_is_noted_and_who_makes_none_is_sent_off() {
+	with_eve(|| {
+		let authored = |who: &AccountId| pallet_validators::Authored::<Runtime>::contains_key(who);
+		assert!(!authored(&eve()));
+		<Authorship as Hooks<BlockNumber>>::on_initialize(System::block_number());
+		assert!(authored(&Authorship::author().unwrap()));
+		System::set_block_number(System::block_number() + 1);
+		Session::rotate_session();
+		assert!(matches!(
+			Bonds::<Runtime>::get(eve()).unwrap().standing,
+			Standing::Leaving { .. }
+		));
+		assert_eq!(bond_of(&eve()), BOND);
+		Grandpa::on_finalize(System::block_number());
+	});
+}
+
+#[test]
 fn keys_in_use_are_known_within_the_block_that_changes_them() {
 	with_eve(|| {
 		set_keys(Sr25519Keyring::Eve, "Ferdie");
