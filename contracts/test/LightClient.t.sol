@@ -207,6 +207,15 @@ contract LightClientTest {
 		client.submit(c, s);
 	}
 
+	function test_refused_when_the_set_has_another_length_than_its_members() public {
+		Beefy.ValidatorSet memory shorter = chain.set(FIRST_SET);
+		shorter.length = 20;
+		LightClient its = new LightClient(shorter, chain.set(FIRST_SET + 1));
+		(Beefy.Commitment memory c, Beefy.Signatures memory s) = signed();
+		vm.expectRevert(abi.encodeWithSelector(Beefy.WrongValidators.selector, FIRST_SET));
+		its.submit(c, s);
+	}
+
 	function test_sixteen_roots_are_kept() public {
 		bytes32[] memory roots = new bytes32[](17);
 		for (uint256 i = 0; i < 17; ++i) {
