@@ -41,9 +41,11 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// An L2 that makes a block each second and calls those final that have eight behind them.
+/// An L2 that makes a block each second.
 pub struct L2 {
 	name: &'static str,
+	/// Blocks after which one is final; even.
+	finality: u32,
 	port: u16,
 	state: PathBuf,
 	process: Option<Process>,
@@ -51,10 +53,11 @@ pub struct L2 {
 }
 
 impl L2 {
-	/// Starts it, without contracts.
-	pub async fn start(lab: &Lab, name: &'static str) -> Result<Self> {
+	/// Starts it, without contracts. Blocks are final when `finality` (an even number) others are behind them.
+	pub async fn start(lab: &Lab, name: &'static str, finality: u32) -> Result<Self> {
 		let mut l2 = Self {
 			name,
+			finality,
 			port: free_port()?,
 			state: lab.path(&format!("{name}.json")),
 			process: None,
@@ -76,7 +79,7 @@ impl L2 {
 				"--block-time",
 				"1",
 				"--slots-in-an-epoch",
-				"4",
+				&(self.finality / 2).to_string(),
 			])
 			.args(["--state-interval", "1", "--state"])
 			.arg(&self.state);

@@ -13,6 +13,9 @@ use serde_json::{json, Value};
 use std::{fs, time::Duration};
 use tokio::time::{sleep, Instant};
 
+/// Blocks of the L2, of a second each, in which a deposit can be made and undone before it is final.
+const UNDOABLE: u32 = 40;
+
 struct World {
 	l2: L2,
 	network: Network,
@@ -24,8 +27,8 @@ struct World {
 
 impl World {
 	/// Validators see the L2 by these JSON-RPCs beside its own.
-	async fn start(lab: &Lab, others: &[&L2]) -> Result<Self> {
-		let mut l2 = L2::start(lab, "anvil").await?;
+	async fn start(lab: &Lab, finality: u32, others: &[&L2]) -> Result<Self> {
+		let mut l2 = L2::start(lab, "anvil", finality).await?;
 		let mut urls = vec![l2.url()];
 		if !others.is_empty() {
 			// An honest majority: of three, two.
@@ -99,7 +102,7 @@ impl World {
 #[test]
 fn an_ethereum_wallet_alone_brings_usdc_in_and_takes_it_back() {
 	Lab::run(async |lab| {
-		let world = World::start(lab, &[]).await?;
+		let world = World::start(lab, 4, &[]).await?;
 		let genesis = world.chain().bridge(None).await?.issuance;
 		let mut agent = Agent::start(lab, &world.network, &world.l2, &world.payer).await?;
 
@@ -161,7 +164,7 @@ fn an_ethereum_wallet_alone_brings_usdc_in_and_takes_it_back() {
 #[test]
 fn agent_killed_at_every_step_loses_nothing_and_pays_nothing_twice() {
 	Lab::run(async |lab| {
-		let mut world = World::start(lab, &[]).await?;
+		let mut world = World::start(lab, 4, &[]).await?;
 		let genesis = world.chain().bridge(None).await?.issuance;
 		for _ in 0..3 {
 			world.deposit(10 * USDC, 0).await?;
@@ -170,14 +173,14 @@ fn agent_killed_at_every_step_loses_nothing_and_pays_nothing_twice() {
 		let mut life = Duration::from_millis(200);
 		let mut requested = Vec::new();
 		let mut kills = 0;
-		let deadline = Instant::now() + Duration::from_secs(150);
+		let deadline = Instant::now() + Duration::from_secs(240);
 		loop {
 			ensure!(Instant::now() < deadline, "not done after {kills} kills");
 			let agent = Agent::start(lab, &world.network, &world.l2, &world.payer).await?;
 			sleep(life).await;
 			agent.kill_9().await?;
 			kills += 1;
-			life += Duration::from_millis(150);
+			life += Duration::from_millis(300);
 			if requested.is_empty() && world.chain().bridge(None).await?.next_deposit == 3 {
 				life = Duration::from_millis(200);
 				for _ in 0..3 {
@@ -212,8 +215,8 @@ fn agent_killed_at_every_step_loses_nothing_and_pays_nothing_twice() {
 fn what_is_reorganised_or_seen_by_a_liar_alone_never_mints() {
 	Lab::run(async |lab| {
 		// Looks like the L2, with a deposit that the L2 does not have.
-		let mut liar = L2::start(lab, "liar").await?;
-		let world = World::start(lab, &[&liar]).await?;
+		let mut liar = L2::start(lab, "liar", 4).await?;
+		let world = World::start(lab, UNDOABLE, &[&liar]).await?;
 		liar.deploy(&world.network).await?;
 		liar.fund(&world.alice.address, 10_000 * USDC).await?;
 		let account = world.alice.account();
