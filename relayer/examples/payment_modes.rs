@@ -252,7 +252,8 @@ async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance)
 		if serial < windows {
 			let rand = ticket::rand(&secret, &payer.session, &[1; 16], serial);
 			// A quarter more or less than 375 kB.
-			let bytes = 281_250 + u32::from(u16::from_le_bytes([rand.0[30], rand.0[31]])) * 187_500 / 65_536;
+			let draw = u16::from_le_bytes([rand.0[30], rand.0[31]]);
+			let bytes = 281_250 + (u64::from(draw) * 187_500 / 65_536) as u32;
 			let mode = match rule.vouchers(by_ticket + by_voucher) {
 				true => PaymentMode::Vouchers { newest: None },
 				false => PaymentMode::Tickets { face_value },

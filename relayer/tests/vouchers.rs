@@ -109,7 +109,9 @@ impl Relayer {
 			.await
 			.unwrap();
 		let feed = Feed::new(64 << 20);
-		windows.iter().for_each(|window| drop(feed.push(window.clone())));
+		for window in windows {
+			assert!(feed.push(window.clone()));
+		}
 		let policy = desk.clone();
 		let serving = tokio::spawn(serve(
 			incoming,
