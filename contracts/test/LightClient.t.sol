@@ -394,6 +394,18 @@ contract LightClientTest {
 		vm.assertEq(client.nextSet().length, 256);
 	}
 
+	function test_a_set_of_another_size_takes_over() public {
+		Chain few = new Chain(4, FIRST_SET + 1);
+		LightClient its = new LightClient(chain.set(FIRST_SET), few.set(FIRST_SET + 1));
+		few.produce(new OutgoingTree.Withdrawal[](0));
+		Beefy.Commitment memory c = few.commitment();
+		its.handOver(c, few.sign(c, few.quorum()), few.leafOf(1), few.proofOf(1));
+		vm.assertEq(its.currentSet().length, 4);
+		few.produce(new OutgoingTree.Withdrawal[](0));
+		c = few.commitment();
+		its.submit(c, few.sign(c, few.quorum()));
+	}
+
 	function test_a_set_of_256_signs() public {
 		Chain large = new Chain(256, 0);
 		LightClient its = new LightClient(large.set(0), large.set(1));
