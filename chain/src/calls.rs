@@ -2,8 +2,9 @@
 //! have the shape that the node expects before anything is signed.
 
 use clustercast_primitives::{
+	chain::{RentOffer, StreamTerms},
 	fraud::{ChunkFraud, Equivocation},
-	AccountId, Balance, BlockNumber, PublicKey, Signature, StreamId, WinningTicket,
+	AccountId, Balance, BlockNumber, PublicKey, Signature, SignedVoucher, StreamId, WinningTicket,
 };
 use codec::Encode;
 use subxt::{
@@ -72,10 +73,8 @@ pub struct NewStream {
 	pub category: String,
 	/// Most viewers at a time; 0 is no limit.
 	pub max_viewers: u32,
-	/// Baseline price, micro-USDC per 10^6 bytes.
-	pub price_per_mb: u64,
-	/// Parts per million, 0 to 300,000.
-	pub broadcaster_share_ppm: u32,
+	/// Price, surge bound, broadcaster's share.
+	pub terms: StreamTerms,
 }
 
 /// Mints a stream key, owned by whoever signs.
@@ -85,8 +84,7 @@ pub fn mint(stream: &NewStream) -> Call {
 		.argument("title", &stream.title)
 		.argument("category", &stream.category)
 		.number("max_viewers", stream.max_viewers)
-		.number("price_per_mb", stream.price_per_mb)
-		.number("broadcaster_share_ppm", stream.broadcaster_share_ppm)
+		.argument("terms", &stream.terms)
 }
 
 /// Replaces the signing key of a stream.
@@ -114,6 +112,58 @@ pub fn report_invalid_chunk(relayer: &PublicKey, evidence: &ChunkFraud) -> Call 
 /// Shows that a stream's key signed two windows for one place.
 pub fn report_equivocation(evidence: &Equivocation) -> Call {
 	Call::new("FraudProofs", "report_equivocation").argument("evidence", evidence)
+}
+
+/// Announces other terms of a stream.
+pub fn set_terms(id: StreamId, terms: &StreamTerms) -> Call {
+	Call::new("StreamKeys", "set_terms")
+		.argument("id", &id)
+		.argument("terms", terms)
+}
+
+/// Announces the end of a stream key.
+pub fn burn(id: StreamId) -> Call {
+	Call::new("StreamKeys", "burn").argument("id", &id)
+}
+
+/// Gives a stream key with its deposit to another account.
+pub fn transfer_stream(id: StreamId, to: &AccountId) -> Call {
+	Call::new("StreamKeys", "transfer")
+		.argument("id", &id)
+		.argument("to", to)
+}
+
+/// Offers a stream key for sale, micro-USDC, or no longer.
+pub fn list_stream(id: StreamId, price: Option<Balance>) -> Call {
+	Call::new("StreamKeys", "list")
+		.argument("id", &id)
+		.argument("price", &price)
+}
+
+/// Buys a stream key for at most `max_price` micro-USDC, rented until block `max_rented_until` at most; `signing_key`
+/// signs from then on.
+pub fn buy_stream(id: StreamId, signing_key: &PublicKey, max_price: Balance, max_rented_until: BlockNumber) -> Call {
+	Call::new("StreamKeys", "buy")
+		.argument("id", &id)
+		.argument("signing_key", signing_key)
+		.number("max_price", max_price)
+		.number("max_rented_until", max_rented_until)
+}
+
+/// Offers a stream key for rent, or no longer.
+pub fn set_rent(id: StreamId, offer: Option<RentOffer>) -> Call {
+	Call::new("StreamKeys", "set_rent")
+		.argument("id", &id)
+		.argument("offer", &offer)
+}
+
+/// Rents a stream key for at most `max_price` micro-USDC and at least `min_blocks`; `signing_key` signs meanwhile.
+pub fn rent_stream(id: StreamId, signing_key: &PublicKey, max_price: Balance, min_blocks: BlockNumber) -> Call {
+	Call::new("StreamKeys", "rent")
+		.argument("id", &id)
+		.argument("signing_key", signing_key)
+		.number("max_price", max_price)
+		.number("min_blocks", min_blocks)
 }
 
 /// What a relayer registers.
@@ -209,6 +259,11 @@ pub fn reap_session(key: &PublicKey) -> Call {
 /// Redeems winners, in this order, each on its own.
 pub fn redeem_batch(tickets: &[WinningTicket]) -> Call {
 	Call::new("TicketBroker", "redeem_batch").argument("tickets", &tickets)
+}
+
+/// Redeems vouchers, in this order, each on its own.
+pub fn redeem_vouchers(vouchers: &[SignedVoucher]) -> Call {
+	Call::new("TicketBroker", "redeem_vouchers").argument("vouchers", &vouchers)
 }
 
 /// Moves money; never takes the sender below the existential deposit.
@@ -326,7 +381,7 @@ struct WrongShape;
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{crypto::KeyPair, Hash, Signed, Ticket, WindowId};
+	use clustercast_primitives::{crypto::KeyPair, Hash, Signed, Ticket, Voucher, WindowId};
 	use scale_info::{MetaType, PortableRegistry, Registry, TypeInfo};
 
 	/// Stands for the runtime's outer enum: the same nesting, other indices, one compact argument.
@@ -336,6 +391,46 @@ mod tests {
 		TicketBroker(Broker),
 		#[codec(index = 9)]
 		RelayerRegistry(Registered),
+		#[codec(index = 30)]
+		StreamKeys(Streams),
+	}
+
+	/// The calls of the pallet that trade in stream keys, as it declares them.
+	#[derive(Encode, TypeInfo)]
+	#[allow(non_camel_case_types)]
+	enum Streams {
+		#[codec(index = 0)]
+		mint {
+			signing_key: PublicKey,
+			title: Vec<u8>,
+			category: Vec<u8>,
+			max_viewers: u32,
+			terms: StreamTerms,
+		},
+		#[codec(index = 3)]
+		burn { id: StreamId },
+		#[codec(index = 4)]
+		set_terms { id: StreamId, terms: StreamTerms },
+		#[codec(index = 5)]
+		transfer { id: StreamId, to: AccountId },
+		#[codec(index = 6)]
+		list { id: StreamId, price: Option<Balance> },
+		#[codec(index = 7)]
+		buy {
+			id: StreamId,
+			signing_key: PublicKey,
+			max_price: Balance,
+			max_rented_until: BlockNumber,
+		},
+		#[codec(index = 8)]
+		set_rent { id: StreamId, offer: Option<RentOffer> },
+		#[codec(index = 9)]
+		rent {
+			id: StreamId,
+			signing_key: PublicKey,
+			max_price: Balance,
+			min_blocks: BlockNumber,
+		},
 	}
 
 	#[derive(Encode, TypeInfo)]
@@ -355,6 +450,8 @@ mod tests {
 		},
 		#[codec(index = 2)]
 		redeem_batch { tickets: Vec<WinningTicket> },
+		#[codec(index = 8)]
+		redeem_vouchers { vouchers: Vec<SignedVoucher> },
 	}
 
 	#[derive(Encode, TypeInfo)]
@@ -393,6 +490,20 @@ mod tests {
 		}
 	}
 
+	fn voucher() -> SignedVoucher {
+		let key = KeyPair::from_seed([1; 32]);
+		let voucher = Voucher {
+			sender: AccountId([1; 32]),
+			session: key.public(),
+			recipient: AccountId([2; 32]),
+			stream: StreamId(3),
+			amount: 4,
+			bytes: 5,
+			expiry: 6,
+		};
+		key.sign(voucher, &Hash([7; 32]))
+	}
+
 	#[test]
 	fn arguments_are_matched_by_name_and_numbers_by_type() {
 		let key = PublicKey([5; 32]);
@@ -417,6 +528,12 @@ mod tests {
 				}),
 			),
 			(
+				redeem_vouchers(&[voucher()]),
+				Outer::TicketBroker(Broker::redeem_vouchers {
+					vouchers: vec![voucher()],
+				}),
+			),
+			(
 				update_relayer(&["/ip4/127.0.0.1".into()], 12),
 				Outer::RelayerRegistry(Registered::update {
 					addresses: vec![b"/ip4/127.0.0.1".to_vec()],
@@ -426,6 +543,59 @@ mod tests {
 		];
 		for (call, expected) in cases {
 			assert_eq!(encode(&call).unwrap(), expected.encode(), "{}", call.full_name());
+		}
+	}
+
+	#[test]
+	fn stream_keys_are_traded_in_the_pallets_words() {
+		let (id, signing_key, to) = (StreamId(3), PublicKey([5; 32]), AccountId([6; 32]));
+		let terms = StreamTerms {
+			price_per_mb: 100,
+			max_surge_ppm: 1_500_000,
+			broadcaster_share_ppm: 200_000,
+		};
+		let offer = RentOffer { price: 7, blocks: 8 };
+		let stream = NewStream {
+			signing_key,
+			title: "Harbour".into(),
+			category: String::new(),
+			max_viewers: 4,
+			terms,
+		};
+		let minted = Streams::mint {
+			signing_key,
+			title: b"Harbour".to_vec(),
+			category: vec![],
+			max_viewers: 4,
+			terms,
+		};
+		let bought = Streams::buy {
+			id,
+			signing_key,
+			max_price: 9,
+			max_rented_until: 10,
+		};
+		let rented = Streams::rent {
+			id,
+			signing_key,
+			max_price: 9,
+			min_blocks: 10,
+		};
+		let cases = [
+			(mint(&stream), minted),
+			(burn(id), Streams::burn { id }),
+			(set_terms(id, &terms), Streams::set_terms { id, terms }),
+			(transfer_stream(id, &to), Streams::transfer { id, to }),
+			(list_stream(id, Some(9)), Streams::list { id, price: Some(9) }),
+			(list_stream(id, None), Streams::list { id, price: None }),
+			(buy_stream(id, &signing_key, 9, 10), bought),
+			(set_rent(id, Some(offer)), Streams::set_rent { id, offer: Some(offer) }),
+			(set_rent(id, None), Streams::set_rent { id, offer: None }),
+			(rent_stream(id, &signing_key, 9, 10), rented),
+		];
+		for (call, expected) in cases {
+			let expected = Outer::StreamKeys(expected).encode();
+			assert_eq!(encode(&call).unwrap(), expected, "{}", call.full_name());
 		}
 	}
 

@@ -6,8 +6,8 @@ use crate::{
 	submit::{self, Event},
 };
 use clustercast_primitives::{
-	chain::{RelayerInfo, StreamKeyInfo, TicketVerdict, ViewerAccount},
-	AccountId, Balance, BlockNumber, Hash, StreamId, WinningTicket,
+	chain::{RelayerInfo, StreamKeyInfo, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
+	AccountId, Balance, BlockNumber, Hash, SignedVoucher, StreamId, WinningTicket,
 };
 use codec::Encode;
 use serde::de::DeserializeOwned;
@@ -207,8 +207,27 @@ impl Chain {
 		tickets: &[WinningTicket],
 		at: Option<Hash>,
 	) -> Result<Vec<TicketVerdict>, ChainError> {
-		let encoded: Vec<String> = tickets.iter().map(|t| hex_of(&t.encode())).collect();
-		self.request("clustercast_checkTickets", rpc_params![encoded, at]).await
+		self.request("clustercast_checkTickets", rpc_params![hex_of_each(tickets), at])
+			.await
+	}
+
+	/// What the chain would do with these vouchers (at most `max_batch`), in this order, at a block (default: the best).
+	pub async fn check_vouchers(
+		&self,
+		vouchers: &[SignedVoucher],
+		at: Option<Hash>,
+	) -> Result<Vec<TicketVerdict>, ChainError> {
+		self.request("clustercast_checkVouchers", rpc_params![hex_of_each(vouchers), at])
+			.await
+	}
+
+	/// What vouchers have paid at these places (at most `max_batch`), in order, at a block (default: the best).
+	pub async fn vouchers_paid(
+		&self,
+		places: &[VoucherPlace],
+		at: Option<Hash>,
+	) -> Result<Vec<VoucherTotals>, ChainError> {
+		self.request("clustercast_vouchersPaid", rpc_params![places, at]).await
 	}
 
 	/// Every event of a block, in order.
@@ -255,6 +274,10 @@ impl Chain {
 
 pub(crate) fn hex_of(bytes: &[u8]) -> String {
 	format!("0x{}", hex::encode(bytes))
+}
+
+fn hex_of_each(items: &[impl Encode]) -> Vec<String> {
+	items.iter().map(|item| hex_of(&item.encode())).collect()
 }
 
 /// Bounds a request in time.

@@ -2,6 +2,7 @@
 
 use clustercast_primitives::BlockNumber;
 use std::{io, path::PathBuf, time::Duration};
+use subxt::{error::DispatchError, ArcMetadata};
 
 /// Why a query or a transaction failed.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,15 @@ impl ChainError {
 		match self {
 			Self::Dispatch(name) => Some(name),
 			_ => None,
+		}
+	}
+
+	/// From an encoded dispatch error: `Pallet::Error` for a pallet's own, the library's sentence for any other.
+	pub(crate) fn from_dispatch(encoded: &[u8], metadata: ArcMetadata) -> Result<Self, Self> {
+		match DispatchError::decode_from(encoded, metadata) {
+			Ok(DispatchError::Module(e)) => Ok(Self::Dispatch(e.details_string())),
+			Ok(e) => Ok(Self::Dispatch(e.to_string())),
+			Err(e) => Err(Self::Metadata(format!("dispatch error: {e}"))),
 		}
 	}
 

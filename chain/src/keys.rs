@@ -31,6 +31,11 @@ pub fn load_or_create_seed(path: &Path) -> Result<[u8; 32], KeyError> {
 	}
 }
 
+/// The seed in the file, which must exist.
+pub fn load_seed(path: &Path) -> Result<[u8; 32], KeyError> {
+	parse(path, &read_private(path)?)
+}
+
 /// Text of a file that nobody but its owner may read.
 pub(crate) fn read_private(path: &Path) -> Result<String, KeyError> {
 	let file_error = |error| KeyError::File {

@@ -3,8 +3,10 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`client`] | [`Chain`]: the connection, its queries, the head of the chain |
+//! | [`bridge`] | what the bridge agent asks of the chain, and its calls |
 //! | [`calls`] | every call that a program makes, checked against the chain's metadata |
 //! | [`submit`] | signing, submitting, waiting, and what came of it |
+//! | [`treasury`] | payments that several signatories make together |
 //! | [`wallet`] | [`Wallet`]: the account that signs extrinsics |
 //! | [`account`] | account ids as people write them |
 //! | [`keys`] | Ed25519 key files |
@@ -14,12 +16,14 @@
 //! the RPC library is part of this crate's API.
 
 pub mod account;
+pub mod bridge;
 pub mod calls;
 pub mod client;
 pub mod error;
 pub mod files;
 pub mod keys;
 pub mod submit;
+pub mod treasury;
 pub mod wallet;
 
 pub use calls::Call;

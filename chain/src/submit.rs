@@ -8,14 +8,13 @@ use crate::{
 };
 use clustercast_primitives::{
 	chain::{TicketRefusal, TicketVerdict},
-	AccountId, Balance, BlockNumber, Hash, PublicKey, StreamId, WinningTicket,
+	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
 use codec::Decode;
 use std::time::Duration;
 use subxt::{
 	client::{OnlineClientAtBlock, OnlineClientAtBlockImpl},
 	config::{substrate::SubstrateConfig, SubstrateExtrinsicParamsBuilder},
-	error::DispatchError,
 	ext::scale_decode::visitor::{decode_with_visitor, IgnoreVisitor},
 	extrinsics::{Extrinsic, ExtrinsicEvents},
 	rpcs::client::rpc_params,
@@ -72,9 +71,7 @@ impl Included {
 		for event in events.iter() {
 			let event = event.map_err(ChainError::node)?;
 			if (event.pallet_name(), event.event_name()) == ("System", "ExtrinsicFailed") {
-				let error = DispatchError::decode_from(event.field_bytes(), at.metadata())
-					.map_err(|e| ChainError::Metadata(format!("dispatch error: {e}")))?;
-				return Err(ChainError::Dispatch(dispatch_error(&error)));
+				return Err(ChainError::from_dispatch(event.field_bytes(), at.metadata())?);
 			}
 		}
 		let events = read_events(events.iter(), at.metadata_ref())?;
@@ -97,7 +94,7 @@ impl Included {
 	}
 }
 
-/// What a node answers to a batch of tickets.
+/// What a node answers to a batch of tickets or vouchers.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Submission {
 	/// Hash of the extrinsic; `None` when no ticket was accepted and nothing was submitted.
@@ -126,17 +123,21 @@ impl Event {
 
 	/// A field by its name in the metadata.
 	pub fn field<T: Decode>(&self, name: &str) -> Result<T, ChainError> {
-		let wrong = || ChainError::Metadata(format!("event {}::{}, field {name}", self.pallet, self.name));
-		let (_, mut bytes) = self
-			.fields
-			.iter()
-			.find(|(n, _)| n == name)
-			.map(|(n, b)| (n, b.as_slice()))
-			.ok_or_else(wrong)?;
+		let mut bytes = self.bytes(name)?;
 		T::decode(&mut bytes)
 			.ok()
 			.filter(|_| bytes.is_empty())
-			.ok_or_else(wrong)
+			.ok_or_else(|| self.wrong(name))
+	}
+
+	/// The same as its SCALE encoding.
+	pub fn bytes(&self, name: &str) -> Result<&[u8], ChainError> {
+		let field = self.fields.iter().find(|(n, _)| n == name);
+		field.map(|(_, bytes)| &bytes[..]).ok_or_else(|| self.wrong(name))
+	}
+
+	fn wrong(&self, field: &str) -> ChainError {
+		ChainError::Metadata(format!("event {}::{}, field {field}", self.pallet, self.name))
 	}
 }
 
@@ -226,14 +227,25 @@ impl Chain {
 	/// Posts winners (at most `max_batch`) as one signed `redeem_batch` to the node, which judges each and submits the
 	/// batch if it would pay at least one. Returns when the node has answered; the chain has not paid yet.
 	pub async fn submit_tickets(&self, wallet: &Wallet, tickets: &[WinningTicket]) -> Result<Submission, ChainError> {
+		self.hand_in(wallet, &calls::redeem_batch(tickets), "clustercast_submitTickets")
+			.await
+	}
+
+	/// The same for vouchers and `redeem_vouchers`.
+	pub async fn submit_vouchers(&self, wallet: &Wallet, vouchers: &[SignedVoucher]) -> Result<Submission, ChainError> {
+		self.hand_in(wallet, &calls::redeem_vouchers(vouchers), "clustercast_submitVouchers")
+			.await
+	}
+
+	/// Hands a signed batch to the method that judges and submits it. The wallet is locked until the node has it.
+	async fn hand_in(&self, wallet: &Wallet, batch: &Call, method: &str) -> Result<Submission, ChainError> {
 		let _guard = wallet.submitting.lock().await;
 		let extrinsic = within("signing", async {
 			let at = self.client().at_current_block().await.map_err(ChainError::node)?;
-			self.sign_locked(&at, wallet, &calls::redeem_batch(tickets)).await
+			self.sign_locked(&at, wallet, batch).await
 		})
 		.await?;
-		self.request("clustercast_submitTickets", rpc_params![hex_of(&extrinsic)])
-			.await
+		self.request(method, rpc_params![hex_of(&extrinsic)]).await
 	}
 
 	/// A signed extrinsic as bytes, not submitted. Another one signed before this is submitted has the same nonce.
@@ -407,14 +419,6 @@ where
 	let events = block.fetch_events().await.map_err(ChainError::node)?;
 	let at = block.at().await.map_err(ChainError::node)?;
 	Included::read(&at, Hash(block.extrinsic_hash().0), &events)
-}
-
-/// `Pallet::Error` for a pallet's own error, the library's sentence for any other.
-fn dispatch_error(error: &DispatchError) -> String {
-	match error {
-		DispatchError::Module(e) => e.details_string(),
-		e => e.to_string(),
-	}
 }
 
 /// Takes events apart into their named fields.

@@ -2,15 +2,16 @@
 
 use crate::{
 	books::Activity,
+	bridge::{Bridge, Wallet},
 	lab::Lab,
 	media::{latencies_ms, percentile},
 	process::{program, tool},
 	programs::{Counts, Player, Terms},
 	scene::{Scene, Settlement, TERMS},
 };
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use clap::Parser;
-use clustercast_primitives::{Balance, BlockNumber, Usdc};
+use clustercast_primitives::{amount::USDC, Balance, BlockNumber, Usdc};
 use serde::Serialize;
 use std::{
 	fmt,
@@ -19,6 +20,12 @@ use std::{
 	time::{Duration, Instant},
 };
 use tokio::signal::unix::{signal, SignalKind};
+
+/// What a relayer takes back to the L2 at the end, micro-USDC.
+const WITHDRAWN: Balance = 20 * USDC;
+
+/// Of it, what whoever executes that is paid, micro-USDC.
+const WITHDRAWAL_FEE: Balance = USDC / 50;
 
 /// How often a line is shown.
 const LINE_EVERY: Duration = Duration::from_secs(4);
@@ -32,7 +39,8 @@ const INTERRUPTED: u8 = 130;
 /// Exit code of a run that failed, or whose money or output is not as it must be.
 const FAILED: u8 = 1;
 
-/// Four validators, an origin with generated 480p video, two relayers and a viewer who pays them, all on this machine.
+/// An L2, four validators and the bridge between them, an origin with generated 480p video, two relayers and a viewer
+/// who pays them with USDC from the L2, all on this machine.
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct Options {
@@ -82,6 +90,14 @@ pub struct Summary {
 	pub fees_micro_usdc: Balance,
 	/// Fees of the redemptions alone.
 	pub redemption_fees_micro_usdc: Balance,
+	/// Deposited on the L2 before anybody watched.
+	pub deposited_micro_usdc: Balance,
+	/// Taken back to the L2 by a relayer at the end, fee included.
+	pub withdrawn_micro_usdc: Balance,
+	/// What the vault holds in the end.
+	pub vault_micro_usdc: Balance,
+	/// Milliseconds from asking for the withdrawal to having it.
+	pub withdrawal_ms: u64,
 	/// Median milliseconds from capture to playable at the viewer.
 	pub latency_ms_p50: u64,
 	/// 95th percentile of the same.
@@ -90,6 +106,8 @@ pub struct Summary {
 	pub finalised_blocks: BlockNumber,
 	/// Issuance and the sum over all accounts are what they were, and everyone has what tickets and fees say.
 	pub supply_ok: bool,
+	/// The vault held what the chain had issued: when everyone was funded, when all was redeemed, and in the end.
+	pub vault_agrees: bool,
 	/// The viewer's file is the broadcast, byte for byte.
 	pub output_matches_origin: bool,
 }
@@ -144,6 +162,7 @@ async fn start(options: &Options) -> Result<u8> {
 fn check(options: &Options) -> Result<()> {
 	for name in [
 		"clustercast-node",
+		"clustercast-bridge",
 		"clustercast-origin",
 		"clustercast-relayer",
 		"clustercast-player",
@@ -165,7 +184,7 @@ async fn run(lab: &Lab, options: &Options) -> Result<u8> {
 		let json = serde_json::to_string_pretty(&summary)?;
 		std::fs::write(path, json + "\n").with_context(|| path.display().to_string())?;
 	}
-	if !summary.supply_ok || !summary.output_matches_origin {
+	if !summary.supply_ok || !summary.vault_agrees || !summary.output_matches_origin {
 		return Ok(FAILED);
 	}
 	lab.passed();
@@ -173,12 +192,18 @@ async fn run(lab: &Lab, options: &Options) -> Result<u8> {
 }
 
 async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
-	println!("starting four validators, an origin and two relayers...");
+	println!("starting an L2, four validators, the bridge, an origin and two relayers...");
 	let dearer = Terms {
 		price_per_mb: TERMS.price_per_mb + 100,
 		..TERMS
 	};
-	let mut scene = Scene::start(lab, Some(options.rpc_port), &[TERMS, dearer]).await?;
+	let mut scene = Scene::start_bridged(lab, Some(options.rpc_port), &[TERMS, dearer]).await?;
+	let deposited = agrees(&scene).await?;
+	println!(
+		"  L2       {}, whose vault holds {} USDC: all that the chain has issued",
+		bridge(&scene)?.l2.url(),
+		Usdc(deposited)
+	);
 	println!("  chain    {} (for polkadot.js and the like)", scene.network.rpc(0));
 	println!(
 		"  stream   {} at {} micro-USDC per MB",
@@ -211,7 +236,14 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 		.origin
 		.recording()
 		.and_then(|broadcast| broadcast.check_output(&player.recording()?));
-	for failed in [&supply, &output].into_iter().filter_map(|check| check.as_ref().err()) {
+	println!("a relayer takes {} USDC back to the L2...", Usdc(WITHDRAWN));
+	let vault = take_back(lab, &scene, deposited).await;
+	let (vault_micro_usdc, withdrawal_ms) = *vault.as_ref().unwrap_or(&(0, 0));
+	let vault = vault.map(drop);
+	for failed in [&supply, &vault, &output]
+		.into_iter()
+		.filter_map(|check| check.as_ref().err())
+	{
 		eprintln!("clustercast-demo: {failed:#}");
 	}
 
@@ -241,12 +273,47 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 		treasury_micro_usdc: activity.shares(|payout| payout.treasury),
 		fees_micro_usdc: activity.all_fees(),
 		redemption_fees_micro_usdc: activity.redemption_fees,
+		deposited_micro_usdc: deposited,
+		withdrawn_micro_usdc: WITHDRAWN,
+		vault_micro_usdc,
+		withdrawal_ms,
 		latency_ms_p50: percentile(&latencies, 50).context("the viewer played nothing")?,
 		latency_ms_p95: percentile(&latencies, 95).context("the viewer played nothing")?,
 		finalised_blocks: after.block.number,
 		supply_ok: supply.is_ok(),
+		vault_agrees: vault.is_ok(),
 		output_matches_origin: output.is_ok(),
 	})
+}
+
+fn bridge(scene: &Scene) -> Result<&Bridge> {
+	scene.bridge.as_ref().context("the demo is bridged")
+}
+
+/// What the vault holds, where it is what the chain has issued.
+async fn agrees(scene: &Scene) -> Result<Balance> {
+	bridge(scene)?.agrees(&scene.network).await
+}
+
+/// The first relayer takes some of its USDC to an address of its own on the L2, on a chain on which everything was settled.
+/// What the vault holds then, and how long it took, ms.
+async fn take_back(lab: &Lab, scene: &Scene, deposited: Balance) -> Result<(Balance, u64)> {
+	ensure!(agrees(scene).await? == deposited, "the vault paid without a withdrawal");
+	let relayer = scene.relayers.first().context("there are two relayers")?;
+	let address = Wallet::new(lab, 3)?.address;
+	let started = Instant::now();
+	bridge(scene)?
+		.take_back(
+			&scene.network,
+			&relayer.person.uri,
+			&address,
+			(WITHDRAWN, WITHDRAWAL_FEE),
+		)
+		.await?;
+	let took = started.elapsed();
+	let held = agrees(scene).await?;
+	ensure!(held == deposited - WITHDRAWN, "the vault holds {held} micro-USDC");
+	Ok((held, u64::try_from(took.as_millis())?))
 }
 
 async fn counts(scene: &Scene) -> Result<Counts> {
@@ -346,6 +413,17 @@ impl fmt::Display for Summary {
 				),
 			),
 			("chain", format!("{} blocks finalised", self.finalised_blocks)),
+			(
+				"bridge",
+				format!(
+					"{} USDC in, {} out in {:.0} s, {} left in the vault",
+					usdc(self.deposited_micro_usdc),
+					usdc(self.withdrawn_micro_usdc),
+					self.withdrawal_ms as f64 / 1e3,
+					usdc(self.vault_micro_usdc)
+				),
+			),
+			("the vault holds what the chain issued", yes(self.vault_agrees).into()),
 			("every micro-USDC accounted for", yes(self.supply_ok).into()),
 			(
 				"output is the broadcast, byte for byte",

@@ -5,6 +5,7 @@
 //! | [`lab`] | where a run keeps its files and logs |
 //! | [`process`] | programs: found, started, stopped, never left behind |
 //! | [`books`] | the chain's money, read from finalised blocks |
+//! | [`bridge`] | the L2, and the agent between it and the chain |
 //! | [`media`] | what was broadcast against what arrived |
 //! | [`network`] | four validators, and people with money |
 //! | [`programs`] | origin, relayer and player, as a person starts them |
@@ -16,6 +17,7 @@
 //! The tests in `tests/` start from a [`scene::Scene`]; each says in its first lines what it shows.
 
 pub mod books;
+pub mod bridge;
 pub mod byzantine;
 pub mod demo;
 pub mod lab;

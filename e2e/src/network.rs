@@ -2,12 +2,16 @@
 
 use crate::{
 	books::Books,
+	bridge::L2,
 	lab::{free_port, Lab},
 	process::{program, Process},
 };
 use anyhow::{Context, Result};
 use clustercast_chain::{keys, Wallet};
-use clustercast_primitives::{amount::USDC, crypto::KeyPair, AccountId, Balance, PublicKey};
+use clustercast_primitives::{
+	amount::USDC, bridge::account_of, crypto::KeyPair, AccountId, Balance, EthereumAddress, PublicKey,
+};
+use serde_json::Value;
 use std::{fs, path::PathBuf};
 use tokio::process::Command;
 
@@ -16,6 +20,12 @@ const VALIDATORS: [&str; 4] = ["alice", "bob", "charlie", "dave"];
 
 /// The chain of four that `scripts/chain-specs` writes. Carried along, so that it is found wherever the tree was built.
 const LOCAL_CHAIN: &str = include_str!("../../chain-specs/local.json");
+
+/// The same chain without money.
+const BRIDGED_CHAIN: &str = include_str!("../../chain-specs/bridged.json");
+
+/// Where a run keeps its chain spec.
+const CHAIN_SPEC: &str = "local.json";
 
 /// Rich from genesis on; pays for everything that a run needs.
 const FAUCET: &str = "//Alice";
@@ -33,6 +43,8 @@ struct Validator {
 	p2p_port: u16,
 	node_key: KeyPair,
 	state: PathBuf,
+	/// JSON-RPCs of the L2, comma-separated.
+	l2_rpc: Option<String>,
 	process: Option<Process>,
 }
 
@@ -40,6 +52,26 @@ impl Network {
 	/// Starts four validators; returns once they finalise blocks. The first one's JSON-RPC gets `rpc_port` where one
 	/// is asked for.
 	pub async fn start(lab: &Lab, rpc_port: Option<u16>) -> Result<Self> {
+		Self::start_with(lab, rpc_port, None).await
+	}
+
+	/// The same, with a bridge to this L2 if there is one. `l2_rpc` are JSON-RPCs by which validators see it, as the node
+	/// takes them.
+	pub async fn start_with(lab: &Lab, rpc_port: Option<u16>, bridge: Option<(&L2, &str)>) -> Result<Self> {
+		Self::start_spec(lab, rpc_port, LOCAL_CHAIN, bridge).await
+	}
+
+	/// The same on a chain on which nobody has anything that did not come over the bridge.
+	pub async fn start_bridged(lab: &Lab, rpc_port: Option<u16>, l2: &L2) -> Result<Self> {
+		Self::start_spec(lab, rpc_port, BRIDGED_CHAIN, Some((l2, &l2.url()))).await
+	}
+
+	async fn start_spec(lab: &Lab, rpc_port: Option<u16>, spec: &str, bridge: Option<(&L2, &str)>) -> Result<Self> {
+		let mut spec: Value = serde_json::from_str(spec)?;
+		if let Some((l2, _)) = bridge {
+			spec["genesis"]["runtimeGenesis"]["patch"]["usdcBridge"] = l2.genesis();
+		}
+		fs::write(lab.path(CHAIN_SPEC), spec.to_string()).context("cannot write the chain spec")?;
 		let mut validators = VALIDATORS
 			.iter()
 			.enumerate()
@@ -55,6 +87,7 @@ impl Network {
 					p2p_port: free_port()?,
 					node_key: KeyPair::from_seed(seed),
 					state: lab.path(name),
+					l2_rpc: bridge.map(|(_, urls)| urls.to_owned()),
 					process: None,
 				})
 			})
@@ -119,14 +152,10 @@ fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
 		let peer = clustercast_network::peer_id(&other.node_key.public())?;
 		command.arg("--bootnodes").arg(format!("{}/p2p/{peer}", other.listen()));
 	}
-	let chain_spec = lab.path("local.json");
-	if !chain_spec.exists() {
-		fs::write(&chain_spec, LOCAL_CHAIN).context("cannot write the chain spec")?;
-	}
 	let validator = &mut validators[index];
 	command
 		.arg("--chain")
-		.arg(&chain_spec)
+		.arg(lab.path(CHAIN_SPEC))
 		.args(["--validator", "--no-telemetry", "--no-prometheus", "--no-mdns"])
 		.arg(format!("--{}", validator.name))
 		.arg("--base-path")
@@ -140,6 +169,9 @@ fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
 		.args(["--node-key", &hex::encode(validator.node_key.seed())])
 		// Blocks of the whole run stay readable, however long it is.
 		.args(["--state-pruning", "archive"]);
+	if let Some(urls) = &validator.l2_rpc {
+		command.args(["--l2-rpc", urls]);
+	}
 	validator.process = Some(Process::spawn(lab, validator.name, &mut command)?);
 	Ok(())
 }
@@ -158,7 +190,7 @@ async fn open(validator: &mut Validator) -> Result<Books> {
 
 /// Someone with money and keys of their own.
 pub struct Person {
-	/// Secret URI of the account.
+	/// Secret URI of the account, or the Ethereum address that it belongs to.
 	pub uri: String,
 	/// The account.
 	pub account: AccountId,
@@ -177,6 +209,17 @@ impl Person {
 			account: Wallet::from_suri(&uri)?.account(),
 			key: keys::load_or_create(&key_file)?.public(),
 			uri,
+			key_file,
+		})
+	}
+
+	/// Somebody whose account belongs to an Ethereum address: programs are given the address alone.
+	pub fn ethereum(lab: &Lab, address: &EthereumAddress) -> Result<Self> {
+		let key_file = lab.path(&format!("{address}.key"));
+		Ok(Self {
+			account: account_of(address),
+			key: keys::load_or_create(&key_file)?.public(),
+			uri: address.to_string(),
 			key_file,
 		})
 	}

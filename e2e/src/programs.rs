@@ -1,13 +1,14 @@
 //! Origin, relayer and player, as a person would start them.
 
 use crate::{
+	bridge::Session,
 	lab::{free_port, Lab},
 	media::{window_log, Recording, Window},
 	network::{Network, Person},
 	process::{output, program, Process},
 };
 use anyhow::{bail, ensure, Context, Result};
-use clustercast_primitives::{Balance, Hash, Usdc};
+use clustercast_primitives::{amount::USDC, Balance, Hash, Usdc};
 use clustercast_relayer::store::Store;
 use serde_json::Value;
 use std::{
@@ -59,7 +60,7 @@ pub fn command(name: &str, subcommand: &str, network: &Network) -> Result<Comman
 	Ok(command)
 }
 
-/// Mints a stream key at this price (micro-USDC per MB); its number.
+/// Mints a stream key at this price (micro-USDC per MB), which relayers may double; its number.
 pub async fn mint(network: &Network, broadcaster: &Person, price_per_mb: u64) -> Result<u64> {
 	let mut mint = command("clustercast-origin", "mint", network)?;
 	mint.args([
@@ -73,6 +74,8 @@ pub async fn mint(network: &Network, broadcaster: &Person, price_per_mb: u64) ->
 	.args([
 		"--price-per-mb",
 		&price_per_mb.to_string(),
+		"--max-surge-ppm",
+		"2000000",
 		"--broadcaster-share-ppm",
 		"200000",
 	])
@@ -82,6 +85,15 @@ pub async fn mint(network: &Network, broadcaster: &Person, price_per_mb: u64) ->
 	answer["stream"]
 		.as_u64()
 		.with_context(|| format!("no stream number in {answer}"))
+}
+
+/// Does something with a stream key; what `clustercast-origin` says of it.
+pub async fn trade(network: &Network, who: &Person, what: &str, stream: u64, more: &[&str]) -> Result<Value> {
+	let mut trade = command("clustercast-origin", what, network)?;
+	trade
+		.args(["--account", &who.uri, "--stream", &stream.to_string()])
+		.args(more);
+	run_once(&mut trade).await.with_context(|| what.to_owned())
 }
 
 /// A running origin, broadcasting FFmpeg's test pattern.
@@ -99,14 +111,26 @@ pub struct Origin {
 impl Origin {
 	/// Starts it; returns once it listens. Serves relayers that are registered, or with `open` anyone.
 	pub async fn start(lab: &Lab, network: &Network, broadcaster: &Person, stream: u64, open: bool) -> Result<Self> {
-		let (record, log) = (lab.path("origin.mp4"), lab.path("origin.windows"));
+		Self::start_as(lab, "origin", network, broadcaster, stream, open).await
+	}
+
+	/// The same; its files are called `name`.
+	pub async fn start_as(
+		lab: &Lab,
+		name: &str,
+		network: &Network,
+		broadcaster: &Person,
+		stream: u64,
+		open: bool,
+	) -> Result<Self> {
+		let (record, log) = (lab.path(&format!("{name}.mp4")), lab.path(&format!("{name}.windows")));
 		let mut run = command("clustercast-origin", "run", network)?;
 		run.args(["--stream", &stream.to_string(), "--input", "test"])
 			.args(["--listen", "/ip4/127.0.0.1/udp/0/quic-v1"])
 			.arg("--signing-key")
 			.arg(&broadcaster.key_file)
 			.arg("--state")
-			.arg(lab.path("origin"))
+			.arg(lab.path(name))
 			.arg("--record")
 			.arg(&record)
 			.arg("--window-log")
@@ -114,7 +138,7 @@ impl Origin {
 		if open {
 			run.arg("--open");
 		}
-		let mut process = Process::spawn(lab, "origin", &mut run)?;
+		let mut process = Process::spawn(lab, name, &mut run)?;
 		Ok(Self {
 			stream,
 			address: listening(&mut process).await?,
@@ -198,6 +222,8 @@ impl Relayer {
 			.args(["--upstream", upstream, "--stream", &stream.to_string()])
 			.args(["--price-per-mb", &terms.price_per_mb.to_string()])
 			.args(["--face-value", &Usdc(terms.face_value).to_string()])
+			// What these tests count are tickets.
+			.args(["--payment", "tickets"])
 			.args(["--redeem-value", &Usdc(terms.redeem_value).to_string()])
 			.args(["--redeem-age-s", &terms.redeem_age_s.to_string()])
 			.args(["--metrics", &format!("127.0.0.1:{}", self.metrics_port)])
@@ -303,6 +329,23 @@ pub async fn register(network: &Network, person: &Person, listen: &str, price_pe
 		.arg(&person.key_file);
 	run_once(&mut register).await.context("register")?;
 	Ok(())
+}
+
+/// The session key of a player for an account whose wallet is elsewhere: what a deposit on the L2 has to name.
+pub async fn session(lab: &Lab, network: &Network, viewer: &Person) -> Result<Session> {
+	let mut session = command("clustercast-player", "session", network)?;
+	session
+		.args(["--account", &viewer.uri])
+		.arg("--state")
+		.arg(lab.path("wallet"));
+	let answer = run_once(&mut session).await.context("session")?;
+	let key = answer["sessionKey"].as_str().context("it prints a key")?.parse()?;
+	let expiry = answer["expiry"].as_u64().context("it prints an expiry")?;
+	Ok(Session {
+		key,
+		limit: 10 * USDC,
+		expiry: expiry.try_into()?,
+	})
 }
 
 /// A running player.

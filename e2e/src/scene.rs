@@ -3,12 +3,13 @@
 
 use crate::{
 	books::{check_supply, Activity, Snapshot},
+	bridge::{deposit, Bridge, Wallet, L2},
 	lab::{free_port, Lab},
 	network::{Network, Person, START_MONEY},
-	programs::{mint, Origin, Player, Relayer, Terms},
+	programs::{mint, session, Origin, Player, Relayer, Terms},
 };
-use anyhow::{ensure, Result};
-use clustercast_primitives::{AccountId, Balance, BlockNumber, Hash};
+use anyhow::{ensure, Context, Result};
+use clustercast_primitives::{amount::USDC, AccountId, Balance, BlockNumber, Hash};
 use futures::future::{try_join, try_join_all};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,10 @@ pub const TERMS: Terms = Terms {
 	redeem_age_s: 10,
 };
 
+/// What a viewer brings over the bridge, and how much of it pays tickets, micro-USDC.
+pub const VIEWER_MONEY: Balance = 20 * USDC;
+const VIEWER_ESCROW: Balance = 10 * USDC;
+
 /// Blocks in which winners that the relayers posted before they ended must be paid.
 const LAST_REDEMPTION: BlockNumber = 30;
 
@@ -30,6 +35,8 @@ const LAST_REDEMPTION: BlockNumber = 30;
 pub struct Scene {
 	/// Four validators.
 	pub network: Network,
+	/// Where all money came from, if from an L2.
+	pub bridge: Option<Bridge>,
 	/// The broadcaster's program.
 	pub origin: Origin,
 	/// Below the origin, in the order of their terms.
@@ -56,25 +63,47 @@ impl Scene {
 	/// Starts chain, origin, and a relayer for each of `terms`.
 	pub async fn start(lab: &Lab, rpc_port: Option<u16>, terms: &[Terms]) -> Result<Self> {
 		let network = Network::start(lab, rpc_port).await?;
-		let (broadcaster, viewer) = (Person::new(lab, "broadcaster")?, Person::new(lab, "viewer")?);
+		let viewer = Person::new(lab, "viewer")?;
+		let money = vec![(viewer.account, START_MONEY)];
+		Self::set(lab, network, None, viewer, money, terms).await
+	}
+
+	/// The same beside an L2 from which all money comes; the viewer has an Ethereum key and 20 USDC there, and deposits
+	/// them with a session key for the player.
+	pub async fn start_bridged(lab: &Lab, rpc_port: Option<u16>, terms: &[Terms]) -> Result<Self> {
+		let l2 = L2::start(lab, "anvil").await?;
+		let network = Network::start_bridged(lab, rpc_port, &l2).await?;
+		let bridge = Bridge::open(lab, l2, &network).await?;
+		let wallet = Wallet::new(lab, 0)?;
+		bridge.l2.fund(&wallet.address, VIEWER_MONEY).await?;
+		let viewer = Person::ethereum(lab, &wallet.address)?;
+		let session = session(lab, &network, &viewer).await?;
+		let amounts = (VIEWER_MONEY, VIEWER_ESCROW);
+		deposit(&network, &bridge.l2, &wallet, &viewer.account, amounts, Some(session)).await?;
+		bridge.arrived(&network, &viewer.account, VIEWER_MONEY).await?;
+		Self::set(lab, network, Some(bridge), viewer, Vec::new(), terms).await
+	}
+
+	/// Everybody else joins the viewer; all get their money, it `money`.
+	async fn set(
+		lab: &Lab,
+		network: Network,
+		bridge: Option<Bridge>,
+		viewer: Person,
+		mut money: Vec<(AccountId, Balance)>,
+		terms: &[Terms],
+	) -> Result<Self> {
+		let broadcaster = Person::new(lab, "broadcaster")?;
 		let names: Vec<String> = (1..=terms.len()).map(|n| format!("relayer-{n}")).collect();
 		let people = names
 			.iter()
 			.map(|name| Person::new(lab, name))
 			.collect::<Result<Vec<_>>>()?;
-		let accounts: Vec<AccountId> = people
-			.iter()
-			.chain([&broadcaster, &viewer])
-			.map(|p| p.account)
-			.collect();
-		network
-			.fund(
-				&accounts
-					.into_iter()
-					.map(|account| (account, START_MONEY))
-					.collect::<Vec<_>>(),
-			)
-			.await?;
+		money.extend(people.iter().chain([&broadcaster]).map(|p| (p.account, START_MONEY)));
+		match &bridge {
+			Some(bridge) => bridge.fund(&network, &money).await?,
+			None => network.fund(&money).await?,
+		}
 		let before = network.books().snapshot(network.books().settle().await?).await?;
 
 		let register = people
@@ -90,6 +119,7 @@ impl Scene {
 		}
 		Ok(Self {
 			network,
+			bridge,
 			origin,
 			relayers,
 			broadcaster,

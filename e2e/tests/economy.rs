@@ -3,7 +3,8 @@
 use anyhow::{ensure, Context, Result};
 use clustercast_chain::{
 	calls::{Call, NewRelayer, NewStream},
-	Chain, Included, Wait, Wallet,
+	treasury::{Payment, Signatories},
+	Chain, ChainError, Included, Wait, Wallet,
 };
 use clustercast_e2e::{
 	lab::Lab,
@@ -11,14 +12,13 @@ use clustercast_e2e::{
 };
 use clustercast_primitives::{
 	amount::USDC,
-	chain::{Payout, RelayerProof, StreamKeyInfo},
+	chain::{Payout, RelayerProof, StreamKeyInfo, StreamTerms, PPM},
 	crypto::KeyPair,
 	fraud::{ChunkFraud, Equivocation},
 	merkle,
 	window::{flags, SignedHeader},
-	AccountId, Balance, Hash, Receipt, SignedVoucher, StreamId, Tip, Voucher, WindowHeader, WindowId,
+	Balance, Hash, Receipt, SignedVoucher, StreamId, Tip, Voucher, WindowHeader, WindowId,
 };
-use codec::{Compact, Encode};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the relayer puts up, micro-USDC.
@@ -86,8 +86,11 @@ impl<'a> Cast<'a> {
 			title: "economy".into(),
 			category: "test".into(),
 			max_viewers: 0,
-			price_per_mb: 2_000,
-			broadcaster_share_ppm: 100_000,
+			terms: StreamTerms {
+				price_per_mb: 2_000,
+				max_surge_ppm: PPM,
+				broadcaster_share_ppm: 100_000,
+			},
 		};
 		let stream = chain.mint(&broadcaster, &stream).await?;
 		let proof = RelayerProof {
@@ -146,20 +149,21 @@ impl<'a> Cast<'a> {
 				recipient: self.relayer.account(),
 				stream: self.stream,
 				amount,
-				bytes: 1_000_000_000,
+				// As many as this buys at the stream key's price.
+				bytes: u64::try_from(amount * 500)?,
 				expiry: self.chain.head().best + 300,
 			};
-			self.session.sign(voucher, &self.chain.genesis())
+			Ok::<_, anyhow::Error>(self.session.sign(voucher, &self.chain.genesis()))
 		};
 		let redeem =
 			|vouchers: Vec<SignedVoucher>| Call::new("TicketBroker", "redeem_vouchers").argument("vouchers", &vouchers);
 		let before = self.free(&self.relayer).await?;
 		// The newest replaces those before it, so this is three micro-USDC millions in all, not six.
 		let all = redeem(vec![
-			voucher(USDC),
-			voucher(2 * USDC),
-			voucher(3 * USDC),
-			voucher(2 * USDC),
+			voucher(USDC)?,
+			voucher(2 * USDC)?,
+			voucher(3 * USDC)?,
+			voucher(2 * USDC)?,
 		]);
 		let included = self.submit(&self.relayer, &all).await?;
 		let paid: Vec<_> = included
@@ -297,44 +301,44 @@ impl<'a> Cast<'a> {
 	}
 }
 
-/// Bytes that are encoded already.
-struct Raw(Vec<u8>);
-
-impl Encode for Raw {
-	fn encode_to<O: codec::Output + ?Sized>(&self, to: &mut O) {
-		to.write(&self.0);
-	}
-}
-
 async fn a_treasury_payment_needs_two_of_three(chain: &Chain) -> Result<()> {
-	let holders = ["//Alice", "//Bob", "//Charlie"].map(Wallet::from_suri);
-	let [alice, bob, charlie] = holders;
+	let [alice, bob, charlie] = ["//Alice", "//Bob", "//Charlie"].map(Wallet::from_suri);
 	let (alice, bob, charlie) = (alice?, bob?, charlie?);
+	let holders = [&alice, &bob, &charlie].map(Wallet::account);
+	let signatories = Signatories::new(holders.into(), TREASURY_THRESHOLD)?;
+	ensure!(chain.treasury().await? == Some(signatories.account()), "they hold it");
+
 	let payee = Wallet::from_suri("//economy//payee")?.account();
-	// `Balances.transfer_allow_death` as the runtime's call type encodes it.
-	let amount = 20_000u64;
-	let transfer = [&[3, 0, 0][..], &payee.0, &Compact(amount).encode()].concat();
-	let agree = |others: [&Wallet; 2], timepoint: Option<(u32, u32)>| {
-		let mut others: Vec<AccountId> = others.map(Wallet::account).to_vec();
-		others.sort();
-		Call::new("Multisig", "as_multi")
-			.number("threshold", TREASURY_THRESHOLD)
-			.argument("other_signatories", &others)
-			.argument("maybe_timepoint", &timepoint)
-			.argument("call", &Raw(transfer.clone()))
-			.argument("max_weight", &(Compact(1_000_000_000u64), Compact(100_000u64)))
+	let amount = 20_000;
+	let pay = async |who: &Wallet| {
+		chain
+			.pay_together(who, &signatories, &payee, amount, Wait::Finalised)
+			.await
+	};
+	let cancel = async |who: &Wallet| {
+		chain
+			.cancel_payment(who, &signatories, &payee, amount, Wait::Finalised)
+			.await
 	};
 	let received = async || Ok::<_, anyhow::Error>(chain.viewer_account(&payee, None).await?.free);
-	let proposed = chain
-		.submit(&alice, &agree([&bob, &charlie], None), Wait::InBlock)
-		.await?;
-	let event = proposed.event("Multisig", "NewMultisig").context("a new proposal")?;
-	let timepoint = (proposed.number, event.extrinsic.context("by an extrinsic")?);
+	let refused_with = |error: ChainError, rule: &str| {
+		ensure!(error.dispatch().is_some_and(|name| name.contains(rule)), "{error}");
+		Ok(())
+	};
+
+	let first = pay(&alice).await?;
+	ensure!(matches!(first, Payment::Waiting { approvals: 1, .. }), "{first:?}");
 	ensure!(received().await? == 0, "one signature moves nothing");
-	let approved = chain
-		.submit(&charlie, &agree([&alice, &bob], Some(timepoint)), Wait::InBlock)
-		.await?;
-	ensure!(approved.event("Multisig", "MultisigExecuted").is_some(), "{approved:?}");
-	ensure!(received().await? == amount.into(), "two signatures do");
+	let twice = pay(&alice).await.err().context("one cannot sign for two")?;
+	refused_with(twice, "AlreadyApproved")?;
+	let other = cancel(&bob).await.err().context("only who opened it takes it back")?;
+	refused_with(other, "NotOwner")?;
+	cancel(&alice).await?;
+
+	let first = pay(&bob).await?;
+	ensure!(matches!(first, Payment::Waiting { approvals: 1, .. }), "{first:?}");
+	let second = pay(&charlie).await?;
+	ensure!(matches!(second, Payment::Paid(_)), "{second:?}");
+	ensure!(received().await? == amount, "two signatures do");
 	Ok(())
 }

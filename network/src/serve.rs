@@ -12,7 +12,7 @@ use bytes::Bytes;
 use clustercast_primitives::{Hash, PublicKey, SignedTicket, SignedVoucher};
 use clustercast_protocol::{
 	relayer::{Event, SessionError},
-	EndReason, Expectation, Lookup, ReceiptSigner, RelayerSession, Subscribe, Terms,
+	EndReason, Expectation, Lookup, PaymentMode, ReceiptSigner, RelayerSession, Subscribe, Terms,
 };
 use futures::{AsyncReadExt, AsyncWriteExt};
 use rand::{rngs::OsRng, RngCore};
@@ -130,6 +130,13 @@ pub trait Policy: Send + Sync + 'static {
 	) -> impl Future<Output = Result<(), EndReason>> + Send {
 		let _ = (seat, commitment, voucher);
 		std::future::ready(Err(EndReason::ProtocolError))
+	}
+
+	/// Asked after each payment: another mode for the windows that follow, where it is time to change. Not for a viewer who
+	/// does not take part in it.
+	fn restate(&self, seat: &Self::Seat) -> Option<PaymentMode> {
+		let _ = seat;
+		None
 	}
 
 	/// Bytes were handed to a viewer's stream.
@@ -353,6 +360,9 @@ impl Link {
 					Err(reason) => return Ok(self.end(reason)),
 				}
 				owing_since = Some(Instant::now());
+				if let Some(mode) = policy.restate(seat) {
+					self.session.restate(mode)?;
+				}
 			}
 		}
 	}

@@ -17,7 +17,7 @@ pub type ChainSpec = sc_service::GenericChainSpec;
 /// Where the build leaves the runtime, relative to this program.
 const RUNTIME_WASM: &str = "wbuild/clustercast-runtime/clustercast_runtime.compact.compressed.wasm";
 
-/// Loads the chain that `id` names: `dev`, `local`, or the path of a spec file.
+/// Loads the chain that `id` names: `dev`, `local`, `bridged`, or the path of a spec file.
 ///
 /// `runtime_wasm` is the runtime of a spec without code; by default the one that was built with this program.
 pub fn load(id: &str, runtime_wasm: Option<&Path>) -> Result<ChainSpec, String> {
@@ -36,7 +36,16 @@ pub fn load(id: &str, runtime_wasm: Option<&Path>) -> Result<ChainSpec, String> 
 			"local",
 			runtime_wasm,
 		),
-		"" => Err("which chain? --chain FILE names a spec; `dev` and `local` are presets of the runtime".into()),
+		"bridged" => preset(
+			"ClusterCast Bridged",
+			"clustercast_bridged",
+			ChainType::Local,
+			"bridged",
+			runtime_wasm,
+		),
+		"" => Err(
+			"which chain? --chain FILE names a spec; `dev`, `local` and `bridged` are presets of the runtime".into(),
+		),
 		path => from_file(Path::new(path), runtime_wasm),
 	}
 }

@@ -1,6 +1,6 @@
 //! Command line: the flags every Substrate node has, plus where the runtime comes from.
 
-use crate::{chain_spec, service};
+use crate::{chain_spec, l2, service};
 use sc_cli::SubstrateCli;
 use std::path::PathBuf;
 
@@ -13,6 +13,9 @@ struct Cli {
 	/// Runtime of a chain spec that carries no code: a wasm file. Default: the one that was built with this program.
 	#[arg(long, value_name = "FILE", global = true, env = "CLUSTERCAST_RUNTIME_WASM")]
 	runtime_wasm: Option<PathBuf>,
+
+	#[clap(flatten)]
+	l2: l2::Params,
 
 	#[clap(flatten)]
 	run: sc_cli::RunCmd,
@@ -68,9 +71,9 @@ impl SubstrateCli for Cli {
 pub fn run() -> sc_cli::Result<()> {
 	let cli = Cli::from_args();
 	match &cli.subcommand {
-		None => cli
-			.create_runner(&cli.run)?
-			.run_node_until_exit(|config| async move { service::start(config).map_err(sc_cli::Error::Service) }),
+		None => cli.create_runner(&cli.run)?.run_node_until_exit(|config| async move {
+			service::start(config, &cli.l2).map_err(sc_cli::Error::Service)
+		}),
 		Some(Subcommand::Key(command)) => command.run(&cli),
 		Some(Subcommand::ExportChainSpec(command)) => command.run(cli.load_spec(&command.chain)?),
 		Some(Subcommand::PurgeChain(command)) => cli

@@ -5,6 +5,7 @@
 //! | `cli` | command line, subcommands |
 //! | `chain_spec` | where a chain spec and its runtime code come from |
 //! | `runtime` | types and APIs of the runtime, as far as the node knows them |
+//! | `l2` | reads the vault on the L2 and attests to its deposits |
 //! | `service` | assembles client, pool, network and consensus |
 //! | `rpc` | JSON-RPC beyond what every Substrate node answers |
 //!
@@ -12,6 +13,7 @@
 
 mod chain_spec;
 mod cli;
+mod l2;
 mod rpc;
 mod runtime;
 mod service;

@@ -6,8 +6,9 @@
 //! client sends every call to the wasm executor.
 
 use clustercast_primitives::{
+	bridge::{Attestation, BridgeInfo, WithdrawalInfo},
 	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
-	SignedVoucher, StreamId, WinningTicket,
+	PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
 use sp_consensus_beefy::{
@@ -162,5 +163,12 @@ sp_api::impl_runtime_apis! {
 		fn relayers(_: Option<clustercast_primitives::AccountId>, _: u32) -> Vec<RelayerInfo> { in_wasm() }
 		fn leaderboard(_: u32) -> Vec<RelayerInfo> { in_wasm() }
 		fn stream_key(_: StreamId) -> Option<StreamKeyInfo> { in_wasm() }
+	}
+
+	impl clustercast_runtime_api::BridgeApi<Block> for Wasm {
+		fn bridge() -> BridgeInfo { in_wasm() }
+		fn attestor_keys() -> Vec<PublicKey> { in_wasm() }
+		fn withdrawals(_: u64, _: u32) -> Vec<WithdrawalInfo> { in_wasm() }
+		fn submit_attest(_: Attestation, _: u32, _: [u8; 64]) -> Option<()> { in_wasm() }
 	}
 }

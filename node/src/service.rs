@@ -2,7 +2,7 @@
 //! GRANDPA makes them final, BEEFY signs the MMR root over them for light clients elsewhere.
 
 use crate::{
-	rpc,
+	l2, rpc,
 	runtime::{Block, Hash, RuntimeApi},
 };
 use futures::FutureExt;
@@ -141,7 +141,7 @@ pub fn partial(
 }
 
 /// A whole node. It runs until the task manager is dropped.
-pub fn start(mut config: Configuration) -> Result<TaskManager, ServiceError> {
+pub fn start(mut config: Configuration, l2: &l2::Params) -> Result<TaskManager, ServiceError> {
 	// The MMR's leaves reach the offchain database by indexing; without them there is no proof to give.
 	config.offchain_worker.indexing_enabled = true;
 
@@ -236,6 +236,7 @@ pub fn start(mut config: Configuration) -> Result<TaskManager, ServiceError> {
 	}
 
 	let role = config.role;
+	let folder = config.base_path.config_dir(config.chain_spec.id());
 	let name = config.network.node_name.clone();
 	let force_authoring = config.force_authoring;
 	let enable_grandpa = !config.disable_grandpa;
@@ -302,6 +303,21 @@ pub fn start(mut config: Configuration) -> Result<TaskManager, ServiceError> {
 			compatibility_mode: CompatibilityMode::None,
 		})?;
 		essential.spawn_blocking("aura", Some("block-authoring"), aura);
+	}
+
+	if let Some(keystore) = keystore.clone().filter(|_| !l2.urls.is_empty()) {
+		let worker = l2::worker(
+			l2,
+			l2::Deps {
+				client: client.clone(),
+				pool: transaction_pool.clone(),
+				keystore,
+				registry: registry.as_ref(),
+				folder: &folder,
+			},
+		)
+		.map_err(|error| ServiceError::Other(error.to_string()))?;
+		task_manager.spawn_handle().spawn("l2-attestor", None, worker);
 	}
 
 	let beefy = beefy::start_beefy_gadget::<_, _, _, _, _, _, _, BeefyId>(beefy::BeefyParams {

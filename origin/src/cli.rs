@@ -3,10 +3,10 @@
 use crate::{
 	encoder::{self, Input},
 	origin::{Config, Origin},
+	trade,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
-use clustercast_chain::{calls::NewStream, keys, Chain, Wallet};
 use clustercast_network::Multiaddr;
 use clustercast_primitives::StreamId;
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
@@ -23,47 +23,21 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
 	/// Mints a stream key; prints {"stream":N}
-	Mint(Mint),
+	Mint(trade::Mint),
+	/// Gives a stream key with its deposit to another account
+	Transfer(trade::Transfer),
+	/// Offers a stream key for sale
+	List(trade::List),
+	/// Buys a stream key that is for sale; prints {"stream":N,"price":USDC}
+	Buy(trade::Buy),
+	/// Offers a stream key for rent
+	RentOut(trade::RentOut),
+	/// Rents a stream key; prints {"stream":N,"price":USDC,"rentedUntil":BLOCK}. Then `run` broadcasts with it
+	Rent(trade::Rent),
+	/// Replaces the key that signs a stream's windows; prints {"stream":N,"signingKey":HEX}
+	RotateKey(trade::RotateKey),
 	/// Broadcasts; the first line printed is {"listening":"ADDRESS/p2p/ID"}
 	Run(Run),
-}
-
-#[derive(Debug, clap::Args)]
-struct Mint {
-	/// A node's JSON-RPC
-	#[arg(
-		long,
-		value_name = "WS",
-		default_value = "ws://127.0.0.1:9944",
-		env = "CLUSTERCAST_ORIGIN_RPC"
-	)]
-	rpc: String,
-	/// Owner of the stream key, receives the broadcaster's share: //Name, a mnemonic phrase, or file:PATH
-	#[arg(
-		long,
-		value_name = "SURI",
-		env = "CLUSTERCAST_ORIGIN_ACCOUNT",
-		hide_env_values = true
-	)]
-	account: String,
-	/// Key that will sign the windows: 32-byte seed as hex; created when missing
-	#[arg(long, value_name = "FILE")]
-	signing_key: PathBuf,
-	/// What the stream is called; at most 64 bytes
-	#[arg(long)]
-	title: String,
-	/// What kind of stream it is; at most 32 bytes
-	#[arg(long, default_value = "")]
-	category: String,
-	/// Most viewers at a time; 0 is no limit
-	#[arg(long, value_name = "N", default_value_t = 0)]
-	max_viewers: u32,
-	/// Baseline price, micro-USDC per MB (10^6 bytes)
-	#[arg(long, value_name = "N", default_value_t = 100)]
-	price_per_mb: u64,
-	/// The broadcaster's share of every payment, parts per million; 0 to 300000
-	#[arg(long, value_name = "N", default_value_t = 200_000)]
-	broadcaster_share_ppm: u32,
 }
 
 #[derive(Debug, clap::Args)]
@@ -152,29 +126,17 @@ async fn run() -> Result<()> {
 		.with_ansi(std::io::stderr().is_terminal())
 		.with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
 		.init();
-	match cli.command {
-		Command::Mint(args) => mint(args).await,
-		Command::Run(args) => Origin::load(args.into()).await?.run().await,
-	}
-}
-
-async fn mint(args: Mint) -> Result<()> {
-	let wallet = Wallet::from_suri(&args.account).context("--account")?;
-	let key = keys::load_or_create(&args.signing_key)?;
-	let chain = Chain::connect(&args.rpc).await?;
-	let stream = NewStream {
-		signing_key: key.public(),
-		title: args.title,
-		category: args.category,
-		max_viewers: args.max_viewers,
-		price_per_mb: args.price_per_mb,
-		broadcaster_share_ppm: args.broadcaster_share_ppm,
+	let answer = match cli.command {
+		Command::Run(args) => return Origin::load(args.into()).await?.run().await,
+		Command::Mint(args) => args.run().await?,
+		Command::Transfer(args) => args.run().await?,
+		Command::List(args) => args.run().await?,
+		Command::Buy(args) => args.run().await?,
+		Command::RentOut(args) => args.run().await?,
+		Command::Rent(args) => args.run().await?,
+		Command::RotateKey(args) => args.run().await?,
 	};
-	let id = chain
-		.mint(&wallet, &stream)
-		.await
-		.context("cannot mint the stream key")?;
-	println!("{}", serde_json::json!({ "stream": id }));
+	println!("{answer}");
 	Ok(())
 }
 
@@ -209,6 +171,39 @@ mod tests {
 	#[test]
 	fn command_line_is_well_formed() {
 		Cli::command().debug_assert();
+	}
+
+	#[test]
+	fn an_offer_is_made_whole_or_withdrawn() {
+		let parses = |line: &str| {
+			let common = ["--account", "//Alice", "--stream", "3"];
+			let words = ["clustercast-origin"].into_iter().chain(line.split(' ')).chain(common);
+			Cli::try_parse_from(words).is_ok()
+		};
+		for good in [
+			"list --price 12.5",
+			"list --withdraw",
+			"rent-out --price 0 --blocks 30",
+			"rent-out --withdraw",
+			"transfer --to 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY",
+			"buy --signing-key k --max-price 1",
+			"rent --signing-key k --max-price 1 --min-blocks 5",
+		] {
+			assert!(parses(good), "{good}");
+		}
+		for bad in [
+			"list",
+			"list --price 1 --withdraw",
+			"rent-out --price 1",
+			"rent-out --blocks 1",
+			"rent-out",
+			"rent-out --withdraw --price 1 --blocks 1",
+			"transfer --to nobody",
+			"buy --signing-key k",
+			"rent --signing-key k --max-price 1",
+		] {
+			assert!(!parses(bad), "{bad}");
+		}
 	}
 
 	#[test]

@@ -8,6 +8,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`cli`] | the command line |
+//! | [`trade`] | what an account does with stream keys |
 //! | [`origin`] | the program put together: [`origin::Origin`] |
 //! | [`encoder`] | FFmpeg: what it is told, and its supervision |
 //! | [`fmp4`] | cuts its output into windows, reads their times |
@@ -22,6 +23,7 @@ pub mod guests;
 pub mod origin;
 pub mod publisher;
 pub mod signer;
+pub mod trade;
 
 #[cfg(test)]
 mod testing;

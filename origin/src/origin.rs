@@ -13,7 +13,7 @@ use clustercast_network::{
 	serve::{self, serve},
 	Address, Feed, Incoming, Multiaddr, Node,
 };
-use clustercast_primitives::{crypto::KeyPair, Hash, StreamId};
+use clustercast_primitives::{chain::StreamKeyInfo, crypto::KeyPair, BlockNumber, Hash, StreamId};
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
 	signal::unix::{signal, SignalKind},
@@ -72,14 +72,32 @@ pub struct Origin {
 	node: Node,
 	incoming: Incoming,
 	registry: Option<Chain>,
+	lease: Option<Lease>,
 	max_relayers: usize,
 	seconds: Option<Duration>,
+}
+
+/// The stream key is rented.
+struct Lease {
+	chain: Chain,
+	/// First block in which it is the owner's again.
+	until: BlockNumber,
+}
+
+impl Lease {
+	/// Waits until it is over.
+	async fn over(self) {
+		let mut heads = self.chain.heads();
+		// Fails only when the chain's connection is dropped, which is ours.
+		let _ = heads.wait_for(|head| head.best >= self.until).await;
+		tracing::info!(block = self.until, "the rental is over");
+	}
 }
 
 /// Why a broadcast ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
-	/// It is over: its input or its time, or the broadcaster said so (SIGINT).
+	/// It is over: its input, its time or its rental, or the broadcaster said so (SIGINT).
 	Over,
 	/// The program has to go (SIGTERM), and may come back: relayers are not told that the broadcast is over.
 	Interrupted,
@@ -92,8 +110,16 @@ impl Origin {
 		let key = keys::load_or_create(&config.signing_key)?;
 		let chain = Chain::connect(&config.rpc).await?;
 		let stream = config.stream;
-		match chain.stream_key(stream).await? {
-			Some(info) if info.signing_key == key.public() => {},
+		let rented_until = match chain.stream_key(stream).await? {
+			// Whoever rents it broadcasts, with a key of its own.
+			Some(info) if info.signing_key == key.public() => info.rented_until,
+			Some(StreamKeyInfo {
+				rented_until: Some(block),
+				previous_keys,
+				..
+			}) if previous_keys.contains(&key.public()) => {
+				bail!("stream {stream} is rented: its owner broadcasts again from block {block}")
+			},
 			Some(info) => bail!(
 				"stream {stream} is signed by {}, but {} holds {}",
 				info.signing_key,
@@ -101,10 +127,15 @@ impl Origin {
 				key.public()
 			),
 			None => bail!("there is no stream {stream} on this chain: mint a stream key first"),
-		}
+		};
 		let genesis = chain.genesis();
+		let lease = rented_until.map(|until| Lease {
+			chain: chain.clone(),
+			until,
+		});
 		let registry = (!config.open).then_some(chain);
-		Self::open(config, key, genesis, registry).await
+		let origin = Self::open(config, key, genesis, registry).await?;
+		Ok(Self { lease, ..origin })
 	}
 
 	/// With what the chain says: the rest needs none.
@@ -139,6 +170,7 @@ impl Origin {
 			node,
 			incoming,
 			registry,
+			lease: None,
 			max_relayers: config.max_relayers,
 			seconds: config.seconds,
 		})
@@ -149,9 +181,21 @@ impl Origin {
 		&self.address
 	}
 
-	/// Broadcasts until the input ends, the time is over, or a signal comes. Prints where it listens.
-	pub async fn run(self) -> Result<()> {
-		let stop = stop_requested(self.seconds)?;
+	/// Broadcasts until the input, the time, or the stream key's rental ends, or a signal comes. Prints where it listens.
+	pub async fn run(mut self) -> Result<()> {
+		let (lease, requested) = (self.lease.take(), stop_requested(self.seconds)?);
+		let stop = async {
+			let over = async {
+				match lease {
+					Some(lease) => lease.over().await,
+					None => std::future::pending().await,
+				}
+			};
+			tokio::select! {
+				stop = requested => stop,
+				() = over => Stop::Over,
+			}
+		};
 		println!("{}", serde_json::json!({ "listening": self.address.to_string() }));
 		self.run_until(stop).await
 	}

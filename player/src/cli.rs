@@ -1,14 +1,20 @@
 //! Flags and subcommands.
 
 use crate::{
+	funds,
+	payer::Payer as Who,
 	player::{Config, Player},
+	pocket::StateFolder,
 	status,
 };
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, calls, Call, Chain, Wait, Wallet};
-use clustercast_primitives::{StreamId, Usdc};
-use std::io::{self, IsTerminal};
+use clustercast_primitives::{AccountId, StreamId, Usdc};
+use std::{
+	io::{self, IsTerminal},
+	path::PathBuf,
+};
 use tracing_subscriber::EnvFilter;
 
 /// What is logged when RUST_LOG does not say.
@@ -64,6 +70,18 @@ enum Command {
 		#[arg(long)]
 		from_deposit: bool,
 	},
+	/// Make a session key and show what a deposit on the L2 has to name so that it can be watched from here
+	Session {
+		/// Node to talk to, ws:// or wss://
+		#[arg(long, env = "CLUSTERCAST_PLAYER_RPC", default_value = "ws://127.0.0.1:9944")]
+		rpc: String,
+		/// Whose deposit it will be: an Ethereum or SS58 address
+		#[arg(long, env = "CLUSTERCAST_PLAYER_ACCOUNT")]
+		account: String,
+		/// Folder for session key and purse; one player at a time
+		#[arg(long, env = "CLUSTERCAST_PLAYER_STATE", value_name = "DIR")]
+		state: PathBuf,
+	},
 	/// Show balance, deposit and session keys
 	Account {
 		#[command(flatten)]
@@ -110,6 +128,19 @@ pub async fn run() -> anyhow::Result<()> {
 			amount,
 			from_deposit,
 		} => payer.sign(calls::tip(StreamId(stream), amount.0, from_deposit)).await,
+		Command::Session { rpc, account, state } => {
+			let account = Who::parse(&account).context("--account")?.account();
+			let folder = StateFolder::open(&state).context("--state")?;
+			let chain = Chain::connect(&rpc).await?;
+			let (key, expiry) = funds::session_to_authorise(&chain, account, &folder)?;
+			status::print_line(serde_json::json!({
+				"account": account.to_string(),
+				"ss58": account::ss58(&account),
+				"sessionKey": key.to_string(),
+				"expiry": expiry,
+			}));
+			Ok(())
+		},
 		Command::Account { payer } => payer.show().await,
 	}
 }
@@ -125,19 +156,19 @@ impl Payer {
 		let (chain, wallet) = self.open().await?;
 		let included = chain.submit(&wallet, &call, Wait::Finalised).await?;
 		tracing::info!(block = included.number, fee = %Usdc(included.fee), "{} is final", call.full_name());
-		show(&chain, &wallet).await
+		show(&chain, &wallet.account()).await
 	}
 
 	async fn show(&self) -> anyhow::Result<()> {
-		let (chain, wallet) = self.open().await?;
-		show(&chain, &wallet).await
+		let account = Who::parse(&self.account).context("--account")?.account();
+		show(&Chain::connect(&self.rpc).await?, &account).await
 	}
 }
 
-async fn show(chain: &Chain, wallet: &Wallet) -> anyhow::Result<()> {
-	let account = chain.viewer_account(&wallet.account(), None).await?;
-	let mut shown = serde_json::to_value(account)?;
-	shown["account"] = account::ss58(&wallet.account()).into();
+async fn show(chain: &Chain, account: &AccountId) -> anyhow::Result<()> {
+	let found = chain.viewer_account(account, None).await?;
+	let mut shown = serde_json::to_value(found)?;
+	shown["account"] = account::ss58(account).into();
 	shown["block"] = chain.head().best.into();
 	status::print_line(shown);
 	Ok(())

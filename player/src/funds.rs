@@ -1,12 +1,15 @@
-//! Deposit and session key: what is missing, and getting it with one signature of the wallet.
+//! Deposit and session key: what is missing, and getting it with one signature of the wallet; or waiting until the
+//! account's owner has got it elsewhere.
 
 use crate::pocket::{Pocket, StateError, StateFolder};
 use clustercast_chain::{calls, Call, Chain, ChainError, Constants, Wait, Wallet};
 use clustercast_primitives::{
 	chain::{SessionInfo, ViewerAccount},
-	Balance, BlockNumber, PublicKey, Usdc,
+	AccountId, Balance, BlockNumber, PublicKey, Usdc,
 };
-use clustercast_protocol::PurseConfig;
+use clustercast_protocol::{PurseConfig, PurseError};
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// Life of a new session key: seven days of 2 s blocks.
 const SESSION_LIFE: BlockNumber = 7 * 24 * 1_800;
@@ -16,6 +19,9 @@ const SESSION_MARGIN: BlockNumber = 2;
 
 /// Fewer blocks than the chain allows a ticket to live: a relayer's node may be this far behind ours.
 const EXPIRY_SLACK: BlockNumber = 20;
+
+/// How often the chain is asked for a session key that others authorise: once a block.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Left free for the fee of the signature, micro-USDC; a batch costs well below it.
 const FEE_RESERVE: Balance = 10_000;
@@ -55,6 +61,9 @@ pub enum FundsError {
 	/// The chain did not do it.
 	#[error(transparent)]
 	Chain(#[from] ChainError),
+	/// The purse in the state folder is not this key's.
+	#[error(transparent)]
+	Purse(#[from] PurseError),
 	/// The state folder.
 	#[error(transparent)]
 	State(#[from] StateError),
@@ -157,15 +166,7 @@ pub async fn prepare(
 	let now = chain.head().best;
 	let account = chain.viewer_account(&wallet.account(), None).await?;
 	let held = folder.session()?;
-	let purse = |limit, expiry| PurseConfig {
-		genesis: chain.genesis(),
-		sender: wallet.account(),
-		session_expiry: expiry,
-		epoch_length: constants.epoch_length,
-		nonces_per_epoch: constants.max_nonces,
-		ticket_life: constants.max_ticket_life.saturating_sub(EXPIRY_SLACK),
-		budget: limit,
-	};
+	let purse = |limit, expiry| purse(chain, wallet.account(), limit, expiry);
 	let mut plan = Plan::new(
 		&account,
 		held.as_ref().map(|(k, _)| k.public()).as_ref(),
@@ -205,6 +206,64 @@ pub async fn prepare(
 		chain.submit(wallet, &call, Wait::Finalised).await?;
 	}
 	Ok(pocket.expect("restored, or adopted just above"))
+}
+
+fn purse(chain: &Chain, sender: AccountId, budget: Balance, session_expiry: BlockNumber) -> PurseConfig {
+	let constants = chain.constants();
+	PurseConfig {
+		genesis: chain.genesis(),
+		sender,
+		session_expiry,
+		epoch_length: constants.epoch_length,
+		nonces_per_epoch: constants.max_nonces,
+		ticket_life: constants.max_ticket_life.saturating_sub(EXPIRY_SLACK),
+		budget,
+	}
+}
+
+/// The session key for an account that is funded elsewhere, and the expiry to authorise it with. Made when there is
+/// none yet.
+pub fn session_to_authorise(
+	chain: &Chain,
+	account: AccountId,
+	folder: &StateFolder,
+) -> Result<(PublicKey, BlockNumber), FundsError> {
+	let expiry = chain.head().best.saturating_add(SESSION_LIFE);
+	let key = match folder.session()? {
+		Some((key, _)) => key.public(),
+		None => folder
+			.adopt(&folder.fresh_key(), purse(chain, account, 0, expiry))?
+			.session(),
+	};
+	Ok((key, expiry))
+}
+
+/// Waits until the account has authorised the folder's session key and has a deposit, and opens the purse.
+pub async fn await_session(chain: &Chain, account: AccountId, folder: &StateFolder) -> Result<Pocket, FundsError> {
+	let (key, expiry) = session_to_authorise(chain, account, folder)?;
+	let mut told = false;
+	loop {
+		let found = chain.viewer_account(&account, None).await?;
+		if let Some(session) = usable(&found, &key, chain.head().best) {
+			if let Some((key, stored)) = folder.session()? {
+				let config = purse(chain, account, session.limit, session.expiry);
+				return folder.restore(key, &stored, config).map_err(FundsError::Purse);
+			}
+		}
+		if !std::mem::replace(&mut told, true) {
+			tracing::warn!(
+				deposit = %Usdc(found.deposit),
+				"waiting for a deposit that authorises session key {key} up to block {expiry}"
+			);
+		}
+		sleep(LOOK).await;
+	}
+}
+
+/// The session with which a ticket can be paid at block `now`.
+fn usable<'a>(account: &'a ViewerAccount, key: &PublicKey, now: BlockNumber) -> Option<&'a SessionInfo> {
+	let session = account.sessions.iter().find(|session| session.key == *key)?;
+	(account.deposit > 0 && session.expiry > now && session.spent < session.limit).then_some(session)
 }
 
 #[cfg(test)]
@@ -308,6 +367,16 @@ mod tests {
 			&CONSTANTS,
 		);
 		assert_eq!(unknown.unwrap().revoke, None, "another player's session is left alone");
+	}
+
+	#[test]
+	fn session_of_others_is_used_while_it_can_pay() {
+		let with = |deposit, spent, expiry| account(deposit, vec![session(spent, expiry)]);
+		assert!(usable(&with(1, 4 * USDC - 1, NOW + 1), &KEY, NOW).is_some());
+		assert!(usable(&with(0, 0, NOW + 1), &KEY, NOW).is_none(), "no deposit");
+		assert!(usable(&with(1, 4 * USDC, NOW + 1), &KEY, NOW).is_none(), "spent");
+		assert!(usable(&with(1, 0, NOW), &KEY, NOW).is_none(), "expired");
+		assert!(usable(&with(1, 0, NOW + 1), &PublicKey([9; 32]), NOW).is_none());
 	}
 
 	#[test]

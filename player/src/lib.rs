@@ -9,6 +9,7 @@
 //! | [`subscription`] | one relayer, from connecting to the end of its subscription |
 //! | [`roster`] | which relayer to try next; pure |
 //! | [`funds`] | deposit and session key: what is missing, and getting it |
+//! | [`payer`] | whose money pays |
 //! | [`pocket`] | the purse, stored so that no nonce is used twice |
 //! | [`sinks`] | where verified windows go: file, window log, HLS |
 //! | [`playlist`] | the HLS media playlist; pure |
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod failover;
 pub mod funds;
 pub mod hls;
+pub mod payer;
 pub mod player;
 pub mod playlist;
 pub mod pocket;

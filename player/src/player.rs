@@ -4,6 +4,7 @@ use crate::{
 	accusation::Inquest,
 	funds::{self, Wanted},
 	hls::Hls,
+	payer::Payer,
 	playlist::LISTED,
 	pocket::StateFolder,
 	roster::{self, Roster},
@@ -13,10 +14,10 @@ use crate::{
 	summary::{Ended, Summary},
 };
 use anyhow::{bail, Context};
-use clustercast_chain::{Chain, Wallet};
+use clustercast_chain::Chain;
 use clustercast_network::{node, Address, Node};
 use clustercast_primitives::{crypto::KeyPair, StreamId, Usdc};
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::{
 	signal::unix::{signal, SignalKind},
 	sync::watch,
@@ -34,7 +35,8 @@ pub struct Config {
 	/// Number of the stream key
 	#[arg(long, env = "CLUSTERCAST_PLAYER_STREAM")]
 	pub stream: u64,
-	/// Account that pays: //Name, a mnemonic, or file:PATH (created when missing)
+	/// Account that pays: //Name, a mnemonic, or file:PATH (created when missing); or only its address, Ethereum or
+	/// SS58: then its owner deposits and authorises the session key elsewhere, and the player waits for that
 	#[arg(long, env = "CLUSTERCAST_PLAYER_ACCOUNT", hide_env_values = true)]
 	pub account: String,
 	/// Folder for session key and purse; one player at a time
@@ -94,16 +96,16 @@ pub struct Config {
 /// A player, ready to run.
 pub struct Player {
 	config: Config,
-	wallet: Arc<Wallet>,
+	payer: Payer,
 	folder: StateFolder,
 }
 
 impl Player {
 	/// Checks what can be checked without a network: the secret key and the state folder.
 	pub fn load(config: Config) -> anyhow::Result<Self> {
-		let wallet = Arc::new(Wallet::from_suri(&config.account).context("--account")?);
+		let payer = Payer::parse(&config.account).context("--account")?;
 		let folder = StateFolder::open(&config.state).context("--state")?;
-		Ok(Self { config, wallet, folder })
+		Ok(Self { config, payer, folder })
 	}
 
 	/// Watches until the broadcast, the time, the windows or the relayers are used up, or a signal comes. The figures
@@ -147,16 +149,20 @@ impl Player {
 			deposit: self.config.deposit.0,
 			limit: self.config.limit.unwrap_or(self.config.deposit).0,
 		};
-		let pocket = funds::prepare(&chain, &self.wallet, &self.folder, wanted).await?;
+		let pocket = match &self.payer {
+			Payer::Wallet(wallet) => funds::prepare(&chain, wallet, &self.folder, wanted).await?,
+			Payer::Session(account) => funds::await_session(&chain, *account, &self.folder).await?,
+		};
 		// A new identity each time: relayers learn nothing of a viewer but the account that pays.
 		let (node, _) = Node::start(&KeyPair::from_seed(rand::random()), node::Limits::default())?;
-		let reporter = (!self.config.no_report).then(|| (chain.clone(), self.wallet.clone()));
+		let wallet = self.payer.wallet().filter(|_| !self.config.no_report);
+		let reporter = wallet.map(|wallet| (chain.clone(), wallet.clone()));
 		Ok(Viewing {
 			chain,
 			inquest: Inquest::start(reporter),
 			node,
 			stream,
-			account: self.wallet.account(),
+			account: self.payer.account(),
 			pocket,
 			limits: Limits {
 				max_price_per_mb: self.config.max_price_per_mb,

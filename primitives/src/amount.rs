@@ -1,5 +1,6 @@
 //! USDC amounts (6 decimals) and what a number of bytes costs.
 
+use crate::chain::PPM;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::{fmt, str::FromStr};
 use scale_info::TypeInfo;
@@ -113,6 +114,36 @@ pub fn win_probability(bytes: u32, price_per_mb: u64, face_value: Balance) -> Op
 	u64::try_from((high << 32) | low).ok()
 }
 
+/// Part of an amount, parts per million, rounded down; exact for every amount.
+pub fn share(amount: Balance, ppm: u32) -> Balance {
+	let (whole, part) = (Balance::from(PPM), Balance::from(ppm));
+	(amount / whole).saturating_mul(part) + amount % whole * part / whole
+}
+
+/// Whether a ticket is worth no more than its bytes cost at this price: `face value x win probability x 10^6 <= bytes x
+/// price x 2^64`, exactly.
+pub fn is_ticket_within(price_per_mb: u64, bytes: u32, face_value: Balance, win_probability: u64) -> bool {
+	// Less than 2^96, so that `owed x 2^64` is (its high 64 bits, its low 64 bits and as many zeros).
+	let owed = u128::from(bytes) * u128::from(price_per_mb);
+	wide_product(face_value, u128::from(win_probability) * BYTES_PER_MB) <= (owed >> 64, owed << 64)
+}
+
+/// Whether a voucher owes no more than its bytes cost at this price: `amount x 10^6 <= bytes x price`, exactly.
+pub fn is_voucher_within(price_per_mb: u64, bytes: u64, amount: Balance) -> bool {
+	let owed = amount.checked_mul(BYTES_PER_MB);
+	owed.is_some_and(|owed| owed <= u128::from(bytes) * u128::from(price_per_mb))
+}
+
+/// High and low half of a product, by 64-bit digits.
+fn wide_product(a: u128, b: u128) -> (u128, u128) {
+	let halves = |n: u128| (n >> 64, n & u128::from(u64::MAX));
+	let ((a1, a0), (b1, b0)) = (halves(a), halves(b));
+	let (carry, low) = halves(a0 * b0);
+	let (middle, first) = halves(a1 * b0 + carry);
+	let (carry, second) = halves(a0 * b1 + first);
+	(a1 * b1 + middle + carry, second << 64 | low)
+}
+
 /// Expected value of a ticket in micro-USDC, times 2^64: `face value x win probability`.
 /// `None` where it does not fit (face value of 2^64 micro-USDC or more).
 pub fn expected_value_q64(face_value: Balance, win_probability: u64) -> Option<u128> {
@@ -147,7 +178,63 @@ mod tests {
 		assert_eq!(win_probability(0, 10, 20), Some(0));
 	}
 
+	#[test]
+	fn shares_are_rounded_down() {
+		assert_eq!(share(19, 50_000), 0);
+		assert_eq!(share(20, 50_000), 1);
+		assert_eq!(share(39, 50_000), 1);
+		assert_eq!(share(1_999_999, PPM), 1_999_999);
+		assert_eq!(share(u128::MAX, PPM), u128::MAX);
+		assert_eq!(share(u128::MAX, 0), 0);
+	}
+
+	#[test]
+	fn a_ticket_is_worth_what_its_bytes_cost_and_no_more() {
+		// 0.5 MB at 2,000 cost 1,000: half of a face value of 2,000.
+		assert!(is_ticket_within(2_000, 500_000, 2_000, 1 << 63));
+		assert!(!is_ticket_within(2_000, 500_000, 2_000, (1 << 63) + 1));
+		assert!(!is_ticket_within(2_000, 500_000, 2_001, 1 << 63));
+		assert!(!is_ticket_within(2_000, 499_999, 2_000, 1 << 63));
+		assert!(!is_ticket_within(1_999, 500_000, 2_000, 1 << 63));
+		assert!(is_ticket_within(0, 0, 2_000, 0));
+		assert!(!is_ticket_within(0, u32::MAX, 1, 1));
+		assert!(!is_ticket_within(u64::MAX, u32::MAX, u128::MAX, u64::MAX));
+		assert!(is_ticket_within(u64::MAX, u32::MAX, 1, u64::MAX));
+	}
+
+	#[test]
+	fn a_voucher_owes_what_its_bytes_cost_and_no_more() {
+		assert!(is_voucher_within(2_000, 500_000, 1_000));
+		assert!(!is_voucher_within(2_000, 500_000, 1_001));
+		assert!(!is_voucher_within(2_000, 499_999, 1_000));
+		assert!(is_voucher_within(0, 0, 0));
+		assert!(!is_voucher_within(u64::MAX, u64::MAX, u128::MAX));
+	}
+
 	proptest! {
+		#[test]
+		fn bounds_agree_with_what_both_sides_compute(
+			bytes in 0u32..=8 << 20, price in 0u64..1_000_000, face in 1u128..1_000_000_000,
+		) {
+			if let Some(p) = win_probability(bytes, price, face) {
+				prop_assert!(is_ticket_within(price, bytes, face, p));
+				prop_assert!(!is_ticket_within(price, bytes, face, p + 1));
+			}
+			let owed = cost(bytes.into(), price);
+			prop_assert!(is_voucher_within(price, bytes.into(), owed));
+			prop_assert!(!is_voucher_within(price, bytes.into(), owed + 1));
+		}
+
+		#[test]
+		fn wide_products_are_exact(a: u128, b: u128) {
+			let (high, low) = wide_product(a, b);
+			prop_assert_eq!(low, a.wrapping_mul(b));
+			// 2^64 is 1 modulo 2^64 - 1, so both sides leave the same rest; the high half alone decides it now.
+			let rest = |n: u128| n % u128::from(u64::MAX);
+			prop_assert_eq!(rest(rest(high) + rest(low)), rest(rest(a) * rest(b)));
+			prop_assert_eq!(wide_product(b, a), (high, low));
+		}
+
 		#[test]
 		fn expected_value_equals_cost_to_within_rounding(
 			bytes in 0u32..=8 << 20, price in 0u64..1_000_000, face in 1u128..1_000_000_000,

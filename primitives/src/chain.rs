@@ -2,7 +2,7 @@
 //! JSON-RPC and every program that asks. In JSON, amounts are decimal strings of micro-USDC and bytes are `0x` hex.
 
 use crate::{
-	amount::Balance,
+	amount::{Balance, MAX_PRICE_PER_MB},
 	crypto::{AccountId, PublicKey, SignedMessage},
 	window::StreamId,
 	BlockNumber,
@@ -56,6 +56,8 @@ pub enum TicketRefusal {
 	NothingNew,
 	/// The session's vouchers have paid as many recipients as they can.
 	TooManyPayees,
+	/// Worth more than its bytes cost at the highest price that the stream key allows.
+	PriceAboveBound,
 }
 
 impl TicketRefusal {
@@ -69,6 +71,7 @@ impl TicketRefusal {
 				| Self::DepositTooSmall
 				| Self::CannotReceive
 				| Self::UnknownStream
+				| Self::PriceAboveBound
 		)
 	}
 }
@@ -103,6 +106,9 @@ impl TicketRefusal {
 			Self::TooManyPayees => {
 				"viewer: a new session (authorize_session); this one has paid MaxPayees recipients by voucher"
 			},
+			Self::PriceAboveBound => {
+				"relayer: ask at most the stream key's price times its surge bound (price-per-mb); broadcaster: a higher bound (StreamKeys.set_terms)"
+			},
 		}
 	}
 }
@@ -128,6 +134,7 @@ impl fmt::Display for TicketRefusal {
 			Self::CannotReceive => "a recipient's account cannot receive its share",
 			Self::NothingNew => "voucher owes no more than was paid",
 			Self::TooManyPayees => "session has paid as many recipients by voucher as it can",
+			Self::PriceAboveBound => "worth more than its bytes may cost",
 		})
 	}
 }
@@ -141,7 +148,7 @@ pub struct Payout {
 	/// The ticket's recipient.
 	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
 	pub relayer: Balance,
-	/// Owner of the stream key.
+	/// Who broadcasts the stream: the stream key's owner, or whoever rents it.
 	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
 	pub broadcaster: Balance,
 	/// Treasury.
@@ -210,6 +217,29 @@ pub struct SessionInfo {
 	pub expiry: BlockNumber,
 	/// (recipient, stream) that its vouchers have paid.
 	pub payees: u32,
+}
+
+/// Where the vouchers of a session add up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct VoucherPlace {
+	/// Session key that signs them.
+	pub session: PublicKey,
+	/// The relayer's account.
+	pub recipient: AccountId,
+	/// The stream that was delivered.
+	pub stream: StreamId,
+}
+
+/// What the vouchers of one place have paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct VoucherTotals {
+	/// Micro-USDC in all.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub amount: Balance,
+	/// Bytes in all.
+	pub bytes: u64,
 }
 
 /// Money on its way out of a deposit; still pays tickets until it is withdrawn.
@@ -294,6 +324,60 @@ pub struct Reputation {
 	pub since: BlockNumber,
 }
 
+/// What tickets for a stream may cost, and the broadcaster's part of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct StreamTerms {
+	/// Baseline price, micro-USDC per 10^6 bytes.
+	pub price_per_mb: u64,
+	/// Most that a relayer may ask, parts per million of the baseline; at least [`PPM`].
+	pub max_surge_ppm: u32,
+	/// The broadcaster's share of each ticket, parts per million.
+	pub broadcaster_share_ppm: u32,
+}
+
+impl StreamTerms {
+	/// Highest price that a relayer may ask, micro-USDC per 10^6 bytes: baseline times surge bound, rounded down, and no
+	/// more than can be stated.
+	pub fn max_price_per_mb(&self) -> u64 {
+		let price = u128::from(self.price_per_mb) * u128::from(self.max_surge_ppm) / u128::from(PPM);
+		u64::try_from(price).map_or(MAX_PRICE_PER_MB, |price| price.min(MAX_PRICE_PER_MB))
+	}
+}
+
+/// What becomes of a stream key's terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct TermsChange {
+	/// What follows; `None`: nothing, the key is burnt.
+	pub terms: Option<StreamTerms>,
+	/// First block in which it is in force.
+	pub from: BlockNumber,
+}
+
+/// For how much and how long a stream key can be rented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct RentOffer {
+	/// For the whole period, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub price: Balance,
+	/// The period.
+	pub blocks: BlockNumber,
+}
+
 /// A stream key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
 #[cfg_attr(
@@ -304,9 +388,11 @@ pub struct Reputation {
 pub struct StreamKeyInfo {
 	/// Its number.
 	pub id: StreamId,
-	/// Owns it and receives the broadcaster's share.
+	/// Owns it.
 	pub owner: AccountId,
-	/// Signs window headers.
+	/// Broadcasts now and receives the broadcaster's share: whoever rents it, else the owner.
+	pub broadcaster: AccountId,
+	/// Signs window headers now.
 	pub signing_key: PublicKey,
 	/// For people, UTF-8.
 	pub title: String,
@@ -316,12 +402,34 @@ pub struct StreamKeyInfo {
 	pub max_viewers: u32,
 	/// Baseline price, micro-USDC per 10^6 bytes.
 	pub price_per_mb: u64,
+	/// Most that a relayer may ask, parts per million of the baseline.
+	pub max_surge_ppm: u32,
 	/// The broadcaster's share of each ticket, parts per million.
 	pub broadcaster_share_ppm: u32,
-	/// Signing keys that were replaced, oldest first: what they signed is still valid.
+	/// Announced for the three above and not in force yet.
+	pub change: Option<TermsChange>,
+	/// All other signing keys that are known: what they signed is still valid.
 	pub previous_keys: Vec<PublicKey>,
-	/// Signed two windows for one place.
+	/// Whoever broadcasts now signed two windows for one place.
 	pub flagged: bool,
+	/// Anybody can buy it for this, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "decimal::option"))]
+	pub sale_price: Option<Balance>,
+	/// Anybody can rent it for this, once it is not rented.
+	pub rent_offer: Option<RentOffer>,
+	/// Rented: first block in which the owner broadcasts again.
+	pub rented_until: Option<BlockNumber>,
+}
+
+impl StreamKeyInfo {
+	/// What is in force now.
+	pub fn terms(&self) -> StreamTerms {
+		StreamTerms {
+			price_per_mb: self.price_per_mb,
+			max_surge_ppm: self.max_surge_ppm,
+			broadcaster_share_ppm: self.broadcaster_share_ppm,
+		}
+	}
 }
 
 /// Shows that whoever registers a relayer holds its signing key; signed with that key.
@@ -348,5 +456,45 @@ pub(crate) mod decimal {
 
 	pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Balance, D::Error> {
 		String::deserialize(d)?.parse().map_err(D::Error::custom)
+	}
+
+	/// The same, or null.
+	pub mod option {
+		use super::*;
+
+		pub fn serialize<S: Serializer>(amount: &Option<Balance>, s: S) -> Result<S::Ok, S::Error> {
+			match amount {
+				Some(amount) => super::serialize(amount, s),
+				None => s.serialize_none(),
+			}
+		}
+
+		pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Balance>, D::Error> {
+			let text = Option::<String>::deserialize(d)?;
+			text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn highest_price_is_the_baseline_times_the_surge_bound() {
+		let bound = |price_per_mb, max_surge_ppm| {
+			let terms = StreamTerms {
+				price_per_mb,
+				max_surge_ppm,
+				broadcaster_share_ppm: 0,
+			};
+			terms.max_price_per_mb()
+		};
+		assert_eq!(bound(2_000, PPM), 2_000);
+		assert_eq!(bound(2_000, 1_500_000), 3_000);
+		assert_eq!(bound(1, 1_999_999), 1);
+		assert_eq!(bound(0, 10_000_000), 0);
+		assert_eq!(bound(MAX_PRICE_PER_MB, 10_000_000), MAX_PRICE_PER_MB);
+		assert_eq!(bound(u64::MAX, u32::MAX), MAX_PRICE_PER_MB);
 	}
 }

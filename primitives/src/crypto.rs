@@ -70,11 +70,11 @@ bytes_type!(
 	AccountId, 32
 );
 bytes_type!(
-	/// Ed25519 public key, 32 bytes.
+	/// Ed25519 public key, 32 bytes; sr25519 where validators attest the L2.
 	PublicKey, 32
 );
 bytes_type!(
-	/// Ed25519 signature, 64 bytes.
+	/// Ed25519 signature, 64 bytes; sr25519 where validators attest the L2.
 	Signature, 64
 );
 bytes_type!(
@@ -82,7 +82,8 @@ bytes_type!(
 	EthereumAddress, 20
 );
 bytes_type!(
-	/// secp256k1 signature of an Ethereum wallet, 65 bytes: `r`, `s`, `v`, where `v` is 27 or 28.
+	/// secp256k1 signature of an Ethereum wallet, 65 bytes: `r`, `s`, `v`, where `v` is 27 or 28 (or 0 or 1, as some
+	/// wallets have it).
 	EthereumSignature, 65
 );
 

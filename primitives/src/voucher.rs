@@ -2,6 +2,7 @@
 
 use crate::{
 	amount::Balance,
+	chain::VoucherPlace,
 	crypto::{AccountId, PublicKey, Signed, SignedMessage},
 	window::StreamId,
 	BlockNumber,
@@ -27,6 +28,17 @@ pub struct Voucher {
 	pub bytes: u64,
 	/// Last block in which it can be redeemed. At most the session's expiry.
 	pub expiry: BlockNumber,
+}
+
+impl Voucher {
+	/// Where it adds up.
+	pub fn place(&self) -> VoucherPlace {
+		VoucherPlace {
+			session: self.session,
+			recipient: self.recipient,
+			stream: self.stream,
+		}
+	}
 }
 
 impl SignedMessage for Voucher {

@@ -189,6 +189,21 @@ impl RelayerSession {
 		Ok(())
 	}
 
+	/// States the terms again with another mode of payment: it holds for all windows that are delivered from here on,
+	/// those delivered before are paid as they were.
+	pub fn restate(&mut self, mode: PaymentMode) -> Result<(), SessionError> {
+		let State::Serving(_, Some(paid)) = &mut self.state else {
+			return Err(SessionError::NoPayer);
+		};
+		if matches!(mode, PaymentMode::Vouchers { .. }) && !paid.payer.vouchers {
+			return Err(SessionError::NoVouchers);
+		}
+		paid.terms.mode = mode;
+		let terms = paid.terms.clone();
+		self.transmit.push_back(ToViewer::Terms(Some(terms)).to_frame());
+		Ok(())
+	}
+
 	/// Serves for nothing: no receipts, no tickets.
 	pub fn accept_free(&mut self) -> Result<(), SessionError> {
 		let State::Asked(subscribe) = &self.state else {
@@ -535,6 +550,33 @@ mod tests {
 		session.end(EndReason::PaymentRequired);
 		assert_eq!(kinds(&mut session), [Kind::End]);
 		assert_eq!(session.accept_free(), Err(SessionError::NotAwaiting));
+	}
+
+	#[test]
+	fn mode_is_restated_for_what_is_delivered_from_then_on() {
+		let (mut session, mut broadcast) = (serving(), Broadcast::default());
+		let by_ticket = session.deliver(&broadcast.segment(&[1; 10_000])).unwrap().unwrap();
+		kinds(&mut session);
+		session.restate(PaymentMode::Vouchers { newest: None }).unwrap();
+		let by_voucher = session.deliver(&broadcast.segment(&[1; 10_000])).unwrap().unwrap();
+		assert_eq!(kinds(&mut session), [Kind::Terms, Kind::Window, Kind::Receipt]);
+		assert!(matches!(by_ticket.share, Share::Ticket { .. }));
+		assert_eq!(by_voucher.share, Share::Voucher { amount: 20 });
+		session.handle(&ticket(&by_ticket)).unwrap();
+		assert!(matches!(session.poll_event(), Some(Event::Ticket(_))));
+
+		let mut by_tickets_only = fixture::payer();
+		by_tickets_only.vouchers = false;
+		let mut session = subscribed(subscribe(Some(by_tickets_only)));
+		session.accept(fixture::terms(), fixture::signer()).unwrap();
+		let vouchers = || PaymentMode::Vouchers { newest: None };
+		assert_eq!(session.restate(vouchers()), Err(SessionError::NoVouchers));
+		assert_eq!(session.restate(fixture::terms().mode), Ok(()));
+		let mut free = subscribed(subscribe(None));
+		free.accept_free().unwrap();
+		assert_eq!(free.restate(vouchers()), Err(SessionError::NoPayer));
+		session.end(EndReason::Finished);
+		assert_eq!(session.restate(fixture::terms().mode), Err(SessionError::NoPayer));
 	}
 
 	#[test]

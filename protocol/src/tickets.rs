@@ -329,21 +329,28 @@ impl TicketBook {
 		Ok(())
 	}
 
-	/// Puts back the newest voucher of a session as it was stored, of which so much is paid or lost.
-	pub fn restore_voucher(&mut self, voucher: &Voucher, settled: Balance) {
+	/// Puts back the newest voucher of a session as it was stored, of which so much is paid or lost; for a session that
+	/// pays by voucher again, expired ones too, as the book forgets these. Changes nothing where a newer one is known.
+	/// It is remembered for as long as a ticket may live from `now`, which leaves time for the next one.
+	pub fn restore_voucher(&mut self, voucher: &Voucher, settled: Balance, now: BlockNumber) {
+		let known = self.vouchers.get(&place(voucher));
+		if known.is_some_and(|running| running.amount >= voucher.amount) {
+			return;
+		}
 		let running = Running {
 			amount: voucher.amount,
 			bytes: voucher.bytes,
 			settled: settled.min(voucher.amount),
-			expiry: voucher.expiry,
+			expiry: now.saturating_add(self.config.max_ticket_life).max(voucher.expiry),
 		};
 		self.vouchers.insert(place(voucher), running);
 	}
 
-	/// The chain paid this voucher, or never will: its amount no longer counts against the viewer's float.
-	pub fn settle_voucher(&mut self, voucher: &Voucher) {
+	/// The chain paid so much of what vouchers like this one owe, or never will: it no longer counts against the
+	/// viewer's float.
+	pub fn settle_voucher(&mut self, voucher: &Voucher, settled: Balance) {
 		if let Some(running) = self.vouchers.get_mut(&place(voucher)) {
-			running.settled = running.settled.max(voucher.amount.min(running.amount));
+			running.settled = running.settled.max(settled.min(running.amount));
 		}
 	}
 
@@ -382,6 +389,11 @@ impl TicketBook {
 		vouchers.fold(winners, |sum, (_, running)| {
 			sum.saturating_add(running.amount - running.settled)
 		})
+	}
+
+	/// The chain lets a megabyte of this stream cost at most this from now on, micro-USDC.
+	pub fn set_max_price(&mut self, per_mb: u64) {
+		self.config.max_price_per_mb = per_mb;
 	}
 
 	/// Expectations open.

@@ -165,7 +165,7 @@ pub enum Payment {
 /// What a session tells its driver. In order; a window comes right behind its initialisation segment where that is new.
 #[derive(Clone, Debug)]
 pub enum Event {
-	/// The relayer serves, on these terms; `None` for nothing.
+	/// The relayer serves, on these terms; `None` for nothing. Comes again when the mode of payment changes.
 	Terms(Option<Terms>),
 	/// Initialisation segment of the windows that follow. Verified.
 	Init(Bytes),
@@ -542,7 +542,7 @@ impl ViewerSession {
 			return Err(Fault::Unexpected(kind));
 		}
 		match message {
-			ToViewer::Terms(terms) if self.terms.is_none() => self.on_terms(terms),
+			ToViewer::Terms(terms) if self.may_state(terms.as_ref()) => self.on_terms(terms),
 			ToViewer::Init(init) if self.unreceipted.is_none() && self.pending_init.is_none() => {
 				self.pending_init = Some(init);
 				Ok(())
@@ -562,6 +562,24 @@ impl ViewerSession {
 				Ok(())
 			},
 			ToViewer::Terms(_) | ToViewer::Init(_) => Err(Fault::Unexpected(kind)),
+		}
+	}
+
+	/// Terms come first; later ones differ from them by the mode of payment at most, and cut into no window.
+	fn may_state(&self, terms: Option<&Terms>) -> bool {
+		match (&self.terms, terms) {
+			(None, _) => true,
+			(Some(Some(agreed)), Some(terms)) => {
+				let Terms {
+					recipient,
+					price_per_mb,
+					mode: _,
+					credit,
+				} = agreed;
+				self.unreceipted.is_none()
+					&& (*recipient, *price_per_mb, *credit) == (terms.recipient, terms.price_per_mb, terms.credit)
+			},
+			_ => false,
 		}
 	}
 

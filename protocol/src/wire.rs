@@ -19,8 +19,9 @@ use clustercast_primitives::{
 use codec::{Decode, Encode, MaxEncodedLen};
 use std::fmt;
 
-/// Name of the protocol as libp2p negotiates it.
-pub const PROTOCOL_NAME: &str = "/clustercast/deliver/1";
+/// Name of the protocol as libp2p negotiates it. Its number rises with every change of a frame: peers that speak another
+/// one find that out before they send anything. 2 brought vouchers.
+pub const PROTOCOL_NAME: &str = "/clustercast/deliver/2";
 
 /// Length and kind.
 pub const PREFIX_BYTES: usize = 5;
@@ -186,7 +187,8 @@ pub struct Payer {
 	pub vouchers: bool,
 }
 
-/// A relayer's offer; holds for the whole subscription.
+/// A relayer's offer; holds for the whole subscription, but for the mode of payment: the relayer may change that by
+/// stating the terms again between two windows.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
 pub struct Terms {
 	/// Recipient of the payments.
@@ -197,6 +199,14 @@ pub struct Terms {
 	pub mode: PaymentMode,
 	/// Windows it sends ahead of payment; at least 1.
 	pub credit: u8,
+}
+
+impl Terms {
+	/// The price relative to a stream's baseline (micro-USDC per 10^6 bytes), parts per million; rounded down.
+	pub fn surge_ppm(&self, baseline: u64) -> u64 {
+		let ppm = u128::from(self.price_per_mb) * 1_000_000 / u128::from(baseline.max(1));
+		u64::try_from(ppm).unwrap_or(u64::MAX)
+	}
 }
 
 /// What the windows of a subscription are paid with.
@@ -268,7 +278,7 @@ impl ToRelayer {
 /// What a relayer sends, but for windows, which are [`crate::EncodedWindow`]s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToViewer {
-	/// First, once; `None` serves for nothing.
+	/// First; `None` serves for nothing. Again between windows, with nothing changed but the mode of payment.
 	Terms(Option<Terms>),
 	/// Before the first window and where it changes. 1 to [`MAX_INIT_BYTES`].
 	Init(Bytes),

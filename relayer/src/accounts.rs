@@ -2,7 +2,10 @@
 //! stays, never asked for a ticket.
 
 use clustercast_chain::{Chain, ChainError};
-use clustercast_primitives::{chain::ViewerAccount, AccountId};
+use clustercast_primitives::{
+	chain::{ViewerAccount, VoucherPlace, VoucherTotals},
+	AccountId,
+};
 use std::{
 	collections::HashMap,
 	fmt,
@@ -42,6 +45,9 @@ pub trait Ledger: Send + Sync + 'static {
 
 	/// What an account has to pay with, as of now.
 	fn viewer_account(&self, id: &AccountId) -> impl Future<Output = Result<ViewerAccount, Self::Error>> + Send;
+
+	/// What vouchers have paid at a place, as of now.
+	fn vouchers_paid(&self, place: &VoucherPlace) -> impl Future<Output = Result<VoucherTotals, Self::Error>> + Send;
 }
 
 impl Ledger for Chain {
@@ -49,6 +55,11 @@ impl Ledger for Chain {
 
 	async fn viewer_account(&self, id: &AccountId) -> Result<ViewerAccount, ChainError> {
 		Self::viewer_account(self, id, None).await
+	}
+
+	async fn vouchers_paid(&self, place: &VoucherPlace) -> Result<VoucherTotals, ChainError> {
+		let paid = Self::vouchers_paid(self, &[*place], None).await?;
+		Ok(paid.first().copied().unwrap_or_default())
 	}
 }
 
@@ -118,6 +129,12 @@ impl<L: Ledger> Accounts<L> {
 		Ok(entry)
 	}
 
+	/// What vouchers have paid at a place.
+	pub async fn vouchers_paid(&self, place: &VoucherPlace) -> Result<VoucherTotals, L::Error> {
+		let _permit = self.requests.acquire().await.expect("the semaphore is never closed");
+		self.ledger.vouchers_paid(place).await
+	}
+
 	/// Keeps all accounts in use fresh, and forgets the others. Runs until it is dropped.
 	pub async fn refresh(&self) {
 		loop {
@@ -158,6 +175,7 @@ pub(crate) mod tests {
 	#[derive(Clone, Debug, Default)]
 	pub struct Fake {
 		pub account: ViewerAccount,
+		pub paid: VoucherTotals,
 		pub asked: Arc<AtomicUsize>,
 	}
 
@@ -167,6 +185,10 @@ pub(crate) mod tests {
 		async fn viewer_account(&self, _: &AccountId) -> Result<ViewerAccount, Self::Error> {
 			self.asked.fetch_add(1, Ordering::Relaxed);
 			Ok(self.account.clone())
+		}
+
+		async fn vouchers_paid(&self, _: &VoucherPlace) -> Result<VoucherTotals, Self::Error> {
+			Ok(self.paid)
 		}
 	}
 

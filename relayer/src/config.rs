@@ -1,5 +1,6 @@
 //! Configuration of `run`: a TOML file, then `CLUSTERCAST_RELAYER_*`, then flags; the later one counts.
 
+use crate::payment::{Payment, Rule};
 use anyhow::{bail, ensure, Context};
 use clap::Args;
 use clustercast_network::{Address, Multiaddr};
@@ -21,6 +22,8 @@ mod default {
 	pub const REDEEM_VALUE: Usdc = Usdc(1_000_000);
 	/// A quarter of a ticket's life at most: leaves time to try again.
 	pub const REDEEM_AGE: Duration = Duration::from_secs(300);
+	/// The price stays what it is.
+	pub const SURGE: f64 = 1.0;
 	/// Five minutes of 1.5 Mb/s.
 	pub const CACHE_MB: u32 = 64;
 	pub const MAX_VIEWERS: u32 = 256;
@@ -30,6 +33,9 @@ mod default {
 
 /// The smallest cache that holds a window of the largest size.
 const MIN_CACHE_MB: u32 = 16;
+
+/// What no stream key allows to exceed.
+const MAX_SURGE: f64 = 10.0;
 
 /// Bytes of 2 s at 2 Mb/s.
 const TYPICAL_WINDOW: u32 = 500_000;
@@ -75,15 +81,28 @@ pub struct Settings {
 	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_FACE_VALUE")]
 	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
 	pub face_value: Option<Usdc>,
-	/// Folder for winning tickets and the relayer's secret; created when missing
+	/// How viewers pay: by ticket until a voucher is worth its fee, or always by one of them [default: auto]
+	#[arg(long, value_name = "MODE", env = "CLUSTERCAST_RELAYER_PAYMENT")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub payment: Option<Payment>,
+	/// Highest price when the relayer is full, as a multiple of price-per-mb, 1 to 10; the stream key bounds it too
+	/// [default: 1]
+	#[arg(long, value_name = "FACTOR", env = "CLUSTERCAST_RELAYER_SURGE")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub surge: Option<f64>,
+	/// What the uplink carries, 10^6 bits/s: counts as load beside the number of viewers [default: not counted]
+	#[arg(long, value_name = "MBITS", env = "CLUSTERCAST_RELAYER_UPLINK_MBPS")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub uplink_mbps: Option<u32>,
+	/// Folder for winning tickets, vouchers and the relayer's secret; created when missing
 	#[arg(long, value_name = "DIR", env = "CLUSTERCAST_RELAYER_STATE")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub state: Option<PathBuf>,
-	/// Redeem when this much waits, USDC [default: 1]
+	/// Redeem when winners worth this much wait, or a voucher owes this much, USDC [default: 1]
 	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_REDEEM_VALUE")]
 	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
 	pub redeem_value: Option<Usdc>,
-	/// Redeem when a winner has waited this long, seconds [default: 300]
+	/// Redeem when a winner or voucher has waited this long, seconds [default: 300]
 	#[arg(long, value_name = "SECONDS", env = "CLUSTERCAST_RELAYER_REDEEM_AGE_S")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub redeem_age_s: Option<u32>,
@@ -99,7 +118,7 @@ pub struct Settings {
 	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_CREDIT")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub credit: Option<u8>,
-	/// Most that one viewer's winners may add up to before they are paid, USDC [default: 1]
+	/// Most that one viewer's winners and vouchers may add up to before they are paid, USDC [default: 1]
 	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_FLOAT")]
 	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
 	pub float: Option<Usdc>,
@@ -128,6 +147,12 @@ pub struct Config {
 	pub price_per_mb: u64,
 	/// Of each ticket.
 	pub face_value: Usdc,
+	/// Tickets or vouchers.
+	pub payment: Payment,
+	/// Highest price, micro-USDC per 10^6 bytes.
+	pub highest_price_per_mb: u64,
+	/// Bytes/s.
+	pub uplink: Option<u64>,
 	/// Folder.
 	pub state: PathBuf,
 	/// Face value that triggers a redemption.
@@ -147,6 +172,11 @@ pub struct Config {
 }
 
 impl Config {
+	/// When viewers are asked for vouchers.
+	pub fn rule(&self) -> Rule {
+		Rule::new(self.payment, self.price_per_mb, self.face_value.0, self.redeem_age)
+	}
+
 	/// Merges the file, if there is one, with environment and flags.
 	pub fn load(file: Option<PathBuf>, flags: Settings) -> anyhow::Result<Self> {
 		let mut sources = Figment::new();
@@ -169,6 +199,13 @@ impl TryFrom<Settings> for Config {
 		fn required<T>(value: Option<T>, name: &str) -> anyhow::Result<T> {
 			value.with_context(|| format!("{name} is missing: give --{}", name.replace('_', "-")))
 		}
+		let price_per_mb = required(s.price_per_mb, "price_per_mb")?;
+		let surge = s.surge.unwrap_or(default::SURGE);
+		ensure!(
+			(1.0..=MAX_SURGE).contains(&surge),
+			"surge must be 1 to {MAX_SURGE}: it multiplies price_per_mb"
+		);
+		ensure!(s.uplink_mbps != Some(0), "uplink_mbps must be at least 1");
 		let listen = required(s.listen, "listen")?;
 		let upstream = required(s.upstream, "upstream")?;
 		let config = Self {
@@ -180,8 +217,11 @@ impl TryFrom<Settings> for Config {
 				.with_context(|| format!("listen: {listen} is not a multiaddress"))?,
 			upstream: upstream.parse().with_context(|| format!("upstream: {upstream}"))?,
 			stream: StreamId(required(s.stream, "stream")?),
-			price_per_mb: required(s.price_per_mb, "price_per_mb")?,
+			price_per_mb,
 			face_value: required(s.face_value, "face_value")?,
+			payment: s.payment.unwrap_or_default(),
+			highest_price_per_mb: (price_per_mb as f64 * surge) as u64,
+			uplink: s.uplink_mbps.map(|mbps| u64::from(mbps) * 1_000_000 / 8),
 			state: required(s.state, "state")?,
 			redeem_value: s.redeem_value.unwrap_or(default::REDEEM_VALUE),
 			redeem_age: s
@@ -207,7 +247,7 @@ impl TryFrom<Settings> for Config {
 			"float must be at least one face value"
 		);
 		// Windows of 480p have some 375 kB. Dearer ones are refused when they come.
-		if amount::win_probability(TYPICAL_WINDOW, config.price_per_mb, config.face_value.0).is_none() {
+		if amount::win_probability(TYPICAL_WINDOW, config.highest_price_per_mb, config.face_value.0).is_none() {
 			bail!("face_value must exceed the price of a window: a ticket could not pay {TYPICAL_WINDOW} bytes");
 		}
 		Ok(config)
@@ -277,6 +317,16 @@ mod tests {
 			(Usdc(250_000), default::REDEEM_AGE)
 		);
 		assert_eq!((config.credit, config.cache_bytes), (DEFAULT_CREDIT, 64_000_000));
+		assert_eq!(
+			(config.payment, config.highest_price_per_mb, config.uplink),
+			(Payment::Auto, 2_000, None)
+		);
+		let text = format!("{}\nsurge = 1.5\nuplink_mbps = 100\npayment = \"vouchers\"", complete());
+		let config = load(&text, Settings::default()).unwrap();
+		assert_eq!(
+			(config.payment, config.highest_price_per_mb, config.uplink),
+			(Payment::Vouchers, 1_500, Some(12_500_000))
+		);
 	}
 
 	#[test]
@@ -314,6 +364,15 @@ mod tests {
 		refused(&format!("{}\ncache_mb = 1", complete()), "cache_mb");
 		refused(&format!("{}\nfloat = 0.01", complete()), "float");
 		refused(&complete().replace("/p2p/", "/nope/"), "upstream");
+		refused(&format!("{}\nsurge = 0.9", complete()), "surge must be 1 to 10");
+		refused(&format!("{}\nsurge = 11", complete()), "surge must be 1 to 10");
+		refused(&format!("{}\nuplink_mbps = 0", complete()), "uplink_mbps");
+		refused(&format!("{}\npayment = \"coins\"", complete()), "payment");
+		// A ticket must pay a window at the highest price: 500 kB at 100,001 cost just above 0.05 USDC.
+		refused(
+			&format!("{}\nsurge = 10", complete().replace("= 1000", "= 10001")),
+			"face_value must exceed",
+		);
 		let missing = Config::load(Some("no/such.toml".into()), Settings::default()).unwrap_err();
 		assert!(missing.to_string().contains("does not exist"));
 	}

@@ -1,26 +1,34 @@
-//! Decides who is served and takes the money: subscriptions against the viewer's account, tickets against the book,
-//! winners into the store before anyone is told.
+//! Decides who is served and takes the money: subscriptions against the viewer's account, tickets and vouchers against
+//! the book, winners and vouchers into the store before anyone is told.
 
 use crate::{
 	accounts::{Accounts, Entry, Ledger},
 	metrics,
-	store::{self, Store},
+	payment::{Rule, Standings},
+	recorder::{NotKept, Recorder},
+	store::{self, Kept, Store, VoucherOutcome},
+	surge::Surge,
 };
 use clustercast_chain::Head;
 use clustercast_network::serve::{Closed, Grant, Policy};
 use clustercast_primitives::{
-	chain::{TicketRefusal, ViewerAccount},
-	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedTicket, StreamId, WinningTicket,
+	amount,
+	chain::{TicketRefusal, ViewerAccount, VoucherPlace},
+	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId, Voucher, WinningTicket,
 };
 use clustercast_protocol::{
-	EndReason, Expectation, Outcome, Payer, ReceiptSigner, Subscribe, Terms, TicketBook, TicketError,
+	purse::MAX_PAYEES, EndReason, Expectation, Outcome, Payer, PaymentMode, ReceiptSigner, Subscribe, Terms,
+	TicketBook, TicketError,
 };
 use std::{
 	collections::HashMap,
-	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc, Mutex, MutexGuard, PoisonError,
+	},
 	time::{SystemTime, UNIX_EPOCH},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 /// The one rendition there is: 480p.
 pub const RENDITION: u8 = 0;
@@ -39,18 +47,28 @@ const MAX_DEBTORS: usize = 10_000;
 pub struct Desk<L> {
 	/// What is served.
 	pub stream: StreamId,
-	/// To everyone alike.
-	pub terms: Terms,
-	/// What an account must be able to pay at once, micro-USDC.
+	/// The account that is paid.
+	pub recipient: AccountId,
+	/// Of each ticket, and what an account must be able to pay at once, micro-USDC.
 	pub face_value: Balance,
+	/// Windows ahead of payment.
+	pub credit: u8,
+	/// What windows cost now.
+	pub surge: Arc<Surge>,
+	/// Tickets or vouchers.
+	pub rule: Rule,
+	/// What sessions have paid by ticket.
+	pub standings: Standings,
 	/// Signs receipts, draws secrets.
 	pub signer: Arc<ReceiptSigner>,
 	/// Viewers on the chain.
 	pub accounts: Accounts<L>,
 	/// How far the chain is.
 	pub head: watch::Receiver<Head>,
-	/// Winners.
+	/// Winners and vouchers.
 	pub store: Arc<Store>,
+	/// Writes vouchers into it.
+	pub recorder: Recorder,
 	/// Judges tickets.
 	pub book: Mutex<TicketBook>,
 	/// Windows taken and not paid.
@@ -61,22 +79,30 @@ pub struct Desk<L> {
 pub struct Seat {
 	payer: Payer,
 	account: Arc<Entry>,
+	/// Micro-USDC per 10^6 bytes, for this subscription.
+	price_per_mb: u64,
+	/// It may go on by voucher: it takes part, and we have whatever vouchers the chain knows of.
+	may_voucher: bool,
+	/// It pays by voucher.
+	vouchers: AtomicBool,
 	_viewer: Viewer,
 }
 
 /// Counts a viewer as long as it lives.
-struct Viewer;
+struct Viewer(Arc<Surge>);
 
 impl Viewer {
-	fn new() -> Self {
+	fn new(surge: Arc<Surge>) -> Self {
+		surge.enter();
 		::metrics::gauge!(metrics::VIEWERS).increment(1.0);
 		::metrics::counter!(metrics::SUBSCRIPTIONS).increment(1);
-		Self
+		Self(surge)
 	}
 }
 
 impl Drop for Viewer {
 	fn drop(&mut self) {
+		self.0.leave();
 		::metrics::gauge!(metrics::VIEWERS).decrement(1.0);
 	}
 }
@@ -87,6 +113,22 @@ impl<L: Ledger> Desk<L> {
 		self.book().settle(winner);
 	}
 
+	/// The chain has decided about a session's vouchers: what it settled no longer burdens the viewer. One whose voucher
+	/// the chain will not pay although it has not expired is not served again.
+	pub fn settle_voucher(&self, voucher: &Voucher, outcome: &VoucherOutcome) {
+		let (VoucherOutcome::Paid(level) | VoucherOutcome::Lost(level, _)) = *outcome;
+		self.book().settle_voucher(voucher, level);
+		if matches!(outcome, VoucherOutcome::Lost(_, reason) if *reason != TicketRefusal::Expired) {
+			self.debts.left(voucher.sender, MAX_DEBT as usize);
+		}
+	}
+
+	/// The stream key allows this price from now on, micro-USDC per 10^6 bytes.
+	pub fn limit_price(&self, per_mb: u64) {
+		self.surge.limit(per_mb);
+		self.book().set_max_price(per_mb);
+	}
+
 	/// Forgets tickets that have expired.
 	pub fn prune(&self, now: BlockNumber) {
 		self.book().prune(now);
@@ -95,6 +137,82 @@ impl<L: Ledger> Desk<L> {
 	fn book(&self) -> MutexGuard<'_, TicketBook> {
 		// A book whose caller panicked half-way may lack a nonce; the store still refuses a second winner with it.
 		self.book.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	fn place(&self, payer: &Payer) -> VoucherPlace {
+		VoucherPlace {
+			session: payer.session,
+			recipient: self.recipient,
+			stream: self.stream,
+		}
+	}
+
+	/// The newest voucher of this payer. One lookup in the database's memory.
+	fn kept(&self, payer: &Payer) -> Result<Option<Kept>, EndReason> {
+		self.store.voucher(&self.place(payer)).map_err(|error| {
+			tracing::error!(%error, "store of vouchers");
+			EndReason::NotServed
+		})
+	}
+
+	/// Whether vouchers can be asked of this payer. Not where the chain has paid more than we have vouchers for, since we
+	/// could not show the newest to a viewer who lost track; nor where the session has no room for another recipient.
+	async fn may_voucher(&self, payer: &Payer, account: &ViewerAccount) -> Result<bool, EndReason> {
+		if !payer.vouchers || !self.rule.ever() {
+			return Ok(false);
+		}
+		let paid = match self.accounts.vouchers_paid(&self.place(payer)).await {
+			Ok(paid) => paid,
+			Err(error) => {
+				tracing::warn!(%error, "a viewer pays by ticket: what its vouchers have paid cannot be looked up");
+				return Ok(false);
+			},
+		};
+		let mut sessions = account.sessions.iter();
+		let full = sessions.any(|s| s.key == payer.session && s.payees as usize >= MAX_PAYEES);
+		if paid.amount == 0 && full {
+			return Ok(false);
+		}
+		let kept = self.kept(payer)?;
+		let newest = kept.map_or((0, 0), |k| (k.newest.message.amount, k.newest.message.bytes));
+		Ok(newest.0 >= paid.amount && newest.1 >= paid.bytes)
+	}
+
+	/// What this payer pays with from here on. When it is by voucher, the book knows the newest.
+	fn mode(&self, payer: &Payer, may_voucher: bool) -> Result<PaymentMode, EndReason> {
+		let tickets = PaymentMode::Tickets {
+			face_value: self.face_value,
+		};
+		if !may_voucher {
+			return Ok(tickets);
+		}
+		let kept = self.kept(payer)?;
+		let by_voucher = kept.as_ref().map_or(0, |kept| kept.newest.message.amount);
+		if !self
+			.rule
+			.vouchers(self.standings.of(&payer.session).saturating_add(by_voucher))
+		{
+			return Ok(tickets);
+		}
+		if let Some(kept) = &kept {
+			let now = self.head.borrow().best;
+			self.book().restore_voucher(&kept.newest.message, kept.settled, now);
+		}
+		Ok(PaymentMode::Vouchers {
+			newest: kept.map(|kept| kept.newest),
+		})
+	}
+
+	/// Counts a judged payment and its viewer's debt; passes the reason of a refusal on.
+	fn judged(&self, seat: &Seat, judged: Result<(), EndReason>) -> Result<(), EndReason> {
+		match &judged {
+			Ok(()) => self.debts.paid(&seat.payer.account),
+			Err(reason) => {
+				tracing::debug!(?reason, "payment refused");
+				::metrics::counter!(metrics::TICKETS_REFUSED, "reason" => label(reason)).increment(1);
+			},
+		}
+		judged
 	}
 
 	async fn keep(&self, winner: WinningTicket) -> Result<(), EndReason> {
@@ -134,18 +252,31 @@ impl<L: Ledger> Policy for Desk<L> {
 		let now = self.head.borrow().best;
 		check_means(&account.get(), &payer.session, self.face_value, now)
 			.map_err(|reason| EndReason::TicketRefused(TicketError::Chain(reason)))?;
-		let grant = Grant::Paid(self.terms.clone(), self.signer.clone());
-		Ok((
-			grant,
-			Seat {
-				payer,
-				account,
-				_viewer: Viewer::new(),
-			},
-		))
+		let may_voucher = self.may_voucher(&payer, &account.get()).await?;
+		let mode = self.mode(&payer, may_voucher)?;
+		let terms = Terms {
+			recipient: self.recipient,
+			price_per_mb: self.surge.price(Instant::now()),
+			mode,
+			credit: self.credit,
+		};
+		let seat = Seat {
+			payer,
+			account,
+			price_per_mb: terms.price_per_mb,
+			may_voucher,
+			vouchers: AtomicBool::new(matches!(terms.mode, PaymentMode::Vouchers { .. })),
+			_viewer: Viewer::new(self.surge.clone()),
+		};
+		::metrics::gauge!(metrics::PRICE).set(terms.price_per_mb as f64);
+		Ok((Grant::Paid(terms, self.signer.clone()), seat))
 	}
 
-	fn delivering(&self, _: &Seat, expectation: Expectation) -> Result<(), EndReason> {
+	fn delivering(&self, seat: &Seat, expectation: Expectation) -> Result<(), EndReason> {
+		// The stream key was made cheaper under this subscription: the next one is.
+		if !self.surge.allows(seat.price_per_mb) {
+			return Err(EndReason::NotServed);
+		}
 		self.book().open(expectation).map_err(|_| EndReason::Full)
 	}
 
@@ -158,22 +289,45 @@ impl<L: Ledger> Policy for Desk<L> {
 			Ok(Outcome::Won(winner)) => self.keep(winner).await.map(|()| true),
 			Err(error) => Err(EndReason::TicketRefused(error)),
 		};
-		match kept {
-			Ok(won) => {
-				::metrics::counter!(metrics::TICKETS).increment(1);
-				::metrics::counter!(metrics::WINNERS).increment(won.into());
-				self.debts.paid(&seat.payer.account);
-				Ok(())
-			},
-			Err(reason) => {
-				tracing::debug!(?reason, "ticket refused");
-				::metrics::counter!(metrics::TICKETS_REFUSED, "reason" => label(&reason)).increment(1);
-				Err(reason)
-			},
+		if let Ok(won) = kept {
+			::metrics::counter!(metrics::TICKETS).increment(1);
+			::metrics::counter!(metrics::WINNERS).increment(won.into());
+			let value = amount::cost(ticket.message.bytes.into(), seat.price_per_mb);
+			self.standings.note(seat.payer.session, value);
 		}
+		self.judged(seat, kept.map(drop))
+	}
+
+	async fn voucher(&self, seat: &Seat, commitment: Hash, voucher: SignedVoucher) -> Result<(), EndReason> {
+		let account = seat.account.get();
+		let now = self.head.borrow().best;
+		let judged = self.book().accept_voucher(&commitment, &voucher, &account, now);
+		let kept = match judged {
+			// Accepted and not kept: the next one brings what this one would have.
+			Ok(()) => self.recorder.keep(voucher).await.map_err(|error| match error {
+				NotKept::Full => EndReason::Full,
+				NotKept::Failed => EndReason::NotServed,
+			}),
+			Err(error) => Err(EndReason::TicketRefused(error)),
+		};
+		if kept.is_ok() {
+			::metrics::counter!(metrics::VOUCHERS).increment(1);
+		}
+		self.judged(seat, kept)
+	}
+
+	fn restate(&self, seat: &Seat) -> Option<PaymentMode> {
+		if seat.vouchers.load(Ordering::Relaxed) || !seat.may_voucher {
+			return None;
+		}
+		let mode = self.mode(&seat.payer, true).ok()?;
+		let vouchers = matches!(mode, PaymentMode::Vouchers { .. });
+		seat.vouchers.store(vouchers, Ordering::Relaxed);
+		vouchers.then_some(mode)
 	}
 
 	fn sent(&self, bytes: usize) {
+		self.surge.sent(bytes, Instant::now());
 		::metrics::counter!(metrics::BYTES_SENT).increment(bytes as u64);
 	}
 
@@ -278,315 +432,4 @@ pub fn unix_ms() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-	use super::*;
-	use crate::{
-		accounts::{tests::Fake, Pace},
-		store::tests::EPOCH_BLOCKS,
-	};
-	use clustercast_primitives::{chain::SessionInfo, crypto::KeyPair, ticket, Ticket, WindowId};
-	use clustercast_protocol::{BookConfig, PaymentMode, Share, Start};
-	use std::{
-		path::Path,
-		sync::atomic::{AtomicUsize, Ordering},
-	};
-
-	const GENESIS: Hash = Hash([7; 32]);
-	const STREAM: StreamId = StreamId(3);
-	const RECIPIENT: AccountId = AccountId([2; 32]);
-	const VIEWER: AccountId = AccountId([1; 32]);
-	const FACE: Balance = 100;
-	const NOW: BlockNumber = 1_000;
-
-	fn session() -> KeyPair {
-		KeyPair::from_seed([4; 32])
-	}
-
-	/// Just enough for a ticket, for a few of them with `times`.
-	fn account(times: Balance) -> ViewerAccount {
-		let session = SessionInfo {
-			key: session().public(),
-			limit: FACE * times + 50,
-			spent: 50,
-			expiry: NOW + MIN_TICKET_LIFE,
-			payees: 0,
-		};
-		ViewerAccount {
-			deposit: FACE * times,
-			sessions: vec![session],
-			..ViewerAccount::default()
-		}
-	}
-
-	/// A desk as it is after a start with this folder.
-	fn desk(dir: &Path, account: ViewerAccount) -> Desk<Fake> {
-		counting_desk(dir, account, &Arc::default())
-	}
-
-	/// It counts in `asked` how often the chain is asked for an account.
-	fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -> Desk<Fake> {
-		let store = Arc::new(Store::open(&dir.join("winners.redb"), &GENESIS, EPOCH_BLOCKS).unwrap());
-		let mut book = TicketBook::new(BookConfig {
-			genesis: GENESIS,
-			recipient: RECIPIENT,
-			epoch_length: EPOCH_BLOCKS,
-			nonces_per_epoch: 8_192,
-			max_ticket_life: 600,
-			min_ticket_life: MIN_TICKET_LIFE,
-			min_face_value: 1,
-			float: 10 * FACE,
-			max_expectations: 100,
-			max_sessions: 100,
-			max_price_per_mb: 1,
-		});
-		store
-			.winners()
-			.unwrap()
-			.iter()
-			.for_each(|(_, winner)| book.restore(&winner.ticket));
-		Desk {
-			stream: STREAM,
-			face_value: FACE,
-			terms: Terms {
-				recipient: RECIPIENT,
-				price_per_mb: 1,
-				mode: PaymentMode::Tickets { face_value: FACE },
-				credit: 2,
-			},
-			signer: Arc::new(ReceiptSigner::new(KeyPair::from_seed([5; 32]), [6; 32])),
-			accounts: Accounts::new(
-				Fake {
-					account,
-					asked: asked.clone(),
-				},
-				Pace::default(),
-			),
-			head: watch::Sender::new(Head {
-				best: NOW,
-				finalised: NOW,
-			})
-			.subscribe(),
-			store,
-			book: Mutex::new(book),
-			debts: Debts::default(),
-		}
-	}
-
-	fn request() -> Subscribe {
-		Subscribe {
-			genesis: GENESIS,
-			stream: STREAM,
-			rendition: RENDITION,
-			start: Start::Live,
-			payer: Some(Payer {
-				account: VIEWER,
-				session: session().public(),
-				vouchers: false,
-			}),
-		}
-	}
-
-	async fn seat(desk: &Desk<Fake>) -> Seat {
-		desk.subscribe(PublicKey([0; 32]), &request()).await.unwrap().1
-	}
-
-	async fn refusal(desk: &Desk<Fake>, request: &Subscribe) -> EndReason {
-		desk.subscribe(PublicKey([0; 32]), request)
-			.await
-			.map(|_| ())
-			.unwrap_err()
-	}
-
-	/// A window that was delivered, and the viewer's ticket for it; it wins with this probability of 2^64.
-	fn sell(desk: &Desk<Fake>, seat: &Seat, nonce: u32, win_probability: u64) -> SignedTicket {
-		let rand = Hash([nonce as u8; 32]);
-		let expectation = Expectation {
-			payer: seat.payer,
-			window: WindowId {
-				stream: STREAM,
-				rendition: RENDITION,
-				segment: nonce.into(),
-				part: 0,
-			},
-			bytes: 1_000,
-			share: Share::Ticket {
-				face_value: FACE,
-				win_probability,
-			},
-			commitment: ticket::commitment(&rand),
-			rand,
-		};
-		let message = Ticket {
-			sender: VIEWER,
-			session: session().public(),
-			recipient: RECIPIENT,
-			window: expectation.window,
-			bytes: expectation.bytes,
-			face_value: FACE,
-			win_probability,
-			commitment: expectation.commitment,
-			nonce,
-			expiry: NOW + MIN_TICKET_LIFE,
-		};
-		desk.delivering(seat, expectation).unwrap();
-		session().sign(message, &GENESIS)
-	}
-
-	#[tokio::test]
-	async fn winner_is_on_disk_when_it_is_acknowledged_and_a_loser_never() {
-		let (dir, asked) = (tempfile::tempdir().unwrap(), Arc::default());
-		let desk = counting_desk(dir.path(), account(5), &asked);
-		let seat = seat(&desk).await;
-		let loser = sell(&desk, &seat, 1, 0);
-		desk.ticket(&seat, loser).await.unwrap();
-		assert!(desk.store.winners().unwrap().is_empty());
-		let winner = sell(&desk, &seat, 2, u64::MAX);
-		desk.ticket(&seat, winner.clone()).await.unwrap();
-		let stored = desk.store.winners().unwrap();
-		assert_eq!(stored.len(), 1);
-		assert_eq!(stored[0].1.ticket.signed, winner);
-		assert!(stored[0].1.ticket.is_winner());
-		assert_eq!(asked.load(Ordering::Relaxed), 1, "no request for a ticket");
-	}
-
-	#[tokio::test]
-	async fn nonce_of_a_winner_is_refused_after_a_restart_even_when_that_one_is_settled() {
-		let dir = tempfile::tempdir().unwrap();
-		let duplicate = Err(EndReason::TicketRefused(TicketError::Duplicate));
-		{
-			let desk = desk(dir.path(), account(5));
-			let seat = seat(&desk).await;
-			let winner = sell(&desk, &seat, 2, u64::MAX);
-			desk.ticket(&seat, winner).await.unwrap();
-		}
-		{
-			let desk = desk(dir.path(), account(5));
-			let seat = seat(&desk).await;
-			let again = sell(&desk, &seat, 2, u64::MAX);
-			assert_eq!(desk.ticket(&seat, again).await, duplicate);
-			desk.store.settle(&[(0, store::Outcome::Expired)], 0, 0).unwrap();
-		}
-		let desk = desk(dir.path(), account(5));
-		let seat = seat(&desk).await;
-		let again = sell(&desk, &seat, 2, u64::MAX);
-		assert_eq!(desk.ticket(&seat, again).await, duplicate);
-		assert_eq!(
-			desk.book().unsettled(&VIEWER),
-			0,
-			"a winner that was not kept burdens nobody"
-		);
-	}
-
-	#[tokio::test]
-	async fn winners_count_against_the_deposit_until_they_are_settled() {
-		let dir = tempfile::tempdir().unwrap();
-		let desk = desk(dir.path(), account(1));
-		let seat = seat(&desk).await;
-		let first = sell(&desk, &seat, 1, u64::MAX);
-		desk.ticket(&seat, first).await.unwrap();
-		let second = sell(&desk, &seat, 2, u64::MAX);
-		let refused = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::SessionLimitReached));
-		assert_eq!(desk.ticket(&seat, second.clone()).await, Err(refused));
-		desk.settle(&desk.store.winners().unwrap()[0].1.ticket);
-		desk.ticket(&seat, second).await.unwrap();
-	}
-
-	#[tokio::test]
-	async fn only_what_is_relayed_is_served_and_only_to_who_can_pay() {
-		let dir = tempfile::tempdir().unwrap();
-		let desk = desk(dir.path(), account(1));
-		assert!(desk.subscribe(PublicKey([0; 32]), &request()).await.is_ok());
-		let refused = |r| EndReason::TicketRefused(TicketError::Chain(r));
-		let other_key = Payer {
-			account: VIEWER,
-			session: PublicKey([9; 32]),
-			vouchers: false,
-		};
-		for (request, reason) in [
-			(
-				Subscribe {
-					stream: StreamId(4),
-					..request()
-				},
-				EndReason::NotServed,
-			),
-			(
-				Subscribe {
-					rendition: 1,
-					..request()
-				},
-				EndReason::NotServed,
-			),
-			(
-				Subscribe {
-					payer: None,
-					..request()
-				},
-				EndReason::PaymentRequired,
-			),
-			(
-				Subscribe {
-					payer: Some(other_key),
-					..request()
-				},
-				refused(TicketRefusal::UnknownSession),
-			),
-		] {
-			assert_eq!(refusal(&desk, &request).await, reason);
-		}
-	}
-
-	#[test]
-	fn viewer_needs_the_means_for_one_ticket() {
-		let key = session().public();
-		let check = |account: &ViewerAccount, now| check_means(account, &key, FACE, now);
-		assert_eq!(check(&account(1), NOW), Ok(()));
-		assert_eq!(check(&account(1), NOW + 1), Err(TicketRefusal::SessionExpired));
-		let poor = ViewerAccount {
-			deposit: FACE - 1,
-			..account(1)
-		};
-		assert_eq!(check(&poor, NOW), Err(TicketRefusal::DepositTooSmall));
-		let mut spent = account(1);
-		spent.sessions[0].spent += 1;
-		assert_eq!(check(&spent, NOW), Err(TicketRefusal::SessionLimitReached));
-	}
-
-	#[tokio::test]
-	async fn who_takes_windows_and_goes_is_not_served_again_until_it_has_paid_others() {
-		let dir = tempfile::tempdir().unwrap();
-		let desk = desk(dir.path(), account(5));
-		let paying = seat(&desk).await;
-		let due = sell(&desk, &paying, 1, 0);
-		for _ in 0..MAX_DEBT / 2 {
-			desk.closed(Some(seat(&desk).await), vec![Hash([0; 32]); 2], &Closed::Left);
-		}
-		assert_eq!(refusal(&desk, &request()).await, EndReason::Unpaid);
-		desk.ticket(&paying, due).await.unwrap();
-		let stopped = Closed::Ended(EndReason::ShuttingDown);
-		desk.closed(Some(seat(&desk).await), vec![Hash([0; 32]); 2], &stopped);
-		seat(&desk).await;
-	}
-
-	#[test]
-	fn debts_shrink_to_nothing_and_not_below() {
-		let (debts, who) = (Debts::default(), VIEWER);
-		debts.paid(&who);
-		debts.left(who, 2);
-		debts.left(who, 0);
-		assert_eq!(debts.of(&who), 2);
-		debts.paid(&who);
-		debts.paid(&who);
-		assert!(debts.lock().is_empty());
-	}
-
-	#[test]
-	fn debtors_are_bounded_and_the_worst_are_remembered_longest() {
-		let debts = Debts::default();
-		let who = |n: usize| AccountId(std::array::from_fn(|i| n.to_le_bytes().get(i).copied().unwrap_or(0)));
-		debts.left(who(0), MAX_DEBT as usize);
-		(1..=MAX_DEBTORS + 10).for_each(|n| debts.left(who(n), 1));
-		assert!(debts.lock().len() <= MAX_DEBTORS);
-		assert_eq!(debts.of(&who(0)), MAX_DEBT);
-	}
-}
+mod tests;

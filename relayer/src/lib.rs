@@ -7,11 +7,14 @@
 //! | [`ingest`] | upstream: subscribe, verify, reconnect |
 //! | [`desk`] | downstream: who is served, which tickets count |
 //! | [`accounts`] | what the chain says of the viewers |
-//! | [`store`] | winning tickets on disk |
-//! | [`redeemer`] | winning tickets to money |
+//! | [`payment`] | tickets or vouchers, viewer by viewer |
+//! | [`surge`] | price by load |
+//! | [`store`] | winning tickets and newest vouchers on disk |
+//! | [`recorder`] | vouchers of all viewers into the store, together |
+//! | [`redeemer`] | winning tickets and vouchers to money |
 //! | [`relayer`] | puts these together |
 //!
-//! Windows go `ingest -> feed -> viewers`, money goes `tickets -> desk -> store -> redeemer -> chain`. They meet only
+//! Windows go `ingest -> feed -> viewers`, money goes `tickets and vouchers -> desk -> store -> redeemer -> chain`. They meet only
 //! where the desk lets a window out on credit. The relayer never parses media and never trusts upstream.
 
 pub mod accounts;
@@ -20,9 +23,12 @@ pub mod config;
 pub mod desk;
 pub mod ingest;
 mod metrics;
+pub mod payment;
+pub mod recorder;
 pub mod redeemer;
 pub mod relayer;
 pub mod store;
+pub mod surge;
 
 pub use config::Config;
 pub use relayer::Relayer;

@@ -16,6 +16,13 @@ pub(crate) const UPSTREAM_CONNECTED: &str = "clustercast_relayer_upstream_connec
 pub(crate) const UPSTREAM_FAULTS: &str = "clustercast_relayer_upstream_faults_total";
 pub(crate) const TICKETS: &str = "clustercast_relayer_tickets_total";
 pub(crate) const TICKETS_REFUSED: &str = "clustercast_relayer_tickets_refused_total";
+pub(crate) const VOUCHERS: &str = "clustercast_relayer_vouchers_total";
+pub(crate) const VOUCHERS_PENDING: &str = "clustercast_relayer_vouchers_pending";
+pub(crate) const VOUCHERS_OWED: &str = "clustercast_relayer_vouchers_owed_micro_usdc";
+pub(crate) const VOUCHERS_REDEEMED: &str = "clustercast_relayer_vouchers_redeemed_micro_usdc";
+pub(crate) const VOUCHERS_EARNED: &str = "clustercast_relayer_vouchers_earned_micro_usdc";
+pub(crate) const VOUCHERS_LOST: &str = "clustercast_relayer_vouchers_lost_micro_usdc";
+pub(crate) const PRICE: &str = "clustercast_relayer_price_per_mb_micro_usdc";
 pub(crate) const WINNERS: &str = "clustercast_relayer_winners_total";
 pub(crate) const WINNERS_PENDING: &str = "clustercast_relayer_winners_pending";
 pub(crate) const PENDING: &str = "clustercast_relayer_pending_micro_usdc";
@@ -46,7 +53,23 @@ pub(crate) fn serve(address: SocketAddr) -> anyhow::Result<()> {
 	describe_gauge!(UPSTREAM_CONNECTED, "1 while upstream serves us");
 	describe_counter!(UPSTREAM_FAULTS, "Times that upstream broke the protocol");
 	describe_counter!(TICKETS, "Tickets accepted");
-	describe_counter!(TICKETS_REFUSED, "Tickets refused, by reason");
+	describe_counter!(TICKETS_REFUSED, "Tickets and vouchers refused, by reason");
+	describe_counter!(VOUCHERS, "Vouchers accepted and stored");
+	describe_gauge!(
+		VOUCHERS_PENDING,
+		"Sessions whose newest voucher owes enough to be redeemed"
+	);
+	describe_gauge!(VOUCHERS_OWED, "Owed by all newest vouchers, micro-USDC");
+	describe_gauge!(
+		VOUCHERS_REDEEMED,
+		"Paid by the chain for vouchers since the state folder exists, micro-USDC"
+	);
+	describe_gauge!(VOUCHERS_EARNED, "The relayer's own share of it, micro-USDC");
+	describe_gauge!(
+		VOUCHERS_LOST,
+		"Owed by vouchers that expired or were refused for good, micro-USDC"
+	);
+	describe_gauge!(PRICE, "Price of the last subscription, micro-USDC per 10^6 bytes");
 	describe_counter!(WINNERS, "Winning tickets accepted and stored");
 	describe_gauge!(WINNERS_PENDING, "Winners not settled on the finalised chain");
 	describe_gauge!(PENDING, "Face value of the pending winners, micro-USDC");
@@ -67,6 +90,7 @@ pub(crate) fn serve(address: SocketAddr) -> anyhow::Result<()> {
 		BYTES_RECEIVED,
 		UPSTREAM_FAULTS,
 		TICKETS,
+		VOUCHERS,
 		WINNERS,
 	] {
 		metrics::counter!(name).absolute(0);

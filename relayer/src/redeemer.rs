@@ -10,6 +10,8 @@
 //! A winner is recorded as posted *before* it is sent. So after a crash at any point, the store says at least as much
 //! as the chain has seen, and the chain's bitmap of spent nonces makes posting twice harmless.
 
+pub mod vouchers;
+
 use crate::store::{self, Outcome, Posted, Store, Winner};
 use clustercast_primitives::{
 	chain::{TicketRefusal, TicketVerdict},
@@ -247,7 +249,6 @@ enum Next {
 
 /// Decides by the verdict of the finalised chain.
 fn next(winner: &Winner, verdict: TicketVerdict, now_ms: u64) -> Next {
-	let pause = |first: u64, doublings: u32| first << doublings.min(MAX_DOUBLINGS);
 	match (verdict, &winner.posted) {
 		// Only a winner that we posted can have been paid; otherwise the viewer spent its nonce elsewhere.
 		(TicketVerdict::Refused(TicketRefusal::AlreadyRedeemed), Some(posted)) => {
@@ -277,6 +278,11 @@ fn next(winner: &Winner, verdict: TicketVerdict, now_ms: u64) -> Next {
 			}
 		},
 	}
+}
+
+/// Doubles with each time.
+fn pause(first_ms: u64, doublings: u32) -> u64 {
+	first_ms << doublings.min(MAX_DOUBLINGS)
 }
 
 fn chain_error(error: impl fmt::Display) -> Error {

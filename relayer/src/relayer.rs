@@ -6,8 +6,14 @@ use crate::{
 	desk::{unix_ms, Desk, MIN_TICKET_LIFE},
 	ingest::Ingest,
 	metrics,
-	redeemer::{self, Redeemer, Thresholds},
-	store::{Outcome, Store},
+	recorder::Recorder,
+	redeemer::{
+		self,
+		vouchers::{self, Collector},
+		Redeemer, Thresholds,
+	},
+	store::{self, Outcome, Store, VoucherOutcome},
+	surge::{self, Surge},
 };
 use anyhow::{ensure, Context};
 use clustercast_chain::{keys, Chain, ChainError, Constants, Wallet};
@@ -17,11 +23,11 @@ use clustercast_network::{
 	Feed, Node,
 };
 use clustercast_primitives::{
-	chain::{StreamKeyInfo, TicketVerdict},
+	chain::{StreamKeyInfo, TicketVerdict, VoucherPlace, VoucherTotals},
 	crypto::KeyPair,
-	BlockNumber, Hash, Usdc, WinningTicket,
+	Balance, BlockNumber, Hash, SignedVoucher, Usdc, Voucher, WinningTicket,
 };
-use clustercast_protocol::{BookConfig, PaymentMode, ReceiptSigner, Terms, TicketBook};
+use clustercast_protocol::{BookConfig, ReceiptSigner, TicketBook};
 use std::{
 	fs,
 	sync::{Arc, Mutex},
@@ -29,8 +35,11 @@ use std::{
 };
 use tokio::signal::unix::{signal, SignalKind};
 
-/// How often winners are looked at: a block and a half. Costs two requests while there are any.
+/// How often winners and vouchers are looked at: a block and a half. Costs two requests while there are any.
 const REDEEM_TICK: Duration = Duration::from_secs(3);
+
+/// How often the stream key is asked what it allows: its owner's changes take 600 blocks to come into force.
+const BOUND_TICK: Duration = Duration::from_secs(60);
 
 /// How long the last redemption may take before the program ends. What is not settled then is taken up at the next start.
 const LAST_REDEMPTION: Duration = Duration::from_secs(15);
@@ -49,10 +58,11 @@ pub struct Relayer {
 	secret: [u8; 32],
 }
 
-/// The chain, as the redeemer sees it.
+/// The chain, as the redeemers see it.
+#[derive(Clone)]
 struct Settlement {
 	chain: Chain,
-	wallet: Wallet,
+	wallet: Arc<Wallet>,
 }
 
 impl redeemer::Chain for Settlement {
@@ -72,6 +82,31 @@ impl redeemer::Chain for Settlement {
 		match answer.transaction {
 			Some(transaction) => tracing::info!(%transaction, tickets = tickets.len(), "posted winners"),
 			None => tracing::warn!(verdicts = ?answer.verdicts, "the node would pay none of the winners"),
+		}
+		Ok(answer.transaction)
+	}
+}
+
+impl vouchers::Chain for Settlement {
+	type Error = ChainError;
+
+	async fn finalised(&self) -> Result<(BlockNumber, Hash), ChainError> {
+		redeemer::Chain::finalised(self).await
+	}
+
+	async fn paid(&self, places: &[VoucherPlace], at: Hash) -> Result<Vec<VoucherTotals>, ChainError> {
+		self.chain.vouchers_paid(places, Some(at)).await
+	}
+
+	async fn check(&self, vouchers: &[SignedVoucher], at: Hash) -> Result<Vec<TicketVerdict>, ChainError> {
+		self.chain.check_vouchers(vouchers, Some(at)).await
+	}
+
+	async fn submit(&self, vouchers: &[SignedVoucher]) -> Result<Option<Hash>, ChainError> {
+		let answer = self.chain.submit_vouchers(&self.wallet, vouchers).await?;
+		match answer.transaction {
+			Some(transaction) => tracing::info!(%transaction, vouchers = vouchers.len(), "posted vouchers"),
+			None => tracing::warn!(verdicts = ?answer.verdicts, "the node would pay none of the vouchers"),
 		}
 		Ok(answer.transaction)
 	}
@@ -118,15 +153,25 @@ impl Relayer {
 		);
 		let stream = chain.stream_key(config.stream).await?;
 		let stream = stream.with_context(|| format!("there is no stream {} on the chain", config.stream))?;
+		let bound = surge::bound(&stream);
+		ensure!(
+			config.price_per_mb <= bound,
+			"price_per_mb is above {bound}, the most that the stream key allows: no payment would be redeemed"
+		);
 
 		let path = config.state.join("winners.redb");
 		let store = Store::open(&path, &genesis, constants.epoch_length);
 		let store = Arc::new(store.with_context(|| format!("store of winners {}", path.display()))?);
-		let mut book = TicketBook::new(book_config(&config, &wallet, genesis, &constants));
+		let mut book = TicketBook::new(book_config(&config, &wallet, genesis, &constants, bound));
 		let winners = store.winners()?;
 		winners.iter().for_each(|(_, winner)| book.restore(&winner.ticket));
-		if !winners.is_empty() {
-			tracing::info!(winners = winners.len(), "winners of an earlier run wait for redemption");
+		let owing = store.owing()?;
+		for (kept, _) in &owing {
+			book.restore_voucher(&kept.newest.message, kept.settled, chain.head().best);
+		}
+		if !winners.is_empty() || !owing.is_empty() {
+			let (winners, vouchers) = (winners.len(), owing.len());
+			tracing::info!(winners, vouchers, "payments of an earlier run wait for redemption");
 		}
 
 		if let Some(address) = config.metrics {
@@ -147,38 +192,56 @@ impl Relayer {
 		let feed = Feed::new(config.cache_bytes);
 		let desk = Arc::new(Desk {
 			stream: config.stream,
+			recipient: wallet.account(),
 			face_value: config.face_value.0,
-			terms: Terms {
-				recipient: wallet.account(),
-				price_per_mb: config.price_per_mb,
-				mode: PaymentMode::Tickets {
-					face_value: config.face_value.0,
-				},
-				credit: config.credit,
-			},
+			credit: config.credit,
+			surge: Arc::new(Surge::new(
+				config.price_per_mb,
+				config.highest_price_per_mb,
+				config.max_viewers,
+				config.uplink,
+			)),
+			rule: config.rule(),
+			standings: Default::default(),
 			signer: Arc::new(ReceiptSigner::new(identity, secret)),
 			accounts: Accounts::new(chain.clone(), Pace::default()),
 			head: chain.heads(),
 			store: store.clone(),
+			recorder: Recorder::start(store.clone()).context("recorder of vouchers")?,
 			book: Mutex::new(book),
 			debts: Default::default(),
 		});
+		desk.limit_price(bound);
 		let thresholds = Thresholds {
 			value: config.redeem_value.0,
 			age: config.redeem_age,
 		};
 		let settlement = Settlement {
 			chain: chain.clone(),
-			wallet,
+			wallet: Arc::new(wallet),
 		};
-		let redeemer = Redeemer::new(store.clone(), settlement, thresholds);
+		let redeemers = Redeemers {
+			tickets: Redeemer::new(store.clone(), settlement.clone(), thresholds),
+			vouchers: Collector::new(
+				store.clone(),
+				settlement,
+				vouchers::Thresholds {
+					// Long before a viewer is refused for what it owes.
+					value: thresholds.value.min(config.float.0 / 2),
+					age: thresholds.age,
+					least: constants.min_face_value,
+				},
+			),
+			desk: desk.clone(),
+			store,
+		};
 		println!("{}", serde_json::json!({ "listening": listening.to_string() }));
 		tracing::info!(stream = %config.stream, title = %stream.title, "relaying");
 		Ok(Running {
 			ingest: Ingest {
 				node,
 				upstream: config.upstream.clone(),
-				keys: chain,
+				keys: chain.clone(),
 				genesis,
 				stream: config.stream,
 				feed: feed.clone(),
@@ -191,14 +254,14 @@ impl Relayer {
 			},
 			feed,
 			desk,
-			redeemer,
-			store,
+			chain,
+			redeemers,
 			stream,
 		})
 	}
 }
 
-fn book_config(config: &Config, wallet: &Wallet, genesis: Hash, constants: &Constants) -> BookConfig {
+fn book_config(config: &Config, wallet: &Wallet, genesis: Hash, constants: &Constants, bound: u64) -> BookConfig {
 	BookConfig {
 		genesis,
 		recipient: wallet.account(),
@@ -211,7 +274,7 @@ fn book_config(config: &Config, wallet: &Wallet, genesis: Hash, constants: &Cons
 		// What all viewers together can owe.
 		max_expectations: config.max_viewers * usize::from(config.credit),
 		max_sessions: MAX_SESSIONS,
-		max_price_per_mb: config.price_per_mb,
+		max_price_per_mb: bound,
 	}
 }
 
@@ -222,9 +285,17 @@ struct Running {
 	serve: serve::Config,
 	feed: Feed,
 	desk: Arc<Desk<Chain>>,
-	redeemer: Redeemer<Settlement>,
-	store: Arc<Store>,
+	chain: Chain,
+	redeemers: Redeemers,
 	stream: StreamKeyInfo,
+}
+
+/// Turn into money what viewers pay with.
+struct Redeemers {
+	tickets: Redeemer<Settlement>,
+	vouchers: Collector<Settlement>,
+	desk: Arc<Desk<Chain>>,
+	store: Arc<Store>,
 }
 
 impl Running {
@@ -236,8 +307,8 @@ impl Running {
 			serve: config,
 			feed,
 			desk,
-			redeemer,
-			store,
+			chain,
+			redeemers,
 			stream,
 		} = self;
 		let serving = serve(incoming, feed, desk.clone(), config, signals.next());
@@ -246,15 +317,28 @@ impl Running {
 			() = ingest.run(stream.signing_key) => {},
 			() = desk.accounts.refresh() => {},
 			() = prune(&desk) => {},
-			() = redeem(&redeemer, &desk, &store) => {},
+			() = limit_price(&chain, &desk) => {},
+			() = redeemers.run() => {},
 		}
 		tracing::info!("stopping");
 		tokio::select! {
-			() = redeem_all(&redeemer, &desk, &store) => return tracing::info!("all winners are settled"),
+			() = redeemers.finish() => return tracing::info!("all payments are settled"),
 			() = tokio::time::sleep(LAST_REDEMPTION) => {},
 			() = signals.next() => {},
 		}
-		tracing::info!("unsettled winners are kept; they are redeemed at the next start");
+		tracing::info!("unsettled payments are kept; they are redeemed at the next start");
+	}
+}
+
+/// Follows the stream key's bound on prices. What was agreed before it fell is redeemed as long as the chain allows.
+async fn limit_price(chain: &Chain, desk: &Desk<Chain>) {
+	loop {
+		tokio::time::sleep(BOUND_TICK).await;
+		match chain.stream_key(desk.stream).await {
+			Ok(Some(stream)) => desk.limit_price(surge::bound(&stream)),
+			Ok(None) => tracing::warn!("the stream key is gone: payments for it are not redeemed"),
+			Err(error) => tracing::warn!(%error, "the stream key cannot be looked up; prices stay"),
+		}
 	}
 }
 
@@ -269,45 +353,60 @@ async fn prune(desk: &Desk<Chain>) {
 	std::future::pending().await
 }
 
-/// Redeems for ever. A step that is cut off at any point is taken up by the next one.
-async fn redeem(redeemer: &Redeemer<Settlement>, desk: &Desk<Chain>, store: &Store) {
-	loop {
-		step(redeemer, desk, store, false).await;
-		tokio::time::sleep(REDEEM_TICK).await;
+impl Redeemers {
+	/// Redeems for ever. A step that is cut off at any point is taken up by the next one.
+	async fn run(&self) {
+		loop {
+			self.step(false).await;
+			tokio::time::sleep(REDEEM_TICK).await;
+		}
 	}
-}
 
-/// Redeems whatever can be paid, until nothing is left.
-async fn redeem_all(redeemer: &Redeemer<Settlement>, desk: &Desk<Chain>, store: &Store) {
-	while step(redeemer, desk, store, true).await != Some(0) {
-		tokio::time::sleep(REDEEM_TICK / 3).await;
+	/// Redeems whatever can be paid, until nothing is left.
+	async fn finish(&self) {
+		while self.step(true).await != Some(0) {
+			tokio::time::sleep(REDEEM_TICK / 3).await;
+		}
 	}
-}
 
-/// One look at the winners; how many are left, `None` when it failed.
-async fn step(redeemer: &Redeemer<Settlement>, desk: &Desk<Chain>, store: &Store, all: bool) -> Option<usize> {
-	let step = match redeemer.step(unix_ms(), all).await {
-		Ok(step) => step,
-		Err(error) => {
-			tracing::warn!(%error, "redemption is put off");
-			return None;
-		},
-	};
-	for (winner, outcome) in &step.settled {
-		desk.settle(winner);
-		log_outcome(winner, outcome);
+	/// One look at all; how many are left, `None` when it failed.
+	async fn step(&self, all: bool) -> Option<usize> {
+		let put_off = |error| tracing::warn!(%error, "redemption is put off");
+		let now = unix_ms();
+		let tickets = self.tickets.step(now, all).await.map_err(put_off);
+		let vouchers = self.vouchers.step(now, all).await.map_err(put_off);
+		if let Ok(step) = &tickets {
+			for (winner, outcome) in &step.settled {
+				self.desk.settle(winner);
+				log_outcome(winner, outcome);
+			}
+			::metrics::gauge!(metrics::WINNERS_PENDING).set(step.pending as f64);
+			::metrics::gauge!(metrics::PENDING).set(step.pending_value as f64);
+		}
+		if let Ok(step) = &vouchers {
+			for (voucher, outcome) in &step.settled {
+				self.desk.settle_voucher(voucher, outcome);
+				log_voucher(voucher, outcome);
+			}
+			::metrics::gauge!(metrics::VOUCHERS_PENDING).set(step.pending as f64);
+			::metrics::gauge!(metrics::VOUCHERS_OWED).set(step.pending_value as f64);
+		}
+		if let Err(error) = self.show_sums() {
+			tracing::warn!(%error, "store of payments");
+		}
+		Some(tickets.ok()?.pending + vouchers.ok()?.pending)
 	}
-	::metrics::gauge!(metrics::WINNERS_PENDING).set(step.pending as f64);
-	::metrics::gauge!(metrics::PENDING).set(step.pending_value as f64);
-	match store.totals() {
-		Ok(totals) => {
-			::metrics::gauge!(metrics::REDEEMED).set(totals.paid_value as f64);
-			::metrics::gauge!(metrics::EARNED).set(totals.earned as f64);
-			::metrics::gauge!(metrics::LOST).set(totals.lost_value as f64);
-		},
-		Err(error) => tracing::warn!(%error, "store of winners"),
+
+	fn show_sums(&self) -> Result<(), store::Error> {
+		let (totals, sums) = (self.store.totals()?, self.store.voucher_sums()?);
+		::metrics::gauge!(metrics::REDEEMED).set(totals.paid_value as f64);
+		::metrics::gauge!(metrics::EARNED).set(totals.earned as f64);
+		::metrics::gauge!(metrics::LOST).set(totals.lost_value as f64);
+		::metrics::gauge!(metrics::VOUCHERS_REDEEMED).set(sums.paid as f64);
+		::metrics::gauge!(metrics::VOUCHERS_EARNED).set(sums.earned as f64);
+		::metrics::gauge!(metrics::VOUCHERS_LOST).set(sums.lost as f64);
+		Ok(())
 	}
-	Some(step.pending)
 }
 
 /// Tickets are named by their hash: it is on the chain, and says nothing of the viewer to those who only read the log.
@@ -317,6 +416,15 @@ fn log_outcome(winner: &WinningTicket, outcome: &Outcome) {
 		Outcome::Paid(payout) => tracing::info!(%ticket, micro_usdc, ours = payout.relayer, "redeemed"),
 		Outcome::Expired => tracing::warn!(%ticket, micro_usdc, "lost: the ticket expired before it was paid"),
 		Outcome::Refused(reason) => tracing::warn!(%ticket, micro_usdc, %reason, "lost: refused for good"),
+	}
+}
+
+/// Amounts are those of the session in all; its key would name the viewer.
+fn log_voucher(voucher: &Voucher, outcome: &VoucherOutcome) {
+	let owed: Balance = voucher.amount;
+	match outcome {
+		VoucherOutcome::Paid(level) => tracing::info!(owed, paid = level, "vouchers redeemed"),
+		VoucherOutcome::Lost(level, reason) => tracing::warn!(owed, given_up = level, %reason, "lost: the voucher"),
 	}
 }
 

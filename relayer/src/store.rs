@@ -1,5 +1,6 @@
-//! Winning tickets on disk (redb): every winner from the moment it is accepted until the chain's finalised answer, then
-//! a bounded history. Each method is one transaction, durable (fsync) when it returns.
+//! Winning tickets and vouchers on disk (redb). Every winner from the moment it is accepted until the chain's finalised
+//! answer, then a bounded history; the newest [voucher](vouchers) of each session. Each method is one transaction, durable
+//! (fsync) when it returns.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
@@ -9,6 +10,10 @@
 //! | `meta` | `genesis`, `totals` | the chain this belongs to; [`Totals`] |
 //!
 //! A winner is in exactly one of `winners` and `settled`, and has one row in `spent`.
+
+pub mod vouchers;
+
+pub use vouchers::{Kept, VoucherOutcome, VoucherSums};
 
 use clustercast_primitives::{
 	chain::{Payout, TicketRefusal},
@@ -178,6 +183,7 @@ impl Store {
 			write.open_table(WINNERS)?;
 			write.open_table(SETTLED)?;
 			write.open_table(SPENT)?;
+			Self::create_voucher_tables(&write)?;
 			let mut meta = write.open_table(META)?;
 			let found = meta
 				.get("genesis")?

@@ -4,8 +4,9 @@
 
 use crate::*;
 use clustercast_primitives::{
-	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
-	SignedVoucher, StreamId, WinningTicket,
+	bridge::{Attestation, BridgeInfo, WithdrawalInfo},
+	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
+	PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
 use codec::{DecodeLimit, Encode};
 use frame_support::{
@@ -136,7 +137,7 @@ impl_runtime_apis! {
 			_: sp_consensus_grandpa::SetId,
 			key: sp_consensus_grandpa::AuthorityId,
 		) -> Option<GrandpaKeyOwnershipProof> {
-			let proof = Historical::prove((sp_consensus_grandpa::KEY_TYPE, key))?;
+			let proof = Validators::prove((sp_consensus_grandpa::KEY_TYPE, key))?;
 			Some(GrandpaKeyOwnershipProof::new(proof.encode()))
 		}
 	}
@@ -170,7 +171,7 @@ impl_runtime_apis! {
 			_: sp_consensus_beefy::ValidatorSetId,
 			key: BeefyId,
 		) -> Option<BeefyKeyOwnershipProof> {
-			let proof = Historical::prove((sp_consensus_beefy::KEY_TYPE, key))?;
+			let proof = Validators::prove((sp_consensus_beefy::KEY_TYPE, key))?;
 			Some(BeefyKeyOwnershipProof::new(proof.encode()))
 		}
 	}
@@ -264,6 +265,9 @@ impl_runtime_apis! {
 				_ => None,
 			}
 		}
+		fn vouchers_paid(places: Vec<VoucherPlace>) -> Vec<VoucherTotals> {
+			TicketBroker::vouchers_paid(&places)
+		}
 		fn viewer_account(account: clustercast_primitives::AccountId) -> ViewerAccount {
 			TicketBroker::viewer_account(&account.0.into())
 		}
@@ -275,6 +279,27 @@ impl_runtime_apis! {
 		}
 		fn stream_key(id: StreamId) -> Option<StreamKeyInfo> {
 			StreamKeys::stream_key(id)
+		}
+	}
+
+	impl clustercast_runtime_api::BridgeApi<Block> for Runtime {
+		fn bridge() -> BridgeInfo {
+			UsdcBridge::bridge()
+		}
+		fn attestor_keys() -> Vec<PublicKey> {
+			UsdcBridge::attestor_keys()
+		}
+		fn withdrawals(from: u64, limit: u32) -> Vec<WithdrawalInfo> {
+			UsdcBridge::withdrawals(from, limit)
+		}
+		fn submit_attest(attestation: Attestation, authority_index: u32, signature: [u8; 64]) -> Option<()> {
+			let call = pallet_usdc_bridge::Call::attest {
+				attestation,
+				authority_index,
+				signature: signature.into(),
+			};
+			let extrinsic = UncheckedExtrinsic::new_bare(call.into());
+			sp_io::offchain::submit_transaction(extrinsic.encode()).ok()
 		}
 	}
 

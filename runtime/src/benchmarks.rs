@@ -11,5 +11,7 @@ frame_benchmarking::define_benchmarks!(
 	[pallet_ticket_broker, TicketBroker]
 	[pallet_timestamp, Timestamp]
 	[pallet_transaction_payment, TransactionPayment]
+	[pallet_usdc_bridge, UsdcBridge]
 	[pallet_utility, Utility]
+	[pallet_validators, Validators]
 );

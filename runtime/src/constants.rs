@@ -17,6 +17,26 @@ pub const PROVABLE_SESSIONS: u32 = 7 * 24 * (HOURS / SESSION);
 /// Most validators. Bounds what GRANDPA and BEEFY store and verify.
 pub const MAX_VALIDATORS: u32 = 32;
 
+/// Most candidates that wait for a seat or have one.
+pub const MAX_CANDIDATES: u32 = 64;
+
+/// Smallest bond of a validator: more than a third of the seats, which can keep blocks from becoming final, cost more
+/// than 100,000 USDC once all are taken.
+pub const MIN_VALIDATOR_BOND: Balance = 10_000 * USDC;
+
+/// What an offence costs a validator, parts per million of its bond: all of it.
+pub const VALIDATOR_SLASH_PPM: u32 = 1_000_000;
+
+/// Of a validator's penalty this goes to the reporter (10 %), [`VALIDATOR_PENALTY_TREASURY_PPM`] to the treasury, and the
+/// rest is burnt: an offender that reports itself loses nine tenths, and half even if it held the treasury.
+pub const VALIDATOR_PENALTY_REPORTER_PPM: u32 = 100_000;
+
+/// See [`VALIDATOR_PENALTY_REPORTER_PPM`]: 40 %.
+pub const VALIDATOR_PENALTY_TREASURY_PPM: u32 = 400_000;
+
+/// Held on whoever sets session keys, as long as they are set.
+pub const SESSION_KEYS_DEPOSIT: Balance = USDC;
+
 /// Block hashes that are kept, so also the longest life of a mortal extrinsic: 80 minutes.
 pub const BLOCK_HASHES: BlockNumber = 2_400;
 
@@ -113,11 +133,21 @@ const _: () = assert!(
 /// a tip of about 0.01 USDC, and nothing beside what consensus sends.
 pub const MAX_PRIORITY_BOOST: u64 = 10 * USDC as u64;
 
-/// Held on the owner of a stream key, which also keeps the account alive: it can always receive its share.
+/// Held on the owner of a stream key, and on who rents it, which also keeps the account alive: it can always receive its
+/// share.
 pub const STREAM_KEY_DEPOSIT: Balance = USDC;
 
 /// Largest share of a broadcaster, parts per million: 30 %.
 pub const MAX_BROADCASTER_SHARE_PPM: u32 = 300_000;
+
+/// Most that relayers may ask, parts per million of a stream key's price: ten times as much.
+pub const MAX_SURGE_PPM: u32 = 10_000_000;
+
+/// Treasury's part of what a stream key is bought or rented for, parts per million: 5 %.
+pub const ROYALTY_PPM: u32 = 50_000;
+
+/// Longest rental of a stream key: 30 days.
+pub const MAX_RENTAL: BlockNumber = 30 * 24 * HOURS;
 
 /// Longest title of a stream key, bytes.
 pub const MAX_TITLE: u32 = 64;
@@ -130,3 +160,30 @@ pub const MAX_ADDRESSES: u32 = 4;
 
 /// Longest address of a relayer, bytes.
 pub const MAX_ADDRESS_LENGTH: u32 = 128;
+
+/// Most deposits from the L2 in one import: 37 KB of proofs.
+pub const MAX_IMPORTS: u32 = 32;
+
+/// Smallest withdrawal to the L2: executing a smaller one costs there about what it brings.
+pub const MIN_WITHDRAWAL: Balance = USDC;
+
+/// Largest withdrawal to the L2, as large as the vault's largest deposit.
+pub const MAX_WITHDRAWAL: Balance = 10_000 * USDC;
+
+/// Withdrawals that can wait for their release: 1 MB of state, and what 21 minutes of blocks release.
+pub const MAX_WITHDRAWAL_QUEUE: u32 = 10_000;
+
+/// Withdrawals released in a block: a proof of four hashes beside that of the block.
+pub const RELEASES_PER_BLOCK: u32 = 16;
+
+/// Most that leaves for the L2 in [`OUTFLOW_PERIOD`]: bounds what a fault costs before somebody sees it.
+pub const OUTFLOW_LIMIT: Balance = 100_000 * USDC;
+
+/// An hour.
+pub const OUTFLOW_PERIOD: BlockNumber = HOURS;
+
+/// How long proofs of a released withdrawal can be made from the chain's state: 30 days.
+pub const WITHDRAWAL_MEMORY: BlockNumber = 30 * 24 * HOURS;
+
+/// Furthest that the deadline of an Ethereum wallet's message may lie ahead: an hour.
+pub const MAX_ACTION_LIFE: BlockNumber = 1_800;

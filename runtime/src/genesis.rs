@@ -2,7 +2,7 @@
 
 use crate::{
 	constants::EXISTENTIAL_DEPOSIT, AccountId, Balance, BalancesConfig, Multisig, RuntimeGenesisConfig, SessionConfig,
-	SessionKeys, TicketBrokerConfig,
+	SessionKeys, TicketBrokerConfig, UsdcBridgeConfig,
 };
 use alloc::{string::ToString, vec, vec::Vec};
 use clustercast_primitives::amount::USDC;
@@ -19,8 +19,15 @@ pub const DEVELOPMENT: &str = "development";
 /// Four validators, Alice to Dave: any one of them may fail.
 pub const LOCAL: &str = "local";
 
+/// The same four validators, and no money but what the bridge brings: `usdcBridge` is added by the chain spec. The
+/// treasury has the existential deposit, since every ticket pays into it.
+pub const BRIDGED: &str = "bridged";
+
 /// What each well-known account has.
 const ENDOWMENT: Balance = 1_000_000 * USDC;
+
+/// Every block of the L2 is a checkpoint: fitting for one on the same machine.
+const INTERVAL: u32 = 1;
 
 /// Of Alice, Bob and Charlie, who hold the treasury, so many move its money.
 const TREASURY_THRESHOLD: u16 = 2;
@@ -58,13 +65,16 @@ pub fn treasury() -> AccountId {
 	Multisig::multi_account_id(&signatories, TREASURY_THRESHOLD)
 }
 
-fn genesis(validators: usize) -> Value {
-	let endowed = Sr25519Keyring::well_known().map(|k| (k.to_account_id(), ENDOWMENT));
+fn genesis(validators: usize, endowment: Balance) -> Value {
+	let endowed = Sr25519Keyring::well_known()
+		.map(|k| (k.to_account_id(), endowment))
+		.filter(|(_, endowment)| *endowment > 0);
 	let keys = VALIDATORS.iter().take(validators).map(|(aura, grandpa, beefy)| {
 		let keys = SessionKeys {
 			aura: aura.public().into(),
 			grandpa: grandpa.public().into(),
 			beefy: BeefyId::from(ecdsa::Public::from_raw(*beefy)),
+			bridge: aura.public().into(),
 		};
 		(aura.to_account_id(), aura.to_account_id(), keys)
 	});
@@ -76,14 +86,16 @@ fn genesis(validators: usize) -> Value {
 		ticket_broker: TicketBrokerConfig {
 			treasury: Some(treasury())
 		},
+		usdc_bridge: UsdcBridgeConfig { interval: INTERVAL },
 	})
 }
 
 /// The patch of a preset over the default genesis, as JSON.
 pub fn get_preset(id: &PresetId) -> Option<Vec<u8>> {
 	let genesis = match id.as_str() {
-		DEVELOPMENT => genesis(1),
-		LOCAL => genesis(4),
+		DEVELOPMENT => genesis(1, ENDOWMENT),
+		LOCAL => genesis(4, ENDOWMENT),
+		BRIDGED => genesis(4, 0),
 		_ => return None,
 	};
 	Some(genesis.to_string().into_bytes())
@@ -91,5 +103,5 @@ pub fn get_preset(id: &PresetId) -> Option<Vec<u8>> {
 
 /// Names of the presets.
 pub fn preset_names() -> Vec<PresetId> {
-	vec![DEVELOPMENT.into(), LOCAL.into()]
+	vec![DEVELOPMENT.into(), LOCAL.into(), BRIDGED.into()]
 }

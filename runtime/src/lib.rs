@@ -11,7 +11,7 @@
 //! | [`weights`] | what calls weigh, measured |
 //!
 //! Nobody has Root: no pallet gives that origin to anyone, so the code and the rules are those of genesis for good.
-//! USDC enters and leaves by no call of this runtime; none of what is there is ever burnt.
+//! USDC enters and leaves by the bridge alone; what penalties burn is counted, since the vault keeps it.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "256"]
@@ -77,7 +77,7 @@ pub type Executive =
 	frame_executive::Executive<Runtime, Block, frame_system::ChainContext<Runtime>, Runtime, AllPalletsWithSystem>;
 
 impl_opaque_keys! {
-	/// Keys of a validator: authors blocks, makes them final, signs for light clients.
+	/// Keys of a validator: authors blocks, makes them final, signs for light clients, attests the L2.
 	pub struct SessionKeys {
 		/// sr25519.
 		pub aura: Aura,
@@ -85,6 +85,8 @@ impl_opaque_keys! {
 		pub grandpa: Grandpa,
 		/// secp256k1.
 		pub beefy: Beefy,
+		/// sr25519.
+		pub bridge: UsdcBridge,
 	}
 }
 
@@ -131,21 +133,31 @@ mod runtime {
 	#[runtime::pallet_index(4)]
 	pub type TransactionPayment = pallet_transaction_payment;
 
-	// A block's MMR leaf names the next validators, so it is made before the session rotates them.
+	// Pallets work in the order in which they stand here. The bridge makes the root that its block's MMR leaf carries, so
+	// it stands before Mmr.
+	#[runtime::pallet_index(34)]
+	pub type UsdcBridge = pallet_usdc_bridge;
+
 	#[runtime::pallet_index(10)]
 	pub type Aura = pallet_aura;
 	#[runtime::pallet_index(11)]
 	pub type Beefy = pallet_beefy;
-	#[runtime::pallet_index(12)]
-	pub type Mmr = pallet_mmr;
-	#[runtime::pallet_index(13)]
-	pub type BeefyMmrLeaf = pallet_beefy_mmr;
 	#[runtime::pallet_index(14)]
 	pub type Session = pallet_session;
 	#[runtime::pallet_index(15)]
 	pub type Historical = pallet_session::historical;
+	// A block's MMR leaf is made after the session has rotated the validators: the first leaf of a set's time then names
+	// the set after it. That block is one that BEEFY must sign, and every node keeps its signatures, so every hand-over
+	// can be proven on the L2 at any later time.
+	#[runtime::pallet_index(12)]
+	pub type Mmr = pallet_mmr;
+	#[runtime::pallet_index(13)]
+	pub type BeefyMmrLeaf = pallet_beefy_mmr;
 	#[runtime::pallet_index(16)]
 	pub type Grandpa = pallet_grandpa;
+	// Hooks and genesis run in the order of these numbers: the floor is whom the session pallet's genesis named.
+	#[runtime::pallet_index(17)]
+	pub type Validators = pallet_validators;
 
 	#[runtime::pallet_index(20)]
 	pub type Multisig = pallet_multisig;

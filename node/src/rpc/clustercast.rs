@@ -1,14 +1,15 @@
-//! `clustercast_*`: what relayers, viewers and players ask of the chain. Answers are the types of
-//! [`clustercast_primitives::chain`] as JSON; every judgement is the runtime's.
+//! `clustercast_*`: what relayers, viewers, players and bridge agents ask of the chain. Answers are the types of
+//! [`clustercast_primitives::chain`] and [`clustercast_primitives::bridge`] as JSON; every judgement is the runtime's.
 //!
 //! Every input is bounded. A refused input is error -32602 whose `data` is the name of an [`Error`] variant.
 
 use crate::runtime::{Block, Hash};
 use clustercast_primitives::{
-	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
+	bridge::{BridgeInfo, WithdrawalInfo},
+	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
 	AccountId, SignedVoucher, StreamId, WinningTicket,
 };
-use clustercast_runtime_api::ClusterCastApi;
+use clustercast_runtime_api::{BridgeApi, ClusterCastApi};
 use codec::{DecodeAll, MaxEncodedLen};
 use jsonrpsee::{
 	core::async_trait,
@@ -38,7 +39,10 @@ fn max_extrinsic_bytes() -> usize {
 /// Most relayers in one answer, and as many as there are when no limit is given.
 const MAX_RELAYERS: u32 = 100;
 
-/// Delivery and payment. `at` is the hash of the block that is asked, by default the best one.
+/// Most withdrawals in one answer, and as many as there can be when no limit is given.
+const MAX_WITHDRAWALS: u32 = 100;
+
+/// Delivery, payment and the bridge. `at` is the hash of the block that is asked, by default the best one.
 #[rpc(server, namespace = "clustercast")]
 pub trait ClusterCastRpc {
 	/// Takes a signed extrinsic (`0x` hex) that calls `TicketBroker.redeem_batch`, answers for each ticket whether the
@@ -63,6 +67,10 @@ pub trait ClusterCastRpc {
 	#[method(name = "checkVouchers", blocking)]
 	fn check_vouchers(&self, vouchers: Vec<Bytes>, at: Option<Hash>) -> Result<Vec<TicketVerdict>, Error>;
 
+	/// What vouchers have paid at these places (session, recipient, stream), in order.
+	#[method(name = "vouchersPaid", blocking)]
+	fn vouchers_paid(&self, places: Vec<VoucherPlace>, at: Option<Hash>) -> Result<Vec<VoucherTotals>, Error>;
+
 	/// Deposit and session keys of an account (SS58 or `0x` hex).
 	#[method(name = "viewerAccount", blocking)]
 	fn viewer_account(&self, account: Account, at: Option<Hash>) -> Result<ViewerAccount, Error>;
@@ -84,6 +92,14 @@ pub trait ClusterCastRpc {
 	/// A stream key, `null` where there is none of this number.
 	#[method(name = "streamKey", blocking)]
 	fn stream_key(&self, id: StreamId, at: Option<Hash>) -> Result<Option<StreamKeyInfo>, Error>;
+
+	/// The bridge to the L2: where the vault is, what is attested, imported and on its way out.
+	#[method(name = "bridge", blocking)]
+	fn bridge(&self, at: Option<Hash>) -> Result<BridgeInfo, Error>;
+
+	/// Withdrawals from number `from` on, released or waiting, at most `limit`, which is at most 100.
+	#[method(name = "withdrawals", blocking)]
+	fn withdrawals(&self, from: u64, limit: Option<u32>, at: Option<Hash>) -> Result<Vec<WithdrawalInfo>, Error>;
 }
 
 /// What became of a batch.
@@ -120,7 +136,7 @@ pub enum Error {
 	TooManyTickets(usize),
 	#[error("item {0} of the list is not SCALE-encoded as it should be")]
 	BadTicket(usize),
-	#[error("limit {0}: at most {MAX_RELAYERS} relayers in one answer")]
+	#[error("limit {0}: at most {MAX_RELAYERS} relayers, or {MAX_WITHDRAWALS} withdrawals, in one answer")]
 	LimitTooLarge(u32),
 	/// The block is unknown or its state was pruned, or the runtime failed.
 	#[error("runtime: {0}")]
@@ -250,7 +266,11 @@ where
 #[async_trait]
 impl<C, P> ClusterCastRpcServer for ClusterCast<C, P>
 where
-	C: ProvideRuntimeApi<Block, Api: ClusterCastApi<Block>> + HeaderBackend<Block> + Send + Sync + 'static,
+	C: ProvideRuntimeApi<Block, Api: ClusterCastApi<Block> + BridgeApi<Block>>
+		+ HeaderBackend<Block>
+		+ Send
+		+ Sync
+		+ 'static,
 	P: TransactionPool<Block = Block, Hash = Hash> + 'static,
 {
 	async fn submit_tickets(&self, extrinsic: Bytes) -> Result<Submission, Error> {
@@ -278,6 +298,13 @@ where
 	fn check_vouchers(&self, vouchers: Vec<Bytes>, at: Option<Hash>) -> Result<Vec<TicketVerdict>, Error> {
 		let vouchers = decode_each::<SignedVoucher>(&vouchers)?;
 		Ok(self.client.runtime_api().check_vouchers(self.block(at), vouchers)?)
+	}
+
+	fn vouchers_paid(&self, places: Vec<VoucherPlace>, at: Option<Hash>) -> Result<Vec<VoucherTotals>, Error> {
+		if places.len() > MAX_TICKETS {
+			return Err(Error::TooManyTickets(places.len()));
+		}
+		Ok(self.client.runtime_api().vouchers_paid(self.block(at), places)?)
 	}
 
 	fn explain_ticket(&self, ticket: Bytes, at: Option<Hash>) -> Result<TicketExplanation, Error> {
@@ -316,6 +343,18 @@ where
 
 	fn stream_key(&self, id: StreamId, at: Option<Hash>) -> Result<Option<StreamKeyInfo>, Error> {
 		Ok(self.client.runtime_api().stream_key(self.block(at), id)?)
+	}
+
+	fn bridge(&self, at: Option<Hash>) -> Result<BridgeInfo, Error> {
+		Ok(self.client.runtime_api().bridge(self.block(at))?)
+	}
+
+	fn withdrawals(&self, from: u64, limit: Option<u32>, at: Option<Hash>) -> Result<Vec<WithdrawalInfo>, Error> {
+		let limit = limit.unwrap_or(MAX_WITHDRAWALS);
+		if limit > MAX_WITHDRAWALS {
+			return Err(Error::LimitTooLarge(limit));
+		}
+		Ok(self.client.runtime_api().withdrawals(self.block(at), from, limit)?)
 	}
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | prefix | says |
 //! | --- | --- |
-//! | `clustercast_` | tickets, viewers, relayers, stream keys; see [`clustercast`] |
+//! | `clustercast_` | tickets, viewers, relayers, stream keys, the bridge; see [`clustercast`] |
 //! | `payment_` | what an extrinsic will cost |
 //! | `system_` | next nonce of an account, dry runs |
 //! | `grandpa_` `beefy_` `mmr_` | finality, BEEFY justifications, proofs under the MMR |

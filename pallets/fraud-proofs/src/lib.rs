@@ -221,7 +221,7 @@ pub mod pallet {
 		ReceiptSignature,
 		/// This offence was punished.
 		AlreadyPunished,
-		/// The stream is flagged already.
+		/// Whoever named the signing key is flagged already, or neither owns nor rents the stream any more.
 		AlreadyFlagged,
 	}
 
@@ -311,19 +311,19 @@ pub mod pallet {
 			Ok(Offence { relayer, day, id })
 		}
 
-		/// Whether this evidence holds and its stream is not flagged yet.
-		pub fn check_equivocation(evidence: &Equivocation) -> Result<(), Error<T>> {
+		/// The key that signed both windows, where the evidence holds and whoever answers for it is not flagged yet.
+		pub fn check_equivocation(evidence: &Equivocation) -> Result<PublicKey, Error<T>> {
 			evidence.check().map_err(Error::<T>::from)?;
 			let stream = evidence.first.message.id.stream;
 			let keys = T::Streams::signing_keys(stream);
 			ensure!(!keys.is_empty(), Error::<T>::UnknownStream);
-			ensure!(!T::Streams::is_flagged(stream), Error::<T>::AlreadyFlagged);
 			let genesis = Self::genesis();
-			let by_one_key = keys.iter().any(|key| {
+			let by_one_key = keys.into_iter().find(|key| {
 				Self::is_signed(&evidence.first, key, &genesis) && Self::is_signed(&evidence.second, key, &genesis)
 			});
-			ensure!(by_one_key, Error::<T>::HeaderSignature);
-			Ok(())
+			let key = by_one_key.ok_or(Error::<T>::HeaderSignature)?;
+			ensure!(T::Streams::can_flag(stream, &key), Error::<T>::AlreadyFlagged);
+			Ok(key)
 		}
 	}
 
@@ -361,9 +361,9 @@ pub mod pallet {
 		}
 
 		fn do_report_equivocation(reporter: T::AccountId, evidence: Equivocation) -> DispatchResult {
-			Self::check_equivocation(&evidence)?;
+			let key = Self::check_equivocation(&evidence)?;
 			let window = evidence.first.message.id;
-			let mut credit = T::Streams::flag(window.stream).ok_or(Error::<T>::AlreadyFlagged)?;
+			let mut credit = T::Streams::flag(window.stream, &key).ok_or(Error::<T>::AlreadyFlagged)?;
 			let whole = credit.peek();
 			let penalty = Penalty {
 				viewer: 0,

@@ -3,7 +3,7 @@
 use crate as pallet_fraud_proofs;
 use clustercast_primitives::{
 	amount::USDC,
-	chain::RelayerProof,
+	chain::{RelayerProof, StreamTerms, PPM},
 	crypto::KeyPair,
 	fraud::ChunkFraud,
 	merkle,
@@ -56,12 +56,17 @@ impl pallet_balances::Config for Test {
 impl pallet_stream_keys::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
+	type Treasury = TreasuryAccount;
 	type MintDeposit = ConstU128<USDC>;
+	type Royalty = ConstU32<50_000>;
+	type ChangeDelay = ConstU32<600>;
+	type MaxRental = ConstU32<1_000>;
 	type MaxPreviousKeys = ConstU32<8>;
 	type KeyMemory = ConstU32<100>;
 	type MaxTitle = ConstU32<64>;
 	type MaxCategory = ConstU32<32>;
 	type MaxBroadcasterShare = ConstU32<300_000>;
+	type MaxSurge = ConstU32<10_000_000>;
 	type WeightInfo = ();
 }
 
@@ -235,8 +240,11 @@ impl ExtBuilder {
 				text.clone().try_into().unwrap(),
 				text.try_into().unwrap(),
 				0,
-				1_000,
-				100_000,
+				StreamTerms {
+					price_per_mb: 1_000,
+					max_surge_ppm: PPM,
+					broadcaster_share_ppm: 100_000,
+				},
 			)
 			.unwrap();
 			let proof = RelayerProof {

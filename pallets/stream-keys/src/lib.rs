@@ -1,31 +1,58 @@
 //! # Stream keys
 //!
-//! Who may sign a stream, what it is called, what it costs and how its tickets are split.
+//! Who may sign a stream, what it is called, what it costs and how its tickets are split; and the trade in these rights.
 //!
 //! ## Terms
 //! - *Stream key*: a numbered right to a stream. Its owner chooses the Ed25519 *signing key* for window headers, the
-//!   metadata that people see, the price, and the *broadcaster share*: the owner's part of every ticket paid for the
-//!   stream, parts per million of the face value.
-//! - *Mint deposit*: held on the owner while the key exists, returned when it is burnt.
+//!   texts that people see, and the *terms*: the price, how far above it relayers may go (*surge bound*), and the
+//!   *broadcaster share*, parts per million of every ticket paid for the stream.
+//! - *Broadcaster*: the owner, or whoever rents the key. Signs, names the stream, receives the share.
+//! - *Deposit*: held on the owner while the key exists, and another one on the renter while it is rented. Returned when
+//!   the key is burnt or sold, and when the rental is forgotten.
+//! - *Royalty*: the treasury's part of a price that a key is bought or rented for, rounded down.
 //!
 //! ## Design
 //! Numbers are handed out in order and never used again, so that a ticket, a receipt or a header of a burnt key cannot
-//! come to mean another stream. The deposit bounds state, and as a side effect keeps the owner's account alive: an
-//! account with a hold cannot be reaped, so whoever is owed a broadcaster share can always receive it.
+//! come to mean another stream. Deposits bound state, and as a side effect keep accounts alive: an account with a hold
+//! cannot be reaped, so whoever is owed a broadcaster share can always receive it.
+//!
+//! *A payment is judged by the block in which it can have been signed* (its expiry less a ticket's longest life; see
+//! [`Streams::payee`]), not by that in which it is redeemed: whom it pays and in which shares does not depend on how long
+//! a relayer holds it back. So what was in force is remembered for [`Config::ChangeDelay`], which is no shorter than a
+//! ticket's life; and terms change, in whichever direction, and keys are burnt, the same time after that was announced,
+//! so that relayers can follow. One change at a time. A price is within bounds if it is within those of any block since.
+//!
+//! *A sale* moves the deposit: the buyer's is held, the seller's released. A *transfer* takes the deposit along, so that
+//! nobody's money is held by a stranger's gift. Offers and announcements of the owner before end with both.
+//!
+//! *A rental* lasts as long as was agreed: the owner can sell the key meanwhile, but neither burn it nor change its
+//! terms. It ends by itself, since who broadcasts is computed from the block number; what is left of it is cleaned up by
+//! whoever touches the key next, or in idle time, in the order in which it falls due. Until then the key is not rented out
+//! again. Whoever buys or rents names the worst that they accept: price, period, and a rental that runs already.
 //!
 //! *Rotation* keeps the keys before: what they signed stays verifiable, and provable. At most [`Config::MaxPreviousKeys`]
-//! are kept, and none is forgotten before [`Config::KeyMemory`], so that nobody rotates away from an offence.
+//! are kept, and none is forgotten before [`Config::KeyMemory`], so that nobody rotates away from an offence. Room for the
+//! renter's key and for one of the owner's is left by whatever a renter does.
 //!
 //! *A key that signed two windows for one place* is flagged for good and pays its deposit, but for what keeps the
-//! owner's account alive. Who signed is judged elsewhere, behind [`Offences`].
+//! account alive. Who signed is judged elsewhere, behind [`Offences`]. Whoever named a signing key answers for it, and
+//! nobody else: a renter's offence marks the rental, and a buyer does not pay for what the seller still signs. A flagged
+//! key is neither sold nor rented out.
 //!
-//! `ticket-broker` learns owner and share through [`Streams`] and knows nothing else of this pallet.
+//! `ticket-broker` learns payee and terms through [`Streams`] and knows nothing else of this pallet.
+//!
+//! Why not `pallet-nfts`: its 39 calls let strangers make collections, items, attributes and approvals, none of which a
+//! stream has, while nothing in it knows of rentals, of a payee, or of terms that outlive an owner; its transfers and
+//! locks would have to be closed one by one.
 //!
 //! ## Invariants (checked by `try_state`)
-//! 1. The deposits recorded for an owner's keys add up to what this pallet holds on that account, for every account.
+//! 1. The deposits recorded for an account's keys and rentals add up to what this pallet holds on it, for every account.
 //! 2. Every key's number is below the next number.
-//! 3. Title and category are UTF-8; price and broadcaster share are within bounds.
-//! 4. Replaced signing keys are in the order in which they were replaced, none of them in the future.
+//! 3. Title and category are UTF-8; price, surge bound and broadcaster share are within bounds.
+//! 4. Signing keys were replaced in the past, and a renter's finds room when it is replaced.
+//! 5. A rental has begun and lasts no longer than it may; so does an offer of one.
+//! 6. What falls due is listed, once for each key, for the first block in which something does.
+//! 7. A flagged key is not on offer.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -33,36 +60,35 @@ extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod broadcast;
 #[cfg(test)]
 mod mock;
+mod ownership;
+mod rental;
+#[cfg(any(feature = "try-runtime", test))]
+mod state;
+mod terms;
 #[cfg(test)]
 mod tests;
+mod types;
 pub mod weights;
 
 pub use pallet::*;
+pub use types::{About, Culprit, Former, PreviousKey, Rental, SigningKey, StreamKey, Text};
 pub use weights::WeightInfo;
 
 use alloc::vec::Vec;
 use clustercast_primitives::{BlockNumber, PublicKey, StreamId};
-use codec::{Decode, Encode, MaxEncodedLen};
-use scale_info::TypeInfo;
 
-/// A signing key that was replaced.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
-pub struct PreviousKey {
-	/// The key.
-	pub key: PublicKey,
-	/// Block in which it was replaced.
-	pub until: BlockNumber,
-}
-
-/// Who is paid for a stream besides the relayer.
+/// Who is paid for a stream besides the relayer, and how much the relayer may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payee<AccountId> {
 	/// Receives the broadcaster's share.
 	pub account: AccountId,
 	/// The broadcaster's share, parts per million of the face value.
 	pub share_ppm: u32,
+	/// Highest price, micro-USDC per 10^6 bytes.
+	pub max_price_per_mb: u64,
 }
 
 /// What judges of broadcasters need.
@@ -76,11 +102,12 @@ pub trait Offences {
 	/// Most keys that [`Offences::signing_keys`] returns.
 	fn max_signing_keys() -> u32;
 
-	/// Whether it is marked.
-	fn is_flagged(stream: StreamId) -> bool;
+	/// Whether [`Offences::flag`] would.
+	fn can_flag(stream: StreamId, key: &PublicKey) -> bool;
 
-	/// Marks a stream for good and takes its deposit. `None` where it is marked already or there is no such stream.
-	fn flag(stream: StreamId) -> Option<Self::Credit>;
+	/// Marks whoever answers for this key of a stream, and takes their deposit. `None` where they are marked already, or
+	/// neither own nor rent the stream any more.
+	fn flag(stream: StreamId, key: &PublicKey) -> Option<Self::Credit>;
 }
 
 /// What the payment side needs to know of streams.
@@ -88,10 +115,14 @@ pub trait Streams<AccountId> {
 	/// Upper bound of every [`Payee::share_ppm`].
 	fn max_share_ppm() -> u32;
 
-	/// Who is paid for this stream; `None` where there is no such stream.
-	fn payee(stream: StreamId) -> Option<Payee<AccountId>>;
+	/// Blocks for which [`Streams::payee`] remembers what was.
+	fn memory() -> BlockNumber;
 
-	/// Makes a stream owned by `owner`, with the largest share.
+	/// Who is paid for what was signed in block `at`, which is no further back than [`Streams::memory`] and not ahead;
+	/// `None` where there is no such stream, or was none any more.
+	fn payee(stream: StreamId, at: BlockNumber) -> Option<Payee<AccountId>>;
+
+	/// Makes a stream owned by `owner`, with the largest share and the highest price.
 	#[cfg(feature = "runtime-benchmarks")]
 	fn create(owner: &AccountId) -> StreamId;
 
@@ -103,71 +134,23 @@ pub trait Streams<AccountId> {
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use alloc::string::String;
 	use clustercast_primitives::{
-		amount::MAX_PRICE_PER_MB,
-		chain::{StreamKeyInfo, PPM},
+		chain::{RentOffer, StreamTerms, TermsChange, PPM},
 		Balance,
 	};
 	use frame_support::{
 		pallet_prelude::*,
-		traits::{
-			fungible::{
-				hold::{Balanced as BalancedHold, Mutate as MutateHold},
-				Balanced, Credit, Inspect,
-			},
-			tokens::{imbalance::Imbalance, Precision},
+		traits::fungible::{
+			hold::{Balanced as BalancedHold, Mutate as MutateHold},
+			Balanced, Inspect, Mutate,
 		},
+		weights::WeightMeter,
 	};
 	use frame_system::pallet_prelude::*;
 	use sp_runtime::SaturatedConversion;
 
-	/// Text of bounded length; UTF-8 wherever it is stored.
-	pub type Text<Max> = BoundedVec<u8, Max>;
-
-	/// What the owner of a stream key may change.
-	#[derive(
-		Encode,
-		Decode,
-		DecodeWithMemTracking,
-		MaxEncodedLen,
-		TypeInfo,
-		CloneNoBound,
-		PartialEqNoBound,
-		EqNoBound,
-		DebugNoBound,
-	)]
-	#[scale_info(skip_type_params(T))]
-	pub struct Metadata<T: Config> {
-		/// For people, UTF-8.
-		pub title: Text<T::MaxTitle>,
-		/// For people, UTF-8.
-		pub category: Text<T::MaxCategory>,
-		/// Most viewers at a time; 0 is no limit.
-		pub max_viewers: u32,
-		/// Baseline price, micro-USDC per 10^6 bytes.
-		pub price_per_mb: u64,
-		/// The broadcaster's share of each ticket, parts per million.
-		pub broadcaster_share_ppm: u32,
-	}
-
-	/// A stream key as it is stored.
-	#[derive(Encode, Decode, MaxEncodedLen, TypeInfo, CloneNoBound, PartialEqNoBound, EqNoBound, DebugNoBound)]
-	#[scale_info(skip_type_params(T))]
-	pub struct StreamKey<T: Config> {
-		/// Owns it and receives the broadcaster's share.
-		pub owner: T::AccountId,
-		/// Signs window headers.
-		pub signing_key: PublicKey,
-		/// Held on the owner for it, micro-USDC.
-		pub deposit: Balance,
-		/// Signed before, oldest first.
-		pub previous_keys: BoundedVec<PreviousKey, T::MaxPreviousKeys>,
-		/// Whether it signed two windows for one place.
-		pub flagged: bool,
-		/// The rest.
-		pub metadata: Metadata<T>,
-	}
+	/// Most keys of which something is cleaned up in one block's idle time.
+	pub const MAX_SETTLED_PER_BLOCK: u32 = 256;
 
 	#[pallet::config]
 	pub trait Config:
@@ -179,12 +162,29 @@ pub mod pallet {
 		/// USDC.
 		type Currency: Inspect<Self::AccountId, Balance = Balance>
 			+ Balanced<Self::AccountId>
+			+ Mutate<Self::AccountId>
 			+ MutateHold<Self::AccountId, Reason = Self::RuntimeHoldReason>
 			+ BalancedHold<Self::AccountId>;
 
-		/// Held on the owner while a key exists, micro-USDC.
+		/// Receives royalties.
+		type Treasury: Get<Option<Self::AccountId>>;
+
+		/// Held on the owner while a key exists, and on who rents it, micro-USDC.
 		#[pallet::constant]
 		type MintDeposit: Get<Balance>;
+
+		/// The treasury's part of a price that a key is bought or rented for, parts per million.
+		#[pallet::constant]
+		type Royalty: Get<u32>;
+
+		/// Blocks from announcing other terms, or the end of a key, until that is in force; and for which what was in force
+		/// before is remembered. No shorter than a ticket's life.
+		#[pallet::constant]
+		type ChangeDelay: Get<BlockNumber>;
+
+		/// Longest rental, blocks.
+		#[pallet::constant]
+		type MaxRental: Get<BlockNumber>;
 
 		/// Most replaced signing keys that are kept.
 		#[pallet::constant]
@@ -206,6 +206,10 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxBroadcasterShare: Get<u32>;
 
+		/// Largest surge bound, parts per million of the price.
+		#[pallet::constant]
+		type MaxSurge: Get<u32>;
+
 		/// Weights of the calls.
 		type WeightInfo: WeightInfo;
 	}
@@ -216,7 +220,7 @@ pub mod pallet {
 	/// Why this pallet holds money.
 	#[pallet::composite_enum]
 	pub enum HoldReason {
-		/// Deposit for a stream key.
+		/// Deposit for a stream key, owned or rented.
 		#[codec(index = 0)]
 		StreamKey,
 	}
@@ -229,6 +233,14 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type NextStream<T: Config> = StorageValue<_, StreamId, ValueQuery>;
 
+	/// Keys of which something falls due in a block.
+	#[pallet::storage]
+	pub type Due<T: Config> = StorageDoubleMap<_, Twox64Concat, BlockNumber, Twox64Concat, StreamId, ()>;
+
+	/// First block of which not all that falls due is cleaned up.
+	#[pallet::storage]
+	pub type OldestDue<T: Config> = StorageValue<_, BlockNumber, ValueQuery>;
+
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
@@ -239,23 +251,32 @@ pub mod pallet {
 			/// Its owner.
 			owner: T::AccountId,
 		},
-		/// A stream key's metadata changed.
+		/// What people see of a stream changed.
 		Updated {
-			/// Its number.
+			/// The stream key's number.
 			id: StreamId,
 		},
-		/// Another key signs the stream from now on.
+		/// Another key signs the stream from now on; if the owner named it while the key is rented, from then on.
 		SigningKeySet {
 			/// The stream key's number.
 			id: StreamId,
 			/// The new signing key.
 			key: PublicKey,
 		},
-		/// A stream key signed two windows for one place.
-		Flagged {
-			/// Its number.
+		/// Other terms, or the end of a stream key, were announced, or taken back.
+		ChangeAnnounced {
+			/// The stream key's number.
 			id: StreamId,
-			/// Taken from its deposit, micro-USDC.
+			/// What changes and when; `None`: nothing does.
+			change: Option<TermsChange>,
+		},
+		/// Somebody signed two windows for one place.
+		Flagged {
+			/// The stream key's number.
+			id: StreamId,
+			/// Its owner, or its renter.
+			who: T::AccountId,
+			/// Taken from the deposit, micro-USDC.
 			slashed: Balance,
 		},
 		/// A stream key is gone and its deposit returned.
@@ -264,6 +285,62 @@ pub mod pallet {
 			id: StreamId,
 			/// Who owned it.
 			owner: T::AccountId,
+		},
+		/// A stream key was given to another account.
+		Transferred {
+			/// Its number.
+			id: StreamId,
+			/// Who owned it.
+			from: T::AccountId,
+			/// Its owner.
+			to: T::AccountId,
+		},
+		/// A stream key is for sale, or is no more.
+		Listed {
+			/// Its number.
+			id: StreamId,
+			/// Its price, micro-USDC.
+			price: Option<Balance>,
+		},
+		/// A stream key was sold.
+		Sold {
+			/// Its number.
+			id: StreamId,
+			/// Who owned it.
+			from: T::AccountId,
+			/// Its owner.
+			to: T::AccountId,
+			/// What the buyer paid, micro-USDC.
+			price: Balance,
+			/// The treasury's part of it, micro-USDC.
+			royalty: Balance,
+		},
+		/// A stream key can be rented, or no more.
+		RentSet {
+			/// Its number.
+			id: StreamId,
+			/// On these terms.
+			offer: Option<RentOffer>,
+		},
+		/// A stream key was rented.
+		Rented {
+			/// Its number.
+			id: StreamId,
+			/// Who broadcasts with it.
+			renter: T::AccountId,
+			/// First block in which the owner does again.
+			until: BlockNumber,
+			/// What the renter paid, micro-USDC.
+			price: Balance,
+			/// The treasury's part of it, micro-USDC.
+			royalty: Balance,
+		},
+		/// A rental that was over is cleaned up and its deposit returned.
+		Returned {
+			/// The stream key's number.
+			id: StreamId,
+			/// Who rented it.
+			renter: T::AccountId,
 		},
 	}
 
@@ -279,19 +356,62 @@ pub mod pallet {
 		ShareTooLarge,
 		/// Price above what tickets can express.
 		PriceTooHigh,
+		/// Surge bound below the price itself, or above the maximum.
+		SurgeOutOfBounds,
 		/// As many signing keys were replaced of late as are kept.
 		TooManyRotations,
 		/// No numbers left.
 		TooManyStreams,
+		/// The terms changed less than `ChangeDelay` ago.
+		ChangedLately,
+		/// Other terms, or the end of the key, are announced.
+		ChangeAnnounced,
+		/// The stream key is rented; or, to be rented again, it was less than `ChangeDelay` ago.
+		StillRented,
+		/// The account has the stream key already.
+		SameOwner,
+		/// The stream key is not for sale.
+		NotForSale,
+		/// The stream key is not for rent.
+		NotForRent,
+		/// The price is above what the caller accepts.
+		AboveMaxPrice,
+		/// The stream key is rented for longer than the caller accepts.
+		RentedTooLong,
+		/// The period of a rental is zero, or longer than the maximum.
+		BadPeriod,
+		/// The period is shorter than the caller accepts.
+		PeriodTooShort,
+		/// The owner signed two windows for one place.
+		IsFlagged,
+		/// There is no treasury to receive the royalty.
+		NoTreasury,
 	}
 
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+		/// Cleans up what is over, as much as the block has weight left for.
+		fn on_idle(_: BlockNumberFor<T>, remaining: Weight) -> Weight {
+			let mut meter = WeightMeter::with_limit(remaining);
+			Self::do_settle(&mut meter);
+			meter.consumed()
+		}
+
 		fn integrity_test() {
 			assert!(T::MaxBroadcasterShare::get() <= PPM, "a share cannot exceed the whole");
+			assert!(T::Royalty::get() <= PPM, "a royalty cannot exceed the price");
+			assert!(T::MaxSurge::get() >= PPM, "a surge bound allows the price itself");
 			assert!(
 				T::MintDeposit::get() >= T::Currency::minimum_balance(),
 				"the mint deposit must be worth an account"
+			);
+			assert!(
+				T::ChangeDelay::get() > 0 && T::MaxRental::get() > 0,
+				"periods have blocks"
+			);
+			assert!(
+				T::MaxPreviousKeys::get() >= 2,
+				"owner and renter can each replace a signing key"
 			);
 		}
 
@@ -312,21 +432,18 @@ pub mod pallet {
 			title: Text<T::MaxTitle>,
 			category: Text<T::MaxCategory>,
 			max_viewers: u32,
-			price_per_mb: u64,
-			broadcaster_share_ppm: u32,
+			terms: StreamTerms,
 		) -> DispatchResult {
 			let owner = ensure_signed(origin)?;
-			let metadata = Metadata {
+			let about = About {
 				title,
 				category,
 				max_viewers,
-				price_per_mb,
-				broadcaster_share_ppm,
 			};
-			Self::do_mint(owner, signing_key, metadata).map(|_| ())
+			Self::do_mint(owner, signing_key, about, terms).map(|_| ())
 		}
 
-		/// Replaces a stream key's metadata. Only its owner.
+		/// Replaces what people see of a stream. Its broadcaster, and its owner while it is rented for afterwards.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::update())]
 		pub fn update(
@@ -335,21 +452,17 @@ pub mod pallet {
 			title: Text<T::MaxTitle>,
 			category: Text<T::MaxCategory>,
 			max_viewers: u32,
-			price_per_mb: u64,
-			broadcaster_share_ppm: u32,
 		) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			let metadata = Metadata {
+			let about = About {
 				title,
 				category,
 				max_viewers,
-				price_per_mb,
-				broadcaster_share_ppm,
 			};
-			Self::do_update(who, id, metadata)
+			Self::do_update(who, id, about)
 		}
 
-		/// Replaces the key that signs the stream. Only its owner.
+		/// Replaces the key that signs the stream. Its broadcaster, and its owner while it is rented for afterwards.
 		#[pallet::call_index(2)]
 		#[pallet::weight(T::WeightInfo::set_signing_key())]
 		pub fn set_signing_key(origin: OriginFor<T>, id: StreamId, key: PublicKey) -> DispatchResult {
@@ -357,235 +470,113 @@ pub mod pallet {
 			Self::do_set_signing_key(who, id, key)
 		}
 
-		/// Ends a stream key and returns its deposit. Only its owner. Tickets for it that were not redeemed yet stay
-		/// unpaid.
+		/// Announces the end of a stream key: after `ChangeDelay` nothing is paid for what is signed from then on, and as
+		/// long again after that the deposit is returned. Until it is in force, `set_terms` takes it back. Only its owner,
+		/// and not while it is rented.
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::burn())]
 		pub fn burn(origin: OriginFor<T>, id: StreamId) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			Self::do_burn(who, id)
-		}
-	}
-
-	/// What others may ask.
-	impl<T: Config> Pallet<T> {
-		/// A stream key, in the words of the JSON-RPC.
-		pub fn stream_key(id: StreamId) -> Option<StreamKeyInfo> {
-			let key = StreamKeys::<T>::get(id)?;
-			let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-			Some(StreamKeyInfo {
-				id,
-				owner: clustercast_primitives::AccountId(key.owner.into()),
-				signing_key: key.signing_key,
-				title: text(&key.metadata.title),
-				category: text(&key.metadata.category),
-				max_viewers: key.metadata.max_viewers,
-				price_per_mb: key.metadata.price_per_mb,
-				broadcaster_share_ppm: key.metadata.broadcaster_share_ppm,
-				previous_keys: key.previous_keys.into_iter().map(|previous| previous.key).collect(),
-				flagged: key.flagged,
-			})
-		}
-	}
-
-	impl<T: Config> Offences for Pallet<T> {
-		type Credit = Credit<T::AccountId, T::Currency>;
-
-		fn signing_keys(stream: StreamId) -> Vec<PublicKey> {
-			StreamKeys::<T>::get(stream).map_or_else(Vec::new, |key| {
-				let previous = key.previous_keys.iter().rev().map(|previous| previous.key);
-				core::iter::once(key.signing_key).chain(previous).collect()
-			})
+			Self::do_announce(who, id, None)
 		}
 
-		fn max_signing_keys() -> u32 {
-			T::MaxPreviousKeys::get().saturating_add(1)
+		/// Announces other terms: they are in force after `ChangeDelay`. Replaces what was announced and is not in force
+		/// yet; the terms that are in force take it back. Only its owner, and not while it is rented.
+		#[pallet::call_index(4)]
+		#[pallet::weight(T::WeightInfo::set_terms())]
+		pub fn set_terms(origin: OriginFor<T>, id: StreamId, terms: StreamTerms) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::check_terms(&terms)?;
+			Self::do_announce(who, id, Some(terms))
 		}
 
-		fn is_flagged(stream: StreamId) -> bool {
-			StreamKeys::<T>::get(stream).is_some_and(|key| key.flagged)
+		/// Gives a stream key with its deposit to another account, which must exist. Only its owner.
+		#[pallet::call_index(5)]
+		#[pallet::weight(T::WeightInfo::transfer())]
+		pub fn transfer(origin: OriginFor<T>, id: StreamId, to: T::AccountId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_transfer(who, id, to)
 		}
 
-		fn flag(stream: StreamId) -> Option<Self::Credit> {
-			let mut key = StreamKeys::<T>::get(stream).filter(|key| !key.flagged)?;
-			let penalty = key.deposit.saturating_sub(T::Currency::minimum_balance());
-			let (taken, missing) = T::Currency::slash(&HoldReason::StreamKey.into(), &key.owner, penalty);
-			debug_assert!(missing == 0, "the deposit is held; qed");
-			key.deposit = key.deposit.saturating_sub(taken.peek());
-			key.flagged = true;
-			StreamKeys::<T>::insert(stream, key);
-			Self::deposit_event(Event::Flagged {
-				id: stream,
-				slashed: taken.peek(),
-			});
-			Some(taken)
-		}
-	}
-
-	impl<T: Config> Streams<T::AccountId> for Pallet<T> {
-		fn max_share_ppm() -> u32 {
-			T::MaxBroadcasterShare::get()
+		/// Offers a stream key for sale, micro-USDC, or no longer. Only its owner.
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::list())]
+		pub fn list(origin: OriginFor<T>, id: StreamId, price: Option<Balance>) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_list(who, id, price)
 		}
 
-		fn payee(stream: StreamId) -> Option<Payee<T::AccountId>> {
-			let key = StreamKeys::<T>::get(stream)?;
-			Some(Payee {
-				account: key.owner,
-				share_ppm: key.metadata.broadcaster_share_ppm,
-			})
-		}
-
-		#[cfg(feature = "runtime-benchmarks")]
-		fn create(owner: &T::AccountId) -> StreamId {
-			benchmarking::mint_largest::<T>(owner)
-		}
-
-		#[cfg(feature = "runtime-benchmarks")]
-		fn create_rotated(owner: &T::AccountId, key: PublicKey) -> StreamId {
-			let stream = benchmarking::mint_largest::<T>(owner);
-			let previous = (0..T::MaxPreviousKeys::get()).map(|n| PreviousKey {
-				key: if n == 0 { key } else { PublicKey([n as u8; 32]) },
-				until: 0,
-			});
-			let previous = previous.collect::<Vec<_>>().try_into().expect("as many as are kept");
-			StreamKeys::<T>::mutate(stream, |stored| {
-				if let Some(stored) = stored {
-					stored.previous_keys = previous;
-				}
-			});
-			stream
-		}
-	}
-
-	impl<T: Config> Pallet<T> {
-		pub(crate) fn do_mint(
-			owner: T::AccountId,
-			signing_key: PublicKey,
-			metadata: Metadata<T>,
-		) -> Result<StreamId, DispatchError> {
-			Self::check(&metadata)?;
-			let id = NextStream::<T>::get();
-			NextStream::<T>::put(StreamId(id.0.checked_add(1).ok_or(Error::<T>::TooManyStreams)?));
-			let deposit = T::MintDeposit::get();
-			T::Currency::hold(&HoldReason::StreamKey.into(), &owner, deposit)?;
-			StreamKeys::<T>::insert(
-				id,
-				StreamKey {
-					owner: owner.clone(),
-					signing_key,
-					deposit,
-					previous_keys: BoundedVec::new(),
-					flagged: false,
-					metadata,
-				},
-			);
-			Self::deposit_event(Event::Minted { id, owner });
-			Ok(id)
-		}
-
-		fn do_update(who: T::AccountId, id: StreamId, metadata: Metadata<T>) -> DispatchResult {
-			Self::check(&metadata)?;
-			Self::mutate_owned(&who, id, |key| {
-				key.metadata = metadata;
-				Ok(())
-			})?;
-			Self::deposit_event(Event::Updated { id });
-			Ok(())
-		}
-
-		fn do_set_signing_key(who: T::AccountId, id: StreamId, signing_key: PublicKey) -> DispatchResult {
-			let now = Self::now();
-			Self::mutate_owned(&who, id, |key| {
-				if key.signing_key == signing_key {
-					return Ok(());
-				}
-				let forgotten = |previous: &PreviousKey| previous.until.saturating_add(T::KeyMemory::get()) < now;
-				if key.previous_keys.is_full() && key.previous_keys.first().is_some_and(forgotten) {
-					key.previous_keys.remove(0);
-				}
-				let replaced = PreviousKey {
-					key: core::mem::replace(&mut key.signing_key, signing_key),
-					until: now,
-				};
-				key.previous_keys
-					.try_push(replaced)
-					.map_err(|_| Error::<T>::TooManyRotations)
-			})?;
-			Self::deposit_event(Event::SigningKeySet { id, key: signing_key });
-			Ok(())
-		}
-
-		fn do_burn(who: T::AccountId, id: StreamId) -> DispatchResult {
-			let key = StreamKeys::<T>::get(id).ok_or(Error::<T>::UnknownStream)?;
-			ensure!(key.owner == who, Error::<T>::NotOwner);
-			StreamKeys::<T>::remove(id);
-			T::Currency::release(&HoldReason::StreamKey.into(), &key.owner, key.deposit, Precision::Exact)?;
-			Self::deposit_event(Event::Burnt { id, owner: key.owner });
-			Ok(())
-		}
-
-		/// Whether metadata is within bounds.
-		fn check(metadata: &Metadata<T>) -> Result<(), Error<T>> {
-			let is_text = |bytes: &[u8]| core::str::from_utf8(bytes).is_ok();
-			ensure!(
-				is_text(&metadata.title) && is_text(&metadata.category),
-				Error::<T>::NotUtf8
-			);
-			ensure!(metadata.price_per_mb <= MAX_PRICE_PER_MB, Error::<T>::PriceTooHigh);
-			ensure!(
-				metadata.broadcaster_share_ppm <= T::MaxBroadcasterShare::get(),
-				Error::<T>::ShareTooLarge
-			);
-			Ok(())
-		}
-
-		/// Changes a key that `who` owns.
-		fn mutate_owned(
-			who: &T::AccountId,
+		/// Buys a stream key that is for sale: the price goes to its owner, less the royalty, and the caller's deposit is
+		/// held. It signs with `signing_key` from then on; if it is rented, when the rental is over. Fails where the price
+		/// is above `max_price`, or a rental runs beyond block `max_rented_until`.
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::buy())]
+		pub fn buy(
+			origin: OriginFor<T>,
 			id: StreamId,
-			change: impl FnOnce(&mut StreamKey<T>) -> Result<(), Error<T>>,
+			signing_key: PublicKey,
+			max_price: Balance,
+			max_rented_until: BlockNumber,
 		) -> DispatchResult {
-			StreamKeys::<T>::try_mutate(id, |key| {
-				let key = key.as_mut().ok_or(Error::<T>::UnknownStream)?;
-				ensure!(key.owner == *who, Error::<T>::NotOwner);
-				change(key)?;
-				Ok(())
-			})
+			let who = ensure_signed(origin)?;
+			Self::do_buy(who, id, signing_key, max_price, max_rented_until)
 		}
 
-		fn now() -> BlockNumber {
+		/// Offers a stream key for rent, to one renter after the other, or no longer. Only its owner. A rental that runs
+		/// goes on.
+		#[pallet::call_index(8)]
+		#[pallet::weight(T::WeightInfo::set_rent())]
+		pub fn set_rent(origin: OriginFor<T>, id: StreamId, offer: Option<RentOffer>) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_set_rent(who, id, offer)
+		}
+
+		/// Rents a stream key: the price goes to its owner, less the royalty, and the caller's deposit is held. The caller
+		/// broadcasts, with `signing_key`, and is paid from this block until the period is over. Fails where the price is
+		/// above `max_price`, or the period shorter than `min_blocks`.
+		#[pallet::call_index(9)]
+		#[pallet::weight(T::WeightInfo::rent())]
+		pub fn rent(
+			origin: OriginFor<T>,
+			id: StreamId,
+			signing_key: PublicKey,
+			max_price: Balance,
+			min_blocks: BlockNumber,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_rent(who, id, signing_key, max_price, min_blocks)
+		}
+	}
+
+	impl<T: Config> Pallet<T> {
+		/// Changes a key that exists, after what is over was cleaned up.
+		pub(crate) fn mutate<R>(
+			id: StreamId,
+			change: impl FnOnce(&mut StreamKey<T>, BlockNumber) -> Result<R, DispatchError>,
+		) -> Result<R, DispatchError> {
+			let stored = StreamKeys::<T>::get(id).ok_or(Error::<T>::UnknownStream)?;
+			let due = stored.due();
+			let mut key = Self::settle(id, stored)?.ok_or(Error::<T>::UnknownStream)?;
+			let now = Self::now();
+			ensure!(key.terms_at(now).is_some(), Error::<T>::UnknownStream);
+			let result = change(&mut key, now)?;
+			Self::store(id, due, key);
+			Ok(result)
+		}
+
+		/// Writes a key that fell due in block `due_before` until now.
+		pub(crate) fn store(id: StreamId, due_before: Option<BlockNumber>, key: StreamKey<T>) {
+			let due = key.due();
+			if due != due_before {
+				due_before.into_iter().for_each(|block| Due::<T>::remove(block, id));
+				due.into_iter().for_each(|block| Due::<T>::insert(block, id, ()));
+			}
+			StreamKeys::<T>::insert(id, key);
+		}
+
+		/// The block that is being made.
+		pub(crate) fn now() -> BlockNumber {
 			frame_system::Pallet::<T>::block_number().saturated_into()
-		}
-
-		/// Checks the invariants at the head of this file.
-		#[cfg(any(feature = "try-runtime", test))]
-		pub fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
-			use alloc::collections::BTreeMap;
-			use frame_support::traits::fungible::InspectHold;
-
-			let mut deposits = BTreeMap::<T::AccountId, Balance>::new();
-			for (id, key) in StreamKeys::<T>::iter() {
-				*deposits.entry(key.owner.clone()).or_default() += key.deposit;
-				ensure!(id < NextStream::<T>::get(), "2: a key's number was not handed out");
-				ensure!(
-					Self::check(&key.metadata).is_ok(),
-					"3: a key's metadata is out of bounds"
-				);
-				let previous = &key.previous_keys;
-				ensure!(
-					previous.is_sorted_by_key(|p| p.until) && previous.iter().all(|p| p.until <= Self::now()),
-					"4: a key's earlier signing keys are not in order"
-				);
-			}
-			for who in frame_system::Account::<T>::iter_keys() {
-				ensure!(
-					T::Currency::balance_on_hold(&HoldReason::StreamKey.into(), &who)
-						== deposits.remove(&who).unwrap_or_default(),
-					"1: deposits differ from what is held"
-				);
-			}
-			ensure!(deposits.is_empty(), "1: a deposit of an account that does not exist");
-			Ok(())
 		}
 	}
 }

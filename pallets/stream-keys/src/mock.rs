@@ -1,12 +1,20 @@
 //! A chain with nothing but accounts and stream keys. Every test body is followed by `try_state`.
 
 use crate as pallet_stream_keys;
-use clustercast_primitives::{amount::USDC, Balance, PublicKey, StreamId};
+use clustercast_primitives::{
+	amount::USDC,
+	chain::{RentOffer, StreamKeyInfo, StreamTerms},
+	Balance, PublicKey, StreamId,
+};
 use frame_support::{
 	construct_runtime, derive_impl,
 	dispatch::DispatchResult,
 	parameter_types,
-	traits::{fungible::InspectHold, ConstU128, ConstU32},
+	traits::{
+		fungible::{Inspect, InspectHold},
+		ConstU128, ConstU32, Hooks,
+	},
+	weights::Weight,
 };
 use frame_system::mocking::MockBlockU32;
 use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage};
@@ -17,18 +25,30 @@ pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 /// Held for a stream key, micro-USDC.
 pub const MINT_DEPOSIT: Balance = USDC;
 
+/// Blocks until a change is in force, and for which what was is remembered.
+pub const CHANGE_DELAY: u32 = 60;
+
+/// Longest rental, blocks.
+pub const MAX_RENTAL: u32 = 1_000;
+
 /// What the pallet is configured with; a test may set another value, for its own thread.
 mod settings {
-	use super::{parameter_types, Balance};
+	use super::{parameter_types, AccountId32, Balance};
 
 	parameter_types! {
 		pub static MintDeposit: Balance = super::MINT_DEPOSIT;
-		pub static MaxPreviousKeys: u32 = 3;
+		pub static MaxPreviousKeys: u32 = 4;
 		pub static KeyMemory: u32 = 100;
 		pub static MaxBroadcasterShare: u32 = 300_000;
+		pub static MaxSurge: u32 = 10_000_000;
+		pub static Royalty: u32 = 50_000;
+		pub static ChangeDelay: u32 = super::CHANGE_DELAY;
+		pub static Treasury: Option<AccountId32> = Some(super::TREASURY);
 	}
 }
-pub use settings::{KeyMemory, MaxBroadcasterShare, MaxPreviousKeys, MintDeposit};
+pub use settings::{
+	ChangeDelay, KeyMemory, MaxBroadcasterShare, MaxPreviousKeys, MaxSurge, MintDeposit, Royalty, Treasury,
+};
 
 construct_runtime!(
 	pub enum Test {
@@ -56,12 +76,17 @@ impl pallet_balances::Config for Test {
 impl crate::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
+	type Treasury = Treasury;
 	type MintDeposit = MintDeposit;
+	type Royalty = Royalty;
+	type ChangeDelay = ChangeDelay;
+	type MaxRental = ConstU32<MAX_RENTAL>;
 	type MaxPreviousKeys = MaxPreviousKeys;
 	type KeyMemory = KeyMemory;
 	type MaxTitle = ConstU32<64>;
 	type MaxCategory = ConstU32<32>;
 	type MaxBroadcasterShare = MaxBroadcasterShare;
+	type MaxSurge = MaxSurge;
 	type WeightInfo = ();
 }
 
@@ -69,62 +94,130 @@ impl crate::Config for Test {
 pub const ALICE: AccountId32 = AccountId32::new([1; 32]);
 /// Has 10 USDC.
 pub const BOB: AccountId32 = AccountId32::new([2; 32]);
+/// Has 10 USDC.
+pub const CAROL: AccountId32 = AccountId32::new([3; 32]);
+/// Has 1 USDC and receives royalties.
+pub const TREASURY: AccountId32 = AccountId32::new([5; 32]);
 /// Has no account.
 pub const NOBODY: AccountId32 = AccountId32::new([9; 32]);
 
-/// Balance of Alice and of Bob at genesis.
+/// Balance of Alice, Bob and Carol at genesis.
 pub const ENDOWMENT: Balance = 10 * USDC;
 
-/// What a call takes as metadata.
-pub struct Metadata {
+/// The first stream.
+pub const STREAM: StreamId = StreamId(0);
+
+/// A signing key.
+pub const fn signer(seed: u8) -> PublicKey {
+	PublicKey([seed; 32])
+}
+
+/// What mint calls take.
+pub struct New {
 	pub title: Vec<u8>,
 	pub category: Vec<u8>,
 	pub max_viewers: u32,
-	pub price_per_mb: u64,
-	pub broadcaster_share_ppm: u32,
+	pub terms: StreamTerms,
 }
 
-impl Default for Metadata {
+/// Terms of a new key: 1,000 micro-USDC per MB, up to half as much again, 10 % for the broadcaster.
+pub const TERMS: StreamTerms = StreamTerms {
+	price_per_mb: 1_000,
+	max_surge_ppm: 1_500_000,
+	broadcaster_share_ppm: 100_000,
+};
+
+impl Default for New {
 	fn default() -> Self {
 		Self {
 			title: b"First light".to_vec(),
 			category: b"astronomy".to_vec(),
 			max_viewers: 0,
-			price_per_mb: 1_000,
-			broadcaster_share_ppm: 100_000,
+			terms: TERMS,
 		}
 	}
 }
 
-/// Mints as `who`.
-pub fn mint(who: AccountId32, data: Metadata) -> DispatchResult {
+/// Mints as `who`, with signing key 7.
+pub fn mint(who: AccountId32, new: New) -> DispatchResult {
 	StreamKeys::mint(
 		RuntimeOrigin::signed(who),
-		PublicKey([7; 32]),
-		data.title.try_into().unwrap(),
-		data.category.try_into().unwrap(),
-		data.max_viewers,
-		data.price_per_mb,
-		data.broadcaster_share_ppm,
+		signer(7),
+		new.title.try_into().unwrap(),
+		new.category.try_into().unwrap(),
+		new.max_viewers,
+		new.terms,
 	)
 }
 
-/// Updates key `id` as `who`.
-pub fn update(who: AccountId32, id: u64, data: Metadata) -> DispatchResult {
-	StreamKeys::update(
-		RuntimeOrigin::signed(who),
-		StreamId(id),
-		data.title.try_into().unwrap(),
-		data.category.try_into().unwrap(),
-		data.max_viewers,
-		data.price_per_mb,
-		data.broadcaster_share_ppm,
-	)
+/// Changes what people see of the first stream as `who`.
+pub fn update(who: AccountId32, title: &[u8]) -> DispatchResult {
+	let (title, category) = (
+		title.to_vec().try_into().unwrap(),
+		b"science".to_vec().try_into().unwrap(),
+	);
+	StreamKeys::update(RuntimeOrigin::signed(who), STREAM, title, category, 50)
+}
+
+/// Names another signing key of the first stream as `who`.
+pub fn set_signing_key(who: AccountId32, seed: u8) -> DispatchResult {
+	StreamKeys::set_signing_key(RuntimeOrigin::signed(who), STREAM, signer(seed))
+}
+
+/// Announces other terms of the first stream as `who`.
+pub fn set_terms(who: AccountId32, terms: StreamTerms) -> DispatchResult {
+	StreamKeys::set_terms(RuntimeOrigin::signed(who), STREAM, terms)
+}
+
+/// Announces the end of the first stream as `who`.
+pub fn burn(who: AccountId32) -> DispatchResult {
+	StreamKeys::burn(RuntimeOrigin::signed(who), STREAM)
+}
+
+/// Gives the first stream to `to` as `who`.
+pub fn transfer(who: AccountId32, to: AccountId32) -> DispatchResult {
+	StreamKeys::transfer(RuntimeOrigin::signed(who), STREAM, to)
+}
+
+/// Offers the first stream for sale as `who`.
+pub fn list(who: AccountId32, price: Balance) -> DispatchResult {
+	StreamKeys::list(RuntimeOrigin::signed(who), STREAM, Some(price))
+}
+
+/// Buys the first stream as `who` with signing key 8, whatever it costs, if it is not rented.
+pub fn buy(who: AccountId32) -> DispatchResult {
+	StreamKeys::buy(RuntimeOrigin::signed(who), STREAM, signer(8), Balance::MAX, 0)
+}
+
+/// Offers the first stream for rent as `who`.
+pub fn set_rent(who: AccountId32, price: Balance, blocks: u32) -> DispatchResult {
+	StreamKeys::set_rent(RuntimeOrigin::signed(who), STREAM, Some(RentOffer { price, blocks }))
+}
+
+/// Rents the first stream as `who` with signing key 9, whatever it costs and however short it is.
+pub fn rent(who: AccountId32) -> DispatchResult {
+	StreamKeys::rent(RuntimeOrigin::signed(who), STREAM, signer(9), Balance::MAX, 1)
+}
+
+/// What the JSON-RPC says of the first stream.
+pub fn info() -> StreamKeyInfo {
+	StreamKeys::stream_key(STREAM).unwrap()
 }
 
 /// Micro-USDC held of `who`, whatever the reason.
 pub fn held(who: &AccountId32) -> Balance {
 	Balances::total_balance_on_hold(who)
+}
+
+/// All that an account owns, held or not, micro-USDC.
+pub fn total(who: &AccountId32) -> Balance {
+	Balances::total_balance(who)
+}
+
+/// Goes to block `number` at once; what lies between is idle.
+pub fn run_to(number: u32) {
+	System::set_block_number(number);
+	StreamKeys::on_idle(number, Weight::MAX);
 }
 
 /// The chain at block 1.
@@ -135,7 +228,12 @@ impl ExtBuilder {
 	pub fn build(self) -> sp_io::TestExternalities {
 		let genesis = RuntimeGenesisConfig {
 			balances: pallet_balances::GenesisConfig {
-				balances: vec![(ALICE, ENDOWMENT), (BOB, ENDOWMENT)],
+				balances: vec![
+					(ALICE, ENDOWMENT),
+					(BOB, ENDOWMENT),
+					(CAROL, ENDOWMENT),
+					(TREASURY, USDC),
+				],
 				..Default::default()
 			},
 			..Default::default()

@@ -2,7 +2,7 @@
 
 use frame_support::weights::{constants::RocksDbWeight, Weight};
 
-/// Weights of the pallet's calls.
+/// Weights of the pallet's calls. Those of an existing key include what is cleaned up of it on the way.
 pub trait WeightInfo {
 	/// Weight of `mint`.
 	fn mint() -> Weight;
@@ -12,6 +12,20 @@ pub trait WeightInfo {
 	fn set_signing_key() -> Weight;
 	/// Weight of `burn`.
 	fn burn() -> Weight;
+	/// Weight of `set_terms`.
+	fn set_terms() -> Weight;
+	/// Weight of `transfer`.
+	fn transfer() -> Weight;
+	/// Weight of `list`.
+	fn list() -> Weight;
+	/// Weight of `buy`.
+	fn buy() -> Weight;
+	/// Weight of `set_rent`.
+	fn set_rent() -> Weight;
+	/// Weight of `rent`.
+	fn rent() -> Weight;
+	/// Weight of cleaning up `n` keys of which something fell due in one block.
+	fn settle(n: u32) -> Weight;
 }
 
 /// Generous estimates: 50 us of work, storage accesses counted by hand.
@@ -20,12 +34,36 @@ impl WeightInfo for () {
 		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 4))
 	}
 	fn update() -> Weight {
-		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(1, 1))
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 5))
 	}
 	fn set_signing_key() -> Weight {
-		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(1, 1))
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 5))
 	}
 	fn burn() -> Weight {
-		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 3))
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 5))
+	}
+	fn set_terms() -> Weight {
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 5))
+	}
+	fn transfer() -> Weight {
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(7, 8))
+	}
+	fn list() -> Weight {
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 5))
+	}
+	fn buy() -> Weight {
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(9, 9))
+	}
+	fn set_rent() -> Weight {
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 5))
+	}
+	fn rent() -> Weight {
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(8, 9))
+	}
+	fn settle(n: u32) -> Weight {
+		let each = Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(7, 7));
+		Weight::from_parts(5_000_000, 0)
+			.saturating_add(RocksDbWeight::get().reads_writes(1, 1))
+			.saturating_add(each.saturating_mul(n.into()))
 	}
 }

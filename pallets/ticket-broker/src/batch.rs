@@ -13,7 +13,8 @@ use crate::{
 };
 use alloc::collections::{btree_map::Entry, BTreeMap};
 use clustercast_primitives::{
-	chain::{Payout, TicketRefusal, PPM},
+	amount::share,
+	chain::{Payout, TicketRefusal},
 	crypto::{is_canonical, Signed, SignedMessage},
 	Balance, BlockNumber, Hash, PublicKey, StreamId,
 };
@@ -71,15 +72,10 @@ pub(crate) struct Batch<T: Config> {
 	nonces: BTreeMap<(BlockNumber, PublicKey), Draft<NonceBitmap<T::MaxNonces>>>,
 	vouchers: BTreeMap<Account<T::AccountId>, Draft<Option<VoucherTotals>>>,
 	deposits: BTreeMap<T::AccountId, Deposit>,
-	streams: BTreeMap<StreamId, Option<Payee<T::AccountId>>>,
+	/// By stream and block of signing.
+	streams: BTreeMap<(StreamId, BlockNumber), Option<Payee<T::AccountId>>>,
 	payouts: BTreeMap<T::AccountId, Balance>,
 	deliveries: BTreeMap<(T::AccountId, T::AccountId), Delivery>,
-}
-
-/// Part of an amount, rounded down; exact for every amount.
-fn share(amount: Balance, ppm: u32) -> Balance {
-	let (whole, part) = (Balance::from(PPM), Balance::from(ppm));
-	(amount / whole).saturating_mul(part) + amount % whole * part / whole
 }
 
 impl<T: Config> Batch<T> {
@@ -182,9 +178,10 @@ impl<T: Config> Batch<T> {
 			.or_insert_with(|| Draft::new(VouchersPaid::<T>::get(key, (recipient, stream))))
 	}
 
-	/// Who is paid for a stream.
-	pub fn payee(&mut self, stream: StreamId) -> Result<Payee<T::AccountId>, TicketRefusal> {
-		let payee = self.streams.entry(stream).or_insert_with(|| T::Streams::payee(stream));
+	/// Who is paid for what was signed in block `at` for a stream.
+	pub fn payee(&mut self, stream: StreamId, at: BlockNumber) -> Result<Payee<T::AccountId>, TicketRefusal> {
+		let payee = self.streams.entry((stream, at));
+		let payee = payee.or_insert_with(|| T::Streams::payee(stream, at));
 		payee.clone().ok_or(TicketRefusal::UnknownStream)
 	}
 
@@ -192,10 +189,9 @@ impl<T: Config> Batch<T> {
 	pub fn split(
 		&mut self,
 		recipient: &T::AccountId,
-		stream: StreamId,
+		payee: Payee<T::AccountId>,
 		amount: Balance,
 	) -> Result<Shares<T::AccountId>, TicketRefusal> {
-		let payee = self.payee(stream)?;
 		let treasury = self.treasury.clone().ok_or(TicketRefusal::CannotReceive)?;
 		let to_broadcaster = share(amount, payee.share_ppm);
 		let to_treasury = share(amount, T::TreasuryShare::get());

@@ -32,6 +32,11 @@
 //! *Money on its way out still pays.* Tickets spend what is not unlocking first, then what is. What was asked for and
 //! spent meanwhile is not made up by a later deposit.
 //!
+//! *Whom a ticket or voucher pays besides its recipient*, and at which price at most, is settled by its stream's terms in
+//! the first block in which it can have been signed ([`Pallet::signed_at`]): a relayer that took it knew them, and does
+//! not change them by redeeming it later. It pays no more than its bytes cost at the highest price of that block or of
+//! this one. A tip is for whoever broadcasts now.
+//!
 //! *Revoking* only brings the expiry forward to the last block of any ticket signed by now, since relayers have
 //! delivered against them.
 //!
@@ -52,6 +57,7 @@ extern crate alloc;
 mod batch;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod escrow;
 #[cfg(test)]
 mod mock;
 mod pool;
@@ -63,12 +69,13 @@ mod types;
 mod vouchers;
 pub mod weights;
 
+pub use escrow::{Escrow, SessionOwners};
 pub use pallet::*;
 pub use pool::{Outlook, GLANCE};
 pub use types::{NonceBitmap, Session, VoucherTotals};
 pub use weights::WeightInfo;
 
-use clustercast_primitives::{Balance, PublicKey};
+use clustercast_primitives::Balance;
 
 /// Learns what was delivered and paid.
 pub trait Deliveries<AccountId> {
@@ -88,24 +95,17 @@ impl<AccountId> Deliveries<AccountId> for () {
 	fn prepare(_: &AccountId) {}
 }
 
-/// Knows whose a session key is.
-pub trait SessionOwners<AccountId> {
-	/// Owner of the session with this key, expired ones included.
-	fn owner(key: &PublicKey) -> Option<AccountId>;
-
-	/// Makes a session of this account and returns its key.
-	#[cfg(feature = "runtime-benchmarks")]
-	fn create(owner: AccountId) -> PublicKey;
-}
-
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
 	use crate::batch::Batch;
 	use alloc::{string::ToString, vec::Vec};
 	use clustercast_primitives::{
-		chain::{Payout, SessionInfo, TicketExplanation, TicketRefusal, TicketVerdict, Unlocking, ViewerAccount, PPM},
-		BlockNumber, Hash, SignedTip, SignedVoucher, StreamId, WinningTicket,
+		chain::{
+			Payout, SessionInfo, TicketExplanation, TicketRefusal, TicketVerdict, Unlocking, ViewerAccount,
+			VoucherPlace, PPM,
+		},
+		BlockNumber, Hash, PublicKey, SignedTip, SignedVoucher, StreamId, WinningTicket,
 	};
 	use frame_support::{
 		pallet_prelude::*,
@@ -114,7 +114,7 @@ pub mod pallet {
 				hold::{Balanced as BalancedHold, Inspect as InspectHold, Mutate as MutateHold},
 				Balanced, Inspect, Mutate,
 			},
-			tokens::{Fortitude, Precision, Preservation},
+			tokens::{Fortitude, Preservation},
 		},
 		weights::WeightMeter,
 	};
@@ -457,6 +457,10 @@ pub mod pallet {
 				T::Streams::max_share_ppm().saturating_add(T::TreasuryShare::get()) <= PPM,
 				"shares cannot exceed the whole"
 			);
+			assert!(
+				T::Streams::memory() >= T::MaxTicketLife::get(),
+				"a stream's terms must be remembered as long as tickets live"
+			);
 			assert!(T::MinFaceValue::get() > 0, "a ticket is worth something");
 			assert!(
 				T::MaxDeposit::get() >= T::MinFaceValue::get(),
@@ -608,6 +612,12 @@ pub mod pallet {
 			expiry / T::EpochLength::get().max(1)
 		}
 
+		/// First block in which something with this expiry can have been signed: whom it pays, in which shares and up to
+		/// which price, is as in this block, whenever it is redeemed.
+		pub fn signed_at(expiry: BlockNumber) -> BlockNumber {
+			expiry.saturating_sub(T::MaxTicketLife::get())
+		}
+
 		/// Money and sessions of an account, in the words of the JSON-RPC.
 		pub fn viewer_account(who: &T::AccountId) -> ViewerAccount {
 			ViewerAccount {
@@ -642,7 +652,8 @@ pub mod pallet {
 				verdict: refusal.map_or_else(TicketVerdict::Refused, TicketVerdict::Accepted),
 				rule: refusal.err().map(|refusal| refusal.to_string()),
 				remedy: refusal.err().map(|refusal| refusal.remedy().into()),
-				broadcaster: T::Streams::payee(ticket.window.stream).map(|payee| public(payee.account)),
+				broadcaster: T::Streams::payee(ticket.window.stream, Self::signed_at(ticket.expiry))
+					.map(|payee| public(payee.account)),
 				treasury: Treasury::<T>::get().map(public),
 				deposit: Self::deposit_of(&ticket.sender.0.into()),
 				session: Self::session_info(ticket.session),
@@ -671,74 +682,17 @@ pub mod pallet {
 			};
 			vouchers.iter().map(judge).collect()
 		}
-	}
 
-	impl<T: Config> SessionOwners<T::AccountId> for Pallet<T> {
-		fn owner(key: &PublicKey) -> Option<T::AccountId> {
-			Some(Sessions::<T>::get(key)?.owner)
-		}
-
-		#[cfg(feature = "runtime-benchmarks")]
-		fn create(owner: T::AccountId) -> PublicKey {
-			let key = PublicKey([0xff; 32]);
-			Self::do_authorize_session(owner, key, 1, BlockNumber::MAX).expect("the key is new");
-			key
+		/// What vouchers have paid at these places, in order; nothing where none was redeemed.
+		pub fn vouchers_paid(places: &[VoucherPlace]) -> Vec<VoucherTotals> {
+			let paid =
+				|p: &VoucherPlace| VouchersPaid::<T>::get(p.session, (T::AccountId::from(p.recipient.0), p.stream));
+			places.iter().map(|place| paid(place).unwrap_or_default()).collect()
 		}
 	}
 
 	impl<T: Config> Pallet<T> {
-		fn do_deposit(who: T::AccountId, amount: Balance) -> DispatchResult {
-			ensure!(amount > 0, Error::<T>::ZeroAmount);
-			let deposit = Self::deposit_of(&who);
-			ensure!(
-				deposit.saturating_add(amount) <= T::MaxDeposit::get(),
-				Error::<T>::DepositTooLarge
-			);
-			// What tickets took of the part that is leaving is gone: new money does not take its place.
-			if let Some(unlocking) = Self::unlocking(&who) {
-				if unlocking.amount == 0 {
-					Unlocks::<T>::remove(&who);
-				} else {
-					Unlocks::<T>::insert(&who, unlocking);
-				}
-			}
-			T::Currency::hold(&HoldReason::TicketDeposit.into(), &who, amount)?;
-			Self::deposit_event(Event::Deposited { who, amount });
-			Ok(())
-		}
-
-		fn do_request_unlock(who: T::AccountId, amount: Balance) -> DispatchResult {
-			ensure!(amount > 0, Error::<T>::ZeroAmount);
-			ensure!(!Unlocks::<T>::contains_key(&who), Error::<T>::AlreadyUnlocking);
-			ensure!(amount <= Self::deposit_of(&who), Error::<T>::DepositTooSmall);
-			let unlocks_at = Self::now().saturating_add(T::UnlockDelay::get());
-			Unlocks::<T>::insert(&who, Unlocking { amount, unlocks_at });
-			Self::deposit_event(Event::UnlockRequested {
-				who,
-				amount,
-				unlocks_at,
-			});
-			Ok(())
-		}
-
-		fn do_cancel_unlock(who: T::AccountId) -> DispatchResult {
-			Unlocks::<T>::take(&who).ok_or(Error::<T>::NotUnlocking)?;
-			Self::deposit_event(Event::UnlockCancelled { who });
-			Ok(())
-		}
-
-		fn do_withdraw(who: T::AccountId) -> DispatchResult {
-			let Unlocking { amount, unlocks_at } = Self::unlocking(&who).ok_or(Error::<T>::NotUnlocking)?;
-			ensure!(Self::now() >= unlocks_at, Error::<T>::TooEarly);
-			Unlocks::<T>::remove(&who);
-			if amount > 0 {
-				T::Currency::release(&HoldReason::TicketDeposit.into(), &who, amount, Precision::Exact)?;
-			}
-			Self::deposit_event(Event::Withdrawn { who, amount });
-			Ok(())
-		}
-
-		fn do_authorize_session(
+		pub(crate) fn do_authorize_session(
 			owner: T::AccountId,
 			key: PublicKey,
 			limit: Balance,

@@ -2,8 +2,10 @@
 
 use crate::{self as pallet_ticket_broker, Event};
 use clustercast_primitives::{
-	amount::USDC, chain::TicketVerdict, crypto::KeyPair, ticket, AccountId, Balance, Hash, PublicKey, StreamId, Ticket,
-	WindowId, WinningTicket,
+	amount::{MAX_PRICE_PER_MB, USDC},
+	chain::{StreamTerms, TicketVerdict, PPM},
+	crypto::KeyPair,
+	ticket, AccountId, Balance, Hash, PublicKey, StreamId, Ticket, WindowId, WinningTicket,
 };
 use frame_support::{
 	construct_runtime, derive_impl,
@@ -52,13 +54,15 @@ mod settings {
 		pub static MaxNonces: u32 = super::MAX_NONCES;
 		pub static MaxBatch: u32 = super::MAX_BATCH;
 		pub static MaxSessions: u32 = super::MAX_SESSIONS;
+		pub static ChangeDelay: u32 = super::MAX_TICKET_LIFE;
 	}
 }
 pub use settings::{
-	EpochLength, MaxBatch, MaxDeposit, MaxNonces, MaxSessions, MinFaceValue, TreasuryShare, UnlockDelay,
+	ChangeDelay, EpochLength, MaxBatch, MaxDeposit, MaxNonces, MaxSessions, MinFaceValue, TreasuryShare, UnlockDelay,
 };
 
 parameter_types! {
+	pub TreasuryAccount: Option<AccountId32> = crate::Treasury::<Test>::get();
 	/// Relayer, viewer, bytes, value: all that was reported as delivered.
 	pub static Reported: Vec<(AccountId32, AccountId32, u64, Balance)> = Vec::new();
 }
@@ -102,12 +106,17 @@ impl pallet_balances::Config for Test {
 impl pallet_stream_keys::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
+	type Treasury = TreasuryAccount;
 	type MintDeposit = ConstU128<USDC>;
+	type Royalty = ConstU32<50_000>;
+	type ChangeDelay = ChangeDelay;
+	type MaxRental = ConstU32<1_000>;
 	type MaxPreviousKeys = ConstU32<8>;
 	type KeyMemory = ConstU32<100>;
 	type MaxTitle = ConstU32<64>;
 	type MaxCategory = ConstU32<32>;
 	type MaxBroadcasterShare = ConstU32<300_000>;
+	type MaxSurge = ConstU32<10_000_000>;
 	type WeightInfo = ();
 }
 
@@ -354,13 +363,31 @@ impl ExtBuilder {
 	}
 }
 
-/// Mints a stream of `owner` with this broadcaster share.
+/// Price and surge bound that are no bound.
+pub const UNBOUND: StreamTerms = StreamTerms {
+	price_per_mb: MAX_PRICE_PER_MB,
+	max_surge_ppm: PPM,
+	broadcaster_share_ppm: 0,
+};
+
+/// Mints a stream of `owner` with this broadcaster share, at any price.
 pub fn mint(owner: AccountId32, share_ppm: u32) {
 	try_mint(owner, share_ppm).unwrap();
 }
 
 /// Mints, if `owner` can pay for it.
 pub fn try_mint(owner: AccountId32, share_ppm: u32) -> DispatchResult {
+	mint_at(
+		owner,
+		StreamTerms {
+			broadcaster_share_ppm: share_ppm,
+			..UNBOUND
+		},
+	)
+}
+
+/// Mints a stream of `owner` on these terms.
+pub fn mint_at(owner: AccountId32, terms: StreamTerms) -> DispatchResult {
 	let origin = RuntimeOrigin::signed(owner);
 	let text = b"stream".to_vec();
 	StreamKeys::mint(
@@ -369,8 +396,7 @@ pub fn try_mint(owner: AccountId32, share_ppm: u32) -> DispatchResult {
 		text.clone().try_into().unwrap(),
 		text.try_into().unwrap(),
 		0,
-		1_000,
-		share_ppm,
+		terms,
 	)
 }
 

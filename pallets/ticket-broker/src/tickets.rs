@@ -5,6 +5,7 @@ use crate::{
 	pallet::{Config, Pallet},
 };
 use clustercast_primitives::{
+	amount::is_ticket_within,
 	chain::{Payout, TicketRefusal},
 	ticket, Ticket, WinningTicket,
 };
@@ -48,7 +49,17 @@ impl<T: Config> Batch<T> {
 
 		// From those who are paid.
 		let recipient = T::AccountId::from(ticket.recipient.0);
-		let shares = self.split(&recipient, ticket.window.stream, ticket.face_value)?;
+		let payee = self.payee(ticket.window.stream, Pallet::<T>::signed_at(ticket.expiry))?;
+		ensure!(
+			is_ticket_within(
+				payee.max_price_per_mb,
+				ticket.bytes,
+				ticket.face_value,
+				ticket.win_probability
+			),
+			TicketRefusal::PriceAboveBound
+		);
+		let shares = self.split(&recipient, payee, ticket.face_value)?;
 
 		self.check_signature(&winning.signed, &ticket.session)?;
 

@@ -34,7 +34,7 @@ impl<T: Config> Batch<T> {
 			.checked_add(tip.reward)
 			.ok_or(TicketRefusal::DepositTooSmall)?;
 		self.check_funds(tip.session, sum)?;
-		let broadcaster = self.payee(tip.stream)?.account;
+		let broadcaster = self.payee(tip.stream, self.now)?.account;
 		self.check_receiver(&broadcaster, tip.amount)?;
 		self.check_receiver(submitter, tip.reward)?;
 		self.check_signature(signed, &tip.session)?;
@@ -110,7 +110,7 @@ impl<T: Config> Pallet<T> {
 	/// Who receives a tip of this amount.
 	fn tipped(stream: StreamId, amount: Balance) -> Result<T::AccountId, Error<T>> {
 		ensure!(amount >= T::MinFaceValue::get(), Error::<T>::TipTooSmall);
-		let payee = T::Streams::payee(stream).ok_or(Error::<T>::UnknownStream)?;
+		let payee = T::Streams::payee(stream, Self::now()).ok_or(Error::<T>::UnknownStream)?;
 		Ok(payee.account)
 	}
 }
@@ -131,13 +131,14 @@ impl<T: Config> From<TicketRefusal> for Error<T> {
 			TicketRefusal::DepositTooSmall => Self::DepositTooSmall,
 			TicketRefusal::UnknownStream => Self::UnknownStream,
 			TicketRefusal::CannotReceive => Self::CannotReceive,
-			// The last four concern tickets and vouchers only.
+			// The last five concern tickets and vouchers only.
 			TicketRefusal::BadSignature
 			| TicketRefusal::NonCanonicalSignature
 			| TicketRefusal::WrongSecret
 			| TicketRefusal::NotAWinner
 			| TicketRefusal::NothingNew
-			| TicketRefusal::TooManyPayees => Self::BadSignature,
+			| TicketRefusal::TooManyPayees
+			| TicketRefusal::PriceAboveBound => Self::BadSignature,
 		}
 	}
 }

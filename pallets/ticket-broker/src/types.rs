@@ -1,5 +1,6 @@
 //! What the pallet stores: sessions and bitmaps of spent nonces.
 
+pub use clustercast_primitives::chain::VoucherTotals;
 use clustercast_primitives::{Balance, BlockNumber};
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
@@ -19,15 +20,6 @@ pub struct Session<AccountId> {
 	pub expiry: BlockNumber,
 	/// (recipient, stream) that its vouchers have paid.
 	pub payees: u32,
-}
-
-/// What vouchers of a session have paid to a recipient for a stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
-pub struct VoucherTotals {
-	/// Micro-USDC in all.
-	pub amount: Balance,
-	/// Bytes in all.
-	pub bytes: u64,
 }
 
 /// Bytes of a bitmap over `MaxNonces` bits.

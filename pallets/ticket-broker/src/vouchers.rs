@@ -1,7 +1,12 @@
 //! Cumulative vouchers: all of a voucher's rules, in the order in which they are checked.
 
-use crate::{batch::Batch, pallet::Config, types::VoucherTotals};
+use crate::{
+	batch::Batch,
+	pallet::{Config, Pallet},
+	types::VoucherTotals,
+};
 use clustercast_primitives::{
+	amount::is_voucher_within,
 	chain::{Payout, TicketRefusal},
 	SignedVoucher,
 };
@@ -30,7 +35,12 @@ impl<T: Config> Batch<T> {
 		};
 		ensure!(amount >= T::MinFaceValue::get(), TicketRefusal::FaceValueTooSmall);
 		self.check_funds(voucher.session, amount)?;
-		let shares = self.split(&recipient, voucher.stream, amount)?;
+		let payee = self.payee(voucher.stream, Pallet::<T>::signed_at(voucher.expiry))?;
+		ensure!(
+			is_voucher_within(payee.max_price_per_mb, bytes, amount),
+			TicketRefusal::PriceAboveBound
+		);
+		let shares = self.split(&recipient, payee, amount)?;
 		self.check_signature(signed, &voucher.session)?;
 
 		// Nothing fails from here on.

@@ -8,7 +8,7 @@ use crate::{
 };
 use bytes::Bytes;
 use clustercast_network::{node, Address};
-use clustercast_primitives::{amount, crypto::KeyPair, window::flags, SignedTicket, WindowId};
+use clustercast_primitives::{amount, chain::PPM, crypto::KeyPair, window::flags, SignedTicket, WindowId};
 use clustercast_protocol::{relayer, window::Draft, Cursor, PurseConfig, ReceiptSigner, RelayerSession, Terms};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
@@ -223,14 +223,20 @@ fn stream_key(signing_key: clustercast_primitives::PublicKey) -> StreamKeyInfo {
 	StreamKeyInfo {
 		id: STREAM,
 		owner: AccountId([8; 32]),
+		broadcaster: AccountId([8; 32]),
 		signing_key,
 		title: "test".into(),
 		category: String::new(),
 		max_viewers: 0,
 		price_per_mb: PRICE,
+		max_surge_ppm: PPM,
 		broadcaster_share_ppm: 0,
+		change: None,
 		previous_keys: Vec::new(),
 		flagged: false,
+		sale_price: None,
+		rent_offer: None,
+		rented_until: None,
 	}
 }
 

@@ -24,6 +24,11 @@ use scale_info::TypeInfo;
 
 /// What a signature is good for: this vault on this L2, and so the one chain that belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
 pub struct Domain {
 	/// The L2's chain id (EIP-155).
 	pub chain_id: u64,

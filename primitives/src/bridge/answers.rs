@@ -23,6 +23,8 @@ pub struct BridgeInfo {
 	pub vault: EthereumAddress,
 	/// Attested L2 blocks are multiples of this.
 	pub interval: u32,
+	/// L2 block from which the vault exists: nothing before it has to be read.
+	pub first: u64,
 	/// What enough validators last said of the vault.
 	pub attested: Option<Attestation>,
 	/// Number of the first deposit that was not imported.

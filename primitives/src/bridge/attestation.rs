@@ -1,8 +1,11 @@
 //! What validators sign of the vault on the L2, once the L2 block is final.
 
-use crate::crypto::{Hash, SignedMessage};
+use crate::crypto::{Hash, Signature, SignedMessage};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
+
+/// Type of the keys that attest, in a validator's keystore: sr25519.
+pub const KEY_TYPE: [u8; 4] = *b"ccl2";
 
 /// The vault's deposits at a block of the L2. Signed by a validator's bridge key (sr25519) over
 /// [`SignedMessage::signing_payload`].
@@ -21,6 +24,15 @@ pub struct Attestation {
 	pub root: Hash,
 	/// Deposits in the vault in that block.
 	pub count: u64,
+}
+
+/// Two attestations of one validator that cannot both be true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct DoubleAttestation {
+	/// One of them.
+	pub first: (Attestation, Signature),
+	/// The other.
+	pub second: (Attestation, Signature),
 }
 
 impl SignedMessage for Attestation {

@@ -21,7 +21,7 @@ pub mod withdrawal;
 
 pub use action::{Domain, EthereumAction};
 pub use answers::{BridgeInfo, WithdrawalInfo, WithdrawalPlace};
-pub use attestation::Attestation;
+pub use attestation::{Attestation, DoubleAttestation};
 pub use deposit::{Deposit, DepositProof, DepositTree, ProvenDeposit};
 pub use withdrawal::{Withdrawal, WithdrawalProof};
 

@@ -509,15 +509,30 @@ fn settled_vouchers_burden_nobody_and_are_remembered() {
 	let first = voucher(200, 100_000);
 	judge(&mut book, 0, first.clone(), &account()).unwrap();
 	judge(&mut book, 1, voucher(400, 200_000), &account()).unwrap();
-	book.settle_voucher(&first);
+	book.settle_voucher(&first, 200);
 	assert_eq!(book.unsettled(&fixture::SENDER), 200);
 	let mut restored = self::book();
-	restored.restore_voucher(&voucher(400, 200_000), 200);
+	restored.restore_voucher(&voucher(400, 200_000), 200, NOW);
 	assert_eq!(restored.unsettled(&fixture::SENDER), 200);
+	restored.restore_voucher(&voucher(200, 100_000), 0, NOW);
+	assert_eq!(
+		restored.unsettled(&fixture::SENDER),
+		200,
+		"an older one changes nothing"
+	);
 	let again = judge(&mut restored, 1, voucher(400, 200_000), &account());
 	assert_eq!(again, Err(TicketError::VoucherTooLow));
-	restored.prune(NOW + 300);
+	// Also one that had expired is remembered for a ticket's life, in which the next one comes.
+	restored.prune(NOW + fixture::MAX_TICKET_LIFE);
 	assert_eq!(restored.unsettled(&fixture::SENDER), 200);
-	restored.prune(NOW + 301);
+	restored.prune(NOW + fixture::MAX_TICKET_LIFE + 1);
 	assert_eq!(restored.unsettled(&fixture::SENDER), 0);
+	let mut settled = self::book();
+	settled.restore_voucher(&voucher(400, 200_000), 0, NOW);
+	settled.settle_voucher(&first, 1_000);
+	assert_eq!(
+		settled.unsettled(&fixture::SENDER),
+		0,
+		"more was paid than this relayer has"
+	);
 }

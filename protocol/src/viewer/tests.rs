@@ -656,3 +656,73 @@ fn second_header_for_a_place_is_equivocation() {
 	assert_eq!(show(&mut session, &fork), Err(Fault::BrokenChain(fork.id())));
 	assert_eq!(session.header(), Some(fork.signed_header()));
 }
+
+#[test]
+fn mode_of_payment_changes_between_windows_and_nothing_else_does() {
+	let vouchers = || Terms {
+		mode: PaymentMode::Vouchers { newest: None },
+		..fixture::terms()
+	};
+	let state = |session: &mut ViewerSession, terms| send(session, ToViewer::Terms(terms));
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	let mut shares = Vec::new();
+	for (serial, terms) in [None, Some(vouchers()), Some(fixture::terms())].into_iter().enumerate() {
+		if let Some(terms) = terms {
+			state(&mut session, Some(terms)).unwrap();
+		}
+		let window = broadcast.segment(&fixture::media(100_000, 1));
+		show(&mut session, &window).unwrap();
+		if serial == 0 {
+			// Behind the window and before its receipt: which terms would that be for?
+			let mut confused = paying();
+			show(&mut confused, &window).unwrap();
+			assert_eq!(
+				state(&mut confused, Some(vouchers())),
+				Err(Fault::Unexpected(Kind::Terms))
+			);
+		}
+		send(&mut session, signed(receipt(&window, serial as u8))).unwrap();
+		let due = drain(&mut session).1.unwrap();
+		let payment = match due.share {
+			Share::Ticket { .. } => Payment::Ticket(ticket(&due)),
+			Share::Voucher { .. } => Payment::Voucher(voucher(|_| {})),
+		};
+		session.pay(&due, payment).unwrap();
+		send(&mut session, ToViewer::Paid(window.id())).unwrap();
+		shares.push(matches!(due.share, Share::Voucher { .. }));
+	}
+	assert_eq!(shares, [false, true, false]);
+
+	let unexpected = Err(Fault::Unexpected(Kind::Terms));
+	for change in [
+		|t: &mut Terms| t.price_per_mb -= 1,
+		|t: &mut Terms| t.credit += 1,
+		|t: &mut Terms| t.recipient.0[0] ^= 1,
+	] {
+		let mut terms = vouchers();
+		change(&mut terms);
+		assert_eq!(state(&mut paying(), Some(terms)), unexpected);
+	}
+	assert_eq!(state(&mut paying(), None), unexpected);
+	assert_eq!(state(&mut free(), Some(vouchers())), unexpected);
+	assert_eq!(state(&mut free(), None), unexpected);
+	// What is refused at first is refused later.
+	let dear = Terms {
+		mode: PaymentMode::Tickets {
+			face_value: fixture::viewer_config().payment.unwrap().max_face_value + 1,
+		},
+		..fixture::terms()
+	};
+	assert!(matches!(state(&mut paying(), Some(dear)), Err(Fault::FaceValue { .. })));
+}
+
+#[test]
+fn surge_is_the_price_in_parts_of_the_baseline() {
+	let surge = |baseline| fixture::terms().surge_ppm(baseline);
+	assert_eq!(fixture::terms().price_per_mb, 2_000);
+	assert_eq!(
+		(surge(2_000), surge(1_000), surge(3_000)),
+		(1_000_000, 2_000_000, 666_666)
+	);
+	assert_eq!(surge(0), 2_000_000_000);
+}

@@ -1,7 +1,7 @@
-//! What the runtime answers to the node about tickets, viewers, relayers and stream keys.
+//! What the runtime answers to the node about tickets, viewers, relayers and stream keys, and about the bridge.
 //!
 //! Implemented by the runtime, called by the node's `clustercast_*` RPC. All types are those of
-//! [`clustercast_primitives::chain`]: the node passes them on as they are.
+//! [`clustercast_primitives::chain`] and [`clustercast_primitives::bridge`]: the node passes them on as they are.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -9,8 +9,9 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 use clustercast_primitives::{
-	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
-	AccountId, SignedVoucher, StreamId, WinningTicket,
+	bridge::{Attestation, BridgeInfo, WithdrawalInfo},
+	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
+	AccountId, PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
 
 sp_api::decl_runtime_apis! {
@@ -32,6 +33,9 @@ sp_api::decl_runtime_apis! {
 		/// The vouchers inside an encoded extrinsic; `None` where it does not decode or is no `redeem_vouchers`.
 		fn decode_vouchers(extrinsic: Vec<u8>) -> Option<Vec<SignedVoucher>>;
 
+		/// What vouchers have paid at these places, in order; nothing where none was redeemed.
+		fn vouchers_paid(places: Vec<VoucherPlace>) -> Vec<VoucherTotals>;
+
 		/// Money and session keys of an account that pays for video. Never fails: an unknown account has nothing.
 		fn viewer_account(account: AccountId) -> ViewerAccount;
 
@@ -43,5 +47,21 @@ sp_api::decl_runtime_apis! {
 
 		/// A stream key, `None` where there is none of this number.
 		fn stream_key(id: StreamId) -> Option<StreamKeyInfo>;
+	}
+
+	/// The bridge to the L2, as the chain sees it at one block.
+	pub trait BridgeApi {
+		/// Where the vault is, what is attested, imported and on its way out.
+		fn bridge() -> BridgeInfo;
+
+		/// Keys (sr25519) with which the current validators attest, in the order of their numbers.
+		fn attestor_keys() -> Vec<PublicKey>;
+
+		/// Withdrawals from number `from` on, released or waiting, at most 100 at a time.
+		fn withdrawals(from: u64, limit: u32) -> Vec<WithdrawalInfo>;
+
+		/// Hands to the node's pool what validator number `authority_index` attests; needs the offchain extension of a
+		/// pool. `None` where the pool does not take it.
+		fn submit_attest(attestation: Attestation, authority_index: u32, signature: [u8; 64]) -> Option<()>;
 	}
 }

@@ -1,4 +1,4 @@
-//! Delivery and payment: stream keys, relayers, tickets.
+//! Delivery and payment: stream keys, relayers, tickets, and the bridge that brings the money.
 
 use crate::{
 	constants::*, weights, AccountId, Balance, Balances, RelayerRegistry, Runtime, RuntimeHoldReason, StreamKeys,
@@ -10,12 +10,17 @@ use pallet_ticket_broker::Deliveries;
 impl pallet_stream_keys::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
+	type Treasury = Treasury;
 	type MintDeposit = ConstU128<STREAM_KEY_DEPOSIT>;
+	type Royalty = ConstU32<ROYALTY_PPM>;
+	type ChangeDelay = ConstU32<MAX_TICKET_LIFE>;
+	type MaxRental = ConstU32<MAX_RENTAL>;
 	type MaxPreviousKeys = ConstU32<MAX_PREVIOUS_KEYS>;
 	type KeyMemory = ConstU32<FRAUD_BLOCKS>;
 	type MaxTitle = ConstU32<MAX_TITLE>;
 	type MaxCategory = ConstU32<MAX_CATEGORY>;
 	type MaxBroadcasterShare = ConstU32<MAX_BROADCASTER_SHARE_PPM>;
+	type MaxSurge = ConstU32<MAX_SURGE_PPM>;
 	type WeightInfo = weights::pallet_stream_keys::WeightInfo<Runtime>;
 }
 
@@ -64,7 +69,7 @@ impl Deliveries<AccountId> for ToRegistry {
 	}
 }
 
-/// The account that ticket shares go to.
+/// The account that ticket shares, royalties and parts of penalties go to.
 pub struct Treasury;
 
 impl Get<Option<AccountId>> for Treasury {
@@ -84,4 +89,31 @@ impl pallet_fraud_proofs::Config for Runtime {
 	type MaxClockSkew = ConstU64<MAX_CLOCK_SKEW_MILLIS>;
 	type TreasuryPart = ConstU32<PENALTY_TREASURY_PPM>;
 	type WeightInfo = weights::pallet_fraud_proofs::WeightInfo<Runtime>;
+}
+
+/// What penalties have burnt.
+pub struct BurntByPenalties;
+
+impl Get<Balance> for BurntByPenalties {
+	fn get() -> Balance {
+		pallet_fraud_proofs::Burnt::<Runtime>::get()
+	}
+}
+
+impl pallet_usdc_bridge::Config for Runtime {
+	type Currency = Balances;
+	type Escrow = TicketBroker;
+	type Offences = ();
+	type Burnt = BurntByPenalties;
+	type MaxAttestors = ConstU32<MAX_VALIDATORS>;
+	type MaxImports = ConstU32<MAX_IMPORTS>;
+	type MinWithdrawal = ConstU128<MIN_WITHDRAWAL>;
+	type MaxWithdrawal = ConstU128<MAX_WITHDRAWAL>;
+	type MaxQueue = ConstU32<MAX_WITHDRAWAL_QUEUE>;
+	type ReleasesPerBlock = ConstU32<RELEASES_PER_BLOCK>;
+	type OutflowLimit = ConstU128<OUTFLOW_LIMIT>;
+	type OutflowPeriod = ConstU32<OUTFLOW_PERIOD>;
+	type Memory = ConstU32<WITHDRAWAL_MEMORY>;
+	type MaxActionLife = ConstU32<MAX_ACTION_LIFE>;
+	type WeightInfo = weights::pallet_usdc_bridge::WeightInfo<Runtime>;
 }

@@ -1,13 +1,14 @@
 //! What each pallet is given. Consensus and delivery have files of their own.
 
-mod consensus;
+pub(crate) mod consensus;
 mod delivery;
 
 use crate::{
 	constants::*,
 	money::{OneMicroUsdcPer, ToAuthor, ToTreasury},
 	weights, AccountId, Aura, Balance, Balances, Block, Hash, Nonce, OriginCaller, PalletInfo, Runtime, RuntimeCall,
-	RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System, VERSION,
+	RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System, UncheckedExtrinsic,
+	VERSION,
 };
 use frame_support::{
 	derive_impl,
@@ -19,7 +20,10 @@ use frame_support::{
 		Weight,
 	},
 };
-use frame_system::limits::{BlockLength, BlockWeights};
+use frame_system::{
+	limits::{BlockLength, BlockWeights},
+	offchain::{CreateBare, CreateTransactionBase},
+};
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
 use sp_runtime::{traits::One, FixedPointNumber, Perbill, Perquintill};
 use sp_version::RuntimeVersion;
@@ -54,6 +58,24 @@ pub struct NoBurning;
 impl Contains<RuntimeCall> for NoBurning {
 	fn contains(call: &RuntimeCall) -> bool {
 		!matches!(call, RuntimeCall::Balances(pallet_balances::Call::burn { .. }))
+	}
+}
+
+/// What nodes submit by themselves, such as reports of equivocation, is not signed.
+impl<LocalCall> CreateTransactionBase<LocalCall> for Runtime
+where
+	RuntimeCall: From<LocalCall>,
+{
+	type Extrinsic = UncheckedExtrinsic;
+	type RuntimeCall = RuntimeCall;
+}
+
+impl<LocalCall> CreateBare<LocalCall> for Runtime
+where
+	RuntimeCall: From<LocalCall>,
+{
+	fn create_bare(call: RuntimeCall) -> UncheckedExtrinsic {
+		UncheckedExtrinsic::new_bare(call)
 	}
 }
 

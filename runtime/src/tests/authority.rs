@@ -1,10 +1,16 @@
-//! Nobody has Root, so nobody changes the code.
+//! Nobody has Root, so nobody changes the code, or anything else but by a call that is meant for it.
 
 use super::*;
-use frame_support::traits::PalletInfoAccess;
+use codec::Decode;
+use frame_support::{storage::TransactionOutcome, traits::PalletInfoAccess};
 use scale_info::{meta_type, PortableRegistry, Registry, TypeDef, TypeInfo};
-use sp_runtime::traits::{Convert, Dispatchable};
-use std::collections::BTreeSet;
+use sp_core::storage::well_known_keys::{CODE as CODE_KEY, HEAP_PAGES};
+use sp_runtime::{
+	traits::{Dispatchable, Hash as _},
+	transaction_validity::InvalidTransaction,
+	DispatchError,
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The calls that dispatch another call, as `Pallet.call`. Each is tried below; one that is new has to be thought
 /// about.
@@ -21,11 +27,72 @@ const CARRIERS: [&str; 10] = [
 	"Utility.with_weight",
 ];
 
+/// Every call of the runtime, and who has anything of it: see there.
+const CALLS: &str = include_str!("calls.txt");
+
 /// What someone would like the chain to run.
 const CODE: [u8; 1] = [1];
 
-fn is_code_set() -> bool {
-	sp_io::storage::get(sp_core::storage::well_known_keys::CODE).is_some_and(|code| code[..] == CODE)
+fn code() -> Option<Vec<u8>> {
+	sp_io::storage::get(CODE_KEY).map(|code| code.to_vec())
+}
+
+/// What must not change: code, memory, an upgrade to come, and an account that stands for all of the storage.
+fn precious() -> [Option<Vec<u8>>; 4] {
+	[
+		code(),
+		sp_io::storage::get(HEAP_PAGES).map(|pages| pages.to_vec()),
+		System::authorized_upgrade().map(|upgrade| upgrade.encode()),
+		sp_io::storage::get(&treasurys_account()).map(|account| account.to_vec()),
+	]
+}
+
+fn treasurys_account() -> Vec<u8> {
+	frame_system::Account::<Runtime>::hashed_key_for(crate::genesis::treasury())
+}
+
+/// Each call that could change that, as `System.call`, with arguments that would.
+fn attempts() -> Vec<(&'static str, RuntimeCall)> {
+	use frame_system::Call;
+
+	let code = || CODE.to_vec();
+	let code_hash = sp_runtime::traits::BlakeTwo256::hash(&CODE);
+	vec![
+		("set_heap_pages", Call::set_heap_pages { pages: 1 }.into()),
+		("set_code", Call::set_code { code: code() }.into()),
+		("set_code_without_checks", set_code()),
+		(
+			"set_storage",
+			Call::set_storage {
+				items: vec![(CODE_KEY.to_vec(), code()), (treasurys_account(), vec![])],
+			}
+			.into(),
+		),
+		(
+			"kill_storage",
+			Call::kill_storage {
+				keys: vec![treasurys_account()],
+			}
+			.into(),
+		),
+		(
+			"kill_prefix",
+			Call::kill_prefix {
+				prefix: treasurys_account()[..32].to_vec(),
+				subkeys: 100,
+			}
+			.into(),
+		),
+		("authorize_upgrade", Call::authorize_upgrade { code_hash }.into()),
+		(
+			"authorize_upgrade_without_checks",
+			Call::authorize_upgrade_without_checks { code_hash }.into(),
+		),
+		(
+			"apply_authorized_upgrade",
+			Call::apply_authorized_upgrade { code: code() }.into(),
+		),
+	]
 }
 
 fn set_code() -> RuntimeCall {
@@ -133,32 +200,168 @@ fn carried(call: &RuntimeCall) -> Vec<(&'static str, RuntimeCall)> {
 }
 
 #[test]
-fn root_is_the_only_origin_that_sets_code_and_nobody_has_it() {
+fn no_origin_of_an_extrinsic_changes_code_or_storage() {
 	in_first_block(crate::genesis::LOCAL, || {
+		let alice = Sr25519Keyring::Alice.to_account_id();
 		let origins = [
 			RuntimeOrigin::none(),
-			RuntimeOrigin::signed(Sr25519Keyring::Alice.to_account_id()),
+			RuntimeOrigin::signed(alice.clone()),
 			RuntimeOrigin::signed(crate::genesis::treasury()),
+			RuntimeOrigin::signed(pallet_utility::derivative_account_id(alice, 0)),
 		];
-		for origin in &origins {
-			for (name, call) in carried(&set_code()).into_iter().chain([("alone", set_code())]) {
-				let _ = call.clone().dispatch(origin.clone());
-				assert!(!is_code_set(), "{name} as {origin:?}");
-				// One carrier inside each other.
-				for (outer, call) in carried(&call) {
-					let _ = call.dispatch(origin.clone());
-					assert!(!is_code_set(), "{name} in {outer} as {origin:?}");
+		let before = precious();
+		for (name, attempt) in attempts() {
+			for origin in &origins {
+				let refused = match name {
+					"apply_authorized_upgrade" => frame_system::Error::<Runtime>::NothingAuthorized.into(),
+					_ => DispatchError::BadOrigin,
+				};
+				let outcome = attempt.clone().dispatch(origin.clone());
+				assert_eq!(outcome.unwrap_err().error, refused, "{name} as {origin:?}");
+				for (carrier, call) in carried(&attempt) {
+					let _ = call.clone().dispatch(origin.clone());
+					assert!(precious() == before, "{name} in {carrier} as {origin:?}");
+					// One carrier inside each other.
+					for (outer, call) in carried(&call) {
+						let _ = call.dispatch(origin.clone());
+						assert!(precious() == before, "{name} in {carrier} in {outer} as {origin:?}");
+					}
 				}
 			}
 		}
-		// The same call does set the code for Root: it is the origin that nobody has.
-		assert_ok!(set_code().dispatch(RuntimeOrigin::root()));
-		assert!(is_code_set());
 	});
 }
 
 #[test]
-fn the_treasurys_signatories_together_cannot_set_code() {
+fn no_kind_of_extrinsic_changes_code_or_storage() {
+	in_first_block(crate::genesis::LOCAL, || {
+		let before = precious();
+		for (name, attempt) in attempts() {
+			let outcome = apply(signed(Sr25519Keyring::Alice, attempt.clone()));
+			assert!(outcome.is_err(), "{name}, signed");
+			let bare = Executive::apply_extrinsic(UncheckedExtrinsic::new_bare(attempt.clone()));
+			assert_eq!(bare, Err(InvalidTransaction::Call.into()), "{name}, bare");
+			let (_, extension, _) = SignedPayload::new(attempt.clone(), extension(Sr25519Keyring::Alice))
+				.unwrap()
+				.deconstruct();
+			let general = Executive::apply_extrinsic(UncheckedExtrinsic::new_transaction(attempt, extension));
+			assert_eq!(
+				general,
+				Err(InvalidTransaction::UnknownOrigin.into()),
+				"{name}, general"
+			);
+			assert!(precious() == before, "{name}");
+		}
+	});
+}
+
+/// What is tried above in vain works for Root: it is the origin that nobody has.
+#[test]
+fn root_would_change_all_of_it() {
+	for (name, attempt) in attempts() {
+		// Both look into the code for its version; what is authorised is not checked again.
+		if ["set_code", "apply_authorized_upgrade"].contains(&name) {
+			continue;
+		}
+		in_first_block(crate::genesis::LOCAL, || {
+			let before = precious();
+			let changed = frame_support::storage::with_transaction_unchecked(|| {
+				assert_ok!(attempt.clone().dispatch(RuntimeOrigin::root()));
+				TransactionOutcome::Rollback(precious() != before)
+			});
+			assert!(changed, "{name}");
+		});
+	}
+	in_first_block(crate::genesis::LOCAL, || {
+		let attempt = |wanted: &str| attempts().into_iter().find(|(name, _)| *name == wanted).unwrap().1;
+		assert_ok!(attempt("authorize_upgrade_without_checks").dispatch(RuntimeOrigin::root()));
+		assert_ok!(attempt("apply_authorized_upgrade").dispatch(RuntimeOrigin::none()));
+		assert_eq!(code(), Some(CODE.to_vec()));
+	});
+}
+
+/// Of `calls.txt`: `Pallet.call`, and who may.
+fn reviewed() -> impl Iterator<Item = (&'static str, &'static str)> {
+	let lines = CALLS.lines().filter(|line| !line.starts_with('#'));
+	lines.map(|line| line.split_once(' ').expect("a call, a space, and who may"))
+}
+
+/// A call as the metadata describes it.
+struct Described {
+	/// `Pallet.call`.
+	name: String,
+	/// How it begins.
+	prefix: [u8; 2],
+	/// Whether an argument is a call, or a list of calls.
+	carries: bool,
+}
+
+/// Every call of the metadata.
+fn every_call() -> Vec<Described> {
+	let mut registry = Registry::new();
+	let runtime_call = registry.register_type(&meta_type::<RuntimeCall>()).id;
+	let types = PortableRegistry::from(registry);
+	let variants = |id: u32| match &types.resolve(id).unwrap().type_def {
+		TypeDef::Variant(variant) => variant.variants.clone(),
+		_ => vec![],
+	};
+	let is_call = |field: u32| match &types.resolve(field).unwrap().type_def {
+		TypeDef::Sequence(items) => items.type_param.id == runtime_call,
+		_ => field == runtime_call,
+	};
+	let mut calls = Vec::new();
+	for pallet in variants(runtime_call) {
+		for call in variants(pallet.fields[0].ty.id) {
+			calls.push(Described {
+				name: format!("{}.{}", pallet.name, call.name),
+				prefix: [pallet.index, call.index],
+				carries: call.fields.iter().any(|field| is_call(field.ty.id)),
+			});
+		}
+	}
+	calls
+}
+
+#[test]
+fn every_call_was_reviewed() {
+	let reviewed: BTreeSet<_> = reviewed().map(|(name, _)| name.to_string()).collect();
+	let calls: BTreeSet<_> = every_call().into_iter().map(|call| call.name).collect();
+	let unknown: Vec<_> = calls.difference(&reviewed).collect();
+	let gone: Vec<_> = reviewed.difference(&calls).collect();
+	assert!(
+		unknown.is_empty() && gone.is_empty(),
+		"calls.txt lacks {unknown:?} and has {gone:?}, which do not exist: think about who may call what is new"
+	);
+}
+
+/// Those that are nobody's, with whatever arguments decode from zeros: the origin is refused before they are looked at.
+#[test]
+fn what_is_nobodys_is_refused() {
+	in_first_block(crate::genesis::LOCAL, || {
+		let calls: BTreeMap<_, _> = every_call().into_iter().map(|call| (call.name, call.prefix)).collect();
+		let nobodys = reviewed().filter(|(_, who)| *who == "nobody");
+		for (name, _) in nobodys {
+			let mut bytes = calls[name].to_vec();
+			bytes.extend([0; 256]);
+			let call = RuntimeCall::decode(&mut &bytes[..]).unwrap();
+			for origin in [
+				RuntimeOrigin::none(),
+				RuntimeOrigin::signed(Sr25519Keyring::Alice.to_account_id()),
+				RuntimeOrigin::signed(crate::genesis::treasury()),
+			] {
+				let error = call.clone().dispatch(origin.clone()).unwrap_err().error;
+				let filtered = frame_system::Error::<Runtime>::CallFiltered.into();
+				assert!(
+					error == DispatchError::BadOrigin || error == filtered,
+					"{name} as {origin:?}: {error:?}"
+				);
+			}
+		}
+	});
+}
+
+#[test]
+fn the_treasurys_signatories_together_change_no_code_or_storage() {
 	in_first_block(crate::genesis::LOCAL, || {
 		let approve = |who: Sr25519Keyring, others: [Sr25519Keyring; 2], call: RuntimeCall, first: bool| {
 			let mut other_signatories: Vec<_> = others.map(|k| k.to_account_id()).into();
@@ -177,8 +380,11 @@ fn the_treasurys_signatories_together_cannot_set_code() {
 			assert_ok!(approve(alice, [bob, charlie], call.clone(), true));
 			assert_ok!(approve(bob, [alice, charlie], call, false));
 		};
-		both(set_code());
-		assert!(!is_code_set());
+		let before = precious();
+		for (name, attempt) in attempts() {
+			both(attempt);
+			assert!(precious() == before, "{name}");
+		}
 
 		// They do move its money, but for what keeps the account alive.
 		assert_ok!(apply(signed(alice, transfer(&crate::genesis::treasury(), 5_000))));
@@ -193,26 +399,11 @@ fn the_treasurys_signatories_together_cannot_set_code() {
 
 #[test]
 fn only_the_calls_that_are_tried_here_carry_calls() {
-	let mut registry = Registry::new();
-	let runtime_call = registry.register_type(&meta_type::<RuntimeCall>()).id;
-	let types = PortableRegistry::from(registry);
-	let variants = |id: u32| match &types.resolve(id).unwrap().type_def {
-		TypeDef::Variant(variant) => variant.variants.clone(),
-		_ => vec![],
-	};
-	let carries = |field: u32| match &types.resolve(field).unwrap().type_def {
-		TypeDef::Sequence(items) => items.type_param.id == runtime_call,
-		_ => field == runtime_call,
-	};
-	let mut carriers = BTreeSet::new();
-	for pallet in variants(runtime_call) {
-		for call in variants(pallet.fields[0].ty.id) {
-			if call.fields.iter().any(|field| carries(field.ty.id)) {
-				carriers.insert(format!("{}.{}", pallet.name, call.name));
-			}
-		}
-	}
-	assert_eq!(carriers.iter().map(String::as_str).collect::<Vec<_>>(), CARRIERS);
+	let carriers = every_call().into_iter().filter(|call| call.carries);
+	assert_eq!(
+		carriers.map(|call| call.name).collect::<BTreeSet<_>>(),
+		CARRIERS.map(String::from).into()
+	);
 	assert_eq!(
 		carried(&set_code()).iter().map(|(name, _)| *name).collect::<Vec<_>>(),
 		CARRIERS
@@ -226,15 +417,4 @@ fn no_pallet_has_an_origin_of_its_own() {
 	};
 	assert_eq!(origins.variants.iter().map(|v| v.name).collect::<Vec<_>>(), ["system"]);
 	assert_eq!(System::name(), "System");
-}
-
-#[test]
-fn strangers_have_no_session_keys() {
-	type ValidatorIdOf = <Runtime as pallet_session::Config>::ValidatorIdOf;
-	in_first_block(crate::genesis::LOCAL, || {
-		for (who, is_validator) in [(Sr25519Keyring::Dave, true), (Sr25519Keyring::Eve, false)] {
-			let account = who.to_account_id();
-			assert_eq!(ValidatorIdOf::convert(account.clone()), is_validator.then_some(account));
-		}
-	});
 }

@@ -5,6 +5,7 @@ mod fees;
 mod genesis;
 mod pool;
 mod reputation;
+mod validators;
 
 use crate::*;
 use codec::Encode;
@@ -65,7 +66,15 @@ fn merge(config: &mut Value, patch: Value) {
 
 /// An extrinsic as `who` would sign it now.
 fn signed(who: Sr25519Keyring, call: impl Into<RuntimeCall>) -> UncheckedExtrinsic {
-	let extension: TxExtension = (
+	let payload = SignedPayload::new(call.into(), extension(who)).unwrap();
+	let signature = payload.using_encoded(|bytes| who.sign(bytes));
+	let (call, extension, _) = payload.deconstruct();
+	UncheckedExtrinsic::new_signed(call, who.to_account_id().into(), signature.into(), extension)
+}
+
+/// What `who` would put beside a call now.
+fn extension(who: Sr25519Keyring) -> TxExtension {
+	(
 		frame_system::CheckNonZeroSender::new(),
 		frame_system::CheckSpecVersion::new(),
 		frame_system::CheckTxVersion::new(),
@@ -77,11 +86,7 @@ fn signed(who: Sr25519Keyring, call: impl Into<RuntimeCall>) -> UncheckedExtrins
 		crate::pool::PoolRules,
 		frame_metadata_hash_extension::CheckMetadataHash::new(false),
 		frame_system::WeightReclaim::new(),
-	);
-	let payload = SignedPayload::new(call.into(), extension).unwrap();
-	let signature = payload.using_encoded(|bytes| who.sign(bytes));
-	let (call, extension, _) = payload.deconstruct();
-	UncheckedExtrinsic::new_signed(call, who.to_account_id().into(), signature.into(), extension)
+	)
 }
 
 /// Applies an extrinsic that must be valid, and says how its call went.

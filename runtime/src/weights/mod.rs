@@ -10,4 +10,6 @@ pub mod pallet_stream_keys;
 pub mod pallet_ticket_broker;
 pub mod pallet_timestamp;
 pub mod pallet_transaction_payment;
+pub mod pallet_usdc_bridge;
 pub mod pallet_utility;
+pub mod pallet_validators;

@@ -1,7 +1,7 @@
 //! `report_equivocation`: two headers of one key for one place flag the stream, once.
 
 use crate::{mock::*, Error, Event, Penalty};
-use clustercast_primitives::{fraud::Equivocation, window::SignedHeader, StreamId};
+use clustercast_primitives::{chain::RentOffer, fraud::Equivocation, window::SignedHeader, StreamId};
 use frame_support::{
 	assert_noop, assert_ok,
 	dispatch::{DispatchResultWithPostInfo, Pays},
@@ -64,7 +64,7 @@ fn both_must_be_signed_by_one_key_of_the_stream() {
 		assert_noop!(report(by(1, b"a"), by(9, b"b")), Error::<Test>::HeaderSignature);
 		assert_noop!(report(by(9, b"a"), by(1, b"b")), Error::<Test>::HeaderSignature);
 		assert_noop!(report(by(9, b"a"), by(9, b"b")), Error::<Test>::HeaderSignature);
-		// A new owner of the key does not pay for what the one before signed in its place.
+		// Rotating away does not help.
 		assert_ok!(StreamKeys::set_signing_key(
 			RuntimeOrigin::signed(CAROL),
 			StreamId(0),
@@ -92,5 +92,37 @@ fn streams_that_do_not_exist_and_origins_without_account_are_refused() {
 			FraudProofs::report_equivocation(RuntimeOrigin::none(), Box::new(evidence)),
 			DispatchError::BadOrigin
 		);
+	});
+}
+
+#[test]
+fn who_named_the_key_pays_and_no_one_else() {
+	ExtBuilder.build_and_execute(|| {
+		let twice = |seed| {
+			let by = |data: &[u8]| key(seed).sign(header(5, data), &genesis());
+			report(by(b"a"), by(b"b"))
+		};
+		let stream = StreamId(0);
+		let offer = RentOffer { price: 0, blocks: 10 };
+		assert_ok!(StreamKeys::set_rent(RuntimeOrigin::signed(CAROL), stream, Some(offer)));
+		assert_ok!(StreamKeys::rent(
+			RuntimeOrigin::signed(ALICE),
+			stream,
+			key(7).public(),
+			0,
+			10
+		));
+		assert_ok!(twice(7));
+		assert_eq!((total(&ALICE), total(&CAROL)), (ENDOWMENT - 999_000, ENDOWMENT));
+		assert_noop!(twice(7), Error::<Test>::AlreadyFlagged);
+		// The key is given away: nobody answers for what its former owner signs.
+		assert_ok!(StreamKeys::transfer(RuntimeOrigin::signed(CAROL), stream, TREASURY));
+		assert_noop!(twice(1), Error::<Test>::AlreadyFlagged);
+		assert_ok!(StreamKeys::set_signing_key(
+			RuntimeOrigin::signed(TREASURY),
+			stream,
+			key(8).public()
+		));
+		assert_ok!(twice(8));
 	});
 }

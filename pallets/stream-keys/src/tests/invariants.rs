@@ -1,16 +1,21 @@
 //! Each invariant of `try_state` is broken by hand once and found, and so are constants that contradict each other.
 
-use crate::{mock::*, HoldReason, NextStream, StreamKeys as Keys};
-use clustercast_primitives::StreamId;
+use crate::{mock::*, Due, HoldReason, NextStream, OldestDue, StreamKey, StreamKeys as Keys};
+use clustercast_primitives::{
+	chain::{RentOffer, TermsChange},
+	StreamId,
+};
 use frame_support::{
 	assert_ok,
 	traits::{fungible::MutateHold, Hooks},
 };
 
-/// Breaks the state by `damage` and returns what `try_state` says.
+/// Breaks the state by `damage` and returns what `try_state` says. Alice's key is rented to Bob.
 fn complaint(damage: impl FnOnce()) -> String {
 	ExtBuilder.build().execute_with(|| {
-		assert_ok!(mint(ALICE, Metadata::default()));
+		assert_ok!(mint(ALICE, New::default()));
+		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(rent(BOB));
 		assert_ok!(StreamKeys::do_try_state());
 		damage();
 		let sp_runtime::DispatchError::Other(text) = StreamKeys::do_try_state().unwrap_err() else {
@@ -18,6 +23,11 @@ fn complaint(damage: impl FnOnce()) -> String {
 		};
 		text.into()
 	})
+}
+
+/// The same, by a change of the key.
+fn tampered(change: impl FnOnce(&mut StreamKey<Test>)) -> String {
+	complaint(|| Keys::<Test>::mutate(STREAM, |key| change(key.as_mut().unwrap())))
 }
 
 #[test]
@@ -33,6 +43,20 @@ fn a_share_of_more_than_everything_is_found() {
 }
 
 #[test]
+#[should_panic(expected = "a royalty cannot exceed the price")]
+fn a_royalty_of_more_than_everything_is_found() {
+	Royalty::set(1_000_001);
+	StreamKeys::integrity_test();
+}
+
+#[test]
+#[should_panic(expected = "a surge bound allows the price itself")]
+fn a_surge_bound_below_the_price_is_found() {
+	MaxSurge::set(999_999);
+	StreamKeys::integrity_test();
+}
+
+#[test]
 #[should_panic(expected = "the mint deposit must be worth an account")]
 fn a_deposit_below_an_accounts_minimum_is_found() {
 	MintDeposit::set(EXISTENTIAL_DEPOSIT - 1);
@@ -40,13 +64,29 @@ fn a_deposit_below_an_accounts_minimum_is_found() {
 }
 
 #[test]
+#[should_panic(expected = "periods have blocks")]
+fn changes_at_once_are_found() {
+	ChangeDelay::set(0);
+	StreamKeys::integrity_test();
+}
+
+#[test]
+#[should_panic(expected = "owner and renter can each replace a signing key")]
+fn too_little_room_for_signing_keys_is_found() {
+	MaxPreviousKeys::set(1);
+	StreamKeys::integrity_test();
+}
+
+#[test]
 fn deposits_that_differ_from_holds_are_found() {
 	let reason = RuntimeHoldReason::from(HoldReason::StreamKey);
-	let more = complaint(|| Balances::hold(&reason, &BOB, 5).unwrap());
-	assert_eq!(more, "1: deposits differ from what is held");
+	let differ = "1: deposits differ from what is held";
+	assert_eq!(complaint(|| Balances::hold(&reason, &CAROL, 5).unwrap()), differ);
 	let less = complaint(|| Balances::set_on_hold(&reason, &ALICE, MINT_DEPOSIT - 1).unwrap());
-	assert_eq!(less, "1: deposits differ from what is held");
-	let stranger = complaint(|| Keys::<Test>::mutate(StreamId(0), |key| key.as_mut().unwrap().owner = NOBODY));
+	assert_eq!(less, differ);
+	assert_eq!(tampered(|key| key.rental.as_mut().unwrap().deposit -= 1), differ);
+	assert_eq!(tampered(|key| key.owner = CAROL), differ);
+	let stranger = tampered(|key| key.owner = NOBODY);
 	assert!(stranger.starts_with('1'), "{stranger}");
 }
 
@@ -57,11 +97,71 @@ fn a_number_that_was_not_handed_out_is_found() {
 }
 
 #[test]
-fn metadata_out_of_bounds_is_found() {
-	let text = complaint(|| {
-		Keys::<Test>::mutate(StreamId(0), |key| {
-			key.as_mut().unwrap().metadata.broadcaster_share_ppm = 300_001;
+fn texts_and_terms_out_of_bounds_are_found() {
+	let of_key = "3: a key's texts or terms are out of bounds";
+	assert_eq!(tampered(|key| key.terms.broadcaster_share_ppm = 300_001), of_key);
+	assert_eq!(tampered(|key| key.terms.max_surge_ppm = 0), of_key);
+	assert_eq!(tampered(|key| key.about.title = vec![0x80].try_into().unwrap()), of_key);
+	let announced = |key: &mut StreamKey<Test>| {
+		let mut terms = key.terms;
+		terms.price_per_mb = u64::MAX;
+		key.change = Some(TermsChange {
+			terms: Some(terms),
+			from: 1,
 		});
-	});
-	assert_eq!(text, "3: a key's metadata is out of bounds");
+	};
+	assert_eq!(tampered(announced), of_key);
+	let of_renter = tampered(|key| key.rental.as_mut().unwrap().about.category = vec![0x80].try_into().unwrap());
+	assert_eq!(of_renter, "3: a rental's texts are out of bounds");
+}
+
+#[test]
+fn signing_keys_that_cannot_be_are_found() {
+	let previous = |until| crate::PreviousKey {
+		key: signer(1),
+		by: ALICE,
+		until,
+	};
+	let text = "4: a signing key was replaced in the future, or a renter's finds no room";
+	assert_eq!(
+		tampered(|key| key.previous_keys = vec![previous(2)].try_into().unwrap()),
+		text
+	);
+	assert_eq!(
+		tampered(|key| key.previous_keys = vec![previous(1); 4].try_into().unwrap()),
+		text
+	);
+}
+
+#[test]
+fn periods_out_of_bounds_are_found() {
+	let offered = |blocks| tampered(|key| key.rent_offer = Some(RentOffer { price: 0, blocks }));
+	assert_eq!(offered(0), "5: the period on offer is out of bounds");
+	assert_eq!(offered(MAX_RENTAL + 1), "5: the period on offer is out of bounds");
+	let rented = |from, until| {
+		tampered(|key| {
+			let rental = key.rental.as_mut().unwrap();
+			(rental.from, rental.until) = (from, until);
+		})
+	};
+	let text = "5: a rental's period is out of bounds";
+	assert_eq!(rented(2, 11), text);
+	assert_eq!(rented(1, 1), text);
+	assert_eq!(rented(1, MAX_RENTAL + 2), text);
+}
+
+#[test]
+fn a_wrong_list_of_what_falls_due_is_found() {
+	let missing = "6: what falls due of a key is not listed";
+	assert_eq!(complaint(|| Due::<Test>::remove(11 + CHANGE_DELAY, STREAM)), missing);
+	assert_eq!(complaint(|| OldestDue::<Test>::put(12 + CHANGE_DELAY)), missing);
+	let more = complaint(|| Due::<Test>::insert(5, STREAM, ()));
+	assert_eq!(more, "6: a key is listed as due that is not");
+}
+
+#[test]
+fn a_flagged_key_on_offer_is_found() {
+	assert_eq!(tampered(|key| key.flagged = true), "7: a flagged key is on offer");
+	let text = tampered(|key| (key.flagged, key.rent_offer, key.sale_price) = (true, None, Some(0)));
+	assert_eq!(text, "7: a flagged key is on offer");
 }

@@ -1,70 +1,57 @@
-//! `update`: metadata changes, by the owner only, within the bounds of `mint`.
+//! `update`: what people see, by whoever broadcasts, within the bounds of `mint`.
 
 use crate::{mock::*, Error, Event};
-use clustercast_primitives::{amount::MAX_PRICE_PER_MB, PublicKey, StreamId};
 use frame_support::{assert_noop, assert_ok};
 
-fn other() -> Metadata {
-	Metadata {
-		title: b"Second light".to_vec(),
-		category: b"science".to_vec(),
-		max_viewers: 50,
-		price_per_mb: 2_000,
-		broadcaster_share_ppm: 0,
-	}
-}
-
 #[test]
-fn update_replaces_the_metadata_and_nothing_else() {
+fn update_replaces_the_texts_and_nothing_else() {
 	ExtBuilder.build_and_execute(|| {
-		assert_ok!(mint(ALICE, Metadata::default()));
-		assert_ok!(update(ALICE, 0, other()));
-		System::assert_last_event(Event::Updated { id: StreamId(0) }.into());
-		let info = StreamKeys::stream_key(StreamId(0)).unwrap();
+		assert_ok!(mint(ALICE, New::default()));
+		assert_ok!(update(ALICE, b"Second light"));
+		System::assert_last_event(Event::Updated { id: STREAM }.into());
+		let info = info();
 		assert_eq!(
-			(info.title.as_str(), info.category.as_str()),
-			("Second light", "science")
+			(info.title.as_str(), info.category.as_str(), info.max_viewers),
+			("Second light", "science", 50)
 		);
-		assert_eq!((info.max_viewers, info.price_per_mb), (50, 2_000));
-		assert_eq!(info.broadcaster_share_ppm, 0);
-		assert_eq!((info.owner.0, info.signing_key), ([1; 32], PublicKey([7; 32])));
+		assert_eq!((info.terms(), info.change), (TERMS, None));
+		assert_eq!((info.owner.0, info.signing_key), ([1; 32], signer(7)));
 		assert_eq!(held(&ALICE), MINT_DEPOSIT);
 	});
 }
 
 #[test]
-fn update_fails_for_all_but_the_owner() {
+fn update_fails_for_all_but_the_owner_and_for_unknown_streams() {
 	ExtBuilder.build_and_execute(|| {
-		assert_ok!(mint(ALICE, Metadata::default()));
-		assert_noop!(update(BOB, 0, other()), Error::<Test>::NotOwner);
+		assert_noop!(update(ALICE, b"x"), Error::<Test>::UnknownStream);
+		assert_ok!(mint(ALICE, New::default()));
+		assert_noop!(update(BOB, b"x"), Error::<Test>::NotOwner);
 	});
 }
 
 #[test]
-fn update_fails_for_an_unknown_stream() {
+fn update_fails_when_text_is_not_utf8() {
 	ExtBuilder.build_and_execute(|| {
-		assert_noop!(update(ALICE, 0, other()), Error::<Test>::UnknownStream);
+		assert_ok!(mint(ALICE, New::default()));
+		assert_noop!(update(ALICE, &[0x80]), Error::<Test>::NotUtf8);
 	});
 }
 
 #[test]
-fn update_is_bound_as_mint_is() {
+fn a_renter_has_texts_of_its_own_while_the_rental_lasts() {
 	ExtBuilder.build_and_execute(|| {
-		assert_ok!(mint(ALICE, Metadata::default()));
-		let share = Metadata {
-			broadcaster_share_ppm: 300_001,
-			..other()
-		};
-		assert_noop!(update(ALICE, 0, share), Error::<Test>::ShareTooLarge);
-		let price = Metadata {
-			price_per_mb: MAX_PRICE_PER_MB + 1,
-			..other()
-		};
-		assert_noop!(update(ALICE, 0, price), Error::<Test>::PriceTooHigh);
-		let title = Metadata {
-			title: vec![0x80],
-			..other()
-		};
-		assert_noop!(update(ALICE, 0, title), Error::<Test>::NotUtf8);
+		assert_ok!(mint(ALICE, New::default()));
+		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(rent(BOB));
+		assert_eq!(info().title, "First light");
+		assert_ok!(update(BOB, b"Bob's hour"));
+		assert_ok!(update(ALICE, b"Back again"));
+		assert_eq!(info().title, "Bob's hour");
+		System::set_block_number(10);
+		assert_ok!(update(BOB, b"Bob's last block"));
+		assert_eq!(info().title, "Bob's last block");
+		System::set_block_number(11);
+		assert_eq!(info().title, "Back again");
+		assert_noop!(update(BOB, b"Bob's again"), Error::<Test>::NotOwner);
 	});
 }

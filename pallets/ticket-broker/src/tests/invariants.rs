@@ -46,6 +46,13 @@ fn an_unlock_within_a_tickets_life_is_found() {
 }
 
 #[test]
+#[should_panic(expected = "a stream's terms must be remembered as long as tickets live")]
+fn terms_that_tickets_outlive_are_found() {
+	ChangeDelay::set(MAX_TICKET_LIFE - 1);
+	Broker::integrity_test();
+}
+
+#[test]
 #[should_panic(expected = "an epoch has blocks")]
 fn an_empty_epoch_is_found() {
 	EpochLength::set(0);

@@ -476,6 +476,7 @@ fn a_final_reason_stays_and_another_may_go() {
 		DepositTooSmall,
 		CannotReceive,
 		UnknownStream,
+		PriceAboveBound,
 	];
 	assert!(temporary.iter().all(|reason| !TicketRefusal::is_final(*reason)));
 	assert!([AlreadyRedeemed, Expired, BadSignature].iter().all(|r| r.is_final()));

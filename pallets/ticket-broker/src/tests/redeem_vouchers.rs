@@ -7,6 +7,7 @@ use clustercast_primitives::{
 		Payout,
 		TicketRefusal::{self, *},
 		TicketVerdict::{self, Accepted, Refused},
+		VoucherPlace,
 	},
 	crypto::KeyPair,
 	AccountId, Balance, SignedVoucher, StreamId, Voucher,
@@ -108,6 +109,21 @@ fn the_newest_voucher_pays_the_difference() {
 				bytes: 1_500_000_000
 			})
 		);
+		let here = voucher(&key, 1).place();
+		let elsewhere = VoucherPlace {
+			stream: StreamId(9),
+			..here
+		};
+		assert_eq!(
+			Broker::vouchers_paid(&[elsewhere, here]),
+			[
+				VoucherTotals::default(),
+				VoucherTotals {
+					amount: 3 * USDC,
+					bytes: 1_500_000_000
+				}
+			]
+		);
 	});
 }
 
@@ -182,7 +198,7 @@ fn every_rule_of_a_voucher_has_its_reason() {
 	assert_eq!(verdict(|v| v.amount = MIN_FACE_VALUE), split(1_000));
 	assert_eq!(verdict(|v| v.amount = MIN_FACE_VALUE - 1), refused(FaceValueTooSmall));
 	assert_eq!(verdict(|v| v.amount = 0), refused(NothingNew));
-	assert_eq!(verdict(|v| v.bytes = 0), split(2_000));
+	assert_eq!(verdict(|v| v.bytes = 0), refused(PriceAboveBound));
 	assert_eq!(verdict(|v| v.amount = MAX_DEPOSIT), split(MAX_DEPOSIT));
 	assert_eq!(verdict(|v| v.amount = MAX_DEPOSIT + 1), refused(DepositTooSmall));
 	assert_eq!(
@@ -254,7 +270,12 @@ fn fewer_bytes_for_more_money_are_refused() {
 			bytes: 500_000_000,
 			..voucher(&key, 2 * USDC)
 		};
-		assert_eq!(redeem_voucher(signed(&key, as_many)), split(USDC));
+		assert_eq!(redeem_voucher(signed(&key, as_many)), Refused(PriceAboveBound));
+		let one_more = Voucher {
+			bytes: 500_000_001,
+			..voucher(&key, 2 * USDC)
+		};
+		assert_eq!(redeem_voucher(signed(&key, one_more)), split(USDC));
 	});
 }
 

@@ -1,0 +1,244 @@
+//! The contracts' words: signatures, structs, events and errors of `contracts/src`.
+
+#![allow(missing_docs)] // Said in the contracts.
+
+use alloy::{
+	primitives::Bytes,
+	sol,
+	sol_types::{Revert, SolError, SolInterface},
+};
+
+sol! {
+	/// `Beefy.Commitment`.
+	#[derive(Debug, PartialEq, Eq)]
+	struct Commitment {
+		bytes32 mmrRoot;
+		uint32 blockNumber;
+		uint64 setId;
+	}
+
+	/// `Beefy.Signature`: EIP-2098.
+	#[derive(Debug, PartialEq, Eq)]
+	struct CompactSignature {
+		bytes32 r;
+		bytes32 vs;
+	}
+
+	/// `Beefy.Signatures`.
+	#[derive(Debug, PartialEq, Eq)]
+	struct Signatures {
+		uint256 signers;
+		CompactSignature[] signatures;
+		address[] validators;
+	}
+
+	/// `Beefy.ValidatorSet`.
+	#[derive(Debug, PartialEq, Eq)]
+	struct Validators {
+		uint64 id;
+		uint32 length;
+		bytes32 commitment;
+	}
+
+	/// `Mmr.Leaf`.
+	#[derive(Debug, PartialEq, Eq)]
+	struct Leaf {
+		uint8 version;
+		uint32 parentNumber;
+		bytes32 parentHash;
+		uint64 nextSetId;
+		uint32 nextSetLength;
+		bytes32 nextSetCommitment;
+		bytes32 extra;
+	}
+
+	/// `Mmr.Proof`.
+	#[derive(Debug, PartialEq, Eq)]
+	struct LeafProof {
+		bytes32[] siblings;
+		uint256 order;
+	}
+
+	/// `OutgoingTree.Withdrawal`.
+	#[derive(Debug, PartialEq, Eq)]
+	struct Outgoing {
+		uint64 id;
+		address to;
+		uint128 amount;
+		uint128 fee;
+	}
+
+	/// `OutgoingTree.Proof`.
+	#[derive(Debug, PartialEq, Eq)]
+	struct OutgoingProof {
+		uint32 index;
+		uint32 width;
+		bytes32[] siblings;
+	}
+
+	/// `Vault.Proof`.
+	#[derive(Debug, PartialEq, Eq)]
+	struct WithdrawalProof {
+		OutgoingProof outgoing;
+		Leaf leaf;
+		LeafProof mmr;
+		uint8 slot;
+	}
+
+	/// `Vault.Order`.
+	#[derive(Debug, PartialEq, Eq)]
+	struct Order {
+		bytes32 account;
+		uint128 amount;
+		uint128 escrow;
+		bytes32 sessionKey;
+		uint128 sessionLimit;
+		uint32 sessionExpiry;
+	}
+
+	#[derive(Debug)]
+	contract LightClient {
+		error StaleBlock(uint32 blockNumber, uint32 newest);
+		error StaleSet(uint64 setId, uint64 expected);
+		error UnknownSet(uint64 setId, uint64 expected);
+		error WrongLeaf();
+		error WrongNextSet(uint64 setId, uint64 expected);
+		error SetLength(uint256 length);
+		error WrongValidators(uint64 setId);
+		error SignerOutOfSet();
+		error SignatureCount(uint256 signers, uint256 signatures);
+		error TooFewSigners(uint256 signers, uint256 needed);
+		error WrongSignature(uint256 validator);
+		error DuplicateSigner(uint256 validator);
+		error ProofTooLong(uint256 length);
+
+		function state() external view returns (uint64 setId, uint32 length, uint32 nextLength, uint32 blockNumber, uint96 commitments);
+		function roots(uint256 slot) external view returns (bytes32);
+		function currentSet() external view returns (Validators memory);
+		function nextSet() external view returns (Validators memory);
+		function submit(Commitment calldata commitment, Signatures calldata signed) external;
+		function handOver(Commitment calldata commitment, Signatures calldata signed, Leaf calldata leaf, LeafProof calldata proof) external;
+	}
+
+	#[derive(Debug)]
+	contract Vault {
+		event Deposited(
+			uint64 indexed index,
+			bytes32 indexed account,
+			address indexed depositor,
+			uint128 amount,
+			uint128 escrow,
+			bytes32 sessionKey,
+			uint128 sessionLimit,
+			uint32 sessionExpiry
+		);
+		event Withdrawn(uint64 indexed id, address indexed to, uint128 amount, uint128 fee, address executor);
+
+		error AmountOutOfBounds(uint128 amount);
+		error EscrowAboveAmount(uint128 escrow, uint128 amount);
+		error NoAccount();
+		error NoSessionKey();
+		error AlreadyExecuted(uint64 id);
+		error NoRoot(uint8 slot);
+		error WrongLeaf();
+		error WrongWithdrawal(uint64 id);
+		error ProofTooLong(uint256 length);
+
+		function usdc() external view returns (address);
+		function lightClient() external view returns (address);
+		function state() external view returns (uint64 count, bytes32 root);
+		function executed(uint64 id) external view returns (bool);
+		function deposit(Order calldata order) external;
+		function depositWithPermit(Order calldata order, uint256 deadline, bytes calldata signature) external;
+		function depositWithAuthorization(
+			Order calldata order,
+			uint128 fee,
+			address depositor,
+			uint256 validAfter,
+			uint256 validBefore,
+			bytes calldata signature
+		) external;
+		function authorizationNonce(Order calldata order, uint128 fee, uint256 validAfter, uint256 validBefore) external pure returns (bytes32);
+		function withdraw(Outgoing calldata withdrawal, WithdrawalProof calldata proof) external;
+	}
+
+	#[derive(Debug)]
+	contract Usdc {
+		error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
+		error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
+
+		function balanceOf(address account) external view returns (uint256);
+		function allowance(address owner, address spender) external view returns (uint256);
+		function approve(address spender, uint256 value) external returns (bool);
+		function nonces(address owner) external view returns (uint256);
+		function DOMAIN_SEPARATOR() external view returns (bytes32);
+	}
+
+	/// What USDC checks for EIP-2612.
+	struct Permit {
+		address owner;
+		address spender;
+		uint256 value;
+		uint256 nonce;
+		uint256 deadline;
+	}
+
+	/// What USDC checks for EIP-3009.
+	struct ReceiveWithAuthorization {
+		address from;
+		address to;
+		uint256 value;
+		uint256 validAfter;
+		uint256 validBefore;
+		bytes32 nonce;
+	}
+}
+
+/// What a contract reverted with, as it is declared there: `AlreadyExecuted(3)` is `AlreadyExecuted { id: 3 }`.
+pub fn revert_reason(data: &Bytes) -> String {
+	if let Ok(error) = Vault::VaultErrors::abi_decode(data) {
+		return described(&error);
+	}
+	if let Ok(error) = LightClient::LightClientErrors::abi_decode(data) {
+		return described(&error);
+	}
+	if let Ok(error) = Usdc::UsdcErrors::abi_decode(data) {
+		return described(&error);
+	}
+	match Revert::abi_decode(data) {
+		Ok(revert) => revert.reason,
+		Err(_) if data.is_empty() => "without a reason".into(),
+		Err(_) => format!("unknown error {data}"),
+	}
+}
+
+/// Variants are named as their errors: `AlreadyExecuted(AlreadyExecuted { id: 3 })`.
+fn described(error: &impl std::fmt::Debug) -> String {
+	let text = format!("{error:?}");
+	match text.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')')) {
+		Some(inner) => inner.to_owned(),
+		None => text,
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn reverts_are_named_as_in_the_contracts() {
+		let reason = |raw: Vec<u8>| revert_reason(&raw.into());
+		assert_eq!(
+			reason(Vault::AlreadyExecuted { id: 3 }.abi_encode()),
+			"AlreadyExecuted { id: 3 }"
+		);
+		let stale = LightClient::StaleBlock {
+			blockNumber: 4,
+			newest: 5,
+		};
+		assert_eq!(reason(stale.abi_encode()), "StaleBlock { blockNumber: 4, newest: 5 }");
+		assert_eq!(reason(Revert::from("no").abi_encode()), "no");
+		assert_eq!(reason(vec![]), "without a reason");
+		assert_eq!(reason(vec![1, 2, 3, 4]), "unknown error 0x01020304");
+	}
+}

@@ -1,0 +1,485 @@
+//! The command line. Each command but `run` prints one JSON object and ends.
+
+use crate::{
+	abi::Order,
+	agent::Agent,
+	config::{Config, Settings, RPC},
+	l2::{self, deposit_of, L2},
+	relay::Relay,
+	signing::{self, Consent, SignedAction},
+	status,
+	withdrawals::claim,
+};
+use alloy::primitives::B256;
+use anyhow::{bail, ensure, Context};
+use clap::{Args, Parser, Subcommand};
+use clustercast_chain::{account, bridge, Chain, Wait, Wallet};
+use clustercast_primitives::{
+	bridge::{account_of, EthereumAction},
+	AccountId, BlockNumber, EthereumAddress, PublicKey, Usdc,
+};
+use serde_json::json;
+use std::{fs, io::Read, path::PathBuf, process::ExitCode};
+use tracing_subscriber::EnvFilter;
+
+/// Blocks that a message to the chain is good, unless it says otherwise: twenty minutes; the chain allows an hour.
+const MESSAGE_LIFE: BlockNumber = 600;
+
+#[derive(Parser)]
+#[command(
+	name = "clustercast-bridge",
+	version,
+	about = "Brings USDC from an L2 to the chain and back; carries proofs between them"
+)]
+struct Cli {
+	#[command(subcommand)]
+	command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+	/// Carry proofs between the chain and the L2
+	Run(Box<Run>),
+	/// Deposit USDC of an Ethereum key into the vault
+	Deposit(Box<Deposit>),
+	/// Take USDC of an account of the chain back to the L2
+	Withdraw(Withdraw),
+	/// Execute one withdrawal on the L2, with the commitments that it needs
+	Claim(Claim),
+	/// Act for the chain account of an Ethereum key, by a signed message that anyone can submit
+	Act(Act),
+	/// Say how far a deposit, a withdrawal or an account is
+	Status(Status),
+}
+
+#[derive(Args)]
+struct Run {
+	/// TOML file with the same settings; environment and flags go before it
+	#[arg(long, value_name = "FILE", env = "CLUSTERCAST_BRIDGE_CONFIG")]
+	config: Option<PathBuf>,
+	#[command(flatten)]
+	settings: Settings,
+}
+
+/// Where the chain is.
+#[derive(Args)]
+struct ChainArgs {
+	/// The chain's JSON-RPC
+	#[arg(long, value_name = "URL", env = "CLUSTERCAST_BRIDGE_RPC", default_value = RPC)]
+	rpc: String,
+}
+
+/// Where both are.
+#[derive(Args)]
+struct Ends {
+	#[command(flatten)]
+	chain: ChainArgs,
+	/// The L2's JSON-RPC, http:// or https://
+	#[arg(long, value_name = "URL", env = "CLUSTERCAST_BRIDGE_L2_RPC", hide_env_values = true)]
+	l2_rpc: String,
+}
+
+/// An Ethereum key.
+#[derive(Args)]
+struct KeyArgs {
+	/// Ethereum key: 64 hexadecimal digits or file:PATH
+	#[arg(long, value_name = "KEY", env = "CLUSTERCAST_BRIDGE_KEY", hide_env_values = true)]
+	key: String,
+}
+
+#[derive(Args)]
+struct Deposit {
+	#[command(flatten)]
+	ends: Ends,
+	#[command(flatten)]
+	key: KeyArgs,
+	/// USDC, 1 to 10,000
+	#[arg(long, value_name = "USDC")]
+	amount: Usdc,
+	/// Account on the chain that receives it (SS58 or hexadecimal) [default: the key's own, see `act`]
+	#[arg(long, value_name = "ACCOUNT")]
+	account: Option<String>,
+	/// Of the amount, USDC for the deposit that tickets are paid from, as far as its cap allows
+	#[arg(long, value_name = "USDC", default_value = "0")]
+	escrow: Usdc,
+	/// Ed25519 key that may sign tickets for the account, hexadecimal
+	#[arg(long, value_name = "HEX", requires = "session_limit", requires = "session_expiry")]
+	session_key: Option<PublicKey>,
+	/// Most that the session key may spend, USDC
+	#[arg(long, value_name = "USDC", requires = "session_key")]
+	session_limit: Option<Usdc>,
+	/// Last block of the chain for which the session key may sign
+	#[arg(long, value_name = "BLOCK", requires = "session_key")]
+	session_expiry: Option<BlockNumber>,
+	/// Approve in a transaction of its own instead of a permit in the deposit's
+	#[arg(long, conflicts_with = "payer")]
+	approve: bool,
+	/// Another Ethereum key that sends the transaction and pays for gas: 64 hexadecimal digits or file:PATH
+	#[arg(long, value_name = "KEY", env = "CLUSTERCAST_BRIDGE_PAYER", hide_env_values = true)]
+	payer: Option<String>,
+	/// What the payer receives for it, USDC, on top of the amount
+	#[arg(long, value_name = "USDC", default_value = "0", requires = "payer")]
+	payer_fee: Usdc,
+}
+
+#[derive(Args)]
+struct Withdraw {
+	#[command(flatten)]
+	chain: ChainArgs,
+	/// Account of the chain that pays: //NAME, a mnemonic, or file:PATH
+	#[arg(
+		long,
+		value_name = "SURI",
+		env = "CLUSTERCAST_BRIDGE_ACCOUNT",
+		hide_env_values = true
+	)]
+	account: String,
+	/// Ethereum address that receives it
+	#[arg(long, value_name = "ADDRESS")]
+	to: EthereumAddress,
+	/// USDC
+	#[arg(long, value_name = "USDC")]
+	amount: Usdc,
+	/// Of the amount, USDC for whoever executes it on the L2
+	#[arg(long, value_name = "USDC", default_value = "0.02")]
+	fee: Usdc,
+}
+
+#[derive(Args)]
+struct Claim {
+	#[command(flatten)]
+	ends: Ends,
+	#[command(flatten)]
+	key: KeyArgs,
+	/// Number of the withdrawal
+	id: u64,
+}
+
+#[derive(Args)]
+struct Status {
+	#[command(flatten)]
+	ends: Ends,
+	/// Transaction of the L2 (0x and 64 digits), account (SS58, hexadecimal, or Ethereum address), or number of a withdrawal
+	subject: String,
+}
+
+#[derive(Args)]
+struct Act {
+	#[command(flatten)]
+	chain: ChainArgs,
+	/// Account of the chain that submits the message, pays its fee and receives its tip: //NAME, a mnemonic, or
+	/// file:PATH. Without it, the signed message is printed and anyone can submit it
+	#[arg(
+		long,
+		global = true,
+		value_name = "SURI",
+		env = "CLUSTERCAST_BRIDGE_ACCOUNT",
+		hide_env_values = true
+	)]
+	account: Option<String>,
+	#[command(subcommand)]
+	what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+	/// Take free USDC back to the L2
+	Withdraw {
+		#[command(flatten)]
+		envelope: Envelope,
+		/// Ethereum address that receives it [default: the key's own]
+		#[arg(long, value_name = "ADDRESS")]
+		to: Option<EthereumAddress>,
+		/// USDC; 0 for everything that is left after the tip
+		#[arg(long, value_name = "USDC", default_value = "0")]
+		amount: Usdc,
+		/// Of the amount, USDC for whoever executes it on the L2
+		#[arg(long, value_name = "USDC", default_value = "0.02")]
+		fee: Usdc,
+	},
+	/// Ask for USDC of the deposit for tickets; it can be collected after the chain's delay
+	Unlock {
+		#[command(flatten)]
+		envelope: Envelope,
+		/// USDC; 0 for all of it
+		#[arg(long, value_name = "USDC", default_value = "0")]
+		amount: Usdc,
+	},
+	/// Take what was asked for out of the deposit for tickets
+	Collect {
+		#[command(flatten)]
+		envelope: Envelope,
+	},
+	/// Let a session key sign tickets
+	Authorize {
+		#[command(flatten)]
+		envelope: Envelope,
+		/// Ed25519 key, hexadecimal
+		#[arg(long, value_name = "HEX")]
+		session_key: PublicKey,
+		/// Most that it may spend, USDC
+		#[arg(long, value_name = "USDC")]
+		limit: Usdc,
+		/// Last block of the chain for which it may sign
+		#[arg(long, value_name = "BLOCK")]
+		expiry: BlockNumber,
+	},
+	/// Submit a message that somebody signed
+	Submit {
+		/// File with what the other commands print; - for standard input
+		file: PathBuf,
+	},
+}
+
+/// What every message has.
+#[derive(Args)]
+struct Envelope {
+	#[command(flatten)]
+	key: KeyArgs,
+	/// For whoever submits it on the chain, USDC
+	#[arg(long, value_name = "USDC", default_value = "0.01")]
+	tip: Usdc,
+	/// Last block of the chain in which it is taken [default: 600 from now]
+	#[arg(long, value_name = "BLOCK")]
+	deadline: Option<BlockNumber>,
+	/// Tells apart messages that otherwise say the same [default: random]
+	#[arg(long, value_name = "N")]
+	nonce: Option<u64>,
+}
+
+/// The whole program. Failures are one line on stderr.
+pub fn main() -> ExitCode {
+	let cli = Cli::parse();
+	let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+	tracing_subscriber::fmt()
+		.with_env_filter(filter)
+		.with_writer(std::io::stderr)
+		.init();
+	match run(cli) {
+		Ok(()) => ExitCode::SUCCESS,
+		Err(error) => {
+			eprintln!("clustercast-bridge: {error:#}");
+			ExitCode::FAILURE
+		},
+	}
+}
+
+#[tokio::main]
+async fn run(cli: Cli) -> anyhow::Result<()> {
+	let answer = match cli.command {
+		Command::Run(run) => return Agent::load(Config::load(run.config, run.settings)?)?.run().await,
+		Command::Deposit(deposit) => deposit.run().await?,
+		Command::Withdraw(withdraw) => withdraw.run().await?,
+		Command::Claim(claim) => claim.run().await?,
+		Command::Act(act) => act.run().await?,
+		Command::Status(Status { ends, subject }) => {
+			let (chain, l2) = ends.connect().await?;
+			status::status(&chain, &l2, &subject).await?
+		},
+	};
+	println!("{answer}");
+	Ok(())
+}
+
+impl Ends {
+	async fn connect(&self) -> anyhow::Result<(Chain, L2)> {
+		let chain = Chain::connect(&self.chain.rpc).await?;
+		let bridge = chain.bridge(None).await?;
+		ensure!(bridge.chain_id != 0, "the chain has no vault");
+		let l2 = L2::connect(&self.l2_rpc, &bridge.vault, bridge.chain_id).await?;
+		Ok((chain, l2))
+	}
+}
+
+impl Deposit {
+	async fn run(self) -> anyhow::Result<serde_json::Value> {
+		let depositor = l2::signer(&self.key.key).context("key")?;
+		let payer = self.payer.as_deref().map(l2::signer).transpose().context("payer")?;
+		let account: AccountId = match &self.account {
+			Some(text) => account::parse(text).context("account")?,
+			None => account_of(&l2::address_of(&depositor)),
+		};
+		let order = Order {
+			account: B256::from(account.0),
+			amount: self.amount.0,
+			escrow: self.escrow.0,
+			sessionKey: self.session_key.map_or(B256::ZERO, |key| B256::from(key.0)),
+			sessionLimit: self.session_limit.unwrap_or_default().0,
+			sessionExpiry: self.session_expiry.unwrap_or_default(),
+		};
+		let (_, l2) = self.ends.connect().await?;
+		let consent = match &payer {
+			Some(payer) => Consent::Authorisation {
+				payer,
+				fee: self.payer_fee.0,
+			},
+			None if self.approve => Consent::Approval,
+			None => Consent::Permit,
+		};
+		let receipt = signing::deposit(&l2, &depositor, order, consent).await?;
+		let deposit = receipt
+			.logs()
+			.iter()
+			.find_map(deposit_of)
+			.context("the vault recorded nothing")?;
+		Ok(json!({
+			"transaction": receipt.transaction_hash,
+			"block": receipt.block_number,
+			"gas": receipt.gas_used,
+			"deposit": deposit,
+		}))
+	}
+}
+
+impl Withdraw {
+	/// Ends when the withdrawal is final on the chain.
+	async fn run(self) -> anyhow::Result<serde_json::Value> {
+		let wallet = Wallet::from_suri(&self.account).context("account")?;
+		let chain = Chain::connect(&self.chain.rpc).await?;
+		let call = bridge::withdraw(&self.to, self.amount.0, self.fee.0);
+		let done = chain.submit(&wallet, &call, Wait::Finalised).await?;
+		Ok(json!({ "withdrawal": withdrawal_id(&done)?, "transaction": done.transaction, "block": done.number }))
+	}
+}
+
+fn withdrawal_id(done: &clustercast_chain::Included) -> anyhow::Result<u64> {
+	let event = done.event("UsdcBridge", "WithdrawalRequested");
+	Ok(event.context("no event UsdcBridge::WithdrawalRequested")?.field("id")?)
+}
+
+impl Claim {
+	async fn run(self) -> anyhow::Result<serde_json::Value> {
+		let signer = l2::signer(&self.key.key).context("key")?;
+		let (chain, l2) = self.ends.connect().await?;
+		let relay = Relay {
+			chain: &chain,
+			l2: &l2,
+			signer: &signer,
+		};
+		match claim(&relay, self.id).await? {
+			Some(ours) => Ok(json!({ "withdrawal": self.id, "executed": true, "byUs": ours })),
+			None if l2.executed(self.id).await? => {
+				Ok(json!({ "withdrawal": self.id, "executed": true, "byUs": false }))
+			},
+			None => bail!("the chain knows of no withdrawal {}", self.id),
+		}
+	}
+}
+
+impl Act {
+	async fn run(self) -> anyhow::Result<serde_json::Value> {
+		let chain = Chain::connect(&self.chain.rpc).await?;
+		let bridge = chain.bridge(None).await?;
+		let signed = match self.what {
+			What::Submit { file } => {
+				let text = match file.as_os_str() == "-" {
+					true => {
+						let mut text = String::new();
+						std::io::stdin().read_to_string(&mut text)?;
+						text
+					},
+					false => fs::read_to_string(&file).with_context(|| file.display().to_string())?,
+				};
+				let signed: SignedAction = serde_json::from_str(&text).context("not a signed message")?;
+				ensure!(self.account.is_some(), "give --account: it submits the message");
+				signed
+			},
+			what => {
+				let (key, action) = what.action(chain.head().best)?;
+				SignedAction::new(&l2::signer(&key.key).context("key")?, action, &bridge)?
+			},
+		};
+		ensure!(
+			signed.verify(&bridge),
+			"the message is not signed by {} for this chain",
+			signed.signer
+		);
+		let Some(account) = &self.account else {
+			return Ok(serde_json::to_value(&signed)?);
+		};
+		let wallet = Wallet::from_suri(account).context("account")?;
+		let call = bridge::act(&signed.action, &signed.signature);
+		let done = chain.submit(&wallet, &call, Wait::Finalised).await?;
+		Ok(json!({
+			"signer": signed.signer,
+			"transaction": done.transaction,
+			"block": done.number,
+			"withdrawal": withdrawal_id(&done).ok(),
+		}))
+	}
+}
+
+impl What {
+	/// What is to be signed, with which key, when `now` is the chain's best block.
+	fn action(self, now: BlockNumber) -> anyhow::Result<(KeyArgs, EthereumAction)> {
+		let common = |envelope: &Envelope| {
+			let nonce = envelope.nonce.unwrap_or_else(rand::random);
+			let deadline = envelope.deadline.unwrap_or(now.saturating_add(MESSAGE_LIFE));
+			(envelope.tip.0, nonce, deadline)
+		};
+		Ok(match self {
+			Self::Withdraw {
+				envelope,
+				to,
+				amount,
+				fee,
+			} => {
+				let (tip, nonce, deadline) = common(&envelope);
+				let own = l2::address_of(&l2::signer(&envelope.key.key).context("key")?);
+				let action = EthereumAction::Withdraw {
+					to: to.unwrap_or(own),
+					amount: amount.0,
+					fee: fee.0,
+					tip,
+					nonce,
+					deadline,
+				};
+				(envelope.key, action)
+			},
+			Self::Unlock { envelope, amount } => {
+				let (tip, nonce, deadline) = common(&envelope);
+				let amount = amount.0;
+				let action = EthereumAction::Unlock {
+					amount,
+					tip,
+					nonce,
+					deadline,
+				};
+				(envelope.key, action)
+			},
+			Self::Collect { envelope } => {
+				let (tip, nonce, deadline) = common(&envelope);
+				(envelope.key, EthereumAction::Collect { tip, nonce, deadline })
+			},
+			Self::Authorize {
+				envelope,
+				session_key,
+				limit,
+				expiry,
+			} => {
+				let (tip, nonce, deadline) = common(&envelope);
+				let action = EthereumAction::Authorize {
+					key: session_key,
+					limit: limit.0,
+					expiry,
+					tip,
+					nonce,
+					deadline,
+				};
+				(envelope.key, action)
+			},
+			Self::Submit { .. } => bail!("nothing is to be signed"),
+		})
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clap::CommandFactory;
+
+	#[test]
+	fn command_line_is_consistent() {
+		Cli::command().debug_assert();
+	}
+}

@@ -1,0 +1,88 @@
+//! Deposits to the chain: reads what the vault recorded, proves the next ones under the attested root, submits them.
+
+use crate::{
+	l2::{L2Error, L2},
+	proofs::{self, ProofError},
+};
+use clustercast_chain::{bridge, Chain, ChainError};
+use clustercast_primitives::bridge::Deposit;
+
+/// Deposits in one `import_deposits`: what the chain takes.
+pub const BATCH: usize = 32;
+
+/// Blocks that a submitted batch has until it is submitted again.
+const PATIENCE: u32 = 5;
+
+/// Why nothing was imported. All of it is tried again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+	/// The chain.
+	#[error("chain: {0}")]
+	Chain(#[from] ChainError),
+	/// The L2.
+	#[error(transparent)]
+	L2(#[from] L2Error),
+	/// Not what was attested. The L2's node lies or lags behind.
+	#[error(transparent)]
+	Proof(#[from] ProofError),
+}
+
+/// What is known of the vault's deposits, in memory only. Everything in it was checked against an attested root or will
+/// be, before it is used.
+#[derive(Default)]
+pub struct Imports {
+	deposits: Vec<Deposit>,
+	/// Blocks of the L2 before this one were read.
+	read: u64,
+	/// The batch that waits to be in a block: its first deposit, and the block until which it waits.
+	waiting: Option<(u64, u32)>,
+}
+
+impl Imports {
+	/// Submits the next batch if there is one that is attested and not on its way. How many deposits that were.
+	pub async fn step(&mut self, chain: &Chain, l2: &L2) -> Result<usize, ImportError> {
+		let bridge = chain.bridge(None).await?;
+		let Some(attested) = bridge.attested.filter(|attested| attested.count > bridge.next_deposit) else {
+			return Ok(0);
+		};
+		let now = chain.head().best;
+		if self
+			.waiting
+			.is_some_and(|(first, until)| first == bridge.next_deposit && now < until)
+		{
+			return Ok(0);
+		}
+		self.read_up_to(l2, bridge.first, attested.l2_block).await?;
+		let batch = match proofs::deposits(&self.deposits, &attested, bridge.next_deposit, BATCH) {
+			Ok(batch) => batch,
+			Err(error) => {
+				// What was read may be of a history that is none any more.
+				*self = Self::default();
+				return Err(error.into());
+			},
+		};
+		let submitted = chain.submit_unsigned(&bridge::import_deposits(&batch)).await;
+		match submitted {
+			Ok(transaction) => {
+				tracing::info!(%transaction, first = bridge.next_deposit, count = batch.len(), "importing deposits")
+			},
+			// Another agent was faster, or this one before a crash: the same bytes are in the pool, or in a block.
+			Err(ChainError::Refused { message, .. }) => tracing::debug!(message, "the pool does not take the batch"),
+			Err(error) => return Err(error.into()),
+		}
+		self.waiting = Some((bridge.next_deposit, now.saturating_add(PATIENCE)));
+		Ok(batch.len())
+	}
+
+	/// Reads blocks up to this one; there is no vault before block `first`.
+	async fn read_up_to(&mut self, l2: &L2, first: u64, block: u64) -> Result<(), L2Error> {
+		let from = self.read.max(first);
+		if from <= block {
+			let found = l2.deposits(from, block, None).await?;
+			self.deposits.extend(found);
+			self.read = block + 1;
+		}
+		Ok(())
+	}
+}

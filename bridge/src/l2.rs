@@ -1,0 +1,409 @@
+//! The L2 over JSON-RPC: views of the contracts, logs, and transactions that are simulated before they are sent.
+
+use crate::abi::{self, LightClient, Usdc, Vault};
+use alloy::{
+	consensus::BlockHeader,
+	eips::Encodable2718,
+	network::{Ethereum, EthereumWallet, NetworkTransactionBuilder, TransactionBuilder},
+	primitives::{Address, Bytes, Uint, B256, U256},
+	providers::{Provider, RootProvider},
+	rpc::{
+		client::ClientBuilder,
+		types::{BlockId, BlockNumberOrTag, Filter, Log, TransactionReceipt, TransactionRequest},
+	},
+	signers::local::PrivateKeySigner,
+	sol_types::{SolCall, SolEvent},
+	transports::TransportError,
+};
+use clustercast_chain::{keys, KeyError};
+use clustercast_primitives::{bridge::Deposit, AccountId, EthereumAddress, PublicKey};
+use std::{future::Future, path::Path, time::Duration};
+use tokio::{sync::Mutex, time::Instant};
+
+/// How long an answer may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Pause between two looks for a receipt: a block of the fastest L2s and half of one of Base's.
+const RECEIPT_POLL: Duration = Duration::from_secs(1);
+
+/// How long a transaction may take into a block. One that takes longer is replaced by the next, which pays more.
+const RECEIPT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Gas above the estimate, percent: until the transaction runs, somebody else's may make its writes dearer. What is not
+/// used is not paid for.
+const GAS_MARGIN: u64 = 50;
+
+/// By so much a transaction that replaces another must pay more, percent; nodes ask for 10.
+const REPLACEMENT_MARGIN: u128 = 25;
+
+/// Blocks whose logs are asked for at a time, at first: what most providers allow.
+const LOG_RANGE: u64 = 10_000;
+
+/// Why the L2 did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum L2Error {
+	/// Not a URL.
+	#[error("not an http:// or https:// URL")]
+	Url,
+	/// Nobody answers.
+	#[error("L2, {doing}: {reason}")]
+	Node {
+		/// What was asked.
+		doing: &'static str,
+		/// From the transport.
+		reason: String,
+	},
+	/// The node answers with an error.
+	#[error("L2 refuses {doing}: {reason}")]
+	Refused {
+		/// What was asked.
+		doing: &'static str,
+		/// From the node.
+		reason: String,
+	},
+	/// The contract refuses; nothing was sent.
+	#[error("{function} reverts: {reason}")]
+	Reverts {
+		/// Its signature.
+		function: &'static str,
+		/// The contract's error.
+		reason: String,
+	},
+	/// The transaction ran and failed.
+	#[error("transaction {0} reverted")]
+	Reverted(B256),
+	/// The transaction is not in a block yet.
+	#[error("transaction {0} is not in a block after {secs} s", secs = RECEIPT_TIMEOUT.as_secs())]
+	Slow(B256),
+	/// No contract there, or another one.
+	#[error("{0} does not answer as the contract does that is expected there")]
+	NoContract(Address),
+	/// Not the chain that the bridge is on.
+	#[error("the bridge is on chain {expected}, the URL leads to chain {found}")]
+	WrongChain {
+		/// As the chain says.
+		expected: u64,
+		/// As the L2's node says.
+		found: u64,
+	},
+	/// Not a secret key.
+	#[error("not a key: expected 64 hexadecimal digits or file:PATH")]
+	Key,
+	/// See [`KeyError`].
+	#[error(transparent)]
+	KeyFile(#[from] KeyError),
+}
+
+impl L2Error {
+	/// The contract's error, if the contract is what refused.
+	pub fn revert(&self) -> Option<&str> {
+		match self {
+			Self::Reverts { reason, .. } => Some(reason),
+			_ => None,
+		}
+	}
+}
+
+/// An Ethereum key from 64 hexadecimal digits, or from a file with these (`file:PATH`) that nobody else may read.
+pub fn signer(secret: &str) -> Result<PrivateKeySigner, L2Error> {
+	let seed = match secret.strip_prefix("file:") {
+		Some(path) => keys::load_seed(Path::new(path))?,
+		None => secret.trim().parse::<B256>().map_err(|_| L2Error::Key)?.0,
+	};
+	PrivateKeySigner::from_bytes(&B256::from(seed)).map_err(|_| L2Error::Key)
+}
+
+/// An address in the words of the chain.
+pub fn address_of(signer: &PrivateKeySigner) -> EthereumAddress {
+	EthereumAddress(signer.address().0 .0)
+}
+
+/// The light client as of now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LightClientState {
+	/// The set whose commitments it takes.
+	pub set: u64,
+	/// Newest block of the chain that it knows a root of; 0 for none.
+	pub block: u32,
+	/// Where that root is.
+	pub slot: u8,
+	/// That root.
+	pub root: B256,
+}
+
+/// A node of the L2 and the bridge's contracts there.
+pub struct L2 {
+	provider: RootProvider<Ethereum>,
+	/// Holds the USDC.
+	pub vault: Address,
+	/// What the vault trusts.
+	pub light_client: Address,
+	/// The token.
+	pub usdc: Address,
+	/// EIP-155.
+	pub chain_id: u64,
+	/// Nonces are used one after the other.
+	sending: Mutex<()>,
+}
+
+/// A request, bounded in time.
+async fn bounded<T>(
+	doing: &'static str,
+	request: impl Future<Output = Result<T, TransportError>>,
+) -> Result<T, L2Error> {
+	match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
+		Ok(answer) => answer.map_err(|error| failed(doing, &error)),
+		Err(_) => Err(L2Error::Node {
+			doing,
+			reason: format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()),
+		}),
+	}
+}
+
+fn failed(doing: &'static str, error: &TransportError) -> L2Error {
+	match error.as_error_resp() {
+		None => L2Error::Node {
+			doing,
+			reason: error.to_string(),
+		},
+		Some(response) => match response.as_revert_data() {
+			Some(data) => L2Error::Reverts {
+				function: doing,
+				reason: abi::revert_reason(&data),
+			},
+			None => L2Error::Refused {
+				doing,
+				reason: response.to_string(),
+			},
+		},
+	}
+}
+
+impl L2 {
+	/// Finds the contracts from the vault; `chain_id` is what the chain says of it.
+	pub async fn connect(url: &str, vault: &EthereumAddress, chain_id: u64) -> Result<Self, L2Error> {
+		let client = match url.parse() {
+			Ok(url) => ClientBuilder::default().hyper_http(url),
+			Err(_) => return Err(L2Error::Url),
+		};
+		let provider = RootProvider::new(client);
+		let found = bounded("asking for its chain id", async { provider.get_chain_id().await }).await?;
+		if found != chain_id {
+			return Err(L2Error::WrongChain {
+				expected: chain_id,
+				found,
+			});
+		}
+		let mut l2 = Self {
+			provider,
+			vault: Address::from(vault.0),
+			light_client: Address::ZERO,
+			usdc: Address::ZERO,
+			chain_id,
+			sending: Mutex::new(()),
+		};
+		l2.light_client = l2.view(l2.vault, &Vault::lightClientCall {}).await?;
+		l2.usdc = l2.view(l2.vault, &Vault::usdcCall {}).await?;
+		Ok(l2)
+	}
+
+	/// Calls a view.
+	pub async fn view<C: SolCall>(&self, contract: Address, call: &C) -> Result<C::Return, L2Error> {
+		let request = TransactionRequest::default()
+			.with_to(contract)
+			.with_input(call.abi_encode());
+		let raw = self.call(C::SIGNATURE, request).await?;
+		C::abi_decode_returns(&raw).map_err(|_| L2Error::NoContract(contract))
+	}
+
+	async fn call(&self, function: &'static str, request: TransactionRequest) -> Result<Bytes, L2Error> {
+		bounded(function, async {
+			self.provider.call(request).block(BlockId::latest()).await
+		})
+		.await
+	}
+
+	/// The light client as of now.
+	pub async fn light_client_state(&self) -> Result<LightClientState, L2Error> {
+		let state = self.view(self.light_client, &LightClient::stateCall {}).await?;
+		/// `LightClient.ROOTS`.
+		const ROOTS: u8 = 16;
+		let newest = state.commitments.saturating_sub(Uint::from(1));
+		let slot = (newest % Uint::from(ROOTS)).to::<u8>();
+		let call = LightClient::rootsCall { slot: U256::from(slot) };
+		Ok(LightClientState {
+			set: state.setId,
+			block: state.blockNumber,
+			slot,
+			root: self.view(self.light_client, &call).await?,
+		})
+	}
+
+	/// Whether the vault paid a withdrawal.
+	pub async fn executed(&self, id: u64) -> Result<bool, L2Error> {
+		self.view(self.vault, &Vault::executedCall { id }).await
+	}
+
+	/// USDC of an address, micro-USDC.
+	pub async fn balance(&self, owner: Address) -> Result<U256, L2Error> {
+		self.view(self.usdc, &Usdc::balanceOfCall { account: owner }).await
+	}
+
+	/// Number of the newest block.
+	pub async fn block_number(&self) -> Result<u64, L2Error> {
+		bounded("asking for its head", async { self.provider.get_block_number().await }).await
+	}
+
+	/// Number of the newest final block.
+	pub async fn finalised(&self) -> Result<u64, L2Error> {
+		let request = async { self.provider.get_block_by_number(BlockNumberOrTag::Finalized).await };
+		let block = bounded("asking for its final block", request).await?;
+		Ok(block.map_or(0, |block| block.header.number()))
+	}
+
+	/// Time of the newest block, seconds since 1970.
+	pub async fn now(&self) -> Result<u64, L2Error> {
+		let request = async { self.provider.get_block_by_number(BlockNumberOrTag::Latest).await };
+		let block = bounded("asking for its newest block", request).await?;
+		Ok(block.map_or(0, |block| block.header.timestamp()))
+	}
+
+	/// Receipt of a transaction, once it is in a block.
+	pub async fn receipt(&self, transaction: B256) -> Result<Option<TransactionReceipt>, L2Error> {
+		let request = async { self.provider.get_transaction_receipt(transaction).await };
+		bounded("asking for a receipt", request).await
+	}
+
+	/// Deposits that blocks `from` to `to` recorded, in their order, to one account if it is given.
+	pub async fn deposits(&self, from: u64, to: u64, account: Option<&AccountId>) -> Result<Vec<Deposit>, L2Error> {
+		let mut filter = Filter::new()
+			.address(self.vault)
+			.event_signature(Vault::Deposited::SIGNATURE_HASH);
+		if let Some(account) = account {
+			filter = filter.topic2(B256::from(account.0));
+		}
+		let (mut next, mut range, mut found) = (from, LOG_RANGE, Vec::new());
+		while next <= to {
+			let last = to.min(next.saturating_add(range - 1));
+			let part = filter.clone().from_block(next).to_block(last);
+			match bounded("reading deposits", async { self.provider.get_logs(&part).await }).await {
+				Ok(logs) => {
+					found.extend(logs.iter().filter_map(deposit_of));
+					next = last + 1;
+				},
+				// Too many blocks or logs for this provider.
+				Err(L2Error::Refused { .. }) if range > 1 => range = (range / 8).max(1),
+				Err(error) => return Err(error),
+			}
+		}
+		Ok(found)
+	}
+
+	/// Runs a call as a transaction: first by `eth_call`, then for gas. Returns when it is in a block.
+	pub async fn execute<C: SolCall>(
+		&self,
+		signer: &PrivateKeySigner,
+		contract: Address,
+		call: &C,
+	) -> Result<TransactionReceipt, L2Error> {
+		let _sending = self.sending.lock().await;
+		let from = signer.address();
+		let request = TransactionRequest::default()
+			.with_from(from)
+			.with_to(contract)
+			.with_input(call.abi_encode());
+		self.call(C::SIGNATURE, request.clone()).await?;
+
+		let count = |tag: BlockNumberOrTag| async move {
+			bounded("asking for a nonce", async {
+				self.provider.get_transaction_count(from).block_id(tag.into()).await
+			})
+			.await
+		};
+		let gas = bounded("estimating gas", async {
+			self.provider
+				.estimate_gas(request.clone())
+				.block(BlockId::latest())
+				.await
+		})
+		.await?;
+		let fees = bounded("asking for its fees", async {
+			self.provider.estimate_eip1559_fees().await
+		})
+		.await?;
+		let (used, waiting) = (
+			count(BlockNumberOrTag::Latest).await?,
+			count(BlockNumberOrTag::Pending).await?,
+		);
+		// Something of ours waits, from before a crash or because it pays too little: this replaces it. What it was to do
+		// is looked at again by whoever wants it done.
+		let raise = |fee: u128| match waiting > used {
+			true => fee + fee * REPLACEMENT_MARGIN / 100 + 1,
+			false => fee,
+		};
+		let request = request
+			.with_nonce(used)
+			.with_chain_id(self.chain_id)
+			.with_gas_limit(gas + gas * GAS_MARGIN / 100)
+			.with_max_fee_per_gas(raise(fees.max_fee_per_gas))
+			.with_max_priority_fee_per_gas(raise(fees.max_priority_fee_per_gas));
+		let wallet = EthereumWallet::from(signer.clone());
+		let signed = request.build(&wallet).await.map_err(|_| L2Error::Key)?;
+		let raw = signed.encoded_2718();
+		let request = async { self.provider.send_raw_transaction(&raw).await };
+		let sent = bounded("sending a transaction", request).await?;
+		self.included(*sent.tx_hash()).await
+	}
+
+	async fn included(&self, hash: B256) -> Result<TransactionReceipt, L2Error> {
+		let deadline = Instant::now() + RECEIPT_TIMEOUT;
+		while Instant::now() < deadline {
+			match self.receipt(hash).await? {
+				Some(receipt) if receipt.status() => return Ok(receipt),
+				Some(_) => return Err(L2Error::Reverted(hash)),
+				None => tokio::time::sleep(RECEIPT_POLL).await,
+			}
+		}
+		Err(L2Error::Slow(hash))
+	}
+}
+
+/// What a log of the vault records, if it is a deposit and final in its block.
+pub fn deposit_of(log: &Log) -> Option<Deposit> {
+	let event = Vault::Deposited::decode_log(&log.inner)
+		.ok()
+		.filter(|_| !log.removed)?
+		.data;
+	Some(Deposit {
+		index: event.index,
+		depositor: EthereumAddress(event.depositor.0 .0),
+		account: AccountId(event.account.0),
+		amount: event.amount,
+		escrow: event.escrow,
+		session_key: PublicKey(event.sessionKey.0),
+		session_limit: event.sessionLimit,
+		session_expiry: event.sessionExpiry,
+	})
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn key_is_hex_or_a_private_file() {
+		let dir = tempfile::tempdir().unwrap();
+		let path = dir.path().join("key");
+		let text = "01".repeat(32);
+		clustercast_chain::files::create_atomic(&path, text.as_bytes()).unwrap();
+		let expected = "0x1a642f0E3c3aF545E7AcBD38b07251B3990914F1";
+		for secret in [text.clone(), format!("0x{text}"), format!("file:{}", path.display())] {
+			assert_eq!(signer(&secret).unwrap().address().to_string(), expected);
+		}
+		for wrong in ["", "0x12", "//Alice", &"00".repeat(32), "file:no/such/file"] {
+			let error = signer(wrong).map(|s| s.address()).unwrap_err();
+			assert!(wrong.is_empty() || !error.to_string().contains(wrong) || wrong.starts_with("file:"));
+		}
+	}
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
+import {ILightClient} from "./interfaces/ILightClient.sol";
+import {IUsdc} from "./interfaces/IUsdc.sol";
+import {DepositTree} from "./lib/DepositTree.sol";
+import {Mmr} from "./lib/Mmr.sol";
+import {OutgoingTree} from "./lib/OutgoingTree.sol";
+
+/// @title Holds the USDC that circulates on the chain
+/// @notice What is deposited here the chain mints, once more than two thirds of its validators attested to the root of the
+/// tree of deposits. What the chain burns for a withdrawal is paid out here, once, to whom the chain said, on a proof under
+/// a root that more than two thirds of the validators signed. Nothing else takes USDC out. Nobody owns it, nothing in it can
+/// be changed. Amounts are micro-USDC.
+contract Vault {
+	using SafeERC20 for IUsdc;
+	using BitMaps for BitMaps.BitMap;
+	using DepositTree for DepositTree.Tree;
+
+	/// @notice What a depositor asks for.
+	struct Order {
+		/// Whom the chain credits: a public key, or what `accountOf` gives for an Ethereum address.
+		bytes32 account;
+		uint128 amount;
+		/// Of `amount`, what goes to the account's ticket escrow as far as its cap allows.
+		uint128 escrow;
+		/// Ed25519 key that may sign tickets for the account; zero for none.
+		bytes32 sessionKey;
+		uint128 sessionLimit;
+		/// The chain's block at which the session key expires.
+		uint32 sessionExpiry;
+	}
+
+	/// @notice The way from a withdrawal to a root of the light client.
+	struct Proof {
+		/// From the withdrawal to `leaf.extra`.
+		OutgoingTree.Proof outgoing;
+		/// The leaf of the block that released the withdrawal.
+		Mmr.Leaf leaf;
+		/// From the leaf to the root.
+		Mmr.Proof mmr;
+		/// Where the light client keeps the root.
+		uint8 slot;
+	}
+
+	/// @dev One slot.
+	struct Deposits {
+		uint64 count;
+		/// This chain's block of the newest deposit.
+		uint64 lastBlock;
+		/// All that was ever deposited.
+		uint128 total;
+	}
+
+	/// @notice 1 USDC: far above what an account needs to exist on the chain and what an import is worth, so that no deposit
+	/// can fail to be imported for being dust, and filling the tree takes 4 billion USDC.
+	uint128 public constant MIN_DEPOSIT = 1e6;
+	/// @notice 10,000 USDC: two hundred full escrows. Bounds what one mistaken account number can lose.
+	uint128 public constant MAX_DEPOSIT = 10_000e6;
+
+	IUsdc public immutable usdc;
+	ILightClient public immutable lightClient;
+
+	Deposits public deposits;
+	DepositTree.Tree private tree;
+	BitMaps.BitMap private executedIds;
+
+	/// @notice A deposit: everything that its leaf is hashed from.
+	event Deposited(
+		uint64 indexed index,
+		bytes32 indexed account,
+		address indexed depositor,
+		uint128 amount,
+		uint128 escrow,
+		bytes32 sessionKey,
+		uint128 sessionLimit,
+		uint32 sessionExpiry
+	);
+	/// @notice A withdrawal was paid: `amount - fee` to `to`, `fee` to `executor`.
+	event Withdrawn(uint64 indexed id, address indexed to, uint128 amount, uint128 fee, address executor);
+
+	/// @notice Below `MIN_DEPOSIT` or above `MAX_DEPOSIT`.
+	error AmountOutOfBounds(uint128 amount);
+	/// @notice More for the escrow than is deposited.
+	error EscrowAboveAmount(uint128 escrow, uint128 amount);
+	/// @notice No account: nobody could ever use the money.
+	error NoAccount();
+	/// @notice A limit or an expiry without a session key.
+	error NoSessionKey();
+	/// @notice The withdrawal was paid already.
+	error AlreadyExecuted(uint64 id);
+	/// @notice The light client has no root in that slot.
+	error NoRoot(uint8 slot);
+	/// @notice The leaf is not under the light client's root: not a leaf of the chain, or the root has been replaced.
+	error WrongLeaf();
+	/// @notice No such withdrawal among those of the leaf's block: another id, address, amount or fee, or a wrong path.
+	error WrongWithdrawal(uint64 id);
+
+	constructor(IUsdc usdc_, ILightClient lightClient_) {
+		usdc = usdc_;
+		lightClient = lightClient_;
+	}
+
+	/// @notice The chain account of an Ethereum address: keccak256("clustercast/ethereum-account/v1" ‖ address). Nobody has
+	/// its private key; the chain lets EIP-712 messages of the address act for it.
+	function accountOf(address owner) external pure returns (bytes32) {
+		return keccak256(abi.encodePacked("clustercast/ethereum-account/v1", owner));
+	}
+
+	/// @notice What the chain's validators attest to: how many deposits there are, and the root of their tree.
+	function state() external view returns (uint64 count, bytes32 root) {
+		count = deposits.count;
+		root = tree.root(count);
+	}
+
+	/// @notice Whether withdrawal `id` was paid.
+	function executed(uint64 id) external view returns (bool) {
+		return executedIds.get(id);
+	}
+
+	/// @notice Deposits USDC of the caller, who has approved the vault.
+	function deposit(Order calldata order) external {
+		add(order, msg.sender);
+		usdc.safeTransferFrom(msg.sender, address(this), order.amount);
+	}
+
+	/// @notice Deposits USDC of the caller, whose EIP-2612 permit over `amount` comes along.
+	/// @dev A permit that fails is not the end: somebody may have submitted it before, and then the approval is there.
+	function depositWithPermit(Order calldata order, uint256 deadline, bytes calldata signature) external {
+		add(order, msg.sender);
+		try usdc.permit(msg.sender, address(this), order.amount, deadline, signature) {} catch {}
+		usdc.safeTransferFrom(msg.sender, address(this), order.amount);
+	}
+
+	/// @notice Deposits USDC of `depositor`, who signed an EIP-3009 authorisation over `order.amount + fee` with the nonce of
+	/// `authorizationNonce`, so that whoever submits it can change nothing. `fee` goes to the caller.
+	function depositWithAuthorization(
+		Order calldata order,
+		uint128 fee,
+		address depositor,
+		uint256 validAfter,
+		uint256 validBefore,
+		bytes calldata signature
+	) external {
+		add(order, depositor);
+		usdc.receiveWithAuthorization(
+			depositor,
+			address(this),
+			uint256(order.amount) + fee,
+			validAfter,
+			validBefore,
+			authorizationNonce(order, fee, validAfter, validBefore),
+			signature
+		);
+		if (fee != 0) usdc.safeTransfer(msg.sender, fee);
+	}
+
+	/// @notice The nonce of the authorisation that `depositWithAuthorization` needs. Equal deposits have equal nonces and a
+	/// nonce is good once; another `validBefore` gives another nonce.
+	function authorizationNonce(Order calldata order, uint128 fee, uint256 validAfter, uint256 validBefore)
+		public
+		pure
+		returns (bytes32)
+	{
+		return keccak256(abi.encode(order, fee, validAfter, validBefore));
+	}
+
+	/// @notice Pays a withdrawal. Anyone may call; the fee goes to the caller.
+	function withdraw(OutgoingTree.Withdrawal calldata withdrawal, Proof calldata proof) external {
+		if (executedIds.get(withdrawal.id)) revert AlreadyExecuted(withdrawal.id);
+		if (!OutgoingTree.verify(proof.leaf.extra, OutgoingTree.hash(withdrawal), proof.outgoing)) {
+			revert WrongWithdrawal(withdrawal.id);
+		}
+		bytes32 root = lightClient.roots(proof.slot);
+		if (root == 0) revert NoRoot(proof.slot);
+		if (Mmr.root(Mmr.hash(proof.leaf), proof.mmr) != root) revert WrongLeaf();
+
+		executedIds.set(withdrawal.id);
+		emit Withdrawn(withdrawal.id, withdrawal.to, withdrawal.amount, withdrawal.fee, msg.sender);
+		usdc.safeTransfer(withdrawal.to, withdrawal.amount - withdrawal.fee);
+		if (withdrawal.fee != 0) usdc.safeTransfer(msg.sender, withdrawal.fee);
+	}
+
+	/// @dev Records a deposit; the USDC is taken after, in the same transaction or not at all.
+	function add(Order calldata order, address depositor) private {
+		if (order.amount < MIN_DEPOSIT || order.amount > MAX_DEPOSIT) revert AmountOutOfBounds(order.amount);
+		if (order.escrow > order.amount) revert EscrowAboveAmount(order.escrow, order.amount);
+		if (order.account == 0) revert NoAccount();
+		if (order.sessionKey == 0 && (order.sessionLimit != 0 || order.sessionExpiry != 0)) revert NoSessionKey();
+
+		Deposits memory before = deposits;
+		tree.insert(
+			before.count,
+			DepositTree.hash(
+				DepositTree.Deposit({
+					index: before.count,
+					depositor: depositor,
+					account: order.account,
+					amount: order.amount,
+					escrow: order.escrow,
+					sessionKey: order.sessionKey,
+					sessionLimit: order.sessionLimit,
+					sessionExpiry: order.sessionExpiry
+				})
+			)
+		);
+		deposits =
+			Deposits({count: before.count + 1, lastBlock: uint64(block.number), total: before.total + order.amount});
+		emit Deposited(
+			before.count,
+			order.account,
+			depositor,
+			order.amount,
+			order.escrow,
+			order.sessionKey,
+			order.sessionLimit,
+			order.sessionExpiry
+		);
+	}
+}

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {Vault} from "../src/Vault.sol";
+import {DepositTree} from "../src/lib/DepositTree.sol";
+import {MockUsdc} from "./mock/MockUsdc.sol";
+import {Bridge} from "./util/Bridge.sol";
+import {Reference} from "./util/Reference.sol";
+import {bound, vm} from "./util/Vm.sol";
+
+/// @dev A wallet that is a contract: good is what its owner signed.
+contract ContractWallet is IERC1271 {
+	address private immutable owner;
+
+	constructor(address owner_) {
+		owner = owner_;
+	}
+
+	function isValidSignature(bytes32 hash, bytes calldata signature) external view returns (bytes4) {
+		return ECDSA.recover(hash, signature) == owner ? this.isValidSignature.selector : bytes4(0);
+	}
+}
+
+contract DepositTest is Bridge {
+	uint256 private constant KEY = 0xa11ce;
+	address private immutable alice = vm.addr(KEY);
+	address private constant SUBMITTER = address(0x5b);
+	uint128 private constant AMOUNT = 20e6;
+	uint128 private constant FEE = 50_000;
+	uint256 private constant AFTER = 1_699_999_000;
+	uint256 private constant BEFORE = 1_700_001_000;
+
+	event Deposited(
+		uint64 indexed index,
+		bytes32 indexed account,
+		address indexed depositor,
+		uint128 amount,
+		uint128 escrow,
+		bytes32 sessionKey,
+		uint128 sessionLimit,
+		uint32 sessionExpiry
+	);
+
+	function setUp() public {
+		start(1);
+		usdc.mint(alice, 100_000e6);
+	}
+
+	function order() private view returns (Vault.Order memory) {
+		return Vault.Order({
+			account: accountOf(alice),
+			amount: AMOUNT,
+			escrow: 15e6,
+			sessionKey: keccak256("session"),
+			sessionLimit: 10e6,
+			sessionExpiry: 43_200
+		});
+	}
+
+	function leafOf(uint64 index, address depositor, Vault.Order memory o) private pure returns (bytes32) {
+		return keccak256(
+			abi.encodePacked(
+				hex"00", index, depositor, o.account, o.amount, o.escrow, o.sessionKey, o.sessionLimit, o.sessionExpiry
+			)
+		);
+	}
+
+	function approve(uint256 amount) private {
+		vm.prank(alice);
+		usdc.approve(address(vault), amount);
+	}
+
+	function deposit(Vault.Order memory o) private {
+		vm.prank(alice);
+		vault.deposit(o);
+	}
+
+	/// The vault has taken one deposit of `depositor` and it alone.
+	function assertDeposited(address depositor, Vault.Order memory o) private view {
+		(uint64 count, bytes32 root) = vault.state();
+		vm.assertEq(count, 1);
+		bytes32[] memory leaves = new bytes32[](1);
+		leaves[0] = leafOf(0, depositor, o);
+		vm.assertEq(root, Reference.paddedRoot(hex"01", leaves, 32));
+		vm.assertEq(usdc.balanceOf(address(vault)), o.amount);
+	}
+
+	function testFuzz_account_of_an_address_is_its_tagged_hash(address owner) public view {
+		vm.assertEq(vault.accountOf(owner), accountOf(owner));
+	}
+
+	// deposit
+
+	function test_deposit_takes_the_amount_and_records_every_field() public {
+		approve(AMOUNT);
+		vm.expectEmit(true, true, true, true, address(vault));
+		emit Deposited(0, accountOf(alice), alice, AMOUNT, 15e6, keccak256("session"), 10e6, 43_200);
+		deposit(order());
+		assertDeposited(alice, order());
+		vm.assertEq(usdc.balanceOf(alice), 100_000e6 - AMOUNT);
+		(uint64 count, uint64 lastBlock, uint128 total) = vault.deposits();
+		vm.assertEq(count, 1);
+		vm.assertEq(lastBlock, 1_000_000);
+		vm.assertEq(total, AMOUNT);
+	}
+
+	function testFuzz_deposits_are_recorded_in_their_order(uint128[8] calldata amounts) public {
+		bytes32[] memory leaves = new bytes32[](amounts.length);
+		uint256 total = 0;
+		approve(type(uint256).max);
+		for (uint64 i = 0; i < amounts.length; ++i) {
+			Vault.Order memory o = order();
+			o.amount = uint128(bound(amounts[i], 1e6, 10_000e6));
+			o.escrow = amounts[i] % o.amount;
+			vm.roll(1_000_000 + i);
+			deposit(o);
+			leaves[i] = leafOf(i, alice, o);
+			total += o.amount;
+		}
+		(uint64 count, bytes32 root) = vault.state();
+		vm.assertEq(count, amounts.length);
+		vm.assertEq(root, Reference.paddedRoot(hex"01", leaves, 32));
+		(, uint64 lastBlock, uint128 sum) = vault.deposits();
+		vm.assertEq(lastBlock, 1_000_007);
+		vm.assertEq(sum, total);
+		vm.assertEq(usdc.balanceOf(address(vault)), total);
+	}
+
+	function test_refused_when_less_than_the_least_or_more_than_the_most() public {
+		approve(type(uint256).max);
+		Vault.Order memory o = orderOf(alice, 1e6 - 1);
+		vm.expectRevert(abi.encodeWithSelector(Vault.AmountOutOfBounds.selector, o.amount));
+		deposit(o);
+		o.amount = 10_000e6 + 1;
+		vm.expectRevert(abi.encodeWithSelector(Vault.AmountOutOfBounds.selector, o.amount));
+		deposit(o);
+		o.amount = 1e6;
+		deposit(o);
+		o.amount = 10_000e6;
+		deposit(o);
+	}
+
+	function test_refused_when_more_for_the_escrow_than_deposited() public {
+		approve(type(uint256).max);
+		Vault.Order memory o = order();
+		o.escrow = AMOUNT + 1;
+		vm.expectRevert(abi.encodeWithSelector(Vault.EscrowAboveAmount.selector, AMOUNT + 1, AMOUNT));
+		deposit(o);
+		o.escrow = AMOUNT;
+		deposit(o);
+	}
+
+	function test_refused_without_an_account() public {
+		approve(type(uint256).max);
+		Vault.Order memory o = order();
+		o.account = 0;
+		vm.expectRevert(Vault.NoAccount.selector);
+		deposit(o);
+		o.account = bytes32(uint256(1));
+		deposit(o);
+	}
+
+	function test_refused_when_limit_or_expiry_have_no_session_key() public {
+		approve(type(uint256).max);
+		Vault.Order memory o = orderOf(alice, AMOUNT);
+		o.sessionLimit = 1;
+		vm.expectRevert(Vault.NoSessionKey.selector);
+		deposit(o);
+		(o.sessionLimit, o.sessionExpiry) = (0, 1);
+		vm.expectRevert(Vault.NoSessionKey.selector);
+		deposit(o);
+		o.sessionExpiry = 0;
+		deposit(o);
+	}
+
+	function test_refused_without_approval_or_balance_and_nothing_recorded() public {
+		approve(AMOUNT - 1);
+		vm.expectRevert(
+			abi.encodeWithSelector(IERC20Errors.ERC20InsufficientAllowance.selector, vault, AMOUNT - 1, AMOUNT)
+		);
+		deposit(order());
+		approve(AMOUNT);
+		vm.prank(alice);
+		usdc.transfer(SUBMITTER, 100_000e6 - AMOUNT + 1);
+		vm.expectRevert(
+			abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, alice, AMOUNT - 1, AMOUNT)
+		);
+		deposit(order());
+		(uint64 count,) = vault.state();
+		vm.assertEq(count, 0);
+	}
+
+	function test_refused_when_the_tree_is_full() public {
+		approve(type(uint256).max);
+		// The count is the lowest 64 bits of the vault's first slot.
+		vm.store(address(vault), 0, bytes32(uint256(type(uint32).max)));
+		vm.expectRevert(DepositTree.TreeFull.selector);
+		deposit(order());
+		vm.store(address(vault), 0, bytes32(uint256(type(uint32).max) - 1));
+		deposit(order());
+	}
+
+	// depositWithPermit
+
+	function test_permit_replaces_the_approval() public {
+		bytes memory signature = signPermit(KEY, AMOUNT, 0, BEFORE);
+		vm.prank(alice);
+		vault.depositWithPermit(order(), BEFORE, signature);
+		assertDeposited(alice, order());
+	}
+
+	function test_permit_that_somebody_submitted_before_is_as_good() public {
+		bytes memory signature = signPermit(KEY, AMOUNT, 0, BEFORE);
+		vm.prank(SUBMITTER);
+		usdc.permit(alice, address(vault), AMOUNT, BEFORE, signature);
+		vm.prank(alice);
+		vault.depositWithPermit(order(), BEFORE, signature);
+		assertDeposited(alice, order());
+	}
+
+	function test_refused_when_the_permit_is_bad() public {
+		bytes memory noAllowance =
+			abi.encodeWithSelector(IERC20Errors.ERC20InsufficientAllowance.selector, vault, 0, AMOUNT);
+		// Less than the amount.
+		bytes memory signature = signPermit(KEY, AMOUNT - 1, 0, BEFORE);
+		vm.expectRevert(noAllowance);
+		vm.prank(alice);
+		vault.depositWithPermit(order(), BEFORE, signature);
+		// Expired.
+		signature = signPermit(KEY, AMOUNT, 0, AFTER);
+		vm.expectRevert(noAllowance);
+		vm.prank(alice);
+		vault.depositWithPermit(order(), AFTER, signature);
+		// Another's: a permit is good for whom it is by, and that is who calls.
+		signature = signPermit(KEY, AMOUNT, 0, BEFORE);
+		vm.expectRevert(noAllowance);
+		vm.prank(SUBMITTER);
+		vault.depositWithPermit(order(), BEFORE, signature);
+	}
+
+	// depositWithAuthorization
+
+	function authorize(Vault.Order memory o, uint128 fee) private view returns (bytes memory) {
+		bytes32 nonce = vault.authorizationNonce(o, fee, AFTER, BEFORE);
+		return signAuthorization(KEY, uint256(o.amount) + fee, AFTER, BEFORE, nonce);
+	}
+
+	function test_anyone_submits_an_authorization_and_gets_the_fee() public {
+		bytes memory signature = authorize(order(), FEE);
+		vm.prank(SUBMITTER);
+		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);
+		assertDeposited(alice, order());
+		vm.assertEq(usdc.balanceOf(SUBMITTER), FEE);
+		vm.assertEq(usdc.balanceOf(alice), 100_000e6 - AMOUNT - FEE);
+	}
+
+	function test_an_authorization_may_have_no_fee() public {
+		bytes memory signature = authorize(order(), 0);
+		vm.prank(SUBMITTER);
+		vault.depositWithAuthorization(order(), 0, alice, AFTER, BEFORE, signature);
+		assertDeposited(alice, order());
+		vm.assertEq(usdc.balanceOf(SUBMITTER), 0);
+	}
+
+	function test_a_contract_wallet_authorizes() public {
+		address wallet = address(new ContractWallet(alice));
+		usdc.mint(wallet, AMOUNT);
+		bytes32 nonce = vault.authorizationNonce(order(), 0, AFTER, BEFORE);
+		bytes memory signature = signTyped(
+			KEY,
+			keccak256(
+				abi.encode(
+					keccak256(
+						"ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
+					),
+					wallet,
+					address(vault),
+					AMOUNT,
+					AFTER,
+					BEFORE,
+					nonce
+				)
+			)
+		);
+		vault.depositWithAuthorization(order(), 0, wallet, AFTER, BEFORE, signature);
+		assertDeposited(wallet, order());
+	}
+
+	function test_who_submits_an_authorization_can_change_nothing() public {
+		bytes memory signature = authorize(order(), FEE);
+		Vault.Order[6] memory changed;
+		for (uint256 i = 0; i < changed.length; ++i) {
+			changed[i] = order();
+		}
+		changed[0].account = bytes32(uint256(1));
+		changed[1].amount += FEE;
+		changed[2].escrow -= 1;
+		changed[3].sessionKey = "another";
+		changed[4].sessionLimit += 1;
+		changed[5].sessionExpiry += 1;
+		for (uint256 i = 0; i < changed.length; ++i) {
+			vm.expectRevert(MockUsdc.InvalidSignature.selector);
+			// The whole stays what was signed where amount and fee are shifted.
+			vault.depositWithAuthorization(changed[i], i == 1 ? 0 : FEE, alice, AFTER, BEFORE, signature);
+		}
+		vm.expectRevert(MockUsdc.InvalidSignature.selector);
+		vault.depositWithAuthorization(order(), FEE + 1, alice, AFTER, BEFORE, signature);
+		vm.expectRevert(MockUsdc.InvalidSignature.selector);
+		vault.depositWithAuthorization(order(), FEE, SUBMITTER, AFTER, BEFORE, signature);
+		vm.expectRevert(MockUsdc.InvalidSignature.selector);
+		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE + 1, signature);
+		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);
+	}
+
+	function test_an_authorization_is_good_once() public {
+		bytes memory signature = authorize(order(), FEE);
+		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);
+		vm.expectRevert(MockUsdc.AuthorizationUsed.selector);
+		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);
+		// The same deposit again, authorised until another time.
+		bytes32 nonce = vault.authorizationNonce(order(), FEE, AFTER, BEFORE + 1);
+		signature = signAuthorization(KEY, uint256(AMOUNT) + FEE, AFTER, BEFORE + 1, nonce);
+		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE + 1, signature);
+	}
+
+	function test_an_authorization_is_good_for_the_vault_alone() public {
+		bytes memory signature = authorize(order(), FEE);
+		bytes32 nonce = vault.authorizationNonce(order(), FEE, AFTER, BEFORE);
+		vm.expectRevert(MockUsdc.NotThePayee.selector);
+		usdc.receiveWithAuthorization(alice, address(vault), AMOUNT + FEE, AFTER, BEFORE, nonce, signature);
+	}
+
+	function test_an_authorization_has_its_time() public {
+		bytes memory signature = authorize(order(), FEE);
+		vm.warp(AFTER);
+		vm.expectRevert(MockUsdc.NotYetValid.selector);
+		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);
+		vm.warp(BEFORE);
+		vm.expectRevert(MockUsdc.AuthorizationExpired.selector);
+		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);
+		vm.warp(BEFORE - 1);
+		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);
+	}
+
+	function test_an_authorized_order_has_the_same_bounds() public {
+		Vault.Order memory o = order();
+		o.amount = 10_000e6 + 1;
+		bytes memory signature = authorize(o, 0);
+		vm.expectRevert(abi.encodeWithSelector(Vault.AmountOutOfBounds.selector, o.amount));
+		vault.depositWithAuthorization(o, 0, alice, AFTER, BEFORE, signature);
+	}
+}

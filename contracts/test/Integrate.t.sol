@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+// [gift]
+import {Vault} from "../src/Vault.sol";
+import {IUsdc} from "../src/interfaces/IUsdc.sol";
+
+/// @notice Sells hours of video for USDC: the buyer's chain account is credited, ready for tickets.
+contract Box {
+	Vault private immutable vault;
+	IUsdc private immutable usdc;
+
+	constructor(Vault vault_) {
+		vault = vault_;
+		usdc = vault_.usdc();
+		usdc.approve(address(vault_), type(uint256).max);
+	}
+
+	/// @param session Key of the buyer's player: it may spend all of it until the chain's block `expiry`.
+	function buy(uint128 amount, bytes32 session, uint32 expiry) external {
+		usdc.transferFrom(msg.sender, address(this), amount);
+		vault.deposit(
+			Vault.Order({
+				account: vault.accountOf(msg.sender),
+				amount: amount,
+				escrow: amount,
+				sessionKey: session,
+				sessionLimit: amount,
+				sessionExpiry: expiry
+			})
+		);
+	}
+}
+// [end]
+
+import {Bridge} from "./util/Bridge.sol";
+import {vm} from "./util/Vm.sol";
+
+/// @dev The Solidity snippet of docs/integrate.md.
+contract IntegrateTest is Bridge {
+	event Deposited(
+		uint64 indexed index,
+		bytes32 indexed account,
+		address indexed depositor,
+		uint128 amount,
+		uint128 escrow,
+		bytes32 sessionKey,
+		uint128 sessionLimit,
+		uint32 sessionExpiry
+	);
+
+	function test_contract_deposits_for_its_caller() public {
+		start(1);
+		Box box = new Box(vault);
+		address buyer = address(0xb0b);
+		usdc.mint(buyer, 20e6);
+		vm.prank(buyer);
+		usdc.approve(address(box), 20e6);
+
+		vm.expectEmit(true, true, true, true, address(vault));
+		emit Deposited(0, accountOf(buyer), address(box), 20e6, 20e6, keccak256("session"), 20e6, 43_200);
+		vm.prank(buyer);
+		box.buy(20e6, keccak256("session"), 43_200);
+		require(usdc.balanceOf(address(vault)) == 20e6, "all of it is in the vault");
+	}
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {LightClient} from "../../src/LightClient.sol";
+import {Vault} from "../../src/Vault.sol";
+import {ILightClient} from "../../src/interfaces/ILightClient.sol";
+import {IUsdc} from "../../src/interfaces/IUsdc.sol";
+import {Beefy} from "../../src/lib/Beefy.sol";
+import {OutgoingTree} from "../../src/lib/OutgoingTree.sol";
+import {MockUsdc} from "../mock/MockUsdc.sol";
+import {Chain} from "./Chain.sol";
+import {vm} from "./Vm.sol";
+
+/// @title A bridge with its chain, for tests to inherit
+abstract contract Bridge {
+	Chain internal chain;
+	MockUsdc internal usdc;
+	LightClient internal client;
+	Vault internal vault;
+
+	function start(uint256 validators) internal {
+		start(validators, new MockUsdc());
+	}
+
+	function start(uint256 validators, MockUsdc token) internal {
+		chain = new Chain(validators, 0);
+		usdc = token;
+		client = new LightClient(chain.set(0), chain.set(1));
+		vault = new Vault(IUsdc(address(usdc)), ILightClient(address(client)));
+		// As on any chain that has been there for a while.
+		vm.roll(1_000_000);
+		vm.warp(1_700_000_000);
+	}
+
+	/// @notice The account of an Ethereum address, computed here: a call would use up a prank that waits for one.
+	function accountOf(address owner) internal pure returns (bytes32) {
+		return keccak256(bytes.concat("clustercast/ethereum-account/v1", bytes20(owner)));
+	}
+
+	/// @notice An order of `amount` for the account of `owner`, all else empty.
+	function orderOf(address owner, uint128 amount) internal pure returns (Vault.Order memory order) {
+		order.account = accountOf(owner);
+		order.amount = amount;
+	}
+
+	/// @notice Mints `amount` to `owner`, who deposits it.
+	function fund(address owner, uint128 amount) internal {
+		usdc.mint(owner, amount);
+		vm.prank(owner);
+		usdc.approve(address(vault), amount);
+		vm.prank(owner);
+		vault.deposit(orderOf(owner, amount));
+	}
+
+	/// @notice The light client learns of the newest block; where its root is kept.
+	function relay() internal returns (uint8 slot) {
+		(,,,, uint96 commitments) = client.state();
+		Beefy.Commitment memory c = chain.commitment();
+		client.submit(c, chain.sign(c, chain.quorum()));
+		return uint8(commitments % 16);
+	}
+
+	function withdrawal(uint64 id, address to, uint128 amount, uint128 fee)
+		internal
+		pure
+		returns (OutgoingTree.Withdrawal memory)
+	{
+		return OutgoingTree.Withdrawal({id: id, to: to, amount: amount, fee: fee});
+	}
+
+	/// @notice What `owner` signs with `key` for the token under its domain.
+	function signTyped(uint256 key, bytes32 structHash) internal view returns (bytes memory) {
+		(uint8 v, bytes32 r, bytes32 s) =
+			vm.sign(key, keccak256(abi.encodePacked(hex"1901", usdc.DOMAIN_SEPARATOR(), structHash)));
+		return abi.encodePacked(r, s, v);
+	}
+
+	function signPermit(uint256 key, uint256 value, uint256 nonce, uint256 deadline)
+		internal
+		view
+		returns (bytes memory)
+	{
+		return signTyped(
+			key,
+			keccak256(
+				abi.encode(
+					keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"),
+					vm.addr(key),
+					address(vault),
+					value,
+					nonce,
+					deadline
+				)
+			)
+		);
+	}
+
+	function signAuthorization(uint256 key, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce)
+		internal
+		view
+		returns (bytes memory)
+	{
+		return signTyped(
+			key,
+			keccak256(
+				abi.encode(
+					keccak256(
+						"ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
+					),
+					vm.addr(key),
+					address(vault),
+					value,
+					validAfter,
+					validBefore,
+					nonce
+				)
+			)
+		);
+	}
+}

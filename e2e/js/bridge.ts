@@ -1,0 +1,163 @@
+// USDC from an L2 to the chain and back, with viem. The marked parts are the snippets of docs/integrate.md.
+//
+// usage: tsx bridge.ts deposit USDC        deposits for the key's own account; prints when it can be spent
+//        tsx bridge.ts withdraw USDC       prints a message for `clustercast-bridge act submit`; 0 is everything
+// with L2_RPC, CHAIN_RPC (http://), VAULT and KEY in the environment.
+
+// [setup]
+import { createPublicClient, createWalletClient, encodePacked, http, keccak256, parseAbi, parseUnits, zeroHash } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
+
+const abi = parseAbi([
+	"struct Order { bytes32 account; uint128 amount; uint128 escrow; bytes32 sessionKey; uint128 sessionLimit; uint32 sessionExpiry; }",
+	"function usdc() view returns (address)",
+	"function depositWithPermit(Order order, uint256 deadline, bytes signature)",
+	"function name() view returns (string)",
+	"function nonces(address owner) view returns (uint256)",
+]);
+
+type Hex = `0x${string}`;
+
+function setting(name: string): string {
+	const value = process.env[name];
+	if (!value) throw new Error(`${name} is not set`);
+	return value;
+}
+
+const vault = setting("VAULT") as Hex;
+const owner = privateKeyToAccount(setting("KEY") as Hex);
+const l2 = createPublicClient({ transport: http(setting("L2_RPC")), pollingInterval: 500 });
+const chainId = await l2.getChainId();
+const wallet = createWalletClient({ account: owner, transport: http(setting("L2_RPC")) });
+
+/** One question to a node of the chain. */
+async function chain<T>(method: string, params: unknown[] = []): Promise<T> {
+	const response = await fetch(setting("CHAIN_RPC"), {
+		method: "POST",
+		headers: { "content-type": "application/json" },
+		body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+	});
+	const { result, error } = (await response.json()) as { result: T; error?: { message: string } };
+	if (error) throw new Error(`${method}: ${error.message}`);
+	return result;
+}
+// [end]
+
+// [deposit]
+/** The chain account that belongs to an Ethereum address. Nobody has a key for it; the wallet's messages move it. */
+function accountOf(address: Hex): Hex {
+	return keccak256(encodePacked(["string", "address"], ["clustercast/ethereum-account/v1", address]));
+}
+
+/** Deposits USDC with a permit, one transaction. `session` may spend of the escrow by signing tickets. */
+async function deposit(amount: bigint, escrow: bigint, session?: { key: Hex; limit: bigint; expiry: number }) {
+	const usdc = await l2.readContract({ address: vault, abi, functionName: "usdc" });
+	const order = {
+		account: accountOf(owner.address),
+		amount,
+		escrow,
+		sessionKey: session?.key ?? zeroHash,
+		sessionLimit: session?.limit ?? 0n,
+		sessionExpiry: session?.expiry ?? 0,
+	};
+	const deadline = (await l2.getBlock()).timestamp + 3600n;
+	const permit = await owner.signTypedData({
+		domain: {
+			name: await l2.readContract({ address: usdc, abi, functionName: "name" }),
+			version: "2",
+			chainId,
+			verifyingContract: usdc,
+		},
+		types: {
+			Permit: [
+				{ name: "owner", type: "address" },
+				{ name: "spender", type: "address" },
+				{ name: "value", type: "uint256" },
+				{ name: "nonce", type: "uint256" },
+				{ name: "deadline", type: "uint256" },
+			],
+		},
+		primaryType: "Permit",
+		message: {
+			owner: owner.address,
+			spender: vault,
+			value: amount,
+			nonce: await l2.readContract({ address: usdc, abi, functionName: "nonces", args: [owner.address] }),
+			deadline,
+		},
+	});
+	const { request } = await l2.simulateContract({
+		account: owner,
+		address: vault,
+		abi,
+		functionName: "depositWithPermit",
+		args: [order, deadline, permit],
+	});
+	return l2.waitForTransactionReceipt({ hash: await wallet.writeContract(request) });
+}
+// [end]
+
+// [imported]
+type Holdings = { free: string; deposit: string };
+
+/** Waits until the account has as much on the chain, escrow included, in micro-USDC. */
+async function imported(account: Hex, atLeast: bigint): Promise<Holdings> {
+	for (;;) {
+		const holdings = await chain<Holdings>("clustercast_viewerAccount", [account]);
+		if (BigInt(holdings.free) + BigInt(holdings.deposit) >= atLeast) return holdings;
+		await new Promise((resolve) => setTimeout(resolve, 1000));
+	}
+}
+// [end]
+
+// [withdraw]
+/** Signs a message that takes USDC back to the wallet's own address. Anyone may submit it and earns `tip`. */
+async function signWithdrawal(amount: bigint, fee: bigint, tip: bigint) {
+	const { number } = await chain<{ number: Hex }>("chain_getHeader");
+	const message = {
+		to: owner.address,
+		amount,
+		fee,
+		tip,
+		nonce: BigInt(Date.now()),
+		deadline: Number(number) + 600,
+	};
+	const signature = await owner.signTypedData({
+		domain: { name: "ClusterCast", version: "1", chainId, verifyingContract: vault },
+		types: {
+			Withdraw: [
+				{ name: "to", type: "address" },
+				{ name: "amount", type: "uint128" },
+				{ name: "fee", type: "uint128" },
+				{ name: "tip", type: "uint128" },
+				{ name: "nonce", type: "uint64" },
+				{ name: "deadline", type: "uint32" },
+			],
+		},
+		primaryType: "Withdraw",
+		message,
+	});
+	const withdraw = {
+		to: message.to,
+		amount: `${amount}`,
+		fee: `${fee}`,
+		tip: `${tip}`,
+		nonce: Number(message.nonce),
+		deadline: message.deadline,
+	};
+	return { signer: owner.address, action: { withdraw }, signature };
+}
+// [end]
+
+const [command, usdc] = process.argv.slice(2);
+if (!usdc) throw new Error("usage: tsx bridge.ts deposit|withdraw USDC");
+const amount = parseUnits(usdc, 6);
+if (command === "deposit") {
+	const account = accountOf(owner.address);
+	const { free, deposit: held } = await chain<Holdings>("clustercast_viewerAccount", [account]);
+	const receipt = await deposit(amount, amount / 2n);
+	const holdings = await imported(account, BigInt(free) + BigInt(held) + amount);
+	console.log(JSON.stringify({ transaction: receipt.transactionHash, account, ...holdings }));
+} else {
+	console.log(JSON.stringify(await signWithdrawal(amount, 20_000n, 10_000n)));
+}

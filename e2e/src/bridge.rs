@@ -1,0 +1,413 @@
+//! The L2, and the agent between it and the chain: anvil with the contracts of `contracts/`, made by `contracts/setup`.
+
+use crate::{
+	lab::{free_port, Lab},
+	network::Network,
+	process::{output, program, tool, Process},
+	programs::run_once,
+};
+use anyhow::{ensure, Context, Result};
+use clustercast_primitives::{
+	amount::USDC,
+	bridge::{account_of, beefy::AuthoritySet},
+	AccountId, Balance, BlockNumber, EthereumAddress, PublicKey, Usdc,
+};
+use serde_json::{json, Value};
+use std::{env, fs, path::PathBuf, time::Duration};
+use tokio::{
+	io::{AsyncReadExt, AsyncWriteExt},
+	net::TcpStream,
+	process::Command,
+	time::{sleep, timeout},
+};
+
+/// anvil's chain id.
+const CHAIN_ID: u64 = 31_337;
+
+/// anvil's first account, known to everybody, deploys; so the vault, which it creates third, has this address.
+const DEPLOYER: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+const VAULT: &str = "0x9fe46736679d2d9a65f0992f2272de9f3c7fa6e0";
+
+/// Wallets of those who keep a bridge running: the first is the viewer's.
+const PAYER: u8 = 1;
+const PATRON: u8 = 2;
+
+/// What the patron has to give away, micro-USDC.
+const PATRONAGE: Balance = 10_000 * USDC;
+
+/// Longest wait for what needs some blocks of both chains.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// An L2 that makes a block each second.
+pub struct L2 {
+	name: &'static str,
+	/// Blocks after which one is final; even.
+	finality: u32,
+	port: u16,
+	state: PathBuf,
+	process: Option<Process>,
+	usdc: Option<String>,
+}
+
+impl L2 {
+	/// Starts it, without contracts. Blocks are final when `finality` (an even number) others are behind them.
+	pub async fn start(lab: &Lab, name: &'static str, finality: u32) -> Result<Self> {
+		let mut l2 = Self {
+			name,
+			finality,
+			port: free_port()?,
+			state: lab.path(&format!("{name}.json")),
+			process: None,
+			usdc: None,
+		};
+		l2.resume(lab).await?;
+		Ok(l2)
+	}
+
+	/// Starts it again on the state that it left.
+	pub async fn resume(&mut self, lab: &Lab) -> Result<()> {
+		let anvil = contracts()?.join("node_modules/.bin/anvil");
+		ensure!(anvil.exists(), "no anvil: run contracts/setup");
+		let mut command = Command::new(anvil);
+		command
+			.args([
+				"--port",
+				&self.port.to_string(),
+				"--block-time",
+				"1",
+				"--slots-in-an-epoch",
+				&(self.finality / 2).to_string(),
+			])
+			.args(["--state-interval", "1", "--state"])
+			.arg(&self.state);
+		self.process = Some(Process::spawn(lab, self.name, &mut command)?);
+		let listens = async {
+			while self.request("eth_chainId", json!([])).await.is_err() {
+				sleep(LOOK).await;
+			}
+		};
+		timeout(PATIENCE, listens).await.context("anvil does not listen")
+	}
+
+	/// Ends it in order, so that its state is on disk.
+	pub async fn stop(&mut self) -> Result<()> {
+		let mut process = self.process.take().context("it runs")?;
+		process.interrupt().await.map(drop)
+	}
+
+	/// Its JSON-RPC.
+	pub fn url(&self) -> String {
+		format!("http://127.0.0.1:{}", self.port)
+	}
+
+	/// The bridge's part of a chain's genesis.
+	pub fn genesis(&self) -> Value {
+		json!({ "l2": { "chainId": CHAIN_ID, "vault": VAULT }, "interval": 1, "first": 0 })
+	}
+
+	/// Deploys USDC, light client and vault for the chain's validators.
+	pub async fn deploy(&mut self, network: &Network) -> Result<()> {
+		let leaf = network.books().chain().mmr_leaf(1, 1).await?.leaf;
+		let AuthoritySet {
+			id,
+			len,
+			keyset_commitment,
+		} = leaf.next_authority_set;
+		// At genesis the next validators are the present ones.
+		let set = |id: u64| format!("{id},{len},{keyset_commitment}");
+		let mut deploy = Command::new(tool("node")?);
+		deploy
+			.arg(contracts()?.join("js/deploy.mjs"))
+			.args(["--rpc", &self.url(), "--key", DEPLOYER, "--mock-usdc"])
+			.args(["--current", &set(id - 1), "--next", &set(id)]);
+		let deployed = run_once(&mut deploy).await.context("deploy")?;
+		let vault = deployed["vault"].as_str().context("a vault")?;
+		ensure!(vault.eq_ignore_ascii_case(VAULT), "the vault is at {vault}");
+		self.usdc = deployed["usdc"].as_str().map(str::to_owned);
+		Ok(())
+	}
+
+	/// Gives an address ETH for gas, and so much USDC.
+	pub async fn fund(&self, address: &EthereumAddress, amount: Balance) -> Result<()> {
+		self.request("anvil_setBalance", json!([address, "0xde0b6b3a7640000"]))
+			.await?;
+		if amount > 0 {
+			// mint(address,uint256), by an account that anvil signs for.
+			let data = format!("0x40c10f19{:0>64}{amount:064x}", &address.to_string()[2..]);
+			let from = &self.request("eth_accounts", json!([])).await?[1];
+			let mint = json!([{ "from": from, "to": self.usdc, "data": data }]);
+			self.request("eth_sendTransaction", mint).await?;
+			self.wait("USDC is minted", async || Ok(self.usdc(address).await? >= amount))
+				.await?;
+		}
+		Ok(())
+	}
+
+	/// USDC of an address, micro-USDC.
+	pub async fn usdc(&self, address: &EthereumAddress) -> Result<Balance> {
+		// balanceOf(address)
+		let data = format!("0x70a08231{:0>64}", &address.to_string()[2..]);
+		let answer = self
+			.request("eth_call", json!([{ "to": self.usdc, "data": data }, "latest"]))
+			.await?;
+		let digits = answer.as_str().context("bytes")?.trim_start_matches("0x");
+		Balance::from_str_radix(digits, 16).context("an amount")
+	}
+
+	/// USDC in the vault, micro-USDC.
+	pub async fn in_vault(&self) -> Result<Balance> {
+		self.usdc(&VAULT.parse()?).await
+	}
+
+	/// Waits until something is so.
+	pub async fn wait(&self, what: &str, so: impl AsyncFn() -> Result<bool>) -> Result<()> {
+		let waiting = async {
+			while !so().await? {
+				sleep(LOOK).await;
+			}
+			anyhow::Ok(())
+		};
+		timeout(PATIENCE, waiting)
+			.await
+			.with_context(|| format!("not in time: {what}"))?
+	}
+
+	/// One JSON-RPC request.
+	pub async fn request(&self, method: &str, params: Value) -> Result<Value> {
+		let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+		let head = format!(
+			"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+			body.len()
+		);
+		let exchange = async {
+			let mut connection = TcpStream::connect(("127.0.0.1", self.port)).await?;
+			connection.write_all(format!("{head}{body}").as_bytes()).await?;
+			let mut answer = String::new();
+			connection.read_to_string(&mut answer).await?;
+			anyhow::Ok(answer)
+		};
+		let answer = timeout(PATIENCE, exchange).await.context("anvil does not answer")??;
+		let (_, json) = answer.split_once("\r\n\r\n").context("no answer")?;
+		let answer: Value = serde_json::from_str(json).with_context(|| format!("{method}: {answer}"))?;
+		ensure!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+		Ok(answer["result"].clone())
+	}
+}
+
+fn contracts() -> Result<PathBuf> {
+	// As scripts/demo or the test runner says, not as it was at build time: a build may be shared by several clones.
+	if let Some(given) = env::var_os("CLUSTERCAST_CONTRACTS") {
+		return Ok(given.into());
+	}
+	let here = env::var_os("CARGO_MANIFEST_DIR").context("CLUSTERCAST_CONTRACTS is not set: run me by cargo")?;
+	Ok(PathBuf::from(here).join("../contracts"))
+}
+
+/// Somebody with an Ethereum key and nothing else.
+pub struct Wallet {
+	/// Key file.
+	pub key: PathBuf,
+	/// Address.
+	pub address: EthereumAddress,
+}
+
+impl Wallet {
+	/// The same one in every run; there are four.
+	pub fn new(lab: &Lab, number: u8) -> Result<Self> {
+		/// Of the keys that consist of the byte 1, 2, 3 or 4 only.
+		const ADDRESSES: [&str; 4] = [
+			"0x1a642f0e3c3af545e7acbd38b07251b3990914f1",
+			"0x5050a4f4b3f9338c3472dcc01a87c76a144b3c9c",
+			"0x3325a78425f17a7e487eb5666b2bfd93abb06c70",
+			"0xc48b812bb43401392c037381aca934f4069c0517",
+		];
+		let address = ADDRESSES.get(usize::from(number)).context("there are four")?;
+		let key = lab.path(&format!("ethereum-{number}.key"));
+		clustercast_chain::files::create_atomic(&key, hex::encode([number + 1; 32]).as_bytes())?;
+		Ok(Self {
+			key,
+			address: address.parse()?,
+		})
+	}
+
+	/// Its account on the chain.
+	pub fn account(&self) -> AccountId {
+		account_of(&self.address)
+	}
+
+	/// As the programs take it.
+	pub fn secret(&self) -> String {
+		format!("file:{}", self.key.display())
+	}
+}
+
+/// A session key inside a deposit.
+#[derive(Clone, Copy, Debug)]
+pub struct Session {
+	/// Signs tickets.
+	pub key: PublicKey,
+	/// Micro-USDC.
+	pub limit: Balance,
+	/// Block.
+	pub expiry: BlockNumber,
+}
+
+/// A command of `clustercast-bridge` that ends by itself.
+pub fn command(subcommand: &str, network: &Network) -> Result<Command> {
+	let mut command = Command::new(program("clustercast-bridge")?);
+	command.arg(subcommand).args(["--rpc", &network.rpc(0)]);
+	Ok(command)
+}
+
+/// Deposits USDC of `who` to an account; what the command prints.
+pub async fn deposit(
+	network: &Network,
+	l2: &L2,
+	who: &Wallet,
+	account: &AccountId,
+	(amount, escrow): (Balance, Balance),
+	session: Option<Session>,
+) -> Result<Value> {
+	let mut deposit = command("deposit", network)?;
+	deposit
+		.args(["--l2-rpc", &l2.url(), "--key", &who.secret()])
+		.args(["--account", &account.to_string(), "--amount", &Usdc(amount).to_string()])
+		.args(["--escrow", &Usdc(escrow).to_string()]);
+	if let Some(session) = session {
+		deposit
+			.args(["--session-key", &session.key.to_string()])
+			.args(["--session-limit", &Usdc(session.limit).to_string()])
+			.args(["--session-expiry", &session.expiry.to_string()]);
+	}
+	run_once(&mut deposit).await.context("deposit")
+}
+
+/// A bridge from which all the money of a chain comes: an L2 with the contracts, the agent, and somebody who has USDC.
+pub struct Bridge {
+	/// The L2.
+	pub l2: L2,
+	/// The agent.
+	pub agent: Agent,
+	patron: Wallet,
+}
+
+impl Bridge {
+	/// Deploys the contracts for a chain without money and starts the agent.
+	pub async fn open(lab: &Lab, mut l2: L2, network: &Network) -> Result<Self> {
+		l2.deploy(network).await?;
+		let (payer, patron) = (Wallet::new(lab, PAYER)?, Wallet::new(lab, PATRON)?);
+		l2.fund(&payer.address, 0).await?;
+		l2.fund(&patron.address, PATRONAGE).await?;
+		// What the chain begins with has to be in the vault as well.
+		let issued = network.books().chain().bridge(None).await?.issuance;
+		l2.fund(&VAULT.parse()?, issued).await?;
+		let agent = Agent::start(lab, network, &l2, &payer).await?;
+		Ok(Self { l2, agent, patron })
+	}
+
+	/// Gives each account this much, by deposits of the patron, and waits until it is final.
+	pub async fn fund(&self, network: &Network, accounts: &[(AccountId, Balance)]) -> Result<()> {
+		for (account, amount) in accounts {
+			deposit(network, &self.l2, &self.patron, account, (*amount, 0), None).await?;
+		}
+		for (account, amount) in accounts {
+			self.arrived(network, account, *amount).await?;
+		}
+		network.books().settle().await?;
+		Ok(())
+	}
+
+	/// Waits until an account has at least so much, deposit for tickets included.
+	pub async fn arrived(&self, network: &Network, account: &AccountId, amount: Balance) -> Result<()> {
+		let there = async || {
+			let found = network.books().chain().viewer_account(account, None).await?;
+			Ok(found.free + found.deposit >= amount)
+		};
+		self.l2.wait("a deposit is imported", there).await
+	}
+
+	/// Takes USDC of a wallet's account back to an address, `fee` of it for whoever executes that, and waits for it.
+	pub async fn take_back(
+		&self,
+		network: &Network,
+		uri: &str,
+		to: &EthereumAddress,
+		(amount, fee): (Balance, Balance),
+	) -> Result<()> {
+		let before = self.l2.usdc(to).await?;
+		let mut withdraw = command("withdraw", network)?;
+		withdraw.args(["--account", uri, "--to", &to.to_string()]).args([
+			"--amount",
+			&Usdc(amount).to_string(),
+			"--fee",
+			&Usdc(fee).to_string(),
+		]);
+		run_once(&mut withdraw).await.context("withdraw")?;
+		let paid = async || Ok(self.l2.usdc(to).await? > before);
+		self.l2.wait("a withdrawal is paid", paid).await?;
+		let paid = self.l2.usdc(to).await? - before;
+		ensure!(paid == amount - fee, "{paid} micro-USDC arrived");
+		Ok(())
+	}
+
+	/// What the vault holds, once it is what the chain has issued. Only where nothing was burnt as a penalty.
+	pub async fn agrees(&self, network: &Network) -> Result<Balance> {
+		let books = network.books();
+		let same = async || {
+			let issuance = books.snapshot(books.settle().await?).await?.issuance;
+			Ok(self.l2.in_vault().await? == issuance)
+		};
+		self.l2.wait("the vault holds what the chain has issued", same).await?;
+		self.l2.in_vault().await
+	}
+}
+
+/// A running agent that executes every withdrawal.
+pub struct Agent {
+	process: Process,
+}
+
+impl Agent {
+	/// Starts it; returns once both chains answer it.
+	pub async fn start(lab: &Lab, network: &Network, l2: &L2, payer: &Wallet) -> Result<Self> {
+		let mut run = command("run", network)?;
+		run.args(["--l2-rpc", &l2.url(), "--key", &payer.secret(), "--all"]);
+		let mut process = Process::spawn(lab, "agent", &mut run)?;
+		process.json_line().await?;
+		Ok(Self { process })
+	}
+
+	/// kill -9.
+	pub async fn kill_9(mut self) -> Result<()> {
+		self.process.kill_9().await
+	}
+
+	/// Fails when it ended.
+	pub fn check_alive(&mut self) -> Result<()> {
+		self.process.check_alive()
+	}
+}
+
+/// Runs `e2e/js/bridge.ts`; what it prints.
+pub async fn typescript(network: &Network, l2: &L2, wallet: &Wallet, arguments: &[&str]) -> Result<Value> {
+	let js = contracts()?.join("../e2e/js");
+	ensure!(
+		js.join("node_modules/.bin/tsx").exists(),
+		"no npm packages: run `scripts/setup test`"
+	);
+	let mut command = Command::new(js.join("node_modules/.bin/tsx"));
+	command
+		.arg(js.join("bridge.ts"))
+		.args(arguments)
+		.env("L2_RPC", l2.url())
+		.env("CHAIN_RPC", network.rpc(0).replace("ws://", "http://"))
+		.env("VAULT", VAULT)
+		.env("KEY", format!("0x{}", fs::read_to_string(&wallet.key)?.trim()));
+	let output = output(&mut command, PATIENCE).await?;
+	let complaints = String::from_utf8_lossy(&output.stderr);
+	ensure!(output.status.success(), "{complaints}");
+	serde_json::from_slice(&output.stdout).with_context(|| complaints.into_owned())
+}

@@ -1,0 +1,245 @@
+//! USDC comes in from the L2 and goes back to it, through restarts, lies and reorganisations, and none is made or lost.
+
+use anyhow::{ensure, Context, Result};
+use clustercast_chain::Chain;
+use clustercast_e2e::{
+	bridge::{command, deposit, typescript, Agent, Wallet, L2},
+	lab::Lab,
+	network::Network,
+	programs::run_once,
+};
+use clustercast_primitives::{amount::USDC, Balance, Usdc};
+use serde_json::{json, Value};
+use std::{fs, time::Duration};
+use tokio::time::{sleep, Instant};
+
+/// Blocks of the L2, of a second each, in which a deposit can be made and undone before it is final.
+const UNDOABLE: u32 = 40;
+
+struct World {
+	l2: L2,
+	network: Network,
+	/// Has USDC and nothing else on either chain, but for gas.
+	alice: Wallet,
+	/// Pays for the agent's gas.
+	payer: Wallet,
+}
+
+impl World {
+	/// Validators see the L2 by these JSON-RPCs beside its own.
+	async fn start(lab: &Lab, finality: u32, others: &[&L2]) -> Result<Self> {
+		let mut l2 = L2::start(lab, "anvil", finality).await?;
+		let mut urls = vec![l2.url()];
+		if !others.is_empty() {
+			// An honest majority: of three, two.
+			urls.push(l2.url());
+			urls.extend(others.iter().map(|other| other.url()));
+		}
+		let network = Network::start_with(lab, None, Some((&l2, &urls.join(",")))).await?;
+		l2.deploy(&network).await?;
+		let (alice, payer) = (Wallet::new(lab, 0)?, Wallet::new(lab, 1)?);
+		l2.fund(&alice.address, 100 * USDC).await?;
+		l2.fund(&payer.address, 0).await?;
+		Ok(Self {
+			l2,
+			network,
+			alice,
+			payer,
+		})
+	}
+
+	fn chain(&self) -> &Chain {
+		self.network.books().chain()
+	}
+
+	async fn deposit(&self, amount: Balance, escrow: Balance) -> Result<Value> {
+		let account = self.alice.account();
+		deposit(&self.network, &self.l2, &self.alice, &account, (amount, escrow), None).await
+	}
+
+	/// Alice takes this much back (0 for everything); the number of the withdrawal. Bob, who has an account on the chain,
+	/// submits her message.
+	async fn withdraw(&self, amount: Balance) -> Result<u64> {
+		let mut act = command("act", &self.network)?;
+		act.args(["--account", "//Bob", "withdraw", "--key", &self.alice.secret()])
+			.args(["--amount", &Usdc(amount).to_string(), "--fee", "0.5", "--tip", "0.01"]);
+		run_once(&mut act).await?["withdrawal"].as_u64().context("a number")
+	}
+
+	/// What Alice has on the chain: free, and for tickets.
+	async fn holdings(&self) -> Result<(Balance, Balance)> {
+		let account = self.chain().viewer_account(&self.alice.account(), None).await?;
+		Ok((account.free, account.deposit))
+	}
+
+	async fn status(&self, subject: &str) -> Result<Value> {
+		let mut status = command("status", &self.network)?;
+		run_once(status.args(["--l2-rpc", &self.l2.url(), subject])).await
+	}
+
+	async fn wait_imported(&self, count: u64) -> Result<()> {
+		let imported = async || Ok(self.chain().bridge(None).await?.next_deposit >= count);
+		self.l2.wait("deposits are imported", imported).await
+	}
+
+	async fn wait_executed(&self, id: u64) -> Result<()> {
+		let executed = async || Ok(self.status(&id.to_string()).await?["stage"] == "executed");
+		self.l2.wait("a withdrawal is executed", executed).await
+	}
+
+	/// The vault holds what was imported less what went out; the chain has what was there at genesis and that.
+	async fn check_supply(&self, genesis: Balance) -> Result<()> {
+		let bridge = self.chain().bridge(None).await?;
+		let vault = self.l2.in_vault().await?;
+		ensure!(
+			vault == bridge.imported - bridge.withdrawn && bridge.issuance == genesis + vault,
+			"the vault holds {vault}, at genesis there was {genesis}: {bridge:?}"
+		);
+		Ok(())
+	}
+}
+
+#[test]
+fn an_ethereum_wallet_alone_brings_usdc_in_and_takes_it_back() {
+	Lab::run(async |lab| {
+		let world = World::start(lab, 4, &[]).await?;
+		let genesis = world.chain().bridge(None).await?.issuance;
+		let mut agent = Agent::start(lab, &world.network, &world.l2, &world.payer).await?;
+
+		let began = Instant::now();
+		let deposit = world.deposit(20 * USDC, 15 * USDC).await?;
+		world.wait_imported(1).await?;
+		println!("a deposit took {:?}, finality of the L2 included", began.elapsed());
+		ensure!(
+			world.holdings().await? == (5 * USDC, 15 * USDC),
+			"{:?}",
+			world.holdings().await?
+		);
+		let status = world.status(deposit["transaction"].as_str().context("a hash")?).await?;
+		ensure!(status["deposits"][0]["stage"] == "imported", "{status}");
+		world.check_supply(genesis).await?;
+
+		// The same with viem.
+		let seen = typescript(&world.network, &world.l2, &world.alice, &["deposit", "10"]).await?;
+		ensure!(seen["free"] == (10 * USDC).to_string(), "{seen}");
+		ensure!(
+			world.holdings().await? == (10 * USDC, 20 * USDC),
+			"{:?}",
+			world.holdings().await?
+		);
+
+		let began = Instant::now();
+		let first = world.withdraw(4 * USDC).await?;
+		world.wait_executed(first).await?;
+		println!("a withdrawal took {:?}", began.elapsed());
+		ensure!(world.l2.usdc(&world.alice.address).await? == 73 * USDC + USDC / 2);
+		ensure!(
+			world.l2.usdc(&world.payer.address).await? == USDC / 2,
+			"the agent's fee"
+		);
+		world.check_supply(genesis).await?;
+
+		// The rest, by a message that viem signs and Bob submits.
+		let message = typescript(&world.network, &world.l2, &world.alice, &["withdraw", "0"]).await?;
+		let file = lab.path("message.json");
+		fs::write(&file, message.to_string())?;
+		let mut submit = command("act", &world.network)?;
+		let done = run_once(submit.args(["--account", "//Bob", "submit"]).arg(&file)).await?;
+		world
+			.wait_executed(done["withdrawal"].as_u64().context("a number")?)
+			.await?;
+		ensure!(world.holdings().await?.0 == 0, "{:?}", world.holdings().await?);
+		world.check_supply(genesis).await?;
+
+		// No message is taken twice.
+		let mut again = command("act", &world.network)?;
+		let error = run_once(again.args(["--account", "//Bob", "submit"]).arg(&file))
+			.await
+			.unwrap_err();
+		ensure!(error.to_string().contains("AlreadyUsed"), "{error}");
+		agent.check_alive()
+	});
+}
+
+#[test]
+fn agent_killed_at_every_step_loses_nothing_and_pays_nothing_twice() {
+	Lab::run(async |lab| {
+		let mut world = World::start(lab, 4, &[]).await?;
+		let genesis = world.chain().bridge(None).await?.issuance;
+		for _ in 0..3 {
+			world.deposit(10 * USDC, 0).await?;
+		}
+		// Lives a little longer each time, so that it dies at every step of its work.
+		let mut life = Duration::from_millis(200);
+		let mut requested = Vec::new();
+		let mut kills = 0;
+		let deadline = Instant::now() + Duration::from_secs(240);
+		loop {
+			ensure!(Instant::now() < deadline, "not done after {kills} kills");
+			let agent = Agent::start(lab, &world.network, &world.l2, &world.payer).await?;
+			sleep(life).await;
+			agent.kill_9().await?;
+			kills += 1;
+			life += Duration::from_millis(300);
+			if requested.is_empty() && world.chain().bridge(None).await?.next_deposit == 3 {
+				life = Duration::from_millis(200);
+				for _ in 0..3 {
+					requested.push(world.withdraw(5 * USDC).await?);
+				}
+			}
+			let Some(last) = requested.last() else { continue };
+			if world.status(&last.to_string()).await?["stage"] == "executed" {
+				break;
+			}
+		}
+		println!("killed {kills} times");
+		ensure!(world.l2.usdc(&world.alice.address).await? == 70 * USDC + 3 * (5 * USDC - USDC / 2));
+		ensure!(world.l2.usdc(&world.payer.address).await? == 3 * USDC / 2);
+		world.check_supply(genesis).await?;
+
+		// The L2 goes away and comes back; agent and validators take up where they were.
+		let mut agent = Agent::start(lab, &world.network, &world.l2, &world.payer).await?;
+		world.deposit(10 * USDC, 0).await?;
+		world.l2.stop().await?;
+		sleep(Duration::from_secs(15)).await;
+		world.l2.resume(lab).await?;
+		world.wait_imported(4).await?;
+		let id = world.withdraw(5 * USDC).await?;
+		world.wait_executed(id).await?;
+		world.check_supply(genesis).await?;
+		agent.check_alive()
+	});
+}
+
+#[test]
+fn what_is_reorganised_or_seen_by_a_liar_alone_never_mints() {
+	Lab::run(async |lab| {
+		// Looks like the L2, with a deposit that the L2 does not have.
+		let mut liar = L2::start(lab, "liar", 4).await?;
+		let world = World::start(lab, UNDOABLE, &[&liar]).await?;
+		liar.deploy(&world.network).await?;
+		liar.fund(&world.alice.address, 10_000 * USDC).await?;
+		let account = world.alice.account();
+		deposit(&world.network, &liar, &world.alice, &account, (9_000 * USDC, 0), None).await?;
+		let _agent = Agent::start(lab, &world.network, &world.l2, &world.payer).await?;
+
+		// In a block, then in none.
+		let before = world.l2.request("evm_snapshot", json!([])).await?;
+		world.deposit(50 * USDC, 0).await?;
+		let undone = world.l2.request("evm_revert", json!([before])).await?;
+		ensure!(undone == true, "{undone}");
+		world.deposit(7 * USDC, 0).await?;
+		world.wait_imported(1).await?;
+		ensure!(
+			world.holdings().await? == (7 * USDC, 0),
+			"{:?}",
+			world.holdings().await?
+		);
+		let bridge = world.chain().bridge(None).await?;
+		let attested = bridge.attested.context("attested")?;
+		ensure!((attested.count, bridge.imported) == (1, 7 * USDC), "{bridge:?}");
+		let pending = world.status(&world.alice.address.to_string()).await?;
+		ensure!(pending["pendingUsdc"] == "0.000000", "{pending}");
+		Ok(())
+	});
+}

@@ -1,0 +1,280 @@
+//! One JSON-RPC of the L2. Nothing it says is believed beyond its shape: [`super::quorum`] compares.
+
+use clustercast_primitives::{bridge::Attestation, crypto::keccak256, EthereumAddress, Hash};
+use jsonrpsee::{
+	core::{
+		client::{ClientT, Error as ClientError},
+		traits::ToRpcParams,
+	},
+	rpc_params,
+};
+use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
+use serde::{de::DeserializeOwned, Deserialize};
+use std::time::Duration;
+
+/// How long an answer may take. A block's time of the L2 at most would be too hard on a far node.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Largest answer: a block of the L2 with the hashes of ten thousand transactions has 700 kB.
+const MAX_RESPONSE_BYTES: u32 = 2 * 1024 * 1024;
+
+/// Why a URL cannot be used. The URL is not repeated: it may hold a key.
+#[derive(Debug, thiserror::Error)]
+#[error("URL number {number} is no http:// or https:// URL")]
+pub struct UrlError {
+	/// From 1.
+	pub number: usize,
+}
+
+/// Why an endpoint has no answer that counts.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+	#[error("{method}: {error}")]
+	Request { method: &'static str, error: String },
+	#[error("it serves chain {found}, the bridge is on chain {expected}")]
+	WrongChain { expected: u64, found: u64 },
+	#[error("it has no block {0}")]
+	NoBlock(String),
+	#[error("it answers with block {found} for block {asked}")]
+	OtherBlock { asked: u64, found: u64 },
+	#[error("the vault answers as no vault does: is it deployed at {0}?")]
+	NoVault(EthereumAddress),
+	#[error("the vault's state makes no sense: {count} deposits, the last in block {last}, in block {block}")]
+	BadState { count: u64, last: u64, block: u64 },
+}
+
+/// Where the bridge is on the L2.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+	pub chain_id: u64,
+	pub vault: EthereumAddress,
+	pub interval: u32,
+}
+
+/// What a block's header says, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+struct Header {
+	number: Quantity,
+	hash: Hash,
+}
+
+/// JSON-RPC's way to write an integer: `0x` and hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct Quantity(u64);
+
+impl TryFrom<String> for Quantity {
+	type Error = &'static str;
+
+	fn try_from(text: String) -> Result<Self, Self::Error> {
+		const WRONG: &str = "not an integer of 64 bits in hexadecimal";
+		let digits = text.strip_prefix("0x").ok_or(WRONG)?;
+		if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+			return Err(WRONG);
+		}
+		u64::from_str_radix(digits, 16).map(Self).map_err(|_| WRONG)
+	}
+}
+
+/// The vault at a block: its `state()`, `(uint64 count, bytes32 root)`, and of its `deposits()`,
+/// `(uint64 count, uint64 lastBlock, uint128 total)`, the block of the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct VaultState {
+	count: u64,
+	root: Hash,
+	last: u64,
+}
+
+impl VaultState {
+	/// From the two answers: words of 32 bytes, big-endian. `None` where they have another shape or contradict each other.
+	fn decode(state: &[u8], deposits: &[u8]) -> Option<Self> {
+		let (([count, root], []), ([same, last, _total], [])) = (state.as_chunks::<32>(), deposits.as_chunks::<32>())
+		else {
+			return None;
+		};
+		(count == same).then_some(())?;
+		Some(Self {
+			count: small(count)?,
+			root: Hash(*root),
+			last: small(last)?,
+		})
+	}
+}
+
+/// A word that fits in 64 bits.
+fn small(word: &[u8; 32]) -> Option<u64> {
+	let (high, low) = word.split_at(24);
+	high.iter().all(|b| *b == 0).then_some(())?;
+	low.try_into().ok().map(u64::from_be_bytes)
+}
+
+/// A node of the L2.
+pub struct Endpoint {
+	/// Its place among the URLs, from 1: what logs call it, since a URL may hold a key.
+	pub number: usize,
+	client: HttpClient,
+}
+
+impl Endpoint {
+	/// Does not connect yet.
+	pub fn new(number: usize, url: &str) -> Result<Self, UrlError> {
+		let client = HttpClientBuilder::new()
+			.request_timeout(REQUEST_TIMEOUT)
+			.max_response_size(MAX_RESPONSE_BYTES)
+			.build(url)
+			.map_err(|_| UrlError { number })?;
+		Ok(Self { number, client })
+	}
+
+	/// Number of the newest final block.
+	pub async fn finalised(&self) -> Result<u64, EndpointError> {
+		self.header("finalized").await.map(|header| header.number.0)
+	}
+
+	/// What this endpoint would have attested when block `checkpoint` is final; `None` as long as nobody deposited.
+	pub async fn statement(&self, place: &Place, checkpoint: u64) -> Result<Option<Attestation>, EndpointError> {
+		let Quantity(found) = self.request("eth_chainId", rpc_params![]).await?;
+		let expected = place.chain_id;
+		if found != expected {
+			return Err(EndpointError::WrongChain { expected, found });
+		}
+		let newest = self.block(checkpoint).await?;
+		let state = self.state(place, &newest).await?;
+		if state.count == 0 {
+			return Ok(None);
+		}
+		let senseless = EndpointError::BadState {
+			count: state.count,
+			last: state.last,
+			block: checkpoint,
+		};
+		// The checkpoint is a multiple itself, so what follows the last deposit is not behind it.
+		let behind = state.last.checked_next_multiple_of(place.interval.into());
+		let l2_block = behind.filter(|block| *block <= checkpoint).ok_or(senseless)?;
+		let block = match l2_block == checkpoint {
+			true => newest,
+			false => self.block(l2_block).await?,
+		};
+		Ok(Some(Attestation {
+			l2_block,
+			l2_hash: block.hash,
+			root: state.root,
+			count: state.count,
+		}))
+	}
+
+	async fn state(&self, place: &Place, block: &Header) -> Result<VaultState, EndpointError> {
+		let state = self.view(place, "state()", block).await?;
+		let deposits = self.view(place, "deposits()", block).await?;
+		VaultState::decode(&state, &deposits).ok_or(EndpointError::NoVault(place.vault))
+	}
+
+	/// What a function of the vault without arguments returns at a block.
+	async fn view(&self, place: &Place, signature: &str, block: &Header) -> Result<Vec<u8>, EndpointError> {
+		let selector = &keccak256(&[signature.as_bytes()]).0[..4];
+		let call = serde_json::json!({
+			"to": place.vault,
+			"data": sp_core::bytes::to_hex(selector, false),
+		});
+		let at = serde_json::json!({ "blockHash": block.hash, "requireCanonical": true });
+		let answer: sp_core::Bytes = self.request("eth_call", rpc_params![call, at]).await?;
+		Ok(answer.0)
+	}
+
+	async fn block(&self, number: u64) -> Result<Header, EndpointError> {
+		let header = self.header(&format!("{number:#x}")).await?;
+		match header.number.0 == number {
+			true => Ok(header),
+			false => Err(EndpointError::OtherBlock {
+				asked: number,
+				found: header.number.0,
+			}),
+		}
+	}
+
+	async fn header(&self, block: &str) -> Result<Header, EndpointError> {
+		let header: Option<Header> = self.request("eth_getBlockByNumber", rpc_params![block, false]).await?;
+		header.ok_or_else(|| EndpointError::NoBlock(block.into()))
+	}
+
+	async fn request<T: DeserializeOwned>(
+		&self,
+		method: &'static str,
+		params: impl ToRpcParams + Send,
+	) -> Result<T, EndpointError> {
+		self.client
+			.request(method, params)
+			.await
+			.map_err(|error| EndpointError::Request {
+				method,
+				error: short(&error),
+			})
+	}
+}
+
+/// What went wrong, without what the other side sent: that may be long, and names of hosts belong in no log.
+fn short(error: &ClientError) -> String {
+	match error {
+		ClientError::Call(error) => format!("refused with code {}", error.code()),
+		ClientError::Transport(_) => "no connection, or no HTTP answer".into(),
+		ClientError::RequestTimeout => format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()),
+		ClientError::ParseError(_) => "an answer of another shape".into(),
+		_ => "an answer that is no JSON-RPC".into(),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn word(value: u64) -> [u8; 32] {
+		let mut word = [0; 32];
+		word[24..].copy_from_slice(&value.to_be_bytes());
+		word
+	}
+
+	#[test]
+	fn state_is_read_from_two_answers_of_exact_shape() {
+		let state = [word(3), [7; 32]].concat();
+		let deposits = [word(3), word(9), word(500)].concat();
+		let read = VaultState {
+			count: 3,
+			root: Hash([7; 32]),
+			last: 9,
+		};
+		assert_eq!(VaultState::decode(&state, &deposits), Some(read));
+		assert_eq!(VaultState::decode(&state[..63], &deposits), None);
+		assert_eq!(VaultState::decode(&state, &deposits[..64]), None);
+		assert_eq!(VaultState::decode(&[&state[..], &[0]].concat(), &deposits), None);
+		assert_eq!(VaultState::decode(&state, &[&deposits[..], &[0]].concat()), None);
+		assert_eq!(VaultState::decode(&[], &[]), None);
+		let other = [word(4), word(9), word(500)].concat();
+		assert_eq!(VaultState::decode(&state, &other), None, "counts differ");
+		let wide = |raw: &[u8], place: usize| {
+			let mut wide = raw.to_vec();
+			wide[place] = 1;
+			wide
+		};
+		assert_eq!(VaultState::decode(&wide(&state, 23), &wide(&deposits, 23)), None);
+		assert_eq!(VaultState::decode(&state, &wide(&deposits, 32 + 23)), None);
+	}
+
+	#[test]
+	fn quantity_is_hexadecimal_of_64_bits() {
+		let read = |text: &str| Quantity::try_from(text.to_owned()).map(|q| q.0).ok();
+		assert_eq!(read("0x0"), Some(0));
+		assert_eq!(read("0xffffffffffffffff"), Some(u64::MAX));
+		for wrong in ["", "0x", "12", "0x10000000000000000", "0x+1", "0x-1", "0xg", " 0x1"] {
+			assert_eq!(read(wrong), None, "{wrong}");
+		}
+	}
+
+	#[test]
+	fn url_without_http_is_refused_by_its_number() {
+		for url in ["", "ws://127.0.0.1:1", "127.0.0.1:8545", "http://"] {
+			let error = Endpoint::new(2, url).map(|e| e.number).unwrap_err();
+			assert_eq!(error.to_string(), "URL number 2 is no http:// or https:// URL", "{url}");
+		}
+		assert!(Endpoint::new(1, "http://127.0.0.1:8545").is_ok());
+	}
+}

@@ -1,0 +1,267 @@
+//! What an account does with stream keys: mints, gives, sells, buys and rents them, and replaces what signs.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use clustercast_chain::{
+	account,
+	calls::{self, Call, NewStream},
+	keys, Chain, Event, Included, Wait, Wallet,
+};
+use clustercast_primitives::{
+	chain::{RentOffer, StreamTerms, PPM},
+	AccountId, Balance, BlockNumber, StreamId, Usdc,
+};
+use serde_json::{json, Value};
+use std::path::PathBuf;
+
+/// Whose stream keys, and on which chain.
+#[derive(Debug, Args)]
+pub struct Signer {
+	/// A node's JSON-RPC
+	#[arg(
+		long,
+		value_name = "WS",
+		default_value = "ws://127.0.0.1:9944",
+		env = "CLUSTERCAST_ORIGIN_RPC"
+	)]
+	rpc: String,
+	/// The account that signs and pays: //Name, a mnemonic phrase, or file:PATH
+	#[arg(
+		long,
+		value_name = "SURI",
+		env = "CLUSTERCAST_ORIGIN_ACCOUNT",
+		hide_env_values = true
+	)]
+	account: String,
+}
+
+impl Signer {
+	async fn open(&self) -> Result<(Chain, Wallet)> {
+		let wallet = Wallet::from_suri(&self.account).context("--account")?;
+		Ok((Chain::connect(&self.rpc).await?, wallet))
+	}
+
+	/// Makes a call, and waits until it is final.
+	async fn submit(&self, call: &Call) -> Result<Included> {
+		let (chain, wallet) = self.open().await?;
+		let included = chain.submit(&wallet, call, Wait::Finalised).await;
+		included.with_context(|| format!("{} failed", call.full_name()))
+	}
+}
+
+/// The one event of this pallet and name.
+fn event<'a>(included: &'a Included, name: &str) -> Result<&'a Event> {
+	let event = included.event("StreamKeys", name);
+	event.with_context(|| format!("the node reports no StreamKeys::{name}"))
+}
+
+/// Makes a stream key.
+#[derive(Debug, Args)]
+pub struct Mint {
+	#[command(flatten)]
+	signer: Signer,
+	/// Key that will sign the windows: 32-byte seed as hex; created when missing
+	#[arg(long, value_name = "FILE")]
+	signing_key: PathBuf,
+	/// What the stream is called; at most 64 bytes
+	#[arg(long)]
+	title: String,
+	/// What kind of stream it is; at most 32 bytes
+	#[arg(long, default_value = "")]
+	category: String,
+	/// Most viewers at a time; 0 is no limit
+	#[arg(long, value_name = "N", default_value_t = 0)]
+	max_viewers: u32,
+	/// Baseline price, micro-USDC per MB (10^6 bytes)
+	#[arg(long, value_name = "N", default_value_t = 100)]
+	price_per_mb: u64,
+	/// Most that relayers may ask, parts per million of the price; 1000000 (no more than the price) to 10000000
+	#[arg(long, value_name = "N", default_value_t = PPM)]
+	max_surge_ppm: u32,
+	/// The broadcaster's share of every payment, parts per million; 0 to 300000
+	#[arg(long, value_name = "N", default_value_t = 200_000)]
+	broadcaster_share_ppm: u32,
+}
+
+impl Mint {
+	/// Mints, and says the number.
+	pub async fn run(self) -> Result<Value> {
+		let key = keys::load_or_create(&self.signing_key)?;
+		let (chain, wallet) = self.signer.open().await?;
+		let stream = NewStream {
+			signing_key: key.public(),
+			title: self.title,
+			category: self.category,
+			max_viewers: self.max_viewers,
+			terms: StreamTerms {
+				price_per_mb: self.price_per_mb,
+				max_surge_ppm: self.max_surge_ppm,
+				broadcaster_share_ppm: self.broadcaster_share_ppm,
+			},
+		};
+		let id = chain.mint(&wallet, &stream).await;
+		Ok(json!({ "stream": id.context("cannot mint the stream key")? }))
+	}
+}
+
+/// A stream key that exists.
+#[derive(Debug, Args)]
+pub struct Subject {
+	#[command(flatten)]
+	signer: Signer,
+	/// Number of the stream key
+	#[arg(long, value_name = "N")]
+	stream: u64,
+}
+
+impl Subject {
+	fn id(&self) -> StreamId {
+		StreamId(self.stream)
+	}
+}
+
+/// Gives a stream key away.
+#[derive(Debug, Args)]
+pub struct Transfer {
+	#[command(flatten)]
+	subject: Subject,
+	/// Who owns it from now on, with its deposit: SS58 or hex; must have an account on the chain
+	#[arg(long, value_name = "ACCOUNT", value_parser = account::parse)]
+	to: AccountId,
+}
+
+impl Transfer {
+	/// Transfers, and says who owns it.
+	pub async fn run(self) -> Result<Value> {
+		let call = calls::transfer_stream(self.subject.id(), &self.to);
+		self.subject.signer.submit(&call).await?;
+		Ok(json!({ "stream": self.subject.stream, "owner": account::ss58(&self.to) }))
+	}
+}
+
+/// Offers a stream key for sale.
+#[derive(Debug, Args)]
+pub struct List {
+	#[command(flatten)]
+	subject: Subject,
+	/// Anybody can buy it for this, USDC; 5 % of it go to the treasury
+	#[arg(long, value_name = "USDC", required_unless_present = "withdraw")]
+	price: Option<Usdc>,
+	/// Not for sale any longer
+	#[arg(long, conflicts_with = "price")]
+	withdraw: bool,
+}
+
+impl List {
+	/// Lists, and says the price.
+	pub async fn run(self) -> Result<Value> {
+		let call = calls::list_stream(self.subject.id(), self.price.map(|price| price.0));
+		self.subject.signer.submit(&call).await?;
+		Ok(json!({ "stream": self.subject.stream, "price": self.price.map(|price| price.to_string()) }))
+	}
+}
+
+/// Buys a stream key.
+#[derive(Debug, Args)]
+pub struct Buy {
+	#[command(flatten)]
+	subject: Subject,
+	/// Key that will sign the windows: 32-byte seed as hex; created when missing
+	#[arg(long, value_name = "FILE")]
+	signing_key: PathBuf,
+	/// Most that it may cost, USDC, beside the deposit of 1 USDC
+	#[arg(long, value_name = "USDC")]
+	max_price: Usdc,
+	/// Last block in which a rental that runs may end; 0: not while it is rented
+	#[arg(long, value_name = "BLOCK", default_value_t = 0)]
+	max_rented_until: BlockNumber,
+}
+
+impl Buy {
+	/// Buys, and says what it cost.
+	pub async fn run(self) -> Result<Value> {
+		let key = keys::load_or_create(&self.signing_key)?.public();
+		let call = calls::buy_stream(self.subject.id(), &key, self.max_price.0, self.max_rented_until);
+		let included = self.subject.signer.submit(&call).await?;
+		let price: Balance = event(&included, "Sold")?.field("price")?;
+		Ok(json!({ "stream": self.subject.stream, "price": Usdc(price).to_string() }))
+	}
+}
+
+/// Offers a stream key for rent.
+#[derive(Debug, Args)]
+pub struct RentOut {
+	#[command(flatten)]
+	subject: Subject,
+	/// Anybody can rent it for this, USDC for the whole period; 5 % of it go to the treasury
+	#[arg(long, value_name = "USDC", required_unless_present = "withdraw", requires = "blocks")]
+	price: Option<Usdc>,
+	/// The period, blocks of 2 s; at most 1296000 (30 days)
+	#[arg(long, value_name = "N", requires = "price")]
+	blocks: Option<BlockNumber>,
+	/// Not for rent any longer; a rental that runs goes on
+	#[arg(long, conflicts_with_all = ["price", "blocks"])]
+	withdraw: bool,
+}
+
+impl RentOut {
+	/// Offers, and says what.
+	pub async fn run(self) -> Result<Value> {
+		let offer = self
+			.price
+			.zip(self.blocks)
+			.map(|(price, blocks)| RentOffer { price: price.0, blocks });
+		let call = calls::set_rent(self.subject.id(), offer);
+		self.subject.signer.submit(&call).await?;
+		let price = self.price.map(|price| price.to_string());
+		Ok(json!({ "stream": self.subject.stream, "price": price, "blocks": self.blocks }))
+	}
+}
+
+/// Rents a stream key.
+#[derive(Debug, Args)]
+pub struct Rent {
+	#[command(flatten)]
+	subject: Subject,
+	/// Key that will sign the windows: 32-byte seed as hex; created when missing
+	#[arg(long, value_name = "FILE")]
+	signing_key: PathBuf,
+	/// Most that it may cost, USDC for the whole period, beside the deposit of 1 USDC
+	#[arg(long, value_name = "USDC")]
+	max_price: Usdc,
+	/// Shortest period, blocks of 2 s
+	#[arg(long, value_name = "N")]
+	min_blocks: BlockNumber,
+}
+
+impl Rent {
+	/// Rents, and says what it cost and until when.
+	pub async fn run(self) -> Result<Value> {
+		let key = keys::load_or_create(&self.signing_key)?.public();
+		let call = calls::rent_stream(self.subject.id(), &key, self.max_price.0, self.min_blocks);
+		let included = self.subject.signer.submit(&call).await?;
+		let rented = event(&included, "Rented")?;
+		let (price, until): (Balance, BlockNumber) = (rented.field("price")?, rented.field("until")?);
+		Ok(json!({ "stream": self.subject.stream, "price": Usdc(price).to_string(), "rentedUntil": until }))
+	}
+}
+
+/// Replaces what signs the windows.
+#[derive(Debug, Args)]
+pub struct RotateKey {
+	#[command(flatten)]
+	subject: Subject,
+	/// Key that will sign the windows: 32-byte seed as hex; created when missing
+	#[arg(long, value_name = "FILE")]
+	signing_key: PathBuf,
+}
+
+impl RotateKey {
+	/// Replaces, and says the public key.
+	pub async fn run(self) -> Result<Value> {
+		let key = keys::load_or_create(&self.signing_key)?.public();
+		let call = calls::set_signing_key(self.subject.id(), &key);
+		self.subject.signer.submit(&call).await?;
+		Ok(json!({ "stream": self.subject.stream, "signingKey": key }))
+	}
+}

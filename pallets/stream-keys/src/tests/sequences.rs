@@ -1,0 +1,249 @@
+//! No sequence of calls breaks an invariant, makes or loses money, moves a key without its owner, or ends a rental early;
+//! and what was to be paid for a block stays what it is, whenever it is asked.
+
+use crate::{mock::*, Offences, Payee, StreamKeys as Keys, Streams};
+use clustercast_primitives::{
+	amount::USDC,
+	chain::{RentOffer, StreamTerms, PPM},
+	Balance, StreamId,
+};
+use frame_support::{assert_ok, traits::tokens::imbalance::Imbalance};
+use proptest::prelude::*;
+use sp_runtime::AccountId32;
+use std::collections::BTreeMap;
+
+/// Somebody's step; numbers name people, streams and signing keys.
+#[derive(Clone, Debug)]
+enum Step {
+	Mint(u8, u32),
+	Update(u8, u64),
+	Sign(u8, u64, u8),
+	Burn(u8, u64),
+	Terms(u8, u64, u64, u32),
+	Transfer(u8, u64, u8),
+	List(u8, u64, Option<Balance>),
+	Buy(u8, u64, u8, Balance, u32),
+	SetRent(u8, u64, Option<(Balance, u32)>),
+	Rent(u8, u64, u8, Balance, u32),
+	Flag(u64, u8),
+	Wait(u32, bool),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+	let (who, id, key) = (0..4u8, 0..3u64, 0..6u8);
+	let price = || prop_oneof![0..100u128, 0..3 * USDC];
+	let blocks = || prop_oneof![0..4u32, 1..80u32, Just(MAX_RENTAL)];
+	prop_oneof![
+		2 => (who.clone(), 0..=300_000u32).prop_map(|(who, share)| Step::Mint(who, share)),
+		1 => (who.clone(), id.clone()).prop_map(|(who, id)| Step::Update(who, id)),
+		2 => (who.clone(), id.clone(), key.clone()).prop_map(|(who, id, key)| Step::Sign(who, id, key)),
+		1 => (who.clone(), id.clone()).prop_map(|(who, id)| Step::Burn(who, id)),
+		2 => (who.clone(), id.clone(), 0..3_000u64, 0..=300_000u32)
+			.prop_map(|(who, id, price, share)| Step::Terms(who, id, price, share)),
+		2 => (who.clone(), id.clone(), 0..5u8).prop_map(|(who, id, to)| Step::Transfer(who, id, to)),
+		3 => (who.clone(), id.clone(), prop::option::weighted(0.9, price()))
+			.prop_map(|(who, id, price)| Step::List(who, id, price)),
+		3 => (who.clone(), id.clone(), key.clone(), price(), blocks())
+			.prop_map(|(who, id, key, price, until)| Step::Buy(who, id, key, price, until)),
+		3 => (who.clone(), id.clone(), prop::option::weighted(0.9, (price(), blocks())))
+			.prop_map(|(who, id, offer)| Step::SetRent(who, id, offer)),
+		4 => (who, id.clone(), key.clone(), price(), 0..3u32)
+			.prop_map(|(who, id, key, price, blocks)| Step::Rent(who, id, key, price, blocks)),
+		1 => (id, key).prop_map(|(id, key)| Step::Flag(id, key)),
+		5 => (prop_oneof![1..4u32, 1..70u32], any::<bool>()).prop_map(|(blocks, idle)| Step::Wait(blocks, idle)),
+	]
+}
+
+/// The last one has no account.
+fn person(n: u8) -> AccountId32 {
+	[ALICE, BOB, CAROL, TREASURY, NOBODY][usize::from(n) % 5].clone()
+}
+
+/// Who owns and who rents each key, and until when.
+type Rights = BTreeMap<StreamId, (AccountId32, Option<(AccountId32, u32)>)>;
+
+fn rights() -> Rights {
+	let now = System::block_number();
+	let rights = Keys::<Test>::iter().filter(|(_, key)| key.terms_at(now).is_some());
+	rights
+		.map(|(id, key)| {
+			let rental = key.rental_at(now);
+			(
+				id,
+				(
+					key.owner.clone(),
+					rental.map(|rental| (rental.renter.clone(), rental.until)),
+				),
+			)
+		})
+		.collect()
+}
+
+/// What was to be paid for each block, as it was asked in it.
+#[derive(Default)]
+struct History {
+	payees: BTreeMap<(u64, u32), Option<Payee<AccountId32>>>,
+	/// (stream, block) in which it changed hands.
+	moves: Vec<(u64, u32)>,
+	slashed: Balance,
+}
+
+impl History {
+	fn apply(&mut self, step: Step) {
+		let before = rights();
+		let by = |who| RuntimeOrigin::signed(person(who));
+		let terms = |price_per_mb, broadcaster_share_ppm| StreamTerms {
+			price_per_mb,
+			max_surge_ppm: PPM,
+			broadcaster_share_ppm,
+		};
+		let outcome = match step.clone() {
+			Step::Mint(who, share) => {
+				let terms = terms(1_000, share);
+				mint(
+					person(who),
+					New {
+						terms,
+						..Default::default()
+					},
+				)
+			},
+			Step::Update(who, id) => {
+				StreamKeys::update(by(who), StreamId(id), Default::default(), Default::default(), 0)
+			},
+			Step::Sign(who, id, key) => StreamKeys::set_signing_key(by(who), StreamId(id), signer(key)),
+			Step::Burn(who, id) => StreamKeys::burn(by(who), StreamId(id)),
+			Step::Terms(who, id, price, share) => StreamKeys::set_terms(by(who), StreamId(id), terms(price, share)),
+			Step::Transfer(who, id, to) => StreamKeys::transfer(by(who), StreamId(id), person(to)),
+			Step::List(who, id, price) => StreamKeys::list(by(who), StreamId(id), price),
+			Step::Buy(who, id, key, max, until) => {
+				let until = System::block_number() + until;
+				StreamKeys::buy(by(who), StreamId(id), signer(key), max, until)
+			},
+			Step::SetRent(who, id, offer) => {
+				let offer = offer.map(|(price, blocks)| RentOffer { price, blocks });
+				StreamKeys::set_rent(by(who), StreamId(id), offer)
+			},
+			Step::Rent(who, id, key, max, blocks) => StreamKeys::rent(by(who), StreamId(id), signer(key), max, blocks),
+			Step::Flag(id, key) => {
+				if let Some(taken) = StreamKeys::flag(StreamId(id), &signer(key)) {
+					self.slashed += taken.peek();
+				}
+				Ok(())
+			},
+			Step::Wait(blocks, idle) => {
+				let now = System::block_number() + blocks;
+				System::set_block_number(now);
+				if idle {
+					run_to(now);
+				}
+				Ok(())
+			},
+		};
+		let moved = check_rights(&before, &step, outcome.is_ok());
+		self.moves.extend(moved.map(|id| (id.0, System::block_number())));
+	}
+
+	/// Notes what is to be paid for this block, and compares what was noted for earlier ones that may still be asked for.
+	fn check_payees(&mut self) {
+		let now = System::block_number();
+		for id in 0..3 {
+			let payee = |at| <StreamKeys as Streams<_>>::payee(StreamId(id), at);
+			for ((_, at), noted) in self.payees.range((id, now.saturating_sub(CHANGE_DELAY))..(id, now)) {
+				let (asked, Some(noted)) = (payee(*at), noted) else {
+					// It did not exist in that block, or was burnt by then.
+					continue;
+				};
+				let asked = asked.expect("what was to be paid is paid");
+				assert_eq!(asked.share_ppm, noted.share_ppm, "stream {id}, block {at}, in {now}");
+				assert!(asked.max_price_per_mb >= noted.max_price_per_mb);
+				// Who owned it for less than the delay is not remembered.
+				let since = now.saturating_sub(2 * CHANGE_DELAY);
+				if self
+					.moves
+					.iter()
+					.filter(|(of, block)| *of == id && *block >= since)
+					.count() < 2
+				{
+					assert_eq!(asked.account, noted.account, "stream {id}, block {at}, in {now}");
+				}
+			}
+			self.payees.insert((id, now), payee(now));
+		}
+	}
+}
+
+/// Nobody but an owner gives or sells a key away, and nothing but time ends a rental.
+/// Returns the key that changed hands.
+fn check_rights(before: &Rights, step: &Step, done: bool) -> Option<StreamId> {
+	let after = rights();
+	let mut changed_hands = None;
+	let now = System::block_number();
+	for (id, (owner, rental)) in before {
+		let Some((owner_now, rental_now)) = after.get(id) else {
+			assert!(matches!(step, Step::Wait(..)), "a key ends by itself: {step:?}");
+			continue;
+		};
+		if owner != owner_now {
+			let moved = match step {
+				Step::Transfer(who, of, to) => {
+					(person(*who), *of, person(*to)) == (owner.clone(), id.0, owner_now.clone())
+				},
+				Step::Buy(who, of, ..) => (*of, person(*who)) == (id.0, owner_now.clone()),
+				_ => false,
+			};
+			assert!(done && moved, "a key changed hands by {step:?}");
+			changed_hands = Some(*id);
+		}
+		match (rental, rental_now) {
+			(Some((_, until)), None) => assert!(*until <= now, "a rental ended early by {step:?}"),
+			(Some(rental), Some(rental_now)) => assert_eq!(rental, rental_now, "a rental changed by {step:?}"),
+			(None, Some(_)) => assert!(matches!(step, Step::Rent(_, of, ..) if *of == id.0)),
+			(None, None) => {},
+		}
+	}
+	changed_hands
+}
+
+/// The money that there is, with all deposits in their places.
+fn check_money(issuance: Balance, slashed: Balance) {
+	assert_eq!(Balances::total_issuance() + slashed, issuance, "money was made or lost");
+	let rich = [ALICE, BOB, CAROL, TREASURY, NOBODY].map(|who| total(&who));
+	assert_eq!(rich.iter().sum::<Balance>(), Balances::total_issuance());
+	let deposits: Balance = Keys::<Test>::iter_values()
+		.map(|key| key.deposit + key.rental.map_or(0, |rental| rental.deposit))
+		.sum();
+	let held: Balance = [ALICE, BOB, CAROL, TREASURY, NOBODY].iter().map(held).sum();
+	assert_eq!(deposits, held);
+	let whole = |flagged: bool| if flagged { EXISTENTIAL_DEPOSIT } else { MINT_DEPOSIT };
+	let counted: Balance = Keys::<Test>::iter_values()
+		.map(|key| whole(key.flagged) + key.rental.map_or(0, |rental| whole(rental.flagged)))
+		.sum();
+	assert_eq!(deposits, counted, "one deposit for each key and each rental");
+}
+
+proptest! {
+	#![proptest_config(ProptestConfig { cases: 10_000, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
+
+	#[test]
+	fn no_sequence_of_calls_breaks_an_invariant(steps in prop::collection::vec(step(), 1..24)) {
+		ExtBuilder.build_and_execute(|| {
+			let issuance = Balances::total_issuance();
+			let mut history = History::default();
+			// A key on offer, so that most sequences get to trade.
+			assert_ok!(mint(ALICE, New::default()));
+			assert_ok!(list(ALICE, 50));
+			assert_ok!(set_rent(ALICE, 50, 20));
+			for step in steps {
+				history.apply(step);
+				StreamKeys::do_try_state().unwrap();
+				check_money(issuance, history.slashed);
+				history.check_payees();
+			}
+			// Nothing is left over when all is over.
+			run_to(System::block_number() + MAX_RENTAL + 2 * CHANGE_DELAY);
+			assert_eq!(crate::Due::<Test>::iter_keys().count(), 0);
+			assert!(Keys::<Test>::iter_values().all(|key| key.rental.is_none() && key.change.is_none()));
+		});
+	}
+}

@@ -1,0 +1,144 @@
+//! Deposits: in and out. What other pallets may do here: act for accounts whose owners sign elsewhere, and ask whose a
+//! session is.
+
+use crate::pallet::{Config, Error, Event, HoldReason, Pallet, Sessions, Unlocks};
+use clustercast_primitives::{chain::Unlocking, Balance, BlockNumber, PublicKey};
+use frame_support::{
+	ensure,
+	pallet_prelude::DispatchResult,
+	storage::with_storage_layer,
+	traits::{
+		fungible::{hold::Mutate as _, Inspect},
+		tokens::{Fortitude, Precision, Preservation},
+		Get,
+	},
+};
+
+/// Acts on deposits and sessions for accounts whose owners did not sign a call of this chain, by the rules of the
+/// calls. Each function does all of what it says or changes nothing.
+pub trait Escrow<AccountId> {
+	/// Deposits up to `amount` of the account's free balance: what the cap leaves room for, and the existential deposit
+	/// stays free. Returns how much it was, micro-USDC.
+	fn deposit_for(who: &AccountId, amount: Balance) -> Balance;
+
+	/// Lets `key` sign tickets for the account.
+	fn authorize_for(who: &AccountId, key: PublicKey, limit: Balance, expiry: BlockNumber) -> DispatchResult;
+
+	/// Asks for `amount` of the account's deposit, all of it for 0.
+	fn unlock_for(who: &AccountId, amount: Balance) -> DispatchResult;
+
+	/// Takes out what was asked for, once the delay is over.
+	fn collect_for(who: &AccountId) -> DispatchResult;
+
+	/// Goes on to a block in which all that was asked for can be taken.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn skip_delay();
+}
+
+/// Knows whose a session key is.
+pub trait SessionOwners<AccountId> {
+	/// Owner of the session with this key, expired ones included.
+	fn owner(key: &PublicKey) -> Option<AccountId>;
+
+	/// Makes a session of this account and returns its key.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn create(owner: AccountId) -> PublicKey;
+}
+
+impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
+	fn deposit_for(who: &T::AccountId, amount: Balance) -> Balance {
+		let room = T::MaxDeposit::get().saturating_sub(Self::deposit_of(who));
+		let free = T::Currency::reducible_balance(who, Preservation::Protect, Fortitude::Force);
+		let amount = amount.min(room).min(free);
+		let deposited = with_storage_layer(|| Self::do_deposit(who.clone(), amount));
+		deposited.map_or(0, |()| amount)
+	}
+
+	fn authorize_for(who: &T::AccountId, key: PublicKey, limit: Balance, expiry: BlockNumber) -> DispatchResult {
+		with_storage_layer(|| Self::do_authorize_session(who.clone(), key, limit, expiry))
+	}
+
+	fn unlock_for(who: &T::AccountId, amount: Balance) -> DispatchResult {
+		let amount = match amount {
+			0 => Self::deposit_of(who),
+			some => some,
+		};
+		with_storage_layer(|| Self::do_request_unlock(who.clone(), amount))
+	}
+
+	fn collect_for(who: &T::AccountId) -> DispatchResult {
+		with_storage_layer(|| Self::do_withdraw(who.clone()))
+	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn skip_delay() {
+		let later = Self::now().saturating_add(T::UnlockDelay::get());
+		frame_system::Pallet::<T>::set_block_number(later.into());
+	}
+}
+
+impl<T: Config> SessionOwners<T::AccountId> for Pallet<T> {
+	fn owner(key: &PublicKey) -> Option<T::AccountId> {
+		Some(Sessions::<T>::get(key)?.owner)
+	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn create(owner: T::AccountId) -> PublicKey {
+		let key = PublicKey([0xff; 32]);
+		Self::do_authorize_session(owner, key, 1, BlockNumber::MAX).expect("the key is new");
+		key
+	}
+}
+
+impl<T: Config> Pallet<T> {
+	pub(crate) fn do_deposit(who: T::AccountId, amount: Balance) -> DispatchResult {
+		ensure!(amount > 0, Error::<T>::ZeroAmount);
+		let deposit = Self::deposit_of(&who);
+		ensure!(
+			deposit.saturating_add(amount) <= T::MaxDeposit::get(),
+			Error::<T>::DepositTooLarge
+		);
+		// What tickets took of the part that is leaving is gone: new money does not take its place.
+		if let Some(unlocking) = Self::unlocking(&who) {
+			if unlocking.amount == 0 {
+				Unlocks::<T>::remove(&who);
+			} else {
+				Unlocks::<T>::insert(&who, unlocking);
+			}
+		}
+		T::Currency::hold(&HoldReason::TicketDeposit.into(), &who, amount)?;
+		Self::deposit_event(Event::Deposited { who, amount });
+		Ok(())
+	}
+
+	pub(crate) fn do_request_unlock(who: T::AccountId, amount: Balance) -> DispatchResult {
+		ensure!(amount > 0, Error::<T>::ZeroAmount);
+		ensure!(!Unlocks::<T>::contains_key(&who), Error::<T>::AlreadyUnlocking);
+		ensure!(amount <= Self::deposit_of(&who), Error::<T>::DepositTooSmall);
+		let unlocks_at = Self::now().saturating_add(T::UnlockDelay::get());
+		Unlocks::<T>::insert(&who, Unlocking { amount, unlocks_at });
+		Self::deposit_event(Event::UnlockRequested {
+			who,
+			amount,
+			unlocks_at,
+		});
+		Ok(())
+	}
+
+	pub(crate) fn do_cancel_unlock(who: T::AccountId) -> DispatchResult {
+		Unlocks::<T>::take(&who).ok_or(Error::<T>::NotUnlocking)?;
+		Self::deposit_event(Event::UnlockCancelled { who });
+		Ok(())
+	}
+
+	pub(crate) fn do_withdraw(who: T::AccountId) -> DispatchResult {
+		let Unlocking { amount, unlocks_at } = Self::unlocking(&who).ok_or(Error::<T>::NotUnlocking)?;
+		ensure!(Self::now() >= unlocks_at, Error::<T>::TooEarly);
+		Unlocks::<T>::remove(&who);
+		if amount > 0 {
+			T::Currency::release(&HoldReason::TicketDeposit.into(), &who, amount, Precision::Exact)?;
+		}
+		Self::deposit_event(Event::Withdrawn { who, amount });
+		Ok(())
+	}
+}

@@ -1,0 +1,63 @@
+//! What other pallets do for an account follows the rules of the calls, and does all or nothing.
+
+use crate::{mock::*, Error, Escrow, Sessions, Unlocks};
+use clustercast_primitives::amount::USDC;
+use frame_support::{assert_noop, assert_ok};
+
+#[test]
+fn a_deposit_is_as_large_as_cap_and_balance_allow() {
+	ExtBuilder.build_and_execute(|| {
+		assert_eq!(Broker::deposit_for(&ALICE, 20 * USDC), 20 * USDC);
+		assert_eq!(Broker::deposit_for(&ALICE, 40 * USDC), 30 * USDC);
+		assert_eq!(deposited(&ALICE), MAX_DEPOSIT);
+		assert_eq!(Broker::deposit_for(&ALICE, USDC), 0);
+		// The existential deposit stays free.
+		assert_eq!(Broker::deposit_for(&RELAYER, 2 * USDC), USDC - EXISTENTIAL_DEPOSIT);
+		assert_eq!(Broker::deposit_for(&NOBODY, USDC), 0);
+		assert_eq!(Broker::deposit_for(&BOB, 0), 0);
+		assert_eq!((deposited(&NOBODY), deposited(&BOB)), (0, 0));
+	});
+}
+
+#[test]
+fn a_deposit_that_fails_leaves_no_trace() {
+	ExtBuilder.build_and_execute(|| {
+		deposit(ALICE, MAX_DEPOSIT);
+		assert_ok!(Broker::unlock_for(&ALICE, 2 * USDC));
+		let unlocking = Unlocks::<Test>::get(&ALICE);
+		assert_eq!(Broker::deposit_for(&ALICE, USDC), 0);
+		assert_eq!(Unlocks::<Test>::get(&ALICE), unlocking);
+	});
+}
+
+#[test]
+fn sessions_follow_the_rules_of_the_call() {
+	ExtBuilder.build_and_execute(|| {
+		let key = key(1).public();
+		assert_noop!(Broker::authorize_for(&ALICE, key, 0, 10), Error::<Test>::ZeroAmount);
+		assert_noop!(
+			Broker::authorize_for(&ALICE, key, USDC, 0),
+			Error::<Test>::SessionExpired
+		);
+		assert_ok!(Broker::authorize_for(&ALICE, key, USDC, 10));
+		assert_eq!(Sessions::<Test>::get(key).unwrap().owner, ALICE);
+		assert_noop!(Broker::authorize_for(&BOB, key, USDC, 10), Error::<Test>::SessionExists);
+	});
+}
+
+#[test]
+fn a_deposit_is_unlocked_and_collected() {
+	ExtBuilder.build_and_execute(|| {
+		assert_noop!(Broker::unlock_for(&ALICE, 0), Error::<Test>::ZeroAmount);
+		deposit(ALICE, 10 * USDC);
+		assert_noop!(Broker::unlock_for(&ALICE, 11 * USDC), Error::<Test>::DepositTooSmall);
+		assert_ok!(Broker::unlock_for(&ALICE, 0));
+		assert_eq!(Broker::unlocking(&ALICE).unwrap().amount, 10 * USDC);
+		assert_noop!(Broker::unlock_for(&ALICE, USDC), Error::<Test>::AlreadyUnlocking);
+		assert_noop!(Broker::collect_for(&ALICE), Error::<Test>::TooEarly);
+		run_to(1 + UNLOCK_DELAY);
+		assert_ok!(Broker::collect_for(&ALICE));
+		assert_eq!((deposited(&ALICE), total(&ALICE)), (0, ENDOWMENT));
+		assert_noop!(Broker::collect_for(&ALICE), Error::<Test>::NotUnlocking);
+	});
+}

@@ -1,0 +1,127 @@
+//! People with only an Ethereum wallet act on the account that belongs to it.
+
+use crate::{
+	pallet::{Config, Error, Event, OldestEpoch, Pallet, UsedActions, Vault},
+	weights::WeightInfo,
+};
+use clustercast_primitives::{
+	bridge::{account_of, EthereumAction},
+	crypto::keccak256,
+	Balance, EthereumAddress, EthereumSignature, Hash,
+};
+use frame_support::{
+	ensure,
+	pallet_prelude::*,
+	traits::{
+		fungible::{Inspect, Mutate},
+		tokens::{Fortitude, Preservation},
+	},
+	weights::WeightMeter,
+};
+use pallet_ticket_broker::Escrow;
+use sp_runtime::SaturatedConversion;
+
+/// Most used actions cleared in one block.
+const MAX_CLEARED_PER_BLOCK: u32 = 1_000;
+
+/// Address whose key signed this; `None` where no key can have.
+fn signer(digest: &Hash, signature: &EthereumSignature) -> Option<EthereumAddress> {
+	let key = sp_io::crypto::secp256k1_ecdsa_recover(&signature.0, &digest.0).ok()?;
+	let mut address = [0; 20];
+	address.copy_from_slice(&keccak256(&[&key]).0[12..]);
+	Some(EthereumAddress(address))
+}
+
+impl<T: Config> Pallet<T> {
+	pub(crate) fn do_act(
+		submitter: T::AccountId,
+		action: &EthereumAction,
+		signature: &EthereumSignature,
+	) -> DispatchResult {
+		let vault = Vault::<T>::get().ok_or(Error::<T>::NoVault)?;
+		let (now, deadline, tip) = (Self::now(), action.deadline(), action.tip());
+		ensure!(deadline >= now, Error::<T>::Expired);
+		ensure!(deadline - now <= T::MaxActionLife::get(), Error::<T>::DeadlineTooFar);
+		let digest = action.digest(&vault.l2);
+		let epoch = Self::epoch_of(deadline);
+		ensure!(!UsedActions::<T>::contains_key(epoch, digest), Error::<T>::AlreadyUsed);
+		// Any signature belongs to some address: of one that signed something else, there is no account.
+		let address = signer(&digest, signature).ok_or(Error::<T>::BadSignature)?;
+		let account = T::AccountId::from(account_of(&address).0);
+		ensure!(
+			frame_system::Pallet::<T>::account_exists(&account),
+			Error::<T>::UnknownAccount
+		);
+
+		UsedActions::<T>::insert(epoch, digest, ());
+		let pay_tip = |preservation| match tip {
+			0 => Ok(0),
+			_ => T::Currency::transfer(&account, &submitter, tip, preservation),
+		};
+		match *action {
+			EthereumAction::Withdraw { to, amount, fee, .. } => {
+				pay_tip(Preservation::Expendable)?;
+				let amount = match amount {
+					0 => Self::all_of(&account).min(T::MaxWithdrawal::get()),
+					some => some,
+				};
+				Self::do_withdraw(account.clone(), to, amount, fee)?;
+			},
+			EthereumAction::Unlock { amount, .. } => {
+				pay_tip(Preservation::Preserve)?;
+				T::Escrow::unlock_for(&account, amount)?;
+			},
+			// What is taken out may be all that there is to pay the tip from.
+			EthereumAction::Collect { .. } => {
+				T::Escrow::collect_for(&account)?;
+				pay_tip(Preservation::Preserve)?;
+			},
+			EthereumAction::Authorize { key, limit, expiry, .. } => {
+				pay_tip(Preservation::Preserve)?;
+				T::Escrow::authorize_for(&account, key, limit, expiry)?;
+			},
+		}
+		Self::deposit_event(Event::Acted {
+			address,
+			account,
+			submitter,
+			tip,
+			digest,
+		});
+		Ok(())
+	}
+
+	/// What an account can spend if it need not go on, micro-USDC.
+	fn all_of(account: &T::AccountId) -> Balance {
+		T::Currency::reducible_balance(account, Preservation::Expendable, Fortitude::Polite)
+	}
+
+	pub(crate) fn epoch_of(deadline: u32) -> u32 {
+		deadline.checked_div(T::MaxActionLife::get()).unwrap_or_default()
+	}
+
+	/// Clears used actions of epochs that are over, oldest first, as far as `meter` allows: from then on each of them is
+	/// refused for its deadline.
+	pub(crate) fn do_clear_actions(meter: &mut WeightMeter) {
+		let base = T::WeightInfo::clear_actions(0);
+		let each = T::WeightInfo::clear_actions(1).saturating_sub(base);
+		let mut left = MAX_CLEARED_PER_BLOCK;
+		while meter.try_consume(base).is_ok() {
+			let epoch = OldestEpoch::<T>::get();
+			if epoch >= Self::epoch_of(Self::now()) {
+				return;
+			}
+			let affordable = meter.remaining().checked_div_per_component(&each).unwrap_or(u64::MAX);
+			let limit = left.min(affordable.saturated_into());
+			let cleared = UsedActions::<T>::iter_key_prefix(epoch).take(limit as usize);
+			let cleared = cleared.map(|digest| UsedActions::<T>::remove(epoch, digest)).count() as u32;
+			meter.consume(each.saturating_mul(cleared.into()));
+			left = left.saturating_sub(cleared);
+			if cleared == limit {
+				// There may be more of this epoch: go on with it in the next block.
+				return;
+			}
+			OldestEpoch::<T>::put(epoch.saturating_add(1));
+		}
+	}
+}

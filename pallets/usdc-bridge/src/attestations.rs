@@ -1,0 +1,171 @@
+//! What validators say of the vault, and when it counts.
+
+use crate::{
+	pallet::{Attested, Attestors, Config, Error, Event, Pallet, Vault},
+	types::Attestor,
+	AttestationOffences, AttestorId,
+};
+use clustercast_primitives::{
+	bridge::{threshold, Attestation, DoubleAttestation},
+	crypto::SignedMessage,
+	PublicKey, Signature,
+};
+use frame_support::{ensure, pallet_prelude::*, traits::OneSessionHandler};
+use sp_core::sr25519;
+use sp_runtime::{transaction_validity::TransactionPriority, BoundToRuntimeAppPublic};
+
+/// Before what people send: nothing can be imported without it.
+const PRIORITY: TransactionPriority = TransactionPriority::MAX / 2;
+
+/// Blocks for which one waits in a pool: after them validators have something newer to say.
+const LONGEVITY: u64 = 32;
+
+impl<T: Config> Pallet<T> {
+	/// Whether this validator may say this now, and whether it does.
+	fn check_attestation(
+		attestation: &Attestation,
+		attestor: Option<&Attestor<T::AccountId>>,
+		signature: &Signature,
+	) -> Result<(), Error<T>> {
+		let vault = Vault::<T>::get().ok_or(Error::NoVault)?;
+		let attestor = attestor.ok_or(Error::UnknownAttestor)?;
+		ensure!(!attestor.muted, Error::AttestorMuted);
+		ensure!(
+			attestation.l2_block.is_multiple_of(vault.interval.into()),
+			Error::NotACheckpoint
+		);
+		let accepted_count = match Attested::<T>::get() {
+			Some(accepted) => {
+				ensure!(*attestation != accepted, Error::AlreadyAccepted);
+				ensure!(!attestation.contradicts(&accepted), Error::ContradictsAccepted);
+				ensure!(attestation.l2_block > accepted.l2_block, Error::Outdated);
+				accepted.count
+			},
+			None => 0,
+		};
+		ensure!(attestation.count > accepted_count, Error::NothingNew);
+		if let Some((said, block)) = attestor.said {
+			ensure!(!attestation.contradicts(&said), Error::ContradictsItself);
+			ensure!(attestation.l2_block > said.l2_block, Error::AlreadySaid);
+			ensure!(Self::now() > block, Error::TooSoon);
+		}
+		Self::check_signature(attestation, &attestor.key, signature)
+	}
+
+	fn check_signature(attestation: &Attestation, key: &PublicKey, signature: &Signature) -> Result<(), Error<T>> {
+		let payload = attestation.signing_payload(&Self::genesis());
+		let (signature, key) = (
+			sr25519::Signature::from_raw(signature.0),
+			sr25519::Public::from_raw(key.0),
+		);
+		ensure!(
+			sp_io::crypto::sr25519_verify(&signature, &payload, &key),
+			Error::BadSignature
+		);
+		Ok(())
+	}
+
+	pub(crate) fn validate_attestation(
+		attestation: &Attestation,
+		attestor: u32,
+		signature: &Signature,
+	) -> TransactionValidity {
+		let attestors = Attestors::<T>::get();
+		let attestor = attestors.get(attestor as usize);
+		Self::check_attestation(attestation, attestor, signature).map_err(Error::invalid)?;
+		// One of each validator in the pool: a newer one takes the place of the one before.
+		ValidTransaction::with_tag_prefix("UsdcBridgeAttestation")
+			.priority(PRIORITY.saturating_add(attestation.l2_block))
+			.and_provides(attestor.map(|attestor| attestor.key))
+			.longevity(LONGEVITY)
+			.propagate(true)
+			.build()
+	}
+
+	pub(crate) fn do_attest(attestation: Attestation, attestor: u32, signature: &Signature) -> DispatchResult {
+		let mut attestors = Attestors::<T>::get();
+		Self::check_attestation(&attestation, attestors.get(attestor as usize), signature)?;
+		let speaker = attestors
+			.get_mut(attestor as usize)
+			.ok_or(Error::<T>::UnknownAttestor)?;
+		speaker.said = Some((attestation, Self::now()));
+		Self::deposit_event(Event::Said {
+			validator: speaker.validator.clone(),
+			attestation,
+		});
+		let agrees = |attestor: &&Attestor<T::AccountId>| attestor.said.is_some_and(|(said, _)| said == attestation);
+		let agreeing = attestors.iter().filter(agrees).count() as u32;
+		if agreeing >= threshold(attestors.len() as u32) {
+			Attested::<T>::put(attestation);
+			Self::deposit_event(Event::Accepted { attestation });
+		}
+		Attestors::<T>::put(attestors);
+		Ok(())
+	}
+
+	pub(crate) fn do_report(reporter: T::AccountId, attestor: u32, evidence: &DoubleAttestation) -> DispatchResult {
+		let DoubleAttestation { first, second } = evidence;
+		ensure!(first.0.contradicts(&second.0), Error::<T>::NoConflict);
+		Attestors::<T>::try_mutate(|attestors| {
+			let attestor = attestors
+				.get_mut(attestor as usize)
+				.ok_or(Error::<T>::UnknownAttestor)?;
+			ensure!(!attestor.muted, Error::<T>::AttestorMuted);
+			Self::check_signature(&first.0, &attestor.key, &first.1)?;
+			Self::check_signature(&second.0, &attestor.key, &second.1)?;
+			attestor.muted = true;
+			attestor.said = None;
+			T::Offences::contradicted_itself(&attestor.validator);
+			Self::deposit_event(Event::Muted {
+				validator: attestor.validator.clone(),
+				reporter,
+			});
+			Ok(())
+		})
+	}
+
+	/// The validators from now on. Who keeps its key keeps what it said, and stays muted.
+	fn set_attestors<'a>(validators: impl Iterator<Item = (&'a T::AccountId, AttestorId)>)
+	where
+		T::AccountId: 'a,
+	{
+		let before = Attestors::<T>::get();
+		let attestor = |(validator, key): (&T::AccountId, AttestorId)| {
+			let key = PublicKey(sr25519::Public::from(key).0);
+			let known = before.iter().find(|attestor| attestor.key == key);
+			Attestor {
+				validator: validator.clone(),
+				key,
+				said: known.and_then(|known| known.said),
+				muted: known.is_some_and(|known| known.muted),
+			}
+		};
+		Attestors::<T>::put(BoundedVec::truncate_from(validators.map(attestor).collect()));
+	}
+}
+
+impl<T: Config> BoundToRuntimeAppPublic for Pallet<T> {
+	type Public = AttestorId;
+}
+
+impl<T: Config> OneSessionHandler<T::AccountId> for Pallet<T> {
+	type Key = AttestorId;
+
+	fn on_genesis_session<'a, I: 'a>(validators: I)
+	where
+		I: Iterator<Item = (&'a T::AccountId, AttestorId)>,
+		T::AccountId: 'a,
+	{
+		Self::set_attestors(validators);
+	}
+
+	fn on_new_session<'a, I: 'a>(_: bool, validators: I, _: I)
+	where
+		I: Iterator<Item = (&'a T::AccountId, AttestorId)>,
+		T::AccountId: 'a,
+	{
+		Self::set_attestors(validators);
+	}
+
+	fn on_disabled(_: u32) {}
+}

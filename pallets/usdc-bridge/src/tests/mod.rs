@@ -1,0 +1,11 @@
+//! One file a call, releasing, forgetting, genesis, and the invariants.
+
+mod act;
+mod attest;
+mod bridge;
+mod forget;
+mod import_deposits;
+mod invariants;
+mod release;
+mod report_attestation_equivocation;
+mod withdraw;

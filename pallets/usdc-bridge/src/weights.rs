@@ -1,0 +1,63 @@
+//! What the calls weigh. A runtime brings measured figures; those here are for the tests of this workspace only.
+
+use frame_support::weights::{constants::RocksDbWeight, Weight};
+
+/// Weights of the pallet's calls, and of its work at the beginning and in idle time of a block.
+pub trait WeightInfo {
+	/// Weight of `attest` when it is the last that is missing, of as many validators as there can be.
+	fn attest() -> Weight;
+	/// Weight of `import_deposits` with `n` deposits, each for a new account with escrow and session.
+	fn import_deposits(n: u32) -> Weight;
+	/// Weight of `withdraw`.
+	fn withdraw() -> Weight;
+	/// Weight of the dearest `act`.
+	fn act() -> Weight;
+	/// Weight of `report_attestation_equivocation`.
+	fn report_attestation_equivocation() -> Weight;
+	/// Weight of releasing `n` withdrawals into a block's root.
+	fn release(n: u32) -> Weight;
+	/// Weight of forgetting `n` released withdrawals.
+	fn forget_withdrawals(n: u32) -> Weight;
+	/// Weight of clearing `n` used actions of an epoch.
+	fn clear_actions(n: u32) -> Weight;
+}
+
+/// Generous estimates; storage accesses counted by hand.
+impl WeightInfo for () {
+	fn attest() -> Weight {
+		Weight::from_parts(300_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(4, 2))
+	}
+	fn import_deposits(n: u32) -> Weight {
+		let n = u64::from(n);
+		Weight::from_parts(50_000_000, 0)
+			.saturating_add(Weight::from_parts(500_000_000, 0).saturating_mul(n))
+			.saturating_add(RocksDbWeight::get().reads_writes(3 + 6 * n, 2 + 6 * n))
+	}
+	fn withdraw() -> Weight {
+		Weight::from_parts(150_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(5, 4))
+	}
+	fn act() -> Weight {
+		Weight::from_parts(600_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(9, 8))
+	}
+	fn report_attestation_equivocation() -> Weight {
+		Weight::from_parts(500_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(2, 1))
+	}
+	fn release(n: u32) -> Weight {
+		let n = u64::from(n);
+		Weight::from_parts(20_000_000, 0)
+			.saturating_add(Weight::from_parts(30_000_000, 0).saturating_mul(n))
+			.saturating_add(RocksDbWeight::get().reads_writes(2 + n, 3 + n))
+	}
+	fn forget_withdrawals(n: u32) -> Weight {
+		let n = u64::from(n);
+		Weight::from_parts(20_000_000, 0)
+			.saturating_add(Weight::from_parts(20_000_000, 0).saturating_mul(n))
+			.saturating_add(RocksDbWeight::get().reads_writes(2 + n, 1 + n))
+	}
+	fn clear_actions(n: u32) -> Weight {
+		let n = u64::from(n);
+		Weight::from_parts(30_000_000, 0)
+			.saturating_add(Weight::from_parts(20_000_000, 0).saturating_mul(n))
+			.saturating_add(RocksDbWeight::get().reads_writes(2 + n, 1 + n))
+	}
+}

@@ -1,0 +1,488 @@
+//! The desk against viewers who pay, who do not, and who come back.
+
+use super::*;
+use crate::{
+	accounts::{tests::Fake, Pace},
+	payment::Payment,
+	store::tests::EPOCH_BLOCKS,
+};
+use clustercast_primitives::{
+	chain::{SessionInfo, VoucherTotals},
+	crypto::KeyPair,
+	ticket, Ticket, WindowId,
+};
+use clustercast_protocol::{BookConfig, Share, Start};
+use std::{path::Path, sync::atomic::AtomicUsize, time::Duration};
+
+const GENESIS: Hash = Hash([7; 32]);
+const STREAM: StreamId = StreamId(3);
+const RECIPIENT: AccountId = AccountId([2; 32]);
+const VIEWER: AccountId = AccountId([1; 32]);
+const FACE: Balance = 100;
+/// A window of 1,000 bytes costs 10.
+const PRICE: u64 = 10_000;
+const NOW: BlockNumber = 1_000;
+
+fn session() -> KeyPair {
+	KeyPair::from_seed([4; 32])
+}
+
+/// Just enough for a ticket, for a few of them with `times`.
+fn account(times: Balance) -> ViewerAccount {
+	let session = SessionInfo {
+		key: session().public(),
+		limit: FACE * times + 50,
+		spent: 50,
+		expiry: NOW + MIN_TICKET_LIFE,
+		payees: 0,
+	};
+	ViewerAccount {
+		deposit: FACE * times,
+		sessions: vec![session],
+		..ViewerAccount::default()
+	}
+}
+
+/// A desk as it is after a start with this folder.
+fn desk(dir: &Path, account: ViewerAccount) -> Desk<Fake> {
+	counting_desk(dir, account, &Arc::default())
+}
+
+/// It counts in `asked` how often the chain is asked for an account.
+fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -> Desk<Fake> {
+	let store = Arc::new(Store::open(&dir.join("winners.redb"), &GENESIS, EPOCH_BLOCKS).unwrap());
+	let mut book = TicketBook::new(BookConfig {
+		genesis: GENESIS,
+		recipient: RECIPIENT,
+		epoch_length: EPOCH_BLOCKS,
+		nonces_per_epoch: 8_192,
+		max_ticket_life: 600,
+		min_ticket_life: MIN_TICKET_LIFE,
+		min_face_value: 1,
+		float: 10 * FACE,
+		max_expectations: 100,
+		max_sessions: 100,
+		max_price_per_mb: PRICE,
+	});
+	store
+		.winners()
+		.unwrap()
+		.iter()
+		.for_each(|(_, winner)| book.restore(&winner.ticket));
+	Desk {
+		stream: STREAM,
+		recipient: RECIPIENT,
+		face_value: FACE,
+		credit: 2,
+		surge: Arc::new(Surge::new(PRICE, PRICE, 100, None)),
+		rule: Rule::new(Payment::Auto, PRICE, FACE, Duration::from_secs(300)),
+		standings: Standings::default(),
+		signer: Arc::new(ReceiptSigner::new(KeyPair::from_seed([5; 32]), [6; 32])),
+		accounts: Accounts::new(
+			Fake {
+				account,
+				asked: asked.clone(),
+				..Fake::default()
+			},
+			Pace::default(),
+		),
+		head: watch::Sender::new(Head {
+			best: NOW,
+			finalised: NOW,
+		})
+		.subscribe(),
+		recorder: Recorder::start(store.clone()).unwrap(),
+		store,
+		book: Mutex::new(book),
+		debts: Debts::default(),
+	}
+}
+
+fn request() -> Subscribe {
+	Subscribe {
+		genesis: GENESIS,
+		stream: STREAM,
+		rendition: RENDITION,
+		start: Start::Live,
+		payer: Some(Payer {
+			account: VIEWER,
+			session: session().public(),
+			vouchers: false,
+		}),
+	}
+}
+
+async fn seat(desk: &Desk<Fake>) -> Seat {
+	desk.subscribe(PublicKey([0; 32]), &request()).await.unwrap().1
+}
+
+async fn refusal(desk: &Desk<Fake>, request: &Subscribe) -> EndReason {
+	desk.subscribe(PublicKey([0; 32]), request)
+		.await
+		.map(|_| ())
+		.unwrap_err()
+}
+
+/// A window that was delivered, and the viewer's ticket for it; it wins with this probability of 2^64.
+fn sell(desk: &Desk<Fake>, seat: &Seat, nonce: u32, win_probability: u64) -> SignedTicket {
+	let rand = Hash([nonce as u8; 32]);
+	let expectation = Expectation {
+		payer: seat.payer,
+		window: WindowId {
+			stream: STREAM,
+			rendition: RENDITION,
+			segment: nonce.into(),
+			part: 0,
+		},
+		bytes: 1_000,
+		share: Share::Ticket {
+			face_value: FACE,
+			win_probability,
+		},
+		commitment: ticket::commitment(&rand),
+		rand,
+	};
+	let message = Ticket {
+		sender: VIEWER,
+		session: session().public(),
+		recipient: RECIPIENT,
+		window: expectation.window,
+		bytes: expectation.bytes,
+		face_value: FACE,
+		win_probability,
+		commitment: expectation.commitment,
+		nonce,
+		expiry: NOW + MIN_TICKET_LIFE,
+	};
+	desk.delivering(seat, expectation).unwrap();
+	session().sign(message, &GENESIS)
+}
+
+/// A window that is to be paid by voucher, and its commitment.
+fn delivery(seat: &Seat, serial: u8) -> (Hash, Expectation) {
+	let rand = Hash([serial; 32]);
+	let expectation = Expectation {
+		payer: seat.payer,
+		window: WindowId {
+			stream: STREAM,
+			segment: serial.into(),
+			..WindowId::default()
+		},
+		bytes: 1_000,
+		share: Share::Voucher { amount: 10 },
+		commitment: ticket::commitment(&rand),
+		rand,
+	};
+	(expectation.commitment, expectation)
+}
+
+/// A window that was delivered against a voucher, and the voucher that owes so much in all.
+fn sell_by_voucher(desk: &Desk<Fake>, seat: &Seat, serial: u8, amount: Balance) -> (Hash, SignedVoucher) {
+	let (commitment, expectation) = delivery(seat, serial);
+	let voucher = Voucher {
+		sender: VIEWER,
+		session: session().public(),
+		recipient: RECIPIENT,
+		stream: STREAM,
+		amount,
+		bytes: amount as u64 * 100,
+		expiry: NOW + MIN_TICKET_LIFE,
+	};
+	desk.delivering(seat, expectation).unwrap();
+	(commitment, session().sign(voucher, &GENESIS))
+}
+
+/// Subscribes as a viewer who takes part in vouchers.
+async fn modern(desk: &Desk<Fake>) -> (Terms, Seat) {
+	let mut request = request();
+	request.payer.as_mut().unwrap().vouchers = true;
+	match desk.subscribe(PublicKey([0; 32]), &request).await.unwrap() {
+		(Grant::Paid(terms, _), seat) => (terms, seat),
+		(Grant::Free, _) => panic!("served for nothing"),
+	}
+}
+
+const TICKETS: PaymentMode = PaymentMode::Tickets { face_value: FACE };
+
+#[tokio::test]
+async fn stranger_pays_by_ticket_and_goes_on_by_voucher_once_it_is_worth_it() {
+	let dir = tempfile::tempdir().unwrap();
+	let newest = {
+		let desk = desk(dir.path(), account(5));
+		let (terms, seat) = modern(&desk).await;
+		assert_eq!(terms.mode, TICKETS);
+		for nonce in 0..10 {
+			assert_eq!(
+				desk.restate(&seat),
+				None,
+				"{nonce} windows of 10 are below the face value"
+			);
+			let due = sell(&desk, &seat, nonce, 0);
+			desk.ticket(&seat, due).await.unwrap();
+		}
+		assert_eq!(desk.restate(&seat), Some(PaymentMode::Vouchers { newest: None }));
+		assert_eq!(desk.restate(&seat), None, "once");
+		for (serial, amount) in [(20, 10), (21, 20)] {
+			let (commitment, voucher) = sell_by_voucher(&desk, &seat, serial, amount);
+			desk.voucher(&seat, commitment, voucher.clone()).await.unwrap();
+			// On disk when it is acknowledged.
+			assert_eq!(desk.kept(&seat.payer).unwrap().unwrap().newest, voucher);
+		}
+		// Another subscription of the same session begins where this one is.
+		let newest = desk.kept(&seat.payer).unwrap().map(|kept| kept.newest);
+		assert_eq!(
+			modern(&desk).await.0.mode,
+			PaymentMode::Vouchers { newest: newest.clone() }
+		);
+		newest
+	};
+	// After a restart it is a stranger, until what its voucher owes says otherwise.
+	let desk = desk(dir.path(), account(5));
+	let (terms, seat) = modern(&desk).await;
+	assert_eq!(terms.mode, TICKETS);
+	for nonce in 0..8 {
+		let due = sell(&desk, &seat, nonce, 0);
+		desk.ticket(&seat, due).await.unwrap();
+	}
+	assert_eq!(desk.restate(&seat), Some(PaymentMode::Vouchers { newest }));
+	let (commitment, old) = sell_by_voucher(&desk, &seat, 30, 20);
+	let too_low = Err(EndReason::TicketRefused(TicketError::VoucherTooLow));
+	assert_eq!(desk.voucher(&seat, commitment, old).await, too_low);
+	let (commitment, next) = sell_by_voucher(&desk, &seat, 31, 30);
+	desk.voucher(&seat, commitment, next).await.unwrap();
+	assert_eq!(desk.book().unsettled(&VIEWER), 30);
+}
+
+#[tokio::test]
+async fn vouchers_are_only_asked_where_none_is_missing_and_the_session_has_room() {
+	let dir = tempfile::tempdir().unwrap();
+	let mut desk = desk(dir.path(), account(5));
+	desk.rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
+	let seat = seat(&desk).await;
+	assert_eq!(desk.restate(&seat), None, "this viewer takes no part in it");
+	assert_eq!(modern(&desk).await.0.mode, PaymentMode::Vouchers { newest: None });
+	let with = |paid, payees| {
+		let mut account = account(5);
+		account.sessions[0].payees = payees;
+		Accounts::new(
+			Fake {
+				account,
+				paid,
+				..Fake::default()
+			},
+			Pace::default(),
+		)
+	};
+	let paid = |amount, bytes| VoucherTotals { amount, bytes };
+	let (commitment, newest) = sell_by_voucher(&desk, &seat, 1, 10);
+	desk.voucher(&seat, commitment, newest.clone()).await.unwrap();
+	let vouchers = PaymentMode::Vouchers { newest: Some(newest) };
+	for (paid, payees, expected) in [
+		(paid(10, 1_000), 64, &vouchers),
+		(paid(0, 0), 63, &vouchers),
+		(paid(0, 0), 64, &TICKETS),
+		(paid(11, 1_000), 1, &TICKETS),
+		(paid(10, 1_001), 1, &TICKETS),
+	] {
+		desk.accounts = with(paid, payees);
+		let (terms, seat) = modern(&desk).await;
+		assert_eq!((&terms.mode, desk.restate(&seat)), (expected, None), "{paid:?}");
+	}
+}
+
+#[tokio::test]
+async fn what_the_chain_settles_burdens_nobody_and_a_spoilt_voucher_its_viewer() {
+	let dir = tempfile::tempdir().unwrap();
+	let desk = desk(dir.path(), account(5));
+	let seat = modern(&desk).await.1;
+	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 1, 40);
+	desk.voucher(&seat, commitment, voucher.clone()).await.unwrap();
+	desk.settle_voucher(&voucher.message, &VoucherOutcome::Paid(30));
+	assert_eq!(desk.book().unsettled(&VIEWER), 10);
+	desk.settle_voucher(&voucher.message, &VoucherOutcome::Lost(40, TicketRefusal::Expired));
+	assert_eq!(desk.book().unsettled(&VIEWER), 0);
+	modern(&desk).await;
+	desk.settle_voucher(&voucher.message, &VoucherOutcome::Lost(40, TicketRefusal::NothingNew));
+	assert_eq!(refusal(&desk, &request()).await, EndReason::Unpaid);
+}
+
+#[tokio::test]
+async fn price_is_that_of_the_moment_and_stays() {
+	let dir = tempfile::tempdir().unwrap();
+	let mut desk = desk(dir.path(), account(5));
+	desk.surge = Arc::new(Surge::new(PRICE, 2 * PRICE, 4, None));
+	let (mut seats, mut prices) = (Vec::new(), Vec::new());
+	for _ in 0..4 {
+		let (terms, seat) = modern(&desk).await;
+		prices.push(terms.price_per_mb);
+		seats.push(seat);
+	}
+	assert_eq!(prices, [PRICE, PRICE, PRICE, PRICE + PRICE / 2]);
+	let deliver = |seat: &Seat, serial| {
+		let (_, expectation) = delivery(seat, serial);
+		desk.delivering(seat, expectation)
+	};
+	desk.limit_price(PRICE);
+	assert_eq!(deliver(&seats[3], 1), Err(EndReason::NotServed));
+	assert_eq!(deliver(&seats[0], 2), Ok(()));
+	seats.truncate(1);
+	assert_eq!(modern(&desk).await.0.price_per_mb, PRICE);
+}
+
+#[tokio::test]
+async fn winner_is_on_disk_when_it_is_acknowledged_and_a_loser_never() {
+	let (dir, asked) = (tempfile::tempdir().unwrap(), Arc::default());
+	let desk = counting_desk(dir.path(), account(5), &asked);
+	let seat = seat(&desk).await;
+	let loser = sell(&desk, &seat, 1, 0);
+	desk.ticket(&seat, loser).await.unwrap();
+	assert!(desk.store.winners().unwrap().is_empty());
+	let winner = sell(&desk, &seat, 2, u64::MAX);
+	desk.ticket(&seat, winner.clone()).await.unwrap();
+	let stored = desk.store.winners().unwrap();
+	assert_eq!(stored.len(), 1);
+	assert_eq!(stored[0].1.ticket.signed, winner);
+	assert!(stored[0].1.ticket.is_winner());
+	assert_eq!(asked.load(Ordering::Relaxed), 1, "no request for a ticket");
+}
+
+#[tokio::test]
+async fn nonce_of_a_winner_is_refused_after_a_restart_even_when_that_one_is_settled() {
+	let dir = tempfile::tempdir().unwrap();
+	let duplicate = Err(EndReason::TicketRefused(TicketError::Duplicate));
+	{
+		let desk = desk(dir.path(), account(5));
+		let seat = seat(&desk).await;
+		let winner = sell(&desk, &seat, 2, u64::MAX);
+		desk.ticket(&seat, winner).await.unwrap();
+	}
+	{
+		let desk = desk(dir.path(), account(5));
+		let seat = seat(&desk).await;
+		let again = sell(&desk, &seat, 2, u64::MAX);
+		assert_eq!(desk.ticket(&seat, again).await, duplicate);
+		desk.store.settle(&[(0, store::Outcome::Expired)], 0, 0).unwrap();
+	}
+	let desk = desk(dir.path(), account(5));
+	let seat = seat(&desk).await;
+	let again = sell(&desk, &seat, 2, u64::MAX);
+	assert_eq!(desk.ticket(&seat, again).await, duplicate);
+	assert_eq!(
+		desk.book().unsettled(&VIEWER),
+		0,
+		"a winner that was not kept burdens nobody"
+	);
+}
+
+#[tokio::test]
+async fn winners_count_against_the_deposit_until_they_are_settled() {
+	let dir = tempfile::tempdir().unwrap();
+	let desk = desk(dir.path(), account(1));
+	let seat = seat(&desk).await;
+	let first = sell(&desk, &seat, 1, u64::MAX);
+	desk.ticket(&seat, first).await.unwrap();
+	let second = sell(&desk, &seat, 2, u64::MAX);
+	let refused = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::SessionLimitReached));
+	assert_eq!(desk.ticket(&seat, second.clone()).await, Err(refused));
+	desk.settle(&desk.store.winners().unwrap()[0].1.ticket);
+	desk.ticket(&seat, second).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_what_is_relayed_is_served_and_only_to_who_can_pay() {
+	let dir = tempfile::tempdir().unwrap();
+	let desk = desk(dir.path(), account(1));
+	assert!(desk.subscribe(PublicKey([0; 32]), &request()).await.is_ok());
+	let refused = |r| EndReason::TicketRefused(TicketError::Chain(r));
+	let other_key = Payer {
+		account: VIEWER,
+		session: PublicKey([9; 32]),
+		vouchers: false,
+	};
+	for (request, reason) in [
+		(
+			Subscribe {
+				stream: StreamId(4),
+				..request()
+			},
+			EndReason::NotServed,
+		),
+		(
+			Subscribe {
+				rendition: 1,
+				..request()
+			},
+			EndReason::NotServed,
+		),
+		(
+			Subscribe {
+				payer: None,
+				..request()
+			},
+			EndReason::PaymentRequired,
+		),
+		(
+			Subscribe {
+				payer: Some(other_key),
+				..request()
+			},
+			refused(TicketRefusal::UnknownSession),
+		),
+	] {
+		assert_eq!(refusal(&desk, &request).await, reason);
+	}
+}
+
+#[test]
+fn viewer_needs_the_means_for_one_ticket() {
+	let key = session().public();
+	let check = |account: &ViewerAccount, now| check_means(account, &key, FACE, now);
+	assert_eq!(check(&account(1), NOW), Ok(()));
+	assert_eq!(check(&account(1), NOW + 1), Err(TicketRefusal::SessionExpired));
+	let poor = ViewerAccount {
+		deposit: FACE - 1,
+		..account(1)
+	};
+	assert_eq!(check(&poor, NOW), Err(TicketRefusal::DepositTooSmall));
+	let mut spent = account(1);
+	spent.sessions[0].spent += 1;
+	assert_eq!(check(&spent, NOW), Err(TicketRefusal::SessionLimitReached));
+}
+
+#[tokio::test]
+async fn who_takes_windows_and_goes_is_not_served_again_until_it_has_paid_others() {
+	let dir = tempfile::tempdir().unwrap();
+	let desk = desk(dir.path(), account(5));
+	let paying = seat(&desk).await;
+	let due = sell(&desk, &paying, 1, 0);
+	for _ in 0..MAX_DEBT / 2 {
+		desk.closed(Some(seat(&desk).await), vec![Hash([0; 32]); 2], &Closed::Left);
+	}
+	assert_eq!(refusal(&desk, &request()).await, EndReason::Unpaid);
+	desk.ticket(&paying, due).await.unwrap();
+	let stopped = Closed::Ended(EndReason::ShuttingDown);
+	desk.closed(Some(seat(&desk).await), vec![Hash([0; 32]); 2], &stopped);
+	seat(&desk).await;
+}
+
+#[test]
+fn debts_shrink_to_nothing_and_not_below() {
+	let (debts, who) = (Debts::default(), VIEWER);
+	debts.paid(&who);
+	debts.left(who, 2);
+	debts.left(who, 0);
+	assert_eq!(debts.of(&who), 2);
+	debts.paid(&who);
+	debts.paid(&who);
+	assert!(debts.lock().is_empty());
+}
+
+#[test]
+fn debtors_are_bounded_and_the_worst_are_remembered_longest() {
+	let debts = Debts::default();
+	let who = |n: usize| AccountId(std::array::from_fn(|i| n.to_le_bytes().get(i).copied().unwrap_or(0)));
+	debts.left(who(0), MAX_DEBT as usize);
+	(1..=MAX_DEBTORS + 10).for_each(|n| debts.left(who(n), 1));
+	assert!(debts.lock().len() <= MAX_DEBTORS);
+	assert_eq!(debts.of(&who(0)), MAX_DEBT);
+}
