@@ -130,7 +130,7 @@ const _: () = assert!(
 );
 
 /// Most that what a payment or a report is worth adds to its priority in the pool: as much as a plain transfer has with
-/// a tip of about 0.02 USDC, and nothing beside what consensus sends.
+/// a tip of about 0.01 USDC, and nothing beside what consensus sends.
 pub const MAX_PRIORITY_BOOST: u64 = 10 * USDC as u64;
 
 /// Held on the owner of a stream key, and on who rents it, which also keeps the account alive: it can always receive its
