@@ -207,9 +207,11 @@ mod benchmarks {
 
 	#[benchmark]
 	fn forget_withdrawals(n: Linear<0, 100>) {
-		for id in 0..n {
+		// One more is looked at, and kept.
+		let now = T::Memory::get() + 1;
+		for id in 0..=n {
 			let place = WithdrawalPlace {
-				block: 0,
+				block: if id < n { 0 } else { now },
 				index: 0,
 				width: 1,
 			};
@@ -217,12 +219,13 @@ mod benchmarks {
 			let place = Some(place);
 			Withdrawals::<T>::insert(u64::from(id), StoredWithdrawal { to, amount, fee, place });
 		}
+		let next = u64::from(n) + 1;
 		Line::<T>::put(LineNumbers {
 			oldest: 0,
-			waiting: n.into(),
-			next: n.into(),
+			waiting: next,
+			next,
 		});
-		frame_system::Pallet::<T>::set_block_number((T::Memory::get() + 1).into());
+		frame_system::Pallet::<T>::set_block_number(now.into());
 		let mut meter = WeightMeter::new();
 		#[block]
 		{

@@ -1,6 +1,7 @@
 //! What holds for the runtime as a whole. The pallets' own rules are tested beside them.
 
 mod authority;
+mod bridge;
 mod fees;
 mod genesis;
 
@@ -14,6 +15,11 @@ use sp_runtime::{generic::Era, traits::Header as _, BuildStorage, Digest, Digest
 
 /// Runs `test` in block 1 of a chain that starts from the preset. The first of its validators is the author.
 fn in_first_block<R>(preset: &str, test: impl FnOnce() -> R) -> R {
+	in_first_block_with(preset, Value::Object(Default::default()), test)
+}
+
+/// The same, with a patch over the preset.
+fn in_first_block_with<R>(preset: &str, patch: Value, test: impl FnOnce() -> R) -> R {
 	sp_io::TestExternalities::new(
 		frame_system::GenesisConfig::<Runtime>::default()
 			.build_storage()
@@ -22,18 +28,10 @@ fn in_first_block<R>(preset: &str, test: impl FnOnce() -> R) -> R {
 	.execute_with(|| {
 		let mut config = serde_json::to_value(RuntimeGenesisConfig::default()).unwrap();
 		merge(&mut config, preset_of(preset));
+		merge(&mut config, patch);
 		genesis_builder_helper::build_state::<RuntimeGenesisConfig>(config.to_string().into_bytes()).unwrap();
 
-		// A slot is the first validator's when it divides by their number.
-		let slot = 4_000_000_u64;
-		let digest = Digest {
-			logs: vec![DigestItem::PreRuntime(AURA_ENGINE_ID, slot.encode())],
-		};
-		Executive::initialize_block(&Header::new(1, Hash::zero(), Hash::zero(), Hash::zero(), digest));
-		let now = pallet_timestamp::Call::set {
-			now: slot * constants::SLOT_MILLIS,
-		};
-		assert_ok!(apply(UncheckedExtrinsic::new_bare(RuntimeCall::Timestamp(now))));
+		begin_block(Hash::zero());
 		let result = test();
 		#[cfg(feature = "try-runtime")]
 		frame_support::assert_ok!(
@@ -45,6 +43,27 @@ fn in_first_block<R>(preset: &str, test: impl FnOnce() -> R) -> R {
 		Executive::finalize_block();
 		result
 	})
+}
+
+/// Begins the block behind the one with this hash. Its author is the first validator.
+fn begin_block(parent: Hash) {
+	let number = System::block_number() + 1;
+	// A slot is the first validator's when it divides by their number.
+	let slot = 4_000_000 + 4 * u64::from(number);
+	let digest = Digest {
+		logs: vec![DigestItem::PreRuntime(AURA_ENGINE_ID, slot.encode())],
+	};
+	Executive::initialize_block(&Header::new(number, Hash::zero(), Hash::zero(), parent, digest));
+	let now = pallet_timestamp::Call::set {
+		now: slot * constants::SLOT_MILLIS,
+	};
+	assert_ok!(apply(UncheckedExtrinsic::new_bare(RuntimeCall::Timestamp(now))));
+}
+
+/// Ends the block and begins the next.
+fn next_block() {
+	let header = Executive::finalize_block();
+	begin_block(header.hash());
 }
 
 fn preset_of(name: &str) -> Value {

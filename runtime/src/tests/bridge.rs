@@ -1,0 +1,310 @@
+//! USDC in and out through whole blocks: unsigned extrinsics as the pool judges them, and MMR leaves as the light client
+//! reads them.
+
+use super::*;
+use crate::genesis::BRIDGED;
+use clustercast_primitives::{
+	amount::USDC,
+	bridge::{
+		account_of,
+		beefy::{AuthoritySet, MmrLeaf},
+		deposit::{self, prove},
+		withdrawal, Attestation, Deposit, Domain, EthereumAction, ProvenDeposit,
+	},
+	crypto::{keccak256, SignedMessage},
+	EthereumAddress, EthereumSignature, Hash as Digest32, PublicKey, Signature,
+};
+use pallet_usdc_bridge::{Call, Error};
+use serde_json::json;
+use sp_core::{ecdsa, Pair};
+use sp_runtime::transaction_validity::{
+	InvalidTransaction, TransactionSource, TransactionValidity, TransactionValidityError,
+};
+
+/// The validators of the preset, in its order.
+const VALIDATORS: [Sr25519Keyring; 4] = [
+	Sr25519Keyring::Alice,
+	Sr25519Keyring::Bob,
+	Sr25519Keyring::Charlie,
+	Sr25519Keyring::Dave,
+];
+
+const L2: Domain = Domain {
+	chain_id: 31_337,
+	vault: EthereumAddress([0xfa; 20]),
+};
+
+/// As a chain spec adds it to a preset.
+fn vault() -> Value {
+	json!({ "usdcBridge": { "l2": { "chainId": L2.chain_id, "vault": L2.vault.to_string() }, "interval": 8, "first": 5 } })
+}
+
+/// Runs `test` in block 1 of a chain with a vault.
+fn with_vault(preset: &str, test: impl FnOnce()) {
+	in_first_block_with(preset, vault(), test);
+}
+
+fn wallet() -> ecdsa::Pair {
+	ecdsa::Pair::from_seed(&[1; 32])
+}
+
+/// The address of wallet 1, which everybody who ever tried that key knows.
+fn address() -> EthereumAddress {
+	"0x1a642f0e3c3af545e7acbd38b07251b3990914f1".parse().unwrap()
+}
+
+fn account() -> AccountId {
+	account_of(&address()).0.into()
+}
+
+/// 20 USDC of the wallet for its account: 10 for the escrow, and a session.
+fn deposit_of(index: u64) -> Deposit {
+	Deposit {
+		index,
+		depositor: address(),
+		account: account_of(&address()),
+		amount: 20 * USDC,
+		escrow: 10 * USDC,
+		session_key: PublicKey([index as u8 + 1; 32]),
+		session_limit: 5 * USDC,
+		session_expiry: 1_000,
+	}
+}
+
+fn attestation(deposits: &[Deposit]) -> Attestation {
+	let leaves: Vec<Digest32> = deposits.iter().map(Deposit::leaf).collect();
+	Attestation {
+		l2_block: 16,
+		l2_hash: Digest32([1; 32]),
+		root: deposit::root(&leaves),
+		count: deposits.len() as u64,
+	}
+}
+
+fn attest(n: u32, by: Sr25519Keyring, attestation: Attestation) -> UncheckedExtrinsic {
+	let genesis = Digest32(System::block_hash(0).0);
+	let signature = by.sign(&attestation.signing_payload(&genesis));
+	let call = Call::attest {
+		attestation,
+		authority_index: n,
+		signature: Signature(signature.0),
+	};
+	UncheckedExtrinsic::new_bare(call.into())
+}
+
+fn import(proven: Vec<ProvenDeposit>) -> UncheckedExtrinsic {
+	let deposits = proven.try_into().unwrap();
+	UncheckedExtrinsic::new_bare(Call::import_deposits { deposits }.into())
+}
+
+/// What a pool says of it.
+fn validate(extrinsic: &UncheckedExtrinsic) -> TransactionValidity {
+	Executive::validate_transaction(TransactionSource::External, extrinsic.clone(), System::parent_hash())
+}
+
+/// Neither pool nor block takes it, and both say why.
+fn assert_refused(extrinsic: UncheckedExtrinsic, error: Error<Runtime>) {
+	let code = error.encode()[0];
+	let refused: TransactionValidityError = InvalidTransaction::Custom(code).into();
+	assert_eq!(Executive::apply_extrinsic(extrinsic.clone()), Err(refused));
+	// The pool looks at the next block, which would disturb this one.
+	let storage = sp_io::storage::root(sp_runtime::StateVersion::V1);
+	frame_support::storage::with_transaction(|| {
+		assert_eq!(validate(&extrinsic), Err(refused));
+		sp_runtime::TransactionOutcome::Rollback(Ok::<_, sp_runtime::DispatchError>(()))
+	})
+	.unwrap();
+	assert_eq!(storage, sp_io::storage::root(sp_runtime::StateVersion::V1));
+}
+
+fn withdraw(amount: Balance) -> Call<Runtime> {
+	Call::withdraw {
+		to: EthereumAddress([0x51; 20]),
+		amount,
+		fee: 0,
+	}
+}
+
+/// The MMR leaf of block `n`, with this extra data.
+fn leaf(n: BlockNumber, leaf_extra: Digest32) -> Digest32 {
+	let next = BeefyMmrLeaf::next_authority_set_proof();
+	MmrLeaf {
+		version: 0,
+		parent_number: n - 1,
+		parent_hash: Digest32(System::block_hash(n - 1).0),
+		next_authority_set: AuthoritySet {
+			id: next.id,
+			len: next.len,
+			keyset_commitment: Digest32(next.keyset_commitment.0),
+		},
+		leaf_extra,
+	}
+	.hash()
+}
+
+fn mmr_root() -> [u8; 32] {
+	pallet_mmr::RootHash::<Runtime>::get().0
+}
+
+#[test]
+fn a_blocks_mmr_leaf_carries_the_root_of_what_it_releases() {
+	with_vault(crate::genesis::LOCAL, || {
+		let none = Digest32([0; 32]);
+		assert_eq!(mmr_root(), leaf(1, none).0);
+		let first = leaf(1, none);
+		for amount in [2 * USDC, 3 * USDC] {
+			assert_ok!(apply(signed(Sr25519Keyring::Alice, withdraw(amount))));
+		}
+		next_block();
+		let released = UsdcBridge::withdrawals(0, 10);
+		assert!(released.iter().all(|info| info.place.unwrap().block == 2));
+		let leaves: Vec<_> = released.iter().map(|info| info.withdrawal.leaf()).collect();
+		let second = leaf(2, withdrawal::root(&leaves));
+		let both = keccak256(&[&first.0, &second.0]);
+		assert_eq!(mmr_root(), both.0);
+		next_block();
+		// Peaks are bagged from the right.
+		assert_eq!(mmr_root(), keccak256(&[&leaf(3, none).0, &both.0]).0);
+	});
+}
+
+#[test]
+fn what_three_of_four_attest_is_imported_by_anybody() {
+	with_vault(BRIDGED, || {
+		let deposits = [deposit_of(0), deposit_of(1)];
+		let said = attestation(&deposits);
+		let proven = prove(&deposits, 0, 2);
+		for n in 0..3 {
+			assert_refused(import(proven.clone()), Error::NothingAttested);
+			assert_ok!(apply(attest(n, VALIDATORS[n as usize], said)));
+		}
+		assert_ok!(apply(import(proven)));
+		assert_eq!(Balances::total_issuance(), constants::EXISTENTIAL_DEPOSIT + 40 * USDC);
+		let viewer = TicketBroker::viewer_account(&account());
+		assert_eq!(
+			(viewer.free, viewer.deposit),
+			(20 * USDC - constants::EXISTENTIAL_DEPOSIT, 20 * USDC)
+		);
+		assert_eq!(viewer.sessions.len(), 2);
+		let info = UsdcBridge::bridge();
+		assert_eq!(
+			(info.next_deposit, info.imported, info.attested),
+			(2, 40 * USDC, Some(said))
+		);
+		assert_eq!(
+			(info.chain_id, info.vault, info.interval, info.first),
+			(31_337, L2.vault, 8, 5)
+		);
+		assert_eq!((info.attestors, info.threshold), (4, 3));
+	});
+}
+
+#[test]
+fn what_a_block_refuses_the_pool_refuses_with_the_same_code() {
+	with_vault(BRIDGED, || {
+		let deposits = [deposit_of(0), deposit_of(1)];
+		let said = attestation(&deposits);
+		let [alice, bob, charlie, dave] = VALIDATORS;
+		assert_refused(attest(4, alice, said), Error::UnknownAttestor);
+		assert_refused(attest(0, bob, said), Error::BadSignature);
+		assert_refused(attest(0, Sr25519Keyring::Eve, said), Error::BadSignature);
+		let off = Attestation { l2_block: 17, ..said };
+		assert_refused(attest(0, alice, off), Error::NotACheckpoint);
+		assert_refused(attest(0, alice, attestation(&[])), Error::NothingNew);
+		for (n, by) in [(0, alice), (1, bob), (2, charlie)] {
+			assert_ok!(apply(attest(n, by, said)));
+		}
+		assert_refused(attest(3, dave, said), Error::AlreadyAccepted);
+		assert_refused(attest(3, dave, attestation(&deposits[..1])), Error::ContradictsAccepted);
+		let older = Attestation { l2_block: 8, ..said };
+		assert_refused(attest(3, dave, older), Error::Outdated);
+
+		let proven = prove(&deposits, 0, 2);
+		assert_refused(import(vec![]), Error::NoDeposits);
+		assert_refused(import(proven[1..].to_vec()), Error::OutOfOrder);
+		let mut altered = proven.clone();
+		altered[1].deposit.account = clustercast_primitives::AccountId([9; 32]);
+		assert_refused(import(altered), Error::BadProof);
+		let more = [deposits.to_vec(), vec![deposit_of(2)]].concat();
+		assert_refused(import(prove(&more, 0, 3)), Error::NotAttested);
+		assert_ok!(apply(import(proven.clone())));
+		assert_refused(import(proven), Error::AlreadyImported);
+	});
+}
+
+#[test]
+fn a_chain_without_a_vault_takes_and_gives_nothing() {
+	in_first_block(crate::genesis::LOCAL, || {
+		let said = attestation(&[deposit_of(0)]);
+		assert_refused(attest(0, VALIDATORS[0], said), Error::NoVault);
+		let refused = apply(signed(Sr25519Keyring::Alice, withdraw(USDC)));
+		assert_eq!(refused, Err(Error::<Runtime>::NoVault.into()));
+	});
+}
+
+#[test]
+fn a_wallet_takes_its_money_back_with_nobodys_help_but_the_submitters() {
+	with_vault(BRIDGED, || {
+		// The submitter's money comes through the bridge as well: there is none else.
+		let bob = Sr25519Keyring::Bob.to_account_id();
+		let deposits = [
+			deposit_of(0),
+			Deposit {
+				account: clustercast_primitives::AccountId(bob.clone().into()),
+				escrow: 0,
+				session_key: PublicKey([0; 32]),
+				..deposit_of(1)
+			},
+		];
+		let said = attestation(&deposits);
+		(0..3).for_each(|n| apply(attest(n, VALIDATORS[n as usize], said)).unwrap());
+		assert_ok!(apply(import(prove(&deposits, 0, 2))));
+		let action = EthereumAction::Withdraw {
+			to: address(),
+			amount: 0,
+			fee: USDC / 10,
+			tip: USDC,
+			nonce: 0,
+			deadline: 100,
+		};
+		let signature = EthereumSignature(wallet().sign_prehashed(&action.digest(&L2).0).0);
+		let act = Call::act { action, signature };
+		assert_ok!(apply(signed(Sr25519Keyring::Bob, act.clone())));
+		assert_eq!(
+			apply(signed(Sr25519Keyring::Bob, act)),
+			Err(Error::<Runtime>::AlreadyUsed.into())
+		);
+		assert!(Balances::balance(&bob) > 20 * USDC + USDC * 9 / 10);
+		let withdrawal = UsdcBridge::withdrawals(0, 1)[0].withdrawal;
+		assert_eq!(withdrawal.to, address());
+		assert_eq!(withdrawal.amount, 9 * USDC - constants::EXISTENTIAL_DEPOSIT);
+		assert_eq!(
+			Balances::total_issuance(),
+			constants::EXISTENTIAL_DEPOSIT + 40 * USDC - withdrawal.amount
+		);
+	});
+}
+
+#[test]
+fn attestors_are_the_validators_in_their_order() {
+	with_vault(BRIDGED, || {
+		let keys = VALIDATORS.map(|validator| PublicKey(validator.public().0));
+		assert_eq!(UsdcBridge::attestor_keys(), keys);
+		let accounts = VALIDATORS.map(|validator| validator.to_account_id());
+		assert_eq!(Session::validators(), accounts);
+	});
+}
+
+#[test]
+fn a_release_and_an_import_fit_a_block() {
+	use pallet_usdc_bridge::WeightInfo;
+	type Weights = weights::pallet_usdc_bridge::WeightInfo<Runtime>;
+	let block = configs::RuntimeBlockWeights::get().max_block;
+	let whole = Weights::release(constants::RELEASES_PER_BLOCK)
+		.saturating_add(Weights::import_deposits(constants::MAX_IMPORTS))
+		.saturating_add(Weights::attest().saturating_mul(constants::MAX_VALIDATORS.into()));
+	assert!(
+		whole.all_lt(block.saturating_mul(3).saturating_div(4)),
+		"{whole:?} of {block:?}"
+	);
+}
