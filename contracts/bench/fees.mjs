@@ -31,14 +31,14 @@ export function base({gas, raw}, now) {
 }
 
 /// MegaETH: compute gas as on Ethereum, and storage gas for what burdens nodes: every transaction, its calldata, logs, slots
-/// that come into use. A transaction pays at least the floor of its calldata, that of EIP-7623 and ten times it.
+/// that come into use. A transaction pays at least the floor of its calldata, that of EIP-7623 with ten times its data on top.
 export function mega({gas, input, logs, slots}, now) {
 	const bytes = hexToBytes(input);
 	const zeros = bytes.filter(byte => byte === 0).length;
 	const others = bytes.length - zeros;
 	const logged = logs.reduce((sum, log) => sum + 3_750 * log.topics.length + 80 * size(log.data), 0);
 	const storage = 39_000 + 40 * zeros + 160 * others + logged + 20_000 * (now["mega-multiplier"] - 1) * slots;
-	const floor = 60_000 + (10 + 100) * zeros + (40 + 400) * others;
+	const floor = 21_000 + 110 * zeros + 440 * others;
 	const total = Math.max(gas + storage, floor);
 	return {gas: total, wei: total * now["mega-fee"]};
 }

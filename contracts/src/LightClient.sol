@@ -36,7 +36,7 @@ contract LightClient is ILightClient {
 	bytes32[ROOTS] public roots;
 
 	/// @notice A commitment was accepted; its root is in `roots(slot)`.
-	event Committed(uint32 indexed blockNumber, bytes32 mmrRoot, uint256 slot);
+	event Committed(uint32 blockNumber, bytes32 mmrRoot, uint256 slot);
 	/// @notice Set `setId` is the current one now.
 	event HandedOver(uint64 indexed setId);
 
@@ -59,9 +59,8 @@ contract LightClient is ILightClient {
 		if (next.id != current.id + 1) revert WrongNextSet(next.id, current.id + 1);
 		checkLength(current.length);
 		checkLength(next.length);
-		state = State({
-			setId: current.id, length: current.length, nextLength: next.length, blockNumber: 0, commitments: 0
-		});
+		state =
+			State({setId: current.id, length: current.length, nextLength: next.length, blockNumber: 0, commitments: 0});
 		currentCommitment = current.commitment;
 		nextCommitment = next.commitment;
 	}
@@ -78,14 +77,14 @@ contract LightClient is ILightClient {
 
 	/// @notice Takes a commitment of the current set.
 	function submit(Beefy.Commitment calldata commitment, Beefy.Signatures calldata signed) external {
-		State memory now_ = state;
-		check(now_, now_.setId, commitment);
+		State memory known = state;
+		check(known, known.setId, commitment);
 		Beefy.verify(
-			Beefy.ValidatorSet({id: now_.setId, length: now_.length, commitment: currentCommitment}),
+			Beefy.ValidatorSet({id: known.setId, length: known.length, commitment: currentCommitment}),
 			Beefy.hash(commitment),
 			signed
 		);
-		accept(now_, commitment);
+		accept(known, commitment);
 	}
 
 	/// @notice Takes a commitment of the next set, with a leaf under its root that names the set after; the next set is the
@@ -96,12 +95,12 @@ contract LightClient is ILightClient {
 		Mmr.Leaf calldata leaf,
 		Mmr.Proof calldata proof
 	) external {
-		State memory now_ = state;
-		uint64 setId = now_.setId + 1;
+		State memory known = state;
+		uint64 setId = known.setId + 1;
 		bytes32 successor = nextCommitment;
-		check(now_, setId, commitment);
+		check(known, setId, commitment);
 		Beefy.verify(
-			Beefy.ValidatorSet({id: setId, length: now_.nextLength, commitment: successor}),
+			Beefy.ValidatorSet({id: setId, length: known.nextLength, commitment: successor}),
 			Beefy.hash(commitment),
 			signed
 		);
@@ -109,26 +108,26 @@ contract LightClient is ILightClient {
 		if (leaf.nextSetId != setId + 1) revert WrongNextSet(leaf.nextSetId, setId + 1);
 		checkLength(leaf.nextSetLength);
 
-		now_.setId = setId;
-		now_.length = now_.nextLength;
-		now_.nextLength = leaf.nextSetLength;
+		known.setId = setId;
+		known.length = known.nextLength;
+		known.nextLength = leaf.nextSetLength;
 		currentCommitment = successor;
 		nextCommitment = leaf.nextSetCommitment;
-		accept(now_, commitment);
+		accept(known, commitment);
 		emit HandedOver(setId);
 	}
 
-	function check(State memory now_, uint64 expected, Beefy.Commitment calldata commitment) private pure {
+	function check(State memory known, uint64 expected, Beefy.Commitment calldata commitment) private pure {
 		if (commitment.setId < expected) revert StaleSet(commitment.setId, expected);
 		if (commitment.setId > expected) revert UnknownSet(commitment.setId, expected);
-		if (commitment.blockNumber <= now_.blockNumber) revert StaleBlock(commitment.blockNumber, now_.blockNumber);
+		if (commitment.blockNumber <= known.blockNumber) revert StaleBlock(commitment.blockNumber, known.blockNumber);
 	}
 
-	function accept(State memory now_, Beefy.Commitment calldata commitment) private {
-		uint256 slot = now_.commitments % ROOTS;
-		now_.blockNumber = commitment.blockNumber;
-		++now_.commitments;
-		state = now_;
+	function accept(State memory known, Beefy.Commitment calldata commitment) private {
+		uint256 slot = known.commitments % ROOTS;
+		known.blockNumber = commitment.blockNumber;
+		++known.commitments;
+		state = known;
 		roots[slot] = commitment.mmrRoot;
 		emit Committed(commitment.blockNumber, commitment.mmrRoot, slot);
 	}

@@ -206,9 +206,8 @@ contract Vault {
 				})
 			)
 		);
-		deposits = Deposits({
-			count: before.count + 1, lastBlock: uint64(block.number), total: before.total + order.amount
-		});
+		deposits =
+			Deposits({count: before.count + 1, lastBlock: uint64(block.number), total: before.total + order.amount});
 		emit Deposited(
 			before.count,
 			order.account,

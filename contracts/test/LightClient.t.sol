@@ -17,7 +17,7 @@ contract LightClientTest {
 	Chain private chain;
 	LightClient private client;
 
-	event Committed(uint32 indexed blockNumber, bytes32 mmrRoot, uint256 slot);
+	event Committed(uint32 blockNumber, bytes32 mmrRoot, uint256 slot);
 	event HandedOver(uint64 indexed setId);
 
 	function setUp() public {
@@ -65,7 +65,9 @@ contract LightClientTest {
 	function testFuzz_any_two_thirds_and_one_suffice_and_no_fewer(uint256 signers) public {
 		signers &= ALL;
 		uint256 count = 0;
-		for (uint256 rest = signers; rest != 0; rest &= rest - 1) ++count;
+		for (uint256 rest = signers; rest != 0; rest &= rest - 1) {
+			++count;
+		}
 		Beefy.Commitment memory c = chain.commitment();
 		Beefy.Signatures memory s = chain.sign(c, signers);
 		if (count < 15) vm.expectRevert(abi.encodeWithSelector(Beefy.TooFewSigners.selector, count, 15));
@@ -149,8 +151,7 @@ contract LightClientTest {
 	function test_refused_when_the_set_contains_no_address_and_recovery_fails() public {
 		// A key without an address is the zero address in the chain's commitment, and what failed recovery gives.
 		address[] memory nobody = new address[](1);
-		Beefy.ValidatorSet memory set =
-			Beefy.ValidatorSet({id: 0, length: 1, commitment: chain.commitmentOf(nobody)});
+		Beefy.ValidatorSet memory set = Beefy.ValidatorSet({id: 0, length: 1, commitment: chain.commitmentOf(nobody)});
 		LightClient its = new LightClient(set, chain.set(1));
 		Beefy.Signatures memory s =
 			Beefy.Signatures({signers: 1, signatures: new Beefy.Signature[](1), validators: nobody});
@@ -204,6 +205,15 @@ contract LightClientTest {
 		s.validators = new address[](0);
 		vm.expectRevert(abi.encodeWithSelector(Beefy.WrongValidators.selector, FIRST_SET));
 		client.submit(c, s);
+	}
+
+	function test_refused_when_the_set_has_another_length_than_its_members() public {
+		Beefy.ValidatorSet memory shorter = chain.set(FIRST_SET);
+		shorter.length = 20;
+		LightClient its = new LightClient(shorter, chain.set(FIRST_SET + 1));
+		(Beefy.Commitment memory c, Beefy.Signatures memory s) = signed();
+		vm.expectRevert(abi.encodeWithSelector(Beefy.WrongValidators.selector, FIRST_SET));
+		its.submit(c, s);
 	}
 
 	function test_sixteen_roots_are_kept() public {
@@ -365,7 +375,9 @@ contract LightClientTest {
 		Beefy.Commitment memory c =
 			Beefy.Commitment({mmrRoot: chain.hashOf(leaf), blockNumber: 9, setId: FIRST_SET + 1});
 		Beefy.Signatures memory s = chain.sign(c, chain.quorum());
-		if (length == 0 || length > 256) vm.expectRevert(abi.encodeWithSelector(LightClient.SetLength.selector, length));
+		if (length == 0 || length > 256) {
+			vm.expectRevert(abi.encodeWithSelector(LightClient.SetLength.selector, length));
+		}
 		client.handOver(c, s, leaf, Mmr.Proof({siblings: new bytes32[](0), order: 0}));
 	}
 
@@ -395,9 +407,7 @@ contract LightClientTest {
 	function test_not_built_unless_the_sets_follow_each_other() public {
 		Beefy.ValidatorSet memory current = chain.set(FIRST_SET);
 		Beefy.ValidatorSet memory next = chain.set(FIRST_SET + 2);
-		vm.expectRevert(
-			abi.encodeWithSelector(LightClient.WrongNextSet.selector, FIRST_SET + 2, FIRST_SET + 1)
-		);
+		vm.expectRevert(abi.encodeWithSelector(LightClient.WrongNextSet.selector, FIRST_SET + 2, FIRST_SET + 1));
 		new LightClient(current, next);
 	}
 

@@ -87,7 +87,10 @@ contract TreesTest {
 		}
 	}
 
-	function testFuzz_a_proof_is_good_for_its_leaf_at_its_place_only(uint256 width, uint256 index, uint256 other) public view {
+	function testFuzz_a_proof_is_good_for_its_leaf_at_its_place_only(uint256 width, uint256 index, uint256 other)
+		public
+		view
+	{
 		width = bound(width, 1, 40);
 		index = bound(index, 0, width - 1);
 		bytes32[] memory leaves = leavesOf(width, 3);

@@ -18,8 +18,8 @@ contract Hashes {
 	DepositTree.Tree private tree;
 	uint64 private count;
 
-	function insert(bytes32 leaf) external {
-		tree.insert(count++, leaf);
+	function insert(bytes32 deposit) external {
+		tree.insert(count++, deposit);
 	}
 
 	function depositRoot() external view returns (bytes32) {
@@ -30,16 +30,20 @@ contract Hashes {
 		return OutgoingTree.hash(w);
 	}
 
-	function withdrawalProven(bytes32 root, bytes32 leaf, OutgoingTree.Proof calldata proof) external pure returns (bool) {
+	function withdrawalProven(bytes32 root, bytes32 leaf, OutgoingTree.Proof calldata proof)
+		external
+		pure
+		returns (bool)
+	{
 		return OutgoingTree.verify(root, leaf, proof);
 	}
 
-	function leaf(Mmr.Leaf calldata l) external pure returns (bytes32) {
+	function mmrLeaf(Mmr.Leaf calldata l) external pure returns (bytes32) {
 		return Mmr.hash(l);
 	}
 
-	function mmrRoot(bytes32 leaf_, Mmr.Proof calldata proof) external pure returns (bytes32) {
-		return Mmr.root(leaf_, proof);
+	function mmrRoot(bytes32 leaf, Mmr.Proof calldata proof) external pure returns (bytes32) {
+		return Mmr.root(leaf, proof);
 	}
 
 	function commitment(Beefy.Commitment calldata c) external pure returns (bytes32) {
@@ -62,9 +66,9 @@ contract VectorsTest {
 		hashes = new Hashes();
 	}
 
-	/// `.list[i]` while the file has it.
-	function item(string memory list, uint256 i) private pure returns (string memory) {
-		return string.concat(".", list, "[", vm.toString(i), "]");
+	/// `.name[i]`, whether or not the file has it.
+	function item(string memory name, uint256 i) private pure returns (string memory) {
+		return string.concat(".", name, "[", vm.toString(i), "]");
 	}
 
 	function exists(string memory key) private view returns (bool) {
@@ -87,9 +91,9 @@ contract VectorsTest {
 		Vault vault = new Vault(IUsdc(address(0)), ILightClient(address(0)));
 		uint256 i = 0;
 		for (; exists(item("accounts.cases", i)); ++i) {
-			string memory at = item("accounts.cases", i);
-			address owner = vm.parseJsonAddress(json, string.concat(at, ".address"));
-			vm.assertEq(vault.accountOf(owner), hash(at, ".account"), at);
+			string memory place = item("accounts.cases", i);
+			address owner = vm.parseJsonAddress(json, string.concat(place, ".address"));
+			vm.assertEq(vault.accountOf(owner), hash(place, ".account"), place);
 		}
 		vm.assertTrue(i >= 3);
 	}
@@ -104,18 +108,18 @@ contract VectorsTest {
 	function test_deposit_leaves() public view {
 		uint256 i = 0;
 		for (; exists(item("deposits.items", i)); ++i) {
-			string memory at = item("deposits.items", i);
+			string memory place = item("deposits.items", i);
 			DepositTree.Deposit memory deposit = DepositTree.Deposit({
-				index: uint64(number(at, ".index")),
-				depositor: vm.parseJsonAddress(json, string.concat(at, ".depositor")),
-				account: hash(at, ".account"),
-				amount: uint128(number(at, ".amount")),
-				escrow: uint128(number(at, ".escrow")),
-				sessionKey: hash(at, ".sessionKey"),
-				sessionLimit: uint128(number(at, ".sessionLimit")),
-				sessionExpiry: uint32(number(at, ".sessionExpiry"))
+				index: uint64(number(place, ".index")),
+				depositor: vm.parseJsonAddress(json, string.concat(place, ".depositor")),
+				account: hash(place, ".account"),
+				amount: uint128(number(place, ".amount")),
+				escrow: uint128(number(place, ".escrow")),
+				sessionKey: hash(place, ".sessionKey"),
+				sessionLimit: uint128(number(place, ".sessionLimit")),
+				sessionExpiry: uint32(number(place, ".sessionExpiry"))
 			});
-			vm.assertEq(DepositTree.hash(deposit), hash(at, ".leaf"), at);
+			vm.assertEq(DepositTree.hash(deposit), hash(place, ".leaf"), place);
 		}
 		vm.assertTrue(i >= 5);
 	}
@@ -123,21 +127,19 @@ contract VectorsTest {
 	function test_deposit_roots_and_proofs() public {
 		uint256 i = 0;
 		for (; exists(item("deposits.trees", i)); ++i) {
-			string memory at = item("deposits.trees", i);
-			vm.assertEq(number(at, ".count"), i, at);
-			bytes32 root = hash(at, ".root");
-			vm.assertEq(hashes.depositRoot(), root, at);
+			string memory place = item("deposits.trees", i);
+			vm.assertEq(number(place, ".count"), i, place);
+			bytes32 root = hash(place, ".root");
+			vm.assertEq(hashes.depositRoot(), root, place);
 			for (uint256 leaf = 0; leaf < i; ++leaf) {
-				bytes32[] memory path = list(at, string.concat(".proofs[", vm.toString(leaf), "]"));
-				vm.assertEq(path.length, 32, at);
+				bytes32[] memory path = list(place, string.concat(".proofs[", vm.toString(leaf), "]"));
+				vm.assertEq(path.length, 32, place);
 				bytes32 node = hash(item("deposits.items", leaf), ".leaf");
 				for (uint256 height = 0; height < 32; ++height) {
 					bool right = (leaf >> height) & 1 == 1;
-					node = right
-						? DepositTree.hashPair(path[height], node)
-						: DepositTree.hashPair(node, path[height]);
+					node = right ? DepositTree.hashPair(path[height], node) : DepositTree.hashPair(node, path[height]);
 				}
-				vm.assertEq(node, root, at);
+				vm.assertEq(node, root, place);
 			}
 			string memory next = item("deposits.items", i);
 			if (exists(next)) hashes.insert(hash(next, ".leaf"));
@@ -148,14 +150,14 @@ contract VectorsTest {
 	function test_withdrawal_leaves() public view {
 		uint256 i = 0;
 		for (; exists(item("withdrawals.items", i)); ++i) {
-			string memory at = item("withdrawals.items", i);
+			string memory place = item("withdrawals.items", i);
 			OutgoingTree.Withdrawal memory withdrawal = OutgoingTree.Withdrawal({
-				id: uint64(number(at, ".id")),
-				to: vm.parseJsonAddress(json, string.concat(at, ".to")),
-				amount: uint128(number(at, ".amount")),
-				fee: uint128(number(at, ".fee"))
+				id: uint64(number(place, ".id")),
+				to: vm.parseJsonAddress(json, string.concat(place, ".to")),
+				amount: uint128(number(place, ".amount")),
+				fee: uint128(number(place, ".fee"))
 			});
-			vm.assertEq(hashes.withdrawal(withdrawal), hash(at, ".leaf"), at);
+			vm.assertEq(hashes.withdrawal(withdrawal), hash(place, ".leaf"), place);
 		}
 		vm.assertTrue(i >= 6);
 	}
@@ -166,11 +168,11 @@ contract VectorsTest {
 			string memory tree = item("withdrawals.trees", i);
 			bytes32 root = hash(tree, ".root");
 			for (uint256 j = 0; j < number(tree, ".width"); ++j) {
-				string memory at = string.concat(tree, ".proofs[", vm.toString(j), "]");
+				string memory place = string.concat(tree, ".proofs[", vm.toString(j), "]");
 				OutgoingTree.Proof memory proof = OutgoingTree.Proof({
-					index: uint32(number(at, ".index")),
-					width: uint32(number(at, ".width")),
-					siblings: list(at, ".path")
+					index: uint32(number(place, ".index")),
+					width: uint32(number(place, ".width")),
+					siblings: list(place, ".path")
 				});
 				bytes32 leaf = hash(item("withdrawals.items", j), ".leaf");
 				vm.assertTrue(hashes.withdrawalProven(root, leaf, proof));
@@ -184,32 +186,34 @@ contract VectorsTest {
 	function test_keysets() public view {
 		uint256 i = 0;
 		for (; exists(item("keysets", i)); ++i) {
-			string memory at = item("keysets", i);
-			address[] memory validators = vm.parseJsonAddressArray(json, string.concat(at, ".addresses"));
+			string memory place = item("keysets", i);
+			address[] memory validators = vm.parseJsonAddressArray(json, string.concat(place, ".addresses"));
 			// The light client has no empty set.
-			if (validators.length != 0) vm.assertEq(hashes.keyset(validators), hash(at, ".commitment"), at);
+			if (validators.length != 0) vm.assertEq(hashes.keyset(validators), hash(place, ".commitment"), place);
 		}
 		vm.assertTrue(i >= 8);
 	}
 
-	function leafAt(string memory at) private view returns (Mmr.Leaf memory) {
+	function leafAt(string memory place) private view returns (Mmr.Leaf memory) {
 		return Mmr.Leaf({
-			version: uint8(number(at, ".version")),
-			parentNumber: uint32(number(at, ".parentNumber")),
-			parentHash: hash(at, ".parentHash"),
-			nextSetId: uint64(number(at, ".nextAuthoritySetId")),
-			nextSetLength: uint32(number(at, ".nextAuthoritySetLen")),
-			nextSetCommitment: hash(at, ".nextAuthoritySetCommitment"),
-			extra: hash(at, ".leafExtra")
+			version: uint8(number(place, ".version")),
+			parentNumber: uint32(number(place, ".parentNumber")),
+			parentHash: hash(place, ".parentHash"),
+			nextSetId: uint64(number(place, ".nextAuthoritySetId")),
+			nextSetLength: uint32(number(place, ".nextAuthoritySetLen")),
+			nextSetCommitment: hash(place, ".nextAuthoritySetCommitment"),
+			extra: hash(place, ".leafExtra")
 		});
 	}
 
 	function test_mmr_leaves() public view {
 		uint256 i = 0;
 		for (; exists(item("mmr.leaves", i)); ++i) {
-			string memory at = item("mmr.leaves", i);
-			vm.assertEq(hashes.leaf(leafAt(at)), hash(at, ".hash"), at);
-			vm.assertEq(keccak256(vm.parseJsonBytes(json, string.concat(at, ".encoded"))), hash(at, ".hash"), at);
+			string memory place = item("mmr.leaves", i);
+			vm.assertEq(hashes.mmrLeaf(leafAt(place)), hash(place, ".hash"), place);
+			vm.assertEq(
+				keccak256(vm.parseJsonBytes(json, string.concat(place, ".encoded"))), hash(place, ".hash"), place
+			);
 		}
 		vm.assertTrue(i >= 11);
 	}
@@ -219,10 +223,10 @@ contract VectorsTest {
 		for (uint256 i = 0; exists(item("mmr.mmrs", i)); ++i) {
 			string memory mmr = item("mmr.mmrs", i);
 			for (uint256 j = 0; exists(string.concat(mmr, ".proofs[", vm.toString(j), "]")); ++j) {
-				string memory at = string.concat(mmr, ".proofs[", vm.toString(j), "]");
-				Mmr.Proof memory proof = Mmr.Proof({siblings: list(at, ".items"), order: number(at, ".order")});
-				bytes32 leaf = hash(item("mmr.leaves", number(at, ".index")), ".hash");
-				vm.assertEq(hashes.mmrRoot(leaf, proof), hash(mmr, ".root"), at);
+				string memory place = string.concat(mmr, ".proofs[", vm.toString(j), "]");
+				Mmr.Proof memory proof = Mmr.Proof({siblings: list(place, ".items"), order: number(place, ".order")});
+				bytes32 leaf = hash(item("mmr.leaves", number(place, ".index")), ".hash");
+				vm.assertEq(hashes.mmrRoot(leaf, proof), hash(mmr, ".root"), place);
 				++proofs;
 			}
 		}
@@ -233,15 +237,17 @@ contract VectorsTest {
 	function test_commitments_and_their_signatures() public {
 		uint256 i = 0;
 		for (; exists(item("mmr.mmrs", i)); ++i) {
-			string memory at = string.concat(item("mmr.mmrs", i), ".commitment");
+			string memory place = string.concat(item("mmr.mmrs", i), ".commitment");
 			Beefy.Commitment memory commitment = Beefy.Commitment({
 				mmrRoot: hash(item("mmr.mmrs", i), ".root"),
-				blockNumber: uint32(number(at, ".block")),
-				setId: uint64(number(at, ".set"))
+				blockNumber: uint32(number(place, ".block")),
+				setId: uint64(number(place, ".set"))
 			});
-			vm.assertEq(hashes.commitment(commitment), hash(at, ".digest"), at);
-			vm.assertEq(keccak256(vm.parseJsonBytes(json, string.concat(at, ".encoded"))), hash(at, ".digest"), at);
-			assertAccepted(commitment, vm.parseJsonBytesArray(json, string.concat(at, ".signatures")));
+			vm.assertEq(hashes.commitment(commitment), hash(place, ".digest"), place);
+			vm.assertEq(
+				keccak256(vm.parseJsonBytes(json, string.concat(place, ".encoded"))), hash(place, ".digest"), place
+			);
+			assertAccepted(commitment, vm.parseJsonBytesArray(json, string.concat(place, ".signatures")));
 		}
 		vm.assertTrue(i >= 11);
 	}
@@ -298,24 +304,23 @@ contract VectorsTest {
 		vm.assertEq(separator, hash("", ".actions.separator"));
 		uint256 i = 0;
 		for (; exists(item("actions.cases", i)); ++i) {
-			string memory at = item("actions.cases", i);
-			bytes32 digest = keccak256(abi.encodePacked(hex"1901", separator, structHash(at)));
-			vm.assertEq(digest, hash(at, ".digest"), at);
-			(bytes32 r, bytes32 s, uint8 v) = split(vm.parseJsonBytes(json, string.concat(at, ".signature")));
+			string memory place = item("actions.cases", i);
+			bytes32 digest = keccak256(abi.encodePacked(hex"1901", separator, structHash(place)));
+			vm.assertEq(digest, hash(place, ".digest"), place);
+			(bytes32 r, bytes32 s, uint8 v) = split(vm.parseJsonBytes(json, string.concat(place, ".signature")));
 			vm.assertEq(ecrecover(digest, v, r, s), vm.parseJsonAddress(json, ".actions.signer"));
 		}
 		vm.assertTrue(i >= 5);
 	}
 
-	function structHash(string memory at) private view returns (bytes32) {
-		string memory message = string.concat(at, ".message");
+	function structHash(string memory place) private view returns (bytes32) {
+		string memory message = string.concat(place, ".message");
 		bytes memory envelope =
 			abi.encode(number(message, ".tip"), number(message, ".nonce"), number(message, ".deadline"));
-		bytes32 kind = keccak256(bytes(vm.parseJsonString(json, string.concat(at, ".type"))));
+		bytes32 kind = keccak256(bytes(vm.parseJsonString(json, string.concat(place, ".type"))));
 		if (kind == keccak256("Withdraw")) {
-			bytes32 typeHash = keccak256(
-				"Withdraw(address to,uint128 amount,uint128 fee,uint128 tip,uint64 nonce,uint32 deadline)"
-			);
+			bytes32 typeHash =
+				keccak256("Withdraw(address to,uint128 amount,uint128 fee,uint128 tip,uint64 nonce,uint32 deadline)");
 			address to = vm.parseJsonAddress(json, string.concat(message, ".to"));
 			return keccak256(
 				bytes.concat(abi.encode(typeHash, to, number(message, ".amount"), number(message, ".fee")), envelope)
@@ -330,14 +335,11 @@ contract VectorsTest {
 			return keccak256(bytes.concat(abi.encode(typeHash), envelope));
 		}
 		require(kind == keccak256("Authorize"), "a message of another type");
-		bytes32 authorize = keccak256(
-			"Authorize(bytes32 key,uint128 limit,uint32 expiry,uint128 tip,uint64 nonce,uint32 deadline)"
-		);
+		bytes32 authorize =
+			keccak256("Authorize(bytes32 key,uint128 limit,uint32 expiry,uint128 tip,uint64 nonce,uint32 deadline)");
 		return keccak256(
 			bytes.concat(
-				abi.encode(
-					authorize, hash(message, ".key"), number(message, ".limit"), number(message, ".expiry")
-				),
+				abi.encode(authorize, hash(message, ".key"), number(message, ".limit"), number(message, ".expiry")),
 				envelope
 			)
 		);

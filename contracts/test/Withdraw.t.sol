@@ -183,9 +183,7 @@ contract WithdrawTest is Bridge {
 		list[0] = withdrawal(0, BOB, 100e6 + 1, 0);
 		uint32 blockNumber = chain.produce(list);
 		Vault.Proof memory proof = chain.prove(blockNumber, 0, relay());
-		vm.expectRevert(
-			abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, vault, 100e6, 100e6 + 1)
-		);
+		vm.expectRevert(abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, vault, 100e6, 100e6 + 1));
 		execute(list[0], proof);
 		fund(ALICE, 1e6);
 		execute(list[0], proof);

@@ -82,11 +82,10 @@ library Beefy {
 			let row := mload(0x40)
 			let width := validators.length
 			let end := add(row, shl(5, width))
-			let member := validators.offset
+			let toMember := sub(validators.offset, row)
 			for { let leaf := row } lt(leaf, end) { leaf := add(leaf, 0x20) } {
-				mstore(0x00, shl(96, calldataload(member)))
+				mstore(0x00, shl(96, calldataload(add(leaf, toMember))))
 				mstore(leaf, keccak256(0x00, 20))
-				member := add(member, 0x20)
 			}
 			for {} gt(width, 1) { width := shr(1, add(width, 1)) } {
 				end := add(row, shl(5, shr(1, width)))
@@ -107,7 +106,9 @@ library Beefy {
 		Signature[] calldata signatures = signed.signatures;
 		uint256 signers = signed.signers;
 
-		if (validators.length != set.length || commitmentOf(validators) != set.commitment) revert WrongValidators(set.id);
+		if (validators.length != set.length || commitmentOf(validators) != set.commitment) {
+			revert WrongValidators(set.id);
+		}
 		if (set.length < MAX_VALIDATORS && signers >> set.length != 0) revert SignerOutOfSet();
 		uint256 count = popCount(signers);
 		uint256 needed = threshold(set.length);
@@ -149,7 +150,7 @@ library Beefy {
 					pop(staticcall(gas(), 1, input, 0x80, 0x00, 0x20))
 					signer := mload(0x00)
 					// Zero is nobody's, even where the set contains it: the chain's word for a key without an address.
-					if or(iszero(signer), xor(signer, shr(96, shl(96, calldataload(member))))) { break }
+					if or(iszero(signer), xor(signer, calldataload(member))) { break }
 					signature := add(signature, 0x40)
 				}
 				member := add(member, 0x20)

@@ -29,9 +29,8 @@ library OutgoingTree {
 
 	/// @notice keccak256(0x00 ‖ id u64 ‖ to 20 ‖ amount u128 ‖ fee u128), integers big-endian.
 	function hash(Withdrawal calldata withdrawal) internal pure returns (bytes32) {
-		return keccak256(
-			abi.encodePacked(bytes1(0x00), withdrawal.id, withdrawal.to, withdrawal.amount, withdrawal.fee)
-		);
+		return
+			keccak256(abi.encodePacked(bytes1(0x00), withdrawal.id, withdrawal.to, withdrawal.amount, withdrawal.fee));
 	}
 
 	/// @notice Whether `proof` leads from `leaf` to `root` and is as long as index and width say.

@@ -50,7 +50,9 @@ contract MockUsdc is ERC20, EIP712, Nonces {
 		return _domainSeparatorV4();
 	}
 
-	function permit(address owner, address spender, uint256 value, uint256 deadline, bytes calldata signature) external {
+	function permit(address owner, address spender, uint256 value, uint256 deadline, bytes calldata signature)
+		external
+	{
 		if (block.timestamp > deadline) revert PermitExpired();
 		check(owner, keccak256(abi.encode(PERMIT, owner, spender, value, _useNonce(owner), deadline)), signature);
 		_approve(owner, spender, value);

@@ -75,7 +75,11 @@ abstract contract Bridge {
 		return abi.encodePacked(r, s, v);
 	}
 
-	function signPermit(uint256 key, uint256 value, uint256 nonce, uint256 deadline) internal view returns (bytes memory) {
+	function signPermit(uint256 key, uint256 value, uint256 nonce, uint256 deadline)
+		internal
+		view
+		returns (bytes memory)
+	{
 		return signTyped(
 			key,
 			keccak256(

@@ -89,7 +89,9 @@ contract Chain {
 		s.signers = signers;
 		s.validators = validators(signed.setId);
 		uint256 count = 0;
-		for (uint256 i = 0; i < size; ++i) count += (signers >> i) & 1;
+		for (uint256 i = 0; i < size; ++i) {
+			count += (signers >> i) & 1;
+		}
 		s.signatures = new Beefy.Signature[](count);
 		count = 0;
 		for (uint256 i = 0; i < size; ++i) {

@@ -20,7 +20,11 @@ library Reference {
 	}
 
 	/// @notice Siblings from leaf `index` upwards.
-	function path(bytes memory prefix, bytes32[] memory leaves, uint256 index) internal pure returns (bytes32[] memory) {
+	function path(bytes memory prefix, bytes32[] memory leaves, uint256 index)
+		internal
+		pure
+		returns (bytes32[] memory)
+	{
 		uint256 n = leaves.length;
 		if (n == 1) return new bytes32[](0);
 		uint256 k = split(n);
