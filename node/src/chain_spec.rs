@@ -43,7 +43,9 @@ pub fn load(id: &str, runtime_wasm: Option<&Path>) -> Result<ChainSpec, String> 
 			"bridged",
 			runtime_wasm,
 		),
-		"" => Err("which chain? --chain FILE names a spec; `dev`, `local` and `bridged` are presets of the runtime".into()),
+		"" => Err(
+			"which chain? --chain FILE names a spec; `dev`, `local` and `bridged` are presets of the runtime".into(),
+		),
 		path => from_file(Path::new(path), runtime_wasm),
 	}
 }

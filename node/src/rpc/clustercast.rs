@@ -249,7 +249,11 @@ where
 #[async_trait]
 impl<C, P> ClusterCastRpcServer for ClusterCast<C, P>
 where
-	C: ProvideRuntimeApi<Block, Api: ClusterCastApi<Block> + BridgeApi<Block>> + HeaderBackend<Block> + Send + Sync + 'static,
+	C: ProvideRuntimeApi<Block, Api: ClusterCastApi<Block> + BridgeApi<Block>>
+		+ HeaderBackend<Block>
+		+ Send
+		+ Sync
+		+ 'static,
 	P: TransactionPool<Block = Block, Hash = Hash> + 'static,
 {
 	async fn submit_tickets(&self, extrinsic: Bytes) -> Result<Submission, Error> {
