@@ -93,22 +93,24 @@ impl Withdrawals {
 		Ok(executed)
 	}
 
-	/// Looks at withdrawals that are new, and again at those that had no place yet.
+	/// Looks at withdrawals that are new, and again at those that had no place yet. As of the last final block: before
+	/// that, a withdrawal may still get another number or place.
 	async fn learn(&mut self, relay: &Relay<'_>) -> Result<(), RelayError> {
+		let at = Some(relay.chain.finalised_hash().await?);
 		let unplaced = self
 			.waiting
 			.iter()
 			.find(|(_, (info, _))| info.place.is_none())
 			.map(|(id, _)| *id);
 		if let Some(first) = unplaced {
-			for info in relay.chain.withdrawals(first, MAX_WITHDRAWALS, None).await? {
+			for info in relay.chain.withdrawals(first, MAX_WITHDRAWALS, at).await? {
 				if let Some((known, _)) = self.waiting.get_mut(&info.withdrawal.id) {
 					*known = info;
 				}
 			}
 		}
 		loop {
-			let page = relay.chain.withdrawals(self.next, MAX_WITHDRAWALS, None).await?;
+			let page = relay.chain.withdrawals(self.next, MAX_WITHDRAWALS, at).await?;
 			let Some(last) = page.last().map(|info| info.withdrawal.id) else {
 				return Ok(());
 			};
@@ -151,7 +153,8 @@ pub async fn execute(relay: &Relay<'_>, id: u64, place: WithdrawalPlace) -> Resu
 pub async fn claim(relay: &Relay<'_>, id: u64) -> Result<Option<bool>, RelayError> {
 	let mut heads = relay.chain.heads();
 	loop {
-		let page = relay.chain.withdrawals(id, 1, None).await?;
+		let at = relay.chain.finalised_hash().await?;
+		let page = relay.chain.withdrawals(id, 1, Some(at)).await?;
 		let Some(info) = page.first().filter(|info| info.withdrawal.id == id) else {
 			return Ok(None);
 		};

@@ -110,20 +110,18 @@ fn small(word: &[u8; 32]) -> Option<u64> {
 
 /// A node of the L2.
 pub struct Endpoint {
-	/// Its place among the URLs, from 1: what logs call it, since a URL may hold a key.
-	pub number: usize,
 	client: HttpClient,
 }
 
 impl Endpoint {
-	/// Does not connect yet.
+	/// The URL that stands at this place, from 1. Does not connect yet.
 	pub fn new(number: usize, url: &str) -> Result<Self, UrlError> {
 		let client = HttpClientBuilder::new()
 			.request_timeout(REQUEST_TIMEOUT)
 			.max_response_size(MAX_RESPONSE_BYTES)
 			.build(url)
 			.map_err(|_| UrlError { number })?;
-		Ok(Self { number, client })
+		Ok(Self { client })
 	}
 
 	/// Number of the newest final block.
@@ -272,7 +270,7 @@ mod tests {
 	#[test]
 	fn url_without_http_is_refused_by_its_number() {
 		for url in ["", "ws://127.0.0.1:1", "127.0.0.1:8545", "http://"] {
-			let error = Endpoint::new(2, url).map(|e| e.number).unwrap_err();
+			let error = Endpoint::new(2, url).map(|_| ()).unwrap_err();
 			assert_eq!(error.to_string(), "URL number 2 is no http:// or https:// URL", "{url}");
 		}
 		assert!(Endpoint::new(1, "http://127.0.0.1:8545").is_ok());

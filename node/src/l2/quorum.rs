@@ -46,7 +46,7 @@ struct Member {
 
 /// How an endpoint has done so far.
 struct Standing {
-	/// See [`Endpoint::number`].
+	/// Its place among the URLs, from 1: what logs call it, since a URL may hold a key.
 	number: usize,
 	/// Not asked before.
 	rests_until: Option<Instant>,
