@@ -8,7 +8,7 @@ use crate::{
 	network::{Network, Person, START_MONEY},
 	programs::{mint, session, Origin, Player, Relayer, Terms},
 };
-use anyhow::{ensure, Context, Result};
+use anyhow::{ensure, Result};
 use clustercast_primitives::{amount::USDC, AccountId, Balance, BlockNumber, Hash};
 use futures::future::{try_join, try_join_all};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +27,9 @@ pub const TERMS: Terms = Terms {
 /// What a viewer brings over the bridge, and how much of it pays tickets, micro-USDC.
 pub const VIEWER_MONEY: Balance = 20 * USDC;
 const VIEWER_ESCROW: Balance = 10 * USDC;
+
+/// Blocks of the L2, a second each, after which one is final.
+const FINALITY: u32 = 2;
 
 /// Blocks in which winners that the relayers posted before they ended must be paid.
 const LAST_REDEMPTION: BlockNumber = 30;
@@ -71,7 +74,7 @@ impl Scene {
 	/// The same beside an L2 from which all money comes; the viewer has an Ethereum key and 20 USDC there, and deposits
 	/// them with a session key for the player.
 	pub async fn start_bridged(lab: &Lab, rpc_port: Option<u16>, terms: &[Terms]) -> Result<Self> {
-		let l2 = L2::start(lab, "anvil").await?;
+		let l2 = L2::start(lab, "anvil", FINALITY).await?;
 		let network = Network::start_bridged(lab, rpc_port, &l2).await?;
 		let bridge = Bridge::open(lab, l2, &network).await?;
 		let wallet = Wallet::new(lab, 0)?;

@@ -17,8 +17,10 @@ use clustercast_chain::{
 	Wait, Wallet,
 };
 use clustercast_primitives::{
-	amount::USDC, chain::RelayerProof, crypto::KeyPair, ticket, AccountId, Balance, BlockNumber, Hash, StreamId,
-	Ticket, WindowId, WinningTicket,
+	amount::USDC,
+	chain::{RelayerProof, StreamTerms, PPM},
+	crypto::KeyPair,
+	ticket, AccountId, Balance, BlockNumber, Hash, StreamId, Ticket, WindowId, WinningTicket,
 };
 use futures::future::{try_join, try_join_all};
 use serde::Serialize;
@@ -234,8 +236,11 @@ impl Bench {
 			title: "throughput".into(),
 			category: "test".into(),
 			max_viewers: 0,
-			price_per_mb: 2_000,
-			broadcaster_share_ppm: 100_000,
+			terms: StreamTerms {
+				price_per_mb: 2_000,
+				max_surge_ppm: PPM,
+				broadcaster_share_ppm: 100_000,
+			},
 		};
 		let proof = RelayerProof {
 			account: relayer.account(),
