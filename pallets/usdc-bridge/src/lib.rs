@@ -571,12 +571,6 @@ pub mod pallet {
 			Attestors::<T>::get().into_iter().map(|attestor| attestor.key).collect()
 		}
 
-		/// What each of them last said, in the same order.
-		pub fn sayings() -> Vec<Option<Attestation>> {
-			let said = |attestor: Attestor<T::AccountId>| attestor.said.map(|(attestation, _)| attestation);
-			Attestors::<T>::get().into_iter().map(said).collect()
-		}
-
 		/// Withdrawals from number `from` on, at most `limit` and [`MAX_WITHDRAWALS_PER_ANSWER`]; those that were
 		/// forgotten are left out.
 		pub fn withdrawals(from: u64, limit: u32) -> Vec<WithdrawalInfo> {

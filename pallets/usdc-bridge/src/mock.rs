@@ -239,6 +239,14 @@ pub fn accept(attestation: Attestation) {
 	assert_eq!(crate::Attested::<Test>::get(), Some(attestation));
 }
 
+/// What each validator last said, in their order.
+pub fn sayings() -> Vec<Option<Attestation>> {
+	let all = crate::Attestors::<Test>::get();
+	all.into_iter()
+		.map(|attestor| attestor.said.map(|(said, _)| said))
+		.collect()
+}
+
 /// Deposit number `index` of 20 USDC for `account`, half of it for the escrow, without a session.
 pub fn deposit_of(index: u64, account: AccountId32) -> Deposit {
 	Deposit {

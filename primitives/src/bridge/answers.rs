@@ -84,3 +84,83 @@ pub struct WithdrawalPlace {
 	/// Leaves in the block's tree.
 	pub width: u32,
 }
+
+#[cfg(all(test, feature = "serde"))]
+mod tests {
+	use super::*;
+	use serde_json::json;
+
+	#[test]
+	fn withdrawals_are_flat_and_amounts_are_strings() {
+		let info = WithdrawalInfo {
+			withdrawal: Withdrawal {
+				id: 7,
+				to: EthereumAddress([1; 20]),
+				amount: 5_000_000,
+				fee: 10_000,
+			},
+			place: Some(WithdrawalPlace {
+				block: 12,
+				index: 0,
+				width: 3,
+			}),
+		};
+		let json = json!({
+			"id": 7,
+			"to": "0x0101010101010101010101010101010101010101",
+			"amount": "5000000",
+			"fee": "10000",
+			"place": { "block": 12, "index": 0, "width": 3 },
+		});
+		assert_eq!(serde_json::to_value(info).unwrap(), json);
+		assert_eq!(serde_json::from_value::<WithdrawalInfo>(json).unwrap(), info);
+		let waits = WithdrawalInfo { place: None, ..info };
+		assert!(serde_json::to_value(waits).unwrap()["place"].is_null());
+	}
+
+	#[test]
+	fn the_bridge_has_the_shape_that_clients_read() {
+		let hash = Hash([2; 32]);
+		let info = BridgeInfo {
+			chain_id: 8_453,
+			vault: EthereumAddress([1; 20]),
+			interval: 8,
+			first: 5,
+			attested: Some(Attestation {
+				l2_block: 16,
+				l2_hash: hash,
+				root: hash,
+				count: 3,
+			}),
+			next_deposit: 2,
+			next_withdrawal: 1,
+			queued: 1,
+			outflow_left: 100,
+			imported: 40,
+			withdrawn: 2,
+			issuance: 38,
+			attestors: 4,
+			threshold: 3,
+			genesis: hash,
+		};
+		let json = json!({
+			"chainId": 8_453,
+			"vault": "0x0101010101010101010101010101010101010101",
+			"interval": 8,
+			"first": 5,
+			"attested": { "l2Block": 16, "l2Hash": hash.to_string(), "root": hash.to_string(), "count": 3 },
+			"nextDeposit": 2,
+			"nextWithdrawal": 1,
+			"queued": 1,
+			"outflowLeft": "100",
+			"imported": "40",
+			"withdrawn": "2",
+			"issuance": "38",
+			"attestors": 4,
+			"threshold": 3,
+			"genesis": hash.to_string(),
+		});
+		assert_eq!(serde_json::to_value(&info).unwrap(), json);
+		assert_eq!(serde_json::from_value::<BridgeInfo>(json).unwrap(), info);
+	}
+}

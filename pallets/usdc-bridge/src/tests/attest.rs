@@ -66,7 +66,7 @@ fn half_and_half_count_for_nothing() {
 		assert_ok!(say(2, other));
 		assert_ok!(say(3, other));
 		assert_eq!(Attested::<Test>::get(), None);
-		assert_eq!(Bridge::sayings(), [Some(one), Some(one), Some(other), Some(other)]);
+		assert_eq!(sayings(), [Some(one), Some(one), Some(other), Some(other)]);
 		// Later they agree.
 		run_to(2);
 		let said = attestation(2, &deposits(3));
@@ -178,7 +178,7 @@ fn a_new_session_keeps_what_those_who_stay_said() {
 		let said = attestation(1, &deposits(1));
 		assert_ok!(say(1, said));
 		new_session(&[Sr25519Keyring::Eve, Sr25519Keyring::Bob]);
-		assert_eq!(Bridge::sayings(), [None, Some(said)]);
+		assert_eq!(sayings(), [None, Some(said)]);
 		assert_eq!(
 			Bridge::attestor_keys(),
 			[attestor_key(Sr25519Keyring::Eve), attestor_key(Sr25519Keyring::Bob)]
