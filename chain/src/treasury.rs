@@ -42,7 +42,7 @@ pub enum Payment {
 	/// Signed by so many, and waits for more.
 	Waiting {
 		/// Who signed, with this signature.
-		approvals: u16,
+		approvals: usize,
 		/// The transaction that this signature was.
 		included: Included,
 	},
@@ -125,7 +125,7 @@ impl Chain {
 		wait: Wait,
 	) -> Result<Payment, ChainError> {
 		let (payment, open) = self.payment(signatories, to, amount).await?;
-		let approvals = 1 + open.as_ref().map_or(0, |open| open.approvals.len() as u16);
+		let approvals = 1 + open.as_ref().map_or(0, |open| open.approvals.len());
 		let sign = Call::new("Multisig", "as_multi")
 			.number("threshold", signatories.threshold)
 			.argument("other_signatories", &signatories.others(&wallet.account()))
