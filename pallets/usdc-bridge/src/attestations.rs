@@ -5,6 +5,7 @@ use crate::{
 	types::Attestor,
 	AttestationOffences, AttestorId,
 };
+use alloc::vec::Vec;
 use clustercast_primitives::{
 	bridge::{threshold, Attestation, DoubleAttestation},
 	crypto::SignedMessage,
@@ -21,6 +22,12 @@ const PRIORITY: TransactionPriority = TransactionPriority::MAX / 2;
 const LONGEVITY: u64 = 32;
 
 impl<T: Config> Pallet<T> {
+	/// The keys with which the validators of this session attest, in its order.
+	pub fn keys() -> Vec<AttestorId> {
+		let key = |attestor: Attestor<T::AccountId>| sr25519::Public::from_raw(attestor.key.0).into();
+		Attestors::<T>::get().into_iter().map(key).collect()
+	}
+
 	/// Whether this validator may say this now, and whether it does.
 	fn check_attestation(
 		attestation: &Attestation,

@@ -235,7 +235,7 @@ impl pallet_session::historical::Config for Runtime {
 	type FullIdentificationOf = Unidentified;
 }
 
-/// The validators of this session with the keys that it began with: what the three of them hold in the same order.
+/// The validators of this session with the keys that it began with: what the four of them hold in the same order.
 pub struct KeysInUse;
 
 impl Get<Vec<(AccountId, SessionKeys)>> for KeysInUse {
@@ -247,8 +247,14 @@ impl Get<Vec<(AccountId, SessionKeys)>> for KeysInUse {
 		};
 		let aura = pallet_aura::Authorities::<Runtime>::get();
 		let beefy = pallet_beefy::Authorities::<Runtime>::get();
-		let keys = aura.into_iter().zip(grandpa).zip(beefy);
-		let keys = keys.map(|((aura, (grandpa, _)), beefy)| SessionKeys { aura, grandpa, beefy });
+		let bridge = UsdcBridge::keys();
+		let keys = aura.into_iter().zip(grandpa).zip(beefy).zip(bridge);
+		let keys = keys.map(|(((aura, (grandpa, _)), beefy), bridge)| SessionKeys {
+			aura,
+			grandpa,
+			beefy,
+			bridge,
+		});
 		Session::validators().into_iter().zip(keys).collect()
 	}
 }

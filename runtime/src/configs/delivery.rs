@@ -1,11 +1,13 @@
 //! Delivery and payment: stream keys, relayers, tickets, and the bridge that brings the money.
 
 use crate::{
-	constants::*, weights, AccountId, Balance, Balances, RelayerRegistry, Runtime, RuntimeHoldReason, StreamKeys,
-	TicketBroker, Timestamp,
+	constants::*, weights, AccountId, Balance, Balances, RelayerRegistry, Runtime, RuntimeHoldReason, Session,
+	StreamKeys, TicketBroker, Timestamp, Validators,
 };
 use frame_support::traits::{ConstU128, ConstU32, ConstU64, Get};
 use pallet_ticket_broker::Deliveries;
+use pallet_usdc_bridge::AttestationOffences;
+use pallet_validators::ATTESTATION;
 
 impl pallet_stream_keys::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
@@ -96,14 +98,25 @@ pub struct BurntByPenalties;
 
 impl Get<Balance> for BurntByPenalties {
 	fn get() -> Balance {
-		pallet_fraud_proofs::Burnt::<Runtime>::get()
+		let relayers = pallet_fraud_proofs::Burnt::<Runtime>::get();
+		relayers.saturating_add(pallet_validators::Burnt::<Runtime>::get())
+	}
+}
+
+/// A validator that contradicts itself about the L2 loses its bond as for any other equivocation.
+pub struct ToValidators;
+
+impl AttestationOffences<AccountId> for ToValidators {
+	fn contradicted_itself(validator: &AccountId) {
+		// Refused only where it was punished for that in this session.
+		let _ = Validators::slash_for(ATTESTATION, validator, Session::current_index(), None);
 	}
 }
 
 impl pallet_usdc_bridge::Config for Runtime {
 	type Currency = Balances;
 	type Escrow = TicketBroker;
-	type Offences = ();
+	type Offences = ToValidators;
 	type Burnt = BurntByPenalties;
 	type MaxAttestors = ConstU32<MAX_VALIDATORS>;
 	type MaxImports = ConstU32<MAX_IMPORTS>;
