@@ -102,7 +102,7 @@ struct Deposit {
 	/// Of the amount, USDC for the deposit that tickets are paid from, as far as its cap allows
 	#[arg(long, value_name = "USDC", default_value = "0")]
 	escrow: Usdc,
-	/// Ed25519 key that may sign tickets for the account, hexadecimal
+	/// Ed25519 key that may sign tickets for the account, hexadecimal; only for the key's own account
 	#[arg(long, value_name = "HEX", requires = "session_limit", requires = "session_expiry")]
 	session_key: Option<PublicKey>,
 	/// Most that the session key may spend, USDC
@@ -295,10 +295,15 @@ impl Deposit {
 	async fn run(self) -> anyhow::Result<serde_json::Value> {
 		let depositor = l2::signer(&self.key.key).context("key")?;
 		let payer = self.payer.as_deref().map(l2::signer).transpose().context("payer")?;
+		let own = account_of(&l2::address_of(&depositor));
 		let account: AccountId = match &self.account {
 			Some(text) => account::parse(text).context("account")?,
-			None => account_of(&l2::address_of(&depositor)),
+			None => own,
 		};
+		ensure!(
+			self.session_key.is_none() || account == own,
+			"the chain takes a session key only for the key's own account: leave --account or --session-key out"
+		);
 		let order = Order {
 			account: B256::from(account.0),
 			amount: self.amount.0,

@@ -128,16 +128,8 @@ impl Relay<'_> {
 		if self.leaf(last, last).await?.leaf.next_authority_set.id < set {
 			return Err(RelayError::NotSigned(set - 1));
 		}
-		// The leaf of block `low` names an earlier set, that of `high` this one or a later one.
-		let (mut low, mut high) = (after, last);
-		while high - low > 1 {
-			let middle = low + (high - low) / 2;
-			match self.leaf(middle, last).await?.leaf.next_authority_set.id < set {
-				true => low = middle,
-				false => high = middle,
-			}
-		}
-		Ok(high)
+		let names = async |block| Ok(self.leaf(block, last).await?.leaf.next_authority_set.id >= set);
+		first(after, last, names).await
 	}
 
 	async fn leaf(&self, block: BlockNumber, best: BlockNumber) -> Result<ProvenLeaf, RelayError> {
@@ -190,5 +182,44 @@ impl Relay<'_> {
 			}
 		}
 		Err(ProofError::Validators(expected.id).into())
+	}
+}
+
+/// The first number up to `high` for which `holds`, where it holds for `high` and all from the first on, and not for `low`.
+async fn first<E>(
+	mut low: BlockNumber,
+	mut high: BlockNumber,
+	holds: impl AsyncFn(BlockNumber) -> Result<bool, E>,
+) -> Result<BlockNumber, E> {
+	while high.saturating_sub(low) > 1 {
+		let middle = low + (high - low) / 2;
+		match holds(middle).await? {
+			true => high = middle,
+			false => low = middle,
+		}
+	}
+	Ok(high)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use std::{cell::Cell, convert::Infallible};
+
+	#[tokio::test]
+	async fn first_block_is_found_with_few_questions() {
+		for (low, high) in [(0u32, 1u32), (0, 2), (7, 40), (0, 1_000_000)] {
+			for wanted in [low + 1, low + (high - low).div_ceil(2), high] {
+				let asked = Cell::new(0);
+				let holds = async |block| {
+					asked.set(asked.get() + 1);
+					Ok::<_, Infallible>(block >= wanted)
+				};
+				assert_eq!(first(low, high, holds).await, Ok(wanted), "from {low} to {high}");
+				assert!(asked.get() <= 20, "{} questions", asked.get());
+			}
+		}
+		let refused = first(0, 8, async |block| Err::<bool, _>(block)).await;
+		assert_eq!(refused, Err(4));
 	}
 }

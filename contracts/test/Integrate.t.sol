@@ -16,17 +16,17 @@ contract Box {
 		usdc.approve(address(vault_), type(uint256).max);
 	}
 
-	/// @param session Key of the buyer's player: it may spend all of it until the chain's block `expiry`.
-	function buy(uint128 amount, bytes32 session, uint32 expiry) external {
+	/// @notice No session key: the chain takes one only from the owner of the account.
+	function buy(uint128 amount) external {
 		usdc.transferFrom(msg.sender, address(this), amount);
 		vault.deposit(
 			Vault.Order({
 				account: vault.accountOf(msg.sender),
 				amount: amount,
 				escrow: amount,
-				sessionKey: session,
-				sessionLimit: amount,
-				sessionExpiry: expiry
+				sessionKey: 0,
+				sessionLimit: 0,
+				sessionExpiry: 0
 			})
 		);
 	}
@@ -58,9 +58,9 @@ contract IntegrateTest is Bridge {
 		usdc.approve(address(box), 20e6);
 
 		vm.expectEmit(true, true, true, true, address(vault));
-		emit Deposited(0, accountOf(buyer), address(box), 20e6, 20e6, keccak256("session"), 20e6, 43_200);
+		emit Deposited(0, accountOf(buyer), address(box), 20e6, 20e6, 0, 0, 0);
 		vm.prank(buyer);
-		box.buy(20e6, keccak256("session"), 43_200);
+		box.buy(20e6);
 		require(usdc.balanceOf(address(vault)) == 20e6, "all of it is in the vault");
 	}
 }
