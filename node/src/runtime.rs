@@ -7,7 +7,7 @@
 
 use clustercast_primitives::{
 	bridge::{Attestation, BridgeInfo, WithdrawalInfo},
-	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount},
+	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
 	PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
@@ -159,6 +159,7 @@ sp_api::impl_runtime_apis! {
 		fn explain_ticket(_: WinningTicket) -> TicketExplanation { in_wasm() }
 		fn check_vouchers(_: Vec<SignedVoucher>) -> Vec<TicketVerdict> { in_wasm() }
 		fn decode_vouchers(_: Vec<u8>) -> Option<Vec<SignedVoucher>> { in_wasm() }
+		fn vouchers_paid(_: Vec<VoucherPlace>) -> Vec<VoucherTotals> { in_wasm() }
 		fn viewer_account(_: clustercast_primitives::AccountId) -> ViewerAccount { in_wasm() }
 		fn relayers(_: Option<clustercast_primitives::AccountId>, _: u32) -> Vec<RelayerInfo> { in_wasm() }
 		fn leaderboard(_: u32) -> Vec<RelayerInfo> { in_wasm() }
