@@ -133,9 +133,9 @@ mod runtime {
 	#[runtime::pallet_index(4)]
 	pub type TransactionPayment = pallet_transaction_payment;
 
-	// Pallets work in the order in which they stand here. The bridge makes the root that its block's MMR leaf carries, so
-	// it stands before Mmr.
-	#[runtime::pallet_index(34)]
+	// Pallets work in the order of these numbers. The bridge makes the root that its block's MMR leaf carries, so its
+	// number is below Mmr's.
+	#[runtime::pallet_index(5)]
 	pub type UsdcBridge = pallet_usdc_bridge;
 
 	#[runtime::pallet_index(10)]

@@ -28,8 +28,8 @@
 //! [`Config::OutflowLimit`] in a period, so that a fault that nobody knows of yet costs no more than that before it is
 //! seen. What is released is kept for [`Config::Memory`] so that whoever executes it finds all of its proof here.
 //!
-//! *This pallet runs before pallet-mmr in a block*: the root that it makes in `on_initialize` is in the same block's
-//! MMR leaf.
+//! *This pallet must run before pallet-mmr in a block* (its number in the runtime is lower): the root that it makes in
+//! `on_initialize` is in the same block's MMR leaf.
 //!
 //! ## Invariants (checked by `try_state`)
 //! 1. Issuance is what genesis had, and what was imported, less what was withdrawn and what penalties burnt.
