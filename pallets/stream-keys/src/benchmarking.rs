@@ -10,10 +10,7 @@ use clustercast_primitives::{
 };
 use frame_benchmarking::v2::*;
 use frame_support::{
-	traits::{
-		fungible::{Inspect, Mutate},
-		Get,
-	},
+	traits::{fungible::Mutate, Get},
 	weights::WeightMeter,
 };
 use frame_system::RawOrigin;
