@@ -1,6 +1,6 @@
 //! Verification of a whole window at the viewer: header signature, leaves, root, every chunk.
 //!
-//! `verify/window` takes the frame as one read, `verify/fragments` in reads of 64 KiB as a QUIC stream hands them out;
+//! `verify/window` takes the frame as one read, `verify/fragments` in reads of 128 KiB as the network client makes them;
 //! `verify/sha256` is one SHA-256 over 16 KiB, what a verifier without lanes is made of. Throughput counts media bytes.
 
 #[path = "../src/fixture.rs"]
@@ -15,7 +15,7 @@ use std::hint::black_box;
 const WINDOW_BYTES: usize = 375_000;
 
 /// One read of a QUIC stream.
-const FRAGMENT_BYTES: usize = 64 << 10;
+const FRAGMENT_BYTES: usize = 128 << 10;
 
 /// A session that expects `window` next.
 fn session(window: &EncodedWindow) -> ViewerSession {

@@ -339,6 +339,16 @@ async fn expired_voucher_is_given_up_and_comes_back_with_the_next_one() {
 	chain.finalise();
 	step(&collector, 1).await;
 	assert_eq!((sums(&collector).paid, sums(&collector).lost), (20_900, 0));
+
+	// The last block of a voucher is one in which it can be paid.
+	let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+	let collector = with_vouchers(dir.path(), &chain, &[20_000]);
+	assert_eq!(step(&collector, 0).await.posted, 1);
+	chain.state().pool.clear();
+	chain.state().finalised = EXPIRY;
+	assert_eq!(step(&collector, 1).await.settled, []);
+	chain.state().finalised = EXPIRY + 1;
+	assert_eq!(step(&collector, 2).await.settled.len(), 1);
 }
 
 #[tokio::test]
