@@ -150,8 +150,8 @@ impl<C: Chain> Attestor<C> {
 		let Some(checkpoint) = Attestation::checkpoint(finalised, place.interval) else {
 			return Ok(Look::NotInOffice);
 		};
-		// Behind an interval that brought nothing, nothing can have come before the next one.
-		if self.looked == Some((checkpoint, accepted)) {
+		// There is no vault yet; or behind a checkpoint that brought nothing, nothing can have come before the next one.
+		if checkpoint < bridge.first || self.looked == Some((checkpoint, accepted)) {
 			return Ok(Look::UpToDate);
 		}
 		let statement = self.quorum.statement(&place, checkpoint).await?;

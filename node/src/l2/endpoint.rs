@@ -30,7 +30,9 @@ pub struct UrlError {
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
 	#[error("{method}: {error}")]
-	Request { method: &'static str, error: String },
+	Unreachable { method: &'static str, error: String },
+	#[error("it refuses {method} with code {code}")]
+	Refused { method: &'static str, code: i32 },
 	#[error("it serves chain {found}, the bridge is on chain {expected}")]
 	WrongChain { expected: u64, found: u64 },
 	#[error("it has no block {0}")]
@@ -203,22 +205,23 @@ impl Endpoint {
 		self.client
 			.request(method, params)
 			.await
-			.map_err(|error| EndpointError::Request {
-				method,
-				error: short(&error),
-			})
+			.map_err(|error| failed(method, &error))
 	}
 }
 
 /// What went wrong, without what the other side sent: that may be long, and names of hosts belong in no log.
-fn short(error: &ClientError) -> String {
-	match error {
-		ClientError::Call(error) => format!("refused with code {}", error.code()),
+fn failed(method: &'static str, error: &ClientError) -> EndpointError {
+	let error = match error {
+		ClientError::Call(error) => {
+			let code = error.code();
+			return EndpointError::Refused { method, code };
+		},
 		ClientError::Transport(_) => "no connection, or no HTTP answer".into(),
 		ClientError::RequestTimeout => format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()),
 		ClientError::ParseError(_) => "an answer of another shape".into(),
 		_ => "an answer that is no JSON-RPC".into(),
-	}
+	};
+	EndpointError::Unreachable { method, error }
 }
 
 #[cfg(test)]

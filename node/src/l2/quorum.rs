@@ -10,7 +10,7 @@ use futures::future::join_all;
 use std::{future::Future, time::Duration};
 use tokio::time::Instant;
 
-/// An endpoint that failed is left alone this long at first, twice as long each time after.
+/// An endpoint that does not answer is left alone this long at first, twice as long each time after.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 /// And at most this long.
@@ -53,7 +53,7 @@ struct Standing {
 	/// Next pause.
 	pause: Duration,
 	/// What was last logged of it: a failure that lasts is logged once.
-	trouble: Option<String>,
+	trouble: Option<EndpointError>,
 }
 
 impl Standing {
@@ -61,22 +61,25 @@ impl Standing {
 		self.rests_until.is_some_and(|until| Instant::now() < until)
 	}
 
-	/// Takes a successful answer on, and deals with a failure.
-	fn judge<T>(&mut self, answer: Result<T, EndpointError>, metrics: &Metrics) -> Option<T> {
+	/// Takes a successful answer on, and deals with a failure. `complete` answers show that nothing is wrong any more;
+	/// others only that it answers.
+	fn judge<T>(&mut self, answer: Result<T, EndpointError>, complete: bool, metrics: &Metrics) -> Option<T> {
+		let unreachable = |error: &EndpointError| matches!(error, EndpointError::Unreachable { .. });
 		match answer {
 			Ok(answer) => {
-				if self.trouble.take().is_some() {
-					log::info!("L2 endpoint {} answers again", self.number);
+				if self.trouble.take_if(|error| complete || unreachable(error)).is_some() {
+					log::info!("L2 endpoint {} is well again", self.number);
 				}
 				(self.rests_until, self.pause) = (None, FIRST_PAUSE);
 				Some(answer)
 			},
 			Err(error) => {
 				metrics.failed(self.number);
-				self.rests_until = Some(Instant::now() + self.pause);
-				self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-				let error = error.to_string();
-				if self.trouble.as_ref() != Some(&error) {
+				if unreachable(&error) {
+					self.rests_until = Some(Instant::now() + self.pause);
+					self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+				}
+				if self.trouble.as_ref().map(EndpointError::to_string) != Some(error.to_string()) {
 					log::warn!("L2 endpoint {}: {error}", self.number);
 					self.trouble = Some(error);
 				}
@@ -114,7 +117,7 @@ impl Quorum {
 	/// The newest block that enough endpoints call final. One that runs ahead or lags behind does not matter.
 	pub async fn finalised(&mut self) -> Result<u64, QuorumError> {
 		let (needed, endpoints) = (self.needed(), self.members.len());
-		let mut heads = self.ask(|endpoint| endpoint.finalised()).await;
+		let mut heads = self.ask(false, |endpoint| endpoint.finalised()).await;
 		heads.sort_unstable_by(|a, b| b.cmp(a));
 		heads.get(needed - 1).copied().ok_or(QuorumError::TooFew {
 			answers: heads.len(),
@@ -126,7 +129,7 @@ impl Quorum {
 	/// What enough endpoints would attest to when block `checkpoint` is final; `None` as long as nobody deposited.
 	pub async fn statement(&mut self, place: &Place, checkpoint: u64) -> Result<Option<Attestation>, QuorumError> {
 		let (needed, endpoints) = (self.needed(), self.members.len());
-		let answers = self.ask(|endpoint| endpoint.statement(place, checkpoint)).await;
+		let answers = self.ask(true, |endpoint| endpoint.statement(place, checkpoint)).await;
 		let backing = |answer: &Option<Attestation>| answers.iter().filter(|other| *other == answer).count();
 		let best = answers
 			.iter()
@@ -154,8 +157,9 @@ impl Quorum {
 		})
 	}
 
-	/// Puts one question to all endpoints that do not rest, at the same time; the answers that came.
-	async fn ask<'a, T, F>(&'a mut self, question: impl Fn(&'a Endpoint) -> F) -> Vec<T>
+	/// Puts one question to all endpoints that do not rest, at the same time; the answers that came. For `complete` see
+	/// [`Standing::judge`].
+	async fn ask<'a, T, F>(&'a mut self, complete: bool, question: impl Fn(&'a Endpoint) -> F) -> Vec<T>
 	where
 		F: Future<Output = Result<T, EndpointError>>,
 	{
@@ -163,7 +167,7 @@ impl Quorum {
 		let asked = self.members.iter_mut().filter(|member| !member.standing.rests());
 		let answers = asked.map(|Member { endpoint, standing }| {
 			let answer = question(endpoint);
-			async move { standing.judge(answer.await, metrics) }
+			async move { standing.judge(answer.await, complete, metrics) }
 		});
 		join_all(answers).await.into_iter().flatten().collect()
 	}

@@ -410,15 +410,29 @@ async fn reorganisation_below_the_final_block_is_never_signed_even_after_a_resta
 async fn an_endpoint_of_another_chain_or_without_a_vault_counts_for_nothing() {
 	let other = Fake::start(L2 { chain: 1, ..HONEST }).await;
 	let senseless = Fake::start(L2 { last: 26, ..HONEST }).await;
-	let world = World::new();
 	for l2 in [&other, &senseless] {
-		let error = world.attestor(&[&l2.url]).look().await.unwrap_err();
+		let world = World::new();
+		let mut attestor = world.attestor(&[&l2.url]);
+		let error = attestor.look().await.unwrap_err();
 		assert!(
 			matches!(error, LookError::Quorum(QuorumError::TooFew { answers: 0, .. })),
 			"{error}"
 		);
+		assert!(world.notes.submitted().is_empty());
+		// It answers, so it is asked again at once.
+		l2.says(|l2| *l2 = HONEST);
+		assert_eq!(attestor.look().await.unwrap(), Look::Signed(HONEST.statement()));
 	}
-	assert!(world.notes.submitted().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_asked_about_blocks_before_the_vault() {
+	let (world, l2) = (World::new(), Fake::start(HONEST).await);
+	world.notes.change(|chain| chain.bridge.first = 25);
+	assert_eq!(world.attestor(&[&l2.url]).look().await.unwrap(), Look::UpToDate);
+	world.notes.change(|chain| chain.bridge.first = 24);
+	let look = world.attestor(&[&l2.url]).look().await.unwrap();
+	assert_eq!(look, Look::Signed(HONEST.statement()));
 }
 
 #[tokio::test]
