@@ -173,7 +173,8 @@ impl<T: Config> Offences for Pallet<T> {
 	}
 
 	fn max_signing_keys() -> u32 {
-		T::MaxPreviousKeys::get().saturating_add(2)
+		// The owner's, and the renter's, for which a place is kept among the others.
+		T::MaxPreviousKeys::get().saturating_add(1)
 	}
 
 	fn can_flag(stream: StreamId, key: &PublicKey) -> bool {

@@ -148,6 +148,8 @@ impl History {
 	fn check_payees(&mut self) {
 		let now = System::block_number();
 		for id in 0..3 {
+			let keys = StreamKeys::signing_keys(StreamId(id));
+			assert!(keys.len() as u32 <= StreamKeys::max_signing_keys());
 			let payee = |at| <StreamKeys as Streams<_>>::payee(StreamId(id), at);
 			for ((_, at), noted) in self.payees.range((id, now.saturating_sub(CHANGE_DELAY))..(id, now)) {
 				let (asked, Some(noted)) = (payee(*at), noted) else {
