@@ -61,6 +61,8 @@ mod escrow;
 #[cfg(test)]
 mod mock;
 mod pool;
+#[cfg(any(feature = "try-runtime", test))]
+mod state;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -835,87 +837,6 @@ pub mod pallet {
 		/// The block that is being made.
 		pub(crate) fn now() -> BlockNumber {
 			frame_system::Pallet::<T>::block_number().saturated_into()
-		}
-
-		/// Checks the invariants at the head of this file.
-		#[cfg(any(feature = "try-runtime", test))]
-		pub fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
-			for who in frame_system::Account::<T>::iter_keys() {
-				ensure!(
-					Self::deposit_of(&who) <= T::MaxDeposit::get(),
-					"1: a deposit exceeds the cap"
-				);
-			}
-
-			let mut listed = 0;
-			for (owner, keys) in SessionsOf::<T>::iter() {
-				ensure!(!keys.is_empty(), "2: an empty list of sessions is stored");
-				ensure!(
-					keys.len() as u32 <= T::MaxSessions::get(),
-					"2: an account has too many sessions"
-				);
-				for key in keys {
-					listed += 1;
-					ensure!(
-						Sessions::<T>::get(key).is_some_and(|s| s.owner == owner),
-						"2: a listed session is not its owner's"
-					);
-				}
-			}
-			ensure!(
-				Sessions::<T>::iter_keys().count() == listed,
-				"2: a session is in no list, or in two"
-			);
-			ensure!(
-				Sessions::<T>::iter_values().all(|s| s.spent <= s.limit),
-				"3: a session spent more than its limit"
-			);
-
-			for (epoch, _, bitmap) in SpentNonces::<T>::iter() {
-				ensure!(bitmap.is_well_formed(), "4: a bitmap is empty or too long");
-				ensure!(
-					epoch >= OldestEpoch::<T>::get(),
-					"4: a bitmap of an epoch that was cleared"
-				);
-			}
-
-			for (who, unlocking) in Unlocks::<T>::iter() {
-				ensure!(
-					unlocking.amount > 0 && unlocking.amount <= T::MaxDeposit::get(),
-					"5: an amount that cannot be unlocking"
-				);
-				ensure!(
-					frame_system::Account::<T>::contains_key(&who),
-					"5: an account that does not exist is unlocking"
-				);
-			}
-
-			let mut payees = 0;
-			for (key, session) in Sessions::<T>::iter() {
-				let paid: Vec<_> = VouchersPaid::<T>::iter_prefix_values(key)
-					.map(|paid| paid.amount)
-					.collect();
-				payees += paid.len();
-				ensure!(
-					paid.len() as u32 == session.payees && session.payees <= T::MaxPayees::get(),
-					"7: a session's recipients are not counted right"
-				);
-				ensure!(
-					paid.iter().sum::<Balance>() <= session.spent,
-					"7: vouchers paid more than their session spent"
-				);
-			}
-			ensure!(
-				VouchersPaid::<T>::iter_keys().count() == payees,
-				"7: vouchers of a session that does not exist"
-			);
-
-			let treasury = Treasury::<T>::get().ok_or("6: there is no treasury")?;
-			ensure!(
-				T::Currency::total_balance(&treasury) >= T::Currency::minimum_balance(),
-				"6: the treasury's account does not exist"
-			);
-			Ok(())
 		}
 	}
 }

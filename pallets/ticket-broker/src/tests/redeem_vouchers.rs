@@ -332,6 +332,31 @@ fn reaping_forgets_what_vouchers_paid_and_none_can_come_back() {
 }
 
 #[test]
+fn reaping_forgets_what_earlier_blocks_wrote() {
+	let key = key(1);
+	let mut ext = ExtBuilder.build();
+	ext.execute_with(|| {
+		deposit(ALICE, 10 * USDC);
+		authorize(ALICE, key.public(), 10 * USDC, 200);
+		for recipient in [RELAYER, BOB] {
+			let voucher = Voucher {
+				recipient: AccountId(recipient.into()),
+				..voucher(&key, USDC)
+			};
+			assert_eq!(redeem_voucher(signed(&key, voucher)), split(USDC));
+		}
+	});
+	// From the block's own changes everything can be cleared, whatever the limit; what is in the database is counted.
+	ext.commit_all().unwrap();
+	ext.execute_with(|| {
+		System::set_block_number(201);
+		assert_ok!(Broker::reap_session(RuntimeOrigin::signed(BOB), key.public()));
+		assert_eq!(VouchersPaid::<Test>::iter().count(), 0);
+		try_state();
+	});
+}
+
+#[test]
 fn unused_weight_is_returned() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
