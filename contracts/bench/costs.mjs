@@ -10,7 +10,7 @@ import {base, mega, NOW} from "./fees.mjs";
 
 /// anvil on a port of its own choice; resolves to where it listens.
 function startAnvil() {
-	const anvil = spawn(new URL("../tools/anvil", import.meta.url).pathname, ["--port", "0", "--accounts", "2"]);
+	const anvil = spawn(new URL("../node_modules/.bin/anvil", import.meta.url).pathname, ["--port", "0", "--accounts", "2"]);
 	return new Promise((resolve, reject) => {
 		const lines = [];
 		anvil.on("exit", code => reject(new Error(`anvil ended (${code}):\n${lines.join("\n")}`)));

@@ -50,6 +50,7 @@ pub struct L2 {
 	state: PathBuf,
 	process: Option<Process>,
 	usdc: Option<String>,
+	light_client: Option<String>,
 }
 
 impl L2 {
@@ -62,6 +63,7 @@ impl L2 {
 			state: lab.path(&format!("{name}.json")),
 			process: None,
 			usdc: None,
+			light_client: None,
 		};
 		l2.resume(lab).await?;
 		Ok(l2)
@@ -127,6 +129,7 @@ impl L2 {
 		let vault = deployed["vault"].as_str().context("a vault")?;
 		ensure!(vault.eq_ignore_ascii_case(VAULT), "the vault is at {vault}");
 		self.usdc = deployed["usdc"].as_str().map(str::to_owned);
+		self.light_client = deployed["lightClient"].as_str().map(str::to_owned);
 		Ok(())
 	}
 
@@ -150,11 +153,21 @@ impl L2 {
 	pub async fn usdc(&self, address: &EthereumAddress) -> Result<Balance> {
 		// balanceOf(address)
 		let data = format!("0x70a08231{:0>64}", &address.to_string()[2..]);
-		let answer = self
-			.request("eth_call", json!([{ "to": self.usdc, "data": data }, "latest"]))
-			.await?;
-		let digits = answer.as_str().context("bytes")?.trim_start_matches("0x");
-		Balance::from_str_radix(digits, 16).context("an amount")
+		self.view(&self.usdc, &data).await
+	}
+
+	/// The validator set that the light client follows.
+	pub async fn set(&self) -> Result<u64> {
+		// currentSet()
+		Ok(self.view(&self.light_client, "0x30b86627").await?.try_into()?)
+	}
+
+	/// The first number that a function of a contract returns.
+	async fn view(&self, contract: &Option<String>, data: &str) -> Result<u128> {
+		let call = json!([{ "to": contract, "data": data }, "latest"]);
+		let answer = self.request("eth_call", call).await?;
+		let word = answer.as_str().and_then(|bytes| bytes.get(2..66)).context("a word")?;
+		u128::from_str_radix(word, 16).context("a number")
 	}
 
 	/// USDC in the vault, micro-USDC.

@@ -9,9 +9,9 @@ use crate::{
 use anyhow::{Context, Result};
 use clustercast_chain::{keys, Wallet};
 use clustercast_primitives::{
-	amount::USDC, bridge::account_of, crypto::KeyPair, AccountId, Balance, EthereumAddress, PublicKey,
+	amount::USDC, bridge::account_of, crypto::KeyPair, AccountId, Balance, BlockNumber, EthereumAddress, PublicKey,
 };
-use serde_json::Value;
+use serde_json::{json, Value};
 use std::{fs, path::PathBuf};
 use tokio::process::Command;
 
@@ -52,24 +52,34 @@ impl Network {
 	/// Starts four validators; returns once they finalise blocks. The first one's JSON-RPC gets `rpc_port` where one
 	/// is asked for.
 	pub async fn start(lab: &Lab, rpc_port: Option<u16>) -> Result<Self> {
-		Self::start_with(lab, rpc_port, None).await
+		Self::start_spec(lab, rpc_port, LOCAL_CHAIN, None, None).await
 	}
 
-	/// The same, with a bridge to this L2 if there is one. `l2_rpc` are JSON-RPCs by which validators see it, as the node
-	/// takes them.
-	pub async fn start_with(lab: &Lab, rpc_port: Option<u16>, bridge: Option<(&L2, &str)>) -> Result<Self> {
-		Self::start_spec(lab, rpc_port, LOCAL_CHAIN, bridge).await
+	/// The same with a bridge to this L2, which validators see by these JSON-RPCs, comma-separated, and with a new set of
+	/// validators each `session` blocks.
+	pub async fn start_beside(lab: &Lab, l2: &L2, l2_rpc: &str, session: BlockNumber) -> Result<Self> {
+		Self::start_spec(lab, None, LOCAL_CHAIN, Some((l2, l2_rpc)), Some(session)).await
 	}
 
 	/// The same on a chain on which nobody has anything that did not come over the bridge.
 	pub async fn start_bridged(lab: &Lab, rpc_port: Option<u16>, l2: &L2) -> Result<Self> {
-		Self::start_spec(lab, rpc_port, BRIDGED_CHAIN, Some((l2, &l2.url()))).await
+		Self::start_spec(lab, rpc_port, BRIDGED_CHAIN, Some((l2, &l2.url())), None).await
 	}
 
-	async fn start_spec(lab: &Lab, rpc_port: Option<u16>, spec: &str, bridge: Option<(&L2, &str)>) -> Result<Self> {
+	async fn start_spec(
+		lab: &Lab,
+		rpc_port: Option<u16>,
+		spec: &str,
+		bridge: Option<(&L2, &str)>,
+		session: Option<BlockNumber>,
+	) -> Result<Self> {
 		let mut spec: Value = serde_json::from_str(spec)?;
+		let genesis = &mut spec["genesis"]["runtimeGenesis"]["patch"];
 		if let Some((l2, _)) = bridge {
-			spec["genesis"]["runtimeGenesis"]["patch"]["usdcBridge"] = l2.genesis();
+			genesis["usdcBridge"] = l2.genesis();
+		}
+		if let Some(blocks) = session {
+			genesis["validators"] = json!({ "sessionLength": blocks });
 		}
 		fs::write(lab.path(CHAIN_SPEC), spec.to_string()).context("cannot write the chain spec")?;
 		let mut validators = VALIDATORS

@@ -8,13 +8,16 @@ use clustercast_e2e::{
 	network::Network,
 	programs::run_once,
 };
-use clustercast_primitives::{amount::USDC, Balance, Usdc};
+use clustercast_primitives::{amount::USDC, Balance, BlockNumber, Usdc};
 use serde_json::{json, Value};
 use std::{fs, time::Duration};
 use tokio::time::{sleep, Instant};
 
 /// Blocks of the L2, of a second each, in which a deposit can be made and undone before it is final.
 const UNDOABLE: u32 = 40;
+
+/// Blocks in a session of the chain: validators hand over to the next set each 24 s.
+const SESSION: BlockNumber = 12;
 
 struct World {
 	l2: L2,
@@ -35,7 +38,7 @@ impl World {
 			urls.push(l2.url());
 			urls.extend(others.iter().map(|other| other.url()));
 		}
-		let network = Network::start_with(lab, None, Some((&l2, &urls.join(",")))).await?;
+		let network = Network::start_beside(lab, &l2, &urls.join(","), SESSION).await?;
 		l2.deploy(&network).await?;
 		let (alice, payer) = (Wallet::new(lab, 0)?, Wallet::new(lab, 1)?);
 		l2.fund(&alice.address, 100 * USDC).await?;
@@ -85,6 +88,16 @@ impl World {
 	async fn wait_executed(&self, id: u64) -> Result<()> {
 		let executed = async || Ok(self.status(&id.to_string()).await?["stage"] == "executed");
 		self.l2.wait("a withdrawal is executed", executed).await
+	}
+
+	/// Waits until this set of validators is in office.
+	async fn wait_set(&self, id: u64) -> Result<()> {
+		let in_office = async || {
+			let newest = self.chain().head().finalised;
+			let leaf = self.chain().mmr_leaf(newest, newest).await?.leaf;
+			Ok(leaf.next_authority_set.id > id)
+		};
+		self.l2.wait("validators hand over", in_office).await
 	}
 
 	/// The vault holds what was imported less what went out; the chain has what was there at genesis and that.
@@ -162,6 +175,36 @@ fn an_ethereum_wallet_alone_brings_usdc_in_and_takes_it_back() {
 			.await
 			.unwrap_err();
 		ensure!(error.to_string().contains("AlreadyUsed"), "{error}");
+		agent.check_alive()
+	});
+}
+
+#[test]
+fn agent_follows_the_validators_from_set_to_set() {
+	Lab::run(async |lab| {
+		let world = World::start(lab, 4, &[]).await?;
+		let genesis = world.chain().bridge(None).await?.issuance;
+		let agent = Agent::start(lab, &world.network, &world.l2, &world.payer).await?;
+		world.deposit(20 * USDC, 0).await?;
+		world.wait_imported(1).await?;
+		agent.kill_9().await?;
+
+		// Two hand-overs that nobody relays, with a withdrawal before them and one behind.
+		let known = world.l2.set().await?;
+		let before = world.withdraw(4 * USDC).await?;
+		world.wait_set(known + 2).await?;
+		let behind = world.withdraw(5 * USDC).await?;
+		ensure!(world.l2.set().await? == known, "somebody relays");
+
+		let mut agent = Agent::start(lab, &world.network, &world.l2, &world.payer).await?;
+		for id in [before, behind] {
+			world.wait_executed(id).await?;
+		}
+		let follows = world.l2.set().await?;
+		ensure!(follows >= known + 2, "from {known} to {follows}");
+		println!("the light client went from set {known} to {follows}");
+		ensure!(world.l2.usdc(&world.alice.address).await? == 88 * USDC);
+		world.check_supply(genesis).await?;
 		agent.check_alive()
 	});
 }

@@ -65,6 +65,9 @@ pub use weights::WeightInfo;
 /// The kind of offence of a validator that attested two different things of one block of another chain.
 pub const ATTESTATION: Kind = *b"bridge:attestati";
 
+/// Fewest blocks in a session: a set's keys have to be final before the next set's count.
+pub const MIN_SESSION: u32 = 5;
+
 /// For pallets that judge validators themselves.
 pub trait Offences<AccountId> {
 	/// Punishes a validator that contradicted itself in attestations, once a session.
@@ -257,18 +260,28 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Burnt<T: Config> = StorageValue<_, Balance, ValueQuery>;
 
-	/// Nothing: the session pallet's keys say who the validators are.
+	/// Blocks in a session, where genesis says. Nothing changes it.
+	#[pallet::storage]
+	pub type SessionLength<T: Config> = StorageValue<_, BlockNumberFor<T>>;
+
+	/// The session pallet's keys say who the validators are.
 	#[pallet::genesis_config]
 	#[derive(frame_support::DefaultNoBound)]
 	pub struct GenesisConfig<T: Config> {
-		#[serde(skip)]
-		#[doc(hidden)]
-		pub _config: core::marker::PhantomData<T>,
+		/// Blocks in a session, [`MIN_SESSION`] at least; for chains that last no longer than a test.
+		pub session_length: Option<BlockNumberFor<T>>,
 	}
 
 	#[pallet::genesis_build]
 	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
 		fn build(&self) {
+			if let Some(length) = self.session_length {
+				assert!(
+					length >= MIN_SESSION.into(),
+					"a session has {MIN_SESSION} blocks at least"
+				);
+				SessionLength::<T>::put(length);
+			}
 			let validators = Session::<T>::validators();
 			Floor::<T>::put(BoundedVec::try_from(validators).expect("genesis has no more validators than a set"));
 		}

@@ -214,12 +214,21 @@ impl Convert<AccountId, Option<()>> for Unidentified {
 	}
 }
 
+/// Blocks in a session: what genesis says, or [`SESSION`].
+pub struct SessionLength;
+
+impl Get<BlockNumber> for SessionLength {
+	fn get() -> BlockNumber {
+		pallet_validators::SessionLength::<Runtime>::get().unwrap_or(SESSION)
+	}
+}
+
 impl pallet_session::Config for Runtime {
 	type RuntimeEvent = RuntimeEvent;
 	type ValidatorId = AccountId;
 	type ValidatorIdOf = ConvertInto;
-	type ShouldEndSession = PeriodicSessions<ConstU32<SESSION>, ConstU32<0>>;
-	type NextSessionRotation = PeriodicSessions<ConstU32<SESSION>, ConstU32<0>>;
+	type ShouldEndSession = PeriodicSessions<SessionLength, ConstU32<0>>;
+	type NextSessionRotation = PeriodicSessions<SessionLength, ConstU32<0>>;
 	type SessionManager = pallet_session::historical::NoteHistoricalRoot<Self, Validators>;
 	type SessionHandler = <SessionKeys as OpaqueKeys>::KeyTypeIdProviders;
 	type Keys = SessionKeys;

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::genesis::{treasury, BRIDGED, DEVELOPMENT, LOCAL};
+use frame_support::traits::Get;
+use serde_json::json;
 use sp_core::{crypto::Pair as _, ecdsa};
 
 #[test]
@@ -37,6 +39,19 @@ fn bridged_has_no_money_but_what_keeps_the_treasury_alive() {
 		);
 		assert_eq!(Balances::balance(&treasury()), constants::EXISTENTIAL_DEPOSIT);
 	});
+}
+
+#[test]
+fn a_session_is_as_long_as_genesis_says() {
+	let length = |patch: Value| in_first_block_with(LOCAL, patch, <configs::consensus::SessionLength as Get<_>>::get);
+	assert_eq!(length(json!({})), constants::SESSION);
+	assert_eq!(length(json!({ "validators": { "sessionLength": 12 } })), 12);
+}
+
+#[test]
+#[should_panic(expected = "a session has 5 blocks at least")]
+fn a_session_of_a_few_blocks_is_refused() {
+	in_first_block_with(LOCAL, json!({ "validators": { "sessionLength": 4 } }), || ());
 }
 
 #[test]
