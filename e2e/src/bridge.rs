@@ -35,6 +35,9 @@ const PATRON: u8 = 2;
 /// What the patron has to give away, micro-USDC.
 const PATRONAGE: Balance = 10_000 * USDC;
 
+/// What an account with a deposit or a session cannot spend, micro-USDC.
+pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
+
 /// Longest wait for what needs some blocks of both chains.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -168,6 +171,15 @@ impl L2 {
 		let answer = self.request("eth_call", call).await?;
 		let word = answer.as_str().and_then(|bytes| bytes.get(2..66)).context("a word")?;
 		u128::from_str_radix(word, 16).context("a number")
+	}
+
+	/// Number of the newest block that is final.
+	pub async fn finalised(&self) -> Result<u64> {
+		let block = self
+			.request("eth_getBlockByNumber", json!(["finalized", false]))
+			.await?;
+		let number = block["number"].as_str().context("a block")?;
+		u64::from_str_radix(number.trim_start_matches("0x"), 16).context("a number")
 	}
 
 	/// USDC in the vault, micro-USDC.
@@ -333,11 +345,11 @@ impl Bridge {
 		Ok(())
 	}
 
-	/// Waits until an account has at least so much, deposit for tickets included.
+	/// Waits until an account has at least so much, deposit for tickets and what keeps it alive included.
 	pub async fn arrived(&self, network: &Network, account: &AccountId, amount: Balance) -> Result<()> {
 		let there = async || {
 			let found = network.books().chain().viewer_account(account, None).await?;
-			Ok(found.free + found.deposit >= amount)
+			Ok(found.free + found.deposit + EXISTENTIAL_DEPOSIT >= amount)
 		};
 		self.l2.wait("a deposit is imported", there).await
 	}

@@ -3,11 +3,12 @@
 use anyhow::{Context, Result};
 use std::{
 	cell::Cell,
-	collections::VecDeque,
+	collections::{BTreeSet, VecDeque},
 	fs,
 	io::{BufRead, BufReader},
 	net::{TcpListener, UdpSocket},
 	path::{Path, PathBuf},
+	sync::{Mutex, PoisonError},
 };
 use tempfile::TempDir;
 
@@ -105,13 +106,14 @@ pub fn tail(path: &Path, lines: usize) -> Vec<String> {
 	last.into()
 }
 
-/// A loopback port that neither TCP nor UDP uses now. The kernel hands out others before it repeats one, so that
-/// programs started in the next seconds find it free.
+/// A loopback port that neither TCP nor UDP uses now, and another one each time.
 pub fn free_port() -> Result<u16> {
+	static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 	loop {
 		let tcp = TcpListener::bind("127.0.0.1:0").context("no free TCP port")?;
 		let port = tcp.local_addr()?.port();
-		if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+		let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+		if UdpSocket::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
 			return Ok(port);
 		}
 	}

@@ -12,6 +12,7 @@
 //! | [`scene`] | all of these together |
 //! | [`byzantine`] | relayers that cheat |
 //! | [`demo`] | what `scripts/demo` runs |
+//! | [`crossing`] | what `scripts/bench bridge-latency` runs |
 //! | [`throughput`] | what `scripts/bench redeem-throughput` runs |
 //!
 //! The tests in `tests/` start from a [`scene::Scene`]; each says in its first lines what it shows.
@@ -19,6 +20,7 @@
 pub mod books;
 pub mod bridge;
 pub mod byzantine;
+pub mod crossing;
 pub mod demo;
 pub mod lab;
 pub mod media;
@@ -27,3 +29,31 @@ pub mod process;
 pub mod programs;
 pub mod scene;
 pub mod throughput;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+/// Runs a benchmark in a lab of its own, prints its figures as one JSON line, and returns the exit code.
+fn bench<F: Serialize>(name: &str, run: impl AsyncFnOnce(&lab::Lab) -> Result<F>) -> u8 {
+	let figures = tokio::runtime::Builder::new_multi_thread()
+		.worker_threads(2)
+		.enable_all()
+		.build()
+		.context("no threads")
+		.and_then(|runtime| {
+			let lab = lab::Lab::new()?;
+			let figures = runtime.block_on(run(&lab))?;
+			lab.passed();
+			Ok(serde_json::to_string(&figures)?)
+		});
+	match figures {
+		Ok(figures) => {
+			println!("{figures}");
+			0
+		},
+		Err(error) => {
+			eprintln!("{name}: {}", format!("{error:#}").replace('\n', " "));
+			1
+		},
+	}
+}

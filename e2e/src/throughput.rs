@@ -80,27 +80,7 @@ pub struct Figures {
 
 /// Runs it, prints the figures as one JSON line, and returns the exit code.
 pub fn main() -> u8 {
-	let figures = tokio::runtime::Builder::new_multi_thread()
-		.worker_threads(2)
-		.enable_all()
-		.build()
-		.context("no threads")
-		.and_then(|runtime| {
-			let lab = Lab::new()?;
-			let figures = runtime.block_on(run(&lab))?;
-			lab.passed();
-			Ok(serde_json::to_string(&figures)?)
-		});
-	match figures {
-		Ok(figures) => {
-			println!("{figures}");
-			0
-		},
-		Err(error) => {
-			eprintln!("clustercast-throughput: {}", format!("{error:#}").replace('\n', " "));
-			1
-		},
-	}
+	crate::bench("clustercast-throughput", run)
 }
 
 /// Measures both on a node of its own.

@@ -10,7 +10,7 @@ use clustercast_e2e::{
 };
 use clustercast_primitives::{amount::USDC, Balance, BlockNumber, Usdc};
 use serde_json::{json, Value};
-use std::{fs, time::Duration};
+use std::{env, fs, time::Duration};
 use tokio::time::{sleep, Instant};
 
 /// Blocks of the L2, of a second each, in which a deposit can be made and undone before it is final.
@@ -18,6 +18,13 @@ const UNDOABLE: u32 = 40;
 
 /// Blocks in a session of the chain: validators hand over to the next set each 24 s.
 const SESSION: BlockNumber = 12;
+
+/// How long the L2 and the chain are away, as seconds in `CLUSTERCAST_OUTAGES`, or briefly.
+fn outages() -> Result<[Duration; 2]> {
+	let seconds = env::var("CLUSTERCAST_OUTAGES").unwrap_or("15,10".into());
+	let (l2, chain) = seconds.split_once(',').context("CLUSTERCAST_OUTAGES is 600,300, say")?;
+	Ok([l2.parse()?, chain.parse()?].map(Duration::from_secs))
+}
 
 struct World {
 	l2: L2,
@@ -212,7 +219,7 @@ fn agent_follows_the_validators_from_set_to_set() {
 #[test]
 fn agent_killed_at_every_step_loses_nothing_and_pays_nothing_twice() {
 	Lab::run(async |lab| {
-		let mut world = World::start(lab, 4, &[]).await?;
+		let world = World::start(lab, 4, &[]).await?;
 		let genesis = world.chain().bridge(None).await?.issuance;
 		for _ in 0..3 {
 			world.deposit(10 * USDC, 0).await?;
@@ -244,17 +251,48 @@ fn agent_killed_at_every_step_loses_nothing_and_pays_nothing_twice() {
 		ensure!(world.l2.usdc(&world.alice.address).await? == 70 * USDC + 3 * (5 * USDC - USDC / 2));
 		ensure!(world.l2.usdc(&world.payer.address).await? == 3 * USDC / 2);
 		world.check_supply(genesis).await?;
+		Ok(())
+	});
+}
 
-		// The L2 goes away and comes back; agent and validators take up where they were.
+#[test]
+fn either_chain_goes_away_and_what_was_under_way_arrives() {
+	Lab::run(async |lab| {
+		let [l2_away, chain_away] = outages()?;
+		let mut world = World::start(lab, 4, &[]).await?;
+		let genesis = world.chain().bridge(None).await?.issuance;
 		let mut agent = Agent::start(lab, &world.network, &world.l2, &world.payer).await?;
+		world.deposit(20 * USDC, 0).await?;
+		world.wait_imported(1).await?;
+
+		let id = world.withdraw(5 * USDC).await?;
 		world.deposit(10 * USDC, 0).await?;
 		world.l2.stop().await?;
-		sleep(Duration::from_secs(15)).await;
+		sleep(l2_away).await;
 		world.l2.resume(lab).await?;
-		world.wait_imported(4).await?;
-		let id = world.withdraw(5 * USDC).await?;
+		let back = Instant::now();
+		world.wait_imported(2).await?;
 		world.wait_executed(id).await?;
+		println!("the L2 was away {l2_away:?}; all was done {:?} later", back.elapsed());
+
+		world.deposit(10 * USDC, 0).await?;
+		let id = world.withdraw(5 * USDC).await?;
+		for validator in 0..4 {
+			world.network.kill_9(validator).await?;
+		}
+		sleep(chain_away).await;
+		for validator in 0..4 {
+			world.network.restart(lab, validator).await?;
+		}
+		let back = Instant::now();
+		world.wait_imported(3).await?;
+		world.wait_executed(id).await?;
+		println!(
+			"the chain was away {chain_away:?}; all was done {:?} later",
+			back.elapsed()
+		);
 		world.check_supply(genesis).await?;
+		ensure!(world.l2.usdc(&world.alice.address).await? == 60 * USDC + 2 * (5 * USDC - USDC / 2));
 		agent.check_alive()
 	});
 }

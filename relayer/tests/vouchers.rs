@@ -308,6 +308,11 @@ async fn viewer_who_signs_the_same_money_again_is_sent_away_within_its_credit() 
 	};
 	assert!(matches!(reason, EndReason::TicketRefused(_)), "{reason:?}");
 	assert!(received <= 2, "{received} windows");
-	assert_eq!(relayer.newest(), owed);
+	// The honest one's last voucher may have been on its way still.
+	assert!(
+		(owed..=honest.spent()).contains(&relayer.newest()),
+		"{}",
+		relayer.newest()
+	);
 	relayer.kill().await;
 }

@@ -94,15 +94,25 @@ impl OnUnbalanced<Credit<AccountId32, Balances>> for DustToTreasury {
 	}
 }
 
+parameter_types! {
+	/// Receives royalties.
+	pub TreasuryAccount: Option<AccountId32> = Some(TREASURY);
+}
+
 impl pallet_stream_keys::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
+	type Treasury = TreasuryAccount;
 	type MintDeposit = ConstU128<USDC>;
+	type Royalty = ConstU32<50_000>;
+	type ChangeDelay = ConstU32<600>;
+	type MaxRental = ConstU32<1_000>;
 	type MaxPreviousKeys = ConstU32<8>;
 	type KeyMemory = ConstU32<100>;
 	type MaxTitle = ConstU32<64>;
 	type MaxCategory = ConstU32<32>;
 	type MaxBroadcasterShare = ConstU32<300_000>;
+	type MaxSurge = ConstU32<10_000_000>;
 	type WeightInfo = ();
 }
 

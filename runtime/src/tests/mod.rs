@@ -9,6 +9,10 @@ mod reputation;
 mod validators;
 
 use crate::*;
+use clustercast_primitives::{
+	chain::{StreamTerms, PPM},
+	PublicKey,
+};
 use codec::Encode;
 use frame_support::{assert_ok, genesis_builder_helper, traits::fungible::Inspect};
 use serde_json::Value;
@@ -46,6 +50,21 @@ fn in_first_block_with<R>(preset: &str, patch: Value, test: impl FnOnce() -> R) 
 		Executive::finalize_block();
 		result
 	})
+}
+
+/// Makes a stream of 10 USDC per MB, of which a tenth is its broadcaster's.
+fn new_stream(signing_key: PublicKey) -> pallet_stream_keys::Call<Runtime> {
+	pallet_stream_keys::Call::mint {
+		signing_key,
+		title: b"stream".to_vec().try_into().unwrap(),
+		category: b"test".to_vec().try_into().unwrap(),
+		max_viewers: 0,
+		terms: StreamTerms {
+			price_per_mb: 10_000_000,
+			broadcaster_share_ppm: 100_000,
+			max_surge_ppm: PPM,
+		},
+	}
 }
 
 /// Begins the block behind the one with this hash. Its author is the first validator.

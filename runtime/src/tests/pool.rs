@@ -60,15 +60,7 @@ fn dispatch(who: Sr25519Keyring, call: impl Into<RuntimeCall>) {
 /// A chain where Dave has a stream with key 1 and Eve a deposit and a session with key 2.
 fn with_a_viewer<R>(test: impl FnOnce() -> R) -> R {
 	in_first_block(crate::genesis::LOCAL, || {
-		let mint = pallet_stream_keys::Call::mint {
-			signing_key: key(1).public(),
-			title: b"stream".to_vec().try_into().unwrap(),
-			category: b"test".to_vec().try_into().unwrap(),
-			max_viewers: 0,
-			price_per_mb: 1_000,
-			broadcaster_share_ppm: 100_000,
-		};
-		dispatch(Sr25519Keyring::Dave, mint);
+		dispatch(Sr25519Keyring::Dave, new_stream(key(1).public()));
 		dispatch(VIEWER, Broker::deposit { amount: 50 * USDC });
 		let session = Broker::authorize_session {
 			key: key(2).public(),
@@ -88,7 +80,7 @@ fn winning(nonce: u32, face_value: Balance) -> WinningTicket {
 		session: key(2).public(),
 		recipient: raw(RELAYER),
 		window: WindowId::default(),
-		bytes: 375_000,
+		bytes: bytes_for(face_value),
 		face_value,
 		win_probability: u64::MAX,
 		commitment: ticket::commitment(&rand),
@@ -97,6 +89,11 @@ fn winning(nonce: u32, face_value: Balance) -> WinningTicket {
 	};
 	let signed = key(2).sign(ticket, &genesis_hash());
 	WinningTicket { signed, rand }
+}
+
+/// More than cost so much at the stream's price.
+fn bytes_for(amount: Balance) -> u64 {
+	u64::try_from(amount).unwrap() / 8
 }
 
 fn redeem(tickets: Vec<WinningTicket>) -> Broker<Runtime> {
@@ -111,7 +108,7 @@ fn voucher(amount: Balance) -> Broker<Runtime> {
 		recipient: raw(RELAYER),
 		stream: StreamId(0),
 		amount,
-		bytes: 375_000,
+		bytes: bytes_for(amount),
 		expiry: System::block_number() + 100,
 	};
 	let vouchers: Vec<SignedVoucher> = vec![key(2).sign(voucher, &genesis_hash())];

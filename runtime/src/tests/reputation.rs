@@ -72,15 +72,7 @@ fn reputation() -> Reputation {
 #[test]
 fn redeemed_tickets_of_a_registered_relayer_are_its_reputation() {
 	in_first_block(crate::genesis::LOCAL, || {
-		let mint = pallet_stream_keys::Call::mint {
-			signing_key: key(1).public(),
-			title: b"stream".to_vec().try_into().unwrap(),
-			category: b"test".to_vec().try_into().unwrap(),
-			max_viewers: 0,
-			price_per_mb: 1_000,
-			broadcaster_share_ppm: 100_000,
-		};
-		dispatch(Sr25519Keyring::Dave, mint);
+		dispatch(Sr25519Keyring::Dave, new_stream(key(1).public()));
 		open_session(Sr25519Keyring::Eve, &key(2));
 		open_session(Sr25519Keyring::Bob, &key(3));
 		let (first, second, third) = (

@@ -114,7 +114,7 @@ fn vouchers_and_tips_are_judged_likewise() {
 				recipient: AccountId(RELAYER.into()),
 				stream: STREAM,
 				amount,
-				bytes: 1,
+				bytes: (amount * 500) as u64,
 				expiry,
 			};
 			key.sign(voucher, &genesis())
