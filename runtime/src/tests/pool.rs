@@ -92,8 +92,8 @@ fn winning(nonce: u32, face_value: Balance) -> WinningTicket {
 }
 
 /// More than cost so much at the stream's price.
-fn bytes_for(amount: Balance) -> u64 {
-	u64::try_from(amount).unwrap() / 8
+fn bytes_for(amount: Balance) -> u32 {
+	amount as u32 / 8
 }
 
 fn redeem(tickets: Vec<WinningTicket>) -> Broker<Runtime> {
@@ -108,7 +108,7 @@ fn voucher(amount: Balance) -> Broker<Runtime> {
 		recipient: raw(RELAYER),
 		stream: StreamId(0),
 		amount,
-		bytes: bytes_for(amount),
+		bytes: bytes_for(amount).into(),
 		expiry: System::block_number() + 100,
 	};
 	let vouchers: Vec<SignedVoucher> = vec![key(2).sign(voucher, &genesis_hash())];
