@@ -1,25 +1,28 @@
 //! Sequences of signed calls on the whole runtime: nothing panics, every pallet's `try_state` holds, and no money is
-//! made.
+//! made but what the bridge imports.
 //!
 //! Bytes are decoded as the runtime's own call type by an input that turns whatever is as long as a key into one of a
 //! few known keys, and whatever is as long as an amount into one of a few amounts, so that calls meet each other's
-//! state; then tickets and proofs are signed by the keys that they name. New calls are reached as soon as they exist.
+//! state; then tickets and proofs are signed by the keys that they name, what is attested of the L2 by the validator, and
+//! messages of Ethereum wallets by the one there is. New calls are reached as soon as they exist.
 
 #![no_main]
 
 use clustercast_primitives::{
+	bridge::{account_of, deposit, Deposit, Domain, EthereumAction},
 	chain::RelayerProof,
 	crypto::{KeyPair, SignedMessage},
-	ticket, AccountId as Account, Hash, PublicKey, Signature, Signed,
+	ticket, AccountId as Account, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature, Signed,
 };
 use clustercast_runtime::{genesis, *};
 use codec::{DecodeLimit, Input};
 use frame_support::{
 	genesis_builder_helper,
-	traits::{Get, OnIdle, TryState, TryStateSelect},
+	traits::{Get, OnIdle, OnInitialize, TryState, TryStateSelect},
 };
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
+use serde_json::{json, Value};
+use sp_core::{ecdsa, Pair};
 use sp_keyring::Sr25519Keyring;
 use sp_runtime::{traits::Dispatchable, BuildStorage, StateVersion};
 use std::sync::OnceLock;
@@ -65,7 +68,9 @@ impl Input for Words<'_> {
 	fn read(&mut self, into: &mut [u8]) -> Result<(), codec::Error> {
 		let first = self.byte().ok_or("the end")?;
 		match into.len() {
-			32 if first % 8 < 4 => into.copy_from_slice(&<[u8; 32]>::from(PEOPLE[usize::from(first % 4)].to_account_id())),
+			32 if first % 8 < 4 => {
+				into.copy_from_slice(&<[u8; 32]>::from(PEOPLE[usize::from(first % 4)].to_account_id()))
+			},
 			32 => into.copy_from_slice(&key_pair(first).public().0),
 			16 => into.copy_from_slice(&NUMBERS[usize::from(first % 8)].to_le_bytes()),
 			// Numbers of streams, blocks, places, prices: small ones meet.
@@ -92,6 +97,76 @@ fn sign<T: SignedMessage>(message: T, key: &PublicKey) -> Option<Signed<T>> {
 
 fn chain() -> Hash {
 	Hash(System::block_hash(0).into())
+}
+
+/// The vault.
+const L2: Domain = Domain {
+	chain_id: 31_337,
+	vault: EthereumAddress([0xfa; 20]),
+};
+
+/// The only Ethereum wallet.
+const WALLET: EthereumAddress = EthereumAddress([
+	0x1a, 0x64, 0x2f, 0x0e, 0x3c, 0x3a, 0xf5, 0x45, 0xe7, 0xac, 0xbd, 0x38, 0xb0, 0x72, 0x51, 0xb3, 0x99, 0x09, 0x14,
+	0xf1,
+]);
+
+/// Its key.
+const WALLET_SEED: [u8; 32] = [1; 32];
+
+/// All deposits that the vault ever gets: the wallet's, for itself and for others.
+fn deposits() -> Vec<Deposit> {
+	let deposit = |index: u64| Deposit {
+		index,
+		depositor: WALLET,
+		account: match index % 3 {
+			0 => Account(PEOPLE[index as usize % 4].to_account_id().into()),
+			_ => account_of(&WALLET),
+		},
+		amount: [1, 20, 60, 10_000][index as usize % 4] * 1_000_000,
+		escrow: [0, 1, 50][index as usize % 3] * 1_000_000,
+		session_key: [PublicKey([0; 32]), key_pair(index as u8).public()][index as usize % 2],
+		session_limit: 5_000_000,
+		session_expiry: 1_000,
+	};
+	(0..16).map(deposit).collect()
+}
+
+/// Gives calls of the bridge what they need. Deposits with an odd number stay as they are.
+fn complete_bridge(call: &mut pallet_usdc_bridge::Call<Runtime>) {
+	use pallet_usdc_bridge::Call;
+
+	match call {
+		Call::attest {
+			attestation,
+			authority_index,
+			signature,
+		} => {
+			let all = deposits();
+			attestation.count %= all.len() as u64 + 1;
+			attestation.l2_block %= 1_024;
+			let leaves: Vec<Hash> = all[..attestation.count as usize].iter().map(Deposit::leaf).collect();
+			attestation.root = deposit::root(&leaves);
+			*authority_index = 0;
+			*signature = Signature(PEOPLE[0].sign(&attestation.signing_payload(&chain())).0);
+		},
+		Call::import_deposits { deposits: batch } if batch.first().is_none_or(|first| first.deposit.index % 2 == 0) => {
+			let bridge = UsdcBridge::bridge();
+			let attested = bridge.attested.map_or(0, |attested| attested.count as usize);
+			let proven = deposit::prove(&deposits()[..attested], bridge.next_deposit, batch.len().max(1));
+			*batch = proven.try_into().expect("no more than are in a batch");
+		},
+		Call::act { action, signature } => {
+			let (EthereumAction::Withdraw { deadline, .. }
+			| EthereumAction::Unlock { deadline, .. }
+			| EthereumAction::Collect { deadline, .. }
+			| EthereumAction::Authorize { deadline, .. }) = action;
+			*deadline = System::block_number() + *deadline % 2_000;
+			let wallet = ecdsa::Pair::from_seed(&WALLET_SEED);
+			*signature = EthereumSignature(wallet.sign_prehashed(&action.digest(&L2).0).0);
+		},
+		_ => (),
+	}
 }
 
 /// Gives a call the signatures that it needs to get anywhere.
@@ -128,11 +203,12 @@ fn complete(call: &mut RuntimeCall, who: &AccountId) {
 			let account = Account(who.clone().into());
 			*proof = sign(RelayerProof { account }, signing_key).map_or(Signature([0; 64]), |signed| signed.signature);
 		},
+		RuntimeCall::UsdcBridge(call) => complete_bridge(call),
 		_ => (),
 	}
 }
 
-/// State of the `development` preset, as the database has it.
+/// State of the `development` preset with a vault, as the database has it.
 type Snapshot = (Vec<(Vec<u8>, (Vec<u8>, i32))>, clustercast_runtime::Hash);
 
 fn snapshot() -> Snapshot {
@@ -145,6 +221,10 @@ fn snapshot() -> Snapshot {
 		let mut config = serde_json::to_value(RuntimeGenesisConfig::default()).expect("it is JSON");
 		let preset = genesis::get_preset(&genesis::DEVELOPMENT.into()).expect("the preset exists");
 		merge(&mut config, serde_json::from_slice(&preset).expect("it is JSON"));
+		merge(
+			&mut config,
+			json!({ "usdcBridge": { "l2": { "chainId": L2.chain_id, "vault": L2.vault.to_string() }, "interval": 1, "first": 0 } }),
+		);
 		genesis_builder_helper::build_state::<RuntimeGenesisConfig>(config.to_string().into_bytes())
 			.expect("the preset builds");
 	});
@@ -176,6 +256,7 @@ fuzz_target!(|data: &[u8]| {
 				let steps = u32::from(control - 0xbf) * 40;
 				let now = System::block_number() + steps;
 				System::set_block_number(now);
+				UsdcBridge::on_initialize(now);
 				AllPalletsWithoutSystem::on_idle(now, <Runtime as frame_system::Config>::BlockWeights::get().max_block);
 				continue;
 			}
@@ -193,7 +274,8 @@ fuzz_target!(|data: &[u8]| {
 				let _ = call.dispatch(origin);
 			}
 		}
-		assert!(Balances::total_issuance() <= issuance, "money was made");
+		let imported = UsdcBridge::bridge().imported;
+		assert!(Balances::total_issuance() <= issuance + imported, "money was made");
 		let now = System::block_number();
 		<AllPalletsWithSystem as TryState<BlockNumber>>::try_state(now, TryStateSelect::All)
 			.expect("every invariant holds");

@@ -142,7 +142,7 @@ mod benchmarks {
 		let proven = BoundedVec::truncate_from(deposit::prove(&deposits, 0, n as usize));
 		#[extrinsic_call]
 		_(RawOrigin::None, proven);
-		assert_eq!(NextDeposit::<T>::get(), n.into());
+		assert_eq!(NextDeposit::<T>::get(), u64::from(n));
 		assert_eq!(Imported::<T>::get(), Balance::from(n) * 20 * USDC);
 	}
 
@@ -202,7 +202,7 @@ mod benchmarks {
 		{
 			Pallet::<T>::do_release();
 		}
-		assert_eq!(Line::<T>::get().waiting, n.into());
+		assert_eq!(Line::<T>::get().waiting, u64::from(n));
 	}
 
 	#[benchmark]
@@ -231,7 +231,7 @@ mod benchmarks {
 		{
 			Pallet::<T>::do_forget_withdrawals(&mut meter);
 		}
-		assert_eq!(Line::<T>::get().oldest, n.into());
+		assert_eq!(Line::<T>::get().oldest, u64::from(n));
 	}
 
 	#[benchmark]
