@@ -19,7 +19,12 @@ use clustercast_primitives::{
 	AccountId, BlockNumber, EthereumAddress, PublicKey, Usdc,
 };
 use serde_json::json;
-use std::{fs, io::Read, path::PathBuf, process::ExitCode};
+use std::{
+	fs,
+	io::{IsTerminal, Read},
+	path::PathBuf,
+	process::ExitCode,
+};
 use tracing_subscriber::EnvFilter;
 
 /// Blocks that a message to the chain is good, unless it says otherwise: twenty minutes; the chain allows an hour.
@@ -254,6 +259,7 @@ pub fn main() -> ExitCode {
 	tracing_subscriber::fmt()
 		.with_env_filter(filter)
 		.with_writer(std::io::stderr)
+		.with_ansi(std::io::stderr().is_terminal())
 		.init();
 	match run(cli) {
 		Ok(()) => ExitCode::SUCCESS,

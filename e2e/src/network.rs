@@ -144,6 +144,17 @@ impl Network {
 		start(lab, &mut self.validators, index)?;
 		open(&mut self.validators[index]).await
 	}
+
+	/// Starts all validators again, on the state they left.
+	pub async fn restart_all(&mut self, lab: &Lab) -> Result<()> {
+		for index in 0..self.validators.len() {
+			start(lab, &mut self.validators, index)?;
+		}
+		for validator in &mut self.validators {
+			open(validator).await?;
+		}
+		Ok(())
+	}
 }
 
 impl Validator {

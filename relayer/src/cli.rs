@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, calls::NewRelayer, keys, Chain, Wait, Wallet};
 use clustercast_network::{peer_id, Address};
 use clustercast_primitives::{amount::MAX_PRICE_PER_MB, chain::RelayerProof, Usdc};
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
@@ -69,6 +69,7 @@ pub fn main() -> ExitCode {
 	tracing_subscriber::fmt()
 		.with_env_filter(filter)
 		.with_writer(std::io::stderr)
+		.with_ansi(std::io::stderr().is_terminal())
 		.init();
 	match run(cli) {
 		Ok(()) => ExitCode::SUCCESS,

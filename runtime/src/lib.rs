@@ -142,20 +142,20 @@ mod runtime {
 	pub type Aura = pallet_aura;
 	#[runtime::pallet_index(11)]
 	pub type Beefy = pallet_beefy;
-	#[runtime::pallet_index(14)]
-	pub type Session = pallet_session;
-	#[runtime::pallet_index(15)]
-	pub type Historical = pallet_session::historical;
-	// A block's MMR leaf is made after the session has rotated the validators: the first leaf of a set's time then names
-	// the set after it. That block is one that BEEFY must sign, and every node keeps its signatures, so every hand-over
-	// can be proven on the L2 at any later time.
 	#[runtime::pallet_index(12)]
-	pub type Mmr = pallet_mmr;
+	pub type Session = pallet_session;
 	#[runtime::pallet_index(13)]
+	pub type Historical = pallet_session::historical;
+	// A block's MMR leaf is made after the session has rotated the validators, so Mmr's number is above Session's: the
+	// first leaf of a set's time then names the set after it. That block is one that BEEFY must sign, and every node keeps
+	// its signatures, so every hand-over can be proven on the L2 at any later time.
+	#[runtime::pallet_index(14)]
+	pub type Mmr = pallet_mmr;
+	#[runtime::pallet_index(15)]
 	pub type BeefyMmrLeaf = pallet_beefy_mmr;
 	#[runtime::pallet_index(16)]
 	pub type Grandpa = pallet_grandpa;
-	// Hooks and genesis run in the order of these numbers: the floor is whom the session pallet's genesis named.
+	// And above Session's: the floor is whom the session pallet's genesis named.
 	#[runtime::pallet_index(17)]
 	pub type Validators = pallet_validators;
 

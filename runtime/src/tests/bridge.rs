@@ -169,6 +169,24 @@ fn a_blocks_mmr_leaf_carries_the_root_of_what_it_releases() {
 }
 
 #[test]
+fn the_first_leaf_of_a_sets_time_names_the_set_after_it() {
+	let session = json!({ "validators": { "sessionLength": 5 } });
+	in_first_block_with(crate::genesis::LOCAL, session, || {
+		let none = Digest32([0; 32]);
+		let before = BeefyMmrLeaf::next_authority_set_proof().id;
+		while System::block_number() < 4 {
+			next_block();
+		}
+		let root = mmr_root();
+		next_block();
+		assert_eq!(Session::current_index(), 1);
+		assert_eq!(BeefyMmrLeaf::next_authority_set_proof().id, before + 1);
+		// Four leaves are one peak, and the fifth another.
+		assert_eq!(mmr_root(), keccak256(&[&leaf(5, none).0, &root]).0);
+	});
+}
+
+#[test]
 fn what_three_of_four_attest_is_imported_by_anybody() {
 	with_vault(BRIDGED, || {
 		let deposits = [deposit_of(0), deposit_of(1)];
