@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::time::{sleep, Instant};
 
 /// Crossings of each kind.
-const CROSSINGS: usize = 20;
+const CROSSINGS: usize = 12;
 
 /// Blocks of the L2 behind a final one; it makes one a second.
 const FINALITY: u32 = 4;

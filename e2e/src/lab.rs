@@ -1,19 +1,25 @@
 //! Where a run keeps its files and logs, and what happens to them when it fails.
 
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use std::{
 	cell::Cell,
-	collections::{BTreeSet, VecDeque},
-	fs,
+	collections::VecDeque,
+	env, fs,
 	io::{BufRead, BufReader},
 	net::{TcpListener, UdpSocket},
 	path::{Path, PathBuf},
-	sync::{Mutex, PoisonError},
+	process,
+	sync::atomic::{AtomicU16, Ordering},
 };
 use tempfile::TempDir;
 
 /// Lines of each log that are shown when a run fails.
 const TAIL_LINES: usize = 12;
+
+/// Ports that [`free_port`] gives: those of each slot of the test runner, and then those of whoever runs without one.
+const FIRST_PORT: u16 = 20_000;
+const PORTS_OF_A_SLOT: u16 = 1_000;
+const SLOTS: u16 = 8;
 
 /// A temporary directory with the state and the logs of the programs of one run. Removed when the run went well; kept,
 /// and the tails of its logs printed, when not.
@@ -106,15 +112,21 @@ pub fn tail(path: &Path, lines: usize) -> Vec<String> {
 	last.into()
 }
 
-/// A loopback port that neither TCP nor UDP uses now, and another one each time.
+/// A loopback port that neither TCP nor UDP uses now, and another one each time. Below those that the kernel hands out,
+/// and of tests that run at the same time each has its own.
 pub fn free_port() -> Result<u16> {
-	static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-	loop {
-		let tcp = TcpListener::bind("127.0.0.1:0").context("no free TCP port")?;
-		let port = tcp.local_addr()?.port();
-		let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-		if UdpSocket::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
+	static NEXT: AtomicU16 = AtomicU16::new(0);
+	let slot = env::var("NEXTEST_TEST_GLOBAL_SLOT")
+		.ok()
+		.and_then(|slot| slot.parse().ok());
+	let first = FIRST_PORT + slot.unwrap_or(SLOTS) % (SLOTS + 1) * PORTS_OF_A_SLOT;
+	// Those of the last run may linger.
+	let offset = (process::id() % u32::from(PORTS_OF_A_SLOT)) as u16;
+	for _ in 0..PORTS_OF_A_SLOT {
+		let port = first + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS_OF_A_SLOT;
+		if TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok() {
 			return Ok(port);
 		}
 	}
+	bail!("no free port from {first} on")
 }

@@ -18,10 +18,10 @@ impl<T: frame_system::Config> pallet_fraud_proofs::WeightInfo for WeightInfo<T> 
 	/// Proof: `Timestamp::Now` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `FraudProofs::Punished` (r:1 w:1)
 	/// Proof: `FraudProofs::Punished` (`max_values`: None, `max_size`: Some(48), added: 2523, mode: `MaxEncodedLen`)
-	/// Storage: `RelayerRegistry::SigningKeys` (r:1 w:0)
+	/// Storage: `RelayerRegistry::SigningKeys` (r:1 w:1)
 	/// Proof: `RelayerRegistry::SigningKeys` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:0)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `FraudProofs::OldestDay` (r:1 w:1)
@@ -29,7 +29,9 @@ impl<T: frame_system::Config> pallet_fraud_proofs::WeightInfo for WeightInfo<T> 
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
 	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(630), added: 3105, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
+	/// Storage: `RelayerRegistry::Slashes` (r:1 w:1)
+	/// Proof: `RelayerRegistry::Slashes` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Sessions` (r:1 w:0)
 	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(120), added: 2595, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Treasury` (r:1 w:0)
@@ -38,27 +40,25 @@ impl<T: frame_system::Config> pallet_fraud_proofs::WeightInfo for WeightInfo<T> 
 	/// Proof: `FraudProofs::Taken` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
 	/// Storage: `FraudProofs::Burnt` (r:1 w:1)
 	/// Proof: `FraudProofs::Burnt` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
-	/// Storage: `RelayerRegistry::Slashes` (r:1 w:1)
-	/// Proof: `RelayerRegistry::Slashes` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	/// Storage: `RelayerRegistry::Reputations` (r:0 w:1)
 	/// Proof: `RelayerRegistry::Reputations` (`max_values`: None, `max_size`: Some(204), added: 2679, mode: `MaxEncodedLen`)
 	fn report_invalid_chunk() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `2265`
+		//  Measured:  `2844`
 		//  Estimated: `11402`
-		// Shortest run: 780_838_000 picoseconds.
-		Weight::from_parts(895_258_000, 11402)
+		// Shortest run: 783_734_000 picoseconds.
+		Weight::from_parts(824_249_000, 11402)
 			.saturating_add(T::DbWeight::get().reads(17))
 			.saturating_add(T::DbWeight::get().writes(13))
 	}
 	/// Storage: `System::Account` (r:3 w:3)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Treasury` (r:1 w:0)
 	/// Proof: `TicketBroker::Treasury` (`max_values`: Some(1), `max_size`: Some(32), added: 527, mode: `MaxEncodedLen`)
 	/// Storage: `FraudProofs::Taken` (r:1 w:1)
@@ -67,10 +67,10 @@ impl<T: frame_system::Config> pallet_fraud_proofs::WeightInfo for WeightInfo<T> 
 	/// Proof: `FraudProofs::Burnt` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
 	fn report_equivocation() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `1139`
+		//  Measured:  `1688`
 		//  Estimated: `8799`
-		// Shortest run: 563_010_000 picoseconds.
-		Weight::from_parts(596_354_000, 8799)
+		// Shortest run: 577_109_000 picoseconds.
+		Weight::from_parts(618_544_000, 8799)
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
@@ -83,10 +83,10 @@ impl<T: frame_system::Config> pallet_fraud_proofs::WeightInfo for WeightInfo<T> 
 		// Proof size in bytes:
 		//  Measured:  `755 + n * (5 ±0)`
 		//  Estimated: `3513 + n * (2523 ±0)`
-		// Shortest run: 18_073_000 picoseconds.
-		Weight::from_parts(22_388_866, 3513)
-			// Standard error: 1_569.
-			.saturating_add(Weight::from_parts(4_351_935, 0).saturating_mul(n.into()))
+		// Shortest run: 18_203_000 picoseconds.
+		Weight::from_parts(23_134_330, 3513)
+			// Standard error: 1_780.
+			.saturating_add(Weight::from_parts(4_462_507, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(1))

@@ -21,15 +21,15 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `RelayerRegistry::Reputations` (r:0 w:1)
 	/// Proof: `RelayerRegistry::Reputations` (`max_values`: None, `max_size`: Some(204), added: 2679, mode: `MaxEncodedLen`)
 	fn register() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `236`
 		//  Estimated: `4095`
-		// Shortest run: 214_455_000 picoseconds.
-		Weight::from_parts(232_142_000, 4095)
+		// Shortest run: 229_258_000 picoseconds.
+		Weight::from_parts(264_159_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -37,10 +37,10 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(630), added: 3105, mode: `MaxEncodedLen`)
 	fn update() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `731`
+		//  Measured:  `764`
 		//  Estimated: `4095`
-		// Shortest run: 40_002_000 picoseconds.
-		Weight::from_parts(41_941_000, 4095)
+		// Shortest run: 41_263_000 picoseconds.
+		Weight::from_parts(47_714_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -49,13 +49,13 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	fn bond_extra() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `926`
+		//  Measured:  `959`
 		//  Estimated: `4095`
-		// Shortest run: 130_898_000 picoseconds.
-		Weight::from_parts(135_434_000, 4095)
+		// Shortest run: 133_416_000 picoseconds.
+		Weight::from_parts(141_946_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -63,10 +63,10 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(630), added: 3105, mode: `MaxEncodedLen`)
 	fn unbond() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `731`
+		//  Measured:  `764`
 		//  Estimated: `4095`
-		// Shortest run: 38_567_000 picoseconds.
-		Weight::from_parts(41_172_000, 4095)
+		// Shortest run: 40_428_000 picoseconds.
+		Weight::from_parts(48_520_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -74,10 +74,10 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(630), added: 3105, mode: `MaxEncodedLen`)
 	fn cancel_unbond() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `735`
+		//  Measured:  `768`
 		//  Estimated: `4095`
-		// Shortest run: 36_776_000 picoseconds.
-		Weight::from_parts(40_163_000, 4095)
+		// Shortest run: 37_252_000 picoseconds.
+		Weight::from_parts(41_632_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -86,17 +86,17 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
-	/// Storage: `RelayerRegistry::SigningKeys` (r:0 w:1)
-	/// Proof: `RelayerRegistry::SigningKeys` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `RelayerRegistry::Reputations` (r:0 w:1)
 	/// Proof: `RelayerRegistry::Reputations` (`max_values`: None, `max_size`: Some(204), added: 2679, mode: `MaxEncodedLen`)
+	/// Storage: `RelayerRegistry::SigningKeys` (r:0 w:1)
+	/// Proof: `RelayerRegistry::SigningKeys` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 	fn withdraw_bond() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `930`
+		//  Measured:  `963`
 		//  Estimated: `4095`
-		// Shortest run: 108_779_000 picoseconds.
-		Weight::from_parts(126_659_000, 4095)
+		// Shortest run: 121_733_000 picoseconds.
+		Weight::from_parts(126_190_000, 4095)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
