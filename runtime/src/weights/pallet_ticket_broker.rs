@@ -13,7 +13,7 @@ pub struct WeightInfo<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T> {
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Unlocks` (r:1 w:1)
 	/// Proof: `TicketBroker::Unlocks` (`max_values`: None, `max_size`: Some(68), added: 2543, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
@@ -21,22 +21,22 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	fn deposit() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `327`
-		//  Estimated: `3593`
-		// Shortest run: 112_649_000 picoseconds.
-		Weight::from_parts(117_434_000, 3593)
+		//  Estimated: `3604`
+		// Shortest run: 116_571_000 picoseconds.
+		Weight::from_parts(120_266_000, 3604)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	/// Storage: `TicketBroker::Unlocks` (r:1 w:1)
 	/// Proof: `TicketBroker::Unlocks` (`max_values`: None, `max_size`: Some(68), added: 2543, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:0)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	fn request_unlock() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `97`
-		//  Estimated: `3586`
-		// Shortest run: 31_888_000 picoseconds.
-		Weight::from_parts(33_502_000, 3586)
+		//  Estimated: `3604`
+		// Shortest run: 32_654_000 picoseconds.
+		Weight::from_parts(34_650_000, 3604)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -46,23 +46,23 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `132`
 		//  Estimated: `3533`
-		// Shortest run: 24_017_000 picoseconds.
-		Weight::from_parts(25_238_000, 3533)
+		// Shortest run: 24_629_000 picoseconds.
+		Weight::from_parts(26_013_000, 3533)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// Storage: `TicketBroker::Unlocks` (r:1 w:1)
 	/// Proof: `TicketBroker::Unlocks` (`max_values`: None, `max_size`: Some(68), added: 2543, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	fn withdraw() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `327`
-		//  Estimated: `3593`
-		// Shortest run: 94_688_000 picoseconds.
-		Weight::from_parts(97_694_000, 3593)
+		//  Estimated: `3604`
+		// Shortest run: 97_028_000 picoseconds.
+		Weight::from_parts(101_424_000, 3604)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -74,8 +74,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `596`
 		//  Estimated: `3770`
-		// Shortest run: 39_981_000 picoseconds.
-		Weight::from_parts(42_330_000, 3770)
+		// Shortest run: 41_074_000 picoseconds.
+		Weight::from_parts(43_502_000, 3770)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -85,8 +85,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `423`
 		//  Estimated: `3585`
-		// Shortest run: 30_927_000 picoseconds.
-		Weight::from_parts(32_589_000, 3585)
+		// Shortest run: 31_757_000 picoseconds.
+		Weight::from_parts(33_454_000, 3585)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -101,10 +101,10 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `823 + p * (86 ±0)`
 		//  Estimated: `3770 + p * (2603 ±0)`
-		// Shortest run: 48_519_000 picoseconds.
-		Weight::from_parts(52_974_023, 3770)
-			// Standard error: 1_659.
-			.saturating_add(Weight::from_parts(1_983_351, 0).saturating_mul(p.into()))
+		// Shortest run: 49_910_000 picoseconds.
+		Weight::from_parts(54_607_820, 3770)
+			// Standard error: 2_011.
+			.saturating_add(Weight::from_parts(1_996_315, 0).saturating_mul(p.into()))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(p.into())))
 			.saturating_add(T::DbWeight::get().writes(2))
@@ -120,9 +120,9 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Storage: `TicketBroker::SpentNonces` (r:100 w:100)
 	/// Proof: `TicketBroker::SpentNonces` (`max_values`: None, `max_size`: Some(1086), added: 3561, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:100 w:100)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `StreamKeys::StreamKeys` (r:100 w:0)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:301 w:301)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `RelayerRegistry::Reputations` (r:100 w:100)
@@ -130,12 +130,12 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `t` is in `[0, 100]`.
 	fn redeem_batch(t: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `1533 + t * (933 ±0)`
+		//  Measured:  `2124 + t * (1851 ±0)`
 		//  Estimated: `3593 + t * (7809 ±0)`
-		// Shortest run: 22_504_000 picoseconds.
-		Weight::from_parts(7_905_522, 3593)
-			// Standard error: 907_082.
-			.saturating_add(Weight::from_parts(255_034_170, 0).saturating_mul(t.into()))
+		// Shortest run: 22_795_000 picoseconds.
+		Weight::from_parts(22_880_000, 3593)
+			// Standard error: 4_328_937.
+			.saturating_add(Weight::from_parts(297_520_762, 0).saturating_mul(t.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads((8_u64).saturating_mul(t.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -151,20 +151,20 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Storage: `TicketBroker::SpentNonces` (r:100 w:0)
 	/// Proof: `TicketBroker::SpentNonces` (`max_values`: None, `max_size`: Some(1086), added: 3561, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:100 w:0)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `StreamKeys::StreamKeys` (r:100 w:0)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:201 w:0)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// `t` is in `[0, 100]`.
 	fn refuse_batch(t: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `2242 + t * (860 ±0)`
+		//  Measured:  `1472 + t * (1708 ±0)`
 		//  Estimated: `3593 + t * (5206 ±0)`
-		// Shortest run: 23_071_000 picoseconds.
-		Weight::from_parts(23_170_000, 3593)
-			// Standard error: 3_561_005.
-			.saturating_add(Weight::from_parts(147_089_083, 0).saturating_mul(t.into()))
+		// Shortest run: 36_275_000 picoseconds.
+		Weight::from_parts(38_476_000, 3593)
+			// Standard error: 1_618_854.
+			.saturating_add(Weight::from_parts(154_395_515, 0).saturating_mul(t.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads((6_u64).saturating_mul(t.into())))
 			.saturating_add(Weight::from_parts(0, 5206).saturating_mul(t.into()))
@@ -178,9 +178,9 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Storage: `TicketBroker::VouchersPaid` (r:100 w:100)
 	/// Proof: `TicketBroker::VouchersPaid` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:100 w:100)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `StreamKeys::StreamKeys` (r:100 w:0)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:301 w:301)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `RelayerRegistry::Reputations` (r:100 w:100)
@@ -188,12 +188,12 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `v` is in `[0, 100]`.
 	fn redeem_vouchers(v: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `503 + v * (835 ±0)`
+		//  Measured:  `547 + v * (1771 ±0)`
 		//  Estimated: `3593 + v * (7809 ±0)`
-		// Shortest run: 24_632_000 picoseconds.
-		Weight::from_parts(24_899_000, 3593)
-			// Standard error: 1_115_420.
-			.saturating_add(Weight::from_parts(267_551_785, 0).saturating_mul(v.into()))
+		// Shortest run: 23_978_000 picoseconds.
+		Weight::from_parts(882_563_137, 3593)
+			// Standard error: 17_304_188.
+			.saturating_add(Weight::from_parts(307_208_805, 0).saturating_mul(v.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads((8_u64).saturating_mul(v.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -209,49 +209,49 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Storage: `TicketBroker::VouchersPaid` (r:100 w:0)
 	/// Proof: `TicketBroker::VouchersPaid` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:100 w:0)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `StreamKeys::StreamKeys` (r:100 w:0)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:201 w:0)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// `v` is in `[0, 100]`.
 	fn refuse_vouchers(v: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `565 + v * (781 ±0)`
+		//  Measured:  `1010 + v * (1617 ±0)`
 		//  Estimated: `3593 + v * (5206 ±0)`
-		// Shortest run: 23_657_000 picoseconds.
-		Weight::from_parts(23_939_000, 3593)
-			// Standard error: 1_513_996.
-			.saturating_add(Weight::from_parts(129_539_799, 0).saturating_mul(v.into()))
+		// Shortest run: 24_596_000 picoseconds.
+		Weight::from_parts(354_897_620, 3593)
+			// Standard error: 6_119_302.
+			.saturating_add(Weight::from_parts(150_975_342, 0).saturating_mul(v.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads((6_u64).saturating_mul(v.into())))
 			.saturating_add(Weight::from_parts(0, 5206).saturating_mul(v.into()))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:0)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:2 w:2)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	fn tip() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `591`
+		//  Measured:  `1390`
 		//  Estimated: `6196`
-		// Shortest run: 104_035_000 picoseconds.
-		Weight::from_parts(107_733_000, 6196)
+		// Shortest run: 112_390_000 picoseconds.
+		Weight::from_parts(119_200_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:0)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:2 w:2)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	fn tip_from_deposit() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `684`
+		//  Measured:  `1517`
 		//  Estimated: `6196`
-		// Shortest run: 116_084_000 picoseconds.
-		Weight::from_parts(120_222_000, 6196)
+		// Shortest run: 123_804_000 picoseconds.
+		Weight::from_parts(131_225_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -264,17 +264,17 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Storage: `TicketBroker::SpentNonces` (r:1 w:1)
 	/// Proof: `TicketBroker::SpentNonces` (`max_values`: None, `max_size`: Some(1086), added: 3561, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:0)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(501), added: 2976, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:3 w:3)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	fn submit_tip() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `2429`
+		//  Measured:  `3262`
 		//  Estimated: `8799`
-		// Shortest run: 290_025_000 picoseconds.
-		Weight::from_parts(316_899_000, 8799)
+		// Shortest run: 302_355_000 picoseconds.
+		Weight::from_parts(333_880_000, 8799)
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
@@ -285,12 +285,12 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `n` is in `[0, 100]`.
 	fn clear_epoch(n: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `92 + n * (85 ±0)`
+		//  Measured:  `167 + n * (85 ±0)`
 		//  Estimated: `4551 + n * (3561 ±0)`
-		// Shortest run: 17_355_000 picoseconds.
-		Weight::from_parts(21_517_205, 4551)
-			// Standard error: 2_925.
-			.saturating_add(Weight::from_parts(5_637_045, 0).saturating_mul(n.into()))
+		// Shortest run: 18_899_000 picoseconds.
+		Weight::from_parts(23_010_567, 4551)
+			// Standard error: 2_658.
+			.saturating_add(Weight::from_parts(5_920_554, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
