@@ -1,6 +1,6 @@
 //! Weights of `pallet_ticket_broker`, measured by `scripts/weights` on 2026-11-21.
 //!
-//! Steps: 12, repeats: 6. CPU: Intel(R) Xeon(R) Processor @ 2.50GHz. Generated: change the benchmark, not this file.
+//! Steps: 14, repeats: 8. CPU: Intel(R) Xeon(R) Processor @ 2.50GHz. Generated: change the benchmark, not this file.
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
@@ -22,8 +22,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `327`
 		//  Estimated: `3604`
-		// Shortest run: 116_571_000 picoseconds.
-		Weight::from_parts(120_266_000, 3604)
+		// Shortest run: 114_347_000 picoseconds.
+		Weight::from_parts(117_959_000, 3604)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -35,8 +35,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `97`
 		//  Estimated: `3604`
-		// Shortest run: 32_654_000 picoseconds.
-		Weight::from_parts(34_650_000, 3604)
+		// Shortest run: 32_489_000 picoseconds.
+		Weight::from_parts(34_191_000, 3604)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -46,8 +46,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `132`
 		//  Estimated: `3533`
-		// Shortest run: 24_629_000 picoseconds.
-		Weight::from_parts(26_013_000, 3533)
+		// Shortest run: 24_593_000 picoseconds.
+		Weight::from_parts(26_274_000, 3533)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -61,8 +61,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `327`
 		//  Estimated: `3604`
-		// Shortest run: 97_028_000 picoseconds.
-		Weight::from_parts(101_424_000, 3604)
+		// Shortest run: 97_268_000 picoseconds.
+		Weight::from_parts(101_879_000, 3604)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -74,8 +74,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `596`
 		//  Estimated: `3770`
-		// Shortest run: 41_074_000 picoseconds.
-		Weight::from_parts(43_502_000, 3770)
+		// Shortest run: 41_083_000 picoseconds.
+		Weight::from_parts(43_190_000, 3770)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -85,8 +85,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `423`
 		//  Estimated: `3585`
-		// Shortest run: 31_757_000 picoseconds.
-		Weight::from_parts(33_454_000, 3585)
+		// Shortest run: 31_835_000 picoseconds.
+		Weight::from_parts(33_540_000, 3585)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -99,12 +99,12 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `p` is in `[0, 64]`.
 	fn reap_session(p: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `823 + p * (86 ±0)`
+		//  Measured:  `826 + p * (86 ±0)`
 		//  Estimated: `3770 + p * (2603 ±0)`
-		// Shortest run: 49_910_000 picoseconds.
-		Weight::from_parts(54_607_820, 3770)
-			// Standard error: 2_011.
-			.saturating_add(Weight::from_parts(1_996_315, 0).saturating_mul(p.into()))
+		// Shortest run: 49_870_000 picoseconds.
+		Weight::from_parts(54_985_944, 3770)
+			// Standard error: 2_026.
+			.saturating_add(Weight::from_parts(2_009_802, 0).saturating_mul(p.into()))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(p.into())))
 			.saturating_add(T::DbWeight::get().writes(2))
@@ -130,12 +130,12 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `t` is in `[0, 100]`.
 	fn redeem_batch(t: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `2124 + t * (1851 ±0)`
+		//  Measured:  `1977 + t * (1850 ±0)`
 		//  Estimated: `3593 + t * (7809 ±0)`
-		// Shortest run: 22_795_000 picoseconds.
-		Weight::from_parts(22_880_000, 3593)
-			// Standard error: 4_328_937.
-			.saturating_add(Weight::from_parts(297_520_762, 0).saturating_mul(t.into()))
+		// Shortest run: 22_771_000 picoseconds.
+		Weight::from_parts(23_264_000, 3593)
+			// Standard error: 1_761_487.
+			.saturating_add(Weight::from_parts(284_772_540, 0).saturating_mul(t.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads((8_u64).saturating_mul(t.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -159,12 +159,12 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `t` is in `[0, 100]`.
 	fn refuse_batch(t: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `1472 + t * (1708 ±0)`
+		//  Measured:  `1783 + t * (1705 ±0)`
 		//  Estimated: `3593 + t * (5206 ±0)`
-		// Shortest run: 36_275_000 picoseconds.
-		Weight::from_parts(38_476_000, 3593)
-			// Standard error: 1_618_854.
-			.saturating_add(Weight::from_parts(154_395_515, 0).saturating_mul(t.into()))
+		// Shortest run: 23_379_000 picoseconds.
+		Weight::from_parts(23_899_000, 3593)
+			// Standard error: 826_168.
+			.saturating_add(Weight::from_parts(150_035_767, 0).saturating_mul(t.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads((6_u64).saturating_mul(t.into())))
 			.saturating_add(Weight::from_parts(0, 5206).saturating_mul(t.into()))
@@ -188,12 +188,12 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `v` is in `[0, 100]`.
 	fn redeem_vouchers(v: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `547 + v * (1771 ±0)`
+		//  Measured:  `1342 + v * (1760 ±0)`
 		//  Estimated: `3593 + v * (7809 ±0)`
-		// Shortest run: 23_978_000 picoseconds.
-		Weight::from_parts(882_563_137, 3593)
-			// Standard error: 17_304_188.
-			.saturating_add(Weight::from_parts(307_208_805, 0).saturating_mul(v.into()))
+		// Shortest run: 23_684_000 picoseconds.
+		Weight::from_parts(24_372_000, 3593)
+			// Standard error: 1_872_766.
+			.saturating_add(Weight::from_parts(267_048_644, 0).saturating_mul(v.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads((8_u64).saturating_mul(v.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -217,12 +217,12 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `v` is in `[0, 100]`.
 	fn refuse_vouchers(v: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `1010 + v * (1617 ±0)`
+		//  Measured:  `864 + v * (1617 ±0)`
 		//  Estimated: `3593 + v * (5206 ±0)`
-		// Shortest run: 24_596_000 picoseconds.
-		Weight::from_parts(354_897_620, 3593)
-			// Standard error: 6_119_302.
-			.saturating_add(Weight::from_parts(150_975_342, 0).saturating_mul(v.into()))
+		// Shortest run: 24_121_000 picoseconds.
+		Weight::from_parts(24_750_000, 3593)
+			// Standard error: 377_722.
+			.saturating_add(Weight::from_parts(135_475_893, 0).saturating_mul(v.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads((6_u64).saturating_mul(v.into())))
 			.saturating_add(Weight::from_parts(0, 5206).saturating_mul(v.into()))
@@ -235,8 +235,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `1390`
 		//  Estimated: `6196`
-		// Shortest run: 112_390_000 picoseconds.
-		Weight::from_parts(119_200_000, 6196)
+		// Shortest run: 109_806_000 picoseconds.
+		Weight::from_parts(115_034_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -250,8 +250,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `1517`
 		//  Estimated: `6196`
-		// Shortest run: 123_804_000 picoseconds.
-		Weight::from_parts(131_225_000, 6196)
+		// Shortest run: 123_374_000 picoseconds.
+		Weight::from_parts(127_821_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -273,8 +273,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `3262`
 		//  Estimated: `8799`
-		// Shortest run: 302_355_000 picoseconds.
-		Weight::from_parts(333_880_000, 8799)
+		// Shortest run: 299_254_000 picoseconds.
+		Weight::from_parts(326_645_000, 8799)
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
@@ -285,12 +285,12 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `n` is in `[0, 100]`.
 	fn clear_epoch(n: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `167 + n * (85 ±0)`
+		//  Measured:  `159 + n * (85 ±0)`
 		//  Estimated: `4551 + n * (3561 ±0)`
-		// Shortest run: 18_899_000 picoseconds.
-		Weight::from_parts(23_010_567, 4551)
-			// Standard error: 2_658.
-			.saturating_add(Weight::from_parts(5_920_554, 0).saturating_mul(n.into()))
+		// Shortest run: 18_974_000 picoseconds.
+		Weight::from_parts(23_952_038, 4551)
+			// Standard error: 3_874.
+			.saturating_add(Weight::from_parts(5_678_538, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
