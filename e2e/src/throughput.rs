@@ -267,7 +267,7 @@ impl Bench {
 					segment: nonce.into(),
 					..WindowId::default()
 				},
-				bytes: 375_000,
+				bytes: 500_000,
 				face_value: FACE_VALUE,
 				win_probability: u64::MAX,
 				commitment: ticket::commitment(&RAND),
