@@ -64,7 +64,7 @@ pub struct Config {
 		default_value = "1"
 	)]
 	pub max_face_value: Usdc,
-	/// Relayer to watch from, with /p2p/ID; repeat it, first choice first [default: the registry, cheapest first]
+	/// Relayer to watch from, with /p2p/ID; repeat it, first choice first [default: the registry, best first]
 	#[arg(long = "relayer", value_name = "MULTIADDR")]
 	pub relayers: Vec<Address>,
 	/// Do not report relayers that signed for a wrong chunk, nor a broadcaster that signed two windows for one place
