@@ -137,10 +137,11 @@ pub fn signed(
 	let digest = word(&commitment.digest());
 	let valid = |(signature, validator): (&Option<[u8; 65]>, &Address)| {
 		let signature = Signature::from_raw_array(signature.as_ref()?).ok()?;
-		// The contract takes but the lower of the two signatures that a key makes with one nonce.
-		let low = signature.normalize_s().is_none();
+		// The contract takes but the lower of the two signatures that a key makes with one nonce. BEEFY takes both, and
+		// each can be made of the other.
+		let signature = signature.normalize_s().unwrap_or(signature);
 		let by = signature.recover_address_from_prehash(&digest).ok()?;
-		(low && by == *validator).then_some(signature)
+		(by == *validator).then_some(signature)
 	};
 	let needed = threshold(validators.len() as u32) as usize;
 	let (mut signers, mut compact) = (U256::ZERO, Vec::with_capacity(needed));

@@ -6,18 +6,34 @@ use clustercast_e2e::{
 	bridge::{command, deposit, typescript, Agent, Wallet, EXISTENTIAL_DEPOSIT, L2},
 	lab::Lab,
 	network::Network,
+	process::program,
 	programs::run_once,
 };
-use clustercast_primitives::{amount::USDC, Balance, BlockNumber, Usdc};
+use clustercast_primitives::{amount::USDC, crypto::KeyPair, Balance, BlockNumber, Usdc};
 use serde_json::{json, Value};
 use std::{env, fs, time::Duration};
-use tokio::time::{sleep, Instant};
+use tokio::{
+	process::Command,
+	time::{sleep, Instant},
+};
 
 /// Blocks of the L2, of a second each, in which a deposit can be made and undone before it is final.
 const UNDOABLE: u32 = 40;
 
 /// Blocks in a session of the chain: validators hand over to the next set each 24 s.
 const SESSION: BlockNumber = 12;
+
+/// The manual for integrators.
+const MANUAL: &str = include_str!("../../docs/integrate.md");
+
+/// The commands of its part for the command line, in order.
+fn commands() -> Result<impl Iterator<Item = &'static str>> {
+	let (_, part) = MANUAL
+		.split_once("## From the command line\n\n```sh\n")
+		.context("the part is there")?;
+	let (block, _) = part.split_once("```").context("it ends")?;
+	Ok(block.lines().filter(|line| line.starts_with("clustercast-bridge ")))
+}
 
 /// How long the L2 and the chain are away, as seconds in `CLUSTERCAST_OUTAGES`, or briefly.
 fn outages() -> Result<[Duration; 2]> {
@@ -86,6 +102,21 @@ impl World {
 	async fn status(&self, subject: &str) -> Result<Value> {
 		let mut status = command("status", &self.network)?;
 		run_once(status.args(["--l2-rpc", &self.l2.url(), subject])).await
+	}
+
+	/// What a command prints in an integrator's shell.
+	async fn shell(&self, lab: &Lab, line: &str) -> Result<Value> {
+		let programs = program("clustercast-bridge")?;
+		let programs = programs.parent().context("a folder")?.display();
+		let mut shell = Command::new("bash");
+		shell
+			.args(["-c", line])
+			.current_dir(lab.path("."))
+			.env("PATH", format!("{programs}:{}", env::var("PATH")?))
+			.env("CLUSTERCAST_BRIDGE_RPC", self.network.rpc(0))
+			.env("CLUSTERCAST_BRIDGE_L2_RPC", self.l2.url())
+			.env("CLUSTERCAST_BRIDGE_KEY", self.alice.secret());
+		run_once(&mut shell).await.with_context(|| line.to_owned())
 	}
 
 	async fn wait_imported(&self, count: u64) -> Result<()> {
@@ -184,6 +215,63 @@ fn an_ethereum_wallet_alone_brings_usdc_in_and_takes_it_back() {
 			.unwrap_err();
 		ensure!(error.to_string().contains("AlreadyUsed"), "{error}");
 		agent.check_alive()
+	});
+}
+
+#[test]
+fn commands_of_the_manual_do_what_it_says() {
+	Lab::run(async |lab| {
+		let world = World::start(lab, 4, &[]).await?;
+		let genesis = world.chain().bridge(None).await?.issuance;
+		let agent = Agent::start(lab, &world.network, &world.l2, &world.payer).await?;
+		fs::copy(&world.payer.key, lab.path("payer.key"))?;
+		let session = KeyPair::from_seed([9; 32]).public();
+		let (mut transaction, mut deposits) = (String::new(), 0);
+		for line in commands()? {
+			let expiry = world.chain().head().best + 1_000;
+			let line = line
+				.replace("0xTRANSACTION", &transaction)
+				.replace("HEX", &session.to_string())
+				.replace("BLOCK", &expiry.to_string())
+				.replace("//Submitter", "//Bob");
+			let answer = world.shell(lab, &line).await?;
+			println!("{line}: {answer}");
+			if line.contains(" deposit ") {
+				transaction = answer["transaction"].as_str().context("a hash")?.to_owned();
+				deposits += 1;
+				world.wait_imported(deposits).await?;
+			}
+		}
+		ensure!(deposits == 2, "{deposits} deposits");
+		let account = world.chain().viewer_account(&world.alice.account(), None).await?;
+		ensure!(account.sessions.iter().any(|known| known.key == session), "{account:?}");
+		world.wait_executed(0).await?;
+		let paid = world.l2.usdc(&world.payer.address).await?;
+		ensure!(paid >= USDC / 10, "the payer has {paid}");
+		let back = world.l2.usdc(&world.alice.address).await?;
+		ensure!((88 * USDC..90 * USDC).contains(&back), "Alice has {back}");
+
+		// The two of the text, without an agent.
+		agent.kill_9().await?;
+		let withdraw = "clustercast-bridge withdraw --account SURI --to ADDRESS --amount USDC";
+		let claim = "clustercast-bridge claim ID";
+		ensure!(MANUAL.contains(withdraw) && MANUAL.contains(claim));
+		let withdraw = withdraw
+			.replace("SURI", "//Bob")
+			.replace("ADDRESS", &world.alice.address.to_string())
+			.replace("USDC", "5");
+		let done = world.shell(lab, &withdraw).await?;
+		let claim = claim.replace("ID", &done["withdrawal"].to_string());
+		// Once it is signed.
+		let claimed = async || {
+			Ok(world
+				.shell(lab, &claim)
+				.await
+				.is_ok_and(|done| done["executed"] == true))
+		};
+		world.l2.wait("a claim is executed", claimed).await?;
+		ensure!(world.l2.usdc(&world.alice.address).await? > back + 4 * USDC);
+		world.check_supply(genesis).await
 	});
 }
 

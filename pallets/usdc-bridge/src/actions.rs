@@ -44,16 +44,18 @@ impl<T: Config> Pallet<T> {
 		ensure!(deadline - now <= T::MaxActionLife::get(), Error::<T>::DeadlineTooFar);
 		let digest = action.digest(&vault.l2);
 		let epoch = Self::epoch_of(deadline);
-		ensure!(!UsedActions::<T>::contains_key(epoch, digest), Error::<T>::AlreadyUsed);
 		// Any signature belongs to some address: of one that signed something else, there is no account.
 		let address = signer(&digest, signature).ok_or(Error::<T>::BadSignature)?;
+		// Two wallets may sign the same message: each of them is taken once.
+		let message = keccak256(&[&address.0, &digest.0]);
+		ensure!(!UsedActions::<T>::contains_key(epoch, message), Error::<T>::AlreadyUsed);
 		let account = T::AccountId::from(account_of(&address).0);
 		ensure!(
 			frame_system::Pallet::<T>::account_exists(&account),
 			Error::<T>::UnknownAccount
 		);
 
-		UsedActions::<T>::insert(epoch, digest, ());
+		UsedActions::<T>::insert(epoch, message, ());
 		let pay_tip = |preservation| match tip {
 			0 => Ok(0),
 			_ => T::Currency::transfer(&account, &submitter, tip, preservation),

@@ -100,14 +100,28 @@ impl<T: Config> Pallet<T> {
 			validator: speaker.validator.clone(),
 			attestation,
 		});
-		let agrees = |attestor: &&Attestor<T::AccountId>| attestor.said.is_some_and(|(said, _)| said == attestation);
-		let agreeing = attestors.iter().filter(agrees).count() as u32;
-		if agreeing >= threshold(attestors.len() as u32) {
+		Self::accept(&attestors);
+		Attestors::<T>::put(attestors);
+		Ok(())
+	}
+
+	/// Accepts what enough of these validators last said, if it is newer than what is accepted.
+	fn accept(attestors: &[Attestor<T::AccountId>]) {
+		let enough = threshold(attestors.len() as u32) as usize;
+		let accepted = Attested::<T>::get();
+		let newer = |said: &Attestation| {
+			accepted.is_none_or(|accepted| said.l2_block > accepted.l2_block && said.count > accepted.count)
+		};
+		let all_said = || {
+			attestors
+				.iter()
+				.filter_map(|attestor| attestor.said.map(|(said, _)| said))
+		};
+		let agreed = |said: &Attestation| all_said().filter(|other| other == said).count() >= enough;
+		if let Some(attestation) = all_said().find(|said| newer(said) && agreed(said)) {
 			Attested::<T>::put(attestation);
 			Self::deposit_event(Event::Accepted { attestation });
 		}
-		Attestors::<T>::put(attestors);
-		Ok(())
 	}
 
 	pub(crate) fn do_report(reporter: T::AccountId, attestor: u32, evidence: &DoubleAttestation) -> DispatchResult {
@@ -131,7 +145,8 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// The validators from now on. Who keeps its key keeps what it said, and stays muted.
+	/// The validators from now on. Who keeps its key keeps what it said, and stays muted. What fewer of them now need to
+	/// agree on is accepted at once: they will not say it again.
 	fn set_attestors<'a>(validators: impl Iterator<Item = (&'a T::AccountId, AttestorId)>)
 	where
 		T::AccountId: 'a,
@@ -147,7 +162,9 @@ impl<T: Config> Pallet<T> {
 				muted: known.is_some_and(|known| known.muted),
 			}
 		};
-		Attestors::<T>::put(BoundedVec::truncate_from(validators.map(attestor).collect()));
+		let attestors = BoundedVec::truncate_from(validators.map(attestor).collect());
+		Self::accept(&attestors);
+		Attestors::<T>::put(attestors);
 	}
 }
 

@@ -202,6 +202,22 @@ fn subtract(from: [u8; 32], what: [u8; 32]) -> [u8; 32] {
 }
 
 #[test]
+fn wallets_may_sign_the_same_message() {
+	ExtBuilder::default().build_and_execute(|| {
+		let wallets = [wallet(1), wallet(2)];
+		let deposits: Vec<_> = (0..)
+			.zip(&wallets)
+			.map(|(index, w)| deposit_of(index, account(w)))
+			.collect();
+		bridge_in(&deposits);
+		for wallet in &wallets {
+			assert_ok!(act(wallet, unlock(USDC, 0, 0)));
+			assert_noop!(act(wallet, unlock(USDC, 0, 0)), Error::<Test>::AlreadyUsed);
+		}
+	});
+}
+
+#[test]
 fn a_message_has_its_time() {
 	ExtBuilder::default().build_and_execute(|| {
 		let wallet = funded_wallet();

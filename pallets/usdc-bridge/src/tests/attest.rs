@@ -36,6 +36,24 @@ fn refused(n: u32, attestation: Attestation, error: Error<Test>) {
 }
 
 #[test]
+fn what_is_enough_for_a_smaller_set_counts_when_it_begins() {
+	ExtBuilder::default().build_and_execute(|| {
+		let said = attestation(3, &deposits(2));
+		for n in 0..2 {
+			assert_ok!(say(n, said));
+		}
+		new_session(&VALIDATORS[..3]);
+		assert_eq!(Attested::<Test>::get(), None);
+		new_session(&VALIDATORS[..2]);
+		assert_eq!(Attested::<Test>::get(), Some(said));
+		System::assert_last_event(Event::Accepted { attestation: said }.into());
+		System::reset_events();
+		new_session(&VALIDATORS[..2]);
+		assert_eq!(System::events(), []);
+	});
+}
+
+#[test]
 fn more_than_two_thirds_make_it_count() {
 	ExtBuilder::default().build_and_execute(|| {
 		let said = attestation(3, &deposits(2));
