@@ -1,6 +1,7 @@
 //! The contracts' words: signatures, structs, events and errors of `contracts/src`.
 
 #![allow(missing_docs)] // Said in the contracts.
+#![allow(clippy::too_many_arguments)] // Of constructors that `sol!` generates.
 
 use alloy::{
 	primitives::Bytes,

@@ -19,13 +19,7 @@ use clustercast_primitives::{
 	AccountId, BlockNumber, EthereumAddress, PublicKey, Usdc,
 };
 use serde_json::json;
-use std::{
-	fs,
-	io::{IsTerminal, Read},
-	path::PathBuf,
-	process::ExitCode,
-};
-use tracing_subscriber::EnvFilter;
+use std::{fs, io::Read, path::PathBuf, process::ExitCode};
 
 /// Blocks that a message to the chain is good, unless it says otherwise: twenty minutes; the chain allows an hour.
 const MESSAGE_LIFE: BlockNumber = 600;
@@ -252,22 +246,11 @@ struct Envelope {
 	nonce: Option<u64>,
 }
 
-/// The whole program. Failures are one line on stderr.
+/// The whole program.
 pub fn main() -> ExitCode {
-	let cli = Cli::parse();
-	let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-	tracing_subscriber::fmt()
-		.with_env_filter(filter)
-		.with_writer(std::io::stderr)
-		.with_ansi(std::io::stderr().is_terminal())
-		.init();
-	match run(cli) {
-		Ok(()) => ExitCode::SUCCESS,
-		Err(error) => {
-			eprintln!("clustercast-bridge: {error:#}");
-			ExitCode::FAILURE
-		},
-	}
+	let cli = clustercast_cli::parse();
+	clustercast_cli::log("info", std::io::stderr);
+	clustercast_cli::end("clustercast-bridge", run(cli))
 }
 
 #[tokio::main]

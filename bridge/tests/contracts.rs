@@ -3,6 +3,8 @@
 //!
 //! Needs `contracts/setup`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use alloy::{
 	network::TransactionBuilder,
 	primitives::{Address, Bytes, B256, U256},

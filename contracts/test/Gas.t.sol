@@ -10,8 +10,8 @@ import {MockUsdc} from "./mock/MockUsdc.sol";
 import {Bridge} from "./util/Bridge.sol";
 import {vm} from "./util/Vm.sol";
 
-/// @notice What transactions cost, all included: 21,000, calldata, execution, refunds. Written to snapshots/bridge.json,
-/// which is committed; `scripts/bench bridge-gas` prints it beside the aims.
+/// @notice What transactions cost, all included: 21,000, calldata, execution, refunds. `scripts/bench bridge-gas` writes it to
+/// snapshots/bridge.json, which is committed, and prints it beside the aims; `scripts/lint gas` compares.
 /// @dev Everything is as it is when the bridge has been in use for a while: 21 validators, one round of roots kept, a million
 /// blocks on the chain and a thousand deposits, so that no cost of a first time hides or adds to the usual.
 contract GasTest is Bridge {

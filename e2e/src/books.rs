@@ -117,6 +117,8 @@ pub struct Activity {
 	pub fees: BTreeMap<AccountId, Balance>,
 	/// Fees of redemptions alone, micro-USDC.
 	pub redemption_fees: Balance,
+	/// Burnt as part of penalties, micro-USDC: the issuance is so much lower.
+	pub burnt: Balance,
 }
 
 #[derive(DecodeAsType)]
@@ -234,6 +236,10 @@ impl Activity {
 			}
 			redemptions.insert(event.extrinsic);
 		}
+		for penalised in events.iter().filter(|e| e.pallet == "FraudProofs") {
+			let [_viewer, _reporter, _treasury, burnt]: [Balance; 4] = penalised.field("penalty")?;
+			self.burnt += burnt;
+		}
 		for event in events
 			.iter()
 			.filter(|e| e.is("TransactionPayment", "TransactionFeePaid"))
@@ -255,6 +261,12 @@ impl Activity {
 	/// Sum of one share over all redeemed tickets, micro-USDC.
 	pub fn shares(&self, share: impl Fn(&Payout) -> Balance) -> Balance {
 		self.redeemed.iter().map(|ticket| share(&ticket.payout)).sum()
+	}
+
+	/// Only the tickets that this relayer redeemed.
+	pub fn redeemed_by(mut self, relayer: &AccountId) -> Self {
+		self.redeemed.retain(|ticket| ticket.recipient == *relayer);
+		self
 	}
 
 	/// Fees of everyone, micro-USDC.

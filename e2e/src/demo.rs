@@ -146,7 +146,7 @@ async fn interrupted() -> &'static str {
 
 async fn start(options: &Options) -> Result<u8> {
 	check(options)?;
-	let lab = Lab::new()?;
+	let lab = Lab::new("demo")?;
 	// Whatever ends the run also drops, and so kills, all that it started.
 	tokio::select! {
 		outcome = run(&lab, options) => outcome,

@@ -10,6 +10,7 @@ use std::{
 	path::{Path, PathBuf},
 	process,
 	sync::atomic::{AtomicU16, Ordering},
+	thread,
 };
 use tempfile::TempDir;
 
@@ -24,19 +25,21 @@ const SLOTS: u16 = 8;
 /// A temporary directory with the state and the logs of the programs of one run. Removed when the run went well; kept,
 /// and the tails of its logs printed, when not.
 pub struct Lab {
+	name: String,
 	dir: Option<TempDir>,
 	path: PathBuf,
 	passed: Cell<bool>,
 }
 
 impl Lab {
-	/// A new empty directory.
-	pub fn new() -> Result<Self> {
+	/// A new empty directory, for the run called `name`.
+	pub fn new(name: &str) -> Result<Self> {
 		let dir = tempfile::Builder::new()
 			.prefix("clustercast-")
 			.tempdir()
 			.context("no temporary directory")?;
 		Ok(Self {
+			name: name.to_owned(),
 			path: dir.path().to_owned(),
 			dir: Some(dir),
 			passed: Cell::new(false),
@@ -53,11 +56,18 @@ impl Lab {
 			.enable_all()
 			.build()
 			.expect("a runtime needs only threads and epoll");
-		let lab = Lab::new().expect("a test needs a temporary directory");
+		// The test harness calls the thread like the test.
+		let thread = thread::current();
+		let lab = Lab::new(thread.name().unwrap_or("test")).expect("a test needs a temporary directory");
 		match runtime.block_on(test(&lab)) {
 			Ok(()) => lab.passed(),
 			Err(error) => panic!("{error:?}"),
 		}
+	}
+
+	/// What this run is called: nobody else on the same chain is.
+	pub fn name(&self) -> &str {
+		&self.name
 	}
 
 	/// The run went well: nothing of it needs to be kept.
@@ -112,14 +122,16 @@ pub fn tail(path: &Path, lines: usize) -> Vec<String> {
 	last.into()
 }
 
+/// The slot that the test runner gave this test: no two that run at the same time have the same one.
+pub fn slot() -> Option<u16> {
+	env::var("NEXTEST_TEST_GLOBAL_SLOT").ok()?.parse().ok()
+}
+
 /// A loopback port that neither TCP nor UDP uses now, and another one each time. Below those that the kernel hands out,
 /// and of tests that run at the same time each has its own.
 pub fn free_port() -> Result<u16> {
 	static NEXT: AtomicU16 = AtomicU16::new(0);
-	let slot = env::var("NEXTEST_TEST_GLOBAL_SLOT")
-		.ok()
-		.and_then(|slot| slot.parse().ok());
-	let first = FIRST_PORT + slot.unwrap_or(SLOTS) % (SLOTS + 1) * PORTS_OF_A_SLOT;
+	let first = FIRST_PORT + slot().unwrap_or(SLOTS) % (SLOTS + 1) * PORTS_OF_A_SLOT;
 	// Those of the last run may linger.
 	let offset = (process::id() % u32::from(PORTS_OF_A_SLOT)) as u16;
 	for _ in 0..PORTS_OF_A_SLOT {

@@ -7,7 +7,7 @@
 //! | [`books`] | the chain's money, read from finalised blocks |
 //! | [`bridge`] | the L2, and the agent between it and the chain |
 //! | [`media`] | what was broadcast against what arrived |
-//! | [`network`] | four validators, and people with money |
+//! | [`network`] | four validators, and people with money; one that several tests share |
 //! | [`programs`] | origin, relayer and player, as a person starts them |
 //! | [`scene`] | all of these together |
 //! | [`byzantine`] | relayers that cheat |
@@ -41,7 +41,7 @@ fn bench<F: Serialize>(name: &str, run: impl AsyncFnOnce(&lab::Lab) -> Result<F>
 		.build()
 		.context("no threads")
 		.and_then(|runtime| {
-			let lab = lab::Lab::new()?;
+			let lab = lab::Lab::new(name)?;
 			let figures = runtime.block_on(run(&lab))?;
 			lab.passed();
 			Ok(serde_json::to_string(&figures)?)

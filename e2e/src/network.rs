@@ -3,16 +3,16 @@
 use crate::{
 	books::Books,
 	bridge::L2,
-	lab::{free_port, Lab},
+	lab::{free_port, slot, Lab},
 	process::{program, Process},
 };
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use clustercast_chain::{keys, Wallet};
 use clustercast_primitives::{
 	amount::USDC, bridge::account_of, crypto::KeyPair, AccountId, Balance, BlockNumber, EthereumAddress, PublicKey,
 };
 use serde_json::{json, Value};
-use std::{fs, path::PathBuf};
+use std::{env, fs, path::PathBuf};
 use tokio::process::Command;
 
 /// The development accounts that are validators in `chain-specs/local.json`, in its order.
@@ -27,11 +27,26 @@ const BRIDGED_CHAIN: &str = include_str!("../../chain-specs/bridged.json");
 /// Where a run keeps its chain spec.
 const CHAIN_SPEC: &str = "local.json";
 
-/// Rich from genesis on; pays for everything that a run needs.
-const FAUCET: &str = "//Alice";
+/// Rich from genesis on; each slot of the test runner has one that pays for everything that its test needs.
+const FAUCETS: [&str; 8] = [
+	"//Eve",
+	"//Ferdie",
+	"//Alice//stash",
+	"//Bob//stash",
+	"//Charlie//stash",
+	"//Dave//stash",
+	"//Eve//stash",
+	"//Ferdie//stash",
+];
+
+/// Names a network that several tests share, as [`Network::describe`] wrote it.
+const SHARED: &str = "CLUSTERCAST_NETWORK";
 
 /// Four running validators, and the books of the first.
 pub struct Network {
+	/// URLs of their JSON-RPCs.
+	rpcs: Vec<String>,
+	/// None when somebody else runs them.
 	validators: Vec<Validator>,
 	books: Books,
 	faucet: Wallet,
@@ -53,6 +68,28 @@ impl Network {
 	/// is asked for.
 	pub async fn start(lab: &Lab, rpc_port: Option<u16>) -> Result<Self> {
 		Self::start_spec(lab, rpc_port, LOCAL_CHAIN, None, None).await
+	}
+
+	/// For a test that others on the same chain cannot disturb, and that disturbs none: the network that the test runner
+	/// started for all such tests, or one of its own when there is none.
+	pub async fn shared(lab: &Lab) -> Result<Self> {
+		let Some(file) = env::var_os(SHARED) else {
+			return Self::start(lab, None).await;
+		};
+		let described = fs::read(&file).with_context(|| format!("{SHARED}: {}", file.to_string_lossy()))?;
+		let rpcs: Vec<String> = serde_json::from_slice(&described).context(SHARED)?;
+		let first = rpcs.first().context("a network has validators")?;
+		Ok(Self {
+			books: Books::open(first).await?,
+			faucet: faucet()?,
+			rpcs,
+			validators: Vec::new(),
+		})
+	}
+
+	/// What [`Network::shared`] reads.
+	pub fn describe(&self) -> String {
+		json!(self.rpcs).to_string()
 	}
 
 	/// The same with a bridge to this L2, which validators see by these JSON-RPCs, comma-separated, and with a new set of
@@ -108,7 +145,8 @@ impl Network {
 		let books = open(&mut validators[0]).await?;
 		let network = Self {
 			books,
-			faucet: Wallet::from_suri(FAUCET)?,
+			faucet: faucet()?,
+			rpcs: validators.iter().map(Validator::rpc).collect(),
 			validators,
 		};
 		network.books.finalised(1).await?;
@@ -117,7 +155,7 @@ impl Network {
 
 	/// WebSocket URL of a validator's JSON-RPC.
 	pub fn rpc(&self, index: usize) -> String {
-		self.validators[index].rpc()
+		self.rpcs[index].clone()
 	}
 
 	/// The chain, through the first validator.
@@ -135,26 +173,39 @@ impl Network {
 
 	/// kill -9 of a validator.
 	pub async fn kill_9(&mut self, index: usize) -> Result<()> {
-		let mut process = self.validators[index].process.take().context("it runs")?;
+		let mut process = self.own()?[index].process.take().context("it runs")?;
 		process.kill_9().await
 	}
 
 	/// Starts a validator again, on the state it left, and opens its books.
 	pub async fn restart(&mut self, lab: &Lab, index: usize) -> Result<Books> {
-		start(lab, &mut self.validators, index)?;
-		open(&mut self.validators[index]).await
+		let validators = self.own()?;
+		start(lab, validators, index)?;
+		open(&mut validators[index]).await
 	}
 
 	/// Starts all validators again, on the state they left.
 	pub async fn restart_all(&mut self, lab: &Lab) -> Result<()> {
-		for index in 0..self.validators.len() {
-			start(lab, &mut self.validators, index)?;
+		let validators = self.own()?;
+		for index in 0..validators.len() {
+			start(lab, validators, index)?;
 		}
-		for validator in &mut self.validators {
+		for validator in validators {
 			open(validator).await?;
 		}
 		Ok(())
 	}
+
+	/// The validators, to do with as one likes.
+	fn own(&mut self) -> Result<&mut [Validator]> {
+		ensure!(!self.validators.is_empty(), "others are on the same chain");
+		Ok(&mut self.validators)
+	}
+}
+
+fn faucet() -> Result<Wallet> {
+	let slot = usize::from(slot().unwrap_or(0));
+	Ok(Wallet::from_suri(FAUCETS[slot % FAUCETS.len()])?)
 }
 
 impl Validator {
@@ -222,9 +273,9 @@ pub struct Person {
 }
 
 impl Person {
-	/// A new person, the same in every run.
+	/// A new person, the same whenever this is run, and nobody else's.
 	pub fn new(lab: &Lab, name: &str) -> Result<Self> {
-		let uri = format!("//{name}");
+		let uri = format!("//{}//{name}", lab.name());
 		let key_file = lab.path(&format!("{name}.key"));
 		Ok(Self {
 			account: Wallet::from_suri(&uri)?.account(),

@@ -65,7 +65,11 @@ pub struct Settlement {
 impl Scene {
 	/// Starts chain, origin, and a relayer for each of `terms`.
 	pub async fn start(lab: &Lab, rpc_port: Option<u16>, terms: &[Terms]) -> Result<Self> {
-		let network = Network::start(lab, rpc_port).await?;
+		Self::start_on(lab, Network::start(lab, rpc_port).await?, terms).await
+	}
+
+	/// The same on a chain that is there.
+	pub async fn start_on(lab: &Lab, network: Network, terms: &[Terms]) -> Result<Self> {
 		let viewer = Person::new(lab, "viewer")?;
 		let money = vec![(viewer.account, START_MONEY)];
 		Self::set(lab, network, None, viewer, money, terms).await
@@ -129,6 +133,13 @@ impl Scene {
 			viewer,
 			before,
 		})
+	}
+
+	/// The viewer starts to watch from these relayers, first choice first; the registry, which may have those of others,
+	/// is not asked.
+	pub fn watch_from(&self, lab: &Lab, name: &str, relayers: &[&str], more: &[&str]) -> Result<Player> {
+		let relayers = relayers.iter().flat_map(|address| ["--relayer", address]);
+		self.watch(lab, name, &relayers.chain(more.iter().copied()).collect::<Vec<_>>())
 	}
 
 	/// The viewer starts to watch; the player's files are called `name`.

@@ -5,7 +5,7 @@ use anyhow::{ensure, Context, Result};
 use clustercast_e2e::{
 	byzantine::{Byzantine, Trick},
 	lab::Lab,
-	network::{Person, START_MONEY},
+	network::{Network, Person, START_MONEY},
 	programs::Terms,
 	scene::{Scene, TERMS},
 };
@@ -28,12 +28,12 @@ const CAUGHT: [(Trick, &str); 5] = [
 	(Trick::OmitOne, "in place of"),
 ];
 
-/// The cheapest relayer serves two windows and leaves, so that the viewer is in the middle of the stream when it turns
-/// to the next: five who cheat at their first window, each a little dearer. The honest one is the dearest.
+/// The viewer's first choice serves two windows and leaves, so that it is in the middle of the stream when it turns to
+/// the next: five who cheat at their first window. The honest one is its last choice.
 #[test]
 fn cheating_relayers_are_caught_and_paid_nothing() {
 	Lab::run(async |lab| {
-		let scene = Scene::start(lab, None, &[TERMS]).await?;
+		let scene = Scene::start_on(lab, Network::shared(lab).await?, &[TERMS]).await?;
 		let plans = [(2, Trick::Leave)]
 			.into_iter()
 			.chain(CAUGHT.map(|(trick, _)| (0, trick)));
@@ -43,7 +43,12 @@ fn cheating_relayers_are_caught_and_paid_nothing() {
 		let chain = scene.network.books().chain();
 		let viewer = scene.viewer.account;
 
-		let mut player = scene.watch(lab, "player", &["--windows", &WINDOWS.to_string()])?;
+		let choices = [&guide]
+			.into_iter()
+			.chain(&cheats)
+			.map(|relayer| relayer.address.as_str());
+		let choices: Vec<&str> = choices.chain([scene.relayers[0].address.as_str()]).collect();
+		let mut player = scene.watch_from(lab, "player", &choices, &["--windows", &WINDOWS.to_string()])?;
 		let summary = player.finish(PATIENCE).await?;
 
 		let figures = |address: &str| summary["relayers"][address.rsplit('/').next().unwrap_or_default()].clone();
@@ -92,7 +97,6 @@ fn cheating_relayers_are_caught_and_paid_nothing() {
 	});
 }
 
-/// Relayers that are all cheaper than the honest one, the first the cheapest.
 async fn start(lab: &Lab, scene: &Scene, plans: Vec<(usize, Trick)>) -> Result<Vec<Byzantine>> {
 	let people = (0..plans.len())
 		.map(|rank| Person::new(lab, &format!("cheat-{rank}")))

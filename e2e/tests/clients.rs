@@ -18,7 +18,7 @@ const AMOUNT: u128 = 1_234_567;
 #[test]
 fn usual_clients_decode_and_sign() {
 	Lab::run(async |lab| {
-		let network = Network::start(lab, None).await?;
+		let network = Network::shared(lab).await?;
 		subxt(&network).await?;
 		our_own(&network).await?;
 		polkadot_js(&network).await

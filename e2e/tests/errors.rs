@@ -63,7 +63,7 @@ fn demo_says_what_is_missing() {
 #[test]
 fn programs_say_what_is_wrong() {
 	Lab::run(async |lab| {
-		let network = Network::start(lab, None).await?;
+		let network = Network::shared(lab).await?;
 		let (broadcaster, relayer) = (Person::new(lab, "broadcaster")?, Person::new(lab, "relayer")?);
 		network
 			.fund(&[(broadcaster.account, START_MONEY), (relayer.account, START_MONEY)])

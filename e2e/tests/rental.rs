@@ -53,7 +53,7 @@ struct Cast {
 
 impl Cast {
 	async fn enter(lab: &Lab) -> Result<Self> {
-		let network = Network::start(lab, None).await?;
+		let network = Network::shared(lab).await?;
 		let person = |name| Person::new(lab, name);
 		let (owner, renter, viewer) = (person("owner")?, person("renter")?, person("viewer")?);
 		let accounts = [&owner, &renter, &viewer].map(|person| (person.account, START_MONEY));
@@ -164,7 +164,7 @@ impl Cast {
 			&self.viewer,
 			self.stream,
 			free_port()?,
-			&[],
+			&["--relayer", &relayer.address],
 		)?;
 		player.wait_windows(WINDOWS, PATIENCE).await?;
 		let summary = player.stop().await?;
@@ -181,6 +181,7 @@ impl Cast {
 		let winners = relayer.winners(&self.network)?;
 		let to = self.network.books().settle().await?.number;
 		let activity = self.network.books().activity(from, to).await?;
+		let activity = activity.redeemed_by(&relayer.person.account);
 		let paid: BTreeSet<Hash> = activity.redeemed.iter().map(|ticket| ticket.id).collect();
 		ensure!(winners == paid, "{winners:?} won, {paid:?} are paid");
 		let after = self.totals([owner, renter]).await?;

@@ -19,6 +19,7 @@ fuzz_target!(|pieces: Vec<Vec<u8>>| {
 			payer: Payer {
 				account: AccountId([3; 32]),
 				session: key(3),
+				vouchers: true,
 			},
 			max_price_per_mb: 10_000,
 			max_face_value: USDC,

@@ -66,6 +66,7 @@ impl Config {
 
 /// On what terms somebody is served.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one for a subscription")]
 pub enum Grant {
 	/// For nothing: no receipts, no tickets.
 	Free,

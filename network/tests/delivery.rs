@@ -1,5 +1,7 @@
 //! Real QUIC nodes on loopback: delivery, and everything that strangers and slow viewers try.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use bytes::Bytes;
 use clustercast_network::{
 	client::{Error, Subscription},

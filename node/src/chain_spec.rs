@@ -1,9 +1,9 @@
 //! Where a chain spec and its runtime code come from.
 //!
 //! The specs in `chain-specs/` are for people: name, properties and the whole genesis in a few lines, without the
-//! `code` (a megabyte of hex). When such a spec is loaded, the code is read from the runtime's wasm as the build left
-//! it beside this program, or from `--runtime-wasm`. So every machine that builds the same wasm starts the same
-//! chain. A spec that carries its code, plain or raw, is used as it is.
+//! `code` (a megabyte of hex). When such a spec is loaded, the code is read from `--runtime-wasm`, or from the first of
+//! `RUNTIME_PLACES` that holds a runtime. So every machine with the same wasm starts the same chain. A spec that carries
+//! its code, plain or raw, is used as it is.
 
 use sc_chain_spec::{ChainType, Properties};
 use serde_json::{json, Value};
@@ -14,12 +14,19 @@ use std::{
 
 pub type ChainSpec = sc_service::GenericChainSpec;
 
-/// Where the build leaves the runtime, relative to this program.
-const RUNTIME_WASM: &str = "wbuild/clustercast-runtime/clustercast_runtime.compact.compressed.wasm";
+/// Where the runtime lies when nobody names it, relative to this program's folder.
+const RUNTIME_PLACES: [&str; 3] = [
+	// As the build leaves it.
+	"wbuild/clustercast-runtime/clustercast_runtime.compact.compressed.wasm",
+	// Copied along with the program.
+	"clustercast_runtime.wasm",
+	// As packages install it: /usr/bin and /usr/lib/clustercast, or bin/ and lib/clustercast/ of the tarball.
+	"../lib/clustercast/clustercast_runtime.wasm",
+];
 
 /// Loads the chain that `id` names: `dev`, `local`, `bridged`, or the path of a spec file.
 ///
-/// `runtime_wasm` is the runtime of a spec without code; by default the one that was built with this program.
+/// `runtime_wasm` is the runtime of a spec without code; by default the one that came with this program.
 pub fn load(id: &str, runtime_wasm: Option<&Path>) -> Result<ChainSpec, String> {
 	match id {
 		"dev" => preset(
@@ -91,19 +98,25 @@ fn from_file(path: &Path, runtime_wasm: Option<&Path>) -> Result<ChainSpec, Stri
 fn read_runtime(path: Option<&Path>) -> Result<Vec<u8>, String> {
 	let path = match path {
 		Some(path) => path.to_owned(),
-		None => built_runtime()?,
+		None => {
+			// Links are followed: what counts is where the program itself lies.
+			let program = std::env::current_exe().map_err(|e| format!("path of this program: {e}"))?;
+			runtime_near(program.parent().unwrap_or(Path::new("/")))?
+		},
 	};
-	fs::read(&path).map_err(|e| {
-		format!(
-			"runtime {}: {e}; build it, or name it with --runtime-wasm",
-			path.display()
-		)
-	})
+	fs::read(&path).map_err(|e| format!("runtime {}: {e}; name another with --runtime-wasm", path.display()))
 }
 
-fn built_runtime() -> Result<PathBuf, String> {
-	let program = std::env::current_exe().map_err(|e| format!("path of this program: {e}"))?;
-	Ok(program.with_file_name(RUNTIME_WASM))
+/// The runtime that belongs to a program in this folder.
+fn runtime_near(folder: &Path) -> Result<PathBuf, String> {
+	let places = RUNTIME_PLACES.map(|place| folder.join(place));
+	match places.iter().find(|place| place.is_file()) {
+		Some(place) => Ok(place.clone()),
+		None => Err(format!(
+			"no runtime at {}: build it, install it there, or name it with --runtime-wasm",
+			places.map(|place| place.display().to_string()).join(", ")
+		)),
+	}
 }
 
 #[cfg(test)]
@@ -167,5 +180,49 @@ mod tests {
 		assert!(load("local", Some(wasm)).is_err_and(|e| e.contains("no/such.wasm") && e.contains("--runtime-wasm")));
 		let file = File::new("broken.json", b"{");
 		assert!(load(file.0.to_str().unwrap(), None).is_err_and(|e| e.contains("broken.json")));
+	}
+
+	/// A program's folder, and the runtime in one of its places.
+	fn installed(place: &str) -> (tempfile::TempDir, PathBuf, PathBuf) {
+		let root = tempfile::tempdir().unwrap();
+		let folder = root.path().join("bin");
+		let wasm = folder.join(place);
+		fs::create_dir(&folder).unwrap();
+		fs::create_dir_all(wasm.parent().unwrap()).unwrap();
+		fs::write(&wasm, b"\x04").unwrap();
+		(root, folder, wasm)
+	}
+
+	#[test]
+	fn runtime_is_found_in_each_of_its_places() {
+		for place in RUNTIME_PLACES {
+			let (_root, folder, wasm) = installed(place);
+			assert_eq!(runtime_near(&folder), Ok(wasm));
+		}
+	}
+
+	#[test]
+	fn runtime_of_the_build_goes_before_a_copy_and_a_copy_before_an_installed_one() {
+		let (_root, folder, installed) = installed(RUNTIME_PLACES[2]);
+		for place in [RUNTIME_PLACES[1], RUNTIME_PLACES[0]] {
+			let nearer = folder.join(place);
+			fs::create_dir_all(nearer.parent().unwrap()).unwrap();
+			fs::copy(&installed, &nearer).unwrap();
+			assert_eq!(runtime_near(&folder), Ok(nearer));
+		}
+	}
+
+	#[test]
+	fn every_place_without_a_runtime_is_named() {
+		let (_root, folder, _) = installed("elsewhere/clustercast_runtime.wasm");
+		// A folder of that name is no runtime.
+		fs::create_dir(folder.join("clustercast_runtime.wasm")).unwrap();
+		let error = runtime_near(&folder).unwrap_err();
+		for word in RUNTIME_PLACES
+			.iter()
+			.chain(&["--runtime-wasm", folder.to_str().unwrap()])
+		{
+			assert!(error.contains(word), "{error} lacks {word}");
+		}
 	}
 }

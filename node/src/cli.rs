@@ -1,6 +1,7 @@
 //! Command line: the flags every Substrate node has, plus where the runtime comes from.
 
 use crate::{chain_spec, l2, service};
+use clap::CommandFactory;
 use sc_cli::SubstrateCli;
 use std::path::PathBuf;
 
@@ -10,7 +11,7 @@ struct Cli {
 	#[command(subcommand)]
 	subcommand: Option<Subcommand>,
 
-	/// Runtime of a chain spec that carries no code: a wasm file. Default: the one that was built with this program.
+	/// Runtime of a chain spec that carries no code: a wasm file. Default: the one that came with this program.
 	#[arg(long, value_name = "FILE", global = true, env = "CLUSTERCAST_RUNTIME_WASM")]
 	runtime_wasm: Option<PathBuf>,
 
@@ -69,6 +70,7 @@ impl SubstrateCli for Cli {
 
 /// Parses the command line and runs what it asks for.
 pub fn run() -> sc_cli::Result<()> {
+	clustercast_cli::document(Cli::setup_command(Cli::command()));
 	let cli = Cli::from_args();
 	match &cli.subcommand {
 		None => cli.create_runner(&cli.run)?.run_node_until_exit(|config| async move {

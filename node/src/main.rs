@@ -21,11 +21,5 @@ mod service;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-	match cli::run() {
-		Ok(()) => ExitCode::SUCCESS,
-		Err(error) => {
-			eprintln!("clustercast-node: {error}");
-			ExitCode::FAILURE
-		},
-	}
+	clustercast_cli::end("clustercast-node", cli::run())
 }

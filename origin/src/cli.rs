@@ -9,8 +9,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use clustercast_network::Multiaddr;
 use clustercast_primitives::StreamId;
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
-use tracing_subscriber::EnvFilter;
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 /// Broadcasts live video to relayers, every window signed.
 #[derive(Debug, Parser)]
@@ -96,36 +95,15 @@ struct Run {
 	ffmpeg: PathBuf,
 }
 
-/// The program: what goes wrong is one line on standard error.
-pub async fn main() -> ExitCode {
-	match run().await {
-		Ok(()) => ExitCode::SUCCESS,
-		Err(error) => {
-			eprintln!("clustercast-origin: {}", one_line(&error));
-			ExitCode::FAILURE
-		},
-	}
+/// The whole program.
+pub fn main() -> ExitCode {
+	let cli = clustercast_cli::parse();
+	clustercast_cli::log("info", std::io::stderr);
+	clustercast_cli::end("clustercast-origin", run(cli))
 }
 
-/// An error with its causes; one that its wrapper repeats adds nothing.
-fn one_line(error: &anyhow::Error) -> String {
-	error
-		.chain()
-		.map(ToString::to_string)
-		.fold(String::new(), |line, cause| match line {
-			line if line.is_empty() => cause,
-			line if line.contains(&cause) => line,
-			line => format!("{line}: {cause}"),
-		})
-}
-
-async fn run() -> Result<()> {
-	let cli = Cli::parse();
-	tracing_subscriber::fmt()
-		.with_writer(std::io::stderr)
-		.with_ansi(std::io::stderr().is_terminal())
-		.with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
-		.init();
+#[tokio::main]
+async fn run(cli: Cli) -> Result<()> {
 	let answer = match cli.command {
 		Command::Run(args) => return Origin::load(args.into()).await?.run().await,
 		Command::Mint(args) => args.run().await?,
@@ -204,14 +182,5 @@ mod tests {
 		] {
 			assert!(!parses(bad), "{bad}");
 		}
-	}
-
-	#[test]
-	fn error_is_one_line_that_repeats_nothing() {
-		let cause = std::io::Error::other("disk full");
-		let error = anyhow::Error::from(cause)
-			.context("record: disk full")
-			.context("--record");
-		assert_eq!(one_line(&error), "--record: record: disk full");
 	}
 }

@@ -1,6 +1,5 @@
 //! `clustercast-origin`: see the library.
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
-	clustercast_origin::cli::main().await
+fn main() -> std::process::ExitCode {
+	clustercast_origin::cli::main()
 }

@@ -80,7 +80,7 @@ impl Inquiry {
 				if self.suspicions.len() >= MAX_SUSPICIONS {
 					self.suspicions.pop_front();
 				}
-				self.suspicions.push_back((relayer, suspicion));
+				self.suspicions.push_back((relayer, *suspicion));
 				None
 			},
 		}

@@ -11,11 +11,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, calls, Call, Chain, Wait, Wallet};
 use clustercast_primitives::{AccountId, StreamId, Usdc};
-use std::{
-	io::{self, IsTerminal},
-	path::PathBuf,
-};
-use tracing_subscriber::EnvFilter;
+use std::{path::PathBuf, process::ExitCode};
 
 /// What is logged when RUST_LOG does not say.
 const DEFAULT_LOG: &str = "warn,clustercast=info";
@@ -99,14 +95,15 @@ struct Payer {
 	account: String,
 }
 
-/// Reads the command line and does what it says. Logs go to standard error, results to standard output as JSON lines.
-pub async fn run() -> anyhow::Result<()> {
-	let cli = Cli::parse();
-	tracing_subscriber::fmt()
-		.with_env_filter(EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(DEFAULT_LOG))?)
-		.with_writer(status::log_writer)
-		.with_ansi(io::stderr().is_terminal())
-		.init();
+/// The whole program. Results go to standard output as JSON lines.
+pub fn main() -> ExitCode {
+	let cli = clustercast_cli::parse();
+	clustercast_cli::log(DEFAULT_LOG, status::log_writer);
+	clustercast_cli::end("clustercast-player", run(cli))
+}
+
+#[tokio::main]
+async fn run(cli: Cli) -> anyhow::Result<()> {
 	match cli.command {
 		Command::Watch(config) => {
 			let summary = Player::load(*config)?.run().await?;

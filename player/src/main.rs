@@ -1,6 +1,5 @@
 //! `clustercast-player`: see the library.
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-	clustercast_player::cli::run().await
+fn main() -> std::process::ExitCode {
+	clustercast_player::cli::main()
 }

@@ -300,9 +300,9 @@ mod tests {
 		];
 		let mut bad = good;
 		let mut carry = 0u16;
-		for i in 0..32 {
-			carry += u16::from(bad.0[32 + i]) + u16::from(ORDER[i]);
-			bad.0[32 + i] = carry as u8;
+		for (byte, order) in bad.0[32..].iter_mut().zip(ORDER) {
+			carry += u16::from(*byte) + u16::from(order);
+			*byte = carry as u8;
 			carry >>= 8;
 		}
 		assert_eq!(key.public().verify(b"x", &bad), Err(SignatureError::NonCanonical));

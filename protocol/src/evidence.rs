@@ -43,7 +43,7 @@ impl Pursuit {
 		};
 		match self.signed {
 			Some(signed) => suspicion.with_leaves(&signed).map(|f| Evidence::Fraud(Box::new(f))),
-			None => Some(Evidence::Suspicion(suspicion)),
+			None => Some(Evidence::Suspicion(Box::new(suspicion))),
 		}
 	}
 }
@@ -54,7 +54,7 @@ pub enum Evidence {
 	/// Enough for the chain.
 	Fraud(Box<ChunkFraud>),
 	/// Enough once an honest relayer has delivered the window.
-	Suspicion(Suspicion),
+	Suspicion(Box<Suspicion>),
 }
 
 /// A relayer signed for another tree than the broadcaster, and hid the broadcaster's leaves.

@@ -100,6 +100,7 @@ struct Paid {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one for a subscription")]
 enum State {
 	/// Nothing heard yet.
 	New,

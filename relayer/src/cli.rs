@@ -9,8 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, calls::NewRelayer, keys, Chain, Wait, Wallet};
 use clustercast_network::{peer_id, Address};
 use clustercast_primitives::{amount::MAX_PRICE_PER_MB, chain::RelayerProof, Usdc};
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
-use tracing_subscriber::EnvFilter;
+use std::{path::PathBuf, process::ExitCode};
 
 #[derive(Parser)]
 #[command(
@@ -62,22 +61,11 @@ struct Run {
 	settings: Settings,
 }
 
-/// The whole program. Failures are one line on stderr.
+/// The whole program.
 pub fn main() -> ExitCode {
-	let cli = Cli::parse();
-	let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-	tracing_subscriber::fmt()
-		.with_env_filter(filter)
-		.with_writer(std::io::stderr)
-		.with_ansi(std::io::stderr().is_terminal())
-		.init();
-	match run(cli) {
-		Ok(()) => ExitCode::SUCCESS,
-		Err(error) => {
-			eprintln!("clustercast-relayer: {error:#}");
-			ExitCode::FAILURE
-		},
-	}
+	let cli = clustercast_cli::parse();
+	clustercast_cli::log("info", std::io::stderr);
+	clustercast_cli::end("clustercast-relayer", run(cli))
 }
 
 #[tokio::main]

@@ -7,7 +7,6 @@ use clustercast_runtime::{
 };
 use frame_support::{
 	dispatch::{DispatchClass, GetDispatchInfo},
-	traits::Get,
 	BoundedVec,
 };
 use sp_runtime::{generic::Era, MultiSignature};

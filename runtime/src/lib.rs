@@ -15,19 +15,27 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "256"]
+// Of what `frame_support::runtime` generates, since it drops an attribute of its own. Modules are warned of all the same.
+#![allow(missing_docs)]
 
 extern crate alloc;
 
 pub mod apis;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarks;
+#[warn(missing_docs)]
 pub mod configs;
+#[warn(missing_docs)]
 pub mod constants;
+#[warn(missing_docs)]
 pub mod genesis;
+#[warn(missing_docs)]
 pub mod money;
+#[warn(missing_docs)]
 pub mod pool;
 #[cfg(test)]
 mod tests;
+#[warn(missing_docs)]
 pub mod weights;
 
 use alloc::{borrow::Cow, vec::Vec};
@@ -103,7 +111,6 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
 	system_version: 1,
 };
 
-#[allow(missing_docs)] // Of what the macro generates.
 #[frame_support::runtime]
 mod runtime {
 	/// The runtime: all pallets together.

@@ -41,15 +41,8 @@ struct Cli {
 	cancel: bool,
 }
 
-/// The whole program. Failures are one line on stderr.
 fn main() -> ExitCode {
-	match run(Cli::parse()) {
-		Ok(()) => ExitCode::SUCCESS,
-		Err(error) => {
-			eprintln!("clustercast-treasury: {error:#}");
-			ExitCode::FAILURE
-		},
-	}
+	clustercast_cli::end("clustercast-treasury", run(clustercast_cli::parse()))
 }
 
 #[tokio::main]

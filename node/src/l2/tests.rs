@@ -151,7 +151,9 @@ impl Fake {
 
 /// The chain's side: what it accepted, and what was submitted to it.
 #[derive(Clone)]
-struct Notes(Arc<Mutex<(Position, Vec<(Attestation, u32)>)>>);
+struct Notes(Arc<Mutex<Noted>>);
+
+type Noted = (Position, Vec<(Attestation, u32)>);
 
 impl Notes {
 	fn submitted(&self) -> Vec<Attestation> {

@@ -141,7 +141,7 @@ impl<T: Config> Pallet<T> {
 		let over = (line.oldest..line.waiting)
 			.take_while(is_over)
 			.take(limit.saturated_into());
-		let forgotten = over.map(|id| Withdrawals::<T>::remove(id)).count() as u64;
+		let forgotten = over.map(Withdrawals::<T>::remove).count() as u64;
 		if forgotten > 0 {
 			meter.consume(each.saturating_mul(forgotten));
 			line.oldest = line.oldest.saturating_add(forgotten);

@@ -694,7 +694,7 @@ pub mod pallet {
 				);
 			}
 			ensure!(
-				Bonds::<T>::iter_keys().all(|who| frame_system::Account::<T>::contains_key(who)),
+				Bonds::<T>::iter_keys().all(frame_system::Account::<T>::contains_key),
 				"1: a bond without an account"
 			);
 
@@ -720,7 +720,7 @@ pub mod pallet {
 			let floor = Floor::<T>::get();
 			ensure!(
 				floor.iter().collect::<BTreeSet<_>>().len() == floor.len()
-					&& !floor.iter().any(|who| Bonds::<T>::contains_key(who)),
+					&& !floor.iter().any(Bonds::<T>::contains_key),
 				"3: somebody of the floor is bonded, or there twice"
 			);
 

@@ -314,13 +314,16 @@ fn person(n: u8) -> AccountId32 {
 	[ALICE, BOB, CAROL, RELAYER, TREASURY, NOBODY][usize::from(n) % 6].clone()
 }
 
+/// Session, recipient, stream.
+type Account = ([u8; 32], [u8; 32], StreamId);
+
 /// All tickets so far, the (session, epoch, nonce) that were paid, and the largest voucher that any (session,
 /// recipient, stream) signed, with what was paid for them, since the session was registered.
 #[derive(Default)]
 struct History {
 	tickets: Vec<WinningTicket>,
 	paid: BTreeSet<([u8; 32], u32, u32)>,
-	vouchers: BTreeMap<([u8; 32], [u8; 32], StreamId), (Balance, Balance)>,
+	vouchers: BTreeMap<Account, (Balance, Balance)>,
 }
 
 impl History {

@@ -94,7 +94,9 @@ fn a_broken_ranking_is_found() {
 	assert_eq!(order, "2: the ranking is out of order");
 	let amount = complaint(|| Ranking::<Test>::mutate(|r| r.as_mut()[0].1 += 1));
 	assert_eq!(amount, "2: the ranking and a bond differ");
-	let missing = complaint(|| Ranking::<Test>::mutate(|r| drop(r.pop())));
+	let missing = complaint(|| {
+		Ranking::<Test>::mutate(|r| r.pop());
+	});
 	assert_eq!(missing, "2: a candidate is not in the ranking, or twice");
 	let twice = complaint(|| Ranking::<Test>::mutate(|r| r.as_mut()[1] = r[0].clone()));
 	assert_eq!(twice, "2: a candidate is not in the ranking, or twice");

@@ -125,9 +125,9 @@ fn an_offender_of_the_floor_makes_no_blocks_in_this_session_and_the_next() {
 		assert_ok!(register(ALICE, MIN_BOND));
 		run_to(3);
 		assert_ok!(Validators::slash_for(OFFENCE, &FLOOR[1], 3, None));
-		assert_eq!(disabled(), [FLOOR[1].clone()]);
+		assert_eq!(disabled(), FLOOR[1..2]);
 		run_to(4);
-		assert_eq!(disabled(), [FLOOR[1].clone()]);
+		assert_eq!(disabled(), FLOOR[1..2]);
 		run_to(5);
 		assert!(disabled().is_empty());
 		assert!(Session::validators().contains(&FLOOR[1]));
@@ -162,7 +162,7 @@ fn fewer_than_a_third_are_shut_out() {
 		for who in [&FLOOR[0], &FLOOR[1], &ALICE] {
 			assert_ok!(Validators::slash_for(OFFENCE, who, 3, None));
 			// One of six: two would be a third.
-			assert_eq!(disabled(), [FLOOR[0].clone()]);
+			assert_eq!(disabled(), FLOOR[..1]);
 		}
 		assert_eq!(held(&ALICE), 0, "the bond goes all the same");
 	});

@@ -1,0 +1,71 @@
+//! What every command line of ours has in common.
+//!
+//! Results go to standard output, logs to standard error. What goes wrong is one line on standard error, and exit code 1. With
+//! [`DOCS`] in its environment a program writes its manual pages and completions instead.
+
+mod documents;
+
+use clap::Parser;
+use std::{
+	io::{self, IsTerminal},
+	process::ExitCode,
+};
+use tracing_subscriber::{fmt::MakeWriter, EnvFilter};
+
+pub use documents::{document, DOCS};
+
+/// The command line, parsed; ends the program where there is nothing to run: a wrong flag, `--help`, [`DOCS`].
+pub fn parse<C: Parser>() -> C {
+	document(C::command());
+	C::parse()
+}
+
+/// Logs from now on, to `writer`: what `RUST_LOG` says, or `default` where it says nothing. Coloured if standard error is a
+/// terminal. Once in a program.
+pub fn log<W>(default: &str, writer: W)
+where
+	W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+	tracing_subscriber::fmt()
+		.with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default)))
+		.with_ansi(io::stderr().is_terminal())
+		.with_writer(writer)
+		.init();
+}
+
+/// How a program ends: a failure is one line on standard error and exit code 1.
+pub fn end<E: Into<anyhow::Error>>(program: &str, result: Result<(), E>) -> ExitCode {
+	match result {
+		Ok(()) => ExitCode::SUCCESS,
+		Err(error) => {
+			eprintln!("{program}: {}", one_line(&error.into()));
+			ExitCode::FAILURE
+		},
+	}
+}
+
+/// An error with its causes; one that its wrapper repeats adds nothing.
+fn one_line(error: &anyhow::Error) -> String {
+	error
+		.chain()
+		.map(ToString::to_string)
+		.fold(String::new(), |line, cause| match line {
+			line if line.is_empty() => cause,
+			line if line.contains(&cause) => line,
+			line => format!("{line}: {cause}"),
+		})
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn error_is_one_line_that_repeats_nothing() {
+		let cause = io::Error::other("disk full");
+		let error = anyhow::Error::from(cause)
+			.context("record: disk full")
+			.context("--record");
+		assert_eq!(one_line(&error), "--record: record: disk full");
+	}
+}
