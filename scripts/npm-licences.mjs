@@ -18,12 +18,11 @@ const read = (path) => readFileSync(new URL(path, root), "utf8");
 const [, list] = /^\[licenses\]\nallow = \[$(.*?)^\]$/ms.exec(read("deny.toml"));
 const allowed = new Set(Array.from(list.matchAll(/^\s*"(.+)",$/gm), ([, licence]) => licence));
 
-// `A OR B`, `A AND B`, in one pair of parentheses at most; what is nested fails, and somebody has to look.
-const isAllowed = (licence) =>
-	licence
-		.replace(/^\((.*)\)$/, "$1")
-		.split(" OR ")
-		.some((choice) => choice.split(" AND ").every((part) => allowed.has(part)));
+// `A OR B`, `A AND B`, in one pair of parentheses around all at most; what is nested fails, and somebody has to look.
+function isAllowed(licence) {
+	const flat = licence.replace(/^\(([^()]*)\)$/, "$1");
+	return !/[()]/.test(flat) && flat.split(" OR ").some((choice) => choice.split(" AND ").every((part) => allowed.has(part)));
+}
 
 // The lock file says it, but for packages that use a field of npm's early years.
 function licenceOf(folder, path, locked) {

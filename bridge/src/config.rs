@@ -46,7 +46,7 @@ pub struct Settings {
 	#[arg(long, env = "CLUSTERCAST_BRIDGE_ALL")]
 	#[serde(skip_serializing_if = "std::ops::Not::not")]
 	pub all: bool,
-	/// Serve Prometheus metrics at this address, for example 127.0.0.1:9616 [default: off]
+	/// Serve Prometheus metrics at this address, for example 127.0.0.1:9617 [default: off]
 	#[arg(long, value_name = "IP:PORT", env = "CLUSTERCAST_BRIDGE_METRICS")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub metrics: Option<SocketAddr>,

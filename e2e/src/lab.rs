@@ -19,8 +19,8 @@ const TAIL_LINES: usize = 12;
 
 /// Ports that [`free_port`] gives: those of each slot of the test runner, and then those of whoever runs without one.
 const FIRST_PORT: u16 = 20_000;
-const PORTS_OF_A_SLOT: u16 = 1_000;
-const SLOTS: u16 = 8;
+const PORTS_OF_A_SLOT: u16 = 190;
+const SLOTS: u16 = 64;
 
 /// A temporary directory with the state and the logs of the programs of one run. Removed when the run went well; kept,
 /// and the tails of its logs printed, when not.

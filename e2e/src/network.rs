@@ -27,7 +27,8 @@ const BRIDGED_CHAIN: &str = include_str!("../../chain-specs/bridged.json");
 /// Where a run keeps its chain spec.
 const CHAIN_SPEC: &str = "local.json";
 
-/// Rich from genesis on; each slot of the test runner has one that pays for everything that its test needs.
+/// Rich from genesis on. On a shared network each slot of the test runner has one, which pays for everything that its test needs,
+/// so that no two sign with the same nonce.
 const FAUCETS: [&str; 8] = [
 	"//Eve",
 	"//Ferdie",
@@ -76,12 +77,14 @@ impl Network {
 		let Some(file) = env::var_os(SHARED) else {
 			return Self::start(lab, None).await;
 		};
+		let slot = slot().with_context(|| format!("{SHARED} is for tests that nextest runs"))?;
+		let faucet = FAUCETS.get(usize::from(slot)).context("--test-threads is above 8")?;
 		let described = fs::read(&file).with_context(|| format!("{SHARED}: {}", file.to_string_lossy()))?;
 		let rpcs: Vec<String> = serde_json::from_slice(&described).context(SHARED)?;
 		let first = rpcs.first().context("a network has validators")?;
 		Ok(Self {
 			books: Books::open(first).await?,
-			faucet: faucet()?,
+			faucet: Wallet::from_suri(faucet)?,
 			rpcs,
 			validators: Vec::new(),
 		})
@@ -145,7 +148,7 @@ impl Network {
 		let books = open(&mut validators[0]).await?;
 		let network = Self {
 			books,
-			faucet: faucet()?,
+			faucet: Wallet::from_suri(FAUCETS[0])?,
 			rpcs: validators.iter().map(Validator::rpc).collect(),
 			validators,
 		};
@@ -196,16 +199,20 @@ impl Network {
 		Ok(())
 	}
 
+	/// Fails when a validator has ended that nobody killed.
+	pub fn check_alive(&mut self) -> Result<()> {
+		let running = self
+			.own()?
+			.iter_mut()
+			.filter_map(|validator| validator.process.as_mut());
+		running.map(Process::check_alive).collect()
+	}
+
 	/// The validators, to do with as one likes.
 	fn own(&mut self) -> Result<&mut [Validator]> {
 		ensure!(!self.validators.is_empty(), "others are on the same chain");
 		Ok(&mut self.validators)
 	}
-}
-
-fn faucet() -> Result<Wallet> {
-	let slot = usize::from(slot().unwrap_or(0));
-	Ok(Wallet::from_suri(FAUCETS[slot % FAUCETS.len()])?)
 }
 
 impl Validator {

@@ -49,10 +49,7 @@ pub fn program(name: &str) -> Result<PathBuf> {
 	};
 	let path = dir.join(name);
 	if !path.is_file() {
-		bail!(
-			"{name} is not in {}: build it with `cargo build --release --workspace`",
-			dir.display()
-		);
+		bail!("{name} is not in {}: run scripts/build", dir.display());
 	}
 	Ok(path)
 }

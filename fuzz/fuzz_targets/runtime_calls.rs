@@ -18,7 +18,7 @@ use clustercast_runtime::{genesis, *};
 use codec::{DecodeLimit, Input};
 use frame_support::{
 	genesis_builder_helper,
-	traits::{Get, OnIdle, OnInitialize, TryState, TryStateSelect},
+	traits::{OnIdle, OnInitialize, TryState, TryStateSelect},
 };
 use libfuzzer_sys::fuzz_target;
 use serde_json::{json, Value};

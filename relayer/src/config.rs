@@ -122,7 +122,7 @@ pub struct Settings {
 	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_FLOAT")]
 	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
 	pub float: Option<Usdc>,
-	/// Serve Prometheus metrics at this address, for example 127.0.0.1:9615 [default: off]
+	/// Serve Prometheus metrics at this address, for example 127.0.0.1:9616 [default: off]
 	#[arg(long, value_name = "IP:PORT", env = "CLUSTERCAST_RELAYER_METRICS")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub metrics: Option<SocketAddr>,

@@ -4,7 +4,7 @@ use anyhow::{ensure, Context, Result};
 use clustercast_chain::{calls, Wait, Wallet};
 use clustercast_e2e::{
 	lab::Lab,
-	network::Network,
+	network::{Network, Person, START_MONEY},
 	process::{output, tool},
 };
 use serde_json::json;
@@ -20,8 +20,12 @@ fn usual_clients_decode_and_sign() {
 	Lab::run(async |lab| {
 		let network = Network::shared(lab).await?;
 		subxt(&network).await?;
-		our_own(&network).await?;
-		polkadot_js(&network).await
+		let (rust, javascript) = (Person::new(lab, "rust")?, Person::new(lab, "javascript")?);
+		network
+			.fund(&[(rust.account, START_MONEY), (javascript.account, START_MONEY)])
+			.await?;
+		our_own(&network, &rust.uri).await?;
+		polkadot_js(&network, &javascript.uri).await
 	});
 }
 
@@ -41,11 +45,12 @@ async fn subxt(network: &Network) -> Result<()> {
 }
 
 /// subxt as our programs use it; says what a transfer costs.
-async fn our_own(network: &Network) -> Result<()> {
+async fn our_own(network: &Network, sender: &str) -> Result<()> {
 	let chain = network.books().chain();
-	let (bob, new) = (Wallet::from_suri("//Bob")?, Wallet::from_suri("//Bob//new")?.account());
+	let new = Wallet::from_suri(&format!("{sender}//new"))?.account();
+	let sender = Wallet::from_suri(sender)?;
 	let included = chain
-		.submit(&bob, &calls::transfer(&new, AMOUNT), Wait::Finalised)
+		.submit(&sender, &calls::transfer(&new, AMOUNT), Wait::Finalised)
 		.await?;
 	ensure!(included.event("Balances", "Transfer").is_some(), "{included:?}");
 	let received = chain.viewer_account(&new, Some(included.block)).await?.free;
@@ -55,18 +60,18 @@ async fn our_own(network: &Network) -> Result<()> {
 	Ok(())
 }
 
-async fn polkadot_js(network: &Network) -> Result<()> {
+async fn polkadot_js(network: &Network, sender: &str) -> Result<()> {
 	// As the test runner says, not as it was at build time: a build may be shared by several clones.
 	let dir = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").context("run me by cargo")?).join("js");
 	ensure!(
 		dir.join("node_modules").is_dir(),
 		"no npm packages: run `scripts/setup test`"
 	);
-	let recipient = clustercast_chain::account::ss58(&Wallet::from_suri("//Charlie//new")?.account());
+	let recipient = clustercast_chain::account::ss58(&Wallet::from_suri(&format!("{sender}//new"))?.account());
 	let mut client = Command::new(tool("node")?);
 	client
 		.arg(dir.join("client.mjs"))
-		.args([&network.rpc(2), "//Charlie", &recipient, &AMOUNT.to_string()]);
+		.args([&network.rpc(2), sender, &recipient, &AMOUNT.to_string()]);
 	let output = output(&mut client, Duration::from_secs(90)).await?;
 	let complaints = String::from_utf8_lossy(&output.stderr);
 	ensure!(output.status.success(), "{complaints}");

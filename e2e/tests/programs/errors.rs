@@ -54,7 +54,7 @@ fn demo_says_what_is_missing() {
 		let empty = lab.path("");
 		fails(
 			demo()?.args(ports).env("CLUSTERCAST_BIN", empty),
-			&["clustercast-node", "cargo build"],
+			&["clustercast-node", "scripts/build"],
 		)
 		.await
 	});

@@ -6,7 +6,6 @@ use clustercast_e2e::{
 	byzantine::{Byzantine, Trick},
 	lab::Lab,
 	network::{Network, Person, START_MONEY},
-	programs::Terms,
 	scene::{Scene, TERMS},
 };
 use clustercast_primitives::amount::USDC;
@@ -97,6 +96,7 @@ fn cheating_relayers_are_caught_and_paid_nothing() {
 	});
 }
 
+/// Relayers that each play one trick, in this order.
 async fn start(lab: &Lab, scene: &Scene, plans: Vec<(usize, Trick)>) -> Result<Vec<Byzantine>> {
 	let people = (0..plans.len())
 		.map(|rank| Person::new(lab, &format!("cheat-{rank}")))
@@ -115,12 +115,9 @@ async fn start(lab: &Lab, scene: &Scene, plans: Vec<(usize, Trick)>) -> Result<V
 		scene.broadcaster.key,
 		scene.origin.address.as_str(),
 	);
-	let starts = people.into_iter().zip(plans).enumerate().map(|(rank, (person, plan))| {
-		let terms = Terms {
-			price_per_mb: TERMS.price_per_mb - 100 + rank as u64,
-			..TERMS
-		};
-		Byzantine::start(&scene.network, person, terms, broadcast, plan)
-	});
+	let starts = people
+		.into_iter()
+		.zip(plans)
+		.map(|(person, plan)| Byzantine::start(&scene.network, person, TERMS, broadcast, plan));
 	try_join_all(starts).await
 }

@@ -24,7 +24,7 @@ const UNDOABLE: u32 = 40;
 const SESSION: BlockNumber = 12;
 
 /// The manual for integrators.
-const MANUAL: &str = include_str!("../../docs/integrate.md");
+const MANUAL: &str = include_str!("../../../docs/integrate.md");
 
 /// The commands of its part for the command line, in order.
 fn commands() -> Result<impl Iterator<Item = &'static str>> {

@@ -1,0 +1,10 @@
+//! Tests that spawn the real programs. One program of tests, since each costs seconds to compile and to link.
+
+mod bridge;
+mod broadcast;
+mod byzantine;
+mod clients;
+mod crash;
+mod economy;
+mod errors;
+mod rental;
