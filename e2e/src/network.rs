@@ -201,11 +201,9 @@ impl Network {
 
 	/// Fails when a validator has ended that nobody killed.
 	pub fn check_alive(&mut self) -> Result<()> {
-		let running = self
-			.own()?
-			.iter_mut()
-			.filter_map(|validator| validator.process.as_mut());
-		running.map(Process::check_alive).collect()
+		let validators = self.own()?.iter_mut();
+		let mut running = validators.filter_map(|validator| validator.process.as_mut());
+		running.try_for_each(Process::check_alive)
 	}
 
 	/// The validators, to do with as one likes.
