@@ -175,8 +175,8 @@ pub struct NewRelayer {
 	pub proof: Signature,
 	/// At most 4 multiaddresses of at most 128 bytes.
 	pub addresses: Vec<String>,
-	/// Asking price, micro-USDC per 10^6 bytes.
-	pub price_per_mb: u64,
+	/// Asking price, micro-USDC per 10^9 bytes.
+	pub price_per_gb: u64,
 	/// Micro-USDC.
 	pub bond: Balance,
 }
@@ -187,15 +187,15 @@ pub fn register_relayer(relayer: &NewRelayer) -> Call {
 		.argument("signing_key", &relayer.signing_key)
 		.argument("proof", &relayer.proof)
 		.argument("addresses", &relayer.addresses)
-		.number("price_per_mb", relayer.price_per_mb)
+		.number("price_per_gb", relayer.price_per_gb)
 		.number("bond", relayer.bond)
 }
 
 /// Changes addresses and price of a registered relayer.
-pub fn update_relayer(addresses: &[String], price_per_mb: u64) -> Call {
+pub fn update_relayer(addresses: &[String], price_per_gb: u64) -> Call {
 	Call::new("RelayerRegistry", "update")
 		.argument("addresses", &addresses)
-		.number("price_per_mb", price_per_mb)
+		.number("price_per_gb", price_per_gb)
 }
 
 /// Adds to the bond.
@@ -457,7 +457,7 @@ mod tests {
 	#[derive(Encode, TypeInfo)]
 	#[allow(non_camel_case_types)]
 	enum Registered {
-		update { addresses: Vec<Vec<u8>>, price_per_mb: u64 },
+		update { addresses: Vec<Vec<u8>>, price_per_gb: u64 },
 	}
 
 	fn encode(call: &Call) -> Result<Vec<u8>, scale_encode::Error> {
@@ -537,7 +537,7 @@ mod tests {
 				update_relayer(&["/ip4/127.0.0.1".into()], 12),
 				Outer::RelayerRegistry(Registered::update {
 					addresses: vec![b"/ip4/127.0.0.1".to_vec()],
-					price_per_mb: 12,
+					price_per_gb: 12_000,
 				}),
 			),
 		];
@@ -550,7 +550,7 @@ mod tests {
 	fn stream_keys_are_traded_in_the_pallets_words() {
 		let (id, signing_key, to) = (StreamId(3), PublicKey([5; 32]), AccountId([6; 32]));
 		let terms = StreamTerms {
-			price_per_mb: 100,
+			price_per_gb: 100_000,
 			max_surge_ppm: 1_500_000,
 			broadcaster_share_ppm: 200_000,
 		};

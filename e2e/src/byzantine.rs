@@ -90,7 +90,7 @@ impl Byzantine {
 		(honest, trick): (usize, Trick),
 	) -> Result<Self> {
 		let listen = format!("/ip4/127.0.0.1/udp/{}/quic-v1", free_port()?);
-		register(network, &person, &listen, terms.price_per_mb).await?;
+		register(network, &person, &listen, terms.price_per_gb).await?;
 		let key = keys::load_or_create(&person.key_file)?;
 		let (node, mut incoming) = Node::start(&key, Limits::default())?;
 		let address = node.listen(listen.parse()?).await?.to_string();
@@ -98,7 +98,7 @@ impl Byzantine {
 			genesis: network.books().chain().genesis(),
 			terms: wire::Terms {
 				recipient: person.account,
-				price_per_mb: terms.price_per_mb,
+				price_per_gb: terms.price_per_gb,
 				mode: wire::PaymentMode::Tickets {
 					face_value: terms.face_value,
 				},

@@ -194,7 +194,7 @@ async fn run(lab: &Lab, options: &Options) -> Result<u8> {
 async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 	println!("starting an L2, four validators, the bridge, an origin and two relayers...");
 	let dearer = Terms {
-		price_per_mb: TERMS.price_per_mb + 100,
+		price_per_gb: TERMS.price_per_gb + 100,
 		..TERMS
 	};
 	let mut scene = Scene::start_bridged(lab, Some(options.rpc_port), &[TERMS, dearer]).await?;
@@ -206,8 +206,8 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 	);
 	println!("  chain    {} (for polkadot.js and the like)", scene.network.rpc(0));
 	println!(
-		"  stream   {} at {} micro-USDC per MB",
-		scene.origin.stream, TERMS.price_per_mb
+		"  stream   {} at {} micro-USDC per GB",
+		scene.origin.stream, TERMS.price_per_gb
 	);
 	for relayer in &scene.relayers {
 		println!("  relayer  {}", relayer.address);

@@ -28,8 +28,8 @@ use tokio::{
 /// Longest wait for a program that has one thing to do: a few blocks until its transaction is final.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Highest price that our viewers accept, micro-USDC per MB: above every price in the tests.
-const MAX_PRICE_PER_MB: u64 = 10_000;
+/// Highest price that our viewers accept, micro-USDC per GB: above every price in the tests.
+const MAX_PRICE_PER_GB: u64 = 10_000_000;
 
 /// How often a growing file is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -60,8 +60,8 @@ pub fn command(name: &str, subcommand: &str, network: &Network) -> Result<Comman
 	Ok(command)
 }
 
-/// Mints a stream key at this price (micro-USDC per MB), which relayers may double; its number.
-pub async fn mint(network: &Network, broadcaster: &Person, price_per_mb: u64) -> Result<u64> {
+/// Mints a stream key at this price (micro-USDC per GB), which relayers may double; its number.
+pub async fn mint(network: &Network, broadcaster: &Person, price_per_gb: u64) -> Result<u64> {
 	let mut mint = command("clustercast-origin", "mint", network)?;
 	mint.args([
 		"--account",
@@ -72,8 +72,8 @@ pub async fn mint(network: &Network, broadcaster: &Person, price_per_mb: u64) ->
 		"test",
 	])
 	.args([
-		"--price-per-mb",
-		&price_per_mb.to_string(),
+		"--price-per-gb",
+		&price_per_gb.to_string(),
 		"--max-surge-ppm",
 		"2000000",
 		"--broadcaster-share-ppm",
@@ -162,8 +162,8 @@ impl Origin {
 /// What a relayer asks for and when it redeems.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-	/// Micro-USDC per MB.
-	pub price_per_mb: u64,
+	/// Micro-USDC per GB.
+	pub price_per_gb: u64,
 	/// Of each ticket, micro-USDC.
 	pub face_value: Balance,
 	/// Redeems once its winners are worth this, micro-USDC...
@@ -191,7 +191,7 @@ impl Relayer {
 	/// Registers a relayer with the smallest bond; its person has money already.
 	pub async fn register(lab: &Lab, network: &Network, person: Person, name: &str, terms: Terms) -> Result<Self> {
 		let listen = format!("/ip4/127.0.0.1/udp/{}/quic-v1", free_port()?);
-		register(network, &person, &listen, terms.price_per_mb).await?;
+		register(network, &person, &listen, terms.price_per_gb).await?;
 		Ok(Self {
 			address: format!("{listen}/p2p/{}", clustercast_network::peer_id(&person.key)?),
 			person,
@@ -220,7 +220,7 @@ impl Relayer {
 		let mut run = command("clustercast-relayer", "run", network)?;
 		run.args(["--account", &self.person.uri, "--listen", &self.listen])
 			.args(["--upstream", upstream, "--stream", &stream.to_string()])
-			.args(["--price-per-mb", &terms.price_per_mb.to_string()])
+			.args(["--price-per-gb", &terms.price_per_gb.to_string()])
 			.args(["--face-value", &Usdc(terms.face_value).to_string()])
 			// What these tests count are tickets.
 			.args(["--payment", "tickets"])
@@ -320,11 +320,11 @@ async fn http_get(port: u16, path: &str) -> Result<String> {
 }
 
 /// Registers a relayer that is reached at `listen`.
-pub async fn register(network: &Network, person: &Person, listen: &str, price_per_mb: u64) -> Result<()> {
+pub async fn register(network: &Network, person: &Person, listen: &str, price_per_gb: u64) -> Result<()> {
 	let mut register = command("clustercast-relayer", "register", network)?;
 	register
 		.args(["--account", &person.uri, "--address", listen, "--bond", "10"])
-		.args(["--price-per-mb", &price_per_mb.to_string()])
+		.args(["--price-per-gb", &price_per_gb.to_string()])
 		.arg("--identity")
 		.arg(&person.key_file);
 	run_once(&mut register).await.context("register")?;
@@ -385,7 +385,7 @@ impl Player {
 				"--deposit",
 				"10",
 			])
-			.args(["--hls", &hls, "--max-price-per-mb", &MAX_PRICE_PER_MB.to_string()])
+			.args(["--hls", &hls, "--max-price-per-gb", &MAX_PRICE_PER_GB.to_string()])
 			.arg("--state")
 			.arg(lab.path("wallet"))
 			.arg("--output")

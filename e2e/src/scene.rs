@@ -13,12 +13,12 @@ use clustercast_primitives::{amount::USDC, AccountId, Balance, BlockNumber, Hash
 use futures::future::{try_join, try_join_all};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The stream key's price, micro-USDC per MB: the most that a viewer expects to pay.
-pub const PRICE_PER_MB: u64 = 2_000;
+/// The stream key's price, micro-USDC per GB: the most that a viewer expects to pay.
+pub const PRICE_PER_GB: u64 = 2_000_000;
 
 /// Terms that make tickets win often: a window of 480p costs about a third of the face value.
 pub const TERMS: Terms = Terms {
-	price_per_mb: PRICE_PER_MB,
+	price_per_gb: PRICE_PER_GB,
 	face_value: 2_500,
 	redeem_value: 10_000,
 	redeem_age_s: 10,
@@ -119,7 +119,7 @@ impl Scene {
 			.zip(terms)
 			.map(|((person, name), terms)| Relayer::register(lab, &network, person, name, *terms));
 		let (stream, mut relayers) =
-			try_join(mint(&network, &broadcaster, PRICE_PER_MB), try_join_all(register)).await?;
+			try_join(mint(&network, &broadcaster, PRICE_PER_GB), try_join_all(register)).await?;
 		let origin = Origin::start(lab, &network, &broadcaster, stream, false).await?;
 		for relayer in &mut relayers {
 			relayer.run(lab, &network, &origin.address, stream).await?;

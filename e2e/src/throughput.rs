@@ -217,7 +217,7 @@ impl Bench {
 			category: "test".into(),
 			max_viewers: 0,
 			terms: StreamTerms {
-				price_per_mb: 2_000,
+				price_per_gb: 2_000_000,
 				max_surge_ppm: PPM,
 				broadcaster_share_ppm: 100_000,
 			},
@@ -229,7 +229,7 @@ impl Bench {
 			signing_key: key(2).public(),
 			proof: key(2).sign(proof, &chain.genesis()).signature,
 			addresses: vec!["/ip4/127.0.0.1/udp/1/quic-v1".into()],
-			price_per_mb: 2_000,
+			price_per_gb: 2_000_000,
 			bond: 10 * USDC,
 		};
 		let (stream, _) = try_join(

@@ -21,7 +21,7 @@ fuzz_target!(|pieces: Vec<Vec<u8>>| {
 				session: key(3),
 				vouchers: true,
 			},
-			max_price_per_mb: 10_000,
+			max_price_per_gb: 10_000_000,
 			max_face_value: USDC,
 		}),
 		resume: None,

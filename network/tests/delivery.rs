@@ -57,7 +57,7 @@ impl Policy for Open {
 			true => Grant::Paid(
 				Terms {
 					recipient: AccountId([9; 32]),
-					price_per_mb: 1_000,
+					price_per_gb: 1_000_000,
 					mode: PaymentMode::Tickets { face_value: 1_000_000 },
 					credit: 2,
 				},
@@ -197,7 +197,7 @@ fn session(relayer: &Address, paid: bool) -> ViewerSession {
 		relayer_key: relayer.peer(),
 		payment: paid.then_some(PaymentTerms {
 			payer,
-			max_price_per_mb: 1_000,
+			max_price_per_gb: 1_000_000,
 			max_face_value: 1_000_000,
 		}),
 		resume: None,

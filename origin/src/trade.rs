@@ -72,9 +72,9 @@ pub struct Mint {
 	/// Most viewers at a time; 0 is no limit
 	#[arg(long, value_name = "N", default_value_t = 0)]
 	max_viewers: u32,
-	/// Baseline price, micro-USDC per MB (10^6 bytes)
+	/// Baseline price, micro-USDC per GB (10^9 bytes)
 	#[arg(long, value_name = "N", default_value_t = 100)]
-	price_per_mb: u64,
+	price_per_gb: u64,
 	/// Most that relayers may ask, parts per million of the price; 1000000 (no more than the price) to 10000000
 	#[arg(long, value_name = "N", default_value_t = PPM)]
 	max_surge_ppm: u32,
@@ -94,7 +94,7 @@ impl Mint {
 			category: self.category,
 			max_viewers: self.max_viewers,
 			terms: StreamTerms {
-				price_per_mb: self.price_per_mb,
+				price_per_gb: self.price_per_gb,
 				max_surge_ppm: self.max_surge_ppm,
 				broadcaster_share_ppm: self.broadcaster_share_ppm,
 			},

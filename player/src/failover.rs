@@ -62,14 +62,14 @@ impl<C: ChainView> Viewing<C> {
 
 	async fn read_registry(&self, roster: &mut Roster) -> anyhow::Result<()> {
 		let relayers = self.chain.relayers().await.context("cannot read the registry")?;
-		let max_price = self.limits.max_price_per_mb;
+		let max_price = self.limits.max_price_per_gb;
 		roster.add(relayers.iter().filter_map(|info| Relayer::registered(info, max_price)));
 		self.rank(roster);
 		Ok(())
 	}
 
 	fn rank(&self, roster: &mut Roster) {
-		roster.rank(self.limits.max_price_per_mb, rand::random());
+		roster.rank(self.limits.max_price_per_gb, rand::random());
 	}
 
 	async fn read_registry_again(&self, roster: &mut Roster) {

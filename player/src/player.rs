@@ -48,14 +48,14 @@ pub struct Config {
 	/// Most that one session key may spend, USDC [default: the deposit]
 	#[arg(long, env = "CLUSTERCAST_PLAYER_LIMIT", value_name = "USDC")]
 	pub limit: Option<Usdc>,
-	/// Highest price accepted, micro-USDC per 10^6 bytes (1000 is 1 USDC per GB)
+	/// Highest price accepted, micro-USDC per 10^9 bytes (1000 is 1 USDC per GB)
 	#[arg(
 		long,
-		env = "CLUSTERCAST_PLAYER_MAX_PRICE_PER_MB",
+		env = "CLUSTERCAST_PLAYER_MAX_PRICE_PER_GB",
 		value_name = "N",
 		default_value_t = 1_000
 	)]
-	pub max_price_per_mb: u64,
+	pub max_price_per_gb: u64,
 	/// Most that a single winning ticket may cost, USDC
 	#[arg(
 		long,
@@ -165,7 +165,7 @@ impl Player {
 			account: self.payer.account(),
 			pocket,
 			limits: Limits {
-				max_price_per_mb: self.config.max_price_per_mb,
+				max_price_per_gb: self.config.max_price_per_gb,
 				max_face_value: self.config.max_face_value,
 				stall: self.config.stall_seconds.map(Duration::from_secs),
 				windows: self.config.windows,

@@ -211,7 +211,7 @@ mod tests {
 			recipient: AccountId([3; 32]),
 			window: WindowId::default(),
 			bytes: 1_000,
-			price_per_mb: 1_000,
+			price_per_gb: 1_000_000,
 			commitment: Hash([4; 32]),
 			share: Share::Ticket {
 				face_value: 100_000,

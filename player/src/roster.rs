@@ -46,8 +46,8 @@ pub struct Relayer {
 	pub key: PublicKey,
 	/// Where it listens; tried in this order. At least one.
 	pub addresses: Vec<Address>,
-	/// Asking price by the registry, micro-USDC per 10^6 bytes; `None` where it was given by hand.
-	pub price_per_mb: Option<u64>,
+	/// Asking price by the registry, micro-USDC per 10^9 bytes; `None` where it was given by hand.
+	pub price_per_gb: Option<u64>,
 	/// Its bond, micro-USDC; nothing where it was given by hand.
 	pub bond: Balance,
 	/// What it was paid for; nothing where it was given by hand.
@@ -68,14 +68,14 @@ impl Relayer {
 
 	/// More is better: up to 40 for what viewers paid it, 20 for its bond, 40 for its price against the highest that is
 	/// accepted, less up to 40 for a delay behind the quickest relayer's.
-	fn points(&self, max_price_per_mb: u64, behind: Duration) -> i64 {
+	fn points(&self, max_price_per_gb: u64, behind: Duration) -> i64 {
 		let doublings = |amount: Balance, unit: Balance, (each, most): (i64, i64)| {
 			let times = (amount / unit).saturating_add(1).ilog2();
 			i64::from(times).saturating_mul(each).min(most)
 		};
-		let price = u128::from(self.price_per_mb.unwrap_or(u64::MAX).min(max_price_per_mb));
-		let saved = u128::from(max_price_per_mb) - price;
-		let price = saved * PRICE_POINTS as u128 / u128::from(max_price_per_mb.max(1));
+		let price = u128::from(self.price_per_gb.unwrap_or(u64::MAX).min(max_price_per_gb));
+		let saved = u128::from(max_price_per_gb) - price;
+		let price = saved * PRICE_POINTS as u128 / u128::from(max_price_per_gb.max(1));
 		let (step, most) = DELAY_POINTS;
 		let delay = (behind.as_millis() / step.as_millis()).min(most as u128);
 		doublings(self.proven(), USDC / 100, REPUTATION_POINTS) + doublings(self.bond, USDC, BOND_POINTS) + price as i64
@@ -83,8 +83,8 @@ impl Relayer {
 	}
 
 	/// From the registry: `None` for one that is leaving, too dear, or without an address that we understand.
-	pub fn registered(info: &RelayerInfo, max_price_per_mb: u64) -> Option<Self> {
-		if info.unbonds_at.is_some() || info.price_per_mb > max_price_per_mb {
+	pub fn registered(info: &RelayerInfo, max_price_per_gb: u64) -> Option<Self> {
+		if info.unbonds_at.is_some() || info.price_per_gb > max_price_per_gb {
 			return None;
 		}
 		let addresses = info.addresses.iter();
@@ -94,7 +94,7 @@ impl Relayer {
 		(!addresses.is_empty()).then_some(Self {
 			key: info.signing_key,
 			addresses,
-			price_per_mb: Some(info.price_per_mb),
+			price_per_gb: Some(info.price_per_gb),
 			bond: info.bond,
 			reputation: info.reputation,
 		})
@@ -110,7 +110,7 @@ pub fn given(addresses: &[Address]) -> Vec<Relayer> {
 			None => relayers.push(Relayer {
 				key: address.peer(),
 				addresses: vec![address.clone()],
-				price_per_mb: None,
+				price_per_gb: None,
 				bond: 0,
 				reputation: Reputation::default(),
 			}),
@@ -191,13 +191,13 @@ impl Roster {
 
 	/// Best first, equal ones by price, then as they are; who was slashed behind all who were not. `chance` is any number: if it is a
 	/// multiple of [`EXPLORE`] and the best is no newcomer, a newcomer of its choice comes first.
-	pub fn rank(&mut self, max_price_per_mb: u64, chance: u64) {
+	pub fn rank(&mut self, max_price_per_gb: u64, chance: u64) {
 		let quickest = self.candidates.iter().filter_map(|c| c.delay).min().unwrap_or_default();
 		self.candidates.sort_by_key(|c| {
 			// Who was not measured yet may be the quickest.
 			let behind = c.delay.unwrap_or_default().saturating_sub(quickest);
-			let points = c.relayer.points(max_price_per_mb, behind);
-			let price = c.relayer.price_per_mb.unwrap_or(u64::MAX);
+			let points = c.relayer.points(max_price_per_gb, behind);
+			let price = c.relayer.price_per_gb.unwrap_or(u64::MAX);
 			(c.relayer.reputation.slashes > 0, Reverse(points), price)
 		});
 		let is_newcomer = |c: &Candidate| c.relayer.is_newcomer();
@@ -297,7 +297,7 @@ mod tests {
 		Relayer {
 			key,
 			addresses: vec![Address::new("/ip4/127.0.0.1/udp/1/quic-v1", &key).unwrap()],
-			price_per_mb: price,
+			price_per_gb: price,
 			bond: 10 * USDC,
 			reputation: Reputation::default(),
 		}
@@ -386,7 +386,7 @@ mod tests {
 	#[test]
 	fn slashed_comes_last_whatever_else_it_has() {
 		let mut slashed = paid(1, 1_000_000, 9_000);
-		slashed.price_per_mb = Some(0);
+		slashed.price_per_gb = Some(0);
 		slashed.reputation.slashes = 1;
 		assert_eq!(order(&[slashed.clone(), relayer(2, Some(LIMIT))]), [1, 0]);
 		// It is no newcomer either.
@@ -505,7 +505,7 @@ mod tests {
 			account: clustercast_primitives::AccountId([1; 32]),
 			signing_key: key,
 			addresses: vec!["/ip4/127.0.0.1/udp/1/quic-v1".into(), "nonsense".into()],
-			price_per_mb: 10,
+			price_per_gb: 10_000,
 			bond: 10 * USDC,
 			unbonds_at: None,
 			reputation: Reputation::default(),

@@ -78,7 +78,7 @@ impl ChainView for Chain {
 #[derive(Clone, Debug)]
 pub struct Limits {
 	/// Micro-USDC per 10^6 bytes.
-	pub max_price_per_mb: u64,
+	pub max_price_per_gb: u64,
 	/// Of one ticket.
 	pub max_face_value: Usdc,
 	/// Without a complete window; `None`: three windows' time.
@@ -197,7 +197,7 @@ impl<C: ChainView> Viewing<C> {
 					session: self.pocket.session(),
 					vouchers: true,
 				},
-				max_price_per_mb: self.limits.max_price_per_mb,
+				max_price_per_gb: self.limits.max_price_per_gb,
 				max_face_value: self.limits.max_face_value.0,
 			}),
 			resume: self.resume,

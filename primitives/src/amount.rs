@@ -11,11 +11,19 @@ pub type Balance = u128;
 /// One USDC in micro-USDC.
 pub const USDC: Balance = 1_000_000;
 
-/// Prices are per megabyte of 10^6 bytes.
-pub const BYTES_PER_MB: u128 = 1_000_000;
+/// Prices are per gigabyte of 10^9 bytes: at a market's price of 20 the unit is a twentieth, per megabyte it would be a
+/// fiftieth of what is asked.
+pub const BYTES_PER_GB: u128 = 1_000_000_000;
 
-/// Highest price that can be stated: 2^40 micro-USDC per MB. Keeps `bytes x price x 2^64` inside 128 bits.
-pub const MAX_PRICE_PER_MB: u64 = 1 << 40;
+/// Bytes that a ticket pays for are a multiple of this: a window's exact length would tell which window it was.
+pub const TICKET_BYTES: u64 = 64 * 1024;
+
+/// A ticket pays for fewer bytes than this.
+pub const MAX_TICKET_BYTES: u64 = 1 << 40;
+
+/// Highest price that can be stated: 2^40 micro-USDC per GB. With [`MAX_TICKET_BYTES`] it keeps `bytes x price` below
+/// 2^80.
+pub const MAX_PRICE_PER_GB: u64 = 1 << 40;
 
 /// An amount for people: parses and prints as `1.25`, at most six decimals.
 #[derive(
@@ -89,23 +97,29 @@ impl FromStr for Usdc {
 	}
 }
 
-/// What `bytes` cost at `price_per_mb` (micro-USDC per 10^6 bytes), rounded down to a micro-USDC.
-pub fn cost(bytes: u64, price_per_mb: u64) -> Balance {
-	u128::from(bytes) * u128::from(price_per_mb) / BYTES_PER_MB
+/// Bytes rounded up to [`TICKET_BYTES`]: what a ticket that pays for them states.
+pub fn ticket_bytes(bytes: u64) -> u64 {
+	bytes.div_ceil(TICKET_BYTES).saturating_mul(TICKET_BYTES)
 }
 
-/// Win probability (of 2^64) that makes a ticket of `face_value` worth `bytes` at `price_per_mb`:
-/// `floor(bytes x price x 2^64 / (10^6 x face value))`.
+/// What `bytes` cost at `price_per_gb` (micro-USDC per 10^9 bytes), rounded down to a micro-USDC.
+pub fn cost(bytes: u64, price_per_gb: u64) -> Balance {
+	u128::from(bytes) * u128::from(price_per_gb) / BYTES_PER_GB
+}
+
+/// Win probability (of 2^64) that makes a ticket of `face_value` worth `bytes` at `price_per_gb`:
+/// `floor(bytes x price x 2^64 / (10^9 x face value))`.
 ///
-/// `None` where no ticket can express it: face value zero, price above [`MAX_PRICE_PER_MB`], or the bytes cost as
-/// much as the face value or more. Both sides compute this and compare for equality, so there is no tolerance.
-pub fn win_probability(bytes: u32, price_per_mb: u64, face_value: Balance) -> Option<u64> {
-	if price_per_mb > MAX_PRICE_PER_MB {
+/// `None` where no ticket can express it: face value zero or 2^66 and more, price above [`MAX_PRICE_PER_GB`],
+/// [`MAX_TICKET_BYTES`] or more, or the bytes cost as much as the face value or more. Both sides compute this and
+/// compare for equality, so there is no tolerance.
+pub fn win_probability(bytes: u64, price_per_gb: u64, face_value: Balance) -> Option<u64> {
+	if price_per_gb > MAX_PRICE_PER_GB || bytes >= MAX_TICKET_BYTES {
 		return None;
 	}
-	// At most 2^32 x 2^40 = 2^72: too wide for one shift by 64, so divide in two steps of 32 bits.
-	let owed = u128::from(bytes) * u128::from(price_per_mb);
-	let unit = BYTES_PER_MB.checked_mul(face_value)?;
+	// Below 2^80: too wide for one shift by 64, so divide in two steps of 32 bits.
+	let owed = u128::from(bytes) * u128::from(price_per_gb);
+	let unit = BYTES_PER_GB.checked_mul(face_value)?;
 	if unit == 0 || owed >= unit || unit > u128::MAX >> 32 {
 		return None;
 	}
@@ -120,18 +134,18 @@ pub fn share(amount: Balance, ppm: u32) -> Balance {
 	(amount / whole).saturating_mul(part) + amount % whole * part / whole
 }
 
-/// Whether a ticket is worth no more than its bytes cost at this price: `face value x win probability x 10^6 <= bytes x
+/// Whether a ticket is worth no more than its bytes cost at this price: `face value x win probability x 10^9 <= bytes x
 /// price x 2^64`, exactly.
-pub fn is_ticket_within(price_per_mb: u64, bytes: u32, face_value: Balance, win_probability: u64) -> bool {
-	// Less than 2^96, so that `owed x 2^64` is (its high 64 bits, its low 64 bits and as many zeros).
-	let owed = u128::from(bytes) * u128::from(price_per_mb);
-	wide_product(face_value, u128::from(win_probability) * BYTES_PER_MB) <= (owed >> 64, owed << 64)
+pub fn is_ticket_within(price_per_gb: u64, bytes: u64, face_value: Balance, win_probability: u64) -> bool {
+	// Below 2^128, so that `owed x 2^64` is (its high 64 bits, its low 64 bits and as many zeros).
+	let owed = u128::from(bytes) * u128::from(price_per_gb);
+	wide_product(face_value, u128::from(win_probability) * BYTES_PER_GB) <= (owed >> 64, owed << 64)
 }
 
-/// Whether a voucher owes no more than its bytes cost at this price: `amount x 10^6 <= bytes x price`, exactly.
-pub fn is_voucher_within(price_per_mb: u64, bytes: u64, amount: Balance) -> bool {
-	let owed = amount.checked_mul(BYTES_PER_MB);
-	owed.is_some_and(|owed| owed <= u128::from(bytes) * u128::from(price_per_mb))
+/// Whether a voucher owes no more than its bytes cost at this price: `amount x 10^9 <= bytes x price`, exactly.
+pub fn is_voucher_within(price_per_gb: u64, bytes: u64, amount: Balance) -> bool {
+	let owed = amount.checked_mul(BYTES_PER_GB);
+	owed.is_some_and(|owed| owed <= u128::from(bytes) * u128::from(price_per_gb))
 }
 
 /// High and low half of a product, by 64-bit digits.
@@ -171,10 +185,12 @@ mod tests {
 
 	#[test]
 	fn win_probability_is_refused_where_no_ticket_can_pay() {
-		assert_eq!(win_probability(1_000_000, 10, 0), None);
-		assert_eq!(win_probability(1_000_000, 10, 10), None);
-		assert_eq!(win_probability(1_000_000, MAX_PRICE_PER_MB + 1, u128::MAX), None);
-		assert_eq!(win_probability(1_000_000, 10, 20), Some(1 << 63));
+		assert_eq!(win_probability(1_000_000_000, 10, 0), None);
+		assert_eq!(win_probability(1_000_000_000, 10, 10), None);
+		assert_eq!(win_probability(1_000_000_000, MAX_PRICE_PER_GB + 1, u128::MAX), None);
+		assert_eq!(win_probability(MAX_TICKET_BYTES, 1, 1 << 60), None);
+		assert!(win_probability(MAX_TICKET_BYTES - 1, MAX_PRICE_PER_GB, 1 << 60).is_some());
+		assert_eq!(win_probability(1_000_000_000, 10, 20), Some(1 << 63));
 		assert_eq!(win_probability(0, 10, 20), Some(0));
 	}
 
@@ -190,23 +206,23 @@ mod tests {
 
 	#[test]
 	fn a_ticket_is_worth_what_its_bytes_cost_and_no_more() {
-		// 0.5 MB at 2,000 cost 1,000: half of a face value of 2,000.
-		assert!(is_ticket_within(2_000, 500_000, 2_000, 1 << 63));
-		assert!(!is_ticket_within(2_000, 500_000, 2_000, (1 << 63) + 1));
-		assert!(!is_ticket_within(2_000, 500_000, 2_001, 1 << 63));
-		assert!(!is_ticket_within(2_000, 499_999, 2_000, 1 << 63));
-		assert!(!is_ticket_within(1_999, 500_000, 2_000, 1 << 63));
+		// 0.5 GB at 2,000 cost 1,000: half of a face value of 2,000.
+		assert!(is_ticket_within(2_000, 500_000_000, 2_000, 1 << 63));
+		assert!(!is_ticket_within(2_000, 500_000_000, 2_000, (1 << 63) + 1));
+		assert!(!is_ticket_within(2_000, 500_000_000, 2_001, 1 << 63));
+		assert!(!is_ticket_within(2_000, 499_999_999, 2_000, 1 << 63));
+		assert!(!is_ticket_within(1_999, 500_000_000, 2_000, 1 << 63));
 		assert!(is_ticket_within(0, 0, 2_000, 0));
-		assert!(!is_ticket_within(0, u32::MAX, 1, 1));
-		assert!(!is_ticket_within(u64::MAX, u32::MAX, u128::MAX, u64::MAX));
-		assert!(is_ticket_within(u64::MAX, u32::MAX, 1, u64::MAX));
+		assert!(!is_ticket_within(0, u64::MAX, 1, 1));
+		assert!(!is_ticket_within(u64::MAX, u64::MAX, u128::MAX, u64::MAX));
+		assert!(is_ticket_within(u64::MAX, u64::MAX, 1, u64::MAX));
 	}
 
 	#[test]
 	fn a_voucher_owes_what_its_bytes_cost_and_no_more() {
-		assert!(is_voucher_within(2_000, 500_000, 1_000));
-		assert!(!is_voucher_within(2_000, 500_000, 1_001));
-		assert!(!is_voucher_within(2_000, 499_999, 1_000));
+		assert!(is_voucher_within(2_000, 500_000_000, 1_000));
+		assert!(!is_voucher_within(2_000, 500_000_000, 1_001));
+		assert!(!is_voucher_within(2_000, 499_999_999, 1_000));
 		assert!(is_voucher_within(0, 0, 0));
 		assert!(!is_voucher_within(u64::MAX, u64::MAX, u128::MAX));
 	}
@@ -214,15 +230,15 @@ mod tests {
 	proptest! {
 		#[test]
 		fn bounds_agree_with_what_both_sides_compute(
-			bytes in 0u32..=8 << 20, price in 0u64..1_000_000, face in 1u128..1_000_000_000,
+			bytes in 0u64..MAX_TICKET_BYTES, price in 0u64..1_000_000, face in 1u128..1_000_000_000,
 		) {
 			if let Some(p) = win_probability(bytes, price, face) {
 				prop_assert!(is_ticket_within(price, bytes, face, p));
-				prop_assert!(!is_ticket_within(price, bytes, face, p + 1));
+				prop_assert!(p == u64::MAX || !is_ticket_within(price, bytes, face, p + 1));
 			}
-			let owed = cost(bytes.into(), price);
-			prop_assert!(is_voucher_within(price, bytes.into(), owed));
-			prop_assert!(!is_voucher_within(price, bytes.into(), owed + 1));
+			let owed = cost(bytes, price);
+			prop_assert!(is_voucher_within(price, bytes, owed));
+			prop_assert!(!is_voucher_within(price, bytes, owed + 1));
 		}
 
 		#[test]
@@ -237,18 +253,18 @@ mod tests {
 
 		#[test]
 		fn expected_value_equals_cost_to_within_rounding(
-			bytes in 0u32..=8 << 20, price in 0u64..1_000_000, face in 1u128..1_000_000_000,
+			bytes in 0u64..1 << 40, price in 0u64..1_000_000, face in 1u128..1_000_000_000,
 		) {
 			if let Some(p) = win_probability(bytes, price, face) {
-				// p = floor(owed x 2^64 / (10^6 x face)), so 10^6 x face x p <= owed x 2^64 < 10^6 x face x (p + 1).
+				// p = floor(owed x 2^64 / (10^9 x face)), so 10^9 x face x p <= owed x 2^64 < 10^9 x face x (p + 1).
 				let owed = u128::from(bytes) * u128::from(price);
-				let at = |p: u128| 1_000_000u128.checked_mul(face).unwrap().checked_mul(p);
+				let at = |p: u128| BYTES_PER_GB.checked_mul(face).unwrap().checked_mul(p);
 				let target = owed.checked_shl(64).filter(|t| t >> 64 == owed);
 				if let (Some(low), Some(high), Some(target)) = (at(p.into()), at(u128::from(p) + 1), target) {
 					prop_assert!(low <= target && target < high);
 				}
 			} else {
-				prop_assert!(u128::from(bytes) * u128::from(price) >= 1_000_000 * face);
+				prop_assert!(u128::from(bytes) * u128::from(price) >= BYTES_PER_GB * face);
 			}
 		}
 	}

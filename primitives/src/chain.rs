@@ -2,8 +2,9 @@
 //! JSON-RPC and every program that asks. In JSON, amounts are decimal strings of micro-USDC and bytes are `0x` hex.
 
 use crate::{
-	amount::{Balance, MAX_PRICE_PER_MB},
-	crypto::{AccountId, PublicKey, SignedMessage},
+	amount::{Balance, MAX_PRICE_PER_GB},
+	crypto::{AccountId, Hash, PublicKey},
+	receipt::Kind,
 	window::StreamId,
 	BlockNumber,
 };
@@ -26,6 +27,8 @@ pub enum TicketRefusal {
 	Expired,
 	/// The expiry lies further ahead than a ticket may live.
 	ExpiryTooFar,
+	/// The expiry is not on the grid.
+	ExpiryOffGrid,
 	/// The nonce does not fit the epoch's bitmap.
 	NonceTooLarge,
 	/// Face value below the chain's minimum.
@@ -58,6 +61,10 @@ pub enum TicketRefusal {
 	TooManyPayees,
 	/// Worth more than its bytes cost at the highest price that the stream key allows.
 	PriceAboveBound,
+	/// Bytes that are not a multiple of the unit, too many, or of a kind that is not by bytes.
+	BadBytes,
+	/// Signed under terms of the stream that do not hold any more, or not yet.
+	WrongTerms,
 }
 
 impl TicketRefusal {
@@ -71,6 +78,7 @@ impl TicketRefusal {
 				| Self::DepositTooSmall
 				| Self::CannotReceive
 				| Self::UnknownStream
+				| Self::WrongTerms
 				| Self::PriceAboveBound
 		)
 	}
@@ -83,6 +91,7 @@ impl TicketRefusal {
 			Self::AlreadyRedeemed => "nothing to do: this nonce was paid; the viewer signs each payment with a new one",
 			Self::Expired => "relayer: redeem earlier (redeem-age-s); viewer: a later expiry in what it signs next",
 			Self::ExpiryTooFar => "viewer: an expiry at most MaxTicketLife blocks ahead; or wait until it is",
+			Self::ExpiryOffGrid => "viewer: an expiry that is a multiple of 60 blocks",
 			Self::NonceTooLarge => "viewer: a nonce below MaxNonces; they begin at 0 in each epoch",
 			Self::FaceValueTooSmall => {
 				"relayer: ask at least MinFaceValue (face-value); with a voucher, wait until more is owed"
@@ -106,8 +115,10 @@ impl TicketRefusal {
 			Self::TooManyPayees => {
 				"viewer: a new session (authorize_session); this one has paid MaxPayees recipients by voucher"
 			},
+			Self::BadBytes => "viewer: bytes rounded up to 65,536, below 2^40; none where the kind is not by bytes",
+			Self::WrongTerms => "relayer: terms with the stream's counter; viewer: a voucher under it",
 			Self::PriceAboveBound => {
-				"relayer: ask at most the stream key's price times its surge bound (price-per-mb); broadcaster: a higher bound (StreamKeys.set_terms)"
+				"relayer: ask at most the stream key's price times its surge bound (price-per-gb); broadcaster: a higher bound (StreamKeys.set_terms)"
 			},
 		}
 	}
@@ -118,6 +129,7 @@ impl fmt::Display for TicketRefusal {
 		f.write_str(match self {
 			Self::AlreadyRedeemed => "already redeemed",
 			Self::Expired => "ticket expired",
+			Self::ExpiryOffGrid => "expiry is not on the grid of 60 blocks",
 			Self::ExpiryTooFar => "expiry further ahead than a ticket may live",
 			Self::NonceTooLarge => "nonce beyond the epoch's bitmap",
 			Self::FaceValueTooSmall => "face value below the minimum",
@@ -135,6 +147,8 @@ impl fmt::Display for TicketRefusal {
 			Self::NothingNew => "voucher owes no more than was paid",
 			Self::TooManyPayees => "session has paid as many recipients by voucher as it can",
 			Self::PriceAboveBound => "worth more than its bytes may cost",
+			Self::BadBytes => "states bytes that no ticket can pay for",
+			Self::WrongTerms => "signed under other terms than the stream has",
 		})
 	}
 }
@@ -213,9 +227,15 @@ pub struct SessionInfo {
 	/// Spent so far, micro-USDC.
 	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
 	pub spent: Balance,
+	/// Most that it may spend in all on what is not by bytes: access, capacity. Micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub extra_limit: Balance,
+	/// Spent so far of `extra_limit`, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub extra_spent: Balance,
 	/// Last block for which it can sign tickets.
 	pub expiry: BlockNumber,
-	/// (recipient, stream) that its vouchers have paid.
+	/// Places that its vouchers have paid.
 	pub payees: u32,
 }
 
@@ -229,6 +249,12 @@ pub struct VoucherPlace {
 	pub recipient: AccountId,
 	/// The stream that was delivered.
 	pub stream: StreamId,
+	/// What for.
+	pub kind: Kind,
+	/// As in the receipt.
+	pub context: Hash,
+	/// Counter of the stream's terms.
+	pub terms: u32,
 }
 
 /// What the vouchers of one place have paid.
@@ -291,8 +317,8 @@ pub struct RelayerInfo {
 	pub signing_key: PublicKey,
 	/// Multiaddresses, as text.
 	pub addresses: Vec<String>,
-	/// Asking price, micro-USDC per 10^6 bytes.
-	pub price_per_mb: u64,
+	/// Asking price, micro-USDC per 10^9 bytes.
+	pub price_per_gb: u64,
 	/// Bonded, micro-USDC.
 	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
 	pub bond: Balance,
@@ -332,8 +358,8 @@ pub struct Reputation {
 	serde(rename_all = "camelCase")
 )]
 pub struct StreamTerms {
-	/// Baseline price, micro-USDC per 10^6 bytes.
-	pub price_per_mb: u64,
+	/// Baseline price, micro-USDC per 10^9 bytes.
+	pub price_per_gb: u64,
 	/// Most that a relayer may ask, parts per million of the baseline; at least [`PPM`].
 	pub max_surge_ppm: u32,
 	/// The broadcaster's share of each ticket, parts per million.
@@ -341,11 +367,11 @@ pub struct StreamTerms {
 }
 
 impl StreamTerms {
-	/// Highest price that a relayer may ask, micro-USDC per 10^6 bytes: baseline times surge bound, rounded down, and no
+	/// Highest price that a relayer may ask, micro-USDC per 10^9 bytes: baseline times surge bound, rounded down, and no
 	/// more than can be stated.
-	pub fn max_price_per_mb(&self) -> u64 {
-		let price = u128::from(self.price_per_mb) * u128::from(self.max_surge_ppm) / u128::from(PPM);
-		u64::try_from(price).map_or(MAX_PRICE_PER_MB, |price| price.min(MAX_PRICE_PER_MB))
+	pub fn max_price_per_gb(&self) -> u64 {
+		let price = u128::from(self.price_per_gb) * u128::from(self.max_surge_ppm) / u128::from(PPM);
+		u64::try_from(price).map_or(MAX_PRICE_PER_GB, |price| price.min(MAX_PRICE_PER_GB))
 	}
 }
 
@@ -400,12 +426,14 @@ pub struct StreamKeyInfo {
 	pub category: String,
 	/// Most viewers at a time; 0 is no limit.
 	pub max_viewers: u32,
-	/// Baseline price, micro-USDC per 10^6 bytes.
-	pub price_per_mb: u64,
+	/// Baseline price, micro-USDC per 10^9 bytes.
+	pub price_per_gb: u64,
 	/// Most that a relayer may ask, parts per million of the baseline.
 	pub max_surge_ppm: u32,
 	/// The broadcaster's share of each ticket, parts per million.
 	pub broadcaster_share_ppm: u32,
+	/// Counts changes of the three above: vouchers add up under it.
+	pub terms_counter: u32,
 	/// Announced for the three above and not in force yet.
 	pub change: Option<TermsChange>,
 	/// All other signing keys that are known: what they signed is still valid.
@@ -425,22 +453,11 @@ impl StreamKeyInfo {
 	/// What is in force now.
 	pub fn terms(&self) -> StreamTerms {
 		StreamTerms {
-			price_per_mb: self.price_per_mb,
+			price_per_gb: self.price_per_gb,
 			max_surge_ppm: self.max_surge_ppm,
 			broadcaster_share_ppm: self.broadcaster_share_ppm,
 		}
 	}
-}
-
-/// Shows that whoever registers a relayer holds its signing key; signed with that key.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
-pub struct RelayerProof {
-	/// The account that registers.
-	pub account: AccountId,
-}
-
-impl SignedMessage for RelayerProof {
-	const DOMAIN: &'static [u8] = b"clustercast/relayer-proof/v1";
 }
 
 /// Amounts as decimal strings: JSON numbers lose precision above 2^53.
@@ -482,19 +499,19 @@ mod tests {
 
 	#[test]
 	fn highest_price_is_the_baseline_times_the_surge_bound() {
-		let bound = |price_per_mb, max_surge_ppm| {
+		let bound = |price_per_gb, max_surge_ppm| {
 			let terms = StreamTerms {
-				price_per_mb,
+				price_per_gb,
 				max_surge_ppm,
 				broadcaster_share_ppm: 0,
 			};
-			terms.max_price_per_mb()
+			terms.max_price_per_gb()
 		};
 		assert_eq!(bound(2_000, PPM), 2_000);
 		assert_eq!(bound(2_000, 1_500_000), 3_000);
 		assert_eq!(bound(1, 1_999_999), 1);
 		assert_eq!(bound(0, 10_000_000), 0);
-		assert_eq!(bound(MAX_PRICE_PER_MB, 10_000_000), MAX_PRICE_PER_MB);
-		assert_eq!(bound(u64::MAX, u32::MAX), MAX_PRICE_PER_MB);
+		assert_eq!(bound(MAX_PRICE_PER_GB, 10_000_000), MAX_PRICE_PER_GB);
+		assert_eq!(bound(u64::MAX, u32::MAX), MAX_PRICE_PER_GB);
 	}
 }

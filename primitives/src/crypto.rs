@@ -1,5 +1,6 @@
 //! SHA-256 and Keccak-256, Ed25519 keys and signatures, and the payloads that are signed.
 
+use crate::register::Domain;
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::fmt;
@@ -8,11 +9,9 @@ use sha2::{Digest, Sha256};
 use sha3::Keccak256;
 
 macro_rules! bytes_type {
-	($(#[$doc:meta])* $name:ident, $len:literal) => {
-		$(#[$doc])*
-		#[derive(
-			Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-		)]
+	($(#[$meta:meta])* $name:ident, $len:literal) => {
+		$(#[$meta])*
+		#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 		pub struct $name(pub [u8; $len]);
 
 		impl fmt::Display for $name {
@@ -63,29 +62,86 @@ macro_rules! bytes_type {
 bytes_type!(
 	/// SHA-256 digest, 32 bytes; a Keccak-256 digest where the bridge says so. Also the chain's genesis hash, which is
 	/// opaque here.
+	#[derive(Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 	Hash, 32
 );
 bytes_type!(
 	/// Account on the chain, 32 bytes (`AccountId32`).
+	#[derive(Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 	AccountId, 32
 );
 bytes_type!(
-	/// Ed25519 public key, 32 bytes; sr25519 where validators attest the L2.
+	/// Ed25519 public key; sr25519 where validators attest the L2. Encoded as 33 bytes: the scheme, which is
+	/// [`ED25519`] here, and the key, so that a key of another scheme can stand in its place one day. A decoder refuses
+	/// schemes that it does not know. As text it is the 32 bytes alone.
 	PublicKey, 32
 );
 bytes_type!(
 	/// Ed25519 signature, 64 bytes; sr25519 where validators attest the L2.
+	#[derive(Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 	Signature, 64
 );
 bytes_type!(
 	/// Address on an Ethereum-like chain, 20 bytes.
+	#[derive(Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 	EthereumAddress, 20
 );
 bytes_type!(
 	/// secp256k1 signature of an Ethereum wallet, 65 bytes: `r`, `s`, `v`, where `v` is 27 or 28 (or 0 or 1, as some
 	/// wallets have it).
+	#[derive(Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 	EthereumSignature, 65
 );
+
+/// Scheme byte of an Ed25519 key, as [`PublicKey`]s are encoded.
+pub const ED25519: u8 = 0;
+
+impl Encode for PublicKey {
+	fn size_hint(&self) -> usize {
+		Self::max_encoded_len()
+	}
+
+	fn encode_to<T: codec::Output + ?Sized>(&self, out: &mut T) {
+		out.push_byte(ED25519);
+		out.write(&self.0);
+	}
+}
+
+impl codec::EncodeLike for PublicKey {}
+
+impl Decode for PublicKey {
+	fn decode<I: codec::Input>(input: &mut I) -> Result<Self, codec::Error> {
+		match input.read_byte()? {
+			ED25519 => Decode::decode(input).map(Self),
+			_ => Err("key of an unknown scheme".into()),
+		}
+	}
+}
+
+impl DecodeWithMemTracking for PublicKey {}
+
+impl MaxEncodedLen for PublicKey {
+	fn max_encoded_len() -> usize {
+		1 + 32
+	}
+}
+
+/// To clients of the chain a key is a variant of its schemes.
+impl TypeInfo for PublicKey {
+	type Identity = Self;
+
+	fn type_info() -> scale_info::Type {
+		use scale_info::build::{Fields, Variants};
+		let schemes = Variants::new().variant("Ed25519", |scheme| {
+			scheme
+				.index(ED25519)
+				.fields(Fields::unnamed().field(|field| field.ty::<[u8; 32]>()))
+		});
+		scale_info::Type::builder()
+			.path(scale_info::Path::new("PublicKey", "clustercast_primitives::crypto"))
+			.variant(schemes)
+	}
+}
 
 /// SHA-256 over the parts, one after the other.
 pub fn sha256(parts: &[&[u8]]) -> Hash {
@@ -117,15 +173,15 @@ pub fn sha256_each(prefix: u8, messages: &[&[u8]]) -> Vec<Hash> {
 	digests
 }
 
-/// A message that is signed: its ASCII domain separates it from every other kind.
+/// A message that is signed: its domain separates it from every other kind.
 pub trait SignedMessage: Encode {
-	/// Starts with `clustercast/`, ends with the version.
-	const DOMAIN: &'static [u8];
+	/// Its row in the register.
+	const DOMAIN: Domain;
 
 	/// The bytes that are signed: `domain ‖ genesis ‖ SCALE(self)`.
 	fn signing_payload(&self, genesis: &Hash) -> Vec<u8> {
-		let mut payload = Vec::with_capacity(Self::DOMAIN.len() + 32 + self.encoded_size());
-		payload.extend_from_slice(Self::DOMAIN);
+		let mut payload = Vec::with_capacity(Self::DOMAIN.bytes().len() + 32 + self.encoded_size());
+		payload.extend_from_slice(Self::DOMAIN.bytes());
 		payload.extend_from_slice(&genesis.0);
 		self.encode_to(&mut payload);
 		payload
@@ -267,7 +323,7 @@ mod tests {
 	#[derive(Clone, Encode)]
 	struct Note(u8);
 	impl SignedMessage for Note {
-		const DOMAIN: &'static [u8] = b"clustercast/note/v1";
+		const DOMAIN: Domain = Domain::Tip;
 	}
 
 	#[test]
@@ -309,6 +365,19 @@ mod tests {
 		let mut bad = good;
 		bad.0[..32].copy_from_slice(&[0xff; 32]);
 		assert_eq!(key.public().verify(b"x", &bad), Err(SignatureError::NonCanonical));
+	}
+
+	#[test]
+	fn key_is_encoded_with_its_scheme_and_no_other_is_taken() {
+		let key = PublicKey([7; 32]);
+		let encoded = key.encode();
+		assert_eq!((encoded.len(), encoded[0]), (PublicKey::max_encoded_len(), ED25519));
+		assert_eq!(PublicKey::decode(&mut &encoded[..]), Ok(key));
+		for scheme in 1..=u8::MAX {
+			let mut other = encoded.clone();
+			other[0] = scheme;
+			assert!(PublicKey::decode(&mut &other[..]).is_err(), "scheme {scheme}");
+		}
 	}
 
 	#[test]

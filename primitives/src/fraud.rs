@@ -1,135 +1,222 @@
-//! Evidence against those who signed: a relayer's receipt for a wrong chunk, a broadcaster's two headers for one place.
+//! Evidence against those who signed: a relayer's receipt for a wrong chunk, a broadcaster's two words for one thing.
 //!
 //! Evidence consists of signatures and hashes alone, so that a chain can judge it without a byte of video. The checks
 //! here are all but the signatures': those need the keys that the chain has for the stream and the relayer.
 
 use crate::{
-	crypto::Hash,
-	merkle::{Proof, MAX_PATH},
-	receipt::SignedReceipt,
-	window::SignedHeader,
+	catalog::CatalogSeal,
+	crypto::{Hash, Signature, Signed, SignedMessage},
+	merkle::{Path, Proof},
+	receipt::{Delivery, PayerOpening, SignedReceipt},
+	status::Status,
+	window::{SignedHeader, StreamId, WindowHeader},
 };
 use alloc::vec::Vec;
-use codec::{Decode, DecodeWithMemTracking, Encode};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::fmt;
 use scale_info::TypeInfo;
 
-/// Longest encoding of a [`ChunkFraud`], bytes: two signed messages, two leaves, two paths.
-pub const MAX_CHUNK_FRAUD_BYTES: usize = 198 + 239 + 2 + 2 * (32 + 1 + 32 * MAX_PATH);
+/// Longest encoding of a [`ChunkFraud`] that holds, bytes: one receipt of 256 deliveries, about one of 2,048 chunks. The
+/// type itself could be longer, with paths that verify nowhere.
+pub const MAX_CHUNK_FRAUD_BYTES: usize =
+	(222 + 64) + 97 + 72 + (16 + 1 + 32 * 8) + 183 + 4 + 2 * (32 + 1 + 32 * 11);
 
 /// A leaf and the siblings on its way to the root, from the leaf up.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Leaf {
 	/// The leaf hash.
 	pub hash: Hash,
-	/// At most [`MAX_PATH`].
-	pub path: Vec<Hash>,
+	/// To the root.
+	pub path: Path,
 }
 
-/// A relayer signed that it delivered another chunk than the broadcaster signed.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+impl Leaf {
+	/// `leaves[index]` with its path; `None` where there is none.
+	pub fn of(leaves: &[Hash], index: u64) -> Option<Self> {
+		let proof = Proof::new(leaves, index)?;
+		Some(Self {
+			hash: *leaves.get(usize::try_from(index).ok()?)?,
+			path: proof.path,
+		})
+	}
+
+	fn stands(&self, index: u64, width: u64, root: &Hash) -> bool {
+		let proof = Proof {
+			index,
+			width,
+			path: self.path.clone(),
+		};
+		proof.verify(root, &self.hash)
+	}
+}
+
+/// A relayer signed that it delivered another chunk than the header has that it names. The header needs no signature:
+/// the relayer vouches for it by its hash, so neither a forgotten key nor a burnt stream ends what it answers for.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct ChunkFraud {
-	/// What the broadcaster signed.
-	pub header: SignedHeader,
-	/// What the relayer signed for that header.
+	/// What the relayer signed.
 	pub receipt: SignedReceipt,
-	/// Position of the chunk, from 0.
-	pub index: u16,
-	/// Stands at `index` under [`crate::Receipt::delivered`].
+	/// Opens [`crate::Receipt::payer`]: who was deceived.
+	pub payer: PayerOpening,
+	/// One of its deliveries.
+	pub delivery: Delivery,
+	/// That it is one.
+	pub place: Proof,
+	/// The header that the delivery names.
+	pub header: WindowHeader,
+	/// Position among the chunks of the delivery, from 0.
+	pub index: u32,
+	/// Stands at `index` under [`Delivery::delivered`].
 	pub delivered: Leaf,
-	/// Stands at `index` under [`crate::WindowHeader::root`].
+	/// Stands at `first + index` under [`WindowHeader::root`].
 	pub signed: Leaf,
 }
 
-/// A stream's key signed two headers for one place.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
-pub struct Equivocation {
-	/// One of them.
-	pub first: SignedHeader,
-	/// The other.
-	pub second: SignedHeader,
+/// A stream's key signed two things of which one must be untrue.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub enum Equivocation {
+	/// Two headers for one place.
+	Headers {
+		/// One of them.
+		first: SignedHeader,
+		/// The other.
+		second: SignedHeader,
+	},
+	/// A header, and a later one of its track and epoch whose history has another in its place.
+	History {
+		/// Number `i`.
+		earlier: SignedHeader,
+		/// Number above `i`.
+		later: SignedHeader,
+		/// Stands at `i` under the later one's history.
+		leaf: Leaf,
+	},
+	/// Two statuses of one number.
+	Statuses {
+		/// One of them.
+		first: Signed<Status>,
+		/// The other.
+		second: Signed<Status>,
+	},
+	/// Two catalogs of one number.
+	Catalogs {
+		/// One of them.
+		first: Signed<CatalogSeal>,
+		/// The other.
+		second: Signed<CatalogSeal>,
+	},
 }
 
 /// Why evidence shows nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FraudError {
-	/// Header and receipt are about different windows, lengths or roots.
+	/// The receipt is of a kind that says nothing by chunks.
+	NotByChunks,
+	/// The opening is not of the payer that the receipt states.
+	Payer,
+	/// The delivery is not under the receipt's root.
+	DeliveryPath,
+	/// The delivery names another header.
 	Unrelated,
-	/// The header's fields contradict each other.
-	BadHeader,
-	/// The delivered leaf does not stand at the index under the receipt's root.
+	/// The position is outside the delivery or the window.
+	Range,
+	/// The delivered leaf does not stand at the index under the delivery's root.
 	DeliveredPath,
-	/// The signed leaf does not stand at the index under the header's root.
+	/// The signed leaf does not stand at its index under the header's root.
 	SignedPath,
-	/// The chunk is what the broadcaster signed.
+	/// The chunk is what the header has.
 	SameLeaf,
-	/// The headers are for different places, or the same.
+	/// What was signed does not contradict itself.
 	NoConflict,
 }
 
 impl fmt::Display for FraudError {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		f.write_str(match self {
-			Self::Unrelated => "header and receipt are not about the same window",
-			Self::BadHeader => "the header's fields contradict each other",
-			Self::DeliveredPath => "the delivered leaf is not under the receipt's root",
+			Self::NotByChunks => "a receipt of this kind says nothing by chunks",
+			Self::Payer => "the opening is not of the receipt's payer",
+			Self::DeliveryPath => "the delivery is not under the receipt's root",
+			Self::Unrelated => "the delivery names another header",
+			Self::Range => "the position is outside the delivery or the window",
+			Self::DeliveredPath => "the delivered leaf is not under the delivery's root",
 			Self::SignedPath => "the signed leaf is not under the header's root",
 			Self::SameLeaf => "the chunk is what the broadcaster signed",
-			Self::NoConflict => "the headers do not contradict each other",
+			Self::NoConflict => "what was signed does not contradict itself",
 		})
 	}
 }
 
 impl core::error::Error for FraudError {}
 
+/// A receipt as a viewer keeps it who was deceived: what [`ChunkFraud::find`] needs beside leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+	/// As it was signed.
+	pub receipt: SignedReceipt,
+	/// Who was to pay.
+	pub payer: PayerOpening,
+	/// All of them.
+	pub deliveries: Vec<Delivery>,
+}
+
 impl ChunkFraud {
-	/// Evidence from the leaves that the broadcaster signed and those that were delivered; `None` where they are the
-	/// same or not equally many.
-	pub fn find(header: SignedHeader, receipt: SignedReceipt, signed: &[Hash], delivered: &[Hash]) -> Option<Self> {
-		if signed.len() != delivered.len() {
+	/// Evidence from delivery `at` of a receipt, the header that it names, the leaves of the whole window and those that
+	/// were delivered; `None` where they are the same or do not fit the delivery.
+	pub fn find(
+		account: &Account,
+		at: usize,
+		header: &WindowHeader,
+		signed: &[Hash],
+		delivered: &[Hash],
+	) -> Option<Self> {
+		let delivery = *account.deliveries.get(at)?;
+		let first = delivery.first as usize;
+		let range = signed.get(first..first.checked_add(delivery.count as usize)?)?;
+		if range.len() != delivered.len() {
 			return None;
 		}
-		let at = signed.iter().zip(delivered).position(|(a, b)| a != b)?;
-		let index = u16::try_from(at).ok()?;
-		let leaf = |leaves: &[Hash]| {
-			Some(Leaf {
-				hash: leaves[at],
-				path: Proof::new(leaves, index)?.path,
-			})
-		};
+		let index = range.iter().zip(delivered).position(|(a, b)| a != b)?;
+		let leaves: Vec<Hash> = account.deliveries.iter().map(Delivery::leaf).collect();
 		Some(Self {
-			header,
-			receipt,
-			index,
-			delivered: leaf(delivered)?,
-			signed: leaf(signed)?,
+			receipt: account.receipt.clone(),
+			payer: account.payer,
+			delivery,
+			place: Proof::new(&leaves, at as u64)?,
+			header: header.clone(),
+			index: u32::try_from(index).ok()?,
+			delivered: Leaf::of(delivered, index as u64)?,
+			signed: Leaf::of(signed, (first + index) as u64)?,
 		})
 	}
 
-	/// Whether it shows a wrong chunk, provided that both signatures are right. Total.
+	/// Whether it shows a wrong chunk, provided that the receipt's signature is right. Total. Whatever else the header
+	/// says is not looked at: nothing that is added to headers one day can end this.
 	pub fn check(&self) -> Result<(), FraudError> {
-		let (header, receipt) = (&self.header.message, &self.receipt.message);
-		header.check().map_err(|_| FraudError::BadHeader)?;
-		if (header.id, header.root, header.bytes) != (receipt.window, receipt.root, receipt.bytes) {
+		let (receipt, delivery, header) = (&self.receipt.message, &self.delivery, &self.header);
+		if !receipt.kind.proves_chunks() {
+			return Err(FraudError::NotByChunks);
+		}
+		if self.payer.hash() != receipt.payer {
+			return Err(FraudError::Payer);
+		}
+		if !self.place.verify(&receipt.root, &delivery.leaf()) {
+			return Err(FraudError::DeliveryPath);
+		}
+		if header.hash() != delivery.header {
 			return Err(FraudError::Unrelated);
+		}
+		let (first, index) = (u64::from(delivery.first), u64::from(self.index));
+		let (count, chunks) = (u64::from(delivery.count), u64::from(header.chunks));
+		if index >= count || first + count > chunks {
+			return Err(FraudError::Range);
 		}
 		if self.delivered.hash == self.signed.hash {
 			return Err(FraudError::SameLeaf);
 		}
-		// One width for both: where they are the same tree, they have the same leaf at the same place.
-		let stands = |leaf: &Leaf, root| {
-			let path = leaf.path.clone();
-			let proof = Proof {
-				index: self.index,
-				width: header.chunks,
-				path,
-			};
-			proof.verify(root, &leaf.hash)
-		};
-		if !stands(&self.signed, &header.root) {
+		if !self.signed.stands(first + index, chunks, &header.root) {
 			return Err(FraudError::SignedPath);
 		}
-		if !stands(&self.delivered, &receipt.delivered) {
+		if !self.delivered.stands(index, count, &delivery.delivered) {
 			return Err(FraudError::DeliveredPath);
 		}
 		Ok(())
@@ -137,9 +224,49 @@ impl ChunkFraud {
 }
 
 impl Equivocation {
-	/// Whether it shows two headers for one place, provided that both signatures are right.
+	/// The stream whose key signed both.
+	pub fn stream(&self) -> StreamId {
+		match self {
+			Self::Headers { first, .. } => first.message.id.stream,
+			Self::History { earlier, .. } => earlier.message.id.stream,
+			Self::Statuses { first, .. } => first.message.stream,
+			Self::Catalogs { first, .. } => first.message.stream,
+		}
+	}
+
+	/// The two payloads that one key signed on this chain.
+	pub fn signed(&self, genesis: &Hash) -> [(Vec<u8>, Signature); 2] {
+		fn payload<M: SignedMessage>(signed: &Signed<M>, genesis: &Hash) -> (Vec<u8>, Signature) {
+			(signed.message.signing_payload(genesis), signed.signature)
+		}
+		match self {
+			Self::Headers { first, second }
+			| Self::History {
+				earlier: first,
+				later: second,
+				..
+			} => [payload(first, genesis), payload(second, genesis)],
+			Self::Statuses { first, second } => [payload(first, genesis), payload(second, genesis)],
+			Self::Catalogs { first, second } => [payload(first, genesis), payload(second, genesis)],
+		}
+	}
+
+	/// Whether the two contradict each other, provided that both signatures are right. Total.
 	pub fn check(&self) -> Result<(), FraudError> {
-		match self.first.message.conflicts_with(&self.second.message) {
+		let conflict = match self {
+			Self::Headers { first, second } => first.message.conflicts_with(&second.message),
+			Self::History { earlier, later, leaf } => {
+				let (earlier, later) = (&earlier.message, &later.message);
+				let run = |header: &WindowHeader| (header.id.stream, header.id.track, header.id.epoch);
+				run(earlier) == run(later)
+					&& earlier.number < later.number
+					&& leaf.hash != earlier.hash()
+					&& leaf.stands(earlier.number, later.number, &later.history)
+			},
+			Self::Statuses { first, second } => first.message.conflicts_with(&second.message),
+			Self::Catalogs { first, second } => first.message.conflicts_with(&second.message),
+		};
+		match conflict {
 			true => Ok(()),
 			false => Err(FraudError::NoConflict),
 		}
@@ -147,112 +274,4 @@ impl Equivocation {
 }
 
 #[cfg(test)]
-mod tests {
-	use super::*;
-	use crate::{
-		crypto::{KeyPair, PublicKey},
-		merkle, window, Receipt,
-	};
-	use proptest::prelude::*;
-
-	const GENESIS: Hash = Hash([7; 32]);
-
-	/// Evidence over `signed` and `delivered` windows as a relayer makes it that signs what it sent.
-	fn fraud(signed: &[u8], delivered: &[u8]) -> Option<ChunkFraud> {
-		let header = KeyPair::from_seed([1; 32]).sign(window::tests::header(4, signed), &GENESIS);
-		let (signed, delivered) = (merkle::leaves(signed), merkle::leaves(delivered));
-		let receipt = Receipt {
-			session: PublicKey([3; 32]),
-			window: header.message.id,
-			root: header.message.root,
-			delivered: merkle::root(&delivered),
-			bytes: header.message.bytes,
-			price_per_mb: 1_000,
-			commitment: Hash([4; 32]),
-		};
-		let receipt = KeyPair::from_seed([2; 32]).sign(receipt, &GENESIS);
-		ChunkFraud::find(header, receipt, &signed, &delivered)
-	}
-
-	fn evidence() -> ChunkFraud {
-		let mut wrong = [5; 50_000];
-		wrong[20_000] ^= 1;
-		fraud(&[5; 50_000], &wrong).unwrap()
-	}
-
-	#[test]
-	fn wrong_chunk_is_shown() {
-		let evidence = evidence();
-		assert_eq!(evidence.index, 1);
-		assert_eq!(evidence.check(), Ok(()));
-		assert!(evidence.encode().len() <= MAX_CHUNK_FRAUD_BYTES);
-		assert!(fraud(&[5; 50_000], &[5; 50_000]).is_none());
-	}
-
-	#[test]
-	fn each_lie_has_its_error() {
-		let check = |change: fn(&mut ChunkFraud)| {
-			let mut evidence = evidence();
-			change(&mut evidence);
-			evidence.check()
-		};
-		assert_eq!(
-			check(|e| e.receipt.message.window.segment += 1),
-			Err(FraudError::Unrelated)
-		);
-		assert_eq!(
-			check(|e| e.receipt.message.root = Hash([0; 32])),
-			Err(FraudError::Unrelated)
-		);
-		assert_eq!(check(|e| e.receipt.message.bytes -= 1), Err(FraudError::Unrelated));
-		assert_eq!(check(|e| e.header.message.chunks += 1), Err(FraudError::BadHeader));
-		assert_eq!(check(|e| e.delivered = e.signed.clone()), Err(FraudError::SameLeaf));
-		assert_eq!(check(|e| e.index = 2), Err(FraudError::SignedPath));
-		assert_eq!(check(|e| e.signed.hash = Hash([9; 32])), Err(FraudError::SignedPath));
-		assert_eq!(
-			check(|e| e.delivered.hash = Hash([9; 32])),
-			Err(FraudError::DeliveredPath)
-		);
-		assert_eq!(
-			check(|e| e.delivered.path.push(Hash([9; 32]))),
-			Err(FraudError::DeliveredPath)
-		);
-	}
-
-	#[test]
-	fn equivocation_needs_two_headers_for_one_place() {
-		let key = KeyPair::from_seed([1; 32]);
-		let sign = |segment, data: &[u8]| key.sign(window::tests::header(segment, data), &GENESIS);
-		let check = |first, second| Equivocation { first, second }.check();
-		assert_eq!(check(sign(1, b"a"), sign(1, b"b")), Ok(()));
-		assert_eq!(check(sign(1, b"a"), sign(1, b"a")), Err(FraudError::NoConflict));
-		assert_eq!(check(sign(1, b"a"), sign(2, b"b")), Err(FraudError::NoConflict));
-	}
-
-	proptest! {
-		/// Whoever signs only for what the broadcaster signed cannot be shown guilty, whatever leaves are claimed.
-		#[test]
-		fn honest_receipt_shows_nothing(
-			len in 1usize..100_000, index: u16, hash: [u8; 32], path in prop::collection::vec(any::<[u8; 32]>(), 0..6),
-			swap: bool, chunks: Option<u16>,
-		) {
-			let mut evidence = evidence();
-			let data = vec![6; len];
-			let leaves = merkle::leaves(&data);
-			evidence.header.message = window::tests::header(4, &data);
-			let header = &evidence.header.message;
-			evidence.receipt.message.root = header.root;
-			evidence.receipt.message.delivered = header.root;
-			evidence.receipt.message.bytes = header.bytes;
-			let honest = index % header.chunks;
-			let right = Leaf { hash: leaves[usize::from(honest)], path: Proof::new(&leaves, honest).unwrap().path };
-			let claimed = Leaf { hash: Hash(hash), path: path.into_iter().map(Hash).collect() };
-			evidence.index = if chunks.is_some() { index } else { honest };
-			if let Some(chunks) = chunks {
-				evidence.header.message.chunks = chunks;
-			}
-			(evidence.signed, evidence.delivered) = if swap { (claimed, right) } else { (right, claimed) };
-			prop_assert!(evidence.check().is_err());
-		}
-	}
-}
+mod tests;

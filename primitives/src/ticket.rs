@@ -1,15 +1,29 @@
 //! Lottery tickets: a viewer's signed promise of which one in N pays its face value.
+//!
+//! Nothing in a ticket names a window, a receipt or a moment: the chain keeps what is redeemed for ever, and a hash that
+//! can be guessed tells as much as what it was made of. Who holds a receipt and a ticket links them by the commitment.
 
 use crate::{
 	amount::Balance,
 	crypto::{sha256, AccountId, Hash, PublicKey, Signature, Signed, SignedMessage},
-	window::WindowId,
+	receipt::Kind,
+	register::Domain,
+	window::StreamId,
 	BlockNumber,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// Pays `recipient` the whole `face_value` from the deposit of `sender` when it wins.
+/// Blocks between expiries: two minutes. Tells no finer time than this when a payment was signed.
+pub const EXPIRY_GRID: BlockNumber = 60;
+
+/// Whether an expiry is on the grid.
+pub const fn is_on_grid(expiry: BlockNumber) -> bool {
+	expiry.is_multiple_of(EXPIRY_GRID)
+}
+
+/// Pays `recipient` the whole `face_value` from the deposit of `sender` when it wins. With a win probability of
+/// [`CERTAIN`] it is a hash lock: whoever is paid shows the secret, which can be a content key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Ticket {
 	/// Whose deposit pays.
@@ -18,51 +32,55 @@ pub struct Ticket {
 	pub session: PublicKey,
 	/// The relayer's account.
 	pub recipient: AccountId,
-	/// The window it pays for.
-	pub window: WindowId,
-	/// Verified bytes it pays for.
-	pub bytes: u32,
+	/// The stream that was delivered.
+	pub stream: StreamId,
+	/// What for.
+	pub kind: Kind,
+	/// As in the receipt.
+	pub context: Hash,
+	/// Bytes it pays for: a multiple of [`crate::amount::TICKET_BYTES`], below [`crate::amount::MAX_TICKET_BYTES`]; zero
+	/// for a kind that is not by bytes.
+	pub bytes: u64,
 	/// Micro-USDC paid when it wins.
 	pub face_value: Balance,
-	/// Wins with this probability, of 2^64. See [`crate::amount::win_probability`].
+	/// Wins with this probability, of 2^64; [`CERTAIN`] always. See [`crate::amount::win_probability`].
 	pub win_probability: u64,
 	/// The relayer's commitment from the receipt.
 	pub commitment: Hash,
 	/// Unique per session among tickets whose expiry lies in one epoch; below the chain's bitmap size.
-	pub nonce: u32,
-	/// Last block in which it can be redeemed.
+	pub nonce: u64,
+	/// Last block in which it can be redeemed; a multiple of [`EXPIRY_GRID`].
 	pub expiry: BlockNumber,
 }
 
 impl SignedMessage for Ticket {
-	const DOMAIN: &'static [u8] = b"clustercast/ticket/v1";
+	const DOMAIN: Domain = Domain::Ticket;
 }
+
+/// Win probability of a ticket that always wins.
+pub const CERTAIN: u64 = u64::MAX;
 
 /// A ticket as the viewer sends it, signed by the session key.
 pub type SignedTicket = Signed<Ticket>;
 
-const COMMITMENT_DOMAIN: &[u8] = b"clustercast/commitment/v1";
-const OUTCOME_DOMAIN: &[u8] = b"clustercast/outcome/v1";
-const RAND_DOMAIN: &[u8] = b"clustercast/rand/v1";
-
 /// What the relayer commits to before the ticket is signed: `H(domain ‖ rand)`.
 pub fn commitment(rand: &Hash) -> Hash {
-	sha256(&[COMMITMENT_DOMAIN, &rand.0])
+	sha256(&[Domain::Commitment.bytes(), &rand.0])
 }
 
 /// Fresh secret for one ticket: a PRF of the relayer's secret, the session, and a serial that is never used twice
 /// (`salt` drawn when the subscription begins, `serial` counted in it). Knowing one tells nothing of another.
 pub fn rand(secret: &[u8; 32], session: &PublicKey, salt: &[u8; 16], serial: u64) -> Hash {
-	sha256(&[RAND_DOMAIN, secret, &session.0, salt, &serial.to_le_bytes()])
+	sha256(&[Domain::Rand.bytes(), secret, &session.0, salt, &serial.to_le_bytes()])
 }
 
 /// Whether a ticket wins: the first eight bytes (big-endian) of `H(domain ‖ signature ‖ rand)` are strictly below its
-/// win probability.
+/// win probability; always with [`CERTAIN`].
 pub fn wins(win_probability: u64, signature: &Signature, rand: &Hash) -> bool {
-	let digest = sha256(&[OUTCOME_DOMAIN, &signature.0, &rand.0]).0;
+	let digest = sha256(&[Domain::Outcome.bytes(), &signature.0, &rand.0]).0;
 	let mut first = [0; 8];
 	first.copy_from_slice(&digest[..8]);
-	u64::from_be_bytes(first) < win_probability
+	win_probability == CERTAIN || u64::from_be_bytes(first) < win_probability
 }
 
 /// A ticket that won, with the secret that shows it: what is redeemed.
@@ -94,11 +112,22 @@ mod tests {
 	#[test]
 	fn outcome_is_strictly_below() {
 		let (signature, rand) = (Signature([3; 64]), Hash([4; 32]));
-		let digest = sha256(&[OUTCOME_DOMAIN, &signature.0, &rand.0]).0;
+		let digest = sha256(&[Domain::Outcome.bytes(), &signature.0, &rand.0]).0;
 		let draw = u64::from_be_bytes(digest[..8].try_into().unwrap());
 		assert!(!wins(draw, &signature, &rand));
 		assert!(wins(draw + 1, &signature, &rand));
 		assert!(!wins(0, &signature, &rand));
+	}
+
+	#[test]
+	fn certain_ticket_wins_against_every_draw() {
+		// Without the exception one draw in 2^64 would lose: the highest, which no test can wait for.
+		assert!((0..100).all(|n| wins(CERTAIN, &Signature([n; 64]), &Hash([n; 32]))));
+	}
+
+	#[test]
+	fn expiries_lie_two_minutes_apart() {
+		assert!(is_on_grid(0) && is_on_grid(600) && !is_on_grid(601) && !is_on_grid(59));
 	}
 
 	#[test]
@@ -117,13 +146,15 @@ mod tests {
 			sender: AccountId([1; 32]),
 			session: PublicKey([2; 32]),
 			recipient: AccountId([3; 32]),
-			window: WindowId::default(),
-			bytes: 1,
+			stream: StreamId(1),
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			bytes: 65_536,
 			face_value: 1,
 			win_probability: u64::MAX,
 			commitment: commitment(&secret),
 			nonce: 0,
-			expiry: 1,
+			expiry: 60,
 		};
 		let winning = WinningTicket {
 			signed: Signed {

@@ -3,6 +3,7 @@
 use crate::{
 	amount::Balance,
 	crypto::{AccountId, PublicKey, Signed, SignedMessage},
+	register::Domain,
 	window::StreamId,
 	BlockNumber,
 };
@@ -23,13 +24,13 @@ pub struct Tip {
 	/// Micro-USDC for the submitter, on top.
 	pub reward: Balance,
 	/// Shares the numbers of the session's tickets: unique among those whose expiry lies in one epoch.
-	pub nonce: u32,
-	/// Last block in which it can be submitted.
+	pub nonce: u64,
+	/// Last block in which it can be submitted; a multiple of [`crate::ticket::EXPIRY_GRID`].
 	pub expiry: BlockNumber,
 }
 
 impl SignedMessage for Tip {
-	const DOMAIN: &'static [u8] = b"clustercast/tip/v1";
+	const DOMAIN: Domain = Domain::Tip;
 }
 
 /// A tip, signed by the session key.

@@ -3,15 +3,17 @@
 use crate::{
 	amount::Balance,
 	chain::VoucherPlace,
-	crypto::{AccountId, PublicKey, Signed, SignedMessage},
+	crypto::{AccountId, Hash, PublicKey, Signed, SignedMessage},
+	receipt::Kind,
+	register::Domain,
 	window::StreamId,
 	BlockNumber,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// Owes `recipient` `amount` in all for `stream`, what was paid before included. The chain pays the difference to what
-/// it has paid for this (session, recipient, stream).
+/// Owes `recipient` `amount` in all, what was paid before included. The chain pays the difference to what it has paid for
+/// this [`VoucherPlace`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Voucher {
 	/// Whose deposit pays.
@@ -22,11 +24,18 @@ pub struct Voucher {
 	pub recipient: AccountId,
 	/// The stream that was delivered.
 	pub stream: StreamId,
+	/// What for.
+	pub kind: Kind,
+	/// As in the receipt.
+	pub context: Hash,
+	/// Counter of the stream's terms that it was signed under: totals begin anew with each, so that no change of price
+	/// or share reaches back.
+	pub terms: u32,
 	/// Micro-USDC owed in all.
 	pub amount: Balance,
 	/// Verified bytes in all.
 	pub bytes: u64,
-	/// Last block in which it can be redeemed. At most the session's expiry.
+	/// Last block in which it can be redeemed; a multiple of [`crate::ticket::EXPIRY_GRID`]. At most the session's expiry.
 	pub expiry: BlockNumber,
 }
 
@@ -37,12 +46,15 @@ impl Voucher {
 			session: self.session,
 			recipient: self.recipient,
 			stream: self.stream,
+			kind: self.kind,
+			context: self.context,
+			terms: self.terms,
 		}
 	}
 }
 
 impl SignedMessage for Voucher {
-	const DOMAIN: &'static [u8] = b"clustercast/voucher/v1";
+	const DOMAIN: Domain = Domain::Voucher;
 }
 
 /// A voucher as the viewer sends it, signed by the session key.

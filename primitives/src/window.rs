@@ -1,8 +1,11 @@
-//! Streams, windows, and the signed chain of window headers.
+//! Streams, windows, and their signed headers.
 
 use crate::{
 	crypto::{sha256, Hash, SignatureError, Signed, SignedMessage},
-	merkle,
+	history::History,
+	merkle::{self, Proof},
+	register::Domain,
+	BlockNumber,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::fmt;
@@ -34,25 +37,32 @@ impl fmt::Display for StreamId {
 	}
 }
 
+/// Number of a track of a stream: one sequence of windows under one initialisation segment. 0 is the muxed picture and
+/// sound of a broadcast that has nothing else.
+pub type TrackId = u16;
+
 /// Largest window: 8 MiB, 2 s at 33 Mb/s. Bounds what anyone has to hold before it verifies.
 pub const MAX_WINDOW_BYTES: u32 = 8 << 20;
 
-/// Largest initialisation segment (`ftyp` + `moov`): one chunk.
-pub const MAX_INIT_BYTES: usize = merkle::CHUNK_BYTES;
+/// Longest a window plays: a minute. A playlist has to announce its longest segment.
+pub const MAX_DURATION_MS: u32 = 60_000;
 
-/// Bits of [`WindowHeader::flags`]; any other bit is refused.
+/// Bits of [`WindowHeader::flags`]. Peers refuse unknown ones of the low eight; the high eight can be ignored by whoever
+/// does not know them. The chain looks at none.
 pub mod flags {
 	/// Starts with a random access point: decodable without earlier windows.
-	pub const INDEPENDENT: u8 = 1;
+	pub const INDEPENDENT: u16 = 1;
 	/// Last part of its segment.
-	pub const LAST_PART: u8 = 1 << 1;
+	pub const LAST_PART: u16 = 1 << 1;
 	/// The encoder was restarted before this window: timestamps or parameters may jump.
-	pub const DISCONTINUITY: u8 = 1 << 2;
+	pub const DISCONTINUITY: u16 = 1 << 2;
 	/// All that are known.
-	pub const ALL: u8 = INDEPENDENT | LAST_PART | DISCONTINUITY;
+	pub const ALL: u16 = INDEPENDENT | LAST_PART | DISCONTINUITY;
+	/// Those that must be known.
+	pub const CRITICAL: u16 = 0xff;
 }
 
-/// Place of a window: unique under a stream key. Orders by time within a rendition.
+/// Place of a window: unique under a stream. Orders by time within a track.
 #[derive(
 	Clone,
 	Copy,
@@ -73,9 +83,12 @@ pub mod flags {
 pub struct WindowId {
 	/// Stream key on the chain.
 	pub stream: StreamId,
-	/// Rendition of the stream; 0 is 480p.
-	pub rendition: u8,
-	/// Segment number, from 0, never reused under one key.
+	/// Track of the stream.
+	pub track: TrackId,
+	/// Block of the chain in which this run of the broadcast began. A broadcaster who cannot go on behind its last
+	/// header begins a new one, so that no place is signed twice.
+	pub epoch: BlockNumber,
+	/// Segment number; goes on over epochs where the broadcaster knows the last one.
 	pub segment: u64,
 	/// Part of the segment, from 0; a whole segment is part 0.
 	pub part: u16,
@@ -83,60 +96,82 @@ pub struct WindowId {
 
 impl fmt::Display for WindowId {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		write!(f, "{}/{}/{}.{}", self.stream, self.rendition, self.segment, self.part)
+		let Self {
+			stream,
+			track,
+			epoch,
+			segment,
+			part,
+		} = self;
+		write!(f, "{stream}/{track}/{epoch}/{segment}.{part}")
 	}
 }
 
-/// What the broadcaster signs for each window. 134 bytes.
+/// What the broadcaster signs for each window. 183 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct WindowHeader {
 	/// Which window this is.
 	pub id: WindowId,
+	/// Windows of this track in this epoch before it.
+	pub number: u64,
+	/// RFC 6962 root over their headers' hashes, see [`History`].
+	pub history: Hash,
 	/// See [`flags`].
-	pub flags: u8,
+	pub flags: u16,
 	/// When its first frame was captured: Unix time, milliseconds, on the broadcaster's clock.
 	pub start_ms: u64,
-	/// How long it plays, milliseconds.
+	/// How long it plays, milliseconds; at most [`MAX_DURATION_MS`].
 	pub duration_ms: u32,
 	/// Length, 1 to [`MAX_WINDOW_BYTES`].
 	pub bytes: u32,
-	/// Number of chunks: `ceil(bytes / 16 KiB)`.
-	pub chunks: u16,
+	/// Number of chunks: `ceil(bytes / 2^chunk_log2)`.
+	pub chunks: u32,
+	/// Size of a chunk, as a power of two: [`merkle::CHUNK_LOG2`].
+	pub chunk_log2: u8,
 	/// Root of the tree over its chunks.
 	pub root: Hash,
-	/// [`merkle::leaf_hash`] of the initialisation segment that it decodes with.
-	pub init: Hash,
-	/// [`WindowHeader::hash`] of the window before it; zero for the first one of a key.
-	pub previous: Hash,
+	/// [`crate::Catalog::hash`] of the catalog that describes its track.
+	pub catalog: Hash,
+	/// [`crate::ext::Items::root`] of what belongs to it beside the chunks; zero for none.
+	pub ext: Hash,
 }
 
 impl SignedMessage for WindowHeader {
-	const DOMAIN: &'static [u8] = b"clustercast/window/v1";
+	const DOMAIN: Domain = Domain::Window;
 }
 
 /// A header as it travels.
 pub type SignedHeader = Signed<WindowHeader>;
 
-/// Why a header is refused.
+/// Why a header is refused by peers. The chain asks none of this: what a relayer signed for, it answers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderError {
 	/// Signature not by the stream's signing key for this chain.
 	Signature(SignatureError),
-	/// A flag bit that is not known.
-	UnknownFlags(u8),
+	/// A flag that must be known and is not.
+	UnknownFlags(u16),
 	/// Length zero or above [`MAX_WINDOW_BYTES`].
 	Length(u32),
+	/// Plays longer than [`MAX_DURATION_MS`].
+	Duration(u32),
+	/// A size of chunks outside [`merkle::CHUNK_LOG2`].
+	ChunkSize(u8),
 	/// Chunk count does not follow from the length.
-	ChunkCount(u16),
+	ChunkCount(u32),
+	/// More windows than an epoch can have, or a history where there can be none.
+	Number(u64),
 }
 
 impl fmt::Display for HeaderError {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		match self {
 			Self::Signature(e) => write!(f, "header {e}"),
-			Self::UnknownFlags(flags) => write!(f, "unknown header flags {flags:#04x}"),
+			Self::UnknownFlags(flags) => write!(f, "unknown header flags {flags:#06x}"),
 			Self::Length(bytes) => write!(f, "window of {bytes} bytes; allowed are 1 to {MAX_WINDOW_BYTES}"),
+			Self::Duration(ms) => write!(f, "window of {ms} ms; at most {MAX_DURATION_MS} are allowed"),
+			Self::ChunkSize(log2) => write!(f, "chunks of 2^{log2} bytes"),
 			Self::ChunkCount(count) => write!(f, "{count} chunks do not fit the window's length"),
+			Self::Number(number) => write!(f, "number {number} does not fit the history"),
 		}
 	}
 }
@@ -144,39 +179,68 @@ impl fmt::Display for HeaderError {
 impl core::error::Error for HeaderError {}
 
 impl WindowHeader {
-	/// Links the next header to this one: SHA-256 of the SCALE encoding.
+	/// Names this header in deliveries and histories: `H(0x00 ‖ domain ‖ SCALE(self))`, the leaf of an RFC 6962 tree. The
+	/// domain keeps it apart from every chunk's.
 	pub fn hash(&self) -> Hash {
-		sha256(&[&self.encode()])
+		sha256(&[&[0], Self::DOMAIN.bytes(), &self.encode()])
 	}
 
 	/// Whether the fields agree with each other.
 	pub fn check(&self) -> Result<(), HeaderError> {
-		if self.flags & !flags::ALL != 0 {
-			return Err(HeaderError::UnknownFlags(self.flags));
+		let unknown = self.flags & flags::CRITICAL & !flags::ALL;
+		if unknown != 0 {
+			return Err(HeaderError::UnknownFlags(unknown));
 		}
 		if self.bytes == 0 || self.bytes > MAX_WINDOW_BYTES {
 			return Err(HeaderError::Length(self.bytes));
 		}
-		if u32::from(self.chunks) != merkle::chunk_count(self.bytes) {
+		if self.duration_ms > MAX_DURATION_MS {
+			return Err(HeaderError::Duration(self.duration_ms));
+		}
+		if !merkle::CHUNK_LOG2.contains(&self.chunk_log2) {
+			return Err(HeaderError::ChunkSize(self.chunk_log2));
+		}
+		if self.chunks != merkle::chunk_count(self.bytes, self.chunk_log2) {
 			return Err(HeaderError::ChunkCount(self.chunks));
+		}
+		if self.number >= merkle::MAX_WIDTH - 1 || (self.number == 0 && self.history != merkle::empty_root()) {
+			return Err(HeaderError::Number(self.number));
 		}
 		Ok(())
 	}
 
 	/// Whether it has this flag.
-	pub fn has(&self, flag: u8) -> bool {
+	pub fn has(&self, flag: u16) -> bool {
 		self.flags & flag != 0
 	}
 
+	/// Bytes of a chunk; the last one may be shorter.
+	pub fn chunk_bytes(&self) -> usize {
+		1usize.checked_shl(self.chunk_log2.into()).unwrap_or(usize::MAX)
+	}
+
 	/// Length of chunk `index`; zero past the end.
-	pub fn chunk_len(&self, index: u16) -> usize {
-		let at = usize::from(index) * merkle::CHUNK_BYTES;
-		(self.bytes as usize).saturating_sub(at).min(merkle::CHUNK_BYTES)
+	pub fn chunk_len(&self, index: u32) -> usize {
+		let at = (index as usize).saturating_mul(self.chunk_bytes());
+		(self.bytes as usize).saturating_sub(at).min(self.chunk_bytes())
+	}
+
+	/// Whether this header was signed behind exactly these.
+	pub fn follows(&self, history: &History) -> bool {
+		history.count() == self.number && history.root() == self.history
 	}
 
 	/// Whether `self` and `other` are two different headers for one place: equivocation, when one key signed both.
 	pub fn conflicts_with(&self, other: &Self) -> bool {
 		self.id == other.id && self != other
+	}
+
+	/// Whether `earlier` is in the history that this header states, by this proof. Keys may have changed between them.
+	pub fn proves(&self, earlier: &Self, proof: &Proof) -> bool {
+		let same_run = |id: &WindowId| (id.stream, id.track, id.epoch);
+		same_run(&self.id) == same_run(&earlier.id)
+			&& (proof.index, proof.width) == (earlier.number, self.number)
+			&& proof.verify(&self.history, &earlier.hash())
 	}
 }
 
@@ -193,25 +257,30 @@ impl SignedHeader {
 pub(crate) mod tests {
 	use super::*;
 	use crate::crypto::KeyPair;
+	use alloc::vec::Vec;
 
-	/// A valid header over `data`.
+	/// A valid header over `data`, the first of its epoch.
 	pub fn header(segment: u64, data: &[u8]) -> WindowHeader {
-		let leaves = merkle::leaves(data);
+		let leaves = merkle::leaves(data, merkle::DEFAULT_CHUNK_LOG2);
 		WindowHeader {
 			id: WindowId {
 				stream: StreamId(1),
-				rendition: 0,
+				track: 0,
+				epoch: 9,
 				segment,
 				part: 0,
 			},
+			number: 0,
+			history: merkle::empty_root(),
 			flags: flags::INDEPENDENT | flags::LAST_PART,
 			start_ms: 1_700_000_000_000,
 			duration_ms: 2_000,
 			bytes: data.len() as u32,
-			chunks: leaves.len() as u16,
+			chunks: leaves.len() as u32,
+			chunk_log2: merkle::DEFAULT_CHUNK_LOG2,
 			root: merkle::root(&leaves),
-			init: merkle::leaf_hash(b"init"),
-			previous: Hash([0; 32]),
+			catalog: Hash([3; 32]),
+			ext: Hash([0; 32]),
 		}
 	}
 
@@ -219,39 +288,24 @@ pub(crate) mod tests {
 	fn header_is_checked_both_ways() {
 		let (key, genesis) = (KeyPair::from_seed([1; 32]), Hash([2; 32]));
 		let good = header(0, &[1; 40_000]);
-		let check = |h: WindowHeader| key.sign(h, &genesis).check(&key.public(), &genesis);
-		assert_eq!(check(good.clone()), Ok(()));
-		assert_eq!(
-			check(WindowHeader {
-				flags: 0x80,
-				..good.clone()
-			}),
-			Err(HeaderError::UnknownFlags(0x80))
-		);
-		assert_eq!(
-			check(WindowHeader {
-				bytes: 0,
-				chunks: 0,
-				..good.clone()
-			}),
-			Err(HeaderError::Length(0))
-		);
-		let large = MAX_WINDOW_BYTES + 1;
-		assert_eq!(
-			check(WindowHeader {
-				bytes: large,
-				chunks: 513,
-				..good.clone()
-			}),
-			Err(HeaderError::Length(large))
-		);
-		assert_eq!(
-			check(WindowHeader {
-				chunks: 2,
-				..good.clone()
-			}),
-			Err(HeaderError::ChunkCount(2))
-		);
+		let check = |change: fn(&mut WindowHeader)| {
+			let mut header = good.clone();
+			change(&mut header);
+			key.sign(header, &genesis).check(&key.public(), &genesis)
+		};
+		assert_eq!(check(|_| ()), Ok(()));
+		assert_eq!(check(|h| h.flags |= 0x80), Err(HeaderError::UnknownFlags(0x80)));
+		assert_eq!(check(|h| h.flags |= 0x8000), Ok(()), "who does not know it can ignore it");
+		assert_eq!(check(|h| (h.bytes, h.chunks) = (0, 0)), Err(HeaderError::Length(0)));
+		const LARGE: u32 = MAX_WINDOW_BYTES + 1;
+		assert_eq!(check(|h| (h.bytes, h.chunks) = (LARGE, 513)), Err(HeaderError::Length(LARGE)));
+		assert_eq!(check(|h| h.duration_ms = 60_001), Err(HeaderError::Duration(60_001)));
+		assert_eq!(check(|h| h.chunks = 2), Err(HeaderError::ChunkCount(2)));
+		assert_eq!(check(|h| (h.chunk_log2, h.chunks) = (12, 10)), Ok(()));
+		assert_eq!(check(|h| (h.chunk_log2, h.chunks) = (11, 20)), Err(HeaderError::ChunkSize(11)));
+		assert_eq!(check(|h| (h.chunk_log2, h.chunks) = (17, 1)), Err(HeaderError::ChunkSize(17)));
+		assert_eq!(check(|h| h.history = Hash([1; 32])), Err(HeaderError::Number(0)));
+		assert_eq!(check(|h| h.number = u64::MAX), Err(HeaderError::Number(u64::MAX)));
 		let other = KeyPair::from_seed([3; 32]);
 		assert_eq!(
 			key.sign(good, &genesis).check(&other.public(), &genesis),
@@ -261,14 +315,47 @@ pub(crate) mod tests {
 
 	#[test]
 	fn chunk_lengths_add_up() {
-		let h = header(0, &[1; 40_000]);
-		assert_eq!((0..h.chunks).map(|i| h.chunk_len(i)).sum::<usize>(), 40_000);
-		assert_eq!(h.chunk_len(h.chunks), 0);
+		for log2 in merkle::CHUNK_LOG2 {
+			let mut h = header(0, &[1; 40_000]);
+			(h.chunk_log2, h.chunks) = (log2, merkle::chunk_count(40_000, log2));
+			assert_eq!((0..h.chunks).map(|i| h.chunk_len(i)).sum::<usize>(), 40_000);
+			assert_eq!(h.chunk_len(h.chunks), 0);
+		}
 	}
 
 	#[test]
 	fn encoded_length_is_as_documented() {
 		assert_eq!(WindowHeader::max_encoded_len(), header(0, &[1]).encode().len());
-		assert_eq!(WindowHeader::max_encoded_len(), 134);
+		assert_eq!(WindowHeader::max_encoded_len(), 183);
+	}
+
+	#[test]
+	fn every_header_is_proven_by_every_later_one_of_its_epoch() {
+		let (mut history, mut headers) = (History::default(), Vec::<WindowHeader>::new());
+		for segment in 0..20 {
+			let header = WindowHeader {
+				number: history.count(),
+				history: history.root(),
+				..header(segment, &[segment as u8; 10])
+			};
+			assert!(header.follows(&history));
+			assert!(history.append(header.hash()));
+			headers.push(header);
+		}
+		let hashes: Vec<Hash> = headers.iter().map(WindowHeader::hash).collect();
+		for later in &headers {
+			for earlier in &headers {
+				let proof = Proof::new(&hashes[..later.number as usize], earlier.number);
+				let expected = earlier.number < later.number;
+				assert_eq!(proof.is_some_and(|proof| later.proves(earlier, &proof)), expected);
+			}
+		}
+		// The same header, moved to another track or epoch, is not in it.
+		let proof = Proof::new(&hashes[..19], 3).unwrap();
+		for change in [|id: &mut WindowId| id.track = 1, |id: &mut WindowId| id.epoch = 10] {
+			let mut moved = headers[3].clone();
+			change(&mut moved.id);
+			assert!(!headers[19].proves(&moved, &proof));
+		}
 	}
 }

@@ -182,7 +182,7 @@ fn receipts_follow_from_their_fields() {
 			.bytes(&receipt["root"])
 			.bytes(&receipt["delivered"])
 			.number(&receipt["bytes"], 4)
-			.number(&receipt["pricePerMb"], 8)
+			.number(&receipt["pricePerGb"], 8)
 			.bytes(&receipt["commitment"]);
 		check_signed(&case, encoded);
 	}
@@ -280,14 +280,14 @@ fn win_probabilities_follow_from_long_division() {
 	for case in list(&file["cases"]) {
 		let (paid, price, face) = (
 			narrow(&case["bytes"]),
-			wide(&case["pricePerMb"]),
+			wide(&case["pricePerGb"]),
 			wide(&case["faceValue"]),
 		);
 		let owed = u128::from(paid) * price;
 		assert_eq!(wide(&case["cost"]), owed / 1_000_000);
 		let expected = face
 			.checked_mul(1_000_000)
-			.filter(|unit| owed < *unit && *unit >> 96 == 0 && price <= wide(&file["maxPricePerMb"]))
+			.filter(|unit| owed < *unit && *unit >> 96 == 0 && price <= wide(&file["maxPricePerGb"]))
 			.map(|unit| quotient(owed, unit));
 		kinds[usize::from(expected.is_some())] += 1;
 		assert_eq!(

@@ -55,7 +55,7 @@ pub fn payer() -> Payer {
 pub fn terms() -> Terms {
 	Terms {
 		recipient: RECIPIENT,
-		price_per_mb: 2_000,
+		price_per_gb: 2_000_000,
 		mode: PaymentMode::Tickets { face_value: 50_000 },
 		credit: 2,
 	}
@@ -70,7 +70,7 @@ pub fn viewer_config() -> ViewerConfig {
 		relayer_key: relayer_key().public(),
 		payment: Some(PaymentTerms {
 			payer: payer(),
-			max_price_per_mb: 5_000,
+			max_price_per_gb: 5_000_000,
 			max_face_value: USDC,
 		}),
 		resume: None,
@@ -101,7 +101,7 @@ pub fn book_config() -> BookConfig {
 		float: 5 * USDC,
 		max_expectations: 1_000,
 		max_sessions: 100,
-		max_price_per_mb: 4_000,
+		max_price_per_gb: 4_000_000,
 	}
 }
 

@@ -359,7 +359,7 @@ mod tests {
 			recipient: fixture::RECIPIENT,
 			window: WindowId::default(),
 			bytes: 1_000_000,
-			price_per_mb: price as u64,
+			price_per_gb: price as u64,
 			commitment: Hash([4; 32]),
 			share: Share::Ticket {
 				face_value: USDC,

@@ -254,7 +254,7 @@ impl RelayerSession {
 			None => None,
 			Some(paid) => {
 				let header = window.header();
-				let share = Share::of(header.bytes, paid.terms.price_per_mb, &paid.terms.mode)
+				let share = Share::of(header.bytes, paid.terms.price_per_gb, &paid.terms.mode)
 					.ok_or(SessionError::Unpayable(id))?;
 				let rand = ticket::rand(&paid.signer.secret, &paid.payer.session, &self.salt, self.serial);
 				self.serial += 1;
@@ -272,7 +272,7 @@ impl RelayerSession {
 					root: header.root,
 					delivered: header.root,
 					bytes: header.bytes,
-					price_per_mb: paid.terms.price_per_mb,
+					price_per_gb: paid.terms.price_per_gb,
 					commitment: expectation.commitment,
 				};
 				let signed = paid.signer.key.sign(receipt, &self.genesis);
@@ -498,7 +498,7 @@ mod tests {
 			(window.header().root, window.header().root)
 		);
 		assert_eq!(
-			(receipt.session, receipt.price_per_mb),
+			(receipt.session, receipt.price_per_gb),
 			(fixture::payer().session, 2_000)
 		);
 		assert_eq!(receipt.commitment, expectation.commitment);
@@ -589,7 +589,7 @@ mod tests {
 		};
 		session.accept(terms, fixture::signer()).unwrap();
 		kinds(&mut session);
-		// 10,000 bytes at 2,000 per MB cost 20: the whole face value.
+		// 10,000 bytes at 2,000,000 per GB cost 20: the whole face value.
 		let dear = broadcast.segment(&[1; 10_000]);
 		assert_eq!(session.deliver(&dear), Err(SessionError::Unpayable(dear.id())));
 		assert!(kinds(&mut session).is_empty());

@@ -38,7 +38,7 @@ pub struct BookConfig {
 	/// `nonces_per_epoch / 8` bytes.
 	pub max_sessions: usize,
 	/// Most that the chain lets a megabyte of this stream cost, micro-USDC.
-	pub max_price_per_mb: u64,
+	pub max_price_per_gb: u64,
 }
 
 /// What a delivered window is to be paid with.
@@ -307,7 +307,7 @@ impl TicketBook {
 		let bytes = bytes
 			.filter(|by| *by >= u64::from(expected.bytes))
 			.ok_or(TicketError::WrongBytes)?;
-		let bound = u128::from(bytes) * u128::from(self.config.max_price_per_mb);
+		let bound = u128::from(bytes) * u128::from(self.config.max_price_per_gb);
 		if grown.checked_mul(1_000_000).is_none_or(|cost| cost > bound) {
 			return Err(TicketError::VoucherTooDear);
 		}
@@ -392,8 +392,8 @@ impl TicketBook {
 	}
 
 	/// The chain lets a megabyte of this stream cost at most this from now on, micro-USDC.
-	pub fn set_max_price(&mut self, per_mb: u64) {
-		self.config.max_price_per_mb = per_mb;
+	pub fn set_max_price(&mut self, per_gb: u64) {
+		self.config.max_price_per_gb = per_gb;
 	}
 
 	/// Expectations open.

@@ -47,8 +47,8 @@ pub struct ViewerConfig {
 pub struct PaymentTerms {
 	/// Whose deposit and session key.
 	pub payer: Payer,
-	/// Micro-USDC per 10^6 bytes.
-	pub max_price_per_mb: u64,
+	/// Micro-USDC per 10^9 bytes.
+	pub max_price_per_gb: u64,
 	/// Micro-USDC a single ticket may be worth when it wins.
 	pub max_face_value: Balance,
 }
@@ -97,8 +97,8 @@ pub struct Due {
 	pub window: WindowId,
 	/// Verified bytes.
 	pub bytes: u32,
-	/// Micro-USDC per 10^6 bytes.
-	pub price_per_mb: u64,
+	/// Micro-USDC per 10^9 bytes.
+	pub price_per_gb: u64,
 	/// From the relayer's receipt.
 	pub commitment: Hash,
 	/// What to pay it with.
@@ -125,17 +125,17 @@ pub enum Share {
 
 impl Share {
 	/// What a window of this many bytes takes; `None` where no payment of this mode can be worth that.
-	pub fn of(bytes: u32, price_per_mb: u64, mode: &PaymentMode) -> Option<Self> {
+	pub fn of(bytes: u32, price_per_gb: u64, mode: &PaymentMode) -> Option<Self> {
 		match *mode {
 			PaymentMode::Tickets { face_value } => {
-				let win_probability = amount::win_probability(bytes, price_per_mb, face_value)?;
+				let win_probability = amount::win_probability(bytes, price_per_gb, face_value)?;
 				Some(Self::Ticket {
 					face_value,
 					win_probability,
 				})
 			},
 			PaymentMode::Vouchers { .. } => {
-				let amount = u128::from(bytes) * u128::from(price_per_mb) / 1_000_000;
+				let amount = u128::from(bytes) * u128::from(price_per_gb) / 1_000_000;
 				(amount > 0).then_some(Self::Voucher { amount })
 			},
 		}
@@ -190,9 +190,9 @@ pub enum Fault {
 	#[error("{0} out of turn")]
 	Unexpected(Kind),
 	/// Terms dearer than the viewer accepts.
-	#[error("asks {asked} micro-USDC per MB; at most {max} is accepted")]
+	#[error("asks {asked} micro-USDC per GB; at most {max} is accepted")]
 	PriceTooHigh {
-		/// Accepted, micro-USDC per MB.
+		/// Accepted, micro-USDC per GB.
 		max: u64,
 		/// Asked.
 		asked: u64,
@@ -572,12 +572,12 @@ impl ViewerSession {
 			(Some(Some(agreed)), Some(terms)) => {
 				let Terms {
 					recipient,
-					price_per_mb,
+					price_per_gb,
 					mode: _,
 					credit,
 				} = agreed;
 				self.unreceipted.is_none()
-					&& (*recipient, *price_per_mb, *credit) == (terms.recipient, terms.price_per_mb, terms.credit)
+					&& (*recipient, *price_per_gb, *credit) == (terms.recipient, terms.price_per_gb, terms.credit)
 			},
 			_ => false,
 		}
@@ -588,10 +588,10 @@ impl ViewerSession {
 			let Some(accepted) = &self.config.payment else {
 				return Err(Fault::PaymentAsked);
 			};
-			if asked.price_per_mb > accepted.max_price_per_mb {
+			if asked.price_per_gb > accepted.max_price_per_gb {
 				return Err(Fault::PriceTooHigh {
-					max: accepted.max_price_per_mb,
-					asked: asked.price_per_mb,
+					max: accepted.max_price_per_gb,
+					asked: asked.price_per_gb,
 				});
 			}
 			match &asked.mode {
@@ -660,7 +660,7 @@ impl ViewerSession {
 			if self.owed.len() >= usize::from(terms.credit) {
 				return Err(Fault::CreditExceeded(terms.credit));
 			}
-			if Share::of(header.message.bytes, terms.price_per_mb, &terms.mode).is_none() {
+			if Share::of(header.message.bytes, terms.price_per_gb, &terms.mode).is_none() {
 				return Err(Fault::Unpayable(id));
 			}
 		}
@@ -773,7 +773,7 @@ impl ViewerSession {
 			(receipt.root != header.root, ReceiptFault::Root),
 			(receipt.delivered != header.root, ReceiptFault::Delivered),
 			(receipt.bytes != header.bytes, ReceiptFault::Bytes),
-			(receipt.price_per_mb != terms.price_per_mb, ReceiptFault::Price),
+			(receipt.price_per_gb != terms.price_per_gb, ReceiptFault::Price),
 			(
 				self.last_commitment == Some(receipt.commitment),
 				ReceiptFault::Commitment,
@@ -785,7 +785,7 @@ impl ViewerSession {
 		signed
 			.verify(&self.config.relayer_key, &self.config.genesis)
 			.map_err(|e| bad(e.into()))?;
-		let share = Share::of(receipt.bytes, receipt.price_per_mb, &terms.mode).ok_or(Fault::Unpayable(window))?;
+		let share = Share::of(receipt.bytes, receipt.price_per_gb, &terms.mode).ok_or(Fault::Unpayable(window))?;
 		let commitment = receipt.commitment;
 		self.last_commitment = Some(commitment);
 		self.owed.push_back(Owed {
@@ -797,7 +797,7 @@ impl ViewerSession {
 			recipient: terms.recipient,
 			window,
 			bytes: receipt.bytes,
-			price_per_mb: receipt.price_per_mb,
+			price_per_gb: receipt.price_per_gb,
 			commitment,
 			share,
 		}));

@@ -193,8 +193,8 @@ pub struct Payer {
 pub struct Terms {
 	/// Recipient of the payments.
 	pub recipient: AccountId,
-	/// Micro-USDC per 10^6 bytes.
-	pub price_per_mb: u64,
+	/// Micro-USDC per 10^9 bytes.
+	pub price_per_gb: u64,
 	/// What each window is paid with.
 	pub mode: PaymentMode,
 	/// Windows it sends ahead of payment; at least 1.
@@ -202,9 +202,9 @@ pub struct Terms {
 }
 
 impl Terms {
-	/// The price relative to a stream's baseline (micro-USDC per 10^6 bytes), parts per million; rounded down.
+	/// The price relative to a stream's baseline (micro-USDC per 10^9 bytes), parts per million; rounded down.
 	pub fn surge_ppm(&self, baseline: u64) -> u64 {
-		let ppm = u128::from(self.price_per_mb) * 1_000_000 / u128::from(baseline.max(1));
+		let ppm = u128::from(self.price_per_gb) * 1_000_000 / u128::from(baseline.max(1));
 		u64::try_from(ppm).unwrap_or(u64::MAX)
 	}
 }

@@ -81,13 +81,13 @@ fn voucher() -> impl Strategy<Value = SignedVoucher> {
 fn receipt() -> impl Strategy<Value = SignedReceipt> {
 	signed(
 		(key(), window_id(), hash(), hash(), hash(), any::<(u32, u64)>()).prop_map(
-			|(session, window, root, delivered, commitment, (bytes, price_per_mb))| Receipt {
+			|(session, window, root, delivered, commitment, (bytes, price_per_gb))| Receipt {
 				session,
 				window,
 				root,
 				delivered,
 				bytes,
-				price_per_mb,
+				price_per_gb,
 				commitment,
 			},
 		),
@@ -125,9 +125,9 @@ fn answer() -> impl Strategy<Value = ToViewer> {
 		any::<u128>().prop_map(|face_value| PaymentMode::Tickets { face_value }),
 		prop::option::of(voucher()).prop_map(|newest| PaymentMode::Vouchers { newest }),
 	];
-	let terms = (account(), any::<(u64, u8)>(), mode).prop_map(|(recipient, (price_per_mb, credit), mode)| Terms {
+	let terms = (account(), any::<(u64, u8)>(), mode).prop_map(|(recipient, (price_per_gb, credit), mode)| Terms {
 		recipient,
-		price_per_mb,
+		price_per_gb,
 		mode,
 		credit,
 	});

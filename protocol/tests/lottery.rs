@@ -24,14 +24,14 @@ fn redeemed_value_is_what_was_delivered_within_five_sigma() {
 		..fixture::book_config()
 	});
 	let payer = fixture::payer();
-	let (price_per_mb, face_value) = (2_000, 10_000u128);
+	let (price_per_gb, face_value) = (2_000, 10_000u128);
 	let (mut owed_millionths, mut variance, mut winners) = (0u128, 0.0, 0u128);
 	for serial in 0..TICKETS {
 		// About seven windows to a block of 2 s, so that the tickets spread over several epochs.
 		let block = 10_000 + (serial / 7) as u32;
 		let bytes = rng.gen_range(200_000..600_000);
 		let rand = ticket::rand(&[9; 32], &payer.session, &[1; 16], serial);
-		let win_probability = amount::win_probability(bytes, price_per_mb, face_value).unwrap();
+		let win_probability = amount::win_probability(bytes, price_per_gb, face_value).unwrap();
 		let window = WindowId {
 			stream: fixture::STREAM,
 			segment: serial,
@@ -56,7 +56,7 @@ fn redeemed_value_is_what_was_delivered_within_five_sigma() {
 			recipient: fixture::RECIPIENT,
 			window,
 			bytes,
-			price_per_mb,
+			price_per_gb,
 			share,
 			commitment,
 		};
@@ -68,7 +68,7 @@ fn redeemed_value_is_what_was_delivered_within_five_sigma() {
 			book.settle(&winning);
 			winners += 1;
 		}
-		owed_millionths += u128::from(bytes) * u128::from(price_per_mb);
+		owed_millionths += u128::from(bytes) * u128::from(price_per_gb);
 		let p = win_probability as f64 / 2f64.powi(64);
 		variance += p * (1.0 - p) * (face_value as f64).powi(2);
 	}

@@ -180,7 +180,7 @@ impl Simulator {
 				let mut receipt = SignedReceipt::decode_all(&mut &bytes[PREFIX_BYTES..]).unwrap().message;
 				let (key, reason) = match self.attack {
 					Attack::Overcharge => {
-						receipt.price_per_mb += 1;
+						receipt.price_per_gb += 1;
 						(fixture::relayer_key(), ReceiptFault::Price)
 					},
 					_ => (

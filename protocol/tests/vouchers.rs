@@ -20,7 +20,7 @@ use std::collections::{HashMap, HashSet};
 
 const BLOCK: u32 = 10_000;
 const CREDIT: u8 = 2;
-/// Of each window, by voucher: 1,000 bytes at 2,000 per MB.
+/// Of each window, by voucher: 1,000 bytes at 2,000,000 per GB.
 const PRICE: Balance = 2;
 
 /// What a viewer does with its purse.

@@ -35,7 +35,7 @@ use std::{
 	time::Duration,
 };
 
-/// Micro-USDC per 10^6 bytes.
+/// Micro-USDC per 10^9 bytes.
 const PRICE: u64 = 1_000;
 
 /// 2 s windows of about 1.5 Mb/s.
@@ -214,7 +214,7 @@ async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance)
 	);
 	let mut book = TicketBook::new(BookConfig {
 		float: FLOAT,
-		max_price_per_mb: PRICE,
+		max_price_per_gb: PRICE,
 		..fixture::book_config()
 	});
 	let dir = tempfile::tempdir_in("/dev/shm")
@@ -281,7 +281,7 @@ async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance)
 				recipient: fixture::RECIPIENT,
 				window,
 				bytes,
-				price_per_mb: PRICE,
+				price_per_gb: PRICE,
 				commitment,
 				share,
 			};
@@ -335,7 +335,7 @@ fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
 async fn main() {
 	let mut arguments = std::env::args().skip(1).map(|text| text.parse().expect("a number"));
 	let (seeds, windows) = (arguments.next().unwrap_or(20), arguments.next().unwrap_or(10_000));
-	println!("{windows} windows of 375 kB at {PRICE} micro-USDC per MB, {seeds} sessions each; amounts in USDC\n");
+	println!("{windows} windows of 375 kB at {PRICE} micro-USDC per GB, {seeds} sessions each; amounts in USDC\n");
 	println!("| paid by | owed | paid | deviation from owed, least to most | sigma | redemptions | calls | fees | fees of paid |");
 	println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
 	for (name, payment, face_value) in [

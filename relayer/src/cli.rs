@@ -8,7 +8,7 @@ use anyhow::{ensure, Context};
 use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, calls::NewRelayer, keys, Chain, Wait, Wallet};
 use clustercast_network::{peer_id, Address};
-use clustercast_primitives::{amount::MAX_PRICE_PER_MB, chain::RelayerProof, Usdc};
+use clustercast_primitives::{amount::MAX_PRICE_PER_GB, chain::RelayerProof, Usdc};
 use std::{path::PathBuf, process::ExitCode};
 
 #[derive(Parser)]
@@ -44,9 +44,9 @@ struct Register {
 	/// Where viewers reach the relayer, 1 to 4 of at most 128 bytes
 	#[arg(long = "address", value_name = "MULTIADDR", required = true, num_args = 1..)]
 	addresses: Vec<String>,
-	/// Asking price, micro-USDC per 10^6 bytes
-	#[arg(long, value_name = "MICRO_USDC", value_parser = clap::value_parser!(u64).range(..=MAX_PRICE_PER_MB))]
-	price_per_mb: u64,
+	/// Asking price, micro-USDC per 10^9 bytes
+	#[arg(long, value_name = "MICRO_USDC", value_parser = clap::value_parser!(u64).range(..=MAX_PRICE_PER_GB))]
+	price_per_gb: u64,
 	/// Bond, USDC; at least 10. Not used when the account is registered already
 	#[arg(long, value_name = "USDC")]
 	bond: Usdc,
@@ -97,7 +97,7 @@ impl Register {
 					known.signing_key == key,
 					"this account is registered with another identity; unbond that one first"
 				);
-				let update = clustercast_chain::calls::update_relayer(&self.addresses, self.price_per_mb);
+				let update = clustercast_chain::calls::update_relayer(&self.addresses, self.price_per_gb);
 				chain.submit(&wallet, &update, Wait::Finalised).await?
 			},
 			None => {
@@ -111,7 +111,7 @@ impl Register {
 					signing_key: key,
 					proof: proof.signature,
 					addresses: self.addresses,
-					price_per_mb: self.price_per_mb,
+					price_per_gb: self.price_per_gb,
 					bond: self.bond.0,
 				};
 				chain.register_relayer(&wallet, &relayer).await?

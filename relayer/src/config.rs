@@ -73,10 +73,10 @@ pub struct Settings {
 	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_STREAM")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub stream: Option<u64>,
-	/// Price, micro-USDC per 10^6 bytes
-	#[arg(long, value_name = "MICRO_USDC", env = "CLUSTERCAST_RELAYER_PRICE_PER_MB")]
+	/// Price, micro-USDC per 10^9 bytes
+	#[arg(long, value_name = "MICRO_USDC", env = "CLUSTERCAST_RELAYER_PRICE_PER_GB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
-	pub price_per_mb: Option<u64>,
+	pub price_per_gb: Option<u64>,
 	/// Face value of a ticket, USDC; must exceed the price of a window
 	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_FACE_VALUE")]
 	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
@@ -85,7 +85,7 @@ pub struct Settings {
 	#[arg(long, value_name = "MODE", env = "CLUSTERCAST_RELAYER_PAYMENT")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub payment: Option<Payment>,
-	/// Highest price when the relayer is full, as a multiple of price-per-mb, 1 to 10; the stream key bounds it too
+	/// Highest price when the relayer is full, as a multiple of price-per-gb, 1 to 10; the stream key bounds it too
 	/// [default: 1]
 	#[arg(long, value_name = "FACTOR", env = "CLUSTERCAST_RELAYER_SURGE")]
 	#[serde(skip_serializing_if = "Option::is_none")]
@@ -143,14 +143,14 @@ pub struct Config {
 	pub upstream: Address,
 	/// The one stream that is relayed.
 	pub stream: StreamId,
-	/// Micro-USDC per 10^6 bytes.
-	pub price_per_mb: u64,
+	/// Micro-USDC per 10^9 bytes.
+	pub price_per_gb: u64,
 	/// Of each ticket.
 	pub face_value: Usdc,
 	/// Tickets or vouchers.
 	pub payment: Payment,
-	/// Highest price, micro-USDC per 10^6 bytes.
-	pub highest_price_per_mb: u64,
+	/// Highest price, micro-USDC per 10^9 bytes.
+	pub highest_price_per_gb: u64,
 	/// Bytes/s.
 	pub uplink: Option<u64>,
 	/// Folder.
@@ -174,7 +174,7 @@ pub struct Config {
 impl Config {
 	/// When viewers are asked for vouchers.
 	pub fn rule(&self) -> Rule {
-		Rule::new(self.payment, self.price_per_mb, self.face_value.0, self.redeem_age)
+		Rule::new(self.payment, self.price_per_gb, self.face_value.0, self.redeem_age)
 	}
 
 	/// Merges the file, if there is one, with environment and flags.
@@ -199,11 +199,11 @@ impl TryFrom<Settings> for Config {
 		fn required<T>(value: Option<T>, name: &str) -> anyhow::Result<T> {
 			value.with_context(|| format!("{name} is missing: give --{}", name.replace('_', "-")))
 		}
-		let price_per_mb = required(s.price_per_mb, "price_per_mb")?;
+		let price_per_gb = required(s.price_per_gb, "price_per_gb")?;
 		let surge = s.surge.unwrap_or(default::SURGE);
 		ensure!(
 			(1.0..=MAX_SURGE).contains(&surge),
-			"surge must be 1 to {MAX_SURGE}: it multiplies price_per_mb"
+			"surge must be 1 to {MAX_SURGE}: it multiplies price_per_gb"
 		);
 		ensure!(s.uplink_mbps != Some(0), "uplink_mbps must be at least 1");
 		let listen = required(s.listen, "listen")?;
@@ -217,10 +217,10 @@ impl TryFrom<Settings> for Config {
 				.with_context(|| format!("listen: {listen} is not a multiaddress"))?,
 			upstream: upstream.parse().with_context(|| format!("upstream: {upstream}"))?,
 			stream: StreamId(required(s.stream, "stream")?),
-			price_per_mb,
+			price_per_gb,
 			face_value: required(s.face_value, "face_value")?,
 			payment: s.payment.unwrap_or_default(),
-			highest_price_per_mb: (price_per_mb as f64 * surge) as u64,
+			highest_price_per_gb: (price_per_gb as f64 * surge) as u64,
 			uplink: s.uplink_mbps.map(|mbps| u64::from(mbps) * 1_000_000 / 8),
 			state: required(s.state, "state")?,
 			redeem_value: s.redeem_value.unwrap_or(default::REDEEM_VALUE),
@@ -247,7 +247,7 @@ impl TryFrom<Settings> for Config {
 			"float must be at least one face value"
 		);
 		// Windows of 480p have some 375 kB. Dearer ones are refused when they come.
-		if amount::win_probability(TYPICAL_WINDOW, config.highest_price_per_mb, config.face_value.0).is_none() {
+		if amount::win_probability(TYPICAL_WINDOW, config.highest_price_per_gb, config.face_value.0).is_none() {
 			bail!("face_value must exceed the price of a window: a ticket could not pay {TYPICAL_WINDOW} bytes");
 		}
 		Ok(config)
@@ -292,7 +292,7 @@ mod tests {
 	fn complete() -> String {
 		format!(
 			"account = \"//Bob\"\nidentity = \"id\"\nlisten = \"/ip4/127.0.0.1/udp/0/quic-v1\"\n\
-			 upstream = \"{UPSTREAM}\"\nstream = 3\nprice_per_mb = 1000\nface_value = 0.05\nstate = \"s\"\n"
+			 upstream = \"{UPSTREAM}\"\nstream = 3\nprice_per_gb = 1000\nface_value = 0.05\nstate = \"s\"\n"
 		)
 	}
 
@@ -306,25 +306,25 @@ mod tests {
 	#[test]
 	fn flags_win_over_the_file_and_defaults_fill_the_rest() {
 		let flags = Settings {
-			price_per_mb: Some(2_000),
+			price_per_gb: Some(2_000),
 			redeem_value: Some(Usdc(250_000)),
 			..Settings::default()
 		};
 		let config = load(&complete(), flags).unwrap();
-		assert_eq!((config.price_per_mb, config.face_value), (2_000, Usdc(50_000)));
+		assert_eq!((config.price_per_gb, config.face_value), (2_000, Usdc(50_000)));
 		assert_eq!(
 			(config.redeem_value, config.redeem_age),
 			(Usdc(250_000), default::REDEEM_AGE)
 		);
 		assert_eq!((config.credit, config.cache_bytes), (DEFAULT_CREDIT, 64_000_000));
 		assert_eq!(
-			(config.payment, config.highest_price_per_mb, config.uplink),
+			(config.payment, config.highest_price_per_gb, config.uplink),
 			(Payment::Auto, 2_000, None)
 		);
 		let text = format!("{}\nsurge = 1.5\nuplink_mbps = 100\npayment = \"vouchers\"", complete());
 		let config = load(&text, Settings::default()).unwrap();
 		assert_eq!(
-			(config.payment, config.highest_price_per_mb, config.uplink),
+			(config.payment, config.highest_price_per_gb, config.uplink),
 			(Payment::Vouchers, 1_500, Some(12_500_000))
 		);
 	}
@@ -341,7 +341,7 @@ mod tests {
 			let loaded = load(
 				&text,
 				Settings {
-					price_per_mb: Some(1),
+					price_per_gb: Some(1),
 					float: Some(Usdc(2_000_000)),
 					..Settings::default()
 				},
@@ -358,7 +358,7 @@ mod tests {
 			assert!(error.contains(name), "{error}");
 		};
 		refused(&complete().replace("stream = 3\n", ""), "--stream");
-		refused(&format!("{}\nprize_per_mb = 3", complete()), "prize_per_mb");
+		refused(&format!("{}\nprize_per_gb = 3", complete()), "prize_per_gb");
 		refused(&complete().replace("0.05", "0.0005"), "face_value must exceed");
 		refused(&format!("{}\ncredit = 0", complete()), "credit");
 		refused(&format!("{}\ncache_mb = 1", complete()), "cache_mb");

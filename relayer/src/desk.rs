@@ -79,8 +79,8 @@ pub struct Desk<L> {
 pub struct Seat {
 	payer: Payer,
 	account: Arc<Entry>,
-	/// Micro-USDC per 10^6 bytes, for this subscription.
-	price_per_mb: u64,
+	/// Micro-USDC per 10^9 bytes, for this subscription.
+	price_per_gb: u64,
 	/// It may go on by voucher: it takes part, and we have whatever vouchers the chain knows of.
 	may_voucher: bool,
 	/// It pays by voucher.
@@ -123,10 +123,10 @@ impl<L: Ledger> Desk<L> {
 		}
 	}
 
-	/// The stream key allows this price from now on, micro-USDC per 10^6 bytes.
-	pub fn limit_price(&self, per_mb: u64) {
-		self.surge.limit(per_mb);
-		self.book().set_max_price(per_mb);
+	/// The stream key allows this price from now on, micro-USDC per 10^9 bytes.
+	pub fn limit_price(&self, per_gb: u64) {
+		self.surge.limit(per_gb);
+		self.book().set_max_price(per_gb);
 	}
 
 	/// Forgets tickets that have expired.
@@ -256,25 +256,25 @@ impl<L: Ledger> Policy for Desk<L> {
 		let mode = self.mode(&payer, may_voucher)?;
 		let terms = Terms {
 			recipient: self.recipient,
-			price_per_mb: self.surge.price(Instant::now()),
+			price_per_gb: self.surge.price(Instant::now()),
 			mode,
 			credit: self.credit,
 		};
 		let seat = Seat {
 			payer,
 			account,
-			price_per_mb: terms.price_per_mb,
+			price_per_gb: terms.price_per_gb,
 			may_voucher,
 			vouchers: AtomicBool::new(matches!(terms.mode, PaymentMode::Vouchers { .. })),
 			_viewer: Viewer::new(self.surge.clone()),
 		};
-		::metrics::gauge!(metrics::PRICE).set(terms.price_per_mb as f64);
+		::metrics::gauge!(metrics::PRICE).set(terms.price_per_gb as f64);
 		Ok((Grant::Paid(terms, self.signer.clone()), seat))
 	}
 
 	fn delivering(&self, seat: &Seat, expectation: Expectation) -> Result<(), EndReason> {
 		// The stream key was made cheaper under this subscription: the next one is.
-		if !self.surge.allows(seat.price_per_mb) {
+		if !self.surge.allows(seat.price_per_gb) {
 			return Err(EndReason::NotServed);
 		}
 		self.book().open(expectation).map_err(|_| EndReason::Full)
@@ -292,7 +292,7 @@ impl<L: Ledger> Policy for Desk<L> {
 		if let Ok(won) = kept {
 			::metrics::counter!(metrics::TICKETS).increment(1);
 			::metrics::counter!(metrics::WINNERS).increment(won.into());
-			let value = amount::cost(ticket.message.bytes.into(), seat.price_per_mb);
+			let value = amount::cost(ticket.message.bytes.into(), seat.price_per_gb);
 			self.standings.note(seat.payer.session, value);
 		}
 		self.judged(seat, kept.map(drop))

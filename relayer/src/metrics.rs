@@ -22,7 +22,7 @@ pub(crate) const VOUCHERS_OWED: &str = "clustercast_relayer_vouchers_owed_micro_
 pub(crate) const VOUCHERS_REDEEMED: &str = "clustercast_relayer_vouchers_redeemed_micro_usdc";
 pub(crate) const VOUCHERS_EARNED: &str = "clustercast_relayer_vouchers_earned_micro_usdc";
 pub(crate) const VOUCHERS_LOST: &str = "clustercast_relayer_vouchers_lost_micro_usdc";
-pub(crate) const PRICE: &str = "clustercast_relayer_price_per_mb_micro_usdc";
+pub(crate) const PRICE: &str = "clustercast_relayer_price_per_gb_micro_usdc";
 pub(crate) const WINNERS: &str = "clustercast_relayer_winners_total";
 pub(crate) const WINNERS_PENDING: &str = "clustercast_relayer_winners_pending";
 pub(crate) const PENDING: &str = "clustercast_relayer_pending_micro_usdc";
@@ -69,7 +69,7 @@ pub(crate) fn serve(address: SocketAddr) -> anyhow::Result<()> {
 		VOUCHERS_LOST,
 		"Owed by vouchers that expired or were refused for good, micro-USDC"
 	);
-	describe_gauge!(PRICE, "Price of the last subscription, micro-USDC per 10^6 bytes");
+	describe_gauge!(PRICE, "Price of the last subscription, micro-USDC per 10^9 bytes");
 	describe_counter!(WINNERS, "Winning tickets accepted and stored");
 	describe_gauge!(WINNERS_PENDING, "Winners not settled on the finalised chain");
 	describe_gauge!(PENDING, "Face value of the pending winners, micro-USDC");

@@ -50,10 +50,10 @@ pub struct Rule {
 impl Rule {
 	/// Who has stayed for a while is expected to stay as long again, so what a session has paid is what its voucher is
 	/// expected to bring, up to what it brings in half of `redeem_age`: those that go along with others are that old.
-	pub fn new(payment: Payment, price_per_mb: u64, face_value: Balance, redeem_age: Duration) -> Self {
+	pub fn new(payment: Payment, price_per_gb: u64, face_value: Balance, redeem_age: Duration) -> Self {
 		let enough = (ENOUGH_FEES * REDEMPTION_FEE).min(face_value);
 		let seconds = redeem_age.as_secs() / 2;
-		let most = amount::cost(TYPICAL_BYTES_PER_SECOND.saturating_mul(seconds), price_per_mb);
+		let most = amount::cost(TYPICAL_BYTES_PER_SECOND.saturating_mul(seconds), price_per_gb);
 		Self {
 			after: match payment {
 				Payment::Auto => (most >= enough).then_some(enough),
@@ -125,7 +125,7 @@ mod tests {
 
 	#[test]
 	fn cheap_stream_is_paid_by_ticket_for_ever() {
-		// 187.5 kB/s x 150 s at 427 per MB bring 12,009; at 426 they bring 11,981.
+		// 187.5 kB/s x 150 s at 427,000 per GB bring 12,009; at 426 they bring 11,981.
 		assert!(Rule::new(Payment::Auto, 427, 50_000, AGE).ever());
 		let cheap = Rule::new(Payment::Auto, 426, 50_000, AGE);
 		assert!(!cheap.ever());

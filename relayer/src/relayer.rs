@@ -155,8 +155,8 @@ impl Relayer {
 		let stream = stream.with_context(|| format!("there is no stream {} on the chain", config.stream))?;
 		let bound = surge::bound(&stream);
 		ensure!(
-			config.price_per_mb <= bound,
-			"price_per_mb is above {bound}, the most that the stream key allows: no payment would be redeemed"
+			config.price_per_gb <= bound,
+			"price_per_gb is above {bound}, the most that the stream key allows: no payment would be redeemed"
 		);
 
 		let path = config.state.join("winners.redb");
@@ -196,8 +196,8 @@ impl Relayer {
 			face_value: config.face_value.0,
 			credit: config.credit,
 			surge: Arc::new(Surge::new(
-				config.price_per_mb,
-				config.highest_price_per_mb,
+				config.price_per_gb,
+				config.highest_price_per_gb,
 				config.max_viewers,
 				config.uplink,
 			)),
@@ -274,7 +274,7 @@ fn book_config(config: &Config, wallet: &Wallet, genesis: Hash, constants: &Cons
 		// What all viewers together can owe.
 		max_expectations: config.max_viewers * usize::from(config.credit),
 		max_sessions: MAX_SESSIONS,
-		max_price_per_mb: bound,
+		max_price_per_gb: bound,
 	}
 }
 

@@ -18,18 +18,18 @@ const CALM_PPM: u128 = 500_000;
 /// Over how long the uplink is measured: several windows, so that it does not jump with each.
 const MEASURED: Duration = Duration::from_secs(10);
 
-/// Highest price that a stream key allows, micro-USDC per 10^6 bytes. A lower one that is announced counts already: what
+/// Highest price that a stream key allows, micro-USDC per 10^9 bytes. A lower one that is announced counts already: what
 /// was agreed before is redeemed by the time it comes into force.
 pub fn bound(stream: &StreamKeyInfo) -> u64 {
-	let now = stream.terms().max_price_per_mb();
+	let now = stream.terms().max_price_per_gb();
 	let announced = stream.change.and_then(|change| change.terms);
-	announced.map_or(now, |terms| terms.max_price_per_mb().min(now))
+	announced.map_or(now, |terms| terms.max_price_per_gb().min(now))
 }
 
 /// What the relayer asks of whoever comes now.
 #[derive(Debug)]
 pub struct Surge {
-	/// Micro-USDC per 10^6 bytes, when it is quiet.
+	/// Micro-USDC per 10^9 bytes, when it is quiet.
 	baseline: u64,
 	/// When it is full; at least the baseline.
 	highest: u64,
@@ -57,14 +57,14 @@ impl Surge {
 		}
 	}
 
-	/// Micro-USDC per 10^6 bytes, for whoever subscribes now.
+	/// Micro-USDC per 10^9 bytes, for whoever subscribes now.
 	pub fn price(&self, now: Instant) -> u64 {
 		price(self.baseline, self.highest, self.load_ppm(now)).min(self.bound.load(Ordering::Relaxed))
 	}
 
 	/// Whether the stream key allows this price.
-	pub fn allows(&self, price_per_mb: u64) -> bool {
-		price_per_mb <= self.bound.load(Ordering::Relaxed)
+	pub fn allows(&self, price_per_gb: u64) -> bool {
+		price_per_gb <= self.bound.load(Ordering::Relaxed)
 	}
 
 	/// Asks no more than this from now on, however full it is.
@@ -155,8 +155,8 @@ mod tests {
 
 	#[test]
 	fn bound_is_the_lower_of_what_holds_and_what_is_announced() {
-		let terms = |price_per_mb, max_surge_ppm| StreamTerms {
-			price_per_mb,
+		let terms = |price_per_gb, max_surge_ppm| StreamTerms {
+			price_per_gb,
 			max_surge_ppm,
 			broadcaster_share_ppm: 0,
 		};
@@ -168,7 +168,7 @@ mod tests {
 			title: String::new(),
 			category: String::new(),
 			max_viewers: 0,
-			price_per_mb: 1_000,
+			price_per_gb: 1_000_000,
 			max_surge_ppm: 1_500_000,
 			broadcaster_share_ppm: 0,
 			change,

@@ -180,7 +180,7 @@ async fn watch(node: &Node, relayer: &Relayer, purse: &mut Purse, resume: &mut O
 		let event = timeout(PATIENCE, subscription.next()).await.expect("an event").unwrap();
 		match event {
 			Event::Terms(Some(terms)) => {
-				assert_eq!(terms.price_per_mb, PRICE);
+				assert_eq!(terms.price_per_gb, PRICE);
 				if let PaymentMode::Vouchers { newest: Some(newest) } = &terms.mode {
 					purse.adopt(newest).unwrap();
 				}

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 fn broadcast_reaches_the_viewer_whole_and_is_paid() {
 	Lab::run(async |lab| {
 		let dearer = Terms {
-			price_per_mb: OFTEN.price_per_mb + 100,
+			price_per_gb: OFTEN.price_per_gb + 100,
 			..OFTEN
 		};
 		let mut scene = Scene::start(lab, None, &[OFTEN, dearer]).await?;

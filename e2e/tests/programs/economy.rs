@@ -92,7 +92,7 @@ impl<'a> Cast<'a> {
 			category: "test".into(),
 			max_viewers: 0,
 			terms: StreamTerms {
-				price_per_mb: 2_000,
+				price_per_gb: 2_000_000,
 				max_surge_ppm: PPM,
 				broadcaster_share_ppm: 100_000,
 			},
@@ -105,7 +105,7 @@ impl<'a> Cast<'a> {
 			signing_key: relayer_key.public(),
 			proof: relayer_key.sign(proof, &chain.genesis()).signature,
 			addresses: vec!["/ip4/127.0.0.1/udp/1/quic-v1".into()],
-			price_per_mb: 2_000,
+			price_per_gb: 2_000_000,
 			bond: BOND,
 		};
 		chain.register_relayer(&relayer, &registration).await?;
@@ -253,7 +253,7 @@ impl<'a> Cast<'a> {
 				root: header.message.root,
 				delivered: merkle::root(delivered),
 				bytes: header.message.bytes,
-				price_per_mb: 2_000,
+				price_per_gb: 2_000_000,
 				commitment: Hash([4; 32]),
 			};
 			self.relayer_key.sign(receipt, &self.chain.genesis())

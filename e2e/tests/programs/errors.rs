@@ -6,7 +6,7 @@ use clustercast_e2e::{
 	network::{Network, Person, START_MONEY},
 	process::{output, program},
 	programs::{command, mint, register},
-	scene::PRICE_PER_MB,
+	scene::PRICE_PER_GB,
 };
 use std::{
 	net::{TcpListener, UdpSocket},
@@ -68,7 +68,7 @@ fn programs_say_what_is_wrong() {
 		network
 			.fund(&[(broadcaster.account, START_MONEY), (relayer.account, START_MONEY)])
 			.await?;
-		let stream = mint(&network, &broadcaster, PRICE_PER_MB).await?.to_string();
+		let stream = mint(&network, &broadcaster, PRICE_PER_GB).await?.to_string();
 
 		let nowhere = format!("ws://127.0.0.1:{}", free_port()?);
 		let wrong_node = async |name: &str, more: &[&str]| {
@@ -112,14 +112,14 @@ fn programs_say_what_is_wrong() {
 			.arg(lab.path("player"));
 		fails(&mut watch, &["4242"]).await.context("player, unknown stream")?;
 
-		register(&network, &relayer, any, PRICE_PER_MB).await?;
+		register(&network, &relayer, any, PRICE_PER_GB).await?;
 		let peer = clustercast_network::peer_id(&broadcaster.key)?;
 		let mut run = command("clustercast-relayer", "run", &network)?;
 		run.args(["--account", &relayer.uri, "--listen", &listen, "--stream", &stream])
 			.args([
 				"--upstream",
 				&format!("{any}/p2p/{peer}"),
-				"--price-per-mb",
+				"--price-per-gb",
 				"100",
 				"--face-value",
 				"1",

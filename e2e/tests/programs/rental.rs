@@ -10,7 +10,7 @@ use clustercast_e2e::{
 	lab::{free_port, Lab},
 	network::{Network, Person, START_MONEY},
 	programs::{mint, success, trade, Origin, Player, Relayer},
-	scene::{PRICE_PER_MB, TERMS},
+	scene::{PRICE_PER_GB, TERMS},
 };
 use clustercast_primitives::{amount::USDC, chain::StreamKeyInfo, AccountId, Balance, BlockNumber, Hash, StreamId};
 use std::{collections::BTreeSet, time::Duration};
@@ -58,7 +58,7 @@ impl Cast {
 		let (owner, renter, viewer) = (person("owner")?, person("renter")?, person("viewer")?);
 		let accounts = [&owner, &renter, &viewer].map(|person| (person.account, START_MONEY));
 		network.fund(&accounts).await?;
-		let stream = mint(&network, &owner, PRICE_PER_MB).await?;
+		let stream = mint(&network, &owner, PRICE_PER_GB).await?;
 		Ok(Self {
 			network,
 			owner,

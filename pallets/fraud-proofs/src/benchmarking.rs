@@ -88,7 +88,7 @@ mod benchmarks {
 			root: header.root,
 			delivered: merkle::root(&delivered),
 			bytes: header.bytes,
-			price_per_mb: 1,
+			price_per_gb: 1_000,
 			commitment: Hash([1; 32]),
 		};
 		let evidence = ChunkFraud::find(

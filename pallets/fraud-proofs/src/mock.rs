@@ -187,7 +187,7 @@ pub fn receipt(header: &WindowHeader, delivered: &[Hash]) -> Receipt {
 		root: header.root,
 		delivered: merkle::root(delivered),
 		bytes: header.bytes,
-		price_per_mb: 1_000,
+		price_per_gb: 1_000_000,
 		commitment: Hash([4; 32]),
 	}
 }
@@ -241,7 +241,7 @@ impl ExtBuilder {
 				text.try_into().unwrap(),
 				0,
 				StreamTerms {
-					price_per_mb: 1_000,
+					price_per_gb: 1_000_000,
 					max_surge_ppm: PPM,
 					broadcaster_share_ppm: 100_000,
 				},

@@ -3,7 +3,7 @@
 use super::*;
 use alloc::vec;
 use clustercast_primitives::{
-	amount::MAX_PRICE_PER_MB, chain::RelayerProof, crypto::SignedMessage, Balance, Hash, PublicKey, Signature,
+	amount::MAX_PRICE_PER_GB, chain::RelayerProof, crypto::SignedMessage, Balance, Hash, PublicKey, Signature,
 };
 use frame_benchmarking::v2::*;
 use frame_support::traits::{
@@ -61,7 +61,7 @@ mod benchmarks {
 		let who = rich::<T>();
 		let (key, proof) = identity::<T>(&who);
 		let origin = RawOrigin::Signed(who.clone()).into();
-		Pallet::<T>::register(origin, key, proof, longest::<T>(), MAX_PRICE_PER_MB, T::MinBond::get())
+		Pallet::<T>::register(origin, key, proof, longest::<T>(), MAX_PRICE_PER_GB, T::MinBond::get())
 			.expect("everything is in order");
 		who
 	}
@@ -76,7 +76,7 @@ mod benchmarks {
 			key,
 			proof,
 			longest::<T>(),
-			MAX_PRICE_PER_MB,
+			MAX_PRICE_PER_GB,
 			T::MinBond::get(),
 		);
 		assert!(Relayers::<T>::contains_key(&who));
@@ -87,7 +87,7 @@ mod benchmarks {
 		let who = registered::<T>();
 		#[extrinsic_call]
 		_(RawOrigin::Signed(who.clone()), longest::<T>(), 1);
-		assert_eq!(Relayers::<T>::get(&who).map(|r| r.price_per_mb), Some(1));
+		assert_eq!(Relayers::<T>::get(&who).map(|r| r.price_per_gb), Some(1));
 	}
 
 	#[benchmark]

@@ -71,7 +71,7 @@ pub mod pallet {
 	use crate::reputation::Record;
 	use alloc::{collections::BTreeSet, string::String, vec::Vec};
 	use clustercast_primitives::{
-		amount::MAX_PRICE_PER_MB,
+		amount::MAX_PRICE_PER_GB,
 		chain::{RelayerInfo, RelayerProof, Reputation, PPM},
 		crypto::{is_canonical, SignedMessage},
 		Balance, BlockNumber, Hash, Signature,
@@ -111,8 +111,8 @@ pub mod pallet {
 		pub signing_key: PublicKey,
 		/// Where it listens.
 		pub addresses: Addresses<T>,
-		/// Asking price, micro-USDC per 10^6 bytes.
-		pub price_per_mb: u64,
+		/// Asking price, micro-USDC per 10^9 bytes.
+		pub price_per_gb: u64,
 		/// Held on its account, micro-USDC.
 		pub bond: Balance,
 		/// Leaving: first block in which the bond can be withdrawn.
@@ -307,19 +307,19 @@ pub mod pallet {
 			signing_key: PublicKey,
 			proof: Signature,
 			addresses: Addresses<T>,
-			price_per_mb: u64,
+			price_per_gb: u64,
 			bond: Balance,
 		) -> DispatchResult {
 			let relayer = ensure_signed(origin)?;
-			Self::do_register(relayer, signing_key, proof, addresses, price_per_mb, bond)
+			Self::do_register(relayer, signing_key, proof, addresses, price_per_gb, bond)
 		}
 
 		/// Replaces the caller's addresses and price.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::update())]
-		pub fn update(origin: OriginFor<T>, addresses: Addresses<T>, price_per_mb: u64) -> DispatchResult {
+		pub fn update(origin: OriginFor<T>, addresses: Addresses<T>, price_per_gb: u64) -> DispatchResult {
 			let relayer = ensure_signed(origin)?;
-			Self::do_update(relayer, addresses, price_per_mb)
+			Self::do_update(relayer, addresses, price_per_gb)
 		}
 
 		/// Raises the caller's bond.
@@ -404,7 +404,7 @@ pub mod pallet {
 				account: clustercast_primitives::AccountId(account.into()),
 				signing_key: relayer.signing_key,
 				addresses: relayer.addresses.into_iter().map(text).collect(),
-				price_per_mb: relayer.price_per_mb,
+				price_per_gb: relayer.price_per_gb,
 				bond: relayer.bond,
 				unbonds_at: relayer.unbonds_at,
 			}
@@ -474,10 +474,10 @@ pub mod pallet {
 			signing_key: PublicKey,
 			proof: Signature,
 			addresses: Addresses<T>,
-			price_per_mb: u64,
+			price_per_gb: u64,
 			bond: Balance,
 		) -> DispatchResult {
-			Self::check(&addresses, price_per_mb)?;
+			Self::check(&addresses, price_per_gb)?;
 			ensure!(bond >= T::MinBond::get(), Error::<T>::BondTooSmall);
 			ensure!(!Relayers::<T>::contains_key(&relayer), Error::<T>::AlreadyRegistered);
 			ensure!(
@@ -485,14 +485,14 @@ pub mod pallet {
 				Error::<T>::SigningKeyTaken
 			);
 			ensure!(Self::proves(&relayer, &signing_key, &proof), Error::<T>::BadProof);
-			Self::insert(relayer, signing_key, addresses, price_per_mb, bond)
+			Self::insert(relayer, signing_key, addresses, price_per_gb, bond)
 		}
 
 		fn insert(
 			relayer: T::AccountId,
 			signing_key: PublicKey,
 			addresses: Addresses<T>,
-			price_per_mb: u64,
+			price_per_gb: u64,
 			bond: Balance,
 		) -> DispatchResult {
 			T::Currency::hold(&HoldReason::RelayerBond.into(), &relayer, bond)?;
@@ -503,7 +503,7 @@ pub mod pallet {
 				Relayer {
 					signing_key,
 					addresses,
-					price_per_mb,
+					price_per_gb,
 					bond,
 					unbonds_at: None,
 				},
@@ -516,11 +516,11 @@ pub mod pallet {
 			Ok(())
 		}
 
-		fn do_update(relayer: T::AccountId, addresses: Addresses<T>, price_per_mb: u64) -> DispatchResult {
-			Self::check(&addresses, price_per_mb)?;
+		fn do_update(relayer: T::AccountId, addresses: Addresses<T>, price_per_gb: u64) -> DispatchResult {
+			Self::check(&addresses, price_per_gb)?;
 			Self::mutate(&relayer, |r| {
 				r.addresses = addresses;
-				r.price_per_mb = price_per_mb;
+				r.price_per_gb = price_per_gb;
 				Ok(())
 			})?;
 			Self::deposit_event(Event::Updated { relayer });
@@ -598,11 +598,11 @@ pub mod pallet {
 		}
 
 		/// Whether addresses and price are within bounds.
-		fn check(addresses: &Addresses<T>, price_per_mb: u64) -> Result<(), Error<T>> {
+		fn check(addresses: &Addresses<T>, price_per_gb: u64) -> Result<(), Error<T>> {
 			ensure!(!addresses.is_empty(), Error::<T>::NoAddress);
 			let is_address = |a: &Address<T>| core::str::from_utf8(a).is_ok_and(|a| a.starts_with('/'));
 			ensure!(addresses.iter().all(is_address), Error::<T>::BadAddress);
-			ensure!(price_per_mb <= MAX_PRICE_PER_MB, Error::<T>::PriceTooHigh);
+			ensure!(price_per_gb <= MAX_PRICE_PER_GB, Error::<T>::PriceTooHigh);
 			Ok(())
 		}
 
@@ -632,7 +632,7 @@ pub mod pallet {
 					"3: a signing key does not lead back to its relayer"
 				);
 				ensure!(
-					Self::check(&relayer.addresses, relayer.price_per_mb).is_ok(),
+					Self::check(&relayer.addresses, relayer.price_per_gb).is_ok(),
 					"4: a relayer's addresses or price are out of bounds"
 				);
 				ensure!(

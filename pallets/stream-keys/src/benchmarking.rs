@@ -4,7 +4,7 @@
 use super::*;
 use alloc::vec;
 use clustercast_primitives::{
-	amount::MAX_PRICE_PER_MB,
+	amount::MAX_PRICE_PER_GB,
 	chain::{RentOffer, StreamTerms, TermsChange},
 	Balance, BlockNumber, PublicKey,
 };
@@ -28,7 +28,7 @@ fn largest<T: Config>() -> About<T> {
 /// The largest share and the highest price.
 fn dearest<T: Config>() -> StreamTerms {
 	StreamTerms {
-		price_per_mb: MAX_PRICE_PER_MB,
+		price_per_gb: MAX_PRICE_PER_GB,
 		max_surge_ppm: T::MaxSurge::get(),
 		broadcaster_share_ppm: T::MaxBroadcasterShare::get(),
 	}
@@ -166,7 +166,7 @@ mod benchmarks {
 	fn set_terms() {
 		let (owner, id) = overdue::<T>();
 		let terms = StreamTerms {
-			price_per_mb: 0,
+			price_per_gb: 0,
 			..dearest::<T>()
 		};
 		#[extrinsic_call]

@@ -41,7 +41,7 @@ impl<T: Config> Pallet<T> {
 			title: text(&about.title),
 			category: text(&about.category),
 			max_viewers: about.max_viewers,
-			price_per_mb: terms.price_per_mb,
+			price_per_gb: terms.price_per_gb,
 			max_surge_ppm: terms.max_surge_ppm,
 			broadcaster_share_ppm: terms.broadcaster_share_ppm,
 			change: key.change.filter(|change| change.from > now),

@@ -87,8 +87,8 @@ pub struct Payee<AccountId> {
 	pub account: AccountId,
 	/// The broadcaster's share, parts per million of the face value.
 	pub share_ppm: u32,
-	/// Highest price, micro-USDC per 10^6 bytes.
-	pub max_price_per_mb: u64,
+	/// Highest price, micro-USDC per 10^9 bytes.
+	pub max_price_per_gb: u64,
 }
 
 /// What judges of broadcasters need.

@@ -120,9 +120,9 @@ pub struct New {
 	pub terms: StreamTerms,
 }
 
-/// Terms of a new key: 1,000 micro-USDC per MB, up to half as much again, 10 % for the broadcaster.
+/// Terms of a new key: 1,000,000 micro-USDC per GB, up to half as much again, 10 % for the broadcaster.
 pub const TERMS: StreamTerms = StreamTerms {
-	price_per_mb: 1_000,
+	price_per_gb: 1_000_000,
 	max_surge_ppm: 1_500_000,
 	broadcaster_share_ppm: 100_000,
 };

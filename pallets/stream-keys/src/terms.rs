@@ -8,7 +8,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use clustercast_primitives::{
-	amount::MAX_PRICE_PER_MB,
+	amount::MAX_PRICE_PER_GB,
 	chain::{StreamTerms, TermsChange, PPM},
 	BlockNumber, StreamId,
 };
@@ -43,7 +43,7 @@ impl<T: Config> Streams<T::AccountId> for Pallet<T> {
 		Some(Payee {
 			account: account.clone(),
 			share_ppm: terms.broadcaster_share_ppm,
-			max_price_per_mb: terms.max_price_per_mb().max(now.max_price_per_mb()),
+			max_price_per_gb: terms.max_price_per_gb().max(now.max_price_per_gb()),
 		})
 	}
 
@@ -78,7 +78,7 @@ impl<T: Config> Pallet<T> {
 
 	/// Whether terms are within bounds.
 	pub(crate) fn check_terms(terms: &StreamTerms) -> Result<(), Error<T>> {
-		ensure!(terms.price_per_mb <= MAX_PRICE_PER_MB, Error::<T>::PriceTooHigh);
+		ensure!(terms.price_per_gb <= MAX_PRICE_PER_GB, Error::<T>::PriceTooHigh);
 		ensure!(
 			(PPM..=T::MaxSurge::get()).contains(&terms.max_surge_ppm),
 			Error::<T>::SurgeOutOfBounds

@@ -2,7 +2,7 @@
 
 use crate::{self as pallet_ticket_broker, Event};
 use clustercast_primitives::{
-	amount::{MAX_PRICE_PER_MB, USDC},
+	amount::{MAX_PRICE_PER_GB, USDC},
 	chain::{StreamTerms, TicketVerdict, PPM},
 	crypto::KeyPair,
 	ticket, AccountId, Balance, Hash, PublicKey, StreamId, Ticket, WindowId, WinningTicket,
@@ -365,7 +365,7 @@ impl ExtBuilder {
 
 /// Price and surge bound that are no bound.
 pub const UNBOUND: StreamTerms = StreamTerms {
-	price_per_mb: MAX_PRICE_PER_MB,
+	price_per_gb: MAX_PRICE_PER_GB,
 	max_surge_ppm: PPM,
 	broadcaster_share_ppm: 0,
 };

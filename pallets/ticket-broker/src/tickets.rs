@@ -52,7 +52,7 @@ impl<T: Config> Batch<T> {
 		let payee = self.payee(ticket.window.stream, Pallet::<T>::signed_at(ticket.expiry))?;
 		ensure!(
 			is_ticket_within(
-				payee.max_price_per_mb,
+				payee.max_price_per_gb,
 				ticket.bytes,
 				ticket.face_value,
 				ticket.win_probability

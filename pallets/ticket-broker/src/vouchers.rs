@@ -37,7 +37,7 @@ impl<T: Config> Batch<T> {
 		self.check_funds(voucher.session, amount)?;
 		let payee = self.payee(voucher.stream, Pallet::<T>::signed_at(voucher.expiry))?;
 		ensure!(
-			is_voucher_within(payee.max_price_per_mb, bytes, amount),
+			is_voucher_within(payee.max_price_per_gb, bytes, amount),
 			TicketRefusal::PriceAboveBound
 		);
 		let shares = self.split(&recipient, payee, amount)?;

@@ -159,7 +159,7 @@ async fn serve(
 					let dear = if trick == Trick::Dear { 10 } else { 1 };
 					let terms = Terms {
 						recipient: AccountId([9; 32]),
-						price_per_mb: PRICE * dear,
+						price_per_gb: PRICE * dear,
 						mode: PaymentMode::Tickets { face_value: 100_000 },
 						credit: 2,
 					};
@@ -228,7 +228,7 @@ fn stream_key(signing_key: clustercast_primitives::PublicKey) -> StreamKeyInfo {
 		title: "test".into(),
 		category: String::new(),
 		max_viewers: 0,
-		price_per_mb: PRICE,
+		price_per_gb: PRICE,
 		max_surge_ppm: PPM,
 		broadcaster_share_ppm: 0,
 		change: None,
@@ -278,7 +278,7 @@ impl Test {
 			pocket,
 			inquest: Inquest::start(None),
 			limits: Limits {
-				max_price_per_mb: PRICE,
+				max_price_per_gb: PRICE,
 				max_face_value: Usdc(1_000_000),
 				stall: Some(STALL),
 				windows: None,
@@ -414,7 +414,7 @@ async fn dear_relayer_is_refused_without_a_fault() {
 	let figures = test.figures(&dear);
 	assert!(figures.faults.is_empty() && dear.paid_windows().is_empty());
 	assert_eq!(figures.setbacks.len(), 1);
-	test.viewing.limits.max_price_per_mb = PRICE * 10;
+	test.viewing.limits.max_price_per_gb = PRICE * 10;
 	assert_eq!(test.watch(&[&dear]).await, Ended::Finished);
 	test.assert_output(&windows, WINDOWS);
 }
@@ -474,11 +474,11 @@ async fn registry_is_asked_when_no_relayer_is_given_and_the_cheapest_serves() {
 	let windows = broadcast(BROADCASTER);
 	let cheap = TestRelayer::start(11, windows.clone(), Trick::None).await;
 	let dear = TestRelayer::start(12, windows.clone(), Trick::None).await;
-	let info = |relayer: &TestRelayer, price_per_mb| RelayerInfo {
+	let info = |relayer: &TestRelayer, price_per_gb| RelayerInfo {
 		account: AccountId([9; 32]),
 		signing_key: relayer.address.peer(),
 		addresses: vec![relayer.address.transport().to_string()],
-		price_per_mb,
+		price_per_gb,
 		bond: 10_000_000,
 		unbonds_at: None,
 		reputation: Default::default(),

@@ -174,7 +174,7 @@ fn receipt_vectors() -> Value {
 		root: Hash([0x11; 32]),
 		delivered: Hash([0x12; 32]),
 		bytes: 375_000,
-		price_per_mb: 2_000,
+		price_per_gb: 2_000_000,
 		commitment: Hash([0x13; 32]),
 	};
 	let message = json!({
@@ -183,7 +183,7 @@ fn receipt_vectors() -> Value {
 		"root": receipt.root.to_string(),
 		"delivered": receipt.delivered.to_string(),
 		"bytes": receipt.bytes,
-		"pricePerMb": text(receipt.price_per_mb),
+		"pricePerGb": text(receipt.price_per_gb),
 		"commitment": receipt.commitment.to_string(),
 	});
 	let signed = KeyPair::from_seed(RELAYER_SEED).sign(receipt, &GENESIS);
@@ -298,7 +298,7 @@ fn tip_vectors() -> Value {
 }
 
 fn win_probability_vectors() -> Value {
-	let max_price = amount::MAX_PRICE_PER_MB;
+	let max_price = amount::MAX_PRICE_PER_GB;
 	let cases = [
 		(0, 0, 1),
 		(0, 2_000, 50_000),
@@ -319,13 +319,13 @@ fn win_probability_vectors() -> Value {
 	let cases = cases.map(|(paid, price, face)| {
 		json!({
 			"bytes": paid,
-			"pricePerMb": text(price),
+			"pricePerGb": text(price),
 			"faceValue": text(face),
 			"winProbability": amount::win_probability(paid, price, face).map(text),
 			"cost": text(amount::cost(paid.into(), price)),
 		})
 	});
-	json!({ "maxPricePerMb": text(max_price), "cases": cases })
+	json!({ "maxPricePerGb": text(max_price), "cases": cases })
 }
 
 fn relayer_proof_vectors() -> Value {

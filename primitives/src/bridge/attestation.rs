@@ -36,7 +36,7 @@ pub struct DoubleAttestation {
 }
 
 impl SignedMessage for Attestation {
-	const DOMAIN: &'static [u8] = b"clustercast/attestation/v1";
+	const DOMAIN: crate::Domain = crate::Domain::Attestation;
 }
 
 impl Attestation {

@@ -371,7 +371,7 @@ fn book_is_bounded() {
 	assert!(book.accept(&sign(honest(&expectation(1), 1)), &account(), NOW).is_ok());
 }
 
-/// A delivery of 100,000 bytes at 2,000 per MB, paid by voucher.
+/// A delivery of 100,000 bytes at 2,000,000 per GB, paid by voucher.
 fn voucher_due(serial: u64) -> Expectation {
 	Expectation {
 		share: Share::Voucher { amount: 200 },
@@ -420,7 +420,7 @@ fn every_field_of_a_voucher_must_be_what_was_agreed() {
 	assert_eq!(refused(|v| v.stream.0 += 1), TicketError::WrongStream);
 	assert_eq!(refused(|v| v.amount -= 1), TicketError::VoucherTooLow);
 	assert_eq!(refused(|v| v.bytes -= 1), TicketError::WrongBytes);
-	// The bound is 4,000 per MB: 400 for these bytes.
+	// The bound is 4,000,000 per GB: 400 for these bytes.
 	assert_eq!(refused(|v| v.amount = 401), TicketError::VoucherTooDear);
 	assert_eq!(refused(|v| v.amount = u128::MAX), TicketError::VoucherTooDear);
 	assert_eq!(refused(|v| v.expiry = NOW - 1), TicketError::Chain(Refusal::Expired));

@@ -45,7 +45,7 @@ fn receipt(window: &EncodedWindow, serial: u8) -> Receipt {
 		root: window.header().root,
 		delivered: window.header().root,
 		bytes: window.header().bytes,
-		price_per_mb: fixture::terms().price_per_mb,
+		price_per_gb: fixture::terms().price_per_gb,
 		commitment: Hash([serial; 32]),
 	}
 }
@@ -108,7 +108,7 @@ fn window_is_verified_receipted_and_paid() {
 	let (_, due) = drain(&mut session);
 	let due = due.unwrap();
 	assert_eq!((due.window, due.bytes), (window.id(), 100_000));
-	// 100,000 bytes at 2,000 per MB are 200 of 50,000.
+	// 100,000 bytes at 2,000,000 per GB are 200 of 50,000.
 	let share = Share::Ticket {
 		face_value: 50_000,
 		win_probability: ((200u128 << 64) / 50_000) as u64,
@@ -302,7 +302,7 @@ fn terms_are_held_to_the_viewers_limits() {
 	};
 	let terms = fixture::terms;
 	let dear = Terms {
-		price_per_mb: 5_001,
+		price_per_gb: 5_001_000,
 		..terms()
 	};
 	assert_eq!(
@@ -322,7 +322,7 @@ fn terms_are_held_to_the_viewers_limits() {
 	}
 	assert_eq!(answer(Terms { credit: 0, ..terms() }), Err(Fault::NoCredit));
 	let limits = Terms {
-		price_per_mb: 5_000,
+		price_per_gb: 5_000_000,
 		mode: PaymentMode::Tickets { face_value: 1_000_000 },
 		credit: 1,
 		..terms()
@@ -360,7 +360,7 @@ fn receipt_must_say_what_was_delivered() {
 	assert_eq!(changed(|r| r.root.0[0] ^= 1), ReceiptFault::Root);
 	assert_eq!(changed(|r| r.delivered.0[0] ^= 1), ReceiptFault::Delivered);
 	assert_eq!(changed(|r| r.bytes += 1), ReceiptFault::Bytes);
-	assert_eq!(changed(|r| r.price_per_mb += 1), ReceiptFault::Price);
+	assert_eq!(changed(|r| r.price_per_gb += 1), ReceiptFault::Price);
 	let forged = fixture::session_key().sign(receipt(&window, 1), &GENESIS);
 	assert_eq!(
 		fault(ToViewer::Receipt(forged)),
@@ -695,7 +695,7 @@ fn mode_of_payment_changes_between_windows_and_nothing_else_does() {
 
 	let unexpected = Err(Fault::Unexpected(Kind::Terms));
 	for change in [
-		|t: &mut Terms| t.price_per_mb -= 1,
+		|t: &mut Terms| t.price_per_gb -= 1,
 		|t: &mut Terms| t.credit += 1,
 		|t: &mut Terms| t.recipient.0[0] ^= 1,
 	] {
@@ -719,7 +719,7 @@ fn mode_of_payment_changes_between_windows_and_nothing_else_does() {
 #[test]
 fn surge_is_the_price_in_parts_of_the_baseline() {
 	let surge = |baseline| fixture::terms().surge_ppm(baseline);
-	assert_eq!(fixture::terms().price_per_mb, 2_000);
+	assert_eq!(fixture::terms().price_per_gb, 2_000);
 	assert_eq!(
 		(surge(2_000), surge(1_000), surge(3_000)),
 		(1_000_000, 2_000_000, 666_666)

@@ -57,7 +57,7 @@ fn answers() -> Vec<ToViewer> {
 		root: Hash([1; 32]),
 		delivered: Hash([2; 32]),
 		bytes: 3,
-		price_per_mb: 4,
+		price_per_gb: 4_000,
 		commitment: Hash([5; 32]),
 	};
 	vec![

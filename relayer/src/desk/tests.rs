@@ -62,7 +62,7 @@ fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -
 		float: 10 * FACE,
 		max_expectations: 100,
 		max_sessions: 100,
-		max_price_per_mb: PRICE,
+		max_price_per_gb: PRICE,
 	});
 	store
 		.winners()
@@ -314,7 +314,7 @@ async fn price_is_that_of_the_moment_and_stays() {
 	let (mut seats, mut prices) = (Vec::new(), Vec::new());
 	for _ in 0..4 {
 		let (terms, seat) = modern(&desk).await;
-		prices.push(terms.price_per_mb);
+		prices.push(terms.price_per_gb);
 		seats.push(seat);
 	}
 	assert_eq!(prices, [PRICE, PRICE, PRICE, PRICE + PRICE / 2]);
@@ -326,7 +326,7 @@ async fn price_is_that_of_the_moment_and_stays() {
 	assert_eq!(deliver(&seats[3], 1), Err(EndReason::NotServed));
 	assert_eq!(deliver(&seats[0], 2), Ok(()));
 	seats.truncate(1);
-	assert_eq!(modern(&desk).await.0.price_per_mb, PRICE);
+	assert_eq!(modern(&desk).await.0.price_per_gb, PRICE);
 }
 
 #[tokio::test]

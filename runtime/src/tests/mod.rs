@@ -52,7 +52,7 @@ fn in_first_block_with<R>(preset: &str, patch: Value, test: impl FnOnce() -> R) 
 	})
 }
 
-/// Makes a stream of 10 USDC per MB, of which a tenth is its broadcaster's.
+/// Makes a stream of 10 USDC per GB, of which a tenth is its broadcaster's.
 fn new_stream(signing_key: PublicKey) -> pallet_stream_keys::Call<Runtime> {
 	pallet_stream_keys::Call::mint {
 		signing_key,
@@ -60,7 +60,7 @@ fn new_stream(signing_key: PublicKey) -> pallet_stream_keys::Call<Runtime> {
 		category: b"test".to_vec().try_into().unwrap(),
 		max_viewers: 0,
 		terms: StreamTerms {
-			price_per_mb: 10_000_000,
+			price_per_gb: 10_000_000_000,
 			broadcaster_share_ppm: 100_000,
 			max_surge_ppm: PPM,
 		},

@@ -92,7 +92,7 @@ fn redeemed_tickets_of_a_registered_relayer_are_its_reputation() {
 			addresses: vec![b"/ip4/203.0.113.7".to_vec().try_into().unwrap()]
 				.try_into()
 				.unwrap(),
-			price_per_mb: 1_000,
+			price_per_gb: 1_000_000,
 			bond: 10 * USDC,
 		};
 		dispatch(RELAYER, register);

@@ -91,7 +91,7 @@ fn a_broken_key_index_is_found() {
 fn addresses_and_prices_out_of_bounds_are_found() {
 	let text = "4: a relayer's addresses or price are out of bounds";
 	assert_eq!(complaint(|| tamper(|r| r.addresses = addresses(&["x"]))), text);
-	assert_eq!(complaint(|| tamper(|r| r.price_per_mb = u64::MAX)), text);
+	assert_eq!(complaint(|| tamper(|r| r.price_per_gb = u64::MAX)), text);
 }
 
 #[test]

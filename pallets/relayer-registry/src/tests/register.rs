@@ -2,7 +2,7 @@
 
 use crate::{mock::*, Addresses, Error, Event, Relayers, SigningKeys};
 use clustercast_primitives::{
-	amount::MAX_PRICE_PER_MB, chain::RelayerProof, crypto::KeyPair, AccountId, Balance, Hash, PublicKey, Signature,
+	amount::MAX_PRICE_PER_GB, chain::RelayerProof, crypto::KeyPair, AccountId, Balance, Hash, PublicKey, Signature,
 };
 use frame_support::{assert_noop, assert_ok, dispatch::DispatchResult};
 use sp_runtime::{DispatchError, TokenError};
@@ -10,7 +10,7 @@ use sp_runtime::{DispatchError, TokenError};
 /// What `register` takes besides the key.
 struct Terms {
 	addresses: Addresses<Test>,
-	price_per_mb: u64,
+	price_per_gb: u64,
 	bond: Balance,
 }
 
@@ -18,7 +18,7 @@ impl Default for Terms {
 	fn default() -> Self {
 		Self {
 			addresses: addresses(&[ADDRESS]),
-			price_per_mb: 1_000,
+			price_per_gb: 1_000_000,
 			bond: MIN_BOND,
 		}
 	}
@@ -26,7 +26,7 @@ impl Default for Terms {
 
 fn register_with(key: PublicKey, proof: Signature, terms: Terms) -> DispatchResult {
 	let who = RuntimeOrigin::signed(ALICE);
-	Registry::register(who, key, proof, terms.addresses, terms.price_per_mb, terms.bond)
+	Registry::register(who, key, proof, terms.addresses, terms.price_per_gb, terms.bond)
 }
 
 fn register_on(terms: Terms) -> DispatchResult {
@@ -53,7 +53,7 @@ fn register_holds_the_bond_and_records_the_relayer() {
 		assert_eq!(SigningKeys::<Test>::get(key(1).public()), Some(ALICE));
 		let relayer = Relayers::<Test>::get(ALICE).unwrap();
 		assert_eq!(
-			(relayer.bond, relayer.price_per_mb, relayer.unbonds_at),
+			(relayer.bond, relayer.price_per_gb, relayer.unbonds_at),
 			(bond, 1_000, None)
 		);
 	});
@@ -135,11 +135,11 @@ fn register_fails_on_addresses_that_are_none() {
 #[test]
 fn register_fails_on_a_price_that_tickets_cannot_express() {
 	ExtBuilder.build_and_execute(|| {
-		let with = |price_per_mb| Terms {
-			price_per_mb,
+		let with = |price_per_gb| Terms {
+			price_per_gb,
 			..Default::default()
 		};
-		assert_noop!(register_on(with(MAX_PRICE_PER_MB + 1)), Error::<Test>::PriceTooHigh);
-		assert_ok!(register_on(with(MAX_PRICE_PER_MB)));
+		assert_noop!(register_on(with(MAX_PRICE_PER_GB + 1)), Error::<Test>::PriceTooHigh);
+		assert_ok!(register_on(with(MAX_PRICE_PER_GB)));
 	});
 }

@@ -80,7 +80,7 @@ fn a_relayer_is_shown_as_it_registered() {
 			account: clustercast_primitives::AccountId(ALICE.into()),
 			signing_key: key(1).public(),
 			addresses: vec![ADDRESS.into()],
-			price_per_mb: 1_000,
+			price_per_gb: 1_000_000,
 			bond: MIN_BOND,
 			unbonds_at: Some(1 + UNBOND_DELAY),
 			reputation: Reputation {

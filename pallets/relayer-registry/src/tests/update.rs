@@ -1,7 +1,7 @@
 //! `update`: addresses and price change, key and bond do not.
 
 use crate::{mock::*, Error, Event, Relayers};
-use clustercast_primitives::amount::MAX_PRICE_PER_MB;
+use clustercast_primitives::amount::MAX_PRICE_PER_GB;
 use frame_support::{assert_noop, assert_ok, dispatch::DispatchResult};
 use sp_runtime::AccountId32;
 
@@ -18,7 +18,7 @@ fn update_replaces_addresses_and_price() {
 		System::assert_last_event(Event::Updated { relayer: ALICE }.into());
 		let after = Relayers::<Test>::get(ALICE).unwrap();
 		assert_eq!(
-			(after.addresses, after.price_per_mb),
+			(after.addresses, after.price_per_gb),
 			(addresses(&["/dns4/a", "/dns4/b"]), 7)
 		);
 		assert_eq!((after.signing_key, after.bond), (before.signing_key, before.bond));
@@ -40,7 +40,7 @@ fn update_is_bound_as_register_is() {
 		assert_noop!(update(ALICE, &[], 7), Error::<Test>::NoAddress);
 		assert_noop!(update(ALICE, &["x"], 7), Error::<Test>::BadAddress);
 		assert_noop!(
-			update(ALICE, &[ADDRESS], MAX_PRICE_PER_MB + 1),
+			update(ALICE, &[ADDRESS], MAX_PRICE_PER_GB + 1),
 			Error::<Test>::PriceTooHigh
 		);
 	});

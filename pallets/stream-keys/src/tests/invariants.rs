@@ -104,7 +104,7 @@ fn texts_and_terms_out_of_bounds_are_found() {
 	assert_eq!(tampered(|key| key.about.title = vec![0x80].try_into().unwrap()), of_key);
 	let announced = |key: &mut StreamKey<Test>| {
 		let mut terms = key.terms;
-		terms.price_per_mb = u64::MAX;
+		terms.price_per_gb = u64::MAX;
 		key.change = Some(TermsChange {
 			terms: Some(terms),
 			from: 1,

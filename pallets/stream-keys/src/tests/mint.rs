@@ -2,7 +2,7 @@
 
 use crate::{mock::*, Error, Event, NextStream};
 use clustercast_primitives::{
-	amount::MAX_PRICE_PER_MB,
+	amount::MAX_PRICE_PER_GB,
 	chain::{StreamTerms, PPM},
 	StreamId,
 };
@@ -100,9 +100,9 @@ fn mint_fails_when_text_is_not_utf8() {
 #[test]
 fn mint_bounds_share_price_and_surge() {
 	ExtBuilder.build_and_execute(|| {
-		let with = |broadcaster_share_ppm, price_per_mb, max_surge_ppm| {
+		let with = |broadcaster_share_ppm, price_per_gb, max_surge_ppm| {
 			let terms = StreamTerms {
-				price_per_mb,
+				price_per_gb,
 				max_surge_ppm,
 				broadcaster_share_ppm,
 			};
@@ -115,10 +115,10 @@ fn mint_bounds_share_price_and_surge() {
 			)
 		};
 		assert_noop!(with(300_001, 0, PPM), Error::<Test>::ShareTooLarge);
-		assert_noop!(with(0, MAX_PRICE_PER_MB + 1, PPM), Error::<Test>::PriceTooHigh);
+		assert_noop!(with(0, MAX_PRICE_PER_GB + 1, PPM), Error::<Test>::PriceTooHigh);
 		assert_noop!(with(0, 0, PPM - 1), Error::<Test>::SurgeOutOfBounds);
 		assert_noop!(with(0, 0, 10_000_001), Error::<Test>::SurgeOutOfBounds);
-		assert_ok!(with(300_000, MAX_PRICE_PER_MB, 10_000_000));
+		assert_ok!(with(300_000, MAX_PRICE_PER_GB, 10_000_000));
 		assert_ok!(with(0, 0, PPM));
 	});
 }

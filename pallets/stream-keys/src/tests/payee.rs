@@ -23,7 +23,7 @@ fn streams_names_owner_share_and_highest_price() {
 		let expected = Payee {
 			account: BOB,
 			share_ppm: 100_000,
-			max_price_per_mb: 1_500,
+			max_price_per_gb: 1_500_000,
 		};
 		// Whatever was before it was minted.
 		assert_eq!(payee(0), Some(expected.clone()));
@@ -122,11 +122,11 @@ fn shares_are_those_of_the_block() {
 
 #[test]
 fn prices_may_be_as_high_as_in_any_block_since() {
-	for (price_per_mb, before, after) in [(2_000, 1_500, 3_000), (500, 1_500, 750)] {
+	for (price_per_gb, before, after) in [(2_000, 1_500, 3_000), (500, 1_500, 750)] {
 		ExtBuilder.build_and_execute(|| {
 			assert_ok!(mint(ALICE, New::default()));
-			assert_ok!(set_terms(ALICE, StreamTerms { price_per_mb, ..TERMS }));
-			let bound = |at| payee(at).unwrap().max_price_per_mb;
+			assert_ok!(set_terms(ALICE, StreamTerms { price_per_gb, ..TERMS }));
+			let bound = |at| payee(at).unwrap().max_price_per_gb;
 			System::set_block_number(CHANGE_DELAY);
 			assert_eq!(bound(CHANGE_DELAY), before);
 			for now in [1 + CHANGE_DELAY, 2 * CHANGE_DELAY] {
@@ -145,7 +145,7 @@ fn a_burnt_key_pays_for_what_was_signed_before() {
 		assert_ok!(burn(ALICE));
 		for now in [1 + CHANGE_DELAY, 2 * CHANGE_DELAY] {
 			run_to(now);
-			assert_eq!(payee(CHANGE_DELAY).unwrap().max_price_per_mb, 1_500);
+			assert_eq!(payee(CHANGE_DELAY).unwrap().max_price_per_gb, 1_500);
 			assert_eq!(payee(1 + CHANGE_DELAY), None);
 		}
 		run_to(1 + 2 * CHANGE_DELAY);
@@ -163,6 +163,6 @@ fn a_surge_bound_is_part_of_the_terms() {
 		};
 		assert_ok!(set_terms(ALICE, flat));
 		run_to(1 + 2 * CHANGE_DELAY);
-		assert_eq!(payee(1 + CHANGE_DELAY).unwrap().max_price_per_mb, 1_000);
+		assert_eq!(payee(1 + CHANGE_DELAY).unwrap().max_price_per_gb, 1_000);
 	});
 }

@@ -92,8 +92,8 @@ impl History {
 	fn apply(&mut self, step: Step) {
 		let before = rights();
 		let by = |who| RuntimeOrigin::signed(person(who));
-		let terms = |price_per_mb, broadcaster_share_ppm| StreamTerms {
-			price_per_mb,
+		let terms = |price_per_gb, broadcaster_share_ppm| StreamTerms {
+			price_per_gb,
 			max_surge_ppm: PPM,
 			broadcaster_share_ppm,
 		};
@@ -158,7 +158,7 @@ impl History {
 				};
 				let asked = asked.expect("what was to be paid is paid");
 				assert_eq!(asked.share_ppm, noted.share_ppm, "stream {id}, block {at}, in {now}");
-				assert!(asked.max_price_per_mb >= noted.max_price_per_mb);
+				assert!(asked.max_price_per_gb >= noted.max_price_per_gb);
 				// Who owned it for less than the delay is not remembered.
 				let since = now.saturating_sub(2 * CHANGE_DELAY);
 				if self

@@ -2,19 +2,19 @@
 
 use crate::{mock::*, Error, Event};
 use clustercast_primitives::{
-	amount::MAX_PRICE_PER_MB,
+	amount::MAX_PRICE_PER_GB,
 	chain::{StreamTerms, TermsChange, PPM},
 };
 use frame_support::{assert_noop, assert_ok};
 
 const OTHER: StreamTerms = StreamTerms {
-	price_per_mb: 2_000,
+	price_per_gb: 2_000_000,
 	max_surge_ppm: PPM,
 	broadcaster_share_ppm: 0,
 };
 
 const THIRD: StreamTerms = StreamTerms {
-	price_per_mb: 3_000,
+	price_per_gb: 3_000_000,
 	..OTHER
 };
 
@@ -97,21 +97,21 @@ fn set_terms_fails_for_all_but_the_owner_and_for_unknown_streams() {
 fn set_terms_is_bound_as_mint_is() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		let with = |price_per_mb, max_surge_ppm, broadcaster_share_ppm| {
+		let with = |price_per_gb, max_surge_ppm, broadcaster_share_ppm| {
 			set_terms(
 				ALICE,
 				StreamTerms {
-					price_per_mb,
+					price_per_gb,
 					max_surge_ppm,
 					broadcaster_share_ppm,
 				},
 			)
 		};
-		assert_noop!(with(MAX_PRICE_PER_MB + 1, PPM, 0), Error::<Test>::PriceTooHigh);
+		assert_noop!(with(MAX_PRICE_PER_GB + 1, PPM, 0), Error::<Test>::PriceTooHigh);
 		assert_noop!(with(0, PPM - 1, 0), Error::<Test>::SurgeOutOfBounds);
 		assert_noop!(with(0, 10_000_001, 0), Error::<Test>::SurgeOutOfBounds);
 		assert_noop!(with(0, PPM, 300_001), Error::<Test>::ShareTooLarge);
-		assert_ok!(with(MAX_PRICE_PER_MB, 10_000_000, 300_000));
+		assert_ok!(with(MAX_PRICE_PER_GB, 10_000_000, 300_000));
 	});
 }
 

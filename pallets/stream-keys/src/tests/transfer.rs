@@ -47,7 +47,7 @@ fn offers_and_announcements_end_with_a_transfer() {
 fn terms_in_force_stay_in_force() {
 	ExtBuilder.build_and_execute(|| {
 		let other = StreamTerms {
-			price_per_mb: 9,
+			price_per_gb: 9_000,
 			..TERMS
 		};
 		assert_ok!(mint(ALICE, New::default()));

@@ -18,8 +18,8 @@ use sp_runtime::AccountId32;
 const TICKETS: u32 = 12_000;
 /// Viewers that sign them.
 const VIEWERS: u8 = 8;
-/// 0.02 USDC per MB.
-const PRICE_PER_MB: u64 = 20_000;
+/// 0.02 USDC per GB.
+const PRICE_PER_GB: u64 = 20_000_000;
 /// 0.1 USDC: a window of 375 kB wins one time in 13.
 const FACE_VALUE: Balance = USDC / 10;
 
@@ -51,7 +51,7 @@ fn redeemed_value_is_the_cost_of_the_bytes() {
 			let (who, key) = &viewers[serial as usize % viewers.len()];
 			// A window of 2 s at about 1.5 Mb/s.
 			let bytes = 250_000 + random.next_u32() % 250_000;
-			let probability = win_probability(bytes, PRICE_PER_MB, FACE_VALUE).unwrap();
+			let probability = win_probability(bytes, PRICE_PER_GB, FACE_VALUE).unwrap();
 			let secret = rand(&secret, &key.public(), &salt, serial.into());
 			let ticket = Ticket {
 				sender: AccountId(who.clone().into()),
@@ -77,7 +77,7 @@ fn redeemed_value_is_the_cost_of_the_bytes() {
 				winners.push(winning);
 			}
 			let p = probability as f64 / 2f64.powi(64);
-			owed += cost(bytes.into(), PRICE_PER_MB);
+			owed += cost(bytes.into(), PRICE_PER_GB);
 			expected += FACE_VALUE as f64 * p;
 			variance += (FACE_VALUE as f64).powi(2) * p * (1.0 - p);
 		}

@@ -16,9 +16,9 @@ use clustercast_primitives::{
 use frame_support::assert_ok;
 use sp_runtime::AccountId32;
 
-/// 2,000 micro-USDC per MB, and half as much again when it is busy.
+/// 2,000,000 micro-USDC per GB, and half as much again when it is busy.
 const TERMS: StreamTerms = StreamTerms {
-	price_per_mb: 2_000,
+	price_per_gb: 2_000_000,
 	max_surge_ppm: 1_500_000,
 	broadcaster_share_ppm: 100_000,
 };
@@ -145,7 +145,7 @@ fn a_ticket_keeps_the_share_and_the_price_of_its_signature() {
 		let key = open_session();
 		mint_priced();
 		let other = StreamTerms {
-			price_per_mb: 1_000,
+			price_per_gb: 1_000_000,
 			max_surge_ppm: PPM,
 			broadcaster_share_ppm: 300_000,
 		};
@@ -172,7 +172,7 @@ fn a_higher_price_counts_from_its_first_block() {
 		let key = open_session();
 		mint_priced();
 		let dearer = StreamTerms {
-			price_per_mb: 4_000,
+			price_per_gb: 4_000_000,
 			..TERMS
 		};
 		assert_ok!(StreamKeys::set_terms(RuntimeOrigin::signed(CAROL), StreamId(1), dearer));
