@@ -69,9 +69,9 @@ pub fn commitment(rand: &Hash) -> Hash {
 }
 
 /// Fresh secret for one ticket: a PRF of the relayer's secret, the session, and a serial that is never used twice
-/// (`salt` drawn when the subscription begins, `serial` counted in it). Knowing one tells nothing of another.
-pub fn rand(secret: &[u8; 32], session: &PublicKey, salt: &[u8; 16], serial: u64) -> Hash {
-	sha256(&[Domain::Rand.bytes(), secret, &session.0, salt, &serial.to_le_bytes()])
+/// (`salt` is the subscription's challenge, `serial` counted in it). Knowing one tells nothing of another.
+pub fn rand(secret: &[u8; 32], session: &PublicKey, salt: &Hash, serial: u64) -> Hash {
+	sha256(&[Domain::Rand.bytes(), secret, &session.0, &salt.0, &serial.to_le_bytes()])
 }
 
 /// Whether a ticket wins: the first eight bytes (big-endian) of `H(domain ‖ signature ‖ rand)` are strictly below its
@@ -132,11 +132,11 @@ mod tests {
 
 	#[test]
 	fn rand_is_fresh_for_each_session_salt_and_serial() {
-		let base = rand(&[1; 32], &PublicKey([2; 32]), &[3; 16], 4);
-		assert_ne!(base, rand(&[9; 32], &PublicKey([2; 32]), &[3; 16], 4));
-		assert_ne!(base, rand(&[1; 32], &PublicKey([9; 32]), &[3; 16], 4));
-		assert_ne!(base, rand(&[1; 32], &PublicKey([2; 32]), &[9; 16], 4));
-		assert_ne!(base, rand(&[1; 32], &PublicKey([2; 32]), &[3; 16], 5));
+		let base = rand(&[1; 32], &PublicKey([2; 32]), &Hash([3; 32]), 4);
+		assert_ne!(base, rand(&[9; 32], &PublicKey([2; 32]), &Hash([3; 32]), 4));
+		assert_ne!(base, rand(&[1; 32], &PublicKey([9; 32]), &Hash([3; 32]), 4));
+		assert_ne!(base, rand(&[1; 32], &PublicKey([2; 32]), &Hash([9; 32]), 4));
+		assert_ne!(base, rand(&[1; 32], &PublicKey([2; 32]), &Hash([3; 32]), 5));
 	}
 
 	#[test]

@@ -1,7 +1,7 @@
 //! The newest windows of the streams served, bounded in bytes; the oldest go first.
 
 use crate::window::EncodedWindow;
-use clustercast_primitives::{window::flags, StreamId, WindowId};
+use clustercast_primitives::{window::flags, StreamId, TrackId, WindowId};
 use std::{
 	collections::{BTreeMap, VecDeque},
 	ops::Bound,
@@ -14,8 +14,8 @@ pub enum Cursor {
 	Live {
 		/// Of this stream.
 		stream: StreamId,
-		/// In this rendition.
-		rendition: u8,
+		/// Of this track.
+		track: TrackId,
 	},
 	/// The direct successor of this window.
 	After(WindowId),
@@ -30,11 +30,11 @@ impl Cursor {
 		}
 	}
 
-	/// Rendition that it moves in.
-	pub fn rendition(&self) -> u8 {
+	/// Track that it moves in.
+	pub fn track(&self) -> TrackId {
 		match self {
-			Self::Live { rendition, .. } => *rendition,
-			Self::After(id) => id.rendition,
+			Self::Live { track, .. } => *track,
+			Self::After(id) => id.track,
 		}
 	}
 }
@@ -90,13 +90,13 @@ impl WindowCache {
 	/// What the cursor asks for.
 	pub fn get_after(&self, cursor: Cursor) -> Lookup {
 		match cursor {
-			Cursor::Live { stream, rendition } => self
-				.rendition(stream, rendition)
+			Cursor::Live { stream, track } => self
+				.track(stream, track)
 				.rev()
 				.find(|w| w.header().has(flags::INDEPENDENT))
 				.map_or(Lookup::NotYet, |w| Lookup::Found(w.clone())),
 			Cursor::After(id) => {
-				let end = last_of(id.stream, id.rendition);
+				let end = last_of(id.stream, id.track);
 				if id >= end {
 					return Lookup::NotYet;
 				}
@@ -109,9 +109,9 @@ impl WindowCache {
 		}
 	}
 
-	/// The newest window of a rendition.
-	pub fn latest(&self, stream: StreamId, rendition: u8) -> Option<&EncodedWindow> {
-		self.rendition(stream, rendition).next_back()
+	/// The newest window of a track.
+	pub fn latest(&self, stream: StreamId, track: TrackId) -> Option<&EncodedWindow> {
+		self.track(stream, track).next_back()
 	}
 
 	/// Bytes held.
@@ -129,30 +129,35 @@ impl WindowCache {
 		self.windows.is_empty()
 	}
 
-	/// Whether `next` surely comes directly after the window at `id`. When that one is not here, nothing tells whether
-	/// it was the last part of its segment.
+	/// Whether `next` surely comes directly after the window at `id`: its header states the history up to there, or it
+	/// begins an epoch. When that window is not here, nothing tells whether it was the last part of its segment.
 	fn succeeds(&self, id: WindowId, next: &EncodedWindow) -> bool {
+		if next.id().epoch != id.epoch {
+			return next.header().number == 0;
+		}
 		match self.windows.get(&id) {
-			Some(before) => next.header().previous == before.hash(),
+			Some(before) => next.header().follows(&before.history_after()),
 			None => next.id().segment == id.segment && Some(next.id().part) == id.part.checked_add(1),
 		}
 	}
 
-	fn rendition(&self, stream: StreamId, rendition: u8) -> impl DoubleEndedIterator<Item = &EncodedWindow> {
+	fn track(&self, stream: StreamId, track: TrackId) -> impl DoubleEndedIterator<Item = &EncodedWindow> {
 		let first = WindowId {
 			stream,
-			rendition,
+			track,
+			epoch: 0,
 			segment: 0,
 			part: 0,
 		};
-		self.windows.range(first..=last_of(stream, rendition)).map(|(_, w)| w)
+		self.windows.range(first..=last_of(stream, track)).map(|(_, w)| w)
 	}
 }
 
-fn last_of(stream: StreamId, rendition: u8) -> WindowId {
+fn last_of(stream: StreamId, track: TrackId) -> WindowId {
 	WindowId {
 		stream,
-		rendition,
+		track,
+		epoch: u32::MAX,
 		segment: u64::MAX,
 		part: u16::MAX,
 	}
@@ -161,11 +166,11 @@ fn last_of(stream: StreamId, rendition: u8) -> WindowId {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::fixture::{Broadcast, STREAM};
+	use crate::fixture::{self, Broadcast, STREAM};
 
 	const LIVE: Cursor = Cursor::Live {
 		stream: STREAM,
-		rendition: 0,
+		track: 0,
 	};
 
 	fn found(lookup: Lookup) -> WindowId {
@@ -234,6 +239,22 @@ mod tests {
 	}
 
 	#[test]
+	fn epoch_is_entered_at_its_beginning_only() {
+		let mut broadcast = Broadcast::default();
+		let last = broadcast.segment(&[1; 10]);
+		broadcast.begin_epoch(fixture::EPOCH + 1);
+		let (first, second) = (broadcast.segment(&[2; 10]), broadcast.segment(&[3; 10]));
+		let mut cache = WindowCache::new(1 << 20);
+		cache.insert(last.clone());
+		cache.insert(second.clone());
+		assert!(matches!(cache.get_after(Cursor::After(last.id())), Lookup::Gone));
+		cache.insert(first.clone());
+		assert_eq!(found(cache.get_after(Cursor::After(last.id()))), first.id());
+		assert_eq!(found(cache.get_after(Cursor::After(first.id()))), second.id());
+		assert_eq!(found(cache.get_after(LIVE)), second.id());
+	}
+
+	#[test]
 	fn live_begins_where_a_decoder_can() {
 		let mut broadcast = Broadcast::default();
 		let mut cache = WindowCache::new(1 << 20);
@@ -243,7 +264,7 @@ mod tests {
 		assert_eq!(found(cache.get_after(LIVE)), first.id());
 		let other = Cursor::Live {
 			stream: STREAM,
-			rendition: 1,
+			track: 1,
 		};
 		assert!(matches!(cache.get_after(other), Lookup::NotYet));
 		assert!(cache.latest(StreamId(8), 0).is_none());

@@ -5,11 +5,13 @@
 //! sends something else is left unpaid, and nothing can be shown to anyone: the chunk came without a signature.
 
 use clustercast_primitives::{
-	fraud::{ChunkFraud, Equivocation},
+	catalog::CatalogSeal,
+	crypto::Signed,
+	fraud::{Account, ChunkFraud, Equivocation},
 	merkle,
-	receipt::SignedReceipt,
+	receipt::{deliveries_root, Deliveries, PayerOpening, SignedReceipt},
 	window::SignedHeader,
-	Hash, PublicKey, WindowId,
+	Hash, PublicKey, Status, WindowHeader, WindowId,
 };
 use std::collections::VecDeque;
 
@@ -29,16 +31,33 @@ pub(crate) struct Pursuit {
 
 impl Pursuit {
 	/// What the receipt shows; `None` where the relayer does not sign for what it sent.
-	pub(crate) fn close(self, receipt: SignedReceipt, relayer: &PublicKey, genesis: &Hash) -> Option<Evidence> {
+	pub(crate) fn close(
+		self,
+		receipt: SignedReceipt,
+		deliveries: Deliveries,
+		payer: PayerOpening,
+		relayer: &PublicKey,
+		genesis: &Hash,
+	) -> Option<Evidence> {
 		let (header, message) = (&self.header.message, &receipt.message);
-		let about = (message.window, message.root, message.bytes) == (header.id, header.root, header.bytes);
-		let admits = message.delivered == merkle::root(&self.delivered) && message.delivered != header.root;
-		if !about || !admits || receipt.verify(relayer, genesis).is_err() {
+		let sent = merkle::root(&self.delivered);
+		let at = deliveries.iter().position(|delivery| {
+			(delivery.header, delivery.first, delivery.count) == (header.hash(), 0, header.chunks)
+				&& delivery.delivered == sent
+		})?;
+		let about = message.root == deliveries_root(&deliveries) && message.payer == payer.hash();
+		let binds = message.kind.proves_chunks() && message.key == *relayer;
+		if !about || !binds || sent == header.root || receipt.verify(relayer, genesis).is_err() {
 			return None;
 		}
 		let suspicion = Suspicion {
-			header: self.header,
-			receipt,
+			header: self.header.message,
+			account: Account {
+				receipt,
+				payer,
+				deliveries: deliveries.into_inner(),
+			},
+			at,
 			delivered: self.delivered,
 		};
 		match self.signed {
@@ -60,51 +79,86 @@ pub enum Evidence {
 /// A relayer signed for another tree than the broadcaster, and hid the broadcaster's leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspicion {
-	header: SignedHeader,
-	receipt: SignedReceipt,
+	header: WindowHeader,
+	account: Account,
+	/// Which delivery of the receipt.
+	at: usize,
 	delivered: Vec<Hash>,
 }
 
 impl Suspicion {
 	/// The window that it is about.
 	pub fn window(&self) -> WindowId {
-		self.header.message.id
+		self.header.id
 	}
 
 	/// Evidence from the same window as another relayer delivered it, verified; `None` for any other window.
 	pub fn complete(&self, honest: &EncodedWindow) -> Option<ChunkFraud> {
-		match honest.header() == &self.header.message {
-			true => self.with_leaves(&merkle::leaves(&honest.data())),
+		match honest.header() == &self.header {
+			true => self.with_leaves(&merkle::leaves(&honest.data(), self.header.chunk_log2)),
 			false => None,
 		}
 	}
 
 	fn with_leaves(&self, signed: &[Hash]) -> Option<ChunkFraud> {
-		ChunkFraud::find(self.header.clone(), self.receipt.clone(), signed, &self.delivered)
+		ChunkFraud::find(&self.account, self.at, &self.header, signed, &self.delivered)
 	}
 }
 
-/// Headers that a [`Witness`] remembers: two minutes of windows of half a second.
+/// Of each kind that a [`Witness`] remembers: of headers two minutes of windows of half a second.
 const REMEMBERED: usize = 256;
 
-/// Remembers a stream's newest signed headers, over all relayers.
+/// Remembers what a stream's key signed last, over all relayers: headers, statuses, catalogs.
 #[derive(Clone, Debug, Default)]
-pub struct Witness(VecDeque<SignedHeader>);
+pub struct Witness {
+	headers: VecDeque<SignedHeader>,
+	statuses: VecDeque<Signed<Status>>,
+	catalogs: VecDeque<Signed<CatalogSeal>>,
+}
+
+/// Takes a message; another one that it conflicts with.
+fn remember<T: Clone>(seen: &mut VecDeque<T>, new: &T, conflict: impl Fn(&T) -> Option<bool>) -> Option<T> {
+	for known in seen.iter() {
+		match conflict(known) {
+			Some(true) => return Some(known.clone()),
+			Some(false) => return None,
+			None => {},
+		}
+	}
+	if seen.len() >= REMEMBERED {
+		seen.pop_front();
+	}
+	seen.push_back(new.clone());
+	None
+}
 
 impl Witness {
 	/// Takes a header whose signature verified. Evidence where another one for its place was seen.
 	pub fn note(&mut self, header: &SignedHeader) -> Option<Equivocation> {
-		let same_place = |seen: &&SignedHeader| seen.message.id == header.message.id;
-		if let Some(seen) = self.0.iter().find(same_place) {
-			return seen.message.conflicts_with(&header.message).then(|| Equivocation {
-				first: seen.clone(),
-				second: header.clone(),
-			});
-		}
-		if self.0.len() >= REMEMBERED {
-			self.0.pop_front();
-		}
-		self.0.push_back(header.clone());
-		None
+		let first = remember(&mut self.headers, header, |seen| {
+			(seen.message.id == header.message.id).then(|| seen.message.conflicts_with(&header.message))
+		})?;
+		let second = header.clone();
+		Some(Equivocation::Headers { first, second })
+	}
+
+	/// The same with a status.
+	pub fn note_status(&mut self, status: &Signed<Status>) -> Option<Equivocation> {
+		let place = |status: &Status| (status.stream, status.epoch, status.number);
+		let first = remember(&mut self.statuses, status, |seen| {
+			(place(&seen.message) == place(&status.message)).then(|| seen.message.conflicts_with(&status.message))
+		})?;
+		let second = status.clone();
+		Some(Equivocation::Statuses { first, second })
+	}
+
+	/// The same with a catalog.
+	pub fn note_catalog(&mut self, seal: &Signed<CatalogSeal>) -> Option<Equivocation> {
+		let place = |seal: &CatalogSeal| (seal.stream, seal.epoch, seal.number);
+		let first = remember(&mut self.catalogs, seal, |seen| {
+			(place(&seen.message) == place(&seal.message)).then(|| seen.message.conflicts_with(&seal.message))
+		})?;
+		let second = seal.clone();
+		Some(Equivocation::Catalogs { first, second })
 	}
 }

@@ -9,13 +9,18 @@ use bytes::Bytes;
 use clustercast_primitives::{
 	amount::USDC,
 	chain::{SessionInfo, ViewerAccount},
+	catalog::{init_hash, kind, role, Catalog, SignedCatalog, Track},
 	crypto::KeyPair,
+	ext::{self, Item, Items},
+	merkle::DEFAULT_CHUNK_LOG2,
+	subscribe::{Binding, Subscription},
+	text::Text,
 	window::flags,
-	AccountId, Hash, StreamId, WindowId,
+	AccountId, Hash, History, StreamId, TrackId, WindowId,
 };
 use clustercast_protocol::{
-	window::{Draft, EncodedWindow},
-	BookConfig, Payer, PaymentMode, PaymentTerms, PurseConfig, ReceiptSigner, Terms, ViewerConfig,
+	window::{Draft, EncodedWindow, Setting},
+	BookConfig, Payer, PaymentMode, PaymentTerms, PurseConfig, ReceiptSigner, SessionKey, Terms, ViewerConfig,
 };
 use std::sync::Arc;
 
@@ -27,6 +32,9 @@ pub const EPOCH_LENGTH: u32 = 600;
 pub const NONCES: u32 = 8192;
 pub const TICKET_LIFE: u32 = 300;
 pub const MAX_TICKET_LIFE: u32 = 600;
+pub const EPOCH: u32 = 5;
+pub const HEAD: u32 = 50;
+pub const CHALLENGE: Hash = Hash([0xc4; 32]);
 
 pub fn stream_key() -> KeyPair {
 	KeyPair::from_seed([1; 32])
@@ -41,15 +49,84 @@ pub fn session_key() -> KeyPair {
 }
 
 pub fn signer() -> Arc<ReceiptSigner> {
-	Arc::new(ReceiptSigner::new(relayer_key(), [9; 32]))
+	let signer = ReceiptSigner::new(relayer_key(), [9; 32]);
+	signer.set_block(HEAD);
+	Arc::new(signer)
+}
+
+/// Who pays: names account and session.
+pub fn session() -> SessionKey {
+	SessionKey {
+		account: SENDER,
+		key: session_key().public(),
+	}
+}
+
+/// How the viewer sees the relayer.
+pub fn binding() -> Binding {
+	Binding::PeerKey(relayer_key().public().0)
+}
+
+/// What the viewer has to sign.
+pub fn subscription() -> Subscription {
+	Subscription {
+		account: SENDER,
+		session: session_key().public(),
+		stream: STREAM,
+		tracks: vec![0].try_into().expect("one track"),
+		challenge: CHALLENGE,
+		binding: binding(),
+	}
 }
 
 pub fn payer() -> Payer {
 	Payer {
-		account: SENDER,
-		session: session_key().public(),
+		subscription: session_key().sign(subscription(), &GENESIS),
 		vouchers: true,
 	}
+}
+
+/// Signed by the stream's key, with these tracks.
+pub fn catalog(tracks: &[TrackId], init: &[u8], number: u32) -> SignedCatalog {
+	let track = |id: &TrackId| Track {
+		id: *id,
+		kind: kind::MUXED,
+		role: role::MAIN,
+		language: Text::default(),
+		codecs: Text::try_from("avc1.64001f,mp4a.40.2").expect("short"),
+		bitrate: 1_500_000,
+		width: 854,
+		height: 480,
+		rate: 30_000,
+		timescale: 90_000,
+		init: init_hash(init),
+	};
+	let catalog = Catalog {
+		stream: STREAM,
+		epoch: EPOCH,
+		number,
+		title: Text::default(),
+		tracks: tracks.iter().map(track).collect::<Vec<_>>().try_into().expect("few tracks"),
+		protection: Default::default(),
+		mirrors: Default::default(),
+	};
+	SignedCatalog::sign(catalog, &stream_key(), &GENESIS)
+}
+
+pub fn setting() -> Setting {
+	Setting {
+		catalog: Arc::new(catalog(&[0], b"ftyp moov", 0)),
+		init: Bytes::from_static(b"ftyp moov"),
+	}
+}
+
+/// Items that nobody here knows.
+pub fn items() -> Items {
+	let item = |kind, data: &[u8]| Item {
+		kind,
+		data: data.to_vec().try_into().expect("short"),
+	};
+	Items::new(vec![item(ext::kind::ENCRYPTION, &[7; 32]), item(900, b"whatever")]).expect("in order")
 }
 
 pub fn terms() -> Terms {
@@ -58,6 +135,7 @@ pub fn terms() -> Terms {
 		price_per_gb: 2_000_000,
 		mode: PaymentMode::Tickets { face_value: 50_000 },
 		credit: 2,
+		counter: 3,
 	}
 }
 
@@ -65,11 +143,14 @@ pub fn viewer_config() -> ViewerConfig {
 	ViewerConfig {
 		genesis: GENESIS,
 		stream: STREAM,
-		rendition: 0,
+		track: 0,
 		signing_key: stream_key().public(),
 		relayer_key: relayer_key().public(),
+		binding: binding(),
 		payment: Some(PaymentTerms {
-			payer: payer(),
+			session: session(),
+			vouchers: true,
+			head: HEAD,
 			max_price_per_gb: 5_000_000,
 			max_face_value: USDC,
 		}),
@@ -115,6 +196,8 @@ pub fn account() -> ViewerAccount {
 			key: session_key().public(),
 			limit: 20 * USDC,
 			spent: 0,
+			extra_limit: 0,
+			extra_spent: 0,
 			expiry: 1_000_000,
 			payees: 0,
 		}],
@@ -124,23 +207,26 @@ pub fn account() -> ViewerAccount {
 /// Signs one window after the other.
 pub struct Broadcast {
 	pub key: KeyPair,
-	pub init: Bytes,
+	pub setting: Setting,
+	pub items: Items,
 	pub next: WindowId,
-	pub previous: Hash,
+	pub history: History,
 }
 
 impl Default for Broadcast {
 	fn default() -> Self {
 		Self {
 			key: stream_key(),
-			init: Bytes::from_static(b"ftyp moov"),
+			setting: setting(),
+			items: Items::default(),
 			next: WindowId {
 				stream: STREAM,
-				rendition: 0,
+				track: 0,
+				epoch: EPOCH,
 				segment: 40,
 				part: 0,
 			},
-			previous: Hash([0; 32]),
+			history: History::default(),
 		}
 	}
 }
@@ -151,17 +237,33 @@ impl Broadcast {
 		self.window(flags::INDEPENDENT | flags::LAST_PART, data)
 	}
 
+	/// From here on with this initialisation segment, under a catalog of the next number.
+	pub fn reinit(&mut self, init: &'static [u8]) {
+		let number = self.setting.catalog.catalog.number + 1;
+		self.setting = Setting {
+			catalog: Arc::new(catalog(&[0, 1], init, number)),
+			init: Bytes::from_static(init),
+		};
+	}
+
+	/// From here on in another epoch, which starts empty.
+	pub fn begin_epoch(&mut self, epoch: u32) {
+		(self.next.epoch, self.history) = (epoch, History::default());
+	}
+
 	/// A window with these flags.
-	pub fn window(&mut self, flags: u8, data: &[u8]) -> EncodedWindow {
+	pub fn window(&mut self, flags: u16, data: &[u8]) -> EncodedWindow {
 		let draft = Draft {
 			id: self.next,
 			flags,
 			start_ms: 1_700_000_000_000 + 2_000 * self.next.segment,
 			duration_ms: 2_000,
-			previous: self.previous,
+			history: self.history.clone(),
+			items: self.items.clone(),
+			chunk_log2: DEFAULT_CHUNK_LOG2,
 		};
-		let window = EncodedWindow::sign(draft, self.init.clone(), data, &self.key, &GENESIS).expect("valid window");
-		self.previous = window.hash();
+		let window = EncodedWindow::sign(draft, self.setting.clone(), data, &self.key, &GENESIS).expect("valid window");
+		self.history = window.history_after();
 		match flags & flags::LAST_PART {
 			0 => self.next.part += 1,
 			_ => (self.next.segment, self.next.part) = (self.next.segment + 1, 0),

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | [`wire`] | messages, frames, bounded incremental decoders |
 //! | [`window`] | a window encoded once and shared by all who receive it |
+//! | [`meter`] | what each window takes, counted alike by both sides |
+//! | [`standing`] | whether a broadcast is live, idle or ended, by what its key signed |
 //! | [`cache`] | the newest windows, bounded in bytes |
 //! | [`viewer`] | receiving side: verifies chunk by chunk, says what is owed |
 //! | [`evidence`] | what is kept against relayers and broadcasters who deceive |
@@ -18,9 +20,11 @@
 //!
 //! ```text
 //! viewer                         relayer
-//!   Subscribe ------------------->
+//!   <------------------------------ Challenge
+//!   Subscribe ------------------->              (a guest does not wait for the challenge)
 //!   <------------------------------ Terms
-//!   <------------------------------ Init, Window, Receipt   (at most `credit` windows unpaid)
+//!   <------------------------------ Catalog, Init, History, Window, Receipt   (at most `credit` receipts unpaid)
+//!   <------------------------------ Status      (whenever there is a newer one)
 //!   Ticket or Voucher ----------->
 //!   <------------------------------ Paid
 //!                ...
@@ -34,8 +38,10 @@ mod fixture;
 
 pub mod cache;
 pub mod evidence;
+pub mod meter;
 pub mod purse;
 pub mod relayer;
+pub mod standing;
 pub mod tickets;
 pub mod viewer;
 pub mod window;
@@ -43,9 +49,11 @@ pub mod wire;
 
 pub use cache::{Cursor, Lookup, WindowCache};
 pub use evidence::{Evidence, Suspicion, Witness};
+pub use meter::{Meter, Share};
 pub use purse::{Purse, PurseConfig, PurseError};
 pub use relayer::{ReceiptSigner, RelayerSession};
+pub use standing::Standing;
 pub use tickets::{BookConfig, Expectation, Outcome, TicketBook, TicketError};
-pub use viewer::{Due, Fault, Payment, PaymentTerms, Resume, Share, ViewerConfig, ViewerSession};
-pub use window::EncodedWindow;
-pub use wire::{EndReason, Payer, PaymentMode, Start, Subscribe, Terms, WireError, PROTOCOL_NAME};
+pub use viewer::{Due, Fault, Payment, PaymentTerms, Resume, ViewerConfig, ViewerSession};
+pub use window::{EncodedWindow, Setting};
+pub use wire::{EndReason, Payer, PaymentMode, SessionKey, Start, Subscribe, Terms, WireError, PROTOCOL_NAME};

@@ -6,10 +6,16 @@
 //! one may have used. Vouchers need no such care: a purse that lost the newest ones signs lower ones, which the chain
 //! pays nothing for, until the relayer's terms show it the newest ([`Purse::adopt`]).
 
-use crate::viewer::{Due, Payment, Share};
+use crate::{
+	meter::Share,
+	viewer::{Due, Payment},
+};
 use clustercast_primitives::{
+	chain::VoucherPlace,
 	crypto::{AccountId, Hash, KeyPair, PublicKey},
-	Balance, BlockNumber, SignedVoucher, StreamId, Ticket, Voucher,
+	subscribe::{SignedSubscription, Subscription},
+	ticket::EXPIRY_GRID,
+	Balance, BlockNumber, SignedVoucher, Ticket, Voucher,
 };
 use codec::{Decode, DecodeAll, Encode};
 
@@ -17,7 +23,7 @@ use codec::{Decode, DecodeAll, Encode};
 /// epoch's thousands.
 pub const RESERVATION: u32 = 64;
 
-/// Recipients and streams that one session pays by voucher: the chain's bound.
+/// Places that one session pays by voucher: the chain's bound.
 pub const MAX_PAYEES: usize = 64;
 
 /// Whose money, and the chain's rules for spending it.
@@ -33,7 +39,8 @@ pub struct PurseConfig {
 	pub epoch_length: BlockNumber,
 	/// Nonces of an epoch are below this.
 	pub nonces_per_epoch: u32,
-	/// Blocks from signing to expiry; below the chain's limit, since a relayer may be some blocks behind.
+	/// Fewest blocks from signing to expiry, which lies on the grid behind them; below the chain's limit by more than the
+	/// grid, since a relayer may be some blocks behind.
 	pub ticket_life: BlockNumber,
 	/// Most that may be spent in all, in expected value, micro-USDC.
 	pub budget: Balance,
@@ -56,7 +63,7 @@ pub enum PurseError {
 	#[error("session key expired at block {0}")]
 	SessionExpired(BlockNumber),
 	/// [`MAX_PAYEES`] are paid by voucher already.
-	#[error("{MAX_PAYEES} relayers and streams are paid by this session's vouchers")]
+	#[error("{MAX_PAYEES} relayers, streams and terms are paid by this session's vouchers")]
 	TooManyPayees,
 	/// The voucher that is to be adopted is not this session's.
 	#[error("voucher of another session key or chain")]
@@ -86,11 +93,10 @@ struct State {
 	vouchers: Vec<Total>,
 }
 
-/// The newest voucher to a recipient for a stream.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+/// The newest voucher at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 struct Total {
-	recipient: AccountId,
-	stream: StreamId,
+	place: VoucherPlace,
 	amount: Balance,
 	bytes: u64,
 }
@@ -174,9 +180,15 @@ impl Purse {
 			Share::Ticket {
 				face_value,
 				win_probability,
-			} => self.ticket(due, face_value, win_probability, block),
-			Share::Voucher { amount } => self.voucher(due, amount, block),
+				bytes,
+			} => self.ticket(due, bytes, face_value, win_probability, block),
+			Share::Voucher { amount, bytes } => self.voucher(due, bytes, amount, block),
 		}
+	}
+
+	/// Signs what a relayer asks for before it serves.
+	pub fn subscribe(&self, subscription: Subscription) -> SignedSubscription {
+		self.key.sign(subscription, &self.config.genesis)
 	}
 
 	/// Takes up a voucher of this session that a relayer shows: the next one to it goes on from there. One that is not
@@ -188,7 +200,7 @@ impl Purse {
 		if !ours || shown.verify(&session, &self.config.genesis).is_err() {
 			return Err(PurseError::WrongVoucher);
 		}
-		let known = self.total(&voucher.recipient, voucher.stream);
+		let known = self.total(voucher.place());
 		if voucher.amount > known.amount {
 			let missing = (voucher.amount - known.amount).checked_mul(1 << 64);
 			let missing = missing.ok_or(PurseError::Overflow)?;
@@ -205,6 +217,7 @@ impl Purse {
 	fn ticket(
 		&mut self,
 		due: &Due,
+		bytes: u64,
 		face_value: Balance,
 		win_probability: u64,
 		block: BlockNumber,
@@ -226,32 +239,44 @@ impl Purse {
 			sender: self.config.sender,
 			session: self.key.public(),
 			recipient: due.recipient,
-			window: due.window,
-			bytes: due.bytes,
+			stream: due.window.stream,
+			kind: due.kind,
+			context: due.context,
+			bytes,
 			face_value,
 			win_probability,
 			commitment: due.commitment,
-			nonce,
+			nonce: nonce.into(),
 			expiry,
 		};
 		Ok(Payment::Ticket(self.key.sign(ticket, &self.config.genesis)))
 	}
 
 	/// Lives as long as a ticket, so that the deposit outlasts it; the next one replaces it and lives longer.
-	fn voucher(&mut self, due: &Due, amount: Balance, block: BlockNumber) -> Result<Payment, PurseError> {
+	fn voucher(&mut self, due: &Due, bytes: u64, amount: Balance, block: BlockNumber) -> Result<Payment, PurseError> {
 		let expiry = self.expiry_at(block)?;
 		let spent_q64 = self.afford(&due.share)?;
-		let before = self.total(&due.recipient, due.window.stream);
+		let before = self.total(VoucherPlace {
+			session: self.key.public(),
+			recipient: due.recipient,
+			stream: due.window.stream,
+			kind: due.kind,
+			context: due.context,
+			terms: due.terms,
+		});
 		let total = Total {
 			amount: before.amount.checked_add(amount).ok_or(PurseError::Overflow)?,
-			bytes: before.bytes.checked_add(due.bytes.into()).ok_or(PurseError::Overflow)?,
+			bytes: before.bytes.checked_add(bytes).ok_or(PurseError::Overflow)?,
 			..before
 		};
 		let voucher = Voucher {
 			sender: self.config.sender,
 			session: self.key.public(),
-			recipient: total.recipient,
-			stream: total.stream,
+			recipient: total.place.recipient,
+			stream: total.place.stream,
+			kind: total.place.kind,
+			context: total.place.context,
+			terms: total.place.terms,
 			amount: total.amount,
 			bytes: total.bytes,
 			expiry,
@@ -273,13 +298,11 @@ impl Purse {
 		}
 	}
 
-	/// Newest voucher to this recipient for this stream; zero where there is none.
-	fn total(&self, recipient: &AccountId, stream: StreamId) -> Total {
-		let known = self.state.vouchers.iter();
-		let mut known = known.filter(|t| (t.recipient, t.stream) == (*recipient, stream));
-		known.next().cloned().unwrap_or(Total {
-			recipient: *recipient,
-			stream,
+	/// Newest voucher at this place; zero where there is none.
+	fn total(&self, place: VoucherPlace) -> Total {
+		let known = self.state.vouchers.iter().find(|total| total.place == place);
+		known.copied().unwrap_or(Total {
+			place,
 			amount: 0,
 			bytes: 0,
 		})
@@ -287,8 +310,7 @@ impl Purse {
 
 	fn note(&mut self, total: Total) -> Result<(), PurseError> {
 		let vouchers = &mut self.state.vouchers;
-		let place = (total.recipient, total.stream);
-		match vouchers.iter().position(|t| (t.recipient, t.stream) == place) {
+		match vouchers.iter().position(|known| known.place == total.place) {
 			Some(at) => vouchers[at] = total,
 			None if vouchers.len() >= MAX_PAYEES => return Err(PurseError::TooManyPayees),
 			None => vouchers.push(total),
@@ -324,9 +346,13 @@ impl Purse {
 		if now > self.config.session_expiry {
 			return Err(expired);
 		}
-		Ok(now
-			.saturating_add(self.config.ticket_life)
-			.min(self.config.session_expiry))
+		let last = self.config.session_expiry - self.config.session_expiry % EXPIRY_GRID;
+		let expiry = now.saturating_add(self.config.ticket_life);
+		let expiry = expiry.checked_next_multiple_of(EXPIRY_GRID).unwrap_or(last).min(last);
+		match expiry < now {
+			true => Err(expired),
+			false => Ok(expiry),
+		}
 	}
 
 	/// Epoch of a ticket signed now; never one before an epoch that was used.

@@ -2,36 +2,63 @@
 
 use crate::{
 	cache::Cursor,
+	meter::Meter,
 	tickets::Expectation,
-	viewer::Share,
 	window::EncodedWindow,
-	wire::{EndReason, Payer, PaymentMode, RequestDecoder, Start, Subscribe, Terms, ToRelayer, ToViewer, WireError},
+	wire::{
+		EndReason, PaymentMode, RequestDecoder, SessionKey, Start, Subscribe, Terms, ToRelayer, ToViewer, WireError,
+	},
 };
 use bytes::Bytes;
 use clustercast_primitives::{
 	crypto::KeyPair,
+	receipt::{deliveries_root, payer, Deliveries, Kind},
+	status::SignedStatus,
+	subscribe::Binding,
 	ticket::{self, SignedTicket},
-	Hash, Receipt, SignedVoucher, WindowId,
+	BlockNumber, Delivery, Hash, PublicKey, Receipt, SignedVoucher, WindowId,
 };
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{
+	collections::VecDeque,
+	fmt,
+	sync::{
+		atomic::{AtomicU32, Ordering},
+		Arc,
+	},
+};
 
-/// Windows sent ahead of payment unless configured otherwise: one is being paid while the next arrives.
+/// Receipts sent ahead of payment unless configured otherwise: one is being paid while the next arrives.
 pub const DEFAULT_CREDIT: u8 = 2;
 
 /// Frames that may wait for transmission before [`RelayerSession::wants`] asks for another window: two windows, each
-/// with initialisation segment and receipt. A slow viewer holds references to two windows, not to all of them.
+/// with catalog, initialisation segment or receipt. A slow viewer holds references to two windows, not to all of them.
 const MAX_WAITING_FRAMES: usize = 4;
 
 /// Signs receipts: the relayer's registered key, and the secret that its commitments are drawn from.
 pub struct ReceiptSigner {
 	key: KeyPair,
 	secret: [u8; 32],
+	block: AtomicU32,
 }
 
 impl ReceiptSigner {
 	/// `secret` must be unpredictable and stay private: whoever knows it foresees which tickets win.
 	pub fn new(key: KeyPair, secret: [u8; 32]) -> Self {
-		Self { key, secret }
+		Self {
+			key,
+			secret,
+			block: AtomicU32::new(0),
+		}
+	}
+
+	/// The chain's newest block: what receipts state from now on. Viewers refuse receipts of another time.
+	pub fn set_block(&self, block: BlockNumber) {
+		self.block.store(block, Ordering::Relaxed);
+	}
+
+	/// The public half of its key.
+	pub fn public(&self) -> PublicKey {
+		self.key.public()
 	}
 }
 
@@ -46,13 +73,11 @@ impl fmt::Debug for ReceiptSigner {
 pub enum Event {
 	/// First, once. Answer with `accept`, `accept_free` or `end`.
 	Subscribed(Subscribe),
-	/// For a window that was delivered and is not paid. Judge it, then answer with `paid` or `end`.
+	/// For a receipt that is not paid. Judge it, then answer with `paid` or `end`.
 	Ticket(SignedTicket),
 	/// The same by voucher.
 	Voucher {
-		/// The window that it is sent for.
-		window: WindowId,
-		/// Of that window's receipt: names the [`Expectation`].
+		/// Of the receipt: names the [`Expectation`].
 		commitment: Hash,
 		/// Not judged yet.
 		voucher: SignedVoucher,
@@ -72,9 +97,12 @@ pub enum SessionError {
 	/// The subscription is for another chain.
 	#[error("subscribes for another chain")]
 	WrongChain,
-	/// A ticket or voucher for a window that was not delivered, or is paid.
-	#[error("payment for window {0}, which is not owed")]
-	NotOwed(WindowId),
+	/// The subscription is not signed by its session key, for this connection and this request.
+	#[error("the subscription is not signed for this connection")]
+	BadSubscription,
+	/// A ticket or voucher for a receipt that was not sent, or is paid.
+	#[error("payment for receipt {0}, which is not owed")]
+	NotOwed(Hash),
 	/// Nothing to answer: no subscription, answered before, or ended.
 	#[error("no subscription awaits an answer")]
 	NotAwaiting,
@@ -87,7 +115,7 @@ pub enum SessionError {
 	/// The window is not what the session wants: see [`RelayerSession::wants`].
 	#[error("window {0} is not wanted now")]
 	NotWanted(WindowId),
-	/// The window costs as much as a ticket's face value or more, or less than the smallest voucher.
+	/// The window costs as much as a ticket's face value or more.
 	#[error("window {0} costs what no payment of these terms can be worth")]
 	Unpayable(WindowId),
 }
@@ -95,7 +123,10 @@ pub enum SessionError {
 #[derive(Debug)]
 struct Paid {
 	terms: Terms,
-	payer: Payer,
+	payer: SessionKey,
+	/// Whether it takes vouchers.
+	vouchers: bool,
+	meter: Meter,
 	signer: Arc<ReceiptSigner>,
 }
 
@@ -113,7 +144,6 @@ enum State {
 
 #[derive(Debug)]
 struct Unpaid {
-	window: WindowId,
 	commitment: Hash,
 	/// A ticket or voucher was handed to the driver.
 	answered: bool,
@@ -123,11 +153,16 @@ struct Unpaid {
 #[derive(Debug)]
 pub struct RelayerSession {
 	genesis: Hash,
-	salt: [u8; 16],
+	challenge: Hash,
+	/// What the viewer can see of this relayer.
+	bindings: Vec<Binding>,
 	serial: u64,
 	decoder: RequestDecoder,
 	state: State,
-	init: Option<Hash>,
+	catalog: Option<Hash>,
+	init: Option<Bytes>,
+	/// Epoch and number of the newest status that was sent.
+	status: Option<(BlockNumber, u64)>,
 	/// At most the terms' credit.
 	unpaid: VecDeque<Unpaid>,
 	events: VecDeque<Event>,
@@ -135,18 +170,22 @@ pub struct RelayerSession {
 }
 
 impl RelayerSession {
-	/// `salt` is random and drawn for this session alone.
-	pub fn new(genesis: Hash, salt: [u8; 16]) -> Self {
+	/// Begins with a challenge to be transmitted. `challenge` is random and drawn for this session alone; `bindings` are
+	/// this relayer's ends of a connection as viewers see them: a subscription that pays must be bound to one.
+	pub fn new(genesis: Hash, challenge: Hash, bindings: Vec<Binding>) -> Self {
 		Self {
 			genesis,
-			salt,
+			challenge,
+			bindings,
 			serial: 0,
 			decoder: RequestDecoder::default(),
 			state: State::New,
+			catalog: None,
 			init: None,
+			status: None,
 			unpaid: VecDeque::new(),
 			events: VecDeque::new(),
-			transmit: VecDeque::new(),
+			transmit: VecDeque::from([ToViewer::Challenge(challenge).to_frame()]),
 		}
 	}
 
@@ -155,6 +194,7 @@ impl RelayerSession {
 		self.read(&mut bytes).inspect_err(|error| {
 			self.end(match error {
 				SessionError::WrongChain => EndReason::WrongChain,
+				SessionError::BadSubscription => EndReason::BadSubscription,
 				_ => EndReason::ProtocolError,
 			})
 		})
@@ -180,26 +220,33 @@ impl RelayerSession {
 		let State::Asked(subscribe) = &self.state else {
 			return Err(SessionError::NotAwaiting);
 		};
-		let payer = subscribe.payer.ok_or(SessionError::NoPayer)?;
+		let payer = subscribe.payer.as_ref().ok_or(SessionError::NoPayer)?;
 		if matches!(terms.mode, PaymentMode::Vouchers { .. }) && !payer.vouchers {
 			return Err(SessionError::NoVouchers);
 		}
+		let cursor = cursor(subscribe).ok_or(SessionError::NotAwaiting)?;
 		self.transmit.push_back(ToViewer::Terms(Some(terms.clone())).to_frame());
-		let paid = Paid { terms, payer, signer };
-		self.state = State::Serving(cursor(subscribe), Some(paid));
+		let paid = Paid {
+			terms,
+			payer: payer.session(),
+			vouchers: payer.vouchers,
+			meter: Meter::default(),
+			signer,
+		};
+		self.state = State::Serving(cursor, Some(paid));
 		Ok(())
 	}
 
-	/// States the terms again with another mode of payment: it holds for all windows that are delivered from here on,
-	/// those delivered before are paid as they were.
-	pub fn restate(&mut self, mode: PaymentMode) -> Result<(), SessionError> {
+	/// States the terms again with another mode of payment or counter of the stream's terms: they hold for all windows
+	/// that are delivered from here on, those delivered before are paid as they were.
+	pub fn restate(&mut self, mode: PaymentMode, counter: u32) -> Result<(), SessionError> {
 		let State::Serving(_, Some(paid)) = &mut self.state else {
 			return Err(SessionError::NoPayer);
 		};
-		if matches!(mode, PaymentMode::Vouchers { .. }) && !paid.payer.vouchers {
+		if matches!(mode, PaymentMode::Vouchers { .. }) && !paid.vouchers {
 			return Err(SessionError::NoVouchers);
 		}
-		paid.terms.mode = mode;
+		(paid.terms.mode, paid.terms.counter) = (mode, counter);
 		let terms = paid.terms.clone();
 		self.transmit.push_back(ToViewer::Terms(Some(terms)).to_frame());
 		Ok(())
@@ -210,9 +257,21 @@ impl RelayerSession {
 		let State::Asked(subscribe) = &self.state else {
 			return Err(SessionError::NotAwaiting);
 		};
+		let cursor = cursor(subscribe).ok_or(SessionError::NotAwaiting)?;
 		self.transmit.push_back(ToViewer::Terms(None).to_frame());
-		self.state = State::Serving(cursor(subscribe), None);
+		self.state = State::Serving(cursor, None);
 		Ok(())
+	}
+
+	/// Passes on how the broadcast stands, where the viewer does not have it yet.
+	pub fn status(&mut self, status: &SignedStatus) {
+		let message = &status.status.message;
+		let place = Some((message.epoch, message.number));
+		if matches!(self.state, State::Serving(..)) && self.status < place {
+			self.status = place;
+			self.transmit
+				.push_back(ToViewer::Status(Box::new(status.clone())).to_frame());
+		}
 	}
 
 	/// Ends the subscription, whatever its state; also how one is refused. Payments that arrive later are not looked at:
@@ -236,13 +295,14 @@ impl RelayerSession {
 		}
 	}
 
-	/// Queues the window that [`RelayerSession::wants`] names, with its initialisation segment where that is new and,
-	/// when paid, its receipt. What is returned must be opened in the ticket book before a ticket for it is judged.
+	/// Queues the window that [`RelayerSession::wants`] names, with catalog, initialisation segment and history where
+	/// these are new and, when paid, its receipt. What is returned must be opened in the ticket book before a ticket for
+	/// it is judged; nothing where nothing is to be paid for it now.
 	pub fn deliver(&mut self, window: &EncodedWindow) -> Result<Option<Expectation>, SessionError> {
 		let id = window.id();
 		let wanted = self.wants().is_some_and(|cursor| match cursor {
-			Cursor::Live { stream, rendition } => id.stream == stream && id.rendition == rendition,
-			Cursor::After(last) => id.stream == last.stream && id.rendition == last.rendition && id > last,
+			Cursor::Live { stream, track } => id.stream == stream && id.track == track,
+			Cursor::After(last) => id.stream == last.stream && id.track == last.track && id > last,
 		});
 		let State::Serving(cursor, paid) = &mut self.state else {
 			return Err(SessionError::NotWanted(id));
@@ -253,62 +313,73 @@ impl RelayerSession {
 		let receipt = match paid {
 			None => None,
 			Some(paid) => {
+				let rand = ticket::rand(&paid.signer.secret, &paid.payer.key, &self.challenge, self.serial);
 				let header = window.header();
-				let share = Share::of(header.bytes, paid.terms.price_per_gb, &paid.terms.mode)
-					.ok_or(SessionError::Unpayable(id))?;
-				let rand = ticket::rand(&paid.signer.secret, &paid.payer.session, &self.salt, self.serial);
+				let share = paid
+					.meter
+					.charge(header.bytes.into(), paid.terms.price_per_gb, &paid.terms.mode)
+					.map_err(|_| SessionError::Unpayable(id))?;
 				self.serial += 1;
-				let expectation = Expectation {
+				let commitment = ticket::commitment(&rand);
+				let frame = paid.receipt(window, &self.challenge, commitment, &self.genesis);
+				let expectation = share.map(|share| Expectation {
 					payer: paid.payer,
 					window: id,
-					bytes: header.bytes,
+					kind: Kind::LIVE,
+					context: Hash([0; 32]),
+					terms: paid.terms.counter,
 					share,
-					commitment: ticket::commitment(&rand),
+					commitment,
 					rand,
-				};
-				let receipt = Receipt {
-					session: paid.payer.session,
-					window: id,
-					root: header.root,
-					delivered: header.root,
-					bytes: header.bytes,
-					price_per_gb: paid.terms.price_per_gb,
-					commitment: expectation.commitment,
-				};
-				let signed = paid.signer.key.sign(receipt, &self.genesis);
-				Some((ToViewer::Receipt(signed).to_frame(), expectation))
+				});
+				Some((frame, expectation))
 			},
 		};
+		let begins = matches!(cursor, Cursor::Live { .. });
 		*cursor = Cursor::After(id);
-		if self.init != Some(window.header().init) {
-			self.init = Some(window.header().init);
+		if self.catalog != Some(window.header().catalog) {
+			self.catalog = Some(window.header().catalog);
+			let catalog = Box::new(window.catalog().as_ref().clone());
+			self.transmit.push_back(ToViewer::Catalog(catalog).to_frame());
+		}
+		if self.init.as_ref() != Some(window.init()) {
+			self.init = Some(window.init().clone());
 			self.transmit
 				.push_back(ToViewer::Init(window.init().clone()).to_frame());
 		}
+		if begins {
+			self.transmit
+				.push_back(ToViewer::History(window.history().clone()).to_frame());
+		}
 		self.transmit.push_back(window.frame());
-		Ok(receipt.map(|(frame, expectation)| {
-			self.transmit.push_back(frame);
+		let Some((frame, expectation)) = receipt else {
+			return Ok(None);
+		};
+		self.transmit.push_back(frame);
+		if let Some(expectation) = &expectation {
 			self.unpaid.push_back(Unpaid {
-				window: id,
 				commitment: expectation.commitment,
 				answered: false,
 			});
-			expectation
-		}))
+		}
+		Ok(expectation)
 	}
 
-	/// What paid this window is accepted and stored, if there is something to store: tells the viewer and gives its
-	/// credit back.
-	pub fn paid(&mut self, window: WindowId) -> Result<(), SessionError> {
-		let at = self.unpaid.iter().position(|u| u.window == window && u.answered);
-		self.unpaid.remove(at.ok_or(SessionError::NotOwed(window))?);
+	/// What paid the receipt with this commitment is accepted and stored, if there is something to store: tells the viewer
+	/// and gives its credit back.
+	pub fn paid(&mut self, commitment: Hash) -> Result<(), SessionError> {
+		let at = self
+			.unpaid
+			.iter()
+			.position(|u| u.commitment == commitment && u.answered);
+		self.unpaid.remove(at.ok_or(SessionError::NotOwed(commitment))?);
 		if !matches!(self.state, State::Ended) {
-			self.transmit.push_back(ToViewer::Paid(window).to_frame());
+			self.transmit.push_back(ToViewer::Paid(commitment).to_frame());
 		}
 		Ok(())
 	}
 
-	/// Commitments of delivered windows that are not paid: what to close in the ticket book when the session is over.
+	/// Commitments of receipts that are not paid: what to close in the ticket book when the session is over.
 	pub fn unpaid(&self) -> impl Iterator<Item = Hash> + '_ {
 		self.unpaid.iter().map(|u| u.commitment)
 	}
@@ -332,47 +403,89 @@ impl RelayerSession {
 					if subscribe.genesis != self.genesis {
 						return Err(SessionError::WrongChain);
 					}
+					if !self.is_bound(&subscribe) {
+						return Err(SessionError::BadSubscription);
+					}
 					self.state = State::Asked(subscribe.clone());
 					self.events.push_back(Event::Subscribed(subscribe));
 				},
 				ToRelayer::Ticket(ticket) => {
-					let window = ticket.message.window;
-					self.answered(window)?;
+					self.answered(ticket.message.commitment)?;
 					self.events.push_back(Event::Ticket(ticket));
 				},
-				ToRelayer::Voucher(window, voucher) => {
-					let commitment = self.answered(window)?;
-					self.events.push_back(Event::Voucher {
-						window,
-						commitment,
-						voucher,
-					});
+				ToRelayer::Voucher(commitment, voucher) => {
+					self.answered(commitment)?;
+					self.events.push_back(Event::Voucher { commitment, voucher });
 				},
 			}
 		}
 		Ok(())
 	}
 
-	/// The viewer pays this window: once. The commitment of its receipt.
-	fn answered(&mut self, window: WindowId) -> Result<Hash, SessionError> {
-		let unpaid = self.unpaid.iter_mut().find(|u| u.window == window && !u.answered);
-		let unpaid = unpaid.ok_or(SessionError::NotOwed(window))?;
-		unpaid.answered = true;
-		Ok(unpaid.commitment)
+	/// Whether who pays signed this very request, for this relayer, on this connection. A guest has nothing to sign.
+	fn is_bound(&self, subscribe: &Subscribe) -> bool {
+		let Some(payer) = &subscribe.payer else {
+			return true;
+		};
+		let signed = &payer.subscription;
+		let message = &signed.message;
+		(message.stream, &message.tracks, message.challenge) == (subscribe.stream, &subscribe.tracks, self.challenge)
+			&& self.bindings.contains(&message.binding)
+			&& signed.verify(&message.session, &self.genesis).is_ok()
+	}
+
+	/// The viewer pays this receipt: once.
+	fn answered(&mut self, commitment: Hash) -> Result<(), SessionError> {
+		let unpaid = self
+			.unpaid
+			.iter_mut()
+			.find(|u| u.commitment == commitment && !u.answered);
+		unpaid.ok_or(SessionError::NotOwed(commitment))?.answered = true;
+		Ok(())
 	}
 }
 
-fn cursor(subscribe: &Subscribe) -> Cursor {
-	let Subscribe { stream, rendition, .. } = *subscribe;
-	match subscribe.start {
-		Start::Live => Cursor::Live { stream, rendition },
-		Start::After { segment, part } => Cursor::After(WindowId {
+impl Paid {
+	/// The frame of the receipt for a whole window.
+	fn receipt(&self, window: &EncodedWindow, challenge: &Hash, commitment: Hash, genesis: &Hash) -> Bytes {
+		let header = window.header();
+		let mut deliveries = Deliveries::new();
+		deliveries.force_push(Delivery {
+			header: window.hash(),
+			first: 0,
+			count: header.chunks,
+			delivered: header.root,
+		});
+		let receipt = Receipt {
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			payer: payer(challenge, &self.payer.account, &self.payer.key),
+			payee: self.terms.recipient,
+			key: self.signer.key.public(),
+			stream: header.id.stream,
+			root: deliveries_root(&deliveries),
+			bytes: header.bytes.into(),
+			price: self.terms.price_per_gb,
+			commitment,
+			block: self.signer.block.load(Ordering::Relaxed),
+		};
+		ToViewer::Receipt(self.signer.key.sign(receipt, genesis), deliveries).to_frame()
+	}
+}
+
+/// Where a subscription begins; `None` where it is not for one track.
+fn cursor(subscribe: &Subscribe) -> Option<Cursor> {
+	let (stream, track) = (subscribe.stream, subscribe.track()?);
+	Some(match subscribe.start {
+		Start::Live => Cursor::Live { stream, track },
+		Start::After { epoch, segment, part } => Cursor::After(WindowId {
 			stream,
-			rendition,
+			track,
+			epoch,
 			segment,
 			part,
 		}),
-	}
+	})
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@
 //! cheapest to the dearest, in the chain's order where the chain makes them too, so a stranger's ticket costs a lookup
 //! and a viewer's costs one signature.
 
-use crate::{viewer::Share, wire::Payer};
+use crate::{meter::Share, wire::SessionKey};
 use clustercast_primitives::{
-	chain::{TicketRefusal, ViewerAccount},
+	amount,
+	chain::{TicketRefusal, ViewerAccount, VoucherPlace},
 	crypto::{AccountId, Hash, PublicKey, SignatureError},
+	receipt::Kind,
 	ticket, Balance, BlockNumber, SignedTicket, SignedVoucher, StreamId, Voucher, WindowId, WinningTicket,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
@@ -41,16 +43,20 @@ pub struct BookConfig {
 	pub max_price_per_gb: u64,
 }
 
-/// What a delivered window is to be paid with.
+/// What a receipt is to be paid with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
 	/// Who pays.
-	pub payer: Payer,
-	/// The window.
+	pub payer: SessionKey,
+	/// The window that brought it: for the log, and for its stream.
 	pub window: WindowId,
-	/// Bytes delivered.
-	pub bytes: u32,
-	/// Follows exactly from bytes, price and mode of payment.
+	/// What for.
+	pub kind: Kind,
+	/// As in the receipt.
+	pub context: Hash,
+	/// Counter of the stream's terms.
+	pub terms: u32,
+	/// Follows exactly from what was delivered, price and mode of payment.
 	pub share: Share,
 	/// Stated in the receipt; unique.
 	pub commitment: Hash,
@@ -72,7 +78,7 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, thiserror::Error)]
 #[non_exhaustive]
 pub enum TicketError {
-	/// Its commitment belongs to no delivered window that awaits payment.
+	/// Its commitment belongs to no receipt that awaits payment.
 	#[error("pays for nothing that is owed")]
 	NotOwed,
 	/// The nonce was seen in this session and epoch.
@@ -84,14 +90,14 @@ pub enum TicketError {
 	/// Signed for another session key than the subscription's.
 	#[error("names another session key")]
 	WrongSession,
-	/// For another stream or rendition.
+	/// For another stream.
 	#[error("names another stream")]
 	WrongStream,
-	/// For another window of the stream.
-	#[error("names another window")]
-	WrongWindow,
-	/// Not the bytes delivered.
-	#[error("states other bytes than were delivered")]
+	/// For another kind, context or terms than the receipt.
+	#[error("pays for something else than the receipt")]
+	WrongPurpose,
+	/// Not the bytes that are to be paid.
+	#[error("states other bytes than are to be paid")]
 	WrongBytes,
 	/// Not the face value of the terms.
 	#[error("has another face value than agreed")]
@@ -146,7 +152,7 @@ impl Bitmap {
 #[derive(Clone, Debug, Default)]
 struct Unsettled {
 	total: Balance,
-	winners: BTreeMap<(PublicKey, u32, u32), Winner>,
+	winners: BTreeMap<(PublicKey, u32, u64), Winner>,
 }
 
 #[derive(Clone, Debug)]
@@ -155,7 +161,7 @@ struct Winner {
 	expiry: BlockNumber,
 }
 
-/// A session's vouchers for one stream.
+/// A session's vouchers at one place.
 #[derive(Clone, Copy, Debug, Default)]
 struct Running {
 	/// Of the newest voucher, micro-USDC.
@@ -178,7 +184,7 @@ pub struct TicketBook {
 	nonces: BTreeMap<(u32, PublicKey), Bitmap>,
 	unsettled: BTreeMap<AccountId, Unsettled>,
 	/// By sender first: what one viewer owes is one range.
-	vouchers: BTreeMap<(AccountId, PublicKey, StreamId), Running>,
+	vouchers: BTreeMap<(AccountId, VoucherPlace), Running>,
 }
 
 impl TicketBook {
@@ -217,7 +223,8 @@ impl TicketBook {
 	) -> Result<Outcome, TicketError> {
 		let ticket = &signed.message;
 		let slot = (self.epoch(ticket.expiry), ticket.session);
-		if self.nonces.get(&slot).is_some_and(|seen| seen.contains(ticket.nonce)) {
+		let nonce = u32::try_from(ticket.nonce).unwrap_or(u32::MAX);
+		if self.nonces.get(&slot).is_some_and(|seen| seen.contains(nonce)) {
 			return Err(TicketError::Duplicate);
 		}
 		let expected = self.expected.get(&ticket.commitment).ok_or(TicketError::NotOwed)?;
@@ -239,7 +246,7 @@ impl TicketBook {
 
 		let rand = expected.rand;
 		self.expected.remove(&ticket.commitment);
-		self.nonces.entry(slot).or_default().insert(ticket.nonce);
+		self.nonces.entry(slot).or_default().insert(nonce);
 		if !ticket::wins(ticket.win_probability, &signed.signature, &rand) {
 			return Ok(Outcome::Lost);
 		}
@@ -255,15 +262,15 @@ impl TicketBook {
 	/// need no restoring: a nonce used again after one of them harms nobody.
 	pub fn restore(&mut self, winning: &WinningTicket) {
 		let ticket = &winning.signed.message;
-		if ticket.nonce < self.config.nonces_per_epoch {
+		if let Some(nonce) = u32::try_from(ticket.nonce).ok().filter(|n| *n < self.config.nonces_per_epoch) {
 			let slot = (self.epoch(ticket.expiry), ticket.session);
-			self.nonces.entry(slot).or_default().insert(ticket.nonce);
+			self.nonces.entry(slot).or_default().insert(nonce);
 		}
 		self.note_winner(winning);
 	}
 
-	/// Judges a voucher for the delivery with this commitment. It must exceed the newest one by at least the window's
-	/// price, in amount and in bytes, and be worth no more than the chain's bound on its bytes. More than the price
+	/// Judges a voucher for the receipt with this commitment. It must exceed the newest one by at least what the receipt
+	/// takes, in amount and in bytes, and be worth no more than the chain's bound on its bytes. More than the price
 	/// comes from a viewer whose older vouchers this relayer has lost. Accepted, it is the newest one: store it before
 	/// telling the viewer. Refused, nothing changes.
 	pub fn accept_voucher(
@@ -275,17 +282,25 @@ impl TicketBook {
 	) -> Result<(), TicketError> {
 		let voucher = &signed.message;
 		let expected = self.expected.get(commitment).ok_or(TicketError::NotOwed)?;
-		let Share::Voucher { amount } = expected.share else {
+		let Share::Voucher { amount, bytes: least } = expected.share else {
 			return Err(TicketError::WrongMode);
 		};
 		let wrong = [
 			(voucher.recipient != self.config.recipient, TicketError::WrongRecipient),
-			(voucher.session != expected.payer.session, TicketError::WrongSession),
+			(voucher.session != expected.payer.key, TicketError::WrongSession),
 			(
 				voucher.sender != expected.payer.account,
 				TicketError::Chain(TicketRefusal::WrongSender),
 			),
 			(voucher.stream != expected.window.stream, TicketError::WrongStream),
+			(
+				(voucher.kind, voucher.context, voucher.terms) != (expected.kind, expected.context, expected.terms),
+				TicketError::WrongPurpose,
+			),
+			(
+				!ticket::is_on_grid(voucher.expiry),
+				TicketError::Chain(TicketRefusal::ExpiryOffGrid),
+			),
 			(voucher.expiry < now, TicketError::Chain(TicketRefusal::Expired)),
 			(
 				voucher.expiry < now.saturating_add(self.config.min_ticket_life),
@@ -305,10 +320,9 @@ impl TicketBook {
 		let grown = grown.ok_or(TicketError::VoucherTooLow)?;
 		let bytes = voucher.bytes.checked_sub(newest.bytes);
 		let bytes = bytes
-			.filter(|by| *by >= u64::from(expected.bytes))
+			.filter(|by| *by >= least)
 			.ok_or(TicketError::WrongBytes)?;
-		let bound = u128::from(bytes) * u128::from(self.config.max_price_per_gb);
-		if grown.checked_mul(1_000_000).is_none_or(|cost| cost > bound) {
+		if !amount::is_voucher_within(self.config.max_price_per_gb, bytes, grown) {
 			return Err(TicketError::VoucherTooDear);
 		}
 		signed
@@ -383,9 +397,8 @@ impl TicketBook {
 	/// What this viewer's winners and vouchers are worth that are not settled, micro-USDC.
 	pub fn unsettled(&self, sender: &AccountId) -> Balance {
 		let winners = self.unsettled.get(sender).map_or(0, |viewer| viewer.total);
-		let first = (*sender, PublicKey([0; 32]), StreamId(0));
-		let last = (*sender, PublicKey([0xff; 32]), StreamId(u64::MAX));
-		let vouchers = self.vouchers.range(first..=last);
+		let vouchers = self.vouchers.range((*sender, LOWEST)..);
+		let vouchers = vouchers.take_while(|((owner, _), _)| owner == sender);
 		vouchers.fold(winners, |sum, (_, running)| {
 			sum.saturating_add(running.amount - running.settled)
 		})
@@ -409,26 +422,26 @@ impl TicketBook {
 	fn check_offer(&self, signed: &SignedTicket, expected: &Expectation) -> Result<(), TicketError> {
 		let ticket = &signed.message;
 		let Share::Ticket {
+			bytes,
 			face_value,
 			win_probability,
 		} = expected.share
 		else {
 			return Err(TicketError::WrongMode);
 		};
-		let (got, want) = (ticket.window, expected.window);
 		let wrong = [
 			(ticket.recipient != self.config.recipient, TicketError::WrongRecipient),
-			(ticket.session != expected.payer.session, TicketError::WrongSession),
+			(ticket.session != expected.payer.key, TicketError::WrongSession),
 			(
 				ticket.sender != expected.payer.account,
 				TicketError::Chain(TicketRefusal::WrongSender),
 			),
+			(ticket.stream != expected.window.stream, TicketError::WrongStream),
 			(
-				(got.stream, got.rendition) != (want.stream, want.rendition),
-				TicketError::WrongStream,
+				(ticket.kind, ticket.context) != (expected.kind, expected.context),
+				TicketError::WrongPurpose,
 			),
-			(got != want, TicketError::WrongWindow),
-			(ticket.bytes != expected.bytes, TicketError::WrongBytes),
+			(ticket.bytes != bytes, TicketError::WrongBytes),
 			(ticket.face_value != face_value, TicketError::WrongFaceValue),
 			(
 				ticket.win_probability != win_probability,
@@ -444,6 +457,9 @@ impl TicketBook {
 	/// What the chain looks at before the signature.
 	fn check_chain_rules(&self, signed: &SignedTicket, now: BlockNumber) -> Result<(), TicketError> {
 		let ticket = &signed.message;
+		if !ticket::is_on_grid(ticket.expiry) {
+			return Err(TicketError::Chain(TicketRefusal::ExpiryOffGrid));
+		}
 		if ticket.expiry < now {
 			return Err(TicketError::Chain(TicketRefusal::Expired));
 		}
@@ -453,7 +469,7 @@ impl TicketBook {
 		if ticket.expiry - now < self.config.min_ticket_life {
 			return Err(TicketError::ExpiryTooSoon);
 		}
-		if ticket.nonce >= self.config.nonces_per_epoch {
+		if ticket.nonce >= self.config.nonces_per_epoch.into() {
 			return Err(TicketError::Chain(TicketRefusal::NonceTooLarge));
 		}
 		if ticket.face_value < self.config.min_face_value {
@@ -507,8 +523,18 @@ impl TicketBook {
 	}
 }
 
-fn place(voucher: &Voucher) -> (AccountId, PublicKey, StreamId) {
-	(voucher.sender, voucher.session, voucher.stream)
+/// Sorts before all places.
+const LOWEST: VoucherPlace = VoucherPlace {
+	session: PublicKey([0; 32]),
+	recipient: AccountId([0; 32]),
+	stream: StreamId(0),
+	kind: Kind(0),
+	context: Hash([0; 32]),
+	terms: 0,
+};
+
+fn place(voucher: &Voucher) -> (AccountId, VoucherPlace) {
+	(voucher.sender, voucher.place())
 }
 
 fn bad_signature(error: SignatureError) -> TicketError {

@@ -1,27 +1,32 @@
 //! Receiving side of a subscription: verifies while bytes arrive, hands out only what verified, says what is owed.
 //!
-//! Order of checks for a window: header fields and signature, place and chain, initialisation segment, leaves against
-//! the signed root, each chunk against its leaf in the call that brings its last byte, then the relayer's receipt. The first one
+//! Order of checks for a window: header fields and signature, place and history, catalog and initialisation segment,
+//! items, leaves against the signed root, each chunk against its leaf in the call that brings its last byte, then the relayer's receipt. The first one
 //! that fails ends the session with a [`Fault`]: nothing more is emitted, sent or paid.
 
 use crate::{
 	evidence::{Evidence, Pursuit},
-	window::EncodedWindow,
+	meter::{Meter, Share},
+	window::{EncodedWindow, Setting, WindowError},
 	wire::{
-		Delivery, DeliveryDecoder, EndReason, Kind, Payer, PaymentMode, Start, Subscribe, Terms, ToRelayer, ToViewer,
-		WireError,
+		Delivery, DeliveryDecoder, EndReason, Kind, Payer, PaymentMode, SessionKey, Start, Subscribe, Terms, ToRelayer,
+		ToViewer, WireError,
 	},
 };
 use bytes::Bytes;
 use clustercast_primitives::{
-	amount,
+	catalog::{CatalogError, SignedCatalog},
 	crypto::SignatureError,
+	ext::Items,
 	merkle,
-	receipt::{Receipt, SignedReceipt},
+	receipt::{self, deliveries_root, Deliveries, PayerOpening, Receipt, SignedReceipt},
+	status::{SignedStatus, StatusError},
+	subscribe::{Binding, SignedSubscription, Subscription},
 	window::{flags, HeaderError, SignedHeader},
-	AccountId, Balance, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId, Voucher, WindowHeader, WindowId,
+	AccountId, Balance, BlockNumber, Hash, History, PublicKey, SignedTicket, SignedVoucher, StreamId, TrackId, Voucher,
+	WindowHeader, WindowId,
 };
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 /// What a viewer wants, from whom, and what it is ready to pay.
 #[derive(Clone, Debug)]
@@ -30,12 +35,14 @@ pub struct ViewerConfig {
 	pub genesis: Hash,
 	/// Stream key on the chain.
 	pub stream: StreamId,
-	/// Rendition of the stream; 0 is 480p.
-	pub rendition: u8,
+	/// Track of the stream.
+	pub track: TrackId,
 	/// Signs the stream's headers, as the chain says.
 	pub signing_key: PublicKey,
 	/// Signs the relayer's receipts, as the chain says.
 	pub relayer_key: PublicKey,
+	/// The relayer's end of this connection, as it proved to be: what a subscription that pays is bound to.
+	pub binding: Binding,
 	/// How it pays; `None` asks to be served for nothing.
 	pub payment: Option<PaymentTerms>,
 	/// Goes on behind this window; `None` begins live.
@@ -46,35 +53,46 @@ pub struct ViewerConfig {
 #[derive(Clone, Debug)]
 pub struct PaymentTerms {
 	/// Whose deposit and session key.
-	pub payer: Payer,
+	pub session: SessionKey,
+	/// Whether it also pays by vouchers.
+	pub vouchers: bool,
+	/// The chain's newest block: receipts of another time are refused, see [`ViewerSession::set_head`].
+	pub head: BlockNumber,
 	/// Micro-USDC per 10^9 bytes.
 	pub max_price_per_gb: u64,
 	/// Micro-USDC a single ticket may be worth when it wins.
 	pub max_face_value: Balance,
 }
 
+/// How far a receipt's block may lie behind the chain's newest one: 40 s. Evidence counts from that block, so an old one
+/// would end it before it begins.
+pub const MAX_BLOCKS_BEHIND: BlockNumber = 20;
+
+/// How far it may lie ahead.
+pub const MAX_BLOCKS_AHEAD: BlockNumber = 2;
+
 /// The window that was received last: the next one must follow it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resume {
 	/// Its place.
 	pub id: WindowId,
-	/// [`WindowHeader::hash`].
-	pub header_hash: Hash,
+	/// The headers of its epoch up to its own.
+	pub history: History,
 	/// Whether it was the last part of its segment.
 	pub last_part: bool,
 }
 
 impl Resume {
-	/// Behind the window with this header.
-	pub fn after(header: &WindowHeader) -> Self {
+	/// Behind this window.
+	pub fn after(window: &EncodedWindow) -> Self {
 		Self {
-			id: header.id,
-			header_hash: header.hash(),
-			last_part: header.has(flags::LAST_PART),
+			id: window.id(),
+			history: window.history_after(),
+			last_part: window.header().has(flags::LAST_PART),
 		}
 	}
 
-	/// Place of the one window that can follow; `None` at the end of all numbers.
+	/// Place of the one window that can follow in this epoch; `None` at the end of all numbers.
 	pub fn successor(&self) -> Option<WindowId> {
 		let (segment, part) = match self.last_part {
 			true => (self.id.segment.checked_add(1)?, 0),
@@ -86,17 +104,44 @@ impl Resume {
 			..self.id
 		})
 	}
+
+	/// Whether this header is the next one: in this epoch, or the first of a later one.
+	fn check_next(&self, header: &WindowHeader) -> Result<(), Fault> {
+		let got = header.id;
+		if got <= self.id {
+			return Err(Fault::Replayed(got));
+		}
+		if got.epoch > self.id.epoch {
+			return match (header.number, header.has(flags::INDEPENDENT)) {
+				(0, true) => Ok(()),
+				(0, false) => Err(Fault::NotIndependent(got)),
+				_ => Err(Fault::BrokenChain(got)),
+			};
+		}
+		match self.successor() {
+			Some(expected) if got == expected => match header.follows(&self.history) {
+				true => Ok(()),
+				false => Err(Fault::BrokenChain(got)),
+			},
+			Some(expected) => Err(Fault::Omitted { expected, got }),
+			None => Err(Fault::BrokenChain(got)),
+		}
+	}
 }
 
-/// What a verified window costs: what [`crate::Purse::pay`] signs.
+/// What a receipt asks for: what [`crate::Purse::pay`] signs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
 	/// The relayer's account.
 	pub recipient: AccountId,
-	/// The window.
+	/// The window that brought it.
 	pub window: WindowId,
-	/// Verified bytes.
-	pub bytes: u32,
+	/// What for.
+	pub kind: receipt::Kind,
+	/// As in the receipt.
+	pub context: Hash,
+	/// Counter of the stream's terms.
+	pub terms: u32,
 	/// Micro-USDC per 10^9 bytes.
 	pub price_per_gb: u64,
 	/// From the relayer's receipt.
@@ -105,76 +150,34 @@ pub struct Due {
 	pub share: Share,
 }
 
-/// What one window is paid with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Share {
-	/// A ticket.
-	Ticket {
-		/// Micro-USDC paid when it wins.
-		face_value: Balance,
-		/// Of 2^64; makes the ticket worth `bytes x price`.
-		win_probability: u64,
-	},
-	/// A voucher.
-	Voucher {
-		/// Micro-USDC by which it exceeds the one before: `bytes x price` rounded down, so that no run of vouchers
-		/// ever exceeds the price of its bytes.
-		amount: Balance,
-	},
-}
-
-impl Share {
-	/// What a window of this many bytes takes; `None` where no payment of this mode can be worth that.
-	pub fn of(bytes: u32, price_per_gb: u64, mode: &PaymentMode) -> Option<Self> {
-		match *mode {
-			PaymentMode::Tickets { face_value } => {
-				let win_probability = amount::win_probability(bytes, price_per_gb, face_value)?;
-				Some(Self::Ticket {
-					face_value,
-					win_probability,
-				})
-			},
-			PaymentMode::Vouchers { .. } => {
-				let amount = u128::from(bytes) * u128::from(price_per_gb) / 1_000_000;
-				(amount > 0).then_some(Self::Voucher { amount })
-			},
-		}
-	}
-
-	/// Expected value, micro-USDC times 2^64; `None` when it does not fit.
-	pub fn worth_q64(&self) -> Option<u128> {
-		match *self {
-			Self::Ticket {
-				face_value,
-				win_probability,
-			} => amount::expected_value_q64(face_value, win_probability),
-			Self::Voucher { amount } => amount.checked_mul(1 << 64),
-		}
-	}
-}
-
 /// What pays a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payment {
-	/// For one window.
+	/// For one receipt.
 	Ticket(SignedTicket),
-	/// For all windows so far.
+	/// For all so far.
 	Voucher(SignedVoucher),
 }
 
 /// What a session tells its driver. In order; a window comes right behind its initialisation segment where that is new.
 #[derive(Clone, Debug)]
 pub enum Event {
+	/// The relayer awaits a subscription: have the session key sign this, then call [`ViewerSession::subscribe`].
+	Challenged(Subscription),
 	/// The relayer serves, on these terms; `None` for nothing. Comes again when the mode of payment changes.
 	Terms(Option<Terms>),
+	/// Catalog of the windows that follow. Named by a verified header; its own signature is as old as it is.
+	Catalog(Arc<SignedCatalog>),
+	/// How the broadcast stands. Verified.
+	Status(Box<SignedStatus>),
 	/// Initialisation segment of the windows that follow. Verified.
 	Init(Bytes),
 	/// Every byte verified, and the direct successor of the one before.
 	Window(EncodedWindow),
 	/// The receipt for a window verified: pay it.
 	PaymentDue(Due),
-	/// The relayer has the payment for this window.
-	Paid(WindowId),
+	/// The relayer has the payment for the receipt with this commitment.
+	Paid(Hash),
 	/// The relayer ended the subscription.
 	Ended(EndReason),
 }
@@ -220,13 +223,13 @@ pub enum Fault {
 	/// More windows unpaid than its own terms allow.
 	#[error("sends beyond its own credit of {0}")]
 	CreditExceeded(u8),
-	/// The window costs as much as a ticket's face value or more, or less than the smallest voucher.
+	/// The window costs as much as a ticket's face value or more.
 	#[error("window {0} costs what no payment of these terms can be worth")]
 	Unpayable(WindowId),
 	/// Header fields or signature.
 	#[error(transparent)]
 	Header(#[from] HeaderError),
-	/// A signed window of another stream or rendition.
+	/// A signed window of another stream or track.
 	#[error("window {0} of a stream that was not asked for")]
 	WrongStream(WindowId),
 	/// The first window cannot be decoded by itself.
@@ -243,12 +246,32 @@ pub enum Fault {
 		/// Sent instead.
 		got: WindowId,
 	},
-	/// The right place, and another chain of headers.
+	/// The right place, and another history.
 	#[error("window {0} does not follow the one before it")]
 	BrokenChain(WindowId),
-	/// The initialisation segment missing or not the one that the header names.
-	#[error("wrong initialisation segment for window {0}")]
-	BadInit(WindowId),
+	/// A catalog that is not one.
+	#[error(transparent)]
+	Catalog(#[from] CatalogError),
+	/// A status that the stream's key did not sign, or of another stream.
+	#[error(transparent)]
+	Status(#[from] StatusError),
+	/// A status of another stream.
+	#[error("status of a stream that was not asked for")]
+	WrongStatus,
+	/// Peaks that are none.
+	#[error("history of {0} headers without their peaks")]
+	BadHistory(u64),
+	/// The catalog or the initialisation segment is missing or not the one that is named.
+	#[error("window {window} without what it is decoded with: {reason}")]
+	BadSetting {
+		/// The window.
+		window: WindowId,
+		/// What does not fit.
+		reason: WindowError,
+	},
+	/// The items are not those that the header names.
+	#[error("items of window {0} do not make what its header names")]
+	BadItems(WindowId),
 	/// Leaf hashes do not make the signed root.
 	#[error("leaves of window {0} do not make its root")]
 	BadLeaves(WindowId),
@@ -258,7 +281,7 @@ pub enum Fault {
 		/// Its window.
 		window: WindowId,
 		/// From 0.
-		index: u16,
+		index: u32,
 	},
 	/// A receipt for something else than was delivered.
 	#[error("receipt for window {window}: {reason}")]
@@ -274,17 +297,23 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReceiptFault {
-	/// For another session key.
-	#[error("names another session")]
-	Session,
-	/// For another window.
-	#[error("names another window")]
-	Window,
-	/// Not the header's root.
-	#[error("names another root")]
+	/// Of another kind or context than the subscription's.
+	#[error("is for something else")]
+	Purpose,
+	/// For another account or session.
+	#[error("names another payer")]
+	Payer,
+	/// Payable to another account than the terms', or by another key than the relayer's.
+	#[error("names another payee")]
+	Payee,
+	/// For another stream.
+	#[error("names another stream")]
+	Stream,
+	/// States another root than that of its deliveries.
+	#[error("states another root than its deliveries have")]
 	Root,
-	/// Says that something else was delivered.
-	#[error("admits to other leaves than the root's")]
+	/// Not the delivery of this window, whole.
+	#[error("says that something else was delivered")]
 	Delivered,
 	/// Not the window's length.
 	#[error("states another length")]
@@ -292,6 +321,9 @@ pub enum ReceiptFault {
 	/// Not the price of the terms.
 	#[error("states another price than the terms")]
 	Price,
+	/// Not of this time: evidence would count too short, or not yet.
+	#[error("is of another block than now")]
+	Block,
 	/// The commitment of the receipt before: its secret may be known.
 	#[error("repeats a commitment")]
 	Commitment,
@@ -309,28 +341,31 @@ pub enum NotDue {
 	/// The relayer ended the subscription: it takes no payments any more.
 	#[error("the subscription has ended")]
 	Ended,
-	/// No receipt awaits this payment for this window, or it was paid before.
-	#[error("nothing is due for window {0}")]
-	Window(WindowId),
+	/// No receipt with this commitment awaits payment, or it was paid before.
+	#[error("nothing is due for receipt {0}")]
+	Receipt(Hash),
 }
 
 /// Chunks hashed at a time when they come faster than one by one; what [`merkle::leaf_hashes`] does best.
-const BATCH: u16 = 8;
+const BATCH: u32 = 8;
 
 /// The window that is arriving.
 #[derive(Debug)]
 struct Arriving {
 	header: SignedHeader,
+	/// The headers before it.
+	history: History,
+	setting: Setting,
+	items: Items,
 	leaves: Vec<Hash>,
 	/// Chunks here.
-	complete: u16,
+	complete: u32,
 	/// Chunks found to be right.
-	verified: u16,
+	verified: u32,
 }
 
 #[derive(Debug)]
 struct Owed {
-	window: WindowId,
 	commitment: Hash,
 	sent: bool,
 }
@@ -340,16 +375,27 @@ struct Owed {
 pub struct ViewerSession {
 	config: ViewerConfig,
 	decoder: DeliveryDecoder,
+	/// First word of the relayer.
+	challenge: Option<Hash>,
+	/// A subscription was sent.
+	subscribed: bool,
 	/// Outer `None`: not told yet.
 	terms: Option<Option<Terms>>,
+	meter: Meter,
 	/// Sent, and not yet named by a verified header.
+	pending_catalog: Option<Arc<SignedCatalog>>,
+	/// The same.
 	pending_init: Option<Bytes>,
-	/// Named by the last verified header.
-	init: Option<(Hash, Bytes)>,
+	/// The same: of the headers before the first one.
+	pending_history: Option<History>,
+	/// Of the last verified window.
+	setting: Option<Setting>,
+	/// Epoch and number of the newest status.
+	status: Option<(BlockNumber, u64)>,
 	last: Option<Resume>,
 	arriving: Option<Arriving>,
 	/// Verified, and its receipt comes next.
-	unreceipted: Option<WindowHeader>,
+	unreceipted: Option<(WindowHeader, Hash)>,
 	/// Receipts that the relayer has not acknowledged a payment for; at most its credit.
 	owed: VecDeque<Owed>,
 	last_commitment: Option<Hash>,
@@ -367,26 +413,21 @@ pub struct ViewerSession {
 }
 
 impl ViewerSession {
-	/// Begins with a subscription to be transmitted.
+	/// Begins with a subscription to be transmitted, or with a wait for the relayer's challenge where it pays.
 	pub fn new(config: ViewerConfig) -> Self {
-		let start = config.resume.map_or(Start::Live, |last| Start::After {
-			segment: last.id.segment,
-			part: last.id.part,
-		});
-		let subscribe = ToRelayer::Subscribe(Subscribe {
-			genesis: config.genesis,
-			stream: config.stream,
-			rendition: config.rendition,
-			start,
-			payer: config.payment.as_ref().map(|p| p.payer),
-		});
-		Self {
-			last: config.resume,
+		let mut session = Self {
+			last: config.resume.clone(),
 			config,
 			decoder: DeliveryDecoder::default(),
+			challenge: None,
+			subscribed: false,
 			terms: None,
+			meter: Meter::default(),
+			pending_catalog: None,
 			pending_init: None,
-			init: None,
+			pending_history: None,
+			setting: None,
+			status: None,
 			arriving: None,
 			unreceipted: None,
 			owed: VecDeque::new(),
@@ -398,8 +439,54 @@ impl ViewerSession {
 			header: None,
 			unverified: 0,
 			events: VecDeque::new(),
-			transmit: VecDeque::from([subscribe.to_frame()]),
+			transmit: VecDeque::new(),
+		};
+		if session.config.payment.is_none() {
+			session.send_subscribe(None);
 		}
+		session
+	}
+
+	/// Subscribes with what [`Event::Challenged`] asked for, signed. Any other call is without effect.
+	pub fn subscribe(&mut self, subscription: SignedSubscription) {
+		if let (Some(payment), Some(_), false) = (&self.config.payment, self.challenge, self.subscribed) {
+			let vouchers = payment.vouchers;
+			self.send_subscribe(Some(Payer { subscription, vouchers }));
+		}
+	}
+
+	/// The chain's newest block.
+	pub fn set_head(&mut self, head: BlockNumber) {
+		if let Some(payment) = &mut self.config.payment {
+			payment.head = head;
+		}
+	}
+
+	fn send_subscribe(&mut self, payer: Option<Payer>) {
+		let start = self.config.resume.as_ref().map_or(Start::Live, |last| Start::After {
+			epoch: last.id.epoch,
+			segment: last.id.segment,
+			part: last.id.part,
+		});
+		let subscribe = ToRelayer::Subscribe(Subscribe {
+			genesis: self.config.genesis,
+			stream: self.config.stream,
+			tracks: tracks(self.config.track),
+			start,
+			payer,
+		});
+		self.subscribed = true;
+		self.transmit.push_back(subscribe.to_frame());
+	}
+
+	/// Who pays, as receipts must name it.
+	fn payer(&self) -> Option<PayerOpening> {
+		let session = self.config.payment.as_ref()?.session;
+		Some(PayerOpening {
+			salt: self.challenge?,
+			account: session.account,
+			session: session.key,
+		})
 	}
 
 	/// Takes bytes from the relayer, in any fragments. After a fault every call returns it again; events of windows
@@ -423,13 +510,18 @@ impl ViewerSession {
 			match self.decoder.poll(&mut bytes) {
 				Ok(Some(Delivery::Chunk(index))) if !pursuit.complete => {
 					// Chunks before the one that failed are hashed already.
-					if usize::from(index) == pursuit.delivered.len() {
+					if index as usize == pursuit.delivered.len() {
 						pursuit.delivered.push(merkle::leaf_hash(self.decoder.chunk(index)));
 					}
 				},
 				Ok(Some(Delivery::Window(_))) if !pursuit.complete => pursuit.complete = true,
-				Ok(Some(Delivery::Message(ToViewer::Receipt(receipt)))) if pursuit.complete => {
-					self.evidence = pursuit.close(receipt, &self.config.relayer_key, &self.config.genesis);
+				// Says nothing of the window, wherever it stands.
+				Ok(Some(Delivery::Message(ToViewer::Status(_)))) => {},
+				Ok(Some(Delivery::Message(ToViewer::Receipt(receipt, deliveries)))) if pursuit.complete => {
+					let (relayer, genesis) = (&self.config.relayer_key, &self.config.genesis);
+					self.evidence = self
+						.payer()
+						.and_then(|payer| pursuit.close(receipt, deliveries, payer, relayer, genesis));
 					return false;
 				},
 				Ok(None) => {
@@ -480,16 +572,16 @@ impl ViewerSession {
 		if self.ended {
 			return Err(NotDue::Ended);
 		}
-		let window = due.window;
+		let commitment = due.commitment;
 		let owed = self
 			.owed
 			.iter_mut()
-			.find(|o| o.window == window && o.commitment == due.commitment && !o.sent)
-			.ok_or(NotDue::Window(window))?;
+			.find(|o| o.commitment == commitment && !o.sent)
+			.ok_or(NotDue::Receipt(commitment))?;
 		owed.sent = true;
 		let message = match payment {
 			Payment::Ticket(ticket) => ToRelayer::Ticket(ticket),
-			Payment::Voucher(voucher) => ToRelayer::Voucher(window, voucher),
+			Payment::Voucher(voucher) => ToRelayer::Voucher(commitment, voucher),
 		};
 		self.transmit.push_back(message.to_frame());
 		Ok(())
@@ -497,7 +589,7 @@ impl ViewerSession {
 
 	/// Where the next session goes on: behind the last window emitted, or behind the one this session began after.
 	pub fn resume(&self) -> Option<Resume> {
-		self.last
+		self.last.clone()
 	}
 
 	/// Bytes thrown away by a fault: those received behind the last whole message that verified. 0 without a fault.
@@ -525,6 +617,7 @@ impl ViewerSession {
 			match delivery {
 				Delivery::Message(message) => self.on_message(message)?,
 				Delivery::Header(header) => self.on_header(header)?,
+				Delivery::Items(items) => self.on_items(items)?,
 				Delivery::Leaves(leaves) => self.on_leaves(leaves)?,
 				Delivery::Chunk(index) => self.on_chunk(index)?,
 				Delivery::Window(frame) => self.on_window(frame)?,
@@ -538,20 +631,38 @@ impl ViewerSession {
 
 	fn on_message(&mut self, message: ToViewer) -> Result<(), Fault> {
 		let kind = message.kind();
-		if self.ended || (self.terms.is_none() && !matches!(kind, Kind::Terms | Kind::End)) {
+		let early = matches!(kind, Kind::Challenge | Kind::Terms | Kind::End);
+		if self.ended || (self.terms.is_none() && !early) || (kind == Kind::Terms && !self.subscribed) {
 			return Err(Fault::Unexpected(kind));
 		}
 		match message {
+			ToViewer::Challenge(challenge) if self.challenge.is_none() => {
+				self.on_challenge(challenge);
+				Ok(())
+			},
+			ToViewer::Catalog(catalog) if self.unreceipted.is_none() && self.pending_catalog.is_none() => {
+				catalog.catalog.check()?;
+				self.pending_catalog = Some(Arc::new(*catalog));
+				Ok(())
+			},
+			ToViewer::History(history) if self.last.is_none() && self.pending_history.is_none() => {
+				if !history.is_well_formed() {
+					return Err(Fault::BadHistory(history.count()));
+				}
+				self.pending_history = Some(history);
+				Ok(())
+			},
+			ToViewer::Status(status) => self.on_status(status),
 			ToViewer::Terms(terms) if self.may_state(terms.as_ref()) => self.on_terms(terms),
 			ToViewer::Init(init) if self.unreceipted.is_none() && self.pending_init.is_none() => {
 				self.pending_init = Some(init);
 				Ok(())
 			},
-			ToViewer::Receipt(receipt) => self.on_receipt(receipt),
-			ToViewer::Paid(window) => match self.owed.iter().position(|o| o.window == window && o.sent) {
+			ToViewer::Receipt(receipt, deliveries) => self.on_receipt(receipt, &deliveries),
+			ToViewer::Paid(commitment) => match self.owed.iter().position(|o| o.commitment == commitment && o.sent) {
 				Some(at) => {
 					self.owed.remove(at);
-					self.events.push_back(Event::Paid(window));
+					self.events.push_back(Event::Paid(commitment));
 					Ok(())
 				},
 				None => Err(Fault::Unexpected(kind)),
@@ -561,11 +672,44 @@ impl ViewerSession {
 				self.events.push_back(Event::Ended(reason));
 				Ok(())
 			},
-			ToViewer::Terms(_) | ToViewer::Init(_) => Err(Fault::Unexpected(kind)),
+			ToViewer::Terms(_)
+			| ToViewer::Init(_)
+			| ToViewer::Challenge(_)
+			| ToViewer::Catalog(_)
+			| ToViewer::History(_) => Err(Fault::Unexpected(kind)),
 		}
 	}
 
-	/// Terms come first; later ones differ from them by the mode of payment at most, and cut into no window.
+	fn on_challenge(&mut self, challenge: Hash) {
+		self.challenge = Some(challenge);
+		if let Some(payment) = &self.config.payment {
+			self.events.push_back(Event::Challenged(Subscription {
+				account: payment.session.account,
+				session: payment.session.key,
+				stream: self.config.stream,
+				tracks: tracks(self.config.track),
+				challenge,
+				binding: self.config.binding,
+			}));
+		}
+	}
+
+	/// A status that is not newer than the one before is repeated, by mistake or to deceive: it says nothing.
+	fn on_status(&mut self, status: Box<SignedStatus>) -> Result<(), Fault> {
+		status.check(&self.config.signing_key, &self.config.genesis)?;
+		let message = &status.status.message;
+		if message.stream != self.config.stream {
+			return Err(Fault::WrongStatus);
+		}
+		let place = Some((message.epoch, message.number));
+		if self.status < place {
+			self.status = place;
+			self.events.push_back(Event::Status(status));
+		}
+		Ok(())
+	}
+
+	/// Terms come first; later ones differ from them by mode of payment and counter at most, and cut into no window.
 	fn may_state(&self, terms: Option<&Terms>) -> bool {
 		match (&self.terms, terms) {
 			(None, _) => true,
@@ -575,6 +719,7 @@ impl ViewerSession {
 					price_per_gb,
 					mode: _,
 					credit,
+					counter: _,
 				} = agreed;
 				self.unreceipted.is_none()
 					&& (*recipient, *price_per_gb, *credit) == (terms.recipient, terms.price_per_gb, terms.credit)
@@ -601,8 +746,8 @@ impl ViewerSession {
 						asked: *face_value,
 					});
 				},
-				PaymentMode::Vouchers { .. } if !accepted.payer.vouchers => return Err(Fault::VouchersAsked),
-				PaymentMode::Vouchers { newest: Some(newest) } if !self.is_ours(newest, asked, &accepted.payer) => {
+				PaymentMode::Vouchers { .. } if !accepted.vouchers => return Err(Fault::VouchersAsked),
+				PaymentMode::Vouchers { newest: Some(newest) } if !self.is_ours(newest, asked, &accepted.session) => {
 					return Err(Fault::BadVoucher);
 				},
 				_ => {},
@@ -616,17 +761,19 @@ impl ViewerSession {
 		Ok(())
 	}
 
-	/// Whether this session signed the voucher, for the relayer of these terms and the stream.
-	fn is_ours(&self, voucher: &SignedVoucher, terms: &Terms, payer: &Payer) -> bool {
+	/// Whether this session signed the voucher, for the relayer of these terms and the stream under them.
+	fn is_ours(&self, voucher: &SignedVoucher, terms: &Terms, payer: &SessionKey) -> bool {
 		let Voucher {
 			sender,
 			session,
 			recipient,
 			stream,
+			terms: counter,
 			..
 		} = voucher.message;
-		(sender, session, recipient, stream) == (payer.account, payer.session, terms.recipient, self.config.stream)
-			&& voucher.verify(&payer.session, &self.config.genesis).is_ok()
+		(sender, session, recipient, stream) == (payer.account, payer.key, terms.recipient, self.config.stream)
+			&& counter == terms.counter
+			&& voucher.verify(&payer.key, &self.config.genesis).is_ok()
 	}
 
 	fn on_header(&mut self, header: SignedHeader) -> Result<(), Fault> {
@@ -639,45 +786,69 @@ impl ViewerSession {
 		header.check(&self.config.signing_key, &self.config.genesis)?;
 		self.header = Some(header.clone());
 		let id = header.message.id;
-		if id.stream != self.config.stream || id.rendition != self.config.rendition {
+		if id.stream != self.config.stream || id.track != self.config.track {
 			return Err(Fault::WrongStream(id));
 		}
-		match &self.last {
+		let history = match &self.last {
 			None if !header.message.has(flags::INDEPENDENT) => return Err(Fault::NotIndependent(id)),
-			None => {},
-			Some(last) if id <= last.id => return Err(Fault::Replayed(id)),
-			Some(last) => match last.successor() {
-				Some(expected) if id == expected => {
-					if header.message.previous != last.header_hash {
-						return Err(Fault::BrokenChain(id));
-					}
-				},
-				Some(expected) => return Err(Fault::Omitted { expected, got: id }),
-				None => return Err(Fault::BrokenChain(id)),
+			None => self.pending_history.take().filter(|history| header.message.follows(history)),
+			Some(last) => {
+				last.check_next(&header.message)?;
+				Some(match last.id.epoch == id.epoch {
+					true => last.history.clone(),
+					false => History::default(),
+				})
 			},
-		}
+		};
+		let history = history.ok_or(Fault::BrokenChain(id))?;
 		if let Some(terms) = terms {
 			if self.owed.len() >= usize::from(terms.credit) {
 				return Err(Fault::CreditExceeded(terms.credit));
 			}
-			if Share::of(header.message.bytes, terms.price_per_gb, &terms.mode).is_none() {
+			let mut ahead = self.meter.clone();
+			if ahead
+				.charge(header.message.bytes.into(), terms.price_per_gb, &terms.mode)
+				.is_err()
+			{
 				return Err(Fault::Unpayable(id));
 			}
 		}
-		let named = match (&self.pending_init, &self.init) {
-			(Some(init), _) => merkle::leaf_hash(init) == header.message.init,
-			(None, Some((hash, _))) => *hash == header.message.init,
-			(None, None) => false,
-		};
-		if !named {
-			return Err(Fault::BadInit(id));
-		}
+		let setting = self.setting_for(&header.message)?;
 		self.arriving = Some(Arriving {
 			header,
+			history,
+			setting,
+			items: Items::default(),
 			leaves: Vec::new(),
 			complete: 0,
 			verified: 0,
 		});
+		Ok(())
+	}
+
+	/// What a window with this header is decoded with: what was sent for it, else what the one before had.
+	fn setting_for(&self, header: &WindowHeader) -> Result<Setting, Fault> {
+		let bad = |reason| Fault::BadSetting {
+			window: header.id,
+			reason,
+		};
+		let known = self.setting.as_ref();
+		let catalog = self.pending_catalog.as_ref().or(known.map(|setting| &setting.catalog));
+		let init = self.pending_init.as_ref().or(known.map(|setting| &setting.init));
+		let setting = Setting {
+			catalog: catalog.ok_or_else(|| bad(WindowError::Catalog))?.clone(),
+			init: init.ok_or_else(|| bad(WindowError::Init))?.clone(),
+		};
+		setting.check(header).map_err(bad)?;
+		Ok(setting)
+	}
+
+	fn on_items(&mut self, items: Items) -> Result<(), Fault> {
+		let arriving = self.arriving.as_mut().ok_or(Fault::Unexpected(Kind::Window))?;
+		if items.root() != arriving.header.message.ext {
+			return Err(Fault::BadItems(arriving.header.message.id));
+		}
+		arriving.items = items;
 		Ok(())
 	}
 
@@ -693,7 +864,7 @@ impl ViewerSession {
 		Ok(())
 	}
 
-	fn on_chunk(&mut self, index: u16) -> Result<(), Fault> {
+	fn on_chunk(&mut self, index: u32) -> Result<(), Fault> {
 		let arriving = self.arriving.as_mut().ok_or(Fault::Unexpected(Kind::Window))?;
 		arriving.complete = index + 1;
 		match arriving.complete == arriving.header.message.chunks || arriving.complete - arriving.verified >= BATCH {
@@ -709,11 +880,11 @@ impl ViewerSession {
 		};
 		let fresh = arriving.verified..arriving.complete;
 		let chunks: Vec<&[u8]> = fresh.clone().map(|index| self.decoder.chunk(index)).collect();
-		let verified = usize::from(arriving.verified);
+		let verified = arriving.verified as usize;
 		let hashes = merkle::leaf_hashes(&chunks);
 		let bad = fresh
 			.zip(&hashes)
-			.find(|(index, hash)| arriving.leaves.get(usize::from(*index)) != Some(hash));
+			.find(|(index, hash)| arriving.leaves.get(*index as usize) != Some(hash));
 		if let Some((index, _)) = bad {
 			let window = arriving.header.message.id;
 			let signed = std::mem::take(&mut arriving.leaves);
@@ -739,41 +910,62 @@ impl ViewerSession {
 
 	/// Every chunk has verified: the decoder hands out the frame behind the last one.
 	fn on_window(&mut self, frame: Bytes) -> Result<(), Fault> {
-		let Arriving { header, .. } = self.arriving.take().ok_or(Fault::Unexpected(Kind::Window))?;
-		if let Some(init) = self.pending_init.take() {
-			self.init = Some((header.message.init, init.clone()));
-			self.events.push_back(Event::Init(init));
+		let arriving = self.arriving.take().ok_or(Fault::Unexpected(Kind::Window))?;
+		let Arriving {
+			header,
+			history,
+			setting,
+			items,
+			..
+		} = arriving;
+		if self.pending_catalog.take().is_some() {
+			self.events.push_back(Event::Catalog(setting.catalog.clone()));
 		}
-		let (_, init) = self.init.as_ref().ok_or(Fault::BadInit(header.message.id))?;
-		let window = EncodedWindow::from_verified_frame(header, init.clone(), frame);
-		self.last = Some(Resume {
-			id: window.id(),
-			header_hash: window.hash(),
-			last_part: window.header().has(flags::LAST_PART),
-		});
+		if self.pending_init.take().is_some() {
+			self.events.push_back(Event::Init(setting.init.clone()));
+		}
+		self.setting = Some(setting.clone());
+		let window = EncodedWindow::from_verified_frame(header, setting, history, items, frame);
+		self.last = Some(Resume::after(&window));
 		if matches!(self.terms, Some(Some(_))) {
-			self.unreceipted = Some(window.header().clone());
+			self.unreceipted = Some((window.header().clone(), window.hash()));
 		}
 		self.events.push_back(Event::Window(window));
 		Ok(())
 	}
 
-	fn on_receipt(&mut self, signed: SignedReceipt) -> Result<(), Fault> {
-		let (Some(Some(terms)), Some(payment), Some(header)) =
-			(&self.terms, &self.config.payment, self.unreceipted.take())
+	fn on_receipt(&mut self, signed: SignedReceipt, deliveries: &Deliveries) -> Result<(), Fault> {
+		let payer = self.payer();
+		let (Some(Some(terms)), Some(payment), Some(payer), Some((header, hash))) =
+			(&self.terms, &self.config.payment, payer, self.unreceipted.take())
 		else {
 			return Err(Fault::Unexpected(Kind::Receipt));
 		};
 		let window = header.id;
 		let bad = |reason| Fault::BadReceipt { window, reason };
 		let receipt: &Receipt = &signed.message;
+		let whole = clustercast_primitives::Delivery {
+			header: hash,
+			first: 0,
+			count: header.chunks,
+			delivered: header.root,
+		};
+		let earliest = payment.head.saturating_sub(MAX_BLOCKS_BEHIND);
+		let latest = payment.head.saturating_add(MAX_BLOCKS_AHEAD);
+		let purpose = (receipt::Kind::LIVE, Hash([0; 32]));
 		let wrong = [
-			(receipt.session != payment.payer.session, ReceiptFault::Session),
-			(receipt.window != window, ReceiptFault::Window),
-			(receipt.root != header.root, ReceiptFault::Root),
-			(receipt.delivered != header.root, ReceiptFault::Delivered),
-			(receipt.bytes != header.bytes, ReceiptFault::Bytes),
-			(receipt.price_per_gb != terms.price_per_gb, ReceiptFault::Price),
+			((receipt.kind, receipt.context) != purpose, ReceiptFault::Purpose),
+			(receipt.payer != payer.hash(), ReceiptFault::Payer),
+			(
+				(receipt.payee, receipt.key) != (terms.recipient, self.config.relayer_key),
+				ReceiptFault::Payee,
+			),
+			(receipt.stream != window.stream, ReceiptFault::Stream),
+			(receipt.root != deliveries_root(deliveries), ReceiptFault::Root),
+			(deliveries[..] != [whole], ReceiptFault::Delivered),
+			(receipt.bytes != u64::from(header.bytes), ReceiptFault::Bytes),
+			(receipt.price != terms.price_per_gb, ReceiptFault::Price),
+			(!(earliest..=latest).contains(&receipt.block), ReceiptFault::Block),
 			(
 				self.last_commitment == Some(receipt.commitment),
 				ReceiptFault::Commitment,
@@ -785,24 +977,38 @@ impl ViewerSession {
 		signed
 			.verify(&self.config.relayer_key, &self.config.genesis)
 			.map_err(|e| bad(e.into()))?;
-		let share = Share::of(receipt.bytes, receipt.price_per_gb, &terms.mode).ok_or(Fault::Unpayable(window))?;
+		let share = self
+			.meter
+			.charge(receipt.bytes, receipt.price, &terms.mode)
+			.map_err(|_| Fault::Unpayable(window))?;
 		let commitment = receipt.commitment;
 		self.last_commitment = Some(commitment);
+		let Some(share) = share else {
+			return Ok(());
+		};
 		self.owed.push_back(Owed {
-			window,
 			commitment,
 			sent: false,
 		});
 		self.events.push_back(Event::PaymentDue(Due {
 			recipient: terms.recipient,
 			window,
-			bytes: receipt.bytes,
-			price_per_gb: receipt.price_per_gb,
+			kind: receipt.kind,
+			context: receipt.context,
+			terms: terms.counter,
+			price_per_gb: receipt.price,
 			commitment,
 			share,
 		}));
 		Ok(())
 	}
+}
+
+/// A subscription's tracks, where it is for one.
+fn tracks(track: TrackId) -> clustercast_primitives::subscribe::Tracks {
+	let mut tracks = clustercast_primitives::subscribe::Tracks::new();
+	tracks.force_push(track);
+	tracks
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! A window encoded once: every viewer's stream is handed the same bytes.
 
-use crate::wire::{self, Kind};
-use bytes::{BufMut, Bytes};
+use crate::wire;
+use bytes::Bytes;
 use clustercast_primitives::{
+	catalog::{init_hash, SignedCatalog, MAX_INIT_BYTES},
 	crypto::KeyPair,
+	ext::Items,
 	merkle,
-	window::{HeaderError, SignedHeader, MAX_INIT_BYTES},
-	Hash, WindowHeader, WindowId,
+	window::{HeaderError, SignedHeader},
+	Hash, History, WindowHeader, WindowId,
 };
-use codec::Encode;
 use std::{fmt, sync::Arc};
 
 /// Why data makes no window.
@@ -32,9 +33,30 @@ pub enum WindowError {
 	/// Initialisation segment empty or longer than [`MAX_INIT_BYTES`].
 	#[error("initialisation segment of {0} bytes; allowed are 1 to {MAX_INIT_BYTES}")]
 	InitLength(usize),
-	/// The header names another initialisation segment.
-	#[error("the header names another initialisation segment")]
+	/// The catalog names another initialisation segment for the track.
+	#[error("the catalog names another initialisation segment")]
 	Init,
+	/// The header names another catalog.
+	#[error("the header names another catalog")]
+	Catalog,
+	/// The catalog has no such track.
+	#[error("the catalog has no track {0}")]
+	Track(u16),
+	/// The header states another history.
+	#[error("the header states another history")]
+	History,
+	/// The header names other items.
+	#[error("the header names other items")]
+	Items,
+}
+
+/// What a window is signed and decoded with: the same for many windows, and shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+	/// Describes its track.
+	pub catalog: Arc<SignedCatalog>,
+	/// Of its track.
+	pub init: Bytes,
 }
 
 /// What a broadcaster decides about a window; the rest of its header follows from the data.
@@ -43,83 +65,122 @@ pub struct Draft {
 	/// Which window it is.
 	pub id: WindowId,
 	/// See [`clustercast_primitives::window::flags`].
-	pub flags: u8,
+	pub flags: u16,
 	/// When its first frame was captured: Unix time, milliseconds.
 	pub start_ms: u64,
 	/// How long it plays, milliseconds.
 	pub duration_ms: u32,
-	/// [`EncodedWindow::hash`] of the window before it; zero for the first one of a key.
-	pub previous: Hash,
+	/// The headers before it in its epoch and track.
+	pub history: History,
+	/// What belongs to it beside the chunks.
+	pub items: Items,
+	/// Size of its chunks, as a power of two.
+	pub chunk_log2: u8,
 }
 
-/// A window with its header, leaves and initialisation segment, all in agreement, as the frame that travels.
-/// Cloning shares it.
+/// A window with all that belongs to it, in agreement, as the frame that travels. Cloning shares it.
 #[derive(Clone)]
 pub struct EncodedWindow(Arc<Inner>);
 
 struct Inner {
 	header: SignedHeader,
 	hash: Hash,
-	init: Bytes,
+	setting: Setting,
+	history: History,
+	items: Items,
+	/// Length of the items in the frame, bytes.
+	items_len: usize,
 	frame: Bytes,
 }
 
 impl EncodedWindow {
-	/// Joins a header with its data. Hashes all of it; the signature is not looked at.
-	pub fn new(header: SignedHeader, init: Bytes, data: &[u8]) -> Result<Self, WindowError> {
+	/// Joins a header with what it names. Hashes all of it; no signature is looked at.
+	pub fn new(
+		header: SignedHeader,
+		setting: Setting,
+		history: History,
+		items: Items,
+		data: &[u8],
+	) -> Result<Self, WindowError> {
 		header.message.check()?;
-		check_init_length(&init)?;
+		setting.check(&header.message)?;
+		if !header.message.follows(&history) {
+			return Err(WindowError::History);
+		}
+		if items.root() != header.message.ext {
+			return Err(WindowError::Items);
+		}
 		if header.message.bytes as usize != data.len() {
 			return Err(WindowError::Length {
 				stated: header.message.bytes,
 				got: data.len(),
 			});
 		}
-		if merkle::leaf_hash(&init) != header.message.init {
-			return Err(WindowError::Init);
-		}
-		let leaves = merkle::leaves(data);
+		let leaves = merkle::leaves(data, header.message.chunk_log2);
 		if merkle::root(&leaves) != header.message.root {
 			return Err(WindowError::Root);
 		}
-		Ok(Self::assemble(header, init, &leaves, data))
+		Ok(Self::assemble(header, setting, history, items, &leaves, data))
 	}
 
 	/// Hashes and signs a new window: what a broadcaster does. `key` is the stream's signing key.
-	pub fn sign(draft: Draft, init: Bytes, data: &[u8], key: &KeyPair, genesis: &Hash) -> Result<Self, WindowError> {
-		check_init_length(&init)?;
-		let leaves = merkle::leaves(data);
+	pub fn sign(
+		draft: Draft,
+		setting: Setting,
+		data: &[u8],
+		key: &KeyPair,
+		genesis: &Hash,
+	) -> Result<Self, WindowError> {
+		let leaves = merkle::leaves(data, draft.chunk_log2);
 		let header = WindowHeader {
 			id: draft.id,
+			number: draft.history.count(),
+			history: draft.history.root(),
 			flags: draft.flags,
 			start_ms: draft.start_ms,
 			duration_ms: draft.duration_ms,
 			bytes: u32::try_from(data.len()).unwrap_or(u32::MAX),
-			chunks: u16::try_from(leaves.len()).unwrap_or(u16::MAX),
+			chunks: u32::try_from(leaves.len()).unwrap_or(u32::MAX),
+			chunk_log2: draft.chunk_log2,
 			root: merkle::root(&leaves),
-			init: merkle::leaf_hash(&init),
-			previous: draft.previous,
+			catalog: setting.catalog.catalog.hash(),
+			ext: draft.items.root(),
 		};
 		header.check()?;
-		Ok(Self::assemble(key.sign(header, genesis), init, &leaves, data))
+		setting.check(&header)?;
+		let header = key.sign(header, genesis);
+		Ok(Self::assemble(header, setting, draft.history, draft.items, &leaves, data))
 	}
 
-	fn assemble(header: SignedHeader, init: Bytes, leaves: &[Hash], data: &[u8]) -> Self {
-		let body = wire::HEADER_BYTES + leaves.len() * wire::LEAF_BYTES + data.len();
-		let mut frame = wire::prefix(Kind::Window, body);
-		frame.put_slice(&header.encode());
-		leaves.iter().for_each(|leaf| frame.put_slice(&leaf.0));
-		frame.put_slice(data);
-		Self::from_verified_frame(header, init, frame.freeze())
+	fn assemble(
+		header: SignedHeader,
+		setting: Setting,
+		history: History,
+		items: Items,
+		leaves: &[Hash],
+		data: &[u8],
+	) -> Self {
+		let (frame, _) = wire::window_frame(&header, &items, leaves, data);
+		Self::from_verified_frame(header, setting, history, items, frame)
 	}
 
-	/// From a frame that was found to agree with its header and initialisation segment.
-	pub(crate) fn from_verified_frame(header: SignedHeader, init: Bytes, frame: Bytes) -> Self {
+	/// From a frame that was found to agree with all the rest.
+	pub(crate) fn from_verified_frame(
+		header: SignedHeader,
+		setting: Setting,
+		history: History,
+		items: Items,
+		frame: Bytes,
+	) -> Self {
 		let hash = header.message.hash();
+		let items_len = frame.len() - wire::data_offset(0, header.message.chunks) - header.message.bytes as usize;
 		Self(Arc::new(Inner {
 			header,
 			hash,
-			init,
+			setting,
+			history,
+			items,
+			items_len,
 			frame,
 		}))
 	}
@@ -139,19 +200,49 @@ impl EncodedWindow {
 		&self.0.header
 	}
 
-	/// [`WindowHeader::hash`]: what the next header names as previous.
+	/// [`WindowHeader::hash`]: what names it in histories and deliveries.
 	pub fn hash(&self) -> Hash {
 		self.0.hash
 	}
 
+	/// The headers before it in its epoch and track.
+	pub fn history(&self) -> &History {
+		&self.0.history
+	}
+
+	/// The same with its own: what the next one follows.
+	pub fn history_after(&self) -> History {
+		let mut history = self.0.history.clone();
+		let appended = history.append(self.0.hash);
+		debug_assert!(appended, "its number was checked");
+		history
+	}
+
+	/// What it is decoded with.
+	pub fn setting(&self) -> &Setting {
+		&self.0.setting
+	}
+
+	/// Describes its track.
+	pub fn catalog(&self) -> &Arc<SignedCatalog> {
+		&self.0.setting.catalog
+	}
+
 	/// Initialisation segment that it decodes with.
 	pub fn init(&self) -> &Bytes {
-		&self.0.init
+		&self.0.setting.init
+	}
+
+	/// What belongs to it beside the chunks.
+	pub fn items(&self) -> &Items {
+		&self.0.items
 	}
 
 	/// The media bytes; shares the frame's memory.
 	pub fn data(&self) -> Bytes {
-		self.0.frame.slice(wire::data_offset(self.0.header.message.chunks)..)
+		self.0
+			.frame
+			.slice(wire::data_offset(self.0.items_len, self.header().chunks)..)
 	}
 
 	/// The frame that travels, whole; shared by all clones.
@@ -159,9 +250,30 @@ impl EncodedWindow {
 		self.0.frame.clone()
 	}
 
-	/// What it costs in memory, bytes: its frame. The initialisation segment is shared between windows.
+	/// What it costs in memory, bytes: its frame. Catalog and initialisation segment are shared between windows.
 	pub fn size(&self) -> usize {
 		self.0.frame.len()
+	}
+}
+
+impl Setting {
+	/// Whether a window with this header is decoded with it.
+	pub fn check(&self, header: &WindowHeader) -> Result<(), WindowError> {
+		match self.init.len() {
+			0 => return Err(WindowError::InitLength(0)),
+			len if len > MAX_INIT_BYTES as usize => return Err(WindowError::InitLength(len)),
+			_ => {},
+		}
+		let catalog = &self.catalog.catalog;
+		if catalog.hash() != header.catalog || catalog.stream != header.id.stream {
+			return Err(WindowError::Catalog);
+		}
+		let track = catalog.track(header.id.track);
+		let track = track.ok_or(WindowError::Track(header.id.track))?;
+		match track.init == init_hash(&self.init) {
+			true => Ok(()),
+			false => Err(WindowError::Init),
+		}
 	}
 }
 
@@ -171,31 +283,36 @@ impl fmt::Debug for EncodedWindow {
 	}
 }
 
-fn check_init_length(init: &[u8]) -> Result<(), WindowError> {
-	match init.len() {
-		1..=MAX_INIT_BYTES => Ok(()),
-		len => Err(WindowError::InitLength(len)),
-	}
-}
-
 #[cfg(test)]
 mod tests {
 	use super::*;
 	use crate::fixture::{self, Broadcast};
-	use clustercast_primitives::window::flags;
+	use clustercast_primitives::{ext::Item, window::flags};
 
 	#[test]
 	fn window_agrees_with_what_it_was_made_of() {
 		let data = fixture::media(40_000, 1);
-		let window = Broadcast::default().segment(&data);
-		assert_eq!(window.data(), data);
-		assert_eq!(window.header().bytes, 40_000);
-		assert_eq!(window.header().chunks, 3);
-		assert_eq!(window.hash(), window.header().hash());
-		let key = fixture::stream_key().public();
-		assert_eq!(window.signed_header().check(&key, &fixture::GENESIS), Ok(()));
-		let again = EncodedWindow::new(window.signed_header().clone(), window.init().clone(), &data).unwrap();
-		assert_eq!(again.frame(), window.frame());
+		for items in [Items::default(), fixture::items()] {
+			let mut broadcast = Broadcast::default();
+			broadcast.segment(&[1; 10]);
+			broadcast.items = items.clone();
+			let window = broadcast.segment(&data);
+			assert_eq!(window.data(), data);
+			assert_eq!((window.header().bytes, window.header().chunks), (40_000, 3));
+			assert_eq!(window.hash(), window.header().hash());
+			assert_eq!((window.header().number, window.history_after().count()), (1, 2));
+			assert_eq!(window.items(), &items);
+			let key = fixture::stream_key().public();
+			assert_eq!(window.signed_header().check(&key, &fixture::GENESIS), Ok(()));
+			let again = EncodedWindow::new(
+				window.signed_header().clone(),
+				window.setting().clone(),
+				window.history().clone(),
+				items,
+				&data,
+			);
+			assert_eq!(again.unwrap().frame(), window.frame());
+		}
 	}
 
 	#[test]
@@ -207,44 +324,68 @@ mod tests {
 	}
 
 	#[test]
-	fn data_that_is_not_the_headers_is_refused() {
+	fn what_is_not_the_headers_is_refused() {
 		let data = fixture::media(40_000, 1);
 		let window = Broadcast::default().segment(&data);
-		let (header, init) = (window.signed_header().clone(), window.init().clone());
-		let with = |init: &Bytes, data: &[u8]| EncodedWindow::new(header.clone(), init.clone(), data).unwrap_err();
+		let with = |setting: &Setting, history: History, items: Items, data: &[u8]| {
+			EncodedWindow::new(window.signed_header().clone(), setting.clone(), history, items, data).unwrap_err()
+		};
+		let setting = window.setting();
+		let (none, no_items) = (History::default, Items::default);
 		let mut flipped = data.clone();
 		flipped[39_999] ^= 1;
-		assert_eq!(with(&init, &flipped), WindowError::Root);
+		assert_eq!(with(setting, none(), no_items(), &flipped), WindowError::Root);
 		assert_eq!(
-			with(&init, &data[1..]),
+			with(setting, none(), no_items(), &data[1..]),
 			WindowError::Length {
 				stated: 40_000,
 				got: 39_999
 			}
 		);
-		assert_eq!(with(&Bytes::from_static(b"other"), &data), WindowError::Init);
-		assert_eq!(with(&Bytes::new(), &data), WindowError::InitLength(0));
-		let long = Bytes::from(vec![0; MAX_INIT_BYTES + 1]);
-		assert_eq!(with(&long, &data), WindowError::InitLength(MAX_INIT_BYTES + 1));
+		assert_eq!(with(setting, window.history_after(), no_items(), &data), WindowError::History);
+		assert_eq!(with(setting, none(), fixture::items(), &data), WindowError::Items);
+		let init = |init: Bytes| Setting {
+			init,
+			..setting.clone()
+		};
+		let long = vec![0; MAX_INIT_BYTES as usize + 1];
+		let length = WindowError::InitLength(long.len());
+		assert_eq!(with(&init(Bytes::from_static(b"other")), none(), no_items(), &data), WindowError::Init);
+		assert_eq!(with(&init(Bytes::new()), none(), no_items(), &data), WindowError::InitLength(0));
+		assert_eq!(with(&init(long.into()), none(), no_items(), &data), length);
+		let mut other = setting.clone();
+		other.catalog = Arc::new(fixture::catalog(&[0], b"ftyp moov", 1));
+		assert_eq!(with(&other, none(), no_items(), &data), WindowError::Catalog);
 	}
 
 	#[test]
 	fn what_cannot_be_a_window_is_not_signed() {
 		let key = fixture::stream_key();
-		let draft = |flags| Draft {
-			id: WindowId::default(),
-			flags,
-			start_ms: 0,
-			duration_ms: 0,
-			previous: Hash([0; 32]),
+		let sign = |track, flags, data: &[u8]| {
+			let draft = Draft {
+				id: WindowId {
+					stream: fixture::STREAM,
+					track,
+					..Default::default()
+				},
+				flags,
+				start_ms: 0,
+				duration_ms: 0,
+				history: History::default(),
+				items: Items::new(vec![Item {
+					kind: 7,
+					data: vec![1].try_into().unwrap(),
+				}])
+				.unwrap(),
+				chunk_log2: 14,
+			};
+			EncodedWindow::sign(draft, fixture::setting(), data, &key, &fixture::GENESIS).unwrap_err()
 		};
-		let sign = |flags, data: &[u8]| {
-			EncodedWindow::sign(draft(flags), Bytes::from_static(b"i"), data, &key, &fixture::GENESIS).unwrap_err()
-		};
-		assert_eq!(sign(0, &[]), WindowError::Header(HeaderError::Length(0)));
-		assert_eq!(sign(0x80, &[1]), WindowError::Header(HeaderError::UnknownFlags(0x80)));
+		assert_eq!(sign(0, 0, &[]), WindowError::Header(HeaderError::Length(0)));
+		assert_eq!(sign(0, 0x80, &[1]), WindowError::Header(HeaderError::UnknownFlags(0x80)));
+		assert_eq!(sign(5, 0, &[1]), WindowError::Track(5));
 		let large = vec![0; (8 << 20) + 1];
 		let length = HeaderError::Length(large.len() as u32);
-		assert_eq!(sign(flags::ALL, &large), WindowError::Header(length));
+		assert_eq!(sign(0, flags::ALL, &large), WindowError::Header(length));
 	}
 }

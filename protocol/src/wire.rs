@@ -3,31 +3,39 @@
 //! ```text
 //! frame  = length: u32 LE (of kind and body) ‖ kind: u8 ‖ body
 //! body   = SCALE of the message; of Init the raw bytes; of Window:
-//! window = SCALE of SignedHeader (198 bytes) ‖ leaf hashes (32 bytes each) ‖ data
+//! window = SCALE of SignedHeader (247 bytes) ‖ length of items: u16 LE ‖ SCALE of items ‖ leaf hashes (32 bytes each) ‖ data
 //! ```
 //!
-//! No message holds a length or a compact integer, so each has exactly one encoding.
+//! Each message has exactly one encoding: SCALE's lengths are refused unless they are the shortest, and of no items the
+//! length is zero.
 
 use crate::tickets::TicketError;
 use bytes::{BufMut, Bytes, BytesMut};
 use clustercast_primitives::{
-	merkle::{self, CHUNK_BYTES},
-	receipt::SignedReceipt,
-	window::{SignedHeader, MAX_INIT_BYTES, MAX_WINDOW_BYTES},
-	AccountId, Balance, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId, WindowId,
+	catalog::{SignedCatalog, MAX_INIT_BYTES},
+	ext::Items,
+	merkle,
+	receipt::{Deliveries, SignedReceipt},
+	status::SignedStatus,
+	subscribe::{SignedSubscription, Subscription, Tracks},
+	window::{SignedHeader, MAX_WINDOW_BYTES},
+	AccountId, Balance, BlockNumber, Hash, History, PublicKey, SignedTicket, SignedVoucher, StreamId, TrackId,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
 use std::fmt;
 
 /// Name of the protocol as libp2p negotiates it. Its number rises with every change of a frame: peers that speak another
-/// one find that out before they send anything. 2 brought vouchers.
-pub const PROTOCOL_NAME: &str = "/clustercast/deliver/2";
+/// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed.
+pub const PROTOCOL_NAME: &str = "/clustercast/deliver/3";
 
 /// Length and kind.
 pub const PREFIX_BYTES: usize = 5;
 
 /// SCALE length of a [`SignedHeader`].
-pub const HEADER_BYTES: usize = 198;
+pub const HEADER_BYTES: usize = 247;
+
+/// Length of the items behind a header.
+const ITEMS_PREFIX_BYTES: usize = 2;
 
 /// Bytes of a leaf hash.
 pub(crate) const LEAF_BYTES: usize = 32;
@@ -40,20 +48,28 @@ pub enum Kind {
 	Subscribe = 0x01,
 	/// [`SignedTicket`]
 	Ticket = 0x02,
-	/// [`WindowId`] of the window that it pays, [`SignedVoucher`]
+	/// Commitment of the receipt that it pays, [`SignedVoucher`]
 	Voucher = 0x03,
 	/// `Option<`[`Terms`]`>`
 	Terms = 0x81,
 	/// Initialisation segment, raw.
 	Init = 0x82,
-	/// Header, leaves, data.
+	/// Header, items, leaves, data.
 	Window = 0x83,
-	/// [`SignedReceipt`]
+	/// [`SignedReceipt`], [`Deliveries`]
 	Receipt = 0x84,
-	/// [`WindowId`]
+	/// Commitment of the receipt that is paid.
 	Paid = 0x85,
 	/// [`EndReason`]
 	End = 0x86,
+	/// 32 random bytes.
+	Challenge = 0x87,
+	/// [`SignedCatalog`]
+	Catalog = 0x88,
+	/// [`SignedStatus`]
+	Status = 0x89,
+	/// [`History`]
+	History = 0x8a,
 }
 
 impl Kind {
@@ -68,6 +84,10 @@ impl Kind {
 			0x84 => Self::Receipt,
 			0x85 => Self::Paid,
 			0x86 => Self::End,
+			0x87 => Self::Challenge,
+			0x88 => Self::Catalog,
+			0x89 => Self::Status,
+			0x8a => Self::History,
 			_ => return None,
 		})
 	}
@@ -77,16 +97,20 @@ impl Kind {
 		match self {
 			Self::Subscribe => Subscribe::max_encoded_len(),
 			Self::Ticket => SignedTicket::max_encoded_len(),
-			Self::Voucher => <(WindowId, SignedVoucher)>::max_encoded_len(),
+			Self::Voucher => <(Hash, SignedVoucher)>::max_encoded_len(),
 			Self::Terms => Option::<Terms>::max_encoded_len(),
-			Self::Init => MAX_INIT_BYTES,
+			Self::Init => MAX_INIT_BYTES as usize,
 			Self::Window => {
-				let chunks = merkle::chunk_count(MAX_WINDOW_BYTES) as usize;
-				HEADER_BYTES + chunks * LEAF_BYTES + MAX_WINDOW_BYTES as usize
+				let chunks = merkle::chunk_count(MAX_WINDOW_BYTES, *merkle::CHUNK_LOG2.start()) as usize;
+				let items = ITEMS_PREFIX_BYTES + Items::max_encoded_len();
+				HEADER_BYTES + items + chunks * LEAF_BYTES + MAX_WINDOW_BYTES as usize
 			},
-			Self::Receipt => SignedReceipt::max_encoded_len(),
-			Self::Paid => WindowId::max_encoded_len(),
+			Self::Receipt => <(SignedReceipt, Deliveries)>::max_encoded_len(),
+			Self::Paid | Self::Challenge => Hash::max_encoded_len(),
 			Self::End => EndReason::max_encoded_len(),
+			Self::Catalog => SignedCatalog::max_encoded_len(),
+			Self::Status => SignedStatus::max_encoded_len(),
+			Self::History => History::max_encoded_len(),
 		}
 	}
 }
@@ -133,7 +157,7 @@ pub enum WireError {
 	#[error("{chunks} chunks stated for {bytes} bytes")]
 	ChunkCount {
 		/// As the header says.
-		chunks: u16,
+		chunks: u32,
 		/// As the header says.
 		bytes: u32,
 	},
@@ -154,12 +178,22 @@ pub struct Subscribe {
 	pub genesis: Hash,
 	/// Stream key on the chain.
 	pub stream: StreamId,
-	/// Rendition of the stream; 0 is 480p.
-	pub rendition: u8,
+	/// At least one; of those that are served here, which is one today.
+	pub tracks: Tracks,
 	/// Where to begin.
 	pub start: Start,
-	/// Who pays; `None` asks to be served for nothing.
+	/// Who pays; `None`, a guest, asks to be served for nothing.
 	pub payer: Option<Payer>,
+}
+
+impl Subscribe {
+	/// The one track that is asked for; `None` where it is none or several.
+	pub fn track(&self) -> Option<TrackId> {
+		match self.tracks[..] {
+			[track] => Some(track),
+			_ => None,
+		}
+	}
 }
 
 /// Where a subscription begins.
@@ -169,6 +203,8 @@ pub enum Start {
 	Live,
 	/// With the direct successor of this window.
 	After {
+		/// Its epoch.
+		epoch: BlockNumber,
 		/// Its segment.
 		segment: u64,
 		/// Its part.
@@ -176,19 +212,34 @@ pub enum Start {
 	},
 }
 
-/// Who pays for a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
-pub struct Payer {
+/// Who pays, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionKey {
 	/// Holds the deposit.
 	pub account: AccountId,
-	/// Session key that signs tickets and vouchers.
-	pub session: PublicKey,
+	/// Signs what pays.
+	pub key: PublicKey,
+}
+
+/// Who pays for a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+pub struct Payer {
+	/// Names account and session; signed by the session key, for this connection alone.
+	pub subscription: SignedSubscription,
 	/// Whether it also pays by vouchers. Every payer pays by tickets.
 	pub vouchers: bool,
 }
 
-/// A relayer's offer; holds for the whole subscription, but for the mode of payment: the relayer may change that by
-/// stating the terms again between two windows.
+impl Payer {
+	/// By name.
+	pub fn session(&self) -> SessionKey {
+		let Subscription { account, session, .. } = self.subscription.message;
+		SessionKey { account, key: session }
+	}
+}
+
+/// A relayer's offer; holds for the whole subscription, but for the mode of payment and the counter: the relayer may change
+/// these by stating the terms again between two windows.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
 pub struct Terms {
 	/// Recipient of the payments.
@@ -199,6 +250,8 @@ pub struct Terms {
 	pub mode: PaymentMode,
 	/// Windows it sends ahead of payment; at least 1.
 	pub credit: u8,
+	/// Counter of the stream's terms on the chain: vouchers add up under it.
+	pub counter: u32,
 }
 
 impl Terms {
@@ -220,7 +273,8 @@ pub enum PaymentMode {
 	},
 	/// A voucher each, which replaces the one before it. Only for a [`Payer`] who takes part.
 	Vouchers {
-		/// The newest that the relayer has from this session for this stream: a viewer who lost track goes on from it.
+		/// The newest that the relayer has from this session for this stream under these terms: a viewer who lost track
+		/// goes on from it.
 		newest: Option<SignedVoucher>,
 	},
 }
@@ -231,7 +285,7 @@ pub enum PaymentMode {
 pub enum EndReason {
 	/// The broadcast is over.
 	Finished,
-	/// Stream or rendition not served here.
+	/// Stream or track not served here.
 	NotServed,
 	/// No room for another viewer.
 	Full,
@@ -251,6 +305,8 @@ pub enum EndReason {
 	ProtocolError,
 	/// The relayer is shutting down.
 	ShuttingDown,
+	/// The subscription is not signed by its session key for this connection and request.
+	BadSubscription,
 }
 
 /// What a viewer sends.
@@ -260,8 +316,8 @@ pub enum ToRelayer {
 	Subscribe(Subscribe),
 	/// Pays one window.
 	Ticket(SignedTicket),
-	/// Pays this window, and all before it.
-	Voucher(WindowId, SignedVoucher),
+	/// Pays the receipt with this commitment, and all before it.
+	Voucher(Hash, SignedVoucher),
 }
 
 impl ToRelayer {
@@ -270,7 +326,7 @@ impl ToRelayer {
 		match self {
 			Self::Subscribe(subscribe) => frame(Kind::Subscribe, subscribe),
 			Self::Ticket(ticket) => frame(Kind::Ticket, ticket),
-			Self::Voucher(window, voucher) => frame(Kind::Voucher, &(window, voucher)),
+			Self::Voucher(commitment, voucher) => frame(Kind::Voucher, &(commitment, voucher)),
 		}
 	}
 }
@@ -283,11 +339,19 @@ pub enum ToViewer {
 	/// Before the first window and where it changes. 1 to [`MAX_INIT_BYTES`].
 	Init(Bytes),
 	/// After each window that is to be paid.
-	Receipt(SignedReceipt),
-	/// The ticket or voucher for this window is accepted and safe.
-	Paid(WindowId),
+	Receipt(SignedReceipt, Deliveries),
+	/// The ticket or voucher for the receipt with this commitment is accepted and safe.
+	Paid(Hash),
 	/// Last.
 	End(EndReason),
+	/// Before all else: what a subscription that pays has to sign.
+	Challenge(Hash),
+	/// Before the first window and where it changes.
+	Catalog(Box<SignedCatalog>),
+	/// How the broadcast stands, whenever there is a newer one.
+	Status(Box<SignedStatus>),
+	/// Of the headers before the first window, to a viewer who begins live.
+	History(History),
 }
 
 impl ToViewer {
@@ -300,9 +364,13 @@ impl ToViewer {
 				out.put_slice(init);
 				out.freeze()
 			},
-			Self::Receipt(receipt) => frame(Kind::Receipt, receipt),
-			Self::Paid(window) => frame(Kind::Paid, window),
+			Self::Receipt(receipt, deliveries) => frame(Kind::Receipt, &(receipt, deliveries)),
+			Self::Paid(commitment) => frame(Kind::Paid, commitment),
 			Self::End(reason) => frame(Kind::End, reason),
+			Self::Challenge(challenge) => frame(Kind::Challenge, challenge),
+			Self::Catalog(catalog) => frame(Kind::Catalog, catalog),
+			Self::Status(status) => frame(Kind::Status, status),
+			Self::History(history) => frame(Kind::History, history),
 		}
 	}
 
@@ -311,9 +379,13 @@ impl ToViewer {
 		match self {
 			Self::Terms(_) => Kind::Terms,
 			Self::Init(_) => Kind::Init,
-			Self::Receipt(_) => Kind::Receipt,
+			Self::Receipt(..) => Kind::Receipt,
 			Self::Paid(_) => Kind::Paid,
 			Self::End(_) => Kind::End,
+			Self::Challenge(_) => Kind::Challenge,
+			Self::Catalog(_) => Kind::Catalog,
+			Self::Status(_) => Kind::Status,
+			Self::History(_) => Kind::History,
 		}
 	}
 }
@@ -462,8 +534,8 @@ impl RequestDecoder {
 			let message = match kind {
 				Kind::Subscribe => ToRelayer::Subscribe(decode(kind, self.frame.body())?),
 				Kind::Voucher => {
-					let (window, voucher) = decode(kind, self.frame.body())?;
-					ToRelayer::Voucher(window, voucher)
+					let (commitment, voucher) = decode(kind, self.frame.body())?;
+					ToRelayer::Voucher(commitment, voucher)
 				},
 				_ => ToRelayer::Ticket(decode(kind, self.frame.body())?),
 			};
@@ -480,17 +552,20 @@ impl RequestDecoder {
 	}
 }
 
-/// What [`DeliveryDecoder`] finds, in order of arrival. A window comes as `Header`, `Leaves`, `Chunk` 0 and up, `Window`.
+/// What [`DeliveryDecoder`] finds, in order of arrival. A window comes as `Header`,
+/// `Items`, `Leaves`, `Chunk` 0 and up, `Window`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
 	/// A whole message.
 	Message(ToViewer),
 	/// A window begins. Unverified, like all that follows.
 	Header(SignedHeader),
+	/// Its items.
+	Items(Items),
 	/// All its leaf hashes.
 	Leaves(Vec<Hash>),
 	/// This chunk is complete: see [`DeliveryDecoder::chunk`].
-	Chunk(u16),
+	Chunk(u32),
 	/// The whole frame; always after the window's last chunk.
 	Window(Bytes),
 }
@@ -503,16 +578,20 @@ enum Stage {
 	Header,
 	/// Header handed out: its numbers decide what follows.
 	Layout(WindowLayout),
+	Items(WindowLayout),
 	Leaves(WindowLayout),
 	/// This chunk comes next; past the last one the frame is complete.
-	Chunk(WindowLayout, u16),
+	Chunk(WindowLayout, u32),
 }
 
 /// The numbers of a window frame.
 #[derive(Clone, Debug)]
 struct WindowLayout {
 	bytes: u32,
-	chunks: u16,
+	chunks: u32,
+	chunk_log2: u8,
+	/// Of the encoded items, bytes; 0 until that is read.
+	items: usize,
 	/// Length of the body, bytes.
 	body: usize,
 }
@@ -520,21 +599,27 @@ struct WindowLayout {
 impl WindowLayout {
 	/// Offset of the data in the frame.
 	fn data_at(&self) -> usize {
-		data_offset(self.chunks)
+		data_offset(self.items, self.chunks)
 	}
 
-	/// Where chunk `index` ends in the frame.
-	fn chunk_end(&self, index: u16) -> usize {
-		self.data_at() + (self.bytes as usize).min((usize::from(index) + 1) * CHUNK_BYTES)
+	/// Where chunk `index` begins in the frame, or the data ends.
+	fn chunk_at(&self, index: u32) -> usize {
+		self.data_at() + (self.bytes as usize).min((index as usize) << self.chunk_log2)
 	}
 
-	fn check(&self) -> Result<(), WireError> {
+	/// Whether the header's numbers fit each other and can fit the frame, before anything is kept for them.
+	fn check_header(&self) -> Result<(), WireError> {
 		let (chunks, bytes) = (self.chunks, self.bytes);
-		if u32::from(chunks) != merkle::chunk_count(bytes) {
+		let sizes = merkle::CHUNK_LOG2.contains(&self.chunk_log2);
+		if !sizes || chunks != merkle::chunk_count(bytes, self.chunk_log2) {
 			return Err(WireError::ChunkCount { chunks, bytes });
 		}
-		let expected = self.data_at() - PREFIX_BYTES + bytes as usize;
-		match self.body == expected {
+		self.check_length(|expected, body| body >= expected)
+	}
+
+	fn check_length(&self, fits: impl Fn(usize, usize) -> bool) -> Result<(), WireError> {
+		let expected = self.data_at() - PREFIX_BYTES + self.bytes as usize;
+		match fits(expected, self.body) {
 			true => Ok(()),
 			false => Err(WireError::WindowLength {
 				expected,
@@ -544,9 +629,30 @@ impl WindowLayout {
 	}
 }
 
-/// Offset of the data in the frame of a window of this many chunks.
-pub(crate) fn data_offset(chunks: u16) -> usize {
-	PREFIX_BYTES + HEADER_BYTES + usize::from(chunks) * LEAF_BYTES
+/// Offset of the leaves in the frame of a window with items of this encoded length.
+fn leaves_offset(items: usize) -> usize {
+	PREFIX_BYTES + HEADER_BYTES + ITEMS_PREFIX_BYTES + items
+}
+
+/// Offset of the data in the frame of a window with items of this encoded length and this many chunks.
+pub(crate) fn data_offset(items: usize, chunks: u32) -> usize {
+	leaves_offset(items) + chunks as usize * LEAF_BYTES
+}
+
+/// The frame of a window whose parts agree, and the length of its items in it.
+pub(crate) fn window_frame(header: &SignedHeader, items: &Items, leaves: &[Hash], data: &[u8]) -> (Bytes, usize) {
+	let items = match items.iter().next() {
+		None => Vec::new(),
+		Some(_) => items.encode(),
+	};
+	let body = leaves_offset(items.len()) - PREFIX_BYTES + leaves.len() * LEAF_BYTES + data.len();
+	let mut out = prefix(Kind::Window, body);
+	out.put_slice(&header.encode());
+	out.put_u16_le(items.len() as u16);
+	out.put_slice(&items);
+	leaves.iter().for_each(|leaf| out.put_slice(&leaf.0));
+	out.put_slice(data);
+	(out.freeze(), items.len())
 }
 
 /// Reads what a relayer sends. Holds one frame: at most a window of [`MAX_WINDOW_BYTES`] and its leaves.
@@ -588,27 +694,53 @@ impl DeliveryDecoder {
 					self.stage = Stage::Layout(WindowLayout {
 						bytes: header.message.bytes,
 						chunks: header.message.chunks,
+						chunk_log2: header.message.chunk_log2,
+						items: 0,
 						body: self.body,
 					});
 					return Ok(Some(Delivery::Header(header)));
 				},
 				Stage::Layout(layout) => {
-					layout.check()?;
+					layout.check_header()?;
+					self.frame.goal += ITEMS_PREFIX_BYTES;
+					self.stage = Stage::Items(layout);
+				},
+				Stage::Items(mut layout) if layout.items == 0 => {
+					let at = PREFIX_BYTES + HEADER_BYTES;
+					let length = [self.frame.buffer[at], self.frame.buffer[at + 1]];
+					layout.items = u16::from_le_bytes(length).into();
+					layout.check_length(|expected, body| body == expected)?;
 					self.frame
 						.buffer
 						.reserve_exact(PREFIX_BYTES + layout.body - self.frame.buffer.len());
+					if layout.items > 0 {
+						self.frame.goal += layout.items;
+						self.stage = Stage::Items(layout);
+						continue;
+					}
 					self.frame.goal = layout.data_at();
 					self.stage = Stage::Leaves(layout);
+					return Ok(Some(Delivery::Items(Items::default())));
+				},
+				Stage::Items(layout) => {
+					let encoded = &self.frame.buffer[leaves_offset(0)..leaves_offset(layout.items)];
+					let items: Items = decode(Kind::Window, encoded)?;
+					if items.iter().next().is_none() {
+						return Err(WireError::Malformed(Kind::Window));
+					}
+					self.frame.goal = layout.data_at();
+					self.stage = Stage::Leaves(layout);
+					return Ok(Some(Delivery::Items(items)));
 				},
 				Stage::Leaves(layout) => {
-					let (leaves, _) = self.frame.buffer[PREFIX_BYTES + HEADER_BYTES..].as_chunks::<LEAF_BYTES>();
+					let (leaves, _) = self.frame.buffer[leaves_offset(layout.items)..].as_chunks::<LEAF_BYTES>();
 					let leaves = leaves.iter().copied().map(Hash).collect();
-					self.frame.goal = layout.chunk_end(0);
+					self.frame.goal = layout.chunk_at(1);
 					self.stage = Stage::Chunk(layout, 0);
 					return Ok(Some(Delivery::Leaves(leaves)));
 				},
 				Stage::Chunk(layout, index) if index < layout.chunks => {
-					self.frame.goal = layout.chunk_end(index + 1);
+					self.frame.goal = layout.chunk_at(index + 2);
 					self.stage = Stage::Chunk(layout, index + 1);
 					return Ok(Some(Delivery::Chunk(index)));
 				},
@@ -623,15 +755,12 @@ impl DeliveryDecoder {
 	}
 
 	/// A chunk that [`Delivery::Chunk`] announced and whose window is still arriving; empty for any other.
-	pub fn chunk(&self, index: u16) -> &[u8] {
+	pub fn chunk(&self, index: u32) -> &[u8] {
 		let Stage::Chunk(layout, next) = &self.stage else {
 			return &[];
 		};
 		match index < *next {
-			true => {
-				let start = layout.data_at() + usize::from(index) * CHUNK_BYTES;
-				&self.frame.buffer[start..layout.chunk_end(index)]
-			},
+			true => &self.frame.buffer[layout.chunk_at(index)..layout.chunk_at(index + 1)],
 			false => &[],
 		}
 	}
@@ -665,7 +794,14 @@ impl DeliveryDecoder {
 			Kind::Terms => ToViewer::Terms(decode(kind, body)?),
 			Kind::Init if body.is_empty() => return Err(WireError::Truncated(Some(kind))),
 			Kind::Init => ToViewer::Init(Bytes::copy_from_slice(body)),
-			Kind::Receipt => ToViewer::Receipt(decode(kind, body)?),
+			Kind::Receipt => {
+				let (receipt, deliveries) = decode(kind, body)?;
+				ToViewer::Receipt(receipt, deliveries)
+			},
+			Kind::Challenge => ToViewer::Challenge(decode(kind, body)?),
+			Kind::Catalog => ToViewer::Catalog(decode(kind, body)?),
+			Kind::Status => ToViewer::Status(decode(kind, body)?),
+			Kind::History => ToViewer::History(decode(kind, body)?),
 			Kind::Paid => ToViewer::Paid(decode(kind, body)?),
 			Kind::End => ToViewer::End(decode(kind, body)?),
 			Kind::Subscribe | Kind::Ticket | Kind::Voucher | Kind::Window => {
