@@ -1,9 +1,12 @@
 //! The windows of the streams served, as they come, shared by everyone who serves them: a bounded cache and a bell that
 //! rings when there is something new.
 
-use clustercast_primitives::StreamId;
+use clustercast_primitives::{SignedStatus, StreamId, TrackId};
 use clustercast_protocol::{Cursor, EncodedWindow, Lookup, WindowCache};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+	collections::BTreeMap,
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 use tokio::sync::watch;
 
 /// Changes whenever there is something new: see [`Feed::news`].
@@ -11,6 +14,8 @@ use tokio::sync::watch;
 pub struct News {
 	/// Windows pushed so far.
 	pub windows: u64,
+	/// Statuses pushed so far.
+	pub statuses: u64,
 	/// No more will come: the broadcast is over.
 	pub finished: bool,
 }
@@ -19,6 +24,7 @@ pub struct News {
 #[derive(Clone, Debug)]
 pub struct Feed {
 	cache: Arc<Mutex<WindowCache>>,
+	statuses: Arc<Mutex<BTreeMap<StreamId, Arc<SignedStatus>>>>,
 	news: watch::Sender<News>,
 }
 
@@ -27,6 +33,7 @@ impl Feed {
 	pub fn new(max_bytes: usize) -> Self {
 		Self {
 			cache: Arc::new(Mutex::new(WindowCache::new(max_bytes))),
+			statuses: Arc::default(),
 			news: watch::Sender::new(News::default()),
 		}
 	}
@@ -43,6 +50,27 @@ impl Feed {
 		new
 	}
 
+	/// Takes a status whose signature verified and wakes all who wait; `false`, without effect, where it is not newer
+	/// than the one that is here.
+	pub fn push_status(&self, status: SignedStatus) -> bool {
+		let message = &status.status.message;
+		let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+		let known = statuses.get(&message.stream);
+		if known.is_some_and(|known| !message.supersedes(&known.status.message)) {
+			return false;
+		}
+		statuses.insert(message.stream, Arc::new(status));
+		drop(statuses);
+		self.news.send_modify(|news| news.statuses += 1);
+		true
+	}
+
+	/// How a stream stands, by the newest status.
+	pub fn status(&self, stream: StreamId) -> Option<Arc<SignedStatus>> {
+		let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+		statuses.get(&stream).cloned()
+	}
+
 	/// Says that no more windows come: subscriptions end when they have delivered what is here. A window that comes
 	/// nevertheless takes it back.
 	pub fn finish(&self) {
@@ -55,8 +83,8 @@ impl Feed {
 	}
 
 	/// The newest window.
-	pub fn latest(&self, stream: StreamId, rendition: u8) -> Option<EncodedWindow> {
-		self.lock().latest(stream, rendition).cloned()
+	pub fn latest(&self, stream: StreamId, track: TrackId) -> Option<EncodedWindow> {
+		self.lock().latest(stream, track).cloned()
 	}
 
 	/// Bytes held.

@@ -9,7 +9,7 @@ use crate::{
 	node::{Incoming, Stream},
 };
 use bytes::Bytes;
-use clustercast_primitives::{Hash, PublicKey, SignedTicket, SignedVoucher};
+use clustercast_primitives::{subscribe::Binding, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId};
 use clustercast_protocol::{
 	relayer::{Event, SessionError},
 	EndReason, Expectation, Lookup, PaymentMode, ReceiptSigner, RelayerSession, Subscribe, Terms,
@@ -41,6 +41,8 @@ const READ_BYTES: usize = 4 * 1024;
 pub struct Config {
 	/// Genesis hash of the chain: subscriptions for another one are refused.
 	pub genesis: Hash,
+	/// The node's peer key: subscriptions that pay must be bound to it.
+	pub key: PublicKey,
 	/// Subscriptions at a time; past it new ones end with [`EndReason::Full`].
 	pub max_subscriptions: usize,
 	/// A frame that the viewer's flow control does not take within this ends the subscription.
@@ -53,9 +55,10 @@ pub struct Config {
 
 impl Config {
 	/// Defaults: 256 subscriptions, 10 s to take a frame, 20 s to pay for one, 2 s to pay at the end.
-	pub fn new(genesis: Hash) -> Self {
+	pub fn new(genesis: Hash, key: PublicKey) -> Self {
 		Self {
 			genesis,
+			key,
 			max_subscriptions: 256,
 			write_timeout: Duration::from_secs(10),
 			pay_timeout: Duration::from_secs(20),
@@ -133,9 +136,9 @@ pub trait Policy: Send + Sync + 'static {
 		std::future::ready(Err(EndReason::ProtocolError))
 	}
 
-	/// Asked after each payment: another mode for the windows that follow, where it is time to change. Not for a viewer who
-	/// does not take part in it.
-	fn restate(&self, seat: &Self::Seat) -> Option<PaymentMode> {
+	/// Asked after each payment: another mode, or counter of the stream's terms, for the windows that follow, where it is
+	/// time to change. Not vouchers for a viewer who does not take part in them.
+	fn restate(&self, seat: &Self::Seat) -> Option<(PaymentMode, u32)> {
 		let _ = seat;
 		None
 	}
@@ -209,11 +212,12 @@ type Closing = (EndReason, Instant);
 
 impl Link {
 	fn new(stream: Stream, config: Config) -> Self {
-		let mut salt = [0; 16];
-		OsRng.fill_bytes(&mut salt);
+		let mut challenge = [0; 32];
+		OsRng.fill_bytes(&mut challenge);
+		let bindings = vec![Binding::PeerKey(config.key.0)];
 		Self {
 			stream,
-			session: RelayerSession::new(config.genesis, salt),
+			session: RelayerSession::new(config.genesis, Hash(challenge), bindings),
 			config,
 			buffer: [0; READ_BYTES],
 		}
@@ -233,9 +237,9 @@ impl Link {
 			_ = stopping.wait_for(|stopping| *stopping) => Err(self.end(EndReason::ShuttingDown)),
 		};
 		let (seat, why) = match begun {
-			Ok((_place, seat)) => {
+			Ok((_place, seat, stream)) => {
 				let why = self
-					.serve(&seat, feed, policy, stopping)
+					.serve(&seat, stream, feed, policy, stopping)
 					.await
 					.unwrap_or_else(|closed| closed);
 				(Some(seat), why)
@@ -257,8 +261,8 @@ impl Link {
 		door: OwnedSemaphorePermit,
 		places: &'a Semaphore,
 		policy: &P,
-	) -> Result<(SemaphorePermit<'a>, P::Seat), Closed> {
-		let request = timeout(SUBSCRIBE_TIMEOUT, self.request())
+	) -> Result<(SemaphorePermit<'a>, P::Seat, StreamId), Closed> {
+		let request = timeout(SUBSCRIBE_TIMEOUT, self.request(policy))
 			.await
 			.map_err(|_| Closed::Silent)??;
 		let place = places.try_acquire().map_err(|_| self.end(EndReason::Full))?;
@@ -274,12 +278,13 @@ impl Link {
 				other => other.into(),
 			})?,
 		}
-		Ok((place, seat))
+		Ok((place, seat, request.stream))
 	}
 
 	async fn serve<P: Policy>(
 		&mut self,
 		seat: &P::Seat,
+		stream: StreamId,
 		feed: Feed,
 		policy: &P,
 		mut stopping: watch::Receiver<bool>,
@@ -291,6 +296,9 @@ impl Link {
 			self.transmit(policy).await?;
 			// Before looking: what comes after the look rings again.
 			let finished = news.borrow_and_update().finished;
+			if let Some(status) = feed.status(stream) {
+				self.session.status(&status);
+			}
 			if *stopping.borrow() && closing.is_none() {
 				closing = Some((EndReason::ShuttingDown, Instant::now() + self.config.stop_timeout));
 			}
@@ -347,29 +355,28 @@ impl Link {
 				},
 			}
 			while let Some(event) = self.session.poll_event() {
-				let (window, judged) = match event {
+				let (commitment, judged) = match event {
 					Event::Subscribed(_) => continue,
-					Event::Ticket(ticket) => (ticket.message.window, policy.ticket(seat, ticket).await),
-					Event::Voucher {
-						window,
-						commitment,
-						voucher,
-					} => (window, policy.voucher(seat, commitment, voucher).await),
+					Event::Ticket(ticket) => (ticket.message.commitment, policy.ticket(seat, ticket).await),
+					Event::Voucher { commitment, voucher } => {
+						(commitment, policy.voucher(seat, commitment, voucher).await)
+					},
 				};
 				match judged {
-					Ok(()) => self.session.paid(window)?,
+					Ok(()) => self.session.paid(commitment)?,
 					Err(reason) => return Ok(self.end(reason)),
 				}
 				owing_since = Some(Instant::now());
-				if let Some(mode) = policy.restate(seat) {
-					self.session.restate(mode)?;
+				if let Some((mode, counter)) = policy.restate(seat) {
+					self.session.restate(mode, counter)?;
 				}
 			}
 		}
 	}
 
 	/// What the peer subscribes to.
-	async fn request(&mut self) -> Result<Subscribe, Closed> {
+	async fn request<P: Policy>(&mut self, policy: &P) -> Result<Subscribe, Closed> {
+		self.transmit(policy).await?;
 		loop {
 			match self.stream.read(&mut self.buffer).await? {
 				0 => {

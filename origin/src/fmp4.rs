@@ -11,8 +11,14 @@
 //! as its input is nested.
 
 use bytes::{Bytes, BytesMut};
-use clustercast_primitives::window::{MAX_INIT_BYTES, MAX_WINDOW_BYTES};
-use mp4_atom::{Decode, FourCC, Hdlr, Header, Mdhd, Prft, ReferenceTime, Tfdt, Tfhd, Tkhd, Trex, Trun, TrunSamples};
+use clustercast_primitives::{
+	catalog::{kind, Track as Description, MAX_INIT_BYTES},
+	text::Text,
+	window::MAX_WINDOW_BYTES,
+};
+use mp4_atom::{
+	Codec, Decode, FourCC, Hdlr, Header, Mdhd, Prft, ReferenceTime, Stsd, Tfdt, Tfhd, Tkhd, Trex, Trun, TrunSamples,
+};
 
 const FTYP: FourCC = FourCC::new(b"ftyp");
 const MOOV: FourCC = FourCC::new(b"moov");
@@ -23,6 +29,9 @@ const TKHD: FourCC = FourCC::new(b"tkhd");
 const MDIA: FourCC = FourCC::new(b"mdia");
 const MDHD: FourCC = FourCC::new(b"mdhd");
 const HDLR: FourCC = FourCC::new(b"hdlr");
+const MINF: FourCC = FourCC::new(b"minf");
+const STBL: FourCC = FourCC::new(b"stbl");
+const STSD: FourCC = FourCC::new(b"stsd");
 const STYP: FourCC = FourCC::new(b"styp");
 const PRFT: FourCC = FourCC::new(b"prft");
 const SIDX: FourCC = FourCC::new(b"sidx");
@@ -198,7 +207,7 @@ impl Splitter {
 		};
 		let started = self.scanned > 0;
 		let (expected, limit) = if self.tracks.is_empty() {
-			(kind == if started { MOOV } else { FTYP }, MAX_INIT_BYTES)
+			(kind == if started { MOOV } else { FTYP }, MAX_INIT_BYTES as usize)
 		} else {
 			let expected = match kind {
 				STYP => !started,
@@ -313,6 +322,60 @@ impl<'a> Iterator for Boxes<'a> {
 			})
 		}))
 	}
+}
+
+/// What an initialisation segment says of the track that it begins, for people and players: what it does not say stays
+/// empty.
+pub fn describe(init: &[u8]) -> Description {
+	let mut described = Description::unknown(init);
+	// Nothing hangs on it: windows decode by the segment itself.
+	let _ = Boxes {
+		parent: MOOV,
+		rest: init,
+	}
+	.find(|found| found.as_ref().is_ok_and(|found| found.kind == MOOV))
+	.unwrap_or(Err(Error::Missing(MOOV)))
+	.and_then(|moov| describe_tracks(moov, &mut described));
+	described
+}
+
+fn describe_tracks(moov: Boxed<'_>, described: &mut Description) -> Result<(), Error> {
+	let (mut codecs, mut picture, mut sound) = (Vec::new(), false, false);
+	for trak in moov.every(TRAK) {
+		let mdia = trak?.child(MDIA)?;
+		let entries: Stsd = mdia.child(MINF)?.child(STBL)?.child(STSD)?.decode()?;
+		let timescale = mdia.child(MDHD)?.decode::<Mdhd>()?.timescale;
+		for entry in entries.codecs {
+			match entry {
+				Codec::Avc1(avc) => {
+					let config = &avc.avcc;
+					codecs.push(format!(
+						"avc1.{:02x}{:02x}{:02x}",
+						config.avc_profile_indication, config.profile_compatibility, config.avc_level_indication
+					));
+					(described.width, described.height) = (avc.visual.width, avc.visual.height);
+					(described.timescale, picture) = (timescale, true);
+				},
+				Codec::Mp4a(aac) => {
+					if let Some(specific) = aac.esds.es_desc.dec_config.dec_specific {
+						codecs.push(format!("mp4a.40.{}", specific.profile));
+					}
+					if !picture {
+						described.timescale = timescale;
+					}
+					sound = true;
+				},
+				_ => {},
+			}
+		}
+	}
+	described.kind = match (picture, sound) {
+		(true, false) => kind::VIDEO,
+		(false, true) => kind::AUDIO,
+		_ => kind::MUXED,
+	};
+	described.codecs = Text::try_from(codecs.join(",").as_str()).unwrap_or_default();
+	Ok(())
 }
 
 fn tracks(moov: Boxed<'_>) -> Result<Vec<Track>, Error> {

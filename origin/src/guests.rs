@@ -102,7 +102,7 @@ impl<R: Registry> Policy for Guests<R> {
 	type Seat = Seat;
 
 	async fn subscribe(&self, peer: PublicKey, request: &Subscribe) -> Result<(Grant, Seat), EndReason> {
-		if request.stream != self.stream || request.rendition != 0 {
+		if request.stream != self.stream || request.track() != Some(0) {
 			return Err(EndReason::NotServed);
 		}
 		if !self.allows(&peer, Instant::now()).await {
@@ -170,18 +170,18 @@ mod tests {
 	const A: PublicKey = PublicKey([1; 32]);
 	const B: PublicKey = PublicKey([2; 32]);
 
-	fn request(stream: u64, rendition: u8) -> Subscribe {
+	fn request(stream: u64, tracks: &[u16]) -> Subscribe {
 		Subscribe {
 			genesis: Hash([0; 32]),
 			stream: StreamId(stream),
-			rendition,
+			tracks: tracks.to_vec().try_into().unwrap(),
 			start: Start::Live,
 			payer: None,
 		}
 	}
 
 	async fn ask(guests: &Guests<Fixed>, peer: PublicKey) -> Result<Seat, EndReason> {
-		guests.subscribe(peer, &request(7, 0)).await.map(|(grant, seat)| {
+		guests.subscribe(peer, &request(7, &[0])).await.map(|(grant, seat)| {
 			assert!(matches!(grant, Grant::Free));
 			seat
 		})
@@ -241,10 +241,10 @@ mod tests {
 	}
 
 	#[tokio::test]
-	async fn open_serves_anyone_but_no_other_stream_or_rendition() {
+	async fn open_serves_anyone_but_no_other_stream_or_tracks() {
 		let guests = Guests::<Fixed>::new(StreamId(7), None);
 		assert!(ask(&guests, B).await.is_ok());
-		for other in [request(8, 0), request(7, 1)] {
+		for other in [request(8, &[0]), request(7, &[1]), request(7, &[0, 1]), request(7, &[])] {
 			assert_eq!(guests.subscribe(A, &other).await.err(), Some(EndReason::NotServed));
 		}
 	}

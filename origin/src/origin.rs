@@ -4,7 +4,7 @@ use crate::{
 	encoder::{self, Encoder},
 	guests::Guests,
 	publisher::Publisher,
-	signer::Signer,
+	signer::{Identity, Signer},
 };
 use anyhow::{bail, Context, Result};
 use clustercast_chain::{keys, Chain};
@@ -13,7 +13,9 @@ use clustercast_network::{
 	serve::{self, serve},
 	Address, Feed, Incoming, Multiaddr, Node,
 };
-use clustercast_primitives::{chain::StreamKeyInfo, crypto::KeyPair, BlockNumber, Hash, StreamId};
+use clustercast_primitives::{
+	chain::StreamKeyInfo, crypto::KeyPair, status::State, BlockNumber, Hash, PublicKey, StreamId,
+};
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
 	signal::unix::{signal, SignalKind},
@@ -26,6 +28,12 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long they have when the program has to go: nobody says when they have them.
 const HAND_OVER: Duration = Duration::from_secs(1);
+
+/// Between two words on how the broadcast stands: each holds for ten seconds.
+const STATUS_INTERVAL: Duration = Duration::from_secs(4);
+
+/// Longest wait for the block that numbers this run.
+const EPOCH_LIMIT: Duration = Duration::from_secs(60);
 
 /// Connections beyond those that are served: who is refused must be told so.
 const SPARE_CONNECTIONS: u32 = 32;
@@ -63,6 +71,8 @@ pub struct Config {
 pub struct Origin {
 	stream: StreamId,
 	genesis: Hash,
+	/// The peer key.
+	key: PublicKey,
 	encoder: Encoder,
 	signer: Signer,
 	publisher: Publisher,
@@ -133,15 +143,29 @@ impl Origin {
 			chain: chain.clone(),
 			until,
 		});
+		let epoch = timeout(EPOCH_LIMIT, fresh_block(&chain))
+			.await
+			.context("the node makes no new block")?;
 		let registry = (!config.open).then_some(chain);
-		let origin = Self::open(config, key, genesis, registry).await?;
+		let origin = Self::open(config, key, genesis, epoch, registry).await?;
 		Ok(Self { lease, ..origin })
 	}
 
 	/// With what the chain says: the rest needs none.
-	async fn open(config: Config, key: KeyPair, genesis: Hash, registry: Option<Chain>) -> Result<Self> {
+	async fn open(
+		config: Config,
+		key: KeyPair,
+		genesis: Hash,
+		epoch: BlockNumber,
+		registry: Option<Chain>,
+	) -> Result<Self> {
 		let stream = config.stream;
-		let signer = Signer::open(&config.state, stream, key.clone(), genesis)?;
+		let identity = Identity {
+			stream,
+			key: key.clone(),
+			genesis,
+		};
+		let signer = Signer::open(&config.state, identity, epoch, encoder::unix_ms())?;
 		let encoder = Encoder::new(config.encoder, signer.timeline());
 		let feed = Feed::new(config.cache_bytes);
 		let mut publisher = Publisher::new(feed.clone());
@@ -162,6 +186,7 @@ impl Origin {
 		Ok(Self {
 			stream,
 			genesis,
+			key: key.public(),
 			encoder,
 			signer,
 			publisher,
@@ -205,28 +230,32 @@ impl Origin {
 		let (end_serving, serving_ends) = oneshot::channel::<()>();
 		let serve_config = serve::Config {
 			max_subscriptions: self.max_relayers,
-			..serve::Config::new(self.genesis)
+			..serve::Config::new(self.genesis, self.key)
 		};
 		let server = tokio::spawn(serve(self.incoming, self.feed, guests.clone(), serve_config, async {
 			// A sender that was dropped ends it just as well.
 			let _ = serving_ends.await;
 		}));
 
-		// Signed by an earlier run, and perhaps seen by nobody yet: relayers continue from it.
-		self.signer
-			.last()
-			.cloned()
-			.into_iter()
-			.for_each(|window| self.publisher.publish(window));
+		// Signed by the run before, and perhaps seen by nobody yet: relayers continue from it.
+		let before = self.signer.last().cloned().zip(self.signer.ended().cloned());
+		if let Some((window, ended)) = before {
+			self.publisher.publish(window);
+			self.publisher.status(ended);
+		}
 		let outcome = broadcast(&mut self.encoder, &mut self.signer, &mut self.publisher, stop).await;
 		match outcome {
 			Ok(Stop::Over) => {
+				self.publisher.status(self.signer.end());
 				self.publisher.finish();
 				if timeout(DRAIN_LIMIT, guests.gone()).await.is_err() {
 					tracing::warn!("not all relayers fetched the last windows");
 				}
 			},
-			Ok(Stop::Interrupted) => drop(timeout(HAND_OVER, guests.gone()).await),
+			Ok(Stop::Interrupted) => {
+				self.publisher.status(self.signer.status(State::Idle, encoder::unix_ms()));
+				drop(timeout(HAND_OVER, guests.gone()).await);
+			},
 			Err(_) => {},
 		}
 		drop(end_serving);
@@ -246,8 +275,11 @@ async fn broadcast(
 ) -> Result<Stop> {
 	tokio::pin!(stop);
 	let mut stopping = None;
+	let mut live = tokio::time::interval(STATUS_INTERVAL);
+	live.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
 	loop {
 		tokio::select! {
+			_ = live.tick() => publisher.status(signer.status(State::Live, encoder::unix_ms())),
 			why = &mut stop, if stopping.is_none() => {
 				stopping = Some(why);
 				encoder.finish();
@@ -258,6 +290,16 @@ async fn broadcast(
 			},
 		}
 	}
+}
+
+/// A block that is final from now on and was not before: no earlier run can have used its number, whatever became of its
+/// state. Waits for it, a few seconds.
+async fn fresh_block(chain: &Chain) -> BlockNumber {
+	let mut heads = chain.heads();
+	let before = heads.borrow().finalised;
+	// Fails only when the chain's connection is dropped, which is ours.
+	let fresh = heads.wait_for(|head| head.finalised > before).await;
+	fresh.map_or(before, |head| head.finalised)
 }
 
 /// Listens for signals from now on, not from when it is first awaited.

@@ -1,8 +1,9 @@
 //! Where signed windows go: the feed that relayers are served from, the record, the window log.
 
 use crate::encoder::unix_ms;
+use bytes::Bytes;
 use clustercast_network::Feed;
-use clustercast_primitives::Hash;
+use clustercast_primitives::SignedStatus;
 use clustercast_protocol::EncodedWindow;
 use serde::Serialize;
 use std::{
@@ -67,6 +68,12 @@ impl Publisher {
 		self.feed.push(window);
 	}
 
+	/// Publishes how the broadcast stands.
+	pub fn status(&mut self, status: SignedStatus) {
+		tracing::debug!(state = ?status.status.message.state, number = status.status.message.number, "status");
+		self.feed.push_status(status);
+	}
+
 	/// No more windows come: whoever is served gets what is here, and is told that the broadcast is over.
 	pub fn finish(&self) {
 		self.feed.finish();
@@ -77,15 +84,14 @@ impl Publisher {
 struct Record {
 	file: File,
 	/// The initialisation segment in force.
-	init: Option<Hash>,
+	init: Option<Bytes>,
 }
 
 impl Record {
 	fn write(&mut self, window: &EncodedWindow) -> io::Result<()> {
-		let init = window.header().init;
-		if self.init != Some(init) {
+		if self.init.as_ref() != Some(window.init()) {
 			self.file.write_all(window.init())?;
-			self.init = Some(init);
+			self.init = Some(window.init().clone());
 		}
 		self.file.write_all(&window.data())
 	}
@@ -108,10 +114,11 @@ fn give_up_on_error<T>(output: &mut Option<T>, what: &str, write: impl FnOnce(&m
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line {
+	epoch: u32,
 	segment: u64,
 	part: u16,
 	bytes: u32,
-	root: Hash,
+	root: clustercast_primitives::Hash,
 	start_ms: u64,
 	published_ms: u64,
 }
@@ -119,6 +126,7 @@ struct Line {
 fn line(window: &EncodedWindow) -> Vec<u8> {
 	let header = window.header();
 	let mut line = serde_json::to_vec(&Line {
+		epoch: header.id.epoch,
 		segment: header.id.segment,
 		part: header.id.part,
 		bytes: header.bytes,
@@ -134,30 +142,18 @@ fn line(window: &EncodedWindow) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use bytes::Bytes;
-	use clustercast_primitives::{crypto::KeyPair, merkle, StreamId, WindowId};
-	use clustercast_protocol::{window::Draft, Cursor, Lookup};
+	use clustercast_primitives::{catalog::Track, crypto::KeyPair, merkle, Hash, StreamId};
+	use clustercast_protocol::{Broadcast, Cursor, Lookup};
 
-	fn window(segment: u64, init: &'static [u8], data: &[u8]) -> EncodedWindow {
-		let draft = Draft {
-			id: WindowId {
-				stream: StreamId(7),
-				segment,
-				..Default::default()
-			},
-			flags: 3,
-			start_ms: 1_000,
-			duration_ms: 2_000,
-			previous: Hash([0; 32]),
+	/// Windows of stream 7 from segment 4 on, each with its initialisation segment.
+	fn windows(content: &[(&'static [u8], &[u8])]) -> Vec<EncodedWindow> {
+		let key = KeyPair::from_seed([1; 32]);
+		let mut broadcast = Broadcast::begin(key, Hash([2; 32]), StreamId(7), 1, Hash([0; 32]), 4);
+		let sign = |(init, data): &(&'static [u8], &[u8])| {
+			broadcast.describe(Track::unknown(init), Bytes::from_static(init));
+			broadcast.segment(1_000, data).unwrap()
 		};
-		EncodedWindow::sign(
-			draft,
-			Bytes::from_static(init),
-			data,
-			&KeyPair::from_seed([1; 32]),
-			&Hash([2; 32]),
-		)
-		.unwrap()
+		content.iter().map(sign).collect()
 	}
 
 	#[test]
@@ -166,8 +162,8 @@ mod tests {
 		let (record, log) = (dir.path().join("record"), dir.path().join("log"));
 		let feed = Feed::new(1 << 20);
 		let mut publisher = Publisher::new(feed.clone()).record(&record).unwrap().log(&log).unwrap();
-		for (segment, init, data) in [(4, b"A", b"one"), (5, b"A", b"two"), (6, b"B", b"six")] {
-			publisher.publish(window(segment, init, data));
+		for window in windows(&[(b"A", b"one"), (b"A", b"two"), (b"B", b"six")]) {
+			publisher.publish(window);
 		}
 		assert_eq!(std::fs::read(&record).unwrap(), b"AonetwoBsix");
 		let text = std::fs::read_to_string(&log).unwrap();
@@ -181,7 +177,7 @@ mod tests {
 		assert_eq!(feed.latest(StreamId(7), 0).unwrap().id().segment, 6);
 		let live = Cursor::Live {
 			stream: StreamId(7),
-			rendition: 0,
+			track: 0,
 		};
 		assert!(matches!(feed.get(live), Lookup::Found(w) if &w.data()[..] == b"six"));
 		publisher.finish();
@@ -199,7 +195,7 @@ mod tests {
 	fn broadcast_goes_on_when_the_disk_is_full() {
 		let feed = Feed::new(1 << 20);
 		let mut publisher = Publisher::new(feed.clone()).record(Path::new("/dev/full")).unwrap();
-		publisher.publish(window(0, b"A", b"one"));
+		publisher.publish(windows(&[(b"A", b"one")]).remove(0));
 		assert!(publisher.record.is_none());
 		assert!(feed.latest(StreamId(7), 0).is_some());
 	}

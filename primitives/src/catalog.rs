@@ -164,6 +164,25 @@ pub fn init_hash(init: &[u8]) -> Hash {
 	crate::merkle::leaf_hash(init)
 }
 
+impl Track {
+	/// Picture and sound of which nothing is known but the initialisation segment.
+	pub fn unknown(init: &[u8]) -> Self {
+		Self {
+			id: 0,
+			kind: kind::MUXED,
+			role: role::MAIN,
+			language: Text::default(),
+			codecs: Text::default(),
+			bitrate: 0,
+			width: 0,
+			height: 0,
+			rate: 0,
+			timescale: 0,
+			init: init_hash(init),
+		}
+	}
+}
+
 impl Catalog {
 	/// Names it: `H(0x00 ‖ domain ‖ SCALE(self))`.
 	pub fn hash(&self) -> Hash {

@@ -6,6 +6,7 @@
 //! | [`window`] | a window encoded once and shared by all who receive it |
 //! | [`meter`] | what each window takes, counted alike by both sides |
 //! | [`standing`] | whether a broadcast is live, idle or ended, by what its key signed |
+//! | [`broadcast`] | what a broadcaster's key signs in one run |
 //! | [`cache`] | the newest windows, bounded in bytes |
 //! | [`viewer`] | receiving side: verifies chunk by chunk, says what is owed |
 //! | [`evidence`] | what is kept against relayers and broadcasters who deceive |
@@ -36,6 +37,7 @@ extern crate self as clustercast_protocol;
 #[cfg(test)]
 mod fixture;
 
+pub mod broadcast;
 pub mod cache;
 pub mod evidence;
 pub mod meter;
@@ -47,6 +49,7 @@ pub mod viewer;
 pub mod window;
 pub mod wire;
 
+pub use broadcast::{Broadcast, Timing};
 pub use cache::{Cursor, Lookup, WindowCache};
 pub use evidence::{Evidence, Suspicion, Witness};
 pub use meter::{Meter, Share};

@@ -295,7 +295,7 @@ proptest! {
 fn deep_nesting_never_overflows_the_stack() {
 	for kind in [b"moof", b"traf", b"moov", b"trak", b"udta", b"meta", b"mdia"] {
 		let mut nested = Vec::new();
-		while nested.len() + 64 < MAX_INIT_BYTES {
+		while nested.len() + 64 < MAX_INIT_BYTES as usize {
 			nested = boxed(kind, &nested);
 		}
 		let _ = split(&[boxed(b"ftyp", b"iso5"), boxed(b"moov", &nested)].concat());
@@ -304,4 +304,15 @@ fn deep_nesting_never_overflows_the_stack() {
 		content.extend(nested);
 		let _ = after_init(&boxed(b"moof", &content));
 	}
+}
+
+#[test]
+fn initialisation_segment_is_described() {
+	let (init, _) = cut(&SAMPLE);
+	let track = describe(&init);
+	assert_eq!((track.width, track.height, track.kind), (854, 480, kind::MUXED));
+	let codecs = track.codecs.as_str();
+	assert!(codecs.starts_with("avc1.") && codecs.ends_with(",mp4a.40.2"), "{codecs}");
+	assert!(track.timescale > 0);
+	assert_eq!(describe(b"no boxes"), Description::unknown(b"no boxes"));
 }

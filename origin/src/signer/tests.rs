@@ -11,34 +11,83 @@ fn key() -> KeyPair {
 	KeyPair::from_seed([1; 32])
 }
 
-fn open(dir: &Path) -> Result<Signer, SignerError> {
-	Signer::open(dir, STREAM, key(), GENESIS)
+/// Tenths of a second: the first segment of a stream that knows of none before.
+const FIRST: u64 = 17_000_000_000;
+
+fn identity() -> Identity {
+	Identity {
+		stream: STREAM,
+		key: key(),
+		genesis: GENESIS,
+	}
 }
 
-/// Each header is valid and follows the one before it.
-fn check_chain(windows: &[EncodedWindow]) {
-	for (segment, window) in windows.iter().enumerate() {
-		window.signed_header().check(&key().public(), &GENESIS).unwrap();
-		assert_eq!((window.id().segment, window.id().part), (segment as u64, 0));
-		let previous = segment
-			.checked_sub(1)
-			.map_or(Hash([0; 32]), |before| windows[before].hash());
-		assert_eq!(window.header().previous, previous);
-	}
+fn open_as(dir: &Path, identity: Identity, epoch: u32) -> Result<Signer, SignerError> {
+	Signer::open(dir, identity, epoch, FIRST * MS_PER_SEGMENT + 99)
+}
+
+fn open(dir: &Path, epoch: u32) -> Result<Signer, SignerError> {
+	open_as(dir, identity(), epoch)
 }
 
 #[test]
-fn chain_continues_over_restarts() {
+fn windows_of_a_run_follow_each_other() {
 	let dir = tempfile::tempdir().unwrap();
-	let mut signed = Vec::new();
-	for window in windows() {
-		let mut signer = open(dir.path()).unwrap();
-		assert_eq!(signer.last().map(|w| w.hash()), signed.last().map(EncodedWindow::hash));
-		signed.push(signer.sign(&window).unwrap());
+	let mut signer = open(dir.path(), 5).unwrap();
+	let signed: Vec<_> = windows().iter().map(|window| signer.sign(window).unwrap()).collect();
+	for (number, window) in signed.iter().enumerate() {
+		window.signed_header().check(&key().public(), &GENESIS).unwrap();
+		assert_eq!((window.id().epoch, window.id().part), (5, 0));
+		assert_eq!(window.id().segment, FIRST + number as u64);
+		assert_eq!(window.header().number, number as u64);
 	}
-	check_chain(&signed);
+	assert!(signed.windows(2).all(|pair| pair[1].header().follows(&pair[0].history_after())));
 	assert_eq!(signed[2].header().duration_ms, 1_000);
 	assert_eq!(signed[2].header().flags, flags::LAST_PART | flags::INDEPENDENT);
+	let status = signer.status(State::Live, 1).status.message;
+	assert_eq!(status.after, Hash([0; 32]), "nothing was before");
+}
+
+#[test]
+fn each_run_is_an_epoch_whose_status_names_the_end_of_the_one_before() {
+	let dir = tempfile::tempdir().unwrap();
+	let (mut last, mut ended) = (None::<EncodedWindow>, None::<SignedStatus>);
+	for (run, window) in windows().iter().enumerate() {
+		let mut signer = open(dir.path(), 10 + run as u32).unwrap();
+		assert_eq!(signer.last().map(|w| w.hash()), last.as_ref().map(EncodedWindow::hash));
+		assert_eq!(signer.ended(), ended.as_ref(), "after a crash the same end is signed");
+		let signed = signer.sign(window).unwrap();
+		assert_eq!((signed.id().segment, signed.header().number), (FIRST + run as u64, 0));
+		let after = ended.map_or(Hash([0; 32]), |ended| ended.status.message.hash());
+		assert_eq!(signer.status(State::Live, 1).status.message.after, after);
+		let end = signer.end();
+		assert_eq!((end.status.message.state, end.tracks[0].last), (State::Ended, signed.hash()));
+		(last, ended) = (Some(signed), Some(end));
+	}
+}
+
+/// The attack on oneself: a broadcaster whose disk is gone signs other windows. Their places are others, in a later
+/// epoch. With the numbers that a run would have without one, segment 0 would be signed a second time.
+#[test]
+fn run_that_lost_its_state_signs_no_place_twice() {
+	let sign = |epoch, from: usize| {
+		let dir = tempfile::tempdir().unwrap();
+		let mut signer = open(dir.path(), epoch).unwrap();
+		windows()[from..].iter().map(|window| signer.sign(window).unwrap()).collect::<Vec<_>>()
+	};
+	let (before, after) = (sign(5, 0), sign(6, 1));
+	assert!(before.iter().all(|one| after.iter().all(|other| one.id() < other.id())));
+	let without_epoch = |w: &EncodedWindow| (w.header().number, w.hash());
+	let (one, other) = (without_epoch(&before[0]), without_epoch(&after[0]));
+	assert!(one.0 == other.0 && one.1 != other.1, "the same number, and another window");
+	// And an epoch that was used is not begun again.
+	let dir = tempfile::tempdir().unwrap();
+	open(dir.path(), 6).unwrap().sign(&windows()[0]).unwrap();
+	for epoch in [5, 6] {
+		let error = open(dir.path(), epoch).unwrap_err();
+		assert!(matches!(error, SignerError::EpochUsed { last: 6, .. }), "{error}");
+	}
+	assert!(open(dir.path(), 7).is_ok());
 }
 
 #[test]
@@ -46,11 +95,11 @@ fn header_says_what_the_encoder_said() {
 	let dir = tempfile::tempdir().unwrap();
 	let mut window = windows().remove(0);
 	(window.restarted, window.fragment.independent) = (true, false);
-	let signed = open(dir.path()).unwrap().sign(&window).unwrap();
+	let signed = open(dir.path(), 1).unwrap().sign(&window).unwrap();
 	let header = signed.header();
 	assert_eq!(header.flags, flags::LAST_PART | flags::DISCONTINUITY);
 	assert_eq!((header.start_ms, header.duration_ms), (window.start_ms, 2_000));
-	assert_eq!((header.id.stream, header.id.rendition), (STREAM, 0));
+	assert_eq!((header.id.stream, header.id.track), (STREAM, 0));
 	assert_eq!(signed.data(), window.fragment.data);
 	assert_eq!(signed.init(), &window.init);
 }
@@ -59,9 +108,9 @@ fn header_says_what_the_encoder_said() {
 fn window_signed_but_not_published_is_served_again_unchanged() {
 	let dir = tempfile::tempdir().unwrap();
 	let window = &windows()[0];
-	let signed = open(dir.path()).unwrap().sign(window).unwrap();
+	let signed = open(dir.path(), 1).unwrap().sign(window).unwrap();
 	// Killed here: nobody has seen it.
-	let signer = open(dir.path()).unwrap();
+	let signer = open(dir.path(), 2).unwrap();
 	let again = signer.last().unwrap();
 	assert_eq!(again.signed_header(), signed.signed_header());
 	assert_eq!(again.frame(), signed.frame());
@@ -72,37 +121,37 @@ fn window_signed_but_not_published_is_served_again_unchanged() {
 #[test]
 fn nothing_is_signed_that_is_not_on_disk() {
 	let dir = tempfile::tempdir().unwrap();
-	let mut signer = open(dir.path()).unwrap();
+	let mut signer = open(dir.path(), 1).unwrap();
 	let (first, second) = (&windows()[0], &windows()[1]);
 	signer.sign(first).unwrap();
 	fs::remove_dir_all(dir.path()).unwrap();
 	fs::write(dir.path(), "in the way").unwrap();
 	assert!(matches!(signer.sign(second), Err(SignerError::File { .. })));
 	fs::remove_file(dir.path()).unwrap();
-	assert_eq!(signer.sign(second).unwrap().id().segment, 1, "its place is still free");
+	assert_eq!(signer.sign(second).unwrap().id().segment, FIRST + 1, "its place is still free");
 }
 
 #[test]
 fn state_of_another_stream_key_or_chain_is_refused() {
 	let dir = tempfile::tempdir().unwrap();
-	open(dir.path()).unwrap().sign(&windows()[0]).unwrap();
-	let other_key = Signer::open(dir.path(), STREAM, KeyPair::from_seed([2; 32]), GENESIS);
-	assert!(matches!(other_key, Err(SignerError::Foreign(_))));
-	let other_chain = Signer::open(dir.path(), STREAM, key(), Hash([8; 32]));
-	assert!(matches!(other_chain, Err(SignerError::Foreign(_))));
+	open(dir.path(), 1).unwrap().sign(&windows()[0]).unwrap();
+	let foreign = |change: fn(&mut Identity)| {
+		let mut identity = identity();
+		change(&mut identity);
+		matches!(open_as(dir.path(), identity, 2), Err(SignerError::Foreign(_)))
+	};
+	assert!(foreign(|i| i.key = KeyPair::from_seed([2; 32])));
+	assert!(foreign(|i| i.genesis = Hash([8; 32])));
 	let name = |stream| dir.path().join(format!("stream-{stream}.window"));
 	fs::copy(name(7), name(8)).unwrap();
-	assert!(matches!(
-		Signer::open(dir.path(), StreamId(8), key(), GENESIS),
-		Err(SignerError::Foreign(_))
-	));
-	assert!(open(dir.path()).is_ok());
+	assert!(foreign(|i| i.stream = StreamId(8)));
+	assert!(open(dir.path(), 2).is_ok());
 }
 
 #[test]
 fn damaged_state_is_refused_and_never_begun_anew() {
 	let dir = tempfile::tempdir().unwrap();
-	open(dir.path()).unwrap().sign(&windows()[0]).unwrap();
+	open(dir.path(), 1).unwrap().sign(&windows()[0]).unwrap();
 	let path = dir.path().join("stream-7.window");
 	let good = fs::read(&path).unwrap();
 	let longer = [&good[..], &[0]].concat();
@@ -110,28 +159,28 @@ fn damaged_state_is_refused_and_never_begun_anew() {
 	*flipped.last_mut().unwrap() ^= 1;
 	for bad in [&good[..good.len() - 1], &longer, &flipped, &[]] {
 		fs::write(&path, bad).unwrap();
-		assert!(matches!(open(dir.path()), Err(SignerError::Damaged { .. })));
+		assert!(matches!(open(dir.path(), 2), Err(SignerError::Damaged { .. })));
 	}
 	fs::write(&path, &good).unwrap();
-	assert!(open(dir.path()).is_ok());
+	assert!(open(dir.path(), 2).is_ok());
 }
 
 #[test]
 fn second_process_on_the_same_state_is_refused() {
 	let dir = tempfile::tempdir().unwrap();
-	let signer = open(dir.path()).unwrap();
-	assert!(matches!(open(dir.path()), Err(SignerError::InUse(_))));
+	let signer = open(dir.path(), 1).unwrap();
+	assert!(matches!(open(dir.path(), 2), Err(SignerError::InUse(_))));
 	drop(signer);
-	assert!(open(dir.path()).is_ok());
+	assert!(open(dir.path(), 2).is_ok());
 }
 
 #[test]
 fn file_left_by_a_crash_while_writing_is_ignored() {
 	let dir = tempfile::tempdir().unwrap();
-	let signed = open(dir.path()).unwrap().sign(&windows()[0]).unwrap();
+	let signed = open(dir.path(), 1).unwrap().sign(&windows()[0]).unwrap();
 	fs::File::create(dir.path().join(".stream-7.window.1.2"))
 		.unwrap()
 		.write_all(b"half a win")
 		.unwrap();
-	assert_eq!(open(dir.path()).unwrap().last().unwrap().hash(), signed.hash());
+	assert_eq!(open(dir.path(), 2).unwrap().last().unwrap().hash(), signed.hash());
 }
