@@ -103,10 +103,8 @@ pub fn tip(stream: StreamId, amount: Balance, from_deposit: bool) -> Call {
 }
 
 /// Shows that the relayer with this signing key signed for a wrong chunk.
-pub fn report_invalid_chunk(relayer: &PublicKey, evidence: &ChunkFraud) -> Call {
-	Call::new("FraudProofs", "report_invalid_chunk")
-		.argument("relayer", relayer)
-		.argument("evidence", evidence)
+pub fn report_invalid_chunk(evidence: &ChunkFraud) -> Call {
+	Call::new("FraudProofs", "report_invalid_chunk").argument("evidence", evidence)
 }
 
 /// Shows that a stream's key signed two windows for one place.

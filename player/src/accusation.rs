@@ -4,9 +4,12 @@
 use clustercast_chain::{calls, Call, Chain, Wait, Wallet};
 use clustercast_network::client::Subscription;
 use clustercast_primitives::{
+	catalog::SignedCatalog,
+	crypto::Signed,
 	fraud::{ChunkFraud, Equivocation},
+	status::SignedStatus,
 	window::SignedHeader,
-	PublicKey,
+	Hash, PublicKey, Status,
 };
 use clustercast_protocol::{EncodedWindow, Evidence, Suspicion, Witness};
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
@@ -34,17 +37,24 @@ const SETTLE: Duration = Duration::from_secs(30);
 /// Evidence that is enough for the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Accusation {
-	/// A relayer, by its signing key, signed for a wrong chunk.
-	InvalidChunk(PublicKey, Box<ChunkFraud>),
-	/// The broadcaster signed two windows for one place.
+	/// A relayer signed for a wrong chunk.
+	InvalidChunk(Box<ChunkFraud>),
+	/// The broadcaster signed two things for one.
 	Equivocation(Box<Equivocation>),
 }
 
 impl fmt::Display for Accusation {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		match self {
-			Self::InvalidChunk(relayer, _) => write!(f, "a receipt of relayer {relayer} for a wrong chunk"),
-			Self::Equivocation(_) => f.write_str("two windows for one place, both signed by the broadcaster"),
+			Self::InvalidChunk(evidence) => {
+				write!(f, "a receipt of relayer {} for a wrong chunk", evidence.receipt.message.key)
+			},
+			Self::Equivocation(evidence) => f.write_str(match **evidence {
+				Equivocation::Headers { .. } => "two windows for one place, both signed by the broadcaster",
+				Equivocation::History { .. } => "a window that a later one denies, both signed by the broadcaster",
+				Equivocation::Statuses { .. } => "two statuses of one number, both signed by the broadcaster",
+				Equivocation::Catalogs { .. } => "two catalogs of one number, both signed by the broadcaster",
+			}),
 		}
 	}
 }
@@ -52,7 +62,7 @@ impl fmt::Display for Accusation {
 impl Accusation {
 	fn call(&self) -> Call {
 		match self {
-			Self::InvalidChunk(relayer, evidence) => calls::report_invalid_chunk(relayer, evidence),
+			Self::InvalidChunk(evidence) => calls::report_invalid_chunk(evidence),
 			Self::Equivocation(evidence) => calls::report_equivocation(evidence),
 		}
 	}
@@ -62,7 +72,7 @@ impl Accusation {
 #[derive(Debug, Default)]
 pub struct Inquiry {
 	witness: Witness,
-	suspicions: VecDeque<(PublicKey, Suspicion)>,
+	suspicions: VecDeque<Suspicion>,
 }
 
 impl Inquiry {
@@ -72,15 +82,27 @@ impl Inquiry {
 		Some(Accusation::Equivocation(Box::new(evidence)))
 	}
 
+	/// The same with a status.
+	pub fn status(&mut self, status: &Signed<Status>) -> Option<Accusation> {
+		let evidence = self.witness.note_status(status)?;
+		Some(Accusation::Equivocation(Box::new(evidence)))
+	}
+
+	/// The same with a catalog.
+	pub fn catalog(&mut self, catalog: &SignedCatalog) -> Option<Accusation> {
+		let evidence = self.witness.note_catalog(&catalog.seal)?;
+		Some(Accusation::Equivocation(Box::new(evidence)))
+	}
+
 	/// What reading on to a relayer's receipt showed.
-	pub fn evidence(&mut self, relayer: PublicKey, evidence: Evidence) -> Option<Accusation> {
+	pub fn evidence(&mut self, evidence: Evidence) -> Option<Accusation> {
 		match evidence {
-			Evidence::Fraud(fraud) => Some(Accusation::InvalidChunk(relayer, fraud)),
+			Evidence::Fraud(fraud) => Some(Accusation::InvalidChunk(fraud)),
 			Evidence::Suspicion(suspicion) => {
 				if self.suspicions.len() >= MAX_SUSPICIONS {
 					self.suspicions.pop_front();
 				}
-				self.suspicions.push_back((relayer, *suspicion));
+				self.suspicions.push_back(*suspicion);
 				None
 			},
 		}
@@ -90,12 +112,9 @@ impl Inquiry {
 	pub fn window(&mut self, window: &EncodedWindow) -> Vec<Accusation> {
 		let (about, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.suspicions)
 			.into_iter()
-			.partition(|(_, suspicion)| suspicion.window() == window.id());
+			.partition(|suspicion| suspicion.window() == window.id());
 		self.suspicions = others;
-		let complete = |(relayer, suspicion): (PublicKey, Suspicion)| {
-			let fraud = suspicion.complete(window)?;
-			Some(Accusation::InvalidChunk(relayer, Box::new(fraud)))
-		};
+		let complete = |suspicion: Suspicion| Some(Accusation::InvalidChunk(Box::new(suspicion.complete(window)?)));
 		about.into_iter().filter_map(complete).collect()
 	}
 }
@@ -105,12 +124,16 @@ enum Clue {
 	/// A window that verified.
 	Window(EncodedWindow),
 	/// A relayer was caught; its receipt may follow.
-	Fault(PublicKey, Box<Subscription>),
+	Fault(Box<Subscription>),
+	/// A status that verified.
+	Status(Box<Signed<Status>>),
+	/// A catalog that a header named; its signature is looked at here, under this key.
+	Catalog(Arc<SignedCatalog>, PublicKey, Hash),
 }
 
 /// What came of something that was begun in the background.
 enum Done {
-	Evidence(PublicKey, Option<Evidence>),
+	Evidence(Option<Evidence>),
 	Reported { upheld: bool },
 }
 
@@ -146,8 +169,18 @@ impl Inquest {
 	}
 
 	/// A relayer was caught by this subscription.
-	pub fn fault(&self, relayer: PublicKey, subscription: Subscription) {
-		self.tell(Clue::Fault(relayer, Box::new(subscription)));
+	pub fn fault(&self, subscription: Subscription) {
+		self.tell(Clue::Fault(Box::new(subscription)));
+	}
+
+	/// A status that verified.
+	pub fn status(&self, status: &SignedStatus) {
+		self.tell(Clue::Status(Box::new(status.status.clone())));
+	}
+
+	/// A catalog of windows that verified, under this signing key on the chain with this genesis hash.
+	pub fn catalog(&self, catalog: &Arc<SignedCatalog>, key: &PublicKey, genesis: &Hash) {
+		self.tell(Clue::Catalog(catalog.clone(), *key, *genesis));
 	}
 
 	fn tell(&self, clue: Clue) {
@@ -201,12 +234,21 @@ impl Clerk {
 				let second = self.inquiry.header(window.signed_header());
 				found.into_iter().chain(second).for_each(|a| self.accuse(a));
 			},
-			Clue::Fault(relayer, mut subscription) => {
+			Clue::Status(status) => {
+				let second = self.inquiry.status(&status);
+				second.into_iter().for_each(|a| self.accuse(a));
+			},
+			Clue::Catalog(catalog, key, genesis) => {
+				let signed = catalog.check(&key, &genesis).is_ok();
+				let second = signed.then(|| self.inquiry.catalog(&catalog)).flatten();
+				second.into_iter().for_each(|a| self.accuse(a));
+			},
+			Clue::Fault(mut subscription) => {
 				let second = subscription.session().header().and_then(|h| self.inquiry.header(h));
 				second.into_iter().for_each(|a| self.accuse(a));
 				if self.tasks.len() < MAX_TASKS {
 					self.tasks
-						.spawn(async move { Done::Evidence(relayer, subscription.evidence(EVIDENCE).await) });
+						.spawn(async move { Done::Evidence(subscription.evidence(EVIDENCE).await) });
 				}
 			},
 		}
@@ -214,12 +256,12 @@ impl Clerk {
 
 	fn conclude(&mut self, done: Result<Done, JoinError>) {
 		match done {
-			Ok(Done::Evidence(relayer, Some(evidence))) => {
-				let found = self.inquiry.evidence(relayer, evidence);
+			Ok(Done::Evidence(Some(evidence))) => {
+				let found = self.inquiry.evidence(evidence);
 				found.into_iter().for_each(|a| self.accuse(a));
 			},
 			Ok(Done::Reported { upheld: true }) => self.upheld += 1,
-			Ok(Done::Evidence(_, None) | Done::Reported { upheld: false }) => {},
+			Ok(Done::Evidence(None) | Done::Reported { upheld: false }) => {},
 			Err(error) => tracing::error!(%error, "looking into a fault failed"),
 		}
 	}
@@ -250,30 +292,40 @@ impl Clerk {
 mod tests {
 	use super::*;
 	use bytes::Bytes;
-	use clustercast_primitives::{crypto::KeyPair, window::flags, Hash, WindowId};
-	use clustercast_protocol::window::Draft;
+	use clustercast_primitives::{catalog::Track, crypto::KeyPair, status::State, StreamId};
+	use clustercast_protocol::Broadcast;
 
 	const GENESIS: Hash = Hash([7; 32]);
 
+	fn broadcast(segment: u64) -> Broadcast {
+		let key = KeyPair::from_seed([1; 32]);
+		let mut broadcast = Broadcast::begin(key, GENESIS, StreamId(0), 1, Hash([0; 32]), segment);
+		broadcast.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
+		broadcast
+	}
+
 	fn window(segment: u64, data: &[u8]) -> EncodedWindow {
-		let draft = Draft {
-			id: WindowId {
-				segment,
-				..WindowId::default()
-			},
-			flags: flags::INDEPENDENT | flags::LAST_PART,
-			start_ms: 0,
-			duration_ms: 2_000,
-			previous: Hash([0; 32]),
+		broadcast(segment).segment(0, data).unwrap()
+	}
+
+	/// The attack: one number, two meanings, told to different viewers.
+	#[test]
+	fn second_status_or_catalog_of_a_number_is_evidence() {
+		let mut inquiry = Inquiry::default();
+		let status = |state| broadcast(0).status(state, 5).status;
+		assert_eq!(inquiry.status(&status(State::Live)), None);
+		assert_eq!(inquiry.status(&status(State::Live)), None, "the same one again");
+		let found = inquiry.status(&status(State::Idle)).unwrap();
+		let Accusation::Equivocation(evidence) = &found else { panic!("{found}") };
+		assert!(matches!(**evidence, Equivocation::Statuses { .. }) && evidence.check().is_ok());
+		let catalog = |init: &'static [u8]| {
+			let mut other = Broadcast::begin(KeyPair::from_seed([1; 32]), GENESIS, StreamId(0), 1, Hash([0; 32]), 0);
+			other.describe(Track::unknown(init), Bytes::from_static(init));
+			other.segment(0, b"x").unwrap().catalog().as_ref().clone()
 		};
-		EncodedWindow::sign(
-			draft,
-			Bytes::from_static(b"init"),
-			data,
-			&KeyPair::from_seed([1; 32]),
-			&GENESIS,
-		)
-		.unwrap()
+		assert_eq!(inquiry.catalog(&catalog(b"one")), None);
+		let found = inquiry.catalog(&catalog(b"other")).unwrap();
+		assert_eq!(found.call().full_name(), "FraudProofs::report_equivocation");
 	}
 
 	#[test]
@@ -287,7 +339,7 @@ mod tests {
 			None,
 			"another place"
 		);
-		let evidence = Equivocation {
+		let evidence = Equivocation::Headers {
 			first: one.signed_header().clone(),
 			second: other.signed_header().clone(),
 		};
@@ -299,8 +351,9 @@ mod tests {
 	#[test]
 	fn honest_windows_accuse_nobody() {
 		let mut inquiry = Inquiry::default();
-		for segment in 0..300 {
-			let window = window(segment, b"data");
+		let mut broadcast = broadcast(0);
+		for _ in 0..300 {
+			let window = broadcast.segment(0, b"data").unwrap();
 			assert_eq!(inquiry.window(&window), []);
 			assert_eq!(inquiry.header(window.signed_header()), None);
 		}

@@ -19,7 +19,7 @@ use axum::{
 	Router,
 };
 use bytes::Bytes;
-use clustercast_primitives::{window::flags, Hash};
+use clustercast_primitives::window::flags;
 use clustercast_protocol::EncodedWindow;
 use std::{
 	collections::VecDeque,
@@ -72,14 +72,13 @@ impl IntoResponse for NotServed {
 struct Live {
 	playlist: Playlist,
 	segments: VecDeque<(String, Bytes)>,
-	/// With the hash that names it, as long as a kept segment needs it.
+	/// As long as a kept segment needs it.
 	inits: VecDeque<Init>,
 	inits_seen: u64,
 }
 
 struct Init {
 	uri: String,
-	hash: Hash,
 	bytes: Bytes,
 	/// Segments kept that decode with it.
 	users: usize,
@@ -164,7 +163,7 @@ impl Live {
 	fn push(&mut self, window: &EncodedWindow, gap: bool) {
 		let header = window.header();
 		let id = header.id;
-		let init_uri = match self.inits.back_mut().filter(|init| init.hash == header.init) {
+		let init_uri = match self.inits.back_mut().filter(|init| init.bytes == *window.init()) {
 			Some(init) => {
 				init.users += 1;
 				init.uri.clone()
@@ -174,14 +173,13 @@ impl Live {
 				self.inits_seen += 1;
 				self.inits.push_back(Init {
 					uri: uri.clone(),
-					hash: header.init,
 					bytes: window.init().clone(),
 					users: 1,
 				});
 				uri
 			},
 		};
-		let uri = format!("segment-{}-{}.m4s", id.segment, id.part);
+		let uri = format!("segment-{}-{}-{}.m4s", id.epoch, id.segment, id.part);
 		self.playlist.push(Segment {
 			uri: uri.clone(),
 			init_uri,
@@ -233,28 +231,19 @@ async fn media(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> R
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{crypto::KeyPair, StreamId, WindowId};
-	use clustercast_protocol::window::Draft;
+	use clustercast_primitives::{catalog::Track, crypto::KeyPair, Hash, StreamId};
+	use clustercast_protocol::Broadcast;
 	use tokio::{
 		io::{AsyncReadExt, AsyncWriteExt},
 		net::TcpStream,
 	};
 
+	/// A window of a run that has these only.
 	fn window(segment: u64, init: &'static [u8], data: &[u8]) -> EncodedWindow {
-		let draft = Draft {
-			id: WindowId {
-				stream: StreamId(1),
-				rendition: 0,
-				segment,
-				part: 0,
-			},
-			flags: flags::INDEPENDENT | flags::LAST_PART,
-			start_ms: 1_700_000_000_000 + segment * 2_000,
-			duration_ms: 2_000,
-			previous: Hash([0; 32]),
-		};
 		let key = KeyPair::from_seed([1; 32]);
-		EncodedWindow::sign(draft, Bytes::from_static(init), data, &key, &Hash([2; 32])).unwrap()
+		let mut broadcast = Broadcast::begin(key, Hash([2; 32]), StreamId(1), 1, Hash([0; 32]), segment);
+		broadcast.describe(Track::unknown(init), Bytes::from_static(init));
+		broadcast.segment(1_700_000_000_000 + segment * 2_000, data).unwrap()
 	}
 
 	async fn hls() -> Hls {

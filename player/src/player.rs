@@ -17,6 +17,7 @@ use anyhow::{bail, Context};
 use clustercast_chain::Chain;
 use clustercast_network::{node, Address, Node};
 use clustercast_primitives::{crypto::KeyPair, StreamId, Usdc};
+use clustercast_protocol::Standing;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::{
 	signal::unix::{signal, SignalKind},
@@ -48,12 +49,12 @@ pub struct Config {
 	/// Most that one session key may spend, USDC [default: the deposit]
 	#[arg(long, env = "CLUSTERCAST_PLAYER_LIMIT", value_name = "USDC")]
 	pub limit: Option<Usdc>,
-	/// Highest price accepted, micro-USDC per 10^9 bytes (1000 is 1 USDC per GB)
+	/// Highest price accepted, micro-USDC per 10^9 bytes (1000000 is 1 USDC per GB)
 	#[arg(
 		long,
 		env = "CLUSTERCAST_PLAYER_MAX_PRICE_PER_GB",
 		value_name = "N",
-		default_value_t = 1_000
+		default_value_t = 1_000_000
 	)]
 	pub max_price_per_gb: u64,
 	/// Most that a single winning ticket may cost, USDC
@@ -173,6 +174,7 @@ impl Player {
 			sinks,
 			summary: Summary::default(),
 			status: Status::default(),
+			standing: Standing::default(),
 			resume: None,
 			gap: false,
 			window_length: USUAL_WINDOW,

@@ -7,7 +7,11 @@
 //! | `purse-KEY` | state of the purse of the session key that begins with these 16 hexadecimal digits |
 
 use clustercast_chain::{files, keys, KeyError};
-use clustercast_primitives::{crypto::KeyPair, BlockNumber, PublicKey, SignedVoucher};
+use clustercast_primitives::{
+	crypto::KeyPair,
+	subscribe::{SignedSubscription, Subscription},
+	BlockNumber, PublicKey, SignedVoucher,
+};
 use clustercast_protocol::{Due, Payment, Purse, PurseConfig, PurseError};
 use std::{
 	fs::{self, File, TryLockError},
@@ -169,6 +173,11 @@ impl Pocket {
 			self.unstored = false;
 		}
 		Ok(self.purse.pay(due, block)?)
+	}
+
+	/// Signs what a relayer asks for before it serves.
+	pub fn subscribe(&self, subscription: Subscription) -> SignedSubscription {
+		self.purse.subscribe(subscription)
 	}
 
 	/// Takes up a voucher that a relayer shows, where the newest ones were lost.

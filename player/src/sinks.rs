@@ -2,6 +2,7 @@
 
 use crate::hls::Hls;
 use anyhow::Context;
+use bytes::Bytes;
 use clustercast_primitives::Hash;
 use clustercast_protocol::EncodedWindow;
 use serde::Serialize;
@@ -20,7 +21,7 @@ use tokio::{
 pub struct Recording {
 	file: File,
 	path: PathBuf,
-	init: Option<Hash>,
+	init: Option<Bytes>,
 	/// Length up to the end of the last whole window.
 	whole: u64,
 }
@@ -44,7 +45,7 @@ impl Recording {
 		match self.write(window).await {
 			Ok(written) => {
 				self.whole += written;
-				self.init = Some(window.header().init);
+				self.init = Some(window.init().clone());
 				Ok(())
 			},
 			Err(error) => {
@@ -59,7 +60,7 @@ impl Recording {
 	async fn write(&mut self, window: &EncodedWindow) -> std::io::Result<u64> {
 		let data = window.data();
 		let mut written = data.len() as u64;
-		if self.init != Some(window.header().init) {
+		if self.init.as_ref() != Some(window.init()) {
 			self.file.write_all(window.init()).await?;
 			written += window.init().len() as u64;
 		}
@@ -73,6 +74,7 @@ impl Recording {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'a> {
+	epoch: u32,
 	segment: u64,
 	part: u16,
 	bytes: u32,
@@ -123,6 +125,7 @@ impl Sinks {
 		self.delay = Some(Duration::from_millis(u64::try_from(delay_ms).unwrap_or_default()));
 		if let Some((file, path)) = &mut self.log {
 			let mut line = serde_json::to_vec(&Entry {
+				epoch: header.id.epoch,
 				segment: header.id.segment,
 				part: header.id.part,
 				bytes: header.bytes,
@@ -163,7 +166,7 @@ impl Sinks {
 }
 
 /// Now, Unix time in milliseconds.
-fn unix_ms() -> u64 {
+pub(crate) fn unix_ms() -> u64 {
 	let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
 	u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
@@ -171,23 +174,18 @@ fn unix_ms() -> u64 {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use bytes::Bytes;
-	use clustercast_primitives::{crypto::KeyPair, WindowId};
-	use clustercast_protocol::window::Draft;
+	use clustercast_primitives::{catalog::Track, crypto::KeyPair, StreamId};
+	use clustercast_protocol::Broadcast;
 
-	fn window(segment: u64, init: &'static [u8], data: &[u8]) -> EncodedWindow {
-		let draft = Draft {
-			id: WindowId {
-				segment,
-				..WindowId::default()
-			},
-			flags: 0,
-			start_ms: unix_ms() - 1_000,
-			duration_ms: 2_000,
-			previous: Hash([0; 32]),
-		};
+	/// Windows of a run, each with its initialisation segment.
+	fn windows(content: &[(&'static [u8], &[u8])]) -> Vec<EncodedWindow> {
 		let key = KeyPair::from_seed([1; 32]);
-		EncodedWindow::sign(draft, Bytes::from_static(init), data, &key, &Hash([2; 32])).unwrap()
+		let mut broadcast = Broadcast::begin(key, Hash([2; 32]), StreamId(0), 1, Hash([0; 32]), 0);
+		let sign = |(init, data): &(&'static [u8], &[u8])| {
+			broadcast.describe(Track::unknown(init), Bytes::from_static(init));
+			broadcast.segment(unix_ms() - 1_000, data).unwrap()
+		};
+		content.iter().map(sign).collect()
 	}
 
 	#[tokio::test]
@@ -195,11 +193,8 @@ mod tests {
 		let dir = tempfile::tempdir().unwrap();
 		let (output, log) = (dir.path().join("out.mp4"), dir.path().join("log"));
 		let mut sinks = Sinks::open(Some(&output), Some(&log), None).await.unwrap();
-		for (segment, init) in [(0, b"A" as &[u8]), (1, b"A"), (2, b"B"), (3, b"B"), (4, b"A")] {
-			let delay = sinks
-				.push(&window(segment, init, &[b'0' + segment as u8; 3]), "peer", false)
-				.await
-				.unwrap();
+		for window in windows(&[(b"A", b"000"), (b"A", b"111"), (b"B", b"222"), (b"B", b"333"), (b"A", b"444")]) {
+			let delay = sinks.push(&window, "peer", false).await.unwrap();
 			assert!((1_000..60_000).contains(&delay), "{delay} ms");
 		}
 		assert_eq!(std::fs::read(&output).unwrap(), b"A000111B222333A444");
@@ -225,6 +220,6 @@ mod tests {
 	#[tokio::test]
 	async fn full_disk_is_an_error() {
 		let mut recording = Recording::create(Path::new("/dev/full")).await.unwrap();
-		assert!(recording.append(&window(0, b"A", b"x")).await.is_err());
+		assert!(recording.append(&windows(&[(b"A", b"x")])[0]).await.is_err());
 	}
 }

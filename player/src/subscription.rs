@@ -5,7 +5,7 @@ use crate::{
 	accusation::Inquest,
 	pocket::{PayError, Pocket},
 	roster::{Ending, Relayer},
-	sinks::Sinks,
+	sinks::{unix_ms, Sinks},
 	status::{Line, Status},
 	summary::{Ended, Summary},
 };
@@ -15,12 +15,14 @@ use clustercast_network::{client, node::ConnectError, Node, PeerId, Stream, Subs
 use clustercast_primitives::{
 	chain::{RelayerInfo, StreamKeyInfo},
 	crypto::SignatureError,
+	status::State,
+	subscribe::Binding,
 	window::HeaderError,
-	AccountId, BlockNumber, Hash, StreamId, Usdc,
+	AccountId, BlockNumber, Hash, StreamId, TrackId, Usdc,
 };
 use clustercast_protocol::{
-	viewer::Event, Due, EncodedWindow, EndReason, Fault, Payer, Payment, PaymentMode, PaymentTerms, Resume,
-	ViewerConfig, ViewerSession,
+	viewer::Event, Due, EncodedWindow, EndReason, Fault, Payment, PaymentMode, PaymentTerms, Resume, SessionKey,
+	Standing, ViewerConfig, ViewerSession,
 };
 use std::{future::Future, time::Duration};
 use tokio::{
@@ -28,8 +30,8 @@ use tokio::{
 	time::{timeout_at, Instant},
 };
 
-/// Rendition that is watched: 480p is the only one.
-const RENDITION: u8 = 0;
+/// Track that is watched: picture and sound at 480p are the only one.
+const TRACK: TrackId = 0;
 
 /// Windows' time without a complete window that makes a stall, where `--stall-seconds` does not say otherwise.
 const STALL_WINDOWS: u32 = 3;
@@ -77,7 +79,7 @@ impl ChainView for Chain {
 /// What the viewer accepts.
 #[derive(Clone, Debug)]
 pub struct Limits {
-	/// Micro-USDC per 10^6 bytes.
+	/// Micro-USDC per 10^9 bytes.
 	pub max_price_per_gb: u64,
 	/// Of one ticket.
 	pub max_face_value: Usdc,
@@ -108,6 +110,8 @@ pub struct Viewing<C> {
 	pub(crate) sinks: Sinks,
 	pub(crate) summary: Summary,
 	pub(crate) status: Status,
+	/// What the broadcaster says of the broadcast.
+	pub(crate) standing: Standing,
 	/// The last window that went to the sinks.
 	pub(crate) resume: Option<Resume>,
 	/// Windows were left out behind it.
@@ -188,28 +192,31 @@ impl<C: ChainView> Viewing<C> {
 		let session = ViewerSession::new(ViewerConfig {
 			genesis: self.chain.genesis(),
 			stream: self.stream.id,
-			rendition: RENDITION,
+			track: TRACK,
 			signing_key: self.stream.signing_key,
 			relayer_key: relayer.key,
+			binding: Binding::PeerKey(relayer.key.0),
 			payment: Some(PaymentTerms {
-				payer: Payer {
+				session: SessionKey {
 					account: self.account,
-					session: self.pocket.session(),
-					vouchers: true,
+					key: self.pocket.session(),
 				},
+				vouchers: true,
+				head: self.chain.best_block(),
 				max_price_per_gb: self.limits.max_price_per_gb,
 				max_face_value: self.limits.max_face_value.0,
 			}),
-			resume: self.resume,
+			resume: self.resume.clone(),
 		});
 		let mut subscription = Subscription::new(stream, session, self.stall());
 		let mut deadline = Instant::now() + self.stall();
 		let mut stop = self.stop.clone();
 		let mut settling = false;
-		// Windows that are neither free nor acknowledged as paid.
+		// Windows that are neither free nor acknowledged as paid, nor covered by what was paid before.
 		let mut unpaid = 0u32;
 		let mut paying = false;
 		loop {
+			subscription.session().set_head(self.chain.best_block());
 			if !settling && self.ended().is_some() {
 				settling = true;
 				deadline = Instant::now() + SETTLE;
@@ -227,13 +234,25 @@ impl<C: ChainView> Viewing<C> {
 				Err(_) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
 				Ok(Err(client::Error::Fault(fault))) => {
 					let rejected = subscription.session().rejected_bytes();
-					self.inquest.fault(relayer.key, subscription);
+					self.inquest.fault(subscription);
 					return Ok(self.on_fault(fault, rejected, peer).await);
 				},
 				Ok(Err(client::Error::Inactive(_))) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
 				Ok(Err(error)) => return Ok(Over::Relayer(Ending::Failed, error.to_string())),
 			};
 			match event {
+				Event::Challenged(challenge) => {
+					let signed = self.pocket.subscribe(challenge);
+					subscription.session().subscribe(signed);
+				},
+				Event::Status(status) => {
+					self.inquest.status(&status);
+					self.standing.note_status(&status);
+				},
+				Event::Catalog(catalog) => {
+					let key = self.stream.signing_key;
+					self.inquest.catalog(&catalog, &key, &self.chain.genesis());
+				},
 				Event::Terms(terms) => {
 					paying = terms.is_some();
 					if let Some(PaymentMode::Vouchers { newest: Some(newest) }) = terms.map(|t| t.mode) {
@@ -247,7 +266,7 @@ impl<C: ChainView> Viewing<C> {
 					deadline = Instant::now() + self.stall();
 				},
 				// Came too late to be written.
-				Event::PaymentDue(due) if Some(due.window) > self.resume.map(|r| r.id) => {},
+				Event::PaymentDue(due) if Some(due.window) > self.resume.as_ref().map(|r| r.id) => {},
 				Event::PaymentDue(due) => {
 					let payment = self.sign(&due)?;
 					// Refused only where a fault was found meanwhile: the next event says which.
@@ -255,14 +274,15 @@ impl<C: ChainView> Viewing<C> {
 						self.summary.ticket(peer, due.share.worth_q64().unwrap_or_default());
 					}
 				},
-				Event::Paid(_) => unpaid = unpaid.saturating_sub(1),
+				Event::Paid(_) | Event::Covered(_) => unpaid = unpaid.saturating_sub(1),
 				Event::Ended(reason) if settling => {
 					tracing::debug!(?reason, "ended while settling");
 					return Ok(Over::Run);
 				},
 				Event::Ended(reason) => {
+					// That a broadcast is over is the broadcaster's to say, in a signed status.
 					let ending = match reason {
-						EndReason::Finished => Ending::Finished,
+						EndReason::Finished if self.is_over() => Ending::Finished,
 						EndReason::WindowGone => Ending::Gone,
 						_ => Ending::Failed,
 					};
@@ -272,6 +292,11 @@ impl<C: ChainView> Viewing<C> {
 				Event::Init(_) => {},
 			}
 		}
+	}
+
+	/// Whether the broadcaster ended the broadcast.
+	fn is_over(&self) -> bool {
+		self.standing.at(unix_ms(), 0) == Some(State::Ended)
 	}
 
 	fn stall(&self) -> Duration {
@@ -284,7 +309,8 @@ impl<C: ChainView> Viewing<C> {
 		self.inquest.window(window);
 		let header = window.header();
 		self.gap = false;
-		self.resume = Some(Resume::after(header));
+		self.standing.note_header(header);
+		self.resume = Some(Resume::after(window));
 		self.window_length = Duration::from_millis(u64::from(header.duration_ms));
 		self.summary.window(peer, header.id, u64::from(header.bytes));
 		self.status.show(Line {

@@ -176,6 +176,8 @@ pub enum Event {
 	Window(EncodedWindow),
 	/// The receipt for a window verified: pay it.
 	PaymentDue(Due),
+	/// The receipt for this window verified, and what was paid before covers it.
+	Covered(WindowId),
 	/// The relayer has the payment for the receipt with this commitment.
 	Paid(Hash),
 	/// The relayer ended the subscription.
@@ -252,7 +254,7 @@ pub enum Fault {
 	/// A catalog that is not one.
 	#[error(transparent)]
 	Catalog(#[from] CatalogError),
-	/// A status that the stream's key did not sign, or of another stream.
+	/// A status whose parts do not agree.
 	#[error(transparent)]
 	Status(#[from] StatusError),
 	/// A status of another stream.
@@ -694,9 +696,13 @@ impl ViewerSession {
 		}
 	}
 
-	/// A status that is not newer than the one before is repeated, by mistake or to deceive: it says nothing.
+	/// A status that is not newer than the one before is repeated, by mistake or to deceive: it says nothing. Nor does one
+	/// under another key, which may have been the stream's until a moment ago.
 	fn on_status(&mut self, status: Box<SignedStatus>) -> Result<(), Fault> {
-		status.check(&self.config.signing_key, &self.config.genesis)?;
+		status.check_parts()?;
+		if status.status.verify(&self.config.signing_key, &self.config.genesis).is_err() {
+			return Ok(());
+		}
 		let message = &status.status.message;
 		if message.stream != self.config.stream {
 			return Err(Fault::WrongStatus);
@@ -984,6 +990,7 @@ impl ViewerSession {
 		let commitment = receipt.commitment;
 		self.last_commitment = Some(commitment);
 		let Some(share) = share else {
+			self.events.push_back(Event::Covered(window));
 			return Ok(());
 		};
 		self.owed.push_back(Owed {

@@ -8,7 +8,7 @@ use anyhow::{ensure, Context};
 use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, calls::NewRelayer, keys, Chain, Wait, Wallet};
 use clustercast_network::{peer_id, Address};
-use clustercast_primitives::{amount::MAX_PRICE_PER_GB, chain::RelayerProof, Usdc};
+use clustercast_primitives::{amount::MAX_PRICE_PER_GB, notice::RelayerProof, Usdc};
 use std::{path::PathBuf, process::ExitCode};
 
 #[derive(Parser)]

@@ -38,7 +38,7 @@ const MIN_CACHE_MB: u32 = 16;
 const MAX_SURGE: f64 = 10.0;
 
 /// Bytes of 2 s at 2 Mb/s.
-const TYPICAL_WINDOW: u32 = 500_000;
+const TYPICAL_WINDOW: u64 = 500_000;
 
 /// What each source may say. The keys of the TOML file are the field names.
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
@@ -247,7 +247,7 @@ impl TryFrom<Settings> for Config {
 			"float must be at least one face value"
 		);
 		// Windows of 480p have some 375 kB. Dearer ones are refused when they come.
-		if amount::win_probability(TYPICAL_WINDOW, config.highest_price_per_gb, config.face_value.0).is_none() {
+		if amount::win_probability(amount::ticket_bytes(TYPICAL_WINDOW), config.highest_price_per_gb, config.face_value.0).is_none() {
 			bail!("face_value must exceed the price of a window: a ticket could not pay {TYPICAL_WINDOW} bytes");
 		}
 		Ok(config)

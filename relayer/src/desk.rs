@@ -14,24 +14,26 @@ use clustercast_network::serve::{Closed, Grant, Policy};
 use clustercast_primitives::{
 	amount,
 	chain::{TicketRefusal, ViewerAccount, VoucherPlace},
-	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId, Voucher, WinningTicket,
+	receipt::Kind,
+	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId, TrackId, Voucher,
+	WinningTicket,
 };
 use clustercast_protocol::{
-	purse::MAX_PAYEES, EndReason, Expectation, Outcome, Payer, PaymentMode, ReceiptSigner, Subscribe, Terms,
+	purse::MAX_PAYEES, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, SessionKey, Subscribe, Terms,
 	TicketBook, TicketError,
 };
 use std::{
 	collections::HashMap,
 	sync::{
-		atomic::{AtomicBool, Ordering},
+		atomic::{AtomicBool, AtomicU32, Ordering},
 		Arc, Mutex, MutexGuard, PoisonError,
 	},
 	time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::{sync::watch, time::Instant};
 
-/// The one rendition there is: 480p.
-pub const RENDITION: u8 = 0;
+/// The one track there is: picture and sound at 480p.
+pub const TRACK: TrackId = 0;
 
 /// Blocks that a ticket must have left: five minutes to redeem it, with a second attempt.
 pub const MIN_TICKET_LIFE: BlockNumber = 150;
@@ -53,6 +55,8 @@ pub struct Desk<L> {
 	pub face_value: Balance,
 	/// Windows ahead of payment.
 	pub credit: u8,
+	/// Counter of the stream's terms: vouchers add up under it.
+	pub terms: AtomicU32,
 	/// What windows cost now.
 	pub surge: Arc<Surge>,
 	/// Tickets or vouchers.
@@ -77,7 +81,7 @@ pub struct Desk<L> {
 
 /// One subscription.
 pub struct Seat {
-	payer: Payer,
+	payer: SessionKey,
 	account: Arc<Entry>,
 	/// Micro-USDC per 10^9 bytes, for this subscription.
 	price_per_gb: u64,
@@ -85,6 +89,8 @@ pub struct Seat {
 	may_voucher: bool,
 	/// It pays by voucher.
 	vouchers: AtomicBool,
+	/// Under these terms of the stream.
+	terms: AtomicU32,
 	_viewer: Viewer,
 }
 
@@ -129,8 +135,14 @@ impl<L: Ledger> Desk<L> {
 		self.book().set_max_price(per_gb);
 	}
 
-	/// Forgets tickets that have expired.
-	pub fn prune(&self, now: BlockNumber) {
+	/// The stream has these terms from now on: the vouchers of those who watch begin anew.
+	pub fn set_terms(&self, counter: u32) {
+		self.terms.store(counter, Ordering::Relaxed);
+	}
+
+	/// The chain is at this block: receipts say so, tickets that have expired are forgotten.
+	pub fn at_block(&self, now: BlockNumber) {
+		self.signer.set_block(now);
 		self.book().prune(now);
 	}
 
@@ -139,16 +151,19 @@ impl<L: Ledger> Desk<L> {
 		self.book.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
-	fn place(&self, payer: &Payer) -> VoucherPlace {
+	fn place(&self, payer: &SessionKey) -> VoucherPlace {
 		VoucherPlace {
-			session: payer.session,
+			session: payer.key,
 			recipient: self.recipient,
 			stream: self.stream,
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			terms: self.terms.load(Ordering::Relaxed),
 		}
 	}
 
-	/// The newest voucher of this payer. One lookup in the database's memory.
-	fn kept(&self, payer: &Payer) -> Result<Option<Kept>, EndReason> {
+	/// The newest voucher of this payer under the terms of now. One lookup in the database's memory.
+	fn kept(&self, payer: &SessionKey) -> Result<Option<Kept>, EndReason> {
 		self.store.voucher(&self.place(payer)).map_err(|error| {
 			tracing::error!(%error, "store of vouchers");
 			EndReason::NotServed
@@ -157,8 +172,8 @@ impl<L: Ledger> Desk<L> {
 
 	/// Whether vouchers can be asked of this payer. Not where the chain has paid more than we have vouchers for, since we
 	/// could not show the newest to a viewer who lost track; nor where the session has no room for another recipient.
-	async fn may_voucher(&self, payer: &Payer, account: &ViewerAccount) -> Result<bool, EndReason> {
-		if !payer.vouchers || !self.rule.ever() {
+	async fn may_voucher(&self, payer: &SessionKey, account: &ViewerAccount) -> Result<bool, EndReason> {
+		if !self.rule.ever() {
 			return Ok(false);
 		}
 		let paid = match self.accounts.vouchers_paid(&self.place(payer)).await {
@@ -169,7 +184,7 @@ impl<L: Ledger> Desk<L> {
 			},
 		};
 		let mut sessions = account.sessions.iter();
-		let full = sessions.any(|s| s.key == payer.session && s.payees as usize >= MAX_PAYEES);
+		let full = sessions.any(|s| s.key == payer.key && s.payees as usize >= MAX_PAYEES);
 		if paid.amount == 0 && full {
 			return Ok(false);
 		}
@@ -179,7 +194,7 @@ impl<L: Ledger> Desk<L> {
 	}
 
 	/// What this payer pays with from here on. When it is by voucher, the book knows the newest.
-	fn mode(&self, payer: &Payer, may_voucher: bool) -> Result<PaymentMode, EndReason> {
+	fn mode(&self, payer: &SessionKey, may_voucher: bool) -> Result<PaymentMode, EndReason> {
 		let tickets = PaymentMode::Tickets {
 			face_value: self.face_value,
 		};
@@ -190,7 +205,7 @@ impl<L: Ledger> Desk<L> {
 		let by_voucher = kept.as_ref().map_or(0, |kept| kept.newest.message.amount);
 		if !self
 			.rule
-			.vouchers(self.standings.of(&payer.session).saturating_add(by_voucher))
+			.vouchers(self.standings.of(&payer.key).saturating_add(by_voucher))
 		{
 			return Ok(tickets);
 		}
@@ -238,10 +253,11 @@ impl<L: Ledger> Policy for Desk<L> {
 	type Seat = Seat;
 
 	async fn subscribe(&self, _: PublicKey, request: &Subscribe) -> Result<(Grant, Seat), EndReason> {
-		if request.stream != self.stream || request.rendition != RENDITION {
+		if request.stream != self.stream || request.track() != Some(TRACK) {
 			return Err(EndReason::NotServed);
 		}
-		let payer = request.payer.ok_or(EndReason::PaymentRequired)?;
+		let offered = request.payer.as_ref().ok_or(EndReason::PaymentRequired)?;
+		let payer = offered.session();
 		if self.debts.of(&payer.account) >= MAX_DEBT {
 			return Err(EndReason::Unpaid);
 		}
@@ -250,15 +266,17 @@ impl<L: Ledger> Policy for Desk<L> {
 			EndReason::NotServed
 		})?;
 		let now = self.head.borrow().best;
-		check_means(&account.get(), &payer.session, self.face_value, now)
+		check_means(&account.get(), &payer.key, self.face_value, now)
 			.map_err(|reason| EndReason::TicketRefused(TicketError::Chain(reason)))?;
-		let may_voucher = self.may_voucher(&payer, &account.get()).await?;
+		let may_voucher = offered.vouchers && self.may_voucher(&payer, &account.get()).await?;
+		let counter = self.terms.load(Ordering::Relaxed);
 		let mode = self.mode(&payer, may_voucher)?;
 		let terms = Terms {
 			recipient: self.recipient,
 			price_per_gb: self.surge.price(Instant::now()),
 			mode,
 			credit: self.credit,
+			counter,
 		};
 		let seat = Seat {
 			payer,
@@ -266,6 +284,7 @@ impl<L: Ledger> Policy for Desk<L> {
 			price_per_gb: terms.price_per_gb,
 			may_voucher,
 			vouchers: AtomicBool::new(matches!(terms.mode, PaymentMode::Vouchers { .. })),
+			terms: AtomicU32::new(counter),
 			_viewer: Viewer::new(self.surge.clone()),
 		};
 		::metrics::gauge!(metrics::PRICE).set(terms.price_per_gb as f64);
@@ -292,8 +311,8 @@ impl<L: Ledger> Policy for Desk<L> {
 		if let Ok(won) = kept {
 			::metrics::counter!(metrics::TICKETS).increment(1);
 			::metrics::counter!(metrics::WINNERS).increment(won.into());
-			let value = amount::cost(ticket.message.bytes.into(), seat.price_per_gb);
-			self.standings.note(seat.payer.session, value);
+			let value = amount::cost(ticket.message.bytes, seat.price_per_gb);
+			self.standings.note(seat.payer.key, value);
 		}
 		self.judged(seat, kept.map(drop))
 	}
@@ -316,14 +335,17 @@ impl<L: Ledger> Policy for Desk<L> {
 		self.judged(seat, kept)
 	}
 
-	fn restate(&self, seat: &Seat) -> Option<PaymentMode> {
-		if seat.vouchers.load(Ordering::Relaxed) || !seat.may_voucher {
+	fn restate(&self, seat: &Seat) -> Option<(PaymentMode, u32)> {
+		let counter = self.terms.load(Ordering::Relaxed);
+		let changed = seat.terms.swap(counter, Ordering::Relaxed) != counter;
+		let by_voucher = seat.vouchers.load(Ordering::Relaxed);
+		if !seat.may_voucher || (by_voucher && !changed) {
 			return None;
 		}
 		let mode = self.mode(&seat.payer, true).ok()?;
 		let vouchers = matches!(mode, PaymentMode::Vouchers { .. });
 		seat.vouchers.store(vouchers, Ordering::Relaxed);
-		vouchers.then_some(mode)
+		(vouchers || by_voucher).then_some((mode, counter))
 	}
 
 	fn sent(&self, bytes: usize) {

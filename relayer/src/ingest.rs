@@ -1,10 +1,10 @@
 //! Brings windows in: subscribes upstream, verifies, fills the feed. Reconnects and goes on behind the last window, also
 //! after a restart: viewers who come back find no gap as long as upstream still has what was missed.
 
-use crate::{desk::RENDITION, metrics};
+use crate::{desk::TRACK, metrics};
 use clustercast_chain::{Chain, ChainError};
 use clustercast_network::{client, Address, Feed, Node, Subscription};
-use clustercast_primitives::{Hash, PublicKey, StreamId, WindowId};
+use clustercast_primitives::{subscribe::Binding, Hash, History, PublicKey, StreamId, WindowId};
 use clustercast_protocol::{
 	viewer::{Event, Resume},
 	EndReason, ViewerConfig, ViewerSession,
@@ -88,14 +88,14 @@ impl<K: StreamKeys> Ingest<K> {
 		let mut resume = load(&self.position, self.stream);
 		let mut pause = FIRST_PAUSE;
 		let mut fruitless = 0;
-		let mut recent = VecDeque::from_iter(resume);
+		let mut recent = VecDeque::from_iter(resume.clone());
 		loop {
 			match self.keys.signing_key(self.stream).await {
 				Ok(Some(key)) => signing_key = key,
 				Ok(None) => tracing::warn!(stream = %self.stream, "the stream key is gone from the chain"),
 				Err(error) => tracing::warn!(%error, "cannot look up the stream key; using the one known"),
 			}
-			let before = resume;
+			let before = resume.clone();
 			let Err(failure) = self.connection(signing_key, &mut resume, &mut recent).await;
 			::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(0.0);
 			if resume != before {
@@ -138,11 +138,12 @@ impl<K: StreamKeys> Ingest<K> {
 		let session = ViewerSession::new(ViewerConfig {
 			genesis: self.genesis,
 			stream: self.stream,
-			rendition: RENDITION,
+			track: TRACK,
 			signing_key,
 			relayer_key: self.upstream.peer(),
+			binding: Binding::PeerKey(self.upstream.peer().0),
 			payment: None,
-			resume: *resume,
+			resume: resume.clone(),
 		});
 		let mut subscription = Subscription::new(stream, session, INACTIVITY);
 		loop {
@@ -152,8 +153,8 @@ impl<K: StreamKeys> Ingest<K> {
 					tracing::info!("connected to upstream");
 				},
 				Event::Window(window) => {
-					let last = Resume::after(window.header());
-					*resume = Some(last);
+					let last = Resume::after(&window);
+					*resume = Some(last.clone());
 					::metrics::counter!(metrics::WINDOWS).increment(1);
 					::metrics::counter!(metrics::BYTES_RECEIVED).increment(window.header().bytes.into());
 					tracing::debug!(window = %window.id(), bytes = window.header().bytes, "received");
@@ -165,8 +166,14 @@ impl<K: StreamKeys> Ingest<K> {
 					}
 				},
 				Event::Ended(reason) => return Err(Failure::Ended(reason)),
-				// Free service has neither; the initialisation segment comes with each window.
-				Event::Init(_) | Event::PaymentDue(_) | Event::Paid(_) => {},
+				Event::Status(status) => drop(self.feed.push_status(*status)),
+				// Free service has none of them; catalog and initialisation segment come with each window.
+				Event::Catalog(_)
+				| Event::Init(_)
+				| Event::Challenged(_)
+				| Event::PaymentDue(_)
+				| Event::Covered(_)
+				| Event::Paid(_) => {},
 			}
 		}
 	}
@@ -175,19 +182,19 @@ impl<K: StreamKeys> Ingest<K> {
 /// Where a restart begins. A file that is missing or damaged costs a gap, nothing else.
 fn load(path: &Path, stream: StreamId) -> Option<Resume> {
 	let bytes = fs::read(path).ok()?;
-	let (id, header_hash, last_part) = <(WindowId, Hash, bool)>::decode_all(&mut bytes.as_slice()).ok()?;
-	let resume = Resume {
+	let (id, history, last_part) = <(WindowId, History, bool)>::decode_all(&mut bytes.as_slice()).ok()?;
+	let fits = id.stream == stream && id.track == TRACK && history.is_well_formed();
+	fits.then_some(Resume {
 		id,
-		header_hash,
+		history,
 		last_part,
-	};
-	(id.stream == stream && id.rendition == RENDITION).then_some(resume)
+	})
 }
 
 /// Replaces the file in one step. Not synced: after a power cut nobody waits for the next window.
 fn store(path: &Path, window: &Resume) -> io::Result<()> {
 	let temporary = path.with_extension("new");
-	fs::write(&temporary, (window.id, window.header_hash, window.last_part).encode())?;
+	fs::write(&temporary, (window.id, &window.history, window.last_part).encode())?;
 	fs::rename(temporary, path)
 }
 
@@ -199,8 +206,8 @@ mod tests {
 		node::Limits,
 		serve::{serve, Config, Grant, Policy},
 	};
-	use clustercast_primitives::{crypto::KeyPair, window::flags};
-	use clustercast_protocol::{window::Draft, Cursor, EncodedWindow, Lookup, Subscribe};
+	use clustercast_primitives::{catalog::Track, crypto::KeyPair, status::State};
+	use clustercast_protocol::{Broadcast, Cursor, Lookup, Subscribe};
 	use std::sync::Arc;
 
 	const STREAM: StreamId = StreamId(3);
@@ -231,25 +238,18 @@ mod tests {
 		}
 	}
 
+	/// A run of the broadcast that has not begun.
+	fn broadcast() -> Broadcast {
+		let mut broadcast = Broadcast::begin(broadcaster(), GENESIS, STREAM, 1, Hash([0; 32]), 0);
+		broadcast.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
+		broadcast
+	}
+
 	/// Adds `count` windows to what is in the feed.
-	fn broadcast(feed: &Feed, count: u64) {
+	fn go_on(broadcast: &mut Broadcast, feed: &Feed, count: u64) {
 		for _ in 0..count {
-			let before = feed.latest(STREAM, RENDITION);
-			let segment = before.as_ref().map_or(0, |w| w.id().segment + 1);
-			let draft = Draft {
-				id: WindowId {
-					stream: STREAM,
-					rendition: RENDITION,
-					segment,
-					part: 0,
-				},
-				flags: flags::INDEPENDENT | flags::LAST_PART,
-				start_ms: 2_000 * segment,
-				duration_ms: 2_000,
-				previous: before.map_or(Hash([0; 32]), |w| w.hash()),
-			};
-			let init = Bytes::from_static(b"init");
-			feed.push(EncodedWindow::sign(draft, init, &[segment as u8; 1_000], &broadcaster(), &GENESIS).unwrap());
+			let segment = broadcast.next().segment;
+			feed.push(broadcast.segment(2_000 * segment, &[segment as u8; 1_000]).unwrap());
 		}
 	}
 
@@ -268,7 +268,7 @@ mod tests {
 		};
 		let mut news = feed.news();
 		let arrived = async {
-			while feed.latest(STREAM, RENDITION).is_none_or(|w| w.id().segment < last) {
+			while feed.latest(STREAM, TRACK).is_none_or(|w| w.id().segment < last) {
 				news.changed().await.unwrap();
 			}
 		};
@@ -283,7 +283,8 @@ mod tests {
 	async fn restarted_relayer_has_what_its_viewers_lack() {
 		let dir = tempfile::tempdir().unwrap();
 		let position = dir.path().join("position");
-		let (origin, incoming) = Node::start(&KeyPair::from_seed([8; 32]), Limits::default()).unwrap();
+		let origin_key = KeyPair::from_seed([8; 32]);
+		let (origin, incoming) = Node::start(&origin_key, Limits::default()).unwrap();
 		let address = origin
 			.listen("/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap())
 			.await
@@ -293,22 +294,27 @@ mod tests {
 			incoming,
 			source.clone(),
 			Arc::new(Free),
-			Config::new(GENESIS),
+			Config::new(GENESIS, origin_key.public()),
 			std::future::pending(),
 		);
 		tokio::spawn(serving);
 
-		broadcast(&source, 1);
+		let mut broadcast = broadcast();
+		go_on(&mut broadcast, &source, 1);
 		ingest_until(&address, &position, 0).await;
-		broadcast(&source, 19);
+		go_on(&mut broadcast, &source, 19);
 		ingest_until(&address, &position, 19).await;
 		// Missed while it was down.
-		broadcast(&source, 2);
+		go_on(&mut broadcast, &source, 2);
+		source.push_status(broadcast.status(State::Live, 44_000));
 		let feed = ingest_until(&address, &position, 21).await;
+		let status = feed.status(STREAM).expect("passed on with the windows");
+		assert_eq!(status.tracks[0].count, 22);
 		let after = |segment| {
 			let id = WindowId {
 				stream: STREAM,
-				rendition: RENDITION,
+				track: TRACK,
+				epoch: 1,
 				segment,
 				part: 0,
 			};
@@ -327,20 +333,21 @@ mod tests {
 		assert_eq!(load(&path, StreamId(3)), None);
 		let id = WindowId {
 			stream: StreamId(3),
-			rendition: RENDITION,
+			track: TRACK,
+			epoch: 1,
 			segment: 8,
 			part: 1,
 		};
 		let last = Resume {
 			id,
-			header_hash: Hash([9; 32]),
+			history: History::default(),
 			last_part: true,
 		};
 		store(
 			&path,
 			&Resume {
 				last_part: false,
-				..last
+				..last.clone()
 			},
 		)
 		.unwrap();

@@ -318,9 +318,9 @@ mod tests {
 		finalised: BlockNumber,
 		pool: Vec<WinningTicket>,
 		/// Nonces spent on the finalised chain.
-		spent: HashSet<u32>,
-		payments: HashMap<u32, u32>,
-		refusals: HashMap<u32, TicketRefusal>,
+		spent: HashSet<u64>,
+		payments: HashMap<u64, u32>,
+		refusals: HashMap<u64, TicketRefusal>,
 		submits: usize,
 		largest: usize,
 		/// The best chain is ahead of the finalised one, and would pay nothing.
@@ -402,7 +402,7 @@ mod tests {
 		Redeemer::new(Arc::new(store), chain.clone(), THRESHOLDS)
 	}
 
-	fn with_winners(dir: &Path, chain: &Fake, count: u32) -> Redeemer<Fake> {
+	fn with_winners(dir: &Path, chain: &Fake, count: u64) -> Redeemer<Fake> {
 		let redeemer = restart(dir, chain);
 		for nonce in 0..count {
 			redeemer.store.insert(&ticket(1, nonce, EXPIRY), 0).unwrap();

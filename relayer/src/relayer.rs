@@ -189,12 +189,14 @@ impl Relayer {
 		)?;
 		let listening = node.listen(config.listen.clone()).await.context("listen")?;
 
+		let key = identity.public();
 		let feed = Feed::new(config.cache_bytes);
 		let desk = Arc::new(Desk {
 			stream: config.stream,
 			recipient: wallet.account(),
 			face_value: config.face_value.0,
 			credit: config.credit,
+			terms: stream.terms_counter.into(),
 			surge: Arc::new(Surge::new(
 				config.price_per_gb,
 				config.highest_price_per_gb,
@@ -212,6 +214,7 @@ impl Relayer {
 			debts: Default::default(),
 		});
 		desk.limit_price(bound);
+		desk.at_block(chain.head().best);
 		let thresholds = Thresholds {
 			value: config.redeem_value.0,
 			age: config.redeem_age,
@@ -250,7 +253,7 @@ impl Relayer {
 			incoming,
 			serve: serve::Config {
 				max_subscriptions: config.max_viewers,
-				..serve::Config::new(genesis)
+				..serve::Config::new(genesis, key)
 			},
 			feed,
 			desk,
@@ -316,8 +319,8 @@ impl Running {
 			() = serving => {},
 			() = ingest.run(stream.signing_key) => {},
 			() = desk.accounts.refresh() => {},
-			() = prune(&desk) => {},
-			() = limit_price(&chain, &desk) => {},
+			() = follow(&desk) => {},
+			() = keep_to_terms(&chain, &desk) => {},
 			() = redeemers.run() => {},
 		}
 		tracing::info!("stopping");
@@ -330,25 +333,28 @@ impl Running {
 	}
 }
 
-/// Follows the stream key's bound on prices. What was agreed before it fell is redeemed as long as the chain allows.
-async fn limit_price(chain: &Chain, desk: &Desk<Chain>) {
+/// Follows the stream key's terms. What was agreed before they changed is redeemed as long as the chain allows.
+async fn keep_to_terms(chain: &Chain, desk: &Desk<Chain>) {
 	loop {
 		tokio::time::sleep(BOUND_TICK).await;
 		match chain.stream_key(desk.stream).await {
-			Ok(Some(stream)) => desk.limit_price(surge::bound(&stream)),
+			Ok(Some(stream)) => {
+				desk.limit_price(surge::bound(&stream));
+				desk.set_terms(stream.terms_counter);
+			},
 			Ok(None) => tracing::warn!("the stream key is gone: payments for it are not redeemed"),
 			Err(error) => tracing::warn!(%error, "the stream key cannot be looked up; prices stay"),
 		}
 	}
 }
 
-/// Forgets expired tickets with each block.
-async fn prune(desk: &Desk<Chain>) {
+/// Tells the desk of each block.
+async fn follow(desk: &Desk<Chain>) {
 	let mut head = desk.head.clone();
 	// Fails only when the chain's connection is dropped, which lives as long as the desk.
 	while head.changed().await.is_ok() {
 		let now = head.borrow_and_update().best;
-		desk.prune(now);
+		desk.at_block(now);
 	}
 	std::future::pending().await
 }

@@ -28,7 +28,7 @@ const SETTLED: TableDefinition<u64, &[u8]> = TableDefinition::new("settled");
 const SPENT: TableDefinition<&[u8; NONCE_KEY], u64> = TableDefinition::new("spent");
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 
-const NONCE_KEY: usize = 32 + 4 + 4;
+const NONCE_KEY: usize = 32 + 4 + 8;
 
 /// redb's own default is a gigabyte; the whole database is a few megabytes.
 const CACHE_BYTES: usize = 8 << 20;
@@ -347,7 +347,7 @@ fn totals(meta: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Tota
 #[cfg(test)]
 pub(crate) mod tests {
 	use super::*;
-	use clustercast_primitives::{AccountId, PublicKey, Signature, Signed, WindowId};
+	use clustercast_primitives::{receipt::Kind, AccountId, PublicKey, Signature, Signed, StreamId};
 
 	pub const GENESIS: Hash = Hash([7; 32]);
 	pub const EPOCH_BLOCKS: BlockNumber = 600;
@@ -359,13 +359,15 @@ pub(crate) mod tests {
 	};
 
 	/// A winner as the store sees it: nothing here checks the signature.
-	pub fn ticket(session: u8, nonce: u32, expiry: BlockNumber) -> WinningTicket {
+	pub fn ticket(session: u8, nonce: u64, expiry: BlockNumber) -> WinningTicket {
 		let message = Ticket {
 			sender: AccountId([1; 32]),
 			session: PublicKey([session; 32]),
 			recipient: AccountId([2; 32]),
-			window: WindowId::default(),
-			bytes: 1_000,
+			stream: StreamId(3),
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			bytes: 65_536,
 			face_value: FACE,
 			win_probability: 1,
 			commitment: Hash([3; 32]),
@@ -482,7 +484,7 @@ pub(crate) mod tests {
 			let mut spent = write.open_table(SPENT).unwrap();
 			for serial in 0..MAX_SETTLED + 3 {
 				let winner = Winner {
-					ticket: ticket(1, serial as u32, 700),
+					ticket: ticket(1, serial, 700),
 					stored_ms: 0,
 					posted: None,
 					refused: None,

@@ -1,9 +1,8 @@
-//! Vouchers on disk, in the database of the winners. The newest of each (session, recipient, stream) replaces the one
-//! before it; what the chain has paid of them, and what it never will, are levels on the same scale.
+//! Vouchers on disk, in the database of the winners. The newest of each place replaces the one before it; what the chain has paid of them, and what it never will, are levels on the same scale.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
-//! | `vouchers` | session ‖ recipient ‖ stream | [`Kept`]: pruned once settled and expired |
+//! | `vouchers` | session ‖ recipient ‖ stream ‖ kind ‖ context ‖ terms | [`Kept`]: pruned once settled and expired |
 //! | `owing` | the same | [`Owing`]: present as long as something is owed |
 //! | `meta` | `vouchers` | [`VoucherSums`] |
 
@@ -18,7 +17,7 @@ use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefiniti
 const VOUCHERS: TableDefinition<&[u8; PLACE_KEY], &[u8]> = TableDefinition::new("vouchers");
 const OWING: TableDefinition<&[u8; PLACE_KEY], &[u8]> = TableDefinition::new("owing");
 
-const PLACE_KEY: usize = 32 + 32 + 8;
+const PLACE_KEY: usize = 32 + 32 + 8 + 1 + 32 + 4;
 
 /// Places that may owe something at a time. Each stands for a session key, which cost its viewer a transaction.
 pub const MAX_OWING: u64 = 20_000;
@@ -281,7 +280,10 @@ fn place_key(place: &VoucherPlace) -> [u8; PLACE_KEY] {
 	let mut key = [0; PLACE_KEY];
 	key[..32].copy_from_slice(&place.session.0);
 	key[32..64].copy_from_slice(&place.recipient.0);
-	key[64..].copy_from_slice(&place.stream.0.to_be_bytes());
+	key[64..72].copy_from_slice(&place.stream.0.to_be_bytes());
+	key[72] = place.kind.0;
+	key[73..105].copy_from_slice(&place.context.0);
+	key[105..].copy_from_slice(&place.terms.to_be_bytes());
 	key
 }
 
@@ -293,7 +295,7 @@ fn decoded<T: Decode>(row: Option<redb::AccessGuard<'_, &'static [u8]>>) -> Resu
 pub(crate) mod tests {
 	use super::*;
 	use crate::store::tests::{EPOCH_BLOCKS, GENESIS};
-	use clustercast_primitives::{AccountId, PublicKey, Signature, Signed, StreamId, Voucher};
+	use clustercast_primitives::{receipt::Kind, AccountId, PublicKey, Signature, Signed, StreamId, Voucher};
 	use std::path::Path;
 
 	/// A voucher as the store sees it: nothing here checks the signature.
@@ -304,6 +306,9 @@ pub(crate) mod tests {
 				session: PublicKey([session; 32]),
 				recipient: AccountId([2; 32]),
 				stream: StreamId(3),
+				kind: Kind::LIVE,
+				context: Hash([0; 32]),
+				terms: 0,
 				amount,
 				bytes: amount as u64 * 1_000,
 				expiry,
