@@ -10,11 +10,11 @@ use clustercast_network::{
 	Address, Feed, Node, Stream,
 };
 use clustercast_primitives::{
-	crypto::KeyPair, window::flags, AccountId, Hash, PublicKey, SignedTicket, StreamId, WindowId,
+	catalog::Track, crypto::KeyPair, status::State, subscribe::Binding, AccountId, Hash, PublicKey, SignedTicket, StreamId,
 };
 use clustercast_protocol::{
-	viewer::Event, window::Draft, EncodedWindow, EndReason, Expectation, Fault, Payer, PaymentMode, PaymentTerms,
-	ReceiptSigner, Subscribe, Terms, ViewerConfig, ViewerSession, WireError,
+	viewer::Event, Broadcast, EncodedWindow, EndReason, Expectation, Fault, PaymentMode, PaymentTerms, ReceiptSigner,
+	SessionKey, Subscribe, Terms, ViewerConfig, ViewerSession, WireError,
 };
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
@@ -34,6 +34,8 @@ const GENESIS: Hash = Hash([7; 32]);
 const STREAM: StreamId = StreamId(3);
 const RELAYER_SEED: [u8; 32] = [1; 32];
 const LOOPBACK: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
+/// Length of the frame that comes first.
+const CHALLENGE: usize = 4 + 1 + 32;
 /// Far longer than anything here takes, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -60,6 +62,7 @@ impl Policy for Open {
 					price_per_gb: 1_000_000,
 					mode: PaymentMode::Tickets { face_value: 1_000_000 },
 					credit: 2,
+					counter: 0,
 				},
 				Arc::new(ReceiptSigner::new(KeyPair::from_seed(RELAYER_SEED), [5; 32])),
 			),
@@ -100,7 +103,7 @@ struct Server {
 
 impl Server {
 	async fn start(paid: bool, adjust: impl FnOnce(&mut Config)) -> Self {
-		let mut config = Config::new(GENESIS);
+		let mut config = Config::new(GENESIS, KeyPair::from_seed(RELAYER_SEED).public());
 		adjust(&mut config);
 		let (node, incoming) = Node::start(&KeyPair::from_seed(RELAYER_SEED), Limits::default()).unwrap();
 		let address = node.listen(LOOPBACK.parse().unwrap()).await.unwrap();
@@ -128,7 +131,7 @@ impl Server {
 
 	fn push(&self, broadcast: &mut Broadcast, count: usize, bytes: usize) {
 		for _ in 0..count {
-			assert!(self.feed.push(broadcast.window(bytes)));
+			assert!(self.feed.push(window(broadcast, bytes)));
 		}
 	}
 
@@ -140,41 +143,19 @@ impl Server {
 	}
 }
 
-/// A broadcaster's windows, one after the other.
-struct Broadcast {
-	next: u64,
-	previous: Hash,
+/// A run of the broadcast that has not begun.
+fn broadcast() -> Broadcast {
+	let key = KeyPair::from_seed([2; 32]);
+	let mut broadcast = Broadcast::begin(key, GENESIS, STREAM, 1, Hash([0; 32]), 0);
+	broadcast.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
+	broadcast
 }
 
-impl Broadcast {
-	fn new() -> Self {
-		Self {
-			next: 0,
-			previous: Hash([0; 32]),
-		}
-	}
-
-	fn window(&mut self, bytes: usize) -> EncodedWindow {
-		let id = WindowId {
-			stream: STREAM,
-			rendition: 0,
-			segment: self.next,
-			part: 0,
-		};
-		let data: Vec<u8> = (0..bytes).map(|i| (i as u64 * 31 + self.next) as u8).collect();
-		let draft = Draft {
-			id,
-			flags: flags::INDEPENDENT | flags::LAST_PART,
-			start_ms: 2_000 * self.next,
-			duration_ms: 2_000,
-			previous: self.previous,
-		};
-		let key = KeyPair::from_seed([2; 32]);
-		let window = EncodedWindow::sign(draft, Bytes::from_static(b"init"), &data, &key, &GENESIS).unwrap();
-		self.next += 1;
-		self.previous = window.hash();
-		window
-	}
+/// Its next window, of this length.
+fn window(broadcast: &mut Broadcast, bytes: usize) -> EncodedWindow {
+	let segment = broadcast.next().segment;
+	let data: Vec<u8> = (0..bytes).map(|i| (i as u64 * 31 + segment) as u8).collect();
+	broadcast.segment(2_000 * segment, &data).unwrap()
 }
 
 fn viewer(seed: u8) -> Node {
@@ -183,20 +164,25 @@ fn viewer(seed: u8) -> Node {
 		.0
 }
 
+fn session_key() -> KeyPair {
+	KeyPair::from_seed([4; 32])
+}
+
 fn session(relayer: &Address, paid: bool) -> ViewerSession {
-	let payer = Payer {
-		account: AccountId([8; 32]),
-		session: KeyPair::from_seed([4; 32]).public(),
-		vouchers: false,
-	};
 	ViewerSession::new(ViewerConfig {
 		genesis: GENESIS,
 		stream: STREAM,
-		rendition: 0,
+		track: 0,
 		signing_key: KeyPair::from_seed([2; 32]).public(),
 		relayer_key: relayer.peer(),
+		binding: Binding::PeerKey(relayer.peer().0),
 		payment: paid.then_some(PaymentTerms {
-			payer,
+			session: SessionKey {
+				account: AccountId([8; 32]),
+				key: session_key().public(),
+			},
+			vouchers: false,
+			head: 0,
 			max_price_per_gb: 1_000_000,
 			max_face_value: 1_000_000,
 		}),
@@ -216,6 +202,10 @@ async fn until<T>(subscription: &mut Subscription, wanted: impl Fn(Event) -> Opt
 			.await
 			.expect("an event")
 			.expect("no error");
+		if let Event::Challenged(challenge) = &event {
+			let signed = session_key().sign(challenge.clone(), &GENESIS);
+			subscription.session().subscribe(signed);
+		}
 		if let Some(found) = wanted(event) {
 			return found;
 		}
@@ -241,8 +231,8 @@ async fn ended(subscription: &mut Subscription) -> EndReason {
 #[tokio::test]
 async fn windows_arrive_verified_and_in_order_until_the_broadcast_ends() {
 	let mut server = Server::start(false, |_| {}).await;
-	let mut broadcast = Broadcast::new();
-	let before = broadcast.window(300_000);
+	let mut broadcast = broadcast();
+	let before = window(&mut broadcast, 300_000);
 	server.feed.push(before.clone());
 	let node = viewer(10);
 	let mut subscription = subscribe(&node, &server).await;
@@ -252,7 +242,7 @@ async fn windows_arrive_verified_and_in_order_until_the_broadcast_ends() {
 		"live begins with the newest"
 	);
 	for bytes in [1, 16_384, 400_000] {
-		let window = broadcast.window(bytes);
+		let window = window(&mut broadcast, bytes);
 		assert!(server.feed.push(window.clone()));
 		assert!(!server.feed.push(window.clone()), "its place is taken");
 		let received = next_window(&mut subscription).await;
@@ -264,9 +254,29 @@ async fn windows_arrive_verified_and_in_order_until_the_broadcast_ends() {
 }
 
 #[tokio::test]
+async fn newest_status_reaches_every_viewer_once() {
+	let server = Server::start(false, |_| {}).await;
+	let mut broadcast = broadcast();
+	server.push(&mut broadcast, 1, 1_000);
+	let (old, new) = (broadcast.status(State::Idle, 1), broadcast.status(State::Live, 2));
+	assert!(server.feed.push_status(new.clone()));
+	assert!(!server.feed.push_status(old), "a newer one is here");
+	let node = viewer(10);
+	let mut subscription = subscribe(&node, &server).await;
+	let status = |event| match event {
+		Event::Status(status) => Some(*status),
+		_ => None,
+	};
+	assert_eq!(until(&mut subscription, status).await, new);
+	let ended = broadcast.end();
+	server.feed.push_status(ended.clone());
+	assert_eq!(until(&mut subscription, status).await, ended);
+}
+
+#[tokio::test]
 async fn one_connection_carries_several_subscriptions() {
 	let server = Server::start(false, |_| {}).await;
-	server.feed.push(Broadcast::new().window(100_000));
+	server.feed.push(window(&mut broadcast(), 100_000));
 	let node = viewer(10);
 	let mut first = subscribe(&node, &server).await;
 	let mut second = subscribe(&node, &server).await;
@@ -276,7 +286,7 @@ async fn one_connection_carries_several_subscriptions() {
 #[tokio::test]
 async fn unpaid_windows_stop_at_the_credit_and_end_the_subscription() {
 	let mut server = Server::start(true, |config| config.pay_timeout = Duration::from_millis(500)).await;
-	let mut broadcast = Broadcast::new();
+	let mut broadcast = broadcast();
 	server.push(&mut broadcast, 5, 50_000);
 	let node = viewer(10);
 	let mut subscription = subscribe(&node, &server).await;
@@ -291,8 +301,8 @@ async fn unpaid_windows_stop_at_the_credit_and_end_the_subscription() {
 #[tokio::test]
 async fn viewer_who_does_not_read_is_ended() {
 	let mut server = Server::start(false, |config| config.write_timeout = Duration::from_millis(300)).await;
-	let mut broadcast = Broadcast::new();
-	server.feed.push(broadcast.window(100_000));
+	let mut broadcast = broadcast();
+	server.feed.push(window(&mut broadcast, 100_000));
 	let node = viewer(10);
 	let mut subscription = subscribe(&node, &server).await;
 	next_window(&mut subscription).await;
@@ -321,14 +331,14 @@ async fn answer(stream: &mut Stream) -> Vec<u8> {
 #[tokio::test]
 async fn garbage_gets_a_typed_error_and_the_server_stays_up() {
 	let mut server = Server::start(false, |_| {}).await;
-	server.feed.push(Broadcast::new().window(1_000));
+	server.feed.push(window(&mut broadcast(), 1_000));
 	let node = viewer(10);
 	for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 4_096], &[0, 0, 0, 0, 0]] {
 		let mut stream = node.connect(&server.address).await.unwrap();
 		stream.write_all(garbage).await.unwrap();
 		stream.flush().await.unwrap();
-		// length 2, kind End, reason ProtocolError.
-		assert_eq!(answer(&mut stream).await, [2, 0, 0, 0, 0x86, 9]);
+		// Behind the challenge: length 2, kind End, reason ProtocolError.
+		assert_eq!(answer(&mut stream).await[CHALLENGE..], [2, 0, 0, 0, 0x86, 9]);
 		assert!(server.closed().await.starts_with("session: "));
 	}
 	// Hangs up inside a message.
@@ -390,7 +400,7 @@ async fn silent_relayer_is_given_up() {
 #[tokio::test]
 async fn server_is_full_and_says_so() {
 	let server = Server::start(false, |config| config.max_subscriptions = 1).await;
-	server.feed.push(Broadcast::new().window(1_000));
+	server.feed.push(window(&mut broadcast(), 1_000));
 	let node = viewer(10);
 	let mut first = subscribe(&node, &server).await;
 	next_window(&mut first).await;
@@ -411,7 +421,7 @@ async fn server_is_full_and_says_so() {
 #[tokio::test]
 async fn stopping_server_says_so_to_every_viewer() {
 	let server = Server::start(true, |config| config.stop_timeout = Duration::from_millis(200)).await;
-	server.feed.push(Broadcast::new().window(1_000));
+	server.feed.push(window(&mut broadcast(), 1_000));
 	let (one, two) = (viewer(10), viewer(11));
 	let mut silent = one.connect(&server.address).await.unwrap();
 	silent.write_all(&[9]).await.unwrap();
@@ -421,8 +431,8 @@ async fn stopping_server_says_so_to_every_viewer() {
 	server.stop.send(()).unwrap();
 	assert_eq!(ended(&mut first).await, EndReason::ShuttingDown);
 	assert_eq!(ended(&mut second).await, EndReason::ShuttingDown);
-	// length 2, kind End, reason ShuttingDown.
-	assert_eq!(answer(&mut silent).await, [2, 0, 0, 0, 0x86, 10]);
+	// Behind the challenge: length 2, kind End, reason ShuttingDown.
+	assert_eq!(answer(&mut silent).await[CHALLENGE..], [2, 0, 0, 0, 0x86, 10]);
 	drop((first, second, silent));
 	timeout(PATIENCE, server.task)
 		.await

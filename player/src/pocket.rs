@@ -199,7 +199,7 @@ impl Pocket {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{AccountId, Hash, Ticket, WindowId};
+	use clustercast_primitives::{receipt::Kind, AccountId, Hash, Ticket, WindowId};
 	use clustercast_protocol::Share;
 	use std::collections::HashSet;
 
@@ -219,10 +219,13 @@ mod tests {
 		Due {
 			recipient: AccountId([3; 32]),
 			window: WindowId::default(),
-			bytes: 1_000,
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			terms: 0,
 			price_per_gb: 1_000_000,
 			commitment: Hash([4; 32]),
 			share: Share::Ticket {
+				bytes: 65_536,
 				face_value: 100_000,
 				win_probability: 1 << 40,
 			},

@@ -15,10 +15,11 @@ use clustercast_primitives::{
 	amount::{self, USDC},
 	chain::{Payout, TicketRefusal, TicketVerdict, VoucherPlace, VoucherTotals},
 	crypto::KeyPair,
+	receipt::Kind,
 	ticket, Balance, BlockNumber, Hash, SignedVoucher, WindowId, WinningTicket,
 };
 use clustercast_protocol::{
-	BookConfig, Due, Expectation, Outcome, Payer, Payment as Paid, PaymentMode, Purse, PurseConfig, Share, TicketBook,
+	BookConfig, Due, Expectation, Meter, Outcome, Payment as Paid, PaymentMode, Purse, PurseConfig, SessionKey, TicketBook,
 };
 use clustercast_relayer::{
 	payment::{Payment, Rule},
@@ -36,7 +37,7 @@ use std::{
 };
 
 /// Micro-USDC per 10^9 bytes.
-const PRICE: u64 = 1_000;
+const PRICE: u64 = 1_000_000;
 
 /// 2 s windows of about 1.5 Mb/s.
 const WINDOW_MS: u64 = 2_000;
@@ -59,7 +60,7 @@ struct State {
 	block: BlockNumber,
 	tickets: Vec<Vec<WinningTicket>>,
 	batches: Vec<Vec<SignedVoucher>>,
-	spent: HashSet<(BlockNumber, u32)>,
+	spent: HashSet<(BlockNumber, u64)>,
 	vouchers: VoucherTotals,
 	paid: Balance,
 	redemptions: u64,
@@ -197,14 +198,14 @@ struct Session {
 /// One viewer, `windows` windows, until everything is settled.
 async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance) -> Session {
 	let rule = Rule::new(payment, PRICE, face_value, REDEEM_AGE);
-	let secret = ticket::rand(&[9; 32], &fixture::payer().session, &[0; 16], seed).0;
+	let secret = ticket::rand(&[9; 32], &fixture::session().key, &Hash([0; 32]), seed).0;
 	let key = KeyPair::from_seed(secret);
-	let payer = Payer {
-		session: key.public(),
-		..fixture::payer()
+	let payer = SessionKey {
+		key: key.public(),
+		..fixture::session()
 	};
 	let mut account = fixture::account();
-	account.sessions[0].key = payer.session;
+	account.sessions[0].key = payer.key;
 	let mut purse = Purse::new(
 		PurseConfig {
 			budget: 100 * USDC,
@@ -244,61 +245,66 @@ async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance)
 			least: MIN_FACE_VALUE,
 		},
 	);
-	let (mut owed_millionths, mut by_ticket, mut by_voucher) = (0u128, 0, 0);
-	let mut serial = 0;
+	let (mut owed_billionths, mut by_ticket, mut by_voucher) = (0u128, 0, 0);
+	let (mut serial, mut meter) = (0, Meter::default());
 	loop {
 		let block = ledger.state().block;
 		let now_ms = u64::from(block) * WINDOW_MS;
 		if serial < windows {
-			let rand = ticket::rand(&secret, &payer.session, &[1; 16], serial);
+			let rand = ticket::rand(&secret, &payer.key, &Hash([1; 32]), serial);
 			// A quarter more or less than 375 kB.
 			let draw = u16::from_le_bytes([rand.0[30], rand.0[31]]);
-			let bytes = 281_250 + (u64::from(draw) * 187_500 / 65_536) as u32;
+			let bytes = 281_250 + u64::from(draw) * 187_500 / 65_536;
 			let mode = match rule.vouchers(by_ticket + by_voucher) {
 				true => PaymentMode::Vouchers { newest: None },
 				false => PaymentMode::Tickets { face_value },
 			};
-			let share = Share::of(bytes, PRICE, &mode).unwrap();
-			let (window, commitment) = (
-				WindowId {
-					stream: fixture::STREAM,
-					segment: serial,
-					..WindowId::default()
-				},
-				ticket::commitment(&rand),
-			);
-			book.open(Expectation {
-				payer,
-				window,
-				bytes,
-				share,
-				commitment,
-				rand,
-			})
-			.unwrap();
-			purse.reserve(block);
-			let due = Due {
-				recipient: fixture::RECIPIENT,
-				window,
-				bytes,
-				price_per_gb: PRICE,
-				commitment,
-				share,
+			let share = meter.charge(bytes, PRICE, &mode).unwrap();
+			owed_billionths += u128::from(bytes) * u128::from(PRICE);
+			let window = WindowId {
+				stream: fixture::STREAM,
+				segment: serial,
+				..WindowId::default()
 			};
-			match purse.pay(&due, block).unwrap() {
-				Paid::Ticket(signed) => {
-					by_ticket += amount::cost(bytes.into(), PRICE);
-					if let Outcome::Won(winner) = book.accept(&signed, &account, block).unwrap() {
-						store.insert(&winner, now_ms).unwrap();
-					}
-				},
-				Paid::Voucher(signed) => {
-					book.accept_voucher(&commitment, &signed, &account, block).unwrap();
-					by_voucher = signed.message.amount;
-					assert_eq!(store.keep(&[signed], now_ms).unwrap(), [true]);
-				},
+			let commitment = ticket::commitment(&rand);
+			let (kind, context, terms) = (Kind::LIVE, Hash([0; 32]), 0);
+			purse.reserve(block);
+			if let Some(share) = share {
+				book.open(Expectation {
+					payer,
+					window,
+					kind,
+					context,
+					terms,
+					share,
+					commitment,
+					rand,
+				})
+				.unwrap();
+				let due = Due {
+					recipient: fixture::RECIPIENT,
+					window,
+					kind,
+					context,
+					terms,
+					price_per_gb: PRICE,
+					commitment,
+					share,
+				};
+				match purse.pay(&due, block).unwrap() {
+					Paid::Ticket(signed) => {
+						by_ticket += amount::cost(share.bytes(), PRICE);
+						if let Outcome::Won(winner) = book.accept(&signed, &account, block).unwrap() {
+							store.insert(&winner, now_ms).unwrap();
+						}
+					},
+					Paid::Voucher(signed) => {
+						book.accept_voucher(&commitment, &signed, &account, block).unwrap();
+						by_voucher = signed.message.amount;
+						assert_eq!(store.keep(&[signed], now_ms).unwrap(), [true]);
+					},
+				}
 			}
-			owed_millionths += u128::from(bytes) * u128::from(PRICE);
 			serial += 1;
 		}
 		let won = tickets.step(now_ms, false).await.unwrap();
@@ -318,7 +324,7 @@ async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance)
 	let (totals, sums) = (store.totals().unwrap(), store.voucher_sums().unwrap());
 	assert_eq!(totals.paid_value + sums.paid, state.paid, "credited once");
 	Session {
-		owed: owed_millionths / 1_000_000,
+		owed: owed_billionths / amount::BYTES_PER_GB,
 		paid: state.paid,
 		redemptions: state.redemptions,
 		calls: state.calls,

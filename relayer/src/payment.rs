@@ -113,25 +113,25 @@ mod tests {
 	#[test]
 	fn vouchers_begin_where_a_redemption_brings_enough() {
 		// 0.05 USDC a ticket: 100 fees are less.
-		let usual = Rule::new(Payment::Auto, 1_000, 50_000, AGE);
+		let usual = Rule::new(Payment::Auto, 1_000_000, 50_000, AGE);
 		assert!(usual.ever());
 		assert!(!usual.vouchers(11_999));
 		assert!(usual.vouchers(12_000));
 		// 0.005 USDC a ticket: a voucher that brings as much is no worse.
-		let small = Rule::new(Payment::Auto, 1_000, 5_000, AGE);
+		let small = Rule::new(Payment::Auto, 1_000_000, 5_000, AGE);
 		assert!(!small.vouchers(4_999));
 		assert!(small.vouchers(5_000));
 	}
 
 	#[test]
 	fn cheap_stream_is_paid_by_ticket_for_ever() {
-		// 187.5 kB/s x 150 s at 427,000 per GB bring 12,009; at 426 they bring 11,981.
-		assert!(Rule::new(Payment::Auto, 427, 50_000, AGE).ever());
-		let cheap = Rule::new(Payment::Auto, 426, 50_000, AGE);
+		// 187.5 kB/s x 150 s at 427,000 per GB bring 12,009; at 426,000 they bring 11,981.
+		assert!(Rule::new(Payment::Auto, 427_000, 50_000, AGE).ever());
+		let cheap = Rule::new(Payment::Auto, 426_000, 50_000, AGE);
 		assert!(!cheap.ever());
 		assert!(!cheap.vouchers(Balance::MAX));
 		assert!(
-			Rule::new(Payment::Auto, 426, 50_000, 2 * AGE).ever(),
+			Rule::new(Payment::Auto, 426_000, 50_000, 2 * AGE).ever(),
 			"vouchers that wait longer bring more"
 		);
 	}

@@ -171,6 +171,7 @@ mod tests {
 			price_per_gb: 1_000_000,
 			max_surge_ppm: 1_500_000,
 			broadcaster_share_ppm: 0,
+			terms_counter: 0,
 			change,
 			previous_keys: Vec::new(),
 			flagged: false,
@@ -179,10 +180,10 @@ mod tests {
 			rented_until: None,
 		};
 		let announced = |terms| bound(&stream(Some(TermsChange { terms, from: 9 })));
-		assert_eq!(bound(&stream(None)), 1_500);
-		assert_eq!(announced(Some(terms(1_200, PPM))), 1_200);
-		assert_eq!(announced(Some(terms(1_000, 2 * PPM))), 1_500);
-		assert_eq!(announced(None), 1_500, "burnt: pays until then");
+		assert_eq!(bound(&stream(None)), 1_500_000);
+		assert_eq!(announced(Some(terms(1_200_000, PPM))), 1_200_000);
+		assert_eq!(announced(Some(terms(1_000_000, 2 * PPM))), 1_500_000);
+		assert_eq!(announced(None), 1_500_000, "burnt: pays until then");
 	}
 
 	#[test]

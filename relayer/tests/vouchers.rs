@@ -16,7 +16,8 @@ use clustercast_network::{
 use clustercast_primitives::{
 	amount::USDC,
 	chain::{ViewerAccount, VoucherPlace, VoucherTotals},
-	AccountId, Balance,
+	receipt::Kind,
+	AccountId, Balance, Hash,
 };
 use clustercast_protocol::{
 	viewer::Event, BookConfig, EncodedWindow, EndReason, PaymentMode, Purse, Resume, Share, TicketBook, ViewerConfig,
@@ -39,7 +40,7 @@ use std::{
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 const BLOCK: u32 = 10_000;
-const PRICE: u64 = 2_000;
+const PRICE: u64 = 2_000_000;
 const FACE_VALUE: Balance = 1_000;
 /// Of 100,000 bytes.
 const WINDOW: Balance = 200;
@@ -88,6 +89,7 @@ impl Relayer {
 			recipient: fixture::RECIPIENT,
 			face_value: FACE_VALUE,
 			credit: 2,
+			terms: fixture::terms().counter.into(),
 			surge: Arc::new(Surge::new(PRICE, PRICE, 10, None)),
 			rule: Rule::new(payment, PRICE, FACE_VALUE, Duration::from_secs(300)),
 			standings: Standings::default(),
@@ -103,6 +105,7 @@ impl Relayer {
 			book: Mutex::new(book),
 			debts: Default::default(),
 		});
+		desk.at_block(BLOCK);
 		let (node, incoming) = Node::start(&fixture::relayer_key(), Limits::default()).unwrap();
 		let address = node
 			.listen("/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap())
@@ -117,7 +120,7 @@ impl Relayer {
 			incoming,
 			feed.clone(),
 			policy,
-			Config::new(GENESIS),
+			Config::new(GENESIS, fixture::relayer_key().public()),
 			std::future::pending(),
 		));
 		Self {
@@ -131,9 +134,12 @@ impl Relayer {
 
 	fn newest(&self) -> Balance {
 		let place = VoucherPlace {
-			session: fixture::payer().session,
+			session: fixture::session().key,
 			recipient: fixture::RECIPIENT,
 			stream: fixture::STREAM,
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			terms: fixture::terms().counter,
 		};
 		let kept = self.desk.store.voucher(&place).unwrap();
 		kept.map_or(0, |kept| kept.newest.message.amount)
@@ -167,18 +173,29 @@ struct Seen {
 	ended: Option<EndReason>,
 }
 
-/// Watches until `count` windows are paid and acknowledged, or the relayer ends it.
-async fn watch(node: &Node, relayer: &Relayer, purse: &mut Purse, resume: &mut Option<Resume>, count: usize) -> Seen {
-	let session = ViewerSession::new(ViewerConfig {
-		resume: *resume,
+/// A viewer who goes on behind this window.
+fn viewer(resume: Option<Resume>) -> ViewerSession {
+	let mut session = ViewerSession::new(ViewerConfig {
+		resume,
 		..fixture::viewer_config()
 	});
+	session.set_head(BLOCK);
+	session
+}
+
+/// Watches until `count` windows are paid and acknowledged, or the relayer ends it.
+async fn watch(node: &Node, relayer: &Relayer, purse: &mut Purse, resume: &mut Option<Resume>, count: usize) -> Seen {
+	let session = viewer(resume.clone());
 	let stream = node.connect(&relayer.address).await.unwrap();
 	let mut subscription = Subscription::new(stream, session, PATIENCE);
 	let mut seen = Seen::default();
 	while seen.acknowledged < count && seen.ended.is_none() {
 		let event = timeout(PATIENCE, subscription.next()).await.expect("an event").unwrap();
 		match event {
+			Event::Challenged(challenge) => {
+				let signed = purse.subscribe(challenge);
+				subscription.session().subscribe(signed);
+			},
 			Event::Terms(Some(terms)) => {
 				assert_eq!(terms.price_per_gb, PRICE);
 				if let PaymentMode::Vouchers { newest: Some(newest) } = &terms.mode {
@@ -188,7 +205,7 @@ async fn watch(node: &Node, relayer: &Relayer, purse: &mut Purse, resume: &mut O
 			},
 			Event::Window(window) => {
 				seen.windows += 1;
-				*resume = Some(Resume::after(window.header()));
+				*resume = Some(Resume::after(&window));
 			},
 			Event::PaymentDue(due) => {
 				match due.share {
@@ -279,21 +296,22 @@ async fn viewer_who_signs_the_same_money_again_is_sent_away_within_its_credit() 
 	let relayer = Relayer::start(dir.path(), &windows, Payment::Vouchers).await;
 	let viewer = Node::start(&fixture::stream_key(), Limits::default()).unwrap().0;
 	let mut honest = Purse::new(fixture::purse_config(), fixture::session_key());
-	let mut resume = Some(Resume::after(windows[0].header()));
+	let mut resume = Some(Resume::after(&windows[0]));
 	let seen = watch(&viewer, &relayer, &mut honest, &mut resume, 3).await;
 	assert_eq!(seen.by_ticket, 0);
 	let owed = relayer.newest();
 	assert!(owed >= 3 * WINDOW);
 
-	let session = ViewerSession::new(ViewerConfig {
-		resume,
-		..fixture::viewer_config()
-	});
+	let session = self::viewer(resume);
 	let stream = viewer.connect(&relayer.address).await.unwrap();
 	let mut subscription = Subscription::new(stream, session, PATIENCE);
 	let mut received = 0;
 	let reason = loop {
 		match timeout(PATIENCE, subscription.next()).await.expect("an event").unwrap() {
+			Event::Challenged(challenge) => {
+				let signed = honest.subscribe(challenge);
+				subscription.session().subscribe(signed);
+			},
 			Event::Window(_) => received += 1,
 			Event::PaymentDue(due) => {
 				// A purse that knows nothing, for each window.

@@ -8,10 +8,13 @@ use crate::{
 };
 use bytes::Bytes;
 use clustercast_network::{node, Address};
-use clustercast_primitives::{amount, chain::PPM, crypto::KeyPair, window::flags, SignedTicket, WindowId};
-use clustercast_protocol::{relayer, window::Draft, Cursor, PurseConfig, ReceiptSigner, RelayerSession, Terms};
+use clustercast_primitives::{
+	amount, catalog::Track, chain::PPM, crypto::KeyPair, SignedStatus, WindowId,
+};
+use clustercast_protocol::{relayer, Broadcast, Cursor, PurseConfig, ReceiptSigner, RelayerSession, Terms};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
+	collections::HashMap,
 	path::PathBuf,
 	sync::{Arc, Mutex},
 };
@@ -19,7 +22,10 @@ use std::{
 const GENESIS: Hash = Hash([7; 32]);
 const STREAM: StreamId = StreamId(3);
 const WINDOWS: u64 = 8;
-const PRICE: u64 = 1_000;
+const PRICE: u64 = 1_000_000;
+const BLOCK: BlockNumber = 1_000;
+/// Of each window: four chunks, and what a ticket pays for.
+const BYTES: u32 = 65_536;
 const BROADCASTER: [u8; 32] = [1; 32];
 /// Where the tricks happen: in the middle of the broadcast.
 const AT: u64 = 3;
@@ -47,33 +53,27 @@ enum Trick {
 	Dear,
 }
 
-fn broadcast(seed: [u8; 32]) -> Vec<EncodedWindow> {
+/// A whole broadcast, and the broadcaster's last word.
+fn broadcast(seed: [u8; 32]) -> (Vec<EncodedWindow>, SignedStatus) {
 	let key = KeyPair::from_seed(seed);
-	let mut previous = Hash([0; 32]);
-	(0..WINDOWS)
-		.map(|segment| {
-			let draft = Draft {
-				id: id(segment),
-				flags: flags::INDEPENDENT | flags::LAST_PART,
-				start_ms: 1_700_000_000_000 + segment * 2_000,
-				duration_ms: 2_000,
-				previous,
-			};
-			// No two chunks alike.
-			let data: Vec<u8> = (0..50_000u32)
-				.map(|i| ((i + segment as u32).wrapping_mul(2_654_435_761) >> 24) as u8)
-				.collect();
-			let window = EncodedWindow::sign(draft, Bytes::from_static(b"init"), &data, &key, &GENESIS).unwrap();
-			previous = window.hash();
-			window
-		})
-		.collect()
+	let mut broadcast = Broadcast::begin(key, GENESIS, STREAM, 1, Hash([0; 32]), 0);
+	broadcast.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
+	let sign = |segment| {
+		// No two chunks alike.
+		let data: Vec<u8> = (0..BYTES)
+			.map(|i| ((i + segment as u32).wrapping_mul(2_654_435_761) >> 24) as u8)
+			.collect();
+		broadcast.segment(1_700_000_000_000 + segment * 2_000, &data).unwrap()
+	};
+	let windows = (0..WINDOWS).map(sign).collect();
+	(windows, broadcast.end())
 }
 
 fn id(segment: u64) -> WindowId {
 	WindowId {
 		stream: STREAM,
-		rendition: 0,
+		track: 0,
+		epoch: 1,
 		segment,
 		part: 0,
 	}
@@ -82,47 +82,52 @@ fn id(segment: u64) -> WindowId {
 /// A relayer on loopback; remembers the tickets that it was paid.
 struct TestRelayer {
 	address: Address,
-	tickets: Arc<Mutex<Vec<SignedTicket>>>,
+	/// Segments of the windows that were paid.
+	paid: Arc<Mutex<Vec<u64>>>,
 	_node: Node,
 }
 
 impl TestRelayer {
-	async fn start(seed: u8, windows: Vec<EncodedWindow>, trick: Trick) -> Self {
+	async fn start(seed: u8, (windows, end): (Vec<EncodedWindow>, SignedStatus), trick: Trick) -> Self {
 		let key = KeyPair::from_seed([seed; 32]);
 		let (node, mut incoming) = Node::start(&key, node::Limits::default()).unwrap();
 		let address = node
 			.listen("/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap())
 			.await
 			.unwrap();
-		let tickets = Arc::new(Mutex::new(Vec::new()));
-		let paid = tickets.clone();
+		let paid = Arc::new(Mutex::new(Vec::new()));
+		let noted = paid.clone();
 		tokio::spawn(async move {
-			let signer = Arc::new(ReceiptSigner::new(key, [seed; 32]));
+			let signer = ReceiptSigner::new(key, [seed; 32]);
+			signer.set_block(BLOCK);
+			let signer = Arc::new(signer);
 			while let Some((_, stream)) = incoming.accept().await {
-				tokio::spawn(serve(stream, windows.clone(), trick, signer.clone(), paid.clone()));
+				let content = (windows.clone(), end.clone());
+				tokio::spawn(serve(stream, content, trick, signer.clone(), noted.clone()));
 			}
 		});
 		Self {
 			address,
-			tickets,
+			paid,
 			_node: node,
 		}
 	}
 
 	fn paid_windows(&self) -> Vec<u64> {
-		let tickets = self.tickets.lock().unwrap();
-		tickets.iter().map(|t| t.message.window.segment).collect()
+		self.paid.lock().unwrap().clone()
 	}
 }
 
 async fn serve(
 	mut stream: Stream,
-	windows: Vec<EncodedWindow>,
+	(windows, end): (Vec<EncodedWindow>, SignedStatus),
 	trick: Trick,
 	signer: Arc<ReceiptSigner>,
-	paid: Arc<Mutex<Vec<SignedTicket>>>,
+	paid: Arc<Mutex<Vec<u64>>>,
 ) -> Option<()> {
-	let mut session = RelayerSession::new(GENESIS, rand::random());
+	let binding = Binding::PeerKey(signer.public().0);
+	let mut session = RelayerSession::new(GENESIS, Hash(rand::random()), vec![binding]);
+	let mut owed = HashMap::new();
 	let mut buffer = vec![0; 4_096];
 	loop {
 		while let Some(cursor) = session.wants() {
@@ -142,8 +147,14 @@ async fn serve(
 				_ => windows.get(next as usize),
 			};
 			match window {
-				Some(window) => drop(session.deliver(window).unwrap()),
-				None if next == WINDOWS && all_paid => session.end(EndReason::Finished),
+				Some(window) => {
+					let expected = session.deliver(window).unwrap().expect("a ticket pays each window");
+					owed.insert(expected.commitment, expected.window.segment);
+				},
+				None if next == WINDOWS && all_paid => {
+					session.status(&end);
+					session.end(EndReason::Finished);
+				},
 				None => break,
 			}
 		}
@@ -162,12 +173,14 @@ async fn serve(
 						price_per_gb: PRICE * dear,
 						mode: PaymentMode::Tickets { face_value: 100_000 },
 						credit: 2,
+						counter: 0,
 					};
 					session.accept(terms, signer.clone()).unwrap();
 				},
 				relayer::Event::Ticket(ticket) => {
-					session.paid(ticket.message.window).unwrap();
-					paid.lock().unwrap().push(ticket);
+					let commitment = ticket.message.commitment;
+					session.paid(commitment).unwrap();
+					paid.lock().unwrap().push(owed[&commitment]);
 				},
 				relayer::Event::Voucher { .. } => panic!("a voucher where tickets are agreed"),
 			}
@@ -207,7 +220,7 @@ impl ChainView for Answers {
 	}
 
 	fn best_block(&self) -> BlockNumber {
-		1_000
+		BLOCK
 	}
 
 	async fn stream_key(&self, _: StreamId) -> Result<Option<StreamKeyInfo>, ChainError> {
@@ -231,6 +244,7 @@ fn stream_key(signing_key: clustercast_primitives::PublicKey) -> StreamKeyInfo {
 		price_per_gb: PRICE,
 		max_surge_ppm: PPM,
 		broadcaster_share_ppm: 0,
+		terms_counter: 0,
 		change: None,
 		previous_keys: Vec::new(),
 		flagged: false,
@@ -286,6 +300,7 @@ impl Test {
 			sinks: Sinks::open(Some(&output), None, None).await.unwrap(),
 			summary: Summary::default(),
 			status: Status::default(),
+			standing: Standing::default(),
 			resume: None,
 			gap: false,
 			window_length: USUAL_WINDOW,
@@ -330,12 +345,12 @@ impl Test {
 
 /// Watches from a relayer with this trick, then from an honest one; returns the test and what the first was paid for.
 async fn fail_over(trick: Trick) -> (Test, RelayerFigures, Vec<u64>) {
-	let windows = broadcast(BROADCASTER);
-	let bad = TestRelayer::start(11, windows.clone(), trick).await;
-	let good = TestRelayer::start(12, windows.clone(), Trick::None).await;
+	let content = broadcast(BROADCASTER);
+	let bad = TestRelayer::start(11, content.clone(), trick).await;
+	let good = TestRelayer::start(12, content.clone(), Trick::None).await;
 	let mut test = Test::new().await;
 	assert_eq!(test.watch(&[&bad, &good]).await, Ended::Finished);
-	test.assert_output(&windows, WINDOWS);
+	test.assert_output(&content.0, WINDOWS);
 	let summary = &test.viewing.summary;
 	assert_eq!((summary.windows, summary.gaps), (WINDOWS, 0));
 	assert_eq!(
@@ -390,11 +405,8 @@ async fn relayer_that_stalls_or_leaves_is_replaced_and_not_blacklisted() {
 		let summary = &test.viewing.summary;
 		if summary.tickets == WINDOWS {
 			assert_eq!(paid, [0, 1, 2], "{trick:?}");
-			// Each win probability is rounded down.
-			assert_eq!(
-				summary.spent_expected_micro_usdc,
-				amount::cost(WINDOWS * 50_000, PRICE) - 1
-			);
+			let cost = amount::cost(WINDOWS * u64::from(BYTES), PRICE);
+			assert_eq!(summary.spent_expected_micro_usdc, cost);
 		}
 	}
 }
@@ -407,8 +419,8 @@ async fn lie_about_the_end_is_not_believed() {
 
 #[tokio::test]
 async fn dear_relayer_is_refused_without_a_fault() {
-	let windows = broadcast(BROADCASTER);
-	let dear = TestRelayer::start(11, windows.clone(), Trick::Dear).await;
+	let content = broadcast(BROADCASTER);
+	let dear = TestRelayer::start(11, content.clone(), Trick::Dear).await;
 	let mut test = Test::new().await;
 	assert_eq!(test.watch(&[&dear]).await, Ended::NoRelayerLeft);
 	let figures = test.figures(&dear);
@@ -416,27 +428,27 @@ async fn dear_relayer_is_refused_without_a_fault() {
 	assert_eq!(figures.setbacks.len(), 1);
 	test.viewing.limits.max_price_per_gb = PRICE * 10;
 	assert_eq!(test.watch(&[&dear]).await, Ended::Finished);
-	test.assert_output(&windows, WINDOWS);
+	test.assert_output(&content.0, WINDOWS);
 }
 
 #[tokio::test]
 async fn nothing_is_left_when_every_relayer_cheats() {
-	let windows = broadcast(BROADCASTER);
-	let one = TestRelayer::start(11, windows.clone(), Trick::FlipBit).await;
-	let two = TestRelayer::start(12, windows.clone(), Trick::Omit).await;
+	let content = broadcast(BROADCASTER);
+	let one = TestRelayer::start(11, content.clone(), Trick::FlipBit).await;
+	let two = TestRelayer::start(12, content.clone(), Trick::Omit).await;
 	let mut test = Test::new().await;
 	assert_eq!(test.watch(&[&one, &two]).await, Ended::NoRelayerLeft);
-	test.assert_output(&windows, AT);
+	test.assert_output(&content.0, AT);
 }
 
 #[tokio::test]
 async fn run_stops_at_the_number_of_windows_and_all_of_them_are_paid() {
-	let windows = broadcast(BROADCASTER);
-	let relayer = TestRelayer::start(11, windows.clone(), Trick::None).await;
+	let content = broadcast(BROADCASTER);
+	let relayer = TestRelayer::start(11, content.clone(), Trick::None).await;
 	let mut test = Test::new().await;
 	test.viewing.limits.windows = Some(5);
 	assert_eq!(test.watch(&[&relayer]).await, Ended::Windows);
-	test.assert_output(&windows, 5);
+	test.assert_output(&content.0, 5);
 	assert_eq!(relayer.paid_windows(), [0, 1, 2, 3, 4]);
 }
 
@@ -455,15 +467,15 @@ async fn run_stops_when_told() {
 
 #[tokio::test]
 async fn changed_signing_key_is_no_fault_of_the_relayer() {
-	let windows = broadcast([2; 32]);
-	let relayer = TestRelayer::start(11, windows.clone(), Trick::None).await;
+	let content = broadcast([2; 32]);
+	let relayer = TestRelayer::start(11, content.clone(), Trick::None).await;
 	let mut test = Test::new().await;
 	// The chain knows the new key, the viewer not yet.
 	test.viewing.chain.signing_key = KeyPair::from_seed([2; 32]).public();
 	assert_eq!(test.watch(&[&relayer]).await, Ended::Finished);
-	test.assert_output(&windows, WINDOWS);
+	test.assert_output(&content.0, WINDOWS);
 	// Where the chain knows of no change, it is one.
-	let forger = TestRelayer::start(12, windows, Trick::None).await;
+	let forger = TestRelayer::start(12, content, Trick::None).await;
 	let mut test = Test::new().await;
 	assert_eq!(test.watch(&[&forger]).await, Ended::NoRelayerLeft);
 	assert_eq!(test.figures(&forger).faults.len(), 1);
@@ -471,9 +483,9 @@ async fn changed_signing_key_is_no_fault_of_the_relayer() {
 
 #[tokio::test]
 async fn registry_is_asked_when_no_relayer_is_given_and_the_cheapest_serves() {
-	let windows = broadcast(BROADCASTER);
-	let cheap = TestRelayer::start(11, windows.clone(), Trick::None).await;
-	let dear = TestRelayer::start(12, windows.clone(), Trick::None).await;
+	let content = broadcast(BROADCASTER);
+	let cheap = TestRelayer::start(11, content.clone(), Trick::None).await;
+	let dear = TestRelayer::start(12, content.clone(), Trick::None).await;
 	let info = |relayer: &TestRelayer, price_per_gb| RelayerInfo {
 		account: AccountId([9; 32]),
 		signing_key: relayer.address.peer(),
@@ -486,6 +498,6 @@ async fn registry_is_asked_when_no_relayer_is_given_and_the_cheapest_serves() {
 	let mut test = Test::new().await;
 	test.viewing.chain.relayers = vec![info(&dear, PRICE), info(&cheap, PRICE - 1)];
 	assert_eq!(test.watch(&[]).await, Ended::Finished);
-	test.assert_output(&windows, WINDOWS);
+	test.assert_output(&content.0, WINDOWS);
 	assert_eq!(test.figures(&cheap).windows, WINDOWS);
 }

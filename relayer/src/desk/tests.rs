@@ -9,9 +9,10 @@ use crate::{
 use clustercast_primitives::{
 	chain::{SessionInfo, VoucherTotals},
 	crypto::KeyPair,
+	subscribe::{Binding, Subscription, Tracks},
 	ticket, Ticket, WindowId,
 };
-use clustercast_protocol::{BookConfig, Share, Start};
+use clustercast_protocol::{BookConfig, Payer, Share, Start};
 use std::{path::Path, sync::atomic::AtomicUsize, time::Duration};
 
 const GENESIS: Hash = Hash([7; 32]);
@@ -20,8 +21,10 @@ const RECIPIENT: AccountId = AccountId([2; 32]);
 const VIEWER: AccountId = AccountId([1; 32]);
 const FACE: Balance = 100;
 /// A window of 1,000 bytes costs 10.
-const PRICE: u64 = 10_000;
-const NOW: BlockNumber = 1_000;
+const PRICE: u64 = 10_000_000;
+const NOW: BlockNumber = 1_050;
+/// On the grid, and just far enough ahead.
+const EXPIRY: BlockNumber = NOW + MIN_TICKET_LIFE;
 
 fn session() -> KeyPair {
 	KeyPair::from_seed([4; 32])
@@ -33,6 +36,8 @@ fn account(times: Balance) -> ViewerAccount {
 		key: session().public(),
 		limit: FACE * times + 50,
 		spent: 50,
+		extra_limit: 0,
+		extra_spent: 0,
 		expiry: NOW + MIN_TICKET_LIFE,
 		payees: 0,
 	};
@@ -74,6 +79,7 @@ fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -
 		recipient: RECIPIENT,
 		face_value: FACE,
 		credit: 2,
+		terms: 0.into(),
 		surge: Arc::new(Surge::new(PRICE, PRICE, 100, None)),
 		rule: Rule::new(Payment::Auto, PRICE, FACE, Duration::from_secs(300)),
 		standings: Standings::default(),
@@ -98,17 +104,33 @@ fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -
 	}
 }
 
+/// Signed by this key for the account; nothing here looks at the signature.
+fn payer(key: &KeyPair, vouchers: bool) -> Payer {
+	let subscription = Subscription {
+		account: VIEWER,
+		session: key.public(),
+		stream: STREAM,
+		tracks: tracks(&[TRACK]),
+		challenge: Hash([1; 32]),
+		binding: Binding::PeerKey([2; 32]),
+	};
+	Payer {
+		subscription: key.sign(subscription, &GENESIS),
+		vouchers,
+	}
+}
+
+fn tracks(tracks: &[TrackId]) -> Tracks {
+	tracks.to_vec().try_into().unwrap()
+}
+
 fn request() -> Subscribe {
 	Subscribe {
 		genesis: GENESIS,
 		stream: STREAM,
-		rendition: RENDITION,
+		tracks: tracks(&[TRACK]),
 		start: Start::Live,
-		payer: Some(Payer {
-			account: VIEWER,
-			session: session().public(),
-			vouchers: false,
-		}),
+		payer: Some(payer(&session(), false)),
 	}
 }
 
@@ -123,36 +145,46 @@ async fn refusal(desk: &Desk<Fake>, request: &Subscribe) -> EndReason {
 		.unwrap_err()
 }
 
-/// A window that was delivered, and the viewer's ticket for it; it wins with this probability of 2^64.
-fn sell(desk: &Desk<Fake>, seat: &Seat, nonce: u32, win_probability: u64) -> SignedTicket {
-	let rand = Hash([nonce as u8; 32]);
-	let expectation = Expectation {
+/// What a window of 1,000 bytes brings.
+fn expectation(seat: &Seat, serial: u8, share: Share) -> Expectation {
+	let rand = Hash([serial; 32]);
+	Expectation {
 		payer: seat.payer,
 		window: WindowId {
 			stream: STREAM,
-			rendition: RENDITION,
-			segment: nonce.into(),
-			part: 0,
+			segment: serial.into(),
+			..WindowId::default()
 		},
-		bytes: 1_000,
-		share: Share::Ticket {
-			face_value: FACE,
-			win_probability,
-		},
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		terms: 0,
+		share,
 		commitment: ticket::commitment(&rand),
 		rand,
+	}
+}
+
+/// A window that was delivered, and the viewer's ticket for it; it wins with this probability of 2^64. It is worth 10.
+fn sell(desk: &Desk<Fake>, seat: &Seat, nonce: u8, win_probability: u64) -> SignedTicket {
+	let share = Share::Ticket {
+		bytes: 1_000,
+		face_value: FACE,
+		win_probability,
 	};
+	let expectation = expectation(seat, nonce, share);
 	let message = Ticket {
 		sender: VIEWER,
 		session: session().public(),
 		recipient: RECIPIENT,
-		window: expectation.window,
-		bytes: expectation.bytes,
+		stream: STREAM,
+		kind: expectation.kind,
+		context: expectation.context,
+		bytes: 1_000,
 		face_value: FACE,
 		win_probability,
 		commitment: expectation.commitment,
-		nonce,
-		expiry: NOW + MIN_TICKET_LIFE,
+		nonce: nonce.into(),
+		expiry: EXPIRY,
 	};
 	desk.delivering(seat, expectation).unwrap();
 	session().sign(message, &GENESIS)
@@ -160,19 +192,11 @@ fn sell(desk: &Desk<Fake>, seat: &Seat, nonce: u32, win_probability: u64) -> Sig
 
 /// A window that is to be paid by voucher, and its commitment.
 fn delivery(seat: &Seat, serial: u8) -> (Hash, Expectation) {
-	let rand = Hash([serial; 32]);
-	let expectation = Expectation {
-		payer: seat.payer,
-		window: WindowId {
-			stream: STREAM,
-			segment: serial.into(),
-			..WindowId::default()
-		},
+	let share = Share::Voucher {
 		bytes: 1_000,
-		share: Share::Voucher { amount: 10 },
-		commitment: ticket::commitment(&rand),
-		rand,
+		amount: 10,
 	};
+	let expectation = expectation(seat, serial, share);
 	(expectation.commitment, expectation)
 }
 
@@ -184,9 +208,12 @@ fn sell_by_voucher(desk: &Desk<Fake>, seat: &Seat, serial: u8, amount: Balance) 
 		session: session().public(),
 		recipient: RECIPIENT,
 		stream: STREAM,
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		terms: 0,
 		amount,
 		bytes: amount as u64 * 100,
-		expiry: NOW + MIN_TICKET_LIFE,
+		expiry: EXPIRY,
 	};
 	desk.delivering(seat, expectation).unwrap();
 	(commitment, session().sign(voucher, &GENESIS))
@@ -220,7 +247,7 @@ async fn stranger_pays_by_ticket_and_goes_on_by_voucher_once_it_is_worth_it() {
 			let due = sell(&desk, &seat, nonce, 0);
 			desk.ticket(&seat, due).await.unwrap();
 		}
-		assert_eq!(desk.restate(&seat), Some(PaymentMode::Vouchers { newest: None }));
+		assert_eq!(desk.restate(&seat), Some((PaymentMode::Vouchers { newest: None }, 0)));
 		assert_eq!(desk.restate(&seat), None, "once");
 		for (serial, amount) in [(20, 10), (21, 20)] {
 			let (commitment, voucher) = sell_by_voucher(&desk, &seat, serial, amount);
@@ -244,7 +271,7 @@ async fn stranger_pays_by_ticket_and_goes_on_by_voucher_once_it_is_worth_it() {
 		let due = sell(&desk, &seat, nonce, 0);
 		desk.ticket(&seat, due).await.unwrap();
 	}
-	assert_eq!(desk.restate(&seat), Some(PaymentMode::Vouchers { newest }));
+	assert_eq!(desk.restate(&seat), Some((PaymentMode::Vouchers { newest }, 0)));
 	let (commitment, old) = sell_by_voucher(&desk, &seat, 30, 20);
 	let too_low = Err(EndReason::TicketRefused(TicketError::VoucherTooLow));
 	assert_eq!(desk.voucher(&seat, commitment, old).await, too_low);
@@ -304,6 +331,22 @@ async fn what_the_chain_settles_burdens_nobody_and_a_spoilt_voucher_its_viewer()
 	modern(&desk).await;
 	desk.settle_voucher(&voucher.message, &VoucherOutcome::Lost(40, TicketRefusal::NothingNew));
 	assert_eq!(refusal(&desk, &request()).await, EndReason::Unpaid);
+}
+
+#[tokio::test]
+async fn vouchers_begin_anew_where_the_streams_terms_change() {
+	let dir = tempfile::tempdir().unwrap();
+	let mut desk = desk(dir.path(), account(5));
+	desk.rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
+	let seat = modern(&desk).await.1;
+	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 1, 10);
+	desk.voucher(&seat, commitment, voucher.clone()).await.unwrap();
+	assert_eq!(desk.restate(&seat), None);
+	desk.set_terms(1);
+	assert_eq!(desk.restate(&seat), Some((PaymentMode::Vouchers { newest: None }, 1)));
+	assert_eq!(desk.restate(&seat), None, "once");
+	assert_eq!(modern(&desk).await.0.counter, 1);
+	assert_eq!(desk.store.owing().unwrap()[0].0.newest, voucher, "what was owed before is owed");
 }
 
 #[tokio::test]
@@ -394,11 +437,7 @@ async fn only_what_is_relayed_is_served_and_only_to_who_can_pay() {
 	let desk = desk(dir.path(), account(1));
 	assert!(desk.subscribe(PublicKey([0; 32]), &request()).await.is_ok());
 	let refused = |r| EndReason::TicketRefused(TicketError::Chain(r));
-	let other_key = Payer {
-		account: VIEWER,
-		session: PublicKey([9; 32]),
-		vouchers: false,
-	};
+	let other_key = payer(&KeyPair::from_seed([9; 32]), false);
 	for (request, reason) in [
 		(
 			Subscribe {
@@ -409,7 +448,7 @@ async fn only_what_is_relayed_is_served_and_only_to_who_can_pay() {
 		),
 		(
 			Subscribe {
-				rendition: 1,
+				tracks: tracks(&[1]),
 				..request()
 			},
 			EndReason::NotServed,
