@@ -10,9 +10,10 @@ use bytes::{Bytes, BytesMut};
 use clustercast_chain::keys;
 use clustercast_network::{client::Subscription, feed::Feed, node::Limits, Address, Node, Stream};
 use clustercast_primitives::{
-	crypto::KeyPair,
-	merkle::{self, CHUNK_BYTES},
-	receipt::SignedReceipt,
+	crypto::{sha256, KeyPair},
+	merkle,
+	receipt::{deliveries_root, Deliveries, SignedReceipt},
+	subscribe::Binding,
 	AccountId, Hash, PublicKey, StreamId, WindowId,
 };
 use clustercast_protocol::{
@@ -35,6 +36,9 @@ use tokio::task::JoinHandle;
 
 /// Windows that it holds: a minute of 480p, so that it always has an old one at hand.
 const CACHE_BYTES: usize = 64 << 20;
+
+/// Of a window, as the origin cuts it.
+const CHUNK_BYTES: usize = 1 << merkle::DEFAULT_CHUNK_LOG2;
 
 /// Longest pause of the origin.
 const INACTIVITY: Duration = Duration::from_secs(30);
@@ -63,7 +67,7 @@ pub struct Byzantine {
 	/// Its account.
 	pub account: AccountId,
 	state: Arc<State>,
-	tasks: [JoinHandle<()>; 2],
+	tasks: [JoinHandle<()>; 3],
 }
 
 struct State {
@@ -103,6 +107,7 @@ impl Byzantine {
 					face_value: terms.face_value,
 				},
 				credit: 2,
+				counter: 0,
 			},
 			signer: Arc::new(ReceiptSigner::new(key.clone(), [7; 32])),
 			key,
@@ -118,9 +123,10 @@ impl Byzantine {
 		let upstream = ViewerSession::new(ViewerConfig {
 			genesis: state.genesis,
 			stream: StreamId(stream),
-			rendition: 0,
+			track: 0,
 			signing_key,
 			relayer_key: origin.peer(),
+			binding: Binding::PeerKey(origin.peer().0),
 			payment: None,
 			resume: None,
 		});
@@ -131,8 +137,19 @@ impl Byzantine {
 			// The node lives as long as its handle.
 			let _node = node;
 			while let Ok(event) = upstream.next().await {
-				if let Event::Window(window) = event {
-					ingesting.feed.push(window);
+				match event {
+					Event::Window(window) => drop(ingesting.feed.push(window)),
+					Event::Status(status) => drop(ingesting.feed.push_status(*status)),
+					_ => {},
+				}
+			}
+		});
+		let (signer, mut heads) = (state.signer.clone(), network.books().chain().heads());
+		let follow = tokio::spawn(async move {
+			loop {
+				signer.set_block(heads.borrow_and_update().best);
+				if heads.changed().await.is_err() {
+					return;
 				}
 			}
 		});
@@ -147,7 +164,7 @@ impl Byzantine {
 			address,
 			account: person.account,
 			state,
-			tasks: [ingest, serve],
+			tasks: [ingest, serve, follow],
 		})
 	}
 
@@ -185,7 +202,9 @@ impl State {
 	/// Serves one subscription until either side has enough of it.
 	async fn serve(self: Arc<Self>, mut stream: Stream) -> io::Result<()> {
 		let serial = self.subscriptions.fetch_add(1, Ordering::SeqCst);
-		let mut session = RelayerSession::new(self.genesis, u128::to_le_bytes(serial as u128));
+		let challenge = sha256(&[b"byzantine", &serial.to_le_bytes(), &self.key.public().0]);
+		let binding = Binding::PeerKey(self.key.public().0);
+		let mut session = RelayerSession::new(self.genesis, challenge, vec![binding]);
 		let (mut news, mut buffer, mut delivered) = (self.feed.news(), vec![0; CHUNK_BYTES], 0);
 		loop {
 			while let Some(request) = session.poll_event() {
@@ -198,7 +217,7 @@ impl State {
 					},
 					Request::Ticket(ticket) => {
 						self.tickets.fetch_add(1, Ordering::SeqCst);
-						session.paid(ticket.message.window).map_err(io::Error::other)?;
+						session.paid(ticket.message.commitment).map_err(io::Error::other)?;
 					},
 					Request::Voucher { .. } => return Err(io::Error::other("its terms ask for tickets")),
 				}
@@ -275,12 +294,16 @@ impl State {
 
 	/// The receipt in `frame`, as one for what the window's frame `lie` holds.
 	fn admit(&self, frame: &[u8], lie: &[u8]) -> io::Result<Bytes> {
-		let mut receipt = SignedReceipt::decode(&mut &frame[wire::PREFIX_BYTES..])
-			.map_err(io::Error::other)?
-			.message;
+		let (signed, mut deliveries) = <(SignedReceipt, Deliveries)>::decode(&mut &frame[wire::PREFIX_BYTES..])
+			.map_err(io::Error::other)?;
+		let mut receipt = signed.message;
 		let data = lie.len() - receipt.bytes as usize;
-		receipt.delivered = merkle::root(&merkle::leaves(&lie[data..]));
-		Ok(ToViewer::Receipt(self.key.sign(receipt, &self.genesis)).to_frame())
+		let leaves = merkle::leaves(&lie[data..], merkle::DEFAULT_CHUNK_LOG2);
+		for delivery in deliveries.iter_mut() {
+			delivery.delivered = merkle::root(&leaves);
+		}
+		receipt.root = deliveries_root(&deliveries);
+		Ok(ToViewer::Receipt(self.key.sign(receipt, &self.genesis), deliveries).to_frame())
 	}
 
 	fn get(&self, cursor: Cursor) -> Option<EncodedWindow> {

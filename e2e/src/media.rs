@@ -94,7 +94,7 @@ impl Recording {
 				.get(at..end)
 				.with_context(|| format!("{} ends before window {:?}", file.display(), window.place()))?;
 			ensure!(
-				merkle::root(&merkle::leaves(data)) == window.root,
+				merkle::root(&merkle::leaves(data, merkle::DEFAULT_CHUNK_LOG2)) == window.root,
 				"{}: window {:?} does not have the root of the log",
 				file.display(),
 				window.place()
@@ -242,7 +242,7 @@ mod tests {
 			for (_, init) in inits.iter().filter(|(at, _)| at == segment) {
 				media.extend_from_slice(init);
 			}
-			let root = merkle::root(&merkle::leaves(&data));
+			let root = merkle::root(&merkle::leaves(&data, merkle::DEFAULT_CHUNK_LOG2));
 			let bytes = data.len();
 			writeln!(
 				log,

@@ -17,10 +17,13 @@ use clustercast_chain::{
 	Wait, Wallet,
 };
 use clustercast_primitives::{
-	amount::USDC,
-	chain::{RelayerProof, StreamTerms, PPM},
+	amount::{TICKET_BYTES, USDC},
+	chain::{StreamTerms, PPM},
 	crypto::KeyPair,
-	ticket, AccountId, Balance, BlockNumber, Hash, StreamId, Ticket, WindowId, WinningTicket,
+	notice::RelayerProof,
+	receipt::Kind,
+	ticket::{self, EXPIRY_GRID},
+	AccountId, Balance, BlockNumber, Hash, StreamId, Ticket, WinningTicket,
 };
 use futures::future::{try_join, try_join_all};
 use serde::Serialize;
@@ -48,6 +51,9 @@ const SENDERS: usize = 10;
 
 /// Of each ticket, micro-USDC.
 const FACE_VALUE: Balance = 1_000;
+
+/// Of each ticket: what the face value buys at the stream's price, in a ticket's units.
+const BYTES: u64 = 8 * TICKET_BYTES;
 
 /// The relayer's secret of every ticket.
 const RAND: Hash = Hash([6; 32]);
@@ -262,16 +268,14 @@ impl Bench {
 				sender: viewer.account(),
 				session: session.public(),
 				recipient: parties.relayer.account(),
-				window: WindowId {
-					stream: parties.stream,
-					segment: nonce.into(),
-					..WindowId::default()
-				},
-				bytes: 500_000,
+				stream: parties.stream,
+				kind: Kind::LIVE,
+				context: Hash([0; 32]),
+				bytes: BYTES,
 				face_value: FACE_VALUE,
 				win_probability: u64::MAX,
 				commitment: ticket::commitment(&RAND),
-				nonce,
+				nonce: nonce.into(),
 				expiry,
 			};
 			let signed = session.sign(ticket, &self.books.chain().genesis());
@@ -283,7 +287,7 @@ impl Bench {
 	/// Redeems one full batch in an empty block and returns its fee.
 	async fn redeem_one(&self, parties: &Parties) -> Result<Balance> {
 		let chain = self.books.chain();
-		let tickets = self.batch(parties, 0, chain.head().best + 300);
+		let tickets = self.batch(parties, 0, (chain.head().best + 300).next_multiple_of(EXPIRY_GRID));
 		let included = chain
 			.submit(&parties.relayer, &calls::redeem_batch(&tickets), Wait::InBlock)
 			.await?;
@@ -306,7 +310,7 @@ impl Bench {
 
 	async fn redemptions(&self, parties: &Parties) -> Result<Count> {
 		let chain = self.books.chain();
-		let expiry = chain.head().best + 300;
+		let expiry = (chain.head().best + 300).next_multiple_of(EXPIRY_GRID);
 		let batches = (1..=BATCHES).map(|nonce| calls::redeem_batch(&self.batch(parties, nonce, expiry)));
 		let signed = chain.sign_all(&parties.relayer, &batches.collect::<Vec<_>>()).await?;
 		let tickets = u64::from(BATCHES) * u64::from(VIEWERS);

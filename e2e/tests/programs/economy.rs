@@ -12,12 +12,15 @@ use clustercast_e2e::{
 };
 use clustercast_primitives::{
 	amount::USDC,
-	chain::{Payout, RelayerProof, StreamKeyInfo, StreamTerms, PPM},
+	chain::{Payout, StreamKeyInfo, StreamTerms, PPM},
 	crypto::KeyPair,
-	fraud::{ChunkFraud, Equivocation},
-	merkle,
+	fraud::{Account, ChunkFraud, Equivocation},
+	merkle::{self, DEFAULT_CHUNK_LOG2},
+	notice::RelayerProof,
+	receipt::{deliveries_root, Kind, PayerOpening},
+	ticket::EXPIRY_GRID,
 	window::{flags, SignedHeader},
-	Balance, Hash, Receipt, SignedVoucher, StreamId, Tip, Voucher, WindowHeader, WindowId,
+	Balance, BlockNumber, Delivery, Hash, Receipt, SignedVoucher, StreamId, Tip, Voucher, WindowHeader, WindowId,
 };
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -137,6 +140,11 @@ impl<'a> Cast<'a> {
 		Ok(self.chain.viewer_account(&who.account(), None).await?.free)
 	}
 
+	/// On the grid, some ten minutes ahead.
+	fn expiry(&self) -> BlockNumber {
+		(self.chain.head().best + 300).next_multiple_of(EXPIRY_GRID)
+	}
+
 	async fn submit(&self, who: &Wallet, call: &Call) -> Result<Included> {
 		Ok(self.chain.submit(who, call, Wait::InBlock).await?)
 	}
@@ -153,10 +161,13 @@ impl<'a> Cast<'a> {
 				session: self.session.public(),
 				recipient: self.relayer.account(),
 				stream: self.stream,
+				kind: Kind::LIVE,
+				context: Hash([0; 32]),
+				terms: 0,
 				amount,
 				// As many as this buys at the stream key's price.
 				bytes: u64::try_from(amount * 500)?,
-				expiry: self.chain.head().best + 300,
+				expiry: self.expiry(),
 			};
 			Ok::<_, anyhow::Error>(self.session.sign(voucher, &self.chain.genesis()))
 		};
@@ -201,7 +212,7 @@ impl<'a> Cast<'a> {
 			amount: USDC,
 			reward: 1_000,
 			nonce: 0,
-			expiry: self.chain.head().best + 300,
+			expiry: self.expiry(),
 		};
 		let tip = self.session.sign(tip, &self.chain.genesis());
 		let call = Call::new("TicketBroker", "submit_tip").argument("tip", &tip);
@@ -222,22 +233,58 @@ impl<'a> Cast<'a> {
 
 	/// Header of a window over these bytes that began now.
 	fn header(&self, data: &[u8]) -> Result<SignedHeader> {
-		let leaves = merkle::leaves(data);
+		let leaves = merkle::leaves(data, DEFAULT_CHUNK_LOG2);
 		let header = WindowHeader {
 			id: WindowId {
 				stream: self.stream,
 				..WindowId::default()
 			},
+			number: 0,
+			history: merkle::empty_root(),
 			flags: flags::INDEPENDENT | flags::LAST_PART,
 			start_ms: SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().try_into()?,
 			duration_ms: 2_000,
 			bytes: data.len().try_into()?,
 			chunks: leaves.len().try_into()?,
+			chunk_log2: DEFAULT_CHUNK_LOG2,
 			root: merkle::root(&leaves),
-			init: Hash([0; 32]),
-			previous: Hash([0; 32]),
+			catalog: Hash([0; 32]),
+			ext: Hash([0; 32]),
 		};
 		Ok(self.stream_key.sign(header, &self.chain.genesis()))
+	}
+
+	/// What the relayer signs for these leaves of a window.
+	fn receipt_for(&self, header: &WindowHeader, delivered: &[Hash]) -> Result<Account> {
+		let deliveries = vec![Delivery {
+			header: header.hash(),
+			first: 0,
+			count: delivered.len().try_into()?,
+			delivered: merkle::root(delivered),
+		}];
+		let payer = PayerOpening {
+			salt: Hash([8; 32]),
+			account: self.viewer.account(),
+			session: self.session.public(),
+		};
+		let receipt = Receipt {
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			payer: payer.hash(),
+			payee: self.relayer.account(),
+			key: self.relayer_key.public(),
+			stream: self.stream,
+			root: deliveries_root(&deliveries),
+			bytes: header.bytes.into(),
+			price: 2_000_000,
+			commitment: Hash([4; 32]),
+			block: self.chain.head().best,
+		};
+		Ok(Account {
+			receipt: self.relayer_key.sign(receipt, &self.chain.genesis()),
+			payer,
+			deliveries,
+		})
 	}
 
 	/// Returns what was burnt.
@@ -245,30 +292,18 @@ impl<'a> Cast<'a> {
 		let right = vec![7; 375_000];
 		let mut wrong = right.clone();
 		wrong[200_000] ^= 1;
-		let header = self.header(&right)?;
-		let receipt_for = |delivered: &[Hash]| {
-			let receipt = Receipt {
-				session: self.session.public(),
-				window: header.message.id,
-				root: header.message.root,
-				delivered: merkle::root(delivered),
-				bytes: header.message.bytes,
-				price_per_gb: 2_000_000,
-				commitment: Hash([4; 32]),
-			};
-			self.relayer_key.sign(receipt, &self.chain.genesis())
-		};
-		let (signed, delivered) = (merkle::leaves(&right), merkle::leaves(&wrong));
-		let evidence = ChunkFraud::find(header.clone(), receipt_for(&delivered), &signed, &delivered)
-			.context("one chunk differs")?;
-		let report = |evidence: &ChunkFraud| {
-			Call::new("FraudProofs", "report_invalid_chunk")
-				.argument("relayer", &self.relayer_key.public())
-				.argument("evidence", evidence)
-		};
+		let header = self.header(&right)?.message;
+		let leaves = |data: &[u8]| merkle::leaves(data, DEFAULT_CHUNK_LOG2);
+		let (signed, delivered) = (leaves(&right), leaves(&wrong));
+		let account = self.receipt_for(&header, &delivered)?;
+		let evidence = ChunkFraud::find(&account, 0, &header, &signed, &delivered).context("one chunk differs")?;
+		let report =
+			|evidence: &ChunkFraud| Call::new("FraudProofs", "report_invalid_chunk").argument("evidence", evidence);
 		// An honest receipt convicts nobody.
+		let account = self.receipt_for(&header, &signed)?;
 		let honest = ChunkFraud {
-			receipt: receipt_for(&signed),
+			receipt: account.receipt,
+			delivery: account.deliveries[0],
 			..evidence.clone()
 		};
 		ensure!(self.submit(&self.viewer, &report(&honest)).await.is_err(), "framed");
@@ -294,7 +329,7 @@ impl<'a> Cast<'a> {
 	}
 
 	async fn an_equivocating_broadcaster_is_flagged(&self) -> Result<()> {
-		let evidence = Equivocation {
+		let evidence = Equivocation::Headers {
 			first: self.header(b"one")?,
 			second: self.header(b"other")?,
 		};
