@@ -263,11 +263,11 @@ impl Broadcast {
 	}
 
 	/// From here on with this initialisation segment, under a catalog of the next number.
-	pub fn reinit(&mut self, init: &'static [u8]) {
-		let number = self.setting.catalog.catalog.number + 1;
+	pub fn reinit(&mut self, init: impl Into<Bytes>) {
+		let (init, number) = (init.into(), self.setting.catalog.catalog.number + 1);
 		self.setting = Setting {
-			catalog: Arc::new(catalog(&[0, 1], init, number)),
-			init: Bytes::from_static(init),
+			catalog: Arc::new(catalog(&[0, 1], &init, number)),
+			init,
 		};
 	}
 

@@ -752,7 +752,7 @@ mod tests {
 		let first = vec![Kind::Catalog, Kind::Init, Kind::History, Kind::Window];
 		assert_eq!(sent, [first, plain.clone(), changed.clone(), plain, changed]);
 		// Another catalog with the same initialisation segment.
-		broadcast.reinit(b"newer");
+		broadcast.reinit(&b"newer"[..]);
 		session.deliver(&broadcast.segment(&[1; 10])).unwrap();
 		assert_eq!(kinds(&mut session), [Kind::Catalog, Kind::Window]);
 	}
@@ -883,7 +883,7 @@ mod tests {
 	fn only_the_wanted_stream_and_direction_is_sent() {
 		let (mut session, mut broadcast) = (serving(), Broadcast::default());
 		let (old, new) = (broadcast.segment(&[1; 10]), broadcast.segment(&[2; 10]));
-		broadcast.reinit(b"of two tracks");
+		broadcast.reinit(&b"of two tracks"[..]);
 		broadcast.next.track = 1;
 		let other = broadcast.segment(&[1; 10]);
 		assert_eq!(session.deliver(&other), Err(SessionError::NotWanted(other.id())));

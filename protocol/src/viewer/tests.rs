@@ -625,7 +625,7 @@ fn window_comes_with_the_catalog_and_init_that_are_named() {
 	assert_eq!(answer(track(1), Some(foreign), init, &frame), bad(id, WindowError::Catalog));
 
 	// Changed by the broadcaster and not sent again.
-	broadcast.reinit(b"new");
+	broadcast.reinit(&b"new"[..]);
 	let changed = broadcast.segment(&[2; 10]);
 	let behind_first = || {
 		let mut session = free();
