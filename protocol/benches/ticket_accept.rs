@@ -7,7 +7,8 @@ mod fixture;
 use clustercast_primitives::{
 	amount,
 	crypto::{PublicKey, SignedMessage},
-	ticket, SignedTicket, Ticket, WindowId,
+	receipt::Kind,
+	ticket, Hash, SignedTicket, Ticket, WindowId,
 };
 use clustercast_protocol::{BookConfig, Expectation, Share, TicketBook};
 use criterion::{criterion_group, criterion_main, Criterion, Throughput};
@@ -16,16 +17,17 @@ use std::{
 	time::{Duration, Instant},
 };
 
-const NOW: u32 = 1_000;
+/// 300 blocks before an expiry on the grid.
+const NOW: u32 = 1_020;
 
 /// Tickets of one epoch, as many as it has nonces.
 const TICKETS: u32 = fixture::NONCES;
 
 fn delivery(serial: u32) -> (Expectation, SignedTicket) {
-	let payer = fixture::payer();
-	let rand = ticket::rand(&[9; 32], &payer.session, &[1; 16], serial.into());
-	let (bytes, face_value) = (375_000, 50_000);
-	let win_probability = amount::win_probability(bytes, 2_000, face_value).expect("costs less than the face value");
+	let payer = fixture::session();
+	let rand = ticket::rand(&[9; 32], &payer.key, &fixture::CHALLENGE, serial.into());
+	let (bytes, face_value) = (amount::ticket_bytes(375_000), 50_000);
+	let win_probability = amount::win_probability(bytes, 2_000_000, face_value).expect("costs less than the face value");
 	let expectation = Expectation {
 		payer,
 		window: WindowId {
@@ -33,8 +35,11 @@ fn delivery(serial: u32) -> (Expectation, SignedTicket) {
 			segment: serial.into(),
 			..WindowId::default()
 		},
-		bytes,
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		terms: 3,
 		share: Share::Ticket {
+			bytes,
 			face_value,
 			win_probability,
 		},
@@ -43,14 +48,16 @@ fn delivery(serial: u32) -> (Expectation, SignedTicket) {
 	};
 	let ticket = Ticket {
 		sender: payer.account,
-		session: payer.session,
+		session: payer.key,
 		recipient: fixture::RECIPIENT,
-		window: expectation.window,
+		stream: fixture::STREAM,
+		kind: expectation.kind,
+		context: expectation.context,
 		bytes,
 		face_value,
 		win_probability,
 		commitment: expectation.commitment,
-		nonce: serial,
+		nonce: serial.into(),
 		expiry: NOW + 300,
 	};
 	(expectation, fixture::session_key().sign(ticket, &fixture::GENESIS))

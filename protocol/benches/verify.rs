@@ -23,7 +23,14 @@ fn session(window: &EncodedWindow) -> ViewerSession {
 		payment: None,
 		..fixture::viewer_config()
 	});
-	for message in [ToViewer::Terms(None), ToViewer::Init(window.init().clone())] {
+	let before = [
+		ToViewer::Challenge(fixture::CHALLENGE),
+		ToViewer::Terms(None),
+		ToViewer::Catalog(Box::new(window.catalog().as_ref().clone())),
+		ToViewer::Init(window.init().clone()),
+		ToViewer::History(window.history().clone()),
+	];
+	for message in before {
 		session.handle(&message.to_frame()).expect("in turn");
 	}
 	session

@@ -13,10 +13,11 @@ use clustercast_primitives::{
 	crypto::KeyPair,
 	ext::{self, Item, Items},
 	merkle::DEFAULT_CHUNK_LOG2,
+	status::{SignedStatus, State, TrackState},
 	subscribe::{Binding, Subscription},
 	text::Text,
 	window::flags,
-	AccountId, Hash, History, StreamId, TrackId, WindowId,
+	AccountId, Hash, History, Status, StreamId, TrackId, WindowId,
 };
 use clustercast_protocol::{
 	window::{Draft, EncodedWindow, Setting},
@@ -111,6 +112,28 @@ pub fn catalog(tracks: &[TrackId], init: &[u8], number: u32) -> SignedCatalog {
 		mirrors: Default::default(),
 	};
 	SignedCatalog::sign(catalog, &stream_key(), &GENESIS)
+}
+
+/// Signed by the stream's key for [`EPOCH`], of one track that stands at 3 windows.
+pub fn status(number: u64, state: State) -> SignedStatus {
+	let status = Status {
+		stream: STREAM,
+		epoch: EPOCH,
+		number,
+		state,
+		at_ms: 1_700_000_000_000,
+		valid_ms: 5_000,
+		after: Hash([0; 32]),
+		tracks: Hash([0; 32]),
+	};
+	let track = TrackState {
+		track: 0,
+		count: 3,
+		last: Hash([1; 32]),
+		history: Hash([2; 32]),
+	};
+	let tracks = vec![track].try_into().expect("one track");
+	SignedStatus::sign(status, tracks, &stream_key(), &GENESIS)
 }
 
 pub fn setting() -> Setting {
@@ -211,6 +234,7 @@ pub struct Broadcast {
 	pub items: Items,
 	pub next: WindowId,
 	pub history: History,
+	pub chunk_log2: u8,
 }
 
 impl Default for Broadcast {
@@ -227,6 +251,7 @@ impl Default for Broadcast {
 				part: 0,
 			},
 			history: History::default(),
+			chunk_log2: DEFAULT_CHUNK_LOG2,
 		}
 	}
 }
@@ -238,11 +263,11 @@ impl Broadcast {
 	}
 
 	/// From here on with this initialisation segment, under a catalog of the next number.
-	pub fn reinit(&mut self, init: &'static [u8]) {
-		let number = self.setting.catalog.catalog.number + 1;
+	pub fn reinit(&mut self, init: impl Into<Bytes>) {
+		let (init, number) = (init.into(), self.setting.catalog.catalog.number + 1);
 		self.setting = Setting {
-			catalog: Arc::new(catalog(&[0, 1], init, number)),
-			init: Bytes::from_static(init),
+			catalog: Arc::new(catalog(&[0, 1], &init, number)),
+			init,
 		};
 	}
 
@@ -260,7 +285,7 @@ impl Broadcast {
 			duration_ms: 2_000,
 			history: self.history.clone(),
 			items: self.items.clone(),
-			chunk_log2: DEFAULT_CHUNK_LOG2,
+			chunk_log2: self.chunk_log2,
 		};
 		let window = EncodedWindow::sign(draft, self.setting.clone(), data, &self.key, &GENESIS).expect("valid window");
 		self.history = window.history_after();

@@ -1,8 +1,9 @@
 //! What each window of a subscription takes: both sides count alike, so neither has to believe the other.
 //!
 //! Tickets pay in units of [`amount::TICKET_BYTES`]: what is paid ahead is taken from the next window, and a window that
-//! is covered takes nothing. Vouchers owe the price of all bytes since the meter began, rounded down once: a window that
-//! does not reach the next micro-USDC takes nothing and is counted with the next one.
+//! is covered takes nothing. Vouchers owe whole micro-USDC, each for the bytes that cost as much: what is left over, less
+//! than a micro-USDC, is counted with the next window. So no run of vouchers owes more than its bytes cost, whichever of
+//! them the chain sees.
 
 use crate::wire::PaymentMode;
 use clustercast_primitives::{amount, Balance};
@@ -59,9 +60,7 @@ pub struct Unpayable;
 pub struct Meter {
 	/// Paid for by tickets and not delivered yet; less than a unit.
 	ahead: u64,
-	/// Delivered under vouchers.
-	vouched: u64,
-	/// Of these, not yet in any voucher.
+	/// Delivered under vouchers and not yet in any of them; worth less than a micro-USDC.
 	pending: u64,
 }
 
@@ -83,14 +82,16 @@ impl Meter {
 			},
 			PaymentMode::Vouchers { .. } => {
 				self.ahead = ahead;
-				let before = amount::cost(self.vouched, price_per_gb);
-				self.vouched = self.vouched.saturating_add(need);
 				self.pending = self.pending.saturating_add(need);
-				let amount = amount::cost(self.vouched, price_per_gb).saturating_sub(before);
-				Ok((amount > 0).then(|| Share::Voucher {
-					bytes: std::mem::take(&mut self.pending),
-					amount,
-				}))
+				let amount = amount::cost(self.pending, price_per_gb);
+				if amount == 0 {
+					return Ok(None);
+				}
+				// The fewest that cost as much: at most those that are pending.
+				let bytes = (amount * amount::BYTES_PER_GB).div_ceil(price_per_gb.into());
+				let bytes = u64::try_from(bytes).unwrap_or(self.pending).min(self.pending);
+				self.pending -= bytes;
+				Ok(Some(Share::Voucher { bytes, amount }))
 			},
 		}
 	}
@@ -99,7 +100,7 @@ impl Meter {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::amount::{BYTES_PER_GB, TICKET_BYTES};
+	use clustercast_primitives::amount::TICKET_BYTES;
 	use proptest::prelude::*;
 
 	const TICKETS: PaymentMode = PaymentMode::Tickets { face_value: 50_000 };
@@ -118,10 +119,26 @@ mod tests {
 	#[test]
 	fn vouchers_take_the_next_micro_usdc_when_it_is_reached() {
 		let mut meter = Meter::default();
-		// 0.4 micro-USDC a window.
+		// A micro-USDC for 50,000 bytes: 0.4 a window.
 		let shares: Vec<_> = (0..6).map(|_| meter.charge(20_000, 20_000, &VOUCHERS).unwrap()).collect();
-		let one = |bytes| Some(Share::Voucher { bytes, amount: 1 });
-		assert_eq!(shares, [None, None, one(60_000), None, one(40_000), None]);
+		let one = Some(Share::Voucher {
+			bytes: 50_000,
+			amount: 1,
+		});
+		assert_eq!(shares, [None, None, one, None, one, None]);
+	}
+
+	/// A voucher for all bytes that are pending would owe 8 for what costs 7.5, every other time: at the highest price of a
+	/// stream the chain refuses that.
+	#[test]
+	fn no_voucher_owes_more_than_its_bytes_cost() {
+		let mut meter = Meter::default();
+		let shares: Vec<_> = (0..2)
+			.map(|_| meter.charge(375_000, 20_000, &VOUCHERS).unwrap().unwrap())
+			.collect();
+		let expected = [(350_000, 7), (400_000, 8)].map(|(bytes, amount)| Share::Voucher { bytes, amount });
+		assert_eq!(shares, expected);
+		assert!(!amount::is_voucher_within(20_000, 375_000, 8));
 	}
 
 	#[test]
@@ -144,7 +161,7 @@ mod tests {
 		/// unit ahead or a micro-USDC behind.
 		#[test]
 		fn bill_is_what_was_delivered(windows in prop::collection::vec((1u64..400_000, any::<bool>()), 1..60), price in 1u64..5_000_000) {
-			let (mut meter, mut delivered, mut billed, mut amount) = (Meter::default(), 0u64, 0u64, 0u128);
+			let (mut meter, mut delivered, mut billed) = (Meter::default(), 0u64, 0u64);
 			for (bytes, by_ticket) in windows {
 				let mode = if by_ticket { TICKETS } else { VOUCHERS };
 				let share = meter.charge(bytes, price, &mode).unwrap();
@@ -154,16 +171,17 @@ mod tests {
 						prop_assert_eq!(bytes % TICKET_BYTES, 0);
 						billed += bytes;
 					},
-					Some(Share::Voucher { bytes, amount: more }) => {
+					Some(Share::Voucher { bytes, amount }) => {
 						billed += bytes;
-						amount += more;
+						prop_assert!(amount::is_voucher_within(price, bytes, amount));
+						// One byte less would not do.
+						prop_assert!(!amount::is_voucher_within(price, bytes - 1, amount));
 					},
 					None => {},
 				}
 				prop_assert!(meter.ahead < TICKET_BYTES);
 				prop_assert_eq!(billed + meter.pending, delivered + meter.ahead);
-				let exact = u128::from(meter.vouched) * u128::from(price);
-				prop_assert!(amount * BYTES_PER_GB <= exact && exact < (amount + 1) * BYTES_PER_GB);
+				prop_assert_eq!(amount::cost(meter.pending, price), 0);
 			}
 		}
 	}

@@ -372,24 +372,27 @@ fn micro_ceil(q64: u128) -> Balance {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::fixture::{self, EPOCH_LENGTH, NONCES, TICKET_LIFE};
+	use crate::fixture::{self, EPOCH_LENGTH, NONCES};
 	use clustercast_primitives::{
-		amount::{self, USDC},
-		SignedTicket, WindowId,
+		amount::USDC, receipt::Kind, SignedTicket, StreamId, WindowId,
 	};
 	use proptest::prelude::*;
 	use std::collections::HashSet;
 
-	fn due(price: Balance) -> Due {
+	/// A ticket worth so many micro-USDC.
+	fn due(worth: Balance) -> Due {
 		Due {
 			recipient: fixture::RECIPIENT,
 			window: WindowId::default(),
-			bytes: 1_000_000,
-			price_per_gb: price as u64,
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			terms: 3,
+			price_per_gb: 2_000_000,
 			commitment: Hash([4; 32]),
 			share: Share::Ticket {
+				bytes: 1 << 20,
 				face_value: USDC,
-				win_probability: amount::win_probability(1_000_000, price as u64, USDC).unwrap(),
+				win_probability: ((worth << 64) / USDC) as u64,
 			},
 		}
 	}
@@ -408,6 +411,16 @@ mod tests {
 	}
 
 	#[test]
+	fn subscription_is_signed_by_the_session_for_this_chain() {
+		let signed = purse(fixture::purse_config()).subscribe(fixture::subscription());
+		assert_eq!(signed.message, fixture::subscription());
+		assert_eq!(
+			signed.verify(&fixture::session_key().public(), &fixture::GENESIS),
+			Ok(())
+		);
+	}
+
+	#[test]
 	fn ticket_says_what_is_due_and_is_signed() {
 		let mut purse = purse(fixture::purse_config());
 		let due = due(1_000);
@@ -418,13 +431,19 @@ mod tests {
 			Ok(())
 		);
 		assert_eq!((ticket.sender, ticket.recipient), (fixture::SENDER, fixture::RECIPIENT));
-		assert_eq!((ticket.window, ticket.bytes), (due.window, due.bytes));
+		assert_eq!(
+			(ticket.stream, ticket.kind, ticket.context),
+			(due.window.stream, due.kind, due.context)
+		);
+		assert_eq!(ticket.commitment, due.commitment);
 		let share = Share::Ticket {
+			bytes: ticket.bytes,
 			face_value: ticket.face_value,
 			win_probability: ticket.win_probability,
 		};
 		assert_eq!(share, due.share);
-		assert_eq!((ticket.nonce, ticket.expiry), (0, 50 + TICKET_LIFE));
+		// 50 + 300 blocks, and on to the grid.
+		assert_eq!((ticket.nonce, ticket.expiry), (0, 360));
 		assert_eq!(purse.spent(), 1_000);
 	}
 
@@ -452,7 +471,7 @@ mod tests {
 			..fixture::purse_config()
 		});
 		for nonce in 0..RESERVATION {
-			assert_eq!(pay(&mut purse, &due(1), 1).unwrap().message.nonce, nonce);
+			assert_eq!(pay(&mut purse, &due(1), 1).unwrap().message.nonce, u64::from(nonce));
 		}
 		assert!(purse.reserve(1).is_none());
 		assert_eq!(purse.pay(&due(1), 1), Err(PurseError::NoncesUsedUp(0)));
@@ -477,20 +496,46 @@ mod tests {
 	}
 
 	#[test]
+	fn expiry_is_the_next_one_on_the_grid() {
+		let mut purse = purse(fixture::purse_config());
+		let mut expiry = |block| pay(&mut purse, &due(1), block).unwrap().message.expiry;
+		let signed = [1, 59, 60, 61, 119, 120, 121].map(|block| (block, expiry(block)));
+		let expected = [(1, 360), (59, 360), (60, 360), (61, 420), (119, 420), (120, 420), (121, 480)];
+		assert_eq!(signed, expected);
+		// The same for vouchers.
+		let voucher = voucher(&mut purse, &by_voucher()).unwrap().message;
+		assert_eq!(voucher.expiry, 480, "and blocks never go back");
+	}
+
+	#[test]
 	fn ticket_never_outlives_the_session_key() {
-		let mut purse = purse(PurseConfig {
-			session_expiry: 1_000,
-			..fixture::purse_config()
-		});
-		assert_eq!(pay(&mut purse, &due(1), 900).unwrap().message.expiry, 1_000);
-		assert!(pay(&mut purse, &due(1), 1_000).is_ok());
-		assert_eq!(pay(&mut purse, &due(1), 1_001), Err(PurseError::SessionExpired(1_000)));
+		let with = |session_expiry| {
+			purse(PurseConfig {
+				session_expiry,
+				..fixture::purse_config()
+			})
+		};
+		let expired = |at| Err(PurseError::SessionExpired(at));
+		let mut on_grid = with(1_020);
+		assert_eq!(pay(&mut on_grid, &due(1), 900).unwrap().message.expiry, 1_020);
+		assert!(pay(&mut on_grid, &due(1), 1_020).is_ok());
+		assert_eq!(pay(&mut on_grid, &due(1), 1_021), expired(1_020));
+		// Nothing that is on the grid lives on behind block 960.
+		let mut off_grid = with(1_019);
+		assert_eq!(pay(&mut off_grid, &due(1), 700).unwrap().message.expiry, 960);
+		assert_eq!(pay(&mut off_grid, &due(1), 960).unwrap().message.expiry, 960);
+		assert_eq!(pay(&mut off_grid, &due(1), 961), expired(1_019));
+		// No number is too high to be rounded.
+		let mut last = with(u32::MAX);
+		let block = u32::MAX - 10;
+		assert_eq!(pay(&mut last, &due(1), block - 100).unwrap().message.expiry, u32::MAX - u32::MAX % 60);
+		assert_eq!(pay(&mut last, &due(1), block), expired(u32::MAX));
 	}
 
 	#[test]
 	fn nothing_is_signed_for_an_epoch_that_was_left() {
 		let mut purse = purse(fixture::purse_config());
-		assert_eq!(pay(&mut purse, &due(1), 500).unwrap().message.expiry, 800);
+		assert_eq!(pay(&mut purse, &due(1), 500).unwrap().message.expiry, 840);
 		// The session key was revoked: tickets now expire in the epoch before, whose nonces are forgotten.
 		purse.config_mut().session_expiry = 599;
 		assert_eq!(pay(&mut purse, &due(1), 500), Err(PurseError::SessionExpired(599)));
@@ -534,6 +579,7 @@ mod tests {
 		let mut purse = purse(fixture::purse_config());
 		let due = Due {
 			share: Share::Ticket {
+				bytes: 65_536,
 				face_value: u128::MAX,
 				win_probability: 2,
 			},
@@ -545,7 +591,10 @@ mod tests {
 	/// 1,000 micro-USDC for a megabyte, by voucher.
 	fn by_voucher() -> Due {
 		Due {
-			share: Share::Voucher { amount: 1_000 },
+			share: Share::Voucher {
+				bytes: 1_000_000,
+				amount: 1_000,
+			},
 			..due(1_000)
 		}
 	}
@@ -558,7 +607,7 @@ mod tests {
 	}
 
 	#[test]
-	fn vouchers_add_up_for_each_recipient_and_stream() {
+	fn vouchers_add_up_for_each_place() {
 		let mut purse = purse(fixture::purse_config());
 		let first = voucher(&mut purse, &by_voucher()).unwrap();
 		assert_eq!(
@@ -572,16 +621,31 @@ mod tests {
 		);
 		assert_eq!(
 			(message.amount, message.bytes, message.expiry),
-			(1_000, 1_000_000, 50 + TICKET_LIFE)
+			(1_000, 1_000_000, 360)
 		);
 		let second = voucher(&mut purse, &by_voucher()).unwrap().message;
 		assert_eq!((second.amount, second.bytes), (2_000, 2_000_000));
-		let mut elsewhere = by_voucher();
-		elsewhere.window.stream.0 += 1;
-		assert_eq!(voucher(&mut purse, &elsewhere).unwrap().message.amount, 1_000);
-		elsewhere.recipient.0[0] ^= 1;
-		assert_eq!(voucher(&mut purse, &elsewhere).unwrap().message.amount, 1_000);
-		assert_eq!(purse.spent(), 4_000);
+		// Anywhere else they begin at nothing, and here they go on.
+		let elsewhere: [fn(&mut Due); 5] = [
+			|due| due.window.stream.0 += 1,
+			|due| due.recipient.0[0] ^= 1,
+			|due| due.kind = Kind::REPLAY,
+			|due| due.context.0[0] ^= 1,
+			|due| due.terms += 1,
+		];
+		for change in elsewhere {
+			let mut due = by_voucher();
+			change(&mut due);
+			let place = voucher(&mut purse, &due).unwrap().message.place();
+			assert_eq!(
+				(place.recipient, place.stream, place.kind, place.context, place.terms),
+				(due.recipient, due.window.stream, due.kind, due.context, due.terms)
+			);
+			let again = voucher(&mut purse, &due).unwrap().message;
+			assert_eq!((again.amount, again.bytes, again.place()), (2_000, 2_000_000, place));
+		}
+		assert_eq!(voucher(&mut purse, &by_voucher()).unwrap().message.amount, 3_000);
+		assert_eq!(purse.spent(), 13_000);
 	}
 
 	#[test]
@@ -639,11 +703,11 @@ mod tests {
 	#[test]
 	fn vouchers_end_with_the_session_and_are_stored_now_and_then() {
 		let mut purse = purse(PurseConfig {
-			session_expiry: 50,
+			session_expiry: 60,
 			..fixture::purse_config()
 		});
 		assert!(voucher(&mut purse, &by_voucher()).is_ok());
-		assert_eq!(purse.pay(&by_voucher(), 51), Err(PurseError::SessionExpired(50)));
+		assert_eq!(purse.pay(&by_voucher(), 61), Err(PurseError::SessionExpired(60)));
 		assert!(purse.reserve(50).is_some());
 		for _ in 0..RESERVATION {
 			assert!(purse.reserve(50).is_none());
@@ -688,7 +752,8 @@ mod tests {
 							stored = Some(state);
 						}
 						let ticket = pay(&mut purse, &due(1), block).unwrap().message;
-						prop_assert!(ticket.nonce < NONCES);
+						prop_assert!(ticket.nonce < u64::from(NONCES));
+						prop_assert_eq!(ticket.expiry % EXPIRY_GRID, 0);
 						prop_assert!(seen.insert((ticket.expiry / EPOCH_LENGTH, ticket.nonce)));
 					},
 				}

@@ -643,7 +643,7 @@ impl ViewerSession {
 				Ok(())
 			},
 			ToViewer::Catalog(catalog) if self.unreceipted.is_none() && self.pending_catalog.is_none() => {
-				catalog.catalog.check()?;
+				catalog.check_parts()?;
 				self.pending_catalog = Some(Arc::new(*catalog));
 				Ok(())
 			},

@@ -429,8 +429,10 @@ struct Body<'a> {
 }
 
 impl codec::Input for Body<'_> {
+	/// Not told: a list longer than the rest would be refused before anything is asked for, and pass for malformed. How
+	/// much is kept for a list is bounded by its type.
 	fn remaining_len(&mut self) -> Result<Option<usize>, codec::Error> {
-		Ok(Some(self.rest.len()))
+		Ok(None)
 	}
 
 	fn read(&mut self, into: &mut [u8]) -> Result<(), codec::Error> {

@@ -6,10 +6,13 @@
 mod fixture;
 
 use clustercast_primitives::{
-	amount::{self, USDC},
-	ticket, WindowId,
+	amount::{TICKET_BYTES, USDC},
+	receipt::Kind,
+	ticket, Hash, WindowId,
 };
-use clustercast_protocol::{BookConfig, Due, Expectation, Outcome, Payment, Purse, Share, TicketBook};
+use clustercast_protocol::{
+	BookConfig, Due, Expectation, Meter, Outcome, Payment, PaymentMode, Purse, Share, TicketBook,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -23,42 +26,47 @@ fn redeemed_value_is_what_was_delivered_within_five_sigma() {
 		float: u128::MAX,
 		..fixture::book_config()
 	});
-	let payer = fixture::payer();
-	let (price_per_gb, face_value) = (2_000, 10_000u128);
-	let (mut owed_millionths, mut variance, mut winners) = (0u128, 0.0, 0u128);
+	let payer = fixture::session();
+	let (price_per_gb, face_value) = (2_000_000, 10_000u128);
+	let (mode, mut meter) = (PaymentMode::Tickets { face_value }, Meter::default());
+	let (mut delivered, mut billed, mut variance, mut winners) = (0, 0, 0.0, 0u128);
 	for serial in 0..TICKETS {
 		// About seven windows to a block of 2 s, so that the tickets spread over several epochs.
 		let block = 10_000 + (serial / 7) as u32;
 		let bytes = rng.gen_range(200_000..600_000);
-		let rand = ticket::rand(&[9; 32], &payer.session, &[1; 16], serial);
-		let win_probability = amount::win_probability(bytes, price_per_gb, face_value).unwrap();
-		let window = WindowId {
-			stream: fixture::STREAM,
-			segment: serial,
-			..WindowId::default()
+		let share = meter.charge(bytes, price_per_gb, &mode).unwrap();
+		let share = share.expect("a window is longer than what is paid ahead");
+		let Share::Ticket { win_probability, .. } = share else {
+			panic!("{share:?}");
 		};
-		let share = Share::Ticket {
-			face_value,
-			win_probability,
-		};
-		let commitment = ticket::commitment(&rand);
-		book.open(Expectation {
+		delivered += bytes;
+		billed += share.bytes();
+		let rand = ticket::rand(&[9; 32], &payer.key, &fixture::CHALLENGE, serial);
+		let expectation = Expectation {
 			payer,
-			window,
-			bytes,
+			window: WindowId {
+				stream: fixture::STREAM,
+				segment: serial,
+				..WindowId::default()
+			},
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			terms: 3,
 			share,
-			commitment,
+			commitment: ticket::commitment(&rand),
 			rand,
-		})
-		.unwrap();
+		};
+		book.open(expectation.clone()).unwrap();
 		purse.reserve(block);
 		let due = Due {
 			recipient: fixture::RECIPIENT,
-			window,
-			bytes,
+			window: expectation.window,
+			kind: expectation.kind,
+			context: expectation.context,
+			terms: expectation.terms,
 			price_per_gb,
+			commitment: expectation.commitment,
 			share,
-			commitment,
 		};
 		let Payment::Ticket(ticket) = purse.pay(&due, block).unwrap() else {
 			panic!("a ticket is due");
@@ -68,11 +76,12 @@ fn redeemed_value_is_what_was_delivered_within_five_sigma() {
 			book.settle(&winning);
 			winners += 1;
 		}
-		owed_millionths += u128::from(bytes) * u128::from(price_per_gb);
 		let p = win_probability as f64 / 2f64.powi(64);
 		variance += p * (1.0 - p) * (face_value as f64).powi(2);
 	}
-	let owed = owed_millionths / 1_000_000;
+	// Rounded up to a unit once, over all windows.
+	assert_eq!(billed, u64::div_ceil(delivered, TICKET_BYTES) * TICKET_BYTES);
+	let owed = u128::from(billed) * u128::from(price_per_gb) / 1_000_000_000;
 	// Each probability is rounded down by less than 2^-64: all of them together cost less than a micro-USDC.
 	assert!(purse.spent() == owed || purse.spent() == owed + 1);
 	let redeemed = (winners * face_value) as f64;

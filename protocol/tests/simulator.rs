@@ -8,32 +8,42 @@ mod fixture;
 
 use bytes::Bytes;
 use clustercast_primitives::{
+	amount,
 	crypto::{KeyPair, SignatureError},
-	merkle::CHUNK_BYTES,
-	receipt::SignedReceipt,
+	ext::Items,
+	receipt::{deliveries_root, Deliveries, SignedReceipt},
+	status::{SignedStatus, State, StatusError},
 	window::{flags, HeaderError},
-	WindowId,
+	Balance, Hash, History, WindowId,
 };
 use clustercast_protocol::{
 	relayer, viewer,
 	viewer::ReceiptFault,
+	window::WindowError,
 	wire::{Kind, ToViewer, HEADER_BYTES, PREFIX_BYTES},
-	EncodedWindow, Fault, Lookup, Outcome, PaymentMode, Purse, RelayerSession, Terms, TicketBook, ViewerSession,
-	WindowCache, WireError,
+	EncodedWindow, Fault, Lookup, Outcome, Payment, PaymentMode, Purse, RelayerSession, Share, Terms, TicketBook,
+	ViewerSession, WindowCache, WireError,
 };
-use codec::DecodeAll;
+use codec::{DecodeAll, Encode};
 use fixture::{Broadcast, GENESIS};
 use proptest::prelude::*;
 use rand::{seq::SliceRandom, Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::collections::HashMap;
 
 const WINDOWS: usize = 8;
+
+const BLOCK: u32 = 10_000;
+
+/// Where the items of a window begin in its frame, behind their length.
+const ITEMS: usize = PREFIX_BYTES + HEADER_BYTES + 2;
 
 /// What goes wrong, at one window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Attack {
 	Nothing,
 	FlipHeader,
+	BendItems,
 	FlipLeaf,
 	FlipData,
 	SwapChunks,
@@ -43,12 +53,22 @@ enum Attack {
 	ForgeHeader,
 	ForgeReceipt,
 	Overcharge,
+	OtherPayer,
+	OtherDelivery,
+	StaleReceipt,
 	WrongInit,
+	WrongCatalog,
+	WrongPeaks,
+	ForgeStatus,
 	CutOff,
+	/// Old statuses, again and again: no fault, and without effect.
+	ReplayStatus,
 }
 
-const ATTACKS: [Attack; 12] = [
+/// All that end the session.
+const ATTACKS: [Attack; 19] = [
 	Attack::FlipHeader,
+	Attack::BendItems,
 	Attack::FlipLeaf,
 	Attack::FlipData,
 	Attack::SwapChunks,
@@ -58,7 +78,13 @@ const ATTACKS: [Attack; 12] = [
 	Attack::ForgeHeader,
 	Attack::ForgeReceipt,
 	Attack::Overcharge,
+	Attack::OtherPayer,
+	Attack::OtherDelivery,
+	Attack::StaleReceipt,
 	Attack::WrongInit,
+	Attack::WrongCatalog,
+	Attack::WrongPeaks,
+	Attack::ForgeStatus,
 	Attack::CutOff,
 ];
 
@@ -67,13 +93,32 @@ struct Run {
 	origin: Vec<EncodedWindow>,
 	emitted: Vec<EncodedWindow>,
 	fault: Option<Fault>,
-	/// Accepted by the relayer's book.
-	tickets: Vec<WindowId>,
+	/// Whose receipts were paid, as the relayer's book accepted it.
+	paid: Vec<WindowId>,
+	/// Receipts that took a payment.
+	due: usize,
 	acknowledged: usize,
+	/// Bytes of the tickets that were accepted, and the newest voucher's amount.
+	tickets: u64,
+	voucher: Balance,
+	/// By what the book and the purse say.
+	unsettled: Balance,
+	spent: Balance,
+	by_voucher: bool,
+	/// Numbers of the statuses that came out, and of the newest that the relayer had.
+	statuses: Vec<u64>,
+	newest_status: u64,
 	/// Window that the attack is made at.
 	at: usize,
 	/// What the attack should be called.
 	expected: Option<Fault>,
+}
+
+impl Run {
+	/// Media bytes of what was emitted.
+	fn bytes(&self) -> u64 {
+		self.emitted.iter().map(|window| u64::from(window.header().bytes)).sum()
+	}
 }
 
 struct Simulator {
@@ -83,18 +128,41 @@ struct Simulator {
 	origin: Vec<EncodedWindow>,
 	/// Windows that passed the pipe.
 	passed: usize,
+	/// Statuses that passed it.
+	statuses: Vec<Bytes>,
 	expected: Option<Fault>,
 }
 
 impl Simulator {
 	fn new(seed: u64, attack: Attack) -> Self {
 		let mut rng = ChaCha8Rng::seed_from_u64(seed);
+		let at = match attack {
+			// Peaks come before the first one.
+			Attack::WrongPeaks => 0,
+			// Behind the first one, and not the last: a replay needs a past, an omission a future.
+			_ => rng.gen_range(1..WINDOWS - 1),
+		};
 		let mut broadcast = Broadcast::default();
+		// The viewer comes late.
+		for _ in 0..rng.gen_range(0..5) {
+			broadcast.segment(&[1; 10]);
+		}
 		let origin = (0..WINDOWS)
 			.map(|index| {
 				if rng.gen_bool(0.2) {
-					broadcast.init = Bytes::from(vec![index as u8; rng.gen_range(1..500)]);
+					broadcast.reinit(vec![index as u8; rng.gen_range(1..500)]);
 				}
+				// What is left out at the end of an epoch nobody can tell from an epoch that ended before.
+				let may_begin = index > 0 && !(attack == Attack::Omit && index == at + 1);
+				if may_begin && rng.gen_bool(0.15) {
+					broadcast.begin_epoch(broadcast.next.epoch + 1);
+					(broadcast.next.segment, broadcast.next.part) = (broadcast.next.segment + 1, 0);
+				}
+				broadcast.items = match rng.gen_bool(0.4) {
+					true => fixture::items(),
+					false => Items::default(),
+				};
+				broadcast.chunk_log2 = rng.gen_range(12..=16);
 				let independent = if index == 0 || broadcast.next.part == 0 {
 					flags::INDEPENDENT
 				} else {
@@ -102,18 +170,19 @@ impl Simulator {
 				};
 				let last = if rng.gen_bool(0.7) { flags::LAST_PART } else { 0 };
 				// At least three whole chunks, so that there is something to swap.
-				let mut media = vec![0; rng.gen_range(3 * CHUNK_BYTES..5 * CHUNK_BYTES)];
+				let chunk = 1 << broadcast.chunk_log2;
+				let mut media = vec![0; rng.gen_range(3 * chunk..5 * chunk)];
 				rng.fill(&mut media[..]);
 				broadcast.window(independent | last, &media)
 			})
 			.collect();
 		Self {
-			// Behind the first one, and not the last: a replay needs a past, an omission a future.
-			at: rng.gen_range(1..WINDOWS - 1),
+			at,
 			rng,
 			attack,
 			origin,
 			passed: 0,
+			statuses: Vec::new(),
 			expected: None,
 		}
 	}
@@ -121,40 +190,88 @@ impl Simulator {
 	/// The pipe: what becomes of a frame on its way to the viewer.
 	fn tamper(&mut self, frame: Bytes) -> Vec<u8> {
 		let kind = frame[PREFIX_BYTES - 1];
-		let window = match kind == Kind::Window as u8 {
-			true => self.passed,
-			// Receipts follow their window, initialisation segments precede it.
-			false if kind == Kind::Receipt as u8 => self.passed - 1,
+		let window = match kind == Kind::Receipt as u8 {
+			// Receipts follow their window, all else precedes it.
+			true => self.passed - 1,
 			false => self.passed,
 		};
 		if kind == Kind::Window as u8 {
 			self.passed += 1;
 		}
+		if kind == Kind::Status as u8 {
+			self.statuses.push(frame.clone());
+		}
 		let mut bytes = frame.to_vec();
-		if window != self.at || (kind == Kind::Paid as u8) {
+		if self.attack == Attack::ReplayStatus {
+			if let Some(old) = self.statuses.choose(&mut self.rng) {
+				bytes.extend_from_slice(old);
+			}
 			return bytes;
 		}
-		let target = self.origin[self.at].clone();
+		if window != self.at || kind == Kind::Paid as u8 {
+			return bytes;
+		}
+		match kind {
+			kind if kind == Kind::Window as u8 => self.tamper_window(frame),
+			kind if kind == Kind::Receipt as u8 => self.tamper_receipt(bytes),
+			kind if kind == Kind::History as u8 && self.attack == Attack::WrongPeaks => {
+				let mut history = History::decode_all(&mut &bytes[PREFIX_BYTES..]).unwrap();
+				match self.rng.gen_bool(0.5) {
+					// One header more than the window follows.
+					true => assert!(history.append(Hash([6; 32]))),
+					// As many, and others.
+					false => {
+						let count = history.count();
+						history = History::default();
+						(0..count.max(1)).for_each(|_| assert!(history.append(Hash([6; 32]))));
+					},
+				}
+				self.expected = Some(Fault::BrokenChain(self.origin[self.at].id()));
+				ToViewer::History(history).to_frame().to_vec()
+			},
+			_ => bytes,
+		}
+	}
+
+	fn tamper_window(&mut self, frame: Bytes) -> Vec<u8> {
+		let mut bytes = frame.to_vec();
+		let (target, before) = (self.origin[self.at].clone(), self.origin[self.at.saturating_sub(1)].clone());
 		let id = target.id();
-		let leaves_at = PREFIX_BYTES + HEADER_BYTES;
+		let chunk = target.header().chunk_bytes();
 		let data_at = frame.len().saturating_sub(target.header().bytes as usize);
+		let leaves_at = data_at.saturating_sub(32 * target.header().chunks as usize);
 		let bit = 1u8 << self.rng.gen_range(0..8);
-		match (self.attack, kind) {
-			(Attack::FlipHeader, 0x83) => bytes[self.rng.gen_range(PREFIX_BYTES..leaves_at)] ^= bit,
-			(Attack::FlipLeaf, 0x83) => {
+		match self.attack {
+			Attack::FlipHeader => bytes[self.rng.gen_range(PREFIX_BYTES..PREFIX_BYTES + HEADER_BYTES)] ^= bit,
+			Attack::BendItems => {
+				match leaves_at - ITEMS {
+					// Items where there are none.
+					0 => {
+						let items = fixture::items().encode();
+						bytes.splice(ITEMS - 2..ITEMS, (items.len() as u16).to_le_bytes());
+						bytes.splice(ITEMS..ITEMS, items.iter().copied());
+						let len = (bytes.len() - 4) as u32;
+						bytes.splice(..4, len.to_le_bytes());
+					},
+					// The last byte of the last one.
+					_ => bytes[leaves_at - 1] ^= bit,
+				}
+				self.expected = Some(Fault::BadItems(id));
+			},
+			Attack::FlipLeaf => {
 				bytes[self.rng.gen_range(leaves_at..data_at)] ^= bit;
 				self.expected = Some(Fault::BadLeaves(id));
 			},
-			(Attack::FlipData, 0x83) => {
+			Attack::FlipData => {
 				let at = self.rng.gen_range(data_at..bytes.len());
 				bytes[at] ^= bit;
-				let index = ((at - data_at) / CHUNK_BYTES) as u16;
+				let index = ((at - data_at) / chunk) as u32;
 				self.expected = Some(Fault::BadChunk { window: id, index });
 			},
-			(Attack::SwapChunks | Attack::SwapLeavesToo, 0x83) => {
+			Attack::SwapChunks | Attack::SwapLeavesToo => {
 				let (first, second) = (0, self.rng.gen_range(1..3));
-				for i in 0..CHUNK_BYTES {
-					bytes.swap(data_at + first * CHUNK_BYTES + i, data_at + second * CHUNK_BYTES + i);
+				for i in 0..chunk {
+					bytes.swap(data_at + first * chunk + i, data_at + second * chunk + i);
 				}
 				self.expected = Some(Fault::BadChunk { window: id, index: 0 });
 				if self.attack == Attack::SwapLeavesToo {
@@ -164,44 +281,46 @@ impl Simulator {
 					self.expected = Some(Fault::BadLeaves(id));
 				}
 			},
-			(Attack::Replay, 0x83) => {
+			Attack::Replay => {
 				let old = &self.origin[self.rng.gen_range(0..self.at)];
 				bytes = old.frame().to_vec();
 				self.expected = Some(Fault::Replayed(old.id()));
 			},
-			(Attack::ForgeHeader, 0x83) => {
-				let key = KeyPair::from_seed([66; 32]);
-				let header = key.sign(target.header().clone(), &GENESIS);
-				let forged = EncodedWindow::new(header, target.init().clone(), &target.data()).unwrap();
+			Attack::ForgeHeader => {
+				let header = KeyPair::from_seed([66; 32]).sign(target.header().clone(), &GENESIS);
+				let (setting, history, items) = (target.setting(), target.history(), target.items());
+				let forged =
+					EncodedWindow::new(header, setting.clone(), history.clone(), items.clone(), &target.data()).unwrap();
 				bytes = forged.frame().to_vec();
 				self.expected = Some(Fault::Header(HeaderError::Signature(SignatureError::Invalid)));
 			},
-			(Attack::ForgeReceipt | Attack::Overcharge, 0x84) => {
-				let mut receipt = SignedReceipt::decode_all(&mut &bytes[PREFIX_BYTES..]).unwrap().message;
-				let (key, reason) = match self.attack {
-					Attack::Overcharge => {
-						receipt.price_per_gb += 1;
-						(fixture::relayer_key(), ReceiptFault::Price)
-					},
+			Attack::WrongInit | Attack::WrongCatalog => {
+				// Where the relayer has just sent one itself, the second is out of turn.
+				let (other, fresh, reason) = match self.attack {
+					Attack::WrongInit => (
+						ToViewer::Init(Bytes::from_static(b"not the one")),
+						before.init() != target.init(),
+						WindowError::Init,
+					),
 					_ => (
-						KeyPair::from_seed([66; 32]),
-						ReceiptFault::Signature(SignatureError::Invalid),
+						ToViewer::Catalog(Box::new(fixture::catalog(&[0], target.init(), 1_000))),
+						before.catalog() != target.catalog(),
+						WindowError::Catalog,
 					),
 				};
-				bytes = ToViewer::Receipt(key.sign(receipt, &GENESIS)).to_frame().to_vec();
-				self.expected = Some(Fault::BadReceipt { window: id, reason });
-			},
-			(Attack::WrongInit, 0x83) => {
-				let other = ToViewer::Init(Bytes::from_static(b"not the one")).to_frame();
-				// Where the relayer has just sent one itself, the second is out of turn.
-				let fresh = self.origin[self.at - 1].header().init != target.header().init;
 				self.expected = Some(match fresh {
-					true => Fault::Unexpected(Kind::Init),
-					false => Fault::BadInit(id),
+					true => Fault::Unexpected(other.kind()),
+					false => Fault::BadSetting { window: id, reason },
 				});
-				bytes = [&other[..], &bytes].concat();
+				bytes = [&other.to_frame()[..], &bytes].concat();
 			},
-			(Attack::CutOff, 0x83) => {
+			Attack::ForgeStatus => {
+				let mut status = fixture::status(1_000, State::Ended);
+				status.status = KeyPair::from_seed([66; 32]).sign(status.status.message, &GENESIS);
+				bytes = [&ToViewer::Status(Box::new(status)).to_frame()[..], &bytes].concat();
+				self.expected = Some(Fault::Status(StatusError::Signature(SignatureError::Invalid)));
+			},
+			Attack::CutOff => {
 				bytes.truncate(self.rng.gen_range(PREFIX_BYTES..bytes.len()));
 				self.expected = Some(Fault::Wire(WireError::Truncated(Some(Kind::Window))));
 			},
@@ -210,17 +329,56 @@ impl Simulator {
 		bytes
 	}
 
+	fn tamper_receipt(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+		let (signed, mut deliveries): (SignedReceipt, Deliveries) =
+			DecodeAll::decode_all(&mut &bytes[PREFIX_BYTES..]).unwrap();
+		let (mut receipt, mut key) = (signed.message, fixture::relayer_key());
+		let reason = match self.attack {
+			Attack::Overcharge => {
+				receipt.price += 1;
+				ReceiptFault::Price
+			},
+			Attack::OtherPayer => {
+				receipt.payer.0[self.rng.gen_range(0..32)] ^= 1;
+				ReceiptFault::Payer
+			},
+			Attack::OtherDelivery => {
+				deliveries[0].header = self.origin[self.at - 1].hash();
+				receipt.root = deliveries_root(&deliveries);
+				ReceiptFault::Delivered
+			},
+			Attack::StaleReceipt => {
+				receipt.block -= 21;
+				ReceiptFault::Block
+			},
+			Attack::ForgeReceipt => {
+				key = KeyPair::from_seed([66; 32]);
+				ReceiptFault::Signature(SignatureError::Invalid)
+			},
+			_ => return bytes,
+		};
+		let window = self.origin[self.at].id();
+		self.expected = Some(Fault::BadReceipt { window, reason });
+		ToViewer::Receipt(key.sign(receipt, &GENESIS), deliveries).to_frame().to_vec()
+	}
+
 	fn run(mut self) -> Run {
 		let mut cache = WindowCache::new(1 << 30);
 		// A viewer that begins live begins at the first window; the others follow while it watches.
 		cache.insert(self.origin[0].clone());
 		let mut viewer = ViewerSession::new(fixture::viewer_config());
-		let mut relayer = RelayerSession::new(GENESIS, self.rng.gen());
+		viewer.set_head(BLOCK);
+		let challenge = Hash(self.rng.gen());
+		let mut relayer = RelayerSession::new(GENESIS, challenge, vec![fixture::binding()]);
+		let signer = fixture::signer();
+		signer.set_block(BLOCK);
+		let by_voucher = self.rng.gen_bool(0.5);
 		let mut purse = Purse::new(fixture::purse_config(), fixture::session_key());
 		let mut book = TicketBook::new(fixture::book_config());
-		let (mut emitted, mut tickets, mut acknowledged) = (Vec::new(), Vec::new(), 0);
+		let (mut emitted, mut paid, mut acknowledged) = (Vec::new(), Vec::new(), 0);
+		let (mut expected_of, mut tickets, mut voucher_amount) = (HashMap::new(), 0, 0);
+		let (mut statuses, mut newest_status) = (Vec::new(), 0);
 		let (mut to_viewer, mut to_relayer) = (Vec::<u8>::new(), Vec::<u8>::new());
-		let block = 10_000;
 		let mut inserted = 1;
 		let mut cut = false;
 		let mut idle = 0;
@@ -230,6 +388,12 @@ impl Simulator {
 				cache.insert(self.origin[inserted].clone());
 				inserted += 1;
 				idle = 0;
+			}
+			if !emitted.is_empty() && newest_status < 20 && self.rng.gen_bool(0.05) {
+				newest_status += 1;
+				idle = 0;
+				let state = [State::Live, State::Idle][self.rng.gen_range(0..2)];
+				relayer.status(&fixture::status(newest_status, state));
 			}
 
 			// Relayer's driver.
@@ -241,29 +405,27 @@ impl Simulator {
 							credit,
 							..fixture::terms()
 						};
-						if self.rng.gen_bool(0.5) {
+						if by_voucher {
 							terms.mode = PaymentMode::Vouchers { newest: None };
 						}
-						relayer.accept(terms, fixture::signer()).unwrap();
+						relayer.accept(terms, signer.clone()).unwrap();
 					},
 					relayer::Event::Ticket(ticket) => {
-						let window = ticket.message.window;
-						if let Outcome::Won(winning) = book.accept(&ticket, &fixture::account(), block).unwrap() {
+						let commitment = ticket.message.commitment;
+						if let Outcome::Won(winning) = book.accept(&ticket, &fixture::account(), BLOCK).unwrap() {
 							assert!(winning.is_winner());
 							book.settle(&winning);
 						}
-						relayer.paid(window).unwrap();
-						tickets.push(window);
+						tickets += ticket.message.bytes;
+						relayer.paid(commitment).unwrap();
+						paid.push(expected_of[&commitment]);
 					},
-					relayer::Event::Voucher {
-						window,
-						commitment,
-						voucher,
-					} => {
-						book.accept_voucher(&commitment, &voucher, &fixture::account(), block)
+					relayer::Event::Voucher { commitment, voucher } => {
+						book.accept_voucher(&commitment, &voucher, &fixture::account(), BLOCK)
 							.unwrap();
-						relayer.paid(window).unwrap();
-						tickets.push(window);
+						voucher_amount = voucher.message.amount;
+						relayer.paid(commitment).unwrap();
+						paid.push(expected_of[&commitment]);
 					},
 				}
 			}
@@ -275,13 +437,18 @@ impl Simulator {
 				// The relayer lost this window, and hands out the next for it.
 				if omits {
 					let next = self.origin[self.at + 1].clone();
-					self.expected = Some(Fault::Omitted {
-						expected: window.id(),
-						got: next.id(),
+					let (expected, got) = (window.id(), next.id());
+					self.expected = Some(match self.origin[self.at - 1].id().epoch == expected.epoch {
+						true => Fault::Omitted { expected, got },
+						// The first of an epoch.
+						false => Fault::BrokenChain(got),
 					});
 					window = next;
 				}
-				book.open(relayer.deliver(&window).unwrap().unwrap()).unwrap();
+				if let Some(expectation) = relayer.deliver(&window).unwrap() {
+					expected_of.insert(expectation.commitment, expectation.window);
+					book.open(expectation).unwrap();
+				}
 				if omits {
 					break;
 				}
@@ -314,10 +481,15 @@ impl Simulator {
 			// Viewer's driver.
 			while let Some(event) = viewer.poll_event() {
 				match event {
+					viewer::Event::Challenged(subscription) => viewer.subscribe(purse.subscribe(subscription)),
 					viewer::Event::Window(window) => emitted.push(window),
+					viewer::Event::Status(status) => statuses.push(number_of(&status)),
 					viewer::Event::PaymentDue(due) => {
-						purse.reserve(block);
-						viewer.pay(&due, purse.pay(&due, block).unwrap()).unwrap();
+						purse.reserve(BLOCK);
+						let payment = purse.pay(&due, BLOCK).unwrap();
+						let is_voucher = matches!((&payment, &due.share), (Payment::Voucher(_), Share::Voucher { .. }));
+						assert_eq!(is_voucher, by_voucher);
+						viewer.pay(&due, payment).unwrap();
 					},
 					viewer::Event::Paid(_) => acknowledged += 1,
 					_ => {},
@@ -334,24 +506,64 @@ impl Simulator {
 			origin: self.origin,
 			emitted,
 			fault: viewer.fault().cloned(),
-			tickets,
+			due: expected_of.len(),
+			paid,
 			acknowledged,
+			tickets,
+			voucher: voucher_amount,
+			unsettled: book.unsettled(&fixture::SENDER),
+			spent: purse.spent(),
+			by_voucher,
+			statuses,
+			newest_status,
 			at: self.at,
 			expected: self.expected,
 		}
 	}
 }
 
+fn number_of(status: &SignedStatus) -> u64 {
+	status.status.message.number
+}
+
 /// Whatever happened: the viewer emitted a prefix of the broadcast, byte for byte, and paid for no more than that.
 fn check_prefix(run: &Run) {
 	for (got, sent) in run.emitted.iter().zip(&run.origin) {
 		assert_eq!(got.id(), sent.id());
-		assert!(got.frame() == sent.frame() && got.data() == sent.data() && got.init() == sent.init());
+		assert!(got.frame() == sent.frame() && got.data() == sent.data() && got.setting() == sent.setting());
+		assert_eq!((got.history(), got.items()), (sent.history(), sent.items()));
 	}
-	assert!(run.tickets.len() <= run.emitted.len());
-	for (paid, sent) in run.tickets.iter().zip(&run.origin) {
-		assert_eq!(*paid, sent.id());
-	}
+	assert!(run.paid.len() <= run.emitted.len());
+	let emitted: Vec<_> = run.emitted.iter().map(EncodedWindow::id).collect();
+	assert!(run.paid.windows(2).all(|pair| pair[0] < pair[1]));
+	assert!(run.paid.iter().all(|window| emitted.contains(window)));
+	let price = fixture::terms().price_per_gb;
+	let most = match run.by_voucher {
+		true => amount::cost(run.bytes(), price),
+		false => amount::cost(amount::ticket_bytes(run.bytes()), price) + 1,
+	};
+	assert!(run.spent <= most, "{} spent for {} bytes", run.spent, run.bytes());
+	assert!(run.tickets <= amount::ticket_bytes(run.bytes()));
+	assert!(run.statuses.windows(2).all(|pair| pair[0] < pair[1]));
+}
+
+/// Everything came, and was paid to the micro-USDC.
+fn check_whole(run: &Run) {
+	check_prefix(run);
+	assert_eq!(run.fault, None);
+	assert_eq!(run.emitted.len(), WINDOWS);
+	assert_eq!((run.paid.len(), run.acknowledged), (run.due, run.due));
+	let price = fixture::terms().price_per_gb;
+	let (tickets, voucher) = match run.by_voucher {
+		// 500 bytes cost a micro-USDC: what is left over costs less.
+		true => (0, amount::cost(run.bytes(), price)),
+		false => (run.bytes().div_ceil(65_536) * 65_536, 0),
+	};
+	assert_eq!((run.tickets, run.voucher), (tickets, voucher));
+	assert_eq!(run.unsettled, voucher);
+	let worth = amount::cost(tickets, price) + voucher;
+	assert!((worth..=worth + 1).contains(&run.spent), "{} spent for {worth}", run.spent);
+	assert_eq!(run.statuses.last().copied().unwrap_or(run.newest_status), run.newest_status);
 }
 
 fn check_caught(seed: u64, attack: Attack) {
@@ -363,22 +575,25 @@ fn check_caught(seed: u64, attack: Attack) {
 		(_, expected) => assert_eq!(Some(fault), expected, "{attack:?}"),
 	}
 	// A bad receipt comes behind a good window; every other attack spoils the window itself.
-	let receipt = matches!(attack, Attack::ForgeReceipt | Attack::Overcharge);
+	let receipt = matches!(
+		attack,
+		Attack::ForgeReceipt | Attack::Overcharge | Attack::OtherPayer | Attack::OtherDelivery | Attack::StaleReceipt
+	);
 	assert_eq!(run.emitted.len(), run.at + usize::from(receipt));
-	assert!(run.tickets.len() <= run.at);
+	assert!(run.paid.len() <= run.at);
 }
 
 proptest! {
 	#![proptest_config(ProptestConfig::with_cases(24))]
 
 	#[test]
-	fn honest_relayer_delivers_everything_and_is_paid_for_each_window(seed: u64) {
-		let run = Simulator::new(seed, Attack::Nothing).run();
-		check_prefix(&run);
-		prop_assert_eq!(run.fault, None);
-		prop_assert_eq!(run.emitted.len(), WINDOWS);
-		prop_assert_eq!(run.tickets.len(), WINDOWS);
-		prop_assert_eq!(run.acknowledged, WINDOWS);
+	fn honest_relayer_delivers_everything_and_is_paid_for_all_of_it(seed: u64) {
+		check_whole(&Simulator::new(seed, Attack::Nothing).run());
+	}
+
+	#[test]
+	fn old_statuses_change_nothing(seed: u64) {
+		check_whole(&Simulator::new(seed, Attack::ReplayStatus).run());
 	}
 
 	#[test]
@@ -396,4 +611,18 @@ fn each_attack_is_caught_once_at_least() {
 	for (seed, attack) in ATTACKS.into_iter().enumerate() {
 		check_caught(seed as u64, attack);
 	}
+}
+
+/// What the runs are made of: both modes, windows that are paid ahead, epochs, items, statuses.
+#[test]
+fn simulation_reaches_what_it_is_made_for() {
+	let runs: Vec<_> = (0..12).map(|seed| Simulator::new(seed, Attack::Nothing).run()).collect();
+	let some = |what: fn(&Run) -> bool| runs.iter().any(what);
+	assert!(some(|run| run.by_voucher) && some(|run| !run.by_voucher));
+	assert!(some(|run| run.due < WINDOWS), "paid ahead");
+	assert!(some(|run| run.origin[0].header().number > 0) && some(|run| run.origin[0].header().number == 0));
+	let epoch = |run: &Run, at: usize| run.origin[at].id().epoch;
+	assert!(runs.iter().any(|run| epoch(run, 0) < epoch(run, WINDOWS - 1)));
+	assert!(some(|run| run.origin.iter().any(|window| window.items().iter().next().is_some())));
+	assert!(some(|run| run.statuses.len() > 1));
 }

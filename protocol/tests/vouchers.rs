@@ -7,22 +7,19 @@
 #[path = "../src/fixture.rs"]
 mod fixture;
 
-use clustercast_primitives::{Balance, SignedVoucher, WindowId};
+use clustercast_primitives::{amount, Balance, BlockNumber, Hash, SignedVoucher, WindowId};
 use clustercast_protocol::{
-	relayer, viewer, Cursor, EncodedWindow, Outcome, Payment, PaymentMode, Purse, RelayerSession, Resume, Share, Terms,
-	TicketBook, ViewerConfig, ViewerSession,
+	relayer, viewer, BookConfig, Cursor, EncodedWindow, Outcome, Payment, PaymentMode, Purse, RelayerSession, Resume,
+	Share, Terms, TicketBook, ViewerConfig, ViewerSession,
 };
 use fixture::{Broadcast, GENESIS};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-const BLOCK: u32 = 10_000;
+const BLOCK: BlockNumber = 10_000;
 const CREDIT: u8 = 2;
-/// Of each window, by voucher: 1,000 bytes at 2,000,000 per GB.
-const PRICE: Balance = 2;
-
 /// What a viewer does with its purse.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Viewer {
@@ -33,11 +30,16 @@ enum Viewer {
 	TakesAndGoes,
 }
 
-/// What the relayer's database holds.
-#[derive(Default)]
-struct Disk {
-	newest: Option<SignedVoucher>,
+/// What the relayer's database holds of vouchers under one counter of terms, and what the chain has paid for them.
+struct Stored {
+	newest: SignedVoucher,
 	settled: Balance,
+}
+
+/// What the relayer is to be paid with for one receipt.
+struct Owed {
+	window: WindowId,
+	share: Share,
 }
 
 struct Simulator {
@@ -45,41 +47,62 @@ struct Simulator {
 	kind: Viewer,
 	broadcast: Broadcast,
 	windows: Vec<EncodedWindow>,
+	/// Micro-USDC per 10^9 bytes: the most that the chain allows.
+	price: u64,
 
 	book: TicketBook,
-	disk: Disk,
-	/// What the chain has paid for vouchers.
-	chain: Balance,
+	/// By counter.
+	disk: BTreeMap<u32, Stored>,
+	/// Of the stream's terms.
+	counter: u32,
+	/// What was asked for, by commitment.
+	asked: HashMap<Hash, Owed>,
 
 	purse: Purse,
 	stored: Option<Vec<u8>>,
 	resume: Option<Resume>,
 
-	/// Verified by the viewer with a receipt, and what they cost by voucher.
-	verified: HashMap<WindowId, Balance>,
+	/// What the viewer found due by voucher, by commitment.
+	verified: HashMap<Hash, Balance>,
 	/// Acknowledged to the viewer as paid by voucher: at least what they cost.
 	acknowledged: Balance,
-	paid: HashSet<WindowId>,
+	/// Windows whose receipt was paid, and what was asked for by voucher.
+	paid: HashMap<WindowId, Balance>,
+	/// What the simulation has reached.
+	seen: HashSet<&'static str>,
 	refused: usize,
 	unpaid_at_end: Vec<usize>,
 }
 
+/// At the highest price that the chain allows there is no room for rounding in the relayer's favour.
+fn book(price: u64) -> TicketBook {
+	TicketBook::new(BookConfig {
+		max_price_per_gb: price,
+		..fixture::book_config()
+	})
+}
+
 impl Simulator {
 	fn new(seed: u64, kind: Viewer) -> Self {
+		let mut rng = ChaCha8Rng::seed_from_u64(seed);
+		let price = [2_000_000, 3_141_593, 77_777][rng.gen_range(0..3)];
 		Self {
-			rng: ChaCha8Rng::seed_from_u64(seed),
+			rng,
 			kind,
 			broadcast: Broadcast::default(),
 			windows: Vec::new(),
-			book: TicketBook::new(fixture::book_config()),
-			disk: Disk::default(),
-			chain: 0,
+			price,
+			book: book(price),
+			disk: BTreeMap::new(),
+			counter: 3,
+			asked: HashMap::new(),
 			purse: Purse::new(fixture::purse_config(), fixture::session_key()),
 			stored: None,
 			resume: None,
 			verified: HashMap::new(),
 			acknowledged: 0,
-			paid: HashSet::new(),
+			paid: HashMap::new(),
+			seen: HashSet::new(),
 			refused: 0,
 			unpaid_at_end: Vec::new(),
 		}
@@ -101,9 +124,9 @@ impl Simulator {
 
 	/// Only what is on disk is left.
 	fn restart_relayer(&mut self) {
-		self.book = TicketBook::new(fixture::book_config());
-		if let Some(newest) = &self.disk.newest {
-			self.book.restore_voucher(&newest.message, self.disk.settled, BLOCK);
+		self.book = book(self.price);
+		for stored in self.disk.values() {
+			self.book.restore_voucher(&stored.newest.message, stored.settled, BLOCK);
 		}
 	}
 
@@ -116,22 +139,32 @@ impl Simulator {
 		};
 	}
 
-	/// The chain pays what the newest voucher on disk owes, and the relayer hears of it.
+	/// The chain pays what the newest vouchers on disk owe, and the relayer hears of it.
 	fn redeem(&mut self) {
-		if let Some(newest) = &self.disk.newest {
-			self.chain = self.chain.max(newest.message.amount);
-			self.disk.settled = self.chain;
-			self.book.settle_voucher(&newest.message, self.chain);
+		for stored in self.disk.values_mut() {
+			stored.settled = stored.newest.message.amount;
+			self.book.settle_voucher(&stored.newest.message, stored.settled);
 		}
 	}
 
 	fn mode(&mut self) -> PaymentMode {
 		match self.rng.gen_bool(0.8) {
 			true => PaymentMode::Vouchers {
-				newest: self.disk.newest.clone(),
+				newest: self.disk.get(&self.counter).map(|stored| stored.newest.clone()),
 			},
 			false => fixture::terms().mode,
 		}
+	}
+
+	/// A window of some length; one that costs more than a micro-USDC often, and not always.
+	fn next_window(&mut self) -> EncodedWindow {
+		let bytes = match self.rng.gen_bool(0.5) {
+			true => self.rng.gen_range(1..2_000),
+			false => self.rng.gen_range(20_000..150_000),
+		};
+		let window = self.broadcast.segment(&fixture::media(bytes, 1));
+		self.windows.push(window.clone());
+		window
 	}
 
 	fn sign(&mut self, due: &viewer::Due) -> Option<Payment> {
@@ -151,10 +184,12 @@ impl Simulator {
 
 	fn subscription(&mut self) {
 		let mut viewer = ViewerSession::new(ViewerConfig {
-			resume: self.resume,
+			resume: self.resume.clone(),
 			..fixture::viewer_config()
 		});
-		let mut relayer = RelayerSession::new(GENESIS, self.rng.gen());
+		viewer.set_head(BLOCK);
+		let challenge = Hash(self.rng.gen());
+		let mut relayer = RelayerSession::new(GENESIS, challenge, vec![fixture::binding()]);
 		let (mut to_viewer, mut to_relayer) = (Vec::<u8>::new(), Vec::<u8>::new());
 		let rounds = self.rng.gen_range(1..60);
 		for _ in 0..rounds {
@@ -185,50 +220,60 @@ impl Simulator {
 
 	fn relayer_acts(&mut self, relayer: &mut RelayerSession) {
 		while let Some(event) = relayer.poll_event() {
-			let (window, judged) = match event {
+			let (commitment, judged) = match event {
 				relayer::Event::Subscribed(_) => {
 					let terms = Terms {
+						price_per_gb: self.price,
 						mode: self.mode(),
 						credit: CREDIT,
+						counter: self.counter,
 						..fixture::terms()
 					};
-					relayer.accept(terms, fixture::signer()).unwrap();
+					let signer = fixture::signer();
+					signer.set_block(BLOCK);
+					relayer.accept(terms, signer).unwrap();
 					continue;
 				},
 				relayer::Event::Ticket(ticket) => {
 					let judged = self.book.accept(&ticket, &fixture::account(), BLOCK);
 					let judged = judged.map(|outcome| {
+						self.seen.insert("ticket");
 						if let Outcome::Won(winner) = outcome {
 							self.book.settle(&winner);
 						}
 					});
-					(ticket.message.window, judged)
+					(ticket.message.commitment, judged)
 				},
-				relayer::Event::Voucher {
-					window,
-					commitment,
-					voucher,
-				} => {
+				relayer::Event::Voucher { commitment, voucher } => {
 					let account = fixture::account();
 					let judged = self.book.accept_voucher(&commitment, &voucher, &account, BLOCK);
 					if judged.is_ok() {
 						// On disk, and killed before it could say so.
-						self.disk.newest = Some(voucher);
+						let counter = voucher.message.terms;
+						let settled = self.disk.get(&counter).map_or(0, |stored| stored.settled);
+						let newest = Stored {
+							newest: voucher,
+							settled,
+						};
+						self.disk.insert(counter, newest);
 						if self.rng.gen_bool(0.05) {
 							relayer.end(clustercast_protocol::EndReason::ShuttingDown);
 							continue;
 						}
-						self.acknowledged += PRICE;
+						self.acknowledged += by_voucher(&self.asked[&commitment].share);
 					}
-					(window, judged)
+					(commitment, judged)
 				},
 			};
 			match judged {
 				Ok(()) => {
-					assert!(self.paid.insert(window), "{window} was paid before");
-					relayer.paid(window).unwrap();
+					let Owed { window, share } = &self.asked[&commitment];
+					let before = self.paid.insert(*window, by_voucher(share));
+					assert_eq!(before, None, "{window} was paid before");
+					relayer.paid(commitment).unwrap();
 					if self.rng.gen_bool(0.1) {
-						relayer.restate(self.mode()).unwrap();
+						self.counter += u32::from(self.rng.gen_bool(0.3));
+						relayer.restate(self.mode(), self.counter).unwrap();
 					}
 				},
 				Err(error) => {
@@ -244,11 +289,20 @@ impl Simulator {
 				Cursor::After(last) => self.windows.iter().find(|w| w.id() > last).cloned(),
 				Cursor::Live { .. } => None,
 			};
-			let window = next.unwrap_or_else(|| {
-				self.windows.push(self.broadcast.segment(&fixture::media(1_000, 1)));
-				self.windows[self.windows.len() - 1].clone()
-			});
-			self.book.open(relayer.deliver(&window).unwrap().unwrap()).unwrap();
+			let window = next.unwrap_or_else(|| self.next_window());
+			match relayer.deliver(&window).unwrap() {
+				Some(expectation) => {
+					let owed = Owed {
+						window: expectation.window,
+						share: expectation.share,
+					};
+					assert!(self.asked.insert(expectation.commitment, owed).is_none());
+					self.book.open(expectation).unwrap();
+				},
+				None => {
+					self.seen.insert("nothing due");
+				},
+			}
 			assert!(relayer.unpaid().count() <= CREDIT.into());
 			if self.rng.gen_bool(0.3) {
 				break;
@@ -259,16 +313,19 @@ impl Simulator {
 	fn viewer_acts(&mut self, viewer: &mut ViewerSession) {
 		while let Some(event) = viewer.poll_event() {
 			match event {
+				viewer::Event::Challenged(subscription) => viewer.subscribe(self.purse.subscribe(subscription)),
 				viewer::Event::Terms(Some(terms)) => {
 					if let PaymentMode::Vouchers { newest: Some(newest) } = terms.mode {
 						self.purse.adopt(&newest).unwrap();
 					}
 				},
-				viewer::Event::Window(window) => self.resume = Some(Resume::after(window.header())),
+				viewer::Event::Window(window) => self.resume = Some(Resume::after(&window)),
 				viewer::Event::PaymentDue(due) => {
-					if let Share::Voucher { amount } = due.share {
-						assert_eq!(amount, PRICE);
-						self.verified.insert(due.window, amount);
+					// Both sides count alike.
+					assert_eq!(due.share, self.asked[&due.commitment].share);
+					let amount = by_voucher(&due.share);
+					if amount > 0 {
+						self.verified.insert(due.commitment, amount);
 					}
 					if let Some(payment) = self.sign(&due) {
 						let _ = viewer.pay(&due, payment);
@@ -279,9 +336,22 @@ impl Simulator {
 		}
 	}
 
-	/// Newest voucher that the relayer has.
+	/// By the newest vouchers that the relayer has.
 	fn owed(&self) -> Balance {
-		self.disk.newest.as_ref().map_or(0, |voucher| voucher.message.amount)
+		self.disk.values().map(|stored| stored.newest.message.amount).sum()
+	}
+
+	/// Bytes that they state.
+	fn stated(&self) -> u64 {
+		self.disk.values().map(|stored| stored.newest.message.bytes).sum()
+	}
+}
+
+/// What a share owes by voucher.
+fn by_voucher(share: &Share) -> Balance {
+	match share {
+		Share::Voucher { amount, .. } => *amount,
+		Share::Ticket { .. } => 0,
 	}
 }
 
@@ -297,7 +367,9 @@ proptest! {
 		let verified: Balance = run.verified.values().sum();
 		prop_assert!(run.acknowledged <= run.owed(), "{} acknowledged, {} owed", run.acknowledged, run.owed());
 		prop_assert!(run.owed() <= verified, "{} owed, {} verified", run.owed(), verified);
-		prop_assert_eq!(run.chain, run.owed());
+		prop_assert!(run.disk.values().all(|stored| stored.settled == stored.newest.message.amount));
+		let within = amount::is_voucher_within(run.price, run.stated(), run.owed());
+		prop_assert!(within, "{} for {} bytes", run.owed(), run.stated());
 		prop_assert!(run.unpaid_at_end.iter().all(|unpaid| *unpaid <= usize::from(CREDIT)));
 	}
 
@@ -306,8 +378,8 @@ proptest! {
 	fn money_spent_again_buys_nothing(seed: u64) {
 		let run = Simulator::new(seed, Viewer::SpendsAgain).run(12);
 		prop_assert!(run.acknowledged <= run.owed());
-		let by_voucher = run.paid.iter().filter(|window| run.verified.contains_key(window)).count();
-		prop_assert!(by_voucher as Balance * PRICE <= run.owed(), "{by_voucher} windows for {}", run.owed());
+		let bought: Balance = run.paid.values().sum();
+		prop_assert!(bought <= run.owed(), "windows worth {bought} for {}", run.owed());
 		prop_assert!(run.unpaid_at_end.iter().all(|unpaid| *unpaid <= usize::from(CREDIT)));
 	}
 
@@ -329,6 +401,10 @@ fn simulation_reaches_what_it_is_made_for() {
 		honest.iter().any(|run| run.owed() > run.acknowledged),
 		"killed between disk and answer"
 	);
+	for what in ["ticket", "nothing due"] {
+		assert!(honest.iter().any(|run| run.seen.contains(what)), "{what}");
+	}
+	assert!(honest.iter().any(|run| run.disk.len() > 1), "terms change");
 	let cheats: Vec<_> = (0..8)
 		.map(|seed| Simulator::new(seed, Viewer::SpendsAgain).run(12))
 		.collect();

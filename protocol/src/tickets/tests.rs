@@ -5,22 +5,31 @@ use crate::fixture::{self, account, book_config, GENESIS, NONCES, RECIPIENT};
 use clustercast_primitives::{amount, chain::Unlocking, Signature, StreamId, Ticket};
 use TicketRefusal as Refusal;
 
-const NOW: BlockNumber = 1_000;
+const NOW: BlockNumber = 1_020;
 
-/// A delivery of 100,000 bytes, `serial` windows in.
+/// On the grid.
+const EXPIRY: BlockNumber = NOW + 300;
+
+/// On the grid, in the epoch before.
+const EARLIER: BlockNumber = 1_140;
+
+/// A delivery that takes two units, `serial` windows in.
 fn expectation(serial: u64) -> Expectation {
-	let rand = ticket::rand(&[9; 32], &fixture::payer().session, &[1; 16], serial);
+	let rand = ticket::rand(&[9; 32], &fixture::session().key, &fixture::CHALLENGE, serial);
 	Expectation {
-		payer: fixture::payer(),
+		payer: fixture::session(),
 		window: WindowId {
 			stream: fixture::STREAM,
 			segment: serial,
 			..WindowId::default()
 		},
-		bytes: 100_000,
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		terms: 3,
 		share: Share::Ticket {
+			bytes: 131_072,
 			face_value: 50_000,
-			win_probability: amount::win_probability(100_000, 2_000, 50_000).unwrap(),
+			win_probability: amount::win_probability(131_072, 2_000_000, 50_000).unwrap(),
 		},
 		commitment: ticket::commitment(&rand),
 		rand,
@@ -28,8 +37,9 @@ fn expectation(serial: u64) -> Expectation {
 }
 
 /// The ticket that a viewer would sign for it.
-fn honest(expectation: &Expectation, nonce: u32) -> Ticket {
+fn honest(expectation: &Expectation, nonce: u64) -> Ticket {
 	let Share::Ticket {
+		bytes,
 		face_value,
 		win_probability,
 	} = expectation.share
@@ -38,15 +48,17 @@ fn honest(expectation: &Expectation, nonce: u32) -> Ticket {
 	};
 	Ticket {
 		sender: expectation.payer.account,
-		session: expectation.payer.session,
+		session: expectation.payer.key,
 		recipient: RECIPIENT,
-		window: expectation.window,
-		bytes: expectation.bytes,
+		stream: expectation.window.stream,
+		kind: expectation.kind,
+		context: expectation.context,
+		bytes,
 		face_value,
 		win_probability,
 		commitment: expectation.commitment,
 		nonce,
-		expiry: NOW + 300,
+		expiry: EXPIRY,
 	}
 }
 
@@ -69,10 +81,11 @@ fn refusal(change: impl Fn(&mut Ticket)) -> TicketError {
 	error
 }
 
-/// A delivery whose ticket always wins, but for one draw in 2^64.
+/// A delivery whose ticket always wins.
 fn sure_win(serial: u64) -> Expectation {
 	Expectation {
 		share: Share::Ticket {
+			bytes: 131_072,
 			face_value: 50_000,
 			win_probability: u64::MAX,
 		},
@@ -81,12 +94,12 @@ fn sure_win(serial: u64) -> Expectation {
 }
 
 /// Opens and pays a sure winner with this nonce.
-fn win(book: &mut TicketBook, nonce: u32, account: &ViewerAccount) -> Result<WinningTicket, TicketError> {
-	let expectation = sure_win(nonce.into());
+fn win(book: &mut TicketBook, nonce: u64, account: &ViewerAccount) -> Result<WinningTicket, TicketError> {
+	let expectation = sure_win(nonce);
 	book.open(expectation.clone()).unwrap();
 	match book.accept(&sign(honest(&expectation, nonce)), account, NOW)? {
 		Outcome::Won(winning) => Ok(winning),
-		Outcome::Lost => panic!("drew 2^64 - 1"),
+		Outcome::Lost => panic!("certain and lost"),
 	}
 }
 
@@ -99,11 +112,11 @@ fn every_field_must_be_what_was_agreed() {
 		refusal(|t| t.sender.0[0] ^= 1),
 		TicketError::Chain(Refusal::WrongSender)
 	);
-	assert_eq!(refusal(|t| t.window.stream = StreamId(8)), TicketError::WrongStream);
-	assert_eq!(refusal(|t| t.window.rendition += 1), TicketError::WrongStream);
-	assert_eq!(refusal(|t| t.window.segment += 1), TicketError::WrongWindow);
-	assert_eq!(refusal(|t| t.window.part += 1), TicketError::WrongWindow);
-	assert_eq!(refusal(|t| t.bytes -= 1), TicketError::WrongBytes);
+	assert_eq!(refusal(|t| t.stream = StreamId(8)), TicketError::WrongStream);
+	assert_eq!(refusal(|t| t.kind = Kind::REPLAY), TicketError::WrongPurpose);
+	assert_eq!(refusal(|t| t.context.0[31] = 1), TicketError::WrongPurpose);
+	assert_eq!(refusal(|t| t.bytes -= 65_536), TicketError::WrongBytes);
+	assert_eq!(refusal(|t| t.bytes += 65_536), TicketError::WrongBytes);
 	assert_eq!(refusal(|t| t.face_value += 1), TicketError::WrongFaceValue);
 	assert_eq!(refusal(|t| t.win_probability -= 1), TicketError::WrongWinProbability);
 	assert_eq!(refusal(|t| t.win_probability += 1), TicketError::WrongWinProbability);
@@ -111,35 +124,45 @@ fn every_field_must_be_what_was_agreed() {
 
 #[test]
 fn expiry_and_nonce_are_held_to_the_chains_rules() {
-	assert_eq!(refusal(|t| t.expiry = NOW - 1), TicketError::Chain(Refusal::Expired));
-	assert_eq!(
-		refusal(|t| t.expiry = NOW + 601),
-		TicketError::Chain(Refusal::ExpiryTooFar)
-	);
-	assert_eq!(
-		refusal(|t| t.expiry = u32::MAX),
-		TicketError::Chain(Refusal::ExpiryTooFar)
-	);
+	let too_far = TicketError::Chain(Refusal::ExpiryTooFar);
+	assert_eq!(refusal(|t| t.expiry = 960), TicketError::Chain(Refusal::Expired));
+	assert_eq!(refusal(|t| t.expiry = NOW + 660), too_far);
+	assert_eq!(refusal(|t| t.expiry = u32::MAX - u32::MAX % 60), too_far);
 	assert_eq!(refusal(|t| t.expiry = NOW), TicketError::ExpiryTooSoon);
-	assert_eq!(refusal(|t| t.expiry = NOW + 99), TicketError::ExpiryTooSoon);
+	assert_eq!(refusal(|t| t.expiry = NOW + 60), TicketError::ExpiryTooSoon);
+	for off in [1, 59] {
+		assert_eq!(
+			refusal(|t| t.expiry += off),
+			TicketError::Chain(Refusal::ExpiryOffGrid),
+			"{off} blocks off"
+		);
+	}
 	assert_eq!(
-		refusal(|t| t.nonce = NONCES),
+		refusal(|t| t.nonce = NONCES.into()),
+		TicketError::Chain(Refusal::NonceTooLarge)
+	);
+	// Not taken for the nonce that its low half is.
+	assert_eq!(
+		refusal(|t| t.nonce = 1 << 32),
 		TicketError::Chain(Refusal::NonceTooLarge)
 	);
 	assert_eq!(
-		refusal(|t| t.nonce = u32::MAX),
+		refusal(|t| t.nonce = u64::MAX),
 		TicketError::Chain(Refusal::NonceTooLarge)
 	);
-	for (nonce, expiry) in [(NONCES - 1, NOW + 600), (0, NOW + 100)] {
+	// One ticket, seen from both ends of the time in which it is good; and with the last nonce.
+	let judge = |now, nonce: u64| {
 		let (mut book, expectation) = (book(), expectation(0));
 		book.open(expectation.clone()).unwrap();
-		let ticket = Ticket {
-			nonce,
-			expiry,
-			..honest(&expectation, 0)
-		};
-		assert!(book.accept(&sign(ticket), &account(), NOW).is_ok());
-	}
+		book.accept(&sign(honest(&expectation, nonce)), &account(), now).map(|_| ())
+	};
+	assert_eq!(judge(EXPIRY - 601, 0), Err(too_far));
+	assert_eq!(judge(EXPIRY - 600, 0), Ok(()));
+	assert_eq!(judge(EXPIRY - 100, 0), Ok(()));
+	assert_eq!(judge(EXPIRY - 99, 0), Err(TicketError::ExpiryTooSoon));
+	assert_eq!(judge(EXPIRY, 0), Err(TicketError::ExpiryTooSoon));
+	assert_eq!(judge(EXPIRY + 1, 0), Err(TicketError::Chain(Refusal::Expired)));
+	assert_eq!(judge(NOW, u64::from(NONCES) - 1), Ok(()));
 }
 
 #[test]
@@ -148,6 +171,7 @@ fn face_value_below_the_chains_minimum_is_refused() {
 	for (face_value, refused) in [(999, true), (1_000, false)] {
 		let expectation = Expectation {
 			share: Share::Ticket {
+				bytes: 65_536,
 				face_value,
 				win_probability: 1 << 40,
 			},
@@ -194,7 +218,7 @@ fn ticket_is_accepted_once() {
 		Err(TicketError::Duplicate)
 	);
 	let other_epoch = Ticket {
-		expiry: 1_199,
+		expiry: EARLIER,
 		..honest(&second, 5)
 	};
 	assert_ne!(other_epoch.expiry / 600, honest(&second, 5).expiry / 600);
@@ -224,6 +248,7 @@ fn outcome_is_the_chains() {
 	assert!(winning.is_winner());
 	let never = Expectation {
 		share: Share::Ticket {
+			bytes: 65_536,
 			face_value: 50_000,
 			win_probability: 0,
 		},
@@ -237,7 +262,7 @@ fn outcome_is_the_chains() {
 	for serial in 2..60 {
 		let expectation = expectation(serial);
 		book.open(expectation.clone()).unwrap();
-		let signed = sign(honest(&expectation, serial as u32));
+		let signed = sign(honest(&expectation, serial));
 		let won = WinningTicket {
 			signed: signed.clone(),
 			rand: expectation.rand,
@@ -267,7 +292,7 @@ fn money_must_be_there_for_all_that_is_unsettled() {
 		TicketError::Chain(Refusal::UnknownSession)
 	);
 	assert_eq!(
-		refused(&with(&|a| a.sessions[0].expiry = NOW + 299)),
+		refused(&with(&|a| a.sessions[0].expiry = EXPIRY - 1)),
 		TicketError::Chain(Refusal::SessionExpired)
 	);
 	assert_eq!(
@@ -288,14 +313,14 @@ fn money_must_be_there_for_all_that_is_unsettled() {
 		})
 	};
 	assert_eq!(
-		refused(&leaving(NOW + 300)),
+		refused(&leaving(EXPIRY)),
 		TicketError::Chain(Refusal::DepositTooSmall)
 	);
 	let enough = [
-		leaving(NOW + 301),
+		leaving(EXPIRY + 1),
 		with(&|a| a.deposit = 100_000),
 		with(&|a| a.sessions[0].spent = a.sessions[0].limit - 100_000),
-		with(&|a| a.sessions[0].expiry = NOW + 300),
+		with(&|a| a.sessions[0].expiry = EXPIRY),
 	];
 	for account in enough {
 		let mut book = book();
@@ -318,9 +343,9 @@ fn float_bounds_what_is_unsettled() {
 	book.settle(&first);
 	assert_eq!(book.unsettled(&fixture::SENDER), 50_000);
 	assert!(win(&mut book, 3, &account()).is_ok());
-	book.prune(NOW + 300);
+	book.prune(EXPIRY);
 	assert_eq!(book.unsettled(&fixture::SENDER), 100_000);
-	book.prune(NOW + 301);
+	book.prune(EXPIRY + 1);
 	assert_eq!(book.unsettled(&fixture::SENDER), 0);
 }
 
@@ -342,7 +367,7 @@ fn restored_winner_counts_and_blocks_its_nonce() {
 fn nonces_are_forgotten_only_when_their_epoch_is_over() {
 	let mut book = book();
 	win(&mut book, 7, &account()).unwrap();
-	// Expiry 1,300 lies in epoch 2, which is over at block 1,800.
+	// Expiry 1,320 lies in epoch 2, which is over at block 1,800.
 	book.prune(1_799);
 	assert_eq!(book.nonces.len(), 1);
 	book.prune(1_800);
@@ -361,7 +386,7 @@ fn book_is_bounded() {
 	assert_eq!(book.open(expectation(2)), Err(TicketError::BookFull));
 	book.accept(&sign(honest(&expectation(0), 0)), &account(), NOW).unwrap();
 	let other_epoch = Ticket {
-		expiry: 1_199,
+		expiry: EARLIER,
 		..honest(&expectation(1), 0)
 	};
 	assert_eq!(
@@ -374,7 +399,10 @@ fn book_is_bounded() {
 /// A delivery of 100,000 bytes at 2,000,000 per GB, paid by voucher.
 fn voucher_due(serial: u64) -> Expectation {
 	Expectation {
-		share: Share::Voucher { amount: 200 },
+		share: Share::Voucher {
+			bytes: 100_000,
+			amount: 200,
+		},
 		..expectation(serial)
 	}
 }
@@ -382,12 +410,15 @@ fn voucher_due(serial: u64) -> Expectation {
 fn voucher(amount: Balance, bytes: u64) -> Voucher {
 	Voucher {
 		sender: fixture::SENDER,
-		session: fixture::payer().session,
+		session: fixture::session().key,
 		recipient: RECIPIENT,
 		stream: fixture::STREAM,
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		terms: 3,
 		amount,
 		bytes,
-		expiry: NOW + 300,
+		expiry: EXPIRY,
 	}
 }
 
@@ -418,15 +449,22 @@ fn every_field_of_a_voucher_must_be_what_was_agreed() {
 		TicketError::Chain(Refusal::WrongSender)
 	);
 	assert_eq!(refused(|v| v.stream.0 += 1), TicketError::WrongStream);
+	assert_eq!(refused(|v| v.kind = Kind::REPLAY), TicketError::WrongPurpose);
+	assert_eq!(refused(|v| v.context.0[31] = 1), TicketError::WrongPurpose);
+	assert_eq!(refused(|v| v.terms += 1), TicketError::WrongPurpose);
+	assert_eq!(refused(|v| v.terms -= 1), TicketError::WrongPurpose);
 	assert_eq!(refused(|v| v.amount -= 1), TicketError::VoucherTooLow);
 	assert_eq!(refused(|v| v.bytes -= 1), TicketError::WrongBytes);
 	// The bound is 4,000,000 per GB: 400 for these bytes.
 	assert_eq!(refused(|v| v.amount = 401), TicketError::VoucherTooDear);
 	assert_eq!(refused(|v| v.amount = u128::MAX), TicketError::VoucherTooDear);
-	assert_eq!(refused(|v| v.expiry = NOW - 1), TicketError::Chain(Refusal::Expired));
-	assert_eq!(refused(|v| v.expiry = NOW + 99), TicketError::ExpiryTooSoon);
+	let off_grid = TicketError::Chain(Refusal::ExpiryOffGrid);
+	assert_eq!(refused(|v| v.expiry += 1), off_grid);
+	assert_eq!(refused(|v| v.expiry = 960), TicketError::Chain(Refusal::Expired));
+	assert_eq!(refused(|v| v.expiry = NOW), TicketError::ExpiryTooSoon);
+	assert_eq!(refused(|v| v.expiry = NOW + 60), TicketError::ExpiryTooSoon);
 	assert_eq!(
-		refused(|v| v.expiry = NOW + 601),
+		refused(|v| v.expiry = NOW + 660),
 		TicketError::Chain(Refusal::ExpiryTooFar)
 	);
 	for fine in [voucher(400, 100_000), voucher(250, 150_000)] {
@@ -474,13 +512,72 @@ fn mode_is_the_agreed_one() {
 	let by_voucher = voucher_due(1);
 	book.open(by_voucher.clone()).unwrap();
 	let ticket = Ticket {
-		window: by_voucher.window,
 		commitment: by_voucher.commitment,
 		..honest(&ticket_due, 0)
 	};
 	assert_eq!(book.accept(&sign(ticket), &account(), NOW), Err(TicketError::WrongMode));
 	let unknown = book.accept_voucher(&Hash([0; 32]), &signed, &account(), NOW);
 	assert_eq!(unknown, Err(TicketError::NotOwed));
+}
+
+#[test]
+fn vouchers_add_up_apart_for_each_kind_context_and_terms() {
+	let mut book = book();
+	let places: [fn(&mut Expectation); 4] = [
+		|_| {},
+		|e| e.kind = Kind::REPLAY,
+		|e| e.context = Hash([1; 32]),
+		|e| e.terms += 1,
+	];
+	let mut next = |serial, place: fn(&mut Expectation), amount, bytes| {
+		let mut expectation = voucher_due(serial);
+		place(&mut expectation);
+		book.open(expectation.clone()).unwrap();
+		let voucher = Voucher {
+			kind: expectation.kind,
+			context: expectation.context,
+			terms: expectation.terms,
+			..voucher(amount, bytes)
+		};
+		let signed = fixture::session_key().sign(voucher, &GENESIS);
+		let judged = book.accept_voucher(&expectation.commitment, &signed, &account(), NOW);
+		book.close(&expectation.commitment);
+		(judged, book.unsettled(&fixture::SENDER))
+	};
+	for (serial, place) in (0..).zip(places) {
+		assert_eq!(next(serial, place, 200, 100_000), (Ok(()), 200 * (serial + 1) as Balance));
+	}
+	for (serial, place) in (4..).zip(places) {
+		assert_eq!(next(serial, place, 399, 200_000).0, Err(TicketError::VoucherTooLow));
+		assert_eq!(next(serial, place, 400, 200_000), (Ok(()), 200 * (serial + 1) as Balance));
+	}
+}
+
+/// What the meter asks at the highest price of a stream is what the book takes, voucher by voucher.
+#[test]
+fn vouchers_at_the_highest_price_are_taken() {
+	let mut book = TicketBook::new(BookConfig {
+		max_price_per_gb: 20_000,
+		..book_config()
+	});
+	let (mut meter, mode) = (crate::Meter::default(), crate::PaymentMode::Vouchers { newest: None });
+	let (mut owed, mut stated) = (0, 0);
+	for serial in 0..6 {
+		let share = meter.charge(375_000, 20_000, &mode).unwrap().unwrap();
+		let Share::Voucher { bytes, amount } = share else {
+			panic!("{share:?}");
+		};
+		(owed, stated) = (owed + amount, stated + bytes);
+		let expectation = Expectation {
+			share,
+			..expectation(serial)
+		};
+		book.open(expectation.clone()).unwrap();
+		let signed = fixture::session_key().sign(voucher(owed, stated), &GENESIS);
+		let judged = book.accept_voucher(&expectation.commitment, &signed, &account(), NOW);
+		assert_eq!(judged, Ok(()), "voucher {serial}");
+	}
+	assert_eq!(owed, 45);
 }
 
 #[test]

@@ -2,15 +2,39 @@
 
 use super::*;
 use crate::{
-	fixture::{self, Broadcast, GENESIS},
-	wire::{HEADER_BYTES, PREFIX_BYTES},
+	evidence::{Evidence, Suspicion, Witness},
+	fixture::{self, Broadcast, CHALLENGE, GENESIS, HEAD},
+	wire::{window_frame, HEADER_BYTES, PREFIX_BYTES},
 };
-use clustercast_primitives::{crypto::KeyPair, Ticket};
+use codec::{Decode, Encode};
+use clustercast_primitives::{
+	amount::TICKET_BYTES, crypto::KeyPair, fraud::ChunkFraud, receipt::Kind as Purpose, status::State, Delivery as Delivered,
+	Ticket,
+};
+
+/// Of a window that takes a ticket of one unit, to the byte.
+const UNIT: usize = TICKET_BYTES as usize;
+
+/// Bytes of a chunk unless a test says otherwise.
+const CHUNK: usize = 16 << 10;
+
+/// Where the leaves begin in the frame of a window without items.
+const LEAVES: usize = PREFIX_BYTES + HEADER_BYTES + 2;
+
+/// A session whose subscription is sent, signed where it has to be.
+fn subscribed(config: ViewerConfig) -> ViewerSession {
+	let mut session = ViewerSession::new(config);
+	send(&mut session, ToViewer::Challenge(CHALLENGE)).unwrap();
+	if let Some(Event::Challenged(subscription)) = session.poll_event() {
+		session.subscribe(fixture::session_key().sign(subscription, &GENESIS));
+	}
+	session
+}
 
 /// A session that was offered these terms.
 fn offered(config: ViewerConfig, terms: Option<Terms>) -> ViewerSession {
-	let mut session = ViewerSession::new(config);
-	session.handle(&ToViewer::Terms(terms).to_frame()).unwrap();
+	let mut session = subscribed(config);
+	send(&mut session, ToViewer::Terms(terms)).unwrap();
 	session
 }
 
@@ -18,44 +42,102 @@ fn paying() -> ViewerSession {
 	offered(fixture::viewer_config(), Some(fixture::terms()))
 }
 
-fn free() -> ViewerSession {
-	let config = ViewerConfig {
+fn guest() -> ViewerConfig {
+	ViewerConfig {
 		payment: None,
 		..fixture::viewer_config()
-	};
-	offered(config, None)
+	}
+}
+
+fn free() -> ViewerSession {
+	offered(guest(), None)
+}
+
+/// Goes on behind this window, for nothing.
+fn behind(window: &EncodedWindow) -> ViewerSession {
+	let resume = Some(Resume::after(window));
+	offered(ViewerConfig { resume, ..guest() }, None)
 }
 
 fn send(session: &mut ViewerSession, message: ToViewer) -> Result<(), Fault> {
 	session.handle(&message.to_frame())
 }
 
-/// The window with its initialisation segment where the session does not have it.
-fn show(session: &mut ViewerSession, window: &EncodedWindow) -> Result<(), Fault> {
-	if session.init.as_ref().map(|(hash, _)| *hash) != Some(window.header().init) {
+fn catalog_of(window: &EncodedWindow) -> ToViewer {
+	ToViewer::Catalog(Box::new(window.catalog().as_ref().clone()))
+}
+
+fn history_before(window: &EncodedWindow) -> ToViewer {
+	ToViewer::History(window.history().clone())
+}
+
+/// What goes before the window, where the session does not have it.
+fn prepare(session: &mut ViewerSession, window: &EncodedWindow) -> Result<(), Fault> {
+	let known = session.setting.clone();
+	if known.as_ref().map(|setting| &setting.catalog) != Some(window.catalog()) {
+		send(session, catalog_of(window))?;
+	}
+	if known.as_ref().map(|setting| &setting.init) != Some(window.init()) {
 		send(session, ToViewer::Init(window.init().clone()))?;
 	}
+	match session.last {
+		None => send(session, history_before(window)),
+		Some(_) => Ok(()),
+	}
+}
+
+/// The window behind what goes before it.
+fn show(session: &mut ViewerSession, window: &EncodedWindow) -> Result<(), Fault> {
+	prepare(session, window)?;
 	session.handle(&window.frame())
+}
+
+/// A free session that has what goes before this window.
+fn expecting(window: &EncodedWindow) -> ViewerSession {
+	let mut session = free();
+	prepare(&mut session, window).unwrap();
+	session
+}
+
+/// The whole window, as it was signed.
+fn whole(window: &EncodedWindow) -> Delivered {
+	Delivered {
+		header: window.header().hash(),
+		first: 0,
+		count: window.header().chunks,
+		delivered: window.header().root,
+	}
 }
 
 fn receipt(window: &EncodedWindow, serial: u8) -> Receipt {
 	Receipt {
-		session: fixture::payer().session,
-		window: window.id(),
-		root: window.header().root,
-		delivered: window.header().root,
-		bytes: window.header().bytes,
-		price_per_gb: fixture::terms().price_per_gb,
+		kind: Purpose::LIVE,
+		context: Hash([0; 32]),
+		payer: receipt::payer(&CHALLENGE, &fixture::SENDER, &fixture::session_key().public()),
+		payee: fixture::RECIPIENT,
+		key: fixture::relayer_key().public(),
+		stream: fixture::STREAM,
+		root: deliveries_root(&[whole(window)]),
+		bytes: window.header().bytes.into(),
+		price: fixture::terms().price_per_gb,
 		commitment: Hash([serial; 32]),
+		block: HEAD,
 	}
 }
 
-fn signed(receipt: Receipt) -> ToViewer {
-	ToViewer::Receipt(fixture::relayer_key().sign(receipt, &GENESIS))
+fn signed(receipt: Receipt, deliveries: &[Delivered]) -> ToViewer {
+	let signed = fixture::relayer_key().sign(receipt, &GENESIS);
+	ToViewer::Receipt(signed, deliveries.to_vec().try_into().unwrap())
+}
+
+/// What an honest relayer signs for this window.
+fn honest(window: &EncodedWindow, serial: u8) -> ToViewer {
+	signed(receipt(window, serial), &[whole(window)])
 }
 
 fn ticket(due: &Due) -> SignedTicket {
 	let Share::Ticket {
+		bytes,
 		face_value,
 		win_probability,
 	} = due.share
@@ -64,15 +146,17 @@ fn ticket(due: &Due) -> SignedTicket {
 	};
 	let ticket = Ticket {
 		sender: fixture::SENDER,
-		session: fixture::payer().session,
+		session: fixture::session_key().public(),
 		recipient: due.recipient,
-		window: due.window,
-		bytes: due.bytes,
+		stream: due.window.stream,
+		kind: due.kind,
+		context: due.context,
+		bytes,
 		face_value,
 		win_probability,
 		commitment: due.commitment,
 		nonce: 0,
-		expiry: 100,
+		expiry: 120,
 	};
 	fixture::session_key().sign(ticket, &GENESIS)
 }
@@ -91,6 +175,43 @@ fn drain(session: &mut ViewerSession) -> (Vec<WindowId>, Option<Due>) {
 }
 
 #[test]
+fn subscription_is_asked_for_with_the_challenge_and_sent_once() {
+	let mut session = ViewerSession::new(fixture::viewer_config());
+	let subscription = fixture::payer().subscription;
+	session.subscribe(subscription.clone());
+	assert_eq!(session.poll_transmit(), None, "nothing was asked for yet");
+	send(&mut session, ToViewer::Challenge(CHALLENGE)).unwrap();
+	let Some(Event::Challenged(asked)) = session.poll_event() else {
+		panic!("no challenge");
+	};
+	assert_eq!(asked, fixture::subscription());
+	session.subscribe(subscription.clone());
+	let subscribe = Subscribe {
+		genesis: GENESIS,
+		stream: fixture::STREAM,
+		tracks: vec![0].try_into().unwrap(),
+		start: Start::Live,
+		payer: Some(Payer {
+			subscription: subscription.clone(),
+			vouchers: true,
+		}),
+	};
+	let frame = ToRelayer::Subscribe(subscribe.clone()).to_frame();
+	assert_eq!(session.poll_transmit(), Some(frame));
+	session.subscribe(subscription.clone());
+	assert_eq!(session.poll_transmit(), None);
+
+	// A guest waits for nothing and signs nothing.
+	let mut guest = ViewerSession::new(guest());
+	let free = ToRelayer::Subscribe(Subscribe { payer: None, ..subscribe }).to_frame();
+	assert_eq!(guest.poll_transmit(), Some(free));
+	send(&mut guest, ToViewer::Challenge(CHALLENGE)).unwrap();
+	assert!(guest.poll_event().is_none());
+	guest.subscribe(subscription);
+	assert_eq!(guest.poll_transmit(), None);
+}
+
+#[test]
 fn window_is_verified_receipted_and_paid() {
 	let (mut session, mut broadcast) = (paying(), Broadcast::default());
 	let window = broadcast.segment(&fixture::media(100_000, 1));
@@ -98,30 +219,64 @@ fn window_is_verified_receipted_and_paid() {
 	assert_eq!(subscribe[4], Kind::Subscribe as u8);
 	show(&mut session, &window).unwrap();
 	let events: Vec<_> = std::iter::from_fn(|| session.poll_event()).collect();
-	let [Event::Terms(Some(_)), Event::Init(init), Event::Window(emitted)] = &events[..] else {
+	let [Event::Terms(Some(_)), Event::Catalog(catalog), Event::Init(init), Event::Window(emitted)] = &events[..] else {
 		panic!("{events:?}");
 	};
-	assert_eq!((init, emitted.frame()), (window.init(), window.frame()));
-	assert_eq!(session.resume(), Some(Resume::after(window.header())));
+	assert_eq!((catalog, init), (window.catalog(), window.init()));
+	assert_eq!(emitted.frame(), window.frame());
+	assert_eq!(emitted.history_after(), window.history_after());
+	assert_eq!(session.resume(), Some(Resume::after(&window)));
 
-	send(&mut session, signed(receipt(&window, 1))).unwrap();
+	send(&mut session, honest(&window, 1)).unwrap();
 	let (_, due) = drain(&mut session);
 	let due = due.unwrap();
-	assert_eq!((due.window, due.bytes), (window.id(), 100_000));
-	// 100,000 bytes at 2,000,000 per GB are 200 of 50,000.
+	// 100,000 bytes, rounded up to two units: at 2,000,000 per GB 262.144 of 50,000.
 	let share = Share::Ticket {
+		bytes: 131_072,
 		face_value: 50_000,
-		win_probability: ((200u128 << 64) / 50_000) as u64,
+		win_probability: ((262_144u128 << 64) / 50_000_000) as u64,
 	};
-	assert_eq!(due.share, share);
+	let expected = Due {
+		recipient: fixture::RECIPIENT,
+		window: window.id(),
+		kind: Purpose::LIVE,
+		context: Hash([0; 32]),
+		terms: 3,
+		price_per_gb: 2_000_000,
+		commitment: Hash([1; 32]),
+		share,
+	};
+	assert_eq!(due, expected);
 	let ticket = ticket(&due);
 	let payment = Payment::Ticket(ticket.clone());
 	session.pay(&due, payment.clone()).unwrap();
-	assert_eq!(session.pay(&due, payment), Err(NotDue::Window(window.id())));
+	assert_eq!(session.pay(&due, payment), Err(NotDue::Receipt(due.commitment)));
 	assert_eq!(session.poll_transmit(), Some(ToRelayer::Ticket(ticket).to_frame()));
 	assert_eq!(session.poll_transmit(), None);
-	send(&mut session, ToViewer::Paid(window.id())).unwrap();
-	assert!(matches!(session.poll_event(), Some(Event::Paid(id)) if id == window.id()));
+	send(&mut session, ToViewer::Paid(due.commitment)).unwrap();
+	assert!(matches!(session.poll_event(), Some(Event::Paid(commitment)) if commitment == due.commitment));
+}
+
+#[test]
+fn what_was_paid_ahead_is_neither_due_nor_credit() {
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	let mut dues = Vec::new();
+	for serial in 0..7 {
+		let window = broadcast.segment(&fixture::media(10_000, serial));
+		show(&mut session, &window).unwrap();
+		send(&mut session, honest(&window, serial)).unwrap();
+		dues.extend(drain(&mut session).1.map(|due| (serial, due)));
+	}
+	// The first ticket pays 65,536 bytes: six windows and a part of the seventh.
+	let found: Vec<_> = dues.iter().map(|(serial, due)| (*serial, due.share.bytes())).collect();
+	assert_eq!(found, [(0, 65_536), (6, 65_536)]);
+	let mut forged = dues[0].1.clone();
+	forged.commitment = Hash([1; 32]);
+	let payment = Payment::Ticket(ticket(&forged));
+	assert_eq!(session.pay(&forged, payment), Err(NotDue::Receipt(Hash([1; 32]))));
+	// Two are owed, which is the credit.
+	let eighth = broadcast.segment(&[8; 10]);
+	assert_eq!(show(&mut session, &eighth), Err(Fault::CreditExceeded(2)));
 }
 
 #[test]
@@ -130,8 +285,7 @@ fn every_flipped_bit_is_a_fault_of_its_place() {
 	let window = broadcast.segment(&fixture::media(40_000, 1));
 	let frame = window.frame();
 	let fault = |at: usize| {
-		let mut session = free();
-		send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
+		let mut session = expecting(&window);
 		let mut bent = frame.to_vec();
 		bent[at] ^= 1 << (at % 8);
 		let fault = session.handle(&bent).unwrap_err();
@@ -142,11 +296,15 @@ fn every_flipped_bit_is_a_fault_of_its_place() {
 		assert!(matches!(fault(at), Fault::Header(_)), "byte {at}");
 	}
 	let data = frame.len() - 40_000;
-	for at in PREFIX_BYTES + HEADER_BYTES..data {
+	for at in PREFIX_BYTES + HEADER_BYTES..LEAVES {
+		let length = matches!(fault(at), Fault::Wire(WireError::WindowLength { .. }));
+		assert!(length, "byte {at}");
+	}
+	for at in LEAVES..data {
 		assert_eq!(fault(at), Fault::BadLeaves(window.id()), "byte {at}");
 	}
 	for at in (data..frame.len()).step_by(997) {
-		let index = ((at - data) / merkle::CHUNK_BYTES) as u16;
+		let index = ((at - data) / CHUNK) as u32;
 		let window = window.id();
 		assert_eq!(fault(at), Fault::BadChunk { window, index }, "byte {at}");
 	}
@@ -156,21 +314,62 @@ fn every_flipped_bit_is_a_fault_of_its_place() {
 }
 
 #[test]
+fn items_must_be_the_named_ones() {
+	let mut broadcast = Broadcast {
+		items: fixture::items(),
+		..Broadcast::default()
+	};
+	let window = broadcast.segment(&[1; 100]);
+	let answer = |header: &SignedHeader, items: &Items| {
+		let leaves = merkle::leaves(&window.data(), 14);
+		let frame = window_frame(header, items, &leaves, &window.data()).0;
+		let mut session = expecting(&window);
+		let answer = session.handle(&frame);
+		assert_eq!(drain(&mut session).0.is_empty(), answer.is_err());
+		answer
+	};
+	let bad = Err(Fault::BadItems(window.id()));
+	assert_eq!(answer(window.signed_header(), window.items()), Ok(()));
+	assert_eq!(answer(window.signed_header(), &Items::default()), bad);
+	let fewer = Items::new(window.items().iter().take(1).cloned().collect()).unwrap();
+	assert_eq!(answer(window.signed_header(), &fewer), bad);
+	// Items where the broadcaster signed none.
+	let mut none = window.header().clone();
+	none.ext = Hash([0; 32]);
+	let none = fixture::stream_key().sign(none, &GENESIS);
+	assert_eq!(answer(&none, &Items::default()), Ok(()));
+	assert_eq!(answer(&none, window.items()), bad);
+	// Every byte of them.
+	let len = window.items().encode().len();
+	for at in LEAVES..LEAVES + len {
+		let mut frame = window.frame().to_vec();
+		frame[at] ^= 1;
+		let fault = expecting(&window).handle(&frame).unwrap_err();
+		assert!(
+			matches!(fault, Fault::BadItems(_) | Fault::Wire(_)),
+			"byte {at}: {fault:?}"
+		);
+	}
+}
+
+#[test]
 fn fault_comes_with_the_first_byte_that_can_show_it() {
 	let mut broadcast = Broadcast::default();
+	broadcast.items = fixture::items();
 	let window = broadcast.segment(&fixture::media(100_000, 1));
 	let frame = window.frame();
 	let data = frame.len() - 100_000;
+	let leaves = data - 7 * 32;
 	let noticed_at = |at: usize| {
-		let mut session = free();
-		send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
+		let mut session = expecting(&window);
 		let mut bent = frame.to_vec();
 		bent[at] ^= 1;
 		bent.iter().position(|byte| session.handle(&[*byte]).is_err()).unwrap() + 1
 	};
 	assert_eq!(noticed_at(PREFIX_BYTES), PREFIX_BYTES + HEADER_BYTES);
+	assert_eq!(noticed_at(leaves - 1), leaves);
 	assert_eq!(noticed_at(data - 1), data);
-	assert_eq!(noticed_at(data), data + merkle::CHUNK_BYTES);
+	assert_eq!(noticed_at(data), data + CHUNK);
 	assert_eq!(noticed_at(frame.len() - 1), frame.len());
 }
 
@@ -183,16 +382,23 @@ fn chunks_and_leaves_cannot_be_swapped() {
 		let mut frame = window.frame().to_vec();
 		let (head, tail) = frame[at..].split_at_mut(len);
 		head.swap_with_slice(&mut tail[..len]);
-		let mut session = free();
-		send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
-		session.handle(&frame).unwrap_err()
+		expecting(&window).handle(&frame).unwrap_err()
 	};
 	let bad = Fault::BadChunk {
 		window: window.id(),
 		index: 1,
 	};
-	assert_eq!(swapped(data + merkle::CHUNK_BYTES, merkle::CHUNK_BYTES), bad);
-	assert_eq!(swapped(PREFIX_BYTES + HEADER_BYTES, 32), Fault::BadLeaves(window.id()));
+	assert_eq!(swapped(data + CHUNK, CHUNK), bad);
+	assert_eq!(swapped(LEAVES, 32), Fault::BadLeaves(window.id()));
+}
+
+/// A history of other headers.
+fn foreign_history(count: u8) -> History {
+	let mut history = History::default();
+	for leaf in 0..count {
+		assert!(history.append(Hash([leaf; 32])));
+	}
+	history
 }
 
 #[test]
@@ -212,14 +418,86 @@ fn succession_is_exact() {
 		got: id(2),
 	};
 	assert_eq!(show(&mut behind_first(), &windows[2]), Err(omitted));
-	// The right place under the right key, in another chain.
-	let mut fork = Broadcast {
-		next: id(1),
-		previous: Hash([1; 32]),
-		..Broadcast::default()
+	// The right place under the right key, behind another header, and behind more or fewer.
+	let more = windows[1].history_after();
+	for history in [foreign_history(1), more, foreign_history(0)] {
+		let mut fork = Broadcast {
+			next: id(1),
+			history,
+			..Broadcast::default()
+		};
+		let forked = fork.segment(&[9; 100]);
+		assert_eq!(show(&mut behind_first(), &forked), Err(Fault::BrokenChain(id(1))));
+	}
+}
+
+#[test]
+fn late_joiner_checks_the_history_that_it_is_given() {
+	let mut broadcast = Broadcast::default();
+	let windows: Vec<_> = (0..5).map(|i| broadcast.segment(&[i; 100])).collect();
+	let window = &windows[3];
+	let joined = |history: Option<History>| {
+		let mut session = free();
+		send(&mut session, catalog_of(window)).unwrap();
+		send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
+		if let Some(history) = history {
+			send(&mut session, ToViewer::History(history))?;
+		}
+		session.handle(&window.frame()).map(|()| session)
 	};
-	let forked = fork.segment(&[9; 100]);
-	assert_eq!(show(&mut behind_first(), &forked), Err(Fault::BrokenChain(id(1))));
+	let mut session = joined(Some(window.history().clone())).unwrap();
+	assert_eq!(session.resume(), Some(Resume::after(window)));
+	assert_eq!(show(&mut session, &windows[4]), Ok(()));
+	let broken = || Fault::BrokenChain(window.id());
+	assert_eq!(joined(None).unwrap_err(), broken());
+	assert_eq!(joined(Some(foreign_history(3))).unwrap_err(), broken());
+	assert_eq!(joined(Some(windows[2].history().clone())).unwrap_err(), broken());
+	assert_eq!(joined(Some(window.history_after())).unwrap_err(), broken());
+	// Peaks that are none: of three headers there are two.
+	let ill = |count: u64, peaks: usize| {
+		let encoded = (count, vec![Hash([1; 32]); peaks]).encode();
+		History::decode(&mut &encoded[..]).unwrap()
+	};
+	for (count, peaks) in [(3, 1), (3, 3), (0, 1), (1 << 40, 1), (u64::MAX, 40)] {
+		let fault = joined(Some(ill(count, peaks))).unwrap_err();
+		assert_eq!(fault, Fault::BadHistory(count));
+	}
+	// The first of an epoch needs an empty one.
+	assert_eq!(show(&mut free(), &windows[0]), Ok(()));
+}
+
+#[test]
+fn epoch_begins_at_number_0_with_a_window_that_can_be_decoded() {
+	let mut broadcast = Broadcast::default();
+	let (first, second) = (broadcast.segment(&[1; 100]), broadcast.segment(&[2; 100]));
+	let begun = |flags: u16, history: History| {
+		let mut next = Broadcast::default();
+		next.begin_epoch(fixture::EPOCH + 1);
+		next.history = history;
+		let window = next.window(flags, &[3; 100]);
+		show(&mut behind(&first), &window).map_err(|fault| (fault, window.id()))
+	};
+	let independent = flags::INDEPENDENT | flags::LAST_PART;
+	assert_eq!(begun(independent, History::default()), Ok(()));
+	let (fault, id) = begun(flags::LAST_PART, History::default()).unwrap_err();
+	assert_eq!(fault, Fault::NotIndependent(id));
+	for history in [foreign_history(1), first.history_after()] {
+		let (fault, id) = begun(independent, history).unwrap_err();
+		assert_eq!(fault, Fault::BrokenChain(id));
+	}
+
+	// In the new epoch segments may begin anew, and nothing of the one before comes back.
+	let mut session = behind(&first);
+	broadcast.begin_epoch(fixture::EPOCH + 3);
+	broadcast.next.segment = 0;
+	let (third, fourth) = (broadcast.segment(&[3; 100]), broadcast.segment(&[4; 100]));
+	show(&mut session, &third).unwrap();
+	show(&mut session, &fourth).unwrap();
+	assert_eq!(drain(&mut session).0, [third.id(), fourth.id()]);
+	assert_eq!(show(&mut session, &second), Err(Fault::Replayed(second.id())));
+	assert_eq!(show(&mut behind(&fourth), &third), Err(Fault::Replayed(third.id())));
+	let mut skipped = behind(&first);
+	assert_eq!(show(&mut skipped, &fourth), Err(Fault::BrokenChain(fourth.id())));
 }
 
 #[test]
@@ -242,28 +520,53 @@ fn parts_follow_each_other_and_then_the_next_segment() {
 }
 
 #[test]
-fn resumed_session_goes_on_behind_the_last_window() {
+fn resumed_session_goes_on_behind_the_last_window_and_needs_no_history() {
 	let mut broadcast = Broadcast::default();
 	let windows: Vec<_> = (0..3).map(|i| broadcast.segment(&[i; 100])).collect();
-	let resumed = |at: usize| {
-		let config = ViewerConfig {
-			payment: None,
-			resume: Some(Resume::after(windows[at].header())),
-			..fixture::viewer_config()
-		};
-		offered(config, None)
+	assert_eq!(show(&mut behind(&windows[0]), &windows[1]), Ok(()));
+	let omitted = Fault::Omitted {
+		expected: windows[1].id(),
+		got: windows[2].id(),
 	};
-	assert_eq!(show(&mut resumed(0), &windows[1]), Ok(()));
-	assert!(matches!(show(&mut resumed(0), &windows[2]), Err(Fault::Omitted { .. })));
-	assert!(matches!(show(&mut resumed(1), &windows[1]), Err(Fault::Replayed(_))));
+	assert_eq!(show(&mut behind(&windows[0]), &windows[2]), Err(omitted));
+	let replayed = Fault::Replayed(windows[1].id());
+	assert_eq!(show(&mut behind(&windows[1]), &windows[1]), Err(replayed));
+	let unexpected = Err(Fault::Unexpected(Kind::History));
+	assert_eq!(send(&mut behind(&windows[0]), history_before(&windows[1])), unexpected);
+	let resume = Some(Resume::after(&windows[1]));
+	let mut session = ViewerSession::new(ViewerConfig { resume, ..guest() });
+	let subscribe = Subscribe {
+		genesis: GENESIS,
+		stream: fixture::STREAM,
+		tracks: vec![0].try_into().unwrap(),
+		start: Start::After {
+			epoch: fixture::EPOCH,
+			segment: 41,
+			part: 0,
+		},
+		payer: None,
+	};
+	assert_eq!(session.poll_transmit(), Some(ToRelayer::Subscribe(subscribe).to_frame()));
+}
+
+/// A header that the stream's key signed, in place of this window's.
+fn reheaded(window: &EncodedWindow, change: impl Fn(&mut WindowHeader)) -> Bytes {
+	let mut header = window.header().clone();
+	change(&mut header);
+	let leaves = merkle::leaves(&window.data(), window.header().chunk_log2);
+	let header = fixture::stream_key().sign(header, &GENESIS);
+	window_frame(&header, window.items(), &leaves, &window.data()).0
 }
 
 #[test]
 fn window_of_another_stream_or_key_is_refused() {
-	let mut other = Broadcast::default();
-	other.next.rendition = 1;
-	let window = other.segment(&[1; 10]);
-	assert_eq!(show(&mut free(), &window), Err(Fault::WrongStream(window.id())));
+	let window = Broadcast::default().segment(&[1; 10]);
+	for change in [|id: &mut WindowId| id.track = 1, |id: &mut WindowId| id.stream.0 += 1] {
+		let mut id = window.id();
+		change(&mut id);
+		let frame = reheaded(&window, |header| header.id = id);
+		assert_eq!(expecting(&window).handle(&frame), Err(Fault::WrongStream(id)));
+	}
 	let mut forger = Broadcast {
 		key: KeyPair::from_seed([66; 32]),
 		..Broadcast::default()
@@ -276,40 +579,138 @@ fn window_of_another_stream_or_key_is_refused() {
 }
 
 #[test]
-fn initialisation_segment_must_be_the_named_one() {
+fn window_comes_with_the_catalog_and_init_that_are_named() {
 	let mut broadcast = Broadcast::default();
 	let window = broadcast.segment(&[1; 10]);
-	assert_eq!(free().handle(&window.frame()), Err(Fault::BadInit(window.id())));
-	let mut session = free();
-	send(&mut session, ToViewer::Init(Bytes::from_static(b"other"))).unwrap();
-	assert_eq!(session.handle(&window.frame()), Err(Fault::BadInit(window.id())));
-	assert!(!std::iter::from_fn(|| session.poll_event()).any(|e| matches!(e, Event::Init(_))));
+	let bad = |window: WindowId, reason| Err(Fault::BadSetting { window, reason });
+	let answer = |config: ViewerConfig, catalog: Option<SignedCatalog>, init: Option<&'static [u8]>, frame: &[u8]| {
+		let mut session = offered(config, None);
+		send(&mut session, history_before(&window)).unwrap();
+		if let Some(catalog) = catalog {
+			send(&mut session, ToViewer::Catalog(Box::new(catalog))).unwrap();
+		}
+		if let Some(init) = init {
+			send(&mut session, ToViewer::Init(Bytes::from_static(init))).unwrap();
+		}
+		let answer = session.handle(frame);
+		let emitted = std::iter::from_fn(|| session.poll_event()).filter(|e| !matches!(e, Event::Terms(_)));
+		assert_eq!(emitted.count() > 0, answer.is_ok(), "nothing is handed out that did not verify");
+		answer
+	};
+	let (catalog, init) = (|| Some(window.catalog().as_ref().clone()), Some(&b"ftyp moov"[..]));
+	let (id, frame) = (window.id(), window.frame());
+	assert_eq!(answer(guest(), catalog(), init, &frame), Ok(()));
+	assert_eq!(answer(guest(), None, init, &frame), bad(id, WindowError::Catalog));
+	assert_eq!(answer(guest(), catalog(), None, &frame), bad(id, WindowError::Init));
+	assert_eq!(answer(guest(), catalog(), Some(b"other"), &frame), bad(id, WindowError::Init));
+	let other = fixture::catalog(&[0, 1], b"ftyp moov", 0);
+	assert_eq!(answer(guest(), Some(other.clone()), init, &frame), bad(id, WindowError::Catalog));
+	// Named by the header, and without its track or of another stream.
+	let track = |track| ViewerConfig { track, ..guest() };
+	let second = |catalog: &SignedCatalog| {
+		let hash = catalog.catalog.hash();
+		reheaded(&window, |header| (header.id.track, header.catalog) = (1, hash))
+	};
+	let id = WindowId { track: 1, ..id };
+	assert_eq!(answer(track(1), Some(other.clone()), init, &second(&other)), Ok(()));
+	let one_track = window.catalog();
+	assert_eq!(
+		answer(track(1), catalog(), init, &second(one_track)),
+		bad(id, WindowError::Track(1))
+	);
+	let mut foreign = other.catalog;
+	foreign.stream.0 += 1;
+	let foreign = SignedCatalog::sign(foreign, &fixture::stream_key(), &GENESIS);
+	let frame = second(&foreign);
+	assert_eq!(answer(track(1), Some(foreign), init, &frame), bad(id, WindowError::Catalog));
+
 	// Changed by the broadcaster and not sent again.
-	let mut session = free();
-	show(&mut session, &window).unwrap();
-	broadcast.init = Bytes::from_static(b"new");
+	broadcast.reinit(&b"new"[..]);
 	let changed = broadcast.segment(&[2; 10]);
-	assert_eq!(session.handle(&changed.frame()), Err(Fault::BadInit(changed.id())));
+	let behind_first = || {
+		let mut session = free();
+		show(&mut session, &window).unwrap();
+		session
+	};
+	let mut session = behind_first();
+	assert_eq!(session.handle(&changed.frame()), bad(changed.id(), WindowError::Catalog));
+	let mut session = behind_first();
+	send(&mut session, catalog_of(&changed)).unwrap();
+	assert_eq!(session.handle(&changed.frame()), bad(changed.id(), WindowError::Init));
+	assert_eq!(show(&mut behind_first(), &changed), Ok(()));
+}
+
+#[test]
+fn catalog_must_be_one() {
+	let answer = |catalog| send(&mut free(), ToViewer::Catalog(Box::new(catalog)));
+	assert_eq!(answer(fixture::catalog(&[0, 1], b"init", 0)), Ok(()));
+	for tracks in [&[][..], &[1, 0], &[1, 1]] {
+		let refused = Err(Fault::Catalog(CatalogError::Tracks));
+		assert_eq!(answer(fixture::catalog(tracks, b"init", 0)), refused);
+	}
+	let (mut one, other) = (fixture::catalog(&[0], b"init", 0), fixture::catalog(&[0], b"init", 1));
+	one.seal = other.seal;
+	assert_eq!(answer(one), Err(Fault::Catalog(CatalogError::Seal)));
+}
+
+#[test]
+fn status_is_the_streams_own_and_an_old_one_says_nothing() {
+	let answer = |status: &SignedStatus| send(&mut free(), ToViewer::Status(Box::new(status.clone())));
+	let status = fixture::status(3, State::Live);
+	assert_eq!(answer(&status), Ok(()));
+	let resigned = |change: fn(&mut clustercast_primitives::Status), key: KeyPair| {
+		let mut message = status.status.message;
+		change(&mut message);
+		SignedStatus::sign(message, status.tracks.clone(), &key, &GENESIS)
+	};
+	let forged = resigned(|_| {}, KeyPair::from_seed([66; 32]));
+	let invalid = StatusError::Signature(SignatureError::Invalid);
+	assert_eq!(answer(&forged), Err(Fault::Status(invalid)));
+	let long = resigned(|status| status.valid_ms = 10_001, fixture::stream_key());
+	assert_eq!(answer(&long), Err(Fault::Status(StatusError::Valid(10_001))));
+	let foreign = resigned(|status| status.stream.0 += 1, fixture::stream_key());
+	assert_eq!(answer(&foreign), Err(Fault::WrongStatus));
+	let mut bent = status.clone();
+	bent.tracks[0].count += 1;
+	assert_eq!(answer(&bent), Err(Fault::Status(StatusError::Tracks)));
+
+	let mut session = free();
+	let mut emitted = Vec::new();
+	let later = resigned(|status| (status.epoch, status.number) = (fixture::EPOCH + 1, 0), fixture::stream_key());
+	let others = [(3, State::Live), (2, State::Ended), (3, State::Idle), (4, State::Idle)];
+	let others = others.map(|(number, state)| fixture::status(number, state));
+	for status in others.iter().chain([&later, &others[3], &others[1]]) {
+		send(&mut session, ToViewer::Status(Box::new(status.clone()))).unwrap();
+	}
+	while let Some(event) = session.poll_event() {
+		if let Event::Status(status) = event {
+			emitted.push(*status);
+		}
+	}
+	assert_eq!(emitted, [others[0].clone(), others[3].clone(), later]);
+	// It cuts into nothing: also behind a window whose receipt is due.
+	let window = Broadcast::default().segment(&[1; 10]);
+	let mut session = paying();
+	show(&mut session, &window).unwrap();
+	send(&mut session, ToViewer::Status(Box::new(status.clone()))).unwrap();
+	assert_eq!(send(&mut session, honest(&window, 1)), Ok(()));
 }
 
 #[test]
 fn terms_are_held_to_the_viewers_limits() {
 	let answer = |terms: Terms| {
-		send(
-			&mut ViewerSession::new(fixture::viewer_config()),
-			ToViewer::Terms(Some(terms)),
-		)
+		send(&mut subscribed(fixture::viewer_config()), ToViewer::Terms(Some(terms)))
 	};
 	let terms = fixture::terms;
 	let dear = Terms {
-		price_per_gb: 5_001_000,
+		price_per_gb: 5_000_001,
 		..terms()
 	};
 	assert_eq!(
 		answer(dear),
 		Err(Fault::PriceTooHigh {
-			max: 5_000,
-			asked: 5_001
+			max: 5_000_000,
+			asked: 5_000_001
 		})
 	);
 	for asked in [0, 1_000_001] {
@@ -328,64 +729,128 @@ fn terms_are_held_to_the_viewers_limits() {
 		..terms()
 	};
 	assert_eq!(answer(limits), Ok(()));
-	let config = ViewerConfig {
-		payment: None,
-		..fixture::viewer_config()
-	};
-	let asked = send(&mut ViewerSession::new(config), ToViewer::Terms(Some(terms())));
+	let asked = send(&mut subscribed(guest()), ToViewer::Terms(Some(terms())));
 	assert_eq!(asked, Err(Fault::PaymentAsked));
 }
 
 #[test]
 fn receipt_must_say_what_was_delivered() {
 	let mut broadcast = Broadcast::default();
-	let window = broadcast.segment(&[1; 100]);
-	let fault = |message: ToViewer| {
+	let window = broadcast.segment(&fixture::media(40_000, 1));
+	let answer = |message: ToViewer| {
 		let mut session = paying();
 		show(&mut session, &window).unwrap();
-		let fault = send(&mut session, message).unwrap_err();
-		assert!(drain(&mut session).1.is_none());
-		match fault {
+		let answer = send(&mut session, message);
+		assert_eq!(drain(&mut session).1.is_some(), answer.is_ok());
+		answer.map_err(|fault| match fault {
 			Fault::BadReceipt { window: id, reason } if id == window.id() => reason,
 			other => panic!("{other:?}"),
-		}
+		})
 	};
 	let changed = |change: fn(&mut Receipt)| {
 		let mut receipt = receipt(&window, 1);
 		change(&mut receipt);
-		fault(signed(receipt))
+		answer(signed(receipt, &[whole(&window)])).unwrap_err()
 	};
-	assert_eq!(changed(|r| r.session.0[0] ^= 1), ReceiptFault::Session);
-	assert_eq!(changed(|r| r.window.segment += 1), ReceiptFault::Window);
+	assert_eq!(answer(honest(&window, 1)), Ok(()));
+	assert_eq!(changed(|r| r.kind = Purpose::REPLAY), ReceiptFault::Purpose);
+	assert_eq!(changed(|r| r.context.0[31] = 1), ReceiptFault::Purpose);
+	assert_eq!(changed(|r| r.payer.0[0] ^= 1), ReceiptFault::Payer);
+	assert_eq!(changed(|r| r.payee.0[0] ^= 1), ReceiptFault::Payee);
+	assert_eq!(changed(|r| r.key.0[0] ^= 1), ReceiptFault::Payee);
+	assert_eq!(changed(|r| r.stream.0 += 1), ReceiptFault::Stream);
 	assert_eq!(changed(|r| r.root.0[0] ^= 1), ReceiptFault::Root);
-	assert_eq!(changed(|r| r.delivered.0[0] ^= 1), ReceiptFault::Delivered);
 	assert_eq!(changed(|r| r.bytes += 1), ReceiptFault::Bytes);
-	assert_eq!(changed(|r| r.price_per_gb += 1), ReceiptFault::Price);
+	assert_eq!(changed(|r| r.bytes -= 1), ReceiptFault::Bytes);
+	assert_eq!(changed(|r| r.price += 1), ReceiptFault::Price);
+	assert_eq!(changed(|r| r.price -= 1), ReceiptFault::Price);
+	let session = fixture::session_key().public();
+	for payer in [
+		receipt::payer(&Hash([0; 32]), &fixture::SENDER, &session),
+		receipt::payer(&CHALLENGE, &fixture::RECIPIENT, &session),
+		receipt::payer(&CHALLENGE, &fixture::SENDER, &fixture::relayer_key().public()),
+	] {
+		let other = Receipt {
+			payer,
+			..receipt(&window, 1)
+		};
+		assert_eq!(answer(signed(other, &[whole(&window)])), Err(ReceiptFault::Payer));
+	}
 	let forged = fixture::session_key().sign(receipt(&window, 1), &GENESIS);
-	assert_eq!(
-		fault(ToViewer::Receipt(forged)),
-		ReceiptFault::Signature(SignatureError::Invalid)
-	);
+	let deliveries: Deliveries = vec![whole(&window)].try_into().unwrap();
+	let invalid = Err(ReceiptFault::Signature(SignatureError::Invalid));
+	assert_eq!(answer(ToViewer::Receipt(forged, deliveries)), invalid);
 
-	let mut session = paying();
-	show(&mut session, &window).unwrap();
-	send(&mut session, signed(receipt(&window, 1))).unwrap();
-	let second = broadcast.segment(&[2; 100]);
+	// Deliveries that are not this window, whole: under their own root, and under the honest one.
+	let one = whole(&window);
+	let other = broadcast.segment(&fixture::media(40_000, 1));
+	for deliveries in [
+		vec![],
+		vec![one, one],
+		vec![whole(&other)],
+		vec![one, whole(&other)],
+		vec![Delivered { count: 2, ..one }],
+		vec![Delivered { first: 1, count: 2, ..one }],
+		vec![Delivered {
+			delivered: Hash([1; 32]),
+			..one
+		}],
+	] {
+		let own = Receipt {
+			root: deliveries_root(&deliveries),
+			..receipt(&window, 1)
+		};
+		assert_eq!(answer(signed(own, &deliveries)), Err(ReceiptFault::Delivered));
+		assert_eq!(answer(signed(receipt(&window, 1), &deliveries)), Err(ReceiptFault::Root));
+	}
+}
+
+#[test]
+fn receipt_is_of_now() {
+	let window = Broadcast::default().segment(&[1; 100]);
+	let answer = |head: BlockNumber, block: BlockNumber| {
+		let mut session = paying();
+		session.set_head(head);
+		show(&mut session, &window).unwrap();
+		let receipt = Receipt {
+			block,
+			..receipt(&window, 1)
+		};
+		send(&mut session, signed(receipt, &[whole(&window)]))
+	};
+	let bad = Err(Fault::BadReceipt {
+		window: window.id(),
+		reason: ReceiptFault::Block,
+	});
+	assert_eq!(answer(100, 79), bad);
+	assert_eq!(answer(100, 80), Ok(()));
+	assert_eq!(answer(100, 102), Ok(()));
+	assert_eq!(answer(100, 103), bad);
+	assert_eq!(answer(10, 0), Ok(()), "there are no twenty blocks before");
+	assert_eq!(answer(u32::MAX, u32::MAX), Ok(()));
+}
+
+#[test]
+fn commitment_is_never_the_one_before() {
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	let (first, second) = (broadcast.segment(&[1; 100]), broadcast.segment(&[2; 100]));
+	show(&mut session, &first).unwrap();
+	send(&mut session, honest(&first, 1)).unwrap();
 	show(&mut session, &second).unwrap();
 	let again = Fault::BadReceipt {
 		window: second.id(),
 		reason: ReceiptFault::Commitment,
 	};
-	assert_eq!(send(&mut session, signed(receipt(&second, 1))), Err(again));
+	assert_eq!(send(&mut session, honest(&second, 1)), Err(again));
 }
 
 #[test]
 fn relayer_is_held_to_its_own_credit() {
 	let (mut session, mut broadcast) = (paying(), Broadcast::default());
 	for serial in 0..2 {
-		let window = broadcast.segment(&[serial; 100]);
+		let window = broadcast.segment(&[serial; UNIT]);
 		show(&mut session, &window).unwrap();
-		send(&mut session, signed(receipt(&window, serial))).unwrap();
+		send(&mut session, honest(&window, serial)).unwrap();
 	}
 	let third = broadcast.segment(&[3; 100]);
 	assert_eq!(show(&mut session, &third), Err(Fault::CreditExceeded(2)));
@@ -393,13 +858,18 @@ fn relayer_is_held_to_its_own_credit() {
 
 #[test]
 fn window_that_no_ticket_can_pay_is_refused() {
+	// A unit costs 131.072, two of them 262.144.
 	let terms = Terms {
-		mode: PaymentMode::Tickets { face_value: 20 },
+		mode: PaymentMode::Tickets { face_value: 262 },
 		..fixture::terms()
 	};
-	let mut session = offered(fixture::viewer_config(), Some(terms));
-	let window = Broadcast::default().segment(&[1; 10_000]);
-	assert_eq!(show(&mut session, &window), Err(Fault::Unpayable(window.id())));
+	let answer = |bytes: usize| {
+		let window = Broadcast::default().segment(&vec![1; bytes]);
+		show(&mut offered(fixture::viewer_config(), Some(terms.clone())), &window)
+	};
+	let id = Broadcast::default().next;
+	assert_eq!(answer(UNIT), Ok(()));
+	assert_eq!(answer(UNIT + 1), Err(Fault::Unpayable(id)));
 }
 
 #[test]
@@ -410,31 +880,52 @@ fn messages_out_of_turn_are_refused() {
 		assert_eq!(send(session, message), Err(Fault::Unexpected(kind)));
 	};
 	let init = || ToViewer::Init(window.init().clone());
-	let new = || ViewerSession::new(fixture::viewer_config());
-	unexpected(&mut new(), init());
-	unexpected(&mut new(), ToViewer::Paid(window.id()));
-	assert_eq!(new().handle(&window.frame()), Err(Fault::Unexpected(Kind::Window)));
+	let status = || ToViewer::Status(Box::new(fixture::status(1, State::Live)));
+	let paid = || ToViewer::Paid(Hash([1; 32]));
+	let before_terms = [init(), paid(), status(), catalog_of(&window), history_before(&window)];
+	for message in before_terms {
+		unexpected(&mut subscribed(fixture::viewer_config()), message);
+	}
+	let mut new = subscribed(fixture::viewer_config());
+	assert_eq!(new.handle(&window.frame()), Err(Fault::Unexpected(Kind::Window)));
+	// Terms for who has not subscribed, and a second challenge.
+	let mut silent = ViewerSession::new(fixture::viewer_config());
+	unexpected(&mut silent, ToViewer::Terms(Some(fixture::terms())));
+	for session in [&mut subscribed(fixture::viewer_config()), &mut paying(), &mut free()] {
+		unexpected(session, ToViewer::Challenge(CHALLENGE));
+	}
 	unexpected(&mut free(), ToViewer::Terms(None));
-	unexpected(&mut free(), signed(receipt(&window, 1)));
-	unexpected(&mut paying(), signed(receipt(&window, 1)));
-	unexpected(&mut paying(), ToViewer::Paid(window.id()));
-	let mut twice = free();
-	send(&mut twice, init()).unwrap();
-	unexpected(&mut twice, init());
+	unexpected(&mut free(), honest(&window, 1));
+	unexpected(&mut paying(), honest(&window, 1));
+	unexpected(&mut paying(), paid());
+	for message in [&init as &dyn Fn() -> ToViewer, &|| catalog_of(&window), &|| history_before(&window)] {
+		let mut twice = free();
+		send(&mut twice, message()).unwrap();
+		unexpected(&mut twice, message());
+	}
+	let mut receipted = free();
+	show(&mut receipted, &window).unwrap();
+	unexpected(&mut receipted, history_before(&window));
 	// A window where its receipt is due, and "paid" before a ticket was sent.
 	let mut session = paying();
 	show(&mut session, &window).unwrap();
 	assert_eq!(session.handle(&window.frame()), Err(Fault::Unexpected(Kind::Window)));
+	for message in [init(), catalog_of(&window), ToViewer::Terms(Some(fixture::terms()))] {
+		let mut session = paying();
+		show(&mut session, &window).unwrap();
+		unexpected(&mut session, message);
+	}
 	let mut session = paying();
 	show(&mut session, &window).unwrap();
-	unexpected(&mut session, init());
-	let mut session = paying();
-	show(&mut session, &window).unwrap();
-	send(&mut session, signed(receipt(&window, 1))).unwrap();
-	unexpected(&mut session, ToViewer::Paid(window.id()));
-	let mut ended = free();
-	send(&mut ended, ToViewer::End(EndReason::Finished)).unwrap();
-	unexpected(&mut ended, ToViewer::End(EndReason::Finished));
+	send(&mut session, honest(&window, 1)).unwrap();
+	unexpected(&mut session, paid());
+	let ended = || {
+		let mut session = free();
+		send(&mut session, ToViewer::End(EndReason::Finished)).unwrap();
+		session
+	};
+	unexpected(&mut ended(), ToViewer::End(EndReason::Finished));
+	unexpected(&mut ended(), status());
 }
 
 #[test]
@@ -442,7 +933,7 @@ fn nothing_is_paid_or_sent_after_a_fault() {
 	let (mut session, mut broadcast) = (paying(), Broadcast::default());
 	let first = broadcast.segment(&[1; 100]);
 	show(&mut session, &first).unwrap();
-	send(&mut session, signed(receipt(&first, 1))).unwrap();
+	send(&mut session, honest(&first, 1)).unwrap();
 	let due = match std::iter::from_fn(|| session.poll_event()).last() {
 		Some(Event::PaymentDue(due)) => due,
 		other => panic!("{other:?}"),
@@ -460,7 +951,7 @@ fn nothing_is_paid_or_sent_after_a_fault() {
 	let (mut session, mut broadcast) = (paying(), Broadcast::default());
 	let first = broadcast.segment(&[1; 100]);
 	show(&mut session, &first).unwrap();
-	send(&mut session, signed(receipt(&first, 1))).unwrap();
+	send(&mut session, honest(&first, 1)).unwrap();
 	session.handle(&bad).unwrap_err();
 	assert_eq!(drain(&mut session), (vec![first.id()], None));
 }
@@ -468,8 +959,7 @@ fn nothing_is_paid_or_sent_after_a_fault() {
 #[test]
 fn stream_cut_inside_a_window_is_a_fault() {
 	let window = Broadcast::default().segment(&[1; 100]);
-	let mut session = free();
-	send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
+	let mut session = expecting(&window);
 	assert_eq!(session.finish(), Ok(()));
 	session.handle(&window.frame()[..250]).unwrap();
 	let cut = WireError::Truncated(Some(Kind::Window));
@@ -482,7 +972,7 @@ fn by_voucher(newest: Option<SignedVoucher>) -> Result<ViewerSession, Fault> {
 		mode: PaymentMode::Vouchers { newest },
 		..fixture::terms()
 	};
-	let mut session = ViewerSession::new(fixture::viewer_config());
+	let mut session = subscribed(fixture::viewer_config());
 	send(&mut session, ToViewer::Terms(Some(terms)))?;
 	Ok(session)
 }
@@ -490,12 +980,15 @@ fn by_voucher(newest: Option<SignedVoucher>) -> Result<ViewerSession, Fault> {
 fn voucher(change: impl Fn(&mut Voucher)) -> SignedVoucher {
 	let mut voucher = Voucher {
 		sender: fixture::SENDER,
-		session: fixture::payer().session,
+		session: fixture::session_key().public(),
 		recipient: fixture::RECIPIENT,
 		stream: fixture::STREAM,
+		kind: Purpose::LIVE,
+		context: Hash([0; 32]),
+		terms: 3,
 		amount: 900,
 		bytes: 500_000,
-		expiry: 1_000_000,
+		expiry: 600,
 	};
 	change(&mut voucher);
 	fixture::session_key().sign(voucher, &GENESIS)
@@ -507,29 +1000,33 @@ fn window_is_paid_by_voucher_once() {
 	session.poll_transmit();
 	let window = Broadcast::default().segment(&fixture::media(100_499, 1));
 	show(&mut session, &window).unwrap();
-	send(&mut session, signed(receipt(&window, 1))).unwrap();
+	send(&mut session, honest(&window, 1)).unwrap();
 	let due = drain(&mut session).1.unwrap();
-	// 200.998 of a micro-USDC, rounded down.
-	assert_eq!(due.share, Share::Voucher { amount: 200 });
+	// 200.998 micro-USDC: 200 for the bytes that cost as much.
+	let share = Share::Voucher {
+		bytes: 100_000,
+		amount: 200,
+	};
+	assert_eq!(due.share, share);
 	let voucher = voucher(|_| {});
 	session.pay(&due, Payment::Voucher(voucher.clone())).unwrap();
 	let again = session.pay(&due, Payment::Voucher(voucher.clone()));
-	assert_eq!(again, Err(NotDue::Window(window.id())));
-	let frame = ToRelayer::Voucher(window.id(), voucher).to_frame();
+	assert_eq!(again, Err(NotDue::Receipt(due.commitment)));
+	let frame = ToRelayer::Voucher(due.commitment, voucher).to_frame();
 	assert_eq!(session.poll_transmit(), Some(frame));
-	send(&mut session, ToViewer::Paid(window.id())).unwrap();
+	send(&mut session, ToViewer::Paid(due.commitment)).unwrap();
 }
 
 #[test]
 fn vouchers_are_only_asked_of_a_viewer_who_offers_them() {
 	assert!(by_voucher(None).is_ok());
 	let mut config = fixture::viewer_config();
-	config.payment.as_mut().unwrap().payer.vouchers = false;
+	config.payment.as_mut().unwrap().vouchers = false;
 	let terms = Terms {
 		mode: PaymentMode::Vouchers { newest: None },
 		..fixture::terms()
 	};
-	let answer = send(&mut ViewerSession::new(config), ToViewer::Terms(Some(terms)));
+	let answer = send(&mut subscribed(config), ToViewer::Terms(Some(terms)));
 	assert_eq!(answer, Err(Fault::VouchersAsked));
 }
 
@@ -541,28 +1038,44 @@ fn voucher_that_is_shown_must_be_the_sessions_own() {
 	assert_eq!(shown(voucher(|v| v.session.0[0] ^= 1)), Some(Fault::BadVoucher));
 	assert_eq!(shown(voucher(|v| v.recipient.0[0] ^= 1)), Some(Fault::BadVoucher));
 	assert_eq!(shown(voucher(|v| v.stream.0 += 1)), Some(Fault::BadVoucher));
+	assert_eq!(shown(voucher(|v| v.terms += 1)), Some(Fault::BadVoucher));
 	let mut forged = voucher(|_| {});
 	forged.message.amount += 1;
 	assert_eq!(shown(forged), Some(Fault::BadVoucher));
 }
 
 #[test]
-fn window_below_the_smallest_voucher_is_refused() {
-	let window = |bytes| Broadcast::default().segment(&vec![1; bytes]);
-	let (free, paid) = (window(499), window(500));
-	assert_eq!(
-		show(&mut by_voucher(None).unwrap(), &free),
-		Err(Fault::Unpayable(free.id()))
-	);
-	assert_eq!(show(&mut by_voucher(None).unwrap(), &paid), Ok(()));
+fn window_below_the_next_micro_usdc_is_counted_with_the_next() {
+	let (mut session, mut broadcast) = (by_voucher(None).unwrap(), Broadcast::default());
+	// A micro-USDC for 500 bytes.
+	let shares: Vec<_> = [499, 1, 1_250, 249, 1]
+		.into_iter()
+		.zip(1..)
+		.map(|(bytes, serial)| {
+			let window = broadcast.segment(&vec![1; bytes]);
+			show(&mut session, &window).unwrap();
+			send(&mut session, honest(&window, serial)).unwrap();
+			let due = drain(&mut session).1?;
+			session.pay(&due, Payment::Voucher(voucher(|_| {}))).unwrap();
+			send(&mut session, ToViewer::Paid(due.commitment)).unwrap();
+			Some(due.share)
+		})
+		.collect();
+	let share = |amount: Balance| {
+		Some(Share::Voucher {
+			bytes: 500 * amount as u64,
+			amount,
+		})
+	};
+	assert_eq!(shares, [None, share(1), share(2), None, share(1)]);
 }
 
-/// What a paid session finds against a relayer that sends `frame` for the window and this receipt behind it.
-fn convict(window: &EncodedWindow, frame: &[u8], receipt: Receipt, piece: usize) -> Option<crate::Evidence> {
+/// What a paid session finds against a relayer that sends `frame` for the window and this behind it.
+fn convict(window: &EncodedWindow, frame: &[u8], behind: &[ToViewer], piece: usize) -> Option<Evidence> {
 	let mut session = paying();
-	send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
-	let bytes = [frame, &signed(receipt).to_frame()].concat();
-	for part in bytes.chunks(piece) {
+	prepare(&mut session, window).unwrap();
+	let behind: Vec<u8> = behind.iter().flat_map(|message| message.to_frame()).collect();
+	for part in [frame, &behind].concat().chunks(piece) {
 		match session.fault() {
 			None => drop(session.handle(part)),
 			Some(_) => drop(session.pursue(part)),
@@ -576,64 +1089,146 @@ fn convict(window: &EncodedWindow, frame: &[u8], receipt: Receipt, piece: usize)
 	evidence
 }
 
-/// A window, its frame with one wrong byte in this chunk, and the receipt of a relayer that signs for it.
-fn bent(chunk: usize) -> (EncodedWindow, Vec<u8>, Receipt) {
-	let window = Broadcast::default().segment(&fixture::media(400_000, 1));
+/// A window in chunks of this size, its frame with one wrong byte in this one, and what a relayer that signs for it
+/// says that it delivered.
+fn bent(chunk: usize, chunk_log2: u8) -> (EncodedWindow, Vec<u8>, Delivered) {
+	let mut broadcast = Broadcast {
+		chunk_log2,
+		..Broadcast::default()
+	};
+	let window = broadcast.segment(&fixture::media(400_000, 1));
 	let mut frame = window.frame().to_vec();
 	let data = frame.len() - 400_000;
-	frame[data + chunk * merkle::CHUNK_BYTES] ^= 1;
-	let receipt = Receipt {
-		delivered: merkle::root(&merkle::leaves(&frame[data..])),
-		..receipt(&window, 1)
+	frame[data + (chunk << chunk_log2)] ^= 1;
+	let delivery = Delivered {
+		delivered: merkle::root(&merkle::leaves(&frame[data..], chunk_log2)),
+		..whole(&window)
 	};
-	(window, frame, receipt)
+	(window, frame, delivery)
 }
 
-#[test]
-fn relayer_that_signs_for_a_bad_chunk_is_convicted() {
-	for (chunk, piece) in [(0, 1 << 20), (3, 1_000), (11, 40_000), (24, 16_384)] {
-		let (window, frame, receipt) = bent(chunk);
-		let Some(crate::Evidence::Fraud(fraud)) = convict(&window, &frame, receipt, piece) else {
-			panic!("chunk {chunk} in pieces of {piece}");
-		};
-		assert_eq!((usize::from(fraud.index), fraud.check()), (chunk, Ok(())));
-		assert_eq!(fraud.receipt.verify(&fixture::relayer_key().public(), &GENESIS), Ok(()));
+/// A receipt for these, changed.
+fn receipt_for(window: &EncodedWindow, deliveries: &[Delivered], change: impl Fn(&mut Receipt)) -> ToViewer {
+	let mut receipt = Receipt {
+		root: deliveries_root(deliveries),
+		..receipt(window, 1)
+	};
+	change(&mut receipt);
+	signed(receipt, deliveries)
+}
+
+fn fraud(evidence: Option<Evidence>) -> ChunkFraud {
+	match evidence {
+		Some(Evidence::Fraud(fraud)) => *fraud,
+		other => panic!("{other:?}"),
 	}
 }
 
 #[test]
+fn relayer_that_signs_for_a_bad_chunk_is_convicted() {
+	for (chunk, chunk_log2, piece) in [
+		(0, 14, 1 << 20),
+		(3, 14, 1_000),
+		(11, 14, 40_000),
+		(24, 14, 16_384),
+		(0, 12, 4_096),
+		(50, 12, 1 << 20),
+		(97, 12, 30_000),
+		(0, 16, 70_000),
+		(6, 16, 5_000),
+	] {
+		let (window, frame, delivery) = bent(chunk, chunk_log2);
+		let receipt = receipt_for(&window, &[delivery], |_| {});
+		let fraud = fraud(convict(&window, &frame, &[receipt], piece));
+		assert_eq!((fraud.index as usize, fraud.check()), (chunk, Ok(())));
+		assert_eq!((fraud.delivery, &fraud.header), (delivery, window.header()));
+		assert_eq!(fraud.receipt.verify(&fixture::relayer_key().public(), &GENESIS), Ok(()));
+		let payer = PayerOpening {
+			salt: CHALLENGE,
+			account: fixture::SENDER,
+			session: fixture::session_key().public(),
+		};
+		assert_eq!(fraud.payer, payer);
+	}
+}
+
+#[test]
+fn neither_other_deliveries_nor_words_between_save_who_signed() {
+	let (window, frame, delivery) = bent(3, 14);
+	let mut broadcast = Broadcast::default();
+	broadcast.next.segment += 1;
+	let other = whole(&broadcast.segment(&[1; 10]));
+	for deliveries in [vec![other, delivery], vec![whole(&window), other, delivery, other]] {
+		let receipt = receipt_for(&window, &deliveries, |_| {});
+		let fraud = fraud(convict(&window, &frame, &[receipt], 30_000));
+		assert_eq!((fraud.index, fraud.delivery, fraud.check()), (3, delivery, Ok(())));
+	}
+	let status = ToViewer::Status(Box::new(fixture::status(1, State::Live)));
+	let receipt = || receipt_for(&window, &[delivery], |_| {});
+	fraud(convict(&window, &frame, &[status, receipt()], 30_000));
+	// What a viewer would not pay for is evidence still.
+	for change in [|r: &mut Receipt| r.bytes += 1, |r: &mut Receipt| r.price += 1, |r: &mut Receipt| r.block = 0] {
+		let receipt = receipt_for(&window, &[delivery], change);
+		assert_eq!(fraud(convict(&window, &frame, &[receipt], 30_000)).check(), Ok(()));
+	}
+	// Behind anything else no receipt is awaited.
+	let paid = ToViewer::Paid(Hash([1; 32]));
+	assert_eq!(convict(&window, &frame, &[paid, receipt()], 30_000), None);
+}
+
+#[test]
 fn receipt_that_shows_nothing_convicts_nobody() {
-	let none = |change: fn(&mut Receipt)| {
-		let (window, frame, mut receipt) = bent(3);
-		change(&mut receipt);
-		assert_eq!(convict(&window, &frame, receipt, 30_000), None);
+	let (window, frame, delivery) = bent(3, 14);
+	let found = |receipt: ToViewer| convict(&window, &frame, &[receipt], 30_000);
+	let (chunks, root) = (window.header().chunks, window.header().root);
+	let other = |change: &dyn Fn(&mut Delivered)| {
+		let mut delivery = delivery;
+		change(&mut delivery);
+		found(receipt_for(&window, &[delivery], |_| {}))
 	};
-	none(|r| r.delivered = r.root);
-	none(|r| r.delivered.0[0] ^= 1);
-	none(|r| r.window.segment += 1);
-	none(|r| r.root.0[0] ^= 1);
-	none(|r| r.bytes += 1);
-	let (window, frame, receipt) = bent(3);
-	let mut session = paying();
-	send(&mut session, ToViewer::Init(window.init().clone())).unwrap();
-	session.handle(&frame).unwrap_err();
-	let forged = ToViewer::Receipt(fixture::session_key().sign(receipt, &GENESIS));
-	assert!(!session.pursue(&forged.to_frame()));
-	assert_eq!(session.take_evidence(), None);
+	assert!(other(&|_| {}).is_some());
+	// The broadcaster's root, a third one, another header, another range.
+	assert_eq!(other(&|d| d.delivered = root), None);
+	assert_eq!(other(&|d| d.delivered.0[0] ^= 1), None);
+	assert_eq!(other(&|d| d.header.0[0] ^= 1), None);
+	assert_eq!(other(&|d| d.first = 1), None);
+	assert_eq!(other(&|d| d.count = chunks - 1), None);
+	assert_eq!(other(&|d| (d.first, d.count) = (1, chunks - 1)), None);
+	assert_eq!(found(receipt_for(&window, &[], |_| {})), None);
+
+	let changed = |change: fn(&mut Receipt)| found(receipt_for(&window, &[delivery], change));
+	assert_eq!(changed(|r| r.kind = Purpose::REPAIR), None);
+	assert_eq!(changed(|r| r.payer.0[0] ^= 1), None);
+	assert_eq!(changed(|r| r.root.0[0] ^= 1), None);
+	assert_eq!(changed(|r| r.key.0[0] ^= 1), None);
+	let ToViewer::Receipt(mut forged, deliveries) = receipt_for(&window, &[delivery], |_| {}) else {
+		panic!("no receipt");
+	};
+	forged.signature = fixture::session_key().sign(forged.message.clone(), &GENESIS).signature;
+	assert_eq!(found(ToViewer::Receipt(forged, deliveries)), None);
 }
 
 #[test]
 fn hidden_leaves_are_completed_by_an_honest_relayer() {
-	let (window, mut frame, receipt) = bent(5);
-	frame[PREFIX_BYTES + HEADER_BYTES + 5 * 32] ^= 1;
-	let Some(crate::Evidence::Suspicion(suspicion)) = convict(&window, &frame, receipt, 9_999) else {
-		panic!("no suspicion");
-	};
-	assert_eq!(suspicion.window(), window.id());
-	let fraud = suspicion.complete(&window).unwrap();
-	assert_eq!((fraud.index, fraud.check()), (5, Ok(())));
-	let other = Broadcast::default().segment(&fixture::media(400_000, 2));
-	assert_eq!(suspicion.complete(&other), None);
+	for (chunk, chunk_log2) in [(5, 14), (60, 12), (5, 16)] {
+		let (window, mut frame, delivery) = bent(chunk, chunk_log2);
+		frame[LEAVES + chunk * 32] ^= 1;
+		let receipt = receipt_for(&window, &[delivery], |_| {});
+		let suspicion: Suspicion = match convict(&window, &frame, &[receipt], 9_999) {
+			Some(Evidence::Suspicion(suspicion)) => *suspicion,
+			other => panic!("{other:?}"),
+		};
+		assert_eq!(suspicion.window(), window.id());
+		let fraud = suspicion.complete(&window).unwrap();
+		assert_eq!((fraud.index as usize, fraud.check()), (chunk, Ok(())));
+		let other = Broadcast::default().segment(&fixture::media(400_000, 2));
+		assert_eq!(suspicion.complete(&other), None);
+	}
+	// Leaves that are wrong while the relayer signs for what is right.
+	let (window, _, _) = bent(5, 14);
+	let mut frame = window.frame().to_vec();
+	frame[LEAVES] ^= 1;
+	assert_eq!(convict(&window, &frame, &[honest(&window, 1)], 9_999), None);
 }
 
 #[test]
@@ -642,7 +1237,7 @@ fn second_header_for_a_place_is_equivocation() {
 		Broadcast::default().segment(&[1; 100]),
 		Broadcast::default().segment(&[2; 100]),
 	);
-	let mut witness = crate::Witness::default();
+	let mut witness = Witness::default();
 	assert_eq!(witness.note(first.signed_header()), None);
 	assert_eq!(witness.note(first.signed_header()), None);
 	let evidence = witness.note(second.signed_header()).unwrap();
@@ -651,21 +1246,39 @@ fn second_header_for_a_place_is_equivocation() {
 	let mut broadcast = Broadcast::default();
 	let mut session = free();
 	show(&mut session, &broadcast.segment(&[1; 100])).unwrap();
-	broadcast.previous = Hash([9; 32]);
+	broadcast.history = foreign_history(1);
 	let fork = broadcast.segment(&[3; 100]);
 	assert_eq!(show(&mut session, &fork), Err(Fault::BrokenChain(fork.id())));
 	assert_eq!(session.header(), Some(fork.signed_header()));
 }
 
 #[test]
-fn mode_of_payment_changes_between_windows_and_nothing_else_does() {
+fn second_status_or_catalog_of_a_number_is_equivocation() {
+	let mut witness = Witness::default();
+	let live = fixture::status(1, State::Live).status;
+	assert_eq!(witness.note_status(&live), None);
+	assert_eq!(witness.note_status(&live), None);
+	assert_eq!(witness.note_status(&fixture::status(2, State::Idle).status), None);
+	let evidence = witness.note_status(&fixture::status(1, State::Idle).status).unwrap();
+	assert_eq!(evidence.check(), Ok(()));
+	let seal = |tracks: &[TrackId], number| fixture::catalog(tracks, b"init", number).seal;
+	assert_eq!(witness.note_catalog(&seal(&[0], 0)), None);
+	assert_eq!(witness.note_catalog(&seal(&[0], 0)), None);
+	assert_eq!(witness.note_catalog(&seal(&[0, 1], 1)), None);
+	let evidence = witness.note_catalog(&seal(&[0, 1], 0)).unwrap();
+	assert_eq!(evidence.check(), Ok(()));
+}
+
+#[test]
+fn mode_and_counter_change_between_windows_and_nothing_else_does() {
 	let vouchers = || Terms {
 		mode: PaymentMode::Vouchers { newest: None },
+		counter: 4,
 		..fixture::terms()
 	};
 	let state = |session: &mut ViewerSession, terms| send(session, ToViewer::Terms(terms));
 	let (mut session, mut broadcast) = (paying(), Broadcast::default());
-	let mut shares = Vec::new();
+	let mut found = Vec::new();
 	for (serial, terms) in [None, Some(vouchers()), Some(fixture::terms())].into_iter().enumerate() {
 		if let Some(terms) = terms {
 			state(&mut session, Some(terms)).unwrap();
@@ -681,17 +1294,18 @@ fn mode_of_payment_changes_between_windows_and_nothing_else_does() {
 				Err(Fault::Unexpected(Kind::Terms))
 			);
 		}
-		send(&mut session, signed(receipt(&window, serial as u8))).unwrap();
+		send(&mut session, honest(&window, serial as u8)).unwrap();
 		let due = drain(&mut session).1.unwrap();
 		let payment = match due.share {
 			Share::Ticket { .. } => Payment::Ticket(ticket(&due)),
 			Share::Voucher { .. } => Payment::Voucher(voucher(|_| {})),
 		};
 		session.pay(&due, payment).unwrap();
-		send(&mut session, ToViewer::Paid(window.id())).unwrap();
-		shares.push(matches!(due.share, Share::Voucher { .. }));
+		send(&mut session, ToViewer::Paid(due.commitment)).unwrap();
+		found.push((matches!(due.share, Share::Voucher { .. }), due.share.bytes(), due.terms));
 	}
-	assert_eq!(shares, [false, true, false]);
+	// The first ticket has paid 31,072 bytes ahead; of the other 68,928 by voucher 428 are left for the next one.
+	assert_eq!(found, [(false, 131_072, 3), (true, 68_500, 4), (false, 131_072, 3)]);
 
 	let unexpected = Err(Fault::Unexpected(Kind::Terms));
 	for change in [
@@ -719,10 +1333,10 @@ fn mode_of_payment_changes_between_windows_and_nothing_else_does() {
 #[test]
 fn surge_is_the_price_in_parts_of_the_baseline() {
 	let surge = |baseline| fixture::terms().surge_ppm(baseline);
-	assert_eq!(fixture::terms().price_per_gb, 2_000);
+	assert_eq!(fixture::terms().price_per_gb, 2_000_000);
 	assert_eq!(
-		(surge(2_000), surge(1_000), surge(3_000)),
+		(surge(2_000_000), surge(1_000_000), surge(3_000_000)),
 		(1_000_000, 2_000_000, 666_666)
 	);
-	assert_eq!(surge(0), 2_000_000_000);
+	assert_eq!(surge(0), 2_000_000_000_000);
 }
