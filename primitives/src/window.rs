@@ -295,15 +295,28 @@ pub(crate) mod tests {
 		};
 		assert_eq!(check(|_| ()), Ok(()));
 		assert_eq!(check(|h| h.flags |= 0x80), Err(HeaderError::UnknownFlags(0x80)));
-		assert_eq!(check(|h| h.flags |= 0x8000), Ok(()), "who does not know it can ignore it");
+		assert_eq!(
+			check(|h| h.flags |= 0x8000),
+			Ok(()),
+			"who does not know it can ignore it"
+		);
 		assert_eq!(check(|h| (h.bytes, h.chunks) = (0, 0)), Err(HeaderError::Length(0)));
 		const LARGE: u32 = MAX_WINDOW_BYTES + 1;
-		assert_eq!(check(|h| (h.bytes, h.chunks) = (LARGE, 513)), Err(HeaderError::Length(LARGE)));
+		assert_eq!(
+			check(|h| (h.bytes, h.chunks) = (LARGE, 513)),
+			Err(HeaderError::Length(LARGE))
+		);
 		assert_eq!(check(|h| h.duration_ms = 60_001), Err(HeaderError::Duration(60_001)));
 		assert_eq!(check(|h| h.chunks = 2), Err(HeaderError::ChunkCount(2)));
 		assert_eq!(check(|h| (h.chunk_log2, h.chunks) = (12, 10)), Ok(()));
-		assert_eq!(check(|h| (h.chunk_log2, h.chunks) = (11, 20)), Err(HeaderError::ChunkSize(11)));
-		assert_eq!(check(|h| (h.chunk_log2, h.chunks) = (17, 1)), Err(HeaderError::ChunkSize(17)));
+		assert_eq!(
+			check(|h| (h.chunk_log2, h.chunks) = (11, 20)),
+			Err(HeaderError::ChunkSize(11))
+		);
+		assert_eq!(
+			check(|h| (h.chunk_log2, h.chunks) = (17, 1)),
+			Err(HeaderError::ChunkSize(17))
+		);
 		assert_eq!(check(|h| h.history = Hash([1; 32])), Err(HeaderError::Number(0)));
 		assert_eq!(check(|h| h.number = u64::MAX), Err(HeaderError::Number(u64::MAX)));
 		let other = KeyPair::from_seed([3; 32]);
