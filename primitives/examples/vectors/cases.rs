@@ -164,12 +164,19 @@ fn extremes<T: SignedMessage + Shown>(seed: [u8; 32], minimal: T, maximal: T, ke
 		Some(at) => cut_and_scheme(&encoded, at),
 		None => cut(&encoded),
 	};
-	file([signed(seed, "minimal", minimal), signed(seed, "maximal", maximal)], refused)
+	file(
+		[signed(seed, "minimal", minimal), signed(seed, "maximal", maximal)],
+		refused,
+	)
 }
 
 fn proofs(leaves: &[Hash], indices: impl IntoIterator<Item = u64>) -> Vec<Value> {
 	let proof = |index| Proof::new(leaves, index);
-	indices.into_iter().filter_map(proof).map(|proof| proof.shown()).collect()
+	indices
+		.into_iter()
+		.filter_map(proof)
+		.map(|proof| proof.shown())
+		.collect()
 }
 
 fn merkle_vectors() -> Value {
@@ -218,7 +225,12 @@ fn history_vectors() -> Value {
 	let peaks = |count: usize| (0..count).map(|n| leaf(n as u32)).collect::<Vec<_>>();
 	// As many peaks as there can be; nobody appended so many leaves.
 	let full = (merkle::MAX_WIDTH - 1, peaks(merkle::MAX_PATH));
-	let root = full.1.iter().rev().copied().reduce(|right, left| merkle::node_hash(&left, &right));
+	let root = full
+		.1
+		.iter()
+		.rev()
+		.copied()
+		.reduce(|right, left| merkle::node_hash(&left, &right));
 	cases.push(json!({
 		"message": { "count": text(full.0), "peaks": hashes(&full.1) },
 		"encoded": bytes(full.encode()),
@@ -230,7 +242,10 @@ fn history_vectors() -> Value {
 		("too few peaks", (3u64, peaks(1)).encode()),
 		("too many peaks", (4u64, peaks(2)).encode()),
 		("more leaves than there can be", (merkle::MAX_WIDTH, peaks(1)).encode()),
-		("more peaks than there can be", (u64::MAX, peaks(merkle::MAX_PATH + 1)).encode()),
+		(
+			"more peaks than there can be",
+			(u64::MAX, peaks(merkle::MAX_PATH + 1)).encode(),
+		),
 	]);
 	let mut file = file(cases, refused);
 	file["rule"] = json!("leaf i is H(0x00 ‖ i as u32)");
@@ -256,7 +271,12 @@ fn ext_vectors() -> Value {
 		})
 	};
 	let encryption = item(ext::kind::ENCRYPTION, media(32, 5));
-	let largest = |n: u16| item(u16::MAX - ext::MAX_ITEMS as u16 + 1 + n, media(ext::MAX_ITEM_BYTES as usize, n.into()));
+	let largest = |n: u16| {
+		item(
+			u16::MAX - ext::MAX_ITEMS as u16 + 1 + n,
+			media(ext::MAX_ITEM_BYTES as usize, n.into()),
+		)
+	};
 	let cases = [
 		case("minimal", Vec::new()),
 		case("encrypted", vec![encryption.clone()]),
@@ -281,7 +301,13 @@ fn ext_vectors() -> Value {
 fn header(len: usize) -> WindowHeader {
 	let leaves = merkle::leaves(&media(len, 9), merkle::DEFAULT_CHUNK_LOG2);
 	WindowHeader {
-		id: WindowId { stream: STREAM, track: 0, epoch: 1_000, segment: 0, part: 0 },
+		id: WindowId {
+			stream: STREAM,
+			track: 0,
+			epoch: 1_000,
+			segment: 0,
+			part: 0,
+		},
 		number: 0,
 		history: merkle::empty_root(),
 		flags: 0,
@@ -321,7 +347,10 @@ fn largest_header() -> WindowHeader {
 }
 
 fn window_vectors() -> Value {
-	let first = WindowHeader { flags: flags::INDEPENDENT, ..header(1) };
+	let first = WindowHeader {
+		flags: flags::INDEPENDENT,
+		..header(1)
+	};
 	let mut history = History::default();
 	assert!(history.append(first.hash()), "far from full");
 	let mut second = header(37_500);
@@ -336,13 +365,19 @@ fn window_vectors() -> Value {
 	refused.extend([
 		("a flag that must be known", broken(|h| h.flags |= 0x80)),
 		("no bytes", broken(|h| (h.bytes, h.chunks) = (0, 0))),
-		("too many bytes", broken(|h| (h.bytes, h.chunks) = (MAX_WINDOW_BYTES + 1, 513))),
+		(
+			"too many bytes",
+			broken(|h| (h.bytes, h.chunks) = (MAX_WINDOW_BYTES + 1, 513)),
+		),
 		("too long", broken(|h| h.duration_ms = MAX_DURATION_MS + 1)),
 		("chunks too small", broken(|h| (h.chunk_log2, h.chunks) = (11, 19))),
 		("chunks too large", broken(|h| (h.chunk_log2, h.chunks) = (17, 1))),
 		("another number of chunks", broken(|h| h.chunks = 2)),
 		("a history of no windows", broken(|h| h.number = 0)),
-		("more windows than there can be", broken(|h| h.number = merkle::MAX_WIDTH - 1)),
+		(
+			"more windows than there can be",
+			broken(|h| h.number = merkle::MAX_WIDTH - 1),
+		),
 	]);
 	let case = |name: &str, header: WindowHeader| {
 		let hash = header.hash();
@@ -427,7 +462,16 @@ fn catalog_vectors() -> Value {
 		let raw = |title: &[u8], ids: &[TrackId], protections: usize, mirrors: usize| {
 			let tracks: Vec<Track> = ids.iter().map(|id| smallest_track(*id)).collect();
 			let protection = vec![(1u8, [2u8; 16], vec![0u16]); protections];
-			(7u64, 1u32, 0u32, title.to_vec(), tracks, protection, vec![b"https://a".to_vec(); mirrors]).encode()
+			(
+				7u64,
+				1u32,
+				0u32,
+				title.to_vec(),
+				tracks,
+				protection,
+				vec![b"https://a".to_vec(); mirrors],
+			)
+				.encode()
 		};
 		let ids: Vec<TrackId> = (0..65).collect();
 		let mut refused = cut(&raw(b"", &[0], 4, 8));
@@ -495,7 +539,17 @@ fn status_vectors() -> Value {
 	// The same bytes, with no bounds.
 	let raw = |status: Status, tracks: &[TrackState], of: &[TrackState]| {
 		let tracks_root = clustercast_primitives::status::tracks_root(of);
-		(key.sign(Status { tracks: tracks_root, ..status }, &GENESIS), tracks.to_vec()).encode()
+		(
+			key.sign(
+				Status {
+					tracks: tracks_root,
+					..status
+				},
+				&GENESIS,
+			),
+			tracks.to_vec(),
+		)
+			.encode()
 	};
 	let live = status(State::Live, 4_000);
 	let good = raw(live, &two, &two);
@@ -664,7 +718,10 @@ fn fraud_vectors() -> Value {
 	};
 	let mut refused = cut(&chunk_fraud(1, 1).encode());
 	refused.extend([
-		("a receipt that says nothing by chunks", broken(|e| e.receipt.message.kind = Kind::REPAIR)),
+		(
+			"a receipt that says nothing by chunks",
+			broken(|e| e.receipt.message.kind = Kind::REPAIR),
+		),
 		("another payer", broken(|e| e.payer.account.0[0] ^= 1)),
 		("a delivery of another receipt", broken(|e| e.place.index = 0)),
 		("another header", broken(|e| e.header.flags = 1)),
@@ -690,15 +747,30 @@ fn equivocations() -> Value {
 	let mut later = header(3);
 	(later.number, later.history, later.id.segment) = (3, merkle::root(&leaves), 3);
 	let leaf = Leaf::of(&leaves, 0).unwrap_or_else(|| unreachable!("there are three"));
-	let seal = |hash| catalog::CatalogSeal { stream: STREAM, epoch: 1_000, number: 5, hash };
+	let seal = |hash| catalog::CatalogSeal {
+		stream: STREAM,
+		epoch: 1_000,
+		number: 5,
+		hash,
+	};
 	let cases = [
-		Equivocation::Headers { first: sign(&key, first), second: sign(&key, second.clone()) },
-		Equivocation::History { earlier: sign(&key, second), later: sign(&key, later), leaf },
+		Equivocation::Headers {
+			first: sign(&key, first),
+			second: sign(&key, second.clone()),
+		},
+		Equivocation::History {
+			earlier: sign(&key, second),
+			later: sign(&key, later),
+			leaf,
+		},
 		Equivocation::Statuses {
 			first: sign(&key, status(State::Live, 4_000)),
 			second: sign(&key, status(State::Ended, 4_000)),
 		},
-		Equivocation::Catalogs { first: sign(&key, seal(ZERO)), second: sign(&key, seal(ONES)) },
+		Equivocation::Catalogs {
+			first: sign(&key, seal(ZERO)),
+			second: sign(&key, seal(ONES)),
+		},
 	];
 	let case = |evidence: &Equivocation| {
 		let parts = match evidence {
@@ -738,7 +810,10 @@ fn ticket_vectors() -> Value {
 			expiry: 123_480,
 		};
 		change(&mut message);
-		let winning = WinningTicket { signed: key.sign(message, &GENESIS), rand };
+		let winning = WinningTicket {
+			signed: key.sign(message, &GENESIS),
+			rand,
+		};
 		let mut value = signed(SESSION_SEED, name, winning.signed.message.clone());
 		value["serial"] = json!(text(serial));
 		value["rand"] = json!(rand.to_string());
@@ -761,7 +836,10 @@ fn ticket_vectors() -> Value {
 	let mut cases = vec![case("minimal", 0, &smallest), case("maximal", 1, &largest)];
 	cases.extend((2..10).map(|serial| case("half", serial, &|_| ())));
 	cases.extend((10..12).map(|serial| case("fair", serial, &|ticket| ticket.win_probability = fair)));
-	let refused = cut_and_scheme(&hex::decode(&cases[0]["encoded"].as_str().unwrap_or_default()[2..]).unwrap_or_default(), 32);
+	let refused = cut_and_scheme(
+		&hex::decode(&cases[0]["encoded"].as_str().unwrap_or_default()[2..]).unwrap_or_default(),
+		32,
+	);
 	let mut file = file(cases, refused);
 	file["randDomain"] = json!(Domain::Rand.name());
 	file["commitmentDomain"] = json!(Domain::Commitment.name());
@@ -925,7 +1003,17 @@ fn relayer_notice_vectors() -> Value {
 	};
 	// The same bytes, with no bounds.
 	let raw = |addresses: Vec<Vec<u8>>, certificates: usize, path: usize, contact: &[u8]| {
-		let place = (SENDER, key, 0u64, STREAM, addresses, 0u32, vec![ZERO; certificates], 0u64, 0u32);
+		let place = (
+			SENDER,
+			key,
+			0u64,
+			STREAM,
+			addresses,
+			0u32,
+			vec![ZERO; certificates],
+			0u64,
+			0u32,
+		);
 		let rest = (vec![SENDER; path], 0u32, contact.to_vec(), Vec::<u8>::new(), 0u64);
 		(place, rest).encode()
 	};
