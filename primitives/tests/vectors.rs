@@ -149,6 +149,13 @@ fn decoders_take_the_cases_and_nothing_that_is_to_be_refused() {
 		lists += usize::from(!refused.is_empty() && !list(&file[refused]).is_empty());
 	}
 	assert_eq!(lists, decoders.len() - 1, "each has something to refuse");
+	// Why evidence is refused. Of all else, the decoder in TypeScript says it.
+	for case in list(&read("fraud.json")["refusedChunks"]) {
+		if let Some(evidence) = takes::<ChunkFraud>(&bytes(&case["bytes"])) {
+			let fault = format!("{:?}", evidence.check().unwrap_err());
+			assert_eq!(Some(fault.as_str()), case["fault"].as_str());
+		}
+	}
 }
 
 // From here on, nothing but the files and the page.

@@ -129,14 +129,17 @@ fn signed<T: SignedMessage + Shown>(seed: [u8; 32], name: &str, message: T) -> V
 	})
 }
 
-/// Reason and bytes of what a decoder refuses.
-type Refused = Vec<(&'static str, Vec<u8>)>;
+/// What a decoder refuses: the fault, as a decoder may call it, what it is here, and the bytes.
+type Refused = Vec<(&'static str, &'static str, Vec<u8>)>;
 
 /// Of any message: one byte less, one more.
 fn cut(encoded: &[u8]) -> Refused {
 	let shorter = encoded[..encoded.len() - 1].to_vec();
 	let longer = [encoded, &[0]].concat();
-	vec![("ends too early", shorter), ("bytes behind the end", longer)]
+	vec![
+		("too short", "ends too early", shorter),
+		("too long", "bytes behind the end", longer),
+	]
 }
 
 /// [`cut`], and the key at `at` of another scheme.
@@ -144,12 +147,13 @@ fn cut_and_scheme(encoded: &[u8], at: usize) -> Refused {
 	let mut scheme = encoded.to_vec();
 	scheme[at] = 1;
 	let mut refused = cut(encoded);
-	refused.push(("key of an unknown scheme", scheme));
+	refused.push(("scheme", "key of an unknown scheme", scheme));
 	refused
 }
 
 fn refused_json(refused: Refused) -> Value {
-	let item = |(reason, raw): (&str, Vec<u8>)| json!({ "reason": reason, "bytes": bytes(raw) });
+	let item =
+		|(fault, reason, raw): (&str, &str, Vec<u8>)| json!({ "fault": fault, "reason": reason, "bytes": bytes(raw) });
 	refused.into_iter().map(item).collect()
 }
 
@@ -239,10 +243,15 @@ fn history_vectors() -> Value {
 	}));
 	let mut refused = cut(&(3u64, peaks(2)).encode());
 	refused.extend([
-		("too few peaks", (3u64, peaks(1)).encode()),
-		("too many peaks", (4u64, peaks(2)).encode()),
-		("more leaves than there can be", (merkle::MAX_WIDTH, peaks(1)).encode()),
+		("count", "too few peaks", (3u64, peaks(1)).encode()),
+		("count", "too many peaks", (4u64, peaks(2)).encode()),
 		(
+			"count",
+			"more leaves than there can be",
+			(merkle::MAX_WIDTH, peaks(1)).encode(),
+		),
+		(
+			"count",
 			"more peaks than there can be",
 			(u64::MAX, peaks(merkle::MAX_PATH + 1)).encode(),
 		),
@@ -288,11 +297,15 @@ fn ext_vectors() -> Value {
 	};
 	let mut refused = cut(&vec![encryption].encode());
 	refused.extend([
-		("kinds descend", raw(&[(2, 1), (1, 1)])),
-		("one kind twice", raw(&[(2, 1), (2, 1)])),
-		("17 items", raw(&(0..17).map(|kind| (kind, 0)).collect::<Vec<_>>())),
-		("257 bytes", raw(&[(1, 257)])),
-		("a number that is not as short as it can be", vec![0x01, 0x00]),
+		("order", "kinds descend", raw(&[(2, 1), (1, 1)])),
+		("order", "one kind twice", raw(&[(2, 1), (2, 1)])),
+		(
+			"count",
+			"17 items",
+			raw(&(0..17).map(|kind| (kind, 0)).collect::<Vec<_>>()),
+		),
+		("count", "257 bytes", raw(&[(1, 257)])),
+		("count", "a number that is not as short as it can be", vec![0x01, 0x00]),
 	]);
 	file(cases, refused)
 }
@@ -363,18 +376,28 @@ fn window_vectors() -> Value {
 	};
 	let mut refused = cut(&first.encode());
 	refused.extend([
-		("a flag that must be known", broken(|h| h.flags |= 0x80)),
-		("no bytes", broken(|h| (h.bytes, h.chunks) = (0, 0))),
+		("range", "a flag that must be known", broken(|h| h.flags |= 0x80)),
+		("range", "no bytes", broken(|h| (h.bytes, h.chunks) = (0, 0))),
 		(
+			"range",
 			"too many bytes",
 			broken(|h| (h.bytes, h.chunks) = (MAX_WINDOW_BYTES + 1, 513)),
 		),
-		("too long", broken(|h| h.duration_ms = MAX_DURATION_MS + 1)),
-		("chunks too small", broken(|h| (h.chunk_log2, h.chunks) = (11, 19))),
-		("chunks too large", broken(|h| (h.chunk_log2, h.chunks) = (17, 1))),
-		("another number of chunks", broken(|h| h.chunks = 2)),
-		("a history of no windows", broken(|h| h.number = 0)),
+		("range", "too long", broken(|h| h.duration_ms = MAX_DURATION_MS + 1)),
 		(
+			"range",
+			"chunks too small",
+			broken(|h| (h.chunk_log2, h.chunks) = (11, 19)),
+		),
+		(
+			"range",
+			"chunks too large",
+			broken(|h| (h.chunk_log2, h.chunks) = (17, 1)),
+		),
+		("range", "another number of chunks", broken(|h| h.chunks = 2)),
+		("hash", "a history of no windows", broken(|h| h.number = 0)),
+		(
+			"range",
 			"more windows than there can be",
 			broken(|h| h.number = merkle::MAX_WIDTH - 1),
 		),
@@ -476,17 +499,21 @@ fn catalog_vectors() -> Value {
 		let ids: Vec<TrackId> = (0..65).collect();
 		let mut refused = cut(&raw(b"", &[0], 4, 8));
 		refused.extend([
-			("no tracks", raw(b"", &[], 0, 0)),
-			("tracks descend", raw(b"", &[1, 0], 0, 0)),
-			("one track twice", raw(b"", &[1, 1], 0, 0)),
-			("65 tracks", raw(b"", &ids, 0, 0)),
-			("5 protections", raw(b"", &[0], 5, 0)),
-			("9 mirrors", raw(b"", &[0], 0, 9)),
-			("a title of 129 bytes", raw(&[b'a'; 129], &[0], 0, 0)),
-			("a title that is not UTF-8", raw(b"\xff", &[0], 0, 0)),
-			("half a pair of surrogates", raw(b"\xed\xa0\x80", &[0], 0, 0)),
-			("a control character", raw(b"\x1b[2J", &[0], 0, 0)),
-			("a control character of two bytes", raw("\u{85}".as_bytes(), &[0], 0, 0)),
+			("order", "no tracks", raw(b"", &[], 0, 0)),
+			("order", "tracks descend", raw(b"", &[1, 0], 0, 0)),
+			("order", "one track twice", raw(b"", &[1, 1], 0, 0)),
+			("count", "65 tracks", raw(b"", &ids, 0, 0)),
+			("count", "5 protections", raw(b"", &[0], 5, 0)),
+			("count", "9 mirrors", raw(b"", &[0], 0, 9)),
+			("count", "a title of 129 bytes", raw(&[b'a'; 129], &[0], 0, 0)),
+			("text", "a title that is not UTF-8", raw(b"\xff", &[0], 0, 0)),
+			("text", "half a pair of surrogates", raw(b"\xed\xa0\x80", &[0], 0, 0)),
+			("text", "a control character", raw(b"\x1b[2J", &[0], 0, 0)),
+			(
+				"text",
+				"a control character of two bytes",
+				raw("\u{85}".as_bytes(), &[0], 0, 0),
+			),
 		]);
 		refused
 	};
@@ -558,11 +585,19 @@ fn status_vectors() -> Value {
 	let many: Vec<TrackState> = (0..65).map(|n| TrackState { track: n, ..track(0) }).collect();
 	let mut refused = cut(&good);
 	refused.extend([
-		("an unknown state", state),
-		("holds too long", raw(status(State::Live, MAX_VALID_MS + 1), &two, &two)),
-		("states of another root", raw(live, &two[..1], &two)),
-		("tracks descend", raw(live, &[two[1], two[0]], &[two[1], two[0]])),
-		("65 tracks", raw(live, &many, &many)),
+		("range", "an unknown state", state),
+		(
+			"range",
+			"holds too long",
+			raw(status(State::Live, MAX_VALID_MS + 1), &two, &two),
+		),
+		("hash", "states of another root", raw(live, &two[..1], &two)),
+		(
+			"order",
+			"tracks descend",
+			raw(live, &[two[1], two[0]], &[two[1], two[0]]),
+		),
+		("count", "65 tracks", raw(live, &many, &many)),
 	]);
 	file(cases, refused)
 }
@@ -584,14 +619,14 @@ fn subscribe_vectors() -> Value {
 		challenge: ONES,
 		binding: Binding::Certificate([0xcc; 32]),
 	};
-	let raw = |tracks: Vec<TrackId>, kind: u8| (SENDER, session(), STREAM, tracks, ONES, kind, [0x0b; 32]).encode();
+	let raw = |tracks: Vec<TrackId>, kind: u8| (SENDER, session(), STREAM, tracks, ONES, kind, [0x0bu8; 32]).encode();
 	let mut refused = cut_and_scheme(&minimal.encode(), 32);
 	refused.extend([
-		("no tracks", raw(vec![], 0)),
-		("tracks descend", raw(vec![2, 1], 0)),
-		("one track twice", raw(vec![2, 2], 0)),
-		("17 tracks", raw((0..17).collect(), 0)),
-		("an unknown binding", raw(vec![0], 2)),
+		("order", "no tracks", raw(vec![], 0)),
+		("order", "tracks descend", raw(vec![2, 1], 0)),
+		("order", "one track twice", raw(vec![2, 2], 0)),
+		("count", "17 tracks", raw((0..17).collect(), 0)),
+		("range", "an unknown binding", raw(vec![0], 2)),
 	]);
 	let cases = [
 		signed(SESSION_SEED, "minimal", minimal),
@@ -666,7 +701,7 @@ fn receipt_vectors() -> Value {
 		case("maximal", largest, &most),
 	];
 	let mut refused_deliveries = cut(&one.to_vec().encode());
-	refused_deliveries.push(("257 deliveries", vec![delivery(0); 257].encode()));
+	refused_deliveries.push(("count", "257 deliveries", vec![delivery(0); 257].encode()));
 	let mut file = file(cases, refused);
 	file["refusedDeliveries"] = refused_json(refused_deliveries);
 	file
@@ -719,16 +754,29 @@ fn fraud_vectors() -> Value {
 	let mut refused = cut(&chunk_fraud(1, 1).encode());
 	refused.extend([
 		(
+			"NotByChunks",
 			"a receipt that says nothing by chunks",
 			broken(|e| e.receipt.message.kind = Kind::REPAIR),
 		),
-		("another payer", broken(|e| e.payer.account.0[0] ^= 1)),
-		("a delivery of another receipt", broken(|e| e.place.index = 0)),
-		("another header", broken(|e| e.header.flags = 1)),
-		("a position outside the delivery", broken(|e| e.index = 5)),
-		("the same leaf", broken(|e| e.delivered = e.signed.clone())),
-		("a leaf that was not signed", broken(|e| e.signed.hash.0[0] ^= 1)),
-		("a leaf that was not delivered", broken(|e| e.delivered.hash.0[0] ^= 1)),
+		("Payer", "another payer", broken(|e| e.payer.account.0[0] ^= 1)),
+		(
+			"DeliveryPath",
+			"a delivery of another receipt",
+			broken(|e| e.place.index = 0),
+		),
+		("Unrelated", "another header", broken(|e| e.header.flags = 1)),
+		("Range", "a position outside the delivery", broken(|e| e.index = 5)),
+		("SameLeaf", "the same leaf", broken(|e| e.delivered = e.signed.clone())),
+		(
+			"SignedPath",
+			"a leaf that was not signed",
+			broken(|e| e.signed.hash.0[0] ^= 1),
+		),
+		(
+			"DeliveredPath",
+			"a leaf that was not delivered",
+			broken(|e| e.delivered.hash.0[0] ^= 1),
+		),
 	]);
 	json!({
 		"chunks": [chunk("minimal", chunk_fraud(1, 1)), chunk("maximal", chunk_fraud(2_048, 256))],
@@ -1020,12 +1068,12 @@ fn relayer_notice_vectors() -> Value {
 	let address = |len: usize| vec![b'a'; len];
 	let mut refused = cut_and_scheme(&minimal.encode(), 32);
 	refused.extend([
-		("9 addresses", raw(vec![address(1); 9], 0, 0, b"")),
-		("an address of 129 bytes", raw(vec![address(129)], 0, 0, b"")),
-		("5 certificates", raw(vec![], 5, 0, b"")),
-		("a path of 17", raw(vec![], 0, 17, b"")),
-		("contact that is not UTF-8", raw(vec![], 0, 0, b"\xc3\x28")),
-		("contact with a control character", raw(vec![], 0, 0, b"a\nb")),
+		("count", "9 addresses", raw(vec![address(1); 9], 0, 0, b"")),
+		("count", "an address of 129 bytes", raw(vec![address(129)], 0, 0, b"")),
+		("count", "5 certificates", raw(vec![], 5, 0, b"")),
+		("count", "a path of 17", raw(vec![], 0, 17, b"")),
+		("text", "contact that is not UTF-8", raw(vec![], 0, 0, b"\xc3\x28")),
+		("text", "contact with a control character", raw(vec![], 0, 0, b"a\nb")),
 	]);
 	let cases = [
 		signed(RELAYER_SEED, "minimal", minimal),
@@ -1054,9 +1102,9 @@ fn report_vectors() -> Value {
 	let raw = |text: &[u8]| (session(), header(1).id, ZERO, 0u8, text.to_vec(), 0u64).encode();
 	let mut refused = cut_and_scheme(&minimal.encode(), 0);
 	refused.extend([
-		("text of 513 bytes", raw(&[b'a'; 513])),
-		("text that is not UTF-8", raw(b"\xff")),
-		("text with a control character", raw(b"\0")),
+		("count", "text of 513 bytes", raw(&[b'a'; 513])),
+		("text", "text that is not UTF-8", raw(b"\xff")),
+		("text", "text with a control character", raw(b"\0")),
 	]);
 	let cases = [
 		signed(SESSION_SEED, "minimal", minimal),
@@ -1098,7 +1146,7 @@ fn quality_vectors() -> Value {
 	many.pop();
 	many.extend(vec![ZERO; 65].encode());
 	let mut refused = cut_and_scheme(&minimal.encode(), 0);
-	refused.push(("65 commitments", many));
+	refused.push(("count", "65 commitments", many));
 	let cases = [
 		signed(SESSION_SEED, "minimal", minimal),
 		signed(SESSION_SEED, "maximal", maximal),
@@ -1123,7 +1171,9 @@ fn win_probability_vectors() -> Value {
 		(max_bytes - 1, max_price, u128::from(u64::MAX)),
 		(max_bytes - 1, max_price, 1 << 60),
 		(max_bytes - 1, max_price, (1 << 66) - 1),
-		(max_bytes - 1, max_price, u128::MAX >> 32),
+		// On either side of a face value of 2^96 / 10^9.
+		(max_bytes - 1, max_price, (1 << 96) / amount::BYTES_PER_GB),
+		(max_bytes - 1, max_price, (1 << 96) / amount::BYTES_PER_GB + 1),
 		(max_bytes, max_price, u128::from(u64::MAX)),
 		(max_bytes - 1, max_price + 1, u128::from(u64::MAX)),
 		(1, 1, u128::MAX),
