@@ -110,7 +110,7 @@ pub fn cost(bytes: u64, price_per_gb: u64) -> Balance {
 /// Win probability (of 2^64) that makes a ticket of `face_value` worth `bytes` at `price_per_gb`:
 /// `floor(bytes x price x 2^64 / (10^9 x face value))`.
 ///
-/// `None` where no ticket can express it: face value zero or 2^66 and more, price above [`MAX_PRICE_PER_GB`],
+/// `None` where no ticket can express it: face value zero or above 2^96 / 10^9, price above [`MAX_PRICE_PER_GB`],
 /// [`MAX_TICKET_BYTES`] or more, or the bytes cost as much as the face value or more. Both sides compute this and
 /// compare for equality, so there is no tolerance.
 pub fn win_probability(bytes: u64, price_per_gb: u64, face_value: Balance) -> Option<u64> {

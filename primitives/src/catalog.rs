@@ -269,7 +269,12 @@ pub(crate) mod tests {
 			epoch: 9,
 			number: 0,
 			title: Text::try_from("Harbour").unwrap(),
-			tracks: ids.iter().map(|id| track(*id)).collect::<alloc::vec::Vec<_>>().try_into().unwrap(),
+			tracks: ids
+				.iter()
+				.map(|id| track(*id))
+				.collect::<alloc::vec::Vec<_>>()
+				.try_into()
+				.unwrap(),
 			protection: BoundedVec::new(),
 			mirrors: BoundedVec::new(),
 		}

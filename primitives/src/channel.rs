@@ -92,8 +92,12 @@ impl Release {
 	/// Whether it is for this reservation of a session that was registered then.
 	pub fn is_for(&self, reservation: &Reservation, registered: BlockNumber) -> bool {
 		(self.recipient, self.session, self.counter, self.registered)
-			== (reservation.recipient, reservation.session, reservation.counter, registered)
-			&& self.kept <= reservation.cap
+			== (
+				reservation.recipient,
+				reservation.session,
+				reservation.counter,
+				registered,
+			) && self.kept <= reservation.cap
 	}
 }
 
@@ -135,7 +139,10 @@ mod tests {
 		};
 		assert!(release.is_for(&reservation(1, 5_000), 77));
 		assert!(!release.is_for(&reservation(2, 6_000), 77), "the next reservation");
-		assert!(!release.is_for(&reservation(1, 5_000), 78), "a session that was reaped and registered again");
+		assert!(
+			!release.is_for(&reservation(1, 5_000), 78),
+			"a session that was reaped and registered again"
+		);
 		assert!(!release.is_for(&reservation(1, 999), 77));
 	}
 }

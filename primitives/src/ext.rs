@@ -65,7 +65,10 @@ impl Items {
 
 	/// Data of this kind.
 	pub fn get(&self, kind: u16) -> Option<&[u8]> {
-		self.0.iter().find(|item| item.kind == kind).map(|item| item.data.as_slice())
+		self.0
+			.iter()
+			.find(|item| item.kind == kind)
+			.map(|item| item.data.as_slice())
 	}
 
 	/// What a header states: zero where there are none, else the RFC 6962 root with leaves `H(0x00 ‖ SCALE(item))`.

@@ -18,8 +18,7 @@ use scale_info::TypeInfo;
 
 /// Longest encoding of a [`ChunkFraud`] that holds, bytes: one receipt of 256 deliveries, about one of 2,048 chunks. The
 /// type itself could be longer, with paths that verify nowhere.
-pub const MAX_CHUNK_FRAUD_BYTES: usize =
-	(222 + 64) + 97 + 72 + (16 + 1 + 32 * 8) + 183 + 4 + 2 * (32 + 1 + 32 * 11);
+pub const MAX_CHUNK_FRAUD_BYTES: usize = (222 + 64) + 97 + 72 + (16 + 1 + 32 * 8) + 183 + 4 + 2 * (32 + 1 + 32 * 11);
 
 /// A leaf and the siblings on its way to the root, from the leaf up.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]

@@ -12,9 +12,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
 /// Leaves of a tree that only grows. Holds a peak for each bit of `count` that is set, the largest first.
-#[derive(
-	Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct History {
 	count: u64,
 	peaks: BoundedVec<Hash, ConstU32<{ MAX_PATH as u32 }>>,
@@ -87,7 +85,10 @@ mod tests {
 			assert!(history.append(Hash([n; 32])));
 		}
 		let peaks = history.peaks.clone();
-		let ill = |count| History { count, peaks: peaks.clone() };
+		let ill = |count| History {
+			count,
+			peaks: peaks.clone(),
+		};
 		assert!(ill(6).is_well_formed());
 		assert!(!ill(7).is_well_formed());
 		assert!(!ill(4).is_well_formed());

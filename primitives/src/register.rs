@@ -165,7 +165,12 @@ mod tests {
 			assert!(one.name().starts_with("clustercast/"), "{}", one.name());
 			let others = Domain::ALL.iter().enumerate().filter(|(j, _)| *j != i);
 			for (_, other) in others {
-				assert!(!one.bytes().starts_with(other.bytes()), "{} and {}", one.name(), other.name());
+				assert!(
+					!one.bytes().starts_with(other.bytes()),
+					"{} and {}",
+					one.name(),
+					other.name()
+				);
 			}
 		}
 	}

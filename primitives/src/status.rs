@@ -102,9 +102,10 @@ impl Status {
 			|| (self.at_ms <= now_ms.saturating_add(skew_ms) && now_ms <= ends.saturating_add(skew_ms))
 	}
 
-	/// Whether it takes the place of another one of its stream.
+	/// Whether it takes the place of another one of its stream. Nothing of an epoch takes that of its end.
 	pub fn supersedes(&self, other: &Self) -> bool {
-		(self.epoch, self.number) > (other.epoch, other.number)
+		let goes_on = other.state != State::Ended || self.epoch > other.epoch;
+		goes_on && (self.epoch, self.number) > (other.epoch, other.number)
 	}
 }
 
@@ -113,7 +114,12 @@ pub type TrackStates = BoundedVec<TrackState, ConstU32<{ crate::catalog::MAX_TRA
 
 /// Root over states, as [`Status::tracks`] has it.
 pub fn tracks_root(tracks: &[TrackState]) -> Hash {
-	root(&tracks.iter().map(|track| leaf_hash(&track.encode())).collect::<Vec<_>>())
+	root(
+		&tracks
+			.iter()
+			.map(|track| leaf_hash(&track.encode()))
+			.collect::<Vec<_>>(),
+	)
 }
 
 /// A status as it travels.
@@ -180,6 +186,17 @@ impl SignedStatus {
 		}
 	}
 
+	/// The last of `earlier` statuses, the newest first, by the hashes in [`Status::after`] from this one on, which the
+	/// caller has checked; itself where there are none. No key of theirs has to be known. `None` where one is not what
+	/// the one behind it names.
+	pub fn reaches<'a>(&'a self, earlier: &'a [Self]) -> Option<&'a Self> {
+		earlier.iter().try_fold(self, |later, earlier| {
+			let (after, before) = (&later.status.message, &earlier.status.message);
+			let named = before.hash() == after.after && before.stream == after.stream && before.epoch < after.epoch;
+			(named && earlier.check_parts().is_ok()).then_some(earlier)
+		})
+	}
+
 	/// State of this track.
 	pub fn track(&self, track: TrackId) -> Option<&TrackState> {
 		self.tracks.iter().find(|state| state.track == track)
@@ -235,7 +252,12 @@ mod tests {
 		let mut long = status(1, State::Live);
 		long.valid_ms = MAX_VALID_MS + 1;
 		assert_eq!(check(&sign(long, &[])), Err(StatusError::Valid(MAX_VALID_MS + 1)));
-		let foreign = SignedStatus::sign(status(1, State::Live), tracks(&[]), &KeyPair::from_seed([3; 32]), &genesis);
+		let foreign = SignedStatus::sign(
+			status(1, State::Live),
+			tracks(&[]),
+			&KeyPair::from_seed([3; 32]),
+			&genesis,
+		);
 		assert_eq!(check(&foreign), Err(StatusError::Signature(SignatureError::Invalid)));
 	}
 
@@ -252,9 +274,50 @@ mod tests {
 	fn higher_number_wins_and_two_of_one_conflict() {
 		let (one, two) = (status(1, State::Live), status(2, State::Ended));
 		assert!(two.supersedes(&one) && !one.supersedes(&two) && !one.supersedes(&one));
-		let later = Status { epoch: 10, number: 0, ..one };
+		let later = Status {
+			epoch: 10,
+			number: 0,
+			..one
+		};
 		assert!(later.supersedes(&two) && !two.supersedes(&later));
+		assert!(
+			!status(3, State::Live).supersedes(&two) && !status(3, State::Ended).supersedes(&two),
+			"behind the end"
+		);
 		assert!(one.conflicts_with(&status(1, State::Idle)));
 		assert!(!one.conflicts_with(&one) && !one.conflicts_with(&two) && !one.conflicts_with(&later));
+	}
+
+	#[test]
+	fn chain_of_statuses_is_followed_by_hash_alone() {
+		let sign = |epoch, after: Option<&SignedStatus>, seed| {
+			let after = after.map_or(Hash([0; 32]), |status| status.status.message.hash());
+			let status = Status {
+				epoch,
+				after,
+				..status(1, State::Live)
+			};
+			SignedStatus::sign(status, tracks(&[0]), &KeyPair::from_seed([seed; 32]), &Hash([2; 32]))
+		};
+		let first = sign(1, None, 1);
+		let second = sign(2, Some(&first), 2);
+		let third = sign(3, Some(&second), 3);
+		assert_eq!(third.reaches(&[second.clone(), first.clone()]), Some(&first));
+		assert_eq!(third.reaches(&[]), Some(&third));
+		assert_eq!(third.reaches(std::slice::from_ref(&first)), None, "a link is missing");
+		assert_eq!(
+			third.reaches(&[sign(2, None, 2), first.clone()]),
+			None,
+			"another one of its epoch"
+		);
+		let mut bent = second.clone();
+		bent.tracks[0].count += 1;
+		assert_eq!(third.reaches(&[bent]), None, "states that it does not state");
+		let mut elsewhere = first.clone();
+		elsewhere.status.message.stream = StreamId(2);
+		let names_it = sign(2, Some(&elsewhere), 2);
+		assert_eq!(names_it.reaches(&[elsewhere]), None, "another stream");
+		let later = sign(5, None, 1);
+		assert_eq!(sign(5, Some(&later), 2).reaches(&[later]), None, "not an earlier epoch");
 	}
 }

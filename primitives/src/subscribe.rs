@@ -8,6 +8,7 @@ use crate::{
 };
 use bounded_collections::{BoundedVec, ConstU32};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use core::fmt;
 use scale_info::TypeInfo;
 
 /// Most tracks of a subscription.
@@ -50,3 +51,99 @@ impl SignedMessage for Subscription {
 
 /// As it travels.
 pub type SignedSubscription = Signed<Subscription>;
+
+/// Why a subscription is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionError {
+	/// No tracks, or numbers that do not ascend.
+	Tracks,
+	/// Another challenge: of another connection, or of an earlier one.
+	Challenge,
+	/// The viewer sees somebody else at the other end.
+	Binding,
+	/// Signature not by the session key for this chain.
+	Signature(crate::crypto::SignatureError),
+}
+
+impl fmt::Display for SubscriptionError {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::Tracks => f.write_str("a subscription needs tracks of ascending numbers"),
+			Self::Challenge => f.write_str("a subscription for another connection"),
+			Self::Binding => f.write_str("a subscription to somebody else"),
+			Self::Signature(e) => write!(f, "subscription's {e}"),
+		}
+	}
+}
+
+impl core::error::Error for SubscriptionError {}
+
+impl Subscription {
+	/// Whether its parts agree with each other.
+	pub fn check(&self) -> Result<(), SubscriptionError> {
+		let ascending = self.tracks.windows(2).all(|pair| pair[0] < pair[1]);
+		match ascending && !self.tracks.is_empty() {
+			true => Ok(()),
+			false => Err(SubscriptionError::Tracks),
+		}
+	}
+}
+
+#[cfg(feature = "std")]
+impl SignedSubscription {
+	/// Signed by its session key, for the connection that this challenge was drawn for, at whose end the relayer shows
+	/// itself like this.
+	pub fn check(&self, challenge: &Hash, binding: &Binding, genesis: &Hash) -> Result<(), SubscriptionError> {
+		let subscription = &self.message;
+		subscription.check()?;
+		if subscription.challenge != *challenge {
+			return Err(SubscriptionError::Challenge);
+		}
+		if subscription.binding != *binding {
+			return Err(SubscriptionError::Binding);
+		}
+		self.verify(&subscription.session, genesis)
+			.map_err(SubscriptionError::Signature)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::crypto::{KeyPair, SignatureError};
+	use alloc::vec::Vec;
+
+	#[test]
+	fn subscription_is_checked_both_ways() {
+		let (key, genesis, challenge) = (KeyPair::from_seed([1; 32]), Hash([2; 32]), Hash([3; 32]));
+		let binding = Binding::PeerKey([4; 32]);
+		let check = |tracks: &[TrackId], key: &KeyPair, challenge: &Hash, binding: &Binding| {
+			let subscription = Subscription {
+				account: AccountId([5; 32]),
+				session: KeyPair::from_seed([1; 32]).public(),
+				stream: StreamId(1),
+				tracks: Vec::from(tracks).try_into().unwrap(),
+				challenge: Hash([3; 32]),
+				binding: Binding::PeerKey([4; 32]),
+			};
+			key.sign(subscription, &genesis).check(challenge, binding, &genesis)
+		};
+		assert_eq!(check(&[0, 3], &key, &challenge, &binding), Ok(()));
+		for tracks in [&[][..], &[3, 0], &[3, 3]] {
+			assert_eq!(
+				check(tracks, &key, &challenge, &binding),
+				Err(SubscriptionError::Tracks)
+			);
+		}
+		assert_eq!(
+			check(&[0], &key, &Hash([9; 32]), &binding),
+			Err(SubscriptionError::Challenge)
+		);
+		for other in [Binding::PeerKey([9; 32]), Binding::Certificate([4; 32])] {
+			assert_eq!(check(&[0], &key, &challenge, &other), Err(SubscriptionError::Binding));
+		}
+		let other = KeyPair::from_seed([9; 32]);
+		let invalid = SubscriptionError::Signature(SignatureError::Invalid);
+		assert_eq!(check(&[0], &other, &challenge, &binding), Err(invalid));
+	}
+}

@@ -225,9 +225,9 @@ impl WindowHeader {
 		(self.bytes as usize).saturating_sub(at).min(self.chunk_bytes())
 	}
 
-	/// Whether this header was signed behind exactly these.
+	/// Whether this header was signed behind exactly these. `history` may be what a peer sent.
 	pub fn follows(&self, history: &History) -> bool {
-		history.count() == self.number && history.root() == self.history
+		history.is_well_formed() && history.count() == self.number && history.root() == self.history
 	}
 
 	/// Whether `self` and `other` are two different headers for one place: equivocation, when one key signed both.
@@ -295,15 +295,28 @@ pub(crate) mod tests {
 		};
 		assert_eq!(check(|_| ()), Ok(()));
 		assert_eq!(check(|h| h.flags |= 0x80), Err(HeaderError::UnknownFlags(0x80)));
-		assert_eq!(check(|h| h.flags |= 0x8000), Ok(()), "who does not know it can ignore it");
+		assert_eq!(
+			check(|h| h.flags |= 0x8000),
+			Ok(()),
+			"who does not know it can ignore it"
+		);
 		assert_eq!(check(|h| (h.bytes, h.chunks) = (0, 0)), Err(HeaderError::Length(0)));
 		const LARGE: u32 = MAX_WINDOW_BYTES + 1;
-		assert_eq!(check(|h| (h.bytes, h.chunks) = (LARGE, 513)), Err(HeaderError::Length(LARGE)));
+		assert_eq!(
+			check(|h| (h.bytes, h.chunks) = (LARGE, 513)),
+			Err(HeaderError::Length(LARGE))
+		);
 		assert_eq!(check(|h| h.duration_ms = 60_001), Err(HeaderError::Duration(60_001)));
 		assert_eq!(check(|h| h.chunks = 2), Err(HeaderError::ChunkCount(2)));
 		assert_eq!(check(|h| (h.chunk_log2, h.chunks) = (12, 10)), Ok(()));
-		assert_eq!(check(|h| (h.chunk_log2, h.chunks) = (11, 20)), Err(HeaderError::ChunkSize(11)));
-		assert_eq!(check(|h| (h.chunk_log2, h.chunks) = (17, 1)), Err(HeaderError::ChunkSize(17)));
+		assert_eq!(
+			check(|h| (h.chunk_log2, h.chunks) = (11, 20)),
+			Err(HeaderError::ChunkSize(11))
+		);
+		assert_eq!(
+			check(|h| (h.chunk_log2, h.chunks) = (17, 1)),
+			Err(HeaderError::ChunkSize(17))
+		);
 		assert_eq!(check(|h| h.history = Hash([1; 32])), Err(HeaderError::Number(0)));
 		assert_eq!(check(|h| h.number = u64::MAX), Err(HeaderError::Number(u64::MAX)));
 		let other = KeyPair::from_seed([3; 32]);

@@ -39,7 +39,7 @@ const ROOTS: [&str; 8] = [
 ];
 
 /// Index, width, and siblings from the leaf up.
-const PATHS: [(u16, u16, &[&str]); 5] = [
+const PATHS: [(u64, u64, &[&str]); 5] = [
 	(0, 1, &[]),
 	(
 		0,
@@ -104,15 +104,20 @@ fn leaves_hashed_together_make_the_published_root() {
 #[test]
 fn paths_are_the_published_ones() {
 	for (index, width, path) in PATHS {
-		let leaves = leaves(width.into());
+		let leaves = leaves(width as usize);
 		let expected = Proof {
 			index,
 			width,
-			path: path.iter().map(|sibling| hash(sibling)).collect(),
+			path: path
+				.iter()
+				.map(|sibling| hash(sibling))
+				.collect::<Vec<_>>()
+				.try_into()
+				.unwrap(),
 		};
 		assert_eq!(Proof::new(&leaves, index), Some(expected.clone()));
-		let root = hash(ROOTS[usize::from(width) - 1]);
-		let leaf = leaves[usize::from(index)];
+		let root = hash(ROOTS[width as usize - 1]);
+		let leaf = leaves[index as usize];
 		assert!(expected.verify(&root, &leaf));
 		// What the published test asks too: no other leaf, root, place or path passes.
 		assert!(!expected.verify(&root, &leaf_hash(b"WrongLeaf")));
@@ -130,7 +135,7 @@ fn paths_are_the_published_ones() {
 			assert!(!bent.verify(&root, &leaf));
 		}
 		let mut longer = expected.clone();
-		longer.path.push(root);
+		longer.path.try_push(root).unwrap();
 		assert!(!longer.verify(&root, &leaf));
 	}
 }

@@ -188,7 +188,7 @@ fn attestation() -> Value {
 		count: 1_234,
 	};
 	json!({
-		"domain": String::from_utf8_lossy(Attestation::DOMAIN),
+		"domain": Attestation::DOMAIN.name(),
 		"genesis": GENESIS.to_string(),
 		"message": {
 			"l2Block": text(message.l2_block),

@@ -78,7 +78,10 @@ fn wrong_chunk_is_shown() {
 	assert_eq!((evidence.delivery.first, evidence.index), (2, 1));
 	assert_eq!(evidence.check(), Ok(()));
 	assert!(fraud(&[5; 100_000], 2, &[5; 100_000][2 << LOG2..]).is_none());
-	assert!(fraud(&[5; 100_000], 3, &[6; 100_000][2 << LOG2..]).is_none(), "beyond the window");
+	assert!(
+		fraud(&[5; 100_000], 3, &[6; 100_000][2 << LOG2..]).is_none(),
+		"beyond the window"
+	);
 }
 
 #[test]
@@ -111,13 +114,19 @@ fn each_lie_has_its_error() {
 	assert_eq!(check(|e| e.payer.account.0[0] ^= 1), Err(FraudError::Payer));
 	assert_eq!(check(|e| e.delivery.first -= 1), Err(FraudError::DeliveryPath));
 	assert_eq!(check(|e| e.place.index = 0), Err(FraudError::DeliveryPath));
-	assert_eq!(check(|e| e.receipt.message.root = Hash([0; 32])), Err(FraudError::DeliveryPath));
+	assert_eq!(
+		check(|e| e.receipt.message.root = Hash([0; 32])),
+		Err(FraudError::DeliveryPath)
+	);
 	assert_eq!(check(|e| e.header.chunks += 1), Err(FraudError::Unrelated));
 	assert_eq!(check(|e| e.index = 5), Err(FraudError::Range));
 	assert_eq!(check(|e| e.delivered = e.signed.clone()), Err(FraudError::SameLeaf));
 	assert_eq!(check(|e| e.index = 2), Err(FraudError::SignedPath));
 	assert_eq!(check(|e| e.signed.hash = Hash([9; 32])), Err(FraudError::SignedPath));
-	assert_eq!(check(|e| e.delivered.hash = Hash([9; 32])), Err(FraudError::DeliveredPath));
+	assert_eq!(
+		check(|e| e.delivered.hash = Hash([9; 32])),
+		Err(FraudError::DeliveredPath)
+	);
 	assert_eq!(
 		check(|e| e.delivered.path.try_push(Hash([9; 32])).unwrap()),
 		Err(FraudError::DeliveredPath)
@@ -147,7 +156,10 @@ fn nobody_is_framed_by_another_size_of_chunks() {
 	let data = [5; 4 << 14];
 	let honest_header = window::tests::header(4, &data);
 	let leaves = merkle::leaves(&data, LOG2);
-	let parents: Vec<Hash> = leaves.chunks(2).map(|pair| merkle::node_hash(&pair[0], &pair[1])).collect();
+	let parents: Vec<Hash> = leaves
+		.chunks(2)
+		.map(|pair| merkle::node_hash(&pair[0], &pair[1]))
+		.collect();
 	let mut second = honest_header.clone();
 	(second.chunk_log2, second.chunks) = (15, 2);
 	assert_eq!(merkle::root(&parents), second.root, "one root, two readings");
@@ -172,7 +184,10 @@ fn nobody_is_framed_by_another_size_of_chunks() {
 		// The variant: a receipt that binds only the root, and so leaves open which header its width is from.
 		let signed_stands = node_there.stands(index.into(), 2, &second.root);
 		let delivered_stands = leaf_here.stands(index.into(), 4, &account.deliveries[0].delivered);
-		assert!(signed_stands && delivered_stands && leaf_here.hash != node_there.hash, "the attack on the variant");
+		assert!(
+			signed_stands && delivered_stands && leaf_here.hash != node_there.hash,
+			"the attack on the variant"
+		);
 	}
 }
 
@@ -228,12 +243,28 @@ fn history_that_leaves_a_header_out_conflicts_with_it() {
 	};
 	let leaf = Leaf::of(&hashes[..8], 4).unwrap();
 	assert_eq!(check(&left_out, &chain[8], leaf.clone()), Ok(()));
-	assert_eq!(check(&chain[4], &chain[8], leaf.clone()), Err(FraudError::NoConflict), "it is there");
-	assert_eq!(check(&left_out, &chain[3], leaf.clone()), Err(FraudError::NoConflict), "an earlier one");
-	assert_eq!(check(&left_out, &chain[7], leaf.clone()), Err(FraudError::NoConflict), "another history");
+	assert_eq!(
+		check(&chain[4], &chain[8], leaf.clone()),
+		Err(FraudError::NoConflict),
+		"it is there"
+	);
+	assert_eq!(
+		check(&left_out, &chain[3], leaf.clone()),
+		Err(FraudError::NoConflict),
+		"an earlier one"
+	);
+	assert_eq!(
+		check(&left_out, &chain[7], leaf.clone()),
+		Err(FraudError::NoConflict),
+		"another history"
+	);
 	let mut elsewhere = left_out.clone();
 	elsewhere.id.epoch += 1;
-	assert_eq!(check(&elsewhere, &chain[8], leaf), Err(FraudError::NoConflict), "another epoch");
+	assert_eq!(
+		check(&elsewhere, &chain[8], leaf),
+		Err(FraudError::NoConflict),
+		"another epoch"
+	);
 }
 
 #[test]
@@ -252,7 +283,10 @@ fn two_statuses_or_catalogs_of_one_number_conflict() {
 	};
 	let check = |first, second| Equivocation::Statuses { first, second }.check();
 	assert_eq!(check(status(1, State::Live), status(1, State::Ended)), Ok(()));
-	assert_eq!(check(status(1, State::Live), status(2, State::Ended)), Err(FraudError::NoConflict));
+	assert_eq!(
+		check(status(1, State::Live), status(2, State::Ended)),
+		Err(FraudError::NoConflict)
+	);
 	let seal = |number, hash| {
 		sign(CatalogSeal {
 			stream: StreamId(1),
