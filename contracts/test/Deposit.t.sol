@@ -143,9 +143,9 @@ contract DepositTest is Bridge {
 	}
 
 	/// `c` is refused with this error, and `good` is taken.
-	function assertRefused(Credit memory c, bytes memory error, Credit memory good) private {
+	function assertRefused(Credit memory c, bytes memory refusal, Credit memory good) private {
 		approve(type(uint256).max);
-		vm.expectRevert(error);
+		vm.expectRevert(refusal);
 		deposit(orderOf(alice, AMOUNT, c));
 		deposit(orderOf(alice, AMOUNT, good));
 	}
@@ -164,11 +164,11 @@ contract DepositTest is Bridge {
 
 	function test_refused_when_limit_or_expiry_have_no_session_key() public {
 		Credit memory c = creditOf(alice);
-		bytes memory error = abi.encodeWithSelector(CreditBody.NoSessionKey.selector);
+		bytes memory refusal = abi.encodeWithSelector(CreditBody.NoSessionKey.selector);
 		c.sessionLimit = 1;
-		assertRefused(c, error, creditOf(alice));
+		assertRefused(c, refusal, creditOf(alice));
 		(c.sessionLimit, c.sessionExpiry) = (0, 1);
-		assertRefused(c, error, credit());
+		assertRefused(c, refusal, credit());
 	}
 
 	function test_refused_when_a_credit_has_another_length() public {

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 /// anvil's chain id.
-const CHAIN_ID: u64 = 31_337;
+pub const CHAIN_ID: u32 = 31_337;
 
 /// anvil's first account, known to everybody, deploys; so the vault, which it creates third, has this address.
 const DEPLOYER: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
@@ -260,7 +260,7 @@ impl Wallet {
 
 	/// Its account on the chain.
 	pub fn account(&self) -> AccountId {
-		account_of(&self.address)
+		account_of(CHAIN_ID, &self.address)
 	}
 
 	/// As the programs take it.

@@ -100,6 +100,12 @@ impl<T: frame_system::Config> pallet_usdc_bridge::WeightInfo for WeightInfo<T> {
 	}
 	/// Storage: `System::Account` (r:2 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `UsdcBridge::Vault` (r:1 w:0)
+	fn refund() -> Weight {
+		Weight::from_parts(76_411_000, 3593)
+			.saturating_add(T::DbWeight::get().reads(6))
+			.saturating_add(T::DbWeight::get().writes(6))
+	}
 	/// Storage: `UsdcBridge::Attestors` (r:1 w:1)
 	/// Proof: `UsdcBridge::Attestors` (`max_values`: Some(1), `max_size`: Some(4801), added: 5296, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
