@@ -16,7 +16,11 @@ fn formats_are_those_of_the_vectors() {
 		.output()
 		.unwrap();
 	let said = String::from_utf8_lossy(&output.stdout);
-	assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+	assert!(
+		output.status.success(),
+		"{said}{}",
+		String::from_utf8_lossy(&output.stderr)
+	);
 	// An empty run would succeed too.
 	assert!(said.contains("pass 7"), "{said}");
 }
