@@ -63,6 +63,8 @@ sol! {
 	/// `OutgoingTree.Withdrawal`.
 	#[derive(Debug, PartialEq, Eq)]
 	struct Outgoing {
+		uint32 l2;
+		uint8 kind;
 		uint64 id;
 		address to;
 		uint128 amount;
@@ -89,12 +91,10 @@ sol! {
 	/// `Vault.Order`.
 	#[derive(Debug, PartialEq, Eq)]
 	struct Order {
-		bytes32 account;
+		uint8 kind;
 		uint128 amount;
-		uint128 escrow;
-		bytes32 sessionKey;
-		uint128 sessionLimit;
-		uint32 sessionExpiry;
+		address refundTo;
+		bytes body;
 	}
 
 	#[derive(Debug)]
@@ -124,21 +124,25 @@ sol! {
 	#[derive(Debug)]
 	contract Vault {
 		event Deposited(
-			uint64 indexed index,
-			bytes32 indexed account,
+			uint64 indexed number,
+			bytes32 indexed subject,
 			address indexed depositor,
+			uint8 kind,
 			uint128 amount,
-			uint128 escrow,
-			bytes32 sessionKey,
-			uint128 sessionLimit,
-			uint32 sessionExpiry
+			address refundTo,
+			bytes body
 		);
 		event Withdrawn(uint64 indexed id, address indexed to, uint128 amount, uint128 fee, address executor);
 
 		error AmountOutOfBounds(uint128 amount);
+		error BodyTooLong(uint256 length);
+		error BadRefundAddress(address refundTo);
+		error WrongLength(uint256 length);
 		error EscrowAboveAmount(uint128 escrow, uint128 amount);
 		error NoAccount();
 		error NoSessionKey();
+		error OtherL2(uint32 l2);
+		error UnknownKind(uint8 kind);
 		error AlreadyExecuted(uint64 id);
 		error NoRoot(uint8 slot);
 		error WrongLeaf();
@@ -147,7 +151,8 @@ sol! {
 
 		function usdc() external view returns (address);
 		function lightClient() external view returns (address);
-		function state() external view returns (uint64 count, bytes32 root);
+		function l2() external view returns (uint32);
+		function state() external view returns (uint64 count, bytes32 root, uint32 lightClientBlock);
 		function executed(uint64 id) external view returns (bool);
 		function deposit(Order calldata order) external;
 		function depositWithPermit(Order calldata order, uint256 deadline, bytes calldata signature) external;

@@ -1,21 +1,19 @@
 //! The command line. Each command but `run` prints one JSON object and ends.
 
 use crate::{
-	abi::Order,
 	agent::Agent,
 	config::{Config, Settings, RPC},
-	l2::{self, deposit_of, L2},
+	l2::{self, L2},
 	relay::Relay,
 	signing::{self, Consent, SignedAction},
 	status,
 	withdrawals::claim,
 };
-use alloy::primitives::B256;
 use anyhow::{bail, ensure, Context};
 use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, bridge, Chain, Wait, Wallet};
 use clustercast_primitives::{
-	bridge::{account_of, EthereumAction},
+	bridge::{account_of, Credit, EthereumAction},
 	AccountId, BlockNumber, EthereumAddress, PublicKey, Usdc,
 };
 use serde_json::json;
@@ -95,6 +93,9 @@ struct Deposit {
 	/// USDC, 1 to 10,000
 	#[arg(long, value_name = "USDC")]
 	amount: Usdc,
+	/// Ethereum address that gets it back where the chain cannot credit it [default: the key's own]
+	#[arg(long, value_name = "ADDRESS")]
+	refund_to: Option<EthereumAddress>,
 	/// Account on the chain that receives it (SS58 or hexadecimal) [default: the key's own, see `act`]
 	#[arg(long, value_name = "ACCOUNT")]
 	account: Option<String>,
@@ -284,7 +285,9 @@ impl Deposit {
 	async fn run(self) -> anyhow::Result<serde_json::Value> {
 		let depositor = l2::signer(&self.key.key).context("key")?;
 		let payer = self.payer.as_deref().map(l2::signer).transpose().context("payer")?;
-		let own = account_of(&l2::address_of(&depositor));
+		let (_, l2) = self.ends.connect().await?;
+		let address = l2::address_of(&depositor);
+		let own = account_of(l2.chain_id, &address);
 		let account: AccountId = match &self.account {
 			Some(text) => account::parse(text).context("account")?,
 			None => own,
@@ -293,15 +296,15 @@ impl Deposit {
 			self.session_key.is_none() || account == own,
 			"the chain takes a session key only for the key's own account: leave --account or --session-key out"
 		);
-		let order = Order {
-			account: B256::from(account.0),
-			amount: self.amount.0,
+		let credit = Credit {
+			account,
 			escrow: self.escrow.0,
-			sessionKey: self.session_key.map_or(B256::ZERO, |key| B256::from(key.0)),
-			sessionLimit: self.session_limit.unwrap_or_default().0,
-			sessionExpiry: self.session_expiry.unwrap_or_default(),
+			session_key: self.session_key.unwrap_or(PublicKey([0; 32])),
+			session_limit: self.session_limit.unwrap_or_default().0,
+			session_expiry: self.session_expiry.unwrap_or_default(),
 		};
-		let (_, l2) = self.ends.connect().await?;
+		let refund_to = self.refund_to.unwrap_or(address);
+		let order = signing::order(self.amount.0, &refund_to, &credit);
 		let consent = match &payer {
 			Some(payer) => Consent::Authorisation {
 				payer,
@@ -314,13 +317,14 @@ impl Deposit {
 		let deposit = receipt
 			.logs()
 			.iter()
-			.find_map(deposit_of)
+			.find_map(|log| l2.deposit_of(log))
 			.context("the vault recorded nothing")?;
 		Ok(json!({
 			"transaction": receipt.transaction_hash,
 			"block": receipt.block_number,
 			"gas": receipt.gas_used,
 			"deposit": deposit,
+			"credit": deposit.credit(),
 		}))
 	}
 }

@@ -1,10 +1,14 @@
-//! Deposits to the chain: reads what the vault recorded, proves the next ones under the attested root, submits them.
+//! Deposits to the chain: reads what the vault recorded, proves the next ones under the attested root, submits them; and
+//! has those sent back that the chain could not credit.
 
 use crate::{
 	l2::{L2Error, L2},
 	proofs::{self, ProofError},
 };
-use clustercast_chain::{bridge, Chain, ChainError};
+use clustercast_chain::{
+	bridge::{self, MAX_ANSWER},
+	Chain, ChainError,
+};
 use clustercast_primitives::bridge::Deposit;
 
 /// Deposits in one `import_deposits`: what the chain takes.
@@ -40,9 +44,13 @@ pub struct Imports {
 }
 
 impl Imports {
-	/// Submits the next batch if there is one that is attested and not on its way. How many deposits that were.
+	/// Has stranded deposits sent back, and submits the next batch if there is one that is attested and not on its way. How
+	/// many deposits that were.
 	pub async fn step(&mut self, chain: &Chain, l2: &L2) -> Result<usize, ImportError> {
 		let bridge = chain.bridge(None).await?;
+		if bridge.stranded > 0 {
+			refund(chain).await?;
+		}
 		let Some(attested) = bridge.attested.filter(|attested| attested.count > bridge.next_deposit) else {
 			return Ok(0);
 		};
@@ -85,4 +93,18 @@ impl Imports {
 		}
 		Ok(())
 	}
+}
+
+/// Submits refunds of as many deposits as the chain names at a time, each until it is no more among them.
+async fn refund(chain: &Chain) -> Result<(), ImportError> {
+	for deposit in chain.stranded(0, MAX_ANSWER, None).await? {
+		let number = deposit.number;
+		match chain.submit_unsigned(&bridge::refund(number)).await {
+			Ok(transaction) => tracing::info!(%transaction, number, to = %deposit.refund_to, "sending a deposit back"),
+			// In the pool already, or there is no room in line.
+			Err(ChainError::Refused { message, .. }) => tracing::debug!(message, number, "the pool takes no refund"),
+			Err(error) => return Err(error.into()),
+		}
+	}
+	Ok(())
 }

@@ -16,7 +16,7 @@ use alloy::{
 	transports::TransportError,
 };
 use clustercast_chain::{keys, KeyError};
-use clustercast_primitives::{bridge::Deposit, AccountId, EthereumAddress, PublicKey};
+use clustercast_primitives::{bridge::Deposit, AccountId, EthereumAddress};
 use std::{future::Future, path::Path, time::Duration};
 use tokio::{sync::Mutex, time::Instant};
 
@@ -83,7 +83,7 @@ pub enum L2Error {
 	#[error("the bridge is on chain {expected}, the URL leads to chain {found}")]
 	WrongChain {
 		/// As the chain says.
-		expected: u64,
+		expected: u32,
 		/// As the L2's node says.
 		found: u64,
 	},
@@ -142,7 +142,7 @@ pub struct L2 {
 	/// The token.
 	pub usdc: Address,
 	/// EIP-155.
-	pub chain_id: u64,
+	pub chain_id: u32,
 	/// Nonces are used one after the other.
 	sending: Mutex<()>,
 }
@@ -182,14 +182,14 @@ fn failed(doing: &'static str, error: &TransportError) -> L2Error {
 
 impl L2 {
 	/// Finds the contracts from the vault; `chain_id` is what the chain says of it.
-	pub async fn connect(url: &str, vault: &EthereumAddress, chain_id: u64) -> Result<Self, L2Error> {
+	pub async fn connect(url: &str, vault: &EthereumAddress, chain_id: u32) -> Result<Self, L2Error> {
 		let client = match url.parse() {
 			Ok(url) => ClientBuilder::default().hyper_http(url),
 			Err(_) => return Err(L2Error::Url),
 		};
 		let provider = RootProvider::new(client);
 		let found = bounded("asking for its chain id", async { provider.get_chain_id().await }).await?;
-		if found != chain_id {
+		if found != u64::from(chain_id) {
 			return Err(L2Error::WrongChain {
 				expected: chain_id,
 				found,
@@ -275,7 +275,7 @@ impl L2 {
 		bounded("asking for a receipt", request).await
 	}
 
-	/// Deposits that blocks `from` to `to` recorded, in their order, to one account if it is given.
+	/// Deposits that blocks `from` to `to` recorded, in their order; where an account is given, those that ask for it.
 	pub async fn deposits(&self, from: u64, to: u64, account: Option<&AccountId>) -> Result<Vec<Deposit>, L2Error> {
 		let mut filter = Filter::new()
 			.address(self.vault)
@@ -289,7 +289,7 @@ impl L2 {
 			let part = filter.clone().from_block(next).to_block(last);
 			match bounded("reading deposits", async { self.provider.get_logs(&part).await }).await {
 				Ok(logs) => {
-					found.extend(logs.iter().filter_map(deposit_of));
+					found.extend(logs.iter().filter_map(|log| self.deposit_of(log)));
 					next = last + 1;
 				},
 				// Too many blocks or logs for this provider.
@@ -297,7 +297,28 @@ impl L2 {
 				Err(error) => return Err(error),
 			}
 		}
+		if let Some(account) = account {
+			// Deposits of other kinds may begin as this account does.
+			found.retain(|deposit: &Deposit| deposit.credit().is_some_and(|credit| credit.account == *account));
+		}
 		Ok(found)
+	}
+
+	/// What a log of the vault records, if it is a deposit and final in its block.
+	pub fn deposit_of(&self, log: &Log) -> Option<Deposit> {
+		let event = Vault::Deposited::decode_log(&log.inner)
+			.ok()
+			.filter(|_| !log.removed)?
+			.data;
+		Some(Deposit {
+			l2: self.chain_id,
+			number: event.number,
+			kind: event.kind,
+			amount: event.amount,
+			depositor: EthereumAddress(event.depositor.0 .0),
+			refund_to: EthereumAddress(event.refundTo.0 .0),
+			body: event.body.to_vec().try_into().ok()?,
+		})
 	}
 
 	/// Runs a call as a transaction: first by `eth_call`, then for gas. Returns when it is in a block.
@@ -344,7 +365,7 @@ impl L2 {
 		};
 		let request = request
 			.with_nonce(used)
-			.with_chain_id(self.chain_id)
+			.with_chain_id(self.chain_id.into())
 			.with_gas_limit(gas + gas * GAS_MARGIN / 100)
 			.with_max_fee_per_gas(raise(fees.max_fee_per_gas))
 			.with_max_priority_fee_per_gas(raise(fees.max_priority_fee_per_gas));
@@ -367,24 +388,6 @@ impl L2 {
 		}
 		Err(L2Error::Slow(hash))
 	}
-}
-
-/// What a log of the vault records, if it is a deposit and final in its block.
-pub fn deposit_of(log: &Log) -> Option<Deposit> {
-	let event = Vault::Deposited::decode_log(&log.inner)
-		.ok()
-		.filter(|_| !log.removed)?
-		.data;
-	Some(Deposit {
-		index: event.index,
-		depositor: EthereumAddress(event.depositor.0 .0),
-		account: AccountId(event.account.0),
-		amount: event.amount,
-		escrow: event.escrow,
-		session_key: PublicKey(event.sessionKey.0),
-		session_limit: event.sessionLimit,
-		session_expiry: event.sessionExpiry,
-	})
 }
 
 #[cfg(test)]

@@ -236,6 +236,8 @@ pub fn withdrawal(
 	}
 	let (leaf, mmr) = leaf(proven, root)?;
 	let outgoing = Outgoing {
+		l2: withdrawal.l2,
+		kind: withdrawal.kind,
 		id: withdrawal.id,
 		to: Address::from(withdrawal.to.0),
 		amount: withdrawal.amount,
@@ -270,7 +272,7 @@ pub fn deposits(
 	let known = deposits.get(..count).ok_or(missing)?;
 	let mut tree = DepositTree::default();
 	tree.extend(known.iter().map(Deposit::leaf));
-	let in_order = (0..).zip(known).all(|(index, deposit)| deposit.index == index);
+	let in_order = (0..).zip(known).all(|(number, deposit)| deposit.number == number);
 	if !in_order || tree.root() != attested.root {
 		return Err(ProofError::Deposits { count: attested.count });
 	}

@@ -203,6 +203,8 @@ fn released(vectors: &Value, width: usize) -> Vec<Withdrawal> {
 	let items = vectors["withdrawals"]["items"].as_array().unwrap();
 	let number = |value: &Value| value.as_u64().unwrap_or_else(|| parsed(value));
 	let withdrawal = |item: &Value| Withdrawal {
+		l2: number(&item["l2"]) as u32,
+		kind: number(&item["kind"]) as u8,
 		id: number(&item["id"]),
 		to: parsed(&item["to"]),
 		amount: parsed(&item["amount"]),
@@ -224,7 +226,11 @@ fn withdrawal_is_proven_under_leaf_and_root() {
 			width: 3,
 		};
 		let (outgoing, proof) = withdrawal(&released, &place, &proven, &root, 5).unwrap();
-		assert_eq!(outgoing.id, released[index as usize].id);
+		let known = &released[index as usize];
+		assert_eq!(
+			(outgoing.l2, outgoing.kind, outgoing.id),
+			(known.l2, known.kind, known.id)
+		);
 		assert_eq!((proof.outgoing.index, proof.outgoing.width, proof.slot), (index, 3, 5));
 		let path = &vectors["withdrawals"]["trees"][3]["proofs"][index as usize]["path"];
 		assert_eq!(proof.outgoing.siblings, list(path, parsed::<B256>));
@@ -258,14 +264,13 @@ fn withdrawal_is_proven_under_leaf_and_root() {
 fn recorded(vectors: &Value) -> Vec<Deposit> {
 	let number = |value: &Value| value.as_u64().unwrap_or_else(|| parsed(value));
 	list(&vectors["deposits"]["items"], |item| Deposit {
-		index: number(&item["index"]),
-		depositor: parsed(&item["depositor"]),
-		account: parsed(&item["account"]),
+		l2: number(&item["l2"]) as u32,
+		number: number(&item["number"]),
+		kind: number(&item["kind"]) as u8,
 		amount: parsed(&item["amount"]),
-		escrow: parsed(&item["escrow"]),
-		session_key: parsed(&item["sessionKey"]),
-		session_limit: parsed(&item["sessionLimit"]),
-		session_expiry: number(&item["sessionExpiry"]) as u32,
+		depositor: parsed(&item["depositor"]),
+		refund_to: parsed(&item["refundTo"]),
+		body: raw(&item["body"]).try_into().unwrap(),
 	})
 }
 
@@ -276,10 +281,13 @@ fn deposits_are_proven_under_the_attested_root_only() {
 	for tree in vectors["deposits"]["trees"].as_array().unwrap() {
 		let count = tree["count"].as_u64().unwrap_or_else(|| parsed(&tree["count"]));
 		let attested = Attestation {
+			l2: 8_453,
+			kind: 0,
 			l2_block: 8,
 			l2_hash: Hash([1; 32]),
 			root: parsed(&tree["root"]),
 			count,
+			light_client_block: 1,
 		};
 		// Deposits after the attestation do not matter.
 		let proven = deposits(&all, &attested, 0, 32).unwrap();

@@ -11,7 +11,7 @@ use alloy::{
 	sol_types::SolStruct,
 };
 use clustercast_primitives::{
-	bridge::{BridgeInfo, Domain, EthereumAction},
+	bridge::{BridgeInfo, Credit, Domain, EthereumAction},
 	Balance, EthereumAddress, EthereumSignature,
 };
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,16 @@ pub enum Consent<'a> {
 		/// Micro-USDC.
 		fee: Balance,
 	},
+}
+
+/// An order for this credit.
+pub fn order(amount: Balance, refund_to: &EthereumAddress, credit: &Credit) -> Order {
+	Order {
+		kind: Credit::KIND,
+		amount,
+		refundTo: Address::from(refund_to.0),
+		body: credit.body().bytes().to_vec().into(),
+	}
 }
 
 fn signed(signer: &PrivateKeySigner, digest: &B256) -> Result<[u8; 65], L2Error> {

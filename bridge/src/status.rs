@@ -2,7 +2,7 @@
 
 use crate::{
 	abi::Vault,
-	l2::{deposit_of, L2Error, L2},
+	l2::{L2Error, L2},
 };
 use alloy::{primitives::B256, sol_types::SolEvent};
 use clustercast_chain::{account, Chain, ChainError};
@@ -62,7 +62,7 @@ pub async fn status(chain: &Chain, l2: &L2, subject: &str) -> Result<Value, Stat
 		Subject::Word(word) => match l2.receipt(B256::from(word)).await? {
 			Some(receipt) => {
 				let mut deposits = Vec::new();
-				for deposit in receipt.logs().iter().filter_map(deposit_of) {
+				for deposit in receipt.logs().iter().filter_map(|log| l2.deposit_of(log)) {
 					deposits.push(stage(chain, l2, &deposit, receipt.block_number.unwrap_or_default()).await?);
 				}
 				let paid = receipt
@@ -77,23 +77,28 @@ pub async fn status(chain: &Chain, l2: &L2, subject: &str) -> Result<Value, Stat
 			None => of_account(chain, l2, AccountId(word)).await,
 		},
 		Subject::Account(account) => of_account(chain, l2, account).await,
-		Subject::Address(address) => of_account(chain, l2, account_of(&address)).await,
+		Subject::Address(address) => of_account(chain, l2, account_of(l2.chain_id, &address)).await,
 	}
 }
 
-/// A deposit, step by step: in a block, final, attested, imported.
+/// A deposit, step by step: in a block, final, attested, imported; one that the chain could not credit is stranded until
+/// it is sent back.
 async fn stage(chain: &Chain, l2: &L2, deposit: &Deposit, block: u64) -> Result<Value, StatusError> {
 	let bridge = chain.bridge(None).await?;
-	let stage = if deposit.index < bridge.next_deposit {
-		"imported"
-	} else if bridge.attested.is_some_and(|attested| deposit.index < attested.count) {
+	let stage = if deposit.number < bridge.next_deposit {
+		let stranded = chain.stranded(deposit.number, 1, None).await?;
+		match stranded.iter().any(|stranded| stranded.number == deposit.number) {
+			true => "stranded",
+			false => "imported",
+		}
+	} else if bridge.attested.is_some_and(|attested| deposit.number < attested.count) {
 		"attested"
 	} else if l2.finalised().await? >= block {
 		"final"
 	} else {
 		"in a block"
 	};
-	Ok(json!({ "deposit": deposit, "stage": stage }))
+	Ok(json!({ "deposit": deposit, "credit": deposit.credit(), "stage": stage }))
 }
 
 /// A withdrawal, step by step: queued, released, signed (a root over it is on the L2), executed.
@@ -120,7 +125,7 @@ async fn of_account(chain: &Chain, l2: &L2, account: AccountId) -> Result<Value,
 		.await?;
 	let pending: Vec<_> = deposits
 		.iter()
-		.filter(|deposit| deposit.index >= bridge.next_deposit)
+		.filter(|deposit| deposit.number >= bridge.next_deposit)
 		.collect();
 	let sum = pending.iter().map(|deposit| deposit.amount).sum();
 	Ok(json!({

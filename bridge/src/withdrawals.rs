@@ -6,7 +6,7 @@ use crate::{
 	proofs,
 	relay::{Relay, RelayError, Signed},
 };
-use clustercast_chain::bridge::MAX_WITHDRAWALS;
+use clustercast_chain::bridge::MAX_ANSWER;
 use clustercast_primitives::{
 	bridge::{Withdrawal, WithdrawalInfo, WithdrawalPlace},
 	Balance, BlockNumber,
@@ -103,14 +103,14 @@ impl Withdrawals {
 			.find(|(_, (info, _))| info.place.is_none())
 			.map(|(id, _)| *id);
 		if let Some(first) = unplaced {
-			for info in relay.chain.withdrawals(first, MAX_WITHDRAWALS, at).await? {
+			for info in relay.chain.withdrawals(first, MAX_ANSWER, at).await? {
 				if let Some((known, _)) = self.waiting.get_mut(&info.withdrawal.id) {
 					*known = info;
 				}
 			}
 		}
 		loop {
-			let page = relay.chain.withdrawals(self.next, MAX_WITHDRAWALS, at).await?;
+			let page = relay.chain.withdrawals(self.next, MAX_ANSWER, at).await?;
 			let Some(last) = page.last().map(|info| info.withdrawal.id) else {
 				return Ok(());
 			};

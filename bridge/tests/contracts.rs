@@ -22,12 +22,12 @@ use clustercast_bridge::{
 use clustercast_chain::bridge::{Justification, ProvenLeaf};
 use clustercast_primitives::{
 	bridge::{
-		account_of,
+		account_of, attestation,
 		beefy::{AuthoritySet, Commitment, MmrLeaf, MmrProof},
-		withdrawal, Attestation, Withdrawal, WithdrawalPlace,
+		deposit, withdrawal, Attestation, Credit, Deposit, Withdrawal, WithdrawalPlace,
 	},
 	crypto::keccak256,
-	AccountId, EthereumAddress, Hash,
+	AccountId, EthereumAddress, Hash, PublicKey,
 };
 use serde_json::{json, Value};
 use std::{
@@ -39,7 +39,7 @@ use std::{
 	time::Duration,
 };
 
-const CHAIN: u64 = 31_337;
+const CHAIN: u32 = 31_337;
 
 const USDC: u128 = 1_000_000;
 
@@ -156,22 +156,26 @@ async fn deploy(rpc: &RootProvider, name: &str, arguments: Vec<u8>) -> Address {
 	send(rpc, transaction).await.unwrap()
 }
 
-fn order(account: AccountId, amount: u128) -> Order {
-	Order {
-		account: B256::from(account.0),
-		amount,
+/// Half of the amount for the escrow, and a session.
+fn credit(account: AccountId, amount: u128) -> Credit {
+	Credit {
+		account,
 		escrow: amount / 2,
-		sessionKey: B256::repeat_byte(8),
-		sessionLimit: 3 * USDC,
-		sessionExpiry: 1_000,
+		session_key: PublicKey([8; 32]),
+		session_limit: 3 * USDC,
+		session_expiry: 1_000,
 	}
+}
+
+fn order(account: AccountId, amount: u128) -> Order {
+	signing::order(amount, &EthereumAddress([6; 20]), &credit(account, amount))
 }
 
 #[tokio::test]
 async fn deposits_by_each_kind_of_consent_are_recorded_and_proven() {
 	let world = World::new().await;
 	let World { l2, alice, bob, .. } = &world;
-	let own = account_of(&EthereumAddress(alice.address().0 .0));
+	let own = account_of(CHAIN, &EthereumAddress(alice.address().0 .0));
 	let consents = [
 		Consent::Permit,
 		Consent::Approval,
@@ -199,23 +203,29 @@ async fn deposits_by_each_kind_of_consent_are_recorded_and_proven() {
 	let deposits = l2.deposits(0, head, None).await.unwrap();
 	let amounts: Vec<_> = deposits
 		.iter()
-		.map(|deposit| (deposit.index, deposit.amount / USDC))
+		.map(|deposit| (deposit.number, deposit.amount / USDC))
 		.collect();
 	assert_eq!(amounts, [(0, 1), (1, 2), (2, 3), (3, 4)]);
-	assert!(deposits
-		.iter()
-		.all(|d| d.depositor.0 == alice.address().0 .0 && d.escrow == d.amount / 2));
+	for deposit in &deposits {
+		assert_eq!((deposit.l2, deposit.refund_to), (CHAIN, EthereumAddress([6; 20])));
+		assert_eq!(deposit.depositor.0, alice.address().0 .0);
+		let account = deposit.credit().unwrap().account;
+		assert_eq!(deposit.credit(), Some(credit(account, deposit.amount)));
+	}
 	assert_eq!(l2.deposits(0, head, Some(&own)).await.unwrap().len(), 3);
 
 	let state = l2.view(l2.vault, &Vault::stateCall {}).await.unwrap();
 	let attested = Attestation {
+		l2: CHAIN,
+		kind: attestation::VAULT,
 		l2_block: head,
 		l2_hash: Hash([0; 32]),
 		root: Hash(state.root.0),
 		count: state.count,
+		light_client_block: state.lightClientBlock,
 	};
 	let proven = proofs::deposits(&deposits, &attested, 1, 2).unwrap();
-	assert_eq!(proven.iter().map(|p| p.deposit.index).collect::<Vec<_>>(), [1, 2]);
+	assert_eq!(proven.iter().map(|p| p.deposit.number).collect::<Vec<_>>(), [1, 2]);
 }
 
 #[tokio::test]
@@ -229,6 +239,16 @@ async fn refusals_are_named_and_cost_nothing() {
 		too_much.unwrap_err().revert(),
 		Some("AmountOutOfBounds { amount: 20000000000 }")
 	);
+	let unrefundable = Order {
+		refundTo: l2.vault,
+		..order(AccountId([9; 32]), USDC)
+	};
+	let unrefundable = signing::deposit(l2, alice, unrefundable, Consent::Permit).await;
+	assert!(unrefundable
+		.unwrap_err()
+		.revert()
+		.unwrap()
+		.starts_with("BadRefundAddress"));
 	let poor = signing::deposit(l2, bob, order(AccountId([9; 32]), USDC), Consent::Permit).await;
 	assert!(poor
 		.unwrap_err()
@@ -246,7 +266,7 @@ async fn refusals_are_named_and_cost_nothing() {
 		elsewhere,
 		L2Error::WrongChain {
 			expected: 8_453,
-			found: CHAIN
+			found: 31_337
 		}
 	));
 	let nothing = L2::connect(url, &EthereumAddress([5; 20]), CHAIN).await.err().unwrap();
@@ -329,6 +349,8 @@ async fn two_hand_overs_in_a_row_then_a_withdrawal_which_is_paid_once() {
 	let to = Address::repeat_byte(0x77);
 	let released: Vec<_> = (5..8)
 		.map(|id| Withdrawal {
+			l2: CHAIN,
+			kind: withdrawal::RELEASE,
 			id,
 			to: EthereumAddress(to.0 .0),
 			amount: 10 * USDC,
@@ -346,6 +368,9 @@ async fn two_hand_overs_in_a_row_then_a_withdrawal_which_is_paid_once() {
 	hand_over(&world, &of_set_2, &proven[0]).await.unwrap();
 	let state = l2.light_client_state().await.unwrap();
 	assert_eq!((state.set, state.block, state.slot), (2, 6, 2));
+	// What validators attest of it.
+	let vault = l2.view(l2.vault, &Vault::stateCall {}).await.unwrap();
+	assert_eq!((vault.count, vault.lightClientBlock), (1, 6));
 	assert_eq!(state.root, B256::from(of_set_2.commitment.mmr_root.0));
 
 	for index in 0..3 {
@@ -358,7 +383,15 @@ async fn two_hand_overs_in_a_row_then_a_withdrawal_which_is_paid_once() {
 		let id = withdrawal.id;
 		let call = Vault::withdrawCall { withdrawal, proof };
 
-		// Another address, amount or root is none that the chain released.
+		// Another address, amount, L2, kind or root is none that the chain released.
+		let mut elsewhere = call.clone();
+		elsewhere.withdrawal.l2 = 1;
+		let elsewhere = l2.execute(&world.bob, l2.vault, &elsewhere).await.unwrap_err();
+		assert_eq!(elsewhere.revert(), Some("OtherL2 { l2: 1 }"));
+		let mut other_kind = call.clone();
+		other_kind.withdrawal.kind = 1;
+		let other_kind = l2.execute(&world.bob, l2.vault, &other_kind).await.unwrap_err();
+		assert_eq!(other_kind.revert(), Some("UnknownKind { kind: 1 }"));
 		let mut stolen = call.clone();
 		stolen.withdrawal.to = world.bob.address();
 		let stolen = l2.execute(&world.bob, l2.vault, &stolen).await.unwrap_err();
@@ -414,6 +447,33 @@ async fn what_an_agent_left_in_the_pool_is_replaced_by_the_next() {
 	let deposits = l2.deposits(0, l2.block_number().await.unwrap(), None).await.unwrap();
 	let amounts: Vec<_> = deposits.iter().map(|deposit| deposit.amount).collect();
 	assert_eq!(amounts, [2 * USDC], "the first one never ran");
+}
+
+#[tokio::test]
+async fn deposits_of_unknown_kinds_are_proven_among_the_others() {
+	let world = World::new().await;
+	let World { l2, alice, .. } = &world;
+	let account = AccountId([9; 32]);
+	// Begins as the account does, and is none of its deposits.
+	let unknown = Order {
+		kind: 200,
+		body: Bytes::from([&account.0[..], b"and more"].concat()),
+		..order(account, USDC)
+	};
+	for order in [order(account, USDC), unknown, order(account, USDC)] {
+		signing::deposit(l2, alice, order, Consent::Permit).await.unwrap();
+	}
+	let head = l2.block_number().await.unwrap();
+	let deposits = l2.deposits(0, head, None).await.unwrap();
+	assert_eq!(deposits.iter().map(|d| d.kind).collect::<Vec<_>>(), [0, 200, 0]);
+	assert_eq!(deposits[1].credit(), None);
+	assert_eq!(deposits[1].body.bytes(), [&account.0[..], b"and more"].concat());
+	let own = l2.deposits(0, head, Some(&account)).await.unwrap();
+	assert_eq!(own.iter().map(|d| d.number).collect::<Vec<_>>(), [0, 2]);
+	let state = l2.view(l2.vault, &Vault::stateCall {}).await.unwrap();
+	let leaves: Vec<_> = deposits.iter().map(Deposit::leaf).collect();
+	assert_eq!(Hash(state.root.0), deposit::root(&leaves));
+	assert_eq!(l2.view(l2.vault, &Vault::l2Call {}).await.unwrap(), CHAIN);
 }
 
 #[test]

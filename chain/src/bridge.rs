@@ -9,7 +9,7 @@ use crate::{
 use clustercast_primitives::{
 	bridge::{
 		beefy::{Commitment, MmrLeaf, MmrProof},
-		BridgeInfo, EthereumAction, ProvenDeposit, WithdrawalInfo,
+		BridgeInfo, EthereumAction, ProvenDeposit, Stranded, WithdrawalInfo,
 	},
 	Balance, BlockNumber, EthereumAddress, EthereumSignature, Hash,
 };
@@ -20,8 +20,8 @@ use subxt::rpcs::client::rpc_params;
 /// Name of BEEFY among consensus engines.
 const BEEFY: [u8; 4] = *b"BEEF";
 
-/// Most withdrawals in one answer of a node.
-pub const MAX_WITHDRAWALS: u32 = 100;
+/// Most withdrawals, or stranded deposits, in one answer of a node.
+pub const MAX_ANSWER: u32 = 100;
 
 /// Validators of a BEEFY set.
 #[derive(Clone, Debug, PartialEq, Eq, Decode)]
@@ -111,16 +111,23 @@ impl Chain {
 		self.request("clustercast_bridge", rpc_params![at]).await
 	}
 
-	/// Withdrawals from number `from` on, released or waiting, at most [`MAX_WITHDRAWALS`], at a block (default: the best).
+	/// Withdrawals from number `from` on, released or waiting, at most [`MAX_ANSWER`], at a block (default: the best).
 	pub async fn withdrawals(
 		&self,
 		from: u64,
 		limit: u32,
 		at: Option<Hash>,
 	) -> Result<Vec<WithdrawalInfo>, ChainError> {
-		let limit = limit.min(MAX_WITHDRAWALS);
+		let limit = limit.min(MAX_ANSWER);
 		self.request("clustercast_withdrawals", rpc_params![from, limit, at])
 			.await
+	}
+
+	/// Imported deposits that wait to be sent back, from number `from` on, at most [`MAX_ANSWER`], at a block (default: the
+	/// best).
+	pub async fn stranded(&self, from: u64, limit: u32, at: Option<Hash>) -> Result<Vec<Stranded>, ChainError> {
+		let limit = limit.min(MAX_ANSWER);
+		self.request("clustercast_stranded", rpc_params![from, limit, at]).await
 	}
 
 	/// Hash of the last block that BEEFY finalised, as this node knows; an error for a while after it started.
@@ -210,6 +217,11 @@ fn authorities_change(item: &[u8]) -> Option<ValidatorSet> {
 /// Credits deposits that the vault recorded, in their order. Not signed: whoever's first USDC it is could not pay.
 pub fn import_deposits(deposits: &[ProvenDeposit]) -> Call {
 	Call::new("UsdcBridge", "import_deposits").argument("deposits", &deposits)
+}
+
+/// Sends a stranded deposit back to the L2. Not signed: whoever sent it may have nothing here.
+pub fn refund(number: u64) -> Call {
+	Call::new("UsdcBridge", "refund").number("number", Balance::from(number))
 }
 
 /// Takes USDC back to the L2; `fee` of it goes to whoever executes it there.

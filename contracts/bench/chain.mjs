@@ -85,8 +85,9 @@ export class Chain {
 
 	/// Root of the withdrawals that a block releases, and the proof of each.
 	release(withdrawals) {
-		const types = ["uint8", "uint64", "address", "uint128", "uint128"];
-		const leaves = withdrawals.map(w => keccak256(encodePacked(types, [0, w.id, w.to, w.amount, w.fee])));
+		const types = ["uint8", "uint32", "uint8", "uint64", "address", "uint128", "uint128"];
+		const fields = w => [0, w.l2, w.kind, w.id, w.to, w.amount, w.fee];
+		const leaves = withdrawals.map(w => keccak256(encodePacked(types, fields(w))));
 		const proofs = leaves.map((_, index) => ({index, width: leaves.length, siblings: path("0x01", leaves, index)}));
 		return {extra: root("0x01", leaves), proofs};
 	}

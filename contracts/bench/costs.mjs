@@ -3,7 +3,7 @@
 import {spawn} from "node:child_process";
 import {createInterface} from "node:readline";
 import {parseArgs} from "node:util";
-import {encodeFunctionData, size} from "viem";
+import {encodeFunctionData, encodePacked, size} from "viem";
 import {connect, create, deploy} from "../js/deploy.mjs";
 import {Chain, noise} from "./chain.mjs";
 import {base, mega, NOW} from "./fees.mjs";
@@ -71,14 +71,11 @@ class Bridge {
 	}
 
 	order() {
-		return {
-			account: noise("account"),
-			amount: 20_000_000n,
-			escrow: 15_000_000n,
-			sessionKey: noise("session"),
-			sessionLimit: 15_000_000n,
-			sessionExpiry: 43_200,
-		};
+		const body = encodePacked(
+			["bytes32", "uint128", "bytes32", "uint128", "uint32"],
+			[noise("account"), 15_000_000n, noise("session"), 15_000_000n, 43_200],
+		);
+		return {kind: 0, amount: 20_000_000n, refundTo: this.depositor.writer.account.address, body};
 	}
 
 	deposit() {
@@ -141,7 +138,9 @@ class Bridge {
 	/// All withdrawals of a block that released 16, paid one after the other.
 	async withdraw({blockNumber, setId}) {
 		const to = this.depositor.writer.account.address;
-		const withdrawals = Array.from({length: 16}, (_, id) => ({id: BigInt(id), to, amount: 1_000_000n, fee: 20_000n}));
+		const l2 = await this.depositor.reader.getChainId();
+		const release = id => ({l2, kind: 0, id: BigInt(id), to, amount: 1_000_000n, fee: 20_000n});
+		const withdrawals = Array.from({length: 16}, (_, id) => release(id));
 		const {extra, proofs} = this.chain.release(withdrawals);
 		const {leaf, proof: mmr, mmrRoot} = this.chain.leaf(setId, extra);
 		const {logs} = await this.commit({blockNumber, setId, mmrRoot});

@@ -65,6 +65,11 @@ contract LightClient is ILightClient {
 		nextCommitment = next.commitment;
 	}
 
+	/// @inheritdoc ILightClient
+	function newestBlock() external view returns (uint32) {
+		return state.blockNumber;
+	}
+
 	/// @notice The set whose commitments `submit` takes.
 	function currentSet() external view returns (Beefy.ValidatorSet memory) {
 		return Beefy.ValidatorSet({id: state.setId, length: state.length, commitment: currentCommitment});

@@ -5,9 +5,11 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
 import {ILightClient} from "./interfaces/ILightClient.sol";
 import {IUsdc} from "./interfaces/IUsdc.sol";
+import {CreditBody} from "./lib/CreditBody.sol";
 import {DepositTree} from "./lib/DepositTree.sol";
 import {Mmr} from "./lib/Mmr.sol";
 import {OutgoingTree} from "./lib/OutgoingTree.sol";
+import {Scale} from "./lib/Scale.sol";
 
 /// @title Holds the USDC that circulates on the chain
 /// @notice What is deposited here the chain mints, once more than two thirds of its validators attested to the root of the
@@ -21,16 +23,13 @@ contract Vault {
 
 	/// @notice What a depositor asks for.
 	struct Order {
-		/// Whom the chain credits: a public key, or what `accountOf` gives for an Ethereum address.
-		bytes32 account;
+		/// What the body says: 0 for a credit (see `CreditBody`). The chain sends back what it does not know.
+		uint8 kind;
 		uint128 amount;
-		/// Of `amount`, what goes to the account's ticket escrow as far as its cap allows.
-		uint128 escrow;
-		/// Ed25519 key that may sign tickets for the account; zero for none.
-		bytes32 sessionKey;
-		uint128 sessionLimit;
-		/// The chain's block at which the session key expires.
-		uint32 sessionExpiry;
+		/// Who gets the amount back here where the chain cannot do what the body says.
+		address refundTo;
+		/// At most `MAX_BODY` bytes.
+		bytes body;
 	}
 
 	/// @notice The way from a withdrawal to a root of the light client.
@@ -59,6 +58,11 @@ contract Vault {
 	uint128 public constant MIN_DEPOSIT = 1e6;
 	/// @notice 10,000 USDC: two hundred full escrows. Bounds what one mistaken account number can lose.
 	uint128 public constant MAX_DEPOSIT = 10_000e6;
+	/// @notice Longest body of a deposit, bytes.
+	uint256 public constant MAX_BODY = 256;
+
+	/// @notice This chain's id (EIP-155), which every message of the bridge names.
+	uint32 public immutable l2;
 
 	IUsdc public immutable usdc;
 	ILightClient public immutable lightClient;
@@ -67,28 +71,32 @@ contract Vault {
 	DepositTree.Tree private tree;
 	BitMaps.BitMap private executedIds;
 
-	/// @notice A deposit: everything that its leaf is hashed from.
+	/// @notice A deposit: everything that its leaf is hashed from. `subject` is the first 32 bytes of the body, zeros behind
+	/// a shorter one: of a credit, the account.
 	event Deposited(
-		uint64 indexed index,
-		bytes32 indexed account,
+		uint64 indexed number,
+		bytes32 indexed subject,
 		address indexed depositor,
+		uint8 kind,
 		uint128 amount,
-		uint128 escrow,
-		bytes32 sessionKey,
-		uint128 sessionLimit,
-		uint32 sessionExpiry
+		address refundTo,
+		bytes body
 	);
 	/// @notice A withdrawal was paid: `amount - fee` to `to`, `fee` to `executor`.
 	event Withdrawn(uint64 indexed id, address indexed to, uint128 amount, uint128 fee, address executor);
 
 	/// @notice Below `MIN_DEPOSIT` or above `MAX_DEPOSIT`.
 	error AmountOutOfBounds(uint128 amount);
-	/// @notice More for the escrow than is deposited.
-	error EscrowAboveAmount(uint128 escrow, uint128 amount);
-	/// @notice No account: nobody could ever use the money.
-	error NoAccount();
-	/// @notice A limit or an expiry without a session key.
-	error NoSessionKey();
+	/// @notice More bytes than `MAX_BODY`.
+	error BodyTooLong(uint256 length);
+	/// @notice Nobody could get a refund there: the zero address, or the vault.
+	error BadRefundAddress(address refundTo);
+	/// @notice The withdrawal is another chain's.
+	error OtherL2(uint32 l2);
+	/// @notice The withdrawal is of a kind that this vault does not know.
+	error UnknownKind(uint8 kind);
+	/// @notice This chain's id does not fit the bridge's messages.
+	error ChainIdOutOfBounds(uint256 chainId);
 	/// @notice The withdrawal was paid already.
 	error AlreadyExecuted(uint64 id);
 	/// @notice The light client has no root in that slot.
@@ -99,20 +107,26 @@ contract Vault {
 	error WrongWithdrawal(uint64 id);
 
 	constructor(IUsdc usdc_, ILightClient lightClient_) {
+		if (block.chainid == 0 || block.chainid > type(uint32).max) revert ChainIdOutOfBounds(block.chainid);
+		// Checked above.
+		// forge-lint: disable-next-line(unsafe-typecast)
+		l2 = uint32(block.chainid);
 		usdc = usdc_;
 		lightClient = lightClient_;
 	}
 
-	/// @notice The chain account of an Ethereum address: keccak256("clustercast/ethereum-account/v1" ‖ address). Nobody has
-	/// its private key; the chain lets EIP-712 messages of the address act for it.
-	function accountOf(address owner) external pure returns (bytes32) {
-		return keccak256(abi.encodePacked("clustercast/ethereum-account/v1", owner));
+	/// @notice The chain account of an Ethereum address of this L2: keccak256("clustercast/account/v2" ‖ l2 u32 ‖ address),
+	/// little-endian. Nobody has its private key; the chain lets EIP-712 messages of the address act for it.
+	function accountOf(address owner) external view returns (bytes32) {
+		return keccak256(abi.encodePacked("clustercast/account/v2", Scale.le32(l2), owner));
 	}
 
-	/// @notice What the chain's validators attest to: how many deposits there are, and the root of their tree.
-	function state() external view returns (uint64 count, bytes32 root) {
+	/// @notice What the chain's validators attest to: how many deposits there are, the root of their tree, and the newest
+	/// block of the chain that the light client knows.
+	function state() external view returns (uint64 count, bytes32 root, uint32 lightClientBlock) {
 		count = deposits.count;
 		root = tree.root(count);
+		lightClientBlock = lightClient.newestBlock();
 	}
 
 	/// @notice Whether withdrawal `id` was paid.
@@ -169,6 +183,8 @@ contract Vault {
 
 	/// @notice Pays a withdrawal. Anyone may call; the fee goes to the caller.
 	function withdraw(OutgoingTree.Withdrawal calldata withdrawal, Proof calldata proof) external {
+		if (withdrawal.l2 != l2) revert OtherL2(withdrawal.l2);
+		if (withdrawal.kind != OutgoingTree.RELEASE) revert UnknownKind(withdrawal.kind);
 		if (executedIds.get(withdrawal.id)) revert AlreadyExecuted(withdrawal.id);
 		if (!OutgoingTree.verify(proof.leaf.extra, OutgoingTree.hash(withdrawal), proof.outgoing)) {
 			revert WrongWithdrawal(withdrawal.id);
@@ -186,37 +202,29 @@ contract Vault {
 	/// @dev Records a deposit; the USDC is taken after, in the same transaction or not at all.
 	function add(Order calldata order, address depositor) private {
 		if (order.amount < MIN_DEPOSIT || order.amount > MAX_DEPOSIT) revert AmountOutOfBounds(order.amount);
-		if (order.escrow > order.amount) revert EscrowAboveAmount(order.escrow, order.amount);
-		if (order.account == 0) revert NoAccount();
-		if (order.sessionKey == 0 && (order.sessionLimit != 0 || order.sessionExpiry != 0)) revert NoSessionKey();
+		if (order.refundTo == address(0) || order.refundTo == address(this)) revert BadRefundAddress(order.refundTo);
+		if (order.body.length > MAX_BODY) revert BodyTooLong(order.body.length);
+		if (order.kind == CreditBody.KIND) CreditBody.check(order.body, order.amount);
 
 		Deposits memory before = deposits;
 		tree.insert(
 			before.count,
 			DepositTree.hash(
 				DepositTree.Deposit({
-					index: before.count,
-					depositor: depositor,
-					account: order.account,
+					l2: l2,
+					number: before.count,
+					kind: order.kind,
 					amount: order.amount,
-					escrow: order.escrow,
-					sessionKey: order.sessionKey,
-					sessionLimit: order.sessionLimit,
-					sessionExpiry: order.sessionExpiry
+					depositor: depositor,
+					refundTo: order.refundTo,
+					bodyHash: keccak256(order.body)
 				})
 			)
 		);
 		deposits =
 			Deposits({count: before.count + 1, lastBlock: uint64(block.number), total: before.total + order.amount});
 		emit Deposited(
-			before.count,
-			order.account,
-			depositor,
-			order.amount,
-			order.escrow,
-			order.sessionKey,
-			order.sessionLimit,
-			order.sessionExpiry
+			before.count, bytes32(order.body), depositor, order.kind, order.amount, order.refundTo, order.body
 		);
 	}
 }

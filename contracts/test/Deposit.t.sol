@@ -5,7 +5,11 @@ import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.so
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {Vault} from "../src/Vault.sol";
+import {ILightClient} from "../src/interfaces/ILightClient.sol";
+import {IUsdc} from "../src/interfaces/IUsdc.sol";
+import {Credit, CreditBody} from "../src/lib/CreditBody.sol";
 import {DepositTree} from "../src/lib/DepositTree.sol";
+import {OutgoingTree} from "../src/lib/OutgoingTree.sol";
 import {MockUsdc} from "./mock/MockUsdc.sol";
 import {Bridge} from "./util/Bridge.sol";
 import {Reference} from "./util/Reference.sol";
@@ -34,14 +38,13 @@ contract DepositTest is Bridge {
 	uint256 private constant BEFORE = 1_700_001_000;
 
 	event Deposited(
-		uint64 indexed index,
-		bytes32 indexed account,
+		uint64 indexed number,
+		bytes32 indexed subject,
 		address indexed depositor,
+		uint8 kind,
 		uint128 amount,
-		uint128 escrow,
-		bytes32 sessionKey,
-		uint128 sessionLimit,
-		uint32 sessionExpiry
+		address refundTo,
+		bytes body
 	);
 
 	function setUp() public {
@@ -49,10 +52,9 @@ contract DepositTest is Bridge {
 		usdc.mint(alice, 100_000e6);
 	}
 
-	function order() private view returns (Vault.Order memory) {
-		return Vault.Order({
+	function credit() private view returns (Credit memory) {
+		return Credit({
 			account: accountOf(alice),
-			amount: AMOUNT,
 			escrow: 15e6,
 			sessionKey: keccak256("session"),
 			sessionLimit: 10e6,
@@ -60,12 +62,8 @@ contract DepositTest is Bridge {
 		});
 	}
 
-	function leafOf(uint64 index, address depositor, Vault.Order memory o) private pure returns (bytes32) {
-		return keccak256(
-			abi.encodePacked(
-				hex"00", index, depositor, o.account, o.amount, o.escrow, o.sessionKey, o.sessionLimit, o.sessionExpiry
-			)
-		);
+	function order() private view returns (Vault.Order memory) {
+		return orderOf(alice, AMOUNT, credit());
 	}
 
 	function approve(uint256 amount) private {
@@ -80,7 +78,7 @@ contract DepositTest is Bridge {
 
 	/// The vault has taken one deposit of `depositor` and it alone.
 	function assertDeposited(address depositor, Vault.Order memory o) private view {
-		(uint64 count, bytes32 root) = vault.state();
+		(uint64 count, bytes32 root,) = vault.state();
 		vm.assertEq(count, 1);
 		bytes32[] memory leaves = new bytes32[](1);
 		leaves[0] = leafOf(0, depositor, o);
@@ -97,7 +95,7 @@ contract DepositTest is Bridge {
 	function test_deposit_takes_the_amount_and_records_every_field() public {
 		approve(AMOUNT);
 		vm.expectEmit(true, true, true, true, address(vault));
-		emit Deposited(0, accountOf(alice), alice, AMOUNT, 15e6, keccak256("session"), 10e6, 43_200);
+		emit Deposited(0, accountOf(alice), alice, 0, AMOUNT, alice, order().body);
 		deposit(order());
 		assertDeposited(alice, order());
 		vm.assertEq(usdc.balanceOf(alice), 100_000e6 - AMOUNT);
@@ -112,15 +110,16 @@ contract DepositTest is Bridge {
 		uint256 total = 0;
 		approve(type(uint256).max);
 		for (uint64 i = 0; i < amounts.length; ++i) {
-			Vault.Order memory o = order();
-			o.amount = uint128(bound(amounts[i], 1e6, 10_000e6));
-			o.escrow = amounts[i] % o.amount;
+			uint128 amount = uint128(bound(amounts[i], 1e6, 10_000e6));
+			Credit memory c = credit();
+			c.escrow = amounts[i] % amount;
+			Vault.Order memory o = orderOf(alice, amount, c);
 			vm.roll(1_000_000 + i);
 			deposit(o);
 			leaves[i] = leafOf(i, alice, o);
 			total += o.amount;
 		}
-		(uint64 count, bytes32 root) = vault.state();
+		(uint64 count, bytes32 root,) = vault.state();
 		vm.assertEq(count, amounts.length);
 		vm.assertEq(root, Reference.paddedRoot(hex"01", leaves, 32));
 		(, uint64 lastBlock, uint128 sum) = vault.deposits();
@@ -143,37 +142,108 @@ contract DepositTest is Bridge {
 		deposit(o);
 	}
 
-	function test_refused_when_more_for_the_escrow_than_deposited() public {
+	/// `c` is refused with this error, and `good` is taken.
+	function assertRefused(Credit memory c, bytes memory refusal, Credit memory good) private {
 		approve(type(uint256).max);
-		Vault.Order memory o = order();
-		o.escrow = AMOUNT + 1;
-		vm.expectRevert(abi.encodeWithSelector(Vault.EscrowAboveAmount.selector, AMOUNT + 1, AMOUNT));
-		deposit(o);
-		o.escrow = AMOUNT;
-		deposit(o);
+		vm.expectRevert(refusal);
+		deposit(orderOf(alice, AMOUNT, c));
+		deposit(orderOf(alice, AMOUNT, good));
+	}
+
+	function test_refused_when_more_for_the_escrow_than_deposited() public {
+		(Credit memory c, Credit memory good) = (credit(), credit());
+		(c.escrow, good.escrow) = (AMOUNT + 1, AMOUNT);
+		assertRefused(c, abi.encodeWithSelector(CreditBody.EscrowAboveAmount.selector, AMOUNT + 1, AMOUNT), good);
 	}
 
 	function test_refused_without_an_account() public {
-		approve(type(uint256).max);
-		Vault.Order memory o = order();
-		o.account = 0;
-		vm.expectRevert(Vault.NoAccount.selector);
-		deposit(o);
-		o.account = bytes32(uint256(1));
-		deposit(o);
+		(Credit memory c, Credit memory good) = (credit(), credit());
+		(c.account, good.account) = (0, bytes32(uint256(1)));
+		assertRefused(c, abi.encodeWithSelector(CreditBody.NoAccount.selector), good);
 	}
 
 	function test_refused_when_limit_or_expiry_have_no_session_key() public {
+		Credit memory c = creditOf(alice);
+		bytes memory refusal = abi.encodeWithSelector(CreditBody.NoSessionKey.selector);
+		c.sessionLimit = 1;
+		assertRefused(c, refusal, creditOf(alice));
+		(c.sessionLimit, c.sessionExpiry) = (0, 1);
+		assertRefused(c, refusal, credit());
+	}
+
+	function test_refused_when_a_credit_has_another_length() public {
 		approve(type(uint256).max);
-		Vault.Order memory o = orderOf(alice, AMOUNT);
-		o.sessionLimit = 1;
-		vm.expectRevert(Vault.NoSessionKey.selector);
+		Vault.Order memory o = order();
+		bytes memory body = o.body;
+		o.body = bytes.concat(body, hex"00");
+		vm.expectRevert(abi.encodeWithSelector(CreditBody.WrongLength.selector, 101));
 		deposit(o);
-		(o.sessionLimit, o.sessionExpiry) = (0, 1);
-		vm.expectRevert(Vault.NoSessionKey.selector);
+		o.body = "";
+		vm.expectRevert(abi.encodeWithSelector(CreditBody.WrongLength.selector, 0));
 		deposit(o);
-		o.sessionExpiry = 0;
+		o.body = body;
 		deposit(o);
+	}
+
+	function testFuzz_a_kind_that_is_not_known_is_recorded_as_it_is(uint8 kind, bytes calldata raw) public {
+		approve(AMOUNT);
+		Vault.Order memory o = order();
+		o.kind = uint8(bound(kind, 1, 255));
+		o.body = raw[:raw.length % 257];
+		vm.expectEmit(true, true, true, true, address(vault));
+		emit Deposited(0, bytes32(o.body), alice, o.kind, AMOUNT, alice, o.body);
+		deposit(o);
+		assertDeposited(alice, o);
+	}
+
+	function test_refused_when_the_body_is_longer_than_it_may_be() public {
+		approve(type(uint256).max);
+		Vault.Order memory o = order();
+		o.kind = 1;
+		o.body = new bytes(257);
+		vm.expectRevert(abi.encodeWithSelector(Vault.BodyTooLong.selector, 257));
+		deposit(o);
+		o.body = new bytes(256);
+		deposit(o);
+	}
+
+	function test_refused_when_nobody_could_be_refunded() public {
+		approve(type(uint256).max);
+		Vault.Order memory o = order();
+		for (uint256 i = 0; i < 2; ++i) {
+			o.refundTo = [address(0), address(vault)][i];
+			vm.expectRevert(abi.encodeWithSelector(Vault.BadRefundAddress.selector, o.refundTo));
+			deposit(o);
+		}
+		o.refundTo = SUBMITTER;
+		deposit(o);
+	}
+
+	function test_a_vault_names_its_chain_which_fits() public {
+		vm.assertEq(vault.l2(), block.chainid);
+		uint256[2] memory wrong = [uint256(0), uint256(type(uint32).max) + 1];
+		for (uint256 i = 0; i < wrong.length; ++i) {
+			vm.chainId(wrong[i]);
+			vm.expectRevert(abi.encodeWithSelector(Vault.ChainIdOutOfBounds.selector, wrong[i]));
+			new Vault(IUsdc(address(usdc)), ILightClient(address(client)));
+		}
+		vm.chainId(type(uint32).max);
+		Vault last = new Vault(IUsdc(address(usdc)), ILightClient(address(client)));
+		vm.assertEq(last.l2(), type(uint32).max);
+		// The same address has another account there.
+		vm.assertTrue(last.accountOf(alice) != vault.accountOf(alice));
+		vm.assertEq(last.accountOf(alice), accountOf(alice));
+	}
+
+	function test_the_state_says_how_far_the_light_client_is() public {
+		(,, uint32 known) = vault.state();
+		vm.assertEq(known, 0);
+		chain.produce(new OutgoingTree.Withdrawal[](0));
+		chain.produce(new OutgoingTree.Withdrawal[](0));
+		relay();
+		(,, known) = vault.state();
+		vm.assertEq(known, 2);
+		vm.assertEq(client.newestBlock(), 2);
 	}
 
 	function test_refused_without_approval_or_balance_and_nothing_recorded() public {
@@ -189,7 +259,7 @@ contract DepositTest is Bridge {
 			abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, alice, AMOUNT - 1, AMOUNT)
 		);
 		deposit(order());
-		(uint64 count,) = vault.state();
+		(uint64 count,,) = vault.state();
 		vm.assertEq(count, 0);
 	}
 
@@ -291,16 +361,16 @@ contract DepositTest is Bridge {
 
 	function test_who_submits_an_authorization_can_change_nothing() public {
 		bytes memory signature = authorize(order(), FEE);
-		Vault.Order[6] memory changed;
+		Vault.Order[4] memory changed;
 		for (uint256 i = 0; i < changed.length; ++i) {
 			changed[i] = order();
 		}
-		changed[0].account = bytes32(uint256(1));
+		changed[0].kind = 1;
 		changed[1].amount += FEE;
-		changed[2].escrow -= 1;
-		changed[3].sessionKey = "another";
-		changed[4].sessionLimit += 1;
-		changed[5].sessionExpiry += 1;
+		changed[2].refundTo = SUBMITTER;
+		Credit memory theirs = credit();
+		theirs.account = accountOf(SUBMITTER);
+		changed[3].body = CreditBody.encode(theirs);
 		for (uint256 i = 0; i < changed.length; ++i) {
 			vm.expectRevert(MockUsdc.InvalidSignature.selector);
 			// The whole stays what was signed where amount and fee are shifted.

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {ERC1967Proxy} from "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol";
 import {Vault} from "../src/Vault.sol";
 import {Beefy} from "../src/lib/Beefy.sol";
+import {Credit} from "../src/lib/CreditBody.sol";
 import {Mmr} from "../src/lib/Mmr.sol";
 import {OutgoingTree} from "../src/lib/OutgoingTree.sol";
 import {MockUsdc} from "./mock/MockUsdc.sol";
@@ -41,14 +42,17 @@ contract GasTest is Bridge {
 	}
 
 	function order() private view returns (Vault.Order memory) {
-		return Vault.Order({
-			account: accountOf(alice),
-			amount: 20e6,
-			escrow: 15e6,
-			sessionKey: keccak256("session"),
-			sessionLimit: 15e6,
-			sessionExpiry: 43_200
-		});
+		return orderOf(
+			alice,
+			20e6,
+			Credit({
+				account: accountOf(alice),
+				escrow: 15e6,
+				sessionKey: keccak256("session"),
+				sessionLimit: 15e6,
+				sessionExpiry: 43_200
+			})
+		);
 	}
 
 	function record(string memory name, uint256 aim) private {

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 // [gift]
 import {Vault} from "../src/Vault.sol";
 import {IUsdc} from "../src/interfaces/IUsdc.sol";
+import {Credit, CreditBody} from "../src/lib/CreditBody.sol";
 
 /// @notice Sells hours of video for USDC: the buyer's chain account is credited, ready for tickets.
 contract Box {
@@ -21,12 +22,18 @@ contract Box {
 		usdc.transferFrom(msg.sender, address(this), amount);
 		vault.deposit(
 			Vault.Order({
-				account: vault.accountOf(msg.sender),
+				kind: CreditBody.KIND,
 				amount: amount,
-				escrow: amount,
-				sessionKey: 0,
-				sessionLimit: 0,
-				sessionExpiry: 0
+				refundTo: msg.sender,
+				body: CreditBody.encode(
+					Credit({
+						account: vault.accountOf(msg.sender),
+						escrow: amount,
+						sessionKey: 0,
+						sessionLimit: 0,
+						sessionExpiry: 0
+					})
+				)
 			})
 		);
 	}
@@ -39,14 +46,13 @@ import {vm} from "./util/Vm.sol";
 /// @dev The Solidity snippet of docs/integrate.md.
 contract IntegrateTest is Bridge {
 	event Deposited(
-		uint64 indexed index,
-		bytes32 indexed account,
+		uint64 indexed number,
+		bytes32 indexed subject,
 		address indexed depositor,
+		uint8 kind,
 		uint128 amount,
-		uint128 escrow,
-		bytes32 sessionKey,
-		uint128 sessionLimit,
-		uint32 sessionExpiry
+		address refundTo,
+		bytes body
 	);
 
 	function test_contract_deposits_for_its_caller() public {
@@ -58,7 +64,9 @@ contract IntegrateTest is Bridge {
 		usdc.approve(address(box), 20e6);
 
 		vm.expectEmit(true, true, true, true, address(vault));
-		emit Deposited(0, accountOf(buyer), address(box), 20e6, 20e6, 0, 0, 0);
+		Credit memory credit = creditOf(buyer);
+		credit.escrow = 20e6;
+		emit Deposited(0, accountOf(buyer), address(box), 0, 20e6, buyer, CreditBody.encode(credit));
 		vm.prank(buyer);
 		box.buy(20e6);
 		require(usdc.balanceOf(address(vault)) == 20e6, "all of it is in the vault");

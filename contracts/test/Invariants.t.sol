@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Vault} from "../src/Vault.sol";
+import {Credit} from "../src/lib/CreditBody.sol";
 import {OutgoingTree} from "../src/lib/OutgoingTree.sol";
 import {Bridge} from "./util/Bridge.sol";
 import {Reference} from "./util/Reference.sol";
@@ -43,9 +44,10 @@ contract Handler is Bridge {
 
 	// Actions.
 
-	function deposit(uint256 who, uint256 amount, uint256 escrow, bytes32 key) external {
+	function deposit(uint256 who, uint256 amount, uint256 escrow, bytes32 key, uint8 kind) external {
 		address owner = vm.addr(FIRST_KEY + who % KEYS);
 		Vault.Order memory order = orderFor(owner, amount, escrow, key);
+		order.kind = kind;
 		vm.prank(owner);
 		vault.deposit(order);
 		recordDeposit(owner, order);
@@ -113,16 +115,20 @@ contract Handler is Bridge {
 		Released memory r = released[which % released.length];
 		OutgoingTree.Withdrawal memory w = r.withdrawal;
 		Vault.Proof memory proof = chain.prove(r.blockNumber, r.index, slot);
-		how %= 6;
+		how %= 8;
 		if (how == 0) w.to = EXECUTOR;
 		if (how == 1) w.amount += uint128(bound(seed, 1, 1e9));
 		if (how == 2) w.id = uint64(released.length + bound(seed, 0, 1000));
 		if (how == 3) w.fee += 1;
-		if (how == 4) proof.leaf.extra = keccak256(abi.encodePacked(hex"00", w.id, w.to, w.amount, w.fee));
+		if (how == 4) {
+			proof.leaf.extra = keccak256(abi.encodePacked(hex"00", w.l2, w.kind, w.id, w.to, w.amount, w.fee));
+		}
 		if (how == 4) proof.outgoing = OutgoingTree.Proof({index: 0, width: 1, siblings: new bytes32[](0)});
 		// A lone leaf in a block is its own tree: what is forged then is the block.
 		if (how == 4) proof.leaf.parentHash = bytes32(seed);
 		if (how == 5) proof.outgoing.index = proof.outgoing.width;
+		if (how == 6) ++w.l2;
+		if (how == 7) ++w.kind;
 		try vault.withdraw(w, proof) {
 			revert("paid a forged claim");
 		} catch {}
@@ -135,7 +141,7 @@ contract Handler is Bridge {
 	}
 
 	function stateOfVault() external view returns (uint256 count, bytes32 root, uint256 total, uint256 balance) {
-		(count, root) = vault.state();
+		(count, root,) = vault.state();
 		(,, total) = vault.deposits();
 		balance = usdc.balanceOf(address(vault));
 	}
@@ -154,32 +160,20 @@ contract Handler is Bridge {
 
 	function orderFor(address owner, uint256 amount, uint256 escrow, bytes32 key)
 		private
-		pure
-		returns (Vault.Order memory order)
+		view
+		returns (Vault.Order memory)
 	{
-		order = orderOf(owner, uint128(bound(amount, 1e6, 10_000e6)));
-		order.escrow = uint128(bound(escrow, 0, order.amount));
-		order.sessionKey = key;
-		if (key != 0) (order.sessionLimit, order.sessionExpiry) = (uint128(escrow), uint32(amount));
+		uint128 amount_ = uint128(bound(amount, 1e6, 10_000e6));
+		Credit memory credit = creditOf(owner);
+		credit.escrow = uint128(bound(escrow, 0, amount_));
+		credit.sessionKey = key;
+		if (key != 0) (credit.sessionLimit, credit.sessionExpiry) = (uint128(escrow), uint32(amount));
+		return orderOf(owner, amount_, credit);
 	}
 
 	function recordDeposit(address owner, Vault.Order memory o) private {
 		deposited += o.amount;
-		leaves.push(
-			keccak256(
-				abi.encodePacked(
-					hex"00",
-					uint64(leaves.length),
-					owner,
-					o.account,
-					o.amount,
-					o.escrow,
-					o.sessionKey,
-					o.sessionLimit,
-					o.sessionExpiry
-				)
-			)
-		);
+		leaves.push(leafOf(uint64(leaves.length), owner, o));
 	}
 }
 
@@ -222,7 +216,7 @@ contract InvariantsTest {
 
 	/// The runs would prove little if nothing was ever paid in them.
 	function test_the_handler_pays() public {
-		handler.deposit(0, 5e6, 0, 0);
+		handler.deposit(0, 5e6, 0, 0, 0);
 		handler.release(2, 1e6, 10);
 		handler.follow();
 		handler.execute(0);

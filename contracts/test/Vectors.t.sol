@@ -6,9 +6,11 @@ import {Vault} from "../src/Vault.sol";
 import {ILightClient} from "../src/interfaces/ILightClient.sol";
 import {IUsdc} from "../src/interfaces/IUsdc.sol";
 import {Beefy} from "../src/lib/Beefy.sol";
+import {Credit, CreditBody} from "../src/lib/CreditBody.sol";
 import {DepositTree} from "../src/lib/DepositTree.sol";
 import {Mmr} from "../src/lib/Mmr.sol";
 import {OutgoingTree} from "../src/lib/OutgoingTree.sol";
+import {MockUsdc} from "./mock/MockUsdc.sol";
 import {vm} from "./util/Vm.sol";
 
 /// @dev The libraries behind external calls, so that they take calldata.
@@ -24,6 +26,10 @@ contract Hashes {
 
 	function depositRoot() external view returns (bytes32) {
 		return tree.root(count);
+	}
+
+	function credit(bytes calldata body) external pure returns (Credit memory) {
+		return CreditBody.decode(body);
 	}
 
 	function withdrawal(OutgoingTree.Withdrawal calldata w) external pure returns (bytes32) {
@@ -88,21 +94,25 @@ contract VectorsTest {
 	}
 
 	function test_accounts() public {
-		Vault vault = new Vault(IUsdc(address(0)), ILightClient(address(0)));
 		uint256 i = 0;
 		for (; exists(item("accounts.cases", i)); ++i) {
 			string memory place = item("accounts.cases", i);
+			vm.chainId(number(place, ".l2"));
+			Vault vault = new Vault(IUsdc(address(0)), ILightClient(address(0)));
 			address owner = vm.parseJsonAddress(json, string.concat(place, ".address"));
 			vm.assertEq(vault.accountOf(owner), hash(place, ".account"), place);
 		}
-		vm.assertTrue(i >= 3);
+		vm.assertTrue(i >= 9);
 	}
 
 	function test_deposit_bounds() public {
 		Vault vault = new Vault(IUsdc(address(0)), ILightClient(address(0)));
 		vm.assertEq(vault.MIN_DEPOSIT(), number("", ".deposits.minDeposit"));
 		vm.assertEq(vault.MAX_DEPOSIT(), number("", ".deposits.maxDeposit"));
+		vm.assertEq(vault.MAX_BODY(), number("", ".deposits.maxBody"));
 		vm.assertEq(DepositTree.DEPTH, number("", ".deposits.depth"));
+		vm.assertEq(CreditBody.KIND, number("", ".deposits.creditKind"));
+		vm.assertEq(CreditBody.LENGTH, number("", ".deposits.creditLength"));
 	}
 
 	function test_deposit_leaves() public view {
@@ -110,18 +120,71 @@ contract VectorsTest {
 		for (; exists(item("deposits.items", i)); ++i) {
 			string memory place = item("deposits.items", i);
 			DepositTree.Deposit memory deposit = DepositTree.Deposit({
-				index: uint64(number(place, ".index")),
-				depositor: vm.parseJsonAddress(json, string.concat(place, ".depositor")),
-				account: hash(place, ".account"),
+				l2: uint32(number(place, ".l2")),
+				number: uint64(number(place, ".number")),
+				kind: uint8(number(place, ".kind")),
 				amount: uint128(number(place, ".amount")),
-				escrow: uint128(number(place, ".escrow")),
-				sessionKey: hash(place, ".sessionKey"),
-				sessionLimit: uint128(number(place, ".sessionLimit")),
-				sessionExpiry: uint32(number(place, ".sessionExpiry"))
+				depositor: vm.parseJsonAddress(json, string.concat(place, ".depositor")),
+				refundTo: vm.parseJsonAddress(json, string.concat(place, ".refundTo")),
+				bodyHash: keccak256(bodyAt(place))
 			});
+			vm.assertEq(deposit.bodyHash, hash(place, ".bodyHash"), place);
 			vm.assertEq(DepositTree.hash(deposit), hash(place, ".leaf"), place);
 		}
-		vm.assertTrue(i >= 5);
+		vm.assertTrue(i >= 6);
+	}
+
+	function bodyAt(string memory place) private view returns (bytes memory) {
+		return vm.parseJsonBytes(json, string.concat(place, ".body"));
+	}
+
+	function test_credits() public view {
+		uint256 credits = 0;
+		for (uint256 i = 0; exists(item("deposits.items", i)); ++i) {
+			string memory place = item("deposits.items", i);
+			if (number(place, ".kind") != CreditBody.KIND) continue;
+			string memory fields = string.concat(place, ".credit");
+			Credit memory credit = Credit({
+				account: hash(fields, ".account"),
+				escrow: uint128(number(fields, ".escrow")),
+				sessionKey: hash(fields, ".sessionKey"),
+				sessionLimit: uint128(number(fields, ".sessionLimit")),
+				sessionExpiry: uint32(number(fields, ".sessionExpiry"))
+			});
+			bytes memory body = bodyAt(place);
+			vm.assertEq(CreditBody.encode(credit), body, place);
+			vm.assertEq(abi.encode(hashes.credit(body)), abi.encode(credit), place);
+			++credits;
+		}
+		vm.assertTrue(credits >= 4);
+	}
+
+	/// The vault records what the file has, under the file's root: credits, and a kind that it does not know.
+	function test_the_vault_records_the_deposits() public {
+		vm.chainId(number("", ".deposits.items[0].l2"));
+		MockUsdc usdc = new MockUsdc();
+		LightClient client = new LightClient(
+			Beefy.ValidatorSet({id: 0, length: 1, commitment: 0}), Beefy.ValidatorSet({id: 1, length: 1, commitment: 0})
+		);
+		Vault vault = new Vault(IUsdc(address(usdc)), ILightClient(address(client)));
+		for (uint256 i = 0; i < 5; ++i) {
+			string memory place = item("deposits.items", i);
+			address depositor = vm.parseJsonAddress(json, string.concat(place, ".depositor"));
+			Vault.Order memory order = Vault.Order({
+				kind: uint8(number(place, ".kind")),
+				amount: uint128(number(place, ".amount")),
+				refundTo: vm.parseJsonAddress(json, string.concat(place, ".refundTo")),
+				body: bodyAt(place)
+			});
+			usdc.mint(depositor, order.amount);
+			vm.prank(depositor);
+			usdc.approve(address(vault), order.amount);
+			vm.prank(depositor);
+			vault.deposit(order);
+			(uint64 count, bytes32 root,) = vault.state();
+			vm.assertEq(count, i + 1);
+			vm.assertEq(root, hash(item("deposits.trees", i + 1), ".root"), place);
+		}
 	}
 
 	function test_deposit_roots_and_proofs() public {
@@ -144,7 +207,7 @@ contract VectorsTest {
 			string memory next = item("deposits.items", i);
 			if (exists(next)) hashes.insert(hash(next, ".leaf"));
 		}
-		vm.assertTrue(i >= 6);
+		vm.assertTrue(i >= 7);
 	}
 
 	function test_withdrawal_leaves() public view {
@@ -152,6 +215,8 @@ contract VectorsTest {
 		for (; exists(item("withdrawals.items", i)); ++i) {
 			string memory place = item("withdrawals.items", i);
 			OutgoingTree.Withdrawal memory withdrawal = OutgoingTree.Withdrawal({
+				l2: uint32(number(place, ".l2")),
+				kind: uint8(number(place, ".kind")),
 				id: uint64(number(place, ".id")),
 				to: vm.parseJsonAddress(json, string.concat(place, ".to")),
 				amount: uint128(number(place, ".amount")),
@@ -296,7 +361,7 @@ contract VectorsTest {
 			abi.encode(
 				keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
 				keccak256("ClusterCast"),
-				keccak256("1"),
+				keccak256("2"),
 				number("", ".actions.domain.chainId"),
 				vm.parseJsonAddress(json, ".actions.domain.verifyingContract")
 			)

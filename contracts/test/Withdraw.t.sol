@@ -21,7 +21,7 @@ contract WithdrawTest is Bridge {
 	}
 
 	/// Three withdrawals of one block: ids 0 to 2, the middle one is what tests are about.
-	function released() private pure returns (OutgoingTree.Withdrawal[] memory list) {
+	function released() private view returns (OutgoingTree.Withdrawal[] memory list) {
 		list = new OutgoingTree.Withdrawal[](3);
 		list[0] = withdrawal(0, ALICE, 10e6, 0);
 		list[1] = withdrawal(1, BOB, 20e6, 30_000);
@@ -99,6 +99,34 @@ contract WithdrawTest is Bridge {
 		execute(w, proof);
 	}
 
+	function test_refused_when_another_l2s_or_of_another_kind() public {
+		// The chain may release such a one: for another vault, or for one that knows more.
+		OutgoingTree.Withdrawal[] memory list = new OutgoingTree.Withdrawal[](3);
+		for (uint64 i = 0; i < 3; ++i) {
+			list[i] = withdrawal(i, BOB, 10e6, 0);
+		}
+		list[0].l2 += 1;
+		list[1].kind = 1;
+		uint32 blockNumber = chain.produce(list);
+		uint8 slot = relay();
+		Vault.Proof memory proof = chain.prove(blockNumber, 0, slot);
+		vm.expectRevert(abi.encodeWithSelector(Vault.OtherL2.selector, list[0].l2));
+		execute(list[0], proof);
+		proof = chain.prove(blockNumber, 1, slot);
+		vm.expectRevert(abi.encodeWithSelector(Vault.UnknownKind.selector, 1));
+		execute(list[1], proof);
+		// Nor as if it were ours.
+		list[1].kind = 0;
+		vm.expectRevert(abi.encodeWithSelector(Vault.WrongWithdrawal.selector, 1));
+		execute(list[1], proof);
+		list[0].l2 -= 1;
+		proof = chain.prove(blockNumber, 0, slot);
+		vm.expectRevert(abi.encodeWithSelector(Vault.WrongWithdrawal.selector, 0));
+		execute(list[0], proof);
+		execute(list[2], chain.prove(blockNumber, 2, slot));
+		vm.assertEq(usdc.balanceOf(BOB), 10e6);
+	}
+
 	function test_refused_when_claimed_at_another_place() public {
 		(OutgoingTree.Withdrawal memory w, Vault.Proof memory proof) = prepare(1);
 		proof.outgoing.index = 0;
@@ -117,7 +145,9 @@ contract WithdrawTest is Bridge {
 		(, Vault.Proof memory proof) = prepare(1);
 		OutgoingTree.Withdrawal memory forged = withdrawal(9, EXECUTOR, 100e6, 0);
 		proof.outgoing = OutgoingTree.Proof({index: 0, width: 1, siblings: new bytes32[](0)});
-		proof.leaf.extra = keccak256(abi.encodePacked(hex"00", forged.id, forged.to, forged.amount, forged.fee));
+		proof.leaf.extra = keccak256(
+			abi.encodePacked(hex"00", forged.l2, forged.kind, forged.id, forged.to, forged.amount, forged.fee)
+		);
 		vm.expectRevert(Vault.WrongLeaf.selector);
 		execute(forged, proof);
 	}

@@ -5,11 +5,12 @@
 // with L2_RPC, CHAIN_RPC (http://), VAULT and KEY in the environment.
 
 // [setup]
-import { createPublicClient, createWalletClient, encodePacked, http, keccak256, parseAbi, parseUnits, zeroHash } from "viem";
+import { createPublicClient, createWalletClient, http, parseAbi, parseUnits, zeroHash } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
+import { accountOf, encodeCredit } from "./bridge-formats.ts";
 
 const abi = parseAbi([
-	"struct Order { bytes32 account; uint128 amount; uint128 escrow; bytes32 sessionKey; uint128 sessionLimit; uint32 sessionExpiry; }",
+	"struct Order { uint8 kind; uint128 amount; address refundTo; bytes body; }",
 	"function usdc() view returns (address)",
 	"function depositWithPermit(Order order, uint256 deadline, bytes signature)",
 	"function name() view returns (string)",
@@ -44,22 +45,17 @@ async function chain<T>(method: string, params: unknown[] = []): Promise<T> {
 // [end]
 
 // [deposit]
-/** The chain account that belongs to an Ethereum address. Nobody has a key for it; the wallet's messages move it. */
-function accountOf(address: Hex): Hex {
-	return keccak256(encodePacked(["string", "address"], ["clustercast/ethereum-account/v1", address]));
-}
-
 /** Deposits USDC with a permit, one transaction. `session` may spend of the escrow by signing tickets. */
 async function deposit(amount: bigint, escrow: bigint, session?: { key: Hex; limit: bigint; expiry: number }) {
 	const usdc = await l2.readContract({ address: vault, abi, functionName: "usdc" });
-	const order = {
-		account: accountOf(owner.address),
-		amount,
+	const body = encodeCredit({
+		account: accountOf(chainId, owner.address),
 		escrow,
 		sessionKey: session?.key ?? zeroHash,
 		sessionLimit: session?.limit ?? 0n,
 		sessionExpiry: session?.expiry ?? 0,
-	};
+	});
+	const order = { kind: 0, amount, refundTo: owner.address, body };
 	const deadline = (await l2.getBlock()).timestamp + 3600n;
 	const permit = await owner.signTypedData({
 		domain: {
@@ -123,7 +119,7 @@ async function signWithdrawal(amount: bigint, fee: bigint, tip: bigint) {
 		deadline: Number(number) + 600,
 	};
 	const signature = await owner.signTypedData({
-		domain: { name: "ClusterCast", version: "1", chainId, verifyingContract: vault },
+		domain: { name: "ClusterCast", version: "2", chainId, verifyingContract: vault },
 		types: {
 			Withdraw: [
 				{ name: "to", type: "address" },
@@ -153,7 +149,7 @@ const [command, usdc] = process.argv.slice(2);
 if (!usdc) throw new Error("usage: tsx bridge.ts deposit|withdraw USDC");
 const amount = parseUnits(usdc, 6);
 if (command === "deposit") {
-	const account = accountOf(owner.address);
+	const account = accountOf(chainId, owner.address);
 	const { free, deposit: held } = await chain<Holdings>("clustercast_viewerAccount", [account]);
 	const receipt = await deposit(amount, amount / 2n);
 	const holdings = await imported(account, BigInt(free) + BigInt(held) + amount);

@@ -10,6 +10,7 @@ use anyhow::{ensure, Context, Result};
 use clustercast_primitives::{
 	amount::USDC,
 	bridge::{account_of, beefy::AuthoritySet},
+	crypto::keccak256,
 	AccountId, Balance, BlockNumber, EthereumAddress, PublicKey, Usdc,
 };
 use serde_json::{json, Value};
@@ -22,7 +23,7 @@ use tokio::{
 };
 
 /// anvil's chain id.
-const CHAIN_ID: u64 = 31_337;
+pub const CHAIN_ID: u32 = 31_337;
 
 /// anvil's first account, known to everybody, deploys; so the vault, which it creates third, has this address.
 const DEPLOYER: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
@@ -159,6 +160,43 @@ impl L2 {
 		self.view(&self.usdc, &data).await
 	}
 
+	/// Deposits USDC of an address that needs not sign, for something of this kind.
+	pub async fn deposit_of_kind(
+		&self,
+		from: &EthereumAddress,
+		(kind, body): (u8, &[u8]),
+		amount: Balance,
+		refund_to: &EthereumAddress,
+	) -> Result<()> {
+		let padded = |address: &str| format!("{:0>64}", &address[2..]);
+		let selector = |signature: &str| hex::encode(&keccak256(&[signature.as_bytes()]).0[..4]);
+		let approve = selector("approve(address,uint256)") + &padded(VAULT) + &format!("{amount:064x}");
+		let order = [
+			format!("{:064x}{kind:064x}{amount:064x}", 32),
+			padded(&refund_to.to_string()),
+			format!("{:064x}{:064x}{}", 4 * 32, body.len(), hex::encode(body)),
+			"00".repeat(body.len().next_multiple_of(32) - body.len()),
+		];
+		let deposit = selector("deposit((uint8,uint128,address,bytes))") + &order.concat();
+		let before = self.in_vault().await?;
+		self.request("anvil_impersonateAccount", json!([from])).await?;
+		for (to, data) in [(self.usdc.as_deref(), approve), (Some(VAULT), deposit)] {
+			let call = json!([{ "from": from, "to": to, "data": format!("0x{data}") }]);
+			self.request("eth_sendTransaction", call).await?;
+		}
+		self.wait("a deposit is recorded", async || {
+			Ok(self.in_vault().await? == before + amount)
+		})
+		.await
+	}
+
+	/// Newest block of the chain that the light client knew in a block of the L2.
+	pub async fn known_in(&self, block: u64) -> Result<u128> {
+		// newestBlock()
+		let data = format!("0x{}", hex::encode(&keccak256(&[b"newestBlock()"]).0[..4]));
+		self.view_at(&self.light_client, &data, &format!("{block:#x}")).await
+	}
+
 	/// The validator set that the light client follows.
 	pub async fn set(&self) -> Result<u64> {
 		// currentSet()
@@ -167,7 +205,11 @@ impl L2 {
 
 	/// The first number that a function of a contract returns.
 	async fn view(&self, contract: &Option<String>, data: &str) -> Result<u128> {
-		let call = json!([{ "to": contract, "data": data }, "latest"]);
+		self.view_at(contract, data, "latest").await
+	}
+
+	async fn view_at(&self, contract: &Option<String>, data: &str, block: &str) -> Result<u128> {
+		let call = json!([{ "to": contract, "data": data }, block]);
 		let answer = self.request("eth_call", call).await?;
 		let word = answer.as_str().and_then(|bytes| bytes.get(2..66)).context("a word")?;
 		u128::from_str_radix(word, 16).context("a number")
@@ -260,7 +302,7 @@ impl Wallet {
 
 	/// Its account on the chain.
 	pub fn account(&self) -> AccountId {
-		account_of(&self.address)
+		account_of(CHAIN_ID, &self.address)
 	}
 
 	/// As the programs take it.

@@ -156,17 +156,24 @@ struct Bench<'a> {
 impl Bench<'_> {
 	/// A deposit: final, attested, imported.
 	async fn inwards(&self) -> Result<[Duration; 3]> {
-		let index = self.chain.bridge(None).await?.next_deposit;
+		let number = self.chain.bridge(None).await?.next_deposit;
 		let account = self.owner.account();
 		let done = deposit(self.network, self.l2, &self.depositor, &account, (DEPOSIT, 0), None).await?;
 		let block = done["block"].as_u64().context("a block")?;
 		let mut clock = Clock::start();
 		let is_final = clock.until(async || Ok(self.l2.finalised().await? >= block)).await?;
 		let attested = clock
-			.until(async || Ok(self.chain.bridge(None).await?.attested.is_some_and(|a| a.count > index)))
+			.until(async || {
+				Ok(self
+					.chain
+					.bridge(None)
+					.await?
+					.attested
+					.is_some_and(|a| a.count > number))
+			})
 			.await?;
 		let imported = clock
-			.until(async || Ok(self.chain.bridge(None).await?.next_deposit > index))
+			.until(async || Ok(self.chain.bridge(None).await?.next_deposit > number))
 			.await?;
 		Ok([is_final, attested, imported])
 	}

@@ -2,7 +2,7 @@
 
 use crate::{
 	books::Books,
-	bridge::L2,
+	bridge::{CHAIN_ID, L2},
 	lab::{free_port, slot, Lab},
 	process::{program, Process},
 };
@@ -294,7 +294,7 @@ impl Person {
 	pub fn ethereum(lab: &Lab, address: &EthereumAddress) -> Result<Self> {
 		let key_file = lab.path(&format!("{address}.key"));
 		Ok(Self {
-			account: account_of(address),
+			account: account_of(CHAIN_ID, address),
 			key: keys::load_or_create(&key_file)?.public(),
 			uri: address.to_string(),
 			key_file,

@@ -9,7 +9,7 @@
 #![no_main]
 
 use clustercast_primitives::{
-	bridge::{account_of, deposit, Deposit, Domain, EthereumAction},
+	bridge::{account_of, attestation::VAULT, deposit, Credit, Deposit, Domain, EthereumAction},
 	chain::RelayerProof,
 	crypto::{KeyPair, SignedMessage},
 	ticket, AccountId as Account, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature, Signed,
@@ -119,18 +119,25 @@ static VALIDATOR: LazyLock<sr25519::Pair> = LazyLock::new(|| PEOPLE[0].pair());
 
 /// All deposits that the vault ever gets: the wallet's, for itself and for others.
 static DEPOSITS: LazyLock<Vec<Deposit>> = LazyLock::new(|| {
-	let deposit = |index: u64| Deposit {
-		index,
-		depositor: WALLET,
-		account: match index % 3 {
-			0 => Account(PEOPLE[index as usize % 4].to_account_id().into()),
-			_ => account_of(&WALLET),
+	let credit = |number: u64| Credit {
+		account: match number % 3 {
+			0 => Account(PEOPLE[number as usize % 4].to_account_id().into()),
+			_ => account_of(L2.chain_id, &WALLET),
 		},
-		amount: [1, 20, 60, 10_000][index as usize % 4] * 1_000_000,
-		escrow: [0, 1, 50][index as usize % 3] * 1_000_000,
-		session_key: [PublicKey([0; 32]), key_pair(index as u8).public()][index as usize % 2],
+		escrow: [0, 1][number as usize % 2] * 1_000_000,
+		session_key: key_pair(number as u8).public(),
 		session_limit: 5_000_000,
 		session_expiry: 1_000,
+	};
+	// Each fifth is of a kind that the chain does not know.
+	let deposit = |number: u64| Deposit {
+		l2: L2.chain_id,
+		number,
+		kind: u8::from(number % 5 == 4),
+		amount: [1, 20, 60, 10_000][number as usize % 4] * 1_000_000,
+		depositor: WALLET,
+		refund_to: WALLET,
+		body: credit(number).body(),
 	};
 	(0..16).map(deposit).collect()
 });
@@ -145,6 +152,7 @@ fn complete_bridge(call: &mut pallet_usdc_bridge::Call<Runtime>) {
 			authority_index,
 			signature,
 		} => {
+			(attestation.l2, attestation.kind) = (L2.chain_id, VAULT);
 			attestation.count %= DEPOSITS.len() as u64 + 1;
 			attestation.l2_block %= 1_024;
 			let leaves: Vec<Hash> = DEPOSITS[..attestation.count as usize]
@@ -155,12 +163,13 @@ fn complete_bridge(call: &mut pallet_usdc_bridge::Call<Runtime>) {
 			*authority_index = 0;
 			*signature = Signature(VALIDATOR.sign(&attestation.signing_payload(&chain())).0);
 		},
-		Call::import_deposits { deposits: batch } if batch.first().is_none_or(|first| first.deposit.index % 2 == 0) => {
+		Call::import_deposits { deposits: batch } if batch.first().is_none_or(|first| first.deposit.number % 2 == 0) => {
 			let bridge = UsdcBridge::bridge();
 			let attested = bridge.attested.map_or(0, |attested| attested.count as usize);
 			let proven = deposit::prove(&DEPOSITS[..attested], bridge.next_deposit, batch.len().max(1));
 			*batch = proven.try_into().expect("no more than are in a batch");
 		},
+		Call::refund { number } => *number %= DEPOSITS.len() as u64,
 		Call::act { action, signature } => {
 			let (EthereumAction::Withdraw { deadline, .. }
 			| EthereumAction::Unlock { deadline, .. }

@@ -6,7 +6,7 @@
 //! client sends every call to the wasm executor.
 
 use clustercast_primitives::{
-	bridge::{Attestation, BridgeInfo, WithdrawalInfo},
+	bridge::{Attestation, BridgeInfo, Stranded, WithdrawalInfo},
 	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
 	PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
@@ -170,6 +170,7 @@ sp_api::impl_runtime_apis! {
 		fn bridge() -> BridgeInfo { in_wasm() }
 		fn attestor_keys() -> Vec<PublicKey> { in_wasm() }
 		fn withdrawals(_: u64, _: u32) -> Vec<WithdrawalInfo> { in_wasm() }
+		fn stranded(_: u64, _: u32) -> Vec<Stranded> { in_wasm() }
 		fn submit_attest(_: Attestation, _: u32, _: [u8; 64]) -> Option<()> { in_wasm() }
 	}
 }

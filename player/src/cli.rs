@@ -126,9 +126,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 			from_deposit,
 		} => payer.sign(calls::tip(StreamId(stream), amount.0, from_deposit)).await,
 		Command::Session { rpc, account, state } => {
-			let account = Who::parse(&account).context("--account")?.account();
+			let payer = Who::parse(&account).context("--account")?;
 			let folder = StateFolder::open(&state).context("--state")?;
 			let chain = Chain::connect(&rpc).await?;
+			let account = payer.account(&chain).await.context("--account")?;
 			let (key, expiry) = funds::session_to_authorise(&chain, account, &folder)?;
 			status::print_line(serde_json::json!({
 				"account": account.to_string(),
@@ -157,8 +158,10 @@ impl Payer {
 	}
 
 	async fn show(&self) -> anyhow::Result<()> {
-		let account = Who::parse(&self.account).context("--account")?.account();
-		show(&Chain::connect(&self.rpc).await?, &account).await
+		let payer = Who::parse(&self.account).context("--account")?;
+		let chain = Chain::connect(&self.rpc).await?;
+		let account = payer.account(&chain).await.context("--account")?;
+		show(&chain, &account).await
 	}
 }
 

@@ -1,7 +1,7 @@
 //! Whose money pays: an account whose wallet is at hand, or one of which only a session key is.
 
-use anyhow::Context;
-use clustercast_chain::{account, Wallet};
+use anyhow::{ensure, Context};
+use clustercast_chain::{account, Chain, Wallet};
 use clustercast_primitives::{bridge, crypto::EthereumAddress, AccountId};
 use std::sync::Arc;
 
@@ -12,13 +12,15 @@ pub enum Payer {
 	Wallet(Arc<Wallet>),
 	/// Its owner does that elsewhere, such as with a deposit on the L2; here it signs tickets only.
 	Session(AccountId),
+	/// The same for the account that belongs to an Ethereum address of the chain's L2.
+	Ethereum(EthereumAddress),
 }
 
 impl Payer {
 	/// From an Ethereum or SS58 address, or else the secret of a wallet, see [`Wallet::from_suri`].
 	pub fn parse(text: &str) -> anyhow::Result<Self> {
 		if let Ok(address) = text.parse::<EthereumAddress>() {
-			return Ok(Self::Session(bridge::account_of(&address)));
+			return Ok(Self::Ethereum(address));
 		}
 		// 32 bytes of hexadecimal are a wallet's seed.
 		if !text.starts_with("0x") {
@@ -30,19 +32,27 @@ impl Payer {
 		Ok(Self::Wallet(Arc::new(wallet)))
 	}
 
-	/// The account on the chain.
-	pub fn account(&self) -> AccountId {
-		match self {
+	/// The account on this chain.
+	pub async fn account(&self, chain: &Chain) -> anyhow::Result<AccountId> {
+		Ok(match self {
 			Self::Wallet(wallet) => wallet.account(),
 			Self::Session(account) => *account,
-		}
+			Self::Ethereum(address) => {
+				let l2 = chain.bridge(None).await?.chain_id;
+				ensure!(
+					l2 != 0,
+					"the chain has no vault, and so no accounts of Ethereum addresses"
+				);
+				bridge::account_of(l2, address)
+			},
+		})
 	}
 
 	/// Signs for the account, if it is at hand.
 	pub fn wallet(&self) -> Option<&Arc<Wallet>> {
 		match self {
 			Self::Wallet(wallet) => Some(wallet),
-			Self::Session(_) => None,
+			Self::Session(_) | Self::Ethereum(_) => None,
 		}
 	}
 }
@@ -58,17 +68,18 @@ mod tests {
 		let address = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 		let ethereum = Payer::parse(address).unwrap();
 		assert!(ethereum.wallet().is_none());
-		assert_eq!(ethereum.account(), bridge::account_of(&address.parse().unwrap()));
+		assert!(matches!(ethereum, Payer::Ethereum(known) if known == address.parse().unwrap()));
 
-		let other = Payer::parse(ALICE).unwrap();
-		assert!(other.wallet().is_none());
-		assert_eq!(account::ss58(&other.account()), ALICE);
+		let Payer::Session(other) = Payer::parse(ALICE).unwrap() else {
+			panic!("an address is no secret");
+		};
+		assert_eq!(account::ss58(&other), ALICE);
 
-		let alice = Payer::parse("//Alice").unwrap();
-		assert!(alice.wallet().is_some());
-		assert_eq!(alice.account(), other.account());
-		let seed = Payer::parse("0xe5be9a5092b81bca64be81d212e7f2f9eba183bb7a90954f7b76361f6edb5c0a").unwrap();
-		assert_eq!(seed.account(), other.account(), "Alice's seed");
+		let seed = "0xe5be9a5092b81bca64be81d212e7f2f9eba183bb7a90954f7b76361f6edb5c0a";
+		for secret in ["//Alice", seed] {
+			let alice = Payer::parse(secret).unwrap();
+			assert_eq!(alice.wallet().unwrap().account(), other, "{secret}");
+		}
 	}
 
 	#[test]

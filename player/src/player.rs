@@ -150,9 +150,10 @@ impl Player {
 			deposit: self.config.deposit.0,
 			limit: self.config.limit.unwrap_or(self.config.deposit).0,
 		};
-		let pocket = match &self.payer {
-			Payer::Wallet(wallet) => funds::prepare(&chain, wallet, &self.folder, wanted).await?,
-			Payer::Session(account) => funds::await_session(&chain, *account, &self.folder).await?,
+		let account = self.payer.account(&chain).await.context("--account")?;
+		let pocket = match self.payer.wallet() {
+			Some(wallet) => funds::prepare(&chain, wallet, &self.folder, wanted).await?,
+			None => funds::await_session(&chain, account, &self.folder).await?,
 		};
 		// A new identity each time: relayers learn nothing of a viewer but the account that pays.
 		let (node, _) = Node::start(&KeyPair::from_seed(rand::random()), node::Limits::default())?;
@@ -163,7 +164,7 @@ impl Player {
 			inquest: Inquest::start(reporter),
 			node,
 			stream,
-			account: self.payer.account(),
+			account,
 			pocket,
 			limits: Limits {
 				max_price_per_gb: self.config.max_price_per_gb,

@@ -40,6 +40,11 @@ fn number(value: &Value, width: usize) -> Vec<u8> {
 	wide[32 - width..].to_vec()
 }
 
+/// The same, little-endian.
+fn little(value: &Value, width: usize) -> Vec<u8> {
+	number(value, width).into_iter().rev().collect()
+}
+
 fn node(left: &Hash, right: &Hash) -> Hash {
 	keccak256(&[&[1], &left.0, &right.0])
 }
@@ -54,7 +59,7 @@ fn accounts_follow_from_addresses() {
 	let accounts = &file()["accounts"];
 	let domain = accounts["domain"].as_str().unwrap().as_bytes().to_vec();
 	for case in list(&accounts["cases"]) {
-		let account = packed(&[domain.clone(), bytes(&case["address"])]);
+		let account = packed(&[domain.clone(), little(&case["l2"], 4), bytes(&case["address"])]);
 		assert_eq!(hash(&case["account"]), account);
 	}
 }
@@ -65,18 +70,34 @@ fn deposits_follow_from_their_fields() {
 	let leaves: Vec<Hash> = list(&deposits["items"])
 		.iter()
 		.map(|item| {
+			let body = bytes(&item["body"]);
+			assert_eq!(hash(&item["bodyHash"]), keccak256(&[&body]));
 			let leaf = packed(&[
 				vec![0],
-				number(&item["index"], 8),
-				bytes(&item["depositor"]),
-				bytes(&item["account"]),
+				number(&item["l2"], 4),
+				number(&item["number"], 8),
+				number(&item["kind"], 1),
 				number(&item["amount"], 16),
-				number(&item["escrow"], 16),
-				bytes(&item["sessionKey"]),
-				number(&item["sessionLimit"], 16),
-				number(&item["sessionExpiry"], 4),
+				bytes(&item["depositor"]),
+				bytes(&item["refundTo"]),
+				bytes(&item["bodyHash"]),
 			]);
 			assert_eq!(hash(&item["leaf"]), leaf);
+			let credit = &item["credit"];
+			assert_eq!(credit.is_null(), item["kind"] != deposits["creditKind"]);
+			if !credit.is_null() {
+				let expected = [
+					bytes(&credit["account"]),
+					number(&credit["escrow"], 16),
+					bytes(&credit["sessionKey"]),
+					number(&credit["sessionLimit"], 16),
+					number(&credit["sessionExpiry"], 4),
+				]
+				.concat();
+				assert_eq!(body, expected);
+				assert_eq!(deposits["creditLength"].as_u64(), Some(body.len() as u64));
+			}
+			assert!(body.len() as u64 <= deposits["maxBody"].as_u64().unwrap());
 			leaf
 		})
 		.collect();
@@ -136,6 +157,8 @@ fn withdrawals_follow_from_their_fields() {
 	let leaf = |item: &Value| {
 		let leaf = packed(&[
 			vec![0],
+			number(&item["l2"], 4),
+			number(&item["kind"], 1),
 			number(&item["id"], 8),
 			bytes(&item["to"]),
 			number(&item["amount"], 16),
@@ -163,12 +186,14 @@ fn withdrawals_follow_from_their_fields() {
 fn attestations_follow_from_their_fields() {
 	let case = &file()["attestation"];
 	let message = &case["message"];
-	let little = |value: &Value| number(value, 8).into_iter().rev().collect::<Vec<u8>>();
 	let encoded = [
-		little(&message["l2Block"]),
+		little(&message["l2"], 4),
+		little(&message["kind"], 1),
+		little(&message["l2Block"], 8),
 		bytes(&message["l2Hash"]),
 		bytes(&message["root"]),
-		little(&message["count"]),
+		little(&message["count"], 8),
+		little(&message["lightClientBlock"], 4),
 	]
 	.concat();
 	assert_eq!(bytes(&case["encoded"]), encoded);

@@ -4,7 +4,7 @@
 
 use crate::*;
 use clustercast_primitives::{
-	bridge::{Attestation, BridgeInfo, WithdrawalInfo},
+	bridge::{Attestation, BridgeInfo, Stranded, WithdrawalInfo},
 	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
 	PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
@@ -291,6 +291,9 @@ impl_runtime_apis! {
 		}
 		fn withdrawals(from: u64, limit: u32) -> Vec<WithdrawalInfo> {
 			UsdcBridge::withdrawals(from, limit)
+		}
+		fn stranded(from: u64, limit: u32) -> Vec<Stranded> {
+			UsdcBridge::stranded(from, limit)
 		}
 		fn submit_attest(attestation: Attestation, authority_index: u32, signature: [u8; 64]) -> Option<()> {
 			let call = pallet_usdc_bridge::Call::attest {

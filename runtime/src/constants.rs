@@ -161,8 +161,12 @@ pub const MAX_ADDRESSES: u32 = 4;
 /// Longest address of a relayer, bytes.
 pub const MAX_ADDRESS_LENGTH: u32 = 128;
 
-/// Most deposits from the L2 in one import: 37 KB of proofs.
+/// Most deposits from the L2 in one import: 33 KB of proofs, and up to 11 KB of what they ask for.
 pub const MAX_IMPORTS: u32 = 32;
+
+/// Deposits that were not understood and wait to be sent back: 130 KB of state. Whoever fills it has 1,000 USDC in it, and
+/// anybody empties it.
+pub const MAX_STRANDED: u32 = 1_000;
 
 /// Smallest withdrawal to the L2: executing a smaller one costs there about what it brings.
 pub const MIN_WITHDRAWAL: Balance = USDC;

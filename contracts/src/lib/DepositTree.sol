@@ -15,42 +15,39 @@ library DepositTree {
 		bytes32[DEPTH] branch;
 	}
 
-	/// @notice A deposit, as the chain credits it.
+	/// @notice A deposit: an envelope that is the same for all kinds, and the hash of what it asks for.
 	struct Deposit {
-		uint64 index;
-		/// Who paid on this side.
-		address depositor;
-		/// Whom the chain credits: a public key, or what `Vault.accountOf` gives for an Ethereum address.
-		bytes32 account;
+		/// This chain (EIP-155).
+		uint32 l2;
+		uint64 number;
+		/// What the body says: `CreditBody.KIND`, or what the chain learns one day.
+		uint8 kind;
 		/// Micro-USDC.
 		uint128 amount;
-		/// Micro-USDC of `amount` that go to the account's ticket escrow.
-		uint128 escrow;
-		/// Ed25519 key that may sign tickets for the account; zero for none.
-		bytes32 sessionKey;
-		/// Micro-USDC that the session key may spend.
-		uint128 sessionLimit;
-		/// The chain's block at which the session key expires.
-		uint32 sessionExpiry;
+		/// Who paid on this side.
+		address depositor;
+		/// Who gets it back here where the chain cannot do what the body says.
+		address refundTo;
+		/// keccak256 of the body.
+		bytes32 bodyHash;
 	}
 
 	/// @notice The tree has `CAPACITY` leaves.
 	error TreeFull();
 
-	/// @notice keccak256(0x00 ‖ index u64 ‖ depositor 20 ‖ account 32 ‖ amount u128 ‖ escrow u128 ‖ session key 32 ‖
-	/// session limit u128 ‖ session expiry u32), integers big-endian.
+	/// @notice keccak256(0x00 ‖ l2 u32 ‖ number u64 ‖ kind u8 ‖ amount u128 ‖ depositor 20 ‖ refund to 20 ‖ body's hash 32),
+	/// integers big-endian.
 	function hash(Deposit memory deposit) internal pure returns (bytes32) {
 		return keccak256(
 			abi.encodePacked(
 				bytes1(0x00),
-				deposit.index,
-				deposit.depositor,
-				deposit.account,
+				deposit.l2,
+				deposit.number,
+				deposit.kind,
 				deposit.amount,
-				deposit.escrow,
-				deposit.sessionKey,
-				deposit.sessionLimit,
-				deposit.sessionExpiry
+				deposit.depositor,
+				deposit.refundTo,
+				deposit.bodyHash
 			)
 		);
 	}

@@ -6,8 +6,15 @@ import {DepositTree} from "./DepositTree.sol";
 /// @title Withdrawals that one block of the chain released, as a Merkle tree
 /// @notice Of RFC 6962's shape: a right node without a sibling is promoted as it is.
 library OutgoingTree {
+	/// @notice The kind of a withdrawal that releases USDC.
+	uint8 internal constant RELEASE = 0;
+
 	/// @notice A withdrawal, as the chain burnt it.
 	struct Withdrawal {
+		/// The chain whose vault owes it (EIP-155).
+		uint32 l2;
+		/// What the vault does.
+		uint8 kind;
 		/// Counts up from 0 over the chain's life.
 		uint64 id;
 		address to;
@@ -27,10 +34,19 @@ library OutgoingTree {
 		bytes32[] siblings;
 	}
 
-	/// @notice keccak256(0x00 ‖ id u64 ‖ to 20 ‖ amount u128 ‖ fee u128), integers big-endian.
+	/// @notice keccak256(0x00 ‖ l2 u32 ‖ kind u8 ‖ id u64 ‖ to 20 ‖ amount u128 ‖ fee u128), integers big-endian.
 	function hash(Withdrawal calldata withdrawal) internal pure returns (bytes32) {
-		return
-			keccak256(abi.encodePacked(bytes1(0x00), withdrawal.id, withdrawal.to, withdrawal.amount, withdrawal.fee));
+		return keccak256(
+			abi.encodePacked(
+				bytes1(0x00),
+				withdrawal.l2,
+				withdrawal.kind,
+				withdrawal.id,
+				withdrawal.to,
+				withdrawal.amount,
+				withdrawal.fee
+			)
+		);
 	}
 
 	/// @notice Whether `proof` leads from `leaf` to `root` and is as long as index and width say.

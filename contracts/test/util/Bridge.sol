@@ -6,6 +6,7 @@ import {Vault} from "../../src/Vault.sol";
 import {ILightClient} from "../../src/interfaces/ILightClient.sol";
 import {IUsdc} from "../../src/interfaces/IUsdc.sol";
 import {Beefy} from "../../src/lib/Beefy.sol";
+import {Credit, CreditBody} from "../../src/lib/CreditBody.sol";
 import {OutgoingTree} from "../../src/lib/OutgoingTree.sol";
 import {MockUsdc} from "../mock/MockUsdc.sol";
 import {Chain} from "./Chain.sol";
@@ -33,14 +34,40 @@ abstract contract Bridge {
 	}
 
 	/// @notice The account of an Ethereum address, computed here: a call would use up a prank that waits for one.
-	function accountOf(address owner) internal pure returns (bytes32) {
-		return keccak256(bytes.concat("clustercast/ethereum-account/v1", bytes20(owner)));
+	function accountOf(address owner) internal view returns (bytes32) {
+		uint32 id = l2();
+		bytes memory little = abi.encodePacked(
+			bytes1(uint8(id)), bytes1(uint8(id >> 8)), bytes1(uint8(id >> 16)), bytes1(uint8(id >> 24))
+		);
+		return keccak256(bytes.concat("clustercast/account/v2", little, bytes20(owner)));
+	}
+
+	/// @notice This chain, as messages name it.
+	function l2() internal view returns (uint32) {
+		return uint32(block.chainid);
+	}
+
+	/// @notice For the account of `owner`, all else empty.
+	function creditOf(address owner) internal view returns (Credit memory credit) {
+		credit.account = accountOf(owner);
+	}
+
+	/// @notice An order of `amount` of `owner` that asks for this.
+	function orderOf(address owner, uint128 amount, Credit memory credit) internal pure returns (Vault.Order memory) {
+		return Vault.Order({kind: 0, amount: amount, refundTo: owner, body: CreditBody.encode(credit)});
 	}
 
 	/// @notice An order of `amount` for the account of `owner`, all else empty.
-	function orderOf(address owner, uint128 amount) internal pure returns (Vault.Order memory order) {
-		order.account = accountOf(owner);
-		order.amount = amount;
+	function orderOf(address owner, uint128 amount) internal view returns (Vault.Order memory) {
+		return orderOf(owner, amount, creditOf(owner));
+	}
+
+	/// @notice The leaf of deposit `number`.
+	function leafOf(uint64 number, address depositor, Vault.Order memory o) internal view returns (bytes32) {
+		return
+			keccak256(
+				abi.encodePacked(hex"00", l2(), number, o.kind, o.amount, depositor, o.refundTo, keccak256(o.body))
+			);
 	}
 
 	/// @notice Mints `amount` to `owner`, who deposits it.
@@ -62,10 +89,10 @@ abstract contract Bridge {
 
 	function withdrawal(uint64 id, address to, uint128 amount, uint128 fee)
 		internal
-		pure
+		view
 		returns (OutgoingTree.Withdrawal memory)
 	{
-		return OutgoingTree.Withdrawal({id: id, to: to, amount: amount, fee: fee});
+		return OutgoingTree.Withdrawal({l2: l2(), kind: 0, id: id, to: to, amount: amount, fee: fee});
 	}
 
 	/// @notice What `owner` signs with `key` for the token under its domain.

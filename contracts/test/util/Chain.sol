@@ -52,7 +52,7 @@ contract Chain {
 		blockNumber = uint32(leaves.length) + 1;
 		for (uint256 i = 0; i < released.length; ++i) {
 			OutgoingTree.Withdrawal memory w = released[i];
-			outgoing[blockNumber].push(keccak256(abi.encodePacked(hex"00", w.id, w.to, w.amount, w.fee)));
+			outgoing[blockNumber].push(keccak256(abi.encodePacked(hex"00", w.l2, w.kind, w.id, w.to, w.amount, w.fee)));
 		}
 		Beefy.ValidatorSet memory next = set(setId + 1);
 		Mmr.Leaf memory leaf = Mmr.Leaf({

@@ -21,6 +21,7 @@ interface Vm {
 	function prank(address sender) external;
 	function startPrank(address sender) external;
 	function stopPrank() external;
+	function chainId(uint256 id) external;
 	function warp(uint256 timestamp) external;
 	function roll(uint256 blockNumber) external;
 	function load(address target, bytes32 slot) external view returns (bytes32);

@@ -3,13 +3,15 @@
 use anyhow::{ensure, Context, Result};
 use clustercast_chain::Chain;
 use clustercast_e2e::{
-	bridge::{command, deposit, typescript, Agent, Wallet, EXISTENTIAL_DEPOSIT, L2},
+	bridge::{command, deposit, typescript, Agent, Wallet, CHAIN_ID, EXISTENTIAL_DEPOSIT, L2},
 	lab::Lab,
 	network::Network,
 	process::program,
 	programs::run_once,
 };
-use clustercast_primitives::{amount::USDC, crypto::KeyPair, Balance, BlockNumber, Usdc};
+use clustercast_primitives::{
+	amount::USDC, bridge::attestation, crypto::KeyPair, Balance, BlockNumber, EthereumAddress, Usdc,
+};
 use serde_json::{json, Value};
 use std::{env, fs, time::Duration};
 use tokio::{
@@ -144,7 +146,7 @@ impl World {
 		let bridge = self.chain().bridge(None).await?;
 		let vault = self.l2.in_vault().await?;
 		ensure!(
-			vault == bridge.imported - bridge.withdrawn && bridge.issuance == genesis + vault,
+			vault == bridge.imported - bridge.withdrawn && bridge.issuance == genesis + vault && bridge.stranded == 0,
 			"the vault holds {vault}, at genesis there was {genesis}: {bridge:?}"
 		);
 		Ok(())
@@ -272,6 +274,47 @@ fn commands_of_the_manual_do_what_it_says() {
 		world.l2.wait("a claim is executed", claimed).await?;
 		ensure!(world.l2.usdc(&world.alice.address).await? > back + 4 * USDC);
 		world.check_supply(genesis).await
+	});
+}
+
+#[test]
+fn what_the_chain_does_not_know_comes_back_and_stops_nobody() {
+	Lab::run(async |lab| {
+		let world = World::start(lab, 4, &[]).await?;
+		let genesis = world.chain().bridge(None).await?.issuance;
+		let refund_to = EthereumAddress([0x61; 20]);
+		world.deposit(10 * USDC, 0).await?;
+		let unknown = (200, &b"what will be known one day"[..]);
+		world
+			.l2
+			.deposit_of_kind(&world.alice.address, unknown, 20 * USDC, &refund_to)
+			.await?;
+		let behind = world.deposit(5 * USDC, 0).await?;
+		let mut agent = Agent::start(lab, &world.network, &world.l2, &world.payer).await?;
+		world.wait_imported(3).await?;
+		ensure!(
+			world.holdings().await? == (15 * USDC, 0),
+			"{:?}",
+			world.holdings().await?
+		);
+		let status = world.status(behind["transaction"].as_str().context("a hash")?).await?;
+		ensure!(status["deposits"][0]["stage"] == "imported", "{status}");
+		// The agent asks for the refund, and executes it though it pays nothing.
+		world.wait_executed(0).await?;
+		ensure!(world.l2.usdc(&refund_to).await? == 20 * USDC);
+		world.check_supply(genesis).await?;
+
+		// Meanwhile the light client has come further, and the next attestation says how far.
+		world.deposit(USDC, 0).await?;
+		world.wait_imported(4).await?;
+		let attested = world.chain().bridge(None).await?.attested.context("attested")?;
+		let known = world.l2.known_in(attested.l2_block).await?;
+		ensure!(
+			known > 0 && known == attested.light_client_block.into(),
+			"the light client knew block {known}: {attested:?}"
+		);
+		ensure!(attested.l2 == CHAIN_ID && attested.kind == attestation::VAULT);
+		agent.check_alive()
 	});
 }
 

@@ -1,6 +1,10 @@
 //! One JSON-RPC of the L2. Nothing it says is believed beyond its shape: [`super::quorum`] compares.
 
-use clustercast_primitives::{bridge::Attestation, crypto::keccak256, EthereumAddress, Hash};
+use clustercast_primitives::{
+	bridge::{attestation::VAULT, Attestation},
+	crypto::keccak256,
+	BlockNumber, EthereumAddress, Hash,
+};
 use jsonrpsee::{
 	core::{
 		client::{ClientT, Error as ClientError},
@@ -34,7 +38,7 @@ pub enum EndpointError {
 	#[error("it refuses {method} with code {code}")]
 	Refused { method: &'static str, code: i32 },
 	#[error("it serves chain {found}, the bridge is on chain {expected}")]
-	WrongChain { expected: u64, found: u64 },
+	WrongChain { expected: u32, found: u64 },
 	#[error("it has no block {0}")]
 	NoBlock(String),
 	#[error("it answers with block {found} for block {asked}")]
@@ -43,12 +47,14 @@ pub enum EndpointError {
 	NoVault(EthereumAddress),
 	#[error("the vault's state makes no sense: {count} deposits, the last in block {last}, in block {block}")]
 	BadState { count: u64, last: u64, block: u64 },
+	#[error("the vault's deposits are others in block {block} than later, and none came in between")]
+	Rewritten { block: u64 },
 }
 
 /// Where the bridge is on the L2.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
-	pub chain_id: u64,
+	pub chain_id: u32,
 	pub vault: EthereumAddress,
 	pub interval: u32,
 }
@@ -78,28 +84,36 @@ impl TryFrom<String> for Quantity {
 	}
 }
 
-/// The vault at a block: its `state()`, `(uint64 count, bytes32 root)`, and of its `deposits()`,
-/// `(uint64 count, uint64 lastBlock, uint128 total)`, the block of the newest.
+/// The vault at a block: its `state()`, `(uint64 count, bytes32 root, uint32 lightClientBlock)`, words of 32 bytes,
+/// big-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct VaultState {
 	count: u64,
 	root: Hash,
-	last: u64,
+	light_client_block: BlockNumber,
 }
 
 impl VaultState {
-	/// From the two answers: words of 32 bytes, big-endian. `None` where they have another shape or contradict each other.
-	fn decode(state: &[u8], deposits: &[u8]) -> Option<Self> {
-		let (([count, root], []), ([same, last, _total], [])) = (state.as_chunks::<32>(), deposits.as_chunks::<32>())
-		else {
+	/// `None` where the answer has another shape.
+	fn decode(state: &[u8]) -> Option<Self> {
+		let ([count, root, light_client_block], []) = state.as_chunks::<32>() else {
 			return None;
 		};
-		(count == same).then_some(())?;
 		Some(Self {
 			count: small(count)?,
 			root: Hash(*root),
-			last: small(last)?,
+			light_client_block: small(light_client_block)?.try_into().ok()?,
 		})
+	}
+
+	/// Block of the newest of so many deposits, from `deposits()`: `(uint64 count, uint64 lastBlock, uint128 total)`. `None`
+	/// where the answer has another shape, or another count.
+	fn last(&self, deposits: &[u8]) -> Option<u64> {
+		let ([count, last, _total], []) = deposits.as_chunks::<32>() else {
+			return None;
+		};
+		(small(count)? == self.count).then_some(())?;
+		small(last)
 	}
 }
 
@@ -135,38 +149,47 @@ impl Endpoint {
 	pub async fn statement(&self, place: &Place, checkpoint: u64) -> Result<Option<Attestation>, EndpointError> {
 		let Quantity(found) = self.request("eth_chainId", rpc_params![]).await?;
 		let expected = place.chain_id;
-		if found != expected {
+		if found != u64::from(expected) {
 			return Err(EndpointError::WrongChain { expected, found });
 		}
-		let newest = self.block(checkpoint).await?;
-		let state = self.state(place, &newest).await?;
+		let mut block = self.block(checkpoint).await?;
+		let mut state = self.state(place, &block).await?;
 		if state.count == 0 {
 			return Ok(None);
 		}
+		let deposits = self.view(place, "deposits()", &block).await?;
+		let last = state.last(&deposits).ok_or(EndpointError::NoVault(place.vault))?;
 		let senseless = EndpointError::BadState {
 			count: state.count,
-			last: state.last,
+			last,
 			block: checkpoint,
 		};
 		// The checkpoint is a multiple itself, so what follows the last deposit is not behind it.
-		let behind = state.last.checked_next_multiple_of(place.interval.into());
+		let behind = last.checked_next_multiple_of(place.interval.into());
 		let l2_block = behind.filter(|block| *block <= checkpoint).ok_or(senseless)?;
-		let block = match l2_block == checkpoint {
-			true => newest,
-			false => self.block(l2_block).await?,
-		};
+		if l2_block != checkpoint {
+			// Of the same deposits; the light client may have come further since.
+			let newest = state;
+			block = self.block(l2_block).await?;
+			state = self.state(place, &block).await?;
+			if (state.count, state.root) != (newest.count, newest.root) {
+				return Err(EndpointError::Rewritten { block: l2_block });
+			}
+		}
 		Ok(Some(Attestation {
+			l2: place.chain_id,
+			kind: VAULT,
 			l2_block,
 			l2_hash: block.hash,
 			root: state.root,
 			count: state.count,
+			light_client_block: state.light_client_block,
 		}))
 	}
 
 	async fn state(&self, place: &Place, block: &Header) -> Result<VaultState, EndpointError> {
 		let state = self.view(place, "state()", block).await?;
-		let deposits = self.view(place, "deposits()", block).await?;
-		VaultState::decode(&state, &deposits).ok_or(EndpointError::NoVault(place.vault))
+		VaultState::decode(&state).ok_or(EndpointError::NoVault(place.vault))
 	}
 
 	/// What a function of the vault without arguments returns at a block.
@@ -234,30 +257,46 @@ mod tests {
 		word
 	}
 
+	/// The same with a byte set.
+	fn wide(raw: &[u8], place: usize) -> Vec<u8> {
+		let mut wide = raw.to_vec();
+		wide[place] = 1;
+		wide
+	}
+
 	#[test]
-	fn state_is_read_from_two_answers_of_exact_shape() {
-		let state = [word(3), [7; 32]].concat();
-		let deposits = [word(3), word(9), word(500)].concat();
+	fn state_is_read_from_an_answer_of_exact_shape() {
+		let state = [word(3), [7; 32], word(u32::MAX.into())].concat();
 		let read = VaultState {
 			count: 3,
 			root: Hash([7; 32]),
-			last: 9,
+			light_client_block: u32::MAX,
 		};
-		assert_eq!(VaultState::decode(&state, &deposits), Some(read));
-		assert_eq!(VaultState::decode(&state[..63], &deposits), None);
-		assert_eq!(VaultState::decode(&state, &deposits[..64]), None);
-		assert_eq!(VaultState::decode(&[&state[..], &[0]].concat(), &deposits), None);
-		assert_eq!(VaultState::decode(&state, &[&deposits[..], &[0]].concat()), None);
-		assert_eq!(VaultState::decode(&[], &[]), None);
+		assert_eq!(VaultState::decode(&state), Some(read));
+		assert_eq!(VaultState::decode(&state[..95]), None);
+		assert_eq!(VaultState::decode(&state[..64]), None);
+		assert_eq!(VaultState::decode(&[&state[..], &[0]].concat()), None);
+		assert_eq!(VaultState::decode(&[]), None);
+		assert_eq!(VaultState::decode(&wide(&state, 23)), None);
+		assert_eq!(VaultState::decode(&wide(&state, 64 + 27)), None, "no number of a block");
+	}
+
+	#[test]
+	fn the_newest_deposits_block_is_read_from_an_answer_of_exact_shape() {
+		let state = VaultState {
+			count: 3,
+			root: Hash([7; 32]),
+			light_client_block: 0,
+		};
+		let deposits = [word(3), word(9), word(500)].concat();
+		assert_eq!(state.last(&deposits), Some(9));
+		assert_eq!(state.last(&deposits[..64]), None);
+		assert_eq!(state.last(&[&deposits[..], &[0]].concat()), None);
+		assert_eq!(state.last(&[]), None);
 		let other = [word(4), word(9), word(500)].concat();
-		assert_eq!(VaultState::decode(&state, &other), None, "counts differ");
-		let wide = |raw: &[u8], place: usize| {
-			let mut wide = raw.to_vec();
-			wide[place] = 1;
-			wide
-		};
-		assert_eq!(VaultState::decode(&wide(&state, 23), &wide(&deposits, 23)), None);
-		assert_eq!(VaultState::decode(&state, &wide(&deposits, 32 + 23)), None);
+		assert_eq!(state.last(&other), None, "counts differ");
+		assert_eq!(state.last(&wide(&deposits, 23)), None);
+		assert_eq!(state.last(&wide(&deposits, 32 + 23)), None);
 	}
 
 	#[test]

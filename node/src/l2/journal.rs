@@ -99,10 +99,13 @@ mod tests {
 
 	const GENESIS: Hash = Hash([1; 32]);
 	const STATEMENT: Attestation = Attestation {
+		l2: 8_453,
+		kind: 0,
 		l2_block: 16,
 		l2_hash: Hash([2; 32]),
 		root: Hash([3; 32]),
 		count: 4,
+		light_client_block: 5,
 	};
 
 	fn open(folder: &Path) -> Journal {
@@ -124,6 +127,10 @@ mod tests {
 				..STATEMENT
 			},
 			Attestation { count: 5, ..STATEMENT },
+			Attestation {
+				light_client_block: 6,
+				..STATEMENT
+			},
 		] {
 			let withheld = open(&folder).record(&reorganised).unwrap_err();
 			assert!(matches!(withheld, Withheld::Contradiction(last) if last == STATEMENT));
@@ -170,7 +177,7 @@ mod tests {
 	fn damaged_or_unwritable_journal_stops_signing() {
 		let dir = tempfile::tempdir().unwrap();
 		let path = dir.path().join(FILE);
-		fs::write(&path, [0; 111]).unwrap();
+		fs::write(&path, [0; 120]).unwrap();
 		assert!(matches!(
 			Journal::open(dir.path(), GENESIS).map(|_| ()).unwrap_err(),
 			JournalError::Damaged(_)

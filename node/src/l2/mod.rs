@@ -9,7 +9,8 @@
 //!
 //! Which block is attested follows from the chain and the L2 alone, so that validators who look at different moments
 //! sign the same words: of the newest final block whose number is a multiple of the interval, the vault says in which
-//! block its newest deposit is; attested is the first multiple of the interval at or behind that.
+//! block its newest deposit is; attested is the first multiple of the interval at or behind that. What is said of it, how
+//! far the light client was included, the vault says as of that very block, so endpoints need state that old.
 //!
 //! The worker may fail in any way without harm to the node: it is no essential task, and nothing waits for it.
 

@@ -26,7 +26,7 @@ use std::{
 };
 use tokio::{io::AsyncWriteExt, net::TcpListener, time::timeout};
 
-const CHAIN: u64 = 8_453;
+const CHAIN: u32 = 8_453;
 const VAULT: EthereumAddress = EthereumAddress([7; 20]);
 const GENESIS: Hash = Hash([1; 32]);
 const INTERVAL: u32 = 8;
@@ -34,7 +34,7 @@ const INTERVAL: u32 = 8;
 /// What a made-up node of the L2 says.
 #[derive(Clone, Copy)]
 struct L2 {
-	chain: u64,
+	chain: u32,
 	finalised: u64,
 	/// Distinguishes histories: part of every block's hash.
 	fork: u8,
@@ -42,6 +42,8 @@ struct L2 {
 	root: Hash,
 	/// Block of the newest deposit.
 	last: u64,
+	/// Block of the chain that the light client had in block 0; one more in each block after.
+	client: u32,
 	/// Before every answer.
 	delay: Duration,
 }
@@ -54,6 +56,7 @@ const HONEST: L2 = L2 {
 	count: 3,
 	root: Hash([3; 32]),
 	last: 18,
+	client: 1_000,
 	delay: Duration::ZERO,
 };
 
@@ -67,10 +70,13 @@ impl L2 {
 	fn statement(&self) -> Attestation {
 		let l2_block = self.last.next_multiple_of(INTERVAL.into());
 		Attestation {
+			l2: self.chain,
+			kind: 0,
 			l2_block,
 			l2_hash: self.hash(l2_block),
 			root: self.root,
 			count: self.count,
+			light_client_block: self.client + l2_block as u32,
 		}
 	}
 
@@ -87,15 +93,15 @@ impl L2 {
 
 	fn call(&self, call: &Value, at: &Value) -> String {
 		assert_eq!(call["to"], json!(VAULT));
-		let checkpoint = self.finalised - self.finalised % u64::from(INTERVAL);
-		assert_eq!(
-			at["blockHash"],
-			json!(self.hash(checkpoint)),
-			"the state of a final block"
-		);
+		let block = (0..=self.finalised).find(|block| at["blockHash"] == json!(self.hash(*block)));
+		let block = block.expect("the state of a final block");
+		assert!(block.is_multiple_of(INTERVAL.into()));
 		match call["data"].as_str().unwrap() {
 			// keccak256("state()") and keccak256("deposits()")
-			"0xc19d93fb" => format!("0x{:064x}{}", self.count, &self.root.to_string()[2..]),
+			"0xc19d93fb" => {
+				let (count, root) = (self.count, &self.root.to_string()[2..]);
+				format!("0x{count:064x}{root}{:064x}", u64::from(self.client) + block)
+			},
 			"0x323a5e0b" => format!("0x{:064x}{:064x}{:064x}", self.count, self.last, 1_000_000),
 			other => panic!("call of {other}"),
 		}
@@ -207,6 +213,7 @@ impl World {
 			first: 0,
 			attested: None,
 			next_deposit: 0,
+			stranded: 0,
 			next_withdrawal: 0,
 			queued: 0,
 			outflow_left: 0,
@@ -290,6 +297,7 @@ async fn deposits_are_attested_once_final_at_the_first_checkpoint_behind_the_las
 	};
 	let next = Attestation {
 		l2_hash: HONEST.hash(80),
+		light_client_block: 1_080,
 		..next
 	};
 	assert_eq!(attestor.look().await.unwrap(), Look::Signed(next));
@@ -321,6 +329,7 @@ async fn one_lying_endpoint_of_three_mints_nothing_and_stops_nothing() {
 		},
 		L2 { fork: 9, ..HONEST },
 		L2 { last: 3, ..HONEST },
+		L2 { client: 9, ..HONEST },
 		// Calls blocks final that are not.
 		L2 {
 			finalised: 1_000,

@@ -5,7 +5,7 @@
 
 use crate::runtime::{Block, Hash};
 use clustercast_primitives::{
-	bridge::{BridgeInfo, WithdrawalInfo},
+	bridge::{BridgeInfo, Stranded, WithdrawalInfo},
 	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
 	AccountId, SignedVoucher, StreamId, WinningTicket,
 };
@@ -39,8 +39,8 @@ fn max_extrinsic_bytes() -> usize {
 /// Most relayers in one answer, and as many as there are when no limit is given.
 const MAX_RELAYERS: u32 = 100;
 
-/// Most withdrawals in one answer, and as many as there can be when no limit is given.
-const MAX_WITHDRAWALS: u32 = 100;
+/// Most withdrawals, or stranded deposits, in one answer, and as many as there can be when no limit is given.
+const MAX_OF_BRIDGE: u32 = 100;
 
 /// Delivery, payment and the bridge. `at` is the hash of the block that is asked, by default the best one.
 #[rpc(server, namespace = "clustercast")]
@@ -100,6 +100,11 @@ pub trait ClusterCastRpc {
 	/// Withdrawals from number `from` on, released or waiting, at most `limit`, which is at most 100.
 	#[method(name = "withdrawals", blocking)]
 	fn withdrawals(&self, from: u64, limit: Option<u32>, at: Option<Hash>) -> Result<Vec<WithdrawalInfo>, Error>;
+
+	/// Imported deposits that nobody was credited with and that wait to be sent back, from number `from` on, at most
+	/// `limit`, which is at most 100.
+	#[method(name = "stranded", blocking)]
+	fn stranded(&self, from: u64, limit: Option<u32>, at: Option<Hash>) -> Result<Vec<Stranded>, Error>;
 }
 
 /// What became of a batch.
@@ -136,7 +141,7 @@ pub enum Error {
 	TooManyTickets(usize),
 	#[error("item {0} of the list is not SCALE-encoded as it should be")]
 	BadTicket(usize),
-	#[error("limit {0}: at most {MAX_RELAYERS} relayers, or {MAX_WITHDRAWALS} withdrawals, in one answer")]
+	#[error("limit {0}: at most {MAX_RELAYERS} relayers, or {MAX_OF_BRIDGE} withdrawals or stranded deposits, in one answer")]
 	LimitTooLarge(u32),
 	/// The block is unknown or its state was pruned, or the runtime failed.
 	#[error("runtime: {0}")]
@@ -172,6 +177,14 @@ fn decode_extrinsic(bytes: &[u8]) -> Result<OpaqueExtrinsic, Error> {
 fn bounded(limit: Option<u32>) -> Result<u32, Error> {
 	match limit.unwrap_or(MAX_RELAYERS) {
 		limit if limit > MAX_RELAYERS => Err(Error::LimitTooLarge(limit)),
+		limit => Ok(limit),
+	}
+}
+
+/// How many of the bridge's things an answer may have.
+fn of_bridge(limit: Option<u32>) -> Result<u32, Error> {
+	match limit.unwrap_or(MAX_OF_BRIDGE) {
+		limit if limit > MAX_OF_BRIDGE => Err(Error::LimitTooLarge(limit)),
 		limit => Ok(limit),
 	}
 }
@@ -350,11 +363,13 @@ where
 	}
 
 	fn withdrawals(&self, from: u64, limit: Option<u32>, at: Option<Hash>) -> Result<Vec<WithdrawalInfo>, Error> {
-		let limit = limit.unwrap_or(MAX_WITHDRAWALS);
-		if limit > MAX_WITHDRAWALS {
-			return Err(Error::LimitTooLarge(limit));
-		}
+		let limit = of_bridge(limit)?;
 		Ok(self.client.runtime_api().withdrawals(self.block(at), from, limit)?)
+	}
+
+	fn stranded(&self, from: u64, limit: Option<u32>, at: Option<Hash>) -> Result<Vec<Stranded>, Error> {
+		let limit = of_bridge(limit)?;
+		Ok(self.client.runtime_api().stranded(self.block(at), from, limit)?)
 	}
 }
 
@@ -438,6 +453,8 @@ mod tests {
 	fn a_page_of_relayers_is_taken_and_no_more() {
 		assert_eq!((bounded(None).unwrap(), bounded(Some(100)).unwrap()), (100, 100));
 		assert_eq!(seen(bounded(Some(101))), (-32602, r#""LimitTooLarge""#.into()));
+		assert_eq!((of_bridge(None).ok(), of_bridge(Some(7)).ok()), (Some(100), Some(7)));
+		assert_eq!(seen(of_bridge(Some(101))), (-32602, r#""LimitTooLarge""#.into()));
 	}
 
 	#[test]

@@ -49,7 +49,7 @@ impl<T: Config> Pallet<T> {
 		// Two wallets may sign the same message: each of them is taken once.
 		let message = keccak256(&[&address.0, &digest.0]);
 		ensure!(!UsedActions::<T>::contains_key(epoch, message), Error::<T>::AlreadyUsed);
-		let account = T::AccountId::from(account_of(&address).0);
+		let account = T::AccountId::from(account_of(vault.l2.chain_id, &address).0);
 		ensure!(
 			frame_system::Pallet::<T>::account_exists(&account),
 			Error::<T>::UnknownAccount

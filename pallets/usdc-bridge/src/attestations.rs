@@ -7,7 +7,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use clustercast_primitives::{
-	bridge::{threshold, Attestation, DoubleAttestation},
+	bridge::{attestation::VAULT, threshold, Attestation, DoubleAttestation},
 	crypto::SignedMessage,
 	PublicKey, Signature,
 };
@@ -37,6 +37,8 @@ impl<T: Config> Pallet<T> {
 		let vault = Vault::<T>::get().ok_or(Error::NoVault)?;
 		let attestor = attestor.ok_or(Error::UnknownAttestor)?;
 		ensure!(!attestor.muted, Error::AttestorMuted);
+		ensure!(attestation.l2 == vault.l2.chain_id, Error::OtherL2);
+		ensure!(attestation.kind == VAULT, Error::OtherKind);
 		ensure!(
 			attestation.l2_block.is_multiple_of(vault.interval.into()),
 			Error::NotACheckpoint

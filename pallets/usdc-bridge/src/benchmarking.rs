@@ -5,9 +5,12 @@ use super::*;
 use alloc::vec::Vec;
 use clustercast_primitives::{
 	amount::USDC,
-	bridge::{account_of, deposit, Attestation, Deposit, Domain, DoubleAttestation, EthereumAction, WithdrawalPlace},
+	bridge::{
+		account_of, attestation::VAULT, deposit, Attestation, Body, Credit, Deposit, Domain, DoubleAttestation,
+		EthereumAction, WithdrawalPlace,
+	},
 	crypto::{keccak256, SignedMessage},
-	AccountId, Balance, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature,
+	Balance, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature,
 };
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -42,10 +45,13 @@ fn with_vault<T: Config>() {
 fn attestation(l2_block: u64, deposits: &[Deposit]) -> Attestation {
 	let leaves: Vec<Hash> = deposits.iter().map(Deposit::leaf).collect();
 	Attestation {
+		l2: L2.chain_id,
+		kind: VAULT,
 		l2_block,
 		l2_hash: Hash([1; 32]),
 		root: deposit::root(&leaves),
 		count: deposits.len() as u64,
+		light_client_block: 1,
 	}
 }
 
@@ -87,7 +93,7 @@ where
 	let public = public.unwrap_or_else(|_| panic!("a key's own signature recovers to the key"));
 	let mut address = [0; 20];
 	address.copy_from_slice(&keccak256(&[&public]).0[12..]);
-	let account = T::AccountId::from(account_of(&EthereumAddress(address)).0);
+	let account = T::AccountId::from(account_of(L2.chain_id, &EthereumAddress(address)).0);
 	T::Currency::set_balance(&account, PLENTY);
 	(key, account)
 }
@@ -193,6 +199,24 @@ mod benchmarks {
 		assert!(Attestors::<T>::get()[last as usize].muted);
 	}
 
+	/// The last of as many as can wait.
+	#[benchmark]
+	fn refund() {
+		with_vault::<T>();
+		let number = u64::from(T::MaxStranded::get()) - 1;
+		for number in 0..=number {
+			let deposit = Deposit {
+				kind: Credit::KIND + 1,
+				body: Body::default(),
+				..deposit_of(number as u32)
+			};
+			Stranded::<T>::insert(number, clustercast_primitives::bridge::Stranded::from(&deposit));
+		}
+		#[extrinsic_call]
+		_(RawOrigin::None, number);
+		assert_eq!(Line::<T>::get().next, 1);
+	}
+
 	#[benchmark]
 	fn release(n: Linear<0, 16>) {
 		with_vault::<T>();
@@ -260,15 +284,21 @@ mod benchmarks {
 fn deposit_of(n: u32) -> Deposit {
 	let mut depositor = EthereumAddress([0x41; 20]);
 	depositor.0[..4].copy_from_slice(&n.to_le_bytes());
-	let account: AccountId = account_of(&depositor);
-	Deposit {
-		index: n.into(),
-		depositor,
+	let account = account_of(L2.chain_id, &depositor);
+	let credit = Credit {
 		account,
-		amount: 20 * USDC,
 		escrow: 10 * USDC,
 		session_key: PublicKey(account.0),
 		session_limit: USDC,
 		session_expiry: u32::MAX,
+	};
+	Deposit {
+		l2: L2.chain_id,
+		number: n.into(),
+		kind: Credit::KIND,
+		amount: 20 * USDC,
+		depositor,
+		refund_to: depositor,
+		body: credit.body(),
 	}
 }

@@ -10,6 +10,8 @@
 //!   ([`clustercast_primitives::bridge::threshold`]).
 //! - *Import* of a deposit: its USDC is minted, against a Merkle proof under the accepted root.
 //! - *Release* of a withdrawal: its leaf enters the root of a block, which the block's MMR leaf carries to the L2.
+//! - *Stranded* is a deposit that nobody was credited with: its kind is not known here, its body is none of that kind,
+//!   or no account can hold it. Its *refund* is a withdrawal of all of it to whom it names for that.
 //! - *Action*: a message of an Ethereum wallet that acts for the account that belongs to the wallet.
 //!
 //! ## Design
@@ -18,8 +20,10 @@
 //! once in a block, and only with something newer than it said and than was accepted; a deposit is imported once.
 //!
 //! *Deposits are imported in their order*, so that one number says which ones are done: nothing to look up, nothing to
-//! prune, and none is left behind. An import cannot fail for a right proof: what does not fit the escrow stays free, a
-//! session that is refused is reported, and the money is there either way.
+//! prune, and none is left behind. An import cannot fail for a right proof, whatever the deposits say: what does not fit
+//! the escrow stays free, a session that is refused is reported, and the money is there either way; what is not
+//! understood strands, and is not minted. It goes back by `refund`, unsigned and free as an import is, so that whoever
+//! imports can make the room that [`Config::MaxStranded`] leaves for it: no deposit stops the next ones.
 //!
 //! *A session key inside a deposit counts only for the depositor's own account*, the one that belongs to the paying
 //! address. Otherwise a stranger could deposit a little for somebody and let his own key spend all of their deposit.
@@ -40,6 +44,7 @@
 //! 5. Who is muted says nothing; what the others said is of a checkpoint.
 //! 6. No used action is remembered of an epoch that was cleared.
 //! 7. No more was released in the period than the limit.
+//! 8. What is stranded was imported from this L2; no more is than the bound.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -78,7 +83,7 @@ pub type AttestorId = crypto::Public;
 
 /// Learns of validators who contradicted themselves.
 pub trait AttestationOffences<ValidatorId> {
-	/// The validator signed two attestations of one L2 block that differ. Cannot fail.
+	/// The validator signed two attestations of one kind and one block of an L2 that differ. Cannot fail.
 	fn contradicted_itself(validator: &ValidatorId);
 }
 
@@ -93,7 +98,8 @@ pub mod pallet {
 	use alloc::vec::Vec;
 	use clustercast_primitives::{
 		bridge::{
-			threshold, Attestation, BridgeInfo, DoubleAttestation, EthereumAction, ProvenDeposit, WithdrawalInfo,
+			threshold, Attestation, BridgeInfo, DoubleAttestation, EthereumAction, ProvenDeposit,
+			Stranded as StrandedDeposit, WithdrawalInfo,
 		},
 		Balance, BlockNumber, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature,
 	};
@@ -107,8 +113,8 @@ pub mod pallet {
 	use pallet_ticket_broker::Escrow;
 	use sp_runtime::SaturatedConversion;
 
-	/// Most withdrawals in one answer.
-	pub const MAX_WITHDRAWALS_PER_ANSWER: u32 = 100;
+	/// Most withdrawals, or deposits that stranded, in one answer.
+	pub const MAX_PER_ANSWER: u32 = 100;
 
 	#[pallet::config]
 	pub trait Config:
@@ -137,6 +143,10 @@ pub mod pallet {
 		/// Most deposits in one import.
 		#[pallet::constant]
 		type MaxImports: Get<u32>;
+
+		/// Most stranded deposits that wait to be sent back.
+		#[pallet::constant]
+		type MaxStranded: Get<u32>;
 
 		/// Smallest withdrawal, micro-USDC.
 		#[pallet::constant]
@@ -197,16 +207,16 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type NextDeposit<T: Config> = StorageValue<_, u64, ValueQuery>;
 
-	/// Minted for deposits in all, micro-USDC.
+	/// Minted for deposits, or sent back, in all, micro-USDC.
 	#[pallet::storage]
 	pub type Imported<T: Config> = StorageValue<_, Balance, ValueQuery>;
 
-	/// Deposits that no account could be credited with, micro-USDC: so much more is in the vault than on the chain. The
-	/// vault's own bounds keep it at zero.
+	/// Imported deposits that nobody was credited with and that wait to be sent back, by number: so much more is in the
+	/// vault than on the chain.
 	#[pallet::storage]
-	pub type Stranded<T: Config> = StorageValue<_, Balance, ValueQuery>;
+	pub type Stranded<T: Config> = CountedStorageMap<_, Twox64Concat, u64, StrandedDeposit>;
 
-	/// Burnt for withdrawals in all, micro-USDC.
+	/// Burnt for withdrawals, or sent back, in all, micro-USDC.
 	#[pallet::storage]
 	pub type Withdrawn<T: Config> = StorageValue<_, Balance, ValueQuery>;
 
@@ -254,6 +264,7 @@ pub mod pallet {
 		fn build(&self) {
 			GenesisIssuance::<T>::put(T::Currency::total_issuance());
 			if let Some(l2) = self.l2 {
+				assert!(l2.chain_id != 0, "the L2 has a chain id");
 				Vault::<T>::put(VaultInfo {
 					l2,
 					interval: self.interval.max(1),
@@ -288,7 +299,7 @@ pub mod pallet {
 		/// A deposit was credited.
 		Imported {
 			/// Its number.
-			index: u64,
+			number: u64,
 			/// Received it.
 			account: T::AccountId,
 			/// Micro-USDC.
@@ -299,16 +310,25 @@ pub mod pallet {
 		/// A deposit's session key may not sign; the money was credited all the same.
 		SessionRefused {
 			/// The deposit's number.
-			index: u64,
+			number: u64,
 			/// The key.
 			key: PublicKey,
 			/// Why.
 			reason: DispatchError,
 		},
-		/// No account could be credited with a deposit; its USDC stays in the vault.
+		/// Nobody was credited with a deposit; it can be sent back.
 		Stranded {
+			/// The deposit.
+			deposit: StrandedDeposit,
+		},
+		/// A stranded deposit goes back as a withdrawal, without a fee.
+		Refunded {
 			/// The deposit's number.
-			index: u64,
+			number: u64,
+			/// The withdrawal's number.
+			id: u64,
+			/// Receives it on the L2.
+			to: EthereumAddress,
 			/// Micro-USDC.
 			amount: Balance,
 		},
@@ -357,6 +377,10 @@ pub mod pallet {
 		UnknownAttestor,
 		/// The validator contradicted itself and is not heard any more.
 		AttestorMuted,
+		/// It is about another L2 than the vault's.
+		OtherL2,
+		/// It is of a kind that is not known here.
+		OtherKind,
 		/// The L2 block is not a multiple of the interval.
 		NotACheckpoint,
 		/// A newer L2 block was accepted.
@@ -389,6 +413,10 @@ pub mod pallet {
 		NotAttested,
 		/// The deposit is not under the attested root.
 		BadProof,
+		/// As many deposits wait to be sent back as can: refunds come first.
+		StrandedFull,
+		/// No such deposit waits to be sent back.
+		NotStranded,
 		/// The session's account is not the one that belongs to the depositor's address.
 		NotTheDepositors,
 		/// The withdrawal is smaller than the smallest.
@@ -431,6 +459,7 @@ pub mod pallet {
 			assert!(
 				T::MaxAttestors::get() > 0
 					&& T::MaxImports::get() > 0
+					&& T::MaxStranded::get() >= T::MaxImports::get()
 					&& T::MaxQueue::get() > 0
 					&& T::ReleasesPerBlock::get() > 0,
 				"bounds allow something"
@@ -509,6 +538,14 @@ pub mod pallet {
 			Self::do_report(reporter, authority_index, &evidence)?;
 			Ok(Pays::No.into())
 		}
+
+		/// Sends a stranded deposit back to the L2. Unsigned.
+		#[pallet::call_index(5)]
+		#[pallet::weight(T::WeightInfo::refund())]
+		pub fn refund(origin: OriginFor<T>, number: u64) -> DispatchResult {
+			ensure_none(origin)?;
+			Self::do_refund(number)
+		}
 	}
 
 	// Upstream's successor of this attribute needs another transaction extension in every client; its own consensus
@@ -527,6 +564,7 @@ pub mod pallet {
 					signature,
 				} => Self::validate_attestation(attestation, *authority_index, signature),
 				Call::import_deposits { deposits } => Self::validate_import(deposits),
+				Call::refund { number } => Self::validate_refund(*number),
 				_ => InvalidTransaction::Call.into(),
 			}
 		}
@@ -548,12 +586,13 @@ pub mod pallet {
 			let line = Line::<T>::get();
 			let attestors = Attestors::<T>::decode_len().unwrap_or_default() as u32;
 			BridgeInfo {
-				chain_id: vault.map_or(0, |vault| vault.l2.chain_id),
+				chain_id: Self::l2(),
 				vault: vault.map_or(EthereumAddress([0; 20]), |vault| vault.l2.vault),
 				interval: vault.map_or(0, |vault| vault.interval),
 				first: vault.map_or(0, |vault| vault.first),
 				attested: Attested::<T>::get(),
 				next_deposit: NextDeposit::<T>::get(),
+				stranded: Stranded::<T>::count(),
 				next_withdrawal: line.next,
 				queued: line.queued().saturated_into(),
 				outflow_left: Self::outflow_left(),
@@ -571,15 +610,21 @@ pub mod pallet {
 			Attestors::<T>::get().into_iter().map(|attestor| attestor.key).collect()
 		}
 
-		/// Withdrawals from number `from` on, at most `limit` and [`MAX_WITHDRAWALS_PER_ANSWER`]; those that were
+		/// Withdrawals from number `from` on, at most `limit` and [`MAX_PER_ANSWER`]; those that were
 		/// forgotten are left out.
 		pub fn withdrawals(from: u64, limit: u32) -> Vec<WithdrawalInfo> {
-			let limit = limit.min(MAX_WITHDRAWALS_PER_ANSWER) as usize;
-			let info = |id| Withdrawals::<T>::get(id).map(|stored| stored.info(id));
+			let limit = limit.min(MAX_PER_ANSWER) as usize;
+			let l2 = Self::l2();
+			let info = |id| Withdrawals::<T>::get(id).map(|stored| stored.info(l2, id));
 			(from.max(Line::<T>::get().oldest)..)
 				.map_while(info)
 				.take(limit)
 				.collect()
+		}
+
+		/// Deposits that wait to be sent back, from number `from` on, at most `limit` and [`MAX_PER_ANSWER`].
+		pub fn stranded(from: u64, limit: u32) -> Vec<StrandedDeposit> {
+			Self::list_stranded(from, limit.min(MAX_PER_ANSWER) as usize)
 		}
 	}
 
@@ -594,6 +639,11 @@ pub mod pallet {
 		/// The block that is being made.
 		pub(crate) fn now() -> BlockNumber {
 			frame_system::Pallet::<T>::block_number().saturated_into()
+		}
+
+		/// Chain id of the vault's L2; 0 without one.
+		pub(crate) fn l2() -> u32 {
+			Vault::<T>::get().map_or(0, |vault| vault.l2.chain_id)
 		}
 
 		pub(crate) fn genesis() -> Hash {
@@ -629,6 +679,7 @@ pub mod pallet {
 				Released::<T>::get().released <= T::OutflowLimit::get(),
 				"7: more was released than the limit"
 			);
+			Self::try_stranded()?;
 			Ok(())
 		}
 	}

@@ -5,7 +5,9 @@ use crate as pallet_usdc_bridge;
 use crate::{crypto, AttestorId, Event};
 use clustercast_primitives::{
 	amount::USDC,
-	bridge::{account_of, deposit, Attestation, Deposit, Domain, EthereumAction, ProvenDeposit},
+	bridge::{
+		account_of, attestation::VAULT, deposit, Attestation, Credit, Deposit, Domain, EthereumAction, ProvenDeposit,
+	},
 	crypto::{keccak256, SignedMessage},
 	AccountId, Balance, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature,
 };
@@ -14,7 +16,7 @@ use frame_support::{
 	dispatch::DispatchResult,
 	parameter_types,
 	traits::{
-		fungible::{Balanced, Credit, Inspect},
+		fungible::{Balanced, Credit as Surplus, Inspect},
 		ConstU128, ConstU32, Hooks, OnUnbalanced, OneSessionHandler,
 	},
 	weights::Weight,
@@ -34,6 +36,8 @@ pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 pub const MAX_DEPOSIT: Balance = 50 * USDC;
 /// Blocks between asking for a deposit and having it.
 pub const UNLOCK_DELAY: u32 = 1_200;
+/// Stranded deposits that can wait.
+pub const MAX_STRANDED: u32 = 40;
 /// Smallest withdrawal, micro-USDC.
 pub const MIN_WITHDRAWAL: Balance = USDC;
 /// Largest withdrawal, micro-USDC.
@@ -88,8 +92,8 @@ impl pallet_balances::Config for Test {
 /// As in the runtime: dust is not burnt.
 pub struct DustToTreasury;
 
-impl OnUnbalanced<Credit<AccountId32, Balances>> for DustToTreasury {
-	fn on_nonzero_unbalanced(dust: Credit<AccountId32, Balances>) {
+impl OnUnbalanced<Surplus<AccountId32, Balances>> for DustToTreasury {
+	fn on_nonzero_unbalanced(dust: Surplus<AccountId32, Balances>) {
 		Balances::resolve(&TREASURY, dust).unwrap();
 	}
 }
@@ -140,6 +144,7 @@ mod settings {
 
 	parameter_types! {
 		pub static MaxImports: u32 = 32;
+		pub static MaxStranded: u32 = super::MAX_STRANDED;
 		pub static MinWithdrawal: Balance = super::MIN_WITHDRAWAL;
 		pub static MaxWithdrawal: Balance = super::MAX_WITHDRAWAL;
 		pub static OutflowPeriod: u32 = super::OUTFLOW_PERIOD;
@@ -148,7 +153,7 @@ mod settings {
 		pub static Offenders: Vec<AccountId32> = Vec::new();
 	}
 }
-pub use settings::{Burnt, MaxImports, MaxWithdrawal, MinWithdrawal, Offenders, OutflowPeriod};
+pub use settings::{Burnt, MaxImports, MaxStranded, MaxWithdrawal, MinWithdrawal, Offenders, OutflowPeriod};
 
 /// Writes [`Offenders`].
 pub struct Noted;
@@ -166,6 +171,7 @@ impl crate::Config for Test {
 	type Burnt = Burnt;
 	type MaxAttestors = ConstU32<32>;
 	type MaxImports = MaxImports;
+	type MaxStranded = MaxStranded;
 	type MinWithdrawal = MinWithdrawal;
 	type MaxWithdrawal = MaxWithdrawal;
 	type MaxQueue = ConstU32<MAX_QUEUE>;
@@ -230,10 +236,13 @@ pub fn validate(call: &crate::Call<Test>) -> TransactionValidity {
 pub fn attestation(checkpoint: u64, deposits: &[Deposit]) -> Attestation {
 	let leaves: Vec<Hash> = deposits.iter().map(Deposit::leaf).collect();
 	Attestation {
+		l2: L2.chain_id,
+		kind: VAULT,
 		l2_block: checkpoint * u64::from(INTERVAL),
 		l2_hash: keccak256(&[&checkpoint.to_be_bytes()]),
 		root: deposit::root(&leaves),
 		count: deposits.len() as u64,
+		light_client_block: 0,
 	}
 }
 
@@ -257,17 +266,41 @@ pub fn sayings() -> Vec<Option<Attestation>> {
 		.collect()
 }
 
-/// Deposit number `index` of 20 USDC for `account`, half of it for the escrow, without a session.
-pub fn deposit_of(index: u64, account: AccountId32) -> Deposit {
-	Deposit {
-		index,
-		depositor: EthereumAddress([0x41; 20]),
+/// For `account`, 10 USDC for the escrow, without a session.
+pub fn credit_of(account: AccountId32) -> Credit {
+	Credit {
 		account: AccountId(account.into()),
-		amount: 20 * USDC,
 		escrow: 10 * USDC,
 		session_key: PublicKey([0; 32]),
 		session_limit: 0,
 		session_expiry: 0,
+	}
+}
+
+/// Deposit number `number` of 20 USDC that asks for this.
+pub fn asking(number: u64, credit: Credit) -> Deposit {
+	Deposit {
+		l2: L2.chain_id,
+		number,
+		kind: Credit::KIND,
+		amount: 20 * USDC,
+		depositor: EthereumAddress([0x41; 20]),
+		refund_to: EthereumAddress([0x61; 20]),
+		body: credit.body(),
+	}
+}
+
+/// Deposit number `number` of 20 USDC for `account`, half of it for the escrow, without a session.
+pub fn deposit_of(number: u64, account: AccountId32) -> Deposit {
+	asking(number, credit_of(account))
+}
+
+/// Deposit number `number` of 20 USDC, of a kind that nobody knows yet.
+pub fn unknown(number: u64) -> Deposit {
+	Deposit {
+		kind: 7,
+		body: b"what will be known one day".to_vec().try_into().unwrap(),
+		..deposit_of(number, NOBODY)
 	}
 }
 
@@ -304,7 +337,7 @@ pub fn address(wallet: &ecdsa::Pair) -> EthereumAddress {
 
 /// The account that belongs to it.
 pub fn account(wallet: &ecdsa::Pair) -> AccountId32 {
-	account_of(&address(wallet)).0.into()
+	account_of(L2.chain_id, &address(wallet)).0.into()
 }
 
 /// What it signs.
@@ -322,13 +355,15 @@ pub fn act(wallet: &ecdsa::Pair, action: EthereumAction) -> DispatchResult {
 /// Wallet 1, with 100 USDC from the vault, 40 of them deposited for tickets.
 pub fn funded_wallet() -> ecdsa::Pair {
 	let wallet = wallet(1);
-	let deposit = Deposit {
+	let credit = Credit {
+		escrow: 40 * USDC,
+		..credit_of(account(&wallet))
+	};
+	bridge_in(&[Deposit {
 		depositor: address(&wallet),
 		amount: 100 * USDC,
-		escrow: 40 * USDC,
-		..deposit_of(0, account(&wallet))
-	};
-	bridge_in(&[deposit]);
+		..asking(0, credit)
+	}]);
 	wallet
 }
 

@@ -1,7 +1,7 @@
 //! What the pallet stores.
 
 use clustercast_primitives::{
-	bridge::{Attestation, Domain, Withdrawal, WithdrawalInfo, WithdrawalPlace},
+	bridge::{withdrawal, Attestation, Domain, Withdrawal, WithdrawalInfo, WithdrawalPlace},
 	Balance, BlockNumber, EthereumAddress, PublicKey,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
@@ -31,7 +31,7 @@ pub struct Attestor<AccountId> {
 	pub muted: bool,
 }
 
-/// A withdrawal, by its number.
+/// A withdrawal that releases USDC, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct StoredWithdrawal {
 	/// See [`Withdrawal::to`].
@@ -45,9 +45,11 @@ pub struct StoredWithdrawal {
 }
 
 impl StoredWithdrawal {
-	/// What the vault pays.
-	pub fn withdrawal(&self, id: u64) -> Withdrawal {
+	/// What the vault on this L2 pays.
+	pub fn withdrawal(&self, l2: u32, id: u64) -> Withdrawal {
 		Withdrawal {
+			l2,
+			kind: withdrawal::RELEASE,
 			id,
 			to: self.to,
 			amount: self.amount,
@@ -56,9 +58,9 @@ impl StoredWithdrawal {
 	}
 
 	/// In the words of the JSON-RPC.
-	pub fn info(&self, id: u64) -> WithdrawalInfo {
+	pub fn info(&self, l2: u32, id: u64) -> WithdrawalInfo {
 		WithdrawalInfo {
-			withdrawal: self.withdrawal(id),
+			withdrawal: self.withdrawal(l2, id),
 			place: self.place,
 		}
 	}

@@ -12,6 +12,8 @@ pub trait WeightInfo {
 	fn withdraw() -> Weight;
 	/// Weight of the dearest `act`.
 	fn act() -> Weight;
+	/// Weight of `refund`.
+	fn refund() -> Weight;
 	/// Weight of `report_attestation_equivocation`.
 	fn report_attestation_equivocation() -> Weight;
 	/// Weight of releasing `n` withdrawals into a block's root.
@@ -31,13 +33,16 @@ impl WeightInfo for () {
 		let n = u64::from(n);
 		Weight::from_parts(50_000_000, 0)
 			.saturating_add(Weight::from_parts(500_000_000, 0).saturating_mul(n))
-			.saturating_add(RocksDbWeight::get().reads_writes(3 + 6 * n, 2 + 6 * n))
+			.saturating_add(RocksDbWeight::get().reads_writes(4 + 6 * n, 2 + 6 * n))
 	}
 	fn withdraw() -> Weight {
 		Weight::from_parts(150_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(5, 4))
 	}
 	fn act() -> Weight {
 		Weight::from_parts(600_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(9, 8))
+	}
+	fn refund() -> Weight {
+		Weight::from_parts(150_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(6, 6))
 	}
 	fn report_attestation_equivocation() -> Weight {
 		Weight::from_parts(500_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(2, 1))

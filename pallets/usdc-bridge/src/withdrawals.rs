@@ -2,7 +2,7 @@
 
 use crate::{
 	pallet::{BlockRoot, Config, Error, Event, Line, Pallet, Released, Vault, Withdrawals, Withdrawn},
-	types::{Outflow, StoredWithdrawal},
+	types::{Outflow, StoredWithdrawal, VaultInfo},
 	weights::WeightInfo,
 };
 use alloc::vec::Vec;
@@ -33,11 +33,8 @@ impl<T: Config> Pallet<T> {
 	) -> DispatchResult {
 		let vault = Vault::<T>::get().ok_or(Error::<T>::NoVault)?;
 		ensure!(amount >= T::MinWithdrawal::get(), Error::<T>::AmountTooSmall);
-		ensure!(amount <= T::MaxWithdrawal::get(), Error::<T>::AmountTooLarge);
 		ensure!(fee <= amount, Error::<T>::FeeTooLarge);
-		ensure!(to.0 != [0; 20] && to != vault.l2.vault, Error::<T>::BadRecipient);
-		let mut line = Line::<T>::get();
-		ensure!(line.queued() < T::MaxQueue::get().into(), Error::<T>::QueueFull);
+		Self::check_withdrawal(&vault, &to, amount)?;
 
 		T::Currency::burn_from(
 			&from,
@@ -46,12 +43,8 @@ impl<T: Config> Pallet<T> {
 			Precision::Exact,
 			Fortitude::Polite,
 		)?;
-		Withdrawn::<T>::mutate(|sum| *sum = sum.saturating_add(amount));
-		let id = line.next;
-		line.next = line.next.saturating_add(1);
-		Line::<T>::put(line);
 		let place = None;
-		Withdrawals::<T>::insert(id, StoredWithdrawal { to, amount, fee, place });
+		let id = Self::append(StoredWithdrawal { to, amount, fee, place });
 		Self::deposit_event(Event::WithdrawalRequested {
 			id,
 			from,
@@ -60,6 +53,25 @@ impl<T: Config> Pallet<T> {
 			fee,
 		});
 		Ok(())
+	}
+
+	/// What holds for every withdrawal: it can be released and paid, and there is room in line.
+	pub(crate) fn check_withdrawal(vault: &VaultInfo, to: &EthereumAddress, amount: Balance) -> Result<(), Error<T>> {
+		ensure!(amount <= T::MaxWithdrawal::get(), Error::AmountTooLarge);
+		ensure!(to.0 != [0; 20] && *to != vault.l2.vault, Error::BadRecipient);
+		ensure!(Line::<T>::get().queued() < T::MaxQueue::get().into(), Error::QueueFull);
+		Ok(())
+	}
+
+	/// Counts a withdrawal that was checked as gone and puts it in line. Its number.
+	pub(crate) fn append(withdrawal: StoredWithdrawal) -> u64 {
+		Withdrawn::<T>::mutate(|sum| *sum = sum.saturating_add(withdrawal.amount));
+		let mut line = Line::<T>::get();
+		let id = line.next;
+		line.next = line.next.saturating_add(1);
+		Line::<T>::put(line);
+		Withdrawals::<T>::insert(id, withdrawal);
+		id
 	}
 
 	/// What can still be released in this block's period, micro-USDC.
@@ -85,6 +97,7 @@ impl<T: Config> Pallet<T> {
 		if line.queued() == 0 {
 			return 0;
 		}
+		let l2 = Self::l2();
 		let mut outflow = Self::outflow();
 		let first = line.waiting;
 		let last = line.next.min(first.saturating_add(T::ReleasesPerBlock::get().into()));
@@ -104,7 +117,7 @@ impl<T: Config> Pallet<T> {
 		}
 		let leaves: Vec<_> = released
 			.iter()
-			.map(|(id, stored)| stored.withdrawal(*id).leaf())
+			.map(|(id, stored)| stored.withdrawal(l2, *id).leaf())
 			.collect();
 		let block = Self::now();
 		for (index, (id, stored)) in (0..).zip(released) {
@@ -165,6 +178,7 @@ impl<T: Config> Pallet<T> {
 			line.queued() <= T::MaxQueue::get().into(),
 			"2: more withdrawals wait than can"
 		);
+		let l2 = Self::l2();
 		let mut leaves = Vec::new();
 		let mut before: Option<WithdrawalPlace> = None;
 		for id in line.oldest..line.next {
@@ -187,7 +201,7 @@ impl<T: Config> Pallet<T> {
 				"3: places of a block are not numbered from 0 without gaps"
 			);
 			if place.block == Self::now() {
-				leaves.push(stored.withdrawal(id).leaf());
+				leaves.push(stored.withdrawal(l2, id).leaf());
 			}
 			before = Some(place);
 		}

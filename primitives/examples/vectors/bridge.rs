@@ -4,12 +4,13 @@
 use super::{bytes, hashes, text, GENESIS};
 use clustercast_primitives::{
 	bridge::{
-		account_of,
+		account_of, attestation,
 		beefy::{keyset_commitment, AuthoritySet, Commitment, MmrLeaf, MmrProof},
-		deposit, withdrawal, Attestation, Deposit, DepositProof, Domain, EthereumAction, Withdrawal, WithdrawalProof,
+		deposit, withdrawal, Attestation, Body, Credit, Deposit, DepositProof, Domain, EthereumAction, Withdrawal,
+		WithdrawalProof,
 	},
 	crypto::{keccak256, SignedMessage},
-	AccountId, EthereumAddress, Hash, PublicKey,
+	EthereumAddress, Hash, PublicKey,
 };
 use codec::Encode;
 use serde_json::{json, Value};
@@ -63,48 +64,73 @@ fn sign(key: &ecdsa::Pair, digest: &Hash) -> String {
 }
 
 fn accounts() -> Value {
-	let cases = [address(0), address(0xff), address_of(&key(0))].map(|address| {
-		json!({
-			"address": address.to_string(),
-			"account": account_of(&address).to_string(),
+	let addresses = [address(0), address(0xff), address_of(&key(0))];
+	let cases = [DOMAIN.chain_id, 1, u32::MAX].map(|l2| {
+		addresses.map(|address| {
+			json!({
+				"l2": l2,
+				"address": address.to_string(),
+				"account": account_of(l2, &address).to_string(),
+			})
 		})
 	});
-	json!({ "domain": "clustercast/ethereum-account/v1", "cases": cases })
+	json!({ "domain": "clustercast/account/v2", "cases": cases.concat() })
 }
 
+/// Four that are known, one of another kind without a body, and the largest of each field.
 fn deposits() -> Value {
-	let deposit = |n: u8| Deposit {
-		index: n.into(),
-		depositor: address(0x40 + n),
-		account: account_of(&address(0x40 + n)),
+	let envelope = |n: u8| Deposit {
+		l2: DOMAIN.chain_id,
+		number: n.into(),
+		kind: Credit::KIND,
 		amount: deposit::MIN_DEPOSIT + u128::from(n) * 1_234_567,
+		depositor: address(0x40 + n),
+		refund_to: address(0x60 + n),
+		body: Body::default(),
+	};
+	let credit = |n: u8| Credit {
+		account: account_of(DOMAIN.chain_id, &address(0x40 + n)),
 		escrow: u128::from(n) * 1_000_000,
 		session_key: PublicKey([n; 32]),
 		session_limit: u128::from(n) * 500_000,
 		session_expiry: u32::from(n) * 100_000,
 	};
-	let mut items: Vec<Deposit> = (0..4).map(deposit).collect();
+	let known = |n: u8| Deposit {
+		body: credit(n).body(),
+		..envelope(n)
+	};
+	let mut items: Vec<Deposit> = (0..4).map(known).collect();
+	items.push(Deposit { kind: 1, ..envelope(4) });
 	items.push(Deposit {
-		index: 4,
-		depositor: address(0xff),
-		account: AccountId([0xff; 32]),
+		l2: u32::MAX,
+		number: 5,
+		kind: u8::MAX,
 		amount: u128::MAX,
-		escrow: u128::MAX,
-		session_key: PublicKey([0xff; 32]),
-		session_limit: u128::MAX,
-		session_expiry: u32::MAX,
+		depositor: address(0xff),
+		refund_to: address(0xff),
+		body: Body::try_from(vec![0xff; deposit::MAX_BODY]).unwrap_or_else(|_| unreachable!("it may be so long")),
 	});
 	let leaves: Vec<Hash> = items.iter().map(Deposit::leaf).collect();
+	let asked = |credit: Credit| {
+		json!({
+			"account": credit.account.to_string(),
+			"escrow": text(credit.escrow),
+			"sessionKey": credit.session_key.to_string(),
+			"sessionLimit": text(credit.session_limit),
+			"sessionExpiry": credit.session_expiry,
+		})
+	};
 	let fields = |deposit: &Deposit| {
 		json!({
-			"index": text(deposit.index),
-			"depositor": deposit.depositor.to_string(),
-			"account": deposit.account.to_string(),
+			"l2": deposit.l2,
+			"number": text(deposit.number),
+			"kind": deposit.kind,
 			"amount": text(deposit.amount),
-			"escrow": text(deposit.escrow),
-			"sessionKey": deposit.session_key.to_string(),
-			"sessionLimit": text(deposit.session_limit),
-			"sessionExpiry": deposit.session_expiry,
+			"depositor": deposit.depositor.to_string(),
+			"refundTo": deposit.refund_to.to_string(),
+			"body": bytes(deposit.body.bytes()),
+			"bodyHash": deposit.body.hash().to_string(),
+			"credit": deposit.credit().map(asked),
 			"leaf": deposit.leaf().to_string(),
 			"encoded": bytes(deposit.encode()),
 		})
@@ -117,9 +143,12 @@ fn deposits() -> Value {
 			.collect();
 		json!({ "count": count, "root": deposit::root(leaves).to_string(), "proofs": proofs })
 	};
-	let trees = [0, 1, 2, 3, 4, 5].map(tree);
+	let trees = [0, 1, 2, 3, 4, 5, 6].map(tree);
 	json!({
 		"depth": deposit::DEPTH,
+		"maxBody": deposit::MAX_BODY,
+		"creditKind": Credit::KIND,
+		"creditLength": Credit::LENGTH,
 		"minDeposit": text(deposit::MIN_DEPOSIT),
 		"maxDeposit": text(deposit::MAX_DEPOSIT),
 		"items": items.iter().map(fields).collect::<Vec<_>>(),
@@ -130,12 +159,16 @@ fn deposits() -> Value {
 fn withdrawal(n: u8) -> Withdrawal {
 	match n {
 		5 => Withdrawal {
+			l2: u32::MAX,
+			kind: u8::MAX,
 			id: u64::MAX,
 			to: address(0xff),
 			amount: u128::MAX,
 			fee: u128::MAX,
 		},
 		_ => Withdrawal {
+			l2: DOMAIN.chain_id,
+			kind: withdrawal::RELEASE,
 			id: n.into(),
 			to: address(0x50 + n),
 			amount: 1_000_000 + u128::from(n) * 7_654_321,
@@ -152,11 +185,14 @@ fn released(width: u8) -> Vec<Hash> {
 fn withdrawals() -> Value {
 	let fields = |withdrawal: Withdrawal| {
 		json!({
+			"l2": withdrawal.l2,
+			"kind": withdrawal.kind,
 			"id": text(withdrawal.id),
 			"to": withdrawal.to.to_string(),
 			"amount": text(withdrawal.amount),
 			"fee": text(withdrawal.fee),
 			"leaf": withdrawal.leaf().to_string(),
+			"encoded": bytes(withdrawal.encode()),
 		})
 	};
 	let tree = |width: u8| {
@@ -182,19 +218,25 @@ fn withdrawals() -> Value {
 
 fn attestation() -> Value {
 	let message = Attestation {
+		l2: DOMAIN.chain_id,
+		kind: attestation::VAULT,
 		l2_block: 30_000_008,
 		l2_hash: Hash([0x61; 32]),
 		root: Hash([0x62; 32]),
 		count: 1_234,
+		light_client_block: 7_654_321,
 	};
 	json!({
 		"domain": Attestation::DOMAIN.name(),
 		"genesis": GENESIS.to_string(),
 		"message": {
+			"l2": message.l2,
+			"kind": message.kind,
 			"l2Block": text(message.l2_block),
 			"l2Hash": message.l2_hash.to_string(),
 			"root": message.root.to_string(),
 			"count": text(message.count),
+			"lightClientBlock": message.light_client_block,
 		},
 		"encoded": bytes(message.encode()),
 		"payload": bytes(message.signing_payload(&GENESIS)),
@@ -276,14 +318,14 @@ fn actions() -> Value {
 	json!({
 		"domain": {
 			"name": "ClusterCast",
-			"version": "1",
+			"version": "2",
 			"chainId": text(DOMAIN.chain_id),
 			"verifyingContract": DOMAIN.vault.to_string(),
 		},
 		"separator": DOMAIN.separator().to_string(),
 		"privateKey": bytes(wallet.seed()),
 		"signer": address_of(&wallet).to_string(),
-		"account": account_of(&address_of(&wallet)).to_string(),
+		"account": account_of(DOMAIN.chain_id, &address_of(&wallet)).to_string(),
 		"cases": [withdraw(0), withdraw(u128::MAX), unlock, collect, authorize],
 	})
 }

@@ -3,13 +3,15 @@
 //!
 //! ```text
 //! EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)
-//!     "ClusterCast", "1", the L2's chain id, the vault
+//!     "ClusterCast", "2", the L2's chain id, the vault
 //! Withdraw(address to,uint128 amount,uint128 fee,uint128 tip,uint64 nonce,uint32 deadline)
 //! Unlock(uint128 amount,uint128 tip,uint64 nonce,uint32 deadline)
 //! Collect(uint128 tip,uint64 nonce,uint32 deadline)
 //! Authorize(bytes32 key,uint128 limit,uint32 expiry,uint128 tip,uint64 nonce,uint32 deadline)
 //! digest = H(0x1901 ‖ H(domain) ‖ H(message))
 //! ```
+//!
+//! The domain names the L2, so no message does; the type of a message is its kind.
 //!
 //! `nonce` is any number: it tells apart messages that otherwise say the same. A message is taken once.
 
@@ -30,8 +32,8 @@ use scale_info::TypeInfo;
 	serde(rename_all = "camelCase")
 )]
 pub struct Domain {
-	/// The L2's chain id (EIP-155).
-	pub chain_id: u64,
+	/// The L2's chain id (EIP-155); messages of the bridge call it `l2`.
+	pub chain_id: u32,
 	/// The vault.
 	pub vault: EthereumAddress,
 }
@@ -41,7 +43,7 @@ impl Domain {
 	pub fn separator(&self) -> Hash {
 		let fields = Fields::default()
 			.hash(keccak256(&[b"ClusterCast"]))
-			.hash(keccak256(&[b"1"]))
+			.hash(keccak256(&[b"2"]))
 			.number(self.chain_id.into())
 			.address(&self.vault);
 		fields.hash_struct(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")

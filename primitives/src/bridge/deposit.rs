@@ -1,10 +1,13 @@
 //! Deposits into the vault on the L2 and the tree over them.
 //!
 //! ```text
-//! leaf = H(0x00 ‖ index u64 ‖ depositor 20 ‖ account 32 ‖ amount u128 ‖ escrow u128
-//!               ‖ session key 32 ‖ session limit u128 ‖ session expiry u32)
+//! leaf = H(0x00 ‖ l2 u32 ‖ number u64 ‖ kind u8 ‖ amount u128 ‖ depositor 20 ‖ refund to 20 ‖ H(body))
 //! node = H(0x01 ‖ left ‖ right)
+//! body of kind 0 = account 32 ‖ escrow u128 ‖ session key 32 ‖ session limit u128 ‖ session expiry u32
 //! ```
+//!
+//! The leaf is an envelope that is the same for all kinds, now and later: who does not know a kind knows nevertheless
+//! what came in, and to whom it goes back. Only kind 0, [`Credit`], is known.
 //!
 //! The tree is 32 levels high and filled from the left; what is not filled yet is a leaf of 32 zero bytes. Its
 //! contract adds a leaf with one write and no recursion, the way of Ethereum's beacon deposit contract.
@@ -12,11 +15,11 @@
 use super::{leaf_hash, node_hash};
 use crate::{
 	amount::{Balance, USDC},
-	crypto::{AccountId, EthereumAddress, Hash, PublicKey},
+	crypto::{keccak256, AccountId, EthereumAddress, Hash, PublicKey},
 	BlockNumber,
 };
 use alloc::vec::Vec;
-use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use codec::{Compact, Decode, DecodeWithMemTracking, Encode, Input, MaxEncodedLen};
 use scale_info::TypeInfo;
 
 /// Levels of the tree: 2^32 - 1 deposits.
@@ -28,7 +31,10 @@ pub const MIN_DEPOSIT: Balance = USDC;
 /// Largest deposit that the vault takes: bounds what one mistake costs, and keeps sums far inside 128 bits.
 pub const MAX_DEPOSIT: Balance = 10_000 * USDC;
 
-/// Money that was paid into the vault for an account on the chain.
+/// Longest body that the vault takes, bytes.
+pub const MAX_BODY: usize = 256;
+
+/// Money that was paid into the vault, and what for.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 #[cfg_attr(
 	feature = "serde",
@@ -36,19 +42,149 @@ pub const MAX_DEPOSIT: Balance = 10_000 * USDC;
 	serde(rename_all = "camelCase")
 )]
 pub struct Deposit {
+	/// The L2 that the vault is on (EIP-155).
+	pub l2: u32,
 	/// Its number, from 0; also its place in the tree.
-	pub index: u64,
-	/// Who paid on the L2.
-	pub depositor: EthereumAddress,
-	/// Receives it on the chain.
-	pub account: AccountId,
+	pub number: u64,
+	/// What the body says: [`Credit::KIND`], or something that is not known here.
+	pub kind: u8,
 	/// Micro-USDC.
 	#[cfg_attr(feature = "serde", serde(with = "crate::chain::decimal"))]
 	pub amount: Balance,
-	/// Of it, so much goes to the account's deposit for tickets. Micro-USDC, at most `amount`.
+	/// Who paid on the L2.
+	pub depositor: EthereumAddress,
+	/// Who gets it back on the L2 where the chain cannot do what the body says.
+	pub refund_to: EthereumAddress,
+	/// What is to be done with it on the chain.
+	pub body: Body,
+}
+
+impl Deposit {
+	/// Its leaf, see [the module](self).
+	pub fn leaf(&self) -> Hash {
+		leaf_hash(&[
+			&self.l2.to_be_bytes(),
+			&self.number.to_be_bytes(),
+			&[self.kind],
+			&self.amount.to_be_bytes(),
+			&self.depositor.0,
+			&self.refund_to.0,
+			&self.body.hash().0,
+		])
+	}
+
+	/// What it asks for; `None` where its kind is not known, or its body is none of that kind.
+	pub fn credit(&self) -> Option<Credit> {
+		let credit = (self.kind == Credit::KIND).then(|| Credit::decode_body(self.body.bytes()))??;
+		(credit.escrow <= self.amount).then_some(credit)
+	}
+}
+
+/// Body of a deposit: at most [`MAX_BODY`] bytes.
+#[derive(Clone, Default, PartialEq, Eq, Encode, TypeInfo)]
+pub struct Body(Vec<u8>);
+
+/// The bytes are more than [`MAX_BODY`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyTooLong {
+	/// So many.
+	pub length: usize,
+}
+
+impl core::fmt::Display for BodyTooLong {
+	fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+		write!(f, "a body has at most {MAX_BODY} bytes, not {}", self.length)
+	}
+}
+
+impl core::error::Error for BodyTooLong {}
+
+impl Body {
+	/// Its bytes.
+	pub fn bytes(&self) -> &[u8] {
+		&self.0
+	}
+
+	/// What the leaf holds of it.
+	pub fn hash(&self) -> Hash {
+		keccak256(&[&self.0])
+	}
+}
+
+impl TryFrom<Vec<u8>> for Body {
+	type Error = BodyTooLong;
+
+	fn try_from(bytes: Vec<u8>) -> Result<Self, BodyTooLong> {
+		let length = bytes.len();
+		match length <= MAX_BODY {
+			true => Ok(Self(bytes)),
+			false => Err(BodyTooLong { length }),
+		}
+	}
+}
+
+impl core::fmt::Debug for Body {
+	fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+		write!(f, "0x{}", hex::encode(&self.0))
+	}
+}
+
+impl MaxEncodedLen for Body {
+	fn max_encoded_len() -> usize {
+		Compact(MAX_BODY as u32).encoded_size() + MAX_BODY
+	}
+}
+
+impl Decode for Body {
+	/// Refuses the length before it reads on.
+	fn decode<I: Input>(input: &mut I) -> Result<Self, codec::Error> {
+		let Compact(length) = Compact::<u32>::decode(input)?;
+		let length = length as usize;
+		if length > MAX_BODY {
+			return Err("a body is longer than it may be".into());
+		}
+		let mut bytes = alloc::vec![0; length];
+		input.read(&mut bytes)?;
+		Ok(Self(bytes))
+	}
+}
+
+impl DecodeWithMemTracking for Body {}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Body {
+	fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+		serializer.collect_str(&format_args!("{self:?}"))
+	}
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Body {
+	fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+		use serde::de::Error;
+		let text = <alloc::string::String as serde::Deserialize>::deserialize(deserializer)?;
+		let digits = text
+			.strip_prefix("0x")
+			.ok_or_else(|| D::Error::custom("a body is 0x and hexadecimal digits"))?;
+		let bytes = hex::decode(digits).map_err(D::Error::custom)?;
+		bytes.try_into().map_err(D::Error::custom)
+	}
+}
+
+/// What a deposit of kind 0 asks for: USDC for an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct Credit {
+	/// Receives it on the chain; not zero.
+	pub account: AccountId,
+	/// Of the amount, so much goes to the account's deposit for tickets. Micro-USDC, at most the amount.
 	#[cfg_attr(feature = "serde", serde(with = "crate::chain::decimal"))]
 	pub escrow: Balance,
-	/// Session key that may sign tickets for the account; zero for none.
+	/// Session key that may sign tickets for the account; zero for none, and then limit and expiry are zero too.
 	pub session_key: PublicKey,
 	/// Most that the session may spend in all, micro-USDC.
 	#[cfg_attr(feature = "serde", serde(with = "crate::chain::decimal"))]
@@ -57,19 +193,40 @@ pub struct Deposit {
 	pub session_expiry: BlockNumber,
 }
 
-impl Deposit {
-	/// Its leaf, see [the module](self).
-	pub fn leaf(&self) -> Hash {
-		leaf_hash(&[
-			&self.index.to_be_bytes(),
-			&self.depositor.0,
+impl Credit {
+	/// The kind of its deposits.
+	pub const KIND: u8 = 0;
+
+	/// Bytes of its body.
+	pub const LENGTH: usize = 100;
+
+	/// The body, see [the module](self).
+	pub fn body(&self) -> Body {
+		let parts: [&[u8]; 5] = [
 			&self.account.0,
-			&self.amount.to_be_bytes(),
 			&self.escrow.to_be_bytes(),
 			&self.session_key.0,
 			&self.session_limit.to_be_bytes(),
 			&self.session_expiry.to_be_bytes(),
-		])
+		];
+		Body(parts.concat())
+	}
+
+	/// From a body, by the vault's own rules.
+	pub fn decode_body(body: &[u8]) -> Option<Self> {
+		let (account, rest) = body.split_first_chunk()?;
+		let (escrow, rest) = rest.split_first_chunk()?;
+		let (session_key, rest) = rest.split_first_chunk()?;
+		let (session_limit, rest) = rest.split_first_chunk()?;
+		let credit = Self {
+			account: AccountId(*account),
+			escrow: Balance::from_be_bytes(*escrow),
+			session_key: PublicKey(*session_key),
+			session_limit: Balance::from_be_bytes(*session_limit),
+			session_expiry: BlockNumber::from_be_bytes(rest.try_into().ok()?),
+		};
+		let sessionless = credit.session_limit == 0 && credit.session_expiry == 0;
+		(credit.account.0 != [0; 32] && (credit.session().is_some() || sessionless)).then_some(credit)
 	}
 
 	/// The session key, if it names one.
@@ -260,37 +417,151 @@ mod tests {
 
 	#[test]
 	fn deposits_are_proven_together() {
-		let deposit = |index| Deposit {
-			index,
-			depositor: EthereumAddress([1; 20]),
-			account: AccountId([2; 32]),
-			amount: 5 * USDC,
-			escrow: USDC,
-			session_key: PublicKey([0; 32]),
-			session_limit: 0,
-			session_expiry: 0,
-		};
 		let deposits: Vec<_> = (0..5).map(deposit).collect();
 		let leaves: Vec<_> = deposits.iter().map(Deposit::leaf).collect();
 		let proven = prove(&deposits, 3, 32);
 		assert_eq!(proven.len(), 2);
 		assert!(proven
 			.iter()
-			.all(|p| p.proof.verify(&root(&leaves), &p.deposit.leaf(), p.deposit.index)));
+			.all(|p| p.proof.verify(&root(&leaves), &p.deposit.leaf(), p.deposit.number)));
 		assert_eq!(prove(&deposits, 0, 4).len(), 4);
 		assert!(prove(&deposits, 5, 4).is_empty());
-		assert_eq!(deposit(0).session(), None);
+	}
+
+	const CREDIT: Credit = Credit {
+		account: AccountId([2; 32]),
+		escrow: USDC,
+		session_key: PublicKey([3; 32]),
+		session_limit: USDC,
+		session_expiry: 7,
+	};
+
+	fn deposit(number: u64) -> Deposit {
+		Deposit {
+			l2: 8_453,
+			number,
+			kind: Credit::KIND,
+			amount: 5 * USDC,
+			depositor: EthereumAddress([1; 20]),
+			refund_to: EthereumAddress([4; 20]),
+			body: CREDIT.body(),
+		}
+	}
+
+	#[test]
+	fn every_field_is_in_the_leaf() {
+		let changes: [fn(&mut Deposit); 7] = [
+			|d| d.l2 = 1,
+			|d| d.number += 1,
+			|d| d.kind += 1,
+			|d| d.amount += 1,
+			|d| d.depositor.0[19] ^= 1,
+			|d| d.refund_to.0[0] ^= 1,
+			|d| d.body.0[99] ^= 1,
+		];
+		for change in changes {
+			let mut changed = deposit(0);
+			change(&mut changed);
+			assert_ne!(changed.leaf(), deposit(0).leaf());
+		}
+	}
+
+	#[test]
+	fn credits_are_known_by_kind_and_body() {
+		assert_eq!(deposit(0).credit(), Some(CREDIT));
+		assert_eq!(Deposit { kind: 1, ..deposit(0) }.credit(), None);
+		let with = |body: Vec<u8>| Deposit {
+			body: body.try_into().unwrap(),
+			..deposit(0)
+		};
+		let body = CREDIT.body().0;
+		assert_eq!(with(body.clone()).credit(), Some(CREDIT));
+		assert_eq!(with(body[..99].to_vec()).credit(), None);
+		assert_eq!(with([&body[..], &[0]].concat()).credit(), None);
+		assert_eq!(with(vec![]).credit(), None);
+		let of = |credit: Credit| with(credit.body().0).credit();
+		let nobody = AccountId([0; 32]);
+		assert_eq!(
+			of(Credit {
+				account: nobody,
+				..CREDIT
+			}),
+			None
+		);
+		let escrow = 5 * USDC;
+		assert!(of(Credit { escrow, ..CREDIT }).is_some());
+		let escrow = escrow + 1;
+		assert_eq!(of(Credit { escrow, ..CREDIT }), None, "more than the amount");
+		// Limit and expiry are a session's.
+		let no_session = Credit {
+			session_key: PublicKey([0; 32]),
+			session_limit: 0,
+			session_expiry: 0,
+			..CREDIT
+		};
+		assert_eq!(of(no_session).unwrap().session(), None);
+		let session_limit = 1;
+		assert_eq!(
+			of(Credit {
+				session_limit,
+				..no_session
+			}),
+			None
+		);
+		let session_expiry = 1;
+		assert_eq!(
+			of(Credit {
+				session_expiry,
+				..no_session
+			}),
+			None
+		);
+	}
+
+	#[test]
+	fn no_body_is_longer_than_it_may_be() {
+		let body = Body::try_from(vec![7; MAX_BODY]).unwrap();
+		let encoded = body.encode();
+		assert_eq!(encoded.len(), Body::max_encoded_len());
+		assert_eq!(Body::decode(&mut &encoded[..]), Ok(body));
+		let refused = Body::try_from(vec![7; MAX_BODY + 1]).unwrap_err();
+		assert_eq!(refused, BodyTooLong { length: MAX_BODY + 1 });
+		assert!(Body::decode(&mut &vec![7u8; MAX_BODY + 1].encode()[..]).is_err());
+		// The length alone is refused, whatever follows.
+		assert!(Body::decode(&mut &Compact(u32::MAX).encode()[..]).is_err());
+		assert!(Body::decode(&mut &encoded[..encoded.len() - 1]).is_err());
+	}
+
+	#[cfg(feature = "serde")]
+	#[test]
+	fn a_body_is_hexadecimal_in_json() {
+		let body = Body(vec![0, 255]);
+		assert_eq!(serde_json::to_value(&body).unwrap(), "0x00ff");
+		assert_eq!(serde_json::from_value::<Body>("0x00ff".into()).unwrap(), body);
+		for wrong in ["00ff", "0x0", "0xzz", &format!("0x{}", "00".repeat(MAX_BODY + 1))] {
+			assert!(serde_json::from_value::<Body>(wrong.into()).is_err(), "{wrong}");
+		}
 	}
 
 	proptest! {
 		#[test]
-		fn every_field_is_in_the_leaf(byte in 0usize..144, flip in 1u8..) {
-			let mut raw = [3; 144];
-			let before = Deposit::decode(&mut &raw[..]).unwrap();
-			raw[byte] ^= flip;
-			let after = Deposit::decode(&mut &raw[..]).unwrap();
-			prop_assert_ne!(before.leaf(), after.leaf());
-			prop_assert_eq!(Deposit::max_encoded_len(), 144);
+		fn a_credit_has_one_body(body in prop::collection::vec(any::<u8>(), 0..=MAX_BODY)) {
+			let credit = Credit::decode_body(&body);
+			prop_assert!(body.len() == Credit::LENGTH || credit.is_none());
+			prop_assert!(credit.is_none_or(|credit| credit.body().bytes() == body));
+		}
+
+		#[test]
+		fn credits_are_what_their_bodies_say(body in prop::collection::vec(any::<u8>(), Credit::LENGTH)) {
+			let credit = Credit::decode_body(&body);
+			prop_assert_eq!(credit.map(|credit| credit.body().0), Some(body));
+		}
+
+		#[test]
+		fn decoding_is_total(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+			if let Ok(deposit) = Deposit::decode(&mut &bytes[..]) {
+				prop_assert!(bytes.starts_with(&deposit.encode()) && deposit.encoded_size() <= Deposit::max_encoded_len());
+			}
 		}
 	}
 }

@@ -9,6 +9,8 @@
 //! | [`action`] | what an Ethereum wallet signs to act for its account on the chain (EIP-712) |
 //! | [`answers`] | what the chain answers about the bridge |
 //!
+//! Each message names the L2 that it is about and its own kind, so that there can be others of both.
+//!
 //! Unlike the rest of this crate: all hashing is Keccak-256, which the EVM has built in and BEEFY uses, and what the
 //! contracts hash is packed big-endian at fixed widths, as Solidity's `abi.encodePacked` does.
 
@@ -20,9 +22,9 @@ pub mod deposit;
 pub mod withdrawal;
 
 pub use action::{Domain, EthereumAction};
-pub use answers::{BridgeInfo, WithdrawalInfo, WithdrawalPlace};
+pub use answers::{BridgeInfo, Stranded, WithdrawalInfo, WithdrawalPlace};
 pub use attestation::{Attestation, DoubleAttestation};
-pub use deposit::{Deposit, DepositProof, DepositTree, ProvenDeposit};
+pub use deposit::{Body, Credit, Deposit, DepositProof, DepositTree, ProvenDeposit};
 pub use withdrawal::{Withdrawal, WithdrawalProof};
 
 use crate::crypto::{keccak256, AccountId, EthereumAddress, Hash};
@@ -39,10 +41,11 @@ fn node_hash(left: &Hash, right: &Hash) -> Hash {
 	keccak256(&[&[1], &left.0, &right.0])
 }
 
-/// Account of somebody who has only an Ethereum wallet: `H("clustercast/ethereum-account/v1" ‖ address)`. No key signs
-/// for it; the wallet's messages do, see [`action`].
-pub fn account_of(address: &EthereumAddress) -> AccountId {
-	AccountId(keccak256(&[b"clustercast/ethereum-account/v1", &address.0]).0)
+/// Account of somebody who has only an Ethereum wallet on this L2: `H("clustercast/account/v2" ‖ l2 u32 ‖ address)`,
+/// little-endian. No key signs for it; the wallet's messages do, see [`action`]. On another L2 the same address may be a
+/// contract of somebody else, so it has another account.
+pub fn account_of(l2: u32, address: &EthereumAddress) -> AccountId {
+	AccountId(keccak256(&[crate::Domain::Account.bytes(), &l2.to_le_bytes(), &address.0]).0)
 }
 
 /// Validators of `count` that must agree: BEEFY's threshold, which is more than two thirds for every count.
@@ -64,6 +67,16 @@ mod tests {
 			let needed = threshold(count);
 			assert!(3 * needed > 2 * count && 3 * (needed - 1) <= 2 * count);
 		}
+	}
+
+	#[test]
+	fn an_address_has_another_account_on_another_l2() {
+		let address = EthereumAddress([1; 20]);
+		assert_ne!(account_of(8_453, &address), account_of(1, &address));
+		assert_ne!(
+			account_of(8_453, &address),
+			account_of(8_453, &EthereumAddress([2; 20]))
+		);
 	}
 
 	#[test]

@@ -1,8 +1,8 @@
 //! Withdrawals to the L2 and the tree over those that one block releases.
 //!
-//! `leaf = H(0x00 ‖ id u64 ‖ to 20 ‖ amount u128 ‖ fee u128)`, `node = H(0x01 ‖ left ‖ right)`, a lone right node is
-//! promoted: RFC 6962's shape. The root of a block's withdrawals is the extra data of that block's MMR leaf, zero
-//! where it releases none. Proofs bind index and width, since promotion alone lets positions alias.
+//! `leaf = H(0x00 ‖ l2 u32 ‖ kind u8 ‖ id u64 ‖ to 20 ‖ amount u128 ‖ fee u128)`, `node = H(0x01 ‖ left ‖ right)`, a
+//! lone right node is promoted: RFC 6962's shape. The root of a block's withdrawals is the extra data of that block's
+//! MMR leaf, zero where it releases none. Proofs bind index and width, since promotion alone lets positions alias.
 
 use super::{leaf_hash, node_hash};
 use crate::{
@@ -13,7 +13,10 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// USDC that was burnt on the chain and is owed by the vault.
+/// Kind of a withdrawal that releases USDC: the only one that the vault knows.
+pub const RELEASE: u8 = 0;
+
+/// What the vault owes for what the chain burnt, or never minted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 #[cfg_attr(
 	feature = "serde",
@@ -21,6 +24,10 @@ use scale_info::TypeInfo;
 	serde(rename_all = "camelCase")
 )]
 pub struct Withdrawal {
+	/// The L2 whose vault owes it (EIP-155).
+	pub l2: u32,
+	/// What the vault does: [`RELEASE`].
+	pub kind: u8,
 	/// Its number, from 0; the vault pays each once.
 	pub id: u64,
 	/// Receives `amount` less `fee` on the L2.
@@ -37,6 +44,8 @@ impl Withdrawal {
 	/// Its leaf, see [the module](self).
 	pub fn leaf(&self) -> Hash {
 		leaf_hash(&[
+			&self.l2.to_be_bytes(),
+			&[self.kind],
 			&self.id.to_be_bytes(),
 			&self.to.0,
 			&self.amount.to_be_bytes(),
@@ -170,13 +179,13 @@ mod tests {
 
 	proptest! {
 		#[test]
-		fn every_field_is_in_the_leaf(byte in 0usize..60, flip in 1u8..) {
-			let mut raw = [3; 60];
+		fn every_field_is_in_the_leaf(byte in 0usize..65, flip in 1u8..) {
+			let mut raw = [3; 65];
 			let before = Withdrawal::decode(&mut &raw[..]).unwrap();
 			raw[byte] ^= flip;
 			let after = Withdrawal::decode(&mut &raw[..]).unwrap();
 			prop_assert_ne!(before.leaf(), after.leaf());
-			prop_assert_eq!(Withdrawal::max_encoded_len(), 60);
+			prop_assert_eq!(Withdrawal::max_encoded_len(), 65);
 		}
 	}
 }

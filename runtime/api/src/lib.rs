@@ -9,7 +9,7 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 use clustercast_primitives::{
-	bridge::{Attestation, BridgeInfo, WithdrawalInfo},
+	bridge::{Attestation, BridgeInfo, Stranded, WithdrawalInfo},
 	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
 	AccountId, PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
@@ -59,6 +59,9 @@ sp_api::decl_runtime_apis! {
 
 		/// Withdrawals from number `from` on, released or waiting, at most 100 at a time.
 		fn withdrawals(from: u64, limit: u32) -> Vec<WithdrawalInfo>;
+
+		/// Imported deposits that wait to be sent back, from number `from` on, at most 100 at a time.
+		fn stranded(from: u64, limit: u32) -> Vec<Stranded>;
 
 		/// Hands to the node's pool what validator number `authority_index` attests; needs the offchain extension of a
 		/// pool. `None` where the pool does not take it.

@@ -120,6 +120,7 @@ impl pallet_usdc_bridge::Config for Runtime {
 	type Burnt = BurntByPenalties;
 	type MaxAttestors = ConstU32<MAX_VALIDATORS>;
 	type MaxImports = ConstU32<MAX_IMPORTS>;
+	type MaxStranded = ConstU32<MAX_STRANDED>;
 	type MinWithdrawal = ConstU128<MIN_WITHDRAWAL>;
 	type MaxWithdrawal = ConstU128<MAX_WITHDRAWAL>;
 	type MaxQueue = ConstU32<MAX_WITHDRAWAL_QUEUE>;

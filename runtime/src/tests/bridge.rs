@@ -7,9 +7,10 @@ use clustercast_primitives::{
 	amount::USDC,
 	bridge::{
 		account_of,
+		attestation::VAULT,
 		beefy::{AuthoritySet, MmrLeaf},
 		deposit::{self, prove},
-		withdrawal, Attestation, Deposit, Domain, EthereumAction, ProvenDeposit,
+		withdrawal, Attestation, Credit, Deposit, Domain, EthereumAction, ProvenDeposit, Stranded,
 	},
 	crypto::{keccak256, SignedMessage},
 	EthereumAddress, EthereumSignature, Hash as Digest32, PublicKey, Signature,
@@ -54,30 +55,47 @@ fn address() -> EthereumAddress {
 }
 
 fn account() -> AccountId {
-	account_of(&address()).0.into()
+	account_of(L2.chain_id, &address()).0.into()
 }
 
-/// 20 USDC of the wallet for its account: 10 for the escrow, and a session.
-fn deposit_of(index: u64) -> Deposit {
-	Deposit {
-		index,
-		depositor: address(),
-		account: account_of(&address()),
-		amount: 20 * USDC,
+/// For the wallet's account: 10 USDC for the escrow, and a session.
+fn credit_of(number: u64) -> Credit {
+	Credit {
+		account: account_of(L2.chain_id, &address()),
 		escrow: 10 * USDC,
-		session_key: PublicKey([index as u8 + 1; 32]),
+		session_key: PublicKey([number as u8 + 1; 32]),
 		session_limit: 5 * USDC,
 		session_expiry: 1_000,
 	}
 }
 
+/// 20 USDC of the wallet that ask for this.
+fn asking(number: u64, credit: Credit) -> Deposit {
+	Deposit {
+		l2: L2.chain_id,
+		number,
+		kind: Credit::KIND,
+		amount: 20 * USDC,
+		depositor: address(),
+		refund_to: EthereumAddress([0x61; 20]),
+		body: credit.body(),
+	}
+}
+
+fn deposit_of(number: u64) -> Deposit {
+	asking(number, credit_of(number))
+}
+
 fn attestation(deposits: &[Deposit]) -> Attestation {
 	let leaves: Vec<Digest32> = deposits.iter().map(Deposit::leaf).collect();
 	Attestation {
+		l2: L2.chain_id,
+		kind: VAULT,
 		l2_block: 16,
 		l2_hash: Digest32([1; 32]),
 		root: deposit::root(&leaves),
 		count: deposits.len() as u64,
+		light_client_block: 0,
 	}
 }
 
@@ -95,6 +113,10 @@ fn attest(n: u32, by: Sr25519Keyring, attestation: Attestation) -> UncheckedExtr
 fn import(proven: Vec<ProvenDeposit>) -> UncheckedExtrinsic {
 	let deposits = proven.try_into().unwrap();
 	UncheckedExtrinsic::new_bare(Call::import_deposits { deposits }.into())
+}
+
+fn refund(number: u64) -> UncheckedExtrinsic {
+	UncheckedExtrinsic::new_bare(Call::refund { number }.into())
 }
 
 /// What a pool says of it.
@@ -228,6 +250,8 @@ fn what_a_block_refuses_the_pool_refuses_with_the_same_code() {
 		assert_refused(attest(0, Sr25519Keyring::Eve, said), Error::BadSignature);
 		let off = Attestation { l2_block: 17, ..said };
 		assert_refused(attest(0, alice, off), Error::NotACheckpoint);
+		assert_refused(attest(0, alice, Attestation { l2: 1, ..said }), Error::OtherL2);
+		assert_refused(attest(0, alice, Attestation { kind: 1, ..said }), Error::OtherKind);
 		assert_refused(attest(0, alice, attestation(&[])), Error::NothingNew);
 		for (n, by) in [(0, alice), (1, bob), (2, charlie)] {
 			assert_ok!(apply(attest(n, by, said)));
@@ -241,13 +265,64 @@ fn what_a_block_refuses_the_pool_refuses_with_the_same_code() {
 		assert_refused(import(vec![]), Error::NoDeposits);
 		assert_refused(import(proven[1..].to_vec()), Error::OutOfOrder);
 		let mut altered = proven.clone();
-		altered[1].deposit.account = clustercast_primitives::AccountId([9; 32]);
+		altered[1].deposit.body = credit_of(7).body();
 		assert_refused(import(altered), Error::BadProof);
 		let more = [deposits.to_vec(), vec![deposit_of(2)]].concat();
 		assert_refused(import(prove(&more, 0, 3)), Error::NotAttested);
 		assert_ok!(apply(import(proven.clone())));
 		assert_refused(import(proven), Error::AlreadyImported);
+		assert_refused(refund(0), Error::NotStranded);
 	});
+}
+
+#[test]
+fn what_is_not_understood_goes_back_and_stops_nobody() {
+	with_vault(BRIDGED, || {
+		let unknown = Deposit {
+			kind: 7,
+			body: b"not known yet".to_vec().try_into().unwrap(),
+			..deposit_of(1)
+		};
+		let deposits = [deposit_of(0), unknown.clone(), deposit_of(2)];
+		let said = attestation(&deposits);
+		for n in 0..3 {
+			assert_ok!(apply(attest(n, VALIDATORS[n as usize], said)));
+		}
+		assert_refused(refund(1), Error::NotStranded);
+		// It cannot be left out.
+		assert_refused(import(prove(&deposits, 2, 1)), Error::OutOfOrder);
+		assert_ok!(apply(import(prove(&deposits, 0, 3))));
+		let issuance = constants::EXISTENTIAL_DEPOSIT + 40 * USDC;
+		assert_eq!(Balances::total_issuance(), issuance);
+		assert_eq!(TicketBroker::viewer_account(&account()).sessions.len(), 2);
+		assert_eq!(UsdcBridge::stranded(0, 9), [Stranded::from(&unknown)]);
+		let info = UsdcBridge::bridge();
+		assert_eq!((info.next_deposit, info.stranded, info.imported), (3, 1, 40 * USDC));
+
+		// By nobody, for nothing, once.
+		assert_ok!(apply(refund(1)));
+		assert_refused(refund(1), Error::NotStranded);
+		let owed = UsdcBridge::withdrawals(0, 9)[0].withdrawal;
+		assert_eq!((owed.l2, owed.kind), (L2.chain_id, withdrawal::RELEASE));
+		assert_eq!((owed.to, owed.amount, owed.fee), (unknown.refund_to, 20 * USDC, 0));
+		let info = UsdcBridge::bridge();
+		assert_eq!((info.stranded, info.next_withdrawal), (0, 1));
+		assert_eq!((info.imported, info.withdrawn), (60 * USDC, 20 * USDC));
+		assert_eq!(Balances::total_issuance(), issuance);
+		let first = leaf(1, Digest32([0; 32]));
+		next_block();
+		// The light client's range carries it.
+		let second = leaf(2, withdrawal::root(&[owed.leaf()]));
+		assert_eq!(mmr_root(), keccak256(&[&first.0, &second.0]).0);
+	});
+}
+
+#[test]
+#[should_panic(expected = "integer `4294967296`, expected u32")]
+fn an_l2_whose_chain_id_does_not_fit_is_refused_at_genesis() {
+	let l2 = json!({ "chainId": 1u64 << 32, "vault": L2.vault.to_string() });
+	let patch = json!({ "usdcBridge": { "l2": l2, "interval": 8, "first": 5 } });
+	in_first_block_with(BRIDGED, patch, || ());
 }
 
 #[test]
@@ -267,12 +342,16 @@ fn a_wallet_takes_its_money_back_with_nobodys_help_but_the_submitters() {
 		let bob = Sr25519Keyring::Bob.to_account_id();
 		let deposits = [
 			deposit_of(0),
-			Deposit {
-				account: clustercast_primitives::AccountId(bob.clone().into()),
-				escrow: 0,
-				session_key: PublicKey([0; 32]),
-				..deposit_of(1)
-			},
+			asking(
+				1,
+				Credit {
+					account: clustercast_primitives::AccountId(bob.clone().into()),
+					escrow: 0,
+					session_key: PublicKey([0; 32]),
+					session_limit: 0,
+					session_expiry: 0,
+				},
+			),
 		];
 		let said = attestation(&deposits);
 		(0..3).for_each(|n| apply(attest(n, VALIDATORS[n as usize], said)).unwrap());

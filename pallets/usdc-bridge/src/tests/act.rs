@@ -207,7 +207,7 @@ fn wallets_may_sign_the_same_message() {
 		let wallets = [wallet(1), wallet(2)];
 		let deposits: Vec<_> = (0..)
 			.zip(&wallets)
-			.map(|(index, w)| deposit_of(index, account(w)))
+			.map(|(number, w)| deposit_of(number, account(w)))
 			.collect();
 		bridge_in(&deposits);
 		for wallet in &wallets {

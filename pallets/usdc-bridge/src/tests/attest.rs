@@ -111,6 +111,8 @@ fn every_rule_has_its_error() {
 		refused(4, said, Error::UnknownAttestor);
 		refused(u32::MAX, said, Error::UnknownAttestor);
 		refused(0, off, Error::NotACheckpoint);
+		refused(0, Attestation { l2: 1, ..said }, Error::OtherL2);
+		refused(0, Attestation { kind: 1, ..said }, Error::OtherKind);
 		refused(0, none, Error::NothingNew);
 		let by_another = sign(VALIDATORS[1], &said);
 		assert_refused(0, said, by_another, Error::BadSignature);
@@ -127,9 +129,31 @@ fn every_rule_has_its_error() {
 			..said
 		};
 		refused(0, other_hash, Error::ContradictsItself);
+		let other_client = Attestation {
+			light_client_block: 9,
+			..said
+		};
+		refused(0, other_client, Error::ContradictsItself);
 		refused(0, attestation(4, &deposits(2)), Error::TooSoon);
 		run_to(2);
 		assert_ok!(say(0, attestation(4, &deposits(2))));
+	});
+}
+
+#[test]
+fn who_disagrees_about_the_light_client_does_not_agree() {
+	ExtBuilder::default().build_and_execute(|| {
+		let said = attestation(3, &deposits(2));
+		let ahead = Attestation {
+			light_client_block: 9,
+			..said
+		};
+		for (n, words) in [(0, said), (1, said), (2, ahead)] {
+			assert_ok!(say(n, words));
+		}
+		assert_eq!(Attested::<Test>::get(), None);
+		assert_ok!(say(3, said));
+		assert_eq!(Attested::<Test>::get(), Some(said));
 	});
 }
 
@@ -141,6 +165,11 @@ fn what_was_accepted_stands() {
 		run_to(2);
 		refused(3, accepted, Error::AlreadyAccepted);
 		refused(3, attestation(3, &deposits(4)), Error::ContradictsAccepted);
+		let other_client = Attestation {
+			light_client_block: 9,
+			..accepted
+		};
+		refused(3, other_client, Error::ContradictsAccepted);
 		refused(3, attestation(2, &deposits(4)), Error::Outdated);
 		// Neither count nor block can fall, or stand still.
 		refused(3, attestation(4, &deposits(3)), Error::NothingNew);

@@ -3,11 +3,12 @@
 use crate::{mock::*, Attested, Call, Error, Event, Imported, NextDeposit, Stranded};
 use clustercast_primitives::{
 	amount::USDC,
-	bridge::{deposit::prove, Attestation, Deposit, ProvenDeposit},
+	bridge::{account_of, deposit::prove, Attestation, Credit, Deposit, ProvenDeposit},
 	AccountId, Balance, EthereumAddress, Hash, PublicKey,
 };
 use frame_support::{assert_noop, assert_ok, traits::fungible::Inspect};
 use pallet_ticket_broker::Sessions;
+use sp_core::ecdsa;
 use sp_runtime::{
 	traits::BadOrigin,
 	transaction_validity::{InvalidTransaction, TransactionValidity},
@@ -42,7 +43,7 @@ fn a_deposit_is_minted_for_its_account_and_escrow() {
 		assert_eq!((Imported::<Test>::get(), NextDeposit::<Test>::get()), (60 * USDC, 3));
 		System::assert_last_event(
 			Event::Imported {
-				index: 2,
+				number: 2,
 				account: AccountId32::new([0x82; 32]),
 				amount: 20 * USDC,
 				escrowed: 10 * USDC,
@@ -82,20 +83,23 @@ fn a_deposit_that_was_altered_is_refused() {
 		let deposits = deposits(2);
 		accept(attestation(1, &deposits));
 		let proven = prove(&deposits, 0, 2);
-		let alterations: [fn(&mut Deposit); 7] = [
+		let alterations: [fn(&mut Deposit); 6] = [
 			|d| d.amount += 1,
-			|d| d.account = AccountId([7; 32]),
 			|d| d.depositor = EthereumAddress([7; 20]),
-			|d| d.escrow += 1,
-			|d| d.session_key = PublicKey([7; 32]),
-			|d| d.session_limit += 1,
-			|d| d.session_expiry += 1,
+			|d| d.refund_to = EthereumAddress([7; 20]),
+			// It would go to another account, or back.
+			|d| d.body = credit_of(NOBODY).body(),
+			|d| d.body = Default::default(),
+			|d| d.kind = 1,
 		];
 		for alter in alterations {
 			let mut altered = proven.clone();
 			alter(&mut altered[1].deposit);
 			assert_refused(altered, Error::BadProof);
 		}
+		let mut elsewhere = proven.clone();
+		elsewhere[1].deposit.l2 = 1;
+		assert_refused(elsewhere, Error::OtherL2);
 		for level in 0..32 {
 			let mut altered = proven.clone();
 			altered[0].proof.0[level] = Hash([7; 32]);
@@ -108,10 +112,15 @@ fn a_deposit_that_was_altered_is_refused() {
 #[test]
 fn what_the_escrow_cannot_take_stays_free() {
 	ExtBuilder::default().build_and_execute(|| {
-		let whole = |index, amount: Balance| Deposit {
-			amount,
-			escrow: amount,
-			..deposit_of(index, NOBODY)
+		let whole = |number, amount: Balance| {
+			let credit = Credit {
+				escrow: amount,
+				..credit_of(NOBODY)
+			};
+			Deposit {
+				amount,
+				..asking(number, credit)
+			}
 		};
 		bridge_in(&[whole(0, USDC), whole(1, 60 * USDC), whole(2, 5 * USDC)]);
 		// The existential deposit of the first; beyond the cap of the second; all of the third.
@@ -129,16 +138,18 @@ fn what_the_escrow_cannot_take_stays_free() {
 	});
 }
 
-#[test]
-fn more_escrow_than_amount_is_the_amount() {
-	ExtBuilder::default().build_and_execute(|| {
-		bridge_in(&[Deposit {
-			escrow: Balance::MAX,
-			..deposit_of(0, ALICE)
-		}]);
-		assert_eq!(Broker::deposit_of(&ALICE), 20 * USDC);
-		assert_eq!(free(&ALICE), ENDOWMENT);
-	});
+/// A deposit that this wallet paid, with session key 7 for this account.
+fn with_session(number: u64, payer: &ecdsa::Pair, whose: AccountId32, limit: Balance, expiry: u32) -> Deposit {
+	let credit = Credit {
+		session_key: PublicKey([7; 32]),
+		session_limit: limit,
+		session_expiry: expiry,
+		..credit_of(whose)
+	};
+	Deposit {
+		depositor: address(payer),
+		..asking(number, credit)
+	}
 }
 
 #[test]
@@ -146,13 +157,7 @@ fn the_depositors_own_session_key_may_sign() {
 	ExtBuilder::default().build_and_execute(|| {
 		let wallet = wallet(1);
 		let key = PublicKey([7; 32]);
-		bridge_in(&[Deposit {
-			depositor: address(&wallet),
-			session_key: key,
-			session_limit: 5 * USDC,
-			session_expiry: 1_000,
-			..deposit_of(0, account(&wallet))
-		}]);
+		bridge_in(&[with_session(0, &wallet, account(&wallet), 5 * USDC, 1_000)]);
 		let session = Sessions::<Test>::get(key).unwrap();
 		assert_eq!(session.owner, account(&wallet));
 		assert_eq!((session.limit, session.expiry, session.spent), (5 * USDC, 1_000, 0));
@@ -164,20 +169,14 @@ fn a_stranger_cannot_slip_a_session_key_into_an_account() {
 	ExtBuilder::default().build_and_execute(|| {
 		let (owner, stranger) = (wallet(1), wallet(2));
 		let key = PublicKey([7; 32]);
-		let slipped = |index, whose: AccountId32| Deposit {
-			depositor: address(&stranger),
-			session_key: key,
-			session_limit: 50 * USDC,
-			session_expiry: 1_000,
-			..deposit_of(index, whose)
-		};
+		let slipped = |number, whose| with_session(number, &stranger, whose, 50 * USDC, 1_000);
 		bridge_in(&[slipped(0, account(&owner)), slipped(1, ALICE)]);
 		assert_eq!(Sessions::<Test>::get(key), None);
 		// The money is there all the same.
 		assert_eq!(Broker::deposit_of(&account(&owner)), 10 * USDC);
 		let reason = Error::<Test>::NotTheDepositors.into();
-		System::assert_has_event(Event::SessionRefused { index: 0, key, reason }.into());
-		System::assert_has_event(Event::SessionRefused { index: 1, key, reason }.into());
+		System::assert_has_event(Event::SessionRefused { number: 0, key, reason }.into());
+		System::assert_has_event(Event::SessionRefused { number: 1, key, reason }.into());
 	});
 }
 
@@ -185,20 +184,14 @@ fn a_stranger_cannot_slip_a_session_key_into_an_account() {
 fn a_session_that_is_refused_costs_no_money() {
 	ExtBuilder::default().build_and_execute(|| {
 		let wallet = wallet(1);
-		let with = |index, limit, expiry| Deposit {
-			depositor: address(&wallet),
-			session_key: PublicKey([7; 32]),
-			session_limit: limit,
-			session_expiry: expiry,
-			..deposit_of(index, account(&wallet))
-		};
+		let with = |number, limit, expiry| with_session(number, &wallet, account(&wallet), limit, expiry);
 		run_to(5);
 		bridge_in(&[with(0, 0, 10), with(1, USDC, 4), with(2, USDC, 5), with(3, USDC, 6)]);
 		assert_eq!(Balances::total_balance(&account(&wallet)), 80 * USDC);
 		let refused: Vec<_> = events()
 			.into_iter()
 			.filter_map(|event| match event {
-				Event::SessionRefused { index, reason, .. } => Some((index, reason)),
+				Event::SessionRefused { number, reason, .. } => Some((number, reason)),
 				_ => None,
 			})
 			.collect();
@@ -230,14 +223,92 @@ fn a_deposit_that_no_account_can_hold_does_not_stop_the_next() {
 		assert_eq!(Balances::total_balance(&NOBODY), 0);
 		assert_eq!(Balances::total_balance(&BOB), ENDOWMENT + 20 * USDC);
 		assert_eq!((Imported::<Test>::get(), NextDeposit::<Test>::get()), (20 * USDC, 3));
-		assert_eq!(Stranded::<Test>::get(), Balance::MAX);
-		System::assert_has_event(
-			Event::Stranded {
-				index: 0,
-				amount: EXISTENTIAL_DEPOSIT - 1,
-			}
-			.into(),
-		);
+		assert_eq!(Stranded::<Test>::get(0).unwrap().amount, EXISTENTIAL_DEPOSIT - 1);
+		assert_eq!(Stranded::<Test>::get(1).unwrap().amount, Balance::MAX);
+	});
+}
+
+#[test]
+fn the_same_address_on_another_l2_is_somebody_else() {
+	ExtBuilder::default().build_and_execute(|| {
+		let wallet = wallet(1);
+		let there = AccountId32::new(account_of(1, &address(&wallet)).0);
+		assert_ne!(there, account(&wallet));
+		bridge_in(&[with_session(0, &wallet, there.clone(), USDC, 1_000)]);
+		// Credited as any account is, but not as the payer's own.
+		assert_eq!(Balances::total_balance(&there), 20 * USDC);
+		let (key, reason) = (PublicKey([7; 32]), Error::<Test>::NotTheDepositors.into());
+		assert_eq!(Sessions::<Test>::get(key), None);
+		let number = 0;
+		System::assert_has_event(Event::SessionRefused { number, key, reason }.into());
+	});
+}
+
+#[test]
+fn deposits_that_are_not_understood_strand_and_do_not_stop_those_behind_them() {
+	ExtBuilder::default().build_and_execute(|| {
+		let nobodys = Credit {
+			account: AccountId([0; 32]),
+			..credit_of(NOBODY)
+		};
+		let escrow_above = Credit {
+			escrow: 20 * USDC + 1,
+			..credit_of(NOBODY)
+		};
+		let session_less = Credit {
+			session_limit: 1,
+			..credit_of(NOBODY)
+		};
+		let short = Deposit {
+			body: credit_of(NOBODY).body().bytes()[..99].to_vec().try_into().unwrap(),
+			..deposit_of(2, NOBODY)
+		};
+		let all = [
+			deposit_of(0, ALICE),
+			unknown(1),
+			short,
+			asking(3, nobodys),
+			asking(4, escrow_above),
+			asking(5, session_less),
+			deposit_of(6, BOB),
+		];
+		let issuance = Balances::total_issuance();
+		accept(attestation(1, &all));
+		assert_ok!(import(prove(&all, 0, 1)));
+		// None can be left out: were it refused, nothing would ever come in behind it.
+		for n in 2..7 {
+			assert_refused(prove(&all, n, 7), Error::OutOfOrder);
+		}
+		assert_ok!(import(prove(&all, 1, 6)));
+		assert_eq!(Balances::total_balance(&ALICE), ENDOWMENT + 20 * USDC);
+		assert_eq!(Balances::total_balance(&BOB), ENDOWMENT + 20 * USDC);
+		assert_eq!(Balances::total_balance(&NOBODY), 0);
+		assert_eq!(Balances::total_issuance(), issuance + 40 * USDC);
+		assert_eq!((Imported::<Test>::get(), NextDeposit::<Test>::get()), (40 * USDC, 7));
+		let stranded = Bridge::stranded(0, 100);
+		assert_eq!(stranded, [1, 2, 3, 4, 5].map(|n: usize| (&all[n]).into()));
+		for deposit in stranded {
+			System::assert_has_event(Event::Stranded { deposit }.into());
+		}
+	});
+}
+
+#[test]
+fn an_import_waits_where_not_all_of_it_could_strand() {
+	ExtBuilder::default().build_and_execute(|| {
+		let all: Vec<_> = (0..MAX_STRANDED.into())
+			.map(unknown)
+			.chain([deposit_of(MAX_STRANDED.into(), BOB)])
+			.collect();
+		accept(attestation(1, &all));
+		assert_ok!(import(prove(&all, 0, 32)));
+		assert_refused(prove(&all, 32, 9), Error::StrandedFull);
+		assert_ok!(import(prove(&all, 32, 8)));
+		try_state();
+		assert_refused(prove(&all, 40, 1), Error::StrandedFull);
+		assert_ok!(Bridge::refund(RuntimeOrigin::none(), 17));
+		assert_ok!(import(prove(&all, 40, 1)));
+		assert_eq!(Balances::total_balance(&BOB), ENDOWMENT + 20 * USDC);
 	});
 }
 

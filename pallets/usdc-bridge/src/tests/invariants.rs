@@ -2,12 +2,12 @@
 //! money.
 
 use crate::{
-	mock::*, Attested, Attestors, BlockRoot, Imported, Line, NextDeposit, OldestEpoch, Released, UsedActions,
+	mock::*, Attested, Attestors, BlockRoot, Imported, Line, NextDeposit, OldestEpoch, Released, Stranded, UsedActions,
 	Withdrawals, Withdrawn,
 };
 use clustercast_primitives::{
 	amount::USDC,
-	bridge::{deposit::prove, Attestation, Deposit, EthereumAction},
+	bridge::{deposit::prove, Attestation, Credit, Deposit, EthereumAction},
 	Balance, EthereumAddress, Hash, PublicKey,
 };
 use frame_support::{
@@ -19,6 +19,7 @@ use frame_support::{
 };
 use proptest::prelude::*;
 use sp_runtime::AccountId32;
+use std::collections::BTreeMap;
 
 const TO: EthereumAddress = EthereumAddress([0x51; 20]);
 
@@ -157,9 +158,39 @@ fn an_outflow_above_the_limit_is_found() {
 	assert_eq!(text, "7: more was released than the limit");
 }
 
+#[test]
+fn stranded_deposits_that_cannot_be_are_found() {
+	let expected = "8: a deposit is stranded that was not imported";
+	let strand = |number: u64, deposit: Deposit| {
+		Stranded::<Test>::insert(number, clustercast_primitives::bridge::Stranded::from(&deposit))
+	};
+	assert_eq!(complaint(|| strand(1, unknown(1))), expected);
+	assert_eq!(complaint(|| strand(0, unknown(1))), expected);
+	let elsewhere = Deposit { l2: 1, ..unknown(0) };
+	assert_eq!(complaint(|| strand(0, elsewhere)), expected);
+	let expected = "8: more deposits are stranded than can, or are counted";
+	let text = complaint(|| {
+		strand(0, unknown(0));
+		frame_support::storage::unhashed::kill(&Stranded::<Test>::counter_storage_final_key());
+	});
+	assert_eq!(text, expected);
+	let text = complaint(|| {
+		strand(0, unknown(0));
+		MaxStranded::set(0);
+	});
+	assert_eq!(text, expected);
+}
+
+#[test]
+#[should_panic(expected = "bounds allow something")]
+fn an_import_that_could_not_strand_is_found() {
+	MaxStranded::set(31);
+	Bridge::integrity_test();
+}
+
 #[derive(Clone, Debug)]
 enum Step {
-	/// Somebody pays into the vault.
+	/// Somebody pays into the vault: for a credit (kind 0), for something unknown (1), or for what may be malformed (2).
 	Deposit {
 		whose: u8,
 		own: bool,
@@ -167,6 +198,7 @@ enum Step {
 		escrow: Balance,
 		key: u8,
 		limit: Balance,
+		kind: u8,
 	},
 	/// So many validators say how many deposits there are: all, or with a lie by the first.
 	Attest {
@@ -176,6 +208,10 @@ enum Step {
 	Import {
 		limit: usize,
 		skip: u64,
+	},
+	/// Of the deposit that was stranded so many before the last, or of one that was not.
+	Refund {
+		back: u64,
 	},
 	Withdraw {
 		who: u8,
@@ -211,10 +247,13 @@ fn amount() -> impl Strategy<Value = Balance> {
 
 fn step() -> impl Strategy<Value = Step> {
 	prop_oneof![
-		3 => (0..6u8, any::<bool>(), amount(), amount(), 0..4u8, amount())
-			.prop_map(|(whose, own, amount, escrow, key, limit)| Step::Deposit { whose, own, amount, escrow, key, limit }),
+		3 => (0..6u8, any::<bool>(), amount(), amount(), 0..4u8, amount(), prop_oneof![4 => Just(0u8), 1 => 1..3u8])
+			.prop_map(|(whose, own, amount, escrow, key, limit, kind)| {
+				Step::Deposit { whose, own, amount, escrow, key, limit, kind }
+			}),
 		4 => (0..5u8, prop::bool::weighted(0.2)).prop_map(|(speakers, lie)| Step::Attest { speakers, lie }),
 		3 => (0..5usize, prop_oneof![4 => Just(0u64), 1 => 1..3u64]).prop_map(|(limit, skip)| Step::Import { limit, skip }),
+		2 => (0..3u64).prop_map(|back| Step::Refund { back }),
 		3 => (0..6u8, amount(), amount()).prop_map(|(who, amount, fee)| Step::Withdraw { who, amount, fee }),
 		4 => (0..3u8, 0..4u8, amount(), amount(), 0..2u64, 0..2_000u32)
 			.prop_map(|(wallet, action, amount, tip, nonce, life)| Step::Act { wallet, action, amount, tip, nonce, life }),
@@ -242,6 +281,10 @@ struct World {
 	imported: u64,
 	minted: Balance,
 	burnt: Balance,
+	/// Neither credited nor sent back so far, by number.
+	stranded: BTreeMap<u64, Balance>,
+	/// Sent back.
+	refunded: Balance,
 }
 
 impl World {
@@ -255,15 +298,27 @@ impl World {
 				escrow,
 				key,
 				limit,
+				kind,
 			} => {
-				self.deposits.push(Deposit {
-					depositor: if own && whose > 2 { address(&wallet(whose)) } else { TO },
-					amount: amount.max(USDC),
+				let amount = amount.clamp(USDC, MAX_WITHDRAWAL);
+				let expiry = 2_000;
+				let (kind, escrow, (limit, expiry)) = match (kind, key) {
+					(2, _) => (Credit::KIND, escrow, (limit, expiry)),
+					(_, 0) => (kind, escrow.min(amount), (0, 0)),
+					_ => (kind, escrow.min(amount), (limit, expiry)),
+				};
+				let credit = Credit {
 					escrow,
 					session_key: PublicKey([key; 32]),
 					session_limit: limit,
-					session_expiry: 2_000,
-					..deposit_of(self.deposits.len() as u64, person(whose))
+					session_expiry: expiry,
+					..credit_of(person(whose))
+				};
+				self.deposits.push(Deposit {
+					depositor: if own && whose > 2 { address(&wallet(whose)) } else { TO },
+					amount,
+					kind,
+					..asking(self.deposits.len() as u64, credit)
 				});
 				Ok(())
 			},
@@ -287,16 +342,37 @@ impl World {
 			Step::Import { limit, skip } => {
 				let count = Attested::<Test>::get().map_or(0, |attested| attested.count) as usize;
 				let proven = prove(&self.deposits[..count], NextDeposit::<Test>::get() + skip, limit);
-				let amounts: Balance = proven.iter().map(|proven| proven.deposit.amount).sum();
+				let (understood, others): (Vec<_>, Vec<_>) = proven
+					.iter()
+					.map(|proven| proven.deposit.clone())
+					.partition(|deposit| deposit.credit().is_some());
 				let (empty, many) = (proven.is_empty(), proven.len() as u64);
 				let outcome = import(proven);
 				// A right proof never fails, and no other succeeds.
 				assert_eq!(outcome.is_ok(), skip == 0 && !empty);
 				if outcome.is_ok() {
 					self.imported += many;
-					self.minted += amounts;
+					self.minted += understood.iter().map(|deposit| deposit.amount).sum::<Balance>();
+					self.stranded
+						.extend(others.iter().map(|deposit| (deposit.number, deposit.amount)));
 				}
 				assert_eq!(NextDeposit::<Test>::get(), self.imported);
+				outcome
+			},
+			Step::Refund { back } => {
+				let last = self.stranded.keys().nth_back(back as usize);
+				let number = last.copied().unwrap_or(back);
+				let before = Line::<Test>::get().next;
+				let outcome = Bridge::refund(RuntimeOrigin::none(), number);
+				let amount = self.stranded.remove(&number);
+				// Whatever waits goes back, and nothing else.
+				assert_eq!(outcome.is_ok(), amount.is_some());
+				if let Some(amount) = amount {
+					let owed = Withdrawals::<Test>::get(before).unwrap();
+					let to = self.deposits[number as usize].refund_to;
+					assert_eq!((owed.to, owed.amount, owed.fee), (to, amount, 0));
+					self.refunded += amount;
+				}
 				outcome
 			},
 			Step::Withdraw { who, amount, fee } => {
@@ -379,7 +455,13 @@ proptest! {
 				assert_eq!(sum, Balances::total_issuance());
 				assert_eq!(sum, issuance + world.minted - world.burnt);
 				let waiting: Balance = Withdrawals::<Test>::iter_values().map(|stored| stored.amount).sum();
-				assert!(waiting <= world.burnt);
+				assert!(waiting <= world.burnt + world.refunded);
+				let stranded: Balance = Stranded::<Test>::iter_values().map(|deposit| deposit.amount).sum();
+				assert_eq!(stranded, world.stranded.values().sum());
+				// The vault's side: what is in it is on the chain, waits here, or is owed.
+				let vault: Balance = world.deposits.iter().take(world.imported as usize).map(|d| d.amount).sum();
+				assert_eq!(vault, Imported::<Test>::get() + stranded);
+				assert_eq!(Withdrawn::<Test>::get(), world.burnt + world.refunded);
 			}
 		});
 	}

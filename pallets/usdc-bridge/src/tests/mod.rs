@@ -6,6 +6,7 @@ mod bridge;
 mod forget;
 mod import_deposits;
 mod invariants;
+mod refund;
 mod release;
 mod report_attestation_equivocation;
 mod withdraw;

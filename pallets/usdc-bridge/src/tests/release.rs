@@ -18,6 +18,8 @@ fn withdraw(amount: Balance) {
 
 fn leaf(id: u64, amount: Balance) -> Hash {
 	Withdrawal {
+		l2: L2.chain_id,
+		kind: withdrawal::RELEASE,
 		id,
 		to: TO,
 		amount,

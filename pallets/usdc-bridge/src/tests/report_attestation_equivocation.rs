@@ -65,6 +65,33 @@ fn a_validator_stays_muted_until_it_changes_its_key() {
 }
 
 #[test]
+fn statements_about_two_l2s_or_of_two_kinds_are_no_offence() {
+	ExtBuilder::default().build_and_execute(|| {
+		let one = attestation(1, &deposits(1));
+		let other = attestation(1, &deposits(2));
+		for elsewhere in [Attestation { l2: 1, ..other }, Attestation { kind: 1, ..other }] {
+			assert_refused(0, evidence(VALIDATORS[0], one, elsewhere), Error::NoConflict);
+			assert_refused(0, evidence(VALIDATORS[0], elsewhere, one), Error::NoConflict);
+		}
+		// The same words about one L2 are.
+		assert_ok!(report(0, evidence(VALIDATORS[0], one, other)));
+	});
+}
+
+#[test]
+fn who_says_two_things_about_the_light_client_is_reported() {
+	ExtBuilder::default().build_and_execute(|| {
+		let one = attestation(1, &deposits(1));
+		let other = Attestation {
+			light_client_block: 9,
+			..one
+		};
+		assert_ok!(report(0, evidence(VALIDATORS[0], one, other)));
+		assert_eq!(Offenders::get(), [VALIDATORS[0].to_account_id()]);
+	});
+}
+
+#[test]
 fn what_shows_no_contradiction_is_refused() {
 	ExtBuilder::default().build_and_execute(|| {
 		let (one, other) = (attestation(1, &deposits(1)), attestation(1, &deposits(2)));

@@ -1,7 +1,7 @@
 //! `withdraw`: burns at once, within the bounds.
 
 use crate::{mock::*, Error, Event, Line, Withdrawals, Withdrawn};
-use clustercast_primitives::{amount::USDC, Balance, EthereumAddress};
+use clustercast_primitives::{amount::USDC, bridge::Credit, Balance, EthereumAddress};
 use frame_support::{assert_noop, assert_ok, dispatch::DispatchResult};
 use sp_runtime::{AccountId32, TokenError};
 
@@ -86,11 +86,11 @@ fn what_is_deposited_for_tickets_cannot_be_withdrawn() {
 #[test]
 fn an_account_can_be_emptied() {
 	ExtBuilder::default().build_and_execute(|| {
-		let plain = clustercast_primitives::bridge::Deposit {
+		let plain = Credit {
 			escrow: 0,
-			..deposit_of(0, NOBODY)
+			..credit_of(NOBODY)
 		};
-		bridge_in(&[plain]);
+		bridge_in(&[asking(0, plain)]);
 		assert_ok!(withdraw(NOBODY, TO, 20 * USDC, 0));
 		assert!(!System::account_exists(&NOBODY));
 	});

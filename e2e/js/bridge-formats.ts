@@ -1,0 +1,181 @@
+// The bridge's bytes, as Rust and Solidity have them (primitives/src/bridge/, contracts/src/lib/): what a page in a browser
+// makes, or reads. Vectors: primitives/vectors/bridge.json, compared by bridge-formats.test.ts. The marked parts are snippets of
+// docs/integrate.md.
+
+// [account]
+import { concat, encodePacked, keccak256, numberToHex, size, slice, toHex } from "viem";
+
+type Hex = `0x${string}`;
+
+/** Bytes from the last to the first. */
+function reversed(bytes: Hex): Hex {
+	return `0x${(bytes.slice(2).match(/../g) ?? []).reverse().join("")}`;
+}
+
+/** An integer as SCALE has it: so many bytes, little-endian. */
+function little(value: number | bigint, bytes: number): Hex {
+	return reversed(numberToHex(value, { size: bytes }));
+}
+
+/** The chain account of an Ethereum address of this L2. Nobody has a key for it; the wallet's messages move it. */
+export function accountOf(l2: number, address: Hex): Hex {
+	return keccak256(concat([toHex("clustercast/account/v2"), little(l2, 4), address]));
+}
+
+/** What a deposit of kind 0 asks for: USDC for an account. Amounts are micro-USDC. */
+export type Credit = {
+	/** Receives it on the chain; not zero. */
+	account: Hex;
+	/** Of the amount, so much goes to the deposit for tickets. */
+	escrow: bigint;
+	/** Ed25519 key that may sign tickets; 32 zeros for none, and then limit and expiry are 0. */
+	sessionKey: Hex;
+	sessionLimit: bigint;
+	/** Last block of the chain for which the key can sign. */
+	sessionExpiry: number;
+};
+
+/** The body of its deposit: 100 bytes. */
+export function encodeCredit(credit: Credit): Hex {
+	return encodePacked(
+		["bytes32", "uint128", "bytes32", "uint128", "uint32"],
+		[credit.account, credit.escrow, credit.sessionKey, credit.sessionLimit, credit.sessionExpiry],
+	);
+}
+// [end]
+
+const ZERO = `0x${"00".repeat(32)}`;
+
+/** The kind of deposits whose body is a {@link Credit}. */
+export const CREDIT = 0;
+
+/** The credit that a body says; null where it says none, by the vault's own rules. */
+export function decodeCredit(body: Hex, amount: bigint): Credit | null {
+	if (size(body) !== 100) return null;
+	const credit = {
+		account: slice(body, 0, 32),
+		escrow: BigInt(slice(body, 32, 48)),
+		sessionKey: slice(body, 48, 80),
+		sessionLimit: BigInt(slice(body, 80, 96)),
+		sessionExpiry: Number(slice(body, 96, 100)),
+	};
+	const sessionless = credit.sessionLimit === 0n && credit.sessionExpiry === 0;
+	const whole = credit.account !== ZERO && (credit.sessionKey !== ZERO || sessionless);
+	return whole && credit.escrow <= amount ? credit : null;
+}
+
+/** A deposit, as the vault's event `Deposited` has it. */
+export type Deposit = {
+	l2: number;
+	number: bigint;
+	kind: number;
+	amount: bigint;
+	depositor: Hex;
+	refundTo: Hex;
+	body: Hex;
+};
+
+/** Its leaf in the vault's tree. */
+export function depositLeaf(deposit: Deposit): Hex {
+	return keccak256(
+		encodePacked(
+			["uint8", "uint32", "uint64", "uint8", "uint128", "address", "address", "bytes32"],
+			[
+				0,
+				deposit.l2,
+				deposit.number,
+				deposit.kind,
+				deposit.amount,
+				deposit.depositor,
+				deposit.refundTo,
+				keccak256(deposit.body),
+			],
+		),
+	);
+}
+
+/** What the vault owes, as `clustercast_withdrawals` answers it. */
+export type Withdrawal = { l2: number; kind: number; id: bigint; to: Hex; amount: bigint; fee: bigint };
+
+/** Its leaf in the tree of its block. */
+export function withdrawalLeaf(w: Withdrawal): Hex {
+	return keccak256(
+		encodePacked(
+			["uint8", "uint32", "uint8", "uint64", "address", "uint128", "uint128"],
+			[0, w.l2, w.kind, w.id, w.to, w.amount, w.fee],
+		),
+	);
+}
+
+/** What validators say of the vault and the light client, as of a block of the L2. */
+export type Attestation = {
+	l2: number;
+	kind: number;
+	l2Block: bigint;
+	l2Hash: Hex;
+	root: Hex;
+	count: bigint;
+	lightClientBlock: number;
+};
+
+/** Its SCALE encoding, 89 bytes. */
+export function encodeAttestation(a: Attestation): Hex {
+	return concat([
+		little(a.l2, 4),
+		little(a.kind, 1),
+		little(a.l2Block, 8),
+		a.l2Hash,
+		a.root,
+		little(a.count, 8),
+		little(a.lightClientBlock, 4),
+	]);
+}
+
+/** From its encoding; null where it has another length. */
+export function decodeAttestation(bytes: Hex): Attestation | null {
+	if (size(bytes) !== 89) return null;
+	const number = (from: number, to: number) => BigInt(reversed(slice(bytes, from, to)));
+	return {
+		l2: Number(number(0, 4)),
+		kind: Number(number(4, 5)),
+		l2Block: number(5, 13),
+		l2Hash: slice(bytes, 13, 45),
+		root: slice(bytes, 45, 77),
+		count: number(77, 85),
+		lightClientBlock: Number(number(85, 89)),
+	};
+}
+
+/** What a validator signs for the chain with this genesis hash. */
+export function attestationPayload(genesis: Hex, attestation: Attestation): Hex {
+	return concat([toHex("clustercast/attestation/v2"), genesis, encodeAttestation(attestation)]);
+}
+
+/** The domain of an Ethereum wallet's messages to the chain (EIP-712): it names the L2, so that no message has to. */
+export function actionDomain(l2: number, vault: Hex) {
+	return { name: "ClusterCast", version: "2", chainId: l2, verifyingContract: vault } as const;
+}
+
+const envelope = [
+	{ name: "tip", type: "uint128" },
+	{ name: "nonce", type: "uint64" },
+	{ name: "deadline", type: "uint32" },
+] as const;
+
+/** Their types: the type of a message is its kind. */
+export const actionTypes = {
+	Withdraw: [
+		{ name: "to", type: "address" },
+		{ name: "amount", type: "uint128" },
+		{ name: "fee", type: "uint128" },
+		...envelope,
+	],
+	Unlock: [{ name: "amount", type: "uint128" }, ...envelope],
+	Collect: envelope,
+	Authorize: [
+		{ name: "key", type: "bytes32" },
+		{ name: "limit", type: "uint128" },
+		{ name: "expiry", type: "uint32" },
+		...envelope,
+	],
+} as const;
