@@ -354,8 +354,10 @@ fn items_must_be_the_named_ones() {
 
 #[test]
 fn fault_comes_with_the_first_byte_that_can_show_it() {
-	let mut broadcast = Broadcast::default();
-	broadcast.items = fixture::items();
+	let mut broadcast = Broadcast {
+		items: fixture::items(),
+		..Broadcast::default()
+	};
 	let window = broadcast.segment(&fixture::media(100_000, 1));
 	let frame = window.frame();
 	let data = frame.len() - 100_000;
