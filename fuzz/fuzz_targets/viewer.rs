@@ -99,7 +99,11 @@ fuzz_target!(|steps: Vec<Step>| {
 				let mut frame = honest.next().cloned().unwrap_or_default();
 				let len = frame.len().max(1);
 				match step {
-					Step::Bent(at, byte) => frame.iter_mut().skip(usize::from(at) % len).take(1).for_each(|b| *b = byte),
+					Step::Bent(at, byte) => frame
+						.iter_mut()
+						.skip(usize::from(at) % len)
+						.take(1)
+						.for_each(|b| *b = byte),
 					Step::Cut(at) => frame.truncate(usize::from(at) % len),
 					_ => {},
 				}
@@ -119,7 +123,9 @@ fuzz_target!(|steps: Vec<Step>| {
 					session.subscribe(fixture::session_key().sign(subscription, &fixture::GENESIS));
 				},
 				Event::Window(window) => {
-					let signed = expected.find(|signed| signed.id() == window.id()).expect("nobody signed it, or again");
+					let signed = expected
+						.find(|signed| signed.id() == window.id())
+						.expect("nobody signed it, or again");
 					assert_eq!(window.frame(), signed.frame());
 				},
 				Event::PaymentDue(due) => {
@@ -131,5 +137,9 @@ fuzz_target!(|steps: Vec<Step>| {
 		}
 		while session.poll_transmit().is_some() {}
 	}
-	assert_eq!(session.take_evidence(), None, "the relayer never signed for anything wrong");
+	assert_eq!(
+		session.take_evidence(),
+		None,
+		"the relayer never signed for anything wrong"
+	);
 });
