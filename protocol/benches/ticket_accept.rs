@@ -27,7 +27,8 @@ fn delivery(serial: u32) -> (Expectation, SignedTicket) {
 	let payer = fixture::session();
 	let rand = ticket::rand(&[9; 32], &payer.key, &fixture::CHALLENGE, serial.into());
 	let (bytes, face_value) = (amount::ticket_bytes(375_000), 50_000);
-	let win_probability = amount::win_probability(bytes, 2_000_000, face_value).expect("costs less than the face value");
+	let win_probability =
+		amount::win_probability(bytes, 2_000_000, face_value).expect("costs less than the face value");
 	let expectation = Expectation {
 		payer,
 		window: WindowId {

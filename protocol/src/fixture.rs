@@ -8,8 +8,8 @@
 use bytes::Bytes;
 use clustercast_primitives::{
 	amount::USDC,
-	chain::{SessionInfo, ViewerAccount},
 	catalog::{init_hash, kind, role, Catalog, SignedCatalog, Track},
+	chain::{SessionInfo, ViewerAccount},
 	crypto::KeyPair,
 	ext::{self, Item, Items},
 	merkle::DEFAULT_CHUNK_LOG2,
@@ -107,7 +107,12 @@ pub fn catalog(tracks: &[TrackId], init: &[u8], number: u32) -> SignedCatalog {
 		epoch: EPOCH,
 		number,
 		title: Text::default(),
-		tracks: tracks.iter().map(track).collect::<Vec<_>>().try_into().expect("few tracks"),
+		tracks: tracks
+			.iter()
+			.map(track)
+			.collect::<Vec<_>>()
+			.try_into()
+			.expect("few tracks"),
 		protection: Default::default(),
 		mirrors: Default::default(),
 	};

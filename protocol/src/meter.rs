@@ -109,7 +109,12 @@ mod tests {
 	#[test]
 	fn tickets_pay_whole_units_and_nothing_where_a_unit_is_left() {
 		let mut meter = Meter::default();
-		let mut charge = |bytes| meter.charge(bytes, 1_000_000, &TICKETS).unwrap().map(|share| share.bytes());
+		let mut charge = |bytes| {
+			meter
+				.charge(bytes, 1_000_000, &TICKETS)
+				.unwrap()
+				.map(|share| share.bytes())
+		};
 		assert_eq!(charge(1), Some(TICKET_BYTES));
 		assert_eq!(charge(TICKET_BYTES - 1), None);
 		assert_eq!(charge(1), Some(TICKET_BYTES));
@@ -120,7 +125,9 @@ mod tests {
 	fn vouchers_take_the_next_micro_usdc_when_it_is_reached() {
 		let mut meter = Meter::default();
 		// A micro-USDC for 50,000 bytes: 0.4 a window.
-		let shares: Vec<_> = (0..6).map(|_| meter.charge(20_000, 20_000, &VOUCHERS).unwrap()).collect();
+		let shares: Vec<_> = (0..6)
+			.map(|_| meter.charge(20_000, 20_000, &VOUCHERS).unwrap())
+			.collect();
 		let one = Some(Share::Voucher {
 			bytes: 50_000,
 			amount: 1,

@@ -373,9 +373,7 @@ fn micro_ceil(q64: u128) -> Balance {
 mod tests {
 	use super::*;
 	use crate::fixture::{self, EPOCH_LENGTH, NONCES};
-	use clustercast_primitives::{
-		amount::USDC, receipt::Kind, SignedTicket, StreamId, WindowId,
-	};
+	use clustercast_primitives::{amount::USDC, receipt::Kind, SignedTicket, StreamId, WindowId};
 	use proptest::prelude::*;
 	use std::collections::HashSet;
 
@@ -500,7 +498,15 @@ mod tests {
 		let mut purse = purse(fixture::purse_config());
 		let mut expiry = |block| pay(&mut purse, &due(1), block).unwrap().message.expiry;
 		let signed = [1, 59, 60, 61, 119, 120, 121].map(|block| (block, expiry(block)));
-		let expected = [(1, 360), (59, 360), (60, 360), (61, 420), (119, 420), (120, 420), (121, 480)];
+		let expected = [
+			(1, 360),
+			(59, 360),
+			(60, 360),
+			(61, 420),
+			(119, 420),
+			(120, 420),
+			(121, 480),
+		];
 		assert_eq!(signed, expected);
 		// The same for vouchers.
 		let voucher = voucher(&mut purse, &by_voucher()).unwrap().message;
@@ -528,7 +534,10 @@ mod tests {
 		// No number is too high to be rounded.
 		let mut last = with(u32::MAX);
 		let block = u32::MAX - 10;
-		assert_eq!(pay(&mut last, &due(1), block - 100).unwrap().message.expiry, u32::MAX - u32::MAX % 60);
+		assert_eq!(
+			pay(&mut last, &due(1), block - 100).unwrap().message.expiry,
+			u32::MAX - u32::MAX % 60
+		);
 		assert_eq!(pay(&mut last, &due(1), block), expired(u32::MAX));
 	}
 
@@ -619,10 +628,7 @@ mod tests {
 			(message.sender, message.recipient),
 			(fixture::SENDER, fixture::RECIPIENT)
 		);
-		assert_eq!(
-			(message.amount, message.bytes, message.expiry),
-			(1_000, 1_000_000, 360)
-		);
+		assert_eq!((message.amount, message.bytes, message.expiry), (1_000, 1_000_000, 360));
 		let second = voucher(&mut purse, &by_voucher()).unwrap().message;
 		assert_eq!((second.amount, second.bytes), (2_000, 2_000_000));
 		// Anywhere else they begin at nothing, and here they go on.

@@ -600,7 +600,13 @@ mod tests {
 	fn delivers_within_credit_and_goes_on_when_paid() {
 		let (mut session, mut broadcast) = (serving(), Broadcast::default());
 		let windows: Vec<_> = (0..4).map(|i| broadcast.segment(&[i; UNIT])).collect();
-		assert_eq!(session.wants(), Some(Cursor::Live { stream: STREAM, track: 0 }));
+		assert_eq!(
+			session.wants(),
+			Some(Cursor::Live {
+				stream: STREAM,
+				track: 0
+			})
+		);
 		let first = session.deliver(&windows[0]).unwrap().unwrap();
 		assert_eq!(
 			kinds(&mut session),
@@ -630,7 +636,10 @@ mod tests {
 	}
 
 	/// What a paid session sends for this window, the receipt last.
-	fn receipt_of(session: &mut RelayerSession, window: &EncodedWindow) -> (Option<Expectation>, SignedReceipt, Deliveries) {
+	fn receipt_of(
+		session: &mut RelayerSession,
+		window: &EncodedWindow,
+	) -> (Option<Expectation>, SignedReceipt, Deliveries) {
 		let expectation = session.deliver(window).unwrap();
 		let frame = std::iter::from_fn(|| session.poll_transmit()).last().unwrap();
 		let (signed, deliveries) = DecodeAll::decode_all(&mut &frame[5..]).unwrap();
@@ -666,7 +675,10 @@ mod tests {
 		};
 		assert_eq!(signed.message, receipt);
 		assert_eq!(ticket::commitment(&expectation.rand), expectation.commitment);
-		assert_eq!((expectation.payer, expectation.window), (fixture::session(), window.id()));
+		assert_eq!(
+			(expectation.payer, expectation.window),
+			(fixture::session(), window.id())
+		);
 		assert_eq!((expectation.kind, expectation.context), (receipt.kind, receipt.context));
 		assert_eq!(expectation.terms, 3);
 		// 30,000 bytes, rounded up to a unit.
@@ -830,7 +842,13 @@ mod tests {
 		second.tracks = tracks(&[1]);
 		let mut session = subscribed(second);
 		session.accept_free().unwrap();
-		assert_eq!(session.wants(), Some(Cursor::Live { stream: STREAM, track: 1 }));
+		assert_eq!(
+			session.wants(),
+			Some(Cursor::Live {
+				stream: STREAM,
+				track: 1
+			})
+		);
 	}
 
 	#[test]
@@ -893,7 +911,10 @@ mod tests {
 		assert_eq!(session.deliver(&old), Err(SessionError::NotWanted(old.id())));
 		let mut later = Broadcast::default();
 		later.begin_epoch(fixture::EPOCH + 1);
-		assert!(session.deliver(&later.segment(&[1; 10])).is_ok(), "an epoch comes behind all of those before");
+		assert!(
+			session.deliver(&later.segment(&[1; 10])).is_ok(),
+			"an epoch comes behind all of those before"
+		);
 	}
 
 	#[test]
@@ -951,7 +972,13 @@ mod tests {
 		Signature,
 	}
 
-	const RULES: [Rule; 5] = [Rule::Stream, Rule::Tracks, Rule::Challenge, Rule::Binding, Rule::Signature];
+	const RULES: [Rule; 5] = [
+		Rule::Stream,
+		Rule::Tracks,
+		Rule::Challenge,
+		Rule::Binding,
+		Rule::Signature,
+	];
 
 	/// A relayer that leaves out one rule.
 	fn serves_without(rule: Rule, subscribe: &Subscribe) -> bool {

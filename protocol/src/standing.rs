@@ -17,7 +17,11 @@ impl Standing {
 	/// Takes a status whose signature verified; `false`, and nothing is changed, where a newer one is known.
 	pub fn note_status(&mut self, status: &SignedStatus) -> bool {
 		let message = &status.status.message;
-		if self.status.as_ref().is_some_and(|known| !message.supersedes(&known.status.message)) {
+		if self
+			.status
+			.as_ref()
+			.is_some_and(|known| !message.supersedes(&known.status.message))
+		{
 			return false;
 		}
 		self.status = Some(status.clone());
@@ -78,7 +82,10 @@ mod tests {
 		assert!(standing.note_status(&idle));
 		assert_eq!(standing.at(1_500, 0), Some(State::Idle));
 		assert!(standing.note_status(&live));
-		assert!(!standing.note_status(&idle), "without the rule the stream would look idle again");
+		assert!(
+			!standing.note_status(&idle),
+			"without the rule the stream would look idle again"
+		);
 		assert_eq!(standing.at(2_500, 0), Some(State::Live));
 		assert_eq!(standing.at(7_001, 0), None, "and it says nothing for ever");
 	}

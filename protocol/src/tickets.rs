@@ -262,7 +262,10 @@ impl TicketBook {
 	/// need no restoring: a nonce used again after one of them harms nobody.
 	pub fn restore(&mut self, winning: &WinningTicket) {
 		let ticket = &winning.signed.message;
-		if let Some(nonce) = u32::try_from(ticket.nonce).ok().filter(|n| *n < self.config.nonces_per_epoch) {
+		if let Some(nonce) = u32::try_from(ticket.nonce)
+			.ok()
+			.filter(|n| *n < self.config.nonces_per_epoch)
+		{
 			let slot = (self.epoch(ticket.expiry), ticket.session);
 			self.nonces.entry(slot).or_default().insert(nonce);
 		}
@@ -319,9 +322,7 @@ impl TicketBook {
 		let grown = voucher.amount.checked_sub(newest.amount).filter(|by| *by >= amount);
 		let grown = grown.ok_or(TicketError::VoucherTooLow)?;
 		let bytes = voucher.bytes.checked_sub(newest.bytes);
-		let bytes = bytes
-			.filter(|by| *by >= least)
-			.ok_or(TicketError::WrongBytes)?;
+		let bytes = bytes.filter(|by| *by >= least).ok_or(TicketError::WrongBytes)?;
 		if !amount::is_voucher_within(self.config.max_price_per_gb, bytes, grown) {
 			return Err(TicketError::VoucherTooDear);
 		}

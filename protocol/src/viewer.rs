@@ -797,7 +797,10 @@ impl ViewerSession {
 		}
 		let history = match &self.last {
 			None if !header.message.has(flags::INDEPENDENT) => return Err(Fault::NotIndependent(id)),
-			None => self.pending_history.take().filter(|history| header.message.follows(history)),
+			None => self
+				.pending_history
+				.take()
+				.filter(|history| header.message.follows(history)),
 			Some(last) => {
 				last.check_next(&header.message)?;
 				Some(match last.id.epoch == id.epoch {

@@ -149,7 +149,14 @@ impl EncodedWindow {
 		header.check()?;
 		setting.check(&header)?;
 		let header = key.sign(header, genesis);
-		Ok(Self::assemble(header, setting, draft.history, draft.items, &leaves, data))
+		Ok(Self::assemble(
+			header,
+			setting,
+			draft.history,
+			draft.items,
+			&leaves,
+			data,
+		))
 	}
 
 	fn assemble(
@@ -342,7 +349,10 @@ mod tests {
 				got: 39_999
 			}
 		);
-		assert_eq!(with(setting, window.history_after(), no_items(), &data), WindowError::History);
+		assert_eq!(
+			with(setting, window.history_after(), no_items(), &data),
+			WindowError::History
+		);
 		assert_eq!(with(setting, none(), fixture::items(), &data), WindowError::Items);
 		let init = |init: Bytes| Setting {
 			init,
@@ -350,8 +360,14 @@ mod tests {
 		};
 		let long = vec![0; MAX_INIT_BYTES as usize + 1];
 		let length = WindowError::InitLength(long.len());
-		assert_eq!(with(&init(Bytes::from_static(b"other")), none(), no_items(), &data), WindowError::Init);
-		assert_eq!(with(&init(Bytes::new()), none(), no_items(), &data), WindowError::InitLength(0));
+		assert_eq!(
+			with(&init(Bytes::from_static(b"other")), none(), no_items(), &data),
+			WindowError::Init
+		);
+		assert_eq!(
+			with(&init(Bytes::new()), none(), no_items(), &data),
+			WindowError::InitLength(0)
+		);
 		assert_eq!(with(&init(long.into()), none(), no_items(), &data), length);
 		let mut other = setting.clone();
 		other.catalog = Arc::new(fixture::catalog(&[0], b"ftyp moov", 1));
@@ -382,7 +398,10 @@ mod tests {
 			EncodedWindow::sign(draft, fixture::setting(), data, &key, &fixture::GENESIS).unwrap_err()
 		};
 		assert_eq!(sign(0, 0, &[]), WindowError::Header(HeaderError::Length(0)));
-		assert_eq!(sign(0, 0x80, &[1]), WindowError::Header(HeaderError::UnknownFlags(0x80)));
+		assert_eq!(
+			sign(0, 0x80, &[1]),
+			WindowError::Header(HeaderError::UnknownFlags(0x80))
+		);
 		assert_eq!(sign(5, 0, &[1]), WindowError::Track(5));
 		let large = vec![0; (8 << 20) + 1];
 		let length = HeaderError::Length(large.len() as u32);

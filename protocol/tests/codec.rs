@@ -57,7 +57,14 @@ fn signed<T: std::fmt::Debug>(message: impl Strategy<Value = T>) -> impl Strateg
 
 /// What tickets, vouchers and receipts have in common: who is paid, by whom, for what.
 fn purpose() -> impl Strategy<Value = (AccountId, PublicKey, AccountId, StreamId, Kind, Hash)> {
-	(account(), key(), account(), stream(), any::<u8>().prop_map(Kind), hash())
+	(
+		account(),
+		key(),
+		account(),
+		stream(),
+		any::<u8>().prop_map(Kind),
+		hash(),
+	)
 }
 
 fn ticket() -> impl Strategy<Value = SignedTicket> {
@@ -121,15 +128,14 @@ fn receipt() -> impl Strategy<Value = SignedReceipt> {
 }
 
 fn deliveries() -> impl Strategy<Value = Deliveries> {
-	let delivery =
-		(hash(), any::<(u32, u32)>(), hash()).prop_map(|(header, (first, count), delivered)| {
-			clustercast_primitives::Delivery {
-				header,
-				first,
-				count,
-				delivered,
-			}
-		});
+	let delivery = (hash(), any::<(u32, u32)>(), hash()).prop_map(|(header, (first, count), delivered)| {
+		clustercast_primitives::Delivery {
+			header,
+			first,
+			count,
+			delivered,
+		}
+	});
 	vec(delivery, 0..20).prop_map(|deliveries| deliveries.try_into().expect("within the bound"))
 }
 
@@ -169,31 +175,39 @@ fn track() -> impl Strategy<Value = Track> {
 }
 
 fn catalog() -> impl Strategy<Value = SignedCatalog> {
-	let protection = (any::<u8>(), any::<[u8; 16]>(), vec(any::<u16>(), 0..5)).prop_map(|(scheme, key_id, tracks)| {
-		Protection {
+	let protection =
+		(any::<u8>(), any::<[u8; 16]>(), vec(any::<u16>(), 0..5)).prop_map(|(scheme, key_id, tracks)| Protection {
 			scheme,
 			key_id,
 			tracks: tracks.try_into().expect("within the bound"),
-		}
-	});
-	let catalog = (stream(), any::<(u32, u32)>(), text(), vec(track(), 0..6), vec(protection, 0..4), vec(text(), 0..8))
-		.prop_map(|(stream, (epoch, number), title, tracks, protection, mirrors)| Catalog {
-			stream,
-			epoch,
-			number,
-			title,
-			tracks: tracks.try_into().expect("within the bound"),
-			protection: protection.try_into().expect("within the bound"),
-			mirrors: mirrors.try_into().expect("within the bound"),
 		});
-	let seal = signed((stream(), any::<(u32, u32)>(), hash()).prop_map(|(stream, (epoch, number), hash)| {
-		CatalogSeal {
+	let catalog = (
+		stream(),
+		any::<(u32, u32)>(),
+		text(),
+		vec(track(), 0..6),
+		vec(protection, 0..4),
+		vec(text(), 0..8),
+	)
+		.prop_map(
+			|(stream, (epoch, number), title, tracks, protection, mirrors)| Catalog {
+				stream,
+				epoch,
+				number,
+				title,
+				tracks: tracks.try_into().expect("within the bound"),
+				protection: protection.try_into().expect("within the bound"),
+				mirrors: mirrors.try_into().expect("within the bound"),
+			},
+		);
+	let seal = signed(
+		(stream(), any::<(u32, u32)>(), hash()).prop_map(|(stream, (epoch, number), hash)| CatalogSeal {
 			stream,
 			epoch,
 			number,
 			hash,
-		}
-	}));
+		}),
+	);
 	(seal, catalog).prop_map(|(seal, catalog)| SignedCatalog { seal, catalog })
 }
 
@@ -245,20 +259,18 @@ fn request() -> impl Strategy<Value = ToRelayer> {
 		Just(Start::Live),
 		any::<(u32, u64, u16)>().prop_map(|(epoch, segment, part)| Start::After { epoch, segment, part }),
 	];
-	let payer = prop::option::of((subscription(), any::<bool>()).prop_map(|(subscription, vouchers)| Payer {
-		subscription,
-		vouchers,
-	}));
-	let subscribe =
-		(hash(), stream(), tracks(), start, payer).prop_map(|(genesis, stream, tracks, start, payer)| {
-			ToRelayer::Subscribe(Subscribe {
-				genesis,
-				stream,
-				tracks,
-				start,
-				payer,
-			})
-		});
+	let payer = prop::option::of(
+		(subscription(), any::<bool>()).prop_map(|(subscription, vouchers)| Payer { subscription, vouchers }),
+	);
+	let subscribe = (hash(), stream(), tracks(), start, payer).prop_map(|(genesis, stream, tracks, start, payer)| {
+		ToRelayer::Subscribe(Subscribe {
+			genesis,
+			stream,
+			tracks,
+			start,
+			payer,
+		})
+	});
 	let paid = (hash(), voucher()).prop_map(|(commitment, voucher)| ToRelayer::Voucher(commitment, voucher));
 	prop_oneof![subscribe, ticket().prop_map(ToRelayer::Ticket), paid]
 }
@@ -268,15 +280,16 @@ fn answer() -> impl Strategy<Value = ToViewer> {
 		any::<u128>().prop_map(|face_value| PaymentMode::Tickets { face_value }),
 		prop::option::of(voucher()).prop_map(|newest| PaymentMode::Vouchers { newest }),
 	];
-	let terms = (account(), any::<(u64, u8, u32)>(), mode).prop_map(
-		|(recipient, (price_per_gb, credit, counter), mode)| Terms {
-			recipient,
-			price_per_gb,
-			mode,
-			credit,
-			counter,
-		},
-	);
+	let terms =
+		(account(), any::<(u64, u8, u32)>(), mode).prop_map(|(recipient, (price_per_gb, credit, counter), mode)| {
+			Terms {
+				recipient,
+				price_per_gb,
+				mode,
+				credit,
+				counter,
+			}
+		});
 	let end = prop_oneof![
 		Just(EndReason::Finished),
 		Just(EndReason::ShuttingDown),

@@ -235,7 +235,10 @@ impl Simulator {
 
 	fn tamper_window(&mut self, frame: Bytes) -> Vec<u8> {
 		let mut bytes = frame.to_vec();
-		let (target, before) = (self.origin[self.at].clone(), self.origin[self.at.saturating_sub(1)].clone());
+		let (target, before) = (
+			self.origin[self.at].clone(),
+			self.origin[self.at.saturating_sub(1)].clone(),
+		);
 		let id = target.id();
 		let chunk = target.header().chunk_bytes();
 		let data_at = frame.len().saturating_sub(target.header().bytes as usize);
@@ -290,7 +293,8 @@ impl Simulator {
 				let header = KeyPair::from_seed([66; 32]).sign(target.header().clone(), &GENESIS);
 				let (setting, history, items) = (target.setting(), target.history(), target.items());
 				let forged =
-					EncodedWindow::new(header, setting.clone(), history.clone(), items.clone(), &target.data()).unwrap();
+					EncodedWindow::new(header, setting.clone(), history.clone(), items.clone(), &target.data())
+						.unwrap();
 				bytes = forged.frame().to_vec();
 				self.expected = Some(Fault::Header(HeaderError::Signature(SignatureError::Invalid)));
 			},
@@ -359,7 +363,9 @@ impl Simulator {
 		};
 		let window = self.origin[self.at].id();
 		self.expected = Some(Fault::BadReceipt { window, reason });
-		ToViewer::Receipt(key.sign(receipt, &GENESIS), deliveries).to_frame().to_vec()
+		ToViewer::Receipt(key.sign(receipt, &GENESIS), deliveries)
+			.to_frame()
+			.to_vec()
 	}
 
 	fn run(mut self) -> Run {
@@ -562,8 +568,15 @@ fn check_whole(run: &Run) {
 	assert_eq!((run.tickets, run.voucher), (tickets, voucher));
 	assert_eq!(run.unsettled, voucher);
 	let worth = amount::cost(tickets, price) + voucher;
-	assert!((worth..=worth + 1).contains(&run.spent), "{} spent for {worth}", run.spent);
-	assert_eq!(run.statuses.last().copied().unwrap_or(run.newest_status), run.newest_status);
+	assert!(
+		(worth..=worth + 1).contains(&run.spent),
+		"{} spent for {worth}",
+		run.spent
+	);
+	assert_eq!(
+		run.statuses.last().copied().unwrap_or(run.newest_status),
+		run.newest_status
+	);
 }
 
 fn check_caught(seed: u64, attack: Attack) {
@@ -616,13 +629,19 @@ fn each_attack_is_caught_once_at_least() {
 /// What the runs are made of: both modes, windows that are paid ahead, epochs, items, statuses.
 #[test]
 fn simulation_reaches_what_it_is_made_for() {
-	let runs: Vec<_> = (0..12).map(|seed| Simulator::new(seed, Attack::Nothing).run()).collect();
+	let runs: Vec<_> = (0..12)
+		.map(|seed| Simulator::new(seed, Attack::Nothing).run())
+		.collect();
 	let some = |what: fn(&Run) -> bool| runs.iter().any(what);
 	assert!(some(|run| run.by_voucher) && some(|run| !run.by_voucher));
 	assert!(some(|run| run.due < WINDOWS), "paid ahead");
 	assert!(some(|run| run.origin[0].header().number > 0) && some(|run| run.origin[0].header().number == 0));
 	let epoch = |run: &Run, at: usize| run.origin[at].id().epoch;
 	assert!(runs.iter().any(|run| epoch(run, 0) < epoch(run, WINDOWS - 1)));
-	assert!(some(|run| run.origin.iter().any(|window| window.items().iter().next().is_some())));
+	assert!(some(|run| run.origin.iter().any(|window| window
+		.items()
+		.iter()
+		.next()
+		.is_some())));
 	assert!(some(|run| run.statuses.len() > 1));
 }

@@ -154,7 +154,8 @@ fn expiry_and_nonce_are_held_to_the_chains_rules() {
 	let judge = |now, nonce: u64| {
 		let (mut book, expectation) = (book(), expectation(0));
 		book.open(expectation.clone()).unwrap();
-		book.accept(&sign(honest(&expectation, nonce)), &account(), now).map(|_| ())
+		book.accept(&sign(honest(&expectation, nonce)), &account(), now)
+			.map(|_| ())
 	};
 	assert_eq!(judge(EXPIRY - 601, 0), Err(too_far));
 	assert_eq!(judge(EXPIRY - 600, 0), Ok(()));
@@ -312,10 +313,7 @@ fn money_must_be_there_for_all_that_is_unsettled() {
 			})
 		})
 	};
-	assert_eq!(
-		refused(&leaving(EXPIRY)),
-		TicketError::Chain(Refusal::DepositTooSmall)
-	);
+	assert_eq!(refused(&leaving(EXPIRY)), TicketError::Chain(Refusal::DepositTooSmall));
 	let enough = [
 		leaving(EXPIRY + 1),
 		with(&|a| a.deposit = 100_000),
@@ -545,11 +543,17 @@ fn vouchers_add_up_apart_for_each_kind_context_and_terms() {
 		(judged, book.unsettled(&fixture::SENDER))
 	};
 	for (serial, place) in (0..).zip(places) {
-		assert_eq!(next(serial, place, 200, 100_000), (Ok(()), 200 * (serial + 1) as Balance));
+		assert_eq!(
+			next(serial, place, 200, 100_000),
+			(Ok(()), 200 * (serial + 1) as Balance)
+		);
 	}
 	for (serial, place) in (4..).zip(places) {
 		assert_eq!(next(serial, place, 399, 200_000).0, Err(TicketError::VoucherTooLow));
-		assert_eq!(next(serial, place, 400, 200_000), (Ok(()), 200 * (serial + 1) as Balance));
+		assert_eq!(
+			next(serial, place, 400, 200_000),
+			(Ok(()), 200 * (serial + 1) as Balance)
+		);
 	}
 }
 

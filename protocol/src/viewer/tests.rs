@@ -6,11 +6,11 @@ use crate::{
 	fixture::{self, Broadcast, CHALLENGE, GENESIS, HEAD},
 	wire::{window_frame, HEADER_BYTES, PREFIX_BYTES},
 };
-use codec::{Decode, Encode};
 use clustercast_primitives::{
-	amount::TICKET_BYTES, crypto::KeyPair, fraud::ChunkFraud, receipt::Kind as Purpose, status::State, Delivery as Delivered,
-	Ticket,
+	amount::TICKET_BYTES, crypto::KeyPair, fraud::ChunkFraud, receipt::Kind as Purpose, status::State,
+	Delivery as Delivered, Ticket,
 };
+use codec::{Decode, Encode};
 
 /// Of a window that takes a ticket of one unit, to the byte.
 const UNIT: usize = TICKET_BYTES as usize;
@@ -203,7 +203,11 @@ fn subscription_is_asked_for_with_the_challenge_and_sent_once() {
 
 	// A guest waits for nothing and signs nothing.
 	let mut guest = ViewerSession::new(guest());
-	let free = ToRelayer::Subscribe(Subscribe { payer: None, ..subscribe }).to_frame();
+	let free = ToRelayer::Subscribe(Subscribe {
+		payer: None,
+		..subscribe
+	})
+	.to_frame();
 	assert_eq!(guest.poll_transmit(), Some(free));
 	send(&mut guest, ToViewer::Challenge(CHALLENGE)).unwrap();
 	assert!(guest.poll_event().is_none());
@@ -219,7 +223,8 @@ fn window_is_verified_receipted_and_paid() {
 	assert_eq!(subscribe[4], Kind::Subscribe as u8);
 	show(&mut session, &window).unwrap();
 	let events: Vec<_> = std::iter::from_fn(|| session.poll_event()).collect();
-	let [Event::Terms(Some(_)), Event::Catalog(catalog), Event::Init(init), Event::Window(emitted)] = &events[..] else {
+	let [Event::Terms(Some(_)), Event::Catalog(catalog), Event::Init(init), Event::Window(emitted)] = &events[..]
+	else {
 		panic!("{events:?}");
 	};
 	assert_eq!((catalog, init), (window.catalog(), window.init()));
@@ -354,8 +359,10 @@ fn items_must_be_the_named_ones() {
 
 #[test]
 fn fault_comes_with_the_first_byte_that_can_show_it() {
-	let mut broadcast = Broadcast::default();
-	broadcast.items = fixture::items();
+	let mut broadcast = Broadcast {
+		items: fixture::items(),
+		..Broadcast::default()
+	};
 	let window = broadcast.segment(&fixture::media(100_000, 1));
 	let frame = window.frame();
 	let data = frame.len() - 100_000;
@@ -546,7 +553,10 @@ fn resumed_session_goes_on_behind_the_last_window_and_needs_no_history() {
 		},
 		payer: None,
 	};
-	assert_eq!(session.poll_transmit(), Some(ToRelayer::Subscribe(subscribe).to_frame()));
+	assert_eq!(
+		session.poll_transmit(),
+		Some(ToRelayer::Subscribe(subscribe).to_frame())
+	);
 }
 
 /// A header that the stream's key signed, in place of this window's.
@@ -594,7 +604,11 @@ fn window_comes_with_the_catalog_and_init_that_are_named() {
 		}
 		let answer = session.handle(frame);
 		let emitted = std::iter::from_fn(|| session.poll_event()).filter(|e| !matches!(e, Event::Terms(_)));
-		assert_eq!(emitted.count() > 0, answer.is_ok(), "nothing is handed out that did not verify");
+		assert_eq!(
+			emitted.count() > 0,
+			answer.is_ok(),
+			"nothing is handed out that did not verify"
+		);
 		answer
 	};
 	let (catalog, init) = (|| Some(window.catalog().as_ref().clone()), Some(&b"ftyp moov"[..]));
@@ -602,9 +616,15 @@ fn window_comes_with_the_catalog_and_init_that_are_named() {
 	assert_eq!(answer(guest(), catalog(), init, &frame), Ok(()));
 	assert_eq!(answer(guest(), None, init, &frame), bad(id, WindowError::Catalog));
 	assert_eq!(answer(guest(), catalog(), None, &frame), bad(id, WindowError::Init));
-	assert_eq!(answer(guest(), catalog(), Some(b"other"), &frame), bad(id, WindowError::Init));
+	assert_eq!(
+		answer(guest(), catalog(), Some(b"other"), &frame),
+		bad(id, WindowError::Init)
+	);
 	let other = fixture::catalog(&[0, 1], b"ftyp moov", 0);
-	assert_eq!(answer(guest(), Some(other.clone()), init, &frame), bad(id, WindowError::Catalog));
+	assert_eq!(
+		answer(guest(), Some(other.clone()), init, &frame),
+		bad(id, WindowError::Catalog)
+	);
 	// Named by the header, and without its track or of another stream.
 	let track = |track| ViewerConfig { track, ..guest() };
 	let second = |catalog: &SignedCatalog| {
@@ -622,7 +642,10 @@ fn window_comes_with_the_catalog_and_init_that_are_named() {
 	foreign.stream.0 += 1;
 	let foreign = SignedCatalog::sign(foreign, &fixture::stream_key(), &GENESIS);
 	let frame = second(&foreign);
-	assert_eq!(answer(track(1), Some(foreign), init, &frame), bad(id, WindowError::Catalog));
+	assert_eq!(
+		answer(track(1), Some(foreign), init, &frame),
+		bad(id, WindowError::Catalog)
+	);
 
 	// Changed by the broadcaster and not sent again.
 	broadcast.reinit(&b"new"[..]);
@@ -633,7 +656,10 @@ fn window_comes_with_the_catalog_and_init_that_are_named() {
 		session
 	};
 	let mut session = behind_first();
-	assert_eq!(session.handle(&changed.frame()), bad(changed.id(), WindowError::Catalog));
+	assert_eq!(
+		session.handle(&changed.frame()),
+		bad(changed.id(), WindowError::Catalog)
+	);
 	let mut session = behind_first();
 	send(&mut session, catalog_of(&changed)).unwrap();
 	assert_eq!(session.handle(&changed.frame()), bad(changed.id(), WindowError::Init));
@@ -676,7 +702,10 @@ fn status_is_the_streams_own_and_an_old_one_says_nothing() {
 
 	let mut session = free();
 	let mut emitted = Vec::new();
-	let later = resigned(|status| (status.epoch, status.number) = (fixture::EPOCH + 1, 0), fixture::stream_key());
+	let later = resigned(
+		|status| (status.epoch, status.number) = (fixture::EPOCH + 1, 0),
+		fixture::stream_key(),
+	);
 	let others = [(3, State::Live), (2, State::Ended), (3, State::Idle), (4, State::Idle)];
 	let others = others.map(|(number, state)| fixture::status(number, state));
 	for status in others.iter().chain([&later, &others[3], &others[1]]) {
@@ -698,9 +727,7 @@ fn status_is_the_streams_own_and_an_old_one_says_nothing() {
 
 #[test]
 fn terms_are_held_to_the_viewers_limits() {
-	let answer = |terms: Terms| {
-		send(&mut subscribed(fixture::viewer_config()), ToViewer::Terms(Some(terms)))
-	};
+	let answer = |terms: Terms| send(&mut subscribed(fixture::viewer_config()), ToViewer::Terms(Some(terms)));
 	let terms = fixture::terms;
 	let dear = Terms {
 		price_per_gb: 5_000_001,
@@ -790,7 +817,11 @@ fn receipt_must_say_what_was_delivered() {
 		vec![whole(&other)],
 		vec![one, whole(&other)],
 		vec![Delivered { count: 2, ..one }],
-		vec![Delivered { first: 1, count: 2, ..one }],
+		vec![Delivered {
+			first: 1,
+			count: 2,
+			..one
+		}],
 		vec![Delivered {
 			delivered: Hash([1; 32]),
 			..one
@@ -801,7 +832,10 @@ fn receipt_must_say_what_was_delivered() {
 			..receipt(&window, 1)
 		};
 		assert_eq!(answer(signed(own, &deliveries)), Err(ReceiptFault::Delivered));
-		assert_eq!(answer(signed(receipt(&window, 1), &deliveries)), Err(ReceiptFault::Root));
+		assert_eq!(
+			answer(signed(receipt(&window, 1), &deliveries)),
+			Err(ReceiptFault::Root)
+		);
 	}
 }
 
@@ -898,7 +932,9 @@ fn messages_out_of_turn_are_refused() {
 	unexpected(&mut free(), honest(&window, 1));
 	unexpected(&mut paying(), honest(&window, 1));
 	unexpected(&mut paying(), paid());
-	for message in [&init as &dyn Fn() -> ToViewer, &|| catalog_of(&window), &|| history_before(&window)] {
+	for message in [&init as &dyn Fn() -> ToViewer, &|| catalog_of(&window), &|| {
+		history_before(&window)
+	}] {
 		let mut twice = free();
 		send(&mut twice, message()).unwrap();
 		unexpected(&mut twice, message());
@@ -1167,7 +1203,11 @@ fn neither_other_deliveries_nor_words_between_save_who_signed() {
 	let receipt = || receipt_for(&window, &[delivery], |_| {});
 	fraud(convict(&window, &frame, &[status, receipt()], 30_000));
 	// What a viewer would not pay for is evidence still.
-	for change in [|r: &mut Receipt| r.bytes += 1, |r: &mut Receipt| r.price += 1, |r: &mut Receipt| r.block = 0] {
+	for change in [
+		|r: &mut Receipt| r.bytes += 1,
+		|r: &mut Receipt| r.price += 1,
+		|r: &mut Receipt| r.block = 0,
+	] {
 		let receipt = receipt_for(&window, &[delivery], change);
 		assert_eq!(fraud(convict(&window, &frame, &[receipt], 30_000)).check(), Ok(()));
 	}

@@ -20,7 +20,10 @@ use codec::EncodeLike;
 fn requests() -> Vec<ToRelayer> {
 	let tracks: Tracks = vec![1].try_into().unwrap();
 	let mut subscription = fixture::subscription();
-	subscription.tracks = (0..subscribe::MAX_TRACKS as u16).collect::<Vec<_>>().try_into().unwrap();
+	subscription.tracks = (0..subscribe::MAX_TRACKS as u16)
+		.collect::<Vec<_>>()
+		.try_into()
+		.unwrap();
 	let subscribe = Subscribe {
 		genesis: fixture::GENESIS,
 		stream: fixture::STREAM,
@@ -123,7 +126,12 @@ fn longest_status() -> SignedStatus {
 	};
 	let tracks: Vec<_> = (0..MAX_TRACKS as u16).map(state).collect();
 	let status = fixture::status(1, State::Idle).status.message;
-	SignedStatus::sign(status, tracks.try_into().unwrap(), &fixture::stream_key(), &fixture::GENESIS)
+	SignedStatus::sign(
+		status,
+		tracks.try_into().unwrap(),
+		&fixture::stream_key(),
+		&fixture::GENESIS,
+	)
 }
 
 /// With peaks as a peer may state them.
@@ -370,7 +378,10 @@ fn items_have_one_encoding_and_the_stated_length() {
 		kind,
 		data: Default::default(),
 	};
-	assert_eq!(read(&[item(1), item(2)].to_vec().encode()).map(|found| found.len()), Ok(7));
+	assert_eq!(
+		read(&[item(1), item(2)].to_vec().encode()).map(|found| found.len()),
+		Ok(7)
+	);
 	assert_eq!(read(&[item(2), item(1)].to_vec().encode()), malformed);
 	assert_eq!(read(&[item(1), item(1)].to_vec().encode()), malformed);
 	assert_eq!(read(&(0..17).map(item).collect::<Vec<_>>().encode()), malformed);
@@ -380,7 +391,10 @@ fn items_have_one_encoding_and_the_stated_length() {
 	for stated in [items.len() - 1, items.len() + 1, 0, usize::from(u16::MAX)] {
 		let expected = body - items.len() + stated;
 		let frame = with_raw_items(&window, &items, stated);
-		assert_eq!(read_window(&frame, 1_000), Err(WireError::WindowLength { expected, got: body }));
+		assert_eq!(
+			read_window(&frame, 1_000),
+			Err(WireError::WindowLength { expected, got: body })
+		);
 	}
 }
 
@@ -491,7 +505,10 @@ fn lengths_are_bounded_and_the_shortest() {
 		read_answer(&raw(Kind::Status as u8, &[&signed[..], length, &tracks].concat()))
 	};
 	let malformed = Err(WireError::Malformed(Kind::Status));
-	assert_eq!(read(&[4], 1), Ok(Some(Delivery::Message(ToViewer::Status(Box::new(state.clone()))))));
+	assert_eq!(
+		read(&[4], 1),
+		Ok(Some(Delivery::Message(ToViewer::Status(Box::new(state.clone())))))
+	);
 	assert_eq!(read(&[5, 0], 1), malformed);
 	assert_eq!(read(&[6, 0, 0, 0], 1), malformed);
 	// One more than allowed, in a frame that has no room for all of them: the length is judged first.
