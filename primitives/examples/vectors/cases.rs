@@ -840,7 +840,7 @@ fn equivocations() -> Value {
 
 fn ticket_vectors() -> Value {
 	let key = KeyPair::from_seed(SESSION_SEED);
-	let (secret, salt) = ([0x21; 32], [0x22; 16]);
+	let (secret, salt) = ([0x21; 32], Hash([0x22; 32]));
 	let case = |name: &str, serial: u64, change: &dyn Fn(&mut Ticket)| {
 		let rand = ticket::rand(&secret, &key.public(), &salt, serial);
 		let mut message = Ticket {
