@@ -125,7 +125,11 @@ impl Broadcaster {
 			},
 			number,
 			history: history.root(),
-			flags: if number % 10 == 0 { flags::INDEPENDENT } else { last },
+			flags: if number.is_multiple_of(10) {
+				flags::INDEPENDENT
+			} else {
+				last
+			},
 			start_ms: 1_700_000_000_000 + number * 200,
 			duration_ms: 200,
 			bytes: data.len() as u32,
@@ -363,7 +367,10 @@ fn late_joiner_takes_peaks_from_a_peer_and_refuses_wrong_ones() {
 	assert!(!next.message.follows(&sent(301, all.clone())));
 	// Of the same root and count, and yet no peaks of it.
 	let folded = sent(300, vec![peaks.root()]);
-	assert_eq!((folded.count(), folded.root()), (next.message.number, next.message.history));
+	assert_eq!(
+		(folded.count(), folded.root()),
+		(next.message.number, next.message.history)
+	);
 	assert!(!next.message.follows(&folded), "nothing could be appended");
 }
 
@@ -546,15 +553,14 @@ fn one_receipt_is_for_256_ranges_of_several_tracks() {
 		let leaves = merkle::leaves(data, LOG2);
 		// Where there are more than two chunks, the first two and then all but the third.
 		let ranges = match leaves.len() as u32 {
-			0..3 => vec![0..leaves.len() as u32],
-			3 => vec![0..1, 2..3],
-			many => vec![0..2, 3..many - 1, many - 1..many],
+			few @ 0..3 => vec![(0, few)],
+			3 => vec![(0, 1), (2, 3)],
+			many => vec![(0, 2), (3, many - 1), (many - 1, many)],
 		};
-		for range in ranges.into_iter().take(MAX_DELIVERIES as usize - deliveries.len()) {
-			let leaves = &leaves[range.start as usize..range.end as usize];
-			bytes += range.clone().map(|chunk| header.chunk_len(chunk) as u64).sum::<u64>();
-			places.push((header.id, range.start, range.end));
-			deliveries.push(delivery(header, range.start, leaves));
+		for (from, to) in ranges {
+			bytes += (from..to).map(|chunk| header.chunk_len(chunk) as u64).sum::<u64>();
+			places.push((header.id, from, to));
+			deliveries.push(delivery(header, from, &leaves[from as usize..to as usize]));
 		}
 	}
 	assert_eq!(deliveries.len(), 209);
