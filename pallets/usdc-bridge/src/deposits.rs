@@ -64,7 +64,7 @@ impl<T: Config> Pallet<T> {
 		let escrowed = T::Escrow::deposit_for(&account, deposit.escrow.min(amount));
 		if let Some(key) = deposit.session() {
 			let outcome = if deposit.account == account_of(&deposit.depositor) {
-				T::Escrow::authorize_for(&account, key, deposit.session_limit, deposit.session_expiry)
+				T::Escrow::authorize_for(&account, key, deposit.session_limit, 0, deposit.session_expiry)
 			} else {
 				Err(Error::<T>::NotTheDepositors.into())
 			};

@@ -2,7 +2,7 @@
 
 use crate::{mock::*, Addresses, Error, Event, Relayers, SigningKeys};
 use clustercast_primitives::{
-	amount::MAX_PRICE_PER_GB, chain::RelayerProof, crypto::KeyPair, AccountId, Balance, Hash, PublicKey, Signature,
+	amount::MAX_PRICE_PER_GB, crypto::KeyPair, notice::RelayerProof, AccountId, Balance, Hash, PublicKey, Signature,
 };
 use frame_support::{assert_noop, assert_ok, dispatch::DispatchResult};
 use sp_runtime::{DispatchError, TokenError};
