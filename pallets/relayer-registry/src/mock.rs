@@ -109,7 +109,7 @@ pub fn register(who: AccountId32, key: &KeyPair) -> DispatchResult {
 		key.public(),
 		proof(key, &who),
 		addresses(&[ADDRESS]),
-		1_000,
+		1_000_000,
 		MIN_BOND,
 	)
 }

@@ -54,7 +54,7 @@ fn register_holds_the_bond_and_records_the_relayer() {
 		let relayer = Relayers::<Test>::get(ALICE).unwrap();
 		assert_eq!(
 			(relayer.bond, relayer.price_per_gb, relayer.unbonds_at),
-			(bond, 1_000, None)
+			(bond, 1_000_000, None)
 		);
 	});
 }

@@ -276,16 +276,19 @@ fn fewer_bytes_for_more_money_are_refused() {
 			..voucher(&key, 2 * USDC)
 		};
 		assert_eq!(redeem_voucher(signed(&key, fewer)), Refused(NothingNew));
-		let as_many = Voucher {
-			bytes: 500_000_000,
+		// As many, or too few more: at the highest price that there is, 910 bytes cost a USDC.
+		for bytes in [500_000_000, 500_000_909] {
+			let few = Voucher {
+				bytes,
+				..voucher(&key, 2 * USDC)
+			};
+			assert_eq!(redeem_voucher(signed(&key, few)), Refused(PriceAboveBound));
+		}
+		let enough = Voucher {
+			bytes: 500_000_910,
 			..voucher(&key, 2 * USDC)
 		};
-		assert_eq!(redeem_voucher(signed(&key, as_many)), Refused(PriceAboveBound));
-		let one_more = Voucher {
-			bytes: 500_000_001,
-			..voucher(&key, 2 * USDC)
-		};
-		assert_eq!(redeem_voucher(signed(&key, one_more)), split(USDC));
+		assert_eq!(redeem_voucher(signed(&key, enough)), split(USDC));
 	});
 }
 
