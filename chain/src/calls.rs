@@ -102,12 +102,12 @@ pub fn tip(stream: StreamId, amount: Balance, from_deposit: bool) -> Call {
 		.number("amount", amount)
 }
 
-/// Shows that the relayer with this signing key signed for a wrong chunk.
+/// Shows that a relayer signed for a wrong chunk.
 pub fn report_invalid_chunk(evidence: &ChunkFraud) -> Call {
 	Call::new("FraudProofs", "report_invalid_chunk").argument("evidence", evidence)
 }
 
-/// Shows that a stream's key signed two windows for one place.
+/// Shows that a stream's key signed two things of which one must be untrue.
 pub fn report_equivocation(evidence: &Equivocation) -> Call {
 	Call::new("FraudProofs", "report_equivocation").argument("evidence", evidence)
 }
@@ -236,11 +236,13 @@ pub fn withdraw() -> Call {
 	Call::new("TicketBroker", "withdraw")
 }
 
-/// Lets `key` sign tickets for whoever signs this, `limit` micro-USDC in all, up to block `expiry`.
-pub fn authorize_session(key: &PublicKey, limit: Balance, expiry: BlockNumber) -> Call {
+/// Lets `key` sign tickets for whoever signs this, up to block `expiry`: `limit` micro-USDC in all for what is by bytes and
+/// for tips, `extra_limit` in all for everything else.
+pub fn authorize_session(key: &PublicKey, limit: Balance, extra_limit: Balance, expiry: BlockNumber) -> Call {
 	Call::new("TicketBroker", "authorize_session")
 		.argument("key", key)
 		.number("limit", limit)
+		.number("extra_limit", extra_limit)
 		.number("expiry", expiry)
 }
 
@@ -379,7 +381,13 @@ struct WrongShape;
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{crypto::KeyPair, Hash, Signed, Ticket, Voucher, WindowId};
+	use clustercast_primitives::{
+		crypto::KeyPair,
+		fraud::Leaf,
+		merkle::Proof,
+		receipt::{Kind, PayerOpening},
+		Delivery, Hash, Receipt, Signed, Ticket, Voucher, WindowHeader, WindowId,
+	};
 	use scale_info::{MetaType, PortableRegistry, Registry, TypeInfo};
 
 	/// Stands for the runtime's outer enum: the same nesting, other indices, one compact argument.
@@ -391,6 +399,15 @@ mod tests {
 		RelayerRegistry(Registered),
 		#[codec(index = 30)]
 		StreamKeys(Streams),
+		#[codec(index = 33)]
+		FraudProofs(Fraud),
+	}
+
+	#[derive(Encode, TypeInfo)]
+	#[allow(non_camel_case_types)]
+	enum Fraud {
+		report_invalid_chunk { evidence: Box<ChunkFraud> },
+		report_equivocation { evidence: Box<Equivocation> },
 	}
 
 	/// The calls of the pallet that trade in stream keys, as it declares them.
@@ -443,6 +460,7 @@ mod tests {
 		authorize_session {
 			// Not in the order in which the call is built: names decide.
 			expiry: u32,
+			extra_limit: u128,
 			limit: u128,
 			key: PublicKey,
 		},
@@ -471,8 +489,10 @@ mod tests {
 			sender: AccountId([1; 32]),
 			session: key.public(),
 			recipient: AccountId([2; 32]),
-			window: WindowId::default(),
-			bytes: 3,
+			stream: StreamId(3),
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			bytes: 65_536,
 			face_value: 4,
 			win_probability: 5,
 			commitment: Hash([6; 32]),
@@ -495,9 +515,12 @@ mod tests {
 			session: key.public(),
 			recipient: AccountId([2; 32]),
 			stream: StreamId(3),
+			kind: Kind::CAPACITY,
+			context: Hash([1; 32]),
+			terms: 2,
 			amount: 4,
-			bytes: 5,
-			expiry: 6,
+			bytes: 0,
+			expiry: 60,
 		};
 		key.sign(voucher, &Hash([7; 32]))
 	}
@@ -511,9 +534,10 @@ mod tests {
 				Outer::TicketBroker(Broker::deposit { amount: 1_000_000 }),
 			),
 			(
-				authorize_session(&key, 9, 8),
+				authorize_session(&key, 9, 10, 8),
 				Outer::TicketBroker(Broker::authorize_session {
 					expiry: 8,
+					extra_limit: 10,
 					limit: 9,
 					key,
 				}),
@@ -532,7 +556,7 @@ mod tests {
 				}),
 			),
 			(
-				update_relayer(&["/ip4/127.0.0.1".into()], 12),
+				update_relayer(&["/ip4/127.0.0.1".into()], 12_000),
 				Outer::RelayerRegistry(Registered::update {
 					addresses: vec![b"/ip4/127.0.0.1".to_vec()],
 					price_per_gb: 12_000,
@@ -541,6 +565,84 @@ mod tests {
 		];
 		for (call, expected) in cases {
 			assert_eq!(encode(&call).unwrap(), expected.encode(), "{}", call.full_name());
+		}
+	}
+
+	#[test]
+	fn evidence_is_reported_in_the_pallets_words() {
+		let key = KeyPair::from_seed([1; 32]);
+		let (account, zero) = (AccountId([2; 32]), Hash([0; 32]));
+		let payer = PayerOpening {
+			salt: zero,
+			account,
+			session: key.public(),
+		};
+		let delivery = Delivery {
+			header: zero,
+			first: 0,
+			count: 2,
+			delivered: zero,
+		};
+		let receipt = Receipt {
+			kind: Kind::LIVE,
+			context: zero,
+			payer: payer.hash(),
+			payee: account,
+			key: key.public(),
+			stream: StreamId(3),
+			root: zero,
+			bytes: 4,
+			price: 5,
+			commitment: zero,
+			block: 6,
+		};
+		let header = WindowHeader {
+			id: WindowId::default(),
+			number: 1,
+			history: zero,
+			flags: 0,
+			start_ms: 2,
+			duration_ms: 3,
+			bytes: 4,
+			chunks: 2,
+			chunk_log2: 14,
+			root: zero,
+			catalog: zero,
+			ext: zero,
+		};
+		let leaf = Leaf::of(&[zero, Hash([1; 32])], 1).unwrap();
+		let fraud = ChunkFraud {
+			receipt: key.sign(receipt, &zero),
+			payer,
+			delivery,
+			place: Proof::new(&[delivery.leaf()], 0).unwrap(),
+			header: header.clone(),
+			index: 1,
+			delivered: leaf.clone(),
+			signed: leaf.clone(),
+		};
+		let history = Equivocation::History {
+			earlier: key.sign(header.clone(), &zero),
+			later: key.sign(header, &zero),
+			leaf,
+		};
+		let cases = [
+			(
+				report_invalid_chunk(&fraud),
+				Fraud::report_invalid_chunk {
+					evidence: Box::new(fraud.clone()),
+				},
+			),
+			(
+				report_equivocation(&history),
+				Fraud::report_equivocation {
+					evidence: Box::new(history.clone()),
+				},
+			),
+		];
+		for (call, expected) in cases {
+			let expected = Outer::FraudProofs(expected).encode();
+			assert_eq!(encode(&call).unwrap(), expected, "{}", call.full_name());
 		}
 	}
 

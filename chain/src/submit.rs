@@ -291,7 +291,7 @@ impl Chain {
 			.await
 	}
 
-	/// Deposits and authorises a session key under one signature.
+	/// Deposits and authorises a session key for what is by bytes, under one signature.
 	pub async fn deposit_and_authorize(
 		&self,
 		wallet: &Wallet,
@@ -303,7 +303,7 @@ impl Chain {
 	) -> Result<Included, ChainError> {
 		let both = calls::batch_all(vec![
 			calls::deposit(deposit),
-			calls::authorize_session(key, limit, expiry),
+			calls::authorize_session(key, limit, 0, expiry),
 		]);
 		self.submit(wallet, &both, wait).await
 	}

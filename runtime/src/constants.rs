@@ -84,7 +84,7 @@ pub const TICKET_EPOCH: BlockNumber = 600;
 /// Nonces in a session and epoch: a bitmap of 1 KiB.
 pub const MAX_NONCES: u32 = 8_192;
 
-/// Most (recipient, stream) that vouchers of a session can pay.
+/// Most places that vouchers of a session can pay.
 pub const MAX_PAYEES: u32 = 64;
 
 /// Most tickets or vouchers in a batch.
@@ -99,14 +99,8 @@ pub const MAX_SESSIONS: u32 = 8;
 /// Smallest bond of a relayer.
 pub const MIN_BOND: Balance = 10 * USDC;
 
-/// How long after a window began evidence about it counts: a day.
-pub const FRAUD_WINDOW_MILLIS: u64 = 24 * 60 * 60 * 1000;
-
-/// The same in blocks, if none is missing.
-pub const FRAUD_BLOCKS: BlockNumber = (FRAUD_WINDOW_MILLIS / SLOT_MILLIS) as BlockNumber;
-
-/// How far a window's start may lie ahead of the chain's clock: a minute.
-pub const MAX_CLOCK_SKEW_MILLIS: u64 = 60_000;
+/// Blocks for which evidence counts, from that which a receipt names: a day.
+pub const FRAUD_BLOCKS: BlockNumber = 24 * HOURS;
 
 /// Least that an offence costs a relayer, as long as its bond has it.
 pub const MIN_SLASH: Balance = 5 * USDC;

@@ -83,8 +83,8 @@ fn judge(sender: &AccountId, call: &RuntimeCall) -> Result<ValidTransaction, Tra
 			paying(TicketBroker::vouchers_outlook(vouchers))
 		},
 		RuntimeCall::TicketBroker(Broker::submit_tip { tip }) => paying(TicketBroker::tip_outlook(sender, tip)),
-		RuntimeCall::FraudProofs(Fraud::report_invalid_chunk { relayer, evidence }) => {
-			reporting(FraudProofs::check_invalid_chunk(relayer, evidence))
+		RuntimeCall::FraudProofs(Fraud::report_invalid_chunk { evidence }) => {
+			reporting(FraudProofs::check_invalid_chunk(evidence))
 		},
 		RuntimeCall::FraudProofs(Fraud::report_equivocation { evidence }) => {
 			reporting(FraudProofs::check_equivocation(evidence))

@@ -67,7 +67,7 @@ pub trait ClusterCastRpc {
 	#[method(name = "checkVouchers", blocking)]
 	fn check_vouchers(&self, vouchers: Vec<Bytes>, at: Option<Hash>) -> Result<Vec<TicketVerdict>, Error>;
 
-	/// What vouchers have paid at these places (session, recipient, stream), in order.
+	/// What vouchers have paid at these places (session, recipient, stream, kind, context, terms), in order.
 	#[method(name = "vouchersPaid", blocking)]
 	fn vouchers_paid(&self, places: Vec<VoucherPlace>, at: Option<Hash>) -> Result<Vec<VoucherTotals>, Error>;
 
@@ -376,7 +376,9 @@ where
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{chain::Payout, Hash as Digest, PublicKey, Signature, SignedTicket, Ticket};
+	use clustercast_primitives::{
+		chain::Payout, receipt::Kind, Hash as Digest, PublicKey, Signature, SignedTicket, Ticket,
+	};
 	use codec::Encode;
 	use serde_json::json;
 
@@ -385,8 +387,10 @@ mod tests {
 			sender: AccountId([1; 32]),
 			session: PublicKey([2; 32]),
 			recipient: AccountId([3; 32]),
-			window: Default::default(),
-			bytes: 1,
+			stream: StreamId(0),
+			kind: Kind::LIVE,
+			context: Digest([0; 32]),
+			bytes: 65_536,
 			face_value: 1,
 			win_probability: 1,
 			commitment: Digest([4; 32]),

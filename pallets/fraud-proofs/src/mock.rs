@@ -3,29 +3,28 @@
 use crate as pallet_fraud_proofs;
 use clustercast_primitives::{
 	amount::USDC,
-	chain::{RelayerProof, StreamTerms, PPM},
-	crypto::KeyPair,
-	fraud::ChunkFraud,
-	merkle,
-	window::{flags, SignedHeader},
-	AccountId, Balance, Hash, Receipt, StreamId, WindowHeader, WindowId,
+	chain::{StreamTerms, PPM},
+	crypto::{KeyPair, SignedMessage},
+	fraud::{Account, ChunkFraud},
+	merkle::{self, DEFAULT_CHUNK_LOG2},
+	notice::RelayerProof,
+	receipt::{deliveries_root, Kind, PayerOpening},
+	window::flags,
+	AccountId, Balance, Delivery, Hash, Receipt, Signed, StreamId, WindowHeader, WindowId,
 };
 use frame_support::{
-	construct_runtime, derive_impl, parameter_types,
-	traits::{fungible::Inspect, ConstU128, ConstU32, ConstU64, UnixTime},
+	construct_runtime, derive_impl,
+	dispatch::DispatchResultWithPostInfo,
+	parameter_types,
+	traits::{fungible::Inspect, ConstU128, ConstU32},
 };
 use frame_system::mocking::MockBlockU32;
 use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage};
-use std::time::Duration;
 
 /// Smallest balance of an account, micro-USDC.
 pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
-/// A day, milliseconds: how long evidence counts.
-pub const FRAUD_WINDOW: u64 = crate::DAY;
-/// A minute, milliseconds.
-pub const MAX_CLOCK_SKEW: u64 = 60_000;
-/// When the chain begins, Unix time in milliseconds.
-pub const START: u64 = 1_700_000_000_000;
+/// Blocks for which evidence counts: a day.
+pub const FRAUD_WINDOW: u32 = 43_200;
 
 construct_runtime!(
 	pub enum Test {
@@ -33,7 +32,6 @@ construct_runtime!(
 		Balances: pallet_balances,
 		StreamKeys: pallet_stream_keys,
 		Registry: pallet_relayer_registry,
-		Broker: pallet_ticket_broker,
 		FraudProofs: pallet_fraud_proofs,
 	}
 );
@@ -82,49 +80,18 @@ impl pallet_relayer_registry::Config for Test {
 	type WeightInfo = ();
 }
 
-impl pallet_ticket_broker::Config for Test {
-	type RuntimeHoldReason = RuntimeHoldReason;
-	type Currency = Balances;
-	type Streams = StreamKeys;
-	type Deliveries = ();
-	type MaxDeposit = ConstU128<{ 50 * USDC }>;
-	type MinFaceValue = ConstU128<1_000>;
-	type TreasuryShare = ConstU32<20_000>;
-	type MaxTicketLife = ConstU32<600>;
-	type UnlockDelay = ConstU32<1_200>;
-	type EpochLength = ConstU32<600>;
-	type MaxNonces = ConstU32<8_192>;
-	type MaxBatch = ConstU32<100>;
-	type MaxPayees = ConstU32<64>;
-	type MaxSessions = ConstU32<8>;
-	type WeightInfo = ();
-}
-
 parameter_types! {
-	pub static NowMs: u64 = START;
 	pub static TreasuryPart: u32 = 150_000;
-	pub static Window: u64 = FRAUD_WINDOW;
-	pub TreasuryAccount: Option<AccountId32> = pallet_ticket_broker::Treasury::<Test>::get();
-}
-
-/// [`NowMs`].
-pub struct Clock;
-
-impl UnixTime for Clock {
-	fn now() -> Duration {
-		Duration::from_millis(NowMs::get())
-	}
+	pub static Window: u32 = FRAUD_WINDOW;
+	pub TreasuryAccount: Option<AccountId32> = Some(TREASURY);
 }
 
 impl crate::Config for Test {
 	type Currency = Balances;
 	type Relayers = Registry;
 	type Streams = StreamKeys;
-	type Sessions = Broker;
 	type Treasury = TreasuryAccount;
-	type Time = Clock;
 	type FraudWindow = Window;
-	type MaxClockSkew = ConstU64<MAX_CLOCK_SKEW>;
 	type TreasuryPart = TreasuryPart;
 	type WeightInfo = ();
 }
@@ -153,51 +120,96 @@ pub fn genesis() -> Hash {
 	Hash(System::block_hash(0).into())
 }
 
-/// Header of window `segment` of stream 0 over `data`, begun now.
-pub fn header(segment: u64, data: &[u8]) -> WindowHeader {
-	let leaves = merkle::leaves(data);
+/// Signed for this chain.
+pub fn sign<M: SignedMessage>(seed: u8, message: M) -> Signed<M> {
+	key(seed).sign(message, &genesis())
+}
+
+/// Header of window `segment` of stream 0 over chunks with these leaves.
+pub fn header_over(segment: u64, leaves: &[Hash]) -> WindowHeader {
 	WindowHeader {
 		id: WindowId {
 			stream: StreamId(0),
-			rendition: 0,
+			track: 0,
+			epoch: 1,
 			segment,
 			part: 0,
 		},
+		number: 0,
+		history: merkle::empty_root(),
 		flags: flags::INDEPENDENT | flags::LAST_PART,
-		start_ms: NowMs::get(),
+		start_ms: 1_700_000_000_000,
 		duration_ms: 2_000,
+		bytes: (leaves.len() as u32) << DEFAULT_CHUNK_LOG2,
+		chunks: leaves.len() as u32,
+		chunk_log2: DEFAULT_CHUNK_LOG2,
+		root: merkle::root(leaves),
+		catalog: Hash([0; 32]),
+		ext: Hash([0; 32]),
+	}
+}
+
+/// Header of window `segment` of stream 0 over `data`.
+pub fn header(segment: u64, data: &[u8]) -> WindowHeader {
+	WindowHeader {
 		bytes: data.len() as u32,
-		chunks: leaves.len() as u16,
-		root: merkle::root(&leaves),
-		init: Hash([0; 32]),
-		previous: Hash([0; 32]),
+		..header_over(segment, &merkle::leaves(data, DEFAULT_CHUNK_LOG2))
 	}
 }
 
-/// That header, signed by the broadcaster.
-pub fn signed_header(segment: u64, data: &[u8]) -> SignedHeader {
-	key(1).sign(header(segment, data), &genesis())
-}
-
-/// The relayer's receipt for `header` when it delivered these leaves to Alice's session.
-pub fn receipt(header: &WindowHeader, delivered: &[Hash]) -> Receipt {
-	Receipt {
+/// Alice, with session 3.
+pub fn opening() -> PayerOpening {
+	PayerOpening {
+		salt: Hash([8; 32]),
+		account: AccountId(ALICE.into()),
 		session: key(3).public(),
-		window: header.id,
-		root: header.root,
-		delivered: merkle::root(delivered),
-		bytes: header.bytes,
-		price_per_gb: 1_000_000,
-		commitment: Hash([4; 32]),
 	}
 }
 
-/// Evidence that the relayer delivered `wrong` in place of `right` as window `segment`, to Alice.
+/// Of chunks `first` and after it, with these leaves.
+pub fn delivery(header: &WindowHeader, first: u32, leaves: &[Hash]) -> Delivery {
+	Delivery {
+		header: header.hash(),
+		first,
+		count: leaves.len() as u32,
+		delivered: merkle::root(leaves),
+	}
+}
+
+/// The relayer's receipt to Alice for these deliveries, in this block.
+pub fn receipt(deliveries: &[Delivery]) -> Receipt {
+	Receipt {
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		payer: opening().hash(),
+		payee: AccountId(RELAYER.into()),
+		key: key(2).public(),
+		stream: StreamId(0),
+		root: deliveries_root(deliveries),
+		bytes: 40_000,
+		price: 1_000_000,
+		commitment: Hash([4; 32]),
+		block: System::block_number(),
+	}
+}
+
+/// What Alice keeps of that receipt, as the relayer signed it.
+pub fn account(deliveries: &[Delivery]) -> Account {
+	Account {
+		receipt: sign(2, receipt(deliveries)),
+		payer: opening(),
+		deliveries: deliveries.to_vec(),
+	}
+}
+
+/// Evidence that the relayer delivered `wrong` in place of `right` as window `segment`, to Alice, beside another window
+/// that is right.
 pub fn evidence(segment: u64, right: &[u8], wrong: &[u8]) -> Option<ChunkFraud> {
-	let header = signed_header(segment, right);
-	let (signed, delivered) = (merkle::leaves(right), merkle::leaves(wrong));
-	let receipt = key(2).sign(receipt(&header.message, &delivered), &genesis());
-	ChunkFraud::find(header, receipt, &signed, &delivered)
+	let leaves = |data| merkle::leaves(data, DEFAULT_CHUNK_LOG2);
+	let (other, header) = (header(segment + 100, right), header(segment, right));
+	let (signed, delivered) = (leaves(right), leaves(wrong));
+	let account = account(&[delivery(&other, 0, &signed), delivery(&header, 0, &delivered)]);
+	ChunkFraud::find(&account, 1, &header, &signed, &delivered)
 }
 
 /// Evidence of one flipped bit.
@@ -206,6 +218,34 @@ pub fn flipped(segment: u64) -> ChunkFraud {
 	let mut wrong = right;
 	wrong[20_000] ^= 1;
 	evidence(segment, &right, &wrong).unwrap()
+}
+
+/// Reports a wrong chunk as `who`.
+pub fn report_by(who: AccountId32, evidence: ChunkFraud) -> DispatchResultWithPostInfo {
+	FraudProofs::report_invalid_chunk(RuntimeOrigin::signed(who), Box::new(evidence))
+}
+
+/// Reports a wrong chunk as Bob.
+pub fn report(evidence: ChunkFraud) -> DispatchResultWithPostInfo {
+	report_by(BOB, evidence)
+}
+
+/// Registers `who` as a relayer with this signing key and the smallest bond.
+pub fn register(who: AccountId32, seed: u8) {
+	let proof = RelayerProof {
+		account: AccountId(who.clone().into()),
+	};
+	Registry::register(
+		RuntimeOrigin::signed(who),
+		key(seed).public(),
+		sign(seed, proof).signature,
+		vec![b"/ip4/203.0.113.7".to_vec().try_into().unwrap()]
+			.try_into()
+			.unwrap(),
+		1_000_000,
+		10 * USDC,
+	)
+	.unwrap();
 }
 
 /// All that an account owns, held or not, micro-USDC.
@@ -224,9 +264,6 @@ impl ExtBuilder {
 			balances: pallet_balances::GenesisConfig {
 				balances: rich.to_vec(),
 				..Default::default()
-			},
-			broker: pallet_ticket_broker::GenesisConfig {
-				treasury: Some(TREASURY),
 			},
 			..Default::default()
 		};
@@ -247,21 +284,7 @@ impl ExtBuilder {
 				},
 			)
 			.unwrap();
-			let proof = RelayerProof {
-				account: AccountId(RELAYER.into()),
-			};
-			Registry::register(
-				RuntimeOrigin::signed(RELAYER),
-				key(2).public(),
-				key(2).sign(proof, &self::genesis()).signature,
-				vec![b"/ip4/203.0.113.7".to_vec().try_into().unwrap()]
-					.try_into()
-					.unwrap(),
-				1_000,
-				10 * USDC,
-			)
-			.unwrap();
-			Broker::authorize_session(RuntimeOrigin::signed(ALICE), key(3).public(), USDC, 10_000).unwrap();
+			register(RELAYER, 2);
 		});
 		ext
 	}

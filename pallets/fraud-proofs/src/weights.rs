@@ -4,11 +4,11 @@ use frame_support::weights::{constants::RocksDbWeight, Weight};
 
 /// Weights of the pallet's calls and of its work in idle time.
 pub trait WeightInfo {
-	/// Weight of `report_invalid_chunk` for the largest window, signed by the oldest key that a stream keeps.
+	/// Weight of `report_invalid_chunk` with the longest paths that can hold.
 	fn report_invalid_chunk() -> Weight;
-	/// Weight of `report_equivocation` by the oldest key that a stream keeps.
+	/// Weight of `report_equivocation` with the longest path, signed by the oldest key that a stream keeps.
 	fn report_equivocation() -> Weight;
-	/// Weight of forgetting `n` offences of a day.
+	/// Weight of forgetting `n` offences of a span.
 	fn forget(n: u32) -> Weight;
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use alloc::vec;
 use clustercast_primitives::{
-	amount::MAX_PRICE_PER_GB, chain::RelayerProof, crypto::SignedMessage, Balance, Hash, PublicKey, Signature,
+	amount::MAX_PRICE_PER_GB, crypto::SignedMessage, notice::RelayerProof, Balance, Hash, PublicKey, Signature,
 };
 use frame_benchmarking::v2::*;
 use frame_support::traits::{

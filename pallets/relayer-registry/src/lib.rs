@@ -72,8 +72,9 @@ pub mod pallet {
 	use alloc::{collections::BTreeSet, string::String, vec::Vec};
 	use clustercast_primitives::{
 		amount::MAX_PRICE_PER_GB,
-		chain::{RelayerInfo, RelayerProof, Reputation, PPM},
+		chain::{RelayerInfo, Reputation, PPM},
 		crypto::{is_canonical, SignedMessage},
+		notice::RelayerProof,
 		Balance, BlockNumber, Hash, Signature,
 	};
 	use core::cmp::Reverse;

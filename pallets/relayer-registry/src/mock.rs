@@ -1,7 +1,7 @@
 //! A chain with nothing but accounts and relayers. Every test body is followed by `try_state`.
 
 use crate as pallet_relayer_registry;
-use clustercast_primitives::{amount::USDC, chain::RelayerProof, crypto::KeyPair, AccountId, Balance, Hash, Signature};
+use clustercast_primitives::{amount::USDC, crypto::KeyPair, notice::RelayerProof, AccountId, Balance, Hash, Signature};
 use frame_support::{
 	construct_runtime, derive_impl,
 	dispatch::DispatchResult,
@@ -109,7 +109,7 @@ pub fn register(who: AccountId32, key: &KeyPair) -> DispatchResult {
 		key.public(),
 		proof(key, &who),
 		addresses(&[ADDRESS]),
-		1_000,
+		1_000_000,
 		MIN_BOND,
 	)
 }

@@ -20,7 +20,8 @@
 //! [`Streams::payee`]), not by that in which it is redeemed: whom it pays and in which shares does not depend on how long
 //! a relayer holds it back. So what was in force is remembered for [`Config::ChangeDelay`], which is no shorter than a
 //! ticket's life; and terms change, in whichever direction, and keys are burnt, the same time after that was announced,
-//! so that relayers can follow. One change at a time. A price is within bounds if it is within those of any block since.
+//! so that relayers can follow. One change at a time. Terms are counted as they come into force, so that a payment can name
+//! those that it is for.
 //!
 //! *A sale* moves the deposit: the buyer's is held, the seller's released. A *transfer* takes the deposit along, so that
 //! nobody's money is held by a stranger's gift. Offers and announcements of the owner before end with both.
@@ -89,6 +90,8 @@ pub struct Payee<AccountId> {
 	pub share_ppm: u32,
 	/// Highest price, micro-USDC per 10^9 bytes.
 	pub max_price_per_gb: u64,
+	/// Counts the terms that these are from: one more with each that came into force.
+	pub terms: u32,
 }
 
 /// What judges of broadcasters need.
@@ -118,8 +121,8 @@ pub trait Streams<AccountId> {
 	/// Blocks for which [`Streams::payee`] remembers what was.
 	fn memory() -> BlockNumber;
 
-	/// Who is paid for what was signed in block `at`, which is no further back than [`Streams::memory`] and not ahead;
-	/// `None` where there is no such stream, or was none any more.
+	/// Who is paid for what was signed in block `at`, which is no further back than [`Streams::memory`] and not ahead, and
+	/// on which terms; `None` where there is no such stream, or was none any more.
 	fn payee(stream: StreamId, at: BlockNumber) -> Option<Payee<AccountId>>;
 
 	/// Makes a stream owned by `owner`, with the largest share and the highest price.

@@ -38,12 +38,11 @@ impl<T: Config> Streams<T::AccountId> for Pallet<T> {
 			Some(rental) => &rental.renter,
 			None => key.owner_at(at, is_alive),
 		};
-		// It may have been signed later than `at`, under what is in force now.
-		let now = key.terms_at(Self::now()).unwrap_or(terms);
 		Some(Payee {
 			account: account.clone(),
 			share_ppm: terms.broadcaster_share_ppm,
-			max_price_per_gb: terms.max_price_per_gb().max(now.max_price_per_gb()),
+			max_price_per_gb: terms.max_price_per_gb(),
+			terms: key.counter_at(at),
 		})
 	}
 
@@ -113,7 +112,10 @@ impl<T: Config> Pallet<T> {
 				Self::deposit_event(Event::Burnt { id, owner: key.owner });
 				return Ok(None);
 			},
-			Some(TermsChange { terms: Some(terms), .. }) => key.terms = terms,
+			Some(TermsChange { terms: Some(terms), .. }) => {
+				key.terms = terms;
+				key.terms_counter = key.terms_counter.saturating_add(1);
+			},
 			None => {},
 		}
 		Ok(Some(key))

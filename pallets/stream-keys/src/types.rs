@@ -104,6 +104,8 @@ pub struct StreamKey<T: Config> {
 	pub about: About<T>,
 	/// In force until something else is.
 	pub terms: StreamTerms,
+	/// Terms before them.
+	pub terms_counter: u32,
 	/// Announced, or in force for a short while.
 	pub change: Option<TermsChange>,
 	/// Anybody can buy it for this, micro-USDC.
@@ -130,6 +132,12 @@ impl<T: Config> StreamKey<T> {
 			Some(change) if change.from <= block => change.terms,
 			_ => Some(self.terms),
 		}
+	}
+
+	/// How many terms were in force before those of a block.
+	pub fn counter_at(&self, block: BlockNumber) -> u32 {
+		let changed = self.change.is_some_and(|change| change.from <= block && change.terms.is_some());
+		self.terms_counter.saturating_add(changed.into())
 	}
 
 	/// The rental that a block belongs to.

@@ -8,14 +8,15 @@
 
 use crate::{
 	pallet::{Config, Error, HoldReason, Pallet, Sessions, SpentNonces, Treasury, VouchersPaid},
-	types::{NonceBitmap, Session, VoucherTotals},
+	types::{account_at, Account, NonceBitmap, Purse, Session, VoucherTotals},
 	Deliveries,
 };
 use alloc::collections::{btree_map::Entry, BTreeMap};
 use clustercast_primitives::{
 	amount::share,
-	chain::{Payout, TicketRefusal},
+	chain::{Payout, TicketRefusal, VoucherPlace},
 	crypto::{is_canonical, Signed, SignedMessage},
+	ticket::is_on_grid,
 	Balance, BlockNumber, Hash, PublicKey, StreamId,
 };
 use frame_support::{
@@ -60,9 +61,6 @@ struct Delivery {
 	value: Balance,
 }
 
-/// A session's vouchers for one recipient and one stream.
-type Account<AccountId> = (PublicKey, AccountId, StreamId);
-
 /// Payments that are being made.
 pub(crate) struct Batch<T: Config> {
 	pub now: BlockNumber,
@@ -70,7 +68,7 @@ pub(crate) struct Batch<T: Config> {
 	treasury: Option<T::AccountId>,
 	sessions: BTreeMap<PublicKey, Draft<Option<Session<T::AccountId>>>>,
 	nonces: BTreeMap<(BlockNumber, PublicKey), Draft<NonceBitmap<T::MaxNonces>>>,
-	vouchers: BTreeMap<Account<T::AccountId>, Draft<Option<VoucherTotals>>>,
+	vouchers: BTreeMap<(PublicKey, Account<T::AccountId>), Draft<Option<VoucherTotals>>>,
 	deposits: BTreeMap<T::AccountId, Deposit>,
 	/// By stream and block of signing.
 	streams: BTreeMap<(StreamId, BlockNumber), Option<Payee<T::AccountId>>>,
@@ -97,12 +95,20 @@ impl<T: Config> Batch<T> {
 
 	/// Whether something with this expiry can be paid in this block.
 	pub fn check_expiry(&self, expiry: BlockNumber) -> Result<(), TicketRefusal> {
+		ensure!(is_on_grid(expiry), TicketRefusal::ExpiryOffGrid);
 		ensure!(expiry >= self.now, TicketRefusal::Expired);
 		ensure!(
 			expiry - self.now <= T::MaxTicketLife::get(),
 			TicketRefusal::ExpiryTooFar
 		);
 		Ok(())
+	}
+
+	/// A nonce as bitmaps have it.
+	pub fn check_nonce(nonce: u64) -> Result<u32, TicketRefusal> {
+		let nonce = u32::try_from(nonce).map_err(|_| TicketRefusal::NonceTooLarge)?;
+		ensure!(nonce < T::MaxNonces::get(), TicketRefusal::NonceTooLarge);
+		Ok(nonce)
 	}
 
 	/// Whether the session key signed it for this chain, in the one encoding that counts.
@@ -135,16 +141,13 @@ impl<T: Config> Batch<T> {
 	}
 
 	/// Whether the session's limit and its owner's deposit cover this amount.
-	pub fn check_funds(&mut self, key: PublicKey, amount: Balance) -> Result<(), TicketRefusal> {
+	pub fn check_funds(&mut self, key: PublicKey, purse: Purse, amount: Balance) -> Result<(), TicketRefusal> {
 		let draft = self
 			.sessions
 			.entry(key)
 			.or_insert_with(|| Draft::new(Sessions::<T>::get(key)));
 		let session = draft.value.as_ref().ok_or(TicketRefusal::UnknownSession)?;
-		ensure!(
-			session.limit.saturating_sub(session.spent) >= amount,
-			TicketRefusal::SessionLimitReached
-		);
+		ensure!(session.left(purse) >= amount, TicketRefusal::SessionLimitReached);
 		let deposit = match self.deposits.entry(session.owner.clone()) {
 			Entry::Occupied(known) => known.into_mut(),
 			Entry::Vacant(unknown) => {
@@ -166,19 +169,14 @@ impl<T: Config> Batch<T> {
 			.or_insert_with(|| Draft::new(SpentNonces::<T>::get(epoch, key)))
 	}
 
-	/// What a session's vouchers have paid to a recipient for a stream.
-	pub fn vouchers(
-		&mut self,
-		key: PublicKey,
-		recipient: &T::AccountId,
-		stream: StreamId,
-	) -> &mut Draft<Option<VoucherTotals>> {
-		self.vouchers
-			.entry((key, recipient.clone(), stream))
-			.or_insert_with(|| Draft::new(VouchersPaid::<T>::get(key, (recipient, stream))))
+	/// What vouchers have paid at a place.
+	pub fn vouchers(&mut self, place: &VoucherPlace) -> &mut Draft<Option<VoucherTotals>> {
+		let (key, account) = (place.session, account_at(place));
+		let paid = self.vouchers.entry((key, account));
+		paid.or_insert_with_key(|(key, account)| Draft::new(VouchersPaid::<T>::get(key, account)))
 	}
 
-	/// Who is paid for what was signed in block `at` for a stream.
+	/// Who is paid for what was signed in block `at` for a stream, and on which terms.
 	pub fn payee(&mut self, stream: StreamId, at: BlockNumber) -> Result<Payee<T::AccountId>, TicketRefusal> {
 		let payee = self.streams.entry((stream, at));
 		let payee = payee.or_insert_with(|| T::Streams::payee(stream, at));
@@ -225,19 +223,19 @@ impl<T: Config> Batch<T> {
 	}
 
 	/// Takes from a session and its owner's deposit what [`Batch::check_funds`] found there.
-	pub fn charge(&mut self, key: PublicKey, amount: Balance) {
+	pub fn charge(&mut self, key: PublicKey, purse: Purse, amount: Balance) {
 		let Some(draft) = self.sessions.get_mut(&key) else {
 			return debug_assert!(false, "its funds were checked");
 		};
 		if let Some(session) = draft.change() {
-			session.spent = session.spent.saturating_add(amount);
+			session.spend(purse, amount);
 			if let Some(deposit) = self.deposits.get_mut(&session.owner) {
 				deposit.spent = deposit.spent.saturating_add(amount);
 			}
 		}
 	}
 
-	/// One more recipient of a session's vouchers.
+	/// One more place that a session's vouchers pay.
 	pub fn count_payee(&mut self, key: PublicKey) {
 		if let Some(session) = self.sessions.get_mut(&key).and_then(|draft| draft.change().as_mut()) {
 			session.payees = session.payees.saturating_add(1);
@@ -267,8 +265,8 @@ impl<T: Config> Batch<T> {
 		for ((epoch, key), draft) in self.nonces.into_iter().filter(|(_, draft)| draft.changed) {
 			SpentNonces::<T>::insert(epoch, key, draft.value);
 		}
-		for ((key, recipient, stream), draft) in self.vouchers.into_iter().filter(|(_, draft)| draft.changed) {
-			VouchersPaid::<T>::set(key, (recipient, stream), draft.value);
+		for ((key, account), draft) in self.vouchers.into_iter().filter(|(_, draft)| draft.changed) {
+			VouchersPaid::<T>::set(key, account, draft.value);
 		}
 		let mut collected = Credit::<T::AccountId, T::Currency>::zero();
 		for (sender, deposit) in self.deposits.into_iter().filter(|(_, deposit)| deposit.spent > 0) {

@@ -4,10 +4,12 @@
 use super::*;
 use alloc::vec::Vec;
 use clustercast_primitives::{
+	amount::TICKET_BYTES,
 	chain::{TicketRefusal, TicketVerdict},
 	crypto::SignedMessage,
-	ticket, Balance, Hash, PublicKey, Signature, Signed, SignedVoucher, StreamId, Ticket, Tip, Voucher, WindowId,
-	WinningTicket,
+	receipt::Kind,
+	ticket::{self, EXPIRY_GRID},
+	Balance, Hash, PublicKey, Signature, Signed, SignedVoucher, StreamId, Ticket, Tip, Voucher, WinningTicket,
 };
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -62,7 +64,7 @@ where
 fn session<T: Config>(owner: &T::AccountId, key: PublicKey, expiry: u32) {
 	let authorize = |key| {
 		let owner = RawOrigin::Signed(owner.clone()).into();
-		Pallet::<T>::authorize_session(owner, key, Balance::MAX, expiry).expect("the key is new");
+		Pallet::<T>::authorize_session(owner, key, Balance::MAX, Balance::MAX, expiry).expect("the key is new");
 	};
 	for n in 1..T::MaxSessions::get() {
 		let mut other = key;
@@ -82,7 +84,7 @@ fn full<T: Config>() -> NonceBitmap<T::MaxNonces> {
 
 /// Expiry of everything that is paid.
 fn expiry<T: Config>() -> u32 {
-	Pallet::<T>::now() + T::MaxTicketLife::get() / 2
+	(Pallet::<T>::now() + T::MaxTicketLife::get() / 2).next_multiple_of(EXPIRY_GRID)
 }
 
 /// A viewer with a full deposit, and a session whose bitmap is full.
@@ -121,6 +123,10 @@ where
 			session: key,
 			recipient: clustercast_primitives::AccountId(relayer::<T>(index).into()),
 			stream: T::Streams::create(&rich::<T>("broadcaster", index)),
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			// Those of now, which are looked at last: what the stream was made with has just changed.
+			terms: 1,
 			amount: T::MinFaceValue::get(),
 			bytes: 375_000,
 			expiry: expiry::<T>(),
@@ -145,19 +151,18 @@ where
 		sender: clustercast_primitives::AccountId(sender.into()),
 		session: key,
 		recipient: clustercast_primitives::AccountId(recipient.into()),
-		window: WindowId {
-			stream,
-			..Default::default()
-		},
-		bytes: 375_000,
+		stream,
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		bytes: 6 * TICKET_BYTES,
 		face_value: T::MinFaceValue::get(),
-		win_probability: u64::MAX,
+		win_probability: ticket::CERTAIN,
 		commitment: ticket::commitment(&RAND),
 		nonce: 0,
 		expiry: expiry::<T>(),
 	};
 	let mut signed = sign::<T, _>(&key, ticket);
-	signed.message.bytes += u32::from(!is_good);
+	signed.message.face_value += Balance::from(!is_good);
 	WinningTicket { signed, rand: RAND }
 }
 
@@ -237,11 +242,11 @@ mod benchmarks {
 		let who = rich::<T>("viewer", 0);
 		for n in 1..T::MaxSessions::get() {
 			let origin = RawOrigin::Signed(who.clone()).into();
-			Pallet::<T>::authorize_session(origin, PublicKey([n as u8; 32]), 1, u32::MAX)?;
+			Pallet::<T>::authorize_session(origin, PublicKey([n as u8; 32]), 1, 1, u32::MAX)?;
 		}
 		let key = PublicKey([0xff; 32]);
 		#[extrinsic_call]
-		_(RawOrigin::Signed(who), key, 1, u32::MAX);
+		_(RawOrigin::Signed(who), key, 1, 1, u32::MAX);
 		assert!(Sessions::<T>::contains_key(key));
 		Ok(())
 	}
@@ -262,7 +267,8 @@ mod benchmarks {
 		session::<T>(&who, key, expiry);
 		for index in 0..p {
 			let recipient: T::AccountId = account("relayer", index, 0);
-			VouchersPaid::<T>::insert(key, (recipient, StreamId(index.into())), VoucherTotals::default());
+			let account = (recipient, StreamId(index.into()), Kind::LIVE, Hash([0; 32]), 0);
+			VouchersPaid::<T>::insert(key, account, VoucherTotals::default());
 		}
 		Sessions::<T>::mutate(key, |session| session.as_mut().expect("it was registered").payees = p);
 		frame_system::Pallet::<T>::set_block_number((expiry + 1).into());

@@ -1,7 +1,6 @@
-//! Deposits: in and out. What other pallets may do here: act for accounts whose owners sign elsewhere, and ask whose a
-//! session is.
+//! Deposits: in and out. What other pallets may do here: act for accounts whose owners sign elsewhere.
 
-use crate::pallet::{Config, Error, Event, HoldReason, Pallet, Sessions, Unlocks};
+use crate::pallet::{Config, Error, Event, HoldReason, Pallet, Unlocks};
 use clustercast_primitives::{chain::Unlocking, Balance, BlockNumber, PublicKey};
 use frame_support::{
 	ensure,
@@ -22,7 +21,13 @@ pub trait Escrow<AccountId> {
 	fn deposit_for(who: &AccountId, amount: Balance) -> Balance;
 
 	/// Lets `key` sign tickets for the account.
-	fn authorize_for(who: &AccountId, key: PublicKey, limit: Balance, expiry: BlockNumber) -> DispatchResult;
+	fn authorize_for(
+		who: &AccountId,
+		key: PublicKey,
+		limit: Balance,
+		extra_limit: Balance,
+		expiry: BlockNumber,
+	) -> DispatchResult;
 
 	/// Asks for `amount` of the account's deposit, all of it for 0.
 	fn unlock_for(who: &AccountId, amount: Balance) -> DispatchResult;
@@ -35,16 +40,6 @@ pub trait Escrow<AccountId> {
 	fn skip_delay();
 }
 
-/// Knows whose a session key is.
-pub trait SessionOwners<AccountId> {
-	/// Owner of the session with this key, expired ones included.
-	fn owner(key: &PublicKey) -> Option<AccountId>;
-
-	/// Makes a session of this account and returns its key.
-	#[cfg(feature = "runtime-benchmarks")]
-	fn create(owner: AccountId) -> PublicKey;
-}
-
 impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
 	fn deposit_for(who: &T::AccountId, amount: Balance) -> Balance {
 		let room = T::MaxDeposit::get().saturating_sub(Self::deposit_of(who));
@@ -54,8 +49,14 @@ impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
 		deposited.map_or(0, |()| amount)
 	}
 
-	fn authorize_for(who: &T::AccountId, key: PublicKey, limit: Balance, expiry: BlockNumber) -> DispatchResult {
-		with_storage_layer(|| Self::do_authorize_session(who.clone(), key, limit, expiry))
+	fn authorize_for(
+		who: &T::AccountId,
+		key: PublicKey,
+		limit: Balance,
+		extra_limit: Balance,
+		expiry: BlockNumber,
+	) -> DispatchResult {
+		with_storage_layer(|| Self::do_authorize_session(who.clone(), key, limit, extra_limit, expiry))
 	}
 
 	fn unlock_for(who: &T::AccountId, amount: Balance) -> DispatchResult {
@@ -74,19 +75,6 @@ impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
 	fn skip_delay() {
 		let later = Self::now().saturating_add(T::UnlockDelay::get());
 		frame_system::Pallet::<T>::set_block_number(later.into());
-	}
-}
-
-impl<T: Config> SessionOwners<T::AccountId> for Pallet<T> {
-	fn owner(key: &PublicKey) -> Option<T::AccountId> {
-		Some(Sessions::<T>::get(key)?.owner)
-	}
-
-	#[cfg(feature = "runtime-benchmarks")]
-	fn create(owner: T::AccountId) -> PublicKey {
-		let key = PublicKey([0xff; 32]);
-		Self::do_authorize_session(owner, key, 1, BlockNumber::MAX).expect("the key is new");
-		key
 	}
 }
 

@@ -6,9 +6,11 @@
 //! ## Terms
 //! - *Deposit*: USDC held on the viewer's own account for tickets, up to a cap. It leaves by tickets that win, or after
 //!   a delay that outlasts every ticket signed before the viewer asked for it.
-//! - *Session*: an Ed25519 key with a spending limit and an expiry that signs tickets for a viewer, unattended.
-//! - *Voucher*: "owed in all" of a session to a recipient for a stream, see [`clustercast_primitives::voucher`]. The
-//!   newest replaces those before it; what it owes beyond what was paid is paid whole.
+//! - *Session*: an Ed25519 key with two spending limits and an expiry that signs tickets for a viewer, unattended. One
+//!   limit is for what is bought by bytes, whose price is bounded, and for tips; the other one for everything else.
+//! - *Voucher*: "owed in all" of a session at a [`VoucherPlace`](clustercast_primitives::chain::VoucherPlace), see
+//!   [`clustercast_primitives::voucher`]. The newest replaces those before it; what it owes beyond what was paid is paid
+//!   whole.
 //! - *Tip*: money for whoever broadcasts a stream, whole: neither relayer nor treasury has a share.
 //! - *Ticket*: see [`clustercast_primitives::ticket`]. It can be redeemed up to and including its expiry block, which is
 //!   at most [`Config::MaxTicketLife`] ahead.
@@ -32,10 +34,17 @@
 //! *Money on its way out still pays.* Tickets spend what is not unlocking first, then what is. What was asked for and
 //! spent meanwhile is not made up by a later deposit.
 //!
-//! *Whom a ticket or voucher pays besides its recipient*, and at which price at most, is settled by its stream's terms in
-//! the first block in which it can have been signed ([`Pallet::signed_at`]): a relayer that took it knew them, and does
-//! not change them by redeeming it later. It pays no more than its bytes cost at the highest price of that block or of
-//! this one. A tip is for whoever broadcasts now.
+//! *Whom a ticket pays besides its recipient*, and at which price at most, is settled by its stream's terms in the first
+//! block in which it can have been signed ([`Pallet::signed_at`]): a relayer that took it knew them, and does not change
+//! them by redeeming it later. It pays no more than its bytes cost at the highest price of that block or of this one. A
+//! *voucher* names its terms, and adds up under them alone: they must be those of that block, or of this one. A tip is for
+//! whoever broadcasts now.
+//!
+//! *What is not by bytes* has no price that a stream could bound, and says nothing of a relayer: a session's second limit
+//! is all that bounds it.
+//!
+//! *Nothing here tells which window was paid for*, or when: expiries lie on a grid of two minutes, a ticket's bytes are
+//! rounded, and no hash can be guessed from what others know.
 //!
 //! *Revoking* only brings the expiry forward to the last block of any ticket signed by now, since relayers have
 //! delivered against them.
@@ -43,11 +52,11 @@
 //! ## Invariants (checked by `try_state`)
 //! 1. Nobody's deposit exceeds the cap.
 //! 2. Sessions and their owners' lists are two views of one relation, and no list is longer than the bound.
-//! 3. No session has spent more than its limit.
+//! 3. No session has spent more than its limits.
 //! 4. No bitmap is longer than the bound, empty, or of an epoch that was cleared.
 //! 5. What is unlocking is more than nothing and no more than the cap, for an account that exists.
 //! 6. The treasury's account exists.
-//! 7. What vouchers paid is recorded for sessions that exist, for as many recipients as the session counts, no more
+//! 7. What vouchers paid is recorded for sessions that exist, for as many places as the session counts, no more
 //!    than the bound; and all of it is not more than the session spent.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -71,10 +80,10 @@ mod types;
 mod vouchers;
 pub mod weights;
 
-pub use escrow::{Escrow, SessionOwners};
+pub use escrow::Escrow;
 pub use pallet::*;
 pub use pool::{Outlook, GLANCE};
-pub use types::{NonceBitmap, Session, VoucherTotals};
+pub use types::{Account, NonceBitmap, Session, VoucherTotals};
 pub use weights::WeightInfo;
 
 use clustercast_primitives::Balance;
@@ -100,13 +109,15 @@ impl<AccountId> Deliveries<AccountId> for () {
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use crate::batch::Batch;
+	use crate::{batch::Batch, types::account_at};
 	use alloc::{string::ToString, vec::Vec};
 	use clustercast_primitives::{
 		chain::{
 			Payout, SessionInfo, TicketExplanation, TicketRefusal, TicketVerdict, Unlocking, ViewerAccount,
 			VoucherPlace, PPM,
 		},
+		receipt::Kind,
+		ticket::is_on_grid,
 		BlockNumber, Hash, PublicKey, SignedTip, SignedVoucher, StreamId, WinningTicket,
 	};
 	use frame_support::{
@@ -163,7 +174,7 @@ pub mod pallet {
 		#[pallet::constant]
 		type TreasuryShare: Get<u32>;
 
-		/// Furthest that a ticket's expiry may lie ahead, blocks.
+		/// Furthest that a ticket's expiry may lie ahead, blocks. On the grid of expiries.
 		#[pallet::constant]
 		type MaxTicketLife: Get<BlockNumber>;
 
@@ -183,7 +194,7 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxBatch: Get<u32>;
 
-		/// Most (recipient, stream) that vouchers of a session can pay.
+		/// Most places that vouchers of a session can pay.
 		#[pallet::constant]
 		type MaxPayees: Get<u32>;
 
@@ -232,14 +243,14 @@ pub mod pallet {
 		ValueQuery,
 	>;
 
-	/// What vouchers have paid, by session, then (recipient, stream).
+	/// What vouchers have paid, by session, then what else a place is made of.
 	#[pallet::storage]
 	pub type VouchersPaid<T: Config> = StorageDoubleMap<
 		_,
 		Blake2_128Concat,
 		PublicKey,
 		Blake2_128Concat,
-		(T::AccountId, StreamId),
+		Account<T::AccountId>,
 		VoucherTotals,
 		OptionQuery,
 	>;
@@ -308,8 +319,10 @@ pub mod pallet {
 			owner: T::AccountId,
 			/// The session's key.
 			key: PublicKey,
-			/// Most that it may spend in all, micro-USDC.
+			/// Most that it may spend in all on what is by bytes, and on tips, micro-USDC.
 			limit: Balance,
+			/// Most that it may spend in all on everything else, micro-USDC.
+			extra_limit: Balance,
 			/// Last block for which it can sign tickets.
 			expiry: BlockNumber,
 		},
@@ -334,7 +347,7 @@ pub mod pallet {
 			/// The session that signed it.
 			session: PublicKey,
 			/// Its nonce.
-			nonce: u32,
+			nonce: u64,
 			/// Its expiry block.
 			expiry: BlockNumber,
 			/// Whose deposit paid.
@@ -356,7 +369,13 @@ pub mod pallet {
 			recipient: T::AccountId,
 			/// The stream it was for.
 			stream: StreamId,
-			/// Paid in all by vouchers of this session to the relayer for the stream, micro-USDC.
+			/// What for.
+			kind: Kind,
+			/// What that refers to.
+			context: Hash,
+			/// Counter of the stream's terms.
+			terms: u32,
+			/// Paid in all by vouchers of this session for all of these, micro-USDC.
 			total: Balance,
 			/// Who got what this time.
 			payout: Payout,
@@ -426,6 +445,8 @@ pub mod pallet {
 		Expired,
 		/// The tip's expiry lies further ahead than a ticket may live.
 		ExpiryTooFar,
+		/// The tip's expiry is not on the grid.
+		ExpiryOffGrid,
 		/// The session's spending limit does not cover it.
 		SessionLimitReached,
 		/// The broadcaster's account, or the submitter's, cannot receive it.
@@ -447,6 +468,10 @@ pub mod pallet {
 
 		fn integrity_test() {
 			assert!(T::EpochLength::get() > 0, "an epoch has blocks");
+			assert!(
+				is_on_grid(T::MaxTicketLife::get()),
+				"the longest life is on the grid of expiries"
+			);
 			assert!(
 				T::UnlockDelay::get() > T::MaxTicketLife::get(),
 				"a deposit must outlast the tickets signed against it"
@@ -514,17 +539,19 @@ pub mod pallet {
 			Self::do_withdraw(who)
 		}
 
-		/// Lets `key` sign tickets against the caller's deposit: `limit` in all, for blocks up to `expiry`.
+		/// Lets `key` sign tickets against the caller's deposit, for blocks up to `expiry`: `limit` in all for what is by
+		/// bytes and for tips, `extra_limit` in all for everything else.
 		#[pallet::call_index(4)]
 		#[pallet::weight(T::WeightInfo::authorize_session())]
 		pub fn authorize_session(
 			origin: OriginFor<T>,
 			key: PublicKey,
 			limit: Balance,
+			extra_limit: Balance,
 			expiry: BlockNumber,
 		) -> DispatchResult {
 			let owner = ensure_signed(origin)?;
-			Self::do_authorize_session(owner, key, limit, expiry)
+			Self::do_authorize_session(owner, key, limit, extra_limit, expiry)
 		}
 
 		/// Ends a session of the caller for all tickets that are not signed yet.
@@ -654,7 +681,7 @@ pub mod pallet {
 				verdict: refusal.map_or_else(TicketVerdict::Refused, TicketVerdict::Accepted),
 				rule: refusal.err().map(|refusal| refusal.to_string()),
 				remedy: refusal.err().map(|refusal| refusal.remedy().into()),
-				broadcaster: T::Streams::payee(ticket.window.stream, Self::signed_at(ticket.expiry))
+				broadcaster: T::Streams::payee(ticket.stream, Self::signed_at(ticket.expiry))
 					.map(|payee| public(payee.account)),
 				treasury: Treasury::<T>::get().map(public),
 				deposit: Self::deposit_of(&ticket.sender.0.into()),
@@ -669,6 +696,8 @@ pub mod pallet {
 				key,
 				limit: session.limit,
 				spent: session.spent,
+				extra_limit: session.extra_limit,
+				extra_spent: session.extra_spent,
 				expiry: session.expiry,
 				payees: session.payees,
 			})
@@ -687,8 +716,7 @@ pub mod pallet {
 
 		/// What vouchers have paid at these places, in order; nothing where none was redeemed.
 		pub fn vouchers_paid(places: &[VoucherPlace]) -> Vec<VoucherTotals> {
-			let paid =
-				|p: &VoucherPlace| VouchersPaid::<T>::get(p.session, (T::AccountId::from(p.recipient.0), p.stream));
+			let paid = |place: &VoucherPlace| VouchersPaid::<T>::get(place.session, account_at::<T::AccountId>(place));
 			places.iter().map(|place| paid(place).unwrap_or_default()).collect()
 		}
 	}
@@ -698,6 +726,7 @@ pub mod pallet {
 			owner: T::AccountId,
 			key: PublicKey,
 			limit: Balance,
+			extra_limit: Balance,
 			expiry: BlockNumber,
 		) -> DispatchResult {
 			ensure!(limit > 0, Error::<T>::ZeroAmount);
@@ -710,6 +739,8 @@ pub mod pallet {
 					owner: owner.clone(),
 					limit,
 					spent: 0,
+					extra_limit,
+					extra_spent: 0,
 					expiry,
 					payees: 0,
 				},
@@ -718,6 +749,7 @@ pub mod pallet {
 				owner,
 				key,
 				limit,
+				extra_limit,
 				expiry,
 			});
 			Ok(())
@@ -768,7 +800,7 @@ pub mod pallet {
 							expiry: ticket.expiry,
 							sender: ticket.sender.0.into(),
 							recipient: ticket.recipient.0.into(),
-							stream: ticket.window.stream,
+							stream: ticket.stream,
 							payout,
 						});
 					},
@@ -796,6 +828,9 @@ pub mod pallet {
 							sender: voucher.sender.0.into(),
 							recipient: voucher.recipient.0.into(),
 							stream: voucher.stream,
+							kind: voucher.kind,
+							context: voucher.context,
+							terms: voucher.terms,
 							total: voucher.amount,
 							payout,
 						});

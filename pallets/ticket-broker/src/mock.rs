@@ -5,7 +5,9 @@ use clustercast_primitives::{
 	amount::{MAX_PRICE_PER_GB, USDC},
 	chain::{StreamTerms, TicketVerdict, PPM},
 	crypto::KeyPair,
-	ticket, AccountId, Balance, Hash, PublicKey, StreamId, Ticket, WindowId, WinningTicket,
+	receipt::Kind,
+	ticket::{self, EXPIRY_GRID},
+	AccountId, Balance, Hash, PublicKey, StreamId, Ticket, WinningTicket,
 };
 use frame_support::{
 	construct_runtime, derive_impl,
@@ -31,12 +33,12 @@ pub const MAX_TICKET_LIFE: u32 = 600;
 /// Blocks in an epoch.
 pub const EPOCH_LENGTH: u32 = 600;
 /// Nonces of a session in an epoch.
-pub const MAX_NONCES: u32 = 8_192;
+pub const MAX_NONCES: u64 = 8_192;
 /// Tickets in a batch.
 pub const MAX_BATCH: u32 = 100;
 /// Sessions of an account.
 pub const MAX_SESSIONS: u32 = 8;
-/// Recipients that a session's vouchers can pay.
+/// Places that a session's vouchers can pay.
 pub const MAX_PAYEES: u32 = 4;
 /// Smallest face value, micro-USDC.
 pub const MIN_FACE_VALUE: Balance = 1_000;
@@ -49,16 +51,18 @@ mod settings {
 		pub static MaxDeposit: Balance = super::MAX_DEPOSIT;
 		pub static MinFaceValue: Balance = super::MIN_FACE_VALUE;
 		pub static TreasuryShare: u32 = 20_000;
+		pub static MaxTicketLife: u32 = super::MAX_TICKET_LIFE;
 		pub static UnlockDelay: u32 = super::UNLOCK_DELAY;
 		pub static EpochLength: u32 = super::EPOCH_LENGTH;
-		pub static MaxNonces: u32 = super::MAX_NONCES;
+		pub static MaxNonces: u32 = super::MAX_NONCES as u32;
 		pub static MaxBatch: u32 = super::MAX_BATCH;
 		pub static MaxSessions: u32 = super::MAX_SESSIONS;
 		pub static ChangeDelay: u32 = super::MAX_TICKET_LIFE;
 	}
 }
 pub use settings::{
-	ChangeDelay, EpochLength, MaxBatch, MaxDeposit, MaxNonces, MaxSessions, MinFaceValue, TreasuryShare, UnlockDelay,
+	ChangeDelay, EpochLength, MaxBatch, MaxDeposit, MaxNonces, MaxSessions, MaxTicketLife, MinFaceValue, TreasuryShare,
+	UnlockDelay,
 };
 
 parameter_types! {
@@ -128,7 +132,7 @@ impl crate::Config for Test {
 	type MaxDeposit = MaxDeposit;
 	type MinFaceValue = MinFaceValue;
 	type TreasuryShare = TreasuryShare;
-	type MaxTicketLife = ConstU32<MAX_TICKET_LIFE>;
+	type MaxTicketLife = MaxTicketLife;
 	type UnlockDelay = UnlockDelay;
 	type EpochLength = EpochLength;
 	type MaxNonces = MaxNonces;
@@ -173,22 +177,32 @@ pub fn genesis() -> Hash {
 /// The relayer's secret of every ticket here.
 pub const RAND: Hash = Hash([6; 32]);
 
-/// A ticket of Alice for the relayer, for stream 0, worth 0.5 USDC, good for 100 blocks. It all but surely wins.
-pub fn ticket(session: &KeyPair, nonce: u32) -> Ticket {
+/// The first expiry that is on the grid from this block on.
+pub fn grid(block: u32) -> u32 {
+	block.next_multiple_of(EXPIRY_GRID)
+}
+
+/// The last expiry that is on the grid and not too far.
+pub fn latest() -> u32 {
+	(System::block_number() + MAX_TICKET_LIFE) / EXPIRY_GRID * EXPIRY_GRID
+}
+
+/// A ticket of Alice for the relayer, for stream 0, worth 0.5 USDC, good for 100 blocks and what is left to the grid. It
+/// wins.
+pub fn ticket(session: &KeyPair, nonce: u64) -> Ticket {
 	Ticket {
 		sender: AccountId(ALICE.into()),
 		session: session.public(),
 		recipient: AccountId(RELAYER.into()),
-		window: WindowId {
-			stream: STREAM,
-			..Default::default()
-		},
-		bytes: 375_000,
+		stream: STREAM,
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		bytes: 393_216,
 		face_value: USDC / 2,
-		win_probability: u64::MAX,
+		win_probability: ticket::CERTAIN,
 		commitment: ticket::commitment(&RAND),
 		nonce,
-		expiry: System::block_number() + 100,
+		expiry: grid(System::block_number() + 100),
 	}
 }
 
@@ -209,9 +223,11 @@ pub fn to(recipient: AccountId32, ticket: Ticket) -> Ticket {
 }
 
 /// The ticket for another stream.
-pub fn about(stream: u64, mut ticket: Ticket) -> Ticket {
-	ticket.window.stream = StreamId(stream);
-	ticket
+pub fn about(stream: u64, ticket: Ticket) -> Ticket {
+	Ticket {
+		stream: StreamId(stream),
+		..ticket
+	}
 }
 
 /// The ticket, signed and with the secret that opens it.
@@ -223,7 +239,7 @@ pub fn signed(session: &KeyPair, ticket: Ticket) -> WinningTicket {
 }
 
 /// [`ticket`], signed.
-pub fn winner(session: &KeyPair, nonce: u32) -> WinningTicket {
+pub fn winner(session: &KeyPair, nonce: u64) -> WinningTicket {
 	signed(session, ticket(session, nonce))
 }
 
@@ -247,9 +263,9 @@ pub fn deposit(who: AccountId32, amount: Balance) {
 	Broker::deposit(RuntimeOrigin::signed(who), amount).unwrap();
 }
 
-/// Registers a session of `who`.
+/// Registers a session of `who` for what is by bytes.
 pub fn authorize(who: AccountId32, key: PublicKey, limit: Balance, expiry: u32) {
-	Broker::authorize_session(RuntimeOrigin::signed(who), key, limit, expiry).unwrap();
+	Broker::authorize_session(RuntimeOrigin::signed(who), key, limit, 0, expiry).unwrap();
 }
 
 /// Gives Alice a deposit of 50 USDC and session 1, without a limit of its own and good for 10,000 blocks.

@@ -38,8 +38,8 @@ impl<T: Config> Pallet<T> {
 			"2: a session is in no list, or in two"
 		);
 		ensure!(
-			Sessions::<T>::iter_values().all(|s| s.spent <= s.limit),
-			"3: a session spent more than its limit"
+			Sessions::<T>::iter_values().all(|s| s.spent <= s.limit && s.extra_spent <= s.extra_limit),
+			"3: a session spent more than its limits"
 		);
 
 		for (epoch, _, bitmap) in SpentNonces::<T>::iter() {
@@ -69,10 +69,10 @@ impl<T: Config> Pallet<T> {
 			payees += paid.len();
 			ensure!(
 				paid.len() as u32 == session.payees && session.payees <= T::MaxPayees::get(),
-				"7: a session's recipients are not counted right"
+				"7: a session's places are not counted right"
 			);
 			ensure!(
-				paid.iter().sum::<Balance>() <= session.spent,
+				paid.iter().sum::<Balance>() <= session.spent.saturating_add(session.extra_spent),
 				"7: vouchers paid more than their session spent"
 			);
 		}

@@ -5,10 +5,11 @@ use crate::{
 	pallet::{Config, Pallet},
 };
 use clustercast_primitives::{
-	amount::is_ticket_within,
+	amount::{is_ticket_within, MAX_TICKET_BYTES, TICKET_BYTES},
 	chain::{Payout, TicketRefusal},
 	ticket, Ticket, WinningTicket,
 };
+use pallet_stream_keys::Payee;
 use frame_support::{ensure, traits::Get};
 
 /// Bytes that a winning ticket stands for: those it was signed for, and those of the tickets that lost. On average
@@ -25,7 +26,12 @@ impl<T: Config> Batch<T> {
 
 		// From the ticket alone.
 		self.check_expiry(ticket.expiry)?;
-		ensure!(ticket.nonce < T::MaxNonces::get(), TicketRefusal::NonceTooLarge);
+		let nonce = Self::check_nonce(ticket.nonce)?;
+		let bytes_are_good = match ticket.kind.by_bytes() {
+			true => ticket.bytes.is_multiple_of(TICKET_BYTES) && ticket.bytes < MAX_TICKET_BYTES,
+			false => ticket.bytes == 0,
+		};
+		ensure!(bytes_are_good, TicketRefusal::BadBytes);
 		ensure!(
 			ticket.face_value >= T::MinFaceValue::get(),
 			TicketRefusal::FaceValueTooSmall
@@ -43,42 +49,51 @@ impl<T: Config> Batch<T> {
 		let sender = T::AccountId::from(ticket.sender.0);
 		self.check_session(ticket.session, &sender, ticket.expiry)?;
 		let epoch = Pallet::<T>::epoch_of(ticket.expiry);
-		let spent = self.nonces(epoch, ticket.session).value.contains(ticket.nonce);
+		let spent = self.nonces(epoch, ticket.session).value.contains(nonce);
 		ensure!(!spent, TicketRefusal::AlreadyRedeemed);
-		self.check_funds(ticket.session, ticket.face_value)?;
+		self.check_funds(ticket.session, ticket.kind.into(), ticket.face_value)?;
 
 		// From those who are paid.
 		let recipient = T::AccountId::from(ticket.recipient.0);
-		let payee = self.payee(ticket.window.stream, Pallet::<T>::signed_at(ticket.expiry))?;
-		ensure!(
-			is_ticket_within(
-				payee.max_price_per_gb,
-				ticket.bytes,
-				ticket.face_value,
-				ticket.win_probability
-			),
-			TicketRefusal::PriceAboveBound
-		);
+		let payee = self.payee(ticket.stream, Pallet::<T>::signed_at(ticket.expiry))?;
+		self.check_price(ticket, &payee)?;
 		let shares = self.split(&recipient, payee, ticket.face_value)?;
 
 		self.check_signature(&winning.signed, &ticket.session)?;
 
 		// Nothing fails from here on.
-		let is_new = self.nonces(epoch, ticket.session).change().insert(ticket.nonce);
+		let is_new = self.nonces(epoch, ticket.session).change().insert(nonce);
 		debug_assert!(is_new, "checked above; qed");
-		self.charge(ticket.session, ticket.face_value);
+		self.charge(ticket.session, ticket.kind.into(), ticket.face_value);
 		for (who, amount) in shares.parts {
 			self.credit(who, amount);
 		}
-		self.note_delivery(recipient, sender, expected_bytes(ticket), ticket.face_value);
+		if ticket.kind.by_bytes() {
+			self.note_delivery(recipient, sender, expected_bytes(ticket), ticket.face_value);
+		}
 		Ok(shares.payout)
+	}
+
+	/// Whether a ticket is worth no more than its bytes cost. It may have been signed later than it must have been, under
+	/// what is in force now: it may be as dear as then or as now.
+	fn check_price(&mut self, ticket: &Ticket, then: &Payee<T::AccountId>) -> Result<(), TicketRefusal> {
+		if !ticket.kind.by_bytes() {
+			return Ok(());
+		}
+		let now = self.payee(ticket.stream, self.now).map_or(0, |now| now.max_price_per_gb);
+		let price = then.max_price_per_gb.max(now);
+		ensure!(
+			is_ticket_within(price, ticket.bytes, ticket.face_value, ticket.win_probability),
+			TicketRefusal::PriceAboveBound
+		);
+		Ok(())
 	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{AccountId, Hash, PublicKey, WindowId};
+	use clustercast_primitives::{receipt::Kind, AccountId, Hash, PublicKey, StreamId};
 
 	#[test]
 	fn a_ticket_stands_for_those_that_lost() {
@@ -87,7 +102,9 @@ mod tests {
 				sender: AccountId([0; 32]),
 				session: PublicKey([0; 32]),
 				recipient: AccountId([0; 32]),
-				window: WindowId::default(),
+				stream: StreamId(0),
+				kind: Kind::LIVE,
+				context: Hash([0; 32]),
 				bytes,
 				face_value: 0,
 				win_probability,
@@ -100,6 +117,6 @@ mod tests {
 		assert_eq!(bytes(375_000, 1 << 60), 6_000_000);
 		assert_eq!(bytes(375_000, u64::MAX), 375_000);
 		assert_eq!(bytes(0, 1), 0);
-		assert_eq!(bytes(u32::MAX, 0), u64::MAX);
+		assert_eq!(bytes(u64::MAX, 0), u64::MAX);
 	}
 }

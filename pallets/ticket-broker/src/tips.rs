@@ -4,6 +4,7 @@ use crate::{
 	batch::Batch,
 	pallet::{Config, Error, Event, Pallet},
 	pool::Outlook,
+	types::Purse,
 };
 use clustercast_primitives::{chain::TicketRefusal, Balance, SignedTip, StreamId};
 use frame_support::{
@@ -22,27 +23,27 @@ impl<T: Config> Batch<T> {
 	fn tip(&mut self, signed: &SignedTip, submitter: &T::AccountId) -> Result<T::AccountId, TicketRefusal> {
 		let tip = &signed.message;
 		self.check_expiry(tip.expiry)?;
-		ensure!(tip.nonce < T::MaxNonces::get(), TicketRefusal::NonceTooLarge);
+		let nonce = Self::check_nonce(tip.nonce)?;
 		ensure!(tip.amount >= T::MinFaceValue::get(), TicketRefusal::FaceValueTooSmall);
 		let sender = T::AccountId::from(tip.sender.0);
 		self.check_session(tip.session, &sender, tip.expiry)?;
 		let epoch = Pallet::<T>::epoch_of(tip.expiry);
-		let spent = self.nonces(epoch, tip.session).value.contains(tip.nonce);
+		let spent = self.nonces(epoch, tip.session).value.contains(nonce);
 		ensure!(!spent, TicketRefusal::AlreadyRedeemed);
 		let sum = tip
 			.amount
 			.checked_add(tip.reward)
 			.ok_or(TicketRefusal::DepositTooSmall)?;
-		self.check_funds(tip.session, sum)?;
+		self.check_funds(tip.session, Purse::Bytes, sum)?;
 		let broadcaster = self.payee(tip.stream, self.now)?.account;
 		self.check_receiver(&broadcaster, tip.amount)?;
 		self.check_receiver(submitter, tip.reward)?;
 		self.check_signature(signed, &tip.session)?;
 
 		// Nothing fails from here on.
-		let is_new = self.nonces(epoch, tip.session).change().insert(tip.nonce);
+		let is_new = self.nonces(epoch, tip.session).change().insert(nonce);
 		debug_assert!(is_new, "checked above; qed");
-		self.charge(tip.session, sum);
+		self.charge(tip.session, Purse::Bytes, sum);
 		self.credit(broadcaster.clone(), tip.amount);
 		self.credit(submitter.clone(), tip.reward);
 		Ok(broadcaster)
@@ -122,6 +123,7 @@ impl<T: Config> From<TicketRefusal> for Error<T> {
 			TicketRefusal::AlreadyRedeemed => Self::AlreadySpent,
 			TicketRefusal::Expired => Self::Expired,
 			TicketRefusal::ExpiryTooFar => Self::ExpiryTooFar,
+			TicketRefusal::ExpiryOffGrid => Self::ExpiryOffGrid,
 			TicketRefusal::NonceTooLarge => Self::NonceTooLarge,
 			TicketRefusal::FaceValueTooSmall => Self::TipTooSmall,
 			TicketRefusal::UnknownSession => Self::UnknownSession,
@@ -131,14 +133,16 @@ impl<T: Config> From<TicketRefusal> for Error<T> {
 			TicketRefusal::DepositTooSmall => Self::DepositTooSmall,
 			TicketRefusal::UnknownStream => Self::UnknownStream,
 			TicketRefusal::CannotReceive => Self::CannotReceive,
-			// The last five concern tickets and vouchers only.
+			// All but the first two concern tickets and vouchers only.
 			TicketRefusal::BadSignature
 			| TicketRefusal::NonCanonicalSignature
 			| TicketRefusal::WrongSecret
 			| TicketRefusal::NotAWinner
 			| TicketRefusal::NothingNew
 			| TicketRefusal::TooManyPayees
-			| TicketRefusal::PriceAboveBound => Self::BadSignature,
+			| TicketRefusal::PriceAboveBound
+			| TicketRefusal::BadBytes
+			| TicketRefusal::WrongTerms => Self::BadSignature,
 		}
 	}
 }

@@ -1,7 +1,7 @@
 //! What the pallet stores: sessions and bitmaps of spent nonces.
 
 pub use clustercast_primitives::chain::VoucherTotals;
-use clustercast_primitives::{Balance, BlockNumber};
+use clustercast_primitives::{chain::VoucherPlace, receipt::Kind, Balance, BlockNumber, Hash, StreamId};
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{traits::Get, BoundedVec, CloneNoBound, DebugNoBound, DefaultNoBound, EqNoBound, PartialEqNoBound};
@@ -12,14 +12,63 @@ use scale_info::TypeInfo;
 pub struct Session<AccountId> {
 	/// Whose deposit it spends.
 	pub owner: AccountId,
-	/// Most that it may spend in all, micro-USDC.
+	/// Most that it may spend in all on what is by bytes, and on tips, micro-USDC.
 	pub limit: Balance,
-	/// Spent so far, micro-USDC.
+	/// Spent so far of `limit`, micro-USDC.
 	pub spent: Balance,
+	/// Most that it may spend in all on everything else, micro-USDC.
+	pub extra_limit: Balance,
+	/// Spent so far of `extra_limit`, micro-USDC.
+	pub extra_spent: Balance,
 	/// Last block for which it can sign tickets.
 	pub expiry: BlockNumber,
-	/// (recipient, stream) that its vouchers have paid.
+	/// Places that its vouchers have paid.
 	pub payees: u32,
+}
+
+/// Which limit of a session a payment counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purse {
+	/// [`Session::limit`].
+	Bytes,
+	/// [`Session::extra_limit`].
+	Extra,
+}
+
+impl From<Kind> for Purse {
+	fn from(kind: Kind) -> Self {
+		match kind.by_bytes() {
+			true => Self::Bytes,
+			false => Self::Extra,
+		}
+	}
+}
+
+impl<AccountId> Session<AccountId> {
+	/// What it can still spend, micro-USDC.
+	pub(crate) fn left(&self, purse: Purse) -> Balance {
+		match purse {
+			Purse::Bytes => self.limit.saturating_sub(self.spent),
+			Purse::Extra => self.extra_limit.saturating_sub(self.extra_spent),
+		}
+	}
+
+	/// Spends what is left there.
+	pub(crate) fn spend(&mut self, purse: Purse, amount: Balance) {
+		let spent = match purse {
+			Purse::Bytes => &mut self.spent,
+			Purse::Extra => &mut self.extra_spent,
+		};
+		*spent = spent.saturating_add(amount);
+	}
+}
+
+/// Where vouchers of a session add up: recipient, stream, kind, context, counter of the stream's terms.
+pub type Account<AccountId> = (AccountId, StreamId, Kind, Hash, u32);
+
+/// What of a place is beside its session.
+pub(crate) fn account_at<AccountId: From<[u8; 32]>>(place: &VoucherPlace) -> Account<AccountId> {
+	(place.recipient.0.into(), place.stream, place.kind, place.context, place.terms)
 }
 
 /// Bytes of a bitmap over `MaxNonces` bits.

@@ -8,9 +8,10 @@ use crate::{
 use clustercast_primitives::{
 	amount::is_voucher_within,
 	chain::{Payout, TicketRefusal},
-	SignedVoucher,
+	SignedVoucher, Voucher,
 };
 use frame_support::{ensure, traits::Get};
+use pallet_stream_keys::Payee;
 
 impl<T: Config> Batch<T> {
 	/// Pays into the draft what a voucher owes beyond what was paid, whole, or says why not and leaves the draft's sums
@@ -20,9 +21,12 @@ impl<T: Config> Batch<T> {
 		self.check_expiry(voucher.expiry)?;
 		let sender = T::AccountId::from(voucher.sender.0);
 		let recipient = T::AccountId::from(voucher.recipient.0);
+		let by_bytes = voucher.kind.by_bytes();
+		ensure!(by_bytes || voucher.bytes == 0, TicketRefusal::BadBytes);
 		let payees = self.check_session(voucher.session, &sender, voucher.expiry)?.payees;
 
-		let known = self.vouchers(voucher.session, &recipient, voucher.stream).value;
+		let place = voucher.place();
+		let known = self.vouchers(&place).value;
 		ensure!(
 			known.is_some() || payees < T::MaxPayees::get(),
 			TicketRefusal::TooManyPayees
@@ -34,10 +38,10 @@ impl<T: Config> Batch<T> {
 			return Err(TicketRefusal::NothingNew);
 		};
 		ensure!(amount >= T::MinFaceValue::get(), TicketRefusal::FaceValueTooSmall);
-		self.check_funds(voucher.session, amount)?;
-		let payee = self.payee(voucher.stream, Pallet::<T>::signed_at(voucher.expiry))?;
+		self.check_funds(voucher.session, voucher.kind.into(), amount)?;
+		let payee = self.voucher_payee(voucher)?;
 		ensure!(
-			is_voucher_within(payee.max_price_per_gb, bytes, amount),
+			!by_bytes || is_voucher_within(payee.max_price_per_gb, bytes, amount),
 			TicketRefusal::PriceAboveBound
 		);
 		let shares = self.split(&recipient, payee, amount)?;
@@ -47,15 +51,29 @@ impl<T: Config> Batch<T> {
 		if known.is_none() {
 			self.count_payee(voucher.session);
 		}
-		*self.vouchers(voucher.session, &recipient, voucher.stream).change() = Some(VoucherTotals {
+		*self.vouchers(&place).change() = Some(VoucherTotals {
 			amount: voucher.amount,
 			bytes: voucher.bytes,
 		});
-		self.charge(voucher.session, amount);
+		self.charge(voucher.session, voucher.kind.into(), amount);
 		for (who, amount) in shares.parts {
 			self.credit(who, amount);
 		}
-		self.note_delivery(recipient, sender, bytes, amount);
+		if by_bytes {
+			self.note_delivery(recipient, sender, bytes, amount);
+		}
 		Ok(shares.payout)
+	}
+
+	/// Who is paid on the terms that a voucher names: those of the first block in which it can have been signed, or of this
+	/// one.
+	fn voucher_payee(&mut self, voucher: &Voucher) -> Result<Payee<T::AccountId>, TicketRefusal> {
+		for at in [Pallet::<T>::signed_at(voucher.expiry), self.now] {
+			let payee = self.payee(voucher.stream, at)?;
+			if payee.terms == voucher.terms {
+				return Ok(payee);
+			}
+		}
+		Err(TicketRefusal::WrongTerms)
 	}
 }

@@ -80,7 +80,7 @@ impl<T: Config> Pallet<T> {
 			},
 			EthereumAction::Authorize { key, limit, expiry, .. } => {
 				pay_tip(Preservation::Preserve)?;
-				T::Escrow::authorize_for(&account, key, limit, expiry)?;
+				T::Escrow::authorize_for(&account, key, limit, 0, expiry)?;
 			},
 		}
 		Self::deposit_event(Event::Acted {

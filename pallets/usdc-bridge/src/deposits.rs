@@ -77,7 +77,7 @@ impl<T: Config> Pallet<T> {
 		let escrowed = T::Escrow::deposit_for(&account, credit.escrow);
 		if let Some(key) = credit.session() {
 			let outcome = if credit.account == account_of(l2, &deposit.depositor) {
-				T::Escrow::authorize_for(&account, key, credit.session_limit, credit.session_expiry)
+				T::Escrow::authorize_for(&account, key, credit.session_limit, 0, credit.session_expiry)
 			} else {
 				Err(Error::<T>::NotTheDepositors.into())
 			};

@@ -2,9 +2,9 @@
 
 use crate::{
 	constants::*, weights, AccountId, Balance, Balances, RelayerRegistry, Runtime, RuntimeHoldReason, Session,
-	StreamKeys, TicketBroker, Timestamp, Validators,
+	StreamKeys, TicketBroker, Validators,
 };
-use frame_support::traits::{ConstU128, ConstU32, ConstU64, Get};
+use frame_support::traits::{ConstU128, ConstU32, Get};
 use pallet_ticket_broker::Deliveries;
 use pallet_usdc_bridge::AttestationOffences;
 use pallet_validators::ATTESTATION;
@@ -84,11 +84,8 @@ impl pallet_fraud_proofs::Config for Runtime {
 	type Currency = Balances;
 	type Relayers = RelayerRegistry;
 	type Streams = StreamKeys;
-	type Sessions = TicketBroker;
 	type Treasury = Treasury;
-	type Time = Timestamp;
-	type FraudWindow = ConstU64<FRAUD_WINDOW_MILLIS>;
-	type MaxClockSkew = ConstU64<MAX_CLOCK_SKEW_MILLIS>;
+	type FraudWindow = ConstU32<FRAUD_BLOCKS>;
 	type TreasuryPart = ConstU32<PENALTY_TREASURY_PPM>;
 	type WeightInfo = weights::pallet_fraud_proofs::WeightInfo<Runtime>;
 }

@@ -3,8 +3,10 @@
 mod authority;
 mod bridge;
 mod fees;
+mod formats;
 mod genesis;
 mod pool;
+mod privacy;
 mod reputation;
 mod validators;
 
@@ -52,7 +54,7 @@ fn in_first_block_with<R>(preset: &str, patch: Value, test: impl FnOnce() -> R) 
 	})
 }
 
-/// Makes a stream of 10 USDC per GB, of which a tenth is its broadcaster's.
+/// Makes a stream of 10,000 USDC per GB, of which a tenth is its broadcaster's.
 fn new_stream(signing_key: PublicKey) -> pallet_stream_keys::Call<Runtime> {
 	pallet_stream_keys::Call::mint {
 		signing_key,

@@ -3,7 +3,14 @@
 use super::*;
 use crate::pool::{PoolRules, FRAUD_ERRORS};
 use clustercast_primitives::{
-	amount::USDC, chain::TicketRefusal, crypto::KeyPair, fraud::Equivocation, ticket, window::flags,
+	amount::{ticket_bytes, USDC},
+	chain::TicketRefusal,
+	crypto::KeyPair,
+	fraud::Equivocation,
+	merkle,
+	receipt::Kind,
+	ticket,
+	window::flags,
 	AccountId as RawAccount, Hash as RawHash, SignedVoucher, StreamId, Ticket, Tip, Voucher, WindowHeader, WindowId,
 	WinningTicket,
 };
@@ -17,6 +24,9 @@ use sp_runtime::{
 
 const VIEWER: Sr25519Keyring = Sr25519Keyring::Eve;
 const RELAYER: Sr25519Keyring = Sr25519Keyring::Ferdie;
+
+/// Of every payment here.
+const EXPIRY: BlockNumber = 120;
 
 /// What the pool is told of Ferdie's extrinsic.
 fn at_the_door(call: impl Into<RuntimeCall>) -> TransactionValidity {
@@ -65,6 +75,7 @@ fn with_a_viewer<R>(test: impl FnOnce() -> R) -> R {
 		let session = Broker::authorize_session {
 			key: key(2).public(),
 			limit: 1_000 * USDC,
+			extra_limit: 0,
 			expiry: 10_000,
 		};
 		dispatch(VIEWER, session);
@@ -72,28 +83,30 @@ fn with_a_viewer<R>(test: impl FnOnce() -> R) -> R {
 	})
 }
 
-/// Eve's winning ticket for Ferdie, good for 100 blocks.
-fn winning(nonce: u32, face_value: Balance) -> WinningTicket {
+/// Eve's winning ticket for Ferdie, good for 120 blocks.
+fn winning(nonce: u64, face_value: Balance) -> WinningTicket {
 	let rand = RawHash([6; 32]);
 	let ticket = Ticket {
 		sender: raw(VIEWER),
 		session: key(2).public(),
 		recipient: raw(RELAYER),
-		window: WindowId::default(),
-		bytes: bytes_for(face_value),
+		stream: StreamId(0),
+		kind: Kind::LIVE,
+		context: RawHash([0; 32]),
+		bytes: ticket_bytes(bytes_for(face_value)),
 		face_value,
-		win_probability: u64::MAX,
+		win_probability: ticket::CERTAIN,
 		commitment: ticket::commitment(&rand),
 		nonce,
-		expiry: System::block_number() + 100,
+		expiry: EXPIRY,
 	};
 	let signed = key(2).sign(ticket, &genesis_hash());
 	WinningTicket { signed, rand }
 }
 
 /// More than cost so much at the stream's price.
-fn bytes_for(amount: Balance) -> u32 {
-	amount as u32 / 8
+fn bytes_for(amount: Balance) -> u64 {
+	amount as u64 / 8
 }
 
 fn redeem(tickets: Vec<WinningTicket>) -> Broker<Runtime> {
@@ -107,9 +120,12 @@ fn voucher(amount: Balance) -> Broker<Runtime> {
 		session: key(2).public(),
 		recipient: raw(RELAYER),
 		stream: StreamId(0),
+		kind: Kind::LIVE,
+		context: RawHash([0; 32]),
+		terms: 0,
 		amount,
-		bytes: bytes_for(amount).into(),
-		expiry: System::block_number() + 100,
+		bytes: bytes_for(amount),
+		expiry: EXPIRY,
 	};
 	let vouchers: Vec<SignedVoucher> = vec![key(2).sign(voucher, &genesis_hash())];
 	Broker::redeem_vouchers {
@@ -117,7 +133,7 @@ fn voucher(amount: Balance) -> Broker<Runtime> {
 	}
 }
 
-fn tip(nonce: u32, reward: Balance) -> Broker<Runtime> {
+fn tip(nonce: u64, reward: Balance) -> Broker<Runtime> {
 	let tip = Tip {
 		sender: raw(VIEWER),
 		session: key(2).public(),
@@ -125,7 +141,7 @@ fn tip(nonce: u32, reward: Balance) -> Broker<Runtime> {
 		amount: USDC,
 		reward,
 		nonce,
-		expiry: System::block_number() + 100,
+		expiry: EXPIRY,
 	};
 	let tip = key(2).sign(tip, &genesis_hash());
 	Broker::submit_tip { tip }
@@ -134,19 +150,22 @@ fn tip(nonce: u32, reward: Balance) -> Broker<Runtime> {
 fn header(data: u8) -> WindowHeader {
 	WindowHeader {
 		id: WindowId::default(),
+		number: 0,
+		history: merkle::empty_root(),
 		flags: flags::INDEPENDENT | flags::LAST_PART,
 		start_ms: 8_000_000_000,
 		duration_ms: 2_000,
 		bytes: 1,
 		chunks: 1,
+		chunk_log2: 14,
 		root: RawHash([data; 32]),
-		init: RawHash([0; 32]),
-		previous: RawHash([0; 32]),
+		catalog: RawHash([0; 32]),
+		ext: RawHash([0; 32]),
 	}
 }
 
 fn equivocation(first: u8, second: u8, seed: u8) -> pallet_fraud_proofs::Call<Runtime> {
-	let evidence = Equivocation {
+	let evidence = Equivocation::Headers {
 		first: key(seed).sign(header(first), &genesis_hash()),
 		second: key(seed).sign(header(second), &genesis_hash()),
 	};
@@ -159,10 +178,10 @@ fn equivocation(first: u8, second: u8, seed: u8) -> pallet_fraud_proofs::Call<Ru
 fn a_batch_that_pays_stays_until_its_first_ticket_expires() {
 	with_a_viewer(|| {
 		let valid = at_the_door(redeem(vec![winning(0, USDC)])).unwrap();
-		// Judged in block 1, so the pool is at block 0; good up to block 101.
-		assert_eq!(valid.longevity, 101);
-		assert_eq!(at_the_door(voucher(USDC)).unwrap().longevity, 101);
-		assert_eq!(at_the_door(tip(0, 0)).unwrap().longevity, 101);
+		// Judged in block 1, so the pool is at block 0; good up to the expiry.
+		assert_eq!(valid.longevity, u64::from(EXPIRY));
+		assert_eq!(at_the_door(voucher(USDC)).unwrap().longevity, u64::from(EXPIRY));
+		assert_eq!(at_the_door(tip(0, 0)).unwrap().longevity, u64::from(EXPIRY));
 	});
 }
 
@@ -174,7 +193,7 @@ fn what_pays_nothing_is_refused_at_the_door() {
 		assert_eq!(at_the_door(paid), refused(TicketRefusal::AlreadyRedeemed));
 		assert_eq!(at_the_door(redeem(vec![])), refused(TicketRefusal::NothingNew));
 		let mut forged = winning(1, USDC);
-		forged.signed.message.bytes += 1;
+		forged.signed.message.nonce += 1;
 		assert_eq!(
 			at_the_door(redeem(vec![forged.clone()])),
 			refused(TicketRefusal::BadSignature)
@@ -198,7 +217,7 @@ fn evidence_that_does_not_hold_is_refused_at_the_door() {
 			Err(InvalidTransaction::Custom(FRAUD_ERRORS + error.encode()[0]).into())
 		};
 		assert_eq!(at_the_door(equivocation(1, 1, 1)), refused(Error::NoConflict));
-		assert_eq!(at_the_door(equivocation(1, 2, 3)), refused(Error::HeaderSignature));
+		assert_eq!(at_the_door(equivocation(1, 2, 3)), refused(Error::StreamSignature));
 		assert_eq!(
 			priority(equivocation(1, 2, 1)).1,
 			constants::MAX_PRIORITY_BOOST,
@@ -212,7 +231,7 @@ fn evidence_that_does_not_hold_is_refused_at_the_door() {
 #[test]
 fn a_payments_worth_is_its_priority_up_to_a_bound_far_below_that_of_consensus() {
 	with_a_viewer(|| {
-		let worth = |nonces: u32, face_value| priority(redeem((0..nonces).map(|n| winning(n, face_value)).collect())).1;
+		let worth = |nonces: u64, face_value| priority(redeem((0..nonces).map(|n| winning(n, face_value)).collect())).1;
 		assert_eq!(worth(1, USDC), USDC as u64);
 		assert_eq!(worth(4, USDC), 4 * USDC as u64);
 		assert_eq!(worth(5, USDC), 4 * USDC as u64, "no further signature is verified");

@@ -2,15 +2,20 @@
 
 use super::*;
 use clustercast_primitives::{
-	amount::USDC,
-	chain::{RelayerProof, Reputation},
+	amount::{TICKET_BYTES, USDC},
+	chain::Reputation,
 	crypto::KeyPair,
-	ticket, AccountId as RawAccount, Hash as RawHash, Ticket, WindowId, WinningTicket,
+	notice::RelayerProof,
+	receipt::Kind,
+	ticket, AccountId as RawAccount, Hash as RawHash, StreamId, Ticket, WinningTicket,
 };
 use pallet_ticket_broker::Call as Broker;
 use sp_runtime::traits::Dispatchable;
 
 const RELAYER: Sr25519Keyring = Sr25519Keyring::Ferdie;
+
+/// What a ticket here pays for.
+const BYTES: u64 = 6 * TICKET_BYTES;
 
 fn dispatch(who: Sr25519Keyring, call: impl Into<RuntimeCall>) {
 	assert_ok!(call.into().dispatch(RuntimeOrigin::signed(who.to_account_id())));
@@ -30,26 +35,29 @@ fn open_session(viewer: Sr25519Keyring, session: &KeyPair) {
 	let authorize = Broker::authorize_session {
 		key: session.public(),
 		limit: 10 * USDC,
+		extra_limit: 0,
 		expiry: 10_000,
 	};
 	dispatch(viewer, authorize);
 }
 
-/// A ticket of half a USDC that wins once in two and stands for 2 x 375,000 bytes.
-fn winning(viewer: Sr25519Keyring, session: &KeyPair, first_nonce: u32) -> WinningTicket {
+/// A ticket of half a USDC that wins once in two and stands for twice its bytes.
+fn winning(viewer: Sr25519Keyring, session: &KeyPair, first_nonce: u64) -> WinningTicket {
 	let rand = RawHash([6; 32]);
 	let tickets = (first_nonce..).map(|nonce| {
 		let ticket = Ticket {
 			sender: RawAccount(viewer.to_account_id().into()),
 			session: session.public(),
 			recipient: RawAccount(RELAYER.to_account_id().into()),
-			window: WindowId::default(),
-			bytes: 375_000,
+			stream: StreamId(0),
+			kind: Kind::LIVE,
+			context: RawHash([0; 32]),
+			bytes: BYTES,
 			face_value: USDC / 2,
 			win_probability: 1 << 63,
 			commitment: ticket::commitment(&rand),
 			nonce,
-			expiry: 100,
+			expiry: 120,
 		};
 		session.sign(ticket, &genesis_hash())
 	});
@@ -99,7 +107,7 @@ fn redeemed_tickets_of_a_registered_relayer_are_its_reputation() {
 		// The first one is refused now: what is not paid does not count.
 		redeem(&[first, second, third]);
 		let expected = Reputation {
-			bytes: 4 * 375_000,
+			bytes: 4 * BYTES,
 			value: USDC,
 			viewers: 2,
 			slashes: 0,

@@ -1,6 +1,6 @@
 //! Each invariant of `try_state` is broken by hand once and found, and so are constants that contradict each other.
 
-use crate::{mock::*, Burnt, OldestDay, Punished, Taken};
+use crate::{mock::*, Burnt, OldestSpan, Punished, Taken};
 use clustercast_primitives::Hash;
 use frame_support::traits::Hooks;
 
@@ -17,14 +17,14 @@ fn complaint(damage: impl FnOnce()) -> String {
 }
 
 #[test]
-fn an_offence_of_a_forgotten_day_is_found() {
+fn an_offence_of_a_forgotten_span_is_found() {
 	let text = complaint(|| Punished::<Test>::insert(5, Hash([1; 32]), ()));
-	assert_eq!(text, "1: an offence of a day that was forgotten");
+	assert_eq!(text, "1: an offence of a span that was forgotten");
 	let text = complaint(|| {
-		OldestDay::<Test>::put(6);
+		OldestSpan::<Test>::put(6);
 		Punished::<Test>::insert(5, Hash([1; 32]), ());
 	});
-	assert_eq!(text, "1: an offence of a day that was forgotten");
+	assert_eq!(text, "1: an offence of a span that was forgotten");
 }
 
 #[test]

@@ -1,19 +1,25 @@
 //! `report_invalid_chunk`: every check both ways, who gets what, once.
 
 use crate::{mock::*, Burnt, Error, Event, Penalty, Taken};
-use clustercast_primitives::{amount::USDC, fraud::ChunkFraud, AccountId, Hash, PublicKey, StreamId};
-use frame_support::{
-	assert_noop, assert_ok,
-	dispatch::{DispatchResultWithPostInfo, Pays},
+use clustercast_primitives::{
+	amount::USDC,
+	crypto::{KeyPair, SignedMessage},
+	fraud::{ChunkFraud, Equivocation, Leaf, MAX_CHUNK_FRAUD_BYTES},
+	merkle::{self, DEFAULT_CHUNK_LOG2},
+	receipt::{Kind, SignedReceipt},
+	AccountId, Hash, Receipt, Signature, StreamId,
 };
+use codec::MaxEncodedLen;
+use curve25519_dalek::{EdwardsPoint, Scalar};
+use frame_support::{assert_noop, assert_ok, dispatch::Pays, traits::Hooks, weights::Weight};
+use sha2::{Digest, Sha512};
 use sp_runtime::{AccountId32, DispatchError};
 
-fn report_by(who: AccountId32, evidence: ChunkFraud) -> DispatchResultWithPostInfo {
-	FraudProofs::report_invalid_chunk(RuntimeOrigin::signed(who), key(2).public(), Box::new(evidence))
-}
-
-fn report(evidence: ChunkFraud) -> DispatchResultWithPostInfo {
-	report_by(BOB, evidence)
+/// The evidence with another receipt, signed anew by the relayer.
+fn with_receipt(mut evidence: ChunkFraud, change: impl FnOnce(&mut Receipt)) -> ChunkFraud {
+	change(&mut evidence.receipt.message);
+	evidence.receipt = sign(2, evidence.receipt.message);
+	evidence
 }
 
 #[test]
@@ -21,7 +27,7 @@ fn a_wrong_chunk_costs_the_relayer_and_refunds_the_viewer() {
 	ExtBuilder.build_and_execute(|| {
 		let issuance = Balances::total_issuance();
 		let evidence = flipped(5);
-		let window = evidence.header.message.id;
+		let receipt = evidence.receipt.message.hash();
 		let info = report(evidence).unwrap();
 		assert_eq!(info.pays_fee, Pays::No);
 		let penalty = Penalty {
@@ -33,8 +39,7 @@ fn a_wrong_chunk_costs_the_relayer_and_refunds_the_viewer() {
 		System::assert_has_event(
 			Event::InvalidChunk {
 				relayer: RELAYER,
-				window,
-				index: 1,
+				receipt,
 				reporter: BOB,
 				penalty,
 			}
@@ -57,38 +62,96 @@ fn a_viewer_who_reports_has_both_parts() {
 	});
 }
 
+/// The evidence, with a payer that has no account on the chain, bound by the receipt all the same.
+fn of_a_stranger(mut evidence: ChunkFraud) -> ChunkFraud {
+	evidence.payer.account = AccountId([9; 32]);
+	let payer = evidence.payer.hash();
+	with_receipt(evidence, |receipt| receipt.payer = payer)
+}
+
 #[test]
-fn what_nobody_can_receive_is_burnt() {
+fn a_payer_need_not_be_known_to_the_chain() {
 	ExtBuilder.build_and_execute(|| {
-		let mut evidence = flipped(5);
-		// A session that the chain does not know.
-		evidence.receipt.message.session = key(8).public();
-		evidence.receipt = key(2).sign(evidence.receipt.message, &genesis());
-		let issuance = Balances::total_issuance();
-		assert_ok!(report(evidence));
-		assert_eq!(Burnt::<Test>::get(), 500_000 + 2_500_000);
-		assert_eq!(Balances::total_issuance(), issuance - 3_000_000);
+		assert_ok!(report(of_a_stranger(flipped(5))));
+		assert_eq!(total(&AccountId32::new([9; 32])), 2_500_000);
+		assert_eq!(total(&ALICE), ENDOWMENT);
 	});
 }
 
 #[test]
-fn an_offence_is_punished_once_and_each_is() {
+fn what_nobody_can_receive_is_burnt() {
 	ExtBuilder.build_and_execute(|| {
+		// Of the last penalty half is less than an account begins with.
+		let left = 2 * EXISTENTIAL_DEPOSIT - 200;
+		assert_ok!(Registry::bond_extra(RuntimeOrigin::signed(RELAYER), left));
 		assert_ok!(report(flipped(5)));
-		assert_noop!(report(flipped(5)), Error::<Test>::AlreadyPunished);
-		// Another chunk of the same window is the same offence.
-		let right = [7; 40_000];
-		let mut wrong = right;
-		wrong[0] ^= 1;
-		assert_noop!(
-			report(evidence(5, &right, &wrong).unwrap()),
-			Error::<Test>::AlreadyPunished
-		);
 		assert_ok!(report(flipped(6)));
+		let (burnt, issuance) = (Burnt::<Test>::get(), Balances::total_issuance());
+		assert_ok!(report(of_a_stranger(flipped(7))));
+		assert_eq!(Burnt::<Test>::get(), burnt + left / 2 + left / 10);
+		assert_eq!(Balances::total_issuance(), issuance - left / 2 - left / 10);
+	});
+}
+
+/// Another signature of the same message by the same key: valid, and not the one that is made from key and message alone.
+fn signed_again(key: &KeyPair, receipt: &SignedReceipt) -> SignedReceipt {
+	let payload = receipt.message.signing_payload(&genesis());
+	let digest: [u8; 64] = Sha512::digest(key.seed()).into();
+	let mut secret: [u8; 32] = digest[..32].try_into().unwrap();
+	(secret[0], secret[31]) = (secret[0] & 248, secret[31] & 63 | 64);
+	let nonce = Scalar::from(7u64);
+	let point = EdwardsPoint::mul_base(&nonce).compress().to_bytes();
+	let hash = Sha512::new().chain_update(point).chain_update(key.public().0).chain_update(payload);
+	let challenge = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+	let scalar = nonce + challenge * Scalar::from_bytes_mod_order(secret);
+	let mut signature = Signature([0; 64]);
+	signature.0[..32].copy_from_slice(&point);
+	signature.0[32..].copy_from_slice(scalar.as_bytes());
+	SignedReceipt {
+		message: receipt.message.clone(),
+		signature,
+	}
+}
+
+#[test]
+fn a_receipt_is_punished_once_and_each_is() {
+	ExtBuilder.build_and_execute(|| {
+		// One receipt of two windows, with two wrong chunks in each.
+		let leaves = merkle::leaves(&[7; 80_000], DEFAULT_CHUNK_LOG2);
+		let mut wrong = leaves.clone();
+		(wrong[1], wrong[3]) = (Hash([1; 32]), Hash([2; 32]));
+		let headers = [header(5, &[7; 80_000]), header(6, &[7; 80_000])];
+		let account = account(&headers.each_ref().map(|header| delivery(header, 0, &wrong)));
+		let find = |at: usize, signed: &[Hash]| ChunkFraud::find(&account, at, &headers[at], signed, &wrong).unwrap();
+		let first = find(0, &leaves);
+		assert_ok!(report(first.clone()));
+		let punished = |evidence| {
+			assert_noop!(report(evidence), Error::<Test>::AlreadyPunished);
+		};
+		punished(first.clone());
+		punished(find(1, &leaves));
+		// The other wrong chunk, found by whoever does not look at the first one.
+		let mut half = leaves.clone();
+		half[1] = wrong[1];
+		let mut other_chunk = find(0, &half);
+		assert_eq!((first.index, other_chunk.index), (1, 3));
+		other_chunk.signed = Leaf::of(&leaves, 3).unwrap();
+		assert_eq!(other_chunk.check(), Ok(()));
+		punished(other_chunk);
+		// Signed again, with another signature that is as good.
+		let mut again = first.clone();
+		again.receipt = signed_again(&key(2), &first.receipt);
+		assert_ne!(again.receipt.signature, first.receipt.signature);
+		assert_eq!(again.receipt.verify(&key(2).public(), &genesis()), Ok(()));
+		punished(again);
+		// Another receipt is another offence; signed like that, it convicts as well.
+		let mut other_receipt = flipped(8);
+		other_receipt.receipt = signed_again(&key(2), &other_receipt.receipt);
+		assert_ok!(report(other_receipt));
 		assert_eq!(total(&RELAYER), ENDOWMENT - 10 * USDC);
 		// Nothing is left to take, nor anybody to take it from: such a report would be free of charge for ever.
 		assert_noop!(report(flipped(7)), Error::<Test>::UnknownRelayer);
-		assert_noop!(report(flipped(5)), Error::<Test>::AlreadyPunished);
+		punished(first);
 		assert_eq!(Taken::<Test>::get(), 10 * USDC);
 	});
 }
@@ -113,97 +176,141 @@ fn every_lie_in_the_evidence_has_its_error() {
 			change(&mut evidence);
 			assert_noop!(report(evidence), error);
 		};
-		fails(&|e| e.receipt.message.window.segment = 6, Error::Unrelated);
-		fails(&|e| e.receipt.message.root = Hash([0; 32]), Error::Unrelated);
-		fails(&|e| e.header.message.chunks = 9, Error::BadHeader);
-		fails(&|e| e.delivered.path.clear(), Error::DeliveredPath);
-		fails(&|e| e.signed.hash = Hash([9; 32]), Error::SignedPath);
+		for kind in [Kind::REPAIR, Kind(3), Kind::CAPACITY, Kind::ACCESS] {
+			fails(&|e| *e = with_receipt(e.clone(), |receipt| receipt.kind = kind), Error::NotByChunks);
+		}
+		fails(&|e| e.payer.account.0 = BOB.into(), Error::Payer);
+		fails(&|e| e.payer.salt.0[0] ^= 1, Error::Payer);
+		fails(&|e| e.delivery.first += 1, Error::DeliveryPath);
+		fails(&|e| e.place.index = 0, Error::DeliveryPath);
+		fails(&|e| e.header.root = Hash([0; 32]), Error::Unrelated);
+		fails(&|e| e.index = 3, Error::Range);
 		fails(&|e| e.delivered = e.signed.clone(), Error::SameLeaf);
-		fails(&|e| e.header.signature.0[5] ^= 1, Error::HeaderSignature);
+		fails(&|e| e.signed.hash = Hash([9; 32]), Error::SignedPath);
+		fails(&|e| e.delivered.path.clear(), Error::DeliveredPath);
 		fails(&|e| e.receipt.signature.0[5] ^= 1, Error::ReceiptSignature);
+		fails(&|e| e.receipt.signature.0[63] |= 0x20, Error::ReceiptSignature);
+		fails(&|e| e.receipt.message.bytes += 1, Error::ReceiptSignature);
+		fails(&|e| e.receipt = sign(9, e.receipt.message.clone()), Error::ReceiptSignature);
+		let elsewhere = Hash([9; 32]);
 		fails(
-			&|e| e.header = key(9).sign(e.header.message.clone(), &genesis()),
-			Error::HeaderSignature,
-		);
-		fails(
-			&|e| e.receipt = key(9).sign(e.receipt.message.clone(), &genesis()),
+			&|e| e.receipt = key(2).sign(e.receipt.message.clone(), &elsewhere),
 			Error::ReceiptSignature,
-		);
-		fails(
-			&|e| e.receipt = key(2).sign(e.receipt.message.clone(), &Hash([9; 32])),
-			Error::ReceiptSignature,
-		);
-		fails(
-			&|e| {
-				e.header.message.id.stream = StreamId(9);
-				e.receipt.message.window.stream = StreamId(9);
-			},
-			Error::UnknownStream,
 		);
 		assert_ok!(report(flipped(5)));
 	});
 }
 
 #[test]
-fn the_relayer_is_the_one_that_signed() {
+fn a_replay_convicts_as_live_does() {
 	ExtBuilder.build_and_execute(|| {
-		let accuse =
-			|key: PublicKey| FraudProofs::report_invalid_chunk(RuntimeOrigin::signed(BOB), key, Box::new(flipped(5)));
-		assert_noop!(accuse(key(9).public()), Error::<Test>::UnknownRelayer);
-		let other = key(6);
-		let account = AccountId(BOB.into());
-		let proof = other.sign(clustercast_primitives::chain::RelayerProof { account }, &genesis());
-		let addresses = vec![b"/ip4/203.0.113.8".to_vec().try_into().unwrap()]
-			.try_into()
-			.unwrap();
-		assert_ok!(Registry::register(
-			RuntimeOrigin::signed(BOB),
-			other.public(),
-			proof.signature,
-			addresses,
-			1_000,
-			10 * USDC
-		));
-		assert_noop!(accuse(other.public()), Error::<Test>::ReceiptSignature);
-		assert_ok!(accuse(key(2).public()));
+		assert_ok!(report(with_receipt(flipped(5), |receipt| receipt.kind = Kind::REPLAY)));
 	});
 }
 
 #[test]
-fn evidence_counts_for_a_day() {
+fn the_relayer_is_the_account_that_the_receipt_names() {
+	ExtBuilder.build_and_execute(|| {
+		let named = |who: AccountId32| with_receipt(flipped(5), |receipt| receipt.payee = AccountId(who.into()));
+		// A relayer with another key than that of the receipt.
+		register(BOB, 6);
+		assert_noop!(report(named(BOB)), Error::<Test>::UnknownRelayer);
+		// A key that nobody registered.
+		let mut unknown = flipped(5);
+		unknown.receipt.message.key = key(9).public();
+		unknown.receipt = sign(9, unknown.receipt.message);
+		assert_noop!(report(unknown), Error::<Test>::UnknownRelayer);
+		// The key is free again, and another account registers it: neither of them is convicted.
+		let evidence = flipped(5);
+		assert_ok!(Registry::unbond(RuntimeOrigin::signed(RELAYER)));
+		System::set_block_number(1_801);
+		assert_ok!(Registry::withdraw_bond(RuntimeOrigin::signed(RELAYER)));
+		assert_noop!(report(evidence.clone()), Error::<Test>::UnknownRelayer);
+		register(CAROL, 2);
+		assert_noop!(report(evidence), Error::<Test>::UnknownRelayer);
+		assert_eq!(total(&CAROL), ENDOWMENT);
+		// What is signed for its account from then on is another matter.
+		assert_ok!(report(named(CAROL)));
+	});
+}
+
+#[test]
+fn evidence_counts_for_a_day_of_blocks() {
 	ExtBuilder.build_and_execute(|| {
 		let evidence = [flipped(5), flipped(6)];
-		NowMs::set(START + FRAUD_WINDOW);
+		System::set_block_number(1 + FRAUD_WINDOW);
 		assert_ok!(report(evidence[0].clone()));
-		NowMs::set(START + FRAUD_WINDOW + 1);
+		System::set_block_number(2 + FRAUD_WINDOW);
 		assert_noop!(report(evidence[1].clone()), Error::<Test>::TooOld);
-		// Clocks differ, but not by that much.
-		NowMs::set(START - MAX_CLOCK_SKEW);
-		assert_ok!(report(evidence[1].clone()));
-		NowMs::set(START + 1);
 		let early = flipped(7);
-		NowMs::set(START - MAX_CLOCK_SKEW);
-		assert_noop!(report(early), Error::<Test>::FromTheFuture);
+		System::set_block_number(1 + FRAUD_WINDOW);
+		assert_noop!(report(early.clone()), Error::<Test>::FromTheFuture);
+		System::set_block_number(2 + FRAUD_WINDOW);
+		assert_ok!(report(early));
+	});
+}
+
+/// The window's time is the broadcaster's word, and says nothing: it may be any.
+#[test]
+fn the_time_in_a_header_is_not_looked_at() {
+	ExtBuilder.build_and_execute(|| {
+		let leaves = merkle::leaves(&[7; 40_000], DEFAULT_CHUNK_LOG2);
+		let mut wrong = leaves.clone();
+		wrong[1] = Hash([1; 32]);
+		for start_ms in [0, u64::MAX] {
+			let mut header = header(5, &[7; 40_000]);
+			header.start_ms = start_ms;
+			let account = account(&[delivery(&header, 0, &wrong)]);
+			assert_ok!(report(ChunkFraud::find(&account, 0, &header, &leaves, &wrong).unwrap()));
+		}
 	});
 }
 
 #[test]
-fn windows_of_a_replaced_key_count() {
+fn evidence_outlives_keys_streams_and_what_headers_had() {
 	ExtBuilder.build_and_execute(|| {
-		let evidence = flipped(5);
-		assert_ok!(StreamKeys::set_signing_key(
-			RuntimeOrigin::signed(CAROL),
-			StreamId(0),
-			key(7).public()
-		));
-		assert_ok!(report(evidence));
+		assert_ok!(Registry::bond_extra(RuntimeOrigin::signed(RELAYER), 80 * USDC));
+		let owner = || RuntimeOrigin::signed(CAROL);
+		let evidence: Vec<_> = (0..3).map(flipped).collect();
+		// More keys than are kept: the first one is forgotten.
+		for (seed, block) in (20..30).zip((200..).step_by(200)) {
+			System::set_block_number(block);
+			assert_ok!(StreamKeys::set_signing_key(owner(), StreamId(0), key(seed).public()));
+		}
+		let known = <StreamKeys as pallet_stream_keys::Offences>::signing_keys(StreamId(0));
+		assert!(!known.contains(&key(1).public()));
+		assert_ok!(report(evidence[0].clone()));
+		// Burnt, and gone.
+		assert_ok!(StreamKeys::burn(owner(), StreamId(0)));
+		System::set_block_number(2_000 + 600);
+		assert_ok!(report(evidence[1].clone()));
+		System::set_block_number(2_000 + 1_200);
+		StreamKeys::on_idle(3_200, Weight::MAX);
+		assert_eq!(pallet_stream_keys::StreamKeys::<Test>::get(StreamId(0)), None);
+		assert_ok!(report(evidence[2].clone()));
+		// Flags, items and sizes that nobody knows yet, of a stream that never was.
+		let leaves = merkle::leaves(&[7; 40_000], DEFAULT_CHUNK_LOG2);
+		let mut wrong = leaves.clone();
+		wrong[2] = Hash([1; 32]);
+		let mut header = header(9, &[7; 40_000]);
+		header.id.stream = StreamId(77);
+		(header.flags, header.ext, header.chunk_log2, header.duration_ms) = (u16::MAX, Hash([3; 32]), 200, u32::MAX);
+		let account = account(&[delivery(&header, 0, &wrong)]);
+		assert_ok!(report(ChunkFraud::find(&account, 0, &header, &leaves, &wrong).unwrap()));
 	});
+}
+
+#[test]
+fn evidence_is_bounded_by_its_type() {
+	assert_eq!(ChunkFraud::max_encoded_len(), 4_565);
+	const { assert!(MAX_CHUNK_FRAUD_BYTES <= 4_565) };
+	assert_eq!(Equivocation::max_encoded_len(), 1_808);
 }
 
 #[test]
 fn only_accounts_report() {
 	ExtBuilder.build_and_execute(|| {
-		let by = |origin| FraudProofs::report_invalid_chunk(origin, key(2).public(), Box::new(flipped(5)));
+		let by = |origin| FraudProofs::report_invalid_chunk(origin, Box::new(flipped(5)));
 		assert_noop!(by(RuntimeOrigin::none()), DispatchError::BadOrigin);
 		assert_noop!(by(RuntimeOrigin::root()), DispatchError::BadOrigin);
 	});

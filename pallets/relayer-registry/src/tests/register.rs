@@ -2,7 +2,7 @@
 
 use crate::{mock::*, Addresses, Error, Event, Relayers, SigningKeys};
 use clustercast_primitives::{
-	amount::MAX_PRICE_PER_GB, chain::RelayerProof, crypto::KeyPair, AccountId, Balance, Hash, PublicKey, Signature,
+	amount::MAX_PRICE_PER_GB, crypto::KeyPair, notice::RelayerProof, AccountId, Balance, Hash, PublicKey, Signature,
 };
 use frame_support::{assert_noop, assert_ok, dispatch::DispatchResult};
 use sp_runtime::{DispatchError, TokenError};
@@ -54,7 +54,7 @@ fn register_holds_the_bond_and_records_the_relayer() {
 		let relayer = Relayers::<Test>::get(ALICE).unwrap();
 		assert_eq!(
 			(relayer.bond, relayer.price_per_gb, relayer.unbonds_at),
-			(bond, 1_000, None)
+			(bond, 1_000_000, None)
 		);
 	});
 }

@@ -24,6 +24,7 @@ fn streams_names_owner_share_and_highest_price() {
 			account: BOB,
 			share_ppm: 100_000,
 			max_price_per_gb: 1_500_000,
+			terms: 0,
 		};
 		// Whatever was before it was minted.
 		assert_eq!(payee(0), Some(expected.clone()));
@@ -102,40 +103,62 @@ fn the_owner_is_paid_in_place_of_a_former_one_whose_account_is_gone() {
 }
 
 #[test]
-fn shares_are_those_of_the_block() {
+fn shares_and_prices_are_those_of_the_block() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		let more = StreamTerms {
+		let other = StreamTerms {
+			price_per_gb: 2_000_000,
 			broadcaster_share_ppm: 300_000,
 			..TERMS
 		};
-		assert_ok!(set_terms(ALICE, more));
-		let share = |at| payee(at).unwrap().share_ppm;
+		assert_ok!(set_terms(ALICE, other));
+		let terms = |at| payee(at).map(|payee| (payee.share_ppm, payee.max_price_per_gb)).unwrap();
+		let (before, after) = ((100_000, 1_500_000), (300_000, 3_000_000));
 		System::set_block_number(CHANGE_DELAY);
-		assert_eq!(share(CHANGE_DELAY), 100_000);
+		assert_eq!(terms(CHANGE_DELAY), before);
 		for now in [1 + CHANGE_DELAY, 2 * CHANGE_DELAY] {
 			run_to(now);
-			assert_eq!((share(CHANGE_DELAY), share(1 + CHANGE_DELAY)), (100_000, 300_000));
+			assert_eq!((terms(CHANGE_DELAY), terms(1 + CHANGE_DELAY)), (before, after), "in block {now}");
 		}
 	});
 }
 
 #[test]
-fn prices_may_be_as_high_as_in_any_block_since() {
-	for (price_per_gb, before, after) in [(2_000, 1_500, 3_000), (500, 1_500, 750)] {
-		ExtBuilder.build_and_execute(|| {
-			assert_ok!(mint(ALICE, New::default()));
-			assert_ok!(set_terms(ALICE, StreamTerms { price_per_gb, ..TERMS }));
-			let bound = |at| payee(at).unwrap().max_price_per_gb;
-			System::set_block_number(CHANGE_DELAY);
-			assert_eq!(bound(CHANGE_DELAY), before);
-			for now in [1 + CHANGE_DELAY, 2 * CHANGE_DELAY] {
-				run_to(now);
-				assert_eq!(bound(CHANGE_DELAY), before.max(after));
-				assert_eq!(bound(1 + CHANGE_DELAY), after);
-			}
-		});
-	}
+fn terms_are_counted_as_they_come_into_force() {
+	ExtBuilder.build_and_execute(|| {
+		assert_ok!(mint(ALICE, New::default()));
+		let counter = |at| payee(at).unwrap().terms;
+		let price = |price_per_gb| StreamTerms { price_per_gb, ..TERMS };
+		// Announced, replaced and taken back: nothing that was ever in force.
+		assert_ok!(set_terms(ALICE, price(1)));
+		assert_ok!(set_terms(ALICE, TERMS));
+		run_to(10);
+		assert_eq!(info().terms_counter, 0);
+		assert_ok!(set_terms(ALICE, price(2)));
+		let first = 10 + CHANGE_DELAY;
+		for now in [first, first + CHANGE_DELAY - 1] {
+			// Before and after what is over was cleaned up, the same answers as long as anybody can ask.
+			System::set_block_number(now);
+			assert_eq!((counter(first - 1), counter(first), info().terms_counter), (0, 1, 1));
+			run_to(now);
+			assert_eq!((counter(first - 1), counter(first), info().terms_counter), (0, 1, 1));
+		}
+		let second = first + 2 * CHANGE_DELAY;
+		run_to(first + CHANGE_DELAY);
+		assert_ok!(set_terms(ALICE, price(3)));
+		run_to(second - 1);
+		assert_eq!(info().terms_counter, 1);
+		run_to(second);
+		assert_eq!((counter(second - 1), counter(second), info().terms_counter), (1, 2, 2));
+		// Neither another owner nor other texts are other terms; nor is the end of a key.
+		assert_ok!(transfer(ALICE, BOB));
+		assert_ok!(update(BOB, b"Second light"));
+		run_to(second + CHANGE_DELAY);
+		assert_eq!(info().terms_counter, 2);
+		assert_ok!(burn(BOB));
+		run_to(second + 2 * CHANGE_DELAY);
+		assert_eq!(counter(second + 2 * CHANGE_DELAY - 1), 2);
+	});
 }
 
 #[test]
@@ -145,7 +168,7 @@ fn a_burnt_key_pays_for_what_was_signed_before() {
 		assert_ok!(burn(ALICE));
 		for now in [1 + CHANGE_DELAY, 2 * CHANGE_DELAY] {
 			run_to(now);
-			assert_eq!(payee(CHANGE_DELAY).unwrap().max_price_per_gb, 1_500);
+			assert_eq!(payee(CHANGE_DELAY).unwrap().max_price_per_gb, 1_500_000);
 			assert_eq!(payee(1 + CHANGE_DELAY), None);
 		}
 		run_to(1 + 2 * CHANGE_DELAY);
@@ -163,6 +186,6 @@ fn a_surge_bound_is_part_of_the_terms() {
 		};
 		assert_ok!(set_terms(ALICE, flat));
 		run_to(1 + 2 * CHANGE_DELAY);
-		assert_eq!(payee(1 + CHANGE_DELAY).unwrap().max_price_per_gb, 1_000);
+		assert_eq!(payee(1 + CHANGE_DELAY).unwrap().max_price_per_gb, 1_000_000);
 	});
 }

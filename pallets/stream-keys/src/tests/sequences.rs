@@ -157,8 +157,8 @@ impl History {
 					continue;
 				};
 				let asked = asked.expect("what was to be paid is paid");
-				assert_eq!(asked.share_ppm, noted.share_ppm, "stream {id}, block {at}, in {now}");
-				assert!(asked.max_price_per_gb >= noted.max_price_per_gb);
+				let terms = |payee: &Payee<_>| (payee.share_ppm, payee.max_price_per_gb, payee.terms);
+				assert_eq!(terms(&asked), terms(noted), "stream {id}, block {at}, in {now}");
 				// Who owned it for less than the delay is not remembered.
 				let since = now.saturating_sub(2 * CHANGE_DELAY);
 				if self

@@ -8,7 +8,7 @@ use sp_runtime::AccountId32;
 const KEY: PublicKey = PublicKey([1; 32]);
 
 fn allow(who: AccountId32, key: PublicKey, limit: Balance, expiry: u32) -> DispatchResult {
-	Broker::authorize_session(RuntimeOrigin::signed(who), key, limit, expiry)
+	Broker::authorize_session(RuntimeOrigin::signed(who), key, limit, 7, expiry)
 }
 
 #[test]
@@ -20,6 +20,7 @@ fn authorize_session_records_the_key() {
 				owner: ALICE,
 				key: KEY,
 				limit: 5,
+				extra_limit: 7,
 				expiry: 100,
 			}
 			.into(),
@@ -28,6 +29,8 @@ fn authorize_session_records_the_key() {
 			owner: ALICE,
 			limit: 5,
 			spent: 0,
+			extra_limit: 7,
+			extra_spent: 0,
 			expiry: 100,
 			payees: 0,
 		};

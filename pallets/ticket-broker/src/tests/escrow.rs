@@ -34,14 +34,18 @@ fn a_deposit_that_fails_leaves_no_trace() {
 fn sessions_follow_the_rules_of_the_call() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1).public();
-		assert_noop!(Broker::authorize_for(&ALICE, key, 0, 10), Error::<Test>::ZeroAmount);
+		assert_noop!(Broker::authorize_for(&ALICE, key, 0, USDC, 10), Error::<Test>::ZeroAmount);
 		assert_noop!(
-			Broker::authorize_for(&ALICE, key, USDC, 0),
+			Broker::authorize_for(&ALICE, key, USDC, 0, 0),
 			Error::<Test>::SessionExpired
 		);
-		assert_ok!(Broker::authorize_for(&ALICE, key, USDC, 10));
-		assert_eq!(Sessions::<Test>::get(key).unwrap().owner, ALICE);
-		assert_noop!(Broker::authorize_for(&BOB, key, USDC, 10), Error::<Test>::SessionExists);
+		assert_ok!(Broker::authorize_for(&ALICE, key, USDC, 5, 10));
+		let session = Sessions::<Test>::get(key).unwrap();
+		assert_eq!((session.owner, session.limit, session.extra_limit), (ALICE, USDC, 5));
+		assert_noop!(
+			Broker::authorize_for(&BOB, key, USDC, 5, 10),
+			Error::<Test>::SessionExists
+		);
 	});
 }
 

@@ -8,7 +8,9 @@ use crate::{
 use clustercast_primitives::{
 	amount::USDC,
 	chain::{TicketVerdict, Unlocking},
-	AccountId, Balance, SignedVoucher, StreamId, Ticket, Tip, Voucher, WinningTicket,
+	receipt::Kind,
+	ticket::EXPIRY_GRID,
+	AccountId, Balance, Hash, SignedVoucher, StreamId, Ticket, Tip, Voucher, WinningTicket,
 };
 use frame_support::{
 	assert_ok,
@@ -56,6 +58,13 @@ fn terms_that_tickets_outlive_are_found() {
 #[should_panic(expected = "an epoch has blocks")]
 fn an_empty_epoch_is_found() {
 	EpochLength::set(0);
+	Broker::integrity_test();
+}
+
+#[test]
+#[should_panic(expected = "the longest life is on the grid of expiries")]
+fn a_longest_life_off_the_grid_is_found() {
+	MaxTicketLife::set(MAX_TICKET_LIFE - 1);
 	Broker::integrity_test();
 }
 
@@ -128,7 +137,11 @@ fn a_session_that_overspent_is_found() {
 	let text = complaint(|| {
 		Sessions::<Test>::mutate(key(1).public(), |session| session.as_mut().unwrap().limit = 1);
 	});
-	assert_eq!(text, "3: a session spent more than its limit");
+	assert_eq!(text, "3: a session spent more than its limits");
+	let text = complaint(|| {
+		Sessions::<Test>::mutate(key(1).public(), |session| session.as_mut().unwrap().extra_spent = 1);
+	});
+	assert_eq!(text, "3: a session spent more than its limits");
 }
 
 #[test]
@@ -152,13 +165,14 @@ fn an_unlock_that_cannot_be_is_found() {
 #[test]
 fn vouchers_that_do_not_add_up_are_found() {
 	let totals = VoucherTotals { amount: 1, bytes: 1 };
-	let text = complaint(|| VouchersPaid::<Test>::insert(key(1).public(), (RELAYER, STREAM), totals));
-	assert_eq!(text, "7: a session's recipients are not counted right");
-	let text = complaint(|| VouchersPaid::<Test>::insert(key(2).public(), (RELAYER, STREAM), totals));
+	let place = || (RELAYER, STREAM, Kind::LIVE, Hash([0; 32]), 0);
+	let text = complaint(|| VouchersPaid::<Test>::insert(key(1).public(), place(), totals));
+	assert_eq!(text, "7: a session's places are not counted right");
+	let text = complaint(|| VouchersPaid::<Test>::insert(key(2).public(), place(), totals));
 	assert_eq!(text, "7: vouchers of a session that does not exist");
 	let text = complaint(|| {
 		let totals = VoucherTotals { amount: USDC, bytes: 1 };
-		VouchersPaid::<Test>::insert(key(1).public(), (RELAYER, STREAM), totals);
+		VouchersPaid::<Test>::insert(key(1).public(), place(), totals);
 		Sessions::<Test>::mutate(key(1).public(), |session| session.as_mut().unwrap().payees = 1);
 	});
 	assert_eq!(text, "7: vouchers paid more than their session spent");
@@ -192,6 +206,7 @@ enum Step {
 		who: u8,
 		key: u8,
 		limit: Balance,
+		extra_limit: Balance,
 		life: u32,
 	},
 	Revoke {
@@ -212,7 +227,7 @@ enum Step {
 		key: u8,
 		stream: u64,
 		amount: Balance,
-		nonce: u32,
+		nonce: u64,
 		from: u8,
 	},
 	Mint {
@@ -235,22 +250,40 @@ struct Owed {
 	key: u8,
 	recipient: u8,
 	stream: u64,
+	kind: Kind,
 	amount: Balance,
 	life: u32,
+}
+
+/// Mostly by bytes.
+fn kind() -> impl Strategy<Value = Kind> {
+	prop_oneof![4 => Just(Kind::LIVE), 1 => Just(Kind::REPLAY), 1 => Just(Kind::ACCESS)]
+}
+
+/// Nearly always on the grid.
+fn expiry(life: u32) -> u32 {
+	let block = System::block_number() + life;
+	match life % 50 {
+		7 => block,
+		_ => block / EXPIRY_GRID * EXPIRY_GRID,
+	}
 }
 
 fn owed() -> impl Strategy<Value = Owed> {
 	let amount = prop_oneof![900u128..3_000, 10_000u128..30_000_000];
 	let life = prop_oneof![15 => 0..=MAX_TICKET_LIFE, 1 => Just(MAX_TICKET_LIFE + 1)];
 	let stream = prop_oneof![6 => Just(0), 1 => 0..3u64];
-	(0..8u8, 0..4u8, 0..6u8, stream, amount, life).prop_map(|(sender, key, recipient, stream, amount, life)| Owed {
-		sender: if sender == 0 { key + 1 } else { key },
-		key,
-		recipient,
-		stream,
-		amount,
-		life,
-	})
+	(0..8u8, 0..4u8, 0..6u8, stream, kind(), amount, life).prop_map(
+		|(sender, key, recipient, stream, kind, amount, life)| Owed {
+			sender: if sender == 0 { key + 1 } else { key },
+			key,
+			recipient,
+			stream,
+			kind,
+			amount,
+			life,
+		},
+	)
 }
 
 /// A new ticket, or an earlier one again.
@@ -261,8 +294,9 @@ enum Draw {
 		key: u8,
 		recipient: u8,
 		stream: u64,
+		kind: Kind,
 		face_value: Balance,
-		nonce: u32,
+		nonce: u64,
 		life: u32,
 	},
 	Again(usize),
@@ -272,13 +306,14 @@ fn draw() -> impl Strategy<Value = Draw> {
 	let face_value = prop_oneof![900u128..3_000, 10_000u128..5_000_000];
 	let life = prop_oneof![15 => 0..=MAX_TICKET_LIFE, 1 => Just(MAX_TICKET_LIFE + 1)];
 	let stream = prop_oneof![6 => Just(0), 1 => 0..3u64];
-	let fresh = (0..8u8, 0..4u8, 0..6u8, stream, face_value, 0..12u32, life).prop_map(
-		|(sender, key, recipient, stream, face_value, nonce, life)| Draw::New {
+	let fresh = (0..8u8, 0..4u8, 0..6u8, stream, kind(), face_value, 0..12u64, life).prop_map(
+		|(sender, key, recipient, stream, kind, face_value, nonce, life)| Draw::New {
 			// Mostly the key's own viewer.
 			sender: if sender == 0 { key + 1 } else { key },
 			key,
 			recipient,
 			stream,
+			kind,
 			face_value,
 			nonce,
 			life,
@@ -294,13 +329,14 @@ fn step() -> impl Strategy<Value = Step> {
 		1 => (0..3u8, amount()).prop_map(|(who, amount)| Step::RequestUnlock { who, amount }),
 		1 => (0..3u8).prop_map(|who| Step::CancelUnlock { who }),
 		1 => (0..3u8).prop_map(|who| Step::Withdraw { who }),
-		3 => (0..3u8, 0..4u8, amount(), 0..2_000u32)
-			.prop_map(|(who, key, limit, life)| Step::Authorize { who, key, limit, life }),
+		3 => (0..3u8, 0..4u8, amount(), amount(), 0..2_000u32).prop_map(|(who, key, limit, extra_limit, life)| {
+			Step::Authorize { who, key, limit, extra_limit, life }
+		}),
 		1 => (0..3u8, 0..4u8).prop_map(|(who, key)| Step::Revoke { who, key }),
 		1 => (0..4u8).prop_map(|key| Step::Reap { key }),
 		8 => prop::collection::vec(draw(), 1..8).prop_map(|tickets| Step::Redeem { tickets }),
 		6 => prop::collection::vec(owed(), 1..6).prop_map(|vouchers| Step::RedeemVouchers { vouchers }),
-		2 => (0..4u8, 0..4u8, 0..3u64, amount(), 0..12u32, 0..3u8).prop_map(|(who, key, stream, amount, nonce, from)| {
+		2 => (0..4u8, 0..4u8, 0..3u64, amount(), 0..12u64, 0..3u8).prop_map(|(who, key, stream, amount, nonce, from)| {
 			Step::Tip { who, key, stream, amount, nonce, from }
 		}),
 		1 => (0..3u8, 0..=300_000u32).prop_map(|(who, share_ppm)| Step::Mint { who, share_ppm }),
@@ -314,15 +350,15 @@ fn person(n: u8) -> AccountId32 {
 	[ALICE, BOB, CAROL, RELAYER, TREASURY, NOBODY][usize::from(n) % 6].clone()
 }
 
-/// Session, recipient, stream.
-type Account = ([u8; 32], [u8; 32], StreamId);
+/// Session, recipient, stream, kind.
+type Account = ([u8; 32], [u8; 32], StreamId, Kind);
 
-/// All tickets so far, the (session, epoch, nonce) that were paid, and the largest voucher that any (session,
-/// recipient, stream) signed, with what was paid for them, since the session was registered.
+/// All tickets so far, the (session, epoch, nonce) that were paid, and the largest voucher that was signed for any place,
+/// with what was paid for them, since the session was registered.
 #[derive(Default)]
 struct History {
 	tickets: Vec<WinningTicket>,
-	paid: BTreeSet<([u8; 32], u32, u32)>,
+	paid: BTreeSet<([u8; 32], u32, u64)>,
 	vouchers: BTreeMap<Account, (Balance, Balance)>,
 }
 
@@ -335,15 +371,19 @@ impl History {
 				key,
 				recipient,
 				stream,
+				kind,
 				face_value,
 				nonce,
 				life,
 			} => {
 				let key = self::key(key);
+				let plain = about(stream, to(person(recipient), from(person(sender), ticket(&key, nonce))));
 				let ticket = Ticket {
+					kind,
+					bytes: if kind.by_bytes() { plain.bytes } else { 0 },
 					face_value,
-					expiry: System::block_number() + life,
-					..about(stream, to(person(recipient), from(person(sender), ticket(&key, nonce))))
+					expiry: expiry(life),
+					..plain
 				};
 				self.tickets.push(signed(&key, ticket));
 				self.tickets.last().cloned()
@@ -358,11 +398,14 @@ impl History {
 			session: key.public(),
 			recipient: AccountId(person(owed.recipient).into()),
 			stream: StreamId(owed.stream),
+			kind: owed.kind,
+			context: Hash([0; 32]),
+			terms: 0,
 			amount: owed.amount,
-			bytes: owed.amount as u64,
-			expiry: System::block_number() + owed.life,
+			bytes: if owed.kind.by_bytes() { owed.amount as u64 } else { 0 },
+			expiry: expiry(owed.life),
 		};
-		let account = (voucher.session.0, voucher.recipient.0, voucher.stream);
+		let account = (voucher.session.0, voucher.recipient.0, voucher.stream, voucher.kind);
 		let (largest, _) = self.vouchers.entry(account).or_default();
 		*largest = (*largest).max(voucher.amount);
 		key.sign(voucher, &genesis())
@@ -376,9 +419,15 @@ impl History {
 			Step::RequestUnlock { who, amount } => Broker::request_unlock(by(who), amount),
 			Step::CancelUnlock { who } => Broker::cancel_unlock(by(who)),
 			Step::Withdraw { who } => Broker::withdraw(by(who)),
-			Step::Authorize { who, key, limit, life } => {
+			Step::Authorize {
+				who,
+				key,
+				limit,
+				extra_limit,
+				life,
+			} => {
 				let expiry = System::block_number() + life;
-				Broker::authorize_session(by(who), self::key(key).public(), limit, expiry)
+				Broker::authorize_session(by(who), self::key(key).public(), limit, extra_limit, expiry)
 			},
 			Step::Revoke { who, key } => Broker::revoke_session(by(who), self::key(key).public()),
 			// What vouchers paid is forgotten with the session.
@@ -409,7 +458,7 @@ impl History {
 				assert_ok!(Broker::redeem_vouchers(by(1), vouchers.clone().try_into().unwrap()));
 				for (voucher, verdict) in vouchers.iter().map(|v| &v.message).zip(verdicts) {
 					if let TicketVerdict::Accepted(payout) = verdict {
-						let account = (voucher.session.0, voucher.recipient.0, voucher.stream);
+						let account = (voucher.session.0, voucher.recipient.0, voucher.stream, voucher.kind);
 						let (owed, paid) = self.vouchers.get_mut(&account).unwrap();
 						*paid += payout.relayer + payout.broadcaster + payout.treasury;
 						assert_eq!(
@@ -441,7 +490,7 @@ impl History {
 						amount,
 						reward: amount / 100,
 						nonce,
-						expiry: System::block_number() + 60,
+						expiry: expiry(60),
 					};
 					let spent = (tip.session.0, tip.expiry / EPOCH_LENGTH, tip.nonce);
 					let outcome = Broker::submit_tip(by(3), key.sign(tip, &genesis()));
@@ -471,7 +520,8 @@ proptest! {
 			// Everybody ready to pay, so that most sequences get to redeem something.
 			for n in 0..3 {
 				deposit(person(n), 10 * USDC);
-				authorize(person(n), key(n).public(), 20 * USDC, 3_000);
+				let origin = RuntimeOrigin::signed(person(n));
+				assert_ok!(Broker::authorize_session(origin, key(n).public(), 20 * USDC, 10 * USDC, 3_000));
 			}
 			let mut history = History::default();
 			for step in steps {

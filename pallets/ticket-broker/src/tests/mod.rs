@@ -8,6 +8,7 @@ mod deposit;
 mod escrow;
 mod genesis;
 mod invariants;
+mod kinds;
 mod pool;
 mod reap_session;
 mod redeem_batch;

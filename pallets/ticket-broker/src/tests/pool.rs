@@ -2,8 +2,8 @@
 
 use crate::{mock::*, Outlook, GLANCE};
 use clustercast_primitives::{
-	amount::USDC, chain::TicketRefusal, crypto::KeyPair, AccountId, SignedTip, SignedVoucher, Tip, Voucher,
-	WinningTicket,
+	amount::USDC, chain::TicketRefusal, crypto::KeyPair, receipt::Kind, AccountId, Hash, SignedTip, SignedVoucher, Ticket,
+	Tip, Voucher, WinningTicket,
 };
 use frame_support::assert_ok;
 use sp_runtime::StateVersion;
@@ -18,16 +18,16 @@ fn outlook(tickets: &[WinningTicket]) -> Result<Outlook, TicketRefusal> {
 }
 
 /// A ticket that only its signature speaks against.
-fn forged(session: &KeyPair, nonce: u32) -> WinningTicket {
+fn forged(session: &KeyPair, nonce: u64) -> WinningTicket {
 	let mut winning = winner(session, nonce);
-	winning.signed.message.bytes += 1;
+	winning.signed.message.face_value += 1;
 	winning
 }
 
 /// A ticket that a cheap check speaks against.
-fn expired(session: &KeyPair, nonce: u32) -> WinningTicket {
+fn expired(session: &KeyPair, nonce: u64) -> WinningTicket {
 	let mut ticket = ticket(session, nonce);
-	ticket.expiry = System::block_number() - 1;
+	ticket.expiry = 0;
 	signed(session, ticket)
 }
 
@@ -35,21 +35,19 @@ fn expired(session: &KeyPair, nonce: u32) -> WinningTicket {
 fn the_first_four_payable_tickets_are_counted_until_the_first_of_them_expires() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
-		let lasting = |nonce: u32, blocks| {
-			let mut ticket = ticket(&key, nonce);
-			ticket.expiry = System::block_number() + blocks;
-			signed(&key, ticket)
+		let until = |nonce, expiry| {
+			let plain = ticket(&key, nonce);
+			signed(&key, Ticket { expiry, ..plain })
 		};
-		let tickets: Vec<_> = [50, 40, 60, 70, 10]
+		let tickets: Vec<_> = [180, 120, 240, 300, 60]
 			.iter()
 			.zip(0..)
-			.map(|(b, n)| lasting(n, *b))
+			.map(|(expiry, n)| until(n, *expiry))
 			.collect();
-		let now = System::block_number();
-		for (count, value, blocks) in [(1, 1, 50), (2, 2, 40), (4, 4, 40), (5, 4, 40)] {
+		for (count, value, expiry) in [(1, 1, 180), (2, 2, 120), (4, 4, 120), (5, 4, 120)] {
 			let expected = Outlook {
 				value: value * USDC / 2,
-				expiry: now + blocks,
+				expiry,
 			};
 			assert_eq!(outlook(&tickets[..count]), Ok(expected));
 		}
@@ -94,7 +92,7 @@ fn one_payable_ticket_behind_many_that_are_not_suffices() {
 fn no_more_than_four_signatures_are_verified() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
-		let mut tickets: Vec<_> = (0..GLANCE as u32 - 1).map(|nonce| forged(&key, nonce)).collect();
+		let mut tickets: Vec<_> = (0..GLANCE as u64 - 1).map(|nonce| forged(&key, nonce)).collect();
 		tickets.push(winner(&key, 90));
 		assert!(outlook(&tickets).is_ok());
 		tickets.insert(0, forged(&key, 80));
@@ -106,13 +104,16 @@ fn no_more_than_four_signatures_are_verified() {
 fn vouchers_and_tips_are_judged_likewise() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
-		let expiry = System::block_number() + 60;
+		let expiry = grid(System::block_number());
 		let voucher = |amount| -> SignedVoucher {
 			let voucher = Voucher {
 				sender: AccountId(ALICE.into()),
 				session: key.public(),
 				recipient: AccountId(RELAYER.into()),
 				stream: STREAM,
+				kind: Kind::LIVE,
+				context: Hash([0; 32]),
+				terms: 0,
 				amount,
 				bytes: (amount * 500) as u64,
 				expiry,

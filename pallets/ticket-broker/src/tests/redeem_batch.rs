@@ -2,12 +2,13 @@
 
 use crate::{mock::*, weights::WeightInfo, Event, Sessions, SpentNonces};
 use clustercast_primitives::{
-	amount::USDC,
+	amount::{TICKET_BYTES, USDC},
 	chain::{
 		Payout,
 		TicketRefusal::{self, *},
 		TicketVerdict::{self, Accepted, Refused},
 	},
+	receipt::Kind,
 	ticket as outcome, Hash, Ticket, WinningTicket,
 };
 use frame_support::{assert_noop, assert_ok, dispatch::GetDispatchInfo, BoundedVec};
@@ -38,7 +39,7 @@ fn a_winning_ticket_is_paid_whole_and_split() {
 				id: winning.id(),
 				session: key.public(),
 				nonce: 7,
-				expiry: 101,
+				expiry: 120,
 				sender: ALICE,
 				recipient: RELAYER,
 				stream: STREAM,
@@ -183,7 +184,7 @@ fn a_ticket_is_paid_once() {
 		let winning = winner(&key, 0);
 		assert!(is_paid(redeem_one(winning.clone())));
 		assert_eq!(redeem_one(winning.clone()), Refused(AlreadyRedeemed));
-		System::set_block_number(101);
+		System::set_block_number(120);
 		assert_eq!(redeem_one(winning.clone()), Refused(AlreadyRedeemed));
 		// Another ticket on a spent nonce is as good as the same one; the next nonce is free.
 		let other = to(BOB, ticket(&key, 0));
@@ -201,9 +202,9 @@ fn nonces_count_for_each_session_and_epoch_alone() {
 			let plain = ticket(key, 0);
 			signed(key, Ticket { expiry, ..plain })
 		};
-		let last_of_epoch = EPOCH_LENGTH - 1;
+		let last_of_epoch = EPOCH_LENGTH - 60;
 		assert!(is_paid(redeem_one(at(&first, last_of_epoch))));
-		assert_eq!(redeem_one(at(&first, last_of_epoch - 1)), Refused(AlreadyRedeemed));
+		assert_eq!(redeem_one(at(&first, last_of_epoch - 60)), Refused(AlreadyRedeemed));
 		assert!(is_paid(redeem_one(at(&first, EPOCH_LENGTH))));
 		assert!(is_paid(redeem_one(at(&second, last_of_epoch))));
 	});
@@ -213,17 +214,34 @@ fn nonces_count_for_each_session_and_epoch_alone() {
 fn a_ticket_lives_up_to_its_expiry_block() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
-		System::set_block_number(1_000);
+		System::set_block_number(1_020);
 		let at = |nonce, expiry| {
 			let plain = ticket(&key, nonce);
 			redeem_one(signed(&key, Ticket { expiry, ..plain }))
 		};
-		assert_eq!(at(0, 999), Refused(Expired));
+		assert_eq!(at(0, 960), Refused(Expired));
 		assert_eq!(at(0, 0), Refused(Expired));
-		assert!(is_paid(at(0, 1_000)));
-		assert_eq!(at(1, 1_001 + MAX_TICKET_LIFE), Refused(ExpiryTooFar));
-		assert_eq!(at(1, u32::MAX), Refused(ExpiryTooFar));
-		assert!(is_paid(at(1, 1_000 + MAX_TICKET_LIFE)));
+		assert!(is_paid(at(0, 1_020)));
+		assert_eq!(at(1, 1_080 + MAX_TICKET_LIFE), Refused(ExpiryTooFar));
+		assert_eq!(at(1, u32::MAX / 60 * 60), Refused(ExpiryTooFar));
+		assert!(is_paid(at(1, 1_020 + MAX_TICKET_LIFE)));
+	});
+}
+
+#[test]
+fn an_expiry_is_on_the_grid() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		System::set_block_number(1_000);
+		let at = |expiry| {
+			let plain = ticket(&key, 0);
+			redeem_one(signed(&key, Ticket { expiry, ..plain }))
+		};
+		// Whether it is past or too far as well does not matter: it can never be paid.
+		for expiry in [1, 999, 1_019, 1_021, 1_079, 1_001 + MAX_TICKET_LIFE, u32::MAX] {
+			assert_eq!(at(expiry), Refused(ExpiryOffGrid), "{expiry}");
+		}
+		assert!(is_paid(at(1_080)));
 	});
 }
 
@@ -232,7 +250,9 @@ fn a_nonce_lies_within_the_bitmap() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
 		assert_eq!(redeem_one(winner(&key, MAX_NONCES)), Refused(NonceTooLarge));
-		assert_eq!(redeem_one(winner(&key, u32::MAX)), Refused(NonceTooLarge));
+		assert_eq!(redeem_one(winner(&key, u64::MAX)), Refused(NonceTooLarge));
+		// In 32 bits this would be the first one.
+		assert_eq!(redeem_one(winner(&key, 1 << 32)), Refused(NonceTooLarge));
 		assert!(is_paid(redeem_one(winner(&key, MAX_NONCES - 1))));
 		assert_eq!(redeem_one(winner(&key, MAX_NONCES - 1)), Refused(AlreadyRedeemed));
 	});
@@ -297,13 +317,14 @@ fn a_signature_is_canonical_and_by_the_session_key_for_this_chain() {
 		};
 		assert_eq!(redeem_one(by_another), Refused(BadSignature));
 		// Every field is signed.
-		let alterations: [fn(&mut Ticket); 6] = [
+		let alterations: [fn(&mut Ticket); 7] = [
 			|t| t.recipient.0 = BOB.into(),
-			|t| t.window.segment += 1,
-			|t| t.bytes += 1,
+			|t| t.kind = Kind::REPLAY,
+			|t| t.context.0[0] ^= 1,
+			|t| t.bytes += TICKET_BYTES,
 			|t| t.face_value += 1,
 			|t| t.nonce += 1,
-			|t| t.expiry += 1,
+			|t| t.expiry += 60,
 		];
 		for alter in alterations {
 			let mut altered = good.clone();
@@ -321,15 +342,15 @@ fn a_session_is_registered_by_the_sender_and_outlives_the_ticket() {
 		deposit(ALICE, USDC);
 		deposit(BOB, USDC);
 		assert_eq!(redeem_one(winner(&key, 0)), Refused(UnknownSession));
-		authorize(ALICE, key.public(), USDC, 100);
+		authorize(ALICE, key.public(), USDC, 120);
 		let bobs = from(BOB, ticket(&key, 0));
 		assert_eq!(redeem_one(signed(&key, bobs)), Refused(WrongSender));
 		let until = |expiry| {
 			let plain = ticket(&key, 0);
 			signed(&key, Ticket { expiry, ..plain })
 		};
-		assert_eq!(redeem_one(until(101)), Refused(SessionExpired));
-		assert!(is_paid(redeem_one(until(100))));
+		assert_eq!(redeem_one(until(180)), Refused(SessionExpired));
+		assert!(is_paid(redeem_one(until(120))));
 	});
 }
 
@@ -428,9 +449,9 @@ fn an_account_that_cannot_receive_refuses_the_whole_ticket() {
 fn a_batch_is_bounded_and_needs_somebody_who_pays_the_fee() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
-		let full: Vec<_> = (0..MAX_BATCH).map(|nonce| winner(&key, nonce)).collect();
+		let full: Vec<_> = (0..MAX_BATCH.into()).map(|nonce| winner(&key, nonce)).collect();
 		let mut long = full.clone();
-		long.push(winner(&key, MAX_BATCH));
+		long.push(winner(&key, MAX_BATCH.into()));
 		assert!(BoundedVec::<_, <Test as crate::Config>::MaxBatch>::try_from(long).is_err());
 		let tickets: BoundedVec<_, _> = full.clone().try_into().unwrap();
 		assert_noop!(

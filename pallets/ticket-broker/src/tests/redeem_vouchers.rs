@@ -10,7 +10,8 @@ use clustercast_primitives::{
 		VoucherPlace,
 	},
 	crypto::KeyPair,
-	AccountId, Balance, SignedVoucher, StreamId, Voucher,
+	receipt::Kind,
+	AccountId, Balance, Hash, SignedVoucher, StreamId, Voucher,
 };
 use frame_support::{assert_noop, assert_ok};
 use sp_runtime::{AccountId32, DispatchError, StateVersion};
@@ -22,9 +23,12 @@ fn voucher(session: &KeyPair, amount: Balance) -> Voucher {
 		session: session.public(),
 		recipient: AccountId(RELAYER.into()),
 		stream: STREAM,
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		terms: 0,
 		amount,
 		bytes: (amount * 500) as u64,
-		expiry: System::block_number() + 100,
+		expiry: grid(System::block_number() + 100),
 	}
 }
 
@@ -82,6 +86,9 @@ fn the_newest_voucher_pays_the_difference() {
 				sender: ALICE,
 				recipient: RELAYER,
 				stream: STREAM,
+				kind: Kind::LIVE,
+				context: Hash([0; 32]),
+				terms: 0,
 				total: USDC,
 				payout: Payout {
 					relayer: 880_000,
@@ -103,7 +110,7 @@ fn the_newest_voucher_pays_the_difference() {
 		let session = Sessions::<Test>::get(key.public()).unwrap();
 		assert_eq!((session.spent, session.payees), (3 * USDC, 1));
 		assert_eq!(
-			VouchersPaid::<Test>::get(key.public(), (RELAYER, STREAM)),
+			VouchersPaid::<Test>::get(key.public(), (RELAYER, STREAM, Kind::LIVE, Hash([0; 32]), 0)),
 			Some(VoucherTotals {
 				amount: 3 * USDC,
 				bytes: 1_500_000_000
@@ -174,7 +181,7 @@ fn tickets_and_vouchers_of_a_session_share_its_limit() {
 fn verdict(change: impl FnOnce(&mut Voucher)) -> TicketVerdict {
 	let mut out = None;
 	ExtBuilder.build_and_execute(|| {
-		System::set_block_number(1_000);
+		System::set_block_number(1_020);
 		let key = open_session();
 		authorize(BOB, self::key(2).public(), USDC, 1_050);
 		let mut owed = voucher(&key, 2_000);
@@ -191,10 +198,13 @@ fn verdict(change: impl FnOnce(&mut Voucher)) -> TicketVerdict {
 fn every_rule_of_a_voucher_has_its_reason() {
 	let refused = |reason: TicketRefusal| Refused(reason);
 	assert_eq!(verdict(|_| ()), split(2_000));
-	assert_eq!(verdict(|v| v.expiry = 1_000), split(2_000));
-	assert_eq!(verdict(|v| v.expiry = 999), refused(Expired));
-	assert_eq!(verdict(|v| v.expiry = 1_000 + MAX_TICKET_LIFE), split(2_000));
-	assert_eq!(verdict(|v| v.expiry = 1_001 + MAX_TICKET_LIFE), refused(ExpiryTooFar));
+	assert_eq!(verdict(|v| v.expiry = 1_020), split(2_000));
+	assert_eq!(verdict(|v| v.expiry = 960), refused(Expired));
+	assert_eq!(verdict(|v| v.expiry = 1_021), refused(ExpiryOffGrid));
+	assert_eq!(verdict(|v| v.expiry = 1_020 + MAX_TICKET_LIFE), split(2_000));
+	assert_eq!(verdict(|v| v.expiry = 1_080 + MAX_TICKET_LIFE), refused(ExpiryTooFar));
+	assert_eq!(verdict(|v| v.terms = 1), refused(WrongTerms));
+	assert_eq!(verdict(|v| v.kind = Kind::ACCESS), refused(BadBytes));
 	assert_eq!(verdict(|v| v.amount = MIN_FACE_VALUE), split(1_000));
 	assert_eq!(verdict(|v| v.amount = MIN_FACE_VALUE - 1), refused(FaceValueTooSmall));
 	assert_eq!(verdict(|v| v.amount = 0), refused(NothingNew));
@@ -223,7 +233,7 @@ fn a_voucher_does_not_outlive_its_session() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, USDC);
-		authorize(ALICE, key.public(), USDC, 50);
+		authorize(ALICE, key.public(), USDC, 60);
 		let until = |expiry| {
 			signed(
 				&key,
@@ -233,8 +243,8 @@ fn a_voucher_does_not_outlive_its_session() {
 				},
 			)
 		};
-		assert_eq!(redeem_voucher(until(51)), Refused(SessionExpired));
-		assert_eq!(redeem_voucher(until(50)), split(2_000));
+		assert_eq!(redeem_voucher(until(120)), Refused(SessionExpired));
+		assert_eq!(redeem_voucher(until(60)), split(2_000));
 	});
 }
 
@@ -266,21 +276,24 @@ fn fewer_bytes_for_more_money_are_refused() {
 			..voucher(&key, 2 * USDC)
 		};
 		assert_eq!(redeem_voucher(signed(&key, fewer)), Refused(NothingNew));
-		let as_many = Voucher {
-			bytes: 500_000_000,
+		// As many, or too few more: at the highest price that there is, 910 bytes cost a USDC.
+		for bytes in [500_000_000, 500_000_909] {
+			let few = Voucher {
+				bytes,
+				..voucher(&key, 2 * USDC)
+			};
+			assert_eq!(redeem_voucher(signed(&key, few)), Refused(PriceAboveBound));
+		}
+		let enough = Voucher {
+			bytes: 500_000_910,
 			..voucher(&key, 2 * USDC)
 		};
-		assert_eq!(redeem_voucher(signed(&key, as_many)), Refused(PriceAboveBound));
-		let one_more = Voucher {
-			bytes: 500_000_001,
-			..voucher(&key, 2 * USDC)
-		};
-		assert_eq!(redeem_voucher(signed(&key, one_more)), split(USDC));
+		assert_eq!(redeem_voucher(signed(&key, enough)), split(USDC));
 	});
 }
 
 #[test]
-fn a_session_pays_so_many_recipients_by_voucher() {
+fn a_session_pays_at_so_many_places_by_voucher() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
 		let people: Vec<_> = (0..=MAX_PAYEES)
@@ -298,13 +311,19 @@ fn a_session_pays_so_many_recipients_by_voucher() {
 		endow(&people[last], USDC);
 		assert_eq!(redeem_voucher(signed(&key, to(last, USDC))), Refused(TooManyPayees));
 		assert_eq!(redeem_voucher(signed(&key, to(0, 2 * USDC))), split(USDC));
-		// For another stream is another account.
+		// For anything else is another place.
 		mint(CAROL, 0);
-		let elsewhere = Voucher {
-			stream: StreamId(1),
-			..to(0, USDC)
-		};
-		assert_eq!(redeem_voucher(signed(&key, elsewhere)), Refused(TooManyPayees));
+		let changes: [fn(&mut Voucher); 4] = [
+			|v| v.stream = StreamId(1),
+			|v| v.kind = Kind::REPLAY,
+			|v| v.context = Hash([1; 32]),
+			|v| v.terms = 1,
+		];
+		for change in changes {
+			let mut elsewhere = to(0, USDC);
+			change(&mut elsewhere);
+			assert_eq!(redeem_voucher(signed(&key, elsewhere)), Refused(TooManyPayees));
+		}
 	});
 }
 
@@ -313,16 +332,16 @@ fn reaping_forgets_what_vouchers_paid_and_none_can_come_back() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, 10 * USDC);
-		authorize(ALICE, key.public(), 10 * USDC, 50);
+		authorize(ALICE, key.public(), 10 * USDC, 60);
 		let owed = signed(
 			&key,
 			Voucher {
-				expiry: 50,
+				expiry: 60,
 				..voucher(&key, USDC)
 			},
 		);
 		assert_eq!(redeem_voucher(owed.clone()), split(USDC));
-		System::set_block_number(51);
+		System::set_block_number(61);
 		let info = Broker::reap_session(RuntimeOrigin::signed(BOB), key.public()).unwrap();
 		assert_eq!(info.actual_weight, Some(<() as WeightInfo>::reap_session(1)));
 		assert_eq!(VouchersPaid::<Test>::iter().count(), 0);

@@ -75,12 +75,12 @@ fn the_delay_outlasts_every_ticket_signed_before() {
 		let last = signed(
 			&key,
 			clustercast_primitives::Ticket {
-				expiry: 1 + MAX_TICKET_LIFE,
+				expiry: latest(),
 				..ticket(&key, 0)
 			},
 		);
 		assert_ok!(request(ALICE, MAX_DEPOSIT));
-		System::set_block_number(1 + MAX_TICKET_LIFE);
+		System::set_block_number(MAX_TICKET_LIFE);
 		assert_noop!(Broker::withdraw(RuntimeOrigin::signed(ALICE)), Error::<Test>::TooEarly);
 		assert!(matches!(
 			Broker::check_tickets(&[last])[..],

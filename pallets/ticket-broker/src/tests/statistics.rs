@@ -2,11 +2,12 @@
 
 use crate::mock::*;
 use clustercast_primitives::{
-	amount::{cost, win_probability, USDC},
+	amount::{cost, ticket_bytes, win_probability, USDC},
 	chain::TicketVerdict,
 	crypto::KeyPair,
+	receipt::Kind,
 	ticket::{commitment, rand},
-	AccountId, Balance, Ticket, WindowId, WinningTicket,
+	AccountId, Balance, Hash, Ticket, WinningTicket,
 };
 use rand_chacha::{
 	rand_core::{RngCore, SeedableRng},
@@ -18,7 +19,7 @@ use sp_runtime::AccountId32;
 const TICKETS: u32 = 12_000;
 /// Viewers that sign them.
 const VIEWERS: u8 = 8;
-/// 0.02 USDC per GB.
+/// 20 USDC per GB.
 const PRICE_PER_GB: u64 = 20_000_000;
 /// 0.1 USDC: a window of 375 kB wins one time in 13.
 const FACE_VALUE: Balance = USDC / 10;
@@ -50,24 +51,22 @@ fn redeemed_value_is_the_cost_of_the_bytes() {
 		for serial in 0..TICKETS {
 			let (who, key) = &viewers[serial as usize % viewers.len()];
 			// A window of 2 s at about 1.5 Mb/s.
-			let bytes = 250_000 + random.next_u32() % 250_000;
+			let bytes = ticket_bytes(u64::from(250_000 + random.next_u32() % 250_000));
 			let probability = win_probability(bytes, PRICE_PER_GB, FACE_VALUE).unwrap();
 			let secret = rand(&secret, &key.public(), &salt, serial.into());
 			let ticket = Ticket {
 				sender: AccountId(who.clone().into()),
 				session: key.public(),
 				recipient: AccountId(RELAYER.into()),
-				window: WindowId {
-					stream: STREAM,
-					segment: serial.into(),
-					..Default::default()
-				},
+				stream: STREAM,
+				kind: Kind::LIVE,
+				context: Hash([0; 32]),
 				bytes,
 				face_value: FACE_VALUE,
 				win_probability: probability,
 				commitment: commitment(&secret),
-				nonce: serial / u32::from(VIEWERS),
-				expiry: 500,
+				nonce: u64::from(serial / u32::from(VIEWERS)),
+				expiry: 480,
 			};
 			let winning = WinningTicket {
 				signed: key.sign(ticket, &genesis()),
@@ -77,7 +76,7 @@ fn redeemed_value_is_the_cost_of_the_bytes() {
 				winners.push(winning);
 			}
 			let p = probability as f64 / 2f64.powi(64);
-			owed += cost(bytes.into(), PRICE_PER_GB);
+			owed += cost(bytes, PRICE_PER_GB);
 			expected += FACE_VALUE as f64 * p;
 			variance += (FACE_VALUE as f64).powi(2) * p * (1.0 - p);
 		}

@@ -3,15 +3,16 @@
 
 use crate::mock::*;
 use clustercast_primitives::{
-	amount::{win_probability, USDC},
+	amount::{win_probability, TICKET_BYTES, USDC},
 	chain::{
 		Payout, RentOffer, StreamTerms,
-		TicketRefusal::{PriceAboveBound, UnknownStream},
+		TicketRefusal::{NothingNew, PriceAboveBound, UnknownStream, WrongTerms},
 		TicketVerdict::{self, Accepted, Refused},
 		PPM,
 	},
 	crypto::KeyPair,
-	AccountId, Balance, SignedVoucher, StreamId, Ticket, Voucher, WinningTicket,
+	receipt::Kind,
+	AccountId, Balance, Hash, SignedVoucher, StreamId, Ticket, Voucher, WinningTicket,
 };
 use frame_support::assert_ok;
 use sp_runtime::AccountId32;
@@ -24,30 +25,36 @@ const TERMS: StreamTerms = StreamTerms {
 };
 
 /// The highest price of these terms.
-const HIGHEST: u64 = 3_000;
+const HIGHEST: u64 = 3_000_000;
 
 /// Mints stream 1, Carol's, on these terms.
 fn mint_priced() {
 	mint_at(CAROL, TERMS).unwrap();
 }
 
+/// Announces other terms of stream 1 in block 60.
+fn announce(terms: StreamTerms) {
+	run_to(60);
+	assert_ok!(StreamKeys::set_terms(RuntimeOrigin::signed(CAROL), StreamId(1), terms));
+}
+
 /// A ticket for stream 1 that wins a draw of one in two, signed now for the longest life.
 fn priced(
 	session: &KeyPair,
-	nonce: u32,
-	bytes: u32,
+	nonce: u64,
+	bytes: u64,
 	face_value: Balance,
 	win_probability: u64,
 ) -> Option<WinningTicket> {
 	(0..64).find_map(|variant| {
-		let mut ticket = Ticket {
+		let ticket = Ticket {
+			context: Hash([variant; 32]),
 			bytes,
 			face_value,
 			win_probability,
-			expiry: System::block_number() + MAX_TICKET_LIFE,
+			expiry: latest(),
 			..about(1, ticket(session, nonce))
 		};
-		ticket.window.segment = variant;
 		Some(signed(session, ticket)).filter(WinningTicket::is_winner)
 	})
 }
@@ -57,33 +64,41 @@ fn a_ticket_is_worth_no_more_than_its_bytes_cost() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
 		mint_priced();
-		// 1 MB at the highest price costs 3,000: half of a face value of 6,000.
-		let bytes = 1_000_000;
+		// 1 MiB at the highest price costs 3,145.7: about half of a face value of 6,000.
+		let bytes = 16 * TICKET_BYTES;
 		let fair = win_probability(bytes, HIGHEST, 6_000).unwrap();
-		assert_eq!(fair, 1 << 63);
+		assert!(fair > 1 << 63);
 		let verdict = |nonce, bytes, face_value, probability| {
 			redeem_one(priced(&key, nonce, bytes, face_value, probability).unwrap())
 		};
 		assert_eq!(verdict(0, bytes, 6_000, fair + 1), Refused(PriceAboveBound));
 		assert_eq!(verdict(0, bytes, 6_001, fair), Refused(PriceAboveBound));
-		assert_eq!(verdict(0, bytes - 1, 6_000, fair), Refused(PriceAboveBound));
+		assert_eq!(verdict(0, bytes - TICKET_BYTES, 6_000, fair), Refused(PriceAboveBound));
 		assert_eq!(verdict(0, 0, 6_000, fair), Refused(PriceAboveBound));
 		assert!(matches!(verdict(0, bytes, 6_000, fair), Accepted(_)));
-		assert!(matches!(verdict(1, bytes + 1, 6_000, fair), Accepted(_)));
+		assert!(matches!(verdict(1, bytes + TICKET_BYTES, 6_000, fair), Accepted(_)));
 		assert!(matches!(verdict(2, bytes, 5_999, fair), Accepted(_)));
 	});
 }
 
-/// A voucher of Alice for stream 1, signed now for the longest life.
+/// A voucher of Alice for stream 1, under the terms that it was minted with, signed now for the longest life.
 fn voucher(session: &KeyPair, amount: Balance, bytes: u64) -> SignedVoucher {
+	voucher_under(0, session, amount, bytes)
+}
+
+/// The same under other terms.
+fn voucher_under(terms: u32, session: &KeyPair, amount: Balance, bytes: u64) -> SignedVoucher {
 	let voucher = Voucher {
 		sender: AccountId(ALICE.into()),
 		session: session.public(),
 		recipient: AccountId(RELAYER.into()),
 		stream: StreamId(1),
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		terms,
 		amount,
 		bytes,
-		expiry: System::block_number() + MAX_TICKET_LIFE,
+		expiry: latest(),
 	};
 	session.sign(voucher, &genesis())
 }
@@ -122,8 +137,8 @@ fn a_voucher_owes_no_more_than_its_bytes_cost_since_it_was_paid() {
 }
 
 /// A winner for stream 1 at the highest price, signed now for the longest life.
-fn fair(session: &KeyPair, nonce: u32) -> WinningTicket {
-	priced(session, nonce, 1_000_000, 6_000, 1 << 63).unwrap()
+fn fair(session: &KeyPair, nonce: u64) -> WinningTicket {
+	priced(session, nonce, 16 * TICKET_BYTES, 6_000, 1 << 63).unwrap()
 }
 
 /// What each of these has more than before, after this ticket was paid.
@@ -149,19 +164,19 @@ fn a_ticket_keeps_the_share_and_the_price_of_its_signature() {
 			max_surge_ppm: PPM,
 			broadcaster_share_ppm: 300_000,
 		};
-		assert_ok!(StreamKeys::set_terms(RuntimeOrigin::signed(CAROL), StreamId(1), other));
-		// The last block of the old terms.
-		let last = MAX_TICKET_LIFE;
+		announce(other);
+		// The last block of the old terms: they change on the grid.
+		let last = MAX_TICKET_LIFE + 59;
 		run_to(last);
 		let (early, late) = (fair(&key, 0), fair(&key, 1));
 		run_to(last + 1);
 		let after = fair(&key, 2);
 		assert_eq!(gains([CAROL], early), [600]);
 		assert_eq!(redeem_one(after), Refused(PriceAboveBound));
-		let cheap = priced(&key, 3, 1_000_000, 2_000, 1 << 63).unwrap();
+		let cheap = priced(&key, 3, 16 * TICKET_BYTES, 2_000, 1 << 63).unwrap();
 		assert_eq!(gains([CAROL], cheap), [600]);
 		// In the last block of its life.
-		run_to(last + MAX_TICKET_LIFE);
+		run_to(2 * MAX_TICKET_LIFE);
 		assert_eq!(gains([CAROL], late), [600]);
 	});
 }
@@ -175,11 +190,11 @@ fn a_higher_price_counts_from_its_first_block() {
 			price_per_gb: 4_000_000,
 			..TERMS
 		};
-		assert_ok!(StreamKeys::set_terms(RuntimeOrigin::signed(CAROL), StreamId(1), dearer));
-		run_to(MAX_TICKET_LIFE);
-		let dear = priced(&key, 0, 500_000, 6_000, 1 << 63).unwrap();
+		announce(dearer);
+		run_to(MAX_TICKET_LIFE + 59);
+		let dear = priced(&key, 0, 8 * TICKET_BYTES, 6_000, 1 << 63).unwrap();
 		assert_eq!(redeem_one(dear.clone()), Refused(PriceAboveBound));
-		run_to(MAX_TICKET_LIFE + 1);
+		run_to(MAX_TICKET_LIFE + 60);
 		assert!(matches!(redeem_one(dear), Accepted(_)));
 	});
 }
@@ -189,37 +204,37 @@ fn holding_a_ticket_back_does_not_change_whom_it_pays() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
 		mint_priced();
-		let offer = RentOffer { price: 0, blocks: 50 };
+		let offer = RentOffer { price: 0, blocks: 60 };
 		assert_ok!(StreamKeys::set_rent(
 			RuntimeOrigin::signed(CAROL),
 			StreamId(1),
 			Some(offer)
 		));
-		run_to(9);
+		run_to(119);
 		let before = fair(&key, 0);
-		run_to(10);
+		run_to(120);
 		assert_ok!(StreamKeys::rent(
 			RuntimeOrigin::signed(BOB),
 			StreamId(1),
 			self::key(9).public(),
 			0,
-			50
+			60
 		));
 		let tip = || Broker::tip(RuntimeOrigin::signed(ALICE), StreamId(1), USDC);
 		let during = fair(&key, 1);
 		assert_eq!(gains([CAROL, BOB], before), [600, 0]);
-		run_to(59);
+		run_to(179);
 		let (owned, rented) = (total(&CAROL), total(&BOB));
 		assert_ok!(tip());
 		assert_eq!((total(&CAROL), total(&BOB)), (owned, rented + USDC));
 		let last = fair(&key, 2);
 		let owed = voucher(&key, 3_000, 1_000_000);
-		run_to(60);
+		run_to(180);
 		assert_ok!(tip());
 		assert_eq!((total(&CAROL), total(&BOB)), (owned + USDC, rented + USDC));
 		let after = fair(&key, 3);
 		assert_eq!(gains([CAROL, BOB], after), [600, 0]);
-		run_to(500);
+		run_to(700);
 		assert_eq!(gains([CAROL, BOB], during.clone()), [0, 600]);
 		assert_eq!(gains([CAROL, BOB], last), [0, 600]);
 		let rented = total(&BOB);
@@ -241,18 +256,90 @@ fn a_burnt_stream_pays_what_was_signed_before_and_nothing_else() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
 		mint_priced();
+		run_to(60);
 		assert_ok!(StreamKeys::burn(RuntimeOrigin::signed(CAROL), StreamId(1)));
-		run_to(MAX_TICKET_LIFE);
+		run_to(MAX_TICKET_LIFE + 59);
 		let (early, late) = (fair(&key, 0), fair(&key, 1));
-		run_to(MAX_TICKET_LIFE + 1);
+		let owed = voucher(&key, 3_000, 1_000_000);
+		run_to(MAX_TICKET_LIFE + 60);
 		let after = fair(&key, 2);
 		assert_eq!(gains([CAROL], early), [600]);
 		assert_eq!(redeem_one(after), Refused(UnknownStream));
+		assert_eq!(redeem_voucher(voucher(&key, 3_000, 1_000_000)), Refused(UnknownStream));
 		frame_support::assert_noop!(
 			Broker::tip(RuntimeOrigin::signed(ALICE), StreamId(1), USDC),
 			crate::Error::<Test>::UnknownStream
 		);
 		run_to(2 * MAX_TICKET_LIFE);
 		assert_eq!(gains([CAROL], late), [600]);
+		assert!(matches!(redeem_voucher(owed), Accepted(_)));
+	});
+}
+
+/// A voucher under other terms than the one before begins anew, and each pays its own price and share: no change reaches
+/// back over what was delivered before.
+#[test]
+fn vouchers_of_each_terms_keep_their_price_and_share() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		mint_priced();
+		let other = StreamTerms {
+			price_per_gb: 4_000_000,
+			max_surge_ppm: PPM,
+			broadcaster_share_ppm: 300_000,
+		};
+		let split = |relayer, broadcaster, treasury| {
+			Accepted(Payout {
+				relayer,
+				broadcaster,
+				treasury,
+			})
+		};
+		announce(other);
+		assert_eq!(redeem_voucher(voucher(&key, 3_000, 1_000_000)), split(2_640, 300, 60));
+		run_to(MAX_TICKET_LIFE + 59);
+		// Not yet.
+		assert_eq!(redeem_voucher(voucher_under(1, &key, 4_000, 1_000_000)), Refused(WrongTerms));
+		let old = voucher(&key, 6_000, 2_000_000);
+		let dear = voucher(&key, 6_001, 2_000_000);
+		run_to(MAX_TICKET_LIFE + 60);
+		assert_eq!(redeem_voucher(voucher_under(1, &key, 4_001, 1_000_000)), Refused(PriceAboveBound));
+		assert_eq!(redeem_voucher(voucher_under(1, &key, 4_000, 1_000_000)), split(2_720, 1_200, 80));
+		// What was owed before, at the price of before and not at that of now.
+		assert_eq!(redeem_voucher(dear), Refused(PriceAboveBound));
+		assert_eq!(redeem_voucher(old.clone()), split(2_640, 300, 60));
+		assert_eq!(redeem_voucher(old), Refused(NothingNew));
+		// Signed from now on, the old terms are over; and there are none behind the new ones.
+		assert_eq!(redeem_voucher(voucher(&key, 9_000, 3_000_000)), Refused(WrongTerms));
+		assert_eq!(redeem_voucher(voucher_under(2, &key, 9_000, 3_000_000)), Refused(WrongTerms));
+	});
+}
+
+/// Signed for an expiry that was as far as it could be before other terms were in force, by a viewer who knew of them.
+#[test]
+fn a_voucher_may_be_under_the_terms_of_now_though_it_can_have_been_signed_before() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		mint_priced();
+		announce(StreamTerms {
+			price_per_gb: 1_000_000,
+			max_surge_ppm: PPM,
+			broadcaster_share_ppm: 0,
+		});
+		run_to(MAX_TICKET_LIFE + 59);
+		let expiry = latest();
+		run_to(MAX_TICKET_LIFE + 60);
+		let mut owed = voucher_under(1, &key, 1_000, 1_000_000).message;
+		owed.expiry = expiry;
+		assert_eq!(Broker::signed_at(expiry), MAX_TICKET_LIFE);
+		let paid = Payout {
+			relayer: 980,
+			broadcaster: 0,
+			treasury: 20,
+		};
+		assert_eq!(redeem_voucher(key.sign(owed.clone(), &genesis())), Accepted(paid));
+		// At the price of now, not at that of then.
+		(owed.amount, owed.bytes) = (3_000, 2_999_999);
+		assert_eq!(redeem_voucher(key.sign(owed, &genesis())), Refused(PriceAboveBound));
 	});
 }

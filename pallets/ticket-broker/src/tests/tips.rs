@@ -17,7 +17,7 @@ fn tip(session: &KeyPair) -> Tip {
 		amount: USDC,
 		reward: 10_000,
 		nonce: 5,
-		expiry: System::block_number() + 100,
+		expiry: grid(System::block_number() + 100),
 	}
 }
 
@@ -125,18 +125,21 @@ fn a_nonce_serves_one_tip_or_one_ticket() {
 #[test]
 fn every_rule_of_a_signed_tip_has_its_error() {
 	ExtBuilder.build_and_execute(|| {
-		System::set_block_number(1_000);
+		System::set_block_number(1_020);
 		let key = open_session();
 		let short = self::key(2);
-		authorize(ALICE, short.public(), 2 * USDC, 1_100);
+		authorize(ALICE, short.public(), 2 * USDC, 1_140);
 		let fails = |change: &dyn Fn(&mut Tip), error: Error<Test>| {
 			let mut wrong = tip(&key);
 			change(&mut wrong);
 			assert_noop!(submit(&key, wrong), error);
 		};
-		fails(&|t| t.expiry = 999, Error::Expired);
-		fails(&|t| t.expiry = 1_001 + MAX_TICKET_LIFE, Error::ExpiryTooFar);
+		fails(&|t| t.expiry = 1_019, Error::ExpiryOffGrid);
+		fails(&|t| t.expiry = 1_021, Error::ExpiryOffGrid);
+		fails(&|t| t.expiry = 960, Error::Expired);
+		fails(&|t| t.expiry = 1_080 + MAX_TICKET_LIFE, Error::ExpiryTooFar);
 		fails(&|t| t.nonce = MAX_NONCES, Error::NonceTooLarge);
+		fails(&|t| t.nonce = 1 << 32, Error::NonceTooLarge);
 		fails(&|t| t.amount = MIN_FACE_VALUE - 1, Error::TipTooSmall);
 		fails(&|t| t.session = self::key(9).public(), Error::UnknownSession);
 		fails(&|t| t.sender = AccountId(BOB.into()), Error::NotOwner);
@@ -154,7 +157,7 @@ fn every_rule_of_a_signed_tip_has_its_error() {
 		};
 		assert_noop!(
 			by(Tip {
-				expiry: 1_101,
+				expiry: 1_200,
 				..tip(&key)
 			}),
 			Error::<Test>::SessionExpired
@@ -183,7 +186,7 @@ fn every_rule_of_a_signed_tip_has_its_error() {
 			DispatchError::BadOrigin
 		);
 		assert_ok!(by(Tip {
-			expiry: 1_100,
+			expiry: 1_140,
 			amount: USDC,
 			..tip(&key)
 		}));

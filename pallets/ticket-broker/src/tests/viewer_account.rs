@@ -12,14 +12,22 @@ fn viewer_account_shows_money_and_sessions() {
 	ExtBuilder.build_and_execute(|| {
 		let (first, second) = (key(1), key(2));
 		deposit(ALICE, 3 * USDC);
-		authorize(ALICE, first.public(), 2 * USDC, 500);
+		assert_ok!(Broker::authorize_session(
+			RuntimeOrigin::signed(ALICE),
+			first.public(),
+			2 * USDC,
+			USDC,
+			500
+		));
 		authorize(ALICE, second.public(), USDC, 900);
 		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), USDC));
 		redeem(vec![winner(&second, 0)]);
-		let session = |key: &clustercast_primitives::crypto::KeyPair, limit, spent, expiry| SessionInfo {
+		let session = |key: &clustercast_primitives::crypto::KeyPair, limit, spent, extra_limit, expiry| SessionInfo {
 			key: key.public(),
 			limit,
 			spent,
+			extra_limit,
+			extra_spent: 0,
 			expiry,
 			payees: 0,
 		};
@@ -31,7 +39,10 @@ fn viewer_account_shows_money_and_sessions() {
 				amount: USDC,
 				unlocks_at: 1 + UNLOCK_DELAY,
 			}),
-			sessions: vec![session(&first, 2 * USDC, 0, 500), session(&second, USDC, USDC / 2, 900)],
+			sessions: vec![
+				session(&first, 2 * USDC, 0, USDC, 500),
+				session(&second, USDC, USDC / 2, 0, 900),
+			],
 		};
 		assert_eq!(Broker::viewer_account(&ALICE), expected);
 	});
