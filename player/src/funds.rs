@@ -148,7 +148,7 @@ impl Plan {
 		}
 		calls.extend(self.revoke.iter().map(calls::revoke_session));
 		if self.keep.is_none() {
-			calls.push(calls::authorize_session(key, limit, expiry));
+			calls.push(calls::authorize_session(key, limit, 0, expiry));
 		}
 		calls
 	}
@@ -293,6 +293,8 @@ mod tests {
 			key: KEY,
 			limit: 4 * USDC,
 			spent,
+			extra_limit: 0,
+			extra_spent: 0,
 			expiry,
 			payees: 0,
 		}

@@ -1,7 +1,8 @@
 //! Prints what extrinsics weigh, everything around the call included, as one JSON line in picoseconds of reference time:
 //! a plain transfer, and `redeem_batch` of as many tickets as fit. `scripts/bench redeem` compares them.
 
-use clustercast_primitives::{crypto, Hash, PublicKey, Signature, Signed, Ticket, WindowId, WinningTicket};
+use clustercast_primitives::{
+	receipt::Kind,crypto, Hash, PublicKey, Signature, Signed, Ticket, StreamId, WinningTicket};
 use clustercast_runtime::{
 	constants::MAX_BATCH, pool::PoolRules, AccountId, Runtime, RuntimeCall, TxExtension, UncheckedExtrinsic,
 };
@@ -43,13 +44,15 @@ fn ticket() -> WinningTicket {
 		sender: account,
 		session: PublicKey([3; 32]),
 		recipient: account,
-		window: WindowId::default(),
-		bytes: 1,
+		stream: StreamId(0),
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		bytes: 65_536,
 		face_value: 1,
 		win_probability: 1,
 		commitment: Hash([4; 32]),
 		nonce: 0,
-		expiry: 1,
+		expiry: 60,
 	};
 	let signature = Signature([0; 64]);
 	WinningTicket {

@@ -95,7 +95,7 @@ fn box_that_is_too_large_is_refused_at_its_header() {
 	assert!(matches!(after_init(&fits), Err(Error::TooLarge { kind: MDAT, .. })));
 
 	let mut moov = boxed(b"moov", &[]);
-	moov[..4].copy_from_slice(&(MAX_INIT_BYTES as u32).to_be_bytes());
+	moov[..4].copy_from_slice(&MAX_INIT_BYTES.to_be_bytes());
 	assert!(matches!(
 		split(&[boxed(b"ftyp", b"iso5"), moov].concat()),
 		Err(Error::TooLarge { kind: MOOV, .. })

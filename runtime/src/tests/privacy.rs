@@ -143,7 +143,7 @@ fn receipt(show: Show, number: u64) -> Receipt {
 
 /// The relayer's for window `number`.
 fn secret(show: Show, number: u64) -> RawHash {
-	ticket::rand(&[show.seed; 32], &key(2).public(), &[show.seed; 16], number)
+	ticket::rand(&[show.seed; 32], &key(2).public(), &RawHash([show.seed; 32]), number)
 }
 
 /// The furthest that a viewer can choose who signs in this block.

@@ -42,9 +42,9 @@ fn redeemed_value_is_the_cost_of_the_bytes() {
 		let sum = |accounts: &[AccountId32]| accounts.iter().map(total).sum::<Balance>();
 		let (before, issuance) = (sum(&all), Balances::total_issuance());
 		let viewers_before = sum(&all[..VIEWERS.into()]);
-		let (mut secret, mut salt) = ([0; 32], [0; 16]);
+		let (mut secret, mut salt) = ([0; 32], Hash([0; 32]));
 		random.fill_bytes(&mut secret);
-		random.fill_bytes(&mut salt);
+		random.fill_bytes(&mut salt.0);
 
 		let (mut owed, mut expected, mut variance) = (0, 0.0, 0.0);
 		let mut winners = Vec::new();
