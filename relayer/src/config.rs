@@ -292,7 +292,7 @@ mod tests {
 	fn complete() -> String {
 		format!(
 			"account = \"//Bob\"\nidentity = \"id\"\nlisten = \"/ip4/127.0.0.1/udp/0/quic-v1\"\n\
-			 upstream = \"{UPSTREAM}\"\nstream = 3\nprice_per_gb = 1000\nface_value = 0.05\nstate = \"s\"\n"
+			 upstream = \"{UPSTREAM}\"\nstream = 3\nprice_per_gb = 1000000\nface_value = 0.05\nstate = \"s\"\n"
 		)
 	}
 
@@ -368,9 +368,9 @@ mod tests {
 		refused(&format!("{}\nsurge = 11", complete()), "surge must be 1 to 10");
 		refused(&format!("{}\nuplink_mbps = 0", complete()), "uplink_mbps");
 		refused(&format!("{}\npayment = \"coins\"", complete()), "payment");
-		// A ticket must pay a window at the highest price: 500 kB at 100,001 cost just above 0.05 USDC.
+		// A ticket must pay a window at the highest price: 500 kB are billed as 524,288 bytes, which at 100 USDC per GB cost more than 0.05 USDC.
 		refused(
-			&format!("{}\nsurge = 10", complete().replace("= 1000", "= 10001")),
+			&format!("{}\nsurge = 10", complete().replace("= 1000000", "= 10001000")),
 			"face_value must exceed",
 		);
 		let missing = Config::load(Some("no/such.toml".into()), Settings::default()).unwrap_err();
