@@ -225,9 +225,10 @@ impl WindowHeader {
 		(self.bytes as usize).saturating_sub(at).min(self.chunk_bytes())
 	}
 
-	/// Whether this header was signed behind exactly these.
+	/// Whether this header was signed behind exactly these. Fewer peaks could have the same root, and nothing could be
+	/// appended to them.
 	pub fn follows(&self, history: &History) -> bool {
-		history.count() == self.number && history.root() == self.history
+		history.is_well_formed() && history.count() == self.number && history.root() == self.history
 	}
 
 	/// Whether `self` and `other` are two different headers for one place: equivocation, when one key signed both.
