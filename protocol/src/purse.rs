@@ -597,7 +597,7 @@ mod tests {
 		assert_eq!(pay(&mut purse, &due, 1), Err(PurseError::Overflow));
 	}
 
-	/// 1,000 micro-USDC for a megabyte, by voucher.
+	/// 1,000 micro-USDC for a million bytes, by voucher.
 	fn by_voucher() -> Due {
 		Due {
 			share: Share::Voucher {

@@ -39,7 +39,7 @@ pub struct BookConfig {
 	/// Most (session, epoch) nonce bitmaps, and most viewers with unsettled winners. A bitmap takes up to
 	/// `nonces_per_epoch / 8` bytes.
 	pub max_sessions: usize,
-	/// Most that the chain lets a megabyte of this stream cost, micro-USDC.
+	/// Most that the chain lets 10^9 bytes of this stream cost, micro-USDC.
 	pub max_price_per_gb: u64,
 }
 
@@ -405,7 +405,7 @@ impl TicketBook {
 		})
 	}
 
-	/// The chain lets a megabyte of this stream cost at most this from now on, micro-USDC.
+	/// The chain lets 10^9 bytes of this stream cost at most this from now on, micro-USDC.
 	pub fn set_max_price(&mut self, per_gb: u64) {
 		self.config.max_price_per_gb = per_gb;
 	}

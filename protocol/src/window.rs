@@ -295,6 +295,7 @@ mod tests {
 	use super::*;
 	use crate::fixture::{self, Broadcast};
 	use clustercast_primitives::{ext::Item, window::flags};
+	use codec::{Decode, Encode};
 
 	#[test]
 	fn window_agrees_with_what_it_was_made_of() {
@@ -372,6 +373,23 @@ mod tests {
 		let mut other = setting.clone();
 		other.catalog = Arc::new(fixture::catalog(&[0], b"ftyp moov", 1));
 		assert_eq!(with(&other, none(), no_items(), &data), WindowError::Catalog);
+	}
+
+	/// One peak in place of two: of the right count and root, and nothing can be appended to it.
+	#[test]
+	fn history_needs_all_its_peaks() {
+		let mut broadcast = Broadcast::default();
+		(0..3).for_each(|_| drop(broadcast.segment(&[1; 10])));
+		let window = broadcast.segment(&[2; 10]);
+		let joined = |history: History| {
+			let (header, setting) = (window.signed_header().clone(), window.setting().clone());
+			EncodedWindow::new(header, setting, history, Items::default(), &[2; 10]).map(|_| ())
+		};
+		let root = window.header().history;
+		let ill = History::decode(&mut &(3u64, vec![root]).encode()[..]).unwrap();
+		assert_eq!((ill.count(), ill.root()), (window.header().number, root));
+		assert_eq!(joined(ill), Err(WindowError::History));
+		assert_eq!(joined(window.history().clone()), Ok(()));
 	}
 
 	#[test]

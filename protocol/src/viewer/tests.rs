@@ -993,6 +993,20 @@ fn nothing_is_paid_or_sent_after_a_fault() {
 }
 
 #[test]
+fn rejected_are_the_bytes_behind_the_last_whole_message() {
+	let mut broadcast = Broadcast::default();
+	let (first, second) = (broadcast.segment(&[1; 100]), broadcast.segment(&[2; 40_000]));
+	let mut bent = second.frame().to_vec();
+	let middle = bent.len() - 1_000;
+	bent[middle] ^= 1;
+	let mut session = expecting(&first);
+	session.handle(&[&first.frame()[..], &bent[..300]].concat()).unwrap();
+	assert_eq!(session.rejected_bytes(), 0);
+	session.handle(&bent[300..]).unwrap_err();
+	assert_eq!(session.rejected_bytes(), bent.len() as u64);
+}
+
+#[test]
 fn stream_cut_inside_a_window_is_a_fault() {
 	let window = Broadcast::default().segment(&[1; 100]);
 	let mut session = expecting(&window);
