@@ -294,8 +294,8 @@ impl State {
 
 	/// The receipt in `frame`, as one for what the window's frame `lie` holds.
 	fn admit(&self, frame: &[u8], lie: &[u8]) -> io::Result<Bytes> {
-		let (signed, mut deliveries) = <(SignedReceipt, Deliveries)>::decode(&mut &frame[wire::PREFIX_BYTES..])
-			.map_err(io::Error::other)?;
+		let (signed, mut deliveries) =
+			<(SignedReceipt, Deliveries)>::decode(&mut &frame[wire::PREFIX_BYTES..]).map_err(io::Error::other)?;
 		let mut receipt = signed.message;
 		let data = lie.len() - receipt.bytes as usize;
 		let leaves = merkle::leaves(&lie[data..], merkle::DEFAULT_CHUNK_LOG2);

@@ -10,7 +10,8 @@ use clustercast_network::{
 	Address, Feed, Node, Stream,
 };
 use clustercast_primitives::{
-	catalog::Track, crypto::KeyPair, status::State, subscribe::Binding, AccountId, Hash, PublicKey, SignedTicket, StreamId,
+	catalog::Track, crypto::KeyPair, status::State, subscribe::Binding, AccountId, Hash, PublicKey, SignedTicket,
+	StreamId,
 };
 use clustercast_protocol::{
 	viewer::Event, Broadcast, EncodedWindow, EndReason, Expectation, Fault, PaymentMode, PaymentTerms, ReceiptSigner,

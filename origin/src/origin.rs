@@ -253,7 +253,8 @@ impl Origin {
 				}
 			},
 			Ok(Stop::Interrupted) => {
-				self.publisher.status(self.signer.status(State::Idle, encoder::unix_ms()));
+				self.publisher
+					.status(self.signer.status(State::Idle, encoder::unix_ms()));
 				drop(timeout(HAND_OVER, guests.gone()).await);
 			},
 			Err(_) => {},

@@ -139,7 +139,9 @@ impl Signer {
 			Err(error) => return Err(failed(&path)(error)),
 			Ok(file) => {
 				let mut content = Vec::new();
-				file.take(MAX_STATE_BYTES).read_to_end(&mut content).map_err(failed(&path))?;
+				file.take(MAX_STATE_BYTES)
+					.read_to_end(&mut content)
+					.map_err(failed(&path))?;
 				Some(Before::restore(&path, &identity, &content)?)
 			},
 		};
@@ -153,7 +155,12 @@ impl Signer {
 			timeline,
 			_lock: lock,
 		};
-		let Some(Before { window, ended, timeline }) = before else {
+		let Some(Before {
+			window,
+			ended,
+			timeline,
+		}) = before
+		else {
 			let broadcast = begin(Hash([0; 32]), now_ms / MS_PER_SEGMENT);
 			return Ok(signer(broadcast, None, None, Duration::ZERO));
 		};
@@ -201,7 +208,8 @@ impl Signer {
 			start_ms: window.start_ms,
 			duration_ms: window.fragment.duration_ms,
 		};
-		self.broadcast.describe(fmp4::describe(&window.init), window.init.clone());
+		self.broadcast
+			.describe(fmp4::describe(&window.init), window.init.clone());
 		let data = &window.fragment.data;
 		let encoded = self.broadcast.draft(timing, data)?;
 		let stored = (

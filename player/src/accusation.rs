@@ -47,7 +47,11 @@ impl fmt::Display for Accusation {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		match self {
 			Self::InvalidChunk(evidence) => {
-				write!(f, "a receipt of relayer {} for a wrong chunk", evidence.receipt.message.key)
+				write!(
+					f,
+					"a receipt of relayer {} for a wrong chunk",
+					evidence.receipt.message.key
+				)
 			},
 			Self::Equivocation(evidence) => f.write_str(match **evidence {
 				Equivocation::Headers { .. } => "two windows for one place, both signed by the broadcaster",
@@ -316,7 +320,9 @@ mod tests {
 		assert_eq!(inquiry.status(&status(State::Live)), None);
 		assert_eq!(inquiry.status(&status(State::Live)), None, "the same one again");
 		let found = inquiry.status(&status(State::Idle)).unwrap();
-		let Accusation::Equivocation(evidence) = &found else { panic!("{found}") };
+		let Accusation::Equivocation(evidence) = &found else {
+			panic!("{found}")
+		};
 		assert!(matches!(**evidence, Equivocation::Statuses { .. }) && evidence.check().is_ok());
 		let catalog = |init: &'static [u8]| {
 			let mut other = Broadcast::begin(KeyPair::from_seed([1; 32]), GENESIS, StreamId(0), 1, Hash([0; 32]), 0);

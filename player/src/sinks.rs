@@ -193,7 +193,13 @@ mod tests {
 		let dir = tempfile::tempdir().unwrap();
 		let (output, log) = (dir.path().join("out.mp4"), dir.path().join("log"));
 		let mut sinks = Sinks::open(Some(&output), Some(&log), None).await.unwrap();
-		for window in windows(&[(b"A", b"000"), (b"A", b"111"), (b"B", b"222"), (b"B", b"333"), (b"A", b"444")]) {
+		for window in windows(&[
+			(b"A", b"000"),
+			(b"A", b"111"),
+			(b"B", b"222"),
+			(b"B", b"333"),
+			(b"A", b"444"),
+		]) {
 			let delay = sinks.push(&window, "peer", false).await.unwrap();
 			assert!((1_000..60_000).contains(&delay), "{delay} ms");
 		}

@@ -52,14 +52,7 @@ pub struct Broadcast {
 impl Broadcast {
 	/// Begins an epoch. `epoch` must never have been used under this stream, see [`WindowId::epoch`]; `after` is the hash of
 	/// the newest status known of the one before, zero for none; segments count from `segment`.
-	pub fn begin(
-		key: KeyPair,
-		genesis: Hash,
-		stream: StreamId,
-		epoch: BlockNumber,
-		after: Hash,
-		segment: u64,
-	) -> Self {
+	pub fn begin(key: KeyPair, genesis: Hash, stream: StreamId, epoch: BlockNumber, after: Hash, segment: u64) -> Self {
 		Self {
 			key,
 			genesis,
@@ -93,9 +86,10 @@ impl Broadcast {
 			id: self.next.track,
 			..track
 		};
-		let in_force = self.setting.as_ref().is_some_and(|setting| {
-			setting.init == init && setting.catalog.catalog.track(track.id) == Some(&track)
-		});
+		let in_force = self
+			.setting
+			.as_ref()
+			.is_some_and(|setting| setting.init == init && setting.catalog.catalog.track(track.id) == Some(&track));
 		if in_force {
 			return;
 		}
@@ -136,7 +130,10 @@ impl Broadcast {
 		debug_assert_eq!(window.id(), self.next);
 		self.history = window.history_after();
 		self.last = window.hash();
-		self.ends_ms = window.header().start_ms.saturating_add(window.header().duration_ms.into());
+		self.ends_ms = window
+			.header()
+			.start_ms
+			.saturating_add(window.header().duration_ms.into());
 		match window.header().has(flags::LAST_PART) {
 			true => (self.next.segment, self.next.part) = (self.next.segment.saturating_add(1), 0),
 			false => self.next.part = self.next.part.saturating_add(1),
@@ -229,7 +226,9 @@ mod tests {
 	#[test]
 	fn windows_follow_each_other_and_the_status_proves_them() {
 		let mut broadcast = begin(5, Hash([0; 32]));
-		let windows: Vec<_> = (0..9).map(|i| broadcast.segment(2_000 * i, &[i as u8; 50]).unwrap()).collect();
+		let windows: Vec<_> = (0..9)
+			.map(|i| broadcast.segment(2_000 * i, &[i as u8; 50]).unwrap())
+			.collect();
 		for pair in windows.windows(2) {
 			assert!(pair[1].header().follows(&pair[0].history_after()));
 			assert_eq!(pair[1].id().segment, pair[0].id().segment + 1);
@@ -285,7 +284,11 @@ mod tests {
 		let first = broadcast.segment(0, b"one").unwrap();
 		let mut resumed = begin(5, Hash([3; 32]));
 		resumed.resume(&first);
-		assert_eq!(resumed.end(), broadcast.end(), "the last word is the same whoever says it");
+		assert_eq!(
+			resumed.end(),
+			broadcast.end(),
+			"the last word is the same whoever says it"
+		);
 		let second = resumed.segment(2_000, b"two").unwrap();
 		assert!(second.header().follows(&first.history_after()));
 		assert_eq!(second.catalog(), first.catalog());

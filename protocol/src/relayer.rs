@@ -6,7 +6,8 @@ use crate::{
 	tickets::Expectation,
 	window::EncodedWindow,
 	wire::{
-		EndReason, PaymentMode, RequestDecoder, SessionKey, Start, Subscribe, Terms, ToRelayer, ToViewer, WireError,
+		EndReason, Kind, PaymentMode, RequestDecoder, SessionKey, Start, Subscribe, Terms, ToRelayer, ToViewer,
+		WireError, PREFIX_BYTES,
 	},
 };
 use bytes::Bytes;
@@ -263,14 +264,19 @@ impl RelayerSession {
 		Ok(())
 	}
 
-	/// Passes on how the broadcast stands, where the viewer does not have it yet.
+	/// Passes on how the broadcast stands, where the viewer does not have it yet. Of several that wait for a slow viewer
+	/// only the newest is sent.
 	pub fn status(&mut self, status: &SignedStatus) {
 		let message = &status.status.message;
 		let place = Some((message.epoch, message.number));
 		if matches!(self.state, State::Serving(..)) && self.status < place {
 			self.status = place;
-			self.transmit
-				.push_back(ToViewer::Status(Box::new(status.clone())).to_frame());
+			let frame = ToViewer::Status(Box::new(status.clone())).to_frame();
+			let is_status = |waiting: &&mut Bytes| waiting.get(PREFIX_BYTES - 1) == Some(&(Kind::Status as u8));
+			match self.transmit.iter_mut().find(is_status) {
+				Some(waiting) => *waiting = frame,
+				None => self.transmit.push_back(frame),
+			}
 		}
 	}
 
@@ -817,6 +823,17 @@ mod tests {
 		session.end(EndReason::Finished);
 		session.status(&fixture::status(9, Standing::Ended));
 		assert_eq!(kinds(&mut session), [Kind::End]);
+	}
+
+	#[test]
+	fn viewer_who_reads_nothing_has_one_status_waiting() {
+		let mut session = subscribed(subscribe(None));
+		session.accept_free().unwrap();
+		let statuses = (0..100).map(|number| fixture::status(number, Standing::Live));
+		statuses.clone().for_each(|status| session.status(&status));
+		let sent: Vec<Bytes> = std::iter::from_fn(|| session.poll_transmit()).collect();
+		let newest = ToViewer::Status(Box::new(statuses.last().unwrap())).to_frame();
+		assert_eq!(sent, [ToViewer::Terms(None).to_frame(), newest]);
 	}
 
 	#[test]

@@ -700,7 +700,11 @@ impl ViewerSession {
 	/// under another key, which may have been the stream's until a moment ago.
 	fn on_status(&mut self, status: Box<SignedStatus>) -> Result<(), Fault> {
 		status.check_parts()?;
-		if status.status.verify(&self.config.signing_key, &self.config.genesis).is_err() {
+		if status
+			.status
+			.verify(&self.config.signing_key, &self.config.genesis)
+			.is_err()
+		{
 			return Ok(());
 		}
 		let message = &status.status.message;

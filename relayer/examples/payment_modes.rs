@@ -19,7 +19,8 @@ use clustercast_primitives::{
 	ticket, Balance, BlockNumber, Hash, SignedVoucher, WindowId, WinningTicket,
 };
 use clustercast_protocol::{
-	BookConfig, Due, Expectation, Meter, Outcome, Payment as Paid, PaymentMode, Purse, PurseConfig, SessionKey, TicketBook,
+	BookConfig, Due, Expectation, Meter, Outcome, Payment as Paid, PaymentMode, Purse, PurseConfig, SessionKey,
+	TicketBook,
 };
 use clustercast_relayer::{
 	payment::{Payment, Rule},

@@ -247,7 +247,13 @@ impl TryFrom<Settings> for Config {
 			"float must be at least one face value"
 		);
 		// Windows of 480p have some 375 kB. Dearer ones are refused when they come.
-		if amount::win_probability(amount::ticket_bytes(TYPICAL_WINDOW), config.highest_price_per_gb, config.face_value.0).is_none() {
+		if amount::win_probability(
+			amount::ticket_bytes(TYPICAL_WINDOW),
+			config.highest_price_per_gb,
+			config.face_value.0,
+		)
+		.is_none()
+		{
 			bail!("face_value must exceed the price of a window: a ticket could not pay {TYPICAL_WINDOW} bytes");
 		}
 		Ok(config)

@@ -184,11 +184,7 @@ fn load(path: &Path, stream: StreamId) -> Option<Resume> {
 	let bytes = fs::read(path).ok()?;
 	let (id, history, last_part) = <(WindowId, History, bool)>::decode_all(&mut bytes.as_slice()).ok()?;
 	let fits = id.stream == stream && id.track == TRACK && history.is_well_formed();
-	fits.then_some(Resume {
-		id,
-		history,
-		last_part,
-	})
+	fits.then_some(Resume { id, history, last_part })
 }
 
 /// Replaces the file in one step. Not synced: after a power cut nobody waits for the next window.

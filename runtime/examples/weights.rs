@@ -2,7 +2,8 @@
 //! a plain transfer, and `redeem_batch` of as many tickets as fit. `scripts/bench redeem` compares them.
 
 use clustercast_primitives::{
-	receipt::Kind,crypto, Hash, PublicKey, Signature, Signed, Ticket, StreamId, WinningTicket};
+	crypto, receipt::Kind, Hash, PublicKey, Signature, Signed, StreamId, Ticket, WinningTicket,
+};
 use clustercast_runtime::{
 	constants::MAX_BATCH, pool::PoolRules, AccountId, Runtime, RuntimeCall, TxExtension, UncheckedExtrinsic,
 };

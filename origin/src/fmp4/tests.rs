@@ -312,7 +312,10 @@ fn initialisation_segment_is_described() {
 	let track = describe(&init);
 	assert_eq!((track.width, track.height, track.kind), (854, 480, kind::MUXED));
 	let codecs = track.codecs.as_str();
-	assert!(codecs.starts_with("avc1.") && codecs.ends_with(",mp4a.40.2"), "{codecs}");
+	assert!(
+		codecs.starts_with("avc1.") && codecs.ends_with(",mp4a.40.2"),
+		"{codecs}"
+	);
 	assert!(track.timescale > 0);
 	assert_eq!(describe(b"no boxes"), Description::unknown(b"no boxes"));
 }

@@ -41,7 +41,9 @@ fn windows_of_a_run_follow_each_other() {
 		assert_eq!(window.id().segment, FIRST + number as u64);
 		assert_eq!(window.header().number, number as u64);
 	}
-	assert!(signed.windows(2).all(|pair| pair[1].header().follows(&pair[0].history_after())));
+	assert!(signed
+		.windows(2)
+		.all(|pair| pair[1].header().follows(&pair[0].history_after())));
 	assert_eq!(signed[2].header().duration_ms, 1_000);
 	assert_eq!(signed[2].header().flags, flags::LAST_PART | flags::INDEPENDENT);
 	let status = signer.status(State::Live, 1).status.message;
@@ -61,7 +63,10 @@ fn each_run_is_an_epoch_whose_status_names_the_end_of_the_one_before() {
 		let after = ended.map_or(Hash([0; 32]), |ended| ended.status.message.hash());
 		assert_eq!(signer.status(State::Live, 1).status.message.after, after);
 		let end = signer.end();
-		assert_eq!((end.status.message.state, end.tracks[0].last), (State::Ended, signed.hash()));
+		assert_eq!(
+			(end.status.message.state, end.tracks[0].last),
+			(State::Ended, signed.hash())
+		);
 		(last, ended) = (Some(signed), Some(end));
 	}
 }
@@ -73,13 +78,19 @@ fn run_that_lost_its_state_signs_no_place_twice() {
 	let sign = |epoch, from: usize| {
 		let dir = tempfile::tempdir().unwrap();
 		let mut signer = open(dir.path(), epoch).unwrap();
-		windows()[from..].iter().map(|window| signer.sign(window).unwrap()).collect::<Vec<_>>()
+		windows()[from..]
+			.iter()
+			.map(|window| signer.sign(window).unwrap())
+			.collect::<Vec<_>>()
 	};
 	let (before, after) = (sign(5, 0), sign(6, 1));
 	assert!(before.iter().all(|one| after.iter().all(|other| one.id() < other.id())));
 	let without_epoch = |w: &EncodedWindow| (w.header().number, w.hash());
 	let (one, other) = (without_epoch(&before[0]), without_epoch(&after[0]));
-	assert!(one.0 == other.0 && one.1 != other.1, "the same number, and another window");
+	assert!(
+		one.0 == other.0 && one.1 != other.1,
+		"the same number, and another window"
+	);
 	// And an epoch that was used is not begun again.
 	let dir = tempfile::tempdir().unwrap();
 	open(dir.path(), 6).unwrap().sign(&windows()[0]).unwrap();
@@ -128,7 +139,11 @@ fn nothing_is_signed_that_is_not_on_disk() {
 	fs::write(dir.path(), "in the way").unwrap();
 	assert!(matches!(signer.sign(second), Err(SignerError::File { .. })));
 	fs::remove_file(dir.path()).unwrap();
-	assert_eq!(signer.sign(second).unwrap().id().segment, FIRST + 1, "its place is still free");
+	assert_eq!(
+		signer.sign(second).unwrap().id().segment,
+		FIRST + 1,
+		"its place is still free"
+	);
 }
 
 #[test]

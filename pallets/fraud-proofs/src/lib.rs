@@ -387,8 +387,7 @@ pub mod pallet {
 		}
 
 		fn is_signed(payload: &[u8], signature: &Signature, key: &PublicKey) -> bool {
-			is_canonical(key, signature)
-				&& sp_io::crypto::ed25519_verify(&signature.0.into(), payload, &key.0.into())
+			is_canonical(key, signature) && sp_io::crypto::ed25519_verify(&signature.0.into(), payload, &key.0.into())
 		}
 
 		/// Gives part of a credit to an account and says how much it got: all or nothing.

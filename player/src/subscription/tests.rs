@@ -8,9 +8,7 @@ use crate::{
 };
 use bytes::Bytes;
 use clustercast_network::{node, Address};
-use clustercast_primitives::{
-	amount, catalog::Track, chain::PPM, crypto::KeyPair, SignedStatus, WindowId,
-};
+use clustercast_primitives::{amount, catalog::Track, chain::PPM, crypto::KeyPair, SignedStatus, WindowId};
 use clustercast_protocol::{relayer, Broadcast, Cursor, PurseConfig, ReceiptSigner, RelayerSession, Terms};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{

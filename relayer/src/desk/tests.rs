@@ -346,7 +346,11 @@ async fn vouchers_begin_anew_where_the_streams_terms_change() {
 	assert_eq!(desk.restate(&seat), Some((PaymentMode::Vouchers { newest: None }, 1)));
 	assert_eq!(desk.restate(&seat), None, "once");
 	assert_eq!(modern(&desk).await.0.counter, 1);
-	assert_eq!(desk.store.owing().unwrap()[0].0.newest, voucher, "what was owed before is owed");
+	assert_eq!(
+		desk.store.owing().unwrap()[0].0.newest,
+		voucher,
+		"what was owed before is owed"
+	);
 }
 
 #[tokio::test]

@@ -327,7 +327,10 @@ fn vouchers_do_not_tell_which_windows_were_watched_nor_when() {
 #[test]
 fn what_differs_by_more_is_told() {
 	let longer = Show { units: 7, ..SOIREE };
-	let later = Show { signed_in: 120, ..SOIREE };
+	let later = Show {
+		signed_in: 120,
+		..SOIREE
+	};
 	let one = watch(MATINEE, by_tickets);
 	let mut expected = set(BODIES);
 	expected.insert("RelayerRegistry.Reputations".into());
