@@ -6,7 +6,7 @@ use crate::{
 	tickets::Expectation,
 	window::EncodedWindow,
 	wire::{
-		EndReason, Kind, PaymentMode, RequestDecoder, SessionKey, Start, Subscribe, Terms, ToRelayer, ToViewer,
+		self, EndReason, PaymentMode, RequestDecoder, SessionKey, Start, Subscribe, Terms, ToRelayer, ToViewer,
 		WireError, PREFIX_BYTES,
 	},
 };
@@ -272,7 +272,7 @@ impl RelayerSession {
 		if matches!(self.state, State::Serving(..)) && self.status < place {
 			self.status = place;
 			let frame = ToViewer::Status(Box::new(status.clone())).to_frame();
-			let is_status = |waiting: &&mut Bytes| waiting.get(PREFIX_BYTES - 1) == Some(&(Kind::Status as u8));
+			let is_status = |waiting: &&mut Bytes| waiting.get(PREFIX_BYTES - 1) == Some(&(wire::Kind::Status as u8));
 			match self.transmit.iter_mut().find(is_status) {
 				Some(waiting) => *waiting = frame,
 				None => self.transmit.push_back(frame),
@@ -830,9 +830,9 @@ mod tests {
 		let mut session = subscribed(subscribe(None));
 		session.accept_free().unwrap();
 		let statuses = (0..100).map(|number| fixture::status(number, Standing::Live));
-		statuses.clone().for_each(|status| session.status(&status));
+		statuses.for_each(|status| session.status(&status));
 		let sent: Vec<Bytes> = std::iter::from_fn(|| session.poll_transmit()).collect();
-		let newest = ToViewer::Status(Box::new(statuses.last().unwrap())).to_frame();
+		let newest = ToViewer::Status(Box::new(fixture::status(99, Standing::Live))).to_frame();
 		assert_eq!(sent, [ToViewer::Terms(None).to_frame(), newest]);
 	}
 

@@ -61,6 +61,9 @@ struct Delivery {
 	value: Balance,
 }
 
+/// What vouchers have paid, by session and place of it.
+type Vouchers<AccountId> = BTreeMap<(PublicKey, Account<AccountId>), Draft<Option<VoucherTotals>>>;
+
 /// Payments that are being made.
 pub(crate) struct Batch<T: Config> {
 	pub now: BlockNumber,
@@ -68,7 +71,7 @@ pub(crate) struct Batch<T: Config> {
 	treasury: Option<T::AccountId>,
 	sessions: BTreeMap<PublicKey, Draft<Option<Session<T::AccountId>>>>,
 	nonces: BTreeMap<(BlockNumber, PublicKey), Draft<NonceBitmap<T::MaxNonces>>>,
-	vouchers: BTreeMap<(PublicKey, Account<T::AccountId>), Draft<Option<VoucherTotals>>>,
+	vouchers: Vouchers<T::AccountId>,
 	deposits: BTreeMap<T::AccountId, Deposit>,
 	/// By stream and block of signing.
 	streams: BTreeMap<(StreamId, BlockNumber), Option<Payee<T::AccountId>>>,
