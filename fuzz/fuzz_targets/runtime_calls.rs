@@ -163,7 +163,9 @@ fn complete_bridge(call: &mut pallet_usdc_bridge::Call<Runtime>) {
 			*authority_index = 0;
 			*signature = Signature(VALIDATOR.sign(&attestation.signing_payload(&chain())).0);
 		},
-		Call::import_deposits { deposits: batch } if batch.first().is_none_or(|first| first.deposit.number % 2 == 0) => {
+		Call::import_deposits { deposits: batch }
+			if batch.first().is_none_or(|first| first.deposit.number % 2 == 0) =>
+		{
 			let bridge = UsdcBridge::bridge();
 			let attested = bridge.attested.map_or(0, |attested| attested.count as usize);
 			let proven = deposit::prove(&DEPOSITS[..attested], bridge.next_deposit, batch.len().max(1));
