@@ -1,7 +1,9 @@
 //! A chain with nothing but accounts and relayers. Every test body is followed by `try_state`.
 
 use crate as pallet_relayer_registry;
-use clustercast_primitives::{amount::USDC, crypto::KeyPair, notice::RelayerProof, AccountId, Balance, Hash, Signature};
+use clustercast_primitives::{
+	amount::USDC, crypto::KeyPair, notice::RelayerProof, AccountId, Balance, Hash, Signature,
+};
 use frame_support::{
 	construct_runtime, derive_impl,
 	dispatch::DispatchResult,

@@ -136,7 +136,9 @@ impl<T: Config> StreamKey<T> {
 
 	/// How many terms were in force before those of a block.
 	pub fn counter_at(&self, block: BlockNumber) -> u32 {
-		let changed = self.change.is_some_and(|change| change.from <= block && change.terms.is_some());
+		let changed = self
+			.change
+			.is_some_and(|change| change.from <= block && change.terms.is_some());
 		self.terms_counter.saturating_add(changed.into())
 	}
 

@@ -9,8 +9,8 @@ use clustercast_primitives::{
 	chain::{Payout, TicketRefusal},
 	ticket, Ticket, WinningTicket,
 };
-use pallet_stream_keys::Payee;
 use frame_support::{ensure, traits::Get};
+use pallet_stream_keys::Payee;
 
 /// Bytes that a winning ticket stands for: those it was signed for, and those of the tickets that lost. On average
 /// that is what was delivered.
@@ -80,7 +80,9 @@ impl<T: Config> Batch<T> {
 		if !ticket.kind.by_bytes() {
 			return Ok(());
 		}
-		let now = self.payee(ticket.stream, self.now).map_or(0, |now| now.max_price_per_gb);
+		let now = self
+			.payee(ticket.stream, self.now)
+			.map_or(0, |now| now.max_price_per_gb);
 		let price = then.max_price_per_gb.max(now);
 		ensure!(
 			is_ticket_within(price, ticket.bytes, ticket.face_value, ticket.win_probability),

@@ -68,7 +68,13 @@ pub type Account<AccountId> = (AccountId, StreamId, Kind, Hash, u32);
 
 /// What of a place is beside its session.
 pub(crate) fn account_at<AccountId: From<[u8; 32]>>(place: &VoucherPlace) -> Account<AccountId> {
-	(place.recipient.0.into(), place.stream, place.kind, place.context, place.terms)
+	(
+		place.recipient.0.into(),
+		place.stream,
+		place.kind,
+		place.context,
+		place.terms,
+	)
 }
 
 /// Bytes of a bitmap over `MaxNonces` bits.

@@ -2,8 +2,8 @@
 
 use super::*;
 use clustercast_primitives::{
-	amount::USDC, receipt::Kind, AccountId as RawAccount, Hash as RawHash, PublicKey, Signature as RawSignature, SignedTicket,
-	SignedVoucher, Ticket, Voucher, WinningTicket,
+	amount::USDC, receipt::Kind, AccountId as RawAccount, Hash as RawHash, PublicKey, Signature as RawSignature,
+	SignedTicket, SignedVoucher, Ticket, Voucher, WinningTicket,
 };
 use sp_runtime::traits::Dispatchable;
 

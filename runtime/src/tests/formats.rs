@@ -71,7 +71,14 @@ fn latest() -> BlockNumber {
 }
 
 /// Eve's ticket for Ferdie that always wins, and is paid by whoever shows `secret`.
-fn certain(nonce: u64, kind: Kind, context: RawHash, bytes: u64, face_value: Balance, secret: RawHash) -> WinningTicket {
+fn certain(
+	nonce: u64,
+	kind: Kind,
+	context: RawHash,
+	bytes: u64,
+	face_value: Balance,
+	secret: RawHash,
+) -> WinningTicket {
 	let ticket = Ticket {
 		sender: raw(VIEWER),
 		session: key(2).public(),
@@ -273,7 +280,10 @@ fn repair_receipt_accuses_nobody() {
 			};
 			let evidence = ChunkFraud::find(&account, 0, &header, &right, &wrong).unwrap();
 			let evidence = Box::new(evidence);
-			apply(signed(VIEWER, pallet_fraud_proofs::Call::report_invalid_chunk { evidence }))
+			apply(signed(
+				VIEWER,
+				pallet_fraud_proofs::Call::report_invalid_chunk { evidence },
+			))
 		};
 		let bond = || RelayerRegistry::relayers(None, 10)[0].bond;
 		for kind in [Kind::REPAIR, Kind::CAPACITY] {

@@ -28,7 +28,9 @@ struct Window {
 
 /// Window `n`, of `n + 1` chunks.
 fn window(n: u32) -> Window {
-	let leaves: Vec<_> = (0..=n).map(|chunk| merkle::leaf_hash(&[n as u8, chunk as u8])).collect();
+	let leaves: Vec<_> = (0..=n)
+		.map(|chunk| merkle::leaf_hash(&[n as u8, chunk as u8]))
+		.collect();
 	Window {
 		header: header_over(n.into(), &leaves),
 		leaves,
@@ -142,7 +144,12 @@ fn convicts_by_roots(evidence: &ChunkFraud, root: &Hash) -> bool {
 	evidence.header.root == *root
 		&& evidence.delivered.hash != evidence.signed.hash
 		&& stands(&evidence.signed, first + index, evidence.header.chunks.into(), root)
-		&& stands(&evidence.delivered, index, evidence.delivery.count.into(), &evidence.delivery.delivered)
+		&& stands(
+			&evidence.delivered,
+			index,
+			evidence.delivery.count.into(),
+			&evidence.delivery.delivered,
+		)
 }
 
 /// Picks of those who try.
@@ -260,7 +267,13 @@ fn who_follows_the_protocol_is_not_punished() {
 		};
 		let deep = count(Error::SignedPath) + count(Error::DeliveredPath);
 		assert!(deep >= 10_000, "{reasons:?}");
-		for error in [Error::Payer, Error::DeliveryPath, Error::Unrelated, Error::Range, Error::SameLeaf] {
+		for error in [
+			Error::Payer,
+			Error::DeliveryPath,
+			Error::Unrelated,
+			Error::Range,
+			Error::SameLeaf,
+		] {
 			assert!(count(error) > 0, "{reasons:?}");
 		}
 		// Where receipts bind roots alone, a second header over one of them convicts the honest.

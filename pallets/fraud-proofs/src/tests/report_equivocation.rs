@@ -83,7 +83,12 @@ fn catalogs(one: u8, two: u8) -> Equivocation {
 
 /// Each kind of evidence, signed by these keys.
 fn all(one: u8, two: u8) -> [Equivocation; 4] {
-	[headers((one, b"a"), (two, b"b")), history(one, two), statuses(one, two), catalogs(one, two)]
+	[
+		headers((one, b"a"), (two, b"b")),
+		history(one, two),
+		statuses(one, two),
+		catalogs(one, two),
+	]
 }
 
 #[test]
@@ -124,22 +129,39 @@ fn what_does_not_contradict_itself_shows_nothing() {
 	ExtBuilder.build_and_execute(|| {
 		assert_noop!(report(headers((1, b"a"), (1, b"a"))), Error::<Test>::NoConflict);
 		let (first, second) = (sign(1, header(5, b"a")), sign(1, header(6, b"b")));
-		assert_noop!(report(Equivocation::Headers { first, second }), Error::<Test>::NoConflict);
-		let Equivocation::History { earlier, later, mut leaf } = history(1, 1) else {
+		assert_noop!(
+			report(Equivocation::Headers { first, second }),
+			Error::<Test>::NoConflict
+		);
+		let Equivocation::History {
+			earlier,
+			later,
+			mut leaf,
+		} = history(1, 1)
+		else {
 			panic!("it is one of history")
 		};
 		leaf.hash = Hash([9; 32]);
-		assert_noop!(report(Equivocation::History { earlier, later, leaf }), Error::<Test>::NoConflict);
+		assert_noop!(
+			report(Equivocation::History { earlier, later, leaf }),
+			Error::<Test>::NoConflict
+		);
 		let Equivocation::Statuses { first, .. } = statuses(1, 1) else {
 			panic!("it is one of statuses")
 		};
 		let second = first.clone();
-		assert_noop!(report(Equivocation::Statuses { first, second }), Error::<Test>::NoConflict);
+		assert_noop!(
+			report(Equivocation::Statuses { first, second }),
+			Error::<Test>::NoConflict
+		);
 		let Equivocation::Catalogs { first, .. } = catalogs(1, 1) else {
 			panic!("it is one of catalogs")
 		};
 		let second = first.clone();
-		assert_noop!(report(Equivocation::Catalogs { first, second }), Error::<Test>::NoConflict);
+		assert_noop!(
+			report(Equivocation::Catalogs { first, second }),
+			Error::<Test>::NoConflict
+		);
 	});
 }
 
@@ -154,7 +176,10 @@ fn both_must_be_signed_by_one_key_of_the_stream() {
 		// For another chain.
 		let first = key(1).sign(header(5, b"a"), &Hash([9; 32]));
 		let second = sign(1, header(5, b"b"));
-		assert_noop!(report(Equivocation::Headers { first, second }), Error::<Test>::StreamSignature);
+		assert_noop!(
+			report(Equivocation::Headers { first, second }),
+			Error::<Test>::StreamSignature
+		);
 		// Rotating away does not help.
 		assert_ok!(StreamKeys::set_signing_key(
 			RuntimeOrigin::signed(CAROL),

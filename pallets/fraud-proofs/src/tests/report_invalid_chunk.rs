@@ -101,7 +101,10 @@ fn signed_again(key: &KeyPair, receipt: &SignedReceipt) -> SignedReceipt {
 	(secret[0], secret[31]) = (secret[0] & 248, secret[31] & 63 | 64);
 	let nonce = Scalar::from(7u64);
 	let point = EdwardsPoint::mul_base(&nonce).compress().to_bytes();
-	let hash = Sha512::new().chain_update(point).chain_update(key.public().0).chain_update(payload);
+	let hash = Sha512::new()
+		.chain_update(point)
+		.chain_update(key.public().0)
+		.chain_update(payload);
 	let challenge = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
 	let scalar = nonce + challenge * Scalar::from_bytes_mod_order(secret);
 	let mut signature = Signature([0; 64]);
@@ -177,7 +180,10 @@ fn every_lie_in_the_evidence_has_its_error() {
 			assert_noop!(report(evidence), error);
 		};
 		for kind in [Kind::REPAIR, Kind(3), Kind::CAPACITY, Kind::ACCESS] {
-			fails(&|e| *e = with_receipt(e.clone(), |receipt| receipt.kind = kind), Error::NotByChunks);
+			fails(
+				&|e| *e = with_receipt(e.clone(), |receipt| receipt.kind = kind),
+				Error::NotByChunks,
+			);
 		}
 		fails(&|e| e.payer.account.0 = BOB.into(), Error::Payer);
 		fails(&|e| e.payer.salt.0[0] ^= 1, Error::Payer);
@@ -191,7 +197,10 @@ fn every_lie_in_the_evidence_has_its_error() {
 		fails(&|e| e.receipt.signature.0[5] ^= 1, Error::ReceiptSignature);
 		fails(&|e| e.receipt.signature.0[63] |= 0x20, Error::ReceiptSignature);
 		fails(&|e| e.receipt.message.bytes += 1, Error::ReceiptSignature);
-		fails(&|e| e.receipt = sign(9, e.receipt.message.clone()), Error::ReceiptSignature);
+		fails(
+			&|e| e.receipt = sign(9, e.receipt.message.clone()),
+			Error::ReceiptSignature,
+		);
 		let elsewhere = Hash([9; 32]);
 		fails(
 			&|e| e.receipt = key(2).sign(e.receipt.message.clone(), &elsewhere),

@@ -112,13 +112,21 @@ fn shares_and_prices_are_those_of_the_block() {
 			..TERMS
 		};
 		assert_ok!(set_terms(ALICE, other));
-		let terms = |at| payee(at).map(|payee| (payee.share_ppm, payee.max_price_per_gb)).unwrap();
+		let terms = |at| {
+			payee(at)
+				.map(|payee| (payee.share_ppm, payee.max_price_per_gb))
+				.unwrap()
+		};
 		let (before, after) = ((100_000, 1_500_000), (300_000, 3_000_000));
 		System::set_block_number(CHANGE_DELAY);
 		assert_eq!(terms(CHANGE_DELAY), before);
 		for now in [1 + CHANGE_DELAY, 2 * CHANGE_DELAY] {
 			run_to(now);
-			assert_eq!((terms(CHANGE_DELAY), terms(1 + CHANGE_DELAY)), (before, after), "in block {now}");
+			assert_eq!(
+				(terms(CHANGE_DELAY), terms(1 + CHANGE_DELAY)),
+				(before, after),
+				"in block {now}"
+			);
 		}
 	});
 }

@@ -102,11 +102,7 @@ fn no_ticket_is_paid_twice_whatever_was_cleared() {
 			let plain = ticket(&key, nonce);
 			signed(&key, Ticket { expiry, ..plain })
 		};
-		let paid = [
-			with(0, EPOCH_LENGTH - 60),
-			with(1, EPOCH_LENGTH),
-			with(2, latest()),
-		];
+		let paid = [with(0, EPOCH_LENGTH - 60), with(1, EPOCH_LENGTH), with(2, latest())];
 		for winning in &paid {
 			assert!(matches!(redeem_one(winning.clone()), Accepted(_)));
 		}

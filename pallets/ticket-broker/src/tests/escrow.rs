@@ -34,7 +34,10 @@ fn a_deposit_that_fails_leaves_no_trace() {
 fn sessions_follow_the_rules_of_the_call() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1).public();
-		assert_noop!(Broker::authorize_for(&ALICE, key, 0, USDC, 10), Error::<Test>::ZeroAmount);
+		assert_noop!(
+			Broker::authorize_for(&ALICE, key, 0, USDC, 10),
+			Error::<Test>::ZeroAmount
+		);
 		assert_noop!(
 			Broker::authorize_for(&ALICE, key, USDC, 0, 0),
 			Error::<Test>::SessionExpired

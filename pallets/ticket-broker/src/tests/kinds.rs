@@ -84,12 +84,19 @@ fn a_tickets_bytes_are_rounded_and_bounded() {
 		mint(CAROL, 0);
 		for kind in [Kind::LIVE, Kind::REPLAY, Kind::REPAIR, Kind(127)] {
 			for bytes in [1, TICKET_BYTES - 1, TICKET_BYTES + 1, MAX_TICKET_BYTES, u64::MAX] {
-				assert_eq!(redeem_ticket(&key, 0, kind, bytes, 1_000), Refused(BadBytes), "{kind}, {bytes}");
+				assert_eq!(
+					redeem_ticket(&key, 0, kind, bytes, 1_000),
+					Refused(BadBytes),
+					"{kind}, {bytes}"
+				);
 			}
 		}
 		let most = MAX_TICKET_BYTES - TICKET_BYTES;
 		for (nonce, bytes) in [(0, TICKET_BYTES), (1, 2 * TICKET_BYTES), (2, most)] {
-			assert!(matches!(redeem_ticket(&key, nonce, Kind::LIVE, bytes, 1_000), Accepted(_)), "{bytes}");
+			assert!(
+				matches!(redeem_ticket(&key, nonce, Kind::LIVE, bytes, 1_000), Accepted(_)),
+				"{bytes}"
+			);
 		}
 		// None is a multiple, but costs nothing.
 		assert_eq!(redeem_ticket(&key, 3, Kind::LIVE, 0, 1_000), Refused(PriceAboveBound));
@@ -103,8 +110,16 @@ fn what_is_not_by_bytes_has_none() {
 		mint_cheap();
 		for kind in [Kind::CAPACITY, Kind::ACCESS, Kind(255)] {
 			for bytes in [1, TICKET_BYTES] {
-				assert_eq!(redeem_ticket(&key, 0, kind, bytes, USDC), Refused(BadBytes), "{kind}, {bytes}");
-				assert_eq!(redeem_voucher(&key, kind, bytes, USDC), Refused(BadBytes), "{kind}, {bytes}");
+				assert_eq!(
+					redeem_ticket(&key, 0, kind, bytes, USDC),
+					Refused(BadBytes),
+					"{kind}, {bytes}"
+				);
+				assert_eq!(
+					redeem_voucher(&key, kind, bytes, USDC),
+					Refused(BadBytes),
+					"{kind}, {bytes}"
+				);
 			}
 		}
 		assert!(matches!(redeem_ticket(&key, 0, Kind::ACCESS, 0, USDC), Accepted(_)));
@@ -119,13 +134,25 @@ fn what_is_not_by_bytes_has_any_price_and_is_no_reputation() {
 		mint_cheap();
 		// By bytes a GB costs 1,000.
 		let gigabyte = 15_259 * TICKET_BYTES;
-		assert_eq!(redeem_ticket(&key, 0, Kind::LIVE, gigabyte, USDC), Refused(PriceAboveBound));
-		assert_eq!(redeem_voucher(&key, Kind::LIVE, gigabyte, USDC), Refused(PriceAboveBound));
+		assert_eq!(
+			redeem_ticket(&key, 0, Kind::LIVE, gigabyte, USDC),
+			Refused(PriceAboveBound)
+		);
+		assert_eq!(
+			redeem_voucher(&key, Kind::LIVE, gigabyte, USDC),
+			Refused(PriceAboveBound)
+		);
 		assert!(matches!(redeem_ticket(&key, 0, Kind::ACCESS, 0, USDC), Accepted(_)));
 		assert!(matches!(redeem_voucher(&key, Kind::CAPACITY, 0, USDC), Accepted(_)));
 		assert_eq!(Reported::get(), []);
-		assert!(matches!(redeem_ticket(&key, 1, Kind::LIVE, gigabyte, 1_000), Accepted(_)));
-		assert!(matches!(redeem_voucher(&key, Kind::REPLAY, gigabyte, 1_000), Accepted(_)));
+		assert!(matches!(
+			redeem_ticket(&key, 1, Kind::LIVE, gigabyte, 1_000),
+			Accepted(_)
+		));
+		assert!(matches!(
+			redeem_voucher(&key, Kind::REPLAY, gigabyte, 1_000),
+			Accepted(_)
+		));
 		let delivered = (RELAYER, ALICE, gigabyte, 1_000);
 		assert_eq!(Reported::get(), [delivered.clone(), delivered]);
 	});
@@ -149,7 +176,10 @@ fn each_kind_is_charged_to_its_limit() {
 		assert!(matches!(ticket(1, Kind::ACCESS, 3 * USDC), Accepted(_)));
 		assert!(matches!(redeem_voucher(&key, Kind::CAPACITY, 0, 2 * USDC), Accepted(_)));
 		assert_eq!(spent(&key), (2 * USDC, 5 * USDC));
-		assert_eq!(redeem_voucher(&key, Kind::CAPACITY, 0, 2 * USDC + 1_000), Refused(SessionLimitReached));
+		assert_eq!(
+			redeem_voucher(&key, Kind::CAPACITY, 0, 2 * USDC + 1_000),
+			Refused(SessionLimitReached)
+		);
 		assert_eq!(ticket(2, Kind(200), 1_000), Refused(SessionLimitReached));
 		assert_eq!(deposited(&ALICE), MAX_DEPOSIT - 7 * USDC);
 	});
@@ -160,8 +190,14 @@ fn a_session_without_a_second_limit_pays_by_bytes_alone() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
 		mint(CAROL, 0);
-		assert_eq!(redeem_ticket(&key, 0, Kind::ACCESS, 0, 1_000), Refused(SessionLimitReached));
-		assert!(matches!(redeem_ticket(&key, 0, Kind::LIVE, TICKET_BYTES, 1_000), Accepted(_)));
+		assert_eq!(
+			redeem_ticket(&key, 0, Kind::ACCESS, 0, 1_000),
+			Refused(SessionLimitReached)
+		);
+		assert!(matches!(
+			redeem_ticket(&key, 0, Kind::LIVE, TICKET_BYTES, 1_000),
+			Accepted(_)
+		));
 	});
 }
 

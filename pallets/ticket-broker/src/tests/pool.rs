@@ -2,8 +2,8 @@
 
 use crate::{mock::*, Outlook, GLANCE};
 use clustercast_primitives::{
-	amount::USDC, chain::TicketRefusal, crypto::KeyPair, receipt::Kind, AccountId, Hash, SignedTip, SignedVoucher, Ticket,
-	Tip, Voucher, WinningTicket,
+	amount::USDC, chain::TicketRefusal, crypto::KeyPair, receipt::Kind, AccountId, Hash, SignedTip, SignedVoucher,
+	Ticket, Tip, Voucher, WinningTicket,
 };
 use frame_support::assert_ok;
 use sp_runtime::StateVersion;

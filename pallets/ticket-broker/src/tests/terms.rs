@@ -299,19 +299,31 @@ fn vouchers_of_each_terms_keep_their_price_and_share() {
 		assert_eq!(redeem_voucher(voucher(&key, 3_000, 1_000_000)), split(2_640, 300, 60));
 		run_to(MAX_TICKET_LIFE + 59);
 		// Not yet.
-		assert_eq!(redeem_voucher(voucher_under(1, &key, 4_000, 1_000_000)), Refused(WrongTerms));
+		assert_eq!(
+			redeem_voucher(voucher_under(1, &key, 4_000, 1_000_000)),
+			Refused(WrongTerms)
+		);
 		let old = voucher(&key, 6_000, 2_000_000);
 		let dear = voucher(&key, 6_001, 2_000_000);
 		run_to(MAX_TICKET_LIFE + 60);
-		assert_eq!(redeem_voucher(voucher_under(1, &key, 4_001, 1_000_000)), Refused(PriceAboveBound));
-		assert_eq!(redeem_voucher(voucher_under(1, &key, 4_000, 1_000_000)), split(2_720, 1_200, 80));
+		assert_eq!(
+			redeem_voucher(voucher_under(1, &key, 4_001, 1_000_000)),
+			Refused(PriceAboveBound)
+		);
+		assert_eq!(
+			redeem_voucher(voucher_under(1, &key, 4_000, 1_000_000)),
+			split(2_720, 1_200, 80)
+		);
 		// What was owed before, at the price of before and not at that of now.
 		assert_eq!(redeem_voucher(dear), Refused(PriceAboveBound));
 		assert_eq!(redeem_voucher(old.clone()), split(2_640, 300, 60));
 		assert_eq!(redeem_voucher(old), Refused(NothingNew));
 		// Signed from now on, the old terms are over; and there are none behind the new ones.
 		assert_eq!(redeem_voucher(voucher(&key, 9_000, 3_000_000)), Refused(WrongTerms));
-		assert_eq!(redeem_voucher(voucher_under(2, &key, 9_000, 3_000_000)), Refused(WrongTerms));
+		assert_eq!(
+			redeem_voucher(voucher_under(2, &key, 9_000, 3_000_000)),
+			Refused(WrongTerms)
+		);
 	});
 }
 
