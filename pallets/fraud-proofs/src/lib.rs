@@ -20,10 +20,10 @@
 //! key later has nothing to do with it.
 //!
 //! *The penalty of a relayer* goes in half to the payer, whom the evidence names as the receipt binds it, in a quarter to
-//! the reporter, in [`Config::TreasuryPart`] to the treasury, and the rest is burnt. A viewer
-//! who reports has three quarters. What an account cannot receive is burnt as well. Never the
-//! block's author: nobody gains by keeping evidence out of a block. *A broadcaster's* goes in half to the reporter and
-//! in half to the treasury. [`Burnt`] says how much more USDC the vault holds than the chain for that reason.
+//! the reporter, in [`Config::TreasuryPart`] to the treasury, and the rest is burnt. A viewer who reports has three
+//! quarters. What an account cannot receive is burnt as well. Never the block's author: nobody gains by keeping evidence
+//! out of a block. *A broadcaster's* goes in half to the reporter and in half to the treasury. [`Burnt`] says how much more
+//! USDC the vault holds than the chain for that reason.
 //!
 //! *Reporting costs nothing* when the evidence holds: the fee is returned.
 //!

@@ -44,14 +44,21 @@ const HELD_IN: &[&str] = &[
 	"TicketBroker.Sessions",
 	"TicketBroker.SessionsOf",
 	"TicketBroker.SpentNonces",
+	"TicketBroker.Unlocks",
 	"TicketBroker.VouchersPaid",
 ];
 
 /// Every event that holds the viewer's account or session key.
 const SHOWN_BY: &[&str] = &[
+	"Balances.Held",
+	"Balances.Withdraw",
+	"TicketBroker.Deposited",
 	"TicketBroker.SessionAuthorized",
+	"TicketBroker.SessionRevoked",
 	"TicketBroker.TicketRedeemed",
+	"TicketBroker.UnlockRequested",
 	"TicketBroker.VoucherRedeemed",
+	"TransactionPayment.TransactionFeePaid",
 ];
 
 fn key(seed: u8) -> KeyPair {
@@ -221,7 +228,7 @@ fn storage() -> BTreeMap<Vec<u8>, Vec<u8>> {
 	all
 }
 
-/// Sets everything up, lets the show be paid for, and looks at what is left of it a block later.
+/// Sets everything up, lets the show be paid for and the viewer go, and looks at what is left a block later.
 fn watch(show: Show, pay: fn(Show) -> Vec<Broker<Runtime>>) -> Trace {
 	in_first_block(crate::genesis::LOCAL, || {
 		let mut events = Vec::new();
@@ -260,6 +267,9 @@ fn watch(show: Show, pay: fn(Show) -> Vec<Broker<Runtime>>) -> Trace {
 		}
 		let spent = TicketBroker::viewer_account(&VIEWER.to_account_id()).sessions[0].spent;
 		assert_eq!(spent, PRICE * Balance::from(WINDOWS), "all of it was paid");
+		submit(VIEWER, Broker::request_unlock { amount: 10 * USDC }.into());
+		submit(VIEWER, Broker::revoke_session { key: key(2).public() }.into());
+		end_block();
 		let storage = storage();
 		Trace { storage, events }
 	})
