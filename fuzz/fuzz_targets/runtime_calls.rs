@@ -9,9 +9,10 @@
 #![no_main]
 
 use clustercast_primitives::{
+	amount,
 	bridge::{account_of, attestation::VAULT, deposit, Credit, Deposit, Domain, EthereumAction},
-	chain::RelayerProof,
 	crypto::{KeyPair, SignedMessage},
+	notice::RelayerProof,
 	ticket, AccountId as Account, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature, Signed,
 };
 use clustercast_runtime::{genesis, *};
@@ -185,6 +186,15 @@ fn complete_bridge(call: &mut pallet_usdc_bridge::Call<Runtime>) {
 	}
 }
 
+/// Mostly one that can be paid: on the grid, and not too far ahead.
+fn expiry(any: u32) -> u32 {
+	let block = System::block_number() + any % 700;
+	match any % 16 {
+		0 => block,
+		_ => block.next_multiple_of(ticket::EXPIRY_GRID),
+	}
+}
+
 /// Gives a call the signatures that it needs to get anywhere.
 fn complete(call: &mut RuntimeCall, who: &AccountId) {
 	match call {
@@ -192,7 +202,11 @@ fn complete(call: &mut RuntimeCall, who: &AccountId) {
 			for winning in tickets.iter_mut() {
 				let ticket = &mut winning.signed.message;
 				ticket.commitment = ticket::commitment(&winning.rand);
-				ticket.expiry = System::block_number() + ticket.expiry % 700;
+				ticket.expiry = expiry(ticket.expiry);
+				ticket.bytes = match ticket.kind.by_bytes() {
+					true => amount::ticket_bytes(ticket.bytes % amount::MAX_TICKET_BYTES),
+					false => 0,
+				};
 				let session = ticket.session;
 				if let Some(signed) = sign(ticket.clone(), &session) {
 					winning.signed = signed;
@@ -201,7 +215,7 @@ fn complete(call: &mut RuntimeCall, who: &AccountId) {
 		},
 		RuntimeCall::TicketBroker(pallet_ticket_broker::Call::redeem_vouchers { vouchers }) => {
 			for signed in vouchers.iter_mut() {
-				signed.message.expiry = System::block_number() + signed.message.expiry % 700;
+				signed.message.expiry = expiry(signed.message.expiry);
 				let session = signed.message.session;
 				if let Some(valid) = sign(signed.message.clone(), &session) {
 					*signed = valid;
@@ -209,7 +223,7 @@ fn complete(call: &mut RuntimeCall, who: &AccountId) {
 			}
 		},
 		RuntimeCall::TicketBroker(pallet_ticket_broker::Call::submit_tip { tip }) => {
-			tip.message.expiry = System::block_number() + tip.message.expiry % 700;
+			tip.message.expiry = expiry(tip.message.expiry);
 			let session = tip.message.session;
 			if let Some(valid) = sign(tip.message.clone(), &session) {
 				*tip = valid;

@@ -293,12 +293,12 @@ impl Link {
 		let mut closing: Option<Closing> = None;
 		let mut owing_since = None;
 		loop {
-			self.transmit(policy).await?;
 			// Before looking: what comes after the look rings again.
 			let finished = news.borrow_and_update().finished;
 			if let Some(status) = feed.status(stream) {
 				self.session.status(&status);
 			}
+			self.transmit(policy).await?;
 			if *stopping.borrow() && closing.is_none() {
 				closing = Some((EndReason::ShuttingDown, Instant::now() + self.config.stop_timeout));
 			}

@@ -505,7 +505,7 @@ mod tests {
 			account: clustercast_primitives::AccountId([1; 32]),
 			signing_key: key,
 			addresses: vec!["/ip4/127.0.0.1/udp/1/quic-v1".into(), "nonsense".into()],
-			price_per_gb: 10_000,
+			price_per_gb: 10,
 			bond: 10 * USDC,
 			unbonds_at: None,
 			reputation: Reputation::default(),

@@ -61,7 +61,7 @@ enum Attack {
 	WrongPeaks,
 	ForgeStatus,
 	CutOff,
-	/// Old statuses, again and again: no fault, and without effect.
+	/// Old statuses, and newer ones under another key, again and again: no fault, and without effect.
 	ReplayStatus,
 }
 
@@ -119,6 +119,13 @@ impl Run {
 	fn bytes(&self) -> u64 {
 		self.emitted.iter().map(|window| u64::from(window.header().bytes)).sum()
 	}
+}
+
+/// Newer than all, and not signed by the stream's key.
+fn forged_status() -> ToViewer {
+	let mut status = fixture::status(1_000, State::Ended);
+	status.status = KeyPair::from_seed([66; 32]).sign(status.status.message, &GENESIS);
+	ToViewer::Status(Box::new(status))
 }
 
 struct Simulator {
@@ -205,6 +212,7 @@ impl Simulator {
 		if self.attack == Attack::ReplayStatus {
 			if let Some(old) = self.statuses.choose(&mut self.rng) {
 				bytes.extend_from_slice(old);
+				bytes.extend_from_slice(&forged_status().to_frame());
 			}
 			return bytes;
 		}
@@ -320,9 +328,9 @@ impl Simulator {
 			},
 			Attack::ForgeStatus => {
 				let mut status = fixture::status(1_000, State::Ended);
-				status.status = KeyPair::from_seed([66; 32]).sign(status.status.message, &GENESIS);
+				status.tracks[0].count += 1;
 				bytes = [&ToViewer::Status(Box::new(status)).to_frame()[..], &bytes].concat();
-				self.expected = Some(Fault::Status(StatusError::Signature(SignatureError::Invalid)));
+				self.expected = Some(Fault::Status(StatusError::Tracks));
 			},
 			Attack::CutOff => {
 				bytes.truncate(self.rng.gen_range(PREFIX_BYTES..bytes.len()));

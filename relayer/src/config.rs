@@ -331,7 +331,7 @@ mod tests {
 		let config = load(&text, Settings::default()).unwrap();
 		assert_eq!(
 			(config.payment, config.highest_price_per_gb, config.uplink),
-			(Payment::Vouchers, 1_500, Some(12_500_000))
+			(Payment::Vouchers, 1_500_000, Some(12_500_000))
 		);
 	}
 

@@ -40,10 +40,13 @@ use std::{
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 const BLOCK: u32 = 10_000;
-const PRICE: u64 = 2_000_000;
+/// A window costs a whole number of micro-USDC.
+const PRICE: u64 = 1_953_125;
 const FACE_VALUE: Balance = 1_000;
-/// Of 100,000 bytes.
-const WINDOW: Balance = 200;
+/// Of each window: two units of a ticket, so that nothing is paid ahead.
+const BYTES: usize = 131_072;
+/// Price of a window.
+const WINDOW: Balance = 256;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every account is the fixture's; no voucher has paid anything.
@@ -228,7 +231,7 @@ async fn watch(node: &Node, relayer: &Relayer, purse: &mut Purse, resume: &mut O
 fn windows(count: usize) -> Vec<EncodedWindow> {
 	let mut broadcast = Broadcast::default();
 	(0..count)
-		.map(|n| broadcast.segment(&fixture::media(100_000, n as u8)))
+		.map(|n| broadcast.segment(&fixture::media(BYTES, n as u8)))
 		.collect()
 }
 
@@ -240,7 +243,7 @@ async fn viewer_who_stays_goes_on_by_voucher_through_a_kill_and_a_lost_purse() {
 	let stored = purse.reserve(BLOCK).unwrap();
 	let mut resume = None;
 
-	// Five windows of 200 are worth a ticket's face value: the rest is by voucher.
+	// Four windows of 256 are worth a ticket's face value: the rest is by voucher.
 	let relayer = Relayer::start(dir.path(), &windows[..1], Payment::Auto).await;
 	let feed = relayer.feed.clone();
 	let behind = tokio::spawn({
@@ -256,7 +259,7 @@ async fn viewer_who_stays_goes_on_by_voucher_through_a_kill_and_a_lost_purse() {
 	behind.await.unwrap();
 	assert_eq!((seen.modes, seen.ended), (vec![false, true], None));
 	assert!(
-		seen.by_ticket >= 5 && seen.by_ticket <= 7,
+		seen.by_ticket >= 4 && seen.by_ticket <= 6,
 		"{} by ticket",
 		seen.by_ticket
 	);
