@@ -158,6 +158,17 @@ impl Chain {
 		self.inner.head.clone()
 	}
 
+	/// Whether the node is still catching up with the chain: its newest blocks are old ones.
+	pub async fn is_syncing(&self) -> Result<bool, ChainError> {
+		#[derive(serde::Deserialize)]
+		#[serde(rename_all = "camelCase")]
+		struct Health {
+			is_syncing: bool,
+		}
+		let health: Health = self.request("system_health", rpc_params![]).await?;
+		Ok(health.is_syncing)
+	}
+
 	/// Hash of the last finalised block.
 	pub async fn finalised_hash(&self) -> Result<Hash, ChainError> {
 		self.request("chain_getFinalizedHead", rpc_params![]).await

@@ -126,8 +126,10 @@ impl Byzantine {
 			track: 0,
 			signing_key,
 			relayer_key: origin.peer(),
+			relayer_account: None,
 			binding: Binding::PeerKey(origin.peer().0),
 			payment: None,
+			head: network.books().chain().heads().borrow().best,
 			resume: None,
 		});
 		let connection = node.connect(&origin).await.context("the origin refuses it")?;

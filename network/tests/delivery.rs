@@ -176,6 +176,7 @@ fn session(relayer: &Address, paid: bool) -> ViewerSession {
 		track: 0,
 		signing_key: KeyPair::from_seed([2; 32]).public(),
 		relayer_key: relayer.peer(),
+		relayer_account: None,
 		binding: Binding::PeerKey(relayer.peer().0),
 		payment: paid.then_some(PaymentTerms {
 			session: SessionKey {
@@ -183,10 +184,11 @@ fn session(relayer: &Address, paid: bool) -> ViewerSession {
 				key: session_key().public(),
 			},
 			vouchers: false,
-			head: 0,
+			terms: 0,
 			max_price_per_gb: 1_000_000,
 			max_face_value: 1_000_000,
 		}),
+		head: 0,
 		resume: None,
 	})
 }

@@ -64,7 +64,7 @@ struct Run {
 	/// Plays a file again and again
 	#[arg(long)]
 	repeat: bool,
-	/// Folder that keeps the stream's place in its chain of signed headers. Never copy it, never lose it
+	/// Folder that keeps the newest window: the next run goes on behind it. For one origin at a time
 	#[arg(long, value_name = "DIR")]
 	state: PathBuf,
 	/// Writes what is published to this file; replaces it

@@ -6,7 +6,7 @@ use crate::{
 	publisher::Publisher,
 	signer::{Identity, Signer},
 };
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use clustercast_chain::{keys, Chain};
 use clustercast_network::{
 	node::Limits,
@@ -145,7 +145,7 @@ impl Origin {
 		});
 		let epoch = timeout(EPOCH_LIMIT, fresh_block(&chain))
 			.await
-			.context("the node makes no new block")?;
+			.context("the node makes no new block")??;
 		let registry = (!config.open).then_some(chain);
 		let origin = Self::open(config, key, genesis, epoch, registry).await?;
 		Ok(Self { lease, ..origin })
@@ -294,13 +294,17 @@ async fn broadcast(
 }
 
 /// A block that is final from now on and was not before: no earlier run can have used its number, whatever became of its
-/// state. Waits for it, a few seconds.
-async fn fresh_block(chain: &Chain) -> BlockNumber {
+/// state. Waits for it, a few seconds. A node that catches up with the chain would tell old ones.
+async fn fresh_block(chain: &Chain) -> Result<BlockNumber> {
 	let mut heads = chain.heads();
 	let before = heads.borrow().finalised;
-	// Fails only when the chain's connection is dropped, which is ours.
 	let fresh = heads.wait_for(|head| head.finalised > before).await;
-	fresh.map_or(before, |head| head.finalised)
+	let fresh = fresh.context("the connection to the node ended")?.finalised;
+	ensure!(
+		!chain.is_syncing().await?,
+		"the node is catching up with the chain: wait until it is there, or use another with --rpc"
+	);
+	Ok(fresh)
 }
 
 /// Listens for signals from now on, not from when it is first awaited.

@@ -6,6 +6,7 @@ use crate::{
 	summary::Ended,
 };
 use anyhow::Context;
+use clustercast_primitives::chain::RelayerInfo;
 use std::time::{Duration, Instant};
 
 /// How often the registry is read again while there is nobody to watch from.
@@ -17,8 +18,9 @@ impl<C: ChainView> Viewing<C> {
 	pub async fn watch(&mut self, mut roster: Roster) -> anyhow::Result<Ended> {
 		let started = Instant::now();
 		let by_hand = !roster.is_empty();
-		if !by_hand {
-			self.read_registry(&mut roster).await?;
+		match by_hand {
+			true => roster.identify(&self.registered().await?),
+			false => self.read_registry(&mut roster).await?,
 		}
 		loop {
 			if let Some(ended) = self.ended() {
@@ -61,11 +63,15 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	async fn read_registry(&self, roster: &mut Roster) -> anyhow::Result<()> {
-		let relayers = self.chain.relayers().await.context("cannot read the registry")?;
+		let relayers = self.registered().await?;
 		let max_price = self.limits.max_price_per_gb;
 		roster.add(relayers.iter().filter_map(|info| Relayer::registered(info, max_price)));
 		self.rank(roster);
 		Ok(())
+	}
+
+	async fn registered(&self) -> anyhow::Result<Vec<RelayerInfo>> {
+		self.chain.relayers().await.context("cannot read the registry")
 	}
 
 	fn rank(&self, roster: &mut Roster) {

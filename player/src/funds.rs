@@ -5,7 +5,8 @@ use crate::pocket::{Pocket, StateError, StateFolder};
 use clustercast_chain::{calls, Call, Chain, ChainError, Constants, Wait, Wallet};
 use clustercast_primitives::{
 	chain::{SessionInfo, ViewerAccount},
-	AccountId, Balance, BlockNumber, PublicKey, Usdc,
+	ticket::EXPIRY_GRID,
+	AccountId, Balance, BlockNumber, Hash, PublicKey, Usdc,
 };
 use clustercast_protocol::{PurseConfig, PurseError};
 use std::time::Duration;
@@ -17,8 +18,9 @@ const SESSION_LIFE: BlockNumber = 7 * 24 * 1_800;
 /// Ticket lives that a session key must have left to be used: an evening of watching (600-block tickets: 40 minutes).
 const SESSION_MARGIN: BlockNumber = 2;
 
-/// Fewer blocks than the chain allows a ticket to live: a relayer's node may be this far behind ours.
-const EXPIRY_SLACK: BlockNumber = 20;
+/// Fewer blocks than the chain allows a ticket to live: its expiry is rounded up to the grid, and a relayer's node may be
+/// 20 blocks behind ours.
+const EXPIRY_SLACK: BlockNumber = EXPIRY_GRID + 20;
 
 /// How often the chain is asked for a session key that others authorise: once a block.
 const LOOK: Duration = Duration::from_secs(2);
@@ -209,15 +211,22 @@ pub async fn prepare(
 }
 
 fn purse(chain: &Chain, sender: AccountId, budget: Balance, session_expiry: BlockNumber) -> PurseConfig {
-	let constants = chain.constants();
 	PurseConfig {
-		genesis: chain.genesis(),
+		budget,
+		..rules(chain.constants(), chain.genesis(), sender, session_expiry)
+	}
+}
+
+/// A purse of nothing under the chain's rules.
+fn rules(constants: &Constants, genesis: Hash, sender: AccountId, session_expiry: BlockNumber) -> PurseConfig {
+	PurseConfig {
+		genesis,
 		sender,
 		session_expiry,
 		epoch_length: constants.epoch_length,
 		nonces_per_epoch: constants.max_nonces,
 		ticket_life: constants.max_ticket_life.saturating_sub(EXPIRY_SLACK),
-		budget,
+		budget: 0,
 	}
 }
 
@@ -269,7 +278,8 @@ fn usable<'a>(account: &'a ViewerAccount, key: &PublicKey, now: BlockNumber) -> 
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{amount::USDC, chain::Unlocking};
+	use clustercast_primitives::{amount::USDC, chain::Unlocking, crypto::KeyPair, receipt::Kind, WindowId};
+	use clustercast_protocol::{Due, Payment, Purse, Share};
 
 	const CONSTANTS: Constants = Constants {
 		max_deposit: 50 * USDC,
@@ -298,6 +308,32 @@ mod tests {
 			expiry,
 			payees: 0,
 		}
+	}
+
+	/// Whatever block it is: neither refused as living too long by a relayer that is 20 blocks behind, nor as too short.
+	#[test]
+	fn payments_live_as_long_as_relayers_take() {
+		let config = rules(&CONSTANTS, Hash([1; 32]), AccountId([2; 32]), 100_000);
+		let due = Due {
+			recipient: AccountId([3; 32]),
+			window: WindowId::default(),
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			terms: 0,
+			price_per_gb: 0,
+			commitment: Hash([4; 32]),
+			share: Share::Voucher { bytes: 0, amount: 0 },
+		};
+		let life = |block| {
+			let mut purse = Purse::new(config.clone(), KeyPair::from_seed([3; 32]));
+			match purse.pay(&due, block) {
+				Ok(Payment::Voucher(voucher)) => voucher.message.expiry - block,
+				other => panic!("{other:?}"),
+			}
+		};
+		let lives: Vec<_> = (NOW..NOW + EXPIRY_GRID).map(life).collect();
+		assert_eq!(lives.iter().max(), Some(&(CONSTANTS.max_ticket_life - 20 - 1)));
+		assert_eq!(lives.iter().min(), Some(&(CONSTANTS.max_ticket_life - 80)));
 	}
 
 	fn account(deposit: Balance, sessions: Vec<SessionInfo>) -> ViewerAccount {

@@ -7,7 +7,7 @@ use clustercast_network::Address;
 use clustercast_primitives::{
 	amount::USDC,
 	chain::{RelayerInfo, Reputation},
-	Balance, PublicKey,
+	AccountId, Balance, PublicKey,
 };
 use std::{cmp::Reverse, time::Duration};
 
@@ -44,6 +44,9 @@ const DELAY_POINTS: (Duration, i64) = (Duration::from_millis(50), 40);
 pub struct Relayer {
 	/// Its receipt key, which is also its peer.
 	pub key: PublicKey,
+	/// What the chain has under this key: whom its bond answers for. `None` for one that was given by hand and is not
+	/// registered.
+	pub account: Option<AccountId>,
 	/// Where it listens; tried in this order. At least one.
 	pub addresses: Vec<Address>,
 	/// Asking price by the registry, micro-USDC per 10^9 bytes; `None` where it was given by hand.
@@ -93,6 +96,7 @@ impl Relayer {
 			.collect();
 		(!addresses.is_empty()).then_some(Self {
 			key: info.signing_key,
+			account: Some(info.account),
 			addresses,
 			price_per_gb: Some(info.price_per_gb),
 			bond: info.bond,
@@ -109,6 +113,7 @@ pub fn given(addresses: &[Address]) -> Vec<Relayer> {
 			Some(relayer) => relayer.addresses.push(address.clone()),
 			None => relayers.push(Relayer {
 				key: address.peer(),
+				account: None,
 				addresses: vec![address.clone()],
 				price_per_gb: None,
 				bond: 0,
@@ -219,6 +224,15 @@ impl Roster {
 		}
 	}
 
+	/// Notes whose bond answers for those that the registry knows, whether or not they may be chosen from it.
+	pub fn identify(&mut self, registered: &[RelayerInfo]) {
+		for candidate in &mut self.candidates {
+			let relayer = &mut candidate.relayer;
+			let info = registered.iter().find(|info| info.signing_key == relayer.key);
+			relayer.account = info.map(|info| info.account).or(relayer.account);
+		}
+	}
+
 	/// Whether nobody was ever added.
 	pub fn is_empty(&self) -> bool {
 		self.candidates.is_empty()
@@ -296,6 +310,7 @@ mod tests {
 		let key = KeyPair::from_seed([seed; 32]).public();
 		Relayer {
 			key,
+			account: None,
 			addresses: vec![Address::new("/ip4/127.0.0.1/udp/1/quic-v1", &key).unwrap()],
 			price_per_gb: price,
 			bond: 10 * USDC,
@@ -502,7 +517,7 @@ mod tests {
 	fn registry_is_filtered() {
 		let key = relayer(1, None).key;
 		let info = RelayerInfo {
-			account: clustercast_primitives::AccountId([1; 32]),
+			account: AccountId([1; 32]),
 			signing_key: key,
 			addresses: vec!["/ip4/127.0.0.1/udp/1/quic-v1".into(), "nonsense".into()],
 			price_per_gb: 10,
@@ -510,7 +525,16 @@ mod tests {
 			unbonds_at: None,
 			reputation: Reputation::default(),
 		};
-		assert_eq!(Relayer::registered(&info, 10), Some(relayer(1, Some(10))));
+		let known = Relayer {
+			account: Some(info.account),
+			..relayer(1, Some(10))
+		};
+		assert_eq!(Relayer::registered(&info, 10), Some(known));
+		let mut by_hand = Roster::default();
+		by_hand.add([relayer(1, None), relayer(2, None)]);
+		by_hand.identify(std::slice::from_ref(&info));
+		let accounts: Vec<_> = by_hand.candidates.iter().map(|c| c.relayer.account).collect();
+		assert_eq!(accounts, [Some(info.account), None]);
 		assert_eq!(Relayer::registered(&info, 9), None, "too dear");
 		let leaving = RelayerInfo {
 			unbonds_at: Some(1),

@@ -9,10 +9,10 @@ use crate::{
 	status::{Line, Status},
 	summary::{Ended, Summary},
 };
-use anyhow::Context;
 use clustercast_chain::{Chain, ChainError};
 use clustercast_network::{client, node::ConnectError, Node, PeerId, Stream, Subscription};
 use clustercast_primitives::{
+	catalog::CatalogError,
 	chain::{RelayerInfo, StreamKeyInfo},
 	crypto::SignatureError,
 	status::State,
@@ -21,8 +21,9 @@ use clustercast_primitives::{
 	AccountId, BlockNumber, Hash, StreamId, TrackId, Usdc,
 };
 use clustercast_protocol::{
-	viewer::Event, Due, EncodedWindow, EndReason, Fault, Payment, PaymentMode, PaymentTerms, Resume, SessionKey,
-	Standing, ViewerConfig, ViewerSession,
+	viewer::{Event, ReceiptFault},
+	EncodedWindow, EndReason, Fault, PaymentMode, PaymentTerms, PurseError, Resume, SessionKey, Standing, ViewerConfig,
+	ViewerSession,
 };
 use std::{future::Future, time::Duration};
 use tokio::{
@@ -195,6 +196,7 @@ impl<C: ChainView> Viewing<C> {
 			track: TRACK,
 			signing_key: self.stream.signing_key,
 			relayer_key: relayer.key,
+			relayer_account: relayer.account,
 			binding: Binding::PeerKey(relayer.key.0),
 			payment: Some(PaymentTerms {
 				session: SessionKey {
@@ -202,10 +204,11 @@ impl<C: ChainView> Viewing<C> {
 					key: self.pocket.session(),
 				},
 				vouchers: true,
-				head: self.chain.best_block(),
+				terms: self.stream.terms_counter,
 				max_price_per_gb: self.limits.max_price_per_gb,
 				max_face_value: self.limits.max_face_value.0,
 			}),
+			head: self.chain.best_block(),
 			resume: self.resume.clone(),
 		});
 		let mut subscription = Subscription::new(stream, session, self.stall());
@@ -256,7 +259,12 @@ impl<C: ChainView> Viewing<C> {
 				Event::Terms(terms) => {
 					paying = terms.is_some();
 					if let Some(PaymentMode::Vouchers { newest: Some(newest) }) = terms.map(|t| t.mode) {
-						self.pocket.adopt(&newest).context("voucher shown by the relayer")?;
+						if let Err(error) = self.pocket.adopt(&newest) {
+							return Ok(Over::Relayer(
+								Ending::Refused,
+								format!("the voucher that it shows: {error}"),
+							));
+						}
 					}
 				},
 				Event::Window(_) if settling => {},
@@ -268,7 +276,17 @@ impl<C: ChainView> Viewing<C> {
 				// Came too late to be written.
 				Event::PaymentDue(due) if Some(due.window) > self.resume.as_ref().map(|r| r.id) => {},
 				Event::PaymentDue(due) => {
-					let payment = self.sign(&due)?;
+					let payment = match self.pocket.pay(&due, self.chain.best_block()) {
+						Ok(payment) => payment,
+						// Who pays by ticket may still serve.
+						Err(PayError::Purse(error @ PurseError::TooManyPayees)) => {
+							return Ok(Over::Relayer(
+								Ending::Refused,
+								format!("cannot be paid by voucher: {error}"),
+							));
+						},
+						Err(error) => return Err(cannot_pay(error)),
+					};
 					// Refused only where a fault was found meanwhile: the next event says which.
 					if subscription.session().pay(&due, payment).is_ok() {
 						self.summary.ticket(peer, due.share.worth_q64().unwrap_or_default());
@@ -294,9 +312,11 @@ impl<C: ChainView> Viewing<C> {
 		}
 	}
 
-	/// Whether the broadcaster ended the broadcast.
+	/// Whether the broadcaster ended the broadcast that we watched; the end of one before it says nothing.
 	fn is_over(&self) -> bool {
-		self.standing.at(unix_ms(), 0) == Some(State::Ended)
+		let watched = self.resume.as_ref().map_or(0, |last| last.id.epoch);
+		let ended = self.standing.status().map(|status| status.status.message.epoch);
+		ended >= Some(watched) && self.standing.at(unix_ms(), 0) == Some(State::Ended)
 	}
 
 	fn stall(&self) -> Duration {
@@ -323,18 +343,6 @@ impl<C: ChainView> Viewing<C> {
 		Ok(())
 	}
 
-	fn sign(&mut self, due: &Due) -> anyhow::Result<Payment> {
-		self.pocket
-			.pay(due, self.chain.best_block())
-			.map_err(|error| match error {
-				PayError::Purse(e) => {
-					anyhow::Error::new(e).context("the session key pays no more; start again to make a new one")
-				},
-				e => e.into(),
-			})
-			.context("cannot pay")
-	}
-
 	/// Decides what a fault means. Terms that are too dear are no fraud, and a signature that does not verify is no
 	/// relayer's fault when the broadcaster has just changed its key.
 	async fn on_fault(&mut self, fault: Fault, rejected: u64, peer: &str) -> Over {
@@ -344,31 +352,62 @@ impl<C: ChainView> Viewing<C> {
 				| Fault::FaceValue { .. }
 				| Fault::PaymentAsked
 				| Fault::VouchersAsked
+				| Fault::WrongRecipient { .. }
 				| Fault::Unpayable(_)
 		) {
 			return Over::Relayer(Ending::Refused, format!("refused: {fault}"));
 		}
-		if fault == Fault::Header(HeaderError::Signature(SignatureError::Invalid)) && self.key_changed().await {
+		let unsigned = [
+			Fault::Header(HeaderError::Signature(SignatureError::Invalid)),
+			Fault::Catalog(CatalogError::Signature(SignatureError::Invalid)),
+		];
+		if unsigned.contains(&fault) && self.ask_again().await {
 			return Over::Relayer(Ending::Failed, "the stream's signing key was changed".into());
+		}
+		// Whose clock or node is behind is not the other's fault, nor that somebody heard of new terms first.
+		let disagrees = matches!(
+			fault,
+			Fault::WrongTerms { .. }
+				| Fault::FutureEpoch { .. }
+				| Fault::BadReceipt {
+					reason: ReceiptFault::Block,
+					..
+				}
+		);
+		if disagrees {
+			self.ask_again().await;
+			return Over::Relayer(Ending::Failed, format!("disagrees about the chain: {fault}"));
 		}
 		tracing::warn!(relayer = %peer, %fault, rejected, "blacklisted");
 		self.summary.fault(peer, fault.to_string(), rejected);
 		Over::Relayer(Ending::Fault, fault.to_string())
 	}
 
-	async fn key_changed(&mut self) -> bool {
+	/// Reads the stream key again; whether its signing key has changed.
+	async fn ask_again(&mut self) -> bool {
 		match self.chain.stream_key(self.stream.id).await {
-			Ok(Some(now)) if now.signing_key != self.stream.signing_key => {
+			Ok(Some(now)) => {
+				let changed = now.signing_key != self.stream.signing_key;
 				self.stream = now;
-				true
+				changed
 			},
-			Ok(_) => false,
+			Ok(None) => false,
 			Err(error) => {
-				tracing::warn!(%error, "cannot ask the chain for the stream's signing key");
+				tracing::warn!(%error, "cannot ask the chain for the stream key");
 				false
 			},
 		}
 	}
+}
+
+fn cannot_pay(error: PayError) -> anyhow::Error {
+	let error = match error {
+		PayError::Purse(error) => {
+			anyhow::Error::new(error).context("the session key pays no more; start again to make a new one")
+		},
+		error => error.into(),
+	};
+	error.context("cannot pay")
 }
 
 /// Returns when the run is to stop; never, if nobody is left to say so.

@@ -1,5 +1,5 @@
-//! What signing costs: prints the tables of `docs/protocol.md`, from messages that are really encoded. `cargo run
-//! --release -p clustercast-primitives --example overhead`.
+//! What signing costs: prints the tables of `docs/protocol.md`, from messages that are really encoded. See there
+//! how it is run.
 
 use clustercast_primitives::{
 	crypto::{sha256, KeyPair},

@@ -1,5 +1,5 @@
-//! Writes `primitives/vectors/*.json`, which tests in every language read: `cargo run -p clustercast-primitives
-//! --example vectors`.
+//! Writes `primitives/vectors/*.json`, which tests in every language read. ARCHITECTURE.md says how it is
+//! run.
 
 #[path = "vectors/cases.rs"]
 mod cases;

@@ -11,8 +11,8 @@ pub type Balance = u128;
 /// One USDC in micro-USDC.
 pub const USDC: Balance = 1_000_000;
 
-/// Prices are per gigabyte of 10^9 bytes: at a market's price of 20 the unit is a twentieth, per megabyte it would be a
-/// fiftieth of what is asked.
+/// Prices are per gigabyte of 10^9 bytes: at a market's price of 0.02 USDC per GB the unit is a twenty-thousandth of what is
+/// asked; per megabyte it would be a twentieth.
 pub const BYTES_PER_GB: u128 = 1_000_000_000;
 
 /// Bytes that a ticket pays for are a multiple of this: a window's exact length would tell which window it was.

@@ -2,9 +2,11 @@
 
 use crate::window::EncodedWindow;
 use clustercast_primitives::{window::flags, StreamId, TrackId, WindowId};
+use codec::Encode;
 use std::{
 	collections::{BTreeMap, VecDeque},
 	ops::Bound,
+	sync::Arc,
 };
 
 /// What a subscription needs next.
@@ -50,18 +52,18 @@ pub enum Lookup {
 	Gone,
 }
 
-/// Windows by place, with a budget in bytes of their frames.
+/// Windows by place, with a budget in bytes.
 #[derive(Debug)]
 pub struct WindowCache {
 	max_bytes: usize,
 	bytes: usize,
 	windows: BTreeMap<WindowId, EncodedWindow>,
-	/// In order of insertion.
-	ages: VecDeque<WindowId>,
+	/// In order of insertion, with what each costs, bytes.
+	ages: VecDeque<(WindowId, usize)>,
 }
 
 impl WindowCache {
-	/// Holds at most `max_bytes` of frames; the newest window stays even when it alone is larger.
+	/// Holds at most so many bytes; the newest window stays even when it alone is larger.
 	pub fn new(max_bytes: usize) -> Self {
 		Self {
 			max_bytes,
@@ -77,14 +79,34 @@ impl WindowCache {
 		if self.windows.contains_key(&id) {
 			return false;
 		}
-		self.bytes += window.size();
+		let cost = self.cost(&window);
+		self.bytes += cost;
 		self.windows.insert(id, window);
-		self.ages.push_back(id);
+		self.ages.push_back((id, cost));
 		while self.bytes > self.max_bytes && self.ages.len() > 1 {
-			let evicted = self.ages.pop_front().and_then(|oldest| self.windows.remove(&oldest));
-			self.bytes -= evicted.map_or(0, |w| w.size());
+			if let Some((oldest, cost)) = self.ages.pop_front() {
+				self.windows.remove(&oldest);
+				self.bytes -= cost;
+			}
 		}
 		true
+	}
+
+	/// What a window takes up: catalog and initialisation segment count where the window inserted before has others, so
+	/// that a broadcaster who changes them with each window fills no more than the budget.
+	fn cost(&self, window: &EncodedWindow) -> usize {
+		let before = self.ages.back().and_then(|(id, _)| self.windows.get(id));
+		let has =
+			|shares: fn(&EncodedWindow, &EncodedWindow) -> bool| before.is_some_and(|other| shares(window, other));
+		let catalog = match has(|a, b| Arc::ptr_eq(a.catalog(), b.catalog())) {
+			true => 0,
+			false => window.catalog().encoded_size(),
+		};
+		let init = match has(|a, b| a.init().as_ptr() == b.init().as_ptr()) {
+			true => 0,
+			false => window.init().len(),
+		};
+		window.size() + catalog + init + size_of_val(window.history().peaks())
 	}
 
 	/// What the cursor asks for.
@@ -203,16 +225,33 @@ mod tests {
 	fn oldest_windows_make_room() {
 		let mut broadcast = Broadcast::default();
 		let windows: Vec<_> = (0..5).map(|i| broadcast.segment(&[i; 1_000])).collect();
-		let size = windows[0].size();
-		let mut cache = WindowCache::new(2 * size);
+		// The history before window 3 has two peaks, that before window 4 one.
+		let size = 2 * windows[0].size() + 3 * 32;
+		let mut cache = WindowCache::new(size);
 		windows.iter().for_each(|w| assert!(cache.insert(w.clone())));
-		assert_eq!((cache.len(), cache.bytes()), (2, 2 * size));
+		assert_eq!((cache.len(), cache.bytes()), (2, size));
 		assert_eq!(found(cache.get_after(Cursor::After(windows[3].id()))), windows[4].id());
 		assert!(matches!(cache.get_after(Cursor::After(windows[1].id())), Lookup::Gone));
 		let mut tiny = WindowCache::new(1);
 		windows.iter().for_each(|w| assert!(tiny.insert(w.clone())));
 		assert_eq!(tiny.latest(STREAM, 0).unwrap().id(), windows[4].id());
 		assert_eq!(tiny.len(), 1);
+	}
+
+	/// The attack: small windows, each with a catalog and an initialisation segment of its own.
+	#[test]
+	fn what_windows_are_decoded_with_counts_where_it_changes() {
+		let mut broadcast = Broadcast::default();
+		let mut cache = WindowCache::new(100_000);
+		for i in 0..20 {
+			broadcast.reinit(vec![i; 30_000]);
+			cache.insert(broadcast.segment(&[i; 10]));
+		}
+		assert_eq!(cache.len(), 3, "by their frames alone all of them would stay");
+		for i in 0..20 {
+			cache.insert(broadcast.segment(&[i; 10]));
+		}
+		assert!(cache.len() > 20, "what is shared counts once");
 	}
 
 	#[test]

@@ -174,14 +174,16 @@ pub fn viewer_config() -> ViewerConfig {
 		track: 0,
 		signing_key: stream_key().public(),
 		relayer_key: relayer_key().public(),
+		relayer_account: Some(RECIPIENT),
 		binding: binding(),
 		payment: Some(PaymentTerms {
 			session: session(),
 			vouchers: true,
-			head: HEAD,
+			terms: terms().counter,
 			max_price_per_gb: 5_000_000,
 			max_face_value: USDC,
 		}),
+		head: HEAD,
 		resume: None,
 	}
 }

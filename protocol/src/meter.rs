@@ -1,9 +1,9 @@
 //! What each window of a subscription takes: both sides count alike, so neither has to believe the other.
 //!
-//! Tickets pay in units of [`amount::TICKET_BYTES`]: what is paid ahead is taken from the next window, and a window that
-//! is covered takes nothing. Vouchers owe whole micro-USDC, each for the bytes that cost as much: what is left over, less
-//! than a micro-USDC, is counted with the next window. So no run of vouchers owes more than its bytes cost, whichever of
-//! them the chain sees.
+//! Both kinds of payment count units of [`amount::TICKET_BYTES`]: what is paid ahead is taken from the next window, and a
+//! window that is covered takes nothing. Vouchers owe whole micro-USDC, rounded down once, on all units of the
+//! subscription: units that reach none yet wait for the next voucher. So what vouchers owe in all is at most what their
+//! bytes cost in all, and less than a micro-USDC below it. Where the stream's terms change, the sum begins anew.
 
 use crate::wire::PaymentMode;
 use clustercast_primitives::{amount, Balance};
@@ -22,9 +22,9 @@ pub enum Share {
 	},
 	/// A voucher.
 	Voucher {
-		/// By which it exceeds the one before.
+		/// By which it exceeds the one before: a multiple of [`amount::TICKET_BYTES`].
 		bytes: u64,
-		/// Micro-USDC by which it exceeds the one before: no run of vouchers exceeds the price of its bytes.
+		/// Micro-USDC by which it exceeds the one before.
 		amount: Balance,
 	},
 }
@@ -55,25 +55,40 @@ impl Share {
 #[error("costs what no ticket of these terms can be worth")]
 pub struct Unpayable;
 
-/// Counts one subscription at one price.
+/// What the vouchers of a subscription say together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Vouched {
+	bytes: u64,
+	amount: Balance,
+}
+
+/// Counts one subscription at one price. Its vouchers add up under one counter of the stream's terms at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meter {
-	/// Paid for by tickets and not delivered yet; less than a unit.
+	/// Counted and not delivered yet; less than a unit.
 	ahead: u64,
-	/// Delivered under vouchers and not yet in any of them; worth less than a micro-USDC.
-	pending: u64,
+	/// Counted under vouchers, in whole units.
+	counted: u64,
+	/// What of that is in vouchers.
+	vouched: Vouched,
 }
 
 impl Meter {
+	/// The stream's terms have changed: vouchers add up from nothing, beginning with the units that none pays yet.
+	pub fn begin_anew(&mut self) {
+		self.counted -= self.vouched.bytes;
+		self.vouched = Vouched::default();
+	}
+
 	/// Counts a window of this many bytes; what is to be paid for it, if anything. On an error nothing is counted.
 	pub fn charge(&mut self, bytes: u64, price_per_gb: u64, mode: &PaymentMode) -> Result<Option<Share>, Unpayable> {
 		let need = bytes.saturating_sub(self.ahead);
-		let ahead = self.ahead.saturating_sub(bytes);
+		let billed = amount::ticket_bytes(need);
+		let ahead = self.ahead.saturating_sub(bytes).saturating_add(billed - need);
 		match *mode {
 			PaymentMode::Tickets { face_value } => {
-				let billed = amount::ticket_bytes(need);
 				let win_probability = amount::win_probability(billed, price_per_gb, face_value).ok_or(Unpayable)?;
-				self.ahead = ahead + (billed - need);
+				self.ahead = ahead;
 				Ok((win_probability > 0).then_some(Share::Ticket {
 					bytes: billed,
 					face_value,
@@ -82,16 +97,19 @@ impl Meter {
 			},
 			PaymentMode::Vouchers { .. } => {
 				self.ahead = ahead;
-				self.pending = self.pending.saturating_add(need);
-				let amount = amount::cost(self.pending, price_per_gb);
-				if amount == 0 {
+				self.counted = self.counted.saturating_add(billed);
+				let total = Vouched {
+					bytes: self.counted,
+					amount: amount::cost(self.counted, price_per_gb),
+				};
+				if total.amount == self.vouched.amount {
 					return Ok(None);
 				}
-				// The fewest that cost as much: at most those that are pending.
-				let bytes = (amount * amount::BYTES_PER_GB).div_ceil(price_per_gb.into());
-				let bytes = u64::try_from(bytes).unwrap_or(self.pending).min(self.pending);
-				self.pending -= bytes;
-				Ok(Some(Share::Voucher { bytes, amount }))
+				let before = std::mem::replace(&mut self.vouched, total);
+				Ok(Some(Share::Voucher {
+					bytes: total.bytes - before.bytes,
+					amount: total.amount - before.amount,
+				}))
 			},
 		}
 	}
@@ -124,28 +142,31 @@ mod tests {
 	#[test]
 	fn vouchers_take_the_next_micro_usdc_when_it_is_reached() {
 		let mut meter = Meter::default();
-		// A micro-USDC for 50,000 bytes: 0.4 a window.
-		let shares: Vec<_> = (0..6)
-			.map(|_| meter.charge(20_000, 20_000, &VOUCHERS).unwrap())
+		// 0.4 micro-USDC for a unit, and each window needs half of one.
+		let shares: Vec<_> = (0..10)
+			.map(|_| meter.charge(TICKET_BYTES / 2, 6_104, &VOUCHERS).unwrap())
 			.collect();
-		let one = Some(Share::Voucher {
-			bytes: 50_000,
-			amount: 1,
-		});
-		assert_eq!(shares, [None, None, one, None, one, None]);
+		let of = |units| {
+			Some(Share::Voucher {
+				bytes: units * TICKET_BYTES,
+				amount: 1,
+			})
+		};
+		let expected = [None, None, None, None, of(3), None, None, None, of(2), None];
+		assert_eq!(shares, expected);
 	}
 
-	/// A voucher for all bytes that are pending would owe 8 for what costs 7.5, every other time: at the highest price of a
-	/// stream the chain refuses that.
+	/// Rounded by themselves, two windows of 7.5 would owe 14.
 	#[test]
-	fn no_voucher_owes_more_than_its_bytes_cost() {
-		let mut meter = Meter::default();
+	fn vouchers_are_rounded_on_the_sum() {
+		let (mut meter, bytes) = (Meter::default(), 5 * TICKET_BYTES);
+		let price = 22_889;
 		let shares: Vec<_> = (0..2)
-			.map(|_| meter.charge(375_000, 20_000, &VOUCHERS).unwrap().unwrap())
+			.map(|_| meter.charge(bytes, price, &VOUCHERS).unwrap().unwrap())
 			.collect();
-		let expected = [(350_000, 7), (400_000, 8)].map(|(bytes, amount)| Share::Voucher { bytes, amount });
-		assert_eq!(shares, expected);
-		assert!(!amount::is_voucher_within(20_000, 375_000, 8));
+		assert_eq!(shares, [7, 8].map(|amount| Share::Voucher { bytes, amount }));
+		assert!(amount::is_voucher_within(price, 2 * bytes, 15));
+		assert!(!amount::is_voucher_within(price, bytes, 8), "only on the sum");
 	}
 
 	#[test]
@@ -164,31 +185,33 @@ mod tests {
 	}
 
 	proptest! {
-		/// Whatever the windows and however often the mode changes: what is billed is what was delivered, or less than a
-		/// unit ahead or a micro-USDC behind.
+		/// Whatever the windows and however often the mode changes: what is counted is what was delivered, or less than a
+		/// unit ahead of it, in whole units; and what vouchers owe is the price of their bytes, or less than a micro-USDC
+		/// below it.
 		#[test]
 		fn bill_is_what_was_delivered(windows in prop::collection::vec((1u64..400_000, any::<bool>()), 1..60), price in 1u64..5_000_000) {
-			let (mut meter, mut delivered, mut billed) = (Meter::default(), 0u64, 0u64);
-			for (bytes, by_ticket) in windows {
-				let mode = if by_ticket { TICKETS } else { VOUCHERS };
+			let (mut meter, mut delivered, mut by_ticket) = (Meter::default(), 0u64, 0u64);
+			let mut vouched = Vouched::default();
+			for (bytes, ticket) in windows {
+				let mode = if ticket { TICKETS } else { VOUCHERS };
 				let share = meter.charge(bytes, price, &mode).unwrap();
 				delivered += bytes;
+				if let Some(share) = share {
+					prop_assert_eq!(share.bytes() % TICKET_BYTES, 0);
+				}
 				match share {
-					Some(Share::Ticket { bytes, .. }) => {
-						prop_assert_eq!(bytes % TICKET_BYTES, 0);
-						billed += bytes;
-					},
+					Some(Share::Ticket { bytes, .. }) => by_ticket += bytes,
 					Some(Share::Voucher { bytes, amount }) => {
-						billed += bytes;
-						prop_assert!(amount::is_voucher_within(price, bytes, amount));
-						// One byte less would not do.
-						prop_assert!(!amount::is_voucher_within(price, bytes - 1, amount));
+						vouched.bytes += bytes;
+						vouched.amount += amount;
+						prop_assert_eq!(vouched.amount, amount::cost(vouched.bytes, price));
 					},
 					None => {},
 				}
 				prop_assert!(meter.ahead < TICKET_BYTES);
-				prop_assert_eq!(billed + meter.pending, delivered + meter.ahead);
-				prop_assert_eq!(amount::cost(meter.pending, price), 0);
+				prop_assert_eq!(by_ticket + meter.counted, delivered + meter.ahead);
+				prop_assert_eq!(vouched.amount, amount::cost(meter.counted, price));
+				prop_assert!(amount::is_voucher_within(price, vouched.bytes, vouched.amount));
 			}
 		}
 	}

@@ -247,6 +247,9 @@ impl RelayerSession {
 		if matches!(mode, PaymentMode::Vouchers { .. }) && !paid.vouchers {
 			return Err(SessionError::NoVouchers);
 		}
+		if counter != paid.terms.counter {
+			paid.meter.begin_anew();
+		}
 		(paid.terms.mode, paid.terms.counter) = (mode, counter);
 		let terms = paid.terms.clone();
 		self.transmit.push_back(ToViewer::Terms(Some(terms)).to_frame());
@@ -874,12 +877,12 @@ mod tests {
 		let by_ticket = session.deliver(&broadcast.segment(&[1; UNIT])).unwrap().unwrap();
 		kinds(&mut session);
 		session.restate(PaymentMode::Vouchers { newest: None }, 4).unwrap();
-		let by_voucher = session.deliver(&broadcast.segment(&[1; 10_000])).unwrap().unwrap();
+		let by_voucher = session.deliver(&broadcast.segment(&[1; UNIT])).unwrap().unwrap();
 		assert_eq!(kinds(&mut session), [Kind::Terms, Kind::Window, Kind::Receipt]);
 		assert!(matches!(by_ticket.share, Share::Ticket { .. }));
 		let share = Share::Voucher {
-			bytes: 10_000,
-			amount: 20,
+			bytes: UNIT as u64,
+			amount: 131,
 		};
 		assert_eq!(by_voucher.share, share);
 		assert_eq!((by_ticket.terms, by_voucher.terms), (3, 4));

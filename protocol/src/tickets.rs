@@ -185,6 +185,8 @@ pub struct TicketBook {
 	unsettled: BTreeMap<AccountId, Unsettled>,
 	/// By sender first: what one viewer owes is one range.
 	vouchers: BTreeMap<(AccountId, VoucherPlace), Running>,
+	/// Counter of the stream's terms that end last, and the block from which others hold.
+	superseded: Option<(u32, BlockNumber)>,
 }
 
 impl TicketBook {
@@ -196,6 +198,7 @@ impl TicketBook {
 			nonces: BTreeMap::new(),
 			unsettled: BTreeMap::new(),
 			vouchers: BTreeMap::new(),
+			superseded: None,
 		}
 	}
 
@@ -273,7 +276,7 @@ impl TicketBook {
 	}
 
 	/// Judges a voucher for the receipt with this commitment. It must exceed the newest one by at least what the receipt
-	/// takes, in amount and in bytes, and be worth no more than the chain's bound on its bytes. More than the price
+	/// takes, in amount and in bytes, and owe no more than the chain's bound on its bytes in all. More than the price
 	/// comes from a viewer whose older vouchers this relayer has lost. Accepted, it is the newest one: store it before
 	/// telling the viewer. Refused, nothing changes.
 	pub fn accept_voucher(
@@ -304,6 +307,14 @@ impl TicketBook {
 				!ticket::is_on_grid(voucher.expiry),
 				TicketError::Chain(TicketRefusal::ExpiryOffGrid),
 			),
+			(
+				!voucher.bytes.is_multiple_of(amount::TICKET_BYTES),
+				TicketError::Chain(TicketRefusal::BadBytes),
+			),
+			(
+				self.is_superseded(voucher),
+				TicketError::Chain(TicketRefusal::WrongTerms),
+			),
 			(voucher.expiry < now, TicketError::Chain(TicketRefusal::Expired)),
 			(
 				voucher.expiry < now.saturating_add(self.config.min_ticket_life),
@@ -322,8 +333,8 @@ impl TicketBook {
 		let grown = voucher.amount.checked_sub(newest.amount).filter(|by| *by >= amount);
 		let grown = grown.ok_or(TicketError::VoucherTooLow)?;
 		let bytes = voucher.bytes.checked_sub(newest.bytes);
-		let bytes = bytes.filter(|by| *by >= least).ok_or(TicketError::WrongBytes)?;
-		if !amount::is_voucher_within(self.config.max_price_per_gb, bytes, grown) {
+		bytes.filter(|by| *by >= least).ok_or(TicketError::WrongBytes)?;
+		if !amount::is_voucher_within(self.config.max_price_per_gb, voucher.bytes, voucher.amount) {
 			return Err(TicketError::VoucherTooDear);
 		}
 		signed
@@ -408,6 +419,19 @@ impl TicketBook {
 	/// The chain lets 10^9 bytes of this stream cost at most this from now on, micro-USDC.
 	pub fn set_max_price(&mut self, per_gb: u64) {
 		self.config.max_price_per_gb = per_gb;
+	}
+
+	/// The stream has other terms than those of this counter from this block on: the chain pays only those vouchers under
+	/// it that can have been signed before.
+	pub fn supersede(&mut self, terms: u32, from: BlockNumber) {
+		self.superseded = Some((terms, from));
+	}
+
+	/// Such a voucher would take the place of one that the chain still pays.
+	fn is_superseded(&self, voucher: &Voucher) -> bool {
+		let signed_at = voucher.expiry.saturating_sub(self.config.max_ticket_life);
+		self.superseded
+			.is_some_and(|(terms, from)| voucher.terms == terms && signed_at >= from)
 	}
 
 	/// Expectations open.

@@ -41,10 +41,15 @@ pub struct ViewerConfig {
 	pub signing_key: PublicKey,
 	/// Signs the relayer's receipts, as the chain says.
 	pub relayer_key: PublicKey,
+	/// The account that the chain has under this key: the one whose bond answers for it, and so the only one to be paid.
+	/// `None` where the relayer is not registered.
+	pub relayer_account: Option<AccountId>,
 	/// The relayer's end of this connection, as it proved to be: what a subscription that pays is bound to.
 	pub binding: Binding,
 	/// How it pays; `None` asks to be served for nothing.
 	pub payment: Option<PaymentTerms>,
+	/// The chain's newest block: epochs and receipts of another time are refused, see [`ViewerSession::set_head`].
+	pub head: BlockNumber,
 	/// Goes on behind this window; `None` begins live.
 	pub resume: Option<Resume>,
 }
@@ -56,8 +61,9 @@ pub struct PaymentTerms {
 	pub session: SessionKey,
 	/// Whether it also pays by vouchers.
 	pub vouchers: bool,
-	/// The chain's newest block: receipts of another time are refused, see [`ViewerSession::set_head`].
-	pub head: BlockNumber,
+	/// Counter of the stream's terms, as the chain says; the next one is accepted too, since the relayer may know of a
+	/// change first. Any other would make a place of its own for vouchers that the chain does not pay.
+	pub terms: u32,
 	/// Micro-USDC per 10^9 bytes.
 	pub max_price_per_gb: u64,
 	/// Micro-USDC a single ticket may be worth when it wins.
@@ -68,8 +74,8 @@ pub struct PaymentTerms {
 /// would end it before it begins.
 pub const MAX_BLOCKS_BEHIND: BlockNumber = 20;
 
-/// How far it may lie ahead.
-pub const MAX_BLOCKS_AHEAD: BlockNumber = 2;
+/// How far it may lie ahead, and the epoch of a broadcast: a minute that our node may be behind.
+pub const MAX_BLOCKS_AHEAD: BlockNumber = 30;
 
 /// The window that was received last: the next one must follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,7 +172,7 @@ pub enum Event {
 	Challenged(Subscription),
 	/// The relayer serves, on these terms; `None` for nothing. Comes again when the mode of payment changes.
 	Terms(Option<Terms>),
-	/// Catalog of the windows that follow. Named by a verified header; its own signature is as old as it is.
+	/// Catalog of the windows that follow. Verified.
 	Catalog(Arc<SignedCatalog>),
 	/// How the broadcast stands. Verified.
 	Status(Box<SignedStatus>),
@@ -213,6 +219,22 @@ pub enum Fault {
 	/// Asks for vouchers of a viewer who offered none.
 	#[error("asks for vouchers of a viewer who pays by tickets")]
 	VouchersAsked,
+	/// Wants another account to be paid than the one whose bond answers for it.
+	#[error("asks to pay {asked}; the chain has it under {registered}")]
+	WrongRecipient {
+		/// By the registry.
+		registered: AccountId,
+		/// By its terms.
+		asked: AccountId,
+	},
+	/// Names terms of the stream that the chain does not know, or no longer.
+	#[error("counts the stream's terms to {asked}; the chain has {known}")]
+	WrongTerms {
+		/// By the chain.
+		known: u32,
+		/// By its terms.
+		asked: u32,
+	},
 	/// The voucher in its terms is not one that this session signed for this relayer and stream.
 	#[error("shows a voucher that is not this session's")]
 	BadVoucher,
@@ -234,6 +256,14 @@ pub enum Fault {
 	/// A signed window of another stream or track.
 	#[error("window {0} of a stream that was not asked for")]
 	WrongStream(WindowId),
+	/// An epoch is numbered by the chain's block in which it begins.
+	#[error("window {id} of an epoch that begins after block {head}, the newest one")]
+	FutureEpoch {
+		/// Of the window.
+		id: WindowId,
+		/// The newest block known.
+		head: BlockNumber,
+	},
 	/// The first window cannot be decoded by itself.
 	#[error("begins with window {0}, which cannot be decoded by itself")]
 	NotIndependent(WindowId),
@@ -459,9 +489,19 @@ impl ViewerSession {
 
 	/// The chain's newest block.
 	pub fn set_head(&mut self, head: BlockNumber) {
+		self.config.head = head;
+	}
+
+	/// Counter of the stream's terms, as the chain says by now.
+	pub fn set_terms(&mut self, counter: u32) {
 		if let Some(payment) = &mut self.config.payment {
-			payment.head = head;
+			payment.terms = counter;
 		}
+	}
+
+	/// Whether an epoch may have begun.
+	fn has_begun(&self, epoch: BlockNumber) -> bool {
+		epoch <= self.config.head.saturating_add(MAX_BLOCKS_AHEAD)
 	}
 
 	fn send_subscribe(&mut self, payer: Option<Payer>) {
@@ -643,7 +683,7 @@ impl ViewerSession {
 				Ok(())
 			},
 			ToViewer::Catalog(catalog) if self.unreceipted.is_none() && self.pending_catalog.is_none() => {
-				catalog.check_parts()?;
+				catalog.check(&self.config.signing_key, &self.config.genesis)?;
 				self.pending_catalog = Some(Arc::new(*catalog));
 				Ok(())
 			},
@@ -697,7 +737,7 @@ impl ViewerSession {
 	}
 
 	/// A status that is not newer than the one before is repeated, by mistake or to deceive: it says nothing. Nor does one
-	/// under another key, which may have been the stream's until a moment ago.
+	/// under another key, which may have been the stream's until a moment ago, or of an epoch that cannot have begun.
 	fn on_status(&mut self, status: Box<SignedStatus>) -> Result<(), Fault> {
 		status.check_parts()?;
 		if status
@@ -712,7 +752,7 @@ impl ViewerSession {
 			return Err(Fault::WrongStatus);
 		}
 		let place = Some((message.epoch, message.number));
-		if self.status < place {
+		if self.status < place && self.has_begun(message.epoch) {
 			self.status = place;
 			self.events.push_back(Event::Status(status));
 		}
@@ -765,6 +805,31 @@ impl ViewerSession {
 			if asked.credit == 0 {
 				return Err(Fault::NoCredit);
 			}
+			if let Some(registered) = self
+				.config
+				.relayer_account
+				.filter(|account| *account != asked.recipient)
+			{
+				return Err(Fault::WrongRecipient {
+					registered,
+					asked: asked.recipient,
+				});
+			}
+			let known = accepted.terms;
+			if asked.counter != known && Some(asked.counter) != known.checked_add(1) {
+				return Err(Fault::WrongTerms {
+					known,
+					asked: asked.counter,
+				});
+			}
+		}
+		let counter = |terms: &Option<Terms>| terms.as_ref().map(|terms| terms.counter);
+		if self
+			.terms
+			.as_ref()
+			.is_some_and(|before| counter(before) != counter(&terms))
+		{
+			self.meter.begin_anew();
 		}
 		self.terms = Some(terms.clone());
 		self.events.push_back(Event::Terms(terms));
@@ -798,6 +863,10 @@ impl ViewerSession {
 		let id = header.message.id;
 		if id.stream != self.config.stream || id.track != self.config.track {
 			return Err(Fault::WrongStream(id));
+		}
+		if !self.has_begun(id.epoch) {
+			let head = self.config.head;
+			return Err(Fault::FutureEpoch { id, head });
 		}
 		let history = match &self.last {
 			None if !header.message.has(flags::INDEPENDENT) => return Err(Fault::NotIndependent(id)),
@@ -949,8 +1018,7 @@ impl ViewerSession {
 
 	fn on_receipt(&mut self, signed: SignedReceipt, deliveries: &Deliveries) -> Result<(), Fault> {
 		let payer = self.payer();
-		let (Some(Some(terms)), Some(payment), Some(payer), Some((header, hash))) =
-			(&self.terms, &self.config.payment, payer, self.unreceipted.take())
+		let (Some(Some(terms)), Some(payer), Some((header, hash))) = (&self.terms, payer, self.unreceipted.take())
 		else {
 			return Err(Fault::Unexpected(Kind::Receipt));
 		};
@@ -963,8 +1031,8 @@ impl ViewerSession {
 			count: header.chunks,
 			delivered: header.root,
 		};
-		let earliest = payment.head.saturating_sub(MAX_BLOCKS_BEHIND);
-		let latest = payment.head.saturating_add(MAX_BLOCKS_AHEAD);
+		let earliest = self.config.head.saturating_sub(MAX_BLOCKS_BEHIND);
+		let latest = self.config.head.saturating_add(MAX_BLOCKS_AHEAD);
 		let purpose = (receipt::Kind::LIVE, Hash([0; 32]));
 		let wrong = [
 			((receipt.kind, receipt.context) != purpose, ReceiptFault::Purpose),

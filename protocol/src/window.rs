@@ -30,8 +30,8 @@ pub enum WindowError {
 	/// The header's root is not that of the data.
 	#[error("the data has another root than the header")]
 	Root,
-	/// Initialisation segment empty or longer than [`MAX_INIT_BYTES`].
-	#[error("initialisation segment of {0} bytes; allowed are 1 to {MAX_INIT_BYTES}")]
+	/// Initialisation segment longer than [`MAX_INIT_BYTES`].
+	#[error("initialisation segment of {0} bytes; allowed are {MAX_INIT_BYTES}")]
 	InitLength(usize),
 	/// The catalog names another initialisation segment for the track.
 	#[error("the catalog names another initialisation segment")]
@@ -266,18 +266,22 @@ impl EncodedWindow {
 impl Setting {
 	/// Whether a window with this header is decoded with it.
 	pub fn check(&self, header: &WindowHeader) -> Result<(), WindowError> {
-		match self.init.len() {
-			0 => return Err(WindowError::InitLength(0)),
-			len if len > MAX_INIT_BYTES as usize => return Err(WindowError::InitLength(len)),
-			_ => {},
+		if self.init.len() > MAX_INIT_BYTES as usize {
+			return Err(WindowError::InitLength(self.init.len()));
 		}
 		let catalog = &self.catalog.catalog;
-		if catalog.hash() != header.catalog || catalog.stream != header.id.stream {
+		let place = (catalog.stream, catalog.epoch);
+		if catalog.hash() != header.catalog || place != (header.id.stream, header.id.epoch) {
 			return Err(WindowError::Catalog);
 		}
 		let track = catalog.track(header.id.track);
 		let track = track.ok_or(WindowError::Track(header.id.track))?;
-		match track.init == init_hash(&self.init) {
+		// Captions and the like have none.
+		let named = match self.init.is_empty() {
+			true => Hash([0; 32]),
+			false => init_hash(&self.init),
+		};
+		match track.init == named {
 			true => Ok(()),
 			false => Err(WindowError::Init),
 		}
@@ -365,10 +369,7 @@ mod tests {
 			with(&init(Bytes::from_static(b"other")), none(), no_items(), &data),
 			WindowError::Init
 		);
-		assert_eq!(
-			with(&init(Bytes::new()), none(), no_items(), &data),
-			WindowError::InitLength(0)
-		);
+		assert_eq!(with(&init(Bytes::new()), none(), no_items(), &data), WindowError::Init);
 		assert_eq!(with(&init(long.into()), none(), no_items(), &data), length);
 		let mut other = setting.clone();
 		other.catalog = Arc::new(fixture::catalog(&[0], b"ftyp moov", 1));

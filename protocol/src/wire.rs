@@ -314,9 +314,9 @@ pub enum EndReason {
 pub enum ToRelayer {
 	/// First, once.
 	Subscribe(Subscribe),
-	/// Pays one window.
+	/// Pays one receipt.
 	Ticket(SignedTicket),
-	/// Pays the receipt with this commitment, and all before it.
+	/// Pays the receipt with this commitment: its amount includes that of all before it.
 	Voucher(Hash, SignedVoucher),
 }
 
@@ -336,7 +336,7 @@ impl ToRelayer {
 pub enum ToViewer {
 	/// First; `None` serves for nothing. Again between windows, with nothing changed but the mode of payment.
 	Terms(Option<Terms>),
-	/// Before the first window and where it changes. 1 to [`MAX_INIT_BYTES`].
+	/// Before the first window and where it changes: at most [`MAX_INIT_BYTES`], none for a track without one.
 	Init(Bytes),
 	/// After each window that is to be paid.
 	Receipt(SignedReceipt, Deliveries),
@@ -794,7 +794,6 @@ impl DeliveryDecoder {
 		let body = self.frame.body();
 		Ok(match kind {
 			Kind::Terms => ToViewer::Terms(decode(kind, body)?),
-			Kind::Init if body.is_empty() => return Err(WireError::Truncated(Some(kind))),
 			Kind::Init => ToViewer::Init(Bytes::copy_from_slice(body)),
 			Kind::Receipt => {
 				let (receipt, deliveries) = decode(kind, body)?;

@@ -135,9 +135,13 @@ impl<L: Ledger> Desk<L> {
 		self.book().set_max_price(per_gb);
 	}
 
-	/// The stream has these terms from now on: the vouchers of those who watch begin anew.
-	pub fn set_terms(&self, counter: u32) {
+	/// The stream has these terms now, until this block where that is known: then the vouchers of those who watch begin
+	/// anew.
+	pub fn set_terms(&self, counter: u32, until: Option<BlockNumber>) {
 		self.terms.store(counter, Ordering::Relaxed);
+		if let Some(until) = until {
+			self.book().supersede(counter, until);
+		}
 	}
 
 	/// The chain is at this block: receipts say so, tickets that have expired are forgotten.

@@ -4,7 +4,7 @@
 use crate::{desk::TRACK, metrics};
 use clustercast_chain::{Chain, ChainError};
 use clustercast_network::{client, Address, Feed, Node, Subscription};
-use clustercast_primitives::{subscribe::Binding, Hash, History, PublicKey, StreamId, WindowId};
+use clustercast_primitives::{subscribe::Binding, BlockNumber, Hash, History, PublicKey, StreamId, WindowId};
 use clustercast_protocol::{
 	viewer::{Event, Resume},
 	EndReason, ViewerConfig, ViewerSession,
@@ -35,13 +35,16 @@ const REWIND: usize = 8;
 /// Connections in a row that served nothing before we stop asking for the window behind the last one.
 const MAX_FRUITLESS: u32 = 2;
 
-/// Who knows the key that signs a stream.
+/// What the chain says of a stream.
 pub trait StreamKeys: Send + Sync + 'static {
 	/// Why it cannot answer.
 	type Error: fmt::Display + Send;
 
 	/// The key as of now; `None` where there is no such stream.
 	fn signing_key(&self, stream: StreamId) -> impl Future<Output = Result<Option<PublicKey>, Self::Error>> + Send;
+
+	/// The newest block heard of.
+	fn best_block(&self) -> BlockNumber;
 }
 
 impl StreamKeys for Chain {
@@ -49,6 +52,10 @@ impl StreamKeys for Chain {
 
 	async fn signing_key(&self, stream: StreamId) -> Result<Option<PublicKey>, ChainError> {
 		Ok(self.stream_key(stream).await?.map(|key| key.signing_key))
+	}
+
+	fn best_block(&self) -> BlockNumber {
+		self.head().best
 	}
 }
 
@@ -141,12 +148,15 @@ impl<K: StreamKeys> Ingest<K> {
 			track: TRACK,
 			signing_key,
 			relayer_key: self.upstream.peer(),
+			relayer_account: None,
 			binding: Binding::PeerKey(self.upstream.peer().0),
 			payment: None,
+			head: self.keys.best_block(),
 			resume: resume.clone(),
 		});
 		let mut subscription = Subscription::new(stream, session, INACTIVITY);
 		loop {
+			subscription.session().set_head(self.keys.best_block());
 			match subscription.next().await? {
 				Event::Terms(_) => {
 					::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(1.0);
@@ -220,6 +230,10 @@ mod tests {
 
 		async fn signing_key(&self, _: StreamId) -> Result<Option<PublicKey>, Infallible> {
 			Ok(Some(broadcaster().public()))
+		}
+
+		fn best_block(&self) -> BlockNumber {
+			1_000
 		}
 	}
 

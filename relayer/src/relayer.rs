@@ -16,7 +16,7 @@ use crate::{
 	surge::{self, Surge},
 };
 use anyhow::{ensure, Context};
-use clustercast_chain::{keys, Chain, ChainError, Constants, Wallet};
+use clustercast_chain::{keys, Chain, ChainError, Constants, Head, Wallet};
 use clustercast_network::{
 	node::Limits,
 	serve::{self, serve},
@@ -33,7 +33,10 @@ use std::{
 	sync::{Arc, Mutex},
 	time::Duration,
 };
-use tokio::signal::unix::{signal, SignalKind};
+use tokio::{
+	signal::unix::{signal, SignalKind},
+	sync::watch,
+};
 
 /// How often winners and vouchers are looked at: a block and a half. Costs two requests while there are any.
 const REDEEM_TICK: Duration = Duration::from_secs(3);
@@ -214,6 +217,7 @@ impl Relayer {
 			debts: Default::default(),
 		});
 		desk.limit_price(bound);
+		desk.set_terms(stream.terms_counter, stream.change.as_ref().map(|change| change.from));
 		desk.at_block(chain.head().best);
 		let thresholds = Thresholds {
 			value: config.redeem_value.0,
@@ -314,13 +318,14 @@ impl Running {
 			redeemers,
 			stream,
 		} = self;
+		let change = stream.change.as_ref().map(|change| change.from);
 		let serving = serve(incoming, feed, desk.clone(), config, signals.next());
 		tokio::select! {
 			() = serving => {},
 			() = ingest.run(stream.signing_key) => {},
 			() = desk.accounts.refresh() => {},
 			() = follow(&desk) => {},
-			() = keep_to_terms(&chain, &desk) => {},
+			() = keep_to_terms(&chain, &desk, change) => {},
 			() = redeemers.run() => {},
 		}
 		tracing::info!("stopping");
@@ -333,19 +338,34 @@ impl Running {
 	}
 }
 
-/// Follows the stream key's terms. What was agreed before they changed is redeemed as long as the chain allows.
-async fn keep_to_terms(chain: &Chain, desk: &Desk<Chain>) {
+/// Follows the stream key's terms, and asks in the block itself from which announced ones hold: a voucher under the old
+/// ones, signed behind it, would be worth nothing. What was agreed before is redeemed as long as the chain allows.
+async fn keep_to_terms(chain: &Chain, desk: &Desk<Chain>, mut change: Option<BlockNumber>) {
 	loop {
-		tokio::time::sleep(BOUND_TICK).await;
+		let _ = tokio::time::timeout(BOUND_TICK, reaches(&desk.head, change)).await;
+		// Where that brings no answer, the next block may.
+		let next = desk.head.borrow().best.saturating_add(1);
+		change = change.map(|from| from.max(next));
 		match chain.stream_key(desk.stream).await {
 			Ok(Some(stream)) => {
+				let announced = stream.change.as_ref().map(|change| change.from);
 				desk.limit_price(surge::bound(&stream));
-				desk.set_terms(stream.terms_counter);
+				desk.set_terms(stream.terms_counter, announced);
+				change = announced.map(|from| from.max(next));
 			},
 			Ok(None) => tracing::warn!("the stream key is gone: payments for it are not redeemed"),
 			Err(error) => tracing::warn!(%error, "the stream key cannot be looked up; prices stay"),
 		}
 	}
+}
+
+/// Returns when the chain is at this block; never where there is none.
+async fn reaches(head: &watch::Receiver<Head>, block: Option<BlockNumber>) {
+	let Some(block) = block else {
+		return std::future::pending().await;
+	};
+	// Fails only when the chain's connection is dropped, which lives as long as the desk.
+	let _ = head.clone().wait_for(|head| head.best >= block).await;
 }
 
 /// Tells the desk of each block.

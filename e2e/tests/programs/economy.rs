@@ -11,7 +11,7 @@ use clustercast_e2e::{
 	network::{Network, START_MONEY},
 };
 use clustercast_primitives::{
-	amount::USDC,
+	amount::{ticket_bytes, USDC},
 	chain::{Payout, StreamKeyInfo, StreamTerms, PPM},
 	crypto::KeyPair,
 	fraud::{Account, ChunkFraud, Equivocation},
@@ -166,7 +166,7 @@ impl<'a> Cast<'a> {
 				terms: 0,
 				amount,
 				// As many as this buys at the stream key's price.
-				bytes: u64::try_from(amount * 500)?,
+				bytes: ticket_bytes(u64::try_from(amount * 500)?),
 				expiry: self.expiry(),
 			};
 			Ok::<_, anyhow::Error>(self.session.sign(voucher, &self.chain.genesis()))

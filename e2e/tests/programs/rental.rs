@@ -15,8 +15,8 @@ use clustercast_e2e::{
 use clustercast_primitives::{amount::USDC, chain::StreamKeyInfo, AccountId, Balance, BlockNumber, Hash, StreamId};
 use std::{collections::BTreeSet, time::Duration};
 
-/// The period: two and a half minutes.
-const BLOCKS: BlockNumber = 75;
+/// The period: four minutes and a little.
+const BLOCKS: BlockNumber = 125;
 
 /// The price of it.
 const RENT: Balance = 2 * USDC;
@@ -24,9 +24,12 @@ const RENT: Balance = 2 * USDC;
 /// What of it goes to the treasury: 5 %.
 const ROYALTY: Balance = RENT / 20;
 
-/// Windows that the viewer watches: a minute. A ticket counts for the block 20 before that in which it is signed, so
-/// those of the first 40 s of a rental are the owner's.
-const WINDOWS: usize = 30;
+/// In this block of the rental the viewer begins. A payment counts for a block up to 80 before that in which it is
+/// signed, so those of the first 160 s may still be the owner's.
+const BEGIN: BlockNumber = 55;
+
+/// Windows that the viewer watches: 90 s, of which the last 40 are the renter's for sure.
+const WINDOWS: usize = 45;
 
 /// For each wait; the longest is for the end of the rental.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -154,6 +157,7 @@ impl Cast {
 		let origin = Origin::start_as(lab, "renter", &self.network, &self.renter, self.stream, false).await?;
 		relayer.run(lab, &self.network, &origin.address, self.stream).await?;
 
+		self.network.books().finalised(until - BLOCKS + BEGIN).await?;
 		let (owner, renter) = (self.owner.account, self.renter.account);
 		let before = self.totals([owner, renter]).await?;
 		let from = self.network.books().settle().await?.number;

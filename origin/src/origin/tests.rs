@@ -50,8 +50,10 @@ impl Relayer {
 			track: 0,
 			signing_key: key().public(),
 			relayer_key: origin.peer(),
+			relayer_account: None,
 			binding: Binding::PeerKey(origin.peer().0),
 			payment: None,
+			head: 1_000,
 			resume,
 		});
 		let stream = node.connect(origin).await.unwrap();

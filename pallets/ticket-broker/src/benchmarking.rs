@@ -128,11 +128,11 @@ where
 			// Those of now, which are looked at last: what the stream was made with has just changed.
 			terms: 1,
 			amount: T::MinFaceValue::get(),
-			bytes: 375_000,
+			bytes: 6 * TICKET_BYTES,
 			expiry: expiry::<T>(),
 		};
 		let mut signed = sign::<T, _>(&key, voucher);
-		signed.message.bytes += u64::from(!are_good);
+		signed.message.bytes += u64::from(!are_good) * TICKET_BYTES;
 		signed
 	};
 	let vouchers: Vec<_> = (0..count).map(voucher).collect();

@@ -6,7 +6,7 @@ use crate::{
 	types::VoucherTotals,
 };
 use clustercast_primitives::{
-	amount::is_voucher_within,
+	amount::{is_voucher_within, TICKET_BYTES},
 	chain::{Payout, TicketRefusal},
 	SignedVoucher, Voucher,
 };
@@ -22,7 +22,11 @@ impl<T: Config> Batch<T> {
 		let sender = T::AccountId::from(voucher.sender.0);
 		let recipient = T::AccountId::from(voucher.recipient.0);
 		let by_bytes = voucher.kind.by_bytes();
-		ensure!(by_bytes || voucher.bytes == 0, TicketRefusal::BadBytes);
+		let bytes_are_good = match by_bytes {
+			true => voucher.bytes.is_multiple_of(TICKET_BYTES),
+			false => voucher.bytes == 0,
+		};
+		ensure!(bytes_are_good, TicketRefusal::BadBytes);
 		let payees = self.check_session(voucher.session, &sender, voucher.expiry)?.payees;
 
 		let place = voucher.place();
@@ -41,7 +45,8 @@ impl<T: Config> Batch<T> {
 		self.check_funds(voucher.session, voucher.kind.into(), amount)?;
 		let payee = self.voucher_payee(voucher)?;
 		ensure!(
-			!by_bytes || is_voucher_within(payee.max_price_per_gb, bytes, amount),
+			// On the sums: each amount is rounded down, and differences of them may be a micro-USDC above their bytes.
+			!by_bytes || is_voucher_within(payee.max_price_per_gb, voucher.bytes, voucher.amount),
 			TicketRefusal::PriceAboveBound
 		);
 		let shares = self.split(&recipient, payee, amount)?;

@@ -394,11 +394,11 @@ fn book_is_bounded() {
 	assert!(book.accept(&sign(honest(&expectation(1), 1)), &account(), NOW).is_ok());
 }
 
-/// A delivery of 100,000 bytes at 2,000,000 per GB, paid by voucher.
+/// A delivery of 131,072 bytes at 2,000,000 per GB, paid by voucher.
 fn voucher_due(serial: u64) -> Expectation {
 	Expectation {
 		share: Share::Voucher {
-			bytes: 100_000,
+			bytes: 131_072,
 			amount: 200,
 		},
 		..expectation(serial)
@@ -433,11 +433,11 @@ fn judge(book: &mut TicketBook, serial: u64, voucher: Voucher, account: &ViewerA
 #[test]
 fn every_field_of_a_voucher_must_be_what_was_agreed() {
 	let refused = |change: fn(&mut Voucher)| {
-		let (mut book, mut changed) = (book(), voucher(200, 100_000));
+		let (mut book, mut changed) = (book(), voucher(200, 131_072));
 		change(&mut changed);
 		let error = judge(&mut book, 0, changed, &account()).unwrap_err();
 		assert_eq!(book.unsettled(&fixture::SENDER), 0);
-		assert_eq!(judge(&mut book, 0, voucher(200, 100_000), &account()), Ok(()));
+		assert_eq!(judge(&mut book, 0, voucher(200, 131_072), &account()), Ok(()));
 		error
 	};
 	assert_eq!(refused(|v| v.recipient.0[0] ^= 1), TicketError::WrongRecipient);
@@ -452,9 +452,10 @@ fn every_field_of_a_voucher_must_be_what_was_agreed() {
 	assert_eq!(refused(|v| v.terms += 1), TicketError::WrongPurpose);
 	assert_eq!(refused(|v| v.terms -= 1), TicketError::WrongPurpose);
 	assert_eq!(refused(|v| v.amount -= 1), TicketError::VoucherTooLow);
-	assert_eq!(refused(|v| v.bytes -= 1), TicketError::WrongBytes);
-	// The bound is 4,000,000 per GB: 400 for these bytes.
-	assert_eq!(refused(|v| v.amount = 401), TicketError::VoucherTooDear);
+	assert_eq!(refused(|v| v.bytes -= 65_536), TicketError::WrongBytes);
+	assert_eq!(refused(|v| v.bytes += 1), TicketError::Chain(Refusal::BadBytes));
+	// The bound is 4,000,000 per GB: 524 for these bytes.
+	assert_eq!(refused(|v| v.amount = 525), TicketError::VoucherTooDear);
 	assert_eq!(refused(|v| v.amount = u128::MAX), TicketError::VoucherTooDear);
 	let off_grid = TicketError::Chain(Refusal::ExpiryOffGrid);
 	assert_eq!(refused(|v| v.expiry += 1), off_grid);
@@ -465,9 +466,27 @@ fn every_field_of_a_voucher_must_be_what_was_agreed() {
 		refused(|v| v.expiry = NOW + 660),
 		TicketError::Chain(Refusal::ExpiryTooFar)
 	);
-	for fine in [voucher(400, 100_000), voucher(250, 150_000)] {
+	for fine in [voucher(524, 131_072), voucher(250, 196_608)] {
 		assert_eq!(judge(&mut book(), 0, fine, &account()), Ok(()));
 	}
+}
+
+/// The attack: a viewer waits with its payment until its vouchers under the old terms are worth nothing, and has the one
+/// that is still paid replaced.
+#[test]
+fn no_voucher_under_old_terms_replaces_one_that_is_paid() {
+	let judged = |from: BlockNumber| {
+		let mut book = book();
+		book.supersede(3, from);
+		judge(&mut book, 0, voucher(200, 131_072), &account())
+	};
+	// Signed 600 blocks before it expires, as far as the chain can tell.
+	let signed_at = EXPIRY - fixture::MAX_TICKET_LIFE;
+	assert_eq!(judged(signed_at + 1), Ok(()));
+	assert_eq!(judged(signed_at), Err(TicketError::Chain(Refusal::WrongTerms)));
+	let mut book = book();
+	book.supersede(2, 0);
+	assert_eq!(judge(&mut book, 0, voucher(200, 131_072), &account()), Ok(()), "others");
 }
 
 #[test]
@@ -475,7 +494,7 @@ fn voucher_must_be_signed_by_the_session_for_this_chain() {
 	let expectation = voucher_due(0);
 	let mut book = book();
 	book.open(expectation.clone()).unwrap();
-	let message = voucher(200, 100_000);
+	let message = voucher(200, 131_072);
 	let bad = Err(TicketError::Chain(Refusal::BadSignature));
 	for signed in [
 		fixture::relayer_key().sign(message.clone(), &GENESIS),
@@ -491,11 +510,11 @@ fn voucher_must_be_signed_by_the_session_for_this_chain() {
 fn each_voucher_exceeds_the_one_before() {
 	let mut book = book();
 	let mut next = |serial, amount, bytes| judge(&mut book, serial, voucher(amount, bytes), &account());
-	assert_eq!(next(0, 200, 100_000), Ok(()));
-	assert_eq!(next(1, 200, 100_000), Err(TicketError::VoucherTooLow));
-	assert_eq!(next(1, 399, 200_000), Err(TicketError::VoucherTooLow));
-	assert_eq!(next(1, 400, 199_999), Err(TicketError::WrongBytes));
-	assert_eq!(next(1, 400, 200_000), Ok(()));
+	assert_eq!(next(0, 200, 131_072), Ok(()));
+	assert_eq!(next(1, 200, 131_072), Err(TicketError::VoucherTooLow));
+	assert_eq!(next(1, 399, 262_144), Err(TicketError::VoucherTooLow));
+	assert_eq!(next(1, 400, 196_608), Err(TicketError::WrongBytes));
+	assert_eq!(next(1, 400, 262_144), Ok(()));
 	assert_eq!(book.unsettled(&fixture::SENDER), 400);
 }
 
@@ -504,7 +523,7 @@ fn mode_is_the_agreed_one() {
 	let mut book = book();
 	let ticket_due = expectation(0);
 	book.open(ticket_due.clone()).unwrap();
-	let signed = fixture::session_key().sign(voucher(200, 100_000), &GENESIS);
+	let signed = fixture::session_key().sign(voucher(200, 131_072), &GENESIS);
 	let judged = book.accept_voucher(&ticket_due.commitment, &signed, &account(), NOW);
 	assert_eq!(judged, Err(TicketError::WrongMode));
 	let by_voucher = voucher_due(1);
@@ -544,14 +563,14 @@ fn vouchers_add_up_apart_for_each_kind_context_and_terms() {
 	};
 	for (serial, place) in (0..).zip(places) {
 		assert_eq!(
-			next(serial, place, 200, 100_000),
+			next(serial, place, 200, 131_072),
 			(Ok(()), 200 * (serial + 1) as Balance)
 		);
 	}
 	for (serial, place) in (4..).zip(places) {
-		assert_eq!(next(serial, place, 399, 200_000).0, Err(TicketError::VoucherTooLow));
+		assert_eq!(next(serial, place, 399, 262_144).0, Err(TicketError::VoucherTooLow));
 		assert_eq!(
-			next(serial, place, 400, 200_000),
+			next(serial, place, 400, 262_144),
 			(Ok(()), 200 * (serial + 1) as Balance)
 		);
 	}
@@ -591,7 +610,7 @@ fn vouchers_and_winners_share_deposit_limit_and_float() {
 		let mut account = account();
 		change(&mut account);
 		win(&mut book, 7, &account).unwrap();
-		judge(&mut book, 0, voucher(200, 100_000), &account)
+		judge(&mut book, 0, voucher(200, 131_072), &account)
 	};
 	let deposit = Err(TicketError::Chain(Refusal::DepositTooSmall));
 	let limit = Err(TicketError::Chain(Refusal::SessionLimitReached));
@@ -607,21 +626,21 @@ fn vouchers_and_winners_share_deposit_limit_and_float() {
 #[test]
 fn settled_vouchers_burden_nobody_and_are_remembered() {
 	let mut book = book();
-	let first = voucher(200, 100_000);
+	let first = voucher(200, 131_072);
 	judge(&mut book, 0, first.clone(), &account()).unwrap();
-	judge(&mut book, 1, voucher(400, 200_000), &account()).unwrap();
+	judge(&mut book, 1, voucher(400, 262_144), &account()).unwrap();
 	book.settle_voucher(&first, 200);
 	assert_eq!(book.unsettled(&fixture::SENDER), 200);
 	let mut restored = self::book();
-	restored.restore_voucher(&voucher(400, 200_000), 200, NOW);
+	restored.restore_voucher(&voucher(400, 262_144), 200, NOW);
 	assert_eq!(restored.unsettled(&fixture::SENDER), 200);
-	restored.restore_voucher(&voucher(200, 100_000), 0, NOW);
+	restored.restore_voucher(&voucher(200, 131_072), 0, NOW);
 	assert_eq!(
 		restored.unsettled(&fixture::SENDER),
 		200,
 		"an older one changes nothing"
 	);
-	let again = judge(&mut restored, 1, voucher(400, 200_000), &account());
+	let again = judge(&mut restored, 1, voucher(400, 262_144), &account());
 	assert_eq!(again, Err(TicketError::VoucherTooLow));
 	// Also one that had expired is remembered for a ticket's life, in which the next one comes.
 	restored.prune(NOW + fixture::MAX_TICKET_LIFE);
@@ -629,7 +648,7 @@ fn settled_vouchers_burden_nobody_and_are_remembered() {
 	restored.prune(NOW + fixture::MAX_TICKET_LIFE + 1);
 	assert_eq!(restored.unsettled(&fixture::SENDER), 0);
 	let mut settled = self::book();
-	settled.restore_voucher(&voucher(400, 200_000), 0, NOW);
+	settled.restore_voucher(&voucher(400, 262_144), 0, NOW);
 	settled.settle_voucher(&first, 1_000);
 	assert_eq!(
 		settled.unsettled(&fixture::SENDER),

@@ -677,6 +677,12 @@ fn catalog_must_be_one() {
 	let (mut one, other) = (fixture::catalog(&[0], b"init", 0), fixture::catalog(&[0], b"init", 1));
 	one.seal = other.seal;
 	assert_eq!(answer(one), Err(Fault::Catalog(CatalogError::Seal)));
+	let catalog = fixture::catalog(&[0], b"init", 0).catalog;
+	let forged = SignedCatalog::sign(catalog, &fixture::relayer_key(), &GENESIS);
+	assert_eq!(
+		answer(forged),
+		Err(Fault::Catalog(CatalogError::Signature(SignatureError::Invalid)))
+	);
 }
 
 #[test]
@@ -763,6 +769,68 @@ fn terms_are_held_to_the_viewers_limits() {
 	assert_eq!(answer(limits), Ok(()));
 	let asked = send(&mut subscribed(guest()), ToViewer::Terms(Some(terms())));
 	assert_eq!(asked, Err(Fault::PaymentAsked));
+}
+
+/// The attacks: money to an account without a bond, and places of vouchers that the chain does not pay, each of which
+/// takes one of the session's few.
+#[test]
+fn terms_name_the_account_and_the_counter_that_the_chain_has() {
+	let answer = |terms: Terms| send(&mut subscribed(fixture::viewer_config()), ToViewer::Terms(Some(terms)));
+	let registered = fixture::RECIPIENT;
+	let mut terms = fixture::terms();
+	terms.recipient.0[0] ^= 1;
+	let asked = terms.recipient;
+	assert_eq!(answer(terms.clone()), Err(Fault::WrongRecipient { registered, asked }));
+	let unknown = ViewerConfig {
+		relayer_account: None,
+		..fixture::viewer_config()
+	};
+	assert_eq!(send(&mut subscribed(unknown), ToViewer::Terms(Some(terms))), Ok(()));
+
+	let known = fixture::terms().counter;
+	let counting = |counter| Terms {
+		counter,
+		..fixture::terms()
+	};
+	for counter in [known, known + 1] {
+		assert_eq!(answer(counting(counter)), Ok(()));
+	}
+	for asked in [0, known - 1, known + 2, u32::MAX] {
+		assert_eq!(answer(counting(asked)), Err(Fault::WrongTerms { known, asked }));
+	}
+	let mut session = subscribed(fixture::viewer_config());
+	session.set_terms(known + 1);
+	assert_eq!(send(&mut session, ToViewer::Terms(Some(counting(known + 2)))), Ok(()));
+}
+
+/// The attack: a key that was stolen, or sold, signs a place behind all that its stream can ever have.
+#[test]
+fn nothing_is_taken_of_an_epoch_that_cannot_have_begun() {
+	let answer = |epoch| {
+		let mut broadcast = Broadcast::default();
+		broadcast.begin_epoch(epoch);
+		let window = broadcast.segment(&[1; 10]);
+		(show(&mut free(), &window), window.id())
+	};
+	let last = HEAD + MAX_BLOCKS_AHEAD;
+	assert_eq!(answer(last).0, Ok(()));
+	for epoch in [last + 1, u32::MAX] {
+		let (answer, id) = answer(epoch);
+		assert_eq!(answer, Err(Fault::FutureEpoch { id, head: HEAD }));
+	}
+	let heard = |epoch| {
+		let mut session = free();
+		let status = fixture::status(1, State::Ended);
+		let message = clustercast_primitives::Status {
+			epoch,
+			..status.status.message
+		};
+		let status = SignedStatus::sign(message, status.tracks, &fixture::stream_key(), &GENESIS);
+		send(&mut session, ToViewer::Status(Box::new(status))).unwrap();
+		std::iter::from_fn(|| session.poll_event()).any(|event| matches!(event, Event::Status(_)))
+	};
+	assert!(heard(last));
+	assert!(!heard(last + 1));
 }
 
 #[test]
@@ -863,8 +931,8 @@ fn receipt_is_of_now() {
 	});
 	assert_eq!(answer(100, 79), bad);
 	assert_eq!(answer(100, 80), Ok(()));
-	assert_eq!(answer(100, 102), Ok(()));
-	assert_eq!(answer(100, 103), bad);
+	assert_eq!(answer(100, 130), Ok(()));
+	assert_eq!(answer(100, 131), bad);
 	assert_eq!(answer(10, 0), Ok(()), "there are no twenty blocks before");
 	assert_eq!(answer(u32::MAX, u32::MAX), Ok(()));
 }
@@ -1057,10 +1125,10 @@ fn window_is_paid_by_voucher_once() {
 	show(&mut session, &window).unwrap();
 	send(&mut session, honest(&window, 1)).unwrap();
 	let due = drain(&mut session).1.unwrap();
-	// 200.998 micro-USDC: 200 for the bytes that cost as much.
+	// Two units, which cost 262.144 micro-USDC.
 	let share = Share::Voucher {
-		bytes: 100_000,
-		amount: 200,
+		bytes: 131_072,
+		amount: 262,
 	};
 	assert_eq!(due.share, share);
 	let voucher = voucher(|_| {});
@@ -1101,28 +1169,38 @@ fn voucher_that_is_shown_must_be_the_sessions_own() {
 
 #[test]
 fn window_below_the_next_micro_usdc_is_counted_with_the_next() {
-	let (mut session, mut broadcast) = (by_voucher(None).unwrap(), Broadcast::default());
-	// A micro-USDC for 500 bytes.
-	let shares: Vec<_> = [499, 1, 1_250, 249, 1]
+	let (mut session, mut broadcast) = (subscribed(fixture::viewer_config()), Broadcast::default());
+	// 0.4 micro-USDC for a unit.
+	let terms = Terms {
+		mode: PaymentMode::Vouchers { newest: None },
+		price_per_gb: 6_104,
+		..fixture::terms()
+	};
+	send(&mut session, ToViewer::Terms(Some(terms))).unwrap();
+	let shares: Vec<_> = [65_536, 65_537, 1, 65_535, 65_536]
 		.into_iter()
 		.zip(1..)
 		.map(|(bytes, serial)| {
 			let window = broadcast.segment(&vec![1; bytes]);
 			show(&mut session, &window).unwrap();
-			send(&mut session, honest(&window, serial)).unwrap();
+			let receipt = Receipt {
+				price: 6_104,
+				..receipt(&window, serial)
+			};
+			send(&mut session, signed(receipt, &[whole(&window)])).unwrap();
 			let due = drain(&mut session).1?;
 			session.pay(&due, Payment::Voucher(voucher(|_| {}))).unwrap();
 			send(&mut session, ToViewer::Paid(due.commitment)).unwrap();
 			Some(due.share)
 		})
 		.collect();
-	let share = |amount: Balance| {
+	let share = |units: u64| {
 		Some(Share::Voucher {
-			bytes: 500 * amount as u64,
-			amount,
+			bytes: 65_536 * units,
+			amount: 1,
 		})
 	};
-	assert_eq!(shares, [None, share(1), share(2), None, share(1)]);
+	assert_eq!(shares, [None, share(3), None, None, share(2)]);
 }
 
 /// What a paid session finds against a relayer that sends `frame` for the window and this behind it.
@@ -1363,8 +1441,8 @@ fn mode_and_counter_change_between_windows_and_nothing_else_does() {
 		send(&mut session, ToViewer::Paid(due.commitment)).unwrap();
 		found.push((matches!(due.share, Share::Voucher { .. }), due.share.bytes(), due.terms));
 	}
-	// The first ticket has paid 31,072 bytes ahead; of the other 68,928 by voucher 428 are left for the next one.
-	assert_eq!(found, [(false, 131_072, 3), (true, 68_500, 4), (false, 131_072, 3)]);
+	// Each is two units; of the first one 31,072 bytes, of the second 62,144 are ahead, and of the third window the rest.
+	assert_eq!(found, [(false, 131_072, 3), (true, 131_072, 4), (false, 65_536, 3)]);
 
 	let unexpected = Err(Fault::Unexpected(Kind::Terms));
 	for change in [

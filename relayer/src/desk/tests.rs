@@ -7,6 +7,7 @@ use crate::{
 	store::tests::EPOCH_BLOCKS,
 };
 use clustercast_primitives::{
+	amount::TICKET_BYTES,
 	chain::{SessionInfo, VoucherTotals},
 	crypto::KeyPair,
 	subscribe::{Binding, Subscription, Tracks},
@@ -20,7 +21,7 @@ const STREAM: StreamId = StreamId(3);
 const RECIPIENT: AccountId = AccountId([2; 32]);
 const VIEWER: AccountId = AccountId([1; 32]);
 const FACE: Balance = 100;
-/// A window of 1,000 bytes costs 10.
+/// A unit of tickets costs 655.
 const PRICE: u64 = 10_000_000;
 const NOW: BlockNumber = 1_050;
 /// On the grid, and just far enough ahead.
@@ -193,7 +194,7 @@ fn sell(desk: &Desk<Fake>, seat: &Seat, nonce: u8, win_probability: u64) -> Sign
 /// A window that is to be paid by voucher, and its commitment.
 fn delivery(seat: &Seat, serial: u8) -> (Hash, Expectation) {
 	let share = Share::Voucher {
-		bytes: 1_000,
+		bytes: TICKET_BYTES,
 		amount: 10,
 	};
 	let expectation = expectation(seat, serial, share);
@@ -212,7 +213,7 @@ fn sell_by_voucher(desk: &Desk<Fake>, seat: &Seat, serial: u8, amount: Balance) 
 		context: Hash([0; 32]),
 		terms: 0,
 		amount,
-		bytes: amount as u64 * 100,
+		bytes: amount.div_ceil(10) as u64 * TICKET_BYTES,
 		expiry: EXPIRY,
 	};
 	desk.delivering(seat, expectation).unwrap();
@@ -342,7 +343,7 @@ async fn vouchers_begin_anew_where_the_streams_terms_change() {
 	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 1, 10);
 	desk.voucher(&seat, commitment, voucher.clone()).await.unwrap();
 	assert_eq!(desk.restate(&seat), None);
-	desk.set_terms(1);
+	desk.set_terms(1, None);
 	assert_eq!(desk.restate(&seat), Some((PaymentMode::Vouchers { newest: None }, 1)));
 	assert_eq!(desk.restate(&seat), None, "once");
 	assert_eq!(modern(&desk).await.0.counter, 1);

@@ -2,7 +2,7 @@
 
 use super::*;
 use clustercast_primitives::{
-	amount::{TICKET_BYTES, USDC},
+	amount::{ticket_bytes, TICKET_BYTES, USDC},
 	catalog::Protection,
 	chain::{TicketRefusal, TicketVerdict},
 	crypto::{sha256, KeyPair},
@@ -315,7 +315,8 @@ fn vouchers_of_two_terms_are_paid_side_by_side() {
 			TicketVerdict::Accepted(payout) => Ok(payout.broadcaster),
 			TicketVerdict::Refused(reason) => Err(reason),
 		};
-		let live = |terms, amount: Balance| voucher(Kind::LIVE, RawHash([0; 32]), terms, amount as u64, amount);
+		let live =
+			|terms, amount: Balance| voucher(Kind::LIVE, RawHash([0; 32]), terms, ticket_bytes(amount as u64), amount);
 		assert_eq!(share(redeem_voucher(live(0, USDC))), Ok(USDC / 10));
 		let mut last = live(0, 2 * USDC);
 		while counter() == 0 {

@@ -124,7 +124,7 @@ fn voucher(amount: Balance) -> Broker<Runtime> {
 		context: RawHash([0; 32]),
 		terms: 0,
 		amount,
-		bytes: bytes_for(amount),
+		bytes: ticket_bytes(bytes_for(amount)),
 		expiry: EXPIRY,
 	};
 	let vouchers: Vec<SignedVoucher> = vec![key(2).sign(voucher, &genesis_hash())];

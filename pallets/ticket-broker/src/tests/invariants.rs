@@ -6,7 +6,7 @@ use crate::{
 	VouchersPaid,
 };
 use clustercast_primitives::{
-	amount::USDC,
+	amount::{ticket_bytes, USDC},
 	chain::{TicketVerdict, Unlocking},
 	receipt::Kind,
 	ticket::EXPIRY_GRID,
@@ -402,7 +402,11 @@ impl History {
 			context: Hash([0; 32]),
 			terms: 0,
 			amount: owed.amount,
-			bytes: if owed.kind.by_bytes() { owed.amount as u64 } else { 0 },
+			bytes: if owed.kind.by_bytes() {
+				ticket_bytes(owed.amount as u64)
+			} else {
+				0
+			},
 			expiry: expiry(owed.life),
 		};
 		let account = (voucher.session.0, voucher.recipient.0, voucher.stream, voucher.kind);

@@ -2,8 +2,11 @@
 
 use crate::{mock::*, Outlook, GLANCE};
 use clustercast_primitives::{
-	amount::USDC, chain::TicketRefusal, crypto::KeyPair, receipt::Kind, AccountId, Hash, SignedTip, SignedVoucher,
-	Ticket, Tip, Voucher, WinningTicket,
+	amount::{ticket_bytes, USDC},
+	chain::TicketRefusal,
+	crypto::KeyPair,
+	receipt::Kind,
+	AccountId, Hash, SignedTip, SignedVoucher, Ticket, Tip, Voucher, WinningTicket,
 };
 use frame_support::assert_ok;
 use sp_runtime::StateVersion;
@@ -115,7 +118,7 @@ fn vouchers_and_tips_are_judged_likewise() {
 				context: Hash([0; 32]),
 				terms: 0,
 				amount,
-				bytes: (amount * 500) as u64,
+				bytes: ticket_bytes((amount * 500) as u64),
 				expiry,
 			};
 			key.sign(voucher, &genesis())

@@ -113,26 +113,19 @@ fn redeem_voucher(voucher: SignedVoucher) -> TicketVerdict {
 }
 
 #[test]
-fn a_voucher_owes_no_more_than_its_bytes_cost_since_it_was_paid() {
+fn a_voucher_owes_no_more_than_its_bytes_cost() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
 		mint_priced();
-		assert_eq!(
-			redeem_voucher(voucher(&key, 3_001, 1_000_000)),
-			Refused(PriceAboveBound)
-		);
-		assert_eq!(redeem_voucher(voucher(&key, 3_000, 999_999)), Refused(PriceAboveBound));
-		assert!(matches!(redeem_voucher(voucher(&key, 3_000, 1_000_000)), Accepted(_)));
-		// What was paid counts no more, neither the money nor the bytes.
-		assert_eq!(
-			redeem_voucher(voucher(&key, 6_001, 2_000_000)),
-			Refused(PriceAboveBound)
-		);
-		assert_eq!(
-			redeem_voucher(voucher(&key, 6_000, 1_999_999)),
-			Refused(PriceAboveBound)
-		);
-		assert!(matches!(redeem_voucher(voucher(&key, 6_000, 2_000_000)), Accepted(_)));
+		let verdict = |amount, units: u64| redeem_voucher(voucher(&key, amount, units * TICKET_BYTES));
+		// 16 units cost 3,145.7, twice as many 6,291.5.
+		assert_eq!(verdict(3_146, 16), Refused(PriceAboveBound));
+		assert_eq!(verdict(3_145, 15), Refused(PriceAboveBound));
+		assert!(matches!(verdict(3_145, 16), Accepted(_)));
+		assert_eq!(verdict(6_292, 32), Refused(PriceAboveBound));
+		assert_eq!(verdict(6_291, 31), Refused(PriceAboveBound));
+		// 3,146 more for 16 units more: rounded once, on the sum.
+		assert!(matches!(verdict(6_291, 32), Accepted(_)));
 	});
 }
 
@@ -228,7 +221,7 @@ fn holding_a_ticket_back_does_not_change_whom_it_pays() {
 		assert_ok!(tip());
 		assert_eq!((total(&CAROL), total(&BOB)), (owned, rented + USDC));
 		let last = fair(&key, 2);
-		let owed = voucher(&key, 3_000, 1_000_000);
+		let owed = voucher(&key, 3_000, 16 * TICKET_BYTES);
 		run_to(180);
 		assert_ok!(tip());
 		assert_eq!((total(&CAROL), total(&BOB)), (owned + USDC, rented + USDC));
@@ -260,12 +253,15 @@ fn a_burnt_stream_pays_what_was_signed_before_and_nothing_else() {
 		assert_ok!(StreamKeys::burn(RuntimeOrigin::signed(CAROL), StreamId(1)));
 		run_to(MAX_TICKET_LIFE + 59);
 		let (early, late) = (fair(&key, 0), fair(&key, 1));
-		let owed = voucher(&key, 3_000, 1_000_000);
+		let owed = voucher(&key, 3_000, 16 * TICKET_BYTES);
 		run_to(MAX_TICKET_LIFE + 60);
 		let after = fair(&key, 2);
 		assert_eq!(gains([CAROL], early), [600]);
 		assert_eq!(redeem_one(after), Refused(UnknownStream));
-		assert_eq!(redeem_voucher(voucher(&key, 3_000, 1_000_000)), Refused(UnknownStream));
+		assert_eq!(
+			redeem_voucher(voucher(&key, 3_000, 16 * TICKET_BYTES)),
+			Refused(UnknownStream)
+		);
 		frame_support::assert_noop!(
 			Broker::tip(RuntimeOrigin::signed(ALICE), StreamId(1), USDC),
 			crate::Error::<Test>::UnknownStream
@@ -296,22 +292,25 @@ fn vouchers_of_each_terms_keep_their_price_and_share() {
 			})
 		};
 		announce(other);
-		assert_eq!(redeem_voucher(voucher(&key, 3_000, 1_000_000)), split(2_640, 300, 60));
+		assert_eq!(
+			redeem_voucher(voucher(&key, 3_000, 16 * TICKET_BYTES)),
+			split(2_640, 300, 60)
+		);
 		run_to(MAX_TICKET_LIFE + 59);
 		// Not yet.
 		assert_eq!(
-			redeem_voucher(voucher_under(1, &key, 4_000, 1_000_000)),
+			redeem_voucher(voucher_under(1, &key, 4_000, 16 * TICKET_BYTES)),
 			Refused(WrongTerms)
 		);
-		let old = voucher(&key, 6_000, 2_000_000);
-		let dear = voucher(&key, 6_001, 2_000_000);
+		let old = voucher(&key, 6_000, 32 * TICKET_BYTES);
+		let dear = voucher(&key, 6_292, 32 * TICKET_BYTES);
 		run_to(MAX_TICKET_LIFE + 60);
 		assert_eq!(
-			redeem_voucher(voucher_under(1, &key, 4_001, 1_000_000)),
+			redeem_voucher(voucher_under(1, &key, 4_195, 16 * TICKET_BYTES)),
 			Refused(PriceAboveBound)
 		);
 		assert_eq!(
-			redeem_voucher(voucher_under(1, &key, 4_000, 1_000_000)),
+			redeem_voucher(voucher_under(1, &key, 4_000, 16 * TICKET_BYTES)),
 			split(2_720, 1_200, 80)
 		);
 		// What was owed before, at the price of before and not at that of now.
@@ -319,9 +318,12 @@ fn vouchers_of_each_terms_keep_their_price_and_share() {
 		assert_eq!(redeem_voucher(old.clone()), split(2_640, 300, 60));
 		assert_eq!(redeem_voucher(old), Refused(NothingNew));
 		// Signed from now on, the old terms are over; and there are none behind the new ones.
-		assert_eq!(redeem_voucher(voucher(&key, 9_000, 3_000_000)), Refused(WrongTerms));
 		assert_eq!(
-			redeem_voucher(voucher_under(2, &key, 9_000, 3_000_000)),
+			redeem_voucher(voucher(&key, 9_000, 48 * TICKET_BYTES)),
+			Refused(WrongTerms)
+		);
+		assert_eq!(
+			redeem_voucher(voucher_under(2, &key, 9_000, 48 * TICKET_BYTES)),
 			Refused(WrongTerms)
 		);
 	});
@@ -341,7 +343,7 @@ fn a_voucher_may_be_under_the_terms_of_now_though_it_can_have_been_signed_before
 		run_to(MAX_TICKET_LIFE + 59);
 		let expiry = latest();
 		run_to(MAX_TICKET_LIFE + 60);
-		let mut owed = voucher_under(1, &key, 1_000, 1_000_000).message;
+		let mut owed = voucher_under(1, &key, 1_000, 16 * TICKET_BYTES).message;
 		owed.expiry = expiry;
 		assert_eq!(Broker::signed_at(expiry), MAX_TICKET_LIFE);
 		let paid = Payout {
