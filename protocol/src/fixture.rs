@@ -272,8 +272,9 @@ impl Broadcast {
 	/// From here on with this initialisation segment, under a catalog of the next number.
 	pub fn reinit(&mut self, init: impl Into<Bytes>) {
 		let (init, number) = (init.into(), self.setting.catalog.catalog.number + 1);
+		let catalog = catalog(&[0, 1], &init, number).catalog;
 		self.setting = Setting {
-			catalog: Arc::new(catalog(&[0, 1], &init, number)),
+			catalog: self.sealed(catalog),
 			init,
 		};
 	}
@@ -281,6 +282,15 @@ impl Broadcast {
 	/// From here on in another epoch, which starts empty.
 	pub fn begin_epoch(&mut self, epoch: u32) {
 		(self.next.epoch, self.history) = (epoch, History::default());
+		let mut catalog = self.setting.catalog.catalog.clone();
+		catalog.number = 0;
+		self.setting.catalog = self.sealed(catalog);
+	}
+
+	/// For the epoch of now.
+	fn sealed(&self, mut catalog: Catalog) -> Arc<SignedCatalog> {
+		catalog.epoch = self.next.epoch;
+		Arc::new(SignedCatalog::sign(catalog, &self.key, &GENESIS))
 	}
 
 	/// A window with these flags.

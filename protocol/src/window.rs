@@ -400,6 +400,7 @@ mod tests {
 			let draft = Draft {
 				id: WindowId {
 					stream: fixture::STREAM,
+					epoch: fixture::EPOCH,
 					track,
 					..Default::default()
 				},

@@ -188,6 +188,7 @@ impl Simulator {
 			..fixture::viewer_config()
 		});
 		viewer.set_head(BLOCK);
+		viewer.set_terms(self.counter);
 		let challenge = Hash(self.rng.gen());
 		let mut relayer = RelayerSession::new(GENESIS, challenge, vec![fixture::binding()]);
 		let (mut to_viewer, mut to_relayer) = (Vec::<u8>::new(), Vec::<u8>::new());
@@ -200,6 +201,8 @@ impl Simulator {
 			while let Some(frame) = relayer.poll_transmit() {
 				to_viewer.extend(frame);
 			}
+			// The relayer may have stated several by now; the viewer looks at the chain for each.
+			viewer.set_terms(self.counter);
 			let some = self.rng.gen_range(0..=to_viewer.len());
 			let fragment: Vec<u8> = to_viewer.drain(..some).collect();
 			viewer.handle(&fragment).unwrap();

@@ -306,11 +306,11 @@ async fn vouchers_are_only_asked_where_none_is_missing_and_the_session_has_room(
 	desk.voucher(&seat, commitment, newest.clone()).await.unwrap();
 	let vouchers = PaymentMode::Vouchers { newest: Some(newest) };
 	for (paid, payees, expected) in [
-		(paid(10, 1_000), 64, &vouchers),
+		(paid(10, TICKET_BYTES), 64, &vouchers),
 		(paid(0, 0), 63, &vouchers),
 		(paid(0, 0), 64, &TICKETS),
-		(paid(11, 1_000), 1, &TICKETS),
-		(paid(10, 1_001), 1, &TICKETS),
+		(paid(11, TICKET_BYTES), 1, &TICKETS),
+		(paid(10, TICKET_BYTES + 1), 1, &TICKETS),
 	] {
 		desk.accounts = with(paid, payees);
 		let (terms, seat) = modern(&desk).await;

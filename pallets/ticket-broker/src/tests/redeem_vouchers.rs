@@ -113,7 +113,7 @@ fn the_newest_voucher_pays_the_difference() {
 			VouchersPaid::<Test>::get(key.public(), (RELAYER, STREAM, Kind::LIVE, Hash([0; 32]), 0)),
 			Some(VoucherTotals {
 				amount: 3 * USDC,
-				bytes: 1_500_000_000
+				bytes: ticket_bytes(1_500_000_000)
 			})
 		);
 		let here = voucher(&key, 1).place();
@@ -127,7 +127,7 @@ fn the_newest_voucher_pays_the_difference() {
 				VoucherTotals::default(),
 				VoucherTotals {
 					amount: 3 * USDC,
-					bytes: 1_500_000_000
+					bytes: ticket_bytes(1_500_000_000)
 				}
 			]
 		);
@@ -156,7 +156,7 @@ fn vouchers_of_many_viewers_are_one_lump_sum() {
 		assert_eq!(to_relayer.count(), 1);
 		assert_eq!(
 			Reported::get(),
-			[(RELAYER, ALICE, 1_000_000_000, 2 * USDC), (RELAYER, BOB, 1_000_000_000, 2 * USDC)]
+			[ALICE, BOB].map(|viewer| (RELAYER, viewer, ticket_bytes(1_000_000_000), 2 * USDC))
 		);
 	});
 }

@@ -353,7 +353,7 @@ fn a_voucher_may_be_under_the_terms_of_now_though_it_can_have_been_signed_before
 		};
 		assert_eq!(redeem_voucher(key.sign(owed.clone(), &genesis())), Accepted(paid));
 		// At the price of now, not at that of then.
-		(owed.amount, owed.bytes) = (3_000, 2_999_999);
+		(owed.amount, owed.bytes) = (3_000, 45 * TICKET_BYTES);
 		assert_eq!(redeem_voucher(key.sign(owed, &genesis())), Refused(PriceAboveBound));
 	});
 }
