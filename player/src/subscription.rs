@@ -258,6 +258,14 @@ impl<C: ChainView> Viewing<C> {
 				},
 				Event::Terms(terms) => {
 					paying = terms.is_some();
+					// The next change must not find us two behind.
+					if terms
+						.as_ref()
+						.is_some_and(|terms| terms.counter != self.stream.terms_counter)
+					{
+						self.follow_terms().await;
+						subscription.session().set_terms(self.stream.terms_counter);
+					}
 					if let Some(PaymentMode::Vouchers { newest: Some(newest) }) = terms.map(|t| t.mode) {
 						if let Err(error) = self.pocket.adopt(&newest) {
 							return Ok(Over::Relayer(
@@ -381,6 +389,14 @@ impl<C: ChainView> Viewing<C> {
 		tracing::warn!(relayer = %peer, %fault, rejected, "blacklisted");
 		self.summary.fault(peer, fault.to_string(), rejected);
 		Over::Relayer(Ending::Fault, fault.to_string())
+	}
+
+	/// The counter of the stream's terms as of now, where the chain answers; the signing key stays the one that this
+	/// subscription is checked with.
+	async fn follow_terms(&mut self) {
+		if let Ok(Some(now)) = self.chain.stream_key(self.stream.id).await {
+			self.stream.terms_counter = now.terms_counter;
+		}
 	}
 
 	/// Reads the stream key again; whether its signing key has changed.

@@ -49,6 +49,8 @@ enum Trick {
 	End(EndReason),
 	/// From the beginning: ten times the price.
 	Dear,
+	/// From the beginning: terms of the stream that the chain does not have.
+	UnknownTerms,
 }
 
 /// A whole broadcast, and the broadcaster's last word.
@@ -171,7 +173,7 @@ async fn serve(
 						price_per_gb: PRICE * dear,
 						mode: PaymentMode::Tickets { face_value: 100_000 },
 						credit: 2,
-						counter: 0,
+						counter: if trick == Trick::UnknownTerms { 2 } else { 0 },
 					};
 					session.accept(terms, signer.clone()).unwrap();
 				},
@@ -427,6 +429,46 @@ async fn dear_relayer_is_refused_without_a_fault() {
 	test.viewing.limits.max_price_per_gb = PRICE * 10;
 	assert_eq!(test.watch(&[&dear]).await, Ended::Finished);
 	test.assert_output(&content.0, WINDOWS);
+}
+
+/// The attack: a registered relayer has an account without a bond paid, so that nothing answers for its receipts.
+#[tokio::test]
+async fn money_goes_to_who_answers_with_a_bond() {
+	let content = broadcast(BROADCASTER);
+	let relayer = TestRelayer::start(11, content.clone(), Trick::None).await;
+	let registered = |account| RelayerInfo {
+		account,
+		signing_key: relayer.address.peer(),
+		addresses: Vec::new(),
+		price_per_gb: PRICE,
+		bond: 10_000_000,
+		unbonds_at: None,
+		reputation: Default::default(),
+	};
+	let mut test = Test::new().await;
+	test.viewing.chain.relayers = vec![registered(AccountId([10; 32]))];
+	assert_eq!(test.watch(&[&relayer]).await, Ended::NoRelayerLeft);
+	assert!(relayer.paid_windows().is_empty());
+	test.viewing.chain.relayers = vec![registered(AccountId([9; 32]))];
+	assert_eq!(test.watch(&[&relayer]).await, Ended::Finished);
+	test.assert_output(&content.0, WINDOWS);
+}
+
+#[tokio::test]
+async fn relayer_that_disagrees_about_the_chain_is_left_for_another() {
+	let content = broadcast(BROADCASTER);
+	let other = TestRelayer::start(11, content.clone(), Trick::UnknownTerms).await;
+	let good = TestRelayer::start(12, content.clone(), Trick::None).await;
+	let mut test = Test::new().await;
+	test.viewing.limits.windows = Some(WINDOWS);
+	assert_eq!(test.watch(&[&other, &good]).await, Ended::Windows);
+	let figures = test.figures(&other);
+	assert!(
+		figures.faults.is_empty() && figures.windows == 0,
+		"its node, or ours, may be behind"
+	);
+	let reason = figures.setbacks.keys().next().cloned().unwrap_or_default();
+	assert!(reason.contains("disagrees about the chain"), "{reason}");
 }
 
 #[tokio::test]
