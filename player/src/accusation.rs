@@ -9,7 +9,7 @@ use clustercast_primitives::{
 	fraud::{ChunkFraud, Equivocation},
 	status::SignedStatus,
 	window::SignedHeader,
-	Hash, PublicKey, Status,
+	Status,
 };
 use clustercast_protocol::{EncodedWindow, Evidence, Suspicion, Witness};
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
@@ -131,8 +131,8 @@ enum Clue {
 	Fault(Box<Subscription>),
 	/// A status that verified.
 	Status(Box<Signed<Status>>),
-	/// A catalog that a header named; its signature is looked at here, under this key.
-	Catalog(Arc<SignedCatalog>, PublicKey, Hash),
+	/// A catalog that verified.
+	Catalog(Arc<SignedCatalog>),
 }
 
 /// What came of something that was begun in the background.
@@ -182,9 +182,9 @@ impl Inquest {
 		self.tell(Clue::Status(Box::new(status.status.clone())));
 	}
 
-	/// A catalog of windows that verified, under this signing key on the chain with this genesis hash.
-	pub fn catalog(&self, catalog: &Arc<SignedCatalog>, key: &PublicKey, genesis: &Hash) {
-		self.tell(Clue::Catalog(catalog.clone(), *key, *genesis));
+	/// A catalog that verified.
+	pub fn catalog(&self, catalog: &Arc<SignedCatalog>) {
+		self.tell(Clue::Catalog(catalog.clone()));
 	}
 
 	fn tell(&self, clue: Clue) {
@@ -242,9 +242,8 @@ impl Clerk {
 				let second = self.inquiry.status(&status);
 				second.into_iter().for_each(|a| self.accuse(a));
 			},
-			Clue::Catalog(catalog, key, genesis) => {
-				let signed = catalog.check(&key, &genesis).is_ok();
-				let second = signed.then(|| self.inquiry.catalog(&catalog)).flatten();
+			Clue::Catalog(catalog) => {
+				let second = self.inquiry.catalog(&catalog);
 				second.into_iter().for_each(|a| self.accuse(a));
 			},
 			Clue::Fault(mut subscription) => {
@@ -296,7 +295,7 @@ impl Clerk {
 mod tests {
 	use super::*;
 	use bytes::Bytes;
-	use clustercast_primitives::{catalog::Track, crypto::KeyPair, status::State, StreamId};
+	use clustercast_primitives::{catalog::Track, crypto::KeyPair, status::State, Hash, StreamId};
 	use clustercast_protocol::Broadcast;
 
 	const GENESIS: Hash = Hash([7; 32]);

@@ -252,10 +252,7 @@ impl<C: ChainView> Viewing<C> {
 					self.inquest.status(&status);
 					self.standing.note_status(&status);
 				},
-				Event::Catalog(catalog) => {
-					let key = self.stream.signing_key;
-					self.inquest.catalog(&catalog, &key, &self.chain.genesis());
-				},
+				Event::Catalog(catalog) => self.inquest.catalog(&catalog),
 				Event::Terms(terms) => {
 					paying = terms.is_some();
 					// The next change must not find us two behind.

@@ -10,23 +10,26 @@ use crate::{
 	window::{EncodedWindow, Setting, WindowError},
 	wire::{
 		Delivery, DeliveryDecoder, EndReason, Kind, Payer, PaymentMode, SessionKey, Start, Subscribe, Terms, ToRelayer,
-		ToViewer, WireError,
+		ToViewer,
 	},
 };
 use bytes::Bytes;
 use clustercast_primitives::{
-	catalog::{CatalogError, SignedCatalog},
-	crypto::SignatureError,
+	catalog::SignedCatalog,
 	ext::Items,
 	merkle,
 	receipt::{self, deliveries_root, Deliveries, PayerOpening, Receipt, SignedReceipt},
-	status::{SignedStatus, StatusError},
+	status::SignedStatus,
 	subscribe::{Binding, SignedSubscription, Subscription},
-	window::{flags, HeaderError, SignedHeader},
+	window::{flags, SignedHeader},
 	AccountId, Balance, BlockNumber, Hash, History, PublicKey, SignedTicket, SignedVoucher, StreamId, TrackId, Voucher,
 	WindowHeader, WindowId,
 };
 use std::{collections::VecDeque, sync::Arc};
+
+mod fault;
+
+pub use fault::{Fault, NotDue, ReceiptFault};
 
 /// What a viewer wants, from whom, and what it is ready to pay.
 #[derive(Clone, Debug)]
@@ -188,194 +191,6 @@ pub enum Event {
 	Paid(Hash),
 	/// The relayer ended the subscription.
 	Ended(EndReason),
-}
-
-/// Why a session ended: what the relayer did.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Fault {
-	/// Bytes that are no message.
-	#[error(transparent)]
-	Wire(#[from] WireError),
-	/// A message out of turn.
-	#[error("{0} out of turn")]
-	Unexpected(Kind),
-	/// Terms dearer than the viewer accepts.
-	#[error("asks {asked} micro-USDC per GB; at most {max} is accepted")]
-	PriceTooHigh {
-		/// Accepted, micro-USDC per GB.
-		max: u64,
-		/// Asked.
-		asked: u64,
-	},
-	/// Tickets worth more than the viewer accepts, or nothing at all.
-	#[error("asks tickets of {asked} micro-USDC; at most {max} is accepted")]
-	FaceValue {
-		/// Accepted, micro-USDC.
-		max: Balance,
-		/// Asked.
-		asked: Balance,
-	},
-	/// Asks for vouchers of a viewer who offered none.
-	#[error("asks for vouchers of a viewer who pays by tickets")]
-	VouchersAsked,
-	/// Wants another account to be paid than the one whose bond answers for it.
-	#[error("asks to pay {asked}; the chain has it under {registered}")]
-	WrongRecipient {
-		/// By the registry.
-		registered: AccountId,
-		/// By its terms.
-		asked: AccountId,
-	},
-	/// Names terms of the stream that the chain does not know, or no longer.
-	#[error("counts the stream's terms to {asked}; the chain has {known}")]
-	WrongTerms {
-		/// By the chain.
-		known: u32,
-		/// By its terms.
-		asked: u32,
-	},
-	/// The voucher in its terms is not one that this session signed for this relayer and stream.
-	#[error("shows a voucher that is not this session's")]
-	BadVoucher,
-	/// Asks money of a viewer who offered none.
-	#[error("asks to be paid by a viewer who offered no payment")]
-	PaymentAsked,
-	/// Terms without credit can never be served.
-	#[error("terms without credit")]
-	NoCredit,
-	/// More windows unpaid than its own terms allow.
-	#[error("sends beyond its own credit of {0}")]
-	CreditExceeded(u8),
-	/// The window costs as much as a ticket's face value or more.
-	#[error("window {0} costs what no payment of these terms can be worth")]
-	Unpayable(WindowId),
-	/// Header fields or signature.
-	#[error(transparent)]
-	Header(#[from] HeaderError),
-	/// A signed window of another stream or track.
-	#[error("window {0} of a stream that was not asked for")]
-	WrongStream(WindowId),
-	/// An epoch is numbered by the chain's block in which it begins.
-	#[error("window {id} of an epoch that begins after block {head}, the newest one")]
-	FutureEpoch {
-		/// Of the window.
-		id: WindowId,
-		/// The newest block known.
-		head: BlockNumber,
-	},
-	/// The first window cannot be decoded by itself.
-	#[error("begins with window {0}, which cannot be decoded by itself")]
-	NotIndependent(WindowId),
-	/// A window at or before the last one.
-	#[error("window {0} again")]
-	Replayed(WindowId),
-	/// A later window than the next one.
-	#[error("window {got} in place of {expected}")]
-	Omitted {
-		/// Direct successor of the last one.
-		expected: WindowId,
-		/// Sent instead.
-		got: WindowId,
-	},
-	/// The right place, and another history.
-	#[error("window {0} does not follow the one before it")]
-	BrokenChain(WindowId),
-	/// A catalog that is not one.
-	#[error(transparent)]
-	Catalog(#[from] CatalogError),
-	/// A status whose parts do not agree.
-	#[error(transparent)]
-	Status(#[from] StatusError),
-	/// A status of another stream.
-	#[error("status of a stream that was not asked for")]
-	WrongStatus,
-	/// Peaks that are none.
-	#[error("history of {0} headers without their peaks")]
-	BadHistory(u64),
-	/// The catalog or the initialisation segment is missing or not the one that is named.
-	#[error("window {window} without what it is decoded with: {reason}")]
-	BadSetting {
-		/// The window.
-		window: WindowId,
-		/// What does not fit.
-		reason: WindowError,
-	},
-	/// The items are not those that the header names.
-	#[error("items of window {0} do not make what its header names")]
-	BadItems(WindowId),
-	/// Leaf hashes do not make the signed root.
-	#[error("leaves of window {0} do not make its root")]
-	BadLeaves(WindowId),
-	/// A chunk does not make its leaf hash.
-	#[error("chunk {index} of window {window} is not what the broadcaster signed")]
-	BadChunk {
-		/// Its window.
-		window: WindowId,
-		/// From 0.
-		index: u32,
-	},
-	/// A receipt for something else than was delivered.
-	#[error("receipt for window {window}: {reason}")]
-	BadReceipt {
-		/// The window it should be for.
-		window: WindowId,
-		/// What is wrong with it.
-		reason: ReceiptFault,
-	},
-}
-
-/// What is wrong with a receipt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReceiptFault {
-	/// Of another kind or context than the subscription's.
-	#[error("is for something else")]
-	Purpose,
-	/// For another account or session.
-	#[error("names another payer")]
-	Payer,
-	/// Payable to another account than the terms', or by another key than the relayer's.
-	#[error("names another payee")]
-	Payee,
-	/// For another stream.
-	#[error("names another stream")]
-	Stream,
-	/// States another root than that of its deliveries.
-	#[error("states another root than its deliveries have")]
-	Root,
-	/// Not the delivery of this window, whole.
-	#[error("says that something else was delivered")]
-	Delivered,
-	/// Not the window's length.
-	#[error("states another length")]
-	Bytes,
-	/// Not the price of the terms.
-	#[error("states another price than the terms")]
-	Price,
-	/// Not of this time: evidence would count too short, or not yet.
-	#[error("is of another block than now")]
-	Block,
-	/// The commitment of the receipt before: its secret may be known.
-	#[error("repeats a commitment")]
-	Commitment,
-	/// Not signed by the relayer's key.
-	#[error(transparent)]
-	Signature(#[from] SignatureError),
-}
-
-/// Why a payment is not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotDue {
-	/// The relayer was caught: nothing is paid any more.
-	#[error("the relayer was caught at a fault")]
-	Faulted,
-	/// The relayer ended the subscription: it takes no payments any more.
-	#[error("the subscription has ended")]
-	Ended,
-	/// No receipt with this commitment awaits payment, or it was paid before.
-	#[error("nothing is due for receipt {0}")]
-	Receipt(Hash),
 }
 
 /// Chunks hashed at a time when they come faster than one by one; what [`merkle::leaf_hashes`] does best.

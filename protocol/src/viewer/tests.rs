@@ -4,10 +4,16 @@ use super::*;
 use crate::{
 	evidence::{Evidence, Suspicion, Witness},
 	fixture::{self, Broadcast, CHALLENGE, GENESIS, HEAD},
-	wire::{window_frame, HEADER_BYTES, PREFIX_BYTES},
+	wire::{window_frame, WireError, HEADER_BYTES, PREFIX_BYTES},
 };
 use clustercast_primitives::{
-	amount::TICKET_BYTES, crypto::KeyPair, fraud::ChunkFraud, receipt::Kind as Purpose, status::State,
+	amount::TICKET_BYTES,
+	catalog::CatalogError,
+	crypto::{KeyPair, SignatureError},
+	fraud::ChunkFraud,
+	receipt::Kind as Purpose,
+	status::{State, StatusError},
+	window::HeaderError,
 	Delivery as Delivered, Ticket,
 };
 use codec::{Decode, Encode};

@@ -5,13 +5,12 @@ use clustercast_primitives::{
 	amount::{ticket_bytes, TICKET_BYTES, USDC},
 	catalog::Protection,
 	chain::{TicketRefusal, TicketVerdict},
-	crypto::{sha256, KeyPair},
+	crypto::sha256,
 	fraud::{Account, ChunkFraud},
 	merkle,
 	notice::RelayerProof,
 	receipt::{deliveries_root, Kind, PayerOpening},
-	ticket, AccountId as RawAccount, Delivery, Hash as RawHash, Receipt, StreamId, Ticket, Voucher, WindowHeader,
-	WinningTicket,
+	ticket, Delivery, Receipt, StreamId, Ticket, Voucher, WindowHeader, WinningTicket,
 };
 use pallet_ticket_broker::Call as Broker;
 use sp_runtime::BoundedVec;
@@ -22,18 +21,6 @@ const RELAYER: Sr25519Keyring = Sr25519Keyring::Ferdie;
 
 /// Most that Eve's session may spend by bytes, and beside.
 const LIMITS: (Balance, Balance) = (30 * USDC, 40 * USDC);
-
-fn key(seed: u8) -> KeyPair {
-	KeyPair::from_seed([seed; 32])
-}
-
-fn genesis_hash() -> RawHash {
-	RawHash(System::block_hash(0).into())
-}
-
-fn raw(who: Sr25519Keyring) -> RawAccount {
-	RawAccount(who.to_account_id().into())
-}
 
 fn submit(who: Sr25519Keyring, call: impl Into<RuntimeCall>) {
 	assert_ok!(apply(signed(who, call)));

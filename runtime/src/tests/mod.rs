@@ -13,7 +13,8 @@ mod validators;
 use crate::*;
 use clustercast_primitives::{
 	chain::{StreamTerms, PPM},
-	PublicKey,
+	crypto::KeyPair,
+	AccountId as RawAccount, Hash as RawHash, PublicKey,
 };
 use codec::Encode;
 use frame_support::{assert_ok, genesis_builder_helper, traits::fungible::Inspect};
@@ -132,6 +133,21 @@ fn extension(who: Sr25519Keyring) -> TxExtension {
 /// Applies an extrinsic that must be valid, and says how its call went.
 fn apply(extrinsic: UncheckedExtrinsic) -> DispatchResult {
 	Executive::apply_extrinsic(extrinsic).unwrap()
+}
+
+/// Of tests, by number.
+fn key(seed: u8) -> KeyPair {
+	KeyPair::from_seed([seed; 32])
+}
+
+/// As peers and signatures have it.
+fn genesis_hash() -> RawHash {
+	RawHash(System::block_hash(0).into())
+}
+
+/// The account as peers have it.
+fn raw(who: Sr25519Keyring) -> RawAccount {
+	RawAccount(who.to_account_id().into())
 }
 
 fn transfer(to: &AccountId, value: Balance) -> RuntimeCall {

@@ -5,14 +5,12 @@ use crate::pool::{PoolRules, FRAUD_ERRORS};
 use clustercast_primitives::{
 	amount::{ticket_bytes, USDC},
 	chain::TicketRefusal,
-	crypto::KeyPair,
 	fraud::Equivocation,
 	merkle,
 	receipt::Kind,
 	ticket,
 	window::flags,
-	AccountId as RawAccount, Hash as RawHash, SignedVoucher, StreamId, Ticket, Tip, Voucher, WindowHeader, WindowId,
-	WinningTicket,
+	SignedVoucher, StreamId, Ticket, Tip, Voucher, WindowHeader, WindowId, WinningTicket,
 };
 use frame_support::dispatch::GetDispatchInfo;
 use pallet_ticket_broker::Call as Broker;
@@ -49,18 +47,6 @@ fn priority(call: impl Into<RuntimeCall>) -> (u64, u64) {
 	let call = call.into();
 	let plain = from(TransactionSource::InBlock, call.clone()).unwrap().priority;
 	(plain, at_the_door(call).unwrap().priority - plain)
-}
-
-fn genesis_hash() -> RawHash {
-	RawHash(System::block_hash(0).into())
-}
-
-fn raw(who: Sr25519Keyring) -> RawAccount {
-	RawAccount(who.to_account_id().into())
-}
-
-fn key(seed: u8) -> KeyPair {
-	KeyPair::from_seed([seed; 32])
 }
 
 fn dispatch(who: Sr25519Keyring, call: impl Into<RuntimeCall>) {

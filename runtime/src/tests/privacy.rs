@@ -4,13 +4,11 @@
 use super::*;
 use clustercast_primitives::{
 	amount::{ticket_bytes, TICKET_BYTES, USDC},
-	crypto::KeyPair,
 	merkle,
 	notice::RelayerProof,
 	receipt::{deliveries_root, Kind, PayerOpening},
 	ticket::{self, EXPIRY_GRID},
-	AccountId as RawAccount, Delivery, Hash as RawHash, Receipt, StreamId, Ticket, Voucher, WindowHeader, WindowId,
-	WinningTicket,
+	Delivery, Receipt, StreamId, Ticket, Voucher, WindowHeader, WindowId, WinningTicket,
 };
 use frame_support::traits::StorageInfoTrait;
 use pallet_ticket_broker::{Call as Broker, Event as BrokerEvent};
@@ -60,18 +58,6 @@ const SHOWN_BY: &[&str] = &[
 	"TicketBroker.VoucherRedeemed",
 	"TransactionPayment.TransactionFeePaid",
 ];
-
-fn key(seed: u8) -> KeyPair {
-	KeyPair::from_seed([seed; 32])
-}
-
-fn genesis_hash() -> RawHash {
-	RawHash(System::block_hash(0).into())
-}
-
-fn raw(who: Sr25519Keyring) -> RawAccount {
-	RawAccount(who.to_account_id().into())
-}
 
 /// What two people watch, which nobody shall be able to tell apart.
 #[derive(Clone, Copy)]

@@ -4,10 +4,9 @@ use super::*;
 use clustercast_primitives::{
 	amount::{TICKET_BYTES, USDC},
 	chain::Reputation,
-	crypto::KeyPair,
 	notice::RelayerProof,
 	receipt::Kind,
-	ticket, AccountId as RawAccount, Hash as RawHash, StreamId, Ticket, WinningTicket,
+	ticket, StreamId, Ticket, WinningTicket,
 };
 use pallet_ticket_broker::Call as Broker;
 use sp_runtime::traits::Dispatchable;
@@ -19,14 +18,6 @@ const BYTES: u64 = 6 * TICKET_BYTES;
 
 fn dispatch(who: Sr25519Keyring, call: impl Into<RuntimeCall>) {
 	assert_ok!(call.into().dispatch(RuntimeOrigin::signed(who.to_account_id())));
-}
-
-fn key(seed: u8) -> KeyPair {
-	KeyPair::from_seed([seed; 32])
-}
-
-fn genesis_hash() -> RawHash {
-	RawHash(System::block_hash(0).into())
 }
 
 /// Deposits for `viewer` and registers its session.

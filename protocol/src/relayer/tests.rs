@@ -1,0 +1,593 @@
+//! The serving side: who is let in, what is sent in which order, and what is owed.
+
+use super::*;
+use crate::{
+	fixture::{self, Broadcast, CHALLENGE, GENESIS, STREAM},
+	meter::Share,
+	wire::{Kind, Payer},
+};
+use clustercast_primitives::{
+	amount::{self, TICKET_BYTES},
+	receipt::{self, SignedReceipt},
+	status::State as Standing,
+	subscribe::{SignedSubscription, Tracks},
+	Ticket,
+};
+use codec::DecodeAll;
+
+/// Of a window that takes a ticket of one unit, to the byte.
+const UNIT: usize = TICKET_BYTES as usize;
+
+fn tracks(ids: &[u16]) -> Tracks {
+	ids.to_vec().try_into().unwrap()
+}
+
+fn subscribe(payer: Option<Payer>) -> Subscribe {
+	Subscribe {
+		genesis: GENESIS,
+		stream: STREAM,
+		tracks: tracks(&[0]),
+		start: Start::Live,
+		payer,
+	}
+}
+
+fn new() -> RelayerSession {
+	RelayerSession::new(GENESIS, CHALLENGE, vec![fixture::binding()])
+}
+
+fn subscribed(subscribe: Subscribe) -> RelayerSession {
+	let mut session = new();
+	assert_eq!(kinds(&mut session), [Kind::Challenge]);
+	session
+		.handle(&ToRelayer::Subscribe(subscribe.clone()).to_frame())
+		.unwrap();
+	assert_eq!(session.poll_event(), Some(Event::Subscribed(subscribe)));
+	session
+}
+
+fn serving() -> RelayerSession {
+	let mut session = subscribed(subscribe(Some(fixture::payer())));
+	session.accept(fixture::terms(), fixture::signer()).unwrap();
+	assert_eq!(kinds(&mut session), [Kind::Terms]);
+	session
+}
+
+/// Serves for nothing.
+fn free() -> RelayerSession {
+	let mut session = subscribed(subscribe(None));
+	session.accept_free().unwrap();
+	assert_eq!(kinds(&mut session), [Kind::Terms]);
+	session
+}
+
+/// Kinds of all frames that wait, taken out.
+fn kinds(session: &mut RelayerSession) -> Vec<Kind> {
+	let known = [
+		Kind::Challenge,
+		Kind::Terms,
+		Kind::Catalog,
+		Kind::Init,
+		Kind::History,
+		Kind::Status,
+		Kind::Window,
+		Kind::Receipt,
+		Kind::Paid,
+		Kind::End,
+	];
+	std::iter::from_fn(|| session.poll_transmit())
+		.map(|frame| known.into_iter().find(|k| *k as u8 == frame[4]).unwrap())
+		.collect()
+}
+
+fn ticket(expectation: &Expectation) -> Bytes {
+	let Share::Ticket {
+		bytes,
+		face_value,
+		win_probability,
+	} = expectation.share
+	else {
+		panic!("{expectation:?}");
+	};
+	let ticket = Ticket {
+		sender: expectation.payer.account,
+		session: expectation.payer.key,
+		recipient: fixture::RECIPIENT,
+		stream: expectation.window.stream,
+		kind: expectation.kind,
+		context: expectation.context,
+		bytes,
+		face_value,
+		win_probability,
+		commitment: expectation.commitment,
+		nonce: 0,
+		expiry: 120,
+	};
+	ToRelayer::Ticket(fixture::session_key().sign(ticket, &GENESIS)).to_frame()
+}
+
+#[test]
+fn delivers_within_credit_and_goes_on_when_paid() {
+	let (mut session, mut broadcast) = (serving(), Broadcast::default());
+	let windows: Vec<_> = (0..4).map(|i| broadcast.segment(&[i; UNIT])).collect();
+	assert_eq!(
+		session.wants(),
+		Some(Cursor::Live {
+			stream: STREAM,
+			track: 0
+		})
+	);
+	let first = session.deliver(&windows[0]).unwrap().unwrap();
+	assert_eq!(
+		kinds(&mut session),
+		[Kind::Catalog, Kind::Init, Kind::History, Kind::Window, Kind::Receipt]
+	);
+	assert_eq!(session.wants(), Some(Cursor::After(windows[0].id())));
+	let second = session.deliver(&windows[1]).unwrap().unwrap();
+	assert_eq!(kinds(&mut session), [Kind::Window, Kind::Receipt]);
+	assert_ne!(first.commitment, second.commitment);
+
+	assert_eq!(session.wants(), None);
+	assert_eq!(
+		session.deliver(&windows[2]),
+		Err(SessionError::NotWanted(windows[2].id()))
+	);
+	let not_owed = Err(SessionError::NotOwed(first.commitment));
+	assert_eq!(session.paid(first.commitment), not_owed, "nothing came for it");
+	session.handle(&ticket(&first)).unwrap();
+	assert!(matches!(session.poll_event(), Some(Event::Ticket(_))));
+	assert_eq!(session.wants(), None);
+	session.paid(first.commitment).unwrap();
+	assert_eq!(session.paid(first.commitment), not_owed, "it was paid before");
+	assert_eq!(kinds(&mut session), [Kind::Paid]);
+	assert_eq!(session.unpaid().collect::<Vec<_>>(), [second.commitment]);
+	assert_eq!(session.wants(), Some(Cursor::After(windows[1].id())));
+	assert!(session.deliver(&windows[2]).is_ok());
+}
+
+/// What a paid session sends for this window, the receipt last.
+fn receipt_of(
+	session: &mut RelayerSession,
+	window: &EncodedWindow,
+) -> (Option<Expectation>, SignedReceipt, Deliveries) {
+	let expectation = session.deliver(window).unwrap();
+	let frame = std::iter::from_fn(|| session.poll_transmit()).last().unwrap();
+	let (signed, deliveries) = DecodeAll::decode_all(&mut &frame[5..]).unwrap();
+	(expectation, signed, deliveries)
+}
+
+#[test]
+fn receipt_and_expectation_say_the_same() {
+	let (mut session, mut broadcast) = (serving(), Broadcast::default());
+	let window = broadcast.segment(&fixture::media(30_000, 1));
+	let (expectation, signed, deliveries) = receipt_of(&mut session, &window);
+	let expectation = expectation.unwrap();
+	assert_eq!(signed.verify(&fixture::relayer_key().public(), &GENESIS), Ok(()));
+	let whole = Delivery {
+		header: window.header().hash(),
+		first: 0,
+		count: 2,
+		delivered: window.header().root,
+	};
+	assert_eq!(deliveries[..], [whole]);
+	let receipt = Receipt {
+		kind: receipt::Kind::LIVE,
+		context: Hash([0; 32]),
+		payer: payer(&CHALLENGE, &fixture::SENDER, &fixture::session_key().public()),
+		payee: fixture::RECIPIENT,
+		key: fixture::relayer_key().public(),
+		stream: STREAM,
+		root: whole.leaf(),
+		bytes: 30_000,
+		price: 2_000_000,
+		commitment: expectation.commitment,
+		block: fixture::HEAD,
+	};
+	assert_eq!(signed.message, receipt);
+	assert_eq!(ticket::commitment(&expectation.rand), expectation.commitment);
+	assert_eq!(
+		(expectation.payer, expectation.window),
+		(fixture::session(), window.id())
+	);
+	assert_eq!((expectation.kind, expectation.context), (receipt.kind, receipt.context));
+	assert_eq!(expectation.terms, 3);
+	// 30,000 bytes, rounded up to a unit.
+	let share = Share::Ticket {
+		bytes: 65_536,
+		face_value: 50_000,
+		win_probability: amount::win_probability(65_536, 2_000_000, 50_000).unwrap(),
+	};
+	assert_eq!(expectation.share, share);
+}
+
+#[test]
+fn receipts_state_the_newest_block() {
+	let signer = fixture::signer();
+	let mut session = subscribed(subscribe(Some(fixture::payer())));
+	session.accept(fixture::terms(), signer.clone()).unwrap();
+	let mut broadcast = Broadcast::default();
+	let mut block = |session: &mut RelayerSession| {
+		let (_, signed, _) = receipt_of(session, &broadcast.segment(&[1; 10]));
+		signed.message.block
+	};
+	assert_eq!(block(&mut session), 50);
+	signer.set_block(61);
+	assert_eq!(block(&mut session), 61);
+}
+
+#[test]
+fn window_that_is_paid_ahead_brings_a_receipt_and_takes_no_credit() {
+	let (mut session, mut broadcast) = (serving(), Broadcast::default());
+	let mut commitments = Vec::new();
+	for _ in 0..6 {
+		let (expectation, signed, _) = receipt_of(&mut session, &broadcast.segment(&[1; 10_000]));
+		assert_eq!(signed.message.bytes, 10_000);
+		commitments.push(signed.message.commitment);
+		// 60,000 of the first ticket's 65,536.
+		assert_eq!(expectation.is_some(), commitments.len() == 1);
+	}
+	assert_eq!(session.unpaid().collect::<Vec<_>>(), commitments[..1]);
+	assert!(commitments.windows(2).all(|pair| pair[0] != pair[1]));
+	let seventh = session.deliver(&broadcast.segment(&[1; 10_000])).unwrap();
+	assert_eq!(seventh.map(|due| due.share.bytes()), Some(65_536));
+}
+
+#[test]
+fn slow_viewer_holds_few_windows() {
+	let mut broadcast = Broadcast::default();
+	let mut fill = |session: &mut RelayerSession| {
+		let mut delivered = 0;
+		while session.wants().is_some() && delivered < 10 {
+			session.deliver(&broadcast.segment(&[1; 10])).unwrap();
+			delivered += 1;
+		}
+		delivered
+	};
+	let mut free = free();
+	assert_eq!(fill(&mut free), 1);
+	assert_eq!(
+		kinds(&mut free),
+		[Kind::Catalog, Kind::Init, Kind::History, Kind::Window]
+	);
+	assert_eq!(fill(&mut free), 4);
+	let mut paid = serving();
+	assert_eq!(fill(&mut paid), 1);
+	kinds(&mut paid);
+	assert_eq!(fill(&mut paid), 2);
+	assert!(paid.unpaid().count() < 2, "it is not credit that bounds it");
+	kinds(&mut paid);
+	assert!(paid.wants().is_some());
+}
+
+#[test]
+fn setting_is_sent_again_only_where_it_changes() {
+	let (mut session, mut broadcast) = (free(), Broadcast::default());
+	let mut sent = Vec::new();
+	for change in [None, None, Some(&b"new"[..]), None, Some(b"newer")] {
+		if let Some(init) = change {
+			broadcast.reinit(init);
+		}
+		session.deliver(&broadcast.segment(&[1; 10])).unwrap();
+		sent.push(kinds(&mut session));
+	}
+	let (plain, changed) = (vec![Kind::Window], vec![Kind::Catalog, Kind::Init, Kind::Window]);
+	let first = vec![Kind::Catalog, Kind::Init, Kind::History, Kind::Window];
+	assert_eq!(sent, [first, plain.clone(), changed.clone(), plain, changed]);
+	// Another catalog with the same initialisation segment.
+	broadcast.reinit(&b"newer"[..]);
+	session.deliver(&broadcast.segment(&[1; 10])).unwrap();
+	assert_eq!(kinds(&mut session), [Kind::Catalog, Kind::Window]);
+}
+
+#[test]
+fn history_is_for_those_who_begin_live() {
+	let mut broadcast = Broadcast::default();
+	let windows: Vec<_> = (0..4).map(|i| broadcast.segment(&[i; 10])).collect();
+	let mut live = free();
+	live.deliver(&windows[3]).unwrap();
+	let frames: Vec<_> = std::iter::from_fn(|| live.poll_transmit()).collect();
+	assert_eq!(frames[2], ToViewer::History(windows[2].history_after()).to_frame());
+
+	let last = windows[1].id();
+	let mut behind = subscribe(None);
+	behind.start = Start::After {
+		epoch: last.epoch,
+		segment: last.segment,
+		part: last.part,
+	};
+	let mut resumed = subscribed(behind);
+	resumed.accept_free().unwrap();
+	assert_eq!(resumed.wants(), Some(Cursor::After(last)));
+	resumed.deliver(&windows[2]).unwrap();
+	assert_eq!(
+		kinds(&mut resumed),
+		[Kind::Terms, Kind::Catalog, Kind::Init, Kind::Window]
+	);
+}
+
+#[test]
+fn status_is_passed_on_while_it_serves_and_where_it_is_newer() {
+	let status = |number| fixture::status(number, Standing::Live);
+	let mut session = subscribed(subscribe(None));
+	session.status(&status(9));
+	assert!(kinds(&mut session).is_empty(), "before the terms");
+	session.accept_free().unwrap();
+	kinds(&mut session);
+	let mut sent = Vec::new();
+	for number in [3, 3, 2, 4] {
+		session.status(&status(number));
+		sent.extend(session.poll_transmit());
+	}
+	let expected = [3, 4].map(|number| ToViewer::Status(Box::new(status(number))).to_frame());
+	assert_eq!(sent, expected);
+	let mut later = status(0);
+	later.status.message.epoch += 1;
+	session.status(&later);
+	assert_eq!(kinds(&mut session), [Kind::Status]);
+	session.end(EndReason::Finished);
+	session.status(&fixture::status(9, Standing::Ended));
+	assert_eq!(kinds(&mut session), [Kind::End]);
+}
+
+#[test]
+fn viewer_who_reads_nothing_has_one_status_waiting() {
+	let mut session = subscribed(subscribe(None));
+	session.accept_free().unwrap();
+	let statuses = (0..100).map(|number| fixture::status(number, Standing::Live));
+	statuses.for_each(|status| session.status(&status));
+	let sent: Vec<Bytes> = std::iter::from_fn(|| session.poll_transmit()).collect();
+	let newest = ToViewer::Status(Box::new(fixture::status(99, Standing::Live))).to_frame();
+	assert_eq!(sent, [ToViewer::Terms(None).to_frame(), newest]);
+}
+
+#[test]
+fn terms_need_a_payer() {
+	let mut session = subscribed(subscribe(None));
+	assert_eq!(
+		session.accept(fixture::terms(), fixture::signer()),
+		Err(SessionError::NoPayer)
+	);
+	session.end(EndReason::PaymentRequired);
+	assert_eq!(kinds(&mut session), [Kind::End]);
+	assert_eq!(session.accept_free(), Err(SessionError::NotAwaiting));
+}
+
+#[test]
+fn one_track_is_served() {
+	for ids in [&[][..], &[0, 1]] {
+		let mut several = subscribe(None);
+		several.tracks = tracks(ids);
+		assert_eq!(subscribed(several).accept_free(), Err(SessionError::NotAwaiting));
+	}
+	let mut second = subscribe(None);
+	second.tracks = tracks(&[1]);
+	let mut session = subscribed(second);
+	session.accept_free().unwrap();
+	assert_eq!(
+		session.wants(),
+		Some(Cursor::Live {
+			stream: STREAM,
+			track: 1
+		})
+	);
+}
+
+#[test]
+fn mode_and_counter_are_restated_for_what_is_delivered_from_then_on() {
+	let (mut session, mut broadcast) = (serving(), Broadcast::default());
+	let by_ticket = session.deliver(&broadcast.segment(&[1; UNIT])).unwrap().unwrap();
+	kinds(&mut session);
+	session.restate(PaymentMode::Vouchers { newest: None }, 4).unwrap();
+	let by_voucher = session.deliver(&broadcast.segment(&[1; UNIT])).unwrap().unwrap();
+	assert_eq!(kinds(&mut session), [Kind::Terms, Kind::Window, Kind::Receipt]);
+	assert!(matches!(by_ticket.share, Share::Ticket { .. }));
+	let share = Share::Voucher {
+		bytes: UNIT as u64,
+		amount: 131,
+	};
+	assert_eq!(by_voucher.share, share);
+	assert_eq!((by_ticket.terms, by_voucher.terms), (3, 4));
+	session.handle(&ticket(&by_ticket)).unwrap();
+	assert!(matches!(session.poll_event(), Some(Event::Ticket(_))));
+
+	let mut by_tickets_only = fixture::payer();
+	by_tickets_only.vouchers = false;
+	let mut session = subscribed(subscribe(Some(by_tickets_only)));
+	session.accept(fixture::terms(), fixture::signer()).unwrap();
+	let vouchers = || PaymentMode::Vouchers { newest: None };
+	assert_eq!(session.restate(vouchers(), 3), Err(SessionError::NoVouchers));
+	assert_eq!(session.restate(fixture::terms().mode, 3), Ok(()));
+	assert_eq!(free().restate(vouchers(), 3), Err(SessionError::NoPayer));
+	session.end(EndReason::Finished);
+	assert_eq!(session.restate(fixture::terms().mode, 3), Err(SessionError::NoPayer));
+}
+
+#[test]
+fn window_that_no_ticket_can_pay_is_not_sent() {
+	let (mut session, mut broadcast) = (subscribed(subscribe(Some(fixture::payer()))), Broadcast::default());
+	let terms = Terms {
+		mode: PaymentMode::Tickets { face_value: 262 },
+		..fixture::terms()
+	};
+	session.accept(terms, fixture::signer()).unwrap();
+	kinds(&mut session);
+	// Two units at 2,000,000 per GB cost 262.144: more than the face value.
+	let dear = broadcast.segment(&[1; UNIT + 1]);
+	assert_eq!(session.deliver(&dear), Err(SessionError::Unpayable(dear.id())));
+	assert!(kinds(&mut session).is_empty());
+	assert!(session.deliver(&broadcast.segment(&[1; UNIT])).is_ok());
+}
+
+#[test]
+fn only_the_wanted_stream_and_direction_is_sent() {
+	let (mut session, mut broadcast) = (serving(), Broadcast::default());
+	let (old, new) = (broadcast.segment(&[1; 10]), broadcast.segment(&[2; 10]));
+	broadcast.reinit(&b"of two tracks"[..]);
+	broadcast.next.track = 1;
+	let other = broadcast.segment(&[1; 10]);
+	assert_eq!(session.deliver(&other), Err(SessionError::NotWanted(other.id())));
+	session.deliver(&new).unwrap();
+	kinds(&mut session);
+	assert_eq!(session.deliver(&other), Err(SessionError::NotWanted(other.id())));
+	assert_eq!(session.deliver(&old), Err(SessionError::NotWanted(old.id())));
+	let mut later = Broadcast::default();
+	later.begin_epoch(fixture::EPOCH + 1);
+	assert!(
+		session.deliver(&later.segment(&[1; 10])).is_ok(),
+		"an epoch comes behind all of those before"
+	);
+}
+
+#[test]
+fn viewer_who_breaks_the_protocol_is_told_and_left() {
+	let broken = |session: &mut RelayerSession, bytes: &[u8], reason: EndReason| {
+		let error = session.handle(bytes).unwrap_err();
+		assert!(session.is_ended());
+		let last = std::iter::from_fn(|| session.poll_transmit()).last();
+		assert_eq!(last, Some(ToViewer::End(reason).to_frame()));
+		error
+	};
+	let protocol = EndReason::ProtocolError;
+	let again = ToRelayer::Subscribe(subscribe(None)).to_frame();
+	assert_eq!(broken(&mut serving(), &again, protocol), SessionError::SubscribedTwice);
+	let mut elsewhere = subscribe(None);
+	elsewhere.genesis = Hash([0; 32]);
+	let elsewhere = ToRelayer::Subscribe(elsewhere).to_frame();
+	assert_eq!(
+		broken(&mut new(), &elsewhere, EndReason::WrongChain),
+		SessionError::WrongChain
+	);
+	assert_eq!(
+		broken(&mut serving(), &[9; 9], protocol),
+		SessionError::Wire(WireError::UnknownKind(9))
+	);
+	// A ticket for what was never delivered, and a second one for the same receipt.
+	let mut session = serving();
+	let owed = session
+		.deliver(&Broadcast::default().segment(&[1; 10]))
+		.unwrap()
+		.unwrap();
+	let not_owed = SessionError::NotOwed(owed.commitment);
+	assert_eq!(broken(&mut serving(), &ticket(&owed), protocol), not_owed);
+	session.handle(&ticket(&owed)).unwrap();
+	assert_eq!(broken(&mut session, &ticket(&owed), protocol), not_owed);
+}
+
+#[test]
+fn nothing_is_read_or_wanted_behind_the_end() {
+	let mut session = serving();
+	session.end(EndReason::Finished);
+	session.end(EndReason::Full);
+	assert_eq!(kinds(&mut session), [Kind::End]);
+	assert_eq!(session.handle(&[9; 100]), Ok(()));
+	assert_eq!((session.wants(), session.poll_event()), (None, None));
+}
+
+/// What a subscription that pays has to satisfy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rule {
+	Stream,
+	Tracks,
+	Challenge,
+	Binding,
+	Signature,
+}
+
+const RULES: [Rule; 5] = [
+	Rule::Stream,
+	Rule::Tracks,
+	Rule::Challenge,
+	Rule::Binding,
+	Rule::Signature,
+];
+
+/// A relayer that leaves out one rule.
+fn serves_without(rule: Rule, subscribe: &Subscribe) -> bool {
+	let signed = &subscribe.payer.as_ref().unwrap().subscription;
+	let message = &signed.message;
+	let holds = |each| match each {
+		Rule::Stream => message.stream == subscribe.stream,
+		Rule::Tracks => message.tracks == subscribe.tracks,
+		Rule::Challenge => message.challenge == CHALLENGE,
+		Rule::Binding => message.binding == fixture::binding(),
+		Rule::Signature => signed.verify(&message.session, &GENESIS).is_ok(),
+	};
+	RULES.into_iter().filter(|each| *each != rule).all(holds)
+}
+
+/// Each attack would succeed with a relayer that leaves out the one rule against it, and does with no other.
+#[test]
+fn subscription_serves_for_what_it_was_signed_and_nothing_else() {
+	let payer = |subscription: SignedSubscription| Payer {
+		subscription,
+		vouchers: true,
+	};
+	let signed = |change: fn(&mut clustercast_primitives::subscribe::Subscription)| {
+		let mut subscription = fixture::subscription();
+		change(&mut subscription);
+		subscribe(Some(payer(fixture::session_key().sign(subscription, &GENESIS))))
+	};
+	let elsewhere = fixture::session_key().sign(fixture::subscription(), &Hash([0; 32]));
+	let stolen = fixture::relayer_key().sign(fixture::subscription(), &GENESIS);
+	let mut bent = fixture::payer().subscription;
+	bent.message.account.0[0] ^= 1;
+	let attacks = [
+		// Whoever stands between forwards the challenge of another relayer and has its viewer sign it.
+		(Rule::Binding, signed(|s| s.binding = Binding::PeerKey([0x66; 32]))),
+		// The same bytes, in the place of a certificate.
+		(
+			Rule::Binding,
+			signed(|s| s.binding = Binding::Certificate(fixture::relayer_key().public().0)),
+		),
+		// Heard on an earlier connection.
+		(Rule::Challenge, signed(|s| s.challenge.0[0] ^= 1)),
+		(Rule::Stream, signed(|s| s.stream.0 += 1)),
+		(Rule::Tracks, signed(|s| s.tracks = tracks(&[1]))),
+		(Rule::Tracks, signed(|s| s.tracks = tracks(&[0, 1]))),
+		(Rule::Signature, subscribe(Some(payer(elsewhere)))),
+		(Rule::Signature, subscribe(Some(payer(stolen)))),
+		(Rule::Signature, subscribe(Some(payer(bent)))),
+	];
+	for (rule, attack) in attacks {
+		for left_out in RULES {
+			assert_eq!(serves_without(left_out, &attack), left_out == rule, "{attack:?}");
+		}
+		let mut session = new();
+		kinds(&mut session);
+		let answer = session.handle(&ToRelayer::Subscribe(attack).to_frame());
+		assert_eq!(answer, Err(SessionError::BadSubscription));
+		assert_eq!(session.poll_event(), None);
+		let end = ToViewer::End(EndReason::BadSubscription).to_frame();
+		assert_eq!(session.poll_transmit(), Some(end));
+		assert!(session.is_ended());
+	}
+	let honest = subscribe(Some(fixture::payer()));
+	assert!(RULES.into_iter().all(|rule| serves_without(rule, &honest)));
+	subscribed(honest);
+}
+
+#[test]
+fn relayer_is_known_by_any_of_its_ends() {
+	let ends = [fixture::binding(), Binding::Certificate([7; 32])];
+	for binding in ends {
+		let mut subscription = fixture::subscription();
+		subscription.binding = binding;
+		let mut session = RelayerSession::new(GENESIS, CHALLENGE, ends.to_vec());
+		let subscribe = subscribe(Some(Payer {
+			subscription: fixture::session_key().sign(subscription, &GENESIS),
+			vouchers: false,
+		}));
+		assert_eq!(session.handle(&ToRelayer::Subscribe(subscribe).to_frame()), Ok(()));
+	}
+}
+
+#[test]
+fn guest_has_nothing_to_sign() {
+	let mut nowhere = RelayerSession::new(GENESIS, CHALLENGE, Vec::new());
+	let guest = ToRelayer::Subscribe(subscribe(None)).to_frame();
+	assert_eq!(nowhere.handle(&guest), Ok(()));
+	assert_eq!(nowhere.accept_free(), Ok(()));
+	let mut session = RelayerSession::new(GENESIS, CHALLENGE, Vec::new());
+	let payer = ToRelayer::Subscribe(subscribe(Some(fixture::payer()))).to_frame();
+	assert_eq!(session.handle(&payer), Err(SessionError::BadSubscription));
+}
