@@ -1,5 +1,6 @@
 //! One file a call, the views, pruning, money in the large, and the invariants.
 
+mod attacks;
 mod authorize_session;
 mod cancel_unlock;
 mod check_tickets;
