@@ -3,6 +3,7 @@
 
 use clustercast_primitives::{
 	chain::{RentOffer, StreamTerms},
+	channel::{Release, SignedClose, SignedReservation},
 	fraud::{ChunkFraud, Equivocation},
 	AccountId, Balance, BlockNumber, PublicKey, Signature, SignedVoucher, StreamId, WinningTicket,
 };
@@ -237,13 +238,22 @@ pub fn withdraw() -> Call {
 }
 
 /// Lets `key` sign tickets for whoever signs this, up to block `expiry`: `limit` micro-USDC in all for what is by bytes and
-/// for tips, `extra_limit` in all for everything else.
-pub fn authorize_session(key: &PublicKey, limit: Balance, extra_limit: Balance, expiry: BlockNumber) -> Call {
+/// for tips, `extra_limit` in all for everything else. `proof` is the key's signature over [`SessionProof`] for the account.
+///
+/// [`SessionProof`]: clustercast_primitives::session::SessionProof
+pub fn authorize_session(
+	key: &PublicKey,
+	limit: Balance,
+	extra_limit: Balance,
+	expiry: BlockNumber,
+	proof: &Signature,
+) -> Call {
 	Call::new("TicketBroker", "authorize_session")
 		.argument("key", key)
 		.number("limit", limit)
 		.number("extra_limit", extra_limit)
 		.number("expiry", expiry)
+		.argument("proof", proof)
 }
 
 /// Ends a session key as soon as its last ticket has expired.
@@ -251,9 +261,19 @@ pub fn revoke_session(key: &PublicKey) -> Call {
 	Call::new("TicketBroker", "revoke_session").argument("key", key)
 }
 
-/// Removes an expired session key.
-pub fn reap_session(key: &PublicKey) -> Call {
-	Call::new("TicketBroker", "reap_session").argument("key", key)
+/// Sets money aside for the recipient that a session key names; whoever signs this receives its reward.
+pub fn reserve(reservation: &SignedReservation) -> Call {
+	Call::new("TicketBroker", "reserve").argument("reservation", reservation)
+}
+
+/// Begins to end what a session key reserved.
+pub fn close_channel(close: &SignedClose) -> Call {
+	Call::new("TicketBroker", "close_channel").argument("close", close)
+}
+
+/// Frees at once what is reserved for `release.recipient`, but for what it keeps.
+pub fn release(release: &Release) -> Call {
+	Call::new("TicketBroker", "release").argument("release", release)
 }
 
 /// Redeems winners, in this order, each on its own.

@@ -6,7 +6,9 @@ use crate::{
 	submit::{self, Event},
 };
 use clustercast_primitives::{
-	chain::{RelayerInfo, StreamKeyInfo, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
+	chain::{
+		ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals,
+	},
 	AccountId, Balance, BlockNumber, Hash, SignedVoucher, StreamId, WinningTicket,
 };
 use codec::Encode;
@@ -62,10 +64,12 @@ pub struct Constants {
 	pub unlock_delay: BlockNumber,
 	/// Blocks that a ticket may live.
 	pub max_ticket_life: BlockNumber,
-	/// Blocks per epoch; a ticket's epoch is `expiry / epoch_length`.
-	pub epoch_length: BlockNumber,
-	/// Nonces of an epoch are below this.
-	pub max_nonces: u32,
+	/// Blocks from closing a channel until what it reserved is free.
+	pub channel_delay: BlockNumber,
+	/// Furthest that a session's expiry may lie ahead, blocks.
+	pub max_session_life: BlockNumber,
+	/// Held while a session exists, micro-USDC.
+	pub session_deposit: Balance,
 	/// Most tickets in a `redeem_batch`.
 	pub max_batch: u32,
 	/// Most session keys per account.
@@ -241,6 +245,11 @@ impl Chain {
 		self.request("clustercast_vouchersPaid", rpc_params![places, at]).await
 	}
 
+	/// What is reserved and paid in these channels (at most `max_batch`), in order, at a block (default: the best).
+	pub async fn channels(&self, keys: &[ChannelKey], at: Option<Hash>) -> Result<Vec<Option<ChannelInfo>>, ChainError> {
+		self.request("clustercast_channels", rpc_params![keys, at]).await
+	}
+
 	/// Every event of a block, in order.
 	pub async fn events(&self, block: Hash) -> Result<Vec<Event>, ChainError> {
 		within("reading events", async {
@@ -325,8 +334,9 @@ async fn read_constants(client: &OnlineClient<SubstrateConfig>) -> Result<Consta
 		min_face_value: balance("MinFaceValue")?,
 		unlock_delay: number("UnlockDelay")?,
 		max_ticket_life: number("MaxTicketLife")?,
-		epoch_length: number("EpochLength")?,
-		max_nonces: number("MaxNonces")?,
+		channel_delay: number("ChannelDelay")?,
+		max_session_life: number("MaxSessionLife")?,
+		session_deposit: balance("SessionDeposit")?,
 		max_batch: number("MaxBatch")?,
 		max_sessions: number("MaxSessions")?,
 	})

@@ -7,7 +7,10 @@
 
 use clustercast_primitives::{
 	bridge::{Attestation, BridgeInfo, Stranded, WithdrawalInfo},
-	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
+	chain::{
+		ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace,
+		VoucherTotals,
+	},
 	PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
 use sp_consensus_aura::sr25519::AuthorityId as AuraId;
@@ -160,6 +163,7 @@ sp_api::impl_runtime_apis! {
 		fn check_vouchers(_: Vec<SignedVoucher>) -> Vec<TicketVerdict> { in_wasm() }
 		fn decode_vouchers(_: Vec<u8>) -> Option<Vec<SignedVoucher>> { in_wasm() }
 		fn vouchers_paid(_: Vec<VoucherPlace>) -> Vec<VoucherTotals> { in_wasm() }
+		fn channels(_: Vec<ChannelKey>) -> Vec<Option<ChannelInfo>> { in_wasm() }
 		fn viewer_account(_: clustercast_primitives::AccountId) -> ViewerAccount { in_wasm() }
 		fn relayers(_: Option<clustercast_primitives::AccountId>, _: u32) -> Vec<RelayerInfo> { in_wasm() }
 		fn leaderboard(_: u32) -> Vec<RelayerInfo> { in_wasm() }

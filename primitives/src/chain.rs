@@ -21,7 +21,7 @@ pub const PPM: u32 = 1_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum TicketRefusal {
-	/// Paid before: the nonce is spent in this session and epoch.
+	/// Paid before: a ticket of this session to this recipient, or a tip of it, had this nonce.
 	AlreadyRedeemed,
 	/// The chain is past the ticket's expiry block.
 	Expired,
@@ -29,8 +29,8 @@ pub enum TicketRefusal {
 	ExpiryTooFar,
 	/// The expiry is not on the grid.
 	ExpiryOffGrid,
-	/// The nonce does not fit the epoch's bitmap.
-	NonceTooLarge,
+	/// The nonce lies too far below the highest that was redeemed to say whether it was.
+	NonceTooOld,
 	/// Face value below the chain's minimum.
 	FaceValueTooSmall,
 	/// The secret does not open the ticket's commitment.
@@ -47,9 +47,9 @@ pub enum TicketRefusal {
 	WrongSender,
 	/// The session key's expiry lies before the ticket's.
 	SessionExpired,
-	/// The session's spending limit does not cover the face value.
+	/// The session's spending limit, less what is reserved for others, does not cover it.
 	SessionLimitReached,
-	/// The sender's deposit does not cover the face value.
+	/// The sender's deposit, less what is reserved for others, does not cover it.
 	DepositTooSmall,
 	/// No such stream key.
 	UnknownStream,
@@ -57,8 +57,8 @@ pub enum TicketRefusal {
 	CannotReceive,
 	/// The voucher owes no more than was paid, or is for fewer bytes.
 	NothingNew,
-	/// The session's vouchers have paid as many recipients as they can.
-	TooManyPayees,
+	/// Pays somebody for whom whoever hands it in may not redeem.
+	NotRecipient,
 	/// Worth more than its bytes cost at the highest price that the stream key allows.
 	PriceAboveBound,
 	/// Bytes that are not a multiple of the unit, too many, or of a kind that is not by bytes.
@@ -92,7 +92,7 @@ impl TicketRefusal {
 			Self::Expired => "relayer: redeem earlier (redeem-age-s); viewer: a later expiry in what it signs next",
 			Self::ExpiryTooFar => "viewer: an expiry at most MaxTicketLife blocks ahead; or wait until it is",
 			Self::ExpiryOffGrid => "viewer: an expiry that is a multiple of 60 blocks",
-			Self::NonceTooLarge => "viewer: a nonce below MaxNonces; they begin at 0 in each epoch",
+			Self::NonceTooOld => "relayer: redeem the winners of a session in the order of their nonces",
 			Self::FaceValueTooSmall => {
 				"relayer: ask at least MinFaceValue (face-value); with a voucher, wait until more is owed"
 			},
@@ -112,9 +112,7 @@ impl TicketRefusal {
 			Self::UnknownStream => "broadcaster: the stream key does not exist (StreamKeys.mint)",
 			Self::CannotReceive => "an account that has a share needs the existential deposit first: send it some USDC",
 			Self::NothingNew => "nothing to do: everything it owes was paid; hand in a newer voucher",
-			Self::TooManyPayees => {
-				"viewer: a new session (authorize_session); this one has paid MaxPayees recipients by voucher"
-			},
+			Self::NotRecipient => "the recipient, or its operator, hands in what pays it, and nothing else with it",
 			Self::BadBytes => "viewer: bytes rounded up to 65,536, below 2^40; none where the kind is not by bytes",
 			Self::WrongTerms => "relayer: terms with the stream's counter; viewer: a voucher under it",
 			Self::PriceAboveBound => {
@@ -131,7 +129,7 @@ impl fmt::Display for TicketRefusal {
 			Self::Expired => "ticket expired",
 			Self::ExpiryOffGrid => "expiry is not on the grid of 60 blocks",
 			Self::ExpiryTooFar => "expiry further ahead than a ticket may live",
-			Self::NonceTooLarge => "nonce beyond the epoch's bitmap",
+			Self::NonceTooOld => "nonce too far below the highest that was redeemed",
 			Self::FaceValueTooSmall => "face value below the minimum",
 			Self::WrongSecret => "secret does not open the commitment",
 			Self::NotAWinner => "not a winning ticket",
@@ -140,12 +138,12 @@ impl fmt::Display for TicketRefusal {
 			Self::UnknownSession => "session key not registered",
 			Self::WrongSender => "session key belongs to another account",
 			Self::SessionExpired => "session key expires before the ticket",
-			Self::SessionLimitReached => "session limit does not cover the face value",
-			Self::DepositTooSmall => "deposit does not cover the face value",
+			Self::SessionLimitReached => "session limit, less what is reserved, does not cover it",
+			Self::DepositTooSmall => "deposit, less what is reserved, does not cover it",
 			Self::UnknownStream => "no such stream key",
 			Self::CannotReceive => "a recipient's account cannot receive its share",
 			Self::NothingNew => "voucher owes no more than was paid",
-			Self::TooManyPayees => "session has paid as many recipients by voucher as it can",
+			Self::NotRecipient => "handed in by somebody who may not redeem for its recipient",
 			Self::PriceAboveBound => "worth more than its bytes may cost",
 			Self::BadBytes => "states bytes that no ticket can pay for",
 			Self::WrongTerms => "signed under other terms than the stream has",
@@ -155,7 +153,8 @@ impl fmt::Display for TicketRefusal {
 
 impl core::error::Error for TicketRefusal {}
 
-/// Who gets what of a paid ticket, micro-USDC. The three add up to the face value.
+/// Who gets what of a payment, micro-USDC. The three add up to what was paid, but where relayers buy from each other: what
+/// they paid in shares is set aside for what they will owe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Payout {
@@ -224,7 +223,7 @@ pub struct SessionInfo {
 	/// Most that it may spend in all, micro-USDC.
 	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
 	pub limit: Balance,
-	/// Spent so far, micro-USDC.
+	/// Spent so far, what is reserved included, micro-USDC.
 	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
 	pub spent: Balance,
 	/// Most that it may spend in all on what is not by bytes: access, capacity. Micro-USDC.
@@ -235,8 +234,45 @@ pub struct SessionInfo {
 	pub extra_spent: Balance,
 	/// Last block for which it can sign tickets.
 	pub expiry: BlockNumber,
-	/// Places that its vouchers have paid.
-	pub payees: u32,
+	/// Block in which it was registered.
+	pub registered: BlockNumber,
+}
+
+/// A session and whom it pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, MaxEncodedLen, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ChannelKey {
+	/// Session key that signs.
+	pub session: PublicKey,
+	/// The relayer's account.
+	pub recipient: AccountId,
+}
+
+/// What a session reserves for a recipient, and what it paid it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(
+	feature = "serde",
+	derive(serde::Serialize, serde::Deserialize),
+	serde(rename_all = "camelCase")
+)]
+pub struct ChannelInfo {
+	/// Of the latest reservation; 0 before the first.
+	pub counter: u32,
+	/// Micro-USDC in all, what was paid included, that the latest reservation covers.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub cap: Balance,
+	/// Micro-USDC that were paid by bytes, from the reservation or from free money.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub paid: Balance,
+	/// Micro-USDC that are reserved now.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub open: Balance,
+	/// First block in which they are not reserved any more, as far as that is settled.
+	pub ends_at: BlockNumber,
+	/// Block in which the session was registered.
+	pub registered: BlockNumber,
+	/// One above the highest nonce of a ticket that was redeemed.
+	pub next_nonce: u64,
 }
 
 /// Where the vouchers of a session add up.
@@ -294,9 +330,12 @@ pub struct ViewerAccount {
 	/// Spendable outside the deposit, micro-USDC.
 	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
 	pub free: Balance,
-	/// Held for tickets, micro-USDC, `unlocking` included.
+	/// Held for payments, micro-USDC, `reserved` and `unlocking` included.
 	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
 	pub deposit: Balance,
+	/// Part of the deposit that is reserved for recipients.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub reserved: Balance,
 	/// Part of the deposit that is on its way out.
 	pub unlocking: Option<Unlocking>,
 	/// Session keys, expired ones that nobody removed included.

@@ -5,7 +5,10 @@
 use crate::*;
 use clustercast_primitives::{
 	bridge::{Attestation, BridgeInfo, Stranded, WithdrawalInfo},
-	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
+	chain::{
+		ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace,
+		VoucherTotals,
+	},
 	PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
 use codec::{DecodeLimit, Encode};
@@ -267,6 +270,9 @@ impl_runtime_apis! {
 		}
 		fn vouchers_paid(places: Vec<VoucherPlace>) -> Vec<VoucherTotals> {
 			TicketBroker::vouchers_paid(&places)
+		}
+		fn channels(keys: Vec<ChannelKey>) -> Vec<Option<ChannelInfo>> {
+			TicketBroker::channels(&keys)
 		}
 		fn viewer_account(account: clustercast_primitives::AccountId) -> ViewerAccount {
 			TicketBroker::viewer_account(&account.0.into())

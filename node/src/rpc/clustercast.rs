@@ -6,7 +6,10 @@
 use crate::runtime::{Block, Hash};
 use clustercast_primitives::{
 	bridge::{BridgeInfo, Stranded, WithdrawalInfo},
-	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
+	chain::{
+		ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace,
+		VoucherTotals,
+	},
 	AccountId, SignedVoucher, StreamId, WinningTicket,
 };
 use clustercast_runtime_api::{BridgeApi, ClusterCastApi};
@@ -70,6 +73,10 @@ pub trait ClusterCastRpc {
 	/// What vouchers have paid at these places (session, recipient, stream, kind, context, terms), in order.
 	#[method(name = "vouchersPaid", blocking)]
 	fn vouchers_paid(&self, places: Vec<VoucherPlace>, at: Option<Hash>) -> Result<Vec<VoucherTotals>, Error>;
+
+	/// What is reserved and paid in these channels (session, recipient), in order; `null` where nothing ever was.
+	#[method(name = "channels", blocking)]
+	fn channels(&self, keys: Vec<ChannelKey>, at: Option<Hash>) -> Result<Vec<Option<ChannelInfo>>, Error>;
 
 	/// Deposit and session keys of an account (SS58 or `0x` hex).
 	#[method(name = "viewerAccount", blocking)]
@@ -318,6 +325,13 @@ where
 			return Err(Error::TooManyTickets(places.len()));
 		}
 		Ok(self.client.runtime_api().vouchers_paid(self.block(at), places)?)
+	}
+
+	fn channels(&self, keys: Vec<ChannelKey>, at: Option<Hash>) -> Result<Vec<Option<ChannelInfo>>, Error> {
+		if keys.len() > MAX_TICKETS {
+			return Err(Error::TooManyTickets(keys.len()));
+		}
+		Ok(self.client.runtime_api().channels(self.block(at), keys)?)
 	}
 
 	fn explain_ticket(&self, ticket: Bytes, at: Option<Hash>) -> Result<TicketExplanation, Error> {

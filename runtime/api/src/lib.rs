@@ -10,7 +10,10 @@ extern crate alloc;
 use alloc::vec::Vec;
 use clustercast_primitives::{
 	bridge::{Attestation, BridgeInfo, Stranded, WithdrawalInfo},
-	chain::{RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace, VoucherTotals},
+	chain::{
+		ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace,
+		VoucherTotals,
+	},
 	AccountId, PublicKey, SignedVoucher, StreamId, WinningTicket,
 };
 
@@ -35,6 +38,9 @@ sp_api::decl_runtime_apis! {
 
 		/// What vouchers have paid at these places, in order; nothing where none was redeemed.
 		fn vouchers_paid(places: Vec<VoucherPlace>) -> Vec<VoucherTotals>;
+
+		/// What is reserved and paid in these channels, in order; `None` where nothing ever was.
+		fn channels(keys: Vec<ChannelKey>) -> Vec<Option<ChannelInfo>>;
 
 		/// Money and session keys of an account that pays for video. Never fails: an unknown account has nothing.
 		fn viewer_account(account: AccountId) -> ViewerAccount;
