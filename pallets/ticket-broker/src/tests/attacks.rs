@@ -110,7 +110,7 @@ fn the_limit_is_used_up() {
 	ExtBuilder.build_and_execute(|| {
 		let session = key(1);
 		deposit(ALICE, MAX_DEPOSIT);
-		authorize(ALICE, session.public(), USDC, 10_000);
+		authorize(ALICE, &session, USDC, 10_000);
 		let honest = winner(&session, 7);
 		let mut own = to(ACCOMPLICE, ticket(&session, 8));
 		(own.face_value, own.bytes) = (USDC, 65_536 * 100_000);
@@ -126,7 +126,10 @@ fn the_places_are_filled() {
 		let session = open_session();
 		for n in 0..MAX_PAYEES as u64 {
 			mint(CAROL, 0);
-			redeem_vouchers(ACCOMPLICE, vec![voucher(&session, ACCOMPLICE, StreamId(n), MIN_FACE_VALUE)]);
+			redeem_vouchers(
+				ACCOMPLICE,
+				vec![voucher(&session, ACCOMPLICE, StreamId(n), MIN_FACE_VALUE)],
+			);
 		}
 		let honest = voucher(&session, RELAYER, STREAM, USDC);
 		assert_eq!(Broker::check_vouchers(&[honest]), [Refused(TooManyPayees)]);
