@@ -78,14 +78,18 @@ pub const MAX_TICKET_LIFE: BlockNumber = 600;
 /// was good when a relayer took it is still covered when it is redeemed.
 pub const UNLOCK_DELAY: BlockNumber = 1_200;
 
-/// Tickets share a nonce space with those that expire in the same epoch of this many blocks.
-pub const TICKET_EPOCH: BlockNumber = 600;
+/// Blocks from closing a channel until what it reserved is free: 40 minutes, twice as long as a payment lives.
+pub const CHANNEL_DELAY: BlockNumber = 1_200;
 
-/// Nonces in a session and epoch: a bitmap of 1 KiB.
-pub const MAX_NONCES: u32 = 8_192;
+/// Longest life of a session: 30 days.
+pub const MAX_SESSION_LIFE: BlockNumber = 30 * 24 * HOURS;
 
-/// Most places that vouchers of a session can pay.
-pub const MAX_PAYEES: u32 = 64;
+/// Held on an account for each of its sessions: 0.01 USDC.
+pub const SESSION_DEPOSIT: Balance = USDC / 100;
+
+/// Blocks after a relayer's last payment with a stream until the shares that it contained, and nobody used, are handed on:
+/// a day.
+pub const SHARE_MEMORY: BlockNumber = 24 * HOURS;
 
 /// Most tickets or vouchers in a batch.
 pub const MAX_BATCH: u32 = 100;

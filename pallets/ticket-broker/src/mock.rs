@@ -4,6 +4,7 @@ use crate::{self as pallet_ticket_broker, Event};
 use clustercast_primitives::{
 	amount::{MAX_PRICE_PER_GB, USDC},
 	chain::{StreamTerms, TicketVerdict, PPM},
+	channel::{Close, Reservation},
 	crypto::KeyPair,
 	receipt::Kind,
 	session::SessionProof,
@@ -38,7 +39,7 @@ pub const MAX_SESSION_LIFE: u32 = 50_000;
 /// Held for a session, micro-USDC.
 pub const SESSION_DEPOSIT: Balance = 10_000;
 /// Blocks until shares that nobody uses are handed on.
-pub const SHARE_MEMORY: u32 = 5_000;
+pub const SHARE_MEMORY: u32 = 3_000;
 /// Tickets in a batch.
 pub const MAX_BATCH: u32 = 100;
 /// Sessions of an account.
@@ -311,6 +312,48 @@ pub fn open_session() -> KeyPair {
 	deposit(ALICE, MAX_DEPOSIT);
 	authorize(ALICE, &key, MAX_DEPOSIT * 100, 10_000);
 	key
+}
+
+/// Reserves for `recipient`, for this whole block and the next 99; `reward` for whoever submits it.
+pub fn reservation(
+	session: &KeyPair,
+	recipient: AccountId32,
+	counter: u32,
+	cap: Balance,
+	reward: Balance,
+) -> Reservation {
+	Reservation {
+		sender: AccountId(ALICE.into()),
+		session: session.public(),
+		recipient: AccountId(recipient.into()),
+		counter,
+		cap,
+		reward,
+		submit_by: System::block_number() + 99,
+	}
+}
+
+/// Reserves for `recipient` out of Alice's deposit, if it may.
+pub fn try_reserve(session: &KeyPair, recipient: AccountId32, counter: u32, cap: Balance) -> DispatchResult {
+	let reservation = session.sign(reservation(session, recipient.clone(), counter, cap, 0), &genesis());
+	Broker::reserve(RuntimeOrigin::signed(recipient), reservation)
+}
+
+/// Reserves for `recipient` out of Alice's deposit.
+pub fn reserve(session: &KeyPair, recipient: AccountId32, counter: u32, cap: Balance) {
+	try_reserve(session, recipient, counter, cap).unwrap();
+}
+
+/// Closes Alice's channel with `recipient`, if it may.
+pub fn close(session: &KeyPair, recipient: AccountId32, counter: u32) -> DispatchResult {
+	let close = Close {
+		sender: AccountId(ALICE.into()),
+		session: session.public(),
+		recipient: AccountId(recipient.into()),
+		counter,
+		submit_by: System::block_number() + 99,
+	};
+	Broker::close_channel(RuntimeOrigin::signed(BOB), session.sign(close, &genesis()))
 }
 
 /// Redeems tickets as their recipient and returns what the events say of each. `check_tickets` must have said the same

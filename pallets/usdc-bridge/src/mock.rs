@@ -124,16 +124,17 @@ impl pallet_ticket_broker::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type Streams = StreamKeys;
-	type Deliveries = ();
+	type Relayers = ();
 	type MaxDeposit = ConstU128<MAX_DEPOSIT>;
 	type MinFaceValue = ConstU128<1_000>;
 	type TreasuryShare = ConstU32<20_000>;
 	type MaxTicketLife = ConstU32<600>;
 	type UnlockDelay = ConstU32<UNLOCK_DELAY>;
-	type EpochLength = ConstU32<600>;
-	type MaxNonces = ConstU32<8_192>;
+	type ChannelDelay = ConstU32<1_200>;
+	type MaxSessionLife = ConstU32<1_296_000>;
+	type SessionDeposit = ConstU128<10_000>;
+	type ShareMemory = ConstU32<43_200>;
 	type MaxBatch = ConstU32<100>;
-	type MaxPayees = ConstU32<64>;
 	type MaxSessions = ConstU32<8>;
 	type WeightInfo = ();
 }

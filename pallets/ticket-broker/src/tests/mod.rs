@@ -3,6 +3,7 @@
 mod attacks;
 mod authorize_session;
 mod cancel_unlock;
+mod channels;
 mod check_tickets;
 mod clear_epochs;
 mod deposit;
@@ -16,6 +17,7 @@ mod redeem_batch;
 mod redeem_vouchers;
 mod request_unlock;
 mod revoke_session;
+mod shares;
 mod statistics;
 mod terms;
 mod tips;
