@@ -60,6 +60,9 @@ struct Deposit {
 /// Terms of a stream, and the block in which they ended.
 type Terms<AccountId> = Option<(Payee<AccountId>, Option<BlockNumber>)>;
 
+/// Ledgers by relayer, stream and counter of its terms.
+type Accounts<AccountId> = BTreeMap<(AccountId, StreamId, u32), Draft<Option<Ledger<AccountId>>>>;
+
 /// What vouchers have paid, by session and place of it.
 type Vouchers<AccountId> = BTreeMap<(PublicKey, Account<AccountId>), Draft<Option<VoucherTotals>>>;
 
@@ -78,7 +81,7 @@ pub(crate) struct Batch<T: Config> {
 	streams: BTreeMap<(StreamId, BlockNumber), Option<Payee<T::AccountId>>>,
 	/// By stream and counter.
 	terms: BTreeMap<(StreamId, u32), Terms<T::AccountId>>,
-	ledgers: BTreeMap<(T::AccountId, StreamId, u32), Draft<Option<Ledger>>>,
+	ledgers: Accounts<T::AccountId>,
 	/// Where relayers' money goes, and whether they are bonded.
 	relayers: BTreeMap<T::AccountId, (T::AccountId, bool)>,
 	payouts: BTreeMap<T::AccountId, Balance>,
@@ -240,7 +243,7 @@ impl<T: Config> Batch<T> {
 		relayer: &T::AccountId,
 		stream: StreamId,
 		terms: u32,
-	) -> &mut Draft<Option<Ledger>> {
+	) -> &mut Draft<Option<Ledger<T::AccountId>>> {
 		let draft = self.ledgers.entry((relayer.clone(), stream, terms));
 		draft.or_insert_with_key(|key| Draft::new(Ledgers::<T>::get(key)))
 	}

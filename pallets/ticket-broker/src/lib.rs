@@ -292,7 +292,7 @@ pub mod pallet {
 
 	/// Shares that relayers paid: by relayer, stream and counter of its terms.
 	#[pallet::storage]
-	pub type Ledgers<T: Config> = StorageMap<_, Blake2_128Concat, (T::AccountId, StreamId, u32), Ledger>;
+	pub type Ledgers<T: Config> = StorageMap<_, Blake2_128Concat, (T::AccountId, StreamId, u32), Ledger<T::AccountId>>;
 
 	/// What ends by itself, by block. It may have been put off since.
 	#[pallet::storage]

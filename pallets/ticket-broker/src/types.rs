@@ -135,14 +135,28 @@ impl Shares {
 }
 
 /// Shares that a relayer paid as a buyer and as a seller of a stream under one of its terms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
-pub struct Ledger {
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Ledger<AccountId> {
+	/// Who broadcasts under these terms.
+	pub broadcaster: AccountId,
 	/// Contained in what it bought, and set aside until it sells: pays what it owes then.
 	pub credit: Shares,
 	/// Paid out of its own income: comes back with what it buys.
 	pub paid: Shares,
 	/// Block of its last payment.
 	pub touched: BlockNumber,
+}
+
+impl<AccountId> Ledger<AccountId> {
+	/// Nothing was paid yet.
+	pub fn new(broadcaster: AccountId) -> Self {
+		Self {
+			broadcaster,
+			credit: Shares::default(),
+			paid: Shares::default(),
+			touched: 0,
+		}
+	}
 }
 
 /// Something that ends by itself.
