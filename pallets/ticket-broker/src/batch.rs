@@ -2,13 +2,12 @@
 //!
 //! A [`Batch`] holds what its payments read, as they leave it. What tickets, vouchers and tips have in common is
 //! here: whose session it is, whether it can afford the amount, who receives it. Each of these steps changes nothing
-//! but caches; [`Batch::charge`] and [`Batch::pay`] change the draft and cannot fail, so a payment that passed all
+//! but caches; [`Batch::charge`], [`Batch::credit`] and the like change the draft and cannot fail, so a payment that passed all
 //! checks is in it whole, and one that did not is not in it at all. [`Batch::settle`] writes the draft: each session,
 //! channel, deposit and payee once, however many payments concern it.
 
 use crate::{
 	pallet::{Channels, Config, Error, HoldReason, Ledgers, Pallet, Sessions, Treasury, VouchersPaid},
-	shares::Flow,
 	types::{account_at, Account, Channel, Ledger, Purse, Session, VoucherTotals},
 	Relayers,
 };
@@ -307,11 +306,6 @@ impl<T: Config> Batch<T> {
 			*sum = sum.saturating_add(amount);
 			self.credit(who, amount);
 		}
-	}
-
-	/// Gives everybody their part of what was charged.
-	pub fn pay(&mut self, flow: Flow<T::AccountId>) {
-		flow.apply(self);
 	}
 
 	/// Sets shares aside, and takes from those that are.

@@ -164,9 +164,7 @@ impl<AccountId: Clone + Ord> Flow<AccountId> {
 		batch.credit_broadcaster(stream, self.broadcaster, payout.broadcaster);
 		batch.credit(self.treasury, payout.treasury);
 	}
-}
 
-impl<AccountId: Clone + Ord> Flow<AccountId> {
 	/// Remembers `bytes` as delivered to whoever pays, where that is no relayer.
 	pub fn note<T: Config<AccountId = AccountId>>(&self, bytes: u64, batch: &mut Batch<T>) {
 		if !self.buys {
