@@ -131,6 +131,12 @@ pub const MAX_PRIORITY_BOOST: u64 = 10 * USDC as u64;
 /// share.
 pub const STREAM_KEY_DEPOSIT: Balance = USDC;
 
+/// What that grows to with what was earned: what signing two windows for one place costs whoever has earned enough.
+pub const MAX_STREAM_KEY_DEPOSIT: Balance = 50 * USDC;
+
+/// Part of each broadcaster's share that is kept until then, parts per million: 10 %.
+pub const EARNINGS_KEPT_PPM: u32 = 100_000;
+
 /// Largest share of a broadcaster, parts per million: 30 %.
 pub const MAX_BROADCASTER_SHARE_PPM: u32 = 300_000;
 
