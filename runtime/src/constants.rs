@@ -14,14 +14,14 @@ pub const SESSION: BlockNumber = HOURS / 3;
 /// Sessions whose validator sets can be proven: a week of them.
 pub const PROVABLE_SESSIONS: u32 = 7 * 24 * (HOURS / SESSION);
 
-/// Most validators. Bounds what GRANDPA and BEEFY store and verify.
+/// Most validators, floor and candidates. Bounds what GRANDPA and BEEFY store and verify.
 pub const MAX_VALIDATORS: u32 = 32;
 
 /// Most candidates that wait for a seat or have one.
 pub const MAX_CANDIDATES: u32 = 64;
 
-/// Smallest bond of a validator: more than a third of the seats, which can keep blocks from becoming final, cost more
-/// than 100,000 USDC once all are taken.
+/// Smallest bond of a validator. No number of bonds buys seats enough to keep blocks from becoming final, or to sign
+/// alone: see `pallet_validators`.
 pub const MIN_VALIDATOR_BOND: Balance = 10_000 * USDC;
 
 /// What an offence costs a validator, parts per million of its bond: all of it.
@@ -134,6 +134,12 @@ pub const MAX_PRIORITY_BOOST: u64 = 10 * USDC as u64;
 /// Held on the owner of a stream key, and on who rents it, which also keeps the account alive: it can always receive its
 /// share.
 pub const STREAM_KEY_DEPOSIT: Balance = USDC;
+
+/// What that grows to with what was earned: what signing two windows for one place costs whoever has earned enough.
+pub const MAX_STREAM_KEY_DEPOSIT: Balance = 50 * USDC;
+
+/// Part of each broadcaster's share that is kept until then, parts per million: 10 %.
+pub const EARNINGS_KEPT_PPM: u32 = 100_000;
 
 /// Largest share of a broadcaster, parts per million: 30 %.
 pub const MAX_BROADCASTER_SHARE_PPM: u32 = 300_000;

@@ -14,6 +14,8 @@ impl pallet_stream_keys::Config for Runtime {
 	type Currency = Balances;
 	type Treasury = Treasury;
 	type MintDeposit = ConstU128<STREAM_KEY_DEPOSIT>;
+	type MaxDeposit = ConstU128<MAX_STREAM_KEY_DEPOSIT>;
+	type EarningsKept = ConstU32<EARNINGS_KEPT_PPM>;
 	type Royalty = ConstU32<ROYALTY_PPM>;
 	type ChangeDelay = ConstU32<MAX_TICKET_LIFE>;
 	type MaxRental = ConstU32<MAX_RENTAL>;
