@@ -27,6 +27,9 @@ const TERMS: StreamTerms = StreamTerms {
 /// The highest price of these terms.
 const HIGHEST: u64 = 3_000_000;
 
+/// The broadcaster's part of a tip of 1 USDC.
+const TIPPED: Balance = 980_000;
+
 /// Mints stream 1, Carol's, on these terms.
 fn mint_priced() {
 	mint_at(CAROL, TERMS).unwrap();
@@ -219,25 +222,26 @@ fn holding_a_ticket_back_does_not_change_whom_it_pays() {
 		run_to(179);
 		let (owned, rented) = (total(&CAROL), total(&BOB));
 		assert_ok!(tip());
-		assert_eq!((total(&CAROL), total(&BOB)), (owned, rented + USDC));
+		assert_eq!((total(&CAROL), total(&BOB)), (owned, rented + TIPPED));
 		let last = fair(&key, 2);
 		let owed = voucher(&key, 3_000, 16 * TICKET_BYTES);
 		run_to(180);
 		assert_ok!(tip());
-		assert_eq!((total(&CAROL), total(&BOB)), (owned + USDC, rented + USDC));
+		assert_eq!((total(&CAROL), total(&BOB)), (owned + TIPPED, rented + TIPPED));
 		let after = fair(&key, 3);
 		assert_eq!(gains([CAROL, BOB], after), [600, 0]);
 		run_to(700);
 		assert_eq!(gains([CAROL, BOB], during.clone()), [0, 600]);
 		assert_eq!(gains([CAROL, BOB], last), [0, 600]);
-		let rented = total(&BOB);
+		// A voucher adds up over what both delivered for: it pays whoever broadcasts when it is redeemed.
+		let (owned, rented) = (total(&CAROL), total(&BOB));
 		let paid = Payout {
 			relayer: 2_640,
 			broadcaster: 300,
 			treasury: 60,
 		};
 		assert_eq!(redeem_voucher(owed), Accepted(paid));
-		assert_eq!(total(&BOB), rented + 300);
+		assert_eq!((total(&CAROL), total(&BOB)), (owned + 300, rented));
 		// The figures of an explanation are those of the payment.
 		let explained = Broker::explain_ticket(&during);
 		assert_eq!(explained.broadcaster, Some(AccountId(BOB.into())));
@@ -258,10 +262,6 @@ fn a_burnt_stream_pays_what_was_signed_before_and_nothing_else() {
 		let after = fair(&key, 2);
 		assert_eq!(gains([CAROL], early), [600]);
 		assert_eq!(redeem_one(after), Refused(UnknownStream));
-		assert_eq!(
-			redeem_voucher(voucher(&key, 3_000, 16 * TICKET_BYTES)),
-			Refused(UnknownStream)
-		);
 		frame_support::assert_noop!(
 			Broker::tip(RuntimeOrigin::signed(ALICE), StreamId(1), USDC),
 			crate::Error::<Test>::UnknownStream
@@ -269,6 +269,17 @@ fn a_burnt_stream_pays_what_was_signed_before_and_nothing_else() {
 		run_to(2 * MAX_TICKET_LIFE);
 		assert_eq!(gains([CAROL], late), [600]);
 		assert!(matches!(redeem_voucher(owed), Accepted(_)));
+		// Vouchers under its last terms, for as long as any terms that ended.
+		run_to(2 * MAX_TICKET_LIFE + 60);
+		assert!(matches!(
+			redeem_voucher(voucher(&key, 6_000, 32 * TICKET_BYTES)),
+			Accepted(_)
+		));
+		run_to(2 * MAX_TICKET_LIFE + 61);
+		assert_eq!(
+			redeem_voucher(voucher(&key, 9_000, 48 * TICKET_BYTES)),
+			Refused(WrongTerms)
+		);
 	});
 }
 
@@ -317,13 +328,20 @@ fn vouchers_of_each_terms_keep_their_price_and_share() {
 		assert_eq!(redeem_voucher(dear), Refused(PriceAboveBound));
 		assert_eq!(redeem_voucher(old.clone()), split(2_640, 300, 60));
 		assert_eq!(redeem_voucher(old), Refused(NothingNew));
-		// Signed from now on, the old terms are over; and there are none behind the new ones.
-		assert_eq!(
-			redeem_voucher(voucher(&key, 9_000, 48 * TICKET_BYTES)),
-			Refused(WrongTerms)
-		);
+		// There are none behind the new ones.
 		assert_eq!(
 			redeem_voucher(voucher_under(2, &key, 9_000, 48 * TICKET_BYTES)),
+			Refused(WrongTerms)
+		);
+		// The old ones are over a delay after they ended.
+		run_to(2 * MAX_TICKET_LIFE + 60);
+		assert_eq!(
+			redeem_voucher(voucher(&key, 9_000, 48 * TICKET_BYTES)),
+			split(2_640, 300, 60)
+		);
+		run_to(2 * MAX_TICKET_LIFE + 61);
+		assert_eq!(
+			redeem_voucher(voucher(&key, 12_000, 64 * TICKET_BYTES)),
 			Refused(WrongTerms)
 		);
 	});
