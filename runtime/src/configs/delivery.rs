@@ -33,6 +33,8 @@ impl pallet_relayer_registry::Config for Runtime {
 	type MinSlash = ConstU128<MIN_SLASH>;
 	type SlashShare = ConstU32<SLASH_SHARE_PPM>;
 	type UnbondDelay = ConstU32<UNBOND_DELAY>;
+	type KeyMemory = ConstU32<UNBOND_DELAY>;
+	type MaxPreviousKeys = ConstU32<MAX_RELAYER_KEYS>;
 	type MaxAddresses = ConstU32<MAX_ADDRESSES>;
 	type MaxAddressLength = ConstU32<MAX_ADDRESS_LENGTH>;
 	type WeightInfo = weights::pallet_relayer_registry::WeightInfo<Runtime>;
