@@ -1,7 +1,7 @@
 //! Assembly: from flags to a viewer in the middle of a broadcast, and its figures at the end.
 
 use crate::{
-	accusation::Inquest,
+	accusation::{Inquest, Reporter},
 	funds::{self, Wanted},
 	hls::Hls,
 	payer::Payer,
@@ -158,7 +158,10 @@ impl Player {
 		// A new identity each time: relayers learn nothing of a viewer but the account that pays.
 		let (node, _) = Node::start(&KeyPair::from_seed(rand::random()), node::Limits::default())?;
 		let wallet = self.payer.wallet().filter(|_| !self.config.no_report);
-		let reporter = wallet.map(|wallet| (chain.clone(), wallet.clone()));
+		let reporter = wallet.map(|wallet| Reporter {
+			chain: chain.clone(),
+			wallet: wallet.clone(),
+		});
 		Ok(Viewing {
 			chain,
 			inquest: Inquest::start(reporter),

@@ -350,8 +350,12 @@ pub struct ViewerAccount {
 	serde(rename_all = "camelCase")
 )]
 pub struct RelayerInfo {
-	/// Receives the relayer's share; a ticket's recipient.
+	/// The account that registered: a ticket's recipient, whoever acts for it later.
 	pub account: AccountId,
+	/// Receives the relayer's share and owns the bond.
+	pub payout: AccountId,
+	/// Redeems, and changes addresses, price and signing key.
+	pub operator: AccountId,
 	/// Signs receipts; also the key of its libp2p peer id.
 	pub signing_key: PublicKey,
 	/// Multiaddresses, as text.

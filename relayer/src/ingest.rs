@@ -1,10 +1,15 @@
 //! Brings windows in: subscribes upstream, verifies, fills the feed. Reconnects and goes on behind the last window, also
 //! after a restart: viewers who come back find no gap as long as upstream still has what was missed.
 
-use crate::{desk::TRACK, metrics};
+use crate::{
+	desk::{unix_ms, TRACK},
+	metrics,
+};
 use clustercast_chain::{Chain, ChainError};
 use clustercast_network::{client, Address, Feed, Node, Subscription};
-use clustercast_primitives::{subscribe::Binding, BlockNumber, Hash, History, PublicKey, StreamId, WindowId};
+use clustercast_primitives::{
+	subscribe::Binding, window::MAX_AHEAD_MS, BlockNumber, Hash, History, PublicKey, StreamId, WindowId,
+};
 use clustercast_protocol::{
 	viewer::{Event, Resume},
 	EndReason, ViewerConfig, ViewerSession,
@@ -147,16 +152,19 @@ impl<K: StreamKeys> Ingest<K> {
 			stream: self.stream,
 			track: TRACK,
 			signing_key,
+			former_keys: Vec::new(),
 			relayer_key: self.upstream.peer(),
 			relayer_account: None,
 			binding: Binding::PeerKey(self.upstream.peer().0),
 			payment: None,
 			head: self.keys.best_block(),
+			latest_start_ms: latest_start_ms(),
 			resume: resume.clone(),
 		});
 		let mut subscription = Subscription::new(stream, session, INACTIVITY);
 		loop {
 			subscription.session().set_head(self.keys.best_block());
+			subscription.session().set_latest_start(latest_start_ms());
 			match subscription.next().await? {
 				Event::Terms(_) => {
 					::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(1.0);
@@ -187,6 +195,11 @@ impl<K: StreamKeys> Ingest<K> {
 			}
 		}
 	}
+}
+
+/// No broadcaster's clock goes further ahead of ours.
+fn latest_start_ms() -> u64 {
+	unix_ms().saturating_add(MAX_AHEAD_MS)
 }
 
 /// Where a restart begins. A file that is missing or damaged costs a gap, nothing else.

@@ -112,14 +112,18 @@ pub const MIN_SLASH: Balance = 5 * USDC;
 /// What an offence costs a relayer, parts per million of its bond: 20 %.
 pub const SLASH_SHARE_PPM: u32 = 200_000;
 
-/// Of a relayer's penalty half goes to the viewer, a quarter to the reporter, this to the treasury (15 %), and the rest
-/// is burnt, so that not even reporter, viewer and treasury together get back what the relayer lost.
+/// Treasury's part of a relayer's penalty: 15 %. At most half goes to viewers and reporters, and the rest is burnt, so that
+/// not even all of them together get back what the relayer lost.
 pub const PENALTY_TREASURY_PPM: u32 = 150_000;
 
 /// Replaced signing keys of a stream that are kept.
 pub const MAX_PREVIOUS_KEYS: u32 = 8;
 
-/// Blocks between leaving and having the bond: 25 hours, longer than evidence counts.
+/// Replaced signing keys of a relayer that stay tied to its bond: how often it can change its key meanwhile.
+pub const MAX_RELAYER_KEYS: u32 = 4;
+
+/// Blocks between leaving and having the bond, between the first offence and its penalty, and for which a replaced signing
+/// key stays tied: 25 hours, longer than evidence counts.
 pub const UNBOND_DELAY: BlockNumber = FRAUD_BLOCKS + HOURS;
 
 const _: () = assert!(

@@ -86,8 +86,8 @@ fn judge(sender: &AccountId, call: &RuntimeCall) -> Result<ValidTransaction, Tra
 		RuntimeCall::FraudProofs(Fraud::report_invalid_chunk { evidence }) => {
 			reporting(FraudProofs::check_invalid_chunk(evidence))
 		},
-		RuntimeCall::FraudProofs(Fraud::report_equivocation { evidence }) => {
-			reporting(FraudProofs::check_equivocation(evidence))
+		RuntimeCall::FraudProofs(Fraud::report_equivocation { key, evidence }) => {
+			reporting(FraudProofs::check_equivocation(key, evidence))
 		},
 		_ => Ok(ValidTransaction::default()),
 	}

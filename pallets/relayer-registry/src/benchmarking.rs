@@ -66,6 +66,13 @@ mod benchmarks {
 		who
 	}
 
+	/// Gives a relayer another signing key.
+	fn replace_key<T: Config>(who: &T::AccountId) -> Result<(), BenchmarkError> {
+		let (key, proof) = identity::<T>(who);
+		Pallet::<T>::set_signing_key(RawOrigin::Signed(who.clone()).into(), who.clone(), key, proof)?;
+		Ok(())
+	}
+
 	#[benchmark]
 	fn register() {
 		let who = rich::<T>();
@@ -86,7 +93,7 @@ mod benchmarks {
 	fn update() {
 		let who = registered::<T>();
 		#[extrinsic_call]
-		_(RawOrigin::Signed(who.clone()), longest::<T>(), 1);
+		_(RawOrigin::Signed(who.clone()), who.clone(), longest::<T>(), 1);
 		assert_eq!(Relayers::<T>::get(&who).map(|r| r.price_per_gb), Some(1));
 	}
 
@@ -94,7 +101,7 @@ mod benchmarks {
 	fn bond_extra() {
 		let who = registered::<T>();
 		#[extrinsic_call]
-		_(RawOrigin::Signed(who.clone()), T::MinBond::get());
+		_(RawOrigin::Signed(who.clone()), who.clone(), T::MinBond::get());
 		assert_eq!(Relayers::<T>::get(&who).map(|r| r.bond), Some(T::MinBond::get() * 2));
 	}
 
@@ -102,16 +109,16 @@ mod benchmarks {
 	fn unbond() {
 		let who = registered::<T>();
 		#[extrinsic_call]
-		_(RawOrigin::Signed(who.clone()));
+		_(RawOrigin::Signed(who.clone()), who.clone());
 		assert!(Relayers::<T>::get(&who).is_some_and(|r| r.unbonds_at.is_some()));
 	}
 
 	#[benchmark]
 	fn cancel_unbond() -> Result<(), BenchmarkError> {
 		let who = registered::<T>();
-		Pallet::<T>::unbond(RawOrigin::Signed(who.clone()).into())?;
+		Pallet::<T>::unbond(RawOrigin::Signed(who.clone()).into(), who.clone())?;
 		#[extrinsic_call]
-		_(RawOrigin::Signed(who.clone()));
+		_(RawOrigin::Signed(who.clone()), who.clone());
 		assert!(Relayers::<T>::get(&who).is_some_and(|r| r.unbonds_at.is_none()));
 		Ok(())
 	}
@@ -119,12 +126,49 @@ mod benchmarks {
 	#[benchmark]
 	fn withdraw_bond() -> Result<(), BenchmarkError> {
 		let who = registered::<T>();
-		Pallet::<T>::unbond(RawOrigin::Signed(who.clone()).into())?;
+		for _ in 0..T::MaxPreviousKeys::get() {
+			replace_key::<T>(&who)?;
+		}
+		Pallet::<T>::unbond(RawOrigin::Signed(who.clone()).into(), who.clone())?;
 		let over = frame_system::Pallet::<T>::block_number() + T::UnbondDelay::get().into() + One::one();
 		frame_system::Pallet::<T>::set_block_number(over);
 		#[extrinsic_call]
-		_(RawOrigin::Signed(who.clone()));
+		_(RawOrigin::Signed(who.clone()), who.clone());
 		assert!(!Relayers::<T>::contains_key(&who));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn set_payout() {
+		let who = registered::<T>();
+		let payout: T::AccountId = account("payout", 0, 0);
+		T::Currency::set_balance(&payout, T::MinBond::get());
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()), who.clone(), payout.clone());
+		assert_eq!(Pallet::<T>::payout(&who), payout);
+	}
+
+	#[benchmark]
+	fn set_operator() {
+		let who = registered::<T>();
+		let operator: T::AccountId = account("operator", 0, 0);
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()), who.clone(), operator.clone());
+		assert!(Pallet::<T>::may_redeem(&operator, &who));
+	}
+
+	#[benchmark]
+	fn set_signing_key() -> Result<(), BenchmarkError> {
+		let who = registered::<T>();
+		for _ in 0..T::MaxPreviousKeys::get() {
+			replace_key::<T>(&who)?;
+		}
+		let over = frame_system::Pallet::<T>::block_number() + T::KeyMemory::get().into() + One::one();
+		frame_system::Pallet::<T>::set_block_number(over);
+		let (key, proof) = identity::<T>(&who);
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()), who.clone(), key, proof);
+		assert_eq!(Relayers::<T>::get(&who).map(|r| r.previous_keys.len()), Some(1));
 		Ok(())
 	}
 

@@ -14,8 +14,14 @@ pub trait WeightInfo {
 	fn unbond() -> Weight;
 	/// Weight of `cancel_unbond`.
 	fn cancel_unbond() -> Weight;
-	/// Weight of `withdraw_bond`.
+	/// Weight of `withdraw_bond`, with as many replaced keys as there may be.
 	fn withdraw_bond() -> Weight;
+	/// Weight of `set_payout`.
+	fn set_payout() -> Weight;
+	/// Weight of `set_operator`.
+	fn set_operator() -> Weight;
+	/// Weight of `set_signing_key`, where all replaced keys but one are untied.
+	fn set_signing_key() -> Weight;
 }
 
 /// Generous estimates: 50 us of work, 150 us with a signature; storage accesses counted by hand.
@@ -36,6 +42,15 @@ impl WeightInfo for () {
 		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(1, 1))
 	}
 	fn withdraw_bond() -> Weight {
-		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 5))
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 9))
+	}
+	fn set_payout() -> Weight {
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(5, 5))
+	}
+	fn set_operator() -> Weight {
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(1, 1))
+	}
+	fn set_signing_key() -> Weight {
+		Weight::from_parts(150_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 6))
 	}
 }
