@@ -89,6 +89,7 @@ pub mod pallet {
 		fraud::{ChunkFraud, Equivocation, FraudError},
 		BlockNumber, Hash, PublicKey, StreamId,
 	};
+	use clustercast_upkeep::work_off;
 	use clustercast_verify::{is_signature, is_signed};
 	use codec::Encode;
 	use frame_support::{
@@ -626,24 +627,17 @@ pub mod pallet {
 		}
 
 		pub(crate) fn forget_before(first_kept: BlockNumber, meter: &mut WeightMeter) {
-			let base = T::WeightInfo::forget(0);
-			let each = T::WeightInfo::forget(1).saturating_sub(base);
-			let mut left = MAX_FORGOTTEN_PER_BLOCK;
-			while meter.try_consume(base).is_ok() {
-				let Some(span) = OldestSpan::<T>::get().filter(|span| *span < first_kept) else {
-					return;
-				};
-				let affordable = meter.remaining().checked_div_per_component(&each).unwrap_or(u64::MAX);
-				let limit = left.min(affordable.saturated_into());
-				let forgotten = Punished::<T>::iter_key_prefix(span).take(limit as usize);
-				let forgotten = forgotten.map(|offence| Punished::<T>::remove(span, offence)).count() as u32;
-				meter.consume(each.saturating_mul(forgotten.into()));
-				left = left.saturating_sub(forgotten);
-				if forgotten == limit {
-					return;
-				}
-				OldestSpan::<T>::put(span.saturating_add(1));
-			}
+			work_off(
+				meter,
+				MAX_FORGOTTEN_PER_BLOCK,
+				T::WeightInfo::forget,
+				|| OldestSpan::<T>::get().filter(|span| *span < first_kept),
+				|span, limit| {
+					let forgotten = Punished::<T>::iter_key_prefix(span).take(limit as usize);
+					forgotten.map(|offence| Punished::<T>::remove(span, offence)).count() as u32
+				},
+				|span| OldestSpan::<T>::put(span.saturating_add(1)),
+			);
 		}
 
 		fn now() -> BlockNumber {

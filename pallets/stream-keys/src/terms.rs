@@ -12,6 +12,7 @@ use clustercast_primitives::{
 	chain::{StreamTerms, TermsChange, PPM},
 	Balance, BlockNumber, StreamId,
 };
+use clustercast_upkeep::work_off;
 use frame_support::{
 	ensure,
 	pallet_prelude::DispatchResult,
@@ -23,7 +24,6 @@ use frame_support::{
 	},
 	weights::WeightMeter,
 };
-use sp_runtime::SaturatedConversion;
 
 impl<T: Config> Streams<T::AccountId> for Pallet<T> {
 	fn max_share_ppm() -> u32 {
@@ -177,38 +177,27 @@ impl<T: Config> Pallet<T> {
 
 	/// Cleans up what fell due, oldest first, as far as `meter` allows.
 	pub(crate) fn do_settle(meter: &mut WeightMeter) {
-		let base = T::WeightInfo::settle(0);
-		let each = T::WeightInfo::settle(1).saturating_sub(base);
-		let mut left = MAX_SETTLED_PER_BLOCK;
-		while meter.try_consume(base).is_ok() {
-			let block = OldestDue::<T>::get();
-			if block > Self::now() {
-				return;
-			}
-			let affordable = meter.remaining().checked_div_per_component(&each).unwrap_or(u64::MAX);
-			let limit = left.min(affordable.saturated_into());
-			let due: Vec<_> = Due::<T>::iter_key_prefix(block).take(limit as usize).collect();
-			let settled = due.len() as u32;
-			for id in due {
-				let done = with_storage_layer(|| Self::settle_due(id, block));
-				debug_assert!(
-					done.is_ok(),
-					"deposits are held, and there is room for the renter's key; qed"
-				);
-			}
-			meter.consume(each.saturating_mul(settled.into()));
-			left = left.saturating_sub(settled);
-			if settled == limit {
-				// There may be more in this block: go on with it in the next one.
-				return;
-			}
-			if settled == 0 {
-				OldestDue::<T>::put(block.saturating_add(1));
-			}
-		}
+		work_off(
+			meter,
+			MAX_SETTLED_PER_BLOCK,
+			T::WeightInfo::settle,
+			|| Some(OldestDue::<T>::get()).filter(|block| *block <= Self::now()),
+			|block, limit| {
+				let due: Vec<_> = Due::<T>::iter_key_prefix(block).take(limit as usize).collect();
+				let settled = due.len() as u32;
+				for id in due {
+					let done = with_storage_layer(|| Self::settle_due(id, block));
+					debug_assert!(
+						done.is_ok(),
+						"deposits are held, and there is room for the renter's key; qed"
+					);
+				}
+				settled
+			},
+			|block| OldestDue::<T>::put(block.saturating_add(1)),
+		);
 	}
 
-	/// Cleans up the first thing of a key that fell due in a block. More may have: then it stays listed for it.
 	fn settle_due(id: StreamId, block: BlockNumber) -> DispatchResult {
 		let mut key = StreamKeys::<T>::get(id).ok_or(Error::<T>::UnknownStream)?;
 		let due = key.due();
