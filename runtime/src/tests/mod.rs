@@ -14,6 +14,7 @@ use crate::*;
 use clustercast_primitives::{
 	chain::{StreamTerms, PPM},
 	crypto::KeyPair,
+	session::SessionProof,
 	AccountId as RawAccount, Hash as RawHash, PublicKey,
 };
 use codec::Encode;
@@ -143,6 +144,23 @@ fn key(seed: u8) -> KeyPair {
 /// As peers and signatures have it.
 fn genesis_hash() -> RawHash {
 	RawHash(System::block_hash(0).into())
+}
+
+/// Registers a session of `who`, with these limits by bytes and beside, for 10,000 blocks.
+fn authorize(
+	who: Sr25519Keyring,
+	session: &KeyPair,
+	limit: Balance,
+	extra_limit: Balance,
+) -> pallet_ticket_broker::Call<Runtime> {
+	let account = raw(who);
+	pallet_ticket_broker::Call::authorize_session {
+		key: session.public(),
+		limit,
+		extra_limit,
+		expiry: 10_000,
+		proof: session.sign(SessionProof { account }, &genesis_hash()).signature,
+	}
 }
 
 /// The account as peers have it.
