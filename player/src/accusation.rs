@@ -477,11 +477,20 @@ mod tests {
 	#[tokio::test]
 	async fn what_is_found_is_reported_once_and_counts_where_the_chain_agrees() {
 		let honest = [window(1, b"data"), window(2, b"data"), window(1, b"data")];
-		assert_eq!(inquest(true, &honest).await, (0, 0), "nothing found is nothing reported");
+		assert_eq!(
+			inquest(true, &honest).await,
+			(0, 0),
+			"nothing found is nothing reported"
+		);
 		let two = [window(1, b"data"), window(2, b"data"), window(1, b"other")];
 		assert_eq!(inquest(true, &two).await, (1, 1));
 		assert_eq!(inquest(false, &two).await, (1, 0));
-		let three = [window(1, b"data"), window(1, b"other"), window(2, b"x"), window(2, b"y")];
+		let three = [
+			window(1, b"data"),
+			window(1, b"other"),
+			window(2, b"x"),
+			window(2, b"y"),
+		];
 		assert_eq!(inquest(true, &three).await, (2, 2));
 	}
 

@@ -316,7 +316,10 @@ impl<'a> Cast<'a> {
 			included.fee
 		);
 		let after = self.free(&self.viewer).await?;
-		ensure!(after == before, "nobody is paid yet: the viewer has {before}, then {after}");
+		ensure!(
+			after == before,
+			"nobody is paid yet: the viewer has {before}, then {after}"
+		);
 		let relayers = self.chain.relayers().await?;
 		let listed = relayers.iter().any(|r| r.account == self.relayer.account());
 		ensure!(!listed, "a frozen relayer is in no list");
