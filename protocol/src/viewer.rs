@@ -19,7 +19,9 @@ use clustercast_primitives::{
 	crypto::SignatureError,
 	ext::Items,
 	merkle,
-	receipt::{self, deliveries_root, Deliveries, PayerOpening, Receipt, SignedReceipt},
+	receipt::{
+		self, deliveries_root, Deliveries, PayerOpening, Receipt, SignedReceipt, MAX_BLOCKS_AHEAD, MAX_BLOCKS_BEHIND,
+	},
 	status::SignedStatus,
 	subscribe::{Binding, SignedSubscription, Subscription},
 	window::{flags, HeaderError, SignedHeader},
@@ -78,14 +80,6 @@ pub struct PaymentTerms {
 	/// Micro-USDC a single ticket may be worth when it wins.
 	pub max_face_value: Balance,
 }
-
-/// How far a receipt's block may lie behind the chain's newest one: 40 s. Evidence counts from that block, so an old one
-/// would end it before it begins.
-pub const MAX_BLOCKS_BEHIND: BlockNumber = 20;
-
-/// How far it may lie ahead: 4 s. A relayer states a block that was the newest one a moment ago, so only a node that is
-/// well behind finds it there; of a block that is not there yet, evidence does not count yet.
-pub const MAX_BLOCKS_AHEAD: BlockNumber = 2;
 
 /// How far the epoch of a broadcast may lie ahead: a minute that our node may be behind.
 pub const MAX_EPOCH_AHEAD: BlockNumber = 30;
@@ -343,7 +337,7 @@ impl ViewerSession {
 
 	/// Whether an epoch began so short ago that the chain, as our node has it, may not name its key yet.
 	fn is_recent(&self, epoch: BlockNumber) -> bool {
-		epoch.saturating_add(MAX_BLOCKS_BEHIND) >= self.config.head
+		self.has_begun(epoch) && epoch.saturating_add(MAX_BLOCKS_BEHIND) >= self.config.head
 	}
 
 	/// By which of the stream's keys something is signed, the one of now first. `invalid` says that it was not this one.

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 /// Enters the registry, or changes addresses and price.
 #[derive(Args)]
-pub struct Register {
+pub(crate) struct Register {
 	/// The node's JSON-RPC
 	#[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9944")]
 	rpc: String,
@@ -42,7 +42,7 @@ pub struct Register {
 
 /// Which relayer, and who signs.
 #[derive(Args)]
-pub struct Authority {
+pub(crate) struct Authority {
 	/// The node's JSON-RPC
 	#[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9944")]
 	rpc: String,
@@ -56,7 +56,7 @@ pub struct Authority {
 
 /// Changes what the registry has of a relayer.
 #[derive(Subcommand)]
-pub enum Change {
+pub(crate) enum Change {
 	/// Sign with another identity from now on. By the operator or payout
 	Key {
 		#[command(flatten)]
@@ -99,7 +99,7 @@ pub enum Change {
 
 impl Change {
 	/// The whole command.
-	pub async fn run(self) -> anyhow::Result<()> {
+	pub(crate) async fn run(self) -> anyhow::Result<()> {
 		let (Self::Key { authority, .. }
 		| Self::Operator { authority, .. }
 		| Self::Payout { authority, .. }
@@ -156,7 +156,7 @@ fn proof(identity: &KeyPair, relayer: &AccountId, genesis: &Hash) -> Signature {
 
 impl Register {
 	/// The whole command.
-	pub async fn run(self) -> anyhow::Result<()> {
+	pub(crate) async fn run(self) -> anyhow::Result<()> {
 		let wallet = Wallet::from_suri(&self.account).context("account")?;
 		let relayer = relayer(self.relayer.as_deref(), &wallet)?;
 		let identity = keys::load_or_create(&self.identity)?;

@@ -322,7 +322,7 @@ impl Running {
 		let serving = serve(incoming, feed, desk.clone(), config, signals.next());
 		tokio::select! {
 			() = serving => {},
-			() = ingest.run(stream.signing_key) => {},
+			() = ingest.run(stream.clone().into()) => {},
 			() = desk.accounts.refresh() => {},
 			() = follow(&desk) => {},
 			() = keep_to_terms(&chain, &desk, change) => {},

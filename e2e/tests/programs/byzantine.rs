@@ -40,7 +40,6 @@ fn cheating_relayers_are_caught_and_paid_nothing() {
 		let guide = cheats.remove(0);
 
 		let chain = scene.network.books().chain();
-		let viewer = scene.viewer.account;
 
 		let choices = [&guide]
 			.into_iter()

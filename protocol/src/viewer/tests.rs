@@ -818,7 +818,7 @@ fn nothing_is_taken_of_an_epoch_that_cannot_have_begun() {
 		let window = broadcast.segment(&[1; 10]);
 		(show(&mut free(), &window), window.id())
 	};
-	let last = HEAD + MAX_BLOCKS_AHEAD;
+	let last = HEAD + MAX_EPOCH_AHEAD;
 	assert_eq!(answer(last).0, Ok(()));
 	for epoch in [last + 1, u32::MAX] {
 		let (answer, id) = answer(epoch);

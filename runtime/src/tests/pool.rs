@@ -156,6 +156,7 @@ fn equivocation(first: u8, second: u8, seed: u8) -> pallet_fraud_proofs::Call<Ru
 		second: key(seed).sign(header(second), &genesis_hash()),
 	};
 	pallet_fraud_proofs::Call::report_equivocation {
+		key: key(seed).public(),
 		evidence: Box::new(evidence),
 	}
 }

@@ -17,7 +17,7 @@ impl<T: frame_system::Config> pallet_fraud_proofs::WeightInfo for WeightInfo<T> 
 	/// Storage: `RelayerRegistry::SigningKeys` (r:1 w:0)
 	/// Proof: `RelayerRegistry::SigningKeys` (`max_values`: None, `max_size`: Some(81), added: 2556, mode: `MaxEncodedLen`)
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
 	/// Storage: `FraudProofs::CaseOf` (r:1 w:1)
 	/// Proof: `FraudProofs::CaseOf` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	/// Storage: `FraudProofs::Cases` (r:1 w:1)
@@ -35,9 +35,9 @@ impl<T: frame_system::Config> pallet_fraud_proofs::WeightInfo for WeightInfo<T> 
 	fn report_invalid_chunk() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `1400`
-		//  Estimated: `4330`
+		//  Estimated: `4329`
 		// By hand: what it was with what it paid at once, most of which it does no more.
-		Weight::from_parts(700_000_000, 4330)
+		Weight::from_parts(700_000_000, 4329)
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
@@ -71,7 +71,7 @@ impl<T: frame_system::Config> pallet_fraud_proofs::WeightInfo for WeightInfo<T> 
 	/// Storage: `FraudProofs::Claims` (r:101 w:100)
 	/// Proof: `FraudProofs::Claims` (`max_values`: None, `max_size`: Some(140), added: 2615, mode: `MaxEncodedLen`)
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:202 w:202)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)

@@ -13,7 +13,7 @@ pub struct WeightInfo<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo<T> {
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
 	/// Storage: `RelayerRegistry::SigningKeys` (r:1 w:1)
 	/// Proof: `RelayerRegistry::SigningKeys` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
@@ -27,25 +27,25 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	fn register() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `236`
-		//  Estimated: `4330`
+		//  Estimated: `4329`
 		// Shortest run: 229_258_000 picoseconds.
-		Weight::from_parts(264_159_000, 4330)
+		Weight::from_parts(264_159_000, 4329)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
 	fn update() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `764`
-		//  Estimated: `4330`
+		//  Estimated: `4329`
 		// Shortest run: 41_263_000 picoseconds.
-		Weight::from_parts(47_714_000, 4330)
+		Weight::from_parts(47_714_000, 4329)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
@@ -53,36 +53,36 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	fn bond_extra() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `959`
-		//  Estimated: `4330`
+		//  Estimated: `4329`
 		// Shortest run: 133_416_000 picoseconds.
-		Weight::from_parts(141_946_000, 4330)
+		Weight::from_parts(141_946_000, 4329)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
 	fn unbond() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `764`
-		//  Estimated: `4330`
+		//  Estimated: `4329`
 		// Shortest run: 40_428_000 picoseconds.
-		Weight::from_parts(48_520_000, 4330)
+		Weight::from_parts(48_520_000, 4329)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
 	fn cancel_unbond() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `768`
-		//  Estimated: `4330`
+		//  Estimated: `4329`
 		// Shortest run: 37_252_000 picoseconds.
-		Weight::from_parts(41_632_000, 4330)
+		Weight::from_parts(41_632_000, 4329)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
@@ -94,13 +94,13 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	fn withdraw_bond() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `963`
-		//  Estimated: `4330`
+		//  Estimated: `4329`
 		// Shortest run: 121_733_000 picoseconds.
-		Weight::from_parts(126_190_000, 4330)
+		Weight::from_parts(126_190_000, 4329)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:2 w:2)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:2 w:2)
@@ -115,18 +115,18 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
 	fn set_operator() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `764`
-		//  Estimated: `4330`
+		//  Estimated: `4329`
 		// By hand: as `unbond`.
-		Weight::from_parts(48_520_000, 4330)
+		Weight::from_parts(48_520_000, 4329)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
 	/// Storage: `RelayerRegistry::SigningKeys` (r:1 w:5)
 	/// Proof: `RelayerRegistry::SigningKeys` (`max_values`: None, `max_size`: Some(81), added: 2556, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
@@ -134,9 +134,9 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	fn set_signing_key() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `900`
-		//  Estimated: `4330`
+		//  Estimated: `4329`
 		// By hand: as `register`, without what it holds, and with the keys that it unties.
-		Weight::from_parts(220_000_000, 4330)
+		Weight::from_parts(220_000_000, 4329)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}

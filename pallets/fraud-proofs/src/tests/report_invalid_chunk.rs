@@ -1,12 +1,12 @@
 //! `report_invalid_chunk`: every check both ways, who gets what, once.
 
-use crate::{mock::*, Burnt, Error, Event, Penalty, Taken};
+use crate::{mock::*, Burnt, Error, Event, Penalty, Punished, Taken};
 use clustercast_primitives::{
 	amount::USDC,
 	crypto::{KeyPair, SignedMessage},
 	fraud::{ChunkFraud, Equivocation, Leaf, MAX_CHUNK_FRAUD_BYTES},
 	merkle::{self, DEFAULT_CHUNK_LOG2},
-	receipt::{Kind, SignedReceipt},
+	receipt::{Kind, SignedReceipt, MAX_BLOCKS_AHEAD},
 	AccountId, Balance, Hash, Receipt, Signature, StreamId,
 };
 use codec::MaxEncodedLen;
@@ -287,11 +287,22 @@ fn evidence_counts_for_a_day_of_blocks() {
 		assert_ok!(report(evidence[0].clone()));
 		System::set_block_number(2 + FRAUD_WINDOW);
 		assert_noop!(report(evidence[1].clone()), Error::<Test>::TooOld);
-		let early = flipped(7);
-		System::set_block_number(1 + FRAUD_WINDOW);
-		assert_noop!(report(early.clone()), Error::<Test>::FromTheFuture);
-		System::set_block_number(2 + FRAUD_WINDOW);
-		assert_ok!(report(early));
+	});
+}
+
+/// The attack: a relayer dates its receipt as far ahead as viewers take it, and the report is refused when it is found.
+#[test]
+fn evidence_counts_as_early_as_viewers_take_the_receipt() {
+	ExtBuilder.build_and_execute(|| {
+		let dated = |segment, block| with_receipt(flipped(segment), |receipt| receipt.block = block);
+		assert_noop!(report(dated(5, 1 + MAX_BLOCKS_AHEAD + 1)), Error::<Test>::FromTheFuture);
+		assert_ok!(report(dated(5, 1 + MAX_BLOCKS_AHEAD)));
+		// It is remembered where it belongs, also across the border of a span.
+		System::set_block_number(FRAUD_WINDOW - 1);
+		let next = dated(6, FRAUD_WINDOW);
+		assert_ok!(report(next.clone()));
+		assert!(Punished::<Test>::contains_key(1, next.receipt.message.hash()));
+		assert_noop!(report(next), Error::<Test>::AlreadyPunished);
 	});
 }
 
