@@ -45,16 +45,30 @@ pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 
 /// A micro-USDC pays for this many picoseconds of computing and storage access (10 us).
 ///
-/// With [`BYTES_PER_MICRO_USDC`] a plain transfer costs about 100 micro-USDC and a redeemed ticket about as much;
-/// filling a block with computing costs 0.04 USDC, and ten times that once blocks are full.
+/// With [`BYTES_PER_MICRO_USDC`] a plain transfer costs about 110 micro-USDC and a redeemed ticket about 150; filling a
+/// block costs 0.04 USDC, and [`MAX_FEE_MULTIPLIER`] times that once blocks have been full for two minutes.
 pub const PICOSECONDS_PER_MICRO_USDC: u64 = 10_000_000;
 
 /// A micro-USDC pays for this many bytes of an extrinsic.
 pub const BYTES_PER_MICRO_USDC: u64 = 4;
 
-/// While blocks are full, computing gets dearer, up to this many times: a redeemed ticket then still costs less than
-/// 0.01 USDC.
-pub const MAX_FEE_MULTIPLIER: u32 = 10;
+/// A byte of a call weighs this many picoseconds (100 ns), so that a block that is full of bytes is full of weight, and
+/// one figure says how full a block is.
+pub const PICOSECONDS_PER_BYTE: u64 = 100_000;
+
+/// While blocks are full, computing gets dearer, up to this many times. A redeemed ticket then still costs less than
+/// 0.01 USDC, and filling the 600 blocks that a ticket lives costs more than 1,000 USDC.
+pub const MAX_FEE_MULTIPLIER: u32 = 60;
+
+/// Blocks fuller than this make computing dearer, emptier ones cheaper again.
+pub const TARGET_FULLNESS_PERCENT: u64 = 50;
+
+/// How fast, percent: a full block raises the price by half of it (7.5 %), an empty one lowers it as much. Full blocks
+/// reach [`MAX_FEE_MULTIPLIER`] within two minutes.
+pub const PRICE_ADJUSTMENT_PERCENT: u64 = 15;
+
+/// Payments go into the pool's lane where they bring at least this many times what they cost.
+pub const LANE_WORTH: Balance = 4;
 
 /// Held on who opens a multisig call: 0.1 USDC, and 0.01 USDC for each signatory.
 pub const MULTISIG_DEPOSIT: Balance = USDC / 10;
@@ -131,8 +145,8 @@ const _: () = assert!(
 	"a relayer could leave with its bond while evidence against it still counts"
 );
 
-/// Most that what a payment or a report is worth adds to its priority in the pool: as much as a plain transfer has with
-/// a tip of about 0.01 USDC, and nothing beside what consensus sends.
+/// Most that the reward of a tip adds to its priority in the pool: as much as a plain transfer has with a fee's tip of
+/// about 0.01 USDC, and nothing beside what consensus sends.
 pub const MAX_PRIORITY_BOOST: u64 = 10 * USDC as u64;
 
 /// Held on the owner of a stream key, and on who rents it, which also keeps the account alive: it can always receive its

@@ -557,6 +557,20 @@ pub mod pallet {
 			record.note(&viewer.clone().into(), bytes, value);
 			Reputations::<T>::insert(relayer, record);
 		}
+
+		/// `relayer` takes its turn in this block. Counts where it is one.
+		pub fn note_turn(relayer: &T::AccountId) {
+			if let Some(mut record) = Reputations::<T>::get(relayer) {
+				record.turn = Self::now();
+				Reputations::<T>::insert(relayer, record);
+			}
+		}
+
+		/// Block in which `relayer` took its last turn, or registered; `None` where it is none, or is leaving.
+		pub fn last_turn(relayer: &T::AccountId) -> Option<BlockNumber> {
+			Relayers::<T>::get(relayer).filter(|relayer| relayer.unbonds_at.is_none())?;
+			Reputations::<T>::get(relayer).map(|record| record.turn)
+		}
 	}
 
 	impl<T: Config> Bonds<T::AccountId> for Pallet<T> {

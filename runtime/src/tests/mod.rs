@@ -8,6 +8,7 @@ mod genesis;
 mod pool;
 mod privacy;
 mod reputation;
+mod stuffing;
 mod validators;
 
 use crate::*;
@@ -108,7 +109,12 @@ fn merge(config: &mut Value, patch: Value) {
 
 /// An extrinsic as `who` would sign it now.
 fn signed(who: Sr25519Keyring, call: impl Into<RuntimeCall>) -> UncheckedExtrinsic {
-	let payload = SignedPayload::new(call.into(), extension(who)).unwrap();
+	signed_with(who, call, extension(who))
+}
+
+/// The same, with something else beside the call.
+fn signed_with(who: Sr25519Keyring, call: impl Into<RuntimeCall>, extension: TxExtension) -> UncheckedExtrinsic {
+	let payload = SignedPayload::new(call.into(), extension).unwrap();
 	let signature = payload.using_encoded(|bytes| who.sign(bytes));
 	let (call, extension, _) = payload.deconstruct();
 	UncheckedExtrinsic::new_signed(call, who.to_account_id().into(), signature.into(), extension)
@@ -122,10 +128,10 @@ fn extension(who: Sr25519Keyring) -> TxExtension {
 		frame_system::CheckTxVersion::new(),
 		frame_system::CheckGenesis::new(),
 		frame_system::CheckEra::from(Era::Immortal),
-		frame_system::CheckNonce::from(System::account_nonce(who.to_account_id())),
 		frame_system::CheckWeight::new(),
 		pallet_transaction_payment::ChargeTransactionPayment::from(0),
 		crate::pool::PoolRules,
+		frame_system::CheckNonce::from(System::account_nonce(who.to_account_id())),
 		frame_metadata_hash_extension::CheckMetadataHash::new(false),
 		frame_system::WeightReclaim::new(),
 	)
