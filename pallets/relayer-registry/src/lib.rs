@@ -568,7 +568,8 @@ pub mod pallet {
 
 		/// Block in which `relayer` took its last turn, or registered; `None` where it is none, or is leaving.
 		pub fn last_turn(relayer: &T::AccountId) -> Option<BlockNumber> {
-			Relayers::<T>::get(relayer).filter(|relayer| relayer.unbonds_at.is_none())?;
+			let stays = |relayer: &Relayer<T>| relayer.unbonds_at.is_none() && relayer.frozen.is_none();
+			Relayers::<T>::get(relayer).filter(stays)?;
 			Reputations::<T>::get(relayer).map(|record| record.turn)
 		}
 	}
