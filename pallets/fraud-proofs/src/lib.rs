@@ -215,7 +215,7 @@ pub mod pallet {
 		ReceiptSignature,
 		/// This offence was punished.
 		AlreadyPunished,
-		/// Whoever named the signing key is flagged already, or neither owns nor rents the stream any more.
+		/// Whoever answers for the signing key is flagged already, or gave the stream up too long ago.
 		AlreadyFlagged,
 	}
 

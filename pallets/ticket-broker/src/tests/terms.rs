@@ -197,7 +197,10 @@ fn holding_a_ticket_back_does_not_change_whom_it_pays() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
 		mint_priced();
-		let offer = RentOffer { price: 0, blocks: 60 };
+		let offer = RentOffer {
+			price: 0,
+			blocks: MAX_TICKET_LIFE,
+		};
 		assert_ok!(StreamKeys::set_rent(
 			RuntimeOrigin::signed(CAROL),
 			StreamId(1),
@@ -216,19 +219,23 @@ fn holding_a_ticket_back_does_not_change_whom_it_pays() {
 		let tip = || Broker::tip(RuntimeOrigin::signed(ALICE), StreamId(1), USDC);
 		let during = fair(&key, 1);
 		assert_eq!(gains([CAROL, BOB], before), [600, 0]);
-		run_to(179);
+		run_to(700);
+		// The figures of an explanation are those of the payment.
+		let explained = Broker::explain_ticket(&during);
+		assert_eq!(explained.broadcaster, Some(AccountId(BOB.into())));
+		assert_eq!(gains([CAROL, BOB], during), [0, 600]);
+		run_to(719);
 		let (owned, rented) = (total(&CAROL), total(&BOB));
 		assert_ok!(tip());
 		assert_eq!((total(&CAROL), total(&BOB)), (owned, rented + USDC));
 		let last = fair(&key, 2);
-		let owed = voucher(&key, 3_000, 16 * TICKET_BYTES);
-		run_to(180);
+		let owed = voucher_under(1, &key, 3_000, 16 * TICKET_BYTES);
+		run_to(720);
 		assert_ok!(tip());
 		assert_eq!((total(&CAROL), total(&BOB)), (owned + USDC, rented + USDC));
 		let after = fair(&key, 3);
 		assert_eq!(gains([CAROL, BOB], after), [600, 0]);
-		run_to(700);
-		assert_eq!(gains([CAROL, BOB], during.clone()), [0, 600]);
+		run_to(1_240);
 		assert_eq!(gains([CAROL, BOB], last), [0, 600]);
 		let rented = total(&BOB);
 		let paid = Payout {
@@ -238,9 +245,6 @@ fn holding_a_ticket_back_does_not_change_whom_it_pays() {
 		};
 		assert_eq!(redeem_voucher(owed), Accepted(paid));
 		assert_eq!(total(&BOB), rented + 300);
-		// The figures of an explanation are those of the payment.
-		let explained = Broker::explain_ticket(&during);
-		assert_eq!(explained.broadcaster, Some(AccountId(BOB.into())));
 	});
 }
 
