@@ -127,11 +127,12 @@ pub fn burn(id: StreamId) -> Call {
 	Call::new("StreamKeys", "burn").argument("id", &id)
 }
 
-/// Gives a stream key with its deposit to another account.
-pub fn transfer_stream(id: StreamId, to: &AccountId) -> Call {
+/// Gives a stream key with a deposit to another account; `signing_key` signs from then on.
+pub fn transfer_stream(id: StreamId, to: &AccountId, signing_key: &PublicKey) -> Call {
 	Call::new("StreamKeys", "transfer")
 		.argument("id", &id)
 		.argument("to", to)
+		.argument("signing_key", signing_key)
 }
 
 /// Offers a stream key for sale, micro-USDC, or no longer.
@@ -479,7 +480,11 @@ mod tests {
 		#[codec(index = 4)]
 		set_terms { id: StreamId, terms: StreamTerms },
 		#[codec(index = 5)]
-		transfer { id: StreamId, to: AccountId },
+		transfer {
+			id: StreamId,
+			to: AccountId,
+			signing_key: PublicKey,
+		},
 		#[codec(index = 6)]
 		list { id: StreamId, price: Option<Balance> },
 		#[codec(index = 7)]
@@ -797,7 +802,10 @@ mod tests {
 			(mint(&stream), minted),
 			(burn(id), Streams::burn { id }),
 			(set_terms(id, &terms), Streams::set_terms { id, terms }),
-			(transfer_stream(id, &to), Streams::transfer { id, to }),
+			(
+				transfer_stream(id, &to, &signing_key),
+				Streams::transfer { id, to, signing_key },
+			),
 			(list_stream(id, Some(9)), Streams::list { id, price: Some(9) }),
 			(list_stream(id, None), Streams::list { id, price: None }),
 			(buy_stream(id, &signing_key, 9, 10), bought),

@@ -2,6 +2,7 @@
 
 use crate::{
 	accusation::{Inquest, Reporter},
+	flag,
 	funds::{self, Wanted},
 	hls::Hls,
 	payer::Payer,
@@ -118,6 +119,12 @@ impl Player {
 			opened = self.open(stopped.clone()) => opened?,
 			_ = stopped.wait_for(Option::is_some) => bail!("interrupted before the first window"),
 		};
+		tokio::spawn(flag::end_when_flagged(
+			opened.chain.clone(),
+			opened.stream.id,
+			stop.clone(),
+			flag::PAUSE,
+		));
 		if let Some(seconds) = self.config.seconds {
 			end_after(stop, Duration::from_secs(seconds));
 		}
@@ -132,8 +139,8 @@ impl Player {
 			.stream_key(id)
 			.await?
 			.with_context(|| format!("there is no stream {id} on this chain"))?;
-		if stream.flagged {
-			tracing::warn!(stream = %id, "the broadcaster was caught signing two windows for one place");
+		if let Some(reason) = flag::refusal(&stream) {
+			bail!("{reason}");
 		}
 		let hls = match self.config.hls {
 			Some(address) => {
@@ -203,6 +210,11 @@ impl Player {
 		outcome?;
 		if summary.ended == Some(Ended::NoRelayerLeft) {
 			bail!("every relayer known was caught or refused; see the figures");
+		}
+		if summary.ended == Some(Ended::Flagged) {
+			bail!(
+				"the broadcaster was caught signing two different things for one place: nothing of it is paid any more"
+			);
 		}
 		if summary.ended == Some(Ended::Finished) {
 			viewing.sinks.finish();

@@ -320,7 +320,7 @@ pub mod pallet {
 		ReceiptSignature,
 		/// This offence was punished.
 		AlreadyPunished,
-		/// Whoever named the signing key is flagged already, or neither owns nor rents the stream any more.
+		/// Whoever answers for the signing key is flagged already, or gave the stream up too long ago.
 		AlreadyFlagged,
 		/// What the relayer did is being paid for just now: what else it did can be reported behind that.
 		Settling,

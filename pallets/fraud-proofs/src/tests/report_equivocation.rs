@@ -235,11 +235,11 @@ fn streams_that_do_not_exist_and_origins_without_account_are_refused() {
 }
 
 #[test]
-fn who_named_the_key_pays_and_no_one_else() {
+fn whoever_the_key_was_of_pays_and_no_one_else() {
 	ExtBuilder.build_and_execute(|| {
 		let twice = |seed| report(headers((seed, b"a"), (seed, b"b")));
 		let stream = StreamId(0);
-		let offer = RentOffer { price: 0, blocks: 10 };
+		let offer = RentOffer { price: 0, blocks: 600 };
 		assert_ok!(StreamKeys::set_rent(RuntimeOrigin::signed(CAROL), stream, Some(offer)));
 		assert_ok!(StreamKeys::rent(
 			RuntimeOrigin::signed(ALICE),
@@ -251,14 +251,17 @@ fn who_named_the_key_pays_and_no_one_else() {
 		assert_ok!(twice(7));
 		assert_eq!((total(&ALICE), total(&CAROL)), (ENDOWMENT - 999_000, ENDOWMENT));
 		assert_noop!(twice(7), Error::<Test>::AlreadyFlagged);
-		// The key is given away: nobody answers for what its former owner signs.
-		assert_ok!(StreamKeys::transfer(RuntimeOrigin::signed(CAROL), stream, TREASURY));
-		assert_noop!(twice(1), Error::<Test>::AlreadyFlagged);
-		assert_ok!(StreamKeys::set_signing_key(
-			RuntimeOrigin::signed(TREASURY),
+		// The key is given away: its former owner still answers for what its key signed, the new one for what signs now.
+		assert_ok!(StreamKeys::transfer(
+			RuntimeOrigin::signed(CAROL),
 			stream,
+			TREASURY,
 			key(8).public()
 		));
+		let before = total(&CAROL);
+		assert_ok!(twice(1));
+		assert_eq!(total(&CAROL), before - 999_000);
+		assert_noop!(twice(1), Error::<Test>::AlreadyFlagged);
 		assert_ok!(twice(8));
 	});
 }
