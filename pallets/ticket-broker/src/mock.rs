@@ -105,7 +105,9 @@ impl crate::Relayers<AccountId32> for Delivered {
 	}
 
 	#[cfg(feature = "runtime-benchmarks")]
-	fn prepare(_: &AccountId32) {}
+	fn prepare(relayer: &AccountId32) {
+		Bonded::mutate(|all| all.push(relayer.clone()));
+	}
 }
 
 construct_runtime!(
