@@ -267,6 +267,7 @@ fn a_ledger_ends_long_after_its_last_payment_and_its_shares_go_where_they_belong
 		};
 		let place = (BOB, STREAM, 0);
 		let ledger = |credit, touched| Ledger {
+			broadcaster: CAROL,
 			credit,
 			paid: Shares::default(),
 			touched,

@@ -270,7 +270,7 @@ fn shares_that_do_not_add_up_are_found() {
 	let expected = "6: what is set aside is not what is credited";
 	assert_eq!(hold(HoldReason::Shares, &TREASURY), expected);
 	assert_eq!(complaint(|| Treasury::<Test>::put(ALICE)), expected);
-	let ledger = |change: fn(&mut Ledger)| {
+	let ledger = |change: fn(&mut Ledger<AccountId32>)| {
 		complaint(|| Ledgers::<Test>::mutate((BOB, STREAM, 0), |ledger| change(ledger.as_mut().unwrap())))
 	};
 	assert_eq!(ledger(|ledger| ledger.credit.broadcaster += 1), expected);

@@ -512,14 +512,14 @@ fn a_small_rest_is_paid_once_its_terms_are_over() {
 		assert_eq!(redeem_voucher(rest()), Accepted(paid));
 		// And as long as the stream remembers them.
 		let last = || signed(&key, voucher(&key, USDC + 501));
-		run_to(1 + 2 * MAX_TICKET_LIFE);
+		run_to(2 * MAX_TICKET_LIFE);
 		let paid = Payout {
 			relayer: 1,
 			broadcaster: 0,
 			treasury: 0,
 		};
 		assert_eq!(redeem_voucher(last()), Accepted(paid));
-		run_to(2 + 2 * MAX_TICKET_LIFE);
+		run_to(1 + 2 * MAX_TICKET_LIFE);
 		assert_eq!(
 			redeem_voucher(signed(&key, voucher(&key, 2 * USDC))),
 			Refused(WrongTerms)

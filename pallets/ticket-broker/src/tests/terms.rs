@@ -273,12 +273,12 @@ fn a_burnt_stream_pays_what_was_signed_before_and_nothing_else() {
 		assert_eq!(gains([CAROL], late), [600]);
 		assert!(matches!(redeem_voucher(owed), Accepted(_)));
 		// Vouchers under its last terms, for as long as any terms that ended.
-		run_to(2 * MAX_TICKET_LIFE + 60);
+		run_to(2 * MAX_TICKET_LIFE + 59);
 		assert!(matches!(
 			redeem_voucher(voucher(&key, 6_000, 32 * TICKET_BYTES)),
 			Accepted(_)
 		));
-		run_to(2 * MAX_TICKET_LIFE + 61);
+		run_to(2 * MAX_TICKET_LIFE + 60);
 		assert_eq!(
 			redeem_voucher(voucher(&key, 9_000, 48 * TICKET_BYTES)),
 			Refused(WrongTerms)
@@ -337,12 +337,12 @@ fn vouchers_of_each_terms_keep_their_price_and_share() {
 			Refused(WrongTerms)
 		);
 		// The old ones are over a delay after they ended.
-		run_to(2 * MAX_TICKET_LIFE + 60);
+		run_to(2 * MAX_TICKET_LIFE + 59);
 		assert_eq!(
 			redeem_voucher(voucher(&key, 9_000, 48 * TICKET_BYTES)),
 			split(2_640, 300, 60)
 		);
-		run_to(2 * MAX_TICKET_LIFE + 61);
+		run_to(2 * MAX_TICKET_LIFE + 60);
 		assert_eq!(
 			redeem_voucher(voucher(&key, 12_000, 64 * TICKET_BYTES)),
 			Refused(WrongTerms)
