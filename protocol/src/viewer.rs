@@ -716,10 +716,13 @@ impl ViewerSession {
 			return Err(Fault::Unexpected(Kind::Window));
 		}
 		let id = header.message.id;
+		let goes_on = self.last.as_ref().is_some_and(|last| last.id.epoch == id.epoch);
 		let invalid = HeaderError::Signature(SignatureError::Invalid);
 		let signer = match self.signer(invalid, |key| header.check(key, &self.config.genesis)) {
 			Ok(signer) => signer,
-			Err(error) if error == invalid && self.is_recent(id.epoch) => return Err(Fault::UnknownKey(id.epoch)),
+			Err(error) if error == invalid && !goes_on && self.is_recent(id.epoch) => {
+				return Err(Fault::UnknownKey(id.epoch));
+			},
 			Err(error) => return Err(error.into()),
 		};
 		self.header = Some(header.clone());
@@ -734,7 +737,6 @@ impl ViewerSession {
 			return Err(Fault::FutureStart(id));
 		}
 		// What a former key signs anew is not the stream's any more.
-		let goes_on = self.last.as_ref().is_some_and(|last| last.id.epoch == id.epoch);
 		if signer == Signer::Former && !goes_on {
 			return Err(Fault::FormerKey(id));
 		}

@@ -26,16 +26,17 @@ pub(crate) fn longest<T: Config>() -> Addresses<T> {
 		.expect("as many as the bound")
 }
 
-/// A new signing key and its proof for `account`.
-fn identity<T: Config>(account: &T::AccountId) -> (PublicKey, Signature) {
-	let key = sp_io::crypto::ed25519_generate(KEY_TYPE, None);
+fn new_key() -> PublicKey {
+	PublicKey(sp_io::crypto::ed25519_generate(KEY_TYPE, None).0)
+}
+
+/// A key's proof for `account`.
+fn proof<T: Config>(key: &PublicKey, account: &T::AccountId) -> Signature {
 	let genesis = Hash(frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::default()).into());
-	let payload = RelayerProof {
-		account: clustercast_primitives::AccountId(account.clone().into()),
-	}
-	.signing_payload(&genesis);
-	let proof = sp_io::crypto::ed25519_sign(KEY_TYPE, &key, &payload).expect("the keystore made this key");
-	(PublicKey(key.0), Signature(proof.0))
+	let account = clustercast_primitives::AccountId(account.clone().into());
+	let payload = RelayerProof { account }.signing_payload(&genesis);
+	let proof = sp_io::crypto::ed25519_sign(KEY_TYPE, &key.0.into(), &payload);
+	Signature(proof.expect("the keystore made this key").0)
 }
 
 #[benchmarks(where T::Currency: Mutate<T::AccountId>)]
@@ -43,13 +44,26 @@ mod benchmarks {
 	use super::*;
 
 	/// An account that can pay two bonds.
-	fn rich<T: Config>() -> T::AccountId
+	fn rich<T: Config>(name: &'static str) -> T::AccountId
 	where
 		T::Currency: Mutate<T::AccountId>,
 	{
-		let who: T::AccountId = account("relayer", 0, 0);
+		let who: T::AccountId = account(name, 0, 0);
 		let balance: Balance = T::MinBond::get() * 3 + T::Currency::minimum_balance();
 		T::Currency::set_balance(&who, balance);
+		who
+	}
+
+	/// A relayer of this name, with this key.
+	fn with_key<T: Config>(name: &'static str, key: PublicKey) -> T::AccountId
+	where
+		T::Currency: Mutate<T::AccountId>,
+	{
+		let who = rich::<T>(name);
+		let proof = proof::<T>(&key, &who);
+		let origin = RawOrigin::Signed(who.clone()).into();
+		Pallet::<T>::register(origin, key, proof, longest::<T>(), MAX_PRICE_PER_GB, T::MinBond::get())
+			.expect("everything is in order");
 		who
 	}
 
@@ -58,25 +72,36 @@ mod benchmarks {
 	where
 		T::Currency: Mutate<T::AccountId>,
 	{
-		let who = rich::<T>();
-		let (key, proof) = identity::<T>(&who);
-		let origin = RawOrigin::Signed(who.clone()).into();
-		Pallet::<T>::register(origin, key, proof, longest::<T>(), MAX_PRICE_PER_GB, T::MinBond::get())
-			.expect("everything is in order");
-		who
+		with_key::<T>("relayer", new_key())
 	}
 
-	/// Gives a relayer another signing key.
-	fn replace_key<T: Config>(who: &T::AccountId) -> Result<(), BenchmarkError> {
-		let (key, proof) = identity::<T>(who);
-		Pallet::<T>::set_signing_key(RawOrigin::Signed(who.clone()).into(), who.clone(), key, proof)?;
+	/// Replaces a relayer's signing key as often as it can be.
+	fn replace_keys<T: Config>(who: &T::AccountId) -> Result<(), BenchmarkError> {
+		for _ in 0..T::MaxPreviousKeys::get() {
+			let key = new_key();
+			let origin = RawOrigin::Signed(who.clone()).into();
+			Pallet::<T>::set_signing_key(origin, who.clone(), key, proof::<T>(&key, who))?;
+		}
 		Ok(())
 	}
 
+	/// A key that another relayer had long ago, as all that it still keeps: whoever names it next unties them.
+	fn untied<T: Config>() -> Result<PublicKey, BenchmarkError>
+	where
+		T::Currency: Mutate<T::AccountId>,
+	{
+		let key = new_key();
+		replace_keys::<T>(&with_key::<T>("other", key))?;
+		let over = frame_system::Pallet::<T>::block_number() + T::KeyMemory::get().into() + One::one();
+		frame_system::Pallet::<T>::set_block_number(over);
+		Ok(key)
+	}
+
 	#[benchmark]
-	fn register() {
-		let who = rich::<T>();
-		let (key, proof) = identity::<T>(&who);
+	fn register() -> Result<(), BenchmarkError> {
+		let who = rich::<T>("relayer");
+		let key = untied::<T>()?;
+		let proof = proof::<T>(&key, &who);
 		#[extrinsic_call]
 		_(
 			RawOrigin::Signed(who.clone()),
@@ -87,6 +112,7 @@ mod benchmarks {
 			T::MinBond::get(),
 		);
 		assert!(Relayers::<T>::contains_key(&who));
+		Ok(())
 	}
 
 	#[benchmark]
@@ -126,9 +152,7 @@ mod benchmarks {
 	#[benchmark]
 	fn withdraw_bond() -> Result<(), BenchmarkError> {
 		let who = registered::<T>();
-		for _ in 0..T::MaxPreviousKeys::get() {
-			replace_key::<T>(&who)?;
-		}
+		replace_keys::<T>(&who)?;
 		Pallet::<T>::unbond(RawOrigin::Signed(who.clone()).into(), who.clone())?;
 		let over = frame_system::Pallet::<T>::block_number() + T::UnbondDelay::get().into() + One::one();
 		frame_system::Pallet::<T>::set_block_number(over);
@@ -160,12 +184,9 @@ mod benchmarks {
 	#[benchmark]
 	fn set_signing_key() -> Result<(), BenchmarkError> {
 		let who = registered::<T>();
-		for _ in 0..T::MaxPreviousKeys::get() {
-			replace_key::<T>(&who)?;
-		}
-		let over = frame_system::Pallet::<T>::block_number() + T::KeyMemory::get().into() + One::one();
-		frame_system::Pallet::<T>::set_block_number(over);
-		let (key, proof) = identity::<T>(&who);
+		replace_keys::<T>(&who)?;
+		let key = untied::<T>()?;
+		let proof = proof::<T>(&key, &who);
 		#[extrinsic_call]
 		_(RawOrigin::Signed(who.clone()), who.clone(), key, proof);
 		assert_eq!(Relayers::<T>::get(&who).map(|r| r.previous_keys.len()), Some(1));

@@ -569,8 +569,13 @@ fn resumed_session_goes_on_behind_the_last_window_and_needs_no_history() {
 fn reheaded(window: &EncodedWindow, change: impl Fn(&mut WindowHeader)) -> Bytes {
 	let mut header = window.header().clone();
 	change(&mut header);
+	signed_by(&fixture::stream_key(), header, window)
+}
+
+/// This window under a header that this key signed.
+fn signed_by(key: &KeyPair, header: WindowHeader, window: &EncodedWindow) -> Bytes {
 	let leaves = merkle::leaves(&window.data(), window.header().chunk_log2);
-	let header = fixture::stream_key().sign(header, &GENESIS);
+	let header = key.sign(header, &GENESIS);
 	window_frame(&header, window.items(), &leaves, &window.data()).0
 }
 
@@ -941,6 +946,14 @@ fn the_run_of_whoever_broadcasts_next_follows_under_its_key() {
 	let mut session = untold(began);
 	session.pending_catalog = Some(window.catalog().clone());
 	assert_eq!(session.handle(&window.frame()), Err(unknown));
+	// A run goes on under the key that it began with, however young it is.
+	let young = Broadcast::default().segment(&[1; 100]);
+	let mut session = behind(&young);
+	session.set_head(EPOCH);
+	let forged = signed_by(&other_key(), young.header().clone(), &young);
+	session.pending_catalog = Some(young.catalog().clone());
+	let invalid = HeaderError::Signature(SignatureError::Invalid);
+	assert_eq!(session.handle(&forged), Err(Fault::Header(invalid)));
 	// Later than that every node does, and it is a forgery.
 	let answer = show(&mut untold(began + MAX_BLOCKS_BEHIND + 1), &window);
 	assert!(answer.is_err_and(|fault| !fault.may_be_honest()));

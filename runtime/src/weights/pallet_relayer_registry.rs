@@ -12,9 +12,9 @@ use frame_support::{traits::Get, weights::Weight};
 pub struct WeightInfo<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo<T> {
-	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
+	/// Storage: `RelayerRegistry::Relayers` (r:2 w:2)
 	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
-	/// Storage: `RelayerRegistry::SigningKeys` (r:1 w:1)
+	/// Storage: `RelayerRegistry::SigningKeys` (r:1 w:5)
 	/// Proof: `RelayerRegistry::SigningKeys` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
@@ -27,11 +27,12 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	fn register() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `236`
-		//  Estimated: `4329`
+		//  Estimated: `7668`
 		// Shortest run: 229_258_000 picoseconds.
-		Weight::from_parts(264_159_000, 4329)
-			.saturating_add(T::DbWeight::get().reads(5))
-			.saturating_add(T::DbWeight::get().writes(5))
+		// By hand: with four keys of another relayer that are untied.
+		Weight::from_parts(310_000_000, 7668)
+			.saturating_add(T::DbWeight::get().reads(6))
+			.saturating_add(T::DbWeight::get().writes(10))
 	}
 	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
 	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
@@ -125,19 +126,19 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
-	/// Storage: `RelayerRegistry::Relayers` (r:1 w:1)
+	/// Storage: `RelayerRegistry::Relayers` (r:2 w:2)
 	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(864), added: 3339, mode: `MaxEncodedLen`)
-	/// Storage: `RelayerRegistry::SigningKeys` (r:1 w:5)
+	/// Storage: `RelayerRegistry::SigningKeys` (r:1 w:9)
 	/// Proof: `RelayerRegistry::SigningKeys` (`max_values`: None, `max_size`: Some(81), added: 2556, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	fn set_signing_key() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `900`
-		//  Estimated: `4329`
-		// By hand: as `register`, without what it holds, and with the keys that it unties.
-		Weight::from_parts(220_000_000, 4329)
-			.saturating_add(T::DbWeight::get().reads(3))
-			.saturating_add(T::DbWeight::get().writes(6))
+		//  Estimated: `7668`
+		// By hand: as `register`, without what it holds, and with eight keys that are untied.
+		Weight::from_parts(290_000_000, 7668)
+			.saturating_add(T::DbWeight::get().reads(4))
+			.saturating_add(T::DbWeight::get().writes(11))
 	}
 }
