@@ -1,7 +1,12 @@
 //! Deposits: in and out. What other pallets may do here: act for accounts whose owners sign elsewhere.
 
 use crate::pallet::{Config, Error, Event, HoldReason, Pallet, Unlocks};
-use clustercast_primitives::{chain::Unlocking, Balance, BlockNumber, PublicKey};
+use clustercast_primitives::{
+	chain::Unlocking,
+	crypto::{is_canonical, SignedMessage},
+	session::SessionProof,
+	AccountId as RawAccount, Balance, BlockNumber, Hash, PublicKey, Signature,
+};
 use frame_support::{
 	ensure,
 	pallet_prelude::DispatchResult,
@@ -12,6 +17,7 @@ use frame_support::{
 		Get,
 	},
 };
+use frame_system::pallet_prelude::BlockNumberFor;
 
 /// Acts on deposits and sessions for accounts whose owners did not sign a call of this chain, by the rules of the
 /// calls. Each function does all of what it says or changes nothing.
@@ -20,13 +26,14 @@ pub trait Escrow<AccountId> {
 	/// stays free. Returns how much it was, micro-USDC.
 	fn deposit_for(who: &AccountId, amount: Balance) -> Balance;
 
-	/// Lets `key` sign tickets for the account.
+	/// Lets `key` sign tickets for the account; `proof` is the key's signature over that.
 	fn authorize_for(
 		who: &AccountId,
 		key: PublicKey,
 		limit: Balance,
 		extra_limit: Balance,
 		expiry: BlockNumber,
+		proof: &Signature,
 	) -> DispatchResult;
 
 	/// Asks for `amount` of the account's deposit, all of it for 0.
@@ -55,7 +62,15 @@ impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
 		limit: Balance,
 		extra_limit: Balance,
 		expiry: BlockNumber,
+		proof: &Signature,
 	) -> DispatchResult {
+		let genesis = Hash(frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::default()).into());
+		let account = RawAccount(who.clone().into());
+		let payload = SessionProof { account }.signing_payload(&genesis);
+		ensure!(
+			is_canonical(&key, proof) && sp_io::crypto::ed25519_verify(&proof.0.into(), &payload, &key.0.into()),
+			Error::<T>::BadProof
+		);
 		with_storage_layer(|| Self::do_authorize_session(who.clone(), key, limit, extra_limit, expiry))
 	}
 

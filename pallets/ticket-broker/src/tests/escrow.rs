@@ -1,8 +1,9 @@
 //! What other pallets do for an account follows the rules of the calls, and does all or nothing.
 
 use crate::{mock::*, Error, Escrow, Sessions, Unlocks};
-use clustercast_primitives::amount::USDC;
+use clustercast_primitives::{amount::USDC, session::SessionProof};
 use frame_support::{assert_noop, assert_ok};
+use sp_runtime::AccountId32;
 
 #[test]
 fn a_deposit_is_as_large_as_cap_and_balance_allow() {
@@ -33,22 +34,24 @@ fn a_deposit_that_fails_leaves_no_trace() {
 #[test]
 fn sessions_follow_the_rules_of_the_call() {
 	ExtBuilder.build_and_execute(|| {
-		let key = key(1).public();
+		let key = key(1);
+		let proof = |who: &AccountId32| {
+			let account = clustercast_primitives::AccountId(who.clone().into());
+			key.sign(SessionProof { account }, &genesis()).signature
+		};
+		let authorize = |who, limit, extra_limit, expiry| {
+			Broker::authorize_for(&who, key.public(), limit, extra_limit, expiry, &proof(&who))
+		};
+		assert_noop!(authorize(ALICE, 0, USDC, 10), Error::<Test>::ZeroAmount);
+		assert_noop!(authorize(ALICE, USDC, 0, 0), Error::<Test>::SessionExpired);
 		assert_noop!(
-			Broker::authorize_for(&ALICE, key, 0, USDC, 10),
-			Error::<Test>::ZeroAmount
+			Broker::authorize_for(&ALICE, key.public(), USDC, 5, 10, &proof(&BOB)),
+			Error::<Test>::BadProof
 		);
-		assert_noop!(
-			Broker::authorize_for(&ALICE, key, USDC, 0, 0),
-			Error::<Test>::SessionExpired
-		);
-		assert_ok!(Broker::authorize_for(&ALICE, key, USDC, 5, 10));
-		let session = Sessions::<Test>::get(key).unwrap();
+		assert_ok!(authorize(ALICE, USDC, 5, 10));
+		let session = Sessions::<Test>::get(key.public()).unwrap();
 		assert_eq!((session.owner, session.limit, session.extra_limit), (ALICE, USDC, 5));
-		assert_noop!(
-			Broker::authorize_for(&BOB, key, USDC, 5, 10),
-			Error::<Test>::SessionExists
-		);
+		assert_noop!(authorize(BOB, USDC, 5, 10), Error::<Test>::SessionExists);
 	});
 }
 
