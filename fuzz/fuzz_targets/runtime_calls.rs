@@ -233,6 +233,14 @@ fn complete(call: &mut RuntimeCall, who: &AccountId) {
 			let account = Account(who.clone().into());
 			*proof = sign(RelayerProof { account }, signing_key).map_or(Signature([0; 64]), |signed| signed.signature);
 		},
+		RuntimeCall::RelayerRegistry(pallet_relayer_registry::Call::set_signing_key {
+			relayer,
+			signing_key,
+			proof,
+		}) => {
+			let account = Account(relayer.clone().into());
+			*proof = sign(RelayerProof { account }, signing_key).map_or(Signature([0; 64]), |signed| signed.signature);
+		},
 		RuntimeCall::UsdcBridge(call) => complete_bridge(call),
 		_ => (),
 	}

@@ -175,6 +175,7 @@ fn session(relayer: &Address, paid: bool) -> ViewerSession {
 		stream: STREAM,
 		track: 0,
 		signing_key: KeyPair::from_seed([2; 32]).public(),
+		former_keys: Vec::new(),
 		relayer_key: relayer.peer(),
 		relayer_account: None,
 		binding: Binding::PeerKey(relayer.peer().0),
@@ -189,6 +190,7 @@ fn session(relayer: &Address, paid: bool) -> ViewerSession {
 			max_face_value: 1_000_000,
 		}),
 		head: 0,
+		latest_start_ms: u64::MAX,
 		resume: None,
 	})
 }

@@ -1,7 +1,8 @@
 //! Assembly: from flags to a viewer in the middle of a broadcast, and its figures at the end.
 
 use crate::{
-	accusation::Inquest,
+	accusation::{Inquest, Reporter},
+	flag,
 	funds::{self, Wanted},
 	hls::Hls,
 	payer::Payer,
@@ -118,6 +119,12 @@ impl Player {
 			opened = self.open(stopped.clone()) => opened?,
 			_ = stopped.wait_for(Option::is_some) => bail!("interrupted before the first window"),
 		};
+		tokio::spawn(flag::end_when_flagged(
+			opened.chain.clone(),
+			opened.stream.id,
+			stop.clone(),
+			flag::PAUSE,
+		));
 		if let Some(seconds) = self.config.seconds {
 			end_after(stop, Duration::from_secs(seconds));
 		}
@@ -132,8 +139,8 @@ impl Player {
 			.stream_key(id)
 			.await?
 			.with_context(|| format!("there is no stream {id} on this chain"))?;
-		if stream.flagged {
-			tracing::warn!(stream = %id, "the broadcaster was caught signing two windows for one place");
+		if let Some(reason) = flag::refusal(&stream) {
+			bail!("{reason}");
 		}
 		let hls = match self.config.hls {
 			Some(address) => {
@@ -158,7 +165,10 @@ impl Player {
 		// A new identity each time: relayers learn nothing of a viewer but the account that pays.
 		let (node, _) = Node::start(&KeyPair::from_seed(rand::random()), node::Limits::default())?;
 		let wallet = self.payer.wallet().filter(|_| !self.config.no_report);
-		let reporter = wallet.map(|wallet| (chain.clone(), wallet.clone()));
+		let reporter = wallet.map(|wallet| Reporter {
+			chain: chain.clone(),
+			wallet: wallet.clone(),
+		});
 		Ok(Viewing {
 			chain,
 			inquest: Inquest::start(reporter),
@@ -200,6 +210,11 @@ impl Player {
 		outcome?;
 		if summary.ended == Some(Ended::NoRelayerLeft) {
 			bail!("every relayer known was caught or refused; see the figures");
+		}
+		if summary.ended == Some(Ended::Flagged) {
+			bail!(
+				"the broadcaster was caught signing two different things for one place: nothing of it is paid any more"
+			);
 		}
 		if summary.ended == Some(Ended::Finished) {
 			viewing.sinks.finish();

@@ -35,6 +35,7 @@ pub const TICKET_LIFE: u32 = 300;
 pub const MAX_TICKET_LIFE: u32 = 600;
 pub const EPOCH: u32 = 5;
 pub const HEAD: u32 = 50;
+pub const LATEST_START_MS: u64 = 2_000_000_000_000;
 pub const CHALLENGE: Hash = Hash([0xc4; 32]);
 
 pub fn stream_key() -> KeyPair {
@@ -173,6 +174,7 @@ pub fn viewer_config() -> ViewerConfig {
 		stream: STREAM,
 		track: 0,
 		signing_key: stream_key().public(),
+		former_keys: Vec::new(),
 		relayer_key: relayer_key().public(),
 		relayer_account: Some(RECIPIENT),
 		binding: binding(),
@@ -184,6 +186,7 @@ pub fn viewer_config() -> ViewerConfig {
 			max_face_value: USDC,
 		}),
 		head: HEAD,
+		latest_start_ms: LATEST_START_MS,
 		resume: None,
 	}
 }

@@ -3,8 +3,9 @@
 use crate::payment::{Payment, Rule};
 use anyhow::{bail, ensure, Context};
 use clap::Args;
+use clustercast_chain::{account, Wallet};
 use clustercast_network::{Address, Multiaddr};
-use clustercast_primitives::{amount, StreamId, Usdc};
+use clustercast_primitives::{amount, AccountId, StreamId, Usdc};
 use clustercast_protocol::relayer::DEFAULT_CREDIT;
 use figment::{
 	providers::{Format, Serialized, Toml},
@@ -54,7 +55,7 @@ pub struct Settings {
 	#[arg(long, value_name = "URL", env = "CLUSTERCAST_RELAYER_RPC")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub rpc: Option<String>,
-	/// Account that receives payments and pays fees: //NAME, a mnemonic, or file:PATH
+	/// Account that redeems and pays fees, the relayer's own or its operator: //NAME, a mnemonic, or file:PATH
 	#[arg(
 		long,
 		value_name = "SURI",
@@ -63,6 +64,10 @@ pub struct Settings {
 	)]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub account: Option<String>,
+	/// Account that registered, where `account` is its operator: payments name it. SS58 address or hex
+	#[arg(long, value_name = "ADDRESS", env = "CLUSTERCAST_RELAYER_RELAYER")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub relayer: Option<String>,
 	/// File with the Ed25519 seed: peer id and receipt key; created when missing
 	#[arg(long, value_name = "FILE", env = "CLUSTERCAST_RELAYER_IDENTITY")]
 	#[serde(skip_serializing_if = "Option::is_none")]
@@ -143,8 +148,10 @@ pub struct Settings {
 pub struct Config {
 	/// The node's JSON-RPC.
 	pub rpc: String,
-	/// Secret of the account that is paid.
+	/// Secret of the account that redeems.
 	pub account: String,
+	/// The account that registered, where it is another one.
+	pub relayer: Option<AccountId>,
 	/// Key file.
 	pub identity: PathBuf,
 	/// Where to listen.
@@ -184,6 +191,11 @@ pub struct Config {
 }
 
 impl Config {
+	/// The account that payments name.
+	pub fn recipient(&self, wallet: &Wallet) -> AccountId {
+		self.relayer.unwrap_or(wallet.account())
+	}
+
 	/// When viewers are asked for vouchers.
 	pub fn rule(&self) -> Rule {
 		Rule::new(self.payment, self.price_per_gb, self.face_value.0, self.voucher_age)
@@ -223,6 +235,10 @@ impl TryFrom<Settings> for Config {
 		let config = Self {
 			rpc: s.rpc.unwrap_or_else(|| default::RPC.into()),
 			account: required(s.account, "account")?,
+			relayer: s
+				.relayer
+				.map(|text| account::parse(&text).context("relayer is no account"))
+				.transpose()?,
 			identity: required(s.identity, "identity")?,
 			listen: listen
 				.parse()

@@ -38,6 +38,10 @@ pub const TRACK: TrackId = 0;
 /// Blocks that a ticket must have left: five minutes to redeem it, with a second attempt.
 pub const MIN_TICKET_LIFE: BlockNumber = 150;
 
+/// How far behind the newest block receipts are dated: a viewer's node may be so much behind ours, and the blocks that
+/// viewers allow ahead, before it takes them for receipts of another time. Evidence counts 8 s shorter for it.
+const RECEIPT_LAG: BlockNumber = 4;
+
 /// Windows that an account may leave unpaid, net of those it paid. Four abrupt partings are forgiven; taking the credit
 /// of one subscription after the other is not.
 const MAX_DEBT: u32 = 8;
@@ -146,7 +150,7 @@ impl<L: Ledger> Desk<L> {
 
 	/// The chain is at this block: receipts say so, tickets that have expired are forgotten.
 	pub fn at_block(&self, now: BlockNumber) {
-		self.signer.set_block(now);
+		self.signer.set_block(now.saturating_sub(RECEIPT_LAG));
 		self.book().prune(now);
 	}
 

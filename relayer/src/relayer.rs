@@ -196,7 +196,7 @@ impl Relayer {
 		let feed = Feed::new(config.cache_bytes);
 		let desk = Arc::new(Desk {
 			stream: config.stream,
-			recipient: wallet.account(),
+			recipient: config.recipient(&wallet),
 			face_value: config.face_value.0,
 			credit: config.credit,
 			terms: stream.terms_counter.into(),
@@ -271,7 +271,7 @@ impl Relayer {
 fn book_config(config: &Config, wallet: &Wallet, genesis: Hash, constants: &Constants, bound: u64) -> BookConfig {
 	BookConfig {
 		genesis,
-		recipient: wallet.account(),
+		recipient: config.recipient(wallet),
 		epoch_length: constants.epoch_length,
 		nonces_per_epoch: constants.max_nonces,
 		max_ticket_life: constants.max_ticket_life,
@@ -322,7 +322,7 @@ impl Running {
 		let serving = serve(incoming, feed, desk.clone(), config, signals.next());
 		tokio::select! {
 			() = serving => {},
-			() = ingest.run(stream.signing_key) => {},
+			() = ingest.run(stream.clone().into()) => {},
 			() = desk.accounts.refresh() => {},
 			() = follow(&desk) => {},
 			() = keep_to_terms(&chain, &desk, change) => {},

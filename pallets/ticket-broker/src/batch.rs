@@ -18,6 +18,7 @@ use clustercast_primitives::{
 	ticket::is_on_grid,
 	Balance, BlockNumber, Hash, PublicKey, StreamId,
 };
+use clustercast_verify::is_signed;
 use frame_support::{
 	ensure,
 	pallet_prelude::DispatchResult,
@@ -28,6 +29,19 @@ use frame_support::{
 	},
 };
 use pallet_stream_keys::{Payee, Streams};
+
+/// Whether a session key signed something for the chain with this genesis hash, in canonical form.
+pub(crate) fn check_signed<M: SignedMessage>(
+	signed: &Signed<M>,
+	key: &PublicKey,
+	genesis: &Hash,
+) -> Result<(), TicketRefusal> {
+	match is_signed(signed, key, genesis) {
+		true => Ok(()),
+		false if is_canonical(key, &signed.signature) => Err(TicketRefusal::BadSignature),
+		false => Err(TicketRefusal::NonCanonicalSignature),
+	}
+}
 
 /// A stored value as the batch leaves it, and whether it differs from what is stored.
 pub(crate) struct Draft<V> {
@@ -135,14 +149,7 @@ impl<T: Config> Batch<T> {
 
 	/// Whether the session key signed it for this chain, in the one encoding that counts.
 	pub fn check_signature<M: SignedMessage>(&self, signed: &Signed<M>, key: &PublicKey) -> Result<(), TicketRefusal> {
-		ensure!(
-			is_canonical(key, &signed.signature),
-			TicketRefusal::NonCanonicalSignature
-		);
-		let payload = signed.message.signing_payload(&self.genesis);
-		let good = sp_io::crypto::ed25519_verify(&signed.signature.0.into(), &payload, &key.0.into());
-		ensure!(good, TicketRefusal::BadSignature);
-		Ok(())
+		check_signed(signed, key, &self.genesis)
 	}
 
 	/// The session of `sender` with this key, if it covers this expiry.

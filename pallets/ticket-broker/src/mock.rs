@@ -105,7 +105,9 @@ impl crate::Relayers<AccountId32> for Delivered {
 	}
 
 	#[cfg(feature = "runtime-benchmarks")]
-	fn prepare(_: &AccountId32) {}
+	fn prepare(relayer: &AccountId32) {
+		Bonded::mutate(|all| all.push(relayer.clone()));
+	}
 }
 
 construct_runtime!(
@@ -137,11 +139,13 @@ impl pallet_stream_keys::Config for Test {
 	type Currency = Balances;
 	type Treasury = TreasuryAccount;
 	type MintDeposit = ConstU128<USDC>;
+	type MaxDeposit = ConstU128<{ 5 * USDC }>;
+	type EarningsKept = ConstU32<100_000>;
 	type Royalty = ConstU32<50_000>;
 	type ChangeDelay = ChangeDelay;
 	type MaxRental = ConstU32<1_000>;
 	type MaxPreviousKeys = ConstU32<8>;
-	type KeyMemory = ConstU32<100>;
+	type KeyMemory = ConstU32<600>;
 	type MaxTitle = ConstU32<64>;
 	type MaxCategory = ConstU32<32>;
 	type MaxBroadcasterShare = ConstU32<300_000>;
@@ -271,17 +275,22 @@ pub fn winner(session: &KeyPair, nonce: u64) -> WinningTicket {
 
 /// The same content with `S` raised by the group order: the second encoding of one signature.
 pub fn non_canonical(mut winning: WinningTicket) -> WinningTicket {
+	raise(&mut winning.signed.signature);
+	winning
+}
+
+/// Raises `S` of a signature by the group order.
+pub fn raise(signature: &mut Signature) {
 	const ORDER: [u8; 32] = [
 		0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
 		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
 	];
 	let mut carry = 0u16;
-	for (byte, order) in winning.signed.signature.0[32..].iter_mut().zip(ORDER) {
+	for (byte, order) in signature.0[32..].iter_mut().zip(ORDER) {
 		carry += u16::from(*byte) + u16::from(order);
 		*byte = carry as u8;
 		carry >>= 8;
 	}
-	winning
 }
 
 /// Holds `amount` for tickets of `who`.

@@ -7,11 +7,10 @@ use crate::{
 };
 use alloc::vec::Vec;
 use clustercast_primitives::{
-	crypto::{is_canonical, SignedMessage},
-	session::SessionProof,
-	AccountId, Balance, BlockNumber, PublicKey, Signature,
+	crypto::Signed, session::SessionProof, AccountId, Balance, BlockNumber, PublicKey, Signature,
 };
 use clustercast_upkeep::work_off;
+use clustercast_verify::is_signed;
 use frame_support::{
 	ensure,
 	pallet_prelude::DispatchResult,
@@ -93,8 +92,11 @@ impl<T: Config> Pallet<T> {
 		let message = SessionProof {
 			account: AccountId(owner.clone().into()),
 		};
-		let payload = message.signing_payload(&Self::genesis());
-		is_canonical(key, proof) && sp_io::crypto::ed25519_verify(&proof.0.into(), &payload, &key.0.into())
+		let signed = Signed {
+			message,
+			signature: proof.clone(),
+		};
+		is_signed(&signed, key, &Self::genesis())
 	}
 
 	/// Ends what is due, oldest first, as far as `meter` allows.

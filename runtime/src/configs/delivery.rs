@@ -14,6 +14,8 @@ impl pallet_stream_keys::Config for Runtime {
 	type Currency = Balances;
 	type Treasury = Treasury;
 	type MintDeposit = ConstU128<STREAM_KEY_DEPOSIT>;
+	type MaxDeposit = ConstU128<MAX_STREAM_KEY_DEPOSIT>;
+	type EarningsKept = ConstU32<EARNINGS_KEPT_PPM>;
 	type Royalty = ConstU32<ROYALTY_PPM>;
 	type ChangeDelay = ConstU32<MAX_TICKET_LIFE>;
 	type MaxRental = ConstU32<MAX_RENTAL>;
@@ -33,6 +35,8 @@ impl pallet_relayer_registry::Config for Runtime {
 	type MinSlash = ConstU128<MIN_SLASH>;
 	type SlashShare = ConstU32<SLASH_SHARE_PPM>;
 	type UnbondDelay = ConstU32<UNBOND_DELAY>;
+	type KeyMemory = ConstU32<UNBOND_DELAY>;
+	type MaxPreviousKeys = ConstU32<MAX_RELAYER_KEYS>;
 	type MaxAddresses = ConstU32<MAX_ADDRESSES>;
 	type MaxAddressLength = ConstU32<MAX_ADDRESS_LENGTH>;
 	type WeightInfo = weights::pallet_relayer_registry::WeightInfo<Runtime>;
@@ -62,15 +66,15 @@ pub struct ToRegistry;
 
 impl Relayers<AccountId> for ToRegistry {
 	fn is_bonded(who: &AccountId) -> bool {
-		pallet_relayer_registry::Relayers::<Runtime>::contains_key(who)
+		RelayerRegistry::is_bonded(who)
 	}
 
 	fn may_redeem(who: &AccountId, recipient: &AccountId) -> bool {
-		who == recipient
+		RelayerRegistry::may_redeem(who, recipient)
 	}
 
 	fn payout(recipient: &AccountId) -> AccountId {
-		recipient.clone()
+		RelayerRegistry::payout(recipient)
 	}
 
 	fn delivered(relayer: &AccountId, viewer: &AccountId, bytes: u64, value: Balance) {
