@@ -226,6 +226,7 @@ impl Relayer {
 			.args(["--payment", "tickets"])
 			.args(["--redeem-value", &Usdc(terms.redeem_value).to_string()])
 			.args(["--redeem-age-s", &terms.redeem_age_s.to_string()])
+			.args(["--voucher-age-s", &terms.redeem_age_s.to_string()])
 			.args(["--metrics", &format!("127.0.0.1:{}", self.metrics_port)])
 			.arg("--identity")
 			.arg(&self.person.key_file)

@@ -73,7 +73,7 @@ pub struct Mint {
 	#[arg(long, value_name = "N", default_value_t = 0)]
 	max_viewers: u32,
 	/// Baseline price, micro-USDC per GB (10^9 bytes)
-	#[arg(long, value_name = "N", default_value_t = 100_000)]
+	#[arg(long, value_name = "N", default_value_t = 20_000)]
 	price_per_gb: u64,
 	/// Most that relayers may ask, parts per million of the price; 1000000 (no more than the price) to 10000000
 	#[arg(long, value_name = "N", default_value_t = PPM)]

@@ -203,8 +203,8 @@ mod tests {
 			panic!("another command");
 		};
 		assert_eq!(config.deposit, Usdc(5_000_000));
-		assert_eq!(config.max_price_per_gb, 1_000_000);
-		assert_eq!(config.max_face_value, Usdc(1_000_000));
+		assert_eq!(config.max_price_per_gb, 100_000);
+		assert_eq!(config.max_face_value, Usdc(100_000));
 		assert!(config.relayers.is_empty() && config.limit.is_none());
 	}
 }

@@ -50,12 +50,12 @@ pub struct Config {
 	/// Most that one session key may spend, USDC [default: the deposit]
 	#[arg(long, env = "CLUSTERCAST_PLAYER_LIMIT", value_name = "USDC")]
 	pub limit: Option<Usdc>,
-	/// Highest price accepted, micro-USDC per 10^9 bytes (1000000 is 1 USDC per GB)
+	/// Highest price accepted, micro-USDC per 10^9 bytes (100000 is 0.1 USDC per GB: five times the usual price)
 	#[arg(
 		long,
 		env = "CLUSTERCAST_PLAYER_MAX_PRICE_PER_GB",
 		value_name = "N",
-		default_value_t = 1_000_000
+		default_value_t = 100_000
 	)]
 	pub max_price_per_gb: u64,
 	/// Most that a single winning ticket may cost, USDC
@@ -63,7 +63,7 @@ pub struct Config {
 		long,
 		env = "CLUSTERCAST_PLAYER_MAX_FACE_VALUE",
 		value_name = "USDC",
-		default_value = "1"
+		default_value = "0.1"
 	)]
 	pub max_face_value: Usdc,
 	/// Relayer to watch from, with /p2p/ID; repeat it, first choice first [default: the registry, best first]

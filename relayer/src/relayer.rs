@@ -235,7 +235,7 @@ impl Relayer {
 				vouchers::Thresholds {
 					// Long before a viewer is refused for what it owes.
 					value: thresholds.value.min(config.float.0 / 2),
-					age: thresholds.age,
+					age: config.voucher_age,
 					least: constants.min_face_value,
 				},
 			),
