@@ -1,5 +1,5 @@
-//! Benchmarks. The worst batch: every ticket of another viewer and session, half of it reserved; the shares of each are looked up and set aside, since viewers are relayers that buy and the recipient has a
-//! ledger for each stream.
+//! Benchmarks. The worst batch: every ticket of another viewer and session, half of it reserved; the shares of each are
+//! looked up and set aside, since viewers are relayers that buy and the recipient has a ledger for each stream.
 
 use super::*;
 use alloc::vec::Vec;
