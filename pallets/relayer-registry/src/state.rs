@@ -48,7 +48,10 @@ impl<T: Config> Pallet<T> {
 				Relayers::<T>::contains_key(&account),
 				"5: a reputation without a relayer"
 			);
-			ensure!(record.since <= Self::now(), "5: a reputation from the future");
+			ensure!(
+				record.since <= record.turn && record.turn <= Self::now(),
+				"5: a reputation from the future"
+			);
 		}
 		ensure!(
 			Reputations::<T>::iter_keys().count() == relayers,

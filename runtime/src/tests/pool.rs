@@ -380,6 +380,25 @@ fn other_calls_gain_nothing_and_need_nothing() {
 	});
 }
 
+/// Whatever they cost to judge, only the node itself can make a pool do it.
+#[test]
+fn unsigned_reports_of_consensus_are_not_looked_at_where_they_come_from_elsewhere() {
+	with_a_viewer(|| {
+		let mut tried = 0;
+		for (name, call) in stuffing::samples(2) {
+			if !name.ends_with("_unsigned") {
+				continue;
+			}
+			let report = UncheckedExtrinsic::new_bare(call);
+			let refused = Err(InvalidTransaction::Call.into());
+			assert_eq!(judged(TransactionSource::External, report.clone()), refused, "{name}");
+			assert_ne!(judged(TransactionSource::Local, report), refused, "{name}");
+			tried += 1;
+		}
+		assert!(tried >= 4, "{tried}");
+	});
+}
+
 #[test]
 fn a_block_may_contain_what_the_pool_refuses() {
 	with_a_viewer(|| {
