@@ -341,9 +341,11 @@ pub async fn session(lab: &Lab, network: &Network, viewer: &Person) -> Result<Se
 		.arg(lab.path("wallet"));
 	let answer = run_once(&mut session).await.context("session")?;
 	let key = answer["sessionKey"].as_str().context("it prints a key")?.parse()?;
+	let proof = answer["sessionProof"].as_str().context("it prints a proof")?.parse()?;
 	let expiry = answer["expiry"].as_u64().context("it prints an expiry")?;
 	Ok(Session {
 		key,
+		proof,
 		limit: 10 * USDC,
 		expiry: expiry.try_into()?,
 	})

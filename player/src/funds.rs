@@ -5,6 +5,7 @@ use crate::pocket::{Pocket, StateError, StateFolder};
 use clustercast_chain::{calls, Call, Chain, ChainError, Constants, Wait, Wallet};
 use clustercast_primitives::{
 	chain::{SessionInfo, ViewerAccount},
+	crypto::KeyPair,
 	ticket::EXPIRY_GRID,
 	AccountId, Balance, BlockNumber, Hash, PublicKey, Usdc,
 };
@@ -236,13 +237,15 @@ pub fn session_to_authorise(
 	chain: &Chain,
 	account: AccountId,
 	folder: &StateFolder,
-) -> Result<(PublicKey, BlockNumber), FundsError> {
+) -> Result<(KeyPair, BlockNumber), FundsError> {
 	let expiry = chain.head().best.saturating_add(SESSION_LIFE);
 	let key = match folder.session()? {
-		Some((key, _)) => key.public(),
-		None => folder
-			.adopt(&folder.fresh_key(), purse(chain, account, 0, expiry))?
-			.session(),
+		Some((key, _)) => key,
+		None => {
+			let fresh = folder.fresh_key();
+			folder.adopt(&fresh, purse(chain, account, 0, expiry))?;
+			fresh
+		},
 	};
 	Ok((key, expiry))
 }
@@ -250,6 +253,7 @@ pub fn session_to_authorise(
 /// Waits until the account has authorised the folder's session key and has a deposit, and opens the purse.
 pub async fn await_session(chain: &Chain, account: AccountId, folder: &StateFolder) -> Result<Pocket, FundsError> {
 	let (key, expiry) = session_to_authorise(chain, account, folder)?;
+	let key = key.public();
 	let mut told = false;
 	loop {
 		let found = chain.viewer_account(&account, None).await?;
@@ -278,7 +282,7 @@ fn usable<'a>(account: &'a ViewerAccount, key: &PublicKey, now: BlockNumber) -> 
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{amount::USDC, chain::Unlocking, crypto::KeyPair, receipt::Kind, WindowId};
+	use clustercast_primitives::{amount::USDC, chain::Unlocking, receipt::Kind, WindowId};
 	use clustercast_protocol::{Due, Payment, Purse, Share};
 
 	const CONSTANTS: Constants = Constants {

@@ -553,6 +553,8 @@ pub mod pallet {
 		Refused(Refusal),
 		/// The books do not balance. Cannot happen; undoes the call if it does.
 		Unbalanced,
+		/// The proof is not the session key's signature over this account for this chain.
+		BadProof,
 	}
 
 	#[pallet::hooks]

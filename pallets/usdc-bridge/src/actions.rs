@@ -78,9 +78,15 @@ impl<T: Config> Pallet<T> {
 				T::Escrow::collect_for(&account)?;
 				pay_tip(Preservation::Preserve)?;
 			},
-			EthereumAction::Authorize { key, limit, expiry, .. } => {
+			EthereumAction::Authorize {
+				key,
+				limit,
+				expiry,
+				ref proof,
+				..
+			} => {
 				pay_tip(Preservation::Preserve)?;
-				T::Escrow::authorize_for(&account, key, limit, 0, expiry)?;
+				T::Escrow::authorize_for(&account, key, limit, 0, expiry, proof)?;
 			},
 		}
 		Self::deposit_event(Event::Acted {
