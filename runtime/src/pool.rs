@@ -133,11 +133,15 @@ fn relayer(sender: &AccountId, call: &RuntimeCall) -> Option<AccountId> {
 	use pallet_ticket_broker::Call as Broker;
 
 	let recipient = match call {
-		RuntimeCall::TicketBroker(Broker::redeem_batch { tickets }) => tickets.first()?.signed.message.recipient,
-		RuntimeCall::TicketBroker(Broker::redeem_vouchers { vouchers }) => vouchers.first()?.message.recipient,
-		_ => return Some(sender.clone()),
+		RuntimeCall::TicketBroker(Broker::redeem_batch { tickets }) => {
+			tickets.first().map(|winning| winning.signed.message.recipient)
+		},
+		RuntimeCall::TicketBroker(Broker::redeem_vouchers { vouchers }) => {
+			vouchers.first().map(|signed| signed.message.recipient)
+		},
+		_ => None,
 	};
-	let recipient = AccountId::from(recipient.0);
+	let recipient = recipient.map_or_else(|| sender.clone(), |recipient| recipient.0.into());
 	RelayerRegistry::may_redeem(sender, &recipient).then_some(recipient)
 }
 

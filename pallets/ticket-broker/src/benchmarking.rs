@@ -1,6 +1,5 @@
-//! Benchmarks. The worst batch: every ticket of another viewer and session, half of it reserved, with sets of sessions that
-//! are full; the shares of each are looked up and set aside, since viewers are relayers that buy and the recipient has a
-//! ledger for each stream.
+//! Benchmarks. The worst batch: every ticket of another viewer and session, half of it reserved; the shares of each are
+//! looked up and set aside, since viewers are relayers that buy and the recipient has a ledger for each stream.
 
 use super::*;
 use alloc::vec::Vec;
@@ -105,14 +104,6 @@ fn authorize<T: Config>(owner: &T::AccountId, expiry: BlockNumber) -> PublicKey 
 	key
 }
 
-/// The last session of an account that has as many as it may have.
-fn session<T: Config>(owner: &T::AccountId) -> PublicKey {
-	for _ in 1..T::MaxSessions::get() {
-		authorize::<T>(owner, latest::<T>());
-	}
-	authorize::<T>(owner, latest::<T>())
-}
-
 /// A reservation of the smallest amount above the one before.
 fn reservation<T: Config>(
 	owner: &T::AccountId,
@@ -144,10 +135,10 @@ fn close<T: Config>(owner: &T::AccountId, key: PublicKey, recipient: &T::Account
 	sign::<T, _>(&key, message)
 }
 
-/// A viewer with a full deposit, the last of its sessions, and the smallest amount reserved for a recipient.
+/// A viewer with a full deposit, its session, and the smallest amount reserved for a recipient.
 fn payer<T: Config>(index: u32, recipient: &T::AccountId) -> (T::AccountId, PublicKey) {
 	let sender = viewer::<T>(index);
-	let key = session::<T>(&sender);
+	let key = authorize::<T>(&sender, latest::<T>());
 	let first = reservation::<T>(&sender, key, recipient, 1);
 	Pallet::<T>::reserve(RawOrigin::Signed(recipient.clone()).into(), first).expect("the deposit is there");
 	(sender, key)
@@ -335,7 +326,7 @@ mod benchmarks {
 	#[benchmark]
 	fn revoke_session() {
 		let who = viewer::<T>(0);
-		let key = session::<T>(&who);
+		let key = authorize::<T>(&who, latest::<T>());
 		#[extrinsic_call]
 		_(RawOrigin::Signed(who), key);
 		assert!(Sessions::<T>::get(key).is_some_and(|session| session.expiry < latest::<T>()));
@@ -366,7 +357,7 @@ mod benchmarks {
 	fn release() {
 		let recipient = relayer::<T>();
 		let (sender, key) = payer::<T>(0, &recipient);
-		let release = Release {
+		let message = Release {
 			recipient: public::<T>(&recipient),
 			session: key,
 			registered: Pallet::<T>::now(),
@@ -374,7 +365,7 @@ mod benchmarks {
 			kept: 0,
 		};
 		#[extrinsic_call]
-		_(RawOrigin::Signed(recipient), release);
+		_(RawOrigin::Signed(recipient), message);
 		assert_eq!(Pallet::<T>::reserved_of(&sender), 0);
 	}
 
@@ -452,7 +443,7 @@ mod benchmarks {
 		treasury::<T>();
 		let stream = T::Streams::create(&rich::<T>("broadcaster", 0));
 		let sender = viewer::<T>(0);
-		let key = session::<T>(&sender);
+		let key = authorize::<T>(&sender, latest::<T>());
 		let message = Tip {
 			sender: public::<T>(&sender),
 			session: key,

@@ -23,6 +23,7 @@ use frame_support::{
 };
 use frame_system::mocking::MockBlockU32;
 use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage, StateVersion};
+use std::{cell::RefCell, collections::BTreeMap};
 
 /// Smallest balance of an account, micro-USDC.
 pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
@@ -194,9 +195,15 @@ pub const ENDOWMENT: Balance = 100 * USDC;
 /// The stream that exists from the start.
 pub const STREAM: StreamId = StreamId(0);
 
+thread_local! {
+	/// Made once: random sequences ask for them all the time.
+	static KEYS: RefCell<BTreeMap<u8, KeyPair>> = const { RefCell::new(BTreeMap::new()) };
+}
+
 /// A session's key pair.
 pub fn key(seed: u8) -> KeyPair {
-	KeyPair::from_seed([seed; 32])
+	let make = || KeyPair::from_seed([seed; 32]);
+	KEYS.with_borrow_mut(|keys| keys.entry(seed).or_insert_with(make).clone())
 }
 
 /// The genesis hash that tickets are signed for.

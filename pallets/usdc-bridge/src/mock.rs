@@ -109,6 +109,8 @@ impl pallet_stream_keys::Config for Test {
 	type Currency = Balances;
 	type Treasury = TreasuryAccount;
 	type MintDeposit = ConstU128<USDC>;
+	type MaxDeposit = ConstU128<{ 5 * USDC }>;
+	type EarningsKept = ConstU32<100_000>;
 	type Royalty = ConstU32<50_000>;
 	type ChangeDelay = ConstU32<600>;
 	type MaxRental = ConstU32<1_000>;
@@ -397,6 +399,7 @@ pub fn run_to(number: u32) {
 /// Idle time without end in this block.
 pub fn idle() {
 	Bridge::on_idle(System::block_number(), Weight::MAX);
+	Broker::on_idle(System::block_number(), Weight::MAX);
 }
 
 /// Events of the pallet in this block, in order.
