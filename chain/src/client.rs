@@ -246,7 +246,11 @@ impl Chain {
 	}
 
 	/// What is reserved and paid in these channels (at most `max_batch`), in order, at a block (default: the best).
-	pub async fn channels(&self, keys: &[ChannelKey], at: Option<Hash>) -> Result<Vec<Option<ChannelInfo>>, ChainError> {
+	pub async fn channels(
+		&self,
+		keys: &[ChannelKey],
+		at: Option<Hash>,
+	) -> Result<Vec<Option<ChannelInfo>>, ChainError> {
 		self.request("clustercast_channels", rpc_params![keys, at]).await
 	}
 

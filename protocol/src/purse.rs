@@ -1,10 +1,11 @@
-//! Signs tickets and vouchers with a delegated session key, within one budget: never with one nonce twice, and never a
-//! voucher below an earlier one.
+//! Signs tickets, vouchers and reservations with a delegated session key, within one budget: never with one nonce twice,
+//! and never a voucher or a reservation below an earlier one.
 //!
-//! Nonces count up within an epoch of expiry. They are reserved in blocks: [`Purse::reserve`] returns a state to be
-//! stored before anything is paid from it, so a purse that is restored after a crash starts behind whatever the lost
-//! one may have used. Vouchers need no such care: a purse that lost the newest ones signs lower ones, which the chain
-//! pays nothing for, until the relayer's terms show it the newest ([`Purse::adopt`]).
+//! Nonces count up for each recipient. They are reserved in blocks: [`Purse::reserve`] returns a state to be stored before
+//! anything is paid from it, so a purse that is restored after a crash starts behind whatever the lost one may have used.
+//! The same holds for the counters of reservations: [`Purse::set_aside`] comes before [`Purse::sign_reservation`]. Vouchers
+//! need no such care: a purse that lost the newest ones signs lower ones, which the chain pays nothing for, until the
+//! relayer's terms show it the newest ([`Purse::adopt`]).
 
 use crate::{
 	meter::Share,
@@ -12,19 +13,25 @@ use crate::{
 };
 use clustercast_primitives::{
 	chain::VoucherPlace,
+	channel::{Close, Reservation, SignedClose, SignedReservation},
 	crypto::{AccountId, Hash, KeyPair, PublicKey},
+	session::SessionProof,
 	subscribe::{SignedSubscription, Subscription},
 	ticket::EXPIRY_GRID,
-	Balance, BlockNumber, SignedVoucher, Ticket, Voucher,
+	Balance, BlockNumber, Signature, SignedVoucher, Ticket, Voucher,
 };
 use codec::{Decode, DecodeAll, Encode};
+use std::collections::BTreeMap;
 
-/// Nonces reserved at a time: storing happens once for this many tickets, and a crash loses at most as many of an
-/// epoch's thousands.
-pub const RESERVATION: u32 = 64;
+/// Nonces reserved at a time: storing happens once for this many tickets of a recipient.
+pub const RESERVATION: u64 = 64;
 
-/// Places that one session pays by voucher: the chain's bound.
-pub const MAX_PAYEES: usize = 64;
+/// Recipients that one session pays: what a state file can hold. More than anybody watches from in 30 days; a new session
+/// begins anew.
+pub const MAX_RECIPIENTS: usize = 1_000;
+
+/// Places whose vouchers are remembered, the last ones used. A relayer shows who forgot one the newest.
+pub const MAX_PLACES: usize = 256;
 
 /// Whose money, and the chain's rules for spending it.
 #[derive(Clone, Debug)]
@@ -35,10 +42,6 @@ pub struct PurseConfig {
 	pub sender: AccountId,
 	/// Last block for which the session key may sign.
 	pub session_expiry: BlockNumber,
-	/// Blocks of an epoch: a ticket's epoch is its expiry divided by this. At least 1.
-	pub epoch_length: BlockNumber,
-	/// Nonces of an epoch are below this.
-	pub nonces_per_epoch: u32,
 	/// Fewest blocks from signing to expiry, which lies on the grid behind them; below the chain's limit by more than the
 	/// grid, since a relayer may be some blocks behind.
 	pub ticket_life: BlockNumber,
@@ -56,15 +59,15 @@ pub enum PurseError {
 	/// The budget does not cover this ticket's expected value.
 	#[error("budget of {0} micro-USDC is spent")]
 	BudgetSpent(Balance),
-	/// Every nonce of this epoch is used.
-	#[error("all nonces of epoch {0} are used")]
-	NoncesUsedUp(u32),
-	/// The session key's expiry has passed, or lies in an epoch that is over for this purse.
+	/// The session key's expiry has passed.
 	#[error("session key expired at block {0}")]
 	SessionExpired(BlockNumber),
-	/// [`MAX_PAYEES`] are paid by voucher already.
-	#[error("{MAX_PAYEES} relayers, streams and terms are paid by this session's vouchers")]
-	TooManyPayees,
+	/// [`MAX_RECIPIENTS`] are paid already.
+	#[error("{MAX_RECIPIENTS} relayers are paid by this session already")]
+	TooManyRecipients,
+	/// All nonces or counters of this recipient are used.
+	#[error("all numbers for this relayer are used")]
+	UsedUp,
 	/// The voucher that is to be adopted is not this session's.
 	#[error("voucher of another session key or chain")]
 	WrongVoucher,
@@ -83,14 +86,23 @@ struct State {
 	session: PublicKey,
 	/// Newest block heard of: blocks never go back for a purse.
 	block: BlockNumber,
-	/// Of expiry.
-	epoch: u32,
-	/// First nonce of `epoch` not reserved.
-	reserved: u32,
+	/// At most [`MAX_RECIPIENTS`].
+	recipients: Vec<Recipient>,
 	/// Expected value spent, micro-USDC times 2^64.
 	spent_q64: u128,
-	/// At most [`MAX_PAYEES`].
+	/// At most [`MAX_PLACES`], the one used last at the end.
 	vouchers: Vec<Total>,
+}
+
+/// What was numbered for a recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+struct Recipient {
+	account: AccountId,
+	/// First nonce that is not reserved.
+	reserved: u64,
+	/// Counter and cap of the newest reservation on the chain.
+	counter: u32,
+	cap: Balance,
 }
 
 /// The newest voucher at a place.
@@ -107,10 +119,10 @@ pub struct Purse {
 	config: PurseConfig,
 	key: KeyPair,
 	state: State,
-	/// Next nonce of the state's epoch.
-	next: u32,
+	/// Next nonce of each recipient that was paid since the start.
+	next: BTreeMap<AccountId, u64>,
 	/// Vouchers signed since the state was handed out to be stored.
-	unstored: u32,
+	unstored: u64,
 }
 
 impl Purse {
@@ -120,8 +132,7 @@ impl Purse {
 			genesis: config.genesis,
 			session: key.public(),
 			block: 0,
-			epoch: 0,
-			reserved: 0,
+			recipients: Vec::new(),
 			spent_q64: 0,
 			vouchers: Vec::new(),
 		};
@@ -129,7 +140,7 @@ impl Purse {
 			config,
 			key,
 			state,
-			next: 0,
+			next: BTreeMap::new(),
 			unstored: 0,
 		}
 	}
@@ -140,33 +151,112 @@ impl Purse {
 		if state.genesis != config.genesis || state.session != key.public() {
 			return Err(PurseError::WrongState);
 		}
-		let next = state.reserved;
 		Ok(Self {
 			config,
 			key,
 			state,
-			next,
+			next: BTreeMap::new(),
 			unstored: 0,
 		})
 	}
 
-	/// Makes sure that the next [`Purse::pay`] at this block has a nonce. `Some` is the state that must be stored
-	/// before paying; `None` when enough is reserved. Also asks for it each [`RESERVATION`] vouchers.
-	pub fn reserve(&mut self, block: BlockNumber) -> Option<Vec<u8>> {
-		let epoch = self.epoch_at(block).ok()?;
-		if epoch == self.state.epoch && self.next < self.state.reserved {
+	/// Makes sure that the next [`Purse::pay`] to this recipient has a nonce. `Some` is the state that must be stored before
+	/// paying; `None` when enough is reserved, or nothing can be. Also asks for it each [`RESERVATION`] vouchers.
+	pub fn reserve(&mut self, recipient: &AccountId, block: BlockNumber) -> Option<Vec<u8>> {
+		let reserved = self.recipient(recipient).reserved;
+		let next = *self.next.entry(*recipient).or_insert(reserved);
+		if next < reserved {
 			return (self.unstored >= RESERVATION).then(|| self.hand_out());
 		}
-		if epoch != self.state.epoch {
-			self.state.epoch = epoch;
-			self.next = 0;
-		}
-		if self.next >= self.config.nonces_per_epoch {
-			return None;
-		}
-		self.state.reserved = self.next.saturating_add(RESERVATION);
+		let reserved = next.checked_add(RESERVATION)?;
+		self.note_recipient(Recipient {
+			reserved,
+			..self.recipient(recipient)
+		})
+		.ok()?;
 		self.state.block = self.state.block.max(block);
 		Some(self.hand_out())
+	}
+
+	/// What vouchers to this recipient owe, place by place, micro-USDC.
+	pub fn vouchers_to<'a>(&'a self, recipient: &'a AccountId) -> impl Iterator<Item = (VoucherPlace, Balance)> + 'a {
+		let theirs = self
+			.state
+			.vouchers
+			.iter()
+			.filter(|total| total.place.recipient == *recipient);
+		theirs.map(|total| (total.place, total.amount))
+	}
+
+	/// Numbers a reservation with this cap, or the least that is above the one before: micro-USDC in all, what was paid
+	/// included. The state with it must be stored before it is signed.
+	pub fn set_aside(
+		&mut self,
+		recipient: &AccountId,
+		cap: Balance,
+		reward: Balance,
+		submit_by: BlockNumber,
+	) -> Result<(Reservation, Vec<u8>), PurseError> {
+		let before = self.recipient(recipient);
+		let cap = cap.max(before.cap.checked_add(1).ok_or(PurseError::Overflow)?);
+		let counter = before.counter.checked_add(1).ok_or(PurseError::UsedUp)?;
+		self.note_recipient(Recipient { counter, cap, ..before })?;
+		let reservation = Reservation {
+			sender: self.config.sender,
+			session: self.key.public(),
+			recipient: *recipient,
+			counter,
+			cap,
+			reward,
+			submit_by,
+		};
+		Ok((reservation, self.hand_out()))
+	}
+
+	/// Signs what [`Purse::set_aside`] returned, once its state is stored.
+	pub fn sign_reservation(&self, reservation: Reservation) -> SignedReservation {
+		self.key.sign(reservation, &self.config.genesis)
+	}
+
+	/// Begins to free what is reserved for this recipient; `None` where nothing ever was. Whoever hands it in pays the fee.
+	pub fn close(&self, recipient: &AccountId, submit_by: BlockNumber) -> Option<SignedClose> {
+		let counter = self.recipient(recipient).counter;
+		let close = Close {
+			sender: self.config.sender,
+			session: self.key.public(),
+			recipient: *recipient,
+			counter,
+			submit_by,
+		};
+		(counter > 0).then(|| self.key.sign(close, &self.config.genesis))
+	}
+
+	/// What the chain has of this recipient's channel, where this purse knows of less: a state that was lost.
+	pub fn catch_up(
+		&mut self,
+		recipient: &AccountId,
+		counter: u32,
+		cap: Balance,
+		next_nonce: u64,
+	) -> Result<(), PurseError> {
+		let known = self.recipient(recipient);
+		let next = self.next.entry(*recipient).or_insert(known.reserved);
+		if next_nonce > *next {
+			*next = next_nonce;
+		}
+		if counter > known.counter {
+			self.note_recipient(Recipient {
+				counter,
+				cap: cap.max(known.cap),
+				..known
+			})?;
+		}
+		Ok(())
+	}
+
+	/// Shows that whoever registers the session key for the account has it.
+	pub fn proof(&self) -> Signature {
+		prove(&self.key, self.config.sender, &self.config.genesis)
 	}
 
 	fn hand_out(&mut self) -> Vec<u8> {
@@ -208,7 +298,7 @@ impl Purse {
 				amount: voucher.amount,
 				bytes: voucher.bytes.max(known.bytes),
 				..known
-			})?;
+			});
 			self.state.spent_q64 = self.state.spent_q64.saturating_add(missing);
 		}
 		Ok(())
@@ -223,16 +313,17 @@ impl Purse {
 		block: BlockNumber,
 	) -> Result<Payment, PurseError> {
 		let expiry = self.expiry_at(block)?;
-		let epoch = self.epoch_at(block)?;
-		if epoch == self.state.epoch && self.next >= self.config.nonces_per_epoch {
-			return Err(PurseError::NoncesUsedUp(epoch));
-		}
-		if epoch != self.state.epoch || self.next >= self.state.reserved {
-			return Err(PurseError::NotReserved);
+		let reserved = self.recipient(&due.recipient).reserved;
+		let nonce = self.next.get(&due.recipient).copied().unwrap_or(reserved);
+		if nonce >= reserved {
+			let full = self.state.recipients.len() >= MAX_RECIPIENTS && reserved == 0;
+			return Err(match full {
+				true => PurseError::TooManyRecipients,
+				false => PurseError::NotReserved,
+			});
 		}
 		let spent_q64 = self.afford(&due.share)?;
-		let nonce = self.next;
-		self.next += 1;
+		self.next.insert(due.recipient, nonce + 1);
 		self.state.spent_q64 = spent_q64;
 		self.state.block = self.state.block.max(block);
 		let ticket = Ticket {
@@ -246,7 +337,7 @@ impl Purse {
 			face_value,
 			win_probability,
 			commitment: due.commitment,
-			nonce: nonce.into(),
+			nonce,
 			expiry,
 		};
 		Ok(Payment::Ticket(self.key.sign(ticket, &self.config.genesis)))
@@ -281,7 +372,7 @@ impl Purse {
 			bytes: total.bytes,
 			expiry,
 		};
-		self.note(total)?;
+		self.note(total);
 		self.unstored = self.unstored.saturating_add(1);
 		self.state.spent_q64 = spent_q64;
 		self.state.block = self.state.block.max(block);
@@ -308,12 +399,32 @@ impl Purse {
 		})
 	}
 
-	fn note(&mut self, total: Total) -> Result<(), PurseError> {
+	fn note(&mut self, total: Total) {
 		let vouchers = &mut self.state.vouchers;
-		match vouchers.iter().position(|known| known.place == total.place) {
-			Some(at) => vouchers[at] = total,
-			None if vouchers.len() >= MAX_PAYEES => return Err(PurseError::TooManyPayees),
-			None => vouchers.push(total),
+		vouchers.retain(|known| known.place != total.place);
+		if vouchers.len() >= MAX_PLACES {
+			vouchers.remove(0);
+		}
+		vouchers.push(total);
+	}
+
+	fn recipient(&self, account: &AccountId) -> Recipient {
+		let known = self.state.recipients.iter().find(|known| known.account == *account);
+		known.copied().unwrap_or(Recipient {
+			account: *account,
+			reserved: 0,
+			counter: 0,
+			cap: 0,
+		})
+	}
+
+	fn note_recipient(&mut self, recipient: Recipient) -> Result<(), PurseError> {
+		let recipients = &mut self.state.recipients;
+		let known = recipients.iter().position(|known| known.account == recipient.account);
+		match known {
+			Some(at) => recipients[at] = recipient,
+			None if recipients.len() >= MAX_RECIPIENTS => return Err(PurseError::TooManyRecipients),
+			None => recipients.push(recipient),
 		}
 		Ok(())
 	}
@@ -354,15 +465,11 @@ impl Purse {
 			false => Ok(expiry),
 		}
 	}
+}
 
-	/// Epoch of a ticket signed now; never one before an epoch that was used.
-	fn epoch_at(&self, block: BlockNumber) -> Result<u32, PurseError> {
-		let epoch = self.expiry_at(block)? / self.config.epoch_length.max(1);
-		match epoch < self.state.epoch {
-			true => Err(PurseError::SessionExpired(self.config.session_expiry)),
-			false => Ok(epoch),
-		}
-	}
+/// A session key's proof for an account that registers it.
+pub fn prove(key: &KeyPair, account: AccountId, genesis: &Hash) -> Signature {
+	key.sign(SessionProof { account }, genesis).signature
 }
 
 fn micro_ceil(q64: u128) -> Balance {

@@ -6,8 +6,8 @@ use crate::*;
 use clustercast_primitives::{
 	bridge::{Attestation, BridgeInfo, Stranded, WithdrawalInfo},
 	chain::{
-		ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace,
-		VoucherTotals,
+		ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount,
+		VoucherPlace, VoucherTotals,
 	},
 	PublicKey, SignedVoucher, StreamId, WinningTicket,
 };

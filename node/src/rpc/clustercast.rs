@@ -7,8 +7,8 @@ use crate::runtime::{Block, Hash};
 use clustercast_primitives::{
 	bridge::{BridgeInfo, Stranded, WithdrawalInfo},
 	chain::{
-		ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace,
-		VoucherTotals,
+		ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount,
+		VoucherPlace, VoucherTotals,
 	},
 	AccountId, SignedVoucher, StreamId, WinningTicket,
 };

@@ -11,8 +11,8 @@ use alloc::vec::Vec;
 use clustercast_primitives::{
 	bridge::{Attestation, BridgeInfo, Stranded, WithdrawalInfo},
 	chain::{
-		ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount, VoucherPlace,
-		VoucherTotals,
+		ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, TicketExplanation, TicketVerdict, ViewerAccount,
+		VoucherPlace, VoucherTotals,
 	},
 	AccountId, PublicKey, SignedVoucher, StreamId, WinningTicket,
 };

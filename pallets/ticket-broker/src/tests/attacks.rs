@@ -126,7 +126,10 @@ fn the_places_are_filled() {
 		let session = open_session();
 		for n in 0..MAX_PAYEES as u64 {
 			mint(CAROL, 0);
-			redeem_vouchers(ACCOMPLICE, vec![voucher(&session, ACCOMPLICE, StreamId(n), MIN_FACE_VALUE)]);
+			redeem_vouchers(
+				ACCOMPLICE,
+				vec![voucher(&session, ACCOMPLICE, StreamId(n), MIN_FACE_VALUE)],
+			);
 		}
 		let honest = voucher(&session, RELAYER, STREAM, USDC);
 		assert_eq!(Broker::check_vouchers(&[honest]), [Refused(TooManyPayees)]);
