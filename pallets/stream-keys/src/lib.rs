@@ -79,7 +79,7 @@ pub use types::{About, Culprit, Former, PreviousKey, Rental, SigningKey, StreamK
 pub use weights::WeightInfo;
 
 use alloc::vec::Vec;
-use clustercast_primitives::{BlockNumber, PublicKey, StreamId};
+use clustercast_primitives::{Balance, BlockNumber, PublicKey, StreamId};
 
 /// Who is paid for a stream besides the relayer, and how much the relayer may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +125,13 @@ pub trait Streams<AccountId> {
 	/// on which terms; `None` where there is no such stream, or was none any more.
 	fn payee(stream: StreamId, at: BlockNumber) -> Option<Payee<AccountId>>;
 
+	/// Who is paid under a stream's terms of this counter, if they are in force or ended no longer ago than
+	/// [`Streams::memory`]; and the block in which they ended.
+	fn payee_under(stream: StreamId, terms: u32) -> Option<(Payee<AccountId>, Option<BlockNumber>)>;
+
+	/// `payee` was paid `amount` micro-USDC for broadcasting a stream. Cannot fail.
+	fn earned(stream: StreamId, payee: &AccountId, amount: Balance);
+
 	/// Makes a stream owned by `owner`, with the largest share and the highest price.
 	#[cfg(feature = "runtime-benchmarks")]
 	fn create(owner: &AccountId) -> StreamId;
@@ -137,10 +144,7 @@ pub trait Streams<AccountId> {
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use clustercast_primitives::{
-		chain::{RentOffer, StreamTerms, TermsChange, PPM},
-		Balance,
-	};
+	use clustercast_primitives::chain::{RentOffer, StreamTerms, TermsChange, PPM};
 	use frame_support::{
 		pallet_prelude::*,
 		traits::fungible::{

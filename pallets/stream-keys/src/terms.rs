@@ -46,6 +46,19 @@ impl<T: Config> Streams<T::AccountId> for Pallet<T> {
 		})
 	}
 
+	fn payee_under(stream: StreamId, terms: u32) -> Option<(Payee<T::AccountId>, Option<BlockNumber>)> {
+		let now = Self::now();
+		if let Some(payee) = Self::payee(stream, now).filter(|payee| payee.terms == terms) {
+			return Some((payee, None));
+		}
+		let ended = StreamKeys::<T>::get(stream)?.change.map(|change| change.from)?;
+		let before = Self::payee(stream, ended.checked_sub(1)?)?;
+		let remembered = ended <= now && now - ended <= Self::memory();
+		(before.terms == terms && remembered).then_some((before, Some(ended)))
+	}
+
+	fn earned(_: StreamId, _: &T::AccountId, _: clustercast_primitives::Balance) {}
+
 	#[cfg(feature = "runtime-benchmarks")]
 	fn create(owner: &T::AccountId) -> StreamId {
 		crate::benchmarking::mint_largest::<T>(owner)

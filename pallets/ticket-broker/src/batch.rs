@@ -2,19 +2,19 @@
 //!
 //! A [`Batch`] holds what its payments read, as they leave it. What tickets, vouchers and tips have in common is
 //! here: whose session it is, whether it can afford the amount, who receives it. Each of these steps changes nothing
-//! but caches; [`Batch::charge`] and [`Batch::credit`] change the draft and cannot fail, so a payment that passed all
+//! but caches; [`Batch::charge`] and [`Batch::pay`] change the draft and cannot fail, so a payment that passed all
 //! checks is in it whole, and one that did not is not in it at all. [`Batch::settle`] writes the draft: each session,
-//! bitmap, deposit and payee once, however many payments concern it.
+//! channel, deposit and payee once, however many payments concern it.
 
 use crate::{
-	pallet::{Config, Error, HoldReason, Pallet, Sessions, SpentNonces, Treasury, VouchersPaid},
-	types::{account_at, Account, NonceBitmap, Purse, Session, VoucherTotals},
-	Deliveries,
+	pallet::{Channels, Config, Error, HoldReason, Ledgers, Pallet, Sessions, Treasury, VouchersPaid},
+	shares::Flow,
+	types::{account_at, Account, Channel, Ledger, Purse, Session, VoucherTotals},
+	Relayers,
 };
 use alloc::collections::{btree_map::Entry, BTreeMap};
 use clustercast_primitives::{
-	amount::share,
-	chain::{Payout, TicketRefusal, VoucherPlace},
+	chain::{TicketRefusal, VoucherPlace},
 	crypto::{is_canonical, Signed, SignedMessage},
 	ticket::is_on_grid,
 	Balance, BlockNumber, Hash, PublicKey, StreamId,
@@ -23,12 +23,11 @@ use frame_support::{
 	ensure,
 	pallet_prelude::DispatchResult,
 	traits::{
-		fungible::{Balanced, BalancedHold, Credit, Inspect},
+		fungible::{hold::Mutate as _, Balanced, BalancedHold, Credit, Inspect},
 		tokens::{imbalance::Imbalance, DepositConsequence, Provenance},
 		Get,
 	},
 };
-use frame_system::pallet_prelude::BlockNumberFor;
 use pallet_stream_keys::{Payee, Streams};
 
 /// A stored value as the batch leaves it, and whether it differs from what is stored.
@@ -50,16 +49,16 @@ impl<V> Draft<V> {
 
 /// A viewer's deposit as the batch leaves it, micro-USDC.
 struct Deposit {
-	held: Balance,
+	/// Not reserved, before the batch.
+	free: Balance,
+	/// Spent of it.
 	spent: Balance,
+	/// Spent of what is reserved.
+	drawn: Balance,
 }
 
-/// What a relayer delivered to a viewer, as far as the batch pays for it.
-#[derive(Default)]
-struct Delivery {
-	bytes: u64,
-	value: Balance,
-}
+/// Terms of a stream, and the block in which they ended.
+type Terms<AccountId> = Option<(Payee<AccountId>, Option<BlockNumber>)>;
 
 /// What vouchers have paid, by session and place of it.
 type Vouchers<AccountId> = BTreeMap<(PublicKey, Account<AccountId>), Draft<Option<VoucherTotals>>>;
@@ -68,32 +67,57 @@ type Vouchers<AccountId> = BTreeMap<(PublicKey, Account<AccountId>), Draft<Optio
 pub(crate) struct Batch<T: Config> {
 	pub now: BlockNumber,
 	genesis: Hash,
-	treasury: Option<T::AccountId>,
+	pub(crate) treasury: Option<T::AccountId>,
+	/// The only one that may be paid; anybody, where nothing will be written.
+	recipient: Option<T::AccountId>,
 	sessions: BTreeMap<PublicKey, Draft<Option<Session<T::AccountId>>>>,
-	nonces: BTreeMap<(BlockNumber, PublicKey), Draft<NonceBitmap<T::MaxNonces>>>,
+	channels: BTreeMap<(PublicKey, T::AccountId), Draft<Channel>>,
 	vouchers: Vouchers<T::AccountId>,
 	deposits: BTreeMap<T::AccountId, Deposit>,
 	/// By stream and block of signing.
 	streams: BTreeMap<(StreamId, BlockNumber), Option<Payee<T::AccountId>>>,
+	/// By stream and counter.
+	terms: BTreeMap<(StreamId, u32), Terms<T::AccountId>>,
+	ledgers: BTreeMap<(T::AccountId, StreamId, u32), Draft<Option<Ledger>>>,
+	/// Where relayers' money goes, and whether they are bonded.
+	relayers: BTreeMap<T::AccountId, (T::AccountId, bool)>,
 	payouts: BTreeMap<T::AccountId, Balance>,
-	deliveries: BTreeMap<(T::AccountId, T::AccountId), Delivery>,
+	/// Shares set aside, and taken from what was.
+	set_aside: (Balance, Balance),
+	/// What broadcasters earned.
+	earned: BTreeMap<(StreamId, T::AccountId), Balance>,
+	/// Bytes and value, by relayer and viewer.
+	deliveries: BTreeMap<(T::AccountId, T::AccountId), (u64, Balance)>,
 }
 
 impl<T: Config> Batch<T> {
-	/// An empty batch in this block.
-	pub fn open() -> Self {
+	/// An empty batch in this block, for this recipient alone.
+	pub fn open(recipient: Option<T::AccountId>) -> Self {
 		Self {
 			now: Pallet::<T>::now(),
-			genesis: Hash(frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::default()).into()),
+			genesis: Pallet::<T>::genesis(),
 			treasury: Treasury::<T>::get(),
+			recipient,
 			sessions: BTreeMap::new(),
-			nonces: BTreeMap::new(),
+			channels: BTreeMap::new(),
 			vouchers: BTreeMap::new(),
 			deposits: BTreeMap::new(),
 			streams: BTreeMap::new(),
+			terms: BTreeMap::new(),
+			ledgers: BTreeMap::new(),
+			relayers: BTreeMap::new(),
 			payouts: BTreeMap::new(),
+			set_aside: (0, 0),
+			earned: BTreeMap::new(),
 			deliveries: BTreeMap::new(),
 		}
+	}
+
+	/// Whether this batch may pay `recipient`.
+	pub fn check_recipient(&self, recipient: &T::AccountId) -> Result<(), TicketRefusal> {
+		let may = self.recipient.as_ref().is_none_or(|only| only == recipient);
+		ensure!(may, TicketRefusal::NotRecipient);
+		Ok(())
 	}
 
 	/// Whether something with this expiry can be paid in this block.
@@ -105,13 +129,6 @@ impl<T: Config> Batch<T> {
 			TicketRefusal::ExpiryTooFar
 		);
 		Ok(())
-	}
-
-	/// A nonce as bitmaps have it.
-	pub fn check_nonce(nonce: u64) -> Result<u32, TicketRefusal> {
-		let nonce = u32::try_from(nonce).map_err(|_| TicketRefusal::NonceTooLarge)?;
-		ensure!(nonce < T::MaxNonces::get(), TicketRefusal::NonceTooLarge);
-		Ok(nonce)
 	}
 
 	/// Whether the session key signed it for this chain, in the one encoding that counts.
@@ -126,50 +143,70 @@ impl<T: Config> Batch<T> {
 		Ok(())
 	}
 
-	/// Whether `key` is a session of `sender` that covers this expiry.
+	/// The session of `sender` with this key, if it covers this expiry.
 	pub fn check_session(
 		&mut self,
 		key: PublicKey,
 		sender: &T::AccountId,
 		expiry: BlockNumber,
 	) -> Result<&Session<T::AccountId>, TicketRefusal> {
-		let draft = self
-			.sessions
-			.entry(key)
-			.or_insert_with(|| Draft::new(Sessions::<T>::get(key)));
-		let session = draft.value.as_ref().ok_or(TicketRefusal::UnknownSession)?;
+		let session = self.session(key).value.as_ref().ok_or(TicketRefusal::UnknownSession)?;
 		ensure!(session.owner == *sender, TicketRefusal::WrongSender);
 		ensure!(session.expiry >= expiry, TicketRefusal::SessionExpired);
 		Ok(session)
 	}
 
-	/// Whether the session's limit and its owner's deposit cover this amount.
-	pub fn check_funds(&mut self, key: PublicKey, purse: Purse, amount: Balance) -> Result<(), TicketRefusal> {
-		let draft = self
-			.sessions
-			.entry(key)
-			.or_insert_with(|| Draft::new(Sessions::<T>::get(key)));
-		let session = draft.value.as_ref().ok_or(TicketRefusal::UnknownSession)?;
-		ensure!(session.left(purse) >= amount, TicketRefusal::SessionLimitReached);
-		let deposit = match self.deposits.entry(session.owner.clone()) {
-			Entry::Occupied(known) => known.into_mut(),
-			Entry::Vacant(unknown) => {
-				let held = Pallet::<T>::deposit_of(unknown.key());
-				unknown.insert(Deposit { held, spent: 0 })
-			},
+	pub(crate) fn session(&mut self, key: PublicKey) -> &mut Draft<Option<Session<T::AccountId>>> {
+		let draft = self.sessions.entry(key);
+		draft.or_insert_with(|| Draft::new(Sessions::<T>::get(key)))
+	}
+
+	/// What a session reserved for a recipient and paid it.
+	pub fn channel(&mut self, key: PublicKey, recipient: &T::AccountId) -> &mut Draft<Channel> {
+		let draft = self.channels.entry((key, recipient.clone()));
+		draft.or_insert_with_key(|(key, recipient)| Draft::new(Channels::<T>::get(key, recipient).unwrap_or_default()))
+	}
+
+	/// Whether this amount can be paid to this recipient: from what is reserved for it first, where it is by bytes, and
+	/// from the free part of the owner's deposit, as far as the session's limit goes. If not, why, and how much can.
+	pub fn check_funds(
+		&mut self,
+		key: PublicKey,
+		purse: Purse,
+		recipient: Option<&T::AccountId>,
+		amount: Balance,
+	) -> Result<(), (TicketRefusal, Balance)> {
+		let reserved = match (purse, recipient) {
+			(Purse::Bytes, Some(recipient)) => self.channel(key, recipient).value.open,
+			_ => 0,
 		};
-		ensure!(
-			deposit.held.saturating_sub(deposit.spent) >= amount,
-			TicketRefusal::DepositTooSmall
-		);
+		let session = self.session(key).value.as_ref();
+		let session = session.ok_or((TicketRefusal::UnknownSession, 0))?;
+		let (left, owner) = (session.left(purse), session.owner.clone());
+		let rest = amount.saturating_sub(reserved);
+		if rest == 0 {
+			return Ok(());
+		}
+		let deposit = self.deposit(owner);
+		let free = deposit.free.saturating_sub(deposit.spent);
+		let payable = reserved.saturating_add(left.min(free));
+		ensure!(left >= rest, (TicketRefusal::SessionLimitReached, payable));
+		ensure!(free >= rest, (TicketRefusal::DepositTooSmall, payable));
 		Ok(())
 	}
 
-	/// Nonces that a session spent in an epoch.
-	pub fn nonces(&mut self, epoch: BlockNumber, key: PublicKey) -> &mut Draft<NonceBitmap<T::MaxNonces>> {
-		self.nonces
-			.entry((epoch, key))
-			.or_insert_with(|| Draft::new(SpentNonces::<T>::get(epoch, key)))
+	fn deposit(&mut self, owner: T::AccountId) -> &mut Deposit {
+		match self.deposits.entry(owner) {
+			Entry::Occupied(known) => known.into_mut(),
+			Entry::Vacant(unknown) => {
+				let free = Pallet::<T>::free_deposit_of(unknown.key());
+				unknown.insert(Deposit {
+					free,
+					spent: 0,
+					drawn: 0,
+				})
+			},
+		}
 	}
 
 	/// What vouchers have paid at a place.
@@ -186,30 +223,34 @@ impl<T: Config> Batch<T> {
 		payee.clone().ok_or(TicketRefusal::UnknownStream)
 	}
 
-	/// Who receives what of an amount that `recipient` earned with a stream, if all of them can.
-	pub fn split(
+	/// Who is paid for a stream under these terms, and the block in which they ended.
+	pub fn payee_under(
 		&mut self,
-		recipient: &T::AccountId,
-		payee: Payee<T::AccountId>,
-		amount: Balance,
-	) -> Result<Shares<T::AccountId>, TicketRefusal> {
-		let treasury = self.treasury.clone().ok_or(TicketRefusal::CannotReceive)?;
-		let to_broadcaster = share(amount, payee.share_ppm);
-		let to_treasury = share(amount, T::TreasuryShare::get());
-		let payout = Payout {
-			relayer: amount.saturating_sub(to_broadcaster).saturating_sub(to_treasury),
-			broadcaster: to_broadcaster,
-			treasury: to_treasury,
-		};
-		let parts = [
-			(recipient.clone(), payout.relayer),
-			(payee.account, payout.broadcaster),
-			(treasury, payout.treasury),
-		];
-		for (who, amount) in &parts {
-			self.check_receiver(who, *amount)?;
-		}
-		Ok(Shares { payout, parts })
+		stream: StreamId,
+		terms: u32,
+	) -> Result<(Payee<T::AccountId>, Option<BlockNumber>), TicketRefusal> {
+		let found = self.terms.entry((stream, terms));
+		let found = found.or_insert_with(|| T::Streams::payee_under(stream, terms));
+		found.clone().ok_or(TicketRefusal::WrongTerms)
+	}
+
+	/// Shares that a relayer paid with a stream under these terms.
+	pub(crate) fn ledger(
+		&mut self,
+		relayer: &T::AccountId,
+		stream: StreamId,
+		terms: u32,
+	) -> &mut Draft<Option<Ledger>> {
+		let draft = self.ledgers.entry((relayer.clone(), stream, terms));
+		draft.or_insert_with_key(|key| Draft::new(Ledgers::<T>::get(key)))
+	}
+
+	/// Where a recipient's money goes, and whether it is a bonded relayer.
+	pub(crate) fn relayer(&mut self, recipient: &T::AccountId) -> (T::AccountId, bool) {
+		let relayer = self.relayers.entry(recipient.clone());
+		relayer
+			.or_insert_with_key(|who| (T::Relayers::payout(who), T::Relayers::is_bonded(who)))
+			.clone()
 	}
 
 	/// Whether an account can be credited this, on top of what it has of this batch.
@@ -225,24 +266,27 @@ impl<T: Config> Batch<T> {
 		Ok(())
 	}
 
-	/// Takes from a session and its owner's deposit what [`Batch::check_funds`] found there.
-	pub fn charge(&mut self, key: PublicKey, purse: Purse, amount: Balance) {
-		let Some(draft) = self.sessions.get_mut(&key) else {
+	/// Takes what [`Batch::check_funds`] found: from the channel first, where there is one.
+	pub fn charge(&mut self, key: PublicKey, purse: Purse, recipient: Option<&T::AccountId>, amount: Balance) {
+		let mut rest = amount;
+		if let (Purse::Bytes, Some(recipient)) = (purse, recipient) {
+			let channel = self.channel(key, recipient).change();
+			rest = rest.saturating_sub(channel.open);
+			channel.open = channel.open.saturating_sub(amount);
+			channel.paid = channel.paid.saturating_add(amount);
+		}
+		let draft = self.session(key);
+		let Some(owner) = draft.value.as_ref().map(|session| session.owner.clone()) else {
 			return debug_assert!(false, "its funds were checked");
 		};
-		if let Some(session) = draft.change() {
-			session.spend(purse, amount);
-			if let Some(deposit) = self.deposits.get_mut(&session.owner) {
-				deposit.spent = deposit.spent.saturating_add(amount);
+		if rest > 0 {
+			if let Some(session) = draft.change() {
+				session.spend(purse, rest);
 			}
 		}
-	}
-
-	/// One more place that a session's vouchers pay.
-	pub fn count_payee(&mut self, key: PublicKey) {
-		if let Some(session) = self.sessions.get_mut(&key).and_then(|draft| draft.change().as_mut()) {
-			session.payees = session.payees.saturating_add(1);
-		}
+		let deposit = self.deposit(owner);
+		deposit.spent = deposit.spent.saturating_add(rest);
+		deposit.drawn = deposit.drawn.saturating_add(amount.saturating_sub(rest));
 	}
 
 	/// Gives an account what was charged.
@@ -253,11 +297,31 @@ impl<T: Config> Batch<T> {
 		}
 	}
 
+	/// Gives a broadcaster what was charged.
+	pub fn credit_broadcaster(&mut self, stream: StreamId, who: T::AccountId, amount: Balance) {
+		if amount > 0 {
+			let sum = self.earned.entry((stream, who.clone())).or_default();
+			*sum = sum.saturating_add(amount);
+			self.credit(who, amount);
+		}
+	}
+
+	/// Gives everybody their part of what was charged.
+	pub fn pay(&mut self, flow: Flow<T::AccountId>) {
+		flow.apply(self);
+	}
+
+	/// Sets shares aside, and takes from those that are.
+	pub(crate) fn set_aside(&mut self, more: Balance, less: Balance) {
+		self.set_aside.0 = self.set_aside.0.saturating_add(more);
+		self.set_aside.1 = self.set_aside.1.saturating_add(less);
+	}
+
 	/// Remembers what a relayer delivered to a viewer.
 	pub fn note_delivery(&mut self, relayer: T::AccountId, viewer: T::AccountId, bytes: u64, value: Balance) {
 		let delivery = self.deliveries.entry((relayer, viewer)).or_default();
-		delivery.bytes = delivery.bytes.saturating_add(bytes);
-		delivery.value = delivery.value.saturating_add(value);
+		delivery.0 = delivery.0.saturating_add(bytes);
+		delivery.1 = delivery.1.saturating_add(value);
 	}
 
 	/// Writes the draft. An error would mean that a check above is wrong; it undoes the whole call.
@@ -265,32 +329,55 @@ impl<T: Config> Batch<T> {
 		for (key, draft) in self.sessions.into_iter().filter(|(_, draft)| draft.changed) {
 			Sessions::<T>::set(key, draft.value);
 		}
-		for ((epoch, key), draft) in self.nonces.into_iter().filter(|(_, draft)| draft.changed) {
-			SpentNonces::<T>::insert(epoch, key, draft.value);
+		for ((key, recipient), draft) in self.channels.into_iter().filter(|(_, draft)| draft.changed) {
+			Channels::<T>::insert(key, recipient, draft.value);
 		}
 		for ((key, account), draft) in self.vouchers.into_iter().filter(|(_, draft)| draft.changed) {
 			VouchersPaid::<T>::set(key, account, draft.value);
 		}
-		let mut collected = Credit::<T::AccountId, T::Currency>::zero();
-		for (sender, deposit) in self.deposits.into_iter().filter(|(_, deposit)| deposit.spent > 0) {
-			let (credit, missing) = T::Currency::slash(&HoldReason::TicketDeposit.into(), &sender, deposit.spent);
-			ensure!(missing == 0, Error::<T>::Unbalanced);
-			collected.subsume(credit);
+		for (key, draft) in self.ledgers.into_iter().filter(|(_, draft)| draft.changed) {
+			Pallet::<T>::store_ledger(key, draft.value);
 		}
-		for (who, amount) in self.payouts {
+		let mut collected = Credit::<T::AccountId, T::Currency>::zero();
+		let mut collect = |reason: HoldReason, who: &T::AccountId, amount| -> DispatchResult {
+			if amount > 0 {
+				let (credit, missing) = T::Currency::slash(&reason.into(), who, amount);
+				ensure!(missing == 0, Error::<T>::Unbalanced);
+				collected.subsume(credit);
+			}
+			Ok(())
+		};
+		for (sender, deposit) in self.deposits {
+			collect(HoldReason::TicketDeposit, &sender, deposit.spent)?;
+			collect(HoldReason::Reserved, &sender, deposit.drawn)?;
+			if deposit.spent == deposit.free && deposit.spent.saturating_add(deposit.drawn) > 0 {
+				Pallet::<T>::forget_unlock_of_nothing(&sender);
+			}
+		}
+		let (more, less) = self.set_aside;
+		let mut payouts = self.payouts;
+		if let Some(treasury) = self.treasury {
+			collect(HoldReason::Shares, &treasury, less.saturating_sub(more))?;
+			let more = more.saturating_sub(less);
+			if more > 0 {
+				let sum = payouts.entry(treasury.clone()).or_default();
+				*sum = sum.saturating_add(more);
+			}
+		}
+		for (who, amount) in payouts {
 			let credit = collected.extract(amount);
 			ensure!(credit.peek() == amount, Error::<T>::Unbalanced);
 			T::Currency::resolve(&who, credit).map_err(|_| Error::<T>::Unbalanced)?;
 		}
-		for ((relayer, viewer), delivery) in self.deliveries {
-			T::Deliveries::delivered(&relayer, &viewer, delivery.bytes, delivery.value);
+		if let Some(treasury) = Treasury::<T>::get().filter(|_| more > less) {
+			T::Currency::hold(&HoldReason::Shares.into(), &treasury, more - less)?;
+		}
+		for ((stream, broadcaster), amount) in self.earned {
+			T::Streams::earned(stream, &broadcaster, amount);
+		}
+		for ((relayer, viewer), (bytes, value)) in self.deliveries {
+			T::Relayers::delivered(&relayer, &viewer, bytes, value);
 		}
 		collected.drop_zero().map_err(|_| Error::<T>::Unbalanced.into())
 	}
-}
-
-/// Who receives what: broadcaster's and treasury's share rounded down, the relayer's is the rest.
-pub(crate) struct Shares<AccountId> {
-	pub payout: Payout,
-	pub parts: [(AccountId, Balance); 3],
 }

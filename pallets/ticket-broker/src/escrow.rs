@@ -1,7 +1,10 @@
 //! Deposits: in and out. What other pallets may do here: act for accounts whose owners sign elsewhere.
 
-use crate::pallet::{Config, Error, Event, HoldReason, Pallet, Unlocks};
-use clustercast_primitives::{chain::Unlocking, Balance, BlockNumber, PublicKey};
+use crate::{
+	pallet::{Config, Error, Event, HoldReason, Pallet, Unlocks},
+	Relayers,
+};
+use clustercast_primitives::{chain::Unlocking, Balance, BlockNumber, PublicKey, Signature};
 use frame_support::{
 	ensure,
 	pallet_prelude::DispatchResult,
@@ -20,13 +23,14 @@ pub trait Escrow<AccountId> {
 	/// stays free. Returns how much it was, micro-USDC.
 	fn deposit_for(who: &AccountId, amount: Balance) -> Balance;
 
-	/// Lets `key` sign tickets for the account.
+	/// Lets `key` sign payments for the account; `proof` is the key's signature over that.
 	fn authorize_for(
 		who: &AccountId,
 		key: PublicKey,
 		limit: Balance,
 		extra_limit: Balance,
 		expiry: BlockNumber,
+		proof: &Signature,
 	) -> DispatchResult;
 
 	/// Asks for `amount` of the account's deposit, all of it for 0.
@@ -55,8 +59,9 @@ impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
 		limit: Balance,
 		extra_limit: Balance,
 		expiry: BlockNumber,
+		proof: &Signature,
 	) -> DispatchResult {
-		with_storage_layer(|| Self::do_authorize_session(who.clone(), key, limit, extra_limit, expiry))
+		with_storage_layer(|| Self::do_authorize_session(who.clone(), key, limit, extra_limit, expiry, proof))
 	}
 
 	fn unlock_for(who: &T::AccountId, amount: Balance) -> DispatchResult {
@@ -82,8 +87,9 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_deposit(who: T::AccountId, amount: Balance) -> DispatchResult {
 		ensure!(amount > 0, Error::<T>::ZeroAmount);
 		let deposit = Self::deposit_of(&who);
+		// What a relayer buys with is not a viewer's purse, and its bond answers for it.
 		ensure!(
-			deposit.saturating_add(amount) <= T::MaxDeposit::get(),
+			deposit.saturating_add(amount) <= T::MaxDeposit::get() || T::Relayers::is_bonded(&who),
 			Error::<T>::DepositTooLarge
 		);
 		// What tickets took of the part that is leaving is gone: new money does not take its place.
@@ -122,11 +128,25 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_withdraw(who: T::AccountId) -> DispatchResult {
 		let Unlocking { amount, unlocks_at } = Self::unlocking(&who).ok_or(Error::<T>::NotUnlocking)?;
 		ensure!(Self::now() >= unlocks_at, Error::<T>::TooEarly);
-		Unlocks::<T>::remove(&who);
-		if amount > 0 {
-			T::Currency::release(&HoldReason::TicketDeposit.into(), &who, amount, Precision::Exact)?;
+		// What is reserved stays, and stays asked for.
+		let taken = amount.min(Self::free_deposit_of(&who));
+		let left = amount.saturating_sub(taken);
+		ensure!(taken > 0 || left == 0, Error::<T>::AllReserved);
+		match left {
+			0 => Unlocks::<T>::remove(&who),
+			amount => Unlocks::<T>::insert(&who, Unlocking { amount, unlocks_at }),
 		}
-		Self::deposit_event(Event::Withdrawn { who, amount });
+		if taken > 0 {
+			T::Currency::release(&HoldReason::TicketDeposit.into(), &who, taken, Precision::Exact)?;
+		}
+		Self::deposit_event(Event::Withdrawn { who, amount: taken });
 		Ok(())
+	}
+
+	/// Where nothing is deposited, nothing is on its way out: the account may go.
+	pub(crate) fn forget_unlock_of_nothing(who: &T::AccountId) {
+		if Self::deposit_of(who) == 0 {
+			Unlocks::<T>::remove(who);
+		}
 	}
 }

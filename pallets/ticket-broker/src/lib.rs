@@ -4,60 +4,66 @@
 //! vouchers, tips.
 //!
 //! ## Terms
-//! - *Deposit*: USDC held on the viewer's own account for tickets, up to a cap. It leaves by tickets that win, or after
-//!   a delay that outlasts every ticket signed before the viewer asked for it.
-//! - *Session*: an Ed25519 key with two spending limits and an expiry that signs tickets for a viewer, unattended. One
+//! - *Deposit*: USDC held on the viewer's own account for payments, up to a cap for whoever is no relayer. It leaves by
+//!   payments, or after a delay that outlasts every payment signed before the viewer asked for it.
+//! - *Session*: an Ed25519 key with two spending limits and an expiry that signs payments for a viewer, unattended. One
 //!   limit is for what is bought by bytes, whose price is bounded, and for tips; the other one for everything else.
+//! - *Channel*: what a session reserved for a recipient and what it paid it. See [`channels`].
 //! - *Voucher*: "owed in all" of a session at a [`VoucherPlace`](clustercast_primitives::chain::VoucherPlace), see
-//!   [`clustercast_primitives::voucher`]. The newest replaces those before it; what it owes beyond what was paid is paid
-//!   whole.
-//! - *Tip*: money for whoever broadcasts a stream, whole: neither relayer nor treasury has a share.
+//!   [`clustercast_primitives::voucher`]. The newest replaces those before it; what it owes beyond what was paid is paid,
+//!   as far as there is money.
+//! - *Tip*: money for whoever broadcasts a stream, less the treasury's share.
 //! - *Ticket*: see [`clustercast_primitives::ticket`]. It can be redeemed up to and including its expiry block, which is
 //!   at most [`Config::MaxTicketLife`] ahead.
-//! - *Epoch* of a ticket: its expiry block divided by [`Config::EpochLength`]. A nonce is spent once in an epoch of a
-//!   session.
+//! - *Shares*: the broadcaster's and the treasury's part of a payment. See [`shares`].
 //!
 //! ## Design
-//! *Spent nonces* are a bitmap for each (epoch, session), the epoch first, so that all of an epoch can be cleared by
-//! prefix. An epoch is cleared once its last block is past: from then on each of its tickets is expired, so nothing that
-//! the bitmap guarded against can come back. Neither revoking nor reaping a session touches bitmaps, so registering the
-//! same key again revives no spent ticket either.
+//! *What a viewer promised, it cannot void alone.* Money that is reserved for a recipient is under a hold of its own:
+//! tips, withdrawals, payments to others and every other exit spend what is left. And only the recipient, or its
+//! operator, hands in what pays it: so nobody else spends its tickets' nonces, makes its vouchers look old, or chooses
+//! the order. Who takes payments that no reservation covers risks them.
 //!
-//! *A batch* is judged payment by payment on a draft of what it read ([`batch`]), cheap checks first and the
-//! signature last. One that passes enters the draft whole, one that does not leaves it untouched and is reported
-//! with its reason; then everything is written once. [`Pallet::check_tickets`] and [`Pallet::check_vouchers`] are the
-//! same judgement, not written: the two cannot diverge. A relayer with vouchers of many viewers is paid one lump sum.
+//! *Spent nonces* are a window for each channel ([`NonceWindow`]): 128 below the highest. The recipient, who alone hands
+//! in its tickets, does so in their order. Tips have a window of their own for each session.
 //!
-//! *What vouchers have paid* is kept while the session exists, which is until its last voucher has expired: so a key
-//! that is registered again finds no voucher that could be paid again.
+//! *A batch* pays one recipient. It is judged payment by payment on a draft of what it read ([`batch`]), cheap checks
+//! first and the signature last. One that passes enters the draft whole, one that does not leaves it untouched and is
+//! reported with its reason; then everything is written once. [`Pallet::check_tickets`] and [`Pallet::check_vouchers`] are
+//! the same judgement, not written: the two cannot diverge. A relayer with vouchers of many viewers is paid one lump sum.
 //!
-//! *Money on its way out still pays.* Tickets spend what is not unlocking first, then what is. What was asked for and
-//! spent meanwhile is not made up by a later deposit.
+//! *A session's state lives as long as it*, which is [`Config::MaxSessionLife`] at most: channels, nonces and what
+//! vouchers have paid are forgotten in idle time once nothing that it signed can be paid any more. So a key that is
+//! registered again finds nothing that could be paid again, and no bound on whom it pays shuts anybody out. A session
+//! holds [`Config::SessionDeposit`], and its key proves that it is the account's.
+//!
+//! *Money on its way out still pays*, and may be reserved. Payments spend what is not unlocking first, then what is. What
+//! was asked for and spent meanwhile is not made up by a later deposit.
 //!
 //! *Whom a ticket pays besides its recipient*, and at which price at most, is settled by its stream's terms in the first
 //! block in which it can have been signed ([`Pallet::signed_at`]): a relayer that took it knew them, and does not change
 //! them by redeeming it later. It pays no more than its bytes cost at the highest price of that block or of this one. A
-//! *voucher* names its terms, and adds up under them alone: they must be those of that block, or of this one. A tip is for
+//! *voucher* names its terms, and adds up under them alone: they are in force, or ended a short while ago. A tip is for
 //! whoever broadcasts now.
 //!
 //! *What is not by bytes* has no price that a stream could bound, and says nothing of a relayer: a session's second limit
-//! is all that bounds it.
+//! is all that bounds it, and nothing is reserved for it.
 //!
 //! *Nothing here tells which window was paid for*, or when: expiries lie on a grid of two minutes, a ticket's bytes are
 //! rounded, and no hash can be guessed from what others know.
 //!
-//! *Revoking* only brings the expiry forward to the last block of any ticket signed by now, since relayers have
+//! *Revoking* only brings the expiry forward to the last block of any payment signed by now, since relayers have
 //! delivered against them.
 //!
 //! ## Invariants (checked by `try_state`)
-//! 1. Nobody's deposit exceeds the cap.
-//! 2. Sessions and their owners' lists are two views of one relation, and no list is longer than the bound.
-//! 3. No session has spent more than its limits.
-//! 4. No bitmap is longer than the bound, empty, or of an epoch that was cleared.
-//! 5. What is unlocking is more than nothing and no more than the cap, for an account that exists.
-//! 6. The treasury's account exists.
-//! 7. What vouchers paid is recorded for sessions that exist, for as many places as the session counts, no more
-//!    than the bound; and all of it is not more than the session spent.
+//! 1. What is held as reserved on an account is what its sessions' channels reserve.
+//! 2. Sessions and their owners' lists are two views of one relation, and no list is longer than the bound; their deposits
+//!    are held.
+//! 3. No session has spent more than its limits, and what its channels reserve is part of that.
+//! 4. Channels are of sessions that exist, and reserve no more than their cap leaves.
+//! 5. What is unlocking is more than nothing, on an account that has a deposit.
+//! 6. The treasury's account exists, and what it holds as shares is what relayers' ledgers have as credit.
+//! 7. What vouchers paid is recorded for sessions that exist, and all of it is not more than the session spent.
+//! 8. Every session, closed channel and ledger is noted to end, in a block that is not past.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -66,10 +72,13 @@ extern crate alloc;
 mod batch;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod channels;
 mod escrow;
 #[cfg(test)]
 mod mock;
 mod pool;
+mod sessions;
+mod shares;
 #[cfg(any(feature = "try-runtime", test))]
 mod state;
 #[cfg(test)]
@@ -83,13 +92,23 @@ pub mod weights;
 pub use escrow::Escrow;
 pub use pallet::*;
 pub use pool::{Outlook, GLANCE};
-pub use types::{Account, NonceBitmap, Session, VoucherTotals};
+pub use sessions::MAX_ENDED_PER_BLOCK;
+pub use types::{Account, Channel, End, Ledger, NonceWindow, Refusal, Session, Shares, VoucherTotals};
 pub use weights::WeightInfo;
 
 use clustercast_primitives::Balance;
 
-/// Learns what was delivered and paid.
-pub trait Deliveries<AccountId> {
+/// What the broker asks about relayers, and tells them.
+pub trait Relayers<AccountId> {
+	/// Whether it is a relayer whose bond is there.
+	fn is_bonded(who: &AccountId) -> bool;
+
+	/// Whether `who` may hand in what pays `recipient`: itself, or whom it named, where it is a relayer.
+	fn may_redeem(who: &AccountId, recipient: &AccountId) -> bool;
+
+	/// Where the money of a recipient goes: to itself, or where it said, where it is a relayer.
+	fn payout(recipient: &AccountId) -> AccountId;
+
 	/// `relayer` delivered about `bytes` to `viewer`, who paid `value` micro-USDC for them. Cannot fail.
 	fn delivered(relayer: &AccountId, viewer: &AccountId, bytes: u64, value: Balance);
 
@@ -98,8 +117,20 @@ pub trait Deliveries<AccountId> {
 	fn prepare(relayer: &AccountId);
 }
 
-/// Nobody wants to know.
-impl<AccountId> Deliveries<AccountId> for () {
+/// There are none, and nobody wants to know.
+impl<AccountId: Clone + PartialEq> Relayers<AccountId> for () {
+	fn is_bonded(_: &AccountId) -> bool {
+		false
+	}
+
+	fn may_redeem(who: &AccountId, recipient: &AccountId) -> bool {
+		who == recipient
+	}
+
+	fn payout(recipient: &AccountId) -> AccountId {
+		recipient.clone()
+	}
+
 	fn delivered(_: &AccountId, _: &AccountId, _: u64, _: Balance) {}
 
 	#[cfg(feature = "runtime-benchmarks")]
@@ -110,15 +141,16 @@ impl<AccountId> Deliveries<AccountId> for () {
 pub mod pallet {
 	use super::*;
 	use crate::{batch::Batch, types::account_at};
-	use alloc::{string::ToString, vec::Vec};
+	use alloc::{collections::BTreeSet, string::ToString, vec::Vec};
 	use clustercast_primitives::{
 		chain::{
 			Payout, SessionInfo, TicketExplanation, TicketRefusal, TicketVerdict, Unlocking, ViewerAccount,
 			VoucherPlace, PPM,
 		},
+		channel::{Release, SignedClose, SignedReservation},
 		receipt::Kind,
 		ticket::is_on_grid,
-		BlockNumber, Hash, PublicKey, SignedTip, SignedVoucher, StreamId, WinningTicket,
+		BlockNumber, Hash, PublicKey, Signature, SignedTip, SignedVoucher, StreamId, WinningTicket,
 	};
 	use frame_support::{
 		pallet_prelude::*,
@@ -134,9 +166,6 @@ pub mod pallet {
 	use frame_system::pallet_prelude::*;
 	use pallet_stream_keys::Streams;
 	use sp_runtime::SaturatedConversion;
-
-	/// Most bitmaps cleared in one block: 4 MiB of values, and more than one block's tickets can create.
-	pub const MAX_CLEARED_PER_BLOCK: u32 = 4_096;
 
 	#[pallet::config]
 	pub trait Config:
@@ -159,10 +188,10 @@ pub mod pallet {
 		/// Who is paid for a stream besides the relayer.
 		type Streams: Streams<Self::AccountId>;
 
-		/// Learns what was delivered and paid.
-		type Deliveries: Deliveries<Self::AccountId>;
+		/// Who is a relayer, and who acts for it.
+		type Relayers: Relayers<Self::AccountId>;
 
-		/// Largest deposit of an account, micro-USDC.
+		/// Largest deposit of an account that is no relayer's, micro-USDC.
 		#[pallet::constant]
 		type MaxDeposit: Get<Balance>;
 
@@ -182,21 +211,25 @@ pub mod pallet {
 		#[pallet::constant]
 		type UnlockDelay: Get<BlockNumber>;
 
-		/// Blocks in an epoch.
+		/// Blocks from closing a channel until what it reserved is free; longer than a ticket lives.
 		#[pallet::constant]
-		type EpochLength: Get<BlockNumber>;
+		type ChannelDelay: Get<BlockNumber>;
 
-		/// Nonces of a session in an epoch: a ticket's nonce is below it. A multiple of eight.
+		/// Furthest that a session's expiry may lie ahead, blocks.
 		#[pallet::constant]
-		type MaxNonces: Get<u32>;
+		type MaxSessionLife: Get<BlockNumber>;
+
+		/// Held on an account for each of its sessions, micro-USDC.
+		#[pallet::constant]
+		type SessionDeposit: Get<Balance>;
+
+		/// Blocks after a relayer's last payment with a stream until what is set aside for it is handed on.
+		#[pallet::constant]
+		type ShareMemory: Get<BlockNumber>;
 
 		/// Most tickets or vouchers in a batch.
 		#[pallet::constant]
 		type MaxBatch: Get<u32>;
-
-		/// Most places that vouchers of a session can pay.
-		#[pallet::constant]
-		type MaxPayees: Get<u32>;
 
 		/// Most sessions of an account.
 		#[pallet::constant]
@@ -212,9 +245,18 @@ pub mod pallet {
 	/// Why this pallet holds money.
 	#[pallet::composite_enum]
 	pub enum HoldReason {
-		/// A viewer's deposit for tickets.
+		/// A viewer's deposit for payments, as far as it is free.
 		#[codec(index = 0)]
 		TicketDeposit,
+		/// Part of a deposit that is reserved for recipients.
+		#[codec(index = 1)]
+		Reserved,
+		/// For a session.
+		#[codec(index = 2)]
+		Session,
+		/// On the treasury: shares that relayers paid as buyers.
+		#[codec(index = 3)]
+		Shares,
 	}
 
 	/// Parts of deposits that are on their way out. The amount is as asked for: of it, only what tickets left in the
@@ -231,17 +273,10 @@ pub mod pallet {
 	pub type SessionsOf<T: Config> =
 		StorageMap<_, Blake2_128Concat, T::AccountId, BoundedVec<PublicKey, T::MaxSessions>, ValueQuery>;
 
-	/// Nonces spent, by (epoch, session).
+	/// What sessions reserve for recipients and paid them.
 	#[pallet::storage]
-	pub type SpentNonces<T: Config> = StorageDoubleMap<
-		_,
-		Twox64Concat,
-		BlockNumber,
-		Blake2_128Concat,
-		PublicKey,
-		NonceBitmap<T::MaxNonces>,
-		ValueQuery,
-	>;
+	pub type Channels<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, PublicKey, Blake2_128Concat, T::AccountId, Channel>;
 
 	/// What vouchers have paid, by session, then what else a place is made of.
 	#[pallet::storage]
@@ -255,9 +290,17 @@ pub mod pallet {
 		OptionQuery,
 	>;
 
-	/// First epoch whose bitmaps are not all cleared.
+	/// Shares that relayers paid: by relayer, stream and counter of its terms.
 	#[pallet::storage]
-	pub type OldestEpoch<T: Config> = StorageValue<_, BlockNumber, ValueQuery>;
+	pub type Ledgers<T: Config> = StorageMap<_, Blake2_128Concat, (T::AccountId, StreamId, u32), Ledger>;
+
+	/// What ends by itself, by block. It may have been put off since.
+	#[pallet::storage]
+	pub type Ends<T: Config> = StorageDoubleMap<_, Twox64Concat, BlockNumber, Blake2_128Concat, End<T::AccountId>, ()>;
+
+	/// First block of which not all that ends has ended.
+	#[pallet::storage]
+	pub type OldestEnd<T: Config> = StorageValue<_, BlockNumber, ValueQuery>;
 
 	/// Receives the treasury's share. Set at genesis; no call changes it.
 	#[pallet::storage]
@@ -333,12 +376,62 @@ pub mod pallet {
 			/// Last block in which its tickets can be redeemed.
 			expiry: BlockNumber,
 		},
-		/// An expired session was removed.
-		SessionReaped {
+		/// A session is over: what it reserved is free, and its deposit returned.
+		SessionEnded {
 			/// The viewer.
 			owner: T::AccountId,
 			/// The session's key.
 			key: PublicKey,
+		},
+		/// A session reserved money for a recipient.
+		Reserved {
+			/// The session.
+			session: PublicKey,
+			/// Whose deposit it is.
+			sender: T::AccountId,
+			/// For whom.
+			recipient: T::AccountId,
+			/// Counts this session's reservations for this recipient.
+			counter: u32,
+			/// Micro-USDC in all, what was paid included.
+			cap: Balance,
+			/// Micro-USDC that are reserved now.
+			open: Balance,
+			/// Micro-USDC for whoever submitted it.
+			reward: Balance,
+		},
+		/// A session closed a channel.
+		ChannelClosed {
+			/// The session.
+			session: PublicKey,
+			/// For whom money was reserved.
+			recipient: T::AccountId,
+			/// First block in which it is free.
+			closes_at: BlockNumber,
+		},
+		/// A recipient freed what was reserved for it.
+		Released {
+			/// The session.
+			session: PublicKey,
+			/// For whom it was reserved.
+			recipient: T::AccountId,
+			/// Micro-USDC that became free.
+			freed: Balance,
+			/// Micro-USDC that stay reserved.
+			open: Balance,
+		},
+		/// Shares that a relayer paid as a buyer went to those whose they are: it did not sell on.
+		SharesHandedOn {
+			/// The relayer.
+			relayer: T::AccountId,
+			/// The stream.
+			stream: StreamId,
+			/// Counter of the stream's terms.
+			terms: u32,
+			/// The broadcaster's, micro-USDC.
+			broadcaster: Balance,
+			/// The treasury's, micro-USDC.
+			treasury: Balance,
 		},
 		/// A winning ticket was paid.
 		TicketRedeemed {
@@ -431,43 +524,48 @@ pub mod pallet {
 		TooManySessions,
 		/// The expiry lies in the past.
 		SessionExpired,
-		/// The session can still sign or redeem tickets.
-		SessionNotExpired,
+		/// The expiry lies further ahead than a session may live.
+		SessionTooLong,
+		/// The proof is not the session key's signature over this account for this chain.
+		BadProof,
 		/// The tip is smaller than the smallest face value.
 		TipTooSmall,
 		/// No such stream key.
 		UnknownStream,
-		/// The tip's nonce is spent in this session and epoch.
-		AlreadySpent,
-		/// The tip's nonce does not fit the epoch's bitmap.
-		NonceTooLarge,
-		/// The tip has expired.
-		Expired,
-		/// The tip's expiry lies further ahead than a ticket may live.
-		ExpiryTooFar,
-		/// The tip's expiry is not on the grid.
-		ExpiryOffGrid,
-		/// The session's spending limit does not cover it.
-		SessionLimitReached,
-		/// The broadcaster's account, or the submitter's, cannot receive it.
-		CannotReceive,
-		/// Not signed by the session key, or not in canonical form.
-		BadSignature,
+		/// All that was asked for is reserved for recipients.
+		AllReserved,
+		/// The caller may not redeem for this recipient.
+		NotRecipient,
+		/// The batch is empty.
+		NothingToRedeem,
+		/// The reservation's counter is not above the one before.
+		CounterNotAbove,
+		/// The cap is not above the one before, or what was paid, by a smallest face value; or it keeps more than there is.
+		CapNotAbove,
+		/// Nothing is reserved for this recipient.
+		NothingReserved,
+		/// Another reservation than the latest.
+		WrongCounter,
+		/// The session was registered in another block.
+		WrongRegistration,
+		/// The channel is closed already.
+		AlreadyClosed,
+		/// What the session key signed does not hold, for this reason.
+		Refused(Refusal),
 		/// The books do not balance. Cannot happen; undoes the call if it does.
 		Unbalanced,
 	}
 
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
-		/// Clears bitmaps of epochs that are over, as many as the block has weight left for.
+		/// Ends what is due, as much as the block has weight left for.
 		fn on_idle(_: BlockNumberFor<T>, remaining: Weight) -> Weight {
 			let mut meter = WeightMeter::with_limit(remaining);
-			Self::do_clear_epochs(&mut meter);
+			Self::do_end(&mut meter);
 			meter.consumed()
 		}
 
 		fn integrity_test() {
-			assert!(T::EpochLength::get() > 0, "an epoch has blocks");
 			assert!(
 				is_on_grid(T::MaxTicketLife::get()),
 				"the longest life is on the grid of expiries"
@@ -477,8 +575,16 @@ pub mod pallet {
 				"a deposit must outlast the tickets signed against it"
 			);
 			assert!(
-				T::MaxNonces::get() > 0 && T::MaxNonces::get().is_multiple_of(8),
-				"a bitmap is made of whole bytes"
+				T::ChannelDelay::get() > T::MaxTicketLife::get(),
+				"what is reserved must outlast the tickets that it pays"
+			);
+			assert!(
+				T::MaxSessionLife::get() > T::MaxTicketLife::get(),
+				"a session must outlast its tickets"
+			);
+			assert!(
+				T::ShareMemory::get() > T::MaxTicketLife::get(),
+				"shares are set aside longer than tickets live"
 			);
 			assert!(
 				T::Streams::max_share_ppm().saturating_add(T::TreasuryShare::get()) <= PPM,
@@ -494,7 +600,7 @@ pub mod pallet {
 				"a deposit must be able to pay a ticket"
 			);
 			assert!(
-				T::MaxBatch::get() > 0 && T::MaxSessions::get() > 0 && T::MaxPayees::get() > 0,
+				T::MaxBatch::get() > 0 && T::MaxSessions::get() > 0,
 				"bounds allow something"
 			);
 		}
@@ -531,7 +637,7 @@ pub mod pallet {
 			Self::do_cancel_unlock(who)
 		}
 
-		/// Takes out what was asked for, as far as tickets have left it. Once the delay is over.
+		/// Takes out what was asked for, as far as payments have left it and it is not reserved. Once the delay is over.
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::withdraw())]
 		pub fn withdraw(origin: OriginFor<T>) -> DispatchResult {
@@ -540,7 +646,8 @@ pub mod pallet {
 		}
 
 		/// Lets `key` sign tickets against the caller's deposit, for blocks up to `expiry`: `limit` in all for what is by
-		/// bytes and for tips, `extra_limit` in all for everything else.
+		/// bytes and for tips, `extra_limit` in all for everything else. `proof` is the key's signature over
+		/// [`SessionProof`](clustercast_primitives::session::SessionProof) for the caller.
 		#[pallet::call_index(4)]
 		#[pallet::weight(T::WeightInfo::authorize_session())]
 		pub fn authorize_session(
@@ -549,9 +656,10 @@ pub mod pallet {
 			limit: Balance,
 			extra_limit: Balance,
 			expiry: BlockNumber,
+			proof: Signature,
 		) -> DispatchResult {
 			let owner = ensure_signed(origin)?;
-			Self::do_authorize_session(owner, key, limit, extra_limit, expiry)
+			Self::do_authorize_session(owner, key, limit, extra_limit, expiry, &proof)
 		}
 
 		/// Ends a session of the caller for all tickets that are not signed yet.
@@ -562,37 +670,37 @@ pub mod pallet {
 			Self::do_revoke_session(who, key)
 		}
 
-		/// Removes an expired session, anybody's.
+		/// Sets money aside for one recipient, as a session key signed; the caller receives its reward.
 		#[pallet::call_index(6)]
-		#[pallet::weight(T::WeightInfo::reap_session(T::MaxPayees::get()))]
-		pub fn reap_session(origin: OriginFor<T>, key: PublicKey) -> DispatchResultWithPostInfo {
-			ensure_signed(origin)?;
-			Self::do_reap_session(key)
+		#[pallet::weight(T::WeightInfo::reserve())]
+		pub fn reserve(origin: OriginFor<T>, reservation: SignedReservation) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_reserve(who, &reservation)
 		}
 
-		/// Redeems winning tickets. Each is paid whole, or refused with its reason while the others go on; either way
-		/// there is one event for each, and the call succeeds. Anybody may send it.
+		/// Redeems winning tickets of one recipient, by itself or its operator. Each is paid whole, or refused with its
+		/// reason while the others go on; either way there is one event for each, and the call succeeds.
 		#[pallet::call_index(7)]
-		#[pallet::weight(T::WeightInfo::redeem_batch(tickets.len() as u32))]
+		#[pallet::weight(T::WeightInfo::redeem_batch(tickets.len() as u32, streams(tickets, ticket_stream)))]
 		pub fn redeem_batch(
 			origin: OriginFor<T>,
 			tickets: BoundedVec<WinningTicket, T::MaxBatch>,
 		) -> DispatchResultWithPostInfo {
-			ensure_signed(origin)?;
-			Self::do_redeem_batch(&tickets)
+			let who = ensure_signed(origin)?;
+			Self::do_redeem_batch(&who, &tickets)
 		}
 
-		/// Redeems vouchers, of as many viewers as one likes. Each pays whole what it owes beyond what was paid, or is
-		/// refused with its reason while the others go on; either way there is one event for each, and the call succeeds.
-		/// Each recipient gets one lump sum. Anybody may send it.
+		/// Redeems vouchers of one recipient, by itself or its operator, of as many viewers as one likes. Each pays what it
+		/// owes beyond what was paid, as far as there is money, or is refused with its reason while the others go on; either
+		/// way there is one event for each, and the call succeeds. The recipient gets one lump sum.
 		#[pallet::call_index(8)]
-		#[pallet::weight(T::WeightInfo::redeem_vouchers(vouchers.len() as u32))]
+		#[pallet::weight(T::WeightInfo::redeem_vouchers(vouchers.len() as u32, streams(vouchers, voucher_stream)))]
 		pub fn redeem_vouchers(
 			origin: OriginFor<T>,
 			vouchers: BoundedVec<SignedVoucher, T::MaxBatch>,
 		) -> DispatchResultWithPostInfo {
-			ensure_signed(origin)?;
-			Self::do_redeem_vouchers(&vouchers)
+			let who = ensure_signed(origin)?;
+			Self::do_redeem_vouchers(&who, &vouchers)
 		}
 
 		/// Gives the broadcaster of a stream `amount` of the caller's free balance.
@@ -618,13 +726,39 @@ pub mod pallet {
 			let who = ensure_signed(origin)?;
 			Self::do_submit_tip(who, &tip)
 		}
+
+		/// Begins to end a channel, as a session key signed: what it reserves is free after the delay. Anybody may send it.
+		#[pallet::call_index(12)]
+		#[pallet::weight(T::WeightInfo::close_channel())]
+		pub fn close_channel(origin: OriginFor<T>, close: SignedClose) -> DispatchResult {
+			ensure_signed(origin)?;
+			Self::do_close_channel(&close)
+		}
+
+		/// Frees at once what is reserved for a recipient, but for what it keeps. By itself or its operator.
+		#[pallet::call_index(13)]
+		#[pallet::weight(T::WeightInfo::release())]
+		pub fn release(origin: OriginFor<T>, release: Release) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_release(who, &release)
+		}
 	}
 
 	/// What others may ask.
 	impl<T: Config> Pallet<T> {
-		/// Deposit of an account, what is unlocking included, micro-USDC.
+		/// Deposit of an account, what is reserved or unlocking included, micro-USDC.
 		pub fn deposit_of(who: &T::AccountId) -> Balance {
+			Self::free_deposit_of(who).saturating_add(Self::reserved_of(who))
+		}
+
+		/// Deposit of an account that is not reserved, micro-USDC.
+		pub fn free_deposit_of(who: &T::AccountId) -> Balance {
 			T::Currency::balance_on_hold(&HoldReason::TicketDeposit.into(), who)
+		}
+
+		/// Deposit of an account that is reserved for recipients, micro-USDC.
+		pub fn reserved_of(who: &T::AccountId) -> Balance {
+			T::Currency::balance_on_hold(&HoldReason::Reserved.into(), who)
 		}
 
 		/// What of an account's deposit is on its way out: as asked for, less what tickets have taken of it.
@@ -634,11 +768,6 @@ pub mod pallet {
 				amount: unlocking.amount.min(Self::deposit_of(who)),
 				..unlocking
 			})
-		}
-
-		/// Epoch of a ticket with this expiry.
-		pub fn epoch_of(expiry: BlockNumber) -> BlockNumber {
-			expiry / T::EpochLength::get().max(1)
 		}
 
 		/// First block in which something with this expiry can have been signed: whom it pays, in which shares and up to
@@ -652,6 +781,7 @@ pub mod pallet {
 			ViewerAccount {
 				free: T::Currency::reducible_balance(who, Preservation::Expendable, Fortitude::Polite),
 				deposit: Self::deposit_of(who),
+				reserved: Self::reserved_of(who),
 				unlocking: Self::unlocking(who),
 				sessions: SessionsOf::<T>::get(who)
 					.into_iter()
@@ -662,7 +792,7 @@ pub mod pallet {
 
 		/// What [`Pallet::redeem_batch`] would do with these tickets now, in order. Changes nothing.
 		pub fn check_tickets(tickets: &[WinningTicket]) -> Vec<TicketVerdict> {
-			let mut batch = Batch::<T>::open();
+			let mut batch = Batch::<T>::open(None);
 			let judge = |ticket| {
 				batch
 					.redeem(ticket)
@@ -673,7 +803,7 @@ pub mod pallet {
 
 		/// What [`Pallet::redeem_batch`] would do with this ticket now, with the figures that decide it. Changes nothing.
 		pub fn explain_ticket(winning: &WinningTicket) -> TicketExplanation {
-			let mut batch = Batch::<T>::open();
+			let mut batch = Batch::<T>::open(None);
 			let ticket = &winning.signed.message;
 			let refusal = batch.redeem(winning);
 			let public = |who: T::AccountId| clustercast_primitives::AccountId(who.into());
@@ -699,13 +829,13 @@ pub mod pallet {
 				extra_limit: session.extra_limit,
 				extra_spent: session.extra_spent,
 				expiry: session.expiry,
-				payees: session.payees,
+				registered: session.registered,
 			})
 		}
 
 		/// What [`Pallet::redeem_vouchers`] would do with these vouchers now, in order. Changes nothing.
 		pub fn check_vouchers(vouchers: &[SignedVoucher]) -> Vec<TicketVerdict> {
-			let mut batch = Batch::<T>::open();
+			let mut batch = Batch::<T>::open(None);
 			let judge = |voucher| {
 				batch
 					.redeem_voucher(voucher)
@@ -722,71 +852,21 @@ pub mod pallet {
 	}
 
 	impl<T: Config> Pallet<T> {
-		pub(crate) fn do_authorize_session(
-			owner: T::AccountId,
-			key: PublicKey,
-			limit: Balance,
-			extra_limit: Balance,
-			expiry: BlockNumber,
-		) -> DispatchResult {
-			ensure!(limit > 0, Error::<T>::ZeroAmount);
-			ensure!(expiry >= Self::now(), Error::<T>::SessionExpired);
-			ensure!(!Sessions::<T>::contains_key(key), Error::<T>::SessionExists);
-			SessionsOf::<T>::try_append(&owner, key).map_err(|()| Error::<T>::TooManySessions)?;
-			Sessions::<T>::insert(
-				key,
-				Session {
-					owner: owner.clone(),
-					limit,
-					spent: 0,
-					extra_limit,
-					extra_spent: 0,
-					expiry,
-					payees: 0,
-				},
-			);
-			Self::deposit_event(Event::SessionAuthorized {
-				owner,
-				key,
-				limit,
-				extra_limit,
-				expiry,
-			});
-			Ok(())
+		/// The one recipient of a batch, if `who` may redeem for it.
+		fn recipient_of<P>(
+			who: &T::AccountId,
+			payments: &[P],
+			recipient: impl Fn(&P) -> [u8; 32],
+		) -> Result<T::AccountId, Error<T>> {
+			let first = payments.first().ok_or(Error::<T>::NothingToRedeem)?;
+			let recipient = T::AccountId::from(recipient(first));
+			ensure!(T::Relayers::may_redeem(who, &recipient), Error::<T>::NotRecipient);
+			Ok(recipient)
 		}
 
-		fn do_revoke_session(who: T::AccountId, key: PublicKey) -> DispatchResult {
-			let mut session = Sessions::<T>::get(key).ok_or(Error::<T>::UnknownSession)?;
-			ensure!(session.owner == who, Error::<T>::NotOwner);
-			session.expiry = session.expiry.min(Self::now().saturating_add(T::MaxTicketLife::get()));
-			let expiry = session.expiry;
-			Sessions::<T>::insert(key, session);
-			Self::deposit_event(Event::SessionRevoked { key, expiry });
-			Ok(())
-		}
-
-		fn do_reap_session(key: PublicKey) -> DispatchResultWithPostInfo {
-			let session = Sessions::<T>::get(key).ok_or(Error::<T>::UnknownSession)?;
-			let Session {
-				owner, expiry, payees, ..
-			} = session;
-			ensure!(expiry < Self::now(), Error::<T>::SessionNotExpired);
-			Sessions::<T>::remove(key);
-			let left = VouchersPaid::<T>::clear_prefix(key, payees, None);
-			ensure!(left.maybe_cursor.is_none(), Error::<T>::Unbalanced);
-			SessionsOf::<T>::mutate_exists(&owner, |keys| {
-				let left = keys.take().map(|mut left| {
-					left.retain(|k| *k != key);
-					left
-				});
-				*keys = left.filter(|left| !left.is_empty());
-			});
-			Self::deposit_event(Event::SessionReaped { owner, key });
-			Ok(Some(T::WeightInfo::reap_session(payees)).into())
-		}
-
-		fn do_redeem_batch(tickets: &[WinningTicket]) -> DispatchResultWithPostInfo {
-			let mut batch = Batch::<T>::open();
+		fn do_redeem_batch(who: &T::AccountId, tickets: &[WinningTicket]) -> DispatchResultWithPostInfo {
+			let recipient = Self::recipient_of(who, tickets, |winning| winning.signed.message.recipient.0)?;
+			let mut batch = Batch::<T>::open(Some(recipient));
 			let mut paid = 0;
 			for (index, winning) in (0..).zip(tickets) {
 				match batch.redeem(winning) {
@@ -808,15 +888,17 @@ pub mod pallet {
 				}
 			}
 			batch.settle()?;
-			let all = tickets.len() as u32;
+			let (all, streams) = (tickets.len() as u32, streams(tickets, ticket_stream));
 			let refused = all.saturating_sub(paid);
-			let spent = T::WeightInfo::redeem_batch(paid).saturating_add(T::WeightInfo::refuse_batch(refused));
+			let spent = T::WeightInfo::redeem_batch(paid, streams.min(paid));
+			let spent = spent.saturating_add(T::WeightInfo::refuse_batch(refused));
 			// Both parts count what a batch costs without tickets: never more than was charged.
-			Ok(Some(spent.min(T::WeightInfo::redeem_batch(all))).into())
+			Ok(Some(spent.min(T::WeightInfo::redeem_batch(all, streams))).into())
 		}
 
-		fn do_redeem_vouchers(vouchers: &[SignedVoucher]) -> DispatchResultWithPostInfo {
-			let mut batch = Batch::<T>::open();
+		fn do_redeem_vouchers(who: &T::AccountId, vouchers: &[SignedVoucher]) -> DispatchResultWithPostInfo {
+			let recipient = Self::recipient_of(who, vouchers, |signed| signed.message.recipient.0)?;
+			let mut batch = Batch::<T>::open(Some(recipient));
 			let mut paid = 0;
 			for (index, signed) in (0..).zip(vouchers) {
 				match batch.redeem_voucher(signed) {
@@ -831,7 +913,7 @@ pub mod pallet {
 							kind: voucher.kind,
 							context: voucher.context,
 							terms: voucher.terms,
-							total: voucher.amount,
+							total: batch.vouchers(&voucher.place()).value.unwrap_or_default().amount,
 							payout,
 						});
 					},
@@ -839,39 +921,36 @@ pub mod pallet {
 				}
 			}
 			batch.settle()?;
-			let all = vouchers.len() as u32;
+			let (all, streams) = (vouchers.len() as u32, streams(vouchers, voucher_stream));
 			let refused = all.saturating_sub(paid);
-			let spent = T::WeightInfo::redeem_vouchers(paid).saturating_add(T::WeightInfo::refuse_vouchers(refused));
-			Ok(Some(spent.min(T::WeightInfo::redeem_vouchers(all))).into())
+			let spent = T::WeightInfo::redeem_vouchers(paid, streams.min(paid));
+			let spent = spent.saturating_add(T::WeightInfo::refuse_vouchers(refused));
+			Ok(Some(spent.min(T::WeightInfo::redeem_vouchers(all, streams))).into())
 		}
 
-		/// Clears bitmaps of epochs that are over, oldest first, as far as `meter` allows.
-		pub(crate) fn do_clear_epochs(meter: &mut WeightMeter) {
-			let base = T::WeightInfo::clear_epoch(0);
-			let each = T::WeightInfo::clear_epoch(1).saturating_sub(base);
-			let mut left = MAX_CLEARED_PER_BLOCK;
-			while meter.try_consume(base).is_ok() {
-				let epoch = OldestEpoch::<T>::get();
-				if epoch >= Self::epoch_of(Self::now()) {
-					return;
-				}
-				let affordable = meter.remaining().checked_div_per_component(&each).unwrap_or(u64::MAX);
-				let limit = left.min(affordable.saturated_into());
-				let cleared = SpentNonces::<T>::iter_key_prefix(epoch).take(limit as usize);
-				let cleared = cleared.map(|session| SpentNonces::<T>::remove(epoch, session)).count() as u32;
-				meter.consume(each.saturating_mul(cleared.into()));
-				left = left.saturating_sub(cleared);
-				if cleared == limit {
-					// There may be more of this epoch: go on with it in the next block.
-					return;
-				}
-				OldestEpoch::<T>::put(epoch.saturating_add(1));
-			}
+		/// The chain that everything here is signed for.
+		pub(crate) fn genesis() -> Hash {
+			Hash(frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::default()).into())
 		}
 
 		/// The block that is being made.
 		pub(crate) fn now() -> BlockNumber {
 			frame_system::Pallet::<T>::block_number().saturated_into()
 		}
+	}
+
+	/// The stream of a ticket.
+	pub(crate) fn ticket_stream(winning: &WinningTicket) -> StreamId {
+		winning.signed.message.stream
+	}
+
+	/// The stream of a voucher.
+	pub(crate) fn voucher_stream(signed: &SignedVoucher) -> StreamId {
+		signed.message.stream
+	}
+
+	/// How many streams a batch pays for.
+	pub(crate) fn streams<P>(payments: &[P], stream: impl Fn(&P) -> StreamId) -> u32 {
+		payments.iter().map(stream).collect::<BTreeSet<_>>().len() as u32
 	}
 }

@@ -6,8 +6,9 @@ use clustercast_primitives::{
 	chain::{StreamTerms, TicketVerdict, PPM},
 	crypto::KeyPair,
 	receipt::Kind,
+	session::SessionProof,
 	ticket::{self, EXPIRY_GRID},
-	AccountId, Balance, Hash, PublicKey, StreamId, Ticket, WinningTicket,
+	AccountId, Balance, Hash, PublicKey, Signature, StreamId, Ticket, WinningTicket,
 };
 use frame_support::{
 	construct_runtime, derive_impl,
@@ -30,16 +31,18 @@ pub const MAX_DEPOSIT: Balance = 50 * USDC;
 pub const UNLOCK_DELAY: u32 = 1_200;
 /// Furthest that a ticket's expiry may lie ahead.
 pub const MAX_TICKET_LIFE: u32 = 600;
-/// Blocks in an epoch.
-pub const EPOCH_LENGTH: u32 = 600;
-/// Nonces of a session in an epoch.
-pub const MAX_NONCES: u64 = 8_192;
+/// Blocks from closing a channel until what it reserved is free.
+pub const CHANNEL_DELAY: u32 = 1_200;
+/// Furthest that a session's expiry may lie ahead.
+pub const MAX_SESSION_LIFE: u32 = 50_000;
+/// Held for a session, micro-USDC.
+pub const SESSION_DEPOSIT: Balance = 10_000;
+/// Blocks until shares that nobody uses are handed on.
+pub const SHARE_MEMORY: u32 = 5_000;
 /// Tickets in a batch.
 pub const MAX_BATCH: u32 = 100;
 /// Sessions of an account.
 pub const MAX_SESSIONS: u32 = 8;
-/// Places that a session's vouchers can pay.
-pub const MAX_PAYEES: u32 = 4;
 /// Smallest face value, micro-USDC.
 pub const MIN_FACE_VALUE: Balance = 1_000;
 
@@ -53,28 +56,49 @@ mod settings {
 		pub static TreasuryShare: u32 = 20_000;
 		pub static MaxTicketLife: u32 = super::MAX_TICKET_LIFE;
 		pub static UnlockDelay: u32 = super::UNLOCK_DELAY;
-		pub static EpochLength: u32 = super::EPOCH_LENGTH;
-		pub static MaxNonces: u32 = super::MAX_NONCES as u32;
+		pub static ChannelDelay: u32 = super::CHANNEL_DELAY;
+		pub static MaxSessionLife: u32 = super::MAX_SESSION_LIFE;
+		pub static ShareMemory: u32 = super::SHARE_MEMORY;
 		pub static MaxBatch: u32 = super::MAX_BATCH;
 		pub static MaxSessions: u32 = super::MAX_SESSIONS;
 		pub static ChangeDelay: u32 = super::MAX_TICKET_LIFE;
 	}
 }
 pub use settings::{
-	ChangeDelay, EpochLength, MaxBatch, MaxDeposit, MaxNonces, MaxSessions, MaxTicketLife, MinFaceValue, TreasuryShare,
-	UnlockDelay,
+	ChangeDelay, ChannelDelay, MaxBatch, MaxDeposit, MaxSessionLife, MaxSessions, MaxTicketLife, MinFaceValue,
+	ShareMemory, TreasuryShare, UnlockDelay,
 };
 
 parameter_types! {
 	pub TreasuryAccount: Option<AccountId32> = crate::Treasury::<Test>::get();
 	/// Relayer, viewer, bytes, value: all that was reported as delivered.
 	pub static Reported: Vec<(AccountId32, AccountId32, u64, Balance)> = Vec::new();
+	/// Relayers that are bonded.
+	pub static Bonded: Vec<AccountId32> = Vec::new();
+	/// Relayers, who redeems for them, and where their money goes.
+	pub static Acting: Vec<(AccountId32, AccountId32, AccountId32)> = Vec::new();
 }
 
-/// Writes [`Reported`].
+/// Reads [`Bonded`] and [`Acting`], writes [`Reported`].
 pub struct Delivered;
 
-impl crate::Deliveries<AccountId32> for Delivered {
+impl crate::Relayers<AccountId32> for Delivered {
+	fn is_bonded(who: &AccountId32) -> bool {
+		Bonded::get().contains(who)
+	}
+
+	fn may_redeem(who: &AccountId32, recipient: &AccountId32) -> bool {
+		who == recipient
+			|| Acting::get()
+				.iter()
+				.any(|(relayer, operator, _)| relayer == recipient && operator == who)
+	}
+
+	fn payout(recipient: &AccountId32) -> AccountId32 {
+		let acting = Acting::get().into_iter().find(|(relayer, ..)| relayer == recipient);
+		acting.map_or_else(|| recipient.clone(), |(_, _, payout)| payout)
+	}
+
 	fn delivered(relayer: &AccountId32, viewer: &AccountId32, bytes: u64, value: Balance) {
 		Reported::mutate(|all| all.push((relayer.clone(), viewer.clone(), bytes, value)));
 	}
@@ -128,16 +152,17 @@ impl crate::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type Streams = StreamKeys;
-	type Deliveries = Delivered;
+	type Relayers = Delivered;
 	type MaxDeposit = MaxDeposit;
 	type MinFaceValue = MinFaceValue;
 	type TreasuryShare = TreasuryShare;
 	type MaxTicketLife = MaxTicketLife;
 	type UnlockDelay = UnlockDelay;
-	type EpochLength = EpochLength;
-	type MaxNonces = MaxNonces;
+	type ChannelDelay = ChannelDelay;
+	type MaxSessionLife = MaxSessionLife;
+	type SessionDeposit = ConstU128<SESSION_DEPOSIT>;
+	type ShareMemory = ShareMemory;
 	type MaxBatch = MaxBatch;
-	type MaxPayees = ConstU32<MAX_PAYEES>;
 	type MaxSessions = MaxSessions;
 	type WeightInfo = ();
 }
@@ -264,19 +289,31 @@ pub fn deposit(who: AccountId32, amount: Balance) {
 }
 
 /// Registers a session of `who` for what is by bytes.
-pub fn authorize(who: AccountId32, key: PublicKey, limit: Balance, expiry: u32) {
-	Broker::authorize_session(RuntimeOrigin::signed(who), key, limit, 0, expiry).unwrap();
+pub fn authorize(who: AccountId32, key: &KeyPair, limit: Balance, expiry: u32) {
+	try_authorize(who, key, limit, 0, expiry).unwrap();
+}
+
+/// Registers a session of `who`, if it may.
+pub fn try_authorize(who: AccountId32, key: &KeyPair, limit: Balance, extra: Balance, expiry: u32) -> DispatchResult {
+	let proof = proof(&who, key);
+	Broker::authorize_session(RuntimeOrigin::signed(who), key.public(), limit, extra, expiry, proof)
+}
+
+/// That a session key is the account's.
+pub fn proof(who: &AccountId32, key: &KeyPair) -> Signature {
+	let account = AccountId(who.clone().into());
+	key.sign(SessionProof { account }, &genesis()).signature
 }
 
 /// Gives Alice a deposit of 50 USDC and session 1, without a limit of its own and good for 10,000 blocks.
 pub fn open_session() -> KeyPair {
 	let key = key(1);
 	deposit(ALICE, MAX_DEPOSIT);
-	authorize(ALICE, key.public(), MAX_DEPOSIT * 100, 10_000);
+	authorize(ALICE, &key, MAX_DEPOSIT * 100, 10_000);
 	key
 }
 
-/// Redeems tickets as the relayer and returns what the events say of each. `check_tickets` must have said the same
+/// Redeems tickets as their recipient and returns what the events say of each. `check_tickets` must have said the same
 /// beforehand, without changing anything.
 pub fn redeem(tickets: Vec<WinningTicket>) -> Vec<TicketVerdict> {
 	let root = || sp_io::storage::root(StateVersion::V1);
@@ -286,7 +323,11 @@ pub fn redeem(tickets: Vec<WinningTicket>) -> Vec<TicketVerdict> {
 
 	let events = System::events().len();
 	let ids: Vec<_> = tickets.iter().map(WinningTicket::id).collect();
-	Broker::redeem_batch(RuntimeOrigin::signed(RELAYER), tickets.try_into().unwrap()).unwrap();
+	let Some(first) = tickets.first() else {
+		return Vec::new();
+	};
+	let recipient = AccountId32::from(first.signed.message.recipient.0);
+	Broker::redeem_batch(RuntimeOrigin::signed(recipient), tickets.try_into().unwrap()).unwrap();
 	let mut verdicts = Vec::new();
 	for record in System::events().into_iter().skip(events) {
 		match record.event {

@@ -41,7 +41,7 @@ impl<T: Config> Pallet<T> {
 		judge: impl Fn(&mut Batch<T>, &P) -> Result<Payout, TicketRefusal>,
 		expiry: impl Fn(&P) -> BlockNumber,
 	) -> Result<Outlook, TicketRefusal> {
-		let mut batch = Batch::<T>::open();
+		let mut batch = Batch::<T>::open(None);
 		let (mut outlook, mut reason) = (None::<Outlook>, None);
 		let mut verified = 0;
 		for payment in payments {

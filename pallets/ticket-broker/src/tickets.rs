@@ -3,6 +3,7 @@
 use crate::{
 	batch::Batch,
 	pallet::{Config, Pallet},
+	types::Purse,
 };
 use clustercast_primitives::{
 	amount::{is_ticket_within, MAX_TICKET_BYTES, TICKET_BYTES},
@@ -25,8 +26,9 @@ impl<T: Config> Batch<T> {
 		let ticket = &winning.signed.message;
 
 		// From the ticket alone.
+		let recipient = T::AccountId::from(ticket.recipient.0);
+		self.check_recipient(&recipient)?;
 		self.check_expiry(ticket.expiry)?;
-		let nonce = Self::check_nonce(ticket.nonce)?;
 		let bytes_are_good = match ticket.kind.by_bytes() {
 			true => ticket.bytes.is_multiple_of(TICKET_BYTES) && ticket.bytes < MAX_TICKET_BYTES,
 			false => ticket.bytes == 0,
@@ -48,30 +50,40 @@ impl<T: Config> Batch<T> {
 		// From the session and the deposit that pay.
 		let sender = T::AccountId::from(ticket.sender.0);
 		self.check_session(ticket.session, &sender, ticket.expiry)?;
-		let epoch = Pallet::<T>::epoch_of(ticket.expiry);
-		let spent = self.nonces(epoch, ticket.session).value.contains(nonce);
-		ensure!(!spent, TicketRefusal::AlreadyRedeemed);
-		self.check_funds(ticket.session, ticket.kind.into(), ticket.face_value)?;
+		self.channel(ticket.session, &recipient)
+			.value
+			.nonces
+			.check(ticket.nonce)?;
+		let purse = Purse::from(ticket.kind);
+		self.check_funds(ticket.session, purse, Some(&recipient), ticket.face_value)
+			.map_err(|(refusal, _)| refusal)?;
 
 		// From those who are paid.
-		let recipient = T::AccountId::from(ticket.recipient.0);
 		let payee = self.payee(ticket.stream, Pallet::<T>::signed_at(ticket.expiry))?;
 		self.check_price(ticket, &payee)?;
-		let shares = self.split(&recipient, payee, ticket.face_value)?;
+		let flow = self.flow(
+			ticket.session,
+			&sender,
+			&recipient,
+			ticket.stream,
+			payee,
+			ticket.face_value,
+		)?;
 
 		self.check_signature(&winning.signed, &ticket.session)?;
 
 		// Nothing fails from here on.
-		let is_new = self.nonces(epoch, ticket.session).change().insert(nonce);
-		debug_assert!(is_new, "checked above; qed");
-		self.charge(ticket.session, ticket.kind.into(), ticket.face_value);
-		for (who, amount) in shares.parts {
-			self.credit(who, amount);
-		}
+		self.channel(ticket.session, &recipient)
+			.change()
+			.nonces
+			.insert(ticket.nonce);
+		self.charge(ticket.session, purse, Some(&recipient), ticket.face_value);
 		if ticket.kind.by_bytes() {
-			self.note_delivery(recipient, sender, expected_bytes(ticket), ticket.face_value);
+			flow.note(expected_bytes(ticket), self);
 		}
-		Ok(shares.payout)
+		let payout = flow.payout();
+		self.pay(flow);
+		Ok(payout)
 	}
 
 	/// Whether a ticket is worth no more than its bytes cost. It may have been signed later than it must have been, under

@@ -1,12 +1,13 @@
-//! Tips: money for the broadcaster, whole.
+//! Tips: money for the broadcaster, less the treasury's share. Never what is reserved for somebody.
 
 use crate::{
 	batch::Batch,
-	pallet::{Config, Error, Event, Pallet},
+	channels::refused,
+	pallet::{Config, Error, Event, HoldReason, Pallet, Treasury},
 	pool::Outlook,
 	types::Purse,
 };
-use clustercast_primitives::{chain::TicketRefusal, Balance, SignedTip, StreamId};
+use clustercast_primitives::{amount::share, chain::TicketRefusal, Balance, SignedTip, StreamId};
 use frame_support::{
 	ensure,
 	pallet_prelude::DispatchResult,
@@ -23,28 +24,31 @@ impl<T: Config> Batch<T> {
 	fn tip(&mut self, signed: &SignedTip, submitter: &T::AccountId) -> Result<T::AccountId, TicketRefusal> {
 		let tip = &signed.message;
 		self.check_expiry(tip.expiry)?;
-		let nonce = Self::check_nonce(tip.nonce)?;
 		ensure!(tip.amount >= T::MinFaceValue::get(), TicketRefusal::FaceValueTooSmall);
 		let sender = T::AccountId::from(tip.sender.0);
-		self.check_session(tip.session, &sender, tip.expiry)?;
-		let epoch = Pallet::<T>::epoch_of(tip.expiry);
-		let spent = self.nonces(epoch, tip.session).value.contains(nonce);
-		ensure!(!spent, TicketRefusal::AlreadyRedeemed);
+		let session = self.check_session(tip.session, &sender, tip.expiry)?;
+		session.tips.check(tip.nonce)?;
 		let sum = tip
 			.amount
 			.checked_add(tip.reward)
 			.ok_or(TicketRefusal::DepositTooSmall)?;
-		self.check_funds(tip.session, Purse::Bytes, sum)?;
+		self.check_funds(tip.session, Purse::Bytes, None, sum)
+			.map_err(|(refusal, _)| refusal)?;
 		let broadcaster = self.payee(tip.stream, self.now)?.account;
-		self.check_receiver(&broadcaster, tip.amount)?;
+		let treasury = self.treasury.clone().ok_or(TicketRefusal::CannotReceive)?;
+		let to_treasury = share(tip.amount, T::TreasuryShare::get());
+		self.check_receiver(&broadcaster, tip.amount.saturating_sub(to_treasury))?;
+		self.check_receiver(&treasury, to_treasury)?;
 		self.check_receiver(submitter, tip.reward)?;
 		self.check_signature(signed, &tip.session)?;
 
 		// Nothing fails from here on.
-		let is_new = self.nonces(epoch, tip.session).change().insert(nonce);
-		debug_assert!(is_new, "checked above; qed");
-		self.charge(tip.session, Purse::Bytes, sum);
-		self.credit(broadcaster.clone(), tip.amount);
+		if let Some(session) = self.session(tip.session).change() {
+			session.tips.insert(tip.nonce);
+		}
+		self.charge(tip.session, Purse::Bytes, None, sum);
+		self.credit_broadcaster(tip.stream, broadcaster.clone(), tip.amount.saturating_sub(to_treasury));
+		self.credit(treasury, to_treasury);
 		self.credit(submitter.clone(), tip.reward);
 		Ok(broadcaster)
 	}
@@ -52,51 +56,42 @@ impl<T: Config> Batch<T> {
 
 impl<T: Config> Pallet<T> {
 	pub(crate) fn do_tip(from: T::AccountId, stream: StreamId, amount: Balance) -> DispatchResult {
-		let to = Self::tipped(stream, amount)?;
-		T::Currency::transfer(&from, &to, amount, Preservation::Preserve)?;
-		Self::deposit_event(Event::Tipped {
-			from,
-			to,
-			stream,
-			amount,
-		});
-		Ok(())
+		Self::give_tip(&from, stream, amount, |to, amount| {
+			T::Currency::transfer(&from, to, amount, Preservation::Preserve).map(|_| ())
+		})
 	}
 
 	pub(crate) fn do_tip_from_deposit(from: T::AccountId, stream: StreamId, amount: Balance) -> DispatchResult {
-		let to = Self::tipped(stream, amount)?;
-		ensure!(Self::deposit_of(&from) >= amount, Error::<T>::DepositTooSmall);
-		T::Currency::transfer_on_hold(
-			&crate::HoldReason::TicketDeposit.into(),
-			&from,
-			&to,
-			amount,
-			Precision::Exact,
-			Restriction::Free,
-			Fortitude::Polite,
-		)?;
-		Self::deposit_event(Event::Tipped {
-			from,
-			to,
-			stream,
-			amount,
-		});
+		ensure!(Self::free_deposit_of(&from) >= amount, Error::<T>::DepositTooSmall);
+		Self::give_tip(&from, stream, amount, |to, amount| {
+			T::Currency::transfer_on_hold(
+				&HoldReason::TicketDeposit.into(),
+				&from,
+				to,
+				amount,
+				Precision::Exact,
+				Restriction::Free,
+				Fortitude::Polite,
+			)
+			.map(|_| ())
+		})?;
+		Self::forget_unlock_of_nothing(&from);
 		Ok(())
 	}
 
-	/// What [`Pallet::submit_tip`] by this account would pay now, reward included, and until which block. Changes nothing.
+	/// What [`Pallet::submit_tip`] by this account would pay it now, and until which block. Changes nothing.
 	pub fn tip_outlook(submitter: &T::AccountId, signed: &SignedTip) -> Result<Outlook, TicketRefusal> {
-		Batch::<T>::open().tip(signed, submitter)?;
+		Batch::<T>::open(None).tip(signed, submitter)?;
 		let tip = &signed.message;
 		Ok(Outlook {
-			value: tip.amount.saturating_add(tip.reward),
+			value: tip.reward,
 			expiry: tip.expiry,
 		})
 	}
 
 	pub(crate) fn do_submit_tip(submitter: T::AccountId, signed: &SignedTip) -> DispatchResult {
-		let mut batch = Batch::<T>::open();
-		let to = batch.tip(signed, &submitter).map_err(Error::<T>::from)?;
+		let mut batch = Batch::<T>::open(None);
+		let to = batch.tip(signed, &submitter).map_err(refused::<T>)?;
 		batch.settle()?;
 		let tip = &signed.message;
 		Self::deposit_event(Event::Tipped {
@@ -108,41 +103,27 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Who receives a tip of this amount.
-	fn tipped(stream: StreamId, amount: Balance) -> Result<T::AccountId, Error<T>> {
+	/// Gives the broadcaster of a stream a tip, and the treasury its share, by `give`.
+	fn give_tip(
+		from: &T::AccountId,
+		stream: StreamId,
+		amount: Balance,
+		give: impl Fn(&T::AccountId, Balance) -> DispatchResult,
+	) -> DispatchResult {
 		ensure!(amount >= T::MinFaceValue::get(), Error::<T>::TipTooSmall);
 		let payee = T::Streams::payee(stream, Self::now()).ok_or(Error::<T>::UnknownStream)?;
-		Ok(payee.account)
-	}
-}
-
-/// A call fails with one error, so the reason of a signed tip's refusal becomes an error of the pallet.
-impl<T: Config> From<TicketRefusal> for Error<T> {
-	fn from(refusal: TicketRefusal) -> Self {
-		match refusal {
-			TicketRefusal::AlreadyRedeemed => Self::AlreadySpent,
-			TicketRefusal::Expired => Self::Expired,
-			TicketRefusal::ExpiryTooFar => Self::ExpiryTooFar,
-			TicketRefusal::ExpiryOffGrid => Self::ExpiryOffGrid,
-			TicketRefusal::NonceTooLarge => Self::NonceTooLarge,
-			TicketRefusal::FaceValueTooSmall => Self::TipTooSmall,
-			TicketRefusal::UnknownSession => Self::UnknownSession,
-			TicketRefusal::WrongSender => Self::NotOwner,
-			TicketRefusal::SessionExpired => Self::SessionExpired,
-			TicketRefusal::SessionLimitReached => Self::SessionLimitReached,
-			TicketRefusal::DepositTooSmall => Self::DepositTooSmall,
-			TicketRefusal::UnknownStream => Self::UnknownStream,
-			TicketRefusal::CannotReceive => Self::CannotReceive,
-			// All but the first two concern tickets and vouchers only.
-			TicketRefusal::BadSignature
-			| TicketRefusal::NonCanonicalSignature
-			| TicketRefusal::WrongSecret
-			| TicketRefusal::NotAWinner
-			| TicketRefusal::NothingNew
-			| TicketRefusal::TooManyPayees
-			| TicketRefusal::PriceAboveBound
-			| TicketRefusal::BadBytes
-			| TicketRefusal::WrongTerms => Self::BadSignature,
-		}
+		let treasury = Treasury::<T>::get().ok_or(refused::<T>(TicketRefusal::CannotReceive))?;
+		let to_treasury = share(amount, T::TreasuryShare::get());
+		let to_broadcaster = amount.saturating_sub(to_treasury);
+		give(&payee.account, to_broadcaster)?;
+		give(&treasury, to_treasury)?;
+		T::Streams::earned(stream, &payee.account, to_broadcaster);
+		Self::deposit_event(Event::Tipped {
+			from: from.clone(),
+			to: payee.account,
+			stream,
+			amount,
+		});
+		Ok(())
 	}
 }

@@ -1,29 +1,167 @@
-//! What the pallet stores: sessions and bitmaps of spent nonces.
+//! What the pallet stores: sessions, channels, and what relayers paid in shares.
 
 pub use clustercast_primitives::chain::VoucherTotals;
-use clustercast_primitives::{chain::VoucherPlace, receipt::Kind, Balance, BlockNumber, Hash, StreamId};
-use codec::{Decode, Encode, MaxEncodedLen};
-use core::marker::PhantomData;
-use frame_support::{traits::Get, BoundedVec, CloneNoBound, DebugNoBound, DefaultNoBound, EqNoBound, PartialEqNoBound};
+use clustercast_primitives::{
+	chain::{TicketRefusal, VoucherPlace},
+	receipt::Kind,
+	Balance, BlockNumber, Hash, PublicKey, StreamId,
+};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use frame_support::traits::PalletError;
 use scale_info::TypeInfo;
 
-/// A key that signs tickets for a viewer.
+/// A key that signs payments for an account.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct Session<AccountId> {
 	/// Whose deposit it spends.
 	pub owner: AccountId,
 	/// Most that it may spend in all on what is by bytes, and on tips, micro-USDC.
 	pub limit: Balance,
-	/// Spent so far of `limit`, micro-USDC.
+	/// Spent so far of `limit`, what is reserved included, micro-USDC.
 	pub spent: Balance,
 	/// Most that it may spend in all on everything else, micro-USDC.
 	pub extra_limit: Balance,
 	/// Spent so far of `extra_limit`, micro-USDC.
 	pub extra_spent: Balance,
-	/// Last block for which it can sign tickets.
+	/// Last block for which it can sign payments.
 	pub expiry: BlockNumber,
-	/// Places that its vouchers have paid.
-	pub payees: u32,
+	/// Block in which it was registered.
+	pub registered: BlockNumber,
+	/// Held for it on the owner, micro-USDC.
+	pub deposit: Balance,
+	/// Whether its owner was a bonded relayer then: the shares that it pays are credited.
+	pub buys: bool,
+	/// Nonces of its tips that were paid.
+	pub tips: NonceWindow,
+}
+
+/// What a session reserves for a recipient, and what it paid it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Channel {
+	/// Of the latest reservation; 0 before the first.
+	pub counter: u32,
+	/// Micro-USDC in all, what was paid included, that the latest reservation covers.
+	pub cap: Balance,
+	/// Micro-USDC that were paid by bytes, reserved or not.
+	pub paid: Balance,
+	/// Micro-USDC that are reserved.
+	pub open: Balance,
+	/// Closed: first block in which nothing is reserved any more.
+	pub closes_at: Option<BlockNumber>,
+	/// Nonces of tickets that were paid.
+	pub nonces: NonceWindow,
+}
+
+/// Nonces that are spent: all that was ever inserted are known, as long as they lie fewer than 128 below the highest.
+/// Those that lie further down count as spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct NonceWindow {
+	/// One above the highest.
+	pub next: u64,
+	/// Bit `i`: `next - 1 - i` is spent.
+	spent: u128,
+}
+
+impl NonceWindow {
+	/// Why a nonce cannot be spent any more.
+	pub fn check(&self, nonce: u64) -> Result<(), TicketRefusal> {
+		let below = match self.next.checked_sub(nonce) {
+			// Above all; but the highest number of all would leave none above itself.
+			None | Some(0) if nonce < u64::MAX => return Ok(()),
+			below => below.unwrap_or_default(),
+		};
+		let bit = u32::try_from(below.saturating_sub(1))
+			.ok()
+			.and_then(|bit| 1u128.checked_shl(bit));
+		match bit.map(|bit| self.spent & bit == 0) {
+			Some(true) => Ok(()),
+			Some(false) => Err(TicketRefusal::AlreadyRedeemed),
+			None => Err(TicketRefusal::NonceTooOld),
+		}
+	}
+
+	/// Spends a nonce that [`NonceWindow::check`] lets pass.
+	pub fn insert(&mut self, nonce: u64) {
+		if nonce >= self.next {
+			let by = u32::try_from(nonce - self.next).ok().and_then(|by| by.checked_add(1));
+			self.spent = by.and_then(|by| self.spent.checked_shl(by)).unwrap_or_default();
+			self.next = nonce.saturating_add(1);
+		}
+		let bit = u32::try_from(self.next - 1 - nonce)
+			.ok()
+			.and_then(|bit| 1u128.checked_shl(bit));
+		self.spent |= bit.unwrap_or_default();
+	}
+}
+
+/// Micro-USDC of a payment that others have a share in, or of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Shares {
+	/// The broadcaster's.
+	pub broadcaster: Balance,
+	/// The treasury's.
+	pub treasury: Balance,
+}
+
+impl Shares {
+	/// Both.
+	pub fn sum(self) -> Balance {
+		self.broadcaster.saturating_add(self.treasury)
+	}
+
+	/// The lesser of each.
+	pub fn min(self, other: Self) -> Self {
+		Self {
+			broadcaster: self.broadcaster.min(other.broadcaster),
+			treasury: self.treasury.min(other.treasury),
+		}
+	}
+
+	/// More of each.
+	pub fn plus(self, other: Self) -> Self {
+		Self {
+			broadcaster: self.broadcaster.saturating_add(other.broadcaster),
+			treasury: self.treasury.saturating_add(other.treasury),
+		}
+	}
+
+	/// Less of each, nothing where there is less.
+	pub fn minus(self, other: Self) -> Self {
+		Self {
+			broadcaster: self.broadcaster.saturating_sub(other.broadcaster),
+			treasury: self.treasury.saturating_sub(other.treasury),
+		}
+	}
+}
+
+/// Shares that a relayer paid as a buyer and as a seller of a stream under one of its terms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Ledger {
+	/// Contained in what it bought, and set aside until it sells: pays what it owes then.
+	pub credit: Shares,
+	/// Paid out of its own income: comes back with what it buys.
+	pub paid: Shares,
+	/// Block of its last payment.
+	pub touched: BlockNumber,
+}
+
+/// Something that ends by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub enum End<AccountId> {
+	/// A session, once nothing that it signed can be paid any more: frees what it reserves, forgets what it paid.
+	Session(PublicKey),
+	/// A channel that was closed: frees what it reserves.
+	Channel(PublicKey, AccountId),
+	/// A ledger, long after its last payment: what is set aside goes to those whose shares they are.
+	Ledger(AccountId, StreamId, u32),
+}
+
+/// Why something that a session key signed is not paid, as part of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Refusal(pub TicketRefusal);
+
+impl PalletError for Refusal {
+	const MAX_ENCODED_SIZE: usize = 1;
 }
 
 /// Which limit of a session a payment counts against.
@@ -77,84 +215,66 @@ pub(crate) fn account_at<AccountId: From<[u8; 32]>>(place: &VoucherPlace) -> Acc
 	)
 }
 
-/// Bytes of a bitmap over `MaxNonces` bits.
-pub struct BitmapBytes<MaxNonces>(PhantomData<MaxNonces>);
-
-impl<MaxNonces: Get<u32>> Get<u32> for BitmapBytes<MaxNonces> {
-	fn get() -> u32 {
-		MaxNonces::get().div_ceil(8)
-	}
-}
-
-/// Nonces that are spent: bit `n % 8` of byte `n / 8` is nonce `n`. Grows as far as the largest spent nonce, so its
-/// last byte is not zero.
-#[derive(
-	CloneNoBound, DebugNoBound, DefaultNoBound, PartialEqNoBound, EqNoBound, Encode, Decode, MaxEncodedLen, TypeInfo,
-)]
-#[scale_info(skip_type_params(MaxNonces))]
-pub struct NonceBitmap<MaxNonces: Get<u32>>(BoundedVec<u8, BitmapBytes<MaxNonces>>);
-
-impl<MaxNonces: Get<u32>> NonceBitmap<MaxNonces> {
-	/// Whether `nonce` is spent.
-	pub fn contains(&self, nonce: u32) -> bool {
-		self.0
-			.get(nonce as usize / 8)
-			.is_some_and(|byte| byte & Self::bit(nonce) != 0)
-	}
-
-	/// Marks `nonce` as spent. False, and nothing is changed, where it is spent already or beyond the bound.
-	#[must_use]
-	pub fn insert(&mut self, nonce: u32) -> bool {
-		let index = nonce as usize / 8;
-		if self.contains(nonce) || index >= BitmapBytes::<MaxNonces>::get() as usize {
-			return false;
-		}
-		if index >= self.0.len() {
-			self.0.bounded_resize(index + 1, 0);
-		}
-		self.0[index] |= Self::bit(nonce);
-		true
-	}
-
-	/// Whether it is as long as its largest nonce asks for and no longer than the bound.
-	#[cfg(any(feature = "try-runtime", test))]
-	pub(crate) fn is_well_formed(&self) -> bool {
-		self.0.len() <= BitmapBytes::<MaxNonces>::get() as usize && self.0.last().is_some_and(|byte| *byte != 0)
-	}
-
-	fn bit(nonce: u32) -> u8 {
-		1 << (nonce % 8)
-	}
-}
-
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use frame_support::traits::ConstU32;
 
 	#[test]
-	fn a_nonce_is_spent_once_and_alone() {
-		let mut bitmap = NonceBitmap::<ConstU32<64>>::default();
-		for nonce in [0, 1, 7, 8, 62, 63] {
-			assert!(!bitmap.contains(nonce));
-			assert!(bitmap.insert(nonce));
-			assert!(bitmap.contains(nonce));
-			assert!(!bitmap.insert(nonce));
-			assert!(bitmap.is_well_formed());
+	fn a_nonce_is_spent_once_in_whatever_order() {
+		let mut window = NonceWindow::default();
+		for nonce in [5, 0, 127, 128, 100, 132, 6] {
+			assert_eq!(window.check(nonce), Ok(()), "{nonce}");
+			window.insert(nonce);
+			assert_eq!(window.check(nonce), Err(TicketRefusal::AlreadyRedeemed), "{nonce}");
 		}
-		assert_eq!((0..64).filter(|n| bitmap.contains(*n)).count(), 6);
+		// 133 - 128 = 5 is the lowest that is still known.
+		assert_eq!(window.check(5), Err(TicketRefusal::AlreadyRedeemed));
+		assert_eq!(window.check(4), Err(TicketRefusal::NonceTooOld));
+		assert_eq!(window.check(7), Ok(()));
 	}
 
 	#[test]
-	fn a_bitmap_is_no_longer_than_it_must_be() {
-		let mut bitmap = NonceBitmap::<ConstU32<64>>::default();
-		assert!(!bitmap.is_well_formed());
-		assert!(bitmap.insert(15));
-		assert_eq!(bitmap.encoded_size(), 1 + 2);
-		assert!(!bitmap.insert(64));
-		assert!(!bitmap.contains(64));
-		assert!(!bitmap.insert(u32::MAX));
-		assert_eq!(bitmap.encoded_size(), 1 + 2);
-		assert_eq!(NonceBitmap::<ConstU32<8192>>::max_encoded_len(), 2 + 1024);
+	fn a_leap_forgets_what_lies_behind() {
+		let mut window = NonceWindow::default();
+		window.insert(0);
+		window.insert(1 << 40);
+		assert_eq!(window.check(0), Err(TicketRefusal::NonceTooOld));
+		assert_eq!(window.check((1 << 40) - 127), Ok(()));
+		assert_eq!(window.check((1 << 40) - 128), Err(TicketRefusal::NonceTooOld));
+		window.insert(u64::MAX - 1);
+		assert_eq!(window.check(u64::MAX - 1), Err(TicketRefusal::AlreadyRedeemed));
+		assert!(window.check(u64::MAX).is_err(), "nothing would be above it");
+	}
+
+	#[test]
+	fn a_window_agrees_with_a_set() {
+		// A generator of its own: steps of up to 70 forwards and 150 back.
+		let mut state = 1u64;
+		let mut random = move |below: u64| {
+			state = state
+				.wrapping_mul(6_364_136_223_846_793_005)
+				.wrapping_add(1_442_695_040_888_963_407);
+			(state >> 33) % below
+		};
+		let (mut window, mut set, mut top) = (NonceWindow::default(), std::collections::BTreeSet::new(), 0u64);
+		for _ in 0..100_000 {
+			let nonce = (top + random(70)).saturating_sub(random(150));
+			let expected = match set.contains(&nonce) {
+				_ if nonce + 128 < window.next => Err(TicketRefusal::NonceTooOld),
+				true => Err(TicketRefusal::AlreadyRedeemed),
+				false => Ok(()),
+			};
+			assert_eq!(window.check(nonce), expected, "{nonce} in {window:?}");
+			if expected.is_ok() {
+				window.insert(nonce);
+				set.insert(nonce);
+				top = top.max(nonce);
+			}
+		}
+	}
+
+	#[test]
+	fn a_refusal_fits_into_an_error() {
+		assert_eq!(Refusal::max_encoded_len(), Refusal::MAX_ENCODED_SIZE);
 	}
 }

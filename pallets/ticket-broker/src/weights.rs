@@ -16,14 +16,18 @@ pub trait WeightInfo {
 	fn authorize_session() -> Weight;
 	/// Weight of `revoke_session`.
 	fn revoke_session() -> Weight;
-	/// Weight of `reap_session` for a session whose vouchers paid `p` recipients.
-	fn reap_session(p: u32) -> Weight;
-	/// Weight of `redeem_batch` with `t` tickets, each paid, of as many viewers, relayers and streams.
-	fn redeem_batch(t: u32) -> Weight;
+	/// Weight of `reserve`.
+	fn reserve() -> Weight;
+	/// Weight of `close_channel`.
+	fn close_channel() -> Weight;
+	/// Weight of `release`.
+	fn release() -> Weight;
+	/// Weight of `redeem_batch` with `t` tickets of as many viewers, for `s` streams, each paid.
+	fn redeem_batch(t: u32, s: u32) -> Weight;
 	/// Weight of `redeem_batch` with `t` tickets, each refused by the last check.
 	fn refuse_batch(t: u32) -> Weight;
-	/// Weight of `redeem_vouchers` with `v` vouchers, each paid, of as many viewers, relayers and streams.
-	fn redeem_vouchers(v: u32) -> Weight;
+	/// Weight of `redeem_vouchers` with `v` vouchers of as many viewers, for `s` streams, each paid.
+	fn redeem_vouchers(v: u32, s: u32) -> Weight;
 	/// Weight of `redeem_vouchers` with `v` vouchers, each refused by the last check.
 	fn refuse_vouchers(v: u32) -> Weight;
 	/// Weight of `tip`.
@@ -32,8 +36,8 @@ pub trait WeightInfo {
 	fn tip_from_deposit() -> Weight;
 	/// Weight of `submit_tip`.
 	fn submit_tip() -> Weight;
-	/// Weight of clearing `n` full bitmaps of an epoch.
-	fn clear_epoch(n: u32) -> Weight;
+	/// Weight of ending `n` channels of a session that is over, or as much.
+	fn end(n: u32) -> Weight;
 }
 
 /// Generous estimates: 50 us of work for a call, 150 us for a ticket; storage accesses counted by hand.
@@ -51,19 +55,22 @@ impl WeightInfo for () {
 		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 3))
 	}
 	fn authorize_session() -> Weight {
-		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(2, 2))
+		Weight::from_parts(120_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(6, 6))
 	}
 	fn revoke_session() -> Weight {
-		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(1, 1))
+		Weight::from_parts(50_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(1, 2))
 	}
-	fn reap_session(p: u32) -> Weight {
-		let p = u64::from(p);
-		Weight::from_parts(50_000_000, 0)
-			.saturating_add(Weight::from_parts(10_000_000, 0).saturating_mul(p))
-			.saturating_add(RocksDbWeight::get().reads_writes(2 + p, 2 + p))
+	fn reserve() -> Weight {
+		Weight::from_parts(150_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(6, 5))
 	}
-	fn redeem_vouchers(v: u32) -> Weight {
-		Self::redeem_batch(v)
+	fn close_channel() -> Weight {
+		Weight::from_parts(120_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(3, 2))
+	}
+	fn release() -> Weight {
+		Weight::from_parts(80_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(5, 4))
+	}
+	fn redeem_vouchers(v: u32, s: u32) -> Weight {
+		Self::redeem_batch(v, s)
 	}
 	fn refuse_vouchers(v: u32) -> Weight {
 		Self::refuse_batch(v)
@@ -75,13 +82,14 @@ impl WeightInfo for () {
 		Weight::from_parts(100_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(4, 3))
 	}
 	fn submit_tip() -> Weight {
-		Self::redeem_batch(1)
+		Self::redeem_batch(1, 1)
 	}
-	fn redeem_batch(t: u32) -> Weight {
-		let t = u64::from(t);
+	fn redeem_batch(t: u32, s: u32) -> Weight {
+		let (t, s) = (u64::from(t), u64::from(s));
 		Weight::from_parts(50_000_000, 0)
 			.saturating_add(Weight::from_parts(150_000_000, 0).saturating_mul(t))
-			.saturating_add(RocksDbWeight::get().reads_writes(3 + 7 * t, 1 + 6 * t))
+			.saturating_add(Weight::from_parts(50_000_000, 0).saturating_mul(s))
+			.saturating_add(RocksDbWeight::get().reads_writes(8 + 5 * t + 4 * s, 5 + 5 * t + 4 * s))
 	}
 	fn refuse_batch(t: u32) -> Weight {
 		let t = u64::from(t);
@@ -89,10 +97,10 @@ impl WeightInfo for () {
 			.saturating_add(Weight::from_parts(150_000_000, 0).saturating_mul(t))
 			.saturating_add(RocksDbWeight::get().reads(3 + 7 * t))
 	}
-	fn clear_epoch(n: u32) -> Weight {
+	fn end(n: u32) -> Weight {
 		let n = u64::from(n);
 		Weight::from_parts(50_000_000, 0)
 			.saturating_add(Weight::from_parts(20_000_000, 0).saturating_mul(n))
-			.saturating_add(RocksDbWeight::get().reads_writes(1 + n, 1 + n))
+			.saturating_add(RocksDbWeight::get().reads_writes(4 + 3 * n, 4 + 4 * n))
 	}
 }

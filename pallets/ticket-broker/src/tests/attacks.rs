@@ -110,7 +110,7 @@ fn the_limit_is_used_up() {
 	ExtBuilder.build_and_execute(|| {
 		let session = key(1);
 		deposit(ALICE, MAX_DEPOSIT);
-		authorize(ALICE, session.public(), USDC, 10_000);
+		authorize(ALICE, &session, USDC, 10_000);
 		let honest = winner(&session, 7);
 		let mut own = to(ACCOMPLICE, ticket(&session, 8));
 		(own.face_value, own.bytes) = (USDC, 65_536 * 100_000);

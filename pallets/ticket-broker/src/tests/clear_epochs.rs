@@ -18,7 +18,7 @@ fn spend(count: u8, expiry: u32) {
 		let (who, key) = (sp_runtime::AccountId32::new([100 + n; 32]), key(100 + n));
 		endow(&who, 10 * USDC);
 		deposit(who.clone(), USDC);
-		authorize(who.clone(), key.public(), USDC, 10_000);
+		authorize(who.clone(), &key, USDC, 10_000);
 		let plain = from(who, ticket(&key, 0));
 		let verdict = redeem_one(signed(&key, Ticket { expiry, ..plain }));
 		assert!(matches!(verdict, Accepted(_)));
@@ -130,7 +130,7 @@ fn a_key_that_is_registered_again_has_its_nonces_still_spent() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, MAX_DEPOSIT);
-		authorize(ALICE, key.public(), USDC, 60);
+		authorize(ALICE, &key, USDC, 60);
 		let old = signed(
 			&key,
 			Ticket {
@@ -141,7 +141,7 @@ fn a_key_that_is_registered_again_has_its_nonces_still_spent() {
 		assert!(matches!(redeem_one(old.clone()), Accepted(_)));
 		run_to(61);
 		assert_ok!(Broker::reap_session(RuntimeOrigin::signed(BOB), key.public()));
-		authorize(ALICE, key.public(), USDC, 10_000);
+		authorize(ALICE, &key, USDC, 10_000);
 		assert_eq!(redeem_one(old), Refused(TicketRefusal::Expired));
 		assert_eq!(redeem_one(winner(&key, 0)), Refused(TicketRefusal::AlreadyRedeemed));
 		assert!(matches!(redeem_one(winner(&key, 1)), Accepted(_)));

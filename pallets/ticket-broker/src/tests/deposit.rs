@@ -53,7 +53,7 @@ fn deposit_does_not_refill_what_is_unlocking() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, USDC);
-		authorize(ALICE, key.public(), USDC, 10_000);
+		authorize(ALICE, &key, USDC, 10_000);
 		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), USDC));
 		// Half of what is leaving is spent; a new deposit has the whole delay before it.
 		assert_ok!(Broker::redeem_batch(
@@ -73,7 +73,7 @@ fn deposit_forgets_an_unlock_of_which_nothing_is_left() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, USDC / 2);
-		authorize(ALICE, key.public(), USDC, 10_000);
+		authorize(ALICE, &key, USDC, 10_000);
 		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), USDC / 2));
 		assert_ok!(Broker::redeem_batch(
 			RuntimeOrigin::signed(RELAYER),

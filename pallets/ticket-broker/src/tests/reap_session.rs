@@ -30,11 +30,11 @@ fn reap_session_removes_an_expired_session() {
 fn reap_session_makes_room_for_another() {
 	ExtBuilder.build_and_execute(|| {
 		for n in 0..MAX_SESSIONS as u8 {
-			authorize(ALICE, key(n).public(), USDC, 30);
+			authorize(ALICE, &key(n), USDC, 30);
 		}
 		System::set_block_number(31);
 		assert_ok!(Broker::reap_session(RuntimeOrigin::signed(ALICE), key(3).public()));
-		authorize(ALICE, key(100).public(), USDC, 60);
+		authorize(ALICE, &key(100), USDC, 60);
 	});
 }
 

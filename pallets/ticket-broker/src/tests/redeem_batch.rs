@@ -124,7 +124,7 @@ fn tickets_of_many_viewers_relayers_and_streams_share_a_batch() {
 	ExtBuilder.build_and_execute(|| {
 		let (alice, bob) = (open_session(), key(2));
 		deposit(BOB, 10 * USDC);
-		authorize(BOB, bob.public(), 10 * USDC, 10_000);
+		authorize(BOB, &bob, 10 * USDC, 10_000);
 		mint(BOB, 300_000);
 		mint(CAROL, 0);
 		endow(&NOBODY, USDC);
@@ -168,7 +168,7 @@ fn one_account_may_be_viewer_relayer_broadcaster_and_treasury() {
 		endow(&TREASURY, 20 * USDC);
 		mint(TREASURY, 299_999);
 		deposit(TREASURY, 10 * USDC);
-		authorize(TREASURY, key.public(), 10 * USDC, 10_000);
+		authorize(TREASURY, &key, 10 * USDC, 10_000);
 		let before = total(&TREASURY);
 		let own = about(1, to(TREASURY, from(TREASURY, ticket(&key, 0))));
 		assert!(is_paid(redeem_one(signed(&key, own))));
@@ -197,7 +197,7 @@ fn a_ticket_is_paid_once() {
 fn nonces_count_for_each_session_and_epoch_alone() {
 	ExtBuilder.build_and_execute(|| {
 		let (first, second) = (open_session(), key(2));
-		authorize(ALICE, second.public(), USDC, 10_000);
+		authorize(ALICE, &second, USDC, 10_000);
 		let at = |key, expiry| {
 			let plain = ticket(key, 0);
 			signed(key, Ticket { expiry, ..plain })
@@ -342,7 +342,7 @@ fn a_session_is_registered_by_the_sender_and_outlives_the_ticket() {
 		deposit(ALICE, USDC);
 		deposit(BOB, USDC);
 		assert_eq!(redeem_one(winner(&key, 0)), Refused(UnknownSession));
-		authorize(ALICE, key.public(), USDC, 120);
+		authorize(ALICE, &key, USDC, 120);
 		let bobs = from(BOB, ticket(&key, 0));
 		assert_eq!(redeem_one(signed(&key, bobs)), Refused(WrongSender));
 		let until = |expiry| {
@@ -359,7 +359,7 @@ fn a_session_spends_up_to_its_limit() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, MAX_DEPOSIT);
-		authorize(ALICE, key.public(), USDC + 5, 10_000);
+		authorize(ALICE, &key, USDC + 5, 10_000);
 		let worth = |nonce, face_value| {
 			let plain = ticket(&key, nonce);
 			signed(&key, Ticket { face_value, ..plain })
@@ -384,7 +384,7 @@ fn a_deposit_pays_whole_or_not_and_a_refused_ticket_can_be_tried_again() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, USDC - 1);
-		authorize(ALICE, key.public(), u128::MAX, 10_000);
+		authorize(ALICE, &key, u128::MAX, 10_000);
 		let huge = Ticket {
 			face_value: u128::MAX - USDC,
 			..ticket(&key, 2)
@@ -406,8 +406,8 @@ fn a_deposit_pays_only_for_its_own_viewer() {
 	ExtBuilder.build_and_execute(|| {
 		let (alice, bob) = (key(1), key(2));
 		deposit(ALICE, MAX_DEPOSIT);
-		authorize(ALICE, alice.public(), USDC, 10_000);
-		authorize(BOB, bob.public(), USDC, 10_000);
+		authorize(ALICE, &alice, USDC, 10_000);
+		authorize(BOB, &bob, USDC, 10_000);
 		let bobs = from(BOB, ticket(&bob, 0));
 		let verdicts = redeem(vec![signed(&bob, bobs), winner(&alice, 0)]);
 		assert_eq!(verdicts, [Refused(DepositTooSmall), Accepted(HALF)]);

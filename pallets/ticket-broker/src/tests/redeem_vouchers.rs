@@ -139,7 +139,7 @@ fn vouchers_of_many_viewers_are_one_lump_sum() {
 	ExtBuilder.build_and_execute(|| {
 		let (alice, bob) = (open_session(), key(2));
 		deposit(BOB, 10 * USDC);
-		authorize(BOB, bob.public(), 10 * USDC, 10_000);
+		authorize(BOB, &bob, 10 * USDC, 10_000);
 		let of_bob = Voucher { sender: AccountId(BOB.into()), ..voucher(&bob, 2 * USDC) };
 		let batch = vec![
 			signed(&alice, voucher(&alice, USDC)),
@@ -166,7 +166,7 @@ fn tickets_and_vouchers_of_a_session_share_its_limit() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, 10 * USDC);
-		authorize(ALICE, key.public(), 2 * USDC, 10_000);
+		authorize(ALICE, &key, 2 * USDC, 10_000);
 		redeem(vec![winner(&key, 0), winner(&key, 1)]);
 		assert_eq!(
 			redeem_voucher(signed(&key, voucher(&key, USDC + 1))),
@@ -234,7 +234,7 @@ fn a_voucher_does_not_outlive_its_session() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, USDC);
-		authorize(ALICE, key.public(), USDC, 60);
+		authorize(ALICE, &key, USDC, 60);
 		let until = |expiry| {
 			signed(
 				&key,
@@ -326,7 +326,7 @@ fn reaping_forgets_what_vouchers_paid_and_none_can_come_back() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, 10 * USDC);
-		authorize(ALICE, key.public(), 10 * USDC, 60);
+		authorize(ALICE, &key, 10 * USDC, 60);
 		let owed = signed(
 			&key,
 			Voucher {
@@ -339,7 +339,7 @@ fn reaping_forgets_what_vouchers_paid_and_none_can_come_back() {
 		let info = Broker::reap_session(RuntimeOrigin::signed(BOB), key.public()).unwrap();
 		assert_eq!(info.actual_weight, Some(<() as WeightInfo>::reap_session(1)));
 		assert_eq!(VouchersPaid::<Test>::iter().count(), 0);
-		authorize(ALICE, key.public(), 10 * USDC, 10_000);
+		authorize(ALICE, &key, 10 * USDC, 10_000);
 		assert_eq!(redeem_voucher(owed), Refused(Expired));
 	});
 }
@@ -350,7 +350,7 @@ fn reaping_forgets_what_earlier_blocks_wrote() {
 	let mut ext = ExtBuilder.build();
 	ext.execute_with(|| {
 		deposit(ALICE, 10 * USDC);
-		authorize(ALICE, key.public(), 10 * USDC, 200);
+		authorize(ALICE, &key, 10 * USDC, 200);
 		for recipient in [RELAYER, BOB] {
 			let voucher = Voucher {
 				recipient: AccountId(recipient.into()),

@@ -29,7 +29,7 @@ fn viewer(n: u8) -> (AccountId32, KeyPair) {
 	let (who, key) = (AccountId32::new([100 + n; 32]), key(n));
 	endow(&who, ENDOWMENT);
 	deposit(who.clone(), MAX_DEPOSIT);
-	authorize(who.clone(), key.public(), MAX_DEPOSIT, 10_000);
+	authorize(who.clone(), &key, MAX_DEPOSIT, 10_000);
 	(who, key)
 }
 

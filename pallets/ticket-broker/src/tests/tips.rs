@@ -128,7 +128,7 @@ fn every_rule_of_a_signed_tip_has_its_error() {
 		System::set_block_number(1_020);
 		let key = open_session();
 		let short = self::key(2);
-		authorize(ALICE, short.public(), 2 * USDC, 1_140);
+		authorize(ALICE, &short, 2 * USDC, 1_140);
 		let fails = |change: &dyn Fn(&mut Tip), error: Error<Test>| {
 			let mut wrong = tip(&key);
 			change(&mut wrong);

@@ -19,7 +19,7 @@ fn viewer_account_shows_money_and_sessions() {
 			USDC,
 			500
 		));
-		authorize(ALICE, second.public(), USDC, 900);
+		authorize(ALICE, &second, USDC, 900);
 		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), USDC));
 		redeem(vec![winner(&second, 0)]);
 		let session = |key: &clustercast_primitives::crypto::KeyPair, limit, spent, extra_limit, expiry| SessionInfo {
@@ -53,7 +53,7 @@ fn viewer_account_shows_of_an_unlock_what_is_left() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, USDC);
-		authorize(ALICE, key.public(), USDC, 500);
+		authorize(ALICE, &key, USDC, 500);
 		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), USDC));
 		redeem(vec![winner(&key, 0)]);
 		let account = Broker::viewer_account(&ALICE);

@@ -42,7 +42,7 @@ fn withdraw_returns_only_what_tickets_have_left() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, 2 * USDC);
-		authorize(ALICE, key.public(), 10 * USDC, 10_000);
+		authorize(ALICE, &key, 10 * USDC, 10_000);
 		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), 2 * USDC));
 		let redeem = |nonce| {
 			let tickets = vec![winner(&key, nonce)].try_into().unwrap();
