@@ -302,6 +302,13 @@ pub fn batch_all(calls: Vec<Call>) -> Call {
 	batch
 }
 
+/// All of them under one signature, each on its own: one that fails hinders no other.
+pub fn force_batch(calls: Vec<Call>) -> Call {
+	let mut batch = Call::new("Utility", "force_batch");
+	batch.arguments.push(("calls", Argument::Calls(calls)));
+	batch
+}
+
 impl Payload for Call {
 	type CallData = Self;
 

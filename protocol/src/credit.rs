@@ -6,7 +6,8 @@
 //! - **What was delivered and never signed for.** No reservation helps: whoever leaves signs nothing. It counts against a
 //!   [`Float`], with what was lost this way within the last hour.
 //! - **What was signed and is not paid yet** (winners, vouchers, and what an outstanding receipt may become). A reservation
-//!   that stands in a *finalised* block covers it until it ends. What it does not cover counts against the float too.
+//!   that stands in a *finalised* block covers it until it ends. What it does not cover counts against the float too; and so
+//!   does a voucher that owes less than the chain pays at a time.
 //!
 //! Accounts cost nothing, so what strangers may owe and lose together is bounded for each hour. Who has a reservation is no
 //! stranger: it cost a fee and a deposit. They have a sum of their own, so that strangers who use up theirs shut nobody out.
@@ -29,6 +30,9 @@ pub const HOUR: BlockNumber = 1_800;
 
 /// Losses are counted in steps of two minutes.
 const STEP: BlockNumber = 60;
+
+/// Blocks that a viewer whose connection was lost has to come back: five minutes.
+pub const GRACE: BlockNumber = 150;
 
 /// Fewest blocks that a reservation may be handed in before its last one: time to get into a block.
 pub const MIN_SUBMIT: BlockNumber = 30;
@@ -67,6 +71,8 @@ pub struct CreditConfig {
 	pub float: Float,
 	/// A reservation that ends within so many blocks covers nothing new: what it covers is redeemed in this time.
 	pub margin: BlockNumber,
+	/// Least that the chain pays of a voucher at a time, micro-USDC: less may never be paid.
+	pub least: Balance,
 	/// Most sessions at a time.
 	pub max_sessions: usize,
 }
@@ -97,6 +103,44 @@ struct Delivered {
 	known: bool,
 }
 
+/// Signed for and not redeemed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Signed {
+	owed: Balance,
+	/// Part of it that a reservation covered when it was delivered.
+	known: Balance,
+}
+
+impl Signed {
+	fn add(&mut self, amount: Balance, known: bool) {
+		self.owed = self.owed.saturating_add(amount);
+		self.known = self.known.saturating_add(if known { amount } else { 0 });
+	}
+
+	/// Takes so much off; what that was.
+	fn take(&mut self, amount: Balance) -> Self {
+		let left = self.owed.saturating_sub(amount);
+		let kept = Self {
+			owed: left,
+			known: self.known.min(left),
+		};
+		let taken = Self {
+			owed: self.owed - kept.owed,
+			known: self.known - kept.known,
+		};
+		*self = kept;
+		taken
+	}
+
+	fn lost(self) -> Lost {
+		Lost {
+			bytes: 0,
+			strangers: self.owed - self.known,
+			known: self.known,
+		}
+	}
+}
+
 /// One session.
 #[derive(Clone, Debug, Default)]
 struct Line {
@@ -107,33 +151,53 @@ struct Line {
 	settled_at: BlockNumber,
 	receipts: BTreeMap<Hash, Delivered>,
 	/// Not redeemed, by nonce.
-	winners: BTreeMap<u64, Balance>,
-	/// Delivered, signed for by voucher and not redeemed.
-	vouchers: BTreeMap<VoucherPlace, Balance>,
+	winners: BTreeMap<u64, Signed>,
+	/// Delivered, and signed for by voucher.
+	vouchers: BTreeMap<VoucherPlace, Signed>,
 	/// Somebody watches.
 	seats: u32,
+	/// Nobody does: what is left is released from this block on.
+	release_at: BlockNumber,
+	/// Counter of the reservation that we released: it covers nothing, whatever is said of it.
+	released: u32,
 	/// All risks, winners and vouchers.
 	owed: Balance,
 	/// Part of `owed` that nothing covers, as it stands in the sum of all.
 	uncovered: Balance,
+	/// What somebody who has reserved something may leave unpaid all the same, as it stands in the sum of all.
+	exposed: Balance,
 }
 
 impl Line {
 	/// What is reserved for at least `margin` blocks from `now` on.
 	fn cover(&self, now: BlockNumber, margin: BlockNumber) -> Balance {
-		match now.saturating_add(margin) < self.channel.ends_at {
-			true => self.channel.open,
-			false => 0,
+		let ends = now.saturating_add(margin) >= self.channel.ends_at;
+		match ends || self.channel.counter == self.released {
+			true => 0,
+			false => self.channel.open,
 		}
+	}
+
+	/// Its viewer is gone, and does not come back soon.
+	fn is_left(&self, now: BlockNumber) -> bool {
+		self.seats == 0 && now >= self.release_at
 	}
 
 	fn is_idle(&self, now: BlockNumber) -> bool {
 		self.seats == 0 && self.owed == 0 && self.receipts.is_empty() && self.cover(now, 0) == 0
 	}
 
-	fn unsigned(&self, known: bool) -> (u64, Balance) {
-		let receipts = self.receipts.values().filter(|r| r.known == known);
-		receipts.fold((0, 0), |(bytes, cost), r| (bytes + r.bytes, cost + r.cost))
+	fn unpaid_bytes(&self) -> u64 {
+		let bytes = self.receipts.values().map(|receipt| receipt.bytes);
+		bytes.fold(0, u64::saturating_add)
+	}
+
+	/// Delivered under a reservation and not signed for, or signed for in vouchers that owe too little.
+	fn expose(&self, least: Balance) -> Balance {
+		let unsigned = self.receipts.values().filter(|receipt| receipt.known);
+		let unsigned: Balance = unsigned.map(|receipt| receipt.cost).sum();
+		let small = self.vouchers.values().filter(|voucher| voucher.owed < least);
+		unsigned + small.map(|voucher| voucher.known).sum::<Balance>()
 	}
 }
 
@@ -164,8 +228,8 @@ impl Lost {
 struct Sums {
 	/// Uncovered, of strangers.
 	uncovered: Balance,
-	/// Delivered to those who had reserved something, and not signed for.
-	unsigned: Balance,
+	/// What those who have reserved something may leave unpaid.
+	exposed: Balance,
 	/// Within the last hour.
 	lost: Lost,
 }
@@ -226,9 +290,19 @@ impl Credit {
 		Ok(())
 	}
 
-	/// It does not any more.
-	pub fn leave(&mut self, payer: &SessionKey) {
-		self.change(key(payer), |line| line.seats = line.seats.saturating_sub(1));
+	/// It does not any more. What it has reserved is redeemed and released: at once where it said farewell, else when it has
+	/// had [`GRACE`] blocks to come back.
+	pub fn leave(&mut self, payer: &SessionKey, farewell: bool) {
+		let now = self.now;
+		self.change(key(payer), |line| {
+			line.seats = line.seats.saturating_sub(1);
+			line.release_at = now.saturating_add(if farewell { 0 } else { GRACE });
+		});
+	}
+
+	/// The reservation with this counter was released, or is about to be: it covers nothing any more.
+	pub fn released(&mut self, payer: &SessionKey, counter: u32) {
+		self.change(key(payer), |line| line.released = line.released.max(counter));
 	}
 
 	/// What the *finalised* block `at` says of a session's channel to this relayer. An older block than before says nothing.
@@ -285,10 +359,9 @@ impl Credit {
 		let lost = self.lost_by(&payer.account);
 		let (mut owed_bytes, mut owed) = (lost.bytes, lost.strangers.saturating_add(lost.known));
 		for (session, other) in self.account(&payer.account) {
-			let (bytes, cost) = other.unsigned(known);
-			owed_bytes = owed_bytes.saturating_add(bytes);
+			owed_bytes = owed_bytes.saturating_add(other.unpaid_bytes());
 			owed = owed.saturating_add(match known {
-				true => cost,
+				true => other.exposed,
 				false if *session == payer.key => 0,
 				false => other.uncovered,
 			});
@@ -305,7 +378,7 @@ impl Credit {
 			return Err(Shortage::Reservation);
 		}
 		let pool = match known {
-			true => self.sums.lost.known + self.sums.unsigned,
+			true => self.sums.lost.known + self.sums.exposed,
 			false => self.sums.lost.strangers + self.sums.uncovered,
 		};
 		match (pool - before).saturating_add(after) > float.per_hour {
@@ -332,9 +405,9 @@ impl Credit {
 	/// A ticket pays a receipt: it wins this much under this nonce, or nothing.
 	pub fn pay_by_ticket(&mut self, payer: &SessionKey, commitment: &Hash, nonce: u64, won: Option<Balance>) {
 		self.change(key(payer), |line| {
-			line.receipts.remove(commitment);
+			let known = line.receipts.remove(commitment).is_some_and(|receipt| receipt.known);
 			if let Some(face_value) = won {
-				line.winners.insert(nonce, face_value);
+				line.winners.entry(nonce).or_default().add(face_value, known);
 			}
 		});
 	}
@@ -343,8 +416,8 @@ impl Credit {
 	pub fn pay_by_voucher(&mut self, payer: &SessionKey, commitment: &Hash, place: VoucherPlace) {
 		self.change(key(payer), |line| {
 			if let Some(receipt) = line.receipts.remove(commitment) {
-				let owed = line.vouchers.entry(place).or_default();
-				*owed = owed.saturating_add(receipt.risk);
+				let voucher = line.vouchers.entry(place).or_default();
+				voucher.add(receipt.risk, receipt.known);
 			}
 		});
 	}
@@ -366,12 +439,22 @@ impl Credit {
 
 	/// This receipt needs no payment any more: we sent the viewer away.
 	pub fn forgive(&mut self, payer: &SessionKey, commitment: &Hash) {
-		self.change(key(payer), |line| drop(line.receipts.remove(commitment)));
+		self.change(key(payer), |line| {
+			line.receipts.remove(commitment);
+		});
 	}
 
 	/// Puts back a winner that was stored and is not settled.
 	pub fn restore_winner(&mut self, payer: &SessionKey, nonce: u64, face_value: Balance) {
-		self.change(key(payer), |line| drop(line.winners.insert(nonce, face_value)));
+		self.change(key(payer), |line| {
+			line.winners.insert(
+				nonce,
+				Signed {
+					owed: face_value,
+					known: 0,
+				},
+			);
+		});
 	}
 
 	/// Puts back what the vouchers of a place owe.
@@ -382,7 +465,7 @@ impl Credit {
 		};
 		self.change(key(&payer), |line| {
 			let known = line.vouchers.entry(*place).or_default();
-			*known = owed.max(*known);
+			known.owed = known.owed.max(owed);
 		});
 	}
 
@@ -390,12 +473,12 @@ impl Credit {
 	pub fn settle_winner(&mut self, payer: &SessionKey, nonce: u64, at: BlockNumber, paid: bool) {
 		let mut lost = Lost::default();
 		self.change(key(payer), |line| {
-			let Some(face_value) = line.winners.remove(&nonce) else {
+			let Some(winner) = line.winners.remove(&nonce) else {
 				return;
 			};
 			match paid {
-				true => line.spend(face_value, at),
-				false => lost.strangers = face_value,
+				true => line.spend(winner.owed, at),
+				false => lost = winner.lost(),
 			}
 		});
 		self.lose(payer.account, lost);
@@ -416,16 +499,15 @@ impl Credit {
 		};
 		let mut lost = Lost::default();
 		self.change(key(&payer), |line| {
-			let owed = line.vouchers.get(place).copied().unwrap_or(0);
-			let left = owed.saturating_sub(amount);
-			match left {
-				0 => drop(line.vouchers.remove(place)),
-				left => drop(line.vouchers.insert(*place, left)),
-			}
+			let taken = line
+				.vouchers
+				.get_mut(place)
+				.map_or_else(Signed::default, |voucher| voucher.take(amount));
+			line.vouchers.retain(|_, voucher| voucher.owed > 0);
 			match paid {
 				true => line.spend(amount, at),
 				// What was never delivered for is no loss.
-				false => lost.strangers = owed - left,
+				false => lost = taken.lost(),
 			}
 		});
 		self.lose(account, lost);
@@ -442,13 +524,18 @@ impl Credit {
 		);
 	}
 
-	/// Sessions whose winners and vouchers should be redeemed now, whatever they are worth: nothing covers all of it, or not
-	/// for long, or their viewer is gone.
+	/// Sessions whose winners and vouchers should be redeemed now, whatever they are worth: what covers them ends soon, or
+	/// is to be released; or what nothing covers comes near to what may be risked.
 	pub fn urgent(&self) -> impl Iterator<Item = PublicKey> + '_ {
-		let due = self.lines.iter().filter(|(_, line)| {
+		let float = &self.config.float;
+		let pool = self.sums.lost.strangers.saturating_add(self.sums.uncovered);
+		let crowded = pool.saturating_mul(2) > float.per_hour;
+		let due = self.lines.iter().filter(move |(_, line)| {
 			let signed = !line.winners.is_empty() || !line.vouchers.is_empty();
-			let uncovered = line.owed > line.cover(self.now, self.config.margin);
-			signed && (uncovered || line.seats == 0)
+			let ends = line.cover(self.now, 0) > line.cover(self.now, self.config.margin);
+			let leaves = line.is_left(self.now) && line.cover(self.now, 0) > 0;
+			let risky = line.uncovered > 0 && (crowded || line.uncovered.saturating_mul(2) > float.value);
+			signed && (ends || leaves || risky)
 		});
 		due.map(|((_, session), _)| *session)
 	}
@@ -461,13 +548,18 @@ impl Credit {
 		})
 	}
 
-	/// Channels that still reserve something, of viewers who are gone and owe nothing: they can be released.
-	pub fn releasable(&self) -> impl Iterator<Item = (PublicKey, ChannelInfo)> + '_ {
-		let done = self
-			.lines
-			.iter()
-			.filter(|(_, line)| line.seats == 0 && line.owed == 0 && line.cover(self.now, 0) > 0);
-		done.map(|((_, session), line)| (*session, line.channel))
+	/// Channels that still reserve something, of viewers who are gone and owe nothing: taken to be released. The most at a
+	/// time.
+	pub fn take_releasable(&mut self, most: usize) -> Vec<(PublicKey, ChannelInfo)> {
+		let done = |line: &Line| line.is_left(self.now) && line.owed == 0 && line.cover(self.now, 0) > 0;
+		let done = self.lines.iter().filter(|(_, line)| done(line)).take(most);
+		let done: Vec<_> = done.map(|(key, line)| (*key, line.channel)).collect();
+		for (key, channel) in &done {
+			self.change(*key, |line| line.released = channel.counter);
+		}
+		done.into_iter()
+			.map(|((_, session), channel)| (session, channel))
+			.collect()
 	}
 
 	/// Whether a reservation is worth handing in: what the chain will check, and what this relayer asks.
@@ -538,14 +630,15 @@ impl Credit {
 	fn change(&mut self, key: (AccountId, PublicKey), change: impl FnOnce(&mut Line)) {
 		let line = self.lines.entry(key).or_default();
 		self.sums.uncovered -= line.uncovered;
-		self.sums.unsigned -= line.unsigned(true).1;
+		self.sums.exposed -= line.exposed;
 		change(line);
 		let outstanding = line.receipts.values().map(|receipt| receipt.risk);
-		let signed = line.winners.values().chain(line.vouchers.values()).copied();
-		line.owed = outstanding.chain(signed).sum();
+		let signed = line.winners.values().chain(line.vouchers.values());
+		line.owed = outstanding.chain(signed.map(|signed| signed.owed)).sum();
 		line.uncovered = line.owed.saturating_sub(line.cover(self.now, 0));
+		line.exposed = line.expose(self.config.least);
 		self.sums.uncovered += line.uncovered;
-		self.sums.unsigned += line.unsigned(true).1;
+		self.sums.exposed += line.exposed;
 	}
 }
 

@@ -214,6 +214,7 @@ pub fn book_config() -> BookConfig {
 		credit: CreditConfig {
 			float: FLOAT,
 			margin: MARGIN,
+			least: 1_000,
 			max_sessions: 100,
 		},
 		max_expectations: 1_000,

@@ -398,6 +398,12 @@ impl RelayerSession {
 		Ok(expectation)
 	}
 
+	/// Takes back a window that was just queued and may not go out after all: nothing that waits is sent.
+	pub fn withdraw(&mut self, commitment: &Hash) {
+		self.unpaid.retain(|unpaid| unpaid.commitment != *commitment);
+		self.transmit.clear();
+	}
+
 	/// What paid the receipt with this commitment is accepted and stored, if there is something to store: tells the viewer
 	/// and gives its credit back.
 	pub fn paid(&mut self, commitment: Hash) -> Result<(), SessionError> {

@@ -1,12 +1,8 @@
 //! The collector against a chain that pays each micro-USDC once and may break anywhere.
 
-use super::*;
-use crate::store::{
-	tests::{EPOCH_BLOCKS, GENESIS},
-	vouchers::tests::voucher,
-	VoucherSums,
-};
-use clustercast_primitives::{chain::Payout, PublicKey};
+use super::{super::Receipts, *};
+use crate::store::{tests::GENESIS, vouchers::tests::voucher, VoucherSums};
+use clustercast_primitives::chain::Payout;
 use std::{
 	collections::HashMap,
 	path::Path,
@@ -26,6 +22,10 @@ struct State {
 	finalised: BlockNumber,
 	pool: Vec<SignedVoucher>,
 	paid: HashMap<PublicKey, VoucherTotals>,
+	/// Of what was paid in each block.
+	earned: HashMap<BlockNumber, Balance>,
+	/// Money that there is, where it is short.
+	money: Option<Balance>,
 	refusals: HashMap<PublicKey, TicketRefusal>,
 	submits: Vec<usize>,
 	calls: usize,
@@ -47,13 +47,18 @@ impl Fake {
 		let mut state = self.state();
 		state.finalised += 1;
 		for voucher in std::mem::take(&mut state.pool) {
-			if let TicketVerdict::Accepted(_) = Self::verdict(&state, &voucher) {
+			if let TicketVerdict::Accepted(payout) = Self::verdict(&state, &voucher) {
 				let message = voucher.message;
+				let paid = payout.relayer + payout.treasury;
+				let before = state.paid.get(&message.session).map_or(0, |paid| paid.amount);
 				let totals = VoucherTotals {
-					amount: message.amount,
+					amount: before + paid,
 					bytes: message.bytes,
 				};
 				state.paid.insert(message.session, totals);
+				let block = state.finalised;
+				*state.earned.entry(block).or_default() += payout.relayer;
+				state.money = state.money.map(|money| money - paid);
 			}
 		}
 	}
@@ -70,9 +75,14 @@ impl Fake {
 		} else if message.amount - paid.amount < THRESHOLDS.least {
 			TicketRefusal::FaceValueTooSmall
 		} else {
-			let treasury = (message.amount - paid.amount) / 10;
+			// As far as there is money.
+			let payable = (message.amount - paid.amount).min(state.money.unwrap_or(Balance::MAX));
+			if payable == 0 {
+				return TicketVerdict::Refused(TicketRefusal::DepositTooSmall);
+			}
+			let treasury = payable / 10;
 			return TicketVerdict::Accepted(Payout {
-				relayer: message.amount - paid.amount - treasury,
+				relayer: payable - treasury,
 				broadcaster: 0,
 				treasury,
 			});
@@ -124,9 +134,21 @@ impl Chain for Fake {
 	}
 }
 
+impl Events for Fake {
+	type Error = &'static str;
+
+	async fn receipts(&self, block: BlockNumber) -> Result<Receipts, Self::Error> {
+		let state = self.state();
+		Ok(Receipts {
+			tickets: Vec::new(),
+			earned_by_voucher: state.earned.get(&block).copied().unwrap_or(0),
+		})
+	}
+}
+
 /// A collector as it is after a start: nothing but the store is remembered.
 fn restart(dir: &Path, chain: &Fake) -> Collector<Fake> {
-	let store = Store::open(&dir.join("winners.redb"), &GENESIS, EPOCH_BLOCKS).unwrap();
+	let store = Store::open(&dir.join("winners.redb"), &GENESIS).unwrap();
 	Collector::new(Arc::new(store), chain.clone(), THRESHOLDS)
 }
 
@@ -141,8 +163,17 @@ fn with_vouchers(dir: &Path, chain: &Fake, amounts: &[Balance]) -> Collector<Fak
 	collector
 }
 
+fn look(now_ms: u64, all: bool, urgent: &HashSet<PublicKey>) -> Look<'_> {
+	Look {
+		now_ms,
+		all,
+		urgent,
+		terms: 0,
+	}
+}
+
 async fn step(collector: &Collector<Fake>, now_ms: u64) -> Step {
-	collector.step(now_ms, false).await.unwrap()
+	collector.step(look(now_ms, false, &HashSet::new())).await.unwrap()
 }
 
 fn sums(collector: &Collector<Fake>) -> VoucherSums {
@@ -174,7 +205,7 @@ async fn vouchers_wait_until_amount_or_age_or_expiry_says_so_each_for_itself() {
 
 	let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 	let collector = with_vouchers(dir.path(), &chain, &[1_000, 999]);
-	let step = collector.step(1, true).await.unwrap();
+	let step = collector.step(look(1, true, &HashSet::new())).await.unwrap();
 	assert_eq!(
 		(step.posted, step.pending),
 		(1, 1),
@@ -232,7 +263,7 @@ async fn break_at_any_call_loses_nothing_and_credits_once() {
 			let mut now = 0;
 			for round in 0..60 {
 				// Killed wherever the call broke: only the store is left.
-				if collector.step(now, false).await.is_err() {
+				if collector.step(look(now, false, &HashSet::new())).await.is_err() {
 					drop(collector);
 					collector = restart(dir.path(), &chain);
 				}
@@ -372,6 +403,53 @@ async fn wrong_number_of_answers_changes_nothing() {
 	let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 	let store = with_vouchers(dir.path(), &chain, &[20_000]).store;
 	let collector = Collector::new(store, Short(chain.clone()), THRESHOLDS);
-	assert!(matches!(collector.step(0, true).await, Err(Error::Chain(_))));
+	assert!(matches!(
+		collector.step(look(0, true, &HashSet::new())).await,
+		Err(Error::Chain(_))
+	));
 	assert!(chain.state().submits.is_empty());
+}
+
+/// A voucher that is not covered whole is paid as far as there is money, and the same one again for the rest.
+#[tokio::test]
+async fn books_agree_to_the_last_unit_where_vouchers_are_paid_in_part() {
+	let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+	let collector = with_vouchers(dir.path(), &chain, &[20_000]);
+	chain.state().money = Some(12_345);
+	assert_eq!(step(&collector, 0).await.posted, 1);
+	chain.finalise();
+	let settled = step(&collector, 10).await;
+	assert_eq!(settled.settled[0].outcome, VoucherOutcome::Paid(12_345));
+	assert_eq!((settled.pending, settled.pending_value), (1, 7_655));
+	// Of 12,345 a tenth is the treasury's, rounded down.
+	assert_eq!((sums(&collector).paid, sums(&collector).earned), (12_345, 11_111));
+	chain.state().money = None;
+	let urgent = HashSet::from([PublicKey([1; 32])]);
+	let again = collector.step(look(RETRY_MS, false, &urgent)).await.unwrap();
+	assert_eq!(again.posted, 1, "the same voucher");
+	chain.finalise();
+	step(&collector, RETRY_MS + 10).await;
+	assert_eq!(
+		(sums(&collector).paid, sums(&collector).earned),
+		(20_000, 11_111 + 6_890)
+	);
+	assert!(collector.store.owing().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_owed_under_terms_that_ended_is_paid_to_the_last_unit() {
+	let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+	let collector = with_vouchers(dir.path(), &chain, &[1_000, 999]);
+	let none = HashSet::new();
+	assert_eq!(
+		step(&collector, 0).await.posted,
+		0,
+		"nothing is due under terms that hold"
+	);
+	let ended = Look {
+		terms: 1,
+		..look(0, false, &none)
+	};
+	let step = collector.step(ended).await.unwrap();
+	assert_eq!((step.posted, step.pending), (2, 2));
 }
