@@ -187,6 +187,11 @@ impl Line {
 		self.seats == 0 && self.owed == 0 && self.receipts.is_empty() && self.cover(now, 0) == 0
 	}
 
+	fn signed(&self) -> Balance {
+		let signed = self.winners.values().chain(self.vouchers.values());
+		signed.map(|signed| signed.owed).sum()
+	}
+
 	fn unpaid_bytes(&self) -> u64 {
 		let bytes = self.receipts.values().map(|receipt| receipt.bytes);
 		bytes.fold(0, u64::saturating_add)
@@ -337,12 +342,18 @@ impl Credit {
 		self.lines.get(&key(payer)).map_or(0, |line| line.owed)
 	}
 
-	/// What an account's sessions other than this one owe that nothing covers, micro-USDC.
-	pub fn uncovered_elsewhere(&self, payer: &SessionKey) -> Balance {
+	/// What this session signed for and did not pay yet, micro-USDC.
+	pub fn signed(&self, payer: &SessionKey) -> Balance {
+		self.lines.get(&key(payer)).map_or(0, Line::signed)
+	}
+
+	/// What an account's other sessions signed for that nothing covers, micro-USDC.
+	pub fn signed_elsewhere(&self, payer: &SessionKey) -> Balance {
 		let others = self
 			.account(&payer.account)
 			.filter(|(session, _)| **session != payer.key);
-		others.map(|(_, line)| line.uncovered).sum()
+		let uncovered = others.map(|(_, line)| line.signed().saturating_sub(line.cover(self.now, 0)));
+		uncovered.fold(0, Balance::saturating_add)
 	}
 
 	/// Whether a window may go out that is to be paid with this.
@@ -633,8 +644,7 @@ impl Credit {
 		self.sums.exposed -= line.exposed;
 		change(line);
 		let outstanding = line.receipts.values().map(|receipt| receipt.risk);
-		let signed = line.winners.values().chain(line.vouchers.values());
-		line.owed = outstanding.chain(signed.map(|signed| signed.owed)).sum();
+		line.owed = outstanding.sum::<Balance>() + line.signed();
 		line.uncovered = line.owed.saturating_sub(line.cover(self.now, 0));
 		line.exposed = line.expose(self.config.least);
 		self.sums.uncovered += line.uncovered;

@@ -479,7 +479,7 @@ fn micro_ceil(q64: u128) -> Balance {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::fixture::{self, EPOCH_LENGTH, NONCES};
+	use crate::fixture::{self, RECIPIENT};
 	use clustercast_primitives::{amount::USDC, receipt::Kind, SignedTicket, StreamId, WindowId};
 	use proptest::prelude::*;
 	use std::collections::HashSet;
@@ -508,7 +508,7 @@ mod tests {
 
 	/// Reserves when needed, then pays.
 	fn pay(purse: &mut Purse, due: &Due, block: BlockNumber) -> Result<SignedTicket, PurseError> {
-		purse.reserve(block);
+		purse.reserve(&due.recipient, block);
 		match purse.pay(due, block)? {
 			Payment::Ticket(ticket) => Ok(ticket),
 			Payment::Voucher(voucher) => panic!("{voucher:?}"),
@@ -556,31 +556,96 @@ mod tests {
 	fn nothing_is_paid_before_nonces_are_reserved() {
 		let mut purse = purse(fixture::purse_config());
 		assert_eq!(purse.pay(&due(1), 1), Err(PurseError::NotReserved));
-		assert!(purse.reserve(1).is_some());
-		assert!(purse.reserve(1).is_none());
+		assert!(purse.reserve(&RECIPIENT, 1).is_some());
+		assert!(purse.reserve(&RECIPIENT, 1).is_none());
 		for _ in 0..RESERVATION {
 			purse.pay(&due(1), 1).unwrap();
 		}
 		assert_eq!(purse.pay(&due(1), 1), Err(PurseError::NotReserved));
-		assert!(purse.reserve(1).is_some());
+		assert!(purse.reserve(&RECIPIENT, 1).is_some());
 		assert!(purse.pay(&due(1), 1).is_ok());
-		// A new epoch has nonces of its own, and they are reserved anew.
-		assert_eq!(purse.pay(&due(1), EPOCH_LENGTH), Err(PurseError::NotReserved));
-		assert_eq!(pay(&mut purse, &due(1), EPOCH_LENGTH).unwrap().message.nonce, 0);
+		// Each recipient has numbers of its own, and they are reserved anew.
+		let mut other = due(1);
+		other.recipient.0[0] ^= 1;
+		assert_eq!(purse.pay(&other, 1), Err(PurseError::NotReserved));
+		assert_eq!(pay(&mut purse, &other, 1).unwrap().message.nonce, 0);
+		assert_eq!(pay(&mut purse, &due(1), 1).unwrap().message.nonce, RESERVATION + 1);
 	}
 
 	#[test]
-	fn nonces_of_an_epoch_end() {
-		let mut purse = purse(PurseConfig {
-			nonces_per_epoch: RESERVATION,
-			..fixture::purse_config()
-		});
-		for nonce in 0..RESERVATION {
-			assert_eq!(pay(&mut purse, &due(1), 1).unwrap().message.nonce, u64::from(nonce));
+	fn reservations_rise_and_are_stored_before_they_are_signed() {
+		let mut first = purse(fixture::purse_config());
+		let (reservation, stored) = first.set_aside(&RECIPIENT, 5_000, 300, 700).unwrap();
+		let signed = first.sign_reservation(reservation.clone());
+		let key = fixture::session_key();
+		assert_eq!(signed.verify(&key.public(), &fixture::GENESIS), Ok(()));
+		assert_eq!((reservation.counter, reservation.cap), (1, 5_000));
+		assert_eq!(
+			(reservation.sender, reservation.recipient),
+			(fixture::SENDER, RECIPIENT)
+		);
+		assert_eq!((reservation.reward, reservation.submit_by), (300, 700));
+		let mut second = Purse::restore(fixture::purse_config(), key, &stored).unwrap();
+		let (next, _) = second.set_aside(&RECIPIENT, 4_000, 300, 800).unwrap();
+		assert!(next.succeeds(&reservation), "{next:?}");
+		assert_eq!((next.counter, next.cap), (2, 5_001));
+		let mut other = RECIPIENT;
+		other.0[0] ^= 1;
+		assert_eq!(second.set_aside(&other, 10, 0, 1).unwrap().0.counter, 1);
+	}
+
+	#[test]
+	fn close_names_the_newest_reservation() {
+		let mut purse = purse(fixture::purse_config());
+		assert_eq!(purse.close(&RECIPIENT, 9), None);
+		purse.set_aside(&RECIPIENT, 5_000, 300, 700).unwrap();
+		purse.set_aside(&RECIPIENT, 6_000, 300, 700).unwrap();
+		let close = purse.close(&RECIPIENT, 9).unwrap();
+		assert_eq!((close.message.counter, close.message.submit_by), (2, 9));
+		let key = fixture::session_key().public();
+		assert_eq!(close.verify(&key, &fixture::GENESIS), Ok(()));
+	}
+
+	#[test]
+	fn purse_that_lost_its_state_goes_on_behind_what_the_chain_has() {
+		let mut purse = purse(fixture::purse_config());
+		purse.catch_up(&RECIPIENT, 7, 9_000, 300).unwrap();
+		assert_eq!(pay(&mut purse, &due(1), 1).unwrap().message.nonce, 300);
+		let (reservation, _) = purse.set_aside(&RECIPIENT, 10, 0, 1).unwrap();
+		assert_eq!((reservation.counter, reservation.cap), (8, 9_001));
+		// What it knows better stays.
+		purse.catch_up(&RECIPIENT, 3, 1, 5).unwrap();
+		assert_eq!(purse.set_aside(&RECIPIENT, 10, 0, 1).unwrap().0.counter, 9);
+		assert_eq!(pay(&mut purse, &due(1), 1).unwrap().message.nonce, 301);
+	}
+
+	#[test]
+	fn session_key_proves_that_it_is_the_accounts() {
+		let purse = purse(fixture::purse_config());
+		let proof = clustercast_primitives::Signed {
+			message: SessionProof {
+				account: fixture::SENDER,
+			},
+			signature: purse.proof(),
+		};
+		let key = fixture::session_key().public();
+		assert_eq!(proof.verify(&key, &fixture::GENESIS), Ok(()));
+	}
+
+	#[test]
+	fn recipients_are_bounded() {
+		let mut purse = purse(fixture::purse_config());
+		let mut due = due(1);
+		for n in 0..MAX_RECIPIENTS {
+			due.recipient = AccountId(std::array::from_fn(|i| n.to_le_bytes().get(i).copied().unwrap_or(9)));
+			pay(&mut purse, &due, 1).unwrap();
 		}
-		assert!(purse.reserve(1).is_none());
-		assert_eq!(purse.pay(&due(1), 1), Err(PurseError::NoncesUsedUp(0)));
-		assert!(pay(&mut purse, &due(1), EPOCH_LENGTH).is_ok());
+		let spent = purse.spent();
+		due.recipient = AccountId([0xee; 32]);
+		assert_eq!(pay(&mut purse, &due, 1), Err(PurseError::TooManyRecipients));
+		let reserved = purse.set_aside(&due.recipient, 1, 1, 1);
+		assert_eq!(reserved, Err(PurseError::TooManyRecipients));
+		assert_eq!(purse.spent(), spent);
 	}
 
 	#[test]
@@ -649,18 +714,9 @@ mod tests {
 	}
 
 	#[test]
-	fn nothing_is_signed_for_an_epoch_that_was_left() {
-		let mut purse = purse(fixture::purse_config());
-		assert_eq!(pay(&mut purse, &due(1), 500).unwrap().message.expiry, 840);
-		// The session key was revoked: tickets now expire in the epoch before, whose nonces are forgotten.
-		purse.config_mut().session_expiry = 599;
-		assert_eq!(pay(&mut purse, &due(1), 500), Err(PurseError::SessionExpired(599)));
-	}
-
-	#[test]
 	fn restored_purse_goes_on_behind_what_may_be_used() {
 		let mut first = purse(fixture::purse_config());
-		let stored = first.reserve(1).unwrap();
+		let stored = first.reserve(&RECIPIENT, 1).unwrap();
 		let used = pay(&mut first, &due(1_000), 1).unwrap().message.nonce;
 		let key = fixture::session_key;
 		let mut second = Purse::restore(fixture::purse_config(), key(), &stored).unwrap();
@@ -779,7 +835,7 @@ mod tests {
 	#[test]
 	fn purse_that_lost_vouchers_goes_on_from_the_one_it_is_shown() {
 		let mut first = purse(fixture::purse_config());
-		let stored = first.reserve(50).unwrap();
+		let stored = first.reserve(&RECIPIENT, 50).unwrap();
 		voucher(&mut first, &by_voucher()).unwrap();
 		let newest = voucher(&mut first, &by_voucher()).unwrap();
 		let mut second = Purse::restore(fixture::purse_config(), fixture::session_key(), &stored).unwrap();
@@ -799,18 +855,20 @@ mod tests {
 	}
 
 	#[test]
-	fn payees_by_voucher_are_bounded() {
+	fn places_that_were_not_used_for_long_are_forgotten() {
 		let mut purse = purse(fixture::purse_config());
-		let mut due = by_voucher();
-		for stream in 0..MAX_PAYEES as u64 {
+		let mut at = |stream: u64| {
+			let mut due = by_voucher();
 			due.window.stream = StreamId(stream);
-			voucher(&mut purse, &due).unwrap();
+			voucher(&mut purse, &due).unwrap().message.amount
+		};
+		assert_eq!((at(0), at(1)), (1_000, 1_000));
+		for stream in 2..MAX_PLACES as u64 {
+			at(stream);
 		}
-		let spent = purse.spent();
-		due.window.stream = StreamId(MAX_PAYEES as u64);
-		assert_eq!(voucher(&mut purse, &due), Err(PurseError::TooManyPayees));
-		assert_eq!(purse.spent(), spent);
-		assert!(voucher(&mut purse, &by_voucher()).is_ok());
+		assert_eq!(at(0), 2_000, "used again");
+		at(MAX_PLACES as u64);
+		assert_eq!((at(0), at(1)), (3_000, 1_000), "the relayer shows it the newest");
 	}
 
 	#[test]
@@ -821,12 +879,12 @@ mod tests {
 		});
 		assert!(voucher(&mut purse, &by_voucher()).is_ok());
 		assert_eq!(purse.pay(&by_voucher(), 61), Err(PurseError::SessionExpired(60)));
-		assert!(purse.reserve(50).is_some());
+		assert!(purse.reserve(&RECIPIENT, 50).is_some());
 		for _ in 0..RESERVATION {
-			assert!(purse.reserve(50).is_none());
+			assert!(purse.reserve(&RECIPIENT, 50).is_none());
 			voucher(&mut purse, &by_voucher()).unwrap();
 		}
-		assert!(purse.reserve(50).is_some());
+		assert!(purse.reserve(&RECIPIENT, 50).is_some());
 	}
 
 	#[derive(Clone, Debug)]
@@ -839,7 +897,7 @@ mod tests {
 
 	proptest! {
 		#![proptest_config(ProptestConfig::with_cases(32))]
-		/// Whatever is lost in a crash and whatever the chain's head does: no (epoch, nonce) is signed twice.
+		/// Whatever is lost in a crash and whatever the chain's head does: no nonce is signed twice.
 		#[test]
 		fn no_nonce_is_ever_signed_twice(steps in prop::collection::vec(prop_oneof![
 			6 => Just(Step::Pay),
@@ -861,13 +919,12 @@ mod tests {
 						};
 					},
 					Step::Pay => {
-						if let Some(state) = purse.reserve(block) {
+						if let Some(state) = purse.reserve(&RECIPIENT, block) {
 							stored = Some(state);
 						}
 						let ticket = pay(&mut purse, &due(1), block).unwrap().message;
-						prop_assert!(ticket.nonce < u64::from(NONCES));
 						prop_assert_eq!(ticket.expiry % EXPIRY_GRID, 0);
-						prop_assert!(seen.insert((ticket.expiry / EPOCH_LENGTH, ticket.nonce)));
+						prop_assert!(seen.insert(ticket.nonce));
 					},
 				}
 			}

@@ -220,7 +220,7 @@ impl TicketBook {
 		signed
 			.verify(&ticket.session, &self.config.genesis)
 			.map_err(bad_signature)?;
-		self.check_money(&expected.payer, ticket.expiry, account)?;
+		self.check_money(&expected.payer, ticket.face_value, ticket.expiry, account)?;
 
 		let (rand, payer) = (expected.rand, expected.payer);
 		if !nonces.insert(ticket.nonce) {
@@ -315,7 +315,7 @@ impl TicketBook {
 		signed
 			.verify(&voucher.session, &self.config.genesis)
 			.map_err(bad_signature)?;
-		self.check_money(&expected.payer, voucher.expiry, account)?;
+		self.check_money(&expected.payer, amount, voucher.expiry, account)?;
 		let payer = expected.payer;
 		self.expected.remove(commitment);
 		self.credit.pay_by_voucher(&payer, commitment, voucher.place());
@@ -449,8 +449,15 @@ impl TicketBook {
 		Ok(())
 	}
 
-	/// Session key and deposit can pay all that is not settled yet, what is reserved for us first; claimed until this block.
-	fn check_money(&self, payer: &SessionKey, expiry: BlockNumber, account: &ViewerAccount) -> Result<(), TicketError> {
+	/// Session key and deposit can pay this beside all that is not settled yet, what is reserved for us first; claimed until
+	/// this block.
+	fn check_money(
+		&self,
+		payer: &SessionKey,
+		more: Balance,
+		expiry: BlockNumber,
+		account: &ViewerAccount,
+	) -> Result<(), TicketError> {
 		let refused = |reason| Err(TicketError::Chain(reason));
 		let Some(session) = account.sessions.iter().find(|s| s.key == payer.key) else {
 			return refused(TicketRefusal::UnknownSession);
@@ -459,15 +466,14 @@ impl TicketBook {
 			return refused(TicketRefusal::SessionExpired);
 		}
 		let open = self.credit.channel_of(payer).open;
-		let free = self.credit.owed(payer).saturating_sub(open);
+		let free = self.credit.signed(payer).saturating_add(more).saturating_sub(open);
 		if session.limit.saturating_sub(session.spent) < free {
 			return refused(TicketRefusal::SessionLimitReached);
 		}
 		// Money on its way out pays until it is withdrawn, which may be before this is redeemed.
 		let leaving = account.unlocking.as_ref().filter(|u| u.unlocks_at <= expiry);
 		let gone = account.reserved.saturating_add(leaving.map_or(0, |u| u.amount));
-		let free = free.saturating_add(self.credit.uncovered_elsewhere(payer));
-		// With nothing to pay from it, it does not matter what is left.
+		let free = free.saturating_add(self.credit.signed_elsewhere(payer));
 		if free > 0 && account.deposit.saturating_sub(gone) < free {
 			return refused(TicketRefusal::DepositTooSmall);
 		}
