@@ -2,9 +2,12 @@
 //! and the time go in; a reservation to be signed comes out.
 //!
 //! What is reserved is not spent: nobody takes it without a voucher. But it is of no use elsewhere until it is released, or
-//! 1,200 blocks after it was closed. So no relayer gets more than a quarter of an hour's worth and a quarter of the deposit, whatever it asks; one that
-//! serves nobody below more is left for another. Before it reserves anything, a viewer has verified a window, or has waited
-//! for one.
+//! 1,200 blocks after it was closed. So no relayer gets more than a quarter of an hour's worth and a quarter of the deposit,
+//! whatever it asks; one that serves nobody below more is left for another. Before it reserves anything, a viewer has
+//! verified a window, or has waited for one.
+//!
+//! Where a quarter of an hour costs less than [`SMALL`], that much is reserved: less would go into fees, and at a market's
+//! price would be below what the chain pays at a time.
 
 use crate::wire::ReserveTerms;
 use clustercast_primitives::{amount, Balance, BlockNumber};
@@ -15,14 +18,17 @@ const USUAL_BYTES_PER_SECOND: u64 = 187_500;
 /// What is reserved lasts this long, seconds.
 const SECONDS: u64 = 900;
 
+/// No smaller reservation is worth its fees, micro-USDC: 400 for each are less than a hundredth of it. It lasts four hours
+/// at 0.02 USDC per GB.
+pub const SMALL: Balance = 50_000;
+
 /// Of the deposit, at most one part in so many.
 const PARTS: Balance = 4;
 
-/// Of the asked amount, at most one part in so many is paid for handing a reservation in: a relayer that asks more lives
-/// of rewards.
-const REWARD_PARTS: Balance = 4;
+/// Of a reservation, at most one part in so many is paid for handing it in: a relayer that asks more lives of rewards.
+const REWARD_PARTS: Balance = 50;
 
-/// The next one is signed when less than one part in so many is left: five minutes, time for a second attempt.
+/// The next one is signed when no more than one part in so many is left: five minutes at least, time for a second attempt.
 const RENEW_PARTS: Balance = 3;
 
 /// A relayer that sends nothing before a reservation gets one after this many blocks.
@@ -126,7 +132,8 @@ impl Thrift {
 	/// Most that is reserved at a time, micro-USDC.
 	pub fn most(&self) -> Balance {
 		let bytes = self.bytes_per_second.saturating_mul(SECONDS);
-		amount::cost(bytes, self.price_per_gb).min(self.config.deposit / PARTS)
+		let lasting = amount::cost(bytes, self.price_per_gb).max(SMALL);
+		lasting.min(self.config.deposit / PARTS)
 	}
 
 	/// A window verified.
@@ -176,42 +183,53 @@ mod tests {
 	use clustercast_primitives::amount::USDC;
 	use proptest::prelude::*;
 
-	const ASKED: ReserveTerms = ReserveTerms { least: 1, reward: 300 };
+	const ASKED: ReserveTerms = ReserveTerms { least: 1, reward: 400 };
 	const RICH: ThriftConfig = ThriftConfig { deposit: 50 * USDC };
+	/// Micro-USDC per 10^9 bytes: a quarter of an hour of 480p costs 168,750.
+	const PRICE: u64 = 1_000_000;
 
-	fn thrift(price_per_gb: u64) -> Thrift {
-		Thrift::new(RICH, ASKED, price_per_gb, 100).unwrap()
+	fn thrift() -> Thrift {
+		Thrift::new(RICH, ASKED, PRICE, 100).unwrap()
 	}
 
 	#[test]
 	fn quarter_of_an_hour_and_quarter_of_the_deposit_at_most() {
-		// 168.75 MB at 0.02 USDC per GB.
-		assert_eq!(thrift(20_000).most(), 3_375);
-		let poor = ThriftConfig { deposit: 4_000 };
-		assert_eq!(Thrift::new(poor, ASKED, 20_000, 0).unwrap().most(), 1_000);
+		assert_eq!(thrift().most(), 168_750);
+		let most = |deposit, price| {
+			let asked = ReserveTerms { least: 0, reward: 0 };
+			Thrift::new(ThriftConfig { deposit }, asked, price, 0).unwrap().most()
+		};
+		assert_eq!(most(400_000, PRICE), 100_000);
+		// A market's price.
+		assert_eq!(most(50 * USDC, 20_000), SMALL);
+		assert_eq!(most(100_000, 20_000), 25_000);
 	}
 
 	/// "Reserve 50 or go" is a reason to go.
 	#[test]
 	fn who_asks_more_is_left() {
-		let asked = |least, reward| Thrift::new(RICH, ReserveTerms { least, reward }, 20_000, 0).map(|_| ());
-		assert_eq!(asked(3_375, 843), Ok(()));
-		let most = 3_375;
+		let asked = |least, reward| Thrift::new(RICH, ReserveTerms { least, reward }, PRICE, 0).map(|_| ());
+		let most = 168_750;
+		assert_eq!(asked(most, most / 50), Ok(()));
 		let too_much = TooMuch::Amount { asked: 50 * USDC, most };
 		assert_eq!(asked(50 * USDC, 0), Err(too_much));
-		assert_eq!(asked(1, 844), Err(TooMuch::Reward { asked: 844, most: 843 }));
+		let too_much = TooMuch::Reward {
+			asked: 3_376,
+			most: 3_375,
+		};
+		assert_eq!(asked(1, 3_376), Err(too_much));
 	}
 
 	#[test]
 	fn nothing_is_reserved_before_a_window_or_a_wait() {
-		let waiting = thrift(20_000);
+		let waiting = thrift();
 		assert_eq!(waiting.wish(101), None);
 		assert!(waiting.wish(102).is_some());
-		let mut served = thrift(20_000);
+		let mut served = thrift();
 		served.window(375_000, 2_000);
 		let wish = Wish {
-			amount: 3_375,
-			reward: 300,
+			amount: 168_750,
+			reward: 400,
 			submit_by: 190,
 		};
 		assert_eq!(served.wish(100), Some(wish));
@@ -219,19 +237,19 @@ mod tests {
 
 	#[test]
 	fn next_one_comes_before_the_last_is_used_up_and_after_one_that_failed() {
-		let mut thrift = thrift(20_000);
+		let mut thrift = thrift();
 		thrift.window(375_000, 2_000);
 		let wish = thrift.wish(100).unwrap();
 		thrift.sent(&wish);
-		thrift.signed(3_375);
+		thrift.signed(168_750);
 		assert_eq!(thrift.wish(190), None, "on its way");
 		assert!(thrift.wish(191).is_some(), "it was never handed in");
 		thrift.confirmed();
 		let next = thrift.wish(120).unwrap();
-		assert_eq!(next.amount, 3_375);
+		assert_eq!(next.amount, 168_750);
 		thrift.sent(&next);
 		thrift.confirmed();
-		thrift.signed(2_249);
+		thrift.signed(112_499);
 		assert_eq!(thrift.wish(121), None);
 		thrift.signed(1);
 		assert!(thrift.wish(121).is_some());
@@ -239,11 +257,11 @@ mod tests {
 
 	#[test]
 	fn what_is_reserved_follows_the_rate_slowly() {
-		let mut thrift = thrift(20_000);
+		let mut thrift = thrift();
 		thrift.window(u32::MAX, 1);
-		assert_eq!(thrift.most(), 4 * 3_375);
+		assert_eq!(thrift.most(), 4 * 168_750);
 		thrift.window(1, 2_000);
-		assert_eq!(thrift.most(), 4 * 3_375);
+		assert_eq!(thrift.most(), 4 * 168_750);
 	}
 
 	proptest! {
@@ -266,7 +284,7 @@ mod tests {
 				}
 				if let Some(wish) = thrift.wish(now) {
 					prop_assert!(wish.amount <= deposit / 4);
-					prop_assert!(wish.amount <= amount::cost(thrift.bytes_per_second * 900, price));
+					prop_assert!(wish.amount <= amount::cost(thrift.bytes_per_second * 900, price).max(SMALL));
 					thrift.sent(&wish);
 					prop_assert!(thrift.wish(now).is_none(), "one at a time");
 				}

@@ -160,11 +160,15 @@ fn what_one_session_left_counts_for_the_accounts_others() {
 fn reservation_covers_what_is_owed_and_not_a_unit_more() {
 	let (viewer, mut test) = (payer(1), Test::of(&payer(1)));
 	test.credit.channel(&viewer, NOW, Some(channel(1, 2_500)));
-	assert_eq!(test.sells(&viewer, 100), 2_500);
+	for _ in 0..25 {
+		assert!(test.credit.is_covered(&viewer, 100));
+		test.sell(&viewer, 100).unwrap();
+	}
+	assert!(!test.credit.is_covered(&viewer, 1));
 	// Beyond it the viewer is a stranger, with what is not covered.
-	let mut test = Test::of(&viewer);
-	test.credit.channel(&viewer, NOW, Some(channel(1, 2_550)));
-	assert_eq!(test.sells(&viewer, 100), 2_500 + 1_000);
+	assert_eq!(test.credit.sums.uncovered, 0);
+	assert_eq!(test.sells(&viewer, 100), 1_000);
+	assert_eq!(test.credit.sums.uncovered, 1_000);
 }
 
 /// The attack: a reservation is in the best block, and its block does not become final; or it is handed in and never
@@ -185,7 +189,7 @@ fn only_what_a_finalised_block_says_counts_and_the_newest_of_them() {
 fn closed_channel_covers_what_is_owed_and_nothing_new_before_it_ends() {
 	let (viewer, mut test) = (payer(1), Test::of(&payer(1)));
 	test.credit.channel(&viewer, NOW, Some(channel(1, 5_000)));
-	test.sell(&viewer, 4_000).unwrap();
+	(0..40).for_each(|_| test.sell(&viewer, 100).unwrap());
 	let closing = ChannelInfo {
 		ends_at: NOW + 1_200,
 		..channel(1, 5_000)
@@ -259,7 +263,7 @@ fn vouchers_too_small_to_be_paid_are_no_cover() {
 fn payment_never_leaves_more_credit_than_is_reserved() {
 	let (viewer, mut test) = (payer(1), Test::of(&payer(1)));
 	test.credit.channel(&viewer, NOW, Some(channel(1, 5_000)));
-	test.sell(&viewer, 3_000).unwrap();
+	(0..30).for_each(|_| test.sell(&viewer, 100).unwrap());
 	let paid = ChannelInfo {
 		paid: 3_000,
 		open: 2_000,
@@ -281,7 +285,7 @@ fn payment_never_leaves_more_credit_than_is_reserved() {
 	// The channel first: the payment is in it already.
 	let mut test = Test::of(&viewer);
 	test.credit.channel(&viewer, NOW, Some(channel(1, 5_000)));
-	test.sell(&viewer, 3_000).unwrap();
+	(0..30).for_each(|_| test.sell(&viewer, 100).unwrap());
 	test.credit.channel(&viewer, NOW + 5, Some(paid));
 	test.credit
 		.settle_voucher(&place(&viewer, 0), viewer.account, 3_000, NOW + 5, true);
