@@ -123,6 +123,11 @@ impl<L: Ledger> Accounts<L> {
 		}
 	}
 
+	#[cfg(test)]
+	pub(crate) fn ledger(&self) -> &L {
+		&self.ledger
+	}
+
 	/// Asks the ledger, unless it was asked just now.
 	pub async fn fetch(&self, id: AccountId) -> Result<Arc<Entry>, L::Error> {
 		let known = self.lock().get(&id).and_then(Weak::upgrade);

@@ -588,4 +588,4 @@ pub fn unix_ms() -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
