@@ -109,9 +109,6 @@ pub enum TicketError {
 	/// As the chain would say.
 	#[error(transparent)]
 	Chain(TicketRefusal),
-	/// No room for another session.
-	#[error("too many sessions")]
-	BookFull,
 	/// A ticket where a voucher was agreed, or the other way.
 	#[error("not the agreed kind of payment")]
 	WrongMode,

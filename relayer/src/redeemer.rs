@@ -626,13 +626,15 @@ mod tests {
 	async fn batch_is_bounded_and_the_rest_follows() {
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let redeemer = with_winners(dir.path(), &chain, 130);
-		assert_eq!(
-			redeemer.step(0, false, &HashSet::new()).await.unwrap().posted,
-			MAX_BATCH
-		);
-		assert_eq!(redeemer.step(1, false, &HashSet::new()).await.unwrap().posted, 30);
+		let none = HashSet::new();
+		assert_eq!(redeemer.step(0, false, &none).await.unwrap().posted, MAX_BATCH);
+		// The last two of the session would make the first ones too old.
+		assert_eq!(redeemer.step(1, false, &none).await.unwrap().posted, 28);
 		chain.finalise();
-		assert_eq!(paid(&redeemer.step(2, false, &HashSet::new()).await.unwrap()), 130);
+		assert_eq!(paid(&redeemer.step(2, true, &none).await.unwrap()), 128);
+		assert_eq!(redeemer.step(3, true, &none).await.unwrap().posted, 2);
+		chain.finalise();
+		assert_eq!(paid(&redeemer.step(4, true, &none).await.unwrap()), 2);
 		assert_eq!(chain.state().largest, MAX_BATCH);
 	}
 
