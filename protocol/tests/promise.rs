@@ -91,7 +91,7 @@ impl State {
 
 	/// Channels whose time is over reserve nothing.
 	fn end(&mut self) {
-		let over: Vec<_> = self.channels.iter();
+		let over = self.channels.iter();
 		let over: Vec<_> = over
 			.filter(|((session, _), channel)| channel.open > 0 && self.ends_at(session, channel) <= self.block)
 			.map(|(key, _)| *key)

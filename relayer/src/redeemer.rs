@@ -364,10 +364,14 @@ fn next(winner: &Winner, verdict: TicketVerdict, paid: Option<Payout>, at: Block
 }
 
 /// In which order winners are redeemed: sessions by their first expiry, each session by nonce.
-struct Order {
-	/// First expiry and lowest nonce of each session.
-	sessions: HashMap<PublicKey, (BlockNumber, u64)>,
-	finalised: BlockNumber,
+struct Order(HashMap<PublicKey, First>);
+
+/// Of a session's winners.
+struct First {
+	expiry: BlockNumber,
+	nonce: u64,
+	/// The highest nonce that cannot wait: those below go along, and before it.
+	up_to: Option<u64>,
 }
 
 impl Order {
@@ -375,26 +379,30 @@ impl Order {
 		let mut sessions = HashMap::new();
 		for (_, winner) in winners {
 			let ticket = winner.message();
-			let first = sessions.entry(ticket.session).or_insert((ticket.expiry, ticket.nonce));
-			*first = (first.0.min(ticket.expiry), first.1.min(ticket.nonce));
+			let first = sessions.entry(ticket.session).or_insert(First {
+				expiry: ticket.expiry,
+				nonce: ticket.nonce,
+				up_to: None,
+			});
+			let soon = ticket.expiry <= finalised.saturating_add(EXPIRY_MARGIN);
+			first.expiry = first.expiry.min(ticket.expiry);
+			first.nonce = first.nonce.min(ticket.nonce);
+			first.up_to = first.up_to.max(soon.then_some(ticket.nonce));
 		}
-		Self { sessions, finalised }
+		Self(sessions)
 	}
 
 	fn key(&self, winner: &Winner) -> (BlockNumber, PublicKey, u64) {
 		let ticket = winner.message();
-		let expiry = self
-			.sessions
-			.get(&ticket.session)
-			.map_or(ticket.expiry, |first| first.0);
+		let expiry = self.0.get(&ticket.session).map_or(ticket.expiry, |first| first.expiry);
 		(expiry, ticket.session, ticket.nonce)
 	}
 
 	/// It would make a lower one of its session too old, and has time.
 	fn waits(&self, winner: &Winner) -> bool {
-		let ticket = winner.message();
-		let lowest = self.sessions.get(&ticket.session).map_or(ticket.nonce, |first| first.1);
-		ticket.nonce - lowest >= WINDOW && ticket.expiry > self.finalised.saturating_add(EXPIRY_MARGIN)
+		let nonce = winner.message().nonce;
+		let first = self.0.get(&winner.message().session);
+		first.is_some_and(|first| nonce - first.nonce >= WINDOW && first.up_to < Some(nonce))
 	}
 }
 
@@ -783,8 +791,14 @@ mod tests {
 	async fn winners_of_a_session_are_redeemed_in_the_order_of_their_nonces() {
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let redeemer = restart(dir.path(), &chain);
-		for nonce in [1_000, 7, 130, 5] {
-			redeemer.store.insert(&ticket(1, nonce, EXPIRY), 0).unwrap();
+		for (nonce, expiry) in [
+			(1_000, EXPIRY),
+			(7, EXPIRY),
+			(500, 2 * EXPIRY),
+			(130, EXPIRY),
+			(5, EXPIRY),
+		] {
+			redeemer.store.insert(&ticket(1, nonce, expiry), 0).unwrap();
 		}
 		redeemer.store.insert(&ticket(2, 9_000, EXPIRY), 0).unwrap();
 		let posted = || {
@@ -794,14 +808,14 @@ mod tests {
 				.collect::<Vec<_>>()
 		};
 		redeemer.step(0, true, &HashSet::new()).await.unwrap();
-		assert_eq!(posted(), [(1, 5), (1, 7), (1, 130), (2, 9_000)], "1,000 waits");
+		assert_eq!(posted(), [(1, 5), (1, 7), (1, 130), (2, 9_000)], "those far above wait");
 		// The lowest cannot be paid and holds up what is far above it, until that is about to expire.
 		chain.state().refusals.insert(5, TicketRefusal::DepositTooSmall);
 		redeemer.step(REPOST_MS, true, &HashSet::new()).await.unwrap();
 		assert_eq!(posted(), [(1, 7), (1, 130), (2, 9_000)]);
 		chain.state().finalised = EXPIRY - EXPIRY_MARGIN;
 		redeemer.step(REPOST_MS + 1, true, &HashSet::new()).await.unwrap();
-		assert_eq!(posted(), [(1, 1_000)]);
+		assert_eq!(posted(), [(1, 500), (1, 1_000)], "what lies between goes before it");
 	}
 
 	#[tokio::test]

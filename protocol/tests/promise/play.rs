@@ -46,8 +46,8 @@ const TICK: BlockNumber = 10;
 
 const FLOAT: Float = Float {
 	bytes: 8 << 20,
-	value: 20_000,
-	per_hour: 50_000,
+	value: 10_000,
+	per_hour: 15_000,
 };
 
 const CREDIT: CreditConfig = CreditConfig {
@@ -221,7 +221,8 @@ impl<C: Chain> Play<C> {
 				let who = self.somebody();
 				who.into_iter().for_each(|who| self.leave(who));
 			},
-			80..=91 => self.cheat(),
+			80..=89 => self.cheat(),
+			90 | 91 => self.heist(),
 			_ => {
 				let blocks = *[1, 5, 40, 200, 700].get(self.rng.gen_range(0..5)).expect("five");
 				self.pass(blocks);
@@ -272,7 +273,11 @@ impl<C: Chain> Play<C> {
 
 	/// Somebody subscribes at the honest relayer, which looks what is reserved in the finalised block.
 	fn enter(&mut self) {
-		let Some(who) = self.somebody() else { return };
+		let who = self.somebody();
+		who.into_iter().for_each(|who| self.enter_as(who));
+	}
+
+	fn enter_as(&mut self, who: usize) {
 		let payer = self.sessions[who];
 		let account = self.chain.account(payer.account);
 		let lasts = account.sessions.iter().find(|session| session.key == payer.key);
@@ -297,7 +302,11 @@ impl<C: Chain> Play<C> {
 
 	/// A window for somebody who watches, by voucher or by ticket, if credit allows it.
 	fn window(&mut self) {
-		let Some(who) = self.watcher() else { return };
+		let who = self.watcher();
+		who.into_iter().for_each(|who| self.window_for(who));
+	}
+
+	fn window_for(&mut self, who: usize) {
 		let payer = self.sessions[who];
 		let cost = self.rng.gen_range(1..2_000);
 		let bytes = cost as u64 * 512;
@@ -336,10 +345,13 @@ impl<C: Chain> Play<C> {
 
 	/// Somebody pays one of its receipts, as the book would take it. Tickets win more often than they should.
 	fn pay(&mut self) {
-		if self.owed.is_empty() {
-			return;
+		if !self.owed.is_empty() {
+			let at = self.rng.gen_range(0..self.owed.len());
+			self.pay_at(at);
 		}
-		let at = self.rng.gen_range(0..self.owed.len());
+	}
+
+	fn pay_at(&mut self, at: usize) {
 		let now = self.chain.now();
 		let payer = self.owed[at].payer;
 		let account = self.chain.account(payer.account);
@@ -519,6 +531,67 @@ impl<C: Chain> Play<C> {
 		}
 	}
 
+	/// A plan: reserve a lot, begin to take it back, watch on credit as long as that lasts and pay for all of it, and empty
+	/// the deposit in the moment in which what was reserved is free.
+	fn heist(&mut self) {
+		self.serial += 1;
+		let mut account = AccountId([0xee; 32]);
+		account.0[..8].copy_from_slice(&self.serial.to_be_bytes());
+		self.chain.deposit(account, 200_000);
+		self.serial += 1;
+		let mut key = PublicKey([0xef; 32]);
+		key.0[..8].copy_from_slice(&self.serial.to_be_bytes());
+		let life = [1_000, 10_000][self.rng.gen_range(0..2)];
+		self.chain.authorize(account, key, 200_000, life);
+		let payer = SessionKey { account, key };
+		let who = self.sessions.len();
+		self.sessions.push(payer);
+		let reservation = Reservation {
+			cap: 150_000,
+			..self.reservation(payer, HONEST)
+		};
+		self.outcome.reserved += u32::from(self.chain.reserve(&reservation));
+		self.pass(2 * TICK);
+		self.enter_as(who);
+		let begun = self.chain.now();
+		let free = match self.rng.gen_range(0..4) {
+			0 => {
+				self.chain.revoke(key);
+				begun + 1_200
+			},
+			1 => {
+				self.chain.change_terms();
+				begun + TICKET_LIFE
+			},
+			2 => begun + life + TICKET_LIFE,
+			_ => {
+				self.chain.close(&Close {
+					sender: account,
+					session: key,
+					recipient: HONEST,
+					counter: reservation.counter,
+					submit_by: begun + 90,
+				});
+				begun + 1_200
+			},
+		};
+		while self.chain.now() < free {
+			for _ in 0..self.rng.gen_range(0..10) {
+				self.window_for(who);
+				let theirs = self.owed.iter().position(|owed| owed.payer == payer);
+				theirs.into_iter().for_each(|at| self.pay_at(at));
+			}
+			let left = free - self.chain.now();
+			let blocks = left.min(self.rng.gen_range(1..150));
+			self.pass(blocks);
+		}
+		for tenth in 1..=10 {
+			self.chain.tip(account, 200_000 / tenth);
+		}
+		self.chain.unlock(account, 200_000);
+		self.pass(1);
+	}
+
 	/// What the relayer does every few blocks: follows the finalised chain, books what it paid, redeems, releases.
 	fn look(&mut self) {
 		let (now, finalised) = (self.chain.now(), self.chain.finalised());
@@ -595,21 +668,19 @@ impl<C: Chain> Play<C> {
 		});
 		let vouchers: Vec<Voucher> = due.map(|kept| kept.voucher.clone()).collect();
 		self.chain.redeem_vouchers(&vouchers);
-		let mut lowest: BTreeMap<PublicKey, u64> = BTreeMap::new();
+		// The lowest nonce of each session, and the highest that cannot wait: all below it go along, and before it.
+		let mut first: BTreeMap<PublicKey, (u64, Option<u64>)> = BTreeMap::new();
 		for ticket in &self.winners {
-			let first = lowest.entry(ticket.session).or_insert(ticket.nonce);
-			*first = ticket.nonce.min(*first);
+			let known = first.entry(ticket.session).or_insert((ticket.nonce, None));
+			let up_to = soon(ticket.expiry).then_some(ticket.nonce);
+			*known = (known.0.min(ticket.nonce), known.1.max(up_to));
 		}
-		let mut tickets: Vec<Ticket> = self
-			.winners
-			.iter()
-			.filter(|ticket| {
-				let far = ticket.nonce - lowest[&ticket.session] >= WINDOW;
-				let due = urgent.contains(&ticket.session) || soon(ticket.expiry);
-				due && (!far || soon(ticket.expiry))
-			})
-			.cloned()
-			.collect();
+		let goes = |ticket: &&Ticket| {
+			let (lowest, up_to) = first[&ticket.session];
+			let near = urgent.contains(&ticket.session) && ticket.nonce - lowest < WINDOW;
+			near || up_to >= Some(ticket.nonce)
+		};
+		let mut tickets: Vec<Ticket> = self.winners.iter().filter(goes).cloned().collect();
 		tickets.sort_by_key(|ticket| (ticket.session, ticket.nonce));
 		self.chain.redeem_tickets(&tickets);
 	}
