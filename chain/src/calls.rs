@@ -330,6 +330,13 @@ pub fn batch_all(calls: Vec<Call>) -> Call {
 	batch
 }
 
+/// All of them under one signature, each on its own: one that fails hinders no other.
+pub fn force_batch(calls: Vec<Call>) -> Call {
+	let mut batch = Call::new("Utility", "force_batch");
+	batch.arguments.push(("calls", Argument::Calls(calls)));
+	batch
+}
+
 impl Payload for Call {
 	type CallData = Self;
 
@@ -430,6 +437,7 @@ struct WrongShape;
 mod tests {
 	use super::*;
 	use clustercast_primitives::{
+		channel::Reservation,
 		crypto::KeyPair,
 		fraud::Leaf,
 		merkle::Proof,
@@ -519,8 +527,13 @@ mod tests {
 			expiry: u32,
 			extra_limit: u128,
 			limit: u128,
+			proof: Signature,
 			key: PublicKey,
 		},
+		#[codec(index = 11)]
+		reserve { reservation: SignedReservation },
+		#[codec(index = 13)]
+		release { release: Release },
 		#[codec(index = 2)]
 		redeem_batch { tickets: Vec<WinningTicket> },
 		#[codec(index = 8)]
@@ -605,22 +618,57 @@ mod tests {
 		key.sign(voucher, &Hash([7; 32]))
 	}
 
+	fn reservation() -> SignedReservation {
+		let key = KeyPair::from_seed([1; 32]);
+		let reservation = Reservation {
+			sender: AccountId([1; 32]),
+			session: key.public(),
+			recipient: AccountId([2; 32]),
+			counter: 3,
+			cap: 4,
+			reward: 5,
+			submit_by: 6,
+		};
+		key.sign(reservation, &Hash([7; 32]))
+	}
+
+	fn released() -> Release {
+		Release {
+			recipient: AccountId([2; 32]),
+			session: PublicKey([3; 32]),
+			registered: 4,
+			counter: 5,
+			kept: 6,
+		}
+	}
+
 	#[test]
 	fn arguments_are_matched_by_name_and_numbers_by_type() {
-		let key = PublicKey([5; 32]);
+		let (key, proof) = (PublicKey([5; 32]), Signature([6; 64]));
 		let cases = [
 			(
 				deposit(1_000_000),
 				Outer::TicketBroker(Broker::deposit { amount: 1_000_000 }),
 			),
 			(
-				authorize_session(&key, 9, 10, 8),
+				authorize_session(&key, 9, 10, 8, &proof),
 				Outer::TicketBroker(Broker::authorize_session {
 					expiry: 8,
 					extra_limit: 10,
 					limit: 9,
 					key,
+					proof,
 				}),
+			),
+			(
+				reserve(&reservation()),
+				Outer::TicketBroker(Broker::reserve {
+					reservation: reservation(),
+				}),
+			),
+			(
+				release(&released()),
+				Outer::TicketBroker(Broker::release { release: released() }),
 			),
 			(
 				// One element: must stay a list.

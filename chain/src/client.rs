@@ -178,6 +178,24 @@ impl Chain {
 		self.request("chain_getFinalizedHead", rpc_params![]).await
 	}
 
+	/// Number and hash of the last finalised block.
+	pub async fn finalised(&self) -> Result<(BlockNumber, Hash), ChainError> {
+		#[derive(serde::Deserialize)]
+		struct Header {
+			number: String,
+		}
+		let hash = self.finalised_hash().await?;
+		let header: Option<Header> = self.request("chain_getHeader", rpc_params![hash]).await?;
+		let number = header.and_then(|header| {
+			let digits = header.number.strip_prefix("0x")?;
+			BlockNumber::from_str_radix(digits, 16).ok()
+		});
+		Ok((
+			number.ok_or_else(|| ChainError::Node(format!("no header for block {hash}")))?,
+			hash,
+		))
+	}
+
 	/// Hash of the block with this number on the best chain.
 	pub async fn block_hash(&self, number: BlockNumber) -> Result<Hash, ChainError> {
 		let hash: Option<Hash> = self.request("chain_getBlockHash", rpc_params![number]).await?;

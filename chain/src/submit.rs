@@ -8,7 +8,9 @@ use crate::{
 };
 use clustercast_primitives::{
 	chain::{TicketRefusal, TicketVerdict},
-	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedVoucher, StreamId, WinningTicket,
+	crypto::KeyPair,
+	session::SessionProof,
+	AccountId, Balance, BlockNumber, Hash, SignedVoucher, StreamId, WinningTicket,
 };
 use codec::Decode;
 use std::time::Duration;
@@ -293,14 +295,16 @@ impl Chain {
 		&self,
 		wallet: &Wallet,
 		deposit: Balance,
-		key: &PublicKey,
+		session: &KeyPair,
 		limit: Balance,
 		expiry: BlockNumber,
 		wait: Wait,
 	) -> Result<Included, ChainError> {
+		let account = wallet.account();
+		let proof = session.sign(SessionProof { account }, &self.genesis()).signature;
 		let both = calls::batch_all(vec![
 			calls::deposit(deposit),
-			calls::authorize_session(key, limit, 0, expiry),
+			calls::authorize_session(&session.public(), limit, 0, expiry, &proof),
 		]);
 		self.submit(wallet, &both, wait).await
 	}

@@ -85,6 +85,17 @@ impl Subscription {
 		}
 	}
 
+	/// Says farewell: sends what is queued and closes our side, within this time. A relayer that hears it knows that nothing
+	/// more comes.
+	pub async fn leave(mut self, patience: Duration) {
+		let farewell = async {
+			self.send().await?;
+			self.stream.close().await
+		};
+		// Who cannot be told finds out by itself.
+		let _ = tokio::time::timeout(patience, farewell).await;
+	}
+
 	/// After a fault: reads on to the failed window's receipt, for at most this long. What it shows against the relayer.
 	pub async fn evidence(&mut self, patience: Duration) -> Option<Evidence> {
 		let deadline = Instant::now() + patience;
@@ -100,6 +111,11 @@ impl Subscription {
 
 	/// Sends what is to be sent, then reads once. Progress is kept in `self`, so it can be dropped at any await.
 	async fn exchange(&mut self) -> io::Result<usize> {
+		self.send().await?;
+		self.stream.read(&mut self.buffer).await
+	}
+
+	async fn send(&mut self) -> io::Result<()> {
 		loop {
 			if self.outgoing.is_empty() {
 				match self.session.poll_transmit() {
@@ -113,7 +129,6 @@ impl Subscription {
 			}
 			self.outgoing.advance(sent);
 		}
-		self.stream.flush().await?;
-		self.stream.read(&mut self.buffer).await
+		self.stream.flush().await
 	}
 }

@@ -9,10 +9,12 @@ use crate::{
 	node::{Incoming, Stream},
 };
 use bytes::Bytes;
-use clustercast_primitives::{subscribe::Binding, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId};
+use clustercast_primitives::{
+	channel::SignedReservation, subscribe::Binding, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId,
+};
 use clustercast_protocol::{
 	relayer::{Event, SessionError},
-	EndReason, Expectation, Lookup, PaymentMode, ReceiptSigner, RelayerSession, Subscribe, Terms,
+	EncodedWindow, EndReason, Expectation, Lookup, PaymentMode, ReceiptSigner, RelayerSession, Share, Subscribe, Terms,
 };
 use futures::{AsyncReadExt, AsyncWriteExt};
 use rand::{rngs::OsRng, RngCore};
@@ -49,12 +51,15 @@ pub struct Config {
 	pub write_timeout: Duration,
 	/// A window that is unpaid for this long ends the subscription.
 	pub pay_timeout: Duration,
+	/// A viewer who has no credit for so long is told to reserve something: finality, and a second attempt.
+	pub credit_timeout: Duration,
 	/// How long the last windows may be paid for once the server is asked to stop.
 	pub stop_timeout: Duration,
 }
 
 impl Config {
-	/// Defaults: 256 subscriptions, 10 s to take a frame, 20 s to pay for one, 2 s to pay at the end.
+	/// Defaults: 256 subscriptions, 10 s to take a frame, 20 s to pay for one, 60 s to reserve
+	/// something, 2 s to pay at the end.
 	pub fn new(genesis: Hash, key: PublicKey) -> Self {
 		Self {
 			genesis,
@@ -62,6 +67,7 @@ impl Config {
 			max_subscriptions: 256,
 			write_timeout: Duration::from_secs(10),
 			pay_timeout: Duration::from_secs(20),
+			credit_timeout: Duration::from_secs(60),
 			stop_timeout: Duration::from_secs(2),
 		}
 	}
@@ -113,7 +119,14 @@ pub trait Policy: Send + Sync + 'static {
 		request: &Subscribe,
 	) -> impl Future<Output = Result<(Grant, Self::Seat), EndReason>> + Send;
 
-	/// A window is about to go out against payment: opens what its ticket is judged by. An error ends the subscription.
+	/// Whether a window may go out that is to be paid with this; `false`: not now.
+	fn affords(&self, seat: &Self::Seat, share: &Share) -> Result<bool, EndReason> {
+		let _ = (seat, share);
+		Ok(true)
+	}
+
+	/// A window is about to go out against payment: opens what its ticket is judged by. An error ends the subscription
+	/// before it has.
 	fn delivering(&self, seat: &Self::Seat, expectation: Expectation) -> Result<(), EndReason> {
 		let _ = (seat, expectation);
 		Err(EndReason::ProtocolError)
@@ -134,6 +147,22 @@ pub trait Policy: Send + Sync + 'static {
 	) -> impl Future<Output = Result<(), EndReason>> + Send {
 		let _ = (seat, commitment, voucher);
 		std::future::ready(Err(EndReason::ProtocolError))
+	}
+
+	/// Judges a reservation and has it handed in; an error ends the subscription. It is not final when this returns.
+	fn reserve(
+		&self,
+		seat: &Self::Seat,
+		reservation: SignedReservation,
+	) -> impl Future<Output = Result<(), EndReason>> + Send {
+		let _ = (seat, reservation);
+		std::future::ready(Err(EndReason::ProtocolError))
+	}
+
+	/// Asked with each window: counter of a reservation that has become final since.
+	fn reserved(&self, seat: &Self::Seat) -> Result<Option<u32>, EndReason> {
+		let _ = seat;
+		Ok(None)
 	}
 
 	/// Asked after each payment: another mode, or counter of the stream's terms, for the windows that follow, where it is
@@ -205,6 +234,16 @@ struct Link {
 	session: RelayerSession,
 	config: Config,
 	buffer: [u8; READ_BYTES],
+}
+
+/// What became of a window.
+enum Delivered {
+	/// It is queued, and nothing is to be paid for it now.
+	Free,
+	/// It is queued, and to be paid.
+	Owed,
+	/// There is no credit for it.
+	NotYet,
 }
 
 /// When a subscription that delivers no more ends, and what the viewer is told.
@@ -292,11 +331,17 @@ impl Link {
 		let mut news = feed.news();
 		let mut closing: Option<Closing> = None;
 		let mut owing_since = None;
+		let mut short_since = None;
 		loop {
 			// Before looking: what comes after the look rings again.
 			let finished = news.borrow_and_update().finished;
 			if let Some(status) = feed.status(stream) {
 				self.session.status(&status);
+			}
+			match policy.reserved(seat) {
+				Ok(Some(counter)) => self.session.reserved(counter),
+				Ok(None) => {},
+				Err(reason) => return Ok(self.end(reason)),
 			}
 			self.transmit(policy).await?;
 			if *stopping.borrow() && closing.is_none() {
@@ -304,23 +349,17 @@ impl Link {
 			}
 			match self.session.wants() {
 				Some(cursor) if closing.is_none() => match feed.get(cursor) {
-					Lookup::Found(window) => {
-						match self.session.deliver(&window) {
-							Ok(None) => {},
-							Ok(Some(expectation)) => {
-								if let Err(reason) = policy.delivering(seat, expectation) {
-									return Ok(self.end(reason));
-								}
-								owing_since.get_or_insert_with(Instant::now);
-							},
-							// Known before the window is queued: nothing is delivered that cannot be paid.
-							Err(SessionError::Unpayable(id)) => {
-								tracing::warn!(window = %id, "costs more than a ticket's face value: raise it");
-								return Ok(self.end(EndReason::NotServed));
-							},
-							Err(error) => return Err(error.into()),
-						}
-						continue;
+					Lookup::Found(window) => match self.deliver(seat, &window, policy)? {
+						Delivered::Free => {
+							short_since = None;
+							continue;
+						},
+						Delivered::Owed => {
+							short_since = None;
+							owing_since.get_or_insert_with(Instant::now);
+							continue;
+						},
+						Delivered::NotYet => drop(short_since.get_or_insert_with(Instant::now)),
 					},
 					Lookup::Gone => return Ok(self.end(EndReason::WindowGone)),
 					Lookup::NotYet if finished => {
@@ -338,7 +377,8 @@ impl Link {
 			}
 
 			let unpaid = owing_since.map(|since| (EndReason::Unpaid, since + self.config.pay_timeout));
-			let deadline = [closing, unpaid].into_iter().flatten().min_by_key(|(_, at)| *at);
+			let short = short_since.map(|since| (EndReason::ReservationNeeded, since + self.config.credit_timeout));
+			let deadline = [closing, unpaid, short].into_iter().flatten().min_by_key(|(_, at)| *at);
 			tokio::select! {
 				read = self.stream.read(&mut self.buffer) => match read? {
 					0 => {
@@ -357,6 +397,10 @@ impl Link {
 			while let Some(event) = self.session.poll_event() {
 				let (commitment, judged) = match event {
 					Event::Subscribed(_) => continue,
+					Event::Reserve(reservation) => match policy.reserve(seat, reservation).await {
+						Ok(()) => continue,
+						Err(reason) => return Ok(self.end(reason)),
+					},
 					Event::Ticket(ticket) => (ticket.message.commitment, policy.ticket(seat, ticket).await),
 					Event::Voucher { commitment, voucher } => {
 						(commitment, policy.voucher(seat, commitment, voucher).await)
@@ -372,6 +416,34 @@ impl Link {
 				}
 			}
 		}
+	}
+
+	/// Queues a window, if the policy lets it out.
+	fn deliver<P: Policy>(&mut self, seat: &P::Seat, window: &EncodedWindow, policy: &P) -> Result<Delivered, Closed> {
+		// Known before the window is queued: nothing is delivered that cannot be paid.
+		let share = self.session.quote(window).map_err(|error| match error {
+			SessionError::Unpayable(id) => {
+				tracing::warn!(window = %id, "costs more than a ticket's face value: raise it");
+				self.end(EndReason::NotServed)
+			},
+			other => other.into(),
+		})?;
+		if let Some(share) = &share {
+			match policy.affords(seat, share) {
+				Ok(true) => {},
+				Ok(false) => return Ok(Delivered::NotYet),
+				Err(reason) => return Err(self.end(reason)),
+			}
+		}
+		let Some(expectation) = self.session.deliver(window)? else {
+			return Ok(Delivered::Free);
+		};
+		let commitment = expectation.commitment;
+		policy.delivering(seat, expectation).map_err(|reason| {
+			self.session.withdraw(&commitment);
+			self.end(reason)
+		})?;
+		Ok(Delivered::Owed)
 	}
 
 	/// What the peer subscribes to.

@@ -64,6 +64,7 @@ impl Policy for Open {
 					mode: PaymentMode::Tickets { face_value: 1_000_000 },
 					credit: 2,
 					counter: 0,
+					reserve: None,
 				},
 				Arc::new(ReceiptSigner::new(KeyPair::from_seed(RELAYER_SEED), [5; 32])),
 			),

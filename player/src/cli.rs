@@ -78,6 +78,16 @@ enum Command {
 		#[arg(long, env = "CLUSTERCAST_PLAYER_STATE", value_name = "DIR")]
 		state: PathBuf,
 	},
+	/// Begin to free what is reserved for a relayer that has not released it
+	Close {
+		#[command(flatten)]
+		payer: Payer,
+		/// The relayer's account
+		relayer: String,
+		/// Folder for session key and purse; one player at a time
+		#[arg(long, env = "CLUSTERCAST_PLAYER_STATE", value_name = "DIR")]
+		state: PathBuf,
+	},
 	/// Show balance, deposit and session keys
 	Account {
 		#[command(flatten)]
@@ -130,16 +140,27 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 			let folder = StateFolder::open(&state).context("--state")?;
 			let chain = Chain::connect(&rpc).await?;
 			let account = payer.account(&chain).await.context("--account")?;
-			let (key, expiry) = funds::session_to_authorise(&chain, account, &folder)?;
-			let proof = key.sign(SessionProof { account }, &chain.genesis()).signature;
+			let session = funds::session_to_authorise(&chain, account, &folder)?;
 			status::print_line(serde_json::json!({
 				"account": account.to_string(),
 				"ss58": account::ss58(&account),
-				"sessionKey": key.public().to_string(),
-				"sessionProof": proof.to_string(),
-				"expiry": expiry,
+				"sessionKey": session.key.to_string(),
+				"sessionProof": session.proof.to_string(),
+				"expiry": session.expiry,
 			}));
 			Ok(())
+		},
+		Command::Close { payer, relayer, state } => {
+			let relayer = account::parse(&relayer).context("RELAYER")?;
+			let folder = StateFolder::open(&state).context("--state")?;
+			let (chain, wallet) = payer.open().await?;
+			let pocket = funds::session_at_hand(&chain, wallet.account(), &folder)?
+				.context("there is no session key in --state")?;
+			let submit_by = chain.head().best.saturating_add(chain.constants().max_ticket_life / 2);
+			let close = pocket
+				.close(&relayer, submit_by)
+				.context("nothing was reserved for this relayer")?;
+			submit(&chain, &wallet, calls::close_channel(&close)).await
 		},
 		Command::Account { payer } => payer.show().await,
 	}
@@ -154,9 +175,7 @@ impl Payer {
 	/// Signs one call, waits until it is final, shows the account.
 	async fn sign(&self, call: Call) -> anyhow::Result<()> {
 		let (chain, wallet) = self.open().await?;
-		let included = chain.submit(&wallet, &call, Wait::Finalised).await?;
-		tracing::info!(block = included.number, fee = %Usdc(included.fee), "{} is final", call.full_name());
-		show(&chain, &wallet.account()).await
+		submit(&chain, &wallet, call).await
 	}
 
 	async fn show(&self) -> anyhow::Result<()> {
@@ -165,6 +184,12 @@ impl Payer {
 		let account = payer.account(&chain).await.context("--account")?;
 		show(&chain, &account).await
 	}
+}
+
+async fn submit(chain: &Chain, wallet: &Wallet, call: Call) -> anyhow::Result<()> {
+	let included = chain.submit(wallet, &call, Wait::Finalised).await?;
+	tracing::info!(block = included.number, fee = %Usdc(included.fee), "{} is final", call.full_name());
+	show(chain, &wallet.account()).await
 }
 
 async fn show(chain: &Chain, account: &AccountId) -> anyhow::Result<()> {

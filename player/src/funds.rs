@@ -7,9 +7,9 @@ use clustercast_primitives::{
 	chain::{SessionInfo, ViewerAccount},
 	crypto::KeyPair,
 	ticket::EXPIRY_GRID,
-	AccountId, Balance, BlockNumber, Hash, PublicKey, Usdc,
+	AccountId, Balance, BlockNumber, Hash, PublicKey, Signature, Usdc,
 };
-use clustercast_protocol::{PurseConfig, PurseError};
+use clustercast_protocol::{purse, PurseConfig, PurseError};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -58,7 +58,7 @@ pub enum FundsError {
 		/// To be added to the deposit.
 		needed: Usdc,
 	},
-	/// No room for another session key, and none that can be removed.
+	/// No room for another session key.
 	#[error("the account has {0} session keys, as many as it may; wait until one of them expires")]
 	TooManySessions(u32),
 	/// The chain did not do it.
@@ -79,8 +79,6 @@ pub struct Plan {
 	pub deposit: Balance,
 	/// The session key to go on with; `None` asks for a new one.
 	pub keep: Option<SessionInfo>,
-	/// Expired sessions of this account, to be removed to make room.
-	pub reap: Vec<PublicKey>,
 	/// The session key that a new one replaces.
 	pub revoke: Option<PublicKey>,
 }
@@ -107,35 +105,33 @@ impl Plan {
 			true => (wanted.deposit - available).min(constants.max_deposit.saturating_sub(account.deposit)),
 			false => 0,
 		};
-		if deposit > 0 && account.free < deposit.saturating_add(FEE_RESERVE) {
-			return Err(FundsError::TooLittle {
-				free: Usdc(account.free),
-				needed: Usdc(deposit),
-			});
-		}
 		let held = key.and_then(|key| account.sessions.iter().find(|s| s.key == *key));
 		let lasts = |s: &&SessionInfo| {
 			s.expiry >= now.saturating_add(constants.max_ticket_life * SESSION_MARGIN)
 				&& s.limit.saturating_sub(s.spent) >= wanted.limit.div_ceil(2)
 		};
+		let affords = |needed: Balance| match needed > 0 && account.free < needed.saturating_add(FEE_RESERVE) {
+			true => Err(FundsError::TooLittle {
+				free: Usdc(account.free),
+				needed: Usdc(needed),
+			}),
+			false => Ok(()),
+		};
 		if let Some(session) = held.filter(lasts) {
+			affords(deposit)?;
 			return Ok(Self {
 				deposit,
 				keep: Some(session.clone()),
-				reap: Vec::new(),
 				revoke: None,
 			});
 		}
-		let expired = account.sessions.iter().filter(|s| s.expiry < now);
-		let room = (constants.max_sessions as usize).saturating_sub(account.sessions.len());
-		let reap: Vec<_> = expired.map(|s| s.key).take(usize::from(room == 0)).collect();
-		if room == 0 && reap.is_empty() {
+		affords(deposit.saturating_add(constants.session_deposit))?;
+		if account.sessions.len() >= constants.max_sessions as usize {
 			return Err(FundsError::TooManySessions(constants.max_sessions));
 		}
 		Ok(Self {
 			deposit,
 			keep: None,
-			reap,
 			// Not one that ends by itself before a revocation would end it.
 			revoke: held
 				.filter(|s| s.expiry > now.saturating_add(constants.max_ticket_life))
@@ -144,14 +140,14 @@ impl Plan {
 	}
 
 	/// The calls that make it so, with `key` as the new session key; none when nothing is missing.
-	fn calls(&self, key: &PublicKey, limit: Balance, expiry: BlockNumber) -> Vec<Call> {
-		let mut calls: Vec<Call> = self.reap.iter().map(calls::reap_session).collect();
+	fn calls(&self, key: &PublicKey, limit: Balance, expiry: BlockNumber, proof: &Signature) -> Vec<Call> {
+		let mut calls: Vec<Call> = Vec::new();
 		if self.deposit > 0 {
 			calls.push(calls::deposit(self.deposit));
 		}
 		calls.extend(self.revoke.iter().map(calls::revoke_session));
 		if self.keep.is_none() {
-			calls.push(calls::authorize_session(key, limit, 0, expiry));
+			calls.push(calls::authorize_session(key, limit, 0, expiry, proof));
 		}
 		calls
 	}
@@ -169,7 +165,7 @@ pub async fn prepare(
 	let now = chain.head().best;
 	let account = chain.viewer_account(&wallet.account(), None).await?;
 	let held = folder.session()?;
-	let purse = |limit, expiry| purse(chain, wallet.account(), limit, expiry);
+	let purse_of = |limit, expiry| purse_config(chain, wallet.account(), limit, expiry);
 	let mut plan = Plan::new(
 		&account,
 		held.as_ref().map(|(k, _)| k.public()).as_ref(),
@@ -179,7 +175,7 @@ pub async fn prepare(
 	)?;
 	let mut pocket = None;
 	if let (Some(session), Some((key, stored))) = (&plan.keep, held) {
-		match folder.restore(key, &stored, purse(session.limit, session.expiry)) {
+		match folder.restore(key, &stored, purse_of(session.limit, session.expiry)) {
 			Ok(restored) => pocket = Some(restored),
 			Err(error) => {
 				tracing::warn!(%error, "the session key is not used again");
@@ -187,13 +183,13 @@ pub async fn prepare(
 			},
 		}
 	}
-	let expiry = now.saturating_add(SESSION_LIFE);
+	let expiry = now.saturating_add(SESSION_LIFE.min(constants.max_session_life));
 	let fresh = folder.fresh_key();
-	let key = pocket.as_ref().map_or(fresh.public(), Pocket::session);
-	let mut calls = plan.calls(&key, wanted.limit, expiry);
+	let proof = purse::prove(&fresh, wallet.account(), &chain.genesis());
+	let mut calls = plan.calls(&fresh.public(), wanted.limit, expiry, &proof);
 	if pocket.is_none() {
 		// Before the chain knows it: a key that is authorised and lost would leave its session behind.
-		pocket = Some(folder.adopt(&fresh, purse(wanted.limit, expiry))?);
+		pocket = Some(folder.adopt(&fresh, purse_of(wanted.limit, expiry))?);
 	}
 	let call = match calls.len() {
 		0 => None,
@@ -211,7 +207,7 @@ pub async fn prepare(
 	Ok(pocket.expect("restored, or adopted just above"))
 }
 
-fn purse(chain: &Chain, sender: AccountId, budget: Balance, session_expiry: BlockNumber) -> PurseConfig {
+fn purse_config(chain: &Chain, sender: AccountId, budget: Balance, session_expiry: BlockNumber) -> PurseConfig {
 	PurseConfig {
 		budget,
 		..rules(chain.constants(), chain.genesis(), sender, session_expiry)
@@ -224,42 +220,63 @@ fn rules(constants: &Constants, genesis: Hash, sender: AccountId, session_expiry
 		genesis,
 		sender,
 		session_expiry,
-		epoch_length: constants.epoch_length,
-		nonces_per_epoch: constants.max_nonces,
 		ticket_life: constants.max_ticket_life.saturating_sub(EXPIRY_SLACK),
 		budget: 0,
 	}
 }
 
-/// The session key for an account that is funded elsewhere, and the expiry to authorise it with. Made when there is
-/// none yet.
+/// A session key for an account that is funded elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct ToAuthorise {
+	/// The key.
+	pub key: PublicKey,
+	/// Last block for which it is to be authorised.
+	pub expiry: BlockNumber,
+	/// By the key: it is for this account.
+	pub proof: Signature,
+}
+
+/// The session key for an account that is funded elsewhere. Made when there is none yet.
 pub fn session_to_authorise(
 	chain: &Chain,
 	account: AccountId,
 	folder: &StateFolder,
-) -> Result<(KeyPair, BlockNumber), FundsError> {
-	let expiry = chain.head().best.saturating_add(SESSION_LIFE);
+) -> Result<ToAuthorise, FundsError> {
+	let life = SESSION_LIFE.min(chain.constants().max_session_life);
+	let expiry = chain.head().best.saturating_add(life);
 	let key = match folder.session()? {
 		Some((key, _)) => key,
 		None => {
 			let fresh = folder.fresh_key();
-			folder.adopt(&fresh, purse(chain, account, 0, expiry))?;
+			folder.adopt(&fresh, purse_config(chain, account, 0, expiry))?;
 			fresh
 		},
 	};
-	Ok((key, expiry))
+	Ok(ToAuthorise {
+		key: key.public(),
+		expiry,
+		proof: purse::prove(&key, account, &chain.genesis()),
+	})
+}
+
+/// The purse of the session key in the folder, as it is; `None` where there is none.
+pub fn session_at_hand(chain: &Chain, account: AccountId, folder: &StateFolder) -> Result<Option<Pocket>, FundsError> {
+	let Some((key, stored)) = folder.session()? else {
+		return Ok(None);
+	};
+	let config = purse_config(chain, account, 0, BlockNumber::MAX);
+	Ok(Some(folder.restore(key, &stored, config)?))
 }
 
 /// Waits until the account has authorised the folder's session key and has a deposit, and opens the purse.
 pub async fn await_session(chain: &Chain, account: AccountId, folder: &StateFolder) -> Result<Pocket, FundsError> {
-	let (key, expiry) = session_to_authorise(chain, account, folder)?;
-	let key = key.public();
+	let ToAuthorise { key, expiry, .. } = session_to_authorise(chain, account, folder)?;
 	let mut told = false;
 	loop {
 		let found = chain.viewer_account(&account, None).await?;
 		if let Some(session) = usable(&found, &key, chain.head().best) {
 			if let Some((key, stored)) = folder.session()? {
-				let config = purse(chain, account, session.limit, session.expiry);
+				let config = purse_config(chain, account, session.limit, session.expiry);
 				return folder.restore(key, &stored, config).map_err(FundsError::Purse);
 			}
 		}
@@ -290,8 +307,9 @@ mod tests {
 		min_face_value: 1_000,
 		unlock_delay: 1_200,
 		max_ticket_life: 600,
-		epoch_length: 600,
-		max_nonces: 8_192,
+		channel_delay: 1_200,
+		max_session_life: 1_296_000,
+		session_deposit: 10_000,
 		max_batch: 100,
 		max_sessions: 2,
 	};
@@ -310,7 +328,7 @@ mod tests {
 			extra_limit: 0,
 			extra_spent: 0,
 			expiry,
-			payees: 0,
+			registered: 1,
 		}
 	}
 
@@ -344,6 +362,7 @@ mod tests {
 		ViewerAccount {
 			free: 100 * USDC,
 			deposit,
+			reserved: 0,
 			unlocking: None,
 			sessions,
 		}
@@ -357,14 +376,14 @@ mod tests {
 	fn newcomer_deposits_and_authorises() {
 		let plan = plan(&account(0, vec![]));
 		assert_eq!((plan.deposit, &plan.keep), (5 * USDC, &None));
-		assert_eq!(plan.calls(&KEY, 1, 2).len(), 2);
+		assert_eq!(plan.calls(&KEY, 1, 2, &Signature([0; 64])).len(), 2);
 	}
 
 	#[test]
 	fn nothing_is_signed_when_nothing_is_missing() {
 		let plan = plan(&account(3 * USDC, vec![session(USDC, NOW + 1_200)]));
 		assert_eq!(plan.deposit, 0);
-		assert!(plan.calls(&KEY, 1, 2).is_empty());
+		assert!(plan.calls(&KEY, 1, 2, &Signature([0; 64])).is_empty());
 	}
 
 	#[test]
@@ -422,16 +441,31 @@ mod tests {
 	}
 
 	#[test]
-	fn room_is_made_by_removing_an_expired_session() {
-		let other = |n: u8, expiry| SessionInfo {
+	fn session_needs_room_and_its_deposit() {
+		let other = |n: u8| SessionInfo {
 			key: PublicKey([n; 32]),
-			..session(0, expiry)
+			..session(0, NOW + 1)
 		};
-		let full = account(5 * USDC, vec![other(7, NOW + 1), other(8, NOW - 1)]);
-		assert_eq!(plan(&full).reap, [PublicKey([8; 32])]);
-		let stuck = account(5 * USDC, vec![other(7, NOW + 1), other(8, NOW)]);
-		let error = Plan::new(&stuck, None, WANTED, NOW, &CONSTANTS).unwrap_err();
+		let full = account(5 * USDC, vec![other(7), other(8)]);
+		let error = Plan::new(&full, None, WANTED, NOW, &CONSTANTS).unwrap_err();
 		assert!(matches!(error, FundsError::TooManySessions(2)));
+		let with_free = |free, sessions| {
+			let account = ViewerAccount {
+				free,
+				..account(5 * USDC, sessions)
+			};
+			Plan::new(&account, Some(&KEY), WANTED, NOW, &CONSTANTS).map(|_| ())
+		};
+		let needed = CONSTANTS.session_deposit + FEE_RESERVE;
+		assert!(with_free(needed, vec![]).is_ok());
+		assert!(matches!(
+			with_free(needed - 1, vec![]),
+			Err(FundsError::TooLittle { .. })
+		));
+		assert!(
+			with_free(0, vec![session(0, NOW + 5_000)]).is_ok(),
+			"nothing is missing"
+		);
 	}
 
 	#[test]

@@ -162,6 +162,7 @@ impl Player {
 			Some(wallet) => funds::prepare(&chain, wallet, &self.folder, wanted).await?,
 			None => funds::await_session(&chain, account, &self.folder).await?,
 		};
+		let deposit = chain.viewer_account(&account, None).await?.deposit;
 		// A new identity each time: relayers learn nothing of a viewer but the account that pays.
 		let (node, _) = Node::start(&KeyPair::from_seed(rand::random()), node::Limits::default())?;
 		let wallet = self.payer.wallet().filter(|_| !self.config.no_report);
@@ -175,6 +176,7 @@ impl Player {
 			node,
 			stream,
 			account,
+			deposit,
 			pocket,
 			limits: Limits {
 				max_price_per_gb: self.config.max_price_per_gb,

@@ -1,4 +1,4 @@
-//! The purse on disk: whatever happens to the process, no nonce is used twice.
+//! The purse on disk: whatever happens to the process, no nonce and no counter of a reservation is used twice.
 //!
 //! | file in the state folder | holds |
 //! | --- | --- |
@@ -8,9 +8,11 @@
 
 use clustercast_chain::{files, keys, KeyError};
 use clustercast_primitives::{
+	chain::VoucherPlace,
+	channel::{SignedClose, SignedReservation},
 	crypto::KeyPair,
 	subscribe::{SignedSubscription, Subscription},
-	BlockNumber, PublicKey, SignedVoucher,
+	AccountId, Balance, BlockNumber, PublicKey, SignedVoucher,
 };
 use clustercast_protocol::{Due, Payment, Purse, PurseConfig, PurseError};
 use std::{
@@ -167,12 +169,48 @@ impl Pocket {
 	/// Signs what is due. Nonces are reserved on disk first, 64 at a time; that write takes as long as
 	/// the disk does.
 	pub fn pay(&mut self, due: &Due, block: BlockNumber) -> Result<Payment, PayError> {
-		self.unstored |= self.purse.reserve(block).is_some();
+		self.unstored |= self.purse.reserve(&due.recipient, block).is_some();
 		if self.unstored {
 			self.save()?;
 			self.unstored = false;
 		}
 		Ok(self.purse.pay(due, block)?)
+	}
+
+	/// Signs a reservation with this cap, micro-USDC in all, or the least that is above the one before. Its counter is on disk
+	/// before it is signed.
+	pub fn reserve(
+		&mut self,
+		recipient: &AccountId,
+		cap: Balance,
+		reward: Balance,
+		submit_by: BlockNumber,
+	) -> Result<SignedReservation, PayError> {
+		let (reservation, _) = self.purse.set_aside(recipient, cap, reward, submit_by)?;
+		self.save()?;
+		self.unstored = false;
+		Ok(self.purse.sign_reservation(reservation))
+	}
+
+	/// Takes up what the chain has of a channel, where this purse knows of less.
+	pub fn catch_up(
+		&mut self,
+		recipient: &AccountId,
+		counter: u32,
+		cap: Balance,
+		next_nonce: u64,
+	) -> Result<(), PurseError> {
+		self.purse.catch_up(recipient, counter, cap, next_nonce)
+	}
+
+	/// What vouchers to this recipient owe, place by place, micro-USDC.
+	pub fn vouchers_to(&self, recipient: &AccountId) -> Vec<(VoucherPlace, Balance)> {
+		self.purse.vouchers_to(recipient).collect()
+	}
+
+	/// Begins to free what is reserved for this recipient; `None` where nothing ever was.
+	pub fn close(&self, recipient: &AccountId, submit_by: BlockNumber) -> Option<SignedClose> {
+		self.purse.close(recipient, submit_by)
 	}
 
 	/// Signs what a relayer asks for before it serves.
@@ -199,7 +237,7 @@ impl Pocket {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{receipt::Kind, AccountId, Hash, Ticket, WindowId};
+	use clustercast_primitives::{receipt::Kind, Hash, Ticket, WindowId};
 	use clustercast_protocol::Share;
 	use std::collections::HashSet;
 
@@ -208,8 +246,6 @@ mod tests {
 			genesis: Hash([1; 32]),
 			sender: AccountId([2; 32]),
 			session_expiry: 100_000,
-			epoch_length: 600,
-			nonces_per_epoch: 8_192,
 			ticket_life: 500,
 			budget: 1_000_000,
 		}
@@ -257,11 +293,7 @@ mod tests {
 			let mut pocket = folder.restore(session, &stored, config()).unwrap();
 			for _ in 0..tickets {
 				let ticket = ticket(pocket.pay(&due(), 1_000).unwrap());
-				assert!(
-					used.insert((ticket.expiry / 600, ticket.nonce)),
-					"nonce {} again",
-					ticket.nonce
-				);
+				assert!(used.insert(ticket.nonce), "nonce {} again", ticket.nonce);
 			}
 		}
 		assert_eq!(used.len(), 403);
@@ -285,6 +317,40 @@ mod tests {
 		let mut restored = folder.restore(session, &stored, config()).unwrap();
 		let after = ticket(restored.pay(&due(), 1_000).unwrap()).nonce;
 		assert!(after >= 64, "goes on with nonce {after}");
+	}
+
+	#[test]
+	fn no_counter_is_used_twice_through_crashes() {
+		let dir = tempfile::tempdir().unwrap();
+		let relayer = AccountId([3; 32]);
+		{
+			let folder = StateFolder::open(dir.path()).unwrap();
+			folder.adopt(&folder.fresh_key(), config()).unwrap();
+		}
+		let mut before = (0, 0);
+		for _ in 0..3 {
+			let folder = StateFolder::open(dir.path()).unwrap();
+			let (session, stored) = folder.session().unwrap().unwrap();
+			let mut pocket = folder.restore(session, &stored, config()).unwrap();
+			let signed = pocket.reserve(&relayer, 5_000, 300, 2_000).unwrap();
+			let reservation = signed.message;
+			assert!((reservation.counter, reservation.cap) > before, "{reservation:?}");
+			assert!(reservation.counter > before.0 && reservation.cap > before.1);
+			before = (reservation.counter, reservation.cap);
+		}
+		assert_eq!(before, (3, 5_002));
+	}
+
+	#[test]
+	fn reservation_is_not_signed_when_its_counter_cannot_be_stored() {
+		let dir = tempfile::tempdir().unwrap();
+		let folder = StateFolder::open(dir.path()).unwrap();
+		let mut pocket = folder.adopt(&folder.fresh_key(), config()).unwrap();
+		let path = pocket.path.clone();
+		fs::remove_file(&path).unwrap();
+		fs::create_dir(&path).unwrap();
+		let signed = pocket.reserve(&AccountId([3; 32]), 5_000, 300, 2_000);
+		assert!(matches!(signed, Err(PayError::Store(_))));
 	}
 
 	#[test]

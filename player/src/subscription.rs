@@ -13,21 +13,23 @@ use clustercast_chain::{Chain, ChainError};
 use clustercast_network::{client, node::ConnectError, Node, PeerId, Stream, Subscription};
 use clustercast_primitives::{
 	catalog::CatalogError,
-	chain::{RelayerInfo, StreamKeyInfo},
+	chain::{ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, VoucherPlace, VoucherTotals},
 	crypto::SignatureError,
 	status::State,
 	subscribe::Binding,
 	window::{HeaderError, MAX_AHEAD_OF_VIEWER_MS},
-	AccountId, BlockNumber, Hash, StreamId, TrackId, Usdc,
+	AccountId, Balance, BlockNumber, Hash, StreamId, TrackId, Usdc,
 };
 use clustercast_protocol::{
-	viewer::Event, EncodedWindow, EndReason, Fault, PaymentMode, PaymentTerms, PurseError, Resume, SessionKey,
-	Standing, ViewerConfig, ViewerSession,
+	thrift::Wish,
+	viewer::{Event, ReceiptFault},
+	EncodedWindow, EndReason, Fault, PaymentMode, PaymentTerms, PurseError, Resume, SessionKey, Standing, Terms,
+	Thrift, ThriftConfig, ViewerConfig, ViewerSession,
 };
 use std::{future::Future, time::Duration};
 use tokio::{
 	sync::watch,
-	time::{timeout_at, Instant},
+	time::{sleep, timeout, timeout_at, Instant},
 };
 
 /// Track that is watched: picture and sound at 480p are the only one.
@@ -46,6 +48,18 @@ pub(crate) const USUAL_WINDOW: Duration = Duration::from_secs(2);
 /// At the end of a run, how long the last windows' receipts and acknowledgements are waited for: what verified is paid.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// A relayer that serves nobody without a reservation is waited for until that can be final, at the beginning.
+const RESERVE_PATIENCE: Duration = Duration::from_secs(40);
+
+/// How long the chain may take to say what was paid, in the middle of a broadcast.
+const LOOK_UP: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether something is to be reserved, where nothing else happens.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How long a relayer may take to hear that we leave.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// What a viewer asks the chain in the middle of a broadcast.
 pub trait ChainView: Send + Sync {
 	/// Hash of block 0.
@@ -56,6 +70,12 @@ pub trait ChainView: Send + Sync {
 	fn stream_key(&self, id: StreamId) -> impl Future<Output = Result<Option<StreamKeyInfo>, ChainError>> + Send;
 	/// See [`Chain::relayers`].
 	fn relayers(&self) -> impl Future<Output = Result<Vec<RelayerInfo>, ChainError>> + Send;
+	/// What a channel has paid, and what vouchers have paid at these places of it.
+	fn paid(
+		&self,
+		channel: ChannelKey,
+		places: Vec<VoucherPlace>,
+	) -> impl Future<Output = Result<(ChannelInfo, Vec<VoucherTotals>), ChainError>> + Send;
 }
 
 impl ChainView for Chain {
@@ -73,6 +93,20 @@ impl ChainView for Chain {
 
 	fn relayers(&self) -> impl Future<Output = Result<Vec<RelayerInfo>, ChainError>> + Send {
 		self.relayers()
+	}
+
+	async fn paid(
+		&self,
+		channel: ChannelKey,
+		places: Vec<VoucherPlace>,
+	) -> Result<(ChannelInfo, Vec<VoucherTotals>), ChainError> {
+		let (_, hash) = self.finalised().await?;
+		let channels = self.channels(&[channel], Some(hash)).await?;
+		let mut paid = Vec::with_capacity(places.len());
+		for page in places.chunks(self.constants().max_batch.max(1) as usize) {
+			paid.extend(self.vouchers_paid(page, Some(hash)).await?);
+		}
+		Ok((channels.first().copied().flatten().unwrap_or_default(), paid))
 	}
 }
 
@@ -104,6 +138,8 @@ pub struct Viewing<C> {
 	pub(crate) node: Node,
 	pub(crate) stream: StreamKeyInfo,
 	pub(crate) account: AccountId,
+	/// As it was at the start, micro-USDC.
+	pub(crate) deposit: Balance,
 	pub(crate) pocket: Pocket,
 	pub(crate) inquest: Inquest,
 	pub(crate) limits: Limits,
@@ -158,7 +194,15 @@ impl<C: ChainView> Viewing<C> {
 			() = stopped(&mut stop) => return Ok(Attempt { ending: None, served: false }),
 		};
 		let over = match connected {
-			Ok(stream) => self.subscribe(stream, relayer, &peer).await?,
+			Ok(stream) => {
+				let mut subscription = self.subscription(stream, relayer);
+				let over = self.subscribe(&mut subscription, &peer).await?;
+				match subscription.session().fault().is_some() {
+					true => self.inquest.fault(subscription),
+					false => subscription.leave(FAREWELL).await,
+				}
+				over
+			},
 			Err(error) => Over::Relayer(Ending::Failed, error.to_string()),
 		};
 		let ending = match over {
@@ -188,7 +232,7 @@ impl<C: ChainView> Viewing<C> {
 		Err(error)
 	}
 
-	async fn subscribe(&mut self, stream: Stream, relayer: &Relayer, peer: &str) -> anyhow::Result<Over> {
+	fn subscription(&self, stream: Stream, relayer: &Relayer) -> Subscription {
 		let session = ViewerSession::new(ViewerConfig {
 			genesis: self.chain.genesis(),
 			stream: self.stream.id,
@@ -212,8 +256,14 @@ impl<C: ChainView> Viewing<C> {
 			latest_start_ms: latest_start_ms(),
 			resume: self.resume.clone(),
 		});
-		let mut subscription = Subscription::new(stream, session, self.stall());
+		Subscription::new(stream, session, self.stall().max(RESERVE_PATIENCE))
+	}
+
+	async fn subscribe(&mut self, subscription: &mut Subscription, peer: &str) -> anyhow::Result<Over> {
 		let mut deadline = Instant::now() + self.stall();
+		// Whom this relayer has paid, and what is reserved for it.
+		let mut thrift: Option<(AccountId, Thrift)> = None;
+		let mut served = false;
 		let mut stop = self.stop.clone();
 		let mut settling = false;
 		// Windows that are neither free nor acknowledged as paid, nor covered by what was paid before.
@@ -229,8 +279,19 @@ impl<C: ChainView> Viewing<C> {
 			if settling && unpaid == 0 {
 				return Ok(Over::Run);
 			}
+			if let (Some((recipient, thrift)), false) = (&mut thrift, settling) {
+				if let Some(wish) = thrift.wish(self.chain.best_block()) {
+					if self.reserve(subscription, recipient, &wish).await {
+						thrift.sent(&wish);
+						if !served {
+							deadline = deadline.max(Instant::now() + RESERVE_PATIENCE);
+						}
+					}
+				}
+			}
 			let event = tokio::select! {
 				event = timeout_at(deadline, subscription.next()) => event,
+				() = sleep(TICK), if thrift.is_some() && !settling => continue,
 				() = stopped(&mut stop), if !settling => continue,
 			};
 			let event = match event {
@@ -239,7 +300,6 @@ impl<C: ChainView> Viewing<C> {
 				Err(_) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
 				Ok(Err(client::Error::Fault(fault))) => {
 					let rejected = subscription.session().rejected_bytes();
-					self.inquest.fault(subscription);
 					return Ok(self.on_fault(fault, rejected, peer).await);
 				},
 				Ok(Err(client::Error::Inactive(_))) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
@@ -257,6 +317,15 @@ impl<C: ChainView> Viewing<C> {
 				Event::Catalog(catalog) => self.inquest.catalog(&catalog),
 				Event::Terms(terms) => {
 					paying = terms.is_some();
+					if let (Some(terms), None) = (&terms, &thrift) {
+						match self.thrift(terms) {
+							Ok(new) => thrift = new.map(|new| (terms.recipient, new)),
+							Err(reason) => return Ok(Over::Relayer(Ending::Refused, reason)),
+						}
+					}
+					if let (Some(terms), Some((_, thrift))) = (&terms, &mut thrift) {
+						thrift.pays(matches!(terms.mode, PaymentMode::Vouchers { .. }));
+					}
 					// The next change must not find us two behind.
 					if terms
 						.as_ref()
@@ -277,6 +346,11 @@ impl<C: ChainView> Viewing<C> {
 				Event::Window(_) if settling => {},
 				Event::Window(window) => {
 					self.on_window(&window, peer).await?;
+					served = true;
+					if let Some((_, thrift)) = &mut thrift {
+						let header = window.header();
+						thrift.window(header.bytes, header.duration_ms, self.chain.best_block());
+					}
 					unpaid += u32::from(paying);
 					deadline = Instant::now() + self.stall();
 				},
@@ -285,18 +359,25 @@ impl<C: ChainView> Viewing<C> {
 				Event::PaymentDue(due) => {
 					let payment = match self.pocket.pay(&due, self.chain.best_block()) {
 						Ok(payment) => payment,
-						// Who pays by ticket may still serve.
-						Err(PayError::Purse(error @ PurseError::TooManyPayees)) => {
-							return Ok(Over::Relayer(
-								Ending::Refused,
-								format!("cannot be paid by voucher: {error}"),
-							));
+						// Those who were paid before may still serve.
+						Err(PayError::Purse(error @ PurseError::TooManyRecipients)) => {
+							return Ok(Over::Relayer(Ending::Refused, format!("cannot be paid: {error}")));
 						},
 						Err(error) => return Err(cannot_pay(error)),
 					};
 					// Refused only where a fault was found meanwhile: the next event says which.
 					if subscription.session().pay(&due, payment).is_ok() {
-						self.summary.ticket(peer, due.share.worth_q64().unwrap_or_default());
+						let worth = due.share.worth_q64().unwrap_or_default();
+						self.summary.ticket(peer, worth);
+						if let Some((_, thrift)) = &mut thrift {
+							thrift.signed((worth >> 64) + Balance::from(worth << 64 != 0));
+						}
+					}
+				},
+				Event::Reserved(counter) => {
+					tracing::debug!(counter, "the reservation is final, the relayer says");
+					if let Some((_, thrift)) = &mut thrift {
+						thrift.confirmed();
 					}
 				},
 				Event::Paid(_) | Event::Covered(_) => unpaid = unpaid.saturating_sub(1),
@@ -316,6 +397,58 @@ impl<C: ChainView> Viewing<C> {
 				// Each window carries the one it needs.
 				Event::Init(_) => {},
 			}
+		}
+	}
+
+	/// What is reserved for a relayer with these terms, if it asks for it; why it is left, where it asks too much.
+	fn thrift(&self, terms: &Terms) -> Result<Option<Thrift>, String> {
+		let Some(asked) = terms.reserve else {
+			return Ok(None);
+		};
+		let config = ThriftConfig { deposit: self.deposit };
+		let thrift = Thrift::new(config, asked, terms.price_per_gb, self.chain.best_block());
+		thrift.map(Some).map_err(|error| error.to_string())
+	}
+
+	/// Signs and sends a reservation; whether it was. All that was signed to this relayer and not paid yet is covered by it,
+	/// and what is wished beyond that.
+	async fn reserve(&mut self, subscription: &mut Subscription, recipient: &AccountId, wish: &Wish) -> bool {
+		let places = self.pocket.vouchers_to(recipient);
+		let channel = ChannelKey {
+			session: self.pocket.session(),
+			recipient: *recipient,
+		};
+		let asked = self
+			.chain
+			.paid(channel, places.iter().map(|(place, _)| *place).collect());
+		let (channel, paid) = match timeout(LOOK_UP, asked).await {
+			Ok(Ok(answer)) => answer,
+			Ok(Err(error)) => {
+				tracing::warn!(%error, "nothing is reserved: the chain does not say what was paid");
+				return false;
+			},
+			Err(_) => return false,
+		};
+		let owed = places.iter().zip(paid);
+		let owed = owed.map(|((_, amount), paid)| amount.saturating_sub(paid.amount));
+		let cap = owed
+			.fold(channel.paid, Balance::saturating_add)
+			.saturating_add(wish.amount);
+		let caught_up = self
+			.pocket
+			.catch_up(recipient, channel.counter, channel.cap, channel.next_nonce);
+		let signed = caught_up
+			.map_err(PayError::from)
+			.and_then(|()| self.pocket.reserve(recipient, cap, wish.reward, wish.submit_by));
+		match signed {
+			Ok(reservation) => {
+				tracing::info!(amount = %Usdc(wish.amount), reward = %Usdc(wish.reward), "reserving");
+				subscription.session().reserve(reservation)
+			},
+			Err(error) => {
+				tracing::warn!(%error, "nothing is reserved");
+				false
+			},
 		}
 	}
 

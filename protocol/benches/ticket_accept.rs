@@ -10,7 +10,7 @@ use clustercast_primitives::{
 	receipt::Kind,
 	ticket, Hash, SignedTicket, Ticket, WindowId,
 };
-use clustercast_protocol::{BookConfig, Expectation, Share, TicketBook};
+use clustercast_protocol::{BookConfig, Expectation, Float, Share, TicketBook};
 use criterion::{criterion_group, criterion_main, Criterion, Throughput};
 use std::{
 	hint::black_box,
@@ -20,8 +20,8 @@ use std::{
 /// 300 blocks before an expiry on the grid.
 const NOW: u32 = 1_020;
 
-/// Tickets of one epoch, as many as it has nonces.
-const TICKETS: u32 = fixture::NONCES;
+/// Tickets of one session.
+const TICKETS: u32 = 8_192;
 
 fn delivery(serial: u32) -> (Expectation, SignedTicket) {
 	let payer = fixture::session();
@@ -65,11 +65,17 @@ fn delivery(serial: u32) -> (Expectation, SignedTicket) {
 }
 
 fn book(deliveries: &[(Expectation, SignedTicket)]) -> TicketBook {
-	let mut book = TicketBook::new(BookConfig {
+	let mut config = BookConfig {
 		max_expectations: deliveries.len(),
-		float: u128::MAX,
 		..fixture::book_config()
-	});
+	};
+	config.credit.float = Float {
+		bytes: u64::MAX,
+		value: u128::MAX >> 1,
+		per_hour: u128::MAX >> 1,
+	};
+	let mut book = TicketBook::new(config);
+	book.credit().enter(&fixture::session()).expect("room for one");
 	for (expectation, _) in deliveries {
 		book.open(expectation.clone()).expect("room for all");
 	}

@@ -21,7 +21,8 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	window::{Draft, EncodedWindow, Setting},
-	BookConfig, Payer, PaymentMode, PaymentTerms, PurseConfig, ReceiptSigner, SessionKey, Terms, ViewerConfig,
+	BookConfig, CreditConfig, Float, Payer, PaymentMode, PaymentTerms, PurseConfig, ReceiptSigner, SessionKey, Terms,
+	ViewerConfig,
 };
 use std::sync::Arc;
 
@@ -29,13 +30,17 @@ pub const GENESIS: Hash = Hash([0x47; 32]);
 pub const STREAM: StreamId = StreamId(7);
 pub const SENDER: AccountId = AccountId([0x5e; 32]);
 pub const RECIPIENT: AccountId = AccountId([0x2e; 32]);
-pub const EPOCH_LENGTH: u32 = 600;
-pub const NONCES: u32 = 8192;
 pub const TICKET_LIFE: u32 = 300;
 pub const MAX_TICKET_LIFE: u32 = 600;
 pub const EPOCH: u32 = 5;
 pub const HEAD: u32 = 50;
 pub const LATEST_START_MS: u64 = 2_000_000_000_000;
+pub const MARGIN: u32 = 300;
+pub const FLOAT: Float = Float {
+	bytes: 64 << 20,
+	value: 5 * USDC,
+	per_hour: 20 * USDC,
+};
 pub const CHALLENGE: Hash = Hash([0xc4; 32]);
 
 pub fn stream_key() -> KeyPair {
@@ -165,6 +170,7 @@ pub fn terms() -> Terms {
 		mode: PaymentMode::Tickets { face_value: 50_000 },
 		credit: 2,
 		counter: 3,
+		reserve: None,
 	}
 }
 
@@ -196,8 +202,6 @@ pub fn purse_config() -> PurseConfig {
 		genesis: GENESIS,
 		sender: SENDER,
 		session_expiry: 1_000_000,
-		epoch_length: EPOCH_LENGTH,
-		nonces_per_epoch: NONCES,
 		ticket_life: TICKET_LIFE,
 		budget: 100 * USDC,
 	}
@@ -207,14 +211,16 @@ pub fn book_config() -> BookConfig {
 	BookConfig {
 		genesis: GENESIS,
 		recipient: RECIPIENT,
-		epoch_length: EPOCH_LENGTH,
-		nonces_per_epoch: NONCES,
 		max_ticket_life: MAX_TICKET_LIFE,
 		min_ticket_life: 100,
 		min_face_value: 1_000,
-		float: 5 * USDC,
+		credit: CreditConfig {
+			float: FLOAT,
+			margin: MARGIN,
+			least: 1_000,
+			max_sessions: 100,
+		},
 		max_expectations: 1_000,
-		max_sessions: 100,
 		max_price_per_gb: 4_000_000,
 	}
 }
@@ -224,6 +230,7 @@ pub fn account() -> ViewerAccount {
 	ViewerAccount {
 		free: USDC,
 		deposit: 50 * USDC,
+		reserved: 0,
 		unlocking: None,
 		sessions: vec![SessionInfo {
 			key: session_key().public(),
@@ -232,7 +239,7 @@ pub fn account() -> ViewerAccount {
 			extra_limit: 0,
 			extra_spent: 0,
 			expiry: 1_000_000,
-			payees: 0,
+			registered: 1,
 		}],
 	}
 }

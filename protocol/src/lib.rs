@@ -10,9 +10,12 @@
 //! | [`cache`] | the newest windows, bounded in bytes |
 //! | [`viewer`] | receiving side: verifies chunk by chunk, says what is owed |
 //! | [`evidence`] | what is kept against relayers and broadcasters who deceive |
-//! | [`purse`] | signs tickets and vouchers for what is owed, within a budget |
+//! | [`purse`] | signs tickets, vouchers and reservations, within a budget |
+//! | [`thrift`] | how much a viewer reserves for a relayer, and when |
 //! | [`relayer`] | sending side: credit, delivery, receipts |
 //! | [`tickets`] | judges tickets and vouchers against what was delivered |
+//! | [`credit`] | how much a relayer lets viewers owe |
+//! | [`nonces`] | which nonces of a session were seen |
 //!
 //! Nothing here reads a clock, a socket, storage or a random number: bytes, blocks and entropy are arguments, bytes and
 //! events are results. So the same code runs over QUIC, in a browser and in a seeded simulator.
@@ -28,6 +31,8 @@
 //!   <------------------------------ Status      (whenever there is a newer one)
 //!   Ticket or Voucher ----------->
 //!   <------------------------------ Paid
+//!   Reserve --------------------->              (where the terms ask for it, and again before it is used up)
+//!   <------------------------------ Reserved    (it is final on the chain)
 //!                ...
 //!   <------------------------------ End
 //! ```
@@ -39,11 +44,14 @@ mod fixture;
 
 pub mod broadcast;
 pub mod cache;
+pub mod credit;
 pub mod evidence;
 pub mod meter;
+pub mod nonces;
 pub mod purse;
 pub mod relayer;
 pub mod standing;
+pub mod thrift;
 pub mod tickets;
 pub mod viewer;
 pub mod window;
@@ -51,12 +59,17 @@ pub mod wire;
 
 pub use broadcast::{Broadcast, Timing};
 pub use cache::{Cursor, Lookup, WindowCache};
+pub use credit::{Credit, CreditConfig, Float, Shortage};
 pub use evidence::{Evidence, Suspicion, Witness};
 pub use meter::{Meter, Share};
 pub use purse::{Purse, PurseConfig, PurseError};
 pub use relayer::{ReceiptSigner, RelayerSession};
 pub use standing::Standing;
+pub use thrift::{Thrift, ThriftConfig};
 pub use tickets::{BookConfig, Expectation, Outcome, TicketBook, TicketError};
 pub use viewer::{Due, Fault, Payment, PaymentTerms, Resume, ViewerConfig, ViewerSession};
 pub use window::{EncodedWindow, Setting};
-pub use wire::{EndReason, Payer, PaymentMode, SessionKey, Start, Subscribe, Terms, WireError, PROTOCOL_NAME};
+pub use wire::{
+	EndReason, Payer, PaymentMode, ReserveError, ReserveTerms, SessionKey, Start, Subscribe, Terms, WireError,
+	PROTOCOL_NAME,
+};

@@ -1,10 +1,11 @@
-//! Signs tickets and vouchers with a delegated session key, within one budget: never with one nonce twice, and never a
-//! voucher below an earlier one.
+//! Signs tickets, vouchers and reservations with a delegated session key, within one budget: never with one nonce twice,
+//! and never a voucher or a reservation below an earlier one.
 //!
-//! Nonces count up within an epoch of expiry. They are reserved in blocks: [`Purse::reserve`] returns a state to be
-//! stored before anything is paid from it, so a purse that is restored after a crash starts behind whatever the lost
-//! one may have used. Vouchers need no such care: a purse that lost the newest ones signs lower ones, which the chain
-//! pays nothing for, until the relayer's terms show it the newest ([`Purse::adopt`]).
+//! Nonces count up for each recipient. They are reserved in blocks: [`Purse::reserve`] returns a state to be stored before
+//! anything is paid from it, so a purse that is restored after a crash starts behind whatever the lost one may have used.
+//! The same holds for the counters of reservations: [`Purse::set_aside`] comes before [`Purse::sign_reservation`]. Vouchers
+//! need no such care: a purse that lost the newest ones signs lower ones, which the chain pays nothing for, until the
+//! relayer's terms show it the newest ([`Purse::adopt`]).
 
 use crate::{
 	meter::Share,
@@ -12,19 +13,25 @@ use crate::{
 };
 use clustercast_primitives::{
 	chain::VoucherPlace,
+	channel::{Close, Reservation, SignedClose, SignedReservation},
 	crypto::{AccountId, Hash, KeyPair, PublicKey},
+	session::SessionProof,
 	subscribe::{SignedSubscription, Subscription},
 	ticket::EXPIRY_GRID,
-	Balance, BlockNumber, SignedVoucher, Ticket, Voucher,
+	Balance, BlockNumber, Signature, SignedVoucher, Ticket, Voucher,
 };
 use codec::{Decode, DecodeAll, Encode};
+use std::collections::BTreeMap;
 
-/// Nonces reserved at a time: storing happens once for this many tickets, and a crash loses at most as many of an
-/// epoch's thousands.
-pub const RESERVATION: u32 = 64;
+/// Nonces reserved at a time: storing happens once for this many tickets of a recipient.
+pub const RESERVATION: u64 = 64;
 
-/// Places that one session pays by voucher: the chain's bound.
-pub const MAX_PAYEES: usize = 64;
+/// Recipients that one session pays: what a state file can hold. More than anybody watches from in 30 days; a new session
+/// begins anew.
+pub const MAX_RECIPIENTS: usize = 1_000;
+
+/// Places whose vouchers are remembered, the last ones used. A relayer shows who forgot one the newest.
+pub const MAX_PLACES: usize = 256;
 
 /// Whose money, and the chain's rules for spending it.
 #[derive(Clone, Debug)]
@@ -35,10 +42,6 @@ pub struct PurseConfig {
 	pub sender: AccountId,
 	/// Last block for which the session key may sign.
 	pub session_expiry: BlockNumber,
-	/// Blocks of an epoch: a ticket's epoch is its expiry divided by this. At least 1.
-	pub epoch_length: BlockNumber,
-	/// Nonces of an epoch are below this.
-	pub nonces_per_epoch: u32,
 	/// Fewest blocks from signing to expiry, which lies on the grid behind them; below the chain's limit by more than the
 	/// grid, since a relayer may be some blocks behind.
 	pub ticket_life: BlockNumber,
@@ -56,15 +59,15 @@ pub enum PurseError {
 	/// The budget does not cover this ticket's expected value.
 	#[error("budget of {0} micro-USDC is spent")]
 	BudgetSpent(Balance),
-	/// Every nonce of this epoch is used.
-	#[error("all nonces of epoch {0} are used")]
-	NoncesUsedUp(u32),
-	/// The session key's expiry has passed, or lies in an epoch that is over for this purse.
+	/// The session key's expiry has passed.
 	#[error("session key expired at block {0}")]
 	SessionExpired(BlockNumber),
-	/// [`MAX_PAYEES`] are paid by voucher already.
-	#[error("{MAX_PAYEES} relayers, streams and terms are paid by this session's vouchers")]
-	TooManyPayees,
+	/// [`MAX_RECIPIENTS`] are paid already.
+	#[error("{MAX_RECIPIENTS} relayers are paid by this session already")]
+	TooManyRecipients,
+	/// All nonces or counters of this recipient are used.
+	#[error("all numbers for this relayer are used")]
+	UsedUp,
 	/// The voucher that is to be adopted is not this session's.
 	#[error("voucher of another session key or chain")]
 	WrongVoucher,
@@ -83,14 +86,23 @@ struct State {
 	session: PublicKey,
 	/// Newest block heard of: blocks never go back for a purse.
 	block: BlockNumber,
-	/// Of expiry.
-	epoch: u32,
-	/// First nonce of `epoch` not reserved.
-	reserved: u32,
+	/// At most [`MAX_RECIPIENTS`].
+	recipients: Vec<Recipient>,
 	/// Expected value spent, micro-USDC times 2^64.
 	spent_q64: u128,
-	/// At most [`MAX_PAYEES`].
+	/// At most [`MAX_PLACES`], the one used last at the end.
 	vouchers: Vec<Total>,
+}
+
+/// What was numbered for a recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+struct Recipient {
+	account: AccountId,
+	/// First nonce that is not reserved.
+	reserved: u64,
+	/// Counter and cap of the newest reservation on the chain.
+	counter: u32,
+	cap: Balance,
 }
 
 /// The newest voucher at a place.
@@ -107,10 +119,10 @@ pub struct Purse {
 	config: PurseConfig,
 	key: KeyPair,
 	state: State,
-	/// Next nonce of the state's epoch.
-	next: u32,
+	/// Next nonce of each recipient that was paid since the start.
+	next: BTreeMap<AccountId, u64>,
 	/// Vouchers signed since the state was handed out to be stored.
-	unstored: u32,
+	unstored: u64,
 }
 
 impl Purse {
@@ -120,8 +132,7 @@ impl Purse {
 			genesis: config.genesis,
 			session: key.public(),
 			block: 0,
-			epoch: 0,
-			reserved: 0,
+			recipients: Vec::new(),
 			spent_q64: 0,
 			vouchers: Vec::new(),
 		};
@@ -129,7 +140,7 @@ impl Purse {
 			config,
 			key,
 			state,
-			next: 0,
+			next: BTreeMap::new(),
 			unstored: 0,
 		}
 	}
@@ -140,33 +151,112 @@ impl Purse {
 		if state.genesis != config.genesis || state.session != key.public() {
 			return Err(PurseError::WrongState);
 		}
-		let next = state.reserved;
 		Ok(Self {
 			config,
 			key,
 			state,
-			next,
+			next: BTreeMap::new(),
 			unstored: 0,
 		})
 	}
 
-	/// Makes sure that the next [`Purse::pay`] at this block has a nonce. `Some` is the state that must be stored
-	/// before paying; `None` when enough is reserved. Also asks for it each [`RESERVATION`] vouchers.
-	pub fn reserve(&mut self, block: BlockNumber) -> Option<Vec<u8>> {
-		let epoch = self.epoch_at(block).ok()?;
-		if epoch == self.state.epoch && self.next < self.state.reserved {
+	/// Makes sure that the next [`Purse::pay`] to this recipient has a nonce. `Some` is the state that must be stored before
+	/// paying; `None` when enough is reserved, or nothing can be. Also asks for it each [`RESERVATION`] vouchers.
+	pub fn reserve(&mut self, recipient: &AccountId, block: BlockNumber) -> Option<Vec<u8>> {
+		let reserved = self.recipient(recipient).reserved;
+		let next = *self.next.entry(*recipient).or_insert(reserved);
+		if next < reserved {
 			return (self.unstored >= RESERVATION).then(|| self.hand_out());
 		}
-		if epoch != self.state.epoch {
-			self.state.epoch = epoch;
-			self.next = 0;
-		}
-		if self.next >= self.config.nonces_per_epoch {
-			return None;
-		}
-		self.state.reserved = self.next.saturating_add(RESERVATION);
+		let reserved = next.checked_add(RESERVATION)?;
+		self.note_recipient(Recipient {
+			reserved,
+			..self.recipient(recipient)
+		})
+		.ok()?;
 		self.state.block = self.state.block.max(block);
 		Some(self.hand_out())
+	}
+
+	/// What vouchers to this recipient owe, place by place, micro-USDC.
+	pub fn vouchers_to<'a>(&'a self, recipient: &'a AccountId) -> impl Iterator<Item = (VoucherPlace, Balance)> + 'a {
+		let theirs = self
+			.state
+			.vouchers
+			.iter()
+			.filter(|total| total.place.recipient == *recipient);
+		theirs.map(|total| (total.place, total.amount))
+	}
+
+	/// Numbers a reservation with this cap, or the least that is above the one before: micro-USDC in all, what was paid
+	/// included. The state with it must be stored before it is signed.
+	pub fn set_aside(
+		&mut self,
+		recipient: &AccountId,
+		cap: Balance,
+		reward: Balance,
+		submit_by: BlockNumber,
+	) -> Result<(Reservation, Vec<u8>), PurseError> {
+		let before = self.recipient(recipient);
+		let cap = cap.max(before.cap.checked_add(1).ok_or(PurseError::Overflow)?);
+		let counter = before.counter.checked_add(1).ok_or(PurseError::UsedUp)?;
+		self.note_recipient(Recipient { counter, cap, ..before })?;
+		let reservation = Reservation {
+			sender: self.config.sender,
+			session: self.key.public(),
+			recipient: *recipient,
+			counter,
+			cap,
+			reward,
+			submit_by,
+		};
+		Ok((reservation, self.hand_out()))
+	}
+
+	/// Signs what [`Purse::set_aside`] returned, once its state is stored.
+	pub fn sign_reservation(&self, reservation: Reservation) -> SignedReservation {
+		self.key.sign(reservation, &self.config.genesis)
+	}
+
+	/// Begins to free what is reserved for this recipient; `None` where nothing ever was. Whoever hands it in pays the fee.
+	pub fn close(&self, recipient: &AccountId, submit_by: BlockNumber) -> Option<SignedClose> {
+		let counter = self.recipient(recipient).counter;
+		let close = Close {
+			sender: self.config.sender,
+			session: self.key.public(),
+			recipient: *recipient,
+			counter,
+			submit_by,
+		};
+		(counter > 0).then(|| self.key.sign(close, &self.config.genesis))
+	}
+
+	/// What the chain has of this recipient's channel, where this purse knows of less: a state that was lost.
+	pub fn catch_up(
+		&mut self,
+		recipient: &AccountId,
+		counter: u32,
+		cap: Balance,
+		next_nonce: u64,
+	) -> Result<(), PurseError> {
+		let known = self.recipient(recipient);
+		let next = self.next.entry(*recipient).or_insert(known.reserved);
+		if next_nonce > *next {
+			*next = next_nonce;
+		}
+		if counter > known.counter {
+			self.note_recipient(Recipient {
+				counter,
+				cap: cap.max(known.cap),
+				..known
+			})?;
+		}
+		Ok(())
+	}
+
+	/// Shows that whoever registers the session key for the account has it.
+	pub fn proof(&self) -> Signature {
+		prove(&self.key, self.config.sender, &self.config.genesis)
 	}
 
 	fn hand_out(&mut self) -> Vec<u8> {
@@ -208,7 +298,7 @@ impl Purse {
 				amount: voucher.amount,
 				bytes: voucher.bytes.max(known.bytes),
 				..known
-			})?;
+			});
 			self.state.spent_q64 = self.state.spent_q64.saturating_add(missing);
 		}
 		Ok(())
@@ -223,16 +313,17 @@ impl Purse {
 		block: BlockNumber,
 	) -> Result<Payment, PurseError> {
 		let expiry = self.expiry_at(block)?;
-		let epoch = self.epoch_at(block)?;
-		if epoch == self.state.epoch && self.next >= self.config.nonces_per_epoch {
-			return Err(PurseError::NoncesUsedUp(epoch));
-		}
-		if epoch != self.state.epoch || self.next >= self.state.reserved {
-			return Err(PurseError::NotReserved);
+		let reserved = self.recipient(&due.recipient).reserved;
+		let nonce = self.next.get(&due.recipient).copied().unwrap_or(reserved);
+		if nonce >= reserved {
+			let full = self.state.recipients.len() >= MAX_RECIPIENTS && reserved == 0;
+			return Err(match full {
+				true => PurseError::TooManyRecipients,
+				false => PurseError::NotReserved,
+			});
 		}
 		let spent_q64 = self.afford(&due.share)?;
-		let nonce = self.next;
-		self.next += 1;
+		self.next.insert(due.recipient, nonce + 1);
 		self.state.spent_q64 = spent_q64;
 		self.state.block = self.state.block.max(block);
 		let ticket = Ticket {
@@ -246,7 +337,7 @@ impl Purse {
 			face_value,
 			win_probability,
 			commitment: due.commitment,
-			nonce: nonce.into(),
+			nonce,
 			expiry,
 		};
 		Ok(Payment::Ticket(self.key.sign(ticket, &self.config.genesis)))
@@ -281,7 +372,7 @@ impl Purse {
 			bytes: total.bytes,
 			expiry,
 		};
-		self.note(total)?;
+		self.note(total);
 		self.unstored = self.unstored.saturating_add(1);
 		self.state.spent_q64 = spent_q64;
 		self.state.block = self.state.block.max(block);
@@ -308,12 +399,32 @@ impl Purse {
 		})
 	}
 
-	fn note(&mut self, total: Total) -> Result<(), PurseError> {
+	fn note(&mut self, total: Total) {
 		let vouchers = &mut self.state.vouchers;
-		match vouchers.iter().position(|known| known.place == total.place) {
-			Some(at) => vouchers[at] = total,
-			None if vouchers.len() >= MAX_PAYEES => return Err(PurseError::TooManyPayees),
-			None => vouchers.push(total),
+		vouchers.retain(|known| known.place != total.place);
+		if vouchers.len() >= MAX_PLACES {
+			vouchers.remove(0);
+		}
+		vouchers.push(total);
+	}
+
+	fn recipient(&self, account: &AccountId) -> Recipient {
+		let known = self.state.recipients.iter().find(|known| known.account == *account);
+		known.copied().unwrap_or(Recipient {
+			account: *account,
+			reserved: 0,
+			counter: 0,
+			cap: 0,
+		})
+	}
+
+	fn note_recipient(&mut self, recipient: Recipient) -> Result<(), PurseError> {
+		let recipients = &mut self.state.recipients;
+		let known = recipients.iter().position(|known| known.account == recipient.account);
+		match known {
+			Some(at) => recipients[at] = recipient,
+			None if recipients.len() >= MAX_RECIPIENTS => return Err(PurseError::TooManyRecipients),
+			None => recipients.push(recipient),
 		}
 		Ok(())
 	}
@@ -354,15 +465,11 @@ impl Purse {
 			false => Ok(expiry),
 		}
 	}
+}
 
-	/// Epoch of a ticket signed now; never one before an epoch that was used.
-	fn epoch_at(&self, block: BlockNumber) -> Result<u32, PurseError> {
-		let epoch = self.expiry_at(block)? / self.config.epoch_length.max(1);
-		match epoch < self.state.epoch {
-			true => Err(PurseError::SessionExpired(self.config.session_expiry)),
-			false => Ok(epoch),
-		}
-	}
+/// A session key's proof for an account that registers it.
+pub fn prove(key: &KeyPair, account: AccountId, genesis: &Hash) -> Signature {
+	key.sign(SessionProof { account }, genesis).signature
 }
 
 fn micro_ceil(q64: u128) -> Balance {
@@ -372,7 +479,7 @@ fn micro_ceil(q64: u128) -> Balance {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::fixture::{self, EPOCH_LENGTH, NONCES};
+	use crate::fixture::{self, RECIPIENT};
 	use clustercast_primitives::{amount::USDC, receipt::Kind, SignedTicket, StreamId, WindowId};
 	use proptest::prelude::*;
 	use std::collections::HashSet;
@@ -401,7 +508,7 @@ mod tests {
 
 	/// Reserves when needed, then pays.
 	fn pay(purse: &mut Purse, due: &Due, block: BlockNumber) -> Result<SignedTicket, PurseError> {
-		purse.reserve(block);
+		purse.reserve(&due.recipient, block);
 		match purse.pay(due, block)? {
 			Payment::Ticket(ticket) => Ok(ticket),
 			Payment::Voucher(voucher) => panic!("{voucher:?}"),
@@ -449,31 +556,96 @@ mod tests {
 	fn nothing_is_paid_before_nonces_are_reserved() {
 		let mut purse = purse(fixture::purse_config());
 		assert_eq!(purse.pay(&due(1), 1), Err(PurseError::NotReserved));
-		assert!(purse.reserve(1).is_some());
-		assert!(purse.reserve(1).is_none());
+		assert!(purse.reserve(&RECIPIENT, 1).is_some());
+		assert!(purse.reserve(&RECIPIENT, 1).is_none());
 		for _ in 0..RESERVATION {
 			purse.pay(&due(1), 1).unwrap();
 		}
 		assert_eq!(purse.pay(&due(1), 1), Err(PurseError::NotReserved));
-		assert!(purse.reserve(1).is_some());
+		assert!(purse.reserve(&RECIPIENT, 1).is_some());
 		assert!(purse.pay(&due(1), 1).is_ok());
-		// A new epoch has nonces of its own, and they are reserved anew.
-		assert_eq!(purse.pay(&due(1), EPOCH_LENGTH), Err(PurseError::NotReserved));
-		assert_eq!(pay(&mut purse, &due(1), EPOCH_LENGTH).unwrap().message.nonce, 0);
+		// Each recipient has numbers of its own, and they are reserved anew.
+		let mut other = due(1);
+		other.recipient.0[0] ^= 1;
+		assert_eq!(purse.pay(&other, 1), Err(PurseError::NotReserved));
+		assert_eq!(pay(&mut purse, &other, 1).unwrap().message.nonce, 0);
+		assert_eq!(pay(&mut purse, &due(1), 1).unwrap().message.nonce, RESERVATION + 1);
 	}
 
 	#[test]
-	fn nonces_of_an_epoch_end() {
-		let mut purse = purse(PurseConfig {
-			nonces_per_epoch: RESERVATION,
-			..fixture::purse_config()
-		});
-		for nonce in 0..RESERVATION {
-			assert_eq!(pay(&mut purse, &due(1), 1).unwrap().message.nonce, u64::from(nonce));
+	fn reservations_rise_and_are_stored_before_they_are_signed() {
+		let mut first = purse(fixture::purse_config());
+		let (reservation, stored) = first.set_aside(&RECIPIENT, 5_000, 300, 700).unwrap();
+		let signed = first.sign_reservation(reservation.clone());
+		let key = fixture::session_key();
+		assert_eq!(signed.verify(&key.public(), &fixture::GENESIS), Ok(()));
+		assert_eq!((reservation.counter, reservation.cap), (1, 5_000));
+		assert_eq!(
+			(reservation.sender, reservation.recipient),
+			(fixture::SENDER, RECIPIENT)
+		);
+		assert_eq!((reservation.reward, reservation.submit_by), (300, 700));
+		let mut second = Purse::restore(fixture::purse_config(), key, &stored).unwrap();
+		let (next, _) = second.set_aside(&RECIPIENT, 4_000, 300, 800).unwrap();
+		assert!(next.succeeds(&reservation), "{next:?}");
+		assert_eq!((next.counter, next.cap), (2, 5_001));
+		let mut other = RECIPIENT;
+		other.0[0] ^= 1;
+		assert_eq!(second.set_aside(&other, 10, 0, 1).unwrap().0.counter, 1);
+	}
+
+	#[test]
+	fn close_names_the_newest_reservation() {
+		let mut purse = purse(fixture::purse_config());
+		assert_eq!(purse.close(&RECIPIENT, 9), None);
+		purse.set_aside(&RECIPIENT, 5_000, 300, 700).unwrap();
+		purse.set_aside(&RECIPIENT, 6_000, 300, 700).unwrap();
+		let close = purse.close(&RECIPIENT, 9).unwrap();
+		assert_eq!((close.message.counter, close.message.submit_by), (2, 9));
+		let key = fixture::session_key().public();
+		assert_eq!(close.verify(&key, &fixture::GENESIS), Ok(()));
+	}
+
+	#[test]
+	fn purse_that_lost_its_state_goes_on_behind_what_the_chain_has() {
+		let mut purse = purse(fixture::purse_config());
+		purse.catch_up(&RECIPIENT, 7, 9_000, 300).unwrap();
+		assert_eq!(pay(&mut purse, &due(1), 1).unwrap().message.nonce, 300);
+		let (reservation, _) = purse.set_aside(&RECIPIENT, 10, 0, 1).unwrap();
+		assert_eq!((reservation.counter, reservation.cap), (8, 9_001));
+		// What it knows better stays.
+		purse.catch_up(&RECIPIENT, 3, 1, 5).unwrap();
+		assert_eq!(purse.set_aside(&RECIPIENT, 10, 0, 1).unwrap().0.counter, 9);
+		assert_eq!(pay(&mut purse, &due(1), 1).unwrap().message.nonce, 301);
+	}
+
+	#[test]
+	fn session_key_proves_that_it_is_the_accounts() {
+		let purse = purse(fixture::purse_config());
+		let proof = clustercast_primitives::Signed {
+			message: SessionProof {
+				account: fixture::SENDER,
+			},
+			signature: purse.proof(),
+		};
+		let key = fixture::session_key().public();
+		assert_eq!(proof.verify(&key, &fixture::GENESIS), Ok(()));
+	}
+
+	#[test]
+	fn recipients_are_bounded() {
+		let mut purse = purse(fixture::purse_config());
+		let mut due = due(1);
+		for n in 0..MAX_RECIPIENTS {
+			due.recipient = AccountId(std::array::from_fn(|i| n.to_le_bytes().get(i).copied().unwrap_or(9)));
+			pay(&mut purse, &due, 1).unwrap();
 		}
-		assert!(purse.reserve(1).is_none());
-		assert_eq!(purse.pay(&due(1), 1), Err(PurseError::NoncesUsedUp(0)));
-		assert!(pay(&mut purse, &due(1), EPOCH_LENGTH).is_ok());
+		let spent = purse.spent();
+		due.recipient = AccountId([0xee; 32]);
+		assert_eq!(pay(&mut purse, &due, 1), Err(PurseError::TooManyRecipients));
+		let reserved = purse.set_aside(&due.recipient, 1, 1, 1);
+		assert_eq!(reserved, Err(PurseError::TooManyRecipients));
+		assert_eq!(purse.spent(), spent);
 	}
 
 	#[test]
@@ -542,18 +714,9 @@ mod tests {
 	}
 
 	#[test]
-	fn nothing_is_signed_for_an_epoch_that_was_left() {
-		let mut purse = purse(fixture::purse_config());
-		assert_eq!(pay(&mut purse, &due(1), 500).unwrap().message.expiry, 840);
-		// The session key was revoked: tickets now expire in the epoch before, whose nonces are forgotten.
-		purse.config_mut().session_expiry = 599;
-		assert_eq!(pay(&mut purse, &due(1), 500), Err(PurseError::SessionExpired(599)));
-	}
-
-	#[test]
 	fn restored_purse_goes_on_behind_what_may_be_used() {
 		let mut first = purse(fixture::purse_config());
-		let stored = first.reserve(1).unwrap();
+		let stored = first.reserve(&RECIPIENT, 1).unwrap();
 		let used = pay(&mut first, &due(1_000), 1).unwrap().message.nonce;
 		let key = fixture::session_key;
 		let mut second = Purse::restore(fixture::purse_config(), key(), &stored).unwrap();
@@ -672,7 +835,7 @@ mod tests {
 	#[test]
 	fn purse_that_lost_vouchers_goes_on_from_the_one_it_is_shown() {
 		let mut first = purse(fixture::purse_config());
-		let stored = first.reserve(50).unwrap();
+		let stored = first.reserve(&RECIPIENT, 50).unwrap();
 		voucher(&mut first, &by_voucher()).unwrap();
 		let newest = voucher(&mut first, &by_voucher()).unwrap();
 		let mut second = Purse::restore(fixture::purse_config(), fixture::session_key(), &stored).unwrap();
@@ -692,18 +855,20 @@ mod tests {
 	}
 
 	#[test]
-	fn payees_by_voucher_are_bounded() {
+	fn places_that_were_not_used_for_long_are_forgotten() {
 		let mut purse = purse(fixture::purse_config());
-		let mut due = by_voucher();
-		for stream in 0..MAX_PAYEES as u64 {
+		let mut at = |stream: u64| {
+			let mut due = by_voucher();
 			due.window.stream = StreamId(stream);
-			voucher(&mut purse, &due).unwrap();
+			voucher(&mut purse, &due).unwrap().message.amount
+		};
+		assert_eq!((at(0), at(1)), (1_000, 1_000));
+		for stream in 2..MAX_PLACES as u64 {
+			at(stream);
 		}
-		let spent = purse.spent();
-		due.window.stream = StreamId(MAX_PAYEES as u64);
-		assert_eq!(voucher(&mut purse, &due), Err(PurseError::TooManyPayees));
-		assert_eq!(purse.spent(), spent);
-		assert!(voucher(&mut purse, &by_voucher()).is_ok());
+		assert_eq!(at(0), 2_000, "used again");
+		at(MAX_PLACES as u64);
+		assert_eq!((at(0), at(1)), (3_000, 1_000), "the relayer shows it the newest");
 	}
 
 	#[test]
@@ -714,12 +879,12 @@ mod tests {
 		});
 		assert!(voucher(&mut purse, &by_voucher()).is_ok());
 		assert_eq!(purse.pay(&by_voucher(), 61), Err(PurseError::SessionExpired(60)));
-		assert!(purse.reserve(50).is_some());
+		assert!(purse.reserve(&RECIPIENT, 50).is_some());
 		for _ in 0..RESERVATION {
-			assert!(purse.reserve(50).is_none());
+			assert!(purse.reserve(&RECIPIENT, 50).is_none());
 			voucher(&mut purse, &by_voucher()).unwrap();
 		}
-		assert!(purse.reserve(50).is_some());
+		assert!(purse.reserve(&RECIPIENT, 50).is_some());
 	}
 
 	#[derive(Clone, Debug)]
@@ -732,7 +897,7 @@ mod tests {
 
 	proptest! {
 		#![proptest_config(ProptestConfig::with_cases(32))]
-		/// Whatever is lost in a crash and whatever the chain's head does: no (epoch, nonce) is signed twice.
+		/// Whatever is lost in a crash and whatever the chain's head does: no nonce is signed twice.
 		#[test]
 		fn no_nonce_is_ever_signed_twice(steps in prop::collection::vec(prop_oneof![
 			6 => Just(Step::Pay),
@@ -754,13 +919,12 @@ mod tests {
 						};
 					},
 					Step::Pay => {
-						if let Some(state) = purse.reserve(block) {
+						if let Some(state) = purse.reserve(&RECIPIENT, block) {
 							stored = Some(state);
 						}
 						let ticket = pay(&mut purse, &due(1), block).unwrap().message;
-						prop_assert!(ticket.nonce < u64::from(NONCES));
 						prop_assert_eq!(ticket.expiry % EXPIRY_GRID, 0);
-						prop_assert!(seen.insert((ticket.expiry / EPOCH_LENGTH, ticket.nonce)));
+						prop_assert!(seen.insert(ticket.nonce));
 					},
 				}
 			}

@@ -2,7 +2,7 @@
 
 use crate::{
 	cache::Cursor,
-	meter::Meter,
+	meter::{Meter, Share},
 	tickets::Expectation,
 	window::EncodedWindow,
 	wire::{
@@ -12,6 +12,7 @@ use crate::{
 };
 use bytes::Bytes;
 use clustercast_primitives::{
+	channel::SignedReservation,
 	crypto::KeyPair,
 	receipt::{deliveries_root, payer, Deliveries, Kind},
 	status::SignedStatus,
@@ -83,6 +84,8 @@ pub enum Event {
 		/// Not judged yet.
 		voucher: SignedVoucher,
 	},
+	/// Judge it and hand it in; once it is final, answer with `reserved`.
+	Reserve(SignedReservation),
 }
 
 /// Why a session cannot go on, or cannot do what was asked.
@@ -113,6 +116,9 @@ pub enum SessionError {
 	/// Vouchers from a viewer who offered tickets only.
 	#[error("the viewer offered no vouchers")]
 	NoVouchers,
+	/// A reservation that the terms do not ask for.
+	#[error("a reservation that was not asked for")]
+	NotAsked,
 	/// The window is not what the session wants: see [`RelayerSession::wants`].
 	#[error("window {0} is not wanted now")]
 	NotWanted(WindowId),
@@ -304,6 +310,24 @@ impl RelayerSession {
 		}
 	}
 
+	/// What this window would have to be paid with; nothing where nothing is to be paid for it now. Changes nothing.
+	pub fn quote(&self, window: &EncodedWindow) -> Result<Option<Share>, SessionError> {
+		let State::Serving(_, Some(paid)) = &self.state else {
+			return Ok(None);
+		};
+		paid.meter
+			.clone()
+			.charge(window.header().bytes.into(), paid.terms.price_per_gb, &paid.terms.mode)
+			.map_err(|_| SessionError::Unpayable(window.id()))
+	}
+
+	/// Tells the viewer that its reservation with this counter is final.
+	pub fn reserved(&mut self, counter: u32) {
+		if !self.is_ended() {
+			self.transmit.push_back(ToViewer::Reserved(counter).to_frame());
+		}
+	}
+
 	/// Queues the window that [`RelayerSession::wants`] names, with catalog, initialisation segment and history where
 	/// these are new and, when paid, its receipt. What is returned must be opened in the ticket book before a ticket for
 	/// it is judged; nothing where nothing is to be paid for it now.
@@ -374,6 +398,12 @@ impl RelayerSession {
 		Ok(expectation)
 	}
 
+	/// Takes back a window that was just queued and may not go out after all: nothing that waits is sent.
+	pub fn withdraw(&mut self, commitment: &Hash) {
+		self.unpaid.retain(|unpaid| unpaid.commitment != *commitment);
+		self.transmit.clear();
+	}
+
 	/// What paid the receipt with this commitment is accepted and stored, if there is something to store: tells the viewer
 	/// and gives its credit back.
 	pub fn paid(&mut self, commitment: Hash) -> Result<(), SessionError> {
@@ -422,6 +452,12 @@ impl RelayerSession {
 					self.answered(ticket.message.commitment)?;
 					self.events.push_back(Event::Ticket(ticket));
 				},
+				ToRelayer::Reserve(reservation) => {
+					if !self.asks_reservations() {
+						return Err(SessionError::NotAsked);
+					}
+					self.events.push_back(Event::Reserve(reservation));
+				},
 				ToRelayer::Voucher(commitment, voucher) => {
 					self.answered(commitment)?;
 					self.events.push_back(Event::Voucher { commitment, voucher });
@@ -429,6 +465,10 @@ impl RelayerSession {
 			}
 		}
 		Ok(())
+	}
+
+	fn asks_reservations(&self) -> bool {
+		matches!(&self.state, State::Serving(_, Some(paid)) if paid.terms.reserve.is_some())
 	}
 
 	/// Whether who pays signed this very request, for this relayer, on this connection. A guest has nothing to sign.

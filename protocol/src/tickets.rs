@@ -4,16 +4,21 @@
 //! cheapest to the dearest, in the chain's order where the chain makes them too, so a stranger's ticket costs a lookup
 //! and a viewer's costs one signature.
 
-use crate::{meter::Share, wire::SessionKey};
+use crate::{
+	credit::{Credit, CreditConfig, Shortage},
+	meter::Share,
+	nonces::{Nonces, Unusable},
+	wire::SessionKey,
+};
 use clustercast_primitives::{
 	amount,
-	chain::{TicketRefusal, ViewerAccount, VoucherPlace},
+	chain::{ChannelInfo, TicketRefusal, ViewerAccount, VoucherPlace},
 	crypto::{AccountId, Hash, PublicKey, SignatureError},
 	receipt::Kind,
-	ticket, Balance, BlockNumber, SignedTicket, SignedVoucher, StreamId, Voucher, WindowId, WinningTicket,
+	ticket, Balance, BlockNumber, SignedTicket, SignedVoucher, Voucher, WindowId, WinningTicket,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The chain's rules, and how much risk the relayer takes.
 #[derive(Clone, Debug)]
@@ -22,23 +27,16 @@ pub struct BookConfig {
 	pub genesis: Hash,
 	/// The relayer's account.
 	pub recipient: AccountId,
-	/// Blocks of an epoch: a ticket's epoch is its expiry divided by this. At least 1.
-	pub epoch_length: BlockNumber,
-	/// Nonces of an epoch are below this.
-	pub nonces_per_epoch: u32,
 	/// Most blocks that a ticket may live.
 	pub max_ticket_life: BlockNumber,
 	/// Fewest blocks that leave time to redeem it.
 	pub min_ticket_life: BlockNumber,
 	/// Least face value that the chain redeems, micro-USDC.
 	pub min_face_value: Balance,
-	/// Most that one viewer's unsettled winners may add up to, micro-USDC: what is lost when its deposit turns out empty.
-	pub float: Balance,
+	/// How much viewers may owe.
+	pub credit: CreditConfig,
 	/// Most expectations open at a time, over all viewers.
 	pub max_expectations: usize,
-	/// Most (session, epoch) nonce bitmaps, and most viewers with unsettled winners. A bitmap takes up to
-	/// `nonces_per_epoch / 8` bytes.
-	pub max_sessions: usize,
 	/// Most that the chain lets 10^9 bytes of this stream cost, micro-USDC.
 	pub max_price_per_gb: u64,
 }
@@ -81,7 +79,7 @@ pub enum TicketError {
 	/// Its commitment belongs to no receipt that awaits payment.
 	#[error("pays for nothing that is owed")]
 	NotOwed,
-	/// The nonce was seen in this session and epoch.
+	/// The nonce was seen in this session, or may have been.
 	#[error("nonce used before")]
 	Duplicate,
 	/// Made out to another relayer.
@@ -111,12 +109,6 @@ pub enum TicketError {
 	/// As the chain would say.
 	#[error(transparent)]
 	Chain(TicketRefusal),
-	/// Too much of this viewer's money is not settled yet.
-	#[error("unsettled winners exceed the float")]
-	FloatExceeded,
-	/// No room for another session.
-	#[error("too many sessions")]
-	BookFull,
 	/// A ticket where a voucher was agreed, or the other way.
 	#[error("not the agreed kind of payment")]
 	WrongMode,
@@ -128,49 +120,12 @@ pub enum TicketError {
 	VoucherTooDear,
 }
 
-/// Nonces seen in one (session, epoch); grows to the highest one.
-#[derive(Clone, Debug, Default)]
-struct Bitmap(Vec<u64>);
-
-impl Bitmap {
-	fn contains(&self, nonce: u32) -> bool {
-		let word = self.0.get(nonce as usize / 64).copied().unwrap_or(0);
-		word >> (nonce % 64) & 1 == 1
-	}
-
-	fn insert(&mut self, nonce: u32) {
-		let word = nonce as usize / 64;
-		if word >= self.0.len() {
-			self.0.resize(word + 1, 0);
-		}
-		self.0[word] |= 1 << (nonce % 64);
-	}
-}
-
-/// A viewer's winners that the chain has not paid yet. Each is at least the chain's minimum and all are at most the
-/// float, which bounds how many there are.
-#[derive(Clone, Debug, Default)]
-struct Unsettled {
-	total: Balance,
-	winners: BTreeMap<(PublicKey, u32, u64), Winner>,
-}
-
-#[derive(Clone, Debug)]
-struct Winner {
-	face_value: Balance,
-	expiry: BlockNumber,
-}
-
-/// A session's vouchers at one place.
+/// A session's vouchers at one place: of the newest one.
 #[derive(Clone, Copy, Debug, Default)]
 struct Running {
-	/// Of the newest voucher, micro-USDC.
+	/// Micro-USDC.
 	amount: Balance,
-	/// Of the newest voucher.
 	bytes: u64,
-	/// Paid by the chain, or lost; at most `amount`.
-	settled: Balance,
-	/// Of the newest voucher.
 	expiry: BlockNumber,
 }
 
@@ -180,10 +135,9 @@ pub struct TicketBook {
 	config: BookConfig,
 	/// By commitment.
 	expected: HashMap<Hash, Expectation>,
-	/// By epoch first: expired ones are cut off at the front.
-	nonces: BTreeMap<(u32, PublicKey), Bitmap>,
-	unsettled: BTreeMap<AccountId, Unsettled>,
-	/// By sender first: what one viewer owes is one range.
+	/// By session.
+	nonces: HashMap<PublicKey, Nonces>,
+	credit: Credit,
 	vouchers: BTreeMap<(AccountId, VoucherPlace), Running>,
 	/// Counter of the stream's terms that end last, and the block from which others hold.
 	superseded: Option<(u32, BlockNumber)>,
@@ -193,27 +147,54 @@ impl TicketBook {
 	/// An empty book.
 	pub fn new(config: BookConfig) -> Self {
 		Self {
+			credit: Credit::new(config.credit),
 			config,
 			expected: HashMap::new(),
-			nonces: BTreeMap::new(),
-			unsettled: BTreeMap::new(),
+			nonces: HashMap::new(),
 			vouchers: BTreeMap::new(),
 			superseded: None,
 		}
 	}
 
-	/// Opens what a delivery is to be paid with. Fails when the book is full.
-	pub fn open(&mut self, expectation: Expectation) -> Result<(), TicketError> {
-		if self.expected.len() >= self.config.max_expectations {
-			return Err(TicketError::BookFull);
+	/// How much viewers may owe, and what they do.
+	pub fn credit(&mut self) -> &mut Credit {
+		&mut self.credit
+	}
+
+	/// What the finalised block `at` says of a session's channel to this relayer.
+	pub fn channel(&mut self, payer: &SessionKey, at: BlockNumber, info: Option<ChannelInfo>) {
+		self.credit.channel(payer, at, info);
+		if let Some(info) = info {
+			// Only we redeem what pays us: what the chain has redeemed and we do not know of, we have lost.
+			self.nonces.entry(payer.key).or_default().raise(info.next_nonce);
 		}
-		self.expected.insert(expectation.commitment, expectation);
+	}
+
+	/// Opens what a delivery is to be paid with, where credit allows it.
+	pub fn open(&mut self, expectation: Expectation) -> Result<(), Shortage> {
+		if self.expected.len() >= self.config.max_expectations {
+			return Err(Shortage::Full);
+		}
+		let Expectation {
+			payer,
+			share,
+			commitment,
+			..
+		} = &expectation;
+		self.credit.grant(payer, share)?;
+		self.credit.deliver(payer, *commitment, share);
+		self.expected.insert(*commitment, expectation);
 		Ok(())
 	}
 
-	/// Gives up an unpaid delivery: its viewer is gone.
-	pub fn close(&mut self, commitment: &Hash) {
-		self.expected.remove(commitment);
+	/// Gives up an unpaid delivery: its viewer is gone. What is `forgiven` is no loss.
+	pub fn close(&mut self, commitment: &Hash, forgiven: bool) {
+		if let Some(expected) = self.expected.remove(commitment) {
+			match forgiven {
+				true => self.credit.forgive(&expected.payer, commitment),
+				false => self.credit.forfeit(&expected.payer, commitment),
+			}
+		}
 	}
 
 	/// Judges a ticket. When it is accepted its expectation is closed and its nonce spent; when it is refused nothing
@@ -225,54 +206,45 @@ impl TicketBook {
 		now: BlockNumber,
 	) -> Result<Outcome, TicketError> {
 		let ticket = &signed.message;
-		let slot = (self.epoch(ticket.expiry), ticket.session);
-		let nonce = u32::try_from(ticket.nonce).unwrap_or(u32::MAX);
-		if self.nonces.get(&slot).is_some_and(|seen| seen.contains(nonce)) {
-			return Err(TicketError::Duplicate);
-		}
+		let mut nonces = self.nonces.get(&ticket.session).copied().unwrap_or_default();
+		nonces.check(ticket.nonce).map_err(|unusable| match unusable {
+			Unusable::Seen => TicketError::Duplicate,
+			Unusable::TooOld => TicketError::Chain(TicketRefusal::NonceTooOld),
+		})?;
 		let expected = self.expected.get(&ticket.commitment).ok_or(TicketError::NotOwed)?;
 		self.check_offer(signed, expected)?;
 		self.check_chain_rules(signed, now)?;
 		signed
 			.verify(&ticket.session, &self.config.genesis)
 			.map_err(bad_signature)?;
-		self.check_money(
-			&ticket.sender,
-			&ticket.session,
-			ticket.expiry,
-			ticket.face_value,
-			account,
-		)?;
-		if !self.nonces.contains_key(&slot) && self.nonces.len() >= self.config.max_sessions {
-			return Err(TicketError::BookFull);
-		}
+		self.check_money(&expected.payer, ticket.face_value, ticket.expiry, account)?;
 
-		let rand = expected.rand;
-		self.expected.remove(&ticket.commitment);
-		self.nonces.entry(slot).or_default().insert(nonce);
-		if !ticket::wins(ticket.win_probability, &signed.signature, &rand) {
-			return Ok(Outcome::Lost);
+		let (rand, payer) = (expected.rand, expected.payer);
+		if !nonces.insert(ticket.nonce) {
+			return Err(TicketError::Chain(TicketRefusal::NonceTooOld));
 		}
+		self.expected.remove(&ticket.commitment);
+		self.nonces.insert(ticket.session, nonces);
 		let winning = WinningTicket {
 			signed: signed.clone(),
 			rand,
 		};
-		self.note_winner(&winning);
-		Ok(Outcome::Won(winning))
+		let wins = ticket::wins(ticket.win_probability, &signed.signature, &rand);
+		let won = wins.then_some(ticket.face_value);
+		self.credit.pay_by_ticket(&payer, &ticket.commitment, ticket.nonce, won);
+		Ok(match wins {
+			true => Outcome::Won(winning),
+			false => Outcome::Lost,
+		})
 	}
 
 	/// Puts back a winner that was stored and not settled: its nonce is spent and its value counts. Losing tickets
 	/// need no restoring: a nonce used again after one of them harms nobody.
 	pub fn restore(&mut self, winning: &WinningTicket) {
 		let ticket = &winning.signed.message;
-		if let Some(nonce) = u32::try_from(ticket.nonce)
-			.ok()
-			.filter(|n| *n < self.config.nonces_per_epoch)
-		{
-			let slot = (self.epoch(ticket.expiry), ticket.session);
-			self.nonces.entry(slot).or_default().insert(nonce);
-		}
-		self.note_winner(winning);
+		self.nonces.entry(ticket.session).or_default().insert(ticket.nonce);
+		self.credit
+			.restore_winner(&payer(ticket.sender, ticket.session), ticket.nonce, ticket.face_value);
 	}
 
 	/// Judges a voucher for the receipt with this commitment. It must exceed the newest one by at least what the receipt
@@ -312,7 +284,7 @@ impl TicketBook {
 				TicketError::Chain(TicketRefusal::BadBytes),
 			),
 			(
-				self.is_superseded(voucher),
+				self.is_superseded(voucher, now),
 				TicketError::Chain(TicketRefusal::WrongTerms),
 			),
 			(voucher.expiry < now, TicketError::Chain(TicketRefusal::Expired)),
@@ -330,8 +302,8 @@ impl TicketBook {
 		}
 		let place = place(voucher);
 		let newest = self.vouchers.get(&place).copied().unwrap_or_default();
-		let grown = voucher.amount.checked_sub(newest.amount).filter(|by| *by >= amount);
-		let grown = grown.ok_or(TicketError::VoucherTooLow)?;
+		let grown = voucher.amount.checked_sub(newest.amount);
+		grown.filter(|by| *by >= amount).ok_or(TicketError::VoucherTooLow)?;
 		let bytes = voucher.bytes.checked_sub(newest.bytes);
 		bytes.filter(|by| *by >= least).ok_or(TicketError::WrongBytes)?;
 		if !amount::is_voucher_within(self.config.max_price_per_gb, voucher.bytes, voucher.amount) {
@@ -340,16 +312,14 @@ impl TicketBook {
 		signed
 			.verify(&voucher.session, &self.config.genesis)
 			.map_err(bad_signature)?;
-		self.check_money(&voucher.sender, &voucher.session, voucher.expiry, grown, account)?;
-		if newest.amount == 0 && self.vouchers.len() >= self.config.max_sessions {
-			return Err(TicketError::BookFull);
-		}
+		self.check_money(&expected.payer, amount, voucher.expiry, account)?;
+		let payer = expected.payer;
 		self.expected.remove(commitment);
+		self.credit.pay_by_voucher(&payer, commitment, voucher.place());
 		let running = Running {
 			amount: voucher.amount,
 			bytes: voucher.bytes,
 			expiry: voucher.expiry,
-			..newest
 		};
 		self.vouchers.insert(place, running);
 		Ok(())
@@ -366,54 +336,34 @@ impl TicketBook {
 		let running = Running {
 			amount: voucher.amount,
 			bytes: voucher.bytes,
-			settled: settled.min(voucher.amount),
 			expiry: now.saturating_add(self.config.max_ticket_life).max(voucher.expiry),
 		};
 		self.vouchers.insert(place(voucher), running);
-	}
-
-	/// The chain paid so much of what vouchers like this one owe, or never will: it no longer counts against the
-	/// viewer's float.
-	pub fn settle_voucher(&mut self, voucher: &Voucher, settled: Balance) {
-		if let Some(running) = self.vouchers.get_mut(&place(voucher)) {
-			running.settled = running.settled.max(settled.min(running.amount));
+		let owed = voucher.amount.saturating_sub(settled);
+		if owed > 0 {
+			self.credit.restore_voucher(&voucher.place(), voucher.sender, owed);
 		}
 	}
 
-	/// The chain paid a winner, or never will: its value no longer counts against the viewer's float.
-	pub fn settle(&mut self, winning: &WinningTicket) {
+	/// The finalised block `at` has paid `amount` more of what vouchers like this one owe; or so much is given up.
+	pub fn settle_voucher(&mut self, voucher: &Voucher, amount: Balance, at: BlockNumber, paid: bool) {
+		self.credit
+			.settle_voucher(&voucher.place(), voucher.sender, amount, at, paid);
+	}
+
+	/// The finalised block `at` has paid a winner, or it never will be paid.
+	pub fn settle(&mut self, winning: &WinningTicket, at: BlockNumber, paid: bool) {
 		let ticket = &winning.signed.message;
-		let key = (ticket.session, self.epoch(ticket.expiry), ticket.nonce);
-		if let Some(viewer) = self.unsettled.get_mut(&ticket.sender) {
-			if let Some(winner) = viewer.winners.remove(&key) {
-				viewer.total -= winner.face_value;
-			}
-			if viewer.winners.is_empty() {
-				self.unsettled.remove(&ticket.sender);
-			}
-		}
+		let payer = payer(ticket.sender, ticket.session);
+		self.credit.settle_winner(&payer, ticket.nonce, at, paid);
 	}
 
 	/// Forgets what has expired. Call it once a block.
 	pub fn prune(&mut self, now: BlockNumber) {
-		let first = (self.epoch(now), PublicKey([0; 32]));
-		self.nonces = self.nonces.split_off(&first);
-		self.unsettled.retain(|_, viewer| {
-			viewer.winners.retain(|_, winner| winner.expiry >= now);
-			viewer.total = viewer.winners.values().map(|w| w.face_value).sum();
-			!viewer.winners.is_empty()
-		});
+		self.credit.at_block(now);
+		let known: HashSet<PublicKey> = self.credit.sessions().map(|payer| payer.key).collect();
+		self.nonces.retain(|session, _| known.contains(session));
 		self.vouchers.retain(|_, running| running.expiry >= now);
-	}
-
-	/// What this viewer's winners and vouchers are worth that are not settled, micro-USDC.
-	pub fn unsettled(&self, sender: &AccountId) -> Balance {
-		let winners = self.unsettled.get(sender).map_or(0, |viewer| viewer.total);
-		let vouchers = self.vouchers.range((*sender, LOWEST)..);
-		let vouchers = vouchers.take_while(|((owner, _), _)| owner == sender);
-		vouchers.fold(winners, |sum, (_, running)| {
-			sum.saturating_add(running.amount - running.settled)
-		})
 	}
 
 	/// The chain lets 10^9 bytes of this stream cost at most this from now on, micro-USDC.
@@ -421,26 +371,22 @@ impl TicketBook {
 		self.config.max_price_per_gb = per_gb;
 	}
 
-	/// The stream has other terms than those of this counter from this block on: the chain pays only those vouchers under
-	/// it that can have been signed before.
+	/// The stream has other terms than those of this counter from this block on: the chain pays vouchers under it for as long
+	/// as a ticket may live from there.
 	pub fn supersede(&mut self, terms: u32, from: BlockNumber) {
 		self.superseded = Some((terms, from));
 	}
 
-	/// Such a voucher would take the place of one that the chain still pays.
-	fn is_superseded(&self, voucher: &Voucher) -> bool {
-		let signed_at = voucher.expiry.saturating_sub(self.config.max_ticket_life);
+	/// Too late for the chain to pay it, with time to redeem it.
+	fn is_superseded(&self, voucher: &Voucher, now: BlockNumber) -> bool {
+		let grace = self.config.max_ticket_life.saturating_sub(self.config.min_ticket_life);
 		self.superseded
-			.is_some_and(|(terms, from)| voucher.terms == terms && signed_at >= from)
+			.is_some_and(|(terms, from)| voucher.terms == terms && now >= from.saturating_add(grace))
 	}
 
 	/// Expectations open.
 	pub fn expectations(&self) -> usize {
 		self.expected.len()
-	}
-
-	fn epoch(&self, expiry: BlockNumber) -> u32 {
-		expiry / self.config.epoch_length.max(1)
 	}
 
 	/// The ticket is the one that the delivery asked for.
@@ -494,69 +440,47 @@ impl TicketBook {
 		if ticket.expiry - now < self.config.min_ticket_life {
 			return Err(TicketError::ExpiryTooSoon);
 		}
-		if ticket.nonce >= self.config.nonces_per_epoch.into() {
-			return Err(TicketError::Chain(TicketRefusal::NonceTooLarge));
-		}
 		if ticket.face_value < self.config.min_face_value {
 			return Err(TicketError::Chain(TicketRefusal::FaceValueTooSmall));
 		}
 		Ok(())
 	}
 
-	/// Session key and deposit can pay this value, claimed until this block, beside all that is not settled yet.
+	/// Session key and deposit can pay this beside all that is not settled yet, what is reserved for us first; claimed until
+	/// this block.
 	fn check_money(
 		&self,
-		sender: &AccountId,
-		session: &PublicKey,
+		payer: &SessionKey,
+		more: Balance,
 		expiry: BlockNumber,
-		value: Balance,
 		account: &ViewerAccount,
 	) -> Result<(), TicketError> {
 		let refused = |reason| Err(TicketError::Chain(reason));
-		let Some(session) = account.sessions.iter().find(|s| s.key == *session) else {
+		let Some(session) = account.sessions.iter().find(|s| s.key == payer.key) else {
 			return refused(TicketRefusal::UnknownSession);
 		};
 		if session.expiry < expiry {
 			return refused(TicketRefusal::SessionExpired);
 		}
-		let exposed = self.unsettled(sender).saturating_add(value);
-		if session.limit.saturating_sub(session.spent) < exposed {
+		let open = self.credit.channel_of(payer).open;
+		let free = self.credit.signed(payer).saturating_add(more).saturating_sub(open);
+		if session.limit.saturating_sub(session.spent) < free {
 			return refused(TicketRefusal::SessionLimitReached);
 		}
 		// Money on its way out pays until it is withdrawn, which may be before this is redeemed.
 		let leaving = account.unlocking.as_ref().filter(|u| u.unlocks_at <= expiry);
-		if account.deposit.saturating_sub(leaving.map_or(0, |u| u.amount)) < exposed {
+		let gone = account.reserved.saturating_add(leaving.map_or(0, |u| u.amount));
+		let free = free.saturating_add(self.credit.signed_elsewhere(payer));
+		if free > 0 && account.deposit.saturating_sub(gone) < free {
 			return refused(TicketRefusal::DepositTooSmall);
-		}
-		if self.config.float < exposed {
-			return Err(TicketError::FloatExceeded);
 		}
 		Ok(())
 	}
-
-	fn note_winner(&mut self, winning: &WinningTicket) {
-		let ticket = &winning.signed.message;
-		let key = (ticket.session, self.epoch(ticket.expiry), ticket.nonce);
-		let viewer = self.unsettled.entry(ticket.sender).or_default();
-		let winner = Winner {
-			face_value: ticket.face_value,
-			expiry: ticket.expiry,
-		};
-		if viewer.winners.insert(key, winner).is_none() {
-			viewer.total = viewer.total.saturating_add(ticket.face_value);
-		}
-	}
 }
 
-/// Sorts before all places.
-const LOWEST: VoucherPlace = VoucherPlace {
-	session: PublicKey([0; 32]),
-	recipient: AccountId([0; 32]),
-	stream: StreamId(0),
-	kind: Kind(0),
-	context: Hash([0; 32]),
-	terms: 0,
-};
+fn payer(account: AccountId, key: PublicKey) -> SessionKey {
+	SessionKey { account, key }
+}
 
 fn place(voucher: &Voucher) -> (AccountId, VoucherPlace) {
 	(voucher.sender, voucher.place())

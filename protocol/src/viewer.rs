@@ -16,6 +16,7 @@ use crate::{
 use bytes::Bytes;
 use clustercast_primitives::{
 	catalog::{CatalogError, SignedCatalog},
+	channel::SignedReservation,
 	crypto::SignatureError,
 	ext::Items,
 	merkle,
@@ -193,6 +194,8 @@ pub enum Event {
 	Covered(WindowId),
 	/// The relayer has the payment for the receipt with this commitment.
 	Paid(Hash),
+	/// The relayer says that the reservation with this counter is final. Where that is untrue it is its own loss.
+	Reserved(u32),
 	/// The relayer ended the subscription.
 	Ended(EndReason),
 }
@@ -406,7 +409,7 @@ impl ViewerSession {
 				},
 				Ok(Some(Delivery::Window(_))) if !pursuit.complete => pursuit.complete = true,
 				// Says nothing of the window, wherever it stands.
-				Ok(Some(Delivery::Message(ToViewer::Status(_)))) => {},
+				Ok(Some(Delivery::Message(ToViewer::Status(_) | ToViewer::Reserved(_)))) => {},
 				Ok(Some(Delivery::Message(ToViewer::Receipt(receipt, deliveries)))) if pursuit.complete => {
 					let (relayer, genesis) = (&self.config.relayer_key, &self.config.genesis);
 					self.evidence = self
@@ -475,6 +478,17 @@ impl ViewerSession {
 		};
 		self.transmit.push_back(message.to_frame());
 		Ok(())
+	}
+
+	/// Sends a reservation, where the terms ask for it; whether it was.
+	pub fn reserve(&mut self, reservation: SignedReservation) -> bool {
+		let asked = matches!(&self.terms, Some(Some(terms)) if terms.reserve.is_some());
+		let sent = asked && self.fault.is_none() && !self.ended;
+		if sent {
+			let frame = ToRelayer::Reserve(reservation).to_frame();
+			self.transmit.push_back(frame);
+		}
+		sent
 	}
 
 	/// Where the next session goes on: behind the last window emitted, or behind the one this session began after.
@@ -566,6 +580,10 @@ impl ViewerSession {
 				},
 				None => Err(Fault::Unexpected(kind)),
 			},
+			ToViewer::Reserved(counter) => {
+				self.events.push_back(Event::Reserved(counter));
+				Ok(())
+			},
 			ToViewer::End(reason) => {
 				self.ended = true;
 				self.events.push_back(Event::Ended(reason));
@@ -627,9 +645,10 @@ impl ViewerSession {
 					mode: _,
 					credit,
 					counter: _,
+					reserve,
 				} = agreed;
-				self.unreceipted.is_none()
-					&& (*recipient, *price_per_gb, *credit) == (terms.recipient, terms.price_per_gb, terms.credit)
+				let kept = (*recipient, *price_per_gb, *credit, *reserve);
+				self.unreceipted.is_none() && kept == (terms.recipient, terms.price_per_gb, terms.credit, terms.reserve)
 			},
 			_ => false,
 		}

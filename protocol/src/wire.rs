@@ -13,6 +13,7 @@ use crate::tickets::TicketError;
 use bytes::{BufMut, Bytes, BytesMut};
 use clustercast_primitives::{
 	catalog::{SignedCatalog, MAX_INIT_BYTES},
+	channel::SignedReservation,
 	ext::Items,
 	merkle,
 	receipt::{Deliveries, SignedReceipt},
@@ -25,8 +26,8 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use std::fmt;
 
 /// Name of the protocol as libp2p negotiates it. Its number rises with every change of a frame: peers that speak another
-/// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed.
-pub const PROTOCOL_NAME: &str = "/clustercast/deliver/3";
+/// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations.
+pub const PROTOCOL_NAME: &str = "/clustercast/deliver/4";
 
 /// Length and kind.
 pub const PREFIX_BYTES: usize = 5;
@@ -50,6 +51,8 @@ pub enum Kind {
 	Ticket = 0x02,
 	/// Commitment of the receipt that it pays, [`SignedVoucher`]
 	Voucher = 0x03,
+	/// [`SignedReservation`]
+	Reserve = 0x04,
 	/// `Option<`[`Terms`]`>`
 	Terms = 0x81,
 	/// Initialisation segment, raw.
@@ -70,6 +73,8 @@ pub enum Kind {
 	Status = 0x89,
 	/// [`History`]
 	History = 0x8a,
+	/// Counter of the reservation that is final on the chain.
+	Reserved = 0x8b,
 }
 
 impl Kind {
@@ -78,6 +83,7 @@ impl Kind {
 			0x01 => Self::Subscribe,
 			0x02 => Self::Ticket,
 			0x03 => Self::Voucher,
+			0x04 => Self::Reserve,
 			0x81 => Self::Terms,
 			0x82 => Self::Init,
 			0x83 => Self::Window,
@@ -88,6 +94,7 @@ impl Kind {
 			0x88 => Self::Catalog,
 			0x89 => Self::Status,
 			0x8a => Self::History,
+			0x8b => Self::Reserved,
 			_ => return None,
 		})
 	}
@@ -98,6 +105,8 @@ impl Kind {
 			Self::Subscribe => Subscribe::max_encoded_len(),
 			Self::Ticket => SignedTicket::max_encoded_len(),
 			Self::Voucher => <(Hash, SignedVoucher)>::max_encoded_len(),
+			Self::Reserve => SignedReservation::max_encoded_len(),
+			Self::Reserved => u32::max_encoded_len(),
 			Self::Terms => Option::<Terms>::max_encoded_len(),
 			Self::Init => MAX_INIT_BYTES as usize,
 			Self::Window => {
@@ -252,6 +261,17 @@ pub struct Terms {
 	pub credit: u8,
 	/// Counter of the stream's terms on the chain: vouchers add up under it.
 	pub counter: u32,
+	/// Asks the viewer to reserve something; `None` where it takes no reservations.
+	pub reserve: Option<ReserveTerms>,
+}
+
+/// What a relayer asks to be reserved for it. How much is the viewer's to decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+pub struct ReserveTerms {
+	/// Without this much it does not serve for long, micro-USDC.
+	pub least: Balance,
+	/// For handing a reservation in and releasing what is left at the end, micro-USDC each time.
+	pub reward: Balance,
 }
 
 impl Terms {
@@ -307,6 +327,43 @@ pub enum EndReason {
 	ShuttingDown,
 	/// The subscription is not signed by its session key for this connection and request.
 	BadSubscription,
+	/// Nothing more goes out without a reservation, and none came in time.
+	ReservationNeeded,
+	/// The reservation was refused.
+	ReservationRefused(ReserveError),
+}
+
+/// Why a relayer does not hand a reservation in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReserveError {
+	/// For another account, session or recipient than the subscription's.
+	#[error("is for another channel")]
+	WrongChannel,
+	/// Counter or cap are not above those that the chain has.
+	#[error("does not rise")]
+	NotRising,
+	/// Below what was asked.
+	#[error("rewards too little")]
+	RewardTooSmall,
+	/// Its last block is too near or too far.
+	#[error("cannot be handed in in time")]
+	SubmitBy,
+	/// Session or deposit do not cover it.
+	#[error("the session or the deposit does not cover it")]
+	Means,
+	/// Not by the session key.
+	#[error("signature does not verify")]
+	BadSignature,
+	/// The one before is still on its way.
+	#[error("another one is on its way")]
+	Busy,
+	/// This account has cost the relayer too much lately.
+	#[error("the account has left too much unpaid")]
+	Distrusted,
+	/// The chain did not take it.
+	#[error("the chain refused it")]
+	Chain,
 }
 
 /// What a viewer sends.
@@ -318,6 +375,8 @@ pub enum ToRelayer {
 	Ticket(SignedTicket),
 	/// Pays the receipt with this commitment: its amount includes that of all before it.
 	Voucher(Hash, SignedVoucher),
+	/// Sets money aside on the chain, once the relayer hands it in. Where the terms ask for it.
+	Reserve(SignedReservation),
 }
 
 impl ToRelayer {
@@ -327,6 +386,7 @@ impl ToRelayer {
 			Self::Subscribe(subscribe) => frame(Kind::Subscribe, subscribe),
 			Self::Ticket(ticket) => frame(Kind::Ticket, ticket),
 			Self::Voucher(commitment, voucher) => frame(Kind::Voucher, &(commitment, voucher)),
+			Self::Reserve(reservation) => frame(Kind::Reserve, reservation),
 		}
 	}
 }
@@ -352,6 +412,8 @@ pub enum ToViewer {
 	Status(Box<SignedStatus>),
 	/// Of the headers before the first window, to a viewer who begins live.
 	History(History),
+	/// The reservation with this counter is final on the chain.
+	Reserved(u32),
 }
 
 impl ToViewer {
@@ -371,6 +433,7 @@ impl ToViewer {
 			Self::Catalog(catalog) => frame(Kind::Catalog, catalog),
 			Self::Status(status) => frame(Kind::Status, status),
 			Self::History(history) => frame(Kind::History, history),
+			Self::Reserved(counter) => frame(Kind::Reserved, counter),
 		}
 	}
 
@@ -386,6 +449,7 @@ impl ToViewer {
 			Self::Catalog(_) => Kind::Catalog,
 			Self::Status(_) => Kind::Status,
 			Self::History(_) => Kind::History,
+			Self::Reserved(_) => Kind::Reserved,
 		}
 	}
 }
@@ -526,7 +590,7 @@ impl RequestDecoder {
 		while self.frame.fill(input) {
 			let Some(kind) = self.kind else {
 				let (kind, len) = self.frame.prefix()?;
-				if !matches!(kind, Kind::Subscribe | Kind::Ticket | Kind::Voucher) {
+				if !matches!(kind, Kind::Subscribe | Kind::Ticket | Kind::Voucher | Kind::Reserve) {
 					return Err(WireError::WrongDirection(kind));
 				}
 				self.kind = Some(kind);
@@ -539,6 +603,7 @@ impl RequestDecoder {
 					let (commitment, voucher) = decode(kind, self.frame.body())?;
 					ToRelayer::Voucher(commitment, voucher)
 				},
+				Kind::Reserve => ToRelayer::Reserve(decode(kind, self.frame.body())?),
 				_ => ToRelayer::Ticket(decode(kind, self.frame.body())?),
 			};
 			self.kind = None;
@@ -776,7 +841,9 @@ impl DeliveryDecoder {
 		let (kind, len) = self.frame.prefix()?;
 		self.body = len;
 		match kind {
-			Kind::Subscribe | Kind::Ticket | Kind::Voucher => return Err(WireError::WrongDirection(kind)),
+			Kind::Subscribe | Kind::Ticket | Kind::Voucher | Kind::Reserve => {
+				return Err(WireError::WrongDirection(kind))
+			},
 			Kind::Window if len < HEADER_BYTES => return Err(WireError::Truncated(Some(kind))),
 			Kind::Window => {
 				self.stage = Stage::Header;
@@ -805,7 +872,8 @@ impl DeliveryDecoder {
 			Kind::History => ToViewer::History(decode(kind, body)?),
 			Kind::Paid => ToViewer::Paid(decode(kind, body)?),
 			Kind::End => ToViewer::End(decode(kind, body)?),
-			Kind::Subscribe | Kind::Ticket | Kind::Voucher | Kind::Window => {
+			Kind::Reserved => ToViewer::Reserved(decode(kind, body)?),
+			Kind::Subscribe | Kind::Ticket | Kind::Voucher | Kind::Reserve | Kind::Window => {
 				return Err(WireError::WrongDirection(kind))
 			},
 		})

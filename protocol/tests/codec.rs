@@ -7,6 +7,7 @@ use bytes::Bytes;
 use clustercast_primitives::{
 	catalog::{Catalog, CatalogSeal, Protection, SignedCatalog, Track},
 	chain::TicketRefusal,
+	channel::{Reservation, SignedReservation},
 	ext::{Item, Items},
 	receipt::{Deliveries, Kind, SignedReceipt},
 	status::{SignedStatus, State, Status, TrackState},
@@ -17,7 +18,8 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	wire::{Delivery, DeliveryDecoder, RequestDecoder, ToRelayer, ToViewer},
-	EndReason, Payer, PaymentMode, RelayerSession, Start, Subscribe, Terms, TicketError, ViewerSession, WireError,
+	EndReason, Payer, PaymentMode, RelayerSession, ReserveError, ReserveTerms, Start, Subscribe, Terms, TicketError,
+	ViewerSession, WireError,
 };
 use codec::{Decode, Encode};
 use proptest::{collection::vec, prelude::*};
@@ -254,6 +256,21 @@ fn items() -> impl Strategy<Value = Items> {
 	})
 }
 
+fn reservation() -> impl Strategy<Value = SignedReservation> {
+	let numbers = any::<(u32, u128, u128, u32)>();
+	signed((account(), key(), account(), numbers).prop_map(
+		|(sender, session, recipient, (counter, cap, reward, submit_by))| Reservation {
+			sender,
+			session,
+			recipient,
+			counter,
+			cap,
+			reward,
+			submit_by,
+		},
+	))
+}
+
 fn request() -> impl Strategy<Value = ToRelayer> {
 	let start = prop_oneof![
 		Just(Start::Live),
@@ -272,7 +289,12 @@ fn request() -> impl Strategy<Value = ToRelayer> {
 		})
 	});
 	let paid = (hash(), voucher()).prop_map(|(commitment, voucher)| ToRelayer::Voucher(commitment, voucher));
-	prop_oneof![subscribe, ticket().prop_map(ToRelayer::Ticket), paid]
+	prop_oneof![
+		subscribe,
+		ticket().prop_map(ToRelayer::Ticket),
+		paid,
+		reservation().prop_map(ToRelayer::Reserve)
+	]
 }
 
 fn answer() -> impl Strategy<Value = ToViewer> {
@@ -280,20 +302,23 @@ fn answer() -> impl Strategy<Value = ToViewer> {
 		any::<u128>().prop_map(|face_value| PaymentMode::Tickets { face_value }),
 		prop::option::of(voucher()).prop_map(|newest| PaymentMode::Vouchers { newest }),
 	];
-	let terms =
-		(account(), any::<(u64, u8, u32)>(), mode).prop_map(|(recipient, (price_per_gb, credit, counter), mode)| {
-			Terms {
-				recipient,
-				price_per_gb,
-				mode,
-				credit,
-				counter,
-			}
-		});
+	let reserve = prop::option::of(any::<(u128, u128)>().prop_map(|(least, reward)| ReserveTerms { least, reward }));
+	let terms = (account(), any::<(u64, u8, u32)>(), mode, reserve).prop_map(
+		|(recipient, (price_per_gb, credit, counter), mode, reserve)| Terms {
+			recipient,
+			price_per_gb,
+			mode,
+			credit,
+			counter,
+			reserve,
+		},
+	);
 	let end = prop_oneof![
 		Just(EndReason::Finished),
 		Just(EndReason::ShuttingDown),
 		Just(EndReason::BadSubscription),
+		Just(EndReason::ReservationNeeded),
+		Just(EndReason::ReservationRefused(ReserveError::Means)),
 		Just(EndReason::TicketRefused(TicketError::Duplicate)),
 		Just(EndReason::TicketRefused(TicketError::Chain(
 			TicketRefusal::CannotReceive
@@ -305,6 +330,7 @@ fn answer() -> impl Strategy<Value = ToViewer> {
 		catalog().prop_map(|catalog| ToViewer::Catalog(Box::new(catalog))),
 		vec(any::<u8>(), 1..2_000).prop_map(|init| ToViewer::Init(Bytes::from(init))),
 		history().prop_map(ToViewer::History),
+		any::<u32>().prop_map(ToViewer::Reserved),
 		status().prop_map(|status| ToViewer::Status(Box::new(status))),
 		(receipt(), deliveries()).prop_map(|(receipt, deliveries)| ToViewer::Receipt(receipt, deliveries)),
 		hash().prop_map(ToViewer::Paid),

@@ -10,9 +10,7 @@ use clustercast_primitives::{
 	receipt::Kind,
 	ticket, Hash, WindowId,
 };
-use clustercast_protocol::{
-	BookConfig, Due, Expectation, Meter, Outcome, Payment, PaymentMode, Purse, Share, TicketBook,
-};
+use clustercast_protocol::{Due, Expectation, Meter, Outcome, Payment, PaymentMode, Purse, Share, TicketBook};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -22,16 +20,14 @@ const TICKETS: u64 = 10_000;
 fn redeemed_value_is_what_was_delivered_within_five_sigma() {
 	let mut rng = ChaCha8Rng::seed_from_u64(20_000);
 	let mut purse = Purse::new(fixture::purse_config(), fixture::session_key());
-	let mut book = TicketBook::new(BookConfig {
-		float: u128::MAX,
-		..fixture::book_config()
-	});
+	let mut book = TicketBook::new(fixture::book_config());
 	let payer = fixture::session();
+	book.credit().enter(&payer).unwrap();
 	let (price_per_gb, face_value) = (2_000_000, 10_000u128);
 	let (mode, mut meter) = (PaymentMode::Tickets { face_value }, Meter::default());
 	let (mut delivered, mut billed, mut variance, mut winners) = (0, 0, 0.0, 0u128);
 	for serial in 0..TICKETS {
-		// About seven windows to a block of 2 s, so that the tickets spread over several epochs.
+		// About seven windows to a block of 2 s, so that expiries pass.
 		let block = 10_000 + (serial / 7) as u32;
 		let bytes = rng.gen_range(200_000..600_000);
 		let share = meter.charge(bytes, price_per_gb, &mode).unwrap();
@@ -57,7 +53,7 @@ fn redeemed_value_is_what_was_delivered_within_five_sigma() {
 			rand,
 		};
 		book.open(expectation.clone()).unwrap();
-		purse.reserve(block);
+		purse.reserve(&fixture::RECIPIENT, block);
 		let due = Due {
 			recipient: fixture::RECIPIENT,
 			window: expectation.window,
@@ -73,7 +69,7 @@ fn redeemed_value_is_what_was_delivered_within_five_sigma() {
 		};
 		if let Outcome::Won(winning) = book.accept(&ticket, &fixture::account(), block).unwrap() {
 			assert!(winning.is_winner());
-			book.settle(&winning);
+			book.settle(&winning, block, true);
 			winners += 1;
 		}
 		let p = win_probability as f64 / 2f64.powi(64);

@@ -389,6 +389,7 @@ impl Simulator {
 		let by_voucher = self.rng.gen_bool(0.5);
 		let mut purse = Purse::new(fixture::purse_config(), fixture::session_key());
 		let mut book = TicketBook::new(fixture::book_config());
+		book.credit().enter(&fixture::session()).unwrap();
 		let (mut emitted, mut paid, mut acknowledged) = (Vec::new(), Vec::new(), 0);
 		let (mut expected_of, mut tickets, mut voucher_amount) = (HashMap::new(), 0, 0);
 		let (mut statuses, mut newest_status) = (Vec::new(), 0);
@@ -424,11 +425,12 @@ impl Simulator {
 						}
 						relayer.accept(terms, signer.clone()).unwrap();
 					},
+					relayer::Event::Reserve(_) => unreachable!("none is asked for"),
 					relayer::Event::Ticket(ticket) => {
 						let commitment = ticket.message.commitment;
 						if let Outcome::Won(winning) = book.accept(&ticket, &fixture::account(), BLOCK).unwrap() {
 							assert!(winning.is_winner());
-							book.settle(&winning);
+							book.settle(&winning, BLOCK, true);
 						}
 						tickets += ticket.message.bytes;
 						relayer.paid(commitment).unwrap();
@@ -499,7 +501,7 @@ impl Simulator {
 					viewer::Event::Window(window) => emitted.push(window),
 					viewer::Event::Status(status) => statuses.push(number_of(&status)),
 					viewer::Event::PaymentDue(due) => {
-						purse.reserve(BLOCK);
+						purse.reserve(&due.recipient, BLOCK);
 						let payment = purse.pay(&due, BLOCK).unwrap();
 						let is_voucher = matches!((&payment, &due.share), (Payment::Voucher(_), Share::Voucher { .. }));
 						assert_eq!(is_voucher, by_voucher);
@@ -525,7 +527,7 @@ impl Simulator {
 			acknowledged,
 			tickets,
 			voucher: voucher_amount,
-			unsettled: book.unsettled(&fixture::SENDER),
+			unsettled: book.credit().signed(&fixture::session()),
 			spent: purse.spent(),
 			by_voucher,
 			statuses,

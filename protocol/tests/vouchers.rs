@@ -76,10 +76,13 @@ struct Simulator {
 
 /// At the highest price that the chain allows there is no room for rounding in the relayer's favour.
 fn book(price: u64) -> TicketBook {
-	TicketBook::new(BookConfig {
+	let mut book = TicketBook::new(BookConfig {
 		max_price_per_gb: price,
 		..fixture::book_config()
-	})
+	});
+	book.credit().at_block(BLOCK);
+	book.credit().enter(&fixture::session()).unwrap();
+	book
 }
 
 impl Simulator {
@@ -142,8 +145,10 @@ impl Simulator {
 	/// The chain pays what the newest vouchers on disk owe, and the relayer hears of it.
 	fn redeem(&mut self) {
 		for stored in self.disk.values_mut() {
-			stored.settled = stored.newest.message.amount;
-			self.book.settle_voucher(&stored.newest.message, stored.settled);
+			let message = &stored.newest.message;
+			let paid = message.amount - stored.settled;
+			stored.settled = message.amount;
+			self.book.settle_voucher(message, paid, BLOCK, true);
 		}
 	}
 
@@ -173,7 +178,7 @@ impl Simulator {
 			Viewer::SpendsAgain => self.restart_viewer(),
 			Viewer::Honest => {},
 		}
-		if let Some(state) = self.purse.reserve(BLOCK) {
+		if let Some(state) = self.purse.reserve(&due.recipient, BLOCK) {
 			// A cheat never stores what it spent.
 			if self.kind == Viewer::Honest || self.stored.is_none() {
 				self.stored = Some(state);
@@ -217,7 +222,7 @@ impl Simulator {
 		// The connection breaks here, with whatever is under way in both directions.
 		self.unpaid_at_end.push(relayer.unpaid().count());
 		for commitment in relayer.unpaid().collect::<Vec<_>>() {
-			self.book.close(&commitment);
+			self.book.close(&commitment, true);
 		}
 	}
 
@@ -237,12 +242,13 @@ impl Simulator {
 					relayer.accept(terms, signer).unwrap();
 					continue;
 				},
+				relayer::Event::Reserve(_) => unreachable!("none is asked for"),
 				relayer::Event::Ticket(ticket) => {
 					let judged = self.book.accept(&ticket, &fixture::account(), BLOCK);
 					let judged = judged.map(|outcome| {
 						self.seen.insert("ticket");
 						if let Outcome::Won(winner) = outcome {
-							self.book.settle(&winner);
+							self.book.settle(&winner, BLOCK, true);
 						}
 					});
 					(ticket.message.commitment, judged)

@@ -26,13 +26,13 @@ use clustercast_relayer::{
 	payment::{Payment, Rule},
 	redeemer::{
 		self,
-		vouchers::{self, Collector},
-		Redeemer, Thresholds,
+		vouchers::{self, Collector, Look},
+		Receipts, Redeemer, Thresholds,
 	},
-	store::{Store, VoucherOutcome},
+	store::{self, Store, VoucherOutcome},
 };
 use std::{
-	collections::HashSet,
+	collections::{HashMap, HashSet},
 	sync::{Arc, Mutex, MutexGuard},
 	time::Duration,
 };
@@ -43,7 +43,6 @@ const PRICE: u64 = 20_000;
 /// 2 s windows of about 1.5 Mb/s.
 const WINDOW_MS: u64 = 2_000;
 
-const FLOAT: Balance = USDC;
 const REDEEM_VALUE: Balance = USDC;
 const REDEEM_AGE: Duration = Duration::from_secs(600);
 const VOUCHER_AGE: Duration = Duration::from_secs(7_200);
@@ -61,7 +60,9 @@ struct State {
 	block: BlockNumber,
 	tickets: Vec<Vec<WinningTicket>>,
 	batches: Vec<Vec<SignedVoucher>>,
-	spent: HashSet<(BlockNumber, u64)>,
+	spent: HashSet<u64>,
+	/// Of each block.
+	receipts: HashMap<BlockNumber, Receipts>,
 	vouchers: VoucherTotals,
 	paid: Balance,
 	redemptions: u64,
@@ -95,10 +96,11 @@ impl Ledger {
 			state.fees += fee::TICKETS.0 + fee::TICKETS.1 * batch.len() as u128;
 			for winner in batch {
 				if let TicketVerdict::Accepted(_) = Self::ticket(&state, &winner) {
-					let message = winner.signed.message;
-					state
-						.spent
-						.insert((message.expiry / fixture::EPOCH_LENGTH, message.nonce));
+					let message = winner.signed.message.clone();
+					let (block, payout) = (state.block, split(message.face_value));
+					state.spent.insert(message.nonce);
+					let receipts = state.receipts.entry(block).or_default();
+					receipts.tickets.push((winner.id(), payout));
 					state.paid += message.face_value;
 					state.redemptions += 1;
 				}
@@ -124,10 +126,7 @@ impl Ledger {
 	fn ticket(state: &State, winner: &WinningTicket) -> TicketVerdict {
 		let message = &winner.signed.message;
 		assert!(winner.is_winner());
-		if state
-			.spent
-			.contains(&(message.expiry / fixture::EPOCH_LENGTH, message.nonce))
-		{
+		if state.spent.contains(&message.nonce) {
 			return TicketVerdict::Refused(TicketRefusal::AlreadyRedeemed);
 		}
 		match message.expiry < state.block {
@@ -144,6 +143,14 @@ impl Ledger {
 			Some(more) if more < MIN_FACE_VALUE => TicketVerdict::Refused(TicketRefusal::FaceValueTooSmall),
 			Some(more) => TicketVerdict::Accepted(split(more)),
 		}
+	}
+}
+
+impl redeemer::Events for Ledger {
+	type Error = &'static str;
+
+	async fn receipts(&self, block: BlockNumber) -> Result<Receipts, Self::Error> {
+		Ok(self.state().receipts.get(&block).cloned().unwrap_or_default())
 	}
 }
 
@@ -215,18 +222,14 @@ async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance)
 		key,
 	);
 	let mut book = TicketBook::new(BookConfig {
-		float: FLOAT,
 		max_price_per_gb: PRICE,
 		..fixture::book_config()
 	});
+	book.credit().enter(&payer).unwrap();
 	let dir = tempfile::tempdir_in("/dev/shm")
 		.or_else(|_| tempfile::tempdir())
 		.unwrap();
-	let store = Store::open(
-		&dir.path().join("winners.redb"),
-		&fixture::GENESIS,
-		fixture::EPOCH_LENGTH,
-	);
+	let store = Store::open(&dir.path().join("winners.redb"), &fixture::GENESIS);
 	let store = Arc::new(store.unwrap());
 	let ledger = Ledger::default();
 	let tickets = Redeemer::new(
@@ -241,7 +244,7 @@ async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance)
 		store.clone(),
 		ledger.clone(),
 		vouchers::Thresholds {
-			value: REDEEM_VALUE.min(FLOAT / 2),
+			value: REDEEM_VALUE,
 			age: VOUCHER_AGE,
 			least: MIN_FACE_VALUE,
 		},
@@ -269,7 +272,7 @@ async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance)
 			};
 			let commitment = ticket::commitment(&rand);
 			let (kind, context, terms) = (Kind::LIVE, Hash([0; 32]), 0);
-			purse.reserve(block);
+			purse.reserve(&fixture::RECIPIENT, block);
 			if let Some(share) = share {
 				book.open(Expectation {
 					payer,
@@ -308,12 +311,21 @@ async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance)
 			}
 			serial += 1;
 		}
-		let won = tickets.step(now_ms, false).await.unwrap();
-		won.settled.iter().for_each(|(winner, _)| book.settle(winner));
-		let collected = collector.step(now_ms, false).await.unwrap();
-		for (voucher, outcome) in &collected.settled {
-			let (VoucherOutcome::Paid(level) | VoucherOutcome::Lost(level, _)) = *outcome;
-			book.settle_voucher(voucher, level);
+		let urgent = HashSet::new();
+		let won = tickets.step(now_ms, false, &urgent).await.unwrap();
+		for (winner, outcome) in &won.settled {
+			book.settle(winner, won.at, matches!(outcome, store::Outcome::Paid(_)));
+		}
+		let look = Look {
+			now_ms,
+			all: false,
+			urgent: &urgent,
+			terms: 0,
+		};
+		let collected = collector.step(look).await.unwrap();
+		for settled in &collected.settled {
+			let paid = matches!(settled.outcome, VoucherOutcome::Paid(_));
+			book.settle_voucher(&settled.voucher, settled.amount, collected.at, paid);
 		}
 		book.prune(block);
 		ledger.advance();

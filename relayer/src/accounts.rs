@@ -3,8 +3,8 @@
 
 use clustercast_chain::{Chain, ChainError};
 use clustercast_primitives::{
-	chain::{ViewerAccount, VoucherPlace, VoucherTotals},
-	AccountId,
+	chain::{ChannelInfo, ChannelKey, ViewerAccount, VoucherPlace, VoucherTotals},
+	AccountId, BlockNumber,
 };
 use std::{
 	collections::HashMap,
@@ -48,6 +48,12 @@ pub trait Ledger: Send + Sync + 'static {
 
 	/// What vouchers have paid at a place, as of now.
 	fn vouchers_paid(&self, place: &VoucherPlace) -> impl Future<Output = Result<VoucherTotals, Self::Error>> + Send;
+
+	/// What a channel reserves and has paid in the last finalised block, and its number.
+	fn channel(
+		&self,
+		key: &ChannelKey,
+	) -> impl Future<Output = Result<(BlockNumber, Option<ChannelInfo>), Self::Error>> + Send;
 }
 
 impl Ledger for Chain {
@@ -60,6 +66,12 @@ impl Ledger for Chain {
 	async fn vouchers_paid(&self, place: &VoucherPlace) -> Result<VoucherTotals, ChainError> {
 		let paid = Self::vouchers_paid(self, &[*place], None).await?;
 		Ok(paid.first().copied().unwrap_or_default())
+	}
+
+	async fn channel(&self, key: &ChannelKey) -> Result<(BlockNumber, Option<ChannelInfo>), ChainError> {
+		let (number, hash) = self.finalised().await?;
+		let channels = self.channels(&[*key], Some(hash)).await?;
+		Ok((number, channels.first().copied().flatten()))
 	}
 }
 
@@ -111,6 +123,11 @@ impl<L: Ledger> Accounts<L> {
 		}
 	}
 
+	#[cfg(test)]
+	pub(crate) fn ledger(&self) -> &L {
+		&self.ledger
+	}
+
 	/// Asks the ledger, unless it was asked just now.
 	pub async fn fetch(&self, id: AccountId) -> Result<Arc<Entry>, L::Error> {
 		let known = self.lock().get(&id).and_then(Weak::upgrade);
@@ -133,6 +150,12 @@ impl<L: Ledger> Accounts<L> {
 	pub async fn vouchers_paid(&self, place: &VoucherPlace) -> Result<VoucherTotals, L::Error> {
 		let _permit = self.requests.acquire().await.expect("the semaphore is never closed");
 		self.ledger.vouchers_paid(place).await
+	}
+
+	/// What a channel reserves in the last finalised block.
+	pub async fn channel(&self, key: &ChannelKey) -> Result<(BlockNumber, Option<ChannelInfo>), L::Error> {
+		let _permit = self.requests.acquire().await.expect("the semaphore is never closed");
+		self.ledger.channel(key).await
 	}
 
 	/// Keeps all accounts in use fresh, and forgets the others. Runs until it is dropped.
@@ -176,6 +199,7 @@ pub(crate) mod tests {
 	pub struct Fake {
 		pub account: ViewerAccount,
 		pub paid: VoucherTotals,
+		pub channel: Arc<Mutex<Option<ChannelInfo>>>,
 		pub asked: Arc<AtomicUsize>,
 	}
 
@@ -189,6 +213,10 @@ pub(crate) mod tests {
 
 		async fn vouchers_paid(&self, _: &VoucherPlace) -> Result<VoucherTotals, Self::Error> {
 			Ok(self.paid)
+		}
+
+		async fn channel(&self, _: &ChannelKey) -> Result<(BlockNumber, Option<ChannelInfo>), Self::Error> {
+			Ok((1, *self.channel.lock().unwrap()))
 		}
 	}
 

@@ -5,8 +5,8 @@ use anyhow::{bail, ensure, Context};
 use clap::Args;
 use clustercast_chain::{account, Wallet};
 use clustercast_network::{Address, Multiaddr};
-use clustercast_primitives::{amount, AccountId, StreamId, Usdc};
-use clustercast_protocol::relayer::DEFAULT_CREDIT;
+use clustercast_primitives::{amount, AccountId, Balance, StreamId, Usdc};
+use clustercast_protocol::{relayer::DEFAULT_CREDIT, Float, ReserveTerms};
 use figment::{
 	providers::{Format, Serialized, Toml},
 	Figment,
@@ -34,8 +34,8 @@ mod default {
 	/// Five minutes of 1.5 Mb/s.
 	pub const CACHE_MB: u32 = 64;
 	pub const MAX_VIEWERS: u32 = 256;
-	/// What a viewer's empty deposit can cost at most.
-	pub const FLOAT: Usdc = Usdc(1_000_000);
+	/// What handing in and releasing a reservation cost, rounded up: 220 and 170 micro-USDC.
+	pub const RESERVE_REWARD: Usdc = Usdc(400);
 }
 
 /// The smallest cache that holds a window of the largest size.
@@ -133,10 +133,22 @@ pub struct Settings {
 	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_CREDIT")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub credit: Option<u8>,
-	/// Most that one viewer's winners and vouchers may add up to before they are paid, USDC [default: 1]
-	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_FLOAT")]
+	/// Most that one account may owe and have left unpaid within an hour where nothing is reserved, 2^20 bytes [default: 16]
+	#[arg(long, value_name = "MIB", env = "CLUSTERCAST_RELAYER_STRANGER_MIB")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub stranger_mib: Option<u32>,
+	/// The same in USDC, winners that are not paid yet included [default: 0.1]
+	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_STRANGER_VALUE")]
 	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
-	pub float: Option<Usdc>,
+	pub stranger_value: Option<Usdc>,
+	/// The same for all strangers together, USDC; and again for all who have reserved something [default: 1]
+	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_STRANGERS_PER_HOUR")]
+	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
+	pub strangers_per_hour: Option<Usdc>,
+	/// Asked of a viewer for each reservation, USDC: what handing it in and releasing it costs [default: 0.0004]
+	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_RESERVE_REWARD")]
+	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
+	pub reserve_reward: Option<Usdc>,
 	/// Serve Prometheus metrics at this address, for example 127.0.0.1:9616 [default: off]
 	#[arg(long, value_name = "IP:PORT", env = "CLUSTERCAST_RELAYER_METRICS")]
 	#[serde(skip_serializing_if = "Option::is_none")]
@@ -184,8 +196,10 @@ pub struct Config {
 	pub max_viewers: usize,
 	/// Windows ahead of payment.
 	pub credit: u8,
-	/// Unsettled winners per viewer.
-	pub float: Usdc,
+	/// What is risked where nothing is reserved.
+	pub float: Float,
+	/// For each reservation.
+	pub reserve_reward: Usdc,
 	/// Prometheus endpoint.
 	pub metrics: Option<SocketAddr>,
 }
@@ -199,6 +213,15 @@ impl Config {
 	/// When viewers are asked for vouchers.
 	pub fn rule(&self) -> Rule {
 		Rule::new(self.payment, self.price_per_gb, self.face_value.0, self.voucher_age)
+	}
+
+	/// What viewers are asked to reserve, where they pay by voucher at all: what can be redeemed, at least.
+	pub fn reserve(&self, least: Balance) -> Option<ReserveTerms> {
+		let asked = ReserveTerms {
+			least,
+			reward: self.reserve_reward.0,
+		};
+		(self.payment != Payment::Tickets).then_some(asked)
 	}
 
 	/// Merges the file, if there is one, with environment and flags.
@@ -230,6 +253,7 @@ impl TryFrom<Settings> for Config {
 			"surge must be 1 to {MAX_SURGE}: it multiplies price_per_gb"
 		);
 		ensure!(s.uplink_mbps != Some(0), "uplink_mbps must be at least 1");
+		let usual = Float::default();
 		let listen = required(s.listen, "listen")?;
 		let upstream = required(s.upstream, "upstream")?;
 		let config = Self {
@@ -261,7 +285,12 @@ impl TryFrom<Settings> for Config {
 			cache_bytes: s.cache_mb.unwrap_or(default::CACHE_MB) as usize * 1_000_000,
 			max_viewers: s.max_viewers.unwrap_or(default::MAX_VIEWERS) as usize,
 			credit: s.credit.unwrap_or(DEFAULT_CREDIT),
-			float: s.float.unwrap_or(default::FLOAT),
+			float: Float {
+				bytes: s.stranger_mib.map_or(usual.bytes, |mib| u64::from(mib) << 20),
+				value: s.stranger_value.map_or(usual.value, |value| value.0),
+				per_hour: s.strangers_per_hour.map_or(usual.per_hour, |value| value.0),
+			},
+			reserve_reward: s.reserve_reward.unwrap_or(default::RESERVE_REWARD),
 			metrics: s.metrics,
 		};
 		ensure!(
@@ -274,8 +303,12 @@ impl TryFrom<Settings> for Config {
 			"cache_mb must be at least {MIN_CACHE_MB}: a window may have 8 MiB"
 		);
 		ensure!(
-			config.float >= config.face_value,
-			"float must be at least one face value"
+			config.float.value >= config.face_value.0,
+			"stranger_value must be at least one face value: nobody could pay by ticket"
+		);
+		ensure!(
+			config.float.per_hour >= config.float.value,
+			"strangers_per_hour must be at least stranger_value"
 		);
 		// Windows of 480p have some 375 kB. Dearer ones are refused when they come.
 		if amount::win_probability(
@@ -358,6 +391,12 @@ mod tests {
 			(config.payment, config.highest_price_per_gb, config.uplink),
 			(Payment::Auto, 2_000, None)
 		);
+		assert_eq!((config.float, config.reserve_reward), (Float::default(), Usdc(400)));
+		let asked = ReserveTerms {
+			least: 1_000,
+			reward: 400,
+		};
+		assert_eq!(config.reserve(1_000), Some(asked));
 		let text = format!("{}\nsurge = 1.5\nuplink_mbps = 100\npayment = \"vouchers\"", complete());
 		let config = load(&text, Settings::default()).unwrap();
 		assert_eq!(
@@ -409,7 +448,8 @@ mod tests {
 				&text,
 				Settings {
 					price_per_gb: Some(1),
-					float: Some(Usdc(2_000_000)),
+					stranger_value: Some(Usdc(2_000_000)),
+					strangers_per_hour: Some(Usdc(2_000_000)),
 					..Settings::default()
 				},
 			);
@@ -429,7 +469,11 @@ mod tests {
 		refused(&complete().replace("0.05", "0.0005"), "face_value must exceed");
 		refused(&format!("{}\ncredit = 0", complete()), "credit");
 		refused(&format!("{}\ncache_mb = 1", complete()), "cache_mb");
-		refused(&format!("{}\nfloat = 0.01", complete()), "float");
+		refused(&format!("{}\nstranger_value = 0.01", complete()), "stranger_value");
+		refused(
+			&format!("{}\nstrangers_per_hour = 0.09", complete()),
+			"strangers_per_hour",
+		);
 		refused(&complete().replace("/p2p/", "/nope/"), "upstream");
 		refused(&format!("{}\nsurge = 0.9", complete()), "surge must be 1 to 10");
 		refused(&format!("{}\nsurge = 11", complete()), "surge must be 1 to 10");

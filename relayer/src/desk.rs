@@ -1,36 +1,41 @@
-//! Decides who is served and takes the money: subscriptions against the viewer's account, tickets and vouchers against
-//! the book, winners and vouchers into the store before anyone is told.
+//! Decides who is served and takes the money: subscriptions against the viewer's account, windows against its credit,
+//! tickets and vouchers against the book, winners and vouchers into the store before anyone is told.
 
 use crate::{
 	accounts::{Accounts, Entry, Ledger},
+	channels::Order,
 	metrics,
 	payment::{Rule, Standings},
 	recorder::{NotKept, Recorder},
-	store::{self, Kept, Store, VoucherOutcome},
+	store::{self, Kept, Store},
 	surge::Surge,
 };
 use clustercast_chain::Head;
 use clustercast_network::serve::{Closed, Grant, Policy};
 use clustercast_primitives::{
 	amount,
-	chain::{TicketRefusal, ViewerAccount, VoucherPlace},
+	chain::{ChannelInfo, ChannelKey, TicketRefusal, ViewerAccount, VoucherPlace},
+	channel::SignedReservation,
 	receipt::Kind,
 	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId, TrackId, Voucher,
 	WinningTicket,
 };
 use clustercast_protocol::{
-	purse::MAX_PAYEES, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, SessionKey, Subscribe, Terms,
-	TicketBook, TicketError,
+	EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, ReserveError, ReserveTerms, SessionKey, Share,
+	Shortage, Subscribe, Terms, TicketBook, TicketError,
 };
 use std::{
-	collections::HashMap,
+	collections::{HashMap, HashSet},
 	sync::{
 		atomic::{AtomicBool, AtomicU32, Ordering},
-		Arc, Mutex, MutexGuard, PoisonError,
+		Arc, Mutex, MutexGuard, PoisonError, Weak,
 	},
 	time::{SystemTime, UNIX_EPOCH},
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+	sync::{mpsc, watch},
+	time::Instant,
+};
 
 /// The one track there is: picture and sound at 480p.
 pub const TRACK: TrackId = 0;
@@ -41,13 +46,6 @@ pub const MIN_TICKET_LIFE: BlockNumber = 150;
 /// How far behind the newest block receipts are dated: a viewer's node may be so much behind ours, and the blocks that
 /// viewers allow ahead, before it takes them for receipts of another time. Evidence counts 8 s shorter for it.
 const RECEIPT_LAG: BlockNumber = 4;
-
-/// Windows that an account may leave unpaid, net of those it paid. Four abrupt partings are forgiven; taking the credit
-/// of one subscription after the other is not.
-const MAX_DEBT: u32 = 8;
-
-/// Accounts whose debts are remembered. Each needs a deposit and a session key on the chain, so this many are dear.
-const MAX_DEBTORS: usize = 10_000;
 
 /// See the module. One per relayer.
 pub struct Desk<L> {
@@ -77,10 +75,16 @@ pub struct Desk<L> {
 	pub store: Arc<Store>,
 	/// Writes vouchers into it.
 	pub recorder: Recorder,
-	/// Judges tickets.
+	/// Judges tickets, and how much is lent.
 	pub book: Mutex<TicketBook>,
-	/// Windows taken and not paid.
-	pub debts: Debts,
+	/// What viewers are asked to reserve; `None`: nothing.
+	pub reserve: Option<ReserveTerms>,
+	/// Hash of block 0.
+	pub genesis: Hash,
+	/// Hands reservations in.
+	pub orders: mpsc::Sender<Order>,
+	/// Reservations on their way, by session.
+	pub pending: Mutex<HashMap<PublicKey, Weak<Mutex<Pending>>>>,
 }
 
 /// One subscription.
@@ -95,7 +99,21 @@ pub struct Seat {
 	vouchers: AtomicBool,
 	/// Under these terms of the stream.
 	terms: AtomicU32,
+	/// Its last reservation, where it is on its way.
+	pending: Arc<Mutex<Pending>>,
 	_viewer: Viewer,
+}
+
+/// A reservation on its way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pending {
+	/// There is none.
+	#[default]
+	None,
+	/// With this counter.
+	UnderWay(u32),
+	/// It failed.
+	Failed,
 }
 
 /// Counts a viewer as long as it lives.
@@ -118,19 +136,61 @@ impl Drop for Viewer {
 }
 
 impl<L: Ledger> Desk<L> {
-	/// The chain has decided about a winner: it no longer burdens its viewer.
-	pub fn settle(&self, winner: &WinningTicket) {
-		self.book().settle(winner);
+	/// The finalised block `at` has decided about a winner: it no longer burdens its viewer.
+	pub fn settle(&self, winner: &WinningTicket, at: BlockNumber, paid: bool) {
+		self.book().settle(winner, at, paid);
 	}
 
-	/// The chain has decided about a session's vouchers: what it settled no longer burdens the viewer. One whose voucher
-	/// the chain will not pay although it has not expired is not served again.
-	pub fn settle_voucher(&self, voucher: &Voucher, outcome: &VoucherOutcome) {
-		let (VoucherOutcome::Paid(level) | VoucherOutcome::Lost(level, _)) = *outcome;
-		self.book().settle_voucher(voucher, level);
-		if matches!(outcome, VoucherOutcome::Lost(_, reason) if *reason != TicketRefusal::Expired) {
-			self.debts.left(voucher.sender, MAX_DEBT as usize);
+	/// The finalised block `at` has decided about so much more of a session's vouchers.
+	pub fn settle_voucher(&self, voucher: &Voucher, amount: Balance, at: BlockNumber, paid: bool) {
+		self.book().settle_voucher(voucher, amount, at, paid);
+	}
+
+	/// Sessions to be redeemed at once.
+	pub fn urgent(&self) -> HashSet<PublicKey> {
+		self.book().credit().urgent().collect()
+	}
+
+	/// All whose channels matter.
+	pub fn payers(&self) -> Vec<SessionKey> {
+		self.book().credit().sessions().collect()
+	}
+
+	/// Names a channel to this relayer.
+	pub fn channel_key(&self, payer: &SessionKey) -> ChannelKey {
+		ChannelKey {
+			session: payer.key,
+			recipient: self.recipient,
 		}
+	}
+
+	/// What the finalised block `at` says of a channel.
+	pub fn channel(&self, payer: &SessionKey, at: BlockNumber, info: Option<ChannelInfo>) {
+		self.book().channel(payer, at, info);
+	}
+
+	/// Channels to be released now: they cover nothing any more.
+	pub fn take_releasable(&self, most: usize) -> Vec<(PublicKey, ChannelInfo)> {
+		self.book().credit().take_releasable(most)
+	}
+
+	/// A reservation could not be handed in: its fee is lost.
+	pub fn reservation_failed(&self, payer: &SessionKey, counter: u32) {
+		let fee = self.reserve.map_or(0, |asked| asked.reward);
+		self.book().credit().note_loss(payer.account, fee);
+		if let Some(pending) = self.pending(payer) {
+			let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+			if *pending == Pending::UnderWay(counter) {
+				*pending = Pending::Failed;
+			}
+		}
+	}
+
+	/// That of all seats of a session.
+	fn pending(&self, payer: &SessionKey) -> Option<Arc<Mutex<Pending>>> {
+		let mut all = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+		all.retain(|_, pending| pending.strong_count() > 0);
+		all.get(&payer.key).and_then(Weak::upgrade)
 	}
 
 	/// The stream key allows this price from now on, micro-USDC per 10^9 bytes.
@@ -179,9 +239,9 @@ impl<L: Ledger> Desk<L> {
 	}
 
 	/// Whether vouchers can be asked of this payer. Not where the chain has paid more than we have vouchers for, since we
-	/// could not show the newest to a viewer who lost track; nor where the session has no room for another recipient.
-	async fn may_voucher(&self, payer: &SessionKey, account: &ViewerAccount) -> Result<bool, EndReason> {
-		if !self.rule.ever() {
+	/// could not show the newest to a viewer who lost track.
+	async fn may_voucher(&self, payer: &SessionKey) -> Result<bool, EndReason> {
+		if !self.rule.ever() && self.reserve.is_none() {
 			return Ok(false);
 		}
 		let paid = match self.accounts.vouchers_paid(&self.place(payer)).await {
@@ -191,11 +251,6 @@ impl<L: Ledger> Desk<L> {
 				return Ok(false);
 			},
 		};
-		let mut sessions = account.sessions.iter();
-		let full = sessions.any(|s| s.key == payer.key && s.payees as usize >= MAX_PAYEES);
-		if paid.amount == 0 && full {
-			return Ok(false);
-		}
 		let kept = self.kept(payer)?;
 		let newest = kept.map_or((0, 0), |k| (k.newest.message.amount, k.newest.message.bytes));
 		Ok(newest.0 >= paid.amount && newest.1 >= paid.bytes)
@@ -211,9 +266,12 @@ impl<L: Ledger> Desk<L> {
 		}
 		let kept = self.kept(payer)?;
 		let by_voucher = kept.as_ref().map_or(0, |kept| kept.newest.message.amount);
-		if !self
-			.rule
-			.vouchers(self.standings.of(&payer.key).saturating_add(by_voucher))
+		// What is reserved can wait for as long as it takes to be worth a fee.
+		let covered = self.reserve.is_some() && self.book().credit().is_covered(payer, self.face_value.min(1));
+		if !covered
+			&& !self
+				.rule
+				.vouchers(self.standings.of(&payer.key).saturating_add(by_voucher))
 		{
 			return Ok(tickets);
 		}
@@ -226,16 +284,36 @@ impl<L: Ledger> Desk<L> {
 		})
 	}
 
-	/// Counts a judged payment and its viewer's debt; passes the reason of a refusal on.
-	fn judged(&self, seat: &Seat, judged: Result<(), EndReason>) -> Result<(), EndReason> {
-		match &judged {
-			Ok(()) => self.debts.paid(&seat.payer.account),
-			Err(reason) => {
-				tracing::debug!(?reason, "payment refused");
-				::metrics::counter!(metrics::TICKETS_REFUSED, "reason" => label(reason)).increment(1);
-			},
+	/// Counts a refused payment; passes its reason on.
+	fn judged(&self, judged: Result<(), EndReason>) -> Result<(), EndReason> {
+		if let Err(reason) = &judged {
+			tracing::debug!(?reason, "payment refused");
+			::metrics::counter!(metrics::TICKETS_REFUSED, "reason" => label(reason)).increment(1);
 		}
 		judged
+	}
+
+	/// Takes a place in the book for a subscription that is being decided.
+	fn enter(
+		&self,
+		payer: SessionKey,
+		at: BlockNumber,
+		channel: Option<ChannelInfo>,
+	) -> Result<Place<'_, L>, EndReason> {
+		let released = self.store.released(&payer.key).map_err(|error| {
+			tracing::error!(%error, "store of releases");
+			EndReason::NotServed
+		})?;
+		let mut book = self.book();
+		book.credit().enter(&payer).map_err(|_| EndReason::Full)?;
+		if let Some(counter) = released {
+			book.credit().released(&payer, counter);
+		}
+		book.channel(&payer, at, channel);
+		Ok(Place {
+			desk: self,
+			payer: Some(payer),
+		})
 	}
 
 	async fn keep(&self, winner: WinningTicket) -> Result<(), EndReason> {
@@ -253,7 +331,28 @@ impl<L: Ledger> Desk<L> {
 				Err(EndReason::NotServed)
 			},
 		}
-		.inspect_err(|_| self.settle(&winner))
+		// We could not keep it: not the viewer's fault.
+		.inspect_err(|_| self.settle(&winner, 0, true))
+	}
+}
+
+/// Given back unless it is kept.
+struct Place<'a, L: Ledger> {
+	desk: &'a Desk<L>,
+	payer: Option<SessionKey>,
+}
+
+impl<L: Ledger> Place<'_, L> {
+	fn keep(mut self) {
+		self.payer = None;
+	}
+}
+
+impl<L: Ledger> Drop for Place<'_, L> {
+	fn drop(&mut self) {
+		if let Some(payer) = self.payer {
+			self.desk.book().credit().leave(&payer, true);
+		}
 	}
 }
 
@@ -266,17 +365,18 @@ impl<L: Ledger> Policy for Desk<L> {
 		}
 		let offered = request.payer.as_ref().ok_or(EndReason::PaymentRequired)?;
 		let payer = offered.session();
-		if self.debts.of(&payer.account) >= MAX_DEBT {
-			return Err(EndReason::Unpaid);
-		}
-		let account = self.accounts.fetch(payer.account).await.map_err(|error| {
+		let cannot = |error: L::Error| {
 			tracing::warn!(%error, "a viewer is refused: its account cannot be looked up");
 			EndReason::NotServed
-		})?;
+		};
+		let account = self.accounts.fetch(payer.account).await.map_err(cannot)?;
+		let (at, channel) = self.accounts.channel(&self.channel_key(&payer)).await.map_err(cannot)?;
 		let now = self.head.borrow().best;
-		check_means(&account.get(), &payer.key, self.face_value, now)
+		let open = channel.map_or(0, |channel| channel.open);
+		check_means(&account.get(), &payer.key, self.face_value.saturating_sub(open), now)
 			.map_err(|reason| EndReason::TicketRefused(TicketError::Chain(reason)))?;
-		let may_voucher = offered.vouchers && self.may_voucher(&payer, &account.get()).await?;
+		let may_voucher = offered.vouchers && self.may_voucher(&payer).await?;
+		let place = self.enter(payer, at, channel)?;
 		let counter = self.terms.load(Ordering::Relaxed);
 		let mode = self.mode(&payer, may_voucher)?;
 		let terms = Terms {
@@ -285,9 +385,15 @@ impl<L: Ledger> Policy for Desk<L> {
 			mode,
 			credit: self.credit,
 			counter,
+			reserve: self.reserve.filter(|_| may_voucher),
 		};
+		let pending = self.pending(&payer).unwrap_or_default();
+		let mut all = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+		all.insert(payer.key, Arc::downgrade(&pending));
+		drop(all);
 		let seat = Seat {
 			payer,
+			pending,
 			account,
 			price_per_gb: terms.price_per_gb,
 			may_voucher,
@@ -296,7 +402,16 @@ impl<L: Ledger> Policy for Desk<L> {
 			_viewer: Viewer::new(self.surge.clone()),
 		};
 		::metrics::gauge!(metrics::PRICE).set(terms.price_per_gb as f64);
+		place.keep();
 		Ok((Grant::Paid(terms, self.signer.clone()), seat))
+	}
+
+	fn affords(&self, seat: &Seat, share: &Share) -> Result<bool, EndReason> {
+		match self.book().credit().grant(&seat.payer, share) {
+			Ok(()) => Ok(true),
+			Err(Shortage::Reservation | Shortage::Pool) => Ok(false),
+			Err(Shortage::Full) => Err(EndReason::Full),
+		}
 	}
 
 	fn delivering(&self, seat: &Seat, expectation: Expectation) -> Result<(), EndReason> {
@@ -304,7 +419,61 @@ impl<L: Ledger> Policy for Desk<L> {
 		if !self.surge.allows(seat.price_per_gb) {
 			return Err(EndReason::NotServed);
 		}
-		self.book().open(expectation).map_err(|_| EndReason::Full)
+		self.book().open(expectation).map_err(|shortage| match shortage {
+			Shortage::Reservation | Shortage::Pool => EndReason::ReservationNeeded,
+			Shortage::Full => EndReason::Full,
+		})
+	}
+
+	async fn reserve(&self, seat: &Seat, reservation: SignedReservation) -> Result<(), EndReason> {
+		let refused = |error| {
+			tracing::debug!(%error, "reservation refused");
+			Err(EndReason::ReservationRefused(error))
+		};
+		let Some(asked) = &self.reserve else {
+			return Err(EndReason::ProtocolError);
+		};
+		let mut pending = seat.pending.lock().unwrap_or_else(PoisonError::into_inner);
+		if matches!(*pending, Pending::UnderWay(_)) {
+			return refused(ReserveError::Busy);
+		}
+		let terms = (asked, &self.recipient, &self.genesis);
+		let judged = self
+			.book()
+			.credit()
+			.check_reservation(&reservation, terms, &seat.payer, &seat.account.get());
+		if let Err(error) = judged {
+			return refused(error);
+		}
+		let counter = reservation.message.counter;
+		let order = Order {
+			payer: seat.payer,
+			reservation,
+		};
+		if self.orders.try_send(order).is_err() {
+			return refused(ReserveError::Busy);
+		}
+		*pending = Pending::UnderWay(counter);
+		Ok(())
+	}
+
+	fn reserved(&self, seat: &Seat) -> Result<Option<u32>, EndReason> {
+		let mut pending = seat.pending.lock().unwrap_or_else(PoisonError::into_inner);
+		match *pending {
+			Pending::None => Ok(None),
+			Pending::Failed => {
+				*pending = Pending::None;
+				Err(EndReason::ReservationRefused(ReserveError::Chain))
+			},
+			Pending::UnderWay(counter) => {
+				let final_ = self.book().credit().channel_of(&seat.payer).counter;
+				if final_ < counter {
+					return Ok(None);
+				}
+				*pending = Pending::None;
+				Ok(Some(counter))
+			},
+		}
 	}
 
 	async fn ticket(&self, seat: &Seat, ticket: SignedTicket) -> Result<(), EndReason> {
@@ -322,7 +491,7 @@ impl<L: Ledger> Policy for Desk<L> {
 			let value = amount::cost(ticket.message.bytes, seat.price_per_gb);
 			self.standings.note(seat.payer.key, value);
 		}
-		self.judged(seat, kept.map(drop))
+		self.judged(kept.map(drop))
 	}
 
 	async fn voucher(&self, seat: &Seat, commitment: Hash, voucher: SignedVoucher) -> Result<(), EndReason> {
@@ -340,7 +509,7 @@ impl<L: Ledger> Policy for Desk<L> {
 		if kept.is_ok() {
 			::metrics::counter!(metrics::VOUCHERS).increment(1);
 		}
-		self.judged(seat, kept)
+		self.judged(kept)
 	}
 
 	fn restate(&self, seat: &Seat) -> Option<(PaymentMode, u32)> {
@@ -362,13 +531,15 @@ impl<L: Ledger> Policy for Desk<L> {
 	}
 
 	fn closed(&self, seat: Option<Seat>, unpaid: Vec<Hash>, why: &Closed) {
-		let mut book = self.book();
-		unpaid.iter().for_each(|commitment| book.close(commitment));
-		drop(book);
 		// Who was sent away by us owes nothing for what was on its way.
-		if let (Some(seat), false) = (seat, matches!(why, Closed::Ended(EndReason::ShuttingDown))) {
-			self.debts.left(seat.payer.account, unpaid.len());
+		let forgiven = matches!(why, Closed::Ended(EndReason::ShuttingDown));
+		let mut book = self.book();
+		unpaid.iter().for_each(|commitment| book.close(commitment, forgiven));
+		if let Some(seat) = seat {
+			let farewell = unpaid.is_empty() && matches!(why, Closed::Left | Closed::Ended(EndReason::Finished));
+			book.credit().leave(&seat.payer, farewell);
 		}
+		drop(book);
 		let reason = match why {
 			Closed::Ended(reason) => label(reason),
 			Closed::Left => "Left".into(),
@@ -408,51 +579,10 @@ fn check_means(
 	if session.limit.saturating_sub(session.spent) < face_value {
 		return Err(TicketRefusal::SessionLimitReached);
 	}
-	if account.deposit < face_value {
+	if account.deposit.saturating_sub(account.reserved) < face_value {
 		return Err(TicketRefusal::DepositTooSmall);
 	}
 	Ok(())
-}
-
-/// Windows that accounts took and did not pay, less those they paid since.
-#[derive(Debug, Default)]
-pub struct Debts(Mutex<HashMap<AccountId, u32>>);
-
-impl Debts {
-	fn of(&self, account: &AccountId) -> u32 {
-		self.lock().get(account).copied().unwrap_or(0)
-	}
-
-	fn left(&self, account: AccountId, windows: usize) {
-		let windows = u32::try_from(windows).unwrap_or(u32::MAX);
-		let mut debts = self.lock();
-		if windows == 0 {
-			return;
-		}
-		if debts.len() >= MAX_DEBTORS && !debts.contains_key(&account) {
-			// Forgive the small ones; those at the limit are why this list exists.
-			debts.retain(|_, debt| *debt >= MAX_DEBT);
-			if debts.len() >= MAX_DEBTORS {
-				debts.clear();
-			}
-		}
-		let debt = debts.entry(account).or_default();
-		*debt = debt.saturating_add(windows);
-	}
-
-	fn paid(&self, account: &AccountId) {
-		let mut debts = self.lock();
-		if let Some(debt) = debts.get_mut(account) {
-			*debt -= 1;
-			if *debt == 0 {
-				debts.remove(account);
-			}
-		}
-	}
-
-	fn lock(&self) -> MutexGuard<'_, HashMap<AccountId, u32>> {
-		self.0.lock().unwrap_or_else(PoisonError::into_inner)
-	}
 }
 
 /// Unix time, milliseconds.
@@ -462,4 +592,4 @@ pub fn unix_ms() -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -210,7 +210,8 @@ impl<K: StreamKeys> Ingest<K> {
 				| Event::Challenged(_)
 				| Event::PaymentDue(_)
 				| Event::Covered(_)
-				| Event::Paid(_) => {},
+				| Event::Paid(_)
+				| Event::Reserved(_) => {},
 			}
 		}
 	}

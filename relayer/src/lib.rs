@@ -7,6 +7,7 @@
 //! | [`ingest`] | upstream: subscribe, verify, reconnect |
 //! | [`desk`] | downstream: who is served, which tickets count |
 //! | [`accounts`] | what the chain says of the viewers |
+//! | [`channels`] | reservations: handed in, followed, released |
 //! | [`payment`] | tickets or vouchers, viewer by viewer |
 //! | [`surge`] | price by load |
 //! | [`store`] | winning tickets and newest vouchers on disk |
@@ -19,6 +20,7 @@
 //! where the desk lets a window out on credit. The relayer never parses media and never trusts upstream.
 
 pub mod accounts;
+pub mod channels;
 pub mod cli;
 pub mod config;
 pub mod desk;

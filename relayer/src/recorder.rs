@@ -88,15 +88,12 @@ fn record(store: &Store, mut entries: mpsc::Receiver<Entry>) {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::store::{
-		tests::{EPOCH_BLOCKS, GENESIS},
-		vouchers::tests::voucher,
-	};
+	use crate::store::{tests::GENESIS, vouchers::tests::voucher};
 
 	#[tokio::test]
 	async fn vouchers_of_many_viewers_are_on_disk_when_they_are_answered() {
 		let dir = tempfile::tempdir().unwrap();
-		let open = || Store::open(&dir.path().join("winners.redb"), &GENESIS, EPOCH_BLOCKS).unwrap();
+		let open = || Store::open(&dir.path().join("winners.redb"), &GENESIS).unwrap();
 		let store = Arc::new(open());
 		let recorder = Recorder::start(store.clone()).unwrap();
 		let all = (0..200).map(|session| recorder.keep(voucher(session, 1_000, 9)));

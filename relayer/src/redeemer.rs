@@ -1,23 +1,34 @@
-//! Turns stored winners into money: posts them in batches, asks the finalised chain what became of them, and tries
-//! again until each is paid, expired or refused for good.
+//! Turns stored winners into money: posts them in batches, reads in finalised blocks what became of them, and tries again
+//! until each is paid, expired or refused for good.
 //!
 //! ```text
-//! stored --(value, age or expiry says so)--> posted --(finalised chain: already redeemed)--> paid
-//!    ^                                          |
-//!    +---- refused, may change; not included ---+        expired / refused: when the finalised chain says so
+//! stored --(value, age, expiry or credit says so)--> posted --(a finalised event names it)--> paid
+//!    ^                                                 |
+//!    +---- refused, may change; not included ----------+   expired / refused: when the finalised chain says so
 //! ```
 //!
 //! A winner is recorded as posted *before* it is sent. So after a crash at any point, the store says at least as much
-//! as the chain has seen, and the chain's bitmap of spent nonces makes posting twice harmless.
+//! as the chain has seen, and the chain's window of spent nonces makes posting twice harmless. That a nonce is spent says
+//! nothing of who was paid with it: *paid* is a winner whose id stands in an event of a finalised block.
+//!
+//! The winners of a session are redeemed in the order of their nonces: the chain takes none that is more than 128 below
+//! the highest. So one that has to wait holds up those far above it, until they are about to expire.
 
 pub mod vouchers;
 
 use crate::store::{self, Outcome, Posted, Store, Winner};
 use clustercast_primitives::{
-	chain::{TicketRefusal, TicketVerdict},
-	Balance, BlockNumber, Hash, WinningTicket,
+	chain::{Payout, TicketRefusal, TicketVerdict},
+	Balance, BlockNumber, Hash, PublicKey, WinningTicket,
 };
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use clustercast_protocol::nonces::WINDOW;
+use std::{
+	collections::{HashMap, HashSet},
+	fmt,
+	future::Future,
+	sync::Arc,
+	time::Duration,
+};
 
 /// Tickets in a `redeem_batch`: the chain's limit.
 pub const MAX_BATCH: usize = 100;
@@ -34,6 +45,73 @@ const MAX_DOUBLINGS: u32 = 3;
 
 /// Winners this close to their expiry are posted whatever they are worth: four minutes, time for a second attempt.
 const EXPIRY_MARGIN: BlockNumber = 120;
+
+/// Blocks whose events are noted at a time.
+const SCAN: BlockNumber = 64;
+
+/// A node that keeps no more of the past has forgotten the events of blocks further back.
+const KEPT_BLOCKS: BlockNumber = 250;
+
+/// What the events of some blocks say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipts {
+	/// Our tickets that were paid, by id, in order.
+	pub tickets: Vec<(Hash, Payout)>,
+	/// The relayer's share of what vouchers to it paid, micro-USDC.
+	pub earned_by_voucher: Balance,
+}
+
+/// Where events of finalised blocks are read.
+pub trait Events: Send + Sync + 'static {
+	/// Why they cannot be read.
+	type Error: fmt::Display + Send;
+
+	/// What the events of this block, which is finalised, say of payments to us.
+	fn receipts(&self, block: BlockNumber) -> impl Future<Output = Result<Receipts, Self::Error>> + Send;
+}
+
+/// Reads the events of finalised blocks up to this one, where something may have been on its way to the chain in them.
+pub async fn scan<C: Events>(store: &Arc<Store>, chain: &C, finalised: BlockNumber) -> Result<(), Error> {
+	let read = |store: &Store| Ok::<_, store::Error>((store.scanned()?, store.posted_since()?));
+	let (scanned, since) = blocking(store, read).await?;
+	let Some(since) = since else {
+		return Ok(());
+	};
+	let mut next = scanned.map_or(0, |scanned| scanned.saturating_add(1)).max(since);
+	let oldest = finalised.saturating_sub(KEPT_BLOCKS);
+	if next < oldest {
+		tracing::error!(
+			next,
+			oldest,
+			"the node has forgotten events: what they paid is not in the books"
+		);
+		next = oldest;
+	}
+	while next <= finalised {
+		let last = finalised.min(next.saturating_add(SCAN - 1));
+		let mut found = Receipts::default();
+		for block in next..=last {
+			let receipts = chain.receipts(block).await.map_err(chain_error)?;
+			found.tickets.extend(receipts.tickets);
+			found.earned_by_voucher = found.earned_by_voucher.saturating_add(receipts.earned_by_voucher);
+		}
+		let note = move |store: &Store| store.note_paid(last, &found.tickets, found.earned_by_voucher);
+		blocking(store, note).await?;
+		next = last.saturating_add(1);
+	}
+	Ok(())
+}
+
+/// The store syncs to disk: off the async threads.
+async fn blocking<T: Send + 'static>(
+	store: &Arc<Store>,
+	work: impl FnOnce(&Store) -> Result<T, store::Error> + Send + 'static,
+) -> Result<T, Error> {
+	let store = store.clone();
+	Ok(tokio::task::spawn_blocking(move || work(&store))
+		.await
+		.expect("store methods do not panic")?)
+}
 
 /// The chain as the redeemer needs it.
 pub trait Chain: Send + Sync + 'static {
@@ -79,6 +157,8 @@ pub enum Error {
 /// What a step did; amounts are face values in micro-USDC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {
+	/// Finalised block that it looked at; 0 where there was nothing to look for.
+	pub at: BlockNumber,
 	/// Winners posted.
 	pub posted: usize,
 	/// Winners whose fate is final.
@@ -96,7 +176,7 @@ pub struct Redeemer<C> {
 	thresholds: Thresholds,
 }
 
-impl<C: Chain> Redeemer<C> {
+impl<C: Chain + Events> Redeemer<C> {
 	/// One per store.
 	pub fn new(store: Arc<Store>, chain: C, thresholds: Thresholds) -> Self {
 		Self {
@@ -107,20 +187,25 @@ impl<C: Chain> Redeemer<C> {
 	}
 
 	/// Looks at all winners once: settles what the finalised chain has decided and posts at most one batch. `now_ms` is
-	/// Unix time. With `all`, thresholds do not count: whatever can be paid is posted.
-	pub async fn step(&self, now_ms: u64, all: bool) -> Result<Step, Error> {
+	/// Unix time. With `all`, thresholds do not count: whatever can be paid is posted; nor do they for sessions that are
+	/// `urgent`.
+	pub async fn step(&self, now_ms: u64, all: bool, urgent: &HashSet<PublicKey>) -> Result<Step, Error> {
 		let mut winners = self.blocking(|store| store.winners()).await?;
 		if winners.is_empty() {
 			return Ok(Step::default());
 		}
 		let (number, hash) = self.chain.finalised().await.map_err(chain_error)?;
-		winners.sort_by_key(|(_, w)| w.message().expiry);
+		scan(&self.store, &self.chain, number).await?;
+		let order = Order::new(&winners, number);
+		winners.sort_by_key(|(_, w)| order.key(w));
 		let triggered = all || self.triggered(&winners, number, now_ms);
-		let (due, rest): (Vec<_>, Vec<_>) = winners
-			.into_iter()
-			.partition(|(_, w)| w.posted.is_some() || (triggered && w.retry_ms <= now_ms));
+		let (due, rest): (Vec<_>, Vec<_>) = winners.into_iter().partition(|(_, w)| {
+			let now = (triggered || urgent.contains(&w.message().session)) && w.retry_ms <= now_ms;
+			w.posted.is_some() || (now && !order.waits(w))
+		});
 
 		let mut step = Step {
+			at: number,
 			pending: rest.len(),
 			pending_value: rest.iter().map(|(_, w)| w.message().face_value).sum(),
 			..Step::default()
@@ -131,7 +216,9 @@ impl<C: Chain> Redeemer<C> {
 			let mut outcomes = Vec::new();
 			let mut changed = Vec::new();
 			for ((serial, mut winner), verdict) in page.iter().cloned().zip(judged) {
-				match next(&winner, verdict, now_ms) {
+				let id = winner.ticket.id();
+				let paid = self.blocking(move |store| store.paid(&id)).await?;
+				match next(&winner, verdict, paid, number, now_ms) {
 					Next::Settle(outcome) => {
 						outcomes.push((serial, outcome));
 						step.settled.push((winner.ticket, outcome));
@@ -226,15 +313,11 @@ impl<C: Chain> Redeemer<C> {
 		self.blocking(move |store| store.update(&changed)).await
 	}
 
-	/// The store syncs to disk: off the async threads.
 	async fn blocking<T: Send + 'static>(
 		&self,
 		work: impl FnOnce(&Store) -> Result<T, store::Error> + Send + 'static,
 	) -> Result<T, Error> {
-		let store = self.store.clone();
-		Ok(tokio::task::spawn_blocking(move || work(&store))
-			.await
-			.expect("store methods do not panic")?)
+		blocking(&self.store, work).await
 	}
 }
 
@@ -247,13 +330,13 @@ enum Next {
 	Wait,
 }
 
-/// Decides by the verdict of the finalised chain.
-fn next(winner: &Winner, verdict: TicketVerdict, now_ms: u64) -> Next {
+/// Decides by what the finalised chain says, at block `at`, up to which all events were read: `paid` is what one says of this
+/// winner.
+fn next(winner: &Winner, verdict: TicketVerdict, paid: Option<Payout>, at: BlockNumber, now_ms: u64) -> Next {
+	if let Some(payout) = paid {
+		return Next::Settle(Outcome::Paid(payout));
+	}
 	match (verdict, &winner.posted) {
-		// Only a winner that we posted can have been paid; otherwise the viewer spent its nonce elsewhere.
-		(TicketVerdict::Refused(TicketRefusal::AlreadyRedeemed), Some(posted)) => {
-			Next::Settle(Outcome::Paid(posted.payout))
-		},
 		(TicketVerdict::Refused(TicketRefusal::Expired), _) => Next::Settle(Outcome::Expired),
 		(TicketVerdict::Refused(reason), _) if reason.is_final() => Next::Settle(Outcome::Refused(reason)),
 		(TicketVerdict::Refused(reason), _) if winner.retry_ms <= now_ms => {
@@ -261,7 +344,7 @@ fn next(winner: &Winner, verdict: TicketVerdict, now_ms: u64) -> Next {
 			Next::Retry(reason, now_ms.saturating_add(pause(RETRY_MS, times)))
 		},
 		(TicketVerdict::Refused(_), _) => Next::Wait,
-		(TicketVerdict::Accepted(payout), posted) => {
+		(TicketVerdict::Accepted(_), posted) => {
 			let times = posted.as_ref().map_or(0, |p| p.times);
 			let due = posted.as_ref().is_none_or(|p| {
 				// A clock that was set back must not keep a ticket waiting until it expires.
@@ -271,12 +354,55 @@ fn next(winner: &Winner, verdict: TicketVerdict, now_ms: u64) -> Next {
 				true => Next::Post(Posted {
 					at_ms: now_ms,
 					times: times.saturating_add(1),
-					payout,
+					since: posted.as_ref().map_or(at, |p| p.since),
 					transaction: None,
 				}),
 				false => Next::Wait,
 			}
 		},
+	}
+}
+
+/// In which order winners are redeemed: sessions by their first expiry, each session by nonce.
+struct Order(HashMap<PublicKey, First>);
+
+/// Of a session's winners.
+struct First {
+	expiry: BlockNumber,
+	nonce: u64,
+	/// The highest nonce that cannot wait: those below go along, and before it.
+	up_to: Option<u64>,
+}
+
+impl Order {
+	fn new(winners: &[(u64, Winner)], finalised: BlockNumber) -> Self {
+		let mut sessions = HashMap::new();
+		for (_, winner) in winners {
+			let ticket = winner.message();
+			let first = sessions.entry(ticket.session).or_insert(First {
+				expiry: ticket.expiry,
+				nonce: ticket.nonce,
+				up_to: None,
+			});
+			let soon = ticket.expiry <= finalised.saturating_add(EXPIRY_MARGIN);
+			first.expiry = first.expiry.min(ticket.expiry);
+			first.nonce = first.nonce.min(ticket.nonce);
+			first.up_to = first.up_to.max(soon.then_some(ticket.nonce));
+		}
+		Self(sessions)
+	}
+
+	fn key(&self, winner: &Winner) -> (BlockNumber, PublicKey, u64) {
+		let ticket = winner.message();
+		let expiry = self.0.get(&ticket.session).map_or(ticket.expiry, |first| first.expiry);
+		(expiry, ticket.session, ticket.nonce)
+	}
+
+	/// It would make a lower one of its session too old, and has time.
+	fn waits(&self, winner: &Winner) -> bool {
+		let nonce = winner.message().nonce;
+		let first = self.0.get(&winner.message().session);
+		first.is_some_and(|first| nonce - first.nonce >= WINDOW && first.up_to < Some(nonce))
 	}
 }
 
@@ -292,9 +418,8 @@ fn chain_error(error: impl fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::store::tests::{ticket, EPOCH_BLOCKS, FACE, GENESIS, PAYOUT};
+	use crate::store::tests::{ticket, FACE, GENESIS, PAYOUT};
 	use std::{
-		collections::{HashMap, HashSet},
 		path::Path,
 		sync::{Mutex, MutexGuard},
 	};
@@ -320,6 +445,8 @@ mod tests {
 		/// Nonces spent on the finalised chain.
 		spent: HashSet<u64>,
 		payments: HashMap<u64, u32>,
+		/// Ids that the event of each block names.
+		events: HashMap<BlockNumber, Vec<Hash>>,
 		refusals: HashMap<u64, TicketRefusal>,
 		submits: usize,
 		largest: usize,
@@ -344,6 +471,8 @@ mod tests {
 				let nonce = ticket.signed.message.nonce;
 				if !state.refusals.contains_key(&nonce) && state.spent.insert(nonce) {
 					*state.payments.entry(nonce).or_default() += 1;
+					let block = state.finalised;
+					state.events.entry(block).or_default().push(ticket.id());
 				}
 			}
 		}
@@ -396,9 +525,23 @@ mod tests {
 		}
 	}
 
+	impl Events for Fake {
+		type Error = &'static str;
+
+		async fn receipts(&self, block: BlockNumber) -> Result<Receipts, Self::Error> {
+			let state = self.state();
+			assert!(block <= state.finalised, "not final");
+			let ids = state.events.get(&block).cloned().unwrap_or_default();
+			Ok(Receipts {
+				tickets: ids.into_iter().map(|id| (id, PAYOUT)).collect(),
+				earned_by_voucher: 0,
+			})
+		}
+	}
+
 	/// A redeemer as it is after a start: nothing but the store is remembered.
 	fn restart(dir: &Path, chain: &Fake) -> Redeemer<Fake> {
-		let store = Store::open(&dir.join("winners.redb"), &GENESIS, EPOCH_BLOCKS).unwrap();
+		let store = Store::open(&dir.join("winners.redb"), &GENESIS).unwrap();
 		Redeemer::new(Arc::new(store), chain.clone(), THRESHOLDS)
 	}
 
@@ -430,42 +573,54 @@ mod tests {
 			pending_value: 2 * FACE,
 			..Step::default()
 		};
-		assert_eq!(redeemer.step(59_999, false).await.unwrap(), idle);
+		assert_eq!(redeemer.step(59_999, false, &HashSet::new()).await.unwrap(), idle);
 		assert_eq!(
-			redeemer.step(60_000, false).await.unwrap(),
+			redeemer.step(60_000, false, &HashSet::new()).await.unwrap(),
 			Step { posted: 2, ..idle },
 			"age"
 		);
 
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let redeemer = with_winners(dir.path(), &chain, 3);
-		assert_eq!(redeemer.step(1, false).await.unwrap().posted, 3, "value");
+		assert_eq!(
+			redeemer.step(1, false, &HashSet::new()).await.unwrap().posted,
+			3,
+			"value"
+		);
 
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let redeemer = with_winners(dir.path(), &chain, 1);
 		chain.state().finalised = EXPIRY - EXPIRY_MARGIN - 1;
-		assert_eq!(redeemer.step(1, false).await.unwrap().posted, 0);
+		assert_eq!(redeemer.step(1, false, &HashSet::new()).await.unwrap().posted, 0);
 		chain.state().finalised += 1;
-		assert_eq!(redeemer.step(1, false).await.unwrap().posted, 1, "expiry");
+		assert_eq!(
+			redeemer.step(1, false, &HashSet::new()).await.unwrap().posted,
+			1,
+			"expiry"
+		);
 
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let redeemer = with_winners(dir.path(), &chain, 1);
-		assert_eq!(redeemer.step(1, true).await.unwrap().posted, 1, "asked to");
+		assert_eq!(
+			redeemer.step(1, true, &HashSet::new()).await.unwrap().posted,
+			1,
+			"asked to"
+		);
 	}
 
 	#[tokio::test]
 	async fn posted_winner_is_paid_when_the_finalised_chain_says_so() {
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let redeemer = with_winners(dir.path(), &chain, 3);
-		redeemer.step(0, false).await.unwrap();
+		redeemer.step(0, false, &HashSet::new()).await.unwrap();
 		let waiting = Step {
 			pending: 3,
 			pending_value: 3 * FACE,
 			..Step::default()
 		};
-		assert_eq!(redeemer.step(1_000, false).await.unwrap(), waiting);
+		assert_eq!(redeemer.step(1_000, false, &HashSet::new()).await.unwrap(), waiting);
 		chain.finalise();
-		let step = redeemer.step(2_000, false).await.unwrap();
+		let step = redeemer.step(2_000, false, &HashSet::new()).await.unwrap();
 		assert_eq!((paid(&step), lost(&step), step.pending), (3, 0, 0));
 		let totals = redeemer.store.totals().unwrap();
 		assert_eq!(
@@ -479,10 +634,15 @@ mod tests {
 	async fn batch_is_bounded_and_the_rest_follows() {
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let redeemer = with_winners(dir.path(), &chain, 130);
-		assert_eq!(redeemer.step(0, false).await.unwrap().posted, MAX_BATCH);
-		assert_eq!(redeemer.step(1, false).await.unwrap().posted, 30);
+		let none = HashSet::new();
+		assert_eq!(redeemer.step(0, false, &none).await.unwrap().posted, MAX_BATCH);
+		// The last two of the session would make the first ones too old.
+		assert_eq!(redeemer.step(1, false, &none).await.unwrap().posted, 28);
 		chain.finalise();
-		assert_eq!(paid(&redeemer.step(2, false).await.unwrap()), 130);
+		assert_eq!(paid(&redeemer.step(2, true, &none).await.unwrap()), 128);
+		assert_eq!(redeemer.step(3, true, &none).await.unwrap().posted, 2);
+		chain.finalise();
+		assert_eq!(paid(&redeemer.step(4, true, &none).await.unwrap()), 2);
 		assert_eq!(chain.state().largest, MAX_BATCH);
 	}
 
@@ -491,14 +651,14 @@ mod tests {
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let redeemer = with_winners(dir.path(), &chain, 3);
 		chain.state().broken = Some(at);
-		redeemer.step(0, false).await.unwrap_err();
+		redeemer.step(0, false, &HashSet::new()).await.unwrap_err();
 		drop(redeemer);
 
 		chain.state().broken = None;
 		chain.finalise();
 		let redeemer = restart(dir.path(), &chain);
 		let mut now = 1_000;
-		while redeemer.step(now, false).await.unwrap().pending > 0 {
+		while redeemer.step(now, false, &HashSet::new()).await.unwrap().pending > 0 {
 			chain.finalise();
 			now += 10_000;
 			assert!(now < 10 * REPOST_MS, "never settles");
@@ -529,9 +689,9 @@ mod tests {
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		drop(with_winners(dir.path(), &chain, 3));
 		let redeemer = restart(dir.path(), &chain);
-		assert_eq!(redeemer.step(0, false).await.unwrap().posted, 3);
+		assert_eq!(redeemer.step(0, false, &HashSet::new()).await.unwrap().posted, 3);
 		chain.finalise();
-		assert_eq!(paid(&redeemer.step(1, false).await.unwrap()), 3);
+		assert_eq!(paid(&redeemer.step(1, false, &HashSet::new()).await.unwrap()), 3);
 	}
 
 	#[tokio::test]
@@ -540,7 +700,12 @@ mod tests {
 		let redeemer = with_winners(dir.path(), &chain, 3);
 		let mut posted_at = Vec::new();
 		for second in 0..1_500 {
-			if redeemer.step(second * 1_000, false).await.unwrap().posted > 0 {
+			if redeemer
+				.step(second * 1_000, false, &HashSet::new())
+				.await
+				.unwrap()
+				.posted > 0
+			{
 				posted_at.push(second);
 			}
 			chain.state().pool.clear();
@@ -553,7 +718,7 @@ mod tests {
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let redeemer = with_winners(dir.path(), &chain, 3);
 		chain.state().nothing_to_pay = true;
-		let step = redeemer.step(0, false).await.unwrap();
+		let step = redeemer.step(0, false, &HashSet::new()).await.unwrap();
 		assert_eq!((step.posted, step.pending), (0, 3));
 		assert!(redeemer
 			.store
@@ -561,21 +726,21 @@ mod tests {
 			.unwrap()
 			.iter()
 			.all(|(_, w)| w.posted.is_none()));
-		redeemer.step(RETRY_MS - 1, false).await.unwrap();
+		redeemer.step(RETRY_MS - 1, false, &HashSet::new()).await.unwrap();
 		assert_eq!(chain.state().submits, 1, "not at once again");
 
 		// Somebody else's ticket with the same nonces was in the block on its way.
 		chain.state().spent.extend([0, 1, 2]);
-		assert_eq!(lost(&redeemer.step(RETRY_MS, true).await.unwrap()), 3);
+		assert_eq!(lost(&redeemer.step(RETRY_MS, true, &HashSet::new()).await.unwrap()), 3);
 	}
 
 	#[tokio::test]
 	async fn clock_set_back_does_not_hold_a_winner() {
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let redeemer = with_winners(dir.path(), &chain, 3);
-		redeemer.step(1_000_000, false).await.unwrap();
+		redeemer.step(1_000_000, false, &HashSet::new()).await.unwrap();
 		chain.state().pool.clear();
-		assert_eq!(redeemer.step(5, false).await.unwrap().posted, 3);
+		assert_eq!(redeemer.step(5, false, &HashSet::new()).await.unwrap().posted, 3);
 	}
 
 	#[tokio::test]
@@ -583,7 +748,7 @@ mod tests {
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let redeemer = with_winners(dir.path(), &chain, 1);
 		chain.state().finalised = EXPIRY + 1;
-		let step = redeemer.step(0, false).await.unwrap();
+		let step = redeemer.step(0, false, &HashSet::new()).await.unwrap();
 		assert_eq!((step.posted, lost(&step), step.pending), (0, 1, 0));
 		assert_eq!(redeemer.store.settled().unwrap()[0].outcome, Outcome::Expired);
 	}
@@ -593,10 +758,76 @@ mod tests {
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let redeemer = with_winners(dir.path(), &chain, 3);
 		chain.state().spent.insert(1);
-		let step = redeemer.step(0, false).await.unwrap();
+		let step = redeemer.step(0, false, &HashSet::new()).await.unwrap();
 		assert_eq!((step.posted, paid(&step), lost(&step)), (2, 0, 1));
 		let outcome = redeemer.store.settled().unwrap()[0].outcome;
 		assert_eq!(outcome, Outcome::Refused(TicketRefusal::AlreadyRedeemed));
+		chain.finalise();
+		let step = redeemer.step(1, false, &HashSet::new()).await.unwrap();
+		assert_eq!((paid(&step), lost(&step)), (2, 0), "the others are");
+	}
+
+	/// The attack: the winners are posted, and their nonces are burnt before they are in a block.
+	#[tokio::test]
+	async fn nonce_burnt_after_posting_is_not_called_paid() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 3);
+		redeemer.step(0, false, &HashSet::new()).await.unwrap();
+		// One of the three gets into a block.
+		chain.state().pool.truncate(1);
+		chain.finalise();
+		chain.state().spent.extend([0, 1, 2]);
+		let step = redeemer.step(1_000, false, &HashSet::new()).await.unwrap();
+		assert_eq!((paid(&step), lost(&step), step.pending), (1, 2, 0));
+		let totals = redeemer.store.totals().unwrap();
+		assert_eq!(
+			(totals.paid_value, totals.earned, totals.lost_value),
+			(FACE, PAYOUT.relayer, 2 * FACE)
+		);
+	}
+
+	/// The attack: the counter jumps, so that what was signed before it becomes too old when what follows is redeemed first.
+	#[tokio::test]
+	async fn winners_of_a_session_are_redeemed_in_the_order_of_their_nonces() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = restart(dir.path(), &chain);
+		for (nonce, expiry) in [
+			(1_000, EXPIRY),
+			(7, EXPIRY),
+			(500, 2 * EXPIRY),
+			(130, EXPIRY),
+			(5, EXPIRY),
+		] {
+			redeemer.store.insert(&ticket(1, nonce, expiry), 0).unwrap();
+		}
+		redeemer.store.insert(&ticket(2, 9_000, EXPIRY), 0).unwrap();
+		let posted = || {
+			let pool = std::mem::take(&mut chain.state().pool);
+			pool.iter()
+				.map(|t| (t.signed.message.session.0[0], t.signed.message.nonce))
+				.collect::<Vec<_>>()
+		};
+		redeemer.step(0, true, &HashSet::new()).await.unwrap();
+		assert_eq!(posted(), [(1, 5), (1, 7), (1, 130), (2, 9_000)], "those far above wait");
+		// The lowest cannot be paid and holds up what is far above it, until that is about to expire.
+		chain.state().refusals.insert(5, TicketRefusal::DepositTooSmall);
+		redeemer.step(REPOST_MS, true, &HashSet::new()).await.unwrap();
+		assert_eq!(posted(), [(1, 7), (1, 130), (2, 9_000)]);
+		chain.state().finalised = EXPIRY - EXPIRY_MARGIN;
+		redeemer.step(REPOST_MS + 1, true, &HashSet::new()).await.unwrap();
+		assert_eq!(posted(), [(1, 500), (1, 1_000)], "what lies between goes before it");
+	}
+
+	#[tokio::test]
+	async fn urgent_session_does_not_wait_for_the_others() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = restart(dir.path(), &chain);
+		redeemer.store.insert(&ticket(1, 0, EXPIRY), 0).unwrap();
+		redeemer.store.insert(&ticket(2, 1, EXPIRY), 0).unwrap();
+		let urgent = HashSet::from([PublicKey([2; 32])]);
+		let step = redeemer.step(0, false, &urgent).await.unwrap();
+		assert_eq!((step.posted, step.pending), (1, 2));
+		assert_eq!(chain.state().pool[0].signed.message.session, PublicKey([2; 32]));
 	}
 
 	#[tokio::test]
@@ -605,7 +836,7 @@ mod tests {
 		let redeemer = with_winners(dir.path(), &chain, 3);
 		chain.state().refusals.insert(0, TicketRefusal::DepositTooSmall);
 		chain.state().refusals.insert(1, TicketRefusal::BadSignature);
-		let step = redeemer.step(0, false).await.unwrap();
+		let step = redeemer.step(0, false, &HashSet::new()).await.unwrap();
 		assert_eq!((step.posted, lost(&step), step.pending), (1, 1, 2));
 		assert_eq!(
 			redeemer.store.winners().unwrap()[0].1.refused,
@@ -614,8 +845,12 @@ mod tests {
 
 		chain.finalise();
 		chain.state().refusals.clear();
-		assert_eq!(redeemer.step(RETRY_MS - 1, true).await.unwrap().posted, 0, "not yet");
-		assert_eq!(redeemer.step(RETRY_MS, true).await.unwrap().posted, 1);
+		assert_eq!(
+			redeemer.step(RETRY_MS - 1, true, &HashSet::new()).await.unwrap().posted,
+			0,
+			"not yet"
+		);
+		assert_eq!(redeemer.step(RETRY_MS, true, &HashSet::new()).await.unwrap().posted, 1);
 	}
 
 	#[tokio::test]
@@ -633,11 +868,20 @@ mod tests {
 				self.0.submit(tickets).await
 			}
 		}
+		impl Events for Short {
+			type Error = &'static str;
+			async fn receipts(&self, block: BlockNumber) -> Result<Receipts, Self::Error> {
+				self.0.receipts(block).await
+			}
+		}
 		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 		let store = with_winners(dir.path(), &chain, 3).store;
 		let before = store.winners().unwrap();
 		let redeemer = Redeemer::new(store, Short(chain.clone()), THRESHOLDS);
-		assert!(matches!(redeemer.step(0, true).await, Err(Error::Chain(_))));
+		assert!(matches!(
+			redeemer.step(0, true, &HashSet::new()).await,
+			Err(Error::Chain(_))
+		));
 		assert_eq!(redeemer.store.winners().unwrap(), before);
 		assert_eq!(chain.state().submits, 0);
 	}

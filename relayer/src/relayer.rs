@@ -2,6 +2,7 @@
 
 use crate::{
 	accounts::{Accounts, Pace},
+	channels::{self, Keeper, Order},
 	config::Config,
 	desk::{unix_ms, Desk, MIN_TICKET_LIFE},
 	ingest::Ingest,
@@ -9,33 +10,34 @@ use crate::{
 	recorder::Recorder,
 	redeemer::{
 		self,
-		vouchers::{self, Collector},
-		Redeemer, Thresholds,
+		vouchers::{self, Collector, Look},
+		Receipts, Redeemer, Thresholds,
 	},
 	store::{self, Outcome, Store, VoucherOutcome},
 	surge::{self, Surge},
 };
-use anyhow::{ensure, Context};
-use clustercast_chain::{keys, Chain, ChainError, Constants, Head, Wallet};
+use anyhow::{bail, ensure, Context};
+use clustercast_chain::{account, calls, keys, Chain, ChainError, Constants, Event, Head, Redeemed, Wait, Wallet};
 use clustercast_network::{
 	node::Limits,
 	serve::{self, serve},
 	Feed, Node,
 };
 use clustercast_primitives::{
-	chain::{StreamKeyInfo, TicketVerdict, VoucherPlace, VoucherTotals},
+	chain::{ChannelInfo, ChannelKey, Payout, StreamKeyInfo, TicketVerdict, VoucherPlace, VoucherTotals},
+	channel::{Release, SignedReservation},
 	crypto::KeyPair,
-	Balance, BlockNumber, Hash, SignedVoucher, Usdc, Voucher, WinningTicket,
+	AccountId, Balance, BlockNumber, Hash, SignedVoucher, Usdc, Voucher, WinningTicket,
 };
-use clustercast_protocol::{BookConfig, ReceiptSigner, TicketBook};
+use clustercast_protocol::{BookConfig, CreditConfig, ReceiptSigner, TicketBook};
 use std::{
 	fs,
-	sync::{Arc, Mutex},
+	sync::{atomic::Ordering, Arc, Mutex},
 	time::Duration,
 };
 use tokio::{
 	signal::unix::{signal, SignalKind},
-	sync::watch,
+	sync::{mpsc, watch},
 };
 
 /// How often winners and vouchers are looked at: a block and a half. Costs two requests while there are any.
@@ -47,8 +49,11 @@ const BOUND_TICK: Duration = Duration::from_secs(60);
 /// How long the last redemption may take before the program ends. What is not settled then is taken up at the next start.
 const LAST_REDEMPTION: Duration = Duration::from_secs(15);
 
-/// Sessions with a nonce bitmap (1 KiB each). A session key costs its owner a transaction.
+/// Sessions that owe something, are watched, or have reserved something. A session key costs its owner a transaction.
 const MAX_SESSIONS: usize = 10_000;
+
+/// A reservation that ends within this covers nothing new: ten minutes, time for several attempts to redeem what it covers.
+const CREDIT_MARGIN: BlockNumber = 300;
 
 /// Connections beside those of the viewers: upstream, and strangers who have not subscribed yet.
 const SPARE_CONNECTIONS: u32 = 128;
@@ -57,23 +62,93 @@ const SPARE_CONNECTIONS: u32 = 128;
 pub struct Relayer {
 	config: Config,
 	identity: KeyPair,
+	/// Is paid.
+	recipient: AccountId,
+	/// Signs: the recipient's, or its operator's.
 	wallet: Wallet,
 	secret: [u8; 32],
 }
 
-/// The chain, as the redeemers see it.
+/// The chain, as redeemers and keeper see it.
 #[derive(Clone)]
 struct Settlement {
 	chain: Chain,
 	wallet: Arc<Wallet>,
+	recipient: AccountId,
+}
+
+impl Settlement {
+	async fn finalised(&self) -> Result<(BlockNumber, Hash), ChainError> {
+		self.chain.finalised().await
+	}
+
+	/// What an event says of a payment to us.
+	fn note(&self, event: &Event, receipts: &mut Receipts) -> Result<(), ChainError> {
+		match Redeemed::from_event(event)? {
+			Some(Redeemed::Paid { id }) => receipts.tickets.push((id, event.field("payout")?)),
+			Some(Redeemed::Refused { .. }) => {},
+			_ if event.is("TicketBroker", "VoucherRedeemed") => {
+				let recipient: AccountId = event.field("recipient")?;
+				let payout: Payout = event.field("payout")?;
+				if recipient == self.recipient {
+					receipts.earned_by_voucher = receipts.earned_by_voucher.saturating_add(payout.relayer);
+				}
+			},
+			_ => {},
+		}
+		Ok(())
+	}
+}
+
+impl redeemer::Events for Settlement {
+	type Error = ChainError;
+
+	async fn receipts(&self, block: BlockNumber) -> Result<Receipts, ChainError> {
+		let hash = self.chain.block_hash(block).await?;
+		let mut receipts = Receipts::default();
+		for event in self.chain.events(hash).await? {
+			self.note(&event, &mut receipts)?;
+		}
+		Ok(receipts)
+	}
+}
+
+impl channels::Chain for Settlement {
+	type Error = ChainError;
+
+	async fn finalised(&self) -> Result<(BlockNumber, Hash), ChainError> {
+		Self::finalised(self).await
+	}
+
+	async fn channels(&self, keys: &[ChannelKey], at: Hash) -> Result<Vec<Option<ChannelInfo>>, ChainError> {
+		self.chain.channels(keys, Some(at)).await
+	}
+
+	async fn reserve(&self, reservation: &SignedReservation) -> Result<(), ChainError> {
+		let call = calls::reserve(reservation);
+		let included = self.chain.submit(&self.wallet, &call, Wait::Finalised).await?;
+		tracing::info!(
+			fee = included.fee,
+			reward = reservation.message.reward,
+			"reservation is final"
+		);
+		Ok(())
+	}
+
+	async fn release(&self, releases: &[Release]) -> Result<(), ChainError> {
+		let each = releases.iter().map(calls::release).collect();
+		self.chain
+			.submit(&self.wallet, &calls::force_batch(each), Wait::InBlock)
+			.await
+			.map(drop)
+	}
 }
 
 impl redeemer::Chain for Settlement {
 	type Error = ChainError;
 
 	async fn finalised(&self) -> Result<(BlockNumber, Hash), ChainError> {
-		let hash = self.chain.finalised_hash().await?;
-		Ok((self.chain.head().finalised, hash))
+		Self::finalised(self).await
 	}
 
 	async fn check(&self, tickets: &[WinningTicket], at: Hash) -> Result<Vec<TicketVerdict>, ChainError> {
@@ -94,7 +169,7 @@ impl vouchers::Chain for Settlement {
 	type Error = ChainError;
 
 	async fn finalised(&self) -> Result<(BlockNumber, Hash), ChainError> {
-		redeemer::Chain::finalised(self).await
+		Self::finalised(self).await
 	}
 
 	async fn paid(&self, places: &[VoucherPlace], at: Hash) -> Result<Vec<VoucherTotals>, ChainError> {
@@ -121,10 +196,12 @@ impl Relayer {
 		fs::create_dir_all(&config.state).with_context(|| format!("state folder {}", config.state.display()))?;
 		let identity = keys::load_or_create(&config.identity)?;
 		let wallet = Wallet::from_suri(&config.account).context("account")?;
+		let recipient = config.recipient(&wallet);
 		let secret = keys::load_or_create_seed(&config.state.join("secret"))?;
 		Ok(Self {
 			config,
 			identity,
+			recipient,
 			wallet,
 			secret,
 		})
@@ -144,6 +221,7 @@ impl Relayer {
 		let Self {
 			config,
 			identity,
+			recipient,
 			wallet,
 			secret,
 		} = self;
@@ -163,9 +241,9 @@ impl Relayer {
 		);
 
 		let path = config.state.join("winners.redb");
-		let store = Store::open(&path, &genesis, constants.epoch_length);
+		let store = Store::open(&path, &genesis);
 		let store = Arc::new(store.with_context(|| format!("store of winners {}", path.display()))?);
-		let mut book = TicketBook::new(book_config(&config, &wallet, genesis, &constants, bound));
+		let mut book = TicketBook::new(book_config(&config, recipient, genesis, &constants, bound));
 		let winners = store.winners()?;
 		winners.iter().for_each(|(_, winner)| book.restore(&winner.ticket));
 		let owing = store.owing()?;
@@ -194,9 +272,10 @@ impl Relayer {
 
 		let key = identity.public();
 		let feed = Feed::new(config.cache_bytes);
+		let (orders, ordered) = mpsc::channel(channels::MAX_ORDERS);
 		let desk = Arc::new(Desk {
 			stream: config.stream,
-			recipient: config.recipient(&wallet),
+			recipient,
 			face_value: config.face_value.0,
 			credit: config.credit,
 			terms: stream.terms_counter.into(),
@@ -214,7 +293,10 @@ impl Relayer {
 			store: store.clone(),
 			recorder: Recorder::start(store.clone()).context("recorder of vouchers")?,
 			book: Mutex::new(book),
-			debts: Default::default(),
+			reserve: config.reserve(constants.min_face_value),
+			genesis,
+			orders,
+			pending: Default::default(),
 		});
 		desk.limit_price(bound);
 		desk.set_terms(stream.terms_counter, stream.change.as_ref().map(|change| change.from));
@@ -226,15 +308,16 @@ impl Relayer {
 		let settlement = Settlement {
 			chain: chain.clone(),
 			wallet: Arc::new(wallet),
+			recipient,
 		};
+		let keeper = Keeper::new(settlement.clone(), desk.clone(), store.clone());
 		let redeemers = Redeemers {
 			tickets: Redeemer::new(store.clone(), settlement.clone(), thresholds),
 			vouchers: Collector::new(
 				store.clone(),
 				settlement,
 				vouchers::Thresholds {
-					// Long before a viewer is refused for what it owes.
-					value: thresholds.value.min(config.float.0 / 2),
+					value: thresholds.value,
 					age: config.voucher_age,
 					least: constants.min_face_value,
 				},
@@ -263,24 +346,28 @@ impl Relayer {
 			desk,
 			chain,
 			redeemers,
+			keeper,
+			ordered,
 			stream,
 		})
 	}
 }
 
-fn book_config(config: &Config, wallet: &Wallet, genesis: Hash, constants: &Constants, bound: u64) -> BookConfig {
+fn book_config(config: &Config, recipient: AccountId, genesis: Hash, constants: &Constants, bound: u64) -> BookConfig {
 	BookConfig {
 		genesis,
-		recipient: config.recipient(wallet),
-		epoch_length: constants.epoch_length,
-		nonces_per_epoch: constants.max_nonces,
+		recipient,
 		max_ticket_life: constants.max_ticket_life,
 		min_ticket_life: MIN_TICKET_LIFE,
 		min_face_value: constants.min_face_value,
-		float: config.float.0,
+		credit: CreditConfig {
+			float: config.float,
+			margin: CREDIT_MARGIN,
+			least: constants.min_face_value,
+			max_sessions: MAX_SESSIONS,
+		},
 		// What all viewers together can owe.
 		max_expectations: config.max_viewers * usize::from(config.credit),
-		max_sessions: MAX_SESSIONS,
 		max_price_per_gb: bound,
 	}
 }
@@ -294,6 +381,8 @@ struct Running {
 	desk: Arc<Desk<Chain>>,
 	chain: Chain,
 	redeemers: Redeemers,
+	keeper: Keeper<Settlement, Chain>,
+	ordered: mpsc::Receiver<Order>,
 	stream: StreamKeyInfo,
 }
 
@@ -316,6 +405,8 @@ impl Running {
 			desk,
 			chain,
 			redeemers,
+			keeper,
+			ordered,
 			stream,
 		} = self;
 		let change = stream.change.as_ref().map(|change| change.from);
@@ -327,6 +418,7 @@ impl Running {
 			() = follow(&desk) => {},
 			() = keep_to_terms(&chain, &desk, change) => {},
 			() = redeemers.run() => {},
+			() = keeper.run(ordered) => {},
 		}
 		tracing::info!("stopping");
 		tokio::select! {
@@ -399,20 +491,29 @@ impl Redeemers {
 	async fn step(&self, all: bool) -> Option<usize> {
 		let put_off = |error| tracing::warn!(%error, "redemption is put off");
 		let now = unix_ms();
-		let tickets = self.tickets.step(now, all).await.map_err(put_off);
-		let vouchers = self.vouchers.step(now, all).await.map_err(put_off);
+		let urgent = self.desk.urgent();
+		let look = Look {
+			now_ms: now,
+			all,
+			urgent: &urgent,
+			terms: self.desk.terms.load(Ordering::Relaxed),
+		};
+		let tickets = self.tickets.step(now, all, &urgent).await.map_err(put_off);
+		let vouchers = self.vouchers.step(look).await.map_err(put_off);
 		if let Ok(step) = &tickets {
 			for (winner, outcome) in &step.settled {
-				self.desk.settle(winner);
+				self.desk.settle(winner, step.at, matches!(outcome, Outcome::Paid(_)));
 				log_outcome(winner, outcome);
 			}
 			::metrics::gauge!(metrics::WINNERS_PENDING).set(step.pending as f64);
 			::metrics::gauge!(metrics::PENDING).set(step.pending_value as f64);
 		}
 		if let Ok(step) = &vouchers {
-			for (voucher, outcome) in &step.settled {
-				self.desk.settle_voucher(voucher, outcome);
-				log_voucher(voucher, outcome);
+			for settled in &step.settled {
+				let paid = matches!(settled.outcome, VoucherOutcome::Paid(_));
+				self.desk
+					.settle_voucher(&settled.voucher, settled.amount, step.at, paid);
+				log_voucher(&settled.voucher, &settled.outcome);
 			}
 			::metrics::gauge!(metrics::VOUCHERS_PENDING).set(step.pending as f64);
 			::metrics::gauge!(metrics::VOUCHERS_OWED).set(step.pending_value as f64);

@@ -6,8 +6,10 @@
 //! | --- | --- | --- |
 //! | `winners` | serial | [`Winner`]: not settled yet |
 //! | `settled` | serial | [`Settled`]: paid, expired or refused; pruned, oldest first |
-//! | `spent` | session ‖ epoch ‖ nonce | serial of the winner that has this nonce |
-//! | `meta` | `genesis`, `totals` | the chain this belongs to; [`Totals`] |
+//! | `spent` | session ‖ nonce | serial of the winner that has this nonce |
+//! | `paid` | id of a ticket | [`Payout`]: a finalised event says so, and it is not settled yet |
+//! | `released` | session | counter of the reservation that we released |
+//! | `meta` | `genesis`, `totals`, `scanned` | the chain this belongs to; [`Totals`]; the last block whose events were read |
 //!
 //! A winner is in exactly one of `winners` and `settled`, and has one row in `spent`.
 
@@ -17,7 +19,7 @@ pub use vouchers::{Kept, VoucherOutcome, VoucherSums};
 
 use clustercast_primitives::{
 	chain::{Payout, TicketRefusal},
-	Balance, BlockNumber, Hash, Ticket, WinningTicket,
+	Balance, BlockNumber, Hash, PublicKey, Ticket, WinningTicket,
 };
 use codec::{Decode, DecodeAll, Encode};
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
@@ -26,9 +28,14 @@ use std::path::Path;
 const WINNERS: TableDefinition<u64, &[u8]> = TableDefinition::new("winners");
 const SETTLED: TableDefinition<u64, &[u8]> = TableDefinition::new("settled");
 const SPENT: TableDefinition<&[u8; NONCE_KEY], u64> = TableDefinition::new("spent");
+const PAID: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("paid");
+const RELEASED: TableDefinition<&[u8; KEY], u32> = TableDefinition::new("released");
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 
-const NONCE_KEY: usize = 32 + 4 + 8;
+/// Bytes of a session key.
+const KEY: usize = 32;
+
+const NONCE_KEY: usize = KEY + 8;
 
 /// redb's own default is a gigabyte; the whole database is a few megabytes.
 const CACHE_BYTES: usize = 8 << 20;
@@ -40,6 +47,9 @@ pub const MAX_WINNERS: u64 = 20_000;
 /// Settled winners kept as history once their tickets have expired. About 500 bytes each.
 pub const MAX_SETTLED: u64 = 10_000;
 
+/// Sessions whose last release is remembered: needed for seconds, until it is final.
+const MAX_RELEASED: u64 = 20_000;
+
 /// Settled winners looked at for pruning in one transaction: bounds how long a redemption holds the lock.
 const PRUNE_STEP: usize = 1_000;
 
@@ -47,7 +57,7 @@ const PRUNE_STEP: usize = 1_000;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-	/// Another winner has this nonce in this session and epoch (or it is this very ticket): the chain pays only one.
+	/// Another winner of this session has this nonce (or it is this very ticket): the chain pays only one.
 	#[error("a winning ticket with this nonce is stored already")]
 	NonceSpent,
 	/// [`MAX_WINNERS`] wait.
@@ -100,8 +110,8 @@ pub struct Posted {
 	pub at_ms: u64,
 	/// How often.
 	pub times: u32,
-	/// What the chain said it would pay.
-	pub payout: Payout,
+	/// Finalised block when it was posted first: no event of before can be its.
+	pub since: BlockNumber,
 	/// Hash of the last extrinsic that carried it; `None` while its submission is not confirmed.
 	pub transaction: Option<Hash>,
 }
@@ -171,18 +181,19 @@ pub struct Totals {
 #[derive(Debug)]
 pub struct Store {
 	db: Database,
-	epoch_length: BlockNumber,
 }
 
 impl Store {
-	/// Opens or creates the file at `path` for the chain with this genesis hash and blocks per epoch.
-	pub fn open(path: &Path, genesis: &Hash, epoch_length: BlockNumber) -> Result<Self, Error> {
+	/// Opens or creates the file at `path` for the chain with this genesis hash.
+	pub fn open(path: &Path, genesis: &Hash) -> Result<Self, Error> {
 		let db = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
 		let write = db.begin_write()?;
 		{
 			write.open_table(WINNERS)?;
 			write.open_table(SETTLED)?;
 			write.open_table(SPENT)?;
+			write.open_table(PAID)?;
+			write.open_table(RELEASED)?;
 			Self::create_voucher_tables(&write)?;
 			let mut meta = write.open_table(META)?;
 			let found = meta
@@ -201,10 +212,7 @@ impl Store {
 			}
 		}
 		write.commit()?;
-		Ok(Self {
-			db,
-			epoch_length: epoch_length.max(1),
-		})
+		Ok(Self { db })
 	}
 
 	/// Stores a winner: when this returns, no crash loses it.
@@ -226,7 +234,7 @@ impl Store {
 				retry_ms: 0,
 			};
 			let mut spent = write.open_table(SPENT)?;
-			if spent.insert(&self.nonce_key(winner.message()), serial)?.is_some() {
+			if spent.insert(&nonce_key(winner.message()), serial)?.is_some() {
 				return Err(Error::NonceSpent);
 			}
 			winners.insert(serial, winner.encode().as_slice())?;
@@ -261,7 +269,7 @@ impl Store {
 		Ok(write.commit()?)
 	}
 
-	/// Moves winners to the history, adds them to the totals, and prunes history that no longer guards a nonce:
+	/// Moves winners to the history, adds them to the totals, and prunes history of tickets that have expired:
 	/// `finalized` is the chain's finalised block.
 	pub fn settle(&self, outcomes: &[(u64, Outcome)], finalized: BlockNumber, now_ms: u64) -> Result<(), Error> {
 		let write = self.db.begin_write()?;
@@ -269,6 +277,7 @@ impl Store {
 			let mut winners = write.open_table(WINNERS)?;
 			let mut settled = write.open_table(SETTLED)?;
 			let mut spent = write.open_table(SPENT)?;
+			let mut paid = write.open_table(PAID)?;
 			let mut meta = write.open_table(META)?;
 			let mut totals = totals(&meta)?;
 			for (serial, outcome) in outcomes {
@@ -276,6 +285,7 @@ impl Store {
 					continue;
 				};
 				let winner = Winner::decode_all(&mut row.as_slice())?;
+				paid.remove(&winner.ticket.id().0)?;
 				let value = winner.message().face_value;
 				match outcome {
 					Outcome::Paid(payout) => {
@@ -302,9 +312,9 @@ impl Store {
 			for row in settled.iter()?.take(excess.min(PRUNE_STEP)) {
 				let (serial, record) = row?;
 				let record = Settled::decode_all(&mut record.value())?;
-				// Until its whole epoch is over, a viewer could sign the same nonce again.
-				if record.winner.message().expiry / self.epoch_length < finalized / self.epoch_length {
-					old.push((serial.value(), self.nonce_key(record.winner.message())));
+				// Until it has expired, the chain may be asked about it once more.
+				if record.winner.message().expiry < finalized {
+					old.push((serial.value(), nonce_key(record.winner.message())));
 				}
 			}
 			for (serial, nonce) in old {
@@ -327,13 +337,75 @@ impl Store {
 		totals(&self.db.begin_read()?.open_table(META)?)
 	}
 
-	fn nonce_key(&self, ticket: &Ticket) -> [u8; NONCE_KEY] {
-		let mut key = [0; NONCE_KEY];
-		key[..32].copy_from_slice(&ticket.session.0);
-		key[32..36].copy_from_slice(&(ticket.expiry / self.epoch_length).to_be_bytes());
-		key[36..].copy_from_slice(&ticket.nonce.to_be_bytes());
-		key
+	/// Finalised block since which something may be on its way to the chain; `None`: nothing is.
+	pub fn posted_since(&self) -> Result<Option<BlockNumber>, Error> {
+		let winners = self.winners()?;
+		let tickets = winners
+			.iter()
+			.filter_map(|(_, winner)| Some(winner.posted.as_ref()?.since));
+		let owing = self.owing()?;
+		let vouchers = owing.iter().filter_map(|(_, owing)| Some(owing.posted.as_ref()?.since));
+		Ok(tickets.chain(vouchers).min())
 	}
+
+	/// Last block whose events were read; `None` before the first.
+	pub fn scanned(&self) -> Result<Option<BlockNumber>, Error> {
+		let meta = self.db.begin_read()?.open_table(META)?;
+		let row = meta.get("scanned")?;
+		Ok(row.map(|v| BlockNumber::decode_all(&mut v.value())).transpose()?)
+	}
+
+	/// What the events of the blocks up to this one say: tickets that were paid, and what vouchers brought us. Each block is
+	/// noted once.
+	pub fn note_paid(&self, scanned: BlockNumber, tickets: &[(Hash, Payout)], earned: Balance) -> Result<(), Error> {
+		let write = self.db.begin_write()?;
+		{
+			let mut paid = write.open_table(PAID)?;
+			for (id, payout) in tickets {
+				paid.insert(&id.0, payout.encode().as_slice())?;
+			}
+			let mut meta = write.open_table(META)?;
+			Self::earn_by_voucher(&mut meta, earned)?;
+			meta.insert("scanned", scanned.encode().as_slice())?;
+		}
+		Ok(write.commit()?)
+	}
+
+	/// What a finalised event says that a ticket with this id paid.
+	pub fn paid(&self, id: &Hash) -> Result<Option<Payout>, Error> {
+		let paid = self.db.begin_read()?.open_table(PAID)?;
+		let row = paid.get(&id.0)?;
+		Ok(row.map(|v| Payout::decode_all(&mut v.value())).transpose()?)
+	}
+
+	/// Takes down that reservations are released, before the chain is told: they cover nothing any more.
+	pub fn note_released(&self, released: &[(PublicKey, u32)]) -> Result<(), Error> {
+		let write = self.db.begin_write()?;
+		{
+			let mut table = write.open_table(RELEASED)?;
+			for (session, counter) in released {
+				table.insert(&session.0, counter)?;
+			}
+			// It is needed for seconds; so many at a time there are never.
+			while table.len()? > MAX_RELEASED {
+				table.pop_first()?;
+			}
+		}
+		Ok(write.commit()?)
+	}
+
+	/// Counter of the reservation of this session that was released last.
+	pub fn released(&self, session: &PublicKey) -> Result<Option<u32>, Error> {
+		let table = self.db.begin_read()?.open_table(RELEASED)?;
+		Ok(table.get(&session.0)?.map(|counter| counter.value()))
+	}
+}
+
+fn nonce_key(ticket: &Ticket) -> [u8; NONCE_KEY] {
+	let mut key = [0; NONCE_KEY];
+	key[..KEY].copy_from_slice(&ticket.session.0);
+	key[KEY..].copy_from_slice(&ticket.nonce.to_be_bytes());
+	key
 }
 
 fn totals(meta: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Totals, Error> {
@@ -350,7 +422,6 @@ pub(crate) mod tests {
 	use clustercast_primitives::{receipt::Kind, AccountId, PublicKey, Signature, Signed, StreamId};
 
 	pub const GENESIS: Hash = Hash([7; 32]);
-	pub const EPOCH_BLOCKS: BlockNumber = 600;
 	pub const FACE: Balance = 10_000;
 	pub const PAYOUT: Payout = Payout {
 		relayer: 9_000,
@@ -384,7 +455,7 @@ pub(crate) mod tests {
 	}
 
 	fn reopen(dir: &Path) -> Store {
-		Store::open(&dir.join("winners.redb"), &GENESIS, EPOCH_BLOCKS).unwrap()
+		Store::open(&dir.join("winners.redb"), &GENESIS).unwrap()
 	}
 
 	#[test]
@@ -400,21 +471,45 @@ pub(crate) mod tests {
 	}
 
 	#[test]
-	fn nonce_is_taken_once_per_session_and_epoch() {
+	fn nonce_is_taken_once_per_session() {
 		let dir = tempfile::tempdir().unwrap();
 		let store = reopen(dir.path());
 		store.insert(&ticket(1, 5, 700), 0).unwrap();
-		for same in [
-			ticket(1, 5, 700),
-			ticket(1, 5, EPOCH_BLOCKS),
-			ticket(1, 5, 2 * EPOCH_BLOCKS - 1),
-		] {
+		for same in [ticket(1, 5, 700), ticket(1, 5, 7_000)] {
 			assert!(matches!(store.insert(&same, 0), Err(Error::NonceSpent)));
 		}
-		for other in [ticket(2, 5, 700), ticket(1, 6, 700), ticket(1, 5, 2 * EPOCH_BLOCKS)] {
+		for other in [ticket(2, 5, 700), ticket(1, 6, 700), ticket(1, u64::MAX, 700)] {
 			store.insert(&other, 0).unwrap();
 		}
 		assert_eq!(store.winners().unwrap().len(), 4, "a refused one leaves nothing behind");
+	}
+
+	#[test]
+	fn what_events_said_is_kept_until_it_is_settled() {
+		let dir = tempfile::tempdir().unwrap();
+		let store = reopen(dir.path());
+		assert_eq!(store.scanned().unwrap(), None);
+		let winner = ticket(1, 1, 700);
+		store.insert(&winner, 0).unwrap();
+		store.note_paid(7, &[(winner.id(), PAYOUT)], 5).unwrap();
+		store.note_paid(8, &[], 6).unwrap();
+		drop(store);
+		let store = reopen(dir.path());
+		assert_eq!(store.scanned().unwrap(), Some(8));
+		assert_eq!(store.paid(&winner.id()).unwrap(), Some(PAYOUT));
+		assert_eq!(store.voucher_sums().unwrap().earned, 11);
+		store.settle(&[(0, Outcome::Paid(PAYOUT))], 9, 0).unwrap();
+		assert_eq!(store.paid(&winner.id()).unwrap(), None);
+	}
+
+	#[test]
+	fn release_is_remembered_through_a_restart() {
+		let dir = tempfile::tempdir().unwrap();
+		let key = PublicKey([3; 32]);
+		reopen(dir.path()).note_released(&[(key, 4)]).unwrap();
+		let store = reopen(dir.path());
+		assert_eq!(store.released(&key).unwrap(), Some(4));
+		assert_eq!(store.released(&PublicKey([4; 32])).unwrap(), None);
 	}
 
 	#[test]
@@ -459,7 +554,7 @@ pub(crate) mod tests {
 	fn store_of_another_chain_is_refused() {
 		let dir = tempfile::tempdir().unwrap();
 		drop(reopen(dir.path()));
-		let other = Store::open(&dir.path().join("winners.redb"), &Hash([8; 32]), EPOCH_BLOCKS);
+		let other = Store::open(&dir.path().join("winners.redb"), &Hash([8; 32]));
 		assert!(matches!(other, Err(Error::OtherChain { .. })));
 	}
 
@@ -468,13 +563,13 @@ pub(crate) mod tests {
 		let dir = tempfile::tempdir().unwrap();
 		let _first = reopen(dir.path());
 		assert!(matches!(
-			Store::open(&dir.path().join("winners.redb"), &GENESIS, EPOCH_BLOCKS),
+			Store::open(&dir.path().join("winners.redb"), &GENESIS),
 			Err(Error::InUse)
 		));
 	}
 
 	#[test]
-	fn history_is_pruned_only_when_its_epoch_is_over() {
+	fn history_is_pruned_only_when_its_tickets_have_expired() {
 		let dir = tempfile::tempdir().unwrap();
 		let store = reopen(dir.path());
 		let write = store.db.begin_write().unwrap();
@@ -490,7 +585,7 @@ pub(crate) mod tests {
 					refused: None,
 					retry_ms: 0,
 				};
-				spent.insert(&store.nonce_key(winner.message()), serial).unwrap();
+				spent.insert(&nonce_key(winner.message()), serial).unwrap();
 				let record = Settled {
 					winner,
 					settled_ms: 0,
@@ -504,13 +599,9 @@ pub(crate) mod tests {
 			let spent = store.db.begin_read().unwrap().open_table(SPENT).unwrap();
 			(store.settled().unwrap().len() as u64, spent.len().unwrap())
 		};
-		store.settle(&[], 2 * EPOCH_BLOCKS - 1, 0).unwrap();
-		assert_eq!(
-			count(),
-			(MAX_SETTLED + 3, MAX_SETTLED + 3),
-			"the nonces could still be signed again"
-		);
-		store.settle(&[], 2 * EPOCH_BLOCKS, 0).unwrap();
+		store.settle(&[], 700, 0).unwrap();
+		assert_eq!(count(), (MAX_SETTLED + 3, MAX_SETTLED + 3));
+		store.settle(&[], 701, 0).unwrap();
 		assert_eq!(count(), (MAX_SETTLED, MAX_SETTLED));
 		assert_eq!(store.settled().unwrap()[0].winner.message().nonce, 3, "the oldest went");
 	}

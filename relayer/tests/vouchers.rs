@@ -15,9 +15,9 @@ use clustercast_network::{
 };
 use clustercast_primitives::{
 	amount::USDC,
-	chain::{ViewerAccount, VoucherPlace, VoucherTotals},
+	chain::{ChannelInfo, ChannelKey, ViewerAccount, VoucherPlace, VoucherTotals},
 	receipt::Kind,
-	AccountId, Balance, Hash,
+	AccountId, Balance, BlockNumber, Hash,
 };
 use clustercast_protocol::{
 	viewer::Event, BookConfig, EncodedWindow, EndReason, PaymentMode, Purse, Resume, Share, TicketBook, ViewerConfig,
@@ -37,7 +37,11 @@ use std::{
 	sync::{Arc, Mutex},
 	time::Duration,
 };
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+	sync::{mpsc, watch},
+	task::JoinHandle,
+	time::timeout,
+};
 
 const BLOCK: u32 = 10_000;
 /// A window costs a whole number of micro-USDC.
@@ -62,6 +66,10 @@ impl Ledger for Rich {
 	async fn vouchers_paid(&self, _: &VoucherPlace) -> Result<VoucherTotals, Self::Error> {
 		Ok(VoucherTotals::default())
 	}
+
+	async fn channel(&self, _: &ChannelKey) -> Result<(BlockNumber, Option<ChannelInfo>), Self::Error> {
+		Ok((BLOCK, None))
+	}
 }
 
 /// A relayer on loopback.
@@ -76,7 +84,7 @@ struct Relayer {
 impl Relayer {
 	/// With what its folder holds, and these windows.
 	async fn start(dir: &Path, windows: &[EncodedWindow], payment: Payment) -> Self {
-		let store = Arc::new(Store::open(&dir.join("winners.redb"), &GENESIS, fixture::EPOCH_LENGTH).unwrap());
+		let store = Arc::new(Store::open(&dir.join("winners.redb"), &GENESIS).unwrap());
 		let mut book = TicketBook::new(BookConfig {
 			min_face_value: 1,
 			..fixture::book_config()
@@ -106,7 +114,10 @@ impl Relayer {
 			recorder: Recorder::start(store.clone()).unwrap(),
 			store,
 			book: Mutex::new(book),
-			debts: Default::default(),
+			reserve: None,
+			genesis: GENESIS,
+			orders: mpsc::channel(1).0,
+			pending: Default::default(),
 		});
 		desk.at_block(BLOCK);
 		let (node, incoming) = Node::start(&fixture::relayer_key(), Limits::default()).unwrap();
@@ -215,7 +226,7 @@ async fn watch(node: &Node, relayer: &Relayer, purse: &mut Purse, resume: &mut O
 					Share::Ticket { .. } => seen.by_ticket += 1,
 					Share::Voucher { .. } => seen.by_voucher += 1,
 				}
-				purse.reserve(BLOCK);
+				purse.reserve(&due.recipient, BLOCK);
 				let payment = purse.pay(&due, BLOCK).unwrap();
 				subscription.session().pay(&due, payment).unwrap();
 			},
@@ -240,7 +251,7 @@ async fn viewer_who_stays_goes_on_by_voucher_through_a_kill_and_a_lost_purse() {
 	let (dir, windows) = (tempfile::tempdir().unwrap(), windows(30));
 	let viewer = Node::start(&fixture::stream_key(), Limits::default()).unwrap().0;
 	let mut purse = Purse::new(fixture::purse_config(), fixture::session_key());
-	let stored = purse.reserve(BLOCK).unwrap();
+	let stored = purse.reserve(&fixture::RECIPIENT, BLOCK).unwrap();
 	let mut resume = None;
 
 	// Four windows of 256 are worth a ticket's face value: the rest is by voucher.

@@ -9,8 +9,12 @@ use crate::{
 };
 use bytes::Bytes;
 use clustercast_network::{node, Address};
-use clustercast_primitives::{amount, catalog::Track, chain::PPM, crypto::KeyPair, SignedStatus, WindowId};
-use clustercast_protocol::{relayer, Broadcast, Cursor, PurseConfig, ReceiptSigner, RelayerSession, Terms};
+use clustercast_primitives::{
+	amount, catalog::Track, chain::PPM, channel::Reservation, crypto::KeyPair, SignedStatus, WindowId,
+};
+use clustercast_protocol::{
+	relayer, Broadcast, Cursor, PurseConfig, ReceiptSigner, RelayerSession, ReserveTerms, Terms,
+};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
 	collections::HashMap,
@@ -23,6 +27,8 @@ const STREAM: StreamId = StreamId(3);
 const WINDOWS: u64 = 8;
 const PRICE: u64 = 1_000_000;
 const BLOCK: BlockNumber = 1_000;
+/// Windows ahead of payment.
+const CREDIT: u64 = 2;
 /// Of each window: four chunks, and what a ticket pays for.
 const BYTES: u32 = 65_536;
 const BROADCASTER: [u8; 32] = [1; 32];
@@ -52,7 +58,26 @@ enum Trick {
 	Dear,
 	/// From the beginning: terms of the stream that the chain does not have.
 	UnknownTerms,
+	/// Asks to have so much reserved, and serves nothing before.
+	Asks(Balance),
 }
+
+impl Trick {
+	/// Whether it comes in the middle, once all before it is paid.
+	fn is_sudden(self) -> bool {
+		!matches!(self, Self::None | Self::Dear | Self::UnknownTerms | Self::Asks(_))
+	}
+
+	fn asks(self) -> Option<ReserveTerms> {
+		match self {
+			Self::Asks(least) => Some(ReserveTerms { least, reward: 300 }),
+			_ => None,
+		}
+	}
+}
+
+/// What the chain says that was paid before.
+const PAID: Balance = 40_000;
 
 /// A whole broadcast, and the broadcaster's last word.
 fn broadcast(seed: [u8; 32]) -> (Vec<EncodedWindow>, SignedStatus) {
@@ -85,6 +110,7 @@ struct TestRelayer {
 	address: Address,
 	/// Segments of the windows that were paid.
 	paid: Arc<Mutex<Vec<u64>>>,
+	reserved: Arc<Mutex<Vec<Reservation>>>,
 	_node: Node,
 }
 
@@ -97,19 +123,22 @@ impl TestRelayer {
 			.await
 			.unwrap();
 		let paid = Arc::new(Mutex::new(Vec::new()));
-		let noted = paid.clone();
+		let reserved = Arc::new(Mutex::new(Vec::new()));
+		let (noted, noted_too) = (paid.clone(), reserved.clone());
 		tokio::spawn(async move {
 			let signer = ReceiptSigner::new(key, [seed; 32]);
 			signer.set_block(BLOCK);
 			let signer = Arc::new(signer);
 			while let Some((_, stream)) = incoming.accept().await {
 				let content = (windows.clone(), end.clone());
-				tokio::spawn(serve(stream, content, trick, signer.clone(), noted.clone()));
+				let notes = (noted.clone(), noted_too.clone());
+				tokio::spawn(serve(stream, content, trick, signer.clone(), notes));
 			}
 		});
 		Self {
 			address,
 			paid,
+			reserved,
 			_node: node,
 		}
 	}
@@ -124,7 +153,7 @@ async fn serve(
 	(windows, end): (Vec<EncodedWindow>, SignedStatus),
 	trick: Trick,
 	signer: Arc<ReceiptSigner>,
-	paid: Arc<Mutex<Vec<u64>>>,
+	(paid, reserved): (Arc<Mutex<Vec<u64>>>, Arc<Mutex<Vec<Reservation>>>),
 ) -> Option<()> {
 	let binding = Binding::PeerKey(signer.public().0);
 	let mut session = RelayerSession::new(GENESIS, Hash(rand::random()), vec![binding]);
@@ -138,12 +167,13 @@ async fn serve(
 			};
 			let all_paid = session.unpaid().count() == 0;
 			let window = match trick {
+				_ if trick.is_sudden() && next == AT && !all_paid => None,
+				Trick::Asks(_) if reserved.lock().unwrap().is_empty() => None,
 				Trick::Stall if next == AT => None,
-				Trick::End(reason) if next == AT && all_paid => {
+				Trick::End(reason) if next == AT => {
 					session.end(reason);
 					None
 				},
-				Trick::End(_) if next == AT => None,
 				Trick::Omit if next == AT => windows.get(next as usize + 1),
 				_ => windows.get(next as usize),
 			};
@@ -173,8 +203,9 @@ async fn serve(
 						recipient: AccountId([9; 32]),
 						price_per_gb: PRICE * dear,
 						mode: PaymentMode::Tickets { face_value: 100_000 },
-						credit: 2,
+						credit: CREDIT as u8,
 						counter: if trick == Trick::UnknownTerms { 2 } else { 0 },
+						reserve: trick.asks(),
 					};
 					session.accept(terms, signer.clone()).unwrap();
 				},
@@ -182,6 +213,11 @@ async fn serve(
 					let commitment = ticket.message.commitment;
 					session.paid(commitment).unwrap();
 					paid.lock().unwrap().push(owed[&commitment]);
+				},
+				relayer::Event::Reserve(reservation) => {
+					let message = reservation.message;
+					session.reserved(message.counter);
+					reserved.lock().unwrap().push(message);
 				},
 				relayer::Event::Voucher { .. } => panic!("a voucher where tickets are agreed"),
 			}
@@ -213,6 +249,9 @@ fn spoil(frame: Bytes, windows: &[EncodedWindow], trick: Trick) -> Bytes {
 struct Answers {
 	signing_key: clustercast_primitives::PublicKey,
 	relayers: Vec<RelayerInfo>,
+	/// The best block so many seconds after the start.
+	block: Arc<dyn Fn(u64) -> BlockNumber + Send + Sync>,
+	started: Instant,
 }
 
 impl ChainView for Answers {
@@ -221,7 +260,7 @@ impl ChainView for Answers {
 	}
 
 	fn best_block(&self) -> BlockNumber {
-		BLOCK
+		(self.block)(self.started.elapsed().as_secs())
 	}
 
 	async fn stream_key(&self, _: StreamId) -> Result<Option<StreamKeyInfo>, ChainError> {
@@ -230,6 +269,18 @@ impl ChainView for Answers {
 
 	async fn relayers(&self) -> Result<Vec<RelayerInfo>, ChainError> {
 		Ok(self.relayers.clone())
+	}
+
+	async fn paid(
+		&self,
+		_: ChannelKey,
+		places: Vec<VoucherPlace>,
+	) -> Result<(ChannelInfo, Vec<VoucherTotals>), ChainError> {
+		let channel = ChannelInfo {
+			paid: PAID,
+			..ChannelInfo::default()
+		};
+		Ok((channel, vec![VoucherTotals::default(); places.len()]))
 	}
 }
 
@@ -275,8 +326,6 @@ impl Test {
 			genesis: GENESIS,
 			sender: account,
 			session_expiry: 100_000,
-			epoch_length: 600,
-			nonces_per_epoch: 8_192,
 			ticket_life: 500,
 			budget: 1_000_000,
 		};
@@ -288,10 +337,13 @@ impl Test {
 			chain: Answers {
 				signing_key,
 				relayers: Vec::new(),
+				block: Arc::new(|_| BLOCK),
+				started: Instant::now(),
 			},
 			node,
 			stream: stream_key(signing_key),
 			account,
+			deposit: 50_000_000,
 			pocket,
 			inquest: Inquest::start(None::<Reporter>),
 			limits: Limits {
@@ -346,8 +398,8 @@ impl Test {
 	}
 }
 
-/// Watches from a relayer with this trick, then from an honest one; returns the test and what the first was paid for.
-async fn fail_over(trick: Trick) -> (Test, RelayerFigures, Vec<u64>) {
+/// Watches from a relayer with this trick, then from an honest one.
+async fn fail_over(trick: Trick) -> (Test, RelayerFigures) {
 	let content = broadcast(BROADCASTER);
 	let bad = TestRelayer::start(11, content.clone(), trick).await;
 	let good = TestRelayer::start(12, content.clone(), Trick::None).await;
@@ -363,13 +415,17 @@ async fn fail_over(trick: Trick) -> (Test, RelayerFigures, Vec<u64>) {
 	let (figures, honest) = (test.figures(&bad), test.figures(&good));
 	assert_eq!((figures.windows, honest.windows), (AT, WINDOWS - AT));
 	assert!(honest.faults.is_empty());
-	let (paid, paid_honest) = (bad.paid_windows(), good.paid_windows());
-	assert!([0, 1, 2].starts_with(&paid), "{trick:?}: paid for {paid:?}");
-	// On a machine too busy for QUIC an honest relayer is lost and found again, and a window between may stay unpaid.
-	if honest.setbacks.keys().eq(["ended: Finished"]) {
-		assert_eq!(paid_honest, Vec::from_iter(AT..WINDOWS), "all that it brought, once");
-	}
-	(test, figures, paid)
+	// It had been paid for all before.
+	assert_eq!(bad.paid_windows(), [0, 1, 2], "{trick:?}");
+	let paid = good.paid_windows();
+	assert!(paid.is_sorted_by(|a, b| a < b), "a window is paid twice: {paid:?}");
+	// On a machine too busy for QUIC an honest relayer is lost and found again: what was on its way then stays unpaid.
+	let lost = honest.setbacks.values().sum::<u64>() - honest.setbacks.get("ended: Finished").copied().unwrap_or(0);
+	assert!(
+		paid.len() as u64 + lost * CREDIT >= WINDOWS - AT,
+		"{paid:?}: {honest:?}"
+	);
+	(test, figures)
 }
 
 #[tokio::test]
@@ -387,11 +443,10 @@ async fn cheating_relayer_is_caught_unpaid_and_replaced() {
 			},
 		),
 	] {
-		// What was still due when it was caught stays unpaid: whether window 2 was is a matter of time.
-		let (_, figures, _) = fail_over(trick).await;
+		let (_, figures) = fail_over(trick).await;
 		assert_eq!(figures.faults, [fault.to_string()], "{trick:?}");
-		// The bad window and what one read of 64 KiB brought behind it.
-		assert!((1..120_000).contains(&figures.rejected_bytes), "{trick:?}: {figures:?}");
+		// The bad window and what one read of 128 KiB brought behind it.
+		assert!((1..200_000).contains(&figures.rejected_bytes), "{trick:?}: {figures:?}");
 	}
 }
 
@@ -402,21 +457,21 @@ async fn relayer_that_stalls_or_leaves_is_replaced_and_not_blacklisted() {
 		(Trick::End(EndReason::ShuttingDown), "ended: ShuttingDown"),
 		(Trick::End(EndReason::WindowGone), "ended: WindowGone"),
 	] {
-		let (test, figures, paid) = fail_over(trick).await;
+		let (test, figures) = fail_over(trick).await;
 		assert!(figures.faults.is_empty() && figures.rejected_bytes == 0, "{trick:?}");
 		assert!(figures.setbacks.contains_key(reason), "{trick:?}: {figures:?}");
 		let summary = &test.viewing.summary;
-		if summary.tickets == WINDOWS {
-			assert_eq!(paid, [0, 1, 2], "{trick:?}");
-			let cost = amount::cost(WINDOWS * u64::from(BYTES), PRICE);
-			assert_eq!(summary.spent_expected_micro_usdc, cost);
-		}
+		let cost = amount::cost(summary.tickets * u64::from(BYTES), PRICE);
+		assert_eq!(
+			summary.spent_expected_micro_usdc, cost,
+			"each window takes a ticket of its bytes"
+		);
 	}
 }
 
 #[tokio::test]
 async fn lie_about_the_end_is_not_believed() {
-	let (_, figures, _) = fail_over(Trick::End(EndReason::Finished)).await;
+	let (_, figures) = fail_over(Trick::End(EndReason::Finished)).await;
 	assert!(figures.setbacks.contains_key("ended: Finished"));
 }
 
@@ -432,6 +487,43 @@ async fn dear_relayer_is_refused_without_a_fault() {
 	test.viewing.limits.max_price_per_gb = PRICE * 10;
 	assert_eq!(test.watch(&[&dear]).await, Ended::Finished);
 	test.assert_output(&content.0, WINDOWS);
+}
+
+#[tokio::test]
+async fn what_a_relayer_asks_is_reserved_once_beyond_what_was_paid() {
+	let content = broadcast(BROADCASTER);
+	let relayer = TestRelayer::start(11, content.clone(), Trick::Asks(1_000)).await;
+	let mut test = Test::new().await;
+	test.viewing.chain.block = Arc::new(|elapsed| BLOCK + elapsed as BlockNumber / 2);
+	assert_eq!(test.watch(&[&relayer]).await, Ended::Finished);
+	test.assert_output(&content.0, WINDOWS);
+	let reserved = relayer.reserved.lock().unwrap().clone();
+	let [only] = &reserved[..] else {
+		panic!("{reserved:?}");
+	};
+	// A quarter of an hour of 480p, beyond what the chain says was paid.
+	let most = amount::cost(187_500 * 900, PRICE);
+	assert_eq!((only.counter, only.cap, only.reward), (1, PAID + most, 300));
+	assert_eq!(
+		(only.sender, only.recipient),
+		(test.viewing.account, AccountId([9; 32]))
+	);
+}
+
+/// "Reserve 50 or go" is a reason to go.
+#[tokio::test]
+async fn relayer_that_wants_too_much_reserved_is_left_for_another() {
+	let content = broadcast(BROADCASTER);
+	let greedy = TestRelayer::start(11, content.clone(), Trick::Asks(12_500_001)).await;
+	let good = TestRelayer::start(12, content.clone(), Trick::None).await;
+	let mut test = Test::new().await;
+	assert_eq!(test.watch(&[&greedy, &good]).await, Ended::Finished);
+	test.assert_output(&content.0, WINDOWS);
+	assert!(greedy.reserved.lock().unwrap().is_empty());
+	let figures = test.figures(&greedy);
+	assert_eq!((figures.windows, figures.faults.len()), (0, 0));
+	let reason = figures.setbacks.keys().next().cloned().unwrap_or_default();
+	assert!(reason.contains("reserved for nobody"), "{reason}");
 }
 
 /// The attack: a registered relayer has an account without a bond paid, so that nothing answers for its receipts.

@@ -1,7 +1,10 @@
 //! Every refusal, both ways, and what the book remembers.
 
 use super::*;
-use crate::fixture::{self, account, book_config, GENESIS, NONCES, RECIPIENT};
+use crate::{
+	credit::Float,
+	fixture::{self, account, book_config, GENESIS, RECIPIENT},
+};
 use clustercast_primitives::{amount, chain::Unlocking, Signature, StreamId, Ticket};
 use TicketRefusal as Refusal;
 
@@ -9,9 +12,6 @@ const NOW: BlockNumber = 1_020;
 
 /// On the grid.
 const EXPIRY: BlockNumber = NOW + 300;
-
-/// On the grid, in the epoch before.
-const EARLIER: BlockNumber = 1_140;
 
 /// A delivery that takes two units, `serial` windows in.
 fn expectation(serial: u64) -> Expectation {
@@ -67,7 +67,20 @@ fn sign(ticket: Ticket) -> SignedTicket {
 }
 
 fn book() -> TicketBook {
-	TicketBook::new(book_config())
+	book_with(book_config())
+}
+
+/// The session is being served.
+fn book_with(config: BookConfig) -> TicketBook {
+	let mut book = TicketBook::new(config);
+	book.credit().at_block(NOW);
+	book.credit().enter(&fixture::session()).unwrap();
+	book
+}
+
+/// What the session signed for and did not pay yet.
+fn unsettled(book: &mut TicketBook) -> Balance {
+	book.credit().signed(&fixture::session())
 }
 
 /// What the book says to the honest ticket after this change; and that the honest one passes behind it.
@@ -138,32 +151,22 @@ fn expiry_and_nonce_are_held_to_the_chains_rules() {
 		);
 	}
 	assert_eq!(
-		refusal(|t| t.nonce = NONCES.into()),
-		TicketError::Chain(Refusal::NonceTooLarge)
-	);
-	// Not taken for the nonce that its low half is.
-	assert_eq!(
-		refusal(|t| t.nonce = 1 << 32),
-		TicketError::Chain(Refusal::NonceTooLarge)
-	);
-	assert_eq!(
 		refusal(|t| t.nonce = u64::MAX),
-		TicketError::Chain(Refusal::NonceTooLarge)
+		TicketError::Chain(Refusal::NonceTooOld),
+		"nothing could follow it"
 	);
-	// One ticket, seen from both ends of the time in which it is good; and with the last nonce.
-	let judge = |now, nonce: u64| {
+	// One ticket, seen from both ends of the time in which it is good.
+	let judge = |now| {
 		let (mut book, expectation) = (book(), expectation(0));
 		book.open(expectation.clone()).unwrap();
-		book.accept(&sign(honest(&expectation, nonce)), &account(), now)
-			.map(|_| ())
+		book.accept(&sign(honest(&expectation, 0)), &account(), now).map(|_| ())
 	};
-	assert_eq!(judge(EXPIRY - 601, 0), Err(too_far));
-	assert_eq!(judge(EXPIRY - 600, 0), Ok(()));
-	assert_eq!(judge(EXPIRY - 100, 0), Ok(()));
-	assert_eq!(judge(EXPIRY - 99, 0), Err(TicketError::ExpiryTooSoon));
-	assert_eq!(judge(EXPIRY, 0), Err(TicketError::ExpiryTooSoon));
-	assert_eq!(judge(EXPIRY + 1, 0), Err(TicketError::Chain(Refusal::Expired)));
-	assert_eq!(judge(NOW, u64::from(NONCES) - 1), Ok(()));
+	assert_eq!(judge(EXPIRY - 601), Err(too_far));
+	assert_eq!(judge(EXPIRY - 600), Ok(()));
+	assert_eq!(judge(EXPIRY - 100), Ok(()));
+	assert_eq!(judge(EXPIRY - 99), Err(TicketError::ExpiryTooSoon));
+	assert_eq!(judge(EXPIRY), Err(TicketError::ExpiryTooSoon));
+	assert_eq!(judge(EXPIRY + 1), Err(TicketError::Chain(Refusal::Expired)));
 }
 
 #[test]
@@ -212,18 +215,16 @@ fn ticket_is_accepted_once() {
 	assert!(book.accept(&ticket, &account(), NOW).is_ok());
 	assert_eq!(book.expectations(), 0);
 	assert_eq!(book.accept(&ticket, &account(), NOW), Err(TicketError::Duplicate));
-	// Another window under the same nonce; the same nonce in another epoch is another nonce.
+	// Another window under the same nonce, whenever it expires.
 	book.open(second.clone()).unwrap();
-	assert_eq!(
-		book.accept(&sign(honest(&second, 5)), &account(), NOW),
-		Err(TicketError::Duplicate)
-	);
-	let other_epoch = Ticket {
-		expiry: EARLIER,
-		..honest(&second, 5)
-	};
-	assert_ne!(other_epoch.expiry / 600, honest(&second, 5).expiry / 600);
-	assert!(book.accept(&sign(other_epoch), &account(), NOW).is_ok());
+	for expiry in [EXPIRY, EXPIRY + 60] {
+		let again = Ticket {
+			expiry,
+			..honest(&second, 5)
+		};
+		assert_eq!(book.accept(&sign(again), &account(), NOW), Err(TicketError::Duplicate));
+	}
+	assert!(book.accept(&sign(honest(&second, 4)), &account(), NOW).is_ok());
 	// A new nonce does not pay the same window again.
 	assert_eq!(
 		book.accept(&sign(honest(&first, 6)), &account(), NOW),
@@ -235,7 +236,7 @@ fn ticket_is_accepted_once() {
 fn closed_delivery_cannot_be_paid() {
 	let (mut book, expectation) = (book(), expectation(0));
 	book.open(expectation.clone()).unwrap();
-	book.close(&expectation.commitment);
+	book.close(&expectation.commitment, false);
 	assert_eq!(
 		book.accept(&sign(honest(&expectation, 0)), &account(), NOW),
 		Err(TicketError::NotOwed)
@@ -327,24 +328,50 @@ fn money_must_be_there_for_all_that_is_unsettled() {
 	}
 }
 
+/// The attack: each of many accounts takes the float in winners and voids them. Accounts cost nothing.
 #[test]
-fn float_bounds_what_is_unsettled() {
-	let mut book = TicketBook::new(BookConfig {
-		float: 120_000,
-		..book_config()
-	});
-	let first = win(&mut book, 0, &account()).unwrap();
-	win(&mut book, 1, &account()).unwrap();
-	assert_eq!(book.unsettled(&fixture::SENDER), 100_000);
-	assert_eq!(win(&mut book, 2, &account()), Err(TicketError::FloatExceeded));
-	book.settle(&first);
-	book.settle(&first);
-	assert_eq!(book.unsettled(&fixture::SENDER), 50_000);
-	assert!(win(&mut book, 3, &account()).is_ok());
-	book.prune(EXPIRY);
-	assert_eq!(book.unsettled(&fixture::SENDER), 100_000);
-	book.prune(EXPIRY + 1);
-	assert_eq!(book.unsettled(&fixture::SENDER), 0);
+fn float_bounds_what_is_unsettled_over_all_accounts() {
+	let mut config = book_config();
+	config.credit.float = Float {
+		value: 120_000,
+		per_hour: 250_000,
+		..fixture::FLOAT
+	};
+	let mut book = TicketBook::new(config);
+	book.credit().at_block(NOW);
+	let mut held = 0;
+	for n in 0..100 {
+		let key = clustercast_primitives::crypto::KeyPair::from_seed([100 + n; 32]);
+		let payer = SessionKey {
+			account: AccountId([n; 32]),
+			key: key.public(),
+		};
+		let mut theirs = account();
+		theirs.sessions[0].key = payer.key;
+		book.credit().enter(&payer).unwrap();
+		for serial in 0..3 {
+			let mut expectation = sure_win(serial);
+			expectation.payer = payer;
+			expectation.rand = Hash([n; 32]);
+			expectation.rand.0[0] = serial as u8;
+			expectation.commitment = ticket::commitment(&expectation.rand);
+			match book.open(expectation.clone()) {
+				Ok(()) => {},
+				Err(shortage) => {
+					let expected = [Shortage::Reservation, Shortage::Pool][usize::from(held >= 250_000)];
+					assert!(
+						held > 0 && (serial == 2 || shortage == expected),
+						"{n} {serial} {shortage}"
+					);
+					continue;
+				},
+			}
+			let signed = key.sign(honest(&expectation, serial), &GENESIS);
+			assert!(matches!(book.accept(&signed, &theirs, NOW), Ok(Outcome::Won(_))));
+			held += 50_000;
+		}
+	}
+	assert_eq!(held, 250_000);
 }
 
 #[test]
@@ -353,45 +380,74 @@ fn restored_winner_counts_and_blocks_its_nonce() {
 	let mut restarted = book();
 	restarted.restore(&winning);
 	restarted.restore(&winning);
-	assert_eq!(restarted.unsettled(&fixture::SENDER), 50_000);
+	assert_eq!(unsettled(&mut restarted), 50_000);
 	assert_eq!(win(&mut restarted, 7, &account()), Err(TicketError::Duplicate));
-	restarted.settle(&winning);
-	assert_eq!(restarted.unsettled(&fixture::SENDER), 0);
-	// Paid, and its nonce stays spent until its epoch is over.
+	restarted.settle(&winning, NOW, true);
+	assert_eq!(unsettled(&mut restarted), 0);
 	assert_eq!(win(&mut restarted, 7, &account()), Err(TicketError::Duplicate));
 }
 
+/// The attack: the counter jumps; what is signed below it is too old for the chain once what lies above is redeemed.
 #[test]
-fn nonces_are_forgotten_only_when_their_epoch_is_over() {
+fn nonce_that_jumped_cannot_go_back() {
 	let mut book = book();
-	win(&mut book, 7, &account()).unwrap();
-	// Expiry 1,320 lies in epoch 2, which is over at block 1,800.
-	book.prune(1_799);
-	assert_eq!(book.nonces.len(), 1);
-	book.prune(1_800);
+	win(&mut book, 8_000, &account()).unwrap();
+	let too_old = Err(TicketError::Chain(Refusal::NonceTooOld));
+	assert_eq!(win(&mut book, 8_000 - 128, &account()), too_old);
+	assert!(win(&mut book, 8_000 - 127, &account()).is_ok());
+	assert!(win(&mut book, 8_001, &account()).is_ok());
+}
+
+/// A relayer that lost its store learns from the chain which nonces are spent.
+#[test]
+fn nonces_that_the_chain_has_redeemed_are_not_taken_again() {
+	let mut book = book();
+	let info = ChannelInfo {
+		next_nonce: 50,
+		..ChannelInfo::default()
+	};
+	book.channel(&fixture::session(), 1, Some(info));
+	assert_eq!(win(&mut book, 49, &account()), Err(TicketError::Duplicate));
+	assert!(win(&mut book, 50, &account()).is_ok());
+}
+
+#[test]
+fn nonces_are_forgotten_with_what_the_session_owes() {
+	let mut book = book();
+	let winning = win(&mut book, 7, &account()).unwrap();
+	book.credit().leave(&fixture::session(), true);
+	book.prune(NOW + 1);
+	assert_eq!(book.nonces.len(), 1, "the winner is not redeemed");
+	book.settle(&winning, NOW, true);
+	book.prune(NOW + 2);
 	assert!(book.nonces.is_empty());
 }
 
 #[test]
 fn book_is_bounded() {
-	let mut book = TicketBook::new(BookConfig {
-		max_expectations: 2,
-		max_sessions: 1,
-		..book_config()
-	});
+	let mut config = book_config();
+	config.max_expectations = 2;
+	config.credit.max_sessions = 1;
+	let mut book = book_with(config);
 	book.open(expectation(0)).unwrap();
 	book.open(expectation(1)).unwrap();
-	assert_eq!(book.open(expectation(2)), Err(TicketError::BookFull));
-	book.accept(&sign(honest(&expectation(0), 0)), &account(), NOW).unwrap();
-	let other_epoch = Ticket {
-		expiry: EARLIER,
-		..honest(&expectation(1), 0)
+	assert_eq!(book.open(expectation(2)), Err(Shortage::Full));
+	let other = SessionKey {
+		account: AccountId([1; 32]),
+		..fixture::session()
 	};
+	assert_eq!(book.credit().enter(&other), Err(Shortage::Full));
 	assert_eq!(
-		book.accept(&sign(other_epoch), &account(), NOW),
-		Err(TicketError::BookFull)
+		book.credit().enter(&fixture::session()),
+		Ok(()),
+		"another subscription of it"
 	);
-	assert!(book.accept(&sign(honest(&expectation(1), 1)), &account(), NOW).is_ok());
+	let stranger = Expectation {
+		payer: other,
+		..expectation(3)
+	};
+	book.close(&expectation(1).commitment, true);
+	assert_eq!(book.open(stranger), Err(Shortage::Full));
 }
 
 /// A delivery of 131,072 bytes at 2,000,000 per GB, paid by voucher.
@@ -426,7 +482,7 @@ fn judge(book: &mut TicketBook, serial: u64, voucher: Voucher, account: &ViewerA
 	book.open(expectation.clone()).unwrap();
 	let signed = fixture::session_key().sign(voucher, &GENESIS);
 	let judged = book.accept_voucher(&expectation.commitment, &signed, account, NOW);
-	book.close(&expectation.commitment);
+	book.close(&expectation.commitment, true);
 	judged
 }
 
@@ -436,7 +492,7 @@ fn every_field_of_a_voucher_must_be_what_was_agreed() {
 		let (mut book, mut changed) = (book(), voucher(200, 131_072));
 		change(&mut changed);
 		let error = judge(&mut book, 0, changed, &account()).unwrap_err();
-		assert_eq!(book.unsettled(&fixture::SENDER), 0);
+		assert_eq!(unsettled(&mut book), 0);
 		assert_eq!(judge(&mut book, 0, voucher(200, 131_072), &account()), Ok(()));
 		error
 	};
@@ -471,19 +527,17 @@ fn every_field_of_a_voucher_must_be_what_was_agreed() {
 	}
 }
 
-/// The attack: a viewer waits with its payment until its vouchers under the old terms are worth nothing, and has the one
-/// that is still paid replaced.
+/// The attack: the terms change in the middle, and what is owed under the old ones is signed too late to be redeemed.
 #[test]
-fn no_voucher_under_old_terms_replaces_one_that_is_paid() {
+fn voucher_under_old_terms_is_taken_as_long_as_it_can_be_redeemed() {
 	let judged = |from: BlockNumber| {
 		let mut book = book();
 		book.supersede(3, from);
 		judge(&mut book, 0, voucher(200, 131_072), &account())
 	};
-	// Signed 600 blocks before it expires, as far as the chain can tell.
-	let signed_at = EXPIRY - fixture::MAX_TICKET_LIFE;
-	assert_eq!(judged(signed_at + 1), Ok(()));
-	assert_eq!(judged(signed_at), Err(TicketError::Chain(Refusal::WrongTerms)));
+	// The chain pays it for 600 blocks from there, of which 100 are needed to redeem it.
+	assert_eq!(judged(NOW - 499), Ok(()));
+	assert_eq!(judged(NOW - 500), Err(TicketError::Chain(Refusal::WrongTerms)));
 	let mut book = book();
 	book.supersede(2, 0);
 	assert_eq!(judge(&mut book, 0, voucher(200, 131_072), &account()), Ok(()), "others");
@@ -515,7 +569,7 @@ fn each_voucher_exceeds_the_one_before() {
 	assert_eq!(next(1, 399, 262_144), Err(TicketError::VoucherTooLow));
 	assert_eq!(next(1, 400, 196_608), Err(TicketError::WrongBytes));
 	assert_eq!(next(1, 400, 262_144), Ok(()));
-	assert_eq!(book.unsettled(&fixture::SENDER), 400);
+	assert_eq!(unsettled(&mut book), 400);
 }
 
 #[test]
@@ -558,8 +612,8 @@ fn vouchers_add_up_apart_for_each_kind_context_and_terms() {
 		};
 		let signed = fixture::session_key().sign(voucher, &GENESIS);
 		let judged = book.accept_voucher(&expectation.commitment, &signed, &account(), NOW);
-		book.close(&expectation.commitment);
-		(judged, book.unsettled(&fixture::SENDER))
+		book.close(&expectation.commitment, true);
+		(judged, unsettled(&mut book))
 	};
 	for (serial, place) in (0..).zip(places) {
 		assert_eq!(
@@ -579,7 +633,7 @@ fn vouchers_add_up_apart_for_each_kind_context_and_terms() {
 /// What the meter asks at the highest price of a stream is what the book takes, voucher by voucher.
 #[test]
 fn vouchers_at_the_highest_price_are_taken() {
-	let mut book = TicketBook::new(BookConfig {
+	let mut book = book_with(BookConfig {
 		max_price_per_gb: 20_000,
 		..book_config()
 	});
@@ -604,23 +658,30 @@ fn vouchers_at_the_highest_price_are_taken() {
 }
 
 #[test]
-fn vouchers_and_winners_share_deposit_limit_and_float() {
-	let refused = |change: fn(&mut ViewerAccount), float: Balance| {
-		let mut book = TicketBook::new(BookConfig { float, ..book_config() });
-		let mut account = account();
-		change(&mut account);
+fn vouchers_and_winners_share_deposit_and_limit_beside_what_is_reserved() {
+	let refused = |open: Balance, change: fn(&mut ViewerAccount)| {
+		let (mut book, mut account) = (book(), account());
+		let info = ChannelInfo {
+			open,
+			ends_at: NOW + 10_000,
+			..ChannelInfo::default()
+		};
+		book.channel(&fixture::session(), 1, Some(info));
 		win(&mut book, 7, &account).unwrap();
+		change(&mut account);
 		judge(&mut book, 0, voucher(200, 131_072), &account)
 	};
 	let deposit = Err(TicketError::Chain(Refusal::DepositTooSmall));
 	let limit = Err(TicketError::Chain(Refusal::SessionLimitReached));
-	let wide = 1_000_000;
-	assert_eq!(refused(|a| a.deposit = 50_200, wide), Ok(()));
-	assert_eq!(refused(|a| a.deposit = 50_199, wide), deposit);
-	assert_eq!(refused(|a| a.sessions[0].limit = 50_200, wide), Ok(()));
-	assert_eq!(refused(|a| a.sessions[0].limit = 50_199, wide), limit);
-	assert_eq!(refused(|_| {}, 50_200), Ok(()));
-	assert_eq!(refused(|_| {}, 50_199), Err(TicketError::FloatExceeded));
+	assert_eq!(refused(0, |a| a.deposit = 50_200), Ok(()));
+	assert_eq!(refused(0, |a| a.deposit = 50_199), deposit);
+	assert_eq!(refused(0, |a| a.sessions[0].limit = 50_200), Ok(()));
+	assert_eq!(refused(0, |a| a.sessions[0].limit = 50_199), limit);
+	// What is reserved for others pays nobody else; what is reserved for us, us alone.
+	assert_eq!(refused(0, |a| (a.deposit, a.reserved) = (60_199, 10_000)), deposit);
+	assert_eq!(refused(10_000, |a| (a.deposit, a.reserved) = (50_200, 10_000)), Ok(()));
+	assert_eq!(refused(10_000, |a| (a.deposit, a.reserved) = (50_199, 10_000)), deposit);
+	assert_eq!(refused(50_200, |a| (a.deposit, a.reserved) = (50_200, 50_200)), Ok(()));
 }
 
 #[test]
@@ -629,30 +690,18 @@ fn settled_vouchers_burden_nobody_and_are_remembered() {
 	let first = voucher(200, 131_072);
 	judge(&mut book, 0, first.clone(), &account()).unwrap();
 	judge(&mut book, 1, voucher(400, 262_144), &account()).unwrap();
-	book.settle_voucher(&first, 200);
-	assert_eq!(book.unsettled(&fixture::SENDER), 200);
+	book.settle_voucher(&first, 200, NOW, true);
+	assert_eq!(unsettled(&mut book), 200);
 	let mut restored = self::book();
 	restored.restore_voucher(&voucher(400, 262_144), 200, NOW);
-	assert_eq!(restored.unsettled(&fixture::SENDER), 200);
+	assert_eq!(unsettled(&mut restored), 200);
 	restored.restore_voucher(&voucher(200, 131_072), 0, NOW);
-	assert_eq!(
-		restored.unsettled(&fixture::SENDER),
-		200,
-		"an older one changes nothing"
-	);
+	assert_eq!(unsettled(&mut restored), 200, "an older one changes nothing");
 	let again = judge(&mut restored, 1, voucher(400, 262_144), &account());
 	assert_eq!(again, Err(TicketError::VoucherTooLow));
-	// Also one that had expired is remembered for a ticket's life, in which the next one comes.
-	restored.prune(NOW + fixture::MAX_TICKET_LIFE);
-	assert_eq!(restored.unsettled(&fixture::SENDER), 200);
+	// What is owed counts until it is settled, also when the voucher is forgotten.
 	restored.prune(NOW + fixture::MAX_TICKET_LIFE + 1);
-	assert_eq!(restored.unsettled(&fixture::SENDER), 0);
-	let mut settled = self::book();
-	settled.restore_voucher(&voucher(400, 262_144), 0, NOW);
-	settled.settle_voucher(&first, 1_000);
-	assert_eq!(
-		settled.unsettled(&fixture::SENDER),
-		0,
-		"more was paid than this relayer has"
-	);
+	assert_eq!(unsettled(&mut restored), 200);
+	restored.settle_voucher(&first, 1_000, NOW, true);
+	assert_eq!(unsettled(&mut restored), 0, "more was paid than this relayer has");
 }

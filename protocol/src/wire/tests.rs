@@ -8,6 +8,7 @@ use crate::{
 use clustercast_primitives::{
 	catalog::{Catalog, Protection, Track, MAX_TRACKS},
 	chain::TicketRefusal,
+	channel::Reservation,
 	ext::{Item, MAX_ITEMS, MAX_ITEM_BYTES},
 	receipt::{self, MAX_DELIVERIES},
 	status::{State, TrackState},
@@ -62,7 +63,21 @@ fn requests() -> Vec<ToRelayer> {
 		ToRelayer::Subscribe(subscribe),
 		ToRelayer::Ticket(fixture::session_key().sign(ticket, &fixture::GENESIS)),
 		ToRelayer::Voucher(Hash([9; 32]), voucher()),
+		ToRelayer::Reserve(reservation()),
 	]
+}
+
+fn reservation() -> SignedReservation {
+	let reservation = Reservation {
+		sender: fixture::SENDER,
+		session: fixture::session_key().public(),
+		recipient: fixture::RECIPIENT,
+		counter: 1,
+		cap: 2,
+		reward: 3,
+		submit_by: 4,
+	};
+	fixture::session_key().sign(reservation, &fixture::GENESIS)
 }
 
 fn voucher() -> SignedVoucher {
@@ -171,6 +186,7 @@ fn answers() -> Vec<ToViewer> {
 			mode: PaymentMode::Vouchers {
 				newest: Some(voucher()),
 			},
+			reserve: Some(ReserveTerms { least: 1, reward: 2 }),
 			..fixture::terms()
 		})),
 		ToViewer::Catalog(Box::new(fixture::catalog(&[0], b"i", 0))),
@@ -185,8 +201,10 @@ fn answers() -> Vec<ToViewer> {
 		receipt(1),
 		receipt(MAX_DELIVERIES as usize),
 		ToViewer::Paid(Hash([9; 32])),
+		ToViewer::Reserved(7),
 		ToViewer::End(EndReason::Finished),
 		ToViewer::End(EndReason::BadSubscription),
+		ToViewer::End(EndReason::ReservationRefused(ReserveError::Busy)),
 		ToViewer::End(EndReason::TicketRefused(TicketError::Chain(
 			TicketRefusal::DepositTooSmall,
 		))),
@@ -194,10 +212,10 @@ fn answers() -> Vec<ToViewer> {
 }
 
 /// Kinds of requests.
-const UP: [Kind; 3] = [Kind::Subscribe, Kind::Ticket, Kind::Voucher];
+const UP: [Kind; 4] = [Kind::Subscribe, Kind::Ticket, Kind::Voucher, Kind::Reserve];
 
 /// Kinds of answers but for windows.
-const DOWN: [Kind; 9] = [
+const DOWN: [Kind; 10] = [
 	Kind::Challenge,
 	Kind::Terms,
 	Kind::Catalog,
@@ -207,6 +225,7 @@ const DOWN: [Kind; 9] = [
 	Kind::Receipt,
 	Kind::Paid,
 	Kind::End,
+	Kind::Reserved,
 ];
 
 fn read_request(mut bytes: &[u8]) -> Result<Option<ToRelayer>, WireError> {
@@ -400,7 +419,7 @@ fn items_have_one_encoding_and_the_stated_length() {
 
 #[test]
 fn unknown_kind_is_named() {
-	for kind in [0x00, 0x04, 0x80, 0x8b, 0xff] {
+	for kind in [0x00, 0x05, 0x80, 0x8c, 0xff] {
 		assert_eq!(read_request(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 		assert_eq!(read_answer(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 	}
@@ -465,6 +484,7 @@ fn short_and_long_bodies_are_told_apart() {
 			ToRelayer::Subscribe(m) => check(Kind::Subscribe, &m),
 			ToRelayer::Ticket(m) => check(Kind::Ticket, &m),
 			ToRelayer::Voucher(commitment, m) => check(Kind::Voucher, &(commitment, m)),
+			ToRelayer::Reserve(m) => check(Kind::Reserve, &m),
 		}
 	}
 	for answer in answers() {
@@ -477,6 +497,7 @@ fn short_and_long_bodies_are_told_apart() {
 			ToViewer::Catalog(m) => check(Kind::Catalog, &*m),
 			ToViewer::Status(m) => check(Kind::Status, &*m),
 			ToViewer::History(m) => check(Kind::History, &m),
+			ToViewer::Reserved(m) => check(Kind::Reserved, &m),
 			ToViewer::Init(_) => {},
 		}
 	}

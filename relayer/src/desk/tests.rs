@@ -4,16 +4,16 @@ use super::*;
 use crate::{
 	accounts::{tests::Fake, Pace},
 	payment::Payment,
-	store::tests::EPOCH_BLOCKS,
 };
 use clustercast_primitives::{
 	amount::TICKET_BYTES,
 	chain::{SessionInfo, VoucherTotals},
+	channel::Reservation,
 	crypto::KeyPair,
 	subscribe::{Binding, Subscription, Tracks},
 	ticket, Ticket, WindowId,
 };
-use clustercast_protocol::{BookConfig, Payer, Share, Start};
+use clustercast_protocol::{BookConfig, CreditConfig, Float, Payer, Share, Start};
 use std::{path::Path, sync::atomic::AtomicUsize, time::Duration};
 
 const GENESIS: Hash = Hash([7; 32]);
@@ -23,7 +23,7 @@ const VIEWER: AccountId = AccountId([1; 32]);
 const FACE: Balance = 100;
 /// A unit of tickets costs 655.
 const PRICE: u64 = 10_000_000;
-const NOW: BlockNumber = 1_050;
+pub(crate) const NOW: BlockNumber = 1_050;
 /// On the grid, and just far enough ahead.
 const EXPIRY: BlockNumber = NOW + MIN_TICKET_LIFE;
 
@@ -40,7 +40,7 @@ fn account(times: Balance) -> ViewerAccount {
 		extra_limit: 0,
 		extra_spent: 0,
 		expiry: NOW + MIN_TICKET_LIFE,
-		payees: 0,
+		registered: 1,
 	};
 	ViewerAccount {
 		deposit: FACE * times,
@@ -56,18 +56,24 @@ fn desk(dir: &Path, account: ViewerAccount) -> Desk<Fake> {
 
 /// It counts in `asked` how often the chain is asked for an account.
 fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -> Desk<Fake> {
-	let store = Arc::new(Store::open(&dir.join("winners.redb"), &GENESIS, EPOCH_BLOCKS).unwrap());
+	let store = Arc::new(Store::open(&dir.join("winners.redb"), &GENESIS).unwrap());
 	let mut book = TicketBook::new(BookConfig {
 		genesis: GENESIS,
 		recipient: RECIPIENT,
-		epoch_length: EPOCH_BLOCKS,
-		nonces_per_epoch: 8_192,
 		max_ticket_life: 600,
 		min_ticket_life: MIN_TICKET_LIFE,
 		min_face_value: 1,
-		float: 10 * FACE,
+		credit: CreditConfig {
+			float: Float {
+				bytes: 1 << 20,
+				value: 10 * FACE,
+				per_hour: 100 * FACE,
+			},
+			margin: 300,
+			least: 1,
+			max_sessions: 100,
+		},
 		max_expectations: 100,
-		max_sessions: 100,
 		max_price_per_gb: PRICE,
 	});
 	store
@@ -101,7 +107,22 @@ fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -
 		recorder: Recorder::start(store.clone()).unwrap(),
 		store,
 		book: Mutex::new(book),
-		debts: Debts::default(),
+		reserve: None,
+		genesis: GENESIS,
+		orders: mpsc::channel(1).0,
+		pending: Mutex::default(),
+	}
+}
+
+/// What the session owes.
+fn owed(desk: &Desk<Fake>) -> Balance {
+	desk.book().credit().signed(&who_pays())
+}
+
+pub(crate) fn who_pays() -> SessionKey {
+	SessionKey {
+		account: VIEWER,
+		key: session().public(),
 	}
 }
 
@@ -137,6 +158,11 @@ fn request() -> Subscribe {
 
 async fn seat(desk: &Desk<Fake>) -> Seat {
 	desk.subscribe(PublicKey([0; 32]), &request()).await.unwrap().1
+}
+
+/// Of a viewer who pays by ticket.
+pub(crate) async fn seat_of(desk: &Desk<Fake>) -> Seat {
+	seat(desk).await
 }
 
 async fn refusal(desk: &Desk<Fake>, request: &Subscribe) -> EndReason {
@@ -221,7 +247,7 @@ fn sell_by_voucher(desk: &Desk<Fake>, seat: &Seat, serial: u8, amount: Balance) 
 }
 
 /// Subscribes as a viewer who takes part in vouchers.
-async fn modern(desk: &Desk<Fake>) -> (Terms, Seat) {
+pub(crate) async fn modern(desk: &Desk<Fake>) -> (Terms, Seat) {
 	let mut request = request();
 	request.payer.as_mut().unwrap().vouchers = true;
 	match desk.subscribe(PublicKey([0; 32]), &request).await.unwrap() {
@@ -278,60 +304,155 @@ async fn stranger_pays_by_ticket_and_goes_on_by_voucher_once_it_is_worth_it() {
 	assert_eq!(desk.voucher(&seat, commitment, old).await, too_low);
 	let (commitment, next) = sell_by_voucher(&desk, &seat, 31, 30);
 	desk.voucher(&seat, commitment, next).await.unwrap();
-	assert_eq!(desk.book().unsettled(&VIEWER), 30);
+	assert_eq!(owed(&desk), 30);
 }
 
 #[tokio::test]
-async fn vouchers_are_only_asked_where_none_is_missing_and_the_session_has_room() {
+async fn vouchers_are_only_asked_where_none_is_missing() {
 	let dir = tempfile::tempdir().unwrap();
 	let mut desk = desk(dir.path(), account(5));
 	desk.rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
 	let seat = seat(&desk).await;
 	assert_eq!(desk.restate(&seat), None, "this viewer takes no part in it");
 	assert_eq!(modern(&desk).await.0.mode, PaymentMode::Vouchers { newest: None });
-	let with = |paid, payees| {
-		let mut account = account(5);
-		account.sessions[0].payees = payees;
-		Accounts::new(
-			Fake {
-				account,
-				paid,
-				..Fake::default()
-			},
-			Pace::default(),
-		)
+	let with = |paid| {
+		let fake = Fake {
+			account: account(5),
+			paid,
+			..Fake::default()
+		};
+		Accounts::new(fake, Pace::default())
 	};
 	let paid = |amount, bytes| VoucherTotals { amount, bytes };
 	let (commitment, newest) = sell_by_voucher(&desk, &seat, 1, 10);
 	desk.voucher(&seat, commitment, newest.clone()).await.unwrap();
 	let vouchers = PaymentMode::Vouchers { newest: Some(newest) };
-	for (paid, payees, expected) in [
-		(paid(10, TICKET_BYTES), 64, &vouchers),
-		(paid(0, 0), 63, &vouchers),
-		(paid(0, 0), 64, &TICKETS),
-		(paid(11, TICKET_BYTES), 1, &TICKETS),
-		(paid(10, TICKET_BYTES + 1), 1, &TICKETS),
+	for (paid, expected) in [
+		(paid(10, TICKET_BYTES), &vouchers),
+		(paid(0, 0), &vouchers),
+		(paid(11, TICKET_BYTES), &TICKETS),
+		(paid(10, TICKET_BYTES + 1), &TICKETS),
 	] {
-		desk.accounts = with(paid, payees);
+		desk.accounts = with(paid);
 		let (terms, seat) = modern(&desk).await;
 		assert_eq!((&terms.mode, desk.restate(&seat)), (expected, None), "{paid:?}");
 	}
 }
 
 #[tokio::test]
-async fn what_the_chain_settles_burdens_nobody_and_a_spoilt_voucher_its_viewer() {
+async fn what_the_chain_settles_burdens_nobody() {
 	let dir = tempfile::tempdir().unwrap();
 	let desk = desk(dir.path(), account(5));
 	let seat = modern(&desk).await.1;
-	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 1, 40);
+	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 1, 10);
 	desk.voucher(&seat, commitment, voucher.clone()).await.unwrap();
-	desk.settle_voucher(&voucher.message, &VoucherOutcome::Paid(30));
-	assert_eq!(desk.book().unsettled(&VIEWER), 10);
-	desk.settle_voucher(&voucher.message, &VoucherOutcome::Lost(40, TicketRefusal::Expired));
-	assert_eq!(desk.book().unsettled(&VIEWER), 0);
-	modern(&desk).await;
-	desk.settle_voucher(&voucher.message, &VoucherOutcome::Lost(40, TicketRefusal::NothingNew));
-	assert_eq!(refusal(&desk, &request()).await, EndReason::Unpaid);
+	desk.settle_voucher(&voucher.message, 7, NOW, true);
+	assert_eq!(owed(&desk), 3);
+	desk.settle_voucher(&voucher.message, 3, NOW, false);
+	assert_eq!(owed(&desk), 0);
+}
+
+/// What a desk asks for in these tests.
+const ASKED: ReserveTerms = ReserveTerms { least: 1, reward: 5 };
+
+pub(crate) fn reservation(counter: u32, cap: Balance) -> SignedReservation {
+	let reservation = Reservation {
+		sender: VIEWER,
+		session: session().public(),
+		recipient: RECIPIENT,
+		counter,
+		cap,
+		reward: ASKED.reward,
+		submit_by: NOW + 90,
+	};
+	session().sign(reservation, &GENESIS)
+}
+
+/// A desk that asks for reservations, and where its orders go. A session may last.
+pub(crate) fn asking(dir: &Path) -> (Desk<Fake>, mpsc::Receiver<Order>) {
+	let mut rich = account(50);
+	rich.sessions[0].expiry = NOW + 10_000;
+	let mut desk = desk(dir, rich);
+	let (orders, ordered) = mpsc::channel(1);
+	(desk.reserve, desk.orders) = (Some(ASKED), orders);
+	desk.at_block(NOW);
+	(desk, ordered)
+}
+
+pub(crate) fn channel(counter: u32, open: Balance) -> ChannelInfo {
+	ChannelInfo {
+		counter,
+		cap: open,
+		open,
+		ends_at: NOW + 5_000,
+		registered: 1,
+		..ChannelInfo::default()
+	}
+}
+
+#[tokio::test]
+async fn reservation_counts_when_a_finalised_block_has_it_and_not_before() {
+	let dir = tempfile::tempdir().unwrap();
+	let (desk, mut ordered) = asking(dir.path());
+	let (terms, seat) = modern(&desk).await;
+	assert_eq!((terms.reserve, &terms.mode), (Some(ASKED), &TICKETS));
+	desk.reserve(&seat, reservation(1, 2_000)).await.unwrap();
+	assert_eq!(ordered.try_recv().unwrap().reservation, reservation(1, 2_000));
+	let busy = EndReason::ReservationRefused(ReserveError::Busy);
+	assert_eq!(desk.reserve(&seat, reservation(2, 3_000)).await, Err(busy));
+	assert_eq!(desk.reserved(&seat), Ok(None));
+	assert!(!desk.book().credit().is_covered(&who_pays(), 1));
+	desk.channel(&who_pays(), NOW - 1, Some(channel(1, 2_000)));
+	assert_eq!(desk.reserved(&seat), Ok(Some(1)));
+	assert_eq!(desk.reserved(&seat), Ok(None), "once");
+	assert!(desk.book().credit().is_covered(&who_pays(), 2_000));
+	// From here on by voucher: what is reserved can wait.
+	assert_eq!(desk.restate(&seat), Some((PaymentMode::Vouchers { newest: None }, 0)));
+	// Another subscription of it begins so.
+	*desk.accounts.ledger().channel.lock().unwrap() = Some(channel(1, 2_000));
+	assert_eq!(modern(&desk).await.0.mode, PaymentMode::Vouchers { newest: None });
+}
+
+#[tokio::test]
+async fn reservation_that_the_chain_refuses_ends_the_subscription_and_is_not_forgotten() {
+	let dir = tempfile::tempdir().unwrap();
+	let (desk, mut ordered) = asking(dir.path());
+	let seat = modern(&desk).await.1;
+	let refused = |error| Err(EndReason::ReservationRefused(error));
+	desk.reserve(&seat, reservation(1, 2_000)).await.unwrap();
+	drop(ordered.try_recv());
+	desk.reservation_failed(&who_pays(), 1);
+	assert_eq!(
+		desk.reserved(&seat),
+		Err(EndReason::ReservationRefused(ReserveError::Chain))
+	);
+	let mut worthless = reservation(1, 2_000);
+	worthless.message.cap += 1;
+	assert_eq!(
+		desk.reserve(&seat, worthless).await,
+		refused(ReserveError::BadSignature)
+	);
+	for _ in 1..10 * FACE / ASKED.reward {
+		desk.reservation_failed(&who_pays(), 1);
+	}
+	assert_eq!(
+		desk.reserve(&seat, reservation(2, 2_000)).await,
+		refused(ReserveError::Distrusted)
+	);
+}
+
+#[tokio::test]
+async fn released_reservation_covers_nothing_after_a_restart_either() {
+	let dir = tempfile::tempdir().unwrap();
+	{
+		let (desk, _) = asking(dir.path());
+		desk.store.note_released(&[(session().public(), 3)]).unwrap();
+	}
+	let (desk, _) = asking(dir.path());
+	*desk.accounts.ledger().channel.lock().unwrap() = Some(channel(3, 2_000));
+	assert_eq!(modern(&desk).await.0.mode, TICKETS);
+	*desk.accounts.ledger().channel.lock().unwrap() = Some(channel(4, 2_000));
+	assert_eq!(modern(&desk).await.0.mode, PaymentMode::Vouchers { newest: None });
 }
 
 #[tokio::test]
@@ -415,11 +536,7 @@ async fn nonce_of_a_winner_is_refused_after_a_restart_even_when_that_one_is_sett
 	let seat = seat(&desk).await;
 	let again = sell(&desk, &seat, 2, u64::MAX);
 	assert_eq!(desk.ticket(&seat, again).await, duplicate);
-	assert_eq!(
-		desk.book().unsettled(&VIEWER),
-		0,
-		"a winner that was not kept burdens nobody"
-	);
+	assert_eq!(owed(&desk), 0, "a winner that was not kept burdens nobody");
 }
 
 #[tokio::test]
@@ -432,7 +549,7 @@ async fn winners_count_against_the_deposit_until_they_are_settled() {
 	let second = sell(&desk, &seat, 2, u64::MAX);
 	let refused = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::SessionLimitReached));
 	assert_eq!(desk.ticket(&seat, second.clone()).await, Err(refused));
-	desk.settle(&desk.store.winners().unwrap()[0].1.ticket);
+	desk.settle(&desk.store.winners().unwrap()[0].1.ticket, NOW, true);
 	desk.ticket(&seat, second).await.unwrap();
 }
 
@@ -493,40 +610,63 @@ fn viewer_needs_the_means_for_one_ticket() {
 	assert_eq!(check(&spent, NOW), Err(TicketRefusal::SessionLimitReached));
 }
 
+/// The attack: an account takes the windows of one subscription after the other and goes. It is bounded by what it has left
+/// unpaid within the hour; what we sent it away from is forgiven.
 #[tokio::test]
-async fn who_takes_windows_and_goes_is_not_served_again_until_it_has_paid_others() {
+async fn who_takes_windows_and_goes_is_not_served_on() {
 	let dir = tempfile::tempdir().unwrap();
 	let desk = desk(dir.path(), account(5));
-	let paying = seat(&desk).await;
-	let due = sell(&desk, &paying, 1, 0);
-	for _ in 0..MAX_DEBT / 2 {
-		desk.closed(Some(seat(&desk).await), vec![Hash([0; 32]); 2], &Closed::Left);
+	let share = Share::Voucher {
+		bytes: TICKET_BYTES,
+		amount: 100,
+	};
+	let take = |serial: u8, seat: Seat, why: &Closed| {
+		let expectation = expectation(&seat, serial, share);
+		let commitment = expectation.commitment;
+		let served = desk.affords(&seat, &share).unwrap() && desk.delivering(&seat, expectation).is_ok();
+		desk.closed(Some(seat), vec![commitment], why);
+		served
+	};
+	let mut taken = 0;
+	for serial in 0..20 {
+		let stopped = Closed::Ended(EndReason::ShuttingDown);
+		assert!(take(100 + serial, seat(&desk).await, &stopped) || taken == 10);
+		taken += u32::from(take(serial, seat(&desk).await, &Closed::Left));
 	}
-	assert_eq!(refusal(&desk, &request()).await, EndReason::Unpaid);
-	desk.ticket(&paying, due).await.unwrap();
-	let stopped = Closed::Ended(EndReason::ShuttingDown);
-	desk.closed(Some(seat(&desk).await), vec![Hash([0; 32]); 2], &stopped);
-	seat(&desk).await;
+	assert_eq!(taken, 10, "1,000 micro-USDC");
 }
 
-#[test]
-fn debts_shrink_to_nothing_and_not_below() {
-	let (debts, who) = (Debts::default(), VIEWER);
-	debts.paid(&who);
-	debts.left(who, 2);
-	debts.left(who, 0);
-	assert_eq!(debts.of(&who), 2);
-	debts.paid(&who);
-	debts.paid(&who);
-	assert!(debts.lock().is_empty());
+/// The attack: what two subscriptions afford each alone is more than they afford together. The window that is refused is
+/// not sent.
+#[tokio::test]
+async fn credit_is_taken_once_by_many_at_a_time() {
+	let dir = tempfile::tempdir().unwrap();
+	let desk = desk(dir.path(), account(5));
+	let (one, other) = (seat(&desk).await, seat(&desk).await);
+	let share = Share::Voucher {
+		bytes: 1_000,
+		amount: 600,
+	};
+	assert_eq!(desk.affords(&one, &share), Ok(true));
+	assert_eq!(desk.affords(&other, &share), Ok(true));
+	assert_eq!(desk.delivering(&one, expectation(&one, 1, share)), Ok(()));
+	let needed = Err(EndReason::ReservationNeeded);
+	assert_eq!(desk.delivering(&other, expectation(&other, 2, share)), needed);
+	assert_eq!(desk.affords(&other, &share), Ok(false));
 }
 
-#[test]
-fn debtors_are_bounded_and_the_worst_are_remembered_longest() {
-	let debts = Debts::default();
-	let who = |n: usize| AccountId(std::array::from_fn(|i| n.to_le_bytes().get(i).copied().unwrap_or(0)));
-	debts.left(who(0), MAX_DEBT as usize);
-	(1..=MAX_DEBTORS + 10).for_each(|n| debts.left(who(n), 1));
-	assert!(debts.lock().len() <= MAX_DEBTORS);
-	assert_eq!(debts.of(&who(0)), MAX_DEBT);
+/// The attack: a ticket of a nonce that was used, or one that jumped back, is refused before it could be worth something.
+#[tokio::test]
+async fn nonce_is_taken_once_and_never_from_far_below() {
+	let dir = tempfile::tempdir().unwrap();
+	let desk = desk(dir.path(), account(50));
+	let seat = seat(&desk).await;
+	let first = sell(&desk, &seat, 200, u64::MAX);
+	desk.ticket(&seat, first).await.unwrap();
+	let refused = |error| Err(EndReason::TicketRefused(error));
+	let again = sell(&desk, &seat, 200, 0);
+	assert_eq!(desk.ticket(&seat, again).await, refused(TicketError::Duplicate));
+	let old = sell(&desk, &seat, 72, 0);
+	let too_old = TicketError::Chain(TicketRefusal::NonceTooOld);
+	assert_eq!(desk.ticket(&seat, old).await, refused(too_old));
 }

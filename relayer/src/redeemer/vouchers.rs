@@ -10,7 +10,7 @@
 //! A voucher is worth a fee of its own only when it owes enough, so the thresholds count for each alone. When one has
 //! passed, all that are half-way there go along: the call is shared, and they need none of their own soon.
 
-use super::{chain_error, pause, Error, EXPIRY_MARGIN, MAX_BATCH, REPOST_MS, RETRY_MS};
+use super::{blocking, chain_error, pause, scan, Error, Events, EXPIRY_MARGIN, MAX_BATCH, REPOST_MS, RETRY_MS};
 use crate::store::{
 	self,
 	vouchers::{Kept, Owing, Posted},
@@ -18,9 +18,9 @@ use crate::store::{
 };
 use clustercast_primitives::{
 	chain::{TicketRefusal, TicketVerdict, VoucherPlace, VoucherTotals},
-	Balance, BlockNumber, Hash, SignedVoucher, Voucher,
+	Balance, BlockNumber, Hash, PublicKey, SignedVoucher, Voucher,
 };
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, future::Future, sync::Arc, time::Duration};
 
 /// The chain as the collector needs it.
 pub trait Chain: Send + Sync + 'static {
@@ -56,17 +56,43 @@ pub struct Thresholds {
 	pub value: Balance,
 	/// It has owed for this long.
 	pub age: Duration,
-	/// Least that the chain pays at a time, micro-USDC: below this it waits, whatever else.
+	/// Least that the chain pays at a time under terms that hold, micro-USDC: below this it waits, whatever else.
 	pub least: Balance,
+}
+
+/// What is looked at now, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+	/// Unix time.
+	pub now_ms: u64,
+	/// Value and age do not count: whatever can be paid is posted.
+	pub all: bool,
+	/// Nor do they for these sessions.
+	pub urgent: &'a HashSet<PublicKey>,
+	/// Counter of the stream's terms: what is owed under earlier ones grows no more, and is paid to the last unit.
+	pub terms: u32,
+}
+
+/// What the finalised chain decided about a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+	/// Its newest voucher.
+	pub voucher: Voucher,
+	/// Up to which level.
+	pub outcome: VoucherOutcome,
+	/// By how much that is above what was known before, micro-USDC.
+	pub amount: Balance,
 }
 
 /// What a step did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {
+	/// Finalised block that it looked at; 0 where there was nothing to look for.
+	pub at: BlockNumber,
 	/// Vouchers posted.
 	pub posted: usize,
-	/// What the finalised chain decided, with the newest voucher of the place.
-	pub settled: Vec<(Voucher, VoucherOutcome)>,
+	/// What the finalised chain decided.
+	pub settled: Vec<Settled>,
 	/// Places left that the chain would pay something.
 	pub pending: usize,
 	/// What all places left owe, micro-USDC.
@@ -80,7 +106,7 @@ pub struct Collector<C> {
 	thresholds: Thresholds,
 }
 
-impl<C: Chain> Collector<C> {
+impl<C: Chain + Events> Collector<C> {
 	/// One per store.
 	pub fn new(store: Arc<Store>, chain: C, thresholds: Thresholds) -> Self {
 		Self {
@@ -91,26 +117,32 @@ impl<C: Chain> Collector<C> {
 	}
 
 	/// Looks at all that owe something: settles what the finalised chain has decided and posts at most one batch.
-	/// `now_ms` is Unix time. With `all`, value and age do not count: whatever can be paid is posted.
-	pub async fn step(&self, now_ms: u64, all: bool) -> Result<Step, Error> {
+	pub async fn step(&self, look: Look<'_>) -> Result<Step, Error> {
+		let now_ms = look.now_ms;
 		let owing = self.blocking(Store::owing).await?;
 		if owing.is_empty() {
 			return Ok(Step::default());
 		}
 		let (number, hash) = self.chain.finalised().await.map_err(chain_error)?;
-		let triggered = all || owing.iter().any(|place| self.is_due(place, 1, number, now_ms));
+		// What is paid is credited by the sums of the chain; what of that is ours stands in the events alone.
+		scan(&self.store, &self.chain, number).await?;
+		let triggered = look.all || owing.iter().any(|place| self.is_due(place, 1, number, &look));
 		let (due, rest): (Vec<_>, Vec<_>) = owing.into_iter().partition(|place| {
 			let (kept, owing) = place;
 			owing.posted.is_some()
 				|| kept.newest.message.expiry < number
-				|| (triggered && (all || self.is_due(place, 2, number, now_ms)) && self.is_payable(place, now_ms))
+				|| (look.urgent.contains(&kept.newest.message.session) && self.is_payable(place, &look))
+				|| (triggered && (look.all || self.is_due(place, 2, number, &look)) && self.is_payable(place, &look))
 		});
-		let mut step = Step::default();
-		rest.iter().for_each(|(kept, _)| self.count(&mut step, kept));
+		let mut step = Step {
+			at: number,
+			..Step::default()
+		};
+		rest.iter().for_each(|(kept, _)| self.count(&mut step, kept, &look));
 		let mut batch = Vec::new();
 		for page in due.chunks(MAX_BATCH) {
-			let left = self.settle(page, number, hash, now_ms, &mut step).await?;
-			self.judge(left, hash, now_ms, number, &mut batch, &mut step).await?;
+			let left = self.settle(page, number, hash, &look, &mut step).await?;
+			self.judge(left, hash, &look, number, &mut batch, &mut step).await?;
 		}
 		if !batch.is_empty() {
 			step.posted = self.post(batch, now_ms).await?;
@@ -119,22 +151,35 @@ impl<C: Chain> Collector<C> {
 	}
 
 	/// Whether it has come `1 / part` of the way to a threshold, or is about to expire.
-	fn is_due(&self, (kept, owing): &(Kept, Owing), part: u32, finalised: BlockNumber, now_ms: u64) -> bool {
-		let waits = kept.owed() >= self.thresholds.least && owing.posted.is_none() && owing.retry_ms <= now_ms;
+	fn is_due(&self, place: &(Kept, Owing), part: u32, finalised: BlockNumber, look: &Look<'_>) -> bool {
+		let (kept, owing) = place;
 		let age = u64::try_from(self.thresholds.age.as_millis()).unwrap_or(u64::MAX);
-		waits
-			&& (kept.owed().saturating_mul(part.into()) >= self.thresholds.value
-				|| now_ms.saturating_sub(owing.since_ms).saturating_mul(part.into()) >= age
+		let waited = look.now_ms.saturating_sub(owing.since_ms);
+		// What grows no more goes along with others at once, and is due as soon as it is worth a call of its own.
+		let ended = kept.newest.message.terms < look.terms && (part > 1 || kept.owed() >= self.thresholds.least);
+		self.is_payable(place, look)
+			&& owing.posted.is_none()
+			&& (ended
+				|| kept.owed().saturating_mul(part.into()) >= self.thresholds.value
+				|| waited.saturating_mul(part.into()) >= age
 				|| kept.newest.message.expiry <= finalised.saturating_add(EXPIRY_MARGIN))
 	}
 
 	/// Whether the chain could pay it now, for all we know.
-	fn is_payable(&self, (kept, owing): &(Kept, Owing), now_ms: u64) -> bool {
-		kept.owed() >= self.thresholds.least && owing.retry_ms <= now_ms
+	fn is_payable(&self, (kept, owing): &(Kept, Owing), look: &Look<'_>) -> bool {
+		kept.owed() >= self.least(kept, look) && owing.retry_ms <= look.now_ms
 	}
 
-	fn count(&self, step: &mut Step, kept: &Kept) {
-		step.pending += usize::from(kept.owed() >= self.thresholds.least);
+	/// Least that the chain pays of it.
+	fn least(&self, kept: &Kept, look: &Look<'_>) -> Balance {
+		match kept.newest.message.terms < look.terms {
+			true => 1,
+			false => self.thresholds.least,
+		}
+	}
+
+	fn count(&self, step: &mut Step, kept: &Kept, look: &Look<'_>) {
+		step.pending += usize::from(kept.owed() >= self.least(kept, look));
 		step.pending_value += kept.owed();
 	}
 
@@ -144,9 +189,10 @@ impl<C: Chain> Collector<C> {
 		page: &[(Kept, Owing)],
 		number: BlockNumber,
 		hash: Hash,
-		now_ms: u64,
+		look: &Look<'_>,
 		step: &mut Step,
 	) -> Result<Vec<(Kept, Owing)>, Error> {
+		let now_ms = look.now_ms;
 		let places: Vec<VoucherPlace> = page.iter().map(|(kept, _)| kept.newest.message.place()).collect();
 		let paid = self.chain.paid(&places, hash).await.map_err(chain_error)?;
 		same_length(paid.len(), places.len())?;
@@ -172,12 +218,19 @@ impl<C: Chain> Collector<C> {
 							settled: level,
 							..kept.clone()
 						},
+						look,
 					);
 				},
 				false => {},
 			}
-			step.settled
-				.extend(decided.iter().map(|outcome| (voucher.clone(), *outcome)));
+			step.settled.extend(decided.iter().map(|outcome| Settled {
+				voucher: voucher.clone(),
+				outcome: *outcome,
+				amount: match *outcome {
+					VoucherOutcome::Paid(level) => level.saturating_sub(kept.paid),
+					VoucherOutcome::Lost(level, _) => level.saturating_sub(kept.settled.max(paid.amount)),
+				},
+			}));
 			outcomes.extend(decided.into_iter().map(|outcome| (place, outcome)));
 		}
 		if !outcomes.is_empty() {
@@ -192,18 +245,19 @@ impl<C: Chain> Collector<C> {
 		&self,
 		left: Vec<(Kept, Owing)>,
 		hash: Hash,
-		now_ms: u64,
+		look: &Look<'_>,
 		number: BlockNumber,
 		batch: &mut Vec<(Kept, Owing)>,
 		step: &mut Step,
 	) -> Result<(), Error> {
-		left.iter().for_each(|(kept, _)| self.count(step, kept));
+		let now_ms = look.now_ms;
+		left.iter().for_each(|(kept, _)| self.count(step, kept, look));
 		let asked = |place: &(Kept, Owing)| {
 			let posted = place.1.posted.as_ref();
 			// A clock that was set back must not keep a voucher waiting until it expires.
 			let again = posted
 				.is_none_or(|p| now_ms < p.at_ms || now_ms - p.at_ms >= pause(REPOST_MS, p.times.saturating_sub(1)));
-			again && self.is_payable(place, now_ms)
+			again && self.is_payable(place, look)
 		};
 		let asked: Vec<(Kept, Owing)> = left.into_iter().filter(asked).collect();
 		if asked.is_empty() {
@@ -216,13 +270,13 @@ impl<C: Chain> Collector<C> {
 		for ((kept, mut owing), verdict) in asked.into_iter().zip(verdicts) {
 			let voucher = &kept.newest.message;
 			match verdict {
-				TicketVerdict::Accepted(payout) if batch.len() < MAX_BATCH => {
-					let times = owing.posted.as_ref().map_or(0, |p| p.times);
+				TicketVerdict::Accepted(_) if batch.len() < MAX_BATCH => {
+					let (times, since) = owing.posted.as_ref().map_or((0, number), |p| (p.times, p.since));
 					owing.posted = Some(Posted {
 						amount: voucher.amount,
 						at_ms: now_ms,
 						times: times.saturating_add(1),
-						payout,
+						since,
 						transaction: None,
 					});
 					batch.push((kept, owing));
@@ -233,7 +287,11 @@ impl<C: Chain> Collector<C> {
 					let outcome = VoucherOutcome::Lost(voucher.amount, reason);
 					step.pending -= 1;
 					step.pending_value -= kept.owed();
-					step.settled.push((voucher.clone(), outcome));
+					step.settled.push(Settled {
+						voucher: voucher.clone(),
+						outcome,
+						amount: kept.owed(),
+					});
 					lost.push((voucher.place(), outcome));
 				},
 				TicketVerdict::Refused(reason) => {
@@ -292,15 +350,11 @@ impl<C: Chain> Collector<C> {
 		self.blocking(move |store| store.update_owing(&changed)).await
 	}
 
-	/// The store syncs to disk: off the async threads.
 	async fn blocking<T: Send + 'static>(
 		&self,
 		work: impl FnOnce(&Store) -> Result<T, store::Error> + Send + 'static,
 	) -> Result<T, Error> {
-		let store = self.store.clone();
-		Ok(tokio::task::spawn_blocking(move || work(&store))
-			.await
-			.expect("store methods do not panic")?)
+		blocking(&self.store, work).await
 	}
 }
 

@@ -8,11 +8,11 @@
 
 use super::{Error, Store, META};
 use clustercast_primitives::{
-	chain::{Payout, TicketRefusal, VoucherPlace},
+	chain::{TicketRefusal, VoucherPlace},
 	Balance, BlockNumber, Hash, SignedVoucher,
 };
 use codec::{Decode, DecodeAll, Encode};
-use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
+use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
 
 const VOUCHERS: TableDefinition<&[u8; PLACE_KEY], &[u8]> = TableDefinition::new("vouchers");
 const OWING: TableDefinition<&[u8; PLACE_KEY], &[u8]> = TableDefinition::new("owing");
@@ -56,8 +56,8 @@ pub struct Posted {
 	pub at_ms: u64,
 	/// How often since it began to owe.
 	pub times: u32,
-	/// What the chain said it would pay.
-	pub payout: Payout,
+	/// Finalised block when it was posted first since then.
+	pub since: BlockNumber,
 	/// Hash of the extrinsic; `None` while its submission is not confirmed.
 	pub transaction: Option<Hash>,
 }
@@ -91,7 +91,7 @@ pub struct VoucherSums {
 	pub redemptions: u64,
 	/// Paid by the chain, all shares.
 	pub paid: Balance,
-	/// The relayer's own share of what it redeemed itself.
+	/// The relayer's own share, as the events say.
 	pub earned: Balance,
 	/// Given up and not paid since.
 	pub lost: Balance,
@@ -237,6 +237,19 @@ impl Store {
 		Ok(write.commit()?)
 	}
 
+	/// Adds to what vouchers brought us.
+	pub(super) fn earn_by_voucher(
+		meta: &mut Table<'_, &'static str, &'static [u8]>,
+		earned: Balance,
+	) -> Result<(), Error> {
+		if earned > 0 {
+			let mut sums: VoucherSums = decoded(meta.get(SUMS)?)?.unwrap_or_default();
+			sums.earned = sums.earned.saturating_add(earned);
+			meta.insert(SUMS, sums.encode().as_slice())?;
+		}
+		Ok(())
+	}
+
 	/// Sums over all time.
 	pub fn voucher_sums(&self) -> Result<VoucherSums, Error> {
 		Ok(decoded(self.db.begin_read()?.open_table(META)?.get(SUMS)?)?.unwrap_or_default())
@@ -256,16 +269,9 @@ fn apply(outcome: VoucherOutcome, kept: &mut Kept, owing: Option<&mut Owing>, su
 			sums.lost -= level.min(kept.settled) - kept.paid;
 			kept.paid = level;
 			kept.settled = kept.settled.max(level);
-			let Some(owing) = owing else { return };
-			if let Some(posted) = owing.posted.take_if(|posted| posted.amount <= level) {
-				let Payout {
-					relayer,
-					broadcaster,
-					treasury,
-				} = posted.payout;
-				let whole = relayer + broadcaster + treasury;
-				// The same unless another voucher of this place was paid beside it.
-				sums.earned += paid * relayer / whole.max(1);
+			if let Some(owing) = owing {
+				// What was paid in part may be paid on: it is posted again when it is due again.
+				owing.posted = None;
 			}
 		},
 		VoucherOutcome::Lost(level, _) if level > kept.settled => {
@@ -294,7 +300,7 @@ fn decoded<T: Decode>(row: Option<redb::AccessGuard<'_, &'static [u8]>>) -> Resu
 #[cfg(test)]
 pub(crate) mod tests {
 	use super::*;
-	use crate::store::tests::{EPOCH_BLOCKS, GENESIS};
+	use crate::store::tests::GENESIS;
 	use clustercast_primitives::{receipt::Kind, AccountId, PublicKey, Signature, Signed, StreamId, Voucher};
 	use std::path::Path;
 
@@ -318,7 +324,7 @@ pub(crate) mod tests {
 	}
 
 	fn reopen(dir: &Path) -> Store {
-		Store::open(&dir.join("winners.redb"), &GENESIS, EPOCH_BLOCKS).unwrap()
+		Store::open(&dir.join("winners.redb"), &GENESIS).unwrap()
 	}
 
 	fn place(session: u8) -> VoucherPlace {
@@ -330,11 +336,7 @@ pub(crate) mod tests {
 			amount,
 			at_ms: 1,
 			times: 1,
-			payout: Payout {
-				relayer: 90,
-				broadcaster: 8,
-				treasury: 2,
-			},
+			since: 0,
 			transaction: None,
 		}
 	}
@@ -405,6 +407,7 @@ pub(crate) mod tests {
 		owing.posted = Some(posted(1_000));
 		store.update_owing(&[(place(1), owing)]).unwrap();
 		store.keep(&[voucher(1, 1_500, 9)], 5).unwrap();
+		store.note_paid(1, &[], 900).unwrap();
 		for _ in 0..2 {
 			store
 				.settle_vouchers(&[(place(1), VoucherOutcome::Paid(1_000))], 1, 10)

@@ -1,12 +1,8 @@
 //! The collector against a chain that pays each micro-USDC once and may break anywhere.
 
-use super::*;
-use crate::store::{
-	tests::{EPOCH_BLOCKS, GENESIS},
-	vouchers::tests::voucher,
-	VoucherSums,
-};
-use clustercast_primitives::{chain::Payout, PublicKey};
+use super::{super::Receipts, *};
+use crate::store::{tests::GENESIS, vouchers::tests::voucher, VoucherSums};
+use clustercast_primitives::chain::Payout;
 use std::{
 	collections::HashMap,
 	path::Path,
@@ -26,6 +22,12 @@ struct State {
 	finalised: BlockNumber,
 	pool: Vec<SignedVoucher>,
 	paid: HashMap<PublicKey, VoucherTotals>,
+	/// Of what was paid in each block.
+	earned: HashMap<BlockNumber, Balance>,
+	/// The terms have ended: the least counts no more.
+	ended: bool,
+	/// Money that there is, where it is short.
+	money: Option<Balance>,
 	refusals: HashMap<PublicKey, TicketRefusal>,
 	submits: Vec<usize>,
 	calls: usize,
@@ -47,13 +49,18 @@ impl Fake {
 		let mut state = self.state();
 		state.finalised += 1;
 		for voucher in std::mem::take(&mut state.pool) {
-			if let TicketVerdict::Accepted(_) = Self::verdict(&state, &voucher) {
+			if let TicketVerdict::Accepted(payout) = Self::verdict(&state, &voucher) {
 				let message = voucher.message;
+				let paid = payout.relayer + payout.treasury;
+				let before = state.paid.get(&message.session).map_or(0, |paid| paid.amount);
 				let totals = VoucherTotals {
-					amount: message.amount,
+					amount: before + paid,
 					bytes: message.bytes,
 				};
 				state.paid.insert(message.session, totals);
+				let block = state.finalised;
+				*state.earned.entry(block).or_default() += payout.relayer;
+				state.money = state.money.map(|money| money - paid);
 			}
 		}
 	}
@@ -67,12 +74,17 @@ impl Fake {
 			*reason
 		} else if message.amount <= paid.amount || message.bytes < paid.bytes {
 			TicketRefusal::NothingNew
-		} else if message.amount - paid.amount < THRESHOLDS.least {
+		} else if !state.ended && message.amount - paid.amount < THRESHOLDS.least {
 			TicketRefusal::FaceValueTooSmall
 		} else {
-			let treasury = (message.amount - paid.amount) / 10;
+			// As far as there is money.
+			let payable = (message.amount - paid.amount).min(state.money.unwrap_or(Balance::MAX));
+			if payable == 0 {
+				return TicketVerdict::Refused(TicketRefusal::DepositTooSmall);
+			}
+			let treasury = payable / 10;
 			return TicketVerdict::Accepted(Payout {
-				relayer: message.amount - paid.amount - treasury,
+				relayer: payable - treasury,
 				broadcaster: 0,
 				treasury,
 			});
@@ -124,9 +136,21 @@ impl Chain for Fake {
 	}
 }
 
+impl Events for Fake {
+	type Error = &'static str;
+
+	async fn receipts(&self, block: BlockNumber) -> Result<Receipts, Self::Error> {
+		let state = self.state();
+		Ok(Receipts {
+			tickets: Vec::new(),
+			earned_by_voucher: state.earned.get(&block).copied().unwrap_or(0),
+		})
+	}
+}
+
 /// A collector as it is after a start: nothing but the store is remembered.
 fn restart(dir: &Path, chain: &Fake) -> Collector<Fake> {
-	let store = Store::open(&dir.join("winners.redb"), &GENESIS, EPOCH_BLOCKS).unwrap();
+	let store = Store::open(&dir.join("winners.redb"), &GENESIS).unwrap();
 	Collector::new(Arc::new(store), chain.clone(), THRESHOLDS)
 }
 
@@ -141,8 +165,19 @@ fn with_vouchers(dir: &Path, chain: &Fake, amounts: &[Balance]) -> Collector<Fak
 	collector
 }
 
+fn look(now_ms: u64, all: bool, urgent: &HashSet<PublicKey>) -> Look<'_> {
+	Look {
+		now_ms,
+		all,
+		urgent,
+		terms: 0,
+	}
+}
+
 async fn step(collector: &Collector<Fake>, now_ms: u64) -> Step {
-	collector.step(now_ms, false).await.unwrap()
+	let step = collector.step(look(now_ms, false, &HashSet::new())).await.unwrap();
+	// Which block it was is looked at where it matters.
+	Step { at: 0, ..step }
 }
 
 fn sums(collector: &Collector<Fake>) -> VoucherSums {
@@ -174,7 +209,7 @@ async fn vouchers_wait_until_amount_or_age_or_expiry_says_so_each_for_itself() {
 
 	let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 	let collector = with_vouchers(dir.path(), &chain, &[1_000, 999]);
-	let step = collector.step(1, true).await.unwrap();
+	let step = collector.step(look(1, true, &HashSet::new())).await.unwrap();
 	assert_eq!(
 		(step.posted, step.pending),
 		(1, 1),
@@ -191,10 +226,12 @@ async fn voucher_is_credited_once_and_a_newer_one_pays_the_difference() {
 	assert_eq!(step(&collector, 10).await.posted, 0, "one is on its way");
 	chain.finalise();
 	let settled = step(&collector, 20).await;
-	assert_eq!(
-		settled.settled,
-		[(voucher(1, 33_000, EXPIRY).message, VoucherOutcome::Paid(20_000))]
-	);
+	let paid = Settled {
+		voucher: voucher(1, 33_000, EXPIRY).message,
+		outcome: VoucherOutcome::Paid(20_000),
+		amount: 20_000,
+	};
+	assert_eq!(settled.settled, [paid]);
 	assert_eq!((settled.pending, settled.pending_value), (1, 13_000));
 	assert_eq!(step(&collector, 30).await.posted, 1);
 	chain.finalise();
@@ -232,7 +269,7 @@ async fn break_at_any_call_loses_nothing_and_credits_once() {
 			let mut now = 0;
 			for round in 0..60 {
 				// Killed wherever the call broke: only the store is left.
-				if collector.step(now, false).await.is_err() {
+				if collector.step(look(now, false, &HashSet::new())).await.is_err() {
 					drop(collector);
 					collector = restart(dir.path(), &chain);
 				}
@@ -295,8 +332,12 @@ async fn refusal_that_may_change_is_asked_again_and_a_final_one_is_not() {
 	chain.state().refusals.insert(key(3), TicketRefusal::FaceValueTooSmall);
 	let first = step(&collector, 0).await;
 	assert_eq!((first.posted, first.pending, first.pending_value), (1, 3, 60_000));
-	let lost = VoucherOutcome::Lost(20_000, TicketRefusal::BadSignature);
-	assert_eq!(first.settled, [(voucher(2, 20_000, EXPIRY).message, lost)]);
+	let lost = Settled {
+		voucher: voucher(2, 20_000, EXPIRY).message,
+		outcome: VoucherOutcome::Lost(20_000, TicketRefusal::BadSignature),
+		amount: 20_000,
+	};
+	assert_eq!(first.settled, [lost]);
 	chain.finalise();
 	chain.state().refusals.clear();
 	assert_eq!(step(&collector, RETRY_MS - 1).await.posted, 0, "not yet");
@@ -315,10 +356,10 @@ async fn viewer_who_spoils_its_vouchers_is_found_out() {
 	};
 	chain.state().paid.insert(PublicKey([1; 32]), own);
 	let credited = step(&collector, 0).await;
-	assert_eq!(credited.settled[0].1, VoucherOutcome::Paid(1_000));
+	assert_eq!(credited.settled[0].outcome, VoucherOutcome::Paid(1_000));
 	let found = step(&collector, 0).await;
 	assert_eq!(
-		found.settled[0].1,
+		found.settled[0].outcome,
 		VoucherOutcome::Lost(20_000, TicketRefusal::NothingNew)
 	);
 	assert_eq!((sums(&collector).paid, sums(&collector).lost), (1_000, 19_000));
@@ -332,7 +373,10 @@ async fn expired_voucher_is_given_up_and_comes_back_with_the_next_one() {
 	assert_eq!(step(&collector, 0).await.settled, []);
 	chain.state().finalised = EXPIRY + 1;
 	let given_up = step(&collector, 0).await;
-	assert_eq!(given_up.settled[0].1, VoucherOutcome::Lost(900, TicketRefusal::Expired));
+	assert_eq!(
+		given_up.settled[0].outcome,
+		VoucherOutcome::Lost(900, TicketRefusal::Expired)
+	);
 	assert_eq!(step(&collector, 0).await, Step::default());
 	collector.store.keep(&[voucher(1, 20_900, 2 * EXPIRY)], 0).unwrap();
 	assert_eq!(step(&collector, 0).await.posted, 1);
@@ -354,6 +398,12 @@ async fn expired_voucher_is_given_up_and_comes_back_with_the_next_one() {
 #[tokio::test]
 async fn wrong_number_of_answers_changes_nothing() {
 	struct Short(Fake);
+	impl Events for Short {
+		type Error = &'static str;
+		async fn receipts(&self, block: BlockNumber) -> Result<Receipts, Self::Error> {
+			self.0.receipts(block).await
+		}
+	}
 	impl Chain for Short {
 		type Error = &'static str;
 		async fn finalised(&self) -> Result<(BlockNumber, Hash), Self::Error> {
@@ -372,6 +422,54 @@ async fn wrong_number_of_answers_changes_nothing() {
 	let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
 	let store = with_vouchers(dir.path(), &chain, &[20_000]).store;
 	let collector = Collector::new(store, Short(chain.clone()), THRESHOLDS);
-	assert!(matches!(collector.step(0, true).await, Err(Error::Chain(_))));
+	assert!(matches!(
+		collector.step(look(0, true, &HashSet::new())).await,
+		Err(Error::Chain(_))
+	));
 	assert!(chain.state().submits.is_empty());
+}
+
+/// A voucher that is not covered whole is paid as far as there is money, and the same one again for the rest.
+#[tokio::test]
+async fn books_agree_to_the_last_unit_where_vouchers_are_paid_in_part() {
+	let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+	let collector = with_vouchers(dir.path(), &chain, &[20_000]);
+	chain.state().money = Some(12_345);
+	assert_eq!(step(&collector, 0).await.posted, 1);
+	chain.finalise();
+	let settled = step(&collector, 10).await;
+	assert_eq!(settled.settled[0].outcome, VoucherOutcome::Paid(12_345));
+	assert_eq!((settled.pending, settled.pending_value), (1, 7_655));
+	// Of 12,345 a tenth is the treasury's, rounded down.
+	assert_eq!((sums(&collector).paid, sums(&collector).earned), (12_345, 11_111));
+	chain.state().money = None;
+	let urgent = HashSet::from([PublicKey([1; 32])]);
+	let again = collector.step(look(RETRY_MS, false, &urgent)).await.unwrap();
+	assert_eq!(again.posted, 1, "the same voucher");
+	chain.finalise();
+	step(&collector, RETRY_MS + 10).await;
+	assert_eq!(
+		(sums(&collector).paid, sums(&collector).earned),
+		(20_000, 11_111 + 6_890)
+	);
+	assert!(collector.store.owing().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_owed_under_terms_that_ended_is_paid_to_the_last_unit() {
+	let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+	let collector = with_vouchers(dir.path(), &chain, &[1_000, 999]);
+	let none = HashSet::new();
+	assert_eq!(
+		step(&collector, 0).await.posted,
+		0,
+		"nothing is due under terms that hold"
+	);
+	chain.state().ended = true;
+	let ended = Look {
+		terms: 1,
+		..look(0, false, &none)
+	};
+	let step = collector.step(ended).await.unwrap();
+	assert_eq!((step.posted, step.pending), (2, 2));
 }

@@ -1,0 +1,686 @@
+//! How much a relayer lets viewers owe. Pure and bounded: what the chain says, the block it is at, deliveries and payments
+//! go in; whether the next window may go out comes back.
+//!
+//! Two things can be lost, and they are not the same:
+//!
+//! - **What was delivered and never signed for.** No reservation helps: whoever leaves signs nothing. It counts against a
+//!   [`Float`], with what was lost this way within the last hour.
+//! - **What was signed and is not paid yet** (winners, vouchers, and what an outstanding receipt may become). A reservation
+//!   that stands in a *finalised* block covers it until it ends. What it does not cover counts against the float too; and so
+//!   does a voucher that owes less than the chain pays at a time.
+//!
+//! Accounts cost nothing, so what strangers may owe and lose together is bounded for each hour. Who has a reservation is no
+//! stranger: it cost a fee and a deposit. They have a sum of their own, so that strangers who use up theirs shut nobody out.
+//! In any hour the relayer loses at most [`Float::per_hour`] to each of the two, see [`Credit::grant`].
+
+use crate::{
+	meter::Share,
+	wire::{ReserveError, ReserveTerms, SessionKey},
+};
+use clustercast_primitives::{
+	chain::{ChannelInfo, ViewerAccount, VoucherPlace},
+	channel::SignedReservation,
+	crypto::SignatureError,
+	AccountId, Balance, BlockNumber, Hash, PublicKey,
+};
+use std::collections::BTreeMap;
+
+/// Blocks of an hour.
+pub const HOUR: BlockNumber = 1_800;
+
+/// Losses are counted in steps of two minutes.
+const STEP: BlockNumber = 60;
+
+/// Blocks that a viewer whose connection was lost has to come back: five minutes.
+pub const GRACE: BlockNumber = 150;
+
+/// Fewest blocks that a reservation may be handed in before its last one: time to get into a block.
+pub const MIN_SUBMIT: BlockNumber = 30;
+
+/// Most blocks that the chain lets its last one lie ahead.
+pub const MAX_SUBMIT: BlockNumber = 600;
+
+/// What is risked where nothing is reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Float {
+	/// Bytes that one account may owe and have left unpaid within an hour.
+	pub bytes: u64,
+	/// The same in micro-USDC, winning tickets that may not be paid included.
+	pub value: Balance,
+	/// All accounts together, micro-USDC: strangers, and apart from them those who have reserved something.
+	pub per_hour: Balance,
+}
+
+impl Default for Float {
+	/// 16 MiB are 90 s of 480p (1.5 Mb/s), which a reservation needs 20 s of to become final; they cost 336 micro-USDC at
+	/// 0.02 USDC per GB. 0.1 USDC is a winning ticket or two. 1 USDC is less than a third of what 256 viewers of 480p pay in an hour
+	/// at that price.
+	fn default() -> Self {
+		Self {
+			bytes: 16 << 20,
+			value: 100_000,
+			per_hour: 1_000_000,
+		}
+	}
+}
+
+/// How much risk the relayer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CreditConfig {
+	/// Without a reservation.
+	pub float: Float,
+	/// A reservation that ends within so many blocks covers nothing new: what it covers is redeemed in this time.
+	pub margin: BlockNumber,
+	/// Least that the chain pays of a voucher at a time, micro-USDC: less may never be paid.
+	pub least: Balance,
+	/// Most sessions at a time.
+	pub max_sessions: usize,
+}
+
+/// Why the next window waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Shortage {
+	/// This viewer's reservation, and what it may owe without, are used up.
+	#[error("more needs a reservation")]
+	Reservation,
+	/// All strangers, or all who have reserved something, owe and have left unpaid as much as they may in an hour.
+	#[error("too much is owed by others; a reservation helps")]
+	Pool,
+	/// No room for another session.
+	#[error("too many sessions")]
+	Full,
+}
+
+/// A receipt that awaits payment.
+#[derive(Clone, Copy, Debug)]
+struct Delivered {
+	bytes: u64,
+	/// Price, rounded up: what is lost when nobody pays.
+	cost: Balance,
+	/// What may be signed for it: the amount of a voucher, the face value of a ticket.
+	risk: Balance,
+	/// Whether a reservation covered it.
+	known: bool,
+}
+
+/// Signed for and not redeemed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Signed {
+	owed: Balance,
+	/// Part of it that a reservation covered when it was delivered.
+	known: Balance,
+}
+
+impl Signed {
+	fn add(&mut self, amount: Balance, known: bool) {
+		self.owed = self.owed.saturating_add(amount);
+		self.known = self.known.saturating_add(if known { amount } else { 0 });
+	}
+
+	/// Takes so much off; what that was.
+	fn take(&mut self, amount: Balance) -> Self {
+		let left = self.owed.saturating_sub(amount);
+		let kept = Self {
+			owed: left,
+			known: self.known.min(left),
+		};
+		let taken = Self {
+			owed: self.owed - kept.owed,
+			known: self.known - kept.known,
+		};
+		*self = kept;
+		taken
+	}
+
+	fn lost(self) -> Lost {
+		Lost {
+			bytes: 0,
+			strangers: self.owed - self.known,
+			known: self.known,
+		}
+	}
+}
+
+/// One session.
+#[derive(Clone, Debug, Default)]
+struct Line {
+	channel: ChannelInfo,
+	/// Finalised block that `channel` is of.
+	as_of: BlockNumber,
+	/// Finalised block of the last payment that was settled.
+	settled_at: BlockNumber,
+	receipts: BTreeMap<Hash, Delivered>,
+	/// Not redeemed, by nonce.
+	winners: BTreeMap<u64, Signed>,
+	/// Delivered, and signed for by voucher.
+	vouchers: BTreeMap<VoucherPlace, Signed>,
+	/// Somebody watches.
+	seats: u32,
+	/// Nobody does: what is left is released from this block on.
+	release_at: BlockNumber,
+	/// Counter of the reservation that we released: it covers nothing, whatever is said of it.
+	released: u32,
+	/// All risks, winners and vouchers.
+	owed: Balance,
+	/// Part of `owed` that nothing covers, as it stands in the sum of all.
+	uncovered: Balance,
+	/// What somebody who has reserved something may leave unpaid all the same, as it stands in the sum of all.
+	exposed: Balance,
+}
+
+impl Line {
+	/// What is reserved for at least `margin` blocks from `now` on.
+	fn cover(&self, now: BlockNumber, margin: BlockNumber) -> Balance {
+		let ends = now.saturating_add(margin) >= self.channel.ends_at;
+		match ends || self.channel.counter == self.released {
+			true => 0,
+			false => self.channel.open,
+		}
+	}
+
+	/// Its viewer is gone, and does not come back soon.
+	fn is_left(&self, now: BlockNumber) -> bool {
+		self.seats == 0 && now >= self.release_at
+	}
+
+	fn is_idle(&self, now: BlockNumber) -> bool {
+		self.seats == 0 && self.owed == 0 && self.receipts.is_empty() && self.cover(now, 0) == 0
+	}
+
+	fn signed(&self) -> Balance {
+		let signed = self.winners.values().chain(self.vouchers.values());
+		signed.map(|signed| signed.owed).sum()
+	}
+
+	fn unpaid_bytes(&self) -> u64 {
+		let bytes = self.receipts.values().map(|receipt| receipt.bytes);
+		bytes.fold(0, u64::saturating_add)
+	}
+
+	/// Delivered under a reservation and not signed for, or signed for in vouchers that owe too little.
+	fn expose(&self, least: Balance) -> Balance {
+		let unsigned = self.receipts.values().filter(|receipt| receipt.known);
+		let unsigned: Balance = unsigned.map(|receipt| receipt.cost).sum();
+		let small = self.vouchers.values().filter(|voucher| voucher.owed < least);
+		unsigned + small.map(|voucher| voucher.known).sum::<Balance>()
+	}
+}
+
+/// Left unpaid, or not paid by the chain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Lost {
+	bytes: u64,
+	strangers: Balance,
+	known: Balance,
+}
+
+impl Lost {
+	fn add(&mut self, more: &Self) {
+		self.bytes = self.bytes.saturating_add(more.bytes);
+		self.strangers = self.strangers.saturating_add(more.strangers);
+		self.known = self.known.saturating_add(more.known);
+	}
+
+	fn subtract(&mut self, less: &Self) {
+		self.bytes = self.bytes.saturating_sub(less.bytes);
+		self.strangers = self.strangers.saturating_sub(less.strangers);
+		self.known = self.known.saturating_sub(less.known);
+	}
+}
+
+/// Sums over all sessions, micro-USDC.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+	/// Uncovered, of strangers.
+	uncovered: Balance,
+	/// What those who have reserved something may leave unpaid.
+	exposed: Balance,
+	/// Within the last hour.
+	lost: Lost,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Credit {
+	config: CreditConfig,
+	now: BlockNumber,
+	lines: BTreeMap<(AccountId, PublicKey), Line>,
+	/// Within the last hour, by step of blocks.
+	lost: BTreeMap<(BlockNumber, AccountId), Lost>,
+	/// The same in all.
+	lost_by: BTreeMap<AccountId, Lost>,
+	sums: Sums,
+}
+
+impl Credit {
+	/// Nobody owes anything.
+	pub fn new(config: CreditConfig) -> Self {
+		Self {
+			config,
+			now: 0,
+			lines: BTreeMap::new(),
+			lost: BTreeMap::new(),
+			lost_by: BTreeMap::new(),
+			sums: Sums::default(),
+		}
+	}
+
+	/// The chain's best block is this one, or a later one by now.
+	pub fn at_block(&mut self, now: BlockNumber) {
+		self.now = self.now.max(now);
+		let now = self.now;
+		self.lines.retain(|_, line| !line.is_idle(now));
+		let keys: Vec<_> = self.lines.keys().copied().collect();
+		keys.into_iter().for_each(|key| self.change(key, |_| {}));
+		let first = (now.saturating_sub(HOUR) / STEP, AccountId([0; 32]));
+		let recent = self.lost.split_off(&first);
+		for ((_, account), lost) in std::mem::replace(&mut self.lost, recent) {
+			self.sums.lost.subtract(&lost);
+			if let Some(theirs) = self.lost_by.get_mut(&account) {
+				theirs.subtract(&lost);
+				if *theirs == Lost::default() {
+					self.lost_by.remove(&account);
+				}
+			}
+		}
+	}
+
+	/// Somebody watches for this session: it is not forgotten until [`Credit::leave`].
+	pub fn enter(&mut self, payer: &SessionKey) -> Result<(), Shortage> {
+		let known = self.lines.contains_key(&key(payer));
+		if !known && self.lines.len() >= self.config.max_sessions {
+			return Err(Shortage::Full);
+		}
+		self.change(key(payer), |line| line.seats += 1);
+		Ok(())
+	}
+
+	/// It does not any more. What it has reserved is redeemed and released: at once where it said farewell, else when it has
+	/// had [`GRACE`] blocks to come back.
+	pub fn leave(&mut self, payer: &SessionKey, farewell: bool) {
+		let now = self.now;
+		self.change(key(payer), |line| {
+			line.seats = line.seats.saturating_sub(1);
+			line.release_at = now.saturating_add(if farewell { 0 } else { GRACE });
+		});
+	}
+
+	/// The reservation with this counter was released, or is about to be: it covers nothing any more.
+	pub fn released(&mut self, payer: &SessionKey, counter: u32) {
+		self.change(key(payer), |line| line.released = line.released.max(counter));
+	}
+
+	/// What the *finalised* block `at` says of a session's channel to this relayer. An older block than before says nothing.
+	pub fn channel(&mut self, payer: &SessionKey, at: BlockNumber, info: Option<ChannelInfo>) {
+		if self.lines.contains_key(&key(payer)) {
+			self.change(key(payer), |line| {
+				if at >= line.as_of.max(line.settled_at) {
+					(line.channel, line.as_of) = (info.unwrap_or_default(), at);
+				}
+			});
+		}
+	}
+
+	/// As the finalised chain said last.
+	pub fn channel_of(&self, payer: &SessionKey) -> ChannelInfo {
+		self.lines
+			.get(&key(payer))
+			.map_or_else(Default::default, |line| line.channel)
+	}
+
+	/// Whether a reservation covers what this session owes, and `more` micro-USDC.
+	pub fn is_covered(&self, payer: &SessionKey, more: Balance) -> bool {
+		let line = self.lines.get(&key(payer));
+		line.is_some_and(|line| {
+			let cover = line.cover(self.now, self.config.margin);
+			cover > 0 && line.owed.saturating_add(more) <= cover
+		})
+	}
+
+	/// What this session owes, signed for or not, as far as it may have to be paid: micro-USDC.
+	pub fn owed(&self, payer: &SessionKey) -> Balance {
+		self.lines.get(&key(payer)).map_or(0, |line| line.owed)
+	}
+
+	/// What this session signed for and did not pay yet, micro-USDC.
+	pub fn signed(&self, payer: &SessionKey) -> Balance {
+		self.lines.get(&key(payer)).map_or(0, Line::signed)
+	}
+
+	/// What an account's other sessions signed for that nothing covers, micro-USDC.
+	pub fn signed_elsewhere(&self, payer: &SessionKey) -> Balance {
+		let others = self
+			.account(&payer.account)
+			.filter(|(session, _)| **session != payer.key);
+		let uncovered = others.map(|(_, line)| line.signed().saturating_sub(line.cover(self.now, 0)));
+		uncovered.fold(0, Balance::saturating_add)
+	}
+
+	/// Whether a window may go out that is to be paid with this.
+	///
+	/// In any 1,800 blocks at most `per_hour` is lost to each group: what is lost was counted at the last grant before, with
+	/// all that had been lost within the hour then, and no grant goes beyond it.
+	pub fn grant(&self, payer: &SessionKey, share: &Share) -> Result<(), Shortage> {
+		let float = &self.config.float;
+		let (bytes, cost, risk) = stake(share);
+		let Some(line) = self.lines.get(&key(payer)) else {
+			return Err(Shortage::Full);
+		};
+		let known = self.is_covered(payer, risk);
+		let lost = self.lost_by(&payer.account);
+		let (mut owed_bytes, mut owed) = (lost.bytes, lost.strangers.saturating_add(lost.known));
+		for (session, other) in self.account(&payer.account) {
+			owed_bytes = owed_bytes.saturating_add(other.unpaid_bytes());
+			owed = owed.saturating_add(match known {
+				true => other.exposed,
+				false if *session == payer.key => 0,
+				false => other.uncovered,
+			});
+		}
+		let uncovered = line
+			.owed
+			.saturating_add(risk)
+			.saturating_sub(line.cover(self.now, self.config.margin));
+		let (before, after) = match known {
+			true => (0, cost),
+			false => (line.uncovered, uncovered.max(cost)),
+		};
+		if owed_bytes.saturating_add(bytes) > float.bytes || owed.saturating_add(after) > float.value {
+			return Err(Shortage::Reservation);
+		}
+		let pool = match known {
+			true => self.sums.lost.known + self.sums.exposed,
+			false => self.sums.lost.strangers + self.sums.uncovered,
+		};
+		match (pool - before).saturating_add(after) > float.per_hour {
+			true => Err(Shortage::Pool),
+			false => Ok(()),
+		}
+	}
+
+	/// A window goes out: its receipt has this commitment.
+	pub fn deliver(&mut self, payer: &SessionKey, commitment: Hash, share: &Share) {
+		let (bytes, cost, risk) = stake(share);
+		let known = self.is_covered(payer, risk);
+		let receipt = Delivered {
+			bytes,
+			cost,
+			risk,
+			known,
+		};
+		self.change(key(payer), |line| {
+			line.receipts.insert(commitment, receipt);
+		});
+	}
+
+	/// A ticket pays a receipt: it wins this much under this nonce, or nothing.
+	pub fn pay_by_ticket(&mut self, payer: &SessionKey, commitment: &Hash, nonce: u64, won: Option<Balance>) {
+		self.change(key(payer), |line| {
+			let known = line.receipts.remove(commitment).is_some_and(|receipt| receipt.known);
+			if let Some(face_value) = won {
+				line.winners.entry(nonce).or_default().add(face_value, known);
+			}
+		});
+	}
+
+	/// A voucher of this place pays a receipt.
+	pub fn pay_by_voucher(&mut self, payer: &SessionKey, commitment: &Hash, place: VoucherPlace) {
+		self.change(key(payer), |line| {
+			if let Some(receipt) = line.receipts.remove(commitment) {
+				let voucher = line.vouchers.entry(place).or_default();
+				voucher.add(receipt.risk, receipt.known);
+			}
+		});
+	}
+
+	/// Nobody will pay this receipt: lost.
+	pub fn forfeit(&mut self, payer: &SessionKey, commitment: &Hash) {
+		let mut lost = Lost::default();
+		self.change(key(payer), |line| {
+			if let Some(receipt) = line.receipts.remove(commitment) {
+				lost.bytes = receipt.bytes;
+				match receipt.known {
+					true => lost.known = receipt.cost,
+					false => lost.strangers = receipt.cost,
+				}
+			}
+		});
+		self.lose(payer.account, lost);
+	}
+
+	/// This receipt needs no payment any more: we sent the viewer away.
+	pub fn forgive(&mut self, payer: &SessionKey, commitment: &Hash) {
+		self.change(key(payer), |line| {
+			line.receipts.remove(commitment);
+		});
+	}
+
+	/// Puts back a winner that was stored and is not settled.
+	pub fn restore_winner(&mut self, payer: &SessionKey, nonce: u64, face_value: Balance) {
+		self.change(key(payer), |line| {
+			line.winners.insert(
+				nonce,
+				Signed {
+					owed: face_value,
+					known: 0,
+				},
+			);
+		});
+	}
+
+	/// Puts back what the vouchers of a place owe.
+	pub fn restore_voucher(&mut self, place: &VoucherPlace, account: AccountId, owed: Balance) {
+		let payer = SessionKey {
+			account,
+			key: place.session,
+		};
+		self.change(key(&payer), |line| {
+			let known = line.vouchers.entry(*place).or_default();
+			known.owed = known.owed.max(owed);
+		});
+	}
+
+	/// The finalised block `at` has this winner paid, or it never will be.
+	pub fn settle_winner(&mut self, payer: &SessionKey, nonce: u64, at: BlockNumber, paid: bool) {
+		let mut lost = Lost::default();
+		self.change(key(payer), |line| {
+			let Some(winner) = line.winners.remove(&nonce) else {
+				return;
+			};
+			match paid {
+				true => line.spend(winner.owed, at),
+				false => lost = winner.lost(),
+			}
+		});
+		self.lose(payer.account, lost);
+	}
+
+	/// The finalised block `at` has paid so much more of a place's vouchers, or so much is given up.
+	pub fn settle_voucher(
+		&mut self,
+		place: &VoucherPlace,
+		account: AccountId,
+		amount: Balance,
+		at: BlockNumber,
+		paid: bool,
+	) {
+		let payer = SessionKey {
+			account,
+			key: place.session,
+		};
+		let mut lost = Lost::default();
+		self.change(key(&payer), |line| {
+			let taken = line
+				.vouchers
+				.get_mut(place)
+				.map_or_else(Signed::default, |voucher| voucher.take(amount));
+			line.vouchers.retain(|_, voucher| voucher.owed > 0);
+			match paid {
+				true => line.spend(amount, at),
+				// What was never delivered for is no loss.
+				false => lost = taken.lost(),
+			}
+		});
+		self.lose(account, lost);
+	}
+
+	/// An account made us lose something else, such as the fee of a reservation that was worth nothing.
+	pub fn note_loss(&mut self, account: AccountId, value: Balance) {
+		self.lose(
+			account,
+			Lost {
+				strangers: value,
+				..Lost::default()
+			},
+		);
+	}
+
+	/// Sessions whose winners and vouchers should be redeemed now, whatever they are worth: what covers them ends soon, or
+	/// is to be released; or what nothing covers comes near to what may be risked.
+	pub fn urgent(&self) -> impl Iterator<Item = PublicKey> + '_ {
+		let float = &self.config.float;
+		let pool = self.sums.lost.strangers.saturating_add(self.sums.uncovered);
+		let crowded = pool.saturating_mul(2) > float.per_hour;
+		let due = self.lines.iter().filter(move |(_, line)| {
+			let signed = !line.winners.is_empty() || !line.vouchers.is_empty();
+			let ends = line.cover(self.now, 0) > line.cover(self.now, self.config.margin);
+			let leaves = line.is_left(self.now) && line.cover(self.now, 0) > 0;
+			let risky = line.uncovered > 0 && (crowded || line.uncovered.saturating_mul(2) > float.value);
+			signed && (ends || leaves || risky)
+		});
+		due.map(|((_, session), _)| *session)
+	}
+
+	/// All sessions that owe something, are watched, or have a reservation: whose channels are to be looked up.
+	pub fn sessions(&self) -> impl Iterator<Item = SessionKey> + '_ {
+		self.lines.keys().map(|(account, key)| SessionKey {
+			account: *account,
+			key: *key,
+		})
+	}
+
+	/// Channels that still reserve something, of viewers who are gone and owe nothing: taken to be released. The most at a
+	/// time.
+	pub fn take_releasable(&mut self, most: usize) -> Vec<(PublicKey, ChannelInfo)> {
+		let done = |line: &Line| line.is_left(self.now) && line.owed == 0 && line.cover(self.now, 0) > 0;
+		let done = self.lines.iter().filter(|(_, line)| done(line)).take(most);
+		let done: Vec<_> = done.map(|(key, line)| (*key, line.channel)).collect();
+		for (key, channel) in &done {
+			self.change(*key, |line| line.released = channel.counter);
+		}
+		done.into_iter()
+			.map(|((_, session), channel)| (session, channel))
+			.collect()
+	}
+
+	/// Whether a reservation is worth handing in: what the chain will check, and what this relayer asks.
+	pub fn check_reservation(
+		&self,
+		signed: &SignedReservation,
+		terms: (&ReserveTerms, &AccountId, &Hash),
+		payer: &SessionKey,
+		account: &ViewerAccount,
+	) -> Result<(), ReserveError> {
+		let (asked, recipient, genesis) = terms;
+		let reservation = &signed.message;
+		let channel = self.channel_of(payer);
+		let names = (reservation.sender, reservation.session, reservation.recipient);
+		if names != (payer.account, payer.key, *recipient) {
+			return Err(ReserveError::WrongChannel);
+		}
+		// Each costs a fee, which nobody gives back where it fails.
+		if self.lost_by(&payer.account).strangers >= self.config.float.value {
+			return Err(ReserveError::Distrusted);
+		}
+		if reservation.counter <= channel.counter || reservation.cap <= channel.cap || reservation.cap <= channel.paid {
+			return Err(ReserveError::NotRising);
+		}
+		if reservation.reward < asked.reward {
+			return Err(ReserveError::RewardTooSmall);
+		}
+		let left = reservation.submit_by.saturating_sub(self.now);
+		if !(MIN_SUBMIT..=MAX_SUBMIT).contains(&left) {
+			return Err(ReserveError::SubmitBy);
+		}
+		let Some(session) = account.sessions.iter().find(|session| session.key == payer.key) else {
+			return Err(ReserveError::Means);
+		};
+		let more = (reservation.cap - channel.paid).saturating_sub(channel.open);
+		let needed = more.saturating_add(reservation.reward);
+		let free = account.deposit.saturating_sub(account.reserved);
+		if session.expiry < reservation.submit_by
+			|| free < needed
+			|| session.limit.saturating_sub(session.spent) < needed
+		{
+			return Err(ReserveError::Means);
+		}
+		signed.verify(&payer.key, genesis).map_err(|error| match error {
+			SignatureError::NonCanonical | SignatureError::Invalid => ReserveError::BadSignature,
+		})
+	}
+
+	fn account(&self, account: &AccountId) -> impl Iterator<Item = (&PublicKey, &Line)> {
+		let range = (*account, LOWEST)..=(*account, HIGHEST);
+		self.lines.range(range).map(|((_, session), line)| (session, line))
+	}
+
+	fn lost_by(&self, account: &AccountId) -> Lost {
+		self.lost_by.get(account).copied().unwrap_or_default()
+	}
+
+	fn lose(&mut self, account: AccountId, lost: Lost) {
+		if lost == Lost::default() {
+			return;
+		}
+		self.lost.entry((self.now / STEP, account)).or_default().add(&lost);
+		self.lost_by.entry(account).or_default().add(&lost);
+		self.sums.lost.add(&lost);
+	}
+
+	/// Changes a line, made where there is none, and keeps the sums right.
+	fn change(&mut self, key: (AccountId, PublicKey), change: impl FnOnce(&mut Line)) {
+		let line = self.lines.entry(key).or_default();
+		self.sums.uncovered -= line.uncovered;
+		self.sums.exposed -= line.exposed;
+		change(line);
+		let outstanding = line.receipts.values().map(|receipt| receipt.risk);
+		line.owed = outstanding.sum::<Balance>() + line.signed();
+		line.uncovered = line.owed.saturating_sub(line.cover(self.now, 0));
+		line.exposed = line.expose(self.config.least);
+		self.sums.uncovered += line.uncovered;
+		self.sums.exposed += line.exposed;
+	}
+}
+
+impl Line {
+	/// The chain paid: less is reserved, unless what it said of the channel counts that already.
+	fn spend(&mut self, amount: Balance, at: BlockNumber) {
+		self.settled_at = self.settled_at.max(at);
+		if at > self.as_of {
+			self.channel.open = self.channel.open.saturating_sub(amount);
+			self.channel.paid = self.channel.paid.saturating_add(amount);
+		}
+	}
+}
+
+/// Bytes of a share, what it costs when nobody pays (rounded up), and the most that may be signed for it; micro-USDC.
+fn stake(share: &Share) -> (u64, Balance, Balance) {
+	let cost = share.worth_q64().map_or(Balance::MAX >> 1, |worth| {
+		(worth >> 64) + Balance::from(worth << 64 != 0)
+	});
+	let signed = match *share {
+		Share::Ticket { face_value, .. } => face_value,
+		Share::Voucher { amount, .. } => amount,
+	};
+	(share.bytes(), cost, signed.max(cost))
+}
+
+const LOWEST: PublicKey = PublicKey([0; 32]);
+const HIGHEST: PublicKey = PublicKey([0xff; 32]);
+
+fn key(payer: &SessionKey) -> (AccountId, PublicKey) {
+	(payer.account, payer.key)
+}
+
+#[cfg(test)]
+mod tests;
