@@ -10,7 +10,7 @@ use crate::{
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, calls, Call, Chain, Wait, Wallet};
-use clustercast_primitives::{session::SessionProof, AccountId, StreamId, Usdc};
+use clustercast_primitives::{AccountId, StreamId, Usdc};
 use std::{path::PathBuf, process::ExitCode};
 
 /// What is logged when RUST_LOG does not say.

@@ -46,7 +46,10 @@ pub async fn end_when_flagged(
 mod tests {
 	use super::*;
 	use clustercast_chain::ChainError;
-	use clustercast_primitives::{chain::RelayerInfo, AccountId, BlockNumber, Hash, PublicKey};
+	use clustercast_primitives::{
+		chain::{ChannelInfo, ChannelKey, RelayerInfo, VoucherPlace, VoucherTotals},
+		AccountId, BlockNumber, Hash, PublicKey,
+	};
 	use std::sync::{
 		atomic::{AtomicU32, Ordering},
 		Arc,
@@ -101,6 +104,14 @@ mod tests {
 
 		async fn relayers(&self) -> Result<Vec<RelayerInfo>, ChainError> {
 			Ok(Vec::new())
+		}
+
+		async fn paid(
+			&self,
+			_: ChannelKey,
+			_: Vec<VoucherPlace>,
+		) -> Result<(ChannelInfo, Vec<VoucherTotals>), ChainError> {
+			unreachable!("nobody is paid here")
 		}
 	}
 

@@ -5,7 +5,6 @@ use crate::pocket::{Pocket, StateError, StateFolder};
 use clustercast_chain::{calls, Call, Chain, ChainError, Constants, Wait, Wallet};
 use clustercast_primitives::{
 	chain::{SessionInfo, ViewerAccount},
-	crypto::KeyPair,
 	ticket::EXPIRY_GRID,
 	AccountId, Balance, BlockNumber, Hash, PublicKey, Signature, Usdc,
 };

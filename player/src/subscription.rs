@@ -22,7 +22,7 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	thrift::Wish,
-	viewer::{Event, ReceiptFault},
+	viewer::Event,
 	EncodedWindow, EndReason, Fault, PaymentMode, PaymentTerms, PurseError, Resume, SessionKey, Standing, Terms,
 	Thrift, ThriftConfig, ViewerConfig, ViewerSession,
 };

@@ -16,8 +16,8 @@ use crate::{
 	store::{self, Outcome, Store, VoucherOutcome},
 	surge::{self, Surge},
 };
-use anyhow::{bail, ensure, Context};
-use clustercast_chain::{account, calls, keys, Chain, ChainError, Constants, Event, Head, Redeemed, Wait, Wallet};
+use anyhow::{ensure, Context};
+use clustercast_chain::{calls, keys, Chain, ChainError, Constants, Event, Head, Redeemed, Wait, Wallet};
 use clustercast_network::{
 	node::Limits,
 	serve::{self, serve},
