@@ -108,11 +108,13 @@ impl pallet_stream_keys::Config for Test {
 	type Currency = Balances;
 	type Treasury = TreasuryAccount;
 	type MintDeposit = ConstU128<USDC>;
+	type MaxDeposit = ConstU128<{ 5 * USDC }>;
+	type EarningsKept = ConstU32<100_000>;
 	type Royalty = ConstU32<50_000>;
 	type ChangeDelay = ConstU32<600>;
 	type MaxRental = ConstU32<1_000>;
 	type MaxPreviousKeys = ConstU32<8>;
-	type KeyMemory = ConstU32<100>;
+	type KeyMemory = ConstU32<600>;
 	type MaxTitle = ConstU32<64>;
 	type MaxCategory = ConstU32<32>;
 	type MaxBroadcasterShare = ConstU32<300_000>;
