@@ -115,7 +115,7 @@ impl pallet_stream_keys::Config for Test {
 	type ChangeDelay = ConstU32<600>;
 	type MaxRental = ConstU32<1_000>;
 	type MaxPreviousKeys = ConstU32<8>;
-	type KeyMemory = ConstU32<100>;
+	type KeyMemory = ConstU32<600>;
 	type MaxTitle = ConstU32<64>;
 	type MaxCategory = ConstU32<32>;
 	type MaxBroadcasterShare = ConstU32<300_000>;
