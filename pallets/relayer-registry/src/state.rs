@@ -3,7 +3,10 @@
 use crate::{Config, HoldReason, Pallet, Relayers, Reputations, SigningKeys, Slashes};
 use alloc::collections::BTreeMap;
 use clustercast_primitives::Balance;
-use frame_support::{ensure, traits::fungible::InspectHold};
+use frame_support::{
+	ensure,
+	traits::{fungible::InspectHold, Get},
+};
 
 impl<T: Config> Pallet<T> {
 	/// Natively always there, since tests of other pallets ask too.
