@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, bridge, Chain, Wait, Wallet};
 use clustercast_primitives::{
 	bridge::{account_of, Credit, EthereumAction},
-	AccountId, BlockNumber, EthereumAddress, PublicKey, Usdc,
+	AccountId, BlockNumber, EthereumAddress, PublicKey, Signature, Usdc,
 };
 use serde_json::json;
 use std::{fs, io::Read, path::PathBuf, process::ExitCode};
@@ -103,8 +103,17 @@ struct Deposit {
 	#[arg(long, value_name = "USDC", default_value = "0")]
 	escrow: Usdc,
 	/// Ed25519 key that may sign tickets for the account, hexadecimal; only for the key's own account
-	#[arg(long, value_name = "HEX", requires = "session_limit", requires = "session_expiry")]
+	#[arg(
+		long,
+		value_name = "HEX",
+		requires = "session_limit",
+		requires = "session_expiry",
+		requires = "session_proof"
+	)]
 	session_key: Option<PublicKey>,
+	/// What that key signed to become the account's, hexadecimal: `clustercast-player session` prints both
+	#[arg(long, value_name = "HEX", requires = "session_key")]
+	session_proof: Option<Signature>,
 	/// Most that the session key may spend, USDC
 	#[arg(long, value_name = "USDC", requires = "session_key")]
 	session_limit: Option<Usdc>,
@@ -217,6 +226,9 @@ enum What {
 		/// Ed25519 key, hexadecimal
 		#[arg(long, value_name = "HEX")]
 		session_key: PublicKey,
+		/// What that key signed to become the account's, hexadecimal: `clustercast-player session` prints both
+		#[arg(long, value_name = "HEX")]
+		session_proof: Signature,
 		/// Most that it may spend, USDC
 		#[arg(long, value_name = "USDC")]
 		limit: Usdc,
@@ -302,6 +314,7 @@ impl Deposit {
 			session_key: self.session_key.unwrap_or(PublicKey([0; 32])),
 			session_limit: self.session_limit.unwrap_or_default().0,
 			session_expiry: self.session_expiry.unwrap_or_default(),
+			session_proof: self.session_proof.unwrap_or(Signature([0; 64])),
 		};
 		let refund_to = self.refund_to.unwrap_or(address);
 		let order = signing::order(self.amount.0, &refund_to, &credit);
@@ -452,6 +465,7 @@ impl What {
 			Self::Authorize {
 				envelope,
 				session_key,
+				session_proof,
 				limit,
 				expiry,
 			} => {
@@ -460,6 +474,7 @@ impl What {
 					key: session_key,
 					limit: limit.0,
 					expiry,
+					proof: session_proof,
 					tip,
 					nonce,
 					deadline,

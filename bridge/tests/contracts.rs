@@ -27,7 +27,7 @@ use clustercast_primitives::{
 		deposit, withdrawal, Attestation, Credit, Deposit, Withdrawal, WithdrawalPlace,
 	},
 	crypto::keccak256,
-	AccountId, EthereumAddress, Hash, PublicKey,
+	AccountId, EthereumAddress, Hash, PublicKey, Signature,
 };
 use serde_json::{json, Value};
 use std::{
@@ -164,6 +164,7 @@ fn credit(account: AccountId, amount: u128) -> Credit {
 		session_key: PublicKey([8; 32]),
 		session_limit: 3 * USDC,
 		session_expiry: 1_000,
+		session_proof: Signature([9; 64]),
 	}
 }
 

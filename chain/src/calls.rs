@@ -108,9 +108,11 @@ pub fn report_invalid_chunk(evidence: &ChunkFraud) -> Call {
 	Call::new("FraudProofs", "report_invalid_chunk").argument("evidence", evidence)
 }
 
-/// Shows that a stream's key signed two things of which one must be untrue.
-pub fn report_equivocation(evidence: &Equivocation) -> Call {
-	Call::new("FraudProofs", "report_equivocation").argument("evidence", evidence)
+/// Shows that this key of a stream signed two things of which one must be untrue.
+pub fn report_equivocation(key: &PublicKey, evidence: &Equivocation) -> Call {
+	Call::new("FraudProofs", "report_equivocation")
+		.argument("key", key)
+		.argument("evidence", evidence)
 }
 
 /// Announces other terms of a stream.
@@ -125,11 +127,12 @@ pub fn burn(id: StreamId) -> Call {
 	Call::new("StreamKeys", "burn").argument("id", &id)
 }
 
-/// Gives a stream key with its deposit to another account.
-pub fn transfer_stream(id: StreamId, to: &AccountId) -> Call {
+/// Gives a stream key with a deposit to another account; `signing_key` signs from then on.
+pub fn transfer_stream(id: StreamId, to: &AccountId, signing_key: &PublicKey) -> Call {
 	Call::new("StreamKeys", "transfer")
 		.argument("id", &id)
 		.argument("to", to)
+		.argument("signing_key", signing_key)
 }
 
 /// Offers a stream key for sale, micro-USDC, or no longer.
@@ -190,31 +193,56 @@ pub fn register_relayer(relayer: &NewRelayer) -> Call {
 		.number("bond", relayer.bond)
 }
 
-/// Changes addresses and price of a registered relayer.
-pub fn update_relayer(addresses: &[String], price_per_gb: u64) -> Call {
+/// Changes addresses and price of a registered relayer: by its operator or payout.
+pub fn update_relayer(relayer: &AccountId, addresses: &[String], price_per_gb: u64) -> Call {
 	Call::new("RelayerRegistry", "update")
+		.argument("relayer", relayer)
 		.argument("addresses", &addresses)
 		.number("price_per_gb", price_per_gb)
 }
 
-/// Adds to the bond.
-pub fn bond_extra(amount: Balance) -> Call {
-	Call::new("RelayerRegistry", "bond_extra").number("amount", amount)
+/// Adds to a relayer's bond: by its payout, as all that follow but the last.
+pub fn bond_extra(relayer: &AccountId, amount: Balance) -> Call {
+	Call::new("RelayerRegistry", "bond_extra")
+		.argument("relayer", relayer)
+		.number("amount", amount)
 }
 
 /// Begins to leave the registry.
-pub fn unbond() -> Call {
-	Call::new("RelayerRegistry", "unbond")
+pub fn unbond(relayer: &AccountId) -> Call {
+	Call::new("RelayerRegistry", "unbond").argument("relayer", relayer)
 }
 
 /// Stays in the registry after all.
-pub fn cancel_unbond() -> Call {
-	Call::new("RelayerRegistry", "cancel_unbond")
+pub fn cancel_unbond(relayer: &AccountId) -> Call {
+	Call::new("RelayerRegistry", "cancel_unbond").argument("relayer", relayer)
 }
 
 /// Takes the bond back after the delay.
-pub fn withdraw_bond() -> Call {
-	Call::new("RelayerRegistry", "withdraw_bond")
+pub fn withdraw_bond(relayer: &AccountId) -> Call {
+	Call::new("RelayerRegistry", "withdraw_bond").argument("relayer", relayer)
+}
+
+/// Names who receives a relayer's money and owns its bond from now on.
+pub fn set_payout(relayer: &AccountId, payout: &AccountId) -> Call {
+	Call::new("RelayerRegistry", "set_payout")
+		.argument("relayer", relayer)
+		.argument("payout", payout)
+}
+
+/// Names who acts for a relayer from now on.
+pub fn set_operator(relayer: &AccountId, operator: &AccountId) -> Call {
+	Call::new("RelayerRegistry", "set_operator")
+		.argument("relayer", relayer)
+		.argument("operator", operator)
+}
+
+/// Replaces a relayer's signing key: by its operator or payout. `proof` is the new one's, over `RelayerProof` for `relayer`.
+pub fn set_relayer_key(relayer: &AccountId, signing_key: &PublicKey, proof: &Signature) -> Call {
+	Call::new("RelayerRegistry", "set_signing_key")
+		.argument("relayer", relayer)
+		.argument("signing_key", signing_key)
+		.argument("proof", proof)
 }
 
 /// Holds money for tickets.
@@ -434,8 +462,13 @@ mod tests {
 	#[derive(Encode, TypeInfo)]
 	#[allow(non_camel_case_types)]
 	enum Fraud {
-		report_invalid_chunk { evidence: Box<ChunkFraud> },
-		report_equivocation { evidence: Box<Equivocation> },
+		report_invalid_chunk {
+			evidence: Box<ChunkFraud>,
+		},
+		report_equivocation {
+			key: PublicKey,
+			evidence: Box<Equivocation>,
+		},
 	}
 
 	/// The calls of the pallet that trade in stream keys, as it declares them.
@@ -455,7 +488,11 @@ mod tests {
 		#[codec(index = 4)]
 		set_terms { id: StreamId, terms: StreamTerms },
 		#[codec(index = 5)]
-		transfer { id: StreamId, to: AccountId },
+		transfer {
+			id: StreamId,
+			to: AccountId,
+			signing_key: PublicKey,
+		},
 		#[codec(index = 6)]
 		list { id: StreamId, price: Option<Balance> },
 		#[codec(index = 7)]
@@ -506,7 +543,30 @@ mod tests {
 	#[derive(Encode, TypeInfo)]
 	#[allow(non_camel_case_types)]
 	enum Registered {
-		update { addresses: Vec<Vec<u8>>, price_per_gb: u64 },
+		#[codec(index = 1)]
+		update {
+			relayer: AccountId,
+			addresses: Vec<Vec<u8>>,
+			price_per_gb: u64,
+		},
+		#[codec(index = 2)]
+		bond_extra { relayer: AccountId, amount: Balance },
+		#[codec(index = 3)]
+		unbond { relayer: AccountId },
+		#[codec(index = 4)]
+		cancel_unbond { relayer: AccountId },
+		#[codec(index = 5)]
+		withdraw_bond { relayer: AccountId },
+		#[codec(index = 6)]
+		set_payout { relayer: AccountId, payout: AccountId },
+		#[codec(index = 7)]
+		set_operator { relayer: AccountId, operator: AccountId },
+		#[codec(index = 8)]
+		set_signing_key {
+			relayer: AccountId,
+			signing_key: PublicKey,
+			proof: Signature,
+		},
 	}
 
 	fn encode(call: &Call) -> Result<Vec<u8>, scale_encode::Error> {
@@ -624,8 +684,9 @@ mod tests {
 				}),
 			),
 			(
-				update_relayer(&["/ip4/127.0.0.1".into()], 12_000),
+				update_relayer(&AccountId([3; 32]), &["/ip4/127.0.0.1".into()], 12_000),
 				Outer::RelayerRegistry(Registered::update {
+					relayer: AccountId([3; 32]),
 					addresses: vec![b"/ip4/127.0.0.1".to_vec()],
 					price_per_gb: 12_000,
 				}),
@@ -633,6 +694,41 @@ mod tests {
 		];
 		for (call, expected) in cases {
 			assert_eq!(encode(&call).unwrap(), expected.encode(), "{}", call.full_name());
+		}
+	}
+
+	#[test]
+	fn relayers_are_kept_in_the_pallets_words() {
+		let (relayer, other, signing_key) = (AccountId([3; 32]), AccountId([4; 32]), PublicKey([5; 32]));
+		let proof = Signature([6; 64]);
+		let cases = [
+			(bond_extra(&relayer, 7), Registered::bond_extra { relayer, amount: 7 }),
+			(unbond(&relayer), Registered::unbond { relayer }),
+			(cancel_unbond(&relayer), Registered::cancel_unbond { relayer }),
+			(withdraw_bond(&relayer), Registered::withdraw_bond { relayer }),
+			(
+				set_payout(&relayer, &other),
+				Registered::set_payout { relayer, payout: other },
+			),
+			(
+				set_operator(&relayer, &other),
+				Registered::set_operator {
+					relayer,
+					operator: other,
+				},
+			),
+			(
+				set_relayer_key(&relayer, &signing_key, &proof),
+				Registered::set_signing_key {
+					relayer,
+					signing_key,
+					proof,
+				},
+			),
+		];
+		for (call, expected) in cases {
+			let expected = Outer::RelayerRegistry(expected).encode();
+			assert_eq!(encode(&call).unwrap(), expected, "{}", call.full_name());
 		}
 	}
 
@@ -702,8 +798,9 @@ mod tests {
 				},
 			),
 			(
-				report_equivocation(&history),
+				report_equivocation(&key.public(), &history),
 				Fraud::report_equivocation {
+					key: key.public(),
 					evidence: Box::new(history.clone()),
 				},
 			),
@@ -753,7 +850,10 @@ mod tests {
 			(mint(&stream), minted),
 			(burn(id), Streams::burn { id }),
 			(set_terms(id, &terms), Streams::set_terms { id, terms }),
-			(transfer_stream(id, &to), Streams::transfer { id, to }),
+			(
+				transfer_stream(id, &to, &signing_key),
+				Streams::transfer { id, to, signing_key },
+			),
 			(list_stream(id, Some(9)), Streams::list { id, price: Some(9) }),
 			(list_stream(id, None), Streams::list { id, price: None }),
 			(buy_stream(id, &signing_key, 9, 10), bought),

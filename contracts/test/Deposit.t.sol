@@ -58,7 +58,8 @@ contract DepositTest is Bridge {
 			escrow: 15e6,
 			sessionKey: keccak256("session"),
 			sessionLimit: 10e6,
-			sessionExpiry: 43_200
+			sessionExpiry: 43_200,
+			sessionProof: [keccak256("R"), keccak256("S")]
 		});
 	}
 
@@ -162,13 +163,17 @@ contract DepositTest is Bridge {
 		assertRefused(c, abi.encodeWithSelector(CreditBody.NoAccount.selector), good);
 	}
 
-	function test_refused_when_limit_or_expiry_have_no_session_key() public {
+	function test_refused_when_limit_expiry_or_proof_have_no_session_key() public {
 		Credit memory c = creditOf(alice);
 		bytes memory refusal = abi.encodeWithSelector(CreditBody.NoSessionKey.selector);
 		c.sessionLimit = 1;
 		assertRefused(c, refusal, creditOf(alice));
 		(c.sessionLimit, c.sessionExpiry) = (0, 1);
 		assertRefused(c, refusal, credit());
+		(c.sessionExpiry, c.sessionProof[1]) = (0, bytes32(uint256(1)));
+		assertRefused(c, refusal, creditOf(alice));
+		(c.sessionProof[0], c.sessionProof[1]) = (bytes32(uint256(1)), 0);
+		assertRefused(c, refusal, creditOf(alice));
 	}
 
 	function test_refused_when_a_credit_has_another_length() public {
@@ -176,7 +181,7 @@ contract DepositTest is Bridge {
 		Vault.Order memory o = order();
 		bytes memory body = o.body;
 		o.body = bytes.concat(body, hex"00");
-		vm.expectRevert(abi.encodeWithSelector(CreditBody.WrongLength.selector, 101));
+		vm.expectRevert(abi.encodeWithSelector(CreditBody.WrongLength.selector, 165));
 		deposit(o);
 		o.body = "";
 		vm.expectRevert(abi.encodeWithSelector(CreditBody.WrongLength.selector, 0));

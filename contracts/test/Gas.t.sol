@@ -50,7 +50,8 @@ contract GasTest is Bridge {
 				escrow: 15e6,
 				sessionKey: keccak256("session"),
 				sessionLimit: 15e6,
-				sessionExpiry: 43_200
+				sessionExpiry: 43_200,
+				sessionProof: [keccak256("R"), keccak256("S")]
 			})
 		);
 	}

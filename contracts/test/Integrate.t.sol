@@ -31,7 +31,8 @@ contract Box {
 						escrow: amount,
 						sessionKey: 0,
 						sessionLimit: 0,
-						sessionExpiry: 0
+						sessionExpiry: 0,
+						sessionProof: [bytes32(0), bytes32(0)]
 					})
 				)
 			})

@@ -167,7 +167,9 @@ contract Handler is Bridge {
 		Credit memory credit = creditOf(owner);
 		credit.escrow = uint128(bound(escrow, 0, amount_));
 		credit.sessionKey = key;
-		if (key != 0) (credit.sessionLimit, credit.sessionExpiry) = (uint128(escrow), uint32(amount));
+		if (key == 0) return orderOf(owner, amount_, credit);
+		(credit.sessionLimit, credit.sessionExpiry) = (uint128(escrow), uint32(amount));
+		credit.sessionProof = [key, bytes32(escrow)];
 		return orderOf(owner, amount_, credit);
 	}
 

@@ -144,12 +144,14 @@ contract VectorsTest {
 			string memory place = item("deposits.items", i);
 			if (number(place, ".kind") != CreditBody.KIND) continue;
 			string memory fields = string.concat(place, ".credit");
+			bytes memory proof = vm.parseJsonBytes(json, string.concat(fields, ".sessionProof"));
 			Credit memory credit = Credit({
 				account: hash(fields, ".account"),
 				escrow: uint128(number(fields, ".escrow")),
 				sessionKey: hash(fields, ".sessionKey"),
 				sessionLimit: uint128(number(fields, ".sessionLimit")),
-				sessionExpiry: uint32(number(fields, ".sessionExpiry"))
+				sessionExpiry: uint32(number(fields, ".sessionExpiry")),
+				sessionProof: abi.decode(proof, (bytes32[2]))
 			});
 			bytes memory body = bodyAt(place);
 			vm.assertEq(CreditBody.encode(credit), body, place);

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { concat, hashDomain, hashTypedData, keccak256, recoverTypedDataAddress, size } from "viem";
 import {
 	CREDIT,
+	NO_PROOF,
 	accountOf,
 	actionDomain,
 	actionTypes,
@@ -66,6 +67,7 @@ test("bodies that are no credit", () => {
 		sessionKey: `0x${"03".repeat(32)}` as Hex,
 		sessionLimit: 1n,
 		sessionExpiry: 7,
+		sessionProof: `0x${"08".repeat(64)}` as Hex,
 	};
 	const body = encodeCredit(good);
 	assert.equal(size(body), vectors.deposits.creditLength);
@@ -74,10 +76,11 @@ test("bodies that are no credit", () => {
 	assert.equal(decodeCredit(`${body}00`, 5n), null);
 	assert.equal(decodeCredit("0x", 5n), null);
 	const zero = `0x${"00".repeat(32)}` as Hex;
+	const none = { ...good, sessionKey: zero, sessionLimit: 0n, sessionExpiry: 0, sessionProof: NO_PROOF };
 	assert.equal(decodeCredit(encodeCredit({ ...good, account: zero }), 5n), null);
 	assert.equal(decodeCredit(encodeCredit({ ...good, sessionKey: zero }), 5n), null);
 	assert.equal(decodeCredit(encodeCredit({ ...good, sessionKey: zero, sessionLimit: 0n }), 5n), null);
-	const none = { ...good, sessionKey: zero, sessionLimit: 0n, sessionExpiry: 0 };
+	assert.equal(decodeCredit(encodeCredit({ ...none, sessionProof: good.sessionProof }), 5n), null);
 	assert.deepEqual(decodeCredit(encodeCredit(none), 5n), none);
 });
 

@@ -28,38 +28,52 @@ export type Credit = {
 	account: Hex;
 	/** Of the amount, so much goes to the deposit for tickets. */
 	escrow: bigint;
-	/** Ed25519 key that may sign tickets; 32 zeros for none, and then limit and expiry are 0. */
+	/** Ed25519 key that may sign tickets; 32 zeros for none, and then limit, expiry and proof are 0. */
 	sessionKey: Hex;
 	sessionLimit: bigint;
 	/** Last block of the chain for which the key can sign. */
 	sessionExpiry: number;
+	/** What the session key signed to become the account's, 64 bytes; `clustercast-player session` prints it. */
+	sessionProof: Hex;
 };
 
-/** The body of its deposit: 100 bytes. */
+/** The body of its deposit: 164 bytes. */
 export function encodeCredit(credit: Credit): Hex {
 	return encodePacked(
-		["bytes32", "uint128", "bytes32", "uint128", "uint32"],
-		[credit.account, credit.escrow, credit.sessionKey, credit.sessionLimit, credit.sessionExpiry],
+		["bytes32", "uint128", "bytes32", "uint128", "uint32", "bytes"],
+		[
+			credit.account,
+			credit.escrow,
+			credit.sessionKey,
+			credit.sessionLimit,
+			credit.sessionExpiry,
+			credit.sessionProof,
+		],
 	);
 }
 // [end]
 
 const ZERO = `0x${"00".repeat(32)}`;
 
+/** The session proof of a credit without a session key. */
+export const NO_PROOF: Hex = `0x${"00".repeat(64)}`;
+
 /** The kind of deposits whose body is a {@link Credit}. */
 export const CREDIT = 0;
 
 /** The credit that a body says; null where it says none, by the vault's own rules. */
 export function decodeCredit(body: Hex, amount: bigint): Credit | null {
-	if (size(body) !== 100) return null;
+	if (size(body) !== 164) return null;
 	const credit = {
 		account: slice(body, 0, 32),
 		escrow: BigInt(slice(body, 32, 48)),
 		sessionKey: slice(body, 48, 80),
 		sessionLimit: BigInt(slice(body, 80, 96)),
 		sessionExpiry: Number(slice(body, 96, 100)),
+		sessionProof: slice(body, 100, 164),
 	};
-	const sessionless = credit.sessionLimit === 0n && credit.sessionExpiry === 0;
+	const sessionless =
+		credit.sessionLimit === 0n && credit.sessionExpiry === 0 && credit.sessionProof === NO_PROOF;
 	const whole = credit.account !== ZERO && (credit.sessionKey !== ZERO || sessionless);
 	return whole && credit.escrow <= amount ? credit : null;
 }

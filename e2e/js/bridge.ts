@@ -45,8 +45,11 @@ async function chain<T>(method: string, params: unknown[] = []): Promise<T> {
 // [end]
 
 // [deposit]
+/** As `clustercast-player session` prints it, and how much it may spend. */
+type Session = { key: Hex; limit: bigint; expiry: number; proof: Hex };
+
 /** Deposits USDC with a permit, one transaction. `session` may spend of the escrow by signing tickets. */
-async function deposit(amount: bigint, escrow: bigint, session?: { key: Hex; limit: bigint; expiry: number }) {
+async function deposit(amount: bigint, escrow: bigint, session?: Session) {
 	const usdc = await l2.readContract({ address: vault, abi, functionName: "usdc" });
 	const body = encodeCredit({
 		account: accountOf(chainId, owner.address),
@@ -54,6 +57,7 @@ async function deposit(amount: bigint, escrow: bigint, session?: { key: Hex; lim
 		sessionKey: session?.key ?? zeroHash,
 		sessionLimit: session?.limit ?? 0n,
 		sessionExpiry: session?.expiry ?? 0,
+		sessionProof: session?.proof ?? `0x${"00".repeat(64)}`,
 	});
 	const order = { kind: 0, amount, refundTo: owner.address, body };
 	const deadline = (await l2.getBlock()).timestamp + 3600n;

@@ -236,8 +236,11 @@ impl Activity {
 			}
 			redemptions.insert(event.extrinsic);
 		}
-		for penalised in events.iter().filter(|e| e.pallet == "FraudProofs") {
-			let [_viewer, _reporter, _treasury, burnt]: [Balance; 4] = penalised.field("penalty")?;
+		for paid in events
+			.iter()
+			.filter(|e| e.is("FraudProofs", "Settled") || e.is("FraudProofs", "Equivocated"))
+		{
+			let [_viewers, _reporters, _treasury, burnt]: [Balance; 4] = paid.field("penalty")?;
 			self.burnt += burnt;
 		}
 		for event in events

@@ -11,7 +11,7 @@ use clustercast_primitives::{
 	amount::USDC,
 	bridge::{account_of, beefy::AuthoritySet},
 	crypto::keccak256,
-	AccountId, Balance, BlockNumber, EthereumAddress, PublicKey, Usdc,
+	AccountId, Balance, BlockNumber, EthereumAddress, PublicKey, Signature, Usdc,
 };
 use serde_json::{json, Value};
 use std::{env, fs, path::PathBuf, time::Duration};
@@ -316,6 +316,8 @@ impl Wallet {
 pub struct Session {
 	/// Signs tickets.
 	pub key: PublicKey,
+	/// Signed by the key, for the account.
+	pub proof: Signature,
 	/// Micro-USDC.
 	pub limit: Balance,
 	/// Block.
@@ -346,6 +348,7 @@ pub async fn deposit(
 	if let Some(session) = session {
 		deposit
 			.args(["--session-key", &session.key.to_string()])
+			.args(["--session-proof", &session.proof.to_string()])
 			.args(["--session-limit", &Usdc(session.limit).to_string()])
 			.args(["--session-expiry", &session.expiry.to_string()]);
 	}

@@ -40,6 +40,9 @@ const CACHE_BYTES: usize = 64 << 20;
 /// Of a window, as the origin cuts it.
 const CHUNK_BYTES: usize = 1 << merkle::DEFAULT_CHUNK_LOG2;
 
+/// How far behind the newest block its receipts are dated, as honest ones are.
+const RECEIPT_LAG: u32 = 4;
+
 /// Longest pause of the origin.
 const INACTIVITY: Duration = Duration::from_secs(30);
 
@@ -125,11 +128,13 @@ impl Byzantine {
 			stream: StreamId(stream),
 			track: 0,
 			signing_key,
+			former_keys: Vec::new(),
 			relayer_key: origin.peer(),
 			relayer_account: None,
 			binding: Binding::PeerKey(origin.peer().0),
 			payment: None,
 			head: network.books().chain().heads().borrow().best,
+			latest_start_ms: u64::MAX,
 			resume: None,
 		});
 		let connection = node.connect(&origin).await.context("the origin refuses it")?;
@@ -149,7 +154,7 @@ impl Byzantine {
 		let (signer, mut heads) = (state.signer.clone(), network.books().chain().heads());
 		let follow = tokio::spawn(async move {
 			loop {
-				signer.set_block(heads.borrow_and_update().best);
+				signer.set_block(heads.borrow_and_update().best.saturating_sub(RECEIPT_LAG));
 				if heads.changed().await.is_err() {
 					return;
 				}

@@ -206,7 +206,7 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 	);
 	println!("  chain    {} (for polkadot.js and the like)", scene.network.rpc(0));
 	println!(
-		"  stream   {} at {} micro-USDC per GB",
+		"  stream   {} at {} micro-USDC per GB: dear, so that tickets win while you look on; the usual price is 20000",
 		scene.origin.stream, TERMS.price_per_gb
 	);
 	for relayer in &scene.relayers {

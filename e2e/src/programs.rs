@@ -226,6 +226,7 @@ impl Relayer {
 			.args(["--payment", "tickets"])
 			.args(["--redeem-value", &Usdc(terms.redeem_value).to_string()])
 			.args(["--redeem-age-s", &terms.redeem_age_s.to_string()])
+			.args(["--voucher-age-s", &terms.redeem_age_s.to_string()])
 			.args(["--metrics", &format!("127.0.0.1:{}", self.metrics_port)])
 			.arg("--identity")
 			.arg(&self.person.key_file)
@@ -340,9 +341,11 @@ pub async fn session(lab: &Lab, network: &Network, viewer: &Person) -> Result<Se
 		.arg(lab.path("wallet"));
 	let answer = run_once(&mut session).await.context("session")?;
 	let key = answer["sessionKey"].as_str().context("it prints a key")?.parse()?;
+	let proof = answer["sessionProof"].as_str().context("it prints a proof")?.parse()?;
 	let expiry = answer["expiry"].as_u64().context("it prints an expiry")?;
 	Ok(Session {
 		key,
+		proof,
 		limit: 10 * USDC,
 		expiry: expiry.try_into()?,
 	})

@@ -13,7 +13,8 @@ use clustercast_primitives::{amount::USDC, AccountId, Balance, BlockNumber, Hash
 use futures::future::{try_join, try_join_all};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The stream key's price, micro-USDC per GB: the most that a viewer expects to pay.
+/// The stream key's price, micro-USDC per GB: the most that a viewer expects to pay. A hundred times the usual price
+/// (`docs/economics.md`), so that tickets win while somebody looks on.
 pub const PRICE_PER_GB: u64 = 2_000_000;
 
 /// Terms that make tickets win often: a window of 480p costs about a third of the face value.

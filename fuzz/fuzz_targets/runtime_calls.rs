@@ -13,6 +13,7 @@ use clustercast_primitives::{
 	bridge::{account_of, attestation::VAULT, deposit, Credit, Deposit, Domain, EthereumAction},
 	crypto::{KeyPair, SignedMessage},
 	notice::RelayerProof,
+	session::SessionProof,
 	ticket, AccountId as Account, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature, Signed,
 };
 use clustercast_runtime::{genesis, *};
@@ -120,15 +121,20 @@ static VALIDATOR: LazyLock<sr25519::Pair> = LazyLock::new(|| PEOPLE[0].pair());
 
 /// All deposits that the vault ever gets: the wallet's, for itself and for others.
 static DEPOSITS: LazyLock<Vec<Deposit>> = LazyLock::new(|| {
-	let credit = |number: u64| Credit {
-		account: match number % 3 {
+	let credit = |number: u64| {
+		let account = match number % 3 {
 			0 => Account(PEOPLE[number as usize % 4].to_account_id().into()),
 			_ => account_of(L2.chain_id, &WALLET),
-		},
-		escrow: [0, 1][number as usize % 2] * 1_000_000,
-		session_key: key_pair(number as u8).public(),
-		session_limit: 5_000_000,
-		session_expiry: 1_000,
+		};
+		let key = key_pair(number as u8);
+		Credit {
+			account,
+			escrow: [0, 1][number as usize % 2] * 1_000_000,
+			session_key: key.public(),
+			session_limit: 5_000_000,
+			session_expiry: 1_000,
+			session_proof: key.sign(SessionProof { account }, &chain()).signature,
+		}
 	};
 	// Each fifth is of a kind that the chain does not know.
 	let deposit = |number: u64| Deposit {
@@ -179,6 +185,12 @@ fn complete_bridge(call: &mut pallet_usdc_bridge::Call<Runtime>) {
 			| EthereumAction::Collect { deadline, .. }
 			| EthereumAction::Authorize { deadline, .. }) = action;
 			*deadline = System::block_number() + *deadline % 2_000;
+			if let EthereumAction::Authorize { key, proof, .. } = action {
+				let account = account_of(L2.chain_id, &WALLET);
+				if let Some(signed) = sign(SessionProof { account }, key) {
+					*proof = signed.signature;
+				}
+			}
 			let wallet = ecdsa::Pair::from_seed(&WALLET_SEED);
 			*signature = EthereumSignature(wallet.sign_prehashed(&action.digest(&L2).0).0);
 		},
@@ -231,6 +243,14 @@ fn complete(call: &mut RuntimeCall, who: &AccountId) {
 		},
 		RuntimeCall::RelayerRegistry(pallet_relayer_registry::Call::register { signing_key, proof, .. }) => {
 			let account = Account(who.clone().into());
+			*proof = sign(RelayerProof { account }, signing_key).map_or(Signature([0; 64]), |signed| signed.signature);
+		},
+		RuntimeCall::RelayerRegistry(pallet_relayer_registry::Call::set_signing_key {
+			relayer,
+			signing_key,
+			proof,
+		}) => {
+			let account = Account(relayer.clone().into());
 			*proof = sign(RelayerProof { account }, signing_key).map_or(Signature([0; 64]), |signed| signed.signature);
 		},
 		RuntimeCall::UsdcBridge(call) => complete_bridge(call),

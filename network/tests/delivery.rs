@@ -176,6 +176,7 @@ fn session(relayer: &Address, paid: bool) -> ViewerSession {
 		stream: STREAM,
 		track: 0,
 		signing_key: KeyPair::from_seed([2; 32]).public(),
+		former_keys: Vec::new(),
 		relayer_key: relayer.peer(),
 		relayer_account: None,
 		binding: Binding::PeerKey(relayer.peer().0),
@@ -190,6 +191,7 @@ fn session(relayer: &Address, paid: bool) -> ViewerSession {
 			max_face_value: 1_000_000,
 		}),
 		head: 0,
+		latest_start_ms: u64::MAX,
 		resume: None,
 	})
 }

@@ -163,7 +163,8 @@ mod tests {
 			"list --withdraw",
 			"rent-out --price 0 --blocks 30",
 			"rent-out --withdraw",
-			"transfer --to 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY",
+			"transfer --to 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY --signing-key \
+			 d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
 			"buy --signing-key k --max-price 1",
 			"rent --signing-key k --max-price 1 --min-blocks 5",
 		] {
@@ -176,7 +177,8 @@ mod tests {
 			"rent-out --blocks 1",
 			"rent-out",
 			"rent-out --withdraw --price 1 --blocks 1",
-			"transfer --to nobody",
+			"transfer --to 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY",
+			"transfer --to nobody --signing-key d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
 			"buy --signing-key k",
 			"rent --signing-key k --max-price 1",
 		] {

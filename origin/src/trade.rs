@@ -9,7 +9,7 @@ use clustercast_chain::{
 };
 use clustercast_primitives::{
 	chain::{RentOffer, StreamTerms, PPM},
-	AccountId, Balance, BlockNumber, StreamId, Usdc,
+	AccountId, Balance, BlockNumber, PublicKey, StreamId, Usdc,
 };
 use serde_json::{json, Value};
 use std::path::PathBuf;
@@ -73,7 +73,7 @@ pub struct Mint {
 	#[arg(long, value_name = "N", default_value_t = 0)]
 	max_viewers: u32,
 	/// Baseline price, micro-USDC per GB (10^9 bytes)
-	#[arg(long, value_name = "N", default_value_t = 100_000)]
+	#[arg(long, value_name = "N", default_value_t = 20_000)]
 	price_per_gb: u64,
 	/// Most that relayers may ask, parts per million of the price; 1000000 (no more than the price) to 10000000
 	#[arg(long, value_name = "N", default_value_t = PPM)]
@@ -125,17 +125,24 @@ impl Subject {
 pub struct Transfer {
 	#[command(flatten)]
 	subject: Subject,
-	/// Who owns it from now on, with its deposit: SS58 or hex; must have an account on the chain
+	/// Who owns it from now on: SS58 or hex; must have an account on the chain
 	#[arg(long, value_name = "ACCOUNT", value_parser = account::parse)]
 	to: AccountId,
+	/// Public key that signs from now on, and that the new owner answers for: 32 bytes as hex
+	#[arg(long, value_name = "HEX")]
+	signing_key: PublicKey,
 }
 
 impl Transfer {
 	/// Transfers, and says who owns it.
 	pub async fn run(self) -> Result<Value> {
-		let call = calls::transfer_stream(self.subject.id(), &self.to);
+		let call = calls::transfer_stream(self.subject.id(), &self.to, &self.signing_key);
 		self.subject.signer.submit(&call).await?;
-		Ok(json!({ "stream": self.subject.stream, "owner": account::ss58(&self.to) }))
+		Ok(json!({
+			"stream": self.subject.stream,
+			"owner": account::ss58(&self.to),
+			"signingKey": self.signing_key,
+		}))
 	}
 }
 
@@ -196,7 +203,7 @@ pub struct RentOut {
 	/// Anybody can rent it for this, USDC for the whole period; 5 % of it go to the treasury
 	#[arg(long, value_name = "USDC", required_unless_present = "withdraw", requires = "blocks")]
 	price: Option<Usdc>,
-	/// The period, blocks of 2 s; at most 1296000 (30 days)
+	/// The period, blocks of 2 s; 600 (20 minutes) to 1296000 (30 days)
 	#[arg(long, value_name = "N", requires = "price")]
 	blocks: Option<BlockNumber>,
 	/// Not for rent any longer; a rental that runs goes on
@@ -235,14 +242,20 @@ pub struct Rent {
 }
 
 impl Rent {
-	/// Rents, and says what it cost and until when.
+	/// Rents, and says what it cost, and from and until when.
 	pub async fn run(self) -> Result<Value> {
 		let key = keys::load_or_create(&self.signing_key)?.public();
 		let call = calls::rent_stream(self.subject.id(), &key, self.max_price.0, self.min_blocks);
 		let included = self.subject.signer.submit(&call).await?;
 		let rented = event(&included, "Rented")?;
-		let (price, until): (Balance, BlockNumber) = (rented.field("price")?, rented.field("until")?);
-		Ok(json!({ "stream": self.subject.stream, "price": Usdc(price).to_string(), "rentedUntil": until }))
+		let price: Balance = rented.field("price")?;
+		let (from, until): (BlockNumber, BlockNumber) = (rented.field("from")?, rented.field("until")?);
+		Ok(json!({
+			"stream": self.subject.stream,
+			"price": Usdc(price).to_string(),
+			"rentedFrom": from,
+			"rentedUntil": until,
+		}))
 	}
 }
 

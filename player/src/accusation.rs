@@ -1,7 +1,7 @@
 //! What the viewer found against relayers and the broadcaster, and bringing it before the chain: by itself, in the
 //! background, never in the way of the video.
 
-use clustercast_chain::{calls, Call, Chain, Wait, Wallet};
+use clustercast_chain::{calls, Call, Chain, ChainError, Wait, Wallet};
 use clustercast_network::client::Subscription;
 use clustercast_primitives::{
 	catalog::SignedCatalog,
@@ -9,10 +9,10 @@ use clustercast_primitives::{
 	fraud::{ChunkFraud, Equivocation},
 	status::SignedStatus,
 	window::SignedHeader,
-	Status,
+	BlockNumber, Hash, PublicKey, Status, StreamId,
 };
 use clustercast_protocol::{EncodedWindow, Evidence, Suspicion, Witness};
-use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt, future::Future, sync::Arc, time::Duration};
 use tokio::{
 	sync::mpsc,
 	task::{JoinError, JoinHandle, JoinSet},
@@ -64,11 +64,67 @@ impl fmt::Display for Accusation {
 }
 
 impl Accusation {
-	fn call(&self) -> Call {
+	/// Whose keys are asked for.
+	fn stream(&self) -> Option<StreamId> {
 		match self {
-			Self::InvalidChunk(evidence) => calls::report_invalid_chunk(evidence),
-			Self::Equivocation(evidence) => calls::report_equivocation(evidence),
+			Self::InvalidChunk(_) => None,
+			Self::Equivocation(evidence) => Some(evidence.stream()),
 		}
+	}
+
+	/// As a call; `None` where none of these keys of the stream signed both.
+	fn call(&self, keys: &[PublicKey], genesis: &Hash) -> Option<Call> {
+		match self {
+			Self::InvalidChunk(evidence) => Some(calls::report_invalid_chunk(evidence)),
+			Self::Equivocation(evidence) => {
+				let signed = evidence.signed(genesis);
+				let signed_both = |key: &&PublicKey| {
+					let mut both = signed.iter();
+					both.all(|(payload, signature)| key.verify(payload, signature).is_ok())
+				};
+				let key = keys.iter().find(signed_both)?;
+				Some(calls::report_equivocation(key, evidence))
+			},
+		}
+	}
+}
+
+/// Why a report came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum NotUpheld {
+	/// The chain does not agree, or cannot be reached.
+	#[error(transparent)]
+	Chain(#[from] ChainError),
+	/// By the chain's account the stream's key is another one.
+	#[error("no key of the stream signed both")]
+	Signer,
+}
+
+/// Judges accusations.
+pub trait Court: Send + Sync + 'static {
+	/// Reports; the block in which it was upheld.
+	fn report(&self, accusation: &Accusation) -> impl Future<Output = Result<BlockNumber, NotUpheld>> + Send;
+}
+
+/// The chain, asked in the name of a wallet.
+#[derive(Debug)]
+pub struct Reporter {
+	/// Judges.
+	pub chain: Chain,
+	/// Pays the fee where the chain does not agree.
+	pub wallet: Arc<Wallet>,
+}
+
+impl Court for Reporter {
+	async fn report(&self, accusation: &Accusation) -> Result<BlockNumber, NotUpheld> {
+		let mut keys = Vec::new();
+		if let Some(stream) = accusation.stream() {
+			let known = self.chain.stream_key(stream).await?.ok_or(NotUpheld::Signer)?;
+			keys.push(known.signing_key);
+			keys.extend(known.previous_keys);
+		}
+		let call = accusation.call(&keys, &self.chain.genesis()).ok_or(NotUpheld::Signer)?;
+		Ok(self.chain.submit(&self.wallet, &call, Wait::InBlock).await?.number)
 	}
 }
 
@@ -150,13 +206,12 @@ pub struct Inquest {
 }
 
 impl Inquest {
-	/// Reports in the name of the wallet, which pays the fee where the chain does not agree; without one it only says
-	/// what it found.
-	pub fn start(reporter: Option<(Chain, Arc<Wallet>)>) -> Self {
+	/// Reports to this court; without one it only says what it found.
+	pub fn start(court: Option<impl Court>) -> Self {
 		let (clues, waiting) = mpsc::channel(MAX_CLUES);
 		let clerk = Clerk {
 			inquiry: Inquiry::default(),
-			reporter,
+			court: court.map(Arc::new),
 			tasks: JoinSet::new(),
 			upheld: 0,
 		};
@@ -207,14 +262,14 @@ impl Inquest {
 	}
 }
 
-struct Clerk {
+struct Clerk<C> {
 	inquiry: Inquiry,
-	reporter: Option<(Chain, Arc<Wallet>)>,
+	court: Option<Arc<C>>,
 	tasks: JoinSet<Done>,
 	upheld: u64,
 }
 
-impl Clerk {
+impl<C: Court> Clerk<C> {
 	async fn work(mut self, mut clues: mpsc::Receiver<Clue>) -> u64 {
 		loop {
 			tokio::select! {
@@ -271,7 +326,7 @@ impl Clerk {
 
 	fn accuse(&mut self, accusation: Accusation) {
 		tracing::warn!("found {accusation}");
-		let Some((chain, wallet)) = self.reporter.clone() else {
+		let Some(court) = self.court.clone() else {
 			return;
 		};
 		if self.tasks.len() >= MAX_TASKS {
@@ -279,9 +334,9 @@ impl Clerk {
 			return;
 		}
 		self.tasks.spawn(async move {
-			let reported = chain.submit(&wallet, &accusation.call(), Wait::InBlock).await;
+			let reported = court.report(&accusation).await;
 			match &reported {
-				Ok(included) => tracing::warn!(block = included.number, "reported {accusation}; the chain agrees"),
+				Ok(block) => tracing::warn!(block, "reported {accusation}; the chain agrees"),
 				Err(error) => tracing::warn!(%error, "the chain does not take the report of {accusation}"),
 			}
 			Done::Reported {
@@ -311,6 +366,10 @@ mod tests {
 		broadcast(segment).segment(0, data).unwrap()
 	}
 
+	fn signing_key() -> PublicKey {
+		KeyPair::from_seed([1; 32]).public()
+	}
+
 	/// The attack: one number, two meanings, told to different viewers.
 	#[test]
 	fn second_status_or_catalog_of_a_number_is_evidence() {
@@ -330,7 +389,8 @@ mod tests {
 		};
 		assert_eq!(inquiry.catalog(&catalog(b"one")), None);
 		let found = inquiry.catalog(&catalog(b"other")).unwrap();
-		assert_eq!(found.call().full_name(), "FraudProofs::report_equivocation");
+		let call = found.call(&[signing_key()], &GENESIS).unwrap();
+		assert_eq!(call.full_name(), "FraudProofs::report_equivocation");
 	}
 
 	#[test]
@@ -344,13 +404,33 @@ mod tests {
 			None,
 			"another place"
 		);
-		let evidence = Equivocation::Headers {
+		let found = inquiry.header(other.signed_header()).unwrap();
+		let Accusation::Equivocation(evidence) = &found else {
+			panic!("{found}")
+		};
+		let both = Equivocation::Headers {
 			first: one.signed_header().clone(),
 			second: other.signed_header().clone(),
 		};
-		let accusation = Accusation::Equivocation(Box::new(evidence));
-		assert_eq!(inquiry.header(other.signed_header()), Some(accusation.clone()));
-		assert_eq!(accusation.call().full_name(), "FraudProofs::report_equivocation");
+		assert_eq!((&**evidence, evidence.check()), (&both, Ok(())));
+	}
+
+	/// The chain verifies under one key, so it has to be the right one; a replaced one counts too.
+	#[test]
+	fn evidence_names_the_key_that_signed_both() {
+		let mut inquiry = Inquiry::default();
+		assert_eq!(inquiry.header(window(1, b"one").signed_header()), None);
+		let found = inquiry.header(window(1, b"other").signed_header()).unwrap();
+		assert_eq!(found.stream(), Some(StreamId(0)));
+		let new = KeyPair::from_seed([2; 32]).public();
+		let named = |keys: &[PublicKey], genesis| found.call(keys, genesis).map(|call| format!("{call:?}"));
+		assert_eq!(named(&[new], &GENESIS), None);
+		assert_eq!(named(&[signing_key()], &Hash([8; 32])), None, "of another chain");
+		let Accusation::Equivocation(evidence) = &found else {
+			panic!("{found}")
+		};
+		let expected = format!("{:?}", calls::report_equivocation(&signing_key(), evidence));
+		assert_eq!(named(&[new, signing_key()], &GENESIS), Some(expected));
 	}
 
 	#[test]
@@ -364,12 +444,61 @@ mod tests {
 		}
 	}
 
+	/// Remembers what it was told, and upholds it or does not.
+	struct Judge {
+		told: Arc<std::sync::Mutex<Vec<Accusation>>>,
+		upholds: bool,
+	}
+
+	impl Court for Judge {
+		async fn report(&self, accusation: &Accusation) -> Result<BlockNumber, NotUpheld> {
+			self.told.lock().unwrap().push(accusation.clone());
+			match self.upholds {
+				true => Ok(7),
+				false => Err(NotUpheld::Signer),
+			}
+		}
+	}
+
+	/// What is reported of these windows, and how many reports count as upheld.
+	async fn inquest(upholds: bool, windows: &[EncodedWindow]) -> (usize, u64) {
+		let told = Arc::<std::sync::Mutex<Vec<_>>>::default();
+		let mut inquest = Inquest::start(Some(Judge {
+			told: told.clone(),
+			upholds,
+		}));
+		windows.iter().for_each(|window| inquest.window(window));
+		let upheld = inquest.finish().await;
+		inquest.window(&window(9, b"late"));
+		let told = told.lock().unwrap().len();
+		(told, upheld)
+	}
+
 	#[tokio::test]
-	async fn nothing_found_is_nothing_reported() {
-		let mut inquest = Inquest::start(None);
+	async fn what_is_found_is_reported_once_and_counts_where_the_chain_agrees() {
+		let honest = [window(1, b"data"), window(2, b"data"), window(1, b"data")];
+		assert_eq!(
+			inquest(true, &honest).await,
+			(0, 0),
+			"nothing found is nothing reported"
+		);
+		let two = [window(1, b"data"), window(2, b"data"), window(1, b"other")];
+		assert_eq!(inquest(true, &two).await, (1, 1));
+		assert_eq!(inquest(false, &two).await, (1, 0));
+		let three = [
+			window(1, b"data"),
+			window(1, b"other"),
+			window(2, b"x"),
+			window(2, b"y"),
+		];
+		assert_eq!(inquest(true, &three).await, (2, 2));
+	}
+
+	#[tokio::test]
+	async fn without_a_court_nothing_counts() {
+		let mut inquest = Inquest::start(None::<Judge>);
 		inquest.window(&window(1, b"data"));
 		inquest.window(&window(1, b"other"));
 		assert_eq!(inquest.finish().await, 0);
-		inquest.window(&window(2, b"late"));
 	}
 }

@@ -10,7 +10,7 @@ use crate::{
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, calls, Call, Chain, Wait, Wallet};
-use clustercast_primitives::{AccountId, StreamId, Usdc};
+use clustercast_primitives::{session::SessionProof, AccountId, StreamId, Usdc};
 use std::{path::PathBuf, process::ExitCode};
 
 /// What is logged when RUST_LOG does not say.
@@ -140,15 +140,14 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 			let folder = StateFolder::open(&state).context("--state")?;
 			let chain = Chain::connect(&rpc).await?;
 			let account = payer.account(&chain).await.context("--account")?;
-			let session = funds::session_to_authorise(&chain, account, &folder)?;
-			let digits: String = session.proof.0.iter().map(|byte| format!("{byte:02x}")).collect();
-			let proof = format!("0x{digits}");
+			let (key, expiry) = funds::session_to_authorise(&chain, account, &folder)?;
+			let proof = key.sign(SessionProof { account }, &chain.genesis()).signature;
 			status::print_line(serde_json::json!({
 				"account": account.to_string(),
 				"ss58": account::ss58(&account),
-				"sessionKey": session.key.to_string(),
-				"expiry": session.expiry,
-				"proof": proof,
+				"sessionKey": key.public().to_string(),
+				"sessionProof": proof.to_string(),
+				"expiry": expiry,
 			}));
 			Ok(())
 		},
@@ -230,8 +229,8 @@ mod tests {
 			panic!("another command");
 		};
 		assert_eq!(config.deposit, Usdc(5_000_000));
-		assert_eq!(config.max_price_per_gb, 1_000_000);
-		assert_eq!(config.max_face_value, Usdc(1_000_000));
+		assert_eq!(config.max_price_per_gb, 100_000);
+		assert_eq!(config.max_face_value, Usdc(100_000));
 		assert!(config.relayers.is_empty() && config.limit.is_none());
 	}
 }

@@ -11,6 +11,7 @@
 //! | [`funds`] | deposit and session key: what is missing, and getting it |
 //! | [`payer`] | whose money pays |
 //! | [`pocket`] | the purse, stored so that no nonce is used twice |
+//! | [`flag`] | whether the broadcaster was caught: nothing is paid then |
 //! | [`sinks`] | where verified windows go: file, window log, HLS |
 //! | [`playlist`] | the HLS media playlist; pure |
 //! | [`hls`] | the local HTTP server |
@@ -22,6 +23,7 @@
 pub mod accusation;
 pub mod cli;
 pub mod failover;
+pub mod flag;
 pub mod funds;
 pub mod hls;
 pub mod payer;

@@ -1,7 +1,8 @@
 //! Assembly: from flags to a viewer in the middle of a broadcast, and its figures at the end.
 
 use crate::{
-	accusation::Inquest,
+	accusation::{Inquest, Reporter},
+	flag,
 	funds::{self, Wanted},
 	hls::Hls,
 	payer::Payer,
@@ -49,12 +50,12 @@ pub struct Config {
 	/// Most that one session key may spend, USDC [default: the deposit]
 	#[arg(long, env = "CLUSTERCAST_PLAYER_LIMIT", value_name = "USDC")]
 	pub limit: Option<Usdc>,
-	/// Highest price accepted, micro-USDC per 10^9 bytes (1000000 is 1 USDC per GB)
+	/// Highest price accepted, micro-USDC per 10^9 bytes (100000 is 0.1 USDC per GB: five times the usual price)
 	#[arg(
 		long,
 		env = "CLUSTERCAST_PLAYER_MAX_PRICE_PER_GB",
 		value_name = "N",
-		default_value_t = 1_000_000
+		default_value_t = 100_000
 	)]
 	pub max_price_per_gb: u64,
 	/// Most that a single winning ticket may cost, USDC
@@ -62,7 +63,7 @@ pub struct Config {
 		long,
 		env = "CLUSTERCAST_PLAYER_MAX_FACE_VALUE",
 		value_name = "USDC",
-		default_value = "1"
+		default_value = "0.1"
 	)]
 	pub max_face_value: Usdc,
 	/// Relayer to watch from, with /p2p/ID; repeat it, first choice first [default: the registry, best first]
@@ -118,6 +119,12 @@ impl Player {
 			opened = self.open(stopped.clone()) => opened?,
 			_ = stopped.wait_for(Option::is_some) => bail!("interrupted before the first window"),
 		};
+		tokio::spawn(flag::end_when_flagged(
+			opened.chain.clone(),
+			opened.stream.id,
+			stop.clone(),
+			flag::PAUSE,
+		));
 		if let Some(seconds) = self.config.seconds {
 			end_after(stop, Duration::from_secs(seconds));
 		}
@@ -132,8 +139,8 @@ impl Player {
 			.stream_key(id)
 			.await?
 			.with_context(|| format!("there is no stream {id} on this chain"))?;
-		if stream.flagged {
-			tracing::warn!(stream = %id, "the broadcaster was caught signing two windows for one place");
+		if let Some(reason) = flag::refusal(&stream) {
+			bail!("{reason}");
 		}
 		let hls = match self.config.hls {
 			Some(address) => {
@@ -159,7 +166,10 @@ impl Player {
 		// A new identity each time: relayers learn nothing of a viewer but the account that pays.
 		let (node, _) = Node::start(&KeyPair::from_seed(rand::random()), node::Limits::default())?;
 		let wallet = self.payer.wallet().filter(|_| !self.config.no_report);
-		let reporter = wallet.map(|wallet| (chain.clone(), wallet.clone()));
+		let reporter = wallet.map(|wallet| Reporter {
+			chain: chain.clone(),
+			wallet: wallet.clone(),
+		});
 		Ok(Viewing {
 			chain,
 			inquest: Inquest::start(reporter),
@@ -202,6 +212,11 @@ impl Player {
 		outcome?;
 		if summary.ended == Some(Ended::NoRelayerLeft) {
 			bail!("every relayer known was caught or refused; see the figures");
+		}
+		if summary.ended == Some(Ended::Flagged) {
+			bail!(
+				"the broadcaster was caught signing two different things for one place: nothing of it is paid any more"
+			);
 		}
 		if summary.ended == Some(Ended::Finished) {
 			viewing.sinks.finish();

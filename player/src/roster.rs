@@ -518,6 +518,8 @@ mod tests {
 		let key = relayer(1, None).key;
 		let info = RelayerInfo {
 			account: AccountId([1; 32]),
+			payout: AccountId([2; 32]),
+			operator: AccountId([3; 32]),
 			signing_key: key,
 			addresses: vec!["/ip4/127.0.0.1/udp/1/quic-v1".into(), "nonsense".into()],
 			price_per_gb: 10,

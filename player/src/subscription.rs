@@ -17,14 +17,12 @@ use clustercast_primitives::{
 	crypto::SignatureError,
 	status::State,
 	subscribe::Binding,
-	window::HeaderError,
+	window::{HeaderError, MAX_AHEAD_OF_VIEWER_MS},
 	AccountId, Balance, BlockNumber, Hash, StreamId, TrackId, Usdc,
 };
 use clustercast_protocol::{
-	thrift::Wish,
-	viewer::{Event, ReceiptFault},
-	EncodedWindow, EndReason, Fault, PaymentMode, PaymentTerms, PurseError, Resume, SessionKey, Standing, Terms,
-	Thrift, ThriftConfig, ViewerConfig, ViewerSession,
+	thrift::Wish, viewer::Event, EncodedWindow, EndReason, Fault, PaymentMode, PaymentTerms, PurseError, Resume,
+	SessionKey, Standing, Terms, Thrift, ThriftConfig, ViewerConfig, ViewerSession,
 };
 use std::{future::Future, time::Duration};
 use tokio::{
@@ -238,6 +236,7 @@ impl<C: ChainView> Viewing<C> {
 			stream: self.stream.id,
 			track: TRACK,
 			signing_key: self.stream.signing_key,
+			former_keys: self.stream.previous_keys.clone(),
 			relayer_key: relayer.key,
 			relayer_account: relayer.account,
 			binding: Binding::PeerKey(relayer.key.0),
@@ -252,6 +251,7 @@ impl<C: ChainView> Viewing<C> {
 				max_face_value: self.limits.max_face_value.0,
 			}),
 			head: self.chain.best_block(),
+			latest_start_ms: latest_start_ms(),
 			resume: self.resume.clone(),
 		});
 		Subscription::new(stream, session, self.stall().max(RESERVE_PATIENCE))
@@ -269,6 +269,7 @@ impl<C: ChainView> Viewing<C> {
 		let mut paying = false;
 		loop {
 			subscription.session().set_head(self.chain.best_block());
+			subscription.session().set_latest_start(latest_start_ms());
 			if !settling && self.ended().is_some() {
 				settling = true;
 				deadline = Instant::now() + SETTLE;
@@ -497,17 +498,8 @@ impl<C: ChainView> Viewing<C> {
 		if unsigned.contains(&fault) && self.ask_again().await {
 			return Over::Relayer(Ending::Failed, "the stream's signing key was changed".into());
 		}
-		// Whose clock or node is behind is not the other's fault, nor that somebody heard of new terms first.
-		let disagrees = matches!(
-			fault,
-			Fault::WrongTerms { .. }
-				| Fault::FutureEpoch { .. }
-				| Fault::BadReceipt {
-					reason: ReceiptFault::Block,
-					..
-				}
-		);
-		if disagrees {
+		// Whose clock or node is behind is not the other's fault, nor that somebody heard of new terms or keys first.
+		if fault.may_be_honest() {
 			self.ask_again().await;
 			return Over::Relayer(Ending::Failed, format!("disagrees about the chain: {fault}"));
 		}
@@ -539,6 +531,11 @@ impl<C: ChainView> Viewing<C> {
 			},
 		}
 	}
+}
+
+/// No clock of a broadcaster or relayer goes further ahead of ours.
+fn latest_start_ms() -> u64 {
+	unix_ms().saturating_add(MAX_AHEAD_OF_VIEWER_MS)
 }
 
 fn cannot_pay(error: PayError) -> anyhow::Error {

@@ -21,6 +21,8 @@ pub enum Ended {
 	Finished,
 	/// Every relayer known was caught or is too dear.
 	NoRelayerLeft,
+	/// The broadcaster was caught signing two things of which one is untrue.
+	Flagged,
 }
 
 /// One relayer's part.

@@ -350,8 +350,12 @@ pub struct ViewerAccount {
 	serde(rename_all = "camelCase")
 )]
 pub struct RelayerInfo {
-	/// Receives the relayer's share; a ticket's recipient.
+	/// The account that registered: a ticket's recipient, whoever acts for it later.
 	pub account: AccountId,
+	/// Receives the relayer's share and owns the bond.
+	pub payout: AccountId,
+	/// Redeems, and changes addresses, price and signing key.
+	pub operator: AccountId,
 	/// Signs receipts; also the key of its libp2p peer id.
 	pub signing_key: PublicKey,
 	/// Multiaddresses, as text.
@@ -455,8 +459,10 @@ pub struct StreamKeyInfo {
 	pub id: StreamId,
 	/// Owns it.
 	pub owner: AccountId,
-	/// Broadcasts now and receives the broadcaster's share: whoever rents it, else the owner.
+	/// Broadcasts now: whoever rents it, else the owner.
 	pub broadcaster: AccountId,
+	/// Receives the broadcaster's share of what is signed now: the broadcaster, or for a while who was it before.
+	pub payee: AccountId,
 	/// Signs window headers now.
 	pub signing_key: PublicKey,
 	/// For people, UTF-8.
@@ -471,12 +477,15 @@ pub struct StreamKeyInfo {
 	pub max_surge_ppm: u32,
 	/// The broadcaster's share of each ticket, parts per million.
 	pub broadcaster_share_ppm: u32,
-	/// Counts changes of the three above: vouchers add up under it.
+	/// Counts changes of the three above and of `payee`: vouchers add up under it.
 	pub terms_counter: u32,
-	/// Announced for the three above and not in force yet.
+	/// When it rises next, if that is known, and what the three above are then.
 	pub change: Option<TermsChange>,
 	/// All other signing keys that are known: what they signed is still valid.
 	pub previous_keys: Vec<PublicKey>,
+	/// Held on who broadcasts now, and lost by signing two windows for one place, micro-USDC.
+	#[cfg_attr(feature = "serde", serde(with = "decimal"))]
+	pub deposit: Balance,
 	/// Whoever broadcasts now signed two windows for one place.
 	pub flagged: bool,
 	/// Anybody can buy it for this, micro-USDC.
@@ -484,7 +493,7 @@ pub struct StreamKeyInfo {
 	pub sale_price: Option<Balance>,
 	/// Anybody can rent it for this, once it is not rented.
 	pub rent_offer: Option<RentOffer>,
-	/// Rented: first block in which the owner broadcasts again.
+	/// Rented now: first block in which the owner broadcasts again.
 	pub rented_until: Option<BlockNumber>,
 }
 

@@ -69,6 +69,15 @@ impl fmt::Display for Kind {
 	}
 }
 
+/// How far a receipt's block may lie behind the chain's newest one for who is asked to pay: 40 s. Evidence counts from that
+/// block, so an old one would end it before it begins.
+pub const MAX_BLOCKS_BEHIND: BlockNumber = 20;
+
+/// How far it may lie ahead: 4 s. A relayer states a block that was the newest one a moment ago, so only a node that is
+/// well behind finds it there. The chain takes evidence as early as viewers take receipts: no relayer can date its own so
+/// that what shows its fraud is refused when it is found.
+pub const MAX_BLOCKS_AHEAD: BlockNumber = 2;
+
 /// Most deliveries of a receipt.
 pub const MAX_DELIVERIES: u32 = 256;
 
@@ -128,7 +137,7 @@ pub struct Receipt {
 	pub price: u64,
 	/// `H(rand)` for the ticket that pays it, see [`crate::ticket::commitment`].
 	pub commitment: Hash,
-	/// The newest block that the relayer knew: evidence counts from here.
+	/// One that was the newest a moment ago: evidence counts from here.
 	pub block: BlockNumber,
 }
 

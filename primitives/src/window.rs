@@ -47,6 +47,13 @@ pub const MAX_WINDOW_BYTES: u32 = 8 << 20;
 /// Longest a window plays: a minute. A playlist has to announce its longest segment.
 pub const MAX_DURATION_MS: u32 = 60_000;
 
+/// How far a window's start may lie ahead of the clock of a relayer that takes it from upstream: a minute.
+pub const MAX_AHEAD_MS: u64 = 60_000;
+
+/// The same for a viewer, whose clock may be four minutes behind that of an honest relayer before they disagree. How far
+/// behind a start lies says nothing: an old window is a replay.
+pub const MAX_AHEAD_OF_VIEWER_MS: u64 = 5 * MAX_AHEAD_MS;
+
 /// Bits of [`WindowHeader::flags`]. Peers refuse unknown ones of the low eight; the high eight can be ignored by whoever
 /// does not know them. The chain looks at none.
 pub mod flags {
@@ -209,6 +216,11 @@ impl WindowHeader {
 		Ok(())
 	}
 
+	/// Whether it begins no later than this, Unix time in milliseconds. There is no bound behind: an old window is a replay.
+	pub fn begins_by(&self, latest_start_ms: u64) -> bool {
+		self.start_ms <= latest_start_ms
+	}
+
 	/// Whether it has this flag.
 	pub fn has(&self, flag: u16) -> bool {
 		self.flags & flag != 0
@@ -324,6 +336,30 @@ pub(crate) mod tests {
 			key.sign(good, &genesis).check(&other.public(), &genesis),
 			Err(HeaderError::Signature(SignatureError::Invalid))
 		);
+	}
+
+	/// The attack: a window of seven weeks, or one of tomorrow, for a playlist that has to announce it.
+	#[test]
+	fn a_start_is_bounded_ahead_only_and_a_duration_always() {
+		let now = 1_700_000_000_000;
+		let begins = |start_ms| {
+			let header = WindowHeader {
+				start_ms,
+				..header(0, &[1])
+			};
+			assert_eq!(header.check(), Ok(()), "it says nothing of clocks");
+			header.begins_by(now)
+		};
+		assert!(begins(0) && begins(now - 86_400_000) && begins(now));
+		assert!(!begins(now + 1) && !begins(u64::MAX));
+		for duration_ms in [0, MAX_DURATION_MS, MAX_DURATION_MS + 1, u32::MAX] {
+			let header = WindowHeader {
+				duration_ms,
+				..header(0, &[1])
+			};
+			let refused = duration_ms > MAX_DURATION_MS;
+			assert_eq!(header.check().is_err(), refused);
+		}
 	}
 
 	#[test]

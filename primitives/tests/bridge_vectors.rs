@@ -92,6 +92,7 @@ fn deposits_follow_from_their_fields() {
 					bytes(&credit["sessionKey"]),
 					number(&credit["sessionLimit"], 16),
 					number(&credit["sessionExpiry"], 4),
+					bytes(&credit["sessionProof"]),
 				]
 				.concat();
 				assert_eq!(body, expected);

@@ -40,6 +40,7 @@ pub const FLOAT: Float = Float {
 	value: 5 * USDC,
 	per_hour: 20 * USDC,
 };
+pub const LATEST_START_MS: u64 = 2_000_000_000_000;
 pub const CHALLENGE: Hash = Hash([0xc4; 32]);
 
 pub fn stream_key() -> KeyPair {
@@ -179,6 +180,7 @@ pub fn viewer_config() -> ViewerConfig {
 		stream: STREAM,
 		track: 0,
 		signing_key: stream_key().public(),
+		former_keys: Vec::new(),
 		relayer_key: relayer_key().public(),
 		relayer_account: Some(RECIPIENT),
 		binding: binding(),
@@ -190,6 +192,7 @@ pub fn viewer_config() -> ViewerConfig {
 			max_face_value: USDC,
 		}),
 		head: HEAD,
+		latest_start_ms: LATEST_START_MS,
 		resume: None,
 	}
 }

@@ -15,14 +15,17 @@ use crate::{
 };
 use bytes::Bytes;
 use clustercast_primitives::{
-	catalog::SignedCatalog,
+	catalog::{CatalogError, SignedCatalog},
 	channel::SignedReservation,
+	crypto::SignatureError,
 	ext::Items,
 	merkle,
-	receipt::{self, deliveries_root, Deliveries, PayerOpening, Receipt, SignedReceipt},
+	receipt::{
+		self, deliveries_root, Deliveries, PayerOpening, Receipt, SignedReceipt, MAX_BLOCKS_AHEAD, MAX_BLOCKS_BEHIND,
+	},
 	status::SignedStatus,
 	subscribe::{Binding, SignedSubscription, Subscription},
-	window::{flags, SignedHeader},
+	window::{flags, HeaderError, SignedHeader},
 	AccountId, Balance, BlockNumber, Hash, History, PublicKey, SignedTicket, SignedVoucher, StreamId, TrackId, Voucher,
 	WindowHeader, WindowId,
 };
@@ -43,6 +46,9 @@ pub struct ViewerConfig {
 	pub track: TrackId,
 	/// Signs the stream's headers, as the chain says.
 	pub signing_key: PublicKey,
+	/// Signed them before, as the chain says: the run of a broadcast that is being watched goes on under its own key
+	/// through rotation, sale and rental.
+	pub former_keys: Vec<PublicKey>,
 	/// Signs the relayer's receipts, as the chain says.
 	pub relayer_key: PublicKey,
 	/// The account that the chain has under this key: the one whose bond answers for it, and so the only one to be paid.
@@ -54,6 +60,8 @@ pub struct ViewerConfig {
 	pub payment: Option<PaymentTerms>,
 	/// The chain's newest block: epochs and receipts of another time are refused, see [`ViewerSession::set_head`].
 	pub head: BlockNumber,
+	/// Windows that begin later are refused, see [`ViewerSession::set_latest_start`]: Unix time, milliseconds.
+	pub latest_start_ms: u64,
 	/// Goes on behind this window; `None` begins live.
 	pub resume: Option<Resume>,
 }
@@ -74,12 +82,8 @@ pub struct PaymentTerms {
 	pub max_face_value: Balance,
 }
 
-/// How far a receipt's block may lie behind the chain's newest one: 40 s. Evidence counts from that block, so an old one
-/// would end it before it begins.
-pub const MAX_BLOCKS_BEHIND: BlockNumber = 20;
-
-/// How far it may lie ahead, and the epoch of a broadcast: a minute that our node may be behind.
-pub const MAX_BLOCKS_AHEAD: BlockNumber = 30;
+/// How far the epoch of a broadcast may lie ahead: a minute that our node may be behind.
+pub const MAX_EPOCH_AHEAD: BlockNumber = 30;
 
 /// The window that was received last: the next one must follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,6 +198,13 @@ pub enum Event {
 	Reserved(u32),
 	/// The relayer ended the subscription.
 	Ended(EndReason),
+}
+
+/// Whose signature it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signer {
+	Current,
+	Former,
 }
 
 /// Chunks hashed at a time when they come faster than one by one; what [`merkle::leaf_hashes`] does best.
@@ -317,9 +328,31 @@ impl ViewerSession {
 		}
 	}
 
+	/// The latest start of a window that is taken, Unix time in milliseconds: now, and what clocks may differ by.
+	pub fn set_latest_start(&mut self, latest_start_ms: u64) {
+		self.config.latest_start_ms = latest_start_ms;
+	}
+
 	/// Whether an epoch may have begun.
 	fn has_begun(&self, epoch: BlockNumber) -> bool {
-		epoch <= self.config.head.saturating_add(MAX_BLOCKS_AHEAD)
+		epoch <= self.config.head.saturating_add(MAX_EPOCH_AHEAD)
+	}
+
+	/// Whether an epoch began so short ago that the chain, as our node has it, may not name its key yet.
+	fn is_recent(&self, epoch: BlockNumber) -> bool {
+		self.has_begun(epoch) && epoch.saturating_add(MAX_BLOCKS_BEHIND) >= self.config.head
+	}
+
+	/// By which of the stream's keys something is signed, the one of now first. `invalid` says that it was not this one.
+	fn signer<E: PartialEq>(&self, invalid: E, verify: impl Fn(&PublicKey) -> Result<(), E>) -> Result<Signer, E> {
+		match verify(&self.config.signing_key) {
+			Ok(()) => Ok(Signer::Current),
+			Err(error) if error != invalid => Err(error),
+			Err(_) => match self.config.former_keys.iter().any(|key| verify(key).is_ok()) {
+				true => Ok(Signer::Former),
+				false => Err(invalid),
+			},
+		}
 	}
 
 	fn send_subscribe(&mut self, payer: Option<Payer>) {
@@ -512,7 +545,16 @@ impl ViewerSession {
 				Ok(())
 			},
 			ToViewer::Catalog(catalog) if self.unreceipted.is_none() && self.pending_catalog.is_none() => {
-				catalog.check(&self.config.signing_key, &self.config.genesis)?;
+				let (invalid, epoch) = (
+					CatalogError::Signature(SignatureError::Invalid),
+					catalog.seal.message.epoch,
+				);
+				// Under a former key it is the header that decides.
+				match self.signer(invalid, |key| catalog.check(key, &self.config.genesis)) {
+					Ok(_) => {},
+					Err(error) if error == invalid && self.is_recent(epoch) => return Err(Fault::UnknownKey(epoch)),
+					Err(error) => return Err(error.into()),
+				}
 				self.pending_catalog = Some(Arc::new(*catalog));
 				Ok(())
 			},
@@ -692,15 +734,30 @@ impl ViewerSession {
 		if self.ended || self.unreceipted.is_some() {
 			return Err(Fault::Unexpected(Kind::Window));
 		}
-		header.check(&self.config.signing_key, &self.config.genesis)?;
-		self.header = Some(header.clone());
 		let id = header.message.id;
+		let goes_on = self.last.as_ref().is_some_and(|last| last.id.epoch == id.epoch);
+		let invalid = HeaderError::Signature(SignatureError::Invalid);
+		let signer = match self.signer(invalid, |key| header.check(key, &self.config.genesis)) {
+			Ok(signer) => signer,
+			Err(error) if error == invalid && !goes_on && self.is_recent(id.epoch) => {
+				return Err(Fault::UnknownKey(id.epoch));
+			},
+			Err(error) => return Err(error.into()),
+		};
+		self.header = Some(header.clone());
 		if id.stream != self.config.stream || id.track != self.config.track {
 			return Err(Fault::WrongStream(id));
 		}
 		if !self.has_begun(id.epoch) {
 			let head = self.config.head;
 			return Err(Fault::FutureEpoch { id, head });
+		}
+		if !header.message.begins_by(self.config.latest_start_ms) {
+			return Err(Fault::FutureStart(id));
+		}
+		// What a former key signs anew is not the stream's any more.
+		if signer == Signer::Former && !goes_on {
+			return Err(Fault::FormerKey(id));
 		}
 		let history = match &self.last {
 			None if !header.message.has(flags::INDEPENDENT) => return Err(Fault::NotIndependent(id)),

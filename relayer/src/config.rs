@@ -3,8 +3,9 @@
 use crate::payment::{Payment, Rule};
 use anyhow::{bail, ensure, Context};
 use clap::Args;
+use clustercast_chain::{account, Wallet};
 use clustercast_network::{Address, Multiaddr};
-use clustercast_primitives::{amount, Balance, StreamId, Usdc};
+use clustercast_primitives::{amount, AccountId, Balance, StreamId, Usdc};
 use clustercast_protocol::{relayer::DEFAULT_CREDIT, Float, ReserveTerms};
 use figment::{
 	providers::{Format, Serialized, Toml},
@@ -18,10 +19,16 @@ mod default {
 	use super::{Duration, Usdc};
 
 	pub const RPC: &str = "ws://127.0.0.1:9944";
-	/// A batch of a few such tickets costs well below a percent in fees.
+	/// What CDNs sell at. This and what follows: docs/economics.md.
+	pub const PRICE_PER_GB: u64 = 20_000;
+	/// Redeeming costs a hundredth of it.
+	pub const FACE_VALUE: Usdc = Usdc(20_000);
+	/// Fifty such tickets.
 	pub const REDEEM_VALUE: Usdc = Usdc(1_000_000);
-	/// A quarter of a ticket's life at most: leaves time to try again.
-	pub const REDEEM_AGE: Duration = Duration::from_secs(300);
+	/// Half of a ticket's life: others win meanwhile, and there is time to try again.
+	pub const REDEEM_AGE: Duration = Duration::from_secs(600);
+	/// A voucher of 480p then brings a hundred times its fee, at the usual price.
+	pub const VOUCHER_AGE: Duration = Duration::from_secs(7_200);
 	/// The price stays what it is.
 	pub const SURGE: f64 = 1.0;
 	/// Five minutes of 1.5 Mb/s.
@@ -48,7 +55,7 @@ pub struct Settings {
 	#[arg(long, value_name = "URL", env = "CLUSTERCAST_RELAYER_RPC")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub rpc: Option<String>,
-	/// Account that receives payments and pays fees: //NAME, a mnemonic, or file:PATH; with an operator only its address
+	/// Account that redeems and pays fees, the relayer's own or its operator: //NAME, a mnemonic, or file:PATH
 	#[arg(
 		long,
 		value_name = "SURI",
@@ -57,16 +64,10 @@ pub struct Settings {
 	)]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub account: Option<String>,
-	/// Account that redeems for it and pays fees, as the registry has it: //NAME, a mnemonic, or file:PATH
-	/// [default: the account itself]
-	#[arg(
-		long,
-		value_name = "SURI",
-		env = "CLUSTERCAST_RELAYER_OPERATOR",
-		hide_env_values = true
-	)]
+	/// Account that registered, where `account` is its operator: payments name it. SS58 address or hex
+	#[arg(long, value_name = "ADDRESS", env = "CLUSTERCAST_RELAYER_RELAYER")]
 	#[serde(skip_serializing_if = "Option::is_none")]
-	pub operator: Option<String>,
+	pub relayer: Option<String>,
 	/// File with the Ed25519 seed: peer id and receipt key; created when missing
 	#[arg(long, value_name = "FILE", env = "CLUSTERCAST_RELAYER_IDENTITY")]
 	#[serde(skip_serializing_if = "Option::is_none")]
@@ -83,11 +84,11 @@ pub struct Settings {
 	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_STREAM")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub stream: Option<u64>,
-	/// Price, micro-USDC per 10^9 bytes
+	/// Price, micro-USDC per 10^9 bytes [default: 20000]
 	#[arg(long, value_name = "MICRO_USDC", env = "CLUSTERCAST_RELAYER_PRICE_PER_GB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub price_per_gb: Option<u64>,
-	/// Face value of a ticket, USDC; must exceed the price of a window
+	/// Face value of a ticket, USDC; must exceed the price of a window [default: 0.02]
 	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_FACE_VALUE")]
 	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
 	pub face_value: Option<Usdc>,
@@ -112,10 +113,14 @@ pub struct Settings {
 	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_REDEEM_VALUE")]
 	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
 	pub redeem_value: Option<Usdc>,
-	/// Redeem when a winner or voucher has waited this long, seconds [default: 300]
+	/// Redeem when a winner has waited this long, seconds [default: 600]
 	#[arg(long, value_name = "SECONDS", env = "CLUSTERCAST_RELAYER_REDEEM_AGE_S")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub redeem_age_s: Option<u32>,
+	/// Redeem when a voucher has owed something for this long, seconds [default: 7200]
+	#[arg(long, value_name = "SECONDS", env = "CLUSTERCAST_RELAYER_VOUCHER_AGE_S")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub voucher_age_s: Option<u32>,
 	/// Memory for windows, 10^6 bytes [default: 64]
 	#[arg(long, value_name = "MB", env = "CLUSTERCAST_RELAYER_CACHE_MB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
@@ -155,10 +160,10 @@ pub struct Settings {
 pub struct Config {
 	/// The node's JSON-RPC.
 	pub rpc: String,
-	/// Secret of the account that is paid, or its address.
+	/// Secret of the account that redeems.
 	pub account: String,
-	/// Secret of the account that signs, where it is another one.
-	pub operator: Option<String>,
+	/// The account that registered, where it is another one.
+	pub relayer: Option<AccountId>,
 	/// Key file.
 	pub identity: PathBuf,
 	/// Where to listen.
@@ -183,6 +188,8 @@ pub struct Config {
 	pub redeem_value: Usdc,
 	/// Age of a winner that triggers a redemption.
 	pub redeem_age: Duration,
+	/// The same of what a voucher owes.
+	pub voucher_age: Duration,
 	/// Of windows.
 	pub cache_bytes: usize,
 	/// At a time.
@@ -198,9 +205,14 @@ pub struct Config {
 }
 
 impl Config {
+	/// The account that payments name.
+	pub fn recipient(&self, wallet: &Wallet) -> AccountId {
+		self.relayer.unwrap_or(wallet.account())
+	}
+
 	/// When viewers are asked for vouchers.
 	pub fn rule(&self) -> Rule {
-		Rule::new(self.payment, self.price_per_gb, self.face_value.0, self.redeem_age)
+		Rule::new(self.payment, self.price_per_gb, self.face_value.0, self.voucher_age)
 	}
 
 	/// What viewers are asked to reserve, where they pay by voucher at all: what can be redeemed, at least.
@@ -234,7 +246,7 @@ impl TryFrom<Settings> for Config {
 		fn required<T>(value: Option<T>, name: &str) -> anyhow::Result<T> {
 			value.with_context(|| format!("{name} is missing: give --{}", name.replace('_', "-")))
 		}
-		let price_per_gb = required(s.price_per_gb, "price_per_gb")?;
+		let price_per_gb = s.price_per_gb.unwrap_or(default::PRICE_PER_GB);
 		let surge = s.surge.unwrap_or(default::SURGE);
 		ensure!(
 			(1.0..=MAX_SURGE).contains(&surge),
@@ -247,7 +259,10 @@ impl TryFrom<Settings> for Config {
 		let config = Self {
 			rpc: s.rpc.unwrap_or_else(|| default::RPC.into()),
 			account: required(s.account, "account")?,
-			operator: s.operator,
+			relayer: s
+				.relayer
+				.map(|text| account::parse(&text).context("relayer is no account"))
+				.transpose()?,
 			identity: required(s.identity, "identity")?,
 			listen: listen
 				.parse()
@@ -255,7 +270,7 @@ impl TryFrom<Settings> for Config {
 			upstream: upstream.parse().with_context(|| format!("upstream: {upstream}"))?,
 			stream: StreamId(required(s.stream, "stream")?),
 			price_per_gb,
-			face_value: required(s.face_value, "face_value")?,
+			face_value: s.face_value.unwrap_or(default::FACE_VALUE),
 			payment: s.payment.unwrap_or_default(),
 			highest_price_per_gb: (price_per_gb as f64 * surge) as u64,
 			uplink: s.uplink_mbps.map(|mbps| u64::from(mbps) * 1_000_000 / 8),
@@ -264,6 +279,9 @@ impl TryFrom<Settings> for Config {
 			redeem_age: s
 				.redeem_age_s
 				.map_or(default::REDEEM_AGE, |s| Duration::from_secs(s.into())),
+			voucher_age: s
+				.voucher_age_s
+				.map_or(default::VOUCHER_AGE, |s| Duration::from_secs(s.into())),
 			cache_bytes: s.cache_mb.unwrap_or(default::CACHE_MB) as usize * 1_000_000,
 			max_viewers: s.max_viewers.unwrap_or(default::MAX_VIEWERS) as usize,
 			credit: s.credit.unwrap_or(DEFAULT_CREDIT),
@@ -384,6 +402,36 @@ mod tests {
 		assert_eq!(
 			(config.payment, config.highest_price_per_gb, config.uplink),
 			(Payment::Vouchers, 1_500_000, Some(12_500_000))
+		);
+	}
+
+	/// `docs/economics.md` says why: its tables count with them.
+	#[test]
+	fn defaults_are_those_of_the_docs() {
+		let page = include_str!("../../docs/economics.md");
+		let documented = |name: &str| {
+			let row = format!("| `{name}` | ");
+			let row = page.lines().find_map(|line| line.strip_prefix(&row)).unwrap();
+			row.split(' ').next().unwrap().to_owned()
+		};
+		let least = complete()
+			.replace("price_per_gb = 1000000\n", "")
+			.replace("face_value = 0.05\n", "");
+		let config = load(&least, Settings::default()).unwrap();
+		assert_eq!(documented("price_per_gb"), config.price_per_gb.to_string());
+		for (name, value) in [("face_value", config.face_value), ("redeem_value", config.redeem_value)] {
+			assert_eq!(documented(name).parse::<Usdc>().unwrap(), value, "{name}");
+		}
+		for (name, age) in [
+			("redeem_age_s", config.redeem_age),
+			("voucher_age_s", config.voucher_age),
+		] {
+			assert_eq!(documented(name), age.as_secs().to_string(), "{name}");
+		}
+		let after = documented("vouchers after").parse::<Usdc>().unwrap().0;
+		assert!(
+			config.rule().vouchers(after) && !config.rule().vouchers(after - 1),
+			"{after}"
 		);
 	}
 

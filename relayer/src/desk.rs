@@ -43,6 +43,10 @@ pub const TRACK: TrackId = 0;
 /// Blocks that a ticket must have left: five minutes to redeem it, with a second attempt.
 pub const MIN_TICKET_LIFE: BlockNumber = 150;
 
+/// How far behind the newest block receipts are dated: a viewer's node may be so much behind ours, and the blocks that
+/// viewers allow ahead, before it takes them for receipts of another time. Evidence counts 8 s shorter for it.
+const RECEIPT_LAG: BlockNumber = 4;
+
 /// See the module. One per relayer.
 pub struct Desk<L> {
 	/// What is served.
@@ -206,7 +210,7 @@ impl<L: Ledger> Desk<L> {
 
 	/// The chain is at this block: receipts say so, tickets that have expired are forgotten.
 	pub fn at_block(&self, now: BlockNumber) {
-		self.signer.set_block(now);
+		self.signer.set_block(now.saturating_sub(RECEIPT_LAG));
 		self.book().prune(now);
 	}
 

@@ -1,10 +1,16 @@
 //! Brings windows in: subscribes upstream, verifies, fills the feed. Reconnects and goes on behind the last window, also
 //! after a restart: viewers who come back find no gap as long as upstream still has what was missed.
 
-use crate::{desk::TRACK, metrics};
+use crate::{
+	desk::{unix_ms, TRACK},
+	metrics,
+};
 use clustercast_chain::{Chain, ChainError};
 use clustercast_network::{client, Address, Feed, Node, Subscription};
-use clustercast_primitives::{subscribe::Binding, BlockNumber, Hash, History, PublicKey, StreamId, WindowId};
+use clustercast_primitives::{
+	chain::StreamKeyInfo, subscribe::Binding, window::MAX_AHEAD_MS, BlockNumber, Hash, History, PublicKey, StreamId,
+	WindowId,
+};
 use clustercast_protocol::{
 	viewer::{Event, Resume},
 	EndReason, ViewerConfig, ViewerSession,
@@ -35,13 +41,31 @@ const REWIND: usize = 8;
 /// Connections in a row that served nothing before we stop asking for the window behind the last one.
 const MAX_FRUITLESS: u32 = 2;
 
+/// Who signs a stream.
+#[derive(Clone, Debug)]
+pub struct Signers {
+	/// The key of now.
+	pub key: PublicKey,
+	/// Those before: a run that began under one goes on under it.
+	pub former: Vec<PublicKey>,
+}
+
+impl From<StreamKeyInfo> for Signers {
+	fn from(info: StreamKeyInfo) -> Self {
+		Self {
+			key: info.signing_key,
+			former: info.previous_keys,
+		}
+	}
+}
+
 /// What the chain says of a stream.
 pub trait StreamKeys: Send + Sync + 'static {
 	/// Why it cannot answer.
 	type Error: fmt::Display + Send;
 
-	/// The key as of now; `None` where there is no such stream.
-	fn signing_key(&self, stream: StreamId) -> impl Future<Output = Result<Option<PublicKey>, Self::Error>> + Send;
+	/// The keys as of now; `None` where there is no such stream.
+	fn signers(&self, stream: StreamId) -> impl Future<Output = Result<Option<Signers>, Self::Error>> + Send;
 
 	/// The newest block heard of.
 	fn best_block(&self) -> BlockNumber;
@@ -50,8 +74,8 @@ pub trait StreamKeys: Send + Sync + 'static {
 impl StreamKeys for Chain {
 	type Error = ChainError;
 
-	async fn signing_key(&self, stream: StreamId) -> Result<Option<PublicKey>, ChainError> {
-		Ok(self.stream_key(stream).await?.map(|key| key.signing_key))
+	async fn signers(&self, stream: StreamId) -> Result<Option<Signers>, ChainError> {
+		Ok(self.stream_key(stream).await?.map(Signers::from))
 	}
 
 	fn best_block(&self) -> BlockNumber {
@@ -89,21 +113,21 @@ enum Failure {
 }
 
 impl<K: StreamKeys> Ingest<K> {
-	/// Runs until it is dropped. `signing_key` is what the chain said when the program began; it is asked again with
+	/// Runs until it is dropped. `signers` is what the chain said when the program began; it is asked again with
 	/// every connection, since a broadcaster may change it.
-	pub async fn run(self, mut signing_key: PublicKey) {
+	pub async fn run(self, mut signers: Signers) {
 		let mut resume = load(&self.position, self.stream);
 		let mut pause = FIRST_PAUSE;
 		let mut fruitless = 0;
 		let mut recent = VecDeque::from_iter(resume.clone());
 		loop {
-			match self.keys.signing_key(self.stream).await {
-				Ok(Some(key)) => signing_key = key,
+			match self.keys.signers(self.stream).await {
+				Ok(Some(known)) => signers = known,
 				Ok(None) => tracing::warn!(stream = %self.stream, "the stream key is gone from the chain"),
 				Err(error) => tracing::warn!(%error, "cannot look up the stream key; using the one known"),
 			}
 			let before = resume.clone();
-			let Err(failure) = self.connection(signing_key, &mut resume, &mut recent).await;
+			let Err(failure) = self.connection(&signers, &mut resume, &mut recent).await;
 			::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(0.0);
 			if resume != before {
 				(pause, fruitless) = (FIRST_PAUSE, 0);
@@ -137,7 +161,7 @@ impl<K: StreamKeys> Ingest<K> {
 	/// One connection, to its end.
 	async fn connection(
 		&self,
-		signing_key: PublicKey,
+		signers: &Signers,
 		resume: &mut Option<Resume>,
 		recent: &mut VecDeque<Resume>,
 	) -> Result<Infallible, Failure> {
@@ -146,17 +170,20 @@ impl<K: StreamKeys> Ingest<K> {
 			genesis: self.genesis,
 			stream: self.stream,
 			track: TRACK,
-			signing_key,
+			signing_key: signers.key,
+			former_keys: signers.former.clone(),
 			relayer_key: self.upstream.peer(),
 			relayer_account: None,
 			binding: Binding::PeerKey(self.upstream.peer().0),
 			payment: None,
 			head: self.keys.best_block(),
+			latest_start_ms: latest_start_ms(),
 			resume: resume.clone(),
 		});
 		let mut subscription = Subscription::new(stream, session, INACTIVITY);
 		loop {
 			subscription.session().set_head(self.keys.best_block());
+			subscription.session().set_latest_start(latest_start_ms());
 			match subscription.next().await? {
 				Event::Terms(_) => {
 					::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(1.0);
@@ -188,6 +215,11 @@ impl<K: StreamKeys> Ingest<K> {
 			}
 		}
 	}
+}
+
+/// No broadcaster's clock goes further ahead of ours.
+fn latest_start_ms() -> u64 {
+	unix_ms().saturating_add(MAX_AHEAD_MS)
 }
 
 /// Where a restart begins. A file that is missing or damaged costs a gap, nothing else.
@@ -224,13 +256,20 @@ mod tests {
 		KeyPair::from_seed([1; 32])
 	}
 
+	fn signers() -> Signers {
+		Signers {
+			key: broadcaster().public(),
+			former: Vec::new(),
+		}
+	}
+
 	struct Keys;
 
 	impl StreamKeys for Keys {
 		type Error = Infallible;
 
-		async fn signing_key(&self, _: StreamId) -> Result<Option<PublicKey>, Infallible> {
-			Ok(Some(broadcaster().public()))
+		async fn signers(&self, _: StreamId) -> Result<Option<Signers>, Infallible> {
+			Ok(Some(signers()))
 		}
 
 		fn best_block(&self) -> BlockNumber {
@@ -284,7 +323,7 @@ mod tests {
 			}
 		};
 		tokio::select! {
-			() = ingest.run(broadcaster().public()) => unreachable!("it runs for ever"),
+			() = ingest.run(signers()) => unreachable!("it runs for ever"),
 			arrived = tokio::time::timeout(Duration::from_secs(60), arrived) => arrived.expect("the windows arrive"),
 		}
 		feed

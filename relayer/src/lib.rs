@@ -11,6 +11,7 @@
 //! | [`payment`] | tickets or vouchers, viewer by viewer |
 //! | [`surge`] | price by load |
 //! | [`store`] | winning tickets and newest vouchers on disk |
+//! | `registry` | the commands that enter, change and leave the registry |
 //! | [`recorder`] | vouchers of all viewers into the store, together |
 //! | [`redeemer`] | winning tickets and vouchers to money |
 //! | [`relayer`] | puts these together |
@@ -28,6 +29,7 @@ mod metrics;
 pub mod payment;
 pub mod recorder;
 pub mod redeemer;
+mod registry;
 pub mod relayer;
 pub mod store;
 pub mod surge;

@@ -3,7 +3,9 @@
 //! Tickets cost the relayer nothing until one wins, so a stranger who stays for a minute is worth serving; each winner
 //! then costs a fee and pays the face value. A voucher always pays what is owed, but costs a fee each time it is redeemed,
 //! and what is below the chain's minimum at a session's end is lost. So vouchers are asked for where one redemption is
-//! expected to bring enough: as much as a winning ticket, or so much that its fee does not matter.
+//! expected to bring enough: as much as a winning ticket, or so much that its fee does not matter. They are as good as what
+//! the viewer reserved for them, which costs fees too: who has not paid much more than these stays with tickets.
+//! `docs/economics.md` has the figures.
 
 use clap::ValueEnum;
 use clustercast_primitives::{amount, Balance, PublicKey};
@@ -14,11 +16,16 @@ use std::{
 	time::Duration,
 };
 
-/// What redeeming a voucher in a batch of ten costs, rounded up: 61 micro-USDC for the time that it takes, 49 for its 196
-/// bytes, and a tenth of the 88 that the extrinsic costs besides (docs/benchmarks.md).
-pub const REDEMPTION_FEE: Balance = 120;
+/// What redeeming a voucher in a batch of ten costs, rounded up, micro-USDC. This and the next two: docs/economics.md.
+pub const REDEMPTION_FEE: Balance = 130;
 
-/// A redemption that is expected to bring this many fees is worth having: its fee is a hundredth of it at most.
+/// What redeeming a winner costs that shares its call with two others, rounded up.
+pub const TICKET_FEE: Balance = 180;
+
+/// What `reserve`, `release` and one redemption between them cost, rounded up.
+pub const CHANNEL_FEE: Balance = 600;
+
+/// Whatever is expected to bring this many times its fees is worth having: they are a hundredth of it at most.
 pub const ENOUGH_FEES: Balance = 100;
 
 /// What a stream of 480p brings: 1.5 Mb/s.
@@ -48,15 +55,17 @@ pub struct Rule {
 }
 
 impl Rule {
-	/// Who has stayed for a while is expected to stay as long again, so what a session has paid is what its voucher is
-	/// expected to bring, up to what it brings in half of `redeem_age`: those that go along with others are that old.
-	pub fn new(payment: Payment, price_per_gb: u64, face_value: Balance, redeem_age: Duration) -> Self {
+	/// Who has stayed for a while is expected to stay as long again. So vouchers begin once a session has paid as much as
+	/// makes tickets for the same again cost what a channel does, or [`ENOUGH_FEES`] times that; but never where a voucher
+	/// brings less than a ticket in half of `voucher_age`: those that go along with others are that old.
+	pub fn new(payment: Payment, price_per_gb: u64, face_value: Balance, voucher_age: Duration) -> Self {
 		let enough = (ENOUGH_FEES * REDEMPTION_FEE).min(face_value);
-		let seconds = redeem_age.as_secs() / 2;
+		let seconds = voucher_age.as_secs() / 2;
 		let most = amount::cost(TYPICAL_BYTES_PER_SECOND.saturating_mul(seconds), price_per_gb);
+		let after = (ENOUGH_FEES * CHANNEL_FEE).min(face_value.saturating_mul(CHANNEL_FEE) / TICKET_FEE);
 		Self {
 			after: match payment {
-				Payment::Auto => (most >= enough).then_some(enough),
+				Payment::Auto => (most >= enough).then_some(after),
 				Payment::Tickets => None,
 				Payment::Vouchers => Some(0),
 			},
@@ -108,30 +117,30 @@ impl Standings {
 mod tests {
 	use super::*;
 
-	const AGE: Duration = Duration::from_secs(300);
+	const AGE: Duration = Duration::from_secs(7_200);
 
 	#[test]
-	fn vouchers_begin_where_a_redemption_brings_enough() {
-		// 0.05 USDC a ticket: 100 fees are less.
-		let usual = Rule::new(Payment::Auto, 1_000_000, 50_000, AGE);
+	fn vouchers_begin_where_a_channel_costs_no_more_than_tickets() {
+		// 0.02 USDC a ticket: a hundred times what a channel costs are less than the tickets that cost as much, 66,666.
+		let usual = Rule::new(Payment::Auto, 20_000, 20_000, AGE);
 		assert!(usual.ever());
-		assert!(!usual.vouchers(11_999));
-		assert!(usual.vouchers(12_000));
-		// 0.005 USDC a ticket: a voucher that brings as much is no worse.
-		let small = Rule::new(Payment::Auto, 1_000_000, 5_000, AGE);
-		assert!(!small.vouchers(4_999));
-		assert!(small.vouchers(5_000));
+		assert!(!usual.vouchers(59_999));
+		assert!(usual.vouchers(60_000));
+		// 0.005 USDC a ticket: redeeming 16,666 costs 600.
+		let small = Rule::new(Payment::Auto, 20_000, 5_000, AGE);
+		assert!(!small.vouchers(16_665));
+		assert!(small.vouchers(16_666));
 	}
 
 	#[test]
 	fn cheap_stream_is_paid_by_ticket_for_ever() {
-		// 187.5 kB/s x 150 s at 427,000 per GB bring 12,009; at 426,000 they bring 11,981.
-		assert!(Rule::new(Payment::Auto, 427_000, 50_000, AGE).ever());
-		let cheap = Rule::new(Payment::Auto, 426_000, 50_000, AGE);
+		// 187.5 kB/s x 3,600 s at 19,260 per GB bring 13,000; at 19,259 they bring 12,999.
+		assert!(Rule::new(Payment::Auto, 19_260, 50_000, AGE).ever());
+		let cheap = Rule::new(Payment::Auto, 19_259, 50_000, AGE);
 		assert!(!cheap.ever());
 		assert!(!cheap.vouchers(Balance::MAX));
 		assert!(
-			Rule::new(Payment::Auto, 426_000, 50_000, 2 * AGE).ever(),
+			Rule::new(Payment::Auto, 19_259, 50_000, 2 * AGE).ever(),
 			"vouchers that wait longer bring more"
 		);
 	}

@@ -16,8 +16,8 @@ use crate::{
 	store::{self, Outcome, Store, VoucherOutcome},
 	surge::{self, Surge},
 };
-use anyhow::{bail, ensure, Context};
-use clustercast_chain::{account, calls, keys, Chain, ChainError, Constants, Event, Head, Redeemed, Wait, Wallet};
+use anyhow::{ensure, Context};
+use clustercast_chain::{calls, keys, Chain, ChainError, Constants, Event, Head, Redeemed, Wait, Wallet};
 use clustercast_network::{
 	node::Limits,
 	serve::{self, serve},
@@ -195,7 +195,8 @@ impl Relayer {
 	pub fn load(config: Config) -> anyhow::Result<Self> {
 		fs::create_dir_all(&config.state).with_context(|| format!("state folder {}", config.state.display()))?;
 		let identity = keys::load_or_create(&config.identity)?;
-		let (recipient, wallet) = signatory(&config.account, config.operator.as_deref())?;
+		let wallet = Wallet::from_suri(&config.account).context("account")?;
+		let recipient = config.recipient(&wallet);
 		let secret = keys::load_or_create_seed(&config.state.join("secret"))?;
 		Ok(Self {
 			config,
@@ -317,7 +318,7 @@ impl Relayer {
 				settlement,
 				vouchers::Thresholds {
 					value: thresholds.value,
-					age: thresholds.age,
+					age: config.voucher_age,
 					least: constants.min_face_value,
 				},
 			),
@@ -349,23 +350,6 @@ impl Relayer {
 			ordered,
 			stream,
 		})
-	}
-}
-
-/// Who is paid, and who signs for it.
-fn signatory(account: &str, operator: Option<&str>) -> anyhow::Result<(AccountId, Wallet)> {
-	let address = account::parse(account).ok();
-	match (operator, address) {
-		(Some(operator), Some(address)) => Ok((address, Wallet::from_suri(operator).context("operator")?)),
-		(Some(operator), None) => {
-			let recipient = Wallet::from_suri(account).context("account")?.account();
-			Ok((recipient, Wallet::from_suri(operator).context("operator")?))
-		},
-		(None, Some(_)) => bail!("account is an address: its secret is needed, or that of an operator"),
-		(None, None) => {
-			let wallet = Wallet::from_suri(account).context("account")?;
-			Ok((wallet.account(), wallet))
-		},
 	}
 }
 
@@ -429,7 +413,7 @@ impl Running {
 		let serving = serve(incoming, feed, desk.clone(), config, signals.next());
 		tokio::select! {
 			() = serving => {},
-			() = ingest.run(stream.signing_key) => {},
+			() = ingest.run(stream.clone().into()) => {},
 			() = desk.accounts.refresh() => {},
 			() = follow(&desk) => {},
 			() = keep_to_terms(&chain, &desk, change) => {},

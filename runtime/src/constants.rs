@@ -14,14 +14,14 @@ pub const SESSION: BlockNumber = HOURS / 3;
 /// Sessions whose validator sets can be proven: a week of them.
 pub const PROVABLE_SESSIONS: u32 = 7 * 24 * (HOURS / SESSION);
 
-/// Most validators. Bounds what GRANDPA and BEEFY store and verify.
+/// Most validators, floor and candidates. Bounds what GRANDPA and BEEFY store and verify.
 pub const MAX_VALIDATORS: u32 = 32;
 
 /// Most candidates that wait for a seat or have one.
 pub const MAX_CANDIDATES: u32 = 64;
 
-/// Smallest bond of a validator: more than a third of the seats, which can keep blocks from becoming final, cost more
-/// than 100,000 USDC once all are taken.
+/// Smallest bond of a validator. No number of bonds buys seats enough to keep blocks from becoming final, or to sign
+/// alone: see `pallet_validators`.
 pub const MIN_VALIDATOR_BOND: Balance = 10_000 * USDC;
 
 /// What an offence costs a validator, parts per million of its bond: all of it.
@@ -45,16 +45,30 @@ pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 
 /// A micro-USDC pays for this many picoseconds of computing and storage access (10 us).
 ///
-/// With [`BYTES_PER_MICRO_USDC`] a plain transfer costs about 100 micro-USDC and a redeemed ticket about as much;
-/// filling a block with computing costs 0.04 USDC, and ten times that once blocks are full.
+/// With [`BYTES_PER_MICRO_USDC`] a plain transfer costs about 110 micro-USDC and a redeemed ticket about 150; filling a
+/// block costs 0.04 USDC, and [`MAX_FEE_MULTIPLIER`] times that once blocks have been full for two minutes.
 pub const PICOSECONDS_PER_MICRO_USDC: u64 = 10_000_000;
 
 /// A micro-USDC pays for this many bytes of an extrinsic.
 pub const BYTES_PER_MICRO_USDC: u64 = 4;
 
-/// While blocks are full, computing gets dearer, up to this many times: a redeemed ticket then still costs less than
-/// 0.01 USDC.
-pub const MAX_FEE_MULTIPLIER: u32 = 10;
+/// A byte of a call weighs this many picoseconds (100 ns), so that a block that is full of bytes is full of weight, and
+/// one figure says how full a block is.
+pub const PICOSECONDS_PER_BYTE: u64 = 100_000;
+
+/// While blocks are full, computing gets dearer, up to this many times. A redeemed ticket then still costs less than
+/// 0.01 USDC, and filling the 600 blocks that a ticket lives costs more than 1,000 USDC.
+pub const MAX_FEE_MULTIPLIER: u32 = 60;
+
+/// Blocks fuller than this make computing dearer, emptier ones cheaper again.
+pub const TARGET_FULLNESS_PERCENT: u64 = 50;
+
+/// How fast, percent: a full block raises the price by half of it (7.5 %), an empty one lowers it as much. Full blocks
+/// reach [`MAX_FEE_MULTIPLIER`] within two minutes.
+pub const PRICE_ADJUSTMENT_PERCENT: u64 = 15;
+
+/// Payments go into the pool's lane where they bring at least this many times what they cost.
+pub const LANE_WORTH: Balance = 4;
 
 /// Held on who opens a multisig call: 0.1 USDC, and 0.01 USDC for each signatory.
 pub const MULTISIG_DEPOSIT: Balance = USDC / 10;
@@ -78,14 +92,18 @@ pub const MAX_TICKET_LIFE: BlockNumber = 600;
 /// was good when a relayer took it is still covered when it is redeemed.
 pub const UNLOCK_DELAY: BlockNumber = 1_200;
 
-/// Tickets share a nonce space with those that expire in the same epoch of this many blocks.
-pub const TICKET_EPOCH: BlockNumber = 600;
+/// Blocks from closing a channel until what it reserved is free: 40 minutes, twice as long as a payment lives.
+pub const CHANNEL_DELAY: BlockNumber = 1_200;
 
-/// Nonces in a session and epoch: a bitmap of 1 KiB.
-pub const MAX_NONCES: u32 = 8_192;
+/// Longest life of a session: 30 days.
+pub const MAX_SESSION_LIFE: BlockNumber = 30 * 24 * HOURS;
 
-/// Most places that vouchers of a session can pay.
-pub const MAX_PAYEES: u32 = 64;
+/// Held on an account for each of its sessions: 0.01 USDC.
+pub const SESSION_DEPOSIT: Balance = USDC / 100;
+
+/// Blocks after a relayer's last payment with a stream until the shares that it contained, and nobody used, are handed on:
+/// a day.
+pub const SHARE_MEMORY: BlockNumber = 24 * HOURS;
 
 /// Most tickets or vouchers in a batch.
 pub const MAX_BATCH: u32 = 100;
@@ -108,14 +126,18 @@ pub const MIN_SLASH: Balance = 5 * USDC;
 /// What an offence costs a relayer, parts per million of its bond: 20 %.
 pub const SLASH_SHARE_PPM: u32 = 200_000;
 
-/// Of a relayer's penalty half goes to the viewer, a quarter to the reporter, this to the treasury (15 %), and the rest
-/// is burnt, so that not even reporter, viewer and treasury together get back what the relayer lost.
+/// Treasury's part of a relayer's penalty: 15 %. At most half goes to viewers and reporters, and the rest is burnt, so that
+/// not even all of them together get back what the relayer lost.
 pub const PENALTY_TREASURY_PPM: u32 = 150_000;
 
 /// Replaced signing keys of a stream that are kept.
 pub const MAX_PREVIOUS_KEYS: u32 = 8;
 
-/// Blocks between leaving and having the bond: 25 hours, longer than evidence counts.
+/// Replaced signing keys of a relayer that stay tied to its bond: how often it can change its key meanwhile.
+pub const MAX_RELAYER_KEYS: u32 = 4;
+
+/// Blocks between leaving and having the bond, between the first offence and its penalty, and for which a replaced signing
+/// key stays tied: 25 hours, longer than evidence counts.
 pub const UNBOND_DELAY: BlockNumber = FRAUD_BLOCKS + HOURS;
 
 const _: () = assert!(
@@ -123,13 +145,19 @@ const _: () = assert!(
 	"a relayer could leave with its bond while evidence against it still counts"
 );
 
-/// Most that what a payment or a report is worth adds to its priority in the pool: as much as a plain transfer has with
-/// a tip of about 0.01 USDC, and nothing beside what consensus sends.
+/// Most that the reward of a tip adds to its priority in the pool: as much as a plain transfer has with a fee's tip of
+/// about 0.01 USDC, and nothing beside what consensus sends.
 pub const MAX_PRIORITY_BOOST: u64 = 10 * USDC as u64;
 
 /// Held on the owner of a stream key, and on who rents it, which also keeps the account alive: it can always receive its
 /// share.
 pub const STREAM_KEY_DEPOSIT: Balance = USDC;
+
+/// What that grows to with what was earned: what signing two windows for one place costs whoever has earned enough.
+pub const MAX_STREAM_KEY_DEPOSIT: Balance = 50 * USDC;
+
+/// Part of each broadcaster's share that is kept until then, parts per million: 10 %.
+pub const EARNINGS_KEPT_PPM: u32 = 100_000;
 
 /// Largest share of a broadcaster, parts per million: 30 %.
 pub const MAX_BROADCASTER_SHARE_PPM: u32 = 300_000;

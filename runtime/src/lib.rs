@@ -4,9 +4,10 @@
 //! | --- | --- |
 //! | [`constants`] | every figure, with its reason |
 //! | [`configs`] | what each pallet is given |
+//! | [`calls`] | who can have anything of which call |
 //! | [`money`] | fees, and where fees and dust go |
 //! | [`genesis`] | presets for development and tests |
-//! | [`pool`] | what the pool asks of payments and reports before it takes them |
+//! | [`pool`] | what signed calls weigh beside the call, which are refused, and which go first |
 //! | [`apis`] | what the runtime answers to the node |
 //! | [`weights`] | what calls weigh, measured |
 //!
@@ -23,6 +24,8 @@ extern crate alloc;
 pub mod apis;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarks;
+#[warn(missing_docs)]
+pub mod calls;
 #[warn(missing_docs)]
 pub mod configs;
 #[warn(missing_docs)]
@@ -62,17 +65,17 @@ pub type Hash = sp_core::H256;
 pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
 /// A block.
 pub type Block = generic::Block<Header, UncheckedExtrinsic>;
-/// What signs, orders and pays for an extrinsic beside its call.
+/// What signs, orders and pays for an extrinsic beside its call. `PoolRules` reads the nonce of the one behind it.
 pub type TxExtension = (
 	frame_system::CheckNonZeroSender<Runtime>,
 	frame_system::CheckSpecVersion<Runtime>,
 	frame_system::CheckTxVersion<Runtime>,
 	frame_system::CheckGenesis<Runtime>,
 	frame_system::CheckEra<Runtime>,
-	frame_system::CheckNonce<Runtime>,
 	frame_system::CheckWeight<Runtime>,
 	pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
 	pool::PoolRules,
+	frame_system::CheckNonce<Runtime>,
 	frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
 	frame_system::WeightReclaim<Runtime>,
 );

@@ -1,31 +1,44 @@
-//! What the transaction pool asks of payments and reports before it takes them.
+//! What is asked of a signed extrinsic beside what upstream's extensions ask: what it weighs, whether it may be signed at
+//! all, and what goes first.
 //!
-//! A batch that pays nothing, and evidence that does not hold, cost their sender a fee, but only once they are in a
-//! block; until then they take room in every node's pool, and they are judged again for nothing when their turn comes. So
-//! they are judged at the door:
+//! # What it weighs
+//! What is around the call, and a weight for each byte of it ([`PICOSECONDS_PER_BYTE`]). Both are here and not in the limits
+//! of blocks, so that their price rises with that of the call: whatever a block is full of, it is bought at one price.
 //!
-//! | call | refused where | adds to its priority | stays until |
+//! # What may be signed
+//! Only what somebody can have who signs it ([`calls`]), in blocks as in the pool.
+//!
+//! # What goes first
+//! Whoever fills blocks can keep out what pays less. Redemptions must not be kept out, since tickets expire. So there is a
+//! lane: the next extrinsic of a bonded relayer, or of its operator, if it is `redeem_batch` or `redeem_vouchers` and brings
+//! [`LANE_WORTH`] times its fee, goes before everything that is signed, whatever that pays. In the lane goes first whose last turn is longest
+//! ago; a relayer that registers stands behind all that did before. So whoever wants to keep a batch waiting needs another
+//! bonded relayer for every batch that he sends before it, and each of them holds it up once.
+//!
+//! | call of a relayer | refused where | adds to its priority | stays until |
 //! | --- | --- | --- | --- |
-//! | `redeem_batch`, `redeem_vouchers` | nothing in it would be paid | what the first [`GLANCE`](pallet_ticket_broker::GLANCE) payable ones are worth | the first of these expires |
-//! | `submit_tip` | it would not be paid | what it is worth | it expires |
-//! | `report_invalid_chunk`, `report_equivocation` | the evidence does not hold, or was punished | [`MAX_PRIORITY_BOOST`] | its era ends |
+//! | `redeem_batch`, `redeem_vouchers` | nothing in it would be paid | [`LANE`] and more, where it is worth it | the first of the [`GLANCE`](pallet_ticket_broker::GLANCE) payable ones that were looked at expires |
+//! | `submit_tip` | it would not be paid | its reward, at most [`MAX_PRIORITY_BOOST`]; its amount buys nothing | it expires |
 //!
-//! A micro-USDC is worth one, up to [`MAX_PRIORITY_BOOST`]: a payment then goes before transfers without a tip, and a tip
-//! buys the same for less than it costs to pay oneself. Unsigned reports of consensus have the highest priority there is.
+//! # What a node does for nothing
+//! Whoever is refused pays nothing. So nothing is judged here but the calls above, and of a bonded relayer only its *next*
+//! extrinsic, by its nonce: at most [`GLANCE`](pallet_ticket_broker::GLANCE) signatures. Everything else that is signed, such
+//! as evidence, calls inside `Utility` or `Multisig`, and what stands behind in the order of nonces, is not looked at: it
+//! waits its turn, and pays in the block for what it costs there.
 //!
-//! How much one account can have in the pool is bounded by what bounds everybody: transactions of an account wait for each
-//! other's nonce, each must be able to pay its fee, and a payment that another one made first is refused when it is judged
-//! again. So there is no further limit to count. A call inside another one, such as `Utility.batch`, is not looked at: it
-//! gains no priority and pays for itself.
-//!
-//! None of this concerns a block: there every call pays its way, and the rules are those of the pallets. So the extension
-//! weighs nothing there, and it adds nothing to what is signed: clients need not know it.
+//! The extension adds nothing to what is signed: clients need not know it.
 
-use crate::{constants::MAX_PRIORITY_BOOST, AccountId, FraudProofs, Runtime, RuntimeCall, System, TicketBroker};
-use clustercast_primitives::chain::TicketRefusal;
-use codec::{Decode, DecodeWithMemTracking, Encode};
-use frame_support::{pallet_prelude::Weight, traits::OriginTrait};
-use pallet_ticket_broker::Outlook;
+use crate::{
+	calls,
+	constants::{LANE_WORTH, MAX_PRIORITY_BOOST, PICOSECONDS_PER_BYTE},
+	AccountId, Balance, Nonce, RelayerRegistry, Runtime, RuntimeCall, System, TicketBroker, TransactionPayment,
+};
+use clustercast_primitives::{chain::TicketRefusal, BlockNumber};
+use codec::{Compact, Decode, DecodeWithMemTracking, Encode};
+use frame_support::{
+	dispatch::DispatchClass, pallet_prelude::Weight, traits::OriginTrait, weights::constants::ExtrinsicBaseWeight,
+};
+use pallet_ticket_broker::{Outlook, GLANCE};
 use scale_info::TypeInfo;
 use sp_runtime::{
 	impl_tx_ext_default,
@@ -34,11 +47,13 @@ use sp_runtime::{
 	SaturatedConversion,
 };
 
-/// The error codes of [`InvalidTransaction::Custom`] from here on are the fraud proofs' errors, those below are
-/// [`TicketRefusal`]s; both in the order in which they are declared.
-pub const FRAUD_ERRORS: u8 = 128;
+/// Least priority in the lane: above what any tip buys, below what the bridge submits.
+pub const LANE: u64 = 1 << 61;
 
-/// See the head of this file.
+/// What a block of waiting is worth in the lane: more than any tip that somebody would pay for it.
+const TURN: u64 = 1 << 29;
+
+/// See the head of this file. Stands directly before `CheckNonce`, whose nonce it reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct PoolRules;
 
@@ -48,73 +63,161 @@ impl TransactionExtension<RuntimeCall> for PoolRules {
 	type Val = ();
 	type Pre = ();
 
-	fn weight(&self, _: &RuntimeCall) -> Weight {
-		Weight::zero()
+	fn weight(&self, call: &RuntimeCall) -> Weight {
+		let bytes = Weight::from_parts(PICOSECONDS_PER_BYTE, 0).saturating_mul(call.encoded_size() as u64);
+		let turn = match redeems(call) {
+			true => <Runtime as frame_system::Config>::DbWeight::get().reads_writes(2, 1),
+			false => Weight::zero(),
+		};
+		ExtrinsicBaseWeight::get().saturating_add(bytes).saturating_add(turn)
 	}
 
 	fn validate(
 		&self,
 		origin: DispatchOriginOf<RuntimeCall>,
 		call: &RuntimeCall,
-		_: &DispatchInfoOf<RuntimeCall>,
-		_: usize,
+		info: &DispatchInfoOf<RuntimeCall>,
+		len: usize,
 		(): Self::Implicit,
-		_: &impl Implication,
+		following: &impl Implication,
 		source: TransactionSource,
 	) -> ValidateResult<Self::Val, RuntimeCall> {
-		let validity = match origin.as_signer() {
-			Some(sender) if source != TransactionSource::InBlock => judge(sender, call)?,
-			_ => ValidTransaction::default(),
+		let Some(sender) = origin.as_signer() else {
+			return Ok((ValidTransaction::default(), (), origin));
+		};
+		if info.class != DispatchClass::Normal || !calls::may_be_signed(call) {
+			return Err(InvalidTransaction::Call.into());
+		}
+		let is_next = || nonce(following) == Some(System::account_nonce(sender));
+		let validity = match source {
+			TransactionSource::InBlock => ValidTransaction::default(),
+			_ if !(redeems(call) || is_tip(call)) || !is_next() => ValidTransaction::default(),
+			_ => match relayer(sender, call).and_then(|relayer| RelayerRegistry::last_turn(&relayer)) {
+				Some(turn) => judge(sender, turn, call, TransactionPayment::compute_fee(len as u32, info, 0))?,
+				None => ValidTransaction::default(),
+			},
 		};
 		Ok((validity, (), origin))
 	}
 
-	impl_tx_ext_default!(RuntimeCall; prepare);
+	fn prepare(
+		self,
+		(): Self::Val,
+		origin: &DispatchOriginOf<RuntimeCall>,
+		call: &RuntimeCall,
+		_: &DispatchInfoOf<RuntimeCall>,
+		_: usize,
+	) -> Result<Self::Pre, TransactionValidityError> {
+		let redeemed_by = origin.as_signer().filter(|_| redeems(call));
+		if let Some(relayer) = redeemed_by.and_then(|sender| relayer(sender, call)) {
+			RelayerRegistry::note_turn(&relayer);
+		}
+		Ok(())
+	}
+
+	impl_tx_ext_default!(RuntimeCall;);
 }
 
-/// What a call adds to the validity of its transaction; why it has none.
-fn judge(sender: &AccountId, call: &RuntimeCall) -> Result<ValidTransaction, TransactionValidityError> {
-	use pallet_fraud_proofs::Call as Fraud;
+/// Whether this call may go into the lane, and is then a relayer's turn.
+fn redeems(call: &RuntimeCall) -> bool {
+	use pallet_ticket_broker::Call as Broker;
+
+	matches!(
+		call,
+		RuntimeCall::TicketBroker(Broker::redeem_batch { .. } | Broker::redeem_vouchers { .. })
+	)
+}
+
+/// The relayer whose turn a call is: whom a batch pays, if its sender may redeem for it; of a tip, the sender.
+fn relayer(sender: &AccountId, call: &RuntimeCall) -> Option<AccountId> {
+	use pallet_ticket_broker::Call as Broker;
+
+	let recipient = match call {
+		RuntimeCall::TicketBroker(Broker::redeem_batch { tickets }) => tickets.first()?.signed.message.recipient,
+		RuntimeCall::TicketBroker(Broker::redeem_vouchers { vouchers }) => vouchers.first()?.message.recipient,
+		_ => return Some(sender.clone()),
+	};
+	let recipient = AccountId::from(recipient.0);
+	RelayerRegistry::may_redeem(sender, &recipient).then_some(recipient)
+}
+
+fn is_tip(call: &RuntimeCall) -> bool {
+	matches!(
+		call,
+		RuntimeCall::TicketBroker(pallet_ticket_broker::Call::submit_tip { .. })
+	)
+}
+
+/// The sender's nonce: what follows this extension begins with it.
+fn nonce(following: &impl Implication) -> Option<Nonce> {
+	let bytes = following.parts().explicit.encode();
+	Compact::<Nonce>::decode(&mut &bytes[..]).ok().map(|nonce| nonce.0)
+}
+
+/// What a relayer's call adds to the validity of its transaction; why it has none. `turn` is its last one, `fee` what the
+/// extrinsic costs now.
+fn judge(
+	sender: &AccountId,
+	turn: BlockNumber,
+	call: &RuntimeCall,
+	fee: Balance,
+) -> Result<ValidTransaction, TransactionValidityError> {
 	use pallet_ticket_broker::Call as Broker;
 
 	match call {
-		RuntimeCall::TicketBroker(Broker::redeem_batch { tickets }) => paying(TicketBroker::tickets_outlook(tickets)),
+		RuntimeCall::TicketBroker(Broker::redeem_batch { tickets }) => {
+			redemption(TicketBroker::tickets_outlook(tickets), tickets.len(), turn, fee)
+		},
 		RuntimeCall::TicketBroker(Broker::redeem_vouchers { vouchers }) => {
-			paying(TicketBroker::vouchers_outlook(vouchers))
+			redemption(TicketBroker::vouchers_outlook(vouchers), vouchers.len(), turn, fee)
 		},
-		RuntimeCall::TicketBroker(Broker::submit_tip { tip }) => paying(TicketBroker::tip_outlook(sender, tip)),
-		RuntimeCall::FraudProofs(Fraud::report_invalid_chunk { evidence }) => {
-			reporting(FraudProofs::check_invalid_chunk(evidence))
-		},
-		RuntimeCall::FraudProofs(Fraud::report_equivocation { evidence }) => {
-			reporting(FraudProofs::check_equivocation(evidence))
+		RuntimeCall::TicketBroker(Broker::submit_tip { tip }) => {
+			let outlook = TicketBroker::tip_outlook(sender, tip).map_err(refused)?;
+			Ok(ValidTransaction {
+				priority: MAX_PRIORITY_BOOST.min(tip.message.reward.saturated_into()),
+				longevity: longevity(&outlook),
+				..Default::default()
+			})
 		},
 		_ => Ok(ValidTransaction::default()),
 	}
 }
 
-fn paying(outlook: Result<Outlook, TicketRefusal>) -> Result<ValidTransaction, TransactionValidityError> {
-	let outlook = outlook.map_err(|refusal| InvalidTransaction::Custom(index(&refusal)))?;
-	// Judged as of the block to come; the pool counts from the one before it.
-	let left = outlook.expiry.saturating_sub(System::block_number()).saturating_add(1);
-	Ok(ValidTransaction {
-		priority: MAX_PRIORITY_BOOST.min(outlook.value.saturated_into()),
-		longevity: left.into(),
-		..Default::default()
-	})
-}
-
-fn reporting<O>(
-	offence: Result<O, pallet_fraud_proofs::Error<Runtime>>,
+/// What so many payments with this outlook have for it.
+fn redemption(
+	outlook: Result<Outlook, TicketRefusal>,
+	payments: usize,
+	turn: BlockNumber,
+	fee: Balance,
 ) -> Result<ValidTransaction, TransactionValidityError> {
-	offence.map_err(|error| InvalidTransaction::Custom(FRAUD_ERRORS.saturating_add(index(&error))))?;
+	let outlook = outlook.map_err(refused)?;
+	// What one of those that were looked at brings on average, against what one costs.
+	let (payments, seen) = (payments as Balance, payments.min(GLANCE) as Balance);
+	let worth_it = outlook.value.saturating_mul(payments) >= fee.saturating_mul(seen).saturating_mul(LANE_WORTH);
+	let waiting = u64::from(BlockNumber::MAX.saturating_sub(turn));
 	Ok(ValidTransaction {
-		priority: MAX_PRIORITY_BOOST,
+		priority: if worth_it {
+			LANE.saturating_add(waiting.saturating_mul(TURN))
+		} else {
+			0
+		},
+		longevity: longevity(&outlook),
 		..Default::default()
 	})
 }
 
-/// Place of a variant without fields in its enum.
-fn index(variant: &impl Encode) -> u8 {
-	variant.using_encoded(|bytes| bytes.first().copied().unwrap_or_default())
+/// Blocks for which what was judged can be paid. It was judged as of the block to come; the pool counts from the one
+/// before it.
+fn longevity(outlook: &Outlook) -> u64 {
+	outlook
+		.expiry
+		.saturating_sub(System::block_number())
+		.saturating_add(1)
+		.into()
+}
+
+/// As a pool says it: the code is the place of the refusal among [`TicketRefusal`]s.
+fn refused(refusal: TicketRefusal) -> TransactionValidityError {
+	let place = refusal.using_encoded(|bytes| bytes.first().copied().unwrap_or_default());
+	InvalidTransaction::Custom(place).into()
 }

@@ -1,5 +1,5 @@
 //! Relayers that cheat are caught before anything of it is written, are paid nothing, and the viewer goes on elsewhere.
-//! One that signed for what it did loses part of its bond, of which the viewer gets its share, and nobody lifts a finger.
+//! One that signed for what it did is convicted, and its bond frozen, without anybody lifting a finger.
 
 use anyhow::{ensure, Context, Result};
 use clustercast_e2e::{
@@ -40,7 +40,6 @@ fn cheating_relayers_are_caught_and_paid_nothing() {
 		let guide = cheats.remove(0);
 
 		let chain = scene.network.books().chain();
-		let viewer = scene.viewer.account;
 
 		let choices = [&guide]
 			.into_iter()
@@ -82,12 +81,10 @@ fn cheating_relayers_are_caught_and_paid_nothing() {
 		let registered = chain.relayers().await?;
 		for (cheat, (trick, _)) in cheats.iter().zip(CAUGHT) {
 			let bond = registered.iter().find(|r| r.account == cheat.account).map(|r| r.bond);
-			let expected = if trick == Trick::SignWrong { 5 * USDC } else { 10 * USDC };
-			ensure!(bond == Some(expected), "{trick:?}: a bond of {bond:?}");
+			// Frozen, and so in no list; what it loses is paid a day later.
+			let expected = (trick != Trick::SignWrong).then_some(10 * USDC);
+			ensure!(bond == expected, "{trick:?}: a bond of {bond:?}");
 		}
-		// Reporter and viewer are one here: three quarters of what the relayer lost.
-		let account = chain.viewer_account(&viewer, None).await?;
-		ensure!(account.free + account.deposit > START_MONEY + 3 * USDC, "{account:?}");
 
 		ensure!(summary["gaps"] == 0, "{summary}");
 		let received = player.recording()?;

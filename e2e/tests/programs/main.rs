@@ -8,3 +8,4 @@ mod crash;
 mod economy;
 mod errors;
 mod rental;
+mod shares;

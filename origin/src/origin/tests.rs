@@ -49,11 +49,13 @@ impl Relayer {
 			stream: STREAM,
 			track: 0,
 			signing_key: key().public(),
+			former_keys: Vec::new(),
 			relayer_key: origin.peer(),
 			relayer_account: None,
 			binding: Binding::PeerKey(origin.peer().0),
 			payment: None,
 			head: 1_000,
+			latest_start_ms: u64::MAX,
 			resume,
 		});
 		let stream = node.connect(origin).await.unwrap();

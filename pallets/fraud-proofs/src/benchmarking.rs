@@ -3,7 +3,7 @@
 use super::*;
 use alloc::{boxed::Box, vec};
 use clustercast_primitives::{
-	amount::USDC,
+	amount::{share, USDC},
 	crypto::SignedMessage,
 	fraud::{ChunkFraud, Equivocation, Leaf},
 	merkle::{self, node_hash, Path, Proof, MAX_PATH, MAX_WIDTH},
@@ -14,7 +14,7 @@ use clustercast_primitives::{
 use frame_benchmarking::v2::*;
 use frame_support::{traits::fungible::Mutate, weights::WeightMeter};
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
-use pallet_relayer_registry::Bonds;
+use pallet_relayer_registry::{Bonds, Conviction};
 use pallet_stream_keys::Streams;
 use sp_runtime::{traits::Zero, KeyTypeId, SaturatedConversion};
 
@@ -159,8 +159,44 @@ mod benchmarks {
 			leaf: Leaf { hash: other, path },
 		};
 		#[extrinsic_call]
-		_(RawOrigin::Signed(rich::<T>("reporter")), Box::new(evidence));
+		_(RawOrigin::Signed(rich::<T>("reporter")), key, Box::new(evidence));
 		assert!(Taken::<T>::get() > 0);
+	}
+
+	#[benchmark]
+	fn settle(n: Linear<0, 100>) {
+		let relayer = rich::<T>("relayer");
+		T::Relayers::create(relayer.clone(), new_key());
+		let Conviction { penalty, due } = T::Relayers::convict(&relayer).expect("it is registered");
+		let id = Pallet::<T>::open(&relayer, due);
+		for index in 0..n {
+			let mut receipt = Hash([0; 32]);
+			receipt.0[..4].copy_from_slice(&index.to_le_bytes());
+			let someone = |name| {
+				let who: T::AccountId = account(name, index, 0);
+				T::Currency::set_balance(&who, USDC);
+				who
+			};
+			let claim = Claim {
+				viewer: someone("viewer"),
+				amount: 1_000,
+				reporter: someone("reporter"),
+				reward: share(penalty, REPORTERS_PPM) / 100,
+			};
+			Claims::<T>::insert(id, receipt, claim);
+			Cases::<T>::mutate(id, |case| {
+				if let Some(case) = case {
+					case.levels.note(1_000);
+				}
+			});
+		}
+		frame_system::Pallet::<T>::set_block_number(due.into());
+		let mut meter = WeightMeter::new();
+		#[block]
+		{
+			Pallet::<T>::do_settle(&mut meter);
+		}
+		assert_eq!(Cases::<T>::iter().count(), 0);
 	}
 
 	#[benchmark]

@@ -16,7 +16,8 @@ use frame_support::{
 	construct_runtime, derive_impl,
 	dispatch::DispatchResultWithPostInfo,
 	parameter_types,
-	traits::{fungible::Inspect, ConstU128, ConstU32},
+	traits::{fungible::Inspect, ConstU128, ConstU32, Hooks},
+	weights::Weight,
 };
 use frame_system::mocking::MockBlockU32;
 use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage};
@@ -25,6 +26,8 @@ use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage};
 pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 /// Blocks for which evidence counts: a day.
 pub const FRAUD_WINDOW: u32 = 43_200;
+/// Blocks between the first offence and its penalty: longer than evidence counts.
+pub const UNBOND_DELAY: u32 = 45_000;
 
 construct_runtime!(
 	pub enum Test {
@@ -56,11 +59,13 @@ impl pallet_stream_keys::Config for Test {
 	type Currency = Balances;
 	type Treasury = TreasuryAccount;
 	type MintDeposit = ConstU128<USDC>;
+	type MaxDeposit = ConstU128<{ 5 * USDC }>;
+	type EarningsKept = ConstU32<100_000>;
 	type Royalty = ConstU32<50_000>;
 	type ChangeDelay = ConstU32<600>;
 	type MaxRental = ConstU32<1_000>;
 	type MaxPreviousKeys = ConstU32<8>;
-	type KeyMemory = ConstU32<100>;
+	type KeyMemory = ConstU32<600>;
 	type MaxTitle = ConstU32<64>;
 	type MaxCategory = ConstU32<32>;
 	type MaxBroadcasterShare = ConstU32<300_000>;
@@ -74,7 +79,9 @@ impl pallet_relayer_registry::Config for Test {
 	type MinBond = ConstU128<{ 10 * USDC }>;
 	type MinSlash = ConstU128<{ 5 * USDC }>;
 	type SlashShare = ConstU32<200_000>;
-	type UnbondDelay = ConstU32<1_800>;
+	type UnbondDelay = ConstU32<UNBOND_DELAY>;
+	type KeyMemory = ConstU32<UNBOND_DELAY>;
+	type MaxPreviousKeys = ConstU32<4>;
 	type MaxAddresses = ConstU32<4>;
 	type MaxAddressLength = ConstU32<128>;
 	type WeightInfo = ();
@@ -230,6 +237,17 @@ pub fn report(evidence: ChunkFraud) -> DispatchResultWithPostInfo {
 	report_by(BOB, evidence)
 }
 
+/// Lets the idle time of this block do its work.
+pub fn idle() {
+	FraudProofs::on_idle(System::block_number(), Weight::MAX);
+}
+
+/// Goes on to the block in which what is reported now is paid for, and pays.
+pub fn settle() {
+	System::set_block_number(System::block_number() + UNBOND_DELAY);
+	idle();
+}
+
 /// Registers `who` as a relayer with this signing key and the smallest bond.
 pub fn register(who: AccountId32, seed: u8) {
 	let proof = RelayerProof {
@@ -303,6 +321,7 @@ impl ExtBuilder {
 		self.build().execute_with(|| {
 			test();
 			FraudProofs::do_try_state().unwrap();
+			Registry::do_try_state().unwrap();
 		});
 	}
 }

@@ -1,34 +1,54 @@
 //! # Relayer registry
 //!
-//! Bonded relayers: who they are, where they listen, what they ask.
+//! Bonded relayers: who they are, who may act for them, where they listen, what they ask.
 //!
 //! ## Terms
-//! - *Relayer*: an account with a *bond*, a *signing key*, addresses and an asking price.
+//! - *Relayer*: an account with a *bond*, a *signing key*, addresses and an asking price. It is named for ever by the
+//!   account that registered: what is paid to it names this account, whoever acts for it later.
+//! - *Payout*: the account that receives its money and owns the bond. The top authority, meant to be cold: it leaves,
+//!   withdraws, and names the operator or another payout.
+//! - *Operator*: the hot account. Redeems, changes addresses and price, replaces the signing key; cannot touch the bond.
+//!   Both are the registering account until others are named.
 //! - *Signing key*: the Ed25519 key that signs receipts. It is also the relayer's libp2p identity, so its peer id
 //!   follows from it and is not stored.
 //! - *Proof of possession*: a [`RelayerProof`] for the registering account, signed by the signing key, so that nobody
 //!   registers another's key.
-//! - *Slashing*: taking part of a bond for a proven offence. Whoever is left with less than the minimum is leaving.
+//! - *Offence*: what was proven elsewhere, behind [`Bonds`]. Costs a share of the bond.
+//! - *Freeze*: from the first offence until its penalties are paid.
 //! - *Unbonding*: a relayer on its way out; the bond stays held until the delay is over.
 //! - *Reputation*: what a relayer was paid for since it registered, and by how many; see [`reputation`].
 //!
 //! ## Design
-//! The bond is held on the relayer's own account. One relayer an account, one account a signing key: viewers find who
-//! signed a receipt by its key alone. The delay leaves time to bring a receipt against a relayer that leaves: its bond
-//! can be slashed until it is withdrawn. Who is to be slashed is judged elsewhere, behind [`Bonds`]. A relayer that has
-//! lost its whole bond is removed at once: there is nothing left to secure, and nobody who would come to clean up.
+//! *The bond* is held on the payout account, and moves there when another one is named. An account may be the payout of
+//! several relayers. One account a relayer, one relayer a signing key: viewers find who signed a receipt by its key alone.
+//! The delay leaves time to bring a receipt against a relayer that leaves: its bond can be taken until it is withdrawn.
+//!
+//! *Each is changed by the one above it*, payout, then operator, then signing key, without loss of reputation or of what
+//! is owed: all that is signed for a relayer names the registering account, which never changes. That account has no
+//! power of its own once others are named, but for what is paid to it after it has left the registry.
+//!
+//! *A replaced signing key* stays tied to the relayer for [`Config::KeyMemory`]: evidence against it counts, and nobody
+//! else can register it. At most [`Config::MaxPreviousKeys`] are kept, so that is how often a key can change meanwhile.
+//!
+//! *The first offence freezes the bond*: nothing leaves, and the payout cannot change, until the delay from then is over
+//! and the penalties are paid. Each further offence takes its share of what the ones before leave. A relayer whose bond is
+//! frozen is in no list. One that has lost its whole bond is removed at once: there is nothing left to secure, and nobody
+//! who would come to clean up; who is left with less than the minimum is leaving.
 //!
 //! *Reputation* belongs to a registration: whoever leaves, or is removed, begins anew when it comes back, so neither age
 //! nor earnings can be carried past a gap. Slashes belong to the account and are kept for good: leaving washes off none.
 //! An offence costs a bond, so what is kept of it is paid for.
 //!
 //! ## Invariants (checked by `try_state`)
-//! 1. Every relayer's recorded bond is what this pallet holds on its account; nothing is held for anybody else.
-//! 2. Every bond is at least the minimum, or its relayer is leaving with what is left of it, which is something.
-//! 3. Relayers and signing keys are two views of one relation: each relayer's key leads back to it, and no other does.
+//! 1. What this pallet holds on an account is the sum of the bonds of the relayers whose payout it is; nothing is held for
+//!    anybody else.
+//! 2. Every bond is at least the minimum, or its relayer is leaving or frozen with what is left of it, which is something.
+//! 3. Relayers and signing keys are two views of one relation: each relayer's keys, the replaced ones included, lead back
+//!    to it, and no others do.
 //! 4. Each relayer has an address; each address is UTF-8 and starts with `/`; prices are within bounds.
 //! 5. Every relayer has a reputation, nobody else has one, and it began no later than now.
 //! 6. Slashes are recorded of those alone who have some.
+//! 7. Who is frozen owes no more than its bond.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -41,23 +61,44 @@ mod mock;
 pub mod reputation;
 #[cfg(test)]
 mod tests;
+mod types;
 pub mod weights;
 
 pub use pallet::*;
+pub use types::{Freeze, PreviousKey, Relayer};
 pub use weights::WeightInfo;
 
-use clustercast_primitives::PublicKey;
+use clustercast_primitives::{Balance, BlockNumber, PublicKey};
+
+/// What a proven offence costs, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conviction {
+	/// What it takes of the bond, micro-USDC; nothing where those before took all of it.
+	pub penalty: Balance,
+	/// First block in which penalties are paid.
+	pub due: BlockNumber,
+}
 
 /// What judges of relayers need.
 pub trait Bonds<AccountId> {
 	/// What is taken, not yet given to anybody.
 	type Credit;
 
-	/// Who registered this signing key; those on their way out included.
+	/// Who answers for this signing key; replaced ones that are still tied, and those on their way out, included.
 	fn relayer(signing_key: &PublicKey) -> Option<AccountId>;
 
-	/// Takes the penalty for one offence from a relayer's bond, as much of it as is left.
-	fn slash(relayer: &AccountId) -> Self::Credit;
+	/// Notes an offence: freezes the bond, where it is not frozen, and takes nothing yet. `None` for who is no relayer.
+	fn convict(relayer: &AccountId) -> Option<Conviction>;
+
+	/// What the offences of a frozen relayer cost that was not taken yet, micro-USDC.
+	fn owed(relayer: &AccountId) -> Balance;
+
+	/// Takes part of what is owed, as much of it as there is.
+	fn take(relayer: &AccountId, amount: Balance) -> Self::Credit;
+
+	/// Ends the freeze and takes the rest of what is owed. Whoever has nothing left is removed, whoever has too little is
+	/// leaving.
+	fn thaw(relayer: &AccountId) -> Self::Credit;
 
 	/// Registers a relayer with the longest addresses, without a proof, and with so small a bond that one offence
 	/// takes all of it.
@@ -73,9 +114,8 @@ pub mod pallet {
 	use clustercast_primitives::{
 		amount::MAX_PRICE_PER_GB,
 		chain::{RelayerInfo, Reputation, PPM},
-		crypto::{is_canonical, SignedMessage},
 		notice::RelayerProof,
-		Balance, BlockNumber, Hash, Signature,
+		Hash, Signature, Signed,
 	};
 	use core::cmp::Reverse;
 	use frame_support::{
@@ -85,7 +125,7 @@ pub mod pallet {
 				hold::{Balanced as BalancedHold, Mutate as MutateHold},
 				Balanced, Credit, Inspect,
 			},
-			tokens::{imbalance::Imbalance, Precision},
+			tokens::{imbalance::Imbalance, Fortitude, Precision, Restriction},
 		},
 	};
 	use frame_system::pallet_prelude::*;
@@ -103,22 +143,6 @@ pub mod pallet {
 
 	/// Where a relayer listens.
 	pub type Addresses<T> = BoundedVec<Address<T>, <T as Config>::MaxAddresses>;
-
-	/// A relayer as it is stored.
-	#[derive(Encode, Decode, MaxEncodedLen, TypeInfo, CloneNoBound, PartialEqNoBound, EqNoBound, DebugNoBound)]
-	#[scale_info(skip_type_params(T))]
-	pub struct Relayer<T: Config> {
-		/// Signs receipts; also the key of its libp2p peer id.
-		pub signing_key: PublicKey,
-		/// Where it listens.
-		pub addresses: Addresses<T>,
-		/// Asking price, micro-USDC per 10^9 bytes.
-		pub price_per_gb: u64,
-		/// Held on its account, micro-USDC.
-		pub bond: Balance,
-		/// Leaving: first block in which the bond can be withdrawn.
-		pub unbonds_at: Option<BlockNumber>,
-	}
 
 	#[pallet::config]
 	pub trait Config:
@@ -149,9 +173,17 @@ pub mod pallet {
 		#[pallet::constant]
 		type SlashShare: Get<u32>;
 
-		/// Blocks between leaving and the bond's return.
+		/// Blocks between leaving and the bond's return; between the first offence and its penalty.
 		#[pallet::constant]
 		type UnbondDelay: Get<BlockNumber>;
+
+		/// Blocks for which a replaced signing key stays tied: longer than evidence counts.
+		#[pallet::constant]
+		type KeyMemory: Get<BlockNumber>;
+
+		/// Most replaced signing keys that are tied to a relayer at a time.
+		#[pallet::constant]
+		type MaxPreviousKeys: Get<u32>;
 
 		/// Most addresses of a relayer.
 		#[pallet::constant]
@@ -180,7 +212,7 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Relayers<T: Config> = StorageMap<_, Blake2_128Concat, T::AccountId, Relayer<T>>;
 
-	/// Who registered a signing key.
+	/// Whose a signing key is, or was until not long ago.
 	#[pallet::storage]
 	pub type SigningKeys<T: Config> = StorageMap<_, Blake2_128Concat, PublicKey, T::AccountId>;
 
@@ -228,12 +260,42 @@ pub mod pallet {
 			/// Its account.
 			relayer: T::AccountId,
 		},
-		/// A relayer was punished.
-		Slashed {
+		/// Another account receives a relayer's money and owns its bond.
+		PayoutChanged {
 			/// Its account.
 			relayer: T::AccountId,
-			/// Taken from its bond, micro-USDC.
-			amount: Balance,
+			/// The new one.
+			payout: T::AccountId,
+		},
+		/// Another account acts for a relayer.
+		OperatorChanged {
+			/// Its account.
+			relayer: T::AccountId,
+			/// The new one.
+			operator: T::AccountId,
+		},
+		/// A relayer signs with another key.
+		SigningKeyChanged {
+			/// Its account.
+			relayer: T::AccountId,
+			/// The new one.
+			signing_key: PublicKey,
+			/// Last block in which it answers for the one before.
+			until: BlockNumber,
+		},
+		/// A relayer was convicted of an offence; its bond is frozen.
+		Convicted {
+			/// Its account.
+			relayer: T::AccountId,
+			/// What this offence costs, micro-USDC.
+			penalty: Balance,
+			/// First block in which penalties are paid.
+			due: BlockNumber,
+		},
+		/// A relayer's penalties are paid, and its bond is no longer frozen.
+		Thawed {
+			/// Its account.
+			relayer: T::AccountId,
 			/// What is left of the bond, micro-USDC.
 			bond: Balance,
 		},
@@ -252,8 +314,16 @@ pub mod pallet {
 		AlreadyRegistered,
 		/// The account is no relayer.
 		NotRegistered,
-		/// Another relayer registered this signing key.
+		/// Only the relayer's payout account may do this.
+		NotPayout,
+		/// Only the relayer's operator or payout account may do this.
+		NotOperator,
+		/// This signing key is a relayer's, or was until not long ago.
 		SigningKeyTaken,
+		/// As many signing keys as there may be were replaced not long ago.
+		TooManyKeys,
+		/// The bond is frozen by an offence.
+		Frozen,
 		/// The proof is not the signing key's signature over this account for this chain.
 		BadProof,
 		/// A relayer needs at least one address.
@@ -287,6 +357,10 @@ pub mod pallet {
 			);
 			assert!(T::UnbondDelay::get() > 0, "a bond that leaves at once secures nothing");
 			assert!(
+				T::KeyMemory::get() > 0 && T::MaxPreviousKeys::get() > 0,
+				"a relayer answers for the keys that it replaced"
+			);
+			assert!(
 				T::MaxAddresses::get() > 0 && T::MaxAddressLength::get() > 0,
 				"a relayer needs an address"
 			);
@@ -315,68 +389,111 @@ pub mod pallet {
 			Self::do_register(relayer, signing_key, proof, addresses, price_per_gb, bond)
 		}
 
-		/// Replaces the caller's addresses and price.
+		/// Replaces a relayer's addresses and price. By its operator or payout.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::update())]
-		pub fn update(origin: OriginFor<T>, addresses: Addresses<T>, price_per_gb: u64) -> DispatchResult {
-			let relayer = ensure_signed(origin)?;
-			Self::do_update(relayer, addresses, price_per_gb)
+		pub fn update(
+			origin: OriginFor<T>,
+			relayer: T::AccountId,
+			addresses: Addresses<T>,
+			price_per_gb: u64,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_update(who, relayer, addresses, price_per_gb)
 		}
 
-		/// Raises the caller's bond.
+		/// Raises a relayer's bond. By its payout, who pays it.
 		#[pallet::call_index(2)]
 		#[pallet::weight(T::WeightInfo::bond_extra())]
-		pub fn bond_extra(origin: OriginFor<T>, amount: Balance) -> DispatchResult {
-			let relayer = ensure_signed(origin)?;
-			Self::do_bond_extra(relayer, amount)
+		pub fn bond_extra(origin: OriginFor<T>, relayer: T::AccountId, amount: Balance) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_bond_extra(who, relayer, amount)
 		}
 
-		/// Begins to leave: the bond can be withdrawn after the delay.
+		/// Begins to leave: the bond can be withdrawn after the delay. By the payout.
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::unbond())]
-		pub fn unbond(origin: OriginFor<T>) -> DispatchResult {
-			let relayer = ensure_signed(origin)?;
-			Self::do_unbond(relayer)
+		pub fn unbond(origin: OriginFor<T>, relayer: T::AccountId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_unbond(who, relayer)
 		}
 
-		/// Stays after all. Fails with a bond below the minimum: raise it first.
+		/// Stays after all. Fails with a bond below the minimum: raise it first. By the payout.
 		#[pallet::call_index(4)]
 		#[pallet::weight(T::WeightInfo::cancel_unbond())]
-		pub fn cancel_unbond(origin: OriginFor<T>) -> DispatchResult {
-			let relayer = ensure_signed(origin)?;
-			Self::do_cancel_unbond(relayer)
+		pub fn cancel_unbond(origin: OriginFor<T>, relayer: T::AccountId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_cancel_unbond(who, relayer)
 		}
 
-		/// Leaves: returns the bond and frees the signing key. Once the delay is over.
+		/// Leaves: returns the bond and frees the signing keys. Once the delay is over. By the payout.
 		#[pallet::call_index(5)]
 		#[pallet::weight(T::WeightInfo::withdraw_bond())]
-		pub fn withdraw_bond(origin: OriginFor<T>) -> DispatchResult {
-			let relayer = ensure_signed(origin)?;
-			Self::do_withdraw_bond(relayer)
+		pub fn withdraw_bond(origin: OriginFor<T>, relayer: T::AccountId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_withdraw_bond(who, relayer)
+		}
+
+		/// Names another account that receives the money and owns the bond, which moves there. It needs the existential
+		/// deposit of its own. By the payout so far.
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::set_payout())]
+		pub fn set_payout(origin: OriginFor<T>, relayer: T::AccountId, payout: T::AccountId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_set_payout(who, relayer, payout)
+		}
+
+		/// Names another account that acts for the relayer. By the payout.
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::set_operator())]
+		pub fn set_operator(origin: OriginFor<T>, relayer: T::AccountId, operator: T::AccountId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_set_operator(who, relayer, operator)
+		}
+
+		/// Replaces the signing key. `proof` is the new one's signature over [`RelayerProof`] for `relayer`. By the operator
+		/// or payout.
+		#[pallet::call_index(8)]
+		#[pallet::weight(T::WeightInfo::set_signing_key())]
+		pub fn set_signing_key(
+			origin: OriginFor<T>,
+			relayer: T::AccountId,
+			signing_key: PublicKey,
+			proof: Signature,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_set_signing_key(who, relayer, signing_key, proof)
 		}
 	}
 
 	/// What others may ask.
 	impl<T: Config> Pallet<T> {
-		/// Relayers behind `start_after` in the storage's order, at most `limit` and never more than [`MAX_PAGE`].
-		/// `start_after` may have left since: the order does not depend on who is there.
+		/// Relayers behind `start_after` in the storage's order, at most `limit` and never more than [`MAX_PAGE`], but for
+		/// those whose bond is frozen. `start_after` may have left since: the order does not depend on who is there.
 		pub fn relayers(start_after: Option<T::AccountId>, limit: u32) -> Vec<RelayerInfo> {
 			let all = match start_after {
 				Some(account) => Relayers::<T>::iter_from_key(account),
 				None => Relayers::<T>::iter(),
 			};
-			all.take(limit.min(MAX_PAGE) as usize)
+			all.filter(|(_, relayer)| relayer.frozen.is_none())
+				.take(limit.min(MAX_PAGE) as usize)
 				.map(|(account, relayer)| Self::info(account, relayer))
 				.collect()
 		}
 
 		/// The relayers whose viewers paid most, those first, at most `limit` and never more than [`MAX_PAGE`]; the best of
-		/// [`MAX_RANKED`].
+		/// [`MAX_RANKED`]. None whose bond is frozen.
 		pub fn leaderboard(limit: u32) -> Vec<RelayerInfo> {
 			let limit = limit.min(MAX_PAGE) as usize;
+			let is_frozen = |account: &T::AccountId| Relayers::<T>::get(account).is_none_or(|r| r.frozen.is_some());
 			let mut best = BTreeSet::new();
 			for (account, record) in Reputations::<T>::iter().take(MAX_RANKED as usize) {
-				best.insert((Reverse(record.value), account));
+				let rank = (Reverse(record.value), account);
+				let is_behind = best.len() >= limit && best.last().is_none_or(|last| *last < rank);
+				if is_behind || is_frozen(&rank.1) {
+					continue;
+				}
+				best.insert(rank);
 				if best.len() > limit {
 					best.pop_last();
 				}
@@ -384,6 +501,22 @@ pub mod pallet {
 			best.into_iter()
 				.filter_map(|(_, account)| Some(Self::info(account.clone(), Relayers::<T>::get(account)?)))
 				.collect()
+		}
+
+		/// Whether `who` is a relayer with a bond of at least the minimum that no offence has frozen.
+		pub fn is_bonded(who: &T::AccountId) -> bool {
+			Relayers::<T>::get(who).is_some_and(|r| r.frozen.is_none() && r.bond >= T::MinBond::get())
+		}
+
+		/// Whether `who` may redeem what is owed to `relayer`: its payout, its operator, or the account itself, which is all
+		/// that an unregistered recipient has.
+		pub fn may_redeem(who: &T::AccountId, relayer: &T::AccountId) -> bool {
+			who == relayer || Relayers::<T>::get(relayer).is_some_and(|r| *who == r.payout || *who == r.operator)
+		}
+
+		/// Who receives what is owed to `relayer`: the account itself where it is not registered.
+		pub fn payout(relayer: &T::AccountId) -> T::AccountId {
+			Relayers::<T>::get(relayer).map_or_else(|| relayer.clone(), |r| r.payout)
 		}
 
 		/// What a relayer was paid for; nothing for who is no relayer, but for its slashes.
@@ -403,6 +536,8 @@ pub mod pallet {
 			RelayerInfo {
 				reputation: Self::reputation(&account),
 				account: clustercast_primitives::AccountId(account.into()),
+				payout: clustercast_primitives::AccountId(relayer.payout.into()),
+				operator: clustercast_primitives::AccountId(relayer.operator.into()),
 				signing_key: relayer.signing_key,
 				addresses: relayer.addresses.into_iter().map(text).collect(),
 				price_per_gb: relayer.price_per_gb,
@@ -422,28 +557,79 @@ pub mod pallet {
 			record.note(&viewer.clone().into(), bytes, value);
 			Reputations::<T>::insert(relayer, record);
 		}
+
+		/// `relayer` takes its turn in this block. Counts where it is one.
+		pub fn note_turn(relayer: &T::AccountId) {
+			if let Some(mut record) = Reputations::<T>::get(relayer) {
+				record.turn = Self::now();
+				Reputations::<T>::insert(relayer, record);
+			}
+		}
+
+		/// Block in which `relayer` took its last turn, or registered; `None` where it is none, or is leaving.
+		pub fn last_turn(relayer: &T::AccountId) -> Option<BlockNumber> {
+			let stays = |relayer: &Relayer<T>| relayer.unbonds_at.is_none() && relayer.frozen.is_none();
+			Relayers::<T>::get(relayer).filter(stays)?;
+			Reputations::<T>::get(relayer).map(|record| record.turn)
+		}
 	}
 
 	impl<T: Config> Bonds<T::AccountId> for Pallet<T> {
 		type Credit = Credit<T::AccountId, T::Currency>;
 
 		fn relayer(signing_key: &PublicKey) -> Option<T::AccountId> {
-			SigningKeys::<T>::get(signing_key)
+			let relayer = SigningKeys::<T>::get(signing_key)?;
+			let record = Relayers::<T>::get(&relayer)?;
+			let is_tied = |previous: &PreviousKey| previous.key == *signing_key && previous.until >= Self::now();
+			let answers = record.signing_key == *signing_key || record.previous_keys.iter().any(is_tied);
+			answers.then_some(relayer)
 		}
 
-		fn slash(relayer: &T::AccountId) -> Self::Credit {
+		fn convict(relayer: &T::AccountId) -> Option<Conviction> {
+			let mut record = Relayers::<T>::get(relayer)?;
+			let mut freeze = record.frozen.unwrap_or(Freeze {
+				due: Self::now().saturating_add(T::UnbondDelay::get()),
+				owed: 0,
+			});
+			let left = record.bond.saturating_sub(freeze.owed);
+			let share = left.saturating_mul(T::SlashShare::get().into()) / Balance::from(PPM);
+			let penalty = share.max(T::MinSlash::get()).min(left);
+			freeze.owed = freeze.owed.saturating_add(penalty);
+			record.frozen = Some(freeze);
+			Relayers::<T>::insert(relayer, record);
+			Slashes::<T>::mutate(relayer, |slashes| *slashes = slashes.saturating_add(1));
+			let due = freeze.due;
+			Self::deposit_event(Event::Convicted {
+				relayer: relayer.clone(),
+				penalty,
+				due,
+			});
+			Some(Conviction { penalty, due })
+		}
+
+		fn owed(relayer: &T::AccountId) -> Balance {
+			Relayers::<T>::get(relayer)
+				.and_then(|record| record.frozen)
+				.map_or(0, |freeze| freeze.owed)
+		}
+
+		fn take(relayer: &T::AccountId, amount: Balance) -> Self::Credit {
 			let Some(mut record) = Relayers::<T>::get(relayer) else {
 				return Credit::<T::AccountId, T::Currency>::zero();
 			};
-			let share = record.bond.saturating_mul(T::SlashShare::get().into()) / Balance::from(PPM);
-			let penalty = share.max(T::MinSlash::get()).min(record.bond);
-			let (taken, missing) = T::Currency::slash(&HoldReason::RelayerBond.into(), relayer, penalty);
-			debug_assert!(missing == 0, "the bond is held; qed");
-			record.bond = record.bond.saturating_sub(taken.peek());
-			Slashes::<T>::mutate(relayer, |slashes| *slashes = slashes.saturating_add(1));
-			Self::deposit_event(Event::Slashed {
+			let taken = Self::take_from(&mut record, amount);
+			Relayers::<T>::insert(relayer, record);
+			taken
+		}
+
+		fn thaw(relayer: &T::AccountId) -> Self::Credit {
+			let Some(mut record) = Relayers::<T>::get(relayer) else {
+				return Credit::<T::AccountId, T::Currency>::zero();
+			};
+			let taken = Self::take_from(&mut record, Balance::MAX);
+			record.frozen = None;
+			Self::deposit_event(Event::Thawed {
 				relayer: relayer.clone(),
-				amount: taken.peek(),
 				bond: record.bond,
 			});
 			if record.bond == 0 {
@@ -481,11 +667,8 @@ pub mod pallet {
 			Self::check(&addresses, price_per_gb)?;
 			ensure!(bond >= T::MinBond::get(), Error::<T>::BondTooSmall);
 			ensure!(!Relayers::<T>::contains_key(&relayer), Error::<T>::AlreadyRegistered);
-			ensure!(
-				!SigningKeys::<T>::contains_key(signing_key),
-				Error::<T>::SigningKeyTaken
-			);
-			ensure!(Self::proves(&relayer, &signing_key, &proof), Error::<T>::BadProof);
+			ensure!(Self::is_free(&signing_key), Error::<T>::SigningKeyTaken);
+			ensure!(Self::proves(&relayer, &signing_key, proof), Error::<T>::BadProof);
 			Self::insert(relayer, signing_key, addresses, price_per_gb, bond)
 		}
 
@@ -502,11 +685,15 @@ pub mod pallet {
 			Relayers::<T>::insert(
 				&relayer,
 				Relayer {
+					payout: relayer.clone(),
+					operator: relayer.clone(),
 					signing_key,
+					previous_keys: BoundedVec::new(),
 					addresses,
 					price_per_gb,
 					bond,
 					unbonds_at: None,
+					frozen: None,
 				},
 			);
 			Self::deposit_event(Event::Registered {
@@ -517,9 +704,15 @@ pub mod pallet {
 			Ok(())
 		}
 
-		fn do_update(relayer: T::AccountId, addresses: Addresses<T>, price_per_gb: u64) -> DispatchResult {
+		fn do_update(
+			who: T::AccountId,
+			relayer: T::AccountId,
+			addresses: Addresses<T>,
+			price_per_gb: u64,
+		) -> DispatchResult {
 			Self::check(&addresses, price_per_gb)?;
 			Self::mutate(&relayer, |r| {
+				r.check_operator(&who)?;
 				r.addresses = addresses;
 				r.price_per_gb = price_per_gb;
 				Ok(())
@@ -528,10 +721,11 @@ pub mod pallet {
 			Ok(())
 		}
 
-		fn do_bond_extra(relayer: T::AccountId, amount: Balance) -> DispatchResult {
+		fn do_bond_extra(who: T::AccountId, relayer: T::AccountId, amount: Balance) -> DispatchResult {
 			ensure!(amount > 0, Error::<T>::ZeroAmount);
 			let bond = Self::mutate(&relayer, |r| {
-				T::Currency::hold(&HoldReason::RelayerBond.into(), &relayer, amount)?;
+				r.check_owner(&who)?;
+				T::Currency::hold(&HoldReason::RelayerBond.into(), &who, amount)?;
 				r.bond = r
 					.bond
 					.checked_add(amount)
@@ -542,9 +736,10 @@ pub mod pallet {
 			Ok(())
 		}
 
-		fn do_unbond(relayer: T::AccountId) -> DispatchResult {
+		fn do_unbond(who: T::AccountId, relayer: T::AccountId) -> DispatchResult {
 			let unbonds_at = Self::now().saturating_add(T::UnbondDelay::get());
 			Self::mutate(&relayer, |r| {
+				r.check_owner(&who)?;
 				ensure!(r.unbonds_at.is_none(), Error::<T>::AlreadyUnbonding);
 				r.unbonds_at = Some(unbonds_at);
 				Ok(())
@@ -553,8 +748,9 @@ pub mod pallet {
 			Ok(())
 		}
 
-		fn do_cancel_unbond(relayer: T::AccountId) -> DispatchResult {
+		fn do_cancel_unbond(who: T::AccountId, relayer: T::AccountId) -> DispatchResult {
 			Self::mutate(&relayer, |r| {
+				r.check_owner(&who)?;
 				r.unbonds_at.take().ok_or(Error::<T>::NotUnbonding)?;
 				ensure!(r.bond >= T::MinBond::get(), Error::<T>::BondTooSmall);
 				Ok(())
@@ -563,18 +759,82 @@ pub mod pallet {
 			Ok(())
 		}
 
-		fn do_withdraw_bond(relayer: T::AccountId) -> DispatchResult {
+		fn do_withdraw_bond(who: T::AccountId, relayer: T::AccountId) -> DispatchResult {
 			let record = Relayers::<T>::get(&relayer).ok_or(Error::<T>::NotRegistered)?;
+			record.check_owner(&who)?;
 			let unbonds_at = record.unbonds_at.ok_or(Error::<T>::NotUnbonding)?;
 			ensure!(Self::now() >= unbonds_at, Error::<T>::TooEarly);
-			T::Currency::release(&HoldReason::RelayerBond.into(), &relayer, record.bond, Precision::Exact)?;
+			T::Currency::release(&HoldReason::RelayerBond.into(), &who, record.bond, Precision::Exact)?;
 			Self::remove(relayer, &record);
+			Ok(())
+		}
+
+		fn do_set_payout(who: T::AccountId, relayer: T::AccountId, payout: T::AccountId) -> DispatchResult {
+			Self::mutate(&relayer, |r| {
+				r.check_owner(&who)?;
+				if payout != who {
+					T::Currency::transfer_on_hold(
+						&HoldReason::RelayerBond.into(),
+						&who,
+						&payout,
+						r.bond,
+						Precision::Exact,
+						Restriction::OnHold,
+						Fortitude::Polite,
+					)?;
+				}
+				r.payout = payout.clone();
+				Ok(())
+			})?;
+			Self::deposit_event(Event::PayoutChanged { relayer, payout });
+			Ok(())
+		}
+
+		fn do_set_operator(who: T::AccountId, relayer: T::AccountId, operator: T::AccountId) -> DispatchResult {
+			Self::mutate(&relayer, |r| {
+				ensure!(r.payout == who, Error::<T>::NotPayout);
+				r.operator = operator.clone();
+				Ok(())
+			})?;
+			Self::deposit_event(Event::OperatorChanged { relayer, operator });
+			Ok(())
+		}
+
+		fn do_set_signing_key(
+			who: T::AccountId,
+			relayer: T::AccountId,
+			signing_key: PublicKey,
+			proof: Signature,
+		) -> DispatchResult {
+			let mut record = Relayers::<T>::get(&relayer).ok_or(Error::<T>::NotRegistered)?;
+			record.check_operator(&who)?;
+			ensure!(Self::is_free(&signing_key), Error::<T>::SigningKeyTaken);
+			ensure!(Self::proves(&relayer, &signing_key, proof), Error::<T>::BadProof);
+			// Read again: one of its own replaced keys may have been freed.
+			record = Relayers::<T>::get(&relayer).ok_or(Error::<T>::NotRegistered)?;
+			Self::free_keys(&mut record);
+			let until = Self::now().saturating_add(T::KeyMemory::get());
+			let key = core::mem::replace(&mut record.signing_key, signing_key);
+			record
+				.previous_keys
+				.try_push(PreviousKey { key, until })
+				.map_err(|_| Error::<T>::TooManyKeys)?;
+			SigningKeys::<T>::insert(signing_key, &relayer);
+			Relayers::<T>::insert(&relayer, record);
+			Self::deposit_event(Event::SigningKeyChanged {
+				relayer,
+				signing_key,
+				until,
+			});
 			Ok(())
 		}
 
 		/// Forgets a relayer that has nothing bonded any more, but for its slashes.
 		fn remove(relayer: T::AccountId, record: &Relayer<T>) {
-			SigningKeys::<T>::remove(record.signing_key);
+			let previous = record.previous_keys.iter().map(|previous| previous.key);
+			previous
+				.chain([record.signing_key])
+				.for_each(|key| SigningKeys::<T>::remove(key));
 			Reputations::<T>::remove(&relayer);
 			Relayers::<T>::remove(&relayer);
 			Self::deposit_event(Event::Left {
@@ -583,19 +843,52 @@ pub mod pallet {
 			});
 		}
 
+		/// Unties replaced keys whose time is over.
+		fn free_keys(record: &mut Relayer<T>) {
+			let now = Self::now();
+			record.previous_keys.retain(|previous| {
+				let is_tied = previous.until >= now;
+				if !is_tied {
+					SigningKeys::<T>::remove(previous.key);
+				}
+				is_tied
+			});
+		}
+
+		/// Whether nobody has this signing key; unties it where its time is over.
+		fn is_free(signing_key: &PublicKey) -> bool {
+			if let Some(relayer) = SigningKeys::<T>::get(signing_key) {
+				Relayers::<T>::mutate(relayer, |record| record.as_mut().map(Self::free_keys));
+			}
+			!SigningKeys::<T>::contains_key(signing_key)
+		}
+
+		/// Takes from a bond, and from what it owes, at most `amount`.
+		fn take_from(record: &mut Relayer<T>, amount: Balance) -> Credit<T::AccountId, T::Currency> {
+			let Some(freeze) = &mut record.frozen else {
+				return Credit::<T::AccountId, T::Currency>::zero();
+			};
+			let amount = amount.min(freeze.owed);
+			let (taken, missing) = T::Currency::slash(&HoldReason::RelayerBond.into(), &record.payout, amount);
+			debug_assert!(missing == 0, "the bond is held; qed");
+			freeze.owed = freeze.owed.saturating_sub(amount);
+			record.bond = record.bond.saturating_sub(taken.peek());
+			taken
+		}
+
 		fn now() -> BlockNumber {
 			frame_system::Pallet::<T>::block_number().saturated_into()
 		}
 
 		/// Whether `proof` is the signing key's signature over `relayer` for this chain.
-		fn proves(relayer: &T::AccountId, signing_key: &PublicKey, proof: &Signature) -> bool {
+		fn proves(relayer: &T::AccountId, signing_key: &PublicKey, proof: Signature) -> bool {
 			let genesis = Hash(frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::default()).into());
-			let payload = RelayerProof {
-				account: clustercast_primitives::AccountId(relayer.clone().into()),
-			}
-			.signing_payload(&genesis);
-			is_canonical(signing_key, proof)
-				&& sp_io::crypto::ed25519_verify(&proof.0.into(), &payload, &signing_key.0.into())
+			let account = clustercast_primitives::AccountId(relayer.clone().into());
+			let proof = Signed {
+				message: RelayerProof { account },
+				signature: proof,
+			};
+			clustercast_verify::is_signed(&proof, signing_key, &genesis)
 		}
 
 		/// Whether addresses and price are within bounds.
@@ -615,21 +908,32 @@ pub mod pallet {
 			Relayers::<T>::try_mutate(relayer, |r| change(r.as_mut().ok_or(Error::<T>::NotRegistered)?))
 		}
 
-		/// Checks the invariants at the head of this file.
-		#[cfg(any(feature = "try-runtime", test))]
+		/// Checks the invariants at the head of this file; natively always, since tests of other pallets ask too.
+		#[cfg(any(feature = "try-runtime", feature = "std"))]
 		pub fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
+			use alloc::collections::BTreeMap;
 			use frame_support::traits::fungible::InspectHold;
 
-			let mut relayers = 0;
+			let (mut relayers, mut keys) = (0, 0);
+			let mut bonds = BTreeMap::<T::AccountId, Balance>::new();
 			for (account, relayer) in Relayers::<T>::iter() {
 				relayers += 1;
+				keys += 1 + relayer.previous_keys.len();
+				let sum = bonds.entry(relayer.payout.clone()).or_default();
+				*sum = sum.saturating_add(relayer.bond);
 				ensure!(
-					relayer.bond >= T::MinBond::get() || relayer.unbonds_at.is_some(),
+					relayer.bond >= T::MinBond::get() || relayer.unbonds_at.is_some() || relayer.frozen.is_some(),
 					"2: a bond is below the minimum"
 				);
-				ensure!(relayer.bond > 0, "2: a relayer without a bond");
 				ensure!(
-					SigningKeys::<T>::get(relayer.signing_key).as_ref() == Some(&account),
+					relayer.bond > 0 || relayer.frozen.is_some(),
+					"2: a relayer without a bond"
+				);
+				let previous = relayer.previous_keys.iter().map(|previous| previous.key);
+				ensure!(
+					previous
+						.chain([relayer.signing_key])
+						.all(|key| SigningKeys::<T>::get(key).as_ref() == Some(&account)),
 					"3: a signing key does not lead back to its relayer"
 				);
 				ensure!(
@@ -637,12 +941,12 @@ pub mod pallet {
 					"4: a relayer's addresses or price are out of bounds"
 				);
 				ensure!(
-					frame_system::Account::<T>::contains_key(&account),
-					"1: a relayer without an account"
+					relayer.frozen.is_none_or(|freeze| freeze.owed <= relayer.bond),
+					"7: a frozen bond does not have what it owes"
 				);
 			}
 			ensure!(
-				SigningKeys::<T>::iter().count() == relayers,
+				SigningKeys::<T>::iter().count() == keys,
 				"3: a signing key without a relayer"
 			);
 			for (account, record) in Reputations::<T>::iter() {
@@ -660,8 +964,12 @@ pub mod pallet {
 				Slashes::<T>::iter_values().all(|slashes| slashes > 0),
 				"6: slashes of somebody who has none"
 			);
+			ensure!(
+				bonds.keys().all(frame_system::Account::<T>::contains_key),
+				"1: a bond without an account"
+			);
 			for who in frame_system::Account::<T>::iter_keys() {
-				let bond = Relayers::<T>::get(&who).map_or(0, |r| r.bond);
+				let bond = bonds.get(&who).copied().unwrap_or_default();
 				ensure!(
 					T::Currency::balance_on_hold(&HoldReason::RelayerBond.into(), &who) == bond,
 					"1: a bond differs from what is held"

@@ -19,6 +19,10 @@ pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 pub const MIN_BOND: Balance = 10 * USDC;
 /// Blocks between leaving and the bond's return.
 pub const UNBOND_DELAY: u32 = 1_800;
+/// Blocks for which a replaced key stays tied.
+pub const KEY_MEMORY: u32 = 1_700;
+/// Most replaced keys that are tied.
+pub const MAX_PREVIOUS_KEYS: u32 = 4;
 
 /// What the pallet is configured with; a test may set another value, for its own thread.
 mod settings {
@@ -30,9 +34,10 @@ mod settings {
 		pub static MinSlash: Balance = 5 * super::USDC;
 		pub static SlashShare: u32 = 200_000;
 		pub static MaxAddresses: u32 = 4;
+		pub static KeyMemory: u32 = super::KEY_MEMORY;
 	}
 }
-pub use settings::{MaxAddresses, MinBond, MinSlash, SlashShare, UnbondDelay};
+pub use settings::{KeyMemory, MaxAddresses, MinBond, MinSlash, SlashShare, UnbondDelay};
 
 construct_runtime!(
 	pub enum Test {
@@ -64,6 +69,8 @@ impl crate::Config for Test {
 	type MinSlash = MinSlash;
 	type SlashShare = SlashShare;
 	type UnbondDelay = UnbondDelay;
+	type KeyMemory = KeyMemory;
+	type MaxPreviousKeys = ConstU32<MAX_PREVIOUS_KEYS>;
 	type MaxAddresses = MaxAddresses;
 	type MaxAddressLength = ConstU32<128>;
 	type WeightInfo = ();
@@ -114,6 +121,17 @@ pub fn register(who: AccountId32, key: &KeyPair) -> DispatchResult {
 		1_000_000,
 		MIN_BOND,
 	)
+}
+
+/// Replaces the signing key of `relayer`, by `who`.
+pub fn set_key(who: AccountId32, relayer: AccountId32, key: &KeyPair) -> DispatchResult {
+	let proof = proof(key, &relayer);
+	Registry::set_signing_key(RuntimeOrigin::signed(who), relayer, key.public(), proof)
+}
+
+/// Goes on by so many blocks.
+pub fn wait(blocks: u32) {
+	System::set_block_number(System::block_number() + blocks);
 }
 
 /// Micro-USDC held of `who`, whatever the reason.

@@ -52,6 +52,8 @@ pub struct Record {
 	pub viewers: Viewers,
 	/// Block of the registration.
 	pub since: BlockNumber,
+	/// Block of its last turn, or of the registration: whose is longest ago comes next.
+	pub turn: BlockNumber,
 }
 
 impl Record {
@@ -59,6 +61,7 @@ impl Record {
 	pub fn since(now: BlockNumber) -> Self {
 		Self {
 			since: now,
+			turn: now,
 			..Self::default()
 		}
 	}

@@ -1,11 +1,11 @@
-//! Benchmarks. The worst key: the longest texts, as many replaced signing keys as are kept, a former owner without an
-//! account, and a rental and other terms that are over, so that each call cleans up first.
+//! Benchmarks. The worst key: the longest texts, as many replaced signing keys and former owners as are kept, a payee
+//! without an account, and a rental that is over when a call comes, so that it brings the key to its block first.
 
 use super::*;
 use alloc::vec;
 use clustercast_primitives::{
 	amount::MAX_PRICE_PER_GB,
-	chain::{RentOffer, StreamTerms, TermsChange},
+	chain::{RentOffer, StreamTerms},
 	Balance, BlockNumber, PublicKey,
 };
 use frame_benchmarking::v2::*;
@@ -59,20 +59,26 @@ pub(crate) fn mint_rotated<T: Config>(owner: &T::AccountId, first: PublicKey) ->
 		until: 0,
 	});
 	key.previous_keys = previous.collect::<Vec<_>>().try_into().expect("as many as are kept");
-	key.former = Some(Former {
-		account: account("former", 0, 0),
+	// A place is left for the renter's deposit, and one for the owner's.
+	let former = (2..T::MaxPreviousKeys::get()).map(|_| Former {
+		account: owner.clone(),
+		deposit: 0,
+		flagged: false,
 		until: now,
 	});
-	key.change = Some(TermsChange {
-		terms: Some(key.terms),
+	key.former = former.collect::<Vec<_>>().try_into().expect("as many as are kept");
+	let (payee, terms) = (account("former", 0, 0), key.era.terms);
+	key.begin(Era {
+		payee,
+		terms,
 		from: now,
 	});
 	key.rental = Some(Rental {
 		deposit: Pallet::<T>::take_deposit(&renter).expect("the renter can pay the deposit"),
 		renter,
 		signing_key: PublicKey([0xfe; 32]),
-		from: now,
-		until: now,
+		from: now.saturating_add(T::ChangeDelay::get()),
+		until: now.saturating_add(T::ChangeDelay::get().saturating_mul(2)),
 		flagged: false,
 		about: largest::<T>(),
 	});
@@ -82,7 +88,7 @@ pub(crate) fn mint_rotated<T: Config>(owner: &T::AccountId, first: PublicKey) ->
 
 /// Goes on until what [`mint_largest`] made is over, and its replaced signing keys can be forgotten.
 fn wait<T: Config>() {
-	let later = Pallet::<T>::now() + T::ChangeDelay::get().max(T::KeyMemory::get() + 1);
+	let later = Pallet::<T>::now() + T::ChangeDelay::get() * 3 + T::KeyMemory::get() + 1;
 	frame_system::Pallet::<T>::set_block_number(later.into());
 }
 
@@ -150,7 +156,7 @@ mod benchmarks {
 		let key = PublicKey([8; 32]);
 		#[extrinsic_call]
 		_(RawOrigin::Signed(owner), id, key);
-		assert_eq!(StreamKeys::<T>::get(id).map(|stored| stored.signer.key), Some(key));
+		assert_eq!(StreamKeys::<T>::get(id).map(|stored| stored.signing_key), Some(key));
 	}
 
 	#[benchmark]
@@ -179,7 +185,7 @@ mod benchmarks {
 	fn transfer() {
 		let ((owner, id), to) = (overdue::<T>(), rich::<T>("other", 0));
 		#[extrinsic_call]
-		_(RawOrigin::Signed(owner), id, to.clone());
+		_(RawOrigin::Signed(owner), id, to.clone(), PublicKey([8; 32]));
 		assert_eq!(StreamKeys::<T>::get(id).map(|key| key.owner), Some(to));
 	}
 
@@ -240,15 +246,20 @@ mod benchmarks {
 
 	#[benchmark]
 	fn settle(n: Linear<0, 100>) {
-		let block = Pallet::<T>::now() + T::ChangeDelay::get();
+		let block = Pallet::<T>::now() + T::KeyMemory::get();
 		for index in 0..n {
 			let owner = rich::<T>("owner", index);
 			let id = mint_largest::<T>(&owner);
-			// Burning is the most to do, beside the end of a rental.
-			StreamKeys::<T>::mutate(id, |key| {
-				let change = key.as_mut().and_then(|key| key.change.as_mut());
-				change.expect("it was made so").terms = None;
+			// The end of a key is the most to do.
+			let mut key = StreamKeys::<T>::get(id).expect("it was minted");
+			let (due, payee, from) = (key.due(), owner.clone(), Pallet::<T>::now());
+			(key.rental, key.former) = (None, Default::default());
+			key.begin(Era {
+				payee,
+				terms: None,
+				from,
 			});
+			Pallet::<T>::store(id, due, key);
 		}
 		OldestDue::<T>::put(block);
 		frame_system::Pallet::<T>::set_block_number(block.into());
@@ -259,6 +270,18 @@ mod benchmarks {
 		}
 		assert_eq!(OldestDue::<T>::get(), block + 1);
 		assert_eq!(StreamKeys::<T>::iter_keys().count(), 0);
+	}
+
+	#[benchmark]
+	fn earned() {
+		let owner = rich::<T>("owner", 0);
+		let id = mint_largest::<T>(&owner);
+		let before = StreamKeys::<T>::get(id).map(|key| key.deposit);
+		#[block]
+		{
+			<Pallet<T> as Streams<_>>::earned(id, &owner, T::MintDeposit::get());
+		}
+		assert!(StreamKeys::<T>::get(id).map(|key| key.deposit) > before);
 	}
 
 	impl_benchmark_test_suite!(Pallet, crate::mock::ExtBuilder.build(), crate::mock::Test);

@@ -2,12 +2,12 @@
 
 use crate::{
 	pallet::{Config, Error, Event, HoldReason, NextStream, Pallet, StreamKeys},
-	types::{About, Culprit, PreviousKey, Rental, SigningKey, StreamKey},
-	Offences,
+	types::{About, Era, PreviousKey, Rental, StreamKey},
+	Offences, Streams,
 };
 use alloc::{string::String, vec::Vec};
 use clustercast_primitives::{
-	chain::{StreamKeyInfo, StreamTerms},
+	chain::{StreamKeyInfo, StreamTerms, TermsChange},
 	Balance, BlockNumber, PublicKey, StreamId,
 };
 use frame_support::{
@@ -28,8 +28,15 @@ impl<T: Config> Pallet<T> {
 	/// A stream key, in the words of the JSON-RPC.
 	pub fn stream_key(id: StreamId) -> Option<StreamKeyInfo> {
 		let (key, now) = (StreamKeys::<T>::get(id)?, Self::now());
-		let terms = key.terms_at(now)?;
+		let (counter, era) = key.era_at(now);
+		let terms = era.terms?;
+		let payee = <Self as Streams<_>>::payee(id, now)?.account;
+		let next = key.next_era(now).map(|next| TermsChange {
+			terms: next.terms,
+			from: next.from,
+		});
 		let (about, rental) = (key.about_at(now), key.rental_at(now));
+		let (deposit, flagged) = rental.map_or((key.deposit, key.flagged), |rental| (rental.deposit, rental.flagged));
 		let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
 		let public = |who: &T::AccountId| clustercast_primitives::AccountId(who.clone().into());
 		let mut signing_keys = key.signing_keys(now).into_iter();
@@ -37,6 +44,7 @@ impl<T: Config> Pallet<T> {
 			id,
 			owner: public(&key.owner),
 			broadcaster: public(rental.map_or(&key.owner, |rental| &rental.renter)),
+			payee: public(&payee),
 			signing_key: signing_keys.next()?,
 			title: text(&about.title),
 			category: text(&about.category),
@@ -44,10 +52,11 @@ impl<T: Config> Pallet<T> {
 			price_per_gb: terms.price_per_gb,
 			max_surge_ppm: terms.max_surge_ppm,
 			broadcaster_share_ppm: terms.broadcaster_share_ppm,
-			terms_counter: key.counter_at(now),
-			change: key.change.filter(|change| change.from > now),
+			terms_counter: counter,
+			change: next,
 			previous_keys: signing_keys.collect(),
-			flagged: rental.map_or(key.flagged, |rental| rental.flagged),
+			deposit,
+			flagged,
 			sale_price: key.sale_price,
 			rent_offer: key.rent_offer,
 			rented_until: rental.map(|rental| rental.until),
@@ -66,18 +75,20 @@ impl<T: Config> Pallet<T> {
 		NextStream::<T>::put(StreamId(id.0.checked_add(1).ok_or(Error::<T>::TooManyStreams)?));
 		let key = StreamKey {
 			deposit: Self::take_deposit(&owner)?,
-			signer: SigningKey {
-				key: signing_key,
-				by: owner.clone(),
-			},
-			owner: owner.clone(),
-			former: None,
 			flagged: false,
+			signing_key,
 			previous_keys: BoundedVec::new(),
+			former: BoundedVec::new(),
 			about,
-			terms,
-			terms_counter: 0,
+			era: Era {
+				payee: owner.clone(),
+				terms: Some(terms),
+				from: Self::now(),
+			},
+			counter: 0,
+			before: None,
 			change: None,
+			owner: owner.clone(),
 			sale_price: None,
 			rent_offer: None,
 			rental: None,
@@ -102,7 +113,10 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_set_signing_key(who: T::AccountId, id: StreamId, signing_key: PublicKey) -> DispatchResult {
 		Self::mutate(id, |key, now| match Self::rental_of(key, &who, now)? {
-			None => Self::rotate(key, signing_key, who, now),
+			None => match key.signing_key == signing_key {
+				true => Ok(()),
+				false => Self::replace_key(key, signing_key, now),
+			},
 			Some(rental) if rental.signing_key == signing_key => Ok(()),
 			Some(rental) => {
 				let replaced = PreviousKey {
@@ -119,17 +133,13 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Replaces the owner's signing key.
-	pub(crate) fn rotate(key: &mut StreamKey<T>, new: PublicKey, by: T::AccountId, now: BlockNumber) -> DispatchResult {
-		if key.signer.key == new && key.signer.by == by {
-			return Ok(());
-		}
+	/// Replaces the owner's signing key, for which the owner of until now answers.
+	pub(crate) fn replace_key(key: &mut StreamKey<T>, new: PublicKey, now: BlockNumber) -> DispatchResult {
 		let room = 1 + u32::from(key.rental.is_some());
 		ensure!(key.make_room(room, now), Error::<T>::TooManyRotations);
-		let old = core::mem::replace(&mut key.signer, SigningKey { key: new, by });
 		let replaced = PreviousKey {
-			key: old.key,
-			by: old.by,
+			key: core::mem::replace(&mut key.signing_key, new),
+			by: key.owner.clone(),
 			until: now,
 		};
 		Self::remember(key, replaced)
@@ -180,25 +190,15 @@ impl<T: Config> Offences for Pallet<T> {
 	}
 
 	fn can_flag(stream: StreamId, key: &PublicKey) -> bool {
-		let Some(stored) = StreamKeys::<T>::get(stream) else {
-			return false;
-		};
-		match stored.culprit(key) {
-			Some(Culprit::Renter) => stored.rental.is_some_and(|rental| !rental.flagged),
-			Some(Culprit::Owner) => !stored.flagged,
-			None => false,
-		}
+		let key = |stored: StreamKey<T>| stored.unflagged(key).is_some();
+		StreamKeys::<T>::get(stream).is_some_and(key)
 	}
 
 	fn flag(stream: StreamId, key: &PublicKey) -> Option<Self::Credit> {
 		let mut stored = StreamKeys::<T>::get(stream)?;
-		let (who, deposit, flagged) = match (stored.culprit(key)?, &mut stored.rental) {
-			(Culprit::Renter, Some(rental)) => (&rental.renter, &mut rental.deposit, &mut rental.flagged),
-			_ => (&stored.owner, &mut stored.deposit, &mut stored.flagged),
-		};
-		if core::mem::replace(flagged, true) {
-			return None;
-		}
+		let culprit = stored.unflagged(key)?;
+		let (who, deposit, flagged) = stored.answer(culprit)?;
+		*flagged = true;
 		let penalty = deposit.saturating_sub(T::Currency::minimum_balance());
 		let (taken, missing) = T::Currency::slash(&HoldReason::StreamKey.into(), who, penalty);
 		debug_assert!(missing == 0, "the deposit is held; qed");

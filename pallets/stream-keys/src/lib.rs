@@ -6,9 +6,11 @@
 //! - *Stream key*: a numbered right to a stream. Its owner chooses the Ed25519 *signing key* for window headers, the
 //!   texts that people see, and the *terms*: the price, how far above it relayers may go (*surge bound*), and the
 //!   *broadcaster share*, parts per million of every ticket paid for the stream.
-//! - *Broadcaster*: the owner, or whoever rents the key. Signs, names the stream, receives the share.
-//! - *Deposit*: held on the owner while the key exists, and another one on the renter while it is rented. Returned when
-//!   the key is burnt or sold, and when the rental is forgotten.
+//! - *Broadcaster*: the owner, or whoever rents the key. Signs and names the stream.
+//! - *Era*: a row of blocks in which payments for a stream are split in one way: one payee, share and price bound. Eras
+//!   are counted. *Boundary*: the first block of an era.
+//! - *Deposit*: held on the owner while the key exists, and another one on the renter while it is rented. It grows with
+//!   what its account earns, and stays for [`Config::KeyMemory`] after the key was burnt, given, sold or returned.
 //! - *Royalty*: the treasury's part of a price that a key is bought or rented for, rounded down.
 //!
 //! ## Design
@@ -16,29 +18,44 @@
 //! come to mean another stream. Deposits bound state, and as a side effect keep accounts alive: an account with a hold
 //! cannot be reaped, so whoever is owed a broadcaster share can always receive it.
 //!
-//! *A payment is judged by the block in which it can have been signed* (its expiry less a ticket's longest life; see
-//! [`Streams::payee`]), not by that in which it is redeemed: whom it pays and in which shares does not depend on how long
-//! a relayer holds it back. So what was in force is remembered for [`Config::ChangeDelay`], which is no shorter than a
-//! ticket's life; and terms change, in whichever direction, and keys are burnt, the same time after that was announced,
-//! so that relayers can follow. One change at a time. Terms are counted as they come into force, so that a payment can name
-//! those that it is for.
+//! *How a payment is split depends on its era alone*, so on (stream, counter), and not on when it is redeemed, nor on what
+//! anybody does after it was signed. An era lasts for [`Config::ChangeDelay`] at least (but the first one, which begins
+//! with the key), and as long after its end it is remembered: longer than a ticket lives. So two eras are all that is ever
+//! looked back on, and a relayer has always that long to redeem what was signed under the one before. A ticket is judged
+//! by the block in which it can have been signed ([`Streams::payee`]), a voucher by the counter that it names
+//! ([`Streams::payee_under`]).
 //!
-//! *A sale* moves the deposit: the buyer's is held, the seller's released. A *transfer* takes the deposit along, so that
-//! nobody's money is held by a stranger's gift. Offers and announcements of the owner before end with both.
+//! *Boundaries.* Other terms, and the end of a key, begin [`Config::ChangeDelay`] after they were announced, in whichever
+//! direction, so that relayers can follow. Another payee begins at once where the era has lasted long enough, and otherwise
+//! as soon as it has, or with the boundary that is coming anyway. *Whoever buys or is given a key owns it at once*, signs
+//! with it, answers for it and decides on it; who was paid is paid until the boundary, and no later than that. The other
+//! way, to refuse a sale or a gift until a boundary is free, would let an owner block buyers for ever by announcing
+//! something each time; moving the boundary would end eras early, and with them what was promised under them. So nothing is
+//! refused, and what a buyer can lose is known beforehand: the share of [`Config::ChangeDelay`] at most, in which it need
+//! not broadcast. Only an owner can put its own boundary off, by announcing other terms. A rental begins and ends with an
+//! era, so it lasts for one at least.
+//!
+//! *A sale* holds a deposit of the buyer. *A transfer* takes one of the giver's money along, so that nobody's money is held
+//! by a stranger's gift, and names the key that signs from then on, as a sale does. Offers and announcements of the owner
+//! before end with both.
 //!
 //! *A rental* lasts as long as was agreed: the owner can sell the key meanwhile, but neither burn it nor change its
-//! terms. It ends by itself, since who broadcasts is computed from the block number; what is left of it is cleaned up by
-//! whoever touches the key next, or in idle time, in the order in which it falls due. Until then the key is not rented out
-//! again. Whoever buys or rents names the worst that they accept: price, period, and a rental that runs already.
+//! terms. It ends by itself, since who broadcasts is computed from the block number. Whoever buys or rents names the worst
+//! that they accept: price, period, and a rental that runs already.
 //!
 //! *Rotation* keeps the keys before: what they signed stays verifiable, and provable. At most [`Config::MaxPreviousKeys`]
 //! are kept, and none is forgotten before [`Config::KeyMemory`], so that nobody rotates away from an offence. Room for the
 //! renter's key and for one of the owner's is left by whatever a renter does.
 //!
-//! *A key that signed two windows for one place* is flagged for good and pays its deposit, but for what keeps the
-//! account alive. Who signed is judged elsewhere, behind [`Offences`]. Whoever named a signing key answers for it, and
-//! nobody else: a renter's offence marks the rental, and a buyer does not pay for what the seller still signs. A flagged
-//! key is neither sold nor rented out.
+//! *A key that signed two windows for one place* costs whoever answers for it the deposit, but for what keeps the account
+//! alive. Who signed is judged elsewhere, behind [`Offences`]. The owner answers for what signs while nobody rents, whoever
+//! chose it, the renter for the rental's, and who was one of them before for what they named: with the deposit that stays
+//! behind. So neither giving, selling, renting out nor burning a key leads away from an offence, and a buyer does not pay
+//! for what the seller signed. An owner's offence flags the key for good, a renter's the rental; a flagged key is neither
+//! sold nor rented out.
+//!
+//! *The penalty grows with what was earned*: [`Config::EarningsKept`] of each share that is paid out is held on top of the
+//! deposit, until that is [`Config::MaxDeposit`]; from then on a payment writes nothing here.
 //!
 //! `ticket-broker` learns payee and terms through [`Streams`] and knows nothing else of this pallet.
 //!
@@ -47,13 +64,14 @@
 //! locks would have to be closed one by one.
 //!
 //! ## Invariants (checked by `try_state`)
-//! 1. The deposits recorded for an account's keys and rentals add up to what this pallet holds on it, for every account.
+//! 1. The deposits recorded of owners, renters and those before add up to what this pallet holds, for every account.
 //! 2. Every key's number is below the next number.
 //! 3. Title and category are UTF-8; price, surge bound and broadcaster share are within bounds.
-//! 4. Signing keys were replaced in the past, and a renter's finds room when it is replaced.
-//! 5. A rental has begun and lasts no longer than it may; so does an offer of one.
+//! 4. Signing keys were replaced in the past, and a renter's finds room when it is replaced, as does its deposit.
+//! 5. A rental lasts for an era at least and no longer than it may; so does an offer of one.
 //! 6. What falls due is listed, once for each key, for the first block in which something does.
 //! 7. A flagged key is not on offer.
+//! 8. Eras follow each other no sooner than they may, not even within a rental, and in the last one the owner is paid.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -75,7 +93,7 @@ mod types;
 pub mod weights;
 
 pub use pallet::*;
-pub use types::{About, Culprit, Former, PreviousKey, Rental, SigningKey, StreamKey, Text};
+pub use types::{About, Culprit, Era, Former, PreviousKey, Rental, StreamKey, Text};
 pub use weights::WeightInfo;
 
 use alloc::vec::Vec;
@@ -90,7 +108,7 @@ pub struct Payee<AccountId> {
 	pub share_ppm: u32,
 	/// Highest price, micro-USDC per 10^9 bytes.
 	pub max_price_per_gb: u64,
-	/// Counts the terms that these are from: one more with each that came into force.
+	/// Counts the eras before: one more with each other payee, share or price bound that came into force.
 	pub terms: u32,
 }
 
@@ -109,7 +127,7 @@ pub trait Offences {
 	fn can_flag(stream: StreamId, key: &PublicKey) -> bool;
 
 	/// Marks whoever answers for this key of a stream, and takes their deposit. `None` where they are marked already, or
-	/// neither own nor rent the stream any more.
+	/// gave the stream up longer ago than its keys are remembered.
 	fn flag(stream: StreamId, key: &PublicKey) -> Option<Self::Credit>;
 }
 
@@ -118,18 +136,20 @@ pub trait Streams<AccountId> {
 	/// Upper bound of every [`Payee::share_ppm`].
 	fn max_share_ppm() -> u32;
 
-	/// Blocks for which [`Streams::payee`] remembers what was.
+	/// Blocks for which [`Streams::payee`] and [`Streams::payee_under`] remember what was.
 	fn memory() -> BlockNumber;
 
 	/// Who is paid for what was signed in block `at`, which is no further back than [`Streams::memory`] and not ahead, and
 	/// on which terms; `None` where there is no such stream, or was none any more.
 	fn payee(stream: StreamId, at: BlockNumber) -> Option<Payee<AccountId>>;
 
-	/// Who is paid under a stream's terms of this counter, if they are in force or ended no longer ago than
-	/// [`Streams::memory`]; and the block in which they ended.
+	/// Who is paid for what was signed under these terms, counted as in [`Payee::terms`], if they are in force or ended less
+	/// than [`Streams::memory`] blocks ago; with the first block in which they were not in force any more, `None` while
+	/// they are. The same share and price for ever, and the same account as long as that exists.
 	fn payee_under(stream: StreamId, terms: u32) -> Option<(Payee<AccountId>, Option<BlockNumber>)>;
 
-	/// `payee` was paid `amount` micro-USDC for broadcasting a stream. Cannot fail.
+	/// Tells what a payee was just paid for a stream, micro-USDC, once for each stream and payee of a batch: a part of it,
+	/// which must be on the account, is kept as a deposit. Never fails.
 	fn earned(stream: StreamId, payee: &AccountId, amount: Balance);
 
 	/// Makes a stream owned by `owner`, with the largest share and the highest price.
@@ -176,16 +196,24 @@ pub mod pallet {
 		/// Receives royalties.
 		type Treasury: Get<Option<Self::AccountId>>;
 
-		/// Held on the owner while a key exists, and on who rents it, micro-USDC.
+		/// Held on the owner while a key exists, and on who rents it, at the least, micro-USDC.
 		#[pallet::constant]
 		type MintDeposit: Get<Balance>;
+
+		/// What that grows to with what was earned, micro-USDC.
+		#[pallet::constant]
+		type MaxDeposit: Get<Balance>;
+
+		/// Part of each broadcaster's share that is kept until then, parts per million.
+		#[pallet::constant]
+		type EarningsKept: Get<u32>;
 
 		/// The treasury's part of a price that a key is bought or rented for, parts per million.
 		#[pallet::constant]
 		type Royalty: Get<u32>;
 
-		/// Blocks from announcing other terms, or the end of a key, until that is in force; and for which what was in force
-		/// before is remembered. No shorter than a ticket's life.
+		/// Blocks from announcing other terms, or the end of a key, until that is in force; that an era lasts at least; and for
+		/// which it is remembered. No shorter than a ticket's life.
 		#[pallet::constant]
 		type ChangeDelay: Get<BlockNumber>;
 
@@ -197,7 +225,7 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxPreviousKeys: Get<u32>;
 
-		/// Blocks for which a replaced signing key is kept at least.
+		/// Blocks for which a replaced signing key is kept at least, and whoever named it answers for it.
 		#[pallet::constant]
 		type KeyMemory: Get<BlockNumber>;
 
@@ -281,7 +309,7 @@ pub mod pallet {
 		Flagged {
 			/// The stream key's number.
 			id: StreamId,
-			/// Its owner, or its renter.
+			/// Its owner, its renter, or who was one of them.
 			who: T::AccountId,
 			/// Taken from the deposit, micro-USDC.
 			slashed: Balance,
@@ -335,6 +363,8 @@ pub mod pallet {
 			id: StreamId,
 			/// Who broadcasts with it.
 			renter: T::AccountId,
+			/// From this block on.
+			from: BlockNumber,
 			/// First block in which the owner does again.
 			until: BlockNumber,
 			/// What the renter paid, micro-USDC.
@@ -342,12 +372,14 @@ pub mod pallet {
 			/// The treasury's part of it, micro-USDC.
 			royalty: Balance,
 		},
-		/// A rental that was over is cleaned up and its deposit returned.
+		/// The deposit of a former owner or renter was returned.
 		Returned {
 			/// The stream key's number.
 			id: StreamId,
-			/// Who rented it.
-			renter: T::AccountId,
+			/// Who owned or rented it.
+			who: T::AccountId,
+			/// Micro-USDC.
+			deposit: Balance,
 		},
 	}
 
@@ -365,15 +397,13 @@ pub mod pallet {
 		PriceTooHigh,
 		/// Surge bound below the price itself, or above the maximum.
 		SurgeOutOfBounds,
-		/// As many signing keys were replaced of late as are kept.
+		/// As many signing keys were replaced of late, or as many deposits stayed behind, as are kept.
 		TooManyRotations,
 		/// No numbers left.
 		TooManyStreams,
-		/// The terms changed less than `ChangeDelay` ago.
-		ChangedLately,
 		/// Other terms, or the end of the key, are announced.
 		ChangeAnnounced,
-		/// The stream key is rented; or, to be rented again, it was less than `ChangeDelay` ago.
+		/// The stream key is rented, or about to be.
 		StillRented,
 		/// The account has the stream key already.
 		SameOwner,
@@ -385,7 +415,7 @@ pub mod pallet {
 		AboveMaxPrice,
 		/// The stream key is rented for longer than the caller accepts.
 		RentedTooLong,
-		/// The period of a rental is zero, or longer than the maximum.
+		/// The period of a rental is shorter than an era, or longer than the maximum.
 		BadPeriod,
 		/// The period is shorter than the caller accepts.
 		PeriodTooShort,
@@ -412,9 +442,18 @@ pub mod pallet {
 				T::MintDeposit::get() >= T::Currency::minimum_balance(),
 				"the mint deposit must be worth an account"
 			);
+			assert!(T::EarningsKept::get() <= PPM, "no more is kept than was earned");
 			assert!(
-				T::ChangeDelay::get() > 0 && T::MaxRental::get() > 0,
-				"periods have blocks"
+				T::MaxDeposit::get() >= T::MintDeposit::get(),
+				"a deposit does not shrink"
+			);
+			assert!(
+				T::ChangeDelay::get() > 0 && T::MaxRental::get() >= T::ChangeDelay::get(),
+				"periods have blocks, and a rental lasts for an era"
+			);
+			assert!(
+				T::KeyMemory::get() >= T::ChangeDelay::get(),
+				"a deposit stays as long as what was in force is remembered"
 			);
 			assert!(
 				T::MaxPreviousKeys::get() >= 2,
@@ -477,8 +516,8 @@ pub mod pallet {
 			Self::do_set_signing_key(who, id, key)
 		}
 
-		/// Announces the end of a stream key: after `ChangeDelay` nothing is paid for what is signed from then on, and as
-		/// long again after that the deposit is returned. Until it is in force, `set_terms` takes it back. Only its owner,
+		/// Announces the end of a stream key: after `ChangeDelay` nothing is paid for what is signed from then on, and
+		/// `KeyMemory` after that the deposit is returned. Until it is in force, `set_terms` takes it back. Only its owner,
 		/// and not while it is rented.
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::burn())]
@@ -497,12 +536,18 @@ pub mod pallet {
 			Self::do_announce(who, id, Some(terms))
 		}
 
-		/// Gives a stream key with its deposit to another account, which must exist. Only its owner.
+		/// Gives a stream key with a deposit of the caller's to another account, which must exist, and which answers for
+		/// `signing_key` from then on. The caller's own deposit is returned after `KeyMemory`. Only its owner.
 		#[pallet::call_index(5)]
 		#[pallet::weight(T::WeightInfo::transfer())]
-		pub fn transfer(origin: OriginFor<T>, id: StreamId, to: T::AccountId) -> DispatchResult {
+		pub fn transfer(
+			origin: OriginFor<T>,
+			id: StreamId,
+			to: T::AccountId,
+			signing_key: PublicKey,
+		) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			Self::do_transfer(who, id, to)
+			Self::do_transfer(who, id, to, signing_key)
 		}
 
 		/// Offers a stream key for sale, micro-USDC, or no longer. Only its owner.
@@ -514,8 +559,9 @@ pub mod pallet {
 		}
 
 		/// Buys a stream key that is for sale: the price goes to its owner, less the royalty, and the caller's deposit is
-		/// held. It signs with `signing_key` from then on; if it is rented, when the rental is over. Fails where the price
-		/// is above `max_price`, or a rental runs beyond block `max_rented_until`.
+		/// held. It signs with `signing_key` from then on; if it is rented, when the rental is over. The caller is paid from
+		/// the next boundary on. Fails where the price is above `max_price`, or a rental runs beyond block
+		/// `max_rented_until`.
 		#[pallet::call_index(7)]
 		#[pallet::weight(T::WeightInfo::buy())]
 		pub fn buy(
@@ -539,8 +585,8 @@ pub mod pallet {
 		}
 
 		/// Rents a stream key: the price goes to its owner, less the royalty, and the caller's deposit is held. The caller
-		/// broadcasts, with `signing_key`, and is paid from this block until the period is over. Fails where the price is
-		/// above `max_price`, or the period shorter than `min_blocks`.
+		/// broadcasts, with `signing_key`, and is paid from the next boundary on, this block if it can be one, until the
+		/// period is over. Fails where the price is above `max_price`, or the period shorter than `min_blocks`.
 		#[pallet::call_index(9)]
 		#[pallet::weight(T::WeightInfo::rent())]
 		pub fn rent(
@@ -556,16 +602,15 @@ pub mod pallet {
 	}
 
 	impl<T: Config> Pallet<T> {
-		/// Changes a key that exists, after what is over was cleaned up.
+		/// Changes a key that exists, after it was brought to this block.
 		pub(crate) fn mutate<R>(
 			id: StreamId,
 			change: impl FnOnce(&mut StreamKey<T>, BlockNumber) -> Result<R, DispatchError>,
 		) -> Result<R, DispatchError> {
-			let stored = StreamKeys::<T>::get(id).ok_or(Error::<T>::UnknownStream)?;
-			let due = stored.due();
-			let mut key = Self::settle(id, stored)?.ok_or(Error::<T>::UnknownStream)?;
-			let now = Self::now();
-			ensure!(key.terms_at(now).is_some(), Error::<T>::UnknownStream);
+			let mut key = StreamKeys::<T>::get(id).ok_or(Error::<T>::UnknownStream)?;
+			let (due, now) = (key.due(), Self::now());
+			Self::advance(&mut key, now)?;
+			ensure!(key.era.terms.is_some(), Error::<T>::UnknownStream);
 			let result = change(&mut key, now)?;
 			Self::store(id, due, key);
 			Ok(result)

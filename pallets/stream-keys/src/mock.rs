@@ -25,7 +25,13 @@ pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 /// Held for a stream key, micro-USDC.
 pub const MINT_DEPOSIT: Balance = USDC;
 
-/// Blocks until a change is in force, and for which what was is remembered.
+/// What a deposit grows to, micro-USDC.
+pub const MAX_DEPOSIT: Balance = 5 * USDC;
+
+/// Blocks for which whoever named a key answers for it after it was replaced.
+pub const KEY_MEMORY: u32 = 100;
+
+/// Blocks until a change is in force, that it lasts at least, and for which what was is remembered.
 pub const CHANGE_DELAY: u32 = 60;
 
 /// Longest rental, blocks.
@@ -38,16 +44,20 @@ mod settings {
 	parameter_types! {
 		pub static MintDeposit: Balance = super::MINT_DEPOSIT;
 		pub static MaxPreviousKeys: u32 = 4;
-		pub static KeyMemory: u32 = 100;
+		pub static KeyMemory: u32 = super::KEY_MEMORY;
 		pub static MaxBroadcasterShare: u32 = 300_000;
 		pub static MaxSurge: u32 = 10_000_000;
+		pub static MaxDeposit: Balance = super::MAX_DEPOSIT;
+		pub static EarningsKept: u32 = 100_000;
+		pub static MaxRental: u32 = super::MAX_RENTAL;
 		pub static Royalty: u32 = 50_000;
 		pub static ChangeDelay: u32 = super::CHANGE_DELAY;
 		pub static Treasury: Option<AccountId32> = Some(super::TREASURY);
 	}
 }
 pub use settings::{
-	ChangeDelay, KeyMemory, MaxBroadcasterShare, MaxPreviousKeys, MaxSurge, MintDeposit, Royalty, Treasury,
+	ChangeDelay, EarningsKept, KeyMemory, MaxBroadcasterShare, MaxDeposit, MaxPreviousKeys, MaxRental, MaxSurge,
+	MintDeposit, Royalty, Treasury,
 };
 
 construct_runtime!(
@@ -78,9 +88,11 @@ impl crate::Config for Test {
 	type Currency = Balances;
 	type Treasury = Treasury;
 	type MintDeposit = MintDeposit;
+	type MaxDeposit = MaxDeposit;
+	type EarningsKept = EarningsKept;
 	type Royalty = Royalty;
 	type ChangeDelay = ChangeDelay;
-	type MaxRental = ConstU32<MAX_RENTAL>;
+	type MaxRental = MaxRental;
 	type MaxPreviousKeys = MaxPreviousKeys;
 	type KeyMemory = KeyMemory;
 	type MaxTitle = ConstU32<64>;
@@ -174,9 +186,9 @@ pub fn burn(who: AccountId32) -> DispatchResult {
 	StreamKeys::burn(RuntimeOrigin::signed(who), STREAM)
 }
 
-/// Gives the first stream to `to` as `who`.
+/// Gives the first stream to `to` as `who`, to be signed by key 6.
 pub fn transfer(who: AccountId32, to: AccountId32) -> DispatchResult {
-	StreamKeys::transfer(RuntimeOrigin::signed(who), STREAM, to)
+	StreamKeys::transfer(RuntimeOrigin::signed(who), STREAM, to, signer(6))
 }
 
 /// Offers the first stream for sale as `who`.

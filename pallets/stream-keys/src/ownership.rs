@@ -16,21 +16,31 @@ use frame_support::{
 };
 
 impl<T: Config> Pallet<T> {
-	pub(crate) fn do_transfer(who: T::AccountId, id: StreamId, to: T::AccountId) -> DispatchResult {
+	pub(crate) fn do_transfer(
+		who: T::AccountId,
+		id: StreamId,
+		to: T::AccountId,
+		signing_key: PublicKey,
+	) -> DispatchResult {
 		Self::mutate(id, |key, now| {
 			ensure!(key.owner == who, Error::<T>::NotOwner);
 			ensure!(key.owner != to, Error::<T>::SameOwner);
+			// The giver's own stays with it, and answers for what its keys signed; of a flagged key nothing is left that could.
+			let (deposit, kept) = match key.flagged {
+				true => (key.deposit, 0),
+				false => (Self::take_deposit(&who)?, key.deposit),
+			};
 			T::Currency::transfer_on_hold(
 				&HoldReason::StreamKey.into(),
 				&who,
 				&to,
-				key.deposit,
+				deposit,
 				Precision::Exact,
 				Restriction::OnHold,
 				Fortitude::Polite,
 			)?;
-			Self::hand_over(key, to.clone(), now);
-			Ok(())
+			key.deposit = kept;
+			Self::hand_over(key, to.clone(), deposit, signing_key, now)
 		})?;
 		Self::deposit_event(Event::Transferred { id, from: who, to });
 		Ok(())
@@ -58,16 +68,16 @@ impl<T: Config> Pallet<T> {
 			ensure!(key.owner != who, Error::<T>::SameOwner);
 			let price = key.sale_price.ok_or(Error::<T>::NotForSale)?;
 			ensure!(price <= max_price, Error::<T>::AboveMaxPrice);
-			let rental = key.rental_at(now);
+			let rental = key.rental.as_ref();
 			ensure!(
 				rental.is_none_or(|rental| rental.until <= max_rented_until),
 				Error::<T>::RentedTooLong
 			);
-			Self::release(&key.owner, key.deposit)?;
-			key.deposit = Self::take_deposit(&who)?;
-			let royalty = Self::pay(&who, &key.owner, price)?;
-			Self::rotate(key, signing_key, who.clone(), now)?;
-			Ok((Self::hand_over(key, who.clone(), now), price, royalty))
+			let deposit = Self::take_deposit(&who)?;
+			let from = key.owner.clone();
+			let royalty = Self::pay(&who, &from, price)?;
+			Self::hand_over(key, who.clone(), deposit, signing_key, now)?;
+			Ok((from, price, royalty))
 		})?;
 		Self::deposit_event(Event::Sold {
 			id,
@@ -79,19 +89,30 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Makes `to` the owner, and returns who was. What the owner before offered or announced, and was not taken up, ends.
-	fn hand_over(key: &mut StreamKey<T>, to: T::AccountId, now: BlockNumber) -> T::AccountId {
-		let from = core::mem::replace(&mut key.owner, to);
-		let remembered = |former: &Former<_>| former.until.saturating_add(T::ChangeDelay::get()) > now;
-		if !key.former.as_ref().is_some_and(remembered) {
-			key.former = Some(Former {
-				account: from.clone(),
-				until: now,
-			});
+	/// Makes `to` the owner, who answers with `deposit` for what signs from now on; who was before answers with its own for
+	/// what signed until now. What the owner before offered or announced, and was not taken up, ends.
+	fn hand_over(
+		key: &mut StreamKey<T>,
+		to: T::AccountId,
+		deposit: Balance,
+		signing_key: PublicKey,
+		now: BlockNumber,
+	) -> DispatchResult {
+		ensure!(key.has_room(), Error::<T>::TooManyRotations);
+		Self::replace_key(key, signing_key, now)?;
+		let former = Former {
+			account: core::mem::replace(&mut key.owner, to),
+			deposit: core::mem::replace(&mut key.deposit, deposit),
+			flagged: key.flagged,
+			until: now,
+		};
+		if former.deposit > 0 {
+			key.former.try_push(former).map_err(|_| Error::<T>::TooManyRotations)?;
 		}
 		(key.sale_price, key.rent_offer) = (None, None);
-		key.change = key.change.filter(|change| change.from <= now);
-		from
+		key.change = key.change.filter(|change| change.terms == key.era.terms);
+		Self::follow_owner(key, now);
+		Ok(())
 	}
 
 	/// Pays a price, less the royalty, which it returns, to an owner.

@@ -2,7 +2,7 @@
 
 use crate::{
 	pallet::{Config, Error, Event, Pallet},
-	types::Rental,
+	types::{Era, Rental},
 };
 use clustercast_primitives::{chain::RentOffer, Balance, BlockNumber, PublicKey, StreamId};
 use frame_support::{ensure, pallet_prelude::DispatchResult, traits::Get};
@@ -27,7 +27,7 @@ impl<T: Config> Pallet<T> {
 		max_price: Balance,
 		min_blocks: BlockNumber,
 	) -> DispatchResult {
-		let (until, price, royalty) = Self::mutate(id, |key, now| {
+		let (from, until, price, royalty) = Self::mutate(id, |key, now| {
 			ensure!(key.owner != renter, Error::<T>::SameOwner);
 			let RentOffer { price, blocks } = key.rent_offer.ok_or(Error::<T>::NotForRent)?;
 			ensure!(key.rental.is_none(), Error::<T>::StillRented);
@@ -35,28 +35,35 @@ impl<T: Config> Pallet<T> {
 			ensure!(blocks >= min_blocks, Error::<T>::PeriodTooShort);
 			// The terms that the renter sees hold for the whole period.
 			ensure!(
-				key.change.is_none_or(|change| change.from <= now),
+				key.change.is_none_or(|change| change.terms == key.era.terms),
 				Error::<T>::ChangeAnnounced
 			);
 			// The renter's, when it is replaced by the owner's again, and one of the owner's meanwhile.
-			ensure!(key.make_room(2, now), Error::<T>::TooManyRotations);
+			ensure!(key.make_room(2, now) && key.has_room(), Error::<T>::TooManyRotations);
 			let deposit = Self::take_deposit(&renter)?;
 			let royalty = Self::pay(&renter, &key.owner, price)?;
-			let until = now.saturating_add(blocks);
+			// Where the owner is about to be paid in place of another one, the renter is instead.
+			let from = key.change.take().map_or_else(|| key.free(now), |change| change.from);
+			let until = from.saturating_add(blocks);
+			if from == now {
+				let (payee, terms) = (renter.clone(), key.era.terms);
+				key.begin(Era { payee, terms, from });
+			}
 			key.rental = Some(Rental {
 				renter: renter.clone(),
 				signing_key,
-				from: now,
+				from,
 				until,
 				deposit,
 				flagged: false,
 				about: key.about.clone(),
 			});
-			Ok((until, price, royalty))
+			Ok((from, until, price, royalty))
 		})?;
 		Self::deposit_event(Event::Rented {
 			id,
 			renter,
+			from,
 			until,
 			price,
 			royalty,
@@ -66,6 +73,7 @@ impl<T: Config> Pallet<T> {
 
 	/// Whether an offer's period is within bounds.
 	pub(crate) fn is_period(offer: Option<&RentOffer>) -> bool {
-		offer.is_none_or(|offer| (1..=T::MaxRental::get()).contains(&offer.blocks))
+		let bounds = T::ChangeDelay::get()..=T::MaxRental::get();
+		offer.is_none_or(|offer| bounds.contains(&offer.blocks))
 	}
 }

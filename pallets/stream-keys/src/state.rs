@@ -1,7 +1,7 @@
 //! The invariants, checked.
 
 use crate::pallet::{Config, Due, HoldReason, NextStream, OldestDue, Pallet, StreamKeys};
-use alloc::collections::BTreeMap;
+use alloc::{collections::BTreeMap, vec::Vec};
 use clustercast_primitives::Balance;
 use frame_support::{
 	ensure,
@@ -18,17 +18,22 @@ impl<T: Config> Pallet<T> {
 		for (id, key) in StreamKeys::<T>::iter() {
 			*deposits.entry(key.owner.clone()).or_default() += key.deposit;
 			ensure!(id < NextStream::<T>::get(), "2: a key's number was not handed out");
+			for former in &key.former {
+				*deposits.entry(former.account.clone()).or_default() += former.deposit;
+			}
 			let announced = key.change.and_then(|change| change.terms);
 			ensure!(
 				Self::check_about(&key.about).is_ok()
-					&& Self::check_terms(&key.terms).is_ok()
+					&& key.era.terms.is_none_or(|terms| Self::check_terms(&terms).is_ok())
 					&& announced.is_none_or(|terms| Self::check_terms(&terms).is_ok()),
 				"3: a key's texts or terms are out of bounds"
 			);
 			let reserved = u32::from(key.rental.is_some());
 			ensure!(
 				key.previous_keys.iter().all(|previous| previous.until <= now)
-					&& key.previous_keys.len() as u32 + reserved <= T::MaxPreviousKeys::get(),
+					&& key.previous_keys.len() as u32 + reserved <= T::MaxPreviousKeys::get()
+					&& key.former.iter().all(|former| former.until <= now)
+					&& key.former.len() as u32 + reserved <= T::MaxPreviousKeys::get(),
 				"4: a signing key was replaced in the future, or a renter's finds no room"
 			);
 			ensure!(
@@ -42,11 +47,10 @@ impl<T: Config> Pallet<T> {
 					"3: a rental's texts are out of bounds"
 				);
 				ensure!(
-					rental.from <= now
-						&& rental.until > rental.from
-						&& rental.until - rental.from <= T::MaxRental::get(),
+					(T::ChangeDelay::get()..=T::MaxRental::get()).contains(&rental.until.saturating_sub(rental.from)),
 					"5: a rental's period is out of bounds"
 				);
+				ensure!(key.change.is_none(), "8: terms change while the key is rented");
 			}
 			if let Some(block) = key.due() {
 				due += 1;
@@ -55,6 +59,18 @@ impl<T: Config> Pallet<T> {
 					"6: what falls due of a key is not listed"
 				);
 			}
+			let eras: Vec<_> = key.eras().collect();
+			ensure!(
+				eras.windows(2).all(|pair| {
+					let lasts = pair[1].1.from.checked_sub(pair[0].1.from);
+					lasts.is_some_and(|blocks| pair[0].0 == 0 || blocks >= T::ChangeDelay::get())
+				}),
+				"8: terms change sooner than they may"
+			);
+			ensure!(
+				eras.last().is_some_and(|(_, era)| era.payee == key.owner),
+				"8: another one than the owner is paid for good"
+			);
 			ensure!(
 				!key.flagged || (key.sale_price.is_none() && key.rent_offer.is_none()),
 				"7: a flagged key is on offer"

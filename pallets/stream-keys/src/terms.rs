@@ -1,25 +1,29 @@
-//! What is paid for a stream, block by block; how that changes; and how what is over is forgotten.
+//! What is paid for a stream, era by era; how that changes; what is kept of it; and how what is over is forgotten.
 
 use crate::{
-	pallet::{Config, Due, Error, Event, OldestDue, Pallet, StreamKeys, MAX_SETTLED_PER_BLOCK},
-	types::{PreviousKey, StreamKey},
+	pallet::{Config, Due, Error, Event, HoldReason, OldestDue, Pallet, StreamKeys, MAX_SETTLED_PER_BLOCK},
+	types::{Culprit, Era, Former, PreviousKey, StreamKey},
 	weights::WeightInfo,
 	Payee, Streams,
 };
 use alloc::vec::Vec;
 use clustercast_primitives::{
-	amount::MAX_PRICE_PER_GB,
+	amount::{share, MAX_PRICE_PER_GB},
 	chain::{StreamTerms, TermsChange, PPM},
-	BlockNumber, StreamId,
+	Balance, BlockNumber, StreamId,
 };
+use clustercast_upkeep::work_off;
 use frame_support::{
 	ensure,
-	pallet_prelude::{DispatchError, DispatchResult},
+	pallet_prelude::DispatchResult,
 	storage::with_storage_layer,
-	traits::{fungible::Inspect, Get},
+	traits::{
+		fungible::{hold::Mutate as _, Inspect},
+		tokens::{Fortitude, Preservation},
+		Get,
+	},
 	weights::WeightMeter,
 };
-use sp_runtime::SaturatedConversion;
 
 impl<T: Config> Streams<T::AccountId> for Pallet<T> {
 	fn max_share_ppm() -> u32 {
@@ -32,32 +36,47 @@ impl<T: Config> Streams<T::AccountId> for Pallet<T> {
 
 	fn payee(stream: StreamId, at: BlockNumber) -> Option<Payee<T::AccountId>> {
 		let key = StreamKeys::<T>::get(stream)?;
-		let terms = key.terms_at(at)?;
-		let is_alive = |who: &_| T::Currency::total_balance(who) >= T::Currency::minimum_balance();
-		let account = match key.rental_at(at) {
-			Some(rental) => &rental.renter,
-			None => key.owner_at(at, is_alive),
-		};
-		Some(Payee {
-			account: account.clone(),
-			share_ppm: terms.broadcaster_share_ppm,
-			max_price_per_gb: terms.max_price_per_gb(),
-			terms: key.counter_at(at),
-		})
+		let (counter, era) = key.era_at(at);
+		Self::payee_of(&key, counter, era)
 	}
 
 	fn payee_under(stream: StreamId, terms: u32) -> Option<(Payee<T::AccountId>, Option<BlockNumber>)> {
-		let now = Self::now();
-		if let Some(payee) = Self::payee(stream, now).filter(|payee| payee.terms == terms) {
-			return Some((payee, None));
-		}
-		let ended = StreamKeys::<T>::get(stream)?.change.map(|change| change.from)?;
-		let before = Self::payee(stream, ended.checked_sub(1)?)?;
-		let remembered = ended <= now && now - ended <= Self::memory();
-		(before.terms == terms && remembered).then_some((before, Some(ended)))
+		let (key, now) = (StreamKeys::<T>::get(stream)?, Self::now());
+		let (era, end) = key.era(terms, now)?;
+		let is_remembered = end.is_none_or(|end| now < end.saturating_add(T::ChangeDelay::get()));
+		let payee = Self::payee_of(&key, terms, era).filter(|_| is_remembered)?;
+		Some((payee, end))
 	}
 
-	fn earned(_: StreamId, _: &T::AccountId, _: clustercast_primitives::Balance) {}
+	fn earned(stream: StreamId, payee: &T::AccountId, amount: Balance) {
+		let Some(mut key) = StreamKeys::<T>::get(stream) else {
+			return;
+		};
+		let is_renter = key.rental.as_ref().is_some_and(|rental| rental.renter == *payee);
+		let culprit = match (key.owner == *payee, is_renter) {
+			(true, _) => Some(Culprit::Owner),
+			(false, true) => Some(Culprit::Renter),
+			(false, false) => key
+				.former
+				.iter()
+				.rposition(|former| former.account == *payee)
+				.map(Culprit::Former),
+		};
+		let Some((who, deposit, flagged)) = culprit.and_then(|who| key.answer(who)) else {
+			return;
+		};
+		if *flagged {
+			return;
+		}
+		let missing = T::MaxDeposit::get().saturating_sub(*deposit);
+		let free = T::Currency::reducible_balance(who, Preservation::Protect, Fortitude::Polite);
+		let kept = share(amount, T::EarningsKept::get()).min(missing).min(free);
+		// What cannot be held stays where it is: that nothing is kept voids no payment.
+		if kept > 0 && T::Currency::hold(&HoldReason::StreamKey.into(), who, kept).is_ok() {
+			*deposit = deposit.saturating_add(kept);
+			StreamKeys::<T>::insert(stream, key);
+		}
+	}
 
 	#[cfg(feature = "runtime-benchmarks")]
 	fn create(owner: &T::AccountId) -> StreamId {
@@ -71,21 +90,48 @@ impl<T: Config> Streams<T::AccountId> for Pallet<T> {
 }
 
 impl<T: Config> Pallet<T> {
+	/// Who is paid in an era. Who has no account any more cannot receive anything: the owner of today does.
+	fn payee_of(key: &StreamKey<T>, counter: u32, era: Era<T::AccountId>) -> Option<Payee<T::AccountId>> {
+		let terms = era.terms?;
+		let is_alive = T::Currency::total_balance(&era.payee) >= T::Currency::minimum_balance();
+		Some(Payee {
+			account: if is_alive { era.payee } else { key.owner.clone() },
+			share_ppm: terms.broadcaster_share_ppm,
+			max_price_per_gb: terms.max_price_per_gb(),
+			terms: counter,
+		})
+	}
+
 	/// Announces other terms, or the end of a key.
 	pub(crate) fn do_announce(who: T::AccountId, id: StreamId, terms: Option<StreamTerms>) -> DispatchResult {
 		let change = Self::mutate(id, |key, now| {
 			ensure!(key.owner == who, Error::<T>::NotOwner);
-			ensure!(key.rental_at(now).is_none(), Error::<T>::StillRented);
-			ensure!(
-				key.change.is_none_or(|change| change.from > now),
-				Error::<T>::ChangedLately
-			);
+			ensure!(key.rental.is_none(), Error::<T>::StillRented);
 			let from = now.saturating_add(T::ChangeDelay::get());
-			key.change = (terms != Some(key.terms)).then_some(TermsChange { terms, from });
+			key.change = (terms != key.era.terms).then_some(TermsChange { terms, from });
+			Self::follow_owner(key, now);
 			Ok(key.change)
 		})?;
 		Self::deposit_event(Event::ChangeAnnounced { id, change });
 		Ok(())
+	}
+
+	/// Sees to it that the owner is paid as soon as another era can begin.
+	pub(crate) fn follow_owner(key: &mut StreamKey<T>, now: BlockNumber) {
+		if key.rental.is_some() || key.change.is_some() {
+			// The owner is paid in the era that follows as it is.
+			return;
+		}
+		if key.era.payee == key.owner {
+			return;
+		}
+		let (terms, from) = (key.era.terms, key.free(now));
+		if from > now {
+			key.change = Some(TermsChange { terms, from });
+		} else {
+			let payee = key.owner.clone();
+			key.begin(Era { payee, terms, from });
+		}
 	}
 
 	/// Whether terms are within bounds.
@@ -102,79 +148,77 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Forgets what is over of a key for so long that no ticket concerns it. `None` where that is all of it.
-	pub(crate) fn settle(id: StreamId, mut key: StreamKey<T>) -> Result<Option<StreamKey<T>>, DispatchError> {
-		let now = Self::now();
-		let is_over = |end: BlockNumber| end.saturating_add(T::ChangeDelay::get()) <= now;
-		if let Some(rental) = key.rental.take_if(|rental| is_over(rental.until)) {
-			Self::release(&rental.renter, rental.deposit)?;
-			let replaced = PreviousKey {
-				key: rental.signing_key,
-				by: rental.renter.clone(),
-				until: rental.until,
-			};
-			Self::remember(&mut key, replaced)?;
-			Self::deposit_event(Event::Returned {
-				id,
-				renter: rental.renter,
-			});
+	/// Brings a key to this block: eras that began meanwhile, and the end of a rental.
+	pub(crate) fn advance(key: &mut StreamKey<T>, now: BlockNumber) -> DispatchResult {
+		let counter = key.counter;
+		for (_, era) in key.eras().filter(|(number, era)| *number > counter && era.from <= now) {
+			key.begin(era);
 		}
-		match key.change.take_if(|change| is_over(change.from)) {
-			Some(TermsChange { terms: None, .. }) => {
-				Self::release(&key.owner, key.deposit)?;
-				Self::deposit_event(Event::Burnt { id, owner: key.owner });
-				return Ok(None);
-			},
-			Some(TermsChange { terms: Some(terms), .. }) => {
-				key.terms = terms;
-				key.terms_counter = key.terms_counter.saturating_add(1);
-			},
-			None => {},
-		}
-		Ok(Some(key))
+		key.change.take_if(|change| change.from <= now);
+		let Some(rental) = key.rental.take_if(|rental| rental.until <= now) else {
+			return Ok(());
+		};
+		let replaced = PreviousKey {
+			key: rental.signing_key,
+			by: rental.renter.clone(),
+			until: rental.until,
+		};
+		Self::remember(key, replaced)?;
+		let former = Former {
+			account: rental.renter,
+			deposit: rental.deposit,
+			flagged: rental.flagged,
+			until: rental.until,
+		};
+		key.former
+			.try_push(former)
+			.map_err(|_| Error::<T>::TooManyRotations.into())
 	}
 
 	/// Cleans up what fell due, oldest first, as far as `meter` allows.
 	pub(crate) fn do_settle(meter: &mut WeightMeter) {
-		let base = T::WeightInfo::settle(0);
-		let each = T::WeightInfo::settle(1).saturating_sub(base);
-		let mut left = MAX_SETTLED_PER_BLOCK;
-		while meter.try_consume(base).is_ok() {
-			let block = OldestDue::<T>::get();
-			if block > Self::now() {
-				return;
-			}
-			let affordable = meter.remaining().checked_div_per_component(&each).unwrap_or(u64::MAX);
-			let limit = left.min(affordable.saturated_into());
-			let due: Vec<_> = Due::<T>::iter_key_prefix(block).take(limit as usize).collect();
-			let settled = due.len() as u32;
-			for id in due {
-				let done = with_storage_layer(|| Self::settle_due(id, block));
-				debug_assert!(
-					done.is_ok(),
-					"deposits are held, and there is room for the renter's key; qed"
-				);
-			}
-			meter.consume(each.saturating_mul(settled.into()));
-			left = left.saturating_sub(settled);
-			if settled == limit {
-				// There may be more in this block: go on with it in the next one.
-				return;
-			}
-			OldestDue::<T>::put(block.saturating_add(1));
-		}
+		work_off(
+			meter,
+			MAX_SETTLED_PER_BLOCK,
+			T::WeightInfo::settle,
+			|| Some(OldestDue::<T>::get()).filter(|block| *block <= Self::now()),
+			|block, limit| {
+				let due: Vec<_> = Due::<T>::iter_key_prefix(block).take(limit as usize).collect();
+				let settled = due.len() as u32;
+				for id in due {
+					let done = with_storage_layer(|| Self::settle_due(id, block));
+					debug_assert!(
+						done.is_ok(),
+						"deposits are held, and there is room for the renter's key; qed"
+					);
+				}
+				settled
+			},
+			|block| OldestDue::<T>::put(block.saturating_add(1)),
+		);
 	}
 
 	fn settle_due(id: StreamId, block: BlockNumber) -> DispatchResult {
-		let stored = StreamKeys::<T>::get(id).ok_or(Error::<T>::UnknownStream)?;
-		let due = stored.due();
-		match Self::settle(id, stored)? {
-			Some(key) => Self::store(id, due, key),
-			None => {
-				StreamKeys::<T>::remove(id);
-				Due::<T>::remove(block, id);
-			},
+		let mut key = StreamKeys::<T>::get(id).ok_or(Error::<T>::UnknownStream)?;
+		let due = key.due();
+		let is_forgotten = |end: BlockNumber| end.saturating_add(T::KeyMemory::get()) <= block;
+		Self::advance(&mut key, Self::now())?;
+		if let Some(place) = key.former.iter().position(|former| is_forgotten(former.until)) {
+			let Former { account, deposit, .. } = key.former.remove(place);
+			Self::release(&account, deposit)?;
+			Self::deposit_event(Event::Returned {
+				id,
+				who: account,
+				deposit,
+			});
+		} else if key.era.terms.is_none() && is_forgotten(key.era.from) {
+			Self::release(&key.owner, key.deposit)?;
+			Self::deposit_event(Event::Burnt { id, owner: key.owner });
+			StreamKeys::<T>::remove(id);
+			due.into_iter().for_each(|block| Due::<T>::remove(block, id));
+			return Ok(());
 		}
+		Self::store(id, due, key);
 		Ok(())
 	}
 }

@@ -35,15 +35,6 @@ pub struct About<T: Config> {
 	pub max_viewers: u32,
 }
 
-/// A signing key in use.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
-pub struct SigningKey<AccountId> {
-	/// The key.
-	pub key: PublicKey,
-	/// Named it, and answers for what it signs.
-	pub by: AccountId,
-}
-
 /// A signing key that was replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct PreviousKey<AccountId> {
@@ -55,16 +46,31 @@ pub struct PreviousKey<AccountId> {
 	pub until: BlockNumber,
 }
 
-/// Who owned a key before.
+/// Who owned or rented a key before.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct Former<AccountId> {
-	/// Receives the broadcaster's share of tickets that were signed before.
+	/// Answers for the signing keys that it named.
 	pub account: AccountId,
-	/// Block in which it changed hands.
+	/// Held on it for that, micro-USDC.
+	pub deposit: Balance,
+	/// Whether it signed two windows for one place.
+	pub flagged: bool,
+	/// First block in which it was somebody else's.
 	pub until: BlockNumber,
 }
 
-/// A key that is rented, or was until a short while ago.
+/// What payments of a row of blocks are split by.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Era<AccountId> {
+	/// Receives the broadcaster's share.
+	pub payee: AccountId,
+	/// Share and price; `None`: the key has ended.
+	pub terms: Option<StreamTerms>,
+	/// First block of it.
+	pub from: BlockNumber,
+}
+
+/// A key that is rented, or will be from a block that is known.
 #[derive(Encode, Decode, MaxEncodedLen, TypeInfo, CloneNoBound, PartialEqNoBound, EqNoBound, DebugNoBound)]
 #[scale_info(skip_type_params(T))]
 pub struct Rental<T: Config> {
@@ -88,25 +94,27 @@ pub struct Rental<T: Config> {
 #[derive(Encode, Decode, MaxEncodedLen, TypeInfo, CloneNoBound, PartialEqNoBound, EqNoBound, DebugNoBound)]
 #[scale_info(skip_type_params(T))]
 pub struct StreamKey<T: Config> {
-	/// Owns it.
+	/// Owns it, and answers for what signs while nobody rents it.
 	pub owner: T::AccountId,
-	/// Owned it before, as long as tickets from then may be redeemed, and perhaps longer.
-	pub former: Option<Former<T::AccountId>>,
 	/// Held on the owner for it, micro-USDC.
 	pub deposit: Balance,
 	/// Whether the owner signed two windows for one place.
 	pub flagged: bool,
 	/// Signs window headers while nobody rents it.
-	pub signer: SigningKey<T::AccountId>,
+	pub signing_key: PublicKey,
 	/// Signed before.
 	pub previous_keys: BoundedVec<PreviousKey<T::AccountId>, T::MaxPreviousKeys>,
+	/// Owned or rented it before, the latest last.
+	pub former: BoundedVec<Former<T::AccountId>, T::MaxPreviousKeys>,
 	/// The owner's own.
 	pub about: About<T>,
-	/// In force until something else is.
-	pub terms: StreamTerms,
-	/// Terms before them.
-	pub terms_counter: u32,
-	/// Announced, or in force for a short while.
+	/// In force when this was written.
+	pub era: Era<T::AccountId>,
+	/// Eras before that one.
+	pub counter: u32,
+	/// The last of them.
+	pub before: Option<Era<T::AccountId>>,
+	/// The era that follows while nobody rents it: other terms, its end, or the same terms with the owner as payee.
 	pub change: Option<TermsChange>,
 	/// Anybody can buy it for this, micro-USDC.
 	pub sale_price: Option<Balance>,
@@ -121,25 +129,68 @@ pub struct StreamKey<T: Config> {
 pub enum Culprit {
 	/// The stream key's owner.
 	Owner,
-	/// Whoever rents it, or did until a short while ago.
+	/// Whoever rents it.
 	Renter,
+	/// Whoever stands at this place of [`StreamKey::former`].
+	Former(usize),
 }
 
 impl<T: Config> StreamKey<T> {
-	/// What is in force in a block; `None` where it is burnt by then.
-	pub fn terms_at(&self, block: BlockNumber) -> Option<StreamTerms> {
-		match self.change {
-			Some(change) if change.from <= block => change.terms,
-			_ => Some(self.terms),
+	/// The eras that are known with their counters, in order: of the last two that have begun each, and those to come.
+	pub fn eras(&self) -> impl DoubleEndedIterator<Item = (u32, Era<T::AccountId>)> {
+		let to_come = |payee: &T::AccountId, terms, from| {
+			let is_new = from > self.era.from;
+			is_new.then(|| Era {
+				payee: payee.clone(),
+				terms,
+				from,
+			})
+		};
+		let rental = self.rental.as_ref();
+		let begin = rental.and_then(|rental| to_come(&rental.renter, self.era.terms, rental.from));
+		let end = rental.and_then(|rental| to_come(&self.owner, self.era.terms, rental.until));
+		let change = self
+			.change
+			.and_then(|change| to_come(&self.owner, change.terms, change.from));
+		let first = self.counter.saturating_sub(self.before.is_some().into());
+		let eras = [self.before.clone(), Some(self.era.clone()), begin, end, change];
+		let eras: Vec<_> = eras.into_iter().flatten().collect();
+		(first..).zip(eras).collect::<Vec<_>>().into_iter()
+	}
+
+	/// The era of a block; the first one that is known for blocks before it.
+	pub fn era_at(&self, block: BlockNumber) -> (u32, Era<T::AccountId>) {
+		let mut eras = self.eras().rev();
+		let begun = eras.find(|(_, era)| era.from <= block);
+		begun
+			.or_else(|| self.eras().next())
+			.unwrap_or_else(|| (self.counter, self.era.clone()))
+	}
+
+	/// An era by its counter, if it has begun, and the first block after it, if that is not to come.
+	pub fn era(&self, counter: u32, now: BlockNumber) -> Option<(Era<T::AccountId>, Option<BlockNumber>)> {
+		let mut begun = self.eras().filter(|(_, era)| era.from <= now);
+		let (_, era) = begun.find(|(number, _)| *number == counter)?;
+		Some((era, begun.next().map(|(_, next)| next.from)))
+	}
+
+	/// The era after that of a block, if one is known.
+	pub fn next_era(&self, block: BlockNumber) -> Option<Era<T::AccountId>> {
+		self.eras().map(|(_, era)| era).find(|era| era.from > block)
+	}
+
+	/// First block in which another era can begin: eras last for [`Config::ChangeDelay`] at least, but for the first one.
+	pub fn free(&self, now: BlockNumber) -> BlockNumber {
+		match self.counter {
+			0 => now,
+			_ => self.era.from.saturating_add(T::ChangeDelay::get()).max(now),
 		}
 	}
 
-	/// How many terms were in force before those of a block.
-	pub fn counter_at(&self, block: BlockNumber) -> u32 {
-		let changed = self
-			.change
-			.is_some_and(|change| change.from <= block && change.terms.is_some());
-		self.terms_counter.saturating_add(changed.into())
+	/// Begins another era.
+	pub fn begin(&mut self, era: Era<T::AccountId>) {
+		self.before = Some(core::mem::replace(&mut self.era, era));
+		self.counter = self.counter.saturating_add(1);
 	}
 
 	/// The rental that a block belongs to.
@@ -149,15 +200,6 @@ impl<T: Config> StreamKey<T> {
 			.filter(|rental| (rental.from..rental.until).contains(&block))
 	}
 
-	/// Who owned it in a block. A former owner whose account is gone cannot receive anything: the owner of today does.
-	pub fn owner_at(&self, block: BlockNumber, is_alive: impl FnOnce(&T::AccountId) -> bool) -> &T::AccountId {
-		let former = self.former.as_ref().filter(|former| block < former.until);
-		former
-			.map(|former| &former.account)
-			.filter(|account| is_alive(account))
-			.unwrap_or(&self.owner)
-	}
-
 	/// What the broadcaster of a block says of the stream.
 	pub fn about_at(&self, block: BlockNumber) -> &About<T> {
 		self.rental_at(block).map_or(&self.about, |rental| &rental.about)
@@ -165,8 +207,9 @@ impl<T: Config> StreamKey<T> {
 
 	/// All known signing keys: that of the block first, the latest replaced ones next.
 	pub fn signing_keys(&self, block: BlockNumber) -> Vec<PublicKey> {
-		let rented = self.rental.as_ref().map(|rental| rental.signing_key);
-		let mut keys: Vec<_> = core::iter::once(self.signer.key).chain(rented).collect();
+		let rental = self.rental.as_ref().filter(|rental| rental.from <= block);
+		let rented = rental.map(|rental| rental.signing_key);
+		let mut keys: Vec<_> = core::iter::once(self.signing_key).chain(rented).collect();
 		if self.rental_at(block).is_some() {
 			keys.reverse();
 		}
@@ -174,27 +217,63 @@ impl<T: Config> StreamKey<T> {
 		keys
 	}
 
-	/// Who answers for a key. Nobody, if that is neither owner nor renter any more.
-	pub fn culprit(&self, key: &PublicKey) -> Option<Culprit> {
-		let previous = self.previous_keys.iter().map(|previous| (&previous.key, &previous.by));
-		let rented = self.rental.iter().map(|rental| (&rental.signing_key, &rental.renter));
-		let named = core::iter::once((&self.signer.key, &self.signer.by))
-			.chain(rented)
-			.chain(previous);
-		let by = |who: &T::AccountId| named.clone().any(|(named, by)| named == key && by == who);
-		let is_renter = || self.rental.as_ref().is_some_and(|rental| by(&rental.renter));
-		match by(&self.owner) {
-			true => Some(Culprit::Owner),
-			false => is_renter().then_some(Culprit::Renter),
+	/// Who answers for a signing key: whoever it is of that signs with it, then whoever named it before, the latest first.
+	pub fn culprits(&self, key: &PublicKey) -> impl Iterator<Item = Culprit> {
+		let named = |by: &T::AccountId| {
+			let rental = self.rental.as_ref();
+			let former = self.former.iter().enumerate().rev();
+			let owner = (*by == self.owner).then_some(Culprit::Owner);
+			let renter = rental.filter(|rental| rental.renter == *by).map(|_| Culprit::Renter);
+			let former = former.filter(|(_, former)| former.account == *by);
+			let former = former.map(|(place, _)| Culprit::Former(place));
+			owner.into_iter().chain(renter).chain(former).collect::<Vec<_>>()
+		};
+		let owner = (self.signing_key == *key).then_some(Culprit::Owner);
+		let rented = self.rental.as_ref().filter(|rental| rental.signing_key == *key);
+		let previous = self.previous_keys.iter().rev().filter(|previous| previous.key == *key);
+		let previous: Vec<_> = previous.flat_map(|previous| named(&previous.by)).collect();
+		let active = owner.into_iter().chain(rented.map(|_| Culprit::Renter));
+		active.chain(previous)
+	}
+
+	/// The deposit of who answers, and whether they are flagged.
+	pub fn answer(&mut self, who: Culprit) -> Option<(&T::AccountId, &mut Balance, &mut bool)> {
+		match who {
+			Culprit::Owner => Some((&self.owner, &mut self.deposit, &mut self.flagged)),
+			Culprit::Renter => {
+				let rental = self.rental.as_mut()?;
+				Some((&rental.renter, &mut rental.deposit, &mut rental.flagged))
+			},
+			Culprit::Former(place) => {
+				let former = self.former.get_mut(place)?;
+				Some((&former.account, &mut former.deposit, &mut former.flagged))
+			},
 		}
 	}
 
-	/// First block in which part of it is over and forgotten.
+	/// Who answers for this signing key and is not flagged yet.
+	pub fn unflagged(&self, key: &PublicKey) -> Option<Culprit> {
+		self.culprits(key).find(|who| match who {
+			Culprit::Owner => !self.flagged,
+			Culprit::Renter => self.rental.as_ref().is_some_and(|rental| !rental.flagged),
+			Culprit::Former(place) => self.former.get(*place).is_some_and(|former| !former.flagged),
+		})
+	}
+
+	/// First block in which something of it is over.
 	pub fn due(&self) -> Option<BlockNumber> {
+		let remembered = |end: BlockNumber| end.saturating_add(T::KeyMemory::get());
 		let rental = self.rental.as_ref().map(|rental| rental.until);
 		let change = self.change.map(|change| change.from);
-		let first = rental.into_iter().chain(change).min()?;
-		Some(first.saturating_add(T::ChangeDelay::get()))
+		let former = self.former.iter().map(|former| remembered(former.until));
+		let ended = self.era.terms.is_none().then(|| remembered(self.era.from));
+		rental.into_iter().chain(change).chain(former).chain(ended).min()
+	}
+
+	/// Whether another one can be listed as who owned or rented it before.
+	pub fn has_room(&self) -> bool {
+		let reserved = usize::from(self.rental.is_some());
+		self.former.len().saturating_add(reserved) < T::MaxPreviousKeys::get() as usize
 	}
 
 	/// Makes room for so many replaced keys by forgetting ones that were kept long enough. False where there is none.

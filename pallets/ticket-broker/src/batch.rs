@@ -2,13 +2,12 @@
 //!
 //! A [`Batch`] holds what its payments read, as they leave it. What tickets, vouchers and tips have in common is
 //! here: whose session it is, whether it can afford the amount, who receives it. Each of these steps changes nothing
-//! but caches; [`Batch::charge`] and [`Batch::pay`] change the draft and cannot fail, so a payment that passed all
+//! but caches; [`Batch::charge`], [`Batch::credit`] and the like change the draft and cannot fail, so a payment that passed all
 //! checks is in it whole, and one that did not is not in it at all. [`Batch::settle`] writes the draft: each session,
 //! channel, deposit and payee once, however many payments concern it.
 
 use crate::{
 	pallet::{Channels, Config, Error, HoldReason, Ledgers, Pallet, Sessions, Treasury, VouchersPaid},
-	shares::Flow,
 	types::{account_at, Account, Channel, Ledger, Purse, Session, VoucherTotals},
 	Relayers,
 };
@@ -19,6 +18,7 @@ use clustercast_primitives::{
 	ticket::is_on_grid,
 	Balance, BlockNumber, Hash, PublicKey, StreamId,
 };
+use clustercast_verify::is_signed;
 use frame_support::{
 	ensure,
 	pallet_prelude::DispatchResult,
@@ -29,6 +29,19 @@ use frame_support::{
 	},
 };
 use pallet_stream_keys::{Payee, Streams};
+
+/// Whether a session key signed something for the chain with this genesis hash, in canonical form.
+pub(crate) fn check_signed<M: SignedMessage>(
+	signed: &Signed<M>,
+	key: &PublicKey,
+	genesis: &Hash,
+) -> Result<(), TicketRefusal> {
+	match is_signed(signed, key, genesis) {
+		true => Ok(()),
+		false if is_canonical(key, &signed.signature) => Err(TicketRefusal::BadSignature),
+		false => Err(TicketRefusal::NonCanonicalSignature),
+	}
+}
 
 /// A stored value as the batch leaves it, and whether it differs from what is stored.
 pub(crate) struct Draft<V> {
@@ -60,6 +73,9 @@ struct Deposit {
 /// Terms of a stream, and the block in which they ended.
 type Terms<AccountId> = Option<(Payee<AccountId>, Option<BlockNumber>)>;
 
+/// Ledgers by relayer, stream and counter of its terms.
+type Accounts<AccountId> = BTreeMap<(AccountId, StreamId, u32), Draft<Option<Ledger<AccountId>>>>;
+
 /// What vouchers have paid, by session and place of it.
 type Vouchers<AccountId> = BTreeMap<(PublicKey, Account<AccountId>), Draft<Option<VoucherTotals>>>;
 
@@ -78,7 +94,7 @@ pub(crate) struct Batch<T: Config> {
 	streams: BTreeMap<(StreamId, BlockNumber), Option<Payee<T::AccountId>>>,
 	/// By stream and counter.
 	terms: BTreeMap<(StreamId, u32), Terms<T::AccountId>>,
-	ledgers: BTreeMap<(T::AccountId, StreamId, u32), Draft<Option<Ledger>>>,
+	ledgers: Accounts<T::AccountId>,
 	/// Where relayers' money goes, and whether they are bonded.
 	relayers: BTreeMap<T::AccountId, (T::AccountId, bool)>,
 	payouts: BTreeMap<T::AccountId, Balance>,
@@ -133,14 +149,7 @@ impl<T: Config> Batch<T> {
 
 	/// Whether the session key signed it for this chain, in the one encoding that counts.
 	pub fn check_signature<M: SignedMessage>(&self, signed: &Signed<M>, key: &PublicKey) -> Result<(), TicketRefusal> {
-		ensure!(
-			is_canonical(key, &signed.signature),
-			TicketRefusal::NonCanonicalSignature
-		);
-		let payload = signed.message.signing_payload(&self.genesis);
-		let good = sp_io::crypto::ed25519_verify(&signed.signature.0.into(), &payload, &key.0.into());
-		ensure!(good, TicketRefusal::BadSignature);
-		Ok(())
+		check_signed(signed, key, &self.genesis)
 	}
 
 	/// The session of `sender` with this key, if it covers this expiry.
@@ -240,7 +249,7 @@ impl<T: Config> Batch<T> {
 		relayer: &T::AccountId,
 		stream: StreamId,
 		terms: u32,
-	) -> &mut Draft<Option<Ledger>> {
+	) -> &mut Draft<Option<Ledger<T::AccountId>>> {
 		let draft = self.ledgers.entry((relayer.clone(), stream, terms));
 		draft.or_insert_with_key(|key| Draft::new(Ledgers::<T>::get(key)))
 	}
@@ -304,11 +313,6 @@ impl<T: Config> Batch<T> {
 			*sum = sum.saturating_add(amount);
 			self.credit(who, amount);
 		}
-	}
-
-	/// Gives everybody their part of what was charged.
-	pub fn pay(&mut self, flow: Flow<T::AccountId>) {
-		flow.apply(self);
 	}
 
 	/// Sets shares aside, and takes from those that are.

@@ -5,6 +5,7 @@
 //! channel or the session expired. What was paid is remembered while the session exists.
 
 use crate::{
+	batch::check_signed,
 	pallet::{Channels, Config, Ends, Error, Event, HoldReason, Pallet, Sessions},
 	types::{Channel, End, Purse, Refusal},
 	Relayers,
@@ -13,7 +14,7 @@ use alloc::vec::Vec;
 use clustercast_primitives::{
 	chain::{ChannelInfo, ChannelKey, TicketRefusal},
 	channel::{Release, SignedClose, SignedReservation},
-	crypto::{is_canonical, Signed, SignedMessage},
+	crypto::{Signed, SignedMessage},
 	AccountId, Balance, BlockNumber, PublicKey,
 };
 use frame_support::{
@@ -200,13 +201,7 @@ impl<T: Config> Pallet<T> {
 			submit_by - now <= T::MaxTicketLife::get(),
 			refused::<T>(TicketRefusal::ExpiryTooFar)
 		);
-		ensure!(
-			is_canonical(&key, &signed.signature),
-			refused::<T>(TicketRefusal::NonCanonicalSignature)
-		);
-		let payload = signed.message.signing_payload(&Self::genesis());
-		let good = sp_io::crypto::ed25519_verify(&signed.signature.0.into(), &payload, &key.0.into());
-		ensure!(good, refused::<T>(TicketRefusal::BadSignature));
+		check_signed(signed, &key, &Self::genesis()).map_err(refused::<T>)?;
 		Ok(owner)
 	}
 }

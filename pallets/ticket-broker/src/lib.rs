@@ -56,14 +56,13 @@
 //!
 //! ## Invariants (checked by `try_state`)
 //! 1. What is held as reserved on an account is what its sessions' channels reserve.
-//! 2. Sessions and their owners' lists are two views of one relation, and no list is longer than the bound; their deposits
-//!    are held.
+//! 2. Sessions and their owners' lists are two views of one relation; their deposits are held.
 //! 3. No session has spent more than its limits, and what its channels reserve is part of that.
 //! 4. Channels are of sessions that exist, and reserve no more than their cap leaves.
 //! 5. What is unlocking is more than nothing, on an account that has a deposit.
 //! 6. The treasury's account exists, and what it holds as shares is what relayers' ledgers have as credit.
 //! 7. What vouchers paid is recorded for sessions that exist, and all of it is not more than the session spent.
-//! 8. Every session, closed channel and ledger is noted to end, in a block that is not past.
+//! 8. Every session, closed channel and ledger is noted to end, no later than it may, in a block that is not past.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -292,7 +291,7 @@ pub mod pallet {
 
 	/// Shares that relayers paid: by relayer, stream and counter of its terms.
 	#[pallet::storage]
-	pub type Ledgers<T: Config> = StorageMap<_, Blake2_128Concat, (T::AccountId, StreamId, u32), Ledger>;
+	pub type Ledgers<T: Config> = StorageMap<_, Blake2_128Concat, (T::AccountId, StreamId, u32), Ledger<T::AccountId>>;
 
 	/// What ends by itself, by block. It may have been put off since.
 	#[pallet::storage]
@@ -554,6 +553,8 @@ pub mod pallet {
 		Refused(Refusal),
 		/// The books do not balance. Cannot happen; undoes the call if it does.
 		Unbalanced,
+		/// The proof is not the session key's signature over this account for this chain.
+		BadProof,
 	}
 
 	#[pallet::hooks]

@@ -4,6 +4,7 @@ use crate::{self as pallet_ticket_broker, Event};
 use clustercast_primitives::{
 	amount::{MAX_PRICE_PER_GB, USDC},
 	chain::{StreamTerms, TicketVerdict, PPM},
+	channel::{Close, Reservation},
 	crypto::KeyPair,
 	receipt::Kind,
 	session::SessionProof,
@@ -22,6 +23,7 @@ use frame_support::{
 };
 use frame_system::mocking::MockBlockU32;
 use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage, StateVersion};
+use std::{cell::RefCell, collections::BTreeMap};
 
 /// Smallest balance of an account, micro-USDC.
 pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
@@ -38,7 +40,7 @@ pub const MAX_SESSION_LIFE: u32 = 50_000;
 /// Held for a session, micro-USDC.
 pub const SESSION_DEPOSIT: Balance = 10_000;
 /// Blocks until shares that nobody uses are handed on.
-pub const SHARE_MEMORY: u32 = 5_000;
+pub const SHARE_MEMORY: u32 = 3_000;
 /// Tickets in a batch.
 pub const MAX_BATCH: u32 = 100;
 /// Sessions of an account.
@@ -104,7 +106,9 @@ impl crate::Relayers<AccountId32> for Delivered {
 	}
 
 	#[cfg(feature = "runtime-benchmarks")]
-	fn prepare(_: &AccountId32) {}
+	fn prepare(relayer: &AccountId32) {
+		Bonded::mutate(|all| all.push(relayer.clone()));
+	}
 }
 
 construct_runtime!(
@@ -136,11 +140,13 @@ impl pallet_stream_keys::Config for Test {
 	type Currency = Balances;
 	type Treasury = TreasuryAccount;
 	type MintDeposit = ConstU128<USDC>;
+	type MaxDeposit = ConstU128<{ 5 * USDC }>;
+	type EarningsKept = ConstU32<100_000>;
 	type Royalty = ConstU32<50_000>;
 	type ChangeDelay = ChangeDelay;
 	type MaxRental = ConstU32<1_000>;
 	type MaxPreviousKeys = ConstU32<8>;
-	type KeyMemory = ConstU32<100>;
+	type KeyMemory = ConstU32<600>;
 	type MaxTitle = ConstU32<64>;
 	type MaxCategory = ConstU32<32>;
 	type MaxBroadcasterShare = ConstU32<300_000>;
@@ -189,9 +195,15 @@ pub const ENDOWMENT: Balance = 100 * USDC;
 /// The stream that exists from the start.
 pub const STREAM: StreamId = StreamId(0);
 
+thread_local! {
+	/// Made once: random sequences ask for them all the time.
+	static KEYS: RefCell<BTreeMap<u8, KeyPair>> = const { RefCell::new(BTreeMap::new()) };
+}
+
 /// A session's key pair.
 pub fn key(seed: u8) -> KeyPair {
-	KeyPair::from_seed([seed; 32])
+	let make = || KeyPair::from_seed([seed; 32]);
+	KEYS.with_borrow_mut(|keys| keys.entry(seed).or_insert_with(make).clone())
 }
 
 /// The genesis hash that tickets are signed for.
@@ -270,17 +282,22 @@ pub fn winner(session: &KeyPair, nonce: u64) -> WinningTicket {
 
 /// The same content with `S` raised by the group order: the second encoding of one signature.
 pub fn non_canonical(mut winning: WinningTicket) -> WinningTicket {
+	raise(&mut winning.signed.signature);
+	winning
+}
+
+/// Raises `S` of a signature by the group order.
+pub fn raise(signature: &mut Signature) {
 	const ORDER: [u8; 32] = [
 		0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
 		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
 	];
 	let mut carry = 0u16;
-	for (byte, order) in winning.signed.signature.0[32..].iter_mut().zip(ORDER) {
+	for (byte, order) in signature.0[32..].iter_mut().zip(ORDER) {
 		carry += u16::from(*byte) + u16::from(order);
 		*byte = carry as u8;
 		carry >>= 8;
 	}
-	winning
 }
 
 /// Holds `amount` for tickets of `who`.
@@ -311,6 +328,48 @@ pub fn open_session() -> KeyPair {
 	deposit(ALICE, MAX_DEPOSIT);
 	authorize(ALICE, &key, MAX_DEPOSIT * 100, 10_000);
 	key
+}
+
+/// Reserves for `recipient`, for this whole block and the next 99; `reward` for whoever submits it.
+pub fn reservation(
+	session: &KeyPair,
+	recipient: AccountId32,
+	counter: u32,
+	cap: Balance,
+	reward: Balance,
+) -> Reservation {
+	Reservation {
+		sender: AccountId(ALICE.into()),
+		session: session.public(),
+		recipient: AccountId(recipient.into()),
+		counter,
+		cap,
+		reward,
+		submit_by: System::block_number() + 99,
+	}
+}
+
+/// Reserves for `recipient` out of Alice's deposit, if it may.
+pub fn try_reserve(session: &KeyPair, recipient: AccountId32, counter: u32, cap: Balance) -> DispatchResult {
+	let reservation = session.sign(reservation(session, recipient.clone(), counter, cap, 0), &genesis());
+	Broker::reserve(RuntimeOrigin::signed(recipient), reservation)
+}
+
+/// Reserves for `recipient` out of Alice's deposit.
+pub fn reserve(session: &KeyPair, recipient: AccountId32, counter: u32, cap: Balance) {
+	try_reserve(session, recipient, counter, cap).unwrap();
+}
+
+/// Closes Alice's channel with `recipient`, if it may.
+pub fn close(session: &KeyPair, recipient: AccountId32, counter: u32) -> DispatchResult {
+	let close = Close {
+		sender: AccountId(ALICE.into()),
+		session: session.public(),
+		recipient: AccountId(recipient.into()),
+		counter,
+		submit_by: System::block_number() + 99,
+	};
+	Broker::close_channel(RuntimeOrigin::signed(BOB), session.sign(close, &genesis()))
 }
 
 /// Redeems tickets as their recipient and returns what the events say of each. `check_tickets` must have said the same

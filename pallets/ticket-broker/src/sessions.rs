@@ -7,10 +7,10 @@ use crate::{
 };
 use alloc::vec::Vec;
 use clustercast_primitives::{
-	crypto::{is_canonical, SignedMessage},
-	session::SessionProof,
-	AccountId, Balance, BlockNumber, PublicKey, Signature,
+	crypto::Signed, session::SessionProof, AccountId, Balance, BlockNumber, PublicKey, Signature,
 };
+use clustercast_upkeep::work_off;
+use clustercast_verify::is_signed;
 use frame_support::{
 	ensure,
 	pallet_prelude::DispatchResult,
@@ -18,7 +18,6 @@ use frame_support::{
 	traits::{fungible::hold::Mutate as _, tokens::Precision, Get},
 	weights::WeightMeter,
 };
-use sp_runtime::SaturatedConversion;
 
 /// Most of what ends that is cleaned up in one block.
 pub const MAX_ENDED_PER_BLOCK: u32 = 1_000;
@@ -93,42 +92,40 @@ impl<T: Config> Pallet<T> {
 		let message = SessionProof {
 			account: AccountId(owner.clone().into()),
 		};
-		let payload = message.signing_payload(&Self::genesis());
-		is_canonical(key, proof) && sp_io::crypto::ed25519_verify(&proof.0.into(), &payload, &key.0.into())
+		let signed = Signed {
+			message,
+			signature: proof.clone(),
+		};
+		is_signed(&signed, key, &Self::genesis())
 	}
 
 	/// Ends what is due, oldest first, as far as `meter` allows.
 	pub(crate) fn do_end(meter: &mut WeightMeter) {
-		let base = T::WeightInfo::end(0);
-		let each = T::WeightInfo::end(1).saturating_sub(base);
-		let mut left = MAX_ENDED_PER_BLOCK;
-		while meter.try_consume(base).is_ok() {
-			let block = OldestEnd::<T>::get();
-			if block > Self::now() {
-				return;
-			}
-			let affordable = meter.remaining().checked_div_per_component(&each).unwrap_or(u64::MAX);
-			let limit = left.min(affordable.saturated_into());
-			let due: Vec<_> = Ends::<T>::iter_key_prefix(block).take(limit as usize).collect();
-			let mut used = 0;
-			for end in due {
-				let (cost, is_over) = Self::end(&end, block, limit.saturating_sub(used));
-				used = used.saturating_add(cost);
-				if is_over {
-					Ends::<T>::remove(block, &end);
-				}
-				if used >= limit {
-					break;
-				}
-			}
-			meter.consume(each.saturating_mul(used.into()));
-			left = left.saturating_sub(used);
+		work_off(
+			meter,
+			MAX_ENDED_PER_BLOCK,
+			T::WeightInfo::end,
+			|| Some(OldestEnd::<T>::get()).filter(|block| *block <= Self::now()),
+			Self::end_of_block,
+			|block| OldestEnd::<T>::put(block.saturating_add(1)),
+		);
+	}
+
+	/// Ends what is due in a block, at most so much of it, and says how much that was.
+	fn end_of_block(block: BlockNumber, limit: u32) -> u32 {
+		let due: Vec<_> = Ends::<T>::iter_key_prefix(block).take(limit as usize).collect();
+		let mut used = 0;
+		for end in due {
 			if used >= limit {
-				// There may be more of this block: go on with it in the next one.
-				return;
+				break;
 			}
-			OldestEnd::<T>::put(block.saturating_add(1));
+			let (cost, is_over) = Self::end(&end, block, limit - used);
+			used = used.saturating_add(cost);
+			if is_over {
+				Ends::<T>::remove(block, &end);
+			}
 		}
+		used
 	}
 
 	/// Ends one, or as much of it as `limit` allows: how much that was, at least one, and whether it is over.

@@ -71,15 +71,18 @@ impl<T: Config> Batch<T> {
 			broadcaster: share(amount, payee.share_ppm),
 			treasury: share(amount, T::TreasuryShare::get()),
 		};
-		let mut ledger = |who: &T::AccountId| self.ledger(who, stream, payee.terms).value.unwrap_or_default();
+		let mut ledger = |who: &T::AccountId| {
+			let ledger = self.ledger(who, stream, payee.terms).value.as_ref();
+			ledger.map(|ledger| (ledger.credit, ledger.paid)).unwrap_or_default()
+		};
 		let used = match sells {
-			true => ledger(recipient).credit.min(due),
+			true => ledger(recipient).0.min(due),
 			false => Shares::default(),
 		};
 		let returned = match buys {
 			// Who buys from itself has just paid out of its income.
-			true if sells && sender == recipient => ledger(sender).paid.plus(due.minus(used)).min(due),
-			true => ledger(sender).paid.min(due),
+			true if sells && sender == recipient => ledger(sender).1.plus(due.minus(used)).min(due),
+			true => ledger(sender).1.min(due),
 			false => Shares::default(),
 		};
 		let flow = Flow {
@@ -139,7 +142,7 @@ impl<AccountId: Clone + Ord> Flow<AccountId> {
 			let ledger = batch
 				.ledger(&self.recipient, stream, terms)
 				.change()
-				.get_or_insert_default();
+				.get_or_insert_with(|| Ledger::new(self.broadcaster.clone()));
 			ledger.credit = ledger.credit.minus(self.used);
 			ledger.paid = ledger.paid.plus(self.due.minus(self.used));
 			ledger.touched = now;
@@ -150,7 +153,7 @@ impl<AccountId: Clone + Ord> Flow<AccountId> {
 			let ledger = batch
 				.ledger(&self.sender, stream, terms)
 				.change()
-				.get_or_insert_default();
+				.get_or_insert_with(|| Ledger::new(self.broadcaster.clone()));
 			ledger.paid = ledger.paid.minus(self.returned);
 			ledger.credit = ledger.credit.plus(kept);
 			ledger.touched = now;
@@ -161,9 +164,7 @@ impl<AccountId: Clone + Ord> Flow<AccountId> {
 		batch.credit_broadcaster(stream, self.broadcaster, payout.broadcaster);
 		batch.credit(self.treasury, payout.treasury);
 	}
-}
 
-impl<AccountId: Clone + Ord> Flow<AccountId> {
 	/// Remembers `bytes` as delivered to whoever pays, where that is no relayer.
 	pub fn note<T: Config<AccountId = AccountId>>(&self, bytes: u64, batch: &mut Batch<T>) {
 		if !self.buys {
@@ -174,7 +175,7 @@ impl<AccountId: Clone + Ord> Flow<AccountId> {
 
 impl<T: Config> Pallet<T> {
 	/// Writes a ledger; the first time, notes when it ends.
-	pub(crate) fn store_ledger(key: (T::AccountId, StreamId, u32), ledger: Option<Ledger>) {
+	pub(crate) fn store_ledger(key: (T::AccountId, StreamId, u32), ledger: Option<Ledger<T::AccountId>>) {
 		if let (Some(ledger), false) = (&ledger, Ledgers::<T>::contains_key(&key)) {
 			let (relayer, stream, terms) = key.clone();
 			let at = ledger.touched.saturating_add(T::ShareMemory::get());
@@ -193,40 +194,38 @@ impl<T: Config> Pallet<T> {
 			return Ends::<T>::insert(at, End::Ledger(relayer, stream, terms), ());
 		}
 		Ledgers::<T>::remove(&key);
-		let handed_on = Self::hand_on(&key.0, stream, terms, ledger.credit);
+		let handed_on = Self::hand_on(&key.0, stream, terms, ledger.broadcaster, ledger.credit);
 		debug_assert!(handed_on.is_ok(), "what is set aside is held: {handed_on:?}");
 	}
 
-	/// Gives broadcaster and treasury shares that were set aside. A broadcaster that is gone leaves them to the treasury.
-	fn hand_on(relayer: &T::AccountId, stream: StreamId, terms: u32, shares: Shares) -> DispatchResult {
+	/// Gives broadcaster and treasury shares that were set aside. A broadcaster that cannot receive them leaves them to the
+	/// treasury.
+	fn hand_on(
+		relayer: &T::AccountId,
+		stream: StreamId,
+		terms: u32,
+		payee: T::AccountId,
+		shares: Shares,
+	) -> DispatchResult {
 		if shares.sum() == 0 {
 			return Ok(());
 		}
 		let treasury = Treasury::<T>::get().ok_or(Error::<T>::Unbalanced)?;
 		let reason = HoldReason::Shares.into();
-		let under = T::Streams::payee_under(stream, terms).map(|(payee, _)| payee);
-		let payee = under
-			.or_else(|| T::Streams::payee(stream, Self::now()))
-			.map(|payee| payee.account);
-		let mut broadcaster = shares.broadcaster;
-		let given = payee.as_ref().filter(|_| broadcaster > 0).map(|payee| {
-			T::Currency::transfer_on_hold(
-				&reason,
-				&treasury,
-				payee,
-				broadcaster,
-				Precision::Exact,
-				Restriction::Free,
-				Fortitude::Polite,
-			)
-		});
-		if !matches!(given, Some(Ok(_))) {
-			broadcaster = 0;
-		}
+		let given = T::Currency::transfer_on_hold(
+			&reason,
+			&treasury,
+			&payee,
+			shares.broadcaster,
+			Precision::Exact,
+			Restriction::Free,
+			Fortitude::Polite,
+		);
+		let broadcaster = given.unwrap_or_default();
 		let rest = shares.sum().saturating_sub(broadcaster);
 		let released = T::Currency::release(&reason, &treasury, rest, Precision::Exact)?;
 		ensure!(released == rest, Error::<T>::Unbalanced);
-		if let Some(payee) = payee.filter(|_| broadcaster > 0) {
+		if broadcaster > 0 {
 			T::Streams::earned(stream, &payee, broadcaster);
 		}
 		Self::deposit_event(Event::SharesHandedOn {

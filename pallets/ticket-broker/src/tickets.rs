@@ -82,7 +82,7 @@ impl<T: Config> Batch<T> {
 			flow.note(expected_bytes(ticket), self);
 		}
 		let payout = flow.payout();
-		self.pay(flow);
+		flow.apply(self);
 		Ok(payout)
 	}
 

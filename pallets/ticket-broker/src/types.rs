@@ -7,7 +7,7 @@ use clustercast_primitives::{
 	Balance, BlockNumber, Hash, PublicKey, StreamId,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use frame_support::traits::PalletError;
+use frame_support::{ensure, traits::PalletError};
 use scale_info::TypeInfo;
 
 /// A key that signs payments for an account.
@@ -63,14 +63,13 @@ pub struct NonceWindow {
 }
 
 impl NonceWindow {
-	/// Why a nonce cannot be spent any more.
+	/// Why a nonce cannot be spent any more. The highest number of all is none: nothing would be above it.
 	pub fn check(&self, nonce: u64) -> Result<(), TicketRefusal> {
-		let below = match self.next.checked_sub(nonce) {
-			// Above all; but the highest number of all would leave none above itself.
-			None | Some(0) if nonce < u64::MAX => return Ok(()),
-			below => below.unwrap_or_default(),
-		};
-		let bit = u32::try_from(below.saturating_sub(1))
+		ensure!(nonce < u64::MAX, TicketRefusal::AlreadyRedeemed);
+		if nonce >= self.next {
+			return Ok(());
+		}
+		let bit = u32::try_from(self.next - 1 - nonce)
 			.ok()
 			.and_then(|bit| 1u128.checked_shl(bit));
 		match bit.map(|bit| self.spent & bit == 0) {
@@ -135,14 +134,28 @@ impl Shares {
 }
 
 /// Shares that a relayer paid as a buyer and as a seller of a stream under one of its terms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
-pub struct Ledger {
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Ledger<AccountId> {
+	/// Who broadcasts under these terms.
+	pub broadcaster: AccountId,
 	/// Contained in what it bought, and set aside until it sells: pays what it owes then.
 	pub credit: Shares,
 	/// Paid out of its own income: comes back with what it buys.
 	pub paid: Shares,
 	/// Block of its last payment.
 	pub touched: BlockNumber,
+}
+
+impl<AccountId> Ledger<AccountId> {
+	/// Nothing was paid yet.
+	pub fn new(broadcaster: AccountId) -> Self {
+		Self {
+			broadcaster,
+			credit: Shares::default(),
+			paid: Shares::default(),
+			touched: 0,
+		}
+	}
 }
 
 /// Something that ends by itself.
@@ -243,7 +256,16 @@ mod tests {
 		assert_eq!(window.check((1 << 40) - 128), Err(TicketRefusal::NonceTooOld));
 		window.insert(u64::MAX - 1);
 		assert_eq!(window.check(u64::MAX - 1), Err(TicketRefusal::AlreadyRedeemed));
-		assert!(window.check(u64::MAX).is_err(), "nothing would be above it");
+		assert_eq!(window.check(u64::MAX), Err(TicketRefusal::AlreadyRedeemed));
+	}
+
+	#[test]
+	fn the_highest_number_of_all_is_never_free() {
+		let mut window = NonceWindow::default();
+		assert_eq!(window.check(u64::MAX), Err(TicketRefusal::AlreadyRedeemed));
+		window.insert(u64::MAX - 1);
+		assert_eq!(window.check(u64::MAX), Err(TicketRefusal::AlreadyRedeemed));
+		assert_eq!(window.check(u64::MAX - 2), Ok(()));
 	}
 
 	#[test]

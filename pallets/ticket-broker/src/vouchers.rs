@@ -69,7 +69,7 @@ impl<T: Config> Batch<T> {
 			flow.note(bytes, self);
 		}
 		let payout = flow.payout();
-		self.pay(flow);
+		flow.apply(self);
 		Ok(payout)
 	}
 }

@@ -9,6 +9,7 @@ use clustercast_primitives::{
 	crypto::keccak256,
 	Balance, EthereumAddress, EthereumSignature, Hash,
 };
+use clustercast_upkeep::work_off;
 use frame_support::{
 	ensure,
 	pallet_prelude::*,
@@ -19,7 +20,6 @@ use frame_support::{
 	weights::WeightMeter,
 };
 use pallet_ticket_broker::Escrow;
-use sp_runtime::SaturatedConversion;
 
 /// Most used actions cleared in one block.
 const MAX_CLEARED_PER_BLOCK: u32 = 1_000;
@@ -78,9 +78,15 @@ impl<T: Config> Pallet<T> {
 				T::Escrow::collect_for(&account)?;
 				pay_tip(Preservation::Preserve)?;
 			},
-			EthereumAction::Authorize { key, limit, expiry, .. } => {
+			EthereumAction::Authorize {
+				key,
+				limit,
+				expiry,
+				ref proof,
+				..
+			} => {
 				pay_tip(Preservation::Preserve)?;
-				T::Escrow::authorize_for(&account, key, limit, 0, expiry)?;
+				T::Escrow::authorize_for(&account, key, limit, 0, expiry, proof)?;
 			},
 		}
 		Self::deposit_event(Event::Acted {
@@ -105,25 +111,16 @@ impl<T: Config> Pallet<T> {
 	/// Clears used actions of epochs that are over, oldest first, as far as `meter` allows: from then on each of them is
 	/// refused for its deadline.
 	pub(crate) fn do_clear_actions(meter: &mut WeightMeter) {
-		let base = T::WeightInfo::clear_actions(0);
-		let each = T::WeightInfo::clear_actions(1).saturating_sub(base);
-		let mut left = MAX_CLEARED_PER_BLOCK;
-		while meter.try_consume(base).is_ok() {
-			let epoch = OldestEpoch::<T>::get();
-			if epoch >= Self::epoch_of(Self::now()) {
-				return;
-			}
-			let affordable = meter.remaining().checked_div_per_component(&each).unwrap_or(u64::MAX);
-			let limit = left.min(affordable.saturated_into());
-			let cleared = UsedActions::<T>::iter_key_prefix(epoch).take(limit as usize);
-			let cleared = cleared.map(|digest| UsedActions::<T>::remove(epoch, digest)).count() as u32;
-			meter.consume(each.saturating_mul(cleared.into()));
-			left = left.saturating_sub(cleared);
-			if cleared == limit {
-				// There may be more of this epoch: go on with it in the next block.
-				return;
-			}
-			OldestEpoch::<T>::put(epoch.saturating_add(1));
-		}
+		work_off(
+			meter,
+			MAX_CLEARED_PER_BLOCK,
+			T::WeightInfo::clear_actions,
+			|| Some(OldestEpoch::<T>::get()).filter(|epoch| *epoch < Self::epoch_of(Self::now())),
+			|epoch, limit| {
+				let cleared = UsedActions::<T>::iter_key_prefix(epoch).take(limit as usize);
+				cleared.map(|digest| UsedActions::<T>::remove(epoch, digest)).count() as u32
+			},
+			|epoch| OldestEpoch::<T>::put(epoch.saturating_add(1)),
+		);
 	}
 }

@@ -1,5 +1,5 @@
-//! Benchmarks: as many validators as there can be, the one that is missing; deposits of new accounts with everything in
-//! them; the dearest action.
+//! Benchmarks: as many validators as there can be, the one that is missing; deposits with everything in them, for accounts
+//! that have most to be changed; each kind of message, with a tip.
 
 use super::*;
 use alloc::vec::Vec;
@@ -10,6 +10,7 @@ use clustercast_primitives::{
 		EthereumAction, WithdrawalPlace,
 	},
 	crypto::{keccak256, SignedMessage},
+	session::SessionProof,
 	Balance, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature,
 };
 use frame_benchmarking::v2::*;
@@ -23,7 +24,7 @@ use frame_support::{
 };
 use frame_system::RawOrigin;
 use pallet_ticket_broker::Escrow;
-use sp_core::{ecdsa, sr25519};
+use sp_core::{ecdsa, ed25519, sr25519};
 
 /// The other end.
 const L2: Domain = Domain {
@@ -140,16 +141,24 @@ mod benchmarks {
 		assert_eq!(Attested::<T>::get(), Some(said));
 	}
 
+	/// For accounts that asked for all of their deposit, which was paid away since: the new one ends that.
 	#[benchmark]
 	fn import_deposits(n: Linear<1, 32>) {
 		with_vault::<T>();
-		let deposits: Vec<Deposit> = (0..n).map(deposit_of).collect();
+		let deposits: Vec<Deposit> = (0..n).map(deposit_with_session::<T>).collect();
+		for credit in deposits.iter().filter_map(Deposit::credit) {
+			let who = T::AccountId::from(credit.account.0);
+			T::Currency::set_balance(&who, PLENTY);
+			let deposited = T::Escrow::deposit_for(&who, USDC);
+			T::Escrow::unlock_for(&who, deposited).expect("it was deposited");
+		}
+		let minted = Imported::<T>::get();
 		Attested::<T>::put(attestation(1, &deposits));
 		let proven = BoundedVec::truncate_from(deposit::prove(&deposits, 0, n as usize));
 		#[extrinsic_call]
 		_(RawOrigin::None, proven);
 		assert_eq!(NextDeposit::<T>::get(), u64::from(n));
-		assert_eq!(Imported::<T>::get(), Balance::from(n) * 20 * USDC);
+		assert_eq!(Imported::<T>::get() - minted, Balance::from(n) * 20 * USDC);
 	}
 
 	#[benchmark]
@@ -166,9 +175,44 @@ mod benchmarks {
 		assert_eq!(Line::<T>::get().next, 1);
 	}
 
-	/// Everything out of an escrow, and a tip for a stranger.
+	/// All that there is, so that the account is reaped.
 	#[benchmark]
-	fn act() {
+	fn act_withdraw() {
+		with_vault::<T>();
+		let (key, who) = wallet::<T>();
+		let action = EthereumAction::Withdraw {
+			to: EthereumAddress([1; 20]),
+			amount: 0,
+			fee: 0,
+			tip: USDC,
+			nonce: 0,
+			deadline: deadline::<T>(),
+		};
+		let signature = sign_digest(&key, &action.digest(&L2));
+		#[extrinsic_call]
+		act(RawOrigin::Signed(rich::<T>("submitter")), action, signature);
+		assert_eq!(T::Currency::balance(&who), 0);
+	}
+
+	#[benchmark]
+	fn act_unlock() {
+		with_vault::<T>();
+		let (key, who) = wallet::<T>();
+		T::Escrow::deposit_for(&who, USDC);
+		let action = EthereumAction::Unlock {
+			amount: 0,
+			tip: USDC,
+			nonce: 0,
+			deadline: deadline::<T>(),
+		};
+		let signature = sign_digest(&key, &action.digest(&L2));
+		#[extrinsic_call]
+		act(RawOrigin::Signed(rich::<T>("submitter")), action, signature);
+		assert_eq!(T::Currency::balance(&who), PLENTY - 2 * USDC);
+	}
+
+	#[benchmark]
+	fn act_collect() {
 		with_vault::<T>();
 		let (key, who) = wallet::<T>();
 		let deposited = T::Escrow::deposit_for(&who, USDC);
@@ -177,11 +221,31 @@ mod benchmarks {
 		let action = EthereumAction::Collect {
 			tip: USDC,
 			nonce: 0,
-			deadline: Pallet::<T>::now() + T::MaxActionLife::get(),
+			deadline: deadline::<T>(),
 		};
 		let signature = sign_digest(&key, &action.digest(&L2));
 		#[extrinsic_call]
-		_(RawOrigin::Signed(rich::<T>("submitter")), action, signature);
+		act(RawOrigin::Signed(rich::<T>("submitter")), action, signature);
+		assert_eq!(T::Currency::balance(&who), PLENTY - USDC);
+	}
+
+	#[benchmark]
+	fn act_authorize() {
+		with_vault::<T>();
+		let (key, who) = wallet::<T>();
+		let (session, proof) = session_of::<T>(clustercast_primitives::AccountId(who.clone().into()));
+		let action = EthereumAction::Authorize {
+			key: session,
+			limit: USDC,
+			expiry: deadline::<T>(),
+			proof,
+			tip: USDC,
+			nonce: 0,
+			deadline: deadline::<T>(),
+		};
+		let signature = sign_digest(&key, &action.digest(&L2));
+		#[extrinsic_call]
+		act(RawOrigin::Signed(rich::<T>("submitter")), action, signature);
 		assert_eq!(T::Currency::balance(&who), PLENTY - USDC);
 	}
 
@@ -280,7 +344,40 @@ mod benchmarks {
 	);
 }
 
-/// Deposit of a wallet that is new here, with escrow and session.
+/// The last block in which a message can be taken.
+fn deadline<T: Config>() -> u32 {
+	Pallet::<T>::now() + T::MaxActionLife::get()
+}
+
+/// A new session key, and its proof for this account.
+fn session_of<T: Config>(account: clustercast_primitives::AccountId) -> (PublicKey, Signature) {
+	let key = sp_io::crypto::ed25519_generate(crypto::KEY_TYPE, None);
+	let payload = SessionProof { account }.signing_payload(&Pallet::<T>::genesis());
+	let signature: Option<ed25519::Signature> = sp_io::crypto::ed25519_sign(crypto::KEY_TYPE, &key, &payload);
+	(
+		PublicKey(key.0),
+		Signature(signature.expect("the keystore made this key").0),
+	)
+}
+
+/// The deposit of this number, with a session whose key proves that it is the account's.
+fn deposit_with_session<T: Config>(n: u32) -> Deposit {
+	let deposit = deposit_of(n);
+	let credit = deposit.credit().map(|credit| {
+		let (session_key, session_proof) = session_of::<T>(credit.account);
+		Credit {
+			session_key,
+			session_proof,
+			..credit
+		}
+	});
+	Deposit {
+		body: credit.map(|credit| credit.body()).unwrap_or_default(),
+		..deposit
+	}
+}
+
+/// Deposit of a wallet, with escrow and session.
 fn deposit_of(n: u32) -> Deposit {
 	let mut depositor = EthereumAddress([0x41; 20]);
 	depositor.0[..4].copy_from_slice(&n.to_le_bytes());
@@ -290,7 +387,8 @@ fn deposit_of(n: u32) -> Deposit {
 		escrow: 10 * USDC,
 		session_key: PublicKey(account.0),
 		session_limit: USDC,
-		session_expiry: u32::MAX,
+		session_expiry: 100_000,
+		session_proof: Signature([1; 64]),
 	};
 	Deposit {
 		l2: L2.chain_id,

@@ -6,7 +6,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use clustercast_primitives::{
-	bridge::{account_of, Credit, Deposit, ProvenDeposit, Stranded as StrandedDeposit},
+	bridge::{account_of, Attestation, Credit, Deposit, ProvenDeposit, Stranded as StrandedDeposit},
 	Balance,
 };
 use frame_support::{ensure, pallet_prelude::*, traits::fungible::Mutate};
@@ -20,9 +20,8 @@ const PRIORITY: TransactionPriority = TransactionPriority::MAX / 4;
 const LONGEVITY: u64 = 32;
 
 impl<T: Config> Pallet<T> {
-	/// Whether these are the next deposits, and attested, and there is room even if all of them strand. What costs least
-	/// is checked first, of all of them.
-	fn check_import(deposits: &[ProvenDeposit]) -> Result<(), Error<T>> {
+	/// Whether these are the next deposits, and there is room even if all of them strand. Returns what is attested.
+	fn check_order(deposits: &[ProvenDeposit]) -> Result<Attestation, Error<T>> {
 		let attested = Attested::<T>::get().ok_or(Error::NothingAttested)?;
 		let next = NextDeposit::<T>::get();
 		let first = deposits.first().ok_or(Error::NoDeposits)?;
@@ -34,6 +33,12 @@ impl<T: Config> Pallet<T> {
 		}
 		let room = T::MaxStranded::get().saturating_sub(Stranded::<T>::count());
 		ensure!(deposits.len() <= room as usize, Error::StrandedFull);
+		Ok(attested)
+	}
+
+	/// The same, and whether they are attested. What costs least comes first, of all of them.
+	fn check_import(deposits: &[ProvenDeposit]) -> Result<(), Error<T>> {
+		let attested = Self::check_order(deposits)?;
 		for ProvenDeposit { deposit, proof } in deposits {
 			ensure!(
 				proof.verify(&attested.root, &deposit.leaf(), deposit.number),
@@ -52,6 +57,11 @@ impl<T: Config> Pallet<T> {
 			.longevity(LONGEVITY)
 			.propagate(true)
 			.build()
+	}
+
+	/// Whether a block takes it: what the call itself checks but the proofs, which it verifies once.
+	pub(crate) fn admit_import(deposits: &[ProvenDeposit]) -> Result<(), TransactionValidityError> {
+		Self::check_order(deposits).map(|_| ()).map_err(Error::invalid)
 	}
 
 	pub(crate) fn do_import_deposits(deposits: &[ProvenDeposit]) -> DispatchResult {
@@ -77,7 +87,14 @@ impl<T: Config> Pallet<T> {
 		let escrowed = T::Escrow::deposit_for(&account, credit.escrow);
 		if let Some(key) = credit.session() {
 			let outcome = if credit.account == account_of(l2, &deposit.depositor) {
-				T::Escrow::authorize_for(&account, key, credit.session_limit, 0, credit.session_expiry)
+				T::Escrow::authorize_for(
+					&account,
+					key,
+					credit.session_limit,
+					0,
+					credit.session_expiry,
+					&credit.session_proof,
+				)
 			} else {
 				Err(Error::<T>::NotTheDepositors.into())
 			};
@@ -110,6 +127,11 @@ impl<T: Config> Pallet<T> {
 		let stranded = Stranded::<T>::get(number).ok_or(Error::NotStranded)?;
 		Self::check_withdrawal(&vault, &stranded.refund_to, stranded.amount)?;
 		Ok(stranded)
+	}
+
+	/// Whether a block takes it: all that the call itself checks.
+	pub(crate) fn admit_refund(number: u64) -> Result<(), TransactionValidityError> {
+		Self::check_refund(number).map(|_| ()).map_err(Error::invalid)
 	}
 
 	pub(crate) fn validate_refund(number: u64) -> TransactionValidity {

@@ -26,7 +26,8 @@
 //! imports can make the room that [`Config::MaxStranded`] leaves for it: no deposit stops the next ones.
 //!
 //! *A session key inside a deposit counts only for the depositor's own account*, the one that belongs to the paying
-//! address. Otherwise a stranger could deposit a little for somebody and let his own key spend all of their deposit.
+//! address. Otherwise a stranger could deposit a little for somebody and let his own key spend all of their deposit. And
+//! the key proves that it wants to be that account's: a key has one account for good, and must not be taken by another.
 //!
 //! *Withdrawals are burnt at once and released later*: in order, at most [`Config::ReleasesPerBlock`] in a block and
 //! [`Config::OutflowLimit`] in a period, so that a fault that nobody knows of yet costs no more than that before it is
@@ -107,11 +108,26 @@ pub mod pallet {
 		dispatch::{DispatchResultWithPostInfo, Pays},
 		pallet_prelude::*,
 		traits::fungible::{Inspect, Mutate},
-		weights::WeightMeter,
+		weights::{constants::ExtrinsicBaseWeight, WeightMeter},
 	};
 	use frame_system::pallet_prelude::*;
 	use pallet_ticket_broker::Escrow;
 	use sp_runtime::SaturatedConversion;
+
+	/// What an unsigned extrinsic with this call weighs in all: no extension adds what is around it.
+	fn around(call: Weight) -> Weight {
+		ExtrinsicBaseWeight::get().saturating_add(call)
+	}
+
+	/// What following a message weighs, by its type.
+	fn act_weight<T: Config>(action: &EthereumAction) -> Weight {
+		match action {
+			EthereumAction::Withdraw { .. } => T::WeightInfo::act_withdraw(),
+			EthereumAction::Unlock { .. } => T::WeightInfo::act_unlock(),
+			EthereumAction::Collect { .. } => T::WeightInfo::act_collect(),
+			EthereumAction::Authorize { .. } => T::WeightInfo::act_authorize(),
+		}
+	}
 
 	/// Most withdrawals, or deposits that stranded, in one answer.
 	pub const MAX_PER_ANSWER: u32 = 100;
@@ -501,7 +517,7 @@ pub mod pallet {
 
 		/// Imports deposits, the next ones in their order. Unsigned.
 		#[pallet::call_index(1)]
-		#[pallet::weight(T::WeightInfo::import_deposits(deposits.len() as u32))]
+		#[pallet::weight(around(T::WeightInfo::import_deposits(deposits.len() as u32)))]
 		pub fn import_deposits(
 			origin: OriginFor<T>,
 			deposits: BoundedVec<ProvenDeposit, T::MaxImports>,
@@ -520,7 +536,7 @@ pub mod pallet {
 
 		/// Follows a message of an Ethereum wallet about the account that belongs to it. The caller receives its tip.
 		#[pallet::call_index(3)]
-		#[pallet::weight(T::WeightInfo::act())]
+		#[pallet::weight(act_weight::<T>(action))]
 		pub fn act(origin: OriginFor<T>, action: EthereumAction, signature: EthereumSignature) -> DispatchResult {
 			let submitter = ensure_signed(origin)?;
 			Self::do_act(submitter, &action, &signature)
@@ -541,7 +557,7 @@ pub mod pallet {
 
 		/// Sends a stranded deposit back to the L2. Unsigned.
 		#[pallet::call_index(5)]
-		#[pallet::weight(T::WeightInfo::refund())]
+		#[pallet::weight(around(T::WeightInfo::refund()))]
 		pub fn refund(origin: OriginFor<T>, number: u64) -> DispatchResult {
 			ensure_none(origin)?;
 			Self::do_refund(number)
@@ -555,7 +571,9 @@ pub mod pallet {
 	impl<T: Config> ValidateUnsigned for Pallet<T> {
 		type Call = Call<T>;
 
-		/// Everything is checked here. The code of a refusal is the number of the [`Error`].
+		/// What a node does for it is bounded: one signature, or 32 hashes for each deposit, where everything else is as it
+		/// should be. A validator has one in a pool, an import is one for all. The code of a refusal is the number of the
+		/// [`Error`].
 		fn validate_unsigned(_: TransactionSource, call: &Self::Call) -> TransactionValidity {
 			match call {
 				Call::attest {
@@ -566,6 +584,21 @@ pub mod pallet {
 				Call::import_deposits { deposits } => Self::validate_import(deposits),
 				Call::refund { number } => Self::validate_refund(*number),
 				_ => InvalidTransaction::Call.into(),
+			}
+		}
+
+		/// The call verifies signatures and proofs, and weighs that; so here is asked only whether it came too late, which
+		/// costs some reads.
+		fn pre_dispatch(call: &Self::Call) -> Result<(), TransactionValidityError> {
+			match call {
+				Call::attest {
+					attestation,
+					authority_index,
+					..
+				} => Self::admit_attestation(attestation, *authority_index),
+				Call::import_deposits { deposits } => Self::admit_import(deposits),
+				Call::refund { number } => Self::admit_refund(*number),
+				_ => Err(InvalidTransaction::Call.into()),
 			}
 		}
 	}

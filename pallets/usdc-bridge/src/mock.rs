@@ -8,7 +8,8 @@ use clustercast_primitives::{
 	bridge::{
 		account_of, attestation::VAULT, deposit, Attestation, Credit, Deposit, Domain, EthereumAction, ProvenDeposit,
 	},
-	crypto::{keccak256, SignedMessage},
+	crypto::{keccak256, KeyPair, SignedMessage},
+	session::SessionProof,
 	AccountId, Balance, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature,
 };
 use frame_support::{
@@ -124,16 +125,17 @@ impl pallet_ticket_broker::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type Streams = StreamKeys;
-	type Deliveries = ();
+	type Relayers = ();
 	type MaxDeposit = ConstU128<MAX_DEPOSIT>;
 	type MinFaceValue = ConstU128<1_000>;
 	type TreasuryShare = ConstU32<20_000>;
 	type MaxTicketLife = ConstU32<600>;
 	type UnlockDelay = ConstU32<UNLOCK_DELAY>;
-	type EpochLength = ConstU32<600>;
-	type MaxNonces = ConstU32<8_192>;
+	type ChannelDelay = ConstU32<1_200>;
+	type MaxSessionLife = ConstU32<1_296_000>;
+	type SessionDeposit = ConstU128<10_000>;
+	type ShareMemory = ConstU32<43_200>;
 	type MaxBatch = ConstU32<100>;
-	type MaxPayees = ConstU32<64>;
 	type MaxSessions = ConstU32<8>;
 	type WeightInfo = ();
 }
@@ -274,7 +276,19 @@ pub fn credit_of(account: AccountId32) -> Credit {
 		session_key: PublicKey([0; 32]),
 		session_limit: 0,
 		session_expiry: 0,
+		session_proof: Signature([0; 64]),
 	}
+}
+
+/// Session key number `n`.
+pub fn session_key(n: u8) -> KeyPair {
+	KeyPair::from_seed([n; 32])
+}
+
+/// What session key number `n` signs to become this account's.
+pub fn session_proof(n: u8, account: &AccountId32) -> Signature {
+	let account = AccountId(account.clone().into());
+	session_key(n).sign(SessionProof { account }, &genesis()).signature
 }
 
 /// Deposit number `number` of 20 USDC that asks for this.

@@ -6,12 +6,18 @@ use frame_support::weights::{constants::RocksDbWeight, Weight};
 pub trait WeightInfo {
 	/// Weight of `attest` when it is the last that is missing, of as many validators as there can be.
 	fn attest() -> Weight;
-	/// Weight of `import_deposits` with `n` deposits, each for a new account with escrow and session.
+	/// Weight of `import_deposits` with `n` deposits, each with escrow and session for an account whose unlocking ends.
 	fn import_deposits(n: u32) -> Weight;
 	/// Weight of `withdraw`.
 	fn withdraw() -> Weight;
-	/// Weight of the dearest `act`.
-	fn act() -> Weight;
+	/// Weight of `act` that withdraws all that an account has, with a tip.
+	fn act_withdraw() -> Weight;
+	/// Weight of `act` that unlocks, with a tip.
+	fn act_unlock() -> Weight;
+	/// Weight of `act` that collects, with a tip.
+	fn act_collect() -> Weight;
+	/// Weight of `act` that authorises the last session of an account, with a tip.
+	fn act_authorize() -> Weight;
 	/// Weight of `refund`.
 	fn refund() -> Weight;
 	/// Weight of `report_attestation_equivocation`.
@@ -32,14 +38,23 @@ impl WeightInfo for () {
 	fn import_deposits(n: u32) -> Weight {
 		let n = u64::from(n);
 		Weight::from_parts(50_000_000, 0)
-			.saturating_add(Weight::from_parts(500_000_000, 0).saturating_mul(n))
-			.saturating_add(RocksDbWeight::get().reads_writes(4 + 6 * n, 2 + 6 * n))
+			.saturating_add(Weight::from_parts(700_000_000, 0).saturating_mul(n))
+			.saturating_add(RocksDbWeight::get().reads_writes(4 + 6 * n, 3 + 6 * n))
 	}
 	fn withdraw() -> Weight {
 		Weight::from_parts(150_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(5, 4))
 	}
-	fn act() -> Weight {
-		Weight::from_parts(600_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(9, 8))
+	fn act_withdraw() -> Weight {
+		Weight::from_parts(600_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(8, 8))
+	}
+	fn act_unlock() -> Weight {
+		Weight::from_parts(500_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(7, 4))
+	}
+	fn act_collect() -> Weight {
+		Weight::from_parts(600_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(7, 6))
+	}
+	fn act_authorize() -> Weight {
+		Weight::from_parts(700_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(8, 6))
 	}
 	fn refund() -> Weight {
 		Weight::from_parts(150_000_000, 0).saturating_add(RocksDbWeight::get().reads_writes(6, 6))

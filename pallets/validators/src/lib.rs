@@ -6,11 +6,16 @@
 //! - *Floor*: the validators of genesis. Each is in every set, and none has a bond.
 //! - *Candidate*: an account with session keys and a *bond*, ranked by it; whoever was there first stands before others
 //!   with the same bond.
-//! - *Set*: the validators of one session: the floor, then candidates from the top of the ranking while there are seats.
+//! - *Set*: the validators of one session: the floor, then candidates from the top of the ranking while there are *seats*.
 //! - *Offence*: of a validator, of one kind, in one session, proven elsewhere. Punished once.
 //! - *Evidence counts* for [`Config::EvidenceSessions`] sessions after the one that it is about.
 //!
 //! ## Design
+//! *Seats*: with a floor of `f`, at most `(f - 1) / 2` candidates are in a set, without exception: that is fewer than a third of
+//! it, so that candidates alone, whatever they have bonded, can neither keep blocks from becoming final nor, being fewer
+//! than two thirds, sign anything. No size of bond buys more: what two thirds of a set can take includes the bonds, which
+//! lie in the vault's money like everything else, so no bond that is held on this chain covers that case.
+//!
 //! *Sets are planned a session ahead*, so whoever leaves may still be in this session's set and in the next one. A bond
 //! therefore stays held, and can be slashed, for two sessions more than evidence counts. No new bond of the same account
 //! can take its place before, so a bond answers for what was done behind it and for nothing else.
@@ -31,17 +36,20 @@
 //! than a third are shut out. That is all that happens to a validator of the floor.
 //!
 //! *Whoever is idle leaves.* A candidate that made no block in a whole session of its own is sent off, and may return:
-//! absent machines would bring the set to where nothing becomes final.
+//! absent machines would bring the set to where nothing becomes final. So is, when a set is planned, a candidate without
+//! session keys: a place in the ranking is for those who can take a seat.
 //!
 //! *Keys in use.* [`Pallet`] proves who owned a session key over the keys that the session began with. Upstream's
 //! [`historical`] takes those that were set last, and so would not convict a validator that changed keys and then
-//! signed with the old ones.
+//! signed with the old ones; its trie cannot be built from other keys, and so it is shown those in a transaction that is
+//! rolled back.
 //!
 //! ## Invariants (checked by `try_state`)
-//! 1. Every recorded bond is what this pallet holds on its account; nothing is held for anybody else.
+//! 1. Every recorded bond is what this pallet holds on its account; nothing is held for anybody else. An account of whose
+//!    bond nothing is left may be gone.
 //! 2. The ranking holds each candidate once, with its bond, at least the minimum, the largest first.
 //! 3. The floor has no bond, and nobody is in it twice.
-//! 4. The next set has no more than its seats, and whoever is in it is of the floor or bonded.
+//! 4. The next set has no more candidates than it has seats for them, and whoever is in it is of the floor or bonded.
 //! 5. What was burnt is at most what was taken.
 //! 6. Offences are remembered while their evidence counts; nobody is shut out beyond the next session.
 
@@ -67,12 +75,6 @@ pub const ATTESTATION: Kind = *b"bridge:attestati";
 
 /// Fewest blocks in a session: a set's keys have to be final before the next set's count.
 pub const MIN_SESSION: u32 = 5;
-
-/// For pallets that judge validators themselves.
-pub trait Offences<AccountId> {
-	/// Punishes a validator that contradicted itself in attestations, once a session.
-	fn offended(validator: &AccountId);
-}
 
 /// Session keys for benchmarks.
 #[cfg(feature = "runtime-benchmarks")]
@@ -143,6 +145,8 @@ pub mod pallet {
 		Outbid,
 		/// It made no block in a session of its own.
 		Idle,
+		/// It has no session keys.
+		NoKeys,
 	}
 
 	/// Who got what of a penalty, micro-USDC.
@@ -180,7 +184,7 @@ pub mod pallet {
 		/// Validators of the current session with the keys that it began with.
 		type KeysInUse: Get<Vec<(Self::AccountId, Self::Keys)>>;
 
-		/// Most validators in a set, the floor included.
+		/// Most validators in a set, the floor included, whatever the floor has seats for.
 		#[pallet::constant]
 		type MaxValidators: Get<u32>;
 
@@ -441,13 +445,6 @@ pub mod pallet {
 		}
 	}
 
-	impl<T: Config> Offences<T::AccountId> for Pallet<T> {
-		fn offended(validator: &T::AccountId) {
-			// Fails only where it is punished already.
-			let _ = Self::slash_for(ATTESTATION, validator, Session::<T>::current_index(), None);
-		}
-	}
-
 	/// What judges of validators need.
 	impl<T: Config> Pallet<T> {
 		/// Punishes a validator of that session for an offence of this kind, which the caller has proven.
@@ -694,7 +691,7 @@ pub mod pallet {
 				);
 			}
 			ensure!(
-				Bonds::<T>::iter_keys().all(frame_system::Account::<T>::contains_key),
+				Bonds::<T>::iter().all(|(who, bond)| bond.amount == 0 || frame_system::Account::<T>::contains_key(who)),
 				"1: a bond without an account"
 			);
 
@@ -725,12 +722,14 @@ pub mod pallet {
 			);
 
 			let set = Session::<T>::queued_keys();
+			let candidates = || set.iter().filter(|(who, _)| !floor.contains(who));
 			ensure!(
-				set.len() <= T::MaxValidators::get() as usize
-					&& set
-						.iter()
-						.all(|(who, _)| floor.contains(who) || Bonds::<T>::contains_key(who)),
+				candidates().all(|(who, _)| Bonds::<T>::contains_key(who)),
 				"4: somebody is in the set without a bond"
+			);
+			ensure!(
+				candidates().count() <= Self::seats(floor.len()),
+				"4: more candidates are in the set than there are seats"
 			);
 
 			ensure!(Burnt::<T>::get() <= Taken::<T>::get(), "5: more was burnt than taken");

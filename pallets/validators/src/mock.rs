@@ -1,4 +1,4 @@
-//! A chain with accounts, sessions of six blocks and a floor of three. Every test body is followed by `try_state`.
+//! A chain with accounts, sessions of twelve blocks and a floor of seven. Every test body is followed by `try_state`.
 
 use crate as pallet_validators;
 use clustercast_primitives::{amount::USDC, Balance};
@@ -7,7 +7,7 @@ use frame_support::{
 	construct_runtime, derive_impl,
 	dispatch::DispatchResult,
 	parameter_types,
-	traits::{fungible::InspectHold, ConstU128, ConstU32, FindAuthor, Hooks},
+	traits::{fungible::InspectHold, tokens::imbalance::ResolveTo, ConstU128, ConstU32, FindAuthor, Hooks},
 	ConsensusEngineId,
 };
 use frame_system::mocking::MockBlockU32;
@@ -24,11 +24,11 @@ pub const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 /// Smallest bond, micro-USDC.
 pub const MIN_BOND: Balance = 1_000 * USDC;
 /// Blocks of a session.
-pub const SESSION: u32 = 6;
+pub const SESSION: u32 = 12;
 /// Sessions for which evidence counts.
 pub const EVIDENCE: u32 = 6;
 /// Seats, the floor included.
-pub const SEATS: u32 = 6;
+pub const SEATS: u32 = 10;
 /// Places in the ranking.
 pub const PLACES: u32 = 5;
 
@@ -83,6 +83,12 @@ impl pallet_balances::Config for Test {
 	type Balance = Balance;
 	type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
 	type AccountStore = System;
+	type DustRemoval = ResolveTo<Dust, Balances>;
+}
+
+parameter_types! {
+	/// Receives what is left of accounts below the minimum.
+	pub const Dust: AccountId32 = TREASURY;
 }
 
 /// [`Author`].
@@ -194,8 +200,18 @@ pub const fn account(number: u8) -> AccountId32 {
 	AccountId32::new([number; 32])
 }
 
-/// Of the floor.
-pub const FLOOR: [AccountId32; 3] = [account(1), account(2), account(3)];
+/// Accounts of the floor.
+pub const OF_THE_FLOOR: std::ops::RangeInclusive<u8> = 1..=7;
+/// The floor, which has seats for three candidates.
+pub const FLOOR: [AccountId32; 7] = [
+	account(1),
+	account(2),
+	account(3),
+	account(4),
+	account(5),
+	account(6),
+	account(7),
+];
 /// An account with session keys and [`ENDOWMENT`].
 pub const ALICE: AccountId32 = account(11);
 /// Like [`ALICE`].
@@ -279,7 +295,7 @@ pub struct ExtBuilder;
 impl ExtBuilder {
 	/// Its storage.
 	pub fn build(self) -> sp_io::TestExternalities {
-		let with_keys = || (1..=3).chain(RICH);
+		let with_keys = || OF_THE_FLOOR.chain(RICH);
 		let keys = |number: u8| (account(number), account(number), keys(number.into()));
 		let genesis = RuntimeGenesisConfig {
 			balances: pallet_balances::GenesisConfig {
@@ -291,7 +307,7 @@ impl ExtBuilder {
 				..Default::default()
 			},
 			session: pallet_session::GenesisConfig {
-				keys: (1..=3).map(keys).collect(),
+				keys: OF_THE_FLOOR.map(keys).collect(),
 				non_authority_keys: RICH.map(keys).collect(),
 			},
 			..Default::default()

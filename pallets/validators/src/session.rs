@@ -13,13 +13,28 @@ use sp_runtime::KeyTypeId;
 use sp_staking::offence::OffenceSeverity;
 
 impl<T: Config> Pallet<T> {
-	/// The floor, then candidates from the top of the ranking that have keys.
+	/// Most candidates in a set with a floor of so many: fewer than a third of it.
+	pub(crate) fn seats(floor: usize) -> usize {
+		let left = (T::MaxValidators::get() as usize).saturating_sub(floor);
+		left.min(floor.saturating_sub(1) / 2)
+	}
+
+	/// The floor, then candidates from the top of the ranking.
 	fn next_set() -> Vec<T::AccountId> {
 		let floor = Floor::<T>::get();
-		let seats = (T::MaxValidators::get() as usize).saturating_sub(floor.len());
+		let seats = Self::seats(floor.len());
 		let ranking = Ranking::<T>::get().into_iter().map(|(who, _)| who);
-		let candidates = ranking.filter(Self::has_keys).take(seats);
-		floor.into_iter().chain(candidates).collect()
+		floor.into_iter().chain(ranking.take(seats)).collect()
+	}
+
+	/// Sends candidates off that have no keys.
+	fn dismiss_keyless() {
+		for (who, _) in Ranking::<T>::get() {
+			if !Self::has_keys(&who) {
+				Self::strike(&who);
+				Self::send_off(who, Cause::NoKeys);
+			}
+		}
 	}
 
 	/// Sends candidates off that had a seat and made no block.
@@ -50,6 +65,7 @@ impl<T: Config> Pallet<T> {
 impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
 	/// Always names a set, even the same: each session's becomes provable.
 	fn new_session(_: SessionIndex) -> Option<Vec<T::AccountId>> {
+		Self::dismiss_keyless();
 		let set = Self::next_set();
 		(!set.is_empty()).then_some(set)
 	}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+	accusation::Reporter,
 	pocket::StateFolder,
 	roster::{self, Roster},
 	summary::RelayerFigures,
@@ -288,6 +289,7 @@ fn stream_key(signing_key: clustercast_primitives::PublicKey) -> StreamKeyInfo {
 		id: STREAM,
 		owner: AccountId([8; 32]),
 		broadcaster: AccountId([8; 32]),
+		payee: AccountId([8; 32]),
 		signing_key,
 		title: "test".into(),
 		category: String::new(),
@@ -298,6 +300,7 @@ fn stream_key(signing_key: clustercast_primitives::PublicKey) -> StreamKeyInfo {
 		terms_counter: 0,
 		change: None,
 		previous_keys: Vec::new(),
+		deposit: 0,
 		flagged: false,
 		sale_price: None,
 		rent_offer: None,
@@ -342,7 +345,7 @@ impl Test {
 			account,
 			deposit: 50_000_000,
 			pocket,
-			inquest: Inquest::start(None),
+			inquest: Inquest::start(None::<Reporter>),
 			limits: Limits {
 				max_price_per_gb: PRICE,
 				max_face_value: Usdc(1_000_000),
@@ -530,6 +533,8 @@ async fn money_goes_to_who_answers_with_a_bond() {
 	let relayer = TestRelayer::start(11, content.clone(), Trick::None).await;
 	let registered = |account| RelayerInfo {
 		account,
+		payout: account,
+		operator: account,
 		signing_key: relayer.address.peer(),
 		addresses: Vec::new(),
 		price_per_gb: PRICE,
@@ -620,6 +625,8 @@ async fn registry_is_asked_when_no_relayer_is_given_and_the_cheapest_serves() {
 	let dear = TestRelayer::start(12, content.clone(), Trick::None).await;
 	let info = |relayer: &TestRelayer, price_per_gb| RelayerInfo {
 		account: AccountId([9; 32]),
+		payout: AccountId([9; 32]),
+		operator: AccountId([9; 32]),
 		signing_key: relayer.address.peer(),
 		addresses: vec![relayer.address.transport().to_string()],
 		price_per_gb,

@@ -9,8 +9,9 @@ use clustercast_primitives::{
 		deposit, withdrawal, Attestation, Body, Credit, Deposit, DepositProof, Domain, EthereumAction, Withdrawal,
 		WithdrawalProof,
 	},
-	crypto::{keccak256, SignedMessage},
-	EthereumAddress, Hash, PublicKey,
+	crypto::{keccak256, KeyPair, SignedMessage},
+	session::SessionProof,
+	AccountId, EthereumAddress, Hash, PublicKey, Signature,
 };
 use codec::Encode;
 use serde_json::{json, Value};
@@ -77,6 +78,12 @@ fn accounts() -> Value {
 	json!({ "domain": "clustercast/account/v2", "cases": cases.concat() })
 }
 
+/// Session key `n`, and its proof for an account of the chain of the other vectors.
+fn session(n: u8, account: AccountId) -> (PublicKey, Signature) {
+	let key = KeyPair::from_seed([n; 32]);
+	(key.public(), key.sign(SessionProof { account }, &GENESIS).signature)
+}
+
 /// Four that are known, one of another kind without a body, and the largest of each field.
 fn deposits() -> Value {
 	let envelope = |n: u8| Deposit {
@@ -88,12 +95,20 @@ fn deposits() -> Value {
 		refund_to: address(0x60 + n),
 		body: Body::default(),
 	};
-	let credit = |n: u8| Credit {
-		account: account_of(DOMAIN.chain_id, &address(0x40 + n)),
-		escrow: u128::from(n) * 1_000_000,
-		session_key: PublicKey([n; 32]),
-		session_limit: u128::from(n) * 500_000,
-		session_expiry: u32::from(n) * 100_000,
+	let credit = |n: u8| {
+		let account = account_of(DOMAIN.chain_id, &address(0x40 + n));
+		let (session_key, session_proof) = match n {
+			0 => (PublicKey([0; 32]), Signature([0; 64])),
+			_ => session(n, account),
+		};
+		Credit {
+			account,
+			escrow: u128::from(n) * 1_000_000,
+			session_key,
+			session_limit: u128::from(n) * 500_000,
+			session_expiry: u32::from(n) * 100_000,
+			session_proof,
+		}
 	};
 	let known = |n: u8| Deposit {
 		body: credit(n).body(),
@@ -118,6 +133,7 @@ fn deposits() -> Value {
 			"sessionKey": credit.session_key.to_string(),
 			"sessionLimit": text(credit.session_limit),
 			"sessionExpiry": credit.session_expiry,
+			"sessionProof": credit.session_proof.to_string(),
 		})
 	};
 	let fields = |deposit: &Deposit| {
@@ -252,6 +268,7 @@ fn actions() -> Value {
 			"message": message,
 			"digest": digest.to_string(),
 			"signature": sign(&wallet, &digest),
+			"encoded": bytes(action.encode()),
 		})
 	};
 	let (tip, nonce, deadline) = (20_000, u64::MAX, 123_456);
@@ -296,11 +313,13 @@ fn actions() -> Value {
 		case("Collect", EthereumAction::Collect { tip, nonce, deadline }, message)
 	};
 	let authorize = {
-		let (key, limit, expiry) = (PublicKey([0x72; 32]), 10_000_000, 654_321);
+		let (limit, expiry) = (10_000_000, 654_321);
+		let (key, proof) = session(0x72, account_of(DOMAIN.chain_id, &address_of(&wallet)));
 		let action = EthereumAction::Authorize {
 			key,
 			limit,
 			expiry,
+			proof,
 			tip,
 			nonce,
 			deadline,

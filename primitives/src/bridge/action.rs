@@ -13,11 +13,14 @@
 //!
 //! The domain names the L2, so no message does; the type of a message is its kind.
 //!
+//! What the key itself signs goes along with `Authorize` and is none of its fields: the wallet's owner need not look at it,
+//! and whoever changes it makes the message one that is refused.
+//!
 //! `nonce` is any number: it tells apart messages that otherwise say the same. A message is taken once.
 
 use crate::{
 	amount::Balance,
-	crypto::{keccak256, EthereumAddress, Hash, PublicKey},
+	crypto::{keccak256, EthereumAddress, Hash, PublicKey, Signature},
 	BlockNumber,
 };
 use alloc::vec::Vec;
@@ -109,6 +112,9 @@ pub enum EthereumAction {
 		limit: Balance,
 		/// Last block of the chain for which it can sign.
 		expiry: BlockNumber,
+		/// The key's signature over [`SessionProof`](crate::session::SessionProof) for the account. The wallet does not sign
+		/// it.
+		proof: Signature,
 		/// See [`EthereumAction`].
 		#[cfg_attr(feature = "serde", serde(with = "crate::chain::decimal"))]
 		tip: Balance,
@@ -179,6 +185,7 @@ impl EthereumAction {
 				key,
 				limit,
 				expiry,
+				proof: _,
 				tip,
 				nonce,
 				deadline,
@@ -262,7 +269,7 @@ mod tests {
 	#[test]
 	fn messages_that_differ_have_different_digests() {
 		let (tip, nonce, deadline, amount) = (4, 5, 6, 2);
-		let (key, limit, expiry) = (PublicKey([9; 32]), 10, 11);
+		let (key, limit, expiry, proof) = (PublicKey([9; 32]), 10, 11, Signature([7; 64]));
 		let messages = [
 			withdraw(2, 4, 5),
 			withdraw(3, 4, 5),
@@ -285,6 +292,7 @@ mod tests {
 				key,
 				limit,
 				expiry,
+				proof,
 				tip,
 				nonce,
 				deadline,
@@ -293,6 +301,7 @@ mod tests {
 				key,
 				limit: 11,
 				expiry,
+				proof,
 				tip,
 				nonce,
 				deadline,
@@ -301,6 +310,7 @@ mod tests {
 				key,
 				limit,
 				expiry: 12,
+				proof,
 				tip,
 				nonce,
 				deadline,
@@ -311,6 +321,20 @@ mod tests {
 				.iter()
 				.all(|other| other.digest(&DOMAIN) != one.digest(&DOMAIN)));
 		}
+		let proven_otherwise = EthereumAction::Authorize {
+			key,
+			limit,
+			expiry,
+			proof: Signature([8; 64]),
+			tip,
+			nonce,
+			deadline,
+		};
+		assert_eq!(
+			proven_otherwise.digest(&DOMAIN),
+			messages[7].digest(&DOMAIN),
+			"the wallet does not sign the proof"
+		);
 		assert!(messages
 			.iter()
 			.all(|message| message.tip() >= 4 && message.deadline() >= 6));

@@ -3,7 +3,7 @@
 //! ```text
 //! leaf = H(0x00 ‖ l2 u32 ‖ number u64 ‖ kind u8 ‖ amount u128 ‖ depositor 20 ‖ refund to 20 ‖ H(body))
 //! node = H(0x01 ‖ left ‖ right)
-//! body of kind 0 = account 32 ‖ escrow u128 ‖ session key 32 ‖ session limit u128 ‖ session expiry u32
+//! body of kind 0 = account 32 ‖ escrow u128 ‖ session key 32 ‖ session limit u128 ‖ session expiry u32 ‖ session proof 64
 //! ```
 //!
 //! The leaf is an envelope that is the same for all kinds, now and later: who does not know a kind knows nevertheless
@@ -15,7 +15,7 @@
 use super::{leaf_hash, node_hash};
 use crate::{
 	amount::{Balance, USDC},
-	crypto::{keccak256, AccountId, EthereumAddress, Hash, PublicKey},
+	crypto::{keccak256, AccountId, EthereumAddress, Hash, PublicKey, Signature},
 	BlockNumber,
 };
 use alloc::vec::Vec;
@@ -184,13 +184,15 @@ pub struct Credit {
 	/// Of the amount, so much goes to the account's deposit for tickets. Micro-USDC, at most the amount.
 	#[cfg_attr(feature = "serde", serde(with = "crate::chain::decimal"))]
 	pub escrow: Balance,
-	/// Session key that may sign tickets for the account; zero for none, and then limit and expiry are zero too.
+	/// Session key that may sign tickets for the account; zero for none, and then limit, expiry and proof are zero too.
 	pub session_key: PublicKey,
 	/// Most that the session may spend in all, micro-USDC.
 	#[cfg_attr(feature = "serde", serde(with = "crate::chain::decimal"))]
 	pub session_limit: Balance,
 	/// Last block of the chain for which the session can sign.
 	pub session_expiry: BlockNumber,
+	/// The session key's signature over [`SessionProof`](crate::session::SessionProof) for the account.
+	pub session_proof: Signature,
 }
 
 impl Credit {
@@ -198,16 +200,17 @@ impl Credit {
 	pub const KIND: u8 = 0;
 
 	/// Bytes of its body.
-	pub const LENGTH: usize = 100;
+	pub const LENGTH: usize = 164;
 
 	/// The body, see [the module](self).
 	pub fn body(&self) -> Body {
-		let parts: [&[u8]; 5] = [
+		let parts: [&[u8]; 6] = [
 			&self.account.0,
 			&self.escrow.to_be_bytes(),
 			&self.session_key.0,
 			&self.session_limit.to_be_bytes(),
 			&self.session_expiry.to_be_bytes(),
+			&self.session_proof.0,
 		];
 		Body(parts.concat())
 	}
@@ -218,14 +221,16 @@ impl Credit {
 		let (escrow, rest) = rest.split_first_chunk()?;
 		let (session_key, rest) = rest.split_first_chunk()?;
 		let (session_limit, rest) = rest.split_first_chunk()?;
+		let (session_expiry, rest) = rest.split_first_chunk()?;
 		let credit = Self {
 			account: AccountId(*account),
 			escrow: Balance::from_be_bytes(*escrow),
 			session_key: PublicKey(*session_key),
 			session_limit: Balance::from_be_bytes(*session_limit),
-			session_expiry: BlockNumber::from_be_bytes(rest.try_into().ok()?),
+			session_expiry: BlockNumber::from_be_bytes(*session_expiry),
+			session_proof: Signature(rest.try_into().ok()?),
 		};
-		let sessionless = credit.session_limit == 0 && credit.session_expiry == 0;
+		let sessionless = credit.session_limit == 0 && credit.session_expiry == 0 && credit.session_proof.0 == [0; 64];
 		(credit.account.0 != [0; 32] && (credit.session().is_some() || sessionless)).then_some(credit)
 	}
 
@@ -434,6 +439,7 @@ mod tests {
 		session_key: PublicKey([3; 32]),
 		session_limit: USDC,
 		session_expiry: 7,
+		session_proof: Signature([8; 64]),
 	};
 
 	fn deposit(number: u64) -> Deposit {
@@ -457,7 +463,7 @@ mod tests {
 			|d| d.amount += 1,
 			|d| d.depositor.0[19] ^= 1,
 			|d| d.refund_to.0[0] ^= 1,
-			|d| d.body.0[99] ^= 1,
+			|d| d.body.0[163] ^= 1,
 		];
 		for change in changes {
 			let mut changed = deposit(0);
@@ -476,7 +482,7 @@ mod tests {
 		};
 		let body = CREDIT.body().0;
 		assert_eq!(with(body.clone()).credit(), Some(CREDIT));
-		assert_eq!(with(body[..99].to_vec()).credit(), None);
+		assert_eq!(with(body[..163].to_vec()).credit(), None);
 		assert_eq!(with([&body[..], &[0]].concat()).credit(), None);
 		assert_eq!(with(vec![]).credit(), None);
 		let of = |credit: Credit| with(credit.body().0).credit();
@@ -492,11 +498,12 @@ mod tests {
 		assert!(of(Credit { escrow, ..CREDIT }).is_some());
 		let escrow = escrow + 1;
 		assert_eq!(of(Credit { escrow, ..CREDIT }), None, "more than the amount");
-		// Limit and expiry are a session's.
+		// Limit, expiry and proof are a session's.
 		let no_session = Credit {
 			session_key: PublicKey([0; 32]),
 			session_limit: 0,
 			session_expiry: 0,
+			session_proof: Signature([0; 64]),
 			..CREDIT
 		};
 		assert_eq!(of(no_session).unwrap().session(), None);
@@ -512,6 +519,14 @@ mod tests {
 		assert_eq!(
 			of(Credit {
 				session_expiry,
+				..no_session
+			}),
+			None
+		);
+		let session_proof = Signature([1; 64]);
+		assert_eq!(
+			of(Credit {
+				session_proof,
 				..no_session
 			}),
 			None

@@ -83,6 +83,15 @@ pub enum Fault {
 		/// The newest block known.
 		head: BlockNumber,
 	},
+	/// A start that lies further ahead than clocks may differ.
+	#[error("window {0} of a time that is not there yet")]
+	FutureStart(WindowId),
+	/// A run of the broadcast that is not being watched, under a key that the stream had before.
+	#[error("begins with window {0}, which a former key of the stream signed")]
+	FormerKey(WindowId),
+	/// Signed by no key that is known, in an epoch that began so short ago that its key may be newer than what our node has.
+	#[error("signed by a key that is not known, in the epoch that began in block {0}")]
+	UnknownKey(BlockNumber),
 	/// The first window cannot be decoded by itself.
 	#[error("begins with window {0}, which cannot be decoded by itself")]
 	NotIndependent(WindowId),
@@ -142,6 +151,24 @@ pub enum Fault {
 		/// What is wrong with it.
 		reason: ReceiptFault,
 	},
+}
+
+impl Fault {
+	/// Whether it may be nobody's fault: one of the two does not know yet what the chain, or a clock, says.
+	pub fn may_be_honest(&self) -> bool {
+		matches!(
+			self,
+			Self::WrongTerms { .. }
+				| Self::FutureEpoch { .. }
+				| Self::FutureStart(_)
+				| Self::FormerKey(_)
+				| Self::UnknownKey(_)
+				| Self::BadReceipt {
+					reason: ReceiptFault::Block,
+					..
+				}
+		)
+	}
 }
 
 /// What is wrong with a receipt.

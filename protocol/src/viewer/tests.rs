@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
 	evidence::{Evidence, Suspicion, Witness},
-	fixture::{self, Broadcast, CHALLENGE, GENESIS, HEAD},
+	fixture::{self, Broadcast, CHALLENGE, EPOCH, GENESIS, HEAD},
 	wire::{window_frame, WireError, HEADER_BYTES, PREFIX_BYTES},
 };
 use clustercast_primitives::{
@@ -569,8 +569,13 @@ fn resumed_session_goes_on_behind_the_last_window_and_needs_no_history() {
 fn reheaded(window: &EncodedWindow, change: impl Fn(&mut WindowHeader)) -> Bytes {
 	let mut header = window.header().clone();
 	change(&mut header);
+	signed_by(&fixture::stream_key(), header, window)
+}
+
+/// This window under a header that this key signed.
+fn signed_by(key: &KeyPair, header: WindowHeader, window: &EncodedWindow) -> Bytes {
 	let leaves = merkle::leaves(&window.data(), window.header().chunk_log2);
-	let header = fixture::stream_key().sign(header, &GENESIS);
+	let header = key.sign(header, &GENESIS);
 	window_frame(&header, window.items(), &leaves, &window.data()).0
 }
 
@@ -818,7 +823,7 @@ fn nothing_is_taken_of_an_epoch_that_cannot_have_begun() {
 		let window = broadcast.segment(&[1; 10]);
 		(show(&mut free(), &window), window.id())
 	};
-	let last = HEAD + MAX_BLOCKS_AHEAD;
+	let last = HEAD + MAX_EPOCH_AHEAD;
 	assert_eq!(answer(last).0, Ok(()));
 	for epoch in [last + 1, u32::MAX] {
 		let (answer, id) = answer(epoch);
@@ -837,6 +842,121 @@ fn nothing_is_taken_of_an_epoch_that_cannot_have_begun() {
 	};
 	assert!(heard(last));
 	assert!(!heard(last + 1));
+}
+
+/// The attack: a broadcaster's clock a minute ahead, or a day, in the playlists of all who watch.
+#[test]
+fn a_window_begins_no_later_than_clocks_may_differ_and_as_early_as_it_likes() {
+	let window = Broadcast::default().segment(&[1; 100]);
+	let start_ms = window.header().start_ms;
+	let answer = |latest_start_ms| {
+		let mut session = free();
+		session.set_latest_start(latest_start_ms);
+		show(&mut session, &window)
+	};
+	assert_eq!(answer(start_ms), Ok(()));
+	assert_eq!(answer(start_ms + 86_400_000), Ok(()), "an old window is a replay");
+	let ahead = Fault::FutureStart(window.id());
+	assert!(ahead.may_be_honest(), "our clock may be behind");
+	assert_eq!(answer(start_ms - 1), Err(ahead));
+}
+
+/// Another key of the stream than the one that the session was told of.
+fn other_key() -> KeyPair {
+	KeyPair::from_seed([9; 32])
+}
+
+/// A broadcast under that key.
+fn by_other_key(epoch: u32) -> Broadcast {
+	let mut broadcast = Broadcast {
+		key: other_key(),
+		..Broadcast::default()
+	};
+	broadcast.begin_epoch(epoch);
+	broadcast
+}
+
+/// The attack of a rotation: the viewer asks the chain again, finds the new key, and blames a relayer that still sends the
+/// run which it watched.
+#[test]
+fn a_run_that_is_watched_goes_on_under_its_own_key() {
+	let mut broadcast = by_other_key(EPOCH);
+	let [first, second] = [1, 2].map(|n| broadcast.segment(&[n; 100]));
+	let with = |resume, former_keys| ViewerConfig {
+		former_keys,
+		resume,
+		..guest()
+	};
+	let former = || vec![KeyPair::from_seed([8; 32]).public(), other_key().public()];
+	let resumed = Some(Resume::after(&first));
+	let mut session = offered(with(resumed.clone(), former()), None);
+	assert_eq!(show(&mut session, &second), Ok(()));
+	// Who does not watch it begins with what the stream's key of now signed.
+	let mut session = offered(with(None, former()), None);
+	let refused = Fault::FormerKey(second.id());
+	assert!(refused.may_be_honest());
+	assert_eq!(show(&mut session, &second), Err(refused));
+	// Nor does a former key begin another run, for who watched it.
+	let mut later = by_other_key(EPOCH + 1);
+	later.next.segment = second.id().segment;
+	let anew = later.segment(&[3; 100]);
+	let mut session = offered(with(resumed.clone(), former()), None);
+	assert_eq!(show(&mut session, &anew), Err(Fault::FormerKey(anew.id())));
+	// A key that was never the stream's is a forger's.
+	let mut session = offered(with(resumed, vec![]), None);
+	let invalid = SignatureError::Invalid;
+	assert_eq!(
+		show(&mut session, &second),
+		Err(Fault::Catalog(CatalogError::Signature(invalid)))
+	);
+}
+
+/// Sale, rental and its end: another account begins a run under its own key.
+#[test]
+fn the_run_of_whoever_broadcasts_next_follows_under_its_key() {
+	let first = Broadcast::default().segment(&[1; 100]);
+	let next = |epoch| {
+		let mut broadcast = by_other_key(epoch);
+		broadcast.next.segment = first.id().segment + 1;
+		broadcast.segment(&[2; 100])
+	};
+	// The chain names the new key, and the viewer knows it.
+	let told = ViewerConfig {
+		signing_key: other_key().public(),
+		former_keys: vec![fixture::stream_key().public()],
+		resume: Some(Resume::after(&first)),
+		..guest()
+	};
+	assert_eq!(show(&mut offered(told, None), &next(EPOCH + 1)), Ok(()));
+	// It was changed a moment ago: perhaps our node does not know yet.
+	let untold = |head| {
+		let mut session = behind(&first);
+		session.set_head(head);
+		session
+	};
+	let window = next(EPOCH + 1);
+	let began = window.id().epoch;
+	let unknown = Fault::UnknownKey(began);
+	assert!(unknown.may_be_honest());
+	assert_eq!(
+		show(&mut untold(began + MAX_BLOCKS_BEHIND), &window),
+		Err(unknown.clone())
+	);
+	// The same where the catalog is known, and the header comes first.
+	let mut session = untold(began);
+	session.pending_catalog = Some(window.catalog().clone());
+	assert_eq!(session.handle(&window.frame()), Err(unknown));
+	// A run goes on under the key that it began with, however young it is.
+	let young = Broadcast::default().segment(&[1; 100]);
+	let mut session = behind(&young);
+	session.set_head(EPOCH);
+	let forged = signed_by(&other_key(), young.header().clone(), &young);
+	session.pending_catalog = Some(young.catalog().clone());
+	let invalid = HeaderError::Signature(SignatureError::Invalid);
+	assert_eq!(session.handle(&forged), Err(Fault::Header(invalid)));
+	// Later than that every node does, and it is a forgery.
+	let answer = show(&mut untold(began + MAX_BLOCKS_BEHIND + 1), &window);
+	assert!(answer.is_err_and(|fault| !fault.may_be_honest()));
 }
 
 #[test]
@@ -937,8 +1057,17 @@ fn receipt_is_of_now() {
 	});
 	assert_eq!(answer(100, 79), bad);
 	assert_eq!(answer(100, 80), Ok(()));
-	assert_eq!(answer(100, 130), Ok(()));
-	assert_eq!(answer(100, 131), bad);
+	assert_eq!(answer(100, 102), Ok(()));
+	assert_eq!(answer(100, 103), bad);
+	assert_eq!(
+		answer(100, 130),
+		bad,
+		"which was taken where epochs and receipts had one bound"
+	);
+	assert!(
+		bad.as_ref().is_err_and(Fault::may_be_honest),
+		"its node may be ahead of ours"
+	);
 	assert_eq!(answer(10, 0), Ok(()), "there are no twenty blocks before");
 	assert_eq!(answer(u32::MAX, u32::MAX), Ok(()));
 }

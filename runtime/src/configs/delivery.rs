@@ -5,7 +5,7 @@ use crate::{
 	StreamKeys, TicketBroker, Validators,
 };
 use frame_support::traits::{ConstU128, ConstU32, Get};
-use pallet_ticket_broker::Deliveries;
+use pallet_ticket_broker::Relayers;
 use pallet_usdc_bridge::AttestationOffences;
 use pallet_validators::ATTESTATION;
 
@@ -14,6 +14,8 @@ impl pallet_stream_keys::Config for Runtime {
 	type Currency = Balances;
 	type Treasury = Treasury;
 	type MintDeposit = ConstU128<STREAM_KEY_DEPOSIT>;
+	type MaxDeposit = ConstU128<MAX_STREAM_KEY_DEPOSIT>;
+	type EarningsKept = ConstU32<EARNINGS_KEPT_PPM>;
 	type Royalty = ConstU32<ROYALTY_PPM>;
 	type ChangeDelay = ConstU32<MAX_TICKET_LIFE>;
 	type MaxRental = ConstU32<MAX_RENTAL>;
@@ -33,6 +35,8 @@ impl pallet_relayer_registry::Config for Runtime {
 	type MinSlash = ConstU128<MIN_SLASH>;
 	type SlashShare = ConstU32<SLASH_SHARE_PPM>;
 	type UnbondDelay = ConstU32<UNBOND_DELAY>;
+	type KeyMemory = ConstU32<UNBOND_DELAY>;
+	type MaxPreviousKeys = ConstU32<MAX_RELAYER_KEYS>;
 	type MaxAddresses = ConstU32<MAX_ADDRESSES>;
 	type MaxAddressLength = ConstU32<MAX_ADDRESS_LENGTH>;
 	type WeightInfo = weights::pallet_relayer_registry::WeightInfo<Runtime>;
@@ -42,24 +46,37 @@ impl pallet_ticket_broker::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type Streams = StreamKeys;
-	type Deliveries = ToRegistry;
+	type Relayers = ToRegistry;
 	type MaxDeposit = ConstU128<MAX_DEPOSIT>;
 	type MinFaceValue = ConstU128<MIN_FACE_VALUE>;
 	type TreasuryShare = ConstU32<TREASURY_SHARE_PPM>;
 	type MaxTicketLife = ConstU32<MAX_TICKET_LIFE>;
 	type UnlockDelay = ConstU32<UNLOCK_DELAY>;
-	type EpochLength = ConstU32<TICKET_EPOCH>;
-	type MaxNonces = ConstU32<MAX_NONCES>;
+	type ChannelDelay = ConstU32<CHANNEL_DELAY>;
+	type MaxSessionLife = ConstU32<MAX_SESSION_LIFE>;
+	type SessionDeposit = ConstU128<SESSION_DEPOSIT>;
+	type ShareMemory = ConstU32<SHARE_MEMORY>;
 	type MaxBatch = ConstU32<MAX_BATCH>;
-	type MaxPayees = ConstU32<MAX_PAYEES>;
 	type MaxSessions = ConstU32<MAX_SESSIONS>;
 	type WeightInfo = weights::pallet_ticket_broker::WeightInfo<Runtime>;
 }
 
-/// Tells the registry what was delivered: what was paid for is a relayer's reputation.
+/// Asks the registry who is a relayer, and tells it what was delivered: what was paid for is a relayer's reputation.
 pub struct ToRegistry;
 
-impl Deliveries<AccountId> for ToRegistry {
+impl Relayers<AccountId> for ToRegistry {
+	fn is_bonded(who: &AccountId) -> bool {
+		RelayerRegistry::is_bonded(who)
+	}
+
+	fn may_redeem(who: &AccountId, recipient: &AccountId) -> bool {
+		RelayerRegistry::may_redeem(who, recipient)
+	}
+
+	fn payout(recipient: &AccountId) -> AccountId {
+		RelayerRegistry::payout(recipient)
+	}
+
 	fn delivered(relayer: &AccountId, viewer: &AccountId, bytes: u64, value: Balance) {
 		RelayerRegistry::note_delivery(relayer, viewer, bytes, value);
 	}

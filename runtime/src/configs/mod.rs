@@ -4,8 +4,9 @@ pub(crate) mod consensus;
 mod delivery;
 
 use crate::{
+	calls::NotNobodys,
 	constants::*,
-	money::{OneMicroUsdcPer, ToAuthor, ToTreasury},
+	money::{OneMicroUsdcPer, PriceOfFullness, ToAuthor, ToTreasury},
 	weights, AccountId, Aura, Balance, Balances, Block, Hash, Nonce, OriginCaller, PalletInfo, Runtime, RuntimeCall,
 	RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System, UncheckedExtrinsic,
 	VERSION,
@@ -14,9 +15,9 @@ use frame_support::{
 	derive_impl,
 	dispatch::DispatchClass,
 	parameter_types,
-	traits::{ConstU128, ConstU16, ConstU32, ConstU64, ConstU8, Contains, VariantCountOf},
+	traits::{ConstU128, ConstU16, ConstU32, ConstU64, ConstU8, VariantCountOf},
 	weights::{
-		constants::{ParityDbWeight, WEIGHT_REF_TIME_PER_MILLIS},
+		constants::{ExtrinsicBaseWeight, ParityDbWeight, WEIGHT_REF_TIME_PER_MILLIS},
 		Weight,
 	},
 };
@@ -24,8 +25,9 @@ use frame_system::{
 	limits::{BlockLength, BlockWeights},
 	offchain::{CreateBare, CreateTransactionBase},
 };
-use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
-use sp_runtime::{traits::One, FixedPointNumber, Perbill, Perquintill};
+use pallet_transaction_payment::FungibleAdapter;
+use pallet_usdc_bridge::WeightInfo;
+use sp_runtime::Perbill;
 use sp_version::RuntimeVersion;
 
 /// Computing in a block: a quarter of the slot, so that a slower validator keeps up.
@@ -37,28 +39,45 @@ const BLOCK_BYTES: u32 = 5 * 1024 * 1024;
 /// What signed extrinsics may take of a block.
 const NORMAL_SHARE: Perbill = Perbill::from_percent(75);
 
+/// What one of them may take: what the block itself needs is left, so that it fits some time.
+const LARGEST_SHARE: Perbill = Perbill::from_percent(65);
+
+const _: () = assert!(
+	BLOCK_BYTES as u64 * PICOSECONDS_PER_BYTE >= BLOCK_MILLIS * WEIGHT_REF_TIME_PER_MILLIS,
+	"a block could be full of bytes and look empty"
+);
+
 parameter_types! {
 	/// See [`VERSION`].
 	pub const Version: RuntimeVersion = VERSION;
-	/// See [`BLOCK_MILLIS`].
-	pub RuntimeBlockWeights: BlockWeights = BlockWeights::with_sensible_defaults(
-		Weight::from_parts(BLOCK_MILLIS * WEIGHT_REF_TIME_PER_MILLIS, u64::MAX),
-		NORMAL_SHARE,
-	);
+	/// See [`BLOCK_MILLIS`]. Operational are attestations alone: there is room for one of each validator, which nobody else
+	/// can take, and no more. What is around a signed call is weighed with its extensions ([`crate::pool`]), so that its
+	/// price rises too.
+	pub RuntimeBlockWeights: BlockWeights = {
+		let block = Weight::from_parts(BLOCK_MILLIS * WEIGHT_REF_TIME_PER_MILLIS, u64::MAX);
+		let attestation = weights::pallet_usdc_bridge::WeightInfo::<Runtime>::attest();
+		let attestations = attestation
+			.saturating_add(ExtrinsicBaseWeight::get())
+			.saturating_mul(MAX_VALIDATORS.into());
+		let mut limits = BlockWeights::builder()
+			.for_class(DispatchClass::Normal, |limits| {
+				limits.base_extrinsic = Weight::zero();
+				limits.max_extrinsic = Some(LARGEST_SHARE * block);
+				limits.max_total = Some(NORMAL_SHARE * block);
+			})
+			.for_class(DispatchClass::Operational, |limits| {
+				limits.max_total = Some(attestations);
+				limits.reserved = Some(attestations);
+			})
+			.build_or_panic();
+		limits.max_block = block;
+		limits
+	};
 	/// See [`BLOCK_BYTES`].
 	pub RuntimeBlockLength: BlockLength = BlockLength::builder()
 		.max_length(BLOCK_BYTES)
 		.modify_max_length_for_class(DispatchClass::Normal, |length| *length = NORMAL_SHARE * *length)
 		.build();
-}
-
-/// All calls but `Balances.burn`: only a withdrawal may lower what the chain has issued.
-pub struct NoBurning;
-
-impl Contains<RuntimeCall> for NoBurning {
-	fn contains(call: &RuntimeCall) -> bool {
-		!matches!(call, RuntimeCall::Balances(pallet_balances::Call::burn { .. }))
-	}
 }
 
 /// What nodes submit by themselves, such as reports of equivocation, is not signed.
@@ -81,7 +100,7 @@ where
 
 #[derive_impl(frame_system::config_preludes::SolochainDefaultConfig)]
 impl frame_system::Config for Runtime {
-	type BaseCallFilter = NoBurning;
+	type BaseCallFilter = NotNobodys;
 	type Block = Block;
 	type BlockWeights = RuntimeBlockWeights;
 	type BlockLength = RuntimeBlockLength;
@@ -122,25 +141,13 @@ impl pallet_balances::Config for Runtime {
 	type WeightInfo = weights::pallet_balances::WeightInfo<Runtime>;
 }
 
-parameter_types! {
-	/// Blocks fuller than this make computing dearer, emptier ones cheaper again.
-	pub const TargetFullness: Perquintill = Perquintill::from_percent(25);
-	/// Full blocks double the multiplier in three minutes.
-	pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(1, 100);
-	/// What computing costs while blocks are not full.
-	pub MinimumMultiplier: Multiplier = Multiplier::one();
-	/// See [`MAX_FEE_MULTIPLIER`].
-	pub MaximumMultiplier: Multiplier = Multiplier::saturating_from_integer(MAX_FEE_MULTIPLIER);
-}
-
 impl pallet_transaction_payment::Config for Runtime {
 	type RuntimeEvent = RuntimeEvent;
 	type OnChargeTransaction = FungibleAdapter<Balances, ToAuthor>;
-	type OperationalFeeMultiplier = ConstU8<5>;
+	type OperationalFeeMultiplier = ConstU8<0>;
 	type WeightToFee = OneMicroUsdcPer<PICOSECONDS_PER_MICRO_USDC>;
 	type LengthToFee = OneMicroUsdcPer<BYTES_PER_MICRO_USDC>;
-	type FeeMultiplierUpdate =
-		TargetedFeeAdjustment<Self, TargetFullness, AdjustmentVariable, MinimumMultiplier, MaximumMultiplier>;
+	type FeeMultiplierUpdate = PriceOfFullness;
 	type WeightInfo = weights::pallet_transaction_payment::WeightInfo<Runtime>;
 }
 

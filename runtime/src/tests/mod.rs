@@ -8,12 +8,14 @@ mod genesis;
 mod pool;
 mod privacy;
 mod reputation;
+mod stuffing;
 mod validators;
 
 use crate::*;
 use clustercast_primitives::{
 	chain::{StreamTerms, PPM},
 	crypto::KeyPair,
+	session::SessionProof,
 	AccountId as RawAccount, Hash as RawHash, PublicKey,
 };
 use codec::Encode;
@@ -107,7 +109,12 @@ fn merge(config: &mut Value, patch: Value) {
 
 /// An extrinsic as `who` would sign it now.
 fn signed(who: Sr25519Keyring, call: impl Into<RuntimeCall>) -> UncheckedExtrinsic {
-	let payload = SignedPayload::new(call.into(), extension(who)).unwrap();
+	signed_with(who, call, extension(who))
+}
+
+/// The same, with something else beside the call.
+fn signed_with(who: Sr25519Keyring, call: impl Into<RuntimeCall>, extension: TxExtension) -> UncheckedExtrinsic {
+	let payload = SignedPayload::new(call.into(), extension).unwrap();
 	let signature = payload.using_encoded(|bytes| who.sign(bytes));
 	let (call, extension, _) = payload.deconstruct();
 	UncheckedExtrinsic::new_signed(call, who.to_account_id().into(), signature.into(), extension)
@@ -121,10 +128,10 @@ fn extension(who: Sr25519Keyring) -> TxExtension {
 		frame_system::CheckTxVersion::new(),
 		frame_system::CheckGenesis::new(),
 		frame_system::CheckEra::from(Era::Immortal),
-		frame_system::CheckNonce::from(System::account_nonce(who.to_account_id())),
 		frame_system::CheckWeight::new(),
 		pallet_transaction_payment::ChargeTransactionPayment::from(0),
 		crate::pool::PoolRules,
+		frame_system::CheckNonce::from(System::account_nonce(who.to_account_id())),
 		frame_metadata_hash_extension::CheckMetadataHash::new(false),
 		frame_system::WeightReclaim::new(),
 	)
@@ -143,6 +150,23 @@ fn key(seed: u8) -> KeyPair {
 /// As peers and signatures have it.
 fn genesis_hash() -> RawHash {
 	RawHash(System::block_hash(0).into())
+}
+
+/// Registers a session of `who`, with these limits by bytes and beside, for 10,000 blocks.
+fn authorize(
+	who: Sr25519Keyring,
+	session: &KeyPair,
+	limit: Balance,
+	extra_limit: Balance,
+) -> pallet_ticket_broker::Call<Runtime> {
+	let account = raw(who);
+	pallet_ticket_broker::Call::authorize_session {
+		key: session.public(),
+		limit,
+		extra_limit,
+		expiry: 10_000,
+		proof: session.sign(SessionProof { account }, &genesis_hash()).signature,
+	}
 }
 
 /// The account as peers have it.

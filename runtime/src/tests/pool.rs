@@ -1,12 +1,13 @@
-//! The pool takes payments that pay and evidence that holds, and nothing of it reaches a block.
+//! What goes first, what is refused at the door, and what a node does for nothing.
 
 use super::*;
-use crate::pool::{PoolRules, FRAUD_ERRORS};
+use crate::pool::{PoolRules, LANE};
 use clustercast_primitives::{
 	amount::{ticket_bytes, USDC},
 	chain::TicketRefusal,
 	fraud::Equivocation,
 	merkle,
+	notice::RelayerProof,
 	receipt::Kind,
 	ticket,
 	window::flags,
@@ -21,7 +22,7 @@ use sp_runtime::{
 };
 
 const VIEWER: Sr25519Keyring = Sr25519Keyring::Eve;
-const RELAYER: Sr25519Keyring = Sr25519Keyring::Ferdie;
+pub(super) const RELAYER: Sr25519Keyring = Sr25519Keyring::Ferdie;
 
 /// Of every payment here.
 const EXPIRY: BlockNumber = 120;
@@ -32,7 +33,11 @@ fn at_the_door(call: impl Into<RuntimeCall>) -> TransactionValidity {
 }
 
 fn from(source: TransactionSource, call: impl Into<RuntimeCall>) -> TransactionValidity {
-	let extrinsic = signed(RELAYER, call);
+	judged(source, signed(RELAYER, call))
+}
+
+/// What the pool is told of an extrinsic.
+pub(super) fn judged(source: TransactionSource, extrinsic: UncheckedExtrinsic) -> TransactionValidity {
 	let (length, info) = (extrinsic.encoded_size(), extrinsic.get_dispatch_info());
 	let checked = extrinsic.check(&frame_system::ChainContext::<Runtime>::default())?;
 	checked.validate::<Runtime>(source, &info, length)
@@ -49,14 +54,30 @@ fn priority(call: impl Into<RuntimeCall>) -> (u64, u64) {
 	(plain, at_the_door(call).unwrap().priority - plain)
 }
 
-fn dispatch(who: Sr25519Keyring, call: impl Into<RuntimeCall>) {
+pub(super) fn dispatch(who: Sr25519Keyring, call: impl Into<RuntimeCall>) {
 	assert_ok!(call.into().dispatch(RuntimeOrigin::signed(who.to_account_id())));
 }
 
-/// A chain where Dave has a stream with key 1 and Eve a deposit and a session with key 2.
-fn with_a_viewer<R>(test: impl FnOnce() -> R) -> R {
+/// Makes somebody a relayer, with the key of this number.
+pub(super) fn bond(who: Sr25519Keyring, seed: u8) {
+	let address = b"/ip4/203.0.113.7".to_vec().try_into().unwrap();
+	let register = pallet_relayer_registry::Call::register {
+		signing_key: key(seed).public(),
+		proof: key(seed)
+			.sign(RelayerProof { account: raw(who) }, &genesis_hash())
+			.signature,
+		addresses: vec![address].try_into().unwrap(),
+		price_per_gb: 1_000_000,
+		bond: constants::MIN_BOND,
+	};
+	dispatch(who, register);
+}
+
+/// A chain where Dave has a stream with key 1, Eve a deposit and a session with key 2, and Ferdie relays with key 3.
+pub(super) fn with_a_viewer<R>(test: impl FnOnce() -> R) -> R {
 	in_first_block(crate::genesis::LOCAL, || {
 		dispatch(Sr25519Keyring::Dave, new_stream(key(1).public()));
+		bond(RELAYER, 3);
 		dispatch(VIEWER, Broker::deposit { amount: 50 * USDC });
 		let session = Broker::authorize_session {
 			key: key(2).public(),
@@ -70,12 +91,22 @@ fn with_a_viewer<R>(test: impl FnOnce() -> R) -> R {
 }
 
 /// Eve's winning ticket for Ferdie, good for 120 blocks.
-fn winning(nonce: u64, face_value: Balance) -> WinningTicket {
+pub(super) fn winning(nonce: u64, face_value: Balance) -> WinningTicket {
+	winning_for(RELAYER, nonce, face_value, EXPIRY)
+}
+
+/// Eve's winning ticket for somebody, good until this block.
+pub(super) fn winning_for(
+	recipient: Sr25519Keyring,
+	nonce: u64,
+	face_value: Balance,
+	expiry: BlockNumber,
+) -> WinningTicket {
 	let rand = RawHash([6; 32]);
 	let ticket = Ticket {
 		sender: raw(VIEWER),
 		session: key(2).public(),
-		recipient: raw(RELAYER),
+		recipient: raw(recipient),
 		stream: StreamId(0),
 		kind: Kind::LIVE,
 		context: RawHash([0; 32]),
@@ -84,7 +115,7 @@ fn winning(nonce: u64, face_value: Balance) -> WinningTicket {
 		win_probability: ticket::CERTAIN,
 		commitment: ticket::commitment(&rand),
 		nonce,
-		expiry: EXPIRY,
+		expiry,
 	};
 	let signed = key(2).sign(ticket, &genesis_hash());
 	WinningTicket { signed, rand }
@@ -95,7 +126,7 @@ fn bytes_for(amount: Balance) -> u64 {
 	amount as u64 / 8
 }
 
-fn redeem(tickets: Vec<WinningTicket>) -> Broker<Runtime> {
+pub(super) fn redeem(tickets: Vec<WinningTicket>) -> Broker<Runtime> {
 	let tickets = tickets.try_into().unwrap();
 	Broker::redeem_batch { tickets }
 }
@@ -156,6 +187,7 @@ fn equivocation(first: u8, second: u8, seed: u8) -> pallet_fraud_proofs::Call<Ru
 		second: key(seed).sign(header(second), &genesis_hash()),
 	};
 	pallet_fraud_proofs::Call::report_equivocation {
+		key: key(seed).public(),
 		evidence: Box::new(evidence),
 	}
 }
@@ -195,38 +227,148 @@ fn what_pays_nothing_is_refused_at_the_door() {
 	});
 }
 
+/// Nine signatures would be verified for nothing, as often as somebody likes.
 #[test]
-fn evidence_that_does_not_hold_is_refused_at_the_door() {
+fn evidence_is_not_looked_at_before_it_pays() {
 	with_a_viewer(|| {
-		type Error = pallet_fraud_proofs::Error<Runtime>;
-		let refused = |error: Error| -> TransactionValidity {
-			Err(InvalidTransaction::Custom(FRAUD_ERRORS + error.encode()[0]).into())
-		};
-		assert_eq!(at_the_door(equivocation(1, 1, 1)), refused(Error::NoConflict));
-		assert_eq!(at_the_door(equivocation(1, 2, 3)), refused(Error::StreamSignature));
-		assert_eq!(
-			priority(equivocation(1, 2, 1)).1,
-			constants::MAX_PRIORITY_BOOST,
-			"evidence goes first"
-		);
+		for junk in [equivocation(1, 1, 1), equivocation(1, 2, 3)] {
+			assert_eq!(
+				at_the_door(junk.clone()),
+				from(TransactionSource::InBlock, junk.clone()),
+				"no verdict"
+			);
+			let before = Balances::balance(&RELAYER.to_account_id());
+			assert!(apply(signed(RELAYER, junk)).is_err());
+			assert!(Balances::balance(&RELAYER.to_account_id()) < before, "it pays");
+		}
+		let before = Balances::balance(&RELAYER.to_account_id());
 		assert_ok!(apply(signed(RELAYER, equivocation(1, 2, 1))));
-		assert_eq!(at_the_door(equivocation(1, 3, 1)), refused(Error::AlreadyFlagged));
+		assert!(
+			Balances::balance(&RELAYER.to_account_id()) > before,
+			"what holds is free, and brings something"
+		);
 	});
 }
 
 #[test]
-fn a_payments_worth_is_its_priority_up_to_a_bound_far_below_that_of_consensus() {
+fn nothing_is_verified_for_who_has_no_bond() {
 	with_a_viewer(|| {
-		let worth = |nonces: u64, face_value| priority(redeem((0..nonces).map(|n| winning(n, face_value)).collect())).1;
-		assert_eq!(worth(1, USDC), USDC as u64);
-		assert_eq!(worth(4, USDC), 4 * USDC as u64);
-		assert_eq!(worth(5, USDC), 4 * USDC as u64, "no further signature is verified");
-		assert_eq!(worth(1, 10 * USDC), constants::MAX_PRIORITY_BOOST);
-		assert_eq!(worth(1, 50 * USDC), constants::MAX_PRIORITY_BOOST);
-		assert_eq!(priority(tip(0, 500)).1, USDC as u64 + 500);
-		assert_eq!(priority(voucher(3 * USDC)).1, 3 * USDC as u64);
-		let (plain, boost) = priority(redeem(vec![winning(0, 50 * USDC)]));
-		assert!(plain + boost < u64::MAX / 1_000_000);
+		let mut forged = winning_for(Sr25519Keyring::Bob, 0, USDC, EXPIRY);
+		forged.signed.message.nonce += 1;
+		let forged = signed(Sr25519Keyring::Bob, redeem(vec![forged]));
+		let unjudged = judged(TransactionSource::InBlock, forged.clone());
+		assert!(unjudged.is_ok());
+		assert_eq!(judged(TransactionSource::External, forged.clone()), unjudged);
+		bond(Sr25519Keyring::Bob, 4);
+		assert_eq!(
+			judged(TransactionSource::External, forged.clone()),
+			refused(TicketRefusal::BadSignature)
+		);
+		dispatch(Sr25519Keyring::Bob, pallet_relayer_registry::Call::unbond {});
+		assert_eq!(
+			judged(TransactionSource::External, forged),
+			unjudged,
+			"a relayer that leaves is none"
+		);
+	});
+}
+
+#[test]
+fn only_a_relayers_next_extrinsic_is_judged_and_in_the_lane() {
+	with_a_viewer(|| {
+		let batch = redeem(vec![winning(0, USDC)]);
+		let plain = from(TransactionSource::InBlock, batch.clone()).unwrap().priority;
+		let behind = |nonce: u32| {
+			let mut extension = extension(RELAYER);
+			extension.8 = frame_system::CheckNonce::from(nonce);
+			judged(
+				TransactionSource::External,
+				signed_with(RELAYER, batch.clone(), extension),
+			)
+			.unwrap()
+			.priority
+		};
+		assert!(behind(0) >= LANE);
+		assert_eq!(behind(1), plain);
+		assert_eq!(behind(7), plain);
+		assert_ok!(apply(signed(RELAYER, redeem(vec![winning(1, USDC)]))));
+		assert!(behind(1) >= LANE);
+	});
+}
+
+#[test]
+fn in_the_lane_goes_first_whose_turn_was_longest_ago() {
+	with_a_viewer(|| {
+		let other = Sr25519Keyring::Bob;
+		let place = |who: Sr25519Keyring, nonce| {
+			let batch = redeem(vec![winning_for(who, nonce, USDC, EXPIRY)]);
+			judged(TransactionSource::External, signed(who, batch))
+				.unwrap()
+				.priority
+		};
+		next_block();
+		bond(other, 4);
+		assert!(
+			place(RELAYER, 0) > place(other, 1),
+			"who registers stands behind all others"
+		);
+		let poor = place(RELAYER, 0);
+		next_block();
+		assert_eq!(place(RELAYER, 0), poor, "waiting changes no place");
+		assert_ok!(apply(signed(RELAYER, redeem(vec![winning(0, USDC)]))));
+		assert!(place(RELAYER, 2) < place(other, 1), "and whose turn it was");
+		next_block();
+		// What pays nothing is a turn as well.
+		assert_ok!(apply(signed(other, redeem(vec![]))));
+		assert!(place(other, 1) < place(RELAYER, 2));
+	});
+}
+
+#[test]
+fn the_lane_is_for_what_is_worth_many_times_its_fee() {
+	with_a_viewer(|| {
+		let in_lane = |face_value, count: u64| {
+			let batch = redeem((0..count).map(|nonce| winning(nonce, face_value)).collect());
+			priority(batch).1 >= LANE
+		};
+		let fee = |count: u64| {
+			let batch = signed(RELAYER, redeem((0..count).map(|nonce| winning(nonce, USDC)).collect()));
+			let length = batch.encoded_size() as u32;
+			TransactionPayment::query_info(batch, length).partial_fee
+		};
+		for count in [1, 4, 20] {
+			let enough = (constants::LANE_WORTH * fee(count))
+				.div_ceil(count.into())
+				.max(constants::MIN_FACE_VALUE);
+			assert!(in_lane(enough, count), "{count}");
+			pallet_transaction_payment::NextFeeMultiplier::<Runtime>::put(fees::highest());
+			assert!(
+				!in_lane(enough, count),
+				"{count}: as dear as it gets it is not worth it"
+			);
+			let enough = (constants::LANE_WORTH * fee(count)).div_ceil(count.into());
+			assert!(in_lane(enough, count) && !in_lane(enough - 2, count), "{count}");
+			pallet_transaction_payment::NextFeeMultiplier::<Runtime>::kill();
+		}
+		assert!(priority(voucher(3 * USDC)).1 >= LANE);
+	});
+}
+
+#[test]
+fn of_a_tip_only_the_reward_buys_priority() {
+	with_a_viewer(|| {
+		assert_eq!(priority(tip(0, 500)).1, 500);
+		assert_eq!(priority(tip(0, 0)).1, 0);
+		assert_eq!(priority(tip(0, 20 * USDC)).1, constants::MAX_PRIORITY_BOOST);
+		const { assert!(constants::MAX_PRIORITY_BOOST < LANE) };
+	});
+}
+
+#[test]
+fn the_lane_is_below_what_the_bridge_submits() {
+	with_a_viewer(|| {
+		let (plain, added) = priority(redeem(vec![winning(0, 50 * USDC)]));
+		assert!(added >= LANE && plain + added < u64::MAX / 4);
 	});
 }
 
@@ -256,10 +398,6 @@ fn a_block_may_contain_what_the_pool_refuses() {
 #[test]
 fn clients_need_not_know_the_rules() {
 	assert_eq!(PoolRules.encode(), [0; 0]);
-	assert_eq!(
-		TransactionExtension::<RuntimeCall>::weight(&PoolRules, &redeem(vec![]).into()),
-		Default::default()
-	);
 	// Both subxt and @polkadot/api leave out an extension they do not know if both of its types are empty.
 	let known = <TxExtension as TransactionExtension<RuntimeCall>>::metadata();
 	let rules = known.into_iter().find(|e| e.identifier == "PoolRules").unwrap();

@@ -39,9 +39,10 @@ const BODIES: &[&str] = &[
 const HELD_IN: &[&str] = &[
 	"Balances.Holds",
 	"System.Account",
+	"TicketBroker.Channels",
+	"TicketBroker.Ends",
 	"TicketBroker.Sessions",
 	"TicketBroker.SessionsOf",
-	"TicketBroker.SpentNonces",
 	"TicketBroker.Unlocks",
 	"TicketBroker.VouchersPaid",
 ];
@@ -237,13 +238,7 @@ fn watch(show: Show, pay: fn(Show) -> Vec<Broker<Runtime>>) -> Trace {
 		};
 		submit(RELAYER, register.into());
 		submit(VIEWER, Broker::deposit { amount: 50 * USDC }.into());
-		let authorize = Broker::authorize_session {
-			key: key(2).public(),
-			limit: 10 * USDC,
-			extra_limit: 0,
-			expiry: 10_000,
-		};
-		submit(VIEWER, authorize.into());
+		submit(VIEWER, authorize(VIEWER, &key(2), 10 * USDC, 0).into());
 		while System::block_number() < 2 * EXPIRY_GRID {
 			end_block();
 		}

@@ -23,13 +23,7 @@ fn dispatch(who: Sr25519Keyring, call: impl Into<RuntimeCall>) {
 /// Deposits for `viewer` and registers its session.
 fn open_session(viewer: Sr25519Keyring, session: &KeyPair) {
 	dispatch(viewer, Broker::deposit { amount: 10 * USDC });
-	let authorize = Broker::authorize_session {
-		key: session.public(),
-		limit: 10 * USDC,
-		extra_limit: 0,
-		expiry: 10_000,
-	};
-	dispatch(viewer, authorize);
+	dispatch(viewer, authorize(viewer, session, 10 * USDC, 0));
 }
 
 /// A ticket of half a USDC that wins once in two and stands for twice its bytes.
@@ -61,7 +55,7 @@ fn winning(viewer: Sr25519Keyring, session: &KeyPair, first_nonce: u64) -> Winni
 
 fn redeem(tickets: &[WinningTicket]) {
 	let tickets = tickets.to_vec().try_into().unwrap();
-	dispatch(Sr25519Keyring::One, Broker::redeem_batch { tickets });
+	dispatch(RELAYER, Broker::redeem_batch { tickets });
 }
 
 fn reputation() -> Reputation {

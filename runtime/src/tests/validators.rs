@@ -168,6 +168,23 @@ fn a_candidate_takes_a_seat_in_all_three_protocols() {
 }
 
 #[test]
+fn a_floor_of_four_has_one_seat_for_candidates_whatever_they_bond() {
+	with_eve(|| {
+		set_keys(Sr25519Keyring::Ferdie, "Ferdie");
+		let register: RuntimeCall = pallet_validators::Call::register { bond: 2 * BOND }.into();
+		assert_ok!(apply(signed(Sr25519Keyring::Ferdie, register)));
+		next_session();
+		next_session();
+		// Two of six could have stopped finality.
+		let set = Session::validators();
+		assert_eq!(set.len(), 5);
+		assert_eq!(set[4], Sr25519Keyring::Ferdie.to_account_id());
+		assert_eq!(Grandpa::grandpa_authorities().len(), 5);
+		assert_eq!(Beefy::validator_set().unwrap().len(), 5);
+	});
+}
+
+#[test]
 fn whoever_makes_a_block_is_noted_and_who_makes_none_is_sent_off() {
 	with_eve(|| {
 		let authored = |who: &AccountId| pallet_validators::Authored::<Runtime>::contains_key(who);

@@ -19,7 +19,7 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 	/// Storage: `Balances::Holds` (r:1 w:1)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `StreamKeys::StreamKeys` (r:0 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1534), added: 4009, mode: `MaxEncodedLen`)
 	fn mint() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `107`
@@ -30,7 +30,7 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1534), added: 4009, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
@@ -40,14 +40,14 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 	fn update() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `1268`
-		//  Estimated: `4548`
+		//  Estimated: `4999`
 		// Shortest run: 111_499_000 picoseconds.
-		Weight::from_parts(119_867_000, 4548)
+		Weight::from_parts(119_867_000, 4999)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1534), added: 4009, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
@@ -57,14 +57,14 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 	fn set_signing_key() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `1268`
-		//  Estimated: `4548`
+		//  Estimated: `4999`
 		// Shortest run: 110_472_000 picoseconds.
-		Weight::from_parts(115_636_000, 4548)
+		Weight::from_parts(115_636_000, 4999)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1534), added: 4009, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
@@ -74,14 +74,14 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 	fn burn() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `1268`
-		//  Estimated: `4548`
+		//  Estimated: `4999`
 		// Shortest run: 113_837_000 picoseconds.
-		Weight::from_parts(117_665_000, 4548)
+		Weight::from_parts(117_665_000, 4999)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1534), added: 4009, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
@@ -91,14 +91,14 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 	fn set_terms() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `1268`
-		//  Estimated: `4548`
+		//  Estimated: `4999`
 		// Shortest run: 113_850_000 picoseconds.
-		Weight::from_parts(118_587_000, 4548)
+		Weight::from_parts(118_587_000, 4999)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1534), added: 4009, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:3 w:3)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:3 w:3)
@@ -115,7 +115,7 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1534), added: 4009, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
@@ -125,14 +125,14 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 	fn list() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `1268`
-		//  Estimated: `4548`
+		//  Estimated: `4999`
 		// Shortest run: 110_054_000 picoseconds.
-		Weight::from_parts(115_505_000, 4548)
+		Weight::from_parts(115_505_000, 4999)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1534), added: 4009, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:4 w:4)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:3 w:3)
@@ -151,7 +151,7 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1534), added: 4009, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
@@ -161,14 +161,14 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 	fn set_rent() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `1268`
-		//  Estimated: `4548`
+		//  Estimated: `4999`
 		// Shortest run: 109_279_000 picoseconds.
-		Weight::from_parts(112_890_000, 4548)
+		Weight::from_parts(112_890_000, 4999)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1534), added: 4009, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:4 w:4)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:2 w:2)
@@ -191,7 +191,7 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 	/// Storage: `StreamKeys::Due` (r:101 w:100)
 	/// Proof: `StreamKeys::Due` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	/// Storage: `StreamKeys::StreamKeys` (r:100 w:100)
-	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1083), added: 3558, mode: `MaxEncodedLen`)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1534), added: 4009, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:200 w:200)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:200 w:200)
@@ -210,5 +210,19 @@ impl<T: frame_system::Config> pallet_stream_keys::WeightInfo for WeightInfo<T> {
 			.saturating_add(T::DbWeight::get().writes(1))
 			.saturating_add(T::DbWeight::get().writes((6_u64).saturating_mul(n.into())))
 			.saturating_add(Weight::from_parts(0, 5228).saturating_mul(n.into()))
+	}	/// Storage: `StreamKeys::StreamKeys` (r:1 w:1)
+	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1534), added: 4009, mode: `MaxEncodedLen`)
+	/// Storage: `System::Account` (r:1 w:1)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:1 w:1)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
+	fn earned() -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `1268`
+		//  Estimated: `4999`
+		// Shortest run: 100_255_000 picoseconds.
+		Weight::from_parts(104_250_000, 4999)
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().writes(3))
 	}
 }

@@ -46,10 +46,11 @@ fn nothing_is_done_before_the_first_offence() {
 #[test]
 fn forgetting_takes_no_more_weight_than_is_left() {
 	ExtBuilder.build_and_execute(|| {
-		assert_ok!(Registry::bond_extra(RuntimeOrigin::signed(RELAYER), 10 * USDC));
+		assert_ok!(Registry::bond_extra(RuntimeOrigin::signed(RELAYER), RELAYER, 10 * USDC));
 		for segment in 0..3 {
 			assert_ok!(report(flipped(segment)));
 		}
+		settle();
 		let later = 4 * FRAUD_WINDOW;
 		System::set_block_number(later);
 		let limit = <() as WeightInfo>::forget(2)

@@ -1,8 +1,9 @@
 //! Each invariant of `try_state` is broken by hand once and found, and so are constants that contradict each other.
 
-use crate::{mock::*, Burnt, OldestSpan, Punished, Taken};
+use crate::{mock::*, Burnt, Case, CaseOf, Cases, Claims, OldestCase, OldestSpan, Punished, Taken};
 use clustercast_primitives::Hash;
-use frame_support::traits::Hooks;
+use frame_support::{assert_ok, traits::Hooks};
+use sp_runtime::AccountId32;
 
 /// Breaks the state by `damage` and returns what `try_state` says.
 fn complaint(damage: impl FnOnce()) -> String {
@@ -36,6 +37,56 @@ fn burning_what_was_not_taken_is_found() {
 	assert_eq!(text, "2: more was burnt than taken");
 }
 
+/// Breaks a case with one claim.
+fn complaint_of_a_case(damage: impl FnOnce(&mut Case<AccountId32>)) -> String {
+	complaint(|| {
+		assert_ok!(report(flipped(5)));
+		assert_ok!(FraudProofs::do_try_state());
+		Cases::<Test>::mutate(0, |case| damage(case.as_mut().unwrap()));
+	})
+}
+
+#[test]
+fn cases_that_are_not_in_order_are_found() {
+	let missing = complaint(|| {
+		assert_ok!(report(flipped(5)));
+		Cases::<Test>::remove(0);
+	});
+	assert_eq!(missing, "3: a case is missing");
+	let stranger = complaint_of_a_case(|case| case.relayer = BOB);
+	assert_eq!(stranger, "3: a case is not its relayer's, or out of order");
+	let closed = complaint(|| CaseOf::<Test>::insert(BOB, 7));
+	assert_eq!(closed, "3: a case that is closed");
+	let forgotten = complaint(|| {
+		assert_ok!(report(flipped(5)));
+		OldestCase::<Test>::put(1);
+	});
+	assert_eq!(forgotten, "3: a case that is closed");
+}
+
+#[test]
+fn claims_that_are_not_counted_are_found() {
+	let uncounted = complaint_of_a_case(|case| case.levels = Default::default());
+	assert_eq!(uncounted, "4: a case does not count its claims");
+	let stray = complaint(|| {
+		assert_ok!(report(flipped(5)));
+		let claim = Claims::<Test>::iter_values().next().unwrap();
+		Claims::<Test>::insert(9, Hash([1; 32]), claim);
+	});
+	assert_eq!(stray, "4: a claim without a case");
+}
+
+#[test]
+fn promises_of_more_than_is_owed_are_found() {
+	let text = complaint(|| {
+		assert_ok!(report(flipped(5)));
+		let (id, hash, mut claim) = Claims::<Test>::iter().next().unwrap();
+		claim.reward = u128::MAX;
+		Claims::<Test>::insert(id, hash, claim);
+	});
+	assert_eq!(text, "5: more is promised than owed");
+}
+
 #[test]
 fn constants_agree() {
 	ExtBuilder.build_and_execute(FraudProofs::integrity_test);
@@ -51,6 +102,6 @@ fn evidence_that_never_counts_is_found() {
 #[test]
 #[should_panic(expected = "the parts cannot exceed the whole")]
 fn parts_of_more_than_everything_are_found() {
-	TreasuryPart::set(250_001);
+	TreasuryPart::set(500_001);
 	FraudProofs::integrity_test();
 }

@@ -8,7 +8,7 @@ use clustercast_primitives::{
 	fraud::{Equivocation, Leaf},
 	merkle,
 	status::State,
-	Hash, Status, StreamId, WindowHeader,
+	Hash, PublicKey, Status, StreamId, WindowHeader,
 };
 use codec::Encode;
 use frame_support::{
@@ -17,8 +17,18 @@ use frame_support::{
 };
 use sp_runtime::DispatchError;
 
+/// As evidence against this key.
+fn report_of(key: PublicKey, evidence: Equivocation) -> DispatchResultWithPostInfo {
+	FraudProofs::report_equivocation(RuntimeOrigin::signed(BOB), key, Box::new(evidence))
+}
+
+/// As evidence against the key that signed the first of the two.
 fn report(evidence: Equivocation) -> DispatchResultWithPostInfo {
-	FraudProofs::report_equivocation(RuntimeOrigin::signed(BOB), Box::new(evidence))
+	let [(payload, signature), _] = evidence.signed(&genesis());
+	let mut keys = (1..40).map(|seed| key(seed).public());
+	let signer = keys.find(|key| key.verify(&payload, &signature).is_ok());
+	let signer = signer.unwrap_or(key(1).public());
+	report_of(signer, evidence)
 }
 
 /// Two headers of window 5, over these, each signed by this key.
@@ -100,7 +110,7 @@ fn two_words_for_one_thing_flag_the_stream_and_cost_its_deposit() {
 			let info = report(evidence.clone()).unwrap();
 			assert_eq!(info.pays_fee, Pays::No);
 			let penalty = Penalty {
-				reporter: 499_500,
+				reporters: 499_500,
 				treasury: 499_500,
 				..Penalty::default()
 			};
@@ -218,18 +228,18 @@ fn streams_that_do_not_exist_and_origins_without_account_are_refused() {
 		assert_noop!(report(evidence), Error::<Test>::UnknownStream);
 		let evidence = headers((1, b"a"), (1, b"b"));
 		assert_noop!(
-			FraudProofs::report_equivocation(RuntimeOrigin::none(), Box::new(evidence)),
+			FraudProofs::report_equivocation(RuntimeOrigin::none(), key(1).public(), Box::new(evidence)),
 			DispatchError::BadOrigin
 		);
 	});
 }
 
 #[test]
-fn who_named_the_key_pays_and_no_one_else() {
+fn whoever_the_key_was_of_pays_and_no_one_else() {
 	ExtBuilder.build_and_execute(|| {
 		let twice = |seed| report(headers((seed, b"a"), (seed, b"b")));
 		let stream = StreamId(0);
-		let offer = RentOffer { price: 0, blocks: 10 };
+		let offer = RentOffer { price: 0, blocks: 600 };
 		assert_ok!(StreamKeys::set_rent(RuntimeOrigin::signed(CAROL), stream, Some(offer)));
 		assert_ok!(StreamKeys::rent(
 			RuntimeOrigin::signed(ALICE),
@@ -241,14 +251,39 @@ fn who_named_the_key_pays_and_no_one_else() {
 		assert_ok!(twice(7));
 		assert_eq!((total(&ALICE), total(&CAROL)), (ENDOWMENT - 999_000, ENDOWMENT));
 		assert_noop!(twice(7), Error::<Test>::AlreadyFlagged);
-		// The key is given away: nobody answers for what its former owner signs.
-		assert_ok!(StreamKeys::transfer(RuntimeOrigin::signed(CAROL), stream, TREASURY));
-		assert_noop!(twice(1), Error::<Test>::AlreadyFlagged);
-		assert_ok!(StreamKeys::set_signing_key(
-			RuntimeOrigin::signed(TREASURY),
+		// The key is given away: its former owner still answers for what its key signed, the new one for what signs now.
+		assert_ok!(StreamKeys::transfer(
+			RuntimeOrigin::signed(CAROL),
 			stream,
+			TREASURY,
 			key(8).public()
 		));
+		let before = total(&CAROL);
+		assert_ok!(twice(1));
+		assert_eq!(total(&CAROL), before - 999_000);
+		assert_noop!(twice(1), Error::<Test>::AlreadyFlagged);
 		assert_ok!(twice(8));
+	});
+}
+
+/// The attack: junk that a node verifies under each of the nine keys that a stream can have, for nothing.
+#[test]
+fn a_key_that_is_not_the_streams_is_refused_before_any_signature_is_verified() {
+	ExtBuilder.build_and_execute(|| {
+		let evidence = headers((1, b"a"), (1, b"b"));
+		// Both signatures hold under the first one, and it is not this stream's.
+		let foreign = headers((9, b"a"), (9, b"b"));
+		assert_noop!(report_of(key(9).public(), foreign), Error::<Test>::StreamSignature);
+		// A key that the stream had counts, and only where it is the one that is named.
+		assert_ok!(StreamKeys::set_signing_key(
+			RuntimeOrigin::signed(CAROL),
+			StreamId(0),
+			key(7).public()
+		));
+		assert_noop!(
+			report_of(key(7).public(), evidence.clone()),
+			Error::<Test>::StreamSignature
+		);
+		assert_ok!(report_of(key(1).public(), evidence));
 	});
 }

@@ -1,13 +1,13 @@
 //! `report_invalid_chunk`: every check both ways, who gets what, once.
 
-use crate::{mock::*, Burnt, Error, Event, Penalty, Taken};
+use crate::{mock::*, Burnt, Error, Event, Penalty, Punished, Taken};
 use clustercast_primitives::{
 	amount::USDC,
 	crypto::{KeyPair, SignedMessage},
 	fraud::{ChunkFraud, Equivocation, Leaf, MAX_CHUNK_FRAUD_BYTES},
 	merkle::{self, DEFAULT_CHUNK_LOG2},
-	receipt::{Kind, SignedReceipt},
-	AccountId, Hash, Receipt, Signature, StreamId,
+	receipt::{Kind, SignedReceipt, MAX_BLOCKS_AHEAD},
+	AccountId, Balance, Hash, Receipt, Signature, StreamId,
 };
 use codec::MaxEncodedLen;
 use curve25519_dalek::{EdwardsPoint, Scalar};
@@ -22,35 +22,61 @@ fn with_receipt(mut evidence: ChunkFraud, change: impl FnOnce(&mut Receipt)) -> 
 	evidence
 }
 
+/// What a payer may get back for a receipt of the mock, micro-USDC: 100 times 40,000 bytes at 1 USDC per 10^9.
+const CLAIM: Balance = 4_000;
+
 #[test]
-fn a_wrong_chunk_costs_the_relayer_and_refunds_the_viewer() {
+fn a_wrong_chunk_freezes_the_bond_and_pays_when_all_had_time_to_come() {
 	ExtBuilder.build_and_execute(|| {
 		let issuance = Balances::total_issuance();
 		let evidence = flipped(5);
 		let receipt = evidence.receipt.message.hash();
 		let info = report(evidence).unwrap();
 		assert_eq!(info.pays_fee, Pays::No);
-		let penalty = Penalty {
-			viewer: 2_500_000,
-			reporter: 1_250_000,
-			treasury: 750_000,
-			burnt: 500_000,
-		};
+		let due = 1 + UNBOND_DELAY;
 		System::assert_has_event(
 			Event::InvalidChunk {
 				relayer: RELAYER,
 				receipt,
 				reporter: BOB,
+				penalty: 5 * USDC,
+				due,
+			}
+			.into(),
+		);
+		let everybody = [RELAYER, ALICE, BOB, TREASURY];
+		System::set_block_number(due - 1);
+		idle();
+		assert_eq!(everybody.each_ref().map(total), [ENDOWMENT; 4], "not a block earlier");
+		System::set_block_number(due);
+		idle();
+		let penalty = Penalty {
+			viewers: CLAIM,
+			reporters: 625_000,
+			treasury: 750_000,
+			burnt: 5 * USDC - CLAIM - 625_000 - 750_000,
+		};
+		System::assert_has_event(
+			Event::Compensated {
+				receipt,
+				viewer: CLAIM,
+				reporter: 625_000,
+			}
+			.into(),
+		);
+		System::assert_last_event(
+			Event::Settled {
+				relayer: RELAYER,
 				penalty,
 			}
 			.into(),
 		);
 		assert_eq!(total(&RELAYER), ENDOWMENT - 5 * USDC);
-		assert_eq!(total(&ALICE), ENDOWMENT + penalty.viewer);
-		assert_eq!(total(&BOB), ENDOWMENT + penalty.reporter);
+		assert_eq!(total(&ALICE), ENDOWMENT + penalty.viewers);
+		assert_eq!(total(&BOB), ENDOWMENT + penalty.reporters);
 		assert_eq!(total(&TREASURY), ENDOWMENT + penalty.treasury);
 		assert_eq!(Balances::total_issuance(), issuance - penalty.burnt);
-		assert_eq!((Taken::<Test>::get(), Burnt::<Test>::get()), (5 * USDC, 500_000));
+		assert_eq!((Taken::<Test>::get(), Burnt::<Test>::get()), (5 * USDC, penalty.burnt));
 	});
 }
 
@@ -58,7 +84,8 @@ fn a_wrong_chunk_costs_the_relayer_and_refunds_the_viewer() {
 fn a_viewer_who_reports_has_both_parts() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(report_by(ALICE, flipped(5)));
-		assert_eq!(total(&ALICE), ENDOWMENT + 3_750_000);
+		settle();
+		assert_eq!(total(&ALICE), ENDOWMENT + CLAIM + 625_000);
 	});
 }
 
@@ -73,7 +100,8 @@ fn of_a_stranger(mut evidence: ChunkFraud) -> ChunkFraud {
 fn a_payer_need_not_be_known_to_the_chain() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(report(of_a_stranger(flipped(5))));
-		assert_eq!(total(&AccountId32::new([9; 32])), 2_500_000);
+		settle();
+		assert_eq!(total(&AccountId32::new([9; 32])), CLAIM);
 		assert_eq!(total(&ALICE), ENDOWMENT);
 	});
 }
@@ -81,15 +109,12 @@ fn a_payer_need_not_be_known_to_the_chain() {
 #[test]
 fn what_nobody_can_receive_is_burnt() {
 	ExtBuilder.build_and_execute(|| {
-		// Of the last penalty half is less than an account begins with.
-		let left = 2 * EXISTENTIAL_DEPOSIT - 200;
-		assert_ok!(Registry::bond_extra(RuntimeOrigin::signed(RELAYER), left));
-		assert_ok!(report(flipped(5)));
-		assert_ok!(report(flipped(6)));
-		let (burnt, issuance) = (Burnt::<Test>::get(), Balances::total_issuance());
-		assert_ok!(report(of_a_stranger(flipped(7))));
-		assert_eq!(Burnt::<Test>::get(), burnt + left / 2 + left / 10);
-		assert_eq!(Balances::total_issuance(), issuance - left / 2 - left / 10);
+		// Less than an account begins with.
+		let small = with_receipt(of_a_stranger(flipped(5)), |receipt| receipt.bytes = 9_999);
+		assert_ok!(report(small));
+		settle();
+		assert_eq!(Burnt::<Test>::get(), 5 * USDC - 625_000 - 750_000);
+		assert!(!System::account_exists(&AccountId32::new([9; 32])));
 	});
 }
 
@@ -150,23 +175,34 @@ fn a_receipt_is_punished_once_and_each_is() {
 		// Another receipt is another offence; signed like that, it convicts as well.
 		let mut other_receipt = flipped(8);
 		other_receipt.receipt = signed_again(&key(2), &other_receipt.receipt);
-		assert_ok!(report(other_receipt));
-		assert_eq!(total(&RELAYER), ENDOWMENT - 10 * USDC);
-		// Nothing is left to take, nor anybody to take it from: such a report would be free of charge for ever.
-		assert_noop!(report(flipped(7)), Error::<Test>::UnknownRelayer);
-		punished(first);
-		assert_eq!(Taken::<Test>::get(), 10 * USDC);
+		assert_eq!(report(other_receipt).unwrap().pays_fee, Pays::No);
+		// Nothing is left to take: who was deceived has a claim all the same, and pays the fee.
+		let info = report(flipped(7)).unwrap();
+		assert_eq!(info.pays_fee, Pays::Yes);
+		punished(first.clone());
+		settle();
+		assert_eq!(
+			(total(&RELAYER), Taken::<Test>::get()),
+			(ENDOWMENT - 10 * USDC, 10 * USDC)
+		);
+		assert_eq!(total(&ALICE), ENDOWMENT + 3 * CLAIM);
 	});
 }
 
 #[test]
 fn a_relayer_on_its_way_out_is_punished() {
 	ExtBuilder.build_and_execute(|| {
-		assert_ok!(Registry::unbond(RuntimeOrigin::signed(RELAYER)));
-		System::set_block_number(1_800);
+		let relayer = || RuntimeOrigin::signed(RELAYER);
+		assert_ok!(Registry::unbond(relayer(), RELAYER));
+		System::set_block_number(UNBOND_DELAY);
 		assert_ok!(report(flipped(5)));
-		System::set_block_number(1_801);
-		assert_ok!(Registry::withdraw_bond(RuntimeOrigin::signed(RELAYER)));
+		System::set_block_number(1 + UNBOND_DELAY);
+		let frozen = pallet_relayer_registry::Error::<Test>::Frozen;
+		assert_noop!(Registry::withdraw_bond(relayer(), RELAYER), frozen);
+		System::set_block_number(2 * UNBOND_DELAY);
+		idle();
+		assert_ok!(Registry::withdraw_bond(relayer(), RELAYER));
+		assert_eq!(total(&RELAYER), ENDOWMENT - 5 * USDC);
 		assert_noop!(report(flipped(6)), Error::<Test>::UnknownRelayer);
 	});
 }
@@ -230,10 +266,10 @@ fn the_relayer_is_the_account_that_the_receipt_names() {
 		unknown.receipt = sign(9, unknown.receipt.message);
 		assert_noop!(report(unknown), Error::<Test>::UnknownRelayer);
 		// The key is free again, and another account registers it: neither of them is convicted.
+		assert_ok!(Registry::unbond(RuntimeOrigin::signed(RELAYER), RELAYER));
+		System::set_block_number(1 + UNBOND_DELAY);
 		let evidence = flipped(5);
-		assert_ok!(Registry::unbond(RuntimeOrigin::signed(RELAYER)));
-		System::set_block_number(1_801);
-		assert_ok!(Registry::withdraw_bond(RuntimeOrigin::signed(RELAYER)));
+		assert_ok!(Registry::withdraw_bond(RuntimeOrigin::signed(RELAYER), RELAYER));
 		assert_noop!(report(evidence.clone()), Error::<Test>::UnknownRelayer);
 		register(CAROL, 2);
 		assert_noop!(report(evidence), Error::<Test>::UnknownRelayer);
@@ -251,11 +287,22 @@ fn evidence_counts_for_a_day_of_blocks() {
 		assert_ok!(report(evidence[0].clone()));
 		System::set_block_number(2 + FRAUD_WINDOW);
 		assert_noop!(report(evidence[1].clone()), Error::<Test>::TooOld);
-		let early = flipped(7);
-		System::set_block_number(1 + FRAUD_WINDOW);
-		assert_noop!(report(early.clone()), Error::<Test>::FromTheFuture);
-		System::set_block_number(2 + FRAUD_WINDOW);
-		assert_ok!(report(early));
+	});
+}
+
+/// The attack: a relayer dates its receipt as far ahead as viewers take it, and the report is refused when it is found.
+#[test]
+fn evidence_counts_as_early_as_viewers_take_the_receipt() {
+	ExtBuilder.build_and_execute(|| {
+		let dated = |segment, block| with_receipt(flipped(segment), |receipt| receipt.block = block);
+		assert_noop!(report(dated(5, 1 + MAX_BLOCKS_AHEAD + 1)), Error::<Test>::FromTheFuture);
+		assert_ok!(report(dated(5, 1 + MAX_BLOCKS_AHEAD)));
+		// It is remembered where it belongs, also across the border of a span.
+		System::set_block_number(FRAUD_WINDOW - 1);
+		let next = dated(6, FRAUD_WINDOW);
+		assert_ok!(report(next.clone()));
+		assert!(Punished::<Test>::contains_key(1, next.receipt.message.hash()));
+		assert_noop!(report(next), Error::<Test>::AlreadyPunished);
 	});
 }
 
@@ -278,7 +325,6 @@ fn the_time_in_a_header_is_not_looked_at() {
 #[test]
 fn evidence_outlives_keys_streams_and_what_headers_had() {
 	ExtBuilder.build_and_execute(|| {
-		assert_ok!(Registry::bond_extra(RuntimeOrigin::signed(RELAYER), 80 * USDC));
 		let owner = || RuntimeOrigin::signed(CAROL);
 		let evidence: Vec<_> = (0..3).map(flipped).collect();
 		// More keys than are kept: the first one is forgotten.

@@ -7,15 +7,15 @@ use frame_support::{assert_noop, assert_ok};
 fn cancel_unbond_keeps_the_relayer() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(register(ALICE, &key(1)));
-		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE)));
-		assert_ok!(Registry::cancel_unbond(RuntimeOrigin::signed(ALICE)));
+		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE));
+		assert_ok!(Registry::cancel_unbond(RuntimeOrigin::signed(ALICE), ALICE));
 		System::assert_last_event(Event::UnbondCancelled { relayer: ALICE }.into());
 		System::set_block_number(1 + UNBOND_DELAY);
 		assert_noop!(
-			Registry::withdraw_bond(RuntimeOrigin::signed(ALICE)),
+			Registry::withdraw_bond(RuntimeOrigin::signed(ALICE), ALICE),
 			Error::<Test>::NotUnbonding
 		);
-		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE)));
+		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE));
 		assert_eq!(
 			Relayers::<Test>::get(ALICE).unwrap().unbonds_at,
 			Some(1 + 2 * UNBOND_DELAY)
@@ -28,11 +28,11 @@ fn cancel_unbond_fails_for_who_stays_and_for_strangers() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(register(ALICE, &key(1)));
 		assert_noop!(
-			Registry::cancel_unbond(RuntimeOrigin::signed(ALICE)),
+			Registry::cancel_unbond(RuntimeOrigin::signed(ALICE), ALICE),
 			Error::<Test>::NotUnbonding
 		);
 		assert_noop!(
-			Registry::cancel_unbond(RuntimeOrigin::signed(BOB)),
+			Registry::cancel_unbond(RuntimeOrigin::signed(BOB), BOB),
 			Error::<Test>::NotRegistered
 		);
 	});

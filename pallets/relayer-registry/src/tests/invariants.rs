@@ -1,6 +1,8 @@
 //! Each invariant of `try_state` is broken by hand once and found, and so are constants that contradict each other.
 
-use crate::{mock::*, reputation::Record, HoldReason, Relayers, Reputations, SigningKeys, Slashes};
+use crate::{
+	mock::*, reputation::Record, Freeze, HoldReason, PreviousKey, Relayers, Reputations, SigningKeys, Slashes,
+};
 use frame_support::{
 	assert_ok,
 	traits::{fungible::MutateHold, Hooks},
@@ -60,10 +62,14 @@ fn bonds_that_differ_from_holds_are_found() {
 	let ghost = complaint(|| {
 		let mut relayer = Relayers::<Test>::get(ALICE).unwrap();
 		relayer.signing_key = key(2).public();
-		SigningKeys::<Test>::insert(key(2).public(), NOBODY);
-		Relayers::<Test>::insert(NOBODY, relayer);
+		relayer.payout = NOBODY;
+		SigningKeys::<Test>::insert(key(2).public(), BOB);
+		Relayers::<Test>::insert(BOB, relayer);
+		Reputations::<Test>::insert(BOB, Record::since(1));
 	});
-	assert_eq!(ghost, "1: a relayer without an account");
+	assert_eq!(ghost, "1: a bond without an account");
+	let astray = complaint(|| tamper(|r| r.payout = BOB));
+	assert_eq!(astray, "1: a bond differs from what is held");
 }
 
 #[test]
@@ -85,6 +91,30 @@ fn a_broken_key_index_is_found() {
 	assert_eq!(complaint(|| SigningKeys::<Test>::insert(key(1).public(), BOB)), astray);
 	let orphan = complaint(|| SigningKeys::<Test>::insert(key(2).public(), ALICE));
 	assert_eq!(orphan, "3: a signing key without a relayer");
+}
+
+#[test]
+fn a_replaced_key_that_leads_elsewhere_is_found() {
+	let previous = PreviousKey {
+		key: key(2).public(),
+		until: 9,
+	};
+	let lost = complaint(|| tamper(|r| r.previous_keys.try_push(previous).unwrap()));
+	assert_eq!(lost, "3: a signing key does not lead back to its relayer");
+}
+
+#[test]
+fn a_frozen_bond_that_does_not_have_what_it_owes_is_found() {
+	let freeze = |owed| Some(Freeze { due: 9, owed });
+	let short = complaint(|| tamper(|r| r.frozen = freeze(MIN_BOND + 1)));
+	assert_eq!(short, "7: a frozen bond does not have what it owes");
+}
+
+#[test]
+#[should_panic(expected = "a relayer answers for the keys that it replaced")]
+fn keys_that_are_forgotten_at_once_are_found() {
+	KeyMemory::set(0);
+	Registry::integrity_test();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The paged view: every relayer once, also where the last one seen has left.
 
-use crate::{mock::*, Relayers, MAX_PAGE};
+use crate::{mock::*, Bonds, Relayers, MAX_PAGE};
 use clustercast_primitives::chain::{RelayerInfo, Reputation};
 use frame_support::{assert_ok, traits::fungible::Mutate};
 use sp_runtime::AccountId32;
@@ -59,11 +59,12 @@ fn paging_goes_on_behind_a_relayer_that_left() {
 		populate(12);
 		let mut gone = 0;
 		let seen = read(3, |last| {
-			let who = RuntimeOrigin::signed(AccountId32::new(last.account.0));
+			let relayer = AccountId32::new(last.account.0);
+			let who = RuntimeOrigin::signed(relayer.clone());
 			System::set_block_number(1);
-			assert_ok!(Registry::unbond(who.clone()));
+			assert_ok!(Registry::unbond(who.clone(), relayer.clone()));
 			System::set_block_number(1 + UNBOND_DELAY);
-			assert_ok!(Registry::withdraw_bond(who));
+			assert_ok!(Registry::withdraw_bond(who, relayer));
 			gone += 1;
 		});
 		assert_eq!(seen.len(), 12);
@@ -75,9 +76,11 @@ fn paging_goes_on_behind_a_relayer_that_left() {
 fn a_relayer_is_shown_as_it_registered() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(register(ALICE, &key(1)));
-		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE)));
+		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE));
 		let expected = RelayerInfo {
 			account: clustercast_primitives::AccountId(ALICE.into()),
+			payout: clustercast_primitives::AccountId(ALICE.into()),
+			operator: clustercast_primitives::AccountId(ALICE.into()),
 			signing_key: key(1).public(),
 			addresses: vec![ADDRESS.into()],
 			price_per_gb: 1_000_000,
@@ -89,5 +92,28 @@ fn a_relayer_is_shown_as_it_registered() {
 			},
 		};
 		assert_eq!(Registry::relayers(None, 10), vec![expected]);
+	});
+}
+
+#[test]
+fn a_relayer_whose_bond_is_frozen_is_in_no_list_and_hides_nobody() {
+	ExtBuilder.build_and_execute(|| {
+		populate(12);
+		let frozen = [2, 3, 7];
+		for n in frozen {
+			assert!(<Registry as Bonds<_>>::convict(&account(n)).is_some());
+		}
+		for limit in [1, 4, 100] {
+			let mut accounts: Vec<_> = read(limit, |_| ()).into_iter().map(|r| r.account.0[0]).collect();
+			accounts.sort_unstable();
+			assert_eq!(accounts, [1, 4, 5, 6, 8, 9, 10, 11, 12], "{limit} at a time");
+		}
+		let leaders = Registry::leaderboard(MAX_PAGE);
+		assert!(leaders.iter().all(|r| !frozen.contains(&r.account.0[0])));
+		assert_eq!(leaders.len(), 9);
+		// One place on the board goes to the first who is not frozen.
+		Registry::note_delivery(&account(2), &BOB, 1, 100);
+		Registry::note_delivery(&account(5), &BOB, 1, 50);
+		assert_eq!(Registry::leaderboard(1)[0].account.0[0], 5);
 	});
 }

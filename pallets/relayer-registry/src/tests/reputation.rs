@@ -16,13 +16,17 @@ fn deliver() {
 
 /// Alice leaves as soon as she can.
 fn leave() {
-	assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE)));
+	assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE));
 	System::set_block_number(System::block_number() + UNBOND_DELAY);
-	assert_ok!(Registry::withdraw_bond(RuntimeOrigin::signed(ALICE)));
+	assert_ok!(Registry::withdraw_bond(RuntimeOrigin::signed(ALICE), ALICE));
 }
 
+/// Alice is convicted, and pays when the time is there.
 fn slash() {
-	drop(<Registry as Bonds<_>>::slash(&ALICE));
+	if let Some(conviction) = <Registry as Bonds<_>>::convict(&ALICE) {
+		System::set_block_number(conviction.due);
+	}
+	drop(<Registry as Bonds<_>>::thaw(&ALICE));
 }
 
 #[test]
@@ -59,7 +63,7 @@ fn deliveries_of_others_do_not_count() {
 fn deliveries_of_a_leaving_relayer_count_until_it_is_gone() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(register(ALICE, &key(1)));
-		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE)));
+		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE));
 		deliver();
 		assert_eq!(Registry::reputation(&ALICE).value, USDC);
 	});
@@ -87,8 +91,8 @@ fn a_change_of_mind_costs_no_reputation() {
 		assert_ok!(register(ALICE, &key(1)));
 		deliver();
 		let before = Registry::reputation(&ALICE);
-		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE)));
-		assert_ok!(Registry::cancel_unbond(RuntimeOrigin::signed(ALICE)));
+		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE));
+		assert_ok!(Registry::cancel_unbond(RuntimeOrigin::signed(ALICE), ALICE));
 		assert_eq!(Registry::reputation(&ALICE), before);
 	});
 }
@@ -102,8 +106,8 @@ fn slashes_are_not_washed_off_by_leaving() {
 		let slashed = Registry::reputation(&ALICE);
 		assert_eq!((slashed.value, slashed.slashes), (USDC, 1));
 		// Leaving is what the first offence began.
-		System::set_block_number(1 + UNBOND_DELAY);
-		assert_ok!(Registry::withdraw_bond(RuntimeOrigin::signed(ALICE)));
+		wait(UNBOND_DELAY);
+		assert_ok!(Registry::withdraw_bond(RuntimeOrigin::signed(ALICE), ALICE));
 		assert_eq!(Slashes::<Test>::get(ALICE), 1);
 		assert_ok!(register(ALICE, &key(2)));
 		let back = Registry::reputation(&ALICE);

@@ -8,7 +8,7 @@ fn unbond_starts_the_delay_and_returns_nothing_yet() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(register(ALICE, &key(1)));
 		System::set_block_number(10);
-		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE)));
+		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE));
 		let unbonds_at = 10 + UNBOND_DELAY;
 		System::assert_last_event(
 			Event::Unbonding {
@@ -26,13 +26,13 @@ fn unbond_starts_the_delay_and_returns_nothing_yet() {
 fn unbond_fails_twice_and_for_strangers() {
 	ExtBuilder.build_and_execute(|| {
 		assert_noop!(
-			Registry::unbond(RuntimeOrigin::signed(ALICE)),
+			Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE),
 			Error::<Test>::NotRegistered
 		);
 		assert_ok!(register(ALICE, &key(1)));
-		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE)));
+		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE));
 		assert_noop!(
-			Registry::unbond(RuntimeOrigin::signed(ALICE)),
+			Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE),
 			Error::<Test>::AlreadyUnbonding
 		);
 	});

@@ -6,7 +6,7 @@ use frame_support::{assert_noop, assert_ok, dispatch::DispatchResult};
 use sp_runtime::AccountId32;
 
 fn update(who: AccountId32, texts: &[&str], price: u64) -> DispatchResult {
-	Registry::update(RuntimeOrigin::signed(who), addresses(texts), price)
+	Registry::update(RuntimeOrigin::signed(who.clone()), who, addresses(texts), price)
 }
 
 #[test]

@@ -7,14 +7,14 @@ use frame_support::{assert_noop, assert_ok};
 fn withdraw_bond_returns_the_bond_when_the_delay_is_over() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(register(ALICE, &key(1)));
-		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE)));
+		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE));
 		System::set_block_number(UNBOND_DELAY);
 		assert_noop!(
-			Registry::withdraw_bond(RuntimeOrigin::signed(ALICE)),
+			Registry::withdraw_bond(RuntimeOrigin::signed(ALICE), ALICE),
 			Error::<Test>::TooEarly
 		);
 		System::set_block_number(1 + UNBOND_DELAY);
-		assert_ok!(Registry::withdraw_bond(RuntimeOrigin::signed(ALICE)));
+		assert_ok!(Registry::withdraw_bond(RuntimeOrigin::signed(ALICE), ALICE));
 		System::assert_last_event(
 			Event::Left {
 				relayer: ALICE,
@@ -35,11 +35,11 @@ fn withdraw_bond_fails_for_who_stays_and_for_strangers() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(register(ALICE, &key(1)));
 		assert_noop!(
-			Registry::withdraw_bond(RuntimeOrigin::signed(ALICE)),
+			Registry::withdraw_bond(RuntimeOrigin::signed(ALICE), ALICE),
 			Error::<Test>::NotUnbonding
 		);
 		assert_noop!(
-			Registry::withdraw_bond(RuntimeOrigin::signed(BOB)),
+			Registry::withdraw_bond(RuntimeOrigin::signed(BOB), BOB),
 			Error::<Test>::NotRegistered
 		);
 	});

@@ -24,7 +24,7 @@ fn buy_pays_the_seller_less_the_royalty_and_moves_the_deposit() {
 		let issuance = Balances::total_issuance();
 		assert_ok!(mint(ALICE, New::default()));
 		assert_ok!(list(ALICE, 2 * USDC));
-		assert_ok!(set_rent(ALICE, 5, 5));
+		assert_ok!(set_rent(ALICE, 5, 60));
 		assert_ok!(buy(BOB));
 		System::assert_last_event(
 			Event::Sold {
@@ -36,7 +36,7 @@ fn buy_pays_the_seller_less_the_royalty_and_moves_the_deposit() {
 			}
 			.into(),
 		);
-		assert_eq!((held(&ALICE), held(&BOB)), (0, MINT_DEPOSIT));
+		assert_eq!((held(&ALICE), held(&BOB)), (MINT_DEPOSIT, MINT_DEPOSIT));
 		assert_eq!(total(&ALICE), ENDOWMENT + 1_900_000);
 		assert_eq!(total(&BOB), ENDOWMENT - 2 * USDC);
 		assert_eq!(total(&TREASURY), USDC + 100_000);
@@ -47,6 +47,20 @@ fn buy_pays_the_seller_less_the_royalty_and_moves_the_deposit() {
 		assert_eq!((info.sale_price, info.rent_offer), (None, None));
 		assert_noop!(set_signing_key(ALICE, 9), Error::<Test>::NotOwner);
 		assert_noop!(buy(CAROL), Error::<Test>::NotForSale);
+		// The seller answers a while for what its key signed.
+		run_to(KEY_MEMORY);
+		assert_eq!(held(&ALICE), MINT_DEPOSIT);
+		run_to(1 + KEY_MEMORY);
+		assert_eq!((held(&ALICE), held(&BOB)), (0, MINT_DEPOSIT));
+		let deposit = MINT_DEPOSIT;
+		System::assert_has_event(
+			Event::Returned {
+				id: STREAM,
+				who: ALICE,
+				deposit,
+			}
+			.into(),
+		);
 	});
 }
 
@@ -134,16 +148,30 @@ fn a_rented_key_is_bought_only_by_who_accepts_the_rental() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
 		assert_ok!(list(ALICE, 5));
-		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(set_rent(ALICE, 0, 60));
 		assert_ok!(rent(CAROL));
 		assert_noop!(buy_for(5, 0), Error::<Test>::RentedTooLong);
-		assert_noop!(buy_for(5, 10), Error::<Test>::RentedTooLong);
-		assert_ok!(buy_for(5, 11));
+		assert_noop!(buy_for(5, 60), Error::<Test>::RentedTooLong);
+		assert_ok!(buy_for(5, 61));
 		let rented = info();
 		assert_eq!((rented.owner.0, rented.broadcaster.0), ([2; 32], [3; 32]));
 		assert_eq!((rented.signing_key, rented.title.as_str()), (signer(9), "First light"));
-		System::set_block_number(11);
+		System::set_block_number(61);
 		assert_eq!((info().broadcaster.0, info().signing_key), ([2; 32], signer(8)));
+	});
+}
+
+#[test]
+fn a_rental_that_is_about_to_begin_counts_as_well() {
+	ExtBuilder.build_and_execute(|| {
+		assert_ok!(mint(ALICE, New::default()));
+		assert_ok!(transfer(ALICE, BOB));
+		assert_ok!(set_rent(BOB, 0, 60));
+		assert_ok!(list(BOB, 5));
+		assert_ok!(rent(CAROL));
+		let buy = |until| StreamKeys::buy(RuntimeOrigin::signed(ALICE), STREAM, signer(8), 5, until);
+		assert_noop!(buy(120), Error::<Test>::RentedTooLong);
+		assert_ok!(buy(121));
 	});
 }
 
@@ -152,9 +180,9 @@ fn a_rental_that_is_over_does_not_matter() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
 		assert_ok!(list(ALICE, 5));
-		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(set_rent(ALICE, 0, 60));
 		assert_ok!(rent(CAROL));
-		System::set_block_number(11);
+		System::set_block_number(61);
 		assert_ok!(buy_for(5, 0));
 	});
 }
@@ -164,14 +192,14 @@ fn a_renter_may_buy_what_it_rents_and_broadcasts_on() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
 		assert_ok!(list(ALICE, 5));
-		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(set_rent(ALICE, 0, 60));
 		assert_ok!(rent(BOB));
-		assert_ok!(buy_for(5, 11));
+		assert_ok!(buy_for(5, 61));
 		assert_eq!(held(&BOB), 2 * MINT_DEPOSIT);
 		assert_eq!((info().broadcaster.0, info().signing_key), ([2; 32], signer(9)));
-		System::set_block_number(11);
+		System::set_block_number(61);
 		assert_eq!((info().broadcaster.0, info().signing_key), ([2; 32], signer(8)));
-		run_to(11 + CHANGE_DELAY);
+		run_to(61 + KEY_MEMORY);
 		assert_eq!(held(&BOB), MINT_DEPOSIT);
 	});
 }
@@ -182,6 +210,7 @@ fn a_former_owner_can_empty_its_account() {
 		assert_ok!(mint(ALICE, New::default()));
 		assert_ok!(list(ALICE, 5));
 		assert_ok!(buy(BOB));
+		run_to(1 + KEY_MEMORY);
 		let all = Balances::free_balance(&ALICE);
 		let leave = pallet_balances::Call::transfer_allow_death {
 			dest: CAROL,

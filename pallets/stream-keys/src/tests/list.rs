@@ -23,7 +23,7 @@ fn list_fails_for_all_but_the_owner_and_for_unknown_streams() {
 		assert_ok!(mint(ALICE, New::default()));
 		assert_noop!(list(BOB, 5), Error::<Test>::NotOwner);
 		// Nor does whoever broadcasts with it.
-		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(set_rent(ALICE, 0, 60));
 		assert_ok!(rent(BOB));
 		assert_noop!(list(BOB, 5), Error::<Test>::NotOwner);
 		assert_ok!(list(ALICE, 5));

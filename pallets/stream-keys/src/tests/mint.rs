@@ -31,6 +31,7 @@ fn mint_holds_the_deposit_and_records_the_key() {
 		assert_eq!(info.terms(), TERMS);
 		assert_eq!((info.change, info.sale_price, info.rent_offer), (None, None, None));
 		assert_eq!((info.rented_until, info.flagged), (None, false));
+		assert_eq!((info.payee.0, info.deposit), ([1; 32], MINT_DEPOSIT));
 		assert!(info.previous_keys.is_empty());
 	});
 }

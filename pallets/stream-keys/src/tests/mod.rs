@@ -2,6 +2,7 @@
 
 mod burn;
 mod buy;
+mod earned;
 mod flag;
 mod invariants;
 mod list;

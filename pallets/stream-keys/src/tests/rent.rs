@@ -18,14 +18,15 @@ fn rent_pays_the_owner_less_the_royalty_and_makes_the_renter_the_broadcaster() {
 	ExtBuilder.build_and_execute(|| {
 		let issuance = Balances::total_issuance();
 		assert_ok!(mint(ALICE, New::default()));
-		assert_ok!(set_rent(ALICE, 39, 10));
+		assert_ok!(set_rent(ALICE, 39, 60));
 		System::set_block_number(5);
 		assert_ok!(rent(BOB));
 		System::assert_last_event(
 			Event::Rented {
 				id: STREAM,
 				renter: BOB,
-				until: 15,
+				from: 5,
+				until: 65,
 				price: 39,
 				royalty: 1,
 			}
@@ -38,7 +39,7 @@ fn rent_pays_the_owner_less_the_royalty_and_makes_the_renter_the_broadcaster() {
 		let rented = info();
 		assert_eq!((rented.owner.0, rented.broadcaster.0), ([1; 32], [2; 32]));
 		assert_eq!((rented.signing_key, rented.previous_keys), (signer(9), vec![signer(7)]));
-		assert_eq!((rented.rented_until, rented.flagged), (Some(15), false));
+		assert_eq!((rented.rented_until, rented.flagged), (Some(65), false));
 	});
 }
 
@@ -46,11 +47,11 @@ fn rent_pays_the_owner_less_the_royalty_and_makes_the_renter_the_broadcaster() {
 fn a_rental_returns_by_itself() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(set_rent(ALICE, 0, 60));
 		assert_ok!(rent(BOB));
-		System::set_block_number(10);
+		System::set_block_number(60);
 		assert_eq!((info().broadcaster.0, info().signing_key), ([2; 32], signer(9)));
-		System::set_block_number(11);
+		System::set_block_number(61);
 		let back = info();
 		assert_eq!((back.broadcaster.0, back.signing_key), ([1; 32], signer(7)));
 		assert_eq!((back.rented_until, back.previous_keys), (None, vec![signer(9)]));
@@ -58,14 +59,40 @@ fn a_rental_returns_by_itself() {
 }
 
 #[test]
-fn a_rental_of_one_block_lasts_one_block() {
+fn a_rental_begins_as_soon_as_an_era_can() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		assert_ok!(set_rent(ALICE, 0, 1));
+		System::set_block_number(10);
+		assert_ok!(transfer(ALICE, CAROL));
+		assert_ok!(set_rent(CAROL, 0, 60));
+		System::set_block_number(20);
 		assert_ok!(rent(BOB));
-		assert_eq!(info().broadcaster.0, [2; 32]);
-		System::set_block_number(2);
-		assert_eq!(info().broadcaster.0, [1; 32]);
+		System::assert_last_event(
+			Event::Rented {
+				id: STREAM,
+				renter: BOB,
+				from: 70,
+				until: 130,
+				price: 0,
+				royalty: 0,
+			}
+			.into(),
+		);
+		for (block, broadcaster, key, next) in [
+			(69, CAROL, signer(6), Some(70)),
+			(70, BOB, signer(9), Some(130)),
+			(130, CAROL, signer(6), None),
+		] {
+			System::set_block_number(block);
+			let info = info();
+			let broadcaster = clustercast_primitives::AccountId(broadcaster.into());
+			assert_eq!(
+				(info.broadcaster, info.payee, info.signing_key),
+				(broadcaster, broadcaster, key)
+			);
+			assert_eq!(info.change.map(|change| change.from), next);
+		}
+		assert_eq!(info().terms_counter, 3);
 	});
 }
 
@@ -73,17 +100,19 @@ fn a_rental_of_one_block_lasts_one_block() {
 fn a_key_is_rented_to_one_at_a_time() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(set_rent(ALICE, 0, 60));
 		assert_ok!(rent(BOB));
-		// In its last block, when it is over, and as long as tickets from it may be redeemed.
-		for block in [1, 10, 11, 10 + CHANGE_DELAY] {
+		for block in [1, 60] {
 			System::set_block_number(block);
 			assert_noop!(rent(CAROL), Error::<Test>::StillRented);
 			assert_noop!(rent(BOB), Error::<Test>::StillRented);
 		}
-		System::set_block_number(11 + CHANGE_DELAY);
+		// When it is over, to begin when the owner was paid for an era.
+		System::set_block_number(61);
 		assert_ok!(rent(CAROL));
-		assert_eq!((held(&BOB), held(&CAROL)), (0, MINT_DEPOSIT));
+		assert_eq!((held(&BOB), held(&CAROL)), (MINT_DEPOSIT, MINT_DEPOSIT));
+		assert_eq!(info().broadcaster.0, [1; 32]);
+		System::set_block_number(61 + CHANGE_DELAY);
 		assert_eq!(info().broadcaster.0, [3; 32]);
 	});
 }
@@ -92,10 +121,10 @@ fn a_key_is_rented_to_one_at_a_time() {
 fn rent_fails_above_the_price_and_below_the_period_that_the_renter_accepts() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		assert_ok!(set_rent(ALICE, 100, 10));
-		assert_noop!(rent_for(99, 10), Error::<Test>::AboveMaxPrice);
-		assert_noop!(rent_for(100, 11), Error::<Test>::PeriodTooShort);
-		assert_ok!(rent_for(100, 10));
+		assert_ok!(set_rent(ALICE, 100, 60));
+		assert_noop!(rent_for(99, 60), Error::<Test>::AboveMaxPrice);
+		assert_noop!(rent_for(100, 61), Error::<Test>::PeriodTooShort);
+		assert_ok!(rent_for(100, 60));
 	});
 }
 
@@ -105,7 +134,7 @@ fn rent_fails_of_what_is_not_for_rent_and_for_the_owner() {
 		assert_noop!(rent(BOB), Error::<Test>::UnknownStream);
 		assert_ok!(mint(ALICE, New::default()));
 		assert_noop!(rent(BOB), Error::<Test>::NotForRent);
-		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(set_rent(ALICE, 0, 60));
 		assert_noop!(rent(ALICE), Error::<Test>::SameOwner);
 	});
 }
@@ -115,10 +144,10 @@ fn rent_fails_when_the_renter_cannot_pay_price_and_deposit() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
 		let most = ENDOWMENT - MINT_DEPOSIT - EXISTENTIAL_DEPOSIT;
-		assert_ok!(set_rent(ALICE, ENDOWMENT, 10));
+		assert_ok!(set_rent(ALICE, ENDOWMENT, 60));
 		assert_noop!(rent(BOB), TokenError::FundsUnavailable);
 		assert_noop!(rent(NOBODY), TokenError::FundsUnavailable);
-		assert_ok!(set_rent(ALICE, most, 10));
+		assert_ok!(set_rent(ALICE, most, 60));
 		assert_ok!(rent(BOB));
 		assert_eq!(Balances::free_balance(&BOB), EXISTENTIAL_DEPOSIT);
 	});
@@ -128,7 +157,7 @@ fn rent_fails_when_the_renter_cannot_pay_price_and_deposit() {
 fn rent_fails_without_a_treasury() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(set_rent(ALICE, 0, 60));
 		Treasury::set(None);
 		assert_noop!(rent(BOB), Error::<Test>::NoTreasury);
 	});
@@ -138,7 +167,7 @@ fn rent_fails_without_a_treasury() {
 fn rent_fails_while_the_terms_are_about_to_change() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(set_rent(ALICE, 0, 60));
 		let nothing = StreamTerms {
 			broadcaster_share_ppm: 0,
 			..TERMS
@@ -159,7 +188,7 @@ fn rent_fails_while_the_terms_are_about_to_change() {
 fn rent_fails_where_no_signing_key_can_be_replaced() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(set_rent(ALICE, 0, 60));
 		for n in 1..=3 {
 			assert_ok!(set_signing_key(ALICE, 100 + n));
 		}
@@ -173,11 +202,11 @@ fn rent_fails_where_no_signing_key_can_be_replaced() {
 fn an_offer_stands_for_the_next_renter() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		assert_ok!(set_rent(ALICE, 7, 10));
+		assert_ok!(set_rent(ALICE, 7, 60));
 		assert_ok!(rent(BOB));
-		let offer = RentOffer { price: 7, blocks: 10 };
+		let offer = RentOffer { price: 7, blocks: 60 };
 		assert_eq!(info().rent_offer, Some(offer));
-		run_to(11 + CHANGE_DELAY);
+		run_to(61);
 		assert_ok!(rent(CAROL));
 		assert_eq!(total(&ALICE), ENDOWMENT + 14);
 	});

@@ -1,5 +1,6 @@
 //! No sequence of calls breaks an invariant, makes or loses money, moves a key without its owner, or ends a rental early;
-//! and what was to be paid for a block stays what it is, whenever it is asked.
+//! what was to be paid for a block, or under terms, stays what it is, whenever it is asked; and whoever's key signs, or did
+//! a short while ago, answers for it.
 
 use crate::{mock::*, Offences, Payee, StreamKeys as Keys, Streams};
 use clustercast_primitives::{
@@ -7,7 +8,10 @@ use clustercast_primitives::{
 	chain::{RentOffer, StreamTerms, PPM},
 	Balance, StreamId,
 };
-use frame_support::{assert_ok, traits::tokens::imbalance::Imbalance};
+use frame_support::{
+	assert_ok,
+	traits::{fungible::Mutate, tokens::imbalance::Imbalance},
+};
 use proptest::prelude::*;
 use sp_runtime::AccountId32;
 use std::collections::BTreeMap;
@@ -26,13 +30,17 @@ enum Step {
 	SetRent(u8, u64, Option<(Balance, u32)>),
 	Rent(u8, u64, u8, Balance, u32),
 	Flag(u64, u8),
+	/// The payee of this stream is paid.
+	Earn(u64, Balance),
+	/// All that is not held, and the account with it where nothing is.
+	TransferAll(u8, u8),
 	Wait(u32, bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
 	let (who, id, key) = (0..4u8, 0..3u64, 0..6u8);
 	let price = || prop_oneof![0..100u128, 0..3 * USDC];
-	let blocks = || prop_oneof![0..4u32, 1..80u32, Just(MAX_RENTAL)];
+	let blocks = || prop_oneof![0..4u32, 55..140u32, 55..80u32, Just(MAX_RENTAL)];
 	prop_oneof![
 		2 => (who.clone(), 0..=300_000u32).prop_map(|(who, share)| Step::Mint(who, share)),
 		1 => (who.clone(), id.clone()).prop_map(|(who, id)| Step::Update(who, id)),
@@ -47,9 +55,11 @@ fn step() -> impl Strategy<Value = Step> {
 			.prop_map(|(who, id, key, price, until)| Step::Buy(who, id, key, price, until)),
 		3 => (who.clone(), id.clone(), prop::option::weighted(0.9, (price(), blocks())))
 			.prop_map(|(who, id, offer)| Step::SetRent(who, id, offer)),
-		4 => (who, id.clone(), key.clone(), price(), 0..3u32)
+		4 => (who.clone(), id.clone(), key.clone(), price(), 0..3u32)
 			.prop_map(|(who, id, key, price, blocks)| Step::Rent(who, id, key, price, blocks)),
-		1 => (id, key).prop_map(|(id, key)| Step::Flag(id, key)),
+		1 => (id.clone(), key).prop_map(|(id, key)| Step::Flag(id, key)),
+		2 => (id, 0..60 * USDC).prop_map(|(id, amount)| Step::Earn(id, amount)),
+		2 => (who, 0..5u8).prop_map(|(who, to)| Step::TransferAll(who, to)),
 		5 => (prop_oneof![1..4u32, 1..70u32], any::<bool>()).prop_map(|(blocks, idle)| Step::Wait(blocks, idle)),
 	]
 }
@@ -64,10 +74,10 @@ type Rights = BTreeMap<StreamId, (AccountId32, Option<(AccountId32, u32)>)>;
 
 fn rights() -> Rights {
 	let now = System::block_number();
-	let rights = Keys::<Test>::iter().filter(|(_, key)| key.terms_at(now).is_some());
+	let rights = Keys::<Test>::iter().filter(|(_, key)| key.era_at(now).1.terms.is_some());
 	rights
 		.map(|(id, key)| {
-			let rental = key.rental_at(now);
+			let rental = key.rental.as_ref().filter(|rental| now < rental.until);
 			(
 				id,
 				(
@@ -79,13 +89,17 @@ fn rights() -> Rights {
 		.collect()
 }
 
-/// What was to be paid for each block, as it was asked in it.
+/// What was to be paid, as it was asked when it could be for the first time.
 #[derive(Default)]
 struct History {
+	/// By stream and block.
 	payees: BTreeMap<(u64, u32), Option<Payee<AccountId32>>>,
-	/// (stream, block) in which it changed hands.
-	moves: Vec<(u64, u32)>,
+	/// By stream and counter: what, and the first block.
+	terms: BTreeMap<(u64, u32), (Payee<AccountId32>, u32)>,
+	/// By stream and signing key: the last block in which it signed.
+	signers: BTreeMap<(u64, clustercast_primitives::PublicKey), u32>,
 	slashed: Balance,
+	earned: Balance,
 }
 
 impl History {
@@ -114,7 +128,19 @@ impl History {
 			Step::Sign(who, id, key) => StreamKeys::set_signing_key(by(who), StreamId(id), signer(key)),
 			Step::Burn(who, id) => StreamKeys::burn(by(who), StreamId(id)),
 			Step::Terms(who, id, price, share) => StreamKeys::set_terms(by(who), StreamId(id), terms(price, share)),
-			Step::Transfer(who, id, to) => StreamKeys::transfer(by(who), StreamId(id), person(to)),
+			Step::Transfer(who, id, to) => {
+				let key = signer(20 + to);
+				StreamKeys::transfer(by(who), StreamId(id), person(to), key)
+			},
+			Step::TransferAll(who, to) => Balances::transfer_all(by(who), person(to), false),
+			Step::Earn(id, amount) => {
+				if let Some(payee) = <StreamKeys as Streams<_>>::payee(StreamId(id), System::block_number()) {
+					assert_ok!(Balances::mint_into(&payee.account, amount));
+					self.earned += amount;
+					<StreamKeys as Streams<_>>::earned(StreamId(id), &payee.account, amount);
+				}
+				Ok(())
+			},
 			Step::List(who, id, price) => StreamKeys::list(by(who), StreamId(id), price),
 			Step::Buy(who, id, key, max, until) => {
 				let until = System::block_number() + until;
@@ -126,6 +152,7 @@ impl History {
 			},
 			Step::Rent(who, id, key, max, blocks) => StreamKeys::rent(by(who), StreamId(id), signer(key), max, blocks),
 			Step::Flag(id, key) => {
+				let key = if key > 3 { 20 + key - 4 } else { key };
 				if let Some(taken) = StreamKeys::flag(StreamId(id), &signer(key)) {
 					self.slashed += taken.peek();
 				}
@@ -140,13 +167,31 @@ impl History {
 				Ok(())
 			},
 		};
-		let moved = check_rights(&before, &step, outcome.is_ok());
-		self.moves.extend(moved.map(|id| (id.0, System::block_number())));
+		check_rights(&before, &step, outcome.is_ok());
 	}
 
 	/// Notes what is to be paid for this block, and compares what was noted for earlier ones that may still be asked for.
 	fn check_payees(&mut self) {
 		let now = System::block_number();
+		let exists = |who: &AccountId32| total(who) >= EXISTENTIAL_DEPOSIT;
+		let agree = |asked: &Payee<AccountId32>, noted: &Payee<AccountId32>, id: u64| {
+			let terms = |payee: &Payee<_>| (payee.share_ppm, payee.max_price_per_gb, payee.terms);
+			assert_eq!(terms(asked), terms(noted), "stream {id} in {now}");
+			let owner = || Keys::<Test>::get(StreamId(id)).unwrap().owner;
+			// Who had no account then, or has none now, is paid for by the owner.
+			if exists(&noted.account) {
+				assert!(
+					asked.account == noted.account || asked.account == owner(),
+					"stream {id} in {now}"
+				);
+			} else {
+				assert_eq!(asked.account, owner(), "stream {id} in {now}");
+			}
+			assert!(
+				exists(&asked.account),
+				"stream {id} pays an account that cannot receive, in {now}"
+			);
+		};
 		for id in 0..3 {
 			let keys = StreamKeys::signing_keys(StreamId(id));
 			assert!(keys.len() as u32 <= StreamKeys::max_signing_keys());
@@ -156,30 +201,66 @@ impl History {
 					// It did not exist in that block, or was burnt by then.
 					continue;
 				};
-				let asked = asked.expect("what was to be paid is paid");
-				let terms = |payee: &Payee<_>| (payee.share_ppm, payee.max_price_per_gb, payee.terms);
-				assert_eq!(terms(&asked), terms(noted), "stream {id}, block {at}, in {now}");
-				// Who owned it for less than the delay is not remembered.
-				let since = now.saturating_sub(2 * CHANGE_DELAY);
-				if self
-					.moves
-					.iter()
-					.filter(|(of, block)| *of == id && *block >= since)
-					.count() < 2
-				{
-					assert_eq!(asked.account, noted.account, "stream {id}, block {at}, in {now}");
-				}
+				agree(&asked.expect("what was to be paid is paid"), noted, id);
 			}
 			self.payees.insert((id, now), payee(now));
+			self.check_terms(id, now, agree);
+		}
+	}
+
+	/// The same by terms; and that they change no sooner than they may.
+	fn check_terms(&mut self, id: u64, now: u32, agree: impl Fn(&Payee<AccountId32>, &Payee<AccountId32>, u64)) {
+		let under = |terms| <StreamKeys as Streams<_>>::payee_under(StreamId(id), terms);
+		if let Some(payee) = <StreamKeys as Streams<_>>::payee(StreamId(id), now) {
+			let terms = payee.terms;
+			self.terms.entry((id, terms)).or_insert((payee, now));
+		}
+		let known: Vec<_> = self.terms.range((id, 0)..(id + 1, 0)).collect();
+		for ((_, terms), (noted, first)) in known {
+			match under(*terms) {
+				Some((asked, end)) => {
+					agree(&asked, noted, id);
+					assert!(end.is_none_or(|end| first <= &end && end <= now && now < end + CHANGE_DELAY));
+					assert!(end.is_none_or(|end| *terms == 0 || end >= first.saturating_sub(now - first)));
+				},
+				// Forgotten: seen in force for the last time a memory ago.
+				None => assert!(
+					now >= first + CHANGE_DELAY,
+					"stream {id}: terms {terms} are void in {now}"
+				),
+			}
+		}
+		let newest = self.terms.range((id, 0)..(id + 1, 0)).next_back();
+		assert!(newest.is_none_or(|((_, terms), _)| u64::from(*terms) <= 1 + u64::from(now / CHANGE_DELAY)));
+	}
+
+	/// Whoever's key signs, or did until a short while ago, answers for it with a deposit, or is flagged.
+	fn check_signers(&mut self) {
+		let now = System::block_number();
+		for id in 0..3 {
+			if let Some(info) = StreamKeys::stream_key(StreamId(id)) {
+				self.signers.insert((id, info.signing_key), now);
+			}
+		}
+		for ((id, key), last) in &self.signers {
+			let Some(stored) = Keys::<Test>::get(StreamId(*id)).filter(|_| now < last + KEY_MEMORY) else {
+				continue;
+			};
+			let culprits = stored.culprits(key).count();
+			assert!(
+				culprits > 0,
+				"nobody answers for a key of stream {id} that signed in {last}, now {now}"
+			);
+			if stored.unflagged(key).is_some() {
+				assert!(StreamKeys::can_flag(StreamId(*id), key));
+			}
 		}
 	}
 }
 
 /// Nobody but an owner gives or sells a key away, and nothing but time ends a rental.
-/// Returns the key that changed hands.
-fn check_rights(before: &Rights, step: &Step, done: bool) -> Option<StreamId> {
+fn check_rights(before: &Rights, step: &Step, done: bool) {
 	let after = rights();
-	let mut changed_hands = None;
 	let now = System::block_number();
 	for (id, (owner, rental)) in before {
 		let Some((owner_now, rental_now)) = after.get(id) else {
@@ -195,7 +276,6 @@ fn check_rights(before: &Rights, step: &Step, done: bool) -> Option<StreamId> {
 				_ => false,
 			};
 			assert!(done && moved, "a key changed hands by {step:?}");
-			changed_hands = Some(*id);
 		}
 		match (rental, rental_now) {
 			(Some((_, until)), None) => assert!(*until <= now, "a rental ended early by {step:?}"),
@@ -204,24 +284,33 @@ fn check_rights(before: &Rights, step: &Step, done: bool) -> Option<StreamId> {
 			(None, None) => {},
 		}
 	}
-	changed_hands
 }
 
 /// The money that there is, with all deposits in their places.
-fn check_money(issuance: Balance, slashed: Balance) {
-	assert_eq!(Balances::total_issuance() + slashed, issuance, "money was made or lost");
+fn check_money(issuance: Balance, history: &History) {
+	assert_eq!(
+		Balances::total_issuance() + history.slashed,
+		issuance + history.earned,
+		"money was made or lost"
+	);
 	let rich = [ALICE, BOB, CAROL, TREASURY, NOBODY].map(|who| total(&who));
 	assert_eq!(rich.iter().sum::<Balance>(), Balances::total_issuance());
-	let deposits: Balance = Keys::<Test>::iter_values()
-		.map(|key| key.deposit + key.rental.map_or(0, |rental| rental.deposit))
-		.sum();
+	let deposits: Vec<_> = Keys::<Test>::iter_values()
+		.flat_map(|key| {
+			let rental = key.rental.map(|rental| (rental.deposit, rental.flagged));
+			let former = key.former.into_iter().map(|former| (former.deposit, former.flagged));
+			former.chain(rental).chain([(key.deposit, key.flagged)])
+		})
+		.collect();
 	let held: Balance = [ALICE, BOB, CAROL, TREASURY, NOBODY].iter().map(held).sum();
-	assert_eq!(deposits, held);
-	let whole = |flagged: bool| if flagged { EXISTENTIAL_DEPOSIT } else { MINT_DEPOSIT };
-	let counted: Balance = Keys::<Test>::iter_values()
-		.map(|key| whole(key.flagged) + key.rental.map_or(0, |rental| whole(rental.flagged)))
-		.sum();
-	assert_eq!(deposits, counted, "one deposit for each key and each rental");
+	assert_eq!(deposits.iter().map(|(deposit, _)| deposit).sum::<Balance>(), held);
+	for (deposit, flagged) in deposits {
+		let bounds = match flagged {
+			true => EXISTENTIAL_DEPOSIT..=EXISTENTIAL_DEPOSIT,
+			false => MINT_DEPOSIT..=MAX_DEPOSIT,
+		};
+		assert!(bounds.contains(&deposit), "{deposit}, flagged: {flagged}");
+	}
 }
 
 proptest! {
@@ -235,17 +324,19 @@ proptest! {
 			// A key on offer, so that most sequences get to trade.
 			assert_ok!(mint(ALICE, New::default()));
 			assert_ok!(list(ALICE, 50));
-			assert_ok!(set_rent(ALICE, 50, 20));
+			assert_ok!(set_rent(ALICE, 50, CHANGE_DELAY));
 			for step in steps {
 				history.apply(step);
 				StreamKeys::do_try_state().unwrap();
-				check_money(issuance, history.slashed);
+				check_money(issuance, &history);
 				history.check_payees();
+				history.check_signers();
 			}
 			// Nothing is left over when all is over.
-			run_to(System::block_number() + MAX_RENTAL + 2 * CHANGE_DELAY);
+			run_to(System::block_number() + MAX_RENTAL + 2 * CHANGE_DELAY + 2 * KEY_MEMORY);
 			assert_eq!(crate::Due::<Test>::iter_keys().count(), 0);
 			assert!(Keys::<Test>::iter_values().all(|key| key.rental.is_none() && key.change.is_none()));
+			assert!(Keys::<Test>::iter_values().all(|key| key.former.is_empty()));
 		});
 	}
 }

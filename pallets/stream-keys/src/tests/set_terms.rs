@@ -67,20 +67,16 @@ fn what_was_announced_can_be_replaced_and_taken_back() {
 }
 
 #[test]
-fn terms_change_one_after_the_other() {
+fn terms_change_one_after_the_other_and_each_is_in_force_for_an_era() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
 		assert_ok!(set_terms(ALICE, OTHER));
 		System::set_block_number(1 + CHANGE_DELAY);
-		assert_noop!(set_terms(ALICE, THIRD), Error::<Test>::ChangedLately);
-		assert_noop!(burn(ALICE), Error::<Test>::ChangedLately);
-		System::set_block_number(2 * CHANGE_DELAY);
-		assert_noop!(set_terms(ALICE, THIRD), Error::<Test>::ChangedLately);
-		System::set_block_number(1 + 2 * CHANGE_DELAY);
 		assert_ok!(set_terms(ALICE, THIRD));
-		assert_eq!(info().terms(), OTHER);
-		run_to(1 + 4 * CHANGE_DELAY);
-		assert_eq!(info().terms(), THIRD);
+		System::set_block_number(2 * CHANGE_DELAY);
+		assert_eq!((info().terms(), info().terms_counter), (OTHER, 1));
+		run_to(1 + 2 * CHANGE_DELAY);
+		assert_eq!((info().terms(), info().terms_counter), (THIRD, 2));
 	});
 }
 
@@ -119,12 +115,12 @@ fn set_terms_is_bound_as_mint_is() {
 fn terms_stand_while_the_key_is_rented() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(set_rent(ALICE, 0, 60));
 		assert_ok!(rent(BOB));
 		assert_noop!(set_terms(BOB, OTHER), Error::<Test>::NotOwner);
-		System::set_block_number(10);
+		System::set_block_number(60);
 		assert_noop!(set_terms(ALICE, OTHER), Error::<Test>::StillRented);
-		System::set_block_number(11);
+		System::set_block_number(61);
 		assert_ok!(set_terms(ALICE, OTHER));
 	});
 }

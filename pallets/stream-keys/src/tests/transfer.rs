@@ -1,12 +1,12 @@
-//! `transfer`: the deposit goes along; offers and announcements do not.
+//! `transfer`: a deposit goes along, the giver's own stays for a while; offers and announcements end.
 
 use crate::{mock::*, Error, Event, Offences};
 use clustercast_primitives::{amount::USDC, chain::StreamTerms, StreamId};
-use frame_support::{assert_noop, assert_ok};
+use frame_support::{assert_noop, assert_ok, traits::fungible::Mutate};
 use sp_runtime::TokenError;
 
 #[test]
-fn transfer_takes_the_deposit_along() {
+fn transfer_takes_a_deposit_along_and_names_what_signs() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
 		assert_ok!(transfer(ALICE, BOB));
@@ -19,11 +19,39 @@ fn transfer_takes_the_deposit_along() {
 			.into(),
 		);
 		assert_eq!((info().owner.0, info().broadcaster.0), ([2; 32], [2; 32]));
-		assert_eq!((held(&ALICE), held(&BOB)), (0, MINT_DEPOSIT));
+		assert_eq!((info().signing_key, info().previous_keys), (signer(6), vec![signer(7)]));
+		assert_eq!((held(&ALICE), held(&BOB)), (MINT_DEPOSIT, MINT_DEPOSIT));
 		// A gift costs who receives it nothing.
 		assert_eq!(Balances::free_balance(&BOB), ENDOWMENT);
 		assert_eq!(total(&ALICE), ENDOWMENT - MINT_DEPOSIT);
 		assert_noop!(transfer(ALICE, CAROL), Error::<Test>::NotOwner);
+		assert_ok!(transfer(BOB, CAROL));
+		run_to(1 + KEY_MEMORY);
+		assert_eq!([ALICE, BOB, CAROL].map(|who| held(&who)), [0, 0, MINT_DEPOSIT]);
+	});
+}
+
+#[test]
+fn transfer_fails_where_the_giver_cannot_pay_a_deposit() {
+	ExtBuilder.build_and_execute(|| {
+		assert_ok!(mint(ALICE, New::default()));
+		Balances::set_balance(&ALICE, MINT_DEPOSIT - 1);
+		assert_noop!(transfer(ALICE, BOB), TokenError::FundsUnavailable);
+		Balances::set_balance(&ALICE, MINT_DEPOSIT + EXISTENTIAL_DEPOSIT);
+		assert_ok!(transfer(ALICE, BOB));
+	});
+}
+
+#[test]
+fn a_key_goes_from_hand_to_hand_only_so_often() {
+	ExtBuilder.build_and_execute(|| {
+		assert_ok!(mint(ALICE, New::default()));
+		let pairs = [(ALICE, BOB), (BOB, CAROL), (CAROL, ALICE), (ALICE, BOB)];
+		for (from, to) in pairs {
+			assert_ok!(transfer(from, to));
+		}
+		assert_noop!(transfer(BOB, CAROL), Error::<Test>::TooManyRotations);
+		run_to(2 + KEY_MEMORY);
 		assert_ok!(transfer(BOB, CAROL));
 	});
 }
@@ -33,7 +61,7 @@ fn offers_and_announcements_end_with_a_transfer() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
 		assert_ok!(list(ALICE, 1));
-		assert_ok!(set_rent(ALICE, 1, 1));
+		assert_ok!(set_rent(ALICE, 1, 60));
 		assert_ok!(burn(ALICE));
 		assert_ok!(transfer(ALICE, BOB));
 		let info = info();
@@ -76,14 +104,14 @@ fn transfer_fails_to_oneself_to_nobody_and_of_what_is_not_there() {
 fn a_rental_goes_on_under_another_owner() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		assert_ok!(set_rent(ALICE, USDC, 10));
+		assert_ok!(set_rent(ALICE, USDC, 60));
 		assert_ok!(rent(BOB));
 		assert_ok!(transfer(ALICE, CAROL));
 		let rented = info();
 		assert_eq!((rented.owner.0, rented.broadcaster.0), ([3; 32], [2; 32]));
-		assert_eq!(rented.rented_until, Some(11));
+		assert_eq!(rented.rented_until, Some(61));
 		assert_noop!(transfer(BOB, BOB), Error::<Test>::NotOwner);
-		System::set_block_number(11);
+		System::set_block_number(61);
 		assert_eq!(info().broadcaster.0, [3; 32]);
 	});
 }

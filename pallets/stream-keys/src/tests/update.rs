@@ -41,16 +41,16 @@ fn update_fails_when_text_is_not_utf8() {
 fn a_renter_has_texts_of_its_own_while_the_rental_lasts() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(mint(ALICE, New::default()));
-		assert_ok!(set_rent(ALICE, 0, 10));
+		assert_ok!(set_rent(ALICE, 0, 60));
 		assert_ok!(rent(BOB));
 		assert_eq!(info().title, "First light");
 		assert_ok!(update(BOB, b"Bob's hour"));
 		assert_ok!(update(ALICE, b"Back again"));
 		assert_eq!(info().title, "Bob's hour");
-		System::set_block_number(10);
+		System::set_block_number(60);
 		assert_ok!(update(BOB, b"Bob's last block"));
 		assert_eq!(info().title, "Bob's last block");
-		System::set_block_number(11);
+		System::set_block_number(61);
 		assert_eq!(info().title, "Back again");
 		assert_noop!(update(BOB, b"Bob's again"), Error::<Test>::NotOwner);
 	});

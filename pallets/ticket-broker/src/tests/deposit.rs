@@ -1,7 +1,7 @@
 //! `deposit`: held on the viewer's own account, up to the cap.
 
 use crate::{mock::*, Error, Event, Unlocks};
-use clustercast_primitives::{amount::USDC, Balance};
+use clustercast_primitives::{amount::USDC, channel::Reservation, AccountId, Balance};
 use frame_support::{assert_noop, assert_ok, dispatch::DispatchResult};
 use sp_runtime::{AccountId32, DispatchError, TokenError};
 
@@ -69,7 +69,7 @@ fn deposit_does_not_refill_what_is_unlocking() {
 }
 
 #[test]
-fn deposit_forgets_an_unlock_of_which_nothing_is_left() {
+fn an_unlock_goes_with_the_deposit_that_tickets_took() {
 	ExtBuilder.build_and_execute(|| {
 		let key = key(1);
 		deposit(ALICE, USDC / 2);
@@ -79,8 +79,44 @@ fn deposit_forgets_an_unlock_of_which_nothing_is_left() {
 			RuntimeOrigin::signed(RELAYER),
 			vec![winner(&key, 0)].try_into().unwrap()
 		));
-		assert_eq!(Broker::unlocking(&ALICE).unwrap().amount, 0);
-		assert_ok!(put(ALICE, USDC));
 		assert_eq!(Unlocks::<Test>::get(ALICE), None);
+		assert_ok!(put(ALICE, USDC));
+		assert_ok!(Broker::request_unlock(RuntimeOrigin::signed(ALICE), USDC));
+	});
+}
+
+#[test]
+fn a_bonded_relayer_deposits_above_the_cap() {
+	ExtBuilder.build_and_execute(|| {
+		Bonded::set(vec![BOB]);
+		assert_ok!(put(BOB, MAX_DEPOSIT + 1));
+		assert_ok!(put(BOB, USDC));
+		assert_noop!(put(ALICE, MAX_DEPOSIT + 1), Error::<Test>::DepositTooLarge);
+		// What it has stays when the bond goes; no more comes.
+		Bonded::set(vec![]);
+		assert_noop!(put(BOB, 1), Error::<Test>::DepositTooLarge);
+		assert_eq!(deposited(&BOB), MAX_DEPOSIT + 1 + USDC);
+	});
+}
+
+#[test]
+fn what_is_reserved_counts_against_the_cap() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let reservation = Reservation {
+			sender: AccountId(ALICE.into()),
+			session: key.public(),
+			recipient: AccountId(RELAYER.into()),
+			counter: 1,
+			cap: 20 * USDC,
+			reward: 0,
+			submit_by: 1,
+		};
+		assert_ok!(Broker::reserve(
+			RuntimeOrigin::signed(BOB),
+			key.sign(reservation, &genesis())
+		));
+		assert_eq!(deposited(&ALICE), MAX_DEPOSIT);
+		assert_noop!(put(ALICE, 1), Error::<Test>::DepositTooLarge);
 	});
 }

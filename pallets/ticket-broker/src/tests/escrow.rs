@@ -3,6 +3,7 @@
 use crate::{mock::*, Error, Escrow, Sessions, Unlocks};
 use clustercast_primitives::amount::USDC;
 use frame_support::{assert_noop, assert_ok};
+use sp_runtime::{DispatchError, TokenError};
 
 #[test]
 fn a_deposit_is_as_large_as_cap_and_balance_allow() {
@@ -33,21 +34,35 @@ fn a_deposit_that_fails_leaves_no_trace() {
 #[test]
 fn sessions_follow_the_rules_of_the_call() {
 	ExtBuilder.build_and_execute(|| {
-		let key = key(1).public();
+		let key = key(1);
+		let authorize = |who, limit, extra_limit, expiry| {
+			Broker::authorize_for(&who, key.public(), limit, extra_limit, expiry, &proof(&who, &key))
+		};
+		assert_noop!(authorize(ALICE, 0, USDC, 10), Error::<Test>::ZeroAmount);
+		assert_noop!(authorize(ALICE, USDC, 0, 0), Error::<Test>::SessionExpired);
 		assert_noop!(
-			Broker::authorize_for(&ALICE, key, 0, USDC, 10),
-			Error::<Test>::ZeroAmount
+			authorize(ALICE, USDC, 0, 2 + MAX_SESSION_LIFE),
+			Error::<Test>::SessionTooLong
 		);
 		assert_noop!(
-			Broker::authorize_for(&ALICE, key, USDC, 0, 0),
-			Error::<Test>::SessionExpired
+			Broker::authorize_for(&ALICE, key.public(), USDC, 5, 10, &proof(&BOB, &key)),
+			Error::<Test>::BadProof
 		);
-		assert_ok!(Broker::authorize_for(&ALICE, key, USDC, 5, 10));
-		let session = Sessions::<Test>::get(key).unwrap();
+		assert_ok!(authorize(ALICE, USDC, 5, 10));
+		let session = Sessions::<Test>::get(key.public()).unwrap();
 		assert_eq!((session.owner, session.limit, session.extra_limit), (ALICE, USDC, 5));
+		assert_noop!(authorize(BOB, USDC, 5, 10), Error::<Test>::SessionExists);
+	});
+}
+
+#[test]
+fn a_session_that_fails_leaves_no_trace() {
+	ExtBuilder.build_and_execute(|| {
+		let key = key(1);
+		endow(&NOBODY, SESSION_DEPOSIT);
 		assert_noop!(
-			Broker::authorize_for(&BOB, key, USDC, 5, 10),
-			Error::<Test>::SessionExists
+			Broker::authorize_for(&NOBODY, key.public(), USDC, 5, 10, &proof(&NOBODY, &key)),
+			DispatchError::Token(TokenError::FundsUnavailable)
 		);
 	});
 }

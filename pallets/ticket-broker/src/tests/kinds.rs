@@ -1,6 +1,6 @@
 //! What a payment is for: bytes at a bounded price, or anything else at any price, out of a limit of its own.
 
-use crate::{mock::*, Sessions};
+use crate::{mock::*, Sessions, VouchersPaid};
 use clustercast_primitives::{
 	amount::{MAX_TICKET_BYTES, TICKET_BYTES, USDC},
 	chain::{
@@ -19,13 +19,7 @@ use frame_support::assert_ok;
 fn session() -> KeyPair {
 	let key = key(1);
 	deposit(ALICE, MAX_DEPOSIT);
-	assert_ok!(Broker::authorize_session(
-		RuntimeOrigin::signed(ALICE),
-		key.public(),
-		2 * USDC,
-		5 * USDC,
-		10_000
-	));
+	assert_ok!(try_authorize(ALICE, &key, 2 * USDC, 5 * USDC, 10_000));
 	key
 }
 
@@ -212,6 +206,9 @@ fn each_place_adds_up_alone() {
 		assert!(matches!(redeem_voucher(&key, Kind::REPLAY, bytes, USDC), Accepted(_)));
 		assert!(matches!(redeem_voucher(&key, Kind::CAPACITY, 0, USDC), Accepted(_)));
 		assert_eq!(spent(&key), (2 * USDC, USDC));
-		assert_eq!(Sessions::<Test>::get(key.public()).unwrap().payees, 3);
+		let paid: Vec<_> = VouchersPaid::<Test>::iter_prefix_values(key.public())
+			.map(|paid| paid.amount)
+			.collect();
+		assert_eq!(paid, [USDC; 3]);
 	});
 }

@@ -1,6 +1,6 @@
 //! `redeem_batch`: every rule of a ticket both ways, whole payment or none, and sums to the last unit.
 
-use crate::{mock::*, weights::WeightInfo, Event, Sessions, SpentNonces};
+use crate::{mock::*, weights::WeightInfo, Channels, Error, Event, Sessions};
 use clustercast_primitives::{
 	amount::{TICKET_BYTES, USDC},
 	chain::{
@@ -12,7 +12,7 @@ use clustercast_primitives::{
 	ticket as outcome, Hash, Ticket, WinningTicket,
 };
 use frame_support::{assert_noop, assert_ok, dispatch::GetDispatchInfo, BoundedVec};
-use sp_runtime::DispatchError;
+use sp_runtime::{AccountId32, DispatchError};
 
 /// What half a USDC for stream 0 is split into.
 const HALF: Payout = Payout {
@@ -59,7 +59,10 @@ fn a_winning_ticket_is_paid_whole_and_split() {
 		assert_eq!(Balances::total_issuance(), issuance);
 		assert_eq!(deposited(&ALICE), MAX_DEPOSIT - USDC / 2);
 		assert_eq!(Sessions::<Test>::get(key.public()).unwrap().spent, USDC / 2);
-		assert!(SpentNonces::<Test>::get(0, key.public()).contains(7));
+		let channel = Channels::<Test>::get(key.public(), RELAYER).unwrap();
+		assert_eq!((channel.paid, channel.open, channel.counter), (USDC / 2, 0, 0));
+		assert_eq!(channel.nonces.check(7), Err(AlreadyRedeemed));
+		assert_eq!(channel.nonces.check(6), Ok(()));
 	});
 }
 
@@ -115,25 +118,24 @@ fn a_refused_ticket_changes_nothing() {
 		assert_eq!(redeem(vec![forged.clone(), forged]), [Refused(BadSignature); 2]);
 		let after = (EVERYONE.map(|who| total(&who)), Sessions::<Test>::get(key.public()));
 		assert_eq!(before, after);
-		assert!(!SpentNonces::<Test>::contains_key(0, key.public()));
+		assert!(!Channels::<Test>::contains_key(key.public(), RELAYER));
 	});
 }
 
 #[test]
-fn tickets_of_many_viewers_relayers_and_streams_share_a_batch() {
+fn tickets_of_many_viewers_and_streams_share_a_batch() {
 	ExtBuilder.build_and_execute(|| {
 		let (alice, bob) = (open_session(), key(2));
 		deposit(BOB, 10 * USDC);
 		authorize(BOB, &bob, 10 * USDC, 10_000);
 		mint(BOB, 300_000);
 		mint(CAROL, 0);
-		endow(&NOBODY, USDC);
 		let issuance = Balances::total_issuance();
 		let verdicts = redeem(vec![
 			winner(&alice, 0),
 			signed(&bob, about(1, from(BOB, ticket(&bob, 0)))),
-			signed(&alice, to(NOBODY, about(2, ticket(&alice, 1)))),
-			signed(&bob, to(NOBODY, from(BOB, ticket(&bob, 1)))),
+			signed(&alice, about(2, ticket(&alice, 1))),
+			signed(&bob, from(BOB, ticket(&bob, 1))),
 		]);
 		let split = |relayer, broadcaster| {
 			Accepted(Payout {
@@ -154,10 +156,104 @@ fn tickets_of_many_viewers_relayers_and_streams_share_a_batch() {
 		assert_eq!(total(&ALICE), ENDOWMENT - USDC);
 		assert_eq!(total(&BOB), ENDOWMENT - USDC + 150_000);
 		assert_eq!(total(&CAROL), ENDOWMENT + 100_000);
-		assert_eq!(total(&RELAYER), USDC + 440_000 + 340_000);
-		assert_eq!(total(&NOBODY), USDC + 490_000 + 440_000);
+		assert_eq!(total(&RELAYER), USDC + 2 * 440_000 + 340_000 + 490_000);
 		assert_eq!(total(&TREASURY), USDC + 40_000);
 		assert_eq!(Balances::total_issuance(), issuance);
+	});
+}
+
+/// What a call says of each ticket.
+fn verdicts_of(who: AccountId32, tickets: Vec<WinningTicket>) -> Vec<TicketVerdict> {
+	let events = System::events().len();
+	assert_ok!(Broker::redeem_batch(
+		RuntimeOrigin::signed(who),
+		tickets.try_into().unwrap()
+	));
+	let events = System::events().into_iter().skip(events);
+	events
+		.filter_map(|record| match record.event {
+			RuntimeEvent::Broker(Event::TicketRedeemed { payout, .. }) => Some(Accepted(payout)),
+			RuntimeEvent::Broker(Event::TicketRefused { reason, .. }) => Some(Refused(reason)),
+			_ => None,
+		})
+		.collect()
+}
+
+#[test]
+fn a_batch_pays_one_recipient() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let others = signed(&key, to(BOB, ticket(&key, 1)));
+		let batch = vec![winner(&key, 0), others.clone(), winner(&key, 2)];
+		assert_eq!(
+			verdicts_of(RELAYER, batch),
+			[Accepted(HALF), Refused(NotRecipient), Accepted(HALF)]
+		);
+		assert_eq!(total(&BOB), ENDOWMENT);
+		// An operator of both is no exception: who comes first is the recipient.
+		Acting::set(vec![(RELAYER, CAROL, RELAYER), (BOB, CAROL, BOB)]);
+		let batch = vec![others, winner(&key, 3)];
+		assert_eq!(verdicts_of(CAROL, batch), [Accepted(HALF), Refused(NotRecipient)]);
+		assert_eq!(total(&BOB), ENDOWMENT + HALF.relayer);
+		assert_eq!(total(&RELAYER), USDC + 2 * HALF.relayer);
+	});
+}
+
+#[test]
+fn only_the_recipient_and_its_operator_redeem() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let redeem = |who, nonce| {
+			let tickets = vec![winner(&key, nonce)].try_into().unwrap();
+			Broker::redeem_batch(RuntimeOrigin::signed(who), tickets)
+		};
+		// Not the viewer either, nor the broadcaster, nor the operator of another relayer.
+		Acting::set(vec![(CAROL, BOB, CAROL)]);
+		for who in [ALICE, BOB, CAROL, TREASURY, NOBODY] {
+			assert_noop!(redeem(who, 0), Error::<Test>::NotRecipient);
+		}
+		Acting::set(vec![(RELAYER, BOB, RELAYER)]);
+		assert_ok!(redeem(BOB, 0));
+		assert_ok!(redeem(RELAYER, 1));
+		assert_noop!(redeem(CAROL, 2), Error::<Test>::NotRecipient);
+		assert_eq!(total(&RELAYER), USDC + 2 * HALF.relayer);
+		assert_eq!(total(&BOB), ENDOWMENT);
+	});
+}
+
+#[test]
+fn a_relayers_part_goes_where_it_said() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		Acting::set(vec![(RELAYER, BOB, CAROL)]);
+		assert_eq!(verdicts_of(BOB, vec![winner(&key, 0)]), [Accepted(HALF)]);
+		assert_eq!((total(&RELAYER), total(&BOB)), (USDC, ENDOWMENT));
+		assert_eq!(total(&CAROL), ENDOWMENT + HALF.relayer + HALF.broadcaster);
+		// Its reputation stays with it.
+		assert_eq!(Reported::get(), [(RELAYER, ALICE, 393_216, USDC / 2)]);
+	});
+}
+
+#[test]
+fn a_payout_account_that_is_none_refuses_the_ticket() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		Acting::set(vec![(RELAYER, RELAYER, NOBODY)]);
+		let small = Ticket {
+			face_value: 1_134,
+			..ticket(&key, 0)
+		};
+		assert_eq!(redeem_one(signed(&key, small)), Refused(CannotReceive));
+		assert_eq!(redeem_one(winner(&key, 0)), Accepted(HALF));
+		assert_eq!(total(&NOBODY), HALF.relayer);
+	});
+}
+
+#[test]
+fn an_empty_batch_fails() {
+	ExtBuilder.build_and_execute(|| {
+		let nothing = || Broker::redeem_batch(RuntimeOrigin::signed(RELAYER), BoundedVec::default());
+		assert_noop!(nothing(), Error::<Test>::NothingToRedeem);
 	});
 }
 
@@ -187,26 +283,77 @@ fn a_ticket_is_paid_once() {
 		System::set_block_number(120);
 		assert_eq!(redeem_one(winning.clone()), Refused(AlreadyRedeemed));
 		// Another ticket on a spent nonce is as good as the same one; the next nonce is free.
-		let other = to(BOB, ticket(&key, 0));
+		let other = Ticket {
+			face_value: USDC / 4,
+			..ticket(&key, 0)
+		};
 		assert_eq!(redeem_one(signed(&key, other)), Refused(AlreadyRedeemed));
 		assert!(is_paid(redeem_one(winner(&key, 1))));
 	});
 }
 
 #[test]
-fn nonces_count_for_each_session_and_epoch_alone() {
+fn nonces_count_for_each_session_and_recipient_alone() {
 	ExtBuilder.build_and_execute(|| {
 		let (first, second) = (open_session(), key(2));
 		authorize(ALICE, &second, USDC, 10_000);
-		let at = |key, expiry| {
-			let plain = ticket(key, 0);
-			signed(key, Ticket { expiry, ..plain })
+		assert!(is_paid(redeem_one(winner(&first, 7))));
+		// Whatever their expiry and stream.
+		mint(CAROL, 0);
+		let later = Ticket {
+			expiry: latest(),
+			..about(1, ticket(&first, 7))
 		};
-		let last_of_epoch = EPOCH_LENGTH - 60;
-		assert!(is_paid(redeem_one(at(&first, last_of_epoch))));
-		assert_eq!(redeem_one(at(&first, last_of_epoch - 60)), Refused(AlreadyRedeemed));
-		assert!(is_paid(redeem_one(at(&first, EPOCH_LENGTH))));
-		assert!(is_paid(redeem_one(at(&second, last_of_epoch))));
+		assert_eq!(redeem_one(signed(&first, later)), Refused(AlreadyRedeemed));
+		assert!(is_paid(redeem_one(winner(&second, 7))));
+		assert!(is_paid(redeem_one(signed(&first, to(BOB, ticket(&first, 7))))));
+		// What others redeem moves no window but their own.
+		assert!(is_paid(redeem_one(signed(&first, to(BOB, ticket(&first, 1 << 50))))));
+		assert!(is_paid(redeem_one(winner(&first, 6))));
+	});
+}
+
+#[test]
+fn a_nonce_lies_no_further_than_128_below_the_highest() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let redeem = |nonce| redeem_one(winner(&key, nonce));
+		// The last number of all would leave none above itself.
+		assert_eq!(redeem(u64::MAX), Refused(AlreadyRedeemed));
+		assert!(is_paid(redeem(1_000)));
+		assert_eq!(redeem(872), Refused(NonceTooOld));
+		assert_eq!(redeem(0), Refused(NonceTooOld));
+		assert!(is_paid(redeem(873)));
+		assert_eq!(redeem(873), Refused(AlreadyRedeemed));
+		// Within a batch the highest counts as well.
+		let batch = [1_001, 873, 874, 1_000, 1_129, 1_002].map(|nonce| winner(&key, nonce));
+		let verdicts = self::redeem(batch.to_vec());
+		assert_eq!(verdicts[1], Refused(NonceTooOld));
+		assert_eq!(verdicts[3], Refused(AlreadyRedeemed));
+		assert!(
+			[0, 2, 4, 5].map(|n| is_paid(verdicts[n])).iter().all(|paid| *paid),
+			"{verdicts:?}"
+		);
+		assert!(is_paid(redeem(1 << 32)));
+		assert_eq!(redeem(u64::MAX), Refused(AlreadyRedeemed));
+		assert!(is_paid(redeem(u64::MAX - 1)));
+		assert_eq!(redeem(u64::MAX - 1), Refused(AlreadyRedeemed));
+		assert_eq!(redeem(1 << 32), Refused(NonceTooOld));
+	});
+}
+
+#[test]
+fn a_refused_ticket_spends_no_nonce() {
+	ExtBuilder.build_and_execute(|| {
+		let key = open_session();
+		let dear = Ticket {
+			face_value: MAX_DEPOSIT + 1,
+			bytes: TICKET_BYTES << 20,
+			..ticket(&key, 1_000)
+		};
+		assert_eq!(redeem_one(signed(&key, dear)), Refused(DepositTooSmall));
+		assert!(is_paid(redeem_one(winner(&key, 0))));
+		assert!(is_paid(redeem_one(winner(&key, 1_000))));
 	});
 }
 
@@ -242,19 +389,6 @@ fn an_expiry_is_on_the_grid() {
 			assert_eq!(at(expiry), Refused(ExpiryOffGrid), "{expiry}");
 		}
 		assert!(is_paid(at(1_080)));
-	});
-}
-
-#[test]
-fn a_nonce_lies_within_the_bitmap() {
-	ExtBuilder.build_and_execute(|| {
-		let key = open_session();
-		assert_eq!(redeem_one(winner(&key, MAX_NONCES)), Refused(NonceTooLarge));
-		assert_eq!(redeem_one(winner(&key, u64::MAX)), Refused(NonceTooLarge));
-		// In 32 bits this would be the first one.
-		assert_eq!(redeem_one(winner(&key, 1 << 32)), Refused(NonceTooLarge));
-		assert!(is_paid(redeem_one(winner(&key, MAX_NONCES - 1))));
-		assert_eq!(redeem_one(winner(&key, MAX_NONCES - 1)), Refused(AlreadyRedeemed));
 	});
 }
 
@@ -317,8 +451,7 @@ fn a_signature_is_canonical_and_by_the_session_key_for_this_chain() {
 		};
 		assert_eq!(redeem_one(by_another), Refused(BadSignature));
 		// Every field is signed.
-		let alterations: [fn(&mut Ticket); 7] = [
-			|t| t.recipient.0 = BOB.into(),
+		let alterations: [fn(&mut Ticket); 6] = [
 			|t| t.kind = Kind::REPLAY,
 			|t| t.context.0[0] ^= 1,
 			|t| t.bytes += TICKET_BYTES,
@@ -331,6 +464,9 @@ fn a_signature_is_canonical_and_by_the_session_key_for_this_chain() {
 			alter(&mut altered.signed.message);
 			assert_eq!(redeem_one(altered), Refused(BadSignature));
 		}
+		let mut altered = good.clone();
+		altered.signed.message.recipient.0 = BOB.into();
+		assert_eq!(redeem_one(altered), Refused(BadSignature));
 		assert!(is_paid(redeem_one(good)));
 	});
 }
@@ -466,24 +602,27 @@ fn a_batch_is_bounded_and_needs_somebody_who_pays_the_fee() {
 			redeem(full).into_iter().filter(|v| is_paid(*v)).count(),
 			MAX_BATCH as usize
 		);
-		assert_eq!(redeem(vec![]), []);
 	});
 }
 
 #[test]
-fn refused_tickets_weigh_less() {
+fn a_batch_weighs_what_its_tickets_and_streams_do_and_refused_ones_less() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
-		let batch: BoundedVec<_, _> = vec![winner(&key, 0), winner(&key, 0)].try_into().unwrap();
+		mint(CAROL, 0);
+		let other = signed(&key, about(1, ticket(&key, 1)));
+		let batch: BoundedVec<_, _> = vec![winner(&key, 0), winner(&key, 0), other].try_into().unwrap();
 		let call = crate::Call::<Test>::redeem_batch { tickets: batch.clone() };
-		assert_eq!(
-			call.get_dispatch_info().call_weight,
-			<() as WeightInfo>::redeem_batch(2)
-		);
-		let post = Broker::redeem_batch(RuntimeOrigin::signed(BOB), batch).unwrap();
-		let expected = <() as WeightInfo>::redeem_batch(1) + <() as WeightInfo>::refuse_batch(1);
+		let declared = <() as WeightInfo>::redeem_batch(3, 2);
+		assert_eq!(call.get_dispatch_info().call_weight, declared);
+		let post = Broker::redeem_batch(RuntimeOrigin::signed(RELAYER), batch.clone()).unwrap();
+		let expected = <() as WeightInfo>::redeem_batch(2, 2) + <() as WeightInfo>::refuse_batch(1);
 		assert_eq!(post.actual_weight, Some(expected));
-		assert!(expected.ref_time() < <() as WeightInfo>::redeem_batch(2).ref_time());
+		assert!(expected.ref_time() < declared.ref_time());
+		// All of them refused.
+		let post = Broker::redeem_batch(RuntimeOrigin::signed(RELAYER), batch).unwrap();
+		let expected = <() as WeightInfo>::redeem_batch(0, 0) + <() as WeightInfo>::refuse_batch(3);
+		assert_eq!(post.actual_weight, Some(expected));
 	});
 }
 
@@ -498,18 +637,10 @@ fn a_final_reason_stays_and_another_may_go() {
 		CannotReceive,
 		UnknownStream,
 		PriceAboveBound,
+		WrongTerms,
 	];
 	assert!(temporary.iter().all(|reason| !TicketRefusal::is_final(*reason)));
-	assert!([AlreadyRedeemed, Expired, BadSignature].iter().all(|r| r.is_final()));
-}
-
-#[test]
-fn somebody_else_may_post_a_relayers_tickets() {
-	ExtBuilder.build_and_execute(|| {
-		let key = open_session();
-		let tickets = vec![winner(&key, 0)].try_into().unwrap();
-		assert_ok!(Broker::redeem_batch(RuntimeOrigin::signed(BOB), tickets));
-		assert_eq!(total(&RELAYER), USDC + HALF.relayer);
-		assert_eq!(total(&BOB), ENDOWMENT);
-	});
+	assert!([AlreadyRedeemed, NonceTooOld, NotRecipient, Expired, BadSignature]
+		.iter()
+		.all(|r| r.is_final()));
 }

@@ -11,8 +11,9 @@ use frame_support::{assert_noop, assert_ok};
 #[test]
 fn revoke_session_brings_the_expiry_forward() {
 	ExtBuilder.build_and_execute(|| {
-		let key = key(1).public();
-		authorize(ALICE, key, USDC, 10_000);
+		let session = key(1);
+		let key = session.public();
+		authorize(ALICE, &session, USDC, 10_000);
 		System::set_block_number(20);
 		assert_ok!(Broker::revoke_session(RuntimeOrigin::signed(ALICE), key));
 		let expiry = 20 + MAX_TICKET_LIFE;
@@ -24,11 +25,12 @@ fn revoke_session_brings_the_expiry_forward() {
 #[test]
 fn revoke_session_never_moves_the_expiry_back() {
 	ExtBuilder.build_and_execute(|| {
-		let key = key(1).public();
-		authorize(ALICE, key, USDC, 30);
+		let session = key(1);
+		let key = session.public();
+		authorize(ALICE, &session, USDC, 30);
 		assert_ok!(Broker::revoke_session(RuntimeOrigin::signed(ALICE), key));
 		assert_eq!(Sessions::<Test>::get(key).unwrap().expiry, 30);
-		authorize(BOB, self::key(2).public(), USDC, 10_000);
+		authorize(BOB, &self::key(2), USDC, 10_000);
 		assert_ok!(Broker::revoke_session(
 			RuntimeOrigin::signed(BOB),
 			self::key(2).public()
@@ -64,10 +66,11 @@ fn tickets_signed_before_the_revocation_are_still_paid() {
 #[test]
 fn revoke_session_fails_for_all_but_the_owner() {
 	ExtBuilder.build_and_execute(|| {
-		let key = key(1).public();
+		let session = key(1);
+		let key = session.public();
 		let revoke = |who| Broker::revoke_session(RuntimeOrigin::signed(who), key);
 		assert_noop!(revoke(ALICE), Error::<Test>::UnknownSession);
-		authorize(ALICE, key, USDC, 10_000);
+		authorize(ALICE, &session, USDC, 10_000);
 		assert_noop!(revoke(BOB), Error::<Test>::NotOwner);
 	});
 }

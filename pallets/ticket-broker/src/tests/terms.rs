@@ -27,6 +27,9 @@ const TERMS: StreamTerms = StreamTerms {
 /// The highest price of these terms.
 const HIGHEST: u64 = 3_000_000;
 
+/// The broadcaster's part of a tip of 1 USDC.
+const TIPPED: Balance = 980_000;
+
 /// Mints stream 1, Carol's, on these terms.
 fn mint_priced() {
 	mint_at(CAROL, TERMS).unwrap();
@@ -197,7 +200,10 @@ fn holding_a_ticket_back_does_not_change_whom_it_pays() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
 		mint_priced();
-		let offer = RentOffer { price: 0, blocks: 60 };
+		let offer = RentOffer {
+			price: 0,
+			blocks: MAX_TICKET_LIFE,
+		};
 		assert_ok!(StreamKeys::set_rent(
 			RuntimeOrigin::signed(CAROL),
 			StreamId(1),
@@ -216,19 +222,23 @@ fn holding_a_ticket_back_does_not_change_whom_it_pays() {
 		let tip = || Broker::tip(RuntimeOrigin::signed(ALICE), StreamId(1), USDC);
 		let during = fair(&key, 1);
 		assert_eq!(gains([CAROL, BOB], before), [600, 0]);
-		run_to(179);
+		run_to(700);
+		// The figures of an explanation are those of the payment.
+		let explained = Broker::explain_ticket(&during);
+		assert_eq!(explained.broadcaster, Some(AccountId(BOB.into())));
+		assert_eq!(gains([CAROL, BOB], during), [0, 600]);
+		run_to(719);
 		let (owned, rented) = (total(&CAROL), total(&BOB));
 		assert_ok!(tip());
-		assert_eq!((total(&CAROL), total(&BOB)), (owned, rented + USDC));
+		assert_eq!((total(&CAROL), total(&BOB)), (owned, rented + TIPPED));
 		let last = fair(&key, 2);
-		let owed = voucher(&key, 3_000, 16 * TICKET_BYTES);
-		run_to(180);
+		let owed = voucher_under(1, &key, 3_000, 16 * TICKET_BYTES);
+		run_to(720);
 		assert_ok!(tip());
-		assert_eq!((total(&CAROL), total(&BOB)), (owned + USDC, rented + USDC));
+		assert_eq!((total(&CAROL), total(&BOB)), (owned + TIPPED, rented + TIPPED));
 		let after = fair(&key, 3);
 		assert_eq!(gains([CAROL, BOB], after), [600, 0]);
-		run_to(700);
-		assert_eq!(gains([CAROL, BOB], during.clone()), [0, 600]);
+		run_to(1_240);
 		assert_eq!(gains([CAROL, BOB], last), [0, 600]);
 		let rented = total(&BOB);
 		let paid = Payout {
@@ -238,9 +248,6 @@ fn holding_a_ticket_back_does_not_change_whom_it_pays() {
 		};
 		assert_eq!(redeem_voucher(owed), Accepted(paid));
 		assert_eq!(total(&BOB), rented + 300);
-		// The figures of an explanation are those of the payment.
-		let explained = Broker::explain_ticket(&during);
-		assert_eq!(explained.broadcaster, Some(AccountId(BOB.into())));
 	});
 }
 
@@ -258,10 +265,6 @@ fn a_burnt_stream_pays_what_was_signed_before_and_nothing_else() {
 		let after = fair(&key, 2);
 		assert_eq!(gains([CAROL], early), [600]);
 		assert_eq!(redeem_one(after), Refused(UnknownStream));
-		assert_eq!(
-			redeem_voucher(voucher(&key, 3_000, 16 * TICKET_BYTES)),
-			Refused(UnknownStream)
-		);
 		frame_support::assert_noop!(
 			Broker::tip(RuntimeOrigin::signed(ALICE), StreamId(1), USDC),
 			crate::Error::<Test>::UnknownStream
@@ -269,6 +272,17 @@ fn a_burnt_stream_pays_what_was_signed_before_and_nothing_else() {
 		run_to(2 * MAX_TICKET_LIFE);
 		assert_eq!(gains([CAROL], late), [600]);
 		assert!(matches!(redeem_voucher(owed), Accepted(_)));
+		// Vouchers under its last terms, for as long as any terms that ended.
+		run_to(2 * MAX_TICKET_LIFE + 59);
+		assert!(matches!(
+			redeem_voucher(voucher(&key, 6_000, 32 * TICKET_BYTES)),
+			Accepted(_)
+		));
+		run_to(2 * MAX_TICKET_LIFE + 60);
+		assert_eq!(
+			redeem_voucher(voucher(&key, 9_000, 48 * TICKET_BYTES)),
+			Refused(WrongTerms)
+		);
 	});
 }
 
@@ -317,13 +331,20 @@ fn vouchers_of_each_terms_keep_their_price_and_share() {
 		assert_eq!(redeem_voucher(dear), Refused(PriceAboveBound));
 		assert_eq!(redeem_voucher(old.clone()), split(2_640, 300, 60));
 		assert_eq!(redeem_voucher(old), Refused(NothingNew));
-		// Signed from now on, the old terms are over; and there are none behind the new ones.
-		assert_eq!(
-			redeem_voucher(voucher(&key, 9_000, 48 * TICKET_BYTES)),
-			Refused(WrongTerms)
-		);
+		// There are none behind the new ones.
 		assert_eq!(
 			redeem_voucher(voucher_under(2, &key, 9_000, 48 * TICKET_BYTES)),
+			Refused(WrongTerms)
+		);
+		// The old ones are over a delay after they ended.
+		run_to(2 * MAX_TICKET_LIFE + 59);
+		assert_eq!(
+			redeem_voucher(voucher(&key, 9_000, 48 * TICKET_BYTES)),
+			split(2_640, 300, 60)
+		);
+		run_to(2 * MAX_TICKET_LIFE + 60);
+		assert_eq!(
+			redeem_voucher(voucher(&key, 12_000, 64 * TICKET_BYTES)),
 			Refused(WrongTerms)
 		);
 	});

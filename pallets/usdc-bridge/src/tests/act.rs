@@ -4,7 +4,7 @@ use crate::{mock::*, Error, Event, UsedActions, Withdrawals};
 use clustercast_primitives::{
 	amount::USDC,
 	bridge::{Domain, EthereumAction},
-	Balance, EthereumAddress, EthereumSignature, PublicKey,
+	Balance, EthereumAddress, EthereumSignature, Signature,
 };
 use frame_support::{assert_noop, assert_ok, traits::fungible::Inspect};
 use pallet_ticket_broker::Sessions;
@@ -43,9 +43,10 @@ fn collect(tip: Balance) -> EthereumAction {
 
 fn authorize(limit: Balance, tip: Balance) -> EthereumAction {
 	EthereumAction::Authorize {
-		key: PublicKey([7; 32]),
+		key: session_key(7).public(),
 		limit,
 		expiry: 500,
+		proof: session_proof(7, &account(&wallet(1))),
 		tip,
 		nonce: 0,
 		deadline: 100,
@@ -131,12 +132,48 @@ fn authorize_makes_a_session() {
 	ExtBuilder::default().build_and_execute(|| {
 		let wallet = funded_wallet();
 		assert_ok!(act(&wallet, authorize(5 * USDC, USDC)));
-		let session = Sessions::<Test>::get(PublicKey([7; 32])).unwrap();
+		let session = Sessions::<Test>::get(session_key(7).public()).unwrap();
 		assert_eq!(
 			(session.owner, session.limit, session.expiry),
 			(account(&wallet), 5 * USDC, 500)
 		);
 		assert_eq!(free(&BOB), ENDOWMENT + USDC);
+	});
+}
+
+/// Whoever saw a key could have made it a session of his own, and its owner could never use it.
+#[test]
+fn nobody_takes_a_key_that_is_not_theirs() {
+	ExtBuilder::default().build_and_execute(|| {
+		let wallet = funded_wallet();
+		let refusal = || pallet_ticket_broker::Error::<Test>::BadProof;
+		let with = |other| match authorize(USDC, 0) {
+			EthereumAction::Authorize {
+				key,
+				limit,
+				expiry,
+				tip,
+				nonce,
+				deadline,
+				..
+			} => EthereumAction::Authorize {
+				key,
+				limit,
+				expiry,
+				proof: other,
+				tip,
+				nonce,
+				deadline,
+			},
+			_ => unreachable!(),
+		};
+		// Of another key, for another account, and none.
+		assert_noop!(act(&wallet, with(session_proof(8, &account(&wallet)))), refusal());
+		assert_noop!(act(&wallet, with(session_proof(7, &BOB))), refusal());
+		assert_noop!(act(&wallet, with(Signature([0; 64]))), refusal());
+		// The wallet's signature is good whatever the proof is: it is not part of what the wallet signs.
+		let signed = sign_action(&wallet, &with(Signature([0; 64])));
+		assert_ok!(Bridge::act(RuntimeOrigin::signed(BOB), authorize(USDC, 0), signed));
 	});
 }
 

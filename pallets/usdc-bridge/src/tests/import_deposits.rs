@@ -4,7 +4,7 @@ use crate::{mock::*, Attested, Call, Error, Event, Imported, NextDeposit, Strand
 use clustercast_primitives::{
 	amount::USDC,
 	bridge::{account_of, deposit::prove, Attestation, Credit, Deposit, ProvenDeposit},
-	AccountId, Balance, EthereumAddress, Hash, PublicKey,
+	AccountId, Balance, EthereumAddress, Hash, Signature,
 };
 use frame_support::{assert_noop, assert_ok, traits::fungible::Inspect};
 use pallet_ticket_broker::Sessions;
@@ -141,9 +141,10 @@ fn what_the_escrow_cannot_take_stays_free() {
 /// A deposit that this wallet paid, with session key 7 for this account.
 fn with_session(number: u64, payer: &ecdsa::Pair, whose: AccountId32, limit: Balance, expiry: u32) -> Deposit {
 	let credit = Credit {
-		session_key: PublicKey([7; 32]),
+		session_key: session_key(7).public(),
 		session_limit: limit,
 		session_expiry: expiry,
+		session_proof: session_proof(7, &whose),
 		..credit_of(whose)
 	};
 	Deposit {
@@ -156,7 +157,7 @@ fn with_session(number: u64, payer: &ecdsa::Pair, whose: AccountId32, limit: Bal
 fn the_depositors_own_session_key_may_sign() {
 	ExtBuilder::default().build_and_execute(|| {
 		let wallet = wallet(1);
-		let key = PublicKey([7; 32]);
+		let key = session_key(7).public();
 		bridge_in(&[with_session(0, &wallet, account(&wallet), 5 * USDC, 1_000)]);
 		let session = Sessions::<Test>::get(key).unwrap();
 		assert_eq!(session.owner, account(&wallet));
@@ -168,7 +169,7 @@ fn the_depositors_own_session_key_may_sign() {
 fn a_stranger_cannot_slip_a_session_key_into_an_account() {
 	ExtBuilder::default().build_and_execute(|| {
 		let (owner, stranger) = (wallet(1), wallet(2));
-		let key = PublicKey([7; 32]);
+		let key = session_key(7).public();
 		let slipped = |number, whose| with_session(number, &stranger, whose, 50 * USDC, 1_000);
 		bridge_in(&[slipped(0, account(&owner)), slipped(1, ALICE)]);
 		assert_eq!(Sessions::<Test>::get(key), None);
@@ -177,6 +178,38 @@ fn a_stranger_cannot_slip_a_session_key_into_an_account() {
 		let reason = Error::<Test>::NotTheDepositors.into();
 		System::assert_has_event(Event::SessionRefused { number: 0, key, reason }.into());
 		System::assert_has_event(Event::SessionRefused { number: 1, key, reason }.into());
+	});
+}
+
+/// Whoever saw a key could have deposited 1 USDC with it, and its owner could never use it.
+#[test]
+fn nobody_takes_a_key_that_is_not_theirs() {
+	ExtBuilder::default().build_and_execute(|| {
+		let (owner, thief) = (wallet(1), wallet(2));
+		let proven = |number, payer: &ecdsa::Pair, session_proof| {
+			let honest = with_session(number, payer, account(payer), USDC, 1_000);
+			let credit = Credit {
+				session_proof,
+				..honest.credit().unwrap()
+			};
+			Deposit {
+				body: credit.body(),
+				..honest
+			}
+		};
+		bridge_in(&[
+			proven(0, &thief, session_proof(7, &account(&owner))),
+			proven(1, &thief, session_proof(8, &account(&thief))),
+			proven(2, &thief, Signature([0; 64])),
+			proven(3, &owner, session_proof(7, &account(&owner))),
+		]);
+		let key = session_key(7).public();
+		let reason = pallet_ticket_broker::Error::<Test>::BadProof.into();
+		for number in 0..3 {
+			System::assert_has_event(Event::SessionRefused { number, key, reason }.into());
+		}
+		assert_eq!(Balances::total_balance(&account(&thief)), 60 * USDC);
+		assert_eq!(Sessions::<Test>::get(key).unwrap().owner, account(&owner));
 	});
 }
 
@@ -237,7 +270,7 @@ fn the_same_address_on_another_l2_is_somebody_else() {
 		bridge_in(&[with_session(0, &wallet, there.clone(), USDC, 1_000)]);
 		// Credited as any account is, but not as the payer's own.
 		assert_eq!(Balances::total_balance(&there), 20 * USDC);
-		let (key, reason) = (PublicKey([7; 32]), Error::<Test>::NotTheDepositors.into());
+		let (key, reason) = (session_key(7).public(), Error::<Test>::NotTheDepositors.into());
 		assert_eq!(Sessions::<Test>::get(key), None);
 		let number = 0;
 		System::assert_has_event(Event::SessionRefused { number, key, reason }.into());
@@ -260,7 +293,7 @@ fn deposits_that_are_not_understood_strand_and_do_not_stop_those_behind_them() {
 			..credit_of(NOBODY)
 		};
 		let short = Deposit {
-			body: credit_of(NOBODY).body().bytes()[..99].to_vec().try_into().unwrap(),
+			body: credit_of(NOBODY).body().bytes()[..163].to_vec().try_into().unwrap(),
 			..deposit_of(2, NOBODY)
 		};
 		let all = [

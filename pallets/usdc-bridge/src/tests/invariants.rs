@@ -8,7 +8,7 @@ use crate::{
 use clustercast_primitives::{
 	amount::USDC,
 	bridge::{deposit::prove, Attestation, Credit, Deposit, EthereumAction},
-	Balance, EthereumAddress, Hash, PublicKey,
+	Balance, EthereumAddress, Hash,
 };
 use frame_support::{
 	assert_ok,
@@ -231,6 +231,21 @@ enum Step {
 		to: u8,
 		amount: Balance,
 	},
+	/// Whoever keeps nothing is reaped, if nothing is held.
+	TransferAll {
+		from: u8,
+		to: u8,
+		keep_alive: bool,
+	},
+	/// Of an account's deposit for tickets, to be transferred away once it is free.
+	Leave {
+		who: u8,
+		amount: Balance,
+	},
+	/// Of a session that may have expired.
+	ReapSession {
+		key: u8,
+	},
 	Wait {
 		blocks: u32,
 	},
@@ -258,6 +273,10 @@ fn step() -> impl Strategy<Value = Step> {
 		4 => (0..3u8, 0..4u8, amount(), amount(), 0..2u64, 0..2_000u32)
 			.prop_map(|(wallet, action, amount, tip, nonce, life)| Step::Act { wallet, action, amount, tip, nonce, life }),
 		1 => (0..6u8, 0..6u8, amount()).prop_map(|(from, to, amount)| Step::Transfer { from, to, amount }),
+		2 => (0..6u8, 0..6u8, any::<bool>())
+			.prop_map(|(from, to, keep_alive)| Step::TransferAll { from, to, keep_alive }),
+		2 => (0..6u8, amount()).prop_map(|(who, amount)| Step::Leave { who, amount }),
+		1 => (0..4u8).prop_map(|key| Step::ReapSession { key }),
 		2 => prop_oneof![1..3u32, 1_150..1_300u32].prop_map(|blocks| Step::Wait { blocks }),
 	]
 }
@@ -307,12 +326,21 @@ impl World {
 					(_, 0) => (kind, escrow.min(amount), (0, 0)),
 					_ => (kind, escrow.min(amount), (limit, expiry)),
 				};
-				let credit = Credit {
-					escrow,
-					session_key: PublicKey([key; 32]),
-					session_limit: limit,
-					session_expiry: expiry,
-					..credit_of(person(whose))
+				let credit = match key {
+					0 => Credit {
+						escrow,
+						session_limit: limit,
+						session_expiry: expiry,
+						..credit_of(person(whose))
+					},
+					_ => Credit {
+						escrow,
+						session_key: session_key(key).public(),
+						session_limit: limit,
+						session_expiry: expiry,
+						session_proof: session_proof(key, &person(whose)),
+						..credit_of(person(whose))
+					},
 				};
 				self.deposits.push(Deposit {
 					depositor: if own && whose > 2 { address(&wallet(whose)) } else { TO },
@@ -408,11 +436,12 @@ impl World {
 					},
 					2 => EthereumAction::Collect { tip, nonce, deadline },
 					_ => {
-						let (key, expiry) = (PublicKey([wallet; 32]), deadline);
+						let account = account(&self::wallet(wallet + 3));
 						EthereumAction::Authorize {
-							key,
+							key: session_key(wallet).public(),
 							limit: amount,
-							expiry,
+							expiry: deadline,
+							proof: session_proof(wallet, &account),
 							tip,
 							nonce,
 							deadline,
@@ -430,6 +459,22 @@ impl World {
 			},
 			Step::Transfer { from, to, amount } => {
 				Balances::transfer_allow_death(RuntimeOrigin::signed(person(from)), person(to), amount)
+			},
+			Step::TransferAll { from, to, keep_alive } => {
+				let outcome = Balances::transfer_all(RuntimeOrigin::signed(person(from)), person(to), keep_alive);
+				if outcome.is_ok() && !keep_alive && from != to && Broker::deposit_of(&person(from)) == 0 {
+					assert!(!System::account_exists(&person(from)), "it is reaped");
+				}
+				outcome
+			},
+			Step::Leave { who, amount } => {
+				let asked = Broker::request_unlock(RuntimeOrigin::signed(person(who)), amount);
+				let left = Broker::withdraw(RuntimeOrigin::signed(person(who)));
+				asked.or(left)
+			},
+			Step::ReapSession { key } => {
+				let reaped = Broker::reap_session(RuntimeOrigin::signed(ALICE), session_key(key).public());
+				reaped.map(|_| ()).map_err(|refused| refused.error)
 			},
 			Step::Wait { blocks } => {
 				run_to(System::block_number() + blocks);

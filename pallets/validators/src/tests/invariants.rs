@@ -1,5 +1,5 @@
 //! Each invariant of `try_state` is broken by hand once and found; no sequence of calls breaks one, makes or loses
-//! money, or takes the floor's seats.
+//! money, takes the floor's seats, or gives candidates enough of them to stop finality.
 
 use crate::{mock::*, Bonds, Burnt, HoldReason, Punished, Ranking, ShutOut, Taken};
 use clustercast_primitives::Balance;
@@ -89,6 +89,22 @@ fn bonds_that_differ_from_holds_are_found() {
 }
 
 #[test]
+fn whoever_lost_its_bond_may_leave_no_account_behind() {
+	ExtBuilder.build_and_execute(|| {
+		assert_ok!(register(ALICE, MIN_BOND));
+		run_to(3);
+		assert_ok!(Validators::slash_for(crate::ATTESTATION, &ALICE, 3, None));
+		assert_ok!(Session::purge_keys(RuntimeOrigin::signed(ALICE)));
+		assert_ok!(Balances::transfer_all(RuntimeOrigin::signed(ALICE), BOB, false));
+		assert!(!System::account_exists(&ALICE));
+		assert!(
+			Bonds::<Test>::contains_key(ALICE),
+			"and cannot come anew before its time"
+		);
+	});
+}
+
+#[test]
 fn a_broken_ranking_is_found() {
 	let order = complaint(|| Ranking::<Test>::mutate(|r| r.as_mut().reverse()));
 	assert_eq!(order, "2: the ranking is out of order");
@@ -115,13 +131,13 @@ fn a_broken_floor_is_found() {
 
 #[test]
 fn a_set_with_strangers_or_too_many_is_found() {
-	let text = "4: somebody is in the set without a bond";
 	let queue = |accounts: Vec<AccountId32>| {
 		let queue: Vec<_> = accounts.into_iter().map(|who| (who, keys(1))).collect();
 		complaint(|| pallet_session::QueuedKeys::<Test>::put(queue))
 	};
-	assert_eq!(queue(vec![CAROL]), text);
-	assert_eq!(queue(vec![ALICE; SEATS as usize + 1]), text);
+	assert_eq!(queue(vec![CAROL]), "4: somebody is in the set without a bond");
+	let many = queue(vec![ALICE; SEATS as usize - FLOOR.len() + 1]);
+	assert_eq!(many, "4: more candidates are in the set than there are seats");
 }
 
 #[test]
@@ -156,10 +172,17 @@ enum Step {
 	Withdraw(u8),
 	SetKeys(u8, u64),
 	PurgeKeys(u8),
+	Transfer(u8, u8, Balance),
+	/// All that is not held, and the account with it where nothing is.
+	TransferAll(u8, u8),
 	Slash(u8, bool, u32, Option<u8>),
 	Blocks(u32),
 	/// Nobody but the floor makes blocks.
 	Idle,
+}
+
+fn bond_or_dust() -> impl Strategy<Value = Balance> {
+	prop_oneof![Just(1u128), Just(EXISTENTIAL_DEPOSIT), MIN_BOND..2 * MIN_BOND]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -179,6 +202,8 @@ fn step() -> impl Strategy<Value = Step> {
 		2 => who.clone().prop_map(Step::Withdraw),
 		1 => (who.clone(), 30..45u64).prop_map(|(w, k)| Step::SetKeys(w, k)),
 		1 => (11..=17u8).prop_map(Step::PurgeKeys),
+		1 => (who.clone(), who.clone(), bond_or_dust()).prop_map(|(w, to, amount)| Step::Transfer(w, to, amount)),
+		2 => (who.clone(), who.clone()).prop_map(|(w, to)| Step::TransferAll(w, to)),
 		1 => (who, any::<bool>(), 0..12u32, prop::option::of(Just(31u8)))
 			.prop_map(|(w, kind, age, reporter)| Step::Slash(w, kind, age, reporter)),
 		3 => (1..2 * SESSION).prop_map(Step::Blocks),
@@ -200,6 +225,12 @@ fn take(step: Step) {
 		Step::Withdraw(who) => attempt(&|| Validators::withdraw(signed(who))),
 		Step::SetKeys(who, key) => attempt(&|| set_keys(account(who), key)),
 		Step::PurgeKeys(who) => attempt(&|| Session::purge_keys(signed(who))),
+		Step::Transfer(who, to, amount) => {
+			attempt(&|| Balances::transfer_allow_death(signed(who), account(to), amount));
+		},
+		Step::TransferAll(who, to) => {
+			attempt(&|| Balances::transfer_all(signed(who), account(to), false));
+		},
 		Step::Slash(who, kind, age, reporter) => {
 			let kind = if kind { crate::ATTESTATION } else { *b"some offence...." };
 			let session = session().saturating_sub(age);
@@ -231,7 +262,7 @@ proptest! {
 		everybody_leaves in prop::bool::weighted(0.2),
 	) {
 		ExtBuilder.build().execute_with(|| {
-			let everybody = || (1..=3).chain(RICH).chain(30..=32).map(account);
+			let everybody = || OF_THE_FLOOR.chain(RICH).chain(30..=32).map(account);
 			let issued = Balances::total_issuance();
 			for step in steps {
 				take(step);
@@ -242,8 +273,8 @@ proptest! {
 				assert_eq!(owned + Burnt::<Test>::get(), issued);
 				// Sets: bounded, and the floor is in each.
 				let set = Session::validators();
-				assert!(set.len() <= SEATS as usize);
-				assert!(FLOOR.iter().all(|who| set.contains(who)));
+				assert!(set.starts_with(&FLOOR));
+				assert!(set.len() - FLOOR.len() <= (set.len() - 1) / 3, "candidates can stop finality");
 				// Storage: bounded.
 				assert!(Ranking::<Test>::get().len() <= PLACES as usize);
 				assert!(Punished::<Test>::iter().count() <= 2 * 11 * (EVIDENCE as usize + 1));

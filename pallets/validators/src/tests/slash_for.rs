@@ -1,8 +1,6 @@
 //! What an offence costs, who gets it, once.
 
-use crate::{
-	mock::*, Bonds, Burnt, Error, Event, Kind, Offences, Penalty, Punished, Ranking, Standing, Taken, ATTESTATION,
-};
+use crate::{mock::*, Bonds, Burnt, Error, Event, Kind, Penalty, Punished, Ranking, Standing, Taken, ATTESTATION};
 use clustercast_primitives::{amount::USDC, Balance};
 use frame_support::{assert_ok, traits::fungible::Inspect};
 use sp_runtime::{AccountId32, DispatchError};
@@ -167,17 +165,5 @@ fn what_nobody_can_receive_is_burnt() {
 			}
 		);
 		assert_eq!(Burnt::<Test>::get(), 5_000);
-	});
-}
-
-#[test]
-fn an_offence_told_by_another_pallet_is_punished_once_a_session() {
-	ExtBuilder.build_and_execute(|| {
-		assert_ok!(register(ALICE, MIN_BOND));
-		<Validators as Offences<_>>::offended(&ALICE);
-		<Validators as Offences<_>>::offended(&ALICE);
-		assert_eq!(held(&ALICE), 0);
-		assert_eq!(Taken::<Test>::get(), MIN_BOND);
-		assert!(Validators::is_punished(ATTESTATION, &ALICE, 0));
 	});
 }
