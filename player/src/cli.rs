@@ -10,7 +10,7 @@ use crate::{
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, calls, Call, Chain, Wait, Wallet};
-use clustercast_primitives::{AccountId, StreamId, Usdc};
+use clustercast_primitives::{session::SessionProof, AccountId, StreamId, Usdc};
 use std::{path::PathBuf, process::ExitCode};
 
 /// What is logged when RUST_LOG does not say.
@@ -140,13 +140,14 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 			let folder = StateFolder::open(&state).context("--state")?;
 			let chain = Chain::connect(&rpc).await?;
 			let account = payer.account(&chain).await.context("--account")?;
-			let session = funds::session_to_authorise(&chain, account, &folder)?;
+			let (key, expiry) = funds::session_to_authorise(&chain, account, &folder)?;
+			let proof = key.sign(SessionProof { account }, &chain.genesis()).signature;
 			status::print_line(serde_json::json!({
 				"account": account.to_string(),
 				"ss58": account::ss58(&account),
-				"sessionKey": session.key.to_string(),
-				"sessionProof": session.proof.to_string(),
-				"expiry": session.expiry,
+				"sessionKey": key.public().to_string(),
+				"sessionProof": proof.to_string(),
+				"expiry": expiry,
 			}));
 			Ok(())
 		},

@@ -5,6 +5,7 @@ use crate::pocket::{Pocket, StateError, StateFolder};
 use clustercast_chain::{calls, Call, Chain, ChainError, Constants, Wait, Wallet};
 use clustercast_primitives::{
 	chain::{SessionInfo, ViewerAccount},
+	crypto::KeyPair,
 	ticket::EXPIRY_GRID,
 	AccountId, Balance, BlockNumber, Hash, PublicKey, Signature, Usdc,
 };
@@ -224,23 +225,12 @@ fn rules(constants: &Constants, genesis: Hash, sender: AccountId, session_expiry
 	}
 }
 
-/// A session key for an account that is funded elsewhere.
-#[derive(Clone, Copy, Debug)]
-pub struct ToAuthorise {
-	/// The key.
-	pub key: PublicKey,
-	/// Last block for which it is to be authorised.
-	pub expiry: BlockNumber,
-	/// By the key: it is for this account.
-	pub proof: Signature,
-}
-
 /// The session key for an account that is funded elsewhere. Made when there is none yet.
 pub fn session_to_authorise(
 	chain: &Chain,
 	account: AccountId,
 	folder: &StateFolder,
-) -> Result<ToAuthorise, FundsError> {
+) -> Result<(KeyPair, BlockNumber), FundsError> {
 	let life = SESSION_LIFE.min(chain.constants().max_session_life);
 	let expiry = chain.head().best.saturating_add(life);
 	let key = match folder.session()? {
@@ -251,11 +241,7 @@ pub fn session_to_authorise(
 			fresh
 		},
 	};
-	Ok(ToAuthorise {
-		key: key.public(),
-		expiry,
-		proof: purse::prove(&key, account, &chain.genesis()),
-	})
+	Ok((key, expiry))
 }
 
 /// The purse of the session key in the folder, as it is; `None` where there is none.
@@ -269,7 +255,8 @@ pub fn session_at_hand(chain: &Chain, account: AccountId, folder: &StateFolder) 
 
 /// Waits until the account has authorised the folder's session key and has a deposit, and opens the purse.
 pub async fn await_session(chain: &Chain, account: AccountId, folder: &StateFolder) -> Result<Pocket, FundsError> {
-	let ToAuthorise { key, expiry, .. } = session_to_authorise(chain, account, folder)?;
+	let (key, expiry) = session_to_authorise(chain, account, folder)?;
+	let key = key.public();
 	let mut told = false;
 	loop {
 		let found = chain.viewer_account(&account, None).await?;

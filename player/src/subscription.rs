@@ -21,10 +21,8 @@ use clustercast_primitives::{
 	AccountId, Balance, BlockNumber, Hash, StreamId, TrackId, Usdc,
 };
 use clustercast_protocol::{
-	thrift::Wish,
-	viewer::Event,
-	EncodedWindow, EndReason, Fault, PaymentMode, PaymentTerms, PurseError, Resume, SessionKey, Standing, Terms,
-	Thrift, ThriftConfig, ViewerConfig, ViewerSession,
+	thrift::Wish, viewer::Event, EncodedWindow, EndReason, Fault, PaymentMode, PaymentTerms, PurseError, Resume,
+	SessionKey, Standing, Terms, Thrift, ThriftConfig, ViewerConfig, ViewerSession,
 };
 use std::{future::Future, time::Duration};
 use tokio::{

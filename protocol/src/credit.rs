@@ -162,7 +162,7 @@ struct Line {
 	released: u32,
 	/// All risks, winners and vouchers.
 	owed: Balance,
-	/// Part of `owed` that nothing covers, as it stands in the sum of all.
+	/// What a stranger may leave unpaid or have voided, as it stands in the sum of all.
 	uncovered: Balance,
 	/// What somebody who has reserved something may leave unpaid all the same, as it stands in the sum of all.
 	exposed: Balance,
@@ -190,6 +190,21 @@ impl Line {
 	fn signed(&self) -> Balance {
 		let signed = self.winners.values().chain(self.vouchers.values());
 		signed.map(|signed| signed.owed).sum()
+	}
+
+	/// The most that may be lost to a stranger, with one more receipt of this cost and risk. What a stranger does not sign for
+	/// is lost whatever is reserved; what else is signed for, and may yet be, is as far as it exceeds the cover.
+	fn uncover(&self, cover: Balance, more: Option<(Balance, Balance)>) -> Balance {
+		let strangers = self.receipts.values().filter(|receipt| !receipt.known);
+		let strangers = strangers.map(|receipt| (receipt.cost, receipt.risk));
+		let (mut unsigned, mut signed) = (0, self.signed());
+		for (cost, risk) in strangers.chain(more) {
+			unsigned = Balance::saturating_add(unsigned, cost);
+			signed = Balance::saturating_add(signed, risk - cost);
+		}
+		let known = self.receipts.values().filter(|receipt| receipt.known);
+		let signed = known.fold(signed, |sum, receipt| sum.saturating_add(receipt.risk));
+		unsigned.saturating_add(signed.saturating_sub(cover))
 	}
 
 	fn unpaid_bytes(&self) -> u64 {
@@ -231,7 +246,7 @@ impl Lost {
 /// Sums over all sessions, micro-USDC.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
-	/// Uncovered, of strangers.
+	/// What strangers may leave unpaid or have voided.
 	uncovered: Balance,
 	/// What those who have reserved something may leave unpaid.
 	exposed: Balance,
@@ -377,13 +392,12 @@ impl Credit {
 				false => other.uncovered,
 			});
 		}
-		let uncovered = line
-			.owed
-			.saturating_add(risk)
-			.saturating_sub(line.cover(self.now, self.config.margin));
 		let (before, after) = match known {
 			true => (0, cost),
-			false => (line.uncovered, uncovered.max(cost)),
+			false => {
+				let cover = line.cover(self.now, self.config.margin);
+				(line.uncovered, line.uncover(cover, Some((cost, risk))))
+			},
 		};
 		if owed_bytes.saturating_add(bytes) > float.bytes || owed.saturating_add(after) > float.value {
 			return Err(Shortage::Reservation);
@@ -645,7 +659,7 @@ impl Credit {
 		change(line);
 		let outstanding = line.receipts.values().map(|receipt| receipt.risk);
 		line.owed = outstanding.sum::<Balance>() + line.signed();
-		line.uncovered = line.owed.saturating_sub(line.cover(self.now, 0));
+		line.uncovered = line.uncover(line.cover(self.now, 0), None);
 		line.exposed = line.expose(self.config.least);
 		self.sums.uncovered += line.uncovered;
 		self.sums.exposed += line.exposed;

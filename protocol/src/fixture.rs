@@ -34,13 +34,13 @@ pub const TICKET_LIFE: u32 = 300;
 pub const MAX_TICKET_LIFE: u32 = 600;
 pub const EPOCH: u32 = 5;
 pub const HEAD: u32 = 50;
-pub const LATEST_START_MS: u64 = 2_000_000_000_000;
 pub const MARGIN: u32 = 300;
 pub const FLOAT: Float = Float {
 	bytes: 64 << 20,
 	value: 5 * USDC,
 	per_hour: 20 * USDC,
 };
+pub const LATEST_START_MS: u64 = 2_000_000_000_000;
 pub const CHALLENGE: Hash = Hash([0xc4; 32]);
 
 pub fn stream_key() -> KeyPair {

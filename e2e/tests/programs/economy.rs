@@ -117,7 +117,7 @@ impl<'a> Cast<'a> {
 			.deposit_and_authorize(
 				&viewer,
 				20 * USDC,
-				&session.public(),
+				&session,
 				20 * USDC,
 				expiry,
 				Wait::Finalised,

@@ -836,7 +836,7 @@ pub mod pallet {
 			let previous = record.previous_keys.iter().map(|previous| previous.key);
 			previous
 				.chain([record.signing_key])
-				.for_each(|key| SigningKeys::<T>::remove(key));
+				.for_each(SigningKeys::<T>::remove);
 			Reputations::<T>::remove(&relayer);
 			Relayers::<T>::remove(&relayer);
 			Self::deposit_event(Event::Left {

@@ -171,6 +171,22 @@ fn reservation_covers_what_is_owed_and_not_a_unit_more() {
 	assert_eq!(test.credit.sums.uncovered, 1_000);
 }
 
+/// The attack: a viewer whose reservation covers a part signs for nothing of it. What is left unsigned is covered by none.
+#[test]
+fn reservation_does_not_cover_what_nobody_signs_for() {
+	let (viewer, mut test) = (payer(1), Test::of(&payer(1)));
+	test.credit.channel(&viewer, NOW, Some(channel(1, 250)));
+	let known: Vec<_> = (0..2).map(|_| test.deliver(&viewer, window(100)).unwrap()).collect();
+	assert_eq!((test.credit.sums.exposed, test.credit.sums.uncovered), (200, 0));
+	let stranger = test.deliver(&viewer, window(100)).unwrap();
+	assert_eq!(test.credit.sums.uncovered, 100, "all of it, though 50 would be covered");
+	for commitment in known.iter().chain([&stranger]) {
+		test.credit.forfeit(&viewer, commitment);
+	}
+	let lost = test.credit.sums.lost;
+	assert_eq!((lost.known, lost.strangers), (200, 100));
+}
+
 /// The attack: a reservation is in the best block, and its block does not become final; or it is handed in and never
 /// included. Nothing of that is ever told the book, and an older block takes back nothing that a later one said.
 #[test]

@@ -68,9 +68,9 @@ fn a_turn_is_remembered_of_relayers_that_stay() {
 		Registry::note_turn(&ALICE);
 		assert_eq!(Registry::last_turn(&ALICE), Some(9));
 		assert_eq!(Registry::reputation(&ALICE).since, 7);
-		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE)));
+		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE));
 		assert_eq!(Registry::last_turn(&ALICE), None);
-		assert_ok!(Registry::cancel_unbond(RuntimeOrigin::signed(ALICE)));
+		assert_ok!(Registry::cancel_unbond(RuntimeOrigin::signed(ALICE), ALICE));
 		assert_eq!(Registry::last_turn(&ALICE), Some(9));
 	});
 }

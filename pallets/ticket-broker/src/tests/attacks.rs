@@ -295,7 +295,7 @@ fn nothing_of_a_session_before_pays_again() {
 			run_to(block);
 			let again = try_authorize(ALICE, &session, MAX_DEPOSIT, 0, block + 5_000).is_ok();
 			assert!(
-				matches!(Broker::check_tickets(&[old.clone()])[0], Refused(_)),
+				matches!(Broker::check_tickets(std::slice::from_ref(&old))[0], Refused(_)),
 				"{block}"
 			);
 			if again {
@@ -333,7 +333,7 @@ fn a_strangers_key_is_not_registered_and_none_for_ever() {
 				1,
 				0,
 				expiry,
-				proof.clone(),
+				proof,
 			)
 		};
 		assert_noop!(with(BOB, 1_000), Error::<Test>::BadProof);
