@@ -834,9 +834,7 @@ pub mod pallet {
 		/// Forgets a relayer that has nothing bonded any more, but for its slashes.
 		fn remove(relayer: T::AccountId, record: &Relayer<T>) {
 			let previous = record.previous_keys.iter().map(|previous| previous.key);
-			previous
-				.chain([record.signing_key])
-				.for_each(SigningKeys::<T>::remove);
+			previous.chain([record.signing_key]).for_each(SigningKeys::<T>::remove);
 			Reputations::<T>::remove(&relayer);
 			Relayers::<T>::remove(&relayer);
 			Self::deposit_event(Event::Left {

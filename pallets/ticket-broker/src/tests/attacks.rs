@@ -327,14 +327,7 @@ fn a_strangers_key_is_not_registered_and_none_for_ever() {
 		// Alice's proof, seen on its way.
 		let proof = proof(&ALICE, &strangers);
 		let with = |who, expiry| {
-			Broker::authorize_session(
-				RuntimeOrigin::signed(who),
-				strangers.public(),
-				1,
-				0,
-				expiry,
-				proof,
-			)
+			Broker::authorize_session(RuntimeOrigin::signed(who), strangers.public(), 1, 0, expiry, proof)
 		};
 		assert_noop!(with(BOB, 1_000), Error::<Test>::BadProof);
 		assert_noop!(with(ALICE, 2 + MAX_SESSION_LIFE), Error::<Test>::SessionTooLong);
