@@ -54,6 +54,12 @@ pub const LANE: u64 = 1 << 61;
 /// What a block of waiting is worth in the lane: more than any tip that somebody would pay for it.
 const TURN: u64 = 1 << 29;
 
+/// Priority in the lane of a relayer whose last turn was in this block: less for who had it later.
+pub fn place(turn: BlockNumber) -> u64 {
+	let waiting = u64::from(BlockNumber::MAX.saturating_sub(turn));
+	LANE.saturating_add(waiting.saturating_mul(TURN))
+}
+
 /// See the head of this file. Stands directly before `CheckNonce`, whose nonce it reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct PoolRules;
@@ -199,13 +205,8 @@ fn redemption(
 	// What one of those that were looked at brings on average, against what one costs.
 	let (payments, seen) = (payments as Balance, payments.min(GLANCE) as Balance);
 	let worth_it = outlook.value.saturating_mul(payments) >= fee.saturating_mul(seen).saturating_mul(LANE_WORTH);
-	let waiting = u64::from(BlockNumber::MAX.saturating_sub(turn));
 	Ok(ValidTransaction {
-		priority: if worth_it {
-			LANE.saturating_add(waiting.saturating_mul(TURN))
-		} else {
-			0
-		},
+		priority: if worth_it { place(turn) } else { 0 },
 		longevity: longevity(&outlook),
 		..Default::default()
 	})

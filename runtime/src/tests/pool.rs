@@ -1,7 +1,7 @@
 //! What goes first, what is refused at the door, and what a node does for nothing.
 
 use super::*;
-use crate::pool::{PoolRules, LANE};
+use crate::pool::{place, PoolRules, LANE};
 use clustercast_primitives::{
 	amount::{ticket_bytes, USDC},
 	chain::TicketRefusal,
@@ -283,7 +283,7 @@ fn only_a_relayers_next_extrinsic_is_judged_and_in_the_lane() {
 			.unwrap()
 			.priority
 		};
-		assert!(behind(0) >= LANE);
+		assert_eq!(behind(0), plain + place(System::block_number()));
 		assert_eq!(behind(1), plain);
 		assert_eq!(behind(7), plain);
 		assert_ok!(apply(signed(RELAYER, redeem(vec![winning(1, USDC)]))));

@@ -10,7 +10,7 @@ use crate::{
 	calls::{caller, inside, may_be_signed, Caller},
 	configs::RuntimeBlockWeights,
 	money::PriceOfFullness,
-	pool::LANE,
+	pool::{place, LANE},
 };
 use clustercast_primitives::amount::USDC;
 use codec::Decode;
@@ -352,6 +352,28 @@ fn the_lane_is_stuffed_by_bonds_alone() {
 		assert_ok!(apply(signed(other, batch(other, 0))));
 		assert!(place(other, 2) < place(RELAYER, 1));
 	});
+}
+
+/// Fifty relayers who have a batch ready all the time and never had a turn before it; ties go to them.
+#[test]
+fn among_fifty_other_relayers_a_batch_waits_for_ten_blocks_at_most() {
+	const FIT: usize = 5;
+	let mut turns = vec![1; 50];
+	let (mut mine, mut since, mut longest) = (5, 5, 0);
+	for block in 6..=605 {
+		for _ in 0..FIT {
+			let first = (0..turns.len()).max_by_key(|n| place(turns[*n])).unwrap();
+			if place(mine) > place(turns[first]) {
+				longest = longest.max(block - since);
+				(mine, since) = (block, block);
+			} else {
+				turns[first] = block;
+			}
+		}
+	}
+	assert!(longest > 0 && 605 - since < 12);
+	// The block in which it was ready is the one of its last turn: it waits one less.
+	assert!(longest - 1 <= 10, "{longest}");
 }
 
 #[test]
