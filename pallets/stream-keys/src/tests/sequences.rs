@@ -207,15 +207,13 @@ impl History {
 			let terms = |payee: &Payee<_>| (payee.share_ppm, payee.max_price_per_gb, payee.terms);
 			assert_eq!(terms(asked), terms(noted), "stream {id} in {now}");
 			let owner = || Keys::<Test>::get(StreamId(id)).unwrap().owner;
-			// Who had no account then, or has none now, is paid for by the owner.
-			if exists(&noted.account) {
-				assert!(
-					asked.account == noted.account || asked.account == owner(),
-					"stream {id} in {now}"
-				);
+			// Who has no account is paid for by the owner.
+			let payee = if exists(&noted.account) {
+				noted.account.clone()
 			} else {
-				assert_eq!(asked.account, owner(), "stream {id} in {now}");
-			}
+				owner()
+			};
+			assert_eq!(asked.account, payee, "stream {id} in {now}");
 			assert!(
 				exists(&asked.account),
 				"stream {id} pays an account that cannot receive, in {now}"
@@ -238,7 +236,8 @@ impl History {
 				};
 				agree(&asked.expect("what was to be paid is paid"), noted, id);
 			}
-			self.payees.insert((id, now), payee(now));
+			self.payees
+				.insert((id, now), payee(now).map(|payee| named(id, now, payee)));
 			self.check_terms(id, now, agree);
 		}
 	}
@@ -248,7 +247,7 @@ impl History {
 		let under = |terms| <StreamKeys as Streams<_>>::payee_under(StreamId(id), terms);
 		if let Some(payee) = <StreamKeys as Streams<_>>::payee(StreamId(id), now) {
 			let terms = payee.terms;
-			self.terms.entry((id, terms)).or_insert((payee, now));
+			self.terms.entry((id, terms)).or_insert((named(id, now, payee), now));
 		}
 		let known: Vec<_> = self.terms.range((id, 0)..(id + 1, 0)).collect();
 		for ((_, terms), (noted, first)) in known {
@@ -287,6 +286,15 @@ impl History {
 				"nobody answers for a key of stream {id} that signed in {last}, now {now}"
 			);
 		}
+	}
+}
+
+/// What is to be paid, with the account that the era names, whether it exists or not.
+fn named(id: u64, now: u32, payee: Payee<AccountId32>) -> Payee<AccountId32> {
+	let (_, era) = Keys::<Test>::get(StreamId(id)).unwrap().era_at(now);
+	Payee {
+		account: era.payee,
+		..payee
 	}
 }
 
