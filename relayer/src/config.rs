@@ -355,6 +355,7 @@ mod usdc {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use clustercast_protocol::thrift;
 	use std::fs;
 
 	const UPSTREAM: &str = "/ip4/127.0.0.1/udp/4001/quic-v1/p2p/12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X";
@@ -419,8 +420,17 @@ mod tests {
 			.replace("face_value = 0.05\n", "");
 		let config = load(&least, Settings::default()).unwrap();
 		assert_eq!(documented("price_per_gb"), config.price_per_gb.to_string());
-		for (name, value) in [("face_value", config.face_value), ("redeem_value", config.redeem_value)] {
-			assert_eq!(documented(name).parse::<Usdc>().unwrap(), value, "{name}");
+		let float = config.float;
+		assert_eq!(documented("stranger bytes"), float.bytes.to_string());
+		for (name, value) in [
+			("face_value", config.face_value.0),
+			("redeem_value", config.redeem_value.0),
+			("reserve_reward", config.reserve_reward.0),
+			("stranger_value", float.value),
+			("strangers_per_hour", float.per_hour),
+			("reserved", thrift::SMALL),
+		] {
+			assert_eq!(documented(name).parse::<Usdc>().unwrap().0, value, "{name}");
 		}
 		for (name, age) in [
 			("redeem_age_s", config.redeem_age),
