@@ -111,6 +111,7 @@ impl Byzantine {
 				},
 				credit: 2,
 				counter: 0,
+				reserve: None,
 			},
 			signer: Arc::new(ReceiptSigner::new(key.clone(), [7; 32])),
 			key,
@@ -226,7 +227,9 @@ impl State {
 						self.tickets.fetch_add(1, Ordering::SeqCst);
 						session.paid(ticket.message.commitment).map_err(io::Error::other)?;
 					},
-					Request::Voucher { .. } => return Err(io::Error::other("its terms ask for tickets")),
+					Request::Voucher { .. } | Request::Reserve(_) => {
+						return Err(io::Error::other("its terms ask for tickets"));
+					},
 				}
 			}
 			let mut lie = None;

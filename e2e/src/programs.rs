@@ -273,7 +273,7 @@ impl Relayer {
 	pub fn winners(&self, network: &Network) -> Result<BTreeSet<Hash>> {
 		let chain = network.books().chain();
 		let path = self.state.join("winners.redb");
-		let store = Store::open(&path, &chain.genesis(), chain.constants().epoch_length).context("winners")?;
+		let store = Store::open(&path, &chain.genesis()).context("winners")?;
 		let (waiting, settled) = (store.winners()?, store.settled()?);
 		let waiting = waiting.iter().map(|(_, winner)| winner.ticket.id());
 		Ok(waiting

@@ -245,12 +245,9 @@ impl Bench {
 		.await?;
 		let expiry = chain.head().best + 10_000;
 		let viewers: Vec<_> = viewers.into_iter().zip((3..).map(key)).collect();
-		try_join_all(viewers.iter().map(|(wallet, session)| {
-			let key = session.public();
-			async move {
-				let opening = chain.deposit_and_authorize(wallet, 10 * USDC, &key, 10 * USDC, expiry, Wait::InBlock);
-				opening.await
-			}
+		try_join_all(viewers.iter().map(|(wallet, session)| async move {
+			let opening = chain.deposit_and_authorize(wallet, 10 * USDC, session, 10 * USDC, expiry, Wait::InBlock);
+			opening.await
 		}))
 		.await?;
 		Ok(Parties {

@@ -114,14 +114,7 @@ impl<'a> Cast<'a> {
 		chain.register_relayer(&relayer, &registration).await?;
 		let expiry = chain.head().best + 10_000;
 		chain
-			.deposit_and_authorize(
-				&viewer,
-				20 * USDC,
-				&session.public(),
-				20 * USDC,
-				expiry,
-				Wait::Finalised,
-			)
+			.deposit_and_authorize(&viewer, 20 * USDC, &session, 20 * USDC, expiry, Wait::Finalised)
 			.await?;
 		Ok(Self {
 			chain,
