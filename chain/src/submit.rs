@@ -40,9 +40,6 @@ const NONCE_ATTEMPTS: usize = 4;
 /// Codes of the node's transaction pool: invalid (an outdated nonce among others), and too low a priority.
 const POOL_NONCE_CODES: [i32; 2] = [1010, 1014];
 
-/// First number of the fraud proofs' errors among the rules of the runtime's pool.
-const FRAUD_ERRORS: u8 = 128;
-
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
@@ -187,7 +184,7 @@ impl Chain {
 				let extrinsic = at.transactions().from_bytes(self.sign_locked(&at, wallet, call).await?);
 				sent.push((at.block_number(), Hash(extrinsic.hash().0)));
 				let watched = extrinsic.submit_and_watch().await;
-				watched.map_err(|e| refused_by_pool(e, at.metadata_ref()))
+				watched.map_err(refused_by_pool)
 			})
 			.await;
 			drop(guard);
@@ -382,7 +379,7 @@ fn sign_with(at: &AtBlock, wallet: &Wallet, call: &Call, nonce: u64) -> Result<V
 }
 
 /// An error on submission, with the pool's code kept.
-fn refused_by_pool(error: subxt::error::ExtrinsicError, metadata: &Metadata) -> ChainError {
+fn refused_by_pool(error: subxt::error::ExtrinsicError) -> ChainError {
 	use subxt::error::{BackendError, ExtrinsicError, RpcError};
 	match &error {
 		ExtrinsicError::ErrorSubmittingTransaction(BackendError::Rpc(RpcError::ClientError(e))) => {
@@ -391,7 +388,7 @@ fn refused_by_pool(error: subxt::error::ExtrinsicError, metadata: &Metadata) -> 
 				ChainError::Refused { message, .. } => pool_rule(message),
 				_ => None,
 			};
-			rule.map_or(refused, |rule| ChainError::Unwanted(rule_name(rule, metadata)))
+			rule.map_or(refused, |rule| ChainError::Unwanted(rule_name(rule)))
 		},
 		_ => ChainError::node(error),
 	}
@@ -402,18 +399,10 @@ fn pool_rule(message: &str) -> Option<u8> {
 	message.rsplit_once("Custom error: ")?.1.parse().ok()
 }
 
-/// Below 128 a reason not to pay, from there on an error of the fraud proofs.
-fn rule_name(code: u8, metadata: &Metadata) -> String {
-	let name = match code.checked_sub(FRAUD_ERRORS) {
-		None => TicketRefusal::decode(&mut [code].as_slice())
-			.ok()
-			.map(|r| r.to_string()),
-		Some(index) => metadata
-			.pallet_by_name("FraudProofs")
-			.and_then(|pallet| pallet.error_variant_by_index(index))
-			.map(|error| format!("FraudProofs::{}", error.name)),
-	};
-	name.unwrap_or_else(|| format!("rule {code}"))
+/// Why nothing would be paid: the only rules that the pool has.
+fn rule_name(code: u8) -> String {
+	let refusal = TicketRefusal::decode(&mut [code].as_slice());
+	refusal.map_or_else(|_| format!("rule {code}"), |refusal| refusal.to_string())
 }
 
 async fn included<C>(block: subxt::transactions::TransactionInBlock<SubstrateConfig, C>) -> Result<Included, ChainError>

@@ -228,7 +228,7 @@ impl State {
 						session.paid(ticket.message.commitment).map_err(io::Error::other)?;
 					},
 					Request::Voucher { .. } | Request::Reserve(_) => {
-						return Err(io::Error::other("its terms ask for tickets"));
+						return Err(io::Error::other("its terms ask for tickets, and to reserve nothing"));
 					},
 				}
 			}

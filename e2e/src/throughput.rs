@@ -245,9 +245,8 @@ impl Bench {
 		.await?;
 		let expiry = chain.head().best + 10_000;
 		let viewers: Vec<_> = viewers.into_iter().zip((3..).map(key)).collect();
-		try_join_all(viewers.iter().map(|(wallet, session)| async move {
-			let opening = chain.deposit_and_authorize(wallet, 10 * USDC, session, 10 * USDC, expiry, Wait::InBlock);
-			opening.await
+		try_join_all(viewers.iter().map(|(wallet, session)| {
+			chain.deposit_and_authorize(wallet, 10 * USDC, session, 10 * USDC, expiry, Wait::InBlock)
 		}))
 		.await?;
 		Ok(Parties {

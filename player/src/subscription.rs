@@ -321,6 +321,9 @@ impl<C: ChainView> Viewing<C> {
 							Err(reason) => return Ok(Over::Relayer(Ending::Refused, reason)),
 						}
 					}
+					if let (Some(terms), Some((_, thrift))) = (&terms, &mut thrift) {
+						thrift.pays(matches!(terms.mode, PaymentMode::Vouchers { .. }));
+					}
 					// The next change must not find us two behind.
 					if terms
 						.as_ref()
@@ -343,7 +346,8 @@ impl<C: ChainView> Viewing<C> {
 					self.on_window(&window, peer).await?;
 					served = true;
 					if let Some((_, thrift)) = &mut thrift {
-						thrift.window(window.header().bytes, window.header().duration_ms);
+						let header = window.header();
+						thrift.window(header.bytes, header.duration_ms, self.chain.best_block());
 					}
 					unpaid += u32::from(paying);
 					deadline = Instant::now() + self.stall();

@@ -4,7 +4,8 @@
 //! What is reserved is not spent: nobody takes it without a voucher. But it is of no use elsewhere until it is released, or
 //! 1,200 blocks after it was closed. So no relayer gets more than a quarter of an hour's worth and a quarter of the deposit,
 //! whatever it asks; one that serves nobody below more is left for another. Before it reserves anything, a viewer has
-//! verified a window, or has waited for one.
+//! verified a window, or has waited for one. Who pays by ticket reserves only while it is kept waiting: a reservation has a
+//! fee, and a ticket is the relayer's risk as long as it takes it.
 //!
 //! Where a quarter of an hour costs less than [`SMALL`], that much is reserved: less would go into fees, and at a market's
 //! price would be below what the chain pays at a time.
@@ -33,6 +34,9 @@ const RENEW_PARTS: Balance = 3;
 
 /// A relayer that sends nothing before a reservation gets one after this many blocks.
 const WAIT: BlockNumber = 2;
+
+/// One that asks for tickets, and sends nothing any more, gets one after this many.
+const STARVED: BlockNumber = 5;
 
 /// A reservation can be handed in for so many blocks: far more than it takes; then the next one is signed.
 const SUBMIT_BLOCKS: BlockNumber = 90;
@@ -82,8 +86,10 @@ pub struct Thrift {
 	config: ThriftConfig,
 	asked: ReserveTerms,
 	price_per_gb: u64,
+	/// When the last window came, or when it began.
 	since: BlockNumber,
 	served: bool,
+	by_voucher: bool,
 	bytes_per_second: u64,
 	/// Signed and not confirmed: its last block.
 	pending: Option<BlockNumber>,
@@ -107,6 +113,7 @@ impl Thrift {
 			price_per_gb,
 			since: now,
 			served: false,
+			by_voucher: true,
 			bytes_per_second: USUAL_BYTES_PER_SECOND,
 			pending: None,
 			reserved: 0,
@@ -136,9 +143,14 @@ impl Thrift {
 		lasting.min(self.config.deposit / PARTS)
 	}
 
-	/// A window verified.
-	pub fn window(&mut self, bytes: u32, duration_ms: u32) {
-		self.served = true;
+	/// From here on it is paid by voucher, or by ticket.
+	pub fn pays(&mut self, by_voucher: bool) {
+		self.by_voucher = by_voucher;
+	}
+
+	/// A window verified, at this block.
+	pub fn window(&mut self, bytes: u32, duration_ms: u32, now: BlockNumber) {
+		(self.served, self.since) = (true, now);
 		let rate = u64::from(bytes) * 1_000 / u64::from(duration_ms.max(1));
 		// Rises with what is seen, at most fourfold for each window, and never falls: broadcasts vary.
 		self.bytes_per_second = self.bytes_per_second.max(rate.min(4 * self.bytes_per_second));
@@ -160,7 +172,10 @@ impl Thrift {
 		// One that was not handed in by its last block never is.
 		let reserved = self.pending.map_or(self.reserved, |_| 0);
 		let most = self.most();
-		let ready = self.served || now >= self.since.saturating_add(WAIT);
+		let ready = match self.by_voucher {
+			true => self.served || now >= self.since.saturating_add(WAIT),
+			false => now >= self.since.saturating_add(STARVED),
+		};
 		if waits || !ready || most == 0 || reserved.saturating_sub(self.used) > most / RENEW_PARTS {
 			return None;
 		}
@@ -226,7 +241,7 @@ mod tests {
 		assert_eq!(waiting.wish(101), None);
 		assert!(waiting.wish(102).is_some());
 		let mut served = thrift();
-		served.window(375_000, 2_000);
+		served.window(375_000, 2_000, 100);
 		let wish = Wish {
 			amount: 168_750,
 			reward: 400,
@@ -236,9 +251,22 @@ mod tests {
 	}
 
 	#[test]
+	fn who_pays_by_ticket_reserves_only_while_it_is_kept_waiting() {
+		let mut thrift = thrift();
+		thrift.pays(false);
+		thrift.window(375_000, 2_000, 200);
+		assert_eq!(thrift.wish(204), None);
+		assert!(thrift.wish(205).is_some());
+		thrift.window(375_000, 2_000, 205);
+		assert_eq!(thrift.wish(209), None);
+		thrift.pays(true);
+		assert!(thrift.wish(206).is_some());
+	}
+
+	#[test]
 	fn next_one_comes_before_the_last_is_used_up_and_after_one_that_failed() {
 		let mut thrift = thrift();
-		thrift.window(375_000, 2_000);
+		thrift.window(375_000, 2_000, 100);
 		let wish = thrift.wish(100).unwrap();
 		thrift.sent(&wish);
 		thrift.signed(168_750);
@@ -258,9 +286,9 @@ mod tests {
 	#[test]
 	fn what_is_reserved_follows_the_rate_slowly() {
 		let mut thrift = thrift();
-		thrift.window(u32::MAX, 1);
+		thrift.window(u32::MAX, 1, 100);
 		assert_eq!(thrift.most(), 4 * 168_750);
-		thrift.window(1, 2_000);
+		thrift.window(1, 2_000, 100);
 		assert_eq!(thrift.most(), 4 * 168_750);
 	}
 
@@ -277,7 +305,7 @@ mod tests {
 			let mut now = 0;
 			for (kind, value) in steps {
 				match kind {
-					0 => thrift.window(value, 2_000),
+					0 => thrift.window(value, 2_000, now),
 					1 => thrift.signed(value.into()),
 					2 => thrift.confirmed(),
 					_ => now += value % 100,

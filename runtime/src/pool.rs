@@ -22,7 +22,8 @@
 //!
 //! # What a node does for nothing
 //! Whoever is refused pays nothing. So nothing is judged here but the calls above, and of a bonded relayer only its *next*
-//! extrinsic, by its nonce: at most [`GLANCE`](pallet_ticket_broker::GLANCE) signatures. Everything else that is signed, such
+//! extrinsic, by its nonce: at most [`GLANCE`](pallet_ticket_broker::GLANCE) signatures. A node judges what waits again in
+//! each block: what stood behind is in the lane as soon as it is next. Everything else that is signed, such
 //! as evidence, calls inside `Utility` or `Multisig`, and what stands behind in the order of nonces, is not looked at: it
 //! waits its turn, and pays in the block for what it costs there.
 //!
@@ -133,11 +134,15 @@ fn relayer(sender: &AccountId, call: &RuntimeCall) -> Option<AccountId> {
 	use pallet_ticket_broker::Call as Broker;
 
 	let recipient = match call {
-		RuntimeCall::TicketBroker(Broker::redeem_batch { tickets }) => tickets.first()?.signed.message.recipient,
-		RuntimeCall::TicketBroker(Broker::redeem_vouchers { vouchers }) => vouchers.first()?.message.recipient,
-		_ => return Some(sender.clone()),
+		RuntimeCall::TicketBroker(Broker::redeem_batch { tickets }) => {
+			tickets.first().map(|winning| winning.signed.message.recipient)
+		},
+		RuntimeCall::TicketBroker(Broker::redeem_vouchers { vouchers }) => {
+			vouchers.first().map(|signed| signed.message.recipient)
+		},
+		_ => None,
 	};
-	let recipient = AccountId::from(recipient.0);
+	let recipient = recipient.map_or_else(|| sender.clone(), |recipient| recipient.0.into());
 	RelayerRegistry::may_redeem(sender, &recipient).then_some(recipient)
 }
 

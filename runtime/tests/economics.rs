@@ -38,7 +38,7 @@ fn tables_of_the_page_are_those_of_this_runtime() {
 #[test]
 fn fees_are_below_3_percent_of_two_hours_at_the_usual_price() {
 	let fees = Fees::now();
-	for way in [Way::Tickets, Way::Reserved(None), Way::Auto] {
+	for way in [Way::Tickets, Way::Auto] {
 		let share = Bill::new(&fees, way, USUAL_PRICE, TWO_HOURS, default::FACE_VALUE)
 			.unwrap()
 			.share();

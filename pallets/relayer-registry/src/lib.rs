@@ -59,6 +59,8 @@ mod benchmarking;
 #[cfg(test)]
 mod mock;
 pub mod reputation;
+#[cfg(any(feature = "try-runtime", feature = "std"))]
+mod state;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -832,9 +834,7 @@ pub mod pallet {
 		/// Forgets a relayer that has nothing bonded any more, but for its slashes.
 		fn remove(relayer: T::AccountId, record: &Relayer<T>) {
 			let previous = record.previous_keys.iter().map(|previous| previous.key);
-			previous
-				.chain([record.signing_key])
-				.for_each(|key| SigningKeys::<T>::remove(key));
+			previous.chain([record.signing_key]).for_each(SigningKeys::<T>::remove);
 			Reputations::<T>::remove(&relayer);
 			Relayers::<T>::remove(&relayer);
 			Self::deposit_event(Event::Left {
@@ -876,7 +876,7 @@ pub mod pallet {
 			taken
 		}
 
-		fn now() -> BlockNumber {
+		pub(crate) fn now() -> BlockNumber {
 			frame_system::Pallet::<T>::block_number().saturated_into()
 		}
 
@@ -892,7 +892,7 @@ pub mod pallet {
 		}
 
 		/// Whether addresses and price are within bounds.
-		fn check(addresses: &Addresses<T>, price_per_gb: u64) -> Result<(), Error<T>> {
+		pub(crate) fn check(addresses: &Addresses<T>, price_per_gb: u64) -> Result<(), Error<T>> {
 			ensure!(!addresses.is_empty(), Error::<T>::NoAddress);
 			let is_address = |a: &Address<T>| core::str::from_utf8(a).is_ok_and(|a| a.starts_with('/'));
 			ensure!(addresses.iter().all(is_address), Error::<T>::BadAddress);
@@ -906,76 +906,6 @@ pub mod pallet {
 			change: impl FnOnce(&mut Relayer<T>) -> Result<R, DispatchError>,
 		) -> Result<R, DispatchError> {
 			Relayers::<T>::try_mutate(relayer, |r| change(r.as_mut().ok_or(Error::<T>::NotRegistered)?))
-		}
-
-		/// Checks the invariants at the head of this file; natively always, since tests of other pallets ask too.
-		#[cfg(any(feature = "try-runtime", feature = "std"))]
-		pub fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
-			use alloc::collections::BTreeMap;
-			use frame_support::traits::fungible::InspectHold;
-
-			let (mut relayers, mut keys) = (0, 0);
-			let mut bonds = BTreeMap::<T::AccountId, Balance>::new();
-			for (account, relayer) in Relayers::<T>::iter() {
-				relayers += 1;
-				keys += 1 + relayer.previous_keys.len();
-				let sum = bonds.entry(relayer.payout.clone()).or_default();
-				*sum = sum.saturating_add(relayer.bond);
-				ensure!(
-					relayer.bond >= T::MinBond::get() || relayer.unbonds_at.is_some() || relayer.frozen.is_some(),
-					"2: a bond is below the minimum"
-				);
-				ensure!(
-					relayer.bond > 0 || relayer.frozen.is_some(),
-					"2: a relayer without a bond"
-				);
-				let previous = relayer.previous_keys.iter().map(|previous| previous.key);
-				ensure!(
-					previous
-						.chain([relayer.signing_key])
-						.all(|key| SigningKeys::<T>::get(key).as_ref() == Some(&account)),
-					"3: a signing key does not lead back to its relayer"
-				);
-				ensure!(
-					Self::check(&relayer.addresses, relayer.price_per_gb).is_ok(),
-					"4: a relayer's addresses or price are out of bounds"
-				);
-				ensure!(
-					relayer.frozen.is_none_or(|freeze| freeze.owed <= relayer.bond),
-					"7: a frozen bond does not have what it owes"
-				);
-			}
-			ensure!(
-				SigningKeys::<T>::iter().count() == keys,
-				"3: a signing key without a relayer"
-			);
-			for (account, record) in Reputations::<T>::iter() {
-				ensure!(
-					Relayers::<T>::contains_key(&account),
-					"5: a reputation without a relayer"
-				);
-				ensure!(record.since <= Self::now(), "5: a reputation from the future");
-			}
-			ensure!(
-				Reputations::<T>::iter_keys().count() == relayers,
-				"5: a relayer without a reputation"
-			);
-			ensure!(
-				Slashes::<T>::iter_values().all(|slashes| slashes > 0),
-				"6: slashes of somebody who has none"
-			);
-			ensure!(
-				bonds.keys().all(frame_system::Account::<T>::contains_key),
-				"1: a bond without an account"
-			);
-			for who in frame_system::Account::<T>::iter_keys() {
-				let bond = bonds.get(&who).copied().unwrap_or_default();
-				ensure!(
-					T::Currency::balance_on_hold(&HoldReason::RelayerBond.into(), &who) == bond,
-					"1: a bond differs from what is held"
-				);
-			}
-			Ok(())
 		}
 	}
 }

@@ -155,6 +155,12 @@ impl<T: Config> Pallet<T> {
 		let freed = Self::free(key, &mut channel, 0);
 		debug_assert!(freed.is_ok(), "what is reserved is held: {freed:?}");
 		Channels::<T>::insert(key, recipient, channel);
+		Self::deposit_event(Event::Released {
+			session: key,
+			recipient: recipient.clone(),
+			freed: freed.unwrap_or_default(),
+			open: 0,
+		});
 	}
 
 	/// Leaves only `open` reserved, and says how much became free.

@@ -408,7 +408,7 @@ pub mod pallet {
 			/// First block in which it is free.
 			closes_at: BlockNumber,
 		},
-		/// A recipient freed what was reserved for it.
+		/// What was reserved for a recipient is free: it released it, or the channel was closed long enough ago.
 		Released {
 			/// The session.
 			session: PublicKey,
@@ -553,8 +553,6 @@ pub mod pallet {
 		Refused(Refusal),
 		/// The books do not balance. Cannot happen; undoes the call if it does.
 		Unbalanced,
-		/// The proof is not the session key's signature over this account for this chain.
-		BadProof,
 	}
 
 	#[pallet::hooks]
@@ -791,9 +789,11 @@ pub mod pallet {
 			}
 		}
 
-		/// What [`Pallet::redeem_batch`] would do with these tickets now, in order. Changes nothing.
+		/// What [`Pallet::redeem_batch`] would do with these tickets now, in order, for the recipient of the first one. Changes
+		/// nothing.
 		pub fn check_tickets(tickets: &[WinningTicket]) -> Vec<TicketVerdict> {
-			let mut batch = Batch::<T>::open(None);
+			let recipient = tickets.first().map(|winning| winning.signed.message.recipient.0.into());
+			let mut batch = Batch::<T>::open(recipient);
 			let judge = |ticket| {
 				batch
 					.redeem(ticket)
@@ -834,9 +834,11 @@ pub mod pallet {
 			})
 		}
 
-		/// What [`Pallet::redeem_vouchers`] would do with these vouchers now, in order. Changes nothing.
+		/// What [`Pallet::redeem_vouchers`] would do with these vouchers now, in order, for the recipient of the first one.
+		/// Changes nothing.
 		pub fn check_vouchers(vouchers: &[SignedVoucher]) -> Vec<TicketVerdict> {
-			let mut batch = Batch::<T>::open(None);
+			let recipient = vouchers.first().map(|signed| signed.message.recipient.0.into());
+			let mut batch = Batch::<T>::open(recipient);
 			let judge = |voucher| {
 				batch
 					.redeem_voucher(voucher)

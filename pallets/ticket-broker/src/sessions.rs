@@ -94,7 +94,7 @@ impl<T: Config> Pallet<T> {
 		};
 		let signed = Signed {
 			message,
-			signature: proof.clone(),
+			signature: *proof,
 		};
 		is_signed(&signed, key, &Self::genesis())
 	}

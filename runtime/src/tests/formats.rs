@@ -187,6 +187,8 @@ fn capacity_is_paid_by_ticket_and_by_voucher() {
 		assert_eq!(spent(), (0, 27 * USDC));
 		let of_another = voucher(Kind::CAPACITY, sha256(&[b"another"]), 0, 0, 12 * USDC);
 		assert_eq!(paid(redeem_voucher(of_another)), 12 * USDC);
+		// As far as the limit goes, and no further.
+		assert_eq!(paid(redeem_voucher(owed(14 * USDC))), USDC);
 		assert_eq!(
 			redeem_voucher(owed(14 * USDC)),
 			TicketVerdict::Refused(TicketRefusal::SessionLimitReached)

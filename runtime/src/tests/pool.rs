@@ -79,13 +79,7 @@ pub(super) fn with_a_viewer<R>(test: impl FnOnce() -> R) -> R {
 		dispatch(Sr25519Keyring::Dave, new_stream(key(1).public()));
 		bond(RELAYER, 3);
 		dispatch(VIEWER, Broker::deposit { amount: 50 * USDC });
-		let session = Broker::authorize_session {
-			key: key(2).public(),
-			limit: 1_000 * USDC,
-			extra_limit: 0,
-			expiry: 10_000,
-		};
-		dispatch(VIEWER, session);
+		dispatch(VIEWER, authorize(VIEWER, &key(2), 1_000 * USDC, 0));
 		test()
 	})
 }
@@ -264,7 +258,8 @@ fn nothing_is_verified_for_who_has_no_bond() {
 			judged(TransactionSource::External, forged.clone()),
 			refused(TicketRefusal::BadSignature)
 		);
-		dispatch(Sr25519Keyring::Bob, pallet_relayer_registry::Call::unbond {});
+		let relayer = Sr25519Keyring::Bob.to_account_id();
+		dispatch(Sr25519Keyring::Bob, pallet_relayer_registry::Call::unbond { relayer });
 		assert_eq!(
 			judged(TransactionSource::External, forged),
 			unjudged,
@@ -319,7 +314,7 @@ fn in_the_lane_goes_first_whose_turn_was_longest_ago() {
 		assert!(place(RELAYER, 2) < place(other, 1), "and whose turn it was");
 		next_block();
 		// What pays nothing is a turn as well.
-		assert_ok!(apply(signed(other, redeem(vec![]))));
+		assert!(apply(signed(other, redeem(vec![]))).is_err());
 		assert!(place(other, 1) < place(RELAYER, 2));
 	});
 }
@@ -385,13 +380,34 @@ fn other_calls_gain_nothing_and_need_nothing() {
 	});
 }
 
+/// Whatever they cost to judge, only the node itself can make a pool do it.
+#[test]
+fn unsigned_reports_of_consensus_are_not_looked_at_where_they_come_from_elsewhere() {
+	with_a_viewer(|| {
+		let mut tried = 0;
+		for (name, call) in stuffing::samples(2) {
+			if !name.ends_with("_unsigned") {
+				continue;
+			}
+			let report = UncheckedExtrinsic::new_bare(call);
+			let refused = Err(InvalidTransaction::Call.into());
+			assert_eq!(judged(TransactionSource::External, report.clone()), refused, "{name}");
+			assert_ne!(judged(TransactionSource::Local, report), refused, "{name}");
+			tried += 1;
+		}
+		assert!(tried >= 4, "{tried}");
+	});
+}
+
 #[test]
 fn a_block_may_contain_what_the_pool_refuses() {
 	with_a_viewer(|| {
-		let empty = redeem(vec![]);
-		assert!(at_the_door(empty.clone()).is_err());
-		assert!(from(TransactionSource::Local, empty.clone()).is_err());
-		assert_ok!(apply(signed(RELAYER, empty)));
+		let mut forged = winning(1, USDC);
+		forged.signed.message.nonce += 1;
+		let forged = redeem(vec![forged]);
+		assert!(at_the_door(forged.clone()).is_err());
+		assert!(from(TransactionSource::Local, forged.clone()).is_err());
+		assert_ok!(apply(signed(RELAYER, forged)));
 	});
 }
 

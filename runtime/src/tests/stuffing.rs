@@ -96,7 +96,7 @@ fn who_can_have_a_call_is_as_it_was_reviewed() {
 
 /// As many calls as asked for of each kind in the metadata, of arguments that decode from bytes that a seed gives; from
 /// zeros at first.
-fn samples(each: usize) -> Vec<(String, RuntimeCall)> {
+pub(super) fn samples(each: usize) -> Vec<(String, RuntimeCall)> {
 	let mut found = Vec::new();
 	for described in every_call() {
 		let mut state = u64::from_le_bytes([described.prefix[0], described.prefix[1], 1, 2, 3, 4, 5, 6]);

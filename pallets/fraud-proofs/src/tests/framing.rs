@@ -28,8 +28,11 @@ const DEEP_PER_MILLE: u32 = 500;
 /// Windows that there are.
 const WINDOWS: u32 = 48;
 
+/// A check, and what it says where it refuses.
+type Check = (&'static str, fn() -> Error<Test>);
+
 /// Checks in their order, those behind the position are deep.
-const CHECKS: [(&str, fn() -> Error<Test>); 9] = [
+const CHECKS: [Check; 9] = [
 	("age", || Error::TooOld),
 	("payer", || Error::Payer),
 	("delivery", || Error::DeliveryPath),

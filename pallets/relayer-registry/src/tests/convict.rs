@@ -169,7 +169,8 @@ fn who_lost_the_whole_bond_is_removed_at_once_with_all_its_keys() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(register(ALICE, &key(1)));
 		assert_ok!(set_key(ALICE, ALICE, &key(2)));
-		(convict(), convict());
+		convict();
+		convict();
 		assert_eq!(thaw(), 10 * USDC);
 		System::assert_has_event(
 			Event::Left {

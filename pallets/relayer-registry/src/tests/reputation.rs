@@ -51,6 +51,31 @@ fn deliveries_of_a_relayer_add_up() {
 }
 
 #[test]
+fn a_turn_is_remembered_of_relayers_that_stay() {
+	ExtBuilder.build_and_execute(|| {
+		Registry::note_turn(&ALICE);
+		assert_eq!(Registry::last_turn(&ALICE), None);
+		System::set_block_number(7);
+		assert_ok!(register(ALICE, &key(1)));
+		assert_eq!(
+			Registry::last_turn(&ALICE),
+			Some(7),
+			"who registers stands behind all others"
+		);
+		System::set_block_number(9);
+		deliver();
+		assert_eq!(Registry::last_turn(&ALICE), Some(7));
+		Registry::note_turn(&ALICE);
+		assert_eq!(Registry::last_turn(&ALICE), Some(9));
+		assert_eq!(Registry::reputation(&ALICE).since, 7);
+		assert_ok!(Registry::unbond(RuntimeOrigin::signed(ALICE), ALICE));
+		assert_eq!(Registry::last_turn(&ALICE), None);
+		assert_ok!(Registry::cancel_unbond(RuntimeOrigin::signed(ALICE), ALICE));
+		assert_eq!(Registry::last_turn(&ALICE), Some(9));
+	});
+}
+
+#[test]
 fn deliveries_of_others_do_not_count() {
 	ExtBuilder.build_and_execute(|| {
 		deliver();

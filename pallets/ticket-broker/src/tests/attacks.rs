@@ -295,7 +295,7 @@ fn nothing_of_a_session_before_pays_again() {
 			run_to(block);
 			let again = try_authorize(ALICE, &session, MAX_DEPOSIT, 0, block + 5_000).is_ok();
 			assert!(
-				matches!(Broker::check_tickets(&[old.clone()])[0], Refused(_)),
+				matches!(Broker::check_tickets(std::slice::from_ref(&old))[0], Refused(_)),
 				"{block}"
 			);
 			if again {
@@ -327,14 +327,7 @@ fn a_strangers_key_is_not_registered_and_none_for_ever() {
 		// Alice's proof, seen on its way.
 		let proof = proof(&ALICE, &strangers);
 		let with = |who, expiry| {
-			Broker::authorize_session(
-				RuntimeOrigin::signed(who),
-				strangers.public(),
-				1,
-				0,
-				expiry,
-				proof.clone(),
-			)
+			Broker::authorize_session(RuntimeOrigin::signed(who), strangers.public(), 1, 0, expiry, proof)
 		};
 		assert_noop!(with(BOB, 1_000), Error::<Test>::BadProof);
 		assert_noop!(with(ALICE, 2 + MAX_SESSION_LIFE), Error::<Test>::SessionTooLong);

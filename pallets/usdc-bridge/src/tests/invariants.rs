@@ -242,8 +242,8 @@ enum Step {
 		who: u8,
 		amount: Balance,
 	},
-	/// Of a session that may have expired.
-	ReapSession {
+	RevokeSession {
+		who: u8,
 		key: u8,
 	},
 	Wait {
@@ -276,7 +276,7 @@ fn step() -> impl Strategy<Value = Step> {
 		2 => (0..6u8, 0..6u8, any::<bool>())
 			.prop_map(|(from, to, keep_alive)| Step::TransferAll { from, to, keep_alive }),
 		2 => (0..6u8, amount()).prop_map(|(who, amount)| Step::Leave { who, amount }),
-		1 => (0..4u8).prop_map(|key| Step::ReapSession { key }),
+		1 => (0..6u8, 0..4u8).prop_map(|(who, key)| Step::RevokeSession { who, key }),
 		2 => prop_oneof![1..3u32, 1_150..1_300u32].prop_map(|blocks| Step::Wait { blocks }),
 	]
 }
@@ -462,7 +462,9 @@ impl World {
 			},
 			Step::TransferAll { from, to, keep_alive } => {
 				let outcome = Balances::transfer_all(RuntimeOrigin::signed(person(from)), person(to), keep_alive);
-				if outcome.is_ok() && !keep_alive && from != to && Broker::deposit_of(&person(from)) == 0 {
+				let holds =
+					Broker::deposit_of(&person(from)) > 0 || !Broker::viewer_account(&person(from)).sessions.is_empty();
+				if outcome.is_ok() && !keep_alive && from != to && !holds {
 					assert!(!System::account_exists(&person(from)), "it is reaped");
 				}
 				outcome
@@ -472,9 +474,8 @@ impl World {
 				let left = Broker::withdraw(RuntimeOrigin::signed(person(who)));
 				asked.or(left)
 			},
-			Step::ReapSession { key } => {
-				let reaped = Broker::reap_session(RuntimeOrigin::signed(ALICE), session_key(key).public());
-				reaped.map(|_| ()).map_err(|refused| refused.error)
+			Step::RevokeSession { who, key } => {
+				Broker::revoke_session(RuntimeOrigin::signed(person(who)), session_key(key).public())
 			},
 			Step::Wait { blocks } => {
 				run_to(System::block_number() + blocks);
