@@ -136,6 +136,7 @@ fuzz_target!(|steps: Vec<Step>| {
 				},
 				Event::Ticket(ticket) => session.paid(ticket.message.commitment).expect("it was owed"),
 				Event::Voucher { commitment, .. } => session.paid(commitment).expect("it was owed"),
+				Event::Reserve(reservation) => session.reserved(reservation.message.counter),
 			}
 		}
 		while session.wants().is_some() {

@@ -165,7 +165,7 @@ pub trait Policy: Send + Sync + 'static {
 		Ok(None)
 	}
 
-	/// Asked after each payment: another mode, or counter of the stream's terms, for the windows that follow, where it is
+	/// Asked after each payment and reservation: another mode, or counter of the stream's terms, for the windows that follow, where it is
 	/// time to change. Not vouchers for a viewer who does not take part in them.
 	fn restate(&self, seat: &Self::Seat) -> Option<(PaymentMode, u32)> {
 		let _ = seat;
@@ -339,7 +339,10 @@ impl Link {
 				self.session.status(&status);
 			}
 			match policy.reserved(seat) {
-				Ok(Some(counter)) => self.session.reserved(counter),
+				Ok(Some(counter)) => {
+					self.session.reserved(counter);
+					self.restate(seat, policy)?;
+				},
 				Ok(None) => {},
 				Err(reason) => return Ok(self.end(reason)),
 			}
@@ -411,10 +414,16 @@ impl Link {
 					Err(reason) => return Ok(self.end(reason)),
 				}
 				owing_since = Some(Instant::now());
-				if let Some((mode, counter)) = policy.restate(seat) {
-					self.session.restate(mode, counter)?;
-				}
+				self.restate(seat, policy)?;
 			}
+		}
+	}
+
+	/// States the terms again where it is time to.
+	fn restate<P: Policy>(&mut self, seat: &P::Seat, policy: &P) -> Result<(), SessionError> {
+		match policy.restate(seat) {
+			Some((mode, counter)) => self.session.restate(mode, counter),
+			None => Ok(()),
 		}
 	}
 

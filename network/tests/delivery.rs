@@ -10,17 +10,17 @@ use clustercast_network::{
 	Address, Feed, Node, Stream,
 };
 use clustercast_primitives::{
-	catalog::Track, crypto::KeyPair, status::State, subscribe::Binding, AccountId, Hash, PublicKey, SignedTicket,
-	StreamId,
+	catalog::Track, channel::Reservation, channel::SignedReservation, crypto::KeyPair, status::State,
+	subscribe::Binding, AccountId, Hash, PublicKey, SignedTicket, StreamId,
 };
 use clustercast_protocol::{
 	viewer::Event, Broadcast, EncodedWindow, EndReason, Expectation, Fault, PaymentMode, PaymentTerms, ReceiptSigner,
-	SessionKey, Subscribe, Terms, ViewerConfig, ViewerSession, WireError,
+	ReserveTerms, SessionKey, Share, Subscribe, Terms, ViewerConfig, ViewerSession, WireError,
 };
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
 	sync::{
-		atomic::{AtomicUsize, Ordering},
+		atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
 		Arc,
 	},
 	time::Duration,
@@ -43,9 +43,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Serves whoever asks: for nothing, or against tickets that all pass.
 struct Open {
 	paid: bool,
+	/// Counter of the reservation that was handed in; only then windows go out, where it is asked for.
+	reserved: AtomicU32,
+	asks: AtomicBool,
 	delivering: AtomicUsize,
 	closed: mpsc::Sender<String>,
 	seats: Arc<()>,
+}
+
+impl Open {
+	fn asks(&self) -> bool {
+		self.asks.load(Ordering::Relaxed)
+	}
 }
 
 impl Policy for Open {
@@ -64,12 +73,26 @@ impl Policy for Open {
 					mode: PaymentMode::Tickets { face_value: 1_000_000 },
 					credit: 2,
 					counter: 0,
-					reserve: None,
+					reserve: self.asks().then_some(ReserveTerms { least: 1, reward: 2 }),
 				},
 				Arc::new(ReceiptSigner::new(KeyPair::from_seed(RELAYER_SEED), [5; 32])),
 			),
 		};
 		Ok((grant, self.seats.clone()))
+	}
+
+	fn affords(&self, _: &Arc<()>, _: &Share) -> Result<bool, EndReason> {
+		Ok(!self.asks() || self.reserved.load(Ordering::Relaxed) > 0)
+	}
+
+	async fn reserve(&self, _: &Arc<()>, reservation: SignedReservation) -> Result<(), EndReason> {
+		self.reserved.store(reservation.message.counter, Ordering::Relaxed);
+		Ok(())
+	}
+
+	fn reserved(&self, _: &Arc<()>) -> Result<Option<u32>, EndReason> {
+		let counter = self.reserved.load(Ordering::Relaxed);
+		Ok((counter > 0).then_some(counter))
 	}
 
 	fn delivering(&self, _: &Arc<()>, _: Expectation) -> Result<(), EndReason> {
@@ -113,6 +136,8 @@ impl Server {
 		let (sender, closed) = mpsc::channel(100);
 		let policy = Arc::new(Open {
 			paid,
+			reserved: AtomicU32::new(0),
+			asks: AtomicBool::new(false),
 			delivering: AtomicUsize::new(0),
 			closed: sender,
 			seats: Arc::new(()),
@@ -302,6 +327,47 @@ async fn unpaid_windows_stop_at_the_credit_and_end_the_subscription() {
 	assert_eq!(ended(&mut subscription).await, EndReason::Unpaid);
 	assert_eq!(server.closed().await, "ended: Unpaid; 2 unpaid");
 	assert_eq!(server.policy.delivering.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn window_waits_for_a_reservation_and_who_brings_none_is_told_so() {
+	let mut server = Server::start(true, |config| config.credit_timeout = Duration::from_millis(500)).await;
+	server.policy.asks.store(true, Ordering::Relaxed);
+	let mut broadcast = broadcast();
+	server.push(&mut broadcast, 1, 70_000);
+	let node = viewer(10);
+	let mut subscription = subscribe(&node, &server).await;
+	let terms = until(&mut subscription, |event| match event {
+		Event::Terms(terms) => terms,
+		_ => None,
+	});
+	assert_eq!(terms.await.reserve, Some(ReserveTerms { least: 1, reward: 2 }));
+	assert_eq!(ended(&mut subscription).await, EndReason::ReservationNeeded);
+	assert_eq!(server.closed().await, "ended: ReservationNeeded; 0 unpaid");
+	assert_eq!(server.policy.delivering.load(Ordering::Relaxed), 0);
+
+	let mut subscription = subscribe(&node, &server).await;
+	until(&mut subscription, |event| {
+		matches!(event, Event::Terms(_)).then_some(())
+	})
+	.await;
+	let reservation = Reservation {
+		sender: AccountId([8; 32]),
+		session: session_key().public(),
+		recipient: AccountId([9; 32]),
+		counter: 3,
+		cap: 1_000,
+		reward: 2,
+		submit_by: 90,
+	};
+	let signed = session_key().sign(reservation, &GENESIS);
+	assert!(subscription.session().reserve(signed));
+	let told = until(&mut subscription, |event| match event {
+		Event::Reserved(counter) => Some(counter),
+		_ => None,
+	});
+	assert_eq!(told.await, 3);
+	next_window(&mut subscription).await;
 }
 
 #[tokio::test]

@@ -172,9 +172,10 @@ impl Thrift {
 		// One that was not handed in by its last block never is.
 		let reserved = self.pending.map_or(self.reserved, |_| 0);
 		let most = self.most();
-		let ready = match self.by_voucher {
-			true => self.served || now >= self.since.saturating_add(WAIT),
-			false => now >= self.since.saturating_add(STARVED),
+		let ready = match (self.served, self.by_voucher) {
+			(false, _) => now >= self.since.saturating_add(WAIT),
+			(true, true) => true,
+			(true, false) => now >= self.since.saturating_add(STARVED),
 		};
 		if waits || !ready || most == 0 || reserved.saturating_sub(self.used) > most / RENEW_PARTS {
 			return None;
@@ -254,6 +255,10 @@ mod tests {
 	fn who_pays_by_ticket_reserves_only_while_it_is_kept_waiting() {
 		let mut thrift = thrift();
 		thrift.pays(false);
+		assert!(
+			thrift.wish(102).is_some(),
+			"before the first window, before it gives the relayer up"
+		);
 		thrift.window(375_000, 2_000, 200);
 		assert_eq!(thrift.wish(204), None);
 		assert!(thrift.wish(205).is_some());

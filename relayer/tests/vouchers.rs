@@ -248,33 +248,33 @@ fn windows(count: usize) -> Vec<EncodedWindow> {
 
 #[tokio::test]
 async fn viewer_who_stays_goes_on_by_voucher_through_a_kill_and_a_lost_purse() {
-	let (dir, windows) = (tempfile::tempdir().unwrap(), windows(30));
+	let (dir, windows) = (tempfile::tempdir().unwrap(), windows(45));
 	let viewer = Node::start(&fixture::stream_key(), Limits::default()).unwrap().0;
 	let mut purse = Purse::new(fixture::purse_config(), fixture::session_key());
 	let stored = purse.reserve(&fixture::RECIPIENT, BLOCK).unwrap();
 	let mut resume = None;
 
-	// Four windows of 256 are worth a ticket's face value: the rest is by voucher.
+	// Twelve windows of 256 are worth three tickets, whose fees are a channel's: the rest is by voucher.
 	let relayer = Relayer::start(dir.path(), &windows[..1], Payment::Auto).await;
 	let feed = relayer.feed.clone();
 	let behind = tokio::spawn({
 		let windows = windows.clone();
 		async move {
-			for window in &windows[1..20] {
+			for window in &windows[1..32] {
 				tokio::time::sleep(Duration::from_millis(5)).await;
 				feed.push(window.clone());
 			}
 		}
 	});
-	let seen = watch(&viewer, &relayer, &mut purse, &mut resume, 12).await;
+	let seen = watch(&viewer, &relayer, &mut purse, &mut resume, 26).await;
 	behind.await.unwrap();
 	assert_eq!((seen.modes, seen.ended), (vec![false, true], None));
 	assert!(
-		seen.by_ticket >= 4 && seen.by_ticket <= 6,
+		seen.by_ticket >= 12 && seen.by_ticket <= 14,
 		"{} by ticket",
 		seen.by_ticket
 	);
-	assert!(seen.by_voucher >= 12 - seen.by_ticket);
+	assert!(seen.by_voucher >= 26 - seen.by_ticket);
 	let before = relayer.newest();
 	let acknowledged = (seen.acknowledged - seen.by_ticket) as Balance * WINDOW;
 	assert!(before >= acknowledged, "on disk before it is acknowledged");
