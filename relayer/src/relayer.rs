@@ -43,8 +43,9 @@ use tokio::{
 /// How often winners and vouchers are looked at: a block and a half. Costs two requests while there are any.
 const REDEEM_TICK: Duration = Duration::from_secs(3);
 
-/// How often the stream key is asked what it allows: its owner's changes take 600 blocks to come into force.
-const BOUND_TICK: Duration = Duration::from_secs(60);
+/// How often the stream key is asked what it allows: three blocks. Its owner announces other terms; another payee may begin
+/// at once.
+const BOUND_TICK: Duration = Duration::from_secs(6);
 
 /// How long the last redemption may take before the program ends. What is not settled then is taken up at the next start.
 const LAST_REDEMPTION: Duration = Duration::from_secs(15);
