@@ -105,6 +105,9 @@ fn id(segment: u64) -> WindowId {
 	}
 }
 
+/// Segments that were paid, and what was reserved.
+type Notes = (Arc<Mutex<Vec<u64>>>, Arc<Mutex<Vec<Reservation>>>);
+
 /// A relayer on loopback; remembers the tickets that it was paid.
 struct TestRelayer {
 	address: Address,
@@ -153,7 +156,7 @@ async fn serve(
 	(windows, end): (Vec<EncodedWindow>, SignedStatus),
 	trick: Trick,
 	signer: Arc<ReceiptSigner>,
-	(paid, reserved): (Arc<Mutex<Vec<u64>>>, Arc<Mutex<Vec<Reservation>>>),
+	(paid, reserved): Notes,
 ) -> Option<()> {
 	let binding = Binding::PeerKey(signer.public().0);
 	let mut session = RelayerSession::new(GENESIS, Hash(rand::random()), vec![binding]);

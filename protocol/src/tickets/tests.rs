@@ -681,7 +681,10 @@ fn vouchers_and_winners_share_deposit_and_limit_beside_what_is_reserved() {
 	assert_eq!(refused(0, |a| (a.deposit, a.reserved) = (60_199, 10_000)), deposit);
 	assert_eq!(refused(10_000, |a| (a.deposit, a.reserved) = (50_200, 10_000)), Ok(()));
 	assert_eq!(refused(10_000, |a| (a.deposit, a.reserved) = (50_199, 10_000)), deposit);
+	// The attacks: all that is free is given away as a tip, or the session's limit is used up by tickets to oneself.
 	assert_eq!(refused(50_200, |a| (a.deposit, a.reserved) = (50_200, 50_200)), Ok(()));
+	assert_eq!(refused(50_200, |a| a.sessions[0].spent = a.sessions[0].limit), Ok(()));
+	assert_eq!(refused(50_199, |a| a.sessions[0].spent = a.sessions[0].limit), limit);
 }
 
 #[test]
