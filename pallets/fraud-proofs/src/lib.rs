@@ -477,7 +477,7 @@ pub mod pallet {
 		}
 
 		/// Opens a relayer's case.
-		fn open(relayer: &T::AccountId, due: BlockNumber) -> CaseId {
+		pub(crate) fn open(relayer: &T::AccountId, due: BlockNumber) -> CaseId {
 			let id = NextCase::<T>::get();
 			NextCase::<T>::put(id.saturating_add(1));
 			CaseOf::<T>::insert(relayer, id);
