@@ -8,8 +8,8 @@ use crate::{
 	process::{output, program, Process},
 };
 use anyhow::{bail, ensure, Context, Result};
-use clustercast_primitives::{amount::USDC, Balance, Hash, Usdc};
-use clustercast_relayer::store::Store;
+use clustercast_primitives::{amount::USDC, chain::VoucherPlace, Balance, Hash, Usdc};
+use clustercast_relayer::store::{Kept, Store};
 use serde_json::Value;
 use std::{
 	collections::BTreeSet,
@@ -170,6 +170,8 @@ pub struct Terms {
 	pub redeem_value: Balance,
 	/// ...or the oldest is as old as this, seconds.
 	pub redeem_age_s: u32,
+	/// How viewers pay: `--payment`.
+	pub payment: &'static str,
 }
 
 /// A registered relayer, running or not.
@@ -222,8 +224,7 @@ impl Relayer {
 			.args(["--upstream", upstream, "--stream", &stream.to_string()])
 			.args(["--price-per-gb", &terms.price_per_gb.to_string()])
 			.args(["--face-value", &Usdc(terms.face_value).to_string()])
-			// What these tests count are tickets.
-			.args(["--payment", "tickets"])
+			.args(["--payment", terms.payment])
 			.args(["--redeem-value", &Usdc(terms.redeem_value).to_string()])
 			.args(["--redeem-age-s", &terms.redeem_age_s.to_string()])
 			.args(["--voucher-age-s", &terms.redeem_age_s.to_string()])
@@ -279,6 +280,13 @@ impl Relayer {
 		Ok(waiting
 			.chain(settled.iter().map(|settled| settled.winner.ticket.id()))
 			.collect())
+	}
+
+	/// The newest voucher of a place in its store. Only while it does not run.
+	pub fn voucher(&self, network: &Network, place: &VoucherPlace) -> Result<Option<Kept>> {
+		let path = self.state.join("winners.redb");
+		let store = Store::open(&path, &network.books().chain().genesis()).context("vouchers")?;
+		Ok(store.voucher(place)?)
 	}
 
 	/// kill -9.

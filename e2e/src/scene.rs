@@ -23,6 +23,8 @@ pub const TERMS: Terms = Terms {
 	face_value: 2_500,
 	redeem_value: 10_000,
 	redeem_age_s: 10,
+	// What most of these tests count.
+	payment: "tickets",
 };
 
 /// What a viewer brings over the bridge, and how much of it pays tickets, micro-USDC.

@@ -7,5 +7,6 @@ mod clients;
 mod crash;
 mod economy;
 mod errors;
+mod promises;
 mod rental;
 mod shares;

@@ -16,8 +16,8 @@ use frame_support::{
 	dispatch::DispatchResult,
 	parameter_types,
 	traits::{
-		fungible::{Inspect, Mutate},
-		ConstU128, ConstU32, Hooks,
+		fungible::{Balanced, Credit, Inspect, Mutate},
+		ConstU128, ConstU32, Hooks, OnUnbalanced,
 	},
 	weights::Weight,
 };
@@ -133,6 +133,17 @@ impl pallet_balances::Config for Test {
 	type Balance = Balance;
 	type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
 	type AccountStore = System;
+	type DustRemoval = ToTreasury;
+}
+
+/// What is too little for an account is the treasury's, as on the chain.
+pub struct ToTreasury;
+
+impl OnUnbalanced<Credit<AccountId32, Balances>> for ToTreasury {
+	fn on_nonzero_unbalanced(dust: Credit<AccountId32, Balances>) {
+		// Where there is none, it is burnt.
+		let _ = TreasuryAccount::get().map(|treasury| Balances::resolve(&treasury, dust));
+	}
 }
 
 impl pallet_stream_keys::Config for Test {
