@@ -48,7 +48,7 @@ fn nothing_that_a_viewer_does_alone_voids_what_it_reserved() {
 		let mut player = scene.watch(lab, "player", &[])?;
 		player.wait_windows(2, PATIENCE).await?;
 		let villain = Villain {
-			chain: scene.network.books().chain(),
+			chain: scene.network.books().chain().clone(),
 			wallet: Wallet::from_suri(&scene.viewer.uri)?,
 			session: keys::load_or_create(&lab.path("wallet").join("session.key"))?,
 			accomplice: Wallet::from_suri(&accomplice.uri)?,
@@ -69,8 +69,8 @@ fn nothing_that_a_viewer_does_alone_voids_what_it_reserved() {
 }
 
 /// A viewer with an accomplice that relays, and with its player's session key.
-struct Villain<'a> {
-	chain: &'a Chain,
+struct Villain {
+	chain: Chain,
 	wallet: Wallet,
 	session: KeyPair,
 	accomplice: Wallet,
@@ -78,7 +78,7 @@ struct Villain<'a> {
 	stream: StreamId,
 }
 
-impl Villain<'_> {
+impl Villain {
 	async fn channel(&self) -> Result<ChannelInfo> {
 		let key = ChannelKey {
 			session: self.session.public(),
