@@ -122,7 +122,7 @@ fn programs_say_what_is_wrong() {
 				"--price-per-gb",
 				"100",
 				"--face-value",
-				"1",
+				"0.05",
 			])
 			.arg("--identity")
 			.arg(&relayer.key_file)

@@ -45,7 +45,9 @@ fn nothing_that_a_viewer_does_alone_voids_what_it_reserved() {
 		let accomplice = Person::new(lab, "accomplice")?;
 		network.fund(&[(accomplice.account, START_MONEY)]).await?;
 		let mut scene = Scene::start_on(lab, network, &[AT_THE_END]).await?;
-		let mut player = scene.watch(lab, "player", &[])?;
+		// The registry has those of other tests too.
+		let address = scene.relayers[0].address.clone();
+		let mut player = scene.watch_from(lab, "player", &[&address], &[])?;
 		player.wait_windows(2, PATIENCE).await?;
 		let villain = Villain {
 			chain: scene.network.books().chain().clone(),
