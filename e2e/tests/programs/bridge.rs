@@ -10,7 +10,8 @@ use clustercast_e2e::{
 	programs::run_once,
 };
 use clustercast_primitives::{
-	amount::USDC, bridge::attestation, crypto::KeyPair, Balance, BlockNumber, EthereumAddress, Usdc,
+	amount::USDC, bridge::attestation, crypto::KeyPair, session::SessionProof, Balance, BlockNumber, EthereumAddress,
+	Usdc,
 };
 use serde_json::{json, Value};
 use std::{env, fs, time::Duration};
@@ -227,13 +228,19 @@ fn commands_of_the_manual_do_what_it_says() {
 		let genesis = world.chain().bridge(None).await?.issuance;
 		let agent = Agent::start(lab, &world.network, &world.l2, &world.payer).await?;
 		fs::copy(&world.payer.key, lab.path("payer.key"))?;
-		let session = KeyPair::from_seed([9; 32]).public();
+		let session = KeyPair::from_seed([9; 32]);
+		let account = world.alice.account();
+		let proof = session
+			.sign(SessionProof { account }, &world.chain().genesis())
+			.signature;
+		let session = session.public();
 		let (mut transaction, mut deposits) = (String::new(), 0);
 		for line in commands()? {
 			let expiry = world.chain().head().best + 1_000;
 			let line = line
 				.replace("0xTRANSACTION", &transaction)
-				.replace("HEX", &session.to_string())
+				.replace("--session-key KEY", &format!("--session-key {session}"))
+				.replace("PROOF", &proof.to_string())
 				.replace("BLOCK", &expiry.to_string())
 				.replace("//Submitter", "//Bob");
 			let answer = world.shell(lab, &line).await?;

@@ -183,9 +183,10 @@ impl<T: Config> Pallet<T> {
 			T::WeightInfo::settle,
 			|| Some(OldestDue::<T>::get()).filter(|block| *block <= Self::now()),
 			|block, limit| {
-				let due: Vec<_> = Due::<T>::iter_key_prefix(block).take(limit as usize).collect();
-				let settled = due.len() as u32;
-				for id in due {
+				let mut settled = 0;
+				// One thing of a key at a time: more of it may be due.
+				while let Some(id) = Due::<T>::iter_key_prefix(block).next().filter(|_| settled < limit) {
+					settled += 1;
 					let done = with_storage_layer(|| Self::settle_due(id, block));
 					debug_assert!(
 						done.is_ok(),
@@ -198,6 +199,7 @@ impl<T: Config> Pallet<T> {
 		);
 	}
 
+	/// Cleans up the first thing of a key that fell due in a block. More may have: then it stays listed for it.
 	fn settle_due(id: StreamId, block: BlockNumber) -> DispatchResult {
 		let mut key = StreamKeys::<T>::get(id).ok_or(Error::<T>::UnknownStream)?;
 		let due = key.due();

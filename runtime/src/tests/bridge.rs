@@ -240,7 +240,10 @@ fn what_three_of_four_attest_is_imported_by_anybody() {
 		let viewer = TicketBroker::viewer_account(&account());
 		assert_eq!(
 			(viewer.free, viewer.deposit),
-			(20 * USDC - constants::EXISTENTIAL_DEPOSIT, 20 * USDC)
+			(
+				20 * USDC - constants::EXISTENTIAL_DEPOSIT - 2 * constants::SESSION_DEPOSIT,
+				20 * USDC
+			)
 		);
 		assert_eq!(viewer.sessions.len(), 2);
 		let info = UsdcBridge::bridge();
@@ -392,7 +395,9 @@ fn a_wallet_takes_its_money_back_with_nobodys_help_but_the_submitters() {
 		assert!(Balances::balance(&bob) > 20 * USDC + USDC * 9 / 10);
 		let withdrawal = UsdcBridge::withdrawals(0, 1)[0].withdrawal;
 		assert_eq!(withdrawal.to, address());
-		assert_eq!(withdrawal.amount, 9 * USDC - constants::EXISTENTIAL_DEPOSIT);
+		// What keeps the account, and its session's deposit, stay.
+		let stays = constants::EXISTENTIAL_DEPOSIT + constants::SESSION_DEPOSIT;
+		assert_eq!(withdrawal.amount, 9 * USDC - stays);
 		assert_eq!(
 			Balances::total_issuance(),
 			constants::EXISTENTIAL_DEPOSIT + 40 * USDC - withdrawal.amount

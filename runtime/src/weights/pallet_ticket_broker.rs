@@ -100,15 +100,15 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `s` is in `[0, 100]`.
 	fn redeem_batch(t: u32, s: u32, ) -> Weight {
 		// Estimated from a similar call until it is measured.
-		Weight::from_parts(120000000, 9000)
-			.saturating_add(Weight::from_parts(225000000, 0).saturating_mul(t.into()))
-			.saturating_add(Weight::from_parts(70000000, 0).saturating_mul(s.into()))
-			.saturating_add(T::DbWeight::get().reads(9))
+		Weight::from_parts(60000000, 9000)
+			.saturating_add(Weight::from_parts(215000000, 0).saturating_mul(t.into()))
+			.saturating_add(Weight::from_parts(60000000, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(t.into())))
-			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(s.into())))
-			.saturating_add(T::DbWeight::get().writes(6))
+			.saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(s.into())))
+			.saturating_add(T::DbWeight::get().writes(3))
 			.saturating_add(T::DbWeight::get().writes((4_u64).saturating_mul(t.into())))
-			.saturating_add(T::DbWeight::get().writes((3_u64).saturating_mul(s.into())))
+			.saturating_add(T::DbWeight::get().writes((4_u64).saturating_mul(s.into())))
 			.saturating_add(Weight::from_parts(0, 7809).saturating_mul(t.into()))
 			.saturating_add(Weight::from_parts(0, 6000).saturating_mul(s.into()))
 	}
@@ -125,15 +125,15 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `s` is in `[0, 100]`.
 	fn redeem_vouchers(v: u32, s: u32, ) -> Weight {
 		// Estimated from a similar call until it is measured.
-		Weight::from_parts(120000000, 9000)
-			.saturating_add(Weight::from_parts(230000000, 0).saturating_mul(v.into()))
-			.saturating_add(Weight::from_parts(70000000, 0).saturating_mul(s.into()))
-			.saturating_add(T::DbWeight::get().reads(9))
+		Weight::from_parts(60000000, 9000)
+			.saturating_add(Weight::from_parts(205000000, 0).saturating_mul(v.into()))
+			.saturating_add(Weight::from_parts(60000000, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().reads((5_u64).saturating_mul(v.into())))
-			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(s.into())))
-			.saturating_add(T::DbWeight::get().writes(6))
+			.saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(s.into())))
+			.saturating_add(T::DbWeight::get().writes(3))
 			.saturating_add(T::DbWeight::get().writes((5_u64).saturating_mul(v.into())))
-			.saturating_add(T::DbWeight::get().writes((3_u64).saturating_mul(s.into())))
+			.saturating_add(T::DbWeight::get().writes((4_u64).saturating_mul(s.into())))
 			.saturating_add(Weight::from_parts(0, 7809).saturating_mul(v.into()))
 			.saturating_add(Weight::from_parts(0, 6000).saturating_mul(s.into()))
 	}
