@@ -6,7 +6,6 @@ use crate::{
 	weights::WeightInfo,
 	Payee, Streams,
 };
-use alloc::vec::Vec;
 use clustercast_primitives::{
 	amount::{share, MAX_PRICE_PER_GB},
 	chain::{StreamTerms, TermsChange, PPM},

@@ -358,7 +358,7 @@ fn the_lane_is_stuffed_by_bonds_alone() {
 #[test]
 fn among_fifty_other_relayers_a_batch_waits_for_ten_blocks_at_most() {
 	const FIT: usize = 5;
-	let mut turns = vec![1; 50];
+	let mut turns = [1; 50];
 	let (mut mine, mut since, mut longest) = (5, 5, 0);
 	for block in 6..=605 {
 		for _ in 0..FIT {
