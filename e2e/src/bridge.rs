@@ -116,7 +116,19 @@ impl L2 {
 
 	/// Deploys USDC, light client and vault for the chain's validators.
 	pub async fn deploy(&mut self, network: &Network) -> Result<()> {
-		let leaf = network.books().chain().mmr_leaf(1, 1).await?.leaf;
+		// A node that has just started may not have its first leaf yet.
+		let first = async {
+			loop {
+				match network.books().chain().mmr_leaf(1, 1).await {
+					Err(error) if error.to_string().contains("LeafNotFound") => sleep(LOOK).await,
+					found => return found,
+				}
+			}
+		};
+		let leaf = timeout(PATIENCE, first)
+			.await
+			.context("the first block has no leaf")??
+			.leaf;
 		let AuthoritySet {
 			id,
 			len,
