@@ -405,8 +405,10 @@ impl Bridge {
 	/// Waits until an account has at least so much, deposit for tickets and what keeps it alive included.
 	pub async fn arrived(&self, network: &Network, account: &AccountId, amount: Balance) -> Result<()> {
 		let there = async || {
-			let found = network.books().chain().viewer_account(account, None).await?;
-			Ok(found.free + found.deposit + EXISTENTIAL_DEPOSIT >= amount)
+			let chain = network.books().chain();
+			let found = chain.viewer_account(account, None).await?;
+			let held = chain.constants().session_deposit * found.sessions.len() as Balance;
+			Ok(found.free + found.deposit + held + EXISTENTIAL_DEPOSIT >= amount)
 		};
 		self.l2.wait("a deposit is imported", there).await
 	}
