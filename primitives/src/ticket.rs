@@ -47,7 +47,7 @@ pub struct Ticket {
 	pub win_probability: u64,
 	/// The relayer's commitment from the receipt.
 	pub commitment: Hash,
-	/// Unique per session among tickets whose expiry lies in one epoch; below the chain's bitmap size.
+	/// Rises with each ticket of the session to this recipient, and is never used again while the session lives.
 	pub nonce: u64,
 	/// Last block in which it can be redeemed; a multiple of [`EXPIRY_GRID`].
 	pub expiry: BlockNumber,

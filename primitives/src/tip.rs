@@ -19,11 +19,11 @@ pub struct Tip {
 	pub session: PublicKey,
 	/// The stream whose broadcaster receives it.
 	pub stream: StreamId,
-	/// Micro-USDC for the broadcaster, whole.
+	/// Micro-USDC for the broadcaster, less the treasury's share.
 	pub amount: Balance,
 	/// Micro-USDC for the submitter, on top.
 	pub reward: Balance,
-	/// Shares the numbers of the session's tickets: unique among those whose expiry lies in one epoch.
+	/// Rises with each tip of the session, and is never used again while it lives.
 	pub nonce: u64,
 	/// Last block in which it can be submitted; a multiple of [`crate::ticket::EXPIRY_GRID`].
 	pub expiry: BlockNumber,

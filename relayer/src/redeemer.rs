@@ -463,7 +463,7 @@ mod tests {
 			self.0.lock().unwrap()
 		}
 
-		/// Includes what waits in the pool. The bitmap pays each nonce once.
+		/// Includes what waits in the pool. Each nonce is paid once.
 		fn finalise(&self) {
 			let mut state = self.state();
 			state.finalised += 1;
