@@ -99,7 +99,7 @@ impl WinningTicket {
 		commitment(&self.rand) == ticket.commitment && wins(ticket.win_probability, &self.signed.signature, &self.rand)
 	}
 
-	/// Identifies a ticket: session, epoch-relative nonce and expiry are signed, so the signed ticket's hash does.
+	/// Identifies a ticket: session, recipient and nonce are signed, so the signed ticket's hash does.
 	pub fn id(&self) -> Hash {
 		sha256(&[&self.signed.encode()])
 	}
