@@ -17,6 +17,7 @@
 //! | [`ticket`] | what a viewer signs to pay for it, and when it wins |
 //! | [`voucher`] | what a viewer signs to pay for everything so far |
 //! | [`channel`] | what opens and ends the channel behind vouchers |
+//! | [`nonces`] | which numbers of tickets, or of tips, were spent |
 //! | [`session`], [`notice`] | what a session key and a relayer sign about themselves |
 //! | [`report`] | what viewers say of what they saw |
 //! | [`tip`] | what a viewer signs to give the broadcaster money |
@@ -43,6 +44,7 @@ pub mod history;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod lanes;
 pub mod merkle;
+pub mod nonces;
 pub mod notice;
 pub mod receipt;
 pub mod register;

@@ -15,7 +15,6 @@
 //! | [`relayer`] | sending side: credit, delivery, receipts |
 //! | [`tickets`] | judges tickets and vouchers against what was delivered |
 //! | [`credit`] | how much a relayer lets viewers owe |
-//! | [`nonces`] | which nonces of a session were seen |
 //!
 //! Nothing here reads a clock, a socket, storage or a random number: bytes, blocks and entropy are arguments, bytes and
 //! events are results. So the same code runs over QUIC, in a browser and in a seeded simulator.
@@ -47,7 +46,6 @@ pub mod cache;
 pub mod credit;
 pub mod evidence;
 pub mod meter;
-pub mod nonces;
 pub mod purse;
 pub mod relayer;
 pub mod standing;

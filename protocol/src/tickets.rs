@@ -7,13 +7,13 @@
 use crate::{
 	credit::{Credit, CreditConfig, Shortage},
 	meter::Share,
-	nonces::{Nonces, Unusable},
 	wire::SessionKey,
 };
 use clustercast_primitives::{
 	amount,
 	chain::{ChannelInfo, TicketRefusal, ViewerAccount, VoucherPlace},
 	crypto::{AccountId, Hash, PublicKey, SignatureError},
+	nonces::Nonces,
 	receipt::Kind,
 	ticket, Balance, BlockNumber, SignedTicket, SignedVoucher, Voucher, WindowId, WinningTicket,
 };
@@ -207,9 +207,9 @@ impl TicketBook {
 	) -> Result<Outcome, TicketError> {
 		let ticket = &signed.message;
 		let mut nonces = self.nonces.get(&ticket.session).copied().unwrap_or_default();
-		nonces.check(ticket.nonce).map_err(|unusable| match unusable {
-			Unusable::Seen => TicketError::Duplicate,
-			Unusable::TooOld => TicketError::Chain(TicketRefusal::NonceTooOld),
+		nonces.check(ticket.nonce).map_err(|refusal| match refusal {
+			TicketRefusal::AlreadyRedeemed => TicketError::Duplicate,
+			refusal => TicketError::Chain(refusal),
 		})?;
 		let expected = self.expected.get(&ticket.commitment).ok_or(TicketError::NotOwed)?;
 		self.check_offer(signed, expected)?;
@@ -220,9 +220,8 @@ impl TicketBook {
 		self.check_money(&expected.payer, ticket.face_value, ticket.expiry, account)?;
 
 		let (rand, payer) = (expected.rand, expected.payer);
-		if !nonces.insert(ticket.nonce) {
-			return Err(TicketError::Chain(TicketRefusal::NonceTooOld));
-		}
+		let is_new = nonces.insert(ticket.nonce);
+		debug_assert!(is_new, "checked above; qed");
 		self.expected.remove(&ticket.commitment);
 		self.nonces.insert(ticket.session, nonces);
 		let winning = WinningTicket {

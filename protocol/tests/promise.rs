@@ -9,9 +9,9 @@ mod play;
 use clustercast_primitives::{
 	chain::{ChannelInfo, ChannelKey, SessionInfo, Unlocking, ViewerAccount, VoucherPlace},
 	channel::{Close, Release, Reservation},
+	nonces::Nonces,
 	AccountId, Balance, BlockNumber, PublicKey, Ticket, Voucher,
 };
-use clustercast_protocol::nonces::Nonces;
 use play::{Chain, Play, BOUND, LEAST, TICKET_LIFE};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -19,9 +19,9 @@ pub mod vouchers;
 use crate::store::{self, Outcome, Posted, Store, Winner};
 use clustercast_primitives::{
 	chain::{Payout, TicketRefusal, TicketVerdict},
+	nonces::WINDOW,
 	Balance, BlockNumber, Hash, PublicKey, WinningTicket,
 };
-use clustercast_protocol::nonces::WINDOW;
 use std::{
 	collections::{HashMap, HashSet},
 	fmt,

@@ -41,7 +41,7 @@ impl<T: Config> Pallet<T> {
 				open: channel.open,
 				ends_at: channel.closes_at.map_or(ends_at, |closes_at| closes_at.min(ends_at)),
 				registered: session.registered,
-				next_nonce: channel.nonces.next,
+				next_nonce: channel.nonces.next(),
 			})
 		};
 		keys.iter().map(info).collect()

@@ -23,7 +23,7 @@
 //! operator, hands in what pays it: so nobody else spends its tickets' nonces, makes its vouchers look old, or chooses
 //! the order. Who takes payments that no reservation covers risks them.
 //!
-//! *Spent nonces* are a window for each channel ([`NonceWindow`]): 128 below the highest. The recipient, who alone hands
+//! *Spent nonces* are a window for each channel ([`Nonces`](clustercast_primitives::nonces::Nonces)): 128 below the highest. The recipient, who alone hands
 //! in its tickets, does so in their order. Tips have a window of their own for each session.
 //!
 //! *A batch* pays one recipient. It is judged payment by payment on a draft of what it read ([`batch`]), cheap checks
@@ -92,7 +92,7 @@ pub use escrow::Escrow;
 pub use pallet::*;
 pub use pool::{Outlook, GLANCE};
 pub use sessions::MAX_ENDED_PER_BLOCK;
-pub use types::{Account, Channel, End, Ledger, NonceWindow, Refusal, Session, Shares, VoucherTotals};
+pub use types::{Account, Channel, End, Ledger, Refusal, Session, Shares, VoucherTotals};
 pub use weights::WeightInfo;
 
 use clustercast_primitives::Balance;

@@ -2,12 +2,12 @@
 
 use crate::{
 	pallet::{Channels, Config, Ends, Error, Event, HoldReason, OldestEnd, Pallet, Sessions, SessionsOf, VouchersPaid},
-	types::{End, NonceWindow, Session},
+	types::{End, Session},
 	Relayers, WeightInfo,
 };
 use alloc::vec::Vec;
 use clustercast_primitives::{
-	crypto::Signed, session::SessionProof, AccountId, Balance, BlockNumber, PublicKey, Signature,
+	crypto::Signed, nonces::Nonces, session::SessionProof, AccountId, Balance, BlockNumber, PublicKey, Signature,
 };
 use clustercast_upkeep::work_off;
 use clustercast_verify::is_signed;
@@ -53,7 +53,7 @@ impl<T: Config> Pallet<T> {
 			expiry,
 			registered: now,
 			deposit,
-			tips: NonceWindow::default(),
+			tips: Nonces::default(),
 		};
 		Sessions::<T>::insert(key, session);
 		Ends::<T>::insert(Self::session_ends_at(expiry), End::<T::AccountId>::Session(key), ());

@@ -73,10 +73,12 @@ impl<T: Config> Batch<T> {
 		self.check_signature(&winning.signed, &ticket.session)?;
 
 		// Nothing fails from here on.
-		self.channel(ticket.session, &recipient)
+		let is_new = self
+			.channel(ticket.session, &recipient)
 			.change()
 			.nonces
 			.insert(ticket.nonce);
+		debug_assert!(is_new, "checked above; qed");
 		self.charge(ticket.session, purse, Some(&recipient), ticket.face_value);
 		if ticket.kind.by_bytes() {
 			flow.note(expected_bytes(ticket), self);

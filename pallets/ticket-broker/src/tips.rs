@@ -44,7 +44,8 @@ impl<T: Config> Batch<T> {
 
 		// Nothing fails from here on.
 		if let Some(session) = self.session(tip.session).change() {
-			session.tips.insert(tip.nonce);
+			let is_new = session.tips.insert(tip.nonce);
+			debug_assert!(is_new, "checked above; qed");
 		}
 		self.charge(tip.session, Purse::Bytes, None, sum);
 		self.credit_broadcaster(tip.stream, broadcaster.clone(), tip.amount.saturating_sub(to_treasury));

@@ -3,11 +3,12 @@
 pub use clustercast_primitives::chain::VoucherTotals;
 use clustercast_primitives::{
 	chain::{TicketRefusal, VoucherPlace},
+	nonces::Nonces,
 	receipt::Kind,
 	Balance, BlockNumber, Hash, PublicKey, StreamId,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use frame_support::{ensure, traits::PalletError};
+use frame_support::traits::PalletError;
 use scale_info::TypeInfo;
 
 /// A key that signs payments for an account.
@@ -32,7 +33,7 @@ pub struct Session<AccountId> {
 	/// Whether its owner was a bonded relayer then: the shares that it pays are credited.
 	pub buys: bool,
 	/// Nonces of its tips that were paid.
-	pub tips: NonceWindow,
+	pub tips: Nonces,
 }
 
 /// What a session reserves for a recipient, and what it paid it.
@@ -49,48 +50,7 @@ pub struct Channel {
 	/// Closed: first block in which nothing is reserved any more.
 	pub closes_at: Option<BlockNumber>,
 	/// Nonces of tickets that were paid.
-	pub nonces: NonceWindow,
-}
-
-/// Nonces that are spent: all that was ever inserted are known, as long as they lie fewer than 128 below the highest.
-/// Those that lie further down count as spent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
-pub struct NonceWindow {
-	/// One above the highest.
-	pub next: u64,
-	/// Bit `i`: `next - 1 - i` is spent.
-	spent: u128,
-}
-
-impl NonceWindow {
-	/// Why a nonce cannot be spent any more. The highest number of all is none: nothing would be above it.
-	pub fn check(&self, nonce: u64) -> Result<(), TicketRefusal> {
-		ensure!(nonce < u64::MAX, TicketRefusal::AlreadyRedeemed);
-		if nonce >= self.next {
-			return Ok(());
-		}
-		let bit = u32::try_from(self.next - 1 - nonce)
-			.ok()
-			.and_then(|bit| 1u128.checked_shl(bit));
-		match bit.map(|bit| self.spent & bit == 0) {
-			Some(true) => Ok(()),
-			Some(false) => Err(TicketRefusal::AlreadyRedeemed),
-			None => Err(TicketRefusal::NonceTooOld),
-		}
-	}
-
-	/// Spends a nonce that [`NonceWindow::check`] lets pass.
-	pub fn insert(&mut self, nonce: u64) {
-		if nonce >= self.next {
-			let by = u32::try_from(nonce - self.next).ok().and_then(|by| by.checked_add(1));
-			self.spent = by.and_then(|by| self.spent.checked_shl(by)).unwrap_or_default();
-			self.next = nonce.saturating_add(1);
-		}
-		let bit = u32::try_from(self.next - 1 - nonce)
-			.ok()
-			.and_then(|bit| 1u128.checked_shl(bit));
-		self.spent |= bit.unwrap_or_default();
-	}
+	pub nonces: Nonces,
 }
 
 /// Micro-USDC of a payment that others have a share in, or of several.
@@ -231,69 +191,6 @@ pub(crate) fn account_at<AccountId: From<[u8; 32]>>(place: &VoucherPlace) -> Acc
 #[cfg(test)]
 mod tests {
 	use super::*;
-
-	#[test]
-	fn a_nonce_is_spent_once_in_whatever_order() {
-		let mut window = NonceWindow::default();
-		for nonce in [5, 0, 127, 128, 100, 132, 6] {
-			assert_eq!(window.check(nonce), Ok(()), "{nonce}");
-			window.insert(nonce);
-			assert_eq!(window.check(nonce), Err(TicketRefusal::AlreadyRedeemed), "{nonce}");
-		}
-		// 133 - 128 = 5 is the lowest that is still known.
-		assert_eq!(window.check(5), Err(TicketRefusal::AlreadyRedeemed));
-		assert_eq!(window.check(4), Err(TicketRefusal::NonceTooOld));
-		assert_eq!(window.check(7), Ok(()));
-	}
-
-	#[test]
-	fn a_leap_forgets_what_lies_behind() {
-		let mut window = NonceWindow::default();
-		window.insert(0);
-		window.insert(1 << 40);
-		assert_eq!(window.check(0), Err(TicketRefusal::NonceTooOld));
-		assert_eq!(window.check((1 << 40) - 127), Ok(()));
-		assert_eq!(window.check((1 << 40) - 128), Err(TicketRefusal::NonceTooOld));
-		window.insert(u64::MAX - 1);
-		assert_eq!(window.check(u64::MAX - 1), Err(TicketRefusal::AlreadyRedeemed));
-		assert_eq!(window.check(u64::MAX), Err(TicketRefusal::AlreadyRedeemed));
-	}
-
-	#[test]
-	fn the_highest_number_of_all_is_never_free() {
-		let mut window = NonceWindow::default();
-		assert_eq!(window.check(u64::MAX), Err(TicketRefusal::AlreadyRedeemed));
-		window.insert(u64::MAX - 1);
-		assert_eq!(window.check(u64::MAX), Err(TicketRefusal::AlreadyRedeemed));
-		assert_eq!(window.check(u64::MAX - 2), Ok(()));
-	}
-
-	#[test]
-	fn a_window_agrees_with_a_set() {
-		// A generator of its own: steps of up to 70 forwards and 150 back.
-		let mut state = 1u64;
-		let mut random = move |below: u64| {
-			state = state
-				.wrapping_mul(6_364_136_223_846_793_005)
-				.wrapping_add(1_442_695_040_888_963_407);
-			(state >> 33) % below
-		};
-		let (mut window, mut set, mut top) = (NonceWindow::default(), std::collections::BTreeSet::new(), 0u64);
-		for _ in 0..100_000 {
-			let nonce = (top + random(70)).saturating_sub(random(150));
-			let expected = match set.contains(&nonce) {
-				_ if nonce + 128 < window.next => Err(TicketRefusal::NonceTooOld),
-				true => Err(TicketRefusal::AlreadyRedeemed),
-				false => Ok(()),
-			};
-			assert_eq!(window.check(nonce), expected, "{nonce} in {window:?}");
-			if expected.is_ok() {
-				window.insert(nonce);
-				set.insert(nonce);
-				top = top.max(nonce);
-			}
-		}
-	}
 
 	#[test]
 	fn a_refusal_fits_into_an_error() {

@@ -8,14 +8,11 @@
 use clustercast_primitives::{
 	chain::{ChannelInfo, ChannelKey, ViewerAccount, VoucherPlace},
 	channel::{Close, Release, Reservation},
+	nonces::{Nonces, WINDOW},
 	receipt::Kind,
 	AccountId, Balance, BlockNumber, Hash, PublicKey, StreamId, Ticket, Voucher,
 };
-use clustercast_protocol::{
-	credit::HOUR,
-	nonces::{Nonces, WINDOW},
-	Credit, CreditConfig, Float, ReserveTerms, SessionKey, Share,
-};
+use clustercast_protocol::{credit::HOUR, Credit, CreditConfig, Float, ReserveTerms, SessionKey, Share};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;

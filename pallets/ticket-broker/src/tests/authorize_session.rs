@@ -1,8 +1,8 @@
 //! `authorize_session`: one owner a key, which proves that it is the owner's; a bounded number of keys an owner, each for
 //! a bounded time and a deposit.
 
-use crate::{mock::*, Error, Event, HoldReason, NonceWindow, Session, Sessions, SessionsOf};
-use clustercast_primitives::{amount::USDC, AccountId, Balance, Hash, Signature, StreamId, Tip};
+use crate::{mock::*, Error, Event, HoldReason, Session, Sessions, SessionsOf};
+use clustercast_primitives::{amount::USDC, nonces::Nonces, AccountId, Balance, Hash, Signature, StreamId, Tip};
 use frame_support::{
 	assert_noop, assert_ok,
 	dispatch::DispatchResult,
@@ -45,7 +45,7 @@ fn authorize_session_records_the_key() {
 			registered: 9,
 			deposit: SESSION_DEPOSIT,
 			buys: false,
-			tips: NonceWindow::default(),
+			tips: Nonces::default(),
 		};
 		assert_eq!(Sessions::<Test>::get(key), Some(session));
 		assert_eq!(SessionsOf::<Test>::get(ALICE).into_inner(), vec![key]);

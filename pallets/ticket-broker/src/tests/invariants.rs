@@ -1004,11 +1004,11 @@ impl History {
 			let known = Sessions::<Test>::get(session).unwrap();
 			let expiry = grid(System::block_number());
 			let key = (0..4).map(key).find(|key| key.public() == session).unwrap();
-			if channel.open < MIN_FACE_VALUE || known.expiry < expiry || channel.nonces.next == u64::MAX {
+			if channel.open < MIN_FACE_VALUE || known.expiry < expiry || channel.nonces.next() == u64::MAX {
 				continue;
 			}
 			let payout = Delivered::payout(&recipient);
-			let plain = to(recipient, from(known.owner, ticket(&key, channel.nonces.next)));
+			let plain = to(recipient, from(known.owner, ticket(&key, channel.nonces.next())));
 			let all = Ticket {
 				bytes: TICKET_BYTES << 20,
 				face_value: channel.open,

@@ -1,20 +1,15 @@
-//! Which nonces of a session were seen: the highest, and which of the [`WINDOW`] below it. The chain keeps the same of what
-//! it redeemed, for each session and recipient, so a nonce that passes here passes there.
+//! Which nonces were spent: the highest, and which of the [`WINDOW`] below it. The chain keeps it of what it paid, for each
+//! session and recipient, and a relayer of what it took: so a nonce that passes there passes here.
 
-/// Nonces below the highest that are told apart. Older ones count as seen.
+use crate::chain::TicketRefusal;
+use codec::{Decode, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// Nonces that are told apart, the highest included. Those further down count as spent.
 pub const WINDOW: u64 = 128;
 
-/// Why a nonce cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unusable {
-	/// It was seen.
-	Seen,
-	/// It is too far below the highest to tell.
-	TooOld,
-}
-
 /// See the module.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct Nonces {
 	/// One above the highest seen.
 	next: u64,
@@ -33,26 +28,28 @@ impl Nonces {
 		self.next
 	}
 
-	/// Whether this one can be used.
-	pub fn check(&self, nonce: u64) -> Result<(), Unusable> {
+	/// Why a nonce cannot be spent any more. The highest number of all never can: nothing could follow it.
+	pub fn check(&self, nonce: u64) -> Result<(), TicketRefusal> {
+		if nonce == u64::MAX {
+			return Err(TicketRefusal::AlreadyRedeemed);
+		}
 		if nonce >= self.next {
 			return Ok(());
 		}
 		match self.next - 1 - nonce {
-			below if below >= WINDOW => Err(Unusable::TooOld),
-			below if self.seen >> below & 1 == 1 => Err(Unusable::Seen),
+			below if below >= WINDOW => Err(TicketRefusal::NonceTooOld),
+			below if self.seen >> below & 1 == 1 => Err(TicketRefusal::AlreadyRedeemed),
 			_ => Ok(()),
 		}
 	}
 
-	/// Uses it; whether that was possible. The highest number of all cannot be used: nothing could follow it.
+	/// Spends it; whether that was possible.
 	pub fn insert(&mut self, nonce: u64) -> bool {
-		let Some(next) = nonce.checked_add(1) else {
-			return false;
-		};
 		if self.check(nonce).is_err() {
 			return false;
 		}
+		// The check leaves out the one number that has no next.
+		let next = nonce.saturating_add(1);
 		if next > self.next {
 			let by = u32::try_from(next - self.next).unwrap_or(u32::MAX);
 			self.seen = self.seen.checked_shl(by).unwrap_or(0);
@@ -77,28 +74,36 @@ mod tests {
 	use std::collections::BTreeSet;
 
 	#[test]
+	fn the_highest_number_of_all_is_never_free() {
+		let mut nonces = Nonces::default();
+		assert_eq!(nonces.check(u64::MAX), Err(TicketRefusal::AlreadyRedeemed));
+		assert!(!nonces.insert(u64::MAX));
+		assert!(nonces.insert(u64::MAX - 1) && !nonces.insert(u64::MAX));
+	}
+
+	#[test]
 	fn window_reaches_128_below_the_highest() {
 		let mut nonces = Nonces::default();
 		assert!(nonces.insert(1_000));
-		assert_eq!(nonces.check(1_000), Err(Unusable::Seen));
+		assert_eq!(nonces.check(1_000), Err(TicketRefusal::AlreadyRedeemed));
 		assert_eq!(nonces.check(1_000 - 127), Ok(()));
-		assert_eq!(nonces.check(1_000 - 128), Err(Unusable::TooOld));
+		assert_eq!(nonces.check(1_000 - 128), Err(TicketRefusal::NonceTooOld));
 		assert!(nonces.insert(873) && !nonces.insert(873));
 		assert!(nonces.insert(1_001));
-		assert_eq!(nonces.check(873), Err(Unusable::TooOld));
+		assert_eq!(nonces.check(873), Err(TicketRefusal::NonceTooOld));
 		assert!(nonces.insert(u64::MAX - 1) && !nonces.insert(u64::MAX));
-		assert_eq!(nonces.check(1_001), Err(Unusable::TooOld));
+		assert_eq!(nonces.check(1_001), Err(TicketRefusal::NonceTooOld));
 	}
 
 	#[test]
 	fn what_the_chain_has_redeemed_is_not_taken_again() {
 		let mut nonces = Nonces::from(50);
-		assert_eq!(nonces.check(49), Err(Unusable::Seen));
+		assert_eq!(nonces.check(49), Err(TicketRefusal::AlreadyRedeemed));
 		assert!(nonces.insert(50));
 		nonces.raise(51);
 		assert!(nonces.insert(51), "raised to where it is: nothing is forgotten");
 		nonces.raise(60);
-		assert_eq!(nonces.check(55), Err(Unusable::Seen));
+		assert_eq!(nonces.check(55), Err(TicketRefusal::AlreadyRedeemed));
 	}
 
 	proptest! {
