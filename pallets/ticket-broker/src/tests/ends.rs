@@ -562,3 +562,26 @@ fn a_key_that_is_registered_again_begins_anew() {
 		assert_eq!((owner, spent), (ALICE, 3 * USDC / 2));
 	});
 }
+
+/// Registered again so that it expires a little before the end that was noted for it the first time: that end is none of
+/// its own, and what it reserves stays until then.
+#[test]
+fn an_end_of_the_session_before_frees_nothing_of_the_next_one() {
+	ExtBuilder.build_and_execute(|| {
+		let key = key(1);
+		deposit(ALICE, MAX_DEPOSIT);
+		let ends_at = |expiry| expiry + CHANNEL_DELAY - MAX_TICKET_LIFE;
+		authorize(ALICE, &key, MAX_DEPOSIT, 2_000);
+		assert_ok!(Broker::revoke_session(RuntimeOrigin::signed(ALICE), key.public()));
+		run_to(ends_at(1 + MAX_TICKET_LIFE));
+		assert_eq!(Sessions::<Test>::get(key.public()), None);
+		authorize(ALICE, &key, MAX_DEPOSIT, 2_500);
+		reserve(&key, RELAYER, 1, USDC);
+		run_to(ends_at(2_000));
+		assert_eq!(Broker::reserved_of(&ALICE), USDC);
+		run_to(ends_at(2_500) - 1);
+		assert_eq!(Broker::reserved_of(&ALICE), USDC);
+		run_to(ends_at(2_500));
+		assert_eq!(Broker::reserved_of(&ALICE), 0);
+	});
+}
