@@ -576,7 +576,7 @@ fn an_end_of_the_session_before_frees_nothing_of_the_next_one() {
 		run_to(ends_at(1 + MAX_TICKET_LIFE));
 		assert_eq!(Sessions::<Test>::get(key.public()), None);
 		authorize(ALICE, &key, MAX_DEPOSIT, 2_500);
-		reserve(&key, RELAYER, 1, USDC);
+		reserve(&key, 1, USDC);
 		run_to(ends_at(2_000));
 		assert_eq!(Broker::reserved_of(&ALICE), USDC);
 		run_to(ends_at(2_500) - 1);
