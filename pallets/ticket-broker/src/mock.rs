@@ -2,14 +2,14 @@
 
 use crate::{self as pallet_ticket_broker, Event};
 use clustercast_primitives::{
-	amount::{MAX_PRICE_PER_GB, USDC},
+	amount::{ticket_bytes, MAX_PRICE_PER_GB, USDC},
 	chain::{StreamTerms, TicketVerdict, PPM},
 	channel::{Close, Reservation},
 	crypto::KeyPair,
 	receipt::Kind,
 	session::SessionProof,
 	ticket::{self, EXPIRY_GRID},
-	AccountId, Balance, Hash, PublicKey, Signature, StreamId, Ticket, WinningTicket,
+	AccountId, Balance, Hash, PublicKey, Signature, StreamId, Ticket, Voucher, WinningTicket,
 };
 use frame_support::{
 	construct_runtime, derive_impl,
@@ -381,6 +381,22 @@ pub fn close(session: &KeyPair, recipient: AccountId32, counter: u32) -> Dispatc
 		submit_by: System::block_number() + 99,
 	};
 	Broker::close_channel(RuntimeOrigin::signed(BOB), session.sign(close, &genesis()))
+}
+
+/// Owed by Alice to the relayer for stream 0 since the beginning, good for as long as [`ticket`].
+pub fn voucher(session: &KeyPair, amount: Balance) -> Voucher {
+	Voucher {
+		sender: AccountId(ALICE.into()),
+		session: session.public(),
+		recipient: AccountId(RELAYER.into()),
+		stream: STREAM,
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		terms: 0,
+		amount,
+		bytes: ticket_bytes((amount * 500) as u64),
+		expiry: grid(System::block_number() + 100),
+	}
 }
 
 /// Redeems tickets as their recipient and returns what the events say of each. `check_tickets` must have said the same

@@ -3,14 +3,13 @@
 
 use crate::{mock::*, Error, Refusal, Unlocks};
 use clustercast_primitives::{
-	amount::{ticket_bytes, USDC},
+	amount::USDC,
 	chain::{
 		TicketRefusal::*,
 		TicketVerdict::{Accepted, Refused},
 	},
 	crypto::KeyPair,
-	receipt::Kind,
-	AccountId, Balance, Hash, SignedVoucher, StreamId, Tip, Voucher, WinningTicket,
+	AccountId, Balance, SignedVoucher, StreamId, Tip, Voucher, WinningTicket,
 };
 use frame_support::{assert_noop, assert_ok};
 use sp_runtime::AccountId32;
@@ -28,18 +27,11 @@ fn reserved_session() -> KeyPair {
 	session
 }
 
-fn voucher(session: &KeyPair, recipient: AccountId32, stream: StreamId, amount: Balance) -> SignedVoucher {
+fn voucher_to(recipient: AccountId32, stream: StreamId, session: &KeyPair, amount: Balance) -> SignedVoucher {
 	let voucher = Voucher {
-		sender: AccountId(ALICE.into()),
-		session: session.public(),
 		recipient: AccountId(recipient.into()),
 		stream,
-		kind: Kind::LIVE,
-		context: Hash([0; 32]),
-		terms: 0,
-		amount,
-		bytes: ticket_bytes((amount * 500) as u64),
-		expiry: grid(System::block_number() + 100),
+		..voucher(session, amount)
 	};
 	session.sign(voucher, &genesis())
 }
@@ -216,10 +208,10 @@ fn no_number_of_payees_shuts_anybody_out() {
 			mint(CAROL, 0);
 			redeem_vouchers(
 				ACCOMPLICE,
-				vec![voucher(&session, ACCOMPLICE, StreamId(n), MIN_FACE_VALUE)],
+				vec![voucher_to(ACCOMPLICE, StreamId(n), &session, MIN_FACE_VALUE)],
 			);
 		}
-		let honest = voucher(&session, RELAYER, STREAM, USDC);
+		let honest = voucher_to(RELAYER, STREAM, &session, USDC);
 		assert!(matches!(Broker::check_vouchers(&[honest])[0], Accepted(_)));
 	});
 }
@@ -229,7 +221,7 @@ fn no_number_of_payees_shuts_anybody_out() {
 fn a_stranger_hands_in_no_voucher_of_the_relayers() {
 	ExtBuilder.build_and_execute(|| {
 		let session = reserved_session();
-		let mut poison = voucher(&session, RELAYER, STREAM, MIN_FACE_VALUE).message;
+		let mut poison = voucher_to(RELAYER, STREAM, &session, MIN_FACE_VALUE).message;
 		poison.bytes = 65_536 << 20;
 		let poison = session.sign(poison, &genesis());
 		for who in [ALICE, ACCOMPLICE] {
@@ -240,9 +232,9 @@ fn a_stranger_hands_in_no_voucher_of_the_relayers() {
 		}
 		redeem_vouchers(
 			ACCOMPLICE,
-			vec![voucher(&session, ACCOMPLICE, STREAM, MIN_FACE_VALUE), poison],
+			vec![voucher_to(ACCOMPLICE, STREAM, &session, MIN_FACE_VALUE), poison],
 		);
-		let honest = voucher(&session, RELAYER, STREAM, USDC);
+		let honest = voucher_to(RELAYER, STREAM, &session, USDC);
 		assert!(matches!(Broker::check_vouchers(&[honest])[0], Accepted(_)));
 	});
 }

@@ -2,7 +2,7 @@
 
 use crate::{mock::*, Channels, Error, Event, Refusal, Sessions};
 use clustercast_primitives::{
-	amount::{ticket_bytes, USDC},
+	amount::USDC,
 	chain::{
 		ChannelInfo, ChannelKey, TicketRefusal,
 		TicketVerdict::{self, Accepted, Refused},
@@ -10,7 +10,7 @@ use clustercast_primitives::{
 	channel::{Close, Release, Reservation},
 	crypto::KeyPair,
 	receipt::Kind,
-	AccountId, Balance, Hash, Voucher,
+	AccountId, Balance, Hash,
 };
 use frame_support::{assert_noop, assert_ok, dispatch::DispatchResult};
 use sp_runtime::{AccountId32, DispatchError};
@@ -33,20 +33,8 @@ fn channel(session: &KeyPair) -> ChannelInfo {
 }
 
 /// Redeems, as the relayer, what a session owes it in all.
-fn voucher(session: &KeyPair, amount: Balance) -> TicketVerdict {
-	let voucher = Voucher {
-		sender: AccountId(ALICE.into()),
-		session: session.public(),
-		recipient: AccountId(RELAYER.into()),
-		stream: STREAM,
-		kind: Kind::LIVE,
-		context: Hash([0; 32]),
-		terms: 0,
-		amount,
-		bytes: ticket_bytes((amount * 500) as u64),
-		expiry: grid(System::block_number() + 100),
-	};
-	let vouchers = vec![session.sign(voucher, &genesis())];
+fn redeem_owed(session: &KeyPair, amount: Balance) -> TicketVerdict {
+	let vouchers = vec![session.sign(voucher(session, amount), &genesis())];
 	let verdict = Broker::check_vouchers(&vouchers)[0];
 	assert_ok!(Broker::redeem_vouchers(
 		RuntimeOrigin::signed(RELAYER),
@@ -192,10 +180,10 @@ fn a_payment_draws_from_its_channel_first_and_then_from_what_is_free() {
 	ExtBuilder.build_and_execute(|| {
 		let session = open_session();
 		reserve(&session, RELAYER, 1, USDC);
-		assert!(matches!(voucher(&session, USDC / 2), Accepted(_)));
+		assert!(matches!(redeem_owed(&session, USDC / 2), Accepted(_)));
 		assert_eq!((channel(&session).open, channel(&session).paid), (USDC / 2, USDC / 2));
 		assert_eq!(Broker::free_deposit_of(&ALICE), MAX_DEPOSIT - USDC);
-		assert!(matches!(voucher(&session, 3 * USDC), Accepted(_)));
+		assert!(matches!(redeem_owed(&session, 3 * USDC), Accepted(_)));
 		assert_eq!((channel(&session).open, channel(&session).paid), (0, 3 * USDC));
 		assert_eq!(Broker::free_deposit_of(&ALICE), MAX_DEPOSIT - 3 * USDC);
 		assert_eq!(Sessions::<Test>::get(session.public()).unwrap().spent, 3 * USDC);
@@ -218,13 +206,13 @@ fn a_voucher_beyond_what_is_there_pays_that_and_owes_the_rest() {
 			Accepted(payout) => payout.relayer + payout.broadcaster + payout.treasury,
 			Refused(refusal) => panic!("{refusal}"),
 		};
-		assert_eq!(payout(voucher(&session, 3 * USDC)), USDC);
-		assert_eq!(voucher(&session, 3 * USDC), Refused(TicketRefusal::DepositTooSmall));
+		assert_eq!(payout(redeem_owed(&session, 3 * USDC)), USDC);
+		assert_eq!(redeem_owed(&session, 3 * USDC), Refused(TicketRefusal::DepositTooSmall));
 		deposit(ALICE, USDC / 2);
-		assert_eq!(payout(voucher(&session, 3 * USDC)), USDC / 2);
+		assert_eq!(payout(redeem_owed(&session, 3 * USDC)), USDC / 2);
 		deposit(ALICE, 10 * USDC);
-		assert_eq!(payout(voucher(&session, 3 * USDC)), 3 * USDC / 2);
-		assert_eq!(voucher(&session, 3 * USDC), Refused(TicketRefusal::NothingNew));
+		assert_eq!(payout(redeem_owed(&session, 3 * USDC)), 3 * USDC / 2);
+		assert_eq!(redeem_owed(&session, 3 * USDC), Refused(TicketRefusal::NothingNew));
 		assert_eq!(channel(&session).paid, 3 * USDC);
 	});
 }
@@ -297,7 +285,7 @@ fn release_frees_at_once_what_the_recipient_does_not_keep() {
 	ExtBuilder.build_and_execute(|| {
 		let session = open_session();
 		reserve(&session, RELAYER, 1, 5 * USDC);
-		assert!(matches!(voucher(&session, USDC), Accepted(_)));
+		assert!(matches!(redeem_owed(&session, USDC), Accepted(_)));
 		assert_ok!(release(RELAYER, 1, 1, 3 * USDC));
 		System::assert_last_event(
 			Event::Released {

@@ -6,15 +6,13 @@ use crate::{
 	Session, Sessions, SessionsOf, Shares, VouchersPaid, MAX_ENDED_PER_BLOCK,
 };
 use clustercast_primitives::{
-	amount::{ticket_bytes, USDC},
+	amount::USDC,
 	chain::{
 		TicketRefusal,
 		TicketVerdict::{Accepted, Refused},
 	},
-	channel::{Close, Reservation},
 	crypto::KeyPair,
-	receipt::Kind,
-	AccountId, Balance, Hash, SignedVoucher, Ticket, Voucher, WinningTicket,
+	AccountId, Balance, SignedVoucher, Ticket, Voucher, WinningTicket,
 };
 use frame_support::{
 	assert_noop, assert_ok,
@@ -51,18 +49,11 @@ fn sessions() -> usize {
 }
 
 /// Owed by Alice to a relayer for stream 0.
-fn voucher(session: &KeyPair, to: AccountId32, amount: Balance, expiry: u32) -> SignedVoucher {
+fn voucher_to(to: AccountId32, session: &KeyPair, amount: Balance, expiry: u32) -> SignedVoucher {
 	let voucher = Voucher {
-		sender: AccountId(ALICE.into()),
-		session: session.public(),
 		recipient: AccountId(to.into()),
-		stream: STREAM,
-		kind: Kind::LIVE,
-		context: Hash([0; 32]),
-		terms: 0,
-		amount,
-		bytes: ticket_bytes((amount * 500) as u64),
 		expiry,
+		..voucher(session, amount)
 	};
 	session.sign(voucher, &genesis())
 }
@@ -78,38 +69,6 @@ fn redeem_vouchers(vouchers: Vec<SignedVoucher>) -> usize {
 	paid.iter().filter(|verdict| matches!(verdict, Accepted(_))).count()
 }
 
-/// Reserves `cap` for the relayer out of Alice's deposit.
-fn reserve(session: &KeyPair, counter: u32, cap: Balance) {
-	let reservation = Reservation {
-		sender: AccountId(ALICE.into()),
-		session: session.public(),
-		recipient: AccountId(RELAYER.into()),
-		counter,
-		cap,
-		reward: 0,
-		submit_by: System::block_number(),
-	};
-	assert_ok!(Broker::reserve(
-		RuntimeOrigin::signed(RELAYER),
-		session.sign(reservation, &genesis())
-	));
-}
-
-/// Closes what was reserved.
-fn close(session: &KeyPair, counter: u32) {
-	let close = Close {
-		sender: AccountId(ALICE.into()),
-		session: session.public(),
-		recipient: AccountId(RELAYER.into()),
-		counter,
-		submit_by: System::block_number(),
-	};
-	assert_ok!(Broker::close_channel(
-		RuntimeOrigin::signed(BOB),
-		session.sign(close, &genesis())
-	));
-}
-
 #[test]
 fn a_session_ends_after_its_expiry_and_leaves_nothing() {
 	ExtBuilder.build_and_execute(|| {
@@ -117,10 +76,10 @@ fn a_session_ends_after_its_expiry_and_leaves_nothing() {
 		deposit(ALICE, 10 * USDC);
 		authorize(ALICE, &key, 10 * USDC, 120);
 		authorize(ALICE, &other, USDC, 121);
-		reserve(&key, 1, 3 * USDC);
+		reserve(&key, RELAYER, 1, 3 * USDC);
 		assert!(matches!(redeem_one(winner(&key, 0)), Accepted(_)));
-		assert_eq!(redeem_vouchers(vec![voucher(&key, RELAYER, USDC, 120)]), 1);
-		assert_eq!(redeem_vouchers(vec![voucher(&key, BOB, USDC, 120)]), 1);
+		assert_eq!(redeem_vouchers(vec![voucher_to(RELAYER, &key, USDC, 120)]), 1);
+		assert_eq!(redeem_vouchers(vec![voucher_to(BOB, &key, USDC, 120)]), 1);
 		let before = total(&ALICE);
 
 		run_to(120 + AFTER - 1);
@@ -179,7 +138,7 @@ fn revoking_puts_the_end_forward() {
 		deposit(ALICE, 10 * USDC);
 		authorize(ALICE, &key, 10 * USDC, 10_000);
 		authorize(ALICE, &short, USDC, 300);
-		reserve(&key, 1, USDC);
+		reserve(&key, RELAYER, 1, USDC);
 		run_to(20);
 		for key in [&key, &short] {
 			assert_ok!(Broker::revoke_session(RuntimeOrigin::signed(ALICE), key.public()));
@@ -207,9 +166,9 @@ fn revoking_puts_the_end_forward() {
 fn a_closed_channel_is_free_after_the_delay_and_not_before() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
-		reserve(&key, 1, 20 * USDC);
+		reserve(&key, RELAYER, 1, 20 * USDC);
 		run_to(100);
-		close(&key, 1);
+		assert_ok!(close(&key, RELAYER, 1));
 		assert!(matches!(redeem_one(winner(&key, 0)), Accepted(_)));
 		run_to(100 + CHANNEL_DELAY - 1);
 		assert_eq!(Broker::reserved_of(&ALICE), 20 * USDC - USDC / 2);
@@ -231,15 +190,15 @@ fn a_closed_channel_is_free_after_the_delay_and_not_before() {
 fn a_channel_that_was_reserved_again_does_not_end() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
-		reserve(&key, 1, USDC);
-		close(&key, 1);
+		reserve(&key, RELAYER, 1, USDC);
+		assert_ok!(close(&key, RELAYER, 1));
 		run_to(10);
-		reserve(&key, 2, 2 * USDC);
+		reserve(&key, RELAYER, 2, 2 * USDC);
 		run_to(20);
-		close(&key, 2);
+		assert_ok!(close(&key, RELAYER, 2));
 		run_to(1 + CHANNEL_DELAY);
 		assert_eq!(Broker::reserved_of(&ALICE), 2 * USDC);
-		reserve(&key, 3, 3 * USDC);
+		reserve(&key, RELAYER, 3, 3 * USDC);
 		run_to(20 + CHANNEL_DELAY);
 		assert_eq!(Broker::reserved_of(&ALICE), 3 * USDC);
 		assert_eq!(Channels::<Test>::get(key.public(), RELAYER).unwrap().closes_at, None);
@@ -362,9 +321,9 @@ fn a_block_that_ends_in_parts_is_not_left_before_its_end() {
 fn a_session_ends_in_parts() {
 	ExtBuilder.build_and_execute(|| {
 		let key = open_session();
-		reserve(&key, 1, USDC);
-		assert_eq!(redeem_vouchers(vec![voucher(&key, CAROL, USDC, 120)]), 1);
-		assert_eq!(redeem_vouchers(vec![voucher(&key, BOB, USDC, 120)]), 1);
+		reserve(&key, RELAYER, 1, USDC);
+		assert_eq!(redeem_vouchers(vec![voucher_to(CAROL, &key, USDC, 120)]), 1);
+		assert_eq!(redeem_vouchers(vec![voucher_to(BOB, &key, USDC, 120)]), 1);
 		assert_ok!(Broker::revoke_session(RuntimeOrigin::signed(ALICE), key.public()));
 		run_to(CHANNEL_DELAY);
 		System::set_block_number(1 + CHANNEL_DELAY);
@@ -446,7 +405,7 @@ fn ending_forgets_what_earlier_blocks_wrote() {
 		deposit(ALICE, 10 * USDC);
 		authorize(ALICE, &key, 10 * USDC, 180);
 		for recipient in [RELAYER, BOB] {
-			assert_eq!(redeem_vouchers(vec![voucher(&key, recipient, USDC, 120)]), 1);
+			assert_eq!(redeem_vouchers(vec![voucher_to(recipient, &key, USDC, 120)]), 1);
 		}
 		run_to(180 + AFTER - 1);
 	});
@@ -503,7 +462,7 @@ fn nothing_is_paid_twice_however_often_its_key_is_registered() {
 			})
 			.collect();
 		let vouchers: Vec<_> = (1..=60)
-			.map(|n| voucher(&key, RELAYER, MIN_FACE_VALUE * Balance::from(n), 60 * n))
+			.map(|n| voucher_to(RELAYER, &key, MIN_FACE_VALUE * Balance::from(n), 60 * n))
 			.collect();
 		let (mut tickets_paid, mut vouchers_paid) = ([0; 60], [0; 60]);
 		let (mut registered, mut lives) = (0, [0, 600, 61, 5_000].into_iter().cycle());
@@ -543,10 +502,10 @@ fn a_key_that_is_registered_again_begins_anew() {
 		let key = key(1);
 		deposit(ALICE, MAX_DEPOSIT);
 		authorize(ALICE, &key, 10 * USDC, 120);
-		reserve(&key, 5, USDC);
+		reserve(&key, RELAYER, 5, USDC);
 		let old = winner(&key, 90);
 		assert!(matches!(redeem_one(old.clone()), Accepted(_)));
-		let owed = voucher(&key, RELAYER, USDC, 120);
+		let owed = voucher_to(RELAYER, &key, USDC, 120);
 		assert_eq!(redeem_vouchers(vec![owed.clone()]), 1);
 		run_to(120 + AFTER);
 		authorize(ALICE, &key, 10 * USDC, 10_000);
@@ -556,8 +515,8 @@ fn a_key_that_is_registered_again_begins_anew() {
 		assert_eq!(Broker::check_vouchers(&[owed]), [Refused(TicketRefusal::Expired)]);
 		// Nonces, counters and totals.
 		assert!(matches!(redeem_one(winner(&key, 90)), Accepted(_)));
-		reserve(&key, 1, USDC);
-		assert_eq!(redeem_vouchers(vec![voucher(&key, RELAYER, USDC, 840)]), 1);
+		reserve(&key, RELAYER, 1, USDC);
+		assert_eq!(redeem_vouchers(vec![voucher_to(RELAYER, &key, USDC, 840)]), 1);
 		let Session { owner, spent, .. } = Sessions::<Test>::get(key.public()).unwrap();
 		assert_eq!((owner, spent), (ALICE, 3 * USDC / 2));
 	});
@@ -576,7 +535,7 @@ fn an_end_of_the_session_before_frees_nothing_of_the_next_one() {
 		run_to(ends_at(1 + MAX_TICKET_LIFE));
 		assert_eq!(Sessions::<Test>::get(key.public()), None);
 		authorize(ALICE, &key, MAX_DEPOSIT, 2_500);
-		reserve(&key, 1, USDC);
+		reserve(&key, RELAYER, 1, USDC);
 		run_to(ends_at(2_000));
 		assert_eq!(Broker::reserved_of(&ALICE), USDC);
 		run_to(ends_at(2_500) - 1);

@@ -2,11 +2,8 @@
 
 use crate::{mock::*, Outlook, GLANCE};
 use clustercast_primitives::{
-	amount::{ticket_bytes, USDC},
-	chain::TicketRefusal,
-	crypto::KeyPair,
-	receipt::Kind,
-	AccountId, Hash, SignedTip, SignedVoucher, Ticket, Tip, Voucher, WinningTicket,
+	amount::USDC, chain::TicketRefusal, crypto::KeyPair, AccountId, SignedTip, SignedVoucher, Ticket, Tip, Voucher,
+	WinningTicket,
 };
 use frame_support::assert_ok;
 use sp_runtime::StateVersion;
@@ -110,16 +107,8 @@ fn vouchers_and_tips_are_judged_likewise() {
 		let expiry = grid(System::block_number());
 		let voucher = |amount| -> SignedVoucher {
 			let voucher = Voucher {
-				sender: AccountId(ALICE.into()),
-				session: key.public(),
-				recipient: AccountId(RELAYER.into()),
-				stream: STREAM,
-				kind: Kind::LIVE,
-				context: Hash([0; 32]),
-				terms: 0,
-				amount,
-				bytes: ticket_bytes((amount * 500) as u64),
 				expiry,
+				..voucher(&key, amount)
 			};
 			key.sign(voucher, &genesis())
 		};

@@ -18,22 +18,6 @@ use clustercast_primitives::{
 use frame_support::{assert_noop, assert_ok, dispatch::GetDispatchInfo, BoundedVec};
 use sp_runtime::{AccountId32, DispatchError, StateVersion};
 
-/// Owed by Alice to the relayer for stream 0 since the beginning.
-fn voucher(session: &KeyPair, amount: Balance) -> Voucher {
-	Voucher {
-		sender: AccountId(ALICE.into()),
-		session: session.public(),
-		recipient: AccountId(RELAYER.into()),
-		stream: STREAM,
-		kind: Kind::LIVE,
-		context: Hash([0; 32]),
-		terms: 0,
-		amount,
-		bytes: ticket_bytes((amount * 500) as u64),
-		expiry: grid(System::block_number() + 100),
-	}
-}
-
 fn signed(session: &KeyPair, voucher: Voucher) -> SignedVoucher {
 	session.sign(voucher, &genesis())
 }
