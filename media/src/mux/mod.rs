@@ -1,0 +1,1 @@
+//! Encoded pictures and sound as initialisation segment and windows of exactly 60 pictures.

@@ -1,0 +1,1 @@
+//! What decoders write: raw pictures and sound with their stamps, in NUT.

@@ -1,0 +1,1 @@
+//! One publisher's connection, from handshake to tags.

@@ -1,0 +1,1 @@
+//! A publisher's stamps on one axis that only grows.
