@@ -69,7 +69,7 @@ pub struct Mint {
 	/// What kind of stream it is; at most 32 bytes
 	#[arg(long, default_value = "")]
 	category: String,
-	/// Most viewers at a time; 0 is no limit
+	/// Most viewers at a time; 0 is no limit. Said on the chain, and kept by nobody yet
 	#[arg(long, value_name = "N", default_value_t = 0)]
 	max_viewers: u32,
 	/// Baseline price, micro-USDC per GB (10^9 bytes)
