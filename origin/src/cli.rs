@@ -31,9 +31,10 @@ enum Command {
 	Buy(trade::Buy),
 	/// Offers a stream key for rent
 	RentOut(trade::RentOut),
-	/// Rents a stream key; prints {"stream":N,"price":USDC,"rentedUntil":BLOCK}. Then `run` broadcasts with it
+	/// Rents a stream key; prints {"stream":N,"price":USDC,"rentedFrom":BLOCK,"rentedUntil":BLOCK}
 	Rent(trade::Rent),
-	/// Replaces the key that signs a stream's windows; prints {"stream":N,"signingKey":HEX}
+	/// Replaces the key that signs a stream's windows; prints {"stream":N,"signingKey":HEX}. It is the origin's peer id
+	/// too: relayers need the new address
 	RotateKey(trade::RotateKey),
 	/// Broadcasts; the first line printed is {"listening":"ADDRESS/p2p/ID"}
 	Run(Run),
@@ -52,7 +53,7 @@ struct Run {
 	/// Number of the stream key
 	#[arg(long, value_name = "N")]
 	stream: u64,
-	/// The stream's signing key; also the identity on the network
+	/// The stream's signing key, as `mint` made it: 32-byte seed as hex; also the identity on the network
 	#[arg(long, value_name = "FILE")]
 	signing_key: PathBuf,
 	/// Where relayers connect; UDP port 0 takes a free one

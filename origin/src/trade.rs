@@ -25,7 +25,7 @@ pub struct Signer {
 		env = "CLUSTERCAST_ORIGIN_RPC"
 	)]
 	rpc: String,
-	/// The account that signs and pays: //Name, a mnemonic phrase, or file:PATH
+	/// The account that signs and pays: //Name, a mnemonic phrase, or file:PATH (created when missing)
 	#[arg(
 		long,
 		value_name = "SURI",
@@ -69,7 +69,7 @@ pub struct Mint {
 	/// What kind of stream it is; at most 32 bytes
 	#[arg(long, default_value = "")]
 	category: String,
-	/// Most viewers at a time; 0 is no limit
+	/// Most viewers at a time; 0 is no limit. Said on the chain, and kept by nobody yet
 	#[arg(long, value_name = "N", default_value_t = 0)]
 	max_viewers: u32,
 	/// Baseline price, micro-USDC per GB (10^9 bytes)
@@ -125,7 +125,7 @@ impl Subject {
 pub struct Transfer {
 	#[command(flatten)]
 	subject: Subject,
-	/// Who owns it from now on: SS58 or hex; must have an account on the chain
+	/// Who owns it from now on: SS58 or hex; must have an account on the chain, with 0.001 USDC
 	#[arg(long, value_name = "ACCOUNT", value_parser = account::parse)]
 	to: AccountId,
 	/// Public key that signs from now on, and that the new owner answers for: 32 bytes as hex

@@ -38,7 +38,7 @@ enum Command {
 		/// USDC
 		amount: Usdc,
 	},
-	/// Announce a withdrawal from the deposit; it can be made after a delay
+	/// Announce a withdrawal from the deposit, one at a time; it can be made 40 minutes later
 	Unlock {
 		#[command(flatten)]
 		payer: Payer,
@@ -49,20 +49,20 @@ enum Command {
 		#[arg(long, conflicts_with = "amount")]
 		cancel: bool,
 	},
-	/// Take announced money back, once the delay is over
+	/// Take announced money back, once the 40 minutes are over
 	Withdraw {
 		#[command(flatten)]
 		payer: Payer,
 	},
-	/// Give the broadcaster of a stream money; all of it arrives
+	/// Give the broadcaster of a stream money, less the treasury's 2 %
 	Tip {
 		#[command(flatten)]
 		payer: Payer,
 		/// Number of the stream key
 		stream: u64,
-		/// USDC, at least 0.001
+		/// What it costs you, USDC; at least 0.001
 		amount: Usdc,
-		/// Take it from the deposit for tickets
+		/// Take it from the deposit that pays tickets
 		#[arg(long)]
 		from_deposit: bool,
 	},
@@ -78,17 +78,17 @@ enum Command {
 		#[arg(long, env = "CLUSTERCAST_PLAYER_STATE", value_name = "DIR")]
 		state: PathBuf,
 	},
-	/// Begin to free what is reserved for a relayer that has not released it
+	/// Begin to free what is reserved for a relayer that has not released it: free 40 minutes later
 	Close {
 		#[command(flatten)]
 		payer: Payer,
-		/// The relayer's account
+		/// The relayer's account, SS58 address or hex
 		relayer: String,
-		/// Folder for session key and purse; one player at a time
+		/// Folder for session key and purse, while no player runs with it
 		#[arg(long, env = "CLUSTERCAST_PLAYER_STATE", value_name = "DIR")]
 		state: PathBuf,
 	},
-	/// Show balance, deposit and session keys
+	/// Show balance, deposit, what of it is reserved, and session keys; micro-USDC
 	Account {
 		#[command(flatten)]
 		payer: Payer,

@@ -88,7 +88,7 @@ pub struct Settings {
 	#[arg(long, value_name = "MICRO_USDC", env = "CLUSTERCAST_RELAYER_PRICE_PER_GB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub price_per_gb: Option<u64>,
-	/// Face value of a ticket, USDC; must exceed the price of a window [default: 0.02]
+	/// Face value of a ticket, USDC; must exceed the price of 524,288 bytes [default: 0.02]
 	#[arg(long, value_name = "USDC", env = "CLUSTERCAST_RELAYER_FACE_VALUE")]
 	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
 	pub face_value: Option<Usdc>,

@@ -20,7 +20,8 @@ pub(crate) struct Register {
 	/// The node's JSON-RPC
 	#[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9944")]
 	rpc: String,
-	/// Account that registers, or that acts for a relayer which did: //NAME, a mnemonic, or file:PATH
+	/// Account that registers, or that acts for a relayer which did: //NAME, a mnemonic, or file:PATH (created when
+	/// missing)
 	#[arg(long, value_name = "SURI")]
 	account: String,
 	/// Account that registered, where it is another one: its addresses and price are changed. SS58 address or hex
@@ -32,7 +33,7 @@ pub(crate) struct Register {
 	/// Where viewers reach the relayer, 1 to 4 of at most 128 bytes
 	#[arg(long = "address", value_name = "MULTIADDR", required = true, num_args = 1..)]
 	addresses: Vec<String>,
-	/// Asking price, micro-USDC per 10^9 bytes
+	/// Price that players choose by, micro-USDC per 10^9 bytes; they pay that of `run`: keep them equal
 	#[arg(long, value_name = "MICRO_USDC", value_parser = clap::value_parser!(u64).range(..=MAX_PRICE_PER_GB))]
 	price_per_gb: u64,
 	/// Bond, USDC; at least 10. Not used when the relayer is registered already
@@ -77,7 +78,7 @@ pub(crate) enum Change {
 	Payout {
 		#[command(flatten)]
 		authority: Authority,
-		/// SS58 address or hex; needs an account with the existential deposit
+		/// SS58 address or hex; an account that has 0.001 USDC at least
 		#[arg(long, value_name = "ADDRESS")]
 		payout: String,
 	},
@@ -85,7 +86,7 @@ pub(crate) enum Change {
 	Bond {
 		#[command(flatten)]
 		authority: Authority,
-		/// USDC
+		/// By how much, USDC
 		#[arg(long, value_name = "USDC")]
 		amount: Usdc,
 	},
