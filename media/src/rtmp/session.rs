@@ -68,6 +68,14 @@ pub struct Path {
 }
 
 impl Path {
+	/// App as of `connect`, name as of `publish`.
+	pub fn new(app: impl Into<Bytes>, name: impl Into<Bytes>) -> Self {
+		Self {
+			app: app.into(),
+			name: name.into(),
+		}
+	}
+
 	/// App and name with a slash between, as publishers split one address in different places.
 	pub fn joined(&self) -> Vec<u8> {
 		[&self.app[..], b"/", &self.name[..]].concat()
@@ -323,10 +331,7 @@ impl Session {
 				if matches!(self.phase, Phase::Publishing) {
 					return Err(RtmpError::Twice);
 				}
-				let path = Path {
-					app: app.clone(),
-					name: name.clone(),
-				};
+				let path = Path::new(app.clone(), name.clone());
 				self.stream = stream;
 				self.phase = Phase::Asked;
 				return Ok(Some(Event::Publish {
