@@ -125,6 +125,7 @@ impl Script {
 pub fn name(tag: &Tag) -> String {
 	let what = match (tag.kind, tag.body[0] >> 4, tag.body[1]) {
 		(Kind::Picture, _, 0) => "picture header",
+		(Kind::Picture, _, 2) => "end",
 		(Kind::Picture, 1, 1) => "key",
 		(Kind::Picture, ..) => "frame",
 		(Kind::Sound, _, 0) => "sound header",
