@@ -10,6 +10,7 @@
 //! | [`cli`] | the command line |
 //! | [`trade`] | what an account does with stream keys |
 //! | [`origin`] | the program put together: [`origin::Origin`] |
+//! | [`door`] | RTMP: who may publish, and who is live |
 //! | [`encoder`] | FFmpeg: what it is told, and its supervision |
 //! | [`fmp4`] | cuts its output into windows, reads their times |
 //! | [`signer`] | the chain of signed headers, unbroken over restarts |
@@ -17,6 +18,7 @@
 //! | [`guests`] | who is served |
 
 pub mod cli;
+pub mod door;
 pub mod encoder;
 pub mod fmp4;
 pub mod guests;

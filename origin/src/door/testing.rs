@@ -1,0 +1,135 @@
+//! A publisher's bytes, as OBS sends them, and as faulty ones do.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use clustercast_media::{
+	flv::{Kind, Tag},
+	rtmp::{
+		amf::{self, Property},
+		chunk::{self, Message},
+	},
+};
+
+/// Bytes that a publisher sends, put together.
+#[derive(Clone, Default)]
+pub struct Script(pub BytesMut);
+
+impl Script {
+	/// The greeting.
+	pub fn hello() -> Self {
+		let mut script = Self::default();
+		script.0.put_u8(3);
+		script.0.put_bytes(7, 2 * 1536);
+		script
+	}
+
+	/// All up to `publish`, of a path as OBS sends it.
+	pub fn publish(app: &str, name: &str) -> Self {
+		Self::hello()
+			.connect(app)
+			.call("createStream", None)
+			.call("publish", Some(name))
+	}
+
+	/// Under the key of the tests, up to and with its first key frame.
+	pub fn live() -> Self {
+		Self::publish("live", "key").headers().frame(0, true)
+	}
+
+	pub fn message(mut self, kind: u8, stamp: u32, payload: &[u8]) -> Self {
+		let message = Message {
+			kind,
+			stream: 1,
+			stamp,
+			payload: Bytes::copy_from_slice(payload),
+		};
+		chunk::write(4, chunk::DEFAULT_SIZE, &message, &mut self.0);
+		self
+	}
+
+	fn connect(self, app: &str) -> Self {
+		let mut out = BytesMut::new();
+		amf::put_text(&mut out, "connect");
+		amf::put_number(&mut out, 1.0);
+		amf::put_object(
+			&mut out,
+			&[("app", Property::Text(app)), ("flashVer", Property::Text("FMLE/3.0"))],
+		);
+		self.message(20, 0, &out)
+	}
+
+	pub fn call(self, name: &str, argument: Option<&str>) -> Self {
+		let mut out = BytesMut::new();
+		amf::put_text(&mut out, name);
+		amf::put_number(&mut out, 2.0);
+		amf::put_null(&mut out);
+		argument
+			.into_iter()
+			.for_each(|argument| amf::put_text(&mut out, argument));
+		self.message(20, 0, &out)
+	}
+
+	pub fn metadata(self) -> Self {
+		let mut out = BytesMut::new();
+		amf::put_text(&mut out, "@setDataFrame");
+		amf::put_text(&mut out, "onMetaData");
+		let texts = [("encoder", Property::Text("obs-output"))];
+		let numbers = [
+			("width", 1280.0),
+			("height", 720.0),
+			("framerate", 30.0),
+			("videodatarate", 2500.0),
+		];
+		let properties: Vec<_> = texts
+			.into_iter()
+			.chain(numbers.map(|(k, n)| (k, Property::Number(n))))
+			.collect();
+		amf::put_object(&mut out, &properties);
+		self.message(18, 0, &out)
+	}
+
+	/// Of picture and sound: AAC at 44.1 kHz, mono.
+	pub fn headers(self) -> Self {
+		self.picture_header().sound_header()
+	}
+
+	pub fn picture_header(self) -> Self {
+		self.message(9, 0, b"\x17\0\0\0\0avcC")
+	}
+
+	pub fn sound_header(self) -> Self {
+		self.message(8, 0, b"\xAF\0\x12\x08")
+	}
+
+	pub fn frame(self, stamp: u32, key: bool) -> Self {
+		self.message(
+			9,
+			stamp,
+			if key {
+				b"\x17\x01\0\0\0key"
+			} else {
+				b"\x27\x01\0\0\0frame"
+			},
+		)
+	}
+
+	pub fn sound(self, stamp: u32) -> Self {
+		self.message(8, stamp, b"\xAF\x01sound")
+	}
+
+	pub fn bytes(&self) -> &[u8] {
+		&self.0
+	}
+}
+
+/// What tests call a tag.
+pub fn name(tag: &Tag) -> String {
+	let what = match (tag.kind, tag.body[0] >> 4, tag.body[1]) {
+		(Kind::Picture, _, 0) => "picture header",
+		(Kind::Picture, _, 2) => "end",
+		(Kind::Picture, 1, 1) => "key",
+		(Kind::Picture, ..) => "frame",
+		(Kind::Sound, _, 0) => "sound header",
+		_ => "sound",
+	};
+	format!("{what} {}", tag.stamp)
+}
