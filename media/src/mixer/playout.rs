@@ -3,10 +3,7 @@
 use super::{Track, SECOND};
 use std::collections::VecDeque;
 
-/// A source's first picture or sound waits so long: whatever comes late at the start, since a decoder had to find its feet, is in time.
-const START_BUFFER: i64 = SECOND / 5;
-
-/// Never less: pictures come in bursts of a network's and a scheduler's making.
+/// Never less, and what a source begins with: pictures come in bursts of a network's and a scheduler's making.
 const MIN_BUFFER: i64 = SECOND / 10;
 
 /// Never more: viewers wait for all of it.
@@ -140,12 +137,12 @@ impl Playout {
 			*other = Transits::default();
 		} else if other
 			.least()
-			.is_some_and(|l| transit + START_BUFFER > l + span(track.other()))
+			.is_some_and(|l| transit + MIN_BUFFER > l + span(track.other()))
 		{
 			return Verdict::Hopeless;
 		}
 		self.tracks[track as usize].restart(transit, now);
-		self.set(transit + START_BUFFER);
+		self.set(transit + MIN_BUFFER);
 		Verdict::Grown
 	}
 
@@ -201,8 +198,8 @@ impl Playout {
 			return false;
 		};
 		let Some(offset) = self.offset else {
-			if now - first >= START_BUFFER {
-				self.offset = Some(base + START_BUFFER.max(self.need()));
+			if now - first >= MIN_BUFFER {
+				self.offset = Some(base + self.need());
 			}
 			return false;
 		};

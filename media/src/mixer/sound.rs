@@ -52,6 +52,10 @@ pub(super) struct Sound {
 	waiting: i64,
 	/// Where the last piece ended.
 	end: Option<i64>,
+	/// Something between the last piece and the next was dropped.
+	broken: bool,
+	/// All that is in the resampler is silence.
+	quiet: bool,
 	/// Counted samples against stamps.
 	shift: f64,
 	/// Next position to go into the resampler, once it reads.
@@ -93,6 +97,8 @@ impl Sound {
 			pieces: VecDeque::new(),
 			waiting: 0,
 			end: None,
+			broken: false,
+			quiet: false,
 			shift: 0.0,
 			head: None,
 			position: 0.0,
@@ -130,10 +136,12 @@ impl Sound {
 		let cut = (from - start).clamp(0, count);
 		figures.late_samples += cut as u64;
 		if cut == count {
+			self.lose();
 			return;
 		}
 		let kept = samples[cut as usize * CHANNELS..count as usize * CHANNELS].to_vec();
-		let joins = joins && cut == 0 && self.pieces.back().is_some_and(|p| p.end() == start);
+		let joins = joins && cut == 0 && !self.broken && self.pieces.back().is_some_and(|p| p.end() == start);
+		self.broken = false;
 		self.pieces.push_back(Piece {
 			start: start + cut,
 			samples: kept,
@@ -144,6 +152,11 @@ impl Sound {
 		while self.waiting > MAX_SAMPLES {
 			figures.full_samples += self.drop_first() as u64;
 		}
+	}
+
+	/// What would have come next was dropped.
+	pub(super) fn lose(&mut self) {
+		self.broken = true;
 	}
 
 	fn drop_first(&mut self) -> i64 {
@@ -185,20 +198,29 @@ impl Sound {
 		// In range: the resampler was made for twice MAX_PPM.
 		let set = self.resampler.set_resample_ratio(1.0 / step, false);
 		let needed = self.resampler.input_frames_next();
+		self.input.clear();
 		let mut input = std::mem::take(&mut self.input);
-		input.clear();
 		let silence = self.feed(head, needed, &mut input, figures);
-		for (sample, tail) in input.iter_mut().zip(self.tail.drain(..)) {
+		self.input = input;
+		out.clear();
+		out.resize(SAMPLES_PER_PICTURE * CHANNELS, 0);
+		let silent = silence == needed && self.tail.is_empty();
+		if silent && self.quiet {
+			// Nothing to resample, and no pace to keep.
+			self.position += SAMPLES_PER_PICTURE as f64;
+			self.head = Some(head + SAMPLES_PER_PICTURE as i64);
+			return SAMPLES_PER_PICTURE as u64;
+		}
+		self.quiet = silent;
+		for (sample, tail) in self.input.iter_mut().zip(self.tail.drain(..)) {
 			*sample += tail;
 		}
-		self.input = input;
-		self.head = Some(head + needed as i64);
-		let done = set.is_ok() && self.resample(needed);
 		self.position += SAMPLES_PER_PICTURE as f64 * step;
-		out.clear();
-		match done {
-			true => out.extend(self.output.iter().map(|s| s.round().clamp(-32_768.0, 32_767.0) as i16)),
-			false => out.resize(SAMPLES_PER_PICTURE * CHANNELS, 0),
+		self.head = Some(head + needed as i64);
+		if set.is_ok() && self.resample(needed) {
+			for (out, sample) in out.iter_mut().zip(&self.output) {
+				*out = sample.round().clamp(-32_768.0, 32_767.0) as i16;
+			}
 		}
 		silence.min(SAMPLES_PER_PICTURE) as u64
 	}

@@ -57,7 +57,10 @@ impl<P> Source<P> {
 	pub(super) fn sound(&mut self, at: i64, samples: &[i16], now: i64, figures: &mut Figures) {
 		match self.arrive(Track::Sound, at, now, figures) {
 			true => self.sound.push(at, samples, figures),
-			false => figures.late_samples += (samples.len() / crate::picture::CHANNELS) as u64,
+			false => {
+				self.sound.lose();
+				figures.late_samples += (samples.len() / crate::picture::CHANNELS) as u64;
+			},
 		}
 	}
 

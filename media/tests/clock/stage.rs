@@ -29,6 +29,8 @@ pub struct Out {
 	/// When the sound in the middle of the frame was taken, modulo [`PERIOD`], and its loudness from 0 to 1.
 	pub sound: f64,
 	pub loud: f64,
+	/// For how long the picture has been shown.
+	pub shown_for: f64,
 	/// The largest step from a sample to the next, the one before the frame included.
 	pub step: f64,
 }
@@ -44,7 +46,7 @@ pub struct Stage {
 	/// Largest queues seen.
 	pub most_pictures: usize,
 	pub most_samples: usize,
-	/// When the program stood still: no tick, nothing read.
+	/// Since when a publisher is drained.
 	pub drained: BTreeMap<u64, f64>,
 }
 
@@ -176,20 +178,24 @@ impl Play {
 			}
 			let mut given = 0;
 			while let Some(frame) = mixer.tick(time(woken)) {
-				stage.out.push(read(frame, before));
+				let mut out = read(frame, before);
+				if let Some(last) = stage.out.last().filter(|o| o.picture == out.picture) {
+					out.shown_for = last.shown_for + out.at - last.at;
+				}
+				stage.out.push(out);
 				given += 1;
+			}
+			for id in 0..self.publishers.len() as u64 {
+				if mixer.is_drained(SourceId(id)) {
+					stage.drained.entry(id).or_insert(woken);
+				} else {
+					stage.drained.remove(&id);
+				}
 			}
 			assert!(
 				(1..=16).contains(&given),
 				"a tick gives what is due, and no burst: {given} at {woken}"
 			);
-		}
-		for id in 0..self.publishers.len() as u64 {
-			if mixer.is_drained(SourceId(id)) {
-				stage.drained.entry(id).or_insert(until);
-			} else {
-				stage.drained.remove(&id);
-			}
 		}
 	}
 }
@@ -211,6 +217,7 @@ fn read(frame: Frame<Fake>, before: &mut (f64, f64)) -> Out {
 		picture: frame.picture,
 		sound: (r.atan2(l) / TAU * PERIOD).rem_euclid(PERIOD),
 		loud: (l * l + r * r).sqrt() / LOUD,
+		shown_for: 0.0,
 		step,
 	}
 }
@@ -232,6 +239,7 @@ impl Stage {
 		for out in &self.out {
 			assert!(out.step < 200.0, "a click of {} at {}", out.step, out.at);
 		}
+		self.fresh();
 		for ((id, picture), axis) in &self.placed {
 			let monotone = axis.windows(2).all(|w| w[0] <= w[1]);
 			assert!(monotone, "axis of {id}, pictures: {picture}");
@@ -245,23 +253,51 @@ impl Stage {
 		self
 	}
 
+	/// What came more than 2 s before is not newer than what is shown.
+	fn fresh(&self) {
+		let mut arrived: Vec<_> = self
+			.pictures
+			.iter()
+			.map(|((id, taken), at)| (*at, *id, *taken))
+			.collect();
+		arrived.sort_by(|a, b| a.0.total_cmp(&b.0));
+		let mut newest: BTreeMap<u64, i64> = BTreeMap::new();
+		let mut arrived = arrived.into_iter().peekable();
+		for out in &self.out {
+			while let Some((_, id, taken)) = arrived.next_if(|a| a.0 < out.at - 2.0) {
+				newest.insert(id, taken);
+			}
+			if let Some((id, taken)) = out.picture {
+				let newer = newest.get(&id).filter(|n| **n > taken);
+				assert!(newer.is_none(), "a picture of {newer:?} came long ago: {out:?}");
+			}
+		}
+	}
+
 	fn publishers_differ(&self, _a: f64, _b: f64) -> bool {
 		self.placed.keys().map(|k| k.0).max() > Some(0)
 	}
 
-	/// How far the sound of a frame is from its picture, s: 0 while it belongs to the picture, `None` where one of them is not there.
-	/// A picture holds until the next one that had arrived.
-	pub fn apart(&self, out: &Out) -> Option<f64> {
+	/// How far the sound of the `n`-th frame is from its picture, s: 0 while it belongs to the picture, `None` where one of them is not there.
+	/// A picture holds until the next one that is shown, if that had arrived.
+	pub fn apart(&self, n: usize) -> Option<f64> {
+		let out = &self.out[n];
 		let (id, taken) = out.picture?;
-		if out.loud < 0.9 {
+		if out.loud < 0.9 || out.shown_for > PERIOD / 3.0 {
 			return None;
 		}
-		let next = self
-			.pictures
-			.range((id, taken + 1)..=(id, i64::MAX))
-			.find(|(_, arrived)| **arrived <= out.at);
+		let next = self.out[n..]
+			.iter()
+			.take(2 * PERIOD as usize * 30)
+			.find(|o| o.picture != out.picture)?
+			.picture?;
+		let arrived = next.0 == id && self.pictures[&next] <= out.at;
+		let length = if arrived {
+			(next.1 - taken) as f64 / 1e6
+		} else {
+			PERIOD / 2.0
+		};
 		let taken = taken as f64 / 1e6;
-		let length = next.map_or(PERIOD / 2.0, |((_, next), _)| *next as f64 / 1e6 - taken);
 		// From the picture to the sound in the middle of the frame, the way that is nearest.
 		let after = (out.sound - 1.0 / 60.0 - taken).rem_euclid(PERIOD);
 		let after = if after > PERIOD / 2.0 + length / 2.0 {
@@ -274,9 +310,9 @@ impl Stage {
 
 	/// Sound and picture belong together within 80 ms wherever both are there.
 	pub fn in_step(&self) -> &Self {
-		for out in &self.out {
-			if let Some(apart) = self.apart(out) {
-				assert!(apart.abs() <= 0.08, "{:.0} ms apart: {out:?}", apart * 1e3);
+		for n in 0..self.out.len() {
+			if let Some(apart) = self.apart(n) {
+				assert!(apart.abs() <= 0.08, "{:.0} ms apart: {:?}", apart * 1e3, self.out[n]);
 			}
 		}
 		self
