@@ -1,1 +1,611 @@
 //! A publisher's stamps on one axis that only grows.
+//!
+//! A *line* says where on the axis the stamps of a track stand; both tracks of a publisher are on one line unless their stamps have nothing to do
+//! with each other. Where a track's stamps leave its line it goes to the line of the other track, or to one that it was on before, if its frame
+//! fits there, or else begins a line of its own at the real time that has passed. So a jump of both tracks, at once or one after the other, leaves
+//! sound with its picture, whatever its size.
+
+use std::{fmt, time::Duration};
+
+/// Which of a publisher's two tracks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Track {
+	/// H.264.
+	Picture,
+	/// AAC.
+	Sound,
+}
+
+impl Track {
+	pub(crate) const BOTH: [Self; 2] = [Self::Picture, Self::Sound];
+
+	pub(crate) fn other(self) -> Self {
+		match self {
+			Self::Picture => Self::Sound,
+			Self::Sound => Self::Picture,
+		}
+	}
+}
+
+impl fmt::Display for Track {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.write_str(match self {
+			Self::Picture => "pictures",
+			Self::Sound => "sound",
+		})
+	}
+}
+
+/// Where a frame stands on the axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+	/// Never less than for the frame before it of the same track. Whole milliseconds; the first frame of a publisher is at
+	/// [`Timeline::START`]. Composition times (in the tag's body) count from here.
+	pub at: Duration,
+	/// With this frame its track left the line of stamps that it was on.
+	pub began: bool,
+	/// To be logged: one a minute at most.
+	pub notice: Option<Notice>,
+}
+
+/// What was wrong with the stamps, for the broadcaster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notice {
+	/// What was seen now.
+	pub fault: Fault,
+	/// So many others of any kind were passed over since the notice before.
+	pub unsaid: u64,
+}
+
+/// Kinds of trouble with stamps. All are mended; nothing is lost but what the publisher left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+	/// A track's stamps jumped by so many milliseconds; real time goes on.
+	Jump(Track, i64),
+	/// A track's stamps are so many milliseconds from those of the other that came at the same time: they are put together.
+	Apart(Track, i64),
+	/// Stamps do not run with time; the time of arrival is taken instead.
+	Useless(Track),
+	/// They do again, and are taken again.
+	Mended,
+}
+
+impl fmt::Display for Notice {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let seconds = |ms: i64| ms as f64 / 1000.0;
+		match self.fault {
+			Fault::Jump(track, by) => {
+				write!(f, "the publisher's time stamps of {track} jumped by {:+.1} s; the broadcast goes on in real time", seconds(by))?
+			},
+			Fault::Apart(track, by) => {
+				write!(f, "the publisher's time stamps of {track} are {:+.1} s from those of its other track; both are taken as they come", seconds(by))?
+			},
+			Fault::Useless(track) => {
+				write!(f, "the publisher's time stamps of {track} do not run with time; the time of arrival is taken instead")?
+			},
+			Fault::Mended => write!(f, "the publisher's time stamps run with time again and are taken again")?,
+		}
+		match self.unsaid {
+			0 => Ok(()),
+			n => write!(f, " ({n} more like this since the last line)"),
+		}
+	}
+}
+
+/// Stamps count modulo this: RTMP's wrap at 2^32, FFmpeg's FLV writer's at 2^31, and this divides both.
+const MODULUS: i64 = 1 << 31;
+
+/// Stamps of a track may go back so far without being a jump, ms: writers that stamp in the order of display.
+const DISORDER: i64 = 500;
+
+/// Stamps may be so much earlier than any before were for the time at which they came, ms; what is more is a jump. Encoders that leave out
+/// pictures and then send what was queued come to some hundred.
+const AHEAD: i64 = 1_000;
+
+/// A step forward of no more than that, behind the usual one, is none, ms.
+const SMOOTH: i64 = 200;
+
+/// A step back of no more than that is none, ms: stamps are rounded.
+const ROUNDING: i64 = 50;
+
+/// A track fits on another line if its frame comes to stand so near to where it is expected, ms. Also how far the tracks of a publisher may be
+/// apart at one time of arrival: more would not fit into the mixer's buffer.
+const APART: i64 = 700;
+
+/// A track that sent nothing for so long is looked at anew, ms.
+const PAUSE: i64 = 1_000;
+
+/// The other track says where we are if it came no longer ago, ms.
+const RECENT: i64 = 500;
+
+/// How far back "earlier than any before" looks: one to two times that, ms.
+const MEMORY: i64 = 10_000;
+
+/// Stamps are held against time in steps of that, ms.
+const CHECK: i64 = 3_000;
+
+/// So many points make stamps useless: 2 for a check that was off by [`GROSS`] and more, 1 by [`OFF`].
+const USELESS: i32 = 4;
+
+/// Fractions of real time.
+const GROSS: f64 = 0.3;
+const OFF: f64 = 0.05;
+
+/// So many jumps within [`MEMORY`] make stamps useless as well.
+const JUMPS: u32 = 6;
+
+/// So many good checks in a row, and stamps are taken again.
+const GOOD: i32 = 2;
+
+/// Two tracks, and what a stray frame left.
+const LINES: usize = 4;
+
+/// Between two notices, ms.
+const NOTICES: i64 = 60_000;
+
+/// The largest value of the last 10 to 20 s.
+#[derive(Clone, Copy, Debug)]
+struct Peak {
+	since: i64,
+	newer: i64,
+	older: i64,
+}
+
+impl Peak {
+	fn new(now: i64, value: i64) -> Self {
+		Self {
+			since: now,
+			newer: value,
+			older: value,
+		}
+	}
+
+	fn see(&mut self, now: i64, value: i64) {
+		if now - self.since > MEMORY {
+			*self = Self {
+				since: now,
+				newer: value,
+				older: self.newer,
+			};
+		}
+		self.newer = self.newer.max(value);
+	}
+
+	fn get(&self) -> i64 {
+		self.newer.max(self.older)
+	}
+}
+
+/// `stamp` stands at `at` on the axis.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+	id: u32,
+	stamp: u32,
+	at: i64,
+}
+
+impl Line {
+	fn project(&self, stamp: u32) -> i64 {
+		self.at + difference(stamp, self.stamp)
+	}
+}
+
+/// From `before` to `stamp`, the short way round, ms.
+fn difference(stamp: u32, before: u32) -> i64 {
+	let forward = (i64::from(stamp) - i64::from(before)).rem_euclid(MODULUS);
+	if forward >= MODULUS / 2 {
+		forward - MODULUS
+	} else {
+		forward
+	}
+}
+
+/// A track that has sent something. Times are ms.
+#[derive(Clone, Debug)]
+struct State {
+	/// Which line it is on.
+	line: u32,
+	/// Its last stamp, where that is on its line, and what was given out.
+	stamp: u32,
+	raw: i64,
+	out: i64,
+	/// When it came.
+	came: i64,
+	/// From a frame to the next, lately.
+	interval: i64,
+	/// How far stamps are ahead of time at most, and behind that at most.
+	lead: Peak,
+	late: Peak,
+	/// When it came to its line.
+	since: i64,
+	/// The last step that was odd and kept: when, and how large.
+	step: Option<(i64, i64)>,
+	/// Stamps held against time.
+	check: Check,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Check {
+	since: i64,
+	/// Sum of the differences of stamps since then.
+	run: i64,
+	lead: i64,
+	/// Above 0: too fast, below: too slow.
+	points: i32,
+	good: i32,
+}
+
+/// The axis of one publisher, from its first frame to its last.
+#[derive(Debug, Default)]
+pub struct Timeline {
+	/// The clock at the first frame.
+	began: Option<Duration>,
+	lines: Vec<Line>,
+	next_line: u32,
+	tracks: [Option<State>; 2],
+	/// Stamps are useless, as this track showed: axis minus time since the first frame.
+	arrival: Option<(Track, i64)>,
+	jumps: (i64, u32),
+	said: Option<i64>,
+	unsaid: u64,
+}
+
+impl Timeline {
+	/// Where the first frame is put: what comes later with an earlier stamp has room before it.
+	pub const START: Duration = Duration::from_secs(1);
+
+	/// Of a publisher that has sent nothing yet.
+	pub fn new() -> Self {
+		Self::default()
+	}
+
+	/// Where the last frame of `track` was placed, or where the first one will be.
+	pub fn last(&self, track: Track) -> Duration {
+		let first = self.tracks.iter().flatten().next();
+		self.tracks[track as usize]
+			.as_ref()
+			.or(first)
+			.map_or(Self::START, |t| axis(t.out))
+	}
+
+	/// Places the next frame of `track`, stamped `stamp` (milliseconds, modulo 2^32 or 2^31), that arrived at `now` (any monotone clock).
+	/// Codec headers are not frames: their stamps mean nothing, and they go to the decoder with [`Timeline::last`].
+	pub fn place(&mut self, track: Track, stamp: u32, now: Duration) -> Placed {
+		let began = *self.began.get_or_insert(now);
+		let now = i64::try_from(now.saturating_sub(began).as_millis()).unwrap_or(i64::MAX);
+		let (at, began, fault) = match self.arrival {
+			Some((culprit, lead)) => self.by_arrival(track, stamp, now, culprit, lead),
+			None => self.by_stamp(track, stamp, now),
+		};
+		Placed {
+			at: axis(at),
+			began,
+			notice: fault.and_then(|fault| self.notice(fault, now)),
+		}
+	}
+
+	fn notice(&mut self, fault: Fault, now: i64) -> Option<Notice> {
+		if self.said.is_some_and(|said| now - said < NOTICES) {
+			self.unsaid += 1;
+			return None;
+		}
+		self.said = Some(now);
+		Some(Notice {
+			fault,
+			unsaid: std::mem::take(&mut self.unsaid),
+		})
+	}
+
+	fn by_stamp(&mut self, track: Track, stamp: u32, now: i64) -> (i64, bool, Option<Fault>) {
+		let own = self.tracks[track as usize].take();
+		let other = self.tracks[track.other() as usize].clone();
+		let (mut own, raw, began, fault) = match (own, other) {
+			(None, None) => {
+				let at = Self::START.as_millis() as i64;
+				let line = self.line(stamp, at);
+				(State::new(line, stamp, at, now), at, false, None)
+			},
+			(None, Some(other)) => {
+				let (line, at, fault) = self.join(track, stamp, now, &other);
+				(State::new(line, stamp, at, now), at, fault.is_some(), fault)
+			},
+			(Some(mut own), other) => {
+				let (line, at, fault) = self.follow(track, stamp, now, &mut own, other.as_ref());
+				let began = line != own.line;
+				own.moved(line, stamp, at, now);
+				(own, at, began, fault)
+			},
+		};
+		own.out = own.out.max(raw);
+		let out = own.out;
+		if let Some(line) = self.lines.iter_mut().find(|l| l.id == own.line) {
+			(line.stamp, line.at) = (stamp, raw);
+		}
+		let useless = own.useless(now) || began && self.jumps(now);
+		let lead = own.lead.get();
+		self.tracks[track as usize] = Some(own);
+		if useless {
+			let lead = self.tracks.iter().flatten().map(|t| t.lead.get()).max().unwrap_or(lead);
+			self.arrival = Some((track, lead));
+			return (out, true, Some(Fault::Useless(track)));
+		}
+		(out, began, fault)
+	}
+
+	/// The first frame of a track while the other is there.
+	fn join(&mut self, track: Track, stamp: u32, now: i64, other: &State) -> (u32, i64, Option<Fault>) {
+		let expected = other.expected(now);
+		let at = self.project(other.line, stamp).unwrap_or(expected);
+		if (at - expected).abs() <= APART {
+			return (other.line, at, None);
+		}
+		(
+			self.line(stamp, expected),
+			expected,
+			Some(Fault::Apart(track, at - expected)),
+		)
+	}
+
+	/// The next frame of a track: its line, its place there, and what is odd about it.
+	fn follow(
+		&mut self,
+		track: Track,
+		stamp: u32,
+		now: i64,
+		own: &mut State,
+		other: Option<&State>,
+	) -> (u32, i64, Option<Fault>) {
+		let at = self.project(own.line, stamp).unwrap_or(own.raw);
+		let by = at - own.raw;
+		let early = at - now - own.lead.get();
+		let expected = own.next(now);
+		let paused = now - own.came > PAUSE;
+		// Back after a pause that its stamps did not count, while the other track went on.
+		let lost = paused && other.is_some_and(|o| now - o.came <= RECENT && (at - o.raw).abs() > APART);
+		let possible = by >= -DISORDER && early <= AHEAD && !lost;
+		if possible && (-ROUNDING..=own.interval + SMOOTH).contains(&by) {
+			return match other.and_then(|other| own.apart(other, at, now)) {
+				None => (own.line, at, None),
+				Some(by) => (self.line(stamp, at + by), at + by, Some(Fault::Apart(track, -by))),
+			};
+		}
+		// The other track made the same step a moment ago, and stayed.
+		let step = at - expected;
+		let followed = other
+			.filter(|o| o.line == own.line)
+			.and_then(|o| o.step)
+			.is_some_and(|(when, size)| now - when <= 10 * RECENT && (size - step).abs() <= ROUNDING + SMOOTH);
+		let mut best = ((possible || followed) && !lost).then_some((own.line, at));
+		let other_line = other.map(|o| o.line).filter(|line| *line != own.line);
+		for line in &self.lines {
+			let known = Some(line.id) == other_line || best.is_none_or(|(id, _)| id != own.line);
+			let there = line.project(stamp);
+			let fits = (there - expected).abs() <= APART && there >= own.out - DISORDER;
+			if known
+				&& fits && line.id != own.line
+				&& best.is_none_or(|(_, b)| (there - expected).abs() < (b - expected).abs())
+			{
+				best = Some((line.id, there));
+			}
+		}
+		match best {
+			Some((line, at)) if line == own.line => {
+				own.step = Some((now, step));
+				(line, at, None)
+			},
+			Some((line, there)) => (line, there, Some(Fault::Jump(track, step))),
+			None => {
+				let there = expected.max(own.out);
+				(self.line(stamp, there), there, Some(Fault::Jump(track, step)))
+			},
+		}
+	}
+
+	fn by_arrival(
+		&mut self,
+		track: Track,
+		stamp: u32,
+		now: i64,
+		culprit: Track,
+		lead: i64,
+	) -> (i64, bool, Option<Fault>) {
+		let at = now + lead;
+		let Some(own) = &mut self.tracks[track as usize] else {
+			self.tracks[track as usize] = Some(State::new(u32::MAX, stamp, at, now));
+			return (at, false, None);
+		};
+		own.check.run += difference(stamp, own.stamp);
+		(own.stamp, own.raw, own.came) = (stamp, at, now);
+		own.out = own.out.max(at);
+		let out = own.out;
+		if track != culprit || !own.useful(now) {
+			return (out, false, None);
+		}
+		// The other track joins with its next frame.
+		self.arrival = None;
+		self.lines.clear();
+		self.jumps = (now, 0);
+		let line = self.line(stamp, out);
+		for other in self.tracks.iter_mut().flatten() {
+			*other = State {
+				out: other.out,
+				..State::new(line, other.stamp, other.raw, now)
+			};
+		}
+		if let Some(other) = self.tracks[track.other() as usize].as_ref() {
+			let (stamp, raw) = (other.stamp, other.raw);
+			let fits = self.project(line, stamp).is_some_and(|at| (at - raw).abs() <= APART);
+			if !fits {
+				let line = self.line(stamp, raw);
+				if let Some(other) = self.tracks[track.other() as usize].as_mut() {
+					other.line = line;
+				}
+			}
+		}
+		(out, true, Some(Fault::Mended))
+	}
+
+	fn project(&self, line: u32, stamp: u32) -> Option<i64> {
+		self.lines.iter().find(|l| l.id == line).map(|l| l.project(stamp))
+	}
+
+	/// A new line. The oldest that no track is on goes.
+	fn line(&mut self, stamp: u32, at: i64) -> u32 {
+		let used: Vec<u32> = self.tracks.iter().flatten().map(|t| t.line).collect();
+		let spare = self.lines.iter().position(|l| !used.contains(&l.id));
+		if let Some(old) = spare.filter(|_| self.lines.len() >= LINES) {
+			self.lines.remove(old);
+		}
+		let id = self.next_line;
+		self.next_line = (self.next_line + 1) % u32::MAX;
+		self.lines.push(Line { id, stamp, at });
+		id
+	}
+
+	/// Counts a jump: whether there were too many.
+	fn jumps(&mut self, now: i64) -> bool {
+		if now - self.jumps.0 > MEMORY {
+			self.jumps = (now, 0);
+		}
+		self.jumps.1 += 1;
+		self.jumps.1 >= JUMPS
+	}
+}
+
+fn axis(ms: i64) -> Duration {
+	Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+impl State {
+	fn new(line: u32, stamp: u32, at: i64, now: i64) -> Self {
+		let check = Check {
+			since: now,
+			run: 0,
+			lead: at - now,
+			points: 0,
+			good: 0,
+		};
+		Self {
+			line,
+			stamp,
+			raw: at,
+			out: at.max(0),
+			came: now,
+			interval: 0,
+			lead: Peak::new(now, at - now),
+			late: Peak::new(now, 0),
+			since: now,
+			step: None,
+			check,
+		}
+	}
+
+	/// Where a frame of this publisher that comes now is on the axis.
+	fn expected(&self, now: i64) -> i64 {
+		if now - self.came <= RECENT {
+			self.raw
+		} else {
+			now + self.lead.get()
+		}
+	}
+
+	/// Where the next frame of this track is, by its stamps' rhythm if that agrees with the time that has passed.
+	fn next(&self, now: i64) -> i64 {
+		let (by_stamp, by_time) = (self.raw + self.interval, now + self.lead.get());
+		let late = by_time - by_stamp;
+		if (-ROUNDING..=self.late.get().min(AHEAD) + ROUNDING).contains(&late) {
+			by_stamp
+		} else {
+			by_time
+		}
+	}
+
+	/// How far the other track has run ahead of this one, if they can no longer be played together.
+	fn apart(&self, other: &Self, at: i64, now: i64) -> Option<i64> {
+		let settled = now - self.since > CHECK && now - other.since > CHECK && now - other.came <= RECENT;
+		let by = other.lead.get() - self.lead.get().max(at - now);
+		(settled && by > APART).then_some(by)
+	}
+
+	/// A frame was put at `at`.
+	fn moved(&mut self, line: u32, stamp: u32, at: i64, now: i64) {
+		let by = at - self.raw;
+		if line == self.line {
+			if by > 0 && by <= PAUSE {
+				self.interval = by;
+			}
+			self.lead.see(now, at - now);
+			self.late.see(now, self.lead.get() - (at - now));
+			self.check.run += by;
+		} else {
+			// Lines are made so that the lead stays; what is earlier than that is seen here.
+			let lead = self.lead.get().min(at - now + self.late.get()).max(at - now);
+			self.lead = Peak::new(now, lead);
+			self.since = now;
+			self.step = None;
+			self.check = Check {
+				since: now,
+				run: 0,
+				lead,
+				points: 0,
+				good: 0,
+			};
+		}
+		(self.line, self.stamp, self.raw, self.came) = (line, stamp, at, now);
+	}
+
+	/// Holds stamps against time: whether they are to be taken no longer.
+	fn useless(&mut self, now: i64) -> bool {
+		let lead = self.lead.get();
+		let Some(ratio) = self.check.ratio(now, Some(lead)) else {
+			return false;
+		};
+		let points = match (ratio - 1.0).abs() {
+			off if off > GROSS => 2,
+			off if off > OFF => 1,
+			_ => 0,
+		};
+		let check = &mut self.check;
+		let same = (ratio > 1.0) == (check.points > 0);
+		let before = if points > 0 && same { check.points.abs() } else { 0 };
+		check.points = if ratio > 1.0 {
+			before + points
+		} else {
+			-(before + points)
+		};
+		check.points.abs() >= USELESS
+	}
+
+	/// The same the other way round.
+	fn useful(&mut self, now: i64) -> bool {
+		let Some(ratio) = self.check.ratio(now, None) else {
+			return false;
+		};
+		self.check.good = if (ratio - 1.0).abs() <= OFF {
+			self.check.good + 1
+		} else {
+			0
+		};
+		self.check.good >= GOOD
+	}
+}
+
+impl Check {
+	/// How fast stamps ran since the last check, and begins the next. They are not too fast while they only catch up.
+	fn ratio(&mut self, now: i64, lead: Option<i64>) -> Option<f64> {
+		let passed = now - self.since;
+		if passed < CHECK {
+			return None;
+		}
+		let gained = self.run - passed;
+		let catches_up = gained > 0 && lead.is_some_and(|lead| lead - self.lead < gained / 2);
+		let ratio = if catches_up {
+			1.0
+		} else {
+			self.run as f64 / passed as f64
+		};
+		(self.since, self.run, self.lead) = (now, 0, lead.unwrap_or(self.lead));
+		Some(ratio)
+	}
+}

@@ -1,0 +1,1 @@
+//! Random trouble, from a seed.
