@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | [`cli`] | the command line |
 //! | [`child`], [`backoff`] | FFmpeg as a process that never outlives us; when it is started again |
+//! | [`decoder`] | whatever people send as raw pictures and sound with their stamps |
 //! | [`trade`] | what an account does with stream keys |
 //! | [`origin`] | the program put together: [`origin::Origin`] |
 //! | [`encoder`] | FFmpeg: what it is told, and its supervision |
@@ -20,6 +21,7 @@
 pub mod backoff;
 pub mod child;
 pub mod cli;
+pub mod decoder;
 pub mod encoder;
 pub mod fmp4;
 pub mod guests;
