@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | [`picture`] | the shape of all pictures and sound behind the decoders |
 //! | [`flv`] | tags: what RTMP carries, what decoders read and encoders write |
+//! | [`h264`] | what a publisher's pictures are |
 //! | [`rtmp`] | one publisher's connection |
 //! | [`timeline`] | a publisher's stamps on one axis that only grows |
 //! | [`nut`] | what decoders write: raw pictures and sound with their stamps |
@@ -17,6 +18,7 @@
 //! | [`mux`] | encoded pictures and sound as initialisation segment and windows |
 
 pub mod flv;
+pub mod h264;
 pub mod mixer;
 pub mod mux;
 pub mod nut;

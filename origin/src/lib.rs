@@ -8,6 +8,8 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`cli`] | the command line |
+//! | [`child`], [`backoff`] | FFmpeg as a process that never outlives us; when it is started again |
+//! | [`decoder`] | whatever people send as raw pictures and sound with their stamps |
 //! | [`trade`] | what an account does with stream keys |
 //! | [`origin`] | the program put together: [`origin::Origin`] |
 //! | [`door`] | RTMP: who may publish, and who is live |
@@ -17,8 +19,11 @@
 //! | [`publisher`] | where signed windows go |
 //! | [`guests`] | who is served |
 
+pub mod backoff;
+pub mod child;
 pub mod cli;
 pub mod door;
+pub mod decoder;
 pub mod encoder;
 pub mod fmp4;
 pub mod guests;
