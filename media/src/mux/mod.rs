@@ -48,3 +48,6 @@ const SYNC: u32 = 2 << 24;
 
 /// Of one that is not: depends on others, and is no sync sample.
 const NON_SYNC: u32 = 1 << 24 | 1 << 16;
+
+#[cfg(test)]
+mod tests;
