@@ -8,6 +8,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`cli`] | the command line |
+//! | [`child`], [`backoff`] | FFmpeg as a process that never outlives us; when it is started again |
 //! | [`trade`] | what an account does with stream keys |
 //! | [`origin`] | the program put together: [`origin::Origin`] |
 //! | [`encoder`] | FFmpeg: what it is told, and its supervision |
@@ -16,6 +17,8 @@
 //! | [`publisher`] | where signed windows go |
 //! | [`guests`] | who is served |
 
+pub mod backoff;
+pub mod child;
 pub mod cli;
 pub mod encoder;
 pub mod fmp4;
