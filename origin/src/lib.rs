@@ -11,8 +11,9 @@
 //! | [`child`], [`backoff`] | FFmpeg as a process that never outlives us; when it is started again |
 //! | [`trade`] | what an account does with stream keys |
 //! | [`origin`] | the program put together: [`origin::Origin`] |
-//! | [`encoder`] | FFmpeg: what it is told, and its supervision |
-//! | [`fmp4`] | cuts its output into windows, reads their times |
+//! | [`encoder`] | pictures and sound become windows, over crashes of both encoders |
+//! | [`presence`] | whether there is something to show: the input, a slate for ten minutes, nothing |
+//! | [`old`] | one FFmpeg from input to windows, until decoders and mixer are there |
 //! | [`signer`] | the chain of signed headers, unbroken over restarts |
 //! | [`publisher`] | where signed windows go |
 //! | [`guests`] | who is served |
@@ -21,9 +22,10 @@ pub mod backoff;
 pub mod child;
 pub mod cli;
 pub mod encoder;
-pub mod fmp4;
 pub mod guests;
+pub mod old;
 pub mod origin;
+pub mod presence;
 pub mod publisher;
 pub mod signer;
 pub mod trade;

@@ -1,11 +1,12 @@
 //! What the unit tests share: real output of FFmpeg, made once, as fast as it goes.
 
 use crate::{
-	encoder::{
+	encoder::Window,
+	old::{
 		command::{arguments, Input},
-		Window,
+		fmp4::{Fragment, Piece, Splitter},
+		window,
 	},
-	fmp4::{Fragment, Piece, Splitter},
 };
 use bytes::Bytes;
 use std::{ffi::OsString, process::Command, sync::LazyLock, time::Duration};
@@ -46,11 +47,9 @@ pub fn cut(stream: &[u8]) -> (Bytes, Vec<Fragment>) {
 /// The sample as the encoder would hand it over.
 pub fn windows() -> Vec<Window> {
 	let (init, fragments) = cut(&SAMPLE);
-	let window = |fragment: Fragment| Window {
-		init: init.clone(),
-		start_ms: fragment.captured_ms.unwrap(),
-		restarted: false,
-		fragment,
+	let one = |fragment: Fragment| {
+		let start_ms = fragment.captured_ms.unwrap();
+		window(&init, fragment, start_ms, false)
 	};
-	fragments.into_iter().map(window).collect()
+	fragments.into_iter().map(one).collect()
 }

@@ -1,11 +1,12 @@
 //! What the encoder makes plays: as one file, and as HLS, over a restart of the encoder.
 
 use anyhow::{ensure, Context, Result};
-use clustercast_origin::encoder::{Config, Encoder, Input, Window};
-use std::{fs, path::Path, process::Command, time::Duration};
+use clustercast_media::mux::MediaTime;
+use clustercast_origin::old::{Config, Encoder, Input, Window};
+use std::{fs, path::Path, process::Command};
 
 /// Two whole windows and the rest at the end, of an encoder that continues after `continues`.
-async fn encode(continues: Option<Duration>) -> Result<Vec<Window>> {
+async fn encode(continues: Option<MediaTime>) -> Result<Vec<Window>> {
 	let config = Config {
 		input: Input::Test,
 		repeat: false,
@@ -51,19 +52,19 @@ fn frames(path: &Path) -> Result<u32> {
 #[tokio::test]
 async fn windows_play_as_a_file_and_as_hls_over_a_restart() -> Result<()> {
 	let mut windows = encode(None).await?;
-	let end = windows.last().context("nothing was encoded")?.fragment.end_us;
+	let end = windows.last().context("nothing was encoded")?.end;
 	let restart = windows.len();
-	windows.extend(encode(Some(Duration::from_micros(end))).await?);
-	assert_eq!(windows.iter().filter(|w| w.restarted).count(), 1);
-	assert!(windows[restart].restarted);
-	assert!(windows.iter().all(|w| w.init == windows[0].init));
+	windows.extend(encode(Some(end)).await?);
+	assert_eq!(windows.iter().filter(|w| w.discontinuity).count(), 1);
+	assert!(windows[restart].discontinuity);
+	assert!(windows.iter().all(|w| w.init.segment == windows[0].init.segment));
 
 	let dir = tempfile::tempdir()?;
 	let file = dir.path().join("all.mp4");
-	let mut all = windows[0].init.to_vec();
-	windows.iter().for_each(|w| all.extend_from_slice(&w.fragment.data));
+	let mut all = windows[0].init.segment.to_vec();
+	windows.iter().for_each(|w| all.extend_from_slice(&w.data));
 	fs::write(&file, all)?;
-	let expected = windows.iter().map(|w| w.fragment.duration_ms).sum::<u32>() * 30 / 1000;
+	let expected = windows.iter().map(|w| w.duration_ms).sum::<u32>() * 30 / 1000;
 	assert!(frames(&file)?.abs_diff(expected) <= 1, "{expected} frames");
 	let streams = quiet(
 		"ffprobe",
@@ -74,17 +75,14 @@ async fn windows_play_as_a_file_and_as_hls_over_a_restart() -> Result<()> {
 	assert_eq!(streams, "h264,854,480\naac\n");
 
 	let playlist = dir.path().join("live.m3u8");
-	fs::write(dir.path().join("init.mp4"), &windows[0].init)?;
+	fs::write(dir.path().join("init.mp4"), &windows[0].init.segment)?;
 	let mut text = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"init.mp4\"\n".to_owned();
 	for (number, window) in windows.iter().enumerate() {
-		fs::write(dir.path().join(format!("{number}.m4s")), &window.fragment.data)?;
-		if window.restarted {
+		fs::write(dir.path().join(format!("{number}.m4s")), &window.data)?;
+		if window.discontinuity {
 			text += "#EXT-X-DISCONTINUITY\n";
 		}
-		text += &format!(
-			"#EXTINF:{:.3},\n{number}.m4s\n",
-			f64::from(window.fragment.duration_ms) / 1000.0
-		);
+		text += &format!("#EXTINF:{:.3},\n{number}.m4s\n", f64::from(window.duration_ms) / 1000.0);
 	}
 	fs::write(&playlist, text + "#EXT-X-ENDLIST\n")?;
 	assert!(frames(&playlist)?.abs_diff(expected) <= 1, "{expected} frames");
@@ -95,10 +93,10 @@ async fn windows_play_as_a_file_and_as_hls_over_a_restart() -> Result<()> {
 async fn each_window_decodes_by_itself() -> Result<()> {
 	let dir = tempfile::tempdir()?;
 	for (number, window) in encode(None).await?.iter().enumerate() {
-		assert!(window.fragment.independent);
+		assert!(window.independent);
 		let file = dir.path().join(format!("{number}.mp4"));
-		fs::write(&file, [&window.init[..], &window.fragment.data].concat())?;
-		assert!(frames(&file)?.abs_diff(window.fragment.duration_ms * 30 / 1000) <= 1);
+		fs::write(&file, [&window.init.segment[..], &window.data].concat())?;
+		assert!(frames(&file)?.abs_diff(window.duration_ms * 30 / 1000) <= 1);
 	}
 	Ok(())
 }

@@ -1,7 +1,7 @@
 //! A whole broadcast over QUIC, without a chain: served to anyone.
 
 use super::*;
-use crate::encoder::Input;
+use crate::old::Input;
 use clustercast_network::Subscription;
 use clustercast_primitives::{crypto::KeyPair, subscribe::Binding};
 use clustercast_protocol::{viewer::Event, EncodedWindow, EndReason, Resume, ViewerConfig, ViewerSession};
@@ -20,7 +20,7 @@ async fn open(dir: &Path, input: Input, epoch: BlockNumber) -> Origin {
 		stream: STREAM,
 		signing_key: "unused".into(),
 		listen: "/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap(),
-		encoder: encoder::Config {
+		encoder: old::Config {
 			input,
 			repeat: false,
 			ffmpeg: "ffmpeg".into(),
