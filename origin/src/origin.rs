@@ -249,7 +249,7 @@ impl Origin {
 		// Signed by the run before, and perhaps seen by nobody yet: relayers continue from it.
 		let before = self.signer.last().cloned().zip(self.signer.ended().cloned());
 		if let Some((window, ended)) = before {
-			self.publisher.publish(window);
+			self.publisher.publish_again(window);
 			self.publisher.status(ended);
 		}
 		let outcome = broadcast(&mut self.encoder, &mut self.signer, &mut self.publisher, stop).await;

@@ -70,6 +70,12 @@ impl Publisher {
 		Ok(self)
 	}
 
+	/// Publishes the window of the run before, which may have been seen by nobody.
+	pub fn publish_again(&mut self, window: EncodedWindow) {
+		tracing::debug!(window = %window.id(), "published again");
+		self.put(window);
+	}
+
 	/// Publishes a window. The broadcast goes on when a file cannot be written: it is closed, and the log says so.
 	pub fn publish(&mut self, window: EncodedWindow) {
 		let header = window.header();
@@ -83,6 +89,10 @@ impl Publisher {
 			} = minute;
 			tracing::info!(last = %window.id(), windows, "kb/s" = kilobits, longest_delay_ms, "on air");
 		}
+		self.put(window);
+	}
+
+	fn put(&mut self, window: EncodedWindow) {
 		give_up_on_error(&mut self.record, "record", |record| record.write(&window));
 		give_up_on_error(&mut self.log, "window log", |log| log.write_all(&line(&window)));
 		self.feed.push(window);
@@ -240,26 +250,9 @@ fn line(window: &EncodedWindow) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_media::mux::{AccessUnit, Part};
+	use crate::testing::fragment;
 	use clustercast_primitives::{catalog::Track, crypto::KeyPair, merkle, Hash, StreamId};
 	use clustercast_protocol::{Broadcast, Cursor, Lookup};
-
-	/// A window of 60 pictures that stands there on the media timeline.
-	fn fragment(segment: u64) -> Bytes {
-		let at = MediaTime::new(60 * segment).unwrap();
-		let unit = AccessUnit {
-			key: true,
-			data: Bytes::from_static(&[0, 0, 0, 1, 9]),
-		};
-		let frames = vec![Bytes::from_static(b"sound"); (at.segment_end().frame() - at.frame()) as usize];
-		let part = Part {
-			at,
-			captured_ms: 0,
-			pictures: &vec![unit; 60],
-			frames: &frames,
-		};
-		part.to_bytes().unwrap()
-	}
 
 	/// Windows of stream 7 from segment 4 on, each with its initialisation segment.
 	fn windows(content: &[(&'static [u8], Bytes)]) -> Vec<EncodedWindow> {

@@ -16,7 +16,7 @@ const SOUND: &[u8] = &[0x11, 0x90, 0x56, 0xe5, 0];
 
 fn units(at: MediaTime, end: MediaTime) -> (Vec<AccessUnit>, Vec<Bytes>) {
 	let unit = |n: u64| AccessUnit {
-		key: n % 60 == 0,
+		key: n.is_multiple_of(60),
 		data: Bytes::from(vec![n as u8; 10 + (n % 7) as usize]),
 	};
 	let frame = |n: u64| Bytes::from(vec![n as u8; 5 + (n % 3) as usize]);

@@ -68,7 +68,7 @@ impl Encoder {
 			Track::Picture => self.pictures.push_back(data.clone()),
 			Track::Sound => {
 				for sample in data.chunks(SAMPLE_BYTES) {
-					if self.samples % SAMPLES_PER_FRAME as usize == 0 {
+					if self.samples.is_multiple_of(SAMPLES_PER_FRAME as usize) {
 						self.frames.push(i16::from_le_bytes([sample[0], sample[1]]));
 					}
 					self.samples += 1;
@@ -96,7 +96,7 @@ impl Encoder {
 					return None;
 				}
 				let picture = self.pictures.pop_front()?;
-				let key = self.written == 0 || (self.in_segment + self.written) % 60 == 0;
+				let key = self.written == 0 || (self.in_segment + self.written).is_multiple_of(60);
 				self.written += 1;
 				Some(picture_tag(key, 1, &[&[0, 0, 0, 8][..], &picture].concat()))
 			},
@@ -197,7 +197,7 @@ impl Studio {
 
 	fn flush(&mut self) {
 		if let Some((last, _)) = self.taken.last().copied() {
-			while self.taken.len() % 60 != 0 {
+			while !self.taken.len().is_multiple_of(60) {
 				self.taken.push((last, false));
 			}
 			let end = self.began.pictures() + self.taken.len() as u64;
@@ -538,15 +538,18 @@ fn nonsense_is_told_from_what_an_encoder_makes() {
 		tags.iter().find_map(|tag| plan.tag(track, tag, Duration::ZERO).err())
 	};
 	let header = picture_tag(true, 0, PARAMETERS);
-	let picture = |tags: &[Tag]| fault(Track::Picture, &[&[header.clone()], tags].concat());
+	let picture = |tags: &[Tag]| fault(Track::Picture, &[std::slice::from_ref(&header), tags].concat());
 	let (first, next) = (picture_tag(true, 1, &frame), picture_tag(false, 1, &frame));
 	assert_eq!(picture(&[first.clone(), next.clone(), next.clone()]), None);
 	assert_eq!(
 		picture(&[first.clone(), next.clone(), next.clone(), next.clone()]),
 		Some(Fault::Surplus)
 	);
-	assert_eq!(fault(Track::Picture, &[first.clone()]), Some(Fault::Surplus));
-	assert_eq!(picture(&[next.clone()]), Some(Fault::Key));
+	assert_eq!(
+		fault(Track::Picture, std::slice::from_ref(&first)),
+		Some(Fault::Surplus)
+	);
+	assert_eq!(picture(std::slice::from_ref(&next)), Some(Fault::Key));
 	assert_eq!(picture(&[first.clone(), first.clone()]), Some(Fault::Key));
 	assert_eq!(picture(&[picture_tag(true, 0, OTHER_PARAMETERS)]), Some(Fault::Header));
 	for damaged in [&frame[..4], &[0, 0, 0, 2, 0x65], &[], &[0, 0, 0, 0]] {

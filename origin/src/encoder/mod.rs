@@ -37,8 +37,8 @@ use tokio::{
 	time::{sleep_until, Instant},
 };
 
-/// How long encoders may take to encode what they have when the broadcast ends.
-const FINISH_LIMIT: Duration = Duration::from_secs(5);
+/// How long encoders may take to encode what they have when the broadcast ends: one that hangs is replaced after 3 s.
+const FINISH_LIMIT: Duration = Duration::from_secs(10);
 
 /// Encoders in a row that may fail before the very first window: then it is not going to work.
 const HOPELESS: u32 = 5;
@@ -150,6 +150,11 @@ impl Encoder {
 		self.plan.waiting()
 	}
 
+	/// Whether the next picture will be taken.
+	pub fn has_room(&self) -> bool {
+		self.plan.has_room(self.now())
+	}
+
 	/// Whether no window is open: only whole ones were taken.
 	pub fn at_boundary(&self) -> bool {
 		self.plan.at_boundary()
@@ -166,7 +171,7 @@ impl Encoder {
 		self.plan.flush(self.now());
 	}
 
-	/// Ends the broadcast as [`Encoder::pause`] does. What encoders have still comes from [`next`](Self::next), for at most 5 s,
+	/// Ends the broadcast as [`Encoder::pause`] does. What encoders have still comes from [`next`](Self::next), for at most 10 s,
 	/// then `None`.
 	pub fn finish(&mut self) {
 		if self.finishing.is_none() {

@@ -83,7 +83,9 @@ impl Studio {
 		let mut clock = tokio::time::interval(Duration::from_secs(1) / 30);
 		while self.next < until {
 			let at = clock.tick().await;
-			self.push();
+			if self.encoder.has_room() {
+				self.push();
+			}
 			self.listen(Duration::from_millis(20).saturating_sub(at.elapsed()))
 				.await;
 		}
@@ -214,7 +216,7 @@ fn check(windows: &[Window], from: u64, pictures: &[u64]) {
 		let fields: Vec<&str> = line.trim_end_matches(',').split(',').collect();
 		let at = from + index as u64;
 		assert_eq!((fields[0].parse(), fields[1].parse()), (Ok(at * 1_000), Ok(1_000)));
-		assert_eq!(fields[2].starts_with('K'), at % 60 == 0);
+		assert_eq!(fields[2].starts_with('K'), at.is_multiple_of(60));
 	}
 }
 
@@ -463,7 +465,10 @@ async fn finish_does_not_wait_for_an_encoder_that_hangs() {
 	let begun = Instant::now();
 	studio.finish().await;
 	assert!(begun.elapsed() < FINISH_LIMIT + Duration::from_secs(1));
-	assert!(matches!(studio.windows.len(), 1 | 2));
+	assert!(
+		matches!(studio.windows.len(), 1 | 2),
+		"it may have been replaced in time"
+	);
 	assert!(studio.encoder.next().await.unwrap().is_none());
 }
 

@@ -243,4 +243,6 @@ impl Encoder {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

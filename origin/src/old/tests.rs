@@ -155,7 +155,7 @@ async fn finish_hands_over_what_was_encoded_and_leaves_no_process() {
 async fn file_is_played_to_its_end_or_again_and_again() {
 	let dir = tempfile::tempdir().unwrap();
 	let film = dir.path().join("a: film.mp4");
-	std::fs::write(&film, &*crate::testing::SAMPLE).unwrap();
+	std::fs::write(&film, &*crate::old::testing::SAMPLE).unwrap();
 	let input = Input::File(film);
 	config(input.clone()).check().unwrap();
 

@@ -81,7 +81,7 @@ impl Relayer {
 async fn relayer_gets_every_window_to_the_last_one() {
 	let dir = tempfile::tempdir().unwrap();
 	let film = dir.path().join("film.mp4");
-	std::fs::write(&film, &*crate::testing::SAMPLE).unwrap();
+	std::fs::write(&film, &*crate::old::testing::SAMPLE).unwrap();
 	let origin = open(dir.path(), Input::File(film), 1).await;
 	let address = origin.address().clone();
 	assert_eq!(address.peer(), key().public(), "the signing key is the identity");

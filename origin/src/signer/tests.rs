@@ -44,7 +44,7 @@ fn windows_of_a_run_follow_each_other() {
 	assert!(signed
 		.windows(2)
 		.all(|pair| pair[1].header().follows(&pair[0].history_after())));
-	assert_eq!(signed[2].header().duration_ms, 1_000);
+	assert_eq!(signed[2].header().duration_ms, 2_000);
 	assert_eq!(signed[2].header().flags, flags::LAST_PART | flags::INDEPENDENT);
 	let status = signer.status(State::Live, 1).status.message;
 	assert_eq!(status.after, Hash([0; 32]), "nothing was before");
