@@ -48,6 +48,14 @@ fn write_beside(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
 	Ok(temporary)
 }
 
+/// Removes `path`, for good when it returns; one that is not there is fine.
+pub fn remove(path: &Path) -> io::Result<()> {
+	match fs::remove_file(path) {
+		Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+		_ => sync_folder(path),
+	}
+}
+
 fn sync_folder(path: &Path) -> io::Result<()> {
 	File::open(folder_of(path))?.sync_all()
 }

@@ -15,6 +15,7 @@
 //! | [`timeline`] | a publisher's stamps on one axis that only grows |
 //! | [`nut`] | what decoders write: raw pictures and sound with their stamps |
 //! | [`mixer`] | 30 pictures and 48,000 samples a second on our clock, whatever comes |
+//! | [`plan`] | what two encoders are fed, again after a crash, and the windows of what they write |
 //! | [`mux`] | encoded pictures and sound as initialisation segment and windows |
 
 pub mod flv;
@@ -23,5 +24,6 @@ pub mod mixer;
 pub mod mux;
 pub mod nut;
 pub mod picture;
+pub mod plan;
 pub mod rtmp;
 pub mod timeline;

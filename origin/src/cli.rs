@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::{
-	encoder::{self, Input},
+	old::{self, Input},
 	origin::{Config, Origin},
 	trade,
 };
@@ -126,7 +126,7 @@ impl From<Run> for Config {
 			stream: StreamId(args.stream),
 			signing_key: args.signing_key,
 			listen: args.listen,
-			encoder: encoder::Config {
+			encoder: old::Config {
 				input: args.input,
 				repeat: args.repeat,
 				ffmpeg: args.ffmpeg,

@@ -15,6 +15,11 @@
 //! | [`door`] | RTMP: who may publish, and who is live |
 //! | [`encoder`] | FFmpeg: what it is told, and its supervision |
 //! | [`fmp4`] | cuts its output into windows, reads their times |
+//! | [`trade`] | what an account does with stream keys |
+//! | [`origin`] | the program put together: [`origin::Origin`] |
+//! | [`encoder`] | pictures and sound become windows, over crashes of both encoders |
+//! | [`presence`] | whether there is something to show: the input, a slate for ten minutes, nothing |
+//! | [`old`] | one FFmpeg from input to windows, until decoders and mixer are there |
 //! | [`signer`] | the chain of signed headers, unbroken over restarts |
 //! | [`publisher`] | where signed windows go |
 //! | [`guests`] | who is served |
@@ -25,9 +30,10 @@ pub mod cli;
 pub mod door;
 pub mod decoder;
 pub mod encoder;
-pub mod fmp4;
 pub mod guests;
+pub mod old;
 pub mod origin;
+pub mod presence;
 pub mod publisher;
 pub mod signer;
 pub mod trade;

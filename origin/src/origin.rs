@@ -1,10 +1,11 @@
 //! The program put together: checks everything that can be wrong before it listens, then broadcasts until told to end.
 
 use crate::{
-	encoder::{self, Encoder},
+	encoder::unix_ms,
 	guests::Guests,
+	old::{self, Encoder},
 	publisher::Publisher,
-	signer::{Identity, Signer},
+	signer::{Identity, Signer, SignerError},
 };
 use anyhow::{bail, ensure, Context, Result};
 use clustercast_chain::{keys, Chain};
@@ -16,7 +17,12 @@ use clustercast_network::{
 use clustercast_primitives::{
 	chain::StreamKeyInfo, crypto::KeyPair, status::State, BlockNumber, Hash, PublicKey, StreamId,
 };
-use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+	future::Future,
+	path::PathBuf,
+	sync::Arc,
+	time::{Duration, Instant},
+};
 use tokio::{
 	signal::unix::{signal, SignalKind},
 	sync::oneshot,
@@ -35,6 +41,9 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(4);
 /// Longest wait for the block that numbers this run.
 const EPOCH_LIMIT: Duration = Duration::from_secs(60);
 
+/// Between two lines about windows that are held back.
+const HELD_BACK_LINES: Duration = Duration::from_secs(60);
+
 /// Connections beyond those that are served: who is refused must be told so.
 const SPARE_CONNECTIONS: u32 = 32;
 
@@ -50,7 +59,7 @@ pub struct Config {
 	/// Where relayers connect.
 	pub listen: Multiaddr,
 	/// FFmpeg and its input.
-	pub encoder: encoder::Config,
+	pub encoder: old::Config,
 	/// Folder of the signer's state.
 	pub state: PathBuf,
 	/// File for what is published.
@@ -165,8 +174,8 @@ impl Origin {
 			key: key.clone(),
 			genesis,
 		};
-		let signer = Signer::open(&config.state, identity, epoch, encoder::unix_ms())?;
-		let encoder = Encoder::new(config.encoder, signer.timeline());
+		let signer = Signer::open(&config.state, identity, epoch, unix_ms())?;
+		let encoder = Encoder::new(config.encoder, signer.continues());
 		let feed = Feed::new(config.cache_bytes);
 		let mut publisher = Publisher::new(feed.clone());
 		if let Some(path) = &config.record {
@@ -240,7 +249,7 @@ impl Origin {
 		// Signed by the run before, and perhaps seen by nobody yet: relayers continue from it.
 		let before = self.signer.last().cloned().zip(self.signer.ended().cloned());
 		if let Some((window, ended)) = before {
-			self.publisher.publish(window);
+			self.publisher.publish_again(window);
 			self.publisher.status(ended);
 		}
 		let outcome = broadcast(&mut self.encoder, &mut self.signer, &mut self.publisher, stop).await;
@@ -253,8 +262,7 @@ impl Origin {
 				}
 			},
 			Ok(Stop::Interrupted) => {
-				self.publisher
-					.status(self.signer.status(State::Idle, encoder::unix_ms()));
+				self.publisher.status(self.signer.status(State::Idle, unix_ms()));
 				drop(timeout(HAND_OVER, guests.gone()).await);
 			},
 			Err(_) => {},
@@ -276,19 +284,48 @@ async fn broadcast(
 ) -> Result<Stop> {
 	tokio::pin!(stop);
 	let mut stopping = None;
+	let mut held_back = HeldBack::default();
 	let mut live = tokio::time::interval(STATUS_INTERVAL);
 	live.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
 	loop {
 		tokio::select! {
-			_ = live.tick() => publisher.status(signer.status(State::Live, encoder::unix_ms())),
+			_ = live.tick() => publisher.status(signer.status(State::Live, unix_ms())),
 			why = &mut stop, if stopping.is_none() => {
 				stopping = Some(why);
 				encoder.finish();
 			},
 			window = encoder.next() => match window? {
-				Some(window) => publisher.publish(signer.sign(&window)?),
+				Some(window) => match signer.sign(&window) {
+					Ok(window) => publisher.publish(window),
+					// Whatever is published must not be newer than what is on disk.
+					Err(error @ SignerError::File { .. }) => held_back.say(&error),
+					Err(error) => return Err(error.into()),
+				},
 				None => return Ok(stopping.unwrap_or(Stop::Over)),
 			},
+		}
+	}
+}
+
+/// Windows that could not be published.
+#[derive(Default)]
+struct HeldBack {
+	/// Since the last line.
+	windows: u64,
+	said: Option<Instant>,
+}
+
+impl HeldBack {
+	/// One more; at most a line a minute.
+	fn say(&mut self, error: &SignerError) {
+		self.windows += 1;
+		let now = Instant::now();
+		if self.said.is_none_or(|said| now >= said + HELD_BACK_LINES) {
+			tracing::error!(
+				windows = self.windows,
+				"held back, and tried again with the next one: {error}"
+			);
+			(self.windows, self.said) = (0, Some(now));
 		}
 	}
 }

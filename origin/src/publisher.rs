@@ -1,7 +1,8 @@
-//! Where signed windows go: the feed that relayers are served from, the record, the window log.
+//! Where signed windows go: the feed that relayers are served from, the record, the window log; and a line a minute about them.
 
 use crate::encoder::unix_ms;
 use bytes::Bytes;
+use clustercast_media::mux::{move_to, MediaTime};
 use clustercast_network::Feed;
 use clustercast_primitives::SignedStatus;
 use clustercast_protocol::EncodedWindow;
@@ -10,7 +11,11 @@ use std::{
 	fs::File,
 	io::{self, Write},
 	path::{Path, PathBuf},
+	time::{Duration, Instant},
 };
+
+/// Between two lines in the log.
+const SUMMARY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A file that cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +33,9 @@ pub struct Publisher {
 	feed: Feed,
 	record: Option<Record>,
 	log: Option<File>,
+	/// Zero of the clock that the summary goes by.
+	epoch: Instant,
+	summary: Summary,
 }
 
 impl Publisher {
@@ -37,15 +45,21 @@ impl Publisher {
 			feed,
 			record: None,
 			log: None,
+			epoch: Instant::now(),
+			summary: Summary::default(),
 		}
 	}
 
-	/// Also writes a file that any player opens: windows in order, the initialisation segment first and again wherever
-	/// it changes. Replaces the file.
+	/// Also writes a file that any player opens: windows in order behind their initialisation segment, on a timeline that
+	/// begins at 0 and has no gap. Where the initialisation segment changes, it goes on in a file beside it: `NAME-2.mp4`.
+	/// Replaces the file.
 	pub fn record(mut self, path: &Path) -> Result<Self, CreateError> {
 		self.record = Some(Record {
+			path: path.into(),
 			file: create(path)?,
+			files: 1,
 			init: None,
+			at: MediaTime::ZERO,
 		});
 		Ok(self)
 	}
@@ -56,13 +70,29 @@ impl Publisher {
 		Ok(self)
 	}
 
+	/// Publishes the window of the run before, which may have been seen by nobody.
+	pub fn publish_again(&mut self, window: EncodedWindow) {
+		tracing::debug!(window = %window.id(), "published again");
+		self.put(window);
+	}
+
 	/// Publishes a window. The broadcast goes on when a file cannot be written: it is closed, and the log says so.
 	pub fn publish(&mut self, window: EncodedWindow) {
 		let header = window.header();
-		tracing::info!(
-			window = %window.id(), bytes = header.bytes, flags = header.flags,
-			delay_ms = unix_ms().saturating_sub(header.start_ms), "published",
-		);
+		let delay_ms = unix_ms().saturating_sub(header.start_ms);
+		tracing::debug!(window = %window.id(), bytes = header.bytes, flags = header.flags, delay_ms, "published");
+		if let Some(minute) = self.summary.add(self.epoch.elapsed(), header.bytes.into(), delay_ms) {
+			let Minute {
+				windows,
+				kilobits,
+				longest_delay_ms,
+			} = minute;
+			tracing::info!(last = %window.id(), windows, "kb/s" = kilobits, longest_delay_ms, "on air");
+		}
+		self.put(window);
+	}
+
+	fn put(&mut self, window: EncodedWindow) {
 		give_up_on_error(&mut self.record, "record", |record| record.write(&window));
 		give_up_on_error(&mut self.log, "window log", |log| log.write_all(&line(&window)));
 		self.feed.push(window);
@@ -82,18 +112,96 @@ impl Publisher {
 
 #[derive(Debug)]
 struct Record {
+	/// Of the first file.
+	path: PathBuf,
 	file: File,
+	/// How many there are.
+	files: u32,
 	/// The initialisation segment in force.
 	init: Option<Bytes>,
+	/// Where the next window goes.
+	at: MediaTime,
 }
 
 impl Record {
 	fn write(&mut self, window: &EncodedWindow) -> io::Result<()> {
 		if self.init.as_ref() != Some(window.init()) {
+			if self.init.is_some() {
+				self.next_file()?;
+			}
 			self.file.write_all(window.init())?;
 			self.init = Some(window.init().clone());
 		}
-		self.file.write_all(&window.data())
+		let moved = move_to(&window.data(), self.at).map_err(io::Error::other)?;
+		self.file.write_all(&moved.data)?;
+		self.at = moved.end;
+		Ok(())
+	}
+
+	/// Players read one initialisation segment in a file, the first.
+	fn next_file(&mut self) -> io::Result<()> {
+		self.files += 1;
+		let mut name = self.path.file_stem().unwrap_or_default().to_owned();
+		name.push(format!("-{}", self.files));
+		let mut path = self.path.with_file_name(name);
+		if let Some(extension) = self.path.extension() {
+			path.as_mut_os_string().push(".");
+			path.as_mut_os_string().push(extension);
+		}
+		self.file = File::create(&path)?;
+		self.at = MediaTime::ZERO;
+		tracing::info!(
+			"the encoder's parameters changed: the record goes on in {}",
+			path.display()
+		);
+		Ok(())
+	}
+}
+
+/// What was published since the last line about it. Time is an argument.
+#[derive(Debug, Default)]
+struct Summary {
+	since: Duration,
+	windows: u64,
+	bytes: u64,
+	longest_delay_ms: u64,
+}
+
+/// A line of it.
+#[derive(Debug, PartialEq, Eq)]
+struct Minute {
+	windows: u64,
+	/// A second.
+	kilobits: u64,
+	longest_delay_ms: u64,
+}
+
+impl Summary {
+	/// A window is out. The first one is told at once, the others together.
+	fn add(&mut self, now: Duration, bytes: u64, delay_ms: u64) -> Option<Minute> {
+		let first = self.since.is_zero();
+		self.windows += 1;
+		self.bytes += bytes;
+		self.longest_delay_ms = self.longest_delay_ms.max(delay_ms);
+		if !first && now < self.since + SUMMARY_INTERVAL {
+			return None;
+		}
+		let elapsed = if first {
+			2_000
+		} else {
+			(now - self.since).as_millis().max(1)
+		};
+		let minute = Minute {
+			windows: self.windows,
+			kilobits: u64::try_from(u128::from(self.bytes) * 8 / elapsed).unwrap_or(u64::MAX),
+			longest_delay_ms: self.longest_delay_ms,
+		};
+		*self = Self {
+			// Zero is only before the first one.
+			since: now.max(Duration::from_nanos(1)),
+			..Self::default()
+		};
+		Some(minute)
 	}
 }
 
@@ -142,14 +250,15 @@ fn line(window: &EncodedWindow) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::testing::fragment;
 	use clustercast_primitives::{catalog::Track, crypto::KeyPair, merkle, Hash, StreamId};
 	use clustercast_protocol::{Broadcast, Cursor, Lookup};
 
 	/// Windows of stream 7 from segment 4 on, each with its initialisation segment.
-	fn windows(content: &[(&'static [u8], &[u8])]) -> Vec<EncodedWindow> {
+	fn windows(content: &[(&'static [u8], Bytes)]) -> Vec<EncodedWindow> {
 		let key = KeyPair::from_seed([1; 32]);
 		let mut broadcast = Broadcast::begin(key, Hash([2; 32]), StreamId(7), 1, Hash([0; 32]), 4);
-		let sign = |(init, data): &(&'static [u8], &[u8])| {
+		let sign = |(init, data): &(&'static [u8], Bytes)| {
 			broadcast.describe(Track::unknown(init), Bytes::from_static(init));
 			broadcast.segment(1_000, data).unwrap()
 		};
@@ -157,15 +266,19 @@ mod tests {
 	}
 
 	#[test]
-	fn window_reaches_feed_record_and_log() {
+	fn window_reaches_feed_and_log() {
 		let dir = tempfile::tempdir().unwrap();
-		let (record, log) = (dir.path().join("record"), dir.path().join("log"));
+		let log = dir.path().join("log");
 		let feed = Feed::new(1 << 20);
-		let mut publisher = Publisher::new(feed.clone()).record(&record).unwrap().log(&log).unwrap();
-		for window in windows(&[(b"A", b"one"), (b"A", b"two"), (b"B", b"six")]) {
+		let mut publisher = Publisher::new(feed.clone()).log(&log).unwrap();
+		let content: &[&'static [u8]] = &[b"one", b"two", b"six"];
+		let content: Vec<_> = content
+			.iter()
+			.map(|data| (&b"A"[..], Bytes::from_static(data)))
+			.collect();
+		for window in windows(&content) {
 			publisher.publish(window);
 		}
-		assert_eq!(std::fs::read(&record).unwrap(), b"AonetwoBsix");
 		let text = std::fs::read_to_string(&log).unwrap();
 		let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
 		assert_eq!(lines.len(), 3);
@@ -185,6 +298,41 @@ mod tests {
 	}
 
 	#[test]
+	fn record_begins_at_zero_and_has_no_gap_whatever_came_before() {
+		let dir = tempfile::tempdir().unwrap();
+		let record = dir.path().join("record.mp4");
+		let feed = Feed::new(1 << 20);
+		let mut publisher = Publisher::new(feed.clone()).record(&record).unwrap();
+		// Both of multiples of 240 pictures, and a gap between them.
+		let segments = [4_000, 4_001, 8_002];
+		for window in windows(&segments.map(|segment| (&b"A"[..], fragment(segment)))) {
+			publisher.publish(window);
+		}
+		assert_eq!(
+			feed.latest(StreamId(7), 0).unwrap().data(),
+			fragment(8_002),
+			"relayers have what was signed"
+		);
+		let moved = |segment, to| move_to(&fragment(segment), MediaTime::new(to).unwrap()).unwrap().data;
+		let expected = [b"A".to_vec(), moved(4_000, 0), moved(4_001, 60), moved(8_002, 120)].concat();
+		assert!(std::fs::read(&record).unwrap() == expected);
+	}
+
+	#[test]
+	fn record_goes_on_in_another_file_when_parameters_change() {
+		let dir = tempfile::tempdir().unwrap();
+		let mut publisher = Publisher::new(Feed::new(1 << 20))
+			.record(&dir.path().join("a.b.mp4"))
+			.unwrap();
+		for window in windows(&[(b"A", fragment(0)), (b"B", fragment(1)), (b"B", fragment(2))]) {
+			publisher.publish(window);
+		}
+		let file = |name| std::fs::read(dir.path().join(name)).unwrap();
+		assert!(file("a.b.mp4") == [b"A", &fragment(0)[..]].concat());
+		assert_eq!(file("a.b-2.mp4").len(), 1 + fragment(1).len() + fragment(2).len());
+	}
+
+	#[test]
 	fn file_that_cannot_be_created_is_named() {
 		let missing = Path::new("no/such/folder/record");
 		let error = Publisher::new(Feed::new(1)).record(missing).unwrap_err();
@@ -194,9 +342,26 @@ mod tests {
 	#[test]
 	fn broadcast_goes_on_when_the_disk_is_full() {
 		let feed = Feed::new(1 << 20);
-		let mut publisher = Publisher::new(feed.clone()).record(Path::new("/dev/full")).unwrap();
-		publisher.publish(windows(&[(b"A", b"one")]).remove(0));
-		assert!(publisher.record.is_none());
+		let full = Path::new("/dev/full");
+		let mut publisher = Publisher::new(feed.clone()).record(full).unwrap().log(full).unwrap();
+		publisher.publish(windows(&[(b"A", fragment(0))]).remove(0));
+		assert!(publisher.record.is_none() && publisher.log.is_none());
 		assert!(feed.latest(StreamId(7), 0).is_some());
+	}
+
+	#[test]
+	fn log_has_a_line_a_minute() {
+		let mut summary = Summary::default();
+		let line = |at: u64, summary: &mut Summary| summary.add(Duration::from_secs(at), 375_000, at);
+		let first = line(100, &mut summary).unwrap();
+		assert_eq!((first.windows, first.kilobits), (1, 1_500));
+		assert!((1..30).all(|window| line(100 + 2 * window, &mut summary).is_none()));
+		let minute = Minute {
+			windows: 30,
+			kilobits: 1_500,
+			longest_delay_ms: 160,
+		};
+		assert_eq!(line(160, &mut summary), Some(minute));
+		assert_eq!(line(161, &mut summary), None);
 	}
 }

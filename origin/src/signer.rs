@@ -3,22 +3,30 @@
 //! Each run of the program is an epoch of its own, numbered by a block of the chain that no earlier run can have used: so
 //! no place is signed twice, not even by one that lost its disk. Within a run the newest window is on disk, whole, before
 //! anyone else sees it. The next run begins by serving that same window anew, so that what relayers follow has no hole,
-//! and by signing how the epoch before ended: its own statuses name that one by hash.
+//! and by signing how the epoch before ended: its own statuses name that one by hash. Its media time goes on where that window
+//! ends.
 //!
 //! State: `stream-N.window` in a folder that one process at a time holds by a lock file. The content is bound to
-//! stream, key and chain by the header's own signature.
+//! stream, key and chain by the header's own signature, and to itself by a hash.
+//!
+//! What is on disk is the newest window that anybody may have seen, or nothing: never an older one, from which the next run
+//! would sign an end that is not true. So where a disk is full the older window is removed before the next one is published,
+//! and the broadcast goes on. A run that is started after that begins behind all before it, as one that lost its disk; as
+//! soon as there is room a window is kept again. Where not even that can be removed, a window is held back.
 
-use crate::{
-	encoder::Window,
-	fmp4::{self, Piece, Splitter},
-};
+use crate::encoder::Window;
 use bytes::Bytes;
 use clustercast_chain::files;
+use clustercast_media::{
+	mux::{MediaTime, PICTURE_TIMESCALE},
+	picture::{HEIGHT, RATE, WIDTH},
+};
 use clustercast_primitives::{
-	catalog::{SignedCatalog, MAX_INIT_BYTES},
-	crypto::KeyPair,
+	catalog::{kind, SignedCatalog, Track, MAX_INIT_BYTES},
+	crypto::{sha256, KeyPair},
 	ext::Items,
 	status::{SignedStatus, State},
+	text::Text,
 	window::{flags, HeaderError, SignedHeader, MAX_WINDOW_BYTES},
 	BlockNumber, Hash, History, StreamId,
 };
@@ -32,7 +40,6 @@ use std::{
 	io::{self, Read},
 	path::{Path, PathBuf},
 	sync::Arc,
-	time::Duration,
 };
 
 /// Largest state file: initialisation segment, window, and what is signed.
@@ -41,6 +48,12 @@ const MAX_STATE_BYTES: u64 = MAX_WINDOW_BYTES as u64 + MAX_INIT_BYTES as u64 + 6
 /// Segments of a broadcast that knows of none before count from tenths of a second since 1970: more than any that began
 /// earlier can have reached.
 const MS_PER_SEGMENT: u64 = 100;
+
+/// Bytes of the hash that the state ends with.
+const CHECKSUM: usize = 32;
+
+/// Of picture and sound together, bits a second: what encoders are told.
+const BITRATE: u32 = 1_478_000;
 
 /// Why the chain of headers cannot be continued.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +104,8 @@ struct Stored {
 	after: Hash,
 	init: Vec<u8>,
 	data: Vec<u8>,
+	/// Where the window ends on the media timeline: pictures.
+	media_time: u64,
 }
 
 /// Signs windows, each after the one before it.
@@ -102,7 +117,12 @@ pub struct Signer {
 	/// How the epoch before ended.
 	ended: Option<SignedStatus>,
 	/// Where the last window ends on the media timeline.
-	timeline: Duration,
+	media_time: Option<MediaTime>,
+	disk: Disk,
+	/// The newest window is on disk.
+	kept: bool,
+	/// A window was held back: the next one does not follow.
+	held_back: bool,
 	/// Held as long as this lives; the kernel lets go of it when the process dies.
 	_lock: File,
 }
@@ -147,22 +167,25 @@ impl Signer {
 		};
 		let Identity { stream, key, genesis } = identity;
 		let begin = |after, segment| Broadcast::begin(key, genesis, stream, epoch, after, segment);
-		let signer = |broadcast, last, ended, timeline| Self {
+		let signer = |broadcast, last, ended, media_time| Self {
 			path,
 			broadcast,
 			last,
 			ended,
-			timeline,
+			media_time,
+			disk: DISK,
+			kept: true,
+			held_back: false,
 			_lock: lock,
 		};
 		let Some(Before {
 			window,
 			ended,
-			timeline,
+			media_time,
 		}) = before
 		else {
 			let broadcast = begin(Hash([0; 32]), now_ms / MS_PER_SEGMENT);
-			return Ok(signer(broadcast, None, None, Duration::ZERO));
+			return Ok(signer(broadcast, None, None, None));
 		};
 		let last = window.id();
 		if last.epoch >= epoch {
@@ -170,7 +193,7 @@ impl Signer {
 			return Err(SignerError::EpochUsed { epoch, last });
 		}
 		let broadcast = begin(ended.status.message.hash(), last.segment.saturating_add(1));
-		Ok(signer(broadcast, Some(window), Some(ended), timeline))
+		Ok(signer(broadcast, Some(window), Some(ended), Some(media_time)))
 	}
 
 	/// The newest window, which others may have or not; at first that of the run before.
@@ -194,40 +217,96 @@ impl Signer {
 	}
 
 	/// Where the newest window ends on the media timeline; `None` before the first one.
-	pub fn timeline(&self) -> Option<Duration> {
-		self.last.is_some().then_some(self.timeline)
+	pub fn continues(&self) -> Option<MediaTime> {
+		self.media_time
 	}
 
-	/// Gives the window its place, signs it, and has it on disk when it returns. Blocks for the disk.
+	/// Gives the window its place and signs it. When it returns, it is on disk, or nothing is: see the module's words on full
+	/// disks. Blocks for the disk.
+	///
+	/// # Errors
+	/// [`SignerError::File`]: what is on disk can be neither replaced nor removed. The window must not be published; the next
+	/// one may be, in its place.
 	pub fn sign(&mut self, window: &Window) -> Result<EncodedWindow, SignerError> {
 		let flag = |set, bit| if set { bit } else { 0 };
 		let timing = Timing {
-			flags: flags::LAST_PART
-				| flag(window.fragment.independent, flags::INDEPENDENT)
-				| flag(window.restarted, flags::DISCONTINUITY),
+			flags: flag(window.last_part, flags::LAST_PART)
+				| flag(window.independent, flags::INDEPENDENT)
+				| flag(window.discontinuity || self.held_back, flags::DISCONTINUITY),
 			start_ms: window.start_ms,
-			duration_ms: window.fragment.duration_ms,
+			duration_ms: window.duration_ms,
 		};
-		self.broadcast
-			.describe(fmp4::describe(&window.init), window.init.clone());
-		let data = &window.fragment.data;
-		let encoded = self.broadcast.draft(timing, data)?;
-		let stored = (
+		self.broadcast.describe(describe(window), window.init.segment.clone());
+		let encoded = self.broadcast.draft(timing, &window.data)?;
+		let mut stored = (
 			encoded.signed_header(),
 			encoded.catalog().as_ref(),
 			encoded.history(),
 			self.broadcast.after(),
-			window.init.as_ref(),
-			data.as_ref(),
-		);
-		files::write_atomic(&self.path, &stored.encode()).map_err(|error| SignerError::File {
-			path: self.path.clone(),
-			error,
-		})?;
+			window.init.segment.as_ref(),
+			window.data.as_ref(),
+			window.end.pictures(),
+		)
+			.encode();
+		stored.extend_from_slice(&sha256(&[&stored]).0);
+		self.keep(&stored).inspect_err(|_| self.held_back = true)?;
+		self.held_back = false;
 		self.broadcast.advance(&encoded);
-		self.timeline = Duration::from_micros(window.fragment.end_us);
+		self.media_time = Some(window.end);
 		self.last = Some(encoded.clone());
 		Ok(encoded)
+	}
+
+	/// Replaces what is on disk, or at least removes it.
+	fn keep(&mut self, stored: &[u8]) -> Result<(), SignerError> {
+		let Disk { write, remove } = self.disk;
+		let path = self.path.display();
+		let written = match write(&self.path, stored) {
+			Ok(()) => Ok(()),
+			Err(_) => {
+				remove(&self.path).map_err(|error| SignerError::File {
+					path: self.path.clone(),
+					error,
+				})?;
+				// That may have left the room that is needed.
+				write(&self.path, stored)
+			},
+		};
+		match &written {
+			Err(error) if self.kept => tracing::error!(
+				"state {path}: {error}. The broadcast goes on; started again before there is room, it would not continue this one"
+			),
+			Ok(()) if !self.kept => tracing::info!("state {path}: there is room again"),
+			_ => {},
+		}
+		self.kept = written.is_ok();
+		Ok(())
+	}
+}
+
+/// What is done with the state's file; tests have others.
+#[derive(Clone, Copy, Debug)]
+struct Disk {
+	write: fn(&Path, &[u8]) -> io::Result<()>,
+	remove: fn(&Path) -> io::Result<()>,
+}
+
+const DISK: Disk = Disk {
+	write: files::write_atomic,
+	remove: files::remove,
+};
+
+/// For people and players: what the window's track is.
+fn describe(window: &Window) -> Track {
+	Track {
+		kind: kind::MUXED,
+		codecs: Text::try_from(window.init.codecs.as_str()).unwrap_or_default(),
+		bitrate: BITRATE,
+		width: WIDTH as u16,
+		height: HEIGHT as u16,
+		rate: 1_000 * RATE,
+		timescale: PICTURE_TIMESCALE,
+		..Track::unknown(&window.init.segment)
 	}
 }
 
@@ -235,7 +314,7 @@ impl Signer {
 struct Before {
 	window: EncodedWindow,
 	ended: SignedStatus,
-	timeline: Duration,
+	media_time: MediaTime,
 }
 
 impl Before {
@@ -244,6 +323,10 @@ impl Before {
 			path: path.to_owned(),
 			reason,
 		};
+		let (content, _) = content
+			.split_last_chunk::<CHECKSUM>()
+			.filter(|(content, checksum)| sha256(&[content]).0 == **checksum)
+			.ok_or_else(|| damaged("its checksum is wrong".into()))?;
 		let stored = Stored::decode_all(&mut &*content).map_err(|e| damaged(e.to_string()))?;
 		let Identity { stream, key, genesis } = identity.clone();
 		match stored.header.check(&key.public(), &genesis) {
@@ -251,7 +334,8 @@ impl Before {
 			Ok(()) | Err(HeaderError::Signature(_)) => return Err(SignerError::Foreign(path.to_owned())),
 			Err(error) => return Err(damaged(error.to_string())),
 		}
-		let timeline = end_of(&stored.init, &stored.data).map_err(|e| damaged(e.to_string()))?;
+		let media_time =
+			MediaTime::new(stored.media_time).ok_or_else(|| damaged("its media time is out of range".into()))?;
 		let setting = Setting {
 			catalog: Arc::new(stored.catalog),
 			init: Bytes::from(stored.init),
@@ -265,23 +349,9 @@ impl Before {
 		Ok(Self {
 			window,
 			ended,
-			timeline,
+			media_time,
 		})
 	}
-}
-
-/// Where on the media timeline a window ends.
-fn end_of(init: &[u8], data: &[u8]) -> Result<Duration, fmp4::Error> {
-	let mut splitter = Splitter::new();
-	splitter.buffer().extend_from_slice(init);
-	splitter.buffer().extend_from_slice(data);
-	let mut end = Duration::ZERO;
-	while let Some(piece) = splitter.next_piece()? {
-		if let Piece::Window(fragment) = piece {
-			end = Duration::from_micros(fragment.end_us);
-		}
-	}
-	Ok(end)
 }
 
 #[cfg(test)]

@@ -1,56 +1,50 @@
-//! What the unit tests share: real output of FFmpeg, made once, as fast as it goes.
+//! What the unit tests share: windows that nobody encoded.
 
-use crate::{
-	encoder::{
-		command::{arguments, Input},
-		Window,
-	},
-	fmp4::{Fragment, Piece, Splitter},
-};
+use crate::encoder::Window;
 use bytes::Bytes;
-use std::{ffi::OsString, process::Command, sync::LazyLock, time::Duration};
+use clustercast_media::mux::{AccessUnit, Init, MediaTime, Part};
 
-/// Five seconds of the test pattern: an initialisation segment and windows of 2, 2 and 1 s.
-pub static SAMPLE: LazyLock<Vec<u8>> = LazyLock::new(|| encode(Duration::ZERO));
+/// As x264 says it of 854x480, and FFmpeg of 48 kHz in stereo.
+const PARAMETERS: (&[u8], &[u8]) = (
+	&[
+		1, 100, 0, 31, 0xff, 0xe1, 0, 6, 0x67, 100, 0, 31, 0xac, 0xb4, 1, 0, 4, 0x68, 0xee, 0x3c, 0x80, 0xfd, 0xf8,
+		0xf8, 0,
+	],
+	&[0x11, 0x90, 0x56, 0xe5, 0],
+);
 
-/// Five seconds of the test pattern, on a timeline that has run for `after`.
-pub fn encode(after: Duration) -> Vec<u8> {
-	let mut args: Vec<OsString> = arguments(&Input::Test, false, after)
-		.into_iter()
-		.filter(|a| a != "-re")
-		.collect();
-	args.splice(args.len() - 1..args.len() - 1, ["-t".into(), "5".into()]);
-	let output = Command::new("ffmpeg").args(args).output().unwrap();
-	assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-	output.stdout
-}
-
-/// Cuts a whole stream.
-pub fn cut(stream: &[u8]) -> (Bytes, Vec<Fragment>) {
-	let mut splitter = Splitter::new();
-	splitter.buffer().extend_from_slice(stream);
-	let Some(Piece::Init(init)) = splitter.next_piece().unwrap() else {
-		panic!("no init")
+/// A fragment of 60 pictures, the segment of this number since the stream began.
+pub fn fragment(segment: u64) -> Bytes {
+	let at = MediaTime::new(60 * segment).unwrap();
+	let unit = |n: u8| AccessUnit {
+		key: n == 0,
+		data: Bytes::copy_from_slice(&[0, 0, 0, 3, 0x65, n, segment as u8]),
 	};
-	let mut fragments = Vec::new();
-	while let Some(piece) = splitter.next_piece().unwrap() {
-		let Piece::Window(fragment) = piece else {
-			panic!("second init")
-		};
-		fragments.push(fragment);
-	}
-	assert!(splitter.buffer().is_empty());
-	(init, fragments)
+	let part = Part {
+		at,
+		captured_ms: start_ms(segment),
+		pictures: &(0..60).map(unit).collect::<Vec<_>>(),
+		frames: &vec![Bytes::from_static(b"sound"); (at.segment_end().frame() - at.frame()) as usize],
+	};
+	part.to_bytes().unwrap()
 }
 
-/// The sample as the encoder would hand it over.
+fn start_ms(segment: u64) -> u64 {
+	1_700_000_000_000 + 2_000 * segment
+}
+
+/// Three windows that follow each other, from the stream's beginning.
 pub fn windows() -> Vec<Window> {
-	let (init, fragments) = cut(&SAMPLE);
-	let window = |fragment: Fragment| Window {
-		init: init.clone(),
-		start_ms: fragment.captured_ms.unwrap(),
-		restarted: false,
-		fragment,
+	let (picture, sound) = PARAMETERS;
+	let window = |segment| Window {
+		init: Init::new(picture, sound).unwrap(),
+		data: fragment(segment),
+		start_ms: start_ms(segment),
+		duration_ms: 2_000,
+		independent: true,
+		discontinuity: false,
+		last_part: true,
+		end: MediaTime::new(60 * (segment + 1)).unwrap(),
 	};
-	fragments.into_iter().map(window).collect()
+	(0..3).map(window).collect()
 }

@@ -1,239 +1,369 @@
-//! Runs FFmpeg for as long as the broadcast lasts: starts it, hands over its windows, starts it again when it dies.
+//! Pictures and sound at a constant rate become windows: two long-lived FFmpeg processes, one for each track, and the muxer.
 //!
-//! After a restart the media timeline continues where the last window ended, and the first window says
-//! [`Window::restarted`].
+//! ```text
+//! push(picture, samples) ─► plan ─► FFmpeg: rawvideo ─► H.264 in FLV ─┐
+//!                            ▲ └──► FFmpeg: s16le ────► AAC in FLV ───┤
+//!                            └────────────── tags ◄───────────────────┘
+//!                            └─► next() -> Window
+//! ```
+//!
+//! What is fed, again after a crash, and when another encoder is started is [`clustercast_media::plan`]'s to say; here bytes are
+//! moved. Encoders run while there is something to encode: [`Encoder::pause`] ends them in order, the next picture starts
+//! others.
+//!
+//! A window is always 60 pictures. Where a broadcast or its live part ends in the middle of one, the window is filled up with
+//! its last picture and silence: nothing that was taken is lost.
 
-pub(crate) mod command;
 mod process;
+mod settings;
+pub mod slate;
 
-pub use command::{Input, InputError, RtmpAddress, GOP};
-
-use crate::fmp4::{Fragment, Piece};
-use bytes::Bytes;
-use process::{Exit, Fault, Process};
+use crate::child::{Cause, Child, SpawnError};
+pub use clustercast_media::plan::{Overloaded, Window};
+use clustercast_media::{
+	mux::MediaTime,
+	picture::{Picture, PICTURES_PER_SEGMENT, PICTURE_BYTES},
+	plan::{Fault, Order, Plan, Track},
+};
+use process::{Event, Process};
 use std::{
-	io,
+	future::pending,
 	path::PathBuf,
-	process::{Command, Stdio},
+	process::ExitStatus,
 	time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::time::{sleep_until, timeout_at, Instant};
+use tokio::{
+	task::JoinHandle,
+	time::{sleep_until, Instant},
+};
 
-/// Pause before the first restart; doubles with each that brought no window.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// How long encoders may take to encode what they have when the broadcast ends: one that hangs is replaced after 3 s.
+const FINISH_LIMIT: Duration = Duration::from_secs(10);
 
-/// Longest pause between restarts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// Encoders in a row that may fail before the very first window: then it is not going to work.
+const HOPELESS: u32 = 5;
 
-/// How long the encoder may take to encode what it has when the broadcast ends.
-const FINISH_LIMIT: Duration = Duration::from_secs(5);
+/// Between two lines about pictures that were left out.
+const OVERLOAD_LINES: Duration = Duration::from_secs(10);
 
 /// Why there is no video.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncoderError {
-	/// No such program.
-	#[error("{} not found: install FFmpeg (with libx264), or say where it is with --ffmpeg", .0.display())]
-	NotInstalled(PathBuf),
-	/// The file or device cannot be opened.
-	#[error("input {}: {error}", .path.display())]
-	Input {
-		/// As given.
-		path: PathBuf,
-		/// From the system.
-		error: io::Error,
-	},
-	/// Nobody can publish there.
-	#[error("cannot listen on {host}:{port}: {error}")]
-	Listen {
-		/// As given.
-		host: String,
-		/// As given.
-		port: u16,
-		/// From the system.
-		error: io::Error,
-	},
-	/// FFmpeg ended before it made a single window.
-	#[error("FFmpeg failed: {0}")]
-	Failed(String),
-	/// The system does not run it.
-	#[error("FFmpeg: {0}")]
-	Io(#[from] io::Error),
+	/// No such program, or it cannot be run.
+	#[error(transparent)]
+	Spawn(#[from] SpawnError),
+	/// Encoders ended, one after the other, before there was a single window.
+	#[error("the {0}'s encoder does not work: {1}")]
+	Failed(&'static str, Cause),
+	/// Likewise, but they were ended since what they did made no sense.
+	#[error("the {0}'s encoder does not work: it {1}")]
+	Useless(&'static str, Fault),
 }
 
-/// What the encoder is to do.
+/// How windows are made.
 #[derive(Clone, Debug)]
 pub struct Config {
-	/// Where the video comes from.
-	pub input: Input,
-	/// Plays a file again and again.
-	pub repeat: bool,
 	/// The program.
 	pub ffmpeg: PathBuf,
+	/// Pictures of a part; 60: a part is a whole segment.
+	pub pictures_per_part: u32,
 }
 
-impl Config {
-	/// Whether the program is there and the input can be opened.
-	pub fn check(&self) -> Result<(), EncoderError> {
-		let version = Command::new(&self.ffmpeg).arg("-version").stdin(Stdio::null()).output();
-		version.map_err(|error| process::spawn_error(&self.ffmpeg, error))?;
-		self.input.check()
+impl Default for Config {
+	fn default() -> Self {
+		Self {
+			ffmpeg: "ffmpeg".into(),
+			pictures_per_part: PICTURES_PER_SEGMENT,
+		}
 	}
 }
 
-/// A window as it was encoded.
-#[derive(Clone, Debug)]
-pub struct Window {
-	/// Initialisation segment that it decodes with.
-	pub init: Bytes,
-	/// The window itself.
-	pub fragment: Fragment,
-	/// When its first frame entered the encoder: Unix time, milliseconds.
-	pub start_ms: u64,
-	/// First one of an encoder that was started anew.
-	pub restarted: bool,
-}
-
-/// A supervised encoder.
+/// Both encoders, supervised.
 #[derive(Debug)]
 pub struct Encoder {
 	config: Config,
-	state: State,
-	/// Since the last start.
-	init: Option<Bytes>,
-	/// Where the next start continues the media timeline.
-	timeline: Duration,
-	/// Whether any start brought a window.
-	encoded: bool,
-	/// The next window is the first of another start.
-	restarted: bool,
-	pause: Duration,
-	/// Set by [`Encoder::finish`]: no start any more, and by when it must be gone.
+	plan: Plan,
+	/// That of the picture, that of the sound.
+	processes: [Option<Process>; 2],
+	/// Encoders that ended, and what is known of why.
+	ending: [Option<Ending>; 2],
+	/// Zero of the plan's clock.
+	epoch: Instant,
+	/// A window came, ever.
+	works: bool,
+	/// Set by [`Encoder::finish`]: when all must be out.
 	finishing: Option<Instant>,
+	overload: Overload,
 }
 
+/// Why an encoder ended.
 #[derive(Debug)]
-enum State {
-	/// To be started then.
-	Waiting(Instant),
-	Running(Box<Process>),
-	Finished,
+enum Ending {
+	Fault(Fault),
+	/// The system knows, in a moment.
+	Exit(JoinHandle<Option<Cause>>),
+}
+
+/// Pictures that were left out.
+#[derive(Debug, Default)]
+struct Overload {
+	/// Since the last line.
+	pictures: u64,
+	said: Option<Instant>,
 }
 
 impl Encoder {
-	/// FFmpeg itself starts with the first [`next`](Self::next). `continues`: where on the media timeline earlier runs
-	/// of this broadcast ended, if there were any.
-	pub fn new(config: Config, continues: Option<Duration>) -> Self {
+	/// Without a picture no process is started. `continues`: where on the media timeline earlier runs of this broadcast ended,
+	/// if there were any ([`Window::end`]).
+	pub fn start(config: Config, continues: Option<MediaTime>) -> Self {
 		Self {
+			plan: Plan::new(config.pictures_per_part, continues),
 			config,
-			state: State::Waiting(Instant::now()),
-			init: None,
-			timeline: continues.unwrap_or_default(),
-			encoded: false,
-			restarted: continues.is_some(),
-			pause: FIRST_PAUSE,
+			processes: [None, None],
+			ending: [None, None],
+			epoch: Instant::now(),
+			works: false,
 			finishing: None,
+			overload: Overload::default(),
 		}
 	}
 
-	/// The next window; `None` when a file has ended, or after [`finish`](Self::finish). Cancel safe.
+	/// Takes the mixer's next picture, the 1600 samples of each channel of its time, and when it was captured: Unix time,
+	/// milliseconds. [`Encoder::next`] has to be polled for anything to be done with them.
 	///
 	/// # Errors
-	/// When FFmpeg cannot be started, or ends before its very first window. Later, and for RTMP always, it is started
-	/// again.
-	pub async fn next(&mut self) -> Result<Option<Window>, EncoderError> {
-		loop {
-			match &mut self.state {
-				State::Finished => return Ok(None),
-				State::Waiting(_) if self.finishing.is_some() => self.state = State::Finished,
-				State::Waiting(until) => {
-					sleep_until(*until).await;
-					self.start()?;
-				},
-				State::Running(process) => {
-					let piece = match self.finishing {
-						Some(deadline) => timeout_at(deadline, process.next())
-							.await
-							.unwrap_or(Err(Fault::Stalled)),
-						None => process.next().await,
-					};
-					match piece {
-						Ok(Some(Piece::Init(init))) => self.init = Some(init),
-						Ok(Some(Piece::Window(fragment))) => return Ok(Some(self.window(fragment))),
-						Ok(None) => self.end().await?,
-						Err(fault) => {
-							tracing::warn!(%fault, "encoder stopped");
-							process.kill();
-							if matches!(fault, Fault::WrongStreamKey) {
-								// A stranger must not keep the broadcaster waiting.
-								self.pause = FIRST_PAUSE;
-							}
-							self.end().await?;
-						},
-					}
-				},
-			}
+	/// When encoders are too slow: nothing is taken. The mixer drops both and goes on; the next picture says when it was
+	/// captured.
+	pub fn push(&mut self, picture: Picture, samples: &[i16], captured_ms: u64) -> Result<(), Overloaded> {
+		debug_assert_eq!(picture.len(), PICTURE_BYTES);
+		let taken = self.plan.push(picture, samples, captured_ms, self.now());
+		if taken.is_err() {
+			self.overload.pictures += 1;
 		}
+		self.overload.say();
+		taken
 	}
 
-	/// Ends the broadcast: no more starts. What the encoder holds still comes from [`next`](Self::next), then `None`.
+	/// Pictures that were taken and are not encoded: about 4 in operation, above 30 no more are taken.
+	pub fn waiting(&self) -> u64 {
+		self.plan.waiting()
+	}
+
+	/// Whether the next picture will be taken.
+	pub fn has_room(&self) -> bool {
+		self.plan.has_room(self.now())
+	}
+
+	/// Whether no window is open: only whole ones were taken.
+	pub fn at_boundary(&self) -> bool {
+		self.plan.at_boundary()
+	}
+
+	/// Whether all that was taken is out.
+	pub fn is_idle(&self) -> bool {
+		self.plan.is_empty()
+	}
+
+	/// Nothing follows for now: what was taken comes out, an open window is filled up, encoders end. The window of the next
+	/// picture says that it does not follow.
+	pub fn pause(&mut self) {
+		self.plan.flush(self.now());
+	}
+
+	/// Ends the broadcast as [`Encoder::pause`] does. What encoders have still comes from [`next`](Self::next), for at most 10 s,
+	/// then `None`.
 	pub fn finish(&mut self) {
 		if self.finishing.is_none() {
 			self.finishing = Some(Instant::now() + FINISH_LIMIT);
-			if let State::Running(process) = &self.state {
-				process.interrupt();
+			self.pause();
+		}
+	}
+
+	/// The next window; `None` after [`finish`](Self::finish). Cancel safe.
+	///
+	/// # Errors
+	/// When encoders cannot be started, or fail again and again before the very first window. Later others are started, for
+	/// ever.
+	pub async fn next(&mut self) -> Result<Option<Window>, EncoderError> {
+		loop {
+			if let Some(window) = self.plan.window() {
+				self.works = true;
+				return Ok(Some(window));
+			}
+			if let Some(deadline) = self.finishing {
+				if self.plan.is_empty() || Instant::now() >= deadline {
+					if !self.plan.is_empty() {
+						tracing::warn!("the last window is lost: its encoder did not end in time");
+					}
+					self.processes = [None, None];
+					return Ok(None);
+				}
+			}
+			for track in Track::ALL {
+				self.obey(track).await?;
+				self.feed(track);
+			}
+			let deadline = self.plan.deadline().map(|at| self.epoch + at);
+			let deadline = deadline.into_iter().chain(self.finishing).min();
+			let [picture, sound] = &mut self.processes;
+			let (track, event) = tokio::select! {
+				event = work(picture) => (Track::Picture, event),
+				event = work(sound) => (Track::Sound, event),
+				() = wake(deadline) => continue,
+			};
+			match event {
+				Event::Took => {},
+				Event::Wrote(bytes) => self.read(track, bytes),
+				Event::Ended => self.ended(track),
 			}
 		}
 	}
 
-	fn start(&mut self) -> Result<(), EncoderError> {
-		let Config { input, repeat, ffmpeg } = &self.config;
-		let process = Process::spawn(ffmpeg, input, *repeat, self.timeline)?;
-		if let Input::Rtmp(RtmpAddress { host, port, .. }) = input {
-			tracing::info!("waiting for a publisher on {host}:{port}");
+	/// Starts and ends an encoder as the plan says.
+	async fn obey(&mut self, track: Track) -> Result<(), EncoderError> {
+		match self.plan.order(track, self.now()) {
+			None => {},
+			Some(Order::Kill(fault)) => self.kill(track, fault),
+			Some(Order::Start { in_segment }) => {
+				self.despair(track).await?;
+				match Process::spawn(&self.config.ffmpeg, track, in_segment) {
+					Ok(process) => {
+						self.processes[track as usize] = Some(process);
+						self.plan.started(track, self.now());
+					},
+					Err(error) if !self.works => return Err(error.into()),
+					Err(error) => {
+						tracing::warn!("the {}'s encoder: {error}", name(track));
+						self.plan.ended(track, self.now());
+					},
+				}
+			},
 		}
-		self.restarted |= self.encoded;
-		self.state = State::Running(Box::new(process));
 		Ok(())
 	}
 
-	fn window(&mut self, fragment: Fragment) -> Window {
-		self.timeline = Duration::from_micros(fragment.end_us);
-		self.encoded = true;
-		self.pause = FIRST_PAUSE;
-		Window {
-			init: self
-				.init
-				.clone()
-				.expect("the splitter cuts windows only after an initialisation segment"),
-			start_ms: fragment
-				.captured_ms
-				.unwrap_or_else(|| unix_ms().saturating_sub(fragment.duration_ms.into())),
-			restarted: std::mem::take(&mut self.restarted),
-			fragment,
-		}
-	}
-
-	/// Waits for the end of the process, and decides what comes then.
-	async fn end(&mut self) -> Result<(), EncoderError> {
-		let State::Running(process) = &mut self.state else {
+	/// Before anything worked, some failures in a row are the end.
+	async fn despair(&mut self, track: Track) -> Result<(), EncoderError> {
+		if self.works || self.plan.failures(track) < HOPELESS {
 			return Ok(());
-		};
-		let Exit { status, reason } = process.end().await?;
-		let live = matches!(self.config.input, Input::Rtmp(_));
-		if self.finishing.is_some() {
-			self.state = State::Finished;
-		} else if !self.encoded && !live {
-			return Err(EncoderError::Failed(reason.unwrap_or_else(|| status.to_string())));
-		} else if status.success() && matches!(self.config.input, Input::File(_)) {
-			self.state = State::Finished;
-		} else {
-			tracing::warn!(%status, pause = ?self.pause, "encoder ended; starting it again");
-			self.state = State::Waiting(Instant::now() + self.pause);
-			self.pause = (self.pause * 2).min(LONGEST_PAUSE);
 		}
-		Ok(())
+		match &mut self.ending[track as usize] {
+			Some(Ending::Fault(fault)) => Err(EncoderError::Useless(name(track), *fault)),
+			Some(Ending::Exit(exit)) => {
+				let cause = exit.await.ok().flatten().unwrap_or(Cause::Other(ExitStatus::default()));
+				self.ending[track as usize] = None;
+				Err(EncoderError::Failed(name(track), cause))
+			},
+			None => Ok(()),
+		}
 	}
+
+	fn feed(&mut self, track: Track) {
+		let now = self.now();
+		if let Some(process) = self.processes[track as usize]
+			.as_mut()
+			.filter(|process| process.is_hungry())
+		{
+			if let Some(feed) = self.plan.feed(track, now) {
+				process.feed(feed);
+			}
+		}
+	}
+
+	fn read(&mut self, track: Track, bytes: usize) {
+		let now = self.now();
+		let Some(process) = &mut self.processes[track as usize] else {
+			return;
+		};
+		let fault = process.tags(bytes).find_map(|tag| match tag {
+			Ok(tag) => self.plan.tag(track, &tag, now).err(),
+			Err(error) => Some(error.into()),
+		});
+		if let Some(fault) = fault {
+			self.kill(track, fault);
+		}
+	}
+
+	/// It is of no more use.
+	fn kill(&mut self, track: Track, fault: Fault) {
+		// Dropping kills.
+		if self.processes[track as usize].take().is_some() {
+			tracing::warn!(
+				"the {}'s encoder {fault}: another one encodes its window again",
+				name(track)
+			);
+			self.ending[track as usize] = Some(Ending::Fault(fault));
+			self.plan.ended(track, self.now());
+		}
+	}
+
+	/// It wrote its last, whether it was to or not.
+	fn ended(&mut self, track: Track) {
+		let Some(process) = self.processes[track as usize].take() else {
+			return;
+		};
+		let done = self.plan.ended(track, self.now());
+		self.ending[track as usize] = Some(Ending::Exit(tokio::spawn(reap(process.into_child(), track, done))));
+	}
+
+	fn now(&self) -> Duration {
+		self.epoch.elapsed()
+	}
+
+	#[cfg(test)]
+	fn pid(&self, track: Track) -> Option<nix::unistd::Pid> {
+		self.processes[track as usize].as_ref().map(Process::pid)
+	}
+}
+
+impl Overload {
+	/// At most a line in ten seconds.
+	fn say(&mut self) {
+		let now = Instant::now();
+		if self.pictures > 0 && self.said.is_none_or(|said| now >= said + OVERLOAD_LINES) {
+			tracing::warn!(pictures = self.pictures, "left out: this machine encodes too slowly");
+			*self = Self {
+				pictures: 0,
+				said: Some(now),
+			};
+		}
+	}
+}
+
+/// Whose encoder it is, for people.
+fn name(track: Track) -> &'static str {
+	match track {
+		Track::Picture => "picture",
+		Track::Sound => "sound",
+	}
+}
+
+async fn work(process: &mut Option<Process>) -> Event {
+	match process {
+		Some(process) => process.work().await,
+		None => pending().await,
+	}
+}
+
+async fn wake(at: Option<Instant>) {
+	match at {
+		Some(at) => sleep_until(at).await,
+		None => pending().await,
+	}
+}
+
+/// Waits for the end of a process, and says why it came where it was not to.
+async fn reap(mut child: Child, track: Track, done: bool) -> Option<Cause> {
+	let cause = child.end().await.ok()?.cause();
+	if !done {
+		let reason = cause.as_ref().map_or("ended".to_owned(), ToString::to_string);
+		tracing::warn!(
+			"the {}'s encoder: {reason}; another one encodes its window again",
+			name(track)
+		);
+	}
+	cause
 }
 
 /// Now: Unix time, milliseconds.

@@ -1,321 +1,516 @@
-//! Real FFmpeg processes: they run, die, are pushed to, hang, and are gone in the end.
+//! Real FFmpeg processes: they are killed, hang, talk nonsense, end at once. What comes out is decoded again: each picture has
+//! its number in it, sound has clicks at known samples.
 
 use super::*;
-use crate::signer::{Identity, Signer};
-use clustercast_primitives::{crypto::KeyPair, window::flags, Hash, StreamId};
-use clustercast_protocol::EncodedWindow;
-use nix::{
-	sys::signal::{kill, Signal},
-	unistd::Pid,
+use bytes::{BufMut, BytesMut};
+use clustercast_media::picture::{CHANNELS, HEIGHT, SAMPLES_PER_FRAME, SAMPLES_PER_PICTURE, WIDTH};
+use nix::sys::signal::{kill, Signal};
+use std::{
+	collections::HashSet,
+	fs,
+	os::unix::fs::PermissionsExt,
+	path::Path,
+	process::{Command, Output},
 };
-use std::{collections::HashSet, path::Path, process::Child};
+use tokio::time::{sleep, timeout};
 
-fn config(input: Input) -> Config {
-	Config {
-		input,
-		repeat: false,
-		ffmpeg: "ffmpeg".into(),
+/// Pixels of a bit of a picture's number, each way.
+const BIT: usize = 32;
+
+/// Bits of it.
+const BITS: usize = 16;
+
+/// Samples between clicks, and before the first one: they fall on all places in frames and pictures.
+const CLICKS: u64 = 17_777;
+const FIRST_CLICK: u64 = 5_000;
+
+/// A picture with its number in the upper left, on something that moves.
+fn picture(number: u64) -> Picture {
+	let mut picture = BytesMut::with_capacity(PICTURE_BYTES);
+	for row in 0..HEIGHT {
+		for column in 0..WIDTH {
+			let bit = column / BIT;
+			picture.put_u8(match row < BIT && bit < BITS {
+				true if number >> bit & 1 == 1 => 235,
+				true => 16,
+				false => 60 + ((column + row / 2 + 3 * number as usize) / 8 % 100) as u8,
+			});
+		}
 	}
+	picture.put_bytes(128, PICTURE_BYTES - WIDTH * HEIGHT);
+	picture.freeze()
 }
 
-fn pid(encoder: &Encoder) -> Pid {
-	match &encoder.state {
-		State::Running(process) => process.pid(),
-		other => panic!("{other:?}"),
-	}
+/// The sound of a picture.
+fn samples(number: u64) -> Vec<i16> {
+	let first = number * SAMPLES_PER_PICTURE as u64;
+	(first..first + SAMPLES_PER_PICTURE as u64)
+		.flat_map(|sample| [if sample % CLICKS == FIRST_CLICK { 30_000 } else { 0 }; CHANNELS])
+		.collect()
 }
 
-fn alive(pid: Pid) -> bool {
-	kill(pid, None).is_ok()
+/// An encoder that is fed, and what came out.
+struct Studio {
+	encoder: Encoder,
+	next: u64,
+	windows: Vec<Window>,
 }
 
-/// A port that nobody uses.
-fn free_port() -> u16 {
-	std::net::TcpListener::bind("127.0.0.1:0")
-		.unwrap()
-		.local_addr()
-		.unwrap()
-		.port()
-}
-
-/// An FFmpeg of another person.
-struct Publisher(Child);
-
-impl Publisher {
-	/// Pushes a picture and a tone of its own kind, as OBS would.
-	fn push(port: u16, key: &str) -> Self {
-		let args =
-			"-hide_banner -loglevel error -nostdin -re -f lavfi -i testsrc=size=640x480:rate=25 -re -f lavfi -i sine \
-			-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 25 -c:a aac -f flv";
-		let child = Command::new("ffmpeg")
-			.args(args.split_whitespace())
-			.arg(format!("rtmp://127.0.0.1:{port}/live/{key}"))
-			.stderr(Stdio::null())
-			.spawn()
-			.unwrap();
-		Self(child)
+impl Studio {
+	fn new(encoder: Encoder, next: u64) -> Self {
+		let windows = Vec::new();
+		Self { encoder, next, windows }
 	}
 
-	/// Tries until FFmpeg listens: it says nothing when it does.
-	async fn push_until_accepted(port: u16, key: &str, encoder: &mut Encoder) -> (Self, Window) {
-		loop {
-			let mut publisher = Self::push(port, key);
-			loop {
-				tokio::select! {
-					window = encoder.next() => return (publisher, window.unwrap().unwrap()),
-					() = tokio::time::sleep(Duration::from_millis(100)) => {
-						if publisher.0.try_wait().unwrap().is_some() {
-							break;
-						}
-					},
-				}
+	fn start() -> Self {
+		Self::new(Encoder::start(Config::default(), None), 0)
+	}
+
+	/// Pictures up to this number, as fast as encoders take them.
+	async fn fast(&mut self, until: u64) {
+		while self.next < until {
+			if self.encoder.waiting() < 20 {
+				self.push();
+				self.listen(Duration::ZERO).await;
+			} else {
+				self.listen(Duration::from_millis(5)).await;
 			}
 		}
 	}
+
+	/// Likewise, 30 a second.
+	async fn live(&mut self, until: u64) {
+		let mut clock = tokio::time::interval(Duration::from_secs(1) / 30);
+		while self.next < until {
+			let at = clock.tick().await;
+			if self.encoder.has_room() {
+				self.push();
+			}
+			self.listen(Duration::from_millis(20).saturating_sub(at.elapsed()))
+				.await;
+		}
+	}
+
+	fn push(&mut self) {
+		let captured_ms = 1_000_000 + self.next * 100 / 3;
+		self.encoder
+			.push(picture(self.next), &samples(self.next), captured_ms)
+			.unwrap();
+		self.next += 1;
+	}
+
+	async fn listen(&mut self, time: Duration) {
+		if let Ok(window) = timeout(time, self.encoder.next()).await {
+			self.windows.extend(window.unwrap());
+		}
+	}
+
+	/// Until so many windows are out.
+	async fn windows(&mut self, count: usize) {
+		while self.windows.len() < count {
+			let window = self.encoder.next().await.unwrap();
+			self.windows.push(window.expect("not finished"));
+		}
+	}
+
+	async fn finish(&mut self) {
+		self.encoder.finish();
+		while let Some(window) = self.encoder.next().await.unwrap() {
+			self.windows.push(window);
+		}
+	}
+
+	/// Kills it; another one is at work when it returns.
+	async fn kill(&mut self, track: Track) {
+		let pid = self.encoder.pid(track).expect("runs");
+		kill(pid, Signal::SIGKILL).unwrap();
+		while self.encoder.pid(track).is_none_or(|now| now == pid) {
+			self.listen(Duration::from_millis(1)).await;
+		}
+	}
 }
 
-impl Drop for Publisher {
-	fn drop(&mut self) {
-		let _ = self.0.kill();
-		let _ = self.0.wait();
+/// Standard output of a tool that has nothing to complain about.
+fn quiet(program: &str, args: &str, path: &Path, more: &str) -> Vec<u8> {
+	let Output { status, stdout, stderr } = Command::new(program)
+		.args(args.split_whitespace())
+		.arg(path)
+		.args(more.split_whitespace())
+		.output()
+		.unwrap();
+	let complaints = String::from_utf8_lossy(&stderr);
+	assert!(
+		status.success() && complaints.is_empty(),
+		"{program} {args} {more}: {complaints}"
+	);
+	stdout
+}
+
+/// Decodes windows that follow each other: pictures and sound are those with these numbers, each once, in step to the sample.
+fn check(windows: &[Window], from: u64, pictures: &[u64]) {
+	let dir = tempfile::tempdir().unwrap();
+	let file = dir.path().join("windows.mp4");
+	let init = &windows[0].init;
+	assert!(windows.iter().all(|window| window.init == *init));
+	let data: Vec<&[u8]> = windows.iter().map(|window| &window.data[..]).collect();
+	fs::write(&file, [&init.segment[..], &data.concat()].concat()).unwrap();
+
+	quiet("ffmpeg", "-nostdin -v warning -i", &file, "-xerror -f null -");
+	let crop = format!(
+		"-map 0:v -vf crop={}:{BIT}:0:0 -fps_mode passthrough -pix_fmt gray -f rawvideo -",
+		BIT * BITS
+	);
+	let shown = quiet("ffmpeg", "-nostdin -v error -i", &file, &crop);
+	let number = |picture: &[u8]| {
+		let middle = &picture[BIT / 2 * BIT * BITS..];
+		(0..BITS)
+			.map(|bit| u64::from(middle[bit * BIT + BIT / 2] > 128) << bit)
+			.sum::<u64>()
+	};
+	let shown: Vec<u64> = shown.chunks(BIT * BIT * BITS).map(number).collect();
+	assert_eq!(shown, pictures);
+
+	// Where the sound is at each picture's time is where it was pushed.
+	let heard = quiet("ffmpeg", "-nostdin -v error -i", &file, "-map 0:a -f s16le -");
+	let heard: Vec<i16> = heard
+		.chunks(2 * CHANNELS)
+		.map(|sample| i16::from_le_bytes([sample[0], sample[1]]))
+		.collect();
+	let begin = MediaTime::new(from).unwrap();
+	let end = begin.after(pictures.len() as u64);
+	assert_eq!(
+		heard.len() as u64,
+		(end.frame() - begin.frame()) * u64::from(SAMPLES_PER_FRAME)
+	);
+	let first = begin.frame() * u64::from(SAMPLES_PER_FRAME);
+	let mut clicks = 0;
+	for click in (FIRST_CLICK..)
+		.step_by(CLICKS as usize)
+		.skip_while(|at| *at < first + 1_024)
+	{
+		let Some(around) = (click - first < heard.len() as u64 - 1_024).then(|| (click - first) as usize) else {
+			break;
+		};
+		// Where the last picture was held there is silence.
+		if pictures.get((click / SAMPLES_PER_PICTURE as u64 - from) as usize)
+			!= Some(&(click / SAMPLES_PER_PICTURE as u64))
+		{
+			continue;
+		}
+		let range = around - 1_000..around + 1_000;
+		let loudest = range.max_by_key(|at| heard[*at].unsigned_abs()).unwrap();
+		assert_eq!(loudest, around, "click at {click}");
+		assert!(heard[loudest].unsigned_abs() > 8_000, "{}", heard[loudest]);
+		clicks += 1;
 	}
+	assert!(clicks > 0);
+
+	// Times are counted, key frames stand at the beginnings of segments.
+	let packets = quiet(
+		"ffprobe",
+		"-v error -select_streams v -show_entries packet=pts,duration,flags -of csv=p=0",
+		&file,
+		"",
+	);
+	for (index, line) in String::from_utf8(packets).unwrap().lines().enumerate() {
+		let fields: Vec<&str> = line.trim_end_matches(',').split(',').collect();
+		let at = from + index as u64;
+		assert_eq!((fields[0].parse(), fields[1].parse()), (Ok(at * 1_000), Ok(1_000)));
+		assert_eq!(fields[2].starts_with('K'), at.is_multiple_of(60));
+	}
+}
+
+fn alive(pid: nix::unistd::Pid) -> bool {
+	kill(pid, None).is_ok()
+}
+
+/// A program in place of FFmpeg.
+fn script(dir: &Path, text: &str) -> PathBuf {
+	let path = dir.join("ffmpeg");
+	fs::write(&path, format!("#!/bin/sh\ncd '{}'\n{text}\n", dir.display())).unwrap();
+	fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+	path
 }
 
 #[tokio::test]
-async fn killed_encoder_is_started_again_and_the_chain_goes_on() {
+async fn windows_are_what_was_pushed_to_the_sample() {
+	let mut studio = Studio::start();
+	studio.fast(200).await;
+	studio.finish().await;
+	assert_eq!(studio.windows.len(), 4);
+	let pictures: Vec<u64> = (0..240).map(|number| number.min(199)).collect();
+	check(&studio.windows, 0, &pictures);
+	for (number, window) in studio.windows.iter().enumerate() {
+		assert_eq!((window.duration_ms, window.discontinuity), (2_000, false));
+		assert!(window.independent && window.last_part);
+		assert_eq!(window.start_ms, 1_000_000 + number as u64 * 2_000);
+	}
+
 	let dir = tempfile::tempdir().unwrap();
-	let (key, genesis) = (KeyPair::from_seed([1; 32]), Hash([2; 32]));
-	let identity = Identity {
-		stream: StreamId(1),
-		key: key.clone(),
-		genesis,
-	};
-	let mut signer = Signer::open(dir.path(), identity, 1, 0).unwrap();
-	let mut encoder = Encoder::new(config(Input::Test), signer.timeline());
-	let mut signed: Vec<(u64, EncodedWindow)> = Vec::new();
-	let restarts = |signed: &[(u64, EncodedWindow)]| {
-		let restarted = signed.iter().filter(|(_, w)| w.header().has(flags::DISCONTINUITY));
-		restarted.map(|(_, w)| w.id().segment).collect::<Vec<_>>()
-	};
-	while restarts(&signed).last().is_none_or(|at| at + 2 > signed.len() as u64) {
-		let window = encoder.next().await.unwrap().unwrap();
-		assert_eq!(window.fragment.duration_ms, 2_000);
-		let late = unix_ms() - window.start_ms;
-		assert!((2_000..20_000).contains(&late), "captured {late} ms ago");
-		signed.push((window.fragment.end_us, signer.sign(&window).unwrap()));
-		if signed.len() == 2 {
-			kill(pid(&encoder), Signal::SIGKILL).unwrap();
-		}
+	let file = dir.path().join("alone.mp4");
+	fs::write(
+		&file,
+		[&studio.windows[2].init.segment[..], &studio.windows[2].data].concat(),
+	)
+	.unwrap();
+	quiet("ffmpeg", "-nostdin -v warning -i", &file, "-xerror -f null -");
+	let entries = "-v error -show_entries \
+	               stream=codec_name,profile,width,height,sample_aspect_ratio,pix_fmt,color_range,color_space,color_transfer,\
+	               color_primaries,has_b_frames,sample_rate,channels -of csv=p=0";
+	let said = String::from_utf8(quiet("ffprobe", entries, &file, "")).unwrap();
+	assert_eq!(
+		said,
+		"h264,High,854,480,0,1:1,yuv420p,tv,bt709,bt709,bt709\naac,LC,48000,2\n"
+	);
+}
+
+#[tokio::test]
+async fn killed_encoders_cost_no_picture_and_no_sample() {
+	let mut studio = Studio::start();
+	studio.fast(95).await;
+	studio.kill(Track::Picture).await;
+	studio.fast(160).await;
+	studio.kill(Track::Sound).await;
+	studio.fast(215).await;
+	for track in Track::ALL {
+		kill(studio.encoder.pid(track).unwrap(), Signal::SIGKILL).unwrap();
 	}
-	assert_eq!(restarts(&signed).len(), 1);
-	assert!(signed
-		.iter()
-		.all(|(_, w)| w.header().has(flags::INDEPENDENT) && w.header().has(flags::LAST_PART)));
-	for (number, pair) in signed.windows(2).enumerate() {
-		let [(end, before), (next_end, next)] = pair else {
-			unreachable!()
+	studio.fast(300).await;
+	studio.finish().await;
+	check(&studio.windows, 0, &(0..300).collect::<Vec<_>>());
+	assert!(studio.windows.iter().all(|window| !window.discontinuity));
+	assert!(studio
+		.windows
+		.windows(2)
+		.all(|pair| pair[0].start_ms + 2_000 == pair[1].start_ms));
+}
+
+#[tokio::test]
+async fn killed_encoder_costs_nothing_in_parts_either() {
+	let config = Config {
+		pictures_per_part: 10,
+		..Config::default()
+	};
+	let mut studio = Studio::new(Encoder::start(config, None), 0);
+	studio.fast(60).await;
+	studio.windows(3).await;
+	studio.kill(Track::Picture).await;
+	studio.fast(130).await;
+	studio.kill(Track::Sound).await;
+	studio.fast(180).await;
+	studio.finish().await;
+	assert_eq!(studio.windows.len(), 18);
+	let durations: u32 = studio.windows.iter().map(|window| window.duration_ms).sum();
+	assert_eq!(durations, 6_000);
+	let last: Vec<usize> = (0..18).filter(|part| studio.windows[*part].last_part).collect();
+	assert_eq!(last, [5, 11, 17]);
+	let independent = studio.windows.iter().filter(|window| window.independent).count();
+	assert!(
+		(3..=4).contains(&independent),
+		"the segments, and the part where another encoder began"
+	);
+}
+
+#[tokio::test]
+async fn stopped_encoders_are_replaced_and_cost_nothing() {
+	let mut studio = Studio::start();
+	studio.fast(65).await;
+	let stopped = Track::ALL.map(|track| studio.encoder.pid(track).unwrap());
+	stopped.iter().for_each(|pid| kill(*pid, Signal::SIGSTOP).unwrap());
+	studio.live(65 + 30 * 5).await;
+	assert!(stopped.iter().all(|pid| !alive(*pid)));
+	studio.fast(240).await;
+	studio.finish().await;
+	check(&studio.windows, 0, &(0..240).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn crash_loop_and_nonsense_in_the_middle_cost_nothing() {
+	let dir = tempfile::tempdir().unwrap();
+	let text = "if test -e broken; then echo >>tried; test $(wc -l <tried) = 1 && exit 1; exec head -c 5000 /dev/urandom; fi\n\
+	            exec ffmpeg \"$@\"";
+	let config = Config {
+		ffmpeg: script(dir.path(), text),
+		..Config::default()
+	};
+	let mut studio = Studio::new(Encoder::start(config, None), 0);
+	studio.fast(90).await;
+	fs::write(dir.path().join("broken"), "").unwrap();
+	let pid = studio.encoder.pid(Track::Picture).unwrap();
+	kill(pid, Signal::SIGKILL).unwrap();
+	let tried = dir.path().join("tried");
+	while fs::read(&tried).map_or(0, |lines| lines.len()) < 4 {
+		studio.listen(Duration::from_millis(5)).await;
+	}
+	fs::remove_file(dir.path().join("broken")).unwrap();
+	studio.fast(180).await;
+	studio.finish().await;
+	check(&studio.windows, 0, &(0..180).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn pause_ends_the_encoders_and_the_next_window_says_that_it_does_not_follow() {
+	let mut studio = Studio::start();
+	assert!(
+		studio.encoder.pid(Track::Picture).is_none(),
+		"none runs before there is something to encode"
+	);
+	studio.fast(70).await;
+	let pids: HashSet<_> = Track::ALL
+		.into_iter()
+		.map(|track| studio.encoder.pid(track).unwrap())
+		.collect();
+	studio.encoder.pause();
+	studio.windows(2).await;
+	assert!(studio.encoder.is_idle() && studio.encoder.at_boundary());
+	while pids.iter().any(|pid| alive(*pid)) {
+		studio.listen(Duration::from_millis(5)).await;
+	}
+	// Media time went on: the window was filled up.
+	studio.next = 120;
+	studio.fast(180).await;
+	studio.finish().await;
+	let broken: Vec<bool> = studio.windows.iter().map(|window| window.discontinuity).collect();
+	assert_eq!(broken, [false, false, true]);
+	let pictures: Vec<u64> = (0..180)
+		.map(|number| if number < 120 { number.min(69) } else { number })
+		.collect();
+	check(&studio.windows, 0, &pictures);
+}
+
+#[tokio::test]
+async fn next_run_of_the_program_goes_on_in_media_time() {
+	let mut studio = Studio::start();
+	studio.fast(60).await;
+	studio.finish().await;
+	let end = studio.windows[0].end;
+	let mut next = Studio::new(Encoder::start(Config::default(), Some(end)), end.pictures());
+	next.fast(180).await;
+	next.finish().await;
+	assert_eq!(
+		next.windows
+			.iter()
+			.map(|window| window.discontinuity)
+			.collect::<Vec<_>>(),
+		[true, false]
+	);
+	check(&next.windows, 60, &(60..180).collect::<Vec<_>>());
+	let both = [studio.windows, next.windows].concat();
+	check(&both, 0, &(0..180).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_cannot_work_is_said() {
+	let dir = tempfile::tempdir().unwrap();
+	let error = async |ffmpeg: PathBuf| {
+		let config = Config {
+			ffmpeg,
+			..Config::default()
 		};
-		next.signed_header().check(&key.public(), &genesis).unwrap();
-		assert!(next.header().follows(&before.history_after()));
-		assert_eq!(next.id().segment, number as u64 + 1);
-		assert_eq!(next.init(), before.init());
-		assert!(next_end - 2_000_000 + 30_000 >= *end, "the timeline goes on");
-	}
+		let mut encoder = Encoder::start(config, None);
+		for number in 0..30 {
+			encoder.push(picture(number), &samples(number), 0).unwrap();
+		}
+		encoder.next().await.unwrap_err()
+	};
+	let missing = error("no-such-ffmpeg".into()).await;
+	assert!(
+		missing
+			.to_string()
+			.starts_with("no-such-ffmpeg not found: install FFmpeg"),
+		"{missing}"
+	);
+	let (exits, nonsense, lacks) = tokio::join!(
+		error(script(dir.path(), "exit 3")),
+		async {
+			let dir = tempfile::tempdir().unwrap();
+			error(script(dir.path(), "cat /dev/urandom")).await
+		},
+		async {
+			let dir = tempfile::tempdir().unwrap();
+			let text =
+				"for a; do test \"$a\" = libx264 && a=libx999; set -- \"$@\" \"$a\"; shift; done; exec ffmpeg \"$@\"";
+			error(script(dir.path(), text)).await
+		},
+	);
+	assert!(matches!(exits, EncoderError::Failed(_, Cause::Other(_))), "{exits}");
+	assert!(
+		matches!(nonsense, EncoderError::Useless(_, Fault::Flv(_))),
+		"{nonsense}"
+	);
+	assert!(
+		matches!(&lacks, EncoderError::Failed("picture", Cause::NoEncoder(name)) if name == "libx999"),
+		"{lacks}"
+	);
 }
 
 #[tokio::test]
 async fn dropped_encoder_leaves_no_process() {
-	let mut encoder = Encoder::new(config(Input::Test), None);
-	encoder.next().await.unwrap().unwrap();
-	let process = pid(&encoder);
-	drop(encoder);
+	let mut studio = Studio::start();
+	studio.fast(30).await;
+	let pids = Track::ALL.map(|track| studio.encoder.pid(track).unwrap());
+	drop(studio);
 	// Killed now, and reaped by the runtime in a moment.
-	while alive(process) {
-		tokio::time::sleep(Duration::from_millis(10)).await;
+	while pids.iter().any(|pid| alive(*pid)) {
+		sleep(Duration::from_millis(10)).await;
 	}
 }
 
 #[tokio::test]
-async fn finish_hands_over_what_was_encoded_and_leaves_no_process() {
-	let mut encoder = Encoder::new(config(Input::Test), None);
-	encoder.next().await.unwrap().unwrap();
-	tokio::time::sleep(Duration::from_millis(600)).await;
-	let process = pid(&encoder);
-	encoder.finish();
-	let mut rest = 0;
-	while let Some(window) = encoder.next().await.unwrap() {
-		rest += window.fragment.duration_ms;
-	}
-	assert!(rest >= 300, "{rest} ms");
-	assert!(!alive(process));
-	assert!(encoder.next().await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn file_is_played_to_its_end_or_again_and_again() {
-	let dir = tempfile::tempdir().unwrap();
-	let film = dir.path().join("a: film.mp4");
-	std::fs::write(&film, &*crate::testing::SAMPLE).unwrap();
-	let input = Input::File(film);
-	config(input.clone()).check().unwrap();
-
-	let mut encoder = Encoder::new(config(input.clone()), None);
-	let mut durations = Vec::new();
-	while let Some(window) = encoder.next().await.unwrap() {
-		durations.push(window.fragment.duration_ms);
-	}
-	assert_eq!(durations[..2], [2_000, 2_000]);
-	assert_eq!(durations.len(), 3);
-
-	let mut encoder = Encoder::new(
-		Config {
-			repeat: true,
-			..config(input)
-		},
-		None,
+async fn finish_does_not_wait_for_an_encoder_that_hangs() {
+	let mut studio = Studio::start();
+	studio.fast(90).await;
+	let pid = studio.encoder.pid(Track::Picture).unwrap();
+	kill(pid, Signal::SIGSTOP).unwrap();
+	let begun = Instant::now();
+	studio.finish().await;
+	assert!(begun.elapsed() < FINISH_LIMIT + Duration::from_secs(1));
+	assert!(
+		matches!(studio.windows.len(), 1 | 2),
+		"it may have been replaced in time"
 	);
-	for _ in 0..4 {
-		let window = encoder.next().await.unwrap().unwrap();
-		assert_eq!((window.fragment.duration_ms, window.restarted), (2_000, false));
+	assert!(studio.encoder.next().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn slate_is_made_with_any_title_and_without_a_program() {
+	let ground = |picture: &Picture| picture[..WIDTH].iter().all(|pixel| pixel.abs_diff(24) < 3);
+	let bars = slate::bars();
+	assert_eq!(bars.len(), PICTURE_BYTES);
+	for title in ["", " \n", "\u{7}"] {
+		assert_eq!(slate::slate("ffmpeg".as_ref(), title).await, bars);
 	}
-}
-
-#[tokio::test]
-async fn publisher_may_leave_and_come_back() {
-	let port = free_port();
-	let input: Input = format!("rtmp://127.0.0.1:{port}/live/secret").parse().unwrap();
-	config(input.clone()).check().unwrap();
-	let mut encoder = Encoder::new(config(input), None);
-	let (publisher, first) = Publisher::push_until_accepted(port, "secret", &mut encoder).await;
-	assert_eq!((first.fragment.duration_ms, first.restarted), (2_000, false));
-	assert!(!encoder.next().await.unwrap().unwrap().restarted);
-	drop(publisher);
-	let mut last = first;
-	let (_publisher, back) = loop {
-		let (publisher, window) = Publisher::push_until_accepted(port, "secret", &mut encoder).await;
-		if window.restarted {
-			break (publisher, window);
-		}
-		last = window;
-	};
-	assert_eq!(back.init, last.init);
-	assert!(back.fragment.end_us > last.fragment.end_us);
-}
-
-#[tokio::test]
-async fn publisher_with_a_wrong_stream_key_is_refused() {
-	let port = free_port();
-	let input: Input = format!("rtmp://127.0.0.1:{port}/live/secret").parse().unwrap();
-	let mut encoder = Encoder::new(config(input), None);
-	let mut intruder = Publisher::push(port, "guess");
-	// Thrown out, so that another encoder listens: a second time too.
-	let mut listeners = HashSet::new();
-	while listeners.len() < 3 {
-		tokio::select! {
-			_ = encoder.next() => panic!("a window of an intruder"),
-			() = tokio::time::sleep(Duration::from_millis(100)) => {
-				if let State::Running(process) = &encoder.state {
-					listeners.insert(process.pid());
-				}
-				if intruder.0.try_wait().unwrap().is_some() {
-					intruder = Publisher::push(port, "guess");
-				}
-			},
-		}
+	assert_eq!(slate::slate("no-such-ffmpeg".as_ref(), "Harbour").await, bars);
+	assert_eq!(slate::slate("false".as_ref(), "Harbour").await, bars);
+	let plain = slate::slate("ffmpeg".as_ref(), "Harbour").await;
+	// Titles are text, whatever they look like to a filter graph.
+	for title in [
+		"a:b'c\\d[e],f;g=%{n}\"",
+		"x,drawbox=color=white:t=fill",
+		"'x'[out];",
+		&"wide ".repeat(25),
+		"Grüße 港口",
+	] {
+		let picture = slate::slate("ffmpeg".as_ref(), title).await;
+		assert_eq!(picture.len(), PICTURE_BYTES);
+		assert!(ground(&picture));
+		assert_eq!(
+			picture == bars,
+			plain == bars,
+			"{title}: where there is a font, all of them are drawn"
+		);
+		assert!(picture != plain || plain == bars);
 	}
-	drop(intruder);
-	Publisher::push_until_accepted(port, "secret", &mut encoder).await;
-}
-
-#[tokio::test]
-async fn encoder_that_hangs_is_replaced() {
-	let mut encoder = Encoder::new(config(Input::Test), None);
-	encoder.next().await.unwrap().unwrap();
-	let hung = pid(&encoder);
-	kill(hung, Signal::SIGSTOP).unwrap();
-	let window = loop {
-		let window = encoder.next().await.unwrap().unwrap();
-		if window.restarted {
-			break window;
-		}
-	};
-	assert_eq!(window.fragment.duration_ms, 2_000);
-	assert!(!alive(hung));
-}
-
-#[tokio::test]
-async fn finish_ends_an_encoder_that_waits_or_hangs() {
-	let port = free_port();
-	let input: Input = format!("rtmp://127.0.0.1:{port}/live/key").parse().unwrap();
-	let mut waiting = Encoder::new(config(input), None);
-	assert!(timeout_at(Instant::now() + Duration::from_millis(500), waiting.next())
-		.await
-		.is_err());
-	let process = pid(&waiting);
-	waiting.finish();
-	assert!(waiting.next().await.unwrap().is_none());
-	assert!(!alive(process));
-
-	let mut hanging = Encoder::new(config(Input::Test), None);
-	hanging.next().await.unwrap().unwrap();
-	let process = pid(&hanging);
-	kill(process, Signal::SIGSTOP).unwrap();
-	hanging.finish();
-	assert!(hanging.next().await.unwrap().is_none());
-	assert!(!alive(process));
-}
-
-#[tokio::test]
-async fn what_cannot_work_is_said_at_once() {
-	let message = |config: &Config| config.check().unwrap_err().to_string();
-	let missing = Config {
-		ffmpeg: "no-such-ffmpeg".into(),
-		..config(Input::Test)
-	};
-	assert!(message(&missing).starts_with("no-such-ffmpeg not found: install FFmpeg"));
-	assert!(matches!(
-		Encoder::new(missing, None).next().await,
-		Err(EncoderError::NotInstalled(_))
-	));
-
-	assert!(message(&config(Input::File("no/such/film.mp4".into()))).starts_with("input no/such/film.mp4: "));
-	assert!(message(&config(Input::File("/".into()))).starts_with("input /: "));
-	assert!(message(&config(Input::Device("/dev/no-video".into()))).starts_with("input /dev/no-video: "));
-
-	let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-	let port = taken.local_addr().unwrap().port();
-	let input = format!("rtmp://127.0.0.1:{port}/live/key").parse().unwrap();
-	assert!(message(&config(input)).starts_with(&format!("cannot listen on 127.0.0.1:{port}: ")));
-
-	let dir = tempfile::tempdir().unwrap();
-	let text: &Path = &dir.path().join("text.mp4");
-	std::fs::write(text, "not a film").unwrap();
-	let mut encoder = Encoder::new(config(Input::File(text.into())), None);
-	let Err(EncoderError::Failed(reason)) = encoder.next().await else {
-		panic!("it plays")
-	};
-	assert!(reason.contains("Invalid data"), "{reason}");
 }
 
 #[test]
-fn encoder_dies_with_the_thread_that_owns_it() {
-	let process = std::thread::spawn(|| {
-		let runtime = tokio::runtime::Builder::new_current_thread()
-			.enable_all()
-			.build()
-			.unwrap();
-		let mut encoder = Encoder::new(config(Input::Test), None);
-		runtime.block_on(encoder.next()).unwrap().unwrap();
-		let process = pid(&encoder);
-		// As kill -9 does: nothing of ours is run any more.
-		std::mem::forget(encoder);
-		process
-	})
-	.join()
-	.unwrap();
-	let status = nix::sys::wait::waitpid(process, None).unwrap();
-	assert!(
-		matches!(status, nix::sys::wait::WaitStatus::Signaled(_, Signal::SIGKILL, _)),
-		"{status:?}"
-	);
+fn key_frames_belong_to_segments_wherever_an_encoder_begins() {
+	let key = |in_segment| {
+		let arguments = settings::arguments(Track::Picture, in_segment);
+		assert!(arguments.iter().all(|argument| !argument.is_empty()));
+		let at = arguments.iter().position(|argument| argument == "-force_key_frames");
+		at.map(|at| arguments[at + 1].clone())
+	};
+	assert_eq!(key(0), None, "every sixtieth, from the first one on");
+	assert_eq!(key(12).as_deref(), Some("expr:eq(mod(n+12,60),0)"));
 }

@@ -1,7 +1,7 @@
 //! A whole broadcast over QUIC, without a chain: served to anyone.
 
 use super::*;
-use crate::encoder::Input;
+use crate::old::Input;
 use clustercast_network::Subscription;
 use clustercast_primitives::{crypto::KeyPair, subscribe::Binding};
 use clustercast_protocol::{viewer::Event, EncodedWindow, EndReason, Resume, ViewerConfig, ViewerSession};
@@ -20,7 +20,7 @@ async fn open(dir: &Path, input: Input, epoch: BlockNumber) -> Origin {
 		stream: STREAM,
 		signing_key: "unused".into(),
 		listen: "/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap(),
-		encoder: encoder::Config {
+		encoder: old::Config {
 			input,
 			repeat: false,
 			ffmpeg: "ffmpeg".into(),
@@ -81,7 +81,7 @@ impl Relayer {
 async fn relayer_gets_every_window_to_the_last_one() {
 	let dir = tempfile::tempdir().unwrap();
 	let film = dir.path().join("film.mp4");
-	std::fs::write(&film, &*crate::testing::SAMPLE).unwrap();
+	std::fs::write(&film, &*crate::old::testing::SAMPLE).unwrap();
 	let origin = open(dir.path(), Input::File(film), 1).await;
 	let address = origin.address().clone();
 	assert_eq!(address.peer(), key().public(), "the signing key is the identity");

@@ -44,7 +44,7 @@ fn windows_of_a_run_follow_each_other() {
 	assert!(signed
 		.windows(2)
 		.all(|pair| pair[1].header().follows(&pair[0].history_after())));
-	assert_eq!(signed[2].header().duration_ms, 1_000);
+	assert_eq!(signed[2].header().duration_ms, 2_000);
 	assert_eq!(signed[2].header().flags, flags::LAST_PART | flags::INDEPENDENT);
 	let status = signer.status(State::Live, 1).status.message;
 	assert_eq!(status.after, Hash([0; 32]), "nothing was before");
@@ -105,14 +105,20 @@ fn run_that_lost_its_state_signs_no_place_twice() {
 fn header_says_what_the_encoder_said() {
 	let dir = tempfile::tempdir().unwrap();
 	let mut window = windows().remove(0);
-	(window.restarted, window.fragment.independent) = (true, false);
+	(window.discontinuity, window.independent) = (true, false);
 	let signed = open(dir.path(), 1).unwrap().sign(&window).unwrap();
 	let header = signed.header();
 	assert_eq!(header.flags, flags::LAST_PART | flags::DISCONTINUITY);
 	assert_eq!((header.start_ms, header.duration_ms), (window.start_ms, 2_000));
 	assert_eq!((header.id.stream, header.id.track), (STREAM, 0));
-	assert_eq!(signed.data(), window.fragment.data);
-	assert_eq!(signed.init(), &window.init);
+	assert_eq!(signed.data(), window.data);
+	assert_eq!(signed.init(), &window.init.segment);
+	let track = &signed.catalog().catalog.tracks[0];
+	assert_eq!(track.codecs.as_str(), window.init.codecs);
+	assert_eq!(
+		(track.width, track.height, track.rate, track.timescale),
+		(854, 480, 30_000, 30_000)
+	);
 }
 
 #[test]
@@ -126,7 +132,7 @@ fn window_signed_but_not_published_is_served_again_unchanged() {
 	assert_eq!(again.signed_header(), signed.signed_header());
 	assert_eq!(again.frame(), signed.frame());
 	assert_eq!(again.init(), signed.init());
-	assert_eq!(signer.timeline(), Some(Duration::from_micros(window.fragment.end_us)));
+	assert_eq!(signer.continues(), Some(window.end));
 }
 
 #[test]
@@ -144,6 +150,93 @@ fn nothing_is_signed_that_is_not_on_disk() {
 		FIRST + 1,
 		"its place is still free"
 	);
+}
+
+/// A disk on which nothing can be written.
+fn full(_: &Path, _: &[u8]) -> io::Result<()> {
+	Err(io::ErrorKind::StorageFull.into())
+}
+
+#[test]
+fn full_disk_keeps_no_older_window_than_was_published() {
+	let dir = tempfile::tempdir().unwrap();
+	let [first, second, third] = &windows()[..] else {
+		panic!()
+	};
+	let mut signer = open(dir.path(), 1).unwrap();
+	let signed = signer.sign(first).unwrap();
+	signer.disk.write = full;
+	let next = signer.sign(second).unwrap();
+	assert!(next.header().follows(&signed.history_after()), "the broadcast goes on");
+	assert!(!next.header().has(flags::DISCONTINUITY));
+	assert!(
+		!signer.path.exists(),
+		"an older one would be taken for the end of this epoch"
+	);
+	drop(signer);
+	let mut again = open(dir.path(), 2).unwrap();
+	assert!(again.last().is_none() && again.continues().is_none());
+	assert_eq!(
+		again.sign(third).unwrap().id().segment,
+		FIRST,
+		"as one that lost its disk"
+	);
+}
+
+#[test]
+fn window_is_kept_again_when_there_is_room() {
+	let dir = tempfile::tempdir().unwrap();
+	let windows = windows();
+	let mut signer = open(dir.path(), 1).unwrap();
+	signer.disk.write = full;
+	signer.sign(&windows[0]).unwrap();
+	signer.disk.write = files::write_atomic;
+	let last = signer.sign(&windows[1]).unwrap();
+	drop(signer);
+	assert_eq!(open(dir.path(), 2).unwrap().last().unwrap().hash(), last.hash());
+}
+
+#[test]
+fn older_window_leaves_its_room_to_the_newer_one() {
+	/// Room for one window.
+	fn small(path: &Path, content: &[u8]) -> io::Result<()> {
+		match path.exists() {
+			true => full(path, content),
+			false => files::write_atomic(path, content),
+		}
+	}
+	let dir = tempfile::tempdir().unwrap();
+	let mut signer = open(dir.path(), 1).unwrap();
+	signer.disk.write = small;
+	let last = windows()
+		.iter()
+		.map(|window| signer.sign(window).unwrap())
+		.last()
+		.unwrap();
+	assert!(signer.kept);
+	drop(signer);
+	assert_eq!(open(dir.path(), 2).unwrap().last().unwrap().hash(), last.hash());
+}
+
+#[test]
+fn window_is_held_back_where_an_older_one_cannot_be_removed() {
+	let dir = tempfile::tempdir().unwrap();
+	let [first, second, third] = &windows()[..] else {
+		panic!()
+	};
+	let mut signer = open(dir.path(), 1).unwrap();
+	let signed = signer.sign(first).unwrap();
+	signer.disk = Disk {
+		write: full,
+		remove: |_| Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+	};
+	let error = signer.sign(second).unwrap_err();
+	assert!(matches!(&error, SignerError::File { error, .. } if error.kind() == io::ErrorKind::ReadOnlyFilesystem));
+	assert_eq!(signer.last().unwrap().hash(), signed.hash());
+	signer.disk = DISK;
+	let next = signer.sign(third).unwrap();
+	assert_eq!(next.id().segment, FIRST + 1, "in its place");
+	assert!(next.header().has(flags::DISCONTINUITY));
 }
 
 #[test]
@@ -172,7 +265,10 @@ fn damaged_state_is_refused_and_never_begun_anew() {
 	let longer = [&good[..], &[0]].concat();
 	let mut flipped = good.clone();
 	*flipped.last_mut().unwrap() ^= 1;
-	for bad in [&good[..good.len() - 1], &longer, &flipped, &[]] {
+	let mut other_time = good.clone();
+	let media_time = good.len() - CHECKSUM - 8;
+	other_time[media_time] ^= 1;
+	for bad in [&good[..good.len() - 1], &longer, &flipped, &other_time, &[]] {
 		fs::write(&path, bad).unwrap();
 		assert!(matches!(open(dir.path(), 2), Err(SignerError::Damaged { .. })));
 	}

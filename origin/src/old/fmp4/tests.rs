@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
 	encoder::unix_ms,
-	testing::{cut, encode, SAMPLE},
+	old::testing::{cut, encode, SAMPLE},
 };
 use mp4_atom::Encode;
 use proptest::prelude::*;

@@ -1,0 +1,481 @@
+//! What two encoders are fed, and what becomes of what they write: windows of exactly 60 pictures, whatever the encoders do.
+//!
+//! ```text
+//!  push ──► pictures since the open part began ──feed──► [picture encoder] ──tag──► access units ─┐
+//!           sound likewise, and a little before ─feed──► [sound encoder]   ──tag──► frames ───────┴─► window
+//! ```
+//!
+//! Neither encoder is told a time: the n-th picture in is the n-th out, and a frame of sound stands where its number says. Raw
+//! input is kept until its part is out. So an encoder that crashes, hangs or writes nonsense costs time alone: another one is
+//! started at the open part's first picture, whatever of that part there was is thrown away, and its input is fed again. The
+//! sound's encoder begins a few frames earlier ([`WARM_UP`]), so that its first frame that counts joins the one before.
+//!
+//! Time is an argument: since any moment, on a clock that never goes back.
+//!
+//! | held | at most |
+//! | --- | --- |
+//! | raw pictures and their sound | [`MOST_HELD`]: 130 MB of pictures, 1.4 MB of sound; 40 MB of them in operation, less where pictures are the same allocation |
+//! | encoded, for each encoder | [`MOST_ENCODED`]: 3 MiB |
+
+mod lane;
+
+use crate::{
+	flv::{Content, Tag},
+	mux::{AccessUnit, Init, MediaTime, Part},
+	picture::{Picture, CHANNELS, PICTURES_PER_SEGMENT, RATE, SAMPLES_PER_FRAME, SAMPLES_PER_PICTURE},
+};
+use bytes::{BufMut, Bytes, BytesMut};
+use lane::Lane;
+pub use lane::{Fault, MOST_ENCODED, STALL_LIMIT, START_LIMIT};
+use std::{collections::VecDeque, time::Duration};
+
+/// Most pictures that are held: the 60 of an open window, [`STALL_LIMIT`] until a hang is seen, 2 s to start another encoder and
+/// to catch up.
+pub const MOST_HELD: usize = 210;
+
+/// An encoder that has so many pictures to do is slower than they come: those that follow are not taken. 1 s, of which its own
+/// lookahead is a tenth.
+pub const OVERLOAD: u64 = 30;
+
+/// How long after its start an encoder may have more than that to do: what was held is fed again.
+pub const CATCH_UP: Duration = Duration::from_secs(10);
+
+/// Frames of earlier sound that a sound encoder is fed before those that count: its filter bank overlaps one frame, its
+/// decisions on block sizes and bits settle within a few.
+pub const WARM_UP: u64 = 8;
+
+/// Frames that FFmpeg's AAC encoder writes before those of what it was fed (`initial_padding` of 1024 samples).
+const PRIMING: u64 = 1;
+
+/// Silence behind the last sound when encoders are to write all they have, samples: the last frame reaches beyond the picture,
+/// and no encoder pads by more.
+const PADDING: usize = 4 * SAMPLES_PER_FRAME as usize;
+
+/// Bytes of a sample of all channels.
+const SAMPLE_BYTES: usize = 2 * CHANNELS;
+
+/// One of the two encoders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Track {
+	/// Raw pictures in, H.264 out.
+	Picture,
+	/// Signed 16 bit in, AAC out.
+	Sound,
+}
+
+impl Track {
+	/// Both.
+	pub const ALL: [Self; 2] = [Self::Picture, Self::Sound];
+}
+
+/// What is to be done with an encoder.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Order {
+	/// Start one; [`Plan::started`] or [`Plan::ended`] is to follow.
+	Start {
+		/// Its first picture is that of the segment: key frames are due at multiples of 60 *of the segment*.
+		in_segment: u32,
+	},
+	/// End this one and say [`Plan::ended`]: it hangs.
+	Kill(Fault),
+}
+
+/// What goes into an encoder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Feed {
+	/// Behind what came before.
+	Data(Bytes),
+	/// Its input is over.
+	End,
+}
+
+/// Encoders are slower than pictures come: this one was not taken. Its sound is to be dropped with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the encoder is too slow: {waiting} pictures wait")]
+pub struct Overloaded {
+	/// Taken and not yet encoded.
+	pub waiting: u64,
+}
+
+/// A window, or a part of one, as it was encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+	/// What it decodes with.
+	pub init: Init,
+	/// The fragment.
+	pub data: Bytes,
+	/// When its first picture was captured: Unix time, milliseconds.
+	pub start_ms: u64,
+	/// How long it plays, milliseconds; those of a segment add up to 2,000.
+	pub duration_ms: u32,
+	/// Decodable without what came before.
+	pub independent: bool,
+	/// The first one with another initialisation segment, or behind a pause.
+	pub discontinuity: bool,
+	/// Last part of its segment.
+	pub last_part: bool,
+	/// Where it ends on the media timeline: what the next run of the program continues from.
+	pub end: MediaTime,
+}
+
+/// A picture that is held.
+#[derive(Clone, Debug)]
+struct Held {
+	picture: Picture,
+	captured_ms: u64,
+}
+
+/// See the module's own words.
+#[derive(Debug)]
+pub struct Plan {
+	/// Pictures of a part.
+	per_part: u32,
+	/// First picture of the open part.
+	base: MediaTime,
+	/// From there on.
+	held: VecDeque<Held>,
+	/// Sound of pictures, the first one being that of picture [`Plan::sound_from`].
+	sound: VecDeque<Bytes>,
+	sound_from: u64,
+	picture_lane: Lane<AccessUnit>,
+	sound_lane: Lane<Bytes>,
+	/// Encoders are to write all they have: until the next picture.
+	flushing: bool,
+	/// Where the first run began, if nothing was before it.
+	origin: Option<MediaTime>,
+	/// Windows that begin here say that they do not follow.
+	breaks: VecDeque<MediaTime>,
+	/// In force, and what it was made of.
+	init: Option<(Init, [Bytes; 2])>,
+}
+
+impl Plan {
+	/// Parts of `per_part` pictures (60: whole segments). `continues`: where earlier runs of the program ended; the segment
+	/// that was open then is skipped.
+	pub fn new(per_part: u32, continues: Option<MediaTime>) -> Self {
+		let base = match continues {
+			Some(time) if time.in_segment() > 0 => time.segment_end(),
+			other => other.unwrap_or_default(),
+		};
+		Self {
+			per_part,
+			base,
+			held: VecDeque::new(),
+			sound: VecDeque::new(),
+			sound_from: base.pictures(),
+			picture_lane: Lane::default(),
+			sound_lane: Lane::default(),
+			flushing: false,
+			origin: continues.is_none().then_some(base),
+			breaks: continues.map(|_| base).into_iter().collect(),
+			init: None,
+		}
+	}
+
+	/// Takes the next picture, and the sound of its time: 1600 samples of each channel.
+	///
+	/// # Errors
+	/// When encoders are too slow: nothing is taken then.
+	pub fn push(
+		&mut self,
+		picture: Picture,
+		samples: &[i16],
+		captured_ms: u64,
+		now: Duration,
+	) -> Result<(), Overloaded> {
+		debug_assert_eq!(samples.len(), SAMPLES_PER_PICTURE * CHANNELS);
+		if !self.has_room(now) {
+			return Err(Overloaded {
+				waiting: self.waiting(),
+			});
+		}
+		self.flushing = false;
+		let mut sound = BytesMut::with_capacity(samples.len() * 2);
+		samples.iter().for_each(|sample| sound.put_i16_le(*sample));
+		self.take(picture, sound.freeze(), captured_ms, now);
+		Ok(())
+	}
+
+	fn take(&mut self, picture: Picture, sound: Bytes, captured_ms: u64, now: Duration) {
+		self.held.push_back(Held { picture, captured_ms });
+		self.sound.push_back(sound);
+		self.watch(now);
+	}
+
+	/// Pictures that were taken and are not encoded by both: the figure of backpressure. 4 in operation.
+	pub fn waiting(&self) -> u64 {
+		let reached = self.reached(Track::Picture).min(self.reached(Track::Sound));
+		self.end().pictures().saturating_sub(reached)
+	}
+
+	/// Whether the next picture would be taken.
+	pub fn has_room(&self, now: Duration) -> bool {
+		let late = |since: Option<Duration>| since.is_none_or(|since| now < since + CATCH_UP);
+		let catching_up = late(self.picture_lane.since()) || late(self.sound_lane.since());
+		let hangs = self.picture_lane.silent(now) || self.sound_lane.silent(now);
+		self.held.len() < MOST_HELD && (catching_up || hangs || self.waiting() < OVERLOAD)
+	}
+
+	/// Whether a segment ends here: no picture of an open one was taken.
+	pub fn at_boundary(&self) -> bool {
+		self.end().in_segment() == 0
+	}
+
+	/// Nothing is held, and nothing will come out until more is taken.
+	pub fn is_empty(&self) -> bool {
+		self.held.is_empty()
+	}
+
+	/// Nothing follows for now: what was taken becomes windows. An open segment is filled up with its last picture and
+	/// silence. The next window, whenever it comes, says that it does not follow.
+	pub fn flush(&mut self, now: Duration) {
+		while let (false, Some(last)) = (self.at_boundary(), self.held.back().cloned()) {
+			let captured_ms = last.captured_ms + u64::from(1_000 / RATE);
+			self.take(last.picture, Bytes::from_static(&SILENCE), captured_ms, now);
+		}
+		self.flushing = true;
+		let end = self.end();
+		if self.origin != Some(end) && self.breaks.back() != Some(&end) {
+			self.breaks.push_back(end);
+		}
+		self.watch(now);
+	}
+
+	/// What is to be done with an encoder now.
+	pub fn order(&mut self, track: Track, now: Duration) -> Option<Order> {
+		let work = self.reached(track) < self.end().pictures();
+		match self.lane_order(track, now)? {
+			LaneOrder::Start if work => Some(Order::Start {
+				in_segment: self.base.in_segment(),
+			}),
+			LaneOrder::Start => None,
+			LaneOrder::Kill(fault) => Some(Order::Kill(fault)),
+		}
+	}
+
+	fn lane_order(&self, track: Track, now: Duration) -> Option<LaneOrder> {
+		let (down, fault) = match track {
+			Track::Picture => (self.picture_lane.startable(now), self.picture_lane.overdue(now)),
+			Track::Sound => (self.sound_lane.startable(now), self.sound_lane.overdue(now)),
+		};
+		match (down, fault) {
+			(true, _) => Some(LaneOrder::Start),
+			(false, Some(fault)) => Some(LaneOrder::Kill(fault)),
+			_ => None,
+		}
+	}
+
+	/// When [`order`](Self::order) has to be asked again at the latest, if nothing else happens.
+	pub fn deadline(&self) -> Option<Duration> {
+		let work = |track| self.reached(track) < self.end().pictures();
+		let picture = self.picture_lane.deadline(work(Track::Picture));
+		let sound = self.sound_lane.deadline(work(Track::Sound));
+		picture.into_iter().chain(sound).min()
+	}
+
+	/// An encoder runs, as ordered, and has been fed nothing.
+	pub fn started(&mut self, track: Track, now: Duration) {
+		match track {
+			Track::Picture => self
+				.picture_lane
+				.start(now, self.base.pictures(), self.base.pictures(), 0),
+			Track::Sound => {
+				let (frame, warm_up) = self.sound_start();
+				self.sound_lane.start(
+					now,
+					frame,
+					(frame - warm_up) * u64::from(SAMPLES_PER_FRAME),
+					warm_up + PRIMING,
+				);
+			},
+		}
+		self.watch(now);
+	}
+
+	/// The first frame that counts, and how many are fed before it.
+	fn sound_start(&self) -> (u64, u64) {
+		let frame = self.base.frame();
+		(frame, frame.min(WARM_UP))
+	}
+
+	/// What goes next into an encoder, to be asked when all that came before is in; `None`: nothing for now.
+	pub fn feed(&mut self, track: Track, now: Duration) -> Option<Feed> {
+		let (end, flushing) = (self.end(), self.flushing);
+		let feed = match track {
+			Track::Picture => {
+				let at = self.picture_lane.fed()?;
+				let held = self.held.get((at - self.base.pictures()) as usize);
+				match held {
+					Some(held) => {
+						self.picture_lane.advance(1);
+						Some(Feed::Data(held.picture.clone()))
+					},
+					None if flushing => {
+						self.picture_lane.finish(end.pictures());
+						self.picture_lane.close();
+						Some(Feed::End)
+					},
+					None => None,
+				}
+			},
+			Track::Sound => {
+				let at = self.sound_lane.fed()?;
+				if self.sound_lane.finishing() {
+					self.sound_lane.close();
+					Some(Feed::End)
+				} else if at < end.samples() {
+					let (number, within) = (at / SAMPLES_PER_PICTURE as u64, at % SAMPLES_PER_PICTURE as u64);
+					let samples = number
+						.checked_sub(self.sound_from)
+						.and_then(|index| self.sound.get(index as usize).cloned())
+						.unwrap_or(Bytes::from_static(&SILENCE));
+					self.sound_lane.advance(SAMPLES_PER_PICTURE as u64 - within);
+					Some(Feed::Data(samples.slice(within as usize * SAMPLE_BYTES..)))
+				} else if flushing {
+					self.sound_lane.finish(end.frame());
+					self.sound_lane.advance(PADDING as u64);
+					Some(Feed::Data(Bytes::from_static(&PADDED)))
+				} else {
+					None
+				}
+			},
+		};
+		self.watch(now);
+		feed
+	}
+
+	/// An encoder wrote this.
+	///
+	/// # Errors
+	/// When it is nothing that it can have made of what it was fed: it is to be ended, and [`Plan::ended`] said.
+	pub fn tag(&mut self, track: Track, tag: &Tag, now: Duration) -> Result<(), Fault> {
+		let content = tag.content()?;
+		let header = matches!(content, Content::PictureHeader(_) | Content::SoundHeader(_));
+		match track {
+			Track::Picture => self.picture_lane.picture(content, now)?,
+			Track::Sound => self.sound_lane.sound(content, now)?,
+		}
+		if let (true, Some(picture), Some(sound)) = (header, self.picture_lane.header(), self.sound_lane.header()) {
+			// Only to see whether it can be used: it comes into force with its first window.
+			Init::new(&picture, &sound).map_err(|_| Fault::Header)?;
+		}
+		self.watch(now);
+		Ok(())
+	}
+
+	/// An encoder is gone, or could not be started. Whether another one is needed, and when, [`order`](Self::order) says.
+	/// Returns whether it had done all that it was to do.
+	pub fn ended(&mut self, track: Track, now: Duration) -> bool {
+		match track {
+			Track::Picture => self.picture_lane.stop(now),
+			Track::Sound => self.sound_lane.stop(now),
+		}
+	}
+
+	/// Encoders in a row, of this track, that ended before a single window was made of what they wrote.
+	pub fn failures(&self, track: Track) -> u32 {
+		match track {
+			Track::Picture => self.picture_lane.failures(),
+			Track::Sound => self.sound_lane.failures(),
+		}
+	}
+
+	/// The next window, once all of it is here.
+	pub fn window(&mut self) -> Option<Window> {
+		let end = self.base.part_end(self.per_part);
+		let pictures = end.since(self.base) as usize;
+		let frames = (end.frame() - self.base.frame()) as usize;
+		let made_of = [self.picture_lane.header()?, self.sound_lane.header()?];
+		let (units, sound) = (self.picture_lane.first(pictures)?, self.sound_lane.first(frames)?);
+		let part = Part {
+			at: self.base,
+			captured_ms: self.held.front()?.captured_ms,
+			pictures: units,
+			frames: sound,
+		};
+		let data = part.to_bytes().expect("lanes hold at most 3 MiB each");
+		let independent = units[0].key;
+		let (start_ms, duration_ms) = (part.captured_ms, (end.ms() - self.base.ms()) as u32);
+		let known = self.init.as_ref().is_some_and(|(_, of)| *of == made_of);
+		let mut discontinuity = self.breaks.front() == Some(&self.base);
+		if !known {
+			discontinuity |= self.init.is_some();
+			let init = Init::new(&made_of[0], &made_of[1]).expect("tried when the header came");
+			self.init = Some((init, made_of));
+		}
+		let init = self.init.as_ref().map(|(init, _)| init.clone())?;
+		self.picture_lane.release(pictures);
+		self.sound_lane.release(frames);
+		self.held.drain(..pictures);
+		self.base = end;
+		while self.breaks.front().is_some_and(|at| *at < end) {
+			self.breaks.pop_front();
+		}
+		self.forget_sound();
+		Some(Window {
+			init,
+			data,
+			start_ms,
+			duration_ms,
+			independent,
+			discontinuity,
+			last_part: end.in_segment() == 0,
+			end,
+		})
+	}
+
+	/// Sound that no encoder will be fed again. None of before a pause is: there is nothing to join.
+	fn forget_sound(&mut self) {
+		let (frame, warm_up) = self.sound_start();
+		let mut from = (frame - warm_up) * u64::from(SAMPLES_PER_FRAME) / SAMPLES_PER_PICTURE as u64;
+		if self.breaks.front() == Some(&self.base) {
+			from = self.base.pictures();
+		}
+		while self.sound_from < from && self.sound.pop_front().is_some() {
+			self.sound_from += 1;
+		}
+	}
+
+	/// Behind the last picture.
+	fn end(&self) -> MediaTime {
+		self.base.after(self.held.len() as u64)
+	}
+
+	/// Number of the first picture whose access unit, or sound, is not here.
+	fn reached(&self, track: Track) -> u64 {
+		match track {
+			Track::Picture => self.base.pictures() + self.picture_lane.len() as u64,
+			Track::Sound => {
+				let frame = self.base.frame() + self.sound_lane.len() as u64;
+				// All of those whose frames begin before.
+				(frame * u64::from(SAMPLES_PER_FRAME) / SAMPLES_PER_PICTURE as u64).max(self.base.pictures())
+			},
+		}
+	}
+
+	/// Takes note of whether encoders owe something.
+	fn watch(&mut self, now: Duration) {
+		let end = self.end().pictures();
+		let picture = end.saturating_sub(self.reached(Track::Picture));
+		let sound = end.saturating_sub(self.reached(Track::Sound));
+		self.picture_lane.watch(picture, now);
+		self.sound_lane.watch(sound, now);
+	}
+}
+
+/// What a lane wants, whether there is work or not.
+enum LaneOrder {
+	Start,
+	Kill(Fault),
+}
+
+/// A picture's time of silence.
+static SILENCE: [u8; SAMPLES_PER_PICTURE * SAMPLE_BYTES] = [0; SAMPLES_PER_PICTURE * SAMPLE_BYTES];
+
+/// [`PADDING`] of it.
+static PADDED: [u8; PADDING * SAMPLE_BYTES] = [0; PADDING * SAMPLE_BYTES];
+
+const _: () = assert!(MOST_HELD > PICTURES_PER_SEGMENT as usize + (RATE as usize) * 3);
+
+#[cfg(test)]
+mod tests;
