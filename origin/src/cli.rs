@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::{
-	old::{self, Input},
 	origin::{Config, Origin},
+	studio::Input,
 	trade,
 };
 use anyhow::Result;
@@ -59,12 +59,16 @@ struct Run {
 	/// Where relayers connect; UDP port 0 takes a free one
 	#[arg(long, value_name = "MULTIADDR", default_value = "/ip4/0.0.0.0/udp/4001/quic-v1")]
 	listen: Multiaddr,
-	/// test, rtmp://HOST:PORT/APP/KEY (listens for OBS or FFmpeg), device:PATH, or the path of a file
+	/// test, rtmp://HOST:PORT/APP (listens for OBS or FFmpeg), device:PATH, or the path of a file
 	#[arg(long, value_name = "INPUT")]
 	input: Input,
 	/// Plays a file again and again
 	#[arg(long)]
 	repeat: bool,
+	/// Holds the key that lets publish over RTMP; made when missing [default: stream.key in the folder of --state, or what
+	/// CLUSTERCAST_ORIGIN_STREAM_KEY holds]
+	#[arg(long, value_name = "FILE")]
+	stream_key_file: Option<PathBuf>,
 	/// Folder that keeps the newest window: the next run goes on behind it. For one origin at a time
 	#[arg(long, value_name = "DIR")]
 	state: PathBuf,
@@ -126,11 +130,10 @@ impl From<Run> for Config {
 			stream: StreamId(args.stream),
 			signing_key: args.signing_key,
 			listen: args.listen,
-			encoder: old::Config {
-				input: args.input,
-				repeat: args.repeat,
-				ffmpeg: args.ffmpeg,
-			},
+			input: args.input,
+			repeat: args.repeat,
+			stream_key_file: args.stream_key_file,
+			ffmpeg: args.ffmpeg,
 			state: args.state,
 			record: args.record,
 			window_log: args.window_log,

@@ -1,25 +1,21 @@
-//! The broadcaster's tool: encodes with FFmpeg, cuts windows, signs them, serves relayers.
+//! The broadcaster's tool: takes what people send, encodes with FFmpeg, signs windows, serves relayers.
 //!
 //! ```text
-//! input -> FFmpeg -> encoder + fmp4 -> signer -> publisher -> feed -> relayers
-//!                    whole windows     on disk   record, log         that guests lets in
+//! input -> door or decoder -> mixer -> encoder -> signer -> publisher -> feed -> relayers
+//!          ╰───────────── studio ────────────╯    on disk   record, log         that guests lets in
 //! ```
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | [`cli`] | the command line |
-//! | [`child`], [`backoff`] | FFmpeg as a process that never outlives us; when it is started again |
-//! | [`decoder`] | whatever people send as raw pictures and sound with their stamps |
-//! | [`trade`] | what an account does with stream keys |
 //! | [`origin`] | the program put together: [`origin::Origin`] |
+//! | [`trade`] | what an account does with stream keys |
+//! | [`studio`] | from input to encoded windows, on one clock |
 //! | [`door`] | RTMP: who may publish, and who is live |
-//! | [`encoder`] | FFmpeg: what it is told, and its supervision |
-//! | [`fmp4`] | cuts its output into windows, reads their times |
-//! | [`trade`] | what an account does with stream keys |
-//! | [`origin`] | the program put together: [`origin::Origin`] |
-//! | [`encoder`] | pictures and sound become windows, over crashes of both encoders |
+//! | [`decoder`] | whatever people send as raw pictures and sound with their stamps |
 //! | [`presence`] | whether there is something to show: the input, a slate for ten minutes, nothing |
-//! | [`old`] | one FFmpeg from input to windows, until decoders and mixer are there |
+//! | [`encoder`] | pictures and sound become windows, over crashes of both encoders |
+//! | [`child`], [`backoff`] | FFmpeg as a process that never outlives us; when it is started again |
 //! | [`signer`] | the chain of signed headers, unbroken over restarts |
 //! | [`publisher`] | where signed windows go |
 //! | [`guests`] | who is served |
@@ -27,15 +23,15 @@
 pub mod backoff;
 pub mod child;
 pub mod cli;
-pub mod door;
 pub mod decoder;
+pub mod door;
 pub mod encoder;
 pub mod guests;
-pub mod old;
 pub mod origin;
 pub mod presence;
 pub mod publisher;
 pub mod signer;
+pub mod studio;
 pub mod trade;
 
 #[cfg(test)]

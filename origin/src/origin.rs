@@ -1,11 +1,12 @@
 //! The program put together: checks everything that can be wrong before it listens, then broadcasts until told to end.
 
 use crate::{
+	door::{Lock, Sources, ENVIRONMENT},
 	encoder::unix_ms,
 	guests::Guests,
-	old::{self, Encoder},
 	publisher::Publisher,
 	signer::{Identity, Signer, SignerError},
+	studio::{self, Input, Studio},
 };
 use anyhow::{bail, ensure, Context, Result};
 use clustercast_chain::{keys, Chain};
@@ -58,8 +59,14 @@ pub struct Config {
 	pub signing_key: PathBuf,
 	/// Where relayers connect.
 	pub listen: Multiaddr,
-	/// FFmpeg and its input.
-	pub encoder: old::Config,
+	/// Where the video comes from.
+	pub input: Input,
+	/// Plays a file again and again.
+	pub repeat: bool,
+	/// File of the key that lets publish; without one the environment's counts, or one that is made in the state's folder.
+	pub stream_key_file: Option<PathBuf>,
+	/// The FFmpeg program.
+	pub ffmpeg: PathBuf,
 	/// Folder of the signer's state.
 	pub state: PathBuf,
 	/// File for what is published.
@@ -82,7 +89,7 @@ pub struct Origin {
 	genesis: Hash,
 	/// The peer key.
 	key: PublicKey,
-	encoder: Encoder,
+	studio: Studio,
 	signer: Signer,
 	publisher: Publisher,
 	feed: Feed,
@@ -125,7 +132,7 @@ enum Stop {
 impl Origin {
 	/// Checks input, key, stream and state, and listens. Fails with one line that says what to do.
 	pub async fn load(config: Config) -> Result<Self> {
-		config.encoder.check()?;
+		studio::check(&config.ffmpeg)?;
 		let key = keys::load_or_create(&config.signing_key)?;
 		let chain = Chain::connect(&config.rpc).await?;
 		let stream = config.stream;
@@ -147,6 +154,7 @@ impl Origin {
 			),
 			None => bail!("there is no stream {stream} on this chain: mint a stream key first"),
 		};
+		let title = chain.stream_key(stream).await?.map(|info| info.title).unwrap_or_default();
 		let genesis = chain.genesis();
 		let lease = rented_until.map(|until| Lease {
 			chain: chain.clone(),
@@ -156,7 +164,7 @@ impl Origin {
 			.await
 			.context("the node makes no new block")??;
 		let registry = (!config.open).then_some(chain);
-		let origin = Self::open(config, key, genesis, epoch, registry).await?;
+		let origin = Self::open(config, key, genesis, epoch, title, registry).await?;
 		Ok(Self { lease, ..origin })
 	}
 
@@ -166,6 +174,7 @@ impl Origin {
 		key: KeyPair,
 		genesis: Hash,
 		epoch: BlockNumber,
+		title: String,
 		registry: Option<Chain>,
 	) -> Result<Self> {
 		let stream = config.stream;
@@ -175,7 +184,31 @@ impl Origin {
 			genesis,
 		};
 		let signer = Signer::open(&config.state, identity, epoch, unix_ms())?;
-		let encoder = Encoder::new(config.encoder, signer.continues());
+		let lock = match &config.input {
+			Input::Door(address) => {
+				let sources = Sources {
+					address: address.key.clone(),
+					file: config.stream_key_file.as_deref(),
+					environment: std::env::var(ENVIRONMENT).ok(),
+					store: &config.state.join("stream.key"),
+				};
+				let (key, made) = sources.find()?;
+				if let Some(file) = made {
+					println!("{}", serde_json::json!({ "server": address.to_string(), "streamKey": key.reveal(), "file": file }));
+				}
+				Some(Lock::new(&address.app, &key))
+			},
+			Input::Own(_) => None,
+		};
+		let studio = Studio::open(studio::Config {
+			ffmpeg: config.ffmpeg,
+			input: config.input,
+			repeat: config.repeat,
+			lock,
+			title,
+			continues: signer.continues(),
+		})
+		.await?;
 		let feed = Feed::new(config.cache_bytes);
 		let mut publisher = Publisher::new(feed.clone());
 		if let Some(path) = &config.record {
@@ -196,7 +229,7 @@ impl Origin {
 			stream,
 			genesis,
 			key: key.public(),
-			encoder,
+			studio,
 			signer,
 			publisher,
 			feed,
@@ -252,7 +285,7 @@ impl Origin {
 			self.publisher.publish_again(window);
 			self.publisher.status(ended);
 		}
-		let outcome = broadcast(&mut self.encoder, &mut self.signer, &mut self.publisher, stop).await;
+		let outcome = broadcast(&mut self.studio, &mut self.signer, &mut self.publisher, stop).await;
 		match outcome {
 			Ok(Stop::Over) => {
 				self.publisher.status(self.signer.end());
@@ -274,10 +307,10 @@ impl Origin {
 	}
 }
 
-/// From the encoder through the signer to the publisher. The disk is waited for here: on the main thread, where nothing
+/// From the studio through the signer to the publisher. The disk is waited for here: on the main thread, where nothing
 /// else runs.
 async fn broadcast(
-	encoder: &mut Encoder,
+	studio: &mut Studio,
 	signer: &mut Signer,
 	publisher: &mut Publisher,
 	stop: impl Future<Output = Stop>,
@@ -285,16 +318,20 @@ async fn broadcast(
 	tokio::pin!(stop);
 	let mut stopping = None;
 	let mut held_back = HeldBack::default();
-	let mut live = tokio::time::interval(STATUS_INTERVAL);
-	live.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+	let mut state = studio.state();
+	let mut word = tokio::time::interval(STATUS_INTERVAL);
+	word.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
 	loop {
 		tokio::select! {
-			_ = live.tick() => publisher.status(signer.status(State::Live, unix_ms())),
+			_ = word.tick() => {
+				state = studio.state();
+				publisher.status(signer.status(state, unix_ms()));
+			},
 			why = &mut stop, if stopping.is_none() => {
 				stopping = Some(why);
-				encoder.finish();
+				studio.finish();
 			},
-			window = encoder.next() => match window? {
+			window = studio.next() => match window? {
 				Some(window) => match signer.sign(&window) {
 					Ok(window) => publisher.publish(window),
 					// Whatever is published must not be newer than what is on disk.
@@ -303,6 +340,11 @@ async fn broadcast(
 				},
 				None => return Ok(stopping.unwrap_or(Stop::Over)),
 			},
+		}
+		// A pause, and its end, are said at once.
+		if studio.state() != state {
+			state = studio.state();
+			publisher.status(signer.status(state, unix_ms()));
 		}
 	}
 }

@@ -12,7 +12,7 @@ pub mod event;
 pub mod listener;
 pub mod policy;
 
-pub use address::{Address, AddressError, Lock, Sources, StreamKey};
+pub use address::{Address, AddressError, Lock, Sources, StreamKey, ENVIRONMENT};
 pub use event::{Came, End, Event};
 pub use listener::{ListenError, Listener};
 

@@ -1,7 +1,7 @@
 //! A whole broadcast over QUIC, without a chain: served to anyone.
 
 use super::*;
-use crate::old::Input;
+use crate::decoder;
 use clustercast_network::Subscription;
 use clustercast_primitives::{crypto::KeyPair, subscribe::Binding};
 use clustercast_protocol::{viewer::Event, EncodedWindow, EndReason, Resume, ViewerConfig, ViewerSession};
@@ -14,17 +14,16 @@ fn key() -> KeyPair {
 	KeyPair::from_seed([1; 32])
 }
 
-async fn open(dir: &Path, input: Input, epoch: BlockNumber) -> Origin {
+async fn open(dir: &Path, input: decoder::Input, epoch: BlockNumber) -> Origin {
 	let config = Config {
 		rpc: String::new(),
 		stream: STREAM,
 		signing_key: "unused".into(),
 		listen: "/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap(),
-		encoder: old::Config {
-			input,
-			repeat: false,
-			ffmpeg: "ffmpeg".into(),
-		},
+		input: Input::Own(input),
+		repeat: false,
+		stream_key_file: None,
+		ffmpeg: "ffmpeg".into(),
 		state: dir.join("state"),
 		record: Some(dir.join("record.mp4")),
 		window_log: Some(dir.join("windows.jsonl")),
@@ -33,7 +32,7 @@ async fn open(dir: &Path, input: Input, epoch: BlockNumber) -> Origin {
 		max_relayers: 4,
 		cache_bytes: 8_000_000,
 	};
-	Origin::open(config, key(), GENESIS, epoch, None).await.unwrap()
+	Origin::open(config, key(), GENESIS, epoch, "Film".into(), None).await.unwrap()
 }
 
 struct Relayer {
@@ -81,8 +80,12 @@ impl Relayer {
 async fn relayer_gets_every_window_to_the_last_one() {
 	let dir = tempfile::tempdir().unwrap();
 	let film = dir.path().join("film.mp4");
-	std::fs::write(&film, &*crate::old::testing::SAMPLE).unwrap();
-	let origin = open(dir.path(), Input::File(film), 1).await;
+	let made = std::process::Command::new("ffmpeg")
+		.args("-v error -f lavfi -i testsrc2=s=320x180:r=30:d=5 -f lavfi -i sine=d=5 -c:v libx264 -c:a aac".split(' '))
+		.arg(&film)
+		.status();
+	assert!(made.unwrap().success());
+	let origin = open(dir.path(), decoder::Input::File(film), 1).await;
 	let address = origin.address().clone();
 	assert_eq!(address.peer(), key().public(), "the signing key is the identity");
 	let relayer = async {
@@ -113,7 +116,7 @@ async fn relayer_gets_every_window_to_the_last_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn relayer_continues_over_a_restart_of_the_origin() {
 	let dir = tempfile::tempdir().unwrap();
-	let origin = open(dir.path(), Input::Test, 1).await;
+	let origin = open(dir.path(), decoder::Input::Test, 1).await;
 	let address = origin.address().clone();
 	let (stop, stopped) = oneshot::channel::<()>();
 	let relayer = async {
@@ -138,7 +141,7 @@ async fn relayer_continues_over_a_restart_of_the_origin() {
 	outcome.unwrap();
 	assert_eq!(reason, EndReason::ShuttingDown);
 
-	let origin = open(dir.path(), Input::Test, 2).await;
+	let origin = open(dir.path(), decoder::Input::Test, 2).await;
 	let address = origin.address().clone();
 	let (stop, stopped) = oneshot::channel::<()>();
 	let relayer = async {
@@ -165,7 +168,7 @@ async fn relayer_continues_over_a_restart_of_the_origin() {
 #[tokio::test]
 async fn second_origin_with_the_same_state_does_not_start() {
 	let dir = tempfile::tempdir().unwrap();
-	let origin = open(dir.path(), Input::Test, 1).await;
+	let origin = open(dir.path(), decoder::Input::Test, 1).await;
 	let identity = Identity {
 		stream: STREAM,
 		key: key(),

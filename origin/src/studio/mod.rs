@@ -1,0 +1,556 @@
+//! From whatever people send to windows: door or file, decoders, mixer, encoders, on one clock.
+//!
+//! ```text
+//! door ──tags──► Publisher: timeline, decoders ─┐
+//! file, camera, test ───────► decoder ──────────┴─► mixer ──30 a second──► encoders ──► Studio::next
+//! ```
+//!
+//! What to do stands in machines without sockets (`media`, [`wall`], [`remarks`], [`presence`](crate::presence)); here bytes are
+//! moved between them, in one task.
+
+mod remarks;
+mod source;
+mod wall;
+
+use crate::{
+	backoff::Backoff,
+	child::SpawnError,
+	decoder::{self, Contents, Decoder, End, Output, StartError},
+	door::{policy::Proof, Address, AddressError, Event, Listener, ListenError, Lock},
+	encoder::{self, slate::slate, Encoder, EncoderError, Window},
+	presence::{Presence, Show},
+};
+use clustercast_media::{
+	flv::Tag,
+	mixer::{Figures, Mixer, SourceId},
+	mux::MediaTime,
+};
+use clustercast_primitives::status::State;
+use remarks::Remarks;
+use source::{Publisher, Source};
+use std::{
+	future::pending,
+	path::{Path, PathBuf},
+	str::FromStr,
+	time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::{
+	task::JoinSet,
+	time::{sleep_until, timeout, Instant},
+};
+use wall::Wall;
+
+/// How long a newcomer's first key frame may take to be decoded.
+const PROOF_LIMIT: Duration = Duration::from_secs(3);
+
+/// Between two looks at what the input leaves out.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Between two lines of figures.
+const FIGURES: Duration = Duration::from_secs(60);
+
+/// Where the video comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+	/// Whoever publishes there over RTMP: OBS, FFmpeg, a hardware encoder.
+	Door(Address),
+	/// A file, a camera, the test picture.
+	Own(decoder::Input),
+}
+
+/// Why a text names no input.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+	/// No address of a door.
+	#[error(transparent)]
+	Door(#[from] AddressError),
+	/// Another kind of URL.
+	#[error("unknown kind of input; use test, rtmp://…, device:PATH or the path of a file (SRT and WHIP are not taken)")]
+	Unknown,
+	/// Nothing at all.
+	#[error("empty")]
+	Empty,
+}
+
+impl FromStr for Input {
+	type Err = InputError;
+
+	fn from_str(text: &str) -> Result<Self, InputError> {
+		if text.starts_with("rtmp://") {
+			return Ok(Self::Door(text.parse()?));
+		}
+		if let Some(path) = text.strip_prefix("device:").filter(|path| !path.is_empty()) {
+			return Ok(Self::Own(decoder::Input::Device(path.into())));
+		}
+		match text {
+			"" | "device:" => Err(InputError::Empty),
+			"test" => Ok(Self::Own(decoder::Input::Test)),
+			url if url.contains("://") => Err(InputError::Unknown),
+			path => Ok(Self::Own(decoder::Input::File(path.into()))),
+		}
+	}
+}
+
+/// Why there is no video, or none any more.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StudioError {
+	/// The input cannot be played.
+	#[error(transparent)]
+	Start(#[from] StartError),
+	/// Nobody can publish there.
+	#[error(transparent)]
+	Listen(#[from] ListenError),
+	/// FFmpeg does not encode.
+	#[error(transparent)]
+	Encoder(#[from] EncoderError),
+	/// FFmpeg does not start.
+	#[error(transparent)]
+	Spawn(#[from] SpawnError),
+	/// Not a single picture or sample came.
+	#[error("the input cannot be played: {0}")]
+	Input(End),
+}
+
+/// What a studio needs.
+#[derive(Debug)]
+pub struct Config {
+	/// The program.
+	pub ffmpeg: PathBuf,
+	/// Where the video comes from.
+	pub input: Input,
+	/// Plays a file again and again.
+	pub repeat: bool,
+	/// What opens the door; [`Input::Door`] only.
+	pub lock: Option<Lock>,
+	/// Shown while nobody publishes.
+	pub title: String,
+	/// Where on the media timeline the runs before ended.
+	pub continues: Option<MediaTime>,
+}
+
+/// Where sources come from.
+#[derive(Debug)]
+enum Inlet {
+	Door(Listener),
+	/// Playing, or to be started again then.
+	Own {
+		input: decoder::Input,
+		repeat: bool,
+		backoff: Backoff,
+		again: Option<Instant>,
+	},
+	/// The file is over.
+	Over,
+}
+
+/// A source and its name in the mixer.
+#[derive(Debug)]
+struct Feed {
+	id: SourceId,
+	/// Of the door.
+	publisher: Option<u64>,
+	source: Source,
+	/// Something came of it.
+	came: bool,
+}
+
+/// Everything before the signer.
+#[derive(Debug)]
+pub struct Studio {
+	ffmpeg: PathBuf,
+	epoch: Instant,
+	wall: Wall,
+	mixer: Mixer,
+	encoder: Encoder,
+	presence: Presence,
+	remarks: Remarks,
+	inlet: Inlet,
+	/// Gives now.
+	live: Option<Feed>,
+	/// Gives what its decoders still have.
+	leaving: Option<Feed>,
+	/// Names so far.
+	sources: u64,
+	proofs: JoinSet<(u64, bool)>,
+	/// Next look, next line of figures.
+	look: Instant,
+	figures: Instant,
+	finishing: bool,
+}
+
+impl Studio {
+	/// Opens the input, or the door.
+	///
+	/// # Errors
+	/// When there is nothing to play, nowhere to listen, or no FFmpeg.
+	pub async fn open(config: Config) -> Result<Self, StudioError> {
+		let Config {
+			ffmpeg,
+			input,
+			repeat,
+			lock,
+			title,
+			continues,
+		} = config;
+		let slate = slate(&ffmpeg, &title).await;
+		let encoder_config = encoder::Config {
+			ffmpeg: ffmpeg.clone(),
+			..encoder::Config::default()
+		};
+		let (inlet, first) = match (input, lock) {
+			(Input::Door(address), lock) => {
+				let lock = lock.expect("whoever opens a door has its lock");
+				let listener = Listener::open(&address, lock, Proof::Decoder).await?;
+				for at in listener.addresses() {
+					tracing::info!("waiting for a publisher on {at}, app {:?}", address.app);
+				}
+				(Inlet::Door(listener), None)
+			},
+			(Input::Own(input), _) => {
+				let (decoder, contents) = Decoder::open(&ffmpeg, &input, repeat).await?;
+				say(contents.as_ref());
+				let inlet = Inlet::Own {
+					input,
+					repeat,
+					backoff: Backoff::default(),
+					again: None,
+				};
+				(inlet, Some(decoder))
+			},
+		};
+		let epoch = Instant::now();
+		let mut studio = Self {
+			wall: Wall::default(),
+			mixer: Mixer::new(slate, Duration::ZERO),
+			encoder: Encoder::start(encoder_config, continues),
+			presence: Presence::default(),
+			remarks: Remarks::default(),
+			inlet,
+			live: None,
+			leaving: None,
+			sources: 0,
+			proofs: JoinSet::new(),
+			look: epoch + LOOK,
+			figures: epoch + FIGURES,
+			finishing: false,
+			ffmpeg,
+			epoch,
+		};
+		if let Some(decoder) = first {
+			studio.begin(Source::Own(decoder), None);
+		}
+		Ok(studio)
+	}
+
+	/// The next window; `None` when a file is over, or after [`finish`](Self::finish). Cancel safe.
+	///
+	/// # Errors
+	/// When nothing can be encoded, or nothing of the input can be played.
+	pub async fn next(&mut self) -> Result<Option<Window>, StudioError> {
+		loop {
+			self.frames();
+			self.look();
+			let due = self.epoch + self.mixer.next_due();
+			tokio::select! {
+				window = self.encoder.next() => return Ok(window?),
+				() = sleep_until(due) => {},
+				event = self.inlet.next() => match event {
+					Arrival::Door(event) => self.door(event)?,
+					Arrival::Again => self.again().await?,
+				},
+				output = next_of(&mut self.live) => self.output(output, true)?,
+				output = next_of(&mut self.leaving) => self.output(output, false)?,
+				Some(proof) = self.proofs.join_next() => {
+					if let (Ok((publisher, decodes)), Inlet::Door(door)) = (proof, &self.inlet) {
+						door.proved(publisher, decodes).await;
+					}
+				},
+			}
+		}
+	}
+
+	/// Ends the broadcast: what was taken still comes from [`next`](Self::next), then `None`.
+	pub fn finish(&mut self) {
+		self.finishing = true;
+		self.encoder.finish();
+	}
+
+	/// How the broadcast stands.
+	pub fn state(&self) -> State {
+		self.presence.state(self.encoder.is_idle())
+	}
+
+	fn now(&self) -> Duration {
+		self.epoch.elapsed()
+	}
+
+	/// What is due goes to the encoders.
+	fn frames(&mut self) {
+		if self.finishing {
+			return;
+		}
+		let now = self.now();
+		while let Some(frame) = self.mixer.tick(now) {
+			match self.presence.show(now, self.encoder.at_boundary()) {
+				Show::Input | Show::Slate => {
+					let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+					let captured_ms = self.wall.capture_ms(frame.at, now, system);
+					// It says itself that it is too slow.
+					let _ = self.encoder.push(frame.picture, &frame.samples, captured_ms);
+				},
+				Show::Pause => {
+					tracing::info!("nobody publishes: the broadcast pauses");
+					self.encoder.pause();
+				},
+				Show::Nothing => {},
+			}
+		}
+		let playing = self.live.is_some() || self.leaving.is_some();
+		if !playing && self.mixer.is_drained(SourceId(self.sources)) {
+			match self.inlet {
+				Inlet::Over => self.finish(),
+				_ => self.presence.left(now),
+			}
+		}
+	}
+
+	/// Lines about what is missing, and figures.
+	fn look(&mut self) {
+		let now = Instant::now();
+		if now < self.look {
+			return;
+		}
+		self.look = now + LOOK;
+		for line in self.remarks.look(self.mixer.presence(), self.now()) {
+			tracing::info!("{line}");
+		}
+		if now >= self.figures {
+			self.figures = now + FIGURES;
+			let figures: Figures = self.mixer.figures();
+			tracing::debug!(?figures, "mixed so far");
+		}
+	}
+
+	fn begin(&mut self, source: Source, publisher: Option<u64>) {
+		self.sources += 1;
+		let id = SourceId(self.sources);
+		self.mixer.begin(id, self.now());
+		self.presence.came();
+		self.live = Some(Feed {
+			id,
+			publisher,
+			source,
+			came: false,
+		});
+	}
+
+	/// The source gives nothing new: what its decoders have still comes.
+	fn leave(&mut self) {
+		if let Some(mut feed) = self.live.take() {
+			if let Source::Publisher(publisher) = &mut feed.source {
+				publisher.finish();
+			}
+			if let Some(before) = self.leaving.replace(feed) {
+				self.mixer.end(before.id);
+			}
+		}
+	}
+
+	fn door(&mut self, event: Event) -> Result<(), StudioError> {
+		match event {
+			Event::Came(came) => {
+				self.leave();
+				let publisher = Publisher::new(&self.ffmpeg);
+				self.begin(Source::Publisher(Box::new(publisher)), Some(came.publisher));
+			},
+			Event::Tag { publisher, tag } => self.tag(publisher, &tag)?,
+			Event::Left { publisher, .. } => {
+				if self.live.as_ref().is_some_and(|feed| feed.publisher == Some(publisher)) {
+					self.leave();
+				}
+			},
+			Event::Asks { publisher, tags } => {
+				let ffmpeg = self.ffmpeg.clone();
+				self.proofs.spawn(async move {
+					let decodes = timeout(PROOF_LIMIT, source::decodes(&ffmpeg, &tags)).await;
+					(publisher, decodes.unwrap_or(false))
+				});
+			},
+		}
+		Ok(())
+	}
+
+	fn tag(&mut self, of: u64, tag: &Tag) -> Result<(), StudioError> {
+		let now = self.now();
+		let Some(feed) = self.live.as_mut().filter(|feed| feed.publisher == Some(of)) else {
+			return Ok(());
+		};
+		let Source::Publisher(publisher) = &mut feed.source else {
+			return Ok(());
+		};
+		if publisher.is_old() && is_key(tag) {
+			let renewed = publisher.renewed(&self.ffmpeg, now)?;
+			self.leave();
+			self.begin(Source::Publisher(Box::new(renewed)), Some(of));
+			return self.tag(of, tag);
+		}
+		if let Some(notice) = publisher.push(tag, now)? {
+			tracing::warn!("{notice}");
+		}
+		Ok(())
+	}
+
+	fn output(&mut self, output: Output, of_live: bool) -> Result<(), StudioError> {
+		let now = self.now();
+		let slot = if of_live { &mut self.live } else { &mut self.leaving };
+		let Some(feed) = slot else { return Ok(()) };
+		match output {
+			Output::Picture { at, picture } => {
+				feed.came = true;
+				self.mixer.picture(feed.id, at, picture, now);
+			},
+			Output::Sound { at, samples } => {
+				feed.came = true;
+				self.mixer.sound(feed.id, at, &samples, now);
+			},
+			Output::End(end) => {
+				let (id, came) = (feed.id, feed.came);
+				*slot = None;
+				self.mixer.end(id);
+				self.ended(end, came)?;
+			},
+		}
+		if let Inlet::Own { backoff, .. } = &mut self.inlet {
+			backoff.output(now);
+		}
+		Ok(())
+	}
+
+	/// What follows the end of a source that brings its own time.
+	fn ended(&mut self, end: End, came: bool) -> Result<(), StudioError> {
+		let now = self.epoch.elapsed();
+		let Inlet::Own {
+			input, backoff, again, ..
+		} = &mut self.inlet
+		else {
+			return Ok(());
+		};
+		match (&*input, end) {
+			(_, End::Over) => self.inlet = Inlet::Over,
+			(_, end) if !came && self.sources == 1 => return Err(StudioError::Input(end)),
+			// What was played is not played again.
+			(decoder::Input::File(_), end) => {
+				tracing::error!("the file cannot be played to its end: {end}");
+				self.inlet = Inlet::Over;
+			},
+			(decoder::Input::Test | decoder::Input::Device(_), end) => {
+				let at = backoff.ended(now);
+				tracing::warn!("the input stopped: {end}; trying again");
+				*again = Some(self.epoch + at);
+			},
+		}
+		Ok(())
+	}
+
+	/// Starts an input once more.
+	async fn again(&mut self) -> Result<(), StudioError> {
+		let now = self.epoch.elapsed();
+		let Inlet::Own {
+			input,
+			repeat,
+			backoff,
+			again,
+		} = &mut self.inlet
+		else {
+			return Ok(());
+		};
+		*again = None;
+		match Decoder::open(&self.ffmpeg, input, *repeat).await {
+			Ok((decoder, _)) => self.begin(Source::Own(decoder), None),
+			Err(error) => {
+				tracing::warn!("{error}; trying again");
+				*again = Some(self.epoch + backoff.ended(now));
+			},
+		}
+		Ok(())
+	}
+}
+
+/// What comes from where sources come from.
+enum Arrival {
+	Door(Event),
+	Again,
+}
+
+impl Inlet {
+	/// Cancel safe.
+	async fn next(&mut self) -> Arrival {
+		match self {
+			Self::Door(listener) => Arrival::Door(listener.next().await),
+			Self::Own { again: Some(at), .. } => {
+				sleep_until(*at).await;
+				Arrival::Again
+			},
+			Self::Own { .. } | Self::Over => pending().await,
+		}
+	}
+}
+
+async fn next_of(feed: &mut Option<Feed>) -> Output {
+	match feed {
+		Some(feed) => feed.source.next().await,
+		None => pending().await,
+	}
+}
+
+/// Whether decoding can begin with it.
+fn is_key(tag: &Tag) -> bool {
+	use clustercast_media::flv::Content;
+	matches!(tag.content(), Ok(Content::Frame { key: true, .. }))
+}
+
+/// What is in a file, for people.
+fn say(contents: Option<&Contents>) {
+	if let Some(contents) = contents {
+		tracing::info!("{contents}");
+	}
+}
+
+/// Whether the program is there: said before anything else is done.
+pub fn check(ffmpeg: &Path) -> Result<(), SpawnError> {
+	use std::process::{Command, Stdio};
+	let version = Command::new(ffmpeg).arg("-version").stdin(Stdio::null()).output();
+	version.map(drop).map_err(|error| match error.kind() {
+		std::io::ErrorKind::NotFound => SpawnError::NotInstalled(ffmpeg.into()),
+		_ => SpawnError::Io {
+			program: ffmpeg.into(),
+			error,
+		},
+	})
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn input_is_what_its_text_says() {
+		let own = |input| Ok(Input::Own(input));
+		for (text, input) in [
+			("test", own(decoder::Input::Test)),
+			("film.mp4", own(decoder::Input::File("film.mp4".into()))),
+			("-odd: name.mkv", own(decoder::Input::File("-odd: name.mkv".into()))),
+			("device:/dev/video0", own(decoder::Input::Device("/dev/video0".into()))),
+			("http://host/film.mp4", Err(InputError::Unknown)),
+			("srt://host:9000", Err(InputError::Unknown)),
+			("device:", Err(InputError::Empty)),
+			("", Err(InputError::Empty)),
+		] {
+			assert_eq!(text.parse::<Input>(), input, "{text}");
+		}
+		assert!(matches!("rtmp://[::1]:1936/live/key".parse(), Ok(Input::Door(_))));
+		assert!(matches!("rtmp://host:99999/live/key".parse::<Input>(), Err(InputError::Door(_))));
+	}
+}
