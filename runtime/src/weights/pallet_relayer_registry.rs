@@ -1,6 +1,6 @@
 //! Weights of `pallet_relayer_registry`, measured by `scripts/weights` on 2026-11-29.
 //!
-//! Steps: 50, repeats: 20. CPU: AMD EPYC. Generated: change the benchmark, not this file.
+//! Steps: 10, repeats: 10. CPU: AMD EPYC. Generated: change the benchmark, not this file.
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
@@ -28,8 +28,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `1436`
 		//  Estimated: `7670`
-		// Shortest run: 184_334_000 picoseconds.
-		Weight::from_parts(198_546_000, 7670)
+		// Shortest run: 185_547_000 picoseconds.
+		Weight::from_parts(196_833_000, 7670)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
@@ -39,8 +39,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `831`
 		//  Estimated: `4330`
-		// Shortest run: 24_136_000 picoseconds.
-		Weight::from_parts(27_941_000, 4330)
+		// Shortest run: 23_775_000 picoseconds.
+		Weight::from_parts(26_109_000, 4330)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -54,8 +54,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `1026`
 		//  Estimated: `4330`
-		// Shortest run: 85_017_000 picoseconds.
-		Weight::from_parts(90_374_000, 4330)
+		// Shortest run: 85_688_000 picoseconds.
+		Weight::from_parts(89_854_000, 4330)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -65,8 +65,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `831`
 		//  Estimated: `4330`
-		// Shortest run: 22_894_000 picoseconds.
-		Weight::from_parts(25_708_000, 4330)
+		// Shortest run: 22_644_000 picoseconds.
+		Weight::from_parts(25_408_000, 4330)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -76,8 +76,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `835`
 		//  Estimated: `4330`
-		// Shortest run: 21_471_000 picoseconds.
-		Weight::from_parts(24_367_000, 4330)
+		// Shortest run: 21_662_000 picoseconds.
+		Weight::from_parts(23_385_000, 4330)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -95,8 +95,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `1178`
 		//  Estimated: `4330`
-		// Shortest run: 97_045_000 picoseconds.
-		Weight::from_parts(108_462_000, 4330)
+		// Shortest run: 93_779_000 picoseconds.
+		Weight::from_parts(106_048_000, 4330)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
@@ -110,8 +110,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `1127`
 		//  Estimated: `6326`
-		// Shortest run: 92_368_000 picoseconds.
-		Weight::from_parts(96_844_000, 6326)
+		// Shortest run: 91_757_000 picoseconds.
+		Weight::from_parts(96_013_000, 6326)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -121,8 +121,8 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 		// Proof size in bytes:
 		//  Measured:  `831`
 		//  Estimated: `4330`
-		// Shortest run: 22_103_000 picoseconds.
-		Weight::from_parts(25_307_000, 4330)
+		// Shortest run: 22_464_000 picoseconds.
+		Weight::from_parts(24_616_000, 4330)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -134,10 +134,10 @@ impl<T: frame_system::Config> pallet_relayer_registry::WeightInfo for WeightInfo
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	fn set_signing_key() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `2197`
+		//  Measured:  `2193`
 		//  Estimated: `7670`
-		// Shortest run: 132_427_000 picoseconds.
-		Weight::from_parts(143_063_000, 7670)
+		// Shortest run: 130_664_000 picoseconds.
+		Weight::from_parts(138_076_000, 7670)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
