@@ -516,6 +516,11 @@ pub mod pallet {
 			Relayers::<T>::get(relayer).map_or(who == relayer, |r| *who == r.payout || *who == r.operator)
 		}
 
+		/// Whether `who` is the one account that acts for `relayer` day by day.
+		pub fn is_operator(who: &T::AccountId, relayer: &T::AccountId) -> bool {
+			Relayers::<T>::get(relayer).is_some_and(|r| *who == r.operator)
+		}
+
 		/// Who receives what is owed to `relayer`: the account itself where it is not registered.
 		pub fn payout(relayer: &T::AccountId) -> T::AccountId {
 			Relayers::<T>::get(relayer).map_or_else(|| relayer.clone(), |r| r.payout)

@@ -90,6 +90,7 @@ fn the_money_goes_to_the_payout_whoever_redeems() {
 			assert!(Registry::may_redeem(who, &ALICE));
 		}
 		assert!(!Registry::may_redeem(&NOBODY, &ALICE));
+		assert!(Registry::is_operator(&HOT, &ALICE) && !Registry::is_operator(&BOB, &ALICE));
 		assert!(!Registry::may_redeem(&HOT, &BOB), "for that relayer alone");
 		assert_eq!(Registry::payout(&ALICE), BOB);
 	});
