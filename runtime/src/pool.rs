@@ -10,10 +10,11 @@
 //!
 //! # What goes first
 //! Whoever fills blocks can keep out what pays less. Redemptions must not be kept out, since tickets expire. So there is a
-//! lane: the next extrinsic of a bonded relayer, or of its operator, if it is `redeem_batch` or `redeem_vouchers` and brings
+//! lane: the next extrinsic of a bonded relayer's operator, if it is `redeem_batch` or `redeem_vouchers` and brings
 //! [`LANE_WORTH`] times its fee, goes before everything that is signed, whatever that pays. In the lane goes first whose last turn is longest
 //! ago; a relayer that registers stands behind all that did before. So whoever wants to keep a batch waiting needs another
-//! bonded relayer for every batch that he sends before it, and each of them holds it up once.
+//! bonded relayer for every batch that he sends before it, and each of them holds it up once: its payout can redeem as well,
+//! but not here.
 //!
 //! | call of a relayer | refused where | adds to its priority | stays until |
 //! | --- | --- | --- | --- |
@@ -135,7 +136,7 @@ fn redeems(call: &RuntimeCall) -> bool {
 	)
 }
 
-/// The relayer whose turn a call is: whom a batch pays, if its sender may redeem for it; of a tip, the sender.
+/// The relayer whose turn a call is: whom a batch pays, if its sender is the operator; of a tip, the sender, likewise.
 fn relayer(sender: &AccountId, call: &RuntimeCall) -> Option<AccountId> {
 	use pallet_ticket_broker::Call as Broker;
 
@@ -149,7 +150,7 @@ fn relayer(sender: &AccountId, call: &RuntimeCall) -> Option<AccountId> {
 		_ => None,
 	};
 	let recipient = recipient.map_or_else(|| sender.clone(), |recipient| recipient.0.into());
-	RelayerRegistry::may_redeem(sender, &recipient).then_some(recipient)
+	RelayerRegistry::is_operator(sender, &recipient).then_some(recipient)
 }
 
 fn is_tip(call: &RuntimeCall) -> bool {
