@@ -344,6 +344,49 @@ fn tickets_of_the_usual_face_value_are_in_the_lane_however_dear_blocks_are() {
 	});
 }
 
+/// The attack: a viewer has something reserved while blocks are full, and all redemptions stand behind that in the order of nonces.
+#[test]
+fn what_a_relayer_is_to_reserve_keeps_its_redemptions_out_of_no_block() {
+	with_a_viewer(|| {
+		NextFeeMultiplier::<Runtime>::put(highest());
+		let recipient = super::raw(RELAYER);
+		let reservation = clustercast_primitives::channel::Reservation {
+			sender: super::raw(Sr25519Keyring::Eve),
+			session: super::key(2).public(),
+			recipient,
+			counter: 1,
+			cap: USDC,
+			reward: 0,
+			submit_by: System::block_number() + 100,
+		};
+		let reservation = super::key(2).sign(reservation, &super::genesis_hash());
+		let release = clustercast_primitives::channel::Release {
+			recipient,
+			session: super::key(2).public(),
+			registered: 0,
+			counter: 1,
+			kept: 0,
+		};
+		let calls = [
+			pallet_ticket_broker::Call::reserve { reservation },
+			pallet_ticket_broker::Call::release { release },
+		];
+		for call in calls {
+			let call = RuntimeCall::TicketBroker(call);
+			let before = RelayerRegistry::last_turn(&RELAYER.to_account_id());
+			next_block();
+			let own = judged(TransactionSource::External, signed(RELAYER, call.clone())).unwrap();
+			assert!(own.priority >= LANE, "{}", own.priority);
+			// Of somebody else it is like any other.
+			let other = judged(TransactionSource::External, signed(RICH, call.clone())).unwrap();
+			assert!(other.priority < LANE, "{}", other.priority);
+			// It is a turn, so that nobody has two.
+			assert_ok!(apply(signed(RELAYER, call)));
+			assert!(RelayerRegistry::last_turn(&RELAYER.to_account_id()) > before);
+		}
+	});
+}
+
 /// The attack: payout, operator and who registered each send a batch before any has had its turn.
 #[test]
 fn a_relayer_is_in_the_lane_once_whoever_acts_for_it() {
