@@ -363,7 +363,7 @@ fn what_a_relayer_is_to_reserve_keeps_its_redemptions_out_of_no_block() {
 		let release = clustercast_primitives::channel::Release {
 			recipient,
 			session: super::key(2).public(),
-			registered: 0,
+			registered: System::block_number(),
 			counter: 1,
 			kept: 0,
 		};
