@@ -19,9 +19,10 @@ const SESSION_LIFE: BlockNumber = 7 * 24 * 1_800;
 /// Ticket lives that a session key must have left to be used: an evening of watching (600-block tickets: 40 minutes).
 const SESSION_MARGIN: BlockNumber = 2;
 
-/// Fewer blocks than the chain allows a ticket to live: its expiry is rounded up to the grid, and a relayer's node may be
-/// 20 blocks behind ours.
-const EXPIRY_SLACK: BlockNumber = EXPIRY_GRID + 20;
+/// Fewer blocks than the chain allows a ticket to live: its expiry is rounded up to the grid; a relayer takes none that expires
+/// later than that from the block up to which it knows of us, which is up to 40 blocks behind its newest; and its node may be
+/// 20 behind ours.
+const EXPIRY_SLACK: BlockNumber = EXPIRY_GRID + 60;
 
 /// How often the chain is asked for a session key that others authorise: once a block.
 const LOOK: Duration = Duration::from_secs(2);
@@ -340,8 +341,8 @@ mod tests {
 			}
 		};
 		let lives: Vec<_> = (NOW..NOW + EXPIRY_GRID).map(life).collect();
-		assert_eq!(lives.iter().max(), Some(&(CONSTANTS.max_ticket_life - 20 - 1)));
-		assert_eq!(lives.iter().min(), Some(&(CONSTANTS.max_ticket_life - 80)));
+		assert_eq!(lives.iter().max(), Some(&(CONSTANTS.max_ticket_life - 60 - 1)));
+		assert_eq!(lives.iter().min(), Some(&(CONSTANTS.max_ticket_life - 120)));
 	}
 
 	fn account(deposit: Balance, sessions: Vec<SessionInfo>) -> ViewerAccount {

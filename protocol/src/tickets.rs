@@ -37,8 +37,20 @@ pub struct BookConfig {
 	pub credit: CreditConfig,
 	/// Most expectations open at a time, over all viewers.
 	pub max_expectations: usize,
-	/// Most that the chain lets 10^9 bytes of this stream cost, micro-USDC.
+	/// Most that the chain lets 10^9 bytes of this stream cost, micro-USDC, as long as nothing else is said of its terms.
 	pub max_price_per_gb: u64,
+}
+
+/// Terms of a stream whose figures are remembered: those that hold, and those before, under which vouchers are still taken.
+const KNOWN_TERMS: usize = 2;
+
+/// What is known of the stream's terms with one counter.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+	/// What the chain lets 10^9 bytes cost under them, micro-USDC.
+	max_price_per_gb: Option<u64>,
+	/// Block from which others hold.
+	ends: Option<BlockNumber>,
 }
 
 /// What a receipt is to be paid with.
@@ -139,8 +151,8 @@ pub struct TicketBook {
 	nonces: HashMap<PublicKey, Nonces>,
 	credit: Credit,
 	vouchers: BTreeMap<(AccountId, VoucherPlace), Running>,
-	/// Counter of the stream's terms that end last, and the block from which others hold.
-	superseded: Option<(u32, BlockNumber)>,
+	/// By counter of the stream's terms.
+	terms: BTreeMap<u32, Known>,
 }
 
 impl TicketBook {
@@ -152,7 +164,7 @@ impl TicketBook {
 			expected: HashMap::new(),
 			nonces: HashMap::new(),
 			vouchers: BTreeMap::new(),
-			superseded: None,
+			terms: BTreeMap::new(),
 		}
 	}
 
@@ -305,7 +317,11 @@ impl TicketBook {
 		grown.filter(|by| *by >= amount).ok_or(TicketError::VoucherTooLow)?;
 		let bytes = voucher.bytes.checked_sub(newest.bytes);
 		bytes.filter(|by| *by >= least).ok_or(TicketError::WrongBytes)?;
-		if !amount::is_voucher_within(self.config.max_price_per_gb, voucher.bytes, voucher.amount) {
+		// By the price of its own terms: what others allow, the chain does not pay.
+		let known = self.terms.get(&voucher.terms);
+		let price = known.and_then(|known| known.max_price_per_gb);
+		let price = price.unwrap_or(self.config.max_price_per_gb);
+		if !amount::is_voucher_within(price, voucher.bytes, voucher.amount) {
 			return Err(TicketError::VoucherTooDear);
 		}
 		signed
@@ -365,22 +381,35 @@ impl TicketBook {
 		self.vouchers.retain(|_, running| running.expiry >= now);
 	}
 
-	/// The chain lets 10^9 bytes of this stream cost at most this from now on, micro-USDC.
-	pub fn set_max_price(&mut self, per_gb: u64) {
-		self.config.max_price_per_gb = per_gb;
+	/// The chain lets 10^9 bytes of this stream cost at most this under its terms of this counter, micro-USDC.
+	pub fn set_max_price(&mut self, terms: u32, per_gb: u64) {
+		self.known(terms).max_price_per_gb = Some(per_gb);
 	}
 
-	/// The stream has other terms than those of this counter from this block on: the chain pays vouchers under it for as long
-	/// as a ticket may live from there.
-	pub fn supersede(&mut self, terms: u32, from: BlockNumber) {
-		self.superseded = Some((terms, from));
+	/// The stream has other terms than those of this counter from this block on, if any are announced: the chain pays vouchers
+	/// under it for as long as a ticket may live from there.
+	pub fn supersede(&mut self, terms: u32, from: Option<BlockNumber>) {
+		self.known(terms).ends = from;
+	}
+
+	/// The stream has other terms than those of this counter by this block.
+	pub fn superseded(&mut self, terms: u32, now: BlockNumber) {
+		let known = self.known(terms);
+		known.ends = Some(known.ends.map_or(now, |ends| ends.min(now)));
+	}
+
+	fn known(&mut self, terms: u32) -> &mut Known {
+		if !self.terms.contains_key(&terms) && self.terms.len() >= KNOWN_TERMS {
+			self.terms.pop_first();
+		}
+		self.terms.entry(terms).or_default()
 	}
 
 	/// Too late for the chain to pay it, with time to redeem it.
 	fn is_superseded(&self, voucher: &Voucher, now: BlockNumber) -> bool {
 		let grace = self.config.max_ticket_life.saturating_sub(self.config.min_ticket_life);
-		self.superseded
-			.is_some_and(|(terms, from)| voucher.terms == terms && now >= from.saturating_add(grace))
+		let ends = self.terms.get(&voucher.terms).and_then(|known| known.ends);
+		ends.is_some_and(|from| now >= from.saturating_add(grace))
 	}
 
 	/// Expectations open.

@@ -1,7 +1,7 @@
 //! What the chain says of the viewers served: asked once when a viewer comes, refreshed in the background while it
 //! stays, never asked for a ticket.
 
-use clustercast_chain::{Chain, ChainError};
+use clustercast_chain::{Chain, ChainError, Head};
 use clustercast_primitives::{
 	chain::{ChannelInfo, ChannelKey, ViewerAccount, VoucherPlace, VoucherTotals},
 	AccountId, BlockNumber,
@@ -38,13 +38,20 @@ impl Default for Pace {
 /// Requests to the node at a time: strangers who subscribe wait for each other, not the tickets of others.
 const CONCURRENT_REQUESTS: usize = 8;
 
+/// Blocks that a fork may be long: what the best chain says of blocks further back counts as if it were final, where finality
+/// is further behind. A minute.
+const LONGEST_FORK: BlockNumber = 30;
+
 /// Who knows the accounts.
 pub trait Ledger: Send + Sync + 'static {
 	/// Why it cannot answer.
 	type Error: fmt::Display + Send;
 
-	/// What an account has to pay with, as of now.
-	fn viewer_account(&self, id: &AccountId) -> impl Future<Output = Result<ViewerAccount, Self::Error>> + Send;
+	/// What an account has to pay with, as of now, and a block up to which that says all that happened to it.
+	fn viewer_account(
+		&self,
+		id: &AccountId,
+	) -> impl Future<Output = Result<(BlockNumber, ViewerAccount), Self::Error>> + Send;
 
 	/// What vouchers have paid at a place, as of now.
 	fn vouchers_paid(&self, place: &VoucherPlace) -> impl Future<Output = Result<VoucherTotals, Self::Error>> + Send;
@@ -59,8 +66,10 @@ pub trait Ledger: Send + Sync + 'static {
 impl Ledger for Chain {
 	type Error = ChainError;
 
-	async fn viewer_account(&self, id: &AccountId) -> Result<ViewerAccount, ChainError> {
-		Self::viewer_account(self, id, None).await
+	async fn viewer_account(&self, id: &AccountId) -> Result<(BlockNumber, ViewerAccount), ChainError> {
+		// Read before: the answer may be of a later block.
+		let known = all_known(self.head());
+		Ok((known, Self::viewer_account(self, id, None).await?))
 	}
 
 	async fn vouchers_paid(&self, place: &VoucherPlace) -> Result<VoucherTotals, ChainError> {
@@ -75,29 +84,50 @@ impl Ledger for Chain {
 	}
 }
 
+/// The block up to which the best chain says all, whichever fork becomes final.
+fn all_known(head: Head) -> BlockNumber {
+	head.finalised.max(head.best.saturating_sub(LONGEST_FORK))
+}
+
+/// What the chain said, and when.
+#[derive(Debug)]
+struct Answer {
+	account: ViewerAccount,
+	known: BlockNumber,
+	at: Instant,
+}
+
 /// An account that somebody is served for. Refreshed as long as a clone of the `Arc` lives.
 #[derive(Debug)]
-pub struct Entry(Mutex<(ViewerAccount, Instant)>);
+pub struct Entry(Mutex<Answer>);
 
 impl Entry {
-	fn new(account: ViewerAccount) -> Self {
-		Self(Mutex::new((account, Instant::now())))
+	fn new((known, account): (BlockNumber, ViewerAccount)) -> Self {
+		let at = Instant::now();
+		Self(Mutex::new(Answer { account, known, at }))
 	}
 
 	/// As the chain said last.
 	pub fn get(&self) -> ViewerAccount {
-		self.lock().0.clone()
+		self.known().1
 	}
 
-	fn set(&self, account: ViewerAccount) {
-		*self.lock() = (account, Instant::now());
+	/// The same, and the block up to which that says all: what happened behind it, we may not have heard of.
+	pub fn known(&self) -> (BlockNumber, ViewerAccount) {
+		let answer = self.lock();
+		(answer.known, answer.account.clone())
+	}
+
+	fn set(&self, (known, account): (BlockNumber, ViewerAccount)) {
+		let at = Instant::now();
+		*self.lock() = Answer { account, known, at };
 	}
 
 	fn age(&self) -> Duration {
-		self.lock().1.elapsed()
+		self.lock().at.elapsed()
 	}
 
-	fn lock(&self) -> MutexGuard<'_, (ViewerAccount, Instant)> {
+	fn lock(&self) -> MutexGuard<'_, Answer> {
 		// Replaced whole: never half written.
 		self.0.lock().unwrap_or_else(PoisonError::into_inner)
 	}
@@ -178,7 +208,7 @@ impl<L: Ledger> Accounts<L> {
 		}
 	}
 
-	async fn ask(&self, id: &AccountId) -> Result<ViewerAccount, L::Error> {
+	async fn ask(&self, id: &AccountId) -> Result<(BlockNumber, ViewerAccount), L::Error> {
 		let _permit = self.requests.acquire().await.expect("the semaphore is never closed");
 		self.ledger.viewer_account(id).await
 	}
@@ -198,6 +228,7 @@ pub(crate) mod tests {
 	#[derive(Clone, Debug, Default)]
 	pub struct Fake {
 		pub account: ViewerAccount,
+		pub known: BlockNumber,
 		pub paid: VoucherTotals,
 		pub channel: Arc<Mutex<Option<ChannelInfo>>>,
 		pub asked: Arc<AtomicUsize>,
@@ -206,9 +237,9 @@ pub(crate) mod tests {
 	impl Ledger for Fake {
 		type Error = &'static str;
 
-		async fn viewer_account(&self, _: &AccountId) -> Result<ViewerAccount, Self::Error> {
+		async fn viewer_account(&self, _: &AccountId) -> Result<(BlockNumber, ViewerAccount), Self::Error> {
 			self.asked.fetch_add(1, Ordering::Relaxed);
-			Ok(self.account.clone())
+			Ok((self.known, self.account.clone()))
 		}
 
 		async fn vouchers_paid(&self, _: &VoucherPlace) -> Result<VoucherTotals, Self::Error> {
@@ -221,6 +252,14 @@ pub(crate) mod tests {
 	}
 
 	const WHO: AccountId = AccountId([1; 32]);
+
+	#[test]
+	fn what_the_best_chain_says_of_its_last_minute_may_be_undone() {
+		let known = |best, finalised| all_known(Head { best, finalised });
+		assert_eq!(known(1_000, 997), 997);
+		assert_eq!(known(1_000, 100), 970, "finality stands");
+		assert_eq!(known(3, 0), 0);
+	}
 
 	#[tokio::test]
 	async fn account_is_asked_for_once_then_in_the_background_until_nobody_needs_it() {

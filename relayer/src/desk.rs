@@ -57,6 +57,8 @@ pub struct Desk<L> {
 	pub face_value: Balance,
 	/// Windows ahead of payment.
 	pub credit: u8,
+	/// Most blocks that the chain lets a payment live, and a session that was revoked.
+	pub max_ticket_life: BlockNumber,
 	/// Counter of the stream's terms: vouchers add up under it.
 	pub terms: AtomicU32,
 	/// What windows cost now.
@@ -193,19 +195,22 @@ impl<L: Ledger> Desk<L> {
 		all.get(&payer.key).and_then(Weak::upgrade)
 	}
 
-	/// The stream key allows this price from now on, micro-USDC per 10^9 bytes.
+	/// The stream key allows this price under its terms of now, micro-USDC per 10^9 bytes.
 	pub fn limit_price(&self, per_gb: u64) {
 		self.surge.limit(per_gb);
-		self.book().set_max_price(per_gb);
+		self.book().set_max_price(self.terms.load(Ordering::Relaxed), per_gb);
 	}
 
 	/// The stream has these terms now, until this block where that is known: then the vouchers of those who watch begin
 	/// anew.
 	pub fn set_terms(&self, counter: u32, until: Option<BlockNumber>) {
-		self.terms.store(counter, Ordering::Relaxed);
-		if let Some(until) = until {
-			self.book().supersede(counter, until);
+		let before = self.terms.swap(counter, Ordering::Relaxed);
+		let now = self.head.borrow().best;
+		let mut book = self.book();
+		if before != counter {
+			book.superseded(before, now);
 		}
+		book.supersede(counter, until);
 	}
 
 	/// The chain is at this block: receipts say so, tickets that have expired are forgotten.
@@ -291,6 +296,16 @@ impl<L: Ledger> Desk<L> {
 			::metrics::counter!(metrics::TICKETS_REFUSED, "reason" => label(reason)).increment(1);
 		}
 		judged
+	}
+
+	/// Whether the session lasts until this block, whatever its viewer did behind the block up to which we know of it: one that
+	/// is revoked lasts as long as a payment may live from then. Else the viewer could sign its last voucher for longer than
+	/// that, before we hear of it, and void with it all those that it replaces.
+	fn outlasts(&self, known: BlockNumber, expiry: BlockNumber) -> Result<(), TicketError> {
+		match expiry > known.saturating_add(self.max_ticket_life) {
+			true => Err(TicketError::Chain(TicketRefusal::ExpiryTooFar)),
+			false => Ok(()),
+		}
 	}
 
 	/// Takes a place in the book for a subscription that is being decided.
@@ -477,9 +492,10 @@ impl<L: Ledger> Policy for Desk<L> {
 	}
 
 	async fn ticket(&self, seat: &Seat, ticket: SignedTicket) -> Result<(), EndReason> {
-		let account = seat.account.get();
+		let (known, account) = seat.account.known();
 		let now = self.head.borrow().best;
-		let judged = self.book().accept(&ticket, &account, now);
+		let judged = self.outlasts(known, ticket.message.expiry);
+		let judged = judged.and_then(|()| self.book().accept(&ticket, &account, now));
 		let kept = match judged {
 			Ok(Outcome::Lost) => Ok(false),
 			Ok(Outcome::Won(winner)) => self.keep(winner).await.map(|()| true),
@@ -495,9 +511,10 @@ impl<L: Ledger> Policy for Desk<L> {
 	}
 
 	async fn voucher(&self, seat: &Seat, commitment: Hash, voucher: SignedVoucher) -> Result<(), EndReason> {
-		let account = seat.account.get();
+		let (known, account) = seat.account.known();
 		let now = self.head.borrow().best;
-		let judged = self.book().accept_voucher(&commitment, &voucher, &account, now);
+		let judged = self.outlasts(known, voucher.message.expiry);
+		let judged = judged.and_then(|()| self.book().accept_voucher(&commitment, &voucher, &account, now));
 		let kept = match judged {
 			// Accepted and not kept: the next one brings what this one would have.
 			Ok(()) => self.recorder.keep(voucher).await.map_err(|error| match error {

@@ -279,6 +279,7 @@ impl Relayer {
 			recipient,
 			face_value: config.face_value.0,
 			credit: config.credit,
+			max_ticket_life: constants.max_ticket_life,
 			terms: stream.terms_counter.into(),
 			surge: Arc::new(Surge::new(
 				config.price_per_gb,
@@ -299,8 +300,8 @@ impl Relayer {
 			orders,
 			pending: Default::default(),
 		});
-		desk.limit_price(bound);
 		desk.set_terms(stream.terms_counter, stream.change.as_ref().map(|change| change.from));
+		desk.limit_price(bound);
 		desk.at_block(chain.head().best);
 		let thresholds = Thresholds {
 			value: config.redeem_value.0,
@@ -442,8 +443,8 @@ async fn keep_to_terms(chain: &Chain, desk: &Desk<Chain>, mut change: Option<Blo
 		match chain.stream_key(desk.stream).await {
 			Ok(Some(stream)) => {
 				let announced = stream.change.as_ref().map(|change| change.from);
-				desk.limit_price(surge::bound(&stream));
 				desk.set_terms(stream.terms_counter, announced);
+				desk.limit_price(surge::bound(&stream));
 				change = announced.map(|from| from.max(next));
 			},
 			Ok(None) => tracing::warn!("the stream key is gone: payments for it are not redeemed"),

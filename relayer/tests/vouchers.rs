@@ -59,8 +59,8 @@ struct Rich;
 impl Ledger for Rich {
 	type Error = &'static str;
 
-	async fn viewer_account(&self, _: &AccountId) -> Result<ViewerAccount, Self::Error> {
-		Ok(fixture::account())
+	async fn viewer_account(&self, _: &AccountId) -> Result<(BlockNumber, ViewerAccount), Self::Error> {
+		Ok((BLOCK, fixture::account()))
 	}
 
 	async fn vouchers_paid(&self, _: &VoucherPlace) -> Result<VoucherTotals, Self::Error> {
@@ -100,6 +100,7 @@ impl Relayer {
 			recipient: fixture::RECIPIENT,
 			face_value: FACE_VALUE,
 			credit: 2,
+			max_ticket_life: fixture::MAX_TICKET_LIFE,
 			terms: fixture::terms().counter.into(),
 			surge: Arc::new(Surge::new(PRICE, PRICE, 10, None)),
 			rule: Rule::new(payment, PRICE, FACE_VALUE, Duration::from_secs(300)),

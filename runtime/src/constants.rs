@@ -67,8 +67,9 @@ pub const TARGET_FULLNESS_PERCENT: u64 = 50;
 /// reach [`MAX_FEE_MULTIPLIER`] within two minutes.
 pub const PRICE_ADJUSTMENT_PERCENT: u64 = 15;
 
-/// Payments go into the pool's lane where they bring at least this many times what they cost.
-pub const LANE_WORTH: Balance = 4;
+/// Payments go into the pool's lane where they bring at least this many times what they cost. More than once would shut out a
+/// ticket of the usual 0.02 USDC while blocks are dear, which is when it needs the lane.
+pub const LANE_WORTH: Balance = 1;
 
 /// Held on who opens a multisig call: 0.1 USDC, and 0.01 USDC for each signatory.
 pub const MULTISIG_DEPOSIT: Balance = USDC / 10;

@@ -10,14 +10,17 @@
 //!
 //! # What goes first
 //! Whoever fills blocks can keep out what pays less. Redemptions must not be kept out, since tickets expire. So there is a
-//! lane: the next extrinsic of a bonded relayer, or of its operator, if it is `redeem_batch` or `redeem_vouchers` and brings
-//! [`LANE_WORTH`] times its fee, goes before everything that is signed, whatever that pays. In the lane goes first whose last turn is longest
+//! lane: the next extrinsic of a bonded relayer's operator, if it is `redeem_batch` or `redeem_vouchers` and brings
+//! [`LANE_WORTH`] times its fee, goes before everything that is signed, whatever that pays; so does its `reserve` or `release`, since what
+//! follows in the order of nonces waits for it. In the lane goes first whose last turn is longest
 //! ago; a relayer that registers stands behind all that did before. So whoever wants to keep a batch waiting needs another
-//! bonded relayer for every batch that he sends before it, and each of them holds it up once.
+//! bonded relayer for every batch that he sends before it, and each of them holds it up once: its payout can redeem as well,
+//! but not here.
 //!
 //! | call of a relayer | refused where | adds to its priority | stays until |
 //! | --- | --- | --- | --- |
 //! | `redeem_batch`, `redeem_vouchers` | nothing in it would be paid | [`LANE`] and more, where it is worth it | the first of the [`GLANCE`](pallet_ticket_broker::GLANCE) payable ones that were looked at expires |
+//! | `reserve`, `release` | nowhere: it is paid for, whatever becomes of it | [`LANE`] and more | its `submit_by`; no end |
 //! | `submit_tip` | it would not be paid | its reward, at most [`MAX_PRIORITY_BOOST`]; its amount buys nothing | it expires |
 //!
 //! # What a node does for nothing
@@ -72,7 +75,7 @@ impl TransactionExtension<RuntimeCall> for PoolRules {
 
 	fn weight(&self, call: &RuntimeCall) -> Weight {
 		let bytes = Weight::from_parts(PICOSECONDS_PER_BYTE, 0).saturating_mul(call.encoded_size() as u64);
-		let turn = match redeems(call) {
+		let turn = match takes_a_turn(call) {
 			true => <Runtime as frame_system::Config>::DbWeight::get().reads_writes(2, 1),
 			false => Weight::zero(),
 		};
@@ -98,7 +101,7 @@ impl TransactionExtension<RuntimeCall> for PoolRules {
 		let is_next = || nonce(following) == Some(System::account_nonce(sender));
 		let validity = match source {
 			TransactionSource::InBlock => ValidTransaction::default(),
-			_ if !(redeems(call) || is_tip(call)) || !is_next() => ValidTransaction::default(),
+			_ if !(takes_a_turn(call) || is_tip(call)) || !is_next() => ValidTransaction::default(),
 			_ => match relayer(sender, call).and_then(|relayer| RelayerRegistry::last_turn(&relayer)) {
 				Some(turn) => judge(sender, turn, call, TransactionPayment::compute_fee(len as u32, info, 0))?,
 				None => ValidTransaction::default(),
@@ -115,8 +118,8 @@ impl TransactionExtension<RuntimeCall> for PoolRules {
 		_: &DispatchInfoOf<RuntimeCall>,
 		_: usize,
 	) -> Result<Self::Pre, TransactionValidityError> {
-		let redeemed_by = origin.as_signer().filter(|_| redeems(call));
-		if let Some(relayer) = redeemed_by.and_then(|sender| relayer(sender, call)) {
+		let sender = origin.as_signer().filter(|_| takes_a_turn(call));
+		if let Some(relayer) = sender.and_then(|sender| relayer(sender, call)) {
 			RelayerRegistry::note_turn(&relayer);
 		}
 		Ok(())
@@ -126,16 +129,22 @@ impl TransactionExtension<RuntimeCall> for PoolRules {
 }
 
 /// Whether this call may go into the lane, and is then a relayer's turn.
-fn redeems(call: &RuntimeCall) -> bool {
+fn takes_a_turn(call: &RuntimeCall) -> bool {
 	use pallet_ticket_broker::Call as Broker;
 
 	matches!(
 		call,
-		RuntimeCall::TicketBroker(Broker::redeem_batch { .. } | Broker::redeem_vouchers { .. })
+		RuntimeCall::TicketBroker(
+			Broker::redeem_batch { .. }
+				| Broker::redeem_vouchers { .. }
+				| Broker::reserve { .. }
+				| Broker::release { .. }
+		)
 	)
 }
 
-/// The relayer whose turn a call is: whom a batch pays, if its sender may redeem for it; of a tip, the sender.
+/// The relayer whose turn a call is: whom a batch pays or for whom is reserved, if its sender is the operator; of a tip, the
+/// sender, likewise.
 fn relayer(sender: &AccountId, call: &RuntimeCall) -> Option<AccountId> {
 	use pallet_ticket_broker::Call as Broker;
 
@@ -146,10 +155,12 @@ fn relayer(sender: &AccountId, call: &RuntimeCall) -> Option<AccountId> {
 		RuntimeCall::TicketBroker(Broker::redeem_vouchers { vouchers }) => {
 			vouchers.first().map(|signed| signed.message.recipient)
 		},
+		RuntimeCall::TicketBroker(Broker::reserve { reservation }) => Some(reservation.message.recipient),
+		RuntimeCall::TicketBroker(Broker::release { release }) => Some(release.recipient),
 		_ => None,
 	};
 	let recipient = recipient.map_or_else(|| sender.clone(), |recipient| recipient.0.into());
-	RelayerRegistry::may_redeem(sender, &recipient).then_some(recipient)
+	RelayerRegistry::is_operator(sender, &recipient).then_some(recipient)
 }
 
 fn is_tip(call: &RuntimeCall) -> bool {
@@ -182,6 +193,15 @@ fn judge(
 		RuntimeCall::TicketBroker(Broker::redeem_vouchers { vouchers }) => {
 			redemption(TicketBroker::vouchers_outlook(vouchers), vouchers.len(), turn, fee)
 		},
+		RuntimeCall::TicketBroker(Broker::reserve { reservation }) => Ok(ValidTransaction {
+			priority: place(turn),
+			longevity: reservation.message.submit_by.saturating_sub(System::block_number()).max(1).into(),
+			..Default::default()
+		}),
+		RuntimeCall::TicketBroker(Broker::release { .. }) => Ok(ValidTransaction {
+			priority: place(turn),
+			..Default::default()
+		}),
 		RuntimeCall::TicketBroker(Broker::submit_tip { tip }) => {
 			let outlook = TicketBroker::tip_outlook(sender, tip).map_err(refused)?;
 			Ok(ValidTransaction {

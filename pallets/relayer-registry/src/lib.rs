@@ -510,10 +510,15 @@ pub mod pallet {
 			Relayers::<T>::get(who).is_some_and(|r| r.frozen.is_none() && r.bond >= T::MinBond::get())
 		}
 
-		/// Whether `who` may redeem what is owed to `relayer`: its payout, its operator, or the account itself, which is all
-		/// that an unregistered recipient has.
+		/// Whether `who` may redeem what is owed to `relayer`, and release what is reserved for it: its payout or operator.
+		/// An unregistered recipient has but itself; a registered one whose key was lost, and which others act for, has not.
 		pub fn may_redeem(who: &T::AccountId, relayer: &T::AccountId) -> bool {
-			who == relayer || Relayers::<T>::get(relayer).is_some_and(|r| *who == r.payout || *who == r.operator)
+			Relayers::<T>::get(relayer).map_or(who == relayer, |r| *who == r.payout || *who == r.operator)
+		}
+
+		/// Whether `who` is the one account that acts for `relayer` day by day.
+		pub fn is_operator(who: &T::AccountId, relayer: &T::AccountId) -> bool {
+			Relayers::<T>::get(relayer).is_some_and(|r| *who == r.operator)
 		}
 
 		/// Who receives what is owed to `relayer`: the account itself where it is not registered.

@@ -532,15 +532,57 @@ fn every_field_of_a_voucher_must_be_what_was_agreed() {
 fn voucher_under_old_terms_is_taken_as_long_as_it_can_be_redeemed() {
 	let judged = |from: BlockNumber| {
 		let mut book = book();
-		book.supersede(3, from);
+		book.supersede(3, Some(from));
 		judge(&mut book, 0, voucher(200, 131_072), &account())
 	};
 	// The chain pays it for 600 blocks from there, of which 100 are needed to redeem it.
 	assert_eq!(judged(NOW - 499), Ok(()));
 	assert_eq!(judged(NOW - 500), Err(TicketError::Chain(Refusal::WrongTerms)));
 	let mut book = book();
-	book.supersede(2, 0);
+	book.supersede(2, Some(0));
 	assert_eq!(judge(&mut book, 0, voucher(200, 131_072), &account()), Ok(()), "others");
+}
+
+/// The attack: the terms change to dearer ones, and the last voucher under the old ones owes what only those allow. It takes
+/// the place of those before it, and the chain pays none of it.
+#[test]
+fn voucher_owes_no_more_than_its_own_terms_allow() {
+	let mut book = book();
+	book.set_max_price(3, 4_000_000);
+	assert_eq!(judge(&mut book, 0, voucher(524, 131_072), &account()), Ok(()));
+	book.superseded(3, NOW);
+	book.set_max_price(4, 8_000_000);
+	let dear = voucher(1_049, 262_144);
+	assert_eq!(
+		judge(&mut book, 1, dear.clone(), &account()),
+		Err(TicketError::VoucherTooDear)
+	);
+	assert_eq!(judge(&mut book, 1, voucher(1_048, 262_144), &account()), Ok(()));
+	// And what was known of terms long ago is forgotten.
+	book.set_max_price(5, 8_000_000);
+	assert_eq!(book.terms.len(), KNOWN_TERMS);
+}
+
+/// Another payee may begin at once: that is heard of some blocks later.
+#[test]
+fn terms_that_ended_unannounced_end_when_that_is_heard_of() {
+	let judged = |ended: BlockNumber| {
+		let mut book = book();
+		book.superseded(3, ended);
+		book.supersede(4, Some(NOW + 1_000));
+		judge(&mut book, 0, voucher(200, 131_072), &account())
+	};
+	assert_eq!(judged(NOW - 499), Ok(()));
+	assert_eq!(judged(NOW - 500), Err(TicketError::Chain(Refusal::WrongTerms)));
+	let mut book = book();
+	book.supersede(3, Some(NOW - 500));
+	book.superseded(3, NOW - 490);
+	let late = judge(&mut book, 0, voucher(200, 131_072), &account());
+	assert_eq!(
+		late,
+		Err(TicketError::Chain(Refusal::WrongTerms)),
+		"announced for an earlier block"
+	);
 }
 
 #[test]

@@ -2,8 +2,11 @@
 //! broadcaster, all of whom do whatever they like in any order. Whatever they do, it loses no more in any hour than its
 //! [`Float`] says for strangers and for those who have reserved something.
 //!
-//! The chain is behind a trait: the same play runs against a model of its rules and against the pallet. Messages come
-//! unsigned; whoever implements the trait signs them where signatures are looked at.
+//! The chain is behind a trait. Messages come unsigned; whoever implements the trait signs them where signatures are looked
+//! at.
+//!
+//! What the relayer knows of the chain is as old as it is in truth: channels are those of the finalised block, accounts were
+//! looked at up to [`STALE`] blocks ago.
 
 use clustercast_primitives::{
 	chain::{ChannelInfo, ChannelKey, ViewerAccount, VoucherPlace},
@@ -40,6 +43,9 @@ const EXPIRY_MARGIN: BlockNumber = 120;
 
 /// Blocks between two looks of the relayer.
 const TICK: BlockNumber = 10;
+
+/// Blocks after which the relayer looks at an account again: what happens to it meanwhile, it does not know.
+const STALE: BlockNumber = 10;
 
 const FLOAT: Float = Float {
 	bytes: 8 << 20,
@@ -160,6 +166,8 @@ pub struct Play<C> {
 	credit: Credit,
 	accounts: Vec<AccountId>,
 	sessions: Vec<SessionKey>,
+	/// Accounts as the relayer saw them last, and in which best block. It looks again after [`STALE`].
+	seen: BTreeMap<AccountId, (BlockNumber, ViewerAccount)>,
 	/// Of each session: last block for which it may sign, as the relayer saw it last.
 	watching: BTreeMap<usize, bool>,
 	nonces: BTreeMap<PublicKey, Nonces>,
@@ -181,6 +189,7 @@ impl<C: Chain> Play<C> {
 			credit: Credit::new(CREDIT),
 			accounts: Vec::new(),
 			sessions: Vec::new(),
+			seen: BTreeMap::new(),
 			watching: BTreeMap::new(),
 			nonces: BTreeMap::new(),
 			owed: Vec::new(),
@@ -219,7 +228,8 @@ impl<C: Chain> Play<C> {
 				who.into_iter().for_each(|who| self.leave(who));
 			},
 			80..=89 => self.cheat(),
-			90 | 91 => self.heist(),
+			90 => self.heist(),
+			91 => self.outlive(),
 			_ => {
 				let blocks = *[1, 5, 40, 200, 700].get(self.rng.gen_range(0..5)).expect("five");
 				self.pass(blocks);
@@ -277,6 +287,7 @@ impl<C: Chain> Play<C> {
 	fn enter_as(&mut self, who: usize) {
 		let payer = self.sessions[who];
 		let account = self.chain.account(payer.account);
+		self.seen.insert(payer.account, (self.chain.now(), account.clone()));
 		let lasts = account.sessions.iter().find(|session| session.key == payer.key);
 		let now = self.chain.now();
 		if self.watching.contains_key(&who) || lasts.is_none_or(|session| session.expiry < now + MIN_LIFE) {
@@ -344,20 +355,24 @@ impl<C: Chain> Play<C> {
 	fn pay(&mut self) {
 		if !self.owed.is_empty() {
 			let at = self.rng.gen_range(0..self.owed.len());
-			self.pay_at(at);
+			let life = self.rng.gen_range(MIN_LIFE..=TICKET_LIFE);
+			self.pay_at(at, life);
 		}
 	}
 
-	fn pay_at(&mut self, at: usize) {
+	/// What is signed lives for about so long: viewers choose, the relayer judges by the account as it saw it.
+	fn pay_at(&mut self, at: usize, life: BlockNumber) {
 		let now = self.chain.now();
 		let payer = self.owed[at].payer;
-		let account = self.chain.account(payer.account);
+		let Some((seen, account)) = self.seen.get(&payer.account) else {
+			return;
+		};
 		let Some(session) = account.sessions.iter().find(|session| session.key == payer.key) else {
 			return;
 		};
-		let life = self.rng.gen_range(MIN_LIFE..=TICKET_LIFE - 60);
-		let expiry = ((now + life).next_multiple_of(60)).min(session.expiry / 60 * 60);
-		if expiry < now + MIN_LIFE {
+		let expiry = ((now + life) / 60 * 60).min(session.expiry / 60 * 60);
+		// A session that was revoked since then lasts as long as that.
+		if expiry < now + MIN_LIFE || expiry > seen + TICKET_LIFE {
 			return;
 		}
 		let terms = self.owed[at].terms;
@@ -576,7 +591,8 @@ impl<C: Chain> Play<C> {
 			for _ in 0..self.rng.gen_range(0..10) {
 				self.window_for(who);
 				let theirs = self.owed.iter().position(|owed| owed.payer == payer);
-				theirs.into_iter().for_each(|at| self.pay_at(at));
+				let life = self.rng.gen_range(MIN_LIFE..=TICKET_LIFE);
+				theirs.into_iter().for_each(|at| self.pay_at(at, life));
 			}
 			let left = free - self.chain.now();
 			let blocks = left.min(self.rng.gen_range(1..150));
@@ -589,10 +605,49 @@ impl<C: Chain> Play<C> {
 		self.pass(1);
 	}
 
+	/// Another plan: reserve a lot, owe most of it, revoke the session, and sign the last voucher for longer than the session
+	/// lasts by now, before the relayer has looked. It would take the place of those before it.
+	fn outlive(&mut self) {
+		self.serial += 1;
+		let mut account = AccountId([0xee; 32]);
+		account.0[..8].copy_from_slice(&self.serial.to_be_bytes());
+		self.chain.deposit(account, 200_000);
+		self.serial += 1;
+		let mut key = PublicKey([0xef; 32]);
+		key.0[..8].copy_from_slice(&self.serial.to_be_bytes());
+		self.chain.authorize(account, key, 200_000, 10_000);
+		let payer = SessionKey { account, key };
+		let who = self.sessions.len();
+		self.sessions.push(payer);
+		let reservation = Reservation {
+			cap: 150_000,
+			..self.reservation(payer, HONEST)
+		};
+		self.outcome.reserved += u32::from(self.chain.reserve(&reservation));
+		self.pass(2 * TICK);
+		self.enter_as(who);
+		for _ in 0..140 {
+			self.window_for(who);
+			let theirs = self.owed.iter().position(|owed| owed.payer == payer);
+			theirs.into_iter().for_each(|at| self.pay_at(at, TICKET_LIFE - 60));
+		}
+		while self.chain.now() % 60 != 59 {
+			self.pass(1);
+		}
+		self.chain.revoke(key);
+		self.pass(1);
+		self.window_for(who);
+		let theirs = self.owed.iter().position(|owed| owed.payer == payer);
+		theirs.into_iter().for_each(|at| self.pay_at(at, TICKET_LIFE));
+	}
+
 	/// What the relayer does every few blocks: follows the finalised chain, books what it paid, redeems, releases.
 	fn look(&mut self) {
 		let (now, finalised) = (self.chain.now(), self.chain.finalised());
 		self.credit.at_block(now);
+		let chain = &self.chain;
+		let old = self.seen.iter_mut().filter(|(_, (at, _))| now >= *at + STALE);
+		old.for_each(|(account, seen)| *seen = (now, chain.account(*account)));
 		let payers: Vec<SessionKey> = self.credit.sessions().collect();
 		// Channel and payments come from two requests, in either order.
 		let channels_first = self.rng.gen_bool(0.5);

@@ -86,6 +86,7 @@ fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -
 		recipient: RECIPIENT,
 		face_value: FACE,
 		credit: 2,
+		max_ticket_life: 600,
 		terms: 0.into(),
 		surge: Arc::new(Surge::new(PRICE, PRICE, 100, None)),
 		rule: Rule::new(Payment::Auto, PRICE, FACE, Duration::from_secs(300)),
@@ -94,6 +95,7 @@ fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -
 		accounts: Accounts::new(
 			Fake {
 				account,
+				known: NOW,
 				asked: asked.clone(),
 				..Fake::default()
 			},
@@ -307,6 +309,50 @@ async fn stranger_pays_by_ticket_and_goes_on_by_voucher_once_it_is_worth_it() {
 	assert_eq!(owed(&desk), 30);
 }
 
+/// The attack: revoke the session, and sign for longer than it lasts before the relayer has looked. The newest voucher
+/// replaces those before it, so all that was owed would be void with it.
+#[tokio::test]
+async fn nothing_is_taken_that_a_session_may_not_outlast_for_all_we_know() {
+	let dir = tempfile::tempdir().unwrap();
+	let mut account = account(50);
+	account.sessions[0].expiry = NOW + 10_000;
+	let mut desk = desk(dir.path(), account.clone());
+	desk.rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
+	// The account is as in the block before: a session revoked in this one lasts until `NOW + 600`.
+	let last = (NOW + 600) / 60 * 60;
+	let known = last - 601;
+	assert!(known < NOW);
+	let fake = Fake {
+		account,
+		known,
+		..Fake::default()
+	};
+	desk.accounts = Accounts::new(fake, Pace::default());
+	let seat = modern(&desk).await.1;
+	let voucher = |serial: u8, expiry| {
+		let (commitment, voucher) = sell_by_voucher(&desk, &seat, serial, 10 * Balance::from(serial));
+		let message = Voucher {
+			expiry,
+			..voucher.message
+		};
+		(commitment, session().sign(message, &GENESIS))
+	};
+	let (commitment, first) = voucher(1, last - 60);
+	desk.voucher(&seat, commitment, first.clone()).await.unwrap();
+	let too_far = Err(EndReason::TicketRefused(TicketError::Chain(
+		TicketRefusal::ExpiryTooFar,
+	)));
+	let (commitment, late) = voucher(2, last);
+	assert_eq!(desk.voucher(&seat, commitment, late).await, too_far);
+	assert_eq!(desk.kept(&seat.payer).unwrap().unwrap().newest, first);
+	let ticket = sell(&desk, &seat, 3, ticket::CERTAIN);
+	let message = Ticket {
+		expiry: last,
+		..ticket.message
+	};
+	assert_eq!(desk.ticket(&seat, session().sign(message, &GENESIS)).await, too_far);
+}
+
 #[tokio::test]
 async fn vouchers_are_only_asked_where_none_is_missing() {
 	let dir = tempfile::tempdir().unwrap();
@@ -318,6 +364,7 @@ async fn vouchers_are_only_asked_where_none_is_missing() {
 	let with = |paid| {
 		let fake = Fake {
 			account: account(5),
+			known: NOW,
 			paid,
 			..Fake::default()
 		};
@@ -473,6 +520,23 @@ async fn vouchers_begin_anew_where_the_streams_terms_change() {
 		voucher,
 		"what was owed before is owed"
 	);
+}
+
+/// The attack: announce other terms and take that back. Nobody could pay by voucher any more once they would have held for
+/// a while.
+#[tokio::test]
+async fn terms_that_were_announced_and_taken_back_end_nothing() {
+	let dir = tempfile::tempdir().unwrap();
+	let mut desk = desk(dir.path(), account(5));
+	desk.rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
+	let seat = modern(&desk).await.1;
+	desk.set_terms(0, Some(NOW - 500));
+	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 1, 10);
+	let late = Err(EndReason::TicketRefused(TicketError::Chain(TicketRefusal::WrongTerms)));
+	assert_eq!(desk.voucher(&seat, commitment, voucher).await, late);
+	desk.set_terms(0, None);
+	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 2, 10);
+	assert_eq!(desk.voucher(&seat, commitment, voucher).await, Ok(()));
 }
 
 #[tokio::test]

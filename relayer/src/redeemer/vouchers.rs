@@ -20,7 +20,7 @@ use clustercast_primitives::{
 	chain::{TicketRefusal, TicketVerdict, VoucherPlace, VoucherTotals},
 	Balance, BlockNumber, Hash, PublicKey, SignedVoucher, Voucher,
 };
-use std::{collections::HashSet, fmt, future::Future, sync::Arc, time::Duration};
+use std::{cmp::Reverse, collections::HashSet, fmt, future::Future, sync::Arc, time::Duration};
 
 /// The chain as the collector needs it.
 pub trait Chain: Send + Sync + 'static {
@@ -145,6 +145,8 @@ impl<C: Chain + Events> Collector<C> {
 			self.judge(left, hash, &look, number, &mut batch, &mut step).await?;
 		}
 		if !batch.is_empty() {
+			// A pool looks at the first few to see what the batch is worth.
+			batch.sort_by_key(|(kept, _)| Reverse(kept.owed()));
 			step.posted = self.post(batch, now_ms).await?;
 		}
 		Ok(step)

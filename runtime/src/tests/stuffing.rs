@@ -324,6 +324,109 @@ fn a_relayers_batch_goes_before_all_that_is_signed() {
 	});
 }
 
+/// What relayers redeem unless they are told otherwise. Of tickets that bring more the lane would be of no use.
+#[test]
+fn tickets_of_the_usual_face_value_are_in_the_lane_however_dear_blocks_are() {
+	const FACE_VALUE: Balance = USDC / 50;
+	with_a_viewer(|| {
+		for price in [Multiplier::one(), highest()] {
+			NextFeeMultiplier::<Runtime>::put(price);
+			for count in [1, 3, 20, 100] {
+				let batch = redeem((0..count).map(|nonce| winning(nonce, FACE_VALUE)).collect());
+				let batch = judged(TransactionSource::External, signed(RELAYER, batch)).unwrap();
+				assert!(
+					batch.priority >= LANE,
+					"{count} tickets at {price:?}: {}",
+					batch.priority
+				);
+			}
+		}
+	});
+}
+
+/// The attack: a viewer has something reserved while blocks are full, and all redemptions stand behind that in the order of nonces.
+#[test]
+fn what_a_relayer_is_to_reserve_keeps_its_redemptions_out_of_no_block() {
+	with_a_viewer(|| {
+		NextFeeMultiplier::<Runtime>::put(highest());
+		let recipient = super::raw(RELAYER);
+		let reservation = clustercast_primitives::channel::Reservation {
+			sender: super::raw(Sr25519Keyring::Eve),
+			session: super::key(2).public(),
+			recipient,
+			counter: 1,
+			cap: USDC,
+			reward: 0,
+			submit_by: System::block_number() + 100,
+		};
+		let reservation = super::key(2).sign(reservation, &super::genesis_hash());
+		let release = clustercast_primitives::channel::Release {
+			recipient,
+			session: super::key(2).public(),
+			registered: System::block_number(),
+			counter: 1,
+			kept: 0,
+		};
+		let calls = [
+			pallet_ticket_broker::Call::reserve { reservation },
+			pallet_ticket_broker::Call::release { release },
+		];
+		for call in calls {
+			let call = RuntimeCall::TicketBroker(call);
+			let before = RelayerRegistry::last_turn(&RELAYER.to_account_id());
+			next_block();
+			let own = judged(TransactionSource::External, signed(RELAYER, call.clone())).unwrap();
+			assert!(own.priority >= LANE, "{}", own.priority);
+			// Of somebody else it is like any other.
+			let other = judged(TransactionSource::External, signed(RICH, call.clone())).unwrap();
+			assert!(other.priority < LANE, "{}", other.priority);
+			// It is a turn, so that nobody has two.
+			assert_ok!(apply(signed(RELAYER, call)));
+			assert!(RelayerRegistry::last_turn(&RELAYER.to_account_id()) > before);
+		}
+	});
+}
+
+/// The attack: payout, operator and who registered each send a batch before any has had its turn.
+#[test]
+fn a_relayer_is_in_the_lane_once_whoever_acts_for_it() {
+	with_a_viewer(|| {
+		let accounts = [Sr25519Keyring::Bob, Sr25519Keyring::Charlie, Sr25519Keyring::Dave];
+		let [relayer, operator, payout] = accounts;
+		super::pool::bond(relayer, 4);
+		let id = |who: Sr25519Keyring| who.to_account_id();
+		let (to, by) = (id(relayer), relayer);
+		super::pool::dispatch(
+			by,
+			pallet_relayer_registry::Call::set_operator {
+				relayer: to.clone(),
+				operator: id(operator),
+			},
+		);
+		super::pool::dispatch(
+			by,
+			pallet_relayer_registry::Call::set_payout {
+				relayer: to,
+				payout: id(payout),
+			},
+		);
+		let batch = |nonce| redeem(vec![super::pool::winning_for(relayer, nonce, USDC, 120)]);
+		let in_lane = accounts.map(|who| {
+			let judged = judged(TransactionSource::External, signed(who, batch(0)));
+			judged.is_ok_and(|valid| valid.priority >= LANE)
+		});
+		assert_eq!(in_lane, [false, true, false]);
+		// What others hand in for it is no turn.
+		let turn = || RelayerRegistry::last_turn(&id(relayer));
+		let before = turn();
+		next_block();
+		assert_ok!(apply(signed(payout, batch(1))));
+		assert_eq!(turn(), before);
+		assert_ok!(apply(signed(operator, batch(2))));
+		assert_eq!(turn(), Some(System::block_number()));
+	});
+}
+
 /// Who wants to keep a batch out of ten blocks needs another relayer for each batch that goes before it. With the bonds of
 /// as many as are needed for the life of a ticket he could buy a seat.
 #[test]

@@ -1,6 +1,6 @@
-//! Weights of `pallet_usdc_bridge`, measured by `scripts/weights` on 2026-11-21.
+//! Weights of `pallet_usdc_bridge`, measured by `scripts/weights` on 2026-11-29.
 //!
-//! Steps: 12, repeats: 6. CPU: Intel(R) Xeon(R) Processor @ 2.50GHz. Generated: change the benchmark, not this file.
+//! Steps: 20, repeats: 20. CPU: AMD EPYC. Generated: change the benchmark, not this file.
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
@@ -13,57 +13,63 @@ pub struct WeightInfo<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> pallet_usdc_bridge::WeightInfo for WeightInfo<T> {
 	/// Storage: `UsdcBridge::Attestors` (r:1 w:1)
-	/// Proof: `UsdcBridge::Attestors` (`max_values`: Some(1), `max_size`: Some(4801), added: 5296, mode: `MaxEncodedLen`)
+	/// Proof: `UsdcBridge::Attestors` (`max_values`: Some(1), `max_size`: Some(5121), added: 5616, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Vault` (r:1 w:0)
-	/// Proof: `UsdcBridge::Vault` (`max_values`: Some(1), `max_size`: Some(40), added: 535, mode: `MaxEncodedLen`)
+	/// Proof: `UsdcBridge::Vault` (`max_values`: Some(1), `max_size`: Some(36), added: 531, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Attested` (r:1 w:1)
-	/// Proof: `UsdcBridge::Attested` (`max_values`: Some(1), `max_size`: Some(80), added: 575, mode: `MaxEncodedLen`)
+	/// Proof: `UsdcBridge::Attested` (`max_values`: Some(1), `max_size`: Some(89), added: 584, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	fn attest() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `4877`
-		//  Estimated: `6286`
-		// Shortest run: 147_339_000 picoseconds.
-		Weight::from_parts(162_403_000, 6286)
+		//  Measured:  `5184`
+		//  Estimated: `6606`
+		// Shortest run: 110_965_000 picoseconds.
+		Weight::from_parts(121_571_000, 6606)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	/// Storage: `UsdcBridge::Attested` (r:1 w:0)
-	/// Proof: `UsdcBridge::Attested` (`max_values`: Some(1), `max_size`: Some(80), added: 575, mode: `MaxEncodedLen`)
+	/// Proof: `UsdcBridge::Attested` (`max_values`: Some(1), `max_size`: Some(89), added: 584, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::NextDeposit` (r:1 w:1)
 	/// Proof: `UsdcBridge::NextDeposit` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	/// Storage: `UsdcBridge::CounterForStranded` (r:1 w:0)
+	/// Proof: `UsdcBridge::CounterForStranded` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:32 w:32)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Imported` (r:1 w:1)
 	/// Proof: `UsdcBridge::Imported` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:32 w:32)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Unlocks` (r:32 w:32)
 	/// Proof: `TicketBroker::Unlocks` (`max_values`: None, `max_size`: Some(68), added: 2543, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Sessions` (r:32 w:32)
-	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(120), added: 2595, mode: `MaxEncodedLen`)
-	/// Storage: `TicketBroker::SessionsOf` (r:32 w:32)
-	/// Proof: `TicketBroker::SessionsOf` (`max_values`: None, `max_size`: Some(305), added: 2780, mode: `MaxEncodedLen`)
-	/// Storage: `UsdcBridge::CounterForStranded` (r:1 w:0)
+	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(194), added: 2669, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
+	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::SessionsOf` (r:32 w:32)
+	/// Proof: `TicketBroker::SessionsOf` (`max_values`: None, `max_size`: Some(313), added: 2788, mode: `MaxEncodedLen`)
+	/// Storage: `RelayerRegistry::Relayers` (r:32 w:0)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::Ends` (r:0 w:32)
+	/// Proof: `TicketBroker::Ends` (`max_values`: None, `max_size`: Some(94), added: 2569, mode: `MaxEncodedLen`)
 	/// `n` is in `[1, 32]`.
 	fn import_deposits(n: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `395 + n * (12 ±0)`
-		//  Estimated: `1565 + n * (2780 ±0)`
-		// Not measured anew: another 100 us a deposit for the session key's signature, and the accesses counted by hand.
-		Weight::from_parts(41_301_401, 1565)
-			// Standard error: 57_124.
-			.saturating_add(Weight::from_parts(307_709_208, 0).saturating_mul(n.into()))
+		//  Measured:  `405 + n * (229 ±0)`
+		//  Estimated: `3509 + n * (3340 ±0)`
+		// Shortest run: 321_568_000 picoseconds.
+		Weight::from_parts(43_901_035, 3509)
+			// Standard error: 751_109.
+			.saturating_add(Weight::from_parts(293_347_188, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(5))
-			.saturating_add(T::DbWeight::get().reads((5_u64).saturating_mul(n.into())))
+			.saturating_add(T::DbWeight::get().reads((6_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(2))
-			.saturating_add(T::DbWeight::get().writes((5_u64).saturating_mul(n.into())))
-			.saturating_add(Weight::from_parts(0, 2780).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().writes((6_u64).saturating_mul(n.into())))
+			.saturating_add(Weight::from_parts(0, 3340).saturating_mul(n.into()))
 	}
 	/// Storage: `UsdcBridge::Vault` (r:1 w:0)
-	/// Proof: `UsdcBridge::Vault` (`max_values`: Some(1), `max_size`: Some(40), added: 535, mode: `MaxEncodedLen`)
+	/// Proof: `UsdcBridge::Vault` (`max_values`: Some(1), `max_size`: Some(36), added: 531, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Line` (r:1 w:1)
 	/// Proof: `UsdcBridge::Line` (`max_values`: Some(1), `max_size`: Some(24), added: 519, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
@@ -74,77 +80,105 @@ impl<T: frame_system::Config> pallet_usdc_bridge::WeightInfo for WeightInfo<T> {
 	/// Proof: `UsdcBridge::Withdrawals` (`max_values`: None, `max_size`: Some(81), added: 2556, mode: `MaxEncodedLen`)
 	fn withdraw() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `220`
+		//  Measured:  `216`
 		//  Estimated: `3593`
-		// Shortest run: 73_703_000 picoseconds.
-		Weight::from_parts(76_411_000, 3593)
+		// Shortest run: 52_007_000 picoseconds.
+		Weight::from_parts(54_621_000, 3593)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	/// Storage: `System::Account` (r:2 w:2)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Vault` (r:1 w:0)
+	/// Proof: `UsdcBridge::Vault` (`max_values`: Some(1), `max_size`: Some(36), added: 531, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::UsedActions` (r:1 w:1)
-	/// Storage: `Balances::Holds` (r:1 w:0)
+	/// Proof: `UsdcBridge::UsedActions` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Line` (r:1 w:1)
+	/// Proof: `UsdcBridge::Line` (`max_values`: Some(1), `max_size`: Some(24), added: 519, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Withdrawn` (r:1 w:1)
+	/// Proof: `UsdcBridge::Withdrawn` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Withdrawals` (r:0 w:1)
+	/// Proof: `UsdcBridge::Withdrawals` (`max_values`: None, `max_size`: Some(81), added: 2556, mode: `MaxEncodedLen`)
 	fn act_withdraw() -> Weight {
-		// Not measured: the dearest message's time before they were weighed apart, with accesses counted by hand.
-		Weight::from_parts(322_240_000, 6196)
-			.saturating_add(T::DbWeight::get().reads(7))
+		// Proof size in bytes:
+		//  Measured:  `342`
+		//  Estimated: `6196`
+		// Shortest run: 218_535_000 picoseconds.
+		Weight::from_parts(232_115_000, 6196)
+			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	/// Storage: `System::Account` (r:2 w:2)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Vault` (r:1 w:0)
+	/// Proof: `UsdcBridge::Vault` (`max_values`: Some(1), `max_size`: Some(36), added: 531, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::UsedActions` (r:1 w:1)
-	/// Storage: `TicketBroker::Unlocks` (r:1 w:1)
+	/// Proof: `UsdcBridge::UsedActions` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:0)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::Unlocks` (r:1 w:1)
+	/// Proof: `TicketBroker::Unlocks` (`max_values`: None, `max_size`: Some(68), added: 2543, mode: `MaxEncodedLen`)
 	fn act_unlock() -> Weight {
-		// Not measured: the dearest message's time before they were weighed apart, with accesses counted by hand.
-		Weight::from_parts(322_240_000, 6196)
+		// Proof size in bytes:
+		//  Measured:  `439`
+		//  Estimated: `6196`
+		// Shortest run: 196_522_000 picoseconds.
+		Weight::from_parts(205_726_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	/// Storage: `System::Account` (r:2 w:2)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Vault` (r:1 w:0)
+	/// Proof: `UsdcBridge::Vault` (`max_values`: Some(1), `max_size`: Some(36), added: 531, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::UsedActions` (r:1 w:1)
+	/// Proof: `UsdcBridge::UsedActions` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Unlocks` (r:1 w:1)
+	/// Proof: `TicketBroker::Unlocks` (`max_values`: None, `max_size`: Some(68), added: 2543, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	fn act_collect() -> Weight {
-		// Not measured: the dearest message's time before they were weighed apart, with accesses counted by hand.
-		Weight::from_parts(322_240_000, 6196)
+		// Proof size in bytes:
+		//  Measured:  `529`
+		//  Estimated: `6196`
+		// Shortest run: 234_649_000 picoseconds.
+		Weight::from_parts(244_754_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	/// Storage: `System::Account` (r:2 w:2)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Vault` (r:1 w:0)
+	/// Proof: `UsdcBridge::Vault` (`max_values`: Some(1), `max_size`: Some(36), added: 531, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::UsedActions` (r:1 w:1)
-	/// Storage: `System::BlockHash` (r:1 w:0)
+	/// Proof: `UsdcBridge::UsedActions` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Sessions` (r:1 w:1)
+	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(194), added: 2669, mode: `MaxEncodedLen`)
+	/// Storage: `System::BlockHash` (r:1 w:0)
+	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::SessionsOf` (r:1 w:1)
+	/// Proof: `TicketBroker::SessionsOf` (`max_values`: None, `max_size`: Some(313), added: 2788, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:1 w:1)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
+	/// Storage: `RelayerRegistry::Relayers` (r:1 w:0)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::Ends` (r:0 w:1)
+	/// Proof: `TicketBroker::Ends` (`max_values`: None, `max_size`: Some(94), added: 2569, mode: `MaxEncodedLen`)
+	/// Storage: `TicketBroker::Unlocks` (r:0 w:1)
+	/// Proof: `TicketBroker::Unlocks` (`max_values`: None, `max_size`: Some(68), added: 2543, mode: `MaxEncodedLen`)
 	fn act_authorize() -> Weight {
-		// Not measured: the dearest message's time before they were weighed apart, with accesses counted by hand.
-		Weight::from_parts(422_240_000, 6196)
-			.saturating_add(T::DbWeight::get().reads(7))
-			.saturating_add(T::DbWeight::get().writes(5))
+		// Proof size in bytes:
+		//  Measured:  `498`
+		//  Estimated: `6196`
+		// Shortest run: 322_801_000 picoseconds.
+		Weight::from_parts(343_631_000, 6196)
+			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	/// Storage: `System::Account` (r:2 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
-	/// Storage: `UsdcBridge::Vault` (r:1 w:0)
-	/// Storage: `UsdcBridge::Stranded` (r:1 w:1)
-	/// Storage: `UsdcBridge::CounterForStranded` (r:1 w:1)
-	/// Storage: `UsdcBridge::Line` (r:1 w:1)
-	/// Storage: `UsdcBridge::Imported` (r:1 w:1)
-	/// Storage: `UsdcBridge::Withdrawn` (r:1 w:1)
-	/// Storage: `UsdcBridge::Withdrawals` (r:0 w:1)
-	fn refund() -> Weight {
-		// Not measured: the time of `withdraw`, which burns besides, with accesses and proof counted by hand.
-		Weight::from_parts(76_411_000, 3593)
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(6))
-	}
 	/// Storage: `UsdcBridge::Attestors` (r:1 w:1)
-	/// Proof: `UsdcBridge::Attestors` (`max_values`: Some(1), `max_size`: Some(4801), added: 5296, mode: `MaxEncodedLen`)
+	/// Proof: `UsdcBridge::Attestors` (`max_values`: Some(1), `max_size`: Some(5121), added: 5616, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `Session::CurrentIndex` (r:1 w:0)
@@ -165,32 +199,56 @@ impl<T: frame_system::Config> pallet_usdc_bridge::WeightInfo for WeightInfo<T> {
 	/// Proof: `Validators::Burnt` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
 	fn report_attestation_equivocation() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `5539`
-		//  Estimated: `7024`
-		// Shortest run: 342_535_000 picoseconds.
-		Weight::from_parts(367_443_000, 7024)
+		//  Measured:  `5850`
+		//  Estimated: `7335`
+		// Shortest run: 239_707_000 picoseconds.
+		Weight::from_parts(263_472_000, 7335)
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
+	/// Storage: `UsdcBridge::Vault` (r:1 w:0)
+	/// Proof: `UsdcBridge::Vault` (`max_values`: Some(1), `max_size`: Some(36), added: 531, mode: `MaxEncodedLen`)
+	/// Storage: `UsdcBridge::Stranded` (r:1 w:1)
+	/// Proof: `UsdcBridge::Stranded` (`max_values`: None, `max_size`: Some(97), added: 2572, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Line` (r:1 w:1)
 	/// Proof: `UsdcBridge::Line` (`max_values`: Some(1), `max_size`: Some(24), added: 519, mode: `MaxEncodedLen`)
+	/// Storage: `UsdcBridge::CounterForStranded` (r:1 w:1)
+	/// Proof: `UsdcBridge::CounterForStranded` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
+	/// Storage: `UsdcBridge::Imported` (r:1 w:1)
+	/// Proof: `UsdcBridge::Imported` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
+	/// Storage: `UsdcBridge::Withdrawn` (r:1 w:1)
+	/// Proof: `UsdcBridge::Withdrawn` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
+	/// Storage: `UsdcBridge::Withdrawals` (r:0 w:1)
+	/// Proof: `UsdcBridge::Withdrawals` (`max_values`: None, `max_size`: Some(81), added: 2556, mode: `MaxEncodedLen`)
+	fn refund() -> Weight {
+		// Proof size in bytes:
+		//  Measured:  `1362`
+		//  Estimated: `3562`
+		// Shortest run: 49_854_000 picoseconds.
+		Weight::from_parts(57_636_000, 3562)
+			.saturating_add(T::DbWeight::get().reads(6))
+			.saturating_add(T::DbWeight::get().writes(6))
+	}
+	/// Storage: `UsdcBridge::Line` (r:1 w:1)
+	/// Proof: `UsdcBridge::Line` (`max_values`: Some(1), `max_size`: Some(24), added: 519, mode: `MaxEncodedLen`)
+	/// Storage: `UsdcBridge::Vault` (r:1 w:0)
+	/// Proof: `UsdcBridge::Vault` (`max_values`: Some(1), `max_size`: Some(36), added: 531, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Released` (r:1 w:1)
 	/// Proof: `UsdcBridge::Released` (`max_values`: Some(1), `max_size`: Some(20), added: 515, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::Withdrawals` (r:16 w:16)
 	/// Proof: `UsdcBridge::Withdrawals` (`max_values`: None, `max_size`: Some(81), added: 2556, mode: `MaxEncodedLen`)
 	/// Storage: `UsdcBridge::BlockRoot` (r:0 w:1)
 	/// Proof: `UsdcBridge::BlockRoot` (`max_values`: Some(1), `max_size`: Some(32), added: 527, mode: `MaxEncodedLen`)
-	/// Storage: `UsdcBridge::Vault` (r:1 w:0)
 	/// `n` is in `[0, 16]`.
 	fn release(n: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `245 + n * (52 ±0)`
-		//  Estimated: `1509 + n * (2556 ±0)`
-		// Shortest run: 5_660_000 picoseconds.
-		Weight::from_parts(20_540_935, 1509)
-			// Standard error: 18_451.
-			.saturating_add(Weight::from_parts(12_698_290, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(3))
+		//  Measured:  `270 + n * (52 ±0)`
+		//  Estimated: `1521 + n * (2556 ±0)`
+		// Shortest run: 3_355_000 picoseconds.
+		Weight::from_parts(13_501_171, 1521)
+			// Standard error: 10_548.
+			.saturating_add(Weight::from_parts(9_358_965, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(2))
 			.saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(n.into())))
@@ -203,12 +261,12 @@ impl<T: frame_system::Config> pallet_usdc_bridge::WeightInfo for WeightInfo<T> {
 	/// `n` is in `[0, 100]`.
 	fn forget_withdrawals(n: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `257 + n * (51 ±0)`
+		//  Measured:  `254 + n * (51 ±0)`
 		//  Estimated: `3546 + n * (2556 ±0)`
-		// Shortest run: 12_854_000 picoseconds.
-		Weight::from_parts(19_270_278, 3546)
-			// Standard error: 5_275.
-			.saturating_add(Weight::from_parts(8_440_176, 0).saturating_mul(n.into()))
+		// Shortest run: 8_633_000 picoseconds.
+		Weight::from_parts(7_728_720, 3546)
+			// Standard error: 2_147.
+			.saturating_add(Weight::from_parts(6_728_985, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -222,12 +280,12 @@ impl<T: frame_system::Config> pallet_usdc_bridge::WeightInfo for WeightInfo<T> {
 	/// `n` is in `[0, 100]`.
 	fn clear_actions(n: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `134 + n * (36 ±0)`
+		//  Measured:  `136 + n * (36 ±0)`
 		//  Estimated: `3509 + n * (2519 ±0)`
-		// Shortest run: 17_015_000 picoseconds.
-		Weight::from_parts(22_321_968, 3509)
-			// Standard error: 2_679.
-			.saturating_add(Weight::from_parts(4_956_423, 0).saturating_mul(n.into()))
+		// Shortest run: 10_606_000 picoseconds.
+		Weight::from_parts(11_201_190, 3509)
+			// Standard error: 1_120.
+			.saturating_add(Weight::from_parts(4_103_650, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(1))

@@ -1,6 +1,6 @@
-//! Weights of `pallet_validators`, measured by `scripts/weights` on 2026-11-21.
+//! Weights of `pallet_validators`, measured by `scripts/weights` on 2026-11-29.
 //!
-//! Steps: 12, repeats: 6. CPU: Intel(R) Xeon(R) Processor @ 2.50GHz. Generated: change the benchmark, not this file.
+//! Steps: 50, repeats: 20. CPU: AMD EPYC. Generated: change the benchmark, not this file.
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
@@ -21,7 +21,7 @@ impl<T: frame_system::Config> pallet_validators::WeightInfo for WeightInfo<T> {
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	/// Storage: `Validators::Ranking` (r:1 w:1)
 	/// Proof: `Validators::Ranking` (`max_values`: Some(1), `max_size`: Some(3074), added: 3569, mode: `MaxEncodedLen`)
 	/// Storage: `Session::CurrentIndex` (r:1 w:0)
@@ -30,8 +30,8 @@ impl<T: frame_system::Config> pallet_validators::WeightInfo for WeightInfo<T> {
 		// Proof size in bytes:
 		//  Measured:  `6188`
 		//  Estimated: `9653`
-		// Shortest run: 201_732_000 picoseconds.
-		Weight::from_parts(215_434_000, 9653)
+		// Shortest run: 157_224_000 picoseconds.
+		Weight::from_parts(173_568_000, 9653)
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -40,15 +40,15 @@ impl<T: frame_system::Config> pallet_validators::WeightInfo for WeightInfo<T> {
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	/// Storage: `Validators::Ranking` (r:1 w:1)
 	/// Proof: `Validators::Ranking` (`max_values`: Some(1), `max_size`: Some(3074), added: 3569, mode: `MaxEncodedLen`)
 	fn bond_more() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `4622`
 		//  Estimated: `4559`
-		// Shortest run: 167_023_000 picoseconds.
-		Weight::from_parts(176_695_000, 4559)
+		// Shortest run: 128_030_000 picoseconds.
+		Weight::from_parts(133_058_000, 4559)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
@@ -62,8 +62,8 @@ impl<T: frame_system::Config> pallet_validators::WeightInfo for WeightInfo<T> {
 		// Proof size in bytes:
 		//  Measured:  `4439`
 		//  Estimated: `5924`
-		// Shortest run: 77_982_000 picoseconds.
-		Weight::from_parts(86_718_000, 5924)
+		// Shortest run: 51_457_000 picoseconds.
+		Weight::from_parts(57_986_000, 5924)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -79,8 +79,8 @@ impl<T: frame_system::Config> pallet_validators::WeightInfo for WeightInfo<T> {
 		// Proof size in bytes:
 		//  Measured:  `5440`
 		//  Estimated: `8905`
-		// Shortest run: 110_850_000 picoseconds.
-		Weight::from_parts(121_155_000, 8905)
+		// Shortest run: 75_693_000 picoseconds.
+		Weight::from_parts(79_038_000, 8905)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -91,13 +91,13 @@ impl<T: frame_system::Config> pallet_validators::WeightInfo for WeightInfo<T> {
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	fn withdraw() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `460`
-		//  Estimated: `3604`
-		// Shortest run: 106_618_000 picoseconds.
-		Weight::from_parts(115_841_000, 3604)
+		//  Estimated: `3658`
+		// Shortest run: 78_317_000 picoseconds.
+		Weight::from_parts(85_627_000, 3658)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -107,8 +107,8 @@ impl<T: frame_system::Config> pallet_validators::WeightInfo for WeightInfo<T> {
 		// Proof size in bytes:
 		//  Measured:  `0`
 		//  Estimated: `0`
-		// Shortest run: 6_875_000 picoseconds.
-		Weight::from_parts(7_456_000, 0)
+		// Shortest run: 3_565_000 picoseconds.
+		Weight::from_parts(3_916_000, 0)
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// Storage: `Session::CurrentIndex` (r:1 w:0)
@@ -124,7 +124,7 @@ impl<T: frame_system::Config> pallet_validators::WeightInfo for WeightInfo<T> {
 	/// Storage: `Validators::Ranking` (r:1 w:1)
 	/// Proof: `Validators::Ranking` (`max_values`: Some(1), `max_size`: Some(3074), added: 3569, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:3 w:3)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Treasury` (r:1 w:0)
@@ -139,8 +139,8 @@ impl<T: frame_system::Config> pallet_validators::WeightInfo for WeightInfo<T> {
 		// Proof size in bytes:
 		//  Measured:  `6748`
 		//  Estimated: `8799`
-		// Shortest run: 267_194_000 picoseconds.
-		Weight::from_parts(277_456_000, 8799)
+		// Shortest run: 196_813_000 picoseconds.
+		Weight::from_parts(207_479_000, 8799)
 			.saturating_add(T::DbWeight::get().reads(13))
 			.saturating_add(T::DbWeight::get().writes(11))
 	}
@@ -152,8 +152,8 @@ impl<T: frame_system::Config> pallet_validators::WeightInfo for WeightInfo<T> {
 		// Proof size in bytes:
 		//  Measured:  `1652`
 		//  Estimated: `3137`
-		// Shortest run: 921_557_000 picoseconds.
-		Weight::from_parts(941_837_000, 3137)
+		// Shortest run: 702_316_000 picoseconds.
+		Weight::from_parts(728_054_000, 3137)
 			.saturating_add(T::DbWeight::get().reads(2))
 	}
 	/// Storage: `Session::NextKeys` (r:1 w:1)
@@ -163,20 +163,20 @@ impl<T: frame_system::Config> pallet_validators::WeightInfo for WeightInfo<T> {
 	/// Storage: `Session::KeyOwner` (r:4 w:4)
 	/// Proof: `Session::KeyOwner` (`max_values`: None, `max_size`: None, mode: `Measured`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	fn set_keys() -> Weight {
 		// Proof size in bytes:
 		//  Measured:  `478`
 		//  Estimated: `11368`
-		// Shortest run: 455_816_000 picoseconds.
-		Weight::from_parts(481_755_000, 11368)
+		// Shortest run: 283_672_000 picoseconds.
+		Weight::from_parts(317_362_000, 11368)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	/// Storage: `Session::NextKeys` (r:1 w:1)
 	/// Proof: `Session::NextKeys` (`max_values`: None, `max_size`: None, mode: `Measured`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Session::ExternallySetKeys` (r:1 w:0)
@@ -187,8 +187,8 @@ impl<T: frame_system::Config> pallet_validators::WeightInfo for WeightInfo<T> {
 		// Proof size in bytes:
 		//  Measured:  `500`
 		//  Estimated: `3965`
-		// Shortest run: 125_165_000 picoseconds.
-		Weight::from_parts(146_467_000, 3965)
+		// Shortest run: 84_586_000 picoseconds.
+		Weight::from_parts(92_437_000, 3965)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}

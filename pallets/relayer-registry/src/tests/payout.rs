@@ -86,12 +86,37 @@ fn the_money_goes_to_the_payout_whoever_redeems() {
 		assert!(!Registry::may_redeem(&BOB, &ALICE) && !Registry::may_redeem(&HOT, &ALICE));
 		assert_ok!(Registry::set_operator(by(&ALICE), ALICE, HOT));
 		assert_ok!(Registry::set_payout(by(&ALICE), ALICE, BOB));
-		for who in [&ALICE, &BOB, &HOT] {
+		for who in [&BOB, &HOT] {
 			assert!(Registry::may_redeem(who, &ALICE));
 		}
 		assert!(!Registry::may_redeem(&NOBODY, &ALICE));
+		assert!(Registry::is_operator(&HOT, &ALICE) && !Registry::is_operator(&BOB, &ALICE));
 		assert!(!Registry::may_redeem(&HOT, &BOB), "for that relayer alone");
 		assert_eq!(Registry::payout(&ALICE), BOB);
+	});
+}
+
+/// The attack: the key that registered was stolen, and replaced by a payout and an operator. Whoever has it could still
+/// release what is reserved, and burn the nonces of winners by handing in tickets of its own to the relayer.
+#[test]
+fn who_registered_has_no_power_once_others_act_for_it() {
+	ExtBuilder.build_and_execute(|| {
+		assert_ok!(register(ALICE, &key(1)));
+		assert_ok!(Registry::set_operator(by(&ALICE), ALICE, HOT));
+		assert!(Registry::may_redeem(&ALICE, &ALICE), "still its payout");
+		assert_ok!(Registry::set_payout(by(&ALICE), ALICE, BOB));
+		assert!(!Registry::may_redeem(&ALICE, &ALICE));
+		assert_noop!(
+			Registry::set_operator(by(&ALICE), ALICE, ALICE),
+			Error::<Test>::NotPayout
+		);
+		assert_ok!(Registry::unbond(by(&BOB), ALICE));
+		wait(UNBOND_DELAY);
+		assert_ok!(Registry::withdraw_bond(by(&BOB), ALICE));
+		assert!(
+			Registry::may_redeem(&ALICE, &ALICE),
+			"what is paid to it after it has left is its own"
+		);
 	});
 }
 

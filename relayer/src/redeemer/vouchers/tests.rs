@@ -184,6 +184,16 @@ fn sums(collector: &Collector<Fake>) -> VoucherSums {
 	collector.store.voucher_sums().unwrap()
 }
 
+/// The attack: a few vouchers that owe next to nothing, of sessions that come first, make a batch look worth nothing.
+#[tokio::test]
+async fn largest_voucher_comes_first() {
+	let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+	let collector = with_vouchers(dir.path(), &chain, &[5_000, 5_001, 20_000, 7_000]);
+	assert_eq!(step(&collector, 0).await.posted, 4);
+	let amounts: Vec<_> = chain.state().pool.iter().map(|v| v.message.amount).collect();
+	assert_eq!(amounts, [20_000, 7_000, 5_001, 5_000]);
+}
+
 #[tokio::test]
 async fn vouchers_wait_until_amount_or_age_or_expiry_says_so_each_for_itself() {
 	let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
