@@ -1,8 +1,8 @@
 //! The broadcaster's tool: encodes with FFmpeg, cuts windows, signs them, serves relayers.
 //!
 //! ```text
-//! input -> FFmpeg -> encoder + fmp4 -> signer -> publisher -> feed -> relayers
-//!                    whole windows     on disk   record, log         that guests lets in
+//! input -> pictures, samples -> encoder -> signer -> publisher -> feed -> relayers
+//!          30 and 48,000 a s    windows    on disk   record, log         that guests lets in
 //! ```
 //!
 //! | module | holds |

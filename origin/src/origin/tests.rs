@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::old::Input;
+use clustercast_media::mux::{move_to, MediaTime};
 use clustercast_network::Subscription;
 use clustercast_primitives::{crypto::KeyPair, subscribe::Binding};
 use clustercast_protocol::{viewer::Event, EncodedWindow, EndReason, Resume, ViewerConfig, ViewerSession};
@@ -99,12 +100,15 @@ async fn relayer_gets_every_window_to_the_last_one() {
 	outcome.unwrap();
 	assert_eq!(reason, EndReason::Finished);
 	assert_eq!(windows.len(), 3);
-	let written = windows
-		.iter()
-		.fold(windows[0].init().to_vec(), |all, w| [&all[..], &w.data()].concat());
+	let (mut written, mut at) = (windows[0].init().to_vec(), MediaTime::ZERO);
+	for window in &windows {
+		let moved = move_to(&window.data(), at).unwrap();
+		written.extend_from_slice(&moved.data);
+		at = moved.end;
+	}
 	assert!(
 		std::fs::read(dir.path().join("record.mp4")).unwrap() == written,
-		"byte for byte what was published"
+		"byte for byte what was published, but for times"
 	);
 	let log = std::fs::read_to_string(dir.path().join("windows.jsonl")).unwrap();
 	assert_eq!(log.lines().count(), 3);
