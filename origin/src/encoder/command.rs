@@ -10,6 +10,7 @@
 //! | `prft` side data, `write_prft` | each fragment says when its first frame entered the encoder |
 
 use super::EncoderError;
+use crate::door::{Address, AddressError};
 use std::{
 	ffi::OsString,
 	fs::File,
@@ -26,9 +27,6 @@ pub const GOP: Duration = Duration::from_secs(2);
 /// Frames per second.
 const FRAME_RATE: u64 = 30;
 
-/// RTMP's registered port.
-const RTMP_PORT: u16 = 1935;
-
 /// AAC's encoder starts one frame of 1024 samples early: 21.34 ms at 48 kHz. A timeline that starts this much late
 /// has no negative times, and after a restart no two audio frames at one time.
 const AUDIO_PRIMING: Duration = Duration::from_micros(21_334);
@@ -43,27 +41,19 @@ pub enum Input {
 	/// A camera or capture card (Video4Linux), without sound.
 	Device(PathBuf),
 	/// Whoever publishes to this address over RTMP: OBS, FFmpeg, a hardware encoder.
-	Rtmp(RtmpAddress),
+	Rtmp(Address),
 }
 
-/// Where to listen for a publisher.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RtmpAddress {
-	/// Name or IP address of an interface of this machine.
-	pub host: String,
-	/// TCP port.
-	pub port: u16,
-	/// Application and stream key, `app/key`.
-	pub path: String,
-}
-
-/// Why a text names no input.
+/// Why a text names no input. Never repeats the text: a stream key may be in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
-	/// Something other than `rtmp://HOST[:PORT]/APP/KEY`.
-	#[error("write it like rtmp://127.0.0.1:1935/live/KEY")]
-	Rtmp,
+	/// No address to listen on, or a stream key that nobody can send.
+	#[error(transparent)]
+	Rtmp(#[from] AddressError),
+	/// Nobody could publish.
+	#[error("the stream key is missing; write it like rtmp://0.0.0.0:1935/live/KEY")]
+	NoKey,
 	/// Another kind of URL.
 	#[error("unknown kind of input; use test, rtmp://…, device:PATH or the path of a file")]
 	Unknown,
@@ -76,8 +66,13 @@ impl FromStr for Input {
 	type Err = InputError;
 
 	fn from_str(text: &str) -> Result<Self, InputError> {
-		if let Some(address) = text.strip_prefix("rtmp://") {
-			return parse_rtmp(address).map(Self::Rtmp).ok_or(InputError::Rtmp);
+		if text.starts_with("rtmp://") {
+			let address: Address = text.parse()?;
+			return if address.key.is_some() {
+				Ok(Self::Rtmp(address))
+			} else {
+				Err(InputError::NoKey)
+			};
 		}
 		if let Some(path) = text.strip_prefix("device:").filter(|path| !path.is_empty()) {
 			return Ok(Self::Device(path.into()));
@@ -89,21 +84,6 @@ impl FromStr for Input {
 			path => Ok(Self::File(path.into())),
 		}
 	}
-}
-
-fn parse_rtmp(address: &str) -> Option<RtmpAddress> {
-	let (authority, path) = address.split_once('/')?;
-	let (app, key) = path.split_once('/')?;
-	let (host, port) = match authority.rsplit_once(':') {
-		Some((host, port)) => (host, port.parse().ok()?),
-		None => (authority, RTMP_PORT),
-	};
-	let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && !"@?#".contains(c));
-	(plain(host) && plain(app) && plain(key)).then(|| RtmpAddress {
-		host: host.into(),
-		port,
-		path: path.into(),
-	})
 }
 
 impl Input {
@@ -124,13 +104,15 @@ impl Input {
 					path: path.clone(),
 					error,
 				}),
-			Self::Rtmp(RtmpAddress { host, port, .. }) => TcpListener::bind((host.trim_matches(['[', ']']), *port))
-				.map(drop)
-				.map_err(|error| EncoderError::Listen {
-					host: host.clone(),
-					port: *port,
-					error,
-				}),
+			Self::Rtmp(Address { host, port, .. }) => {
+				TcpListener::bind((&**host, *port))
+					.map(drop)
+					.map_err(|error| EncoderError::Listen {
+						host: host.clone(),
+						port: *port,
+						error,
+					})
+			},
 		}
 	}
 }
@@ -153,9 +135,9 @@ pub fn arguments(input: &Input, repeat: bool, after: Duration) -> Vec<OsString> 
 		Input::Device(path) => {
 			args.words("-f v4l2 -i").push(path);
 		},
-		Input::Rtmp(RtmpAddress { host, port, path }) => {
-			args.words("-f flv -listen 1 -i")
-				.push(format!("rtmp://{host}:{port}/{path}"));
+		Input::Rtmp(address) => {
+			let key = address.key.as_ref().map_or("", |key| key.reveal());
+			args.words("-f flv -listen 1 -i").push(format!("{address}/{key}"));
 		},
 	}
 	let gop = GOP.as_secs() * FRAME_RATE;
@@ -211,25 +193,20 @@ mod tests {
 
 	#[test]
 	fn input_is_what_its_text_says() {
-		let rtmp = |host: &str, port, path: &str| {
-			Ok(Input::Rtmp(RtmpAddress {
-				host: host.into(),
-				port,
-				path: path.into(),
-			}))
-		};
 		for (text, input) in [
 			("test", Ok(Input::Test)),
 			("film.mp4", Ok(Input::File("film.mp4".into()))),
 			("-odd: name.mkv", Ok(Input::File("-odd: name.mkv".into()))),
 			("device:/dev/video0", Ok(Input::Device("/dev/video0".into()))),
-			("rtmp://127.0.0.1:1935/live/key", rtmp("127.0.0.1", 1935, "live/key")),
-			("rtmp://localhost/live/key", rtmp("localhost", 1935, "live/key")),
-			("rtmp://[::1]:1936/live/key", rtmp("[::1]", 1936, "live/key")),
-			("rtmp://127.0.0.1:1935/live", Err(InputError::Rtmp)),
-			("rtmp://127.0.0.1:99999/live/key", Err(InputError::Rtmp)),
-			("rtmp:///live/key", Err(InputError::Rtmp)),
-			("rtmp://host/live/a key", Err(InputError::Rtmp)),
+			(
+				"rtmp://[::1]:1936/live/key",
+				Ok(Input::Rtmp("rtmp://[::1]:1936/live/key".parse().unwrap())),
+			),
+			("rtmp://127.0.0.1:1935/live", Err(InputError::NoKey)),
+			(
+				"rtmp://127.0.0.1:99999/live/key",
+				Err(InputError::Rtmp(AddressError::Port)),
+			),
 			("http://host/film.mp4", Err(InputError::Unknown)),
 			("device:", Err(InputError::Empty)),
 			("", Err(InputError::Empty)),

@@ -6,7 +6,7 @@
 pub(crate) mod command;
 mod process;
 
-pub use command::{Input, InputError, RtmpAddress, GOP};
+pub use command::{Input, InputError, GOP};
 
 use crate::fmp4::{Fragment, Piece};
 use bytes::Bytes;
@@ -189,8 +189,8 @@ impl Encoder {
 	fn start(&mut self) -> Result<(), EncoderError> {
 		let Config { input, repeat, ffmpeg } = &self.config;
 		let process = Process::spawn(ffmpeg, input, *repeat, self.timeline)?;
-		if let Input::Rtmp(RtmpAddress { host, port, .. }) = input {
-			tracing::info!("waiting for a publisher on {host}:{port}");
+		if let Input::Rtmp(address) = input {
+			tracing::info!("waiting for a publisher on {address}");
 		}
 		self.restarted |= self.encoded;
 		self.state = State::Running(Box::new(process));
