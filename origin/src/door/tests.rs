@@ -2,7 +2,6 @@
 //! socket beside the door: where that is late, the machine is, and the run says nothing.
 
 use super::{
-	policy::Proof,
 	testing::{name, Script},
 	*,
 };
@@ -15,6 +14,7 @@ use std::{
 use tokio::{
 	io::{AsyncReadExt, AsyncWriteExt},
 	net::{TcpListener, TcpStream},
+	sync::mpsc,
 	task::JoinSet,
 	time::timeout,
 };
@@ -183,21 +183,28 @@ async fn publishers_are_in_time(door: &mut Listener) {
 	eprintln!("the machine was late all the time: nothing is said");
 }
 
-/// So many peers at once that do this again and again with a pause, as long as what is returned lives.
-fn crowd<F>(address: SocketAddr, count: u64, pause: Duration, act: fn(TcpStream) -> F) -> JoinSet<()>
+/// So many peers at once that do this again and again with a pause, as long as what is returned lives; all have connected.
+async fn crowd<F>(address: SocketAddr, count: usize, pause: Duration, act: fn(TcpStream) -> F) -> JoinSet<()>
 where
 	F: Future<Output = ()> + Send + 'static,
 {
+	let (connected, mut all) = mpsc::channel(count);
 	let mut crowd = JoinSet::new();
 	for _ in 0..count {
+		let connected = connected.clone();
 		crowd.spawn(async move {
 			loop {
 				if let Ok(stream) = TcpStream::connect(address).await {
+					// Full once everybody is there.
+					let _ = connected.try_send(());
 					act(stream).await;
 				}
 				tokio::time::sleep(pause).await;
 			}
 		});
+	}
+	for _ in 0..count {
+		timeout(FOR_EVER, all.recv()).await.expect("a crowd");
 	}
 	crowd
 }
@@ -227,7 +234,8 @@ async fn half_open_handshakes_and_slow_lorises_keep_nobody_out() {
 	let _half_open = crowd(address, 500, Duration::from_millis(100), |mut stream| async move {
 		let _ = stream.write_all(&Script::hello().bytes()[..1537]).await;
 		listen_to_the_end(stream).await;
-	});
+	})
+	.await;
 	let _lorises = crowd(address, 200, Duration::from_millis(100), |mut stream| async move {
 		for byte in Script::publish("live", "key").bytes() {
 			if stream.write_all(&[*byte]).await.is_err() {
@@ -235,7 +243,8 @@ async fn half_open_handshakes_and_slow_lorises_keep_nobody_out() {
 			}
 			tokio::time::sleep(Duration::from_secs(1)).await;
 		}
-	});
+	})
+	.await;
 	publishers_are_in_time(&mut door).await;
 }
 
@@ -247,11 +256,13 @@ async fn wrong_keys_and_probes_keep_nobody_out() {
 	let _guessers = crowd(address, 4, Duration::from_millis(20), |mut stream| async move {
 		let _ = stream.write_all(Script::publish("live", "guess").bytes()).await;
 		listen_to_the_end(stream).await;
-	});
+	})
+	.await;
 	let _probes = crowd(address, 4, Duration::from_millis(20), |mut stream| async move {
 		let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
 		listen_to_the_end(stream).await;
-	});
+	})
+	.await;
 	publishers_are_in_time(&mut door).await;
 }
 
