@@ -29,7 +29,12 @@ fn command(out: &mut BytesMut, name: &str, object: bool) {
 		amf::put_null(&mut payload);
 		amf::put_text(&mut payload, "key");
 	}
-	let message = Message { kind: 20, stream: 1, stamp: 0, payload: payload.freeze() };
+	let message = Message {
+		kind: 20,
+		stream: 1,
+		stamp: 0,
+		payload: payload.freeze(),
+	};
 	chunk::write(3, chunk::DEFAULT_SIZE, &message, out);
 }
 
@@ -78,8 +83,15 @@ fuzz_target!(|data: &[u8]| {
 	let of_whole = feed(&mut whole, [bytes].into_iter());
 	let of_pieces = feed(&mut pieces, bytes.chunks(usize::from(*cut).max(1)));
 	// How much is answered at once depends on how much comes at once; nothing else does.
-	if ![&of_whole, &of_pieces].iter().any(|(_, error)| *error == Some(RtmpError::NotReading)) {
-		assert_eq!(format!("{of_whole:?}"), format!("{of_pieces:?}"), "it matters how the bytes are cut");
+	if ![&of_whole, &of_pieces]
+		.iter()
+		.any(|(_, error)| *error == Some(RtmpError::NotReading))
+	{
+		assert_eq!(
+			format!("{of_whole:?}"),
+			format!("{of_pieces:?}"),
+			"it matters how the bytes are cut"
+		);
 	}
 	let _ = amf::read(&Bytes::copy_from_slice(bytes));
 	let mut reader = flv::Reader::new(1024);

@@ -6,10 +6,14 @@ use crate::{
 	trade,
 };
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{
+	builder::TypedValueParser,
+	error::{Error, ErrorKind},
+	Arg, Parser, Subcommand,
+};
 use clustercast_network::Multiaddr;
 use clustercast_primitives::StreamId;
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{ffi::OsStr, path::PathBuf, process::ExitCode, time::Duration};
 
 /// Broadcasts live video to relayers, every window signed.
 #[derive(Debug, Parser)]
@@ -60,7 +64,7 @@ struct Run {
 	#[arg(long, value_name = "MULTIADDR", default_value = "/ip4/0.0.0.0/udp/4001/quic-v1")]
 	listen: Multiaddr,
 	/// test, rtmp://HOST:PORT/APP (listens for OBS or FFmpeg), device:PATH, or the path of a file
-	#[arg(long, value_name = "INPUT")]
+	#[arg(long, value_name = "INPUT", value_parser = Unrepeated)]
 	input: Input,
 	/// Plays a file again and again
 	#[arg(long)]
@@ -98,6 +102,24 @@ struct Run {
 		env = "CLUSTERCAST_ORIGIN_FFMPEG"
 	)]
 	ffmpeg: PathBuf,
+}
+
+/// Parses an input without repeating it where it is wrong: the stream key may be in it.
+#[derive(Clone, Debug)]
+struct Unrepeated;
+
+impl TypedValueParser for Unrepeated {
+	type Value = Input;
+
+	fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Input, Error> {
+		let error = |error: &str| {
+			let name = arg.map_or_else(String::new, |arg| format!("'{arg}': "));
+			Error::raw(ErrorKind::ValueValidation, format!("{name}{error}\n")).with_cmd(command)
+		};
+		let text = value.to_str().ok_or_else(|| error("not UTF-8"))?;
+		text.parse()
+			.map_err(|wrong: encoder::InputError| error(&wrong.to_string()))
+	}
 }
 
 /// The whole program.
@@ -153,6 +175,23 @@ mod tests {
 	#[test]
 	fn command_line_is_well_formed() {
 		Cli::command().debug_assert();
+	}
+
+	#[test]
+	fn refusal_of_an_input_names_the_reason_and_not_the_key() {
+		for (input, reason) in [
+			(
+				"rtmp://h/live/hush hush",
+				"the stream key has a space or a line break, where publishers cut it off",
+			),
+			("rtmp://h:x/live/hush", "the port is not a number from 0 to 65535"),
+			("srt://h/hush", "unknown kind of input"),
+		] {
+			let words = "clustercast-origin run --stream 1 --signing-key k --state s --input".split(' ');
+			let error = Cli::try_parse_from(words.chain([input])).unwrap_err().to_string();
+			assert!(error.contains(reason) && error.contains("--input"), "{error}");
+			assert!(!error.contains("hush"), "{error}");
+		}
 	}
 
 	#[test]

@@ -15,6 +15,7 @@ pub mod policy;
 pub use address::{Address, AddressError, Lock, Sources, StreamKey, ENVIRONMENT};
 pub use event::{Came, End, Event};
 pub use listener::{ListenError, Listener};
+pub use policy::Proof;
 
 #[cfg(test)]
 mod testing;

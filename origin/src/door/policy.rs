@@ -25,7 +25,7 @@ use std::{
 };
 
 /// Most connections at a time. Where more come the oldest stranger goes: at 500 a second each has half a second, and a publisher
-/// needs three round trips. Each costs a file and at most 200 kB before it has shown the key.
+/// needs three round trips. Each costs a file and at most 300 kB before it has shown the key.
 pub const MOST_CONNECTIONS: usize = 256;
 
 /// From connecting to the end of the handshake.
