@@ -144,10 +144,10 @@ const LINES: usize = 4;
 /// Between two notices, ms.
 const NOTICES: i64 = 60_000;
 
-/// The largest value of the last 10 to 20 s.
+/// The largest value of the last 10 to 20 s, in spans that are the same for all.
 #[derive(Clone, Copy, Debug)]
 struct Peak {
-	since: i64,
+	span: i64,
 	newer: i64,
 	older: i64,
 }
@@ -155,25 +155,31 @@ struct Peak {
 impl Peak {
 	fn new(now: i64, value: i64) -> Self {
 		Self {
-			since: now,
+			span: now / MEMORY,
 			newer: value,
 			older: value,
 		}
 	}
 
 	fn see(&mut self, now: i64, value: i64) {
-		if now - self.since > MEMORY {
-			*self = Self {
-				since: now,
-				newer: value,
-				older: self.newer,
-			};
+		match now / MEMORY - self.span {
+			0 => self.newer = self.newer.max(value),
+			1 => {
+				*self = Self {
+					span: self.span + 1,
+					newer: value,
+					older: self.newer,
+				}
+			},
+			_ => *self = Self::new(now, value),
 		}
-		self.newer = self.newer.max(value);
 	}
 
-	fn get(&self) -> i64 {
-		self.newer.max(self.older)
+	fn get(&self, now: i64) -> i64 {
+		match now / MEMORY - self.span {
+			0 => self.newer.max(self.older),
+			_ => self.newer,
+		}
 	}
 }
 
@@ -323,10 +329,16 @@ impl Timeline {
 			(line.stamp, line.at) = (stamp, raw);
 		}
 		let useless = own.useless(now) || began && self.jumps(now);
-		let lead = own.lead.get();
+		let lead = own.lead.get(now);
 		self.tracks[track as usize] = Some(own);
 		if useless {
-			let lead = self.tracks.iter().flatten().map(|t| t.lead.get()).max().unwrap_or(lead);
+			let lead = self
+				.tracks
+				.iter()
+				.flatten()
+				.map(|t| t.lead.get(now))
+				.max()
+				.unwrap_or(lead);
 			self.arrival = Some((track, lead));
 			return (out, true, Some(Fault::Useless(track)));
 		}
@@ -358,7 +370,7 @@ impl Timeline {
 	) -> (u32, i64, Option<Fault>) {
 		let at = self.project(own.line, stamp).unwrap_or(own.raw);
 		let by = at - own.raw;
-		let early = at - now - own.lead.get();
+		let early = at - now - own.lead.get(now);
 		let expected = own.next(now);
 		let paused = now - own.came > PAUSE;
 		// Back after a pause that its stamps did not count, while the other track went on.
@@ -506,15 +518,15 @@ impl State {
 		if now - self.came <= RECENT {
 			self.raw
 		} else {
-			now + self.lead.get()
+			now + self.lead.get(now)
 		}
 	}
 
 	/// Where the next frame of this track is, by its stamps' rhythm if that agrees with the time that has passed.
 	fn next(&self, now: i64) -> i64 {
-		let (by_stamp, by_time) = (self.raw + self.interval, now + self.lead.get());
+		let (by_stamp, by_time) = (self.raw + self.interval, now + self.lead.get(now));
 		let late = by_time - by_stamp;
-		if (-ROUNDING..=self.late.get().min(AHEAD) + ROUNDING).contains(&late) {
+		if (-ROUNDING..=self.late.get(now).min(AHEAD) + ROUNDING).contains(&late) {
 			by_stamp
 		} else {
 			by_time
@@ -524,7 +536,7 @@ impl State {
 	/// How far the other track has run ahead of this one, if they can no longer be played together.
 	fn apart(&self, other: &Self, at: i64, now: i64) -> Option<i64> {
 		let settled = now - self.since > CHECK && now - other.since > CHECK && now - other.came <= RECENT;
-		let by = other.lead.get() - self.lead.get().max(at - now);
+		let by = other.lead.get(now) - self.lead.get(now).max(at - now);
 		(settled && by > APART).then_some(by)
 	}
 
@@ -536,11 +548,11 @@ impl State {
 				self.interval = by;
 			}
 			self.lead.see(now, at - now);
-			self.late.see(now, self.lead.get() - (at - now));
+			self.late.see(now, self.lead.get(now) - (at - now));
 			self.check.run += by;
 		} else {
 			// Lines are made so that the lead stays; what is earlier than that is seen here.
-			let lead = self.lead.get().min(at - now + self.late.get()).max(at - now);
+			let lead = self.lead.get(now).min(at - now + self.late.get(now)).max(at - now);
 			self.lead = Peak::new(now, lead);
 			self.since = now;
 			self.step = None;
@@ -557,7 +569,7 @@ impl State {
 
 	/// Holds stamps against time: whether they are to be taken no longer.
 	fn useless(&mut self, now: i64) -> bool {
-		let lead = self.lead.get();
+		let lead = self.lead.get(now);
 		let Some(ratio) = self.check.ratio(now, Some(lead)) else {
 			return false;
 		};

@@ -12,7 +12,7 @@ use clustercast_media::{
 /// What holds whatever the publisher does.
 fn play_all(play: Play) -> Stage {
 	let stage = play.run();
-	stage.holds().nothing_old();
+	stage.holds().nothing_old().fresh();
 	stage
 }
 
@@ -23,6 +23,19 @@ fn play(publisher: Publisher) -> Stage {
 		length,
 		..Play::default()
 	})
+}
+
+/// The same for one whose stamps have to be found out first.
+fn unruly(publisher: Publisher) -> Stage {
+	let length = publisher.to;
+	let stage = Play {
+		publishers: vec![publisher],
+		length,
+		..Play::default()
+	}
+	.run();
+	stage.holds().nothing_old();
+	stage
 }
 
 /// Every picture of 30 a second is shown, once.
@@ -601,7 +614,7 @@ fn rates_from_1_to_240_are_shown_in_step_and_never_fill_the_queue() {
 #[test]
 fn stamps_that_stand_still_run_fast_or_slow_or_mean_nothing_give_way_to_the_time_of_arrival() {
 	for speed in [0.0, 2.0, 0.5, 1.3, 48.0 / 44.1, 44.1 / 48.0, 1000.0] {
-		let stage = play(Publisher {
+		let stage = unruly(Publisher {
 			speed,
 			to: 60.0,
 			..Publisher::default()
@@ -629,7 +642,7 @@ fn stamps_that_stand_still_run_fast_or_slow_or_mean_nothing_give_way_to_the_time
 			f64::from(n * 7919 % 10007 - 5000),
 		)
 	});
-	let stage = play(Publisher {
+	let stage = unruly(Publisher {
 		jumps: jumps.collect(),
 		start: 1e6,
 		..Publisher::default()
