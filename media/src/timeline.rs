@@ -375,8 +375,9 @@ impl Timeline {
 		let paused = now - own.came > PAUSE;
 		// Back after a pause that its stamps did not count, while the other track went on.
 		let lost = paused && other.is_some_and(|o| now - o.came <= RECENT && (at - o.raw).abs() > APART);
-		let possible = by >= -DISORDER && early <= AHEAD && !lost;
-		if possible && (-ROUNDING..=own.interval + SMOOTH).contains(&by) {
+		let smooth = (-ROUNDING..=own.interval + SMOOTH).contains(&by);
+		let possible = by >= -DISORDER && (smooth || early <= AHEAD) && !lost;
+		if possible && smooth {
 			return match other.and_then(|other| own.apart(other, at, now)) {
 				None => (own.line, at, None),
 				Some(by) => (self.line(stamp, at + by), at + by, Some(Fault::Apart(track, -by))),
@@ -525,8 +526,8 @@ impl State {
 	/// Where the next frame of this track is, by its stamps' rhythm if that agrees with the time that has passed.
 	fn next(&self, now: i64) -> i64 {
 		let (by_stamp, by_time) = (self.raw + self.interval, now + self.lead.get(now));
-		let late = by_time - by_stamp;
-		if (-ROUNDING..=self.late.get(now).min(AHEAD) + ROUNDING).contains(&late) {
+		let passed = now - self.came;
+		if passed <= self.interval + RECENT && by_stamp - by_time <= self.interval + ROUNDING {
 			by_stamp
 		} else {
 			by_time

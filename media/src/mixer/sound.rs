@@ -115,8 +115,14 @@ impl Sound {
 		self.waiting.max(0) as usize
 	}
 
+	/// Nothing waits, in the queue.
 	pub(super) fn is_empty(&self) -> bool {
 		self.pieces.is_empty()
+	}
+
+	/// Nothing waits, in the resampler neither.
+	pub(super) fn is_over(&self) -> bool {
+		self.pieces.is_empty() && (self.quiet || self.head.is_none())
 	}
 
 	/// Interleaved samples from source time `at`, ns.
