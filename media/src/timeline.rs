@@ -1,9 +1,10 @@
 //! A publisher's stamps on one axis that only grows.
 //!
-//! A *line* says where on the axis the stamps of a track stand; both tracks of a publisher are on one line unless their stamps have nothing to do
-//! with each other. Where a track's stamps leave its line it goes to the line of the other track, or to one that it was on before, if its frame
-//! fits there, or else begins a line of its own at the real time that has passed. So a jump of both tracks, at once or one after the other, leaves
-//! sound with its picture, whatever its size.
+//! A *line* says where on the axis the stamps of a track stand; both tracks of a publisher are on one line unless
+//! their stamps have nothing to do with each other. Where a track's stamps leave its line it goes to the line of the
+//! other track, or to one that it was on before, if its frame fits there, or else begins a line of its own at the
+//! real time that has passed. So a jump of both tracks, at once or one after the other, leaves sound with its
+//! picture, whatever its size.
 
 use std::{fmt, time::Duration};
 
@@ -39,8 +40,8 @@ impl fmt::Display for Track {
 /// Where a frame stands on the axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed {
-	/// Never less than for the frame before it of the same track. Whole milliseconds; the first frame of a publisher is at
-	/// [`Timeline::START`]. Composition times (in the tag's body) count from here.
+	/// Never less than for the frame before it of the same track. Whole milliseconds; the first frame of a publisher
+	/// is at [`Timeline::START`]. Composition times (in the tag's body) count from here.
 	pub at: Duration,
 	/// With this frame its track left the line of stamps that it was on.
 	pub began: bool,
@@ -63,7 +64,8 @@ pub struct Notice {
 pub enum Fault {
 	/// A track's stamps jumped by so many milliseconds; real time goes on.
 	Jump(Track, i64),
-	/// A track's stamps are so many milliseconds from those of the other that came at the same time: they are put together.
+	/// A track's stamps are so many milliseconds from those of the other that came at the same time: they are put
+	/// together.
 	Apart(Track, i64),
 	/// Stamps do not run with time; the time of arrival is taken instead.
 	Useless(Track),
@@ -99,8 +101,8 @@ const MODULUS: i64 = 1 << 31;
 /// Stamps of a track may go back so far without being a jump, ms: writers that stamp in the order of display.
 const DISORDER: i64 = 500;
 
-/// Stamps may be so much earlier than any before were for the time at which they came, ms; what is more is a jump. Encoders that leave out
-/// pictures and then send what was queued come to some hundred.
+/// Stamps may be so much earlier than any before were for the time at which they came, ms; what is more is a jump.
+/// Encoders that leave out pictures and then send what was queued come to some hundred.
 const AHEAD: i64 = 1_000;
 
 /// A step forward of no more than that, behind the usual one, is none, ms.
@@ -109,8 +111,8 @@ const SMOOTH: i64 = 200;
 /// A step back of no more than that is none, ms: stamps are rounded.
 const ROUNDING: i64 = 50;
 
-/// A track fits on another line if its frame comes to stand so near to where it is expected, ms. Also how far the tracks of a publisher may be
-/// apart at one time of arrival: more would not fit into the mixer's buffer.
+/// A track fits on another line if its frame comes to stand so near to where it is expected, ms. Also how far the
+/// tracks of a publisher may be apart at one time of arrival: more would not fit into the mixer's buffer.
 const APART: i64 = 700;
 
 /// A track that sent nothing for so long is looked at anew, ms.
@@ -275,8 +277,9 @@ impl Timeline {
 			.map_or(Self::START, |t| axis(t.out))
 	}
 
-	/// Places the next frame of `track`, stamped `stamp` (milliseconds, modulo 2^32 or 2^31), that arrived at `now` (any monotone clock).
-	/// Codec headers are not frames: their stamps mean nothing, and they go to the decoder with [`Timeline::last`].
+	/// Places the next frame of `track`, stamped `stamp` (milliseconds, modulo 2^32 or 2^31), that arrived at `now`
+	/// (any monotone clock). Codec headers are not frames: their stamps mean nothing, and they go to the decoder with
+	/// [`Timeline::last`].
 	pub fn place(&mut self, track: Track, stamp: u32, now: Duration) -> Placed {
 		let began = *self.began.get_or_insert(now);
 		let now = i64::try_from(now.saturating_sub(began).as_millis()).unwrap_or(i64::MAX);

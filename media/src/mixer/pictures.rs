@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 /// Most pictures that wait: the largest buffer at 30 a second, and some more. 30 MB of raw pictures.
 const MAX_PICTURES: usize = 48;
 
-/// Of pictures that are nearer to each other every other one is dropped at once: none of 60 a second, every other of 120.
+/// Of pictures that are nearer to each other every other one is dropped at once: none of 60 a second, every other of
+/// 120.
 const NEAREST: i64 = SECOND * 15 / 1000;
 
 /// A choice is kept where stamps are rounded: how near it may be before it is held on to.

@@ -1,4 +1,5 @@
-//! When a source's time is played on our clock: one offset for both tracks, and the buffer that arrival's jitter asks for.
+//! When a source's time is played on our clock: one offset for both tracks, and the buffer that arrival's jitter asks
+//! for.
 
 use super::{Track, SECOND};
 use std::collections::VecDeque;

@@ -278,34 +278,31 @@ impl Stage {
 		self.placed.keys().map(|k| k.0).max() > Some(0)
 	}
 
-	/// How far the sound of the `n`-th frame is from its picture, s: 0 while it belongs to the picture, `None` where one of them is not there.
-	/// A picture holds until the next one that is shown, if that had arrived.
+	/// How far the sound of the `n`-th frame is from its picture, s: 0 while it belongs to the picture, `None` where
+	/// one of them is not there. A picture holds until the next one that is shown, if that had arrived.
 	pub fn apart(&self, n: usize) -> Option<f64> {
 		let out = &self.out[n];
 		let (id, taken) = out.picture?;
 		if out.loud < 0.9 || out.shown_for > PERIOD / 3.0 {
 			return None;
 		}
-		let next = self.out[n..]
-			.iter()
-			.take(2 * PERIOD as usize * 30)
-			.find(|o| o.picture != out.picture)?
-			.picture?;
-		let arrived = next.0 == id && self.pictures[&next] <= out.at;
-		let length = if arrived {
-			(next.1 - taken) as f64 / 1e6
-		} else {
-			PERIOD / 2.0
-		};
+		// What came later than the largest buffer could bear is not there.
+		let in_time = |p: &(u64, i64)| self.pictures[p] - p.1 as f64 / 1e6 < 1.2;
+		let ahead = &self.out[n..self.out.len().min(n + 2 * PERIOD as usize * 30)];
+		let next = ahead.iter().find(|o| o.picture != out.picture)?.picture?;
+		let known = next.0 == id && self.pictures[&next] <= out.at && in_time(&next);
+		if !in_time(&(id, taken)) {
+			return None;
+		}
+		let length = (next.1 - taken) as f64 / 1e6;
 		let taken = taken as f64 / 1e6;
 		// From the picture to the sound in the middle of the frame, the way that is nearest.
 		let after = (out.sound - 1.0 / 60.0 - taken).rem_euclid(PERIOD);
-		let after = if after > PERIOD / 2.0 + length / 2.0 {
-			after - PERIOD
-		} else {
-			after
-		};
-		Some(if after < 0.0 { after } else { (after - length).max(0.0) })
+		match known {
+			true if after <= PERIOD / 2.0 + length / 2.0 => Some((after - length).max(0.0)),
+			false if after <= PERIOD * 0.75 => Some(0.0),
+			_ => Some(after - PERIOD),
+		}
 	}
 
 	/// Sound and picture belong together within 80 ms wherever both are there.

@@ -55,7 +55,7 @@ fn leap(random: &mut ChaCha8Rng) -> f64 {
 	}
 }
 
-fn publisher(random: &mut ChaCha8Rng, from: f64) -> Publisher {
+fn publisher(random: &mut ChaCha8Rng, from: f64, stops: &[Span]) -> Publisher {
 	let to = from + random.gen_range(2.0..LENGTH);
 	let tracks = random.gen_range(0..20);
 	let mut publisher = Publisher {
@@ -102,6 +102,17 @@ fn publisher(random: &mut ChaCha8Rng, from: f64) -> Publisher {
 			random.gen_range(0.0..4.0)
 		};
 		let first = track(random);
+		// A jump while nothing comes cannot be told from the pause around it.
+		let quiet = publisher
+			.holes
+			.iter()
+			.map(|h| h.1)
+			.chain(publisher.stalls.iter().copied())
+			.chain(stops.iter().copied());
+		let mut apart = quiet.map(|(a, b)| (a - 1.0, b + 3.0));
+		if apart.any(|(a, b)| at < b && at + later > a) {
+			return publisher;
+		}
 		publisher.jumps.push((first, at, by));
 		if random.gen_bool(0.8) {
 			publisher
@@ -114,10 +125,15 @@ fn publisher(random: &mut ChaCha8Rng, from: f64) -> Publisher {
 
 fn play(seed: u64) -> Play {
 	let random = &mut ChaCha8Rng::seed_from_u64(seed);
+	let stops = if random.gen_bool(0.15) {
+		vec![span(random, 1.0, LENGTH, 5.0)]
+	} else {
+		vec![]
+	};
 	let mut publishers = Vec::new();
 	let mut from = random.gen_range(0.0..1.0);
 	while from < LENGTH - 2.0 {
-		let publisher = publisher(random, from);
+		let publisher = publisher(random, from, &stops);
 		// Back after a while, or taken over by another.
 		from = publisher.to
 			+ if random.gen_bool(0.7) {
@@ -127,11 +143,6 @@ fn play(seed: u64) -> Play {
 			};
 		publishers.push(publisher);
 	}
-	let stops = if random.gen_bool(0.15) {
-		vec![span(random, 1.0, LENGTH, 5.0)]
-	} else {
-		vec![]
-	};
 	Play {
 		publishers,
 		length: LENGTH,
