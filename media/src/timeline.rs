@@ -78,15 +78,25 @@ impl fmt::Display for Notice {
 		let seconds = |ms: i64| ms as f64 / 1000.0;
 		match self.fault {
 			Fault::Jump(track, by) => {
-				write!(f, "the publisher's time stamps of {track} jumped by {:+.1} s; the broadcast goes on in real time", seconds(by))?
+				let by = seconds(by);
+				write!(
+					f,
+					"the publisher's time stamps of {track} jumped by {by:+.1} s; real time goes on"
+				)?
 			},
 			Fault::Apart(track, by) => {
-				write!(f, "the publisher's time stamps of {track} are {:+.1} s from those of its other track; both are taken as they come", seconds(by))?
+				let by = seconds(by);
+				write!(
+					f,
+					"the publisher's time stamps of {track} are off the other track's by {by:+.1} s; "
+				)?;
+				f.write_str("both are taken as they arrive")?
 			},
 			Fault::Useless(track) => {
-				write!(f, "the publisher's time stamps of {track} do not run with time; the time of arrival is taken instead")?
+				write!(f, "the publisher's time stamps of {track} do not run with time; ")?;
+				f.write_str("the time of arrival is taken instead")?
 			},
-			Fault::Mended => write!(f, "the publisher's time stamps run with time again and are taken again")?,
+			Fault::Mended => f.write_str("the publisher's time stamps run with time again and are taken again")?,
 		}
 		match self.unsaid {
 			0 => Ok(()),
@@ -376,8 +386,9 @@ impl Timeline {
 		let early = at - now - own.lead.get(now);
 		let expected = own.next(now);
 		let paused = now - own.came > PAUSE;
-		// Back after a pause that its stamps did not count, while the other track went on.
-		let lost = paused && other.is_some_and(|o| now - o.came <= RECENT && (at - o.raw).abs() > APART);
+		// Back after a pause that its stamps did not count, while the other track went on in time.
+		let in_time = |o: &State| now - o.came <= RECENT && now + o.lead.get(now) - o.raw <= APART;
+		let lost = paused && early.abs() > APART && other.is_some_and(in_time);
 		let smooth = (-ROUNDING..=own.interval + SMOOTH).contains(&by);
 		let possible = by >= -DISORDER && (smooth || early <= AHEAD) && !lost;
 		if possible && smooth {
