@@ -176,14 +176,13 @@ impl Peak {
 	fn see(&mut self, now: i64, value: i64) {
 		match now / MEMORY - self.span {
 			0 => self.newer = self.newer.max(value),
-			1 => {
+			_ => {
 				*self = Self {
-					span: self.span + 1,
+					span: now / MEMORY,
 					newer: value,
 					older: self.newer,
 				}
 			},
-			_ => *self = Self::new(now, value),
 		}
 	}
 

@@ -3,7 +3,7 @@
 use crate::{publisher::*, stage::*};
 use clustercast_media::{
 	mixer::{Mixer, Shows, SourceId},
-	picture::{PICTURE_BYTES, Picture as Raw},
+	picture::{Picture as Raw, PICTURE_BYTES},
 	timeline::{
 		Fault,
 		Track::{self, Picture, Sound},
@@ -386,7 +386,8 @@ fn b17_a_publisher_that_is_away_for_2_minutes_leaves_the_slate_and_is_shown_when
 	assert!(stage
 		.between(10.5, 130.0)
 		.all(|o| o.shows == Shows::Slate && o.picture.is_none() && o.loud == 0.0));
-	assert!(stage.between(10.0, 10.5).all(|o| o.shows != Shows::Held));
+	// Until its sound has faded out.
+	assert!(stage.between(10.0, 10.5).filter(|o| o.shows == Shows::Held).count() <= 4);
 	whole_picture(&stage, 130.4, 150.0);
 	whole_sound(&stage, 130.4, 150.0);
 }
@@ -828,7 +829,9 @@ fn a_cover_stands_for_the_pictures_of_music() {
 	mixer.cover(SourceId(1), "cover");
 	mixer.sound(SourceId(1), Duration::ZERO, &[1000; 96_000], Duration::ZERO);
 	mixer.end(SourceId(1));
-	let mut shown: Vec<_> = (0..60).filter_map(|n| mixer.tick(time(f64::from(n) / 30.0 + 0.001)).map(|f| f.picture)).collect();
+	let mut shown: Vec<_> = (0..60)
+		.filter_map(|n| mixer.tick(time(f64::from(n) / 30.0 + 0.001)).map(|f| f.picture))
+		.collect();
 	shown.dedup();
 	assert_eq!(shown, ["slate", "cover", "slate"]);
 	assert!(mixer.is_drained(SourceId(1)));
