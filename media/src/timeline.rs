@@ -1,9 +1,10 @@
 //! A publisher's stamps on one axis that only grows.
 //!
-//! A *line* says where on the axis the stamps of a track stand; both tracks of a publisher are on one line unless their stamps have nothing to do
-//! with each other. Where a track's stamps leave its line it goes to the line of the other track, or to one that it was on before, if its frame
-//! fits there, or else begins a line of its own at the real time that has passed. So a jump of both tracks, at once or one after the other, leaves
-//! sound with its picture, whatever its size.
+//! A *line* says where on the axis the stamps of a track stand; both tracks of a publisher are on one line unless
+//! their stamps have nothing to do with each other. Where a track's stamps leave its line it goes to the line of the
+//! other track, or to one that it was on before, if its frame fits there, or else begins a line of its own at the
+//! real time that has passed. So a jump of both tracks, at once or one after the other, leaves sound with its
+//! picture, whatever its size.
 
 use std::{fmt, time::Duration};
 
@@ -39,8 +40,8 @@ impl fmt::Display for Track {
 /// Where a frame stands on the axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed {
-	/// Never less than for the frame before it of the same track. Whole milliseconds; the first frame of a publisher is at
-	/// [`Timeline::START`]. Composition times (in the tag's body) count from here.
+	/// Never less than for the frame before it of the same track. Whole milliseconds; the first frame of a publisher
+	/// is at [`Timeline::START`]. Composition times (in the tag's body) count from here.
 	pub at: Duration,
 	/// With this frame its track left the line of stamps that it was on.
 	pub began: bool,
@@ -63,7 +64,8 @@ pub struct Notice {
 pub enum Fault {
 	/// A track's stamps jumped by so many milliseconds; real time goes on.
 	Jump(Track, i64),
-	/// A track's stamps are so many milliseconds from those of the other that came at the same time: they are put together.
+	/// A track's stamps are so many milliseconds from those of the other that came at the same time: they are put
+	/// together.
 	Apart(Track, i64),
 	/// Stamps do not run with time; the time of arrival is taken instead.
 	Useless(Track),
@@ -76,15 +78,25 @@ impl fmt::Display for Notice {
 		let seconds = |ms: i64| ms as f64 / 1000.0;
 		match self.fault {
 			Fault::Jump(track, by) => {
-				write!(f, "the publisher's time stamps of {track} jumped by {:+.1} s; the broadcast goes on in real time", seconds(by))?
+				let by = seconds(by);
+				write!(
+					f,
+					"the publisher's time stamps of {track} jumped by {by:+.1} s; real time goes on"
+				)?
 			},
 			Fault::Apart(track, by) => {
-				write!(f, "the publisher's time stamps of {track} are {:+.1} s from those of its other track; both are taken as they come", seconds(by))?
+				let by = seconds(by);
+				write!(
+					f,
+					"the publisher's time stamps of {track} are off the other track's by {by:+.1} s; "
+				)?;
+				f.write_str("both are taken as they arrive")?
 			},
 			Fault::Useless(track) => {
-				write!(f, "the publisher's time stamps of {track} do not run with time; the time of arrival is taken instead")?
+				write!(f, "the publisher's time stamps of {track} do not run with time; ")?;
+				f.write_str("the time of arrival is taken instead")?
 			},
-			Fault::Mended => write!(f, "the publisher's time stamps run with time again and are taken again")?,
+			Fault::Mended => f.write_str("the publisher's time stamps run with time again and are taken again")?,
 		}
 		match self.unsaid {
 			0 => Ok(()),
@@ -99,8 +111,8 @@ const MODULUS: i64 = 1 << 31;
 /// Stamps of a track may go back so far without being a jump, ms: writers that stamp in the order of display.
 const DISORDER: i64 = 500;
 
-/// Stamps may be so much earlier than any before were for the time at which they came, ms; what is more is a jump. Encoders that leave out
-/// pictures and then send what was queued come to some hundred.
+/// Stamps may be so much earlier than any before were for the time at which they came, ms; what is more is a jump.
+/// Encoders that leave out pictures and then send what was queued come to some hundred.
 const AHEAD: i64 = 1_000;
 
 /// A step forward of no more than that, behind the usual one, is none, ms.
@@ -109,8 +121,8 @@ const SMOOTH: i64 = 200;
 /// A step back of no more than that is none, ms: stamps are rounded.
 const ROUNDING: i64 = 50;
 
-/// A track fits on another line if its frame comes to stand so near to where it is expected, ms. Also how far the tracks of a publisher may be
-/// apart at one time of arrival: more would not fit into the mixer's buffer.
+/// A track fits on another line if its frame comes to stand so near to where it is expected, ms. Also how far the
+/// tracks of a publisher may be apart at one time of arrival: more would not fit into the mixer's buffer.
 const APART: i64 = 700;
 
 /// A track that sent nothing for so long is looked at anew, ms.
@@ -144,10 +156,10 @@ const LINES: usize = 4;
 /// Between two notices, ms.
 const NOTICES: i64 = 60_000;
 
-/// The largest value of the last 10 to 20 s.
+/// The largest value of the last 10 to 20 s, in spans that are the same for all.
 #[derive(Clone, Copy, Debug)]
 struct Peak {
-	since: i64,
+	span: i64,
 	newer: i64,
 	older: i64,
 }
@@ -155,25 +167,30 @@ struct Peak {
 impl Peak {
 	fn new(now: i64, value: i64) -> Self {
 		Self {
-			since: now,
+			span: now / MEMORY,
 			newer: value,
 			older: value,
 		}
 	}
 
 	fn see(&mut self, now: i64, value: i64) {
-		if now - self.since > MEMORY {
-			*self = Self {
-				since: now,
-				newer: value,
-				older: self.newer,
-			};
+		match now / MEMORY - self.span {
+			0 => self.newer = self.newer.max(value),
+			_ => {
+				*self = Self {
+					span: now / MEMORY,
+					newer: value,
+					older: self.newer,
+				}
+			},
 		}
-		self.newer = self.newer.max(value);
 	}
 
-	fn get(&self) -> i64 {
-		self.newer.max(self.older)
+	fn get(&self, now: i64) -> i64 {
+		match now / MEMORY - self.span {
+			0 => self.newer.max(self.older),
+			_ => self.newer,
+		}
 	}
 }
 
@@ -269,8 +286,9 @@ impl Timeline {
 			.map_or(Self::START, |t| axis(t.out))
 	}
 
-	/// Places the next frame of `track`, stamped `stamp` (milliseconds, modulo 2^32 or 2^31), that arrived at `now` (any monotone clock).
-	/// Codec headers are not frames: their stamps mean nothing, and they go to the decoder with [`Timeline::last`].
+	/// Places the next frame of `track`, stamped `stamp` (milliseconds, modulo 2^32 or 2^31), that arrived at `now`
+	/// (any monotone clock). Codec headers are not frames: their stamps mean nothing, and they go to the decoder with
+	/// [`Timeline::last`].
 	pub fn place(&mut self, track: Track, stamp: u32, now: Duration) -> Placed {
 		let began = *self.began.get_or_insert(now);
 		let now = i64::try_from(now.saturating_sub(began).as_millis()).unwrap_or(i64::MAX);
@@ -323,10 +341,16 @@ impl Timeline {
 			(line.stamp, line.at) = (stamp, raw);
 		}
 		let useless = own.useless(now) || began && self.jumps(now);
-		let lead = own.lead.get();
+		let lead = own.lead.get(now);
 		self.tracks[track as usize] = Some(own);
 		if useless {
-			let lead = self.tracks.iter().flatten().map(|t| t.lead.get()).max().unwrap_or(lead);
+			let lead = self
+				.tracks
+				.iter()
+				.flatten()
+				.map(|t| t.lead.get(now))
+				.max()
+				.unwrap_or(lead);
 			self.arrival = Some((track, lead));
 			return (out, true, Some(Fault::Useless(track)));
 		}
@@ -358,13 +382,15 @@ impl Timeline {
 	) -> (u32, i64, Option<Fault>) {
 		let at = self.project(own.line, stamp).unwrap_or(own.raw);
 		let by = at - own.raw;
-		let early = at - now - own.lead.get();
+		let early = at - now - own.lead.get(now);
 		let expected = own.next(now);
 		let paused = now - own.came > PAUSE;
-		// Back after a pause that its stamps did not count, while the other track went on.
-		let lost = paused && other.is_some_and(|o| now - o.came <= RECENT && (at - o.raw).abs() > APART);
-		let possible = by >= -DISORDER && early <= AHEAD && !lost;
-		if possible && (-ROUNDING..=own.interval + SMOOTH).contains(&by) {
+		// Back after a pause that its stamps did not count, while the other track went on in time.
+		let in_time = |o: &State| now - o.came <= RECENT && now + o.lead.get(now) - o.raw <= APART;
+		let lost = paused && early.abs() > APART && other.is_some_and(in_time);
+		let smooth = (-ROUNDING..=own.interval + SMOOTH).contains(&by);
+		let possible = by >= -DISORDER && (smooth || early <= AHEAD) && !lost;
+		if possible && smooth {
 			return match other.and_then(|other| own.apart(other, at, now)) {
 				None => (own.line, at, None),
 				Some(by) => (self.line(stamp, at + by), at + by, Some(Fault::Apart(track, -by))),
@@ -506,15 +532,15 @@ impl State {
 		if now - self.came <= RECENT {
 			self.raw
 		} else {
-			now + self.lead.get()
+			now + self.lead.get(now)
 		}
 	}
 
 	/// Where the next frame of this track is, by its stamps' rhythm if that agrees with the time that has passed.
 	fn next(&self, now: i64) -> i64 {
-		let (by_stamp, by_time) = (self.raw + self.interval, now + self.lead.get());
-		let late = by_time - by_stamp;
-		if (-ROUNDING..=self.late.get().min(AHEAD) + ROUNDING).contains(&late) {
+		let (by_stamp, by_time) = (self.raw + self.interval, now + self.lead.get(now));
+		let passed = now - self.came;
+		if passed <= self.interval + RECENT && by_stamp - by_time <= self.interval + ROUNDING {
 			by_stamp
 		} else {
 			by_time
@@ -524,7 +550,7 @@ impl State {
 	/// How far the other track has run ahead of this one, if they can no longer be played together.
 	fn apart(&self, other: &Self, at: i64, now: i64) -> Option<i64> {
 		let settled = now - self.since > CHECK && now - other.since > CHECK && now - other.came <= RECENT;
-		let by = other.lead.get() - self.lead.get().max(at - now);
+		let by = other.lead.get(now) - self.lead.get(now).max(at - now);
 		(settled && by > APART).then_some(by)
 	}
 
@@ -536,11 +562,11 @@ impl State {
 				self.interval = by;
 			}
 			self.lead.see(now, at - now);
-			self.late.see(now, self.lead.get() - (at - now));
+			self.late.see(now, self.lead.get(now) - (at - now));
 			self.check.run += by;
 		} else {
 			// Lines are made so that the lead stays; what is earlier than that is seen here.
-			let lead = self.lead.get().min(at - now + self.late.get()).max(at - now);
+			let lead = self.lead.get(now).min(at - now + self.late.get(now)).max(at - now);
 			self.lead = Peak::new(now, lead);
 			self.since = now;
 			self.step = None;
@@ -557,7 +583,7 @@ impl State {
 
 	/// Holds stamps against time: whether they are to be taken no longer.
 	fn useless(&mut self, now: i64) -> bool {
-		let lead = self.lead.get();
+		let lead = self.lead.get(now);
 		let Some(ratio) = self.check.ratio(now, Some(lead)) else {
 			return false;
 		};

@@ -35,9 +35,11 @@ pub struct SourceId(pub u64);
 /// What goes to the encoders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame<P = Picture> {
-	/// The clock's time that it stands for: a thirtieth of a second after the frame before it, or a whole number of them where time was skipped.
+	/// The clock's time that it stands for: a thirtieth of a second after the frame before it, or a whole number of
+	/// them where time was skipped.
 	pub at: Duration,
-	/// How many thirtieths were skipped before it: 0 but after a pause of the whole program, or overload, of more than 500 ms.
+	/// How many thirtieths were skipped before it: 0 but after a pause of the whole program, or overload, of more
+	/// than 500 ms.
 	pub skipped: u64,
 	/// Where it comes from.
 	pub shows: Shows,
@@ -93,7 +95,8 @@ pub struct Figures {
 	pub buffer: Duration,
 	/// Between the quickest and the slowest arrival of the last 30 s.
 	pub jitter: Duration,
-	/// How fast what is heard runs against our clock, parts per million: the publisher's drift, and what the buffer gains or loses.
+	/// How fast what is heard runs against our clock, parts per million: the publisher's drift, and what the buffer
+	/// gains or loses.
 	pub ppm: f64,
 	/// Pictures that wait now.
 	pub queued_pictures: usize,

@@ -6,11 +6,15 @@ use std::collections::VecDeque;
 /// Most pictures that wait: the largest buffer at 30 a second, and some more. 30 MB of raw pictures.
 const MAX_PICTURES: usize = 48;
 
-/// Of pictures that are nearer to each other every other one is dropped at once: none of 60 a second, every other of 120.
+/// Of pictures that are nearer to each other every other one is dropped at once: none of 60 a second, every other of
+/// 120.
 const NEAREST: i64 = SECOND * 15 / 1000;
 
 /// A choice is kept where stamps are rounded: how near it may be before it is held on to.
 const GUARD: i64 = SECOND * 15 / 10_000;
+
+/// A late picture is shown after all if nothing newer came for so long.
+const LAST: i64 = SECOND / 2;
 
 /// Hysteresis: half a frame.
 const MAX_BIAS: i64 = FRAME / 2;
@@ -19,6 +23,8 @@ const MAX_BIAS: i64 = FRAME / 2;
 #[derive(Debug)]
 pub(super) struct Pictures<P> {
 	waiting: VecDeque<(i64, P)>,
+	/// The newest that came hopelessly late, and when.
+	late: Option<(i64, P, i64)>,
 	/// Source time of the picture that is shown.
 	shown: Option<i64>,
 	/// Added to the time for which a picture is chosen, so that choices stay clear of stamps' rounding.
@@ -29,6 +35,7 @@ impl<P> Pictures<P> {
 	pub(super) fn new() -> Self {
 		Self {
 			waiting: VecDeque::new(),
+			late: None,
 			shown: None,
 			bias: 0,
 		}
@@ -50,6 +57,21 @@ impl<P> Pictures<P> {
 	/// Whether one is due at source time `position`.
 	pub(super) fn due(&self, position: i64) -> bool {
 		self.waiting.front().is_some_and(|(at, _)| *at <= position + self.bias)
+	}
+
+	/// A picture that came too late to be played in its time. It is dropped, but for the newest: a screen may stand
+	/// still from there on.
+	pub(super) fn push_late(&mut self, at: i64, picture: P, now: i64, figures: &mut Figures) {
+		figures.late_pictures += 1;
+		if self
+			.late
+			.as_ref()
+			.map(|l| l.0)
+			.max(self.shown)
+			.is_none_or(|newest| at > newest)
+		{
+			self.late = Some((at, picture, now));
+		}
 	}
 
 	pub(super) fn push(&mut self, at: i64, picture: P, figures: &mut Figures) {
@@ -85,8 +107,8 @@ impl<P> Pictures<P> {
 		figures.full_pictures += 1;
 	}
 
-	/// The picture for source time `position`, if it is another than before.
-	pub(super) fn choose(&mut self, position: i64, figures: &mut Figures) -> Option<P> {
+	/// The picture for source time `position`, `now`, if it is another than before.
+	pub(super) fn choose(&mut self, position: i64, now: i64, figures: &mut Figures) -> Option<P> {
 		let target = position + self.bias;
 		let mut chosen = None;
 		while self.waiting.front().is_some_and(|(at, _)| *at <= target) {
@@ -100,6 +122,10 @@ impl<P> Pictures<P> {
 			(Some(by), None) => self.bias = (self.bias + GUARD - by).min(MAX_BIAS),
 			(None, Some(by)) => self.bias = (self.bias - GUARD + by).max(-MAX_BIAS),
 			_ => {},
+		}
+		if chosen.is_none() && self.late.as_ref().is_some_and(|(.., came)| now - came > LAST) {
+			chosen = self.late.take().map(|(at, picture, _)| (at, picture));
+			chosen = chosen.filter(|(at, _)| self.shown.is_none_or(|shown| *at > shown));
 		}
 		let (at, picture) = chosen?;
 		self.shown = Some(at);

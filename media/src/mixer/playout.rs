@@ -1,4 +1,5 @@
-//! When a source's time is played on our clock: one offset for both tracks, and the buffer that arrival's jitter asks for.
+//! When a source's time is played on our clock: one offset for both tracks, and the buffer that arrival's jitter asks
+//! for.
 
 use super::{Track, SECOND};
 use std::collections::VecDeque;
@@ -199,12 +200,16 @@ impl Playout {
 		};
 		let Some(offset) = self.offset else {
 			if now - first >= MIN_BUFFER {
-				self.offset = Some(base + self.need());
+				self.forget(now + SECOND);
+				self.offset = Some(base + MIN_BUFFER);
 			}
 			return false;
 		};
-		let target = base + self.need();
 		let settles = !self.settled && now - first > SETTLE;
+		if settles {
+			self.forget(now - SECOND);
+		}
+		let target = base + self.need();
 		self.settled |= settles;
 		if offset > base + MAX_BUFFER + EXCESS || settles && offset > target + WORTH_IT {
 			self.ppm = 0.0;
@@ -215,6 +220,15 @@ impl Playout {
 		self.ppm = wanted.clamp(-MAX_PPM, MAX_PPM);
 		self.offset = Some(offset + (passed as f64 * self.ppm / 1e6) as i64);
 		false
+	}
+
+	/// What came late until then does not count for the buffer.
+	fn forget(&mut self, until: i64) {
+		for (second, least, most) in self.tracks.iter_mut().flat_map(|t| &mut t.seconds) {
+			if *second < until.div_euclid(SECOND) {
+				*most = *least;
+			}
+		}
 	}
 
 	/// How large the buffer should be.

@@ -8,8 +8,9 @@ use rubato::{
 };
 use std::{collections::VecDeque, fmt};
 
-/// A stamp that is no further from where the sound before it ended is rounding or jitter of an encoder's clock: samples follow each other, and the
-/// difference is made up for slowly. More is a hole, or something that was sent twice. 30 ms.
+/// A stamp that is no further from where the sound before it ended is rounding or jitter of an encoder's clock:
+/// samples follow each other, and the difference is made up for slowly. More is a hole, or something that was sent
+/// twice. 30 ms.
 const TOLERANCE: i64 = SAMPLE_RATE as i64 * 3 / 100;
 
 /// Sound begins and ends with a ramp of 5 ms, so that it does not click.
@@ -115,8 +116,14 @@ impl Sound {
 		self.waiting.max(0) as usize
 	}
 
+	/// Nothing waits, in the queue.
 	pub(super) fn is_empty(&self) -> bool {
 		self.pieces.is_empty()
+	}
+
+	/// Nothing waits, in the resampler neither.
+	pub(super) fn is_over(&self) -> bool {
+		self.pieces.is_empty() && (self.quiet || self.head.is_none())
 	}
 
 	/// Interleaved samples from source time `at`, ns.
@@ -234,7 +241,8 @@ impl Sound {
 		self.resampler.process_into_buffer(&input, &mut output, None).is_ok()
 	}
 
-	/// Appends `count` samples from position `head`, with ramps at the edges of sound. Returns how many of them are silence.
+	/// Appends `count` samples from position `head`, with ramps at the edges of sound. Returns how many of them are
+	/// silence.
 	fn feed(&mut self, head: i64, count: usize, out: &mut Vec<f32>, figures: &mut Figures) -> usize {
 		let end = head + count as i64;
 		let mut at = head;

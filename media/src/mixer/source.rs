@@ -50,7 +50,7 @@ impl<P> Source<P> {
 		figures.pictures += 1;
 		match self.arrive(Track::Picture, at, now, figures) {
 			true => self.pictures.push(at, picture, figures),
-			false => figures.late_pictures += 1,
+			false => self.pictures.push_late(at, picture, now, figures),
 		}
 	}
 
@@ -85,7 +85,7 @@ impl<P> Source<P> {
 
 	/// Ended, and nothing waits.
 	pub(super) fn drained(&self) -> bool {
-		self.ended && self.pictures.is_empty() && self.sound.is_empty()
+		self.ended && self.pictures.is_empty() && self.sound.is_over()
 	}
 
 	/// Whether what was shown before stays until it has shown a picture.
@@ -118,7 +118,7 @@ impl<P> Source<P> {
 
 	/// The picture for the tick at `now`, if it is a new one.
 	pub(super) fn choose(&mut self, now: i64, figures: &mut Figures) -> Option<P> {
-		let picture = self.pictures.choose(self.playout.position(now)?, figures);
+		let picture = self.pictures.choose(self.playout.position(now)?, now, figures);
 		if picture.is_some() {
 			self.new_picture = Some(now);
 		}

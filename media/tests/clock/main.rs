@@ -1,5 +1,5 @@
-//! Timeline and mixer together, on a clock of the test's own: a publisher that does what publishers do, a codec that says of each picture and
-//! sample when it was taken, and what has to hold of every frame that comes out.
+//! Timeline and mixer together, on a clock of the test's own: a publisher that does what publishers do, a codec that
+//! says of each picture and sample when it was taken, and what has to hold of every frame that comes out.
 
 mod cases;
 mod publisher;
