@@ -12,7 +12,6 @@ mod command;
 mod filters;
 mod probe;
 mod queue;
-mod seam;
 mod track;
 
 pub use probe::{Contents, PictureInfo, SoundInfo};
@@ -30,7 +29,6 @@ use command::{Choice, Coded, Stream};
 use filters::Effort;
 use nix::fcntl::{fcntl, FcntlArg};
 use queue::Queue;
-use seam::Seam;
 use std::{
 	fs::{self, File},
 	io,
@@ -210,7 +208,6 @@ impl Launch {
 	fn manner(&self) -> Manner {
 		Manner {
 			inbox: None,
-			seam: self.repeat.then(Seam::default),
 			rests: matches!(self.input, Input::Device(_)).then_some(CAMERA_RESTS),
 		}
 	}
@@ -292,12 +289,7 @@ impl Decoder {
 				let contents = probe::probe(ffmpeg, path).await?;
 				let launch = launch(contents.choice());
 				let child = launch.spawn(Effort::Full)?;
-				let high_dynamic_range = contents
-					.picture
-					.as_ref()
-					.is_some_and(|picture| picture.shape.high_dynamic_range);
-				let again = high_dynamic_range.then_some(launch);
-				Ok((Self::run(child, None, again), Some(contents)))
+				Ok((Self::run(child, None, Some(launch)), Some(contents)))
 			},
 		}
 	}
@@ -415,8 +407,6 @@ impl Drop for Decoder {
 struct Manner {
 	/// What it is fed with.
 	inbox: Option<mpsc::Receiver<Bytes>>,
-	/// Plays again and again.
-	seam: Option<Seam>,
 	/// Longest time without a byte.
 	rests: Option<Duration>,
 }
@@ -428,7 +418,7 @@ async fn attend(mut child: Child, manner: Manner, shared: &Shared) -> Result<End
 	let _ = fcntl(&stdout, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
 	let fed = manner.inbox.is_some();
 	let mut write = std::pin::pin!(write(child.stdin.take(), manner.inbox, shared));
-	let mut read = std::pin::pin!(read(stdout, manner.seam, manner.rests, shared));
+	let mut read = std::pin::pin!(read(stdout, manner.rests, shared));
 	let mut writing = true;
 	// Set once all was written: what it still holds is little.
 	let mut patience = std::pin::pin!(sleep(HUNG));
@@ -485,20 +475,12 @@ async fn write(stdin: Option<ChildStdin>, inbox: Option<mpsc::Receiver<Bytes>>, 
 }
 
 /// Until the end; `Err`: what comes is of no use.
-async fn read(
-	mut stdout: ChildStdout,
-	mut seam: Option<Seam>,
-	rests: Option<Duration>,
-	shared: &Shared,
-) -> Result<(), End> {
+async fn read(mut stdout: ChildStdout, rests: Option<Duration>, shared: &Shared) -> Result<(), End> {
 	let broken = |what: &dyn ToString| End::Broken(what.to_string());
 	let mut reader = nut::Reader::default();
 	loop {
 		while let Some(frame) = reader.next_frame().map_err(|error| broken(&error))? {
-			let mut output = output(frame).map_err(|what| broken(&what))?;
-			if let Some(seam) = &mut seam {
-				seam.mend(&mut output);
-			}
+			let output = output(frame).map_err(|what| broken(&what))?;
 			shared.came.store(true, Ordering::Relaxed);
 			shared.put(output);
 		}
