@@ -47,7 +47,7 @@ use tokio::{
 	process::{ChildStdin, ChildStdout},
 	sync::{mpsc, Notify},
 	task::JoinHandle,
-	time::timeout,
+	time::{sleep, timeout, Instant},
 };
 
 /// Read at once beyond the picture that is being read. Bytes.
@@ -65,6 +65,9 @@ const MAX_FEED_BYTES: usize = 16 * 1024 * 1024;
 /// A decoder that reads nothing for this long, although something waits for it, hangs. Starting it takes 0.1 s on an idle machine,
 /// seconds on a busy one.
 const HUNG: Duration = Duration::from_secs(10);
+
+/// A camera that gives nothing for this long hangs: many times what the slowest takes for a picture. Files and pipes may rest.
+const CAMERA_RESTS: Duration = Duration::from_secs(15);
 
 /// What is decoded, other than a publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,6 +204,18 @@ impl Launch {
 		let args = command::input(&self.input, self.repeat, false, self.choice, effort);
 		Child::spawn(&self.ffmpeg, args, Stdio::null())
 	}
+
+	fn manner(&self) -> Manner {
+		Manner {
+			inbox: None,
+			rests: matches!(self.input, Input::Device(_)).then_some(CAMERA_RESTS),
+		}
+	}
+
+	/// Plain filters are others.
+	fn may_do_less(&self) -> bool {
+		self.choice.picture.is_some_and(|(_, shape)| shape.high_dynamic_range)
+	}
 }
 
 impl Decoder {
@@ -239,7 +254,7 @@ impl Decoder {
 				File::open(path).map_err(failed)?;
 				let launch = launch(Choice { picture, sound: None });
 				let child = launch.spawn(Effort::Full)?;
-				Ok((Self::run(child, None, None), None))
+				Ok((Self::run(child, None, Some(launch)), None))
 			},
 			Input::File(path) => {
 				let failed = |error| StartError::Input {
@@ -274,12 +289,7 @@ impl Decoder {
 				let contents = probe::probe(ffmpeg, path).await?;
 				let launch = launch(contents.choice());
 				let child = launch.spawn(Effort::Full)?;
-				let high_dynamic_range = contents
-					.picture
-					.as_ref()
-					.is_some_and(|picture| picture.shape.high_dynamic_range);
-				let again = high_dynamic_range.then_some(launch);
-				Ok((Self::run(child, None, again), Some(contents)))
+				Ok((Self::run(child, None, Some(launch)), Some(contents)))
 			},
 		}
 	}
@@ -288,7 +298,7 @@ impl Decoder {
 	///
 	/// # Errors
 	/// When FFmpeg does not start.
-	pub(crate) fn live(ffmpeg: &Path, header: &Tag, effort: Effort) -> Result<Option<Self>, SpawnError> {
+	fn live(ffmpeg: &Path, header: &Tag, effort: Effort) -> Result<Option<Self>, SpawnError> {
 		let coded = match header.content() {
 			Ok(Content::PictureHeader(record)) => Coded::Picture(h264::shape(&record).unwrap_or(Shape {
 				width: 1280,
@@ -312,13 +322,13 @@ impl Decoder {
 	}
 
 	/// Hands over a tag of the track. False: too much waits, it was not taken.
-	pub(crate) fn push(&mut self, tag: &Tag) -> bool {
+	fn push(&mut self, tag: &Tag) -> bool {
 		let mut bytes = BytesMut::with_capacity(tag.body.len() + 32);
 		flv::write(tag, &mut bytes).is_ok() && self.feed_bytes(bytes.freeze())
 	}
 
 	/// No more is pushed: what the decoder holds still comes, then the end.
-	pub(crate) fn finish(&mut self) {
+	fn finish(&mut self) {
 		self.feed = None;
 	}
 
@@ -352,17 +362,25 @@ impl Decoder {
 		true
 	}
 
-	/// `again`: how to start once more with plain filters when nothing comes.
-	fn run(child: Child, inbox: Option<mpsc::Receiver<Bytes>>, again: Option<Launch>) -> Self {
+	/// `launch`: what it plays, and how to start once more with plain filters when nothing comes.
+	fn run(child: Child, inbox: Option<mpsc::Receiver<Bytes>>, launch: Option<Launch>) -> Self {
 		let shared = Arc::<Shared>::default();
 		let task = tokio::spawn({
 			let shared = shared.clone();
 			async move {
-				let mut end = attend(child, inbox, &shared).await;
+				let manner = |inbox| match &launch {
+					Some(launch) => launch.manner(),
+					None => Manner {
+						inbox,
+						..Manner::default()
+					},
+				};
+				let mut end = attend(child, manner(inbox), &shared).await;
+				let again = launch.as_ref().filter(|launch| launch.may_do_less());
 				if let (Err(End::Failed(cause)), Some(launch)) = (&end, again) {
 					tracing::debug!(%cause, "decoding without tone mapping");
 					end = match launch.spawn(Effort::Plain) {
-						Ok(child) => attend(child, None, &shared).await,
+						Ok(child) => attend(child, launch.manner(), &shared).await,
 						Err(_) => end,
 					};
 				}
@@ -384,24 +402,37 @@ impl Drop for Decoder {
 	}
 }
 
+/// What a child is attended for, beside its bytes.
+#[derive(Debug, Default)]
+struct Manner {
+	/// What it is fed with.
+	inbox: Option<mpsc::Receiver<Bytes>>,
+	/// Longest time without a byte.
+	rests: Option<Duration>,
+}
+
 /// Feeds a child and reads it until it ends. `Err`: and nothing came before.
-async fn attend(mut child: Child, inbox: Option<mpsc::Receiver<Bytes>>, shared: &Shared) -> Result<End, End> {
+async fn attend(mut child: Child, manner: Manner, shared: &Shared) -> Result<End, End> {
 	let stdout = child.stdout.take().expect("a child's output is a pipe");
 	// A smaller pipe does as well.
 	let _ = fcntl(&stdout, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
-	let mut write = std::pin::pin!(write(child.stdin.take(), inbox, shared));
-	let mut read = std::pin::pin!(read(stdout, shared));
-	let (mut writing, mut hung) = (true, false);
+	let fed = manner.inbox.is_some();
+	let mut write = std::pin::pin!(write(child.stdin.take(), manner.inbox, shared));
+	let mut read = std::pin::pin!(read(stdout, manner.rests, shared));
+	let mut writing = true;
+	// Set once all was written: what it still holds is little.
+	let mut patience = std::pin::pin!(sleep(HUNG));
 	let result = loop {
 		tokio::select! {
 			result = &mut read => break result,
 			all = &mut write, if writing => {
 				writing = false;
 				if !all {
-					hung = true;
-					child.kill();
+					break Err(End::Hung);
 				}
+				patience.as_mut().reset(Instant::now() + HUNG);
 			},
+			() = &mut patience, if fed && !writing => break Err(End::Hung),
 		}
 	};
 	if result.is_err() {
@@ -410,8 +441,7 @@ async fn attend(mut child: Child, inbox: Option<mpsc::Receiver<Bytes>>, shared: 
 	let exit = child.end().await;
 	let came = shared.came.load(Ordering::Relaxed);
 	let end = match (result, exit) {
-		_ if hung => End::Hung,
-		(Err(what), _) => End::Broken(what),
+		(Err(end), _) => end,
 		(Ok(()), Err(error)) => End::Broken(error.to_string()),
 		(Ok(()), Ok(exit)) => match exit.cause() {
 			Some(cause) => End::Failed(cause),
@@ -444,18 +474,25 @@ async fn write(stdin: Option<ChildStdin>, inbox: Option<mpsc::Receiver<Bytes>>, 
 	true
 }
 
-/// Until the end; `Err`: why what comes is of no use.
-async fn read(mut stdout: ChildStdout, shared: &Shared) -> Result<(), String> {
+/// Until the end; `Err`: what comes is of no use.
+async fn read(mut stdout: ChildStdout, rests: Option<Duration>, shared: &Shared) -> Result<(), End> {
+	let broken = |what: &dyn ToString| End::Broken(what.to_string());
 	let mut reader = nut::Reader::default();
 	loop {
-		while let Some(frame) = reader.next_frame().map_err(|error| error.to_string())? {
+		while let Some(frame) = reader.next_frame().map_err(|error| broken(&error))? {
+			let output = output(frame).map_err(|what| broken(&what))?;
 			shared.came.store(true, Ordering::Relaxed);
-			shared.put(output(frame)?);
+			shared.put(output);
 		}
-		match stdout.read_buf(reader.buffer(READ_AHEAD)).await {
+		let more = stdout.read_buf(reader.buffer(READ_AHEAD));
+		let more = match rests {
+			Some(limit) => timeout(limit, more).await.map_err(|_| End::Hung)?,
+			None => more.await,
+		};
+		match more {
 			Ok(0) => return Ok(()),
 			Ok(_) => {},
-			Err(error) => return Err(error.to_string()),
+			Err(error) => return Err(broken(&error)),
 		}
 	}
 }

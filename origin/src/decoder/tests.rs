@@ -315,10 +315,18 @@ async fn colours_are_right_whatever_they_were_tagged_with() {
 		("640x480", "-c:v mjpeg -q:v 1 -pix_fmt yuvj444p".into()),
 		("1280x720", "-c:v png -pix_fmt rgb24".into()),
 	] {
-		for (name, expected) in truth {
-			let source = format!("-f lavfi -i color={name}:s={size}:r=5:d=0.2,format=rgb24 {rest}");
-			let reel = Reel::of(open(&studio.make(&source, "colour.mkv")).await.0).await;
-			let got = colour(&reel.pictures[0].1, WIDTH / 2, HEIGHT / 2);
+		let (width, height) = size.split_once('x').unwrap();
+		let third = width.parse::<usize>().unwrap() / 6 * 2;
+		let bars = truth.map(|(name, _)| format!("color={name}:s={third}x{height}:r=5:d=0.2,format=rgb24[{name}]"));
+		let bars = format!("{};[red][lime][blue]hstack=3", bars.join(";"));
+		let reel = Reel::of(
+			open(&studio.make(&format!("-f lavfi -i {bars} {rest}"), "bars.mkv"))
+				.await
+				.0,
+		)
+		.await;
+		for (n, (name, expected)) in truth.into_iter().enumerate() {
+			let got = colour(&reel.pictures[0].1, WIDTH / 2 + n * 200 - 200, HEIGHT / 2);
 			let off = got
 				.iter()
 				.zip(expected)
@@ -478,10 +486,13 @@ async fn a_repeated_file_has_no_gap() {
 		while reel.sounds.last().is_none_or(|(at, _)| at.as_secs_f64() < 3.2) {
 			assert!(reel.add(timeout(LIMIT, decoder.next()).await.unwrap()));
 		}
-		let (length, off) = reel.sound();
-		assert!(off < 0.06, "sound is off by {off} s in {length} s");
+		// FFmpeg goes on where the longer track ended; of AAC it leaves out the 23 ms that the codec wants before its first sample.
+		for pair in reel.sounds.windows(2) {
+			let hole = pair[1].0.as_secs_f64() - pair[0].0.as_secs_f64() - pair[0].1.len() as f64 / 96_000.0;
+			assert!(hole.abs() < 0.05, "{hole} s");
+		}
 		let gap = reel.longest_gap().as_secs_f64();
-		assert!(gap < 1.0 - picture + 0.1 + 0.06, "{gap}");
+		assert!(gap < 1.0 - picture + 0.1 + 0.03, "{gap} s");
 		assert!(
 			reel.pictures.len() >= (picture * 30.0) as usize,
 			"{}",

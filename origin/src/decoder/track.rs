@@ -124,12 +124,15 @@ impl Track {
 	}
 
 	fn take_header(&mut self, tag: &Tag) -> Result<(), SpawnError> {
-		if self.header.as_ref().is_some_and(|header| header.body == tag.body) && self.current.is_some() {
+		let same = self.header.as_ref().is_some_and(|header| header.body == tag.body);
+		if same && self.current.is_some() {
 			return Ok(());
+		}
+		if !same {
+			self.effort = Effort::Full;
 		}
 		self.retire();
 		self.header = Some(tag.clone());
-		self.effort = Effort::Full;
 		self.key_wanted = true;
 		self.start()
 	}
