@@ -2,7 +2,7 @@
 
 use crate::{
 	origin::{Config, Origin},
-	studio::Input,
+	studio::{Input, InputError},
 	trade,
 };
 use anyhow::Result;
@@ -118,7 +118,7 @@ impl TypedValueParser for Unrepeated {
 		};
 		let text = value.to_str().ok_or_else(|| error("not UTF-8"))?;
 		text.parse()
-			.map_err(|wrong: encoder::InputError| error(&wrong.to_string()))
+			.map_err(|wrong: InputError| error(&wrong.to_string()))
 	}
 }
 
