@@ -15,11 +15,17 @@
 //! | [`nut`] | what decoders write: raw pictures and sound with their stamps |
 //! | [`mixer`] | 30 pictures and 48,000 samples a second on our clock, whatever comes |
 //! | [`mux`] | encoded pictures and sound as initialisation segment and windows |
+//! | [`fragment`] | fragmented MP4 of others: tracks, samples, times; and written again |
+//! | [`copy`] | windows as one file that begins at 0 and plays from end to end |
 
+pub mod copy;
 pub mod flv;
+pub mod fragment;
 pub mod mixer;
 pub mod mux;
 pub mod nut;
 pub mod picture;
 pub mod rtmp;
+#[cfg(test)]
+mod testing;
 pub mod timeline;
