@@ -14,7 +14,11 @@ fn samples_and_times_are_those_of_the_file() {
 	assert_eq!(kinds, [Kind::Picture, Kind::Sound]);
 	let main = layout.main().unwrap();
 	// FFmpeg begins the first one earlier than its first picture, by the sound's priming.
-	let mut end = Fragment::read(&layout, &windows[0]).unwrap().run(main.id).unwrap().end();
+	let mut end = Fragment::read(&layout, &windows[0])
+		.unwrap()
+		.run(main.id)
+		.unwrap()
+		.end();
 	for window in &windows[1..3] {
 		let fragment = Fragment::read(&layout, window).unwrap();
 		let run = fragment.run(main.id).unwrap();
@@ -111,10 +115,7 @@ fn what_does_not_fit_is_an_error() {
 		Error::Missing(kind(b"moof"))
 	);
 	let short = window.slice(..window.len() - 1);
-	assert_eq!(
-		Fragment::read(&layout, &short).unwrap_err(),
-		Error::Samples
-	);
+	assert_eq!(Fragment::read(&layout, &short).unwrap_err(), Error::Samples);
 	let other = Layout {
 		tracks: layout.tracks()[..1].to_vec(),
 	};

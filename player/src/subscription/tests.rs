@@ -360,7 +360,6 @@ impl Test {
 			status: Status::default(),
 			standing: Standing::default(),
 			resume: None,
-			gap: false,
 			window_length: USUAL_WINDOW,
 			stop: stopped,
 		};
