@@ -192,6 +192,61 @@ fn parameter_sets(entries: &Stsd) -> Option<Bytes> {
 	Some(units.into())
 }
 
+/// The initialisation segment of the tracks of this kind alone; `None` where there is none.
+pub fn only_init(init: &Bytes, wanted: Kind) -> Option<Bytes> {
+	let layout = Layout::read(init).ok()?;
+	let kept = |id: u32| layout.tracks.iter().any(|t| t.id == id && t.kind == wanted);
+	if !layout.tracks.iter().any(|t| t.kind == wanted) {
+		return None;
+	}
+	let mut out = Vec::with_capacity(init.len());
+	for found in boxes(init, 0) {
+		let found = found.ok()?;
+		if found.kind != kind(b"moov") {
+			out.extend_from_slice(found.whole);
+			continue;
+		}
+		let moov = rebuilt(&found, |child| match child.kind.as_ref() {
+			b"trak" => {
+				let id = self::child(child.content, kind(b"tkhd"))
+					.ok()?
+					.decode::<Tkhd>()
+					.ok()?
+					.track_id;
+				Some(if kept(id) { child.whole.to_vec() } else { Vec::new() })
+			},
+			b"mvex" => rebuilt(child, |trex| match trex.kind.as_ref() {
+				b"trex" if !kept(trex.decode::<Trex>().ok()?.track_id) => Some(Vec::new()),
+				_ => Some(trex.whole.to_vec()),
+			}),
+			_ => Some(child.whole.to_vec()),
+		})?;
+		out.extend_from_slice(&moov);
+	}
+	Some(out.into())
+}
+
+/// The window's samples of this kind alone; `None` where there are none.
+pub fn only(init: &Bytes, window: &Bytes, wanted: Kind) -> Option<Bytes> {
+	let layout = Layout::read(init).ok()?;
+	let mut runs = Fragment::read(&layout, window).ok()?.runs;
+	runs.retain(|run| layout.track(run.track).is_ok_and(|track| track.kind == wanted));
+	(!runs.is_empty()).then(|| write(0, &runs))
+}
+
+/// A box with each box in it as it is given.
+fn rebuilt(whole: &Boxed<'_>, each: impl Fn(&Boxed<'_>) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+	let mut content = Vec::with_capacity(whole.content.len());
+	for child in boxes(whole.content, 0) {
+		content.extend_from_slice(&each(&child.ok()?)?);
+	}
+	let mut out = Vec::with_capacity(8 + content.len());
+	out.put_u32(u32::try_from(8 + content.len()).ok()?);
+	out.extend_from_slice(whole.kind.as_ref());
+	out.extend_from_slice(&content);
+	Some(out)
+}
+
 /// A sample of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {

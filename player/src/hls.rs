@@ -8,6 +8,7 @@
 //! | `/manifest.mpd` | a DASH manifest over the same files |
 //! | `/init-HASH.mp4` | an initialisation segment |
 //! | `/STREAM-EPOCH-SEGMENT-PART-HASH.m4s` | a window, byte for byte as the broadcaster signed it |
+//! | `/picture/NAME`, `/sound/NAME` | the same with one of both alone: what the manifest lists |
 //! | `/state.json` | how the broadcast stands |
 //! | `/time` | the time that the manifest goes by |
 
@@ -28,6 +29,7 @@ use axum::{
 	Router,
 };
 use bytes::Bytes;
+use clustercast_media::fragment;
 use clustercast_primitives::{catalog::Track, status};
 use clustercast_protocol::EncodedWindow;
 use serde::Serialize;
@@ -375,6 +377,7 @@ fn router(shared: Arc<Shared>) -> Router {
 		.route("/state.json", get(state))
 		.route("/time", get(time))
 		.route("/{name}", get(file))
+		.route("/{folder}/{name}", get(file_of_kind))
 		.fallback(|| async { NotServed::Path })
 		.method_not_allowed_fallback(|| async { NotServed::Method })
 		.layer(axum::middleware::from_fn_with_state(shared.clone(), share))
@@ -515,6 +518,37 @@ async fn file(
 		None if name.ends_with(".m4s") || name.ends_with(".mp4") => Err(NotServed::File),
 		None => page(&name),
 	}
+}
+
+/// One kind of what is in a file: what the manifest lists.
+async fn file_of_kind(
+	State(shared): State<Arc<Shared>>,
+	Path((folder, name)): Path<(String, String)>,
+	headers: HeaderMap,
+) -> Result<Response, NotServed> {
+	let (kind, _) = dash::KINDS
+		.into_iter()
+		.find(|(_, known)| *known == folder)
+		.ok_or(NotServed::Path)?;
+	let found = {
+		let live = shared.live();
+		let init = live
+			.windows
+			.iter()
+			.find(|(window, ..)| *window == name)
+			.map(|(_, _, init)| init.as_str());
+		let file = live.files.get(&name).cloned().ok_or(NotServed::File)?;
+		(init.and_then(|init| live.files.get(init)).cloned(), file)
+	};
+	let bytes = match found {
+		(Some(init), window) => fragment::only(&init, &window, kind),
+		(None, init) => fragment::only_init(&init, kind),
+	};
+	Ok(part(
+		&headers,
+		&format!("{folder}-{name}"),
+		bytes.ok_or(NotServed::File)?,
+	))
 }
 
 /// All of a file, or the part of it that was asked for (RFC 9110, 14).

@@ -42,6 +42,8 @@ pub mod sinks;
 pub mod status;
 pub mod subscription;
 pub mod summary;
+#[cfg(test)]
+mod testing;
 pub mod timeline;
 
 pub use player::{Config, Player};

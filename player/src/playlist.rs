@@ -80,7 +80,7 @@ pub fn peak(timeline: &Timeline) -> u64 {
 
 /// RFC 6381, where the broadcaster says nothing else there.
 pub fn codecs(track: &Track) -> Option<&str> {
-	let text: &str = track.codecs.as_str();
+	let text = track.codecs.as_str();
 	let plain = |c: char| c.is_ascii_alphanumeric() || ".,-_".contains(c);
 	(!text.is_empty() && text.chars().all(plain)).then_some(text)
 }

@@ -11,7 +11,7 @@
 //! - no entry is longer than [`TARGET`] allows: a longer window is split, and where that cannot be, it is a gap.
 
 use bytes::Bytes;
-use clustercast_media::fragment::{self, Fragment, Layout, Track};
+use clustercast_media::fragment::{self, Fragment, Kind, Layout, Run, Track};
 use clustercast_primitives::{
 	catalog::{init_hash, Track as Description},
 	window::{flags, WindowHeader},
@@ -54,21 +54,41 @@ pub struct Period {
 	pub id: u64,
 	/// When that was captured: Unix time, milliseconds.
 	pub start_ms: u64,
-	/// Its media time, in [`Self::timescale`].
-	pub start: u64,
-	/// Units of media times in a second.
-	pub timescale: u32,
+	/// Its media time, nanoseconds.
+	pub start: u128,
 	/// As the catalog describes it.
 	pub track: Description,
 }
 
-/// When an entry plays on the media timeline, in its period's timescale.
+/// When the samples of one kind of an entry play on the media timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-	/// Of its first sample.
+	/// What they are.
+	pub kind: Kind,
+	/// Units of these times in a second.
+	pub timescale: u32,
+	/// Of the first sample.
 	pub start: u64,
-	/// Until its last sample is over.
+	/// Until the last sample is over.
 	pub length: u64,
+	/// Of all samples.
+	pub bytes: usize,
+}
+
+impl Times {
+	fn of(layout: &Layout, runs: &[Run]) -> Vec<Self> {
+		let times = |track: &Track| {
+			let run = runs.iter().find(|run| run.track == track.id)?;
+			Some(Self {
+				kind: track.kind,
+				timescale: track.timescale,
+				start: run.start,
+				length: run.end().saturating_sub(run.start),
+				bytes: run.samples.iter().map(|sample| sample.data.len()).sum(),
+			})
+		};
+		layout.tracks().iter().filter_map(times).collect()
+	}
 }
 
 /// Media, or the time of media that is missing.
@@ -92,8 +112,8 @@ pub struct Entry {
 	pub independent: bool,
 	/// Length of its file.
 	pub bytes: usize,
-	/// `None` where nothing could be read of its times.
-	pub times: Option<Times>,
+	/// Of each track that it has; none where nothing could be read of them.
+	pub times: Vec<Times>,
 	/// Of those times.
 	pub period: Arc<Period>,
 }
@@ -131,14 +151,12 @@ pub struct Place {
 /// What could be read of a window.
 struct Read {
 	fragment: Fragment,
+	layout: Layout,
+	/// The track whose times count.
 	track: Track,
-	times: Times,
-}
-
-impl Read {
-	fn duration(&self) -> Duration {
-		nanos(self.track.nanoseconds(self.times.length))
-	}
+	/// Of that track: where it begins and how long it plays, nanoseconds.
+	start: u128,
+	length: u128,
 }
 
 /// The newest entries, and where they are.
@@ -204,7 +222,10 @@ impl Timeline {
 			(None, _) => false,
 			_ if again => false,
 			(Some(_), Some(_)) => hole.is_none(),
-			(Some(place), None) => place.init != init || missing > 0 || header.has(flags::DISCONTINUITY),
+			(Some(place), None) => {
+				let same_run = (place.stream, place.epoch) == (header.id.stream.0, header.id.epoch);
+				place.init != init || missing > 0 || header.has(flags::DISCONTINUITY) || !same_run
+			},
 		};
 		let discontinuities = self.place.as_ref().map_or(self.discontinuities, |p| p.discontinuities);
 		let discontinuities = discontinuities + u64::from(discontinuity);
@@ -219,7 +240,7 @@ impl Timeline {
 			start_ms,
 			independent: true,
 			bytes: 0,
-			times: None,
+			times: Vec::new(),
 			period: period.clone(),
 		};
 		// What was removed with an earlier run of the program stands for what the list must not lack.
@@ -238,11 +259,7 @@ impl Timeline {
 			let entry = gap(first - behind, each, start_ms, &mut discontinuity);
 			self.entries.push_back(entry);
 		}
-		let pieces = pieces(
-			window,
-			read.as_ref(),
-			self.layout.as_ref().and_then(|(_, layout)| layout.as_ref()),
-		);
+		let pieces = pieces(window, read.as_ref());
 		let mut files = vec![File {
 			name: init_uri.clone(),
 			bytes: window.init().clone(),
@@ -363,10 +380,10 @@ impl Timeline {
 	fn period(&mut self, window: &EncodedWindow, read: Option<&Read>, first: u64, begins: bool) -> Arc<Period> {
 		let header = window.header();
 		let fits = |period: &&Arc<Period>| {
-			let since = read.and_then(|read| read.times.start.checked_sub(period.start));
+			let since = read.and_then(|read| read.start.checked_sub(period.start));
 			let expected = since.map(|since| {
-				let since = u128::from(since) * 1_000 / u128::from(period.timescale.max(1));
-				period.start_ms.saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
+				let since = u64::try_from(since / NANOS_PER_MS).unwrap_or(u64::MAX);
+				period.start_ms.saturating_add(since)
 			});
 			expected.is_some_and(|expected| expected.abs_diff(header.start_ms) <= DRIFT_MS)
 		};
@@ -375,8 +392,7 @@ impl Timeline {
 			Arc::new(Period {
 				id: first,
 				start_ms: header.start_ms,
-				start: read.map_or(0, |read| read.times.start),
-				timescale: read.map_or(1, |read| read.track.timescale),
+				start: read.map_or(0, |read| read.start),
 				track: window
 					.catalog()
 					.catalog
@@ -397,14 +413,18 @@ impl Timeline {
 		let fragment = Fragment::read(layout, &window.data()).ok()?;
 		let track = layout.main()?.clone();
 		let run = fragment.run(track.id)?;
-		let times = Times {
-			start: run.start,
-			length: run.end().checked_sub(run.start).filter(|length| *length > 0)?,
-		};
+		let start = track.nanoseconds(run.start);
+		let length = track.nanoseconds(run.end().checked_sub(run.start)?);
 		let stated = u128::from(window.header().duration_ms) * NANOS_PER_MS;
 		// What was signed and what is inside must agree: players are told by one and play by the other.
-		let agrees = track.nanoseconds(times.length).abs_diff(stated) <= TARGET.as_nanos() / 2;
-		agrees.then_some(Read { fragment, track, times })
+		let agrees = length > 0 && length.abs_diff(stated) <= TARGET.as_nanos() / 2;
+		agrees.then(|| Read {
+			layout: layout.clone(),
+			fragment,
+			track,
+			start,
+			length,
+		})
 	}
 
 	fn trim(&mut self) {
@@ -445,18 +465,19 @@ struct Piece {
 	file: Option<File>,
 	duration: Duration,
 	independent: bool,
-	times: Option<Times>,
+	times: Vec<Times>,
 }
 
 /// What a window is served as: itself, where it is short enough.
-fn pieces(window: &EncodedWindow, read: Option<&Read>, layout: Option<&Layout>) -> Vec<Piece> {
+fn pieces(window: &EncodedWindow, read: Option<&Read>) -> Vec<Piece> {
 	let header = window.header();
 	let stem = format!(
 		"{}-{}-{}-{}",
 		header.id.stream, header.id.epoch, header.id.segment, header.id.part
 	);
 	let hash = name(&window.hash());
-	let whole = read.map_or(Duration::from_millis(header.duration_ms.into()), Read::duration);
+	let stated = Duration::from_millis(header.duration_ms.into());
+	let whole = read.map_or(stated, |read| nanos(read.length));
 	if whole <= LONGEST {
 		return vec![Piece {
 			file: Some(File {
@@ -465,13 +486,10 @@ fn pieces(window: &EncodedWindow, read: Option<&Read>, layout: Option<&Layout>) 
 			}),
 			duration: whole,
 			independent: header.has(flags::INDEPENDENT),
-			times: read.map(|read| read.times),
+			times: read.map_or_else(Vec::new, |read| Times::of(&read.layout, &read.fragment.runs)),
 		}];
 	}
-	let split = match (read, layout) {
-		(Some(read), Some(layout)) => split(read, layout, |piece| format!("{stem}-{hash}-{piece}.m4s")),
-		_ => None,
-	};
+	let split = read.and_then(|read| split(read, |piece| format!("{stem}-{hash}-{piece}.m4s")));
 	split.unwrap_or_else(|| {
 		// No longer than the protocol lets a window be: a bounded number.
 		let count = whole.as_millis().div_ceil(TARGET.as_millis());
@@ -480,22 +498,18 @@ fn pieces(window: &EncodedWindow, read: Option<&Read>, layout: Option<&Layout>) 
 			file: None,
 			duration: whole / count,
 			independent: true,
-			times: None,
+			times: Vec::new(),
 		};
 		(0..count).map(gap).collect()
 	})
 }
 
 /// `None` where a single sample is too long.
-fn split(read: &Read, layout: &Layout, name: impl Fn(usize) -> String) -> Option<Vec<Piece>> {
-	let pieces = fragment::split(layout, &read.fragment, TARGET.as_nanos());
-	let piece = |(number, runs): (usize, Vec<fragment::Run>)| {
+fn split(read: &Read, name: impl Fn(usize) -> String) -> Option<Vec<Piece>> {
+	let pieces = fragment::split(&read.layout, &read.fragment, TARGET.as_nanos());
+	let piece = |(number, runs): (usize, Vec<Run>)| {
 		let main = runs.iter().find(|run| run.track == read.track.id)?;
-		let times = Times {
-			start: main.start,
-			length: main.end().checked_sub(main.start)?,
-		};
-		let duration = nanos(read.track.nanoseconds(times.length));
+		let duration = nanos(read.track.nanoseconds(main.end().checked_sub(main.start)?));
 		(duration <= LONGEST).then(|| Piece {
 			independent: main.samples.first().is_some_and(fragment::Sample::is_sync),
 			file: Some(File {
@@ -503,7 +517,7 @@ fn split(read: &Read, layout: &Layout, name: impl Fn(usize) -> String) -> Option
 				bytes: fragment::write(u32::try_from(number).unwrap_or_default(), &runs),
 			}),
 			duration,
-			times: Some(times),
+			times: Times::of(&read.layout, &runs),
 		})
 	};
 	pieces.into_iter().enumerate().map(piece).collect()

@@ -106,6 +106,33 @@ fn pieces_are_short_whole_and_begin_with_key_frames_where_there_are_any() {
 }
 
 #[test]
+fn one_kind_alone_has_its_samples_and_decodes() {
+	let (_, init, windows) = broadcast();
+	for (wanted, pictures) in [(Kind::Picture, 180), (Kind::Sound, 0)] {
+		let alone = only_init(&init, wanted).unwrap();
+		let layout = Layout::read(&alone).unwrap();
+		assert_eq!(layout.tracks().iter().map(|t| t.kind).collect::<Vec<_>>(), [wanted]);
+		let mut file = alone.to_vec();
+		for window in &windows {
+			let part = only(&init, window, wanted).unwrap();
+			let id = layout.tracks()[0].id;
+			let whole = Fragment::read(&Layout::read(&init).unwrap(), window).unwrap();
+			assert_eq!(
+				Fragment::read(&layout, &part).unwrap().runs,
+				[whole.run(id).unwrap().clone()]
+			);
+			file.extend_from_slice(&part);
+		}
+		if pictures > 0 {
+			assert_eq!(crate::testing::decode(&file).0, pictures);
+		}
+	}
+	assert_eq!(only_init(&init, Kind::Other), None);
+	assert_eq!(only(&init, &windows[0], Kind::Other), None);
+	assert_eq!(only(&init, &windows[0].slice(9..), Kind::Picture), None);
+}
+
+#[test]
 fn what_does_not_fit_is_an_error() {
 	let (layout, init, windows) = broadcast();
 	let window = &windows[0];
