@@ -81,7 +81,7 @@ impl Source {
 			"-c:v",
 			"libx264",
 			"-preset",
-			"veryfast",
+			"ultrafast",
 			"-tune",
 			"zerolatency",
 			"-profile:v",
@@ -95,11 +95,11 @@ impl Source {
 			"-sc_threshold",
 			"0",
 			"-b:v",
-			"600k",
+			"400k",
 			"-maxrate",
-			"600k",
+			"400k",
 			"-bufsize",
-			"600k",
+			"400k",
 		]);
 		command.args([
 			"-use_editlist",
@@ -148,9 +148,9 @@ struct Studio {
 impl Studio {
 	fn new() -> anyhow::Result<Self> {
 		let sources = [
-			("both", Source::make("640x360", "main", true)?),
-			("mute", Source::make("640x360", "main", false)?),
-			("other", Source::make("480x270", "high", true)?),
+			("both", Source::make("426x240", "main", true)?),
+			("mute", Source::make("426x240", "main", false)?),
+			("other", Source::make("320x180", "high", true)?),
 		];
 		let (stream, epoch) = (1, 100);
 		let mut studio = Self {

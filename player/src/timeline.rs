@@ -36,6 +36,9 @@ const MAX_ENTRIES: usize = 120;
 /// Most windows that are counted as missing at once: 24 days. Bounds what a number in a header can do to ours.
 const MAX_MISSING: u64 = 1 << 20;
 
+/// Stretches of lists whose [`Place`] was lost begin below this.
+const UNSEEN: u64 = 1_000;
+
 /// Media times go on where they begin within this of where they ended: players close such a hole themselves.
 const HOLE: u128 = 100_000_000;
 
@@ -316,8 +319,9 @@ impl Timeline {
 	fn number(&mut self, header: &WindowHeader) -> Option<Numbered> {
 		let clock = header.start_ms / u64::try_from(TARGET.as_millis()).unwrap_or(1);
 		let Some(place) = &self.place else {
-			// Players may have seen the list of a program whose state is lost, or of another stream.
-			self.discontinuities = clock;
+			// Players may have seen the list of a program whose state is lost, or of another stream: a stretch of time of another
+			// number, in all likelihood. Not a large one: hls.js walks through all numbers below it.
+			self.discontinuities = clock % UNSEEN;
 			return Some(Numbered::next(clock, 0));
 		};
 		let begins = self.entries.is_empty();
