@@ -157,16 +157,35 @@ async function inFirefox(url) {
 	};
 }
 
+// Programs that end when nobody answers are started again, as people do.
+function again(begin) {
+	let current = begin();
+	let before = 0, times = 0;
+	return {
+		look: async () => {
+			const {position, gone} = await current.look();
+			if (gone === undefined) return {position: before + (position ?? 0), times};
+			times++;
+			before += 1_000;
+			await sleep(500);
+			current = begin();
+			return {times};
+		},
+		complaints: current.complaints,
+	};
+}
+
 // Programs: how far they are, as they say it.
+let mpvs = 0;
 function inMpv(url) {
-	const ipc = join(folder, "mpv");
+	const ipc = join(folder, `mpv${++mpvs}`);
 	const mpv = start("mpv", ["--no-config", "--vo=null", "--ao=null", "--no-terminal", `--input-ipc-server=${ipc}`, url]);
 	let socket, answer;
 	return {
 		look: async () => {
-			if (mpv.exitCode !== null) return {position: undefined, gone: mpv.exitCode};
+			if (mpv.exitCode !== null) return {gone: mpv.exitCode};
 			if (!socket) {
-				if (!existsSync(ipc)) return {position: 0};
+				if (!existsSync(ipc)) return {};
 				socket = connect(ipc);
 				socket.on("error", () => {});
 				createInterface(socket).on("line", (line) => {
@@ -176,7 +195,7 @@ function inMpv(url) {
 			}
 			socket.write('{"command": ["get_property", "time-pos"], "request_id": 1}\n');
 			await sleep(50);
-			return {position: answer ?? 0};
+			return {position: answer};
 		},
 		complaints: [],
 	};
@@ -196,8 +215,8 @@ function inFfmpeg(url) {
 
 function inGstreamer(url) {
 	const gst = start("gst-launch-1.0", [
-		"-v", "playbin", `uri=${url}`, "audio-sink=fakesink sync=true",
-		"video-sink=fpsdisplaysink text-overlay=false fps-update-interval=500 video-sink=\"fakesink sync=true\"",
+		"-v", "playbin", `uri=${url}`, "audio-sink=fakesink",
+		"video-sink=fpsdisplaysink text-overlay=false fps-update-interval=500 video-sink=fakesink",
 	]);
 	let position = 0;
 	const complaints = [];
@@ -219,9 +238,9 @@ const OPEN = {
 	"page-firefox": () => inFirefox(root),
 	"hls.js": () => inChromium(elsewhere.at("/hls")),
 	"dash.js": () => inChromium(elsewhere.at("/dash")),
-	mpv: () => inMpv(hls),
-	ffmpeg: () => inFfmpeg(hls),
-	gstreamer: () => inGstreamer(hls),
+	mpv: () => again(() => inMpv(hls)),
+	ffmpeg: () => again(() => inFfmpeg(hls)),
+	gstreamer: () => again(() => inGstreamer(hls)),
 };
 
 const players = [];

@@ -537,4 +537,4 @@ fn nanos(nanoseconds: u128) -> Duration {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
