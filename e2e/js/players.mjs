@@ -18,7 +18,7 @@ import {chromium} from "playwright-core";
 const {values: options, positionals} = parseArgs({
 	allowPositionals: true,
 	options: {
-		players: {type: "string", default: "page,hls.js,dash.js,ffmpeg"},
+		players: {type: "string", default: "page,hls.js,hls.js-late,dash.js,ffmpeg"},
 		pause: {type: "string", default: "15"},
 		shots: {type: "string"},
 		faults: {type: "string"},
@@ -35,8 +35,6 @@ const FAULTS = [
 	["restart 5", 22, 8],
 	["miss 2", 16, 9],
 	["source other", 16, 5],
-	["source mute", 16, 5],
-	["source both", 16, 5],
 	["epoch", 14, 5],
 	[`pause ${pause}`, pause + 16, pause + 8],
 ].filter(([command]) => !options.faults || command === "begin" || options.faults.split(",").some((f) => command.startsWith(f)));
@@ -64,7 +62,11 @@ const PAGES = {
 		window.date = () => hls.playingDate?.getTime();</script>`,
 	"/dash": `<video id=v muted autoplay></video><script src=/dash.js></script><script>
 		const player = dashjs.MediaPlayer().create(), v = document.getElementById("v");
-		player.on("error", (e) => (window.errors ??= []).push(JSON.stringify(e.error)?.slice(0, 200)));
+		player.on("error", (e) => {
+			(window.errors ??= []).push(JSON.stringify(e.error)?.slice(0, 80));
+			// The usual recovery.
+			if (e.error?.code === 25) setTimeout(() => player.attachSource(URLS.dash), 1000);
+		});
 		player.initialize(v, URLS.dash, true);
 		window.date = () => player.timeAsUTC() * 1000;</script>`,
 };
@@ -237,6 +239,7 @@ const OPEN = {
 	page: () => inChromium(root),
 	"page-firefox": () => inFirefox(root),
 	"hls.js": () => inChromium(elsewhere.at("/hls")),
+	"hls.js-late": () => inChromium(elsewhere.at("/hls")),
 	"dash.js": () => inChromium(elsewhere.at("/dash")),
 	mpv: () => again(() => inMpv(hls)),
 	ffmpeg: () => again(() => inFfmpeg(hls)),
@@ -281,12 +284,16 @@ try {
 	server.stdin.write("go\n");
 	await lines.next();
 	await sleep(7_000);
-	for (const name of names.filter((n) => !n.startsWith("page"))) watch(await open(name));
+	for (const name of names.filter((n) => !/^page|-late$/.test(n))) watch(await open(name));
 	for (const [index, [command, seconds]] of FAULTS.entries()) {
 		phase = index;
 		if (command !== "begin") {
 			server.stdin.write(`${command}\n`);
 			while ((await lines.next()).value !== command);
+		}
+		if (command.startsWith("restart")) {
+			while ((await lines.next()).value !== "back");
+			for (const name of names.filter((n) => n.endsWith("-late"))) watch(await open(name));
 		}
 		await sleep(seconds * 400);
 		if (options.shots) for (const p of players) await p.shot?.(join(options.shots, `${p.name}-${command.replace(" ", "-")}.png`));
@@ -299,7 +306,7 @@ try {
 	await sleep(14_000);
 	if (options.shots) for (const p of players) await p.shot?.(join(options.shots, `${p.name}-finish.png`));
 	for (const player of players) {
-		const still = player.still.slice(0, FAULTS.length).map((ms) => ms / 1_000);
+		const still = Array.from({length: FAULTS.length}, (_, n) => (player.still[n] ?? 0) / 1_000);
 		const missed = FAULTS.filter(([, , most], index) => !(still[index] <= most)).map(([command]) => command);
 		failed ||= missed.length > 0;
 		const counted = {};

@@ -24,6 +24,9 @@ fn write_media(timeline: &Timeline, out: &mut String) -> Result {
 	if timeline.entries().all(|entry| entry.independent) {
 		writeln!(out, "#EXT-X-INDEPENDENT-SEGMENTS")?;
 	}
+	if let Some(seconds) = start(timeline) {
+		writeln!(out, "#EXT-X-START:TIME-OFFSET=-{seconds:.3}")?;
+	}
 	let mut init_uri = None;
 	for entry in timeline.entries() {
 		if entry.discontinuity {
@@ -43,6 +46,19 @@ fn write_media(timeline: &Timeline, out: &mut String) -> Result {
 		true => writeln!(out, "#EXT-X-ENDLIST"),
 		false => Ok(()),
 	}
+}
+
+/// Players begin three targets from the end. Where a gap is there, how many seconds from the end they can: hls.js never starts on a
+/// gap.
+fn start(timeline: &Timeline) -> Option<f64> {
+	let playable: Duration = timeline
+		.entries()
+		.rev()
+		.take_while(|entry| !entry.gap)
+		.map(|entry| entry.duration)
+		.sum();
+	let gap = timeline.entries().any(|entry| entry.gap);
+	(gap && playable > Duration::ZERO && playable < 3 * TARGET).then(|| playable.as_secs_f64())
 }
 
 /// The multivariant playlist's text: one variant, the media playlist at `uri`, as the catalog describes it.

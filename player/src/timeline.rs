@@ -39,14 +39,14 @@ const MAX_MISSING: u64 = 1 << 20;
 /// Stretches of lists whose [`Place`] was lost begin below this.
 const UNSEEN: u64 = 1_000;
 
+/// Least that a list holds once something was removed from it (RFC 8216, 6.2.2).
+const LEAST: Duration = Duration::from_secs(3 * TARGET.as_secs());
+
 /// Media times go on where they begin within this of where they ended: players close such a hole themselves.
 const HOLE: u128 = 100_000_000;
 
 /// Where captured and media time part by more, those who map one to the other are told: a new period of a DASH manifest.
 const DRIFT_MS: u64 = 1_000;
-
-/// Least that a list holds once something was removed from it (RFC 8216, 6.2.2).
-const LEAST: Duration = Duration::from_secs(3 * TARGET.as_secs());
 
 const NANOS_PER_MS: u128 = 1_000_000;
 
@@ -121,6 +121,19 @@ pub struct Entry {
 	pub period: Arc<Period>,
 }
 
+impl Entry {
+	fn listed(&self) -> Listed {
+		Listed {
+			sequence: self.sequence,
+			discontinuity: self.discontinuity,
+			uri: self.uri.clone(),
+			init_uri: self.init_uri.clone(),
+			duration_us: u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX),
+			start_ms: self.start_ms,
+		}
+	}
+}
+
 /// A name and what is under it, for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
@@ -128,6 +141,18 @@ pub struct File {
 	pub name: String,
 	/// Content.
 	pub bytes: Bytes,
+}
+
+/// What was listed: players find their place by it when the program was restarted, though the files are gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+	sequence: u64,
+	discontinuity: bool,
+	uri: String,
+	init_uri: String,
+	duration_us: u64,
+	start_ms: u64,
 }
 
 /// Where a list was: kept when the program ends.
@@ -147,8 +172,9 @@ pub struct Place {
 	init: Hash,
 	/// Where each track ended, in its timescale.
 	ends: BTreeMap<u32, u64>,
-	/// Capture of its first frame.
-	start_ms: u64,
+	/// What was listed, and the discontinuities before it.
+	listed: Vec<Listed>,
+	before: u64,
 }
 
 /// What could be read of a window.
@@ -172,6 +198,8 @@ pub struct Timeline {
 	/// The initialisation segment last seen, and what it says.
 	layout: Option<(Bytes, Option<Layout>)>,
 	period: Option<Arc<Period>>,
+	/// This run of the program has pushed something.
+	begun: bool,
 	ended: bool,
 }
 
@@ -183,6 +211,47 @@ impl Timeline {
 			place,
 			..Self::default()
 		}
+	}
+
+	/// Lists again what an earlier run of the program did, before the entry of this number, with nothing under the names: as far as
+	/// it decodes with this initialisation segment, and numbers go on.
+	fn list_again(&mut self, init_uri: &str, next: u64) {
+		let Some(place) = &mut self.place else {
+			return;
+		};
+		let mut listed = std::mem::take(&mut place.listed);
+		listed.retain(|entry| entry.sequence < next);
+		if listed.last().is_none_or(|last| last.sequence + 1 != next) {
+			return;
+		}
+		let others = listed
+			.iter()
+			.rposition(|entry| entry.init_uri != init_uri)
+			.map_or(0, |last| last + 1);
+		let told = |entries: &[Listed]| entries.iter().filter(|entry| entry.discontinuity).count() as u64;
+		self.discontinuities = place.before + told(&listed[..others]);
+		let period = Arc::new(Period {
+			id: 0,
+			start_ms: 0,
+			start: 0,
+			track: Description::unknown(&[]),
+		});
+		self.entries = listed[others..]
+			.iter()
+			.map(|entry| Entry {
+				sequence: entry.sequence,
+				discontinuity: entry.discontinuity,
+				gap: true,
+				uri: entry.uri.clone(),
+				init_uri: entry.init_uri.clone(),
+				duration: Duration::from_micros(entry.duration_us),
+				start_ms: entry.start_ms,
+				independent: true,
+				bytes: 0,
+				times: Vec::new(),
+				period: period.clone(),
+			})
+			.collect();
 	}
 
 	/// Where it is; `None` before the first window ever.
@@ -223,7 +292,7 @@ impl Timeline {
 		let hole = self.hole(&init, read.as_ref(), missing);
 		let mut discontinuity = match (&self.place, &read) {
 			(None, _) => false,
-			_ if again => false,
+			(Some(place), _) if again => place.listed.iter().any(|e| e.sequence == first && e.discontinuity),
 			(Some(_), Some(_)) => hole.is_none(),
 			(Some(place), None) => {
 				let same_run = (place.stream, place.epoch) == (header.id.stream.0, header.id.epoch);
@@ -231,7 +300,7 @@ impl Timeline {
 			},
 		};
 		let discontinuities = self.place.as_ref().map_or(self.discontinuities, |p| p.discontinuities);
-		let discontinuities = discontinuities + u64::from(discontinuity);
+		let discontinuities = discontinuities + u64::from(discontinuity && !again);
 		let period = self.period(window, read.as_ref(), first, discontinuity);
 		let gap = |sequence: u64, duration: Duration, start_ms: u64, discontinuity: &mut bool| Entry {
 			sequence,
@@ -246,12 +315,20 @@ impl Timeline {
 			times: Vec::new(),
 			period: period.clone(),
 		};
-		// What was removed with an earlier run of the program stands for what the list must not lack.
+		if !std::mem::replace(&mut self.begun, true) {
+			self.list_again(&init_uri, first - missing.min(first));
+		}
+		let most = LISTED.as_secs() / TARGET.as_secs() - 1;
+		if missing > most {
+			// More than a list holds: it goes on behind numbers that were never listed.
+			self.discontinuities += self.entries.iter().filter(|entry| entry.discontinuity).count() as u64;
+			self.entries.clear();
+		}
+		// Where nothing is listed any more, some gaps stand for what a list must not lack (RFC 8216, 6.2.2).
 		let removed = match self.entries.is_empty() && self.place.is_some() {
-			true => (LEAST.as_secs() / TARGET.as_secs()).saturating_sub(1),
+			true => LEAST.as_secs() / TARGET.as_secs(),
 			false => 0,
 		};
-		let most = LISTED.as_secs() / TARGET.as_secs();
 		let gaps = missing.max(removed).min(most).min(first);
 		let each = hole
 			.filter(|_| missing > 0)
@@ -309,9 +386,14 @@ impl Timeline {
 			ends: read.map_or_else(BTreeMap::new, |read| {
 				read.fragment.runs.iter().map(|run| (run.track, run.end())).collect()
 			}),
-			start_ms: header.start_ms,
+			listed: Vec::new(),
+			before: 0,
 		});
 		self.trim();
+		if let Some(place) = &mut self.place {
+			place.before = self.discontinuities;
+			place.listed = self.entries.iter().map(Entry::listed).collect();
+		}
 		files
 	}
 
@@ -324,7 +406,7 @@ impl Timeline {
 			self.discontinuities = clock % UNSEEN;
 			return Some(Numbered::next(clock, 0));
 		};
-		let begins = self.entries.is_empty();
+		let begins = !self.begun;
 		let same_stream = place.stream == header.id.stream.0;
 		let same_run = same_stream && place.epoch == header.id.epoch;
 		if same_run && header.number <= place.number {

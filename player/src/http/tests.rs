@@ -25,7 +25,9 @@ async fn server(limits: Limits) -> (std::net::SocketAddr, Arc<Notify>, tokio::ta
 
 async fn ask(address: std::net::SocketAddr, path: &str) -> io::Result<String> {
 	let mut stream = TcpStream::connect(address).await?;
-	stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).await?;
+	stream
+		.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes())
+		.await?;
 	let mut answer = String::new();
 	stream.read_to_string(&mut answer).await?;
 	Ok(answer)
@@ -63,7 +65,10 @@ async fn who_does_not_read_is_left() {
 	let mut connections = Vec::new();
 	for _ in 0..SHORT.connections {
 		let mut stuck = TcpStream::connect(address).await.unwrap();
-		stuck.write_all(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+		stuck
+			.write_all(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+			.await
+			.unwrap();
 		connections.push(stuck);
 	}
 	// All places are taken until they are given up.
@@ -83,7 +88,9 @@ async fn too_many_are_told_so_and_served_again_later() {
 		..SHORT
 	};
 	let (address, told, _server) = server(limits).await;
-	let waiting: Vec<_> = (0..limits.connections).map(|_| tokio::spawn(ask(address, "/later"))).collect();
+	let waiting: Vec<_> = (0..limits.connections)
+		.map(|_| tokio::spawn(ask(address, "/later")))
+		.collect();
 	// Until these have come in, others are still served.
 	let refused = loop {
 		match ask(address, "/").await {
@@ -91,11 +98,17 @@ async fn too_many_are_told_so_and_served_again_later() {
 			_ => tokio::task::yield_now().await,
 		}
 	};
-	assert!(refused.contains("Retry-After: 2") && refused.ends_with("too many connections\n"), "{refused}");
+	assert!(
+		refused.contains("Retry-After: 2") && refused.ends_with("too many connections\n"),
+		"{refused}"
+	);
 	// A flood of them: each is refused or closed, none hangs.
 	let flood = (0..100).map(|_| tokio::spawn(ask(address, "/")));
 	for one in flood.collect::<Vec<_>>() {
-		assert!(!one.await.unwrap().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")));
+		assert!(!one
+			.await
+			.unwrap()
+			.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")));
 	}
 	for one in waiting {
 		told.notify_one();
@@ -138,13 +151,19 @@ async fn files_that_run_out_pause_accepting_without_a_busy_loop() {
 			setrlimit(Resource::RLIMIT_NOFILE, open + 1, hard).unwrap();
 		}
 	}
-	let cpu = |()| nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).unwrap().system_time();
+	let cpu = |()| {
+		nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF)
+			.unwrap()
+			.system_time()
+	};
 	let (began, at) = (cpu(()), Instant::now());
 	while at.elapsed() < SHORT.pause * 10 {
 		sleep(SHORT.pause).await;
 	}
 	let (now, used) = (cpu(()), at.elapsed());
-	let busy = Duration::from_micros((now.tv_sec() - began.tv_sec()) as u64 * 1_000_000 + (now.tv_usec() - began.tv_usec()) as u64);
+	let busy = Duration::from_micros(
+		(now.tv_sec() - began.tv_sec()) as u64 * 1_000_000 + (now.tv_usec() - began.tv_usec()) as u64,
+	);
 	assert!(busy < used / 4, "{busy:?} of {used:?}");
 	drop(held);
 	setrlimit(Resource::RLIMIT_NOFILE, before, hard).unwrap();
@@ -155,13 +174,19 @@ async fn files_that_run_out_pause_accepting_without_a_busy_loop() {
 
 #[test]
 fn connections_get_a_part_of_the_files() {
-	assert_eq!([64, 256, 1_024, 1 << 20, 0].map(connections), [16, 64, 256, CONNECTIONS, 4]);
+	assert_eq!(
+		[64, 256, 1_024, 1 << 20, 0].map(connections),
+		[16, 64, 256, CONNECTIONS, 4]
+	);
 }
 
 #[test]
 fn a_thing_is_said_once_a_minute() {
 	let (mut minutely, start) = (Minutely::default(), Instant::now());
 	let at = |seconds| start + Duration::from_secs(seconds);
-	let due: Vec<bool> = [0, 1, 59, 60, 61, 119, 120].into_iter().map(|s| minutely.is_due(at(s))).collect();
+	let due: Vec<bool> = [0, 1, 59, 60, 61, 119, 120]
+		.into_iter()
+		.map(|s| minutely.is_due(at(s)))
+		.collect();
 	assert_eq!(due, [true, false, false, true, false, false, true]);
 }

@@ -9,6 +9,8 @@
 	const STILL = 10_000;
 	// Before something is tried again.
 	const AGAIN = 1_000;
+	// What could not be decoded is tried once more, but not twice within this.
+	const REPAIR = 20_000;
 
 	const element = (id) => document.getElementById(id);
 	const video = element("video");
@@ -25,6 +27,7 @@
 	let ahead = 0;
 	let player = null;
 	let moved = {at: performance.now(), time: 0};
+	let repaired = -Infinity;
 
 	function begin() {
 		if (player) return;
@@ -50,8 +53,11 @@
 			hls.on(Hls.Events.ERROR, (_, error) => {
 				if (!error.fatal) return;
 				console.warn("hls.js:", error.details);
-				if (error.type === Hls.ErrorTypes.MEDIA_ERROR && performance.now() - moved.at < STILL) hls.recoverMediaError();
-				else later();
+				const now = performance.now();
+				if (error.type !== Hls.ErrorTypes.MEDIA_ERROR || now - repaired < REPAIR) return later();
+				repaired = now;
+				hls.recoverMediaError();
+				play();
 			});
 			hls.on(Hls.Events.MANIFEST_PARSED, play);
 			hls.loadSource("master.m3u8");

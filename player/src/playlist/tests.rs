@@ -28,7 +28,10 @@ struct Parsed {
 
 /// Reads a media playlist; panics with the rule that it breaks, where a reader would stumble.
 fn parse(text: &str) -> Parsed {
-	assert!(text.starts_with("#EXTM3U\n"), "RFC 8216, 4.3.1.1: EXTM3U is the first line");
+	assert!(
+		text.starts_with("#EXTM3U\n"),
+		"RFC 8216, 4.3.1.1: EXTM3U is the first line"
+	);
 	let value = |tag: &str| {
 		let found: Vec<_> = text.lines().filter_map(|l| l.strip_prefix(tag)).collect();
 		assert_eq!(found.len(), 1, "RFC 8216, 4.3: {tag} exactly once");
@@ -43,8 +46,15 @@ fn parse(text: &str) -> Parsed {
 	};
 	let (mut sequence, mut stretch) = (value("#EXT-X-MEDIA-SEQUENCE:"), value("#EXT-X-DISCONTINUITY-SEQUENCE:"));
 	let first = text.find("#EXTINF").unwrap_or(text.len());
-	for tag in ["#EXT-X-MEDIA-SEQUENCE", "#EXT-X-DISCONTINUITY-SEQUENCE", "#EXT-X-TARGETDURATION"] {
-		assert!(text.find(tag).unwrap() < first, "RFC 8216, 4.3.3: {tag} before the first segment");
+	for tag in [
+		"#EXT-X-MEDIA-SEQUENCE",
+		"#EXT-X-DISCONTINUITY-SEQUENCE",
+		"#EXT-X-TARGETDURATION",
+	] {
+		assert!(
+			text.find(tag).unwrap() < first,
+			"RFC 8216, 4.3.3: {tag} before the first segment"
+		);
 	}
 	let (mut map, mut seconds, mut gap, mut date) = (None, None, false, None);
 	for line in text.lines() {
@@ -65,7 +75,9 @@ fn parse(text: &str) -> Parsed {
 			parsed.segments.push(Segment {
 				sequence,
 				uri: line.into(),
-				map: map.clone().expect("RFC 8216, 4.3.2.5: EXT-X-MAP before the first segment of fMP4"),
+				map: map
+					.clone()
+					.expect("RFC 8216, 4.3.2.5: EXT-X-MAP before the first segment of fMP4"),
 				seconds: seconds.take().expect("RFC 8216, 4.3.2.1: EXTINF before each segment"),
 				gap: std::mem::take(&mut gap),
 				date: date.take(),
@@ -93,31 +105,52 @@ fn shared<'a>(before: &'a Parsed, after: &'a Parsed) -> Vec<(&'a Segment, &'a Se
 /// as they apply to one live rendition of H.264 and AAC.
 const RULES: [Rule; 15] = [
 	("RFC 8216, 4.3.1.2: the version covers EXT-X-MAP", |_, p| p.version >= 6),
-	("RFC 8216, 4.3.3.1: each EXTINF, rounded, is at most the target", |_, p| {
-		p.segments.iter().all(|s| s.seconds.round() as u64 <= p.target)
+	(
+		"RFC 8216, 4.3.3.1: each EXTINF, rounded, is at most the target",
+		|_, p| p.segments.iter().all(|s| s.seconds.round() as u64 <= p.target),
+	),
+	("RFC 8216, 6.2.1: the target never changes", |before, p| {
+		before.target == p.target
 	}),
-	("RFC 8216, 6.2.1: the target never changes", |before, p| before.target == p.target),
 	("RFC 8216, 6.2.1: media sequence never goes back", |before, p| {
 		before.segments.first().map(|s| s.sequence) <= p.segments.first().map(|s| s.sequence)
 	}),
-	("RFC 8216, 6.2.1: nothing is removed but from the front, nothing added but at the end", |before, p| {
-		let end = before.segments.last().map_or(0, |s| s.sequence);
-		p.segments.last().is_some_and(|s| s.sequence >= end)
-			&& shared(before, p).iter().all(|(a, b)| a.gap || b.gap || (&a.uri, a.seconds) == (&b.uri, b.seconds))
+	(
+		"RFC 8216, 6.2.1: nothing is removed but from the front, nothing added but at the end",
+		|before, p| {
+			let end = before.segments.last().map_or(0, |s| s.sequence);
+			p.segments.last().is_some_and(|s| s.sequence >= end)
+				&& shared(before, p)
+					.iter()
+					.all(|(a, b)| a.gap || b.gap || (&a.uri, a.seconds) == (&b.uri, b.seconds))
+		},
+	),
+	(
+		"RFC 8216, 6.2.1: a segment never changes its discontinuity sequence",
+		|before, p| shared(before, p).iter().all(|(a, b)| a.stretch == b.stretch),
+	),
+	(
+		"RFC 8216, 6.2.2: what is left after a removal plays three targets",
+		|before, p| {
+			let removed = before.segments.first().map(|s| s.sequence) != p.segments.first().map(|s| s.sequence);
+			!removed || played(&p.segments) >= 3.0 * p.target as f64
+		},
+	),
+	(
+		"RFC 8216, 4.3.2.3: another initialisation segment comes with a discontinuity",
+		|_, p| {
+			p.segments
+				.windows(2)
+				.all(|pair| pair[0].map == pair[1].map || pair[0].stretch < pair[1].stretch)
+		},
+	),
+	("RFC 8216, 6.2.1: nothing follows EXT-X-ENDLIST", |before, p| {
+		!before.ended || before == p
 	}),
-	("RFC 8216, 6.2.1: a segment never changes its discontinuity sequence", |before, p| {
-		shared(before, p).iter().all(|(a, b)| a.stretch == b.stretch)
-	}),
-	("RFC 8216, 6.2.2: what is left after a removal plays three targets", |before, p| {
-		let removed = before.segments.first().map(|s| s.sequence) != p.segments.first().map(|s| s.sequence);
-		!removed || played(&p.segments) >= 3.0 * p.target as f64
-	}),
-	("RFC 8216, 4.3.2.3: another initialisation segment comes with a discontinuity", |_, p| {
-		p.segments.windows(2).all(|pair| pair[0].map == pair[1].map || pair[0].stretch < pair[1].stretch)
-	}),
-	("RFC 8216, 6.2.1: nothing follows EXT-X-ENDLIST", |before, p| !before.ended || before == p),
 	("RFC 8216bis, 4.4.4.7: a gap has no media and no date", |_, p| {
-		p.segments.iter().all(|s| s.gap == s.uri.starts_with("gap-") && s.gap != s.date.is_some())
+		p.segments
+			.iter()
+			.all(|s| s.gap == s.uri.starts_with("gap-") && s.gap != s.date.is_some())
 	}),
 	("Apple: live playlists carry EXT-X-PROGRAM-DATE-TIME", |_, p| {
 		p.segments.iter().any(|s| s.date.is_some())
@@ -126,12 +159,19 @@ const RULES: [Rule; 15] = [
 		let dates: Vec<_> = p.segments.iter().filter_map(|s| s.date.as_ref()).collect();
 		dates.windows(2).all(|pair| pair[0] < pair[1])
 	}),
-	("Apple: EXT-X-INDEPENDENT-SEGMENTS, as each segment begins with a key frame", |_, p| p.independent),
+	(
+		"Apple: EXT-X-INDEPENDENT-SEGMENTS, as each segment begins with a key frame",
+		|_, p| p.independent,
+	),
 	("Apple: media is fragmented MP4 with EXT-X-MAP", |_, p| {
-		p.segments.iter().all(|s| s.uri.ends_with(".m4s") && s.map.ends_with(".mp4"))
+		p.segments
+			.iter()
+			.all(|s| s.uri.ends_with(".m4s") && s.map.ends_with(".mp4"))
 	}),
 	("Apple: names are relative and say what they are of", |_, p| {
-		p.segments.iter().all(|s| !s.uri.contains('/') && (s.gap || s.uri.len() > 32 + ".m4s".len()))
+		p.segments
+			.iter()
+			.all(|s| !s.uri.contains('/') && (s.gap || s.uri.len() > 32 + ".m4s".len()))
 	}),
 ];
 
@@ -147,7 +187,10 @@ fn rules_for_hls_hold_through_all_troubles() {
 	let mut look = |timeline: &Timeline| {
 		let parsed = parse(&media(timeline));
 		for (name, rule) in RULES {
-			assert!(rule(before.as_ref().unwrap_or(&parsed), &parsed), "{name}: behind {before:#?}, {parsed:#?}");
+			assert!(
+				rule(before.as_ref().unwrap_or(&parsed), &parsed),
+				"{name}: behind {before:#?}, {parsed:#?}"
+			);
 		}
 		before = Some(parsed);
 		seen += 1;
@@ -208,6 +251,22 @@ fn each_rule_can_be_broken() {
 }
 
 #[test]
+fn players_are_told_where_to_begin_where_there_are_gaps() {
+	let mut clip = Clip::new(SOUND, 8);
+	let windows = clip.all();
+	let mut timeline = Timeline::default();
+	let starts: Vec<Option<f64>> = [0, 1, 4, 5, 6]
+		.into_iter()
+		.map(|n| {
+			timeline.push(&windows[n]);
+			start(&timeline)
+		})
+		.collect();
+	assert_eq!(starts, [None, None, Some(2.0), Some(4.0), None]);
+	assert!(!media(&timeline).contains("EXT-X-START"));
+}
+
+#[test]
 fn multivariant_playlist_says_what_the_catalog_says() {
 	let mut timeline = Timeline::default();
 	let windows = Clip::new(SOUND, 3).all();
@@ -217,18 +276,31 @@ fn multivariant_playlist_says_what_the_catalog_says() {
 	let mut track = windows[0].catalog().catalog.tracks[0].clone();
 	let text = multivariant(&timeline, &track, "index.m3u8");
 	let line = text.lines().find_map(|l| l.strip_prefix("#EXT-X-STREAM-INF:")).unwrap();
-	for part in ["AVERAGE-BANDWIDTH=300000", "CODECS=\"avc1.42c00b,mp4a.40.2\"", "RESOLUTION=160x90", "FRAME-RATE=30.000"] {
+	for part in [
+		"AVERAGE-BANDWIDTH=300000",
+		"CODECS=\"avc1.42c00b,mp4a.40.2\"",
+		"RESOLUTION=160x90",
+		"FRAME-RATE=30.000",
+	] {
 		assert!(line.contains(part), "{line}");
 	}
 	assert!(text.ends_with("\nindex.m3u8\n") && text.contains("#EXT-X-INDEPENDENT-SEGMENTS\n"));
 	// Apple: the measured peak is less than 125 % of BANDWIDTH.
-	let bandwidth: u64 = line.split(',').find_map(|a| a.strip_prefix("BANDWIDTH=")).unwrap().parse().unwrap();
+	let bandwidth: u64 = line
+		.split(',')
+		.find_map(|a| a.strip_prefix("BANDWIDTH="))
+		.unwrap()
+		.parse()
+		.unwrap();
 	let peak = windows.iter().map(|w| u64::from(w.header().bytes) * 4).max().unwrap();
 	assert!(peak * 100 < bandwidth * 125 && bandwidth >= 300_000);
 	// The attack: a catalog whose text would end the attribute.
 	for codecs in ["", "avc1\",AUDIO=\"x", "avc1 mp4a"] {
 		track.codecs = codecs.try_into().unwrap();
-		assert!(!multivariant(&timeline, &track, "index.m3u8").contains("CODECS"), "{codecs}");
+		assert!(
+			!multivariant(&timeline, &track, "index.m3u8").contains("CODECS"),
+			"{codecs}"
+		);
 	}
 	(track.bitrate, track.width, track.rate) = (0, 0, 0);
 	let text = multivariant(&timeline, &track, "index.m3u8");
