@@ -151,7 +151,10 @@ impl Recording {
 			expected.extend_from_slice(&self.bytes[data.clone()]);
 		}
 		for (place, root) in &player.roots {
-			ensure!(self.roots.get(place) == Some(root), "window {place:?} was not broadcast");
+			ensure!(
+				self.roots.get(place) == Some(root),
+				"window {place:?} was not broadcast"
+			);
 		}
 		let (mut expected, mut written) = (expected, player.bytes.clone());
 		forget_times(&mut expected);

@@ -74,7 +74,7 @@ pub fn decode(file: &[u8]) -> (usize, usize, u64) {
 	let pictures = run(&[
 		"-map",
 		"0:v",
-		"-vsync",
+		"-fps_mode",
 		"passthrough",
 		"-copyts",
 		"-f",

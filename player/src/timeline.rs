@@ -127,7 +127,6 @@ impl Entry {
 			sequence: self.sequence,
 			discontinuity: self.discontinuity,
 			uri: self.uri.clone(),
-			init_uri: self.init_uri.clone(),
 			duration_us: u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX),
 			start_ms: self.start_ms,
 		}
@@ -150,7 +149,6 @@ struct Listed {
 	sequence: u64,
 	discontinuity: bool,
 	uri: String,
-	init_uri: String,
 	duration_us: u64,
 	start_ms: u64,
 }
@@ -213,8 +211,8 @@ impl Timeline {
 		}
 	}
 
-	/// Lists again what an earlier run of the program did, before the entry of this number, with nothing under the names: as far as
-	/// it decodes with this initialisation segment, and numbers go on.
+	/// Lists again what an earlier run of the program did, before the entry of this number, with nothing under the names, where
+	/// numbers go on. Without media, they decode with any initialisation segment.
 	fn list_again(&mut self, init_uri: &str, next: u64) {
 		let Some(place) = &mut self.place else {
 			return;
@@ -224,26 +222,21 @@ impl Timeline {
 		if listed.last().is_none_or(|last| last.sequence + 1 != next) {
 			return;
 		}
-		let others = listed
-			.iter()
-			.rposition(|entry| entry.init_uri != init_uri)
-			.map_or(0, |last| last + 1);
-		let told = |entries: &[Listed]| entries.iter().filter(|entry| entry.discontinuity).count() as u64;
-		self.discontinuities = place.before + told(&listed[..others]);
+		self.discontinuities = place.before;
 		let period = Arc::new(Period {
 			id: 0,
 			start_ms: 0,
 			start: 0,
 			track: Description::unknown(&[]),
 		});
-		self.entries = listed[others..]
+		self.entries = listed
 			.iter()
 			.map(|entry| Entry {
 				sequence: entry.sequence,
 				discontinuity: entry.discontinuity,
 				gap: true,
 				uri: entry.uri.clone(),
-				init_uri: entry.init_uri.clone(),
+				init_uri: init_uri.into(),
 				duration: Duration::from_micros(entry.duration_us),
 				start_ms: entry.start_ms,
 				independent: true,

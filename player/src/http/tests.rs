@@ -1,7 +1,7 @@
 use super::*;
 use axum::{body::Body, routing::get};
 use bytes::Bytes;
-use tokio::{net::TcpStream, sync::Notify};
+use tokio::net::TcpStream;
 
 const SHORT: Limits = Limits {
 	connections: 4,
@@ -10,17 +10,21 @@ const SHORT: Limits = Limits {
 	pause: Duration::from_millis(50),
 };
 
-/// A server with a quick answer, a large one, and one that comes when told.
-async fn server(limits: Limits) -> (std::net::SocketAddr, Arc<Notify>, tokio::task::JoinHandle<()>) {
+/// A server with a quick answer, a large one, and one that comes when told; says who waits for that.
+async fn server(limits: Limits) -> (std::net::SocketAddr, [Arc<Semaphore>; 2], tokio::task::JoinHandle<()>) {
 	let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
 	let address = listener.local_addr().unwrap();
-	let told = Arc::new(Notify::new());
-	let waits = told.clone();
+	let [waiting, told] = [(); 2].map(|()| Arc::new(Semaphore::new(0)));
+	let both = (waiting.clone(), told.clone());
+	let later = move || async move {
+		both.0.add_permits(1);
+		both.1.acquire().await.unwrap().forget();
+	};
 	let router = Router::new()
 		.route("/", get(|| async { "here" }))
 		.route("/large", get(|| async { Body::from(Bytes::from(vec![7; 64 << 20])) }))
-		.route("/later", get(move || async move { waits.notified().await }));
-	(address, told, tokio::spawn(serve(listener, router, limits)))
+		.route("/later", get(later));
+	(address, [waiting, told], tokio::spawn(serve(listener, router, limits)))
 }
 
 async fn ask(address: std::net::SocketAddr, path: &str) -> io::Result<String> {
@@ -87,17 +91,12 @@ async fn too_many_are_told_so_and_served_again_later() {
 		answer: Duration::from_secs(60),
 		..SHORT
 	};
-	let (address, told, _server) = server(limits).await;
+	let (address, [waits, told], _server) = server(limits).await;
 	let waiting: Vec<_> = (0..limits.connections)
 		.map(|_| tokio::spawn(ask(address, "/later")))
 		.collect();
-	// Until these have come in, others are still served.
-	let refused = loop {
-		match ask(address, "/").await {
-			Ok(answer) if answer.starts_with("HTTP/1.1 503") => break answer,
-			_ => tokio::task::yield_now().await,
-		}
-	};
+	waits.acquire_many(4).await.unwrap().forget();
+	let refused = ask(address, "/").await.unwrap();
 	assert!(
 		refused.contains("Retry-After: 2") && refused.ends_with("too many connections\n"),
 		"{refused}"
@@ -111,7 +110,7 @@ async fn too_many_are_told_so_and_served_again_later() {
 			.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")));
 	}
 	for one in waiting {
-		told.notify_one();
+		told.add_permits(1);
 		assert!(one.await.unwrap().unwrap().starts_with("HTTP/1.1 200"));
 	}
 	while !ask(address, "/").await.is_ok_and(|answer| answer.ends_with("here")) {

@@ -11,7 +11,16 @@ fn decoded(path: &Path) -> (usize, f64) {
 	command
 		.args(["-hide_banner", "-loglevel", "warning", "-nostdin", "-i"])
 		.arg(path);
-	command.args(["-map", "0:v", "-vsync", "passthrough", "-copyts", "-f", "framecrc", "-"]);
+	command.args([
+		"-map",
+		"0:v",
+		"-fps_mode",
+		"passthrough",
+		"-copyts",
+		"-f",
+		"framecrc",
+		"-",
+	]);
 	let out = command.output().unwrap();
 	let said = String::from_utf8_lossy(&out.stderr);
 	assert!(out.status.success() && said.is_empty(), "{said}");

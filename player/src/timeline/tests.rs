@@ -405,6 +405,6 @@ mod with_media {
 			.filter(|e| e.gap)
 			.map(|e| e.duration.as_millis())
 			.collect();
-		assert_eq!(gaps, [2_000, 2_000]);
+		assert_eq!(gaps, [2_000; 4]);
 	}
 }
