@@ -166,7 +166,7 @@ function again(begin) {
 	return {
 		look: async () => {
 			const {position, gone} = await current.look();
-			if (gone === undefined) return {position: before + (position ?? 0), times};
+			if (gone === undefined) return position ? {position: before + position, times} : {times};
 			times++;
 			before += 1_000;
 			await sleep(500);

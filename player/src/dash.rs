@@ -38,17 +38,21 @@ fn write(
 	out: &mut String,
 ) -> Result {
 	let seconds = |ms: u64| format!("PT{}.{:03}S", ms / 1_000, ms % 1_000);
+	// What is there: players look for nothing before it.
+	let depth = end_ms
+		.saturating_sub(entries[0].start_ms)
+		.min(2 * LISTED.as_secs() * 1_000);
 	write!(
 		out,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
 		 <MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"dynamic\" \
 		 profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" availabilityStartTime=\"1970-01-01T00:00:00Z\" \
-		 publishTime=\"{}\" minBufferTime=\"PT{}S\" maxSegmentDuration=\"PT{}S\" timeShiftBufferDepth=\"PT{}S\" \
+		 publishTime=\"{}\" minBufferTime=\"PT{}S\" maxSegmentDuration=\"PT{}S\" timeShiftBufferDepth=\"{}\" \
 		 suggestedPresentationDelay=\"PT{DELAY_S}S\" ",
 		utc(now_ms),
 		TARGET.as_secs(),
 		TARGET.as_secs() + 1,
-		LISTED.as_secs(),
+		seconds(depth),
 	)?;
 	match timeline.is_finished() {
 		true => writeln!(out, "mediaPresentationDuration=\"{}\">", seconds(end_ms))?,

@@ -102,7 +102,10 @@ fn pieces_are_short_whole_and_begin_with_key_frames_where_there_are_any() {
 		}
 		assert_eq!(joined, fragment.runs, "nothing is lost or twice");
 	}
-	assert_eq!(split(&layout, &fragment, 60 * NANOSECONDS), [fragment.runs.clone()]);
+	assert_eq!(
+		split(&layout, &fragment, 60 * NANOSECONDS),
+		std::slice::from_ref(&fragment.runs)
+	);
 }
 
 #[test]
