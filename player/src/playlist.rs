@@ -58,7 +58,7 @@ fn start(timeline: &Timeline) -> Option<f64> {
 		.map(|entry| entry.duration)
 		.sum();
 	let gap = timeline.entries().any(|entry| entry.gap);
-	(gap && playable > Duration::ZERO && playable < 3 * TARGET).then(|| playable.as_secs_f64())
+	(gap && playable > Duration::ZERO && playable < 3 * TARGET).then_some(playable.as_secs_f64())
 }
 
 /// The multivariant playlist's text: one variant, the media playlist at `uri`, as the catalog describes it.

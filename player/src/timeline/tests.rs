@@ -244,7 +244,7 @@ fn discontinuities_are_counted_when_they_leave_and_go_on() {
 	let base = timeline.discontinuities();
 	studio.init = b"init B";
 	timeline.push(&studio.next());
-	assert_eq!(listed(&timeline)[1].2, true);
+	assert!(listed(&timeline)[1].2);
 	studio.flags |= flags::DISCONTINUITY;
 	timeline.push(&studio.next());
 	studio.flags &= !flags::DISCONTINUITY;
