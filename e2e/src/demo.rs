@@ -108,7 +108,7 @@ pub struct Summary {
 	pub supply_ok: bool,
 	/// The vault held what the chain had issued: when everyone was funded, when all was redeemed, and in the end.
 	pub vault_agrees: bool,
-	/// The viewer's file is the broadcast, byte for byte.
+	/// The viewer's file is the broadcast, byte for byte but for its media times.
 	pub output_matches_origin: bool,
 }
 
@@ -426,7 +426,7 @@ impl fmt::Display for Summary {
 			("the vault holds what the chain issued", yes(self.vault_agrees).into()),
 			("every micro-USDC accounted for", yes(self.supply_ok).into()),
 			(
-				"output is the broadcast, byte for byte",
+				"output is the broadcast, but for media times",
 				yes(self.output_matches_origin).into(),
 			),
 		] {

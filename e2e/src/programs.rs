@@ -461,7 +461,7 @@ impl Player {
 
 	/// All that it wrote.
 	pub fn recording(&self) -> Result<Recording> {
-		Recording::open(&self.output, &self.log)
+		Recording::read(&self.output, &self.log)
 	}
 
 	/// Path of its output.

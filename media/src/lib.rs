@@ -17,8 +17,12 @@
 //! | [`mixer`] | 30 pictures and 48,000 samples a second on our clock, whatever comes |
 //! | [`plan`] | what two encoders are fed, again after a crash, and the windows of what they write |
 //! | [`mux`] | encoded pictures and sound as initialisation segment and windows |
+//! | [`fragment`] | fragmented MP4 of others: tracks, samples, times; and written again |
+//! | [`copy`] | windows as one file that begins at 0 and plays from end to end |
 
+pub mod copy;
 pub mod flv;
+pub mod fragment;
 pub mod h264;
 pub mod mixer;
 pub mod mux;
@@ -26,4 +30,6 @@ pub mod nut;
 pub mod picture;
 pub mod plan;
 pub mod rtmp;
+#[cfg(test)]
+mod testing;
 pub mod timeline;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const REGISTRY_PAUSE: Duration = Duration::from_secs(10);
 
 impl<C: ChainView> Viewing<C> {
-	/// Watches from the relayers given, or from the registry when none are. Errors are our own: a full disk, a spent
+	/// Watches from the relayers given, or from the registry when none are. Errors are our own: a spent
 	/// budget, a registry that cannot be read to begin with.
 	pub async fn watch(&mut self, mut roster: Roster) -> anyhow::Result<Ended> {
 		let started = Instant::now();

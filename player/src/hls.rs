@@ -1,92 +1,185 @@
-//! The local HTTP server: the media playlist and the segments it lists, for any player that reads HLS.
+//! The local HTTP server: playlists, a manifest, and the files they list, for any player that reads HLS or DASH; and a page.
 //!
 //! | path | answer |
 //! | --- | --- |
-//! | `/` | a page that plays the stream where the browser itself can |
-//! | `/index.m3u8` | the playlist; waits for the first window |
-//! | `/init-N.mp4` | an initialisation segment |
-//! | `/segment-SEGMENT-PART.m4s` | a window, byte for byte as the broadcaster signed it |
+//! | `/` | a page that waits, plays and recovers by itself |
+//! | `/index.m3u8` | the HLS media playlist; waits for the first window, not for long |
+//! | `/master.m3u8` | the HLS multivariant playlist above it, with codecs and sizes |
+//! | `/manifest.mpd` | a DASH manifest over the same files |
+//! | `/init-HASH.mp4` | an initialisation segment |
+//! | `/STREAM-EPOCH-SEGMENT-PART-HASH.m4s` | a window, byte for byte as the broadcaster signed it |
+//! | `/picture/NAME`, `/sound/NAME` | the same with one of both alone: what the manifest lists |
+//! | `/state.json` | how the broadcast stands |
+//! | `/time` | the time that the manifest goes by |
 
-use crate::playlist::{Playlist, Segment, LISTED};
+use crate::{
+	dash,
+	http::{self, Limits, Minutely},
+	origins::Origins,
+	playlist,
+	sinks::unix_ms,
+	timeline::{File, Timeline},
+};
 use axum::{
-	extract::{Path, State},
-	http::{
-		header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE},
-		StatusCode,
-	},
-	response::{Html, IntoResponse, Response},
+	extract::{Path, Request, State},
+	http::{header, HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
+	middleware::Next,
+	response::{IntoResponse, Response},
 	routing::get,
 	Router,
 };
 use bytes::Bytes;
-use clustercast_primitives::window::flags;
+use clustercast_media::fragment;
+use clustercast_primitives::{catalog::Track, status};
 use clustercast_protocol::EncodedWindow;
+use serde::Serialize;
 use std::{
-	collections::VecDeque,
+	collections::{HashMap, VecDeque},
 	io,
 	net::SocketAddr,
+	path::{Path as FilePath, PathBuf},
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
-	time::Duration,
+	time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-/// Segments kept: those listed and as many that were, since RFC 8216 (6.2.2) keeps a removed segment available for as
-/// long as the playlists that listed it lasted. Bounds memory: 9 MB at 1.5 Mb/s.
-const KEPT: usize = 2 * LISTED;
+/// Files that were listed are kept for as long as the longest list that had them (RFC 8216, 6.2.2).
+const KEPT: Duration = crate::timeline::LISTED;
 
-/// How long a request for the playlist waits for the first window.
-const FIRST_WINDOW_WAIT: Duration = Duration::from_secs(20);
+/// Most bytes kept. The list at 33 Mb/s; at 1.5 Mb/s it and what was listed take 9 MB.
+const KEPT_BYTES: usize = 128 << 20;
+
+/// How long a request for the playlist waits for the first window: players give up after 10 s (dash.js) or 20 s (hls.js).
+const FIRST_WINDOW_WAIT: Duration = Duration::from_secs(8);
+
+/// Windows' time without a window after which the page is told that there is a pause.
+const PAUSED: Duration = Duration::from_secs(8);
 
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+const MANIFEST_TYPE: &str = "application/dash+xml";
 const MP4_TYPE: &str = "video/mp4";
-/// What is under a name never changes.
+/// What is under a name never changes: it says the content.
 const FOREVER: &str = "public, max-age=31536000, immutable";
-const PAGE: &str = "<!doctype html><meta charset=utf-8><title>ClusterCast</title>\
-	<video src=index.m3u8 controls autoplay muted playsinline style=width:100%></video>\
-	<p>No picture? This browser does not play HLS: open <a href=index.m3u8>index.m3u8</a> in a player that does.";
+
+/// The page needs nothing but us; hls.js plays from `blob:`.
+const POLICY: &str =
+	"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+	media-src 'self' blob:; base-uri 'none'; form-action 'none'";
+
+/// Files of the page: name, type, content.
+const PAGE: [(&str, &str, &[u8]); 4] = [
+	(
+		"index.html",
+		"text/html; charset=utf-8",
+		include_bytes!("page/index.html"),
+	),
+	("page.css", "text/css; charset=utf-8", include_bytes!("page/page.css")),
+	(
+		"page.js",
+		"text/javascript; charset=utf-8",
+		include_bytes!("page/page.js"),
+	),
+	(
+		"hls.light.min.js",
+		"text/javascript; charset=utf-8",
+		include_bytes!("page/vendor/hls.light.min.js"),
+	),
+];
+
+/// Where and to whom to serve.
+#[derive(Clone, Debug)]
+pub struct Options {
+	/// Port 0 takes any free one.
+	pub address: SocketAddr,
+	/// Whose pages may read.
+	pub origins: Origins,
+	/// Where the place in the list is kept.
+	pub place: Option<PathBuf>,
+	/// Of the server.
+	pub limits: Limits,
+}
+
+impl Options {
+	/// Serves everybody here, and keeps no place.
+	pub fn at(address: SocketAddr) -> Self {
+		Self {
+			address,
+			origins: Origins::Any,
+			place: None,
+			limits: Limits::default(),
+		}
+	}
+}
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum NotServed {
 	#[error("no such path")]
 	Path,
-	#[error("no such segment: it is older than the live window, or never was")]
-	Segment,
-	#[error("no such initialisation segment")]
-	Init,
+	#[error("no such file: it is older than the live window, or never was")]
+	File,
 	#[error("no window has arrived yet")]
 	NoWindowYet,
+	#[error("nothing that is here can be written as DASH")]
+	NoTimes,
+	#[error("this page may not read here: see --hls-origins")]
+	Origin,
+	#[error("this name is not answered to: see --hls-origins")]
+	Name,
+	#[error("only GET, HEAD and OPTIONS")]
+	Method,
 }
 
 impl IntoResponse for NotServed {
 	fn into_response(self) -> Response {
 		let status = match self {
-			Self::Path | Self::Segment | Self::Init => StatusCode::NOT_FOUND,
+			Self::Path | Self::File | Self::NoTimes => StatusCode::NOT_FOUND,
 			Self::NoWindowYet => StatusCode::SERVICE_UNAVAILABLE,
+			Self::Origin => StatusCode::FORBIDDEN,
+			Self::Name => StatusCode::MISDIRECTED_REQUEST,
+			Self::Method => StatusCode::METHOD_NOT_ALLOWED,
 		};
-		(status, [(CACHE_CONTROL, "no-store")], format!("{self}\n")).into_response()
+		let headers = [
+			(header::CACHE_CONTROL, "no-store"),
+			(header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+		];
+		let mut response = (status, headers, format!("{self}\n")).into_response();
+		if self == Self::NoWindowYet {
+			response
+				.headers_mut()
+				.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+		}
+		if self == Self::Method {
+			response
+				.headers_mut()
+				.insert(header::ALLOW, HeaderValue::from_static(METHODS));
+		}
+		response
 	}
 }
 
+/// Windows and what is said of them. Pure.
 #[derive(Default)]
 struct Live {
-	playlist: Playlist,
-	segments: VecDeque<(String, Bytes)>,
-	/// As long as a kept segment needs it.
-	inits: VecDeque<Init>,
-	inits_seen: u64,
-}
-
-struct Init {
-	uri: String,
-	bytes: Bytes,
-	/// Segments kept that decode with it.
-	users: usize,
+	timeline: Timeline,
+	files: HashMap<String, Bytes>,
+	/// Names of windows, oldest first: how long each plays, and the initialisation segment that it needs.
+	windows: VecDeque<(String, Duration, String)>,
+	bytes: usize,
+	track: Option<Track>,
+	title: String,
+	/// When the last window came.
+	last: Option<Instant>,
+	/// What the broadcaster says.
+	standing: Option<status::State>,
+	/// How far the broadcaster's clock is ahead of ours at least, milliseconds.
+	ahead_ms: u64,
 }
 
 struct Shared {
 	live: Mutex<Live>,
 	started: watch::Sender<bool>,
+	origins: Origins,
 }
 
 impl Shared {
@@ -101,6 +194,8 @@ pub struct Hls {
 	shared: Arc<Shared>,
 	address: SocketAddr,
 	server: JoinHandle<()>,
+	place: Option<PathBuf>,
+	unstored: Mutex<Minutely>,
 }
 
 impl Drop for Hls {
@@ -110,35 +205,27 @@ impl Drop for Hls {
 }
 
 impl Hls {
-	/// Listens on `address`; port 0 takes any free one.
-	pub async fn bind(address: SocketAddr) -> io::Result<Self> {
-		let listener = TcpListener::bind(address).await?;
+	/// Listens.
+	pub async fn bind(options: Options) -> io::Result<Self> {
+		let listener = TcpListener::bind(options.address).await?;
 		let address = listener.local_addr()?;
+		let place = options.place.as_deref().and_then(load);
+		let live = Live {
+			timeline: Timeline::resume(place),
+			..Live::default()
+		};
 		let shared = Arc::new(Shared {
-			live: Mutex::default(),
+			live: Mutex::new(live),
 			started: watch::Sender::new(false),
+			origins: options.origins,
 		});
-		let router = Router::new()
-			.route("/", get(|| async { Html(PAGE) }))
-			.route("/index.m3u8", get(playlist))
-			.route("/{name}", get(media))
-			.fallback(|| async { NotServed::Path })
-			.layer(axum::middleware::map_response(|mut response: Response| async {
-				// Pages from anywhere may read what a broadcast shows to everyone.
-				let any = axum::http::HeaderValue::from_static("*");
-				response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
-				response
-			}))
-			.with_state(shared.clone());
-		let server = tokio::spawn(async move {
-			if let Err(error) = axum::serve(listener, router).await {
-				tracing::error!(%error, "HLS server stopped");
-			}
-		});
+		let server = tokio::spawn(http::serve(listener, router(shared.clone()), options.limits));
 		Ok(Self {
 			shared,
 			address,
 			server,
+			place: options.place,
+			unstored: Mutex::default(),
 		})
 	}
 
@@ -147,186 +234,393 @@ impl Hls {
 		format!("http://{}/index.m3u8", self.address)
 	}
 
-	/// Adds a window. `gap`: windows are missing before it.
-	pub fn push(&self, window: &EncodedWindow, gap: bool) {
-		self.shared.live().push(window, gap);
+	/// Adds a window.
+	pub fn push(&self, window: &EncodedWindow) {
+		let place = {
+			let mut live = self.shared.live();
+			live.push(window, unix_ms(), Instant::now());
+			live.timeline.place().and_then(|place| serde_json::to_vec(place).ok())
+		};
 		self.shared.started.send_replace(true);
+		if let (Some(path), Some(place)) = (&self.place, place) {
+			self.store(path, &place);
+		}
+	}
+
+	/// Not synced: should the machine fail, numbers go on by the clock.
+	fn store(&self, path: &FilePath, place: &[u8]) {
+		let beside = path.with_extension("new");
+		let stored = std::fs::write(&beside, place).and_then(|()| std::fs::rename(&beside, path));
+		if let Err(error) = stored {
+			let mut unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner);
+			if unstored.is_due(Instant::now()) {
+				tracing::warn!(%error, "cannot write {}: should the player be restarted, the list may not go on", path.display());
+			}
+		}
+	}
+
+	/// How the broadcast stands, as the broadcaster says.
+	pub fn note(&self, standing: status::State) {
+		self.shared.live().standing = Some(standing);
 	}
 
 	/// Says that the broadcast is over.
 	pub fn finish(&self) {
-		self.shared.live().playlist.finish();
+		self.shared.live().timeline.finish();
 	}
+}
+
+/// Of an earlier run of the program; what cannot be read is as if there were none.
+fn load(path: &FilePath) -> Option<crate::timeline::Place> {
+	serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// What the page is told.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told<'a> {
+	/// `waiting`, `live`, `paused`, `over`.
+	state: &'static str,
+	title: &'a str,
+	/// Unix time, milliseconds, by the clock that captures are stamped with.
+	now_ms: u64,
+	/// How long ago the last window came, milliseconds.
+	since_ms: Option<u64>,
 }
 
 impl Live {
-	fn push(&mut self, window: &EncodedWindow, gap: bool) {
+	fn push(&mut self, window: &EncodedWindow, now_ms: u64, now: Instant) {
 		let header = window.header();
-		let id = header.id;
-		let init_uri = match self.inits.back_mut().filter(|init| init.bytes == *window.init()) {
-			Some(init) => {
-				init.users += 1;
-				init.uri.clone()
-			},
-			None => {
-				let uri = format!("init-{}.mp4", self.inits_seen);
-				self.inits_seen += 1;
-				self.inits.push_back(Init {
-					uri: uri.clone(),
-					bytes: window.init().clone(),
-					users: 1,
-				});
-				uri
-			},
+		let end_ms = header.start_ms.saturating_add(header.duration_ms.into());
+		self.ahead_ms = self.ahead_ms.max(end_ms.saturating_sub(now_ms));
+		let catalog = &window.catalog().catalog;
+		self.title = catalog.title.as_str().into();
+		self.track = catalog.track(header.id.track).cloned();
+		self.last = Some(now);
+		self.standing = None;
+		let files = self.timeline.push(window);
+		let Some((init, windows)) = files.split_first() else {
+			return;
 		};
-		let uri = format!("segment-{}-{}-{}.m4s", id.epoch, id.segment, id.part);
-		self.playlist.push(Segment {
-			uri: uri.clone(),
-			init_uri,
-			duration_ms: header.duration_ms,
-			start_ms: header.start_ms,
-			independent: header.has(flags::INDEPENDENT),
-			discontinuity: gap || header.has(flags::DISCONTINUITY),
-		});
-		self.segments.push_back((uri, window.data()));
-		if self.segments.len() > KEPT {
-			self.segments.pop_front();
-			// The oldest segment decodes with the oldest initialisation segment.
-			if let Some(init) = self.inits.front_mut() {
-				init.users -= 1;
-				if init.users == 0 {
-					self.inits.pop_front();
-				}
+		let (count, mut playing) = (u32::try_from(windows.len()).unwrap_or(1).max(1), Duration::ZERO);
+		for file in windows {
+			playing += Duration::from_millis(header.duration_ms.into()) / count;
+			self.windows.push_back((file.name.clone(), playing, init.name.clone()));
+			playing = Duration::ZERO;
+			self.keep(file);
+		}
+		self.keep(init);
+		self.forget();
+	}
+
+	fn keep(&mut self, file: &File) {
+		if self.files.insert(file.name.clone(), file.bytes.clone()).is_none() {
+			self.bytes += file.bytes.len();
+		}
+	}
+
+	/// What is neither listed nor was of late; and what is too much.
+	fn forget(&mut self) {
+		let mut playing: Duration = self.windows.iter().map(|(_, playing, _)| *playing).sum();
+		while let Some((_, oldest, _)) = self.windows.front() {
+			let enough = playing.saturating_sub(*oldest) >= crate::timeline::LISTED + KEPT;
+			if !enough && self.bytes <= KEPT_BYTES {
+				return;
 			}
+			playing = playing.saturating_sub(*oldest);
+			let Some((name, _, init)) = self.windows.pop_front() else {
+				return;
+			};
+			self.remove(&name);
+			if !self.windows.iter().any(|(_, _, used)| *used == init) {
+				self.remove(&init);
+			}
+		}
+	}
+
+	fn remove(&mut self, name: &str) {
+		if let Some(bytes) = self.files.remove(name) {
+			self.bytes -= bytes.len();
+		}
+	}
+
+	fn told(&self, now_ms: u64, now: Instant) -> Told<'_> {
+		let since = self.last.map(|last| now.saturating_duration_since(last));
+		let state = match (self.timeline.is_finished(), since, self.standing) {
+			(true, ..) => "over",
+			(_, _, Some(status::State::Idle)) => "paused",
+			(_, None, _) => "waiting",
+			(_, Some(since), _) if since > PAUSED => "paused",
+			_ => "live",
+		};
+		Told {
+			state,
+			title: &self.title,
+			now_ms: now_ms.saturating_add(self.ahead_ms),
+			since_ms: since.and_then(|since| u64::try_from(since.as_millis()).ok()),
 		}
 	}
 }
 
-async fn playlist(State(shared): State<Arc<Shared>>) -> Result<Response, NotServed> {
-	let mut started = shared.started.subscribe();
-	tokio::time::timeout(FIRST_WINDOW_WAIT, started.wait_for(|started| *started))
-		.await
-		.ok()
-		.and_then(Result::ok)
-		.ok_or(NotServed::NoWindowYet)?;
-	let text = shared.live().playlist.render();
-	Ok(([(CONTENT_TYPE, PLAYLIST_TYPE), (CACHE_CONTROL, "no-cache")], text).into_response())
+const METHODS: &str = "GET, HEAD, OPTIONS";
+const PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
+const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const TIMING: HeaderName = HeaderName::from_static("timing-allow-origin");
+
+fn router(shared: Arc<Shared>) -> Router {
+	Router::new()
+		.route("/", get(|| async { page("index.html") }))
+		.route("/index.m3u8", get(media))
+		.route("/master.m3u8", get(multivariant))
+		.route("/manifest.mpd", get(manifest))
+		.route("/state.json", get(state))
+		.route("/time", get(time))
+		.route("/{name}", get(file))
+		.route("/{folder}/{name}", get(file_of_kind))
+		.fallback(|| async { NotServed::Path })
+		.method_not_allowed_fallback(|| async { NotServed::Method })
+		.layer(axum::middleware::from_fn_with_state(shared.clone(), share))
+		.with_state(shared)
 }
 
-async fn media(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Result<Response, NotServed> {
-	let live = shared.live();
-	let bytes = if name.starts_with("segment-") {
-		let found = live.segments.iter().find(|(uri, _)| *uri == name);
-		found.map(|(_, bytes)| bytes.clone()).ok_or(NotServed::Segment)?
-	} else if name.starts_with("init-") {
-		let found = live.inits.iter().find(|init| init.uri == name);
-		found.map(|init| init.bytes.clone()).ok_or(NotServed::Init)?
-	} else {
-		return Err(NotServed::Path);
+/// Says which pages may read, and answers those that ask before they do (CORS, and private network access).
+async fn share(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+	let text = |headers: &HeaderMap, name: HeaderName| {
+		let value = headers.get(name).and_then(|value| value.to_str().ok());
+		value.map(str::to_owned)
 	};
-	drop(live);
-	Ok(([(CONTENT_TYPE, MP4_TYPE), (CACHE_CONTROL, FOREVER)], bytes).into_response())
+	let asked = request.headers();
+	let origin = text(asked, header::ORIGIN);
+	let host = text(asked, header::HOST).unwrap_or_default();
+	let asked_headers = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+	let asked_private = asked.contains_key(PRIVATE_NETWORK);
+	let preflight = request.method() == Method::OPTIONS;
+	let answers = shared.origins.answers_to(&host);
+	let allowed = shared.origins.allowed(origin.as_deref());
+	// A browser names the origin of our own page, too, where it reads as if across origins.
+	let own = origin
+		.as_deref()
+		.and_then(|origin| origin.split_once("://"))
+		.is_some_and(|(_, o)| o == host);
+	let mut response = match () {
+		() if !answers => NotServed::Name.into_response(),
+		() if origin.is_some() && allowed.is_none() && !own => NotServed::Origin.into_response(),
+		() if preflight => {
+			let mut response = StatusCode::NO_CONTENT.into_response();
+			let headers = response.headers_mut();
+			headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
+			headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
+			headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+			if let Some(asked) = asked_headers {
+				headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
+			}
+			if asked_private {
+				headers.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
+			}
+			response
+		},
+		() => next.run(request).await,
+	};
+	let headers = response.headers_mut();
+	if let Some(allowed) = allowed.and_then(|allowed| HeaderValue::from_str(&allowed).ok()) {
+		headers.insert(TIMING, allowed.clone());
+		headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+		headers.insert(
+			header::ACCESS_CONTROL_EXPOSE_HEADERS,
+			HeaderValue::from_static("content-length, content-range, date, etag"),
+		);
+		// Pages that isolate themselves load only what says so.
+		headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+	}
+	if shared.origins != Origins::Any || preflight {
+		headers.insert(
+			header::VARY,
+			HeaderValue::from_static("origin, access-control-request-headers, access-control-request-private-network"),
+		);
+	}
+	headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+	response
+}
+
+fn page(name: &str) -> Result<Response, NotServed> {
+	let (_, kind, content) = PAGE.iter().find(|(known, ..)| *known == name).ok_or(NotServed::Path)?;
+	let headers = [
+		(header::CONTENT_TYPE, *kind),
+		(header::CACHE_CONTROL, "no-cache"),
+		(header::CONTENT_SECURITY_POLICY, POLICY),
+		(header::REFERRER_POLICY, "no-referrer"),
+	];
+	Ok((headers, *content).into_response())
+}
+
+/// Waits for the first window.
+async fn first_window(shared: &Shared) -> Result<(), NotServed> {
+	let mut started = shared.started.subscribe();
+	let waited = tokio::time::timeout(FIRST_WINDOW_WAIT, started.wait_for(|started| *started)).await;
+	match waited {
+		Ok(Ok(_)) => Ok(()),
+		_ => Err(NotServed::NoWindowYet),
+	}
+}
+
+fn fresh(kind: &'static str, text: String) -> Response {
+	(
+		[(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")],
+		text,
+	)
+		.into_response()
+}
+
+async fn media(State(shared): State<Arc<Shared>>) -> Result<Response, NotServed> {
+	first_window(&shared).await?;
+	let text = playlist::media(&shared.live().timeline);
+	Ok(fresh(PLAYLIST_TYPE, text))
+}
+
+async fn multivariant(State(shared): State<Arc<Shared>>) -> Result<Response, NotServed> {
+	first_window(&shared).await?;
+	let live = shared.live();
+	let track = live.track.as_ref().ok_or(NotServed::NoWindowYet)?;
+	Ok(fresh(
+		PLAYLIST_TYPE,
+		playlist::multivariant(&live.timeline, track, "index.m3u8"),
+	))
+}
+
+async fn manifest(State(shared): State<Arc<Shared>>) -> Result<Response, NotServed> {
+	first_window(&shared).await?;
+	let live = shared.live();
+	let now_ms = live.told(unix_ms(), Instant::now()).now_ms;
+	let text = dash::manifest(&live.timeline, now_ms, "time").ok_or(NotServed::NoTimes)?;
+	Ok(fresh(MANIFEST_TYPE, text))
+}
+
+async fn state(State(shared): State<Arc<Shared>>) -> Response {
+	let live = shared.live();
+	let told = live.told(unix_ms(), Instant::now());
+	fresh("application/json", serde_json::to_string(&told).unwrap_or_default())
+}
+
+async fn time(State(shared): State<Arc<Shared>>) -> Response {
+	let now_ms = shared.live().told(unix_ms(), Instant::now()).now_ms;
+	fresh("text/plain; charset=utf-8", playlist::utc(now_ms))
+}
+
+async fn file(
+	State(shared): State<Arc<Shared>>,
+	Path(name): Path<String>,
+	headers: HeaderMap,
+) -> Result<Response, NotServed> {
+	let found = shared.live().files.get(&name).cloned();
+	match found {
+		Some(bytes) => Ok(part(&headers, &name, bytes)),
+		None if name.ends_with(".m4s") || name.ends_with(".mp4") => Err(NotServed::File),
+		None => page(&name),
+	}
+}
+
+/// One kind of what is in a file: what the manifest lists.
+async fn file_of_kind(
+	State(shared): State<Arc<Shared>>,
+	Path((folder, name)): Path<(String, String)>,
+	headers: HeaderMap,
+) -> Result<Response, NotServed> {
+	let (kind, _) = dash::KINDS
+		.into_iter()
+		.find(|(_, known)| *known == folder)
+		.ok_or(NotServed::Path)?;
+	let found = {
+		let live = shared.live();
+		let init = live
+			.windows
+			.iter()
+			.find(|(window, ..)| *window == name)
+			.map(|(_, _, init)| init.as_str());
+		let file = live.files.get(&name).cloned().ok_or(NotServed::File)?;
+		(init.and_then(|init| live.files.get(init)).cloned(), file)
+	};
+	let bytes = match found {
+		(Some(init), window) => fragment::only(&init, &window, kind),
+		(None, init) => fragment::only_init(&init, kind),
+	};
+	Ok(part(
+		&headers,
+		&format!("{folder}-{name}"),
+		bytes.ok_or(NotServed::File)?,
+	))
+}
+
+/// All of a file, or the part of it that was asked for (RFC 9110, 14).
+fn part(asked: &HeaderMap, name: &str, bytes: Bytes) -> Response {
+	let tag = format!("\"{name}\"");
+	let text = |name: HeaderName| asked.get(name).and_then(|value| value.to_str().ok());
+	let unchanged = text(header::IF_RANGE).is_none_or(|known| known == tag);
+	let range = text(header::RANGE)
+		.filter(|_| unchanged)
+		.map(|range| byte_range(range, bytes.len()));
+	let all = [
+		(header::CONTENT_TYPE, MP4_TYPE.to_owned()),
+		(header::CACHE_CONTROL, FOREVER.to_owned()),
+		(header::ACCEPT_RANGES, "bytes".to_owned()),
+		(header::ETAG, tag),
+	];
+	match range {
+		None | Some(Ranged::All) => (all, bytes).into_response(),
+		Some(Ranged::Part(from, to)) => {
+			let range = format!("bytes {from}-{}/{}", to - 1, bytes.len());
+			let range = [(header::CONTENT_RANGE, range)];
+			(StatusCode::PARTIAL_CONTENT, all, range, bytes.slice(from..to)).into_response()
+		},
+		Some(Ranged::Nothing) => {
+			let range = [(header::CONTENT_RANGE, format!("bytes */{}", bytes.len()))];
+			let headers = [(header::CACHE_CONTROL, "no-store")];
+			(StatusCode::RANGE_NOT_SATISFIABLE, headers, range).into_response()
+		},
+	}
+}
+
+/// What a `Range` asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Ranged {
+	/// Nothing that we understand: all of it.
+	All,
+	/// From the first of these to before the second.
+	Part(usize, usize),
+	/// What is not there.
+	Nothing,
+}
+
+/// One range of bytes; of several, all of it, as a server may.
+fn byte_range(range: &str, length: usize) -> Ranged {
+	let number = |text: &str| {
+		text.bytes()
+			.all(|b| b.is_ascii_digit())
+			.then(|| text.parse::<usize>().unwrap_or(usize::MAX))
+	};
+	let asked = range
+		.trim()
+		.strip_prefix("bytes=")
+		.and_then(|range| range.trim().split_once('-'));
+	let Some((from, to)) = asked else {
+		return Ranged::All;
+	};
+	let part = match (from, to) {
+		("", "") => return Ranged::All,
+		("", last) => number(last).map(|last| (length.saturating_sub(last), length)),
+		(from, "") => number(from).map(|from| (from, length)),
+		(from, to) => number(from)
+			.zip(number(to))
+			.map(|(from, to)| (from, to.saturating_add(1).min(length))),
+	};
+	match part {
+		None => Ranged::All,
+		Some((from, to)) if from < to => Ranged::Part(from, to),
+		// The end before the beginning is no range.
+		Some((from, to)) if from < length && to <= from && to < length => Ranged::All,
+		Some(_) => Ranged::Nothing,
+	}
 }
 
 #[cfg(test)]
-mod tests {
-	use super::*;
-	use clustercast_primitives::{catalog::Track, crypto::KeyPair, Hash, StreamId};
-	use clustercast_protocol::Broadcast;
-	use tokio::{
-		io::{AsyncReadExt, AsyncWriteExt},
-		net::TcpStream,
-	};
-
-	/// A window of a run that has these only.
-	fn window(segment: u64, init: &'static [u8], data: &[u8]) -> EncodedWindow {
-		let key = KeyPair::from_seed([1; 32]);
-		let mut broadcast = Broadcast::begin(key, Hash([2; 32]), StreamId(1), 1, Hash([0; 32]), segment);
-		broadcast.describe(Track::unknown(init), Bytes::from_static(init));
-		broadcast.segment(1_700_000_000_000 + segment * 2_000, data).unwrap()
-	}
-
-	async fn hls() -> Hls {
-		Hls::bind("127.0.0.1:0".parse().unwrap()).await.unwrap()
-	}
-
-	/// Status line, headers in lower case, body.
-	async fn get(hls: &Hls, path: &str) -> (String, String, Vec<u8>) {
-		let mut stream = TcpStream::connect(hls.address).await.unwrap();
-		let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-		stream.write_all(request.as_bytes()).await.unwrap();
-		let mut answer = Vec::new();
-		stream.read_to_end(&mut answer).await.unwrap();
-		let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
-		let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-		let (status, headers) = head.split_once("\r\n").unwrap();
-		(status.into(), headers.to_lowercase(), answer[end + 4..].to_vec())
-	}
-
-	#[tokio::test]
-	async fn what_the_playlist_lists_is_served_byte_for_byte() {
-		let hls = hls().await;
-		for segment in 0..3 {
-			hls.push(&window(segment, b"init", &[segment as u8; 50_000]), false);
-		}
-		let (status, headers, body) = get(&hls, "/index.m3u8").await;
-		assert_eq!(status, "HTTP/1.1 200 OK");
-		assert!(
-			headers.contains("content-type: application/vnd.apple.mpegurl"),
-			"{headers}"
-		);
-		assert!(headers.contains("access-control-allow-origin: *"), "{headers}");
-		assert!(headers.contains("cache-control: no-cache"), "{headers}");
-		let text = String::from_utf8(body).unwrap();
-		let uris: Vec<&str> = text.lines().filter(|l| !l.starts_with('#')).collect();
-		assert_eq!(uris.len(), 3);
-		for (segment, uri) in uris.iter().enumerate() {
-			let (status, headers, body) = get(&hls, &format!("/{uri}")).await;
-			assert_eq!(status, "HTTP/1.1 200 OK");
-			assert!(headers.contains("content-type: video/mp4"), "{headers}");
-			assert_eq!(body, [segment as u8; 50_000]);
-		}
-		assert_eq!(get(&hls, "/init-0.mp4").await.2, b"init");
-		assert!(get(&hls, "/").await.1.contains("content-type: text/html"));
-	}
-
-	#[tokio::test]
-	async fn what_is_not_there_is_not_found() {
-		let hls = hls().await;
-		hls.push(&window(0, b"init", b"x"), false);
-		for path in ["/segment-9-0.m4s", "/init-9.mp4", "/nothing", "/a/b", "/../Cargo.toml"] {
-			let (status, headers, _) = get(&hls, path).await;
-			assert_eq!(status, "HTTP/1.1 404 Not Found", "{path}");
-			assert!(headers.contains("access-control-allow-origin: *"), "{headers}");
-		}
-	}
-
-	#[tokio::test]
-	async fn playlist_waits_for_the_first_window() {
-		let hls = hls().await;
-		let (answer, ()) = tokio::join!(get(&hls, "/index.m3u8"), async {
-			tokio::task::yield_now().await;
-			hls.push(&window(0, b"init", b"x"), false);
-		});
-		assert_eq!(answer.0, "HTTP/1.1 200 OK");
-	}
-
-	#[test]
-	fn memory_is_bounded_and_everything_listed_is_kept() {
-		let mut live = Live::default();
-		for segment in 0..200 {
-			// The encoder is restarted now and then.
-			let init: &[u8] = if segment / 7 % 2 == 0 { b"init A" } else { b"init B" };
-			live.push(&window(segment, init, b"x"), false);
-			assert!(live.segments.len() <= KEPT);
-			assert_eq!(live.inits.iter().map(|i| i.users).sum::<usize>(), live.segments.len());
-			let text = live.playlist.render();
-			for uri in text.lines().filter(|l| !l.starts_with('#')) {
-				assert!(live.segments.iter().any(|(kept, _)| kept == uri), "{uri}");
-			}
-			for map in text.lines().filter_map(|l| l.strip_prefix("#EXT-X-MAP:URI=\"")) {
-				assert!(live.inits.iter().any(|i| map.trim_end_matches('"') == i.uri), "{map}");
-			}
-		}
-	}
-}
+mod tests;

@@ -13,8 +13,12 @@
 //! | [`pocket`] | the purse, stored so that no nonce is used twice |
 //! | [`flag`] | whether the broadcaster was caught: nothing is paid then |
 //! | [`sinks`] | where verified windows go: file, window log, HLS |
-//! | [`playlist`] | the HLS media playlist; pure |
-//! | [`hls`] | the local HTTP server |
+//! | [`timeline`] | windows in the order in which players are shown them; pure |
+//! | [`playlist`] | the HLS playlists; pure |
+//! | [`dash`] | the DASH manifest; pure |
+//! | [`hls`] | the local HTTP server: what is under which path |
+//! | [`origins`] | which pages may read there; pure |
+//! | [`http`] | connections, and what is too much of them |
 //! | [`summary`] | figures of a run |
 //! | [`status`] | the live line in the terminal |
 //!
@@ -22,10 +26,13 @@
 
 pub mod accusation;
 pub mod cli;
+pub mod dash;
 pub mod failover;
 pub mod flag;
 pub mod funds;
 pub mod hls;
+pub mod http;
+pub mod origins;
 pub mod payer;
 pub mod player;
 pub mod playlist;
@@ -35,5 +42,8 @@ pub mod sinks;
 pub mod status;
 pub mod subscription;
 pub mod summary;
+#[cfg(test)]
+mod testing;
+pub mod timeline;
 
 pub use player::{Config, Player};

@@ -4,15 +4,17 @@ use crate::{
 	accusation::{Inquest, Reporter},
 	flag,
 	funds::{self, Wanted},
-	hls::Hls,
+	hls::{self, Hls},
+	http::Limits,
+	origins::Origins,
 	payer::Payer,
-	playlist::LISTED,
 	pocket::StateFolder,
 	roster::{self, Roster},
 	sinks::Sinks,
 	status::{self, Status},
-	subscription::{Limits, Viewing, USUAL_WINDOW},
+	subscription::{self, Viewing, USUAL_WINDOW},
 	summary::{Ended, Summary},
+	timeline::LISTED,
 };
 use anyhow::{bail, Context};
 use clustercast_chain::Chain;
@@ -26,7 +28,7 @@ use tokio::{
 };
 
 /// After a broadcast is over, the playlist stays up for as long as a player may need for what it lists.
-const FAREWELL: Duration = Duration::from_secs(2 * LISTED as u64);
+const FAREWELL: Duration = LISTED;
 
 /// What to watch, how to pay, where to put it.
 #[derive(Clone, Debug, clap::Args)]
@@ -78,6 +80,15 @@ pub struct Config {
 	/// Serve HLS at this address, e.g. 127.0.0.1:8080; port 0 takes a free one
 	#[arg(long, env = "CLUSTERCAST_PLAYER_HLS", value_name = "ADDR")]
 	pub hls: Option<SocketAddr>,
+	/// Whose pages may read what is served there: `*`, or origins such as https://a.example with commas between, and the word
+	/// `loopback` for pages of this machine
+	#[arg(
+		long,
+		env = "CLUSTERCAST_PLAYER_HLS_ORIGINS",
+		value_name = "ORIGINS",
+		default_value = "*"
+	)]
+	pub hls_origins: Origins,
 	/// Write a JSON line for each window to this file
 	#[arg(long, value_name = "FILE")]
 	pub window_log: Option<PathBuf>,
@@ -144,7 +155,13 @@ impl Player {
 		}
 		let hls = match self.config.hls {
 			Some(address) => {
-				let hls = Hls::bind(address)
+				let options = hls::Options {
+					address,
+					origins: self.config.hls_origins.clone(),
+					place: Some(self.folder.list_path()),
+					limits: Limits::default(),
+				};
+				let hls = Hls::bind(options)
 					.await
 					.with_context(|| format!("cannot serve HLS at {address}"))?;
 				status::print_line(serde_json::json!({ "hls": hls.url() }));
@@ -178,7 +195,7 @@ impl Player {
 			account,
 			deposit,
 			pocket,
-			limits: Limits {
+			limits: subscription::Limits {
 				max_price_per_gb: self.config.max_price_per_gb,
 				max_face_value: self.config.max_face_value,
 				stall: self.config.stall_seconds.map(Duration::from_secs),
@@ -189,7 +206,6 @@ impl Player {
 			status: Status::default(),
 			standing: Standing::default(),
 			resume: None,
-			gap: false,
 			window_length: USUAL_WINDOW,
 			stop,
 		})
@@ -205,9 +221,9 @@ impl Player {
 		summary.ended = outcome.as_ref().ok().copied();
 		if let Some(path) = &self.config.json {
 			let json = serde_json::to_vec_pretty(&summary)?;
-			tokio::fs::write(path, json)
-				.await
-				.with_context(|| format!("cannot write {}", path.display()))?;
+			if let Err(error) = tokio::fs::write(path, json).await {
+				tracing::warn!("cannot write {}: {error}", path.display());
+			}
 		}
 		outcome?;
 		if summary.ended == Some(Ended::NoRelayerLeft) {

@@ -5,6 +5,7 @@
 //! | `lock` | nothing; locked while a player uses the folder |
 //! | `session.key` | seed of the session key |
 //! | `purse-KEY` | state of the purse of the session key that begins with these 16 hexadecimal digits |
+//! | `list.json` | where the list of windows is that is served over HTTP ([`crate::timeline::Place`]) |
 
 use clustercast_chain::{files, keys, KeyError};
 use clustercast_primitives::{
@@ -79,6 +80,11 @@ impl StateFolder {
 			Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.into())),
 			Err(TryLockError::Error(e)) => Err(file_error(&lock_path, e)),
 		}
+	}
+
+	/// Where the place in the list of windows is kept.
+	pub fn list_path(&self) -> PathBuf {
+		self.path.join("list.json")
 	}
 
 	/// The current session key, if there is one and its purse is known: a key whose purse was lost could repeat nonces,

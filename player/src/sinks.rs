@@ -1,73 +1,113 @@
 //! Where verified windows go: a file, a window log, HLS. Whole windows only, in order.
+//!
+//! A file that cannot be written ends, with one line that says so; nothing else does: watching goes on.
 
 use crate::hls::Hls;
 use anyhow::Context;
-use bytes::Bytes;
-use clustercast_primitives::Hash;
+use clustercast_media::copy::{Copy, Step};
+use clustercast_primitives::{status::State, Hash};
 use clustercast_protocol::EncodedWindow;
 use serde::Serialize;
 use std::{
+	io,
 	path::{Path, PathBuf},
 	time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
 	fs::File,
 	io::{AsyncSeekExt, AsyncWriteExt},
+	time::timeout,
 };
 
-/// The file that `--output` names: initialisation segment, then windows; a new initialisation segment where it changes.
-/// Byte for byte what the broadcaster signed.
+/// How long a disk may take for a window: what is watched must not wait for what is kept.
+const DISK: Duration = Duration::from_secs(2);
+
+/// The file that `--output` names: one that plays from end to end and begins at 0, see [`Copy`]. Where what comes cannot be played
+/// behind what was written, another file begins beside it: `seen.mp4`, `seen-2.mp4`, ...
 #[derive(Debug)]
 pub struct Recording {
 	file: File,
+	/// As it was named.
 	path: PathBuf,
-	init: Option<Bytes>,
+	/// Files so far.
+	number: u32,
+	copy: Copy,
 	/// Length up to the end of the last whole window.
 	whole: u64,
 }
 
 impl Recording {
 	/// Begins an empty file in the place of whatever was there.
-	pub async fn create(path: &Path) -> anyhow::Result<Self> {
-		let file = File::create(path)
-			.await
-			.with_context(|| format!("cannot write {}", path.display()))?;
+	pub async fn create(path: &Path) -> io::Result<Self> {
 		Ok(Self {
-			file,
+			file: File::create(path).await?,
 			path: path.into(),
-			init: None,
+			number: 1,
+			copy: Copy::default(),
 			whole: 0,
 		})
 	}
 
 	/// Adds a window. When that fails, what was written of it is taken back.
-	pub async fn append(&mut self, window: &EncodedWindow) -> anyhow::Result<()> {
-		match self.write(window).await {
-			Ok(written) => {
-				self.whole += written;
-				self.init = Some(window.init().clone());
+	pub async fn append(&mut self, window: &EncodedWindow) -> io::Result<()> {
+		let (init, data) = (window.init(), window.data());
+		let pieces = match self.copy.append(init, &data) {
+			Ok(Step::Append(pieces)) => pieces,
+			Ok(Step::Another) => {
+				self.number = self.number.saturating_add(1);
+				let path = beside(&self.path, self.number);
+				tracing::info!(
+					"{} cannot hold what comes now, as its tracks are others: going on in {}",
+					self.path.display(),
+					path.display()
+				);
+				self.file = File::create(&path).await?;
+				(self.copy, self.whole) = (Copy::default(), 0);
+				match self.copy.append(init, &data) {
+					Ok(Step::Append(pieces)) => pieces,
+					_ => vec![init.clone(), data],
+				}
+			},
+			Err(error) => {
+				tracing::warn!(window = %window.id(), %error, "left out of {}: it is no fragmented MP4", self.path.display());
+				return Ok(());
+			},
+		};
+		let written = async {
+			for piece in &pieces {
+				self.file.write_all(piece).await?;
+			}
+			self.file.flush().await
+		};
+		match timeout(DISK, written)
+			.await
+			.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+		{
+			Ok(()) => {
+				self.whole += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
 				Ok(())
 			},
 			Err(error) => {
 				// The first error is the one to report.
-				let _ = self.file.set_len(self.whole).await;
-				let _ = self.file.seek(std::io::SeekFrom::Start(self.whole)).await;
-				Err(error).with_context(|| format!("cannot write {}", self.path.display()))
+				let undone = async {
+					let _ = self.file.set_len(self.whole).await;
+					let _ = self.file.seek(io::SeekFrom::Start(self.whole)).await;
+				};
+				let _ = timeout(DISK, undone).await;
+				Err(error)
 			},
 		}
 	}
+}
 
-	async fn write(&mut self, window: &EncodedWindow) -> std::io::Result<u64> {
-		let data = window.data();
-		let mut written = data.len() as u64;
-		if self.init.as_ref() != Some(window.init()) {
-			self.file.write_all(window.init()).await?;
-			written += window.init().len() as u64;
-		}
-		self.file.write_all(&data).await?;
-		self.file.flush().await?;
-		Ok(written)
-	}
+/// `seen-2.mp4` of `seen.mp4`.
+fn beside(path: &Path, number: u32) -> PathBuf {
+	let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+	let extension = path
+		.extension()
+		.map(|e| format!(".{}", e.to_string_lossy()))
+		.unwrap_or_default();
+	path.with_file_name(format!("{stem}-{number}{extension}"))
 }
 
 /// One line of the window log.
@@ -85,11 +125,39 @@ struct Entry<'a> {
 	delay_ms: i64,
 }
 
+/// The file that `--window-log` names.
+#[derive(Debug)]
+struct Log {
+	file: File,
+	path: PathBuf,
+}
+
+impl Log {
+	async fn create(path: &Path) -> io::Result<Self> {
+		Ok(Self {
+			file: File::create(path).await?,
+			path: path.into(),
+		})
+	}
+
+	async fn append(&mut self, entry: &Entry<'_>) -> io::Result<()> {
+		let mut line = serde_json::to_vec(entry)?;
+		line.push(b'\n');
+		let written = async {
+			self.file.write_all(&line).await?;
+			self.file.flush().await
+		};
+		timeout(DISK, written)
+			.await
+			.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+	}
+}
+
 /// All places that were asked for.
 #[derive(Default)]
 pub struct Sinks {
 	recording: Option<Recording>,
-	log: Option<(File, PathBuf)>,
+	log: Option<Log>,
 	hls: Option<Hls>,
 	delay: Option<Duration>,
 }
@@ -97,34 +165,35 @@ pub struct Sinks {
 impl Sinks {
 	/// Opens files and server.
 	pub async fn open(output: Option<&Path>, log: Option<&Path>, hls: Option<Hls>) -> anyhow::Result<Self> {
+		let cannot = |path: &Path| format!("cannot write {}", path.display());
 		let mut sinks = Self { hls, ..Self::default() };
 		if let Some(path) = output {
-			sinks.recording = Some(Recording::create(path).await?);
+			sinks.recording = Some(Recording::create(path).await.with_context(|| cannot(path))?);
 		}
 		if let Some(path) = log {
-			let file = File::create(path)
-				.await
-				.with_context(|| format!("cannot write {}", path.display()))?;
-			sinks.log = Some((file, path.into()));
+			sinks.log = Some(Log::create(path).await.with_context(|| cannot(path))?);
 		}
 		Ok(sinks)
 	}
 
-	/// Takes a verified window from `peer`. `gap`: windows are missing before it. Returns milliseconds from its capture
-	/// until now, when every sink has it: the delay that a viewer sees.
-	pub async fn push(&mut self, window: &EncodedWindow, peer: &str, gap: bool) -> anyhow::Result<i64> {
-		if let Some(recording) = &mut self.recording {
-			recording.append(window).await?;
-		}
+	/// Takes a verified window from `peer`. Returns milliseconds from its capture until now, when every sink has it: the delay
+	/// that a viewer sees.
+	pub async fn push(&mut self, window: &EncodedWindow, peer: &str) -> i64 {
 		if let Some(hls) = &self.hls {
-			hls.push(window, gap);
+			hls.push(window);
+		}
+		if let Some(recording) = &mut self.recording {
+			if let Err(error) = recording.append(window).await {
+				ends(&recording.path, &error);
+				self.recording = None;
+			}
 		}
 		let header = window.header();
 		let playable_ms = unix_ms();
 		let delay_ms = playable_ms as i64 - header.start_ms as i64;
 		self.delay = Some(Duration::from_millis(u64::try_from(delay_ms).unwrap_or_default()));
-		if let Some((file, path)) = &mut self.log {
-			let mut line = serde_json::to_vec(&Entry {
+		if let Some(log) = &mut self.log {
+			let entry = Entry {
 				epoch: header.id.epoch,
 				segment: header.id.segment,
 				part: header.id.part,
@@ -134,17 +203,20 @@ impl Sinks {
 				playable_ms,
 				relayer: peer,
 				delay_ms,
-			})?;
-			line.push(b'\n');
-			let written = async {
-				file.write_all(&line).await?;
-				file.flush().await
 			};
-			written
-				.await
-				.with_context(|| format!("cannot write {}", path.display()))?;
+			if let Err(error) = log.append(&entry).await {
+				ends(&log.path, &error);
+				self.log = None;
+			}
 		}
-		Ok(delay_ms)
+		delay_ms
+	}
+
+	/// How the broadcast stands, as the broadcaster says.
+	pub fn note(&self, standing: State) {
+		if let Some(hls) = &self.hls {
+			hls.note(standing);
+		}
 	}
 
 	/// From capture to playable, of the last window; zero where the broadcaster's clock is ahead of ours.
@@ -165,6 +237,11 @@ impl Sinks {
 	}
 }
 
+/// The one line about a file that is written no further.
+fn ends(path: &Path, error: &io::Error) {
+	tracing::warn!("{} ends here, watching goes on: {error}", path.display());
+}
+
 /// Now, Unix time in milliseconds.
 pub(crate) fn unix_ms() -> u64 {
 	let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -172,60 +249,4 @@ pub(crate) fn unix_ms() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-	use super::*;
-	use clustercast_primitives::{catalog::Track, crypto::KeyPair, StreamId};
-	use clustercast_protocol::Broadcast;
-
-	/// Windows of a run, each with its initialisation segment.
-	fn windows(content: &[(&'static [u8], &[u8])]) -> Vec<EncodedWindow> {
-		let key = KeyPair::from_seed([1; 32]);
-		let mut broadcast = Broadcast::begin(key, Hash([2; 32]), StreamId(0), 1, Hash([0; 32]), 0);
-		let sign = |(init, data): &(&'static [u8], &[u8])| {
-			broadcast.describe(Track::unknown(init), Bytes::from_static(init));
-			broadcast.segment(unix_ms() - 1_000, data).unwrap()
-		};
-		content.iter().map(sign).collect()
-	}
-
-	#[tokio::test]
-	async fn initialisation_segment_is_written_only_where_it_changes() {
-		let dir = tempfile::tempdir().unwrap();
-		let (output, log) = (dir.path().join("out.mp4"), dir.path().join("log"));
-		let mut sinks = Sinks::open(Some(&output), Some(&log), None).await.unwrap();
-		for window in windows(&[
-			(b"A", b"000"),
-			(b"A", b"111"),
-			(b"B", b"222"),
-			(b"B", b"333"),
-			(b"A", b"444"),
-		]) {
-			let delay = sinks.push(&window, "peer", false).await.unwrap();
-			assert!((1_000..60_000).contains(&delay), "{delay} ms");
-		}
-		assert_eq!(std::fs::read(&output).unwrap(), b"A000111B222333A444");
-		let log = std::fs::read_to_string(&log).unwrap();
-		let entries: Vec<serde_json::Value> = log.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-		assert_eq!(entries.len(), 5);
-		for field in [
-			"segment",
-			"part",
-			"bytes",
-			"root",
-			"startMs",
-			"playableMs",
-			"relayer",
-			"delayMs",
-		] {
-			assert!(!entries[4][field].is_null(), "{field}");
-		}
-		assert_eq!((&entries[4]["segment"], &entries[4]["bytes"]), (&4.into(), &3.into()));
-	}
-
-	/// `/dev/full` refuses every write, as a full disk does.
-	#[tokio::test]
-	async fn full_disk_is_an_error() {
-		let mut recording = Recording::create(Path::new("/dev/full")).await.unwrap();
-		assert!(recording.append(&windows(&[(b"A", b"x")])[0]).await.is_err());
-	}
-}
+mod tests;

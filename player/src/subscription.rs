@@ -148,8 +148,6 @@ pub struct Viewing<C> {
 	pub(crate) standing: Standing,
 	/// The last window that went to the sinks.
 	pub(crate) resume: Option<Resume>,
-	/// Windows were left out behind it.
-	pub(crate) gap: bool,
 	pub(crate) window_length: Duration,
 	pub(crate) stop: watch::Receiver<Option<Ended>>,
 }
@@ -171,7 +169,6 @@ impl<C: ChainView> Viewing<C> {
 	pub(crate) fn go_live(&mut self) {
 		tracing::warn!("no relayer has the next window any more; going on live");
 		self.resume = None;
-		self.gap = true;
 		self.summary.gaps += 1;
 	}
 
@@ -180,7 +177,7 @@ impl<C: ChainView> Viewing<C> {
 		let _ = tokio::time::timeout(at_most, stopped(&mut self.stop)).await;
 	}
 
-	/// Watches from one relayer until it or the run ends. Errors are our own: a full disk, a spent budget.
+	/// Watches from one relayer until it or the run ends. Errors are our own: a spent budget.
 	pub async fn attempt(&mut self, relayer: &Relayer) -> anyhow::Result<Attempt> {
 		let windows_before = self.summary.windows;
 		let peer = relayer.addresses.first().map(|a| a.peer_id()).map(PeerId::to_base58);
@@ -310,6 +307,7 @@ impl<C: ChainView> Viewing<C> {
 				},
 				Event::Status(status) => {
 					self.inquest.status(&status);
+					self.sinks.note(status.status.message.state);
 					self.standing.note_status(&status);
 				},
 				Event::Catalog(catalog) => self.inquest.catalog(&catalog),
@@ -343,7 +341,7 @@ impl<C: ChainView> Viewing<C> {
 				},
 				Event::Window(_) if settling => {},
 				Event::Window(window) => {
-					self.on_window(&window, peer).await?;
+					self.on_window(&window, peer).await;
 					served = true;
 					if let Some((_, thrift)) = &mut thrift {
 						let header = window.header();
@@ -462,11 +460,10 @@ impl<C: ChainView> Viewing<C> {
 		self.limits.stall.unwrap_or(usual.clamp(STALL.0, STALL.1))
 	}
 
-	async fn on_window(&mut self, window: &EncodedWindow, peer: &str) -> anyhow::Result<()> {
-		let delay_ms = self.sinks.push(window, peer, self.gap).await?;
+	async fn on_window(&mut self, window: &EncodedWindow, peer: &str) {
+		let delay_ms = self.sinks.push(window, peer).await;
 		self.inquest.window(window);
 		let header = window.header();
-		self.gap = false;
 		self.standing.note_header(header);
 		self.resume = Some(Resume::after(window));
 		self.window_length = Duration::from_millis(u64::from(header.duration_ms));
@@ -478,7 +475,6 @@ impl<C: ChainView> Viewing<C> {
 			relayer: peer.into(),
 			delay_ms,
 		});
-		Ok(())
 	}
 
 	/// Decides what a fault means. Terms that are too dear are no fraud, and a signature that does not verify is no

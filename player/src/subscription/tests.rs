@@ -313,7 +313,7 @@ fn stream_key(signing_key: clustercast_primitives::PublicKey) -> StreamKeyInfo {
 
 struct Test {
 	viewing: Viewing<Answers>,
-	output: PathBuf,
+	seen: PathBuf,
 	stop: watch::Sender<Option<Ended>>,
 	_folder: StateFolder,
 	_dir: tempfile::TempDir,
@@ -322,7 +322,7 @@ struct Test {
 impl Test {
 	async fn new() -> Self {
 		let dir = tempfile::tempdir().unwrap();
-		let output = dir.path().join("out.mp4");
+		let seen = dir.path().join("seen");
 		let folder = StateFolder::open(&dir.path().join("state")).unwrap();
 		let account = AccountId([5; 32]);
 		let purse = PurseConfig {
@@ -355,18 +355,17 @@ impl Test {
 				stall: Some(STALL),
 				windows: None,
 			},
-			sinks: Sinks::open(Some(&output), None, None).await.unwrap(),
+			sinks: Sinks::open(None, Some(&seen), None).await.unwrap(),
 			summary: Summary::default(),
 			status: Status::default(),
 			standing: Standing::default(),
 			resume: None,
-			gap: false,
 			window_length: USUAL_WINDOW,
 			stop: stopped,
 		};
 		Self {
 			viewing,
-			output,
+			seen,
 			stop,
 			_folder: folder,
 			_dir: dir,
@@ -388,16 +387,23 @@ impl Test {
 		self.viewing.summary.relayers.get(&peer).cloned().unwrap_or_default()
 	}
 
-	/// The file holds the broadcast from the first window on, up to `end`.
-	fn assert_output(&self, windows: &[EncodedWindow], end: u64) {
-		let mut expected = b"init".to_vec();
-		windows[..end as usize]
+	/// What went to the sinks is the broadcast from the first window on, up to `end`.
+	fn assert_seen(&self, windows: &[EncodedWindow], end: u64) {
+		let log = std::fs::read_to_string(&self.seen).unwrap();
+		let seen: Vec<String> = log
+			.lines()
+			.map(|line| {
+				serde_json::from_str::<serde_json::Value>(line).unwrap()["root"]
+					.as_str()
+					.unwrap()
+					.to_owned()
+			})
+			.collect();
+		let expected: Vec<String> = windows[..end as usize]
 			.iter()
-			.for_each(|w| expected.extend_from_slice(&w.data()));
-		assert!(
-			std::fs::read(&self.output).unwrap() == expected,
-			"output differs from the broadcast"
-		);
+			.map(|w| w.header().root.to_string())
+			.collect();
+		assert_eq!(seen, expected, "what was seen differs from the broadcast");
 	}
 }
 
@@ -408,7 +414,7 @@ async fn fail_over(trick: Trick) -> (Test, RelayerFigures) {
 	let good = TestRelayer::start(12, content.clone(), Trick::None).await;
 	let mut test = Test::new().await;
 	assert_eq!(test.watch(&[&bad, &good]).await, Ended::Finished);
-	test.assert_output(&content.0, WINDOWS);
+	test.assert_seen(&content.0, WINDOWS);
 	let summary = &test.viewing.summary;
 	assert_eq!((summary.windows, summary.gaps), (WINDOWS, 0));
 	assert_eq!(
@@ -489,7 +495,7 @@ async fn dear_relayer_is_refused_without_a_fault() {
 	assert_eq!(figures.setbacks.len(), 1);
 	test.viewing.limits.max_price_per_gb = PRICE * 10;
 	assert_eq!(test.watch(&[&dear]).await, Ended::Finished);
-	test.assert_output(&content.0, WINDOWS);
+	test.assert_seen(&content.0, WINDOWS);
 }
 
 #[tokio::test]
@@ -499,7 +505,7 @@ async fn what_a_relayer_asks_is_reserved_once_beyond_what_was_paid() {
 	let mut test = Test::new().await;
 	test.viewing.chain.block = Arc::new(|elapsed| BLOCK + elapsed as BlockNumber / 2);
 	assert_eq!(test.watch(&[&relayer]).await, Ended::Finished);
-	test.assert_output(&content.0, WINDOWS);
+	test.assert_seen(&content.0, WINDOWS);
 	let reserved = relayer.reserved.lock().unwrap().clone();
 	let [only] = &reserved[..] else {
 		panic!("{reserved:?}");
@@ -521,7 +527,7 @@ async fn relayer_that_wants_too_much_reserved_is_left_for_another() {
 	let good = TestRelayer::start(12, content.clone(), Trick::None).await;
 	let mut test = Test::new().await;
 	assert_eq!(test.watch(&[&greedy, &good]).await, Ended::Finished);
-	test.assert_output(&content.0, WINDOWS);
+	test.assert_seen(&content.0, WINDOWS);
 	assert!(greedy.reserved.lock().unwrap().is_empty());
 	let figures = test.figures(&greedy);
 	assert_eq!((figures.windows, figures.faults.len()), (0, 0));
@@ -551,7 +557,7 @@ async fn money_goes_to_who_answers_with_a_bond() {
 	assert!(relayer.paid_windows().is_empty());
 	test.viewing.chain.relayers = vec![registered(AccountId([9; 32]))];
 	assert_eq!(test.watch(&[&relayer]).await, Ended::Finished);
-	test.assert_output(&content.0, WINDOWS);
+	test.assert_seen(&content.0, WINDOWS);
 }
 
 #[tokio::test]
@@ -578,7 +584,7 @@ async fn nothing_is_left_when_every_relayer_cheats() {
 	let two = TestRelayer::start(12, content.clone(), Trick::Omit).await;
 	let mut test = Test::new().await;
 	assert_eq!(test.watch(&[&one, &two]).await, Ended::NoRelayerLeft);
-	test.assert_output(&content.0, AT);
+	test.assert_seen(&content.0, AT);
 }
 
 #[tokio::test]
@@ -588,7 +594,7 @@ async fn run_stops_at_the_number_of_windows_and_all_of_them_are_paid() {
 	let mut test = Test::new().await;
 	test.viewing.limits.windows = Some(5);
 	assert_eq!(test.watch(&[&relayer]).await, Ended::Windows);
-	test.assert_output(&content.0, 5);
+	test.assert_seen(&content.0, 5);
 	assert_eq!(relayer.paid_windows(), [0, 1, 2, 3, 4]);
 }
 
@@ -613,7 +619,7 @@ async fn changed_signing_key_is_no_fault_of_the_relayer() {
 	// The chain knows the new key, the viewer not yet.
 	test.viewing.chain.signing_key = KeyPair::from_seed([2; 32]).public();
 	assert_eq!(test.watch(&[&relayer]).await, Ended::Finished);
-	test.assert_output(&content.0, WINDOWS);
+	test.assert_seen(&content.0, WINDOWS);
 	// Where the chain knows of no change, it is one.
 	let forger = TestRelayer::start(12, content, Trick::None).await;
 	let mut test = Test::new().await;
@@ -640,6 +646,6 @@ async fn registry_is_asked_when_no_relayer_is_given_and_the_cheapest_serves() {
 	let mut test = Test::new().await;
 	test.viewing.chain.relayers = vec![info(&dear, PRICE), info(&cheap, PRICE - 1)];
 	assert_eq!(test.watch(&[]).await, Ended::Finished);
-	test.assert_output(&content.0, WINDOWS);
+	test.assert_seen(&content.0, WINDOWS);
 	assert_eq!(test.figures(&cheap).windows, WINDOWS);
 }

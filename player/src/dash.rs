@@ -1,0 +1,147 @@
+//! What DASH players read (ISO/IEC 23009-1): a live manifest over the same files. Pure: a [`Timeline`] in, text out.
+//!
+//! Times of the presentation are capture times: it became available when Unix time began. A new period begins where the
+//! initialisation segment changes, media times do not go on, or a pause moved captures away from them.
+
+use crate::{
+	playlist::{codecs, utc},
+	timeline::{Entry, Timeline, Times, LISTED, TARGET},
+};
+use clustercast_media::fragment::{Kind, NANOSECONDS};
+use std::fmt::{Result, Write};
+
+/// How far behind the newest window players stay: three windows, as HLS players do.
+const DELAY_S: u64 = 3 * TARGET.as_secs();
+
+/// What has an adaptation set of its own, and below which folder its files are.
+pub const KINDS: [(Kind, &str); 2] = [(Kind::Picture, "picture"), (Kind::Sound, "sound")];
+
+/// The manifest's text at `now_ms`, Unix time by the clock that is served at `time`; none before the first window that can be read.
+pub fn manifest(timeline: &Timeline, now_ms: u64, time: &str) -> Option<String> {
+	let entries: Vec<&Entry> = timeline.entries().filter(|entry| !entry.times.is_empty()).collect();
+	let newest = entries.last()?;
+	let mut text = String::with_capacity(1_024 + entries.len() * 192);
+	let end_ms = newest.start_ms.saturating_add(millis(newest));
+	write(timeline, &entries, (now_ms, end_ms), time, &mut text).expect("writing to a String does not fail");
+	Some(text)
+}
+
+fn millis(entry: &Entry) -> u64 {
+	u64::try_from(entry.duration.as_millis()).unwrap_or_default()
+}
+
+fn write(
+	timeline: &Timeline,
+	entries: &[&Entry],
+	(now_ms, end_ms): (u64, u64),
+	time: &str,
+	out: &mut String,
+) -> Result {
+	let seconds = |ms: u64| format!("PT{}.{:03}S", ms / 1_000, ms % 1_000);
+	// What is there: players look for nothing before it.
+	let depth = end_ms
+		.saturating_sub(entries[0].start_ms)
+		.min(2 * LISTED.as_secs() * 1_000);
+	write!(
+		out,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+		 <MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"dynamic\" \
+		 profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" availabilityStartTime=\"1970-01-01T00:00:00Z\" \
+		 publishTime=\"{}\" minBufferTime=\"PT{}S\" maxSegmentDuration=\"PT{}S\" timeShiftBufferDepth=\"{}\" \
+		 suggestedPresentationDelay=\"PT{DELAY_S}S\" ",
+		utc(now_ms),
+		TARGET.as_secs(),
+		TARGET.as_secs() + 1,
+		seconds(depth),
+	)?;
+	match timeline.is_finished() {
+		true => writeln!(out, "mediaPresentationDuration=\"{}\">", seconds(end_ms))?,
+		false => writeln!(out, "minimumUpdatePeriod=\"PT{}S\">", TARGET.as_secs())?,
+	}
+	for listed in entries.chunk_by(|a, b| a.period.id == b.period.id) {
+		let period = &listed[0].period;
+		writeln!(
+			out,
+			"<Period id=\"{}\" start=\"{}\">",
+			period.id,
+			seconds(period.start_ms)
+		)?;
+		for (id, (kind, folder)) in KINDS.into_iter().enumerate() {
+			adaptation_set(id, kind, folder, listed, out)?;
+		}
+		writeln!(out, "</Period>")?;
+	}
+	writeln!(
+		out,
+		"<UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-iso:2014\" value=\"{time}\"/>\n\
+		 <UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:direct:2014\" value=\"{}\"/>\n</MPD>",
+		utc(now_ms)
+	)
+}
+
+/// The tracks of one kind: most DASH players take picture and sound apart only. Below `folder` each file has that kind alone.
+fn adaptation_set(id: usize, kind: Kind, folder: &str, listed: &[&Entry], out: &mut String) -> Result {
+	let of_kind = |entry: &&Entry| Some((entry.uri.clone(), *entry.times.iter().find(|times| times.kind == kind)?));
+	let files: Vec<(String, Times)> = listed.iter().filter_map(of_kind).collect();
+	let Some((_, first)) = files.first() else {
+		return Ok(());
+	};
+	let period = &listed[0].period;
+	let track = &period.track;
+	let rate = |(_, times): &(String, Times)| {
+		let bits = times.bytes as u128 * 8 * u128::from(times.timescale);
+		u64::try_from(bits / u128::from(times.length.max(1))).unwrap_or(u64::MAX)
+	};
+	let bandwidth = files.iter().map(rate).max().unwrap_or(1).max(1);
+	let media = if kind == Kind::Sound { "audio" } else { "video" };
+	write!(
+		out,
+		"<AdaptationSet id=\"{id}\" contentType=\"{media}\" mimeType=\"{media}/mp4\" segmentAlignment=\"true\" \
+		 startWithSAP=\"1\">\n<BaseURL>{folder}/</BaseURL>\n<Representation id=\"{folder}\" bandwidth=\"{bandwidth}\""
+	)?;
+	let sounds = |codec: &&str| {
+		["mp4a", "opus", "Opus", "ac-3", "ec-3", "fLaC"]
+			.iter()
+			.any(|s| codec.starts_with(s))
+	};
+	let all = codecs(track)
+		.unwrap_or_default()
+		.split(',')
+		.filter(|codec| !codec.is_empty());
+	let codecs: Vec<&str> = all.filter(|codec| sounds(codec) == (kind == Kind::Sound)).collect();
+	if !codecs.is_empty() {
+		write!(out, " codecs=\"{}\"", codecs.join(","))?;
+	}
+	if kind == Kind::Picture && track.width > 0 && track.height > 0 {
+		write!(out, " width=\"{}\" height=\"{}\"", track.width, track.height)?;
+		if track.rate > 0 {
+			write!(out, " frameRate=\"{}\"", self::rate(track.rate))?;
+		}
+	}
+	let offset = (period.start * u128::from(first.timescale) + NANOSECONDS / 2) / NANOSECONDS;
+	writeln!(
+		out,
+		">\n<SegmentList timescale=\"{}\" presentationTimeOffset=\"{offset}\">\n<Initialization sourceURL=\"{}\"/>\n\
+		 <SegmentTimeline>",
+		first.timescale, listed[0].init_uri
+	)?;
+	for (_, times) in &files {
+		writeln!(out, "<S t=\"{}\" d=\"{}\"/>", times.start, times.length)?;
+	}
+	writeln!(out, "</SegmentTimeline>")?;
+	for (uri, _) in &files {
+		writeln!(out, "<SegmentURL media=\"{uri}\"/>")?;
+	}
+	writeln!(out, "</SegmentList>\n</Representation>\n</AdaptationSet>")
+}
+
+/// Frames in 1,000 seconds as frames a second: a whole number or a fraction.
+fn rate(per_1000_s: u32) -> String {
+	match per_1000_s % 1_000 {
+		0 => (per_1000_s / 1_000).to_string(),
+		_ => format!("{per_1000_s}/1000"),
+	}
+}
+
+#[cfg(test)]
+mod tests;

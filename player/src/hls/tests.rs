@@ -1,0 +1,464 @@
+use super::*;
+use crate::{
+	playlist::utc,
+	testing::{Clip, MUTE, OTHER, SOUND},
+	timeline::tests::studio,
+};
+use clustercast_primitives::catalog;
+use std::collections::BTreeMap;
+use tokio::{
+	io::{AsyncReadExt, AsyncWriteExt},
+	net::TcpStream,
+};
+
+struct Answer {
+	status: u16,
+	/// Names in lower case.
+	headers: BTreeMap<String, String>,
+	body: Vec<u8>,
+}
+
+impl Answer {
+	fn header(&self, name: &str) -> &str {
+		self.headers.get(name).map_or("", String::as_str)
+	}
+
+	fn text(&self) -> String {
+		String::from_utf8(self.body.clone()).unwrap()
+	}
+}
+
+/// A server that was dropped frees its port in a moment.
+async fn bind(options: Options) -> Hls {
+	loop {
+		match Hls::bind(options.clone()).await {
+			Ok(hls) => return hls,
+			Err(error) if error.kind() == io::ErrorKind::AddrInUse => tokio::task::yield_now().await,
+			Err(error) => panic!("{error}"),
+		}
+	}
+}
+
+async fn hls() -> Hls {
+	bind(here()).await
+}
+
+fn here() -> Options {
+	Options::at("127.0.0.1:0".parse().unwrap())
+}
+
+async fn ask(hls: &Hls, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+	let mut stream = TcpStream::connect(hls.address).await.unwrap();
+	let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+	if !headers.iter().any(|(name, _)| *name == "Host") {
+		request += "Host: localhost\r\n";
+	}
+	for (name, value) in headers {
+		request += &format!("{name}: {value}\r\n");
+	}
+	stream.write_all(format!("{request}\r\n").as_bytes()).await.unwrap();
+	let mut answer = Vec::new();
+	stream.read_to_end(&mut answer).await.unwrap();
+	let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+	let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+	let (status, lines) = head.split_once("\r\n").unwrap();
+	let headers = lines.lines().filter_map(|line| line.split_once(": "));
+	Answer {
+		status: status.split(' ').nth(1).unwrap().parse().unwrap(),
+		headers: headers
+			.map(|(name, value)| (name.to_lowercase(), value.into()))
+			.collect(),
+		body: answer[end + 4..].to_vec(),
+	}
+}
+
+async fn get(hls: &Hls, path: &str) -> Answer {
+	ask(hls, "GET", path, &[]).await
+}
+
+/// Names that a playlist lists, initialisation segments among them.
+fn names(text: &str) -> Vec<String> {
+	let maps = text
+		.lines()
+		.filter_map(|l| l.strip_prefix("#EXT-X-MAP:URI=\"")?.strip_suffix('"'));
+	let lines: Vec<&str> = text.lines().collect();
+	let file = |n: usize| !lines[n].starts_with('#') && !lines[n.saturating_sub(2)].starts_with("#EXT-X-GAP");
+	let files = (0..lines.len()).filter(|n| file(*n)).map(|n| lines[n]);
+	maps.chain(files).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn what_the_playlist_lists_is_served_byte_for_byte_and_for_ever() {
+	let hls = hls().await;
+	let mut studio = studio(1, 9, 0);
+	let windows: Vec<_> = (0..3).map(|_| studio.next()).collect();
+	windows.iter().for_each(|window| hls.push(window));
+	let playlist = get(&hls, "/index.m3u8").await;
+	assert_eq!((playlist.status, playlist.header("content-type")), (200, PLAYLIST_TYPE));
+	assert_eq!(playlist.header("cache-control"), "no-cache");
+	let names = names(&playlist.text());
+	assert_eq!(names.len(), 4);
+	let contents = std::iter::once(windows[0].init().clone()).chain(windows.iter().map(EncodedWindow::data));
+	for (name, content) in names.iter().zip(contents) {
+		let file = get(&hls, &format!("/{name}")).await;
+		assert_eq!((file.status, file.header("content-type")), (200, MP4_TYPE));
+		assert_eq!(file.header("cache-control"), FOREVER);
+		assert_eq!(file.body, content);
+		let head = ask(&hls, "HEAD", &format!("/{name}"), &[]).await;
+		assert_eq!((head.status, head.body.len()), (200, 0));
+		assert_eq!(head.header("content-length"), content.len().to_string());
+	}
+	for (path, kind) in [
+		("/", "text/html"),
+		("/page.js", "text/javascript"),
+		("/hls.light.min.js", "text/javascript"),
+		("/page.css", "text/css"),
+	] {
+		let page = get(&hls, path).await;
+		assert_eq!(page.status, 200);
+		assert!(page.header("content-type").starts_with(kind));
+	}
+	assert!(get(&hls, "/master.m3u8").await.text().ends_with("\nindex.m3u8\n"));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found_and_not_kept() {
+	let hls = hls().await;
+	hls.push(&studio(1, 9, 0).next());
+	for path in [
+		"/1-9-9-0-00.m4s",
+		"/init-9.mp4",
+		"/gap-7.m4s",
+		"/nothing",
+		"/a/b",
+		"/a/b/c",
+		"/../Cargo.toml",
+		"/picture/init-9.mp4",
+		"/%00",
+	] {
+		let answer = get(&hls, path).await;
+		assert_eq!(answer.status, 404, "{path}");
+		assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+		assert_eq!(answer.header("access-control-allow-origin"), "*");
+	}
+	let answer = ask(&hls, "POST", "/index.m3u8", &[("Content-Length", "0")]).await;
+	assert_eq!((answer.status, answer.header("allow")), (405, METHODS));
+}
+
+/// The attack: a page watched one stream; the program is restarted for another one on the same port.
+#[tokio::test]
+async fn a_cached_file_is_never_anothers() {
+	let folder = tempfile::tempdir().unwrap();
+	let mut cache: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+	let mut sequences = Vec::new();
+	for (clip, stream) in [(SOUND, 1), (MUTE, 2), (OTHER, 1)] {
+		let hls = bind(Options {
+			place: Some(folder.path().join(format!("list-{stream}"))),
+			..here()
+		})
+		.await;
+		Clip::new(clip, 3).all().iter().for_each(|window| hls.push(window));
+		let text = get(&hls, "/index.m3u8").await.text();
+		for name in names(&text) {
+			let file = get(&hls, &format!("/{name}")).await;
+			let before = cache.insert(name.clone(), file.body.clone());
+			assert!(before.is_none_or(|before| before == file.body), "{name}");
+		}
+		let sequence = text
+			.lines()
+			.find_map(|l| l.strip_prefix("#EXT-X-MEDIA-SEQUENCE:"))
+			.unwrap();
+		sequences.push(sequence.parse::<u64>().unwrap());
+	}
+	assert_eq!(cache.len(), 12);
+}
+
+#[tokio::test]
+async fn numbers_go_on_when_the_program_is_restarted_on_its_port() {
+	let folder = tempfile::tempdir().unwrap();
+	let mut options = here();
+	options.place = Some(folder.path().join("list.json"));
+	let mut studio = studio(1, 9, 0);
+	let mut newest = Vec::new();
+	for _ in 0..3 {
+		let hls = bind(options.clone()).await;
+		options.address = hls.address;
+		(0..20).for_each(|_| hls.push(&studio.next()));
+		let text = get(&hls, "/index.m3u8").await.text();
+		let first: u64 = text
+			.lines()
+			.find_map(|l| l.strip_prefix("#EXT-X-MEDIA-SEQUENCE:"))
+			.unwrap()
+			.parse()
+			.unwrap();
+		newest.push(first + 12);
+		// Nobody hears of these.
+		(0..5).for_each(|_| drop(studio.next()));
+	}
+	assert_eq!([newest[1] - newest[0], newest[2] - newest[1]], [25, 25]);
+	// A place that cannot be read, or written, stops nothing.
+	std::fs::write(options.place.as_ref().unwrap(), b"{").unwrap();
+	let hls = bind(options.clone()).await;
+	hls.push(&studio.next());
+	drop(hls);
+	options.place = Some("/dev/null/list.json".into());
+	let hls = bind(options).await;
+	hls.push(&studio.next());
+	assert_eq!(get(&hls, "/index.m3u8").await.status, 200);
+}
+
+#[tokio::test]
+async fn pages_elsewhere_may_ask_and_read() {
+	let hls = hls().await;
+	hls.push(&studio(1, 9, 0).next());
+	let asked = [
+		("Origin", "https://a.example"),
+		("Access-Control-Request-Method", "GET"),
+		("Access-Control-Request-Headers", "range,x-a"),
+		("Access-Control-Request-Private-Network", "true"),
+	];
+	for path in [
+		"/index.m3u8",
+		"/master.m3u8",
+		"/manifest.mpd",
+		"/init-0.mp4",
+		"/time",
+		"/picture/x.m4s",
+		"/",
+		"/none/at/all",
+	] {
+		let answer = ask(&hls, "OPTIONS", path, &asked).await;
+		assert_eq!(answer.status, 204, "{path}");
+		for (name, value) in [
+			("access-control-allow-origin", "*"),
+			("access-control-allow-methods", METHODS),
+			("access-control-allow-headers", "range,x-a"),
+			("access-control-allow-private-network", "true"),
+		] {
+			assert_eq!(answer.header(name), value, "{path}");
+		}
+		assert!(answer.body.is_empty());
+	}
+	assert_eq!(ask(&hls, "OPTIONS", "/index.m3u8", &[]).await.status, 204);
+	let read = ask(&hls, "GET", "/index.m3u8", &asked[..1]).await;
+	assert_eq!((read.status, read.header("access-control-allow-origin")), (200, "*"));
+	assert!(read.header("access-control-expose-headers").contains("content-range"));
+}
+
+#[tokio::test]
+async fn where_only_some_pages_may_read_others_are_refused() {
+	let hls = bind(Options {
+		origins: "loopback,https://a.example".parse().unwrap(),
+		..here()
+	})
+	.await;
+	hls.push(&studio(1, 9, 0).next());
+	let from = |origin| [("Origin", origin), ("Access-Control-Request-Private-Network", "true")];
+	for good in ["https://a.example", "http://localhost:3000"] {
+		let answer = ask(&hls, "GET", "/index.m3u8", &from(good)).await;
+		assert_eq!(
+			(answer.status, answer.header("access-control-allow-origin")),
+			(200, good)
+		);
+		assert!(answer.header("vary").contains("origin"));
+		assert_eq!(
+			ask(&hls, "OPTIONS", "/index.m3u8", &from(good))
+				.await
+				.header("access-control-allow-private-network"),
+			"true"
+		);
+	}
+	for method in ["GET", "OPTIONS", "HEAD"] {
+		let answer = ask(&hls, method, "/index.m3u8", &from("https://b.example")).await;
+		assert_eq!((answer.status, answer.header("access-control-allow-origin")), (403, ""));
+	}
+	// Players say no origin; our own page says its own.
+	assert_eq!(get(&hls, "/index.m3u8").await.status, 200);
+	let own = [("Host", "192.168.0.7:8080"), ("Origin", "http://192.168.0.7:8080")];
+	assert_eq!(ask(&hls, "GET", "/state.json", &own).await.status, 200);
+	let stolen = [("Host", "b.example:8080"), ("Origin", "http://b.example:8080")];
+	assert_eq!(ask(&hls, "GET", "/index.m3u8", &stolen).await.status, 421);
+}
+
+#[tokio::test]
+async fn parts_of_files_are_served() {
+	let hls = hls().await;
+	let window = studio(1, 9, 0).next();
+	hls.push(&window);
+	let (data, path) = (
+		window.data(),
+		format!("/{}", names(&get(&hls, "/index.m3u8").await.text())[1]),
+	);
+	assert_eq!(data.len(), 8);
+	for (range, status, content_range, body) in [
+		("bytes=0-", 206, "bytes 0-7/8", &data[..]),
+		("bytes=2-3", 206, "bytes 2-3/8", &data[2..4]),
+		("bytes=5-99", 206, "bytes 5-7/8", &data[5..]),
+		("bytes=-3", 206, "bytes 5-7/8", &data[5..]),
+		("bytes=-99", 206, "bytes 0-7/8", &data[..]),
+		("bytes=8-", 416, "bytes */8", b""),
+		("bytes=99999999999999999999-", 416, "bytes */8", b""),
+		("bytes=-0", 416, "bytes */8", b""),
+		("bytes=3-2", 200, "", &data[..]),
+		("bytes=0-1,4-5", 200, "", &data[..]),
+		("bytes=a-b", 200, "", &data[..]),
+		("bytes=-", 200, "", &data[..]),
+		("items=0-1", 200, "", &data[..]),
+	] {
+		let answer = ask(&hls, "GET", &path, &[("Range", range)]).await;
+		assert_eq!(
+			(answer.status, answer.header("content-range")),
+			(status, content_range),
+			"{range}"
+		);
+		assert_eq!(answer.body, body, "{range}");
+	}
+	let whole = get(&hls, &path).await;
+	assert_eq!(whole.header("accept-ranges"), "bytes");
+	let tag = whole.header("etag").to_owned();
+	for (known, status) in [(tag.as_str(), 206), ("\"other\"", 200)] {
+		let answer = ask(&hls, "GET", &path, &[("Range", "bytes=0-0"), ("If-Range", known)]).await;
+		assert_eq!(answer.status, status);
+	}
+}
+
+#[tokio::test]
+async fn playlists_wait_for_the_first_window() {
+	let hls = hls().await;
+	let window = studio(1, 9, 0).next();
+	let (media, variant, ()) = tokio::join!(get(&hls, "/index.m3u8"), get(&hls, "/master.m3u8"), async {
+		tokio::task::yield_now().await;
+		hls.push(&window);
+	});
+	assert_eq!((media.status, variant.status), (200, 200));
+}
+
+#[tokio::test]
+async fn before_the_first_window_there_is_an_answer_within_a_players_patience() {
+	const {
+		assert!(
+			FIRST_WINDOW_WAIT.as_secs() < 10,
+			"dash.js waits for 10 s, hls.js for 20"
+		)
+	};
+	let hls = hls().await;
+	let state = get(&hls, "/state.json").await.text();
+	assert!(state.contains("\"state\":\"waiting\""), "{state}");
+	let began = Instant::now();
+	let answer = get(&hls, "/index.m3u8").await;
+	assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+	assert_eq!(
+		answer.header("access-control-allow-origin"),
+		"*",
+		"a page elsewhere is told why"
+	);
+	assert!(began.elapsed() >= FIRST_WINDOW_WAIT);
+}
+
+#[tokio::test]
+async fn picture_and_sound_are_served_apart_for_the_manifest() {
+	let hls = hls().await;
+	let windows = Clip::new(SOUND, 2).all();
+	windows.iter().for_each(|window| hls.push(window));
+	let manifest = get(&hls, "/manifest.mpd").await;
+	assert_eq!((manifest.status, manifest.header("content-type")), (200, MANIFEST_TYPE));
+	let text = manifest.text();
+	let listed = |attribute: &str| -> Vec<String> {
+		let begin = format!(" {attribute}=\"");
+		let parts = text.split(begin.as_str()).skip(1);
+		parts.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+	};
+	let (init, files) = (&listed("sourceURL")[0], listed("media"));
+	for (folder, kind) in [("picture", fragment::Kind::Picture), ("sound", fragment::Kind::Sound)] {
+		let init = get(&hls, &format!("/{folder}/{init}")).await;
+		let layout = fragment::Layout::read(&init.body).unwrap();
+		assert_eq!(layout.tracks().iter().map(|t| t.kind).collect::<Vec<_>>(), [kind]);
+		let part = get(&hls, &format!("/{folder}/{}", files[0])).await;
+		assert_eq!(part.header("cache-control"), FOREVER);
+		assert_eq!(
+			fragment::Fragment::read(&layout, &part.body.into()).unwrap().runs.len(),
+			1
+		);
+	}
+	let time = get(&hls, "/time").await.text();
+	assert!(time.ends_with('Z') && time.len() == utc(0).len(), "{time}");
+}
+
+#[tokio::test]
+async fn page_runs_no_script_but_ours() {
+	let hls = hls().await;
+	let page = get(&hls, "/").await;
+	let policy = page.header("content-security-policy");
+	assert!(
+		policy.starts_with("default-src 'none'; script-src 'self';") && !policy.contains("unsafe"),
+		"{policy}"
+	);
+	let html = page.text();
+	let scripts = (html.matches("<script").count(), html.matches("<script src=").count());
+	assert_eq!(scripts, (2, 2));
+	let mut handlers = html.split(" on").skip(1);
+	assert!(handlers.all(|rest| !rest.trim_start_matches(char::is_alphabetic).starts_with('=')));
+	assert!(!html.contains("style="));
+	assert!(!html.contains("://"), "nothing is loaded from elsewhere");
+}
+
+#[test]
+fn state_is_what_people_would_say() {
+	let (mut live, mut studio) = (Live::default(), studio(1, 9, 0));
+	let start = Instant::now();
+	let at = |seconds| start + Duration::from_secs(seconds);
+	let told = |live: &Live, seconds| live.told(0, at(seconds)).state;
+	assert_eq!(told(&live, 900), "waiting");
+	live.standing = Some(status::State::Idle);
+	assert_eq!(told(&live, 0), "paused");
+	live.push(&studio.next(), 0, at(0));
+	assert_eq!(
+		[told(&live, 2), told(&live, 8), told(&live, 9)],
+		["live", "live", "paused"]
+	);
+	live.standing = Some(status::State::Idle);
+	assert_eq!(told(&live, 1), "paused");
+	live.push(&studio.next(), 0, at(10));
+	assert_eq!(told(&live, 11), "live");
+	live.timeline.finish();
+	assert_eq!(told(&live, 11), "over");
+}
+
+#[test]
+fn time_is_never_before_what_is_there() {
+	let (mut live, mut studio) = (Live::default(), studio(1, 9, 0));
+	// The broadcaster's clock is ahead of ours by some seconds.
+	let window = studio.next();
+	let end_ms = window.header().start_ms + 2_000;
+	live.push(&window, end_ms - 5_000, Instant::now());
+	assert_eq!(live.told(end_ms - 4_000, Instant::now()).now_ms, end_ms + 1_000);
+	// It is behind: that is delay like any other.
+	let window = studio.next();
+	live.push(&window, end_ms + 60_000, Instant::now());
+	assert_eq!(live.told(end_ms + 60_000, Instant::now()).now_ms, end_ms + 65_000);
+}
+
+#[test]
+fn memory_is_bounded_and_everything_listed_is_kept() {
+	let (mut live, mut studio) = (Live::default(), studio(1, 9, 0));
+	for n in 0..300 {
+		// The encoder is restarted now and then; parts get short.
+		studio.init(if n / 7 % 2 == 0 { b"init A" } else { b"init B" });
+		studio.duration_ms = if n < 100 { 2_000 } else { 400 };
+		live.push(&studio.next(), 0, Instant::now());
+		let text = playlist::media(&live.timeline);
+		for name in names(&text) {
+			assert!(live.files.contains_key(&name), "{name}");
+		}
+		assert!(live.files.len() <= live.windows.len() + 2);
+		assert_eq!(live.bytes, live.files.values().map(Bytes::len).sum::<usize>());
+	}
+	assert!(live.windows.len() <= 2 * 60 + 1, "{}", live.windows.len());
+}
+
+#[test]
+fn catalog_of_another_track_is_no_reason_to_fail() {
+	let mut live = Live::default();
+	live.push(&studio(1, 9, 0).next(), 0, Instant::now());
+	assert_eq!(live.track.as_ref().map(|t| t.kind), Some(catalog::kind::MUXED));
+}
