@@ -7,6 +7,7 @@
 //! | [`meter`] | what each window takes, counted alike by both sides |
 //! | [`standing`] | whether a broadcast is live, idle or ended, by what its key signed |
 //! | [`patience`] | whether a peer that brings no window fails, or the broadcaster pauses |
+//! | [`quiet`] | what people are told of a silence, and how long it took |
 //! | [`broadcast`] | what a broadcaster's key signs in one run |
 //! | [`cache`] | the newest windows, bounded in bytes |
 //! | [`viewer`] | receiving side: verifies chunk by chunk, says what is owed |
@@ -50,6 +51,7 @@ pub mod evidence;
 pub mod meter;
 pub mod patience;
 pub mod purse;
+pub mod quiet;
 pub mod relayer;
 pub mod standing;
 pub mod thrift;
@@ -65,6 +67,7 @@ pub use evidence::{Evidence, Suspicion, Witness};
 pub use meter::{Meter, Share};
 pub use patience::{Failing, Patience, Silence};
 pub use purse::{Purse, PurseConfig, PurseError};
+pub use quiet::{Change, Quiet};
 pub use relayer::{ReceiptSigner, RelayerSession};
 pub use standing::Standing;
 pub use thrift::{Thrift, ThriftConfig};
