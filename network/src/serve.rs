@@ -383,8 +383,11 @@ impl Link {
 				},
 				_ => {},
 			}
-			if self.session.unpaid().next().is_none() {
+			// What is being judged the viewer has paid, however long it takes us to keep it.
+			if self.session.unpaid().count() <= judging.len() {
 				deadlines.settled();
+			}
+			if self.session.unpaid().next().is_none() {
 				if let Some(reason) = deadlines.closing() {
 					return Ok(self.end(reason));
 				}

@@ -296,6 +296,7 @@ impl<C: ChainView> Viewing<C> {
 		// What is asked of another relayer.
 		let mut question: Option<Question> = None;
 		let mut over_since = None;
+		let mut silence = Silence::None;
 		// When the last payments are given up.
 		let mut settled_by = None;
 		// Whom this relayer has paid, and what is reserved for it.
@@ -315,7 +316,9 @@ impl<C: ChainView> Viewing<C> {
 			if settling && unpaid == 0 {
 				return Ok(Over::Run);
 			}
-			if let (Some((recipient, thrift)), false) = (&mut thrift, settling) {
+			// Nothing is set aside while nothing is to be paid.
+			let due = !settling && silence == Silence::None;
+			if let (Some((recipient, thrift)), true) = (&mut thrift, due) {
 				if let Some(wish) = thrift.wish(self.chain.best_block()) {
 					if self.reserve(subscription, recipient, &wish).await {
 						thrift.sent(&wish);
@@ -328,7 +331,8 @@ impl<C: ChainView> Viewing<C> {
 			let now = self.now();
 			let deadline = match (settled_by, patience.judge(&self.standing, self.stall(), now)) {
 				(Some(at), _) => at,
-				(None, Ok((silence, until))) => {
+				(None, Ok((now_is, until))) => {
+					silence = now_is;
 					self.on_silence(silence, now);
 					if silence == Silence::Absence && question.is_none() {
 						let put = |other: &Relayer| Question::put(self.node.clone(), other, self.session(other));

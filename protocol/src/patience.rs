@@ -4,7 +4,7 @@
 //! | the newest status | the peer | it is |
 //! | --- | --- | --- |
 //! | says that there are more windows than came | whatever else it says | a failing: [`Failing::Withheld`], once they are overdue |
-//! | holds, and there are no more | answers | the broadcaster's pause |
+//! | says idle and holds, or says live once a window was overdue; there are no more | answers | the broadcaster's pause |
 //! | holds no more | answers that it has nothing newer | the broadcaster's absence; others may know better |
 //! | holds no more | brings nothing and says nothing | a failing: [`Failing::Stalled`] |
 //! | | was not heard of for long | a failing: [`Failing::Mute`] |
@@ -21,7 +21,8 @@ pub const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A peer that was not heard of for so long has failed: two words were lost.
 pub const MUTE: Duration = Duration::from_secs(13);
 
-/// Before this nobody could have answered that there is nothing newer.
+/// Within this a peer has passed on a word of the broadcaster, which comes every 4 s, or has said that there is none: a
+/// heartbeat, and two seconds for the way.
 const ANSWER: Duration = Duration::from_secs(7);
 
 /// How often a silence is looked at again: a status may cease to hold.
@@ -65,6 +66,8 @@ pub struct Patience {
 	fed: Duration,
 	/// The last word of any kind.
 	heard: Duration,
+	/// The last status.
+	told: Duration,
 	/// The last word that there is nothing newer.
 	answered: Option<Duration>,
 	/// Since when we know of windows that we do not have.
@@ -81,6 +84,7 @@ impl Patience {
 			have,
 			fed: now,
 			heard: now,
+			told: now,
 			answered: None,
 			behind: None,
 			excused: now,
@@ -99,7 +103,7 @@ impl Patience {
 
 	/// It passed on a status, which `standing` has noted.
 	pub fn status(&mut self, standing: &Standing, now: Duration) {
-		self.heard = now;
+		(self.heard, self.told) = (now, now);
 		let Some(told) = standing.told(self.track) else {
 			return;
 		};
@@ -148,18 +152,18 @@ impl Patience {
 				false => Err(Failing::Withheld),
 			};
 		}
-		let due = self.fed + stall;
+		let mut due = self.fed + stall.max(ANSWER);
 		match standing.at(now) {
 			Some(State::Ended) => return until(Silence::Over, mute),
 			Some(State::Idle) => return until(Silence::Pause, now + STEP),
-			Some(State::Live) if now < due => return until(Silence::None, due),
-			// A word that is older than our newest window explains nothing, but a newer one may be on its way.
-			Some(State::Live) if standing.is_behind() => return until(Silence::None, now + STEP),
-			// There are no more than we have: live or not, the broadcaster makes none.
-			Some(State::Live) => return until(Silence::Pause, now + STEP),
+			// When a window was overdue the broadcaster had made none.
+			Some(State::Live) if self.told >= self.fed + stall && now < self.told + ANSWER => {
+				return until(Silence::Pause, now + STEP)
+			},
+			// It may say that at any moment.
+			Some(State::Live) => due = due.max(self.told + ANSWER),
 			None => {},
 		}
-		let due = due.max(self.fed + ANSWER);
 		let answered = self.answered.is_some_and(|at| at >= self.fed && now < at + MUTE);
 		match answered {
 			_ if now < due => until(Silence::None, due),
@@ -347,9 +351,11 @@ mod tests {
 				play.patience.answer(play.now());
 			}
 		});
-		// Its last word held for ten seconds, and until then it seemed to pause.
-		let expected = [Ok(Silence::None), Ok(Silence::Pause), Ok(Silence::Absence)];
-		assert_eq!(judged, expected);
+		assert_eq!(
+			judged,
+			[Ok(Silence::None), Ok(Silence::Absence)],
+			"it never seemed to pause"
+		);
 		play.epoch += 1;
 		play.status(State::Live, 0);
 		assert_eq!(play.judge(), Ok(Silence::Pause), "it is back, and has no window yet");
@@ -375,6 +381,25 @@ mod tests {
 		play.window();
 		let judged = play.pass(ANSWER.as_secs(), |_| {});
 		assert_eq!(judged, [Ok(Silence::None), Err(Failing::Stalled)]);
+	}
+
+	/// In the middle of a broadcast, each moment after a status.
+	#[test]
+	fn relayer_that_dies_is_left_within_a_word_of_the_broadcaster_and_nobody_seems_to_pause() {
+		for last_word in 0..INTERVAL {
+			let mut play = Play::new(None);
+			for second in 1..=20 {
+				play.pass(1, |_| {});
+				if every(&play, 2) {
+					play.window();
+				}
+				if second <= 20 - last_word && every(&play, INTERVAL) {
+					play.status(State::Live, play.second / 2);
+				}
+			}
+			let judged = play.pass(ANSWER.as_secs() + 1, |_| {});
+			assert_eq!(judged, [Ok(Silence::None), Err(Failing::Stalled)], "{last_word}");
+		}
 	}
 
 	#[test]
@@ -425,6 +450,24 @@ mod tests {
 		play.patience.excuse(40 * SECOND);
 		let judged = play.pass(40, |play| play.patience.hear(play.now()));
 		assert_eq!(judged, [Ok(Silence::None), Err(Failing::Withheld)]);
+	}
+
+	/// The origin dies in a pause in which it said that it is live.
+	#[test]
+	fn broadcaster_that_dies_in_its_pause_is_away() {
+		let mut play = Play::new(None);
+		play.status(State::Live, 0);
+		play.window();
+		let judged = play.pass(100, |play| {
+			if play.second < 60 && every(play, INTERVAL) {
+				play.status(State::Live, 1);
+			}
+			// Its last word was at 56.
+			if play.second > 56 && (play.second - 56).is_multiple_of(HEARTBEAT.as_secs()) {
+				play.patience.answer(play.now());
+			}
+		});
+		assert_eq!(judged, [Ok(Silence::None), Ok(Silence::Pause), Ok(Silence::Absence)]);
 	}
 
 	#[test]

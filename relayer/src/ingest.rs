@@ -11,8 +11,8 @@ use clustercast_chain::{Chain, ChainError};
 use clustercast_cli::Seldom;
 use clustercast_network::{client, Address, Feed, Node, Subscription};
 use clustercast_primitives::{
-	chain::StreamKeyInfo, subscribe::Binding, window::MAX_AHEAD_MS, BlockNumber, Hash, History, PublicKey, StreamId,
-	WindowId,
+	chain::StreamKeyInfo, status::State, subscribe::Binding, window::MAX_AHEAD_MS, BlockNumber, Hash, History,
+	PublicKey, StreamId, WindowId,
 };
 use clustercast_protocol::{
 	viewer::{Event, Resume},
@@ -126,6 +126,8 @@ struct Memory {
 	/// What was told of its pauses.
 	quiet: Quiet,
 	outage: Outage,
+	/// It was told that there is an upstream.
+	greeted: bool,
 	/// Since when upstream serves us.
 	connected: Option<Duration>,
 	/// The position cannot be written.
@@ -158,12 +160,17 @@ impl Memory {
 
 	/// Upstream serves us.
 	fn connect(&mut self) {
-		let now = self.now();
-		self.connected = Some(now);
+		self.connected = Some(self.now());
 		::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(1.0);
-		match self.outage.connected(now) {
-			Some(took) => tracing::info!(outage_s = took.as_secs(), "connected to upstream again"),
-			None => tracing::info!("connected to upstream"),
+	}
+
+	/// Upstream brings something of a broadcast that goes on.
+	fn supplied(&mut self) {
+		let took = self.outage.connected(self.now());
+		match (std::mem::replace(&mut self.greeted, true), took) {
+			(false, _) => tracing::info!("connected to upstream"),
+			(true, Some(took)) => tracing::info!(outage_s = took.as_secs(), "connected to upstream again"),
+			(true, None) => {},
 		}
 	}
 }
@@ -180,6 +187,7 @@ impl<K: StreamKeys> Ingest<K> {
 			standing: Standing::default(),
 			quiet: Quiet::default(),
 			outage: Outage::default(),
+			greeted: false,
 			connected: None,
 			unstored: Seldom::default(),
 		};
@@ -232,7 +240,8 @@ impl<K: StreamKeys> Ingest<K> {
 				},
 			};
 			let step = memory.outage.failed(loss, now);
-			match step.say {
+			let is_over = matches!(failure, Failure::Ended(EndReason::Finished));
+			match step.say && !is_over {
 				true => tracing::info!(%failure, "upstream lost; trying again"),
 				false => tracing::debug!(%failure, pause_ms = step.pause.as_millis(), "upstream is still away"),
 			}
@@ -283,6 +292,7 @@ impl<K: StreamKeys> Ingest<K> {
 					memory.resume = Some(last.clone());
 					memory.standing.note_header(window.header());
 					patience.window(window.header(), &memory.standing, now);
+					memory.supplied();
 					memory.window();
 					::metrics::counter!(metrics::WINDOWS).increment(1);
 					::metrics::counter!(metrics::BYTES_RECEIVED).increment(window.header().bytes.into());
@@ -304,6 +314,9 @@ impl<K: StreamKeys> Ingest<K> {
 				Event::Status(status) => {
 					memory.standing.note_status(&status, now);
 					patience.status(&memory.standing, now);
+					if status.status.message.state != State::Ended {
+						memory.supplied();
+					}
 					self.feed.push_status(*status);
 				},
 				// Free service has none of them; catalog and initialisation segment come with each window.
@@ -347,7 +360,7 @@ mod tests {
 		node::{Limits, ListenError},
 		serve::{serve, Config, Grant, Policy},
 	};
-	use clustercast_primitives::{catalog::Track, crypto::KeyPair, status::State};
+	use clustercast_primitives::{catalog::Track, crypto::KeyPair};
 	use clustercast_protocol::{Broadcast, Cursor, Lookup, Subscribe};
 	use std::sync::Arc;
 
@@ -581,6 +594,8 @@ mod tests {
 		}
 		let source = Feed::new(1 << 20);
 		let (_, _origin, _) = serve_feed(8, &origin.transport().to_string(), source.clone()).await;
+		// Its first window takes so long to make.
+		tokio::time::sleep(Duration::from_secs(2)).await;
 		let published = Instant::now();
 		go_on(&mut broadcast, &source, 1);
 		source.push_status(broadcast.status(State::Live, 2_000));

@@ -145,7 +145,8 @@ struct Work {
 impl Work {
 	fn run(mut self, runtime: &Handle) {
 		loop {
-			let first = match lock(&self.held).vouchers.is_empty() {
+			let nothing_held = lock(&self.held).vouchers.is_empty();
+			let first = match nothing_held {
 				true => self.entries.blocking_recv(),
 				false => match runtime.block_on(async { timeout(RETRY, self.entries.recv()).await }) {
 					Ok(first) => first,
