@@ -556,7 +556,9 @@ mod tests {
 		let source = Feed::new(1 << 20);
 		let (origin, _origin, _) = serve_feed(8, LOOPBACK, source.clone()).await;
 		let mut broadcast = broadcast();
-		go_on(&mut broadcast, &source, 20);
+		go_on(&mut broadcast, &source, 1);
+		ingest_until(&origin, &position, 0).await;
+		go_on(&mut broadcast, &source, 19);
 		source.push_status(broadcast.status(State::Live, 40_000));
 		ingest_until(&origin, &position, 19).await;
 		source.push_status(broadcast.status(State::Live, 160_000));
