@@ -4,6 +4,7 @@
 //! [`DOCS`] in its environment a program writes its manual pages and completions instead.
 
 mod documents;
+pub mod seldom;
 
 use clap::Parser;
 use std::{
@@ -13,6 +14,7 @@ use std::{
 use tracing_subscriber::{fmt::MakeWriter, EnvFilter};
 
 pub use documents::{document, DOCS};
+pub use seldom::Seldom;
 
 /// The command line, parsed; ends the program where there is nothing to run: a wrong flag, `--help`, [`DOCS`].
 pub fn parse<C: Parser>() -> C {
@@ -31,6 +33,13 @@ where
 		.with_ansi(io::stderr().is_terminal())
 		.with_writer(writer)
 		.init();
+}
+
+/// First line of a program that listens: where it is reached, the most useful address first.
+pub fn listening(addresses: &[impl ToString]) -> String {
+	let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+	let (best, all) = (serde_json::json!(addresses.first()), serde_json::json!(addresses));
+	format!("{{\"listening\":{best},\"addresses\":{all}}}")
 }
 
 /// How a program ends: a failure is one line on standard error and exit code 1.
@@ -59,6 +68,12 @@ fn one_line(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn first_line_has_the_best_address_and_all() {
+		let line: serde_json::Value = serde_json::from_str(&listening(&["a", "b"])).unwrap();
+		assert_eq!(line, serde_json::json!({ "listening": "a", "addresses": ["a", "b"] }));
+	}
 
 	#[test]
 	fn error_is_one_line_that_repeats_nothing() {

@@ -2,12 +2,13 @@
 //! rings when there is something new.
 
 use clustercast_primitives::{SignedStatus, StreamId, TrackId};
-use clustercast_protocol::{Cursor, EncodedWindow, Lookup, WindowCache};
+use clustercast_protocol::{Cursor, EncodedWindow, Lookup, Standing, WindowCache};
 use std::{
 	collections::BTreeMap,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 /// Changes whenever there is something new: see [`Feed::news`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +25,9 @@ pub struct News {
 #[derive(Clone, Debug)]
 pub struct Feed {
 	cache: Arc<Mutex<WindowCache>>,
-	statuses: Arc<Mutex<BTreeMap<StreamId, Arc<SignedStatus>>>>,
+	standings: Arc<Mutex<BTreeMap<StreamId, Standing>>>,
+	/// Standings count time from here.
+	begun: Instant,
 	news: watch::Sender<News>,
 }
 
@@ -33,7 +36,8 @@ impl Feed {
 	pub fn new(max_bytes: usize) -> Self {
 		Self {
 			cache: Arc::new(Mutex::new(WindowCache::new(max_bytes))),
-			statuses: Arc::default(),
+			standings: Arc::default(),
+			begun: Instant::now(),
 			news: watch::Sender::new(News::default()),
 		}
 	}
@@ -53,22 +57,21 @@ impl Feed {
 	/// Takes a status whose signature verified and wakes all who wait; `false`, without effect, where it is not newer
 	/// than the one that is here.
 	pub fn push_status(&self, status: SignedStatus) -> bool {
-		let message = &status.status.message;
-		let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-		let known = statuses.get(&message.stream);
-		if known.is_some_and(|known| !message.supersedes(&known.status.message)) {
-			return false;
+		let stream = status.status.message.stream;
+		let new = self
+			.standings()
+			.entry(stream)
+			.or_default()
+			.note_status(&status, self.now());
+		if new {
+			self.news.send_modify(|news| news.statuses += 1);
 		}
-		statuses.insert(message.stream, Arc::new(status));
-		drop(statuses);
-		self.news.send_modify(|news| news.statuses += 1);
-		true
+		new
 	}
 
 	/// How a stream stands, by the newest status.
-	pub fn status(&self, stream: StreamId) -> Option<Arc<SignedStatus>> {
-		let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-		statuses.get(&stream).cloned()
+	pub fn status(&self, stream: StreamId) -> Option<SignedStatus> {
+		self.standings().get(&stream)?.status().cloned()
 	}
 
 	/// Says that no more windows come: subscriptions end when they have delivered what is here. A window that comes
@@ -77,9 +80,23 @@ impl Feed {
 		self.news.send_modify(|news| news.finished = true);
 	}
 
-	/// What the cursor asks for.
+	/// What the cursor asks for. Who begins live waits where the newest window is not: from before a pause, or of a run that
+	/// ended ([`Standing::is_live`]). It stays for those who go on behind the one before it.
 	pub fn get(&self, cursor: Cursor) -> Lookup {
-		self.lock().get_after(cursor)
+		let found = self.lock().get_after(cursor);
+		match (&found, cursor) {
+			(Lookup::Found(window), Cursor::Live { stream, .. }) => {
+				let standings = self.standings();
+				let is_live = standings
+					.get(&stream)
+					.is_none_or(|standing| standing.is_live(window.header(), self.now()));
+				match is_live {
+					true => found,
+					false => Lookup::NotYet,
+				}
+			},
+			_ => found,
+		}
 	}
 
 	/// The newest window.
@@ -95,6 +112,15 @@ impl Feed {
 	/// To wait on. Look with [`get`](Self::get) after each change.
 	pub fn news(&self) -> watch::Receiver<News> {
 		self.news.subscribe()
+	}
+
+	fn now(&self) -> Duration {
+		self.begun.elapsed()
+	}
+
+	fn standings(&self) -> MutexGuard<'_, BTreeMap<StreamId, Standing>> {
+		// A standing is replaced field by field, each of which is good alone.
+		self.standings.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
 	fn lock(&self) -> MutexGuard<'_, WindowCache> {

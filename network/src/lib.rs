@@ -5,8 +5,10 @@
 //! | --- | --- |
 //! | [`node`] | [`Node`]: one endpoint, one identity; opens and accepts streams |
 //! | [`identity`] | peer ids, keys, [`Address`]es |
+//! | [`reach`] | which addresses of the machine others can use |
 //! | [`feed`] | [`Feed`]: the windows that are served, shared |
 //! | [`serve`] | the sending side: [`serve::serve`] and its [`serve::Policy`] |
+//! | `deadlines` | when a subscription that is served ends, and when something is to be said; sans-IO |
 //! | [`client`] | the receiving side: [`client::Subscription`] |
 //!
 //! A broadcaster pushes windows into a `Feed` and serves it; a viewer connects a `Node` and drives a `Subscription`; a
@@ -15,9 +17,11 @@
 
 mod behaviour;
 pub mod client;
+mod deadlines;
 pub mod feed;
 pub mod identity;
 pub mod node;
+pub mod reach;
 pub mod serve;
 
 pub use client::Subscription;

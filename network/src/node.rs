@@ -4,6 +4,7 @@
 use crate::{
 	behaviour::{self, OpenError, Opened},
 	identity::{self, Address, AddressError},
+	reach,
 };
 use clustercast_primitives::{crypto::KeyPair, PublicKey};
 use clustercast_protocol::PROTOCOL_NAME;
@@ -11,6 +12,7 @@ use futures::StreamExt;
 use libp2p::{
 	connection_limits::{self, ConnectionLimits},
 	core::{muxing::StreamMuxerBox, transport::ListenerId, ConnectedPoint},
+	multiaddr::Protocol,
 	ping, quic,
 	swarm::{
 		self,
@@ -19,7 +21,7 @@ use libp2p::{
 	},
 	Multiaddr, PeerId, StreamProtocol, Swarm, Transport, TransportError,
 };
-use std::{collections::HashMap, io, time::Duration};
+use std::{collections::HashMap, io, net::IpAddr, time::Duration};
 use tokio::{
 	sync::{mpsc, oneshot},
 	time::timeout,
@@ -215,14 +217,33 @@ impl Node {
 		self.address
 	}
 
-	/// Listens; returns the first address, with the real port and our peer id.
+	/// Listens; returns the address that is of most use to others, with the real port and our peer id.
 	pub async fn listen(&self, on: Multiaddr) -> Result<Address, ListenError> {
+		Ok(self.listen_on(on).await?.swap_remove(0))
+	}
+
+	/// Listens; returns where others reach us, with the real port and our peer id, the most useful first: all addresses of
+	/// the machine where `on` names none ([`reach`]). At least one.
+	pub async fn listen_on(&self, on: Multiaddr) -> Result<Vec<Address>, ListenError> {
+		let bound = ip_of(&on);
 		let (reply, address) = oneshot::channel();
 		let command = Command::Listen(on, reply);
 		self.commands.send(command).await.map_err(|_| ListenError::Stopped)?;
 		let transport = address.await.map_err(|_| ListenError::Stopped)??;
+		let machine = reach::of_this_machine().unwrap_or_else(|error| {
+			tracing::warn!(%error, "cannot look up the addresses of this machine");
+			Vec::new()
+		});
+		let usable = bound.map_or_else(Vec::new, |bound| reach::reachable(bound, &machine));
+		let mut transports: Vec<Multiaddr> = usable.into_iter().map(|ip| with_ip(&transport, ip)).collect();
+		if transports.is_empty() {
+			transports.push(transport);
+		}
 		let own = identity::public_key(&self.address).expect("made from an Ed25519 key in `start`");
-		Ok(Address::new(&transport.to_string(), &own).expect("libp2p's own address, for our own key"))
+		let address = |transport: &Multiaddr| {
+			Address::new(&transport.to_string(), &own).expect("libp2p's own address, for our own key")
+		};
+		Ok(transports.iter().map(address).collect())
 	}
 
 	/// Opens a stream to the peer, over the connection that stands or a new one. Whoever answers has proved in the TLS
@@ -379,6 +400,24 @@ impl Task {
 			_ => {},
 		}
 	}
+}
+
+/// Which address of ours it is.
+fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
+	address.iter().find_map(|part| match part {
+		Protocol::Ip4(ip) => Some(ip.into()),
+		Protocol::Ip6(ip) => Some(ip.into()),
+		_ => None,
+	})
+}
+
+/// The same port at another address.
+fn with_ip(address: &Multiaddr, ip: IpAddr) -> Multiaddr {
+	let other = |part| match part {
+		Protocol::Ip4(_) | Protocol::Ip6(_) => ip.into(),
+		other => other,
+	};
+	address.iter().map(other).collect()
 }
 
 fn unreachable_peer(error: DialError) -> ConnectError {

@@ -5,6 +5,7 @@
 //! falls behind the cache, does not read, or does not pay in time is told why and ended.
 
 use crate::{
+	deadlines::{Deadlines, Due},
 	feed::Feed,
 	node::{Incoming, Stream},
 };
@@ -16,20 +17,23 @@ use clustercast_protocol::{
 	relayer::{Event, SessionError},
 	EncodedWindow, EndReason, Expectation, Lookup, PaymentMode, ReceiptSigner, RelayerSession, Share, Subscribe, Terms,
 };
-use futures::{AsyncReadExt, AsyncWriteExt};
+use futures::{
+	stream::{FuturesUnordered, StreamExt},
+	AsyncReadExt, AsyncWriteExt,
+};
 use rand::{rngs::OsRng, RngCore};
 use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::{
 	sync::{watch, OwnedSemaphorePermit, Semaphore, SemaphorePermit},
 	task::JoinSet,
-	time::{timeout, timeout_at, Instant},
+	time::{sleep_until, timeout, timeout_at, Instant},
 };
 
 /// A peer that opened a stream says what it wants within this, and has its answer within as much again.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A viewer who was told that it is over may take this long to hang up. Then QUIC has surely carried the last word.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_millis(500);
 
 /// Streams that have not subscribed yet, so that strangers who say nothing take no subscriber's place; further ones are
 /// reset. A few kilobytes each.
@@ -59,7 +63,7 @@ pub struct Config {
 
 impl Config {
 	/// Defaults: 256 subscriptions, 10 s to take a frame, 20 s to pay for one, 60 s to reserve
-	/// something, 2 s to pay at the end.
+	/// something, 1 s to pay at the end.
 	pub fn new(genesis: Hash, key: PublicKey) -> Self {
 		Self {
 			genesis,
@@ -68,7 +72,7 @@ impl Config {
 			write_timeout: Duration::from_secs(10),
 			pay_timeout: Duration::from_secs(20),
 			credit_timeout: Duration::from_secs(60),
-			stop_timeout: Duration::from_secs(2),
+			stop_timeout: Duration::from_secs(1),
 		}
 	}
 }
@@ -132,7 +136,8 @@ pub trait Policy: Send + Sync + 'static {
 		Err(EndReason::ProtocolError)
 	}
 
-	/// Judges a ticket. When this returns `Ok` the ticket is accepted and, if it won, safe on disk: the viewer is told.
+	/// Judges a ticket. When this returns `Ok` the ticket is accepted and, if it won, safe on disk: the viewer is told. As long
+	/// as it takes the window counts as unpaid, and the subscription goes on within its credit.
 	fn ticket(&self, seat: &Self::Seat, ticket: SignedTicket) -> impl Future<Output = Result<(), EndReason>> + Send {
 		let _ = (seat, ticket);
 		std::future::ready(Err(EndReason::ProtocolError))
@@ -246,8 +251,11 @@ enum Delivered {
 	NotYet,
 }
 
-/// When a subscription that delivers no more ends, and what the viewer is told.
-type Closing = (EndReason, Instant);
+/// What a viewer pays with.
+enum Paying {
+	Ticket(SignedTicket),
+	Voucher { commitment: Hash, voucher: SignedVoucher },
+}
 
 impl Link {
 	fn new(stream: Stream, config: Config) -> Self {
@@ -329,9 +337,17 @@ impl Link {
 		mut stopping: watch::Receiver<bool>,
 	) -> Result<Closed, Closed> {
 		let mut news = feed.news();
-		let mut closing: Option<Closing> = None;
-		let mut owing_since = None;
-		let mut short_since = None;
+		let mut deadlines = Deadlines::new(self.config, Instant::now());
+		let judge = move |paying| async move {
+			match paying {
+				Paying::Ticket(ticket) => (ticket.message.commitment, policy.ticket(seat, ticket).await),
+				Paying::Voucher { commitment, voucher } => {
+					(commitment, policy.voucher(seat, commitment, voucher).await)
+				},
+			}
+		};
+		// At most the credit.
+		let mut judging = FuturesUnordered::new();
 		loop {
 			// Before looking: what comes after the look rings again.
 			let finished = news.borrow_and_update().finished;
@@ -346,42 +362,38 @@ impl Link {
 				Ok(None) => {},
 				Err(reason) => return Ok(self.end(reason)),
 			}
-			self.transmit(policy).await?;
-			if *stopping.borrow() && closing.is_none() {
-				closing = Some((EndReason::ShuttingDown, Instant::now() + self.config.stop_timeout));
+			if self.transmit(policy).await? {
+				deadlines.said(Instant::now());
+			}
+			if *stopping.borrow() {
+				deadlines.stop(Instant::now());
 			}
 			match self.session.wants() {
-				Some(cursor) if closing.is_none() => match feed.get(cursor) {
+				Some(cursor) if deadlines.closing().is_none() => match feed.get(cursor) {
 					Lookup::Found(window) => match self.deliver(seat, &window, policy)? {
-						Delivered::Free => {
-							short_since = None;
+						Delivered::NotYet => deadlines.short(Instant::now()),
+						delivered => {
+							deadlines.delivered(matches!(delivered, Delivered::Owed), Instant::now());
 							continue;
 						},
-						Delivered::Owed => {
-							short_since = None;
-							owing_since.get_or_insert_with(Instant::now);
-							continue;
-						},
-						Delivered::NotYet => drop(short_since.get_or_insert_with(Instant::now)),
 					},
 					Lookup::Gone => return Ok(self.end(EndReason::WindowGone)),
-					Lookup::NotYet if finished => {
-						closing = Some((EndReason::Finished, Instant::now() + self.config.pay_timeout));
-					},
+					Lookup::NotYet if finished => deadlines.finish(Instant::now()),
 					Lookup::NotYet => {},
 				},
 				_ => {},
 			}
+			// What is being judged the viewer has paid, however long it takes us to keep it.
+			if self.session.unpaid().count() <= judging.len() {
+				deadlines.settled();
+			}
 			if self.session.unpaid().next().is_none() {
-				owing_since = None;
-				if let Some((reason, _)) = closing {
+				if let Some(reason) = deadlines.closing() {
 					return Ok(self.end(reason));
 				}
 			}
 
-			let unpaid = owing_since.map(|since| (EndReason::Unpaid, since + self.config.pay_timeout));
-			let short = short_since.map(|since| (EndReason::ReservationNeeded, since + self.config.credit_timeout));
-			let deadline = [closing, unpaid, short].into_iter().flatten().min_by_key(|(_, at)| *at);
+			let (due, at) = deadlines.next();
 			tokio::select! {
 				read = self.stream.read(&mut self.buffer) => match read? {
 					0 => {
@@ -390,31 +402,34 @@ impl Link {
 					},
 					length => self.session.handle(&self.buffer[..length])?,
 				},
+				Some((commitment, judged)) = judging.next() => match judged {
+					Ok(()) => {
+						self.session.paid(commitment)?;
+						deadlines.paid(Instant::now());
+						self.restate(seat, policy)?;
+					},
+					Err(reason) => return Ok(self.end(reason)),
+				},
 				_ = news.changed() => {},
 				_ = stopping.changed() => {},
-				() = sleep_until(deadline) => {
-					let (reason, _) = deadline.expect("without one it sleeps for ever");
-					return Ok(self.end(reason));
+				() = sleep_until(at) => match due {
+					Due::Say => self.session.waiting(),
+					Due::End(reason) => return Ok(self.end(reason)),
 				},
 			}
 			while let Some(event) = self.session.poll_event() {
-				let (commitment, judged) = match event {
-					Event::Subscribed(_) => continue,
-					Event::Reserve(reservation) => match policy.reserve(seat, reservation).await {
-						Ok(()) => continue,
-						Err(reason) => return Ok(self.end(reason)),
+				match event {
+					Event::Subscribed(_) => {},
+					Event::Reserve(reservation) => {
+						if let Err(reason) = policy.reserve(seat, reservation).await {
+							return Ok(self.end(reason));
+						}
 					},
-					Event::Ticket(ticket) => (ticket.message.commitment, policy.ticket(seat, ticket).await),
+					Event::Ticket(ticket) => judging.push(judge(Paying::Ticket(ticket))),
 					Event::Voucher { commitment, voucher } => {
-						(commitment, policy.voucher(seat, commitment, voucher).await)
+						judging.push(judge(Paying::Voucher { commitment, voucher }));
 					},
-				};
-				match judged {
-					Ok(()) => self.session.paid(commitment)?,
-					Err(reason) => return Ok(self.end(reason)),
 				}
-				owing_since = Some(Instant::now());
-				self.restate(seat, policy)?;
 			}
 		}
 	}
@@ -477,16 +492,18 @@ impl Link {
 		Closed::Ended(reason)
 	}
 
-	/// Hands over all that is queued, each frame in one piece.
-	async fn transmit<P: Policy>(&mut self, policy: &P) -> Result<(), Closed> {
+	/// Hands over all that is queued, each frame in one piece; whether there was anything.
+	async fn transmit<P: Policy>(&mut self, policy: &P) -> Result<bool, Closed> {
+		let mut any = false;
 		while let Some(frame) = self.session.poll_transmit() {
 			let deadline = Instant::now() + self.config.write_timeout;
 			timeout_at(deadline, self.write(&frame))
 				.await
 				.map_err(|_| Closed::Stalled)??;
 			policy.sent(frame.len());
+			any = true;
 		}
-		Ok(())
+		Ok(any)
 	}
 
 	async fn write(&mut self, frame: &Bytes) -> io::Result<()> {
@@ -505,12 +522,5 @@ impl Link {
 			io::Result::Ok(())
 		};
 		let _ = timeout(LINGER, last_word).await;
-	}
-}
-
-async fn sleep_until(deadline: Option<Closing>) {
-	match deadline {
-		Some((_, at)) => tokio::time::sleep_until(at).await,
-		None => std::future::pending().await,
 	}
 }

@@ -15,7 +15,7 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	viewer::Event, Broadcast, EncodedWindow, EndReason, Expectation, Fault, PaymentMode, PaymentTerms, ReceiptSigner,
-	ReserveTerms, SessionKey, Share, Subscribe, Terms, ViewerConfig, ViewerSession, WireError,
+	ReserveTerms, Resume, SessionKey, Share, Subscribe, Terms, ViewerConfig, ViewerSession, WireError,
 };
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
@@ -196,7 +196,11 @@ fn session_key() -> KeyPair {
 }
 
 fn session(relayer: &Address, paid: bool) -> ViewerSession {
-	ViewerSession::new(ViewerConfig {
+	ViewerSession::new(viewer_config(relayer, paid))
+}
+
+fn viewer_config(relayer: &Address, paid: bool) -> ViewerConfig {
+	ViewerConfig {
 		genesis: GENESIS,
 		stream: STREAM,
 		track: 0,
@@ -218,7 +222,7 @@ fn session(relayer: &Address, paid: bool) -> ViewerSession {
 		head: 0,
 		latest_start_ms: u64::MAX,
 		resume: None,
-	})
+	}
 }
 
 async fn subscribe(node: &Node, server: &Server) -> Subscription {
@@ -302,6 +306,107 @@ async fn newest_status_reaches_every_viewer_once() {
 	let ended = broadcast.end();
 	server.feed.push_status(ended.clone());
 	assert_eq!(until(&mut subscription, status).await, ended);
+}
+
+/// Where the newest window ends, Unix time in milliseconds.
+fn ends_ms(broadcast: &Broadcast) -> u64 {
+	2_000 * broadcast.next().segment
+}
+
+#[tokio::test]
+async fn who_comes_in_a_pause_is_told_so_and_waits_for_the_first_window_behind_it() {
+	for state in [State::Idle, State::Live] {
+		let server = Server::start(true, |_| {}).await;
+		let mut broadcast = broadcast();
+		server.push(&mut broadcast, 3, 50_000);
+		// A clock like any other: nobody compares it with ours.
+		let later = ends_ms(&broadcast) + 94_000;
+		server.feed.push_status(broadcast.status(state, later));
+		let node = viewer(10);
+		let mut subscription = subscribe(&node, &server).await;
+		let mut told = None;
+		let mut resumed = None;
+		let first = loop {
+			match timeout(PATIENCE, subscription.next()).await.expect("an event").unwrap() {
+				Event::Challenged(challenge) => {
+					let signed = session_key().sign(challenge, &GENESIS);
+					subscription.session().subscribe(signed);
+				},
+				Event::Status(status) => {
+					told = Some(status.status.message.state);
+					resumed.get_or_insert_with(|| {
+						let delivering = server.policy.delivering.load(Ordering::Relaxed);
+						assert_eq!(delivering, 0, "nothing is charged in a pause");
+						server.push(&mut broadcast, 1, 50_000);
+					});
+				},
+				Event::Window(window) => break window,
+				_ => {},
+			}
+		};
+		assert_eq!(told, Some(state));
+		assert_eq!(
+			first.header().number,
+			3,
+			"{state:?}: the last window from before the pause is not live"
+		);
+	}
+}
+
+#[tokio::test]
+async fn who_goes_on_behind_a_window_gets_the_next_however_old_it_is() {
+	let server = Server::start(false, |_| {}).await;
+	let mut broadcast = broadcast();
+	let first = window(&mut broadcast, 1_000);
+	server.feed.push(first.clone());
+	server.push(&mut broadcast, 1, 1_000);
+	let later = ends_ms(&broadcast) + 3_600_000;
+	server.feed.push_status(broadcast.status(State::Idle, later));
+	let node = viewer(10);
+	let stream = node.connect(&server.address).await.unwrap();
+	let session = ViewerSession::new(ViewerConfig {
+		resume: Some(Resume::after(&first)),
+		..viewer_config(&server.address, false)
+	});
+	let mut subscription = Subscription::new(stream, session, PATIENCE);
+	assert_eq!(next_window(&mut subscription).await.header().number, 1);
+}
+
+#[tokio::test]
+async fn viewer_hears_that_the_server_is_there_when_nothing_else_is_to_be_said() {
+	let server = Server::start(false, |_| {}).await;
+	let node = viewer(10);
+	let mut subscription = subscribe(&node, &server).await;
+	until(&mut subscription, |event| matches!(event, Event::Waiting).then_some(())).await;
+	server.feed.push(window(&mut broadcast(), 1_000));
+	next_window(&mut subscription).await;
+}
+
+/// The address that is printed is given to others.
+#[tokio::test]
+async fn node_that_listens_everywhere_says_all_addresses_that_others_can_use() {
+	for (everywhere, loopback) in [
+		("/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/127.0.0.1/"),
+		("/ip6/::/udp/0/quic-v1", "/ip6/::1/"),
+	] {
+		let (node, mut incoming) = Node::start(&KeyPair::from_seed(RELAYER_SEED), Limits::default()).unwrap();
+		let addresses = node.listen_on(everywhere.parse().unwrap()).await.unwrap();
+		let texts: Vec<String> = addresses.iter().map(Address::to_string).collect();
+		assert!(texts
+			.iter()
+			.all(|a| !a.contains("/0.0.0.0/") && !a.contains("/::/") && !a.contains("/udp/0/")));
+		let is_loopback: Vec<bool> = texts.iter().map(|a| a.starts_with(loopback)).collect();
+		assert!(is_loopback.is_sorted(), "loopback comes last: {texts:?}");
+		tokio::spawn(async move {
+			let mut held = Vec::new();
+			while let Some(stream) = incoming.accept().await {
+				held.push(stream);
+			}
+		});
+		for address in &addresses {
+			viewer(10).connect(address).await.unwrap();
+		}
+	}
 }
 
 #[tokio::test]

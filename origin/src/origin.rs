@@ -93,7 +93,8 @@ pub struct Origin {
 	signer: Signer,
 	publisher: Publisher,
 	feed: Feed,
-	address: Address,
+	/// Where relayers reach it, the most useful first; at least one.
+	addresses: Vec<Address>,
 	/// Listens as long as it lives.
 	node: Node,
 	incoming: Incoming,
@@ -224,7 +225,7 @@ impl Origin {
 			..Limits::default()
 		};
 		let (node, incoming) = Node::start(&key, limits)?;
-		let address = node.listen(config.listen).await?;
+		let addresses = node.listen_on(config.listen).await?;
 		Ok(Self {
 			stream,
 			genesis,
@@ -233,7 +234,7 @@ impl Origin {
 			signer,
 			publisher,
 			feed,
-			address,
+			addresses,
 			node,
 			incoming,
 			registry,
@@ -245,7 +246,7 @@ impl Origin {
 
 	/// Where relayers reach it.
 	pub fn address(&self) -> &Address {
-		&self.address
+		&self.addresses[0]
 	}
 
 	/// Broadcasts until the input, the time, or the stream key's rental ends, or a signal comes. Prints where it listens.
@@ -263,7 +264,7 @@ impl Origin {
 				() = over => Stop::Over,
 			}
 		};
-		println!("{}", serde_json::json!({ "listening": self.address.to_string() }));
+		println!("{}", clustercast_cli::listening(&self.addresses));
 		self.run_until(stop).await
 	}
 
@@ -279,11 +280,15 @@ impl Origin {
 			let _ = serving_ends.await;
 		}));
 
-		// Signed by the run before, and perhaps seen by nobody yet: relayers continue from it.
-		let before = self.signer.last().cloned().zip(self.signer.ended().cloned());
-		if let Some((window, ended)) = before {
-			self.publisher.publish_again(window);
+		// Signed by the run before, and perhaps seen by nobody yet: relayers continue from it. First how it stands now, so that
+		// nobody takes it for live.
+		if let Some(ended) = self.signer.ended().cloned() {
 			self.publisher.status(ended);
+		}
+		self.publisher
+			.status(self.signer.status(self.studio.state(), unix_ms()));
+		if let Some(window) = self.signer.last().cloned() {
+			self.publisher.publish_again(window);
 		}
 		let outcome = broadcast(&mut self.studio, &mut self.signer, &mut self.publisher, stop).await;
 		match outcome {

@@ -28,7 +28,8 @@ impl<C: ChainView> Viewing<C> {
 			}
 			match roster.next(started.elapsed()) {
 				Next::Try(relayer) => {
-					let attempt = self.attempt(&relayer).await?;
+					let others = roster.others(&relayer.key, started.elapsed());
+					let attempt = self.attempt(&relayer, others).await?;
 					if let Some(delay) = self.sinks.delay().filter(|_| attempt.served) {
 						roster.measured(&relayer.key, delay);
 					}

@@ -7,6 +7,7 @@
 //! | [`player`] | [`Player`]: assembly |
 //! | [`failover`] | the loop from one relayer to the next |
 //! | [`subscription`] | one relayer, from connecting to the end of its subscription |
+//! | [`opinion`] | what other relayers say where this one has lost the broadcaster |
 //! | [`roster`] | which relayer to try next; pure |
 //! | [`funds`] | deposit and session key: what is missing, and getting it |
 //! | [`payer`] | whose money pays |
@@ -32,6 +33,7 @@ pub mod flag;
 pub mod funds;
 pub mod hls;
 pub mod http;
+pub mod opinion;
 pub mod origins;
 pub mod payer;
 pub mod player;

@@ -20,11 +20,12 @@ use anyhow::{bail, Context};
 use clustercast_chain::Chain;
 use clustercast_network::{node, Address, Node};
 use clustercast_primitives::{crypto::KeyPair, StreamId, Usdc};
-use clustercast_protocol::Standing;
+use clustercast_protocol::{Quiet, Standing};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::{
 	signal::unix::{signal, SignalKind},
 	sync::watch,
+	time::Instant,
 };
 
 /// After a broadcast is over, the playlist stays up for as long as a player may need for what it lists.
@@ -205,6 +206,8 @@ impl Player {
 			summary: Summary::default(),
 			status: Status::default(),
 			standing: Standing::default(),
+			quiet: Quiet::default(),
+			begun: Instant::now(),
 			resume: None,
 			window_length: USUAL_WINDOW,
 			stop,
@@ -217,7 +220,7 @@ impl Player {
 		let outcome = viewing.watch(given).await;
 		viewing.pocket.save().context("cannot store the purse")?;
 		viewing.summary.reports = viewing.inquest.finish().await;
-		let mut summary = viewing.summary.clone();
+		let mut summary = viewing.figures();
 		summary.ended = outcome.as_ref().ok().copied();
 		if let Some(path) = &self.config.json {
 			let json = serde_json::to_vec_pretty(&summary)?;

@@ -171,6 +171,16 @@ struct Candidate {
 	delay: Option<Duration>,
 }
 
+impl Candidate {
+	fn is_ready(&self, now: Duration) -> bool {
+		match self.standing {
+			Standing::Ready => true,
+			Standing::Resting(until) => until <= now,
+			Standing::Gone | Standing::Finished | Standing::Out => false,
+		}
+	}
+}
+
 /// The relayers known, in order of preference.
 #[derive(Debug, Default)]
 pub struct Roster {
@@ -240,12 +250,7 @@ impl Roster {
 
 	/// What to do at `now`.
 	pub fn next(&mut self, now: Duration) -> Next {
-		let ready = |c: &&Candidate| match c.standing {
-			Standing::Ready => true,
-			Standing::Resting(until) => until <= now,
-			_ => false,
-		};
-		if let Some(candidate) = self.candidates.iter().find(ready) {
+		if let Some(candidate) = self.candidates.iter().find(|c| c.is_ready(now)) {
 			return Next::Try(candidate.relayer.clone());
 		}
 		// One relayer's word ends a broadcast only when there is nobody to contradict it.
@@ -264,6 +269,15 @@ impl Roster {
 			Some(until) => Next::Wait(until.saturating_sub(now)),
 			None => Next::Nobody,
 		}
+	}
+
+	/// Whoever else could be tried at `now`, in order: to be asked whether they know more.
+	pub fn others(&self, than: &PublicKey, now: Duration) -> Vec<Relayer> {
+		let others = self
+			.candidates
+			.iter()
+			.filter(|c| c.relayer.key != *than && c.is_ready(now));
+		others.map(|c| c.relayer.clone()).collect()
 	}
 
 	/// Notes how an attempt ended at `now`; `served` when it brought at least one window.
@@ -506,6 +520,17 @@ mod tests {
 		roster.report(&b.key, Ending::Gone, false, at(0));
 		assert_eq!(roster.next(at(0)), Next::GoLive);
 		assert_eq!(roster.next(at(0)), Next::Try(a.clone()));
+	}
+
+	#[test]
+	fn others_are_those_who_could_be_tried() {
+		let (a, b, c) = (relayer(1, None), relayer(2, None), relayer(3, None));
+		let mut roster = roster(&[a.clone(), b.clone(), c.clone()]);
+		assert_eq!(roster.others(&a.key, at(0)), [b.clone(), c.clone()]);
+		roster.report(&b.key, Ending::Failed, false, at(0));
+		roster.report(&c.key, Ending::Fault, false, at(0));
+		assert_eq!(roster.others(&a.key, at(0)), []);
+		assert_eq!(roster.others(&a.key, FIRST_REST), [b]);
 	}
 
 	#[test]

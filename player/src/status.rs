@@ -4,6 +4,7 @@ use clustercast_primitives::Usdc;
 use std::{
 	fmt,
 	io::{self, IsTerminal, Write},
+	time::Duration,
 };
 
 /// Back to the start of the line, and clear it.
@@ -37,6 +38,25 @@ impl fmt::Display for Line {
 			self.relayer.get(tail..).unwrap_or_default(),
 			self.delay_ms as f64 / 1e3
 		)
+	}
+}
+
+/// What the live line says while the broadcaster pauses or is away.
+#[derive(Clone, Copy, Debug)]
+pub struct Pause {
+	/// Nothing is heard of the broadcaster.
+	pub away: bool,
+	/// So far.
+	pub lasting: Duration,
+}
+
+impl fmt::Display for Pause {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let what = match self.away {
+			true => "the broadcaster is away",
+			false => "the broadcaster pauses",
+		};
+		write!(f, "{what}, for {} s so far", self.lasting.as_secs())
 	}
 }
 
@@ -104,5 +124,15 @@ mod tests {
 			"1.52 Mb/s | 12.3 MB verified | 0.000123 USDC | relayer …ft9HyQ6X | 3.2 s behind"
 		);
 		assert!(Line::default().to_string().contains("0.00 Mb/s"));
+	}
+
+	#[test]
+	fn line_says_whose_silence_it_is() {
+		let pause = |away| Pause {
+			away,
+			lasting: Duration::from_millis(125_900),
+		};
+		assert_eq!(pause(false).to_string(), "the broadcaster pauses, for 125 s so far");
+		assert_eq!(pause(true).to_string(), "the broadcaster is away, for 125 s so far");
 	}
 }

@@ -3,10 +3,11 @@
 
 use crate::{
 	accusation::Inquest,
+	opinion::{Question, Rounds},
 	pocket::{PayError, Pocket},
 	roster::{Ending, Relayer},
 	sinks::{unix_ms, Sinks},
-	status::{Line, Status},
+	status::{Line, Pause, Status},
 	summary::{Ended, Summary},
 };
 use clustercast_chain::{Chain, ChainError};
@@ -21,8 +22,8 @@ use clustercast_primitives::{
 	AccountId, Balance, BlockNumber, Hash, StreamId, TrackId, Usdc,
 };
 use clustercast_protocol::{
-	thrift::Wish, viewer::Event, EncodedWindow, EndReason, Fault, PaymentMode, PaymentTerms, PurseError, Resume,
-	SessionKey, Standing, Terms, Thrift, ThriftConfig, ViewerConfig, ViewerSession,
+	thrift::Wish, viewer::Event, Change, EncodedWindow, EndReason, Fault, Patience, PaymentMode, PaymentTerms,
+	PurseError, Quiet, Resume, SessionKey, Silence, Standing, Terms, Thrift, ThriftConfig, ViewerConfig, ViewerSession,
 };
 use std::{future::Future, time::Duration};
 use tokio::{
@@ -54,6 +55,13 @@ const LOOK_UP: Duration = Duration::from_secs(2);
 
 /// How often it is looked whether something is to be reserved, where nothing else happens.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Who begins live is given no window that ended longer ago, on the broadcaster's clock: what a relayer takes for live, and
+/// what it may take to bring it. Milliseconds.
+const OLDEST_START_MS: u64 = 30_000;
+
+/// Once the broadcaster has signed the end, how long the relayer's own word for it is waited for.
+const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// How long a relayer may take to hear that we leave.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -146,6 +154,10 @@ pub struct Viewing<C> {
 	pub(crate) status: Status,
 	/// What the broadcaster says of the broadcast.
 	pub(crate) standing: Standing,
+	/// What was told of its pauses.
+	pub(crate) quiet: Quiet,
+	/// Time is counted from here.
+	pub(crate) begun: Instant,
 	/// The last window that went to the sinks.
 	pub(crate) resume: Option<Resume>,
 	pub(crate) window_length: Duration,
@@ -177,8 +189,20 @@ impl<C: ChainView> Viewing<C> {
 		let _ = tokio::time::timeout(at_most, stopped(&mut self.stop)).await;
 	}
 
-	/// Watches from one relayer until it or the run ends. Errors are our own: a spent budget.
-	pub async fn attempt(&mut self, relayer: &Relayer) -> anyhow::Result<Attempt> {
+	/// The figures as of now.
+	pub(crate) fn figures(&mut self) -> Summary {
+		self.summary.quiet(&self.quiet, self.now());
+		self.summary.clone()
+	}
+
+	/// Since the beginning, on a clock that only goes forward.
+	fn now(&self) -> Duration {
+		self.begun.elapsed()
+	}
+
+	/// Watches from one relayer until it or the run ends; `others` are asked where it has lost the broadcaster. Errors are our
+	/// own: a spent budget.
+	pub async fn attempt(&mut self, relayer: &Relayer, others: Vec<Relayer>) -> anyhow::Result<Attempt> {
 		let windows_before = self.summary.windows;
 		let peer = relayer.addresses.first().map(|a| a.peer_id()).map(PeerId::to_base58);
 		let peer = peer.unwrap_or_default();
@@ -191,7 +215,7 @@ impl<C: ChainView> Viewing<C> {
 		let over = match connected {
 			Ok(stream) => {
 				let mut subscription = self.subscription(stream, relayer);
-				let over = self.subscribe(&mut subscription, &peer).await?;
+				let over = self.subscribe(&mut subscription, &peer, Rounds::new(others)).await?;
 				match subscription.session().fault().is_some() {
 					true => self.inquest.fault(subscription),
 					false => subscription.leave(FAREWELL).await,
@@ -228,7 +252,11 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	fn subscription(&self, stream: Stream, relayer: &Relayer) -> Subscription {
-		let session = ViewerSession::new(ViewerConfig {
+		Subscription::new(stream, self.session(relayer), self.stall().max(RESERVE_PATIENCE))
+	}
+
+	fn session(&self, relayer: &Relayer) -> ViewerSession {
+		ViewerSession::new(ViewerConfig {
 			genesis: self.chain.genesis(),
 			stream: self.stream.id,
 			track: TRACK,
@@ -250,49 +278,86 @@ impl<C: ChainView> Viewing<C> {
 			head: self.chain.best_block(),
 			latest_start_ms: latest_start_ms(),
 			resume: self.resume.clone(),
-		});
-		Subscription::new(stream, session, self.stall().max(RESERVE_PATIENCE))
+		})
 	}
 
-	async fn subscribe(&mut self, subscription: &mut Subscription, peer: &str) -> anyhow::Result<Over> {
-		let mut deadline = Instant::now() + self.stall();
+	async fn subscribe(
+		&mut self,
+		subscription: &mut Subscription,
+		peer: &str,
+		mut rounds: Rounds,
+	) -> anyhow::Result<Over> {
+		let have = self.resume.as_ref().map(|last| (last.id.epoch, last.history.count()));
+		let begins_live = have.is_none();
+		let mut patience = Patience::new(TRACK, have, self.now());
+		// What is asked of another relayer.
+		let mut question: Option<Question> = None;
+		let mut over_since = None;
+		let mut silence = Silence::None;
+		// When the last payments are given up.
+		let mut settled_by = None;
 		// Whom this relayer has paid, and what is reserved for it.
 		let mut thrift: Option<(AccountId, Thrift)> = None;
 		let mut served = false;
 		let mut stop = self.stop.clone();
-		let mut settling = false;
 		// Windows that are neither free nor acknowledged as paid, nor covered by what was paid before.
 		let mut unpaid = 0u32;
 		let mut paying = false;
 		loop {
 			subscription.session().set_head(self.chain.best_block());
 			subscription.session().set_latest_start(latest_start_ms());
-			if !settling && self.ended().is_some() {
-				settling = true;
-				deadline = Instant::now() + SETTLE;
+			if self.ended().is_some() {
+				settled_by.get_or_insert_with(|| Instant::now() + SETTLE);
 			}
+			let settling = settled_by.is_some();
 			if settling && unpaid == 0 {
 				return Ok(Over::Run);
 			}
-			if let (Some((recipient, thrift)), false) = (&mut thrift, settling) {
+			// Nothing is set aside while nothing is to be paid.
+			let due = !settling && silence == Silence::None;
+			if let (Some((recipient, thrift)), true) = (&mut thrift, due) {
 				if let Some(wish) = thrift.wish(self.chain.best_block()) {
 					if self.reserve(subscription, recipient, &wish).await {
 						thrift.sent(&wish);
 						if !served {
-							deadline = deadline.max(Instant::now() + RESERVE_PATIENCE);
+							patience.excuse(self.now() + RESERVE_PATIENCE);
 						}
 					}
 				}
 			}
+			let now = self.now();
+			let deadline = match (settled_by, patience.judge(&self.standing, self.stall(), now)) {
+				(Some(at), _) => at,
+				(None, Ok((now_is, until))) => {
+					silence = now_is;
+					self.on_silence(silence, now);
+					if silence == Silence::Absence && question.is_none() {
+						let put = |other: &Relayer| Question::put(self.node.clone(), other, self.session(other));
+						question = rounds.next(now).map(put);
+					}
+					if silence == Silence::Over && now >= *over_since.get_or_insert(now) + LAST_WORD && self.is_over() {
+						return Ok(Over::Relayer(Ending::Finished, "the broadcast is over".into()));
+					}
+					self.begun + until
+				},
+				(None, Err(failing)) => return Ok(Over::Relayer(Ending::Failed, failing.to_string())),
+			};
 			let event = tokio::select! {
 				event = timeout_at(deadline, subscription.next()) => event,
+				answer = answer(&mut question), if !settling => {
+					if self.on_answer(answer, &mut question) {
+						return Ok(Over::Relayer(Ending::Failed, "has lost the broadcaster; another has not".into()));
+					}
+					continue;
+				},
 				() = sleep(TICK), if thrift.is_some() && !settling => continue,
 				() = stopped(&mut stop), if !settling => continue,
 			};
 			let event = match event {
 				Ok(Ok(event)) => event,
 				_ if settling => return Ok(Over::Run),
-				Err(_) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
+				// Judged again above.
+				Err(_) => continue,
 				Ok(Err(client::Error::Fault(fault))) => {
 					let rejected = subscription.session().rejected_bytes();
 					return Ok(self.on_fault(fault, rejected, peer).await);
@@ -300,6 +365,7 @@ impl<C: ChainView> Viewing<C> {
 				Ok(Err(client::Error::Inactive(_))) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
 				Ok(Err(error)) => return Ok(Over::Relayer(Ending::Failed, error.to_string())),
 			};
+			patience.hear(self.now());
 			match event {
 				Event::Challenged(challenge) => {
 					let signed = self.pocket.subscribe(challenge);
@@ -308,8 +374,10 @@ impl<C: ChainView> Viewing<C> {
 				Event::Status(status) => {
 					self.inquest.status(&status);
 					self.sinks.note(status.status.message.state);
-					self.standing.note_status(&status);
+					self.standing.note_status(&status, self.now());
+					patience.status(&self.standing, self.now());
 				},
+				Event::Waiting => patience.answer(self.now()),
 				Event::Catalog(catalog) => self.inquest.catalog(&catalog),
 				Event::Terms(terms) => {
 					paying = terms.is_some();
@@ -340,15 +408,22 @@ impl<C: ChainView> Viewing<C> {
 					}
 				},
 				Event::Window(_) if settling => {},
+				// Nothing of the past is paid as live.
+				Event::Window(window) if begins_live && !served && self.is_old(&window) => {
+					return Ok(Over::Relayer(
+						Ending::Failed,
+						"began with a window from before the pause".into(),
+					));
+				},
 				Event::Window(window) => {
 					self.on_window(&window, peer).await;
+					patience.window(window.header(), &self.standing, self.now());
 					served = true;
 					if let Some((_, thrift)) = &mut thrift {
 						let header = window.header();
 						thrift.window(header.bytes, header.duration_ms, self.chain.best_block());
 					}
 					unpaid += u32::from(paying);
-					deadline = Instant::now() + self.stall();
 				},
 				// Came too late to be written.
 				Event::PaymentDue(due) if Some(due.window) > self.resume.as_ref().map(|r| r.id) => {},
@@ -452,7 +527,52 @@ impl<C: ChainView> Viewing<C> {
 	fn is_over(&self) -> bool {
 		let watched = self.resume.as_ref().map_or(0, |last| last.id.epoch);
 		let ended = self.standing.status().map(|status| status.status.message.epoch);
-		ended >= Some(watched) && self.standing.at(unix_ms(), 0) == Some(State::Ended)
+		ended >= Some(watched) && self.standing.at(self.now()) == Some(State::Ended)
+	}
+
+	/// Whether a window is none to begin live with.
+	fn is_old(&self, window: &EncodedWindow) -> bool {
+		!self
+			.standing
+			.is_live_within(window.header(), self.now(), OLDEST_START_MS)
+	}
+
+	/// Tells why no window comes.
+	fn on_silence(&mut self, silence: Silence, now: Duration) {
+		match self.quiet.note(silence, now) {
+			Some(Change::Paused) => tracing::info!("the broadcaster pauses"),
+			Some(Change::Lost) => tracing::info!("nothing is heard of the broadcaster; waiting for it"),
+			Some(Change::Found) => tracing::info!("the broadcaster is there again, and pauses"),
+			Some(Change::Over(_)) | None => {},
+		}
+		if let Some(lasting) = self.quiet.lasting(now) {
+			let away = self.quiet.silence() == Silence::Absence;
+			self.status.show(Pause { away, lasting });
+		}
+	}
+
+	/// Takes what another relayer says; whether it knows more of the broadcaster than the one that we watch from.
+	fn on_answer(&mut self, answer: Option<Event>, question: &mut Option<Question>) -> bool {
+		match answer {
+			Some(Event::Challenged(challenge)) => {
+				let signed = self.pocket.subscribe(challenge);
+				if let Some(session) = question.as_mut().and_then(Question::session) {
+					session.subscribe(signed);
+				}
+				false
+			},
+			Some(Event::Status(status)) => {
+				self.inquest.status(&status);
+				let now = self.now();
+				self.standing.note_status(&status, now) && self.standing.holds(now)
+			},
+			Some(Event::Window(_)) => true,
+			Some(_) => false,
+			None => {
+				*question = None;
+				false
+			},
+		}
 	}
 
 	fn stall(&self) -> Duration {
@@ -465,6 +585,9 @@ impl<C: ChainView> Viewing<C> {
 		self.inquest.window(window);
 		let header = window.header();
 		self.standing.note_header(header);
+		if let Some(Change::Over(took)) = self.quiet.window(self.now()) {
+			tracing::info!(pause_s = took.as_secs(), "the broadcast goes on");
+		}
 		self.resume = Some(Resume::after(window));
 		self.window_length = Duration::from_millis(u64::from(header.duration_ms));
 		self.summary.window(peer, header.id, u64::from(header.bytes));
@@ -546,6 +669,14 @@ fn cannot_pay(error: PayError) -> anyhow::Error {
 		error => error.into(),
 	};
 	error.context("cannot pay")
+}
+
+/// What the other relayer says; never anything where none is asked.
+async fn answer(question: &mut Option<Question>) -> Option<Event> {
+	match question {
+		Some(question) => question.next().await,
+		None => std::future::pending().await,
+	}
 }
 
 /// Returns when the run is to stop; never, if nobody is left to say so.

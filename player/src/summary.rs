@@ -1,8 +1,9 @@
 //! Figures of a run: what `--json` writes.
 
 use clustercast_primitives::{Balance, WindowId};
+use clustercast_protocol::{Quiet, Silence};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Different reasons kept per relayer: more only repeat that it does not work.
 const MAX_REASONS: usize = 32;
@@ -23,6 +24,19 @@ pub enum Ended {
 	NoRelayerLeft,
 	/// The broadcaster was caught signing two things of which one is untrue.
 	Flagged,
+}
+
+/// Why windows come or do not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Broadcast {
+	/// They do, or nothing explains that they do not.
+	#[default]
+	Live,
+	/// The broadcaster pauses.
+	Paused,
+	/// Nothing is heard of the broadcaster.
+	Away,
 }
 
 /// One relayer's part.
@@ -59,6 +73,12 @@ pub struct Summary {
 	pub spent_expected_micro_usdc: Balance,
 	/// Times that windows were left out because no relayer had them any more.
 	pub gaps: u64,
+	/// How the broadcast stood when these figures were taken.
+	pub broadcast: Broadcast,
+	/// Times that the broadcaster paused or was away.
+	pub pauses: u64,
+	/// How long these took together, milliseconds.
+	pub paused_ms: u64,
 	/// Reports of relayers or the broadcaster that the chain agreed with.
 	pub reports: u64,
 	/// First window.
@@ -110,6 +130,17 @@ impl Summary {
 		}
 	}
 
+	/// How the broadcast stands.
+	pub fn quiet(&mut self, quiet: &Quiet, now: Duration) {
+		self.broadcast = match quiet.silence() {
+			Silence::None | Silence::Over => Broadcast::Live,
+			Silence::Pause => Broadcast::Paused,
+			Silence::Absence => Broadcast::Away,
+		};
+		self.pauses = quiet.count();
+		self.paused_ms = u64::try_from(quiet.total(now).as_millis()).unwrap_or(u64::MAX);
+	}
+
 	fn relayer(&mut self, peer: &str) -> &mut RelayerFigures {
 		self.relayers.entry(peer.into()).or_default()
 	}
@@ -144,6 +175,27 @@ mod tests {
 		assert_eq!(json["relayers"]["a"]["setbacks"]["stalled"], 2);
 		assert_eq!(json["relayers"]["b"]["rejectedBytes"], 50);
 		assert_eq!(json["relayers"]["b"]["faults"][0], "chunk 0 of window 1/0/0.0");
+	}
+
+	#[test]
+	fn pause_is_in_the_figures() {
+		let (mut summary, mut quiet) = (Summary::default(), Quiet::default());
+		let at = Duration::from_secs;
+		quiet.note(Silence::Pause, at(5));
+		summary.quiet(&quiet, at(12));
+		let json = serde_json::to_value(&summary).unwrap();
+		assert_eq!((&json["broadcast"], &json["pauses"]), (&"paused".into(), &1.into()));
+		assert_eq!(json["pausedMs"], 7_000);
+		quiet.note(Silence::Absence, at(20));
+		summary.quiet(&quiet, at(20));
+		assert_eq!(summary.broadcast, Broadcast::Away);
+		quiet.window(at(25));
+		summary.quiet(&quiet, at(99));
+		let json = serde_json::to_value(&summary).unwrap();
+		assert_eq!(
+			(&json["broadcast"], &json["pausedMs"]),
+			(&"live".into(), &20_000.into())
+		);
 	}
 
 	#[test]

@@ -6,6 +6,8 @@
 //! | [`window`] | a window encoded once and shared by all who receive it |
 //! | [`meter`] | what each window takes, counted alike by both sides |
 //! | [`standing`] | whether a broadcast is live, idle or ended, by what its key signed |
+//! | [`patience`] | whether a peer that brings no window fails, or the broadcaster pauses |
+//! | [`quiet`] | what people are told of a silence, and how long it took |
 //! | [`broadcast`] | what a broadcaster's key signs in one run |
 //! | [`cache`] | the newest windows, bounded in bytes |
 //! | [`viewer`] | receiving side: verifies chunk by chunk, says what is owed |
@@ -28,6 +30,7 @@
 //!   <------------------------------ Terms
 //!   <------------------------------ Catalog, Init, History, Window, Receipt   (at most `credit` receipts unpaid)
 //!   <------------------------------ Status      (whenever there is a newer one)
+//!   <------------------------------ Waiting     (nothing newer, where nothing else is said)
 //!   Ticket or Voucher ----------->
 //!   <------------------------------ Paid
 //!   Reserve --------------------->              (where the terms ask for it, and again before it is used up)
@@ -46,7 +49,9 @@ pub mod cache;
 pub mod credit;
 pub mod evidence;
 pub mod meter;
+pub mod patience;
 pub mod purse;
+pub mod quiet;
 pub mod relayer;
 pub mod standing;
 pub mod thrift;
@@ -60,7 +65,9 @@ pub use cache::{Cursor, Lookup, WindowCache};
 pub use credit::{Credit, CreditConfig, Float, Shortage};
 pub use evidence::{Evidence, Suspicion, Witness};
 pub use meter::{Meter, Share};
+pub use patience::{Failing, Patience, Silence};
 pub use purse::{Purse, PurseConfig, PurseError};
+pub use quiet::{Change, Quiet};
 pub use relayer::{ReceiptSigner, RelayerSession};
 pub use standing::Standing;
 pub use thrift::{Thrift, ThriftConfig};

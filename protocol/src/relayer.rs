@@ -289,6 +289,14 @@ impl RelayerSession {
 		}
 	}
 
+	/// Says that we are there and have nothing newer, where nothing waits to be sent: a viewer who hears nothing for long
+	/// takes us for dead.
+	pub fn waiting(&mut self) {
+		if matches!(self.state, State::Serving(..)) && self.transmit.is_empty() {
+			self.transmit.push_back(ToViewer::Waiting.to_frame());
+		}
+	}
+
 	/// Ends the subscription, whatever its state; also how one is refused. Payments that arrive later are not looked at:
 	/// a driver that wants to be paid for the last windows waits until [`RelayerSession::unpaid`] is empty.
 	pub fn end(&mut self, reason: EndReason) {

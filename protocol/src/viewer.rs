@@ -196,6 +196,8 @@ pub enum Event {
 	Paid(Hash),
 	/// The relayer says that the reservation with this counter is final. Where that is untrue it is its own loss.
 	Reserved(u32),
+	/// The relayer is there, and has nothing newer than what it sent.
+	Waiting,
 	/// The relayer ended the subscription.
 	Ended(EndReason),
 }
@@ -409,7 +411,7 @@ impl ViewerSession {
 				},
 				Ok(Some(Delivery::Window(_))) if !pursuit.complete => pursuit.complete = true,
 				// Says nothing of the window, wherever it stands.
-				Ok(Some(Delivery::Message(ToViewer::Status(_) | ToViewer::Reserved(_)))) => {},
+				Ok(Some(Delivery::Message(ToViewer::Status(_) | ToViewer::Reserved(_) | ToViewer::Waiting))) => {},
 				Ok(Some(Delivery::Message(ToViewer::Receipt(receipt, deliveries)))) if pursuit.complete => {
 					let (relayer, genesis) = (&self.config.relayer_key, &self.config.genesis);
 					self.evidence = self
@@ -582,6 +584,10 @@ impl ViewerSession {
 			},
 			ToViewer::Reserved(counter) => {
 				self.events.push_back(Event::Reserved(counter));
+				Ok(())
+			},
+			ToViewer::Waiting => {
+				self.events.push_back(Event::Waiting);
 				Ok(())
 			},
 			ToViewer::End(reason) => {

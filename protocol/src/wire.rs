@@ -26,8 +26,8 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use std::fmt;
 
 /// Name of the protocol as libp2p negotiates it. Its number rises with every change of a frame: peers that speak another
-/// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations.
-pub const PROTOCOL_NAME: &str = "/clustercast/deliver/4";
+/// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations, 5 `Waiting`.
+pub const PROTOCOL_NAME: &str = "/clustercast/deliver/5";
 
 /// Length and kind.
 pub const PREFIX_BYTES: usize = 5;
@@ -75,6 +75,8 @@ pub enum Kind {
 	History = 0x8a,
 	/// Counter of the reservation that is final on the chain.
 	Reserved = 0x8b,
+	/// Nothing.
+	Waiting = 0x8c,
 }
 
 impl Kind {
@@ -95,6 +97,7 @@ impl Kind {
 			0x89 => Self::Status,
 			0x8a => Self::History,
 			0x8b => Self::Reserved,
+			0x8c => Self::Waiting,
 			_ => return None,
 		})
 	}
@@ -120,6 +123,7 @@ impl Kind {
 			Self::Catalog => SignedCatalog::max_encoded_len(),
 			Self::Status => SignedStatus::max_encoded_len(),
 			Self::History => History::max_encoded_len(),
+			Self::Waiting => 0,
 		}
 	}
 }
@@ -414,6 +418,8 @@ pub enum ToViewer {
 	History(History),
 	/// The reservation with this counter is final on the chain.
 	Reserved(u32),
+	/// It is there and has nothing newer than what it sent: where nothing else is to be said for a while.
+	Waiting,
 }
 
 impl ToViewer {
@@ -434,6 +440,7 @@ impl ToViewer {
 			Self::Status(status) => frame(Kind::Status, status),
 			Self::History(history) => frame(Kind::History, history),
 			Self::Reserved(counter) => frame(Kind::Reserved, counter),
+			Self::Waiting => prefix(Kind::Waiting, 0).freeze(),
 		}
 	}
 
@@ -450,6 +457,7 @@ impl ToViewer {
 			Self::Status(_) => Kind::Status,
 			Self::History(_) => Kind::History,
 			Self::Reserved(_) => Kind::Reserved,
+			Self::Waiting => Kind::Waiting,
 		}
 	}
 }
@@ -873,6 +881,10 @@ impl DeliveryDecoder {
 			Kind::Paid => ToViewer::Paid(decode(kind, body)?),
 			Kind::End => ToViewer::End(decode(kind, body)?),
 			Kind::Reserved => ToViewer::Reserved(decode(kind, body)?),
+			Kind::Waiting => {
+				let () = decode(kind, body)?;
+				ToViewer::Waiting
+			},
 			Kind::Subscribe | Kind::Ticket | Kind::Voucher | Kind::Reserve | Kind::Window => {
 				return Err(WireError::WrongDirection(kind))
 			},

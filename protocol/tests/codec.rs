@@ -331,6 +331,7 @@ fn answer() -> impl Strategy<Value = ToViewer> {
 		vec(any::<u8>(), 1..2_000).prop_map(|init| ToViewer::Init(Bytes::from(init))),
 		history().prop_map(ToViewer::History),
 		any::<u32>().prop_map(ToViewer::Reserved),
+		Just(ToViewer::Waiting),
 		status().prop_map(|status| ToViewer::Status(Box::new(status))),
 		(receipt(), deliveries()).prop_map(|(receipt, deliveries)| ToViewer::Receipt(receipt, deliveries)),
 		hash().prop_map(ToViewer::Paid),

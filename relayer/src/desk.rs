@@ -30,10 +30,10 @@ use std::{
 		atomic::{AtomicBool, AtomicU32, Ordering},
 		Arc, Mutex, MutexGuard, PoisonError, Weak,
 	},
-	time::{SystemTime, UNIX_EPOCH},
+	time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
-	sync::{mpsc, watch},
+	sync::{mpsc, watch, Semaphore},
 	time::Instant,
 };
 
@@ -42,6 +42,12 @@ pub const TRACK: TrackId = 0;
 
 /// Blocks that a ticket must have left: five minutes to redeem it, with a second attempt.
 pub const MIN_TICKET_LIFE: BlockNumber = 150;
+
+/// Winners that wait for room on the disk: in memory, and not acknowledged.
+pub const MAX_HELD: usize = 1_000;
+
+/// Between two attempts to store a winner on a full disk.
+const STORE_AGAIN: Duration = Duration::from_secs(1);
 
 /// How far behind the newest block receipts are dated: a viewer's node may be so much behind ours, and the blocks that
 /// viewers allow ahead, before it takes them for receipts of another time. Evidence counts 8 s shorter for it.
@@ -85,6 +91,8 @@ pub struct Desk<L> {
 	pub genesis: Hash,
 	/// Hands reservations in.
 	pub orders: mpsc::Sender<Order>,
+	/// Places for winners on their way to the disk: [`MAX_HELD`].
+	pub held: Arc<Semaphore>,
 	/// Reservations on their way, by session.
 	pub pending: Mutex<HashMap<PublicKey, Weak<Mutex<Pending>>>>,
 }
@@ -236,11 +244,14 @@ impl<L: Ledger> Desk<L> {
 	}
 
 	/// The newest voucher of this payer under the terms of now. One lookup in the database's memory.
-	fn kept(&self, payer: &SessionKey) -> Result<Option<Kept>, EndReason> {
-		self.store.voucher(&self.place(payer)).map_err(|error| {
-			tracing::error!(%error, "store of vouchers");
-			EndReason::NotServed
-		})
+	fn kept(&self, payer: &SessionKey) -> Result<Option<Kept>, store::Error> {
+		let place = self.place(payer);
+		let kept = self.store.voucher(&place)?;
+		let Some(newest) = self.recorder.held(&place) else {
+			return Ok(kept);
+		};
+		let (paid, settled) = kept.map_or((0, 0), |kept| (kept.paid, kept.settled));
+		Ok(Some(Kept { newest, paid, settled }))
 	}
 
 	/// Whether vouchers can be asked of this payer. Not where the chain has paid more than we have vouchers for, since we
@@ -256,7 +267,10 @@ impl<L: Ledger> Desk<L> {
 				return Ok(false);
 			},
 		};
-		let kept = self.kept(payer)?;
+		// Where the store fails, a ticket that loses needs none.
+		let Ok(kept) = self.kept(payer) else {
+			return Ok(false);
+		};
 		let newest = kept.map_or((0, 0), |k| (k.newest.message.amount, k.newest.message.bytes));
 		Ok(newest.0 >= paid.amount && newest.1 >= paid.bytes)
 	}
@@ -269,7 +283,9 @@ impl<L: Ledger> Desk<L> {
 		if !may_voucher {
 			return Ok(tickets);
 		}
-		let kept = self.kept(payer)?;
+		let Ok(kept) = self.kept(payer) else {
+			return Ok(tickets);
+		};
 		let by_voucher = kept.as_ref().map_or(0, |kept| kept.newest.message.amount);
 		// What is reserved can wait for as long as it takes to be worth a fee.
 		let covered = self.reserve.is_some() && self.book().credit().is_covered(payer, self.face_value.min(1));
@@ -331,10 +347,21 @@ impl<L: Ledger> Desk<L> {
 		})
 	}
 
+	/// Ends when the winner is on disk. A full disk is waited for: until then the window counts as unpaid, and the viewer is
+	/// served on within its credit.
 	async fn keep(&self, winner: WinningTicket) -> Result<(), EndReason> {
-		let (store, ticket, now) = (self.store.clone(), winner.clone(), unix_ms());
-		let stored = tokio::task::spawn_blocking(move || store.insert(&ticket, now)).await;
-		match stored.expect("store methods do not panic") {
+		let Ok(place) = self.held.clone().try_acquire_owned() else {
+			self.settle(&winner, 0, true);
+			return Err(EndReason::NotServed);
+		};
+		let (store, ticket) = (self.store.clone(), winner.clone());
+		// Goes on where the viewer leaves meanwhile: it has paid.
+		let stored = tokio::spawn(async move {
+			let stored = store_winner(store, ticket).await;
+			drop(place);
+			stored
+		});
+		match stored.await.expect("store methods do not panic") {
 			Ok(()) => return Ok(()),
 			Err(store::Error::NonceSpent) => Err(EndReason::TicketRefused(TicketError::Duplicate)),
 			Err(store::Error::Full) => {
@@ -348,6 +375,26 @@ impl<L: Ledger> Desk<L> {
 		}
 		// We could not keep it: not the viewer's fault.
 		.inspect_err(|_| self.settle(&winner, 0, true))
+	}
+}
+
+/// Stores a winner, again and again where the disk is full.
+async fn store_winner(store: Arc<Store>, winner: WinningTicket) -> Result<(), store::Error> {
+	let mut failed = false;
+	loop {
+		let (to, ticket, now) = (store.clone(), winner.clone(), unix_ms());
+		let stored = tokio::task::spawn_blocking(move || match to.insert(&ticket, now) {
+			// What broke may have been written nevertheless.
+			Err(store::Error::NonceSpent) if failed && to.has(&ticket)? => Ok(()),
+			other => other,
+		});
+		match stored.await.expect("store methods do not panic") {
+			Err(error) if error.is_of_the_disk() => {
+				failed = true;
+				tokio::time::sleep(STORE_AGAIN).await;
+			},
+			other => return other,
+		}
 	}
 }
 

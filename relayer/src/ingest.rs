@@ -1,19 +1,22 @@
 //! Brings windows in: subscribes upstream, verifies, fills the feed. Reconnects and goes on behind the last window, also
-//! after a restart: viewers who come back find no gap as long as upstream still has what was missed.
+//! after a restart: viewers who come back find no gap as long as upstream still has what was missed. A pause of the
+//! broadcaster is waited through.
 
 use crate::{
 	desk::{unix_ms, TRACK},
 	metrics,
+	upstream::{Loss, Outage},
 };
 use clustercast_chain::{Chain, ChainError};
+use clustercast_cli::Seldom;
 use clustercast_network::{client, Address, Feed, Node, Subscription};
 use clustercast_primitives::{
-	chain::StreamKeyInfo, subscribe::Binding, window::MAX_AHEAD_MS, BlockNumber, Hash, History, PublicKey, StreamId,
-	WindowId,
+	chain::StreamKeyInfo, status::State, subscribe::Binding, window::MAX_AHEAD_MS, BlockNumber, Hash, History,
+	PublicKey, StreamId, WindowId,
 };
 use clustercast_protocol::{
 	viewer::{Event, Resume},
-	EndReason, ViewerConfig, ViewerSession,
+	Change, EndReason, Failing, Patience, Quiet, Silence, Standing, ViewerConfig, ViewerSession,
 };
 use codec::{DecodeAll, Encode};
 use std::{
@@ -25,15 +28,11 @@ use std::{
 	path::{Path, PathBuf},
 	time::Duration,
 };
+use tokio::time::{timeout_at, Instant};
 
-/// No window for this long: the connection is given up and made anew. Several windows of the usual 2 s.
-const INACTIVITY: Duration = Duration::from_secs(15);
-
-/// Pause after the first failure; doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-
-/// Longest pause: a broadcast that begins is noticed within this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// A window that exists and does not come for this long: the connection is given up and made anew. Several windows of the
+/// usual 2 s.
+const STALL: Duration = Duration::from_secs(15);
 
 /// How far behind the last window a restart begins: viewers may lack what we had just received. Sixteen seconds.
 const REWIND: usize = 8;
@@ -110,61 +109,151 @@ enum Failure {
 	Subscription(#[from] client::Error),
 	#[error("ended by upstream: {0:?}")]
 	Ended(EndReason),
+	#[error(transparent)]
+	Failing(#[from] Failing),
+}
+
+/// What outlives a connection.
+struct Memory {
+	/// Time is counted from here.
+	begun: Instant,
+	/// Behind which window it goes on.
+	resume: Option<Resume>,
+	/// The last windows, the oldest first.
+	recent: VecDeque<Resume>,
+	/// What the broadcaster says.
+	standing: Standing,
+	/// What was told of its pauses.
+	quiet: Quiet,
+	outage: Outage,
+	/// It was told that there is an upstream.
+	greeted: bool,
+	/// Since when upstream serves us.
+	connected: Option<Duration>,
+	/// The position cannot be written.
+	unstored: Seldom,
+}
+
+impl Memory {
+	fn now(&self) -> Duration {
+		self.begun.elapsed()
+	}
+
+	/// No window comes.
+	fn silence(&mut self, silence: Silence) {
+		match self.quiet.note(silence, self.now()) {
+			Some(Change::Paused) => tracing::info!("the broadcaster pauses"),
+			Some(Change::Lost) => tracing::info!("nothing is heard of the broadcaster; waiting for it"),
+			Some(Change::Found) => tracing::info!("the broadcaster is there again, and pauses"),
+			Some(Change::Over(_)) | None => return,
+		}
+		::metrics::gauge!(metrics::PAUSED).set(1.0);
+	}
+
+	/// A window came.
+	fn window(&mut self) {
+		if let Some(Change::Over(took)) = self.quiet.window(self.now()) {
+			::metrics::gauge!(metrics::PAUSED).set(0.0);
+			tracing::info!(pause_s = took.as_secs(), "the broadcast goes on");
+		}
+	}
+
+	/// Upstream serves us.
+	fn connect(&mut self) {
+		self.connected = Some(self.now());
+		::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(1.0);
+	}
+
+	/// Upstream brings something of a broadcast that goes on.
+	fn supplied(&mut self) {
+		let took = self.outage.connected(self.now());
+		match (std::mem::replace(&mut self.greeted, true), took) {
+			(false, _) => tracing::info!("connected to upstream"),
+			(true, Some(took)) => tracing::info!(outage_s = took.as_secs(), "connected to upstream again"),
+			(true, None) => {},
+		}
+	}
 }
 
 impl<K: StreamKeys> Ingest<K> {
 	/// Runs until it is dropped. `signers` is what the chain said when the program began; it is asked again with
 	/// every connection, since a broadcaster may change it.
 	pub async fn run(self, mut signers: Signers) {
-		let mut resume = load(&self.position, self.stream);
-		let mut pause = FIRST_PAUSE;
+		let resume = load(&self.position, self.stream);
+		let mut memory = Memory {
+			begun: Instant::now(),
+			recent: VecDeque::from_iter(resume.clone()),
+			resume,
+			standing: Standing::default(),
+			quiet: Quiet::default(),
+			outage: Outage::default(),
+			greeted: false,
+			connected: None,
+			unstored: Seldom::default(),
+		};
 		let mut fruitless = 0;
-		let mut recent = VecDeque::from_iter(resume.clone());
+		let mut over = false;
 		loop {
 			match self.keys.signers(self.stream).await {
 				Ok(Some(known)) => signers = known,
 				Ok(None) => tracing::warn!(stream = %self.stream, "the stream key is gone from the chain"),
 				Err(error) => tracing::warn!(%error, "cannot look up the stream key; using the one known"),
 			}
-			let before = resume.clone();
-			let Err(failure) = self.connection(&signers, &mut resume, &mut recent).await;
+			let before = memory.resume.clone();
+			let Err(failure) = self.connection(&signers, &mut memory).await;
 			::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(0.0);
-			if resume != before {
-				(pause, fruitless) = (FIRST_PAUSE, 0);
-			}
+			let served = memory.resume != before;
 			match &failure {
 				Failure::Subscription(client::Error::Fault(fault)) => {
 					::metrics::counter!(metrics::UPSTREAM_FAULTS).increment(1);
 					tracing::error!(%fault, "upstream broke the protocol");
 				},
 				Failure::Ended(EndReason::Finished) => {
-					tracing::info!("the broadcast is over");
+					if served || !over {
+						tracing::info!("the broadcast is over");
+					}
+					over = true;
 					self.feed.finish();
 				},
 				// Too far behind: begin live. The feed tells viewers the same.
-				Failure::Ended(EndReason::WindowGone) => resume = None,
+				Failure::Ended(EndReason::WindowGone) => memory.resume = None,
 				_ => {},
 			}
-			// An upstream that answers, but never with what follows, has begun anew.
-			if !matches!(failure, Failure::Connect(_)) && resume == before {
+			// An upstream that is there, and never brings what follows, has begun anew.
+			if served {
+				fruitless = 0;
+			} else if matches!(
+				failure,
+				Failure::Failing(_) | Failure::Subscription(client::Error::Fault(_))
+			) {
 				fruitless += 1;
 				if fruitless >= MAX_FRUITLESS {
-					resume = None;
+					memory.resume = None;
 				}
 			}
-			tracing::info!(%failure, pause_ms = pause.as_millis(), "upstream lost; connecting again");
-			tokio::time::sleep(pause).await;
-			pause = (2 * pause).min(LONGEST_PAUSE);
+			let now = memory.now();
+			let loss = match (&failure, memory.connected.take()) {
+				(Failure::Connect(_), _) => Loss::Unreachable,
+				(_, since) => Loss::Ended {
+					lasted: since.map_or(Duration::ZERO, |since| now.saturating_sub(since)),
+					served,
+				},
+			};
+			let step = memory.outage.failed(loss, now);
+			let is_over = matches!(failure, Failure::Ended(EndReason::Finished));
+			match step.say && !is_over {
+				true => tracing::info!(%failure, "upstream lost; trying again"),
+				false => tracing::debug!(%failure, pause_ms = step.pause.as_millis(), "upstream is still away"),
+			}
+			tokio::time::sleep(step.pause).await;
+			if !memory.standing.holds(memory.now()) {
+				memory.silence(Silence::Absence);
+			}
 		}
 	}
 
 	/// One connection, to its end.
-	async fn connection(
-		&self,
-		signers: &Signers,
-		resume: &mut Option<Resume>,
-		recent: &mut VecDeque<Resume>,
-	) -> Result<Infallible, Failure> {
+	async fn connection(&self, signers: &Signers, memory: &mut Memory) -> Result<Infallible, Failure> {
 		let stream = self.node.connect(&self.upstream).await?;
 		let session = ViewerSession::new(ViewerConfig {
 			genesis: self.genesis,
@@ -178,32 +267,58 @@ impl<K: StreamKeys> Ingest<K> {
 			payment: None,
 			head: self.keys.best_block(),
 			latest_start_ms: latest_start_ms(),
-			resume: resume.clone(),
+			resume: memory.resume.clone(),
 		});
-		let mut subscription = Subscription::new(stream, session, INACTIVITY);
+		// `patience` knows better, and sooner, when something is missing.
+		let mut subscription = Subscription::new(stream, session, 2 * STALL);
+		let have = memory.resume.as_ref().map(|last| (last.id.epoch, last.history.count()));
+		let mut patience = Patience::new(TRACK, have, memory.now());
 		loop {
 			subscription.session().set_head(self.keys.best_block());
 			subscription.session().set_latest_start(latest_start_ms());
-			match subscription.next().await? {
-				Event::Terms(_) => {
-					::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(1.0);
-					tracing::info!("connected to upstream");
-				},
+			let (silence, until) = patience.judge(&memory.standing, STALL, memory.now())?;
+			memory.silence(silence);
+			let Ok(event) = timeout_at(memory.begun + until, subscription.next()).await else {
+				continue;
+			};
+			let event = event?;
+			let now = memory.now();
+			patience.hear(now);
+			match event {
+				Event::Terms(_) => memory.connect(),
+				Event::Waiting => patience.answer(now),
 				Event::Window(window) => {
 					let last = Resume::after(&window);
-					*resume = Some(last.clone());
+					memory.resume = Some(last.clone());
+					memory.standing.note_header(window.header());
+					patience.window(window.header(), &memory.standing, now);
+					memory.supplied();
+					memory.window();
 					::metrics::counter!(metrics::WINDOWS).increment(1);
 					::metrics::counter!(metrics::BYTES_RECEIVED).increment(window.header().bytes.into());
 					tracing::debug!(window = %window.id(), bytes = window.header().bytes, "received");
 					self.feed.push(window);
+					let recent = &mut memory.recent;
 					recent.push_back(last);
 					recent.drain(..recent.len().saturating_sub(REWIND));
-					if let Some(Err(error)) = recent.front().map(|first| store(&self.position, first)) {
-						tracing::warn!(%error, "a restart will begin live: {}", self.position.display());
+					match recent.front().map(|first| store(&self.position, first)) {
+						Some(Err(error)) => {
+							if memory.unstored.due(Instant::now().into_std()).is_some() {
+								tracing::warn!(%error, "a restart will begin live: {}", self.position.display());
+							}
+						},
+						_ => drop(memory.unstored.well()),
 					}
 				},
 				Event::Ended(reason) => return Err(Failure::Ended(reason)),
-				Event::Status(status) => drop(self.feed.push_status(*status)),
+				Event::Status(status) => {
+					memory.standing.note_status(&status, now);
+					patience.status(&memory.standing, now);
+					if status.status.message.state != State::Ended {
+						memory.supplied();
+					}
+					self.feed.push_status(*status);
+				},
 				// Free service has none of them; catalog and initialisation segment come with each window.
 				Event::Catalog(_)
 				| Event::Init(_)
@@ -242,10 +357,10 @@ mod tests {
 	use super::*;
 	use bytes::Bytes;
 	use clustercast_network::{
-		node::Limits,
+		node::{Limits, ListenError},
 		serve::{serve, Config, Grant, Policy},
 	};
-	use clustercast_primitives::{catalog::Track, crypto::KeyPair, status::State};
+	use clustercast_primitives::{catalog::Track, crypto::KeyPair};
 	use clustercast_protocol::{Broadcast, Cursor, Lookup, Subscribe};
 	use std::sync::Arc;
 
@@ -303,8 +418,8 @@ mod tests {
 		}
 	}
 
-	/// Ingests from `upstream` as a relayer does that was just started, until it has the window `last`.
-	async fn ingest_until(upstream: &Address, position: &Path, last: u64) -> Feed {
+	/// As a relayer does that was just started.
+	fn start_ingest(upstream: &Address, position: &Path) -> (Feed, impl Future<Output = ()>) {
 		let feed = Feed::new(1 << 20);
 		let (node, _incoming) = Node::start(&KeyPair::from_seed([9; 32]), Limits::default()).unwrap();
 		let ingest = Ingest {
@@ -316,6 +431,12 @@ mod tests {
 			feed: feed.clone(),
 			position: position.into(),
 		};
+		(feed, ingest.run(signers()))
+	}
+
+	/// Ingests from `upstream` as a relayer does that was just started, until it has the window `last`.
+	async fn ingest_until(upstream: &Address, position: &Path, last: u64) -> Feed {
+		let (feed, ingest) = start_ingest(upstream, position);
 		let mut news = feed.news();
 		let arrived = async {
 			while feed.latest(STREAM, TRACK).is_none_or(|w| w.id().segment < last) {
@@ -323,10 +444,166 @@ mod tests {
 			}
 		};
 		tokio::select! {
-			() = ingest.run(signers()) => unreachable!("it runs for ever"),
-			arrived = tokio::time::timeout(Duration::from_secs(60), arrived) => arrived.expect("the windows arrive"),
+			() = ingest => unreachable!("it runs for ever"),
+			arrived = tokio::time::timeout(PATIENCE, arrived) => arrived.expect("the windows arrive"),
 		}
 		feed
+	}
+
+	/// Far longer than anything here takes.
+	const PATIENCE: Duration = Duration::from_secs(60);
+
+	/// What a viewer may wait for the first window behind a pause.
+	const SOON: Duration = Duration::from_secs(3);
+
+	/// Serves a feed for nothing, under this key.
+	async fn serve_feed(seed: u8, on: &str, feed: Feed) -> (Address, Node, tokio::task::JoinHandle<()>) {
+		let key = KeyPair::from_seed([seed; 32]);
+		let (node, incoming) = Node::start(&key, Limits::default()).unwrap();
+		let address = loop {
+			match node.listen(on.parse().unwrap()).await {
+				// The one before is on its way out.
+				Err(ListenError::PortInUse(_)) => tokio::task::yield_now().await,
+				other => break other.unwrap(),
+			}
+		};
+		let config = Config::new(GENESIS, key.public());
+		let serving = serve(incoming, feed, Arc::new(Free), config, std::future::pending());
+		(address, node, tokio::spawn(serving))
+	}
+
+	const LOOPBACK: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
+
+	/// A viewer who pays nothing and begins live.
+	async fn watch(relayer: &Address) -> (Subscription, Node) {
+		let (node, _) = Node::start(&KeyPair::from_seed(rand_seed()), Limits::default()).unwrap();
+		let session = ViewerSession::new(ViewerConfig {
+			genesis: GENESIS,
+			stream: STREAM,
+			track: TRACK,
+			signing_key: broadcaster().public(),
+			former_keys: Vec::new(),
+			relayer_key: relayer.peer(),
+			relayer_account: None,
+			binding: Binding::PeerKey(relayer.peer().0),
+			payment: None,
+			head: 1_000,
+			latest_start_ms: u64::MAX,
+			resume: None,
+		});
+		let stream = node.connect(relayer).await.unwrap();
+		(Subscription::new(stream, session, PATIENCE), node)
+	}
+
+	fn rand_seed() -> [u8; 32] {
+		let (high, low) = (unix_ms().to_le_bytes(), std::process::id().to_le_bytes());
+		std::array::from_fn(|i| high.get(i).or(low.get(i.wrapping_sub(8))).copied().unwrap_or(7))
+	}
+
+	/// The number of the next window, and the states that were told before it.
+	async fn next_window(viewer: &mut Subscription) -> (u64, Vec<State>) {
+		let mut told = Vec::new();
+		loop {
+			match tokio::time::timeout(PATIENCE, viewer.next()).await.unwrap().unwrap() {
+				Event::Window(window) => return (window.id().segment, told),
+				Event::Status(status) => told.push(status.status.message.state),
+				_ => {},
+			}
+		}
+	}
+
+	async fn next_state(viewer: &mut Subscription) -> State {
+		loop {
+			match tokio::time::timeout(PATIENCE, viewer.next()).await.unwrap().unwrap() {
+				Event::Window(window) => panic!("window {} in a pause", window.id()),
+				Event::Status(status) => return status.status.message.state,
+				_ => {},
+			}
+		}
+	}
+
+	#[tokio::test]
+	async fn pause_passes_through_two_hops_and_the_first_window_behind_it_at_once() {
+		let dir = tempfile::tempdir().unwrap();
+		let source = Feed::new(1 << 20);
+		let (origin, _origin, _) = serve_feed(8, LOOPBACK, source.clone()).await;
+		let (feed, ingest) = start_ingest(&origin, &dir.path().join("position"));
+		let ingesting = tokio::spawn(ingest);
+		let (relayer, _relayer, _) = serve_feed(7, LOOPBACK, feed).await;
+		let (mut early, _early) = watch(&relayer).await;
+		let mut broadcast = broadcast();
+		source.push_status(broadcast.status(State::Live, 0));
+		go_on(&mut broadcast, &source, 1);
+		assert_eq!(next_window(&mut early).await.0, 0);
+		// Days, by the broadcaster's clock.
+		source.push_status(broadcast.status(State::Idle, 500_000_000));
+		while next_state(&mut early).await != State::Idle {}
+		let (mut late, _late) = watch(&relayer).await;
+		assert_eq!(next_state(&mut late).await, State::Idle);
+		let published = Instant::now();
+		go_on(&mut broadcast, &source, 1);
+		assert_eq!(next_window(&mut early).await.0, 1);
+		assert_eq!(next_window(&mut late).await.0, 1, "nothing of before the pause");
+		assert!(published.elapsed() < SOON);
+		ingesting.abort();
+	}
+
+	/// Restarted in a pause it fetches the last windows for those who come back. Nobody else is given them.
+	#[tokio::test]
+	async fn relayer_that_restarts_in_a_pause_gives_newcomers_nothing_old() {
+		let dir = tempfile::tempdir().unwrap();
+		let position = dir.path().join("position");
+		let source = Feed::new(1 << 20);
+		let (origin, _origin, _) = serve_feed(8, LOOPBACK, source.clone()).await;
+		let mut broadcast = broadcast();
+		go_on(&mut broadcast, &source, 1);
+		ingest_until(&origin, &position, 0).await;
+		go_on(&mut broadcast, &source, 19);
+		source.push_status(broadcast.status(State::Live, 40_000));
+		ingest_until(&origin, &position, 19).await;
+		source.push_status(broadcast.status(State::Live, 160_000));
+		let feed = ingest_until(&origin, &position, 19).await;
+		let live = Cursor::Live {
+			stream: STREAM,
+			track: TRACK,
+		};
+		assert!(feed.latest(STREAM, TRACK).is_some());
+		assert!(matches!(feed.get(live), Lookup::NotYet));
+	}
+
+	#[tokio::test]
+	async fn origin_that_comes_back_is_noticed_at_once() {
+		let dir = tempfile::tempdir().unwrap();
+		let source = Feed::new(1 << 20);
+		let (origin, node, serving) = serve_feed(8, LOOPBACK, source.clone()).await;
+		let (feed, ingest) = start_ingest(&origin, &dir.path().join("position"));
+		let ingesting = tokio::spawn(ingest);
+		let (relayer, _relayer, _) = serve_feed(7, LOOPBACK, feed).await;
+		let (mut viewer, _viewer) = watch(&relayer).await;
+		let mut broadcast = broadcast();
+		source.push_status(broadcast.status(State::Live, 0));
+		go_on(&mut broadcast, &source, 1);
+		assert_eq!(next_window(&mut viewer).await.0, 0);
+		serving.abort();
+		drop(node);
+		// The relayer is there, and says so.
+		loop {
+			match tokio::time::timeout(PATIENCE, viewer.next()).await.unwrap().unwrap() {
+				Event::Waiting => break,
+				Event::Ended(reason) => panic!("{reason:?}"),
+				_ => {},
+			}
+		}
+		let source = Feed::new(1 << 20);
+		let (_, _origin, _) = serve_feed(8, &origin.transport().to_string(), source.clone()).await;
+		// Its first window takes so long to make.
+		tokio::time::sleep(Duration::from_secs(2)).await;
+		let published = Instant::now();
+		go_on(&mut broadcast, &source, 1);
+		source.push_status(broadcast.status(State::Live, 2_000));
+		assert_eq!(next_window(&mut viewer).await.0, 1);
+		assert!(published.elapsed() < SOON, "{:?}", published.elapsed());
+		ingesting.abort();
 	}
 
 	#[tokio::test]

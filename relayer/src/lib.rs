@@ -5,6 +5,7 @@
 //! | [`cli`] | the command line |
 //! | [`config`] | file, environment, flags |
 //! | [`ingest`] | upstream: subscribe, verify, reconnect |
+//! | [`upstream`] | when it is tried again, and what is said of that; sans-IO |
 //! | [`desk`] | downstream: who is served, which tickets count |
 //! | [`accounts`] | what the chain says of the viewers |
 //! | [`channels`] | reservations: handed in, followed, released |
@@ -14,6 +15,7 @@
 //! | `registry` | the commands that enter, change and leave the registry |
 //! | [`recorder`] | vouchers of all viewers into the store, together |
 //! | [`redeemer`] | winning tickets and vouchers to money |
+//! | `door` | the HTTP server for metrics, with its limits |
 //! | [`relayer`] | puts these together |
 //!
 //! Windows go `ingest -> feed -> viewers`, money goes `tickets and vouchers -> desk -> store -> redeemer -> chain`. They meet only
@@ -24,6 +26,7 @@ pub mod channels;
 pub mod cli;
 pub mod config;
 pub mod desk;
+mod door;
 pub mod ingest;
 mod metrics;
 pub mod payment;
@@ -33,6 +36,7 @@ mod registry;
 pub mod relayer;
 pub mod store;
 pub mod surge;
+pub mod upstream;
 
 pub use config::Config;
 pub use relayer::Relayer;

@@ -1,9 +1,10 @@
 //! What the relayer counts, by the names that Prometheus sees. Without an endpoint counting costs nothing.
 
+use crate::door;
 use anyhow::Context;
 use metrics::{describe_counter, describe_gauge, Unit};
 use metrics_exporter_prometheus::PrometheusBuilder;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub(crate) const VIEWERS: &str = "clustercast_relayer_viewers";
 pub(crate) const SUBSCRIPTIONS: &str = "clustercast_relayer_subscriptions_total";
@@ -13,6 +14,7 @@ pub(crate) const WINDOWS: &str = "clustercast_relayer_windows_total";
 pub(crate) const BYTES_RECEIVED: &str = "clustercast_relayer_bytes_received_total";
 pub(crate) const CACHE_BYTES: &str = "clustercast_relayer_cache_bytes";
 pub(crate) const UPSTREAM_CONNECTED: &str = "clustercast_relayer_upstream_connected";
+pub(crate) const PAUSED: &str = "clustercast_relayer_paused";
 pub(crate) const UPSTREAM_FAULTS: &str = "clustercast_relayer_upstream_faults_total";
 pub(crate) const TICKETS: &str = "clustercast_relayer_tickets_total";
 pub(crate) const TICKETS_REFUSED: &str = "clustercast_relayer_tickets_refused_total";
@@ -30,14 +32,23 @@ pub(crate) const REDEEMED: &str = "clustercast_relayer_redeemed_micro_usdc";
 pub(crate) const EARNED: &str = "clustercast_relayer_earned_micro_usdc";
 pub(crate) const LOST: &str = "clustercast_relayer_lost_micro_usdc";
 
+/// How often what was counted is put together where nobody asks for it.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// Serves `http://ADDR/metrics`. Must be called on the runtime, once.
-pub(crate) fn serve(address: SocketAddr) -> anyhow::Result<()> {
-	// Bound here first: the exporter's own error does not say what is wrong with the port.
-	std::net::TcpListener::bind(address).with_context(|| format!("metrics: cannot listen on {address}"))?;
-	PrometheusBuilder::new()
-		.with_http_listener(address)
-		.install()
-		.context("metrics")?;
+pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
+	let listener = door::listen(address)
+		.await
+		.with_context(|| format!("metrics: cannot listen on {address}"))?;
+	let handle = PrometheusBuilder::new().install_recorder().context("metrics")?;
+	let upkeep = handle.clone();
+	tokio::spawn(async move {
+		loop {
+			tokio::time::sleep(UPKEEP).await;
+			upkeep.run_upkeep();
+		}
+	});
+	tokio::spawn(door::serve(listener, "/metrics", Arc::new(move || handle.render())));
 
 	describe_gauge!(VIEWERS, "Viewers served now");
 	describe_counter!(SUBSCRIPTIONS, "Subscriptions accepted");
@@ -51,6 +62,7 @@ pub(crate) fn serve(address: SocketAddr) -> anyhow::Result<()> {
 	);
 	describe_gauge!(CACHE_BYTES, Unit::Bytes, "Windows in the cache");
 	describe_gauge!(UPSTREAM_CONNECTED, "1 while upstream serves us");
+	describe_gauge!(PAUSED, "1 while the broadcaster pauses or is away");
 	describe_counter!(UPSTREAM_FAULTS, "Times that upstream broke the protocol");
 	describe_counter!(TICKETS, "Tickets accepted");
 	describe_counter!(TICKETS_REFUSED, "Tickets and vouchers refused, by reason");
@@ -95,7 +107,7 @@ pub(crate) fn serve(address: SocketAddr) -> anyhow::Result<()> {
 	] {
 		metrics::counter!(name).absolute(0);
 	}
-	for name in [VIEWERS, UPSTREAM_CONNECTED] {
+	for name in [VIEWERS, UPSTREAM_CONNECTED, PAUSED] {
 		metrics::gauge!(name).set(0.0);
 	}
 	Ok(())

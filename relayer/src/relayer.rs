@@ -4,7 +4,7 @@ use crate::{
 	accounts::{Accounts, Pace},
 	channels::{self, Keeper, Order},
 	config::Config,
-	desk::{unix_ms, Desk, MIN_TICKET_LIFE},
+	desk::{unix_ms, Desk, MAX_HELD, MIN_TICKET_LIFE},
 	ingest::Ingest,
 	metrics,
 	recorder::Recorder,
@@ -18,6 +18,7 @@ use crate::{
 };
 use anyhow::{ensure, Context};
 use clustercast_chain::{calls, keys, Chain, ChainError, Constants, Event, Head, Redeemed, Wait, Wallet};
+use clustercast_cli::Seldom;
 use clustercast_network::{
 	node::Limits,
 	serve::{self, serve},
@@ -32,12 +33,14 @@ use clustercast_primitives::{
 use clustercast_protocol::{BookConfig, CreditConfig, ReceiptSigner, TicketBook};
 use std::{
 	fs,
-	sync::{atomic::Ordering, Arc, Mutex},
+	path::Path,
+	sync::{atomic::Ordering, Arc, Mutex, PoisonError},
 	time::Duration,
 };
 use tokio::{
 	signal::unix::{signal, SignalKind},
-	sync::{mpsc, watch},
+	sync::{mpsc, watch, Semaphore},
+	time::{sleep, Instant},
 };
 
 /// How often winners and vouchers are looked at: a block and a half. Costs two requests while there are any.
@@ -49,6 +52,12 @@ const BOUND_TICK: Duration = Duration::from_secs(6);
 
 /// How long the last redemption may take before the program ends. What is not settled then is taken up at the next start.
 const LAST_REDEMPTION: Duration = Duration::from_secs(15);
+
+/// How long a relayer that starts waits for one that has its state folder and is told to stop: as long as that may take.
+const LOCK_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often it looks.
+const LOCK_LOOK: Duration = Duration::from_millis(200);
 
 /// Sessions that owe something, are watched, or have reserved something. A session key costs its owner a transaction.
 const MAX_SESSIONS: usize = 10_000;
@@ -242,7 +251,7 @@ impl Relayer {
 		);
 
 		let path = config.state.join("winners.redb");
-		let store = Store::open(&path, &genesis);
+		let store = open_store(&path, &genesis).await;
 		let store = Arc::new(store.with_context(|| format!("store of winners {}", path.display()))?);
 		let mut book = TicketBook::new(book_config(&config, recipient, genesis, &constants, bound));
 		let winners = store.winners()?;
@@ -257,7 +266,7 @@ impl Relayer {
 		}
 
 		if let Some(address) = config.metrics {
-			metrics::serve(address)?;
+			metrics::serve(address).await?;
 		}
 		let connections = u32::try_from(config.max_viewers)
 			.unwrap_or(u32::MAX)
@@ -269,7 +278,7 @@ impl Relayer {
 				..Limits::default()
 			},
 		)?;
-		let listening = node.listen(config.listen.clone()).await.context("listen")?;
+		let addresses = node.listen_on(config.listen.clone()).await.context("listen")?;
 
 		let key = identity.public();
 		let feed = Feed::new(config.cache_bytes);
@@ -293,7 +302,8 @@ impl Relayer {
 			accounts: Accounts::new(chain.clone(), Pace::default()),
 			head: chain.heads(),
 			store: store.clone(),
-			recorder: Recorder::start(store.clone()).context("recorder of vouchers")?,
+			recorder: Recorder::start(store.clone(), config.float.per_hour).context("recorder of vouchers")?,
+			held: Arc::new(Semaphore::new(MAX_HELD)),
 			book: Mutex::new(book),
 			reserve: config.reserve(constants.min_face_value),
 			genesis,
@@ -326,8 +336,9 @@ impl Relayer {
 			),
 			desk: desk.clone(),
 			store,
+			trouble: Mutex::default(),
 		};
-		println!("{}", serde_json::json!({ "listening": listening.to_string() }));
+		println!("{}", clustercast_cli::listening(&addresses));
 		tracing::info!(stream = %config.stream, title = %stream.title, "relaying");
 		Ok(Running {
 			ingest: Ingest {
@@ -352,6 +363,24 @@ impl Relayer {
 			ordered,
 			stream,
 		})
+	}
+}
+
+/// Opens the store; waits for a relayer that is about to end, as where one is restarted.
+async fn open_store(path: &Path, genesis: &Hash) -> Result<Store, store::Error> {
+	let deadline = Instant::now() + LOCK_PATIENCE;
+	let mut told = false;
+	loop {
+		match Store::open(path, genesis) {
+			Err(store::Error::InUse) if Instant::now() < deadline => {
+				if !std::mem::replace(&mut told, true) {
+					let seconds = LOCK_PATIENCE.as_secs();
+					tracing::info!("another process has the state folder; waiting up to {seconds} s for it to end");
+				}
+				sleep(LOCK_LOOK).await;
+			},
+			other => return other,
+		}
 	}
 }
 
@@ -394,6 +423,8 @@ struct Redeemers {
 	vouchers: Collector<Settlement>,
 	desk: Arc<Desk<Chain>>,
 	store: Arc<Store>,
+	/// What people are told of failures.
+	trouble: Mutex<Seldom>,
 }
 
 impl Running {
@@ -412,7 +443,11 @@ impl Running {
 			stream,
 		} = self;
 		let change = stream.change.as_ref().map(|change| change.from);
-		let serving = serve(incoming, feed, desk.clone(), config, signals.next());
+		let told_to_stop = async {
+			signals.next().await;
+			tracing::info!("stopping: viewers may pay for what they have");
+		};
+		let serving = serve(incoming, feed, desk.clone(), config, told_to_stop);
 		tokio::select! {
 			() = serving => {},
 			() = ingest.run(stream.clone().into()) => {},
@@ -422,7 +457,18 @@ impl Running {
 			() = redeemers.run() => {},
 			() = keeper.run(ordered) => {},
 		}
-		tracing::info!("stopping");
+		match redeemers.waiting() {
+			Ok((0, 0)) => return tracing::info!("nothing waits to be redeemed"),
+			Ok((winners, vouchers)) => {
+				let seconds = LAST_REDEMPTION.as_secs();
+				tracing::info!(
+					winners,
+					vouchers,
+					"redeeming what viewers paid with, for at most {seconds} s; a second signal ends that at once"
+				);
+			},
+			Err(error) => tracing::warn!(%error, "store of payments"),
+		}
 		tokio::select! {
 			() = redeemers.finish() => return tracing::info!("all payments are settled"),
 			() = tokio::time::sleep(LAST_REDEMPTION) => {},
@@ -482,6 +528,11 @@ impl Redeemers {
 		}
 	}
 
+	/// Winners, and places whose vouchers owe something.
+	fn waiting(&self) -> Result<(usize, usize), store::Error> {
+		Ok((self.store.winners()?.len(), self.store.owing()?.len()))
+	}
+
 	/// Redeems whatever can be paid, until nothing is left.
 	async fn finish(&self) {
 		while self.step(true).await != Some(0) {
@@ -491,7 +542,12 @@ impl Redeemers {
 
 	/// One look at all; how many are left, `None` when it failed.
 	async fn step(&self, all: bool) -> Option<usize> {
-		let put_off = |error| tracing::warn!(%error, "redemption is put off");
+		let put_off = |error| {
+			let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+			if let Some(untold) = trouble.due(std::time::Instant::now()) {
+				tracing::warn!(%error, untold, "redemption is put off");
+			}
+		};
 		let now = unix_ms();
 		let urgent = self.desk.urgent();
 		let look = Look {
@@ -521,7 +577,7 @@ impl Redeemers {
 			::metrics::gauge!(metrics::VOUCHERS_OWED).set(step.pending_value as f64);
 		}
 		if let Err(error) = self.show_sums() {
-			tracing::warn!(%error, "store of payments");
+			put_off(redeemer::Error::Store(error));
 		}
 		Some(tickets.ok()?.pending + vouchers.ok()?.pending)
 	}
@@ -576,5 +632,23 @@ impl Signals {
 			_ = self.interrupt.recv() => {},
 			_ = self.terminate.recv() => {},
 		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[tokio::test]
+	async fn relayer_that_starts_waits_for_the_one_that_ends() {
+		let dir = tempfile::tempdir().unwrap();
+		let path = dir.path().join("winners.redb");
+		let genesis = Hash([7; 32]);
+		let before = Store::open(&path, &genesis).unwrap();
+		let mut opening = Box::pin(open_store(&path, &genesis));
+		let early = tokio::time::timeout(3 * LOCK_LOOK, &mut opening).await;
+		assert!(early.is_err(), "it gave up at once");
+		drop(before);
+		opening.await.unwrap();
 	}
 }

@@ -13,6 +13,7 @@
 //!
 //! A winner is in exactly one of `winners` and `settled`, and has one row in `spent`.
 
+mod vessel;
 pub mod vouchers;
 
 pub use vouchers::{Kept, VoucherOutcome, VoucherSums};
@@ -22,8 +23,9 @@ use clustercast_primitives::{
 	Balance, BlockNumber, Hash, PublicKey, Ticket, WinningTicket,
 };
 use codec::{Decode, DecodeAll, Encode};
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+use redb::{Database, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
 use std::path::Path;
+use vessel::{Room, Vessel};
 
 const WINNERS: TableDefinition<u64, &[u8]> = TableDefinition::new("winners");
 const SETTLED: TableDefinition<u64, &[u8]> = TableDefinition::new("settled");
@@ -74,6 +76,12 @@ pub enum Error {
 	/// Another process has it open.
 	#[error("in use by another process")]
 	InUse,
+	/// Nothing can be written. Reading goes on.
+	#[error("the disk is full")]
+	NoRoom,
+	/// It failed a moment ago, and is opened again by itself.
+	#[error("failed a moment ago")]
+	Closed,
 	/// A record does not decode.
 	#[error("damaged record: {0}")]
 	Damaged(#[from] codec::Error),
@@ -180,45 +188,64 @@ pub struct Totals {
 /// See the module.
 #[derive(Debug)]
 pub struct Store {
-	db: Database,
+	vessel: Vessel,
 }
 
 impl Store {
 	/// Opens or creates the file at `path` for the chain with this genesis hash.
 	pub fn open(path: &Path, genesis: &Hash) -> Result<Self, Error> {
-		let db = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
-		let write = db.begin_write()?;
-		{
-			write.open_table(WINNERS)?;
-			write.open_table(SETTLED)?;
-			write.open_table(SPENT)?;
-			write.open_table(PAID)?;
-			write.open_table(RELEASED)?;
-			Self::create_voucher_tables(&write)?;
-			let mut meta = write.open_table(META)?;
-			let found = meta
-				.get("genesis")?
-				.map(|v| Hash::decode_all(&mut v.value()))
-				.transpose()?;
-			match found {
-				None => drop(meta.insert("genesis", genesis.encode().as_slice())?),
-				Some(found) if found == *genesis => {},
-				Some(found) => {
-					return Err(Error::OtherChain {
-						found,
-						expected: *genesis,
-					})
-				},
-			}
+		let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+		Self::open_with(path, genesis, vessel::room_at(folder.unwrap_or(Path::new("."))))
+	}
+
+	fn open_with(path: &Path, genesis: &Hash, room: Room) -> Result<Self, Error> {
+		let path = path.to_owned();
+		let open = move || Ok(Database::builder().set_cache_size(CACHE_BYTES).create(&path)?);
+		let store = Self {
+			vessel: Vessel::new(Box::new(open), room)?,
+		};
+		let found = store.vessel.read(|read| {
+			let meta = read.open_table(META)?;
+			let found = meta.get("genesis")?;
+			Ok(found.map(|v| Hash::decode_all(&mut v.value())).transpose()?)
+		});
+		match found {
+			// A full disk does not keep it from being opened.
+			Ok(Some(found)) if found == *genesis => {},
+			_ => store.vessel.write(|write| Self::prepare(write, genesis))?,
 		}
-		write.commit()?;
-		Ok(Self { db })
+		Ok(store)
+	}
+
+	/// Creates what is missing.
+	fn prepare(write: &WriteTransaction, genesis: &Hash) -> Result<(), Error> {
+		write.open_table(WINNERS)?;
+		write.open_table(SETTLED)?;
+		write.open_table(SPENT)?;
+		write.open_table(PAID)?;
+		write.open_table(RELEASED)?;
+		Self::create_voucher_tables(write)?;
+		let mut meta = write.open_table(META)?;
+		let found = meta
+			.get("genesis")?
+			.map(|v| Hash::decode_all(&mut v.value()))
+			.transpose()?;
+		match found {
+			None => drop(meta.insert("genesis", genesis.encode().as_slice())?),
+			Some(found) if found == *genesis => {},
+			Some(found) => {
+				return Err(Error::OtherChain {
+					found,
+					expected: *genesis,
+				})
+			},
+		}
+		Ok(())
 	}
 
 	/// Stores a winner: when this returns, no crash loses it.
 	pub fn insert(&self, ticket: &WinningTicket, now_ms: u64) -> Result<(), Error> {
-		let write = self.db.begin_write()?;
-		{
+		self.vessel.write(|write| {
 			let mut winners = write.open_table(WINNERS)?;
 			if winners.len()? >= MAX_WINNERS {
 				return Err(Error::Full);
@@ -240,40 +267,67 @@ impl Store {
 			winners.insert(serial, winner.encode().as_slice())?;
 			totals.stored += 1;
 			meta.insert("totals", totals.encode().as_slice())?;
-		}
-		Ok(write.commit()?)
+			Ok(())
+		})
+	}
+
+	/// Whether this very ticket is stored, settled or not.
+	pub fn has(&self, ticket: &WinningTicket) -> Result<bool, Error> {
+		self.vessel.read(|read| {
+			let spent = read.open_table(SPENT)?;
+			let Some(serial) = spent
+				.get(&nonce_key(&ticket.signed.message))?
+				.map(|serial| serial.value())
+			else {
+				return Ok(false);
+			};
+			let winners = read.open_table(WINNERS)?;
+			let waiting = winners
+				.get(serial)?
+				.map(|row| Winner::decode_all(&mut row.value()))
+				.transpose()?;
+			if let Some(winner) = waiting {
+				return Ok(winner.ticket == *ticket);
+			}
+			let settled = read.open_table(SETTLED)?;
+			let settled = settled
+				.get(serial)?
+				.map(|row| Settled::decode_all(&mut row.value()))
+				.transpose()?;
+			Ok(settled.is_some_and(|settled| settled.winner.ticket == *ticket))
+		})
 	}
 
 	/// All that are not settled, oldest first.
 	pub fn winners(&self) -> Result<Vec<(u64, Winner)>, Error> {
-		let winners = self.db.begin_read()?.open_table(WINNERS)?;
-		let mut all = Vec::new();
-		for row in winners.iter()? {
-			let (serial, winner) = row?;
-			all.push((serial.value(), Winner::decode_all(&mut winner.value())?));
-		}
-		Ok(all)
+		self.vessel.read(|read| {
+			let winners = read.open_table(WINNERS)?;
+			let mut all = Vec::new();
+			for row in winners.iter()? {
+				let (serial, winner) = row?;
+				all.push((serial.value(), Winner::decode_all(&mut winner.value())?));
+			}
+			Ok(all)
+		})
 	}
 
 	/// Writes winners back. Those settled meanwhile stay settled.
 	pub fn update<'a>(&self, changed: impl IntoIterator<Item = &'a (u64, Winner)>) -> Result<(), Error> {
-		let write = self.db.begin_write()?;
-		{
+		self.vessel.write(|write| {
 			let mut winners = write.open_table(WINNERS)?;
 			for (serial, winner) in changed {
 				if winners.get(serial)?.is_some() {
 					winners.insert(serial, winner.encode().as_slice())?;
 				}
 			}
-		}
-		Ok(write.commit()?)
+			Ok(())
+		})
 	}
 
 	/// Moves winners to the history, adds them to the totals, and prunes history of tickets that have expired:
 	/// `finalized` is the chain's finalised block.
 	pub fn settle(&self, outcomes: &[(u64, Outcome)], finalized: BlockNumber, now_ms: u64) -> Result<(), Error> {
-		let write = self.db.begin_write()?;
-		{
+		self.vessel.write(|write| {
 			let mut winners = write.open_table(WINNERS)?;
 			let mut settled = write.open_table(SETTLED)?;
 			let mut spent = write.open_table(SPENT)?;
@@ -321,20 +375,22 @@ impl Store {
 				settled.remove(serial)?;
 				spent.remove(&nonce)?;
 			}
-		}
-		Ok(write.commit()?)
+			Ok(())
+		})
 	}
 
 	/// The history, oldest first.
 	pub fn settled(&self) -> Result<Vec<Settled>, Error> {
-		let settled = self.db.begin_read()?.open_table(SETTLED)?;
-		let rows = settled.iter()?;
-		rows.map(|row| Ok(Settled::decode_all(&mut row?.1.value())?)).collect()
+		self.vessel.read(|read| {
+			let settled = read.open_table(SETTLED)?;
+			let rows = settled.iter()?;
+			rows.map(|row| Ok(Settled::decode_all(&mut row?.1.value())?)).collect()
+		})
 	}
 
 	/// Sums over all time.
 	pub fn totals(&self) -> Result<Totals, Error> {
-		totals(&self.db.begin_read()?.open_table(META)?)
+		self.vessel.read(|read| totals(&read.open_table(META)?))
 	}
 
 	/// Finalised block since which something may be on its way to the chain; `None`: nothing is.
@@ -350,16 +406,17 @@ impl Store {
 
 	/// Last block whose events were read; `None` before the first.
 	pub fn scanned(&self) -> Result<Option<BlockNumber>, Error> {
-		let meta = self.db.begin_read()?.open_table(META)?;
-		let row = meta.get("scanned")?;
-		Ok(row.map(|v| BlockNumber::decode_all(&mut v.value())).transpose()?)
+		self.vessel.read(|read| {
+			let meta = read.open_table(META)?;
+			let row = meta.get("scanned")?;
+			Ok(row.map(|v| BlockNumber::decode_all(&mut v.value())).transpose()?)
+		})
 	}
 
 	/// What the events of the blocks up to this one say: tickets that were paid, and what vouchers brought us. Each block is
 	/// noted once.
 	pub fn note_paid(&self, scanned: BlockNumber, tickets: &[(Hash, Payout)], earned: Balance) -> Result<(), Error> {
-		let write = self.db.begin_write()?;
-		{
+		self.vessel.write(|write| {
 			let mut paid = write.open_table(PAID)?;
 			for (id, payout) in tickets {
 				paid.insert(&id.0, payout.encode().as_slice())?;
@@ -367,21 +424,22 @@ impl Store {
 			let mut meta = write.open_table(META)?;
 			Self::earn_by_voucher(&mut meta, earned)?;
 			meta.insert("scanned", scanned.encode().as_slice())?;
-		}
-		Ok(write.commit()?)
+			Ok(())
+		})
 	}
 
 	/// What a finalised event says that a ticket with this id paid.
 	pub fn paid(&self, id: &Hash) -> Result<Option<Payout>, Error> {
-		let paid = self.db.begin_read()?.open_table(PAID)?;
-		let row = paid.get(&id.0)?;
-		Ok(row.map(|v| Payout::decode_all(&mut v.value())).transpose()?)
+		self.vessel.read(|read| {
+			let paid = read.open_table(PAID)?;
+			let row = paid.get(&id.0)?;
+			Ok(row.map(|v| Payout::decode_all(&mut v.value())).transpose()?)
+		})
 	}
 
 	/// Takes down that reservations are released, before the chain is told: they cover nothing any more.
 	pub fn note_released(&self, released: &[(PublicKey, u32)]) -> Result<(), Error> {
-		let write = self.db.begin_write()?;
-		{
+		self.vessel.write(|write| {
 			let mut table = write.open_table(RELEASED)?;
 			for (session, counter) in released {
 				table.insert(&session.0, counter)?;
@@ -390,14 +448,17 @@ impl Store {
 			while table.len()? > MAX_RELEASED {
 				table.pop_first()?;
 			}
-		}
-		Ok(write.commit()?)
+			Ok(())
+		})
 	}
 
 	/// Counter of the reservation of this session that was released last.
 	pub fn released(&self, session: &PublicKey) -> Result<Option<u32>, Error> {
-		let table = self.db.begin_read()?.open_table(RELEASED)?;
-		Ok(table.get(&session.0)?.map(|counter| counter.value()))
+		self.vessel.read(|read| {
+			let table = read.open_table(RELEASED)?;
+			let counter = table.get(&session.0)?;
+			Ok(counter.map(|counter| counter.value()))
+		})
 	}
 }
 
@@ -420,6 +481,10 @@ fn totals(meta: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Tota
 pub(crate) mod tests {
 	use super::*;
 	use clustercast_primitives::{receipt::Kind, AccountId, PublicKey, Signature, Signed, StreamId};
+	use std::sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc,
+	};
 
 	pub const GENESIS: Hash = Hash([7; 32]);
 	pub const FACE: Balance = 10_000;
@@ -456,6 +521,33 @@ pub(crate) mod tests {
 
 	fn reopen(dir: &Path) -> Store {
 		Store::open(&dir.join("winners.redb"), &GENESIS).unwrap()
+	}
+
+	/// A store on a disk that is full as long as this is set.
+	pub fn on_a_disk(dir: &Path, full: &Arc<AtomicBool>) -> Store {
+		let full = full.clone();
+		let room = move || Some(if full.load(Ordering::Relaxed) { 0 } else { u64::MAX });
+		Store::open_with(&dir.join("winners.redb"), &GENESIS, Box::new(room)).unwrap()
+	}
+
+	#[test]
+	fn store_is_opened_and_read_on_a_full_disk() {
+		let dir = tempfile::tempdir().unwrap();
+		reopen(dir.path()).insert(&ticket(1, 5, 700), 42).unwrap();
+		let store = on_a_disk(dir.path(), &Arc::new(true.into()));
+		assert_eq!(store.winners().unwrap().len(), 1);
+		assert!(matches!(store.insert(&ticket(1, 6, 700), 43), Err(Error::NoRoom)));
+	}
+
+	#[test]
+	fn stored_ticket_is_told_from_another_with_its_nonce() {
+		let dir = tempfile::tempdir().unwrap();
+		let store = reopen(dir.path());
+		store.insert(&ticket(1, 5, 700), 0).unwrap();
+		let has = |ticket| store.has(&ticket).unwrap();
+		assert!(has(ticket(1, 5, 700)) && !has(ticket(1, 5, 701)) && !has(ticket(1, 6, 700)));
+		store.settle(&[(0, Outcome::Expired)], 10, 0).unwrap();
+		assert!(has(ticket(1, 5, 700)) && !has(ticket(1, 5, 701)));
 	}
 
 	#[test]
@@ -572,8 +664,7 @@ pub(crate) mod tests {
 	fn history_is_pruned_only_when_its_tickets_have_expired() {
 		let dir = tempfile::tempdir().unwrap();
 		let store = reopen(dir.path());
-		let write = store.db.begin_write().unwrap();
-		{
+		let filled = store.vessel.write(|write| {
 			// As many as are kept, and three more, written at once: inserting each would sync each.
 			let mut settled = write.open_table(SETTLED).unwrap();
 			let mut spent = write.open_table(SPENT).unwrap();
@@ -593,11 +684,12 @@ pub(crate) mod tests {
 				};
 				settled.insert(serial, record.encode().as_slice()).unwrap();
 			}
-		}
-		write.commit().unwrap();
+			Ok(())
+		});
+		filled.unwrap();
 		let count = || {
-			let spent = store.db.begin_read().unwrap().open_table(SPENT).unwrap();
-			(store.settled().unwrap().len() as u64, spent.len().unwrap())
+			let spent = store.vessel.read(|read| Ok(read.open_table(SPENT)?.len()?));
+			(store.settled().unwrap().len() as u64, spent.unwrap())
 		};
 		store.settle(&[], 700, 0).unwrap();
 		assert_eq!(count(), (MAX_SETTLED + 3, MAX_SETTLED + 3));

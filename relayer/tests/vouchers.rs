@@ -25,7 +25,7 @@ use clustercast_protocol::{
 };
 use clustercast_relayer::{
 	accounts::{Accounts, Ledger, Pace},
-	desk::Desk,
+	desk::{Desk, MAX_HELD},
 	payment::{Payment, Rule, Standings},
 	recorder::Recorder,
 	store::Store,
@@ -112,7 +112,8 @@ impl Relayer {
 				finalised: BLOCK,
 			})
 			.subscribe(),
-			recorder: Recorder::start(store.clone()).unwrap(),
+			recorder: Recorder::start(store.clone(), 1_000_000).unwrap(),
+			held: Arc::new(tokio::sync::Semaphore::new(MAX_HELD)),
 			store,
 			book: Mutex::new(book),
 			reserve: None,

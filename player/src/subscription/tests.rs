@@ -359,6 +359,8 @@ impl Test {
 			summary: Summary::default(),
 			status: Status::default(),
 			standing: Standing::default(),
+			quiet: Quiet::default(),
+			begun: Instant::now(),
 			resume: None,
 			window_length: USUAL_WINDOW,
 			stop: stopped,

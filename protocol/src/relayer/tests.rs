@@ -73,6 +73,7 @@ fn kinds(session: &mut RelayerSession) -> Vec<Kind> {
 		Kind::Window,
 		Kind::Receipt,
 		Kind::Paid,
+		Kind::Waiting,
 		Kind::End,
 	];
 	std::iter::from_fn(|| session.poll_transmit())
@@ -338,6 +339,22 @@ fn viewer_who_reads_nothing_has_one_status_waiting() {
 	let sent: Vec<Bytes> = std::iter::from_fn(|| session.poll_transmit()).collect();
 	let newest = ToViewer::Status(Box::new(fixture::status(99, Standing::Live))).to_frame();
 	assert_eq!(sent, [ToViewer::Terms(None).to_frame(), newest]);
+}
+
+#[test]
+fn says_that_it_is_there_while_it_serves_and_nothing_else_is_to_be_said() {
+	let mut session = subscribed(subscribe(None));
+	session.waiting();
+	assert!(kinds(&mut session).is_empty(), "before the terms");
+	session.accept_free().unwrap();
+	session.waiting();
+	assert_eq!(kinds(&mut session), [Kind::Terms]);
+	session.waiting();
+	session.waiting();
+	assert_eq!(kinds(&mut session), [Kind::Waiting]);
+	session.end(EndReason::Finished);
+	session.waiting();
+	assert_eq!(kinds(&mut session), [Kind::End]);
 }
 
 #[test]

@@ -202,6 +202,7 @@ fn answers() -> Vec<ToViewer> {
 		receipt(MAX_DELIVERIES as usize),
 		ToViewer::Paid(Hash([9; 32])),
 		ToViewer::Reserved(7),
+		ToViewer::Waiting,
 		ToViewer::End(EndReason::Finished),
 		ToViewer::End(EndReason::BadSubscription),
 		ToViewer::End(EndReason::ReservationRefused(ReserveError::Busy)),
@@ -215,7 +216,7 @@ fn answers() -> Vec<ToViewer> {
 const UP: [Kind; 4] = [Kind::Subscribe, Kind::Ticket, Kind::Voucher, Kind::Reserve];
 
 /// Kinds of answers but for windows.
-const DOWN: [Kind; 10] = [
+const DOWN: [Kind; 11] = [
 	Kind::Challenge,
 	Kind::Terms,
 	Kind::Catalog,
@@ -226,6 +227,7 @@ const DOWN: [Kind; 10] = [
 	Kind::Paid,
 	Kind::End,
 	Kind::Reserved,
+	Kind::Waiting,
 ];
 
 fn read_request(mut bytes: &[u8]) -> Result<Option<ToRelayer>, WireError> {
@@ -419,7 +421,7 @@ fn items_have_one_encoding_and_the_stated_length() {
 
 #[test]
 fn unknown_kind_is_named() {
-	for kind in [0x00, 0x05, 0x80, 0x8c, 0xff] {
+	for kind in [0x00, 0x05, 0x80, 0x8d, 0xff] {
 		assert_eq!(read_request(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 		assert_eq!(read_answer(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 	}
@@ -499,6 +501,7 @@ fn short_and_long_bodies_are_told_apart() {
 			ToViewer::History(m) => check(Kind::History, &m),
 			ToViewer::Reserved(m) => check(Kind::Reserved, &m),
 			ToViewer::Init(_) => {},
+			ToViewer::Waiting => check(Kind::Waiting, &()),
 		}
 	}
 	let empty = raw(Kind::Init as u8, &[]);

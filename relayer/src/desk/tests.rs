@@ -57,6 +57,10 @@ fn desk(dir: &Path, account: ViewerAccount) -> Desk<Fake> {
 /// It counts in `asked` how often the chain is asked for an account.
 fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -> Desk<Fake> {
 	let store = Arc::new(Store::open(&dir.join("winners.redb"), &GENESIS).unwrap());
+	desk_with(store, account, asked)
+}
+
+fn desk_with(store: Arc<Store>, account: ViewerAccount, asked: &Arc<AtomicUsize>) -> Desk<Fake> {
 	let mut book = TicketBook::new(BookConfig {
 		genesis: GENESIS,
 		recipient: RECIPIENT,
@@ -106,7 +110,8 @@ fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -
 			finalised: NOW,
 		})
 		.subscribe(),
-		recorder: Recorder::start(store.clone()).unwrap(),
+		recorder: Recorder::start(store.clone(), 10 * FACE).unwrap(),
+		held: Arc::new(Semaphore::new(MAX_HELD)),
 		store,
 		book: Mutex::new(book),
 		reserve: None,
@@ -577,6 +582,46 @@ async fn winner_is_on_disk_when_it_is_acknowledged_and_a_loser_never() {
 	assert_eq!(stored[0].1.ticket.signed, winner);
 	assert!(stored[0].1.ticket.is_winner());
 	assert_eq!(asked.load(Ordering::Relaxed), 1, "no request for a ticket");
+}
+
+#[tokio::test]
+async fn full_disk_keeps_nobody_from_losing_and_a_winner_waits_for_room() {
+	let (dir, full) = (tempfile::tempdir().unwrap(), Arc::new(AtomicBool::new(false)));
+	let store = Arc::new(store::tests::on_a_disk(dir.path(), &full));
+	let desk = desk_with(store.clone(), account(5), &Arc::default());
+	let seat = seat(&desk).await;
+	full.store(true, Ordering::Relaxed);
+	assert!(
+		desk.subscribe(PublicKey([0; 32]), &request()).await.is_ok(),
+		"newcomers too"
+	);
+	for nonce in 1..4 {
+		let loser = sell(&desk, &seat, nonce, 0);
+		desk.ticket(&seat, loser).await.unwrap();
+	}
+	let winner = sell(&desk, &seat, 4, u64::MAX);
+	let mut waiting = Box::pin(desk.ticket(&seat, winner.clone()));
+	assert!(futures::poll!(&mut waiting).is_pending());
+	let loser = sell(&desk, &seat, 5, 0);
+	desk.ticket(&seat, loser).await.unwrap();
+	assert!(
+		futures::poll!(&mut waiting).is_pending(),
+		"not acknowledged before it is on disk"
+	);
+	assert!(store.winners().unwrap().is_empty());
+	full.store(false, Ordering::Relaxed);
+	waiting.await.unwrap();
+	assert_eq!(store.winners().unwrap()[0].1.ticket.signed, winner);
+	// One that is left by its viewer is stored all the same.
+	full.store(true, Ordering::Relaxed);
+	let winner = sell(&desk, &seat, 6, u64::MAX);
+	let mut left = Box::pin(desk.ticket(&seat, winner));
+	assert!(futures::poll!(&mut left).is_pending());
+	drop(left);
+	full.store(false, Ordering::Relaxed);
+	while store.winners().unwrap().len() < 2 {
+		tokio::time::sleep(Duration::from_millis(20)).await;
+	}
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use clustercast_primitives::{
 	Balance, BlockNumber, Hash, SignedVoucher,
 };
 use codec::{Decode, DecodeAll, Encode};
-use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
 
 const VOUCHERS: TableDefinition<&[u8; PLACE_KEY], &[u8]> = TableDefinition::new("vouchers");
 const OWING: TableDefinition<&[u8; PLACE_KEY], &[u8]> = TableDefinition::new("owing");
@@ -107,9 +107,8 @@ impl Store {
 	/// Stores vouchers in one transaction: when this returns, no crash loses one. For each whether it is kept; one of a
 	/// new place is not while [`MAX_OWING`] wait. One that is not above the newest changes nothing.
 	pub fn keep(&self, vouchers: &[SignedVoucher], now_ms: u64) -> Result<Vec<bool>, Error> {
-		let write = self.db.begin_write()?;
-		let mut answers = Vec::with_capacity(vouchers.len());
-		{
+		self.vessel.write(|write| {
+			let mut answers = Vec::with_capacity(vouchers.len());
 			let mut table = write.open_table(VOUCHERS)?;
 			let mut owing = write.open_table(OWING)?;
 			for voucher in vouchers {
@@ -145,34 +144,34 @@ impl Store {
 				}
 				answers.push(true);
 			}
-		}
-		write.commit()?;
-		Ok(answers)
+			Ok(answers)
+		})
 	}
 
 	/// The newest voucher of a place.
 	pub fn voucher(&self, place: &VoucherPlace) -> Result<Option<Kept>, Error> {
-		decoded(self.db.begin_read()?.open_table(VOUCHERS)?.get(&place_key(place))?)
+		self.vessel
+			.read(|read| decoded(read.open_table(VOUCHERS)?.get(&place_key(place))?))
 	}
 
 	/// All that owe something.
 	pub fn owing(&self) -> Result<Vec<(Kept, Owing)>, Error> {
-		let read = self.db.begin_read()?;
-		let vouchers = read.open_table(VOUCHERS)?;
-		let mut all = Vec::new();
-		for row in read.open_table(OWING)?.iter()? {
-			let (key, owing) = row?;
-			if let Some(kept) = decoded(vouchers.get(key.value())?)? {
-				all.push((kept, Owing::decode_all(&mut owing.value())?));
+		self.vessel.read(|read| {
+			let vouchers = read.open_table(VOUCHERS)?;
+			let mut all = Vec::new();
+			for row in read.open_table(OWING)?.iter()? {
+				let (key, owing) = row?;
+				if let Some(kept) = decoded(vouchers.get(key.value())?)? {
+					all.push((kept, Owing::decode_all(&mut owing.value())?));
+				}
 			}
-		}
-		Ok(all)
+			Ok(all)
+		})
 	}
 
 	/// Writes states of redemption back. Places that owe nothing any more stay so.
 	pub fn update_owing(&self, changed: &[(VoucherPlace, Owing)]) -> Result<(), Error> {
-		let write = self.db.begin_write()?;
-		{
+		self.vessel.write(|write| {
 			let mut table = write.open_table(OWING)?;
 			for (place, owing) in changed {
 				let key = place_key(place);
@@ -180,8 +179,8 @@ impl Store {
 					table.insert(&key, owing.encode().as_slice())?;
 				}
 			}
-		}
-		Ok(write.commit()?)
+			Ok(())
+		})
 	}
 
 	/// Takes down what the finalised chain has decided, once: a level that was reached before adds nothing to the sums.
@@ -192,8 +191,7 @@ impl Store {
 		finalised: BlockNumber,
 		now_ms: u64,
 	) -> Result<(), Error> {
-		let write = self.db.begin_write()?;
-		{
+		self.vessel.write(|write| {
 			let mut table = write.open_table(VOUCHERS)?;
 			let mut owing = write.open_table(OWING)?;
 			let mut meta = write.open_table(META)?;
@@ -233,8 +231,8 @@ impl Store {
 			for key in old {
 				table.remove(&key)?;
 			}
-		}
-		Ok(write.commit()?)
+			Ok(())
+		})
 	}
 
 	/// Adds to what vouchers brought us.
@@ -252,7 +250,8 @@ impl Store {
 
 	/// Sums over all time.
 	pub fn voucher_sums(&self) -> Result<VoucherSums, Error> {
-		Ok(decoded(self.db.begin_read()?.open_table(META)?.get(SUMS)?)?.unwrap_or_default())
+		self.vessel
+			.read(|read| Ok(decoded(read.open_table(META)?.get(SUMS)?)?.unwrap_or_default()))
 	}
 }
 
@@ -382,10 +381,12 @@ pub(crate) mod tests {
 			at(amount, false, 0);
 		}
 		// In the middle of a transaction: as before it.
-		let write = store.db.begin_write().unwrap();
-		write.open_table(OWING).unwrap().remove(&place_key(&place(1))).unwrap();
-		at(2_000, false, 0);
-		drop(write);
+		let broken_off = store.vessel.write(|write| {
+			write.open_table(OWING)?.remove(&place_key(&place(1)))?;
+			at(2_000, false, 0);
+			Err::<(), _>(Error::Full)
+		});
+		assert!(matches!(broken_off, Err(Error::Full)));
 		let (_, mut owing) = store.owing().unwrap().remove(0);
 		owing.posted = Some(posted(2_000));
 		store.update_owing(&[(place(1), owing)]).unwrap();
@@ -515,14 +516,8 @@ pub(crate) mod tests {
 		store.settle_vouchers(&paid, 9, 0).unwrap();
 		store.keep(&many(MAX_OWING, 3, 99), 0).unwrap();
 		let count = || {
-			store
-				.db
-				.begin_read()
-				.unwrap()
-				.open_table(VOUCHERS)
-				.unwrap()
-				.len()
-				.unwrap()
+			let len = store.vessel.read(|read| Ok(read.open_table(VOUCHERS)?.len()?));
+			len.unwrap()
 		};
 		store.settle_vouchers(&[], 9, 0).unwrap();
 		assert_eq!(count(), MAX_KEPT + 3, "none has expired");

@@ -1,0 +1,254 @@
+//! Pauses, and a broadcaster that is away: relayers here serve as ours do.
+
+use super::*;
+use clustercast_network::{
+	serve::{self, Grant, Policy},
+	Feed,
+};
+use clustercast_primitives::{PublicKey, SignedTicket};
+use clustercast_protocol::{Expectation, Subscribe};
+
+/// What a viewer may wait for the first window behind a pause.
+const SOON: Duration = Duration::from_secs(3);
+
+/// Serves against tickets that all pass.
+struct Paid(Arc<ReceiptSigner>);
+
+impl Policy for Paid {
+	type Seat = ();
+
+	async fn subscribe(&self, _: PublicKey, _: &Subscribe) -> Result<(Grant, ()), EndReason> {
+		let terms = Terms {
+			recipient: AccountId([9; 32]),
+			price_per_gb: PRICE,
+			mode: PaymentMode::Tickets { face_value: 100_000 },
+			credit: CREDIT as u8,
+			counter: 0,
+			reserve: None,
+		};
+		Ok((Grant::Paid(terms, self.0.clone()), ()))
+	}
+
+	fn delivering(&self, (): &(), _: Expectation) -> Result<(), EndReason> {
+		Ok(())
+	}
+
+	async fn ticket(&self, (): &(), _: SignedTicket) -> Result<(), EndReason> {
+		Ok(())
+	}
+}
+
+/// A relayer on loopback, and what it has.
+struct Honest {
+	relayer: TestRelayer,
+	feed: Feed,
+}
+
+impl Honest {
+	async fn start(seed: u8) -> Self {
+		let key = KeyPair::from_seed([seed; 32]);
+		let (node, incoming) = Node::start(&key, node::Limits::default()).unwrap();
+		let address = node
+			.listen("/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap())
+			.await
+			.unwrap();
+		let feed = Feed::new(64 << 20);
+		let config = serve::Config::new(GENESIS, key.public());
+		let signer = ReceiptSigner::new(key, [seed; 32]);
+		signer.set_block(BLOCK);
+		let policy = Arc::new(Paid(Arc::new(signer)));
+		tokio::spawn(serve::serve(
+			incoming,
+			feed.clone(),
+			policy,
+			config,
+			std::future::pending(),
+		));
+		let relayer = TestRelayer {
+			address,
+			paid: Arc::default(),
+			reserved: Arc::default(),
+			_node: node,
+		};
+		Self { relayer, feed }
+	}
+
+	fn given(&self) -> Relayer {
+		roster::given(std::slice::from_ref(&self.relayer.address)).remove(0)
+	}
+}
+
+/// A broadcaster in the middle of a run.
+struct Broadcaster {
+	broadcast: Broadcast,
+	/// Unix time by its clock, milliseconds; it is wrong by days.
+	clock: u64,
+}
+
+impl Broadcaster {
+	fn new() -> Self {
+		let key = KeyPair::from_seed(BROADCASTER);
+		let mut broadcast = Broadcast::begin(key, GENESIS, STREAM, 1, Hash([0; 32]), 0);
+		broadcast.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
+		Self {
+			broadcast,
+			clock: unix_ms() - 500_000_000,
+		}
+	}
+
+	/// Two seconds later there is a window.
+	fn window(&mut self) -> EncodedWindow {
+		let start = self.clock;
+		self.clock += 2_000;
+		let segment = self.broadcast.next().segment;
+		self.broadcast
+			.segment(start, &vec![segment as u8; BYTES as usize])
+			.unwrap()
+	}
+
+	fn status(&mut self, state: State) -> SignedStatus {
+		self.broadcast.status(state, self.clock)
+	}
+
+	/// Two words of which the later one held no more when it came: nothing was heard for long.
+	fn last_words(&mut self) -> [SignedStatus; 2] {
+		self.clock += 60_000;
+		let before = self.status(State::Live);
+		self.clock -= 30_000;
+		[before, self.status(State::Live)]
+	}
+}
+
+/// Waits until the run's output holds so many windows.
+async fn written(output: &PathBuf, windows: u64) {
+	let length = 4 + windows * u64::from(BYTES);
+	let there = async {
+		while tokio::fs::metadata(output).await.map_or(0, |file| file.len()) < length {
+			tokio::time::sleep(Duration::from_millis(20)).await;
+		}
+	};
+	tokio::time::timeout(PATIENCE, there).await.expect("the windows arrive");
+}
+
+#[tokio::test]
+async fn viewer_stays_through_a_pause_and_has_the_first_window_behind_it_at_once() {
+	for state in [State::Idle, State::Live] {
+		let relayer = Honest::start(11).await;
+		let mut broadcaster = Broadcaster::new();
+		let mut test = Test::new().await;
+		test.viewing.limits.stall = Some(Duration::from_millis(300));
+		test.viewing.limits.windows = Some(2);
+		relayer.feed.push_status(broadcaster.status(State::Live));
+		relayer.feed.push(broadcaster.window());
+		let (feed, output) = (relayer.feed.clone(), test.output.clone());
+		let goes_on = tokio::spawn(async move {
+			written(&output, 1).await;
+			// Eight times what a window may take.
+			for _ in 0..4 {
+				feed.push_status(broadcaster.status(state));
+				tokio::time::sleep(Duration::from_millis(600)).await;
+				broadcaster.clock += 600;
+			}
+			feed.push(broadcaster.window());
+			let published = Instant::now();
+			written(&output, 2).await;
+			published.elapsed()
+		});
+		assert_eq!(test.watch(&[&relayer.relayer]).await, Ended::Windows);
+		assert!(goes_on.await.unwrap() < SOON);
+		let figures = test.figures(&relayer.relayer);
+		assert!(
+			figures.setbacks.is_empty() && figures.faults.is_empty(),
+			"{state:?}: {figures:?}"
+		);
+		let summary = test.viewing.figures();
+		assert_eq!((summary.pauses, summary.gaps), (1, 0), "{state:?}");
+		assert!((1_500..60_000).contains(&summary.paused_ms), "{summary:?}");
+	}
+}
+
+/// The broadcaster says that there are more windows than this relayer gives.
+#[tokio::test]
+async fn relayer_that_hides_windows_is_left_as_stalled_though_it_passes_statuses_on() {
+	let (hides, good) = (Honest::start(11).await, Honest::start(12).await);
+	let mut broadcaster = Broadcaster::new();
+	let mut test = Test::new().await;
+	test.viewing.limits.stall = Some(Duration::from_secs(1));
+	test.viewing.limits.windows = Some(3);
+	let first = broadcaster.window();
+	hides.feed.push(first.clone());
+	hides.feed.push_status(broadcaster.status(State::Live));
+	good.feed.push(first);
+	let (hiding, having, output) = (hides.feed.clone(), good.feed.clone(), test.output.clone());
+	tokio::spawn(async move {
+		written(&output, 1).await;
+		for _ in 0..2 {
+			having.push(broadcaster.window());
+		}
+		let status = broadcaster.status(State::Idle);
+		hiding.push_status(status.clone());
+		having.push_status(status);
+	});
+	assert_eq!(test.watch(&[&hides.relayer, &good.relayer]).await, Ended::Windows);
+	let figures = test.figures(&hides.relayer);
+	assert!(
+		figures.setbacks.keys().any(|reason| reason.starts_with("stalled")),
+		"{figures:?}"
+	);
+	assert_eq!((figures.windows, test.figures(&good.relayer).windows), (1, 2));
+	assert_eq!(test.viewing.figures().pauses, 0, "nobody paused");
+}
+
+#[tokio::test]
+async fn relayer_that_lost_the_broadcaster_is_left_only_where_another_has_not() {
+	let (lost, other) = (Honest::start(11).await, Honest::start(12).await);
+	let mut broadcaster = Broadcaster::new();
+	let mut test = Test::new().await;
+	test.viewing.limits.stall = Some(Duration::from_secs(1));
+	test.viewing.limits.windows = Some(2);
+	let first = broadcaster.window();
+	for relayer in [&lost, &other] {
+		relayer.feed.push(first.clone());
+	}
+	for status in broadcaster.last_words() {
+		lost.feed.push_status(status.clone());
+		other.feed.push_status(status);
+	}
+	// Who begins live is not given what is old: this one goes on behind it.
+	test.viewing.on_window(&first, "before").await.unwrap();
+	{
+		let relayers = [&lost.relayer, &other.relayer];
+		let mut watching = Box::pin(test.watch(&relayers));
+		// Both are away, for long: nobody is left. Then one has news.
+		let away = tokio::time::timeout(2 * STALL, &mut watching).await;
+		assert!(away.is_err());
+		broadcaster.clock += 120_000;
+		other.feed.push_status(broadcaster.status(State::Live));
+		other.feed.push(broadcaster.window());
+		assert_eq!(watching.await, Ended::Windows);
+	}
+	let reasons: Vec<String> = test.figures(&lost.relayer).setbacks.into_keys().collect();
+	assert!(
+		reasons.len() == 1 && reasons[0].contains("lost the broadcaster"),
+		"{reasons:?}"
+	);
+	assert!(test.figures(&other.relayer).setbacks.is_empty());
+	assert_eq!(test.viewing.figures().pauses, 1);
+}
+
+/// The attack: a window from before the pause is sold as live to a newcomer.
+#[tokio::test]
+async fn nothing_of_before_a_pause_is_paid_as_live() {
+	let sells = Honest::start(11).await;
+	let mut broadcaster = Broadcaster::new();
+	// It gives a window and does not tell how the broadcast stands; the viewer knows that already.
+	sells.feed.push(broadcaster.window());
+	let mut test = Test::new().await;
+	broadcaster.clock += 600_000;
+	let (status, now) = (broadcaster.status(State::Live), test.viewing.now());
+	test.viewing.standing.note_status(&status, now);
+	let attempt = tokio::time::timeout(PATIENCE, test.viewing.attempt(&sells.given(), Vec::new())).await;
+	let attempt = attempt.unwrap().unwrap();
+	assert_eq!((attempt.ending, attempt.served), (Some(Ending::Failed), false));
+	assert_eq!((test.viewing.summary.windows, test.viewing.summary.tickets), (0, 0));
+}

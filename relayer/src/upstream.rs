@@ -1,0 +1,133 @@
+//! When upstream is tried again after it was lost, and what is said of it: sans-IO. Time is counted from any beginning.
+
+use std::time::Duration;
+
+/// Pause after the first failure; doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Longest pause where nobody answers. An attempt takes five seconds by itself and costs three packets; the first window after
+/// the origin is back must not wait.
+const UNREACHABLE_PAUSE: Duration = FIRST_PAUSE;
+
+/// Longest pause where somebody answers and does not serve us: it has work with each attempt.
+const REFUSED_PAUSE: Duration = Duration::from_secs(15);
+
+/// A connection that lasted for so long was a good one.
+const GOOD: Duration = Duration::from_secs(10);
+
+/// An outage is told as it begins, and again after so long.
+const SAY_AGAIN: Duration = Duration::from_secs(600);
+
+/// How a connection failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+	/// There was none.
+	Unreachable,
+	/// It ended by itself or was ended: after so long, and whether windows had come.
+	Ended {
+		/// From being served to the end.
+		lasted: Duration,
+		/// At least one.
+		served: bool,
+	},
+}
+
+/// What to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+	/// Before the next attempt.
+	pub pause: Duration,
+	/// Worth a line.
+	pub say: bool,
+}
+
+/// See the module.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outage {
+	/// Failures in a row.
+	failures: u32,
+	/// Begin of the outage, and when it was told last.
+	since: Option<(Duration, Duration)>,
+}
+
+impl Outage {
+	/// A connection is lost, or none could be had.
+	pub fn failed(&mut self, loss: Loss, now: Duration) -> Step {
+		let longest = match loss {
+			Loss::Unreachable => UNREACHABLE_PAUSE,
+			Loss::Ended { lasted, served } => {
+				if served || lasted >= GOOD {
+					self.failures = 0;
+				}
+				REFUSED_PAUSE
+			},
+		};
+		let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(longest);
+		self.failures = self.failures.saturating_add(1);
+		let say = self.since.is_none_or(|(_, told)| now >= told + SAY_AGAIN);
+		let begin = self.since.map_or(now, |(begin, _)| begin);
+		let told = self.since.map_or(now, |(_, told)| if say { now } else { told });
+		self.since = Some((begin, told));
+		Step { pause, say }
+	}
+
+	/// Upstream serves us; how long it did not, where that was told.
+	pub fn connected(&mut self, now: Duration) -> Option<Duration> {
+		let (begin, _) = self.since.take()?;
+		Some(now.saturating_sub(begin))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn ended(seconds: u64, served: bool) -> Loss {
+		Loss::Ended {
+			lasted: Duration::from_secs(seconds),
+			served,
+		}
+	}
+
+	#[test]
+	fn origin_that_is_gone_is_tried_all_the_time_and_told_of_every_ten_minutes() {
+		let mut outage = Outage::default();
+		let mut now = Duration::ZERO;
+		let mut told = Vec::new();
+		for _ in 0..5_000 {
+			let step = outage.failed(Loss::Unreachable, now);
+			assert!(step.pause <= UNREACHABLE_PAUSE);
+			told.extend(step.say.then_some(now.as_secs()));
+			now += step.pause;
+		}
+		assert_eq!(told, [0, 600, 1_200, 1_800, 2_400]);
+		assert_eq!(outage.connected(now), Some(now));
+		assert_eq!(outage.connected(now), None, "once");
+		assert!(outage.failed(Loss::Unreachable, now).say, "another outage");
+	}
+
+	#[test]
+	fn who_refuses_us_is_asked_less_and_less_often() {
+		let mut outage = Outage::default();
+		let pauses: Vec<u128> = (0..8)
+			.map(|_| outage.failed(ended(0, false), Duration::ZERO).pause.as_millis())
+			.collect();
+		assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
+		assert_eq!(
+			outage.failed(Loss::Unreachable, Duration::ZERO).pause,
+			UNREACHABLE_PAUSE,
+			"it restarts"
+		);
+	}
+
+	#[test]
+	fn good_connection_forgives() {
+		for good in [ended(0, true), ended(10, false)] {
+			let mut outage = Outage::default();
+			for _ in 0..9 {
+				outage.failed(ended(0, false), Duration::ZERO);
+			}
+			assert_eq!(outage.failed(good, Duration::ZERO).pause, FIRST_PAUSE);
+		}
+	}
+}
