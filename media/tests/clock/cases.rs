@@ -395,7 +395,7 @@ fn b17_a_publisher_that_is_away_for_2_minutes_leaves_the_slate_and_is_shown_when
 #[test]
 fn a_publisher_that_stays_connected_and_says_nothing_for_2_minutes_is_held_and_goes_on() {
 	let span = (10.0, 130.0);
-	for counted in [0.0, -120.0, 3600.0] {
+	for counted in [0.0, 3600.0] {
 		let stage = play(Publisher {
 			holes: vec![(Picture, span), (Sound, span)],
 			jumps: both(130.0, counted),
