@@ -16,6 +16,9 @@ const DELAY_S: u64 = 3 * TARGET.as_secs();
 /// What has an adaptation set of its own, and below which folder its files are.
 pub const KINDS: [(Kind, &str); 2] = [(Kind::Picture, "picture"), (Kind::Sound, "sound")];
 
+/// A hole that is longer is a pause, not some windows that are missing.
+const PAUSE_MS: u64 = 10_000;
+
 /// The manifest's text at `now_ms`, Unix time by the clock that is served at `time`; none before the first window that can be read.
 pub fn manifest(timeline: &Timeline, now_ms: u64, time: &str) -> Option<String> {
 	let entries: Vec<&Entry> = timeline.entries().filter(|entry| !entry.times.is_empty()).collect();
@@ -24,6 +27,17 @@ pub fn manifest(timeline: &Timeline, now_ms: u64, time: &str) -> Option<String> 
 	let end_ms = newest.start_ms.saturating_add(millis(newest));
 	write(timeline, &entries, (now_ms, end_ms), time, &mut text).expect("writing to a String does not fail");
 	Some(text)
+}
+
+/// What is there without a pause in between, milliseconds: players look for something in all of it.
+fn depth_ms(entries: &[&Entry], end_ms: u64) -> u64 {
+	let joins = |pair: &&[&Entry]| {
+		let end_ms = pair[0].start_ms.saturating_add(millis(pair[0]));
+		pair[1].start_ms.saturating_sub(end_ms) <= PAUSE_MS
+	};
+	let pairs = entries.windows(2).rev().take_while(joins).count();
+	let begins = entries.iter().rev().nth(pairs).map_or(end_ms, |entry| entry.start_ms);
+	end_ms.saturating_sub(begins).min(LISTED.as_secs() * 1_000)
 }
 
 fn millis(entry: &Entry) -> u64 {
@@ -38,10 +52,7 @@ fn write(
 	out: &mut String,
 ) -> Result {
 	let seconds = |ms: u64| format!("PT{}.{:03}S", ms / 1_000, ms % 1_000);
-	// What is there: players look for nothing before it.
-	let depth = end_ms
-		.saturating_sub(entries[0].start_ms)
-		.min(2 * LISTED.as_secs() * 1_000);
+	let depth = depth_ms(entries, end_ms);
 	write!(
 		out,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\

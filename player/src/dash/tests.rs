@@ -69,6 +69,21 @@ fn period_begins_where_decoding_or_the_clock_does_not_go_on() {
 }
 
 #[test]
+fn depth_is_what_is_there_behind_a_pause() {
+	let depth = |pause| {
+		let mut clip = Clip::new(SOUND, 6);
+		clip.pause = Some((3, pause));
+		let mut windows = clip.all();
+		windows.remove(1);
+		values(&of(&windows).1, "timeShiftBufferDepth")[0].to_owned()
+	};
+	assert_eq!(
+		[depth(0), depth(10_000), depth(11_000)],
+		["PT12.000S", "PT22.000S", "PT6.000S"]
+	);
+}
+
+#[test]
 fn end_is_told() {
 	let (mut timeline, _) = of(&Clip::new(SOUND, 2).all());
 	timeline.finish();
