@@ -486,13 +486,14 @@ async fn a_repeated_file_has_no_gap() {
 		while reel.sounds.last().is_none_or(|(at, _)| at.as_secs_f64() < 3.2) {
 			assert!(reel.add(timeout(LIMIT, decoder.next()).await.unwrap()));
 		}
-		// FFmpeg goes on where the longer track ended; of AAC it leaves out the 23 ms that the codec wants before its first sample.
+		// FFmpeg goes on where the longer track ended, here 45 frames of AAC: 1.045 s. Of those it leaves out the 23 ms that the codec
+		// wants before its first sample.
 		for pair in reel.sounds.windows(2) {
 			let hole = pair[1].0.as_secs_f64() - pair[0].0.as_secs_f64() - pair[0].1.len() as f64 / 96_000.0;
 			assert!(hole.abs() < 0.05, "{hole} s");
 		}
 		let gap = reel.longest_gap().as_secs_f64();
-		assert!(gap < 1.0 - picture + 0.1 + 0.03, "{gap} s");
+		assert!(gap < 1.0 - picture + 0.1 + 0.06, "{gap} s");
 		assert!(
 			reel.pictures.len() >= (picture * 30.0) as usize,
 			"{}",
