@@ -8,6 +8,7 @@
 //! | cannot eat the machine | `RLIMIT_DATA` of [`MEMORY_LIMIT`] |
 //! | cannot fill our memory | lines of [`MAX_LOG_LINE`] bytes, [`MAX_LOG_LINES`] of them are kept |
 //! | is not seen as a zombie | reaped by Tokio, also after a drop |
+//! | does not show the stream key | our environment without [`ENVIRONMENT`] |
 //!
 //! Arguments are seen by everybody (`ps`): no secret belongs there.
 
@@ -15,6 +16,7 @@ mod cause;
 
 pub use cause::Cause;
 
+use crate::door::ENVIRONMENT;
 use nix::{
 	sys::{
 		prctl,
@@ -117,6 +119,7 @@ impl Child {
 		let mut command = Command::new(program);
 		command
 			.args(args.into_iter().map(Into::into))
+			.env_remove(ENVIRONMENT)
 			.stdin(stdin)
 			.stdout(Stdio::piped())
 			.stderr(Stdio::piped())
