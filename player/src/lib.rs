@@ -9,6 +9,7 @@
 //! | [`subscription`] | one relayer, from connecting to the end of its subscription |
 //! | [`roster`] | which relayer to try next; pure |
 //! | [`funds`] | deposit and session key: what is missing, and getting it |
+//! | [`means`] | what to do where a relayer says that the account cannot pay it; pure |
 //! | [`payer`] | whose money pays |
 //! | [`pocket`] | the purse, stored so that no nonce is used twice |
 //! | [`flag`] | whether the broadcaster was caught: nothing is paid then |
@@ -26,6 +27,7 @@ pub mod failover;
 pub mod flag;
 pub mod funds;
 pub mod hls;
+pub mod means;
 pub mod payer;
 pub mod player;
 pub mod playlist;
