@@ -155,4 +155,7 @@ pub enum KeyError {
 	/// Neither `//Name`, nor a mnemonic, nor `file:PATH`. The text is not repeated here: it may be a secret.
 	#[error("not a secret key: expected //Name, a mnemonic phrase, or file:PATH")]
 	Suri,
+	/// An address, which everybody may know, where the secret of an account is needed.
+	#[error("that names an account, and its secret is needed here: //Name, a mnemonic phrase, or file:PATH")]
+	Address,
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`client`] | [`Chain`]: the connection, its queries, the head of the chain |
 //! | [`bridge`] | what the bridge agent asks of the chain, and its calls |
+//! | [`channels`] | what is reserved, by whom and for whom |
 //! | [`calls`] | every call that a program makes, checked against the chain's metadata |
 //! | [`submit`] | signing, submitting, waiting, and what came of it |
 //! | [`treasury`] | payments that several signatories make together |
@@ -18,6 +19,7 @@
 pub mod account;
 pub mod bridge;
 pub mod calls;
+pub mod channels;
 pub mod client;
 pub mod error;
 pub mod files;

@@ -1,7 +1,7 @@
 //! The account that signs extrinsics.
 
 use crate::{account, error::KeyError, keys};
-use clustercast_primitives::AccountId;
+use clustercast_primitives::{crypto::EthereumAddress, AccountId};
 use std::{fmt, path::Path, str::FromStr};
 use subxt_signer::{sr25519::Keypair, SecretUri};
 use tokio::sync::Mutex;
@@ -18,6 +18,9 @@ pub struct Wallet {
 impl Wallet {
 	/// From `//Alice`, a mnemonic phrase (both with derivation paths), or `file:PATH`. The file holds one of these, or
 	/// a 32-byte seed as hex; it is created with a random seed when missing.
+	///
+	/// Hexadecimal is a seed inside such a file alone: an account's public id looks the same, and who took one for a seed
+	/// would pay an account whose secret everybody knows.
 	pub fn from_suri(suri: &str) -> Result<Self, KeyError> {
 		let Some(path) = suri.strip_prefix("file:") else {
 			return Self::from_secret(suri);
@@ -38,6 +41,14 @@ impl Wallet {
 	fn from_secret(suri: &str) -> Result<Self, KeyError> {
 		// The library takes an empty text for the root key of the public development phrase.
 		if suri.trim().is_empty() {
+			return Err(KeyError::Suri);
+		}
+		// And 32 bytes of hex for a seed, whatever path follows.
+		let phrase = suri.split('/').next().unwrap_or_default().trim();
+		if account::parse(phrase).is_ok() || phrase.parse::<EthereumAddress>().is_ok() {
+			return Err(KeyError::Address);
+		}
+		if phrase.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("0x")) {
 			return Err(KeyError::Suri);
 		}
 		let uri = SecretUri::from_str(suri).map_err(|_| KeyError::Suri)?;
@@ -91,6 +102,30 @@ mod tests {
 				error.to_string(),
 				"not a secret key: expected //Name, a mnemonic phrase, or file:PATH"
 			);
+		}
+	}
+
+	/// Whoever reads an account's public id as its secret gets an account that everybody has the key of.
+	#[test]
+	fn what_names_an_account_is_never_its_secret() {
+		let alice = Wallet::from_suri("//Alice").unwrap().account().to_string();
+		let bare = alice.trim_start_matches("0x").to_owned();
+		let ethereum = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+		for public in [&alice, &bare, ALICE, ethereum] {
+			for path in ["", "//1", "/soft", "///password"] {
+				let suri = format!("{public}{path}");
+				let refused = Wallet::from_suri(&suri).map(|wallet| wallet.account());
+				assert!(matches!(refused, Err(KeyError::Address)), "{suri}: {refused:?}");
+			}
+		}
+		for hex in [
+			alice.replace("0x", "0X"),
+			alice.to_uppercase(),
+			format!("0x{}", "ab".repeat(31)),
+			format!(" {alice}"),
+		] {
+			assert!(Wallet::from_suri(&hex).is_err(), "{hex}");
+			assert!(Wallet::from_suri(&format!("{hex}//1")).is_err(), "{hex}");
 		}
 	}
 

@@ -9,7 +9,7 @@ use crate::{
 };
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use clustercast_chain::{account, calls, Call, Chain, Wait, Wallet};
+use clustercast_chain::{account, calls, channels::Reserved, Call, Chain, Wait, Wallet};
 use clustercast_primitives::{session::SessionProof, AccountId, StreamId, Usdc};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -71,7 +71,7 @@ enum Command {
 		/// Node to talk to, ws:// or wss://
 		#[arg(long, env = "CLUSTERCAST_PLAYER_RPC", default_value = "ws://127.0.0.1:9944")]
 		rpc: String,
-		/// Whose deposit it will be: an Ethereum or SS58 address
+		/// Whose deposit it will be: an address, Ethereum, SS58 or hex
 		#[arg(long, env = "CLUSTERCAST_PLAYER_ACCOUNT")]
 		account: String,
 		/// Folder for session key and purse; one player at a time
@@ -88,7 +88,7 @@ enum Command {
 		#[arg(long, env = "CLUSTERCAST_PLAYER_STATE", value_name = "DIR")]
 		state: PathBuf,
 	},
-	/// Show balance, deposit, what of it is reserved, and session keys; micro-USDC
+	/// Show balance, deposit, for whom what of it is reserved and until when, and session keys; micro-USDC
 	Account {
 		#[command(flatten)]
 		payer: Payer,
@@ -195,11 +195,26 @@ async fn submit(chain: &Chain, wallet: &Wallet, call: Call) -> anyhow::Result<()
 
 async fn show(chain: &Chain, account: &AccountId) -> anyhow::Result<()> {
 	let found = chain.viewer_account(account, None).await?;
+	let sessions: Vec<_> = found.sessions.iter().map(|session| session.key).collect();
+	let reserved = chain
+		.reserved_by(account, &sessions, chain.finalised_hash().await?)
+		.await?;
 	let mut shown = serde_json::to_value(found)?;
+	shown["reservations"] = reserved.iter().map(reservation).collect();
 	shown["account"] = account::ss58(account).into();
 	shown["block"] = chain.head().best.into();
 	status::print_line(shown);
 	Ok(())
+}
+
+/// For whom, how much, and until which block at the latest; what `close` wants to know.
+fn reservation(reserved: &Reserved) -> serde_json::Value {
+	serde_json::json!({
+		"relayer": account::ss58(&reserved.recipient),
+		"session": reserved.session.to_string(),
+		"amount": reserved.channel.open.to_string(),
+		"endsAt": reserved.channel.ends_at,
+	})
 }
 
 #[cfg(test)]

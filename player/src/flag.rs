@@ -47,7 +47,7 @@ mod tests {
 	use super::*;
 	use clustercast_chain::ChainError;
 	use clustercast_primitives::{
-		chain::{ChannelInfo, ChannelKey, RelayerInfo, VoucherPlace, VoucherTotals},
+		chain::{ChannelInfo, ChannelKey, RelayerInfo, ViewerAccount, VoucherPlace, VoucherTotals},
 		AccountId, BlockNumber, Hash, PublicKey,
 	};
 	use std::sync::{
@@ -104,6 +104,10 @@ mod tests {
 
 		async fn relayers(&self) -> Result<Vec<RelayerInfo>, ChainError> {
 			Ok(Vec::new())
+		}
+
+		async fn account(&self, _: &AccountId) -> Result<ViewerAccount, ChainError> {
+			Err(ChainError::Metadata("never asked".into()))
 		}
 
 		async fn paid(

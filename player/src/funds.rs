@@ -51,6 +51,26 @@ pub enum FundsError {
 		/// Allowed.
 		max: Usdc,
 	},
+	/// No relayer can take a ticket of it.
+	#[error("{wanted} USDC for --deposit and --limit pay nobody: {least} USDC is the least that a ticket can have, 0.02 USDC what relayers ask as a rule")]
+	TooLittleWanted {
+		/// Asked for, the smaller of the two.
+		wanted: Usdc,
+		/// The chain's smallest ticket.
+		least: Usdc,
+	},
+	/// What there was is on its way out, and is not replaced behind the owner's back.
+	#[error(
+		"{leaving} USDC of the deposit are on their way out until block {until}, and {left} USDC stay: take them back with `unlock --cancel`, or `withdraw` them then and watch again"
+	)]
+	Leaving {
+		/// Announced.
+		leaving: Usdc,
+		/// When it can be withdrawn.
+		until: BlockNumber,
+		/// Not announced.
+		left: Usdc,
+	},
 	/// The account has not enough.
 	#[error("the account has {free} USDC to spend; the deposit needs {needed} USDC and the fee")]
 	TooLittle {
@@ -99,12 +119,28 @@ impl Plan {
 				max: Usdc(constants.max_deposit),
 			});
 		}
+		let smaller = wanted.deposit.min(wanted.limit);
+		if smaller < constants.min_face_value {
+			return Err(FundsError::TooLittleWanted {
+				wanted: Usdc(smaller),
+				least: Usdc(constants.min_face_value),
+			});
+		}
 		// What is on its way out still pays, but relayers do not count on it.
 		let leaving = account.unlocking.as_ref().map_or(0, |u| u.amount);
 		let available = account.deposit.saturating_sub(leaving);
-		let deposit = match available < wanted.deposit.div_ceil(2) {
-			true => (wanted.deposit - available).min(constants.max_deposit.saturating_sub(account.deposit)),
-			false => 0,
+		let short = available < wanted.deposit.div_ceil(2);
+		let deposit = match &account.unlocking {
+			// Its owner takes money out: putting other money in would undo that.
+			Some(unlocking) if available < constants.min_face_value => {
+				return Err(FundsError::Leaving {
+					leaving: Usdc(leaving),
+					until: unlocking.unlocks_at,
+					left: Usdc(available),
+				});
+			},
+			None if short => (wanted.deposit - available).min(constants.max_deposit.saturating_sub(account.deposit)),
+			_ => 0,
 		};
 		let held = key.and_then(|key| account.sessions.iter().find(|s| s.key == *key));
 		let lasts = |s: &&SessionInfo| {
@@ -174,6 +210,13 @@ pub async fn prepare(
 		now,
 		&constants,
 	)?;
+	if let Some(unlocking) = &account.unlocking {
+		tracing::warn!(
+			leaving = %Usdc(unlocking.amount),
+			until = unlocking.unlocks_at,
+			"a part of the deposit is on its way out: what stays pays, and nothing is added; `unlock --cancel` keeps it"
+		);
+	}
 	let mut pocket = None;
 	if let (Some(session), Some((key, stored))) = (&plan.keep, held) {
 		match folder.restore(key, &stored, purse_of(session.limit, session.expiry)) {
@@ -378,15 +421,39 @@ mod tests {
 		let sessions = vec![session(0, NOW + 5_000)];
 		assert_eq!(plan(&account(2_500_000, sessions.clone())).deposit, 0);
 		assert_eq!(plan(&account(2_499_999, sessions.clone())).deposit, 2_500_001);
-		// Money on its way out does not count, but it does count for the chain's cap.
-		let leaving = ViewerAccount {
+	}
+
+	/// Whoever takes money out does not want to put other money in.
+	#[test]
+	fn deposit_is_not_topped_up_while_an_unlock_is_under_way() {
+		let leaving = |amount| ViewerAccount {
 			unlocking: Some(Unlocking {
-				amount: 47 * USDC,
+				amount,
 				unlocks_at: NOW + 1,
 			}),
-			..account(48 * USDC, sessions)
+			..account(48 * USDC, vec![session(0, NOW + 5_000)])
 		};
-		assert_eq!(plan(&leaving).deposit, 2 * USDC);
+		assert_eq!(plan(&leaving(47 * USDC)).deposit, 0, "what stays pays");
+		assert_eq!(plan(&leaving(48 * USDC - CONSTANTS.min_face_value)).deposit, 0);
+		for amount in [48 * USDC - CONSTANTS.min_face_value + 1, 48 * USDC] {
+			let error = Plan::new(&leaving(amount), Some(&KEY), WANTED, NOW, &CONSTANTS).unwrap_err();
+			assert!(matches!(error, FundsError::Leaving { .. }), "{error}");
+			assert!(error.to_string().contains("unlock --cancel"), "{error}");
+		}
+	}
+
+	#[test]
+	fn what_pays_no_ticket_is_not_deposited() {
+		let least = CONSTANTS.min_face_value;
+		for (deposit, limit, good) in [
+			(least, least, true),
+			(least - 1, USDC, false),
+			(USDC, least - 1, false),
+			(0, 0, false),
+		] {
+			let plan = Plan::new(&account(0, vec![]), None, Wanted { deposit, limit }, NOW, &CONSTANTS);
+			assert_eq!(plan.is_ok(), good, "{plan:?}");
+		}
 	}
 
 	#[test]

@@ -10,6 +10,7 @@
 //! | [`opinion`] | what other relayers say where this one has lost the broadcaster |
 //! | [`roster`] | which relayer to try next; pure |
 //! | [`funds`] | deposit and session key: what is missing, and getting it |
+//! | [`means`] | what to do where a relayer says that the account cannot pay it; pure |
 //! | [`payer`] | whose money pays |
 //! | [`pocket`] | the purse, stored so that no nonce is used twice |
 //! | [`flag`] | whether the broadcaster was caught: nothing is paid then |
@@ -33,6 +34,7 @@ pub mod flag;
 pub mod funds;
 pub mod hls;
 pub mod http;
+pub mod means;
 pub mod opinion;
 pub mod origins;
 pub mod payer;

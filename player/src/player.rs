@@ -40,8 +40,8 @@ pub struct Config {
 	/// Number of the stream key
 	#[arg(long, env = "CLUSTERCAST_PLAYER_STREAM")]
 	pub stream: u64,
-	/// Account that pays: //Name, a mnemonic, or file:PATH (created when missing); or only its address, Ethereum or
-	/// SS58: then its owner deposits and authorises the session key elsewhere, and the player waits for that
+	/// Account that pays: //Name, a mnemonic, or file:PATH (created when missing); or only its address, Ethereum, SS58
+	/// or hex: then its owner deposits and authorises the session key elsewhere, and the player waits for that
 	#[arg(long, env = "CLUSTERCAST_PLAYER_ACCOUNT", hide_env_values = true)]
 	pub account: String,
 	/// Folder for session key and purse; one player at a time
@@ -230,6 +230,9 @@ impl Player {
 		}
 		outcome?;
 		if summary.ended == Some(Ended::NoRelayerLeft) {
+			if let Some(lack) = summary.lack() {
+				bail!("no relayer serves this account: each {lack}");
+			}
 			bail!("every relayer known was caught or refused; see the figures");
 		}
 		if summary.ended == Some(Ended::Flagged) {

@@ -3,6 +3,7 @@
 
 use crate::{
 	accusation::Inquest,
+	means::{self, Means},
 	opinion::{Question, Rounds},
 	pocket::{PayError, Pocket},
 	roster::{Ending, Relayer},
@@ -14,7 +15,7 @@ use clustercast_chain::{Chain, ChainError};
 use clustercast_network::{client, node::ConnectError, Node, PeerId, Stream, Subscription};
 use clustercast_primitives::{
 	catalog::CatalogError,
-	chain::{ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, VoucherPlace, VoucherTotals},
+	chain::{ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, ViewerAccount, VoucherPlace, VoucherTotals},
 	crypto::SignatureError,
 	status::State,
 	subscribe::Binding,
@@ -76,6 +77,8 @@ pub trait ChainView: Send + Sync {
 	fn stream_key(&self, id: StreamId) -> impl Future<Output = Result<Option<StreamKeyInfo>, ChainError>> + Send;
 	/// See [`Chain::relayers`].
 	fn relayers(&self) -> impl Future<Output = Result<Vec<RelayerInfo>, ChainError>> + Send;
+	/// See [`Chain::viewer_account`].
+	fn account(&self, account: &AccountId) -> impl Future<Output = Result<ViewerAccount, ChainError>> + Send;
 	/// What a channel has paid, and what vouchers have paid at these places of it.
 	fn paid(
 		&self,
@@ -99,6 +102,10 @@ impl ChainView for Chain {
 
 	fn relayers(&self) -> impl Future<Output = Result<Vec<RelayerInfo>, ChainError>> + Send {
 		self.relayers()
+	}
+
+	async fn account(&self, account: &AccountId) -> Result<ViewerAccount, ChainError> {
+		self.viewer_account(account, None).await
 	}
 
 	async fn paid(
@@ -456,6 +463,7 @@ impl<C: ChainView> Viewing<C> {
 					tracing::debug!(?reason, "ended while settling");
 					return Ok(Over::Run);
 				},
+				Event::Ended(reason) if means::is_lacking(&reason) => return Ok(self.lacking().await),
 				Event::Ended(reason) => {
 					// That a broadcast is over is the broadcaster's to say, in a signed status.
 					let ending = match reason {
@@ -629,6 +637,22 @@ impl<C: ChainView> Viewing<C> {
 		tracing::warn!(relayer = %peer, %fault, rejected, "blacklisted");
 		self.summary.fault(peer, fault.to_string(), rejected);
 		Over::Relayer(Ending::Fault, fault.to_string())
+	}
+
+	/// A relayer is left that the account cannot pay: for good, unless there will be more.
+	async fn lacking(&self) -> Over {
+		match timeout(LOOK_UP, self.chain.account(&self.account)).await {
+			Ok(Ok(account)) => {
+				let means = Means::new(&account, &self.pocket.session());
+				let reason = means.explain();
+				tracing::warn!("{reason}");
+				match means.may_grow() {
+					true => Over::Relayer(Ending::Failed, reason),
+					false => Over::Relayer(Ending::Refused, reason),
+				}
+			},
+			_ => Over::Relayer(Ending::Failed, means::REASON.into()),
+		}
 	}
 
 	/// The counter of the stream's terms as of now, where the chain answers; the signing key stays the one that this

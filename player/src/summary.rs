@@ -1,5 +1,6 @@
 //! Figures of a run: what `--json` writes.
 
+use crate::means;
 use clustercast_primitives::{Balance, WindowId};
 use clustercast_protocol::{Quiet, Silence};
 use serde::Serialize;
@@ -95,6 +96,14 @@ pub struct Summary {
 }
 
 impl Summary {
+	/// Why a relayer did not serve an account that has too little.
+	pub fn lack(&self) -> Option<&str> {
+		let reasons = self.relayers.values().flat_map(|figures| figures.setbacks.keys());
+		reasons
+			.map(String::as_str)
+			.find(|reason| reason.starts_with(means::REASON))
+	}
+
 	/// A window verified and was written.
 	pub fn window(&mut self, peer: &str, id: WindowId, bytes: u64) {
 		self.windows += 1;

@@ -7,7 +7,8 @@
 //!   [`Float`], with what was lost this way within the last hour.
 //! - **What was signed and is not paid yet** (winners, vouchers, and what an outstanding receipt may become). A reservation
 //!   that stands in a *finalised* block covers it until it ends. What it does not cover counts against the float too; and so
-//!   does a voucher that owes less than the chain pays at a time.
+//!   does a voucher that owes less than it is worth to hand it in: that is given up when its viewer is gone, so that the rest of
+//!   the reservation can be released.
 //!
 //! Accounts cost nothing, so what strangers may owe and lose together is bounded for each hour. Who has a reservation is no
 //! stranger: it cost a fee and a deposit. They have a sum of their own, so that strangers who use up theirs shut nobody out.
@@ -33,6 +34,12 @@ const STEP: BlockNumber = 60;
 
 /// Blocks that a viewer whose connection was lost has to come back: five minutes.
 pub const GRACE: BlockNumber = 150;
+
+/// Blocks that a release has to become final before it is tried again: a minute, twice what it takes. Doubles each time.
+const RELEASE_AGAIN: BlockNumber = 30;
+
+/// Pauses between releases stop doubling at 16 minutes.
+const MAX_DOUBLINGS: u32 = 4;
 
 /// Fewest blocks that a reservation may be handed in before its last one: time to get into a block.
 pub const MIN_SUBMIT: BlockNumber = 30;
@@ -71,7 +78,7 @@ pub struct CreditConfig {
 	pub float: Float,
 	/// A reservation that ends within so many blocks covers nothing new: what it covers is redeemed in this time.
 	pub margin: BlockNumber,
-	/// Least that the chain pays of a voucher at a time, micro-USDC: less may never be paid.
+	/// Least that a voucher owes to be worth its fee, micro-USDC: who is gone and owes less is not waited for.
 	pub least: Balance,
 	/// Most sessions at a time.
 	pub max_sessions: usize,
@@ -160,6 +167,8 @@ struct Line {
 	release_at: BlockNumber,
 	/// Counter of the reservation that we released: it covers nothing, whatever is said of it.
 	released: u32,
+	/// How often we tried to release it since somebody watched.
+	releases: u32,
 	/// All risks, winners and vouchers.
 	owed: Balance,
 	/// What a stranger may leave unpaid or have voided, as it stands in the sum of all.
@@ -178,13 +187,27 @@ impl Line {
 		}
 	}
 
+	/// What is reserved for us now, whether or not we count on it.
+	fn held(&self, now: BlockNumber) -> Balance {
+		match now < self.channel.ends_at {
+			true => self.channel.open,
+			false => 0,
+		}
+	}
+
+	/// Nothing is to be had from it but what is not worth its fee.
+	fn is_settled(&self, least: Balance) -> bool {
+		let small = |voucher: &Signed| voucher.owed < least;
+		self.receipts.is_empty() && self.winners.is_empty() && self.vouchers.values().all(small)
+	}
+
 	/// Its viewer is gone, and does not come back soon.
 	fn is_left(&self, now: BlockNumber) -> bool {
 		self.seats == 0 && now >= self.release_at
 	}
 
 	fn is_idle(&self, now: BlockNumber) -> bool {
-		self.seats == 0 && self.owed == 0 && self.receipts.is_empty() && self.cover(now, 0) == 0
+		self.seats == 0 && self.owed == 0 && self.receipts.is_empty() && self.held(now) == 0
 	}
 
 	fn signed(&self) -> Balance {
@@ -241,6 +264,17 @@ impl Lost {
 		self.strangers = self.strangers.saturating_sub(less.strangers);
 		self.known = self.known.saturating_sub(less.known);
 	}
+}
+
+/// A channel that is to be released.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Releasable {
+	/// Whose.
+	pub session: PublicKey,
+	/// As the finalised chain said last.
+	pub channel: ChannelInfo,
+	/// Vouchers that owe less than it is worth to hand them in.
+	pub given_up: Vec<VoucherPlace>,
 }
 
 /// Sums over all sessions, micro-USDC.
@@ -300,6 +334,16 @@ impl Credit {
 		}
 	}
 
+	/// Puts back what the finalised block `at` says is reserved for us, where nobody watches yet. Whether there was room.
+	pub fn restore_channel(&mut self, payer: &SessionKey, at: BlockNumber, info: ChannelInfo) -> bool {
+		let fits = self.lines.contains_key(&key(payer)) || self.lines.len() < self.config.max_sessions;
+		if fits {
+			self.restore(key(payer), |_| {});
+			self.channel(payer, at, Some(info));
+		}
+		fits
+	}
+
 	/// Somebody watches for this session: it is not forgotten until [`Credit::leave`].
 	pub fn enter(&mut self, payer: &SessionKey) -> Result<(), Shortage> {
 		let known = self.lines.contains_key(&key(payer));
@@ -317,6 +361,7 @@ impl Credit {
 		self.change(key(payer), |line| {
 			line.seats = line.seats.saturating_sub(1);
 			line.release_at = now.saturating_add(if farewell { 0 } else { GRACE });
+			line.releases = 0;
 		});
 	}
 
@@ -326,14 +371,19 @@ impl Credit {
 	}
 
 	/// What the *finalised* block `at` says of a session's channel to this relayer. An older block than before says nothing.
-	pub fn channel(&mut self, payer: &SessionKey, at: BlockNumber, info: Option<ChannelInfo>) {
+	/// Whether it says for the first time that what we released is free.
+	pub fn channel(&mut self, payer: &SessionKey, at: BlockNumber, info: Option<ChannelInfo>) -> bool {
+		let mut freed = false;
 		if self.lines.contains_key(&key(payer)) {
 			self.change(key(payer), |line| {
 				if at >= line.as_of.max(line.settled_at) {
 					(line.channel, line.as_of) = (info.unwrap_or_default(), at);
+					freed = line.releases > 0 && line.channel.open == 0;
+					line.releases = if freed { 0 } else { line.releases };
 				}
 			});
 		}
+		freed
 	}
 
 	/// As the finalised chain said last.
@@ -471,7 +521,7 @@ impl Credit {
 
 	/// Puts back a winner that was stored and is not settled.
 	pub fn restore_winner(&mut self, payer: &SessionKey, nonce: u64, face_value: Balance) {
-		self.change(key(payer), |line| {
+		self.restore(key(payer), |line| {
 			line.winners.insert(
 				nonce,
 				Signed {
@@ -488,7 +538,7 @@ impl Credit {
 			account,
 			key: place.session,
 		};
-		self.change(key(&payer), |line| {
+		self.restore(key(&payer), |line| {
 			let known = line.vouchers.entry(*place).or_default();
 			known.owed = known.owed.max(owed);
 		});
@@ -558,7 +608,7 @@ impl Credit {
 		let due = self.lines.iter().filter(move |(_, line)| {
 			let signed = !line.winners.is_empty() || !line.vouchers.is_empty();
 			let ends = line.cover(self.now, 0) > line.cover(self.now, self.config.margin);
-			let leaves = line.is_left(self.now) && line.cover(self.now, 0) > 0;
+			let leaves = line.is_left(self.now) && line.held(self.now) > 0;
 			let risky = line.uncovered > 0 && (crowded || line.uncovered.saturating_mul(2) > float.value);
 			signed && (ends || leaves || risky)
 		});
@@ -573,18 +623,48 @@ impl Credit {
 		})
 	}
 
-	/// Channels that still reserve something, of viewers who are gone and owe nothing: taken to be released. The most at a
-	/// time.
-	pub fn take_releasable(&mut self, most: usize) -> Vec<(PublicKey, ChannelInfo)> {
-		let done = |line: &Line| line.is_left(self.now) && line.owed == 0 && line.cover(self.now, 0) > 0;
+	/// Sessions whose reservation holds all that they signed for: the chain pays that down to the last unit.
+	pub fn reserved(&self) -> impl Iterator<Item = PublicKey> + '_ {
+		let holds = |line: &Line| line.held(self.now) > 0 && line.held(self.now) >= line.signed();
+		self.lines
+			.iter()
+			.filter(move |(_, line)| holds(line))
+			.map(|((_, session), _)| *session)
+	}
+
+	/// Channels that still reserve something, of viewers who are gone and owe nothing that is worth its fee: taken to be
+	/// released, with what is given up. The most at a time. One that is not free in a finalised block after a while comes
+	/// again, later each time. When all `ends`, who is gone has no time to come back.
+	pub fn take_releasable(&mut self, most: usize, ends: bool) -> Vec<Releasable> {
+		let (now, least) = (self.now, self.config.least);
+		let done = |line: &Line| {
+			let due = line.is_left(now) || (ends && line.seats == 0 && line.releases == 0);
+			due && line.held(now) > 0 && line.is_settled(least)
+		};
 		let done = self.lines.iter().filter(|(_, line)| done(line)).take(most);
-		let done: Vec<_> = done.map(|(key, line)| (*key, line.channel)).collect();
-		for (key, channel) in &done {
-			self.change(*key, |line| line.released = channel.counter);
+		let done: Vec<_> = done.map(|(key, _)| *key).collect();
+		done.into_iter().map(|key| self.take_release(key)).collect()
+	}
+
+	fn take_release(&mut self, key: (AccountId, PublicKey)) -> Releasable {
+		let now = self.now;
+		let (mut channel, mut given_up, mut lost) = (ChannelInfo::default(), Vec::new(), Lost::default());
+		self.change(key, |line| {
+			channel = line.channel;
+			line.released = line.channel.counter;
+			line.release_at = now.saturating_add(RELEASE_AGAIN << line.releases.min(MAX_DOUBLINGS));
+			line.releases = line.releases.saturating_add(1);
+			for (place, voucher) in std::mem::take(&mut line.vouchers) {
+				lost.add(&voucher.lost());
+				given_up.push(place);
+			}
+		});
+		self.lose(key.0, lost);
+		Releasable {
+			session: key.1,
+			channel,
+			given_up,
 		}
-		done.into_iter()
-			.map(|((_, session), channel)| (session, channel))
-			.collect()
 	}
 
 	/// Whether a reservation is worth handing in: what the chain will check, and what this relayer asks.
@@ -631,6 +711,17 @@ impl Credit {
 		signed.verify(&payer.key, genesis).map_err(|error| match error {
 			SignatureError::NonCanonical | SignatureError::Invalid => ReserveError::BadSignature,
 		})
+	}
+
+	/// Changes a line of an earlier run: its viewer has time to come back.
+	fn restore(&mut self, key: (AccountId, PublicKey), change: impl FnOnce(&mut Line)) {
+		let back = self.now.saturating_add(GRACE);
+		self.change(key, |line| {
+			if line.seats == 0 && line.as_of == 0 {
+				line.release_at = line.release_at.max(back);
+			}
+			change(line);
+		});
 	}
 
 	fn account(&self, account: &AccountId) -> impl Iterator<Item = (&PublicKey, &Line)> {

@@ -62,7 +62,7 @@ pub mod wire;
 
 pub use broadcast::{Broadcast, Timing};
 pub use cache::{Cursor, Lookup, WindowCache};
-pub use credit::{Credit, CreditConfig, Float, Shortage};
+pub use credit::{Credit, CreditConfig, Float, Releasable, Shortage};
 pub use evidence::{Evidence, Suspicion, Witness};
 pub use meter::{Meter, Share};
 pub use patience::{Failing, Patience, Silence};

@@ -24,10 +24,10 @@ const SECONDS: u64 = 900;
 pub const SMALL: Balance = 50_000;
 
 /// Of the deposit, at most one part in so many.
-const PARTS: Balance = 4;
+pub const PARTS: Balance = 4;
 
 /// Of a reservation, at most one part in so many is paid for handing it in: a relayer that asks more lives of rewards.
-const REWARD_PARTS: Balance = 50;
+pub const REWARD_PARTS: Balance = 50;
 
 /// The next one is signed when no more than one part in so many is left: five minutes at least, time for a second attempt.
 const RENEW_PARTS: Balance = 3;

@@ -174,12 +174,14 @@ impl TicketBook {
 	}
 
 	/// What the finalised block `at` says of a session's channel to this relayer.
-	pub fn channel(&mut self, payer: &SessionKey, at: BlockNumber, info: Option<ChannelInfo>) {
-		self.credit.channel(payer, at, info);
+	/// Whether it says for the first time that what we released is free.
+	pub fn channel(&mut self, payer: &SessionKey, at: BlockNumber, info: Option<ChannelInfo>) -> bool {
+		let freed = self.credit.channel(payer, at, info);
 		if let Some(info) = info {
 			// Only we redeem what pays us: what the chain has redeemed and we do not know of, we have lost.
 			self.nonces.entry(payer.key).or_default().raise(info.next_nonce);
 		}
+		freed
 	}
 
 	/// Opens what a delivery is to be paid with, where credit allows it.

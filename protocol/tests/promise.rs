@@ -281,7 +281,9 @@ impl Chain for Model {
 			let paid = state.paid.get(&place).copied().unwrap_or(0);
 			let more = voucher.amount.saturating_sub(paid);
 			let ended = state.ended.get(&voucher.terms).copied();
-			let least = if ended.is_some() { 1 } else { LEAST };
+			let held = state.channels.get(&(voucher.session, voucher.recipient));
+			let held = held.map_or(0, |channel| channel.open);
+			let least = if ended.is_some() || held >= more { 1 } else { LEAST };
 			let late = ended.is_some_and(|end| state.block >= end + TICKET_LIFE);
 			if more >= least && !late && state.is_signed(&voucher.session, &voucher.sender, voucher.expiry) {
 				let payable = state.pay(voucher.session, voucher.recipient, more, false);

@@ -247,6 +247,7 @@ async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance)
 			value: REDEEM_VALUE,
 			age: VOUCHER_AGE,
 			least: MIN_FACE_VALUE,
+			worth: MIN_FACE_VALUE,
 		},
 	);
 	let (mut owed_billionths, mut by_ticket, mut by_voucher) = (0u128, 0, 0);
@@ -320,6 +321,7 @@ async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance)
 			now_ms,
 			all: false,
 			urgent: &urgent,
+			reserved: &HashSet::new(),
 			terms: 0,
 		};
 		let collected = collector.step(look).await.unwrap();

@@ -21,8 +21,8 @@ use clustercast_primitives::{
 	WinningTicket,
 };
 use clustercast_protocol::{
-	EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, ReserveError, ReserveTerms, SessionKey, Share,
-	Shortage, Subscribe, Terms, TicketBook, TicketError,
+	EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable, ReserveError, ReserveTerms, SessionKey,
+	Share, Shortage, Subscribe, Terms, TicketBook, TicketError,
 };
 use std::{
 	collections::{HashMap, HashSet},
@@ -174,14 +174,35 @@ impl<L: Ledger> Desk<L> {
 		}
 	}
 
-	/// What the finalised block `at` says of a channel.
-	pub fn channel(&self, payer: &SessionKey, at: BlockNumber, info: Option<ChannelInfo>) {
-		self.book().channel(payer, at, info);
+	/// Sessions whose reservation holds all that they signed for.
+	pub fn well_reserved(&self) -> HashSet<PublicKey> {
+		self.book().credit().reserved().collect()
 	}
 
-	/// Channels to be released now: they cover nothing any more.
-	pub fn take_releasable(&self, most: usize) -> Vec<(PublicKey, ChannelInfo)> {
-		self.book().credit().take_releasable(most)
+	/// What the finalised block `at` says of a channel. Whether it says for the first time that what we released is free.
+	pub fn channel(&self, payer: &SessionKey, at: BlockNumber, info: Option<ChannelInfo>) -> bool {
+		self.book().channel(payer, at, info)
+	}
+
+	/// What the finalised block `at` says of a channel that may be of an earlier run. Whether there was room for it.
+	pub fn restore_channel(
+		&self,
+		payer: &SessionKey,
+		at: BlockNumber,
+		info: ChannelInfo,
+	) -> Result<bool, store::Error> {
+		let released = self.store.released(&payer.key)?;
+		let mut book = self.book();
+		let fits = book.credit().restore_channel(payer, at, info);
+		if let (true, Some(counter)) = (fits, released) {
+			book.credit().released(payer, counter);
+		}
+		Ok(fits)
+	}
+
+	/// Channels to be released now: they cover nothing any more. When all `ends`, nobody has time to come back.
+	pub fn take_releasable(&self, most: usize, ends: bool) -> Vec<Releasable> {
+		self.book().credit().take_releasable(most, ends)
 	}
 
 	/// A reservation could not be handed in: its fee is lost.

@@ -17,7 +17,9 @@ use crate::{
 	surge::{self, Surge},
 };
 use anyhow::{ensure, Context};
-use clustercast_chain::{calls, keys, Chain, ChainError, Constants, Event, Head, Redeemed, Wait, Wallet};
+use clustercast_chain::{
+	calls, channels::Reserved, keys, Chain, ChainError, Constants, Event, Head, Redeemed, Wait, Wallet,
+};
 use clustercast_cli::Seldom;
 use clustercast_network::{
 	node::Limits,
@@ -30,7 +32,7 @@ use clustercast_primitives::{
 	crypto::KeyPair,
 	AccountId, Balance, BlockNumber, Hash, SignedVoucher, Usdc, Voucher, WinningTicket,
 };
-use clustercast_protocol::{BookConfig, CreditConfig, ReceiptSigner, TicketBook};
+use clustercast_protocol::{BookConfig, CreditConfig, ReceiptSigner, SessionKey, TicketBook};
 use std::{
 	fs,
 	path::Path,
@@ -50,17 +52,27 @@ const REDEEM_TICK: Duration = Duration::from_secs(3);
 /// at once.
 const BOUND_TICK: Duration = Duration::from_secs(6);
 
-/// How long the last redemption may take before the program ends. What is not settled then is taken up at the next start.
-const LAST_REDEMPTION: Duration = Duration::from_secs(15);
+/// How long the last redemptions and releases may take before the program ends: the first are final after some 15 s, and
+/// what they free is released after that. What is left then is taken up at the next start.
+const LAST_REDEMPTION: Duration = Duration::from_secs(30);
+
+/// Least that a voucher owes to be worth a redemption of its own, micro-USDC: that costs 251, and a broadcaster may have 30 %.
+/// Who is gone and owes less is not waited for.
+const WORTH: Balance = 400;
 
 /// How long a relayer that starts waits for one that has its state folder and is told to stop: as long as that may take.
-const LOCK_PATIENCE: Duration = Duration::from_secs(20);
+const LOCK_PATIENCE: Duration = Duration::from_secs(35);
 
 /// How often it looks.
 const LOCK_LOOK: Duration = Duration::from_millis(200);
 
 /// Sessions that owe something, are watched, or have reserved something. A session key costs its owner a transaction.
 const MAX_SESSIONS: usize = 10_000;
+
+const _: () = assert!(
+	channels::MAX_FOUND < MAX_SESSIONS,
+	"viewers find room beside those of an earlier run"
+);
 
 /// A reservation that ends within this covers nothing new: ten minutes, time for several attempts to redeem what it covers.
 const CREDIT_MARGIN: BlockNumber = 300;
@@ -143,6 +155,18 @@ impl channels::Chain for Settlement {
 			"reservation is final"
 		);
 		Ok(())
+	}
+
+	async fn reserved(&self, at: Hash, most: usize) -> Result<Vec<(SessionKey, ChannelInfo)>, ChainError> {
+		let found = self.chain.reserved_for(&self.recipient, at, most).await?;
+		let payer = |reserved: &Reserved| SessionKey {
+			account: reserved.account,
+			key: reserved.session,
+		};
+		Ok(found
+			.iter()
+			.map(|reserved| (payer(reserved), reserved.channel))
+			.collect())
 	}
 
 	async fn release(&self, releases: &[Release]) -> Result<(), ChainError> {
@@ -254,6 +278,8 @@ impl Relayer {
 		let store = open_store(&path, &genesis).await;
 		let store = Arc::new(store.with_context(|| format!("store of winners {}", path.display()))?);
 		let mut book = TicketBook::new(book_config(&config, recipient, genesis, &constants, bound));
+		// From when on what is taken up has time to come back.
+		book.prune(chain.head().best);
 		let winners = store.winners()?;
 		winners.iter().for_each(|(_, winner)| book.restore(&winner.ticket));
 		let owing = store.owing()?;
@@ -332,6 +358,7 @@ impl Relayer {
 					value: thresholds.value,
 					age: config.voucher_age,
 					least: constants.min_face_value,
+					worth: WORTH.min(constants.min_face_value),
 				},
 			),
 			desk: desk.clone(),
@@ -394,7 +421,7 @@ fn book_config(config: &Config, recipient: AccountId, genesis: Hash, constants: 
 		credit: CreditConfig {
 			float: config.float,
 			margin: CREDIT_MARGIN,
-			least: constants.min_face_value,
+			least: WORTH.min(constants.min_face_value),
 			max_sessions: MAX_SESSIONS,
 		},
 		// What all viewers together can owe.
@@ -458,8 +485,7 @@ impl Running {
 			() = keeper.run(ordered) => {},
 		}
 		match redeemers.waiting() {
-			Ok((0, 0)) => return tracing::info!("nothing waits to be redeemed"),
-			Ok((winners, vouchers)) => {
+			Ok((winners, vouchers)) if winners + vouchers > 0 => {
 				let seconds = LAST_REDEMPTION.as_secs();
 				tracing::info!(
 					winners,
@@ -467,14 +493,21 @@ impl Running {
 					"redeeming what viewers paid with, for at most {seconds} s; a second signal ends that at once"
 				);
 			},
+			Ok(_) => tracing::info!("nothing waits to be redeemed; releasing what is reserved and not owed"),
 			Err(error) => tracing::warn!(%error, "store of payments"),
 		}
+		let finish = async {
+			let (left, ()) = tokio::join!(redeemers.finish(), keeper.finish());
+			// What the redemptions freed.
+			keeper.finish().await;
+			left
+		};
 		tokio::select! {
-			() = redeemers.finish() => return tracing::info!("all payments are settled"),
+			left = finish => return left.log(),
 			() = tokio::time::sleep(LAST_REDEMPTION) => {},
 			() = signals.next() => {},
 		}
-		tracing::info!("unsettled payments are kept; they are redeemed at the next start");
+		tracing::info!("what is not settled or released yet is kept, and taken up at the next start");
 	}
 }
 
@@ -533,15 +566,18 @@ impl Redeemers {
 		Ok((self.store.winners()?.len(), self.store.owing()?.len()))
 	}
 
-	/// Redeems whatever can be paid, until nothing is left.
-	async fn finish(&self) {
-		while self.step(true).await != Some(0) {
+	/// Redeems whatever can be paid, until nothing of that is left. What waits all the same.
+	async fn finish(&self) -> Left {
+		loop {
+			if let Some(left) = self.step(true).await.filter(|left| left.pending == 0) {
+				return left;
+			}
 			tokio::time::sleep(REDEEM_TICK / 3).await;
 		}
 	}
 
-	/// One look at all; how many are left, `None` when it failed.
-	async fn step(&self, all: bool) -> Option<usize> {
+	/// One look at all; what is left, `None` when it failed.
+	async fn step(&self, all: bool) -> Option<Left> {
 		let put_off = |error| {
 			let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
 			if let Some(untold) = trouble.due(std::time::Instant::now()) {
@@ -549,11 +585,12 @@ impl Redeemers {
 			}
 		};
 		let now = unix_ms();
-		let urgent = self.desk.urgent();
+		let (urgent, reserved) = (self.desk.urgent(), self.desk.well_reserved());
 		let look = Look {
 			now_ms: now,
 			all,
 			urgent: &urgent,
+			reserved: &reserved,
 			terms: self.desk.terms.load(Ordering::Relaxed),
 		};
 		let tickets = self.tickets.step(now, all, &urgent).await.map_err(put_off);
@@ -579,7 +616,12 @@ impl Redeemers {
 		if let Err(error) = self.show_sums() {
 			put_off(redeemer::Error::Store(error));
 		}
-		Some(tickets.ok()?.pending + vouchers.ok()?.pending)
+		let (tickets, vouchers) = (tickets.ok()?, vouchers.ok()?);
+		Some(Left {
+			pending: tickets.pending + vouchers.pending,
+			waiting: vouchers.waiting,
+			value: tickets.pending_value + vouchers.pending_value,
+		})
 	}
 
 	fn show_sums(&self) -> Result<(), store::Error> {
@@ -591,6 +633,30 @@ impl Redeemers {
 		::metrics::gauge!(metrics::VOUCHERS_EARNED).set(sums.earned as f64);
 		::metrics::gauge!(metrics::VOUCHERS_LOST).set(sums.lost as f64);
 		Ok(())
+	}
+}
+
+/// What a redemption left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Left {
+	/// Payments that the chain would make.
+	pending: usize,
+	/// Vouchers that owe too little for that.
+	waiting: usize,
+	/// What all of them owe, micro-USDC.
+	value: Balance,
+}
+
+impl Left {
+	fn log(self) {
+		match self.waiting {
+			0 => tracing::info!("all payments are settled"),
+			vouchers => tracing::info!(
+				vouchers,
+				micro_usdc = self.value,
+				"all that the chain pays now is settled; vouchers that owe less than that are kept for the next start"
+			),
+		}
 	}
 }
 

@@ -8,7 +8,7 @@
 //! | `settled` | serial | [`Settled`]: paid, expired or refused; pruned, oldest first |
 //! | `spent` | session ‖ nonce | serial of the winner that has this nonce |
 //! | `paid` | id of a ticket | [`Payout`]: a finalised event says so, and it is not settled yet |
-//! | `released` | session | counter of the reservation that we released |
+//! | `released` | session | counter of the reservation that we released, or tried to |
 //! | `meta` | `genesis`, `totals`, `scanned` | the chain this belongs to; [`Totals`]; the last block whose events were read |
 //!
 //! A winner is in exactly one of `winners` and `settled`, and has one row in `spent`.
@@ -437,7 +437,8 @@ impl Store {
 		})
 	}
 
-	/// Takes down that reservations are released, before the chain is told: they cover nothing any more.
+	/// Takes down that reservations may be released, before the chain is told: they cover nothing any more. Not that they
+	/// are: that says the finalised chain alone.
 	pub fn note_released(&self, released: &[(PublicKey, u32)]) -> Result<(), Error> {
 		self.vessel.write(|write| {
 			let mut table = write.open_table(RELEASED)?;

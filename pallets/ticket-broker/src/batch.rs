@@ -176,6 +176,14 @@ impl<T: Config> Batch<T> {
 		draft.or_insert_with_key(|(key, recipient)| Draft::new(Channels::<T>::get(key, recipient).unwrap_or_default()))
 	}
 
+	/// What a payment to this recipient can draw from what is reserved for it.
+	pub fn reserved(&mut self, key: PublicKey, purse: Purse, recipient: Option<&T::AccountId>) -> Balance {
+		match (purse, recipient) {
+			(Purse::Bytes, Some(recipient)) => self.channel(key, recipient).value.open,
+			_ => 0,
+		}
+	}
+
 	/// Whether this amount can be paid to this recipient: from what is reserved for it first, where it is by bytes, and
 	/// from the free part of the owner's deposit, as far as the session's limit goes. If not, why, and how much can.
 	pub fn check_funds(
@@ -185,10 +193,7 @@ impl<T: Config> Batch<T> {
 		recipient: Option<&T::AccountId>,
 		amount: Balance,
 	) -> Result<(), (TicketRefusal, Balance)> {
-		let reserved = match (purse, recipient) {
-			(Purse::Bytes, Some(recipient)) => self.channel(key, recipient).value.open,
-			_ => 0,
-		};
+		let reserved = self.reserved(key, purse, recipient);
 		let session = self.session(key).value.as_ref();
 		let session = session.ok_or((TicketRefusal::UnknownSession, 0))?;
 		let (left, owner) = (session.left(purse), session.owner.clone());

@@ -37,13 +37,15 @@ impl<T: Config> Batch<T> {
 			return Err(TicketRefusal::NothingNew);
 		};
 		let (payee, ended) = self.payee_under(voucher.stream, voucher.terms)?;
-		// What is left over of terms that ended can never grow.
+		let purse = Purse::from(voucher.kind);
 		let least = match ended {
+			// What is left over of terms that ended can never grow.
 			Some(_) => 1,
+			// Nor what a viewer owes who has left; and without it the recipient could not let go of what is reserved.
+			None if self.reserved(voucher.session, purse, Some(&recipient)) >= amount => 1,
 			None => T::MinFaceValue::get(),
 		};
 		ensure!(amount >= least, TicketRefusal::FaceValueTooSmall);
-		let purse = Purse::from(voucher.kind);
 		let funds = self.check_funds(voucher.session, purse, Some(&recipient), amount);
 		let amount = match funds {
 			Ok(()) => amount,

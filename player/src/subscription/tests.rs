@@ -10,10 +10,15 @@ use crate::{
 use bytes::Bytes;
 use clustercast_network::{node, Address};
 use clustercast_primitives::{
-	amount, catalog::Track, chain::PPM, channel::Reservation, crypto::KeyPair, SignedStatus, WindowId,
+	amount,
+	catalog::Track,
+	chain::{TicketRefusal, PPM},
+	channel::Reservation,
+	crypto::KeyPair,
+	SignedStatus, WindowId,
 };
 use clustercast_protocol::{
-	relayer, Broadcast, Cursor, PurseConfig, ReceiptSigner, RelayerSession, ReserveTerms, Terms,
+	relayer, Broadcast, Cursor, PurseConfig, ReceiptSigner, RelayerSession, ReserveTerms, Terms, TicketError,
 };
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
@@ -252,6 +257,7 @@ fn spoil(frame: Bytes, windows: &[EncodedWindow], trick: Trick) -> Bytes {
 struct Answers {
 	signing_key: clustercast_primitives::PublicKey,
 	relayers: Vec<RelayerInfo>,
+	account: ViewerAccount,
 	/// The best block so many seconds after the start.
 	block: Arc<dyn Fn(u64) -> BlockNumber + Send + Sync>,
 	started: Instant,
@@ -272,6 +278,10 @@ impl ChainView for Answers {
 
 	async fn relayers(&self) -> Result<Vec<RelayerInfo>, ChainError> {
 		Ok(self.relayers.clone())
+	}
+
+	async fn account(&self, _: &AccountId) -> Result<ViewerAccount, ChainError> {
+		Ok(self.account.clone())
 	}
 
 	async fn paid(
@@ -340,6 +350,7 @@ impl Test {
 			chain: Answers {
 				signing_key,
 				relayers: Vec::new(),
+				account: ViewerAccount::default(),
 				block: Arc::new(|_| BLOCK),
 				started: Instant::now(),
 			},
@@ -498,6 +509,20 @@ async fn dear_relayer_is_refused_without_a_fault() {
 	test.viewing.limits.max_price_per_gb = PRICE * 10;
 	assert_eq!(test.watch(&[&dear]).await, Ended::Finished);
 	test.assert_seen(&content.0, WINDOWS);
+}
+
+/// Asked again and again it would say the same: the viewer has to do something.
+#[tokio::test]
+async fn relayer_that_the_account_cannot_pay_is_left_for_good_with_what_is_missing() {
+	let lacking = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::SessionLimitReached));
+	let relayer = TestRelayer::start(11, broadcast(BROADCASTER), Trick::End(lacking)).await;
+	let mut test = Test::new().await;
+	test.viewing.chain.account.deposit = 5_000;
+	assert_eq!(test.watch(&[&relayer]).await, Ended::NoRelayerLeft);
+	let figures = test.figures(&relayer);
+	let reason = figures.setbacks.keys().next().unwrap();
+	assert!(reason.contains("0.005000 USDC of the deposit"), "{reason}");
+	assert_eq!(test.viewing.summary.lack(), Some(reason.as_str()));
 }
 
 #[tokio::test]

@@ -336,19 +336,19 @@ fn what_is_left_is_released_once_and_covers_nothing_from_then_on() {
 	let (viewer, mut test) = (payer(1), Test::of(&payer(1)));
 	test.credit.channel(&viewer, NOW, Some(channel(1, 5_000)));
 	test.sell(&viewer, 500).unwrap();
-	assert!(test.credit.take_releasable(9).is_empty(), "somebody watches");
+	assert!(test.credit.take_releasable(9, true).is_empty(), "somebody watches");
 	test.credit.leave(&viewer, true);
 	assert_eq!(test.credit.urgent().count(), 1, "redeemed first");
-	assert!(test.credit.take_releasable(9).is_empty(), "something is owed");
+	assert!(test.credit.take_releasable(9, true).is_empty(), "something is owed");
 	test.credit
 		.settle_voucher(&place(&viewer, 0), viewer.account, 500, NOW + 1, true);
-	let released = test.credit.take_releasable(9);
+	let released = test.credit.take_releasable(9, false);
 	assert_eq!(released.len(), 1);
 	assert_eq!(
-		(released[0].0, released[0].1.open, released[0].1.paid),
+		(released[0].session, released[0].channel.open, released[0].channel.paid),
 		(viewer.key, 4_500, 500)
 	);
-	assert!(test.credit.take_releasable(9).is_empty(), "once");
+	assert!(test.credit.take_releasable(9, true).is_empty(), "once");
 	// The attack: back before the release is final, the viewer finds that it covers nothing.
 	test.credit.enter(&viewer).unwrap();
 	test.credit.channel(&viewer, NOW + 2, Some(channel(1, 4_500)));
@@ -363,9 +363,109 @@ fn lost_connection_has_time_to_come_back() {
 	test.credit.channel(&viewer, NOW, Some(channel(1, 5_000)));
 	test.credit.leave(&viewer, false);
 	test.credit.at_block(NOW + GRACE - 1);
-	assert!(test.credit.take_releasable(9).is_empty());
+	assert!(test.credit.take_releasable(9, false).is_empty());
 	test.credit.at_block(NOW + GRACE);
-	assert_eq!(test.credit.take_releasable(9).len(), 1);
+	assert_eq!(test.credit.take_releasable(9, false).len(), 1);
+}
+
+/// A debt that is not worth its fee must not keep what the viewer reserved. It is lost, and counted.
+#[test]
+fn small_debt_does_not_keep_a_reservation() {
+	let (viewer, mut test) = (payer(1), Test::of(&payer(1)));
+	test.credit.channel(&viewer, NOW, Some(channel(1, 5_000)));
+	test.sell(&viewer, CONFIG.least).unwrap();
+	test.credit.leave(&viewer, true);
+	assert_eq!(
+		test.credit.reserved().collect::<Vec<_>>(),
+		[viewer.key],
+		"paid to the last unit"
+	);
+	assert!(test.credit.take_releasable(9, false).is_empty(), "worth its fee");
+	// One less.
+	test.credit
+		.settle_voucher(&place(&viewer, 0), viewer.account, 1, NOW + 1, true);
+	let released = test.credit.take_releasable(9, false);
+	assert_eq!(released[0].given_up, [place(&viewer, 0)]);
+	assert_eq!(test.credit.owed(&viewer), 0);
+	assert_eq!(test.credit.sums.lost.known, CONFIG.least - 1);
+	// What has receipts or winners waits, however small.
+	let (viewer, mut test) = (payer(1), Test::of(&payer(1)));
+	test.credit.channel(&viewer, NOW, Some(channel(1, 5_000)));
+	let commitment = test.deliver(&viewer, window(1)).unwrap();
+	test.credit.leave(&viewer, true);
+	assert!(test.credit.take_releasable(9, false).is_empty());
+	test.credit.pay_by_ticket(&viewer, &commitment, 1, Some(1));
+	assert!(test.credit.take_releasable(9, false).is_empty());
+	test.credit.settle_winner(&viewer, 1, NOW + 1, true);
+	assert_eq!(test.credit.take_releasable(9, false).len(), 1);
+}
+
+/// The chain did not do it, or does not say so yet: nothing is free before a finalised block says so.
+#[test]
+fn release_is_tried_again_until_it_is_final_and_later_each_time() {
+	let (viewer, mut test) = (payer(1), Test::of(&payer(1)));
+	test.credit.channel(&viewer, NOW, Some(channel(1, 5_000)));
+	test.credit.leave(&viewer, true);
+	let mut tried = Vec::new();
+	for now in NOW..NOW + 2_000 {
+		test.credit.at_block(now);
+		assert!(!test.credit.channel(&viewer, now, Some(channel(1, 5_000))));
+		if !test.credit.take_releasable(9, false).is_empty() {
+			tried.push(now - NOW);
+		}
+	}
+	assert_eq!(tried, [0, 30, 90, 210, 450, 930, 1_410, 1_890]);
+	assert!(!test.credit.is_covered(&viewer, 1), "it may be on its way");
+	let free = ChannelInfo {
+		open: 0,
+		..channel(1, 5_000)
+	};
+	assert!(test.credit.channel(&viewer, NOW + 2_000, Some(free)));
+	assert!(!test.credit.channel(&viewer, NOW + 2_001, Some(free)), "once");
+	test.credit.at_block(NOW + 10_000);
+	assert!(test.credit.take_releasable(9, true).is_empty());
+	assert_eq!(test.credit.sessions().count(), 0, "forgotten");
+}
+
+/// What an earlier run of the relayer left behind.
+#[test]
+fn restored_reservation_is_released_when_its_viewer_does_not_come_back() {
+	let [gone, back] = [payer(1), payer(2)];
+	let mut test = Test::new();
+	for viewer in [&gone, &back] {
+		assert!(test.credit.restore_channel(viewer, NOW, channel(1, 5_000)));
+	}
+	test.credit.restore_voucher(&place(&gone, 0), gone.account, 50);
+	assert!(test.credit.take_releasable(9, false).is_empty(), "it has time");
+	test.credit.enter(&back).unwrap();
+	assert!(test.credit.is_covered(&back, 5_000));
+	test.credit.at_block(NOW + GRACE - 1);
+	assert!(test.credit.take_releasable(9, false).is_empty());
+	test.credit.at_block(NOW + GRACE);
+	let released = test.credit.take_releasable(9, false);
+	assert_eq!(released.iter().map(|due| due.session).collect::<Vec<_>>(), [gone.key]);
+	// There is no end to what the chain may say: it takes no more places than there are.
+	let mut full = Credit::new(CreditConfig {
+		max_sessions: 1,
+		..CONFIG
+	});
+	assert!(full.restore_channel(&gone, NOW, channel(1, 1)));
+	assert!(!full.restore_channel(&back, NOW, channel(1, 1)));
+}
+
+/// The relayer ends: nobody can come back to it.
+#[test]
+fn what_owes_nothing_is_released_at_the_end_without_grace() {
+	let [lost, watching] = [payer(1), payer(2)];
+	let mut test = Test::new();
+	for viewer in [&lost, &watching] {
+		test.credit.enter(viewer).unwrap();
+		test.credit.channel(viewer, NOW, Some(channel(1, 5_000)));
+	}
+	test.credit.leave(&lost, false);
+	assert!(test.credit.take_releasable(9, false).is_empty());
+	assert_eq!(test.credit.take_releasable(9, true)[0].session, lost.key);
+	assert!(test.credit.take_releasable(9, true).is_empty(), "once");
 }
 
 #[test]

@@ -56,9 +56,12 @@ const FLOAT: Float = Float {
 const CREDIT: CreditConfig = CreditConfig {
 	float: FLOAT,
 	margin: 300,
-	least: LEAST,
+	least: WORTH,
 	max_sessions: 1_000,
 };
+
+/// Least that a voucher owes to be handed in.
+const WORTH: Balance = 400;
 
 /// Of a winning ticket.
 const FACE_VALUE: Balance = 5_000;
@@ -659,16 +662,24 @@ impl<C: Chain> Play<C> {
 			payers.iter().for_each(|payer| self.follow(*payer));
 		}
 		self.redeem(now);
-		for (session, info) in self.credit.take_releasable(20) {
+		let mut given_up = 0;
+		for due in self.credit.take_releasable(20, false) {
 			self.outcome.released += 1;
+			for place in due.given_up {
+				if let Some(kept) = self.kept.get_mut(&place) {
+					given_up += kept.voucher.amount - kept.settled;
+					kept.settled = kept.voucher.amount;
+				}
+			}
 			self.chain.release(&Release {
 				recipient: HONEST,
-				session,
-				registered: info.registered,
-				counter: info.counter,
-				kept: info.paid,
+				session: due.session,
+				registered: due.channel.registered,
+				counter: due.channel.counter,
+				kept: due.channel.paid,
 			});
 		}
+		self.lose(given_up);
 	}
 
 	fn settle(&mut self, finalised: BlockNumber) {
@@ -715,7 +726,9 @@ impl<C: Chain> Play<C> {
 		let terms = self.chain.terms();
 		let due = self.kept.values().filter(|kept| {
 			let voucher = &kept.voucher;
-			voucher.amount > kept.settled
+			let more = voucher.amount.saturating_sub(kept.settled);
+			more > 0
+				&& (more >= WORTH || voucher.terms < terms)
 				&& (urgent.contains(&voucher.session) || soon(voucher.expiry) || voucher.terms < terms)
 		});
 		let vouchers: Vec<Voucher> = due.map(|kept| kept.voucher.clone()).collect();

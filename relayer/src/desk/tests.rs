@@ -49,19 +49,8 @@ fn account(times: Balance) -> ViewerAccount {
 	}
 }
 
-/// A desk as it is after a start with this folder.
-fn desk(dir: &Path, account: ViewerAccount) -> Desk<Fake> {
-	counting_desk(dir, account, &Arc::default())
-}
-
-/// It counts in `asked` how often the chain is asked for an account.
-fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -> Desk<Fake> {
-	let store = Arc::new(Store::open(&dir.join("winners.redb"), &GENESIS).unwrap());
-	desk_with(store, account, asked)
-}
-
-fn desk_with(store: Arc<Store>, account: ViewerAccount, asked: &Arc<AtomicUsize>) -> Desk<Fake> {
-	let mut book = TicketBook::new(BookConfig {
+fn book_config() -> BookConfig {
+	BookConfig {
 		genesis: GENESIS,
 		recipient: RECIPIENT,
 		max_ticket_life: 600,
@@ -79,7 +68,22 @@ fn desk_with(store: Arc<Store>, account: ViewerAccount, asked: &Arc<AtomicUsize>
 		},
 		max_expectations: 100,
 		max_price_per_gb: PRICE,
-	});
+	}
+}
+
+/// A desk as it is after a start with this folder.
+fn desk(dir: &Path, account: ViewerAccount) -> Desk<Fake> {
+	counting_desk(dir, account, &Arc::default())
+}
+
+/// It counts in `asked` how often the chain is asked for an account.
+fn counting_desk(dir: &Path, account: ViewerAccount, asked: &Arc<AtomicUsize>) -> Desk<Fake> {
+	let store = Arc::new(Store::open(&dir.join("winners.redb"), &GENESIS).unwrap());
+	desk_with(store, account, asked)
+}
+
+fn desk_with(store: Arc<Store>, account: ViewerAccount, asked: &Arc<AtomicUsize>) -> Desk<Fake> {
+	let mut book = TicketBook::new(book_config());
 	store
 		.winners()
 		.unwrap()
@@ -402,6 +406,45 @@ async fn what_the_chain_settles_burdens_nobody() {
 	assert_eq!(owed(&desk), 3);
 	desk.settle_voucher(&voucher.message, 3, NOW, false);
 	assert_eq!(owed(&desk), 0);
+}
+
+/// A viewer of this desk, to which so much is not worth a fee, leaves in order and owes a little less: how much, and where.
+pub(crate) async fn owes(desk: &mut Desk<Fake>, least: Balance) -> (Balance, VoucherPlace) {
+	*desk.book() = TicketBook::new(BookConfig {
+		credit: CreditConfig {
+			least: least + 1,
+			..book_config().credit
+		},
+		..book_config()
+	});
+	desk.at_block(NOW);
+	desk.rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
+	*desk.accounts.ledger().channel.lock().unwrap() = Some(channel(1, 2_000));
+	let seat = modern(desk).await.1;
+	let share = Share::Voucher {
+		bytes: TICKET_BYTES,
+		amount: least,
+	};
+	let expectation = expectation(&seat, 1, share);
+	let voucher = Voucher {
+		sender: VIEWER,
+		session: session().public(),
+		recipient: RECIPIENT,
+		stream: STREAM,
+		kind: Kind::LIVE,
+		context: Hash([0; 32]),
+		terms: 0,
+		amount: least,
+		bytes: TICKET_BYTES,
+		expiry: EXPIRY,
+	};
+	let place = voucher.place();
+	let commitment = expectation.commitment;
+	desk.delivering(&seat, expectation).unwrap();
+	let signed = session().sign(voucher, &GENESIS);
+	desk.voucher(&seat, commitment, signed).await.unwrap();
+	desk.closed(Some(seat), Vec::new(), &Closed::Left);
+	(least, place)
 }
 
 /// What a desk asks for in these tests.

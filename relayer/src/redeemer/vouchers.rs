@@ -58,6 +58,8 @@ pub struct Thresholds {
 	pub age: Duration,
 	/// Least that the chain pays at a time under terms that hold, micro-USDC: below this it waits, whatever else.
 	pub least: Balance,
+	/// Least where a reservation holds all of it, which the chain pays down to the last unit: what is worth its fee.
+	pub worth: Balance,
 }
 
 /// What is looked at now, and how.
@@ -69,6 +71,8 @@ pub struct Look<'a> {
 	pub all: bool,
 	/// Nor do they for these sessions.
 	pub urgent: &'a HashSet<PublicKey>,
+	/// Sessions whose reservation holds all that they owe.
+	pub reserved: &'a HashSet<PublicKey>,
 	/// Counter of the stream's terms: what is owed under earlier ones grows no more, and is paid to the last unit.
 	pub terms: u32,
 }
@@ -95,6 +99,8 @@ pub struct Step {
 	pub settled: Vec<Settled>,
 	/// Places left that the chain would pay something.
 	pub pending: usize,
+	/// Places left that owe too little for that.
+	pub waiting: usize,
 	/// What all places left owe, micro-USDC.
 	pub pending_value: Balance,
 }
@@ -172,16 +178,22 @@ impl<C: Chain + Events> Collector<C> {
 		kept.owed() >= self.least(kept, look) && owing.retry_ms <= look.now_ms
 	}
 
-	/// Least that the chain pays of it.
+	/// Least that the chain pays of it, and that is worth it.
 	fn least(&self, kept: &Kept, look: &Look<'_>) -> Balance {
-		match kept.newest.message.terms < look.terms {
-			true => 1,
-			false => self.thresholds.least,
+		let voucher = &kept.newest.message;
+		if voucher.terms < look.terms {
+			1
+		} else if look.reserved.contains(&voucher.session) {
+			self.thresholds.worth
+		} else {
+			self.thresholds.least
 		}
 	}
 
 	fn count(&self, step: &mut Step, kept: &Kept, look: &Look<'_>) {
-		step.pending += usize::from(kept.owed() >= self.least(kept, look));
+		let payable = kept.owed() >= self.least(kept, look);
+		step.pending += usize::from(payable);
+		step.waiting += usize::from(!payable);
 		step.pending_value += kept.owed();
 	}
 

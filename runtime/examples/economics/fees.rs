@@ -1,7 +1,7 @@
 //! What calls cost while blocks are not full, as the runtime says: weights, lengths and fee constants are its own.
 
 use clustercast_primitives::{
-	channel::{Release, Reservation, SignedReservation},
+	channel::{Close, Release, Reservation, SignedClose, SignedReservation},
 	receipt::Kind,
 	AccountId as RawAccount, Balance, Hash, PublicKey, Signature, Signed, StreamId, Ticket, Voucher, WinningTicket,
 };
@@ -36,6 +36,8 @@ pub struct Fees {
 	pub reserve: Balance,
 	/// `release`.
 	pub release: Balance,
+	/// `close_channel`.
+	pub close: Balance,
 	/// `redeem_batch` of so many tickets.
 	tickets: Batches,
 	/// `redeem_vouchers` of so many vouchers.
@@ -74,6 +76,7 @@ impl Fees {
 			leave: fee(Broker::request_unlock { amount: 1_000_000 }) + fee(Broker::withdraw {}),
 			reserve: fee(reserve()),
 			release: fee(release()),
+			close: fee(close()),
 			tickets: Batches::of(|count| {
 				fee(Broker::redeem_batch {
 					tickets: BoundedVec::truncate_from(vec![ticket(); count]),
@@ -149,6 +152,22 @@ fn release() -> Broker<Runtime> {
 		kept: 0,
 	};
 	Broker::release { release }
+}
+
+fn close() -> Broker<Runtime> {
+	let message = Close {
+		sender: SENDER,
+		session: SESSION,
+		recipient: RECIPIENT,
+		counter: 1,
+		submit_by: 1_000_000,
+	};
+	Broker::close_channel {
+		close: SignedClose {
+			message,
+			signature: SIGNATURE,
+		},
+	}
 }
 
 /// Any ticket: what it says does not change what redeeming it costs. All are for one stream.

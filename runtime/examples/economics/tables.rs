@@ -54,6 +54,8 @@ pub mod default {
 	pub const RENEW_PARTS: Balance = 3;
 	/// For whoever hands a reservation in, micro-USDC.
 	pub const REWARD: Balance = 400;
+	/// Of what a player reserves it pays at most one part in so many for that.
+	pub const REWARD_PARTS: Balance = 50;
 	/// Bytes that a stranger may owe.
 	pub const STRANGER_BYTES: u64 = 16 << 20;
 	/// Micro-USDC that a stranger may owe, winners included.
@@ -232,6 +234,7 @@ fn calls(fees: &Fees) -> String {
 			fees.reserve as f64,
 		),
 		row("`release`", "relayer; so it is for this", fees.release as f64),
+		row("`close_channel`", "viewer, or whoever hands it in", fees.close as f64),
 	];
 	for together in [1, 10, 100] {
 		rows.push(row(
@@ -443,7 +446,7 @@ fn deposits(fees: &Fees) -> String {
 			let vouchers = owed.max(MIN_FACE_VALUE);
 			let rewards = Bill::new(fees, Way::Reserved(None), price, seconds, default::FACE_VALUE)
 				.map_or(default::REWARD, |bill| bill.rewards as Balance);
-			let reserved = (owed + rewards).max(default::RESERVED_PARTS * MIN_FACE_VALUE);
+			let reserved = (owed + rewards).max(least_reserving());
 			let cell = |amount: Balance| match amount.div_ceil(MAX_DEPOSIT) {
 				1 => format!("{:.4}", (amount + beside) as f64 / 1e6),
 				parts => format!("{:.1}, in {parts} parts", (amount + beside) as f64 / 1e6),
@@ -460,6 +463,25 @@ fn deposits(fees: &Fees) -> String {
 	table(
 		&["USDC per GB", "session", "tickets", "vouchers", "vouchers, reserved"],
 		rows,
+	)
+}
+
+/// Of a deposit a player reserves so little of, at a time, that a smaller one does not pay the usual reward.
+fn least_reserving() -> Balance {
+	default::RESERVED_PARTS * MIN_FACE_VALUE.max(default::REWARD_PARTS * default::REWARD)
+}
+
+/// Where the float for strangers is as much as 256 viewers pay in an hour, micro-USDC per 10^9 bytes.
+fn even_price() -> Balance {
+	let viewed = amount::cost(256 * RATE * HOUR, USUAL_PRICE);
+	Balance::from(USUAL_PRICE) * default::STRANGERS_PER_HOUR / viewed
+}
+
+/// The figures of a sentence: a table of one row.
+fn float() -> String {
+	table(
+		&["strangers' float is more than 256 viewers pay below, USDC per GB"],
+		[vec![format!("{:.4}", even_price() as f64 / 1e6)]],
 	)
 }
 
@@ -488,6 +510,18 @@ fn defaults() -> String {
 			row("vouchers after", usdc(default::VOUCHERS_AFTER), "USDC", "relayer"),
 			row("reserve_reward", usdc(default::REWARD), "USDC", "relayer"),
 			row(
+				"reserved at most",
+				format!("1/{}", default::RESERVED_PARTS),
+				"of the deposit",
+				"player",
+			),
+			row(
+				"reward at most",
+				format!("1/{}", default::REWARD_PARTS),
+				"of what is reserved",
+				"player",
+			),
+			row(
 				"stranger bytes",
 				default::STRANGER_BYTES.to_string(),
 				"bytes",
@@ -507,7 +541,7 @@ fn defaults() -> String {
 }
 
 /// Each table with its name.
-pub fn all(fees: &Fees) -> [(&'static str, String); 10] {
+pub fn all(fees: &Fees) -> [(&'static str, String); 11] {
 	[
 		("calls", calls(fees)),
 		("channels", channels(fees)),
@@ -517,6 +551,7 @@ pub fn all(fees: &Fees) -> [(&'static str, String); 10] {
 		("reservations", reservations(fees)),
 		("days", days()),
 		("risks", risks()),
+		("float", float()),
 		("deposits", deposits(fees)),
 		("defaults", defaults()),
 	]

@@ -11,7 +11,7 @@ use clustercast_primitives::{
 	crypto::KeyPair,
 	AccountId, Balance, SignedVoucher, StreamId, Tip, Voucher, WinningTicket,
 };
-use frame_support::{assert_noop, assert_ok};
+use frame_support::{assert_noop, assert_ok, BoundedVec};
 use sp_runtime::AccountId32;
 
 /// Relays for Alice and gives her back what she pays it.
@@ -326,4 +326,30 @@ fn a_strangers_key_is_not_registered_and_none_for_ever() {
 		assert_noop!(with(ALICE, u32::MAX), Error::<Test>::SessionTooLong);
 		assert_ok!(with(ALICE, 1 + MAX_SESSION_LIFE));
 	});
+}
+
+/// A stranger hands in a viewer's voucher while it owes little, so that many fees eat up what the relayer earns. Only the
+/// recipient can, at its own cost; and the sums of many small payments are at most a unit of rounding each beside that of one.
+#[test]
+fn small_payments_cost_who_hands_them_in_and_nobody_else() {
+	let total_of = |steps: u128| {
+		let mut paid = (0, 0);
+		ExtBuilder.build_and_execute(|| {
+			let session = reserved_session();
+			let (relayer, treasury) = (total(&RELAYER), total(&TREASURY));
+			for step in 1..=steps {
+				let voucher = voucher_to(RELAYER, STREAM, &session, 900 * step / steps);
+				let vouchers: BoundedVec<_, _> = vec![voucher].try_into().unwrap();
+				assert_noop!(
+					Broker::redeem_vouchers(RuntimeOrigin::signed(BOB), vouchers.clone()),
+					Error::<Test>::NotRecipient
+				);
+				redeem_vouchers(RELAYER, vouchers.into_inner());
+				paid = (total(&RELAYER) - relayer, total(&TREASURY) - treasury);
+			}
+		});
+		paid
+	};
+	let (once, often) = (total_of(1), total_of(9));
+	assert!(once.1 - often.1 <= 8 && often.0 - once.0 <= 2 * 8, "{once:?} {often:?}");
 }

@@ -341,3 +341,65 @@ fn what_is_not_by_bytes_is_not_reserved_for() {
 		assert_eq!(Channels::<Test>::get(session.public(), RELAYER).unwrap().open, USDC);
 	});
 }
+
+/// A viewer who left owes little and never more: it is paid, so that the relayer can let go of the rest.
+#[test]
+fn what_a_reservation_holds_whole_is_paid_down_to_the_last_unit() {
+	ExtBuilder.build_and_execute(|| {
+		let session = open_session();
+		assert_eq!(
+			redeem_owed(&session, 1),
+			Refused(TicketRefusal::FaceValueTooSmall),
+			"nothing is reserved"
+		);
+		reserve(&session, RELAYER, 1, MIN_FACE_VALUE);
+		assert!(matches!(redeem_owed(&session, 1), Accepted(_)));
+		let free = Broker::free_deposit_of(&ALICE);
+		let rest = MIN_FACE_VALUE - 1;
+		assert!(matches!(redeem_owed(&session, rest), Accepted(_)));
+		assert_eq!((channel(&session).paid, channel(&session).open), (rest, 1));
+		// One more than is reserved would be drawn from what is free, too.
+		assert_eq!(
+			redeem_owed(&session, rest + 2),
+			Refused(TicketRefusal::FaceValueTooSmall)
+		);
+		assert!(matches!(redeem_owed(&session, rest + 1), Accepted(_)));
+		assert_eq!(
+			redeem_owed(&session, rest + 2),
+			Refused(TicketRefusal::FaceValueTooSmall)
+		);
+		assert_eq!(Broker::free_deposit_of(&ALICE), free);
+	});
+}
+
+/// What is reserved for one is no reason to pay another little, nor is what was released or is not by bytes.
+#[test]
+fn small_payments_are_for_who_has_the_reservation_alone() {
+	ExtBuilder.build_and_execute(|| {
+		let session = open_session();
+		reserve(&session, RELAYER, 1, USDC);
+		let little = |change: &dyn Fn(&mut clustercast_primitives::Voucher)| {
+			let mut voucher = voucher(&session, 100);
+			change(&mut voucher);
+			Broker::check_vouchers(&[session.sign(voucher, &genesis())])[0]
+		};
+		assert!(matches!(little(&|_| {}), Accepted(_)));
+		let too_small = Refused(TicketRefusal::FaceValueTooSmall);
+		assert_eq!(little(&|voucher| voucher.recipient = AccountId(BOB.into())), too_small);
+		let access = |voucher: &mut clustercast_primitives::Voucher| {
+			(voucher.kind, voucher.bytes) = (Kind::ACCESS, 0);
+		};
+		assert_eq!(little(&access), too_small);
+		// Two that are reserved for one by one, and not together: each is judged by what the other leaves.
+		assert_ok!(release(RELAYER, 1, 1, 150));
+		let here = session.sign(voucher(&session, 100), &genesis());
+		let mut elsewhere = voucher(&session, 100);
+		elsewhere.context = Hash([1; 32]);
+		let elsewhere = session.sign(elsewhere, &genesis());
+		let both = Broker::check_vouchers(&[here, elsewhere]);
+		assert!(matches!(both[0], Accepted(_)));
+		assert_eq!(both[1], too_small);
+		assert_ok!(release(RELAYER, 1, 1, 0));
+		assert_eq!(little(&|_| {}), too_small);
+	});
+}

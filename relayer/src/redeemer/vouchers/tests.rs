@@ -6,7 +6,7 @@ use clustercast_primitives::chain::Payout;
 use std::{
 	collections::HashMap,
 	path::Path,
-	sync::{Mutex, MutexGuard},
+	sync::{LazyLock, Mutex, MutexGuard},
 };
 
 const EXPIRY: BlockNumber = 1_000;
@@ -14,7 +14,11 @@ const THRESHOLDS: Thresholds = Thresholds {
 	value: 10_000,
 	age: Duration::from_secs(60),
 	least: 1_000,
+	worth: 400,
 };
+
+/// No session.
+static NONE: LazyLock<HashSet<PublicKey>> = LazyLock::new(HashSet::new);
 
 /// What is posted is paid when `finalise` is called.
 #[derive(Default)]
@@ -26,6 +30,8 @@ struct State {
 	earned: HashMap<BlockNumber, Balance>,
 	/// The terms have ended: the least counts no more.
 	ended: bool,
+	/// Whose reservations hold all: it counts no more for these either.
+	reserved: HashSet<PublicKey>,
 	/// Money that there is, where it is short.
 	money: Option<Balance>,
 	refusals: HashMap<PublicKey, TicketRefusal>,
@@ -74,7 +80,10 @@ impl Fake {
 			*reason
 		} else if message.amount <= paid.amount || message.bytes < paid.bytes {
 			TicketRefusal::NothingNew
-		} else if !state.ended && message.amount - paid.amount < THRESHOLDS.least {
+		} else if !state.ended
+			&& !state.reserved.contains(&message.session)
+			&& message.amount - paid.amount < THRESHOLDS.least
+		{
 			TicketRefusal::FaceValueTooSmall
 		} else {
 			// As far as there is money.
@@ -170,6 +179,7 @@ fn look(now_ms: u64, all: bool, urgent: &HashSet<PublicKey>) -> Look<'_> {
 		now_ms,
 		all,
 		urgent,
+		reserved: &NONE,
 		terms: 0,
 	}
 }
@@ -482,4 +492,29 @@ async fn what_is_owed_under_terms_that_ended_is_paid_to_the_last_unit() {
 	};
 	let step = collector.step(ended).await.unwrap();
 	assert_eq!((step.posted, step.pending), (2, 2));
+}
+
+/// Its viewer is gone: what the reservation holds is paid, where it is worth its fee; nothing is asked for what is not.
+#[tokio::test]
+async fn what_a_reservation_holds_is_handed_in_down_to_what_is_worth_its_fee() {
+	let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+	let collector = with_vouchers(dir.path(), &chain, &[400, 399, 999]);
+	let held = HashSet::from([PublicKey([1; 32]), PublicKey([2; 32])]);
+	chain.state().reserved = held.clone();
+	let urgent = HashSet::from([1, 2, 3].map(|session| PublicKey([session; 32])));
+	let leaving = |now_ms| Look {
+		reserved: &held,
+		..look(now_ms, false, &urgent)
+	};
+	let first = collector.step(leaving(0)).await.unwrap();
+	assert_eq!((first.posted, first.pending, first.waiting), (1, 1, 2));
+	chain.finalise();
+	let second = collector.step(leaving(1)).await.unwrap();
+	assert_eq!((second.settled.len(), second.settled[0].amount), (1, 400));
+	let third = collector.step(leaving(2)).await.unwrap();
+	assert_eq!(
+		(third.pending, third.waiting, third.pending_value),
+		(0, 2, 399 + 999),
+		"not settled, and not said to be"
+	);
 }
