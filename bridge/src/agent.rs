@@ -55,7 +55,7 @@ impl Agent {
 	async fn carry(self) -> anyhow::Result<()> {
 		let Self { config, signer } = self;
 		if let Some(address) = config.metrics {
-			metrics::serve(address)?;
+			metrics::serve(address).await?;
 		}
 		let (chain, l2) = persist("connecting", || connect(&config)).await;
 		println!(

@@ -4,6 +4,7 @@
 //! [`DOCS`] in its environment a program writes its manual pages and completions instead.
 
 mod documents;
+pub mod metrics;
 pub mod seldom;
 
 use clap::Parser;

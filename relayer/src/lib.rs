@@ -15,7 +15,6 @@
 //! | `registry` | the commands that enter, change and leave the registry |
 //! | [`recorder`] | vouchers of all viewers into the store, together |
 //! | [`redeemer`] | winning tickets and vouchers to money |
-//! | `door` | the HTTP server for metrics, with its limits |
 //! | [`relayer`] | puts these together |
 //!
 //! Windows go `ingest -> feed -> viewers`, money goes `tickets and vouchers -> desk -> store -> redeemer -> chain`. They meet only
@@ -26,7 +25,6 @@ pub mod channels;
 pub mod cli;
 pub mod config;
 pub mod desk;
-mod door;
 pub mod ingest;
 mod metrics;
 pub mod payment;

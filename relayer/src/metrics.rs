@@ -1,10 +1,7 @@
 //! What the relayer counts, by the names that Prometheus sees. Without an endpoint counting costs nothing.
 
-use crate::door;
-use anyhow::Context;
 use metrics::{describe_counter, describe_gauge, Unit};
-use metrics_exporter_prometheus::PrometheusBuilder;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::net::SocketAddr;
 
 pub(crate) const VIEWERS: &str = "clustercast_relayer_viewers";
 pub(crate) const SUBSCRIPTIONS: &str = "clustercast_relayer_subscriptions_total";
@@ -32,24 +29,9 @@ pub(crate) const REDEEMED: &str = "clustercast_relayer_redeemed_micro_usdc";
 pub(crate) const EARNED: &str = "clustercast_relayer_earned_micro_usdc";
 pub(crate) const LOST: &str = "clustercast_relayer_lost_micro_usdc";
 
-/// How often what was counted is put together where nobody asks for it.
-const UPKEEP: Duration = Duration::from_secs(5);
-
 /// Serves `http://ADDR/metrics`. Must be called on the runtime, once.
 pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
-	let listener = door::listen(address)
-		.await
-		.with_context(|| format!("metrics: cannot listen on {address}"))?;
-	let handle = PrometheusBuilder::new().install_recorder().context("metrics")?;
-	let upkeep = handle.clone();
-	tokio::spawn(async move {
-		loop {
-			tokio::time::sleep(UPKEEP).await;
-			upkeep.run_upkeep();
-		}
-	});
-	tokio::spawn(door::serve(listener, "/metrics", Arc::new(move || handle.render())));
-
+	clustercast_cli::metrics::serve(address).await?;
 	describe_gauge!(VIEWERS, "Viewers served now");
 	describe_counter!(SUBSCRIPTIONS, "Subscriptions accepted");
 	describe_counter!(CLOSED, "Streams that are over, by reason");

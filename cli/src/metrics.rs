@@ -1,13 +1,15 @@
-//! A small HTTP server that strangers can neither exhaust nor make noisy: few connections, the oldest goes where another comes,
-//! and a deadline for each. One answer a connection.
+//! Figures for Prometheus, behind a small HTTP server that strangers can neither exhaust nor make noisy: few connections, the oldest
+//! goes where another comes, and a deadline for each. One answer a connection.
 
-use clustercast_cli::Seldom;
+use crate::Seldom;
+use anyhow::Context;
 use hyper::{body::Incoming, header, server::conn::http1, service::service_fn, Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use std::{
 	collections::VecDeque,
 	convert::Infallible,
-	io,
+	net::SocketAddr,
 	sync::Arc,
 	time::{Duration, Instant},
 };
@@ -31,6 +33,29 @@ const MAX_REQUEST_BYTES: usize = 8 * 1024;
 
 /// Accepting pauses for so long where it fails: there are no descriptors, and the waiting connection stays.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often what was counted is put together where nobody asks for it.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Serves what is counted from now on at `http://ADDR/metrics`. Once in a program.
+///
+/// # Errors
+/// What is wrong with the port.
+pub async fn serve(address: SocketAddr) -> anyhow::Result<()> {
+	let listener = TcpListener::bind(address)
+		.await
+		.with_context(|| format!("metrics: cannot listen on {address}"))?;
+	let handle = PrometheusBuilder::new().install_recorder().context("metrics")?;
+	let upkeep = handle.clone();
+	tokio::spawn(async move {
+		loop {
+			sleep(UPKEEP).await;
+			upkeep.run_upkeep();
+		}
+	});
+	tokio::spawn(answer_all(listener, "/metrics", Arc::new(move || handle.render())));
+	Ok(())
+}
 
 /// The connections that are open, the oldest first. Sans-IO but for the handle `T` that ends one.
 #[derive(Debug)]
@@ -68,7 +93,7 @@ impl<T> Guests<T> {
 }
 
 /// Answers `GET path` with what `content` makes, until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, path: &'static str, content: Arc<dyn Fn() -> String + Send + Sync>) {
+async fn answer_all(listener: TcpListener, path: &'static str, content: Arc<dyn Fn() -> String + Send + Sync>) {
 	let guests = Arc::new(std::sync::Mutex::new(Guests::<AbortHandle>::default()));
 	let mut failures = Seldom::default();
 	loop {
@@ -135,21 +160,15 @@ fn respond<B>(request: &Request<B>, path: &str, content: &dyn Fn() -> String) ->
 	response
 }
 
-/// Listens; an error says what is wrong with the port.
-pub(crate) async fn listen(address: std::net::SocketAddr) -> io::Result<TcpListener> {
-	TcpListener::bind(address).await
-}
-
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use std::net::SocketAddr;
 	use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 	async fn start() -> SocketAddr {
-		let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+		let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
 		let address = listener.local_addr().unwrap();
-		tokio::spawn(serve(listener, "/metrics", Arc::new(|| "up 1\n".into())));
+		tokio::spawn(answer_all(listener, "/metrics", Arc::new(|| "up 1\n".into())));
 		address
 	}
 
