@@ -1,8 +1,7 @@
 //! Where signed windows go: the feed that relayers are served from, the record, the window log; and a line a minute about them.
 
 use crate::encoder::unix_ms;
-use bytes::Bytes;
-use clustercast_media::mux::{move_to, MediaTime};
+use clustercast_media::copy::{Copy, Step};
 use clustercast_network::Feed;
 use clustercast_primitives::SignedStatus;
 use clustercast_protocol::EncodedWindow;
@@ -51,15 +50,14 @@ impl Publisher {
 	}
 
 	/// Also writes a file that any player opens: windows in order behind their initialisation segment, on a timeline that
-	/// begins at 0 and has no gap. Where the initialisation segment changes, it goes on in a file beside it: `NAME-2.mp4`.
+	/// begins at 0 and has no gap. What it cannot hold, since its tracks are others, goes into a file beside it: `NAME-2.mp4`.
 	/// Replaces the file.
 	pub fn record(mut self, path: &Path) -> Result<Self, CreateError> {
 		self.record = Some(Record {
 			path: path.into(),
 			file: create(path)?,
 			files: 1,
-			init: None,
-			at: MediaTime::ZERO,
+			copy: Copy::default(),
 		});
 		Ok(self)
 	}
@@ -117,28 +115,30 @@ struct Record {
 	file: File,
 	/// How many there are.
 	files: u32,
-	/// The initialisation segment in force.
-	init: Option<Bytes>,
-	/// Where the next window goes.
-	at: MediaTime,
+	/// What is in it.
+	copy: Copy,
 }
 
 impl Record {
 	fn write(&mut self, window: &EncodedWindow) -> io::Result<()> {
-		if self.init.as_ref() != Some(window.init()) {
-			if self.init.is_some() {
-				self.next_file()?;
-			}
-			self.file.write_all(window.init())?;
-			self.init = Some(window.init().clone());
+		let mut step = self.append(window)?;
+		if step == Step::Another {
+			self.next_file()?;
+			step = self.append(window)?;
 		}
-		let moved = move_to(&window.data(), self.at).map_err(io::Error::other)?;
-		self.file.write_all(&moved.data)?;
-		self.at = moved.end;
-		Ok(())
+		match step {
+			Step::Append(pieces) => pieces.iter().try_for_each(|piece| self.file.write_all(piece)),
+			Step::Another => Err(io::Error::other("a window that no file takes")),
+		}
 	}
 
-	/// Players read one initialisation segment in a file, the first.
+	fn append(&mut self, window: &EncodedWindow) -> io::Result<Step> {
+		self.copy
+			.append(window.init(), &window.data())
+			.map_err(io::Error::other)
+	}
+
+	/// Goes on in another one.
 	fn next_file(&mut self) -> io::Result<()> {
 		self.files += 1;
 		let mut name = self.path.file_stem().unwrap_or_default().to_owned();
@@ -149,7 +149,7 @@ impl Record {
 			path.as_mut_os_string().push(extension);
 		}
 		self.file = File::create(&path)?;
-		self.at = MediaTime::ZERO;
+		self.copy = Copy::default();
 		tracing::info!(
 			"the encoder's parameters changed: the record goes on in {}",
 			path.display()
@@ -250,16 +250,18 @@ fn line(window: &EncodedWindow) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::testing::fragment;
+	use crate::testing::{fragment, init};
+	use bytes::Bytes;
+	use clustercast_media::fragment::{cut, Fragment, Layout};
 	use clustercast_primitives::{catalog::Track, crypto::KeyPair, merkle, Hash, StreamId};
 	use clustercast_protocol::{Broadcast, Cursor, Lookup};
 
 	/// Windows of stream 7 from segment 4 on, each with its initialisation segment.
-	fn windows(content: &[(&'static [u8], Bytes)]) -> Vec<EncodedWindow> {
+	fn windows(content: &[(Bytes, Bytes)]) -> Vec<EncodedWindow> {
 		let key = KeyPair::from_seed([1; 32]);
 		let mut broadcast = Broadcast::begin(key, Hash([2; 32]), StreamId(7), 1, Hash([0; 32]), 4);
-		let sign = |(init, data): &(&'static [u8], Bytes)| {
-			broadcast.describe(Track::unknown(init), Bytes::from_static(init));
+		let sign = |(init, data): &(Bytes, Bytes)| {
+			broadcast.describe(Track::unknown(init), init.clone());
 			broadcast.segment(1_000, data).unwrap()
 		};
 		content.iter().map(sign).collect()
@@ -272,10 +274,7 @@ mod tests {
 		let feed = Feed::new(1 << 20);
 		let mut publisher = Publisher::new(feed.clone()).log(&log).unwrap();
 		let content: &[&'static [u8]] = &[b"one", b"two", b"six"];
-		let content: Vec<_> = content
-			.iter()
-			.map(|data| (&b"A"[..], Bytes::from_static(data)))
-			.collect();
+		let content: Vec<_> = content.iter().map(|data| (init(2), Bytes::from_static(data))).collect();
 		for window in windows(&content) {
 			publisher.publish(window);
 		}
@@ -305,7 +304,7 @@ mod tests {
 		let mut publisher = Publisher::new(feed.clone()).record(&record).unwrap();
 		// Both of multiples of 240 pictures, and a gap between them.
 		let segments = [4_000, 4_001, 8_002];
-		for window in windows(&segments.map(|segment| (&b"A"[..], fragment(segment)))) {
+		for window in windows(&segments.map(|segment| (init(2), fragment(segment)))) {
 			publisher.publish(window);
 		}
 		assert_eq!(
@@ -313,23 +312,30 @@ mod tests {
 			fragment(8_002),
 			"relayers have what was signed"
 		);
-		let moved = |segment, to| move_to(&fragment(segment), MediaTime::new(to).unwrap()).unwrap().data;
-		let expected = [b"A".to_vec(), moved(4_000, 0), moved(4_001, 60), moved(8_002, 120)].concat();
-		assert!(std::fs::read(&record).unwrap() == expected);
+		let (first, moved) = cut(&std::fs::read(&record).unwrap().into()).unwrap();
+		assert_eq!((&first, moved.len()), (&init(2), 3));
+		let layout = Layout::read(&first).unwrap();
+		for (window, segment) in moved.iter().zip(0..) {
+			let fragment = Fragment::read(&layout, window).unwrap();
+			let start = |track| fragment.run(track).unwrap().start;
+			assert_eq!(start(1), 60_000 * segment);
+			assert!((0..1_024).contains(&(start(2) - 96_000 * segment)), "{}", start(2));
+		}
 	}
 
 	#[test]
-	fn record_goes_on_in_another_file_when_parameters_change() {
+	fn record_goes_on_in_another_file_when_tracks_change() {
 		let dir = tempfile::tempdir().unwrap();
 		let mut publisher = Publisher::new(Feed::new(1 << 20))
 			.record(&dir.path().join("a.b.mp4"))
 			.unwrap();
-		for window in windows(&[(b"A", fragment(0)), (b"B", fragment(1)), (b"B", fragment(2))]) {
+		for window in windows(&[(init(2), fragment(0)), (init(1), fragment(1)), (init(1), fragment(2))]) {
 			publisher.publish(window);
 		}
 		let file = |name| std::fs::read(dir.path().join(name)).unwrap();
-		assert!(file("a.b.mp4") == [b"A", &fragment(0)[..]].concat());
-		assert_eq!(file("a.b-2.mp4").len(), 1 + fragment(1).len() + fragment(2).len());
+		assert!(file("a.b.mp4") == [init(2), fragment(0)].concat());
+		let length = init(1).len() + fragment(1).len() + fragment(2).len();
+		assert_eq!(file("a.b-2.mp4").len(), length);
 	}
 
 	#[test]
@@ -344,7 +350,7 @@ mod tests {
 		let feed = Feed::new(1 << 20);
 		let full = Path::new("/dev/full");
 		let mut publisher = Publisher::new(feed.clone()).record(full).unwrap().log(full).unwrap();
-		publisher.publish(windows(&[(b"A", fragment(0))]).remove(0));
+		publisher.publish(windows(&[(init(2), fragment(0))]).remove(0));
 		assert!(publisher.record.is_none() && publisher.log.is_none());
 		assert!(feed.latest(StreamId(7), 0).is_some());
 	}

@@ -14,16 +14,13 @@
 //! | `time` | [`MediaTime`]: counted in pictures |
 //! | `init` | [`Init`]: the initialisation segment, from what the encoders say of themselves |
 //! | `part` | [`Part`]: one fragment |
-//! | `rebase` | [`move_to`]: the same fragment elsewhere on the timeline, for files |
 
 mod init;
 mod part;
-mod rebase;
 mod time;
 
 pub use init::{Init, InitError};
 pub use part::{AccessUnit, Part};
-pub use rebase::{move_to, MoveError, Moved};
 pub use time::MediaTime;
 
 use crate::picture::{RATE, SAMPLES_PER_PICTURE};

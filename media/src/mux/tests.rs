@@ -158,37 +158,6 @@ fn sound_is_within_a_frame_of_the_picture_for_years() {
 	}
 }
 
-#[test]
-fn fragment_is_moved_with_its_sound() {
-	// 240 pictures are a whole number of frames.
-	let bytes = part(at(240), at(300));
-	let moved = move_to(&bytes, at(0)).unwrap();
-	assert_eq!(moved.end, at(60));
-	assert_eq!(times(&moved.data), (0, 0, 60, 94));
-	assert_eq!(Prft::decode(&mut &moved.data[..]).unwrap().media_time, 0);
-	let changed = moved
-		.data
-		.iter()
-		.zip(&bytes[..])
-		.filter(|(now, before)| now != before)
-		.count();
-	assert!(
-		changed > 0 && changed <= 3 * 4 && moved.data.len() == bytes.len(),
-		"times, and nothing else"
-	);
-	let later = move_to(&bytes, at(1 << 33)).unwrap().data;
-	assert_eq!(times(&later).0, (1 << 33) * 1_000);
-	for damaged in [&bytes[..30], &bytes[..100], b"", &[0; 64], &bytes[1..]] {
-		assert_eq!(move_to(damaged, at(0)), Err(MoveError));
-	}
-	for length in 0..200 {
-		let mut damaged = bytes.to_vec();
-		damaged[length] ^= 0x41;
-		let _ = move_to(&damaged, at(0));
-		let _ = move_to(&damaged[..length], at(0));
-	}
-}
-
 /// Decode times of picture and sound.
 fn times(bytes: &[u8]) -> (u64, u64, usize, usize) {
 	let mut rest = bytes;
@@ -233,18 +202,5 @@ proptest! {
 		// Ahead of the picture by less than a frame, however long it was.
 		let ahead = i128::from(sound_end) * 30 - i128::from(now.pictures()) * i128::from(SAMPLE_RATE);
 		prop_assert!((0..1_024 * 30).contains(&ahead));
-	}
-
-	#[test]
-	fn parts_of_a_file_follow_each_other_whatever_was_left_out(skips in prop::collection::vec(1u64..500, 1..6)) {
-		let (mut now, mut to) = (at(0), at(0));
-		for skip in skips {
-			now = now.after(skip * 60);
-			let moved = move_to(&part(now, now.segment_end()), to).unwrap();
-			let (picture, sound, _, _) = times(&moved.data);
-			prop_assert_eq!(picture, to.pictures() * 1_000);
-			prop_assert!((0..1_024).contains(&(sound - to.samples())));
-			(now, to) = (now.segment_end(), moved.end);
-		}
 	}
 }

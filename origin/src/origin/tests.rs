@@ -103,7 +103,8 @@ async fn relayer_gets_every_window_to_the_last_one() {
 	let (outcome, (windows, reason)) = tokio::join!(origin.run_until(std::future::pending()), relayer);
 	outcome.unwrap();
 	assert_eq!(reason, EndReason::Finished);
-	assert_eq!(windows.len(), 3);
+	// 5 s, and what a busy machine adds to the mixer's buffer.
+	assert!((3..=4).contains(&windows.len()), "{}", windows.len());
 	let written = windows
 		.iter()
 		.fold(windows[0].init().to_vec(), |all, w| [&all[..], &w.data()].concat());
@@ -112,7 +113,7 @@ async fn relayer_gets_every_window_to_the_last_one() {
 		"byte for byte what was published"
 	);
 	let log = std::fs::read_to_string(dir.path().join("windows.jsonl")).unwrap();
-	assert_eq!(log.lines().count(), 3);
+	assert_eq!(log.lines().count(), windows.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
