@@ -426,7 +426,7 @@ impl fmt::Display for Summary {
 			("the vault holds what the chain issued", yes(self.vault_agrees).into()),
 			("every micro-USDC accounted for", yes(self.supply_ok).into()),
 			(
-				"output is the broadcast, but for media times",
+				"output is the broadcast, times moved",
 				yes(self.output_matches_origin).into(),
 			),
 		] {
