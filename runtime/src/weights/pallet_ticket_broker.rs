@@ -1,6 +1,6 @@
 //! Weights of `pallet_ticket_broker`, measured by `scripts/weights` on 2026-11-29.
 //!
-//! Steps: 10, repeats: 10. CPU: AMD EPYC. Generated: change the benchmark, not this file.
+//! Steps: 16, repeats: 10. CPU: AMD EPYC. Generated: change the benchmark, not this file.
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
@@ -22,8 +22,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `327`
 		//  Estimated: `3658`
-		// Shortest run: 87_670_000 picoseconds.
-		Weight::from_parts(90_304_000, 3658)
+		// Shortest run: 87_560_000 picoseconds.
+		Weight::from_parts(90_505_000, 3658)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -35,8 +35,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `97`
 		//  Estimated: `3658`
-		// Shortest run: 23_054_000 picoseconds.
-		Weight::from_parts(24_456_000, 3658)
+		// Shortest run: 23_485_000 picoseconds.
+		Weight::from_parts(25_057_000, 3658)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -46,8 +46,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `132`
 		//  Estimated: `3533`
-		// Shortest run: 14_762_000 picoseconds.
-		Weight::from_parts(15_884_000, 3533)
+		// Shortest run: 15_123_000 picoseconds.
+		Weight::from_parts(16_204_000, 3533)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -61,8 +61,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `327`
 		//  Estimated: `3658`
-		// Shortest run: 73_470_000 picoseconds.
-		Weight::from_parts(76_234_000, 3658)
+		// Shortest run: 73_249_000 picoseconds.
+		Weight::from_parts(76_254_000, 3658)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -84,8 +84,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `915`
 		//  Estimated: `4330`
-		// Shortest run: 223_383_000 picoseconds.
-		Weight::from_parts(233_017_000, 4330)
+		// Shortest run: 213_979_000 picoseconds.
+		Weight::from_parts(229_171_000, 4330)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -97,8 +97,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `294`
 		//  Estimated: `3659`
-		// Shortest run: 23_064_000 picoseconds.
-		Weight::from_parts(25_688_000, 3659)
+		// Shortest run: 23_365_000 picoseconds.
+		Weight::from_parts(25_849_000, 3659)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -116,8 +116,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `869`
 		//  Estimated: `6196`
-		// Shortest run: 274_779_000 picoseconds.
-		Weight::from_parts(285_995_000, 6196)
+		// Shortest run: 271_104_000 picoseconds.
+		Weight::from_parts(281_990_000, 6196)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -135,11 +135,13 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `636`
 		//  Estimated: `3659`
-		// Shortest run: 118_156_000 picoseconds.
-		Weight::from_parts(128_962_000, 3659)
+		// Shortest run: 117_966_000 picoseconds.
+		Weight::from_parts(124_325_000, 3659)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
+	/// Storage: `RelayerRegistry::Relayers` (r:1 w:0)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Sessions` (r:1 w:1)
 	/// Proof: `TicketBroker::Sessions` (`max_values`: None, `max_size`: Some(194), added: 2669, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Channels` (r:1 w:1)
@@ -150,13 +152,15 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	fn release() -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `763`
-		//  Estimated: `3659`
-		// Shortest run: 141_000_000 picoseconds.
-		Weight::from_parts(149_583_000, 3659)
-			.saturating_add(T::DbWeight::get().reads(4))
+		//  Measured:  `1594`
+		//  Estimated: `4330`
+		// Shortest run: 151_575_000 picoseconds.
+		Weight::from_parts(158_296_000, 4330)
+			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
+	/// Storage: `RelayerRegistry::Relayers` (r:1 w:0)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Treasury` (r:1 w:0)
@@ -171,8 +175,6 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1544), added: 4019, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:104 w:103)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
-	/// Storage: `RelayerRegistry::Relayers` (r:1 w:0)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Ledgers` (r:99 w:99)
 	/// Proof: `TicketBroker::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `RelayerRegistry::Reputations` (r:1 w:1)
@@ -183,14 +185,14 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `s` is in `[1, 50]`.
 	fn redeem_batch(t: u32, s: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `1032 + s * (1488 ±0) + t * (519 ±0)`
+		//  Measured:  `938 + s * (1488 ±0) + t * (519 ±0)`
 		//  Estimated: `130105 + s * (4019 ±0) + t * (2669 ±0)`
-		// Shortest run: 8_586_590_000 picoseconds.
-		Weight::from_parts(599_398_927, 130105)
-			// Standard error: 1_383_577.
-			.saturating_add(Weight::from_parts(144_116_094, 0).saturating_mul(t.into()))
-			// Standard error: 1_407_869.
-			.saturating_add(Weight::from_parts(21_831_351, 0).saturating_mul(s.into()))
+		// Shortest run: 8_640_251_000 picoseconds.
+		Weight::from_parts(228_180_565, 130105)
+			// Standard error: 1_390_233.
+			.saturating_add(Weight::from_parts(147_187_130, 0).saturating_mul(t.into()))
+			// Standard error: 1_415_558.
+			.saturating_add(Weight::from_parts(23_815_569, 0).saturating_mul(s.into()))
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().reads((5_u64).saturating_mul(t.into())))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(s.into())))
@@ -199,6 +201,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 			.saturating_add(Weight::from_parts(0, 4019).saturating_mul(s.into()))
 			.saturating_add(Weight::from_parts(0, 2669).saturating_mul(t.into()))
 	}
+	/// Storage: `RelayerRegistry::Relayers` (r:1 w:0)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Treasury` (r:1 w:0)
@@ -213,23 +217,23 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Proof: `StreamKeys::StreamKeys` (`max_values`: None, `max_size`: Some(1544), added: 4019, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:4 w:0)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
-	/// Storage: `RelayerRegistry::Relayers` (r:1 w:0)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Ledgers` (r:99 w:0)
 	/// Proof: `TicketBroker::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// `t` is in `[1, 100]`.
 	fn refuse_batch(t: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `1781 + t * (1863 ±0)`
-		//  Estimated: `29975 + t * (4019 ±0)`
-		// Shortest run: 162_472_000 picoseconds.
-		Weight::from_parts(163_824_000, 29975)
-			// Standard error: 340_262.
-			.saturating_add(Weight::from_parts(101_228_514, 0).saturating_mul(t.into()))
+		//  Measured:  `1777 + t * (1863 ±0)`
+		//  Estimated: `16800 + t * (4019 ±0)`
+		// Shortest run: 169_963_000 picoseconds.
+		Weight::from_parts(85_556_896, 16800)
+			// Standard error: 244_293.
+			.saturating_add(Weight::from_parts(99_776_751, 0).saturating_mul(t.into()))
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().reads((5_u64).saturating_mul(t.into())))
 			.saturating_add(Weight::from_parts(0, 4019).saturating_mul(t.into()))
 	}
+	/// Storage: `RelayerRegistry::Relayers` (r:1 w:0)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Treasury` (r:1 w:0)
@@ -246,8 +250,6 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Proof: `TicketBroker::Channels` (`max_values`: None, `max_size`: Some(178), added: 2653, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:102 w:102)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
-	/// Storage: `RelayerRegistry::Relayers` (r:1 w:0)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Ledgers` (r:99 w:99)
 	/// Proof: `TicketBroker::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `RelayerRegistry::Reputations` (r:1 w:1)
@@ -258,12 +260,14 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `s` is in `[1, 50]`.
 	fn redeem_vouchers(v: u32, s: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `1044 + s * (1488 ±0) + v * (519 ±0)`
-		//  Estimated: `130105 + s * (4019 ±0) + v * (2669 ±0)`
-		// Shortest run: 8_208_848_000 picoseconds.
-		Weight::from_parts(8_315_476_000, 130105)
-			// Standard error: 2_149_417.
-			.saturating_add(Weight::from_parts(84_110_338, 0).saturating_mul(v.into()))
+		//  Measured:  `1036 + s * (1489 ±0) + v * (518 ±0)`
+		//  Estimated: `130105 + s * (4019 ±0) + v * (2669 ±62)`
+		// Shortest run: 8_256_569_000 picoseconds.
+		Weight::from_parts(73_001_427, 130105)
+			// Standard error: 1_669_438.
+			.saturating_add(Weight::from_parts(150_288_249, 0).saturating_mul(v.into()))
+			// Standard error: 1_699_850.
+			.saturating_add(Weight::from_parts(16_782_861, 0).saturating_mul(s.into()))
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().reads((6_u64).saturating_mul(v.into())))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(s.into())))
@@ -272,6 +276,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 			.saturating_add(Weight::from_parts(0, 4019).saturating_mul(s.into()))
 			.saturating_add(Weight::from_parts(0, 2669).saturating_mul(v.into()))
 	}
+	/// Storage: `RelayerRegistry::Relayers` (r:1 w:0)
+	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Treasury` (r:1 w:0)
@@ -288,19 +294,17 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// Proof: `TicketBroker::Channels` (`max_values`: None, `max_size`: Some(178), added: 2653, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:100 w:0)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
-	/// Storage: `RelayerRegistry::Relayers` (r:1 w:0)
-	/// Proof: `RelayerRegistry::Relayers` (`max_values`: None, `max_size`: Some(865), added: 3340, mode: `MaxEncodedLen`)
 	/// Storage: `TicketBroker::Ledgers` (r:99 w:0)
 	/// Proof: `TicketBroker::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// `v` is in `[1, 100]`.
 	fn refuse_vouchers(v: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `1837 + v * (1862 ±0)`
-		//  Estimated: `29975 + v * (4019 ±0)`
-		// Shortest run: 177_414_000 picoseconds.
-		Weight::from_parts(86_823_671, 29975)
-			// Standard error: 745_662.
-			.saturating_add(Weight::from_parts(95_427_924, 0).saturating_mul(v.into()))
+		//  Measured:  `1836 + v * (1863 ±0)`
+		//  Estimated: `16800 + v * (4019 ±0)`
+		// Shortest run: 165_076_000 picoseconds.
+		Weight::from_parts(259_507_434, 16800)
+			// Standard error: 4_270_459.
+			.saturating_add(Weight::from_parts(94_689_789, 0).saturating_mul(v.into()))
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().reads((6_u64).saturating_mul(v.into())))
 			.saturating_add(Weight::from_parts(0, 4019).saturating_mul(v.into()))
@@ -317,8 +321,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `2051`
 		//  Estimated: `11402`
-		// Shortest run: 210_333_000 picoseconds.
-		Weight::from_parts(215_851_000, 11402)
+		// Shortest run: 209_111_000 picoseconds.
+		Weight::from_parts(215_461_000, 11402)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -336,8 +340,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `2209`
 		//  Estimated: `11402`
-		// Shortest run: 222_071_000 picoseconds.
-		Weight::from_parts(227_879_000, 11402)
+		// Shortest run: 221_079_000 picoseconds.
+		Weight::from_parts(227_719_000, 11402)
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
@@ -357,8 +361,8 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 		// Proof size in bytes:
 		//  Measured:  `2622`
 		//  Estimated: `14005`
-		// Shortest run: 283_241_000 picoseconds.
-		Weight::from_parts(296_251_000, 14005)
+		// Shortest run: 286_146_000 picoseconds.
+		Weight::from_parts(303_071_000, 14005)
 			.saturating_add(T::DbWeight::get().reads(11))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
@@ -379,15 +383,15 @@ impl<T: frame_system::Config> pallet_ticket_broker::WeightInfo for WeightInfo<T>
 	/// `n` is in `[0, 100]`.
 	fn end(n: u32, ) -> Weight {
 		// Proof size in bytes:
-		//  Measured:  `798 + n * (1672 ±0)`
+		//  Measured:  `811 + n * (1673 ±0)`
 		//  Estimated: `3658 + n * (4019 ±0)`
 		// Shortest run: 11_918_000 picoseconds.
-		Weight::from_parts(12_348_000, 3658)
-			// Standard error: 218_128.
-			.saturating_add(Weight::from_parts(131_036_639, 0).saturating_mul(n.into()))
+		Weight::from_parts(30_524_957, 3658)
+			// Standard error: 408_919.
+			.saturating_add(Weight::from_parts(128_960_970, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(n.into())))
-			.saturating_add(T::DbWeight::get().writes(2))
+			.saturating_add(T::DbWeight::get().writes(3))
 			.saturating_add(T::DbWeight::get().writes((3_u64).saturating_mul(n.into())))
 			.saturating_add(Weight::from_parts(0, 4019).saturating_mul(n.into()))
 	}
