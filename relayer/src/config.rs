@@ -34,7 +34,7 @@ mod default {
 	/// Five minutes of 1.5 Mb/s.
 	pub const CACHE_MB: u32 = 64;
 	pub const MAX_VIEWERS: u32 = 256;
-	/// What handing in and releasing a reservation cost, 186 and 138 micro-USDC, and something for blocks that are fuller.
+	/// What handing in and releasing a reservation cost, 195 and 148 micro-USDC, and something for blocks that are fuller.
 	pub const RESERVE_REWARD: Usdc = Usdc(400);
 }
 
