@@ -117,8 +117,7 @@ impl TypedValueParser for Unrepeated {
 			Error::raw(ErrorKind::ValueValidation, format!("{name}{error}\n")).with_cmd(command)
 		};
 		let text = value.to_str().ok_or_else(|| error("not UTF-8"))?;
-		text.parse()
-			.map_err(|wrong: InputError| error(&wrong.to_string()))
+		text.parse().map_err(|wrong: InputError| error(&wrong.to_string()))
 	}
 }
 

@@ -155,7 +155,11 @@ impl Origin {
 			),
 			None => bail!("there is no stream {stream} on this chain: mint a stream key first"),
 		};
-		let title = chain.stream_key(stream).await?.map(|info| info.title).unwrap_or_default();
+		let title = chain
+			.stream_key(stream)
+			.await?
+			.map(|info| info.title)
+			.unwrap_or_default();
 		let genesis = chain.genesis();
 		let lease = rented_until.map(|until| Lease {
 			chain: chain.clone(),
@@ -195,7 +199,10 @@ impl Origin {
 				};
 				let (key, made) = sources.find()?;
 				if let Some(file) = made {
-					println!("{}", serde_json::json!({ "server": address.to_string(), "streamKey": key.reveal(), "file": file }));
+					println!(
+						"{}",
+						serde_json::json!({ "server": address.to_string(), "streamKey": key.reveal(), "file": file })
+					);
 				}
 				Some(Lock::new(&address.app, &key))
 			},

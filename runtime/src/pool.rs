@@ -195,7 +195,12 @@ fn judge(
 		},
 		RuntimeCall::TicketBroker(Broker::reserve { reservation }) => Ok(ValidTransaction {
 			priority: place(turn),
-			longevity: reservation.message.submit_by.saturating_sub(System::block_number()).max(1).into(),
+			longevity: reservation
+				.message
+				.submit_by
+				.saturating_sub(System::block_number())
+				.max(1)
+				.into(),
 			..Default::default()
 		}),
 		RuntimeCall::TicketBroker(Broker::release { .. }) => Ok(ValidTransaction {

@@ -392,20 +392,89 @@ fn b17_a_publisher_that_is_away_for_2_minutes_leaves_the_slate_and_is_shown_when
 	whole_sound(&stage, 130.4, 150.0);
 }
 
+/// The connection stays; stamps go on by so much beyond what was sent: `-length` is none at all.
+fn pause(tracks: [bool; 2], length: f64, jumps: [f64; 2]) -> Publisher {
+	let back = 12.0 + length;
+	let span = (12.0, back);
+	Publisher {
+		rate: if tracks[0] { 30.0 } else { 0.0 },
+		sound: tracks[1],
+		holes: vec![(Picture, span), (Sound, span)],
+		jumps: vec![(Picture, back, jumps[0]), (Sound, back, jumps[1])],
+		start: 1000.0,
+		to: back + 40.0,
+		..Publisher::default()
+	}
+}
+
+/// All is there again `after` so long.
+fn back_in_step(stage: &Stage, publisher: &Publisher, after: f64) {
+	stage.in_step();
+	let (from, to) = (publisher.to - 40.0 + after, publisher.to);
+	if publisher.rate > 0.0 {
+		// A slip where the buffer has to gain some milliseconds.
+		let repeated = stage.between(from, to).filter(|o| o.shows != Shows::New).count();
+		assert!(repeated <= 1, "{repeated} repeated; {:?}", stage.figures);
+	}
+	if publisher.sound {
+		whole_sound(stage, from, to);
+	}
+}
+
 #[test]
-fn a_publisher_that_stays_connected_and_says_nothing_for_2_minutes_is_held_and_goes_on() {
-	let span = (10.0, 130.0);
-	for counted in [0.0, 3600.0] {
-		let stage = play(Publisher {
-			holes: vec![(Picture, span), (Sound, span)],
-			jumps: both(130.0, counted),
-			start: 1000.0,
-			to: 150.0,
-			..Publisher::default()
-		});
-		stage.in_step();
-		whole_picture(&stage, 131.5, 150.0);
-		whole_sound(&stage, 131.5, 150.0);
+fn a_publisher_that_stays_connected_and_says_nothing_is_held_and_goes_on_whether_its_stamps_count_that_or_not() {
+	for length in [1.2, 7.9, 20.0, 118.0, 120.0, 600.0] {
+		for tracks in [[true, true], [true, false], [false, true]] {
+			let mut jumps = vec![[-length; 2]];
+			if tracks == [true, true] {
+				// One counts it; both and an hour more.
+				jumps.extend([[0.0, 0.0], [3600.0, 3600.0], [-length, 0.0], [0.0, -length]]);
+			}
+			for jumps in jumps {
+				println!("{length} s, {tracks:?}, {jumps:?}");
+				let publisher = pause(tracks, length, jumps);
+				back_in_step(&play(publisher.clone()), &publisher, 1.2);
+			}
+		}
+	}
+}
+
+#[test]
+fn a_publisher_that_comes_back_with_jitter_or_a_burst_and_stamps_that_stood_still_is_back_in_step_soon() {
+	for length in [20.0, 118.0, 120.0] {
+		let back = 12.0 + length;
+		for tracks in [[true, true], [true, false], [false, true]] {
+			for (jitter, stalls, after) in [
+				(0.2, vec![], 1.5),
+				// What was taken in the first seconds comes all at once.
+				(0.02, vec![(back, back + 0.8)], 3.0),
+				(0.02, vec![(back, back + 3.0)], 5.0),
+				// What was taken in the last seconds before the pause as well.
+				(0.02, vec![(10.0, back + 0.4)], 3.0),
+			] {
+				println!("{length} s, {tracks:?}, {jitter}, {stalls:?}");
+				let publisher = Publisher {
+					jitter,
+					stalls,
+					..pause(tracks, length, [-length; 2])
+				};
+				back_in_step(&play(publisher.clone()), &publisher, after);
+			}
+		}
+	}
+}
+
+#[test]
+fn one_track_that_pauses_again_soon_after_both_did_comes_back_in_step() {
+	for (track, counted) in [(Picture, true), (Sound, true), (Picture, false), (Sound, false)] {
+		let mut publisher = pause([true, true], 120.0, [-120.0; 2]);
+		publisher.holes.push((track, (136.0, 141.0)));
+		if !counted {
+			publisher.jumps.push((track, 141.0, -5.0));
+		}
+		println!("{track}, {counted}");
+		let stage = play(publisher.clone());
+		back_in_step(&stage, &publisher, 10.0);
 	}
 }
 

@@ -32,7 +32,9 @@ async fn open(dir: &Path, input: decoder::Input, epoch: BlockNumber) -> Origin {
 		max_relayers: 4,
 		cache_bytes: 8_000_000,
 	};
-	Origin::open(config, key(), GENESIS, epoch, "Film".into(), None).await.unwrap()
+	Origin::open(config, key(), GENESIS, epoch, "Film".into(), None)
+		.await
+		.unwrap()
 }
 
 struct Relayer {

@@ -16,7 +16,7 @@ use crate::{
 	backoff::Backoff,
 	child::SpawnError,
 	decoder::{self, Contents, Decoder, End, Output, StartError},
-	door::{policy::Proof, Address, AddressError, Event, Listener, ListenError, Lock},
+	door::{policy::Proof, Address, AddressError, Event, ListenError, Listener, Lock},
 	encoder::{self, slate::slate, Encoder, EncoderError, Window},
 	presence::{Presence, Show},
 };
@@ -66,7 +66,9 @@ pub enum InputError {
 	#[error(transparent)]
 	Door(#[from] AddressError),
 	/// Another kind of URL.
-	#[error("unknown kind of input; use test, rtmp://…, device:PATH or the path of a file (SRT and WHIP are not taken)")]
+	#[error(
+		"unknown kind of input; use test, rtmp://…, device:PATH or the path of a file (SRT and WHIP are not taken)"
+	)]
 	Unknown,
 	/// Nothing at all.
 	#[error("empty")]
@@ -551,6 +553,9 @@ mod tests {
 			assert_eq!(text.parse::<Input>(), input, "{text}");
 		}
 		assert!(matches!("rtmp://[::1]:1936/live/key".parse(), Ok(Input::Door(_))));
-		assert!(matches!("rtmp://host:99999/live/key".parse::<Input>(), Err(InputError::Door(_))));
+		assert!(matches!(
+			"rtmp://host:99999/live/key".parse::<Input>(),
+			Err(InputError::Door(_))
+		));
 	}
 }

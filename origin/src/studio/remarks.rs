@@ -106,7 +106,11 @@ mod tests {
 	fn a_broken_input_says_no_more_than_so_many_lines() {
 		let mut remarks = Remarks::default();
 		let said: usize = (0..1_000)
-			.map(|i| remarks.look(gives(Some(0), Some(i % 2 * 9)), Duration::from_secs(i)).len())
+			.map(|i| {
+				remarks
+					.look(gives(Some(0), Some(i % 2 * 9)), Duration::from_secs(i))
+					.len()
+			})
 			.sum();
 		assert_eq!(said as u32, MOST);
 	}

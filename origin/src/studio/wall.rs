@@ -74,7 +74,10 @@ mod tests {
 	#[test]
 	fn times_are_the_systems() {
 		let (_, off, longest, shortest) = run(&mut Wall::default(), Duration::ZERO, 900, 0);
-		assert!(off.abs() <= 1 && longest <= 34 && shortest >= 33, "{off} {longest} {shortest}");
+		assert!(
+			off.abs() <= 1 && longest <= 34 && shortest >= 33,
+			"{off} {longest} {shortest}"
+		);
 	}
 
 	#[test]
