@@ -156,7 +156,8 @@ const LINES: usize = 4;
 /// Between two notices, ms.
 const NOTICES: i64 = 60_000;
 
-/// The largest value of the last 10 to 20 s, in spans that are the same for all.
+/// The largest value of the last 10 to 20 s, in spans that are the same for all. After a pause what was known before
+/// it counts as seen anew: stamps are held against that while they may catch up.
 #[derive(Clone, Copy, Debug)]
 struct Peak {
 	span: i64,
@@ -174,16 +175,13 @@ impl Peak {
 	}
 
 	fn see(&mut self, now: i64, value: i64) {
-		match now / MEMORY - self.span {
-			0 => self.newer = self.newer.max(value),
-			_ => {
-				*self = Self {
-					span: now / MEMORY,
-					newer: value,
-					older: self.newer,
-				}
-			},
-		}
+		let span = now / MEMORY;
+		(self.newer, self.older) = match span - self.span {
+			0 => (self.newer.max(value), self.older),
+			1 => (value, self.newer),
+			_ => (self.newer.max(value), self.newer),
+		};
+		self.span = span;
 	}
 
 	fn get(&self, now: i64) -> i64 {
@@ -236,6 +234,9 @@ struct State {
 	late: Peak,
 	/// When it came to its line.
 	since: i64,
+	/// It came back after a pause that its stamps did not count, and has not caught up: since when, and how far stamps
+	/// have been ahead of time at most since then.
+	doubt: Option<(i64, i64)>,
 	/// The last step that was odd and kept: when, and how large.
 	step: Option<(i64, i64)>,
 	/// Stamps held against time.
@@ -383,11 +384,17 @@ impl Timeline {
 		let at = self.project(own.line, stamp).unwrap_or(own.raw);
 		let by = at - own.raw;
 		let early = at - now - own.lead.get(now);
-		let expected = own.next(now);
 		let paused = now - own.came > PAUSE;
-		// Back after a pause that its stamps did not count, while the other track went on in time.
-		let in_time = |o: &State| now - o.came <= RECENT && now + o.lead.get(now) - o.raw <= APART;
-		let lost = paused && early.abs() > APART && other.is_some_and(in_time);
+		// Back after a pause that its stamps did not count, but the other track's did. If neither's did, both stay:
+		// it may be a stall, behind which they catch up.
+		let returns = paused || own.doubt.is_some();
+		let left = other.filter(|o| {
+			let off = if early > 0 { at - o.raw } else { o.raw - at };
+			returns && early.abs() > APART && off > APART && now - o.came <= RECENT
+		});
+		let lost = left.is_some();
+		let expected = left.map_or_else(|| own.next(now), |o| own.beside(o, now));
+		own.doubt(paused, early, at - now, now);
 		let smooth = (-ROUNDING..=own.interval + SMOOTH).contains(&by);
 		let possible = by >= -DISORDER && (smooth || early <= AHEAD) && !lost;
 		if possible && smooth {
@@ -522,6 +529,7 @@ impl State {
 			lead: Peak::new(now, at - now),
 			late: Peak::new(now, 0),
 			since: now,
+			doubt: None,
 			step: None,
 			check,
 		}
@@ -547,9 +555,36 @@ impl State {
 		}
 	}
 
+	/// Where this track is if its stamps do not say it, and those of the other, that goes on, do.
+	fn beside(&self, other: &Self, now: i64) -> i64 {
+		let (own, theirs) = (self.lead.get(now), other.lead.get(now));
+		let lead = if (own - theirs).abs() > APART { theirs } else { own };
+		let behind = now + theirs - other.raw;
+		now + lead - if behind > APART { behind } else { 0 }
+	}
+
+	/// A frame whose stamp is so `early`, and ahead of time by `lead`: whether it is still held against the time before
+	/// the pause that it is `back` from.
+	fn doubt(&mut self, back: bool, early: i64, lead: i64, now: i64) {
+		if early >= -APART {
+			self.doubt = None;
+			return;
+		}
+		if back {
+			self.doubt.get_or_insert((now, lead));
+		}
+		let Some((since, most)) = &mut self.doubt else { return };
+		*most = lead.max(*most);
+		if now - *since > CHECK {
+			(self.lead, self.late) = (Peak::new(now, *most), Peak::new(now, 0));
+			self.doubt = None;
+		}
+	}
+
 	/// How far the other track has run ahead of this one, if they can no longer be played together.
 	fn apart(&self, other: &Self, at: i64, now: i64) -> Option<i64> {
-		let settled = now - self.since > CHECK && now - other.since > CHECK && now - other.came <= RECENT;
+		let settled = |t: &Self| now - t.since > CHECK && t.doubt.is_none();
+		let settled = settled(self) && settled(other) && now - other.came <= RECENT;
 		let by = other.lead.get(now) - self.lead.get(now).max(at - now);
 		(settled && by > APART).then_some(by)
 	}
@@ -569,6 +604,7 @@ impl State {
 			let lead = self.lead.get(now).min(at - now + self.late.get(now)).max(at - now);
 			self.lead = Peak::new(now, lead);
 			self.since = now;
+			self.doubt = None;
 			self.step = None;
 			self.check = Check {
 				since: now,

@@ -186,12 +186,13 @@ fn b06_b07_a_jump_of_stamps_is_passed_in_real_time_and_unseen() {
 	for by in [3600.0, 600.0, 30.0, 5.0, 1.5, -1.5, -5.0, -30.0, -3600.0] {
 		let stage = play(Publisher {
 			start: 4000.0,
-			jumps: both(20.0, by),
+			jumps: both(12.0, by),
+			to: 24.0,
 			..Publisher::default()
 		});
 		stage.in_step();
-		whole_picture(&stage, 0.4, 60.0);
-		whole_sound(&stage, 0.4, 60.0);
+		whole_picture(&stage, 0.4, 24.0);
+		whole_sound(&stage, 0.4, 24.0);
 		let notices: Vec<_> = stage.notices.iter().map(|n| n.1.fault).collect();
 		let told = matches!(notices[..], [Fault::Jump(Picture, ms)] if (ms as f64 / 1000.0 - by).abs() < 0.05);
 		assert!(told, "{by}: {notices:?}");
@@ -203,16 +204,16 @@ fn a_jump_that_one_track_makes_seconds_after_the_other_leaves_them_in_step() {
 	for by in [3600.0, 5.0, 1.2, -1.2, -30.0] {
 		for (first, second) in [(Picture, Sound), (Sound, Picture)] {
 			for later in [0.1, 3.0] {
-				let jumps = vec![(first, 20.0, by), (second, 20.0 + later, by)];
+				let jumps = vec![(first, 12.0, by), (second, 12.0 + later, by)];
 				let stage = play(Publisher {
 					start: 4000.0,
 					jumps,
-					to: 28.0,
+					to: 20.0,
 					..Publisher::default()
 				});
 				stage.in_step();
-				whole_picture(&stage, 0.4, 28.0);
-				whole_sound(&stage, 0.4, 28.0);
+				whole_picture(&stage, 0.4, 20.0);
+				whole_sound(&stage, 0.4, 20.0);
 				assert_eq!(stage.notices.len(), 1, "a line a minute");
 			}
 		}
@@ -223,15 +224,16 @@ fn a_jump_that_one_track_makes_seconds_after_the_other_leaves_them_in_step() {
 fn a_jump_of_one_track_alone_leaves_it_with_the_other() {
 	for by in [3600.0, 5.0, -5.0, -3600.0] {
 		for track in [Picture, Sound] {
-			let jumps = vec![(track, 20.0, by)];
+			let jumps = vec![(track, 12.0, by)];
 			let stage = play(Publisher {
 				start: 4000.0,
 				jumps,
+				to: 24.0,
 				..Publisher::default()
 			});
 			stage.in_step();
-			whole_picture(&stage, 0.4, 60.0);
-			whole_sound(&stage, 0.4, 60.0);
+			whole_picture(&stage, 0.4, 24.0);
+			whole_sound(&stage, 0.4, 24.0);
 		}
 	}
 }
@@ -240,15 +242,15 @@ fn a_jump_of_one_track_alone_leaves_it_with_the_other() {
 fn small_jumps_are_followed_as_stamped_and_leave_the_tracks_in_step() {
 	for by in [0.1, 0.3, 0.9, 0.99, 1.01, -0.1, -0.45, -0.49, -0.51, -0.6] {
 		for later in [0.0, 2.0] {
-			let jumps = vec![(Picture, 20.0, by), (Sound, 20.0 + later, by)];
+			let jumps = vec![(Picture, 12.0, by), (Sound, 12.0 + later, by)];
 			let stage = play(Publisher {
 				jumps,
 				start: 100.0,
-				to: 30.0,
+				to: 20.0,
 				jitter: 0.015,
 				..Publisher::default()
 			});
-			for n in (0..stage.out.len()).filter(|n| !(600..720).contains(n)) {
+			for n in (0..stage.out.len()).filter(|n| !(360..480).contains(n)) {
 				let apart = stage.apart(n);
 				assert!(
 					apart.is_none_or(|a| a.abs() <= 0.08),
@@ -256,8 +258,8 @@ fn small_jumps_are_followed_as_stamped_and_leave_the_tracks_in_step() {
 					stage.out[n]
 				);
 			}
-			whole_picture(&stage, 24.0, 30.0);
-			whole_sound(&stage, 24.0, 30.0);
+			whole_picture(&stage, 16.0, 20.0);
+			whole_sound(&stage, 16.0, 20.0);
 		}
 	}
 }
@@ -392,20 +394,93 @@ fn b17_a_publisher_that_is_away_for_2_minutes_leaves_the_slate_and_is_shown_when
 	whole_sound(&stage, 130.4, 150.0);
 }
 
+/// Played after a pause, s: longer than a timeline remembers what was before it.
+const AFTER: f64 = 25.0;
+
+/// The connection stays; stamps go on by so much beyond what was sent: `-length` is none at all.
+fn pause(tracks: [bool; 2], length: f64, jumps: [f64; 2]) -> Publisher {
+	let back = 12.0 + length;
+	let span = (12.0, back);
+	Publisher {
+		rate: if tracks[0] { 30.0 } else { 0.0 },
+		sound: tracks[1],
+		holes: vec![(Picture, span), (Sound, span)],
+		jumps: vec![(Picture, back, jumps[0]), (Sound, back, jumps[1])],
+		start: 1000.0,
+		to: back + AFTER,
+		..Publisher::default()
+	}
+}
+
+/// All is there again `after` so long.
+fn back_in_step(stage: &Stage, publisher: &Publisher, after: f64) {
+	stage.in_step();
+	let (from, to) = (publisher.to - AFTER + after, publisher.to);
+	if publisher.rate > 0.0 {
+		// A slip where the buffer has to gain some milliseconds.
+		let repeated = stage.between(from, to).filter(|o| o.shows != Shows::New).count();
+		assert!(repeated <= 1, "{repeated} repeated; {:?}", stage.figures);
+	}
+	if publisher.sound {
+		whole_sound(stage, from, to);
+	}
+}
+
 #[test]
-fn a_publisher_that_stays_connected_and_says_nothing_for_2_minutes_is_held_and_goes_on() {
-	let span = (10.0, 130.0);
-	for counted in [0.0, 3600.0] {
-		let stage = play(Publisher {
-			holes: vec![(Picture, span), (Sound, span)],
-			jumps: both(130.0, counted),
-			start: 1000.0,
-			to: 150.0,
-			..Publisher::default()
-		});
-		stage.in_step();
-		whole_picture(&stage, 131.5, 150.0);
-		whole_sound(&stage, 131.5, 150.0);
+fn a_publisher_that_stays_connected_and_says_nothing_is_held_and_goes_on_whether_its_stamps_count_that_or_not() {
+	// 118 and 598 s: the tracks are back on either side of what the timeline remembers as one span.
+	for length in [1.2, 20.0, 118.0, 598.0] {
+		for tracks in [[true, true], [true, false], [false, true]] {
+			let mut jumps = vec![[-length; 2]];
+			if tracks == [true, true] && length < 200.0 {
+				// Both count it, and an hour more; one does.
+				jumps.extend([[0.0, 0.0], [3600.0, 3600.0], [-length, 0.0], [0.0, -length]]);
+			}
+			for jumps in jumps {
+				println!("{length} s, {tracks:?}, {jumps:?}");
+				let publisher = pause(tracks, length, jumps);
+				back_in_step(&play(publisher.clone()), &publisher, 1.2);
+			}
+		}
+	}
+}
+
+#[test]
+fn a_publisher_that_comes_back_with_jitter_or_a_burst_and_stamps_that_stood_still_is_back_in_step_soon() {
+	for length in [20.0, 118.0] {
+		let back = 12.0 + length;
+		for tracks in [[true, true], [true, false], [false, true]] {
+			for (jitter, stalls, after) in [
+				(0.2, vec![], 1.5),
+				// What was taken in the first seconds comes all at once.
+				(0.02, vec![(back, back + 0.8)], 3.0),
+				(0.02, vec![(back, back + 3.0)], 5.0),
+				// What was taken in the last seconds before the pause as well.
+				(0.02, vec![(10.0, back + 0.4)], 3.0),
+			] {
+				println!("{length} s, {tracks:?}, {jitter}, {stalls:?}");
+				let publisher = Publisher {
+					jitter,
+					stalls,
+					..pause(tracks, length, [-length; 2])
+				};
+				back_in_step(&play(publisher.clone()), &publisher, after);
+			}
+		}
+	}
+}
+
+#[test]
+fn one_track_that_pauses_again_soon_after_both_did_comes_back_in_step() {
+	for (track, counted) in [(Picture, true), (Sound, true), (Picture, false), (Sound, false)] {
+		let mut publisher = pause([true, true], 120.0, [-120.0; 2]);
+		publisher.holes.push((track, (136.0, 141.0)));
+		if !counted {
+			publisher.jumps.push((track, 141.0, -5.0));
+		}
+		println!("{track}, {counted}");
+		let stage = play(publisher.clone());
+		back_in_step(&stage, &publisher, 10.0);
 	}
 }
 
@@ -483,18 +558,18 @@ fn sound_alone_is_heard_under_the_slate() {
 
 #[test]
 fn five_minutes_of_30_a_second_with_20_ms_of_jitter_are_neither_copied_nor_dropped() {
-	for (seed, start, noise) in [(1, 0.0, 0.0), (2, 0.0165, 0.0), (3, 0.0, 0.5), (4, 0.005, 1.0)] {
+	for (seed, start, noise, to) in [(1, 0.0, 0.5, 300.0), (2, 0.0165, 0.0, 40.0), (3, 0.005, 1.0, 40.0)] {
 		let stage = play(Publisher {
 			seed,
 			start,
 			noise,
 			jitter: 0.02,
-			to: 300.0,
+			to,
 			..Publisher::default()
 		});
 		stage.in_step();
-		whole_picture(&stage, 0.4, 300.0);
-		whole_sound(&stage, 0.4, 300.0);
+		whole_picture(&stage, 0.4, to);
+		whole_sound(&stage, 0.4, to);
 		assert_eq!(stage.figures.passed + stage.figures.late_pictures, 0);
 		assert_eq!(stage.figures.grown + stage.figures.cut, 0);
 	}
@@ -505,23 +580,23 @@ fn a_clock_that_is_off_by_500_ppm_is_followed_without_a_hole() {
 	for drift in [500.0, -500.0, -50.0] {
 		let publishers = vec![Publisher {
 			drift,
-			to: 320.0,
+			to: 170.0,
 			jitter: 0.02,
 			..Publisher::default()
 		}];
 		let stage = play_all(Play {
 			publishers,
-			length: 300.0,
+			length: 150.0,
 			..Play::default()
 		});
 		stage.in_step();
-		whole_sound(&stage, 0.4, 300.0);
+		whole_sound(&stage, 0.4, 150.0);
 		let figures = stage.figures;
 		assert!(figures.buffer.as_secs_f64() < 0.25, "{figures:?}");
 		assert!((figures.ppm + drift).abs() < 150.0, "{figures:?}");
 		// A picture more or less for each 33 ms that the clocks are apart.
-		let slips = (drift.abs() / 1e6 * 300.0 * 30.0).ceil() as u64 + 4;
-		let copies = stage.between(0.4, 300.0).filter(|o| o.shows == Shows::Held).count() as u64;
+		let slips = (drift.abs() / 1e6 * 150.0 * 30.0).ceil() as u64 + 4;
+		let copies = stage.between(0.4, 150.0).filter(|o| o.shows == Shows::Held).count() as u64;
 		assert!(
 			copies <= if drift < 0.0 { slips } else { 4 },
 			"{copies} copies: {figures:?}"
@@ -581,16 +656,16 @@ fn film_and_television_of_america_slip_by_one_in_their_time() {
 	for (rate, slips) in [(30_000.0 / 1001.0, 4), (24_000.0 / 1001.0, 5), (60_000.0 / 1001.0, 8)] {
 		let stage = play(Publisher {
 			rate,
-			to: 120.0,
+			to: 60.0,
 			jitter: 0.02,
 			..Publisher::default()
 		});
 		stage.in_step();
-		let steps = cadence(&stage, rate, 1.0, 120.0);
+		let steps = cadence(&stage, rate, 1.0, 60.0);
 		let usual = if rate > 40.0 { 2 } else { 1 };
 		let odd = steps.iter().filter(|s| **s != usual).count();
 		let expected = if rate < 25.0 {
-			(119.0 * (30.0 - rate)) as usize
+			(59.0 * (30.0 - rate)) as usize
 		} else {
 			0
 		};
@@ -664,13 +739,14 @@ fn tracks_that_are_apart_by_a_constant_are_played_as_stamped_if_that_fits_and_to
 	for sound_by in [0.3, -0.3, 0.6, -0.6] {
 		let stage = play(Publisher {
 			sound_by,
+			to: 25.0,
 			start: 10.0,
 			..Publisher::default()
 		});
-		whole_picture(&stage, 4.0, 60.0);
-		whole_sound(&stage, 4.0, 60.0);
+		whole_picture(&stage, 4.0, 25.0);
+		whole_sound(&stage, 4.0, 25.0);
 		let shift = stage
-			.between(5.0, 60.0)
+			.between(5.0, 25.0)
 			.map(|o| o.sound - o.picture.unwrap().1 as f64 / 1e6);
 		assert!(
 			shift
@@ -683,12 +759,13 @@ fn tracks_that_are_apart_by_a_constant_are_played_as_stamped_if_that_fits_and_to
 	for sound_by in [1.0, -1.0, 5.0, -5.0, 3600.0, -3600.0] {
 		let stage = play(Publisher {
 			sound_by,
+			to: 25.0,
 			start: 4000.0,
 			..Publisher::default()
 		});
 		stage.in_step();
-		whole_picture(&stage, 0.5, 60.0);
-		whole_sound(&stage, 0.5, 60.0);
+		whole_picture(&stage, 0.5, 25.0);
+		whole_sound(&stage, 0.5, 25.0);
 		assert!(
 			matches!(stage.notices[..], [(_, n)] if matches!(n.fault, Fault::Apart(..))),
 			"{:?}",
@@ -787,24 +864,37 @@ fn a_way_that_becomes_longer_or_shorter_for_good_is_followed() {
 }
 
 #[test]
-fn what_the_mixer_adds_beyond_its_buffer_is_less_than_a_frame() {
-	let stage = play(Publisher {
-		jitter: 0.0,
-		to: 300.0,
-		..Publisher::default()
-	});
-	let buffer = stage.figures.buffer.as_secs_f64();
-	assert!((0.099..0.101).contains(&buffer), "{buffer}");
-	let last = stage
-		.waits()
-		.into_iter()
-		.rev()
-		.take(30)
-		.map(|w| w.1)
-		.fold(0.0, f64::max);
-	// The buffer is counted from the slower track, which is sound here: it is needed a frame before it is heard.
-	println!("wait {last:.4} s, buffer {buffer:.4} s");
-	assert!(last - buffer < 1.0 / 30.0 + 0.05, "{last} {buffer}");
+fn a_picture_waits_for_the_buffer_and_up_to_a_frame_and_for_as_much_as_sound_is_slower() {
+	// Sound: its piece and its decoder, and 40 ms ahead of being heard. A picture: its decoder.
+	let slower = PIECE as f64 / 48_000.0 + SOUND_DECODER + 0.04 - PICTURE_DECODER;
+	for (sound, by) in [(true, slower), (false, 0.0)] {
+		let mut beyond = Vec::new();
+		for n in 0..10u32 {
+			// From all places between two frames.
+			let stage = play(Publisher {
+				from: f64::from(n) / 300.0,
+				sound,
+				seed: u64::from(n),
+				to: 12.0,
+				..Publisher::default()
+			});
+			let buffer = stage.figures.buffer.as_secs_f64();
+			let waits = stage.waits().into_iter().filter(|w| w.0 > 4.0);
+			beyond.extend(waits.map(|w| w.1 - buffer));
+		}
+		let mean = beyond.iter().sum::<f64>() / beyond.len() as f64;
+		let least = beyond.iter().copied().fold(f64::INFINITY, f64::min);
+		let most = beyond.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+		println!(
+			"sound {sound}: {:.1}, {:.1}, {:.1} ms",
+			least * 1e3,
+			mean * 1e3,
+			most * 1e3
+		);
+		// What is shown is due at the frame, half a frame earlier or later by hysteresis; jitter of 5 ms.
+		assert!(least > by - 0.022 && most < by + 1.5 / 30.0 + 0.005, "{least} {most}");
+		assert!((mean - by - 0.5 / 30.0).abs() < 0.01, "{mean}");
+	}
 }
 
 #[test]

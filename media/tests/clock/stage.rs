@@ -16,8 +16,8 @@ const PERIOD: f64 = 4.0;
 const LOUD: f64 = 16_000.0;
 
 /// How long a decoder takes, s.
-const PICTURE_DECODER: f64 = 0.03;
-const SOUND_DECODER: f64 = 0.004;
+pub const PICTURE_DECODER: f64 = 0.03;
+pub const SOUND_DECODER: f64 = 0.004;
 
 /// A frame that came out, and what can be read from it.
 #[derive(Clone, Debug)]
