@@ -69,7 +69,7 @@ struct Run {
 	/// Plays a file again and again
 	#[arg(long)]
 	repeat: bool,
-	/// Holds the key that lets publish over RTMP; made when missing [default: stream.key in the folder of --state, or what
+	/// Holds the key that lets publish over RTMP; made when missing [default: rtmp.key in the folder of --state, or what
 	/// CLUSTERCAST_ORIGIN_STREAM_KEY holds]
 	#[arg(long, value_name = "FILE")]
 	stream_key_file: Option<PathBuf>,

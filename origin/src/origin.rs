@@ -195,7 +195,7 @@ impl Origin {
 					address: address.key.clone(),
 					file: config.stream_key_file.as_deref(),
 					environment: std::env::var(ENVIRONMENT).ok(),
-					store: &config.state.join("stream.key"),
+					store: &config.state.join("rtmp.key"),
 				};
 				let (key, made) = sources.find()?;
 				if let Some(file) = made {
