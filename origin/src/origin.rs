@@ -90,6 +90,8 @@ pub struct Origin {
 	/// The peer key.
 	key: PublicKey,
 	studio: Studio,
+	/// To be printed once: what a publisher has to know.
+	made_key: Option<String>,
 	signer: Signer,
 	publisher: Publisher,
 	feed: Feed,
@@ -189,6 +191,7 @@ impl Origin {
 			genesis,
 		};
 		let signer = Signer::open(&config.state, identity, epoch, unix_ms())?;
+		let mut made_key = None;
 		let lock = match &config.input {
 			Input::Door(address) => {
 				let sources = Sources {
@@ -198,12 +201,10 @@ impl Origin {
 					store: &config.state.join("rtmp.key"),
 				};
 				let (key, made) = sources.find()?;
-				if let Some(file) = made {
-					println!(
-						"{}",
-						serde_json::json!({ "server": address.to_string(), "streamKey": key.reveal(), "file": file })
-					);
-				}
+				made_key = made.map(|file| {
+					let server = address.to_string();
+					serde_json::json!({ "server": server, "streamKey": key.reveal(), "file": file }).to_string()
+				});
 				Some(Lock::new(&address.app, &key))
 			},
 			Input::Own(_) => None,
@@ -238,6 +239,7 @@ impl Origin {
 			genesis,
 			key: key.public(),
 			studio,
+			made_key,
 			signer,
 			publisher,
 			feed,
@@ -272,6 +274,9 @@ impl Origin {
 			}
 		};
 		println!("{}", clustercast_cli::listening(&self.addresses));
+		if let Some(key) = self.made_key.take() {
+			println!("{key}");
+		}
 		self.run_until(stop).await
 	}
 
