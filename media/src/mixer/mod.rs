@@ -201,7 +201,11 @@ impl<P: Clone> Mixer<P> {
 
 	/// The source ended and all that it gave was played, or it gave way to another.
 	pub fn is_drained(&self, source: SourceId) -> bool {
-		!self.on_air.iter().chain(&self.waiting).any(|s| s.id == source)
+		!self
+			.on_air
+			.iter()
+			.chain(&self.waiting)
+			.any(|s| s.id == source && !s.drained())
 	}
 
 	/// When the next frame is due.

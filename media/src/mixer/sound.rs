@@ -211,7 +211,8 @@ impl Sound {
 		self.input = input;
 		out.clear();
 		out.resize(SAMPLES_PER_PICTURE * CHANNELS, 0);
-		let silent = silence == needed && self.tail.is_empty();
+		let nothing = silence == needed;
+		let silent = nothing && self.tail.is_empty();
 		if silent && self.quiet {
 			// Nothing to resample, and no pace to keep.
 			self.position += SAMPLES_PER_PICTURE as f64;
@@ -229,7 +230,12 @@ impl Sound {
 				*out = sample.round().clamp(-32_768.0, 32_767.0) as i16;
 			}
 		}
-		silence.min(SAMPLES_PER_PICTURE) as u64
+		// The resampler may have needed fewer: silence is no sound for that.
+		if nothing {
+			SAMPLES_PER_PICTURE as u64
+		} else {
+			silence.min(SAMPLES_PER_PICTURE - 1) as u64
+		}
 	}
 
 	fn resample(&mut self, needed: usize) -> bool {

@@ -927,6 +927,48 @@ fn a_cover_stands_for_the_pictures_of_music() {
 	assert!(mixer.is_drained(SourceId(1)));
 }
 
+#[test]
+fn a_source_that_ended_is_drained_before_the_slate_follows() {
+	let mut mixer = Mixer::new(0, Duration::ZERO);
+	mixer.begin(SourceId(1), Duration::ZERO);
+	for n in 0..30 {
+		let at = time(f64::from(n) / 30.0);
+		mixer.picture(SourceId(1), at, n + 1, Duration::ZERO);
+		mixer.sound(SourceId(1), at, &[1_000; 3_200], Duration::ZERO);
+	}
+	mixer.end(SourceId(1));
+	let mut last = None;
+	while !mixer.is_drained(SourceId(1)) {
+		last = mixer.tick(mixer.next_due()).map(|frame| frame.picture);
+	}
+	assert_eq!(last, Some(30));
+}
+
+#[test]
+fn silence_is_not_taken_for_sound_where_stamps_drift_and_the_program_stood_still() {
+	for drift in [-400e-6, 0.0, 400e-6] {
+		let mut mixer = Mixer::new(0, Duration::ZERO);
+		mixer.begin(SourceId(1), Duration::ZERO);
+		let mut stood_still = 0.0;
+		for n in 0..1_800 {
+			let stamp = f64::from(n) / 30.0;
+			let now = time(stamp * (1.0 + drift) + stood_still + 0.01);
+			mixer.picture(SourceId(1), time(stamp), n + 1, now);
+			if n < 60 {
+				mixer.sound(SourceId(1), time(stamp), &[1_000; 3_200], now);
+			}
+			while mixer.tick(now).is_some() {}
+			if n % 100 == 99 {
+				stood_still += 0.71;
+			}
+			if n > 120 {
+				let silent_for = mixer.presence().unwrap().silent_for.unwrap();
+				assert!(silent_for > time(stamp - 3.5), "{drift}, at {stamp}: {silent_for:?}");
+			}
+		}
+	}
+}
+
 /// `cargo test --release ... -- --ignored --nocapture an_hour`: what an hour costs, with pictures of the real size.
 #[test]
 #[ignore = "a measurement"]

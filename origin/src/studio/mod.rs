@@ -294,7 +294,17 @@ impl Studio {
 			return;
 		}
 		let now = self.now();
-		while let Some(frame) = self.mixer.tick(now) {
+		loop {
+			// Before the slate follows: an open window is filled up with the last picture that was encoded.
+			let drained =
+				self.live.is_none() && self.leaving.is_none() && self.mixer.is_drained(SourceId(self.sources));
+			if drained && matches!(self.inlet, Inlet::Over) {
+				return self.finish();
+			}
+			if drained {
+				self.presence.left(now);
+			}
+			let Some(frame) = self.mixer.tick(now) else { return };
 			match self.presence.show(now, self.encoder.at_boundary()) {
 				Show::Input | Show::Slate => {
 					let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -307,13 +317,6 @@ impl Studio {
 					self.encoder.pause();
 				},
 				Show::Nothing => {},
-			}
-		}
-		let playing = self.live.is_some() || self.leaving.is_some();
-		if !playing && self.mixer.is_drained(SourceId(self.sources)) {
-			match self.inlet {
-				Inlet::Over => self.finish(),
-				_ => self.presence.left(now),
 			}
 		}
 	}
@@ -557,5 +560,46 @@ mod tests {
 			"rtmp://host:99999/live/key".parse::<Input>(),
 			Err(InputError::Door(_))
 		));
+	}
+
+	#[tokio::test]
+	async fn a_film_ends_with_its_last_picture_and_not_with_the_slate() {
+		use std::process::Command;
+		let dir = tempfile::tempdir().unwrap();
+		let film = dir.path().join("film.mp4");
+		let made = Command::new("ffmpeg")
+			.args("-nostdin -loglevel error -f lavfi -i color=white:size=64x36:rate=30:duration=0.7".split(' '))
+			.args(["-c:v", "mpeg4"])
+			.arg(&film)
+			.status();
+		assert!(made.unwrap().success());
+		let mut studio = Studio::open(Config {
+			ffmpeg: "ffmpeg".into(),
+			input: Input::Own(decoder::Input::File(film)),
+			repeat: false,
+			lock: None,
+			title: String::new(),
+			continues: None,
+		})
+		.await
+		.unwrap();
+		let mut record = Vec::new();
+		while let Some(window) = studio.next().await.unwrap() {
+			if record.is_empty() {
+				record.extend_from_slice(&window.init.segment);
+			}
+			record.extend_from_slice(&window.data);
+		}
+		let path = dir.path().join("record.mp4");
+		std::fs::write(&path, record).unwrap();
+		let luma = Command::new("ffmpeg")
+			.args(["-nostdin", "-loglevel", "error", "-i"])
+			.arg(&path)
+			.args("-vf scale=1:1 -f rawvideo -pix_fmt gray -".split(' '))
+			.output()
+			.unwrap()
+			.stdout;
+		assert_eq!(luma.len() % 60, 0);
+		assert!(*luma.last().unwrap() > 200, "{luma:?}");
 	}
 }
