@@ -107,7 +107,6 @@ async fn answer_all(listener: TcpListener, path: &'static str, content: Arc<dyn 
 				continue;
 			},
 		};
-		failures.well();
 		let (content, guests_of) = (content.clone(), guests.clone());
 		let (told, number) = tokio::sync::oneshot::channel::<u64>();
 		let task = tokio::spawn(async move {

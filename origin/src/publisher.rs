@@ -68,10 +68,10 @@ impl Publisher {
 		Ok(self)
 	}
 
-	/// Publishes the window of the run before, which may have been seen by nobody.
+	/// Publishes the window of the run before, which may have been seen by nobody. Record and log are of this run.
 	pub fn publish_again(&mut self, window: EncodedWindow) {
 		tracing::debug!(window = %window.id(), "published again");
-		self.put(window);
+		self.feed.push(window);
 	}
 
 	/// Publishes a window. The broadcast goes on when a file cannot be written: it is closed, and the log says so.

@@ -8,7 +8,7 @@ use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 #[non_exhaustive]
 pub enum Cause {
 	/// The kernel's killer, or somebody, ended it, or it was refused memory.
-	#[error("killed: out of memory")]
+	#[error("killed: by somebody, or out of memory")]
 	OutOfMemory,
 	/// A fault of its own.
 	#[error("FFmpeg crashed")]

@@ -305,6 +305,10 @@ impl Studio {
 				self.presence.left(now);
 			}
 			let Some(frame) = self.mixer.tick(now) else { return };
+			// Not as soon as somebody is there: a film would begin with the slate.
+			if self.mixer.presence().is_some() {
+				self.presence.came();
+			}
 			match self.presence.show(now, self.encoder.at_boundary()) {
 				Show::Input | Show::Slate => {
 					let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -342,7 +346,6 @@ impl Studio {
 		self.sources += 1;
 		let id = SourceId(self.sources);
 		self.mixer.begin(id, self.now());
-		self.presence.came();
 		self.live = Some(Feed {
 			id,
 			publisher,
