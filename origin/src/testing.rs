@@ -13,12 +13,10 @@ const PARAMETERS: (&[u8], &[u8]) = (
 	&[0x11, 0x90, 0x56, 0xe5, 0],
 );
 
-/// An initialisation segment, with so many channels of sound.
-pub fn init(channels: u8) -> Bytes {
+/// An initialisation segment, with so many bytes of what the sound's encoder says of itself: 5, all of it, or 2.
+pub fn init(of_sound: usize) -> Bytes {
 	let (picture, sound) = PARAMETERS;
-	let mut sound = sound.to_vec();
-	sound[1] = 0x80 | channels << 3;
-	Init::new(picture, &sound).unwrap().segment
+	Init::new(picture, &sound[..of_sound]).unwrap().segment
 }
 
 /// A fragment of 60 pictures, the segment of this number since the stream began.

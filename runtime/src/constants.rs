@@ -58,7 +58,7 @@ pub const PICOSECONDS_PER_BYTE: u64 = 100_000;
 
 /// While blocks are full, computing gets dearer, up to this many times. A redeemed ticket then still costs less than
 /// 0.01 USDC, and filling the 600 blocks that a ticket lives costs more than 1,000 USDC.
-pub const MAX_FEE_MULTIPLIER: u32 = 60;
+pub const MAX_FEE_MULTIPLIER: u32 = 59;
 
 /// Blocks fuller than this make computing dearer, emptier ones cheaper again.
 pub const TARGET_FULLNESS_PERCENT: u64 = 50;
