@@ -180,20 +180,27 @@ impl Chain {
 
 	/// Number and hash of the last finalised block.
 	pub async fn finalised(&self) -> Result<(BlockNumber, Hash), ChainError> {
+		let hash = self.finalised_hash().await?;
+		Ok((self.number_of(Some(hash)).await?, hash))
+	}
+
+	/// Number of the best block, asked for now: [`Chain::head`] may be behind it on a busy machine.
+	pub async fn best(&self) -> Result<BlockNumber, ChainError> {
+		self.number_of(None).await
+	}
+
+	/// Number of a block; of the best one without its hash.
+	async fn number_of(&self, block: Option<Hash>) -> Result<BlockNumber, ChainError> {
 		#[derive(serde::Deserialize)]
 		struct Header {
 			number: String,
 		}
-		let hash = self.finalised_hash().await?;
-		let header: Option<Header> = self.request("chain_getHeader", rpc_params![hash]).await?;
+		let header: Option<Header> = self.request("chain_getHeader", rpc_params![block]).await?;
 		let number = header.and_then(|header| {
 			let digits = header.number.strip_prefix("0x")?;
 			BlockNumber::from_str_radix(digits, 16).ok()
 		});
-		Ok((
-			number.ok_or_else(|| ChainError::Node(format!("no header for block {hash}")))?,
-			hash,
-		))
+		number.ok_or_else(|| ChainError::Node(format!("no header for block {block:?}")))
 	}
 
 	/// Hash of the block with this number on the best chain.

@@ -165,7 +165,7 @@ impl Books {
 
 	/// Waits until everything that is in the best chain now is final.
 	pub async fn settle(&self) -> Result<Block> {
-		self.finalised(self.chain.head().best).await
+		self.finalised(self.chain.best().await?).await
 	}
 
 	/// Every account at a block.
