@@ -23,7 +23,6 @@ use clustercast_protocol::{
 	Cursor, EncodedWindow, EndReason, Lookup, ReceiptSigner, RelayerSession, ViewerConfig, ViewerSession,
 };
 use codec::Decode;
-use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
 	io,
 	sync::{
@@ -251,10 +250,9 @@ impl State {
 					},
 					_ => frame,
 				};
-				stream.write_all(&frame).await?;
+				stream.write_all(frame).await?;
 				sent = true;
 			}
-			stream.flush().await?;
 			if sent {
 				continue;
 			}

@@ -1,12 +1,11 @@
 //! Drives a [`ViewerSession`] over a stream: one subscription, from `Subscribe` to its end.
 
-use crate::node::Stream;
-use bytes::{Buf, Bytes};
+use crate::quic::Stream;
+use bytes::Bytes;
 use clustercast_protocol::{
 	viewer::{Event, Fault, ViewerSession},
 	Evidence,
 };
-use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{io, time::Duration};
 use tokio::time::Instant;
 
@@ -90,7 +89,8 @@ impl Subscription {
 	pub async fn leave(mut self, patience: Duration) {
 		let farewell = async {
 			self.send().await?;
-			self.stream.close().await
+			self.stream.close();
+			io::Result::Ok(())
 		};
 		// Who cannot be told finds out by itself.
 		let _ = tokio::time::timeout(patience, farewell).await;
@@ -120,15 +120,10 @@ impl Subscription {
 			if self.outgoing.is_empty() {
 				match self.session.poll_transmit() {
 					Some(bytes) => self.outgoing = bytes,
-					None => break,
+					None => return Ok(()),
 				}
 			}
-			let sent = self.stream.write(&self.outgoing).await?;
-			if sent == 0 {
-				return Err(io::ErrorKind::WriteZero.into());
-			}
-			self.outgoing.advance(sent);
+			self.stream.write(&mut self.outgoing).await?;
 		}
-		self.stream.flush().await
 	}
 }

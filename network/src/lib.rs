@@ -1,9 +1,11 @@
-//! Drives the delivery protocol over libp2p QUIC: sockets, clocks and tasks for the state machines of
+//! Drives the delivery protocol over QUIC: sockets, clocks and tasks for the state machines of
 //! `clustercast-protocol`.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`node`] | [`Node`]: one endpoint, one identity; opens and accepts streams |
+//! | [`node`] | [`Node`]: one identity, its sockets and connections; opens and accepts streams |
+//! | `quic` | settings of QUIC, certificates, whose handshake is taken up, [`Stream`]s |
+//! | `connections` | the connections that stand |
 //! | [`identity`] | peer ids, keys, [`Address`]es |
 //! | [`reach`] | which addresses of the machine others can use |
 //! | [`feed`] | [`Feed`]: the windows that are served, shared |
@@ -15,12 +17,13 @@
 //! relayer does both. What travels is decided by the protocol, who is served by the policy, and nothing here looks into
 //! a window.
 
-mod behaviour;
 pub mod client;
+mod connections;
 mod deadlines;
 pub mod feed;
 pub mod identity;
 pub mod node;
+mod quic;
 pub mod reach;
 pub mod serve;
 
@@ -28,4 +31,5 @@ pub use client::Subscription;
 pub use feed::Feed;
 pub use identity::{peer_id, public_key, Address};
 pub use libp2p::{Multiaddr, PeerId};
-pub use node::{Incoming, Node, Stream};
+pub use node::{Incoming, Node};
+pub use quic::Stream;

@@ -1,46 +1,32 @@
-//! A libp2p node: one QUIC endpoint, one Ed25519 identity, one task. Accepts and opens streams of the delivery protocol;
-//! knows nothing of what travels in them.
+//! A node: one Ed25519 identity, its QUIC sockets and connections. Accepts and opens streams of the delivery protocol; knows
+//! nothing of what travels in them.
 
 use crate::{
-	behaviour::{self, OpenError, Opened},
-	identity::{self, Address, AddressError},
+	connections::{Connections, Held},
+	identity::{self, Address},
+	quic::{self, Credentials, Gate, Settings, Stream, TlsError, Verdict, SERVER_NAME},
 	reach,
 };
 use clustercast_primitives::{crypto::KeyPair, PublicKey};
 use clustercast_protocol::PROTOCOL_NAME;
-use futures::StreamExt;
-use libp2p::{
-	connection_limits::{self, ConnectionLimits},
-	core::{muxing::StreamMuxerBox, transport::ListenerId, ConnectedPoint},
-	multiaddr::Protocol,
-	ping, quic,
-	swarm::{
-		self,
-		dial_opts::{DialOpts, PeerCondition},
-		ConnectionId, DialError, NetworkBehaviour, SwarmEvent,
-	},
-	Multiaddr, PeerId, StreamProtocol, Swarm, Transport, TransportError,
+use libp2p::{multiaddr::Protocol, Multiaddr, PeerId};
+use quinn::{
+	ConnectionError, Endpoint, ReadError, ReadExactError, RecvStream, SendStream, TransportErrorCode, VarInt,
+	WriteError,
 };
-use std::{collections::HashMap, io, net::IpAddr, time::Duration};
-use tokio::{
-	sync::{mpsc, oneshot},
-	time::timeout,
+use std::{
+	io,
+	net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+	sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+	time::Duration,
 };
-
-/// A bidirectional stream of the delivery protocol.
-pub type Stream = libp2p::Stream;
-
-/// Streams that a peer may hold open on one connection: a few subscriptions and the ping.
-const MAX_STREAMS_PER_CONNECTION: u32 = 8;
+use tokio::{sync::mpsc, time::timeout};
 
 /// Accepted streams that wait to be taken; past it they are reset. The server takes them at once.
 const INCOMING_QUEUE: usize = 64;
 
-/// Requests that wait for the node's task.
-const COMMAND_QUEUE: usize = 16;
-
 /// Handshakes in progress; bounds what unproven addresses can make us hold.
-const MAX_PENDING_CONNECTIONS: u32 = 256;
+const MAX_HANDSHAKES: usize = 256;
 
 /// A connection without streams is closed after this: time to open one.
 const IDLE_CONNECTION: Duration = Duration::from_secs(10);
@@ -48,12 +34,21 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(10);
 /// Connecting and opening a stream, a second attempt included: generous for far and busy peers.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(12);
 
+/// A handshake is two round trips at most, and a few signatures of a busy peer.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Opening a stream takes one round trip. A connection that does not answer within this is taken for dead: its peer was
 /// killed or the path changed, and QUIC will need until its idle timeout (10 s) to notice.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What a peer may send ahead of our reading it: 2 MiB carries 80 Mb/s at 200 ms.
-const RECEIVE_WINDOW: u32 = 2 << 20;
+/// The first byte of each stream, either way: who opens it says what it is for, who takes it says that it does.
+const DELIVERY: u8 = 1;
+
+/// Why a connection is closed.
+const STOPPED: VarInt = VarInt::from_u32(0);
+const FULL: VarInt = VarInt::from_u32(1);
+const IDLE: VarInt = VarInt::from_u32(2);
+const NO_PEER: VarInt = VarInt::from_u32(3);
 
 /// How many connections a node holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,9 +82,6 @@ pub enum ListenError {
 	/// The system refused.
 	#[error("{0}: {1}")]
 	Io(Multiaddr, io::Error),
-	/// The node has stopped.
-	#[error("the node has stopped")]
-	Stopped,
 }
 
 /// Why no stream to a peer could be had.
@@ -111,37 +103,25 @@ pub enum ConnectError {
 	/// The peer does not speak the delivery protocol.
 	#[error("the peer does not speak {PROTOCOL_NAME}")]
 	Unsupported,
-	/// The stream could not be opened.
-	#[error(transparent)]
-	Io(io::Error),
-	/// The node has stopped.
-	#[error("the node has stopped")]
-	Stopped,
-}
-
-impl From<OpenError> for ConnectError {
-	fn from(error: OpenError) -> Self {
-		match error {
-			OpenError::Unsupported => Self::Unsupported,
-			OpenError::Io(e) => Self::Io(e),
-		}
-	}
+	/// The peer holds as many connections or streams as it can.
+	#[error("the peer has no room")]
+	Full,
 }
 
 /// Why no node could be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeError {
-	/// The key makes no libp2p identity.
+	/// The key makes no identity.
 	#[error(transparent)]
-	Identity(#[from] AddressError),
+	Tls(#[from] TlsError),
 }
 
 /// Handle of a running node. The node stops, and its connections close, when the last handle is dropped.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Node {
-	address: PeerId,
-	commands: mpsc::Sender<Command>,
+	shared: Arc<Shared>,
+	_running: Arc<Running>,
 }
 
 /// Streams that peers opened, each with the key that the peer proved to hold.
@@ -157,64 +137,64 @@ impl Incoming {
 	}
 }
 
-#[derive(Debug)]
-enum Command {
-	Listen(Multiaddr, oneshot::Sender<Result<Multiaddr, ListenError>>),
-	Open {
-		to: Address,
-		/// Not over a connection that stands.
-		fresh: bool,
-		connected: oneshot::Sender<Result<(), ConnectError>>,
-		opened: Opened,
-	},
+/// What the handles and the tasks of a node have in common.
+struct Shared {
+	credentials: Credentials,
+	settings: Settings,
+	/// Those that listen first.
+	endpoints: Mutex<Vec<Endpoint>>,
+	connections: Mutex<Connections>,
+	gate: Mutex<Gate>,
+	incoming: mpsc::Sender<(PublicKey, Stream)>,
+}
+
+/// Stops the node when it goes.
+struct Running(Arc<Shared>);
+
+impl Drop for Running {
+	fn drop(&mut self) {
+		for endpoint in lock(&self.0.endpoints).iter() {
+			endpoint.close(STOPPED, b"the node stops");
+		}
+	}
+}
+
+impl std::fmt::Debug for Node {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		f.debug_tuple("Node").field(&self.peer_id()).finish()
+	}
 }
 
 impl Node {
-	/// Starts the node's task on the current tokio runtime. It neither listens nor dials by itself; drop `Incoming` to
-	/// refuse whatever peers open.
+	/// A node on the current tokio runtime. It neither listens nor dials by itself; drop `Incoming` to refuse whatever
+	/// peers open.
 	pub fn start(key: &KeyPair, limits: Limits) -> Result<(Self, Incoming), NodeError> {
-		let identity = libp2p::identity::Keypair::ed25519_from_bytes(key.seed())
-			.map_err(|_| NodeError::Identity(AddressError::NotEd25519))?;
+		let credentials = Credentials::new(key, PROTOCOL_NAME.as_bytes())?;
+		let settings = Settings::new(
+			credentials.server()?,
+			&credentials.secret(b"clustercast/stateless-reset"),
+			MAX_HANDSHAKES,
+		)
+		.map_err(TlsError::Tls)?;
 		let (incoming, streams) = mpsc::channel(INCOMING_QUEUE);
-		let (commands, requests) = mpsc::channel(COMMAND_QUEUE);
-		let connection_limits = ConnectionLimits::default()
-			.with_max_established(Some(limits.connections))
-			.with_max_established_per_peer(Some(limits.connections_per_peer))
-			.with_max_pending_incoming(Some(MAX_PENDING_CONNECTIONS))
-			.with_max_pending_outgoing(Some(MAX_PENDING_CONNECTIONS));
-		let behaviour = Behaviour {
-			// First, so that nothing is kept for a connection that is over the limit.
-			limits: connection_limits::Behaviour::new(connection_limits),
-			delivery: behaviour::Behaviour::new(StreamProtocol::new(PROTOCOL_NAME), incoming),
-			ping: ping::Behaviour::default(),
+		let shared = Arc::new(Shared {
+			credentials,
+			settings,
+			endpoints: Mutex::default(),
+			connections: Mutex::new(Connections::new(limits)),
+			gate: Mutex::new(Gate::new(MAX_HANDSHAKES)),
+			incoming,
+		});
+		let node = Self {
+			_running: Arc::new(Running(shared.clone())),
+			shared,
 		};
-		let mut quic = quic::Config::new(&identity);
-		quic.max_concurrent_stream_limit = MAX_STREAMS_PER_CONNECTION;
-		quic.max_stream_data = RECEIVE_WINDOW;
-		quic.max_connection_data = 4 * RECEIVE_WINDOW;
-		let transport = quic::tokio::Transport::new(quic)
-			.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
-			.boxed();
-		let config = swarm::Config::with_tokio_executor()
-			.with_idle_connection_timeout(IDLE_CONNECTION)
-			.with_max_negotiating_inbound_streams(MAX_STREAMS_PER_CONNECTION as usize);
-		let swarm = Swarm::new(transport, behaviour, identity.public().to_peer_id(), config);
-		let address = *swarm.local_peer_id();
-		tokio::spawn(
-			Task {
-				swarm,
-				requests,
-				listening: HashMap::new(),
-				dialing: HashMap::new(),
-			}
-			.run(),
-		);
-		Ok((Self { address, commands }, Incoming { streams }))
+		Ok((node, Incoming { streams }))
 	}
 
 	/// Our own peer id.
 	pub fn peer_id(&self) -> PeerId {
-		self.address
+		self.shared.credentials.peer_id()
 	}
 
 	/// Listens; returns the address that is of most use to others, with the real port and our peer id.
@@ -225,223 +205,251 @@ impl Node {
 	/// Listens; returns where others reach us, with the real port and our peer id, the most useful first: all addresses of
 	/// the machine where `on` names none ([`reach`]). At least one.
 	pub async fn listen_on(&self, on: Multiaddr) -> Result<Vec<Address>, ListenError> {
-		let bound = ip_of(&on);
-		let (reply, address) = oneshot::channel();
-		let command = Command::Listen(on, reply);
-		self.commands.send(command).await.map_err(|_| ListenError::Stopped)?;
-		let transport = address.await.map_err(|_| ListenError::Stopped)??;
+		let at = socket_address(&on).ok_or_else(|| ListenError::Unsupported(on.clone()))?;
+		let failed = |error: io::Error| match error.kind() {
+			io::ErrorKind::AddrInUse => ListenError::PortInUse(on.clone()),
+			_ => ListenError::Io(on.clone(), error),
+		};
+		let endpoint = quic::endpoint(&self.shared.settings, at, true).map_err(failed)?;
+		let port = endpoint.local_addr().map_err(failed)?.port();
+		lock(&self.shared.endpoints).insert(0, endpoint.clone());
+		tokio::spawn(accept(self.shared.clone(), endpoint));
+
 		let machine = reach::of_this_machine().unwrap_or_else(|error| {
 			tracing::warn!(%error, "cannot look up the addresses of this machine");
 			Vec::new()
 		});
-		let usable = bound.map_or_else(Vec::new, |bound| reach::reachable(bound, &machine));
-		let mut transports: Vec<Multiaddr> = usable.into_iter().map(|ip| with_ip(&transport, ip)).collect();
-		if transports.is_empty() {
-			transports.push(transport);
-		}
-		let own = identity::public_key(&self.address).expect("made from an Ed25519 key in `start`");
-		let address = |transport: &Multiaddr| {
-			Address::new(&transport.to_string(), &own).expect("libp2p's own address, for our own key")
+		let own = identity::public_key(&self.peer_id()).expect("made from an Ed25519 key in `start`");
+		let address = |ip: IpAddr| {
+			let transport = multiaddress(SocketAddr::new(ip, port));
+			Address::new(&transport.to_string(), &own).expect("a socket's address, for our own key")
 		};
-		Ok(transports.iter().map(address).collect())
+		Ok(reach::reachable(at.ip(), &machine).into_iter().map(address).collect())
 	}
 
 	/// Opens a stream to the peer, over the connection that stands or a new one. Whoever answers has proved in the TLS
 	/// handshake to hold the key in `to`. Ends within 12 s.
 	pub async fn connect(&self, to: &Address) -> Result<Stream, ConnectError> {
 		let attempts = async {
-			match self.open(to, false).await {
-				// The connection was ending, or dead, as we turned to it.
-				Err(ConnectError::Lost) => self.open(to, true).await,
-				other => other,
+			let standing = lock(&self.shared.connections).newest(&to.peer());
+			if let Some(held) = standing {
+				match open(&held).await {
+					// It was ending, or dead, as we turned to it.
+					Err(ConnectError::Lost) => {},
+					other => return other,
+				}
 			}
+			open(&self.dial(to).await?).await
 		};
 		timeout(CONNECT_TIMEOUT, attempts)
 			.await
 			.unwrap_or(Err(ConnectError::Timeout))
 	}
 
-	async fn open(&self, to: &Address, fresh: bool) -> Result<Stream, ConnectError> {
-		let (connected, connection) = oneshot::channel();
-		let (opened, stream) = oneshot::channel();
-		let to = to.clone();
-		let command = Command::Open {
-			to,
-			fresh,
-			connected,
-			opened,
+	async fn dial(&self, to: &Address) -> Result<Held, ConnectError> {
+		let unreachable = |why: &dyn std::fmt::Display| ConnectError::Unreachable(why.to_string());
+		if to.peer_id() == self.peer_id() {
+			return Err(ConnectError::WrongPeer);
+		}
+		let at = socket_address(to.transport()).ok_or_else(|| unreachable(&"not an address of QUIC"))?;
+		let answered = Arc::new(OnceLock::new());
+		let tls = self.shared.credentials.client(to.peer_id(), answered.clone());
+		let config = self.shared.settings.client(tls.map_err(|e| unreachable(&e))?);
+		let config = config.map_err(|e| unreachable(&e))?;
+		let endpoint = self.shared.endpoint_for(at.ip()).map_err(|e| unreachable(&e))?;
+		let connecting = endpoint
+			.connect_with(config, at, SERVER_NAME)
+			.map_err(|e| unreachable(&e))?;
+		let connection = timeout(HANDSHAKE_TIMEOUT, connecting)
+			.await
+			.map_err(|_| ConnectError::Timeout)?
+			.map_err(|error| match answered.get() {
+				Some(peer) if *peer != to.peer_id() => ConnectError::WrongPeer,
+				_ => refused(error),
+			})?;
+		self.shared.take(to.peer(), connection).ok_or(ConnectError::Full)
+	}
+}
+
+impl Shared {
+	/// Which of our sockets reaches this address; a new one where none does. Where we listen comes first: others see one
+	/// address of ours.
+	fn endpoint_for(&self, remote: IpAddr) -> io::Result<Endpoint> {
+		let mut endpoints = lock(&self.endpoints);
+		let reaches = |endpoint: &&Endpoint| {
+			endpoint.local_addr().is_ok_and(|own| {
+				let own = own.ip();
+				own.is_ipv4() == remote.is_ipv4() && (own.is_unspecified() || own.is_loopback() == remote.is_loopback())
+			})
 		};
-		self.commands.send(command).await.map_err(|_| ConnectError::Stopped)?;
-		connection.await.map_err(|_| ConnectError::Stopped)??;
-		let stream = timeout(OPEN_TIMEOUT, stream).await.map_err(|_| ConnectError::Lost)?;
-		Ok(stream.map_err(|_| ConnectError::Lost)??)
+		if let Some(endpoint) = endpoints.iter().find(reaches) {
+			return Ok(endpoint.clone());
+		}
+		let any = match remote {
+			IpAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+			IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+		};
+		let endpoint = quic::endpoint(&self.settings, SocketAddr::new(any, 0), false)?;
+		endpoints.push(endpoint.clone());
+		Ok(endpoint)
+	}
+
+	/// Keeps a connection, and takes what the peer opens on it; `None`, and it is closed, where there is no room.
+	fn take(self: &Arc<Self>, peer: PublicKey, connection: quinn::Connection) -> Option<Held> {
+		let Some(held) = lock(&self.connections).add(peer, connection.clone()) else {
+			connection.close(FULL, b"no room");
+			tracing::debug!("connection refused: too many");
+			return None;
+		};
+		tokio::spawn(attend(self.clone(), peer, held.clone()));
+		Some(held)
 	}
 }
 
-#[derive(NetworkBehaviour)]
-struct Behaviour {
-	limits: connection_limits::Behaviour,
-	delivery: behaviour::Behaviour,
-	ping: ping::Behaviour,
-}
-
-/// A dial whose stream somebody waits for.
-struct Dial {
-	peer: PeerId,
-	connected: oneshot::Sender<Result<(), ConnectError>>,
-	opened: Opened,
-}
-
-struct Task {
-	swarm: Swarm<Behaviour>,
-	requests: mpsc::Receiver<Command>,
-	listening: HashMap<ListenerId, oneshot::Sender<Result<Multiaddr, ListenError>>>,
-	dialing: HashMap<ConnectionId, Dial>,
-}
-
-impl Task {
-	async fn run(mut self) {
-		loop {
-			tokio::select! {
-				command = self.requests.recv() => match command {
-					Some(Command::Listen(on, reply)) => self.listen(on, reply),
-					Some(Command::Open { to, fresh, connected, opened }) => self.open(to, fresh, connected, opened),
-					None => return,
+/// Takes what others call with, until the socket closes.
+async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
+	while let Some(handshake) = endpoint.accept().await {
+		let from = handshake.remote_address().ip();
+		let verdict = lock(&shared.gate).judge(from, handshake.remote_address_validated());
+		match verdict {
+			Verdict::Accept => {},
+			Verdict::Prove => {
+				let _ = handshake.retry();
+				continue;
+			},
+			Verdict::Ignore => {
+				handshake.ignore();
+				continue;
+			},
+		}
+		lock(&shared.gate).begin(from);
+		let shared = shared.clone();
+		tokio::spawn(async move {
+			let connected = match handshake.accept() {
+				Ok(connecting) => timeout(HANDSHAKE_TIMEOUT, connecting).await,
+				Err(error) => Ok(Err(error)),
+			};
+			lock(&shared.gate).end(from);
+			match connected {
+				Ok(Ok(connection)) => match peer_of(&connection) {
+					Some(peer) => drop(shared.take(peer, connection)),
+					None => connection.close(NO_PEER, b"the certificate is not of an Ed25519 key"),
 				},
-				event = self.swarm.select_next_some() => self.on_event(event),
+				Ok(Err(error)) => tracing::debug!(%error, "handshake failed"),
+				Err(_) => tracing::debug!("handshake took too long"),
 			}
-		}
-	}
-
-	fn listen(&mut self, on: Multiaddr, reply: oneshot::Sender<Result<Multiaddr, ListenError>>) {
-		match self.swarm.listen_on(on.clone()) {
-			Ok(listener) => {
-				self.listening.insert(listener, reply);
-			},
-			Err(error) => {
-				let _ = reply.send(Err(match error {
-					TransportError::MultiaddrNotSupported(on) => ListenError::Unsupported(on),
-					TransportError::Other(e) if in_use(&e) => ListenError::PortInUse(on),
-					TransportError::Other(e) => ListenError::Io(on, e),
-				}));
-			},
-		}
-	}
-
-	fn open(&mut self, to: Address, fresh: bool, connected: oneshot::Sender<Result<(), ConnectError>>, opened: Opened) {
-		let peer = to.peer_id();
-		if !fresh && self.swarm.is_connected(&peer) {
-			self.swarm.behaviour_mut().delivery.open(peer, None, opened);
-			let _ = connected.send(Ok(()));
-			return;
-		}
-		let dial = DialOpts::peer_id(peer)
-			.addresses(vec![to.transport().clone()])
-			.condition(PeerCondition::Always)
-			.build();
-		let connection = dial.connection_id();
-		match self.swarm.dial(dial) {
-			Ok(()) => {
-				self.dialing.insert(
-					connection,
-					Dial {
-						peer,
-						connected,
-						opened,
-					},
-				);
-			},
-			Err(error) => {
-				let _ = connected.send(Err(unreachable_peer(error)));
-			},
-		}
-	}
-
-	fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
-		match event {
-			SwarmEvent::NewListenAddr { listener_id, address } => {
-				if let Some(reply) = self.listening.remove(&listener_id) {
-					let _ = reply.send(Ok(address));
-				}
-			},
-			SwarmEvent::ListenerClosed {
-				listener_id,
-				reason,
-				addresses,
-			} => {
-				let address = addresses.into_iter().next().unwrap_or_else(Multiaddr::empty);
-				let error = reason.err().unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into());
-				match self.listening.remove(&listener_id) {
-					Some(reply) => drop(reply.send(Err(ListenError::Io(address, error)))),
-					None => tracing::error!(%address, %error, "no longer listening"),
-				}
-			},
-			SwarmEvent::ConnectionEstablished {
-				connection_id,
-				endpoint: ConnectedPoint::Dialer { .. },
-				..
-			} => {
-				if let Some(dial) = self.dialing.remove(&connection_id) {
-					self.swarm
-						.behaviour_mut()
-						.delivery
-						.open(dial.peer, Some(connection_id), dial.opened);
-					let _ = dial.connected.send(Ok(()));
-				}
-			},
-			SwarmEvent::OutgoingConnectionError {
-				connection_id, error, ..
-			} => {
-				if let Some(dial) = self.dialing.remove(&connection_id) {
-					let _ = dial.connected.send(Err(unreachable_peer(error)));
-				}
-			},
-			SwarmEvent::IncomingConnectionError { error, .. } => tracing::debug!(%error, "connection refused"),
-			_ => {},
-		}
+		});
 	}
 }
 
-/// Which address of ours it is.
-fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
-	address.iter().find_map(|part| match part {
-		Protocol::Ip4(ip) => Some(ip.into()),
-		Protocol::Ip6(ip) => Some(ip.into()),
-		_ => None,
-	})
+/// Takes the streams that a peer opens, until the connection is over, or nothing uses it.
+async fn attend(shared: Arc<Shared>, peer: PublicKey, held: Held) {
+	let Held { connection, activity } = &held;
+	loop {
+		let (mut send, mut receive) = tokio::select! {
+			opened = connection.accept_bi() => match opened {
+				Ok(opened) => opened,
+				Err(_) => break,
+			},
+			() = activity.idle(IDLE_CONNECTION) => {
+				connection.close(IDLE, b"idle");
+				break;
+			},
+		};
+		let hold = activity.hold();
+		let taken = timeout(OPEN_TIMEOUT, async {
+			let mut kind = [0];
+			receive.read_exact(&mut kind).await.ok()?;
+			if kind != [DELIVERY] {
+				return None;
+			}
+			send.write_all(&kind).await.ok()
+		});
+		let Ok(Some(())) = taken.await else {
+			let _ = send.reset(quic::ABANDONED);
+			continue;
+		};
+		if let Err(refused) = shared.incoming.try_send((peer, Stream::new(send, receive, hold))) {
+			let (_, stream) = refused.into_inner();
+			stream.refuse();
+			tracing::debug!("stream refused: too many are waiting");
+		}
+	}
+	lock(&shared.connections).remove(&peer, connection);
 }
 
-/// The same port at another address.
-fn with_ip(address: &Multiaddr, ip: IpAddr) -> Multiaddr {
-	let other = |part| match part {
-		Protocol::Ip4(_) | Protocol::Ip6(_) => ip.into(),
-		other => other,
+/// Opens a stream on a connection, and waits until the peer has taken it.
+async fn open(held: &Held) -> Result<Stream, ConnectError> {
+	let hold = held.activity.hold();
+	let opening = async {
+		let (mut send, mut receive) = held.connection.open_bi().await.map_err(refused)?;
+		send.write_all(&[DELIVERY]).await.map_err(|error| match error {
+			WriteError::ConnectionLost(error) => refused(error),
+			_ => ConnectError::Full,
+		})?;
+		let mut answer = [0];
+		receive.read_exact(&mut answer).await.map_err(|error| match error {
+			ReadExactError::ReadError(ReadError::ConnectionLost(error)) => refused(error),
+			ReadExactError::ReadError(ReadError::Reset(_)) => ConnectError::Full,
+			_ => ConnectError::Lost,
+		})?;
+		match answer {
+			[DELIVERY] => Ok((send, receive)),
+			_ => Err(ConnectError::Unsupported),
+		}
 	};
-	address.iter().map(other).collect()
+	let (send, receive): (SendStream, RecvStream) =
+		timeout(OPEN_TIMEOUT, opening).await.map_err(|_| ConnectError::Lost)??;
+	Ok(Stream::new(send, receive, hold))
 }
 
-fn unreachable_peer(error: DialError) -> ConnectError {
+/// Why there is no connection, or no longer.
+fn refused(error: ConnectionError) -> ConnectError {
+	/// TLS: no protocol in common.
+	const NO_APPLICATION_PROTOCOL: u8 = 120;
+	let unsupported = TransportErrorCode::crypto(NO_APPLICATION_PROTOCOL);
 	match error {
-		DialError::WrongPeerId { .. } | DialError::LocalPeerId { .. } => ConnectError::WrongPeer,
-		// The addresses are the caller's own; the reasons say enough.
-		DialError::Transport(errors) => {
-			let reasons: Vec<String> = errors.into_iter().map(|(_, e)| innermost(&e)).collect();
-			ConnectError::Unreachable(reasons.join("; "))
+		ConnectionError::ApplicationClosed(closed) if closed.error_code == FULL => ConnectError::Full,
+		ConnectionError::TimedOut => ConnectError::Timeout,
+		ConnectionError::Reset | ConnectionError::ApplicationClosed(_) | ConnectionError::LocallyClosed => {
+			ConnectError::Lost
 		},
-		other => ConnectError::Unreachable(innermost(&other)),
+		ConnectionError::ConnectionClosed(closed) if closed.error_code == unsupported => ConnectError::Unsupported,
+		ConnectionError::TransportError(error) if error.code == unsupported => ConnectError::Unsupported,
+		other => ConnectError::Unreachable(other.to_string()),
 	}
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
-	let mut cause = error;
-	while let Some(next) = cause.source() {
-		cause = next;
-	}
-	cause.to_string()
+/// Whose key the peer proved to hold.
+fn peer_of(connection: &quinn::Connection) -> Option<PublicKey> {
+	let identity = connection.peer_identity()?;
+	let certificates = identity
+		.downcast::<Vec<rustls::pki_types::CertificateDer<'static>>>()
+		.ok()?;
+	quic::peer_of(&certificates)
 }
 
-/// Whether the QUIC transport, whose error libp2p boxes, failed to bind because another socket has the port.
-fn in_use(error: &io::Error) -> bool {
-	let inner = error.get_ref().and_then(|e| e.downcast_ref::<quic::Error>());
-	matches!(inner, Some(quic::Error::Io(e)) if e.kind() == io::ErrorKind::AddrInUse)
+/// `/ip4|ip6/…/udp/…/quic-v1`, and nothing behind it.
+fn socket_address(address: &Multiaddr) -> Option<SocketAddr> {
+	let mut parts = address.iter();
+	let ip = match parts.next()? {
+		Protocol::Ip4(ip) => IpAddr::from(ip),
+		Protocol::Ip6(ip) => ip.into(),
+		_ => return None,
+	};
+	match (parts.next()?, parts.next()?, parts.next()) {
+		(Protocol::Udp(port), Protocol::QuicV1, None) => Some(SocketAddr::new(ip, port)),
+		_ => None,
+	}
+}
+
+fn multiaddress(at: SocketAddr) -> Multiaddr {
+	Multiaddr::from(at.ip())
+		.with(Protocol::Udp(at.port()))
+		.with(Protocol::QuicV1)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+	// What is locked here is changed in one step.
+	mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,9 +7,9 @@
 use crate::{
 	deadlines::{Deadlines, Due},
 	feed::Feed,
-	node::{Incoming, Stream},
+	node::Incoming,
+	quic::Stream,
 };
-use bytes::Bytes;
 use clustercast_primitives::{
 	channel::SignedReservation, subscribe::Binding, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId,
 };
@@ -17,10 +17,7 @@ use clustercast_protocol::{
 	relayer::{Event, SessionError},
 	EncodedWindow, EndReason, Expectation, Lookup, PaymentMode, ReceiptSigner, RelayerSession, Share, Subscribe, Terms,
 };
-use futures::{
-	stream::{FuturesUnordered, StreamExt},
-	AsyncReadExt, AsyncWriteExt,
-};
+use futures::stream::{FuturesUnordered, StreamExt};
 use rand::{rngs::OsRng, RngCore};
 use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::{
@@ -497,27 +494,23 @@ impl Link {
 		let mut any = false;
 		while let Some(frame) = self.session.poll_transmit() {
 			let deadline = Instant::now() + self.config.write_timeout;
-			timeout_at(deadline, self.write(&frame))
+			let length = frame.len();
+			timeout_at(deadline, self.stream.write_all(frame))
 				.await
 				.map_err(|_| Closed::Stalled)??;
-			policy.sent(frame.len());
+			policy.sent(length);
 			any = true;
 		}
 		Ok(any)
-	}
-
-	async fn write(&mut self, frame: &Bytes) -> io::Result<()> {
-		self.stream.write_all(frame).await?;
-		self.stream.flush().await
 	}
 
 	/// Says the last word and waits until the viewer hangs up, for a moment.
 	async fn part(&mut self) {
 		let last_word = async {
 			while let Some(frame) = self.session.poll_transmit() {
-				self.write(&frame).await?;
+				self.stream.write_all(frame).await?;
 			}
-			self.stream.close().await?;
+			self.stream.close();
 			while self.stream.read(&mut self.buffer).await? > 0 {}
 			io::Result::Ok(())
 		};

@@ -17,7 +17,6 @@ use clustercast_protocol::{
 	viewer::Event, Broadcast, EncodedWindow, EndReason, Expectation, Fault, PaymentMode, PaymentTerms, ReceiptSigner,
 	ReserveTerms, Resume, SessionKey, Share, Subscribe, Terms, ViewerConfig, ViewerSession, WireError,
 };
-use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
 	sync::{
 		atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
@@ -497,12 +496,10 @@ async fn viewer_who_does_not_read_is_ended() {
 }
 
 async fn answer(stream: &mut Stream) -> Vec<u8> {
-	let mut bytes = Vec::new();
-	timeout(PATIENCE, stream.read_to_end(&mut bytes))
+	timeout(PATIENCE, stream.read_to_end(1 << 20))
 		.await
 		.expect("an end")
-		.unwrap();
-	bytes
+		.unwrap()
 }
 
 #[tokio::test]
@@ -512,16 +509,15 @@ async fn garbage_gets_a_typed_error_and_the_server_stays_up() {
 	let node = viewer(10);
 	for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 4_096], &[0, 0, 0, 0, 0]] {
 		let mut stream = node.connect(&server.address).await.unwrap();
-		stream.write_all(garbage).await.unwrap();
-		stream.flush().await.unwrap();
+		stream.write_all(Bytes::from_static(garbage)).await.unwrap();
 		// Behind the challenge: length 2, kind End, reason ProtocolError.
 		assert_eq!(answer(&mut stream).await[CHALLENGE..], [2, 0, 0, 0, 0x86, 9]);
 		assert!(server.closed().await.starts_with("session: "));
 	}
 	// Hangs up inside a message.
 	let mut stream = node.connect(&server.address).await.unwrap();
-	stream.write_all(&[200, 0]).await.unwrap();
-	stream.close().await.unwrap();
+	stream.write_all(Bytes::from_static(&[200, 0])).await.unwrap();
+	stream.close();
 	assert_eq!(server.closed().await, "session: message cut short; 0 unpaid");
 
 	let mut subscription = subscribe(&node, &server).await;
@@ -535,10 +531,10 @@ async fn server_that_lies_is_a_fault_and_one_that_dies_is_not() {
 	let liar = tokio::spawn(async move {
 		for answer in [&[1, 0, 0, 0, 0x42][..], &[1, 0]] {
 			let (_, mut stream) = incoming.accept().await.unwrap();
-			stream.write_all(answer).await.unwrap();
-			stream.close().await.unwrap();
+			stream.write_all(Bytes::from_static(answer)).await.unwrap();
+			stream.close();
 			// Until the viewer has seen it.
-			let _ = stream.read_to_end(&mut Vec::new()).await;
+			let _ = stream.read_to_end(1 << 20).await;
 		}
 	});
 	let viewer = viewer(10);
@@ -562,7 +558,8 @@ async fn server_that_lies_is_a_fault_and_one_that_dies_is_not() {
 #[tokio::test]
 async fn silent_relayer_is_given_up() {
 	let server = Server::start(false, |_| {}).await;
-	let stream = viewer(10).connect(&server.address).await.unwrap();
+	let node = viewer(10);
+	let stream = node.connect(&server.address).await.unwrap();
 	let mut subscription = Subscription::new(stream, session(&server.address, false), Duration::from_millis(200));
 	let error = loop {
 		match subscription.next().await {
@@ -601,7 +598,7 @@ async fn stopping_server_says_so_to_every_viewer() {
 	server.feed.push(window(&mut broadcast(), 1_000));
 	let (one, two) = (viewer(10), viewer(11));
 	let mut silent = one.connect(&server.address).await.unwrap();
-	silent.write_all(&[9]).await.unwrap();
+	silent.write_all(Bytes::from_static(&[9])).await.unwrap();
 	let (mut first, mut second) = (subscribe(&one, &server).await, subscribe(&two, &server).await);
 	next_window(&mut first).await;
 	next_window(&mut second).await;
@@ -719,7 +716,7 @@ fn peer_that_was_killed_and_is_back_is_reached_at_once() {
 	first.spawn(task);
 	let client = runtime();
 	let node = client.block_on(async { viewer(10) });
-	let _stream = client.block_on(node.connect(&address)).unwrap();
+	let mut stream = client.block_on(node.connect(&address)).unwrap();
 	// As kill -9 does: nothing more is sent.
 	first.shutdown_background();
 
@@ -727,5 +724,13 @@ fn peer_that_was_killed_and_is_back_is_reached_at_once() {
 	let (again, task) = second.block_on(serve_on(address.transport().to_string()));
 	second.spawn(task);
 	assert_eq!(again, address);
-	client.block_on(async { timeout(SOON, node.connect(&address)).await.expect("soon").unwrap() });
+	client.block_on(async {
+		let _again = timeout(SOON, node.connect(&address)).await.expect("soon").unwrap();
+		// It said so itself that it knows nothing of the old connection: nobody had to wait until it was silent for too long.
+		let error = timeout(PATIENCE, stream.read(&mut [0]))
+			.await
+			.expect("an end")
+			.unwrap_err();
+		assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
+	});
 }

@@ -25,9 +25,10 @@ use clustercast_primitives::{
 use codec::{Decode, Encode, MaxEncodedLen};
 use std::fmt;
 
-/// Name of the protocol as libp2p negotiates it. Its number rises with every change of a frame: peers that speak another
-/// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations, 5 `Waiting`.
-pub const PROTOCOL_NAME: &str = "/clustercast/deliver/5";
+/// Name of the protocol as TLS negotiates it (ALPN). Its number rises with every change of a frame: peers that speak another
+/// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations, 5 `Waiting`,
+/// 6 QUIC of our own.
+pub const PROTOCOL_NAME: &str = "/clustercast/deliver/6";
 
 /// Length and kind.
 pub const PREFIX_BYTES: usize = 5;

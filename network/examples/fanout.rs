@@ -1,0 +1,375 @@
+//! What it costs to send the same windows to many: processor time of the sending process per GB, ours and that of bare QUIC.
+//! `scripts/bench fanout` runs it; the receivers are in a process of their own, which does not count.
+//!
+//! usage: fanout [VIEWERS] [SECONDS] [ROUNDS]
+
+#![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+use bytes::Bytes;
+use clustercast_network::{
+	node::Limits,
+	serve::{serve, Config, Grant, Policy},
+	Address, Feed, Node, Subscription,
+};
+use clustercast_primitives::{
+	catalog::Track, crypto::KeyPair, subscribe::Binding, AccountId, Hash, PublicKey, SignedTicket, StreamId,
+};
+use clustercast_protocol::{
+	viewer::Event, Broadcast, EndReason, Expectation, PaymentMode, PaymentTerms, Purse, PurseConfig, ReceiptSigner,
+	SessionKey, Subscribe, Terms, ViewerConfig, ViewerSession,
+};
+use libp2p::tls;
+use nix::sys::resource::{getrusage, UsageWho};
+use std::{
+	env,
+	io::{BufRead, BufReader, Write},
+	net::SocketAddr,
+	process::{self, Child, Command, Stdio},
+	sync::Arc,
+	time::Duration,
+};
+use tokio::{
+	task::JoinSet,
+	time::{interval, sleep, timeout},
+};
+
+const GENESIS: Hash = Hash([7; 32]);
+const STREAM: StreamId = StreamId(3);
+/// A second of 1.5 Mb/s in each window, twice a second: four times the usual rate, so that a run is short.
+const WINDOW: usize = 375_000;
+const EVERY: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn key(seed: u8) -> KeyPair {
+	KeyPair::from_seed([seed; 32])
+}
+
+fn main() {
+	let arguments: Vec<String> = env::args().skip(1).collect();
+	let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+	let runtime = tokio::runtime::Builder::new_multi_thread()
+		.worker_threads(2)
+		.enable_all()
+		.build()
+		.unwrap();
+	match words[..] {
+		["send", mode, windows] => runtime.block_on(send(mode, windows.parse().unwrap())),
+		["receive", mode, viewers, windows, address] => {
+			runtime.block_on(receive(
+				mode,
+				viewers.parse().unwrap(),
+				windows.parse().unwrap(),
+				address,
+			));
+		},
+		_ => compare(&words),
+	}
+}
+
+/// Runs each in turns, and prints the means as JSON.
+fn compare(words: &[&str]) {
+	let number = |n: usize, default: usize| words.get(n).map_or(default, |word| word.parse().unwrap());
+	let (viewers, seconds, rounds) = (number(0, 50), number(1, 10), number(2, 3));
+	let windows = seconds * 1_000 / EVERY.as_millis() as usize;
+	let modes = ["free", "paid", "quinn"];
+	let mut costs = [0.0; 3];
+	for round in 0..rounds {
+		for turn in 0..modes.len() {
+			let which = (turn + round) % modes.len();
+			let cost = run(modes[which], viewers, windows);
+			eprintln!("round {round}, {}: {cost:.2} CPU s/GB", modes[which]);
+			costs[which] += cost / rounds as f64;
+		}
+	}
+	println!(
+		r#"{{"viewers":{viewers},"free":{:.3},"paid":{:.3},"quinn":{:.3},"unit":"CPU s/GB"}}"#,
+		costs[0], costs[1], costs[2]
+	);
+}
+
+fn run(mode: &str, viewers: usize, windows: usize) -> f64 {
+	let own = env::current_exe().unwrap();
+	let mut sender = Command::new(&own)
+		.args(["send", mode, &windows.to_string()])
+		.stdin(Stdio::piped())
+		.stdout(Stdio::piped())
+		.spawn()
+		.unwrap();
+	let mut said = BufReader::new(sender.stdout.take().unwrap()).lines();
+	let address = said.next().unwrap().unwrap();
+	let receiver = Command::new(&own)
+		.args(["receive", mode, &viewers.to_string(), &windows.to_string(), &address])
+		.stdout(Stdio::piped())
+		.spawn()
+		.unwrap();
+	let mut receiver = Ended(receiver);
+	let mut ready = BufReader::new(receiver.0.stdout.take().unwrap()).lines();
+	assert_eq!(ready.next().unwrap().unwrap(), "ready");
+	writeln!(sender.stdin.take().unwrap(), "go").unwrap();
+	let received: u64 = ready.next().unwrap().unwrap().parse().unwrap();
+	let seconds: f64 = said.next().unwrap().unwrap().parse().unwrap();
+	assert!(Ended(sender).0.wait().unwrap().success());
+	assert_eq!(received, (viewers * windows * WINDOW) as u64);
+	seconds / received as f64 * 1e9
+}
+
+/// A child that does not outlive us.
+struct Ended(Child);
+
+impl Drop for Ended {
+	fn drop(&mut self) {
+		let _ = self.0.kill();
+		let _ = self.0.wait();
+	}
+}
+
+/// Processor time of this process so far, seconds.
+fn processor() -> f64 {
+	let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
+	[usage.user_time(), usage.system_time()]
+		.iter()
+		.map(|time| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6)
+		.sum()
+}
+
+/// Lets everybody in; against tickets that all pass, which are verified as a relayer does, or for nothing.
+struct Open {
+	paid: bool,
+	signer: Arc<ReceiptSigner>,
+}
+
+impl Policy for Open {
+	type Seat = ();
+
+	async fn subscribe(&self, _: PublicKey, _: &Subscribe) -> Result<(Grant, ()), EndReason> {
+		let terms = || Terms {
+			recipient: AccountId([9; 32]),
+			price_per_gb: 20_000,
+			mode: PaymentMode::Tickets { face_value: 20_000 },
+			credit: 4,
+			counter: 0,
+			reserve: None,
+		};
+		let grant = match self.paid {
+			false => Grant::Free,
+			true => Grant::Paid(terms(), self.signer.clone()),
+		};
+		Ok((grant, ()))
+	}
+
+	fn delivering(&self, _: &(), _: Expectation) -> Result<(), EndReason> {
+		Ok(())
+	}
+
+	async fn ticket(&self, _: &(), ticket: SignedTicket) -> Result<(), EndReason> {
+		ticket
+			.verify(&key(4).public(), &GENESIS)
+			.map_err(|_| EndReason::InvalidTicket)
+	}
+}
+
+async fn send(mode: &str, windows: usize) {
+	match mode {
+		"quinn" => send_bare(windows).await,
+		_ => send_ours(mode == "paid", windows).await,
+	}
+}
+
+/// Waits until everybody is there; processor time at that moment.
+async fn told_to_go() -> f64 {
+	let read = || std::io::stdin().read_line(&mut String::new());
+	tokio::task::spawn_blocking(read).await.unwrap().unwrap();
+	processor()
+}
+
+async fn send_ours(paid: bool, windows: usize) {
+	let (node, incoming) = Node::start(&key(1), Limits::default()).unwrap();
+	let address = node
+		.listen("/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap())
+		.await
+		.unwrap();
+	let feed = Feed::new(64 << 20);
+	let policy = Open {
+		paid,
+		signer: Arc::new(ReceiptSigner::new(key(1), [5; 32])),
+	};
+	let config = Config::new(GENESIS, key(1).public());
+	let serving = tokio::spawn(serve(
+		incoming,
+		feed.clone(),
+		Arc::new(policy),
+		config,
+		std::future::pending(),
+	));
+	let mut broadcast = Broadcast::begin(key(2), GENESIS, STREAM, 1, Hash([0; 32]), 0);
+	broadcast.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
+	// What an origin does is not measured here.
+	let ready: Vec<_> = (0..windows)
+		.map(|n| broadcast.segment(2_000 * n as u64, &content(n)).unwrap())
+		.collect();
+	println!("{address}");
+	let begun = told_to_go().await;
+	let mut clock = interval(EVERY);
+	for window in ready {
+		clock.tick().await;
+		assert!(feed.push(window));
+	}
+	// Receivers hang up when they have all.
+	sleep(2 * EVERY).await;
+	println!("{}", processor() - begun);
+	serving.abort();
+	process::exit(0);
+}
+
+fn content(n: usize) -> Vec<u8> {
+	(0..WINDOW).map(|i| (i * 31 + n) as u8).collect()
+}
+
+/// One stream a window, of bytes that all share, and nothing else.
+async fn send_bare(windows: usize) {
+	let identity = libp2p::identity::Keypair::ed25519_from_bytes(key(1).seed()).unwrap();
+	let mut server = tls::make_server_config(&identity).unwrap();
+	server.alpn_protocols = vec![b"bare".to_vec()];
+	let crypto = quinn::crypto::rustls::QuicServerConfig::try_from(server).unwrap();
+	let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+	let endpoint = quinn::Endpoint::server(config, "127.0.0.1:0".parse().unwrap()).unwrap();
+	println!("{}", endpoint.local_addr().unwrap());
+	let (news, _) = tokio::sync::broadcast::channel::<Bytes>(64);
+	let accepting = endpoint.clone();
+	let sender = news.clone();
+	tokio::spawn(async move {
+		while let Some(incoming) = accepting.accept().await {
+			let mut windows = sender.subscribe();
+			tokio::spawn(async move {
+				let connection = incoming.await.unwrap();
+				while let Ok(window) = windows.recv().await {
+					let mut stream = connection.open_uni().await.unwrap();
+					stream.write_chunk(window).await.unwrap();
+					stream.finish().unwrap();
+				}
+				connection.closed().await;
+			});
+		}
+	});
+	let ready: Vec<Bytes> = (0..windows).map(|n| content(n).into()).collect();
+	let begun = told_to_go().await;
+	let mut clock = interval(EVERY);
+	for window in ready {
+		clock.tick().await;
+		news.send(window).unwrap();
+	}
+	sleep(2 * EVERY).await;
+	println!("{}", processor() - begun);
+	process::exit(0);
+}
+
+async fn receive(mode: &str, viewers: usize, windows: usize, address: &str) {
+	let (ready, mut all_ready) = tokio::sync::mpsc::channel(viewers);
+	let mut tasks = JoinSet::new();
+	for viewer in 0..viewers {
+		let ready = ready.clone();
+		match mode {
+			"quinn" => tasks.spawn(receive_bare(address.parse().unwrap(), windows, ready)),
+			_ => tasks.spawn(receive_ours(
+				10 + viewer as u8,
+				address.parse().unwrap(),
+				mode == "paid",
+				windows,
+				ready,
+			)),
+		};
+	}
+	for _ in 0..viewers {
+		timeout(PATIENCE, all_ready.recv()).await.unwrap().unwrap();
+	}
+	println!("ready");
+	let received: usize = tasks.join_all().await.into_iter().sum();
+	println!("{received}");
+	// The sender is asked for its processor time meanwhile.
+	sleep(4 * EVERY).await;
+}
+
+type Ready = tokio::sync::mpsc::Sender<()>;
+
+async fn receive_ours(seed: u8, address: Address, paid: bool, windows: usize, ready: Ready) -> usize {
+	let node = Node::start(&key(seed), Limits::default()).unwrap().0;
+	let session = ViewerSession::new(ViewerConfig {
+		genesis: GENESIS,
+		stream: STREAM,
+		track: 0,
+		signing_key: key(2).public(),
+		former_keys: Vec::new(),
+		relayer_key: address.peer(),
+		relayer_account: None,
+		binding: Binding::PeerKey(address.peer().0),
+		payment: paid.then_some(PaymentTerms {
+			session: SessionKey {
+				account: AccountId([8; 32]),
+				key: key(4).public(),
+			},
+			vouchers: false,
+			terms: 0,
+			max_price_per_gb: 20_000,
+			max_face_value: 20_000,
+		}),
+		head: 0,
+		latest_start_ms: u64::MAX,
+		resume: None,
+	});
+	let mut purse = Purse::new(
+		PurseConfig {
+			genesis: GENESIS,
+			sender: AccountId([8; 32]),
+			session_expiry: 1_000_000,
+			ticket_life: 100,
+			budget: u128::MAX >> 64,
+		},
+		key(4),
+	);
+	let stream = node.connect(&address).await.unwrap();
+	let mut subscription = Subscription::new(stream, session, PATIENCE);
+	let (mut received, mut count) = (0, 0);
+	while count < windows {
+		match subscription.next().await.unwrap() {
+			Event::Challenged(challenge) => {
+				let signed = key(4).sign(challenge, &GENESIS);
+				subscription.session().subscribe(signed);
+			},
+			Event::Terms(_) => ready.send(()).await.unwrap(),
+			Event::Window(window) => {
+				received += window.data().len();
+				count += 1;
+			},
+			Event::PaymentDue(due) => {
+				let payment = purse.pay(&due, 0).unwrap();
+				subscription.session().pay(&due, payment).unwrap();
+			},
+			_ => {},
+		}
+	}
+	subscription.leave(PATIENCE).await;
+	received
+}
+
+async fn receive_bare(address: SocketAddr, windows: usize, ready: Ready) -> usize {
+	let identity = libp2p::identity::Keypair::ed25519_from_bytes(key(3).seed()).unwrap();
+	let mut client = tls::make_client_config(&identity, None).unwrap();
+	client.alpn_protocols = vec![b"bare".to_vec()];
+	let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(client).unwrap();
+	let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+	let connection = endpoint
+		.connect_with(quinn::ClientConfig::new(Arc::new(crypto)), address, "bare")
+		.unwrap()
+		.await
+		.unwrap();
+	ready.send(()).await.unwrap();
+	let mut received = 0;
+	for _ in 0..windows {
+		let mut stream = connection.accept_uni().await.unwrap();
+		let mut buffer = vec![0; 128 << 10];
+		while let Some(length) = stream.read(&mut buffer).await.unwrap() {
+			received += length;
+		}
+	}
+	received
+}

@@ -1,0 +1,101 @@
+//! Settings of QUIC, and sockets.
+
+use aws_lc_rs::hmac;
+use quinn::{
+	crypto::rustls::{QuicClientConfig, QuicServerConfig},
+	ClientConfig, Endpoint, EndpointConfig, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+};
+use quinn_proto::HashedConnectionIdGenerator;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+/// Streams that a peer may hold open on one connection: a few subscriptions.
+const MAX_STREAMS: u32 = 8;
+
+/// What a peer may send ahead of our reading it: 2 MiB carries 80 Mb/s at 200 ms.
+const RECEIVE_WINDOW: u32 = 2 << 20;
+
+/// What we keep of a connection until the peer has it: two windows of video at three times the usual rate. Bytes of the same
+/// window are shared by all connections.
+const SEND_WINDOW: u64 = 2 << 20;
+
+/// A connection of which nothing was heard for so long is dead.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Something is sent at least this often, so that the other side knows that we live, and routers keep the way open.
+const KEEP_ALIVE: Duration = Duration::from_secs(4);
+
+/// Bytes kept of a handshake that nobody has looked at yet, of one and of all.
+const UNSEEN: u64 = 16 << 10;
+const UNSEEN_IN_ALL: u64 = 4 << 20;
+
+/// What the system should hold of what came and is not read yet; it may give less.
+const SOCKET_BUFFER: usize = 4 << 20;
+
+/// What all connections have in common.
+#[derive(Clone, Debug)]
+pub struct Settings {
+	transport: Arc<TransportConfig>,
+	server: ServerConfig,
+	endpoint: EndpointConfig,
+}
+
+impl Settings {
+	/// `secret` is the same after a restart: a peer who still takes us for running is told at once that we know nothing of it.
+	pub fn new(server: rustls::ServerConfig, secret: &[u8; 32], most_handshakes: usize) -> Result<Self, rustls::Error> {
+		let mut transport = TransportConfig::default();
+		transport
+			.max_concurrent_bidi_streams(MAX_STREAMS.into())
+			.max_concurrent_uni_streams(VarInt::from_u32(0))
+			.datagram_receive_buffer_size(None)
+			.stream_receive_window(RECEIVE_WINDOW.into())
+			.receive_window((4 * RECEIVE_WINDOW).into())
+			.send_window(SEND_WINDOW)
+			.keep_alive_interval(Some(KEEP_ALIVE))
+			.max_idle_timeout(SILENCE.try_into().ok())
+			.allow_spin(false);
+		let transport = Arc::new(transport);
+		let crypto = QuicServerConfig::try_from(server).map_err(|e| rustls::Error::General(e.to_string()))?;
+		let mut server = ServerConfig::with_crypto(Arc::new(crypto));
+		server
+			.transport_config(transport.clone())
+			.max_incoming(most_handshakes)
+			.incoming_buffer_size(UNSEEN)
+			.incoming_buffer_size_total(UNSEEN_IN_ALL);
+		let reset = hmac::Key::new(hmac::HMAC_SHA256, secret);
+		let mut ids = [0; 8];
+		ids.copy_from_slice(&hmac::sign(&reset, b"connection ids").as_ref()[..8]);
+		let ids = u64::from_le_bytes(ids);
+		let mut endpoint = EndpointConfig::new(Arc::new(reset));
+		// Ids that we might have given out are answered with a reset, others with nothing.
+		endpoint.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)));
+		Ok(Self {
+			transport,
+			server,
+			endpoint,
+		})
+	}
+
+	/// For a connection that we open.
+	pub fn client(&self, tls: rustls::ClientConfig) -> Result<ClientConfig, rustls::Error> {
+		let crypto = QuicClientConfig::try_from(tls).map_err(|e| rustls::Error::General(e.to_string()))?;
+		let mut client = ClientConfig::new(Arc::new(crypto));
+		client.transport_config(self.transport.clone());
+		Ok(client)
+	}
+}
+
+/// A socket of ours; one that `listens` is for others to call. Of IPv6 alone where it is IPv6, so that both families can have one
+/// port.
+pub fn endpoint(settings: &Settings, at: SocketAddr, listens: bool) -> io::Result<Endpoint> {
+	let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
+	if at.is_ipv6() {
+		socket.set_only_v6(true)?;
+	}
+	// The system's own limit holds.
+	let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+	let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+	socket.bind(&at.into())?;
+	let server = listens.then(|| settings.server.clone());
+	Endpoint::new(settings.endpoint.clone(), server, socket.into(), Arc::new(TokioRuntime))
+}
