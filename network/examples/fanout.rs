@@ -164,7 +164,7 @@ impl Policy for Open {
 	async fn ticket(&self, _: &(), ticket: SignedTicket) -> Result<(), EndReason> {
 		ticket
 			.verify(&key(4).public(), &GENESIS)
-			.map_err(|_| EndReason::InvalidTicket)
+			.map_err(|_| EndReason::ProtocolError)
 	}
 }
 

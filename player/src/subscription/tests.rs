@@ -20,7 +20,6 @@ use clustercast_primitives::{
 use clustercast_protocol::{
 	relayer, Broadcast, Cursor, PurseConfig, ReceiptSigner, RelayerSession, ReserveTerms, Terms, TicketError,
 };
-use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
 	collections::HashMap,
 	path::PathBuf,
@@ -198,9 +197,8 @@ async fn serve(
 			}
 		}
 		while let Some(frame) = session.poll_transmit() {
-			stream.write_all(&spoil(frame, &windows, trick)).await.ok()?;
+			stream.write_all(spoil(frame, &windows, trick)).await.ok()?;
 		}
-		stream.flush().await.ok()?;
 		let length = stream.read(&mut buffer).await.ok().filter(|n| *n > 0)?;
 		session.handle(&buffer[..length]).ok()?;
 		while let Some(event) = session.poll_event() {
