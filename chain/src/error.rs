@@ -9,7 +9,7 @@ use subxt::{error::DispatchError, ArcMetadata};
 #[non_exhaustive]
 pub enum ChainError {
 	/// No connection when the program started. Later interruptions are [`ChainError::Node`] or [`ChainError::Timeout`].
-	#[error("cannot reach a node at {url}: {reason}")]
+	#[error("cannot reach a node at {url}: {reason}; start one (docs/chain.md), or name another with --rpc")]
 	Unreachable {
 		/// As configured.
 		url: String,
@@ -41,6 +41,12 @@ pub enum ChainError {
 	/// stops it, as the chain's own error.
 	#[error("the node does not take it: {0}")]
 	Unwanted(String),
+	/// The account has less than the fee. Nothing was paid.
+	#[error("account {account} cannot pay the fee: send USDC to it")]
+	Poor {
+		/// As SS58.
+		account: String,
+	},
 	/// The call ran and failed. The fee is paid, nothing else changed.
 	#[error("{0}")]
 	Dispatch(String),
@@ -155,6 +161,9 @@ pub enum KeyError {
 	/// Neither `//Name`, nor a mnemonic, nor `file:PATH`. The text is not repeated here: it may be a secret.
 	#[error("not a secret key: expected //Name, a mnemonic phrase, or file:PATH")]
 	Suri,
+	/// A shell replaces `~` at the beginning of a word alone.
+	#[error("write file:$HOME/...: behind file: the shell does not replace ~")]
+	Tilde,
 	/// An address, which everybody may know, where the secret of an account is needed.
 	#[error("that names an account, and its secret is needed here: //Name, a mnemonic phrase, or file:PATH")]
 	Address,

@@ -1,6 +1,7 @@
 //! Signing, submitting, waiting, and what came of it.
 
 use crate::{
+	account,
 	calls::{self, Call, NewRelayer, NewStream},
 	client::{hex_of, within, Chain},
 	error::ChainError,
@@ -184,7 +185,7 @@ impl Chain {
 				let extrinsic = at.transactions().from_bytes(self.sign_locked(&at, wallet, call).await?);
 				sent.push((at.block_number(), Hash(extrinsic.hash().0)));
 				let watched = extrinsic.submit_and_watch().await;
-				watched.map_err(refused_by_pool)
+				watched.map_err(|error| refused_by_pool(error, wallet))
 			})
 			.await;
 			drop(guard);
@@ -378,17 +379,25 @@ fn sign_with(at: &AtBlock, wallet: &Wallet, call: &Call, nonce: u64) -> Result<V
 	Ok(signed.encoded().to_vec())
 }
 
+/// What the pool says of an account that has less than the fee and what the call holds.
+const UNPAYABLE: &str = "Inability to pay some fees";
+
 /// An error on submission, with the pool's code kept.
-fn refused_by_pool(error: subxt::error::ExtrinsicError) -> ChainError {
+fn refused_by_pool(error: subxt::error::ExtrinsicError, wallet: &Wallet) -> ChainError {
 	use subxt::error::{BackendError, ExtrinsicError, RpcError};
 	match &error {
 		ExtrinsicError::ErrorSubmittingTransaction(BackendError::Rpc(RpcError::ClientError(e))) => {
 			let refused = ChainError::rpc("the transaction", e);
-			let rule = match &refused {
-				ChainError::Refused { message, .. } => pool_rule(message),
-				_ => None,
-			};
-			rule.map_or(refused, |rule| ChainError::Unwanted(rule_name(rule)))
+			match &refused {
+				ChainError::Refused { message, .. } if message.contains(UNPAYABLE) => ChainError::Poor {
+					account: account::ss58(&wallet.account()),
+				},
+				ChainError::Refused { message, .. } => match pool_rule(message) {
+					Some(rule) => ChainError::Unwanted(rule_name(rule)),
+					None => refused,
+				},
+				_ => refused,
+			}
 		},
 		_ => ChainError::node(error),
 	}

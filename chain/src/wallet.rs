@@ -25,6 +25,9 @@ impl Wallet {
 		let Some(path) = suri.strip_prefix("file:") else {
 			return Self::from_secret(suri);
 		};
+		if path.starts_with("~/") {
+			return Err(KeyError::Tilde);
+		}
 		let path = Path::new(path);
 		if path.exists() {
 			let text = keys::read_private(path)?;
@@ -103,6 +106,13 @@ mod tests {
 				"not a secret key: expected //Name, a mnemonic phrase, or file:PATH"
 			);
 		}
+	}
+
+	#[test]
+	fn home_is_not_a_folder_of_that_name() {
+		let refused = Wallet::from_suri("file:~/viewer.key").map(|wallet| wallet.account());
+		assert!(matches!(refused, Err(KeyError::Tilde)), "{refused:?}");
+		assert!(!Path::new("~").exists());
 	}
 
 	/// Whoever reads an account's public id as its secret gets an account that everybody has the key of.

@@ -8,7 +8,7 @@ use clustercast_chain::{
 	keys, Chain, Event, Included, Wait, Wallet,
 };
 use clustercast_primitives::{
-	chain::{RentOffer, StreamTerms, PPM},
+	chain::{RentOffer, StreamTerms, MAX_CATEGORY, MAX_TITLE, PPM},
 	AccountId, Balance, BlockNumber, PublicKey, StreamId, Usdc,
 };
 use serde_json::{json, Value};
@@ -55,6 +55,14 @@ fn event<'a>(included: &'a Included, name: &str) -> Result<&'a Event> {
 	event.with_context(|| format!("the node reports no StreamKeys::{name}"))
 }
 
+/// A text that the chain keeps, of so many bytes at most.
+fn text<const MOST: u32>(text: &str) -> Result<String, String> {
+	match text.len() <= MOST as usize {
+		true => Ok(text.to_owned()),
+		false => Err(format!("it is {} bytes long; at most {MOST} are allowed", text.len())),
+	}
+}
+
 /// Makes a stream key.
 #[derive(Debug, Args)]
 pub struct Mint {
@@ -64,10 +72,10 @@ pub struct Mint {
 	#[arg(long, value_name = "FILE")]
 	signing_key: PathBuf,
 	/// What the stream is called; at most 64 bytes
-	#[arg(long)]
+	#[arg(long, value_parser = text::<MAX_TITLE>)]
 	title: String,
 	/// What kind of stream it is; at most 32 bytes
-	#[arg(long, default_value = "")]
+	#[arg(long, default_value = "", value_parser = text::<MAX_CATEGORY>)]
 	category: String,
 	/// Most viewers at a time; 0 is no limit. Said on the chain, and kept by nobody yet
 	#[arg(long, value_name = "N", default_value_t = 0)]
@@ -276,5 +284,17 @@ impl RotateKey {
 		let call = calls::set_signing_key(self.subject.id(), &key);
 		self.subject.signer.submit(&call).await?;
 		Ok(json!({ "stream": self.subject.stream, "signingKey": key }))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn text_that_the_chain_would_not_take_is_refused_before_it_is_asked() {
+		assert_eq!(text::<MAX_TITLE>(&"x".repeat(64)), Ok("x".repeat(64)));
+		let refused = text::<MAX_TITLE>(&"ü".repeat(35));
+		assert_eq!(refused, Err("it is 70 bytes long; at most 64 are allowed".into()));
 	}
 }

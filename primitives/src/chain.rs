@@ -16,6 +16,12 @@ use scale_info::TypeInfo;
 /// Shares are in parts per million.
 pub const PPM: u32 = 1_000_000;
 
+/// Longest title of a stream key, bytes.
+pub const MAX_TITLE: u32 = 64;
+
+/// Longest category of a stream key, bytes.
+pub const MAX_CATEGORY: u32 = 32;
+
 /// Why the chain does not pay a ticket. Every one can be tried again until the ticket expires, but for those that
 /// [`TicketRefusal::is_final`] names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]

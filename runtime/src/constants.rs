@@ -1,5 +1,6 @@
 //! Figures of the chain: money in micro-USDC, time in blocks of 2 s.
 
+pub use clustercast_primitives::chain::{MAX_CATEGORY, MAX_TITLE};
 use clustercast_primitives::{amount::USDC, Balance, BlockNumber};
 
 /// Length of a slot, and so of a block when no validator is missing.
@@ -171,12 +172,6 @@ pub const ROYALTY_PPM: u32 = 50_000;
 
 /// Longest rental of a stream key: 30 days.
 pub const MAX_RENTAL: BlockNumber = 30 * 24 * HOURS;
-
-/// Longest title of a stream key, bytes.
-pub const MAX_TITLE: u32 = 64;
-
-/// Longest category of a stream key, bytes.
-pub const MAX_CATEGORY: u32 = 32;
 
 /// Most addresses of a relayer.
 pub const MAX_ADDRESSES: u32 = 4;
