@@ -855,6 +855,20 @@ mod tests {
 	}
 
 	#[test]
+	fn purse_that_lost_some_vouchers_spent_no_more_than_they_say() {
+		let mut first = purse(fixture::purse_config());
+		first.reserve(&RECIPIENT, 50).unwrap();
+		voucher(&mut first, &by_voucher()).unwrap();
+		let stored = first.state();
+		voucher(&mut first, &by_voucher()).unwrap();
+		let newest = voucher(&mut first, &by_voucher()).unwrap();
+		let mut second = Purse::restore(fixture::purse_config(), fixture::session_key(), &stored).unwrap();
+		assert_eq!(second.spent(), 1_000);
+		second.adopt(&newest).unwrap();
+		assert_eq!((second.spent(), first.spent()), (3_000, 3_000));
+	}
+
+	#[test]
 	fn places_that_were_not_used_for_long_are_forgotten() {
 		let mut purse = purse(fixture::purse_config());
 		let mut at = |stream: u64| {

@@ -116,26 +116,6 @@ pub trait Relayers<AccountId> {
 	fn prepare(relayer: &AccountId);
 }
 
-/// There are none, and nobody wants to know.
-impl<AccountId: Clone + PartialEq> Relayers<AccountId> for () {
-	fn is_bonded(_: &AccountId) -> bool {
-		false
-	}
-
-	fn may_redeem(who: &AccountId, recipient: &AccountId) -> bool {
-		who == recipient
-	}
-
-	fn payout(recipient: &AccountId) -> AccountId {
-		recipient.clone()
-	}
-
-	fn delivered(_: &AccountId, _: &AccountId, _: u64, _: Balance) {}
-
-	#[cfg(feature = "runtime-benchmarks")]
-	fn prepare(_: &AccountId) {}
-}
-
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;

@@ -123,13 +123,12 @@ impl<AccountId: Clone + Ord> Flow<AccountId> {
 		}
 	}
 
-	/// What of the amount counts for the recipient's reputation: as much of it as pays shares that nobody paid before, and
-	/// nothing of what relayers pay each other.
+	/// What of the amount counts for the recipient's reputation: as much of it as pays shares that nobody paid before, so
+	/// nothing of what owes none, and nothing of what relayers pay each other.
 	fn reputed(&self) -> Balance {
 		let (due, paid) = (self.due.sum(), self.due.minus(self.used).sum());
 		match self.buys {
 			true => 0,
-			false if due == 0 => self.amount,
 			false => self.amount.saturating_mul(paid).checked_div(due).unwrap_or_default(),
 		}
 	}

@@ -124,11 +124,33 @@ impl pallet_stream_keys::Config for Test {
 	type WeightInfo = ();
 }
 
+/// There are none, and nobody wants to know.
+pub struct NoRelayers;
+
+impl<AccountId: Clone + PartialEq> pallet_ticket_broker::Relayers<AccountId> for NoRelayers {
+	fn is_bonded(_: &AccountId) -> bool {
+		false
+	}
+
+	fn may_redeem(who: &AccountId, recipient: &AccountId) -> bool {
+		who == recipient
+	}
+
+	fn payout(recipient: &AccountId) -> AccountId {
+		recipient.clone()
+	}
+
+	fn delivered(_: &AccountId, _: &AccountId, _: u64, _: Balance) {}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn prepare(_: &AccountId) {}
+}
+
 impl pallet_ticket_broker::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Currency = Balances;
 	type Streams = StreamKeys;
-	type Relayers = ();
+	type Relayers = NoRelayers;
 	type MaxDeposit = ConstU128<MAX_DEPOSIT>;
 	type MinFaceValue = ConstU128<1_000>;
 	type TreasuryShare = ConstU32<20_000>;
