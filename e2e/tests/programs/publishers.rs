@@ -115,7 +115,7 @@ fn tracks_come_and_go_and_viewers_see_one_broadcast() {
 		let input: Vec<&str> = input.iter().map(String::as_str).collect();
 		let clip = Clip::usual(lab).await?;
 		let mut scene = Scene::start_showing(lab, Network::shared(lab).await?, &input, &[TERMS]).await?;
-		let mut player = scene.watch(lab, "player", &[])?;
+		let mut player = scene.watch_from(lab, "player", &[&scene.relayers[0].address], &[])?;
 		let gauge = Gauge::default();
 
 		let mut publisher = Pusher::publish(address, "live", "key").await?;
@@ -184,12 +184,7 @@ async fn pause(seconds: u64) -> Span {
 async fn viewer_saw_all_of_it(scene: &Scene, player: &Player) -> Result<()> {
 	let (sent, seen) = (scene.origin.windows()?, player.windows()?);
 	follow_each_other(&seen)?;
-	let first = seen.first().context("the viewer saw nothing")?;
-	ensure!(
-		first.segment <= sent[0].segment + 1,
-		"the viewer came before the publisher, and began with {:?}",
-		first.place()
-	);
+	ensure!(seen.len() + 8 > sent.len(), "{} windows of {}", seen.len(), sent.len());
 	scene.origin.recording()?.check_output(&player.recording()?)?;
 	ensure!(probe(player.output()).await?.len() == 2, "not two tracks");
 	let pictures = decode(player.output(), 3_600).await?;
@@ -339,7 +334,9 @@ fn stamps_that_jump_wrap_or_mean_nothing_are_passed_in_real_time() {
 		publisher.leave().await?;
 		let mut publisher = door.publisher().await?;
 		let none = |_: f64, tag: Tag| vec![Tag { stamp: 0, ..tag }];
-		spans.push(publisher.push_edited(&clip, 6.0, none).await?);
+		// That they stand still is known after 6 s: a pause may look like it.
+		publisher.push_edited(&clip, 7.0, none).await?;
+		spans.push(publisher.push_edited(&clip, 5.0, none).await?);
 		publisher.leave().await?;
 
 		let record = door.end().await?;
@@ -381,7 +378,7 @@ fn encoders_of_all_kinds_are_taken_as_they_are() {
 		publisher.say(publisher.script().call("publish", 6.0, &["key"]).chunks_of(65_536)).await?;
 		let mut publisher = publisher.anew();
 		taken.push(("published twice", publisher.push(&clip, 5.5).await?));
-		taken.push(("a picture a second", publisher.push_another(&slow, 5.5).await?));
+		taken.push((RARE, publisher.push_another(&slow, 5.5).await?));
 		taken.push(("changed back", publisher.push_another(&clip, 5.5).await?));
 		publisher.leave().await?;
 
@@ -423,7 +420,8 @@ fn encoders_of_all_kinds_are_taken_as_they_are() {
 
 		let record = door.end().await?;
 		for (what, span) in taken {
-			record.shows(span, Shows::Moving, true, &door.gauge).context(what)?;
+			let shows = if what == RARE { Shows::Jerky } else { Shows::Moving };
+			record.shows(span, shows, true, &door.gauge).context(what)?;
 		}
 		record.shows(alone, Shows::Slate, true, &door.gauge)?;
 		door.says(&[
@@ -432,6 +430,9 @@ fn encoders_of_all_kinds_are_taken_as_they_are() {
 		])
 	});
 }
+
+/// Pictures come so rarely that half of the half seconds have none.
+const RARE: &str = "a picture a second";
 
 /// Two tags at a time.
 fn in_twos() -> impl FnMut(f64, Tag) -> Vec<Tag> {

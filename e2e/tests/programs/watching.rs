@@ -123,10 +123,12 @@ fn a_page_that_stays_open_is_served_before_between_and_after_broadcasts() {
 		let clip = Clip::usual(lab).await?;
 		let mut scene = Scene::start_showing(lab, network, &input, &[TERMS]).await?;
 		let port = free_port()?;
-		let watch = |scene: &Scene, name: &str, stream: u64, more: &[&str]| {
-			Player::watch(lab, name, &scene.network, &scene.viewer, stream, port, more)
+		// Not out of the registry, which has those of other tests.
+		let relayer = scene.relayers[0].address.clone();
+		let watch = |scene: &Scene, name: &str, stream: u64, relayer: &str| {
+			Player::watch(lab, name, &scene.network, &scene.viewer, stream, port, &["--relayer", relayer])
 		};
-		let mut player = watch(&scene, "player", scene.origin.stream, &[])?;
+		let mut player = watch(&scene, "player", scene.origin.stream, &relayer)?;
 		nothing_is_there_yet(&mut player).await?;
 
 		let publisher = tokio::spawn(async move {
@@ -140,7 +142,7 @@ fn a_page_that_stays_open_is_served_before_between_and_after_broadcasts() {
 
 		// Restarted on its port.
 		player.stop().await?;
-		let mut player = watch(&scene, "again", scene.origin.stream, &[])?;
+		let mut player = watch(&scene, "again", scene.origin.stream, &relayer)?;
 		player.wait_windows(2, PATIENCE).await?;
 		let second = fetch(&player, &mut kept).await?;
 		ensure!(
@@ -158,8 +160,7 @@ fn a_page_that_stays_open_is_served_before_between_and_after_broadcasts() {
 
 		// Another broadcast on the same port: nothing that a browser kept is taken for it.
 		let (mut other, mut origin) = another(lab, &scene).await?;
-		let upstream = other.address.clone();
-		let mut player = watch(&scene, "other", origin.stream, &["--relayer", &upstream])?;
+		let mut player = watch(&scene, "third", origin.stream, &other.address.clone())?;
 		player.wait_windows(2, PATIENCE).await?;
 		let third = fetch(&player, &mut kept).await?;
 		ensure!(third.next() > second.next(), "{} after {}", third.next(), second.next());
@@ -262,7 +263,8 @@ fn crowds_and_full_disks_end_neither_watching_nor_broadcasting() {
 		for name in ["full.mp4", "full.windows", "full.json"] {
 			symlink("/dev/full", lab.path(name))?;
 		}
-		let watch = Player::command(lab, "full", &scene.network, &scene.viewer, scene.origin.stream, port)?;
+		let mut watch = Player::command(lab, "full", &scene.network, &scene.viewer, scene.origin.stream, port)?;
+		watch.args(["--relayer", &scene.relayers[0].address]);
 		let few = format!("--nofile={FEW}:{FEW}");
 		let mut player = Player::run(lab, "full", port, &mut under(&["prlimit", &few], &watch)?)?;
 		let before = plays_on(&mut player, None).await?;
@@ -360,7 +362,7 @@ fn a_pause_is_nobodys_fault_and_nothing_old_is_sold_in_it() {
 		let clip = Clip::usual(lab).await?;
 		let gauge = Gauge::default();
 		let mut scene = Scene::start_showing(lab, Network::shared(lab).await?, &arguments, &[TERMS]).await?;
-		let mut player = scene.watch(lab, "player", &[])?;
+		let mut player = scene.watch_from(lab, "player", &[&scene.relayers[0].address], &[])?;
 		let mut publisher = Pusher::publish(address, "live", "key").await?;
 		publisher.push(&clip, 7.0).await?;
 		player.wait_windows(2, PATIENCE).await?;
@@ -374,7 +376,7 @@ fn a_pause_is_nobodys_fault_and_nothing_old_is_sold_in_it() {
 		let stream = scene.origin.stream;
 		let mut run = Origin::command_at(lab, "origin", &scene.network, &scene.broadcaster, stream, &listen)?;
 		scene.origin = Origin::run(lab, "origin", stream, run.args(&arguments)).await?;
-		let mut late = scene.watch(lab, "late", &[])?;
+		let mut late = scene.watch_from(lab, "late", &[&scene.relayers[0].address], &[])?;
 		sleep(Duration::from_secs(8)).await;
 		ensure!(late.windows()?.is_empty(), "what was before is shown: {:?}", late.windows()?);
 		let waits = player.windows()?;

@@ -421,8 +421,8 @@ proptest! {
 		noise in prop::collection::vec(any::<u8>(), 0..500),
 	) {
 		let mut server = Server::of(&if accepted { Peer::obs("live", "key") } else { Peer::hello() });
-		let bytes = Peer::default().message(kind, 3, &payload);
-		let _ = server.feed(&bytes).and_then(|()| server.feed(&noise));
+		let message = Peer::default().message(kind, 3, &payload);
+		let _ = server.feed(message.bytes()).and_then(|()| server.feed(&noise));
 		prop_assert!(server.session.outgoing().len() <= MOST_OUTGOING);
 	}
 }
