@@ -59,7 +59,9 @@ pub async fn get(url: &str) -> Result<Answer> {
 
 /// Any method, with these fields, each with its end of line.
 pub async fn ask(method: &str, url: &str, fields: &str) -> Result<Answer> {
-	let rest = url.strip_prefix("http://").with_context(|| format!("{url} is no URL"))?;
+	let rest = url
+		.strip_prefix("http://")
+		.with_context(|| format!("{url} is no URL"))?;
 	let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
 	let request = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{fields}\r\n");
 	let asked = async {

@@ -68,7 +68,10 @@ pub fn under(tool_and_arguments: &[&str], command: &Command) -> Result<Command> 
 	let (name, arguments) = tool_and_arguments.split_first().context("a tool has a name")?;
 	let command = command.as_std();
 	let mut under = Command::new(tool(name)?);
-	under.args(arguments).arg(command.get_program()).args(command.get_args());
+	under
+		.args(arguments)
+		.arg(command.get_program())
+		.args(command.get_args());
 	Ok(under)
 }
 

@@ -411,11 +411,11 @@ impl Player {
 		hls_port: u16,
 		more: &[&str],
 	) -> Result<Self> {
-		let mut watch = Self::command(lab, name, network, viewer, stream, hls_port)?;
+		let mut watch = Self::command(lab, name, network, viewer, stream, hls_port, "wallet")?;
 		Self::run(lab, name, hls_port, watch.args(more))
 	}
 
-	/// The command line of [`Player::watch`].
+	/// The command line of [`Player::watch`]; its state is called `state`. Several may have one, one after the other.
 	pub fn command(
 		lab: &Lab,
 		name: &str,
@@ -423,6 +423,7 @@ impl Player {
 		viewer: &Person,
 		stream: u64,
 		hls_port: u16,
+		state: &str,
 	) -> Result<Command> {
 		let hls = format!("127.0.0.1:{hls_port}");
 		let mut watch = command("clustercast-player", "watch", network)?;
@@ -437,7 +438,7 @@ impl Player {
 			])
 			.args(["--hls", &hls, "--max-price-per-gb", &MAX_PRICE_PER_GB.to_string()])
 			.arg("--state")
-			.arg(lab.path("wallet"))
+			.arg(lab.path(state))
 			.arg("--output")
 			.arg(lab.path(&format!("{name}.mp4")))
 			.arg("--window-log")

@@ -126,7 +126,9 @@ pub struct Pusher {
 impl Pusher {
 	/// Connects and says nothing.
 	pub async fn connect(to: SocketAddr) -> Result<Self> {
-		let stream = TcpStream::connect(to).await.with_context(|| format!("nobody at {to}"))?;
+		let stream = TcpStream::connect(to)
+			.await
+			.with_context(|| format!("nobody at {to}"))?;
 		stream.set_nodelay(true)?;
 		let (mut from_door, to_door) = stream.into_split();
 		let heard = Arc::new(Mutex::new(Vec::new()));
@@ -291,8 +293,12 @@ impl Pusher {
 
 	/// Ends as OBS does.
 	pub async fn leave(mut self) -> Result<()> {
-		self.say(self.script().call("FCUnpublish", 6.0, &[]).call("deleteStream", 7.0, &[]))
-			.await?;
+		self.say(
+			self.script()
+				.call("FCUnpublish", 6.0, &[])
+				.call("deleteStream", 7.0, &[]),
+		)
+		.await?;
 		self.told("NetStream.Unpublish.Success").await
 	}
 }

@@ -40,6 +40,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// decoder a little.
 const DELAY_MS: u64 = 2_000;
 
+/// Moments that are enough to judge by.
+const ENOUGH: usize = 3;
+
 /// Later than that by its own clock, and a machine is too busy for anything that is judged by the clock.
 const BUSY: Duration = Duration::from_secs(2);
 
@@ -112,6 +115,8 @@ pub enum Shows {
 pub struct Record {
 	/// In order.
 	pub moments: Vec<Moment>,
+	/// The machine could not keep up: something was left out.
+	busy: bool,
 }
 
 impl Record {
@@ -138,12 +143,14 @@ impl Record {
 		);
 		Ok(Self {
 			moments: moments(&pictures, &sound, log),
+			busy: log
+				.windows(2)
+				.any(|pair| pair[1].start_ms - pair[0].start_ms > WINDOW_MS + 20),
 		})
 	}
 
-	/// Checks that this was seen and heard from a little after the span's begin to its end. Nothing is said of what is in the
-	/// first moments, while the buffer fills; where the machine was so late that nothing is left to be judged, it says so, and
-	/// does not fail.
+	/// Checks that this was seen and heard from a little after the span's begin, when the buffer is filled, to its end. Where the
+	/// machine could not keep up, most of it has to be right, if there is enough to be judged.
 	pub fn shows(&self, span: Span, shows: Shows, sounds: bool, gauge: &Gauge) -> Result<()> {
 		let late = gauge.late();
 		let from = span.begin + DELAY_MS + late.as_millis() as u64;
@@ -153,30 +160,30 @@ impl Record {
 			.copied()
 			.filter(|moment| moment.at >= from && moment.at + MOMENT_MS <= span.end)
 			.collect();
-		if judged.is_empty() {
-			ensure!(late > BUSY, "nothing to judge in {span:?}: {:?}", self.around(span));
-			println!("not judged: this machine was {late:?} late");
+		let busy = self.busy || late > BUSY;
+		if judged.len() < ENOUGH {
+			ensure!(busy, "nothing to judge in {span:?}: {:?}", self.around(span));
+			println!("not judged: this machine is too busy");
 			return Ok(());
 		}
-		if shows == Shows::Jerky {
-			let moves = judged.windows(3).all(|three| three.iter().any(|moment| moment.moves));
-			let plays = judged.iter().all(|moment| !moment.dark && moment.sounds == sounds);
-			ensure!(moves && plays, "{span:?} should have been {shows:?}: {:?}", self.around(span));
-			return Ok(());
-		}
-		for moment in &judged {
+		let right = (0..judged.len()).filter(|at| {
+			let moment = judged[*at];
 			let seen = match (moment.moves, moment.dark) {
 				(_, true) => Shows::Slate,
 				(true, false) => Shows::Moving,
 				(false, false) => Shows::Still,
 			};
-			ensure!(
-				seen == shows && moment.sounds == sounds,
-				"{span:?} should have been {shows:?}, with sound {sounds}; {} ms on: {moment:?}, of {:?}",
-				moment.at - span.begin,
-				self.around(span)
-			);
-		}
+			// A picture a second moves every other moment; at any, one of three in a row.
+			let near = &judged[at.saturating_sub(1)..judged.len().min(at + 2)];
+			let jerky = shows == Shows::Jerky && !moment.dark && near.iter().any(|near| near.moves);
+			(seen == shows || jerky) && moment.sounds == sounds
+		});
+		let (right, all) = (right.count(), judged.len());
+		ensure!(
+			right == all || busy && 3 * right >= 2 * all,
+			"{span:?} should have been {shows:?}, with sound {sounds}: {right} of {all} are, of {:?}",
+			self.around(span)
+		);
 		Ok(())
 	}
 
@@ -210,7 +217,7 @@ pub fn follow_each_other(log: &[Window]) -> Result<()> {
 		);
 		let apart = b.start_ms.saturating_sub(a.start_ms);
 		ensure!(
-			(WINDOW_MS - 20..WINDOW_MS + 10_000).contains(&apart),
+			apart >= WINDOW_MS - 20,
 			"{apart} ms from window {:?} to {:?}",
 			a.place(),
 			b.place()
@@ -219,14 +226,18 @@ pub fn follow_each_other(log: &[Window]) -> Result<()> {
 	Ok(())
 }
 
-/// How much longer the windows took than 2 s each, in all: what a machine that cannot keep up leaves out.
-pub fn left_out_ms(log: &[Window]) -> u64 {
-	match (log.first(), log.last()) {
-		(Some(first), Some(last)) => {
-			(last.start_ms - first.start_ms).saturating_sub(WINDOW_MS * (log.len() as u64 - 1))
-		},
-		_ => 0,
-	}
+/// Checks that the windows took 2 s each, or that the origin said that it left something out, since it could not keep up. How much,
+/// milliseconds.
+pub fn left_out(log: &[Window], said: &str) -> Result<u64> {
+	let (Some(first), Some(last)) = (log.first(), log.last()) else {
+		return Ok(0);
+	};
+	let left_out = (last.start_ms - first.start_ms).saturating_sub(WINDOW_MS * (log.len() as u64 - 1));
+	ensure!(
+		left_out < 500 || said.contains("this machine encodes too slowly"),
+		"{left_out} ms are missing, and nothing is said of it"
+	);
+	Ok(left_out)
 }
 
 /// How many windows a file has, if each begins where the one before ended.
@@ -275,7 +286,10 @@ async fn decode(file: &Path) -> Result<(Vec<Vec<u8>>, Vec<i16>)> {
 		.arg(&beside);
 	let decoded = output(&mut command, PATIENCE).await?;
 	let complaints = String::from_utf8_lossy(&decoded.stderr);
-	ensure!(decoded.status.success() && complaints.is_empty(), "ffmpeg: {complaints}");
+	ensure!(
+		decoded.status.success() && complaints.is_empty(),
+		"ffmpeg: {complaints}"
+	);
 	let pictures = decoded.stdout.chunks(SIZE.0 * SIZE.1).map(<[u8]>::to_vec).collect();
 	let sound = fs::read(&beside)?
 		.chunks_exact(2)
@@ -292,7 +306,11 @@ fn moments(pictures: &[Vec<u8>], sound: &[i16], log: &[Window]) -> Vec<Moment> {
 		.map(|(number, piece)| {
 			let heard = sound.get(number * SAMPLES..).unwrap_or_default();
 			let heard = &heard[..heard.len().min(SAMPLES)];
-			let loudest = heard.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or_default();
+			let loudest = heard
+				.iter()
+				.map(|sample| sample.unsigned_abs())
+				.max()
+				.unwrap_or_default();
 			Moment {
 				at: log[number / per_window].start_ms + (number % per_window) as u64 * MOMENT_MS,
 				moves: differs(&piece[0], &piece[MOMENT - 1]) > MOVES,

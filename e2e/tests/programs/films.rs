@@ -59,9 +59,14 @@ impl Cinema {
 
 async fn end(lab: &Lab, name: &str, mut origin: Origin) -> Result<(Record, String)> {
 	success(name, origin.process.wait(PATIENCE).await?)?;
-	let record = Record::read(&origin.record, &origin.windows()?).await.context(name.to_owned())?;
+	let record = Record::read(&origin.record, &origin.windows()?)
+		.await
+		.context(name.to_owned())?;
 	let said = fs::read_to_string(lab.path(&format!("{name}.log")))?;
-	ensure!(!said.contains("starting it again") && !said.contains("ERROR"), "{name}: {said}");
+	ensure!(
+		!said.contains("starting it again") && !said.contains("ERROR"),
+		"{name}: {said}"
+	);
 	Ok((record, said))
 }
 
@@ -114,7 +119,9 @@ const HEIGHT: usize = 480;
 /// The picture at this second of a record, grey.
 async fn picture(file: &Path, second: f64) -> Result<Vec<u8>> {
 	let mut command = Command::new(tool("ffmpeg")?);
-	command.args(["-nostdin", "-v", "error", "-ss", &second.to_string(), "-i"]).arg(file);
+	command
+		.args(["-nostdin", "-v", "error", "-ss", &second.to_string(), "-i"])
+		.arg(file);
 	command.args(["-frames:v", "1", "-pix_fmt", "gray", "-f", "rawvideo", "-"]);
 	let picture = output(&mut command, PATIENCE).await?.stdout;
 	ensure!(picture.len() == WIDTH * HEIGHT, "a picture of {} bytes", picture.len());
@@ -141,7 +148,11 @@ fn music_is_played_under_its_cover_or_a_slate() {
 		all(between(&with, 0.5, 4.5), |m| !m.moves && !m.dark && m.sounds)?;
 		all(between(&without, 0.5, 4.5), |m| m.dark && m.sounds)?;
 		for (record, said) in [(with, said), (without, said_of_slate)] {
-			ensure!((10..=14).contains(&record.moments.len()), "{} halves of a second", record.moments.len());
+			ensure!(
+				(10..=14).contains(&record.moments.len()),
+				"{} halves of a second",
+				record.moments.len()
+			);
 			ensure!(!said.contains("swscaler") && said.lines().count() < 15, "{said}");
 		}
 		Ok(())
@@ -163,7 +174,11 @@ fn a_picture_that_ends_is_held_until_the_sound_is_over() {
 		all(between(&once, 3.5, 8.0), |m| !m.moves && !m.dark)?;
 		all(between(&once, 0.5, 7.5), |m| m.sounds)?;
 		// 8 s, and what fills the last window up.
-		ensure!((16..=20).contains(&once.moments.len()), "{} halves of a second", once.moments.len());
+		ensure!(
+			(16..=20).contains(&once.moments.len()),
+			"{} halves of a second",
+			once.moments.len()
+		);
 
 		let whole = (again.moments.len() as f64 / 2.0 - 2.5).min(19.0);
 		ensure!(whole > 10.0, "{whole} s");
@@ -194,7 +209,11 @@ fn a_pipe_is_opened_once_and_read_to_its_end() {
 		// Nothing broke under its hands.
 		success("what writes the pipe", writes.wait().await?)?;
 		all(between(&record, 0.5, 4.5), |m| m.moves && m.sounds)?;
-		ensure!((12..=16).contains(&record.moments.len()), "{} halves of a second", record.moments.len());
+		ensure!(
+			(12..=16).contains(&record.moments.len()),
+			"{} halves of a second",
+			record.moments.len()
+		);
 		Ok(())
 	});
 }

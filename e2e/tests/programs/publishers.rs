@@ -21,7 +21,7 @@ use clustercast_e2e::{
 	network::{Network, Person, START_MONEY},
 	programs::{mint, Origin, Player},
 	pusher::{is_header, is_picture, is_sound, unix_ms, write, Clip, Pusher, Span, ENCODED, TONE},
-	record::{follow_each_other, left_out_ms, Gauge, Record, Shows},
+	record::{follow_each_other, left_out, Gauge, Record, Shows},
 	scene::{Scene, PRICE_PER_GB, TERMS},
 };
 use clustercast_media::{
@@ -73,11 +73,10 @@ impl Door {
 	async fn end(&mut self) -> Result<Record> {
 		self.origin.process.interrupt().await?;
 		let windows = self.origin.windows()?;
-		let late = self.gauge.late();
+		let (late, left_out) = (self.gauge.late(), left_out(&windows, &self.said()?)?);
 		println!(
-			"{} windows; {} ms left out; this machine was up to {late:?} late",
-			windows.len(),
-			left_out_ms(&windows)
+			"{} windows; {left_out} ms left out; this machine was up to {late:?} late",
+			windows.len()
 		);
 		Record::read(&self.origin.record, &windows).await
 	}
@@ -123,7 +122,9 @@ fn tracks_come_and_go_and_viewers_see_one_broadcast() {
 		let playlists = Playlists::follow(&player);
 		let header = publisher.script();
 		publisher.say(write(header, &clip.header(Kind::Sound)?)).await?;
-		let header_alone = publisher.push_only(&clip, 5.0, |tag| !is_sound(tag) || is_header(tag)).await?;
+		let header_alone = publisher
+			.push_only(&clip, 5.0, |tag| !is_sound(tag) || is_header(tag))
+			.await?;
 		let late_sound = publisher.push(&clip, 5.0).await?;
 		let muted = publisher.push_only(&clip, 9.0, |tag| !is_sound(tag)).await?;
 		let again = publisher.push(&clip, 5.0).await?;
@@ -132,9 +133,7 @@ fn tracks_come_and_go_and_viewers_see_one_broadcast() {
 		publisher.leave().await?;
 		let away = pause(5).await;
 		let mut publisher = Pusher::publish(address, "live", "key").await?;
-		let silent = publisher
-			.push_only(&clip, 6.0, |tag| is_picture(tag))
-			.await?;
+		let silent = publisher.push_only(&clip, 6.0, |tag| is_picture(tag)).await?;
 		// Without a word.
 		drop(publisher);
 		let mut publisher = Pusher::publish(address, "live", "key").await?;
@@ -152,6 +151,7 @@ fn tracks_come_and_go_and_viewers_see_one_broadcast() {
 		ensure!(summary["gaps"] == 0 && summary["rejectedBytes"] == 0, "{summary}");
 		scene.origin.process.interrupt().await?;
 		let windows = scene.origin.windows()?;
+		left_out(&windows, &fs::read_to_string(lab.path("origin.log"))?)?;
 		let record = Record::read(&scene.origin.record, &windows).await?;
 		for (span, shows, sounds) in [
 			(without, Shows::Moving, false),
@@ -188,7 +188,11 @@ async fn viewer_saw_all_of_it(scene: &Scene, player: &Player) -> Result<()> {
 	scene.origin.recording()?.check_output(&player.recording()?)?;
 	ensure!(probe(player.output()).await?.len() == 2, "not two tracks");
 	let pictures = decode(player.output(), 3_600).await?;
-	ensure!(pictures == 60 * seen.len() as u64, "{pictures} in {} windows", seen.len());
+	ensure!(
+		pictures == 60 * seen.len() as u64,
+		"{pictures} in {} windows",
+		seen.len()
+	);
 	Ok(())
 }
 
@@ -208,7 +212,11 @@ fn logs_say_it_once(lab: &Lab) -> Result<()> {
 		("left in order", 2),
 		("is lost: its connection is closed", 1),
 	] {
-		ensure!(said(words) == times, "{words:?} is said {} times: {origin}", said(words));
+		ensure!(
+			said(words) == times,
+			"{words:?} is said {} times: {origin}",
+			said(words)
+		);
 	}
 	ensure!(origin.lines().count() < 40, "{origin}");
 	for wrong in ["swscaler", "Invalid", "ERROR"] {
@@ -223,7 +231,10 @@ fn logs_say_it_once(lab: &Lab) -> Result<()> {
 }
 
 /// All playlists that a player served, as a page asks for them.
-struct Playlists(tokio::task::JoinHandle<Vec<String>>, std::sync::Arc<std::sync::atomic::AtomicBool>);
+struct Playlists(
+	tokio::task::JoinHandle<Vec<String>>,
+	std::sync::Arc<std::sync::atomic::AtomicBool>,
+);
 
 /// What they were.
 struct Served(Vec<String>);
@@ -373,9 +384,16 @@ fn encoders_of_all_kinds_are_taken_as_they_are() {
 		taken.push(("B-frames in chunks of a byte", publisher.push(&fast, 5.5).await?));
 		// The same connection publishes again, in large chunks, with another size, rate and sampling, and changes them once more.
 		publisher
-			.say(publisher.script().call("deleteStream", 4.0, &[]).call("createStream", 5.0, &[]))
+			.say(
+				publisher
+					.script()
+					.call("deleteStream", 4.0, &[])
+					.call("createStream", 5.0, &[]),
+			)
 			.await?;
-		publisher.say(publisher.script().call("publish", 6.0, &["key"]).chunks_of(65_536)).await?;
+		publisher
+			.say(publisher.script().call("publish", 6.0, &["key"]).chunks_of(65_536))
+			.await?;
 		let mut publisher = publisher.anew();
 		taken.push(("published twice", publisher.push(&clip, 5.5).await?));
 		taken.push((RARE, publisher.push_another(&slow, 5.5).await?));
@@ -411,7 +429,12 @@ fn encoders_of_all_kinds_are_taken_as_they_are() {
 		};
 		publisher.push_edited(&clip, 1.0, often).await?;
 		publisher.say(odd(publisher.script())).await?;
-		taken.push(("late and frequent headers", publisher.push_edited(&clip, 6.0, |at, tag| often(at + 1.0, tag)).await?));
+		taken.push((
+			"late and frequent headers",
+			publisher
+				.push_edited(&clip, 6.0, |at, tag| often(at + 1.0, tag))
+				.await?,
+		));
 		publisher.leave().await?;
 
 		let mut publisher = door.publisher().await?;
@@ -451,7 +474,11 @@ fn enhanced(tag: Tag) -> Tag {
 	let body = match tag.kind {
 		Kind::Picture => {
 			let mark = 0x80 | tag.body[0] & 0x70 | tag.body[1];
-			let rest = if tag.body[1] == 1 { &tag.body[2..] } else { &tag.body[5..] };
+			let rest = if tag.body[1] == 1 {
+				&tag.body[2..]
+			} else {
+				&tag.body[5..]
+			};
 			[&[mark], &b"avc1"[..], rest].concat()
 		},
 		Kind::Sound => [&[0x90 | tag.body[1]], &b"mp4a"[..], &tag.body[2..]].concat(),
@@ -494,20 +521,32 @@ fn nobody_keeps_whoever_has_the_key_out() {
 		for script in [
 			Script::default().raw(&[3]),
 			Script::hello(),
-			Script::hello().connect(&[("app", "live")]).call("createStream", 2.0, &[]),
+			Script::hello()
+				.connect(&[("app", "live")])
+				.call("createStream", 2.0, &[]),
 		] {
 			let mut stranger = Pusher::connect(door.address).await?;
 			stranger.say(script).await?;
 			strangers.push(stranger);
 		}
-		for said in [&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], b"\x16\x03\x01\x02\0\x01\0\x01\xFC\x03\x03", b"SSH-2.0-x\r\n"] {
+		for said in [
+			&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..],
+			b"\x16\x03\x01\x02\0\x01\0\x01\xFC\x03\x03",
+			b"SSH-2.0-x\r\n",
+		] {
 			for _ in 0..3 {
 				let mut probe = Pusher::connect(door.address).await?;
 				probe.say(Script::default().raw(said)).await?;
 				probe.closed().await?;
 			}
 		}
-		for (app, wrong) in [("live", "guess"), ("live", ""), ("", key.as_str()), ("live/a", "b"), ("other", key.as_str())] {
+		for (app, wrong) in [
+			("live", "guess"),
+			("live", ""),
+			("", key.as_str()),
+			("live/a", "b"),
+			("other", key.as_str()),
+		] {
 			let mut stranger = Pusher::publish(door.address, app, wrong).await?;
 			let told = stranger.closed().await?;
 			ensure!(told.contains("wrong stream key"), "{app:?}, {wrong:?}: {told:?}");
@@ -519,7 +558,12 @@ fn nobody_keeps_whoever_has_the_key_out() {
 		let came = first.push(&clip, 5.0).await?;
 		// It vanishes: no word, no FIN. Another one comes from elsewhere.
 		sleep(Duration::from_millis(1_200)).await;
-		let mut second = Pusher::publish(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], door.address.port())), "live", &key).await?;
+		let mut second = Pusher::publish(
+			SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], door.address.port())),
+			"live",
+			&key,
+		)
+		.await?;
 		let back = second.push(&clip, 5.0).await?;
 		ensure!(first.closed().await?.contains("taken over"), "{:?}", first.heard());
 		// Replaced while it sends; and whoever comes next is not let in at once.
@@ -536,11 +580,18 @@ fn nobody_keeps_whoever_has_the_key_out() {
 			// Until its connection is closed under its hands.
 			let _ = second.push(&clip, 60.0).await;
 			let told = second.closed().await?;
-			ensure!(told.contains("another publisher with this stream key has taken over"), "{told:?}");
+			ensure!(
+				told.contains("another publisher with this stream key has taken over"),
+				"{told:?}"
+			);
 			let mut newcomer = door.publisher().await?;
 			let _ = newcomer.push(&clip, 60.0).await;
 			let told = newcomer.closed().await?;
-			ensure!(told.contains("try again in 30 s"), "after {:?}: {told:?}", began.elapsed());
+			ensure!(
+				told.contains("try again in 30 s"),
+				"after {:?}: {told:?}",
+				began.elapsed()
+			);
 			decided.set(true);
 			Ok(())
 		};

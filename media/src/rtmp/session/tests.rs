@@ -290,8 +290,9 @@ fn nothing_is_read_before_the_answer_and_nothing_behind_a_refusal() {
 
 #[test]
 fn messages_are_longer_only_for_who_publishes() {
-	let long =
-		|peer: Peer, length: usize| Server::default().feed(peer.message(kinds::PICTURE, 0, &vec![0x17; length]).bytes());
+	let long = |peer: Peer, length: usize| {
+		Server::default().feed(peer.message(kinds::PICTURE, 0, &vec![0x17; length]).bytes())
+	};
 	let error = |limit: usize| {
 		Err(RtmpError::Chunk(chunk::ChunkError::Long {
 			length: limit + 1,
