@@ -356,7 +356,7 @@ fn crowds_and_full_disks_end_neither_watching_nor_broadcasting() {
 		let stored = said.matches("payments cannot be stored").count();
 		ensure!(stored <= 2, "{said}");
 		let said = log(lab, "full")?;
-		for wrong in ["left", "stalled", "blacklisted", "NotServed", "Unpaid"] {
+		for wrong in ["left relayer", "stalled", "blacklisted", "NotServed", "Unpaid"] {
 			ensure!(!said.contains(wrong), "{said}");
 		}
 		player.process.interrupt().await?;
