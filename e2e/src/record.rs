@@ -150,7 +150,7 @@ impl Record {
 	}
 
 	/// Checks that this was seen and heard from a little after the span's begin, when the buffer is filled, to its end. Where the
-	/// machine could not keep up, most of it has to be right, if there is enough to be judged.
+	/// machine could not keep up, half of it has to be right, if there is enough to be judged.
 	pub fn shows(&self, span: Span, shows: Shows, sounds: bool, gauge: &Gauge) -> Result<()> {
 		let late = gauge.late();
 		let from = span.begin + DELAY_MS + late.as_millis() as u64;
@@ -180,7 +180,7 @@ impl Record {
 		});
 		let (right, all) = (right.count(), judged.len());
 		ensure!(
-			right == all || busy && 3 * right >= 2 * all,
+			right == all || busy && 2 * right >= all,
 			"{span:?} should have been {shows:?}, with sound {sounds}: {right} of {all} are, of {:?}",
 			self.around(span)
 		);

@@ -133,7 +133,7 @@ fn tracks_come_and_go_and_viewers_see_one_broadcast() {
 		publisher.leave().await?;
 		let away = pause(5).await;
 		let mut publisher = Pusher::publish(address, "live", "key").await?;
-		let silent = publisher.push_only(&clip, 6.0, |tag| is_picture(tag)).await?;
+		let silent = publisher.push_only(&clip, 6.0, is_picture).await?;
 		// Without a word.
 		drop(publisher);
 		let mut publisher = Pusher::publish(address, "live", "key").await?;

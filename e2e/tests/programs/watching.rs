@@ -35,11 +35,10 @@ use tokio::time::sleep;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A publisher's address, and what tells an origin to wait for it there.
-fn door(lab: &Lab) -> Result<(SocketAddr, [String; 2])> {
+fn door() -> Result<(SocketAddr, [String; 2])> {
 	let port = free_port()?;
 	// The key in the address: this test keeps nothing secret.
 	let input = format!("rtmp://127.0.0.1:{port}/live/key");
-	let _ = lab;
 	Ok((SocketAddr::from(([127, 0, 0, 1], port)), ["--input".into(), input]))
 }
 
@@ -117,7 +116,7 @@ async fn fetch(player: &Player, kept: &mut BTreeMap<String, Vec<u8>>) -> Result<
 #[test]
 fn a_page_that_stays_open_is_served_before_between_and_after_broadcasts() {
 	Lab::run(async |lab| {
-		let (address, input) = door(lab)?;
+		let (address, input) = door()?;
 		let input: Vec<&str> = input.iter().map(String::as_str).collect();
 		let network = Network::shared(lab).await?;
 		let clip = Clip::usual(lab).await?;
@@ -389,7 +388,7 @@ async fn plays_on(player: &mut Player, before: Option<u64>) -> Result<u64> {
 #[test]
 fn a_pause_is_nobodys_fault_and_nothing_old_is_sold_in_it() {
 	Lab::run(async |lab| {
-		let (address, input) = door(lab)?;
+		let (address, input) = door()?;
 		let arguments: Vec<&str> = input.iter().map(String::as_str).collect();
 		let clip = Clip::usual(lab).await?;
 		let gauge = Gauge::default();
