@@ -7,9 +7,12 @@
 //! | [`books`] | the chain's money, read from finalised blocks |
 //! | [`bridge`] | the L2, and the agent between it and the chain |
 //! | [`media`] | what was broadcast against what arrived |
+//! | [`http`] | what HTTP servers answer |
 //! | [`network`] | four validators, and people with money; one that several tests share |
 //! | [`programs`] | origin, relayer and player, as a person starts them |
 //! | [`scene`] | all of these together |
+//! | [`pusher`] | a publisher over RTMP, with every fault that is asked for |
+//! | [`record`] | what of it was broadcast: windows without a seam, what is seen and heard when |
 //! | [`byzantine`] | relayers that cheat |
 //! | [`demo`] | what `scripts/demo` runs |
 //! | [`crossing`] | what `scripts/bench bridge-latency` runs |
@@ -22,11 +25,14 @@ pub mod bridge;
 pub mod byzantine;
 pub mod crossing;
 pub mod demo;
+pub mod http;
 pub mod lab;
 pub mod media;
 pub mod network;
 pub mod process;
 pub mod programs;
+pub mod pusher;
+pub mod record;
 pub mod scene;
 pub mod throughput;
 

@@ -24,6 +24,8 @@ pub struct Window {
 	pub root: Hash,
 	/// Capture of its first frame: Unix time, milliseconds.
 	pub start_ms: u64,
+	/// Origin: when it was published. Unix time, milliseconds.
+	pub published_ms: Option<u64>,
 	/// Player: when it was verified and written. Unix time, milliseconds.
 	pub playable_ms: Option<u64>,
 	/// Player: peer id of the relayer that delivered it.

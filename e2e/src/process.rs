@@ -5,7 +5,7 @@ use anyhow::{bail, Context, Result};
 use nix::{
 	sys::{
 		prctl,
-		signal::{killpg, Signal},
+		signal::{self, killpg, SigHandler, Signal},
 		wait::waitpid,
 	},
 	unistd::Pid,
@@ -14,7 +14,6 @@ use serde_json::Value;
 use std::{
 	env, fs,
 	fs::File,
-	io,
 	path::PathBuf,
 	process::{ExitStatus, Output, Stdio},
 	time::Duration,
@@ -62,6 +61,28 @@ pub fn tool(name: &str) -> Result<PathBuf> {
 		.map(|dir| dir.join(name))
 		.find(|path| path.is_file())
 		.with_context(|| format!("{name} is not installed: run scripts/setup"))
+}
+
+/// The same command, started by a tool that does something to itself first, such as `prlimit` or `env`.
+pub fn under(tool_and_arguments: &[&str], command: &Command) -> Result<Command> {
+	let (name, arguments) = tool_and_arguments.split_first().context("a tool has a name")?;
+	let command = command.as_std();
+	let mut under = Command::new(tool(name)?);
+	under
+		.args(arguments)
+		.arg(command.get_program())
+		.args(command.get_args());
+	Ok(under)
+}
+
+/// Sets a soft limit of a running program, as `prlimit` names it: `nofile`, `fsize`; `unlimited` is none.
+pub async fn limit(pid: Pid, what: &str, most: &str) -> Result<()> {
+	let mut prlimit = Command::new(tool("prlimit")?);
+	prlimit.args(["--pid", &pid.to_string(), &format!("--{what}={most}:")]);
+	let done = output(&mut prlimit, PATIENCE).await?;
+	let said = String::from_utf8_lossy(&done.stderr);
+	anyhow::ensure!(done.status.success(), "prlimit: {said}");
+	Ok(())
 }
 
 /// A running program. Killed with its whole process group when dropped, and by the kernel when this program dies.
@@ -175,6 +196,12 @@ impl Process {
 		self.wait(PATIENCE).await
 	}
 
+	/// Asks it to end, as a machine that shuts down does, and waits for that.
+	pub async fn terminate(&mut self) -> Result<ExitStatus> {
+		nix::sys::signal::kill(self.group, Signal::SIGTERM)?;
+		self.wait(PATIENCE).await
+	}
+
 	/// kill -9, of it alone, and waits until it is gone.
 	pub async fn kill_9(&mut self) -> Result<()> {
 		nix::sys::signal::kill(self.group, Signal::SIGKILL)?;
@@ -203,11 +230,18 @@ pub async fn output(command: &mut Command, limit: Duration) -> Result<Output> {
 		.with_context(|| format!("{name} does not start"))
 }
 
-/// In its own process group, so that Ctrl-C reaches only the program that owns it; killed by the kernel with its parent.
+/// In its own process group, so that Ctrl-C reaches only the program that owns it; killed by the kernel with its parent. A file that
+/// may not grow ([`limit`]) is to it what a full disk is: an error, and no signal.
 fn own_group(command: &mut Command) -> &mut Command {
 	command.process_group(0);
-	// SAFETY: prctl(2) is one system call: it allocates nothing and takes no lock, as a fork's child must not.
-	unsafe { command.pre_exec(|| prctl::set_pdeathsig(Signal::SIGKILL).map_err(io::Error::from)) }
+	let prepare = || {
+		// SAFETY: nothing handles the signal, and nothing of this process is touched.
+		unsafe { signal::signal(Signal::SIGXFSZ, SigHandler::SigIgn) }?;
+		prctl::set_pdeathsig(Signal::SIGKILL)?;
+		Ok(())
+	};
+	// SAFETY: both are one system call each: they allocate nothing and take no lock, as a fork's child must not.
+	unsafe { command.pre_exec(prepare) }
 }
 
 async fn forward(stdout: ChildStdout, lines: mpsc::Sender<String>) {

@@ -2,6 +2,7 @@
 
 use crate::{
 	bridge::Session,
+	http,
 	lab::{free_port, Lab},
 	media::{window_log, Recording, Window},
 	network::{Network, Person},
@@ -19,8 +20,6 @@ use std::{
 	time::Duration,
 };
 use tokio::{
-	io::{AsyncReadExt, AsyncWriteExt},
-	net::TcpStream,
 	process::Command,
 	time::{sleep, timeout},
 };
@@ -96,20 +95,26 @@ pub async fn trade(network: &Network, who: &Person, what: &str, stream: u64, mor
 	run_once(&mut trade).await.with_context(|| what.to_owned())
 }
 
-/// A running origin, broadcasting FFmpeg's test pattern.
+/// FFmpeg's test picture, for whoever needs a broadcast of anything.
+pub const TEST_PICTURE: &[&str] = &["--input", "test"];
+
+/// A running origin.
 pub struct Origin {
 	/// Number of the stream key.
 	pub stream: u64,
 	/// Where relayers reach it: `MULTIADDR/p2p/ID`.
 	pub address: String,
+	/// Its first line.
+	pub said: Value,
 	/// The process.
 	pub process: Process,
-	record: PathBuf,
+	/// What it broadcasts, as a file.
+	pub record: PathBuf,
 	log: PathBuf,
 }
 
 impl Origin {
-	/// Starts it; returns once it listens. Serves relayers that are registered, or with `open` anyone.
+	/// Starts it with the test picture; returns once it listens. Serves relayers that are registered, or with `open` anyone.
 	pub async fn start(lab: &Lab, network: &Network, broadcaster: &Person, stream: u64, open: bool) -> Result<Self> {
 		Self::start_as(lab, "origin", network, broadcaster, stream, open).await
 	}
@@ -123,28 +128,52 @@ impl Origin {
 		stream: u64,
 		open: bool,
 	) -> Result<Self> {
-		let (record, log) = (lab.path(&format!("{name}.mp4")), lab.path(&format!("{name}.windows")));
+		let mut run = Self::command(lab, name, network, broadcaster, stream)?;
+		run.args(TEST_PICTURE);
+		if open {
+			run.arg("--open");
+		}
+		Self::run(lab, name, stream, &mut run).await
+	}
+
+	/// Its command line, but for what it broadcasts, on a port of its own; its files are called `name`.
+	pub fn command(lab: &Lab, name: &str, network: &Network, broadcaster: &Person, stream: u64) -> Result<Command> {
+		Self::command_at(lab, name, network, broadcaster, stream, "/ip4/127.0.0.1/udp/0/quic-v1")
+	}
+
+	/// The same; relayers reach it at `listen`.
+	pub fn command_at(
+		lab: &Lab,
+		name: &str,
+		network: &Network,
+		broadcaster: &Person,
+		stream: u64,
+		listen: &str,
+	) -> Result<Command> {
 		let mut run = command("clustercast-origin", "run", network)?;
-		run.args(["--stream", &stream.to_string(), "--input", "test"])
-			.args(["--listen", "/ip4/127.0.0.1/udp/0/quic-v1"])
+		run.args(["--stream", &stream.to_string(), "--listen", listen])
 			.arg("--signing-key")
 			.arg(&broadcaster.key_file)
 			.arg("--state")
 			.arg(lab.path(name))
 			.arg("--record")
-			.arg(&record)
+			.arg(lab.path(&format!("{name}.mp4")))
 			.arg("--window-log")
-			.arg(&log);
-		if open {
-			run.arg("--open");
-		}
-		let mut process = Process::spawn(lab, name, &mut run)?;
+			.arg(lab.path(&format!("{name}.windows")));
+		Ok(run)
+	}
+
+	/// Starts what [`Origin::command`] made; returns once it listens.
+	pub async fn run(lab: &Lab, name: &str, stream: u64, run: &mut Command) -> Result<Self> {
+		let mut process = Process::spawn(lab, name, run)?;
+		let said = process.json_line().await?;
 		Ok(Self {
 			stream,
-			address: listening(&mut process).await?,
+			address: address(&said)?,
+			said,
 			process,
-			record,
-			log,
+			record: lab.path(&format!("{name}.mp4")),
+			log: lab.path(&format!("{name}.windows")),
 		})
 	}
 
@@ -211,6 +240,11 @@ impl Relayer {
 		self.terms
 	}
 
+	/// Where it serves its metrics: `HOST:PORT`.
+	pub fn metrics(&self) -> String {
+		format!("127.0.0.1:{}", self.metrics_port)
+	}
+
 	/// Its peer id.
 	pub fn peer(&self) -> &str {
 		self.address.rsplit('/').next().expect("a split has a last part")
@@ -218,6 +252,12 @@ impl Relayer {
 
 	/// Runs it below `upstream`; returns once it listens.
 	pub async fn run(&mut self, lab: &Lab, network: &Network, upstream: &str, stream: u64) -> Result<()> {
+		let mut run = self.command(network, upstream, stream)?;
+		self.start(lab, &mut run).await
+	}
+
+	/// The command line of [`Relayer::run`].
+	pub fn command(&self, network: &Network, upstream: &str, stream: u64) -> Result<Command> {
 		let terms = self.terms;
 		let mut run = command("clustercast-relayer", "run", network)?;
 		run.args(["--account", &self.person.uri, "--listen", &self.listen])
@@ -233,7 +273,12 @@ impl Relayer {
 			.arg(&self.person.key_file)
 			.arg("--state")
 			.arg(&self.state);
-		let mut process = Process::spawn(lab, &self.name, &mut run)?;
+		Ok(run)
+	}
+
+	/// Starts what [`Relayer::command`] made; returns once it listens.
+	pub async fn start(&mut self, lab: &Lab, run: &mut Command) -> Result<()> {
+		let mut process = Process::spawn(lab, &self.name, run)?;
 		let address = listening(&mut process).await?;
 		ensure!(
 			address == self.address,
@@ -251,7 +296,7 @@ impl Relayer {
 
 	/// What it counted since it started.
 	pub async fn counts(&self) -> Result<Counts> {
-		let text = http_get(self.metrics_port, "/metrics").await?;
+		let text = http::text(&format!("http://{}/metrics", self.metrics())).await?;
 		let sum = |name: &str| {
 			let samples = text.lines().filter(|line| line.split([' ', '{']).next() == Some(name));
 			samples
@@ -311,23 +356,6 @@ impl AddAssign for Counts {
 	}
 }
 
-/// Body of a page on loopback.
-async fn http_get(port: u16, path: &str) -> Result<String> {
-	let get = async {
-		let mut connection = TcpStream::connect(("127.0.0.1", port)).await?;
-		let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-		connection.write_all(request.as_bytes()).await?;
-		let mut answer = String::new();
-		connection.read_to_string(&mut answer).await?;
-		anyhow::Ok(answer)
-	};
-	let answer = timeout(PATIENCE, get)
-		.await
-		.with_context(|| format!("port {port} does not answer"))??;
-	ensure!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
-	Ok(answer)
-}
-
 /// Registers a relayer that is reached at `listen`.
 pub async fn register(network: &Network, person: &Person, listen: &str, price_per_gb: u64) -> Result<()> {
 	let mut register = command("clustercast-relayer", "register", network)?;
@@ -383,8 +411,20 @@ impl Player {
 		hls_port: u16,
 		more: &[&str],
 	) -> Result<Self> {
-		let (output, log) = (lab.path(&format!("{name}.mp4")), lab.path(&format!("{name}.windows")));
-		let summary = lab.path(&format!("{name}.json"));
+		let mut watch = Self::command(lab, name, network, viewer, stream, hls_port, "wallet")?;
+		Self::run(lab, name, hls_port, watch.args(more))
+	}
+
+	/// The command line of [`Player::watch`]; its state is called `state`. Several may have one, one after the other.
+	pub fn command(
+		lab: &Lab,
+		name: &str,
+		network: &Network,
+		viewer: &Person,
+		stream: u64,
+		hls_port: u16,
+		state: &str,
+	) -> Result<Command> {
 		let hls = format!("127.0.0.1:{hls_port}");
 		let mut watch = command("clustercast-player", "watch", network)?;
 		watch
@@ -398,20 +438,24 @@ impl Player {
 			])
 			.args(["--hls", &hls, "--max-price-per-gb", &MAX_PRICE_PER_GB.to_string()])
 			.arg("--state")
-			.arg(lab.path("wallet"))
+			.arg(lab.path(state))
 			.arg("--output")
-			.arg(&output)
+			.arg(lab.path(&format!("{name}.mp4")))
 			.arg("--window-log")
-			.arg(&log)
+			.arg(lab.path(&format!("{name}.windows")))
 			.arg("--json")
-			.arg(&summary);
-		watch.args(more);
+			.arg(lab.path(&format!("{name}.json")));
+		Ok(watch)
+	}
+
+	/// Starts what [`Player::command`] made.
+	pub fn run(lab: &Lab, name: &str, hls_port: u16, watch: &mut Command) -> Result<Self> {
 		Ok(Self {
-			process: Process::spawn(lab, name, &mut watch)?,
-			output,
-			hls: format!("http://{hls}/index.m3u8"),
-			log,
-			summary,
+			process: Process::spawn(lab, name, watch)?,
+			output: lab.path(&format!("{name}.mp4")),
+			hls: format!("http://127.0.0.1:{hls_port}/index.m3u8"),
+			log: lab.path(&format!("{name}.windows")),
+			summary: lab.path(&format!("{name}.json")),
 		})
 	}
 
@@ -478,7 +522,10 @@ pub fn success(what: &str, status: ExitStatus) -> Result<()> {
 
 /// The address in a program's first line.
 async fn listening(process: &mut Process) -> Result<String> {
-	let line = process.json_line().await?;
+	address(&process.json_line().await?)
+}
+
+fn address(line: &Value) -> Result<String> {
 	let address = line["listening"].as_str();
 	address
 		.map(str::to_owned)

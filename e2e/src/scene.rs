@@ -6,7 +6,7 @@ use crate::{
 	bridge::{deposit, Bridge, Wallet, L2},
 	lab::{free_port, Lab},
 	network::{Network, Person, START_MONEY},
-	programs::{mint, session, Origin, Player, Relayer, Terms},
+	programs::{mint, session, Origin, Player, Relayer, Terms, TEST_PICTURE},
 };
 use anyhow::{ensure, Result};
 use clustercast_primitives::{amount::USDC, AccountId, Balance, BlockNumber, Hash};
@@ -73,9 +73,14 @@ impl Scene {
 
 	/// The same on a chain that is there.
 	pub async fn start_on(lab: &Lab, network: Network, terms: &[Terms]) -> Result<Self> {
+		Self::start_showing(lab, network, TEST_PICTURE, terms).await
+	}
+
+	/// The same; `input` is what tells the origin what to broadcast.
+	pub async fn start_showing(lab: &Lab, network: Network, input: &[&str], terms: &[Terms]) -> Result<Self> {
 		let viewer = Person::new(lab, "viewer")?;
 		let money = vec![(viewer.account, START_MONEY)];
-		Self::set(lab, network, None, viewer, money, terms).await
+		Self::set(lab, network, None, viewer, money, input, terms).await
 	}
 
 	/// The same beside an L2 from which all money comes; the viewer has an Ethereum key and 20 USDC there, and deposits
@@ -91,7 +96,7 @@ impl Scene {
 		let amounts = (VIEWER_MONEY, VIEWER_ESCROW);
 		deposit(&network, &bridge.l2, &wallet, &viewer.account, amounts, Some(session)).await?;
 		bridge.arrived(&network, &viewer.account, VIEWER_MONEY).await?;
-		Self::set(lab, network, Some(bridge), viewer, Vec::new(), terms).await
+		Self::set(lab, network, Some(bridge), viewer, Vec::new(), TEST_PICTURE, terms).await
 	}
 
 	/// Everybody else joins the viewer; all get their money, it `money`.
@@ -101,6 +106,7 @@ impl Scene {
 		bridge: Option<Bridge>,
 		viewer: Person,
 		mut money: Vec<(AccountId, Balance)>,
+		input: &[&str],
 		terms: &[Terms],
 	) -> Result<Self> {
 		let broadcaster = Person::new(lab, "broadcaster")?;
@@ -123,7 +129,8 @@ impl Scene {
 			.map(|((person, name), terms)| Relayer::register(lab, &network, person, name, *terms));
 		let (stream, mut relayers) =
 			try_join(mint(&network, &broadcaster, PRICE_PER_GB), try_join_all(register)).await?;
-		let origin = Origin::start(lab, &network, &broadcaster, stream, false).await?;
+		let mut run = Origin::command(lab, "origin", &network, &broadcaster, stream)?;
+		let origin = Origin::run(lab, "origin", stream, run.args(input)).await?;
 		for relayer in &mut relayers {
 			relayer.run(lab, &network, &origin.address, stream).await?;
 		}

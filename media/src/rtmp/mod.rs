@@ -12,6 +12,7 @@
 //! | [`chunk`] | messages out of interleaved chunks |
 //! | [`amf`] | AMF0 values of bounded depth and number |
 //! | [`metadata`] | what a publisher says of its stream |
+//! | [`script`] | the publisher's side, for tests |
 //!
 //! Sources: Adobe's Real Time Messaging Protocol 1.0, Action Message Format 0; Veovera Enhanced RTMP v2. Why not `scuffle-rtmp`
 //! 0.2: its AMF reader recurses and allocates as deep and as much as a stranger says, its limits are fixed (10 MiB before
@@ -22,9 +23,11 @@ pub mod amf;
 pub mod chunk;
 pub mod handshake;
 pub mod metadata;
+pub mod script;
 pub mod session;
 
 pub use metadata::Metadata;
+pub use script::Script;
 pub use session::{Event, Path, Refusal, Session};
 
 /// Most that a stranger's connection may cost.

@@ -1,31 +1,28 @@
 //! A publisher's bytes, as OBS sends them, and as faulty ones do.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::BytesMut;
 use clustercast_media::{
 	flv::{Kind, Tag},
 	rtmp::{
+		self,
 		amf::{self, Property},
-		chunk::{self, Message},
 	},
 };
 
 /// Bytes that a publisher sends, put together.
 #[derive(Clone, Default)]
-pub struct Script(pub BytesMut);
+pub struct Script(rtmp::Script);
 
 impl Script {
 	/// The greeting.
 	pub fn hello() -> Self {
-		let mut script = Self::default();
-		script.0.put_u8(3);
-		script.0.put_bytes(7, 2 * 1536);
-		script
+		Self(rtmp::Script::hello())
 	}
 
 	/// All up to `publish`, of a path as OBS sends it.
 	pub fn publish(app: &str, name: &str) -> Self {
-		Self::hello()
-			.connect(app)
+		let connect = [("app", app), ("flashVer", "FMLE/3.0")];
+		Self(rtmp::Script::hello().connect(&connect))
 			.call("createStream", None)
 			.call("publish", Some(name))
 	}
@@ -35,37 +32,12 @@ impl Script {
 		Self::publish("live", "key").headers().frame(0, true)
 	}
 
-	pub fn message(mut self, kind: u8, stamp: u32, payload: &[u8]) -> Self {
-		let message = Message {
-			kind,
-			stream: 1,
-			stamp,
-			payload: Bytes::copy_from_slice(payload),
-		};
-		chunk::write(4, chunk::DEFAULT_SIZE, &message, &mut self.0);
-		self
-	}
-
-	fn connect(self, app: &str) -> Self {
-		let mut out = BytesMut::new();
-		amf::put_text(&mut out, "connect");
-		amf::put_number(&mut out, 1.0);
-		amf::put_object(
-			&mut out,
-			&[("app", Property::Text(app)), ("flashVer", Property::Text("FMLE/3.0"))],
-		);
-		self.message(20, 0, &out)
+	pub fn message(self, kind: u8, stamp: u32, payload: &[u8]) -> Self {
+		Self(self.0.message(kind, stamp, payload))
 	}
 
 	pub fn call(self, name: &str, argument: Option<&str>) -> Self {
-		let mut out = BytesMut::new();
-		amf::put_text(&mut out, name);
-		amf::put_number(&mut out, 2.0);
-		amf::put_null(&mut out);
-		argument
-			.into_iter()
-			.for_each(|argument| amf::put_text(&mut out, argument));
-		self.message(20, 0, &out)
+		Self(self.0.call(name, 2.0, argument.as_slice()))
 	}
 
 	pub fn metadata(self) -> Self {
@@ -117,7 +89,7 @@ impl Script {
 	}
 
 	pub fn bytes(&self) -> &[u8] {
-		&self.0
+		self.0.bytes()
 	}
 }
 

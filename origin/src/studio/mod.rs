@@ -40,8 +40,9 @@ use tokio::{
 };
 use wall::Wall;
 
-/// How long a newcomer's first key frame may take to be decoded.
-const PROOF_LIMIT: Duration = Duration::from_secs(3);
+/// How long a newcomer's first key frame may take to be decoded. A machine that is busy takes seconds to start FFmpeg, and "cannot
+/// be decoded" is not to be said of it; the door gives a newcomer 12 s.
+const PROOF_LIMIT: Duration = Duration::from_secs(10);
 
 /// Between two looks at what the input leaves out.
 const LOOK: Duration = Duration::from_secs(1);

@@ -1,65 +1,11 @@
 //! Whole connections of publishers as OBS, FFmpeg and others make them.
 
 use super::*;
-use crate::{flv::Kind, rtmp::handshake::HandshakeError};
+use crate::{
+	flv::Kind,
+	rtmp::{handshake::HandshakeError, Script as Peer},
+};
 use proptest::prelude::*;
-
-/// A publisher's bytes.
-#[derive(Clone, Default)]
-struct Peer(BytesMut);
-
-impl Peer {
-	/// That has sent its greeting.
-	fn new() -> Self {
-		let mut peer = Self::default();
-		peer.0.put_u8(3);
-		peer.0.put_bytes(7, 2 * 1536);
-		peer
-	}
-
-	fn message(mut self, kind: u8, stamp: u32, payload: &[u8]) -> Self {
-		let message = Message {
-			kind,
-			stream: 1,
-			stamp,
-			payload: Bytes::copy_from_slice(payload),
-		};
-		chunk::write(4, chunk::DEFAULT_SIZE, &message, &mut self.0);
-		self
-	}
-
-	fn call(self, name: &str, transaction: f64, arguments: &[&str]) -> Self {
-		let mut out = BytesMut::new();
-		amf::put_text(&mut out, name);
-		amf::put_number(&mut out, transaction);
-		amf::put_null(&mut out);
-		arguments.iter().for_each(|argument| amf::put_text(&mut out, argument));
-		self.message(kinds::COMMAND, 0, &out)
-	}
-
-	fn connect(self, properties: &[(&str, &str)]) -> Self {
-		let properties: Vec<_> = properties.iter().map(|(k, v)| (*k, Property::Text(v))).collect();
-		let mut out = BytesMut::new();
-		amf::put_text(&mut out, "connect");
-		amf::put_number(&mut out, 1.0);
-		amf::put_object(&mut out, &properties);
-		self.message(kinds::COMMAND, 0, &out)
-	}
-
-	/// As OBS does, up to `publish`.
-	fn obs(app: &str, key: &str) -> Self {
-		Self::new()
-			.connect(&[
-				("app", app),
-				("flashVer", "FMLE/3.0 (compatible; FMSc/1.0)"),
-				("tcUrl", "rtmp://h/live"),
-			])
-			.call("releaseStream", 2.0, &[key])
-			.call("FCPublish", 3.0, &[key])
-			.call("createStream", 4.0, &[])
-			.call("publish", 5.0, &[key, "live"])
-	}
-}
 
 /// A session that accepts whoever asks, and what came of it.
 #[derive(Default)]
@@ -84,7 +30,7 @@ impl Server {
 
 	fn of(peer: &Peer) -> Self {
 		let mut server = Self::default();
-		server.feed(&peer.0).unwrap();
+		server.feed(peer.bytes()).unwrap();
 		server
 	}
 
@@ -171,7 +117,7 @@ fn app_and_name_are_one_path_wherever_they_are_split() {
 	};
 	assert_eq!(path.joined_without_slashes(), b"live//key");
 	// No app: from the address.
-	let peer = Peer::new()
+	let peer = Peer::hello()
 		.connect(&[("tcUrl", "rtmp://h:1935/live/a")])
 		.call("publish", 2.0, &["b", "live"]);
 	assert_eq!(Server::of(&peer).path(), b"live/a/b");
@@ -181,7 +127,7 @@ fn app_and_name_are_one_path_wherever_they_are_split() {
 fn nothing_that_is_printed_for_debugging_holds_the_key() {
 	let mut session = Session::default();
 	let peer = Peer::obs("live/hush", "hush");
-	let mut rest = &peer.0[..];
+	let mut rest = peer.bytes();
 	let event = session.read(&mut rest).unwrap();
 	assert!(matches!(event, Some(Event::Publish { .. })));
 	let printed = format!("{event:?} {:?} {:?}", session.app, session.program);
@@ -193,10 +139,10 @@ fn nothing_that_is_printed_for_debugging_holds_the_key() {
 fn media_comes_with_its_stamp_and_nothing_before_it_is_let_in() {
 	let tag = b"\x17\x01\0\0\0key";
 	let stamps = [0, 23, (1 << 24) - 2, 1 << 24, (1 << 31) - 1, 1 << 31, u32::MAX, 5];
-	let mut peer = Peer::new()
+	let mut peer = Peer::hello()
 		.message(kinds::PICTURE, 1, tag)
 		.message(kinds::AGGREGATE, 1, tag);
-	peer.0.extend_from_slice(&Peer::obs("live", "key").0[1 + 2 * 1536..]);
+	peer = peer.raw(&Peer::obs("live", "key").bytes()[1 + 2 * 1536..]);
 	let peer = stamps.iter().fold(peer, |peer, stamp| {
 		peer.message(kinds::PICTURE, *stamp, &[&tag[..], &[9; 500]].concat())
 	});
@@ -279,7 +225,7 @@ fn commands_wrapped_for_amf3_are_taken() {
 	amf::put_number(&mut publish, 5.0);
 	amf::put_null(&mut publish);
 	amf::put_text(&mut publish, "key");
-	let peer = Peer::new()
+	let peer = Peer::hello()
 		.connect(&[("app", "live")])
 		.message(kinds::COMMAND_3, 0, &[&[0], &publish[..]].concat())
 		.message(kinds::COMMAND_3, 0, b"");
@@ -320,7 +266,7 @@ fn nothing_is_read_before_the_answer_and_nothing_behind_a_refusal() {
 		.message(kinds::SOUND, 1, b"\xAF\x01")
 		.call("play", 9.0, &[]);
 	let mut session = Session::default();
-	let mut rest = &peer.0[..];
+	let mut rest = peer.bytes();
 	assert!(matches!(session.read(&mut rest), Ok(Some(Event::Publish { .. }))));
 	let held = rest.len();
 	assert_eq!(session.read(&mut rest), Ok(None));
@@ -344,16 +290,17 @@ fn nothing_is_read_before_the_answer_and_nothing_behind_a_refusal() {
 
 #[test]
 fn messages_are_longer_only_for_who_publishes() {
-	let long =
-		|peer: Peer, length: usize| Server::default().feed(&peer.message(kinds::PICTURE, 0, &vec![0x17; length]).0);
+	let long = |peer: Peer, length: usize| {
+		Server::default().feed(peer.message(kinds::PICTURE, 0, &vec![0x17; length]).bytes())
+	};
 	let error = |limit: usize| {
 		Err(RtmpError::Chunk(chunk::ChunkError::Long {
 			length: limit + 1,
 			limit,
 		}))
 	};
-	assert_eq!(long(Peer::new(), 64 * 1024), Ok(()));
-	assert_eq!(long(Peer::new(), 64 * 1024 + 1), error(64 * 1024));
+	assert_eq!(long(Peer::hello(), 64 * 1024), Ok(()));
+	assert_eq!(long(Peer::hello(), 64 * 1024 + 1), error(64 * 1024));
 	assert_eq!(long(Peer::obs("live", "key"), 4 << 20), Ok(()));
 	assert_eq!(long(Peer::obs("live", "key"), (4 << 20) + 1), error(4 << 20));
 	let left = Peer::obs("live", "key").call("deleteStream", 7.0, &[]);
@@ -362,35 +309,35 @@ fn messages_are_longer_only_for_who_publishes() {
 
 #[test]
 fn what_no_publisher_does_ends_the_connection_by_name() {
-	let error = |peer: Peer| Server::default().feed(&peer.0);
+	let error = |peer: Peer| Server::default().feed(peer.bytes());
 	assert_eq!(
-		error(Peer::new().call("publish", 1.0, &["key"])),
+		error(Peer::hello().call("publish", 1.0, &["key"])),
 		Err(RtmpError::NoPath)
 	);
 	assert_eq!(
-		error(Peer::new().connect(&[("app", "live")]).call("publish", 1.0, &[])),
+		error(Peer::hello().connect(&[("app", "live")]).call("publish", 1.0, &[])),
 		Err(RtmpError::NoPath)
 	);
 	assert_eq!(
 		error(Peer::obs("live", "key").call("publish", 1.0, &["other"])),
 		Err(RtmpError::Twice)
 	);
-	assert_eq!(error(Peer::new().call("play", 1.0, &["key"])), Err(RtmpError::Plays));
+	assert_eq!(error(Peer::hello().call("play", 1.0, &["key"])), Err(RtmpError::Plays));
 	assert_eq!(
-		error(Peer::new().message(kinds::COMMAND, 0, b"\x04")),
+		error(Peer::hello().message(kinds::COMMAND, 0, b"\x04")),
 		Err(RtmpError::Amf(amf::AmfError::Type(4)))
 	);
 	assert_eq!(
-		error(Peer::new().message(kinds::SIZE, 0, b"\0\0\0")),
+		error(Peer::hello().message(kinds::SIZE, 0, b"\0\0\0")),
 		Err(RtmpError::Control { kind: 1, length: 3 })
 	);
 	assert_eq!(
-		error(Peer::new().message(kinds::SIZE, 0, &[0; 4])),
+		error(Peer::hello().message(kinds::SIZE, 0, &[0; 4])),
 		Err(RtmpError::Chunk(chunk::ChunkError::Size(0)))
 	);
 	let deep = b"\x03\0\x01a".repeat(9);
 	assert_eq!(
-		error(Peer::new().message(kinds::COMMAND, 0, &deep)),
+		error(Peer::hello().message(kinds::COMMAND, 0, &deep)),
 		Err(RtmpError::Amf(amf::AmfError::Deep))
 	);
 	let stranger = HandshakeError::Http;
@@ -403,10 +350,10 @@ fn what_no_publisher_does_ends_the_connection_by_name() {
 #[test]
 fn pings_are_answered_and_unread_answers_are_bounded() {
 	let ping = b"\0\x06\x01\x02\x03\x04";
-	let mut server = Server::of(&Peer::new().message(kinds::USER, 0, ping));
+	let mut server = Server::of(&Peer::hello().message(kinds::USER, 0, ping));
 	assert!(server.answers.ends_with(b"\0\x07\x01\x02\x03\x04"));
 	let pings = (0..10_000).fold(Peer::default(), |peer, _| peer.message(kinds::USER, 0, ping));
-	let mut rest = &pings.0[..];
+	let mut rest = pings.bytes();
 	let result = loop {
 		match server.session.read(&mut rest) {
 			Ok(None) => break Ok(()),
@@ -425,18 +372,18 @@ fn what_came_is_acknowledged_as_often_as_asked() {
 	server.answers.truncate(1 + 2 * 1536);
 	for _ in 0..9 {
 		server
-			.feed(&Peer::default().message(kinds::PICTURE, 0, &[0x17; 50_000]).0)
+			.feed(Peer::default().message(kinds::PICTURE, 0, &[0x17; 50_000]).bytes())
 			.unwrap();
 	}
 	assert_eq!(server.said(), ["3"; 4]);
 	// One who wants each byte acknowledged is not obeyed.
 	server
-		.feed(&Peer::default().message(kinds::WINDOW, 0, &window(0)).0)
+		.feed(Peer::default().message(kinds::WINDOW, 0, &window(0)).bytes())
 		.unwrap();
 	server.answers.truncate(1 + 2 * 1536);
 	for _ in 0..100 {
 		server
-			.feed(&Peer::default().message(kinds::PICTURE, 0, &[0x17; 1_000]).0)
+			.feed(Peer::default().message(kinds::PICTURE, 0, &[0x17; 1_000]).bytes())
 			.unwrap();
 	}
 	assert!(server.said().len() <= 2);
@@ -453,7 +400,7 @@ proptest! {
 			.call("FCUnpublish", 6.0, &["key"]);
 		let whole = Server::of(&peer);
 		let mut cut_up = Server::default();
-		let mut rest = &peer.0[..];
+		let mut rest = peer.bytes();
 		for cut in cuts.iter().cycle() {
 			let (piece, behind) = rest.split_at((*cut).min(rest.len()));
 			cut_up.feed(piece).unwrap();
@@ -474,9 +421,9 @@ proptest! {
 		payload in prop::collection::vec(any::<u8>(), 0..200),
 		noise in prop::collection::vec(any::<u8>(), 0..500),
 	) {
-		let mut server = Server::of(&if accepted { Peer::obs("live", "key") } else { Peer::new() });
-		let bytes = Peer::default().message(kind, 3, &payload).0;
-		let _ = server.feed(&bytes).and_then(|()| server.feed(&noise));
+		let mut server = Server::of(&if accepted { Peer::obs("live", "key") } else { Peer::hello() });
+		let message = Peer::default().message(kind, 3, &payload);
+		let _ = server.feed(message.bytes()).and_then(|()| server.feed(&noise));
 		prop_assert!(server.session.outgoing().len() <= MOST_OUTGOING);
 	}
 }
