@@ -599,7 +599,6 @@ mod tests {
 		tokio::time::timeout(PATIENCE, told).await.expect("it is told").unwrap();
 		assert!(feed.latest(STREAM, TRACK).is_none(), "nothing of before the pause");
 		go_on(&mut broadcast, &source, 1);
-		source.push_status(broadcast.status(State::Live, 162_000));
 		let came = news.wait_for(|news| news.windows > 0);
 		tokio::time::timeout(SOON, came).await.expect("at once").unwrap();
 		assert_eq!(feed.latest(STREAM, TRACK).unwrap().id().segment, 20);

@@ -11,7 +11,7 @@
 //! sound's encoder begins a few frames earlier ([`WARM_UP`]), so that its first frame that counts joins the one before.
 //!
 //! Live latency is the product: encoders that stay behind cost pictures, in one cut (`lag`), and so does time in which none ran
-//! ([`TOO_OLD`]). Media times go on; the next window has the true time of its capture, and says that it does not follow.
+//! ([`TOO_MANY`]). Media times go on; the next window has the true time of its capture, and says that it does not follow.
 //!
 //! Time is an argument: since any moment, on a clock that never goes back. Encoders are judged by the part of it in which we ran
 //! ourselves (`awake`).
@@ -42,9 +42,9 @@ use std::{collections::VecDeque, time::Duration};
 /// to catch up.
 pub const MOST_HELD: usize = 210;
 
-/// Where an encoder is started and the oldest picture came so long ago, what is old is skipped: all but [`YOUNG`]. A hang that is
-/// seen after [`STALL_LIMIT`] costs nothing: the open window is 2 s, half a second passes before anything is owed.
-pub const TOO_OLD: Duration = Duration::from_secs(6);
+/// Where an encoder is started and more pictures are held, what is old is skipped: all but [`YOUNG`]. 6 s: a hang that is seen after
+/// [`STALL_LIMIT`] costs nothing, as the open window is 2 s, and half a second passes before anything is owed.
+pub const TOO_MANY: usize = 180;
 
 /// What is not skipped then: it takes an encoder as long to start.
 const YOUNG: Duration = Duration::from_millis(500);
@@ -309,12 +309,12 @@ impl Plan {
 
 	/// Before an encoder starts, where none ran for long.
 	fn skip_what_is_old(&mut self, now: Duration) {
-		let older = |held: &Held, than: Duration| now.saturating_sub(held.came) > than;
 		// What nothing follows is whole windows, and stays.
-		if self.flushing || !self.held.front().is_some_and(|oldest| older(oldest, TOO_OLD)) {
+		if self.flushing || self.held.len() <= TOO_MANY {
 			return;
 		}
-		let old = self.held.iter().take_while(|held| older(held, YOUNG)).count() as u64;
+		let is_old = |held: &&Held| now.saturating_sub(held.came) > YOUNG;
+		let old = self.held.iter().take_while(is_old).count() as u64;
 		// What came before a pause is older still.
 		let pause = self.breaks.back().copied();
 		let skipped = old.max(pause.map_or(0, |at| at.since(self.base)));
@@ -531,7 +531,7 @@ static SILENCE: [u8; SAMPLES_PER_PICTURE * SAMPLE_BYTES] = [0; SAMPLES_PER_PICTU
 /// [`PADDING`] of it.
 static PADDED: [u8; PADDING * SAMPLE_BYTES] = [0; PADDING * SAMPLE_BYTES];
 
-const _: () = assert!(MOST_HELD > PICTURES_PER_SEGMENT as usize + (RATE as usize) * 3);
+const _: () = assert!(MOST_HELD > TOO_MANY && TOO_MANY > PICTURES_PER_SEGMENT as usize + (RATE as usize) * 3);
 
 #[cfg(test)]
 mod tests;

@@ -120,10 +120,10 @@ struct Answer {
 	frames: Vec<Decoded>,
 }
 
-/// One of the first pictures, or some sound.
+/// One of the first pictures, some sound, or a subtitle, of which nothing is said.
 #[derive(Deserialize)]
 struct Decoded {
-	stream_index: u32,
+	stream_index: Option<u32>,
 	#[serde(default)]
 	side_data_list: Vec<SideData>,
 }
@@ -244,7 +244,7 @@ fn contents(Answer { streams, frames }: &Answer) -> Option<Contents> {
 			.is_some_and(|kind| kind.contains("Closed Captions"))
 	};
 	let captions = picture.as_ref().is_some_and(|picture| {
-		let mut pictures = frames.iter().filter(|frame| frame.stream_index == picture.number);
+		let mut pictures = frames.iter().filter(|frame| frame.stream_index == Some(picture.number));
 		pictures.any(|frame| frame.side_data_list.iter().any(says))
 	});
 	(picture.is_some() || sound.is_some()).then(|| Contents {
