@@ -79,25 +79,30 @@ impl Studio {
 		}
 	}
 
-	/// Likewise, 30 a second.
+	/// Likewise, 30 a second, but for those that are not taken.
 	async fn live(&mut self, until: u64) {
 		let mut clock = tokio::time::interval(Duration::from_secs(1) / 30);
 		while self.next < until {
 			let at = clock.tick().await;
-			if self.encoder.has_room() {
-				self.push();
-			}
+			self.try_push();
 			self.listen(Duration::from_millis(20).saturating_sub(at.elapsed()))
 				.await;
 		}
 	}
 
 	fn push(&mut self) {
+		assert!(self.try_push(), "{} wait", self.encoder.waiting());
+	}
+
+	/// Whether it was taken.
+	fn try_push(&mut self) -> bool {
 		let captured_ms = 1_000_000 + self.next * 100 / 3;
-		self.encoder
+		let taken = self
+			.encoder
 			.push(picture(self.next), &samples(self.next), captured_ms)
-			.unwrap();
-		self.next += 1;
+			.is_ok();
+		self.next += u64::from(taken);
+		taken
 	}
 
 	async fn listen(&mut self, time: Duration) {
