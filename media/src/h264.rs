@@ -1,6 +1,8 @@
 //! What a publisher's pictures are, read from H.264's sequence parameter set: enough to say it, and to choose how they are decoded.
+//! And whether there are captions in them.
 //!
-//! Source: ITU-T H.264, 7.3.2.1.1 and E.1.1; ISO/IEC 14496-15, 5.2.4.1 (`AVCDecoderConfigurationRecord`).
+//! Source: ITU-T H.264, 7.3.1, 7.3.2.1.1, 7.3.2.3, D.1.6 and E.1.1; ISO/IEC 14496-15, 5.2.4.1 (`AVCDecoderConfigurationRecord`);
+//! ATSC A/53 part 4, 6.2.3 (captions).
 
 /// What pictures look like before they are decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +113,64 @@ fn read(bits: &mut Bits) -> Option<Shape> {
 		tagged,
 		high_dynamic_range,
 	})
+}
+
+/// Bytes of the length before each NAL unit, of an `AVCDecoderConfigurationRecord`.
+pub fn length_bytes(record: &[u8]) -> usize {
+	record.get(4).map_or(4, |byte| usize::from(byte & 3) + 1)
+}
+
+/// Whether a picture carries captions (CEA-608, CEA-708) that say something: encoders that always send the packets fill them with
+/// nothing while nobody speaks. `length_bytes`: see [`length_bytes`].
+pub fn has_captions(mut picture: &[u8], length_bytes: usize) -> bool {
+	while let Some((length, rest)) = picture.split_at_checked(length_bytes) {
+		let length = length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+		let Some((unit, rest)) = rest.split_at_checked(length) else {
+			return false;
+		};
+		// 6: supplemental enhancement information.
+		if unit.first().is_some_and(|kind| kind & 0x1F == 6) && messages_say(&unit[1..]) {
+			return true;
+		}
+		picture = rest;
+	}
+	false
+}
+
+fn messages_say(unit: &[u8]) -> bool {
+	let mut plain = Vec::with_capacity(unit.len());
+	for (index, byte) in unit.iter().enumerate() {
+		if !matches!(unit[..=index], [.., 0, 0, 3]) {
+			plain.push(*byte);
+		}
+	}
+	let mut rest = &plain[..];
+	// A number is as many times 255 as there are of them, and what follows.
+	let number = |rest: &mut &[u8]| {
+		let mut number = 0;
+		loop {
+			let (byte, behind) = rest.split_first()?;
+			(number, *rest) = (number + usize::from(*byte), behind);
+			if *byte != 0xFF {
+				return Some(number);
+			}
+		}
+	};
+	while let (Some(kind), Some(length)) = (number(&mut rest), number(&mut rest)) {
+		let Some((message, behind)) = rest.split_at_checked(length) else {
+			return false;
+		};
+		// User data as registered by ITU-T T.35: of the United States, ATSC, captions.
+		if let (4, [0xB5, 0, 0x31, b'G', b'A', b'9', b'4', 3, flags, _, packets @ ..]) = (kind, message) {
+			let count = usize::from(flags & 0x1F);
+			let says = |packet: &[u8]| packet[0] & 4 != 0 && (packet[1] | packet[2]) & 0x7F != 0;
+			if flags & 0x40 != 0 && packets.chunks_exact(3).take(count).any(says) {
+				return true;
+			}
+		}
+		rest = behind;
+	}
+	false
 }
 
 /// Bits behind each other, without the bytes that keep start codes out.
@@ -261,10 +321,55 @@ mod tests {
 		}
 	}
 
+	/// A picture with these packets of captions before its slice, as encoders send them.
+	fn captioned(packets: &[[u8; 3]], length_bytes: usize) -> Vec<u8> {
+		let mut message = vec![0xB5, 0, 0x31];
+		message.extend(b"GA94\x03");
+		message.extend([0x40 | packets.len() as u8, 0xFF]);
+		message.extend(packets.concat());
+		message.push(0xFF);
+		// Another one before it, longer than 255.
+		let other = [&[5, 0xFF, 45][..], &[7; 300]].concat();
+		let message = [&other[..], &[4, message.len() as u8], &message, &[0x80]].concat();
+		let mut unit = vec![6];
+		for byte in message {
+			if matches!(unit[..], [.., 0, 0]) && byte <= 3 {
+				unit.push(3);
+			}
+			unit.push(byte);
+		}
+		let units = [&[9, 0xF0][..], &unit, &[0x65, 1, 2, 3]];
+		let with_length = |unit: &&[u8]| [&(unit.len() as u32).to_be_bytes()[4 - length_bytes..], unit].concat();
+		units.iter().flat_map(with_length).collect()
+	}
+
+	#[test]
+	fn captions_are_seen_and_their_padding_is_none() {
+		let nothing = [
+			[0xFC, 0x80, 0x80],
+			[0xFD, 0x80, 0x80],
+			[0xFA, 0, 0],
+			[0xFA, 0, 0],
+			[0xF8, 9, 9],
+		];
+		for length_bytes in [2, 4] {
+			let seen = |packets: &[[u8; 3]]| has_captions(&captioned(packets, length_bytes), length_bytes);
+			assert!(!seen(&nothing) && !seen(&[]));
+			for says in [[0xFC, 0x94, 0x2C], [0xFD, 0x80, 0xC1], [0xFF, 0x02, 0x21], [0xFE, 0, 1]] {
+				assert!(seen(&[&nothing[..], &[says]].concat()), "{says:?}");
+			}
+			let whole = captioned(&[[0xFC, 0x94, 0x2C]], length_bytes);
+			assert!((0..300).all(|cut| !has_captions(&whole[..cut], length_bytes)));
+		}
+		assert_eq!((length_bytes(&[1, 100, 0, 31, 0xFD]), length_bytes(&[])), (2, 4));
+	}
+
 	proptest! {
 		#[test]
 		fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
 			shape(&bytes);
+			has_captions(&bytes, length_bytes(&bytes));
+			has_captions(&[&[0, 0, 0, bytes.len() as u8 + 1, 6], &bytes[..]].concat(), 4);
 			let length = u8::try_from(bytes.len() + 1).unwrap();
 			shape(&[&[1, 0, 0, 0, 0xFF, 0xE1, 0, length, 0x67], &bytes[..]].concat());
 		}

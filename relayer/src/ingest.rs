@@ -215,8 +215,13 @@ impl<K: StreamKeys> Ingest<K> {
 					over = true;
 					self.feed.finish();
 				},
-				// Too far behind: begin live. The feed tells viewers the same.
-				Failure::Ended(EndReason::WindowGone) => memory.resume = None,
+				// Begin live. The feed tells viewers the same.
+				Failure::Ended(EndReason::WindowGone) => {
+					if served {
+						tracing::info!("too far behind upstream: going on with its newest window");
+					}
+					memory.resume = None;
+				},
 				_ => {},
 			}
 			// An upstream that is there, and never brings what follows, has begun anew.
@@ -234,6 +239,7 @@ impl<K: StreamKeys> Ingest<K> {
 			let now = memory.now();
 			let loss = match (&failure, memory.connected.take()) {
 				(Failure::Connect(_), _) => Loss::Unreachable,
+				(Failure::Ended(EndReason::WindowGone), _) => Loss::Gone { served },
 				(_, since) => Loss::Ended {
 					lasted: since.map_or(Duration::ZERO, |since| now.saturating_sub(since)),
 					served,
@@ -569,6 +575,34 @@ mod tests {
 		};
 		assert!(feed.latest(STREAM, TRACK).is_some());
 		assert!(matches!(feed.get(live), Lookup::NotYet));
+	}
+
+	/// Its place is one that upstream no longer knows: nobody's failing, and nothing to wait for.
+	#[tokio::test]
+	async fn relayer_with_an_old_place_waits_through_a_pause_like_everybody() {
+		let dir = tempfile::tempdir().unwrap();
+		let position = dir.path().join("position");
+		let source = Feed::new(1 << 20);
+		let (origin, _origin, _) = serve_feed(8, LOOPBACK, source.clone()).await;
+		let mut broadcast = broadcast();
+		go_on(&mut broadcast, &source, 1);
+		ingest_until(&origin, &position, 0).await;
+		// All but the last two are gone.
+		let source = Feed::new(2_500);
+		go_on(&mut broadcast, &source, 19);
+		source.push_status(broadcast.status(State::Idle, 160_000));
+		let (origin, _origin, _) = serve_feed(8, LOOPBACK, source.clone()).await;
+		let (feed, ingest) = start_ingest(&origin, &position);
+		let ingesting = tokio::spawn(ingest);
+		let mut news = feed.news();
+		let told = news.wait_for(|news| news.statuses > 0);
+		tokio::time::timeout(PATIENCE, told).await.expect("it is told").unwrap();
+		assert!(feed.latest(STREAM, TRACK).is_none(), "nothing of before the pause");
+		go_on(&mut broadcast, &source, 1);
+		let came = news.wait_for(|news| news.windows > 0);
+		tokio::time::timeout(SOON, came).await.expect("at once").unwrap();
+		assert_eq!(feed.latest(STREAM, TRACK).unwrap().id().segment, 20);
+		ingesting.abort();
 	}
 
 	#[tokio::test]

@@ -30,6 +30,11 @@ pub enum Loss {
 		/// At least one.
 		served: bool,
 	},
+	/// It is there, and no longer has what follows our place: it is asked for what it has.
+	Gone {
+		/// It brought windows before.
+		served: bool,
+	},
 }
 
 /// What to do about it.
@@ -46,6 +51,8 @@ pub struct Step {
 pub struct Outage {
 	/// Failures in a row.
 	failures: u32,
+	/// It has just been asked for what it has.
+	gone: bool,
 	/// Begin of the outage, and when it was told last.
 	since: Option<(Duration, Duration)>,
 }
@@ -54,13 +61,26 @@ impl Outage {
 	/// A connection is lost, or none could be had.
 	pub fn failed(&mut self, loss: Loss, now: Duration) -> Step {
 		let longest = match loss {
-			Loss::Unreachable => UNREACHABLE_PAUSE,
+			Loss::Unreachable => {
+				self.gone = false;
+				UNREACHABLE_PAUSE
+			},
 			Loss::Ended { lasted, served } => {
 				if served || lasted >= GOOD {
 					self.failures = 0;
+					self.gone = false;
 				}
 				REFUSED_PAUSE
 			},
+			// Nobody's failing, after a restart or a pause: unless what it has is gone at once, too.
+			Loss::Gone { served } if served || !self.gone => {
+				self.gone = true;
+				return Step {
+					pause: Duration::ZERO,
+					say: false,
+				};
+			},
+			Loss::Gone { .. } => REFUSED_PAUSE,
 		};
 		let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(longest);
 		self.failures = self.failures.saturating_add(1);
@@ -118,6 +138,26 @@ mod tests {
 			UNREACHABLE_PAUSE,
 			"it restarts"
 		);
+	}
+
+	#[test]
+	fn upstream_without_what_follows_our_place_is_asked_for_what_it_has_at_once_and_it_is_no_outage() {
+		let mut outage = Outage::default();
+		let at_once = Step {
+			pause: Duration::ZERO,
+			say: false,
+		};
+		assert_eq!(outage.failed(Loss::Gone { served: false }, Duration::ZERO), at_once);
+		assert_eq!(outage.connected(Duration::ZERO), None, "nothing was told");
+		assert_eq!(outage.failed(Loss::Gone { served: true }, Duration::ZERO), at_once);
+		// One that gives nothing is not asked without end.
+		let step = outage.failed(Loss::Gone { served: false }, Duration::ZERO);
+		assert!(step.say && step.pause == FIRST_PAUSE, "{step:?}");
+		let pause = (0..8).map(|_| outage.failed(Loss::Gone { served: false }, Duration::ZERO).pause);
+		assert_eq!(pause.last(), Some(REFUSED_PAUSE));
+		// It was restarted.
+		outage.failed(Loss::Unreachable, Duration::ZERO);
+		assert_eq!(outage.failed(Loss::Gone { served: false }, Duration::ZERO), at_once);
 	}
 
 	#[test]

@@ -24,7 +24,7 @@ const SILENT: Duration = Duration::from_millis(300);
 const SURPLUS: u64 = 2;
 
 /// Pictures that an encoder may keep without owing anything: lookahead and pipes take less than half of it.
-const OWED: u64 = 15;
+pub(super) const OWED: u64 = 15;
 
 /// Before an encoder that replaces one that did nothing useful; doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -60,12 +60,14 @@ pub enum Fault {
 	/// Above [`MOST_ENCODED`].
 	#[error("wrote far more than its bit rate")]
 	TooMuch,
+	/// What it was fed is skipped.
+	#[error("was fed what is too old by now")]
+	Old,
 }
 
 /// An encoder that runs.
 #[derive(Debug)]
 struct Run {
-	since: Duration,
 	/// Number of its first unit that counts.
 	begins: u64,
 	/// Units before that one, which are thrown away.
@@ -82,6 +84,8 @@ struct Run {
 	came: u64,
 	/// Since when it owes something, or last wrote.
 	owes_since: Option<Duration>,
+	/// What it was fed is none of what it is to make any more.
+	old: bool,
 }
 
 /// See the module's own words. `T` is what the encoder makes: access units, frames.
@@ -129,19 +133,31 @@ impl Unit for Bytes {
 }
 
 impl<T: Unit> Lane<T> {
-	/// When the encoder was started; `None`: none runs.
-	pub(super) fn since(&self) -> Option<Duration> {
-		self.run.as_ref().map(|run| run.since)
+	/// None runs, or it has written nothing so far.
+	pub(super) fn starts(&self) -> bool {
+		self.run.as_ref().is_none_or(|run| run.came == 0)
 	}
 
 	pub(super) fn startable(&self, now: Duration) -> bool {
 		self.run.is_none() && now >= self.pause_until
 	}
 
-	/// Whether it hangs.
+	/// Why it is to be ended.
 	pub(super) fn overdue(&self, now: Duration) -> Option<Fault> {
+		if self.run.as_ref()?.old {
+			return Some(Fault::Old);
+		}
 		let (at, limit) = self.due()?;
 		(now >= at).then_some(Fault::Hangs(limit))
+	}
+
+	/// If one runs, it has to be replaced: what it was fed is skipped.
+	pub(super) fn skip(&mut self) {
+		self.units.clear();
+		self.bytes = 0;
+		if let Some(run) = &mut self.run {
+			run.old = true;
+		}
 	}
 
 	fn due(&self) -> Option<(Duration, Duration)> {
@@ -152,18 +168,18 @@ impl<T: Unit> Lane<T> {
 
 	/// When it will hang, or another one may be started.
 	pub(super) fn deadline(&self, work: bool) -> Option<Duration> {
-		match self.run {
+		match &self.run {
+			Some(run) if run.old => Some(Duration::ZERO),
 			Some(_) => self.due().map(|(at, _)| at),
 			None => work.then_some(self.pause_until),
 		}
 	}
 
-	pub(super) fn start(&mut self, now: Duration, begins: u64, fed_from: u64, skip: u64) {
+	pub(super) fn start(&mut self, begins: u64, fed_from: u64, skip: u64) {
 		self.units.clear();
 		self.bytes = 0;
 		self.header = None;
 		self.run = Some(Run {
-			since: now,
 			begins,
 			skip,
 			fed_from,
@@ -172,20 +188,25 @@ impl<T: Unit> Lane<T> {
 			closed: false,
 			came: 0,
 			owes_since: None,
+			old: false,
 		});
 	}
 
 	/// It is gone. Where it was to end and wrote all, what it wrote stays, and this is true.
 	pub(super) fn stop(&mut self, now: Duration) -> bool {
 		let run = self.run.take();
+		let old = run.as_ref().is_some_and(|run| run.old);
 		if run.is_some_and(|run| {
 			run.until
-				.is_some_and(|until| run.begins + run.came.saturating_sub(run.skip) >= until)
+				.is_some_and(|until| !run.old && run.begins + run.came.saturating_sub(run.skip) >= until)
 		}) {
 			return true;
 		}
 		self.units.clear();
 		self.bytes = 0;
+		if old {
+			return false;
+		}
 		let doublings = self.failures.saturating_sub(1).min(8);
 		let pause = if self.failures == 0 {
 			Duration::ZERO
@@ -209,7 +230,10 @@ impl<T: Unit> Lane<T> {
 
 	/// Where its input goes on; `None` where none runs, or the end was fed.
 	pub(super) fn fed(&self) -> Option<u64> {
-		self.run.as_ref().filter(|run| !run.closed).map(|run| run.fed)
+		self.run
+			.as_ref()
+			.filter(|run| !run.closed && !run.old)
+			.map(|run| run.fed)
 	}
 
 	pub(super) fn advance(&mut self, by: u64) {
@@ -241,7 +265,7 @@ impl<T: Unit> Lane<T> {
 		let Some(run) = &mut self.run else {
 			return;
 		};
-		let owes = waiting > OWED || (run.closed && waiting > 0);
+		let owes = !run.old && (waiting > OWED || (run.closed && waiting > 0));
 		match (owes, run.owes_since) {
 			(true, None) => run.owes_since = Some(now),
 			(false, Some(_)) => run.owes_since = None,
@@ -276,6 +300,9 @@ impl<T: Unit> Lane<T> {
 		}
 		run.came += 1;
 		run.owes_since = run.owes_since.map(|_| now);
+		if run.old {
+			return Ok(());
+		}
 		// Of the first one that counts: `begins`.
 		let number = (run.begins + run.came)
 			.checked_sub(run.skip + 1)

@@ -10,13 +10,19 @@
 //! started at the open part's first picture, whatever of that part there was is thrown away, and its input is fed again. The
 //! sound's encoder begins a few frames earlier ([`WARM_UP`]), so that its first frame that counts joins the one before.
 //!
-//! Time is an argument: since any moment, on a clock that never goes back.
+//! Live latency is the product: encoders that stay behind cost pictures, in one cut (`lag`), and so does time in which none ran
+//! ([`TOO_MANY`]). Media times go on; the next window has the true time of its capture, and says that it does not follow.
+//!
+//! Time is an argument: since any moment, on a clock that never goes back. Encoders are judged by the part of it in which we ran
+//! ourselves (`awake`).
 //!
 //! | held | at most |
 //! | --- | --- |
 //! | raw pictures and their sound | [`MOST_HELD`]: 130 MB of pictures, 1.4 MB of sound; 40 MB of them in operation, less where pictures are the same allocation |
 //! | encoded, for each encoder | [`MOST_ENCODED`]: 3 MiB |
 
+mod awake;
+mod lag;
 mod lane;
 
 use crate::{
@@ -24,7 +30,10 @@ use crate::{
 	mux::{AccessUnit, Init, MediaTime, Part},
 	picture::{Picture, CHANNELS, PICTURES_PER_SEGMENT, RATE, SAMPLES_PER_FRAME, SAMPLES_PER_PICTURE},
 };
+use awake::Awake;
 use bytes::{BufMut, Bytes, BytesMut};
+pub use lag::OVERLOAD;
+use lag::{Lag, Look};
 use lane::Lane;
 pub use lane::{Fault, MOST_ENCODED, STALL_LIMIT, START_LIMIT};
 use std::{collections::VecDeque, time::Duration};
@@ -33,12 +42,16 @@ use std::{collections::VecDeque, time::Duration};
 /// to catch up.
 pub const MOST_HELD: usize = 210;
 
-/// An encoder that has so many pictures to do is slower than they come: those that follow are not taken. 1 s, of which its own
-/// lookahead is a tenth.
-pub const OVERLOAD: u64 = 30;
+/// Where an encoder is started and more pictures are held, what is old is skipped: all but [`YOUNG`]. 6 s: a hang that is seen after
+/// [`STALL_LIMIT`] costs nothing, as the open window is 2 s, and half a second passes before anything is owed.
+pub const TOO_MANY: usize = 180;
 
-/// How long after its start an encoder may have more than that to do: what was held is fed again.
-pub const CATCH_UP: Duration = Duration::from_secs(10);
+/// What is not skipped then: it takes an encoder as long to start.
+const YOUNG: Duration = Duration::from_millis(500);
+
+/// A window whose capture begins so much later than where the one before ends says that it does not follow, ms. Less is drift: the
+/// clock that is set right by a hundredth moves it by 20.
+const JUMP_MS: u64 = 100;
 
 /// Frames of earlier sound that a sound encoder is fed before those that count: its filter bank overlaps one frame, its
 /// decisions on block sizes and bits settle within a few.
@@ -76,7 +89,7 @@ pub enum Order {
 		/// Its first picture is that of the segment: key frames are due at multiples of 60 *of the segment*.
 		in_segment: u32,
 	},
-	/// End this one and say [`Plan::ended`]: it hangs.
+	/// End this one and say [`Plan::ended`]: it is of no more use.
 	Kill(Fault),
 }
 
@@ -110,7 +123,7 @@ pub struct Window {
 	pub duration_ms: u32,
 	/// Decodable without what came before.
 	pub independent: bool,
-	/// The first one with another initialisation segment, or behind a pause.
+	/// The first one with another initialisation segment, behind a pause, or behind what was left out or skipped.
 	pub discontinuity: bool,
 	/// Last part of its segment.
 	pub last_part: bool,
@@ -123,6 +136,8 @@ pub struct Window {
 struct Held {
 	picture: Picture,
 	captured_ms: u64,
+	/// When it was taken.
+	came: Duration,
 }
 
 /// See the module's own words.
@@ -141,10 +156,16 @@ pub struct Plan {
 	sound_lane: Lane<Bytes>,
 	/// Encoders are to write all they have: until the next picture.
 	flushing: bool,
+	awake: Awake,
+	lag: Lag,
+	/// Pictures that were, and became old.
+	skipped: u64,
 	/// Where the first run began, if nothing was before it.
 	origin: Option<MediaTime>,
 	/// Windows that begin here say that they do not follow.
 	breaks: VecDeque<MediaTime>,
+	/// Where the capture of the last window ended, ms.
+	captured_to: Option<u64>,
 	/// In force, and what it was made of.
 	init: Option<(Init, [Bytes; 2])>,
 }
@@ -166,6 +187,10 @@ impl Plan {
 			picture_lane: Lane::default(),
 			sound_lane: Lane::default(),
 			flushing: false,
+			awake: Awake::default(),
+			lag: Lag::default(),
+			skipped: 0,
+			captured_to: None,
 			origin: continues.is_none().then_some(base),
 			breaks: continues.map(|_| base).into_iter().collect(),
 			init: None,
@@ -184,7 +209,9 @@ impl Plan {
 		now: Duration,
 	) -> Result<(), Overloaded> {
 		debug_assert_eq!(samples.len(), SAMPLES_PER_PICTURE * CHANNELS);
+		self.watch(now);
 		if !self.has_room(now) {
+			self.lag.cut();
 			return Err(Overloaded {
 				waiting: self.waiting(),
 			});
@@ -197,9 +224,18 @@ impl Plan {
 	}
 
 	fn take(&mut self, picture: Picture, sound: Bytes, captured_ms: u64, now: Duration) {
-		self.held.push_back(Held { picture, captured_ms });
+		self.held.push_back(Held {
+			picture,
+			captured_ms,
+			came: now,
+		});
 		self.sound.push_back(sound);
 		self.watch(now);
+	}
+
+	/// Pictures that were taken, and skipped since they had become old: so far.
+	pub fn skipped(&self) -> u64 {
+		self.skipped
 	}
 
 	/// Pictures that were taken and are not encoded by both: the figure of backpressure. 4 in operation.
@@ -210,10 +246,17 @@ impl Plan {
 
 	/// Whether the next picture would be taken.
 	pub fn has_room(&self, now: Duration) -> bool {
-		let late = |since: Option<Duration>| since.is_none_or(|since| now < since + CATCH_UP);
-		let catching_up = late(self.picture_lane.since()) || late(self.sound_lane.since());
-		let hangs = self.picture_lane.silent(now) || self.sound_lane.silent(now);
-		self.held.len() < MOST_HELD && (catching_up || hangs || self.waiting() < OVERLOAD)
+		self.held.len() < MOST_HELD && !self.lag.is_behind(self.look(self.awake.peek(now)))
+	}
+
+	/// `now` on the clock of the time in which we ran.
+	fn look(&self, now: Duration) -> Look {
+		Look {
+			waiting: self.waiting(),
+			starts: self.picture_lane.starts() || self.sound_lane.starts(),
+			silent: self.picture_lane.silent(now) || self.sound_lane.silent(now),
+			now,
+		}
 	}
 
 	/// Whether a segment ends here: no picture of an open one was taken.
@@ -241,52 +284,66 @@ impl Plan {
 		self.watch(now);
 	}
 
-	/// What is to be done with an encoder now.
+	/// What is to be done with an encoder now. To be asked when what encoders wrote until now was handed over.
 	pub fn order(&mut self, track: Track, now: Duration) -> Option<Order> {
-		let work = self.reached(track) < self.end().pictures();
-		match self.lane_order(track, now)? {
-			LaneOrder::Start if work => Some(Order::Start {
-				in_segment: self.base.in_segment(),
-			}),
-			LaneOrder::Start => None,
-			LaneOrder::Kill(fault) => Some(Order::Kill(fault)),
+		let awake = self.awake.look(now);
+		let (startable, fault) = match track {
+			Track::Picture => (self.picture_lane.startable(awake), self.picture_lane.overdue(awake)),
+			Track::Sound => (self.sound_lane.startable(awake), self.sound_lane.overdue(awake)),
+		};
+		if let Some(fault) = fault {
+			return Some(Order::Kill(fault));
 		}
+		if !startable || !self.has_work(track) {
+			return None;
+		}
+		self.skip_what_is_old(now);
+		self.has_work(track).then_some(Order::Start {
+			in_segment: self.base.in_segment(),
+		})
 	}
 
-	fn lane_order(&self, track: Track, now: Duration) -> Option<LaneOrder> {
-		let (down, fault) = match track {
-			Track::Picture => (self.picture_lane.startable(now), self.picture_lane.overdue(now)),
-			Track::Sound => (self.sound_lane.startable(now), self.sound_lane.overdue(now)),
-		};
-		match (down, fault) {
-			(true, _) => Some(LaneOrder::Start),
-			(false, Some(fault)) => Some(LaneOrder::Kill(fault)),
-			_ => None,
+	fn has_work(&self, track: Track) -> bool {
+		self.reached(track) < self.end().pictures()
+	}
+
+	/// Before an encoder starts, where none ran for long.
+	fn skip_what_is_old(&mut self, now: Duration) {
+		// What nothing follows is whole windows, and stays.
+		if self.flushing || self.held.len() <= TOO_MANY {
+			return;
 		}
+		let is_old = |held: &&Held| now.saturating_sub(held.came) > YOUNG;
+		let old = self.held.iter().take_while(is_old).count() as u64;
+		// What came before a pause is older still.
+		let pause = self.breaks.back().copied();
+		let skipped = old.max(pause.map_or(0, |at| at.since(self.base)));
+		let from = (self.base.pictures() - self.sound_from) as usize;
+		self.held.drain(..skipped as usize);
+		self.sound.drain(from..from + skipped as usize);
+		self.breaks.clear();
+		self.breaks.extend(pause.is_some().then_some(self.base));
+		self.picture_lane.skip();
+		self.sound_lane.skip();
+		self.skipped += skipped;
 	}
 
 	/// When [`order`](Self::order) has to be asked again at the latest, if nothing else happens.
 	pub fn deadline(&self) -> Option<Duration> {
-		let work = |track| self.reached(track) < self.end().pictures();
-		let picture = self.picture_lane.deadline(work(Track::Picture));
-		let sound = self.sound_lane.deadline(work(Track::Sound));
-		picture.into_iter().chain(sound).min()
+		let picture = self.picture_lane.deadline(self.has_work(Track::Picture));
+		let sound = self.sound_lane.deadline(self.has_work(Track::Sound));
+		let at = picture.into_iter().chain(sound).min()?;
+		Some(self.awake.due(at))
 	}
 
 	/// An encoder runs, as ordered, and has been fed nothing.
 	pub fn started(&mut self, track: Track, now: Duration) {
 		match track {
-			Track::Picture => self
-				.picture_lane
-				.start(now, self.base.pictures(), self.base.pictures(), 0),
+			Track::Picture => self.picture_lane.start(self.base.pictures(), self.base.pictures(), 0),
 			Track::Sound => {
 				let (frame, warm_up) = self.sound_start();
-				self.sound_lane.start(
-					now,
-					frame,
-					(frame - warm_up) * u64::from(SAMPLES_PER_FRAME),
-					warm_up + PRIMING,
-				);
+				let fed_from = (frame - warm_up) * u64::from(SAMPLES_PER_FRAME);
+				self.sound_lane.start(frame, fed_from, warm_up + PRIMING);
 			},
 		}
 		self.watch(now);
@@ -349,11 +406,12 @@ impl Plan {
 	/// # Errors
 	/// When it is nothing that it can have made of what it was fed: it is to be ended, and [`Plan::ended`] said.
 	pub fn tag(&mut self, track: Track, tag: &Tag, now: Duration) -> Result<(), Fault> {
+		let awake = self.awake.look(now);
 		let content = tag.content()?;
 		let header = matches!(content, Content::PictureHeader(_) | Content::SoundHeader(_));
 		match track {
-			Track::Picture => self.picture_lane.picture(content, now)?,
-			Track::Sound => self.sound_lane.sound(content, now)?,
+			Track::Picture => self.picture_lane.picture(content, awake)?,
+			Track::Sound => self.sound_lane.sound(content, awake)?,
 		}
 		if let (true, Some(picture), Some(sound)) = (header, self.picture_lane.header(), self.sound_lane.header()) {
 			// Only to see whether it can be used: it comes into force with its first window.
@@ -366,9 +424,10 @@ impl Plan {
 	/// An encoder is gone, or could not be started. Whether another one is needed, and when, [`order`](Self::order) says.
 	/// Returns whether it had done all that it was to do.
 	pub fn ended(&mut self, track: Track, now: Duration) -> bool {
+		let awake = self.awake.look(now);
 		match track {
-			Track::Picture => self.picture_lane.stop(now),
-			Track::Sound => self.sound_lane.stop(now),
+			Track::Picture => self.picture_lane.stop(awake),
+			Track::Sound => self.sound_lane.stop(awake),
 		}
 	}
 
@@ -397,13 +456,15 @@ impl Plan {
 		let independent = units[0].key;
 		let (start_ms, duration_ms) = (part.captured_ms, (end.ms() - self.base.ms()) as u32);
 		let known = self.init.as_ref().is_some_and(|(_, of)| *of == made_of);
-		let mut discontinuity = self.breaks.front() == Some(&self.base);
+		let jump = self.captured_to.is_some_and(|to| start_ms.abs_diff(to) > JUMP_MS);
+		let mut discontinuity = jump || self.breaks.front() == Some(&self.base);
 		if !known {
 			discontinuity |= self.init.is_some();
 			let init = Init::new(&made_of[0], &made_of[1]).expect("tried when the header came");
 			self.init = Some((init, made_of));
 		}
 		let init = self.init.as_ref().map(|(init, _)| init.clone())?;
+		self.captured_to = Some(start_ms + u64::from(duration_ms));
 		self.picture_lane.release(pictures);
 		self.sound_lane.release(frames);
 		self.held.drain(..pictures);
@@ -455,18 +516,13 @@ impl Plan {
 
 	/// Takes note of whether encoders owe something.
 	fn watch(&mut self, now: Duration) {
-		let end = self.end().pictures();
+		let (now, end) = (self.awake.look(now), self.end().pictures());
 		let picture = end.saturating_sub(self.reached(Track::Picture));
 		let sound = end.saturating_sub(self.reached(Track::Sound));
 		self.picture_lane.watch(picture, now);
 		self.sound_lane.watch(sound, now);
+		self.lag.watch(self.look(now));
 	}
-}
-
-/// What a lane wants, whether there is work or not.
-enum LaneOrder {
-	Start,
-	Kill(Fault),
 }
 
 /// A picture's time of silence.
@@ -475,7 +531,7 @@ static SILENCE: [u8; SAMPLES_PER_PICTURE * SAMPLE_BYTES] = [0; SAMPLES_PER_PICTU
 /// [`PADDING`] of it.
 static PADDED: [u8; PADDING * SAMPLE_BYTES] = [0; PADDING * SAMPLE_BYTES];
 
-const _: () = assert!(MOST_HELD > PICTURES_PER_SEGMENT as usize + (RATE as usize) * 3);
+const _: () = assert!(MOST_HELD > TOO_MANY && TOO_MANY > PICTURES_PER_SEGMENT as usize + (RATE as usize) * 3);
 
 #[cfg(test)]
 mod tests;

@@ -423,7 +423,9 @@ async fn attend(mut child: Child, manner: Manner, shared: &Shared) -> Result<End
 	// Set once all was written: what it still holds is little.
 	let mut patience = std::pin::pin!(sleep(HUNG));
 	let result = loop {
+		// Whoever was late himself reads what is there before he judges.
 		tokio::select! {
+			biased;
 			result = &mut read => break result,
 			all = &mut write, if writing => {
 				writing = false;

@@ -19,6 +19,9 @@ use tokio::{io::AsyncReadExt, time::timeout};
 /// How long ffprobe may take: it reads some MB.
 const PROBE_LIMIT: Duration = Duration::from_secs(20);
 
+/// Packets that are decoded to see whether there are captions: they come with each picture, mostly. 2 s of picture and sound.
+const LOOKED_AT: u32 = 150;
+
 /// Longest answer of ffprobe: some kB for each stream. Bytes.
 const MAX_ANSWER: u64 = 1024 * 1024;
 
@@ -30,6 +33,10 @@ pub struct Contents {
 	pub picture: Option<PictureInfo>,
 	/// Its first sound.
 	pub sound: Option<SoundInfo>,
+	/// There are captions in its first pictures.
+	pub captions: bool,
+	/// Tracks of subtitles.
+	pub subtitles: usize,
 }
 
 /// A file's pictures.
@@ -109,6 +116,21 @@ impl Contents {
 struct Answer {
 	#[serde(default)]
 	streams: Vec<Found>,
+	#[serde(default)]
+	frames: Vec<Decoded>,
+}
+
+/// One of the first pictures, some sound, or a subtitle, of which nothing is said.
+#[derive(Deserialize)]
+struct Decoded {
+	stream_index: Option<u32>,
+	#[serde(default)]
+	side_data_list: Vec<SideData>,
+}
+
+#[derive(Deserialize)]
+struct SideData {
+	side_data_type: Option<String>,
 }
 
 /// A stream as ffprobe describes it.
@@ -185,7 +207,10 @@ fn ffprobe(ffmpeg: &Path) -> PathBuf {
 
 /// What is in this regular file.
 pub(super) async fn probe(ffmpeg: &Path, path: &Path) -> Result<Contents, StartError> {
-	let words = "-hide_banner -loglevel error -protocol_whitelist file,pipe,fd -of json -show_streams -i";
+	let words = format!(
+		"-hide_banner -loglevel error -protocol_whitelist file,pipe,fd -of json -show_streams -read_intervals %+#{LOOKED_AT} \
+		 -show_entries frame=stream_index:frame_side_data=side_data_type -i"
+	);
 	let args = words.split(' ').map(Into::into).chain([file(path)]);
 	let mut child = Child::spawn::<std::ffi::OsString>(&ffprobe(ffmpeg), args, Stdio::null())?;
 	let stdout = child.stdout.take().expect("a child's output is a pipe");
@@ -202,10 +227,10 @@ pub(super) async fn probe(ffmpeg: &Path, path: &Path) -> Result<Contents, StartE
 		});
 	}
 	let answer: Answer = serde_json::from_slice(&text).map_err(|_| StartError::Empty { path: path.into() })?;
-	contents(&answer.streams).ok_or_else(|| StartError::Empty { path: path.into() })
+	contents(&answer).ok_or_else(|| StartError::Empty { path: path.into() })
 }
 
-fn contents(streams: &[Found]) -> Option<Contents> {
+fn contents(Answer { streams, frames }: &Answer) -> Option<Contents> {
 	let films = || streams.iter().filter(|stream| stream.is("video") && stream.width > 0);
 	let film = films().find(|stream| !stream.cover());
 	let picture = film.or_else(|| films().next()).map(Found::picture);
@@ -213,5 +238,19 @@ fn contents(streams: &[Found]) -> Option<Contents> {
 		.iter()
 		.find(|stream| stream.is("audio") && stream.channels > 0)
 		.map(Found::sound);
-	(picture.is_some() || sound.is_some()).then_some(Contents { picture, sound })
+	let says = |kind: &SideData| {
+		kind.side_data_type
+			.as_deref()
+			.is_some_and(|kind| kind.contains("Closed Captions"))
+	};
+	let captions = picture.as_ref().is_some_and(|picture| {
+		let mut pictures = frames.iter().filter(|frame| frame.stream_index == Some(picture.number));
+		pictures.any(|frame| frame.side_data_list.iter().any(says))
+	});
+	(picture.is_some() || sound.is_some()).then(|| Contents {
+		picture,
+		sound,
+		captions,
+		subtitles: streams.iter().filter(|stream| stream.is("subtitle")).count(),
+	})
 }

@@ -503,6 +503,41 @@ async fn a_repeated_file_has_no_gap() {
 }
 
 #[tokio::test]
+async fn captions_and_subtitles_of_a_file_are_known_before_it_plays() {
+	let studio = Studio::new();
+	let plain = studio.make(
+		"-f lavfi -i testsrc2=s=320x180:r=30:d=1 -c:v libx264 -preset ultrafast -bsf:v h264_mp4toannexb -f h264",
+		"plain",
+	);
+	let sei = b"\0\0\x01\x06\x04\x0e\xb5\0\x31GA94\x03\x41\xff\xfc\x94\x2c\xff\x80";
+	let mut captioned = Vec::new();
+	for (index, byte) in fs::read(plain).unwrap().iter().enumerate() {
+		// Before each slice, behind the parameter sets of the first one.
+		if matches!(captioned[..], [.., 0, 0, 1]) && matches!(byte & 0x1F, 1 | 5) && index > 3 {
+			captioned.truncate(captioned.len() - 3);
+			captioned.extend_from_slice(sei);
+			captioned.extend_from_slice(&[0, 0, 1]);
+		}
+		captioned.push(*byte);
+	}
+	fs::write(studio.path("captioned"), captioned).unwrap();
+	fs::write(studio.path("words.srt"), "1\n00:00:00,100 --> 00:00:00,900\nAhoy\n").unwrap();
+	let inputs = "-f h264 -r 30 -i captioned -f lavfi -i sine=d=1";
+	studio.make(
+		&format!("{inputs} -i words.srt -map 0 -map 1 -map 2 -c:v copy -c:a aac -c:s mov_text"),
+		"all.mp4",
+	);
+	studio.make(&format!("{inputs} -c:v copy -c:a mp2"), "captions.ts");
+	studio.make("-f h264 -i plain -f lavfi -i sine=d=1 -c:v copy", "none.mp4");
+	for (name, captions, subtitles) in [("all.mp4", true, 1), ("captions.ts", true, 0), ("none.mp4", false, 0)] {
+		let (_decoder, contents) = open(&studio.path(name)).await;
+		let contents = contents.unwrap();
+		assert_eq!((contents.captions, contents.subtitles), (captions, subtitles), "{name}");
+		assert!(contents.picture.is_some() && contents.sound.is_some());
+	}
+}
+
+#[tokio::test]
 async fn a_named_pipe_is_opened_once_and_played() {
 	let studio = Studio::new();
 	let fifo = studio.path("live.ts");

@@ -108,9 +108,11 @@ enum Ending {
 /// Pictures that were left out.
 #[derive(Debug, Default)]
 struct Overload {
-	/// Since the last line.
-	pictures: u64,
-	said: Option<Instant>,
+	/// Not taken.
+	refused: u64,
+	/// Of these and those that were skipped.
+	said: u64,
+	said_at: Option<Instant>,
 }
 
 impl Encoder {
@@ -138,10 +140,8 @@ impl Encoder {
 	pub fn push(&mut self, picture: Picture, samples: &[i16], captured_ms: u64) -> Result<(), Overloaded> {
 		debug_assert_eq!(picture.len(), PICTURE_BYTES);
 		let taken = self.plan.push(picture, samples, captured_ms, self.now());
-		if taken.is_err() {
-			self.overload.pictures += 1;
-		}
-		self.overload.say();
+		self.overload.refused += u64::from(taken.is_err());
+		self.overload.say(self.plan.skipped());
 		taken
 	}
 
@@ -201,21 +201,25 @@ impl Encoder {
 				}
 			}
 			for track in Track::ALL {
-				self.obey(track).await?;
 				self.feed(track);
 			}
 			let deadline = self.plan.deadline().map(|at| self.epoch + at);
 			let deadline = deadline.into_iter().chain(self.finishing).min();
-			let [picture, sound] = &mut self.processes;
-			let (track, event) = tokio::select! {
-				event = work(picture) => (Track::Picture, event),
-				event = work(sound) => (Track::Sound, event),
-				() = wake(deadline) => continue,
+			// Whoever was late himself reads what is there before he judges.
+			let done = tokio::select! {
+				biased;
+				done = work(&mut self.processes) => Some(done),
+				() = wake(deadline) => None,
 			};
-			match event {
-				Event::Took => {},
-				Event::Wrote(bytes) => self.read(track, bytes),
-				Event::Ended => self.ended(track),
+			match done {
+				Some((_, Event::Took)) => {},
+				Some((track, Event::Wrote(bytes))) => self.read(track, bytes),
+				Some((track, Event::Ended)) => self.ended(track),
+				None => {
+					for track in Track::ALL {
+						self.obey(track).await?;
+					}
+				},
 			}
 		}
 	}
@@ -319,14 +323,12 @@ impl Encoder {
 
 impl Overload {
 	/// At most a line in ten seconds.
-	fn say(&mut self) {
-		let now = Instant::now();
-		if self.pictures > 0 && self.said.is_none_or(|said| now >= said + OVERLOAD_LINES) {
-			tracing::warn!(pictures = self.pictures, "left out: this machine encodes too slowly");
-			*self = Self {
-				pictures: 0,
-				said: Some(now),
-			};
+	fn say(&mut self, skipped: u64) {
+		let (now, left_out) = (Instant::now(), self.refused + skipped);
+		if left_out > self.said && self.said_at.is_none_or(|said| now >= said + OVERLOAD_LINES) {
+			let pictures = left_out - self.said;
+			tracing::warn!(pictures, "left out to stay live: this machine encodes too slowly");
+			(self.said, self.said_at) = (left_out, Some(now));
 		}
 	}
 }
@@ -339,7 +341,15 @@ fn name(track: Track) -> &'static str {
 	}
 }
 
-async fn work(process: &mut Option<Process>) -> Event {
+/// What one of them did.
+async fn work([picture, sound]: &mut [Option<Process>; 2]) -> (Track, Event) {
+	tokio::select! {
+		event = work_of(picture) => (Track::Picture, event),
+		event = work_of(sound) => (Track::Sound, event),
+	}
+}
+
+async fn work_of(process: &mut Option<Process>) -> Event {
 	match process {
 		Some(process) => process.work().await,
 		None => pending().await,

@@ -4,6 +4,7 @@
 use super::*;
 use bytes::{BufMut, BytesMut};
 use clustercast_media::picture::{CHANNELS, HEIGHT, SAMPLES_PER_FRAME, SAMPLES_PER_PICTURE, WIDTH};
+use clustercast_media::plan::STALL_LIMIT;
 use nix::sys::signal::{kill, Signal};
 use std::{
 	collections::HashSet,
@@ -78,25 +79,30 @@ impl Studio {
 		}
 	}
 
-	/// Likewise, 30 a second.
+	/// Likewise, 30 a second, but for those that are not taken.
 	async fn live(&mut self, until: u64) {
 		let mut clock = tokio::time::interval(Duration::from_secs(1) / 30);
 		while self.next < until {
 			let at = clock.tick().await;
-			if self.encoder.has_room() {
-				self.push();
-			}
+			self.try_push();
 			self.listen(Duration::from_millis(20).saturating_sub(at.elapsed()))
 				.await;
 		}
 	}
 
 	fn push(&mut self) {
+		assert!(self.try_push(), "{} wait", self.encoder.waiting());
+	}
+
+	/// Whether it was taken.
+	fn try_push(&mut self) -> bool {
 		let captured_ms = 1_000_000 + self.next * 100 / 3;
-		self.encoder
+		let taken = self
+			.encoder
 			.push(picture(self.next), &samples(self.next), captured_ms)
-			.unwrap();
-		self.next += 1;
+			.is_ok();
+		self.next += u64::from(taken);
+		taken
 	}
 
 	async fn listen(&mut self, time: Duration) {
@@ -322,6 +328,23 @@ async fn stopped_encoders_are_replaced_and_cost_nothing() {
 	studio.fast(240).await;
 	studio.finish().await;
 	check(&studio.windows, 0, &(0..240).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn stop_of_this_program_is_no_hang_of_an_encoder() {
+	let mut studio = Studio::start();
+	studio.fast(65).await;
+	let pids = Track::ALL.map(|track| studio.encoder.pid(track).unwrap());
+	// They owe something, and have it ready when we come back.
+	while studio.encoder.waiting() < 28 {
+		studio.push();
+	}
+	studio.listen(Duration::ZERO).await;
+	std::thread::sleep(STALL_LIMIT + Duration::from_millis(500));
+	studio.fast(180).await;
+	assert_eq!(Track::ALL.map(|track| studio.encoder.pid(track).unwrap()), pids);
+	studio.finish().await;
+	check(&studio.windows, 0, &(0..180).collect::<Vec<_>>());
 }
 
 #[tokio::test]

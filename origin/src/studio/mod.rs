@@ -26,7 +26,7 @@ use clustercast_media::{
 	mux::MediaTime,
 };
 use clustercast_primitives::status::State;
-use remarks::Remarks;
+use remarks::{Remarks, CAPTIONS};
 use source::{Publisher, Source};
 use std::{
 	future::pending,
@@ -333,7 +333,11 @@ impl Studio {
 			return;
 		}
 		self.look = now + LOOK;
-		for line in self.remarks.look(self.mixer.presence(), self.now()) {
+		let captions = self.live.as_ref().and_then(|feed| match &feed.source {
+			Source::Publisher(publisher) => publisher.has_captions().then_some(feed.id),
+			Source::Own(_) => None,
+		});
+		for line in self.remarks.look(self.mixer.presence(), captions, self.now()) {
 			tracing::info!("{line}");
 		}
 		if now >= self.figures {
@@ -524,6 +528,12 @@ fn is_key(tag: &Tag) -> bool {
 fn say(contents: Option<&Contents>) {
 	if let Some(contents) = contents {
 		tracing::info!("{contents}");
+		if contents.captions {
+			tracing::info!("{CAPTIONS}");
+		}
+		if contents.subtitles > 0 {
+			tracing::info!(tracks = contents.subtitles, "subtitles are dropped");
+		}
 	}
 }
 

@@ -9,6 +9,12 @@ const WORTH: Duration = Duration::from_secs(5);
 /// Lines about one source and track; then no more: a broken input says the same all day.
 const MOST: u32 = 20;
 
+/// Between two lines about captions, of whichever source: who comes back every few seconds says the same all day, too.
+const CAPTIONS_PAUSE: Duration = Duration::from_secs(600);
+
+/// Of captions inside the picture, whoever sends them.
+pub const CAPTIONS: &str = "there are captions in the picture (CEA-608 or CEA-708): they are dropped";
+
 /// What was said of a source.
 #[derive(Debug, Default)]
 pub struct Remarks {
@@ -17,6 +23,9 @@ pub struct Remarks {
 	since: Duration,
 	picture: Said,
 	sound: Said,
+	captions: bool,
+	/// When captions were last spoken of.
+	captions_said: Option<Duration>,
 }
 
 /// Of a track.
@@ -39,19 +48,20 @@ impl Said {
 }
 
 impl Remarks {
-	/// What is to be said at `now`, given what the source on air gives.
-	pub fn look(&mut self, presence: Option<Presence>, now: Duration) -> Vec<&'static str> {
-		let Some(presence) = presence else {
-			*self = Self::default();
-			return Vec::new();
-		};
-		if self.source != Some(presence.source) {
+	/// What is to be said at `now`, given what the source on air gives. `captions`: which source has some in its pictures.
+	pub fn look(&mut self, presence: Option<Presence>, captions: Option<SourceId>, now: Duration) -> Vec<&'static str> {
+		let source = presence.map(|presence| presence.source);
+		if self.source != source {
 			*self = Self {
-				source: Some(presence.source),
+				source,
 				since: now,
+				captions_said: self.captions_said,
 				..Self::default()
 			};
 		}
+		let Some(presence) = presence else {
+			return Vec::new();
+		};
 		let on_for = now.saturating_sub(self.since);
 		let missing = |for_so_long: Option<Duration>| for_so_long.unwrap_or(on_for) >= WORTH;
 		let mut lines = Vec::new();
@@ -66,6 +76,13 @@ impl Remarks {
 			(Some(true), None) => lines.push("no sound so far: silence is sent"),
 			(Some(false), _) => lines.push("there is sound again"),
 			(None, _) => {},
+		}
+		if captions == source && !self.captions {
+			self.captions = true;
+			if self.captions_said.is_none_or(|said| now >= said + CAPTIONS_PAUSE) {
+				self.captions_said = Some(now);
+				lines.push(CAPTIONS);
+			}
 		}
 		lines
 	}
@@ -87,19 +104,40 @@ mod tests {
 	fn each_thing_is_said_once() {
 		let mut remarks = Remarks::default();
 		let at = Duration::from_secs;
-		assert!(remarks.look(gives(Some(0), None), at(100)).is_empty());
+		assert!(remarks.look(gives(Some(0), None), None, at(100)).is_empty());
 		assert_eq!(
-			remarks.look(gives(Some(0), None), at(105)),
+			remarks.look(gives(Some(0), None), None, at(105)),
 			["no sound so far: silence is sent"]
 		);
-		assert!(remarks.look(gives(Some(4), None), at(200)).is_empty());
-		assert_eq!(remarks.look(gives(Some(0), Some(0)), at(201)), ["there is sound again"]);
+		assert!(remarks.look(gives(Some(4), None), None, at(200)).is_empty());
+		assert_eq!(
+			remarks.look(gives(Some(0), Some(0)), None, at(201)),
+			["there is sound again"]
+		);
 		let both = [
 			"no new picture for 5 s: the last one is shown",
 			"no sound for 5 s: silence is sent",
 		];
-		assert_eq!(remarks.look(gives(Some(5), Some(6)), at(300)), both);
-		assert!(remarks.look(gives(Some(50), Some(60)), at(400)).is_empty());
+		assert_eq!(remarks.look(gives(Some(5), Some(6)), None, at(300)), both);
+		assert!(remarks.look(gives(Some(50), Some(60)), None, at(400)).is_empty());
+	}
+
+	#[test]
+	fn captions_are_spoken_of_once_and_not_of_everybody_who_comes_back() {
+		let mut remarks = Remarks::default();
+		let mut look = |source: u64, captions: Option<u64>, second: u64| {
+			let presence = gives(Some(0), Some(0)).map(|presence| Presence {
+				source: SourceId(source),
+				..presence
+			});
+			remarks.look(presence, captions.map(SourceId), Duration::from_secs(second))
+		};
+		assert!(look(1, None, 0).is_empty());
+		assert!(look(1, Some(2), 1).is_empty(), "somebody who is not on air");
+		assert_eq!(look(2, Some(2), 2), [CAPTIONS]);
+		assert!(look(2, Some(2), 700).is_empty());
+		assert_eq!(look(3, Some(3), 701), [CAPTIONS]);
+		assert!(look(4, Some(4), 702).is_empty(), "a second later");
 	}
 
 	#[test]
@@ -108,7 +146,7 @@ mod tests {
 		let said: usize = (0..1_000)
 			.map(|i| {
 				remarks
-					.look(gives(Some(0), Some(i % 2 * 9)), Duration::from_secs(i))
+					.look(gives(Some(0), Some(i % 2 * 9)), None, Duration::from_secs(i))
 					.len()
 			})
 			.sum();

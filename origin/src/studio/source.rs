@@ -7,6 +7,7 @@ use crate::{
 };
 use clustercast_media::{
 	flv::{Content, Kind, Tag},
+	h264,
 	timeline::{Notice, Timeline, Track as Which},
 };
 use std::{path::Path, time::Duration};
@@ -41,6 +42,10 @@ pub struct Publisher {
 	sound: Track,
 	/// The newest headers: what comes later needs them.
 	headers: [Option<Tag>; 2],
+	/// Bytes of the length before each NAL unit.
+	length_bytes: usize,
+	/// There are captions in its pictures.
+	captions: bool,
 	picture_is_over: bool,
 	sound_is_over: bool,
 }
@@ -53,6 +58,8 @@ impl Publisher {
 			picture: Track::new(ffmpeg),
 			sound: Track::new(ffmpeg),
 			headers: [None, None],
+			length_bytes: 4,
+			captions: false,
 			picture_is_over: false,
 			sound_is_over: false,
 		}
@@ -72,6 +79,11 @@ impl Publisher {
 		self.timeline.last(Which::Picture).max(self.timeline.last(Which::Sound)) > RENEW
 	}
 
+	/// Whether captions came in its pictures: they are lost.
+	pub fn has_captions(&self) -> bool {
+		self.captions
+	}
+
 	/// Takes a tag that arrived at `now`; what is odd about its stamp.
 	///
 	/// # Errors
@@ -82,7 +94,15 @@ impl Publisher {
 			Kind::Sound => (Which::Sound, &mut self.sound),
 			Kind::Script => return Ok(None),
 		};
-		let (at, notice) = match tag.content() {
+		let content = tag.content();
+		match &content {
+			Ok(Content::PictureHeader(record)) => self.length_bytes = h264::length_bytes(record),
+			Ok(Content::Frame { data, .. }) => {
+				self.captions = self.captions || h264::has_captions(data, self.length_bytes)
+			},
+			_ => {},
+		}
+		let (at, notice) = match content {
 			Ok(Content::Frame { .. } | Content::Sound(_)) => {
 				let placed = self.timeline.place(which, tag.stamp, now);
 				(placed.at, placed.notice)
@@ -144,5 +164,26 @@ pub async fn decodes(ffmpeg: &Path, tags: &[Tag]) -> bool {
 			Output::Sound { .. } => {},
 			Output::End(_) => return false,
 		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn captions_in_a_publishers_pictures_are_noticed() {
+		let sei = b"\x06\x04\x0e\xb5\0\x31GA94\x03\x41\xff\xfc\x94\x2c\xff\x80";
+		let slice = b"\x65\x88\x84";
+		let push = |units: &[&[u8]]| {
+			let length = |unit: &&[u8]| [&(unit.len() as u32).to_be_bytes(), *unit].concat();
+			let units: Vec<u8> = units.iter().flat_map(length).collect();
+			let mut publisher = Publisher::new(Path::new("no-such-ffmpeg"));
+			let (kind, stamp, body) = (Kind::Picture, 0, [&[0x17, 1, 0, 0, 0][..], &units].concat().into());
+			publisher.push(&Tag { kind, stamp, body }, Duration::ZERO).unwrap();
+			publisher.has_captions()
+		};
+		assert!(push(&[sei, slice]));
+		assert!(!push(&[slice]));
 	}
 }
