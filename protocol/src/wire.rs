@@ -362,12 +362,15 @@ pub enum ReserveError {
 	/// The one before is still on its way.
 	#[error("another one is on its way")]
 	Busy,
-	/// This account has cost the relayer too much lately.
-	#[error("the account has left too much unpaid")]
+	/// Reservations of this account have cost the relayer too much lately.
+	#[error("too many of the account have failed")]
 	Distrusted,
 	/// The chain did not take it.
 	#[error("the chain refused it")]
 	Chain,
+	/// Reservations of others have failed at the relayer's cost: it hands in no more within the hour.
+	#[error("too many have failed lately")]
+	Crowded,
 }
 
 /// What a viewer sends.
