@@ -402,7 +402,7 @@ fn worth(verdicts: Vec<clustercast_primitives::chain::TicketVerdict>) -> Vec<Bal
 
 #[test]
 fn no_sequence_of_calls_costs_an_honest_relayer_more_than_its_float_in_an_hour() {
-	let report = Report::of(sequences(100), Both::new);
+	let report = Report::of(sequences(150), Both::new);
 	println!("{report}");
 	report.reaches_what_it_is_for();
 }
