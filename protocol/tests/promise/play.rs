@@ -228,7 +228,8 @@ fn fee_bound() -> Balance {
 	2 * FLOAT.fees()
 }
 
-/// How many sequences are played: so many, or what `CLUSTERCAST_SEQUENCES` says.
+/// How many sequences are played: so many, or what `CLUSTERCAST_SEQUENCES` says. Thousands take longer than nextest lets a test
+/// run: `cargo test` has no such limit.
 pub fn sequences(usual: u64) -> u64 {
 	let asked = std::env::var("CLUSTERCAST_SEQUENCES");
 	asked.map_or(usual, |text| text.parse().expect("a number"))
