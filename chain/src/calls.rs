@@ -88,6 +88,15 @@ pub fn mint(stream: &NewStream) -> Call {
 		.argument("terms", &stream.terms)
 }
 
+/// Replaces what people see of a stream; `max_viewers` 0 is no limit.
+pub fn update_stream(id: StreamId, title: &str, category: &str, max_viewers: u32) -> Call {
+	Call::new("StreamKeys", "update")
+		.argument("id", &id)
+		.argument("title", &title)
+		.argument("category", &category)
+		.number("max_viewers", max_viewers)
+}
+
 /// Replaces the signing key of a stream.
 pub fn set_signing_key(id: StreamId, key: &PublicKey) -> Call {
 	Call::new("StreamKeys", "set_signing_key")
@@ -483,6 +492,13 @@ mod tests {
 			max_viewers: u32,
 			terms: StreamTerms,
 		},
+		#[codec(index = 1)]
+		update {
+			id: StreamId,
+			title: Vec<u8>,
+			category: Vec<u8>,
+			max_viewers: u32,
+		},
 		#[codec(index = 3)]
 		burn { id: StreamId },
 		#[codec(index = 4)]
@@ -834,6 +850,12 @@ mod tests {
 			max_viewers: 4,
 			terms,
 		};
+		let updated = Streams::update {
+			id,
+			title: b"two".to_vec(),
+			category: b"sport".to_vec(),
+			max_viewers: 8,
+		};
 		let bought = Streams::buy {
 			id,
 			signing_key,
@@ -848,6 +870,7 @@ mod tests {
 		};
 		let cases = [
 			(mint(&stream), minted),
+			(update_stream(id, "two", "sport", 8), updated),
 			(burn(id), Streams::burn { id }),
 			(set_terms(id, &terms), Streams::set_terms { id, terms }),
 			(

@@ -47,7 +47,7 @@ pub enum ChainError {
 		/// As SS58.
 		account: String,
 	},
-	/// The call ran and failed. The fee is paid, nothing else changed.
+	/// The call ran and failed. The fee is paid, nothing else changed. What the chain says of the rule, and its name.
 	#[error("{0}")]
 	Dispatch(String),
 	/// The node's metadata lacks something or has it in another shape: node and program do not fit together.
@@ -73,7 +73,7 @@ impl ChainError {
 		)
 	}
 
-	/// The failed rule as `Pallet::Error`, if the call ran and failed.
+	/// The failed rule, if the call ran and failed; its name, `Pallet::Error`, is in it.
 	pub fn dispatch(&self) -> Option<&str> {
 		match self {
 			Self::Dispatch(name) => Some(name),
@@ -81,10 +81,14 @@ impl ChainError {
 		}
 	}
 
-	/// From an encoded dispatch error: `Pallet::Error` for a pallet's own, the library's sentence for any other.
+	/// From an encoded dispatch error: for a pallet's own what the chain's metadata says of it and `Pallet::Error`, the library's
+	/// sentence for any other.
 	pub(crate) fn from_dispatch(encoded: &[u8], metadata: ArcMetadata) -> Result<Self, Self> {
 		match DispatchError::decode_from(encoded, metadata) {
-			Ok(DispatchError::Module(e)) => Ok(Self::Dispatch(e.details_string())),
+			Ok(DispatchError::Module(e)) => Ok(Self::Dispatch(match e.details() {
+				Ok(known) => explained(&known.variant.docs, &e.details_string()),
+				Err(_) => e.details_string(),
+			})),
 			Ok(e) => Ok(Self::Dispatch(e.to_string())),
 			Err(e) => Err(Self::Metadata(format!("dispatch error: {e}"))),
 		}
@@ -113,6 +117,17 @@ impl ChainError {
 			},
 			e => Self::Node(chain_of(e)),
 		}
+	}
+}
+
+/// What is said of a rule, as part of a sentence, and its name.
+fn explained(docs: &[String], name: &str) -> String {
+	let text = docs.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+	let text = text.trim().trim_end_matches('.');
+	let mut letters = text.chars();
+	match letters.next() {
+		Some(first) => format!("{}{} ({name})", first.to_lowercase(), letters.as_str()),
+		None => name.into(),
 	}
 }
 
@@ -167,4 +182,21 @@ pub enum KeyError {
 	/// An address, which everybody may know, where the secret of an account is needed.
 	#[error("that names an account, and its secret is needed here: //Name, a mnemonic phrase, or file:PATH")]
 	Address,
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_failed_rule_is_told_in_the_chains_own_words() {
+		let docs = |lines: &[&str]| lines.iter().map(|line| line.to_string()).collect::<Vec<_>>();
+		let told = |lines: &[&str]| explained(&docs(lines), "StreamKeys::NotOwner");
+		assert_eq!(told(&["Not its owner."]), "not its owner (StreamKeys::NotOwner)");
+		assert_eq!(
+			told(&[" The caller is not", "its owner. "]),
+			"the caller is not its owner (StreamKeys::NotOwner)"
+		);
+		assert_eq!(told(&[]), "StreamKeys::NotOwner");
+	}
 }

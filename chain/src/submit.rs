@@ -5,7 +5,7 @@ use crate::{
 	calls::{self, Call, NewRelayer, NewStream},
 	client::{hex_of, within, Chain},
 	error::ChainError,
-	wallet::Wallet,
+	wallet::{Nonces, Wallet},
 };
 use clustercast_primitives::{
 	chain::{TicketRefusal, TicketVerdict},
@@ -179,10 +179,12 @@ impl Chain {
 	pub async fn submit(&self, wallet: &Wallet, call: &Call, wait: Wait) -> Result<Included, ChainError> {
 		let mut sent = Vec::new();
 		let mut progress = loop {
-			let guard = wallet.submitting.lock().await;
+			let mut guard = wallet.submitting.lock().await;
 			let submitted = within("submitting", async {
 				let at = self.client().at_current_block().await.map_err(ChainError::node)?;
-				let extrinsic = at.transactions().from_bytes(self.sign_locked(&at, wallet, call).await?);
+				let extrinsic = at
+					.transactions()
+					.from_bytes(self.sign_locked(&at, wallet, &mut guard, call).await?);
 				sent.push((at.block_number(), Hash(extrinsic.hash().0)));
 				let watched = extrinsic.submit_and_watch().await;
 				watched.map_err(|error| refused_by_pool(error, wallet))
@@ -239,10 +241,10 @@ impl Chain {
 
 	/// Hands a signed batch to the method that judges and submits it. The wallet is locked until the node has it.
 	async fn hand_in(&self, wallet: &Wallet, batch: &Call, method: &str) -> Result<Submission, ChainError> {
-		let _guard = wallet.submitting.lock().await;
+		let mut guard = wallet.submitting.lock().await;
 		let extrinsic = within("signing", async {
 			let at = self.client().at_current_block().await.map_err(ChainError::node)?;
-			self.sign_locked(&at, wallet, batch).await
+			self.sign_locked(&at, wallet, &mut guard, batch).await
 		})
 		.await?;
 		self.request(method, rpc_params![hex_of(&extrinsic)]).await
@@ -250,22 +252,23 @@ impl Chain {
 
 	/// A signed extrinsic as bytes, not submitted. Another one signed before this is submitted has the same nonce.
 	pub async fn sign(&self, wallet: &Wallet, call: &Call) -> Result<Vec<u8>, ChainError> {
-		let _guard = wallet.submitting.lock().await;
+		let mut guard = wallet.submitting.lock().await;
 		within("signing", async {
 			let at = self.client().at_current_block().await.map_err(ChainError::node)?;
-			self.sign_locked(&at, wallet, call).await
+			self.sign_locked(&at, wallet, &mut guard, call).await
 		})
 		.await
 	}
 
 	/// Signed extrinsics as bytes, in this order: their nonces follow each other from the wallet's next one on.
 	pub async fn sign_all(&self, wallet: &Wallet, calls: &[Call]) -> Result<Vec<Vec<u8>>, ChainError> {
-		let _guard = wallet.submitting.lock().await;
+		let mut guard = wallet.submitting.lock().await;
 		let (at, first) = within("signing", async {
 			let at = self.client().at_current_block().await.map_err(ChainError::node)?;
 			Ok((at, self.next_nonce(&wallet.account()).await?))
 		})
 		.await?;
+		wallet.use_nonces(&mut guard, first, calls.len() as u64);
 		let each = calls.iter().zip(first..);
 		each.map(|(call, nonce)| sign_with(&at, wallet, call, nonce)).collect()
 	}
@@ -360,8 +363,15 @@ impl Chain {
 	}
 
 	/// With the wallet's lock held.
-	async fn sign_locked(&self, at: &AtBlock, wallet: &Wallet, call: &Call) -> Result<Vec<u8>, ChainError> {
+	async fn sign_locked(
+		&self,
+		at: &AtBlock,
+		wallet: &Wallet,
+		nonces: &mut Nonces,
+		call: &Call,
+	) -> Result<Vec<u8>, ChainError> {
 		let nonce = self.next_nonce(&wallet.account()).await?;
+		wallet.use_nonces(nonces, nonce, 1);
 		sign_with(at, wallet, call, nonce)
 	}
 }

@@ -163,7 +163,7 @@ impl Chain {
 		wait: Wait,
 	) -> Result<Included, ChainError> {
 		let (payment, open) = self.payment(signatories, to, amount).await?;
-		let open = open.ok_or_else(|| ChainError::Dispatch("Multisig::NotFound: no such payment is open".into()))?;
+		let open = open.ok_or_else(|| ChainError::Dispatch("no such payment is open (Multisig::NotFound)".into()))?;
 		let cancel = Call::new("Multisig", "cancel_as_multi")
 			.number("threshold", signatories.threshold)
 			.argument("other_signatories", &signatories.others(&wallet.account()))

@@ -2,7 +2,12 @@
 
 use crate::{account, error::KeyError, keys};
 use clustercast_primitives::{crypto::EthereumAddress, AccountId};
-use std::{fmt, path::Path, str::FromStr};
+use std::{
+	fmt,
+	path::Path,
+	str::FromStr,
+	sync::atomic::{AtomicU64, Ordering},
+};
 use subxt_signer::{sr25519::Keypair, SecretUri};
 use tokio::sync::Mutex;
 
@@ -12,7 +17,27 @@ pub struct Wallet {
 	keypair: Keypair,
 	account: AccountId,
 	/// Held from asking for the next nonce until the node has the transaction that uses it.
-	pub(crate) submitting: Mutex<()>,
+	pub(crate) submitting: Mutex<Nonces>,
+	/// How often another program was seen to send with this account.
+	rivals: AtomicU64,
+}
+
+/// Which nonces of an account are accounted for.
+#[derive(Debug, Default)]
+pub(crate) struct Nonces {
+	/// One above the highest that is known: used by us, or by somebody else before us. `None` before the first.
+	next: Option<u64>,
+}
+
+impl Nonces {
+	/// The node says that this one is next, and it is used now, with as many behind it as `count` says in all. Whether others
+	/// have been used since, that we did not use: another program signs with this account.
+	fn take(&mut self, next: u64, count: u64) -> bool {
+		let is_foreign = self.next.is_some_and(|known| next > known);
+		let after = next.saturating_add(count);
+		self.next = Some(self.next.map_or(after, |known| known.max(after)));
+		is_foreign
+	}
 }
 
 impl Wallet {
@@ -63,13 +88,36 @@ impl Wallet {
 		Self {
 			keypair,
 			account,
-			submitting: Mutex::new(()),
+			submitting: Mutex::default(),
+			rivals: AtomicU64::new(0),
 		}
 	}
 
 	/// The account on the chain.
 	pub fn account(&self) -> AccountId {
 		self.account
+	}
+
+	/// How often another program was seen to send transactions with this account since this one began: its nonces are counted in
+	/// one place, so the two get into each other's way.
+	pub fn rivals(&self) -> u64 {
+		self.rivals.load(Ordering::Relaxed)
+	}
+
+	/// Uses `count` nonces from `next` on, which is what the node says, while `nonces` is locked.
+	pub(crate) fn use_nonces(&self, nonces: &mut Nonces, next: u64, count: u64) {
+		if !nonces.take(next, count) {
+			return;
+		}
+		let times = self.rivals.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+		// Two that run side by side see each other all the time.
+		if times.is_power_of_two() {
+			tracing::warn!(
+				account = %account::ss58(&self.account),
+				times,
+				"another program sends transactions with this account; run one program for each account"
+			);
+		}
 	}
 
 	pub(crate) fn keypair(&self) -> &Keypair {
@@ -95,6 +143,28 @@ mod tests {
 		assert_eq!(account::ss58(&Wallet::from_suri("//Alice").unwrap().account()), ALICE);
 		let phrase = "bottom drive obey lake curtain smoke basket hold race lonely fit walk//Alice";
 		assert_eq!(account::ss58(&Wallet::from_suri(phrase).unwrap().account()), ALICE);
+	}
+
+	#[test]
+	fn a_nonce_that_we_did_not_use_is_another_programs() {
+		let mut nonces = Nonces::default();
+		assert!(!nonces.take(7, 1), "whatever was before us");
+		assert!(!nonces.take(8, 1));
+		assert!(!nonces.take(8, 1), "dropped by the pool, and sent again");
+		assert!(!nonces.take(7, 1), "and the one before it");
+		assert!(!nonces.take(9, 3), "not more than we have used");
+		assert!(!nonces.take(12, 1));
+		assert!(nonces.take(14, 1), "13 was somebody else's");
+		assert!(!nonces.take(15, 1), "told once");
+		let wallet = Wallet::from_suri("//Alice").unwrap();
+		for next in [3, 4, 6, 7, 9] {
+			wallet.use_nonces(&mut nonces_of(&wallet), next, 1);
+		}
+		assert_eq!(wallet.rivals(), 2);
+	}
+
+	fn nonces_of(wallet: &Wallet) -> tokio::sync::MutexGuard<'_, Nonces> {
+		wallet.submitting.try_lock().unwrap()
 	}
 
 	#[test]

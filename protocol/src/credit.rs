@@ -13,6 +13,10 @@
 //! Accounts cost nothing, so what strangers may owe and lose together is bounded for each hour. Who has a reservation is no
 //! stranger: it cost a fee and a deposit. They have a sum of their own, so that strangers who use up theirs shut nobody out.
 //! In any hour the relayer loses at most [`Float::per_hour`] to each of the two, see [`Credit::grant`].
+//!
+//! A third thing is lost where a reservation that is handed in fails: its fee. That has a sum of its own too, [`Float::fees`],
+//! for sessions that have never reserved anything and apart from them for those that have: whoever makes reservations fail
+//! does not shut out who watches, nor who extends what it has reserved. What is on its way counts as failed until it stands.
 
 use crate::{
 	meter::Share,
@@ -44,6 +48,14 @@ const MAX_DOUBLINGS: u32 = 4;
 /// Fewest blocks that a reservation may be handed in before its last one: time to get into a block.
 pub const MIN_SUBMIT: BlockNumber = 30;
 
+/// Fees that may be lost in an hour are this part of what may be lost to either group: 0.05 USDC where that is 1 USDC, 125
+/// reservations that fail.
+const FEES_PART: Balance = 20;
+
+/// One account may take this part of those fees, or one fee where that is less: who wants to shut others out needs as many
+/// accounts with deposits.
+const FEES_OF_ONE: Balance = 8;
+
 /// Most blocks that the chain lets its last one lie ahead.
 pub const MAX_SUBMIT: BlockNumber = 600;
 
@@ -68,6 +80,14 @@ impl Default for Float {
 			value: 100_000,
 			per_hour: 1_000_000,
 		}
+	}
+}
+
+impl Float {
+	/// Fees of reservations that may be lost in an hour, micro-USDC: to sessions that have not reserved anything yet, and apart
+	/// from them to those that have.
+	pub fn fees(&self) -> Balance {
+		self.per_hour / FEES_PART
 	}
 }
 
@@ -144,6 +164,7 @@ impl Signed {
 			bytes: 0,
 			strangers: self.owed - self.known,
 			known: self.known,
+			fees: Fees::default(),
 		}
 	}
 }
@@ -169,6 +190,8 @@ struct Line {
 	released: u32,
 	/// How often we tried to release it since somebody watched.
 	releases: u32,
+	/// Fees of reservations on their way, by counter.
+	handed_in: BTreeMap<u32, Fees>,
 	/// All risks, winners and vouchers.
 	owed: Balance,
 	/// What a stranger may leave unpaid or have voided, as it stands in the sum of all.
@@ -207,7 +230,8 @@ impl Line {
 	}
 
 	fn is_idle(&self, now: BlockNumber) -> bool {
-		self.seats == 0 && self.owed == 0 && self.receipts.is_empty() && self.held(now) == 0
+		let nothing = self.receipts.is_empty() && self.handed_in.is_empty();
+		self.seats == 0 && self.owed == 0 && nothing && self.held(now) == 0
 	}
 
 	fn signed(&self) -> Balance {
@@ -244,12 +268,51 @@ impl Line {
 	}
 }
 
+/// Fees of reservations, micro-USDC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Fees {
+	/// Of sessions that have not reserved anything yet.
+	first: Balance,
+	/// Of those that have.
+	again: Balance,
+}
+
+impl Fees {
+	fn of(amount: Balance, is_first: bool) -> Self {
+		match is_first {
+			true => Self {
+				first: amount,
+				again: 0,
+			},
+			false => Self {
+				first: 0,
+				again: amount,
+			},
+		}
+	}
+
+	fn sum(&self) -> Balance {
+		self.first.saturating_add(self.again)
+	}
+
+	fn add(&mut self, more: &Self) {
+		self.first = self.first.saturating_add(more.first);
+		self.again = self.again.saturating_add(more.again);
+	}
+
+	fn subtract(&mut self, less: &Self) {
+		self.first = self.first.saturating_sub(less.first);
+		self.again = self.again.saturating_sub(less.again);
+	}
+}
+
 /// Left unpaid, or not paid by the chain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Lost {
 	bytes: u64,
 	strangers: Balance,
 	known: Balance,
+	fees: Fees,
 }
 
 impl Lost {
@@ -257,12 +320,14 @@ impl Lost {
 		self.bytes = self.bytes.saturating_add(more.bytes);
 		self.strangers = self.strangers.saturating_add(more.strangers);
 		self.known = self.known.saturating_add(more.known);
+		self.fees.add(&more.fees);
 	}
 
 	fn subtract(&mut self, less: &Self) {
 		self.bytes = self.bytes.saturating_sub(less.bytes);
 		self.strangers = self.strangers.saturating_sub(less.strangers);
 		self.known = self.known.saturating_sub(less.known);
+		self.fees.subtract(&less.fees);
 	}
 }
 
@@ -286,6 +351,8 @@ struct Sums {
 	exposed: Balance,
 	/// Within the last hour.
 	lost: Lost,
+	/// Of reservations on their way.
+	handed_in: Fees,
 }
 
 /// See the module.
@@ -588,15 +655,57 @@ impl Credit {
 		self.lose(account, lost);
 	}
 
-	/// An account made us lose something else, such as the fee of a reservation that was worth nothing.
-	pub fn note_loss(&mut self, account: AccountId, value: Balance) {
-		self.lose(
-			account,
-			Lost {
-				strangers: value,
-				..Lost::default()
-			},
-		);
+	/// A reservation that was judged good is handed in: until it stands, this fee counts as lost.
+	pub fn hand_in(&mut self, payer: &SessionKey, counter: u32, fee: Balance) {
+		let mut fees = Fees::default();
+		self.change(key(payer), |line| {
+			fees = Fees::of(fee, line.channel.counter == 0);
+			line.handed_in.insert(counter, fees);
+		});
+		self.sums.handed_in.add(&fees);
+	}
+
+	/// What became of it: it stands, or its fee is lost.
+	pub fn handed_in(&mut self, payer: &SessionKey, counter: u32, stands: bool) {
+		if !self.lines.contains_key(&key(payer)) {
+			return;
+		}
+		let mut fees = None;
+		self.change(key(payer), |line| fees = line.handed_in.remove(&counter));
+		let Some(fees) = fees else { return };
+		self.sums.handed_in.subtract(&fees);
+		if !stands {
+			self.lose(
+				payer.account,
+				Lost {
+					fees,
+					..Lost::default()
+				},
+			);
+		}
+	}
+
+	/// Whether one more fee may be lost, see [`Float::fees`].
+	fn risks_fee(&self, payer: &SessionKey, fee: Balance) -> Result<(), ReserveError> {
+		let most = self.config.float.fees();
+		let on_its_way = self
+			.account(&payer.account)
+			.flat_map(|(_, line)| line.handed_in.values());
+		let theirs = on_its_way.map(Fees::sum).fold(0, Balance::saturating_add);
+		let theirs = theirs.saturating_add(self.lost_by(&payer.account).fees.sum());
+		if theirs.saturating_add(fee) > fee.max(most / FEES_OF_ONE) {
+			return Err(ReserveError::Distrusted);
+		}
+		let mut all = self.sums.lost.fees;
+		all.add(&self.sums.handed_in);
+		let group = match self.channel_of(payer).counter {
+			0 => all.first,
+			_ => all.again,
+		};
+		match group.saturating_add(fee) > fee.max(most) {
+			true => Err(ReserveError::Crowded),
+			false => Ok(()),
+		}
 	}
 
 	/// Sessions whose winners and vouchers should be redeemed now, whatever they are worth: what covers them ends soon, or
@@ -683,9 +792,7 @@ impl Credit {
 			return Err(ReserveError::WrongChannel);
 		}
 		// Each costs a fee, which nobody gives back where it fails.
-		if self.lost_by(&payer.account).strangers >= self.config.float.value {
-			return Err(ReserveError::Distrusted);
-		}
+		self.risks_fee(payer, asked.reward)?;
 		if reservation.counter <= channel.counter || reservation.cap <= channel.cap || reservation.cap <= channel.paid {
 			return Err(ReserveError::NotRising);
 		}

@@ -305,36 +305,50 @@ pub enum PaymentMode {
 }
 
 /// Why a relayer ends a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndReason {
 	/// The broadcast is over.
+	#[error("the broadcast is over")]
 	Finished,
 	/// Stream or track not served here.
+	#[error("it does not serve this stream, or cannot now")]
 	NotServed,
 	/// No room for another viewer.
+	#[error("it has no room for another viewer")]
 	Full,
 	/// Payment did not come in time.
+	#[error("a payment did not come in time")]
 	Unpaid,
 	/// The window asked for is not in the cache any more, or never was: begin live.
+	#[error("it does not have the next window any more")]
 	WindowGone,
 	/// A ticket or voucher was refused.
+	#[error("it refused a payment: {0}")]
 	TicketRefused(TicketError),
 	/// The peer is not on the list of those served.
+	#[error("it serves only peers that it knows")]
 	NotAllowed,
 	/// Served only against payment.
+	#[error("it serves only who pays")]
 	PaymentRequired,
 	/// The subscription names another chain.
+	#[error("it is on another chain")]
 	WrongChain,
 	/// The viewer broke the protocol.
+	#[error("it does not understand what we said")]
 	ProtocolError,
 	/// The relayer is shutting down.
+	#[error("it is shutting down")]
 	ShuttingDown,
 	/// The subscription is not signed by its session key for this connection and request.
+	#[error("it does not take the subscription's signature")]
 	BadSubscription,
 	/// Nothing more goes out without a reservation, and none came in time.
+	#[error("it wants something reserved before it goes on")]
 	ReservationNeeded,
 	/// The reservation was refused.
+	#[error("it refused the reservation: {0}")]
 	ReservationRefused(ReserveError),
 }
 
@@ -363,12 +377,15 @@ pub enum ReserveError {
 	/// The one before is still on its way.
 	#[error("another one is on its way")]
 	Busy,
-	/// This account has cost the relayer too much lately.
-	#[error("the account has left too much unpaid")]
+	/// Reservations of this account have cost the relayer too much lately.
+	#[error("too many of the account have failed")]
 	Distrusted,
 	/// The chain did not take it.
 	#[error("the chain refused it")]
 	Chain,
+	/// Reservations of others have failed at the relayer's cost: it hands in no more within the hour.
+	#[error("too many have failed lately")]
+	Crowded,
 }
 
 /// What a viewer sends.

@@ -126,10 +126,13 @@ impl<C: Chain, L: Ledger> Keeper<C, L> {
 
 	/// A failed one ends the viewer's subscription; that it stands is seen by [`Keeper::look`].
 	async fn hand_in(&self, order: Order) {
-		if let Err(error) = self.chain.reserve(&order.reservation).await {
-			tracing::warn!(%error, "a reservation could not be handed in");
-			self.desk
-				.reservation_failed(&order.payer, order.reservation.message.counter);
+		let counter = order.reservation.message.counter;
+		match self.chain.reserve(&order.reservation).await {
+			Ok(()) => self.desk.reservation_stands(&order.payer, counter),
+			Err(error) => {
+				tracing::warn!(%error, "a reservation could not be handed in");
+				self.desk.reservation_failed(&order.payer, counter);
+			},
 		}
 	}
 

@@ -205,10 +205,14 @@ impl<L: Ledger> Desk<L> {
 		self.book().credit().take_releasable(most, ends)
 	}
 
+	/// A reservation was handed in and is final. That it counts is seen by [`Desk::channel`].
+	pub fn reservation_stands(&self, payer: &SessionKey, counter: u32) {
+		self.book().credit().handed_in(payer, counter, true);
+	}
+
 	/// A reservation could not be handed in: its fee is lost.
 	pub fn reservation_failed(&self, payer: &SessionKey, counter: u32) {
-		let fee = self.reserve.map_or(0, |asked| asked.reward);
-		self.book().credit().note_loss(payer.account, fee);
+		self.book().credit().handed_in(payer, counter, false);
 		if let Some(pending) = self.pending(payer) {
 			let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
 			if *pending == Pending::UnderWay(counter) {
@@ -533,9 +537,11 @@ impl<L: Ledger> Policy for Desk<L> {
 			payer: seat.payer,
 			reservation,
 		};
-		if self.orders.try_send(order).is_err() {
+		let Ok(place) = self.orders.try_reserve() else {
 			return refused(ReserveError::Busy);
-		}
+		};
+		self.book().credit().hand_in(&seat.payer, counter, asked.reward);
+		place.send(order);
 		*pending = Pending::UnderWay(counter);
 		Ok(())
 	}

@@ -14,6 +14,8 @@
 //! | [`store`] | winning tickets and newest vouchers on disk |
 //! | `registry` | the commands that enter, change and leave the registry |
 //! | [`recorder`] | vouchers of all viewers into the store, together |
+//! | [`fit`] | whether what `run` is given fits the registry |
+//! | [`rivals`] | waits where another program sends with the same account |
 //! | [`redeemer`] | winning tickets and vouchers to money |
 //! | [`relayer`] | puts these together |
 //!
@@ -25,6 +27,7 @@ pub mod channels;
 pub mod cli;
 pub mod config;
 pub mod desk;
+pub mod fit;
 pub mod ingest;
 mod metrics;
 pub mod payment;
@@ -32,6 +35,7 @@ pub mod recorder;
 pub mod redeemer;
 mod registry;
 pub mod relayer;
+pub mod rivals;
 pub mod store;
 pub mod surge;
 pub mod upstream;

@@ -43,6 +43,13 @@ const RETRY_MS: u64 = 15_000;
 /// Pauses stop doubling at 8 times the first one: a ticket lives twenty minutes.
 const MAX_DOUBLINGS: u32 = 3;
 
+/// Calls on their way at a time: a loaded relayer has a tenth of that, since each is final after some 20 s. Where blocks take
+/// none of them, more would only queue behind them, each with the next nonce.
+const MAX_ON_THEIR_WAY: usize = 16;
+
+/// A call that no block has taken is forgotten by the pool after this: 64 blocks.
+const CALL_LIFE_MS: u64 = 128_000;
+
 /// Winners this close to their expiry are posted whatever they are worth: four minutes, time for a second attempt.
 const EXPIRY_MARGIN: BlockNumber = 120;
 
@@ -152,6 +159,9 @@ pub enum Error {
 	/// The chain does not answer, or not sensibly.
 	#[error("chain: {0}")]
 	Chain(String),
+	/// Blocks do not take what was sent.
+	#[error("{MAX_ON_THEIR_WAY} calls are on their way and in no block; more wait for them")]
+	Crowded,
 }
 
 /// What a step did; amounts are face values in micro-USDC.
@@ -161,6 +171,8 @@ pub struct Step {
 	pub at: BlockNumber,
 	/// Winners posted.
 	pub posted: usize,
+	/// Winners that would be, but for [`Error::Crowded`].
+	pub held: usize,
 	/// Winners whose fate is final.
 	pub settled: Vec<(WinningTicket, Outcome)>,
 	/// Winners left.
@@ -210,6 +222,8 @@ impl<C: Chain + Events> Redeemer<C> {
 			pending_value: rest.iter().map(|(_, w)| w.message().face_value).sum(),
 			..Step::default()
 		};
+		let posted = due.iter().filter_map(|(_, w)| w.posted.as_ref());
+		let crowded = on_their_way(posted.map(|posted| posted.at_ms), now_ms) >= MAX_ON_THEIR_WAY;
 		let mut batch = Vec::new();
 		for page in due.chunks(MAX_BATCH) {
 			let judged = self.judge(page, hash).await?;
@@ -244,8 +258,10 @@ impl<C: Chain + Events> Redeemer<C> {
 					.await?;
 			}
 		}
-		if !batch.is_empty() {
-			step.posted = self.post(batch, now_ms).await?;
+		match crowded {
+			true => step.held = batch.len(),
+			false if batch.is_empty() => {},
+			false => step.posted = self.post(batch, now_ms).await?,
 		}
 		Ok(step)
 	}
@@ -404,6 +420,12 @@ impl Order {
 		let first = self.0.get(&winner.message().session);
 		first.is_some_and(|first| nonce - first.nonce >= WINDOW && first.up_to < Some(nonce))
 	}
+}
+
+/// Of what was posted at these times: calls that may be in the pool.
+fn on_their_way(posted_ms: impl Iterator<Item = u64>, now_ms: u64) -> usize {
+	let waits = |at: &u64| now_ms.checked_sub(*at).is_some_and(|age| age < CALL_LIFE_MS);
+	posted_ms.filter(waits).collect::<HashSet<_>>().len()
 }
 
 /// Doubles with each time.
@@ -628,6 +650,28 @@ mod tests {
 			(3, 3 * FACE, 3 * PAYOUT.relayer)
 		);
 		assert_eq!(chain.state().submits, 1);
+	}
+
+	/// Blocks are full, or the node is cut off: what is sent stays in the pool.
+	#[tokio::test]
+	async fn calls_that_no_block_takes_are_bounded_and_more_wait_until_they_are_forgotten() {
+		let (dir, chain) = (tempfile::tempdir().unwrap(), Fake::default());
+		let redeemer = with_winners(dir.path(), &chain, 0);
+		let none = HashSet::new();
+		let mut held = 0;
+		for call in 0..40 {
+			redeemer.store.insert(&ticket(1, call, EXPIRY), 0).unwrap();
+			let step = redeemer.step(1_000 * call, true, &none).await.unwrap();
+			assert_eq!(step.posted + step.held, step.posted.max(step.held), "one or the other");
+			held = step.held;
+		}
+		assert_eq!((chain.state().submits, held), (MAX_ON_THEIR_WAY, 40 - MAX_ON_THEIR_WAY));
+		// They are not lost: the pool has forgotten the first of them by now.
+		let step = redeemer.step(CALL_LIFE_MS, true, &none).await.unwrap();
+		assert!(step.posted > 0 && step.held == 0, "{step:?}");
+		chain.finalise();
+		let step = redeemer.step(CALL_LIFE_MS + 1, true, &none).await.unwrap();
+		assert!(paid(&step) > MAX_ON_THEIR_WAY, "{step:?}");
 	}
 
 	#[tokio::test]

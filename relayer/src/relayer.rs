@@ -5,6 +5,7 @@ use crate::{
 	channels::{self, Keeper, Order},
 	config::Config,
 	desk::{unix_ms, Desk, MAX_HELD, MIN_TICKET_LIFE},
+	fit::{misfits, Given},
 	ingest::Ingest,
 	metrics,
 	recorder::Recorder,
@@ -13,10 +14,11 @@ use crate::{
 		vouchers::{self, Collector, Look},
 		Receipts, Redeemer, Thresholds,
 	},
+	rivals::Rivals,
 	store::{self, Outcome, Store, VoucherOutcome},
 	surge::{self, Surge},
 };
-use anyhow::{ensure, Context};
+use anyhow::{bail, ensure, Context};
 use clustercast_chain::{
 	calls, channels::Reserved, keys, Chain, ChainError, Constants, Event, Head, Redeemed, Wait, Wallet,
 };
@@ -274,6 +276,17 @@ impl Relayer {
 			"price_per_gb is above {bound}, the most that the stream key allows: no payment would be redeemed"
 		);
 
+		check_fit(
+			&chain,
+			&Given {
+				recipient,
+				wallet: wallet.account(),
+				identity: identity.public(),
+				price_per_gb: config.price_per_gb,
+			},
+		)
+		.await?;
+
 		let path = config.state.join("winners.redb");
 		let store = open_store(&path, &genesis).await;
 		let store = Arc::new(store.with_context(|| format!("store of winners {}", path.display()))?);
@@ -349,6 +362,7 @@ impl Relayer {
 			recipient,
 		};
 		let keeper = Keeper::new(settlement.clone(), desk.clone(), store.clone());
+		let wallet = settlement.wallet.clone();
 		let redeemers = Redeemers {
 			tickets: Redeemer::new(store.clone(), settlement.clone(), thresholds),
 			vouchers: Collector::new(
@@ -363,6 +377,7 @@ impl Relayer {
 			),
 			desk: desk.clone(),
 			store,
+			wallet,
 			trouble: Mutex::default(),
 		};
 		println!("{}", clustercast_cli::listening(&addresses));
@@ -391,6 +406,18 @@ impl Relayer {
 			stream,
 		})
 	}
+}
+
+/// Says what does not fit the registry; fails where nobody could pay, or nothing be redeemed.
+async fn check_fit(chain: &Chain, given: &Given) -> anyhow::Result<()> {
+	let registered = chain.relayers().await.context("cannot read the registry")?;
+	for misfit in misfits(given, &registered) {
+		if misfit.is_fatal() {
+			bail!(misfit);
+		}
+		tracing::warn!("{misfit}");
+	}
+	Ok(())
 }
 
 /// Opens the store; waits for a relayer that is about to end, as where one is restarted.
@@ -450,6 +477,8 @@ struct Redeemers {
 	vouchers: Collector<Settlement>,
 	desk: Arc<Desk<Chain>>,
 	store: Arc<Store>,
+	/// Signs what redeems, and sees where another program does too.
+	wallet: Arc<Wallet>,
 	/// What people are told of failures.
 	trouble: Mutex<Seldom>,
 }
@@ -555,8 +584,11 @@ async fn follow(desk: &Desk<Chain>) {
 impl Redeemers {
 	/// Redeems for ever. A step that is cut off at any point is taken up by the next one.
 	async fn run(&self) {
+		let mut rivals = Rivals::default();
 		loop {
-			self.step(false).await;
+			if !rivals.holds(self.wallet.rivals(), std::time::Instant::now()) {
+				self.step(false).await;
+			}
 			tokio::time::sleep(REDEEM_TICK).await;
 		}
 	}
@@ -595,6 +627,10 @@ impl Redeemers {
 		};
 		let tickets = self.tickets.step(now, all, &urgent).await.map_err(put_off);
 		let vouchers = self.vouchers.step(look).await.map_err(put_off);
+		let held = tickets.as_ref().map_or(0, |step| step.held) + vouchers.as_ref().map_or(0, |step| step.held);
+		if held > 0 {
+			put_off(redeemer::Error::Crowded);
+		}
 		if let Ok(step) = &tickets {
 			for (winner, outcome) in &step.settled {
 				self.desk.settle(winner, step.at, matches!(outcome, Outcome::Paid(_)));

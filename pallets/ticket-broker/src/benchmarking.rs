@@ -161,7 +161,7 @@ fn streams<T: Config>(count: u32, recipient: &T::AccountId, terms: impl Fn(Strea
 		};
 		let ledger = Ledger {
 			credit,
-			..Ledger::new(broadcaster)
+			..Ledger::new(broadcaster, 0)
 		};
 		Pallet::<T>::store_ledger((recipient.clone(), stream, terms(stream)), Some(ledger));
 		T::Currency::hold(&HoldReason::Shares.into(), &treasury, credit.sum()).expect("the treasury is rich");

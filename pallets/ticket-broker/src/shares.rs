@@ -3,8 +3,9 @@
 //! As with a value-added tax, every payment owes them. Where the sender is a relayer, they are not handed on but set
 //! aside for it: they pay what it owes when it sells. If it sold first, and so paid shares out of its own income, they
 //! come back to it with what it buys. So whoever pays last pays the shares, and the broadcaster and the treasury receive
-//! those of the last price alone, in whatever order the payments are redeemed. What nobody sells on is theirs as well,
-//! [`Config::ShareMemory`] after the last payment.
+//! those of the last price alone, in whatever order the payments are redeemed. What nobody sells on is theirs as well:
+//! [`Config::ShareMemory`] after the last payment all of it, and of a ledger that payments keep alive, what was set aside
+//! for that long and not used, one to three times that after it was.
 //!
 //! Nothing is given that was not paid: what is set aside lies on the treasury's account, held.
 
@@ -141,8 +142,10 @@ impl<AccountId: Clone + Ord> Flow<AccountId> {
 			let ledger = batch
 				.ledger(&self.recipient, stream, terms)
 				.change()
-				.get_or_insert_with(|| Ledger::new(self.broadcaster.clone()));
+				.get_or_insert_with(|| Ledger::new(self.broadcaster.clone(), now));
 			ledger.credit = ledger.credit.minus(self.used);
+			// The oldest first.
+			ledger.idle = ledger.idle.minus(self.used);
 			ledger.paid = ledger.paid.plus(self.due.minus(self.used));
 			ledger.touched = now;
 		}
@@ -152,7 +155,7 @@ impl<AccountId: Clone + Ord> Flow<AccountId> {
 			let ledger = batch
 				.ledger(&self.sender, stream, terms)
 				.change()
-				.get_or_insert_with(|| Ledger::new(self.broadcaster.clone()));
+				.get_or_insert_with(|| Ledger::new(self.broadcaster.clone(), now));
 			ledger.paid = ledger.paid.minus(self.returned);
 			ledger.credit = ledger.credit.plus(kept);
 			ledger.touched = now;
@@ -183,17 +186,28 @@ impl<T: Config> Pallet<T> {
 		Ledgers::<T>::set(key, ledger);
 	}
 
-	/// Ends a ledger that was not touched for long, or notes when it may end.
+	/// Ends a ledger that was not touched for long; or hands on what of it nobody used for long, and notes when it may end.
 	pub(crate) fn end_ledger(relayer: T::AccountId, stream: StreamId, terms: u32, block: BlockNumber) {
 		let key = (relayer, stream, terms);
-		let Some(ledger) = Ledgers::<T>::get(&key) else { return };
+		let Some(mut ledger) = Ledgers::<T>::get(&key) else {
+			return;
+		};
 		let at = ledger.touched.saturating_add(T::ShareMemory::get());
+		let (broadcaster, mut over) = (ledger.broadcaster.clone(), ledger.credit);
 		if at > block {
-			let (relayer, stream, terms) = key;
-			return Ends::<T>::insert(at, End::Ledger(relayer, stream, terms), ());
+			Ends::<T>::insert(at, End::Ledger(key.0.clone(), stream, terms), ());
+			if ledger.since.saturating_add(T::ShareMemory::get()) > block {
+				return;
+			}
+			// Else who pays itself a little every day would keep the others' shares for ever.
+			over = ledger.idle;
+			ledger.credit = ledger.credit.minus(over);
+			(ledger.since, ledger.idle) = (block, ledger.credit);
+			Ledgers::<T>::insert(&key, ledger);
+		} else {
+			Ledgers::<T>::remove(&key);
 		}
-		Ledgers::<T>::remove(&key);
-		let handed_on = Self::hand_on(&key.0, stream, terms, ledger.broadcaster, ledger.credit);
+		let handed_on = Self::hand_on(&key.0, stream, terms, broadcaster, over);
 		debug_assert!(handed_on.is_ok(), "what is set aside is held: {handed_on:?}");
 	}
 

@@ -113,6 +113,10 @@ impl<T: Config> Pallet<T> {
 		for ((relayer, stream, terms), ledger) in Ledgers::<T>::iter() {
 			set_aside = set_aside.plus(ledger.credit);
 			ensure!(
+				ledger.idle.min(ledger.credit) == ledger.idle,
+				"6: more is left over than is credited"
+			);
+			ensure!(
 				ends_by(
 					End::Ledger(relayer, stream, terms),
 					ledger.touched.saturating_add(T::ShareMemory::get())

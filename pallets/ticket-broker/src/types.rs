@@ -104,16 +104,22 @@ pub struct Ledger<AccountId> {
 	pub paid: Shares,
 	/// Block of its last payment.
 	pub touched: BlockNumber,
+	/// Block in which it was made, or looked at last for what is left over.
+	pub since: BlockNumber,
+	/// Of `credit`, what was there then and is not used since.
+	pub idle: Shares,
 }
 
 impl<AccountId> Ledger<AccountId> {
-	/// Nothing was paid yet.
-	pub fn new(broadcaster: AccountId) -> Self {
+	/// Nothing was paid yet, in block `now`.
+	pub fn new(broadcaster: AccountId, now: BlockNumber) -> Self {
 		Self {
 			broadcaster,
 			credit: Shares::default(),
 			paid: Shares::default(),
-			touched: 0,
+			touched: now,
+			since: now,
+			idle: Shares::default(),
 		}
 	}
 }

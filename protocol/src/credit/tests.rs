@@ -571,20 +571,108 @@ fn reservation_is_checked_as_the_chain_will_before_a_fee_is_paid_for_it() {
 	assert_eq!(judged, Err(ReserveError::BadSignature));
 }
 
-/// The attack: reservations that are good when they are signed and fail in the block cost the relayer a fee each.
+/// Judges, and hands in what is good. The attack: what is good when it is signed and fails in its block costs the relayer a
+/// fee.
+fn hand_in(test: &mut Test, session: &SessionKey, counter: u32) -> Result<(), ReserveError> {
+	let message = Reservation {
+		sender: session.account,
+		session: session.key,
+		counter,
+		submit_by: test.credit.now + 90,
+		..reservation()
+	};
+	let signed = fixture::session_key().sign(message, &GENESIS);
+	let mut account = fixture::account();
+	account.sessions[0].key = session.key;
+	let terms = (&ASKED, &RECIPIENT, &GENESIS);
+	// The signature is looked at last: all but one's is another's.
+	match test.credit.check_reservation(&signed, terms, session, &account) {
+		Ok(()) | Err(ReserveError::BadSignature) => {},
+		Err(error) => return Err(error),
+	}
+	test.credit.hand_in(session, counter, ASKED.reward);
+	Ok(())
+}
+
 #[test]
 fn who_made_reservations_fail_is_not_believed_again_within_the_hour() {
-	let (session, key) = (fixture::session(), fixture::session_key());
+	let session = fixture::session();
 	let mut test = Test::of(&session);
-	let signed = key.sign(reservation(), &GENESIS);
-	let mut handed_in = 0;
-	while test
-		.credit
-		.check_reservation(&signed, (&ASKED, &RECIPIENT, &GENESIS), &session, &fixture::account())
-		.is_ok()
-	{
-		handed_in += 1;
-		test.credit.note_loss(session.account, ASKED.reward);
+	let mut failed = 0;
+	let refused = loop {
+		match hand_in(&mut test, &session, failed + 1) {
+			Ok(()) => failed += 1,
+			Err(error) => break error,
+		}
+		test.credit.handed_in(&session, failed, false);
+	};
+	assert_eq!(refused, ReserveError::Distrusted);
+	assert_eq!(failed, 1, "an eighth of 250 is less than a fee: one");
+	test.credit.at_block(NOW + HOUR + STEP);
+	assert_eq!(hand_in(&mut test, &session, 2), Ok(()));
+}
+
+#[test]
+fn fees_that_failing_reservations_cost_are_bounded_for_each_hour_over_all_accounts() {
+	let mut test = Test::new();
+	let mut hour = |from: u8| {
+		let mut fees = 0;
+		for n in from..from + 100 {
+			test.credit.enter(&payer(n)).unwrap();
+			match hand_in(&mut test, &payer(n), 1) {
+				Ok(()) => test.credit.handed_in(&payer(n), 1, false),
+				Err(error) => {
+					assert_eq!(error, ReserveError::Crowded);
+					continue;
+				},
+			}
+			fees += ASKED.reward;
+		}
+		test.credit.at_block(test.credit.now + HOUR + STEP);
+		fees
+	};
+	assert_eq!(hour(1), 240, "six fees of 40 in a twentieth of 5,000");
+	assert_eq!(hour(101), 240, "and in the next hour");
+}
+
+#[test]
+fn reservations_on_their_way_may_all_fail_and_count_until_they_stand() {
+	let mut test = Test::new();
+	(1..=7).for_each(|n| test.credit.enter(&payer(n)).unwrap());
+	(1..=6).for_each(|n| assert_eq!(hand_in(&mut test, &payer(n), 1), Ok(())));
+	assert_eq!(hand_in(&mut test, &payer(7), 1), Err(ReserveError::Crowded));
+	test.credit.handed_in(&payer(3), 1, true);
+	assert_eq!(hand_in(&mut test, &payer(7), 1), Ok(()));
+	// What is heard of twice, or of nothing that was handed in, changes nothing.
+	test.credit.handed_in(&payer(3), 1, false);
+	test.credit.handed_in(&payer(9), 1, false);
+	assert_eq!(hand_in(&mut test, &payer(9), 1), Err(ReserveError::Crowded));
+}
+
+#[test]
+fn strangers_whose_reservations_fail_shut_out_nobody_who_has_one() {
+	let mut test = Test::of(&payer(200));
+	assert!(!test.credit.channel(&payer(200), NOW, Some(channel(1, 2_000))));
+	for n in 1..=6 {
+		test.credit.enter(&payer(n)).unwrap();
+		assert_eq!(hand_in(&mut test, &payer(n), 1), Ok(()));
+		test.credit.handed_in(&payer(n), 1, false);
 	}
-	assert_eq!(handed_in, FLOAT.value / ASKED.reward);
+	test.credit.enter(&payer(7)).unwrap();
+	assert_eq!(hand_in(&mut test, &payer(7), 1), Err(ReserveError::Crowded));
+	assert_eq!(hand_in(&mut test, &payer(200), 2), Ok(()));
+	// Nor do lost fees keep a stranger from being served.
+	assert_eq!(test.sell(&payer(7), 500), Ok(()));
+}
+
+#[test]
+fn a_session_with_a_reservation_on_its_way_is_not_forgotten_before_its_fee_is_counted() {
+	let mut test = Test::of(&payer(1));
+	assert_eq!(hand_in(&mut test, &payer(1), 1), Ok(()));
+	test.credit.leave(&payer(1), true);
+	test.credit.at_block(NOW + 1);
+	test.credit.handed_in(&payer(1), 1, false);
+	assert_eq!(test.credit.lost_by(&payer(1).account).fees.sum(), ASKED.reward);
+	test.credit.at_block(NOW + 2);
+	assert_eq!(test.credit.sessions().count(), 0);
 }

@@ -11,6 +11,7 @@
 use clustercast_primitives::{
 	chain::{ChannelInfo, ChannelKey, ViewerAccount, VoucherPlace},
 	channel::{Close, Release, Reservation},
+	crypto::KeyPair,
 	nonces::{Nonces, WINDOW},
 	receipt::Kind,
 	AccountId, Balance, BlockNumber, Hash, PublicKey, StreamId, Ticket, Voucher,
@@ -18,7 +19,7 @@ use clustercast_primitives::{
 use clustercast_protocol::{credit::HOUR, Credit, CreditConfig, Float, ReserveTerms, SessionKey, Share};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// Is paid by those whom it serves.
 pub const HONEST: AccountId = AccountId([0xa1; 32]);
@@ -27,7 +28,7 @@ pub const HONEST: AccountId = AccountId([0xa1; 32]);
 pub const ACCOMPLICE: AccountId = AccountId([0xb2; 32]);
 
 /// What is watched.
-pub const STREAM: StreamId = StreamId(1);
+pub const STREAM: StreamId = StreamId(0);
 
 /// Blocks that a payment may live, and that vouchers of terms that ended are paid.
 pub const TICKET_LIFE: BlockNumber = 600;
@@ -66,12 +67,23 @@ const WORTH: Balance = 400;
 /// Of a winning ticket.
 const FACE_VALUE: Balance = 5_000;
 
+/// What the relayer of the play takes signatures for. A chain has another one.
+const GENESIS: Hash = Hash([0x47; 32]);
+
 const ASKED: ReserveTerms = ReserveTerms {
 	least: LEAST,
 	reward: 100,
 };
 
-/// The chain as the play needs it. Calls run in the best block and fail without effect.
+/// Most blocks for which hand-ins fail: the node is down, blocks are full, the extrinsic is dropped. Two minutes and a half;
+/// payments are handed in [`EXPIRY_MARGIN`] before they expire.
+const OUTAGE: BlockNumber = 80;
+
+/// Most blocks that a hand-in waits in the pool before it is in a block: by then, another one overtook it.
+const MAX_WAIT: BlockNumber = 60;
+
+/// The chain as the play needs it. Calls run in the best block and fail without effect; what they return says whether they
+/// did something.
 pub trait Chain {
 	/// Best block.
 	fn now(&self) -> BlockNumber;
@@ -86,27 +98,27 @@ pub trait Chain {
 	/// The broadcaster changes the terms, where it may.
 	fn change_terms(&mut self);
 	/// Makes a session of an account, with this limit, for so many blocks.
-	fn authorize(&mut self, account: AccountId, session: PublicKey, limit: Balance, life: BlockNumber);
+	fn authorize(&mut self, account: AccountId, session: &KeyPair, limit: Balance, life: BlockNumber) -> bool;
 	/// Ends a session as soon as that can be.
-	fn revoke(&mut self, session: PublicKey);
+	fn revoke(&mut self, account: AccountId, session: PublicKey) -> bool;
 	/// Adds to a deposit.
-	fn deposit(&mut self, account: AccountId, amount: Balance);
+	fn deposit(&mut self, account: AccountId, amount: Balance) -> bool;
 	/// Announces a withdrawal.
-	fn unlock(&mut self, account: AccountId, amount: Balance);
+	fn unlock(&mut self, account: AccountId, amount: Balance) -> bool;
 	/// Makes it.
-	fn withdraw(&mut self, account: AccountId);
+	fn withdraw(&mut self, account: AccountId) -> bool;
 	/// Gives money from the deposit away, at once.
-	fn tip(&mut self, account: AccountId, amount: Balance);
+	fn tip(&mut self, account: AccountId, amount: Balance) -> bool;
 	/// Whether it stands.
 	fn reserve(&mut self, reservation: &Reservation) -> bool;
 	/// Begins to end a channel.
-	fn close(&mut self, close: &Close);
+	fn close(&mut self, close: &Close) -> bool;
 	/// Frees what a channel reserves.
-	fn release(&mut self, release: &Release);
-	/// Their recipients redeem them, in this order.
-	fn redeem_vouchers(&mut self, vouchers: &[Voucher]);
+	fn release(&mut self, release: &Release) -> bool;
+	/// Their one recipient redeems them, in this order: what each pays.
+	fn redeem_vouchers(&mut self, vouchers: &[Voucher]) -> Vec<Balance>;
 	/// The same for winners.
-	fn redeem_tickets(&mut self, tickets: &[Ticket]);
+	fn redeem_tickets(&mut self, tickets: &[Ticket]) -> Vec<Balance>;
 	/// In the best block.
 	fn account(&self, account: AccountId) -> ViewerAccount;
 	/// In the finalised block.
@@ -131,6 +143,51 @@ struct Kept {
 	voucher: Voucher,
 	/// What of it is paid, as far as the relayer heard, or given up.
 	settled: Balance,
+	/// Delivered for, and neither paid nor given up. Less than the voucher owes where that was overpaid.
+	owed: Balance,
+}
+
+impl Kept {
+	/// So much is paid. What of it is beyond what is owed.
+	fn pay(&mut self, amount: Balance) -> Balance {
+		self.settled += amount;
+		let present = amount.saturating_sub(self.owed);
+		self.owed = self.owed.saturating_sub(amount);
+		present
+	}
+
+	/// The rest never will be: what that costs. Whatever comes later starts above it.
+	fn give_up(&mut self) -> Balance {
+		self.settled = self.voucher.amount;
+		std::mem::take(&mut self.owed)
+	}
+}
+
+/// Whether a session pays more than it owes, now and then: one of eight.
+fn is_generous(session: &PublicKey) -> bool {
+	session.0[0].is_multiple_of(8)
+}
+
+/// What the relayer sends to the chain.
+enum HandIn {
+	Vouchers(Vec<Voucher>),
+	Tickets(Vec<Ticket>),
+	Release(Release),
+	/// Judged good when the viewer sent it.
+	Reservation(SessionKey, Reservation),
+}
+
+/// What became of hand-ins of a kind: since when all have failed.
+#[derive(Default)]
+struct Line {
+	failing_since: Option<BlockNumber>,
+}
+
+impl Line {
+	/// Whether another one may fail.
+	fn may_fail(&mut self, now: BlockNumber) -> bool {
+		now < *self.failing_since.get_or_insert(now) + OUTAGE
+	}
 }
 
 /// What happened in a play.
@@ -138,6 +195,8 @@ struct Kept {
 pub struct Outcome {
 	/// Block and micro-USDC of each loss.
 	pub losses: Vec<(BlockNumber, Balance)>,
+	/// The same of each fee of a reservation that failed.
+	pub fees: Vec<(BlockNumber, Balance)>,
 	/// Delivered, micro-USDC.
 	pub delivered: Balance,
 	/// Paid to the honest relayer, in finalised blocks.
@@ -146,21 +205,134 @@ pub struct Outcome {
 	pub reserved: u32,
 	/// Channels that were released.
 	pub released: u32,
+	/// Hand-ins that were lost, or came late.
+	pub failed: u32,
+	/// Paid beyond what was owed, micro-USDC.
+	pub overpaid: Balance,
 }
 
-impl Outcome {
-	/// Most that was lost within an hour.
-	pub fn worst_hour(&self) -> Balance {
-		let from = |(block, _): &(BlockNumber, Balance)| {
-			let within = self.losses.iter().filter(|(at, _)| (*block..block + HOUR).contains(at));
-			within.map(|(_, value)| value).sum()
-		};
-		self.losses.iter().map(from).max().unwrap_or(0)
+/// Most of these that fell within an hour.
+fn worst_hour(losses: &[(BlockNumber, Balance)]) -> Balance {
+	let from = |(block, _): &(BlockNumber, Balance)| {
+		let within = losses.iter().filter(|(at, _)| (*block..block + HOUR).contains(at));
+		within.map(|(_, value)| value).sum()
+	};
+	losses.iter().map(from).max().unwrap_or(0)
+}
+
+/// The most that may be left unpaid or be voided in an hour.
+pub const BOUND: Balance = 2 * FLOAT.per_hour;
+
+/// The most that failing reservations may cost in an hour.
+fn fee_bound() -> Balance {
+	2 * FLOAT.fees()
+}
+
+/// How many sequences are played: so many, or what `CLUSTERCAST_SEQUENCES` says. Thousands take longer than nextest lets a test
+/// run: `cargo test` has no such limit.
+pub fn sequences(usual: u64) -> u64 {
+	let asked = std::env::var("CLUSTERCAST_SEQUENCES");
+	asked.map_or(usual, |text| text.parse().expect("a number"))
+}
+
+/// A long run tells how far it is after so many sequences.
+const TELL: u64 = 1_000;
+
+/// What many plays came to.
+#[derive(Debug, Default)]
+pub struct Report {
+	sequences: u64,
+	/// Most that was lost in any hour of any of them.
+	worst: Balance,
+	/// Most fees.
+	worst_fees: Balance,
+	/// Sequences in which something was lost.
+	losing: u64,
+	/// All in all.
+	sum: Outcome,
+}
+
+impl Report {
+	/// Plays so many, each on a chain of its own.
+	pub fn of<C: Chain>(sequences: u64, chain: impl Fn() -> C) -> Self {
+		let mut report = Self::default();
+		for seed in 0..sequences {
+			let outcome = Play::new(chain(), seed).run(150);
+			let (lost, fees) = (worst_hour(&outcome.losses), worst_hour(&outcome.fees));
+			assert!(lost <= BOUND, "sequence {seed}: {lost} lost in an hour of {BOUND}");
+			assert!(
+				fees <= fee_bound(),
+				"sequence {seed}: {fees} lost in fees in an hour of {}",
+				fee_bound()
+			);
+			report.sequences += 1;
+			report.worst_fees = fees.max(report.worst_fees);
+			report.worst = lost.max(report.worst);
+			report.losing += u64::from(lost > 0);
+			let sum = &mut report.sum;
+			sum.delivered += outcome.delivered;
+			sum.paid += outcome.paid;
+			sum.overpaid += outcome.overpaid;
+			sum.reserved += outcome.reserved;
+			sum.released += outcome.released;
+			sum.failed += outcome.failed;
+			if report.sequences.is_multiple_of(TELL) {
+				eprintln!("{report}");
+			}
+		}
+		report
+	}
+
+	/// The play reaches what it is made for.
+	pub fn reaches_what_it_is_for(&self) {
+		let sum = &self.sum;
+		assert!(self.worst > BOUND / 10 && self.losing > self.sequences / 3, "{self}");
+		assert!(sum.reserved > 0 && sum.released > 0 && sum.failed > 0, "{self}");
+		assert!(self.worst_fees > fee_bound() / 4, "{self}");
+		assert!(sum.paid > sum.delivered / 10 && sum.overpaid > 0, "{self}");
 	}
 }
 
-/// The most that it may be.
-pub const BOUND: Balance = 2 * FLOAT.per_hour;
+impl fmt::Display for Report {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			sequences,
+			worst,
+			worst_fees,
+			losing,
+			sum,
+		} = self;
+		writeln!(
+			f,
+			"fees of reservations that failed: worst hour {worst_fees} of {}",
+			fee_bound()
+		)?;
+		writeln!(
+			f,
+			"worst hour {worst} of {BOUND} in {sequences} sequences; {losing} lost something"
+		)?;
+		let Outcome {
+			delivered,
+			paid,
+			overpaid,
+			..
+		} = sum;
+		writeln!(
+			f,
+			"{delivered} delivered, {paid} paid, {overpaid} of it signed for too much"
+		)?;
+		let Outcome {
+			reserved,
+			released,
+			failed,
+			..
+		} = sum;
+		write!(
+			f,
+			"{reserved} reservations, {released} released, {failed} hand-ins lost or late"
+		)
+	}
+}
 
 /// See the module.
 pub struct Play<C> {
@@ -169,6 +341,8 @@ pub struct Play<C> {
 	credit: Credit,
 	accounts: Vec<AccountId>,
 	sessions: Vec<SessionKey>,
+	/// That sign for them.
+	keys: BTreeMap<PublicKey, KeyPair>,
 	/// Accounts as the relayer saw them last, and in which best block. It looks again after [`STALE`].
 	seen: BTreeMap<AccountId, (BlockNumber, ViewerAccount)>,
 	/// Of each session: last block for which it may sign, as the relayer saw it last.
@@ -177,6 +351,15 @@ pub struct Play<C> {
 	owed: Vec<Owed>,
 	kept: BTreeMap<VoucherPlace, Kept>,
 	winners: Vec<Ticket>,
+	/// Paid by sessions beyond what they owed, by voucher: what is reserved for the rest pays that first. It makes good for
+	/// what they leave unpaid later.
+	presents: BTreeMap<PublicKey, Balance>,
+	/// On their way to a block, with the one that takes them.
+	pool: Vec<(BlockNumber, HandIn)>,
+	/// Vouchers, tickets, releases.
+	lines: [Line; 3],
+	/// All hand-ins are lost before this block.
+	deaf_until: BlockNumber,
 	serial: u64,
 	/// Used by the viewers, who may repeat themselves.
 	counters: BTreeMap<(PublicKey, AccountId), u32>,
@@ -192,12 +375,17 @@ impl<C: Chain> Play<C> {
 			credit: Credit::new(CREDIT),
 			accounts: Vec::new(),
 			sessions: Vec::new(),
+			keys: BTreeMap::new(),
 			seen: BTreeMap::new(),
 			watching: BTreeMap::new(),
 			nonces: BTreeMap::new(),
 			owed: Vec::new(),
 			kept: BTreeMap::new(),
 			winners: Vec::new(),
+			presents: BTreeMap::new(),
+			pool: Vec::new(),
+			lines: Default::default(),
+			deaf_until: 0,
 			serial: 0,
 			counters: BTreeMap::new(),
 			outcome: Outcome::default(),
@@ -225,7 +413,11 @@ impl<C: Chain> Play<C> {
 			10..=19 => self.enter(),
 			20..=49 => self.window(),
 			50..=64 => self.pay(),
-			65..=74 => self.reserve(),
+			65..=69 => self.reserve(),
+			70..=74 => {
+				let who = self.watcher();
+				who.into_iter().for_each(|who| self.offer(who, 150_000));
+			},
 			75..=79 => {
 				let who = self.somebody();
 				who.into_iter().for_each(|who| self.leave(who));
@@ -233,6 +425,8 @@ impl<C: Chain> Play<C> {
 			80..=89 => self.cheat(),
 			90 => self.heist(),
 			91 => self.outlive(),
+			93 => self.bluff(),
+			92 => self.deaf_until = self.chain.now() + self.rng.gen_range(1..OUTAGE),
 			_ => {
 				let blocks = *[1, 5, 40, 200, 700].get(self.rng.gen_range(0..5)).expect("five");
 				self.pass(blocks);
@@ -272,13 +466,32 @@ impl<C: Chain> Play<C> {
 	}
 
 	fn new_session(&mut self, account: AccountId) {
-		self.serial += 1;
-		let mut key = PublicKey([0xdd; 32]);
-		key.0[..8].copy_from_slice(&self.serial.to_be_bytes());
 		let limit = self.rng.gen_range(LEAST..300_000);
 		let life = self.rng.gen_range(200..10_000);
-		self.chain.authorize(account, key, limit, life);
-		self.sessions.push(SessionKey { account, key });
+		self.session_for(account, limit, life);
+	}
+
+	/// A session of its own, if the account may have another one.
+	fn session_for(&mut self, account: AccountId, limit: Balance, life: BlockNumber) -> Option<usize> {
+		self.serial += 1;
+		let mut seed = [0xdd; 32];
+		seed[..8].copy_from_slice(&self.serial.to_be_bytes());
+		let pair = KeyPair::from_seed(seed);
+		let key = pair.public();
+		self.chain.authorize(account, &pair, limit, life).then(|| {
+			self.keys.insert(key, pair);
+			self.sessions.push(SessionKey { account, key });
+			self.sessions.len() - 1
+		})
+	}
+
+	/// Somebody with a plan, who has deposited this and has a session for so long.
+	fn schemer(&mut self, deposit: Balance, life: BlockNumber) -> usize {
+		self.serial += 1;
+		let mut account = AccountId([0xee; 32]);
+		account.0[..8].copy_from_slice(&self.serial.to_be_bytes());
+		self.chain.deposit(account, deposit);
+		self.session_for(account, deposit, life).expect("its first session")
 	}
 
 	/// Somebody subscribes at the honest relayer, which looks what is reserved in the finalised block.
@@ -395,6 +608,12 @@ impl<C: Chain> Play<C> {
 					context: Hash([0; 32]),
 					terms,
 				};
+				// More than is owed is taken as well, as far as its bytes may cost that. Few do it: of these a loss is no loss.
+				let more = match is_generous(&payer.key) && self.rng.gen_bool(0.1) {
+					true => self.rng.gen_range(1..50_000),
+					false => 0,
+				};
+				self.outcome.overpaid += more;
 				let before = self
 					.kept
 					.get(&place)
@@ -407,7 +626,7 @@ impl<C: Chain> Play<C> {
 					kind: Kind::LIVE,
 					context: Hash([0; 32]),
 					terms,
-					amount: before.0 + amount,
+					amount: before.0 + amount + more,
 					bytes: before.1 + bytes,
 					expiry,
 				};
@@ -415,8 +634,10 @@ impl<C: Chain> Play<C> {
 				let kept = self.kept.entry(place).or_insert(Kept {
 					voucher: voucher.clone(),
 					settled: 0,
+					owed: 0,
 				});
 				kept.voucher = voucher;
+				kept.owed += amount;
 			},
 			Share::Ticket { bytes, face_value, .. } => {
 				let nonces = self.nonces.entry(payer.key).or_default();
@@ -454,7 +675,18 @@ impl<C: Chain> Play<C> {
 		}
 	}
 
-	fn lose(&mut self, value: Balance) {
+	fn lose(&mut self, session: PublicKey, value: Balance) {
+		let present = self.presents.entry(session).or_default();
+		let value = match value.checked_sub(*present) {
+			Some(value) => {
+				*present = 0;
+				value
+			},
+			None => {
+				*present -= value;
+				0
+			},
+		};
 		if value > 0 {
 			self.outcome.losses.push((self.chain.now(), value));
 		}
@@ -471,7 +703,7 @@ impl<C: Chain> Play<C> {
 		self.owed = kept;
 		for owed in left {
 			self.credit.forfeit(&payer, &owed.commitment);
-			self.lose(owed.cost);
+			self.lose(payer.key, owed.cost);
 		}
 		self.credit.leave(&payer, self.rng.gen_bool(0.5));
 	}
@@ -503,17 +735,20 @@ impl<C: Chain> Play<C> {
 		let Some(who) = self.somebody() else { return };
 		let payer = self.sessions[who];
 		let amount = self.rng.gen_range(1..200_000);
-		match self.rng.gen_range(0..10) {
+		let _ = match self.rng.gen_range(0..10) {
 			0 => self.chain.tip(payer.account, amount),
 			1 => self.chain.unlock(payer.account, amount),
 			2 => self.chain.withdraw(payer.account),
-			3 => self.chain.revoke(payer.key),
+			3 => self.chain.revoke(payer.account, payer.key),
 			4 => {
 				let reservation = self.reservation(payer, ACCOMPLICE);
-				self.chain.reserve(&reservation);
+				self.chain.reserve(&reservation)
 			},
 			5 => self.chain.deposit(payer.account, amount),
-			6 => self.chain.change_terms(),
+			6 => {
+				self.chain.change_terms();
+				true
+			},
 			7 | 8 => {
 				let counter = self.counters.get(&(payer.key, HONEST)).copied().unwrap_or(0);
 				self.chain.close(&Close {
@@ -522,13 +757,13 @@ impl<C: Chain> Play<C> {
 					recipient: HONEST,
 					counter,
 					submit_by: self.chain.now() + 90,
-				});
+				})
 			},
 			_ => {
 				// To itself, as much as its session allows.
 				self.serial += 1;
 				let now = self.chain.now();
-				self.chain.redeem_tickets(&[Ticket {
+				let paid = self.chain.redeem_tickets(&[Ticket {
 					sender: payer.account,
 					session: payer.key,
 					recipient: ACCOMPLICE,
@@ -542,25 +777,18 @@ impl<C: Chain> Play<C> {
 					nonce: self.serial,
 					expiry: (now + MIN_LIFE).next_multiple_of(60),
 				}]);
+				paid != [0]
 			},
-		}
+		};
 	}
 
 	/// A plan: reserve a lot, begin to take it back, watch on credit as long as that lasts and pay for all of it, and empty
 	/// the deposit in the moment in which what was reserved is free.
 	fn heist(&mut self) {
-		self.serial += 1;
-		let mut account = AccountId([0xee; 32]);
-		account.0[..8].copy_from_slice(&self.serial.to_be_bytes());
-		self.chain.deposit(account, 200_000);
-		self.serial += 1;
-		let mut key = PublicKey([0xef; 32]);
-		key.0[..8].copy_from_slice(&self.serial.to_be_bytes());
 		let life = [1_000, 10_000][self.rng.gen_range(0..2)];
-		self.chain.authorize(account, key, 200_000, life);
-		let payer = SessionKey { account, key };
-		let who = self.sessions.len();
-		self.sessions.push(payer);
+		let who = self.schemer(200_000, life);
+		let payer = self.sessions[who];
+		let SessionKey { account, key } = payer;
 		let reservation = Reservation {
 			cap: 150_000,
 			..self.reservation(payer, HONEST)
@@ -571,7 +799,7 @@ impl<C: Chain> Play<C> {
 		let begun = self.chain.now();
 		let free = match self.rng.gen_range(0..4) {
 			0 => {
-				self.chain.revoke(key);
+				self.chain.revoke(account, key);
 				begun + 1_200
 			},
 			1 => {
@@ -611,17 +839,9 @@ impl<C: Chain> Play<C> {
 	/// Another plan: reserve a lot, owe most of it, revoke the session, and sign the last voucher for longer than the session
 	/// lasts by now, before the relayer has looked. It would take the place of those before it.
 	fn outlive(&mut self) {
-		self.serial += 1;
-		let mut account = AccountId([0xee; 32]);
-		account.0[..8].copy_from_slice(&self.serial.to_be_bytes());
-		self.chain.deposit(account, 200_000);
-		self.serial += 1;
-		let mut key = PublicKey([0xef; 32]);
-		key.0[..8].copy_from_slice(&self.serial.to_be_bytes());
-		self.chain.authorize(account, key, 200_000, 10_000);
-		let payer = SessionKey { account, key };
-		let who = self.sessions.len();
-		self.sessions.push(payer);
+		let who = self.schemer(200_000, 10_000);
+		let payer = self.sessions[who];
+		let SessionKey { account, key } = payer;
 		let reservation = Reservation {
 			cap: 150_000,
 			..self.reservation(payer, HONEST)
@@ -637,16 +857,46 @@ impl<C: Chain> Play<C> {
 		while self.chain.now() % 60 != 59 {
 			self.pass(1);
 		}
-		self.chain.revoke(key);
+		self.chain.revoke(account, key);
 		self.pass(1);
 		self.window_for(who);
 		let theirs = self.owed.iter().position(|owed| owed.payer == payer);
 		theirs.into_iter().for_each(|at| self.pay_at(at, TICKET_LIFE));
 	}
 
+	/// A third plan: many who offer what is good, and have given it away by the block that it comes into. Each costs a fee.
+	fn bluff(&mut self) {
+		for _ in 0..10 {
+			let who = self.schemer(5_000, 1_000);
+			self.enter_as(who);
+			self.offer(who, 3_000);
+			self.chain.tip(self.sessions[who].account, 4_000);
+		}
+		self.pass(MAX_WAIT);
+	}
+
+	/// A viewer offers the relayer a reservation to hand in.
+	fn offer(&mut self, who: usize, most: Balance) {
+		let payer = self.sessions[who];
+		let mut reservation = self.reservation(payer, HONEST);
+		reservation.cap = reservation.cap.min(most);
+		let Some((_, account)) = self.seen.get(&payer.account) else {
+			return;
+		};
+		let signed = self.keys[&payer.key].sign(reservation.clone(), &GENESIS);
+		let terms = (&ASKED, &HONEST, &GENESIS);
+		let judged = self.credit.check_reservation(&signed, terms, &payer, account);
+		if judged.is_ok() {
+			self.credit.hand_in(&payer, reservation.counter, ASKED.reward);
+			let at = self.chain.now() + self.rng.gen_range(1..MAX_WAIT);
+			self.pool.push((at, HandIn::Reservation(payer, reservation)));
+		}
+	}
+
 	/// What the relayer does every few blocks: follows the finalised chain, books what it paid, redeems, releases.
 	fn look(&mut self) {
 		let (now, finalised) = (self.chain.now(), self.chain.finalised());
+		self.land(now);
 		self.credit.at_block(now);
 		let chain = &self.chain;
 		let old = self.seen.iter_mut().filter(|(_, (at, _))| now >= *at + STALE);
@@ -662,28 +912,71 @@ impl<C: Chain> Play<C> {
 			payers.iter().for_each(|payer| self.follow(*payer));
 		}
 		self.redeem(now);
-		let mut given_up = 0;
 		for due in self.credit.take_releasable(20, false) {
 			self.outcome.released += 1;
 			for place in due.given_up {
-				if let Some(kept) = self.kept.get_mut(&place) {
-					given_up += kept.voucher.amount - kept.settled;
-					kept.settled = kept.voucher.amount;
-				}
+				let given_up = self.kept.get_mut(&place).map_or(0, Kept::give_up);
+				self.lose(due.session, given_up);
 			}
-			self.chain.release(&Release {
+			self.hand_in(HandIn::Release(Release {
 				recipient: HONEST,
 				session: due.session,
 				registered: due.channel.registered,
 				counter: due.channel.counter,
 				kept: due.channel.paid,
-			});
+			}));
 		}
-		self.lose(given_up);
+	}
+
+	/// Something is sent to the chain. It may be lost, or late, for so long: what is not seen in a finalised block is sent again.
+	fn hand_in(&mut self, what: HandIn) {
+		let now = self.chain.now();
+		let line = &mut self.lines[match what {
+			HandIn::Vouchers(_) => 0,
+			HandIn::Tickets(_) => 1,
+			HandIn::Release(_) => 2,
+			HandIn::Reservation(..) => return,
+		}];
+		let fate = self.rng.gen_range(0..10);
+		let fails = now < self.deaf_until || fate < 3;
+		if fails && line.may_fail(now) {
+			self.outcome.failed += 1;
+			if now >= self.deaf_until && fate > 0 {
+				self.pool.push((now + self.rng.gen_range(1..MAX_WAIT), what));
+			}
+			return;
+		}
+		line.failing_since = None;
+		self.run_call(&what);
+	}
+
+	fn run_call(&mut self, what: &HandIn) {
+		match what {
+			HandIn::Vouchers(vouchers) => drop(self.chain.redeem_vouchers(vouchers)),
+			HandIn::Tickets(tickets) => drop(self.chain.redeem_tickets(tickets)),
+			HandIn::Release(release) => drop(self.chain.release(release)),
+			HandIn::Reservation(payer, reservation) => {
+				let stands = self.chain.reserve(reservation);
+				self.credit.handed_in(payer, reservation.counter, stands);
+				match stands {
+					true => self.outcome.reserved += 1,
+					false => self.outcome.fees.push((self.chain.now(), ASKED.reward)),
+				}
+			},
+		}
+	}
+
+	/// What is due comes into a block, in any order.
+	fn land(&mut self, now: BlockNumber) {
+		let (due, pool): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pool)
+			.into_iter()
+			.partition(|(at, _)| *at <= now);
+		self.pool = pool;
+		due.iter().for_each(|(_, what)| self.run_call(what));
 	}
 
 	fn settle(&mut self, finalised: BlockNumber) {
-		let mut lost = 0;
+		let (mut presents, mut lost) = (Vec::new(), Vec::new());
 		for (place, kept) in &mut self.kept {
 			let account = kept.voucher.sender;
 			let paid = self.chain.paid(*place);
@@ -692,17 +985,18 @@ impl<C: Chain> Play<C> {
 				let more = paid - kept.settled;
 				self.credit.settle_voucher(place, account, more, finalised, true);
 				self.outcome.paid += more;
-				kept.settled = paid;
+				presents.push((place.session, kept.pay(more)));
 			}
 			let rest = kept.voucher.amount - kept.settled;
 			if rest > 0 && kept.voucher.expiry < finalised {
 				self.credit.settle_voucher(place, account, rest, finalised, false);
-				// Whatever comes later starts above it.
-				kept.settled = kept.voucher.amount;
-				lost += rest;
+				lost.push((place.session, kept.give_up()));
 			}
 		}
-		self.lose(lost);
+		for (session, present) in presents {
+			*self.presents.entry(session).or_default() += present;
+		}
+		lost.into_iter().for_each(|(session, value)| self.lose(session, value));
 		for ticket in std::mem::take(&mut self.winners) {
 			let payer = SessionKey {
 				account: ticket.sender,
@@ -713,7 +1007,7 @@ impl<C: Chain> Play<C> {
 				self.outcome.paid += ticket.face_value;
 			} else if ticket.expiry < finalised {
 				self.credit.settle_winner(&payer, ticket.nonce, finalised, false);
-				self.lose(ticket.face_value);
+				self.lose(payer.key, ticket.face_value);
 			} else {
 				self.winners.push(ticket);
 			}
@@ -732,7 +1026,9 @@ impl<C: Chain> Play<C> {
 				&& (urgent.contains(&voucher.session) || soon(voucher.expiry) || voucher.terms < terms)
 		});
 		let vouchers: Vec<Voucher> = due.map(|kept| kept.voucher.clone()).collect();
-		self.chain.redeem_vouchers(&vouchers);
+		if !vouchers.is_empty() {
+			self.hand_in(HandIn::Vouchers(vouchers));
+		}
 		// The lowest nonce of each session, and the highest that cannot wait: all below it go along, and before it.
 		let mut first: BTreeMap<PublicKey, (u64, Option<u64>)> = BTreeMap::new();
 		for ticket in &self.winners {
@@ -747,6 +1043,8 @@ impl<C: Chain> Play<C> {
 		};
 		let mut tickets: Vec<Ticket> = self.winners.iter().filter(goes).cloned().collect();
 		tickets.sort_by_key(|ticket| (ticket.session, ticket.nonce));
-		self.chain.redeem_tickets(&tickets);
+		if !tickets.is_empty() {
+			self.hand_in(HandIn::Tickets(tickets));
+		}
 	}
 }

@@ -527,8 +527,14 @@ async fn reservation_that_the_chain_refuses_ends_the_subscription_and_is_not_for
 		desk.reserve(&seat, worthless).await,
 		refused(ReserveError::BadSignature)
 	);
-	for _ in 1..10 * FACE / ASKED.reward {
-		desk.reservation_failed(&who_pays(), 1);
+	// What makes it dear is what was handed in, and failed.
+	for counter in 1.. {
+		if desk.reserve(&seat, reservation(counter, 2_000)).await.is_err() {
+			break;
+		}
+		drop(ordered.try_recv());
+		desk.reservation_failed(&who_pays(), counter);
+		let _ = desk.reserved(&seat);
 	}
 	assert_eq!(
 		desk.reserve(&seat, reservation(2, 2_000)).await,

@@ -10,7 +10,10 @@
 //! A voucher is worth a fee of its own only when it owes enough, so the thresholds count for each alone. When one has
 //! passed, all that are half-way there go along: the call is shared, and they need none of their own soon.
 
-use super::{blocking, chain_error, pause, scan, Error, Events, EXPIRY_MARGIN, MAX_BATCH, REPOST_MS, RETRY_MS};
+use super::{
+	blocking, chain_error, on_their_way, pause, scan, Error, Events, EXPIRY_MARGIN, MAX_BATCH, MAX_ON_THEIR_WAY,
+	REPOST_MS, RETRY_MS,
+};
 use crate::store::{
 	self,
 	vouchers::{Kept, Owing, Posted},
@@ -95,6 +98,8 @@ pub struct Step {
 	pub at: BlockNumber,
 	/// Vouchers posted.
 	pub posted: usize,
+	/// Vouchers that would be, but for [`Error::Crowded`].
+	pub held: usize,
 	/// What the finalised chain decided.
 	pub settled: Vec<Settled>,
 	/// Places left that the chain would pay something.
@@ -145,12 +150,16 @@ impl<C: Chain + Events> Collector<C> {
 			..Step::default()
 		};
 		rest.iter().for_each(|(kept, _)| self.count(&mut step, kept, &look));
+		let posted = due.iter().filter_map(|(_, owing)| owing.posted.as_ref());
+		let crowded = on_their_way(posted.map(|posted| posted.at_ms), now_ms) >= MAX_ON_THEIR_WAY;
 		let mut batch = Vec::new();
 		for page in due.chunks(MAX_BATCH) {
 			let left = self.settle(page, number, hash, &look, &mut step).await?;
 			self.judge(left, hash, &look, number, &mut batch, &mut step).await?;
 		}
-		if !batch.is_empty() {
+		if crowded {
+			step.held = batch.len();
+		} else if !batch.is_empty() {
 			// A pool looks at the first few to see what the batch is worth.
 			batch.sort_by_key(|(kept, _)| Reverse(kept.owed()));
 			step.posted = self.post(batch, now_ms).await?;

@@ -230,6 +230,8 @@ fn a_ledger_ends_long_after_its_last_payment_and_its_shares_go_where_they_belong
 			credit,
 			paid: Shares::default(),
 			touched,
+			since: 1,
+			idle: Shares::default(),
 		};
 		assert_eq!(Ledgers::<Test>::get(&place), Some(ledger(set_aside, 1)));
 		let held = || Balances::balance_on_hold(&RuntimeHoldReason::from(HoldReason::Shares), &TREASURY);
@@ -242,7 +244,12 @@ fn a_ledger_ends_long_after_its_last_payment_and_its_shares_go_where_they_belong
 		try_state();
 		assert_eq!(
 			Ledgers::<Test>::get(&place),
-			Some(ledger(set_aside.plus(set_aside), 700))
+			Some(Ledger {
+				// Looked at, and put off.
+				since: 1 + SHARE_MEMORY,
+				idle: set_aside.plus(set_aside),
+				..ledger(set_aside.plus(set_aside), 700)
+			})
 		);
 		run_to(699 + SHARE_MEMORY);
 		assert_eq!((total(&CAROL), held()), (carol, 120_000));

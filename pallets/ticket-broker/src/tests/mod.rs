@@ -12,6 +12,7 @@ mod genesis;
 mod invariants;
 mod kinds;
 mod pool;
+mod promise;
 mod redeem_batch;
 mod redeem_vouchers;
 mod request_unlock;

@@ -183,6 +183,64 @@ fn a_ledger_lives_a_day_from_its_last_payment() {
 	});
 }
 
+/// The attack: a relayer buys for a lot, sells for money that the chain does not see, and pays a little every day, so that
+/// its ledger never ends.
+#[test]
+fn shares_that_nobody_sells_on_do_not_wait_for_ever_for_one_who_pays_every_day() {
+	ExtBuilder.build_and_execute(|| {
+		bond(2);
+		let bought = |amount| Payment {
+			from: Some(0),
+			to: 1,
+			amount,
+		};
+		bought(10 * USDC).redeem();
+		let (carol, treasury) = (total(&CAROL), total(&TREASURY) - set_aside());
+		for time in 1..=8u32 {
+			// Well before it would end.
+			run_to(1 + time * SHARE_MEMORY * 11 / 30);
+			bought(10 * USDC + Balance::from(time) * 10_000).redeem();
+			try_state();
+		}
+		// All but what was paid since: a tenth and a fiftieth.
+		assert!(total(&CAROL) >= carol + USDC, "{}", total(&CAROL) - carol);
+		assert!(total(&TREASURY) - set_aside() >= treasury + USDC / 5);
+		assert!(set_aside() <= 8 * 1_200, "{}", set_aside());
+	});
+}
+
+/// Who sells within a day what it bought loses none of it, however long its ledger lives.
+#[test]
+fn what_is_sold_on_within_a_day_pays_no_share_twice() {
+	ExtBuilder.build_and_execute(|| {
+		open_session();
+		bond(2);
+		let bought = |amount| Payment {
+			from: Some(0),
+			to: 1,
+			amount,
+		};
+		let sold = |amount| Payment {
+			from: None,
+			to: 0,
+			amount,
+		};
+		let carol = total(&CAROL);
+		for half in 1..=6u32 {
+			run_to(1 + half * SHARE_MEMORY / 2);
+			bought(Balance::from(half) * USDC).redeem();
+			// What was bought half a day ago.
+			if half > 1 {
+				sold(Balance::from(half - 1) * USDC).redeem();
+			}
+			try_state();
+		}
+		// Of five that were sold, no more: what was bought last is still set aside.
+		assert_eq!(total(&CAROL) - carol, 5 * USDC / 10);
+		assert_eq!(set_aside(), 120_000);
+	});
+}
+
 /// Two relayers that pay each other in a circle have no reputation from it, and lose nothing but fees.
 #[test]
 fn circles_make_no_reputation() {
