@@ -27,6 +27,14 @@ struct Cli {
 enum Command {
 	/// Mints a stream key; prints {"stream":N}
 	Mint(trade::Mint),
+	/// Replaces what people see of a stream: title, category, most viewers
+	Update(trade::Update),
+	/// Announces another price, surge bound or share, in force 20 minutes later; prints
+	/// {"stream":N,"pricePerGb":N,"maxSurgePpm":N,"broadcasterSharePpm":N,"from":BLOCK}
+	SetTerms(trade::SetTerms),
+	/// Announces the end of a stream key, in force 20 minutes later: nothing is paid for it from then on, and a day after
+	/// that its deposit is returned. `set-terms` takes it back until then; prints {"stream":N,"ends":BLOCK}
+	Burn(trade::Burn),
 	/// Gives a stream key with its deposit to another account
 	Transfer(trade::Transfer),
 	/// Offers a stream key for sale
@@ -133,6 +141,9 @@ async fn run(cli: Cli) -> Result<()> {
 	let answer = match cli.command {
 		Command::Run(args) => return Origin::load(args.into()).await?.run().await,
 		Command::Mint(args) => args.run().await?,
+		Command::Update(args) => args.run().await?,
+		Command::SetTerms(args) => args.run().await?,
+		Command::Burn(args) => args.run().await?,
 		Command::Transfer(args) => args.run().await?,
 		Command::List(args) => args.run().await?,
 		Command::Buy(args) => args.run().await?,
@@ -190,6 +201,36 @@ mod tests {
 			let error = Cli::try_parse_from(words.chain([input])).unwrap_err().to_string();
 			assert!(error.contains(reason) && error.contains("--input"), "{error}");
 			assert!(!error.contains("hush"), "{error}");
+		}
+	}
+
+	#[test]
+	fn what_is_changed_of_a_stream_is_named() {
+		let parse = |line: &str| {
+			let common = ["--account", "//Alice", "--stream", "3"];
+			let words = ["clustercast-origin"].into_iter().chain(line.split(' ')).chain(common);
+			Cli::try_parse_from(words)
+				.map(|_| ())
+				.map_err(|error| error.to_string())
+		};
+		for good in [
+			"update --title Two",
+			"update --category sport --max-viewers 0",
+			"set-terms --price-per-gb 30000",
+			"set-terms --max-surge-ppm 1500000 --broadcaster-share-ppm 100000",
+			"burn",
+		] {
+			assert_eq!(parse(good), Ok(()), "{good}");
+		}
+		for (bad, words) in [
+			("update", "--title"),
+			("set-terms", "--price-per-gb"),
+			("set-terms --price-per-gb 0.02", "invalid value"),
+			("update --max-viewers many", "invalid value"),
+			("burn --price-per-gb 1", "unexpected argument"),
+		] {
+			let error = parse(bad).unwrap_err();
+			assert!(error.contains(words), "{bad}: {error}");
 		}
 	}
 

@@ -1,4 +1,5 @@
-//! What an account does with stream keys: mints, gives, sells, buys and rents them, and replaces what signs.
+//! What an account does with stream keys: mints, gives, sells, buys and rents them, replaces what signs and what is said of
+//! them, and ends them.
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -8,7 +9,7 @@ use clustercast_chain::{
 	keys, Chain, Event, Included, Wait, Wallet,
 };
 use clustercast_primitives::{
-	chain::{RentOffer, StreamTerms, MAX_CATEGORY, MAX_TITLE, PPM},
+	chain::{RentOffer, StreamKeyInfo, StreamTerms, TermsChange, MAX_CATEGORY, MAX_TITLE, PPM},
 	AccountId, Balance, BlockNumber, PublicKey, StreamId, Usdc,
 };
 use serde_json::{json, Value};
@@ -44,9 +45,13 @@ impl Signer {
 	/// Makes a call, and waits until it is final.
 	async fn submit(&self, call: &Call) -> Result<Included> {
 		let (chain, wallet) = self.open().await?;
-		let included = chain.submit(&wallet, call, Wait::Finalised).await;
-		included.with_context(|| format!("{} failed", call.full_name()))
+		submit(&chain, &wallet, call).await
 	}
+}
+
+async fn submit(chain: &Chain, wallet: &Wallet, call: &Call) -> Result<Included> {
+	let included = chain.submit(wallet, call, Wait::Finalised).await;
+	included.with_context(|| format!("{} failed", call.full_name()))
 }
 
 /// The one event of this pallet and name.
@@ -125,6 +130,14 @@ pub struct Subject {
 impl Subject {
 	fn id(&self) -> StreamId {
 		StreamId(self.stream)
+	}
+
+	/// As it is now.
+	async fn look_up(&self) -> Result<(StreamKeyInfo, Chain, Wallet)> {
+		let (chain, wallet) = self.signer.open().await?;
+		let info = chain.stream_key(self.id()).await?;
+		let info = info.with_context(|| format!("there is no stream {} on the chain", self.stream))?;
+		Ok((info, chain, wallet))
 	}
 }
 
@@ -265,6 +278,99 @@ impl Rent {
 			"rentedUntil": until,
 		}))
 	}
+}
+
+/// Replaces what people see.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct Update {
+	#[command(flatten)]
+	subject: Subject,
+	/// What the stream is called; at most 64 bytes
+	#[arg(long, value_parser = text::<MAX_TITLE>)]
+	title: Option<String>,
+	/// What kind of stream it is; at most 32 bytes
+	#[arg(long, value_parser = text::<MAX_CATEGORY>)]
+	category: Option<String>,
+	/// Most viewers at a time; 0 is no limit. Said on the chain, and kept by nobody yet
+	#[arg(long, value_name = "N")]
+	max_viewers: Option<u32>,
+}
+
+impl Update {
+	/// Replaces what is named, and says all.
+	pub async fn run(self) -> Result<Value> {
+		let (now, chain, wallet) = self.subject.look_up().await?;
+		let title = self.title.unwrap_or(now.title);
+		let category = self.category.unwrap_or(now.category);
+		let max_viewers = self.max_viewers.unwrap_or(now.max_viewers);
+		let call = calls::update_stream(self.subject.id(), &title, &category, max_viewers);
+		submit(&chain, &wallet, &call).await?;
+		Ok(json!({
+			"stream": self.subject.stream,
+			"title": title,
+			"category": category,
+			"maxViewers": max_viewers,
+		}))
+	}
+}
+
+/// Announces other terms.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct SetTerms {
+	#[command(flatten)]
+	subject: Subject,
+	/// Baseline price, micro-USDC per GB (10^9 bytes)
+	#[arg(long, value_name = "N")]
+	price_per_gb: Option<u64>,
+	/// Most that relayers may ask, parts per million of the price; 1000000 (no more than the price) to 10000000
+	#[arg(long, value_name = "N")]
+	max_surge_ppm: Option<u32>,
+	/// The broadcaster's share of every payment, parts per million; 0 to 300000
+	#[arg(long, value_name = "N")]
+	broadcaster_share_ppm: Option<u32>,
+}
+
+impl SetTerms {
+	/// Announces them, what is not named as it is, and says from which block they hold.
+	pub async fn run(self) -> Result<Value> {
+		let (now, chain, wallet) = self.subject.look_up().await?;
+		let terms = StreamTerms {
+			price_per_gb: self.price_per_gb.unwrap_or(now.price_per_gb),
+			max_surge_ppm: self.max_surge_ppm.unwrap_or(now.max_surge_ppm),
+			broadcaster_share_ppm: self.broadcaster_share_ppm.unwrap_or(now.broadcaster_share_ppm),
+		};
+		let included = submit(&chain, &wallet, &calls::set_terms(self.subject.id(), &terms)).await?;
+		Ok(json!({
+			"stream": self.subject.stream,
+			"pricePerGb": terms.price_per_gb,
+			"maxSurgePpm": terms.max_surge_ppm,
+			"broadcasterSharePpm": terms.broadcaster_share_ppm,
+			"from": change(&included)?.map(|change| change.from),
+		}))
+	}
+}
+
+/// Announces the end of a stream key.
+#[derive(Debug, Args)]
+pub struct Burn {
+	#[command(flatten)]
+	subject: Subject,
+}
+
+impl Burn {
+	/// Announces it, and says from which block on nothing is paid.
+	pub async fn run(self) -> Result<Value> {
+		let included = self.subject.signer.submit(&calls::burn(self.subject.id())).await?;
+		let from = change(&included)?.map(|change| change.from);
+		Ok(json!({ "stream": self.subject.stream, "ends": from }))
+	}
+}
+
+/// What was announced; nothing where that took back what was announced before.
+fn change(included: &Included) -> Result<Option<TermsChange>> {
+	Ok(event(included, "ChangeAnnounced")?.field("change")?)
 }
 
 /// Replaces what signs the windows.

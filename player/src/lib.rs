@@ -41,6 +41,7 @@ pub mod payer;
 pub mod player;
 pub mod playlist;
 pub mod pocket;
+pub mod registration;
 pub mod roster;
 pub mod sinks;
 pub mod status;

@@ -9,6 +9,7 @@ use crate::{
 	origins::Origins,
 	payer::Payer,
 	pocket::StateFolder,
+	registration,
 	roster::{self, Roster},
 	sinks::Sinks,
 	status::{self, Status},
@@ -170,6 +171,11 @@ impl Player {
 			},
 			None => None,
 		};
+		if self.config.output.is_none() && self.config.hls.is_none() {
+			tracing::info!(
+				"neither --output nor --hls: what comes is verified and paid, and shown nowhere; Ctrl-C ends that and prints the figures"
+			);
+		}
 		let sinks = Sinks::open(self.config.output.as_deref(), self.config.window_log.as_deref(), hls).await?;
 		let wanted = Wanted {
 			deposit: self.config.deposit.0,
@@ -210,6 +216,7 @@ impl Player {
 			begun: Instant::now(),
 			resume: None,
 			window_length: USUAL_WINDOW,
+			registry_again: registration::AGAIN,
 			stop,
 		})
 	}

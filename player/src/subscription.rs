@@ -6,6 +6,7 @@ use crate::{
 	means::{self, Means},
 	opinion::{Question, Rounds},
 	pocket::{PayError, Pocket},
+	registration::Registration,
 	roster::{Ending, Relayer},
 	sinks::{unix_ms, Sinks},
 	status::{Line, Pause, Status},
@@ -29,7 +30,7 @@ use clustercast_protocol::{
 use std::{future::Future, time::Duration};
 use tokio::{
 	sync::watch,
-	time::{sleep, timeout, timeout_at, Instant},
+	time::{sleep, sleep_until, timeout, timeout_at, Instant},
 };
 
 /// Track that is watched: picture and sound at 480p are the only one.
@@ -168,6 +169,8 @@ pub struct Viewing<C> {
 	/// The last window that went to the sinks.
 	pub(crate) resume: Option<Resume>,
 	pub(crate) window_length: Duration,
+	/// How often the registry is asked whether it still has the relayer.
+	pub(crate) registry_again: Duration,
 	pub(crate) stop: watch::Receiver<Option<Ended>>,
 }
 
@@ -222,7 +225,9 @@ impl<C: ChainView> Viewing<C> {
 		let over = match connected {
 			Ok(stream) => {
 				let mut subscription = self.subscription(stream, relayer);
-				let over = self.subscribe(&mut subscription, &peer, Rounds::new(others)).await?;
+				let over = self
+					.subscribe(&mut subscription, (relayer, &peer), Rounds::new(others))
+					.await?;
 				match subscription.session().fault().is_some() {
 					true => self.inquest.fault(subscription),
 					false => subscription.leave(FAREWELL).await,
@@ -291,9 +296,11 @@ impl<C: ChainView> Viewing<C> {
 	async fn subscribe(
 		&mut self,
 		subscription: &mut Subscription,
-		peer: &str,
+		(relayer, peer): (&Relayer, &str),
 		mut rounds: Rounds,
 	) -> anyhow::Result<Over> {
+		let mut registration = Registration::default();
+		let mut registry_at = Instant::now() + self.registry_again;
 		let have = self.resume.as_ref().map(|last| (last.id.epoch, last.history.count()));
 		let begins_live = have.is_none();
 		let mut patience = Patience::new(TRACK, have, self.now());
@@ -354,6 +361,13 @@ impl<C: ChainView> Viewing<C> {
 				answer = answer(&mut question), if !settling => {
 					if self.on_answer(answer, &mut question) {
 						return Ok(Over::Relayer(Ending::Failed, "has lost the broadcaster; another has not".into()));
+					}
+					continue;
+				},
+				() = sleep_until(registry_at), if relayer.account.is_some() && !settling => {
+					registry_at = Instant::now() + self.registry_again;
+					if let Some(over) = self.read_registry_of(relayer, &mut registration).await {
+						return Ok(over);
 					}
 					continue;
 				},
@@ -471,12 +485,19 @@ impl<C: ChainView> Viewing<C> {
 						EndReason::WindowGone => Ending::Gone,
 						_ => Ending::Failed,
 					};
-					return Ok(Over::Relayer(ending, format!("ended: {reason:?}")));
+					return Ok(Over::Relayer(ending, format!("ended: {reason}")));
 				},
 				// Each window carries the one it needs.
 				Event::Init(_) => {},
 			}
 		}
+	}
+
+	/// Whether the relayer is to be left, by what the registry says now. Where that does not answer, it says nothing.
+	async fn read_registry_of(&self, relayer: &Relayer, registration: &mut Registration) -> Option<Over> {
+		let registered = timeout(LOOK_UP, self.chain.relayers()).await.ok()?.ok()?;
+		let unfit = registration.read(relayer, &registered).err()?;
+		Some(Over::Relayer(Ending::Refused, unfit.to_string()))
 	}
 
 	/// What is reserved for a relayer with these terms, if it asks for it; why it is left, where it asks too much.

@@ -372,6 +372,7 @@ impl Test {
 			begun: Instant::now(),
 			resume: None,
 			window_length: USUAL_WINDOW,
+			registry_again: Duration::from_millis(20),
 			stop: stopped,
 		};
 		Self {
@@ -440,12 +441,35 @@ async fn fail_over(trick: Trick) -> (Test, RelayerFigures) {
 	let paid = good.paid_windows();
 	assert!(paid.is_sorted_by(|a, b| a < b), "a window is paid twice: {paid:?}");
 	// On a machine too busy for QUIC an honest relayer is lost and found again: what was on its way then stays unpaid.
-	let lost = honest.setbacks.values().sum::<u64>() - honest.setbacks.get("ended: Finished").copied().unwrap_or(0);
+	let lost = honest.setbacks.values().sum::<u64>()
+		- honest
+			.setbacks
+			.get("ended: the broadcast is over")
+			.copied()
+			.unwrap_or(0);
 	assert!(
 		paid.len() as u64 + lost * CREDIT >= WINDOWS - AT,
 		"{paid:?}: {honest:?}"
 	);
 	(test, figures)
+}
+
+/// The registry has it when it is chosen, and when it is read again for the first time.
+#[tokio::test]
+async fn relayer_whose_bond_is_gone_is_left_in_the_middle_of_the_broadcast() {
+	let content = broadcast(BROADCASTER);
+	let bad = TestRelayer::start(11, content.clone(), Trick::Stall).await;
+	let mut test = Test::new().await;
+	let mut given = roster::given(std::slice::from_ref(&bad.address));
+	given[0].account = Some(AccountId([6; 32]));
+	let attempt = tokio::time::timeout(PATIENCE, test.viewing.attempt(&given[0], Vec::new())).await;
+	// Long before it counts as stalled.
+	assert_eq!(attempt.unwrap().unwrap().ending, Some(Ending::Refused));
+	let reasons: Vec<String> = test.figures(&bad).setbacks.into_keys().collect();
+	assert_eq!(
+		reasons,
+		["the registry does not have it any more: no bond answers for it"]
+	);
 }
 
 #[tokio::test]
@@ -474,8 +498,11 @@ async fn cheating_relayer_is_caught_unpaid_and_replaced() {
 async fn relayer_that_stalls_or_leaves_is_replaced_and_not_blacklisted() {
 	for (trick, reason) in [
 		(Trick::Stall, "stalled"),
-		(Trick::End(EndReason::ShuttingDown), "ended: ShuttingDown"),
-		(Trick::End(EndReason::WindowGone), "ended: WindowGone"),
+		(Trick::End(EndReason::ShuttingDown), "ended: it is shutting down"),
+		(
+			Trick::End(EndReason::WindowGone),
+			"ended: it does not have the next window any more",
+		),
 	] {
 		let (test, figures) = fail_over(trick).await;
 		assert!(figures.faults.is_empty() && figures.rejected_bytes == 0, "{trick:?}");
@@ -492,7 +519,7 @@ async fn relayer_that_stalls_or_leaves_is_replaced_and_not_blacklisted() {
 #[tokio::test]
 async fn lie_about_the_end_is_not_believed() {
 	let (_, figures) = fail_over(Trick::End(EndReason::Finished)).await;
-	assert!(figures.setbacks.contains_key("ended: Finished"));
+	assert!(figures.setbacks.contains_key("ended: the broadcast is over"));
 }
 
 #[tokio::test]
