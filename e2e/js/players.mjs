@@ -1,6 +1,9 @@
 // Whether stock players play through whatever happens to a broadcast: the program `serve` (player/examples) serves one that is made
 // up, with faults on command; all players watch it at the same time, and each must show moving pictures of it to the end.
-// usage: node players.mjs SERVE [--players NAME,...] [--pause SECONDS] [--shots DIR]
+// usage: node players.mjs SERVE [--players NAME,...] [--faults COMMAND,...] [--pause SECONDS] [--shots DIR]
+//        node players.mjs http://HOST:PORT/ --steps FILE [--players NAME,...] [--shots DIR]
+//   FILE: what happens to a broadcast of the programs themselves that is there already, as JSON: a list of [name, shell command, how
+//   long to look on behind it, how long a picture may stand still there, how much of it cannot be seen], seconds
 //   NAME: page, hls.js, hls.js-late (opened right behind a restart), dash.js, ffmpeg; with Debian's packages of these names also
 //   page-firefox (firefox-esr; node --experimental-websocket before 22), mpv, gstreamer (playbin: hlsdemux), gstreamer3 (playbin3:
 //   hlsdemux2)
@@ -25,22 +28,24 @@ const {values: options, positionals} = parseArgs({
 		pause: {type: "string", default: "15"},
 		shots: {type: "string"},
 		faults: {type: "string"},
+		steps: {type: "string"},
 	},
 });
 const [serve] = positionals;
+const steps = options.steps && JSON.parse(readFileSync(options.steps, "utf8"));
 const modules = new URL("node_modules/", import.meta.url);
 const folder = mkdtempSync(join(tmpdir(), "players-"));
 const pause = Number(options.pause);
 
-// Commands of `serve`, how long to look on behind each, and how long a picture may stand still there, seconds.
-const FAULTS = [
+// Steps, or commands of `serve`, how long to look on behind each, and how long a picture may stand still there, seconds.
+const FAULTS = steps ? [["begin", 14, 9], ...steps.map(([name, , seconds, most]) => [name, seconds, most])] : [
 	["begin", 14, 6],
 	["restart 5", 22, 12],
 	["stall 8", 18, 12],
 	["miss 2", 16, 9],
 	["source other", 16, 5],
 	["epoch", 14, 5],
-	[`pause ${pause}`, pause + 16, pause + 8],
+	[`pause ${pause}`, pause + 22, pause + 8],
 ].filter(([command]) => !options.faults || command === "begin" || options.faults.split(",").some((f) => command.startsWith(f)));
 
 const children = [];
@@ -191,7 +196,7 @@ function again(begin) {
 let mpvs = 0;
 function inMpv(url, complaints) {
 	const ipc = join(folder, `mpv${++mpvs}`);
-	const mpv = start("mpv", ["--no-config", "--vo=null", "--ao=null", "--really-quiet", "--msg-level=all=warn", `--input-ipc-server=${ipc}`, url]);
+	const mpv = start("mpv", ["--no-config", "--ytdl=no", "--loop-playlist=force", "--vo=null", "--ao=null", "--really-quiet", "--msg-level=all=warn", `--input-ipc-server=${ipc}`, url]);
 	createInterface(mpv.stdout).on("line", (line) => complaints.push(line));
 	let socket;
 	const answers = {};
@@ -240,10 +245,10 @@ function inGstreamer(playbin, url, complaints) {
 	return {look: async () => ({position, gone: gone(gst)})};
 }
 
-const server = start(serve, ["--wait", "--place", join(folder, "list.json")], ["pipe", "pipe", "inherit"]);
-const lines = createInterface(server.stdout)[Symbol.asyncIterator]();
-const {hls} = JSON.parse((await lines.next()).value);
-const root = hls.replace("index.m3u8", "");
+const server = !steps && start(serve, ["--wait", "--place", join(folder, "list.json")], ["pipe", "pipe", "inherit"]);
+const lines = server && createInterface(server.stdout)[Symbol.asyncIterator]();
+const root = server ? JSON.parse((await lines.next()).value).hls.replace("index.m3u8", "") : serve;
+const hls = `${root}index.m3u8`;
 const elsewhere = await pages({hls: `${root}master.m3u8`, dash: `${root}manifest.mpd`});
 const OPEN = {
 	page: () => inChromium(root),
@@ -262,7 +267,7 @@ let phase = 0;
 // What of the broadcast cannot be seen behind each fault, seconds.
 const lost = [];
 async function open(name) {
-	const player = {name, ...(await OPEN[name]()), still: [], moved: Date.now(), position: undefined, behind: [], ends: [], places: []};
+	const player = {name, ...(await OPEN[name]()), still: [], moved: Date.now(), position: undefined, behind: [], ends: [], places: [], stands: []};
 	players.push(player);
 	return player;
 }
@@ -286,6 +291,9 @@ async function watch(player) {
 const began = Date.now();
 let failed = false;
 const verdicts = [];
+// A picture that did not move for so long at the end of what is watched behind a fault does not come back, milliseconds: programs
+// that play nothing but what is new have two windows' time between two.
+const STANDS = 4_500;
 // So many different ones of each player are told, the most frequent first.
 const COMPLAINTS = 12;
 const round = (seconds) => Math.round(seconds * 10) / 10;
@@ -295,23 +303,30 @@ try {
 	// Pages may be opened long before the broadcast.
 	for (const name of names.filter((n) => n.startsWith("page"))) watch(await open(name));
 	await sleep(3_000);
-	for (const player of players) {
+	for (const player of server ? players : []) {
 		if (player.newest?.state !== "waiting") throw new Error(`${player.name} does not wait: ${JSON.stringify(player.newest)}`);
 		if (options.shots) await player.shot(join(options.shots, `${player.name}-waiting.png`));
 	}
-	server.stdin.write("go\n");
-	await lines.next();
-	await sleep(7_000);
+	if (server) {
+		server.stdin.write("go\n");
+		await lines.next();
+		await sleep(7_000);
+	}
 	for (const name of names.filter((n) => !/^page|-late$/.test(n))) watch(await open(name));
 	for (const [index, [command, seconds]] of FAULTS.entries()) {
 		phase = index;
+		if (process.env.TRACE) console.error(((Date.now() - began) / 1000).toFixed(1), "-----", command);
 		const [fault, value] = command.split(" ");
-		lost[phase] = {miss: 2 * value, pause: Number(value)}[fault] ?? 0;
-		if (command !== "begin") {
+		const step = steps?.[index - 1];
+		lost[phase] = step?.[4] ?? {miss: 2 * value, pause: Number(value)}[fault] ?? 0;
+		if (step) {
+			const shell = spawn("sh", ["-c", step[1]], {stdio: ["ignore", "inherit", "inherit"]});
+			await once(shell, "exit");
+		} else if (command !== "begin") {
 			server.stdin.write(`${command}\n`);
 			while ((await lines.next()).value !== command);
 		}
-		if (command.startsWith("restart")) {
+		if (server && command.startsWith("restart")) {
 			let line;
 			while (!(line = (await lines.next()).value).startsWith("back"));
 			lost[phase] = Number(line.split(" ")[1]);
@@ -323,16 +338,20 @@ try {
 		// One that stands still has nothing noted yet.
 		for (const p of players) {
 			p.still[phase] = Math.max(p.still[phase] ?? 0, Date.now() - p.moved);
+			// Whatever there was, it is over.
+			p.stands[phase] = Date.now() - p.moved > STANDS;
 			p.places[phase] = {at: Date.now() / 1_000, position: p.position};
 		}
 	}
 	phase = FAULTS.length;
-	server.stdin.write("finish\n");
-	await sleep(14_000);
+	if (server) {
+		server.stdin.write("finish\n");
+		await sleep(14_000);
+	}
 	if (options.shots) for (const p of players) await p.shot?.(join(options.shots, `${p.name}-finish.png`));
 	for (const player of players) {
 		const still = Array.from({length: FAULTS.length}, (_, n) => (player.still[n] ?? 0) / 1_000);
-		const missed = FAULTS.filter(([, , most], index) => !(still[index] <= most)).map(([command]) => command);
+		const missed = FAULTS.filter(([, , most], index) => !(still[index] <= most) || player.stands[index]).map(([command]) => command);
 		failed ||= missed.length > 0;
 		// By the dates that the player knows; else by what it showed of what there was, unless it began anew.
 		const later = FAULTS.map((_, index) => {

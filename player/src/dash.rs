@@ -28,10 +28,13 @@ pub fn manifest(timeline: &Timeline, now_ms: u64, time: &str) -> Option<String> 
 	Some(text)
 }
 
-/// What is there, milliseconds: players look for something in all of it.
-fn depth_ms(entries: &[&Entry], end_ms: u64) -> u64 {
+/// What is there, milliseconds: players look for something in all of it. In a pause it goes back to where it did: dash.js, where
+/// nothing is within the depth, takes its clock for wrong by the pause, and for ever.
+fn depth_ms(entries: &[&Entry], end_ms: u64, now_ms: u64) -> u64 {
 	let begins_ms = entries.first().map_or(end_ms, |entry| entry.shown_ms());
-	end_ms.saturating_sub(begins_ms).min(LISTED.as_secs() * 1_000)
+	let there = end_ms.saturating_sub(begins_ms).min(LISTED.as_secs() * 1_000);
+	let late = now_ms.saturating_sub(end_ms);
+	there + if late > DELAY_S * 1_000 { late } else { 0 }
 }
 
 fn millis(entry: &Entry) -> u64 {
@@ -46,9 +49,9 @@ fn write(
 	out: &mut String,
 ) -> Result {
 	let seconds = |ms: u64| format!("PT{}.{:03}S", ms / 1_000, ms % 1_000);
-	let depth = depth_ms(entries, end_ms);
 	let newest = &entries[entries.len() - 1].period;
 	let cut_ms = newest.start_ms.saturating_sub(newest.shown_ms);
+	let depth = depth_ms(entries, end_ms, now_ms.saturating_sub(cut_ms));
 	write!(
 		out,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
