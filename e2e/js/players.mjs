@@ -313,6 +313,8 @@ try {
 		await sleep(7_000);
 	}
 	for (const name of names.filter((n) => !/^page|-late$/.test(n))) watch(await open(name));
+	// What it took until all were there is nobody's fault.
+	for (const p of players) [p.moved, p.still] = [Date.now(), []];
 	for (const [index, [command, seconds]] of FAULTS.entries()) {
 		phase = index;
 		if (process.env.TRACE) console.error(((Date.now() - began) / 1000).toFixed(1), "-----", command);

@@ -12,19 +12,21 @@ use crate::{
 use clustercast_media::fragment::{Kind, NANOSECONDS};
 use std::fmt::{Result, Write};
 
-/// How far behind the newest window players stay: three windows, as HLS players do.
+/// How far behind the newest window players stay: three windows, as HLS players do. What the newest took to come is added.
 const DELAY_S: u64 = 3 * TARGET.as_secs();
 
 /// What has an adaptation set of its own, and below which folder its files are.
 pub const KINDS: [(Kind, &str); 2] = [(Kind::Picture, "picture"), (Kind::Sound, "sound")];
 
-/// The manifest's text at `now_ms`, Unix time by the clock that is served at `time`; none before the first window that can be read.
-pub fn manifest(timeline: &Timeline, now_ms: u64, time: &str) -> Option<String> {
+/// The manifest's text at `now_ms`, Unix time by the clock that is served at `time`, where the newest window came at `came_ms`; none
+/// before the first window that can be read.
+pub fn manifest(timeline: &Timeline, now_ms: u64, came_ms: u64, time: &str) -> Option<String> {
 	let entries: Vec<&Entry> = timeline.entries().filter(|entry| !entry.times.is_empty()).collect();
 	let newest = entries.last()?;
 	let mut text = String::with_capacity(1_024 + entries.len() * 192);
 	let end_ms = newest.shown_ms().saturating_add(millis(newest));
-	write(timeline, &entries, (now_ms, end_ms), time, &mut text).expect("writing to a String does not fail");
+	let took_ms = came_ms.saturating_sub(newest.start_ms.saturating_add(millis(newest)));
+	write(timeline, &entries, (now_ms, end_ms, took_ms), time, &mut text).expect("writing to a String does not fail");
 	Some(text)
 }
 
@@ -44,7 +46,7 @@ fn millis(entry: &Entry) -> u64 {
 fn write(
 	timeline: &Timeline,
 	entries: &[&Entry],
-	(now_ms, end_ms): (u64, u64),
+	(now_ms, end_ms, took_ms): (u64, u64, u64),
 	time: &str,
 	out: &mut String,
 ) -> Result {
@@ -58,12 +60,13 @@ fn write(
 		 <MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"dynamic\" \
 		 profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" availabilityStartTime=\"{}\" \
 		 publishTime=\"{}\" minBufferTime=\"PT{}S\" maxSegmentDuration=\"PT{}S\" timeShiftBufferDepth=\"{}\" \
-		 suggestedPresentationDelay=\"PT{DELAY_S}S\" ",
+		 suggestedPresentationDelay=\"{}\" ",
 		utc(cut_ms),
 		utc(now_ms),
 		TARGET.as_secs(),
 		TARGET.as_secs() + 1,
 		seconds(depth),
+		seconds(DELAY_S * 1_000 + took_ms),
 	)?;
 	match timeline.is_finished() {
 		true => writeln!(out, "mediaPresentationDuration=\"{}\">", seconds(end_ms))?,

@@ -519,8 +519,9 @@ async fn multivariant(State(shared): State<Arc<Shared>>) -> Result<Response, Not
 async fn manifest(State(shared): State<Arc<Shared>>) -> Result<Response, NotServed> {
 	first_window(&shared).await?;
 	let live = shared.live();
-	let now_ms = live.told(unix_ms(), Instant::now()).now_ms;
-	let text = dash::manifest(&live.timeline, now_ms, "time").ok_or(NotServed::NoTimes)?;
+	let told = live.told(unix_ms(), Instant::now());
+	let came_ms = told.now_ms.saturating_sub(told.since_ms.unwrap_or(0));
+	let text = dash::manifest(&live.timeline, told.now_ms, came_ms, "time").ok_or(NotServed::NoTimes)?;
 	Ok(fresh(MANIFEST_TYPE, text))
 }
 
