@@ -39,7 +39,7 @@ const pause = Number(options.pause);
 
 // Steps, or commands of `serve`, how long to look on behind each, and how long a picture may stand still there, seconds.
 const FAULTS = steps ? [["begin", 14, 9], ...steps.map(([name, , seconds, most]) => [name, seconds, most])] : [
-	["begin", 14, 6],
+	["begin", 14, 12],
 	["restart 5", 22, 12],
 	["stall 8", 18, 12],
 	["miss 2", 16, 9],
