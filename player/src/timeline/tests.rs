@@ -338,7 +338,8 @@ mod with_media {
 				.map(|e| &e.period.id)
 				.collect::<std::collections::BTreeSet<_>>()
 				.len(),
-			1
+			2,
+			"DASH is told to go on without a hole"
 		);
 	}
 
