@@ -49,8 +49,8 @@ const HOLE: u128 = 100_000_000;
 const DRIFT_MS: u64 = 1_000;
 
 /// Most of a time without windows that is time for those who are shown it: dash.js sits out a hole before it goes on behind it, so it
-/// would be as long behind a pause as in it, and does not go on at all where something else moves it meanwhile.
-const HOLE_SHOWN_MS: u64 = 500;
+/// would be as long behind a pause as in it. Less than the three windows that they are behind, so that this is what they are again.
+const HOLE_SHOWN_MS: u64 = 4_000;
 
 const NANOS_PER_MS: u128 = 1_000_000;
 
