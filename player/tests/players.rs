@@ -3,8 +3,8 @@
 
 use std::{env, path::PathBuf, process::Command};
 
-/// The page; hls.js with its defaults, also opened right behind a restart; dash.js; programs. e2e/js/players.mjs knows more of them.
-const PLAYERS: &str = "page,hls.js,hls.js-late,dash.js,ffmpeg,mpv";
+/// The page; hls.js with its defaults, also opened right behind a restart; programs. e2e/js/players.mjs knows more of them.
+const PLAYERS: &str = "page,hls.js,hls.js-late,ffmpeg,mpv";
 
 /// The program that serves the broadcast: cargo builds examples with tests, beside them.
 fn serve() -> PathBuf {
@@ -33,7 +33,7 @@ fn stock_players_play_through_restart_other_relayer_gap_other_pictures_and_pause
 #[test]
 #[ignore = "takes five minutes, firefox-esr and GStreamer"]
 fn more_stock_players_play_through_two_minutes_of_pause() {
-	let players = format!("{PLAYERS},gstreamer,page-firefox");
+	let players = format!("{PLAYERS},dash.js,gstreamer,page-firefox");
 	// Firefox is spoken to over a WebSocket, which Node.js has without this from 22 on.
 	let node = ["--experimental-websocket"];
 	play(&node, &players, "restart,stall,miss,source,epoch,pause", "120");
