@@ -1,9 +1,14 @@
 // Whether stock players play through whatever happens to a broadcast: the program `serve` (player/examples) serves one that is made
 // up, with faults on command; all players watch it at the same time, and each must show moving pictures of it to the end.
-// usage: node players.mjs SERVE [--players NAME,...] [--pause SECONDS] [--shots DIR]
+// usage: node players.mjs SERVE [--players NAME,...] [--faults COMMAND,...] [--pause SECONDS] [--shots DIR]
+//        node players.mjs http://HOST:PORT/ --steps FILE [--players NAME,...] [--shots DIR]
+//   FILE: what happens to a broadcast of the programs themselves that is there already, as JSON: a list of [name, shell command, how
+//   long to look on behind it, how long a picture may stand still there, how much of it cannot be seen], seconds
 //   NAME: page, hls.js, hls.js-late (opened right behind a restart), dash.js, ffmpeg; with Debian's packages of these names also
-//   page-firefox (firefox-esr; node --experimental-websocket before 22), mpv, gstreamer
-// Prints a line of JSON for each player: how long its picture stood still at most behind each fault, seconds.
+//   page-firefox (firefox-esr; node --experimental-websocket before 22), mpv, gstreamer (playbin: hlsdemux), gstreamer3 (playbin3:
+//   hlsdemux2)
+// Prints a line of JSON for each player, behind each fault: for how many seconds its picture stood still at most, by how many it is
+// later at the end than it was before, and how often the program ended and was started again.
 import {spawn} from "node:child_process";
 import {once} from "node:events";
 import {existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync} from "node:fs";
@@ -23,21 +28,24 @@ const {values: options, positionals} = parseArgs({
 		pause: {type: "string", default: "15"},
 		shots: {type: "string"},
 		faults: {type: "string"},
+		steps: {type: "string"},
 	},
 });
 const [serve] = positionals;
+const steps = options.steps && JSON.parse(readFileSync(options.steps, "utf8"));
 const modules = new URL("node_modules/", import.meta.url);
 const folder = mkdtempSync(join(tmpdir(), "players-"));
 const pause = Number(options.pause);
 
-// Commands of `serve`, how long to look on behind each, and how long a picture may stand still there, seconds.
-const FAULTS = [
-	["begin", 14, 6],
+// Steps, or commands of `serve`, how long to look on behind each, and how long a picture may stand still there, seconds.
+const FAULTS = steps ? [["begin", 14, 9], ...steps.map(([name, , seconds, most]) => [name, seconds, most])] : [
+	["begin", 14, 12],
 	["restart 5", 22, 12],
+	["stall 8", 18, 12],
 	["miss 2", 16, 9],
 	["source other", 16, 5],
 	["epoch", 14, 5],
-	[`pause ${pause}`, pause + 16, pause + 8],
+	[`pause ${pause}`, pause + 22, pause + 8],
 ].filter(([command]) => !options.faults || command === "begin" || options.faults.split(",").some((f) => command.startsWith(f)));
 
 const children = [];
@@ -160,81 +168,87 @@ async function inFirefox(url) {
 	};
 }
 
+// How a program ended, if it did.
+const gone = ({exitCode, signalCode}) => exitCode ?? signalCode ?? undefined;
+
 // Programs that end when nobody answers are started again, as people do.
 function again(begin) {
-	let current = begin();
+	const complaints = [];
+	let current = begin(complaints);
 	let before = 0, times = 0;
 	return {
 		look: async () => {
-			const {position, gone} = await current.look();
-			if (gone === undefined) return position ? {position: before + position, times} : {times};
+			const {gone, position, ...rest} = await current.look();
+			if (gone === undefined) return {...rest, times, ...(position ? {position: before + position} : {})};
+			complaints.push(`ended: ${gone}`);
 			times++;
-			before += 1_000;
+			// As far as no broadcast here goes.
+			before += 1_000_000;
 			await sleep(500);
-			current = begin();
+			current = begin(complaints);
 			return {times};
 		},
-		complaints: current.complaints,
+		complaints,
 	};
 }
 
 // Programs: how far they are, as they say it.
 let mpvs = 0;
-function inMpv(url) {
+function inMpv(url, complaints) {
 	const ipc = join(folder, `mpv${++mpvs}`);
-	const mpv = start("mpv", ["--no-config", "--vo=null", "--ao=null", "--no-terminal", `--input-ipc-server=${ipc}`, url]);
-	let socket, answer;
+	const mpv = start("mpv", ["--no-config", "--ytdl=no", "--loop-playlist=force", "--vo=null", "--ao=null", "--really-quiet", "--msg-level=all=warn", `--input-ipc-server=${ipc}`, url]);
+	createInterface(mpv.stdout).on("line", (line) => complaints.push(line));
+	let socket;
+	const answers = {};
 	return {
 		look: async () => {
-			if (mpv.exitCode !== null) return {gone: mpv.exitCode};
+			if (gone(mpv) !== undefined) return {gone: gone(mpv)};
 			if (!socket) {
 				if (!existsSync(ipc)) return {};
 				socket = connect(ipc);
 				socket.on("error", () => {});
 				createInterface(socket).on("line", (line) => {
 					const {data, request_id: id} = JSON.parse(line);
-					if (id === 1) answer = data;
+					answers[id] = data;
 				});
 			}
 			socket.write('{"command": ["get_property", "time-pos"], "request_id": 1}\n');
+			socket.write('{"command": ["get_property", "demuxer-cache-duration"], "request_id": 2}\n');
 			await sleep(50);
-			return {position: answer};
+			return {position: answers[1], ahead: answers[2]};
 		},
-		complaints: [],
 	};
 }
 
-function inFfmpeg(url) {
+function inFfmpeg(url, complaints) {
 	const ffmpeg = start("ffmpeg", ["-hide_banner", "-loglevel", "warning", "-nostdin", "-i", url, "-map", "0:v", "-f", "null", "-progress", "pipe:1", "-"]);
 	let position = 0;
-	const complaints = [];
 	createInterface(ffmpeg.stdout).on("line", (line) => {
 		const frames = /^frame=(\d+)/.exec(line);
 		if (frames) position = Number(frames[1]) / 30;
 	});
 	createInterface(ffmpeg.stderr).on("line", (line) => complaints.push(line));
-	return {look: async () => ({position, gone: ffmpeg.exitCode ?? undefined}), complaints};
+	return {look: async () => ({position, gone: gone(ffmpeg)})};
 }
 
-function inGstreamer(url) {
+function inGstreamer(playbin, url, complaints) {
 	const gst = start("gst-launch-1.0", [
-		"-v", "playbin", `uri=${url}`, "audio-sink=fakesink",
+		"-v", playbin, `uri=${url}`, "audio-sink=fakesink",
 		"video-sink=fpsdisplaysink text-overlay=false fps-update-interval=500 video-sink=fakesink",
 	]);
 	let position = 0;
-	const complaints = [];
 	createInterface(gst.stdout).on("line", (line) => {
 		const rendered = /rendered: (\d+), dropped: (\d+)/.exec(line);
 		if (rendered) position = (Number(rendered[1]) + Number(rendered[2])) / 30;
 	});
 	createInterface(gst.stderr).on("line", (line) => complaints.push(line));
-	return {look: async () => ({position, gone: gst.exitCode ?? undefined}), complaints};
+	return {look: async () => ({position, gone: gone(gst)})};
 }
 
-const server = start(serve, ["--wait", "--place", join(folder, "list.json")], ["pipe", "pipe", "inherit"]);
-const lines = createInterface(server.stdout)[Symbol.asyncIterator]();
-const {hls} = JSON.parse((await lines.next()).value);
-const root = hls.replace("index.m3u8", "");
+const server = !steps && start(serve, ["--wait", "--place", join(folder, "list.json")], ["pipe", "pipe", "inherit"]);
+const lines = server && createInterface(server.stdout)[Symbol.asyncIterator]();
+const root = server ? JSON.parse((await lines.next()).value).hls.replace("index.m3u8", "") : serve;
+const hls = `${root}index.m3u8`;
 const elsewhere = await pages({hls: `${root}master.m3u8`, dash: `${root}manifest.mpd`});
 const OPEN = {
 	page: () => inChromium(root),
@@ -242,15 +256,18 @@ const OPEN = {
 	"hls.js": () => inChromium(elsewhere.at("/hls")),
 	"hls.js-late": () => inChromium(elsewhere.at("/hls")),
 	"dash.js": () => inChromium(elsewhere.at("/dash")),
-	mpv: () => again(() => inMpv(hls)),
-	ffmpeg: () => again(() => inFfmpeg(hls)),
-	gstreamer: () => again(() => inGstreamer(hls)),
+	mpv: () => again((complaints) => inMpv(hls, complaints)),
+	ffmpeg: () => again((complaints) => inFfmpeg(hls, complaints)),
+	gstreamer: () => again((complaints) => inGstreamer("playbin", hls, complaints)),
+	gstreamer3: () => again((complaints) => inGstreamer("playbin3", hls, complaints)),
 };
 
 const players = [];
 let phase = 0;
+// What of the broadcast cannot be seen behind each fault, seconds.
+const lost = [];
 async function open(name) {
-	const player = {name, ...(await OPEN[name]()), still: [], moved: Date.now(), position: undefined, seen: [], behind: []};
+	const player = {name, ...(await OPEN[name]()), still: [], moved: Date.now(), position: undefined, behind: [], ends: [], places: [], stands: []};
 	players.push(player);
 	return player;
 }
@@ -264,6 +281,7 @@ async function watch(player) {
 			player.moved = Date.now();
 			if (Number.isFinite(now.date)) player.behind[phase] = Date.now() - now.date;
 		}
+		player.ends[phase] = now.times ?? 0;
 		player.newest = now;
 		for (const error of now.errors ?? []) player.complaints.push(error);
 		await sleep(200);
@@ -273,52 +291,90 @@ async function watch(player) {
 const began = Date.now();
 let failed = false;
 const verdicts = [];
+// A picture that did not move for so long at the end of what is watched behind a fault does not come back, milliseconds: programs
+// that play nothing but what is new have two windows' time between two.
+const STANDS = 4_500;
+// So many different ones of each player are told, the most frequent first.
+const COMPLAINTS = 12;
+const round = (seconds) => Math.round(seconds * 10) / 10;
+const each = (what) => Object.fromEntries(FAULTS.map(([command], index) => [command, what(index)]).filter(([, value]) => value !== undefined));
 try {
 	const names = options.players.split(",");
 	// Pages may be opened long before the broadcast.
 	for (const name of names.filter((n) => n.startsWith("page"))) watch(await open(name));
 	await sleep(3_000);
-	for (const player of players) {
+	for (const player of server ? players : []) {
 		if (player.newest?.state !== "waiting") throw new Error(`${player.name} does not wait: ${JSON.stringify(player.newest)}`);
 		if (options.shots) await player.shot(join(options.shots, `${player.name}-waiting.png`));
 	}
-	server.stdin.write("go\n");
-	await lines.next();
-	await sleep(7_000);
+	if (server) {
+		server.stdin.write("go\n");
+		await lines.next();
+		await sleep(7_000);
+	}
 	for (const name of names.filter((n) => !/^page|-late$/.test(n))) watch(await open(name));
+	// What it took until all were there is nobody's fault.
+	for (const p of players) [p.moved, p.still] = [Date.now(), []];
 	for (const [index, [command, seconds]] of FAULTS.entries()) {
 		phase = index;
-		if (command !== "begin") {
+		if (process.env.TRACE) console.error(((Date.now() - began) / 1000).toFixed(1), "-----", command);
+		const [fault, value] = command.split(" ");
+		const step = steps?.[index - 1];
+		lost[phase] = step?.[4] ?? {miss: 2 * value, pause: Number(value)}[fault] ?? 0;
+		if (step) {
+			const shell = spawn("sh", ["-c", step[1]], {stdio: ["ignore", "inherit", "inherit"]});
+			await once(shell, "exit");
+		} else if (command !== "begin") {
 			server.stdin.write(`${command}\n`);
 			while ((await lines.next()).value !== command);
 		}
-		if (command.startsWith("restart")) {
-			while ((await lines.next()).value !== "back");
+		if (server && command.startsWith("restart")) {
+			let line;
+			while (!(line = (await lines.next()).value).startsWith("back"));
+			lost[phase] = Number(line.split(" ")[1]);
 			for (const name of names.filter((n) => n.endsWith("-late"))) watch(await open(name));
 		}
 		await sleep(seconds * 400);
 		if (options.shots) for (const p of players) await p.shot?.(join(options.shots, `${p.name}-${command.replace(" ", "-")}.png`));
 		await sleep(seconds * 600);
 		// One that stands still has nothing noted yet.
-		for (const p of players) p.still[phase] = Math.max(p.still[phase] ?? 0, Date.now() - p.moved);
+		for (const p of players) {
+			p.still[phase] = Math.max(p.still[phase] ?? 0, Date.now() - p.moved);
+			// Whatever there was, it is over.
+			p.stands[phase] = Date.now() - p.moved > STANDS;
+			p.places[phase] = {at: Date.now() / 1_000, position: p.position};
+		}
 	}
 	phase = FAULTS.length;
-	server.stdin.write("finish\n");
-	await sleep(14_000);
+	if (server) {
+		server.stdin.write("finish\n");
+		await sleep(14_000);
+	}
 	if (options.shots) for (const p of players) await p.shot?.(join(options.shots, `${p.name}-finish.png`));
 	for (const player of players) {
 		const still = Array.from({length: FAULTS.length}, (_, n) => (player.still[n] ?? 0) / 1_000);
-		const missed = FAULTS.filter(([, , most], index) => !(still[index] <= most)).map(([command]) => command);
+		const missed = FAULTS.filter(([, , most], index) => !(still[index] <= most) || player.stands[index]).map(([command]) => command);
 		failed ||= missed.length > 0;
+		// By the dates that the player knows; else by what it showed of what there was, unless it began anew.
+		const later = FAULTS.map((_, index) => {
+			if (index === 0) return undefined;
+			const [before, now] = [player.behind[index - 1], player.behind[index]];
+			if (now !== undefined && before !== undefined) return round((now - before) / 1_000);
+			const [from, to] = [player.places[index - 1], player.places[index]];
+			if (!from?.position || player.ends[index] !== player.ends[index - 1]) return undefined;
+			return round(to.at - from.at - (to.position - from.position) - lost[index]);
+		});
 		const counted = {};
 		for (const complaint of player.complaints) counted[complaint] = (counted[complaint] ?? 0) + 1;
 		verdicts.push({
 			player: player.name,
 			passed: missed.length === 0,
-			still: Object.fromEntries(FAULTS.map(([command], index) => [command, still[index]])),
-			behind: player.behind.map((ms) => Math.round(ms / 100) / 10),
+			still: each((index) => round(still[index])),
+			later: each((index) => later[index]),
+			behind: each((index) => player.behind[index] && round(player.behind[index] / 1_000)),
+			ended: each((index) => player.ends[index] - (player.ends[index - 1] ?? 0) || undefined),
 			end: player.newest,
-			complaints: counted,
+			complaints: Object.fromEntries(Object.entries(counted).sort(([, a], [, b]) => b - a).slice(0, COMPLAINTS)),
 		});
 	}
 	for (const verdict of verdicts) console.log(JSON.stringify(verdict));

@@ -7,7 +7,8 @@
 //! | command | does |
 //! | --- | --- |
 //! | `go` | begins, where `--wait` was given |
-//! | `restart SECONDS` | the program is away for so long; the broadcast goes on |
+//! | `restart SECONDS` | the program is away for so long; the broadcast goes on. Behind it `back` says how many seconds were missed |
+//! | `stall SECONDS` | nothing arrives for so long, then all of it at once: another relayer was looked for |
 //! | `miss N` | the next N windows never arrive |
 //! | `pause SECONDS` | the broadcaster is away; media times go on afterwards, capture times jump |
 //! | `source NAME` | `both`, `mute`, `other`: sound and picture, no sound, another size; media times begin anew |
@@ -283,13 +284,14 @@ async fn main() -> anyhow::Result<()> {
 	});
 	let mut next = Instant::now();
 	let (mut missed, mut away_until, mut length) = (0, None, 1);
+	let (mut lost, mut stalled_until, mut late) = (Duration::ZERO, next, Vec::new());
 	loop {
 		let back = away_until.unwrap_or(next + Duration::from_secs(3_600));
 		tokio::select! {
 			() = sleep_until(back), if away_until.is_some() => {
 				away_until = None;
 				hls = Some(Hls::bind(options.clone()).await?);
-				println!("back");
+				println!("back {}", std::mem::take(&mut lost).as_secs());
 			},
 			() = sleep_until(next), if !wait => {
 				next += WINDOW * length;
@@ -298,8 +300,9 @@ async fn main() -> anyhow::Result<()> {
 				length = 1;
 				match &hls {
 					_ if missed > 0 => missed -= 1,
-					Some(hls) => hls.push(&window),
-					None => {},
+					Some(_) if Instant::now() < stalled_until => late.push(window),
+					Some(hls) => late.drain(..).chain([window]).for_each(|window| hls.push(&window)),
+					None => lost += span,
 				}
 			},
 			line = commands.recv() => {
@@ -314,6 +317,7 @@ async fn main() -> anyhow::Result<()> {
 						hls = None;
 						away_until = Some(Instant::now() + seconds()?);
 					},
+					"stall" => stalled_until = Instant::now() + seconds()?,
 					"miss" => missed = value.parse()?,
 					"pause" => {
 						if let Some(hls) = &hls {

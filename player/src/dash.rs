@@ -1,7 +1,9 @@
 //! What DASH players read (ISO/IEC 23009-1): a live manifest over the same files. Pure: a [`Timeline`] in, text out.
 //!
-//! Times of the presentation are capture times: it became available when Unix time began. A new period begins where the
-//! initialisation segment changes, media times do not go on, or a pause moved captures away from them.
+//! Times of the presentation are capture times, less what was cut of times without windows: players sit out a hole before they go on
+//! behind it. What was cut is added to when the presentation became available, so that a clock still says what is live; where nothing
+//! was, that is when Unix time began. A new period begins where the initialisation segment changes, media times do not go on, or a
+//! pause moved captures away from them.
 
 use crate::{
 	playlist::{codecs, utc},
@@ -10,34 +12,31 @@ use crate::{
 use clustercast_media::fragment::{Kind, NANOSECONDS};
 use std::fmt::{Result, Write};
 
-/// How far behind the newest window players stay: three windows, as HLS players do.
+/// How far behind the newest window players stay: three windows, as HLS players do. What the newest took to come is added.
 const DELAY_S: u64 = 3 * TARGET.as_secs();
 
 /// What has an adaptation set of its own, and below which folder its files are.
 pub const KINDS: [(Kind, &str); 2] = [(Kind::Picture, "picture"), (Kind::Sound, "sound")];
 
-/// A hole that is longer is a pause, not some windows that are missing.
-const PAUSE_MS: u64 = 10_000;
-
-/// The manifest's text at `now_ms`, Unix time by the clock that is served at `time`; none before the first window that can be read.
-pub fn manifest(timeline: &Timeline, now_ms: u64, time: &str) -> Option<String> {
+/// The manifest's text at `now_ms`, Unix time by the clock that is served at `time`, where the newest window came at `came_ms`; none
+/// before the first window that can be read.
+pub fn manifest(timeline: &Timeline, now_ms: u64, came_ms: u64, time: &str) -> Option<String> {
 	let entries: Vec<&Entry> = timeline.entries().filter(|entry| !entry.times.is_empty()).collect();
 	let newest = entries.last()?;
 	let mut text = String::with_capacity(1_024 + entries.len() * 192);
-	let end_ms = newest.start_ms.saturating_add(millis(newest));
-	write(timeline, &entries, (now_ms, end_ms), time, &mut text).expect("writing to a String does not fail");
+	let end_ms = newest.shown_ms().saturating_add(millis(newest));
+	let took_ms = came_ms.saturating_sub(newest.start_ms.saturating_add(millis(newest)));
+	write(timeline, &entries, (now_ms, end_ms, took_ms), time, &mut text).expect("writing to a String does not fail");
 	Some(text)
 }
 
-/// What is there without a pause in between, milliseconds: players look for something in all of it.
-fn depth_ms(entries: &[&Entry], end_ms: u64) -> u64 {
-	let joins = |pair: &&[&Entry]| {
-		let end_ms = pair[0].start_ms.saturating_add(millis(pair[0]));
-		pair[1].start_ms.saturating_sub(end_ms) <= PAUSE_MS
-	};
-	let pairs = entries.windows(2).rev().take_while(joins).count();
-	let begins = entries.iter().rev().nth(pairs).map_or(end_ms, |entry| entry.start_ms);
-	end_ms.saturating_sub(begins).min(LISTED.as_secs() * 1_000)
+/// What is there, milliseconds: players look for something in all of it. In a pause it goes back to where it did: dash.js, where
+/// nothing is within the depth, takes its clock for wrong by the pause, and for ever.
+fn depth_ms(entries: &[&Entry], end_ms: u64, now_ms: u64) -> u64 {
+	let begins_ms = entries.first().map_or(end_ms, |entry| entry.shown_ms());
+	let there = end_ms.saturating_sub(begins_ms).min(LISTED.as_secs() * 1_000);
+	let late = now_ms.saturating_sub(end_ms);
+	there + if late > DELAY_S * 1_000 { late } else { 0 }
 }
 
 fn millis(entry: &Entry) -> u64 {
@@ -47,23 +46,27 @@ fn millis(entry: &Entry) -> u64 {
 fn write(
 	timeline: &Timeline,
 	entries: &[&Entry],
-	(now_ms, end_ms): (u64, u64),
+	(now_ms, end_ms, took_ms): (u64, u64, u64),
 	time: &str,
 	out: &mut String,
 ) -> Result {
 	let seconds = |ms: u64| format!("PT{}.{:03}S", ms / 1_000, ms % 1_000);
-	let depth = depth_ms(entries, end_ms);
+	let newest = &entries[entries.len() - 1].period;
+	let cut_ms = newest.start_ms.saturating_sub(newest.shown_ms);
+	let depth = depth_ms(entries, end_ms, now_ms.saturating_sub(cut_ms));
 	write!(
 		out,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
 		 <MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"dynamic\" \
-		 profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" availabilityStartTime=\"1970-01-01T00:00:00Z\" \
+		 profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" availabilityStartTime=\"{}\" \
 		 publishTime=\"{}\" minBufferTime=\"PT{}S\" maxSegmentDuration=\"PT{}S\" timeShiftBufferDepth=\"{}\" \
-		 suggestedPresentationDelay=\"PT{DELAY_S}S\" ",
+		 suggestedPresentationDelay=\"{}\" ",
+		utc(cut_ms),
 		utc(now_ms),
 		TARGET.as_secs(),
 		TARGET.as_secs() + 1,
 		seconds(depth),
+		seconds(DELAY_S * 1_000 + took_ms),
 	)?;
 	match timeline.is_finished() {
 		true => writeln!(out, "mediaPresentationDuration=\"{}\">", seconds(end_ms))?,
@@ -75,7 +78,7 @@ fn write(
 			out,
 			"<Period id=\"{}\" start=\"{}\">",
 			period.id,
-			seconds(period.start_ms)
+			seconds(period.shown_ms)
 		)?;
 		for (id, (kind, folder)) in KINDS.into_iter().enumerate() {
 			adaptation_set(id, kind, folder, listed, out)?;

@@ -52,6 +52,10 @@ const KEPT_BYTES: usize = 128 << 20;
 /// How long a request for the playlist waits for the first window: players give up after 10 s (dash.js) or 20 s (hls.js).
 const FIRST_WINDOW_WAIT: Duration = Duration::from_secs(8);
 
+/// How long a request for the media playlist waits in a pause for what is behind it. FFmpeg, and what is made of it, ends after 100
+/// answers that have nothing new, which it would have had after 101 s: so it waits for 10 minutes.
+const NEWS_WAIT: Duration = Duration::from_secs(5);
+
 /// Windows' time without a window after which the page is told that there is a pause.
 const PAUSED: Duration = Duration::from_secs(8);
 
@@ -178,7 +182,8 @@ struct Live {
 
 struct Shared {
 	live: Mutex<Live>,
-	started: watch::Sender<bool>,
+	/// Counts what changed the list.
+	news: watch::Sender<u64>,
 	origins: Origins,
 }
 
@@ -186,6 +191,11 @@ impl Shared {
 	fn live(&self) -> MutexGuard<'_, Live> {
 		// Nothing in here panics half-way; if something did, what was pushed before is still good.
 		self.live.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	/// Whoever waits for news has some.
+	fn tell(&self) {
+		self.news.send_modify(|count| *count += 1);
 	}
 }
 
@@ -216,7 +226,7 @@ impl Hls {
 		};
 		let shared = Arc::new(Shared {
 			live: Mutex::new(live),
-			started: watch::Sender::new(false),
+			news: watch::Sender::new(0),
 			origins: options.origins,
 		});
 		let server = tokio::spawn(http::serve(listener, router(shared.clone()), options.limits));
@@ -241,7 +251,7 @@ impl Hls {
 			live.push(window, unix_ms(), Instant::now());
 			live.timeline.place().and_then(|place| serde_json::to_vec(place).ok())
 		};
-		self.shared.started.send_replace(true);
+		self.shared.tell();
 		if let (Some(path), Some(place)) = (&self.place, place) {
 			self.store(path, &place);
 		}
@@ -267,6 +277,7 @@ impl Hls {
 	/// Says that the broadcast is over.
 	pub fn finish(&self) {
 		self.shared.live().timeline.finish();
+		self.shared.tell();
 	}
 }
 
@@ -344,14 +355,20 @@ impl Live {
 		}
 	}
 
+	/// Nothing comes for now.
+	fn is_paused(&self, now: Instant) -> bool {
+		let idle = self.standing == Some(status::State::Idle);
+		let quiet = |last| now.saturating_duration_since(last) > PAUSED;
+		!self.timeline.is_finished() && (idle || self.last.is_some_and(quiet))
+	}
+
 	fn told(&self, now_ms: u64, now: Instant) -> Told<'_> {
 		let since = self.last.map(|last| now.saturating_duration_since(last));
-		let state = match (self.timeline.is_finished(), since, self.standing) {
-			(true, ..) => "over",
-			(_, _, Some(status::State::Idle)) => "paused",
-			(_, None, _) => "waiting",
-			(_, Some(since), _) if since > PAUSED => "paused",
-			_ => "live",
+		let state = match since {
+			_ if self.timeline.is_finished() => "over",
+			_ if self.is_paused(now) => "paused",
+			None => "waiting",
+			Some(_) => "live",
 		};
 		Told {
 			state,
@@ -456,11 +473,21 @@ fn page(name: &str) -> Result<Response, NotServed> {
 
 /// Waits for the first window.
 async fn first_window(shared: &Shared) -> Result<(), NotServed> {
-	let mut started = shared.started.subscribe();
-	let waited = tokio::time::timeout(FIRST_WINDOW_WAIT, started.wait_for(|started| *started)).await;
+	let mut news = shared.news.subscribe();
+	let waited = tokio::time::timeout(FIRST_WINDOW_WAIT, news.wait_for(|_| shared.live().last.is_some())).await;
 	match waited {
 		Ok(Ok(_)) => Ok(()),
 		_ => Err(NotServed::NoWindowYet),
+	}
+}
+
+/// In a pause, waits for what is behind it.
+async fn news(shared: &Shared) {
+	let mut news = shared.news.subscribe();
+	let paused = shared.live().is_paused(Instant::now());
+	if paused {
+		// Without any, the list is as it was.
+		let _ = tokio::time::timeout(NEWS_WAIT, news.changed()).await;
 	}
 }
 
@@ -474,6 +501,7 @@ fn fresh(kind: &'static str, text: String) -> Response {
 
 async fn media(State(shared): State<Arc<Shared>>) -> Result<Response, NotServed> {
 	first_window(&shared).await?;
+	news(&shared).await;
 	let text = playlist::media(&shared.live().timeline);
 	Ok(fresh(PLAYLIST_TYPE, text))
 }
@@ -491,8 +519,9 @@ async fn multivariant(State(shared): State<Arc<Shared>>) -> Result<Response, Not
 async fn manifest(State(shared): State<Arc<Shared>>) -> Result<Response, NotServed> {
 	first_window(&shared).await?;
 	let live = shared.live();
-	let now_ms = live.told(unix_ms(), Instant::now()).now_ms;
-	let text = dash::manifest(&live.timeline, now_ms, "time").ok_or(NotServed::NoTimes)?;
+	let told = live.told(unix_ms(), Instant::now());
+	let came_ms = told.now_ms.saturating_sub(told.since_ms.unwrap_or(0));
+	let text = dash::manifest(&live.timeline, told.now_ms, came_ms, "time").ok_or(NotServed::NoTimes)?;
 	Ok(fresh(MANIFEST_TYPE, text))
 }
 
@@ -512,9 +541,14 @@ async fn file(
 	Path(name): Path<String>,
 	headers: HeaderMap,
 ) -> Result<Response, NotServed> {
-	let found = shared.live().files.get(&name).cloned();
+	let (found, gap) = {
+		let live = shared.live();
+		let gap = live.timeline.entries().any(|entry| entry.gap && entry.uri == name);
+		(live.files.get(&name).cloned(), gap)
+	};
 	match found {
 		Some(bytes) => Ok(part(&headers, &name, bytes)),
+		None if gap => Ok(nothing()),
 		None if name.ends_with(".m4s") || name.ends_with(".mp4") => Err(NotServed::File),
 		None => page(&name),
 	}
@@ -549,6 +583,16 @@ async fn file_of_kind(
 		&format!("{folder}-{name}"),
 		bytes.ok_or(NotServed::File)?,
 	))
+}
+
+/// A file that is valid and plays nothing, for a name that is listed as a gap. Players that know `EXT-X-GAP` never ask. Of the others
+/// GStreamer ends after 4 answers that there is no such file, and FFmpeg counts each as a list without news.
+const NOTHING: &[u8] = b"\0\0\0\x18stypmsdh\0\0\0\0msdhmsix\0\0\0\x08free";
+
+fn nothing() -> Response {
+	// The name may say a content that is gone.
+	let headers = [(header::CONTENT_TYPE, MP4_TYPE), (header::CACHE_CONTROL, "no-store")];
+	(headers, NOTHING).into_response()
 }
 
 /// All of a file, or the part of it that was asked for (RFC 9110, 14).

@@ -48,6 +48,10 @@ const HOLE: u128 = 100_000_000;
 /// Where captured and media time part by more, those who map one to the other are told: a new period of a DASH manifest.
 const DRIFT_MS: u64 = 1_000;
 
+/// Most of a time without windows that is time for those who are shown it: dash.js sits out a hole before it goes on behind it, so it
+/// would be as long behind a pause as in it. Less than the three windows that they are behind, so that this is what they are again.
+const HOLE_SHOWN_MS: u64 = 4_000;
+
 const NANOS_PER_MS: u128 = 1_000_000;
 
 /// A stretch whose media times map to capture times in one way, under one initialisation segment.
@@ -57,6 +61,8 @@ pub struct Period {
 	pub id: u64,
 	/// When that was captured: Unix time, milliseconds.
 	pub start_ms: u64,
+	/// When it is shown: the same, less what was cut of the times without windows.
+	pub shown_ms: u64,
 	/// Its media time, nanoseconds.
 	pub start: u128,
 	/// As the catalog describes it.
@@ -122,6 +128,12 @@ pub struct Entry {
 }
 
 impl Entry {
+	/// When it is shown: milliseconds on the axis of its period.
+	pub fn shown_ms(&self) -> u64 {
+		let period = &self.period;
+		(period.shown_ms + self.start_ms).saturating_sub(period.start_ms)
+	}
+
 	fn listed(&self) -> Listed {
 		Listed {
 			sequence: self.sequence,
@@ -170,6 +182,9 @@ pub struct Place {
 	init: Hash,
 	/// Where each track ended, in its timescale.
 	ends: BTreeMap<u32, u64>,
+	/// When its capture ended, and when it has been shown.
+	end_ms: u64,
+	shown_end_ms: u64,
 	/// What was listed, and the discontinuities before it.
 	listed: Vec<Listed>,
 	before: u64,
@@ -226,6 +241,7 @@ impl Timeline {
 		let period = Arc::new(Period {
 			id: 0,
 			start_ms: 0,
+			shown_ms: 0,
 			start: 0,
 			track: Description::unknown(&[]),
 		});
@@ -367,6 +383,7 @@ impl Timeline {
 			sequence += 1;
 			into += piece.duration;
 		}
+		let end_ms = header.start_ms.saturating_add(header.duration_ms.into());
 		self.place = Some(Place {
 			stream: header.id.stream.0,
 			epoch: header.id.epoch,
@@ -379,6 +396,8 @@ impl Timeline {
 			ends: read.map_or_else(BTreeMap::new, |read| {
 				read.fragment.runs.iter().map(|run| (run.track, run.end())).collect()
 			}),
+			end_ms,
+			shown_end_ms: (period.shown_ms + end_ms).saturating_sub(period.start_ms),
 			listed: Vec::new(),
 			before: 0,
 		});
@@ -458,6 +477,8 @@ impl Timeline {
 	/// The period that this window belongs to.
 	fn period(&mut self, window: &EncodedWindow, read: Option<&Read>, first: u64, begins: bool) -> Arc<Period> {
 		let header = window.header();
+		let hole_ms = |place: &Place| header.start_ms.saturating_sub(place.end_ms);
+		let joins = self.place.as_ref().is_none_or(|place| hole_ms(place) <= HOLE_SHOWN_MS);
 		let fits = |period: &&Arc<Period>| {
 			let since = read.and_then(|read| read.start.checked_sub(period.start));
 			let expected = since.map(|since| {
@@ -466,11 +487,18 @@ impl Timeline {
 			});
 			expected.is_some_and(|expected| expected.abs_diff(header.start_ms) <= DRIFT_MS)
 		};
-		let goes_on = self.period.as_ref().filter(|_| !begins).filter(fits).cloned();
+		let goes_on = self.period.as_ref().filter(|_| joins && !begins).filter(fits).cloned();
 		let period = goes_on.unwrap_or_else(|| {
 			Arc::new(Period {
 				id: first,
 				start_ms: header.start_ms,
+				shown_ms: self.place.as_ref().map_or(header.start_ms, |place| {
+					let hole_ms = hole_ms(place).min(HOLE_SHOWN_MS);
+					// What is listed again was shown before.
+					let before_ms = place.end_ms.saturating_sub(header.start_ms);
+					let shown_ms = (place.shown_end_ms + hole_ms).saturating_sub(before_ms);
+					shown_ms.min(header.start_ms)
+				}),
 				start: read.map_or(0, |read| read.start),
 				track: window
 					.catalog()

@@ -7,7 +7,7 @@ fn of(windows: &[EncodedWindow]) -> (Timeline, String) {
 	for window in windows {
 		timeline.push(window);
 	}
-	let text = manifest(&timeline, 1_700_000_010_000, "time").unwrap();
+	let text = manifest(&timeline, 1_700_000_010_000, 0, "time").unwrap();
 	(timeline, text)
 }
 
@@ -22,7 +22,7 @@ fn values<'a>(text: &'a str, attribute: &str) -> Vec<&'a str> {
 fn manifest_lists_picture_and_sound_over_the_files_of_the_playlist() {
 	let (timeline, text) = of(&Clip::new(SOUND, 4).all());
 	assert_eq!(values(&text, "type"), ["dynamic"]);
-	assert_eq!(values(&text, "availabilityStartTime"), ["1970-01-01T00:00:00Z"]);
+	assert_eq!(values(&text, "availabilityStartTime"), ["1970-01-01T00:00:00.000Z"]);
 	assert_eq!(
 		values(&text, "start"),
 		["PT1700000000.000S"],
@@ -57,7 +57,7 @@ fn period_begins_where_decoding_or_the_clock_does_not_go_on() {
 	let (_, text) = of(&windows);
 	assert_eq!(
 		values(&text, "start"),
-		["PT1700000000.000S", "PT1700000124.000S", "PT1700000130.000S"]
+		["PT1700000000.000S", "PT1700000008.000S", "PT1700000014.000S"]
 	);
 	assert_eq!(text.matches("<AdaptationSet").count(), 5, "the last has no sound");
 	let ids = values(&text, "id");
@@ -69,17 +69,83 @@ fn period_begins_where_decoding_or_the_clock_does_not_go_on() {
 }
 
 #[test]
-fn depth_is_what_is_there_behind_a_pause() {
+fn depth_is_what_is_there() {
 	let depth = |pause| {
 		let mut clip = Clip::new(SOUND, 6);
 		clip.pause = Some((3, pause));
 		let mut windows = clip.all();
 		windows.remove(1);
-		values(&of(&windows).1, "timeShiftBufferDepth")[0].to_owned()
+		let (timeline, _) = of(&windows);
+		let end_ms = windows.last().unwrap().header().start_ms + 2_000;
+		let after = |ms| {
+			let text = manifest(&timeline, end_ms + ms, 0, "time").unwrap();
+			values(&text, "timeShiftBufferDepth")[0].to_owned()
+		};
+		let depth = after(0);
+		assert_eq!(depth, after(6_000));
+		let paused: f64 = after(120_000)[2..].trim_end_matches('S').parse().unwrap();
+		assert_eq!(
+			paused - depth[2..].trim_end_matches('S').parse::<f64>().unwrap(),
+			120.0,
+			"in a pause it goes back to where it did"
+		);
+		depth
 	};
 	assert_eq!(
-		[depth(0), depth(10_000), depth(11_000)],
-		["PT12.000S", "PT22.000S", "PT6.000S"]
+		[depth(0), depth(4_000), depth(120_000)],
+		["PT12.000S", "PT16.000S", "PT16.000S"]
+	);
+}
+
+/// dash.js sits out a hole that it finds behind what it shows: it would be as late as the pause was long.
+#[test]
+fn what_is_cut_of_a_pause_is_added_to_when_the_presentation_became_available() {
+	// When what is newest is shown, and when it became available, seconds.
+	let newest = |timeline: &Timeline| -> (f64, f64) {
+		let text = manifest(timeline, 0, 0, "time").unwrap();
+		let began = values(&text, "availabilityStartTime")[0];
+		let cut: f64 = began.strip_prefix("1970-01-01T00:").unwrap()[3..9].parse().unwrap();
+		let minutes: f64 = began["1970-01-01T00:".len()..][..2].parse().unwrap();
+		let entry = timeline.entries().last().unwrap();
+		let shown = (entry.shown_ms() + 2_000) as f64 / 1_000.0;
+		(shown, shown + cut + 60.0 * minutes - 1_700_000_000.0)
+	};
+	for pause in [3_000, 120_000, 3_000_000] {
+		let mut clip = Clip::new(SOUND, 6);
+		clip.pause = Some((3, pause));
+		let windows = clip.all();
+		let mut timeline = Timeline::default();
+		let mut seen = Vec::new();
+		for (n, window) in windows.iter().enumerate() {
+			if n == 5 {
+				// Another run of the program goes on.
+				timeline = Timeline::resume(timeline.place().cloned());
+			}
+			timeline.push(window);
+			seen.push(newest(&timeline));
+		}
+		let hole = pause.min(4_000) as f64 / 1_000.0;
+		let shown: Vec<f64> = seen.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+		assert_eq!(shown, [2.0, 2.0, 2.0 + hole, 2.0, 2.0]);
+		// By the clock it is as new as it is.
+		let available: Vec<f64> = seen.iter().map(|seen| seen.1).collect();
+		let pause = pause as f64 / 1_000.0;
+		assert_eq!(available, [2.0, 4.0, 6.0, 8.0 + pause, 10.0 + pause, 12.0 + pause]);
+	}
+}
+
+/// A player that begins where nothing is yet waits there for ever.
+#[test]
+fn players_stay_behind_what_is_there_however_late_it_comes() {
+	let (timeline, _) = of(&Clip::new(SOUND, 2).all());
+	let end_ms = 1_700_000_004_000;
+	let delay = |took_ms: u64| {
+		let text = manifest(&timeline, end_ms + took_ms + 1_000, end_ms + took_ms, "time").unwrap();
+		values(&text, "suggestedPresentationDelay")[0].to_owned()
+	};
+	assert_eq!(
+		[delay(0), delay(200), delay(12_500)],
+		["PT6.000S", "PT6.200S", "PT18.500S"]
 	);
 }
 
@@ -87,7 +153,7 @@ fn depth_is_what_is_there_behind_a_pause() {
 fn end_is_told() {
 	let (mut timeline, _) = of(&Clip::new(SOUND, 2).all());
 	timeline.finish();
-	let text = manifest(&timeline, 0, "time").unwrap();
+	let text = manifest(&timeline, 0, 0, "time").unwrap();
 	assert_eq!(values(&text, "mediaPresentationDuration"), ["PT1700000004.000S"]);
 	assert!(values(&text, "minimumUpdatePeriod").is_empty());
 }
@@ -95,8 +161,8 @@ fn end_is_told() {
 #[test]
 fn nothing_is_told_of_windows_without_times() {
 	let mut timeline = Timeline::default();
-	assert_eq!(manifest(&timeline, 0, "time"), None);
+	assert_eq!(manifest(&timeline, 0, 0, "time"), None);
 	timeline.push(&crate::timeline::tests::studio(1, 9, 0).next());
-	assert_eq!(manifest(&timeline, 0, "time"), None);
+	assert_eq!(manifest(&timeline, 0, 0, "time"), None);
 	assert_eq!((rate(30_000), rate(29_970)), ("30".into(), "29970/1000".into()));
 }

@@ -355,6 +355,82 @@ async fn before_the_first_window_there_is_an_answer_within_a_players_patience() 
 	assert!(began.elapsed() >= FIRST_WINDOW_WAIT);
 }
 
+/// FFmpeg ends after 100 answers that have nothing new.
+#[tokio::test]
+async fn in_a_pause_a_request_for_the_list_waits_for_what_is_behind_it() {
+	const {
+		assert!(NEWS_WAIT.as_secs() < 10, "hls.js waits for 10 s");
+		assert!(100 * NEWS_WAIT.as_secs() >= 480, "FFmpeg waits for 8 minutes");
+	};
+	let (hls, mut studio) = (hls().await, studio(1, 9, 0));
+	hls.push(&studio.next());
+	let began = Instant::now();
+	let live = get(&hls, "/index.m3u8").await.text();
+	assert!(began.elapsed() < NEWS_WAIT, "where there is no pause nobody waits");
+	hls.note(status::State::Idle);
+	let began = Instant::now();
+	let quiet = get(&hls, "/index.m3u8").await.text();
+	assert!(began.elapsed() >= NEWS_WAIT && quiet == live, "not for ever");
+	let window = studio.next();
+	let (behind, ()) = tokio::join!(get(&hls, "/index.m3u8"), async {
+		// As long as it takes that the request waits.
+		while hls.shared.news.receiver_count() == 0 {
+			tokio::task::yield_now().await;
+		}
+		hls.push(&window);
+	});
+	assert_eq!(names(&behind.text()).len(), names(&live).len() + 1);
+	hls.note(status::State::Idle);
+	let (over, ()) = tokio::join!(get(&hls, "/index.m3u8"), async {
+		while hls.shared.news.receiver_count() == 0 {
+			tokio::task::yield_now().await;
+		}
+		hls.finish();
+	});
+	assert!(over.text().contains("#EXT-X-ENDLIST"));
+}
+
+/// GStreamer asks for what is a gap, and ends after four times nothing.
+#[tokio::test]
+async fn a_gap_is_a_file_that_plays_nothing() {
+	let folder = tempfile::tempdir().unwrap();
+	let options = || Options {
+		place: Some(folder.path().join("list.json")),
+		..here()
+	};
+	let windows = Clip::new(SOUND, 4).all();
+	let before = bind(options()).await;
+	before.push(&windows[0]);
+	drop(before);
+	let hls = bind(options()).await;
+	hls.push(&windows[2]);
+	hls.push(&windows[3]);
+	let text = get(&hls, "/index.m3u8").await.text();
+	let gaps: Vec<&str> = text
+		.split("#EXT-X-GAP\n")
+		.skip(1)
+		.filter_map(|entry| entry.lines().nth(1))
+		.collect();
+	assert_eq!(gaps.len(), 2, "what was listed before, and what was missed: {text}");
+	for name in gaps {
+		let answer = get(&hls, &format!("/{name}")).await;
+		assert_eq!((answer.status, answer.header("content-type")), (200, MP4_TYPE));
+		assert_eq!(
+			answer.header("cache-control"),
+			"no-store",
+			"the name may say what is gone"
+		);
+		let kinds: Vec<&[u8]> = answer.body.chunks(4).collect();
+		assert_eq!((kinds[1], kinds[7]), (&b"styp"[..], &b"free"[..]));
+		assert_eq!(answer.body.len(), 0x18 + 8);
+	}
+	assert_eq!(
+		get(&hls, "/gap-1.m4s").await.status,
+		404,
+		"one that is listed nowhere is none"
+	);
+}
+
 #[tokio::test]
 async fn picture_and_sound_are_served_apart_for_the_manifest() {
 	let hls = hls().await;
