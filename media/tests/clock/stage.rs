@@ -1,11 +1,11 @@
 //! Plays publishers through timeline, fake codec and mixer, and holds what comes out against the rules.
 
-use crate::publisher::{Publisher, Sent, PIECE};
 use clustercast_media::{
 	mixer::{Figures, Frame, Mixer, Shows, SourceId},
 	picture::{CHANNELS, SAMPLES_PER_PICTURE},
 	timeline::{Notice, Timeline, Track},
 };
+use clustercast_testing::publisher::{Publisher, Sent, PIECE};
 use std::{collections::BTreeMap, f64::consts::TAU, time::Duration};
 
 /// A picture: whose it is, and when it was taken, µs. `None` is the slate.
@@ -181,6 +181,10 @@ impl Play {
 				let mut out = read(frame, before);
 				if let Some(last) = stage.out.last().filter(|o| o.picture == out.picture) {
 					out.shown_for = last.shown_for + out.at - last.at;
+				} else if let Some(came) = out.picture.and_then(|p| stage.pictures.get(&p)) {
+					// It would have been shown in what was skipped.
+					let skipped = out.skipped as f64 / 30.0;
+					out.shown_for = if *came < out.at - skipped { skipped } else { 0.0 };
 				}
 				stage.out.push(out);
 				given += 1;
@@ -289,7 +293,15 @@ impl Stage {
 		// What came later than the largest buffer could bear is not there.
 		let in_time = |p: &(u64, i64)| self.pictures[p] - p.1 as f64 / 1e6 < 1.2;
 		let ahead = &self.out[n..self.out.len().min(n + 2 * PERIOD as usize * 30)];
-		let next = ahead.iter().find(|o| o.picture != out.picture)?.picture?;
+		let (next, shown) = ahead
+			.iter()
+			.find(|o| o.picture != out.picture)
+			.map(|o| (o.picture, o.at))?;
+		let next = next?;
+		// Who takes over may be heard up to a second before it is seen.
+		if next.0 != id && shown - out.at < 1.0 {
+			return None;
+		}
 		let known = next.0 == id && self.pictures[&next] <= out.at && in_time(&next);
 		if !in_time(&(id, taken)) {
 			return None;
