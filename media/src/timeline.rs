@@ -416,7 +416,9 @@ impl Timeline {
 		let smooth = (-ROUNDING..=own.interval + SMOOTH).contains(&by);
 		// A picture a second takes large steps, and may come with the one before it.
 		let beside = other.is_some_and(|o| now - o.came <= RECENT && (at - o.raw).abs() <= APART);
-		let possible = by >= -DISORDER && (smooth || early <= AHEAD || beside) && !lost;
+		// Of a slow track a step back is as far from where the next frame is due.
+		let back = if own.interval < DISORDER { by } else { by - own.interval };
+		let possible = back >= -DISORDER && (smooth || early <= AHEAD || beside) && !lost;
 		if possible && smooth {
 			return match other.and_then(|other| own.apart(other, at, now)) {
 				None => (own.line, at, None),
@@ -473,7 +475,8 @@ impl Timeline {
 	/// same line if it was on the same.
 	fn together(&self, stamp: u32, now: i64, step: i64, own: &State, other: &State) -> Option<(Option<u32>, i64)> {
 		let (when, size, from) = other.left?;
-		if now - when > 10 * RECENT || (size - step).abs() > ROUNDING + SMOOTH {
+		// Neither is known better than where a frame was expected.
+		if now - when > 10 * RECENT || (size - step).abs() > APART {
 			return None;
 		}
 		let beside = self.project(own.line, stamp)? - self.project(from, stamp)?;
@@ -589,7 +592,8 @@ impl State {
 	fn next(&self, now: i64) -> (i64, i64) {
 		let (by_stamp, by_time) = (self.raw + self.interval, now + self.lead.get(now));
 		let passed = now - self.came;
-		if passed <= self.interval + RECENT && by_stamp - by_time <= self.interval + ROUNDING {
+		let rhythm = self.interval > 0 && passed <= self.interval + RECENT;
+		if rhythm && by_stamp - by_time <= self.interval + ROUNDING {
 			let punctual = by_time - by_stamp <= PUNCTUAL;
 			(by_stamp, if punctual { NEAR } else { APART })
 		} else {

@@ -41,8 +41,8 @@ const PICTURE_SPAN: i64 = SECOND * 5 / 4;
 /// Likewise sound. It is small, and pictures take longer to decode.
 pub(super) const SOUND_SPAN: i64 = SECOND * 7 / 2;
 
-/// Sound is needed a frame, a ramp and half a filter before the first of its samples is heard.
-const SOUND_LEAD: i64 = SECOND / 25;
+/// Sound is needed a ramp and half a filter before it is heard: 5.7 ms.
+const SOUND_LEAD: i64 = SECOND * 7 / 1000;
 
 /// What an arrival is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

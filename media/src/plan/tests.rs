@@ -135,8 +135,10 @@ struct Studio {
 	mute: bool,
 	/// Where the run began.
 	began: MediaTime,
-	/// What was taken: number of the picture, whether there is sound.
-	taken: Vec<(u64, bool)>,
+	/// What was taken: number of the picture, whether it is one of the mixer's, whether there is sound.
+	taken: Vec<(u64, bool, bool)>,
+	/// The next picture brings the sound of the last one.
+	owes_sound: bool,
 	refused: u64,
 	next_picture: u64,
 	windows: Vec<Window>,
@@ -157,6 +159,7 @@ impl Studio {
 			parameters: PARAMETERS,
 			mute: false,
 			taken: Vec::new(),
+			owes_sound: false,
 			refused: 0,
 			next_picture: 0,
 			windows: Vec::new(),
@@ -171,7 +174,7 @@ impl Studio {
 			.checked_sub(self.began.pictures())
 			.and_then(|index| self.taken.get(index as usize));
 		match taken {
-			Some((_, true)) => (number % 32_000) as i16,
+			Some((.., true)) => (number % 32_000) as i16,
 			_ => 0,
 		}
 	}
@@ -179,7 +182,8 @@ impl Studio {
 	/// The mixer's next picture, and whatever encoders do meanwhile.
 	fn picture(&mut self) {
 		let at = self.began.pictures() + self.taken.len() as u64;
-		let first = at * SAMPLES_PER_PICTURE as u64;
+		// The sound of the one before.
+		let first = at.saturating_sub(1) * SAMPLES_PER_PICTURE as u64;
 		let samples: Vec<i16> = (first..first + SAMPLES_PER_PICTURE as u64)
 			.flat_map(|number| [(number % 32_000) as i16; CHANNELS])
 			.collect();
@@ -187,7 +191,13 @@ impl Studio {
 		self.next_picture += 1;
 		let picture = Bytes::copy_from_slice(&id.to_be_bytes());
 		match self.plan.push(picture, &samples, id * 33, self.now) {
-			Ok(()) => self.taken.push((id, true)),
+			Ok(()) => {
+				if let Some((.., heard)) = self.taken.last_mut() {
+					*heard = self.owes_sound;
+				}
+				self.owes_sound = true;
+				self.taken.push((id, true, false));
+			},
 			Err(_) => self.refused += 1,
 		}
 		assert!(self.plan.held.len() <= MOST_HELD);
@@ -196,9 +206,10 @@ impl Studio {
 	}
 
 	fn flush(&mut self) {
-		if let Some((last, _)) = self.taken.last().copied() {
+		self.owes_sound = false;
+		if let Some((last, ..)) = self.taken.last().copied() {
 			while !self.taken.len().is_multiple_of(60) {
-				self.taken.push((last, false));
+				self.taken.push((last, false, false));
 			}
 			let end = self.began.pictures() + self.taken.len() as u64;
 			if self.breaks.last() != Some(&end) {
@@ -297,7 +308,7 @@ impl Studio {
 				.map(|unit| u64::from_be_bytes(unit[4..].try_into().unwrap()))
 				.collect();
 			assert_eq!(ids.len() as u64, window.end.since(at));
-			let (_, live) = self.taken[at.since(self.began) as usize];
+			let (_, live, _) = self.taken[at.since(self.began) as usize];
 			let filled = window.start_ms.checked_sub(ids[0] * 33).unwrap();
 			assert!(
 				filled == 0 || !live && filled < 2_000,
@@ -312,7 +323,7 @@ impl Studio {
 			at = window.end;
 			assert_eq!(frame, at.frame());
 		}
-		let taken: Vec<u64> = self.taken.iter().map(|(id, _)| *id).take(pictures.len()).collect();
+		let taken: Vec<u64> = self.taken.iter().map(|(id, ..)| *id).take(pictures.len()).collect();
 		assert_eq!(pictures, taken);
 	}
 

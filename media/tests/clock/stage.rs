@@ -162,6 +162,10 @@ impl Play {
 		}
 		self.tick(&mut mixer, &mut stage, self.length, &mut before);
 		stage.figures = mixer.figures();
+		// What is heard with the last one nobody knows.
+		let one_more = mixer.next_due().as_secs_f64() + 1e-6;
+		self.tick(&mut mixer, &mut stage, one_more, &mut before);
+		stage.out.pop();
 		stage
 	}
 
@@ -178,7 +182,11 @@ impl Play {
 			}
 			let mut given = 0;
 			while let Some(frame) = mixer.tick(time(woken)) {
-				let mut out = read(frame, before);
+				let (mut out, heard) = read(frame, before);
+				// It is that of the picture before.
+				if let Some(last) = stage.out.last_mut() {
+					(last.sound, last.loud, last.step) = heard;
+				}
 				if let Some(last) = stage.out.last().filter(|o| o.picture == out.picture) {
 					out.shown_for = last.shown_for + out.at - last.at;
 				} else if let Some(came) = out.picture.and_then(|p| stage.pictures.get(&p)) {
@@ -204,7 +212,8 @@ impl Play {
 	}
 }
 
-fn read(frame: Frame<Fake>, before: &mut (f64, f64)) -> Out {
+/// A frame that is heard in the next one, and the sound of the one before it: when it was taken, its loudness, its largest step.
+fn read(frame: Frame<Fake>, before: &mut (f64, f64)) -> (Out, (f64, f64, f64)) {
 	assert_eq!(frame.samples.len(), SAMPLES_PER_PICTURE * CHANNELS);
 	let mut step: f64 = 0.0;
 	for pair in frame.samples.chunks_exact(CHANNELS) {
@@ -214,16 +223,19 @@ fn read(frame: Frame<Fake>, before: &mut (f64, f64)) -> Out {
 	}
 	let middle = &frame.samples[SAMPLES_PER_PICTURE..];
 	let (l, r) = (f64::from(middle[0]), f64::from(middle[1]));
-	Out {
+	let sound = (r.atan2(l) / TAU * PERIOD).rem_euclid(PERIOD);
+	let loud = (l * l + r * r).sqrt() / LOUD;
+	let out = Out {
 		at: frame.at.as_secs_f64(),
 		skipped: frame.skipped,
 		shows: frame.shows,
 		picture: frame.picture,
-		sound: (r.atan2(l) / TAU * PERIOD).rem_euclid(PERIOD),
-		loud: (l * l + r * r).sqrt() / LOUD,
+		sound: 0.0,
+		loud: 0.0,
 		shown_for: 0.0,
-		step,
-	}
+		step: 0.0,
+	};
+	(out, (sound, loud, step))
 }
 
 impl Stage {

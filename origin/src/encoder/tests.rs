@@ -49,6 +49,11 @@ fn samples(number: u64) -> Vec<i16> {
 		.collect()
 }
 
+/// The sound of the one before it, which comes with it.
+fn before(number: u64) -> Vec<i16> {
+	samples(number.saturating_sub(1))
+}
+
 /// An encoder that is fed, and what came out.
 struct Studio {
 	encoder: Encoder,
@@ -94,7 +99,7 @@ impl Studio {
 	fn push(&mut self) {
 		let captured_ms = 1_000_000 + self.next * 100 / 3;
 		self.encoder
-			.push(picture(self.next), &samples(self.next), captured_ms)
+			.push(picture(self.next), &before(self.next), captured_ms)
 			.unwrap();
 		self.next += 1;
 	}
@@ -409,7 +414,7 @@ async fn what_cannot_work_is_said() {
 		};
 		let mut encoder = Encoder::start(config, None);
 		for number in 0..30 {
-			encoder.push(picture(number), &samples(number), 0).unwrap();
+			encoder.push(picture(number), &before(number), 0).unwrap();
 		}
 		encoder.next().await.unwrap_err()
 	};

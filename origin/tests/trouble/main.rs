@@ -88,6 +88,9 @@ fn no_trouble_breaks_a_window_or_parts_sound_from_picture() {
 /// One of them, from its publishers to the judgement.
 fn play(seed: u64, length: f64) -> judge::Verdict {
 	let mut trouble = Trouble::new(seed, length);
+	for publisher in &mut trouble.publishers {
+		publisher.to = publisher.to.min(length);
+	}
 	let films: Vec<_> = film::all(seed, &mut trouble.publishers);
 	let dir = tempfile::tempdir().unwrap();
 	let runtime = tokio::runtime::Builder::new_current_thread()

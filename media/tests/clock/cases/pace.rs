@@ -134,8 +134,8 @@ fn rates_from_1_to_240_are_shown_in_step_and_never_fill_the_queue() {
 
 #[test]
 fn a_picture_waits_for_the_buffer_and_up_to_a_frame_and_for_as_much_as_sound_is_slower() {
-	// Sound: its piece and its decoder, and 40 ms ahead of being heard. A picture: its decoder.
-	let slower = PIECE as f64 / 48_000.0 + SOUND_DECODER + 0.04 - PICTURE_DECODER;
+	// Sound: its piece and its decoder, and 7 ms ahead of being heard. A picture: its decoder.
+	let slower = PIECE as f64 / 48_000.0 + SOUND_DECODER + 0.007 - PICTURE_DECODER;
 	for (sound, by) in [(true, slower), (false, 0.0)] {
 		let mut beyond = Vec::new();
 		for n in 0..10u32 {

@@ -56,9 +56,9 @@ fn a_takeover_while_the_holder_still_sends_is_one_cut() {
 		.collect();
 	let cut = whose.iter().position(|id| *id == 1).unwrap();
 	assert!(whose[..cut].iter().all(|id| *id == 0) && whose[cut..].iter().all(|id| *id == 1));
-	assert!((19.8..20.0).contains(&(cut as f64 / 30.0)), "at {cut}");
+	assert!((19.7..19.9).contains(&(cut as f64 / 30.0)), "at {cut}");
 	assert!(stage.between(0.4, 60.0).all(|o| o.shows != Shows::Slate));
-	whole_sound(&stage, 0.4, 20.2);
+	whole_sound(&stage, 0.4, 20.1);
 	whole_sound(&stage, 20.4, 60.0);
 	assert!(stage.figures.stray > 0, "what the first one still sends goes nowhere");
 }
@@ -103,7 +103,7 @@ fn b24_the_last_picture_is_held_until_the_sound_is_over_and_then_it_is_drained()
 		..Play::default()
 	});
 	stage.in_step();
-	whole_picture(&stage, 0.4, 10.2);
+	whole_picture(&stage, 0.4, 10.16);
 	whole_sound(&stage, 0.4, 45.0);
 	assert!(stage
 		.between(10.5, 45.0)
