@@ -575,8 +575,8 @@ fn nonsense_is_told_from_what_an_encoder_makes() {
 	assert_eq!(picture(&[picture_tag(true, 1, &large)]), Some(Fault::TooMuch));
 
 	let sound = |tags: &[Tag]| fault(Track::Sound, &[&[sound_tag(0, SOUND)], tags].concat());
-	assert_eq!(sound(&vec![sound_tag(1, &[1]); 7]), None);
-	assert_eq!(sound(&vec![sound_tag(1, &[1]); 8]), Some(Fault::Surplus));
+	assert_eq!(sound(&vec![sound_tag(1, &[1]); 6]), None);
+	assert_eq!(sound(&vec![sound_tag(1, &[1]); 7]), Some(Fault::Surplus));
 	assert_eq!(sound(&[first]), Some(Fault::Codec));
 	// 44.1 kHz.
 	let both = |tag: Tag| {
