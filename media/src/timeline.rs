@@ -417,7 +417,8 @@ impl Timeline {
 		// A picture a second takes large steps, and may come with the one before it.
 		let beside = other.is_some_and(|o| now - o.came <= RECENT && (at - o.raw).abs() <= APART);
 		// Of a slow track a step back is as far from where the next frame is due.
-		let back = if own.interval < DISORDER { by } else { by - own.interval };
+		let slow = by < 0 && own.interval >= DISORDER;
+		let back = if slow { by - own.interval } else { by };
 		let possible = back >= -DISORDER && (smooth || early <= AHEAD || beside) && !lost;
 		if possible && smooth {
 			return match other.and_then(|other| own.apart(other, at, now)) {
