@@ -1,61 +1,8 @@
-//! For tests: what FFmpeg makes.
+//! For tests: what FFmpeg makes of a file.
 
-use bytes::Bytes;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-/// 30 pictures a second, a key frame every 2 s; stereo.
-pub const PICTURES_AND_SOUND: &[&str] = &[
-	"-f",
-	"lavfi",
-	"-i",
-	"testsrc2=s=160x90:r=30",
-	"-f",
-	"lavfi",
-	"-i",
-	"sine=sample_rate=48000",
-	"-c:a",
-	"aac",
-	"-ac",
-	"2",
-];
-
-/// The same without sound.
-pub const PICTURES: &[&str] = &["-f", "lavfi", "-i", "testsrc2=s=160x90:r=30"];
-
-/// Fragmented MP4 of so many seconds: a fragment for each key frame, unless the arguments say otherwise.
-pub fn ffmpeg(arguments: &[&str], seconds: u32) -> Bytes {
-	let seconds = seconds.to_string();
-	let (inputs, outputs) = arguments.split_at(arguments.iter().rposition(|a| *a == "-i").unwrap() + 2);
-	let mut command = Command::new("ffmpeg");
-	command
-		.args(["-hide_banner", "-loglevel", "error", "-nostdin"])
-		.args(inputs);
-	command.args([
-		"-t",
-		&seconds,
-		"-c:v",
-		"libx264",
-		"-preset",
-		"ultrafast",
-		"-tune",
-		"zerolatency",
-	]);
-	command.args([
-		"-pix_fmt",
-		"yuv420p",
-		"-g",
-		"60",
-		"-movflags",
-		"+empty_moov+default_base_moof+frag_keyframe",
-	]);
-	command.args(outputs).args(["-f", "mp4", "-"]);
-	let out = command.stderr(Stdio::inherit()).output().unwrap();
-	assert!(out.status.success());
-	out.stdout.into()
-}
-
-/// Writes a file into the folder and decodes all of it: pictures, samples of sound, and the length in milliseconds. FFmpeg must
-/// have nothing to complain of.
+/// Decodes all of it: pictures, frames of sound, and the length in milliseconds. FFmpeg must have nothing to complain of.
 pub fn decode(file: &[u8]) -> (usize, usize, u64) {
 	use std::io::Write;
 	let mut on_disk = tempfile::NamedTempFile::new().unwrap();

@@ -125,7 +125,14 @@ const ROUNDING: i64 = 50;
 /// tracks of a publisher may be apart at one time of arrival: more would not fit into the mixer's buffer.
 const APART: i64 = 700;
 
-/// A track that sent nothing for so long is looked at anew, ms.
+/// A frame that comes no later than that behind the quickest goes on in the rhythm of those before it, ms.
+const PUNCTUAL: i64 = 200;
+
+/// Then it is expected to be so near, ms, and a line on which it is further away fits by chance.
+const NEAR: i64 = 250;
+const _: () = assert!(NEAR > PUNCTUAL);
+
+/// A track that sent nothing for so long when something was due is looked at anew, ms.
 const PAUSE: i64 = 1_000;
 
 /// The other track says where we are if it came no longer ago, ms.
@@ -239,15 +246,26 @@ struct State {
 	doubt: Option<(i64, i64)>,
 	/// The last step that was odd and kept: when, and how large.
 	step: Option<(i64, i64)>,
+	/// The last jump: when, how large, and from which line.
+	left: Option<(i64, i64, u32)>,
 	/// Stamps held against time.
 	check: Check,
 }
 
+/// What stamps gained on time, at most in one span against at most in the span before: what comes in lumps is late but
+/// for a lump's last frame. Times are ms.
 #[derive(Clone, Copy, Debug)]
 struct Check {
+	/// When this span began.
 	since: i64,
-	/// Sum of the differences of stamps since then.
-	run: i64,
+	/// When the last frame came.
+	came: i64,
+	/// Gained from the first frame to the last one.
+	gain: i64,
+	/// The most of that, in this span and in the one before.
+	most: i64,
+	before: i64,
+	/// How far stamps were ahead of time at most when this span began.
 	lead: i64,
 	/// Above 0: too fast, below: too slow.
 	points: i32,
@@ -384,7 +402,7 @@ impl Timeline {
 		let at = self.project(own.line, stamp).unwrap_or(own.raw);
 		let by = at - own.raw;
 		let early = at - now - own.lead.get(now);
-		let paused = now - own.came > PAUSE;
+		let paused = now - own.came > PAUSE + own.interval;
 		// Back after a pause that its stamps did not count, but the other track's did. If neither's did, both stay:
 		// it may be a stall, behind which they catch up.
 		let returns = paused || own.doubt.is_some();
@@ -393,10 +411,15 @@ impl Timeline {
 			returns && early.abs() > APART && off > APART && now - o.came <= RECENT
 		});
 		let lost = left.is_some();
-		let expected = left.map_or_else(|| own.next(now), |o| own.beside(o, now));
+		let (expected, near) = left.map_or_else(|| own.next(now), |o| (own.beside(o, now), APART));
 		own.doubt(paused, early, at - now, now);
 		let smooth = (-ROUNDING..=own.interval + SMOOTH).contains(&by);
-		let possible = by >= -DISORDER && (smooth || early <= AHEAD) && !lost;
+		// A picture a second takes large steps, and may come with the one before it.
+		let beside = other.is_some_and(|o| now - o.came <= RECENT && (at - o.raw).abs() <= APART);
+		// Of a slow track a step back is as far from where the next frame is due.
+		let slow = by < 0 && own.interval >= DISORDER;
+		let back = if slow { by - own.interval } else { by };
+		let possible = back >= -DISORDER && (smooth || early <= AHEAD || beside) && !lost;
 		if possible && smooth {
 			return match other.and_then(|other| own.apart(other, at, now)) {
 				None => (own.line, at, None),
@@ -409,12 +432,22 @@ impl Timeline {
 			.filter(|o| o.line == own.line)
 			.and_then(|o| o.step)
 			.is_some_and(|(when, size)| now - when <= 10 * RECENT && (size - step).abs() <= ROUNDING + SMOOTH);
+		if let Some((line, there)) = other
+			.and_then(|other| self.together(stamp, now, step, own, other))
+			.filter(|_| !possible)
+		{
+			if (there - expected).abs() <= APART && there >= own.out - DISORDER {
+				own.left = Some((now, step, own.line));
+				let line = line.unwrap_or_else(|| self.line(stamp, there));
+				return (line, there, Some(Fault::Jump(track, step)));
+			}
+		}
 		let mut best = ((possible || followed) && !lost).then_some((own.line, at));
 		let other_line = other.map(|o| o.line).filter(|line| *line != own.line);
 		for line in &self.lines {
 			let known = Some(line.id) == other_line || best.is_none_or(|(id, _)| id != own.line);
 			let there = line.project(stamp);
-			let fits = (there - expected).abs() <= APART && there >= own.out - DISORDER;
+			let fits = (there - expected).abs() <= near && there >= own.out - DISORDER;
 			if known
 				&& fits && line.id != own.line
 				&& best.is_none_or(|(_, b)| (there - expected).abs() < (b - expected).abs())
@@ -427,12 +460,29 @@ impl Timeline {
 				own.step = Some((now, step));
 				(line, at, None)
 			},
-			Some((line, there)) => (line, there, Some(Fault::Jump(track, step))),
+			Some((line, there)) => {
+				own.left = Some((now, step, own.line));
+				(line, there, Some(Fault::Jump(track, step)))
+			},
 			None => {
+				own.left = Some((now, step, own.line));
 				let there = expected.max(own.out);
 				(self.line(stamp, there), there, Some(Fault::Jump(track, step)))
 			},
 		}
+	}
+
+	/// Where a frame stands whose track makes the jump that the other one made a moment ago: beside it as before, on the
+	/// same line if it was on the same.
+	fn together(&self, stamp: u32, now: i64, step: i64, own: &State, other: &State) -> Option<(Option<u32>, i64)> {
+		let (when, size, from) = other.left?;
+		// Neither is known better than where a frame was expected.
+		if now - when > 10 * RECENT || (size - step).abs() > APART {
+			return None;
+		}
+		let beside = self.project(own.line, stamp)? - self.project(from, stamp)?;
+		let there = self.project(other.line, stamp)? + beside;
+		Some(((from == own.line).then_some(other.line), there))
 	}
 
 	fn by_arrival(
@@ -448,7 +498,7 @@ impl Timeline {
 			self.tracks[track as usize] = Some(State::new(u32::MAX, stamp, at, now));
 			return (at, false, None);
 		};
-		own.check.run += difference(stamp, own.stamp);
+		own.check.see(difference(stamp, own.stamp), now);
 		(own.stamp, own.raw, own.came) = (stamp, at, now);
 		own.out = own.out.max(at);
 		let out = own.out;
@@ -512,13 +562,6 @@ fn axis(ms: i64) -> Duration {
 
 impl State {
 	fn new(line: u32, stamp: u32, at: i64, now: i64) -> Self {
-		let check = Check {
-			since: now,
-			run: 0,
-			lead: at - now,
-			points: 0,
-			good: 0,
-		};
 		Self {
 			line,
 			stamp,
@@ -531,7 +574,8 @@ impl State {
 			since: now,
 			doubt: None,
 			step: None,
-			check,
+			left: None,
+			check: Check::new(now, at - now),
 		}
 	}
 
@@ -544,14 +588,17 @@ impl State {
 		}
 	}
 
-	/// Where the next frame of this track is, by its stamps' rhythm if that agrees with the time that has passed.
-	fn next(&self, now: i64) -> i64 {
+	/// Where the next frame of this track is, by its stamps' rhythm if that agrees with the time that has passed; and how
+	/// near to that it is.
+	fn next(&self, now: i64) -> (i64, i64) {
 		let (by_stamp, by_time) = (self.raw + self.interval, now + self.lead.get(now));
 		let passed = now - self.came;
-		if passed <= self.interval + RECENT && by_stamp - by_time <= self.interval + ROUNDING {
-			by_stamp
+		let rhythm = self.interval > 0 && passed <= self.interval + RECENT;
+		if rhythm && by_stamp - by_time <= self.interval + ROUNDING {
+			let punctual = by_time - by_stamp <= PUNCTUAL;
+			(by_stamp, if punctual { NEAR } else { APART })
 		} else {
-			by_time
+			(by_time, APART)
 		}
 	}
 
@@ -598,7 +645,7 @@ impl State {
 			}
 			self.lead.see(now, at - now);
 			self.late.see(now, self.lead.get(now) - (at - now));
-			self.check.run += by;
+			self.check.see(by, now);
 		} else {
 			// Lines are made so that the lead stays; what is earlier than that is seen here.
 			let lead = self.lead.get(now).min(at - now + self.late.get(now)).max(at - now);
@@ -606,13 +653,7 @@ impl State {
 			self.since = now;
 			self.doubt = None;
 			self.step = None;
-			self.check = Check {
-				since: now,
-				run: 0,
-				lead,
-				points: 0,
-				good: 0,
-			};
+			self.check = Check::new(now, lead);
 		}
 		(self.line, self.stamp, self.raw, self.came) = (line, stamp, at, now);
 	}
@@ -654,20 +695,37 @@ impl State {
 }
 
 impl Check {
+	fn new(now: i64, lead: i64) -> Self {
+		Self {
+			since: now,
+			came: now,
+			gain: 0,
+			most: 0,
+			before: 0,
+			lead,
+			points: 0,
+			good: 0,
+		}
+	}
+
+	/// The next frame, `by` after the one before it.
+	fn see(&mut self, by: i64, now: i64) {
+		self.gain += by - (now - self.came);
+		self.came = now;
+		self.most = self.most.max(self.gain);
+	}
+
 	/// How fast stamps ran since the last check, and begins the next. They are not too fast while they only catch up.
 	fn ratio(&mut self, now: i64, lead: Option<i64>) -> Option<f64> {
 		let passed = now - self.since;
 		if passed < CHECK {
 			return None;
 		}
-		let gained = self.run - passed;
+		let gained = self.most - self.before;
 		let catches_up = gained > 0 && lead.is_some_and(|lead| lead - self.lead < gained / 2);
-		let ratio = if catches_up {
-			1.0
-		} else {
-			self.run as f64 / passed as f64
-		};
-		(self.since, self.run, self.lead) = (now, 0, lead.unwrap_or(self.lead));
-		Some(ratio)
+		let gained = if catches_up { 0 } else { gained };
+		(self.since, self.before, self.most) = (now, self.most, self.gain);
+		self.lead = lead.unwrap_or(self.lead);
+		Some(1.0 + gained as f64 / passed as f64)
 	}
 }

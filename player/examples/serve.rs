@@ -32,11 +32,11 @@ use clustercast_primitives::{
 	catalog::Track, crypto::KeyPair, status::State, text::Text, window::flags, Hash, StreamId,
 };
 use clustercast_protocol::{Broadcast, Timing};
+use clustercast_testing::clip::Clip;
 use std::{
 	collections::BTreeMap,
 	net::SocketAddr,
 	path::PathBuf,
-	process::{Command, Stdio},
 	time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::time::{sleep, sleep_until, Instant};
@@ -52,68 +52,15 @@ struct Source {
 
 impl Source {
 	fn make(size: &str, profile: &str, sound: bool) -> anyhow::Result<Self> {
-		let picture = format!("testsrc2=s={size}:r=30");
-		let mut command = Command::new("ffmpeg");
-		command.args([
-			"-hide_banner",
-			"-loglevel",
-			"error",
-			"-nostdin",
-			"-f",
-			"lavfi",
-			"-i",
-			&picture,
-		]);
-		if sound {
-			command.args([
-				"-f",
-				"lavfi",
-				"-i",
-				"sine=frequency=330:sample_rate=48000",
-				"-c:a",
-				"aac",
-				"-ac",
-				"2",
-			]);
-		}
-		command.args([
-			"-t",
-			"10",
-			"-c:v",
-			"libx264",
-			"-preset",
-			"ultrafast",
-			"-tune",
-			"zerolatency",
-			"-profile:v",
-			profile,
-		]);
-		command.args([
-			"-pix_fmt",
-			"yuv420p",
-			"-g",
-			"60",
-			"-sc_threshold",
-			"0",
-			"-b:v",
-			"400k",
-			"-maxrate",
-			"400k",
-			"-bufsize",
-			"400k",
-		]);
-		command.args([
-			"-use_editlist",
-			"0",
-			"-movflags",
-			"+empty_moov+default_base_moof+frag_keyframe",
-			"-f",
-			"mp4",
-			"-",
-		]);
-		let made = command.stderr(Stdio::inherit()).output().context("ffmpeg")?;
-		anyhow::ensure!(made.status.success(), "ffmpeg: {}", made.status);
-		let (init, mut windows) = fragment::cut(&made.stdout.into())?;
+		let more =
+			format!("-profile:v {profile} -sc_threshold 0 -b:v 400k -maxrate 400k -bufsize 400k -use_editlist 0");
+		let film = Clip {
+			size,
+			channels: if sound { 2 } else { 0 },
+			seconds: 10,
+			more: &more,
+		};
+		let (init, mut windows) = fragment::cut(&film.mp4())?;
 		// The first is longer, and the last may be a rest.
 		windows.truncate(5);
 		windows.remove(0);

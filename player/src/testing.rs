@@ -4,7 +4,7 @@ use bytes::Bytes;
 use clustercast_media::fragment::{self, Fragment, Layout, Run};
 use clustercast_primitives::{catalog::Track, crypto::KeyPair, text::Text, window::flags, Hash, StreamId};
 use clustercast_protocol::{Broadcast, EncodedWindow, Timing};
-use std::process::{Command, Stdio};
+use clustercast_testing::clip;
 
 /// Inputs and what they are encoded as.
 pub type Kind = (&'static str, bool);
@@ -34,38 +34,14 @@ pub struct Clip {
 
 impl Clip {
 	pub fn new((size, sound): Kind, windows: usize) -> Self {
-		// The first is longer by the sound's priming: it is left out.
-		let seconds = (2 * windows + 2).to_string();
-		let picture = format!("testsrc2=s={size}:r=30");
-		let mut command = Command::new("ffmpeg");
-		command.args([
-			"-hide_banner",
-			"-loglevel",
-			"error",
-			"-nostdin",
-			"-f",
-			"lavfi",
-			"-i",
-			&picture,
-		]);
-		if sound {
-			command.args(["-f", "lavfi", "-i", "sine=sample_rate=48000", "-c:a", "aac", "-ac", "2"]);
-		}
-		command.args([
-			"-t",
-			&seconds,
-			"-c:v",
-			"libx264",
-			"-preset",
-			"ultrafast",
-			"-tune",
-			"zerolatency",
-		]);
-		command.args(["-pix_fmt", "yuv420p", "-g", "60", "-f", "mp4"]);
-		command.args(["-movflags", "+empty_moov+default_base_moof+frag_keyframe", "-"]);
-		let made = command.stderr(Stdio::inherit()).output().unwrap();
-		assert!(made.status.success());
-		let (init, mut all) = fragment::cut(&made.stdout.into()).unwrap();
+		let film = clip::Clip {
+			size,
+			channels: if sound { 2 } else { 0 },
+			// The first is longer by the sound's priming: it is left out.
+			seconds: 2 * windows as u32 + 2,
+			more: "",
+		};
+		let (init, mut all) = fragment::cut(&film.mp4()).unwrap();
 		all.remove(0);
 		all.truncate(windows);
 		assert_eq!(all.len(), windows);

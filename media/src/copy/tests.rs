@@ -1,8 +1,13 @@
 use super::*;
-use crate::{
-	fragment::cut,
-	testing::{decode, ffmpeg, PICTURES, PICTURES_AND_SOUND},
-};
+use crate::{fragment::cut, testing::decode};
+use clustercast_testing::clip::{Clip, SMALL};
+
+const MUTE: Clip = Clip { channels: 0, ..SMALL };
+
+/// Initialisation segment and windows of so many seconds.
+fn clip(clip: Clip, seconds: u32) -> (Bytes, Vec<Bytes>) {
+	cut(&Clip { seconds, ..clip }.mp4()).unwrap()
+}
 
 /// What a file has after these windows, where all fit into one.
 fn copied(parts: &[(&Bytes, &[Bytes])]) -> Vec<u8> {
@@ -20,7 +25,7 @@ fn copied(parts: &[(&Bytes, &[Bytes])]) -> Vec<u8> {
 
 #[test]
 fn file_begun_in_the_middle_begins_at_zero() {
-	let (init, windows) = cut(&ffmpeg(PICTURES_AND_SOUND, 12)).unwrap();
+	let (init, windows) = clip(SMALL, 12);
 	let whole = copied(&[(&init, &windows)]);
 	assert_eq!(
 		whole.len(),
@@ -35,7 +40,7 @@ fn file_begun_in_the_middle_begins_at_zero() {
 
 #[test]
 fn missing_windows_and_restarts_leave_no_jump() {
-	let (init, windows) = cut(&ffmpeg(PICTURES_AND_SOUND, 12)).unwrap();
+	let (init, windows) = clip(SMALL, 12);
 	// Windows are missing; then the encoder began again at 0; then it is long ago.
 	let file = copied(&[
 		(&init, &windows[2..4]),
@@ -50,8 +55,8 @@ fn missing_windows_and_restarts_leave_no_jump() {
 
 #[test]
 fn sound_may_go_and_come_back() {
-	let (both, with) = cut(&ffmpeg(PICTURES_AND_SOUND, 6)).unwrap();
-	let (mute, without) = cut(&ffmpeg(PICTURES, 6)).unwrap();
+	let (both, with) = clip(SMALL, 6);
+	let (mute, without) = clip(MUTE, 6);
 	let (pictures, sound, _) = decode(&copied(&[(&both, &with), (&mute, &without), (&both, &with)]));
 	assert_eq!(pictures, 540);
 	assert!(sound > 2 * 270, "{sound}");
@@ -59,26 +64,13 @@ fn sound_may_go_and_come_back() {
 
 #[test]
 fn pictures_of_another_size_or_profile_decode_behind_each_other() {
-	let (small, one) = cut(&ffmpeg(PICTURES_AND_SOUND, 4)).unwrap();
-	let wide = [
-		"-f",
-		"lavfi",
-		"-i",
-		"testsrc2=s=320x180:r=30",
-		"-f",
-		"lavfi",
-		"-i",
-		"sine=sample_rate=48000",
-		"-c:a",
-		"aac",
-		"-ac",
-		"2",
-		"-profile:v",
-		"high",
-		"-x264-params",
-		"8x8dct=1:cabac=1",
-	];
-	let (large, other) = cut(&ffmpeg(&wide, 4)).unwrap();
+	let (small, one) = clip(SMALL, 4);
+	let wide = Clip {
+		size: "320x180",
+		more: "-profile:v high -x264-params 8x8dct=1:cabac=1",
+		..SMALL
+	};
+	let (large, other) = clip(wide, 4);
 	assert_ne!(small, large);
 	let (pictures, ..) = decode(&copied(&[(&small, &one), (&large, &other), (&small, &one)]));
 	assert_eq!(pictures, 360);
@@ -86,13 +78,13 @@ fn pictures_of_another_size_or_profile_decode_behind_each_other() {
 
 #[test]
 fn sound_that_the_file_did_not_begin_with_needs_another_file() {
-	let (both, with) = cut(&ffmpeg(PICTURES_AND_SOUND, 4)).unwrap();
-	let (mute, without) = cut(&ffmpeg(PICTURES, 4)).unwrap();
+	let (both, with) = clip(SMALL, 4);
+	let (mute, without) = clip(MUTE, 4);
 	let mut copy = Copy::default();
 	assert!(matches!(copy.append(&mute, &without[0]), Ok(Step::Append(_))));
 	assert_eq!(copy.append(&both, &with[0]), Ok(Step::Another));
-	let mono = [&PICTURES_AND_SOUND[..PICTURES_AND_SOUND.len() - 1], &["1"]].concat();
-	let (mono, other) = cut(&ffmpeg(&mono, 2)).unwrap();
+	let mono = Clip { channels: 1, ..SMALL };
+	let (mono, other) = clip(mono, 2);
 	let mut copy = Copy::default();
 	assert!(matches!(copy.append(&both, &with[0]), Ok(Step::Append(_))));
 	assert_eq!(copy.append(&mono, &other[0]), Ok(Step::Another));
@@ -102,7 +94,7 @@ fn sound_that_the_file_did_not_begin_with_needs_another_file() {
 
 #[test]
 fn broken_window_is_left_out() {
-	let (init, windows) = cut(&ffmpeg(PICTURES, 4)).unwrap();
+	let (init, windows) = clip(MUTE, 4);
 	let mut copy = Copy::default();
 	copy.append(&init, &windows[0]).unwrap();
 	assert!(copy.append(&init, &windows[1].slice(9..)).is_err());

@@ -1,9 +1,9 @@
 use super::*;
-use crate::testing::{ffmpeg, PICTURES_AND_SOUND};
+use clustercast_testing::clip::{Clip, SMALL};
 use proptest::prelude::*;
 
 fn broadcast() -> (Layout, Bytes, Vec<Bytes>) {
-	let (init, windows) = cut(&ffmpeg(PICTURES_AND_SOUND, 6)).unwrap();
+	let (init, windows) = cut(&SMALL.mp4()).unwrap();
 	(Layout::read(&init).unwrap(), init, windows)
 }
 
@@ -64,20 +64,12 @@ fn written_window_has_the_same_samples() {
 
 #[test]
 fn pieces_are_short_whole_and_begin_with_key_frames_where_there_are_any() {
-	let (init, windows) = cut(&ffmpeg(
-		&[
-			PICTURES_AND_SOUND,
-			&[
-				"-frag_duration",
-				"60000000",
-				"-movflags",
-				"empty_moov+default_base_moof",
-			],
-		]
-		.concat(),
-		13,
-	))
-	.unwrap();
+	let clip = Clip {
+		seconds: 13,
+		more: "-frag_duration 60000000 -movflags empty_moov+default_base_moof",
+		..SMALL
+	};
+	let (init, windows) = cut(&clip.mp4()).unwrap();
 	let layout = Layout::read(&init).unwrap();
 	let main = layout.main().unwrap();
 	let fragment = Fragment::read(&layout, &windows[0]).unwrap();

@@ -4,7 +4,7 @@
 //! begin -> picture, sound (source time, time of arrival) -> end
 //!              playout: one offset from source time to our clock for both tracks, a buffer of 100 ms to 1 s
 //!              pictures: chosen by stamp        sound: read by stamp, resampled by at most 1,000 ppm
-//! tick(now) -> Frame: a picture and the 1,600 samples that are heard with it
+//! tick(now) -> Frame: a picture, and the 1,600 samples that are heard with the one before it
 //! ```
 
 mod pictures;
@@ -45,7 +45,8 @@ pub struct Frame<P = Picture> {
 	pub shows: Shows,
 	/// What to show.
 	pub picture: P,
-	/// [`SAMPLES_PER_PICTURE`](crate::picture::SAMPLES_PER_PICTURE), stereo, interleaved.
+	/// [`SAMPLES_PER_PICTURE`](crate::picture::SAMPLES_PER_PICTURE), stereo, interleaved: what is heard in the thirtieth
+	/// before `at`. A picture does not wait for the sound until the next one.
 	pub samples: Samples,
 }
 
@@ -249,7 +250,7 @@ impl<P: Clone> Mixer<P> {
 		})
 	}
 
-	/// Who is on air at `at`, and what is heard of it. Returns how much of that is silence.
+	/// Who is on air at `at`, and what is heard of it until then. Returns how much of that is silence.
 	fn sources(&mut self, at: i64, samples: &mut Vec<i16>) -> u64 {
 		let figures = &mut self.figures;
 		if self.on_air.as_ref().is_some_and(Source::drained) {

@@ -41,8 +41,8 @@ const PICTURE_SPAN: i64 = SECOND * 5 / 4;
 /// Likewise sound. It is small, and pictures take longer to decode.
 pub(super) const SOUND_SPAN: i64 = SECOND * 7 / 2;
 
-/// Sound is needed a frame, a ramp and half a filter before the first of its samples is heard.
-const SOUND_LEAD: i64 = SECOND / 25;
+/// Sound is needed a ramp and half a filter before it is heard: 5.7 ms.
+const SOUND_LEAD: i64 = SECOND * 7 / 1000;
 
 /// What an arrival is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,8 +171,12 @@ impl Playout {
 			}
 		};
 		let slowest = Track::BOTH.into_iter().filter_map(least).max().unwrap_or(transit);
-		let spans = Track::BOTH.into_iter().filter_map(|t| least(t).map(|l| l + span(t)));
-		spans.min().unwrap_or(i64::MAX).min(slowest + MAX_BUFFER)
+		farthest(least).min(slowest + MAX_BUFFER)
+	}
+
+	/// How far the offset may go at all.
+	fn farthest(&self) -> i64 {
+		farthest(|track| self.tracks[track as usize].least())
 	}
 
 	fn set(&mut self, offset: i64) {
@@ -201,7 +205,7 @@ impl Playout {
 		let Some(offset) = self.offset else {
 			if now - first >= MIN_BUFFER {
 				self.forget(now + SECOND);
-				self.offset = Some(base + MIN_BUFFER);
+				self.offset = Some((base + MIN_BUFFER).min(self.farthest()));
 			}
 			return false;
 		};
@@ -209,9 +213,12 @@ impl Playout {
 		if settles {
 			self.forget(now - SECOND);
 		}
-		let target = base + self.need();
+		// What was quicker since then would wait for longer than its queue holds.
+		let farthest = self.farthest();
+		let target = (base + self.need()).min(farthest);
 		self.settled |= settles;
-		if offset > base + MAX_BUFFER + EXCESS || settles && offset > target + WORTH_IT {
+		let excess = offset > farthest.min(base + MAX_BUFFER + EXCESS);
+		if excess || settles && offset > target + WORTH_IT {
 			self.ppm = 0.0;
 			self.set(target);
 			return true;
@@ -257,6 +264,12 @@ impl Playout {
 	pub(super) fn take_jump(&mut self) -> i64 {
 		std::mem::take(&mut self.jumped)
 	}
+}
+
+/// Where the quickest of each track waits as long as it may.
+fn farthest(least: impl Fn(Track) -> Option<i64>) -> i64 {
+	let spans = Track::BOTH.into_iter().filter_map(|t| least(t).map(|l| l + span(t)));
+	spans.min().unwrap_or(i64::MAX)
 }
 
 fn span(track: Track) -> i64 {

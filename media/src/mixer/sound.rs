@@ -16,6 +16,17 @@ const TOLERANCE: i64 = SAMPLE_RATE as i64 * 3 / 100;
 /// Sound begins and ends with a ramp of 5 ms, so that it does not click.
 const RAMP: usize = SAMPLE_RATE as usize / 200;
 
+/// A stamp that is off by more than that may tell of a lost frame: half a frame of AAC.
+const LOST: f64 = SAMPLE_RATE as f64 / 100.0;
+
+/// What can be heard as a click: a step that is so many times as large as those around it, and larger than
+/// [`SMALL`] of 32,768.
+const STEEP: i32 = 3;
+const SMALL: i32 = 100;
+
+/// So many samples before a seam and behind it say how large steps are: 1 ms.
+const AROUND: usize = SAMPLE_RATE as usize / 1000;
+
 /// Most that waits, of each channel: 4 s are 768 kB.
 const MAX_SAMPLES: i64 = SAMPLE_RATE as i64 * 4;
 const _: () = assert!(MAX_SAMPLES * SECOND / SAMPLE_RATE as i64 > SOUND_SPAN);
@@ -51,8 +62,9 @@ impl Piece {
 pub(super) struct Sound {
 	pieces: VecDeque<Piece>,
 	waiting: i64,
-	/// Where the last piece ended.
+	/// Where the last piece ended, and with which samples.
 	end: Option<i64>,
+	last: Vec<i16>,
 	/// Something between the last piece and the next was dropped.
 	broken: bool,
 	/// All that is in the resampler is silence.
@@ -98,6 +110,7 @@ impl Sound {
 			pieces: VecDeque::new(),
 			waiting: 0,
 			end: None,
+			last: Vec::new(),
 			broken: false,
 			quiet: false,
 			shift: 0.0,
@@ -132,12 +145,15 @@ impl Sound {
 		let stamp = to_samples(at);
 		let by_stamp = stamp + self.shift;
 		let (start, joins) = match self.end {
-			Some(end) if (end as f64 - by_stamp).abs() <= TOLERANCE as f64 => {
+			Some(end) if self.follows(end as f64 - by_stamp, samples) => {
 				self.shift += (end as f64 - stamp - self.shift) * SLOWLY;
 				(end, true)
 			},
 			_ => (by_stamp.round() as i64, false),
 		};
+		self.last.clear();
+		self.last
+			.extend_from_slice(&samples[samples.len().saturating_sub(AROUND * CHANNELS)..]);
 		// What was there, or was read, is not put there again.
 		let from = self.end.max(self.head).unwrap_or(start);
 		let cut = (from - start).clamp(0, count);
@@ -159,6 +175,11 @@ impl Sound {
 		while self.waiting > MAX_SAMPLES {
 			figures.full_samples += self.drop_first() as u64;
 		}
+	}
+
+	/// Whether samples whose stamp is `off` by so much go on where those before them ended.
+	fn follows(&self, off: f64, samples: &[i16]) -> bool {
+		off.abs() <= LOST || off.abs() <= TOLERANCE as f64 && !is_step(&self.last, samples)
 	}
 
 	/// What would have come next was dropped.
@@ -305,6 +326,28 @@ impl Sound {
 		}
 		end
 	}
+}
+
+/// Whether it would click if they followed each other.
+fn is_step(before: &[i16], after: &[i16]) -> bool {
+	let after = &after[..after.len().min(AROUND * CHANNELS)];
+	(0..CHANNELS).any(|channel| {
+		let of = |samples: &[i16]| -> Vec<i32> {
+			samples
+				.iter()
+				.skip(channel)
+				.step_by(CHANNELS)
+				.map(|s| i32::from(*s))
+				.collect()
+		};
+		let (before, after) = (of(before), of(after));
+		let (Some(last), Some(first)) = (before.last(), after.first()) else {
+			return false;
+		};
+		let largest = |samples: &[i32]| samples.windows(2).map(|w| (w[1] - w[0]).abs()).max();
+		let around = largest(&before).max(largest(&after)).unwrap_or_default();
+		(first - last).abs() > SMALL.max(STEEP * around)
+	})
 }
 
 /// Both ways exact to a hundredth of a sample for some years.

@@ -125,14 +125,14 @@ impl<P> Source<P> {
 		picture
 	}
 
-	/// The samples for the tick at `now`.
+	/// The samples of the thirtieth before the tick at `now`.
 	pub(super) fn read(&mut self, now: i64, out: &mut Vec<i16>, figures: &mut Figures) -> u64 {
-		let Some(position) = self.playout.position(now) else {
+		let Some(position) = self.playout.position(now - FRAME) else {
 			return 0;
 		};
 		let silence = self.sound.read(position, out, figures);
 		if silence < crate::picture::SAMPLES_PER_PICTURE as u64 {
-			self.heard = Some(now + FRAME);
+			self.heard = Some(now);
 		}
 		silence
 	}

@@ -149,7 +149,7 @@ pub struct Plan {
 	base: MediaTime,
 	/// From there on.
 	held: VecDeque<Held>,
-	/// Sound of pictures, the first one being that of picture [`Plan::sound_from`].
+	/// Sound of pictures, the first one being that of picture [`Plan::sound_from`]. The last picture's is not here yet.
 	sound: VecDeque<Bytes>,
 	sound_from: u64,
 	picture_lane: Lane<AccessUnit>,
@@ -197,7 +197,8 @@ impl Plan {
 		}
 	}
 
-	/// Takes the next picture, and the sound of its time: 1600 samples of each channel.
+	/// Takes the next picture, and the sound of the one before it: 1600 samples of each channel. Sound is known later than
+	/// its picture, and encoded sooner. Of the first one, and behind [`Plan::flush`], there is none before it.
 	///
 	/// # Errors
 	/// When encoders are too slow: nothing is taken then.
@@ -217,20 +218,23 @@ impl Plan {
 			});
 		}
 		self.flushing = false;
-		let mut sound = BytesMut::with_capacity(samples.len() * 2);
-		samples.iter().for_each(|sample| sound.put_i16_le(*sample));
-		self.take(picture, sound.freeze(), captured_ms, now);
-		Ok(())
-	}
-
-	fn take(&mut self, picture: Picture, sound: Bytes, captured_ms: u64, now: Duration) {
+		if self.sound_end() < self.end().pictures() {
+			let mut sound = BytesMut::with_capacity(samples.len() * 2);
+			samples.iter().for_each(|sample| sound.put_i16_le(*sample));
+			self.sound.push_back(sound.freeze());
+		}
 		self.held.push_back(Held {
 			picture,
 			captured_ms,
 			came: now,
 		});
-		self.sound.push_back(sound);
 		self.watch(now);
+		Ok(())
+	}
+
+	/// Behind the last picture whose sound is here: the last one, or the one before it.
+	fn sound_end(&self) -> u64 {
+		self.sound_from + self.sound.len() as u64
 	}
 
 	/// Pictures that were taken, and skipped since they had become old: so far.
@@ -270,11 +274,18 @@ impl Plan {
 	}
 
 	/// Nothing follows for now: what was taken becomes windows. An open segment is filled up with its last picture and
-	/// silence. The next window, whenever it comes, says that it does not follow.
+	/// silence, which is the sound of the last one that was taken as well. The next window, whenever it comes, says that it does not follow.
 	pub fn flush(&mut self, now: Duration) {
 		while let (false, Some(last)) = (self.at_boundary(), self.held.back().cloned()) {
 			let captured_ms = last.captured_ms + u64::from(1_000 / RATE);
-			self.take(last.picture, Bytes::from_static(&SILENCE), captured_ms, now);
+			self.held.push_back(Held {
+				captured_ms,
+				came: now,
+				..last
+			});
+		}
+		while self.sound_end() < self.end().pictures() {
+			self.sound.push_back(Bytes::from_static(&SILENCE));
 		}
 		self.flushing = true;
 		let end = self.end();
@@ -318,6 +329,8 @@ impl Plan {
 		// What came before a pause is older still.
 		let pause = self.breaks.back().copied();
 		let skipped = old.max(pause.map_or(0, |at| at.since(self.base)));
+		// The last picture stays: its sound is not here.
+		let skipped = skipped.min(self.sound_end().saturating_sub(self.base.pictures()));
 		let from = (self.base.pictures() - self.sound_from) as usize;
 		self.held.drain(..skipped as usize);
 		self.sound.drain(from..from + skipped as usize);
@@ -358,6 +371,7 @@ impl Plan {
 	/// What goes next into an encoder, to be asked when all that came before is in; `None`: nothing for now.
 	pub fn feed(&mut self, track: Track, now: Duration) -> Option<Feed> {
 		let (end, flushing) = (self.end(), self.flushing);
+		let sound_end = self.sound_end() * SAMPLES_PER_PICTURE as u64;
 		let feed = match track {
 			Track::Picture => {
 				let at = self.picture_lane.fed()?;
@@ -380,7 +394,7 @@ impl Plan {
 				if self.sound_lane.finishing() {
 					self.sound_lane.close();
 					Some(Feed::End)
-				} else if at < end.samples() {
+				} else if at < sound_end {
 					let (number, within) = (at / SAMPLES_PER_PICTURE as u64, at % SAMPLES_PER_PICTURE as u64);
 					let samples = number
 						.checked_sub(self.sound_from)

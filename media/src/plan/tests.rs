@@ -129,7 +129,9 @@ impl Encoder {
 #[derive(Clone, Copy)]
 struct Taken {
 	id: u64,
-	/// First sample; none where it was filled up.
+	/// One of the mixer's; else it was filled up.
+	live: bool,
+	/// First sample.
 	sound: Option<u64>,
 }
 
@@ -145,6 +147,8 @@ struct Studio {
 	began: MediaTime,
 	/// What was taken.
 	taken: Vec<Taken>,
+	/// The next picture brings the sound of the last one.
+	owes_sound: bool,
 	refused: u64,
 	skipped: u64,
 	next_picture: u64,
@@ -166,6 +170,7 @@ impl Studio {
 			parameters: PARAMETERS,
 			mute: false,
 			taken: Vec::new(),
+			owes_sound: false,
 			refused: 0,
 			skipped: 0,
 			next_picture: 0,
@@ -189,7 +194,8 @@ impl Studio {
 	/// The mixer's next picture, and whatever encoders do meanwhile.
 	fn picture(&mut self) {
 		let at = self.began.pictures() + self.taken.len() as u64;
-		let first = at * SAMPLES_PER_PICTURE as u64;
+		// The sound of the one before.
+		let first = at.saturating_sub(1) * SAMPLES_PER_PICTURE as u64;
 		let samples: Vec<i16> = (first..first + SAMPLES_PER_PICTURE as u64)
 			.flat_map(|number| [(number % 32_000) as i16; CHANNELS])
 			.collect();
@@ -197,7 +203,17 @@ impl Studio {
 		self.next_picture += 1;
 		let picture = Bytes::copy_from_slice(&id.to_be_bytes());
 		match self.plan.push(picture, &samples, id * 33, self.now) {
-			Ok(()) => self.taken.push(Taken { id, sound: Some(first) }),
+			Ok(()) => {
+				if let Some(last) = self.taken.last_mut() {
+					last.sound = self.owes_sound.then_some(first);
+				}
+				self.owes_sound = true;
+				self.taken.push(Taken {
+					id,
+					live: true,
+					sound: None,
+				});
+			},
 			Err(_) => self.refused += 1,
 		}
 		assert!(self.plan.held.len() <= MOST_HELD);
@@ -206,9 +222,14 @@ impl Studio {
 	}
 
 	fn flush(&mut self) {
+		self.owes_sound = false;
 		if let Some(last) = self.taken.last().copied() {
 			while !self.taken.len().is_multiple_of(60) {
-				self.taken.push(Taken { sound: None, ..last });
+				self.taken.push(Taken {
+					id: last.id,
+					live: false,
+					sound: None,
+				});
 			}
 			let end = self.began.pictures() + self.taken.len() as u64;
 			if self.breaks.last() != Some(&end) {
@@ -326,7 +347,7 @@ impl Studio {
 				.map(|unit| u64::from_be_bytes(unit[4..].try_into().unwrap()))
 				.collect();
 			assert_eq!(ids.len() as u64, window.end.since(at));
-			let live = self.taken[at.since(self.began) as usize].sound.is_some();
+			let live = self.taken[at.since(self.began) as usize].live;
 			let filled = window.start_ms.checked_sub(ids[0] * 33).unwrap();
 			assert!(
 				filled == 0 || !live && filled < 2_000,
@@ -764,8 +785,8 @@ fn nonsense_is_told_from_what_an_encoder_makes() {
 	assert_eq!(picture(&[picture_tag(true, 1, &large)]), Some(Fault::TooMuch));
 
 	let sound = |tags: &[Tag]| fault(Track::Sound, &[&[sound_tag(0, SOUND)], tags].concat());
-	assert_eq!(sound(&vec![sound_tag(1, &[1]); 7]), None);
-	assert_eq!(sound(&vec![sound_tag(1, &[1]); 8]), Some(Fault::Surplus));
+	assert_eq!(sound(&vec![sound_tag(1, &[1]); 6]), None);
+	assert_eq!(sound(&vec![sound_tag(1, &[1]); 7]), Some(Fault::Surplus));
 	assert_eq!(sound(&[first]), Some(Fault::Codec));
 	// 44.1 kHz.
 	let both = |tag: Tag| {

@@ -4,6 +4,5 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod cases;
-mod publisher;
 mod stage;
 mod trouble;

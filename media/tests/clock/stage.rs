@@ -1,11 +1,11 @@
 //! Plays publishers through timeline, fake codec and mixer, and holds what comes out against the rules.
 
-use crate::publisher::{Publisher, Sent, PIECE};
 use clustercast_media::{
 	mixer::{Figures, Frame, Mixer, Shows, SourceId},
 	picture::{CHANNELS, SAMPLES_PER_PICTURE},
 	timeline::{Notice, Timeline, Track},
 };
+use clustercast_testing::publisher::{Publisher, Sent, PIECE};
 use std::{collections::BTreeMap, f64::consts::TAU, time::Duration};
 
 /// A picture: whose it is, and when it was taken, µs. `None` is the slate.
@@ -162,6 +162,10 @@ impl Play {
 		}
 		self.tick(&mut mixer, &mut stage, self.length, &mut before);
 		stage.figures = mixer.figures();
+		// What is heard with the last one nobody knows.
+		let one_more = mixer.next_due().as_secs_f64() + 1e-6;
+		self.tick(&mut mixer, &mut stage, one_more, &mut before);
+		stage.out.pop();
 		stage
 	}
 
@@ -178,9 +182,17 @@ impl Play {
 			}
 			let mut given = 0;
 			while let Some(frame) = mixer.tick(time(woken)) {
-				let mut out = read(frame, before);
+				let (mut out, heard) = read(frame, before);
+				// It is that of the picture before.
+				if let Some(last) = stage.out.last_mut() {
+					(last.sound, last.loud, last.step) = heard;
+				}
 				if let Some(last) = stage.out.last().filter(|o| o.picture == out.picture) {
 					out.shown_for = last.shown_for + out.at - last.at;
+				} else if let Some(came) = out.picture.and_then(|p| stage.pictures.get(&p)) {
+					// It would have been shown in what was skipped.
+					let skipped = out.skipped as f64 / 30.0;
+					out.shown_for = if *came < out.at - skipped { skipped } else { 0.0 };
 				}
 				stage.out.push(out);
 				given += 1;
@@ -200,7 +212,8 @@ impl Play {
 	}
 }
 
-fn read(frame: Frame<Fake>, before: &mut (f64, f64)) -> Out {
+/// A frame that is heard in the next one, and the sound of the one before it: when it was taken, its loudness, its largest step.
+fn read(frame: Frame<Fake>, before: &mut (f64, f64)) -> (Out, (f64, f64, f64)) {
 	assert_eq!(frame.samples.len(), SAMPLES_PER_PICTURE * CHANNELS);
 	let mut step: f64 = 0.0;
 	for pair in frame.samples.chunks_exact(CHANNELS) {
@@ -210,16 +223,19 @@ fn read(frame: Frame<Fake>, before: &mut (f64, f64)) -> Out {
 	}
 	let middle = &frame.samples[SAMPLES_PER_PICTURE..];
 	let (l, r) = (f64::from(middle[0]), f64::from(middle[1]));
-	Out {
+	let sound = (r.atan2(l) / TAU * PERIOD).rem_euclid(PERIOD);
+	let loud = (l * l + r * r).sqrt() / LOUD;
+	let out = Out {
 		at: frame.at.as_secs_f64(),
 		skipped: frame.skipped,
 		shows: frame.shows,
 		picture: frame.picture,
-		sound: (r.atan2(l) / TAU * PERIOD).rem_euclid(PERIOD),
-		loud: (l * l + r * r).sqrt() / LOUD,
+		sound: 0.0,
+		loud: 0.0,
 		shown_for: 0.0,
-		step,
-	}
+		step: 0.0,
+	};
+	(out, (sound, loud, step))
 }
 
 impl Stage {
@@ -289,7 +305,15 @@ impl Stage {
 		// What came later than the largest buffer could bear is not there.
 		let in_time = |p: &(u64, i64)| self.pictures[p] - p.1 as f64 / 1e6 < 1.2;
 		let ahead = &self.out[n..self.out.len().min(n + 2 * PERIOD as usize * 30)];
-		let next = ahead.iter().find(|o| o.picture != out.picture)?.picture?;
+		let (next, shown) = ahead
+			.iter()
+			.find(|o| o.picture != out.picture)
+			.map(|o| (o.picture, o.at))?;
+		let next = next?;
+		// Who takes over may be heard up to a second before it is seen.
+		if next.0 != id && shown - out.at < 1.0 {
+			return None;
+		}
 		let known = next.0 == id && self.pictures[&next] <= out.at && in_time(&next);
 		if !in_time(&(id, taken)) {
 			return None;

@@ -73,8 +73,9 @@ pub(super) fn input(input: &Input, repeat: bool, piped: bool, choice: Choice, ef
 				.words("-colorspace bt709 -i pipe:0");
 		},
 		Input::File(path) => {
-			args.words(if repeat { "-stream_loop -1 -re" } else { "-re" })
-				.words("-protocol_whitelist file,pipe,fd -i")
+			// What is repeated is paced by who reads it.
+			let pace = if repeat { "" } else { "-re " };
+			args.words(&format!("{pace}-protocol_whitelist file,pipe,fd -i"))
 				.push(file(path));
 		},
 	}

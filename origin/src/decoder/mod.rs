@@ -13,6 +13,7 @@ mod filters;
 mod probe;
 mod queue;
 mod track;
+mod turns;
 
 pub use probe::{Contents, PictureInfo, SoundInfo};
 pub use track::{Pushed, Track};
@@ -28,6 +29,7 @@ use clustercast_media::{
 use command::{Choice, Coded, Stream};
 use filters::Effort;
 use nix::fcntl::{fcntl, FcntlArg};
+use probe::Length;
 use queue::Queue;
 use std::{
 	fs::{self, File},
@@ -47,8 +49,9 @@ use tokio::{
 	process::{ChildStdin, ChildStdout},
 	sync::{mpsc, Notify},
 	task::JoinHandle,
-	time::{sleep, timeout, Instant},
+	time::{sleep, sleep_until, timeout, Instant},
 };
+use turns::Turns;
 
 /// Read at once beyond the picture that is being read. Bytes.
 const READ_AHEAD: usize = 64 * 1024;
@@ -68,6 +71,12 @@ const HUNG: Duration = Duration::from_secs(10);
 
 /// A camera that gives nothing for this long hangs: many times what the slowest takes for a picture. Files and pipes may rest.
 const CAMERA_RESTS: Duration = Duration::from_secs(15);
+
+/// So long before a turn of a repeated file ends the next one's process is started. On an idle machine it takes 0.1 s.
+const PREPARE: Duration = Duration::from_secs(5);
+
+/// A repeated file that is so much behind its time goes on from there.
+const MAX_BEHIND: Duration = Duration::from_secs(1);
 
 /// What is decoded, other than a publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,20 +204,59 @@ impl Shared {
 struct Launch {
 	ffmpeg: PathBuf,
 	input: Input,
-	repeat: bool,
+	/// Plays it again and again: how long it is.
+	repeat: Option<Length>,
 	choice: Choice,
 }
 
 impl Launch {
 	fn spawn(&self, effort: Effort) -> Result<Child, SpawnError> {
-		let args = command::input(&self.input, self.repeat, false, self.choice, effort);
+		let args = command::input(&self.input, self.repeat.is_some(), false, self.choice, effort);
 		Child::spawn(&self.ffmpeg, args, Stdio::null())
 	}
 
-	fn manner(&self) -> Manner {
-		Manner {
-			inbox: None,
-			rests: matches!(self.input, Input::Device(_)).then_some(CAMERA_RESTS),
+	/// Plays it to its end, with plain filters where nothing comes of the others.
+	async fn play(&self, mut child: Child, shared: &Shared) -> End {
+		let mut effort = Effort::Full;
+		let mut pace = self.repeat.as_ref().map(|length| Pace {
+			turns: Turns::new(length.sound),
+			began: None,
+		});
+		loop {
+			// The next turn's process waits at its first picture.
+			let prepare = self
+				.repeat
+				.as_ref()
+				.map(|length| Instant::now() + length.all.unwrap_or_default().saturating_sub(PREPARE));
+			let manner = Manner {
+				inbox: None,
+				rests: matches!(self.input, Input::Device(_)).then_some(CAMERA_RESTS),
+				pace: pace.as_mut(),
+			};
+			let mut next = None;
+			let result = {
+				let mut attending = std::pin::pin!(attend(child, manner, shared));
+				loop {
+					tokio::select! {
+						result = &mut attending => break result,
+						() = wait(prepare), if next.is_none() => next = Some(self.spawn(effort)),
+					}
+				}
+			};
+			let goes_on = pace.as_mut().is_some_and(|pace| pace.turns.again());
+			let started = match result {
+				Ok(End::Over) if goes_on => next.unwrap_or_else(|| self.spawn(effort)),
+				Err(End::Failed(cause)) if effort == Effort::Full && self.may_do_less() => {
+					tracing::debug!(%cause, "decoding without tone mapping");
+					effort = Effort::Plain;
+					self.spawn(effort)
+				},
+				result => return result.unwrap_or_else(|end| end),
+			};
+			child = match started {
+				Ok(child) => child,
+				Err(error) => return End::Broken(error.to_string()),
+			};
 		}
 	}
 
@@ -232,17 +280,17 @@ impl Decoder {
 			tagged: true,
 			high_dynamic_range: false,
 		};
-		let launch = |choice| Launch {
+		let launch = |choice, length| Launch {
 			ffmpeg: ffmpeg.into(),
 			input: input.clone(),
-			repeat,
+			repeat: repeat.then_some(length).flatten(),
 			choice,
 		};
 		let picture = Some((Stream::First, unknown));
 		let sound = Some(Stream::First);
 		match input {
 			Input::Test => {
-				let launch = launch(Choice { picture, sound });
+				let launch = launch(Choice { picture, sound }, None);
 				let child = launch.spawn(Effort::Full)?;
 				Ok((Self::run(child, None, None), None))
 			},
@@ -252,7 +300,7 @@ impl Decoder {
 					error,
 				};
 				File::open(path).map_err(failed)?;
-				let launch = launch(Choice { picture, sound: None });
+				let launch = launch(Choice { picture, sound: None }, None);
 				let child = launch.spawn(Effort::Full)?;
 				Ok((Self::run(child, None, Some(launch)), None))
 			},
@@ -287,7 +335,7 @@ impl Decoder {
 				}
 				File::open(path).map_err(failed)?;
 				let contents = probe::probe(ffmpeg, path).await?;
-				let launch = launch(contents.choice());
+				let launch = launch(contents.choice(), Some(contents.length()));
 				let child = launch.spawn(Effort::Full)?;
 				Ok((Self::run(child, None, Some(launch)), Some(contents)))
 			},
@@ -368,23 +416,17 @@ impl Decoder {
 		let task = tokio::spawn({
 			let shared = shared.clone();
 			async move {
-				let manner = |inbox| match &launch {
-					Some(launch) => launch.manner(),
-					None => Manner {
-						inbox,
-						..Manner::default()
+				let end = match &launch {
+					Some(launch) => launch.play(child, &shared).await,
+					None => {
+						let manner = Manner {
+							inbox,
+							..Manner::default()
+						};
+						attend(child, manner, &shared).await.unwrap_or_else(|end| end)
 					},
 				};
-				let mut end = attend(child, manner(inbox), &shared).await;
-				let again = launch.as_ref().filter(|launch| launch.may_do_less());
-				if let (Err(End::Failed(cause)), Some(launch)) = (&end, again) {
-					tracing::debug!(%cause, "decoding without tone mapping");
-					end = match launch.spawn(Effort::Plain) {
-						Ok(child) => attend(child, launch.manner(), &shared).await,
-						Err(_) => end,
-					};
-				}
-				shared.put(Output::End(end.unwrap_or_else(|end| end)));
+				shared.put(Output::End(end));
 			}
 		});
 		Self {
@@ -404,21 +446,58 @@ impl Drop for Decoder {
 
 /// What a child is attended for, beside its bytes.
 #[derive(Debug, Default)]
-struct Manner {
+struct Manner<'a> {
 	/// What it is fed with.
 	inbox: Option<mpsc::Receiver<Bytes>>,
 	/// Longest time without a byte.
 	rests: Option<Duration>,
+	/// It plays faster than time: what it gives has to wait.
+	pace: Option<&'a mut Pace>,
+}
+
+/// A file that is played again and again, in real time.
+#[derive(Debug)]
+struct Pace {
+	turns: Turns,
+	/// When its time was 0.
+	began: Option<Instant>,
+}
+
+impl Pace {
+	/// The same at its place, in its time.
+	async fn hold(&mut self, output: Output) -> Option<Output> {
+		let output = self.turns.place(output)?;
+		if let Output::Picture { at, .. } | Output::Sound { at, .. } = &output {
+			let now = Instant::now();
+			let due = self
+				.began
+				.map(|began| began + *at)
+				.filter(|due| now < *due + MAX_BEHIND);
+			match due {
+				Some(due) => sleep_until(due).await,
+				// It begins, or this machine stood still: no burst.
+				None => self.began = now.checked_sub(*at),
+			}
+		}
+		Some(output)
+	}
+}
+
+async fn wait(until: Option<Instant>) {
+	match until {
+		Some(until) => sleep_until(until).await,
+		None => std::future::pending().await,
+	}
 }
 
 /// Feeds a child and reads it until it ends. `Err`: and nothing came before.
-async fn attend(mut child: Child, manner: Manner, shared: &Shared) -> Result<End, End> {
+async fn attend(mut child: Child, manner: Manner<'_>, shared: &Shared) -> Result<End, End> {
 	let stdout = child.stdout.take().expect("a child's output is a pipe");
 	// A smaller pipe does as well.
 	let _ = fcntl(&stdout, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
 	let fed = manner.inbox.is_some();
 	let mut write = std::pin::pin!(write(child.stdin.take(), manner.inbox, shared));
-	let mut read = std::pin::pin!(read(stdout, manner.rests, shared));
+	let mut read = std::pin::pin!(read(stdout, manner.rests, manner.pace, shared));
 	let mut writing = true;
 	// Set once all was written: what it still holds is little.
 	let mut patience = std::pin::pin!(sleep(HUNG));
@@ -477,14 +556,25 @@ async fn write(stdin: Option<ChildStdin>, inbox: Option<mpsc::Receiver<Bytes>>, 
 }
 
 /// Until the end; `Err`: what comes is of no use.
-async fn read(mut stdout: ChildStdout, rests: Option<Duration>, shared: &Shared) -> Result<(), End> {
+async fn read(
+	mut stdout: ChildStdout,
+	rests: Option<Duration>,
+	mut pace: Option<&mut Pace>,
+	shared: &Shared,
+) -> Result<(), End> {
 	let broken = |what: &dyn ToString| End::Broken(what.to_string());
 	let mut reader = nut::Reader::default();
 	loop {
 		while let Some(frame) = reader.next_frame().map_err(|error| broken(&error))? {
 			let output = output(frame).map_err(|what| broken(&what))?;
 			shared.came.store(true, Ordering::Relaxed);
-			shared.put(output);
+			let output = match &mut pace {
+				Some(pace) => pace.hold(output).await,
+				None => Some(output),
+			};
+			if let Some(output) = output {
+				shared.put(output);
+			}
 		}
 		let more = stdout.read_buf(reader.buffer(READ_AHEAD));
 		let more = match rests {

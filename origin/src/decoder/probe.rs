@@ -37,6 +37,7 @@ pub struct Contents {
 	pub captions: bool,
 	/// Tracks of subtitles.
 	pub subtitles: usize,
+	length: Option<Duration>,
 }
 
 /// A file's pictures.
@@ -65,6 +66,17 @@ pub struct SoundInfo {
 	/// At least 1.
 	pub channels: u32,
 	number: u32,
+	/// To the sample, where the file says it.
+	length: Option<Duration>,
+}
+
+/// How long a file is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Length {
+	/// About, where the file says it.
+	pub(super) all: Option<Duration>,
+	/// Of its sound, to the sample.
+	pub(super) sound: Option<Duration>,
 }
 
 impl fmt::Display for Contents {
@@ -100,6 +112,14 @@ impl fmt::Display for Contents {
 }
 
 impl Contents {
+	/// How long it is.
+	pub(super) fn length(&self) -> Length {
+		Length {
+			all: self.length,
+			sound: self.sound.as_ref().and_then(|sound| sound.length),
+		}
+	}
+
 	/// What is decoded of it.
 	pub(super) fn choice(&self) -> Choice {
 		Choice {
@@ -118,6 +138,13 @@ struct Answer {
 	streams: Vec<Found>,
 	#[serde(default)]
 	frames: Vec<Decoded>,
+	#[serde(default)]
+	format: Container,
+}
+
+#[derive(Default, Deserialize)]
+struct Container {
+	duration: Option<String>,
 }
 
 /// One of the first pictures, some sound, or a subtitle, of which nothing is said.
@@ -148,6 +175,8 @@ struct Found {
 	color_space: Option<String>,
 	color_transfer: Option<String>,
 	sample_rate: Option<String>,
+	time_base: Option<String>,
+	duration_ts: Option<u64>,
 	#[serde(default)]
 	channels: u32,
 	#[serde(default)]
@@ -187,15 +216,17 @@ impl Found {
 	}
 
 	fn sound(&self) -> SoundInfo {
+		let rate = self.sample_rate.as_deref().and_then(|rate| rate.parse().ok());
+		let rate: u32 = rate.unwrap_or_default();
+		// Others are estimates, or rounded.
+		let exact = rate > 0 && self.time_base.as_deref() == Some(format!("1/{rate}").as_str());
+		let samples = self.duration_ts.filter(|samples| exact && *samples > 0);
 		SoundInfo {
 			codec: self.codec_name.clone().unwrap_or_default(),
-			rate: self
-				.sample_rate
-				.as_deref()
-				.and_then(|rate| rate.parse().ok())
-				.unwrap_or_default(),
+			rate,
 			channels: self.channels,
 			number: self.index,
+			length: samples.map(|samples| Duration::from_secs_f64(samples as f64 / f64::from(rate))),
 		}
 	}
 }
@@ -209,7 +240,7 @@ fn ffprobe(ffmpeg: &Path) -> PathBuf {
 pub(super) async fn probe(ffmpeg: &Path, path: &Path) -> Result<Contents, StartError> {
 	let words = format!(
 		"-hide_banner -loglevel error -protocol_whitelist file,pipe,fd -of json -show_streams -read_intervals %+#{LOOKED_AT} \
-		 -show_entries frame=stream_index:frame_side_data=side_data_type -i"
+		 -show_entries format=duration:frame=stream_index:frame_side_data=side_data_type -i"
 	);
 	let args = words.split(' ').map(Into::into).chain([file(path)]);
 	let mut child = Child::spawn::<std::ffi::OsString>(&ffprobe(ffmpeg), args, Stdio::null())?;
@@ -230,7 +261,9 @@ pub(super) async fn probe(ffmpeg: &Path, path: &Path) -> Result<Contents, StartE
 	contents(&answer).ok_or_else(|| StartError::Empty { path: path.into() })
 }
 
-fn contents(Answer { streams, frames }: &Answer) -> Option<Contents> {
+fn contents(Answer { streams, frames, format }: &Answer) -> Option<Contents> {
+	let length = format.duration.as_ref().and_then(|duration| duration.parse().ok());
+	let length = length.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
 	let films = || streams.iter().filter(|stream| stream.is("video") && stream.width > 0);
 	let film = films().find(|stream| !stream.cover());
 	let picture = film.or_else(|| films().next()).map(Found::picture);
@@ -252,5 +285,6 @@ fn contents(Answer { streams, frames }: &Answer) -> Option<Contents> {
 		sound,
 		captions,
 		subtitles: streams.iter().filter(|stream| stream.is("subtitle")).count(),
+		length,
 	})
 }

@@ -131,8 +131,8 @@ impl Encoder {
 		}
 	}
 
-	/// Takes the mixer's next picture, the 1600 samples of each channel of its time, and when it was captured: Unix time,
-	/// milliseconds. [`Encoder::next`] has to be polled for anything to be done with them.
+	/// Takes the mixer's next picture, the 1600 samples of each channel of the time before it, and when it was captured: Unix
+	/// time, milliseconds. [`Encoder::next`] has to be polled for anything to be done with them.
 	///
 	/// # Errors
 	/// When encoders are too slow: nothing is taken. The mixer drops both and goes on; the next picture says when it was

@@ -50,6 +50,11 @@ fn samples(number: u64) -> Vec<i16> {
 		.collect()
 }
 
+/// The sound of the one before it, which comes with it.
+fn before(number: u64) -> Vec<i16> {
+	samples(number.saturating_sub(1))
+}
+
 /// An encoder that is fed, and what came out.
 struct Studio {
 	encoder: Encoder,
@@ -99,7 +104,7 @@ impl Studio {
 		let captured_ms = 1_000_000 + self.next * 100 / 3;
 		let taken = self
 			.encoder
-			.push(picture(self.next), &samples(self.next), captured_ms)
+			.push(picture(self.next), &before(self.next), captured_ms)
 			.is_ok();
 		self.next += u64::from(taken);
 		taken
@@ -432,7 +437,7 @@ async fn what_cannot_work_is_said() {
 		};
 		let mut encoder = Encoder::start(config, None);
 		for number in 0..30 {
-			encoder.push(picture(number), &samples(number), 0).unwrap();
+			encoder.push(picture(number), &before(number), 0).unwrap();
 		}
 		encoder.next().await.unwrap_err()
 	};

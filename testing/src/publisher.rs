@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 /// What arrives at the door. Times are real seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
+	/// What it is.
 	pub track: Track,
 	/// As on the wire, ms.
 	pub stamp: u32,
@@ -25,12 +26,18 @@ pub type Span = (f64, f64);
 /// All times are real seconds but where it says otherwise; jumps are of stamps.
 #[derive(Clone, Debug)]
 pub struct Publisher {
+	/// Of its noise and jitter.
 	pub seed: u64,
+	/// When it comes.
 	pub from: f64,
+	/// When it leaves.
 	pub to: f64,
 	/// Pictures a second; 0: none.
 	pub rate: f64,
+	/// Whether there is sound.
 	pub sound: bool,
+	/// Samples a second, of which a piece has [`PIECE`].
+	pub hertz: f64,
 	/// How much faster than real time its clock runs, for stamps and for the sound card, ppm.
 	pub drift: f64,
 	/// First stamp, s.
@@ -67,6 +74,7 @@ impl Default for Publisher {
 			to: 60.0,
 			rate: 30.0,
 			sound: true,
+			hertz: 48_000.0,
 			drift: 0.0,
 			start: 0.0,
 			sound_by: 0.0,
@@ -84,6 +92,7 @@ impl Default for Publisher {
 	}
 }
 
+/// Both tracks' stamps are so much later from then on.
 pub fn both(at: f64, by: f64) -> Vec<(Track, f64, f64)> {
 	vec![(Track::Picture, at, by), (Track::Sound, at, by)]
 }
@@ -99,7 +108,7 @@ impl Publisher {
 			all.extend((0..(length * self.rate) as u64).map(|n| (real(n as f64, self.rate), Track::Picture)));
 		}
 		if self.sound {
-			let rate = 48_000.0 / PIECE as f64;
+			let rate = self.hertz / PIECE as f64;
 			all.extend((0..(length * rate) as u64).map(|n| (real(n as f64, rate), Track::Sound)));
 		}
 		all.retain(|(taken, track)| {
@@ -109,7 +118,8 @@ impl Publisher {
 				.any(|(t, (a, b))| t == track && (*a..*b).contains(taken))
 		});
 		// A piece of sound is there when its last sample is.
-		let ready = |(taken, track): &(f64, Track)| if *track == Track::Sound { taken + 0.0214 } else { *taken };
+		let piece = PIECE as f64 / self.hertz;
+		let ready = |(taken, track): &(f64, Track)| if *track == Track::Sound { taken + piece } else { *taken };
 		all.sort_by(|a, b| ready(a).total_cmp(&ready(b)));
 		let mut before: f64 = 0.0;
 		all.into_iter()
