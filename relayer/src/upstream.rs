@@ -29,7 +29,18 @@ pub enum Loss {
 		lasted: Duration,
 		/// At least one.
 		served: bool,
+		/// It broke the protocol.
+		broke: bool,
 	},
+}
+
+/// What upstream gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought {
+	/// A word of the broadcaster.
+	Word,
+	/// A window.
+	Window,
 }
 
 /// What to do about it.
@@ -48,6 +59,8 @@ pub struct Outage {
 	failures: u32,
 	/// Begin of the outage, and when it was told last.
 	since: Option<(Duration, Duration)>,
+	/// It ended with what we refuse: that upstream speaks with us says nothing yet.
+	refused: bool,
 }
 
 impl Outage {
@@ -55,7 +68,8 @@ impl Outage {
 	pub fn failed(&mut self, loss: Loss, now: Duration) -> Step {
 		let longest = match loss {
 			Loss::Unreachable => UNREACHABLE_PAUSE,
-			Loss::Ended { lasted, served } => {
+			Loss::Ended { lasted, served, broke } => {
+				self.refused = broke;
 				if served || lasted >= GOOD {
 					self.failures = 0;
 				}
@@ -71,8 +85,12 @@ impl Outage {
 		Step { pause, say }
 	}
 
-	/// Upstream serves us; how long it did not, where that was told.
-	pub fn connected(&mut self, now: Duration) -> Option<Duration> {
+	/// Upstream serves us; how long it did not, where that was told. What we refused before must first come otherwise.
+	pub fn connected(&mut self, brought: Brought, now: Duration) -> Option<Duration> {
+		if self.refused && brought == Brought::Word {
+			return None;
+		}
+		self.refused = false;
 		let (begin, _) = self.since.take()?;
 		Some(now.saturating_sub(begin))
 	}
@@ -86,6 +104,7 @@ mod tests {
 		Loss::Ended {
 			lasted: Duration::from_secs(seconds),
 			served,
+			broke: false,
 		}
 	}
 
@@ -101,8 +120,8 @@ mod tests {
 			now += step.pause;
 		}
 		assert_eq!(told, [0, 600, 1_200, 1_800, 2_400]);
-		assert_eq!(outage.connected(now), Some(now));
-		assert_eq!(outage.connected(now), None, "once");
+		assert_eq!(outage.connected(Brought::Word, now), Some(now));
+		assert_eq!(outage.connected(Brought::Word, now), None, "once");
 		assert!(outage.failed(Loss::Unreachable, now).say, "another outage");
 	}
 
@@ -118,6 +137,26 @@ mod tests {
 			UNREACHABLE_PAUSE,
 			"it restarts"
 		);
+	}
+
+	/// The fault: an origin whose windows come from the future for an hour had three lines every 15 s, since its statuses are right.
+	#[test]
+	fn windows_that_are_refused_for_hours_are_told_of_every_ten_minutes() {
+		let mut outage = Outage::default();
+		let (mut now, mut told) = (Duration::ZERO, Vec::new());
+		while now < Duration::from_secs(3_600) {
+			let loss = Loss::Ended {
+				lasted: Duration::ZERO,
+				served: false,
+				broke: true,
+			};
+			let step = outage.failed(loss, now);
+			told.extend(step.say.then_some(now.as_secs() / 60));
+			now += step.pause;
+			assert_eq!(outage.connected(Brought::Word, now), None);
+		}
+		assert_eq!(told, [0, 10, 20, 30, 40, 50]);
+		assert_eq!(outage.connected(Brought::Window, now), Some(now));
 	}
 
 	#[test]

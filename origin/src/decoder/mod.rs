@@ -1,5 +1,5 @@
-//! Whatever people send, as raw pictures and sound with their stamps: FFmpeg as decoder, one process for each track of a publisher,
-//! one for a file, a camera or the test picture.
+//! Whatever people send, as raw pictures and sound with their stamps: FFmpeg as decoder, one process for each track of a publisher or
+//! a file, one for a pipe, a camera or the test picture.
 //!
 //! ```text
 //! tags -> feed (bounded) -> FFmpeg -> nut::Reader -> queue (bounded) -> Decoder::next
@@ -9,10 +9,13 @@
 //! nothing is killed.
 
 mod command;
+mod film;
 mod filters;
+mod pace;
 mod probe;
 mod queue;
 mod track;
+mod turns;
 
 pub use probe::{Contents, PictureInfo, SoundInfo};
 pub use track::{Pushed, Track};
@@ -26,11 +29,14 @@ use clustercast_media::{
 	picture::{Picture, Samples, CHANNELS, HEIGHT, PICTURE_BYTES, SAMPLE_RATE, WIDTH},
 };
 use command::{Choice, Coded, Stream};
+use film::{Film, Stage};
 use filters::Effort;
 use nix::fcntl::{fcntl, FcntlArg};
+use pace::Kind;
 use queue::Queue;
 use std::{
 	fs::{self, File},
+	future::Future,
 	io,
 	os::unix::fs::FileTypeExt,
 	path::{Path, PathBuf},
@@ -99,6 +105,24 @@ pub enum Output {
 	},
 	/// Nothing comes any more.
 	End(End),
+}
+
+impl Output {
+	/// Its stamp.
+	fn at(&self) -> Option<Duration> {
+		match self {
+			Self::Picture { at, .. } | Self::Sound { at, .. } => Some(*at),
+			Self::End(_) => None,
+		}
+	}
+
+	/// The same so much earlier.
+	fn earlier(mut self, by: Duration) -> Self {
+		if let Self::Picture { at, .. } | Self::Sound { at, .. } = &mut self {
+			*at = at.saturating_sub(by);
+		}
+		self
+	}
 }
 
 /// Why nothing comes any more.
@@ -175,8 +199,6 @@ struct Shared {
 	more: Notify,
 	/// Bytes that wait for the child.
 	fed: AtomicUsize,
-	/// Something was put in, ever.
-	came: AtomicBool,
 }
 
 impl Shared {
@@ -188,33 +210,6 @@ impl Shared {
 	fn put(&self, output: Output) {
 		self.queue().put(output);
 		self.more.notify_one();
-	}
-}
-
-/// How to start FFmpeg, once or again.
-struct Launch {
-	ffmpeg: PathBuf,
-	input: Input,
-	repeat: bool,
-	choice: Choice,
-}
-
-impl Launch {
-	fn spawn(&self, effort: Effort) -> Result<Child, SpawnError> {
-		let args = command::input(&self.input, self.repeat, false, self.choice, effort);
-		Child::spawn(&self.ffmpeg, args, Stdio::null())
-	}
-
-	fn manner(&self) -> Manner {
-		Manner {
-			inbox: None,
-			rests: matches!(self.input, Input::Device(_)).then_some(CAMERA_RESTS),
-		}
-	}
-
-	/// Plain filters are others.
-	fn may_do_less(&self) -> bool {
-		self.choice.picture.is_some_and(|(_, shape)| shape.high_dynamic_range)
 	}
 }
 
@@ -232,19 +227,16 @@ impl Decoder {
 			tagged: true,
 			high_dynamic_range: false,
 		};
-		let launch = |choice| Launch {
-			ffmpeg: ffmpeg.into(),
-			input: input.clone(),
-			repeat,
-			choice,
+		let spawn = |choice| {
+			let args = command::input(input, choice, Effort::Full);
+			Child::spawn(ffmpeg, args, Stdio::null())
 		};
 		let picture = Some((Stream::First, unknown));
 		let sound = Some(Stream::First);
 		match input {
 			Input::Test => {
-				let launch = launch(Choice { picture, sound });
-				let child = launch.spawn(Effort::Full)?;
-				Ok((Self::run(child, None, None), None))
+				let child = spawn(Choice { picture, sound })?;
+				Ok((Self::run(child, Manner::default()), None))
 			},
 			Input::Device(path) => {
 				let failed = |error| StartError::Input {
@@ -252,9 +244,12 @@ impl Decoder {
 					error,
 				};
 				File::open(path).map_err(failed)?;
-				let launch = launch(Choice { picture, sound: None });
-				let child = launch.spawn(Effort::Full)?;
-				Ok((Self::run(child, None, Some(launch)), None))
+				let child = spawn(Choice { picture, sound: None })?;
+				let manner = Manner {
+					rests: Some(CAMERA_RESTS),
+					..Manner::default()
+				};
+				Ok((Self::run(child, manner), None))
 			},
 			Input::File(path) => {
 				let failed = |error| StartError::Input {
@@ -281,15 +276,21 @@ impl Decoder {
 						picture: Some((Stream::First, shape)),
 						sound,
 					};
-					let args = command::input(input, false, true, choice, Effort::Full);
+					let args = command::input(input, choice, Effort::Full);
 					let child = Child::spawn(ffmpeg, args, reader)?;
-					return Ok((Self::run(child, None, None), None));
+					return Ok((Self::run(child, Manner::default()), None));
 				}
 				File::open(path).map_err(failed)?;
 				let contents = probe::probe(ffmpeg, path).await?;
-				let launch = launch(contents.choice());
-				let child = launch.spawn(Effort::Full)?;
-				Ok((Self::run(child, None, Some(launch)), Some(contents)))
+				let film = Film {
+					ffmpeg: ffmpeg.into(),
+					path: path.clone(),
+					choice: contents.choice(),
+					repeat: repeat.then(|| contents.length()),
+				};
+				let children = film.spawn(Effort::Full)?;
+				let play = |shared: Arc<Shared>| async move { film.play(children, &shared).await };
+				Ok((Self::working(play), Some(contents)))
 			},
 		}
 	}
@@ -312,7 +313,11 @@ impl Decoder {
 		};
 		let child = Child::spawn(ffmpeg, command::publisher(coded, effort), Stdio::piped())?;
 		let (feed, inbox) = mpsc::channel(MAX_FEED_TAGS);
-		let mut decoder = Self::run(child, Some(inbox), None);
+		let manner = Manner {
+			inbox: Some(inbox),
+			..Manner::default()
+		};
+		let mut decoder = Self::run(child, manner);
 		decoder.feed = Some(feed);
 		let mut start = BytesMut::from(&flv::header(coded == Coded::Sound, coded != Coded::Sound)[..]);
 		if flv::write(header, &mut start).is_ok() {
@@ -362,29 +367,25 @@ impl Decoder {
 		true
 	}
 
-	/// `launch`: what it plays, and how to start once more with plain filters when nothing comes.
-	fn run(child: Child, inbox: Option<mpsc::Receiver<Bytes>>, launch: Option<Launch>) -> Self {
+	fn run(child: Child, manner: Manner<'static>) -> Self {
+		Self::working(
+			|shared: Arc<Shared>| async move { attend(child, manner, &shared).await.unwrap_or_else(|end| end) },
+		)
+	}
+
+	/// Whose task does this, until the end.
+	fn working<W, F>(work: W) -> Self
+	where
+		W: FnOnce(Arc<Shared>) -> F,
+		F: Future<Output = End> + Send + 'static,
+	{
 		let shared = Arc::<Shared>::default();
+		let work = work(shared.clone());
 		let task = tokio::spawn({
 			let shared = shared.clone();
 			async move {
-				let manner = |inbox| match &launch {
-					Some(launch) => launch.manner(),
-					None => Manner {
-						inbox,
-						..Manner::default()
-					},
-				};
-				let mut end = attend(child, manner(inbox), &shared).await;
-				let again = launch.as_ref().filter(|launch| launch.may_do_less());
-				if let (Err(End::Failed(cause)), Some(launch)) = (&end, again) {
-					tracing::debug!(%cause, "decoding without tone mapping");
-					end = match launch.spawn(Effort::Plain) {
-						Ok(child) => attend(child, launch.manner(), &shared).await,
-						Err(_) => end,
-					};
-				}
-				shared.put(Output::End(end.unwrap_or_else(|end| end)));
+				let end = work.await;
+				shared.put(Output::End(end));
 			}
 		});
 		Self {
@@ -404,21 +405,24 @@ impl Drop for Decoder {
 
 /// What a child is attended for, beside its bytes.
 #[derive(Debug, Default)]
-struct Manner {
+struct Manner<'a> {
 	/// What it is fed with.
 	inbox: Option<mpsc::Receiver<Bytes>>,
 	/// Longest time without a byte.
 	rests: Option<Duration>,
+	/// It plays faster than time: where what it gives has to wait.
+	stage: Option<(&'a Stage, Kind)>,
 }
 
 /// Feeds a child and reads it until it ends. `Err`: and nothing came before.
-async fn attend(mut child: Child, manner: Manner, shared: &Shared) -> Result<End, End> {
+async fn attend(mut child: Child, manner: Manner<'_>, shared: &Shared) -> Result<End, End> {
 	let stdout = child.stdout.take().expect("a child's output is a pipe");
 	// A smaller pipe does as well.
 	let _ = fcntl(&stdout, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
 	let fed = manner.inbox.is_some();
+	let came = AtomicBool::new(false);
 	let mut write = std::pin::pin!(write(child.stdin.take(), manner.inbox, shared));
-	let mut read = std::pin::pin!(read(stdout, manner.rests, shared));
+	let mut read = std::pin::pin!(read(stdout, manner.rests, manner.stage, shared, &came));
 	let mut writing = true;
 	// Set once all was written: what it still holds is little.
 	let mut patience = std::pin::pin!(sleep(HUNG));
@@ -439,7 +443,7 @@ async fn attend(mut child: Child, manner: Manner, shared: &Shared) -> Result<End
 		child.kill();
 	}
 	let exit = child.end().await;
-	let came = shared.came.load(Ordering::Relaxed);
+	let came = came.load(Ordering::Relaxed);
 	let end = match (result, exit) {
 		(Err(end), _) => end,
 		(Ok(()), Err(error)) => End::Broken(error.to_string()),
@@ -475,14 +479,26 @@ async fn write(stdin: Option<ChildStdin>, inbox: Option<mpsc::Receiver<Bytes>>, 
 }
 
 /// Until the end; `Err`: what comes is of no use.
-async fn read(mut stdout: ChildStdout, rests: Option<Duration>, shared: &Shared) -> Result<(), End> {
+async fn read(
+	mut stdout: ChildStdout,
+	rests: Option<Duration>,
+	stage: Option<(&Stage, Kind)>,
+	shared: &Shared,
+	came: &AtomicBool,
+) -> Result<(), End> {
 	let broken = |what: &dyn ToString| End::Broken(what.to_string());
 	let mut reader = nut::Reader::default();
 	loop {
 		while let Some(frame) = reader.next_frame().map_err(|error| broken(&error))? {
 			let output = output(frame).map_err(|what| broken(&what))?;
-			shared.came.store(true, Ordering::Relaxed);
-			shared.put(output);
+			came.store(true, Ordering::Relaxed);
+			let output = match stage {
+				Some((stage, kind)) => stage.hold(kind, output).await,
+				None => Some(output),
+			};
+			if let Some(output) = output {
+				shared.put(output);
+			}
 		}
 		let more = stdout.read_buf(reader.buffer(READ_AHEAD));
 		let more = match rests {

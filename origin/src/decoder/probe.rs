@@ -30,6 +30,7 @@ pub struct Contents {
 	pub picture: Option<PictureInfo>,
 	/// Its first sound.
 	pub sound: Option<SoundInfo>,
+	length: Option<Duration>,
 }
 
 /// A file's pictures.
@@ -58,6 +59,17 @@ pub struct SoundInfo {
 	/// At least 1.
 	pub channels: u32,
 	number: u32,
+	/// To the sample, where the file says it.
+	length: Option<Duration>,
+}
+
+/// How long a file is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Length {
+	/// About, where the file says it.
+	pub(super) all: Option<Duration>,
+	/// Of its sound, to the sample.
+	pub(super) sound: Option<Duration>,
 }
 
 impl fmt::Display for Contents {
@@ -93,6 +105,14 @@ impl fmt::Display for Contents {
 }
 
 impl Contents {
+	/// How long it is.
+	pub(super) fn length(&self) -> Length {
+		Length {
+			all: self.length,
+			sound: self.sound.as_ref().and_then(|sound| sound.length),
+		}
+	}
+
 	/// What is decoded of it.
 	pub(super) fn choice(&self) -> Choice {
 		Choice {
@@ -109,6 +129,13 @@ impl Contents {
 struct Answer {
 	#[serde(default)]
 	streams: Vec<Found>,
+	#[serde(default)]
+	format: Container,
+}
+
+#[derive(Default, Deserialize)]
+struct Container {
+	duration: Option<String>,
 }
 
 /// A stream as ffprobe describes it.
@@ -126,6 +153,8 @@ struct Found {
 	color_space: Option<String>,
 	color_transfer: Option<String>,
 	sample_rate: Option<String>,
+	time_base: Option<String>,
+	duration_ts: Option<u64>,
 	#[serde(default)]
 	channels: u32,
 	#[serde(default)]
@@ -165,15 +194,17 @@ impl Found {
 	}
 
 	fn sound(&self) -> SoundInfo {
+		let rate = self.sample_rate.as_deref().and_then(|rate| rate.parse().ok());
+		let rate: u32 = rate.unwrap_or_default();
+		// Others are estimates, or rounded.
+		let exact = rate > 0 && self.time_base.as_deref() == Some(format!("1/{rate}").as_str());
+		let samples = self.duration_ts.filter(|samples| exact && *samples > 0);
 		SoundInfo {
 			codec: self.codec_name.clone().unwrap_or_default(),
-			rate: self
-				.sample_rate
-				.as_deref()
-				.and_then(|rate| rate.parse().ok())
-				.unwrap_or_default(),
+			rate,
 			channels: self.channels,
 			number: self.index,
+			length: samples.map(|samples| Duration::from_secs_f64(samples as f64 / f64::from(rate))),
 		}
 	}
 }
@@ -185,7 +216,7 @@ fn ffprobe(ffmpeg: &Path) -> PathBuf {
 
 /// What is in this regular file.
 pub(super) async fn probe(ffmpeg: &Path, path: &Path) -> Result<Contents, StartError> {
-	let words = "-hide_banner -loglevel error -protocol_whitelist file,pipe,fd -of json -show_streams -i";
+	let words = "-hide_banner -loglevel error -protocol_whitelist file,pipe,fd -of json -show_streams -show_format -i";
 	let args = words.split(' ').map(Into::into).chain([file(path)]);
 	let mut child = Child::spawn::<std::ffi::OsString>(&ffprobe(ffmpeg), args, Stdio::null())?;
 	let stdout = child.stdout.take().expect("a child's output is a pipe");
@@ -202,10 +233,12 @@ pub(super) async fn probe(ffmpeg: &Path, path: &Path) -> Result<Contents, StartE
 		});
 	}
 	let answer: Answer = serde_json::from_slice(&text).map_err(|_| StartError::Empty { path: path.into() })?;
-	contents(&answer.streams).ok_or_else(|| StartError::Empty { path: path.into() })
+	let length = answer.format.duration.and_then(|duration| duration.parse().ok());
+	let length = length.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+	contents(&answer.streams, length).ok_or_else(|| StartError::Empty { path: path.into() })
 }
 
-fn contents(streams: &[Found]) -> Option<Contents> {
+fn contents(streams: &[Found], length: Option<Duration>) -> Option<Contents> {
 	let films = || streams.iter().filter(|stream| stream.is("video") && stream.width > 0);
 	let film = films().find(|stream| !stream.cover());
 	let picture = film.or_else(|| films().next()).map(Found::picture);
@@ -213,5 +246,5 @@ fn contents(streams: &[Found]) -> Option<Contents> {
 		.iter()
 		.find(|stream| stream.is("audio") && stream.channels > 0)
 		.map(Found::sound);
-	(picture.is_some() || sound.is_some()).then_some(Contents { picture, sound })
+	(picture.is_some() || sound.is_some()).then_some(Contents { picture, sound, length })
 }

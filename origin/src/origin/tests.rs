@@ -32,7 +32,8 @@ async fn open(dir: &Path, input: decoder::Input, epoch: BlockNumber) -> Origin {
 		max_relayers: 4,
 		cache_bytes: 8_000_000,
 	};
-	Origin::open(config, key(), GENESIS, epoch, "Film".into(), None)
+	let epochs: Epochs = Box::new(move || Box::pin(std::future::ready(Ok(epoch + 10))));
+	Origin::open(config, key(), GENESIS, epoch, "Film".into(), None, epochs)
 		.await
 		.unwrap()
 }
@@ -63,6 +64,16 @@ impl Relayer {
 		Self {
 			subscription: Subscription::new(stream, session, Duration::from_secs(20)),
 			_node: node,
+		}
+	}
+
+	/// The next status or window.
+	async fn hear(&mut self) -> Event {
+		loop {
+			match self.subscription.next().await.unwrap() {
+				event @ (Event::Window(_) | Event::Status(_) | Event::Ended(_)) => return event,
+				_ => {},
+			}
 		}
 	}
 
@@ -176,8 +187,56 @@ async fn second_origin_with_the_same_state_does_not_start() {
 		stream: STREAM,
 		key: key(),
 		genesis: GENESIS,
+		title: Text::default(),
 	};
 	let again = Signer::open(&dir.path().join("state"), identity, 2, 0);
 	assert!(again.unwrap_err().to_string().contains("in use by another process"));
 	drop(origin);
+}
+
+/// The fault: an origin whose clock was two minutes ahead as it began, and was then set right, was refused for an hour.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_back_begins_another_epoch_where_viewers_are_told_how_the_one_before_ended() {
+	use std::sync::atomic::{AtomicU64, Ordering};
+	static AHEAD_MS: AtomicU64 = AtomicU64::new(120_000);
+	fn system() -> Duration {
+		Duration::from_millis(unix_ms() + AHEAD_MS.load(Ordering::Relaxed))
+	}
+	let dir = tempfile::tempdir().unwrap();
+	let mut origin = open(dir.path(), decoder::Input::Test, 1).await;
+	origin.studio = origin.studio.with_clock(system);
+	let address = origin.address().clone();
+	let (stop, stopped) = oneshot::channel::<()>();
+	let relayer = async {
+		let mut relayer = Relayer::subscribe(&address, None).await;
+		let first = relayer.next().await.unwrap();
+		assert!(first.header().start_ms > unix_ms() + 60_000, "it is wrong at first");
+		AHEAD_MS.store(0, Ordering::Relaxed);
+		let (mut last, mut ended) = (first, None);
+		loop {
+			match relayer.hear().await {
+				Event::Window(window) if window.id().epoch == 1 => last = window,
+				Event::Window(window) => {
+					drop(stop);
+					return (last, ended, window);
+				},
+				Event::Status(status) if status.status.message.state == State::Ended => ended = Some(*status),
+				Event::Ended(reason) => panic!("{reason:?}"),
+				_ => {},
+			}
+		}
+	};
+	let run = origin.run_until(async {
+		let _ = stopped.await;
+		Stop::Over
+	});
+	let (outcome, (last, ended, next)) = tokio::join!(run, relayer);
+	outcome.unwrap();
+	assert!(next.header().start_ms <= unix_ms(), "nobody refuses it");
+	assert_eq!((next.id().epoch, next.header().number), (11, 0));
+	assert_eq!(next.id().segment, last.id().segment + 1);
+	assert!(next.header().has(clustercast_primitives::window::flags::DISCONTINUITY));
+	let ended = ended.expect("told before");
+	assert_eq!((ended.status.message.epoch, ended.tracks[0].last), (1, last.hash()));
+	assert_eq!(next.catalog().catalog.title.as_str(), "Film");
 }
