@@ -1,5 +1,5 @@
 //! What a broadcaster's key signs in one run: each window behind the one before it, the catalog that describes them, how
-//! it stands. One run is one epoch.
+//! it stands. A run is an epoch, or several where its clock was set back.
 
 use crate::window::{Draft, EncodedWindow, Setting, WindowError};
 use bytes::Bytes;

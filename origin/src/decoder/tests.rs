@@ -484,7 +484,10 @@ async fn a_repeated_file_has_no_gap_in_its_sound_and_runs_at_its_own_speed() {
 		let (mut decoder, _) = Decoder::open(Path::new("ffmpeg"), &input, true).await.unwrap();
 		let mut reel = Reel::default();
 		let mut first = None;
-		while reel.sounds.last().is_none_or(|(at, _)| at.as_secs_f64() < 3.2) {
+		let reached = |at: Option<Duration>, seconds| at.is_some_and(|at| at.as_secs_f64() > seconds);
+		while !(reached(reel.sounds.last().map(|(at, _)| *at), 3.2)
+			&& reached(reel.pictures.last().map(|(at, _)| *at), 3.15))
+		{
 			assert!(reel.add(timeout(LIMIT, decoder.next()).await.unwrap()));
 			first.get_or_insert_with(Instant::now);
 		}
@@ -499,7 +502,7 @@ async fn a_repeated_file_has_no_gap_in_its_sound_and_runs_at_its_own_speed() {
 		assert!(quiet < Some(96), "quiet for {quiet:?} samples");
 		let gap = reel.longest_gap().as_secs_f64();
 		assert!((gap - (1.1 - picture)).abs() < 0.002, "{gap} s");
-		let pictures = reel.pictures.len();
+		let pictures = reel.pictures.iter().filter(|(at, _)| at.as_secs_f64() < 3.15).count();
 		assert!(pictures.abs_diff((picture * 10.0) as usize * 3 + 2) <= 1, "{pictures}");
 	}
 }
@@ -546,6 +549,10 @@ async fn tracks_of_a_file_that_begin_apart_stay_apart_whatever_its_times_are() {
 	let encode = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 10 -c:a aac";
 	for (name, rest) in [("a.ts", "-output_ts_offset 5000"), ("a.mkv", ""), ("a.mp4", "")] {
 		for (picture, sound) in [("", "-itsoffset 1"), ("-itsoffset 1", "")] {
+			if name == "a.mp4" && !picture.is_empty() {
+				// FFmpeg itself does not write that.
+				continue;
+			}
 			let source = format!(
 				"{picture} -f lavfi -i testsrc2=s=320x180:r=10:d=1 {sound} -f lavfi -i sine=d=1 {encode} {rest}"
 			);
