@@ -16,11 +16,12 @@ use clustercast_network::{
 	Address, Feed, Incoming, Multiaddr, Node,
 };
 use clustercast_primitives::{
-	chain::StreamKeyInfo, crypto::KeyPair, status::State, BlockNumber, Hash, PublicKey, StreamId,
+	chain::StreamKeyInfo, crypto::KeyPair, status::State, text::Text, BlockNumber, Hash, PublicKey, StreamId,
 };
 use std::{
-	future::Future,
+	future::{pending, Future},
 	path::PathBuf,
+	pin::Pin,
 	sync::Arc,
 	time::{Duration, Instant},
 };
@@ -41,6 +42,9 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(4);
 
 /// Longest wait for the block that numbers this run.
 const EPOCH_LIMIT: Duration = Duration::from_secs(60);
+
+/// A window that begins by more before the end of the last one does so since the clock was set back.
+const OVERLAP_MS: u64 = 1_000;
 
 /// Between two lines about windows that are held back.
 const HELD_BACK_LINES: Duration = Duration::from_secs(60);
@@ -101,10 +105,16 @@ pub struct Origin {
 	node: Node,
 	incoming: Incoming,
 	registry: Option<Chain>,
+	epochs: Epochs,
 	lease: Option<Lease>,
 	max_relayers: usize,
 	seconds: Option<Duration>,
 }
+
+/// Waits for the number of another epoch.
+type Epochs = Box<dyn Fn() -> Waited + Send + Sync>;
+
+type Waited = Pin<Box<dyn Future<Output = Result<BlockNumber>> + Send>>;
 
 /// The stream key is rented.
 struct Lease {
@@ -170,8 +180,12 @@ impl Origin {
 		let epoch = timeout(EPOCH_LIMIT, fresh_block(&chain))
 			.await
 			.context("the node makes no new block")??;
-		let registry = (!config.open).then_some(chain);
-		let origin = Self::open(config, key, genesis, epoch, title, registry).await?;
+		let registry = (!config.open).then(|| chain.clone());
+		let epochs: Epochs = Box::new(move || {
+			let chain = chain.clone();
+			Box::pin(async move { fresh_block(&chain).await })
+		});
+		let origin = Self::open(config, key, genesis, epoch, title, registry, epochs).await?;
 		Ok(Self { lease, ..origin })
 	}
 
@@ -183,12 +197,14 @@ impl Origin {
 		epoch: BlockNumber,
 		title: String,
 		registry: Option<Chain>,
+		epochs: Epochs,
 	) -> Result<Self> {
 		let stream = config.stream;
 		let identity = Identity {
 			stream,
 			key: key.clone(),
 			genesis,
+			title: printable(&title),
 		};
 		let signer = Signer::open(&config.state, identity, epoch, unix_ms())?;
 		let mut made_key = None;
@@ -247,6 +263,7 @@ impl Origin {
 			node,
 			incoming,
 			registry,
+			epochs,
 			lease: None,
 			max_relayers: config.max_relayers,
 			seconds: config.seconds,
@@ -297,12 +314,18 @@ impl Origin {
 		if let Some(ended) = self.signer.ended().cloned() {
 			self.publisher.status(ended);
 		}
-		self.publisher
-			.status(self.signer.status(self.studio.state(), unix_ms()));
+		say(&mut self.studio, &mut self.signer, &mut self.publisher);
 		if let Some(window) = self.signer.last().cloned() {
 			self.publisher.publish_again(window);
 		}
-		let outcome = broadcast(&mut self.studio, &mut self.signer, &mut self.publisher, stop).await;
+		let outcome = broadcast(
+			&mut self.studio,
+			&mut self.signer,
+			&mut self.publisher,
+			&self.epochs,
+			stop,
+		)
+		.await;
 		match outcome {
 			Ok(Stop::Over) => {
 				self.publisher.status(self.signer.end());
@@ -312,7 +335,8 @@ impl Origin {
 				}
 			},
 			Ok(Stop::Interrupted) => {
-				self.publisher.status(self.signer.status(State::Idle, unix_ms()));
+				let now_ms = self.studio.unix_ms();
+				self.publisher.status(self.signer.status(State::Idle, now_ms));
 				drop(timeout(HAND_OVER, guests.gone()).await);
 			},
 			Err(_) => {},
@@ -330,6 +354,7 @@ async fn broadcast(
 	studio: &mut Studio,
 	signer: &mut Signer,
 	publisher: &mut Publisher,
+	epochs: &Epochs,
 	stop: impl Future<Output = Stop>,
 ) -> Result<Stop> {
 	tokio::pin!(stop);
@@ -338,31 +363,88 @@ async fn broadcast(
 	let mut state = studio.state();
 	let mut word = tokio::time::interval(STATUS_INTERVAL);
 	word.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+	let mut asked: Option<Waited> = None;
+	let mut turn = None;
 	loop {
 		tokio::select! {
+			epoch = waited(&mut asked) => {
+				asked = None;
+				match epoch {
+					// The first window that begins before the last one is the epoch's first.
+					Ok(epoch) => {
+						turn = Some(epoch);
+						studio.turn_back();
+					},
+					Err(error) => tracing::debug!("no number for another epoch: {error:#}"),
+				}
+			},
 			_ = word.tick() => {
-				state = studio.state();
-				publisher.status(signer.status(state, unix_ms()));
+				match turn {
+					_ if !studio.is_ahead() => {},
+					Some(_) => studio.turn_back(),
+					None => _ = asked.get_or_insert_with(epochs),
+				}
+				if let Some(epoch) = turn.take_if(|_| studio.state() == State::Idle) {
+					begin_epoch(epoch, signer, publisher)?;
+				}
+				state = say(studio, signer, publisher);
 			},
 			why = &mut stop, if stopping.is_none() => {
 				stopping = Some(why);
 				studio.finish();
 			},
 			window = studio.next() => match window? {
-				Some(window) => match signer.sign(&window) {
-					Ok(window) => publisher.publish(window),
-					// Whatever is published must not be newer than what is on disk.
-					Err(error @ SignerError::File { .. }) => held_back.say(&error),
-					Err(error) => return Err(error.into()),
+				Some(window) => {
+					let goes_back = signer.ends_ms().is_some_and(|ends| window.start_ms < ends.saturating_sub(OVERLAP_MS));
+					if let Some(epoch) = turn.take_if(|_| goes_back) {
+						begin_epoch(epoch, signer, publisher)?;
+						state = say(studio, signer, publisher);
+					}
+					match signer.sign(&window) {
+						Ok(window) => publisher.publish(window),
+						// Whatever is published must not be newer than what is on disk.
+						Err(error @ SignerError::File { .. }) => held_back.say(&error),
+						Err(error) => return Err(error.into()),
+					}
 				},
 				None => return Ok(stopping.unwrap_or(Stop::Over)),
 			},
 		}
 		// A pause, and its end, are said at once.
 		if studio.state() != state {
-			state = studio.state();
-			publisher.status(signer.status(state, unix_ms()));
+			state = say(studio, signer, publisher);
 		}
+	}
+}
+
+/// What of the chain's title a catalog can hold.
+fn printable(title: &str) -> Text<128> {
+	let title: String = title.chars().filter(|c| !c.is_control()).collect();
+	Text::try_from(title.as_str()).unwrap_or_default()
+}
+
+/// Signs and publishes how the broadcast stands now.
+fn say(studio: &mut Studio, signer: &mut Signer, publisher: &mut Publisher) -> State {
+	let (state, now_ms) = (studio.state(), studio.unix_ms());
+	publisher.status(signer.status(state, now_ms));
+	state
+}
+
+/// Capture times go back from here on.
+fn begin_epoch(epoch: BlockNumber, signer: &mut Signer, publisher: &mut Publisher) -> Result<()> {
+	signer.begin_epoch(epoch)?;
+	if let Some(ended) = signer.ended() {
+		publisher.status(ended.clone());
+	}
+	tracing::info!(epoch, "a new epoch begins, by the clock as it was set");
+	Ok(())
+}
+
+/// The number of another epoch, once one was asked for.
+async fn waited(asked: &mut Option<Waited>) -> Result<BlockNumber> {
+	match asked {
+		Some(asked) => asked.await,
+		None => pending().await,
 	}
 }
 

@@ -1,6 +1,7 @@
 //! Where signed windows go: the feed that relayers are served from, the record, the window log; and a line a minute about them.
 
 use crate::encoder::unix_ms;
+use bytes::Bytes;
 use clustercast_media::copy::{Copy, Step};
 use clustercast_network::Feed;
 use clustercast_primitives::SignedStatus;
@@ -58,6 +59,7 @@ impl Publisher {
 			file: create(path)?,
 			files: 1,
 			copy: Copy::default(),
+			whole: 0,
 		});
 		Ok(self)
 	}
@@ -117,6 +119,8 @@ struct Record {
 	files: u32,
 	/// What is in it.
 	copy: Copy,
+	/// Its length up to the end of the last whole window.
+	whole: u64,
 }
 
 impl Record {
@@ -127,9 +131,20 @@ impl Record {
 			step = self.append(window)?;
 		}
 		match step {
-			Step::Append(pieces) => pieces.iter().try_for_each(|piece| self.file.write_all(piece)),
+			Step::Append(pieces) => self.add(&pieces),
 			Step::Another => Err(io::Error::other("a window that no file takes")),
 		}
+	}
+
+	/// All of a window or nothing of it: what is there plays to its end.
+	fn add(&mut self, pieces: &[Bytes]) -> io::Result<()> {
+		let written = pieces.iter().try_for_each(|piece| self.file.write_all(piece));
+		match written {
+			Ok(()) => self.whole += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>(),
+			// The first error is the one to report.
+			Err(_) => _ = self.file.set_len(self.whole),
+		}
+		written
 	}
 
 	fn append(&mut self, window: &EncodedWindow) -> io::Result<Step> {
@@ -149,7 +164,7 @@ impl Record {
 			path.as_mut_os_string().push(extension);
 		}
 		self.file = File::create(&path)?;
-		self.copy = Copy::default();
+		(self.copy, self.whole) = (Copy::default(), 0);
 		tracing::info!(
 			"the encoder's parameters changed: the record goes on in {}",
 			path.display()
@@ -251,7 +266,6 @@ fn line(window: &EncodedWindow) -> Vec<u8> {
 mod tests {
 	use super::*;
 	use crate::testing::{fragment, init};
-	use bytes::Bytes;
 	use clustercast_media::fragment::{cut, Fragment, Layout};
 	use clustercast_primitives::{catalog::Track, crypto::KeyPair, merkle, Hash, StreamId};
 	use clustercast_protocol::{Broadcast, Cursor, Lookup};
@@ -355,6 +369,29 @@ mod tests {
 		publisher.publish(windows(&[(init(5), fragment(0))]).remove(0));
 		assert!(publisher.record.is_none() && publisher.log.is_none());
 		assert!(feed.latest(StreamId(7), 0).is_some());
+	}
+
+	/// What a full disk leaves of a window would be read as a damaged file.
+	#[test]
+	fn record_that_ends_on_a_full_disk_ends_with_a_whole_window() {
+		use nix::sys::{
+			resource::{getrlimit, setrlimit, Resource},
+			signal::{signal, SigHandler, Signal},
+		};
+		let dir = tempfile::tempdir().unwrap();
+		let path = dir.path().join("record.mp4");
+		let windows = windows(&[(init(5), fragment(0)), (init(5), fragment(1))]);
+		let first = [init(5), fragment(0)].concat();
+		let mut record = Publisher::new(Feed::new(1)).record(&path).unwrap().record.unwrap();
+		record.write(&windows[0]).unwrap();
+		let (soft, hard) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
+		// SAFETY: nothing is run by the signal.
+		unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
+		setrlimit(Resource::RLIMIT_FSIZE, first.len() as u64 + 100, hard).unwrap();
+		let full = record.write(&windows[1]);
+		let left = std::fs::read(&path).unwrap();
+		setrlimit(Resource::RLIMIT_FSIZE, soft, hard).unwrap();
+		assert!(full.is_err() && left == first, "{full:?}, {} bytes", left.len());
 	}
 
 	#[test]

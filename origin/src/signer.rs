@@ -1,7 +1,8 @@
 //! Gives each window its place and signs it, over restarts of the encoder and of this program.
 //!
 //! Each run of the program is an epoch of its own, numbered by a block of the chain that no earlier run can have used: so
-//! no place is signed twice, not even by one that lost its disk. Within a run the newest window is on disk, whole, before
+//! no place is signed twice, not even by one that lost its disk. A run begins another one where its times have to go back, since the
+//! system's clock was set: peers hold that times of an epoch do not. Within an epoch the newest window is on disk, whole, before
 //! anyone else sees it. The next run begins by serving that same window anew, so that what relayers follow has no hole,
 //! and by signing how the epoch before ended: its own statuses name that one by hash. Its media time goes on where that window
 //! ends.
@@ -112,6 +113,7 @@ struct Stored {
 #[derive(Debug)]
 pub struct Signer {
 	path: PathBuf,
+	identity: Identity,
 	broadcast: Broadcast,
 	last: Option<EncodedWindow>,
 	/// How the epoch before ended.
@@ -121,8 +123,8 @@ pub struct Signer {
 	disk: Disk,
 	/// The newest window is on disk.
 	kept: bool,
-	/// A window was held back: the next one does not follow.
-	held_back: bool,
+	/// A window was held back, or another epoch began: the next one does not follow.
+	cut: bool,
 	/// Held as long as this lives; the kernel lets go of it when the process dies.
 	_lock: File,
 }
@@ -136,6 +138,14 @@ pub struct Identity {
 	pub key: KeyPair,
 	/// Genesis hash of the chain.
 	pub genesis: Hash,
+	/// What the stream is called.
+	pub title: Text<128>,
+}
+
+impl Identity {
+	fn begin(&self, epoch: BlockNumber, after: Hash, segment: u64) -> Broadcast {
+		Broadcast::begin(self.key.clone(), self.genesis, self.stream, epoch, after, segment).titled(self.title.clone())
+	}
 }
 
 impl Signer {
@@ -165,17 +175,16 @@ impl Signer {
 				Some(Before::restore(&path, &identity, &content)?)
 			},
 		};
-		let Identity { stream, key, genesis } = identity;
-		let begin = |after, segment| Broadcast::begin(key, genesis, stream, epoch, after, segment);
 		let signer = |broadcast, last, ended, media_time| Self {
 			path,
+			identity: identity.clone(),
 			broadcast,
 			last,
 			ended,
 			media_time,
 			disk: DISK,
 			kept: true,
-			held_back: false,
+			cut: false,
 			_lock: lock,
 		};
 		let Some(Before {
@@ -184,7 +193,7 @@ impl Signer {
 			media_time,
 		}) = before
 		else {
-			let broadcast = begin(Hash([0; 32]), now_ms / MS_PER_SEGMENT);
+			let broadcast = identity.begin(epoch, Hash([0; 32]), now_ms / MS_PER_SEGMENT);
 			return Ok(signer(broadcast, None, None, None));
 		};
 		let last = window.id();
@@ -192,8 +201,34 @@ impl Signer {
 			let last = last.epoch;
 			return Err(SignerError::EpochUsed { epoch, last });
 		}
-		let broadcast = begin(ended.status.message.hash(), last.segment.saturating_add(1));
+		let broadcast = identity.begin(epoch, ended.status.message.hash(), last.segment.saturating_add(1));
 		Ok(signer(broadcast, Some(window), Some(ended), Some(media_time)))
+	}
+
+	/// Begins another epoch behind the newest window; [`ended`](Self::ended) says how this one ended. As in [`Signer::open`] `epoch`
+	/// must be a block that was waited for. Nothing of it is on disk before its first window is: a crash before continues the epoch
+	/// before.
+	///
+	/// # Errors
+	/// [`SignerError::EpochUsed`].
+	pub fn begin_epoch(&mut self, epoch: BlockNumber) -> Result<(), SignerError> {
+		let next = self.broadcast.next();
+		if next.epoch >= epoch {
+			let last = next.epoch;
+			return Err(SignerError::EpochUsed { epoch, last });
+		}
+		// Of an epoch without a window there is nothing to say.
+		if self.last.as_ref().is_some_and(|last| last.id().epoch == next.epoch) {
+			self.ended = Some(self.broadcast.end());
+		}
+		let after = self
+			.ended
+			.as_ref()
+			.map_or(Hash([0; 32]), |ended| ended.status.message.hash());
+		let segment = next.segment.saturating_add(u64::from(next.part > 0));
+		self.broadcast = self.identity.begin(epoch, after, segment);
+		self.cut = true;
+		Ok(())
 	}
 
 	/// The newest window, which others may have or not; at first that of the run before.
@@ -204,6 +239,12 @@ impl Signer {
 	/// How the epoch before this one ended, where there was one.
 	pub fn ended(&self) -> Option<&SignedStatus> {
 		self.ended.as_ref()
+	}
+
+	/// When the newest window ends: Unix time, milliseconds.
+	pub fn ends_ms(&self) -> Option<u64> {
+		let header = self.last.as_ref()?.header();
+		Some(header.start_ms.saturating_add(header.duration_ms.into()))
 	}
 
 	/// Signs how the broadcast stands at this moment: Unix time, milliseconds.
@@ -232,7 +273,7 @@ impl Signer {
 		let timing = Timing {
 			flags: flag(window.last_part, flags::LAST_PART)
 				| flag(window.independent, flags::INDEPENDENT)
-				| flag(window.discontinuity || self.held_back, flags::DISCONTINUITY),
+				| flag(window.discontinuity || self.cut, flags::DISCONTINUITY),
 			start_ms: window.start_ms,
 			duration_ms: window.duration_ms,
 		};
@@ -249,8 +290,8 @@ impl Signer {
 		)
 			.encode();
 		stored.extend_from_slice(&sha256(&[&stored]).0);
-		self.keep(&stored).inspect_err(|_| self.held_back = true)?;
-		self.held_back = false;
+		self.keep(&stored).inspect_err(|_| self.cut = true)?;
+		self.cut = false;
 		self.broadcast.advance(&encoded);
 		self.media_time = Some(window.end);
 		self.last = Some(encoded.clone());
@@ -328,7 +369,7 @@ impl Before {
 			.filter(|(content, checksum)| sha256(&[content]).0 == **checksum)
 			.ok_or_else(|| damaged("its checksum is wrong".into()))?;
 		let stored = Stored::decode_all(&mut &*content).map_err(|e| damaged(e.to_string()))?;
-		let Identity { stream, key, genesis } = identity.clone();
+		let (stream, key, genesis) = (identity.stream, &identity.key, identity.genesis);
 		match stored.header.check(&key.public(), &genesis) {
 			Ok(()) if stored.header.message.id.stream == stream => {},
 			Ok(()) | Err(HeaderError::Signature(_)) => return Err(SignerError::Foreign(path.to_owned())),
@@ -343,7 +384,7 @@ impl Before {
 		let window = EncodedWindow::new(stored.header, setting, stored.history, Items::default(), &stored.data);
 		let window = window.map_err(|e| damaged(e.to_string()))?;
 		let id = window.id();
-		let mut broadcast = Broadcast::begin(key, genesis, stream, id.epoch, stored.after, id.segment);
+		let mut broadcast = identity.begin(id.epoch, stored.after, id.segment);
 		broadcast.resume(&window);
 		let ended = broadcast.end();
 		Ok(Self {

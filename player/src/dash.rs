@@ -21,13 +21,24 @@ pub const KINDS: [(Kind, &str); 2] = [(Kind::Picture, "picture"), (Kind::Sound, 
 /// The manifest's text at `now_ms`, Unix time by the clock that is served at `time`, where the newest window came at `came_ms`; none
 /// before the first window that can be read.
 pub fn manifest(timeline: &Timeline, now_ms: u64, came_ms: u64, time: &str) -> Option<String> {
-	let entries: Vec<&Entry> = timeline.entries().filter(|entry| !entry.times.is_empty()).collect();
+	let mut entries: Vec<&Entry> = timeline.entries().filter(|entry| !entry.times.is_empty()).collect();
+	entries.drain(..set_back(&entries));
 	let newest = entries.last()?;
 	let mut text = String::with_capacity(1_024 + entries.len() * 192);
 	let end_ms = newest.shown_ms().saturating_add(millis(newest));
 	let took_ms = came_ms.saturating_sub(newest.start_ms.saturating_add(millis(newest)));
 	write(timeline, &entries, (now_ms, end_ms, took_ms), time, &mut text).expect("writing to a String does not fail");
 	Some(text)
+}
+
+/// How many entries were captured before the broadcaster's clock was set back: their periods would be over behind the newest.
+fn set_back(entries: &[&Entry]) -> usize {
+	let goes_back = |pair: &[&Entry]| pair[1].start_ms < pair[0].start_ms;
+	let pairs = entries.windows(2).enumerate();
+	pairs
+		.filter(|(_, pair)| goes_back(pair))
+		.last()
+		.map_or(0, |(at, _)| at + 1)
 }
 
 /// What is there, milliseconds: players look for something in all of it. In a pause it goes back to where it did: dash.js, where

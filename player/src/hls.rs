@@ -13,6 +13,7 @@
 //! | `/time` | the time that the manifest goes by |
 
 use crate::{
+	ahead::Ahead,
 	dash,
 	http::{self, Limits, Minutely},
 	origins::Origins,
@@ -176,8 +177,8 @@ struct Live {
 	last: Option<Instant>,
 	/// What the broadcaster says.
 	standing: Option<status::State>,
-	/// How far the broadcaster's clock is ahead of ours at least, milliseconds.
-	ahead_ms: u64,
+	/// How far the broadcaster's clock is ahead of ours at least.
+	ahead: Ahead,
 }
 
 struct Shared {
@@ -303,7 +304,7 @@ impl Live {
 	fn push(&mut self, window: &EncodedWindow, now_ms: u64, now: Instant) {
 		let header = window.header();
 		let end_ms = header.start_ms.saturating_add(header.duration_ms.into());
-		self.ahead_ms = self.ahead_ms.max(end_ms.saturating_sub(now_ms));
+		self.ahead.see(&header.id, end_ms, now_ms, now);
 		let catalog = &window.catalog().catalog;
 		self.title = catalog.title.as_str().into();
 		self.track = catalog.track(header.id.track).cloned();
@@ -373,7 +374,7 @@ impl Live {
 		Told {
 			state,
 			title: &self.title,
-			now_ms: now_ms.saturating_add(self.ahead_ms),
+			now_ms: now_ms.saturating_add(self.ahead.ms()),
 			since_ms: since.and_then(|since| u64::try_from(since.as_millis()).ok()),
 		}
 	}

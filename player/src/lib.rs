@@ -27,6 +27,7 @@
 //! Start reading at [`player::Player::run`]. Nothing reaches a sink but windows that the protocol crate has verified.
 
 pub mod accusation;
+pub mod ahead;
 pub mod cli;
 pub mod dash;
 pub mod failover;

@@ -29,7 +29,8 @@ pub struct Clip {
 	track: Track,
 	broadcast: Broadcast,
 	made: usize,
-	start_ms: u64,
+	/// Capture of the next one.
+	pub start_ms: u64,
 }
 
 impl Clip {

@@ -1,5 +1,5 @@
 //! What a broadcaster's key signs in one run: each window behind the one before it, the catalog that describes them, how
-//! it stands. One run is one epoch.
+//! it stands. A run is an epoch, or several where its clock was set back.
 
 use crate::window::{Draft, EncodedWindow, Setting, WindowError};
 use bytes::Bytes;
@@ -45,6 +45,8 @@ pub struct Broadcast {
 	catalogs: u32,
 	/// Number of the next status.
 	status: u64,
+	/// Latest time that a status said: Unix time, milliseconds.
+	said_ms: u64,
 	/// The newest status of the epoch before.
 	after: Hash,
 }
@@ -70,6 +72,7 @@ impl Broadcast {
 			setting: None,
 			catalogs: 0,
 			status: 0,
+			said_ms: 0,
 			after,
 		}
 	}
@@ -157,8 +160,11 @@ impl Broadcast {
 		self.sign(timing, data)
 	}
 
-	/// Signs how it stands while it runs; the next one has a higher number.
+	/// Signs how it stands while it runs; the next one has a higher number. Within an epoch the time does not go back: whoever
+	/// counted it on would take the word for an old one.
 	pub fn status(&mut self, state: State, at_ms: u64) -> SignedStatus {
+		self.said_ms = self.said_ms.max(at_ms);
+		let at_ms = self.said_ms;
 		let number = self.status;
 		self.status = self.status.saturating_add(1);
 		self.sign_status(number, state, at_ms)
@@ -243,6 +249,13 @@ mod tests {
 		assert!(ended.status.message.supersedes(&status.status.message));
 		assert_eq!(ended.tracks, status.tracks);
 		assert_eq!(ended.status.message.at_ms, 18_000);
+	}
+
+	#[test]
+	fn statuses_of_an_epoch_do_not_go_back_in_time() {
+		let mut broadcast = begin(5, Hash([0; 32]));
+		let times = [20_000, 19_000, 24_000].map(|at| broadcast.status(State::Live, at).status.message.at_ms);
+		assert_eq!(times, [20_000, 20_000, 24_000]);
 	}
 
 	#[test]

@@ -5,7 +5,7 @@
 use crate::{
 	desk::{unix_ms, TRACK},
 	metrics,
-	upstream::{Loss, Outage},
+	upstream::{Brought, Loss, Outage},
 };
 use clustercast_chain::{Chain, ChainError};
 use clustercast_cli::Seldom;
@@ -165,8 +165,8 @@ impl Memory {
 	}
 
 	/// Upstream brings something of a broadcast that goes on.
-	fn supplied(&mut self) {
-		let took = self.outage.connected(self.now());
+	fn supplied(&mut self, brought: Brought) {
+		let took = self.outage.connected(brought, self.now());
 		match (std::mem::replace(&mut self.greeted, true), took) {
 			(false, _) => tracing::info!("connected to upstream"),
 			(true, Some(took)) => tracing::info!(outage_s = took.as_secs(), "connected to upstream again"),
@@ -203,11 +203,9 @@ impl<K: StreamKeys> Ingest<K> {
 			let Err(failure) = self.connection(&signers, &mut memory).await;
 			::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(0.0);
 			let served = memory.resume != before;
+			let broke = matches!(failure, Failure::Subscription(client::Error::Fault(_)));
 			match &failure {
-				Failure::Subscription(client::Error::Fault(fault)) => {
-					::metrics::counter!(metrics::UPSTREAM_FAULTS).increment(1);
-					tracing::error!(%fault, "upstream broke the protocol");
-				},
+				_ if broke => ::metrics::counter!(metrics::UPSTREAM_FAULTS).increment(1),
 				Failure::Ended(EndReason::Finished) => {
 					if served || !over {
 						tracing::info!("the broadcast is over");
@@ -227,10 +225,7 @@ impl<K: StreamKeys> Ingest<K> {
 			// An upstream that is there, and never brings what follows, has begun anew.
 			if served {
 				fruitless = 0;
-			} else if matches!(
-				failure,
-				Failure::Failing(_) | Failure::Subscription(client::Error::Fault(_))
-			) {
+			} else if broke || matches!(failure, Failure::Failing(_)) {
 				fruitless += 1;
 				if fruitless >= MAX_FRUITLESS {
 					memory.resume = None;
@@ -243,11 +238,13 @@ impl<K: StreamKeys> Ingest<K> {
 				(_, since) => Loss::Ended {
 					lasted: since.map_or(Duration::ZERO, |since| now.saturating_sub(since)),
 					served,
+					broke,
 				},
 			};
 			let step = memory.outage.failed(loss, now);
 			let is_over = matches!(failure, Failure::Ended(EndReason::Finished));
 			match step.say && !is_over {
+				true if broke => tracing::error!(fault = %failure, "upstream broke the protocol; trying again"),
 				true => tracing::info!(%failure, "upstream lost; trying again"),
 				false => tracing::debug!(%failure, pause_ms = step.pause.as_millis(), "upstream is still away"),
 			}
@@ -298,7 +295,7 @@ impl<K: StreamKeys> Ingest<K> {
 					memory.resume = Some(last.clone());
 					memory.standing.note_header(window.header());
 					patience.window(window.header(), &memory.standing, now);
-					memory.supplied();
+					memory.supplied(Brought::Window);
 					memory.window();
 					::metrics::counter!(metrics::WINDOWS).increment(1);
 					::metrics::counter!(metrics::BYTES_RECEIVED).increment(window.header().bytes.into());
@@ -321,7 +318,7 @@ impl<K: StreamKeys> Ingest<K> {
 					memory.standing.note_status(&status, now);
 					patience.status(&memory.standing, now);
 					if status.status.message.state != State::Ended {
-						memory.supplied();
+						memory.supplied(Brought::Word);
 					}
 					self.feed.push_status(*status);
 				},

@@ -29,12 +29,23 @@ pub enum Loss {
 		lasted: Duration,
 		/// At least one.
 		served: bool,
+		/// It broke the protocol.
+		broke: bool,
 	},
 	/// It is there, and no longer has what follows our place: it is asked for what it has.
 	Gone {
 		/// It brought windows before.
 		served: bool,
 	},
+}
+
+/// What upstream gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought {
+	/// A word of the broadcaster.
+	Word,
+	/// A window.
+	Window,
 }
 
 /// What to do about it.
@@ -55,6 +66,8 @@ pub struct Outage {
 	gone: bool,
 	/// Begin of the outage, and when it was told last.
 	since: Option<(Duration, Duration)>,
+	/// It ended with what we refuse: that upstream speaks with us says nothing yet.
+	refused: bool,
 }
 
 impl Outage {
@@ -65,7 +78,8 @@ impl Outage {
 				self.gone = false;
 				UNREACHABLE_PAUSE
 			},
-			Loss::Ended { lasted, served } => {
+			Loss::Ended { lasted, served, broke } => {
+				self.refused = broke;
 				if served || lasted >= GOOD {
 					self.failures = 0;
 					self.gone = false;
@@ -91,8 +105,12 @@ impl Outage {
 		Step { pause, say }
 	}
 
-	/// Upstream serves us; how long it did not, where that was told.
-	pub fn connected(&mut self, now: Duration) -> Option<Duration> {
+	/// Upstream serves us; how long it did not, where that was told. What we refused before must first come otherwise.
+	pub fn connected(&mut self, brought: Brought, now: Duration) -> Option<Duration> {
+		if self.refused && brought == Brought::Word {
+			return None;
+		}
+		self.refused = false;
 		let (begin, _) = self.since.take()?;
 		Some(now.saturating_sub(begin))
 	}
@@ -106,6 +124,7 @@ mod tests {
 		Loss::Ended {
 			lasted: Duration::from_secs(seconds),
 			served,
+			broke: false,
 		}
 	}
 
@@ -121,8 +140,8 @@ mod tests {
 			now += step.pause;
 		}
 		assert_eq!(told, [0, 600, 1_200, 1_800, 2_400]);
-		assert_eq!(outage.connected(now), Some(now));
-		assert_eq!(outage.connected(now), None, "once");
+		assert_eq!(outage.connected(Brought::Word, now), Some(now));
+		assert_eq!(outage.connected(Brought::Word, now), None, "once");
 		assert!(outage.failed(Loss::Unreachable, now).say, "another outage");
 	}
 
@@ -140,6 +159,26 @@ mod tests {
 		);
 	}
 
+	/// The fault: an origin whose windows come from the future for an hour had three lines every 15 s, since its statuses are right.
+	#[test]
+	fn windows_that_are_refused_for_hours_are_told_of_every_ten_minutes() {
+		let mut outage = Outage::default();
+		let (mut now, mut told) = (Duration::ZERO, Vec::new());
+		while now < Duration::from_secs(3_600) {
+			let loss = Loss::Ended {
+				lasted: Duration::ZERO,
+				served: false,
+				broke: true,
+			};
+			let step = outage.failed(loss, now);
+			told.extend(step.say.then_some(now.as_secs() / 60));
+			now += step.pause;
+			assert_eq!(outage.connected(Brought::Word, now), None);
+		}
+		assert_eq!(told, [0, 10, 20, 30, 40, 50]);
+		assert_eq!(outage.connected(Brought::Window, now), Some(now));
+	}
+
 	#[test]
 	fn upstream_without_what_follows_our_place_is_asked_for_what_it_has_at_once_and_it_is_no_outage() {
 		let mut outage = Outage::default();
@@ -148,7 +187,7 @@ mod tests {
 			say: false,
 		};
 		assert_eq!(outage.failed(Loss::Gone { served: false }, Duration::ZERO), at_once);
-		assert_eq!(outage.connected(Duration::ZERO), None, "nothing was told");
+		assert_eq!(outage.connected(Brought::Word, Duration::ZERO), None, "nothing was told");
 		assert_eq!(outage.failed(Loss::Gone { served: true }, Duration::ZERO), at_once);
 		// One that gives nothing is not asked without end.
 		let step = outage.failed(Loss::Gone { served: false }, Duration::ZERO);

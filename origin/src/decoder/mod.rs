@@ -1,5 +1,5 @@
-//! Whatever people send, as raw pictures and sound with their stamps: FFmpeg as decoder, one process for each track of a publisher,
-//! one for a file, a camera or the test picture.
+//! Whatever people send, as raw pictures and sound with their stamps: FFmpeg as decoder, one process for each track of a publisher or
+//! a file, one for a pipe, a camera or the test picture.
 //!
 //! ```text
 //! tags -> feed (bounded) -> FFmpeg -> nut::Reader -> queue (bounded) -> Decoder::next
@@ -9,7 +9,9 @@
 //! nothing is killed.
 
 mod command;
+mod film;
 mod filters;
+mod pace;
 mod probe;
 mod queue;
 mod track;
@@ -27,12 +29,14 @@ use clustercast_media::{
 	picture::{Picture, Samples, CHANNELS, HEIGHT, PICTURE_BYTES, SAMPLE_RATE, WIDTH},
 };
 use command::{Choice, Coded, Stream};
+use film::{Film, Stage};
 use filters::Effort;
 use nix::fcntl::{fcntl, FcntlArg};
-use probe::Length;
+use pace::Kind;
 use queue::Queue;
 use std::{
 	fs::{self, File},
+	future::Future,
 	io,
 	os::unix::fs::FileTypeExt,
 	path::{Path, PathBuf},
@@ -110,6 +114,24 @@ pub enum Output {
 	End(End),
 }
 
+impl Output {
+	/// Its stamp.
+	fn at(&self) -> Option<Duration> {
+		match self {
+			Self::Picture { at, .. } | Self::Sound { at, .. } => Some(*at),
+			Self::End(_) => None,
+		}
+	}
+
+	/// The same so much earlier.
+	fn earlier(mut self, by: Duration) -> Self {
+		if let Self::Picture { at, .. } | Self::Sound { at, .. } = &mut self {
+			*at = at.saturating_sub(by);
+		}
+		self
+	}
+}
+
 /// Why nothing comes any more.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -184,8 +206,6 @@ struct Shared {
 	more: Notify,
 	/// Bytes that wait for the child.
 	fed: AtomicUsize,
-	/// Something was put in, ever.
-	came: AtomicBool,
 }
 
 impl Shared {
@@ -197,72 +217,6 @@ impl Shared {
 	fn put(&self, output: Output) {
 		self.queue().put(output);
 		self.more.notify_one();
-	}
-}
-
-/// How to start FFmpeg, once or again.
-struct Launch {
-	ffmpeg: PathBuf,
-	input: Input,
-	/// Plays it again and again: how long it is.
-	repeat: Option<Length>,
-	choice: Choice,
-}
-
-impl Launch {
-	fn spawn(&self, effort: Effort) -> Result<Child, SpawnError> {
-		let args = command::input(&self.input, self.repeat.is_some(), false, self.choice, effort);
-		Child::spawn(&self.ffmpeg, args, Stdio::null())
-	}
-
-	/// Plays it to its end, with plain filters where nothing comes of the others.
-	async fn play(&self, mut child: Child, shared: &Shared) -> End {
-		let mut effort = Effort::Full;
-		let mut pace = self.repeat.as_ref().map(|length| Pace {
-			turns: Turns::new(length.sound),
-			began: None,
-		});
-		loop {
-			// The next turn's process waits at its first picture.
-			let prepare = self
-				.repeat
-				.as_ref()
-				.map(|length| Instant::now() + length.all.unwrap_or_default().saturating_sub(PREPARE));
-			let manner = Manner {
-				inbox: None,
-				rests: matches!(self.input, Input::Device(_)).then_some(CAMERA_RESTS),
-				pace: pace.as_mut(),
-			};
-			let mut next = None;
-			let result = {
-				let mut attending = std::pin::pin!(attend(child, manner, shared));
-				loop {
-					tokio::select! {
-						result = &mut attending => break result,
-						() = wait(prepare), if next.is_none() => next = Some(self.spawn(effort)),
-					}
-				}
-			};
-			let goes_on = pace.as_mut().is_some_and(|pace| pace.turns.again());
-			let started = match result {
-				Ok(End::Over) if goes_on => next.unwrap_or_else(|| self.spawn(effort)),
-				Err(End::Failed(cause)) if effort == Effort::Full && self.may_do_less() => {
-					tracing::debug!(%cause, "decoding without tone mapping");
-					effort = Effort::Plain;
-					self.spawn(effort)
-				},
-				result => return result.unwrap_or_else(|end| end),
-			};
-			child = match started {
-				Ok(child) => child,
-				Err(error) => return End::Broken(error.to_string()),
-			};
-		}
-	}
-
-	/// Plain filters are others.
-	fn may_do_less(&self) -> bool {
-		self.choice.picture.is_some_and(|(_, shape)| shape.high_dynamic_range)
 	}
 }
 
@@ -280,19 +234,16 @@ impl Decoder {
 			tagged: true,
 			high_dynamic_range: false,
 		};
-		let launch = |choice, length| Launch {
-			ffmpeg: ffmpeg.into(),
-			input: input.clone(),
-			repeat: repeat.then_some(length).flatten(),
-			choice,
+		let spawn = |choice| {
+			let args = command::input(input, choice, Effort::Full);
+			Child::spawn(ffmpeg, args, Stdio::null())
 		};
 		let picture = Some((Stream::First, unknown));
 		let sound = Some(Stream::First);
 		match input {
 			Input::Test => {
-				let launch = launch(Choice { picture, sound }, None);
-				let child = launch.spawn(Effort::Full)?;
-				Ok((Self::run(child, None, None), None))
+				let child = spawn(Choice { picture, sound })?;
+				Ok((Self::run(child, Manner::default()), None))
 			},
 			Input::Device(path) => {
 				let failed = |error| StartError::Input {
@@ -300,9 +251,12 @@ impl Decoder {
 					error,
 				};
 				File::open(path).map_err(failed)?;
-				let launch = launch(Choice { picture, sound: None }, None);
-				let child = launch.spawn(Effort::Full)?;
-				Ok((Self::run(child, None, Some(launch)), None))
+				let child = spawn(Choice { picture, sound: None })?;
+				let manner = Manner {
+					rests: Some(CAMERA_RESTS),
+					..Manner::default()
+				};
+				Ok((Self::run(child, manner), None))
 			},
 			Input::File(path) => {
 				let failed = |error| StartError::Input {
@@ -329,15 +283,21 @@ impl Decoder {
 						picture: Some((Stream::First, shape)),
 						sound,
 					};
-					let args = command::input(input, false, true, choice, Effort::Full);
+					let args = command::input(input, choice, Effort::Full);
 					let child = Child::spawn(ffmpeg, args, reader)?;
-					return Ok((Self::run(child, None, None), None));
+					return Ok((Self::run(child, Manner::default()), None));
 				}
 				File::open(path).map_err(failed)?;
 				let contents = probe::probe(ffmpeg, path).await?;
-				let launch = launch(contents.choice(), Some(contents.length()));
-				let child = launch.spawn(Effort::Full)?;
-				Ok((Self::run(child, None, Some(launch)), Some(contents)))
+				let film = Film {
+					ffmpeg: ffmpeg.into(),
+					path: path.clone(),
+					choice: contents.choice(),
+					repeat: repeat.then(|| contents.length()),
+				};
+				let children = film.spawn(Effort::Full)?;
+				let play = |shared: Arc<Shared>| async move { film.play(children, &shared).await };
+				Ok((Self::working(play), Some(contents)))
 			},
 		}
 	}
@@ -360,7 +320,11 @@ impl Decoder {
 		};
 		let child = Child::spawn(ffmpeg, command::publisher(coded, effort), Stdio::piped())?;
 		let (feed, inbox) = mpsc::channel(MAX_FEED_TAGS);
-		let mut decoder = Self::run(child, Some(inbox), None);
+		let manner = Manner {
+			inbox: Some(inbox),
+			..Manner::default()
+		};
+		let mut decoder = Self::run(child, manner);
 		decoder.feed = Some(feed);
 		let mut start = BytesMut::from(&flv::header(coded == Coded::Sound, coded != Coded::Sound)[..]);
 		if flv::write(header, &mut start).is_ok() {
@@ -410,22 +374,24 @@ impl Decoder {
 		true
 	}
 
-	/// `launch`: what it plays, and how to start once more with plain filters when nothing comes.
-	fn run(child: Child, inbox: Option<mpsc::Receiver<Bytes>>, launch: Option<Launch>) -> Self {
+	fn run(child: Child, manner: Manner<'static>) -> Self {
+		Self::working(
+			|shared: Arc<Shared>| async move { attend(child, manner, &shared).await.unwrap_or_else(|end| end) },
+		)
+	}
+
+	/// Whose task does this, until the end.
+	fn working<W, F>(work: W) -> Self
+	where
+		W: FnOnce(Arc<Shared>) -> F,
+		F: Future<Output = End> + Send + 'static,
+	{
 		let shared = Arc::<Shared>::default();
+		let work = work(shared.clone());
 		let task = tokio::spawn({
 			let shared = shared.clone();
 			async move {
-				let end = match &launch {
-					Some(launch) => launch.play(child, &shared).await,
-					None => {
-						let manner = Manner {
-							inbox,
-							..Manner::default()
-						};
-						attend(child, manner, &shared).await.unwrap_or_else(|end| end)
-					},
-				};
+				let end = work.await;
 				shared.put(Output::End(end));
 			}
 		});
@@ -451,43 +417,8 @@ struct Manner<'a> {
 	inbox: Option<mpsc::Receiver<Bytes>>,
 	/// Longest time without a byte.
 	rests: Option<Duration>,
-	/// It plays faster than time: what it gives has to wait.
-	pace: Option<&'a mut Pace>,
-}
-
-/// A file that is played again and again, in real time.
-#[derive(Debug)]
-struct Pace {
-	turns: Turns,
-	/// When its time was 0.
-	began: Option<Instant>,
-}
-
-impl Pace {
-	/// The same at its place, in its time.
-	async fn hold(&mut self, output: Output) -> Option<Output> {
-		let output = self.turns.place(output)?;
-		if let Output::Picture { at, .. } | Output::Sound { at, .. } = &output {
-			let now = Instant::now();
-			let due = self
-				.began
-				.map(|began| began + *at)
-				.filter(|due| now < *due + MAX_BEHIND);
-			match due {
-				Some(due) => sleep_until(due).await,
-				// It begins, or this machine stood still: no burst.
-				None => self.began = now.checked_sub(*at),
-			}
-		}
-		Some(output)
-	}
-}
-
-async fn wait(until: Option<Instant>) {
-	match until {
-		Some(until) => sleep_until(until).await,
-		None => std::future::pending().await,
-	}
+	/// It plays faster than time: where what it gives has to wait.
+	stage: Option<(&'a Stage, Kind)>,
 }
 
 /// Feeds a child and reads it until it ends. `Err`: and nothing came before.
@@ -496,8 +427,9 @@ async fn attend(mut child: Child, manner: Manner<'_>, shared: &Shared) -> Result
 	// A smaller pipe does as well.
 	let _ = fcntl(&stdout, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
 	let fed = manner.inbox.is_some();
+	let came = AtomicBool::new(false);
 	let mut write = std::pin::pin!(write(child.stdin.take(), manner.inbox, shared));
-	let mut read = std::pin::pin!(read(stdout, manner.rests, manner.pace, shared));
+	let mut read = std::pin::pin!(read(stdout, manner.rests, manner.stage, shared, &came));
 	let mut writing = true;
 	// Set once all was written: what it still holds is little.
 	let mut patience = std::pin::pin!(sleep(HUNG));
@@ -520,7 +452,7 @@ async fn attend(mut child: Child, manner: Manner<'_>, shared: &Shared) -> Result
 		child.kill();
 	}
 	let exit = child.end().await;
-	let came = shared.came.load(Ordering::Relaxed);
+	let came = came.load(Ordering::Relaxed);
 	let end = match (result, exit) {
 		(Err(end), _) => end,
 		(Ok(()), Err(error)) => End::Broken(error.to_string()),
@@ -559,17 +491,18 @@ async fn write(stdin: Option<ChildStdin>, inbox: Option<mpsc::Receiver<Bytes>>, 
 async fn read(
 	mut stdout: ChildStdout,
 	rests: Option<Duration>,
-	mut pace: Option<&mut Pace>,
+	stage: Option<(&Stage, Kind)>,
 	shared: &Shared,
+	came: &AtomicBool,
 ) -> Result<(), End> {
 	let broken = |what: &dyn ToString| End::Broken(what.to_string());
 	let mut reader = nut::Reader::default();
 	loop {
 		while let Some(frame) = reader.next_frame().map_err(|error| broken(&error))? {
 			let output = output(frame).map_err(|what| broken(&what))?;
-			shared.came.store(true, Ordering::Relaxed);
-			let output = match &mut pace {
-				Some(pace) => pace.hold(output).await,
+			came.store(true, Ordering::Relaxed);
+			let output = match stage {
+				Some((stage, kind)) => stage.hold(kind, output).await,
 				None => Some(output),
 			};
 			if let Some(output) = output {

@@ -484,7 +484,10 @@ async fn a_repeated_file_has_no_gap_in_its_sound_and_runs_at_its_own_speed() {
 		let (mut decoder, _) = Decoder::open(Path::new("ffmpeg"), &input, true).await.unwrap();
 		let mut reel = Reel::default();
 		let mut first = None;
-		while reel.sounds.last().is_none_or(|(at, _)| at.as_secs_f64() < 3.2) {
+		let reached = |at: Option<Duration>, seconds| at.is_some_and(|at| at.as_secs_f64() > seconds);
+		while !(reached(reel.sounds.last().map(|(at, _)| *at), 3.2)
+			&& reached(reel.pictures.last().map(|(at, _)| *at), 3.15))
+		{
 			assert!(reel.add(timeout(LIMIT, decoder.next()).await.unwrap()));
 			first.get_or_insert_with(Instant::now);
 		}
@@ -499,7 +502,7 @@ async fn a_repeated_file_has_no_gap_in_its_sound_and_runs_at_its_own_speed() {
 		assert!(quiet < Some(96), "quiet for {quiet:?} samples");
 		let gap = reel.longest_gap().as_secs_f64();
 		assert!((gap - (1.1 - picture)).abs() < 0.002, "{gap} s");
-		let pictures = reel.pictures.len();
+		let pictures = reel.pictures.iter().filter(|(at, _)| at.as_secs_f64() < 3.15).count();
 		assert!(pictures.abs_diff((picture * 10.0) as usize * 3 + 2) <= 1, "{pictures}");
 	}
 }
@@ -536,6 +539,86 @@ async fn captions_and_subtitles_of_a_file_are_known_before_it_plays() {
 		let contents = contents.unwrap();
 		assert_eq!((contents.captions, contents.subtitles), (captions, subtitles), "{name}");
 		assert!(contents.picture.is_some() && contents.sound.is_some());
+	}
+}
+
+/// The fault: FFmpeg gives nothing of a file's sound before its first picture is decoded, and holds pictures back until others follow.
+/// Where they are rare, sound came in a burst, too late, and the beginning was lost.
+#[tokio::test]
+async fn a_film_whose_pictures_are_rare_gives_all_of_it_in_time() {
+	let studio = Studio::new();
+	let encode = "-vsync vfr -c:v libx264 -pix_fmt yuv420p -g 60 -c:a aac";
+	for (select, pictures) in [("eq(n,0)+gte(t,4)", 61), ("not(mod(n,60))", 3)] {
+		let source =
+			format!("-f lavfi -i testsrc2=s=320x180:r=30:d=6 -f lavfi -i sine=d=6 -vf select='{select}' {encode}");
+		let mut decoder = open(&studio.make(&source, "rare.mp4")).await.0;
+		let mut reel = Reel::default();
+		let (mut first, mut latest) = (None, Duration::ZERO);
+		loop {
+			let output = timeout(LIMIT, decoder.next()).await.unwrap();
+			if let Some(at) = output.at() {
+				let passed = first.get_or_insert_with(Instant::now).elapsed();
+				assert!(at <= passed + Duration::from_millis(50), "{at:?} after {passed:?}");
+				latest = latest.max(passed.saturating_sub(at));
+			}
+			if !reel.add(output) {
+				break;
+			}
+		}
+		assert!(latest < Duration::from_secs(2), "late by {latest:?}");
+		assert_eq!(
+			(reel.pictures.len(), reel.pictures[0].0),
+			(pictures, Duration::ZERO),
+			"{select}"
+		);
+		let (length, off) = reel.sound();
+		assert!((length - 6.0).abs() < 0.1 && off < 0.001, "{length} s, off by {off} s");
+		assert!(reel.sounds[0].0 < Duration::from_millis(50));
+		assert_eq!(reel.end, Some(End::Over));
+	}
+}
+
+#[tokio::test]
+async fn tracks_of_a_file_that_begin_apart_stay_apart_whatever_its_times_are() {
+	let studio = Studio::new();
+	let encode = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 10 -c:a aac";
+	for (name, rest) in [("a.ts", "-output_ts_offset 5000"), ("a.mkv", ""), ("a.mp4", "")] {
+		for (picture, sound) in [("", "-itsoffset 1"), ("-itsoffset 1", "")] {
+			if name == "a.mp4" && !picture.is_empty() {
+				// FFmpeg itself does not write that.
+				continue;
+			}
+			let source = format!(
+				"{picture} -f lavfi -i testsrc2=s=320x180:r=10:d=1 {sound} -f lavfi -i sine=d=1 {encode} {rest}"
+			);
+			let reel = Reel::of(open(&studio.make(&source, name)).await.0).await;
+			let apart = reel.sounds[0].0.as_secs_f64() - reel.pictures[0].0.as_secs_f64();
+			let expected = if picture.is_empty() { 1.0 } else { -1.0 };
+			assert!((apart - expected).abs() < 0.06, "{name}: {apart} s");
+			let first = reel.sounds[0].0.min(reel.pictures[0].0);
+			assert!(first < Duration::from_millis(60), "{name}: {first:?}");
+		}
+	}
+}
+
+#[tokio::test]
+async fn what_cannot_be_sought_is_repeated_all_the_same() {
+	let studio = Studio::new();
+	studio.make("-f lavfi -i color=blue:s=100x100 -frames:v 1", "one.jpg");
+	let raw = "-f lavfi -i testsrc2=s=320x180:r=10:d=1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -f h264";
+	studio.make(raw, "raw.h264");
+	for (name, pictures) in [("one.jpg", 3), ("raw.h264", 25)] {
+		let input = Input::File(studio.path(name));
+		let (mut decoder, _) = Decoder::open(Path::new("ffmpeg"), &input, true).await.unwrap();
+		let mut reel = Reel::default();
+		while reel.pictures.len() < pictures {
+			assert!(
+				reel.add(timeout(LIMIT, decoder.next()).await.unwrap()),
+				"{name}: {:?}",
+				reel.end
+			);
+		}
+		assert!(reel.pictures.windows(2).all(|pair| pair[0].0 < pair[1].0), "{name}");
 	}
 }
 

@@ -32,7 +32,8 @@ async fn open(dir: &Path, input: decoder::Input, epoch: BlockNumber) -> Origin {
 		max_relayers: 4,
 		cache_bytes: 8_000_000,
 	};
-	Origin::open(config, key(), GENESIS, epoch, "Film".into(), None)
+	let epochs: Epochs = Box::new(move || Box::pin(std::future::ready(Ok(epoch + 10))));
+	Origin::open(config, key(), GENESIS, epoch, "Film".into(), None, epochs)
 		.await
 		.unwrap()
 }
@@ -176,8 +177,49 @@ async fn second_origin_with_the_same_state_does_not_start() {
 		stream: STREAM,
 		key: key(),
 		genesis: GENESIS,
+		title: Text::default(),
 	};
 	let again = Signer::open(&dir.path().join("state"), identity, 2, 0);
 	assert!(again.unwrap_err().to_string().contains("in use by another process"));
 	drop(origin);
+}
+
+/// The fault: an origin whose clock was two minutes ahead as it began, and was then set right, was refused for an hour.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_back_begins_another_epoch_of_which_nobody_refuses_a_window() {
+	use std::sync::atomic::{AtomicU64, Ordering};
+	static AHEAD_MS: AtomicU64 = AtomicU64::new(120_000);
+	fn system() -> Duration {
+		Duration::from_millis(unix_ms() + AHEAD_MS.load(Ordering::Relaxed))
+	}
+	let dir = tempfile::tempdir().unwrap();
+	let mut origin = open(dir.path(), decoder::Input::Test, 1).await;
+	origin.studio = origin.studio.with_clock(system);
+	let address = origin.address().clone();
+	let (stop, stopped) = oneshot::channel::<()>();
+	let relayer = async {
+		let mut relayer = Relayer::subscribe(&address, None).await;
+		let mut last = relayer.next().await.unwrap();
+		assert!(last.header().start_ms > unix_ms() + 60_000, "it is wrong at first");
+		AHEAD_MS.store(0, Ordering::Relaxed);
+		loop {
+			let next = relayer.next().await.unwrap();
+			if next.id().epoch != last.id().epoch {
+				drop(stop);
+				return (last, next);
+			}
+			last = next;
+		}
+	};
+	let run = origin.run_until(async {
+		let _ = stopped.await;
+		Stop::Over
+	});
+	let (outcome, (last, next)) = tokio::join!(run, relayer);
+	outcome.unwrap();
+	assert!(next.header().start_ms <= unix_ms());
+	assert_eq!((next.id().epoch, next.header().number), (11, 0));
+	assert_eq!(next.id().segment, last.id().segment + 1, "none is lost");
+	assert!(next.header().has(clustercast_primitives::window::flags::DISCONTINUITY));
+	assert_eq!(next.catalog().catalog.title.as_str(), "Film");
 }

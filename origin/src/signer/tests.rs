@@ -19,6 +19,7 @@ fn identity() -> Identity {
 		stream: STREAM,
 		key: key(),
 		genesis: GENESIS,
+		title: Text::try_from("Harbour").unwrap(),
 	}
 }
 
@@ -99,6 +100,51 @@ fn run_that_lost_its_state_signs_no_place_twice() {
 		assert!(matches!(error, SignerError::EpochUsed { last: 6, .. }), "{error}");
 	}
 	assert!(open(dir.path(), 7).is_ok());
+}
+
+#[test]
+fn another_epoch_of_a_run_goes_on_behind_the_newest_window() {
+	let dir = tempfile::tempdir().unwrap();
+	let mut signer = open(dir.path(), 5).unwrap();
+	let before = signer.sign(&windows()[0]).unwrap();
+	let end = signer.end();
+	for used in [4, 5] {
+		assert!(matches!(
+			signer.begin_epoch(used),
+			Err(SignerError::EpochUsed { last: 5, .. })
+		));
+	}
+	signer.begin_epoch(9).unwrap();
+	assert_eq!(signer.ended(), Some(&end));
+	let status = signer.status(State::Live, 1).status.message;
+	assert_eq!((status.epoch, status.after), (9, end.status.message.hash()));
+	// Not a single window: of it there is nothing to say.
+	signer.begin_epoch(12).unwrap();
+	assert_eq!(signer.ended(), Some(&end));
+	let next = signer.sign(&windows()[1]).unwrap();
+	assert_eq!((next.id().epoch, next.header().number), (12, 0));
+	assert_eq!(next.id().segment, before.id().segment + 1);
+	assert!(next.header().has(flags::DISCONTINUITY));
+	assert!(!signer.sign(&windows()[2]).unwrap().header().has(flags::DISCONTINUITY));
+	let ended = signer.end();
+	drop(signer);
+	assert_eq!(
+		open(dir.path(), 13).unwrap().ended(),
+		Some(&ended),
+		"and a restart behind that"
+	);
+}
+
+#[test]
+fn title_of_the_stream_key_reaches_viewers_in_every_epoch() {
+	let dir = tempfile::tempdir().unwrap();
+	let mut signer = open(dir.path(), 5).unwrap();
+	let first = signer.sign(&windows()[0]).unwrap();
+	signer.begin_epoch(6).unwrap();
+	let second = signer.sign(&windows()[1]).unwrap();
+	for window in [first, second] {
+		assert_eq!(window.catalog().catalog.title.as_str(), "Harbour");
+	}
 }
 
 #[test]

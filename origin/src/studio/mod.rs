@@ -165,6 +165,8 @@ pub struct Studio {
 	ffmpeg: PathBuf,
 	epoch: Instant,
 	wall: Wall,
+	/// The system's clock, since 1970.
+	system: fn() -> Duration,
 	mixer: Mixer,
 	encoder: Encoder,
 	presence: Presence,
@@ -226,6 +228,7 @@ impl Studio {
 		let epoch = Instant::now();
 		let mut studio = Self {
 			wall: Wall::default(),
+			system: since_1970,
 			mixer: Mixer::new(slate, Duration::ZERO),
 			encoder: Encoder::start(encoder_config, continues),
 			presence: Presence::default(),
@@ -285,6 +288,28 @@ impl Studio {
 		self.presence.state(self.encoder.is_idle())
 	}
 
+	/// Unix time now, milliseconds, by the clock that captures are stamped with.
+	pub fn unix_ms(&mut self) -> u64 {
+		self.wall.now_ms(self.now(), (self.system)())
+	}
+
+	/// Whether that clock is so far ahead of the system's that peers may refuse what is captured: see [`turn_back`](Self::turn_back).
+	pub fn is_ahead(&self) -> bool {
+		self.wall.is_ahead()
+	}
+
+	/// There is another epoch: what is captured from now on may lie before what was.
+	pub fn turn_back(&mut self) {
+		self.wall.turn_back();
+	}
+
+	/// Another system's clock.
+	#[cfg(test)]
+	pub(crate) fn with_clock(mut self, system: fn() -> Duration) -> Self {
+		self.system = system;
+		self
+	}
+
 	fn now(&self) -> Duration {
 		self.epoch.elapsed()
 	}
@@ -312,8 +337,7 @@ impl Studio {
 			}
 			match self.presence.show(now, self.encoder.at_boundary()) {
 				Show::Input | Show::Slate => {
-					let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-					let captured_ms = self.wall.capture_ms(frame.at, now, system);
+					let captured_ms = self.wall.capture_ms(frame.at, now, (self.system)());
 					// It says itself that it is too slow.
 					let _ = self.encoder.push(frame.picture, &frame.samples, captured_ms);
 				},
@@ -333,6 +357,9 @@ impl Studio {
 			return;
 		}
 		self.look = now + LOOK;
+		if let Some(step) = self.wall.step() {
+			tracing::warn!("{step}");
+		}
 		let captions = self.live.as_ref().and_then(|feed| match &feed.source {
 			Source::Publisher(publisher) => publisher.has_captions().then_some(feed.id),
 			Source::Own(_) => None,
@@ -522,6 +549,11 @@ async fn next_of(feed: &mut Option<Feed>) -> Output {
 fn is_key(tag: &Tag) -> bool {
 	use clustercast_media::flv::Content;
 	matches!(tag.content(), Ok(Content::Frame { key: true, .. }))
+}
+
+/// By the system's clock.
+fn since_1970() -> Duration {
+	SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// What is in a file, for people.

@@ -69,6 +69,17 @@ fn period_begins_where_decoding_or_the_clock_does_not_go_on() {
 }
 
 #[test]
+fn what_was_captured_before_the_clock_was_set_back_is_listed_no_more() {
+	let mut clip = Clip::new(SOUND, 6);
+	let mut windows = clip.some(4);
+	clip.start_ms -= 120_000;
+	windows.extend(clip.some(2));
+	let (_, text) = of(&windows);
+	assert_eq!(values(&text, "start"), ["PT1699999888.000S"]);
+	assert_eq!(text.matches("<S t=").count(), 4, "two windows, of picture and sound");
+}
+
+#[test]
 fn depth_is_what_is_there() {
 	let depth = |pause| {
 		let mut clip = Clip::new(SOUND, 6);
