@@ -1,5 +1,6 @@
 //! A publisher's bytes, as OBS sends them, and as faulty ones do.
 
+use super::address::{Found, Place};
 use bytes::{BufMut, Bytes, BytesMut};
 use clustercast_media::{
 	flv::{Kind, Tag},
@@ -46,7 +47,7 @@ impl Script {
 		self
 	}
 
-	fn connect(self, app: &str) -> Self {
+	pub fn connect(self, app: &str) -> Self {
 		let mut out = BytesMut::new();
 		amf::put_text(&mut out, "connect");
 		amf::put_number(&mut out, 1.0);
@@ -118,6 +119,15 @@ impl Script {
 
 	pub fn bytes(&self) -> &[u8] {
 		&self.0
+	}
+}
+
+/// A key as it may have been found.
+pub fn found(key: &str) -> Found {
+	Found {
+		key: key.parse().unwrap(),
+		place: Place::File("origin/rtmp.key".into()),
+		made: false,
 	}
 }
 

@@ -14,13 +14,13 @@ fn key() -> KeyPair {
 	KeyPair::from_seed([1; 32])
 }
 
-async fn open(dir: &Path, input: decoder::Input, epoch: BlockNumber) -> Origin {
-	let config = Config {
+fn config(dir: &Path, input: Input) -> Config {
+	Config {
 		rpc: String::new(),
 		stream: STREAM,
 		signing_key: "unused".into(),
 		listen: "/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap(),
-		input: Input::Own(input),
+		input,
 		repeat: false,
 		stream_key_file: None,
 		ffmpeg: "ffmpeg".into(),
@@ -31,7 +31,11 @@ async fn open(dir: &Path, input: decoder::Input, epoch: BlockNumber) -> Origin {
 		open: true,
 		max_relayers: 4,
 		cache_bytes: 8_000_000,
-	};
+	}
+}
+
+async fn open(dir: &Path, input: decoder::Input, epoch: BlockNumber) -> Origin {
+	let config = config(dir, Input::Own(input));
 	Origin::open(config, key(), GENESIS, epoch, "Film".into(), None)
 		.await
 		.unwrap()
@@ -180,4 +184,31 @@ async fn second_origin_with_the_same_state_does_not_start() {
 	let again = Signer::open(&dir.path().join("state"), identity, 2, 0);
 	assert!(again.unwrap_err().to_string().contains("in use by another process"));
 	drop(origin);
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_refused_before_anything_is_made() {
+	let dir = tempfile::tempdir().unwrap();
+	let refusal = async |config| match Origin::load(config).await {
+		Ok(_) => panic!("it starts"),
+		Err(error) => error.to_string(),
+	};
+	for input in ["rtmp://127.0.0.1:0/live", "test", "device:/dev/video0"] {
+		let repeated = Config {
+			repeat: true,
+			..config(dir.path(), input.parse().unwrap())
+		};
+		assert_eq!(refusal(repeated).await, "--repeat is for files");
+	}
+	let key = dir.path().join("wrong.key");
+	let mistyped = Config {
+		signing_key: key.clone(),
+		..config(dir.path(), "test".parse().unwrap())
+	};
+	let error = refusal(mistyped).await;
+	assert_eq!(
+		error,
+		format!("there is no file {}: name the one that mint was given", key.display())
+	);
+	assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);
 }
