@@ -434,7 +434,7 @@ fn who_has_come_further_is_not_sent_away_for_one_that_has_not() {
 	assert_eq!(world.lines.len(), 2, "{:?}", world.lines);
 }
 
-/// How many publishers with the key of so many are let in while strangers do this, so often a second. A publisher's greeting comes 5 ms
+/// How many of so many publishers with the key are let in while strangers do this, so often a second. A publisher's greeting comes 5 ms
 /// behind its connection; then it takes a round trip of 150 ms for each of `connect`, `createStream` and `publish`.
 fn let_in(publishers: u64, strangers: &Script, a_second: u64, from: [u8; 4]) -> usize {
 	let mut world = World::new();
@@ -486,7 +486,7 @@ fn strangers_keep_nobody_with_the_key_out_at_whatever_rate_they_come() {
 		assert_eq!(all, 3, "{a_second} a second from {from:?}");
 	}
 	// More than that, and only from there, make it a matter of chance; who tries again comes in.
-	assert!((2..20).contains(&let_in(20, &greeted, 1_000, here)));
+	assert!((2..20).contains(&let_in(20, &greeted, 800, here)));
 }
 
 #[test]
