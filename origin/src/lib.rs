@@ -16,11 +16,16 @@
 //! | [`presence`] | whether there is something to show: the input, a slate for ten minutes, nothing |
 //! | [`encoder`] | pictures and sound become windows, over crashes of both encoders |
 //! | [`child`], [`backoff`] | FFmpeg as a process that never outlives us; when it is started again |
+//! | [`bucket`] | so many at once, then one each pause: lines of the log, starts of decoders |
 //! | [`signer`] | the chain of signed headers, unbroken over restarts |
 //! | [`publisher`] | where signed windows go |
 //! | [`guests`] | who is served |
 
+// Tests make their films.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod backoff;
+pub mod bucket;
 pub mod child;
 pub mod cli;
 pub mod decoder;

@@ -1,7 +1,7 @@
 //! The program put together: checks everything that can be wrong before it listens, then broadcasts until told to end.
 
 use crate::{
-	door::{Lock, Sources, ENVIRONMENT},
+	door::{Lock, Place, Sources, ENVIRONMENT},
 	encoder::unix_ms,
 	guests::Guests,
 	publisher::Publisher,
@@ -9,7 +9,7 @@ use crate::{
 	studio::{self, Input, Studio},
 };
 use anyhow::{bail, ensure, Context, Result};
-use clustercast_chain::{keys, Chain};
+use clustercast_chain::{keys, Chain, KeyError};
 use clustercast_network::{
 	node::Limits,
 	serve::{self, serve},
@@ -20,7 +20,8 @@ use clustercast_primitives::{
 };
 use std::{
 	future::{pending, Future},
-	path::PathBuf,
+	io,
+	path::{Path, PathBuf},
 	pin::Pin,
 	sync::Arc,
 	time::{Duration, Instant},
@@ -145,8 +146,9 @@ enum Stop {
 impl Origin {
 	/// Checks input, key, stream and state, and listens. Fails with one line that says what to do.
 	pub async fn load(config: Config) -> Result<Self> {
-		studio::check(&config.ffmpeg)?;
-		let key = keys::load_or_create(&config.signing_key)?;
+		ensure!(!config.repeat || config.input.is_file(), "--repeat is for files");
+		studio::check(&config.ffmpeg).await?;
+		let key = signing_key(&config.signing_key)?;
 		let chain = Chain::connect(&config.rpc).await?;
 		let stream = config.stream;
 		let rented_until = match chain.stream_key(stream).await? {
@@ -160,7 +162,7 @@ impl Origin {
 				bail!("stream {stream} is rented: its owner broadcasts again from block {block}")
 			},
 			Some(info) => bail!(
-				"stream {stream} is signed by {}, but {} holds {}",
+				"stream {stream} is signed by {}, but {} holds {}: name the key of mint, or rotate-key to this one",
 				info.signing_key,
 				config.signing_key.display(),
 				key.public()
@@ -216,12 +218,13 @@ impl Origin {
 					environment: std::env::var(ENVIRONMENT).ok(),
 					store: &config.state.join("rtmp.key"),
 				};
-				let (key, made) = sources.find()?;
-				made_key = made.map(|file| {
-					let server = address.to_string();
-					serde_json::json!({ "server": server, "streamKey": key.reveal(), "file": file }).to_string()
-				});
-				Some(Lock::new(&address.app, &key))
+				let found = sources.find()?;
+				if let (true, Place::File(file)) = (found.made, &found.place) {
+					let (server, key) = (address.to_string(), found.key.reveal());
+					made_key =
+						Some(serde_json::json!({ "server": server, "streamKey": key, "file": file }).to_string());
+				}
+				Some(Lock::new(&address.app, &found))
 			},
 			Input::Own(_) => None,
 		};
@@ -345,6 +348,16 @@ impl Origin {
 		server.await.context("the server failed")?;
 		drop(self.node);
 		outcome.map(|stop| tracing::info!(?stop, "ended"))
+	}
+}
+
+/// The key in the file. None is made here: the chain knows nothing of it, and a path that was mistyped would say so in numbers.
+fn signing_key(path: &Path) -> Result<KeyPair> {
+	match keys::load_seed(path) {
+		Err(KeyError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+			bail!("there is no file {}: name the one that mint was given", path.display())
+		},
+		seed => Ok(KeyPair::from_seed(seed?)),
 	}
 }
 

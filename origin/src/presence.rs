@@ -46,11 +46,13 @@ impl Presence {
 		self.0 = Now::Here;
 	}
 
-	/// There is none any more.
-	pub fn left(&mut self, now: Duration) {
-		if matches!(self.0, Now::Here) {
+	/// There is none any more. Whether that is new.
+	pub fn left(&mut self, now: Duration) -> bool {
+		let was_here = matches!(self.0, Now::Here);
+		if was_here {
 			self.0 = Now::Gone(now);
 		}
+		was_here
 	}
 
 	/// What the picture of this moment is. `at_boundary`: no window is open ([`crate::encoder::Encoder::at_boundary`]).
@@ -84,7 +86,7 @@ mod tests {
 	#[test]
 	fn nothing_is_shown_before_somebody_comes() {
 		let mut presence = Presence::default();
-		presence.left(START);
+		assert!(!presence.left(START));
 		assert_eq!(presence.show(START + 2 * SLATE, true), Show::Nothing);
 		assert_eq!(presence.state(true), State::Idle);
 		presence.came();
@@ -96,8 +98,8 @@ mod tests {
 	fn slate_is_shown_for_ten_minutes_and_to_the_end_of_its_window() {
 		let mut presence = Presence::default();
 		presence.came();
-		presence.left(START);
-		presence.left(START + SLATE / 2);
+		assert!(presence.left(START));
+		assert!(!presence.left(START + SLATE / 2), "said once");
 		let almost = START + SLATE - Duration::from_millis(1);
 		assert_eq!(presence.show(almost, true), Show::Slate);
 		assert_eq!(presence.show(START + SLATE, false), Show::Slate);

@@ -1,5 +1,7 @@
 //! What the encoder makes plays as a file and as HLS, over a restart of the program.
 
+#![allow(clippy::disallowed_methods)]
+
 use anyhow::{ensure, Context, Result};
 use bytes::Bytes;
 use clustercast_media::{

@@ -35,6 +35,11 @@ pub struct Handshake {
 }
 
 impl Handshake {
+	/// Whether the peer's greeting is whole: our half is sent, and may be on its way for a round trip.
+	pub fn is_answered(&self) -> bool {
+		self.answered
+	}
+
 	/// Whether it is over; takes from `input` what belongs to it, and appends what is to be sent.
 	///
 	/// # Errors

@@ -28,7 +28,7 @@ pub mod session;
 
 pub use metadata::Metadata;
 pub use script::Script;
-pub use session::{Event, Path, Refusal, Session};
+pub use session::{Event, Path, Progress, Refusal, Session};
 
 /// Most that a stranger's connection may cost.
 pub const BEFORE_PUBLISH: chunk::Limits = chunk::Limits {

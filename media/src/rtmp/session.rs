@@ -125,6 +125,17 @@ pub struct Refusal<'a> {
 	pub description: &'a str,
 }
 
+/// How far somebody has come who does not publish yet. Each step costs a peer what is sent for it, and a round trip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Progress {
+	/// The greeting is not whole.
+	Silent,
+	/// It is, and is answered.
+	Greeted,
+	/// `connect` came.
+	Connected,
+}
+
 /// The server's side of a connection.
 #[derive(Debug)]
 pub struct Session {
@@ -211,6 +222,15 @@ impl Session {
 	/// Whether the handshake is over.
 	pub fn shook_hands(&self) -> bool {
 		!matches!(self.phase, Phase::Handshake(_))
+	}
+
+	/// How far it has come.
+	pub fn progress(&self) -> Progress {
+		match &self.phase {
+			_ if self.app.is_some() => Progress::Connected,
+			Phase::Handshake(handshake) if !handshake.is_answered() => Progress::Silent,
+			_ => Progress::Greeted,
+		}
 	}
 
 	/// Lets it publish, if it asked.

@@ -842,6 +842,36 @@ async fn another_sequence_header_is_another_decoder_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn another_header_before_each_picture_starts_no_decoder_for_each() {
+	let studio = Studio::new();
+	let tags = studio.tags(&format!("{PICTURES} -g 1"));
+	let (header, pictures) = tags.split_first().unwrap();
+	let mut track = Track::new("ffmpeg");
+	let start = Instant::now();
+	for (n, picture) in pictures.iter().cycle().take(200).enumerate() {
+		let mut other = header.clone();
+		other.body = [&header.body[..], &[n as u8]].concat().into();
+		track.push(&other).unwrap();
+		track.push(picture).unwrap();
+	}
+	let due = start.elapsed().as_secs_f64() / track::START_PAUSE.as_secs_f64();
+	let started = track.started();
+	assert!(started <= u64::from(track::STARTS) + due.ceil() as u64, "{started}");
+	// Once that is over there are pictures again.
+	let mut came = None;
+	while came.is_none() {
+		assert!(start.elapsed() < LIMIT);
+		for tag in &tags {
+			track.push(tag).unwrap();
+		}
+		let before = track.started();
+		if let Ok(Output::Picture { at, .. }) = timeout(Duration::from_millis(200), track.next()).await {
+			came = (before > started).then_some(at);
+		}
+	}
+}
+
+#[tokio::test]
 async fn broken_pictures_end_nothing() {
 	let studio = Studio::new();
 	let mut tags = studio.tags(PICTURES);

@@ -1,14 +1,19 @@
 //! One track of a publisher: a decoder for each sequence header, started again when it fails, behind a growing pause.
 
 use super::{filters::Effort, Decoder, End, Output};
-use crate::{backoff::Backoff, child::SpawnError};
+use crate::{backoff::Backoff, bucket::Bucket, child::SpawnError};
 use clustercast_media::flv::{Content, Tag};
-use std::{collections::VecDeque, path::PathBuf};
+use std::{collections::VecDeque, path::PathBuf, time::Duration};
 use tokio::time::Instant;
 
 /// Most decoders that still finish what came under earlier headers: a publisher that sends a header with every frame gets no more
 /// processes.
 const MAX_FINISHING: usize = 2;
+
+/// Decoders that may start at once, and how long one more is due after that: a publisher that sends another header with every frame
+/// makes no machine busy, and one that changes its picture's size now and then loses nothing.
+pub const STARTS: u32 = 4;
+pub const START_PAUSE: Duration = Duration::from_secs(2);
 
 /// What became of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +35,13 @@ pub struct Track {
 	current: Option<Decoder>,
 	/// Not before.
 	restart: Instant,
+	starts: Bucket,
+	started: u64,
 	/// Pictures only: what comes next builds on what this decoder has not seen.
 	key_wanted: bool,
 	effort: Effort,
+	/// With which each header begins.
+	first_effort: Effort,
 	backoff: Backoff,
 	began: Instant,
 	/// Something came from the current decoder.
@@ -51,12 +60,23 @@ impl Track {
 			finishing: VecDeque::new(),
 			current: None,
 			restart: now,
+			starts: Bucket::default(),
+			started: 0,
 			key_wanted: true,
 			effort: Effort::Full,
+			first_effort: Effort::Full,
 			backoff: Backoff::default(),
 			began: now,
 			came: false,
 			over: false,
+		}
+	}
+
+	/// The same with no filter that an FFmpeg may lack.
+	pub fn plain(ffmpeg: impl Into<PathBuf>) -> Self {
+		Self {
+			first_effort: Effort::Plain,
+			..Self::new(ffmpeg)
 		}
 	}
 
@@ -123,13 +143,18 @@ impl Track {
 		self.current.as_ref().map_or(0, Decoder::dropped)
 	}
 
+	/// Decoders so far.
+	pub fn started(&self) -> u64 {
+		self.started
+	}
+
 	fn take_header(&mut self, tag: &Tag) -> Result<(), SpawnError> {
 		let same = self.header.as_ref().is_some_and(|header| header.body == tag.body);
 		if same && self.current.is_some() {
 			return Ok(());
 		}
 		if !same {
-			self.effort = Effort::Full;
+			self.effort = self.first_effort;
 		}
 		self.retire();
 		self.header = Some(tag.clone());
@@ -150,10 +175,12 @@ impl Track {
 
 	fn start(&mut self) -> Result<(), SpawnError> {
 		let Some(header) = &self.header else { return Ok(()) };
-		if Instant::now() < self.restart {
+		let now = Instant::now();
+		if now < self.restart || !self.starts.pass(STARTS, START_PAUSE, now.into_std()) {
 			return Ok(());
 		}
 		self.current = Decoder::live(&self.ffmpeg, header, self.effort)?;
+		self.started += 1;
 		self.came = false;
 		Ok(())
 	}

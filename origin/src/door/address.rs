@@ -13,6 +13,7 @@ use clustercast_media::rtmp::Path as Presented;
 use rand::{rngs::OsRng, Rng};
 use std::{
 	fmt, fs, io,
+	net::IpAddr,
 	os::unix::fs::PermissionsExt,
 	path::{Path, PathBuf},
 	str::FromStr,
@@ -154,6 +155,22 @@ impl fmt::Display for Address {
 	}
 }
 
+impl Address {
+	/// The server as it is typed into an encoder: listening on all addresses is no address to send to. `port`: the one that was taken.
+	pub fn as_typed(&self, port: u16) -> String {
+		let everywhere = self.host.parse().is_ok_and(|ip: IpAddr| ip.is_unspecified());
+		let address = Self {
+			host: if everywhere { "127.0.0.1" } else { &self.host }.into(),
+			port,
+			..self.clone()
+		};
+		match everywhere {
+			true => format!("{address} (from elsewhere with this machine's address)"),
+			false => address.to_string(),
+		}
+	}
+}
+
 fn split_authority(authority: &str) -> Result<(&str, u16), AddressError> {
 	let (host, rest) = match authority.strip_prefix('[') {
 		Some(rest) => rest.split_once(']').ok_or(AddressError::Host)?,
@@ -242,9 +259,34 @@ fn decoded(key: &str) -> Vec<u8> {
 	out
 }
 
+/// Where the user finds the key again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+	/// Behind the address.
+	Address,
+	/// In [`ENVIRONMENT`].
+	Environment,
+	/// In this file.
+	File(PathBuf),
+}
+
+impl fmt::Display for Place {
+	/// Behind "it stands".
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::Address => f.write_str("behind the address of --input"),
+			Self::Environment => write!(f, "in {ENVIRONMENT}"),
+			Self::File(path) => write!(f, "in {}", path.display()),
+		}
+	}
+}
+
 /// App and key as publishers may send them.
 #[derive(Clone)]
-pub struct Lock(Vec<Vec<u8>>);
+pub struct Lock {
+	forms: Vec<Vec<u8>>,
+	place: Place,
+}
 
 impl fmt::Debug for Lock {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -254,15 +296,23 @@ impl fmt::Debug for Lock {
 
 impl Lock {
 	/// Opened by this key under this app.
-	pub fn new(app: &str, key: &StreamKey) -> Self {
-		Self(key.forms(app))
+	pub fn new(app: &str, found: &Found) -> Self {
+		Self {
+			forms: found.key.forms(app),
+			place: found.place.clone(),
+		}
+	}
+
+	/// Where the key stands.
+	pub fn place(&self) -> &Place {
+		&self.place
 	}
 
 	/// Whether it is the right one. How long that takes tells nothing but the length.
 	pub fn opens(&self, presented: &Presented) -> bool {
 		let mut right = Choice::from(0);
 		for presented in [presented.joined(), presented.joined_without_slashes()] {
-			for form in &self.0 {
+			for form in &self.forms {
 				right |= form.ct_eq(&presented);
 			}
 		}
@@ -319,18 +369,33 @@ pub enum SourceError {
 	InEnvironment(KeyError),
 }
 
-/// A key, and the file that it was just stored in if nobody has seen it yet: print it once.
-pub type Found = (StreamKey, Option<PathBuf>);
+/// The key that lets publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+	/// The key.
+	pub key: StreamKey,
+	/// Where it stands.
+	pub place: Place,
+	/// It was made just now, and nobody has seen it: print it once.
+	pub made: bool,
+}
 
 impl Sources<'_> {
 	/// The key; where nothing is said, or the file is not there, a fresh one, stored with mode 0600.
 	pub fn find(self) -> Result<Found, SourceError> {
+		let given = |key, place| {
+			Ok(Found {
+				key,
+				place,
+				made: false,
+			})
+		};
 		match (self.address, self.file) {
 			(Some(_), Some(_)) => Err(SourceError::Twice),
-			(Some(key), None) => Ok((key, None)),
+			(Some(key), None) => given(key, Place::Address),
 			(None, Some(path)) => load_or_make(path),
 			(None, None) => match self.environment {
-				Some(key) => Ok((key.parse().map_err(SourceError::InEnvironment)?, None)),
+				Some(key) => given(key.parse().map_err(SourceError::InEnvironment)?, Place::Environment),
 				None => load_or_make(self.store),
 			},
 		}
@@ -338,6 +403,11 @@ impl Sources<'_> {
 }
 
 fn load_or_make(path: &Path) -> Result<Found, SourceError> {
+	let found = |key, made| Found {
+		key,
+		place: Place::File(path.into()),
+		made,
+	};
 	let file_error = |error| SourceError::File {
 		path: path.into(),
 		error,
@@ -350,7 +420,7 @@ fn load_or_make(path: &Path) -> Result<Found, SourceError> {
 	if not_there {
 		let key = StreamKey::make();
 		match files::create_atomic(path, format!("{}\n", key.0).as_bytes()) {
-			Ok(()) => return Ok((key, Some(path.into()))),
+			Ok(()) => return Ok(found(key, true)),
 			// Another process was faster: its key counts.
 			Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {},
 			Err(error) => return Err(file_error(error)),
@@ -370,7 +440,7 @@ fn load_or_make(path: &Path) -> Result<Found, SourceError> {
 	}
 	let text = fs::read_to_string(path).map_err(file_error)?;
 	let key = text.trim_end_matches(['\n', '\r']).parse();
-	key.map(|key| (key, None)).map_err(|error| SourceError::InFile {
+	key.map(|key| found(key, false)).map_err(|error| SourceError::InFile {
 		path: path.into(),
 		error,
 	})

@@ -4,7 +4,7 @@ use clustercast_media::{
 	flv::{Codec, Kind, Tag},
 	rtmp::{handshake::HandshakeError, Metadata, Refusal, RtmpError},
 };
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 /// What the publisher of the moment brings. Each publisher's events are `Came`, tags, `Left`; the next one's come behind that.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,12 +137,14 @@ pub enum End {
 	NothingToShow(Sent),
 	/// Its pictures cannot be decoded.
 	Undecodable,
+	/// Another one is live, and whether this one's pictures can be decoded was not found out in time.
+	Unproved,
 	/// Another one is live, and it was taken over from a short while ago.
 	Busy,
 	/// Another one with the key came before it was live.
 	Overtaken,
-	/// Not the key.
-	WrongKey,
+	/// Not the key, or not the app; and what to do.
+	WrongKey(Arc<str>),
 	/// It did not shake hands, or did not publish, in time.
 	Slow {
 		/// It got as far as the handshake.
@@ -184,11 +186,15 @@ impl End {
 				"NetStream.Publish.BadName",
 				"another publisher with this stream key has come",
 			),
-			Self::WrongKey => ("NetStream.Publish.BadName", "wrong stream key"),
+			Self::WrongKey(_) => ("NetStream.Publish.BadName", "wrong server or stream key"),
 			Self::Codec(Kind::Sound, _) => ("NetStream.Publish.Rejected", "set the encoder's audio to AAC"),
 			Self::Codec(..) => ("NetStream.Publish.Rejected", "set the encoder's video to H.264"),
 			Self::NothingToShow(_) => ("NetStream.Publish.Rejected", "no key frame and no sound came"),
 			Self::Undecodable => ("NetStream.Publish.Rejected", "the video cannot be decoded"),
+			Self::Unproved => (
+				"NetStream.Publish.BadName",
+				"another publisher is live, and this machine is too busy to take over; try again",
+			),
 			Self::Silent(_) => ("NetStream.Publish.Rejected", "nothing came for too long"),
 			Self::Over => ("NetStream.Publish.Rejected", "the broadcast is over"),
 			Self::InOrder | Self::Lost | Self::Fault(_) | Self::Slow { .. } | Self::Crowded => return None,
@@ -220,9 +226,12 @@ impl fmt::Display for End {
 				})
 			},
 			Self::Undecodable => f.write_str("is refused: its pictures cannot be decoded"),
+			Self::Unproved => f.write_str(
+				"is refused: another one is live, and this machine was too busy to see whether it can take over",
+			),
 			Self::Busy => f.write_str("is refused: another one is live, and took over less than 30 s ago"),
 			Self::Overtaken => f.write_str("is replaced before it was live: another one with the stream key came"),
-			Self::WrongKey => f.write_str("is refused: wrong app or stream key"),
+			Self::WrongKey(advice) => write!(f, "is refused: wrong app or stream key: {advice}"),
 			Self::Slow { shook_hands: false } => f.write_str("is turned away: it did not say what it wants"),
 			Self::Slow { shook_hands: true } => f.write_str("is turned away: it shook hands and published nothing"),
 			Self::Crowded => f.write_str("is turned away: too many connections that do not publish"),

@@ -6,10 +6,11 @@
 use super::{
 	address::{Address, Lock},
 	event::Event,
-	policy::{Door, Id, Output, Proof},
+	policy::{Door, Id, Output, Proof, Verdict},
 };
 use bytes::{Bytes, BytesMut};
 use nix::errno::Errno;
+use rand::{rngs::StdRng, SeedableRng};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
 	collections::{HashMap, VecDeque},
@@ -69,8 +70,9 @@ pub struct ListenError {
 #[derive(Debug)]
 pub struct Listener {
 	addresses: Vec<SocketAddr>,
+	invitation: String,
 	events: mpsc::Receiver<Event>,
-	proofs: mpsc::Sender<(u64, bool)>,
+	proofs: mpsc::Sender<(u64, Verdict)>,
 }
 
 impl Listener {
@@ -80,15 +82,18 @@ impl Listener {
 			address: address.to_string(),
 			error,
 		})?;
-		let addresses = listeners
+		let addresses: Vec<SocketAddr> = listeners
 			.iter()
 			.filter_map(|listener| listener.local_addr().ok())
 			.collect();
+		let server = address.as_typed(addresses.first().map_or(address.port, SocketAddr::port));
+		let invitation = format!("{server}, stream key {}", lock.place());
+		let advice = format!("in OBS the server is {server}, the stream key stands {}", lock.place());
 		let (to_broadcast, events) = mpsc::channel(EVENTS);
 		let (proofs, proved) = mpsc::channel(1);
 		let (to_table, pieces) = mpsc::channel(PIECES);
 		let table = Table {
-			door: Door::new(lock, proof),
+			door: Door::new(lock, proof, advice, StdRng::from_entropy()),
 			to_table,
 			connections: HashMap::new(),
 			events: to_broadcast,
@@ -99,6 +104,7 @@ impl Listener {
 		tokio::spawn(table.run(listeners, pieces, proved));
 		Ok(Self {
 			addresses,
+			invitation,
 			events,
 			proofs,
 		})
@@ -107,6 +113,11 @@ impl Listener {
 	/// Where it listens.
 	pub fn addresses(&self) -> &[SocketAddr] {
 		&self.addresses
+	}
+
+	/// Where publishers come to, and where their key is found.
+	pub fn invitation(&self) -> &str {
+		&self.invitation
 	}
 
 	/// The next event; cancel safe. Who does not ask for it stops the publisher, and nobody else.
@@ -119,8 +130,8 @@ impl Listener {
 	}
 
 	/// The answer to [`Event::Asks`].
-	pub async fn proved(&self, publisher: u64, decodes: bool) {
-		let _ = self.proofs.send((publisher, decodes)).await;
+	pub async fn proved(&self, publisher: u64, verdict: Verdict) {
+		let _ = self.proofs.send((publisher, verdict)).await;
 	}
 }
 
@@ -192,7 +203,7 @@ impl Table {
 		mut self,
 		listeners: Vec<TcpListener>,
 		mut pieces: mpsc::Receiver<(Id, Piece)>,
-		mut proved: mpsc::Receiver<(u64, bool)>,
+		mut proved: mpsc::Receiver<(u64, Verdict)>,
 	) {
 		let (to_door, mut accepted) = mpsc::channel(1);
 		let mut acceptors = tokio::task::JoinSet::new();
@@ -214,11 +225,9 @@ impl Table {
 				Some((id, piece)) = pieces.recv() => self.piece(id, piece),
 				Some(arrival) = accepted.recv() => match arrival {
 					Arrival::Peer(stream, from) => self.connected(stream, from),
-					Arrival::NoFiles => {
-						self.door.make_room(Instant::now());
-					},
+					Arrival::NoFiles => self.door.make_room(Instant::now()),
 				},
-				Some((publisher, decodes)) = proved.recv() => self.door.proved(publisher, decodes, Instant::now()),
+				Some((publisher, verdict)) = proved.recv() => self.door.proved(publisher, verdict, Instant::now()),
 				() = sleep_until(deadline.into()) => self.door.tick(Instant::now()),
 			}
 			self.carry_out();

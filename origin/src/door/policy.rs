@@ -4,29 +4,33 @@
 //! stranger --publish with the key--> candidate --no holder, a silent one, or its own key frame--> holder
 //!    5 s for the handshake,              |                                                          |
 //!    10 s for publish;                   12 s for something to show                                 30 s of silence
-//!    oldest goes where it is full
+//!    one of its stage goes where that
+//!    is full (crowd)
 //! ```
 //!
 //! The *holder* is live. A *candidate* has the key and is accepted: what it sends is held back until it is live itself.
+//!
+//! Nobody is blamed for what this machine missed: time in which it slept counts for nobody, and before anybody is judged what came
+//! meanwhile is read.
 
 use super::{
 	address::Lock,
+	crowd::{room, victim, Member},
 	event::{Came, End, Event, Line, Sent, Sound, What},
 };
+use crate::bucket::Bucket;
 use bytes::Bytes;
 use clustercast_media::{
 	flv::{Content, Tag},
-	rtmp::{Event as Said, Metadata, Session},
+	rtmp::{Event as Said, Metadata, Progress, Session},
 };
+use rand::rngs::StdRng;
 use std::{
 	collections::{BTreeMap, VecDeque},
 	net::SocketAddr,
+	sync::Arc,
 	time::{Duration, Instant},
 };
-
-/// Most connections at a time. Where more come the oldest stranger goes: at 500 a second each has half a second, and a publisher
-/// needs three round trips. Each costs a file and at most 300 kB before it has shown the key.
-pub const MOST_CONNECTIONS: usize = 256;
 
 /// From connecting to the end of the handshake.
 pub const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
@@ -59,8 +63,15 @@ const MOST_HELD: usize = 8 * 1024 * 1024;
 /// Most tags likewise: sound and pictures of a few seconds.
 const MOST_HELD_TAGS: usize = 1024;
 
+/// Longest time between two ticks while anybody is there. With [`OVERSLEPT`] less than [`ALIVE`]: a pause of this machine that could
+/// make a peer look silent is noticed.
+const PULSE: Duration = Duration::from_millis(250);
+
 /// So much later than it was asked for, a tick says more of this machine than of its peers.
-const OVERSLEPT: Duration = Duration::from_secs(1);
+const OVERSLEPT: Duration = Duration::from_millis(250);
+
+/// For so long after that nobody is judged: what came meanwhile is still to be read.
+const MERCY: Duration = Duration::from_secs(1);
 
 /// Lines of one kind in a row; then one every [`LINE_PAUSE`].
 const LINES: u32 = 10;
@@ -81,6 +92,17 @@ pub enum Proof {
 	KeyFrame,
 	/// When [`Door::proved`] says so, asked by [`Event::Asks`].
 	Decoder,
+}
+
+/// Whether what a newcomer sent can be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+	/// Something came of it.
+	Decodes,
+	/// Nothing ever will.
+	Undecodable,
+	/// This machine could not find out: no fault of the newcomer's, and asked again.
+	Unknown,
 }
 
 /// What is to be done.
@@ -106,6 +128,9 @@ pub enum Output {
 pub struct Door {
 	lock: Lock,
 	proof: Proof,
+	/// What somebody with a wrong key has to do.
+	advice: Arc<str>,
+	chance: StdRng,
 	table: BTreeMap<Id, Connection>,
 	connections: u64,
 	publishers: u64,
@@ -113,8 +138,12 @@ pub struct Door {
 	candidate: Option<Id>,
 	/// When a living holder was last replaced.
 	replaced: Option<Instant>,
-	/// When [`tick`](Self::tick) was last asked for.
+	/// When [`tick`](Self::tick) was last asked for, until something comes.
 	planned: Option<Instant>,
+	/// When anything last came, or time passed.
+	awake: Option<Instant>,
+	/// Nobody is judged before.
+	mercy: Option<Instant>,
 	lines: Lines,
 	out: VecDeque<Output>,
 }
@@ -125,6 +154,9 @@ struct Connection {
 	session: Session,
 	/// It came, or has just stopped to publish.
 	since: Instant,
+	/// How far it has come, and when it came so far: among whom it stands as long as it is a stranger.
+	stage: Progress,
+	reached: Instant,
 	/// Last byte.
 	heard: Instant,
 	/// We do not read what it sends.
@@ -221,11 +253,13 @@ impl Publisher {
 }
 
 impl Door {
-	/// Opened by this lock's key.
-	pub fn new(lock: Lock, proof: Proof) -> Self {
+	/// Opened by this lock's key. `advice`: what somebody with a wrong one has to do.
+	pub fn new(lock: Lock, proof: Proof, advice: impl Into<Arc<str>>, chance: StdRng) -> Self {
 		Self {
 			lock,
 			proof,
+			advice: advice.into(),
+			chance,
 			table: BTreeMap::new(),
 			connections: 0,
 			publishers: 0,
@@ -233,6 +267,8 @@ impl Door {
 			candidate: None,
 			replaced: None,
 			planned: None,
+			awake: None,
+			mercy: None,
 			lines: Lines::default(),
 			out: VecDeque::new(),
 		}
@@ -245,7 +281,8 @@ impl Door {
 
 	/// Somebody connected.
 	pub fn connected(&mut self, from: SocketAddr, now: Instant) -> Id {
-		while self.table.len() >= MOST_CONNECTIONS && self.make_room(now) {}
+		self.wake(now);
+		self.make_room_among(Progress::Silent, now);
 		self.connections += 1;
 		let id = Id(self.connections);
 		self.table.insert(
@@ -254,6 +291,8 @@ impl Door {
 				from,
 				session: Session::default(),
 				since: now,
+				stage: Progress::Silent,
+				reached: now,
 				heard: now,
 				withheld: false,
 				publisher: None,
@@ -262,23 +301,54 @@ impl Door {
 		id
 	}
 
-	/// Sends the oldest stranger away. Whether there was one.
-	pub fn make_room(&mut self, now: Instant) -> bool {
+	/// Sends a stranger away, of those that have come least far: somebody waits for whom there is no file.
+	pub fn make_room(&mut self, now: Instant) {
+		let stages = [Progress::Silent, Progress::Greeted, Progress::Connected];
+		let _ = stages.into_iter().any(|stage| self.send_one_away(stage, now));
+	}
+
+	/// For one more at this stage, who is not there yet.
+	fn make_room_among(&mut self, stage: Progress, now: Instant) {
+		while self.strangers(stage).count() >= room(stage) && self.send_one_away(stage, now) {}
+	}
+
+	fn strangers(&self, stage: Progress) -> impl Iterator<Item = Member<Id>> + '_ {
 		let strangers = self
 			.table
 			.iter()
-			.filter(|(_, connection)| connection.publisher.is_none());
-		let oldest = strangers
-			.min_by_key(|(_, connection)| connection.since)
-			.map(|(id, _)| *id);
-		oldest.is_some_and(|id| {
-			self.end(id, End::Crowded, now);
-			true
+			.filter(move |(_, connection)| connection.publisher.is_none() && connection.stage == stage);
+		strangers.map(|(id, connection)| Member {
+			id: *id,
+			ip: connection.from.ip(),
+			since: connection.reached,
 		})
+	}
+
+	/// Whether there was one.
+	fn send_one_away(&mut self, stage: Progress, now: Instant) -> bool {
+		let strangers = self.strangers(stage).collect();
+		let victim = victim(strangers, &mut self.chance);
+		victim.map(|id| self.end(id, End::Crowded, now)).is_some()
+	}
+
+	/// A stranger that has come further stands among others who have.
+	fn advance(&mut self, id: Id, now: Instant) {
+		let advanced = |connection: &&Connection| {
+			connection.publisher.is_none() && connection.session.progress() > connection.stage
+		};
+		let Some(connection) = self.table.get(&id).filter(advanced) else {
+			return;
+		};
+		let stage = connection.session.progress();
+		self.make_room_among(stage, now);
+		if let Some(connection) = self.table.get_mut(&id) {
+			(connection.stage, connection.reached) = (stage, now);
+		}
 	}
 
 	/// Bytes of a peer.
 	pub fn received(&mut self, id: Id, mut bytes: &[u8], now: Instant) {
+		self.wake(now);
 		loop {
 			let Some(connection) = self.table.get_mut(&id) else {
 				return;
@@ -290,12 +360,14 @@ impl Door {
 				Err(error) => return self.end(id, End::Fault(error), now),
 			}
 		}
+		self.advance(id, now);
 		self.flush(id);
 		self.settle(now);
 	}
 
 	/// A peer's connection is closed, by itself or by its network.
 	pub fn closed(&mut self, id: Id, now: Instant) {
+		self.wake(now);
 		self.end(id, End::Lost, now);
 	}
 
@@ -320,7 +392,8 @@ impl Door {
 	}
 
 	/// The answer to [`Event::Asks`].
-	pub fn proved(&mut self, publisher: u64, decodes: bool, now: Instant) {
+	pub fn proved(&mut self, publisher: u64, verdict: Verdict, now: Instant) {
+		self.wake(now);
 		let asked = self.candidate.filter(|id| {
 			self.table[id]
 				.publisher
@@ -330,11 +403,12 @@ impl Door {
 		let Some(id) = asked else {
 			return;
 		};
-		if !decodes {
+		if verdict == Verdict::Undecodable {
 			return self.end(id, End::Undecodable, now);
 		}
 		if let Some(publisher) = self.publisher(id) {
-			publisher.proved = true;
+			publisher.proved = verdict == Verdict::Decodes;
+			publisher.asked = publisher.proved;
 		}
 		self.settle(now);
 	}
@@ -350,7 +424,7 @@ impl Door {
 
 	/// When [`tick`](Self::tick) is wanted.
 	pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
-		let connections = self.table.values().filter_map(Connection::deadline);
+		let connections = self.table.values().filter_map(|connection| self.judged(connection));
 		let holder = self.holder.and_then(|id| self.table.get(&id));
 		let candidate = self.candidate.and_then(|id| self.table.get(&id)?.publisher.as_ref());
 		let sound = |publisher: &Publisher| {
@@ -362,33 +436,22 @@ impl Door {
 		let waits = [
 			holder.and_then(|holder| sound(holder.publisher.as_ref()?)),
 			candidate.and_then(|candidate| sound(candidate)),
-			candidate.and(holder).map(|holder| holder.heard + ALIVE),
+			candidate
+				.and(holder)
+				.map(|holder| self.not_before(holder.heard + ALIVE)),
 			candidate.map(|candidate| candidate.since + PATIENCE),
 			candidate.and(self.replaced).map(|replaced| replaced + CALM),
 		];
 		let waits = waits.into_iter().flatten().filter(|at| *at > now);
-		self.planned = connections.chain(waits).min();
+		let pulse = (!self.table.is_empty()).then_some(now + PULSE);
+		self.planned = connections.chain(waits).chain(pulse).min();
 		self.planned
 	}
 
 	/// Time has passed.
 	pub fn tick(&mut self, now: Instant) {
-		if let Some(late) = self
-			.planned
-			.map(|planned| now.saturating_duration_since(planned))
-			.filter(|t| *t > OVERSLEPT)
-		{
-			// Stopped or overloaded: what peers sent meanwhile is still to be read.
-			for connection in self.table.values_mut() {
-				connection.since += late;
-				connection.heard += late;
-				if let Some(publisher) = &mut connection.publisher {
-					publisher.since += late;
-				}
-			}
-		}
-		self.planned = None;
-		let is_due = |connection: &Connection| connection.deadline().is_some_and(|deadline| deadline <= now);
+		self.wake(now);
+		let is_due = |connection: &Connection| self.judged(connection).is_some_and(|at| at <= now);
 		let due: Vec<Id> = self
 			.table
 			.iter()
@@ -405,11 +468,44 @@ impl Door {
 					shook_hands: connection.session.shook_hands(),
 				},
 				Some(publisher) if publisher.came => End::Silent(SILENCE_LIMIT),
+				Some(publisher) if publisher.shows(now) => End::Unproved,
 				Some(publisher) => End::NothingToShow(publisher.sent),
 			};
 			self.end(id, end, now);
 		}
 		self.settle(now);
+	}
+
+	/// Something comes, or time has passed: whether this machine was awake all the while. If not (stopped, suspended, overloaded), the
+	/// time counts for nobody.
+	fn wake(&mut self, now: Instant) {
+		let slept = self.planned.take().is_some_and(|planned| planned + OVERSLEPT < now);
+		let since = self.awake.replace(now).filter(|_| slept);
+		let Some(time) = since.map(|since| now.saturating_duration_since(since)) else {
+			return;
+		};
+		self.mercy = Some(now + MERCY);
+		for connection in self.table.values_mut() {
+			connection.since += time;
+			connection.heard += time;
+			if let Some(publisher) = &mut connection.publisher {
+				publisher.since += time;
+			}
+		}
+	}
+
+	fn not_before(&self, at: Instant) -> Instant {
+		self.mercy.map_or(at, |mercy| mercy.max(at))
+	}
+
+	/// When it has to be gone, unless something comes.
+	fn judged(&self, connection: &Connection) -> Option<Instant> {
+		connection.deadline().map(|at| self.not_before(at))
+	}
+
+	fn is_silent(&self, id: Id, now: Instant) -> bool {
+		let connection = &self.table[&id];
+		!connection.withheld && self.not_before(connection.heard + ALIVE) <= now
 	}
 
 	fn publisher(&mut self, id: Id) -> Option<&mut Publisher> {
@@ -420,7 +516,7 @@ impl Door {
 		match said {
 			Said::Publish { path, program } => {
 				if !self.lock.opens(&path) {
-					return self.end(id, End::WrongKey, now);
+					return self.end(id, End::WrongKey(self.advice.clone()), now);
 				}
 				self.publishers += 1;
 				if let Some(connection) = self.table.get_mut(&id) {
@@ -444,6 +540,8 @@ impl Door {
 				if let Some(connection) = self.table.get_mut(&id) {
 					connection.publisher = None;
 					connection.since = now;
+					// Of those that have connected it is the newest.
+					connection.stage = Progress::Silent;
 					let from = connection.from;
 					self.say_end(from, true, End::InOrder, now);
 				}
@@ -519,7 +617,7 @@ impl Door {
 		if let Some(id) = self.candidate {
 			match self.holder {
 				None => self.seat(id),
-				Some(holder) if self.table[&holder].is_silent(now) => {
+				Some(holder) if self.is_silent(holder, now) => {
 					self.end_without_settling(holder, End::TakenOver, now);
 					self.seat(id);
 				},
@@ -654,16 +752,15 @@ impl Connection {
 			Some(_) => (!self.withheld).then_some(self.heard + SILENCE_LIMIT),
 		}
 	}
-
-	fn is_silent(&self, now: Instant) -> bool {
-		!self.withheld && self.heard + ALIVE <= now
-	}
 }
 
 /// Keeps the log short whatever comes.
 #[derive(Debug, Default)]
 struct Lines {
 	publishers: Kind,
+	/// Of this machine: whoever sets up an encoder.
+	own_wrong_keys: Kind,
+	own_faults: Kind,
 	wrong_keys: Kind,
 	crowded: Kind,
 	strangers: Kind,
@@ -671,8 +768,7 @@ struct Lines {
 
 #[derive(Debug, Default)]
 struct Kind {
-	/// Since when, in pauses: a bucket that leaks one line a pause.
-	full: Option<Instant>,
+	bucket: Bucket,
 	unsaid: u32,
 }
 
@@ -680,8 +776,14 @@ impl Lines {
 	/// How many were not said before this one, or that this one is not to be said.
 	fn pass(&mut self, what: &What, now: Instant) -> Option<u32> {
 		match what {
-			What::Ended { known: false, end, .. } => match end {
-				End::WrongKey => self.wrong_keys.pass(1, STRANGERS_PAUSE, now),
+			What::Ended {
+				known: false,
+				end,
+				from,
+			} => match end {
+				End::WrongKey(_) if from.ip().is_loopback() => self.own_wrong_keys.pass(LINES, LINE_PAUSE, now),
+				End::Fault(_) if from.ip().is_loopback() => self.own_faults.pass(LINES, LINE_PAUSE, now),
+				End::WrongKey(_) => self.wrong_keys.pass(1, STRANGERS_PAUSE, now),
 				End::Crowded => self.crowded.pass(1, STRANGERS_PAUSE, now),
 				_ => self.strangers.pass(1, STRANGERS_PAUSE, now),
 			},
@@ -693,12 +795,10 @@ impl Lines {
 impl Kind {
 	/// At most `burst` at once, then one each `pause`.
 	fn pass(&mut self, burst: u32, pause: Duration, now: Instant) -> Option<u32> {
-		let full = self.full.filter(|full| *full > now).unwrap_or(now);
-		if full + pause > now + pause * burst {
+		if !self.bucket.pass(burst, pause, now) {
 			self.unsaid += 1;
 			return None;
 		}
-		self.full = Some(full + pause);
 		Some(std::mem::take(&mut self.unsaid))
 	}
 }

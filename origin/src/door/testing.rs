@@ -1,5 +1,6 @@
 //! A publisher's bytes, as OBS sends them, and as faulty ones do.
 
+use super::address::{Found, Place};
 use bytes::BytesMut;
 use clustercast_media::{
 	flv::{Kind, Tag},
@@ -21,8 +22,8 @@ impl Script {
 
 	/// All up to `publish`, of a path as OBS sends it.
 	pub fn publish(app: &str, name: &str) -> Self {
-		let connect = [("app", app), ("flashVer", "FMLE/3.0")];
-		Self(rtmp::Script::hello().connect(&connect))
+		Self::hello()
+			.connect(app)
 			.call("createStream", None)
 			.call("publish", Some(name))
 	}
@@ -34,6 +35,10 @@ impl Script {
 
 	pub fn message(self, kind: u8, stamp: u32, payload: &[u8]) -> Self {
 		Self(self.0.message(kind, stamp, payload))
+	}
+
+	pub fn connect(self, app: &str) -> Self {
+		Self(self.0.connect(&[("app", app), ("flashVer", "FMLE/3.0")]))
 	}
 
 	pub fn call(self, name: &str, argument: Option<&str>) -> Self {
@@ -90,6 +95,15 @@ impl Script {
 
 	pub fn bytes(&self) -> &[u8] {
 		self.0.bytes()
+	}
+}
+
+/// A key as it may have been found.
+pub fn found(key: &str) -> Found {
+	Found {
+		key: key.parse().unwrap(),
+		place: Place::File("origin/rtmp.key".into()),
+		made: false,
 	}
 }
 

@@ -14,13 +14,13 @@ fn key() -> KeyPair {
 	KeyPair::from_seed([1; 32])
 }
 
-async fn open(dir: &Path, input: decoder::Input, epoch: BlockNumber) -> Origin {
-	let config = Config {
+fn config(dir: &Path, input: Input) -> Config {
+	Config {
 		rpc: String::new(),
 		stream: STREAM,
 		signing_key: "unused".into(),
 		listen: "/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap(),
-		input: Input::Own(input),
+		input,
 		repeat: false,
 		stream_key_file: None,
 		ffmpeg: "ffmpeg".into(),
@@ -31,7 +31,11 @@ async fn open(dir: &Path, input: decoder::Input, epoch: BlockNumber) -> Origin {
 		open: true,
 		max_relayers: 4,
 		cache_bytes: 8_000_000,
-	};
+	}
+}
+
+async fn open(dir: &Path, input: decoder::Input, epoch: BlockNumber) -> Origin {
+	let config = config(dir, Input::Own(input));
 	let epochs: Epochs = Box::new(move || Box::pin(std::future::ready(Ok(epoch + 10))));
 	Origin::open(config, key(), GENESIS, epoch, "Film".into(), None, epochs)
 		.await
@@ -222,4 +226,31 @@ async fn a_clock_that_is_set_back_begins_another_epoch_of_which_nobody_refuses_a
 	assert_eq!(next.id().segment, last.id().segment + 1, "none is lost");
 	assert!(next.header().has(clustercast_primitives::window::flags::DISCONTINUITY));
 	assert_eq!(next.catalog().catalog.title.as_str(), "Film");
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_refused_before_anything_is_made() {
+	let dir = tempfile::tempdir().unwrap();
+	let refusal = async |config| match Origin::load(config).await {
+		Ok(_) => panic!("it starts"),
+		Err(error) => error.to_string(),
+	};
+	for input in ["rtmp://127.0.0.1:0/live", "test", "device:/dev/video0"] {
+		let repeated = Config {
+			repeat: true,
+			..config(dir.path(), input.parse().unwrap())
+		};
+		assert_eq!(refusal(repeated).await, "--repeat is for files");
+	}
+	let key = dir.path().join("wrong.key");
+	let mistyped = Config {
+		signing_key: key.clone(),
+		..config(dir.path(), "test".parse().unwrap())
+	};
+	let error = refusal(mistyped).await;
+	assert_eq!(
+		error,
+		format!("there is no file {}: name the one that mint was given", key.display())
+	);
+	assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);
 }

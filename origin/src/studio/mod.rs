@@ -14,11 +14,11 @@ mod wall;
 
 use crate::{
 	backoff::Backoff,
-	child::SpawnError,
+	child::{Child, SpawnError},
 	decoder::{self, Contents, Decoder, End, Output, StartError},
-	door::{policy::Proof, Address, AddressError, Event, ListenError, Listener, Lock},
+	door::{Address, AddressError, Event, ListenError, Listener, Lock, Proof, Verdict},
 	encoder::{self, slate::slate, Encoder, EncoderError, Window},
-	presence::{Presence, Show},
+	presence::{Presence, Show, SLATE},
 };
 use clustercast_media::{
 	flv::Tag,
@@ -31,17 +31,17 @@ use source::{Publisher, Source};
 use std::{
 	future::pending,
 	path::{Path, PathBuf},
+	process::Stdio,
 	str::FromStr,
 	time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
 	task::JoinSet,
-	time::{sleep_until, timeout, Instant},
+	time::{sleep_until, Instant},
 };
 use wall::Wall;
 
-/// How long a newcomer's first key frame may take to be decoded. A machine that is busy takes seconds to start FFmpeg, and "cannot
-/// be decoded" is not to be said of it; the door gives a newcomer 12 s.
+/// How long a newcomer's first key frame may take to be decoded: 0.2 s, or seconds on a busy machine.
 const PROOF_LIMIT: Duration = Duration::from_secs(10);
 
 /// Between two looks at what the input leaves out.
@@ -74,6 +74,13 @@ pub enum InputError {
 	/// Nothing at all.
 	#[error("empty")]
 	Empty,
+}
+
+impl Input {
+	/// Whether it can be played again and again.
+	pub fn is_file(&self) -> bool {
+		matches!(self, Self::Own(decoder::Input::File(_)))
+	}
 }
 
 impl FromStr for Input {
@@ -178,7 +185,8 @@ pub struct Studio {
 	leaving: Option<Feed>,
 	/// Names so far.
 	sources: u64,
-	proofs: JoinSet<(u64, bool)>,
+	/// One at a time.
+	proofs: JoinSet<(u64, Verdict)>,
 	/// Next look, next line of figures.
 	look: Instant,
 	figures: Instant,
@@ -208,9 +216,7 @@ impl Studio {
 			(Input::Door(address), lock) => {
 				let lock = lock.expect("whoever opens a door has its lock");
 				let listener = Listener::open(&address, lock, Proof::Decoder).await?;
-				for at in listener.addresses() {
-					tracing::info!("waiting for a publisher on {at}, app {:?}", address.app);
-				}
+				tracing::info!("waiting for a publisher at {}", listener.invitation());
 				(Inlet::Door(listener), None)
 			},
 			(Input::Own(input), _) => {
@@ -269,8 +275,8 @@ impl Studio {
 				output = next_of(&mut self.live) => self.output(output, true)?,
 				output = next_of(&mut self.leaving) => self.output(output, false)?,
 				Some(proof) = self.proofs.join_next() => {
-					if let (Ok((publisher, decodes)), Inlet::Door(door)) = (proof, &self.inlet) {
-						door.proved(publisher, decodes).await;
+					if let (Ok((publisher, verdict)), Inlet::Door(door)) = (proof, &self.inlet) {
+						door.proved(publisher, verdict).await;
 					}
 				},
 			}
@@ -327,8 +333,9 @@ impl Studio {
 			if drained && matches!(self.inlet, Inlet::Over) {
 				return self.finish();
 			}
-			if drained {
-				self.presence.left(now);
+			if drained && self.presence.left(now) {
+				let minutes = SLATE.as_secs() / 60;
+				tracing::info!("nobody publishes: viewers see the slate; the broadcast pauses in {minutes} minutes");
 			}
 			let Some(frame) = self.mixer.tick(now) else { return };
 			// Not as soon as somebody is there: a film would begin with the slate.
@@ -413,9 +420,11 @@ impl Studio {
 			},
 			Event::Asks { publisher, tags } => {
 				let ffmpeg = self.ffmpeg.clone();
+				// Of two newcomers the later one counts.
+				self.proofs.abort_all();
 				self.proofs.spawn(async move {
-					let decodes = timeout(PROOF_LIMIT, source::decodes(&ffmpeg, &tags)).await;
-					(publisher, decodes.unwrap_or(false))
+					let verdict = source::decodes(&ffmpeg, &tags, PROOF_LIMIT).await;
+					(publisher, verdict)
 				});
 			},
 		}
@@ -570,16 +579,10 @@ fn say(contents: Option<&Contents>) {
 }
 
 /// Whether the program is there: said before anything else is done.
-pub fn check(ffmpeg: &Path) -> Result<(), SpawnError> {
-	use std::process::{Command, Stdio};
-	let version = Command::new(ffmpeg).arg("-version").stdin(Stdio::null()).output();
-	version.map(drop).map_err(|error| match error.kind() {
-		std::io::ErrorKind::NotFound => SpawnError::NotInstalled(ffmpeg.into()),
-		_ => SpawnError::Io {
-			program: ffmpeg.into(),
-			error,
-		},
-	})
+pub async fn check(ffmpeg: &Path) -> Result<(), SpawnError> {
+	// What it says, and how it ends, is of no matter.
+	drop(Child::spawn(ffmpeg, ["-version"], Stdio::null())?.end().await);
+	Ok(())
 }
 
 #[cfg(test)]
@@ -606,6 +609,19 @@ mod tests {
 			"rtmp://host:99999/live/key".parse::<Input>(),
 			Err(InputError::Door(_))
 		));
+	}
+
+	#[tokio::test]
+	async fn stream_key_of_the_environment_does_not_reach_the_program_that_is_looked_at() {
+		use std::{env, fs, os::unix::fs::PermissionsExt};
+		let dir = tempfile::tempdir().unwrap();
+		let ffmpeg = dir.path().join("ffmpeg");
+		fs::write(&ffmpeg, "#!/bin/sh\nenv >\"$0.env\"\n").unwrap();
+		fs::set_permissions(&ffmpeg, fs::Permissions::from_mode(0o755)).unwrap();
+		env::set_var(crate::door::ENVIRONMENT, "hush");
+		check(&ffmpeg).await.unwrap();
+		let seen = fs::read_to_string(dir.path().join("ffmpeg.env")).unwrap();
+		assert!(seen.contains("PATH=") && !seen.contains("hush"), "{seen}");
 	}
 
 	#[tokio::test]

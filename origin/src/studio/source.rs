@@ -4,6 +4,7 @@
 use crate::{
 	child::SpawnError,
 	decoder::{Decoder, End, Output, Track},
+	door::Verdict,
 };
 use clustercast_media::{
 	flv::{Content, Kind, Tag},
@@ -11,6 +12,7 @@ use clustercast_media::{
 	timeline::{Notice, Timeline, Track as Which},
 };
 use std::{path::Path, time::Duration};
+use tokio::time::timeout;
 
 /// A publisher's axis is begun anew after so long: stamps of the decoders count milliseconds in 31 bits, 24 days.
 const RENEW: Duration = Duration::from_secs(12 * 24 * 3600);
@@ -62,6 +64,14 @@ impl Publisher {
 			captions: false,
 			picture_is_over: false,
 			sound_is_over: false,
+		}
+	}
+
+	/// The same with no filter that an FFmpeg may lack.
+	fn plain(ffmpeg: &Path) -> Self {
+		Self {
+			picture: Track::plain(ffmpeg),
+			..Self::new(ffmpeg)
 		}
 	}
 
@@ -147,22 +157,36 @@ impl Publisher {
 	}
 }
 
-/// Whether what a newcomer sent can be decoded: a picture comes of it, or sound where it sent no picture.
-pub async fn decodes(ffmpeg: &Path, tags: &[Tag]) -> bool {
-	let mut publisher = Publisher::new(ffmpeg);
+/// Whether what a newcomer sent can be decoded: a picture comes of it, or sound where it sent none that decoding can begin with.
+/// What takes longer than `limit`, or does not start, says something of this machine alone.
+pub async fn decodes(ffmpeg: &Path, tags: &[Tag], limit: Duration) -> Verdict {
+	let verdict = timeout(limit, async {
+		match decode(Publisher::new(ffmpeg), tags).await {
+			// Who is live is given a second try, too.
+			Verdict::Undecodable => decode(Publisher::plain(ffmpeg), tags).await,
+			verdict => verdict,
+		}
+	});
+	verdict.await.unwrap_or(Verdict::Unknown)
+}
+
+async fn decode(mut publisher: Publisher, tags: &[Tag]) -> Verdict {
 	for tag in tags {
 		if publisher.push(tag, Duration::ZERO).is_err() {
-			return false;
+			return Verdict::Unknown;
 		}
 	}
 	publisher.finish();
-	let wants_picture = tags.iter().any(|tag| tag.kind == Kind::Picture);
+	// A header alone is none: who is muted, or whose key frames are far apart, sends its first one later.
+	let wants_picture = tags
+		.iter()
+		.any(|tag| matches!(tag.content(), Ok(Content::Frame { key: true, .. })));
 	loop {
 		match publisher.next().await {
-			Output::Picture { .. } => return true,
-			Output::Sound { .. } if !wants_picture => return true,
+			Output::Picture { .. } => return Verdict::Decodes,
+			Output::Sound { .. } if !wants_picture => return Verdict::Decodes,
 			Output::Sound { .. } => {},
-			Output::End(_) => return false,
+			Output::End(_) => return Verdict::Undecodable,
 		}
 	}
 }
@@ -170,6 +194,8 @@ pub async fn decodes(ffmpeg: &Path, tags: &[Tag]) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use clustercast_media::flv::Reader;
+	use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 
 	#[test]
 	fn captions_in_a_publishers_pictures_are_noticed() {
@@ -185,5 +211,72 @@ mod tests {
 		};
 		assert!(push(&[sei, slice]));
 		assert!(!push(&[slice]));
+	}
+
+	/// How long anything may take on a busy machine.
+	const LIMIT: Duration = Duration::from_secs(60);
+
+	/// What a publisher sends in a second.
+	fn tags(options: &str) -> Vec<Tag> {
+		let made = Command::new("ffmpeg")
+			.args("-nostdin -loglevel error -f lavfi -i testsrc=s=320x180:r=30:d=1 -f lavfi -i sine=d=1".split(' '))
+			.args("-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 30 -c:a aac".split(' '))
+			.args(options.split_whitespace())
+			.args(["-f", "flv", "-"])
+			.output()
+			.unwrap();
+		assert!(made.status.success());
+		let (mut reader, mut input) = (Reader::new(1 << 24), &made.stdout[..]);
+		std::iter::from_fn(|| reader.read(&mut input).unwrap())
+			.filter(|tag| tag.kind != Kind::Script)
+			.collect()
+	}
+
+	async fn verdict(ffmpeg: impl AsRef<Path>, tags: &[Tag], limit: Duration) -> Verdict {
+		decodes(ffmpeg.as_ref(), tags, limit).await
+	}
+
+	#[tokio::test]
+	async fn newcomer_is_judged_by_what_it_sent() {
+		let all = tags("");
+		assert_eq!(verdict("ffmpeg", &all, LIMIT).await, Verdict::Decodes);
+		// Its picture is muted, or its first key frame is still to come: so far there is sound, and a header.
+		let is_header = |tag: &Tag| matches!(tag.content(), Ok(Content::PictureHeader(_)));
+		let muted: Vec<Tag> = all
+			.iter()
+			.filter(|tag| tag.kind == Kind::Sound || is_header(tag))
+			.cloned()
+			.collect();
+		assert!(muted.iter().any(is_header) && muted.len() > 20);
+		assert_eq!(verdict("ffmpeg", &muted, LIMIT).await, Verdict::Decodes);
+		// No picture comes of these, and the sound beside them is no excuse.
+		let mut broken = all;
+		for tag in broken
+			.iter_mut()
+			.filter(|tag| tag.kind == Kind::Picture && !is_header(tag))
+		{
+			let (head, data) = tag.body.split_at(5);
+			tag.body = [head, &vec![0xA5; data.len()]].concat().into();
+		}
+		assert_eq!(verdict("ffmpeg", &broken, LIMIT).await, Verdict::Undecodable);
+	}
+
+	/// A program of this name that is this script.
+	fn program(dir: &Path, script: &str) -> PathBuf {
+		let path = dir.join("ffmpeg");
+		fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+		fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+		path
+	}
+
+	#[tokio::test]
+	async fn newcomer_is_not_blamed_for_this_machine() {
+		let dir = tempfile::tempdir().unwrap();
+		let all = tags("-color_trc smpte2084");
+		assert_eq!(verdict("no-such-ffmpeg", &all, LIMIT).await, Verdict::Unknown);
+		let slow = program(dir.path(), "exec sleep 600");
+		assert_eq!(verdict(&slow, &all, Duration::from_millis(50)).await, Verdict::Unknown);
+		let poor = program(dir.path(), r#"case "$*" in *zscale*) exit 1;; esac; exec ffmpeg "$@""#);
+		assert_eq!(verdict(&poor, &all, LIMIT).await, Verdict::Decodes);
 	}
 }

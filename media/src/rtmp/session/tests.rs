@@ -105,6 +105,23 @@ fn publisher_is_answered_as_it_waits_for_it() {
 }
 
 #[test]
+fn progress_is_what_the_peer_has_said_so_far() {
+	let mut server = Server::default();
+	let mut said = BytesMut::new();
+	for (peer, progress) in [
+		(Peer(BytesMut::new()), Progress::Silent),
+		(Peer(Peer::new().0[..1536].into()), Progress::Silent),
+		(Peer(Peer::new().0[..1537].into()), Progress::Greeted),
+		(Peer::new(), Progress::Greeted),
+		(Peer::obs("live", "key"), Progress::Connected),
+	] {
+		server.feed(&peer.0[said.len()..]).unwrap();
+		said = peer.0;
+		assert_eq!(server.session.progress(), progress);
+	}
+}
+
+#[test]
 fn app_and_name_are_one_path_wherever_they_are_split() {
 	let path = |app: &str, name: &str| String::from_utf8(Server::of(&Peer::obs(app, name)).path()).unwrap();
 	assert_eq!(path("live", "a/b"), "live/a/b");

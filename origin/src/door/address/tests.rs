@@ -1,6 +1,7 @@
 //! Addresses and keys as people write them and as publishers send them.
 
 use super::*;
+use crate::door::testing::found;
 
 fn address(host: &str, port: u16, app: &str, key: Option<&str>) -> Result<Address, AddressError> {
 	Ok(Address {
@@ -89,17 +90,38 @@ fn refusal_names_the_reason_and_never_the_key() {
 fn nothing_that_is_printed_holds_the_key() {
 	let address: Address = "rtmp://[::]:1936/live/hush".parse().unwrap();
 	let key = address.key.clone().unwrap();
-	let lock = Lock::new("live", &key);
+	let found = found("hush");
+	let lock = Lock::new("live", &found);
 	let sources = Sources {
 		address: Some(key.clone()),
 		file: None,
 		environment: None,
 		store: Path::new("x"),
 	};
-	let printed = format!("{address} {address:?} {key:?} {lock:?} {sources:?}");
+	let server = address.as_typed(1936);
+	let printed = format!("{address} {address:?} {server} {key:?} {found:?} {lock:?} {sources:?}");
 	assert!(!printed.contains("hush"), "{printed}");
 	assert_eq!(address.to_string(), "rtmp://[::]:1936/live");
 	assert_eq!(key.reveal(), "hush");
+}
+
+#[test]
+fn server_is_said_as_it_is_typed() {
+	for (text, typed) in [
+		("rtmp://127.0.0.1:0/live/hush", "rtmp://127.0.0.1:1936/live"),
+		("rtmp://[::1]/live", "rtmp://[::1]:1936/live"),
+		("rtmp://studio.lan/app", "rtmp://studio.lan:1936/app"),
+		(
+			"rtmp://0.0.0.0/live",
+			"rtmp://127.0.0.1:1936/live (from elsewhere with this machine's address)",
+		),
+		(
+			"rtmp://[::]/live",
+			"rtmp://127.0.0.1:1936/live (from elsewhere with this machine's address)",
+		),
+	] {
+		assert_eq!(text.parse::<Address>().unwrap().as_typed(1936), typed);
+	}
 }
 
 #[test]
@@ -125,7 +147,7 @@ fn lock_opens_for_the_key_as_each_publisher_sends_it() {
 		("a/cam.mp4", "live/a", "mp4:cam.mp4"),
 		("key?token=1", "live", "key?token=1"),
 	] {
-		let lock = Lock::new("live", &StreamKey(key.into()));
+		let lock = Lock::new("live", &found(key));
 		assert!(lock.opens(&Presented::new(app, name)), "{key} as {app} {name}");
 		for (app, name) in [
 			("live", "other"),
@@ -138,7 +160,7 @@ fn lock_opens_for_the_key_as_each_publisher_sends_it() {
 			assert!(!lock.opens(&Presented::new(app, name)), "{key} as {app} {name}");
 		}
 	}
-	assert!(!Lock::new("live", &StreamKey(".flv".into())).opens(&Presented::new("live", "")));
+	assert!(!Lock::new("live", &found(".flv")).opens(&Presented::new("live", "")));
 }
 
 #[test]
@@ -151,21 +173,25 @@ fn key_is_made_once_stored_for_its_owner_alone_and_found_again() {
 		environment: None,
 		store: &store,
 	};
-	let (key, made) = sources().find().unwrap();
-	assert_eq!(made.as_deref(), Some(&*store));
-	assert_eq!(key.0.len(), MADE_KEY);
+	let made = sources().find().unwrap();
+	assert_eq!((&made.place, made.made), (&Place::File(store.clone()), true));
+	assert_eq!(made.key.0.len(), MADE_KEY);
 	assert_eq!(fs::metadata(&store).unwrap().permissions().mode() & 0o777, 0o600);
-	assert_eq!(sources().find().unwrap(), (key.clone(), None));
+	let again = |made: &Found| Found {
+		made: false,
+		..made.clone()
+	};
+	assert_eq!(sources().find().unwrap(), again(&made));
 	let file = dir.path().join("mine");
 	let with_file = || Sources {
 		file: Some(&file),
 		environment: Some("from-environment".into()),
 		..sources()
 	};
-	let (other, made) = with_file().find().unwrap();
-	assert_eq!(made.as_deref(), Some(&*file));
-	assert_ne!(other, key);
-	assert_eq!(with_file().find().unwrap(), (other, None));
+	let other = with_file().find().unwrap();
+	assert_eq!((&other.place, other.made), (&Place::File(file.clone()), true));
+	assert_ne!(other.key, made.key);
+	assert_eq!(with_file().find().unwrap(), again(&other));
 }
 
 #[test]
@@ -179,7 +205,10 @@ fn key_is_where_the_user_said_and_what_is_wrong_there_is_named() {
 			environment: environment.map(Into::into),
 			store: &store,
 		};
-		sources.find().map(|(key, _)| key.0).map_err(|error| error.to_string())
+		sources
+			.find()
+			.map(|found| found.key.0)
+			.map_err(|error| error.to_string())
 	};
 	assert_eq!(find(Some("a"), None, Some("e")), Ok("a".into()));
 	assert_eq!(find(None, None, Some("e")), Ok("e".into()));
