@@ -65,10 +65,7 @@ fn write(
 		TARGET.as_secs() + 1,
 		seconds(depth),
 	)?;
-	match timeline.is_finished() {
-		true => writeln!(out, "mediaPresentationDuration=\"{}\">", seconds(end_ms))?,
-		false => writeln!(out, "minimumUpdatePeriod=\"PT{}S\">", TARGET.as_secs())?,
-	}
+	writeln!(out, "minimumUpdatePeriod=\"PT{}S\">", TARGET.as_secs())?;
 	for listed in entries.chunk_by(|a, b| a.period.id == b.period.id) {
 		let period = &listed[0].period;
 		writeln!(
