@@ -101,7 +101,11 @@ mod tests {
 			("", 8080),
 		] {
 			let error = socket_address(text).unwrap_err();
-			assert_eq!(error, format!("expected ADDRESS:PORT, such as 127.0.0.1:{port}"), "{text}");
+			assert_eq!(
+				error,
+				format!("expected ADDRESS:PORT, such as 127.0.0.1:{port}"),
+				"{text}"
+			);
 		}
 		assert_eq!(socket_address("[::1]:8080"), Ok("[::1]:8080".parse().unwrap()));
 	}

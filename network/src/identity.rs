@@ -180,7 +180,10 @@ mod tests {
 			"/",
 		] {
 			let refused = Address::new(address, &key);
-			assert!(matches!(refused, Err(AddressError::NotQuic(_))), "{address}: {refused:?}");
+			assert!(
+				matches!(refused, Err(AddressError::NotQuic(_))),
+				"{address}: {refused:?}"
+			);
 		}
 		assert!(Address::new("/ip6/::1/udp/4001/quic-v1", &key).is_ok());
 	}

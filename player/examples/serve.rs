@@ -19,11 +19,11 @@
 
 use anyhow::Context;
 use bytes::Bytes;
+use clustercast_cli::http::Limits;
 use clustercast_media::{
 	copy::{Copy, Step},
 	fragment::{self, Fragment, Layout, Run},
 };
-use clustercast_cli::http::Limits;
 use clustercast_player::{
 	hls::{Hls, Options},
 	origins::Origins,

@@ -25,7 +25,7 @@ pub fn manifest(timeline: &Timeline, now_ms: u64, time: &str) -> Option<String> 
 	let newest = entries.last()?;
 	let mut text = String::with_capacity(1_024 + entries.len() * 192);
 	let end_ms = newest.start_ms.saturating_add(millis(newest));
-	write(timeline, &entries, (now_ms, end_ms), time, &mut text).expect("writing to a String does not fail");
+	write(&entries, (now_ms, end_ms), time, &mut text).expect("writing to a String does not fail");
 	Some(text)
 }
 
@@ -44,13 +44,7 @@ fn millis(entry: &Entry) -> u64 {
 	u64::try_from(entry.duration.as_millis()).unwrap_or_default()
 }
 
-fn write(
-	timeline: &Timeline,
-	entries: &[&Entry],
-	(now_ms, end_ms): (u64, u64),
-	time: &str,
-	out: &mut String,
-) -> Result {
+fn write(entries: &[&Entry], (now_ms, end_ms): (u64, u64), time: &str, out: &mut String) -> Result {
 	let seconds = |ms: u64| format!("PT{}.{:03}S", ms / 1_000, ms % 1_000);
 	let depth = depth_ms(entries, end_ms);
 	write!(

@@ -422,7 +422,7 @@ mod tests {
 	}
 
 	fn plan(account: &ViewerAccount) -> Plan {
-		Plan::new(account, Some(&KEY), WANTED, NOW, &CONSTANTS).unwrap()
+		Plan::new(&PAYER, account, Some(&KEY), WANTED, NOW, &CONSTANTS).unwrap()
 	}
 
 	#[test]
@@ -474,7 +474,14 @@ mod tests {
 			(USDC, least - 1, false),
 			(0, 0, false),
 		] {
-			let plan = Plan::new(&PAYER, &account(0, vec![]), None, Wanted { deposit, limit }, NOW, &CONSTANTS);
+			let plan = Plan::new(
+				&PAYER,
+				&account(0, vec![]),
+				None,
+				Wanted { deposit, limit },
+				NOW,
+				&CONSTANTS,
+			);
 			assert_eq!(plan.is_ok(), good, "{plan:?}");
 		}
 	}
@@ -568,8 +575,13 @@ mod tests {
 			free: 0,
 			..account(0, vec![])
 		};
-		let said = Plan::new(&PAYER, &none, None, modest, NOW, &CONSTANTS).unwrap_err().to_string();
-		assert!(said.ends_with("has 0 USDC; needed are 1.01 and a fee below a cent: send it there"), "{said}");
+		let said = Plan::new(&PAYER, &none, None, modest, NOW, &CONSTANTS)
+			.unwrap_err()
+			.to_string();
+		assert!(
+			said.ends_with("has 0 USDC; needed are 1.01 and a fee below a cent: send it there"),
+			"{said}"
+		);
 		let greedy = Wanted {
 			deposit: 51 * USDC,
 			..WANTED

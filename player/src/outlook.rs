@@ -146,7 +146,11 @@ mod tests {
 		assert_eq!(play.said(&[0, 10, 11]), [Connecting, Connecting, Unreachable]);
 		play.lost(15);
 		play.silence(Silence::None, false, 16);
-		assert_eq!(play.said(&[16]), [Unreachable], "it is there, and has said nothing of the broadcast");
+		assert_eq!(
+			play.said(&[16]),
+			[Unreachable],
+			"it is there, and has said nothing of the broadcast"
+		);
 	}
 
 	#[test]

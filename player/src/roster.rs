@@ -107,11 +107,16 @@ impl Relayer {
 
 /// Why none of these can be watched from, if none can: how many there are, and what is wrong with them.
 pub fn nobody(registered: &[RelayerInfo], max_price_per_gb: u64) -> Option<String> {
-	if registered.iter().any(|info| Relayer::registered(info, max_price_per_gb).is_some()) {
+	if registered
+		.iter()
+		.any(|info| Relayer::registered(info, max_price_per_gb).is_some())
+	{
 		return None;
 	}
 	let (leaving, staying): (Vec<_>, Vec<_>) = registered.iter().partition(|info| info.unbonds_at.is_some());
-	let (dear, lost): (Vec<_>, Vec<_>) = staying.into_iter().partition(|info| info.price_per_gb > max_price_per_gb);
+	let (dear, lost): (Vec<_>, Vec<_>) = staying
+		.into_iter()
+		.partition(|info| info.price_per_gb > max_price_per_gb);
 	let mut why = Vec::new();
 	if let Some(cheapest) = dear.iter().map(|info| info.price_per_gb).min() {
 		let count = dear.len();
@@ -127,7 +132,10 @@ pub fn nobody(registered: &[RelayerInfo], max_price_per_gb: u64) -> Option<Strin
 	}
 	Some(match registered.len() {
 		0 => "there is nobody to watch from: no relayer is registered".into(),
-		all => format!("there is nobody to watch from: relayers registered {all}, of which {}", why.join(", ")),
+		all => format!(
+			"there is nobody to watch from: relayers registered {all}, of which {}",
+			why.join(", ")
+		),
 	})
 }
 

@@ -124,7 +124,10 @@ async fn who_holds_the_places_keeps_nobody_out() {
 		holders.push(holder);
 	}
 	for _ in 0..10 {
-		assert!(ask(address, "/").await.unwrap().ends_with("here"), "somebody else is kept out");
+		assert!(
+			ask(address, "/").await.unwrap().ends_with("here"),
+			"somebody else is kept out"
+		);
 		for holder in &mut holders {
 			// It is not told where it was put out.
 			let _ = ask_on(holder).await;

@@ -339,7 +339,10 @@ async fn what_the_other_has_is_not_sent_again() {
 			let asked = [("If-None-Match", known), ("Range", "bytes=0-9")];
 			let answer = ask(&hls, "GET", &path, &asked).await;
 			assert_eq!((answer.status, answer.body.len()), (304, 0), "{known}");
-			assert_eq!((answer.header("etag"), answer.header("cache-control")), (tag.as_str(), FOREVER));
+			assert_eq!(
+				(answer.header("etag"), answer.header("cache-control")),
+				(tag.as_str(), FOREVER)
+			);
 		}
 		let other = ask(&hls, "GET", &path, &[("If-None-Match", "\"another\"")]).await;
 		assert_eq!(other.status, 200);
@@ -436,7 +439,10 @@ async fn state_and_title_are_there_before_the_first_window_and_follow_it() {
 	let hls = bind(titled).await;
 	let told = async || serde_json::from_str::<serde_json::Value>(&get(&hls, "/state.json").await.text()).unwrap();
 	let before = told().await;
-	assert_eq!((&before["state"], &before["title"]), (&"connecting".into(), &"By the chain".into()));
+	assert_eq!(
+		(&before["state"], &before["title"]),
+		(&"connecting".into(), &"By the chain".into())
+	);
 	assert_eq!(before["sinceMs"], serde_json::Value::Null);
 	let mut outlook = Outlook::default();
 	outlook.silence(Silence::Pause, false, Instant::now());
@@ -444,7 +450,11 @@ async fn state_and_title_are_there_before_the_first_window_and_follow_it() {
 	assert_eq!(told().await["state"], "waiting");
 	hls.push(&studio(1, 9, 0).next());
 	let live = told().await;
-	assert_eq!((&live["state"], &live["title"]), (&"live".into(), &"By the chain".into()), "a catalog without one");
+	assert_eq!(
+		(&live["state"], &live["title"]),
+		(&"live".into(), &"By the chain".into()),
+		"a catalog without one"
+	);
 	hls.push(&Clip::new(SOUND, 1).all()[0]);
 	assert_eq!(told().await["title"], "A \"title\" & more");
 }

@@ -478,7 +478,10 @@ async fn relayer_that_stalls_or_leaves_is_replaced_and_not_blacklisted() {
 	for (trick, reason) in [
 		(Trick::Stall, "stalled"),
 		(Trick::End(EndReason::ShuttingDown), "it is shutting down"),
-		(Trick::End(EndReason::WindowGone), "it does not have the next window any more"),
+		(
+			Trick::End(EndReason::WindowGone),
+			"it does not have the next window any more",
+		),
 	] {
 		let (test, figures) = fail_over(trick).await;
 		assert!(figures.faults.is_empty() && figures.rejected_bytes == 0, "{trick:?}");

@@ -128,7 +128,11 @@ impl Broadcaster {
 /// Waits until so many windows have arrived.
 async fn written(seen: &PathBuf, windows: usize) {
 	let there = async {
-		while tokio::fs::read_to_string(seen).await.map_or(0, |log| log.lines().count()) < windows {
+		while tokio::fs::read_to_string(seen)
+			.await
+			.map_or(0, |log| log.lines().count())
+			< windows
+		{
 			tokio::time::sleep(Duration::from_millis(20)).await;
 		}
 	};
@@ -285,8 +289,15 @@ async fn says(hls: std::net::SocketAddr, word: &str) {
 /// With an address to serve at; which one.
 async fn serving() -> (Test, std::net::SocketAddr) {
 	let mut test = Test::new().await;
-	let hls = Hls::bind(hls::Options::at("127.0.0.1:0".parse().unwrap())).await.unwrap();
-	let address = hls.url().trim_start_matches("http://").trim_end_matches("/index.m3u8").parse().unwrap();
+	let hls = Hls::bind(hls::Options::at("127.0.0.1:0".parse().unwrap()))
+		.await
+		.unwrap();
+	let address = hls
+		.url()
+		.trim_start_matches("http://")
+		.trim_end_matches("/index.m3u8")
+		.parse()
+		.unwrap();
 	test.viewing.sinks = Sinks::open(None, Some(&test.seen), Some(hls)).await.unwrap();
 	(test, address)
 }
