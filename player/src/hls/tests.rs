@@ -371,7 +371,7 @@ async fn before_the_first_window_there_is_an_answer_within_a_players_patience() 
 	};
 	let hls = hls().await;
 	let state = get(&hls, "/state.json").await.text();
-	assert!(state.contains("\"state\":\"waiting\""), "{state}");
+	assert!(state.contains("\"state\":\"connecting\""), "{state}");
 	let began = Instant::now();
 	let answer = get(&hls, "/index.m3u8").await;
 	assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
