@@ -47,7 +47,7 @@ pub struct Settings {
 	#[serde(skip_serializing_if = "std::ops::Not::not")]
 	pub all: bool,
 	/// Serve Prometheus metrics at this address, for example 127.0.0.1:9617 [default: off]
-	#[arg(long, value_name = "IP:PORT", env = "CLUSTERCAST_BRIDGE_METRICS")]
+	#[arg(long, value_name = "IP:PORT", env = "CLUSTERCAST_BRIDGE_METRICS", value_parser = clustercast_cli::socket_address)]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub metrics: Option<SocketAddr>,
 }

@@ -4,12 +4,14 @@
 //! [`DOCS`] in its environment a program writes its manual pages and completions instead.
 
 mod documents;
+pub mod http;
 pub mod metrics;
 pub mod seldom;
 
 use clap::Parser;
 use std::{
 	io::{self, IsTerminal},
+	net::SocketAddr,
 	process::ExitCode,
 };
 use tracing_subscriber::{fmt::MakeWriter, EnvFilter};
@@ -34,6 +36,17 @@ where
 		.with_ansi(io::stderr().is_terminal())
 		.with_writer(writer)
 		.init();
+}
+
+/// Where a server of ours is to listen, of a flag's value.
+///
+/// # Errors
+/// How it is written; with the port, where one is there.
+pub fn socket_address(text: &str) -> Result<SocketAddr, String> {
+	text.parse().map_err(|_| {
+		let port = text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+		format!("expected ADDRESS:PORT, such as 127.0.0.1:{}", port.unwrap_or(8080))
+	})
 }
 
 /// First line of a program that listens: where it is reached, the most useful address first.
@@ -74,6 +87,27 @@ mod tests {
 	fn first_line_has_the_best_address_and_all() {
 		let line: serde_json::Value = serde_json::from_str(&listening(&["a", "b"])).unwrap();
 		assert_eq!(line, serde_json::json!({ "listening": "a", "addresses": ["a", "b"] }));
+	}
+
+	#[test]
+	fn address_that_is_none_is_shown_how_it_is_written() {
+		for (text, port) in [
+			("8080", 8080),
+			("localhost:9000", 9000),
+			(":81", 81),
+			("::1:82", 82),
+			("127.0.0.1", 8080),
+			("example.org:http", 8080),
+			("", 8080),
+		] {
+			let error = socket_address(text).unwrap_err();
+			assert_eq!(
+				error,
+				format!("expected ADDRESS:PORT, such as 127.0.0.1:{port}"),
+				"{text}"
+			);
+		}
+		assert_eq!(socket_address("[::1]:8080"), Ok("[::1]:8080".parse().unwrap()));
 	}
 
 	#[test]

@@ -29,6 +29,9 @@ pub enum AddressError {
 	/// Another peer than the one asked for.
 	#[error("the address names another peer than expected")]
 	OtherPeer,
+	/// A name, or another way than QUIC: nothing that we could connect to.
+	#[error("{0}: peers are reached at IP addresses over QUIC alone: /ip4/ADDRESS/udp/PORT/quic-v1")]
+	NotQuic(Multiaddr),
 }
 
 /// Peer id of an Ed25519 key. Fails only for bytes that are no point of the curve.
@@ -92,11 +95,18 @@ impl Address {
 
 fn split(address: &str) -> Result<(Multiaddr, Option<PeerId>), AddressError> {
 	let mut transport: Multiaddr = address.parse().map_err(|e| AddressError::Malformed(format!("{e}")))?;
-	let Some(Protocol::P2p(peer)) = transport.iter().last() else {
-		return Ok((transport, None));
+	let peer = match transport.iter().last() {
+		Some(Protocol::P2p(peer)) => Some(peer),
+		_ => None,
 	};
-	transport.pop();
-	Ok((transport, Some(peer)))
+	if peer.is_some() {
+		transport.pop();
+	}
+	let parts: Vec<Protocol> = transport.iter().collect();
+	match parts[..] {
+		[Protocol::Ip4(_) | Protocol::Ip6(_), Protocol::Udp(_), Protocol::QuicV1] => Ok((transport, peer)),
+		_ => Err(AddressError::NotQuic(transport)),
+	}
 }
 
 impl FromStr for Address {
@@ -155,5 +165,26 @@ mod tests {
 		assert_eq!(Address::new(&address.to_string(), &other), Err(AddressError::OtherPeer));
 		assert_eq!(bare.parse::<Address>(), Err(AddressError::NoPeer));
 		assert!(matches!("nonsense".parse::<Address>(), Err(AddressError::Malformed(_))));
+	}
+
+	#[test]
+	fn what_cannot_be_connected_to_is_no_address() {
+		let key = KeyPair::from_seed([7; 32]).public();
+		for address in [
+			"/dns4/relayer.example/udp/4001/quic-v1",
+			"/dns/relayer.example/udp/4001/quic-v1",
+			"/ip4/127.0.0.1/tcp/4001",
+			"/ip4/127.0.0.1/udp/4001",
+			"/ip4/127.0.0.1/udp/4001/quic-v1/webtransport",
+			"/ip4/127.0.0.1",
+			"/",
+		] {
+			let refused = Address::new(address, &key);
+			assert!(
+				matches!(refused, Err(AddressError::NotQuic(_))),
+				"{address}: {refused:?}"
+			);
+		}
+		assert!(Address::new("/ip6/::1/udp/4001/quic-v1", &key).is_ok());
 	}
 }

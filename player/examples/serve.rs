@@ -15,23 +15,23 @@
 //! | `epoch` | another run of the broadcast; media times begin anew |
 //! | `stream N` | another stream on the same port, with a state of its own |
 //! | `long SECONDS` | one window of so many seconds |
-//! | `finish` | the broadcast is over |
+//! | `finish` | the broadcast is over; `epoch` and `go` begin another |
+//! | `lose` | no relayer brings it any more; `go` has one again |
 
 use anyhow::Context;
 use bytes::Bytes;
+use clustercast_cli::http::Limits;
 use clustercast_media::{
 	copy::{Copy, Step},
 	fragment::{self, Fragment, Layout, Run},
 };
 use clustercast_player::{
 	hls::{Hls, Options},
-	http::Limits,
 	origins::Origins,
+	outlook::Outlook,
 };
-use clustercast_primitives::{
-	catalog::Track, crypto::KeyPair, status::State, text::Text, window::flags, Hash, StreamId,
-};
-use clustercast_protocol::{Broadcast, Timing};
+use clustercast_primitives::{catalog::Track, crypto::KeyPair, text::Text, window::flags, Hash, StreamId};
+use clustercast_protocol::{Broadcast, Silence, Timing};
 use clustercast_testing::clip::Clip;
 use std::{
 	collections::BTreeMap,
@@ -42,6 +42,7 @@ use std::{
 use tokio::time::{sleep, sleep_until, Instant};
 
 const WINDOW: Duration = Duration::from_secs(2);
+const TITLE: &str = "Harbour, live";
 
 /// A loop of windows that FFmpeg made.
 struct Source {
@@ -181,7 +182,7 @@ impl Studio {
 
 fn broadcast(stream: u64, epoch: u32, segment: u64) -> Broadcast {
 	let key = KeyPair::from_seed([1; 32]);
-	let title = Text::try_from("Harbour, live").unwrap_or_default();
+	let title = Text::try_from(TITLE).unwrap_or_default();
 	Broadcast::begin(key, Hash([2; 32]), StreamId(stream), epoch, Hash([0; 32]), segment).titled(title)
 }
 
@@ -212,9 +213,20 @@ async fn main() -> anyhow::Result<()> {
 		address,
 		origins,
 		place,
+		title: TITLE.into(),
 		limits: Limits::default(),
 	};
 	let mut hls = Some(Hls::bind(options.clone()).await?);
+	let mut outlook = Outlook::default();
+	let note = |hls: &Option<Hls>, outlook: &mut Outlook, silence, since: Instant| {
+		outlook.silence(silence, false, since.into_std());
+		if let Some(hls) = hls {
+			hls.note(*outlook);
+		}
+	};
+	if wait {
+		note(&hls, &mut outlook, Silence::Pause, Instant::now());
+	}
 	let url = hls.as_ref().map(Hls::url).unwrap_or_default();
 	options.address = url
 		.trim_start_matches("http://")
@@ -248,7 +260,10 @@ async fn main() -> anyhow::Result<()> {
 				match &hls {
 					_ if missed > 0 => missed -= 1,
 					Some(_) if Instant::now() < stalled_until => late.push(window),
-					Some(hls) => late.drain(..).chain([window]).for_each(|window| hls.push(&window)),
+					Some(hls) => {
+						late.drain(..).chain([window]).for_each(|window| hls.push(&window));
+						outlook.window(Instant::now().into_std());
+					},
 					None => lost += span,
 				}
 			},
@@ -267,9 +282,7 @@ async fn main() -> anyhow::Result<()> {
 					"stall" => stalled_until = Instant::now() + seconds()?,
 					"miss" => missed = value.parse()?,
 					"pause" => {
-						if let Some(hls) = &hls {
-							hls.note(State::Idle);
-						}
+						note(&hls, &mut outlook, Silence::Pause, Instant::now());
 						studio.restarted = true;
 						next += seconds()?;
 					},
@@ -287,9 +300,11 @@ async fn main() -> anyhow::Result<()> {
 						next += WINDOW * (length - 1);
 					},
 					"finish" => {
-						if let Some(hls) = &hls {
-							hls.finish();
-						}
+						note(&hls, &mut outlook, Silence::Over, Instant::now());
+						wait = true;
+					},
+					"lose" => {
+						note(&hls, &mut outlook, Silence::None, Instant::now());
 						wait = true;
 					},
 					_ => anyhow::bail!("unknown command: {line}"),

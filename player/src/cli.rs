@@ -238,6 +238,29 @@ mod tests {
 	}
 
 	#[test]
+	fn address_to_serve_at_is_shown_how_it_is_written() {
+		for address in ["8080", "localhost:8080"] {
+			let args = [
+				"player",
+				"watch",
+				"--stream",
+				"1",
+				"--account",
+				"//Bob",
+				"--state",
+				"s",
+				"--hls",
+				address,
+			];
+			let error = Cli::try_parse_from(args).unwrap_err().to_string();
+			assert!(
+				error.contains("expected ADDRESS:PORT, such as 127.0.0.1:8080"),
+				"{error}"
+			);
+		}
+	}
+
+	#[test]
 	fn watch_has_the_documented_defaults() {
 		let args = ["player", "watch", "--stream", "1", "--account", "//Bob", "--state", "s"];
 		let Command::Watch(config) = Cli::try_parse_from(args).unwrap().command else {

@@ -27,7 +27,7 @@ pub fn manifest(timeline: &Timeline, now_ms: u64, came_ms: u64, time: &str) -> O
 	let mut text = String::with_capacity(1_024 + entries.len() * 192);
 	let end_ms = newest.shown_ms().saturating_add(millis(newest));
 	let took_ms = came_ms.saturating_sub(newest.start_ms.saturating_add(millis(newest)));
-	write(timeline, &entries, (now_ms, end_ms, took_ms), time, &mut text).expect("writing to a String does not fail");
+	write(&entries, (now_ms, end_ms, took_ms), time, &mut text).expect("writing to a String does not fail");
 	Some(text)
 }
 
@@ -55,7 +55,6 @@ fn millis(entry: &Entry) -> u64 {
 }
 
 fn write(
-	timeline: &Timeline,
 	entries: &[&Entry],
 	(now_ms, end_ms, took_ms): (u64, u64, u64),
 	time: &str,
@@ -79,10 +78,7 @@ fn write(
 		seconds(depth),
 		seconds(DELAY_S * 1_000 + took_ms),
 	)?;
-	match timeline.is_finished() {
-		true => writeln!(out, "mediaPresentationDuration=\"{}\">", seconds(end_ms))?,
-		false => writeln!(out, "minimumUpdatePeriod=\"PT{}S\">", TARGET.as_secs())?,
-	}
+	writeln!(out, "minimumUpdatePeriod=\"PT{}S\">", TARGET.as_secs())?;
 	for listed in entries.chunk_by(|a, b| a.period.id == b.period.id) {
 		let period = &listed[0].period;
 		writeln!(

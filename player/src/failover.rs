@@ -1,7 +1,7 @@
 //! The loop from one relayer to the next, until the run is over.
 
 use crate::{
-	roster::{Next, Relayer, Roster},
+	roster::{self, Next, Relayer, Roster},
 	subscription::{ChainView, Viewing},
 	summary::Ended,
 };
@@ -12,15 +12,21 @@ use std::time::{Duration, Instant};
 /// How often the registry is read again while there is nobody to watch from.
 const REGISTRY_PAUSE: Duration = Duration::from_secs(10);
 
+/// How often relayers are asked for the next broadcast: they keep nobody who waits for it, and a connection each is what asking
+/// costs them.
+const BETWEEN_BROADCASTS: Duration = Duration::from_secs(10);
+
 impl<C: ChainView> Viewing<C> {
-	/// Watches from the relayers given, or from the registry when none are. Errors are our own: a spent
-	/// budget, a registry that cannot be read to begin with.
+	/// Watches from the relayers given, or from the registry when none are; over the end of a broadcast, too, where others are
+	/// served or none was watched yet. Errors are our own: a spent budget, a registry that cannot be read to begin with.
 	pub async fn watch(&mut self, mut roster: Roster) -> anyhow::Result<Ended> {
 		let started = Instant::now();
 		let by_hand = !roster.is_empty();
+		let (mut told_end, mut told_nobody) = (false, None);
+		self.begin_looking();
 		match by_hand {
 			true => roster.identify(&self.registered().await?),
-			false => self.read_registry(&mut roster).await?,
+			false => self.read_registry(&mut roster, &mut told_nobody).await?,
 		}
 		loop {
 			if let Some(ended) = self.ended() {
@@ -33,6 +39,7 @@ impl<C: ChainView> Viewing<C> {
 					if let Some(delay) = self.sinks.delay().filter(|_| attempt.served) {
 						roster.measured(&relayer.key, delay);
 					}
+					told_end &= !attempt.served;
 					if !by_hand {
 						self.rank(&mut roster);
 					}
@@ -41,18 +48,36 @@ impl<C: ChainView> Viewing<C> {
 					}
 				},
 				Next::GoLive => self.go_live(),
-				Next::Finished => return Ok(Ended::Finished),
+				Next::Finished if self.has_watched() && !self.sinks.serves_hls() => {
+					tracing::info!("the broadcast is over");
+					return Ok(Ended::Finished);
+				},
+				Next::Finished => {
+					let waits = match self.has_watched() {
+						true => "the broadcast is over; waiting for the next one",
+						false => "the last broadcast is over; waiting for the next one",
+					};
+					if !std::mem::replace(&mut told_end, true) {
+						tracing::info!("{waits}");
+					}
+					self.status.show(waits);
+					self.pause(BETWEEN_BROADCASTS).await;
+					if !by_hand {
+						self.read_registry_again(&mut roster, &mut told_nobody).await;
+					}
+					roster.ask_again();
+				},
 				Next::Wait(rest) if by_hand => self.pause(rest).await,
 				Next::Wait(rest) => {
 					self.pause(rest.min(REGISTRY_PAUSE)).await;
-					self.read_registry_again(&mut roster).await;
+					self.read_registry_again(&mut roster, &mut told_nobody).await;
 				},
 				Next::Nobody if by_hand => return Ok(Ended::NoRelayerLeft),
 				Next::Nobody => {
-					self.read_registry_again(&mut roster).await;
+					self.read_registry_again(&mut roster, &mut told_nobody).await;
 					match roster.next(started.elapsed()) {
 						Next::Nobody if roster.is_empty() => {
-							self.status.show("no relayer is registered that could be watched from");
+							self.status.show("there is no relayer to watch from");
 							self.pause(REGISTRY_PAUSE).await;
 						},
 						Next::Nobody => return Ok(Ended::NoRelayerLeft),
@@ -63,9 +88,15 @@ impl<C: ChainView> Viewing<C> {
 		}
 	}
 
-	async fn read_registry(&self, roster: &mut Roster) -> anyhow::Result<()> {
+	/// `told`: why there was nobody, as it was told last.
+	async fn read_registry(&self, roster: &mut Roster, told: &mut Option<String>) -> anyhow::Result<()> {
 		let relayers = self.registered().await?;
 		let max_price = self.limits.max_price_per_gb;
+		let nobody = roster::nobody(&relayers, max_price);
+		if let Some(why) = nobody.as_ref().filter(|_| *told != nobody) {
+			tracing::warn!("{why}");
+		}
+		*told = nobody;
 		roster.add(relayers.iter().filter_map(|info| Relayer::registered(info, max_price)));
 		self.rank(roster);
 		Ok(())
@@ -79,8 +110,8 @@ impl<C: ChainView> Viewing<C> {
 		roster.rank(self.limits.max_price_per_gb, rand::random());
 	}
 
-	async fn read_registry_again(&self, roster: &mut Roster) {
-		if let Err(error) = self.read_registry(roster).await {
+	async fn read_registry_again(&self, roster: &mut Roster, told: &mut Option<String>) {
+		if let Err(error) = self.read_registry(roster, told).await {
 			tracing::warn!("{error:#}");
 		}
 	}

@@ -2,8 +2,9 @@
 //! account's owner has got it elsewhere.
 
 use crate::pocket::{Pocket, StateError, StateFolder};
-use clustercast_chain::{calls, Call, Chain, ChainError, Constants, Wait, Wallet};
+use clustercast_chain::{account, calls, Call, Chain, ChainError, Constants, Wait, Wallet};
 use clustercast_primitives::{
+	amount::USDC,
 	chain::{SessionInfo, ViewerAccount},
 	crypto::KeyPair,
 	ticket::EXPIRY_GRID,
@@ -72,12 +73,19 @@ pub enum FundsError {
 		left: Usdc,
 	},
 	/// The account has not enough.
-	#[error("the account has {free} USDC to spend; the deposit needs {needed} USDC and the fee")]
+	#[error(
+		"account {} has {} USDC; needed are {} and a fee below a cent: send it there{}",
+		account::ss58(.payer), plain(*.free), plain(*.needed), if *.less { ", or ask for less: --deposit 1" } else { "" }
+	)]
 	TooLittle {
+		/// Whose.
+		payer: AccountId,
 		/// Outside the deposit.
 		free: Usdc,
-		/// To be added to the deposit.
+		/// To be added to the deposit, and held for the session key.
 		needed: Usdc,
+		/// A smaller deposit would do.
+		less: bool,
 	},
 	/// No room for another session key.
 	#[error("the account has {0} session keys, as many as it may; wait until one of them expires")]
@@ -93,6 +101,15 @@ pub enum FundsError {
 	State(#[from] StateError),
 }
 
+/// Without zeros that say nothing: 5.01, 0.
+fn plain(amount: Usdc) -> String {
+	let text = amount.to_string();
+	text.trim_end_matches('0').trim_end_matches('.').into()
+}
+
+/// A deposit that lasts for days of video; whoever asks for more and cannot pay is told of it.
+const SMALL_DEPOSIT: Balance = USDC;
+
 /// What is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -107,6 +124,7 @@ pub struct Plan {
 impl Plan {
 	/// Compares what is there with what is wanted. `key`: the session key that this player holds.
 	pub fn new(
+		payer: &AccountId,
 		account: &ViewerAccount,
 		key: Option<&PublicKey>,
 		wanted: Wanted,
@@ -149,8 +167,10 @@ impl Plan {
 		};
 		let affords = |needed: Balance| match needed > 0 && account.free < needed.saturating_add(FEE_RESERVE) {
 			true => Err(FundsError::TooLittle {
+				payer: *payer,
 				free: Usdc(account.free),
 				needed: Usdc(needed),
+				less: deposit > 0 && wanted.deposit > SMALL_DEPOSIT,
 			}),
 			false => Ok(()),
 		};
@@ -203,7 +223,9 @@ pub async fn prepare(
 	let account = chain.viewer_account(&wallet.account(), None).await?;
 	let held = folder.session()?;
 	let purse_of = |limit, expiry| purse_config(chain, wallet.account(), limit, expiry);
+	let payer = wallet.account();
 	let mut plan = Plan::new(
+		&payer,
 		&account,
 		held.as_ref().map(|(k, _)| k.public()).as_ref(),
 		wanted,
@@ -223,7 +245,7 @@ pub async fn prepare(
 			Ok(restored) => pocket = Some(restored),
 			Err(error) => {
 				tracing::warn!(%error, "the session key is not used again");
-				plan = Plan::new(&account, None, wanted, now, &constants)?;
+				plan = Plan::new(&payer, &account, None, wanted, now, &constants)?;
 			},
 		}
 	}
@@ -329,7 +351,7 @@ fn usable<'a>(account: &'a ViewerAccount, key: &PublicKey, now: BlockNumber) -> 
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use clustercast_primitives::{amount::USDC, chain::Unlocking, receipt::Kind, WindowId};
+	use clustercast_primitives::{chain::Unlocking, receipt::Kind, WindowId};
 	use clustercast_protocol::{Due, Payment, Purse, Share};
 
 	const CONSTANTS: Constants = Constants {
@@ -347,6 +369,7 @@ mod tests {
 		deposit: 5 * USDC,
 		limit: 4 * USDC,
 	};
+	const PAYER: AccountId = AccountId([5; 32]);
 	const KEY: PublicKey = PublicKey([1; 32]);
 	const NOW: BlockNumber = 10_000;
 
@@ -399,7 +422,7 @@ mod tests {
 	}
 
 	fn plan(account: &ViewerAccount) -> Plan {
-		Plan::new(account, Some(&KEY), WANTED, NOW, &CONSTANTS).unwrap()
+		Plan::new(&PAYER, account, Some(&KEY), WANTED, NOW, &CONSTANTS).unwrap()
 	}
 
 	#[test]
@@ -436,7 +459,7 @@ mod tests {
 		assert_eq!(plan(&leaving(47 * USDC)).deposit, 0, "what stays pays");
 		assert_eq!(plan(&leaving(48 * USDC - CONSTANTS.min_face_value)).deposit, 0);
 		for amount in [48 * USDC - CONSTANTS.min_face_value + 1, 48 * USDC] {
-			let error = Plan::new(&leaving(amount), Some(&KEY), WANTED, NOW, &CONSTANTS).unwrap_err();
+			let error = Plan::new(&PAYER, &leaving(amount), Some(&KEY), WANTED, NOW, &CONSTANTS).unwrap_err();
 			assert!(matches!(error, FundsError::Leaving { .. }), "{error}");
 			assert!(error.to_string().contains("unlock --cancel"), "{error}");
 		}
@@ -451,7 +474,14 @@ mod tests {
 			(USDC, least - 1, false),
 			(0, 0, false),
 		] {
-			let plan = Plan::new(&account(0, vec![]), None, Wanted { deposit, limit }, NOW, &CONSTANTS);
+			let plan = Plan::new(
+				&PAYER,
+				&account(0, vec![]),
+				None,
+				Wanted { deposit, limit },
+				NOW,
+				&CONSTANTS,
+			);
 			assert_eq!(plan.is_ok(), good, "{plan:?}");
 		}
 	}
@@ -475,6 +505,7 @@ mod tests {
 		assert_eq!(plan_of(NOW + 601).revoke, Some(KEY));
 		assert_eq!(plan_of(NOW + 600).revoke, None);
 		let unknown = Plan::new(
+			&PAYER,
 			&account(5 * USDC, vec![session(0, NOW + 5_000)]),
 			Some(&PublicKey([9; 32])),
 			WANTED,
@@ -501,14 +532,14 @@ mod tests {
 			..session(0, NOW + 1)
 		};
 		let full = account(5 * USDC, vec![other(7), other(8)]);
-		let error = Plan::new(&full, None, WANTED, NOW, &CONSTANTS).unwrap_err();
+		let error = Plan::new(&PAYER, &full, None, WANTED, NOW, &CONSTANTS).unwrap_err();
 		assert!(matches!(error, FundsError::TooManySessions(2)));
 		let with_free = |free, sessions| {
 			let account = ViewerAccount {
 				free,
 				..account(5 * USDC, sessions)
 			};
-			Plan::new(&account, Some(&KEY), WANTED, NOW, &CONSTANTS).map(|_| ())
+			Plan::new(&PAYER, &account, Some(&KEY), WANTED, NOW, &CONSTANTS).map(|_| ())
 		};
 		let needed = CONSTANTS.session_deposit + FEE_RESERVE;
 		assert!(with_free(needed, vec![]).is_ok());
@@ -528,13 +559,34 @@ mod tests {
 			free: 5 * USDC,
 			..account(0, vec![])
 		};
-		let error = Plan::new(&poor, None, WANTED, NOW, &CONSTANTS).unwrap_err();
+		let error = Plan::new(&PAYER, &poor, None, WANTED, NOW, &CONSTANTS).unwrap_err();
 		assert!(matches!(error, FundsError::TooLittle { .. }), "no money for the fee");
+		let said = error.to_string();
+		let payer = clustercast_chain::account::ss58(&PAYER);
+		assert_eq!(
+			said,
+			format!("account {payer} has 5 USDC; needed are 5.01 and a fee below a cent: send it there, or ask for less: --deposit 1")
+		);
+		let modest = Wanted {
+			deposit: USDC,
+			limit: USDC,
+		};
+		let none = ViewerAccount {
+			free: 0,
+			..account(0, vec![])
+		};
+		let said = Plan::new(&PAYER, &none, None, modest, NOW, &CONSTANTS)
+			.unwrap_err()
+			.to_string();
+		assert!(
+			said.ends_with("has 0 USDC; needed are 1.01 and a fee below a cent: send it there"),
+			"{said}"
+		);
 		let greedy = Wanted {
 			deposit: 51 * USDC,
 			..WANTED
 		};
-		let error = Plan::new(&account(0, vec![]), None, greedy, NOW, &CONSTANTS).unwrap_err();
+		let error = Plan::new(&PAYER, &account(0, vec![]), None, greedy, NOW, &CONSTANTS).unwrap_err();
 		assert!(matches!(error, FundsError::DepositTooLarge { .. }));
 	}
 }

@@ -9,14 +9,14 @@
 //! | `/init-HASH.mp4` | an initialisation segment |
 //! | `/STREAM-EPOCH-SEGMENT-PART-HASH.m4s` | a window, byte for byte as the broadcaster signed it |
 //! | `/picture/NAME`, `/sound/NAME` | the same with one of both alone: what the manifest lists |
-//! | `/state.json` | how the broadcast stands |
+//! | `/state.json` | how the broadcast stands, see [`Broadcast`] |
 //! | `/time` | the time that the manifest goes by |
 
 use crate::{
 	ahead::Ahead,
 	dash,
-	http::{self, Limits, Minutely},
 	origins::Origins,
+	outlook::{Broadcast, Outlook},
 	playlist,
 	sinks::unix_ms,
 	timeline::{File, Timeline},
@@ -30,9 +30,14 @@ use axum::{
 	Router,
 };
 use bytes::Bytes;
+use clustercast_cli::{
+	http::{self, Limits},
+	Seldom,
+};
 use clustercast_media::fragment;
-use clustercast_primitives::{catalog::Track, status};
+use clustercast_primitives::catalog::Track;
 use clustercast_protocol::EncodedWindow;
+use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
 use std::{
 	collections::{HashMap, VecDeque},
@@ -57,7 +62,7 @@ const FIRST_WINDOW_WAIT: Duration = Duration::from_secs(8);
 /// answers that have nothing new, which it would have had after 101 s: so it waits for 10 minutes.
 const NEWS_WAIT: Duration = Duration::from_secs(5);
 
-/// Windows' time without a window after which the page is told that there is a pause.
+/// Windows' time without a window after which requests for the list wait for one.
 const PAUSED: Duration = Duration::from_secs(8);
 
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
@@ -100,6 +105,8 @@ pub struct Options {
 	pub origins: Origins,
 	/// Where the place in the list is kept.
 	pub place: Option<PathBuf>,
+	/// Of the broadcast, until a window says another.
+	pub title: String,
 	/// Of the server.
 	pub limits: Limits,
 }
@@ -111,6 +118,7 @@ impl Options {
 			address,
 			origins: Origins::Any,
 			place: None,
+			title: String::new(),
 			limits: Limits::default(),
 		}
 	}
@@ -175,8 +183,7 @@ struct Live {
 	title: String,
 	/// When the last window came.
 	last: Option<Instant>,
-	/// What the broadcaster says.
-	standing: Option<status::State>,
+	outlook: Outlook,
 	/// How far the broadcaster's clock is ahead of ours at least.
 	ahead: Ahead,
 }
@@ -206,7 +213,7 @@ pub struct Hls {
 	address: SocketAddr,
 	server: JoinHandle<()>,
 	place: Option<PathBuf>,
-	unstored: Mutex<Minutely>,
+	unstored: Mutex<Seldom>,
 }
 
 impl Drop for Hls {
@@ -223,6 +230,7 @@ impl Hls {
 		let place = options.place.as_deref().and_then(load);
 		let live = Live {
 			timeline: Timeline::resume(place),
+			title: options.title,
 			..Live::default()
 		};
 		let shared = Arc::new(Shared {
@@ -230,7 +238,11 @@ impl Hls {
 			news: watch::Sender::new(0),
 			origins: options.origins,
 		});
-		let server = tokio::spawn(http::serve(listener, router(shared.clone()), options.limits));
+		let server = tokio::spawn(http::serve(
+			listener,
+			TowerToHyperService::new(router(shared.clone())),
+			options.limits,
+		));
 		Ok(Self {
 			shared,
 			address,
@@ -264,21 +276,15 @@ impl Hls {
 		let stored = std::fs::write(&beside, place).and_then(|()| std::fs::rename(&beside, path));
 		if let Err(error) = stored {
 			let mut unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner);
-			if unstored.is_due(Instant::now()) {
-				tracing::warn!(%error, "cannot write {}: should the player be restarted, the list may not go on", path.display());
+			if let Some(untold) = unstored.due(Instant::now()) {
+				tracing::warn!(%error, untold, "cannot write {}: should the player be restarted, the list may not go on", path.display());
 			}
 		}
 	}
 
-	/// How the broadcast stands, as the broadcaster says.
-	pub fn note(&self, standing: status::State) {
-		self.shared.live().standing = Some(standing);
-	}
-
-	/// Says that the broadcast is over.
-	pub fn finish(&self) {
-		self.shared.live().timeline.finish();
-		self.shared.tell();
+	/// How the broadcast stands.
+	pub fn note(&self, outlook: Outlook) {
+		self.shared.live().outlook = outlook;
 	}
 }
 
@@ -291,8 +297,7 @@ fn load(path: &FilePath) -> Option<crate::timeline::Place> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Told<'a> {
-	/// `waiting`, `live`, `paused`, `over`.
-	state: &'static str,
+	state: Broadcast,
 	title: &'a str,
 	/// Unix time, milliseconds, by the clock that captures are stamped with.
 	now_ms: u64,
@@ -306,10 +311,12 @@ impl Live {
 		let end_ms = header.start_ms.saturating_add(header.duration_ms.into());
 		self.ahead.see(&header.id, end_ms, now_ms, now);
 		let catalog = &window.catalog().catalog;
-		self.title = catalog.title.as_str().into();
+		if !catalog.title.is_empty() {
+			self.title = catalog.title.as_str().into();
+		}
 		self.track = catalog.track(header.id.track).cloned();
 		self.last = Some(now);
-		self.standing = None;
+		self.outlook.window(now);
 		let files = self.timeline.push(window);
 		let Some((init, windows)) = files.split_first() else {
 			return;
@@ -358,21 +365,14 @@ impl Live {
 
 	/// Nothing comes for now.
 	fn is_paused(&self, now: Instant) -> bool {
-		let idle = self.standing == Some(status::State::Idle);
-		let quiet = |last| now.saturating_duration_since(last) > PAUSED;
-		!self.timeline.is_finished() && (idle || self.last.is_some_and(quiet))
+		let quiet = |last| self.outlook.at(now) != Broadcast::Live || now.saturating_duration_since(last) > PAUSED;
+		self.last.is_some_and(quiet)
 	}
 
 	fn told(&self, now_ms: u64, now: Instant) -> Told<'_> {
 		let since = self.last.map(|last| now.saturating_duration_since(last));
-		let state = match since {
-			_ if self.timeline.is_finished() => "over",
-			_ if self.is_paused(now) => "paused",
-			None => "waiting",
-			Some(_) => "live",
-		};
 		Told {
-			state,
+			state: self.outlook.at(now),
 			title: &self.title,
 			now_ms: now_ms.saturating_add(self.ahead.ms()),
 			since_ms: since.and_then(|since| u64::try_from(since.as_millis()).ok()),
@@ -596,10 +596,15 @@ fn nothing() -> Response {
 	(headers, NOTHING).into_response()
 }
 
-/// All of a file, or the part of it that was asked for (RFC 9110, 14).
+/// All of a file, or the part of it that was asked for (RFC 9110, 14); neither where the other has it already (13.1.2).
 fn part(asked: &HeaderMap, name: &str, bytes: Bytes) -> Response {
 	let tag = format!("\"{name}\"");
 	let text = |name: HeaderName| asked.get(name).and_then(|value| value.to_str().ok());
+	let mut known = asked.get_all(header::IF_NONE_MATCH).iter();
+	if known.any(|tags| tags.to_str().is_ok_and(|tags| names(tags, &tag))) {
+		let headers = [(header::CACHE_CONTROL, FOREVER.to_owned()), (header::ETAG, tag)];
+		return (StatusCode::NOT_MODIFIED, headers).into_response();
+	}
 	let unchanged = text(header::IF_RANGE).is_none_or(|known| known == tag);
 	let range = text(header::RANGE)
 		.filter(|_| unchanged)
@@ -623,6 +628,12 @@ fn part(asked: &HeaderMap, name: &str, bytes: Bytes) -> Response {
 			(StatusCode::RANGE_NOT_SATISFIABLE, headers, range).into_response()
 		},
 	}
+}
+
+/// Whether a list of tags names this one, or any; how strongly does not matter.
+fn names(tags: &str, tag: &str) -> bool {
+	let mut tags = tags.split(',').map(str::trim);
+	tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
 /// What a `Range` asks for.

@@ -14,13 +14,13 @@
 //! | [`payer`] | whose money pays |
 //! | [`pocket`] | the purse, stored so that no nonce is used twice |
 //! | [`flag`] | whether the broadcaster was caught: nothing is paid then |
+//! | [`outlook`] | how the broadcast stands for whoever watches, in one word; pure |
 //! | [`sinks`] | where verified windows go: file, window log, HLS |
 //! | [`timeline`] | windows in the order in which players are shown them; pure |
 //! | [`playlist`] | the HLS playlists; pure |
 //! | [`dash`] | the DASH manifest; pure |
 //! | [`hls`] | the local HTTP server: what is under which path |
 //! | [`origins`] | which pages may read there; pure |
-//! | [`http`] | connections, and what is too much of them |
 //! | [`summary`] | figures of a run |
 //! | [`status`] | the live line in the terminal |
 //!
@@ -34,10 +34,10 @@ pub mod failover;
 pub mod flag;
 pub mod funds;
 pub mod hls;
-pub mod http;
 pub mod means;
 pub mod opinion;
 pub mod origins;
+pub mod outlook;
 pub mod payer;
 pub mod player;
 pub mod playlist;

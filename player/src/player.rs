@@ -5,8 +5,8 @@ use crate::{
 	flag,
 	funds::{self, Wanted},
 	hls::{self, Hls},
-	http::Limits,
 	origins::Origins,
+	outlook::Outlook,
 	payer::Payer,
 	pocket::StateFolder,
 	registration,
@@ -15,10 +15,10 @@ use crate::{
 	status::{self, Status},
 	subscription::{self, Viewing, USUAL_WINDOW},
 	summary::{Ended, Summary},
-	timeline::LISTED,
 };
 use anyhow::{bail, Context};
 use clustercast_chain::Chain;
+use clustercast_cli::http::Limits;
 use clustercast_network::{node, Address, Node};
 use clustercast_primitives::{crypto::KeyPair, StreamId, Usdc};
 use clustercast_protocol::{Quiet, Standing};
@@ -28,9 +28,6 @@ use tokio::{
 	sync::watch,
 	time::Instant,
 };
-
-/// After a broadcast is over, the playlist stays up for as long as a player may need for what it lists.
-const FAREWELL: Duration = LISTED;
 
 /// What to watch, how to pay, where to put it.
 #[derive(Clone, Debug, clap::Args)]
@@ -79,8 +76,8 @@ pub struct Config {
 	/// Write the stream to this file (fragmented MP4)
 	#[arg(long, value_name = "FILE")]
 	pub output: Option<PathBuf>,
-	/// Serve HLS at this address, e.g. 127.0.0.1:8080; port 0 takes a free one
-	#[arg(long, env = "CLUSTERCAST_PLAYER_HLS", value_name = "ADDR")]
+	/// Serve HLS at this address, e.g. 127.0.0.1:8080, and wait for the next broadcast where one is over; port 0 takes a free one
+	#[arg(long, env = "CLUSTERCAST_PLAYER_HLS", value_name = "ADDR", value_parser = clustercast_cli::socket_address)]
 	pub hls: Option<SocketAddr>,
 	/// Whose pages may read what is served there: `*`, or origins such as https://a.example with commas between, and the word
 	/// `loopback` for pages of this machine
@@ -151,7 +148,7 @@ impl Player {
 		let stream = chain
 			.stream_key(id)
 			.await?
-			.with_context(|| format!("there is no stream {id} on this chain"))?;
+			.with_context(|| format!("there is no stream {id} on this chain: ask its broadcaster for the number"))?;
 		if let Some(reason) = flag::refusal(&stream) {
 			bail!("{reason}");
 		}
@@ -161,6 +158,7 @@ impl Player {
 					address,
 					origins: self.config.hls_origins.clone(),
 					place: Some(self.folder.list_path()),
+					title: stream.title.clone(),
 					limits: Limits::default(),
 				};
 				let hls = Hls::bind(options)
@@ -213,6 +211,7 @@ impl Player {
 			status: Status::default(),
 			standing: Standing::default(),
 			quiet: Quiet::default(),
+			outlook: Outlook::default(),
 			begun: Instant::now(),
 			resume: None,
 			window_length: USUAL_WINDOW,
@@ -246,12 +245,6 @@ impl Player {
 			bail!(
 				"the broadcaster was caught signing two different things for one place: nothing of it is paid any more"
 			);
-		}
-		if summary.ended == Some(Ended::Finished) {
-			viewing.sinks.finish();
-			if viewing.sinks.serves_hls() {
-				viewing.pause(FAREWELL).await;
-			}
 		}
 		Ok(summary)
 	}

@@ -42,10 +42,8 @@ fn write_media(timeline: &Timeline, out: &mut String) -> Result {
 		}
 		writeln!(out, "#EXTINF:{:.6},\n{}", entry.duration.as_secs_f64(), entry.uri)?;
 	}
-	match timeline.is_finished() {
-		true => writeln!(out, "#EXT-X-ENDLIST"),
-		false => Ok(()),
-	}
+	// Never EXT-X-ENDLIST: another broadcast may follow, for which players would not look any more.
+	Ok(())
 }
 
 /// Players begin three targets from the end. Where a gap is there, how many seconds from the end they can: hls.js never starts on a

@@ -105,6 +105,40 @@ impl Relayer {
 	}
 }
 
+/// Why none of these can be watched from, if none can: how many there are, and what is wrong with them.
+pub fn nobody(registered: &[RelayerInfo], max_price_per_gb: u64) -> Option<String> {
+	if registered
+		.iter()
+		.any(|info| Relayer::registered(info, max_price_per_gb).is_some())
+	{
+		return None;
+	}
+	let (leaving, staying): (Vec<_>, Vec<_>) = registered.iter().partition(|info| info.unbonds_at.is_some());
+	let (dear, lost): (Vec<_>, Vec<_>) = staying
+		.into_iter()
+		.partition(|info| info.price_per_gb > max_price_per_gb);
+	let mut why = Vec::new();
+	if let Some(cheapest) = dear.iter().map(|info| info.price_per_gb).min() {
+		let count = dear.len();
+		why.push(format!(
+			"{count} above --max-price-per-gb {max_price_per_gb} (the cheapest asks {cheapest})"
+		));
+	}
+	if !leaving.is_empty() {
+		why.push(format!("{} leaving", leaving.len()));
+	}
+	if !lost.is_empty() {
+		why.push(format!("{} without an address that can be connected to", lost.len()));
+	}
+	Some(match registered.len() {
+		0 => "there is nobody to watch from: no relayer is registered".into(),
+		all => format!(
+			"there is nobody to watch from: relayers registered {all}, of which {}",
+			why.join(", ")
+		),
+	})
+}
+
 /// Relayers given by hand, in this order; several addresses of one peer are one relayer.
 pub fn given(addresses: &[Address]) -> Vec<Relayer> {
 	let mut relayers: Vec<Relayer> = Vec::new();
@@ -135,7 +169,7 @@ pub enum Ending {
 	Failed,
 	/// It no longer has the window to go on behind.
 	Gone,
-	/// It says that the broadcast is over.
+	/// It says that the broadcast is over, and so has the broadcaster.
 	Finished,
 }
 
@@ -269,6 +303,11 @@ impl Roster {
 			Some(until) => Next::Wait(until.saturating_sub(now)),
 			None => Next::Nobody,
 		}
+	}
+
+	/// Who said that the broadcast is over may be asked for the next one.
+	pub fn ask_again(&mut self) {
+		self.forget(Standing::Finished);
 	}
 
 	/// Whoever else could be tried at `now`, in order: to be asked whether they know more.
@@ -512,6 +551,19 @@ mod tests {
 	}
 
 	#[test]
+	fn next_broadcast_is_asked_for_where_the_last_one_ended() {
+		let (a, b) = (relayer(1, None), relayer(2, None));
+		let mut roster = roster(&[a.clone(), b.clone()]);
+		roster.report(&a.key, Ending::Finished, true, at(0));
+		roster.report(&b.key, Ending::Failed, false, at(0));
+		assert_eq!(roster.next(at(0)), Next::Finished);
+		roster.ask_again();
+		assert_eq!(roster.next(at(0)), Next::Try(a.clone()));
+		roster.report(&a.key, Ending::Finished, false, at(0));
+		assert_eq!(roster.next(at(1)), Next::Try(b), "who was not there may be by now");
+	}
+
+	#[test]
 	fn gap_is_left_only_when_nobody_has_the_window() {
 		let (a, b) = (relayer(1, None), relayer(2, None));
 		let mut roster = roster(&[a.clone(), b.clone()]);
@@ -563,6 +615,11 @@ mod tests {
 		let accounts: Vec<_> = by_hand.candidates.iter().map(|c| c.relayer.account).collect();
 		assert_eq!(accounts, [Some(info.account), None]);
 		assert_eq!(Relayer::registered(&info, 9), None, "too dear");
+		let named = RelayerInfo {
+			addresses: vec!["/dns4/relayer.example/udp/1/quic-v1".into()],
+			..info.clone()
+		};
+		assert_eq!(Relayer::registered(&named, 10), None, "names are not looked up");
 		let leaving = RelayerInfo {
 			unbonds_at: Some(1),
 			..info.clone()
@@ -573,6 +630,35 @@ mod tests {
 			..info
 		};
 		assert_eq!(Relayer::registered(&lost, 10), None);
+	}
+
+	#[test]
+	fn where_nobody_can_be_watched_from_it_is_said_why() {
+		let info = |price_per_gb, unbonds_at, address: &str| RelayerInfo {
+			account: AccountId([1; 32]),
+			payout: AccountId([2; 32]),
+			operator: AccountId([3; 32]),
+			signing_key: relayer(1, None).key,
+			addresses: vec![address.into()],
+			price_per_gb,
+			bond: 10 * USDC,
+			unbonds_at,
+			reputation: Reputation::default(),
+		};
+		let good = "/ip4/127.0.0.1/udp/1/quic-v1";
+		let all = [
+			info(30, None, good),
+			info(20, None, good),
+			info(9, Some(5), good),
+			info(9, None, "/dns4/relayer.example/udp/1/quic-v1"),
+		];
+		assert_eq!(nobody(&all, 20), None);
+		assert_eq!(
+			nobody(&all, 10).unwrap(),
+			"there is nobody to watch from: relayers registered 4, of which 2 above --max-price-per-gb 10 (the cheapest asks 20), \
+			 1 leaving, 1 without an address that can be connected to"
+		);
+		assert!(nobody(&[], 10).unwrap().ends_with("no relayer is registered"));
 	}
 
 	#[test]

@@ -2,10 +2,10 @@
 //!
 //! A file that cannot be written ends, with one line that says so; nothing else does: watching goes on.
 
-use crate::hls::Hls;
+use crate::{hls::Hls, outlook::Outlook};
 use anyhow::Context;
 use clustercast_media::copy::{Copy, Step};
-use clustercast_primitives::{status::State, Hash};
+use clustercast_primitives::Hash;
 use clustercast_protocol::EncodedWindow;
 use serde::Serialize;
 use std::{
@@ -212,10 +212,10 @@ impl Sinks {
 		delay_ms
 	}
 
-	/// How the broadcast stands, as the broadcaster says.
-	pub fn note(&self, standing: State) {
+	/// How the broadcast stands.
+	pub fn note(&self, outlook: Outlook) {
 		if let Some(hls) = &self.hls {
-			hls.note(standing);
+			hls.note(outlook);
 		}
 	}
 
@@ -224,14 +224,7 @@ impl Sinks {
 		self.delay
 	}
 
-	/// The broadcast is over.
-	pub fn finish(&self) {
-		if let Some(hls) = &self.hls {
-			hls.finish();
-		}
-	}
-
-	/// Whether somebody may still be reading over HTTP.
+	/// Whether somebody may be reading over HTTP, also when nothing comes.
 	pub fn serves_hls(&self) -> bool {
 		self.hls.is_some()
 	}

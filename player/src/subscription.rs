@@ -5,6 +5,7 @@ use crate::{
 	accusation::Inquest,
 	means::{self, Means},
 	opinion::{Question, Rounds},
+	outlook::Outlook,
 	pocket::{PayError, Pocket},
 	registration::Registration,
 	roster::{Ending, Relayer},
@@ -164,6 +165,8 @@ pub struct Viewing<C> {
 	pub(crate) standing: Standing,
 	/// What was told of its pauses.
 	pub(crate) quiet: Quiet,
+	/// What is said of it here.
+	pub(crate) outlook: Outlook,
 	/// Time is counted from here.
 	pub(crate) begun: Instant,
 	/// The last window that went to the sinks.
@@ -202,6 +205,7 @@ impl<C: ChainView> Viewing<C> {
 	/// The figures as of now.
 	pub(crate) fn figures(&mut self) -> Summary {
 		self.summary.quiet(&self.quiet, self.now());
+		self.summary.broadcast = self.outlook.at(clock());
 		self.summary.clone()
 	}
 
@@ -239,9 +243,18 @@ impl<C: ChainView> Viewing<C> {
 		let ending = match over {
 			Over::Run => None,
 			Over::Relayer(ending, reason) => {
-				if ending != Ending::Fault {
-					tracing::info!(relayer = %peer, %reason, "left");
-					self.summary.setback(&peer, reason);
+				match ending {
+					// As it should be: told once, when all say so.
+					Ending::Finished => {
+						tracing::debug!(relayer = %peer, %reason, "left");
+						self.look(Silence::Over);
+					},
+					Ending::Fault => self.look(Silence::None),
+					_ => {
+						tracing::info!(relayer = %peer, %reason, "left");
+						self.summary.setback(&peer, reason);
+						self.look(Silence::None);
+					},
 				}
 				Some(ending)
 			},
@@ -335,6 +348,8 @@ impl<C: ChainView> Viewing<C> {
 						thrift.sent(&wish);
 						if !served {
 							patience.excuse(self.now() + RESERVE_PATIENCE);
+							self.outlook.excuse(clock() + RESERVE_PATIENCE);
+							self.sinks.note(self.outlook);
 						}
 					}
 				}
@@ -394,7 +409,6 @@ impl<C: ChainView> Viewing<C> {
 				},
 				Event::Status(status) => {
 					self.inquest.status(&status);
-					self.sinks.note(status.status.message.state);
 					self.standing.note_status(&status, self.now());
 					patience.status(&self.standing, self.now());
 				},
@@ -485,7 +499,11 @@ impl<C: ChainView> Viewing<C> {
 						EndReason::WindowGone => Ending::Gone,
 						_ => Ending::Failed,
 					};
-					return Ok(Over::Relayer(ending, format!("ended: {reason}")));
+					let reason = match reason {
+						EndReason::NotServed => format!("it does not carry stream {}", self.stream.id),
+						reason => reason.to_string(),
+					};
+					return Ok(Over::Relayer(ending, reason));
 				},
 				// Each window carries the one it needs.
 				Event::Init(_) => {},
@@ -552,9 +570,15 @@ impl<C: ChainView> Viewing<C> {
 		}
 	}
 
-	/// Whether the broadcaster ended the broadcast that we watched; the end of one before it says nothing.
+	/// Whether something was watched.
+	pub(crate) fn has_watched(&self) -> bool {
+		self.summary.last.is_some()
+	}
+
+	/// Whether the broadcaster ended the broadcast that we watched, which the end of one before it does not say; any, where
+	/// nothing was watched.
 	fn is_over(&self) -> bool {
-		let watched = self.resume.as_ref().map_or(0, |last| last.id.epoch);
+		let watched = self.summary.last.map_or(0, |last| last.epoch);
 		let ended = self.standing.status().map(|status| status.status.message.epoch);
 		ended >= Some(watched) && self.standing.at(self.now()) == Some(State::Ended)
 	}
@@ -566,8 +590,21 @@ impl<C: ChainView> Viewing<C> {
 			.is_live_within(window.header(), self.now(), OLDEST_START_MS)
 	}
 
+	/// Why no window comes, for whoever looks.
+	fn look(&mut self, silence: Silence) {
+		let begun = self.standing.told(TRACK).is_some_and(|(_, count)| count > 0);
+		self.outlook.silence(silence, begun, clock());
+		self.sinks.note(self.outlook);
+	}
+
+	/// From now on nothing explains that no window comes.
+	pub(crate) fn begin_looking(&mut self) {
+		self.look(Silence::None);
+	}
+
 	/// Tells why no window comes.
 	fn on_silence(&mut self, silence: Silence, now: Duration) {
+		self.look(silence);
 		match self.quiet.note(silence, now) {
 			Some(Change::Paused) => tracing::info!("the broadcaster pauses"),
 			Some(Change::Lost) => tracing::info!("nothing is heard of the broadcaster; waiting for it"),
@@ -611,6 +648,7 @@ impl<C: ChainView> Viewing<C> {
 
 	async fn on_window(&mut self, window: &EncodedWindow, peer: &str) {
 		let delay_ms = self.sinks.push(window, peer).await;
+		self.outlook.window(clock());
 		self.inquest.window(window);
 		let header = window.header();
 		self.standing.note_header(header);
@@ -699,6 +737,11 @@ impl<C: ChainView> Viewing<C> {
 			},
 		}
 	}
+}
+
+/// The clock that what is said of the broadcast goes by.
+fn clock() -> std::time::Instant {
+	Instant::now().into_std()
 }
 
 /// No clock of a broadcaster or relayer goes further ahead of ours.

@@ -213,7 +213,6 @@ pub struct Timeline {
 	period: Option<Arc<Period>>,
 	/// This run of the program has pushed something.
 	begun: bool,
-	ended: bool,
 }
 
 impl Timeline {
@@ -276,16 +275,6 @@ impl Timeline {
 	/// Discontinuities before the first entry listed.
 	pub fn discontinuities(&self) -> u64 {
 		self.discontinuities
-	}
-
-	/// Nothing will follow.
-	pub fn finish(&mut self) {
-		self.ended = true;
-	}
-
-	/// Whether nothing will follow.
-	pub fn is_finished(&self) -> bool {
-		self.ended
 	}
 
 	/// Adds the next window: the files that it is served as, the initialisation segment first. One that is listed already adds

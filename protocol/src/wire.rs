@@ -304,21 +304,21 @@ pub enum PaymentMode {
 	},
 }
 
-/// Why a relayer ends a subscription.
+/// Why a relayer ends a subscription; in words, of the relayer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndReason {
 	/// The broadcast is over.
-	#[error("the broadcast is over")]
+	#[error("it says that the broadcast is over")]
 	Finished,
 	/// Stream or track not served here.
-	#[error("it does not serve this stream, or cannot now")]
+	#[error("it does not carry this stream")]
 	NotServed,
 	/// No room for another viewer.
 	#[error("it has no room for another viewer")]
 	Full,
 	/// Payment did not come in time.
-	#[error("a payment did not come in time")]
+	#[error("it says that payment did not come in time")]
 	Unpaid,
 	/// The window asked for is not in the cache any more, or never was: begin live.
 	#[error("it does not have the next window any more")]
@@ -327,28 +327,28 @@ pub enum EndReason {
 	#[error("it refused a payment: {0}")]
 	TicketRefused(TicketError),
 	/// The peer is not on the list of those served.
-	#[error("it serves only peers that it knows")]
+	#[error("it serves only those on its list")]
 	NotAllowed,
 	/// Served only against payment.
-	#[error("it serves only who pays")]
+	#[error("it serves only against payment")]
 	PaymentRequired,
 	/// The subscription names another chain.
 	#[error("it is on another chain")]
 	WrongChain,
 	/// The viewer broke the protocol.
-	#[error("it does not understand what we said")]
+	#[error("it says that we broke the protocol")]
 	ProtocolError,
 	/// The relayer is shutting down.
 	#[error("it is shutting down")]
 	ShuttingDown,
 	/// The subscription is not signed by its session key for this connection and request.
-	#[error("it does not take the subscription's signature")]
+	#[error("it says that the subscription is not signed as it should be")]
 	BadSubscription,
 	/// Nothing more goes out without a reservation, and none came in time.
-	#[error("it wants something reserved before it goes on")]
+	#[error("it got no reservation in time")]
 	ReservationNeeded,
 	/// The reservation was refused.
-	#[error("it refused the reservation: {0}")]
+	#[error("it refused the reservation: it {0}")]
 	ReservationRefused(ReserveError),
 }
 

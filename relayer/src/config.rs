@@ -150,7 +150,7 @@ pub struct Settings {
 	#[serde(with = "usdc", skip_serializing_if = "Option::is_none")]
 	pub reserve_reward: Option<Usdc>,
 	/// Serve Prometheus metrics at this address, for example 127.0.0.1:9616 [default: off]
-	#[arg(long, value_name = "IP:PORT", env = "CLUSTERCAST_RELAYER_METRICS")]
+	#[arg(long, value_name = "IP:PORT", env = "CLUSTERCAST_RELAYER_METRICS", value_parser = clustercast_cli::socket_address)]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub metrics: Option<SocketAddr>,
 }

@@ -161,15 +161,6 @@ fn players_stay_behind_what_is_there_however_late_it_comes() {
 }
 
 #[test]
-fn end_is_told() {
-	let (mut timeline, _) = of(&Clip::new(SOUND, 2).all());
-	timeline.finish();
-	let text = manifest(&timeline, 0, 0, "time").unwrap();
-	assert_eq!(values(&text, "mediaPresentationDuration"), ["PT1700000004.000S"]);
-	assert!(values(&text, "minimumUpdatePeriod").is_empty());
-}
-
-#[test]
 fn nothing_is_told_of_windows_without_times() {
 	let mut timeline = Timeline::default();
 	assert_eq!(manifest(&timeline, 0, 0, "time"), None);

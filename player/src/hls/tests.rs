@@ -5,6 +5,7 @@ use crate::{
 	timeline::tests::studio,
 };
 use clustercast_primitives::catalog;
+use clustercast_protocol::Silence;
 use std::collections::BTreeMap;
 use tokio::{
 	io::{AsyncReadExt, AsyncWriteExt},
@@ -322,6 +323,33 @@ async fn parts_of_files_are_served() {
 	}
 }
 
+/// Who has a file already gets no bytes of it again (RFC 9110, 13.1.2).
+#[tokio::test]
+async fn what_the_other_has_is_not_sent_again() {
+	let hls = hls().await;
+	hls.push(&Clip::new(SOUND, 1).all()[0]);
+	let listed = names(&get(&hls, "/index.m3u8").await.text());
+	for name in [listed[0].clone(), listed[1].clone(), format!("picture/{}", listed[1])] {
+		let path = format!("/{name}");
+		let tag = get(&hls, &path).await.header("etag").to_owned();
+		assert!(tag.len() > 2, "{name}");
+		let several = format!("\"another\", W/{tag}");
+		for known in [tag.as_str(), "*", several.as_str()] {
+			// Whatever part of it is asked for.
+			let asked = [("If-None-Match", known), ("Range", "bytes=0-9")];
+			let answer = ask(&hls, "GET", &path, &asked).await;
+			assert_eq!((answer.status, answer.body.len()), (304, 0), "{known}");
+			assert_eq!(
+				(answer.header("etag"), answer.header("cache-control")),
+				(tag.as_str(), FOREVER)
+			);
+		}
+		let other = ask(&hls, "GET", &path, &[("If-None-Match", "\"another\"")]).await;
+		assert_eq!(other.status, 200);
+		assert!(!other.body.is_empty());
+	}
+}
+
 #[tokio::test]
 async fn playlists_wait_for_the_first_window() {
 	let hls = hls().await;
@@ -343,7 +371,7 @@ async fn before_the_first_window_there_is_an_answer_within_a_players_patience() 
 	};
 	let hls = hls().await;
 	let state = get(&hls, "/state.json").await.text();
-	assert!(state.contains("\"state\":\"waiting\""), "{state}");
+	assert!(state.contains("\"state\":\"connecting\""), "{state}");
 	let began = Instant::now();
 	let answer = get(&hls, "/index.m3u8").await;
 	assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
@@ -478,26 +506,33 @@ async fn page_runs_no_script_but_ours() {
 	assert!(!html.contains("://"), "nothing is loaded from elsewhere");
 }
 
-#[test]
-fn state_is_what_people_would_say() {
-	let (mut live, mut studio) = (Live::default(), studio(1, 9, 0));
-	let start = Instant::now();
-	let at = |seconds| start + Duration::from_secs(seconds);
-	let told = |live: &Live, seconds| live.told(0, at(seconds)).state;
-	assert_eq!(told(&live, 900), "waiting");
-	live.standing = Some(status::State::Idle);
-	assert_eq!(told(&live, 0), "paused");
-	live.push(&studio.next(), 0, at(0));
+#[tokio::test]
+async fn state_and_title_are_there_before_the_first_window_and_follow_it() {
+	let titled = Options {
+		title: "By the chain".into(),
+		..here()
+	};
+	let hls = bind(titled).await;
+	let told = async || serde_json::from_str::<serde_json::Value>(&get(&hls, "/state.json").await.text()).unwrap();
+	let before = told().await;
 	assert_eq!(
-		[told(&live, 2), told(&live, 8), told(&live, 9)],
-		["live", "live", "paused"]
+		(&before["state"], &before["title"]),
+		(&"connecting".into(), &"By the chain".into())
 	);
-	live.standing = Some(status::State::Idle);
-	assert_eq!(told(&live, 1), "paused");
-	live.push(&studio.next(), 0, at(10));
-	assert_eq!(told(&live, 11), "live");
-	live.timeline.finish();
-	assert_eq!(told(&live, 11), "over");
+	assert_eq!(before["sinceMs"], serde_json::Value::Null);
+	let mut outlook = Outlook::default();
+	outlook.silence(Silence::Pause, false, Instant::now());
+	hls.note(outlook);
+	assert_eq!(told().await["state"], "waiting");
+	hls.push(&studio(1, 9, 0).next());
+	let live = told().await;
+	assert_eq!(
+		(&live["state"], &live["title"]),
+		(&"live".into(), &"By the chain".into()),
+		"a catalog without one"
+	);
+	hls.push(&Clip::new(SOUND, 1).all()[0]);
+	assert_eq!(told().await["title"], "A \"title\" & more");
 }
 
 #[test]

@@ -15,14 +15,21 @@
 	const element = (id) => document.getElementById(id);
 	const video = element("video");
 	const WORDS = {
-		waiting: ["Waiting", "Waiting for the broadcast"],
+		connecting: ["Connecting", "Looking for the broadcast"],
+		waiting: ["Waiting", "The broadcast has not begun. It plays here when it does."],
 		live: ["Live", "Here it comes"],
 		paused: ["Paused", "The broadcast is paused. It goes on here by itself."],
+		away: ["Away", "Nothing is heard of the broadcaster. It goes on here by itself."],
 		over: ["Over", "The broadcast is over. Should another one begin, it plays here."],
-		gone: ["Not connected", "The player program does not answer. This page goes on when it does."],
+		unreachable: ["Not reached", "No relayer brings this stream at the moment. The program keeps trying."],
+		gone: ["Not connected", "The player program does not answer. Start it again; this page goes on when it runs."],
 	};
 
-	let told = {state: "waiting"};
+	let told = {state: "connecting"};
+	// The broadcast that is listed was over.
+	let over = false;
+	// Seconds behind the capture, as they are shown.
+	let delay;
 	// What the server's clock is ahead of ours, milliseconds.
 	let ahead = 0;
 	let player = null;
@@ -110,8 +117,8 @@
 		if (state === "live" && player && still > STILL) later();
 
 		const playing = video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA && !video.ended && still < 2_000;
-		// What is buffered plays on, whatever happened to the program.
-		const shown = state === "over" && playing ? "live" : state;
+		// What is buffered plays on, whatever happened since.
+		const shown = playing && state !== "gone" ? "live" : state;
 		const [word, words] = WORDS[shown];
 		element("state").textContent = word;
 		element("state").dataset.state = shown;
@@ -121,11 +128,16 @@
 			document.title = title;
 		}
 		element("veil").hidden = playing;
+		// Nothing of the browser's own shines through.
+		if (video.controls !== playing) video.controls = playing;
 		if (!playing && (player || state !== "live")) says(words, state === "over");
 		element("sound").hidden = !(video.muted && playing);
 		const date = playing ? player?.date() : undefined;
 		const behind = Number.isFinite(date) ? Math.max(0, Date.now() + ahead - date) : undefined;
-		element("delay").textContent = behind === undefined ? "" : `${(behind / 1_000).toFixed(1)} s behind`;
+		// It stays as it is until it is another second for certain.
+		if (behind === undefined) delay = undefined;
+		else if (!(Math.abs(behind / 1_000 - delay) < 0.8)) delay = Math.round(behind / 1_000);
+		element("delay").textContent = delay === undefined ? "" : `${delay} s delay`;
 		document.documentElement.dataset.state = state;
 	}
 
@@ -135,11 +147,12 @@
 			const answer = await fetch("state.json", {signal: AbortSignal.timeout(ANSWER), cache: "no-store"});
 			const now = await answer.json();
 			ahead = now.nowMs - (before + Date.now()) / 2;
-			// Another broadcast behind one that was over: players do not look for it.
-			if (told.state === "over" && now.state !== "over") end();
+			// Another broadcast behind one that was over, hours later maybe: begun anew it plays for certain.
+			if (over && now.state !== "over") end();
+			over = now.state === "over";
 			told = now;
 		} catch {
-			told = {...told, state: told.state === "over" ? "over" : "gone"};
+			told = {...told, state: "gone"};
 		}
 		follow();
 		setTimeout(ask, ASK);

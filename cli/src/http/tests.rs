@@ -1,13 +1,24 @@
 use super::*;
-use axum::{body::Body, routing::get};
-use bytes::Bytes;
-use tokio::net::TcpStream;
+use hyper::service::service_fn;
+use std::convert::Infallible;
+use tokio::{
+	io::{AsyncReadExt, AsyncWriteExt},
+	sync::Semaphore,
+};
 
 const SHORT: Limits = Limits {
 	connections: 4,
 	head: Duration::from_millis(300),
 	answer: Duration::from_millis(600),
 	pause: Duration::from_millis(50),
+	keep_alive: true,
+};
+
+/// No time runs out.
+const LONG: Limits = Limits {
+	head: Duration::from_secs(60),
+	answer: Duration::from_secs(60),
+	..SHORT
 };
 
 /// A server with a quick answer, a large one, and one that comes when told; says who waits for that.
@@ -16,15 +27,35 @@ async fn server(limits: Limits) -> (std::net::SocketAddr, [Arc<Semaphore>; 2], t
 	let address = listener.local_addr().unwrap();
 	let [waiting, told] = [(); 2].map(|()| Arc::new(Semaphore::new(0)));
 	let both = (waiting.clone(), told.clone());
-	let later = move || async move {
-		both.0.add_permits(1);
-		both.1.acquire().await.unwrap().forget();
-	};
-	let router = Router::new()
-		.route("/", get(|| async { "here" }))
-		.route("/large", get(|| async { Body::from(Bytes::from(vec![7; 64 << 20])) }))
-		.route("/later", get(later));
-	(address, [waiting, told], tokio::spawn(serve(listener, router, limits)))
+	let service = service_fn(move |request: Request<Incoming>| {
+		let both = both.clone();
+		async move {
+			let answer = match request.uri().path() {
+				"/large" => "7".repeat(64 << 20),
+				"/later" => {
+					both.0.add_permits(1);
+					both.1.acquire().await.unwrap().forget();
+					"late".into()
+				},
+				_ => "here".into(),
+			};
+			Ok::<_, Infallible>(Response::new(answer))
+		}
+	});
+	(address, [waiting, told], tokio::spawn(serve(listener, service, limits)))
+}
+
+/// Asks on a connection that stays, and has the answer.
+async fn ask_on(stream: &mut TcpStream) -> io::Result<()> {
+	stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await?;
+	let mut answer = Vec::new();
+	while !answer.ends_with(b"here") {
+		match stream.read_buf(&mut answer).await? {
+			0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+			_ => {},
+		}
+	}
+	Ok(())
 }
 
 async fn ask(address: std::net::SocketAddr, path: &str) -> io::Result<String> {
@@ -75,47 +106,93 @@ async fn who_does_not_read_is_left() {
 			.unwrap();
 		connections.push(stuck);
 	}
-	// All places are taken until they are given up.
-	while !ask(address, "/").await.is_ok_and(|answer| answer.ends_with("here")) {
-		sleep(Duration::from_millis(20)).await;
-	}
+	sleep(3 * SHORT.answer).await;
+	assert!(ask(address, "/").await.unwrap().ends_with("here"));
 	for mut stuck in connections {
 		assert!(closed(&mut stuck).await.len() < 64 << 20, "it did not get all of it");
 	}
 }
 
+/// The attack: as many as there are places stay, each asking a little now and then.
 #[tokio::test]
-async fn too_many_are_told_so_and_served_again_later() {
-	let limits = Limits {
-		head: Duration::from_secs(60),
-		answer: Duration::from_secs(60),
-		..SHORT
-	};
-	let (address, [waits, told], _server) = server(limits).await;
-	let waiting: Vec<_> = (0..limits.connections)
-		.map(|_| tokio::spawn(ask(address, "/later")))
+async fn who_holds_the_places_keeps_nobody_out() {
+	let (address, _, _server) = server(LONG).await;
+	let mut holders = Vec::new();
+	for _ in 0..LONG.connections {
+		let mut holder = TcpStream::connect(address).await.unwrap();
+		ask_on(&mut holder).await.unwrap();
+		holders.push(holder);
+	}
+	for _ in 0..10 {
+		assert!(
+			ask(address, "/").await.unwrap().ends_with("here"),
+			"somebody else is kept out"
+		);
+		for holder in &mut holders {
+			// It is not told where it was put out.
+			let _ = ask_on(holder).await;
+		}
+	}
+	// Connections that say nothing neither.
+	let mut silent = Vec::new();
+	for _ in 0..3 * LONG.connections {
+		silent.push(TcpStream::connect(address).await.unwrap());
+	}
+	assert!(ask(address, "/").await.unwrap().ends_with("here"));
+}
+
+#[tokio::test]
+async fn an_answer_under_way_is_not_broken_off_while_others_idle() {
+	let (address, [waits, told], _server) = server(LONG).await;
+	let late = tokio::spawn(ask(address, "/later"));
+	waits.acquire().await.unwrap().forget();
+	let mut idle = TcpStream::connect(address).await.unwrap();
+	ask_on(&mut idle).await.unwrap();
+	let mut others = Vec::new();
+	for _ in 0..5 * LONG.connections {
+		let mut one = TcpStream::connect(address).await.unwrap();
+		ask_on(&mut one).await.unwrap();
+		others.push(one);
+	}
+	assert!(closed(&mut idle).await.is_empty(), "the first that idled made room");
+	told.add_permits(1);
+	assert!(late.await.unwrap().unwrap().ends_with("late"));
+}
+
+/// Where all are being answered, the one goes that takes longest.
+#[test]
+fn the_place_is_his_who_needs_it_least() {
+	let mut places = Places::new(3);
+	let numbers: Vec<u64> = (0..3)
+		.map(|name| {
+			let (number, gone) = places.enter();
+			assert!(gone.is_none(), "there is room");
+			places.hold(number, name);
+			number
+		})
 		.collect();
-	waits.acquire_many(4).await.unwrap().forget();
-	let refused = ask(address, "/").await.unwrap();
-	assert!(
-		refused.contains("Retry-After: 2") && refused.ends_with("too many connections\n"),
-		"{refused}"
-	);
-	// A flood of them: each is refused or closed, none hangs.
-	let flood = (0..100).map(|_| tokio::spawn(ask(address, "/")));
-	for one in flood.collect::<Vec<_>>() {
-		assert!(!one
-			.await
-			.unwrap()
-			.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")));
-	}
-	for one in waiting {
-		told.add_permits(1);
-		assert!(one.await.unwrap().unwrap().starts_with("HTTP/1.1 200"));
-	}
-	while !ask(address, "/").await.is_ok_and(|answer| answer.ends_with("here")) {
-		tokio::task::yield_now().await;
-	}
+	let newcomer = |places: &mut Places<i32>, name| {
+		let (number, gone) = places.enter();
+		places.hold(number, name);
+		(number, gone.and_then(|gone| gone.handle))
+	};
+	// 1 idles longest: 0 has asked since, and 2 is being answered.
+	places.turn(numbers[0], true);
+	places.turn(numbers[0], false);
+	places.turn(numbers[2], true);
+	let (three, gone) = newcomer(&mut places, 3);
+	assert_eq!(gone, Some(1));
+	places.turn(numbers[0], true);
+	places.turn(three, true);
+	let (four, gone) = newcomer(&mut places, 4);
+	assert_eq!(gone, Some(2), "its answer takes longest");
+	places.leave(three);
+	places.leave(three);
+	assert_eq!(newcomer(&mut places, 5).1, None);
+	assert_eq!(newcomer(&mut places, 6).1, Some(4));
+	// What is gone changes nothing any more.
+	places.turn(four, true);
+	assert_eq!(places.open.len(), 3);
 }
 
 #[tokio::test]
@@ -177,15 +254,4 @@ fn connections_get_a_part_of_the_files() {
 		[64, 256, 1_024, 1 << 20, 0].map(connections),
 		[16, 64, 256, CONNECTIONS, 4]
 	);
-}
-
-#[test]
-fn a_thing_is_said_once_a_minute() {
-	let (mut minutely, start) = (Minutely::default(), Instant::now());
-	let at = |seconds| start + Duration::from_secs(seconds);
-	let due: Vec<bool> = [0, 1, 59, 60, 61, 119, 120]
-		.into_iter()
-		.map(|s| minutely.is_due(at(s)))
-		.collect();
-	assert_eq!(due, [true, false, false, true, false, false, true]);
 }
