@@ -54,12 +54,7 @@ fn millis(entry: &Entry) -> u64 {
 	u64::try_from(entry.duration.as_millis()).unwrap_or_default()
 }
 
-fn write(
-	entries: &[&Entry],
-	(now_ms, end_ms, took_ms): (u64, u64, u64),
-	time: &str,
-	out: &mut String,
-) -> Result {
+fn write(entries: &[&Entry], (now_ms, end_ms, took_ms): (u64, u64, u64), time: &str, out: &mut String) -> Result {
 	let seconds = |ms: u64| format!("PT{}.{:03}S", ms / 1_000, ms % 1_000);
 	let newest = &entries[entries.len() - 1].period;
 	let cut_ms = newest.start_ms.saturating_sub(newest.shown_ms);

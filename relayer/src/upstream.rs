@@ -187,7 +187,11 @@ mod tests {
 			say: false,
 		};
 		assert_eq!(outage.failed(Loss::Gone { served: false }, Duration::ZERO), at_once);
-		assert_eq!(outage.connected(Brought::Word, Duration::ZERO), None, "nothing was told");
+		assert_eq!(
+			outage.connected(Brought::Word, Duration::ZERO),
+			None,
+			"nothing was told"
+		);
 		assert_eq!(outage.failed(Loss::Gone { served: true }, Duration::ZERO), at_once);
 		// One that gives nothing is not asked without end.
 		let step = outage.failed(Loss::Gone { served: false }, Duration::ZERO);

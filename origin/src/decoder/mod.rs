@@ -53,9 +53,8 @@ use tokio::{
 	process::{ChildStdin, ChildStdout},
 	sync::{mpsc, Notify},
 	task::JoinHandle,
-	time::{sleep, sleep_until, timeout, Instant},
+	time::{sleep, timeout, Instant},
 };
-use turns::Turns;
 
 /// Read at once beyond the picture that is being read. Bytes.
 const READ_AHEAD: usize = 64 * 1024;
@@ -75,12 +74,6 @@ const HUNG: Duration = Duration::from_secs(10);
 
 /// A camera that gives nothing for this long hangs: many times what the slowest takes for a picture. Files and pipes may rest.
 const CAMERA_RESTS: Duration = Duration::from_secs(15);
-
-/// So long before a turn of a repeated file ends the next one's process is started. On an idle machine it takes 0.1 s.
-const PREPARE: Duration = Duration::from_secs(5);
-
-/// A repeated file that is so much behind its time goes on from there.
-const MAX_BEHIND: Duration = Duration::from_secs(1);
 
 /// What is decoded, other than a publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]

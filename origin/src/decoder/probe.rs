@@ -261,7 +261,13 @@ pub(super) async fn probe(ffmpeg: &Path, path: &Path) -> Result<Contents, StartE
 	contents(&answer).ok_or_else(|| StartError::Empty { path: path.into() })
 }
 
-fn contents(Answer { streams, frames, format }: &Answer) -> Option<Contents> {
+fn contents(
+	Answer {
+		streams,
+		frames,
+		format,
+	}: &Answer,
+) -> Option<Contents> {
 	let length = format.duration.as_ref().and_then(|duration| duration.parse().ok());
 	let length = length.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
 	let films = || streams.iter().filter(|stream| stream.is("video") && stream.width > 0);

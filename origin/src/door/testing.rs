@@ -20,6 +20,11 @@ impl Script {
 		Self(rtmp::Script::hello())
 	}
 
+	/// Bytes that are no RTMP.
+	pub fn raw(bytes: &[u8]) -> Self {
+		Self(rtmp::Script::default().raw(bytes))
+	}
+
 	/// All up to `publish`, of a path as OBS sends it.
 	pub fn publish(app: &str, name: &str) -> Self {
 		Self::hello()

@@ -14,7 +14,7 @@ mod judge;
 mod pusher;
 
 use clustercast_origin::{
-	door::{Address, Lock, StreamKey},
+	door::{Address, Found, Lock, Place},
 	encoder::Window,
 	studio::{Config, Input, Studio},
 };
@@ -114,11 +114,15 @@ fn play(seed: u64, length: f64) -> judge::Verdict {
 async fn broadcast(trouble: &Trouble, films: &[film::Film], length: f64) -> Vec<Window> {
 	// Free when it was looked for.
 	let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-	let key: StreamKey = pusher::KEY.parse().unwrap();
+	let found = Found {
+		key: pusher::KEY.parse().unwrap(),
+		place: Place::Address,
+		made: false,
+	};
 	let address: Address = format!("rtmp://127.0.0.1:{port}/{}", pusher::APP).parse().unwrap();
 	let mut studio = Studio::open(Config {
 		ffmpeg: "ffmpeg".into(),
-		lock: Some(Lock::new(&address.app, &key)),
+		lock: Some(Lock::new(&address.app, &found)),
 		input: Input::Door(address),
 		repeat: false,
 		title: "Trouble".into(),

@@ -265,7 +265,12 @@ pub fn sign(validator: Sr25519Keyring, attestation: &Attestation) -> Signature {
 /// What a pool says of an unsigned extrinsic with this call.
 #[allow(deprecated)]
 pub fn validate(call: &crate::Call<Test>) -> TransactionValidity {
-	<Bridge as sp_runtime::traits::ValidateUnsigned>::validate_unsigned(TransactionSource::External, call)
+	use sp_runtime::traits::ValidateUnsigned;
+	let validity = Bridge::validate_unsigned(TransactionSource::External, call);
+	if validity.is_ok() {
+		assert_eq!(Bridge::pre_dispatch(call), Ok(()), "what the pool takes, a block takes");
+	}
+	validity
 }
 
 /// The attestation of these deposits at checkpoint number `checkpoint`.

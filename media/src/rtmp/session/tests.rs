@@ -107,16 +107,18 @@ fn publisher_is_answered_as_it_waits_for_it() {
 #[test]
 fn progress_is_what_the_peer_has_said_so_far() {
 	let mut server = Server::default();
-	let mut said = BytesMut::new();
-	for (peer, progress) in [
-		(Peer(BytesMut::new()), Progress::Silent),
-		(Peer(Peer::new().0[..1536].into()), Progress::Silent),
-		(Peer(Peer::new().0[..1537].into()), Progress::Greeted),
-		(Peer::new(), Progress::Greeted),
-		(Peer::obs("live", "key"), Progress::Connected),
+	let mut said = 0;
+	let (hello, all) = (Peer::hello(), Peer::obs("live", "key"));
+	let (hello, all) = (hello.bytes(), all.bytes());
+	for (until, progress) in [
+		(0, Progress::Silent),
+		(1536, Progress::Silent),
+		(1537, Progress::Greeted),
+		(hello.len(), Progress::Greeted),
+		(all.len(), Progress::Connected),
 	] {
-		server.feed(&peer.0[said.len()..]).unwrap();
-		said = peer.0;
+		server.feed(&all[said..until]).unwrap();
+		said = until;
 		assert_eq!(server.session.progress(), progress);
 	}
 }

@@ -361,7 +361,7 @@ fn each_mistake_made_on_this_machine_is_a_line_and_many_are_not() {
 	for (app, key) in [("live", "guess"), ("life", "key"), ("live/", "k"), ("live", "key ")] {
 		assert_eq!(try_from_here(&Script::publish(app, key)), wrong);
 	}
-	let tls = Script(bytes::BytesMut::from(&[0x16, 3, 1][..]));
+	let tls = Script::raw(&[0x16, 3, 1]);
 	assert!(try_from_here(&tls).contains("rtmps://"));
 	assert_eq!(world.lines.len(), 5);
 	for _ in 0..60_000 {
