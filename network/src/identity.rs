@@ -177,7 +177,6 @@ mod tests {
 			"/ip4/127.0.0.1/udp/4001",
 			"/ip4/127.0.0.1/udp/4001/quic-v1/webtransport",
 			"/ip4/127.0.0.1",
-			"/",
 		] {
 			let refused = Address::new(address, &key);
 			assert!(

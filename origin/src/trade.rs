@@ -282,10 +282,17 @@ impl Rent {
 
 /// Replaces what people see.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
 pub struct Update {
 	#[command(flatten)]
 	subject: Subject,
+	#[command(flatten)]
+	to: Description,
+}
+
+/// At least one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Description {
 	/// What the stream is called; at most 64 bytes
 	#[arg(long, value_parser = text::<MAX_TITLE>)]
 	title: Option<String>,
@@ -301,9 +308,9 @@ impl Update {
 	/// Replaces what is named, and says all.
 	pub async fn run(self) -> Result<Value> {
 		let (now, chain, wallet) = self.subject.look_up().await?;
-		let title = self.title.unwrap_or(now.title);
-		let category = self.category.unwrap_or(now.category);
-		let max_viewers = self.max_viewers.unwrap_or(now.max_viewers);
+		let title = self.to.title.unwrap_or(now.title);
+		let category = self.to.category.unwrap_or(now.category);
+		let max_viewers = self.to.max_viewers.unwrap_or(now.max_viewers);
 		let call = calls::update_stream(self.subject.id(), &title, &category, max_viewers);
 		submit(&chain, &wallet, &call).await?;
 		Ok(json!({
@@ -317,10 +324,17 @@ impl Update {
 
 /// Announces other terms.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
 pub struct SetTerms {
 	#[command(flatten)]
 	subject: Subject,
+	#[command(flatten)]
+	to: NewTerms,
+}
+
+/// At least one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct NewTerms {
 	/// Baseline price, micro-USDC per GB (10^9 bytes)
 	#[arg(long, value_name = "N")]
 	price_per_gb: Option<u64>,
@@ -337,9 +351,9 @@ impl SetTerms {
 	pub async fn run(self) -> Result<Value> {
 		let (now, chain, wallet) = self.subject.look_up().await?;
 		let terms = StreamTerms {
-			price_per_gb: self.price_per_gb.unwrap_or(now.price_per_gb),
-			max_surge_ppm: self.max_surge_ppm.unwrap_or(now.max_surge_ppm),
-			broadcaster_share_ppm: self.broadcaster_share_ppm.unwrap_or(now.broadcaster_share_ppm),
+			price_per_gb: self.to.price_per_gb.unwrap_or(now.price_per_gb),
+			max_surge_ppm: self.to.max_surge_ppm.unwrap_or(now.max_surge_ppm),
+			broadcaster_share_ppm: self.to.broadcaster_share_ppm.unwrap_or(now.broadcaster_share_ppm),
 		};
 		let included = submit(&chain, &wallet, &calls::set_terms(self.subject.id(), &terms)).await?;
 		Ok(json!({

@@ -329,11 +329,10 @@ impl Plan {
 		// What came before a pause is older still.
 		let pause = self.breaks.back().copied();
 		let skipped = old.max(pause.map_or(0, |at| at.since(self.base)));
-		// The last picture stays: its sound is not here.
-		let skipped = skipped.min(self.sound_end().saturating_sub(self.base.pictures()));
 		let from = (self.base.pictures() - self.sound_from) as usize;
 		self.held.drain(..skipped as usize);
-		self.sound.drain(from..from + skipped as usize);
+		// The last picture's is not here.
+		self.sound.drain(from..self.sound.len().min(from + skipped as usize));
 		self.breaks.clear();
 		self.breaks.extend(pause.is_some().then_some(self.base));
 		self.picture_lane.skip();

@@ -204,8 +204,13 @@ impl Studio {
 		let picture = Bytes::copy_from_slice(&id.to_be_bytes());
 		match self.plan.push(picture, &samples, id * 33, self.now) {
 			Ok(()) => {
-				if let Some(last) = self.taken.last_mut() {
-					last.sound = self.owes_sound.then_some(first);
+				// Where the last one was skipped, its sound is dropped.
+				if let Some(last) = self
+					.taken
+					.last_mut()
+					.filter(|last| self.owes_sound && last.sound.is_none())
+				{
+					last.sound = Some(first);
 				}
 				self.owes_sound = true;
 				self.taken.push(Taken {

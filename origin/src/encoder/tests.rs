@@ -202,10 +202,10 @@ fn check(windows: &[Window], from: u64, pictures: &[u64]) {
 		let Some(around) = (click - first < heard.len() as u64 - 1_024).then(|| (click - first) as usize) else {
 			break;
 		};
-		// Where the last picture was held there is silence.
-		if pictures.get((click / SAMPLES_PER_PICTURE as u64 - from) as usize)
-			!= Some(&(click / SAMPLES_PER_PICTURE as u64))
-		{
+		// Where the last picture is held there is silence, from its beginning.
+		let number = click / SAMPLES_PER_PICTURE as u64;
+		let shown = |number: u64| pictures.get((number - from) as usize);
+		if shown(number) != Some(&number) || shown(number + 1).is_some_and(|next| *next != number + 1) {
 			continue;
 		}
 		let range = around - 1_000..around + 1_000;

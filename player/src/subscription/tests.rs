@@ -457,7 +457,7 @@ async fn relayer_whose_bond_is_gone_is_left_in_the_middle_of_the_broadcast() {
 	let bad = TestRelayer::start(11, content.clone(), Trick::Stall).await;
 	let mut test = Test::new().await;
 	let mut given = roster::given(std::slice::from_ref(&bad.address));
-	given[0].account = Some(AccountId([6; 32]));
+	given[0].account = Some(AccountId([9; 32]));
 	let attempt = tokio::time::timeout(PATIENCE, test.viewing.attempt(&given[0], Vec::new())).await;
 	// Long before it counts as stalled.
 	assert_eq!(attempt.unwrap().unwrap().ending, Some(Ending::Refused));
