@@ -133,7 +133,7 @@ fn tracks_come_and_go_and_viewers_see_one_broadcast() {
 		publisher.leave().await?;
 		let away = pause(5).await;
 		let mut publisher = Pusher::publish(address, "live", "key").await?;
-		let silent = publisher.push_only(&clip, 6.0, is_picture).await?;
+		let silent = publisher.push_only(&clip, 8.0, is_picture).await?;
 		// Without a word.
 		drop(publisher);
 		let mut publisher = Pusher::publish(address, "live", "key").await?;
@@ -346,8 +346,8 @@ fn stamps_that_jump_wrap_or_mean_nothing_are_passed_in_real_time() {
 		publisher.leave().await?;
 		let mut publisher = door.publisher().await?;
 		let none = |_: f64, tag: Tag| vec![Tag { stamp: 0, ..tag }];
-		// That they stand still is known after 6 s: a pause may look like it.
-		publisher.push_edited(&clip, 7.0, none).await?;
+		// That they stand still is known after 6 to 15 s: a pause may look like it.
+		publisher.push_edited(&clip, 16.0, none).await?;
 		spans.push(publisher.push_edited(&clip, 5.0, none).await?);
 		publisher.leave().await?;
 
@@ -439,7 +439,7 @@ fn encoders_of_all_kinds_are_taken_as_they_are() {
 		publisher.leave().await?;
 
 		let mut publisher = door.publisher().await?;
-		let alone = publisher.push_only(&clip, 6.0, is_sound).await?;
+		let alone = publisher.push_only(&clip, 8.0, is_sound).await?;
 		publisher.leave().await?;
 
 		let record = door.end().await?;
@@ -550,7 +550,7 @@ fn nobody_keeps_whoever_has_the_key_out() {
 		] {
 			let mut stranger = Pusher::publish(door.address, app, wrong).await?;
 			let told = stranger.closed().await?;
-			ensure!(told.contains("wrong stream key"), "{app:?}, {wrong:?}: {told:?}");
+			ensure!(told.contains("wrong server or stream key"), "{app:?}, {wrong:?}: {told:?}");
 		}
 
 		// As FFmpeg splits it.
@@ -631,8 +631,9 @@ fn nobody_keeps_whoever_has_the_key_out() {
 		}
 		door.says(&["is turned away: no key frame and no sound in time; it sent metadata alone"])?;
 		let log = door.said()?;
-		ensure!(log.matches("somebody from").count() <= 6, "{log}");
-		ensure!(log.lines().count() < 40, "{log}");
+		// What happens on this machine is worth ten lines at once, then one each 6 s.
+		ensure!(log.matches("somebody from").count() <= 18, "{log}");
+		ensure!(log.lines().count() < 50, "{log}");
 		Ok(())
 	});
 }
