@@ -34,11 +34,8 @@ pub fn manifest(timeline: &Timeline, now_ms: u64, came_ms: u64, time: &str) -> O
 /// How many entries were captured before the broadcaster's clock was set back: their periods would be over behind the newest.
 fn set_back(entries: &[&Entry]) -> usize {
 	let goes_back = |pair: &[&Entry]| pair[1].start_ms < pair[0].start_ms;
-	let pairs = entries.windows(2).enumerate();
-	pairs
-		.filter(|(_, pair)| goes_back(pair))
-		.last()
-		.map_or(0, |(at, _)| at + 1)
+	let mut pairs = entries.windows(2).enumerate();
+	pairs.rfind(|(_, pair)| goes_back(pair)).map_or(0, |(at, _)| at + 1)
 }
 
 /// What is there, milliseconds: players look for something in all of it. In a pause it goes back to where it did: dash.js, where

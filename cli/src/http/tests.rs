@@ -50,9 +50,8 @@ async fn ask_on(stream: &mut TcpStream) -> io::Result<()> {
 	stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await?;
 	let mut answer = Vec::new();
 	while !answer.ends_with(b"here") {
-		match stream.read_buf(&mut answer).await? {
-			0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-			_ => {},
+		if stream.read_buf(&mut answer).await? == 0 {
+			return Err(io::ErrorKind::UnexpectedEof.into());
 		}
 	}
 	Ok(())

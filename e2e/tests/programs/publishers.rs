@@ -550,7 +550,10 @@ fn nobody_keeps_whoever_has_the_key_out() {
 		] {
 			let mut stranger = Pusher::publish(door.address, app, wrong).await?;
 			let told = stranger.closed().await?;
-			ensure!(told.contains("wrong server or stream key"), "{app:?}, {wrong:?}: {told:?}");
+			ensure!(
+				told.contains("wrong server or stream key"),
+				"{app:?}, {wrong:?}: {told:?}"
+			);
 		}
 
 		// As FFmpeg splits it.
