@@ -317,6 +317,10 @@ impl<C: ChainView> Viewing<C> {
 		let have = self.resume.as_ref().map(|last| (last.id.epoch, last.history.count()));
 		let begins_live = have.is_none();
 		let mut patience = Patience::new(TRACK, have, self.now());
+		if !begins_live {
+			// What the broadcaster said before holds for this relayer, too.
+			patience.status(&self.standing, self.now());
+		}
 		// What is asked of another relayer.
 		let mut question: Option<Question> = None;
 		let mut over_since = None;

@@ -150,11 +150,6 @@ impl Encoder {
 		self.plan.waiting()
 	}
 
-	/// Whether the next picture will be taken.
-	pub fn has_room(&self) -> bool {
-		self.plan.has_room(self.now())
-	}
-
 	/// Whether no window is open: only whole ones were taken.
 	pub fn at_boundary(&self) -> bool {
 		self.plan.at_boundary()

@@ -177,7 +177,6 @@ async fn viewer_stays_through_a_pause_and_has_the_first_window_behind_it_at_once
 }
 
 /// The broadcaster says that there are more windows than this relayer gives.
-#[ignore = "a pause is counted: a new subscription does not know yet that the status from before tells of more windows"]
 #[tokio::test]
 async fn relayer_that_hides_windows_is_left_as_stalled_though_it_passes_statuses_on() {
 	let (hides, good) = (Honest::start(11).await, Honest::start(12).await);
