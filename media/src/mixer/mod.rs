@@ -259,7 +259,7 @@ impl<P: Clone> Mixer<P> {
 		if self.waiting.as_ref().is_some_and(Source::drained) {
 			self.waiting = None;
 		}
-		for source in [&mut self.on_air, &mut self.waiting].into_iter().flatten() {
+		if let Some(source) = &mut self.waiting {
 			source.steer(at, figures);
 		}
 		let mut silence = SAMPLES_PER_PICTURE as u64;
@@ -275,7 +275,9 @@ impl<P: Clone> Mixer<P> {
 			}
 			fade_out(&before, samples);
 		} else if let Some(source) = &mut self.on_air {
+			// What is heard until now belongs to the picture before: where the buffer is cut, both jump from here.
 			silence = source.read(at, samples, figures);
+			source.steer(at, figures);
 		}
 		silence
 	}
