@@ -84,13 +84,12 @@ impl Subscription {
 		}
 	}
 
-	/// Says farewell: sends what is queued and closes our side, within this time. A relayer that hears it knows that nothing
-	/// more comes.
+	/// Says farewell: sends what is queued and closes our side, and waits until the relayer has it, within this time: the last
+	/// payment may be among it, and a node that stops then takes nothing with it.
 	pub async fn leave(mut self, patience: Duration) {
 		let farewell = async {
 			self.send().await?;
-			self.stream.close();
-			io::Result::Ok(())
+			self.stream.part().await
 		};
 		// Who cannot be told finds out by itself.
 		let _ = tokio::time::timeout(patience, farewell).await;

@@ -14,8 +14,9 @@ use clustercast_primitives::{
 	subscribe::Binding, AccountId, Hash, PublicKey, SignedTicket, StreamId,
 };
 use clustercast_protocol::{
-	viewer::Event, Broadcast, EncodedWindow, EndReason, Expectation, Fault, PaymentMode, PaymentTerms, ReceiptSigner,
-	ReserveTerms, Resume, SessionKey, Share, Subscribe, Terms, ViewerConfig, ViewerSession, WireError,
+	viewer::Event, Broadcast, EncodedWindow, EndReason, Expectation, Fault, PaymentMode, PaymentTerms, Purse,
+	PurseConfig, ReceiptSigner, ReserveTerms, Resume, SessionKey, Share, Subscribe, Terms, ViewerConfig, ViewerSession,
+	WireError,
 };
 use std::{
 	sync::{
@@ -431,6 +432,37 @@ async fn unpaid_windows_stop_at_the_credit_and_end_the_subscription() {
 	assert_eq!(ended(&mut subscription).await, EndReason::Unpaid);
 	assert_eq!(server.closed().await, "ended: Unpaid; 2 unpaid");
 	assert_eq!(server.policy.delivering.load(Ordering::Relaxed), 2);
+}
+
+/// A player that ends has paid what it had.
+#[tokio::test]
+async fn last_payment_arrives_though_the_node_stops_right_behind_it() {
+	let mut server = Server::start(true, |_| {}).await;
+	let mut broadcast = broadcast();
+	server.push(&mut broadcast, 1, 50_000);
+	let node = viewer(10);
+	let mut subscription = subscribe(&node, &server).await;
+	let due = until(&mut subscription, |event| match event {
+		Event::PaymentDue(due) => Some(due),
+		_ => None,
+	})
+	.await;
+	let mut purse = Purse::new(
+		PurseConfig {
+			genesis: GENESIS,
+			sender: AccountId([8; 32]),
+			session_expiry: 10_000,
+			ticket_life: 100,
+			budget: 1_000_000_000,
+		},
+		session_key(),
+	);
+	purse.reserve(&due.recipient, 0).unwrap();
+	let payment = purse.pay(&due, 0).unwrap();
+	subscription.session().pay(&due, payment).unwrap();
+	subscription.leave(PATIENCE).await;
+	drop(node);
+	assert_eq!(server.closed().await, "the viewer left; 0 unpaid");
 }
 
 #[tokio::test]

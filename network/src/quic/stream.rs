@@ -60,6 +60,12 @@ impl Stream {
 		let _ = self.send.reset(BUSY);
 	}
 
+	/// Says that no more is written, and waits until the peer has all of it, or wants no more.
+	pub async fn part(&mut self) -> io::Result<()> {
+		self.close();
+		self.send.stopped().await.map(drop).map_err(io::Error::other)
+	}
+
 	/// Says that no more is written.
 	pub fn close(&mut self) {
 		self.closed = true;
