@@ -90,7 +90,7 @@ impl Drop for Gauge {
 pub struct Moment {
 	/// Capture of its first picture, Unix milliseconds.
 	pub at: u64,
-	/// The picture is another one than half a second ago.
+	/// The picture at its end is another one than at the end of the moment before.
 	pub moves: bool,
 	/// There is sound.
 	pub sounds: bool,
@@ -150,7 +150,7 @@ impl Record {
 	}
 
 	/// Checks that this was seen and heard from a little after the span's begin, when the buffer is filled, to its end. Where the
-	/// machine could not keep up, half of it has to be right, if there is enough to be judged.
+	/// machine could not keep up, two thirds of it have to be right, if there is enough to be judged.
 	pub fn shows(&self, span: Span, shows: Shows, sounds: bool, gauge: &Gauge) -> Result<()> {
 		let late = gauge.late();
 		let from = span.begin + DELAY_MS + late.as_millis() as u64;
@@ -180,7 +180,7 @@ impl Record {
 		});
 		let (right, all) = (right.count(), judged.len());
 		ensure!(
-			right == all || busy && 2 * right >= all,
+			right == all || busy && 3 * right >= 2 * all,
 			"{span:?} should have been {shows:?}, with sound {sounds}: {right} of {all} are, of {:?}",
 			self.around(span)
 		);
@@ -302,8 +302,11 @@ fn moments(pictures: &[Vec<u8>], sound: &[i16], log: &[Window]) -> Vec<Moment> {
 	const SAMPLES: usize = RATE * MOMENT / 30;
 	let per_window = PICTURES / MOMENT;
 	let pieces = pictures.chunks_exact(MOMENT).enumerate();
+	let mut before = pictures.first();
 	pieces
 		.map(|(number, piece)| {
+			let last = &piece[MOMENT - 1];
+			let moves = before.replace(last).is_some_and(|before| differs(before, last) > MOVES);
 			let heard = sound.get(number * SAMPLES..).unwrap_or_default();
 			let heard = &heard[..heard.len().min(SAMPLES)];
 			let loudest = heard
@@ -313,7 +316,7 @@ fn moments(pictures: &[Vec<u8>], sound: &[i16], log: &[Window]) -> Vec<Moment> {
 				.unwrap_or_default();
 			Moment {
 				at: log[number / per_window].start_ms + (number % per_window) as u64 * MOMENT_MS,
-				moves: differs(&piece[0], &piece[MOMENT - 1]) > MOVES,
+				moves,
 				sounds: loudest > SOUNDS,
 				dark: brightest(&piece[0]) < DARK,
 			}
