@@ -17,7 +17,10 @@ use clustercast_protocol::{
 	relayer::{Event, SessionError},
 	EncodedWindow, EndReason, Expectation, Lookup, PaymentMode, ReceiptSigner, RelayerSession, Share, Subscribe, Terms,
 };
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::{
+	future::FutureExt,
+	stream::{FuturesUnordered, StreamExt},
+};
 use rand::{rngs::OsRng, RngCore};
 use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::{
@@ -254,6 +257,16 @@ enum Paying {
 	Voucher { commitment: Hash, voucher: SignedVoucher },
 }
 
+impl Paying {
+	fn of(event: Event) -> Option<Self> {
+		match event {
+			Event::Ticket(ticket) => Some(Self::Ticket(ticket)),
+			Event::Voucher { commitment, voucher } => Some(Self::Voucher { commitment, voucher }),
+			Event::Subscribed(_) | Event::Reserve(_) => None,
+		}
+	}
+}
+
 impl Link {
 	fn new(stream: Stream, config: Config) -> Self {
 		let mut challenge = [0; 32];
@@ -282,19 +295,15 @@ impl Link {
 		};
 		let (seat, why) = match begun {
 			Ok((_place, seat, stream)) => {
-				let why = self
-					.serve(&seat, stream, feed, policy, stopping)
-					.await
-					.unwrap_or_else(|closed| closed);
+				let why = self.serve(&seat, stream, feed, policy, stopping).await;
 				(Some(seat), why)
 			},
-			Err(why) => (None, why),
+			Err(why) => {
+				self.part(&why).await;
+				(None, why)
+			},
 		};
 		policy.closed(seat, self.session.unpaid().collect(), &why);
-		match why {
-			Closed::Ended(_) | Closed::Session(_) => self.part().await,
-			Closed::Left | Closed::Silent | Closed::Stalled | Closed::Io(_) => {},
-		}
 		tracing::debug!(%why, "subscription over");
 	}
 
@@ -331,10 +340,8 @@ impl Link {
 		stream: StreamId,
 		feed: Feed,
 		policy: &P,
-		mut stopping: watch::Receiver<bool>,
-	) -> Result<Closed, Closed> {
-		let mut news = feed.news();
-		let mut deadlines = Deadlines::new(self.config, Instant::now());
+		stopping: watch::Receiver<bool>,
+	) -> Closed {
 		let judge = move |paying| async move {
 			match paying {
 				Paying::Ticket(ticket) => (ticket.message.commitment, policy.ticket(seat, ticket).await),
@@ -345,6 +352,54 @@ impl Link {
 		};
 		// At most the credit.
 		let mut judging = FuturesUnordered::new();
+		let why = self
+			.attend(seat, stream, feed, policy, stopping, judge, &mut judging)
+			.await;
+		let why = why.unwrap_or_else(|closed| closed);
+		self.part(&why).await;
+		// Whatever ended it, what had come before is judged: it may be the last payment.
+		let patience = self.config.pay_timeout;
+		let last = async {
+			if matches!(why, Closed::Io(_)) {
+				self.hear_out();
+			}
+			while let Some(event) = self.session.poll_event() {
+				judging.extend(Paying::of(event).map(judge));
+			}
+			while let Some((commitment, judged)) = judging.next().await {
+				if judged.is_ok() {
+					// It was owed and is answered now.
+					let _ = self.session.paid(commitment);
+				}
+			}
+		};
+		let _ = timeout(patience, last).await;
+		why
+	}
+
+	/// Reads what had arrived before the stream broke.
+	fn hear_out(&mut self) {
+		while let Some(Ok(length @ 1..)) = self.stream.read(&mut self.buffer).now_or_never() {
+			if self.session.handle(&self.buffer[..length]).is_err() {
+				break;
+			}
+		}
+	}
+
+	/// Serves until there is a reason to end it.
+	#[allow(clippy::too_many_arguments, reason = "what a subscription consists of")]
+	async fn attend<P: Policy, F: Future<Output = (Hash, Result<(), EndReason>)>>(
+		&mut self,
+		seat: &P::Seat,
+		stream: StreamId,
+		feed: Feed,
+		policy: &P,
+		mut stopping: watch::Receiver<bool>,
+		judge: impl Fn(Paying) -> F,
+		judging: &mut FuturesUnordered<F>,
+	) -> Result<Closed, Closed> {
+		let mut news = feed.news();
+		let mut deadlines = Deadlines::new(self.config, Instant::now());
 		loop {
 			// Before looking: what comes after the look rings again.
 			let finished = news.borrow_and_update().finished;
@@ -415,17 +470,12 @@ impl Link {
 				},
 			}
 			while let Some(event) = self.session.poll_event() {
-				match event {
-					Event::Subscribed(_) => {},
-					Event::Reserve(reservation) => {
-						if let Err(reason) = policy.reserve(seat, reservation).await {
-							return Ok(self.end(reason));
-						}
-					},
-					Event::Ticket(ticket) => judging.push(judge(Paying::Ticket(ticket))),
-					Event::Voucher { commitment, voucher } => {
-						judging.push(judge(Paying::Voucher { commitment, voucher }));
-					},
+				if let Event::Reserve(reservation) = event {
+					if let Err(reason) = policy.reserve(seat, reservation).await {
+						return Ok(self.end(reason));
+					}
+				} else {
+					judging.extend(Paying::of(event).map(&judge));
 				}
 			}
 		}
@@ -504,8 +554,12 @@ impl Link {
 		Ok(any)
 	}
 
-	/// Says the last word and waits until the viewer hangs up, for a moment.
-	async fn part(&mut self) {
+	/// Says the last word, where there is one, and waits until the viewer hangs up, for a moment.
+	async fn part(&mut self, why: &Closed) {
+		match why {
+			Closed::Ended(_) | Closed::Session(_) => {},
+			Closed::Left | Closed::Silent | Closed::Stalled | Closed::Io(_) => return,
+		}
 		let last_word = async {
 			while let Some(frame) = self.session.poll_transmit() {
 				self.stream.write_all(frame).await?;
