@@ -1,7 +1,8 @@
-//! What it costs to send the same windows to many: processor time of the sending process per GB, ours and that of bare QUIC.
-//! `scripts/bench fanout` runs it; the receivers are in a process of their own, which does not count.
+//! What it costs to send the same windows to many: processor time of the sending process per GB, ours, that of bare QUIC, and that
+//! of nginx, which serves them as files over TLS 1.3. `scripts/bench fanout` runs it; the receivers are in a process of their own,
+//! which counts beside it.
 //!
-//! usage: fanout [VIEWERS] [SECONDS] [ROUNDS]
+//! usage: fanout [VIEWERS] [SECONDS] [ROUNDS]; NGINX names the program, without it that peer is left out
 
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
@@ -34,6 +35,7 @@ use std::{
 	time::Duration,
 };
 use tokio::{
+	io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
 	task::JoinSet,
 	time::{interval, sleep, timeout},
 };
@@ -71,28 +73,42 @@ fn main() {
 	}
 }
 
-/// Runs each in turns, and prints the means as JSON.
+/// Runs each in turns, and prints the means as JSON: of the sender alone, and of both ends.
 fn compare(words: &[&str]) {
 	let number = |n: usize, default: usize| words.get(n).map_or(default, |word| word.parse().unwrap());
 	let (viewers, seconds, rounds) = (number(0, 50), number(1, 10), number(2, 3));
 	let windows = seconds * 1_000 / EVERY.as_millis() as usize;
-	let modes = ["free", "paid", "quinn"];
-	let mut costs = [0.0; 3];
+	let mut modes = vec!["free", "paid", "quinn"];
+	modes.extend(env::var_os("NGINX").map(|_| "nginx"));
+	let mut costs = vec![Cost::default(); modes.len()];
 	for round in 0..rounds {
 		for turn in 0..modes.len() {
 			let which = (turn + round) % modes.len();
 			let cost = run(modes[which], viewers, windows);
-			eprintln!("round {round}, {}: {cost:.2} CPU s/GB", modes[which]);
-			costs[which] += cost / rounds as f64;
+			eprintln!(
+				"round {round}, {}: {:.2} CPU s/GB, {:.2} with the receivers'",
+				modes[which], cost.sender, cost.both
+			);
+			costs[which].sender += cost.sender / rounds as f64;
+			costs[which].both += cost.both / rounds as f64;
 		}
 	}
-	println!(
-		r#"{{"viewers":{viewers},"free":{:.3},"paid":{:.3},"quinn":{:.3},"unit":"CPU s/GB"}}"#,
-		costs[0], costs[1], costs[2]
-	);
+	let figures: Vec<String> = modes
+		.iter()
+		.zip(&costs)
+		.map(|(mode, cost)| format!(r#""{mode}":{:.3},"{mode}Both":{:.3}"#, cost.sender, cost.both))
+		.collect();
+	println!(r#"{{"viewers":{viewers},{},"unit":"CPU s/GB"}}"#, figures.join(","));
 }
 
-fn run(mode: &str, viewers: usize, windows: usize) -> f64 {
+/// Processor seconds per GB.
+#[derive(Clone, Default)]
+struct Cost {
+	sender: f64,
+	both: f64,
+}
+
+fn run(mode: &str, viewers: usize, windows: usize) -> Cost {
 	let own = env::current_exe().unwrap();
 	let mut sender = Command::new(&own)
 		.args(["send", mode, &windows.to_string()])
@@ -112,10 +128,15 @@ fn run(mode: &str, viewers: usize, windows: usize) -> f64 {
 	assert_eq!(ready.next().unwrap().unwrap(), "ready");
 	writeln!(sender.stdin.take().unwrap(), "go").unwrap();
 	let received: u64 = ready.next().unwrap().unwrap().parse().unwrap();
-	let seconds: f64 = said.next().unwrap().unwrap().parse().unwrap();
+	let receiving: f64 = ready.next().unwrap().unwrap().parse().unwrap();
+	let sending: f64 = said.next().unwrap().unwrap().parse().unwrap();
 	assert!(Ended(sender).0.wait().unwrap().success());
 	assert_eq!(received, (viewers * windows * WINDOW) as u64);
-	seconds / received as f64 * 1e9
+	let per_gb = |seconds: f64| seconds / received as f64 * 1e9;
+	Cost {
+		sender: per_gb(sending),
+		both: per_gb(sending + receiving),
+	}
 }
 
 /// A child that does not outlive us.
@@ -176,6 +197,7 @@ impl Policy for Open {
 async fn send(mode: &str, windows: usize) {
 	match mode {
 		"quinn" => send_bare(windows).await,
+		"nginx" => send_files(windows).await,
 		_ => send_ours(mode == "paid", windows).await,
 	}
 }
@@ -268,6 +290,88 @@ async fn send_bare(windows: usize) {
 	process::exit(0);
 }
 
+/// nginx, with the windows as files.
+async fn send_files(windows: usize) {
+	let folder = tempfile::tempdir().unwrap();
+	let path = |name: &str| folder.path().join(name);
+	for n in 0..windows {
+		std::fs::write(path(&n.to_string()), content(n)).unwrap();
+	}
+	let made = Command::new("openssl")
+		.args([
+			"req",
+			"-x509",
+			"-newkey",
+			"ec",
+			"-pkeyopt",
+			"ec_paramgen_curve:prime256v1",
+			"-nodes",
+			"-subj",
+			"/CN=bare",
+		])
+		.args([
+			"-keyout".as_ref(),
+			path("key").as_os_str(),
+			"-out".as_ref(),
+			path("certificate").as_os_str(),
+		])
+		.stderr(Stdio::null())
+		.status();
+	assert!(made.unwrap().success());
+	let address = std::net::TcpListener::bind("127.0.0.1:0")
+		.unwrap()
+		.local_addr()
+		.unwrap();
+	// One process, in which all counts; as its manual advises for files: sendfile, and no log of each request.
+	let config = format!(
+		"daemon off; master_process off; pid {0}/pid; error_log stderr;
+		events {{ worker_connections 1024; }}
+		http {{
+			access_log off; sendfile on; tcp_nopush on; open_file_cache max=1000;
+			client_body_temp_path {0}/body; proxy_temp_path {0}/proxy; fastcgi_temp_path {0}/fastcgi;
+			uwsgi_temp_path {0}/uwsgi; scgi_temp_path {0}/scgi;
+			server {{
+				listen {address} ssl; ssl_certificate {0}/certificate; ssl_certificate_key {0}/key;
+				ssl_protocols TLSv1.3; keepalive_requests 1000000; root {0};
+			}}
+		}}",
+		folder.path().display()
+	);
+	std::fs::write(path("config"), config).unwrap();
+	let nginx = Command::new(env::var_os("NGINX").unwrap())
+		.args([
+			"-e".as_ref(),
+			"stderr".as_ref(),
+			"-c".as_ref(),
+			path("config").as_os_str(),
+		])
+		.spawn();
+	let nginx = Ended(nginx.unwrap());
+	let answers = async {
+		while tokio::net::TcpStream::connect(address).await.is_err() {
+			sleep(Duration::from_millis(10)).await;
+		}
+	};
+	timeout(PATIENCE, answers).await.unwrap();
+	println!("{address}");
+	told_to_go().await;
+	let begun = processor_of(nginx.0.id());
+	sleep((windows as u32 + 2) * EVERY).await;
+	println!("{}", processor_of(nginx.0.id()) - begun);
+}
+
+/// Processor time of another process so far, seconds.
+fn processor_of(id: u32) -> f64 {
+	const TICKS: f64 = 100.0;
+	let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+	// Behind the name, which may have anything in it: user and system time are the 14th and 15th field.
+	let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+	[fields[11], fields[12]]
+		.iter()
+		.map(|ticks| ticks.parse::<f64>().unwrap() / TICKS)
+		.sum()
+}
+
 async fn receive(mode: &str, viewers: usize, windows: usize, address: &str) {
 	let (ready, mut all_ready) = tokio::sync::mpsc::channel(viewers);
 	let mut tasks = JoinSet::new();
@@ -275,6 +379,7 @@ async fn receive(mode: &str, viewers: usize, windows: usize, address: &str) {
 		let ready = ready.clone();
 		match mode {
 			"quinn" => tasks.spawn(receive_bare(address.parse().unwrap(), windows, ready)),
+			"nginx" => tasks.spawn(receive_files(address.parse().unwrap(), windows, ready)),
 			_ => tasks.spawn(receive_ours(
 				10 + viewer as u8,
 				address.parse().unwrap(),
@@ -288,8 +393,9 @@ async fn receive(mode: &str, viewers: usize, windows: usize, address: &str) {
 		timeout(PATIENCE, all_ready.recv()).await.unwrap().unwrap();
 	}
 	println!("ready");
+	let begun = processor();
 	let received: usize = tasks.join_all().await.into_iter().sum();
-	println!("{received}");
+	println!("{received}\n{}", processor() - begun);
 	// The sender is asked for its processor time meanwhile.
 	sleep(4 * EVERY).await;
 }
@@ -360,10 +466,7 @@ async fn receive_ours(seed: u8, address: Address, paid: bool, windows: usize, re
 
 async fn receive_bare(address: SocketAddr, windows: usize, ready: Ready) -> usize {
 	let identity = libp2p::identity::Keypair::ed25519_from_bytes(key(3).seed()).unwrap();
-	// The cipher that ours takes, too.
-	let mut provider = rustls::crypto::aws_lc_rs::default_provider();
-	provider.cipher_suites = vec![rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256];
-	let mut client = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+	let mut client = rustls::ClientConfig::builder_with_provider(Arc::new(provider()))
 		.with_protocol_versions(&[&rustls::version::TLS13])
 		.unwrap()
 		.dangerous()
@@ -390,6 +493,44 @@ async fn receive_bare(address: SocketAddr, windows: usize, ready: Ready) -> usiz
 		}
 	}
 	received
+}
+
+/// Asks for each window when it is there, over one connection.
+async fn receive_files(address: SocketAddr, windows: usize, ready: Ready) -> usize {
+	let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider()))
+		.with_protocol_versions(&[&rustls::version::TLS13])
+		.unwrap()
+		.dangerous()
+		.with_custom_certificate_verifier(Arc::new(Anybody))
+		.with_no_client_auth();
+	let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+	let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+	let name = ServerName::try_from("bare").unwrap();
+	let mut stream = tokio::io::BufReader::with_capacity(128 << 10, connector.connect(name, stream).await.unwrap());
+	ready.send(()).await.unwrap();
+	let mut clock = interval(EVERY);
+	let (mut received, mut content) = (0, vec![0; WINDOW]);
+	for n in 0..windows {
+		clock.tick().await;
+		let request = format!("GET /{n} HTTP/1.1\r\nHost: bare\r\n\r\n");
+		stream.write_all(request.as_bytes()).await.unwrap();
+		let mut line = String::new();
+		stream.read_line(&mut line).await.unwrap();
+		assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
+		while line != "\r\n" {
+			line.clear();
+			stream.read_line(&mut line).await.unwrap();
+		}
+		received += stream.read_exact(&mut content).await.unwrap();
+	}
+	received
+}
+
+/// With the cipher that ours takes.
+fn provider() -> rustls::crypto::CryptoProvider {
+	let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+	provider.cipher_suites = vec![rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256];
+	provider
 }
 
 /// Takes whoever answers: nobody else is there.

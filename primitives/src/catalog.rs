@@ -214,7 +214,7 @@ impl Catalog {
 	}
 }
 
-#[cfg(feature = "std")]
+#[cfg(feature = "keys")]
 impl SignedCatalog {
 	/// Signed by the stream's key for this chain.
 	pub fn sign(catalog: Catalog, key: &crate::crypto::KeyPair, genesis: &Hash) -> Self {

@@ -245,7 +245,7 @@ pub fn is_canonical(key: &PublicKey, signature: &Signature) -> bool {
 		&& below(&signature.0[32..], &ORDER)
 }
 
-#[cfg(feature = "std")]
+#[cfg(feature = "keys")]
 mod native {
 	use super::*;
 	use ed25519_zebra::{SigningKey, VerificationKey};
@@ -313,7 +313,7 @@ mod native {
 	}
 }
 
-#[cfg(feature = "std")]
+#[cfg(feature = "keys")]
 pub use native::KeyPair;
 
 #[cfg(test)]

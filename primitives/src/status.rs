@@ -154,7 +154,7 @@ impl fmt::Display for StatusError {
 
 impl core::error::Error for StatusError {}
 
-#[cfg(feature = "std")]
+#[cfg(feature = "keys")]
 impl SignedStatus {
 	/// Signed by the stream's key for this chain; `status.tracks` follows from `tracks`.
 	pub fn sign(mut status: Status, tracks: TrackStates, key: &crate::crypto::KeyPair, genesis: &Hash) -> Self {

@@ -89,7 +89,7 @@ impl Subscription {
 	}
 }
 
-#[cfg(feature = "std")]
+#[cfg(feature = "keys")]
 impl SignedSubscription {
 	/// Signed by its session key, for the connection that this challenge was drawn for, at whose end the relayer shows
 	/// itself like this.

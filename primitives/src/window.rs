@@ -256,7 +256,7 @@ impl WindowHeader {
 	}
 }
 
-#[cfg(feature = "std")]
+#[cfg(feature = "keys")]
 impl SignedHeader {
 	/// Fields agree and the stream's signing key signed them for this chain.
 	pub fn check(&self, signing_key: &crate::PublicKey, genesis: &Hash) -> Result<(), HeaderError> {

@@ -2,6 +2,7 @@
 //! it stands. A run is an epoch, or several where its clock was set back.
 
 use crate::window::{Draft, EncodedWindow, Setting, WindowError};
+use alloc::sync::Arc;
 use bytes::Bytes;
 use clustercast_primitives::{
 	catalog::{Catalog, SignedCatalog, Track},
@@ -13,7 +14,6 @@ use clustercast_primitives::{
 	window::flags,
 	BlockNumber, Hash, History, StreamId, WindowId,
 };
-use std::sync::Arc;
 
 /// What the media says of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! The newest windows of the streams served, bounded in bytes; the oldest go first.
 
 use crate::window::EncodedWindow;
-use clustercast_primitives::{window::flags, StreamId, TrackId, WindowId};
-use codec::Encode;
-use std::{
+use alloc::{
 	collections::{BTreeMap, VecDeque},
-	ops::Bound,
 	sync::Arc,
 };
+use clustercast_primitives::{window::flags, StreamId, TrackId, WindowId};
+use codec::Encode;
+use core::ops::Bound;
 
 /// What a subscription needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

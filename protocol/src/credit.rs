@@ -22,13 +22,13 @@ use crate::{
 	meter::Share,
 	wire::{ReserveError, ReserveTerms, SessionKey},
 };
+use alloc::{collections::BTreeMap, vec::Vec};
 use clustercast_primitives::{
 	chain::{ChannelInfo, ViewerAccount, VoucherPlace},
 	channel::SignedReservation,
 	crypto::SignatureError,
 	AccountId, Balance, BlockNumber, Hash, PublicKey,
 };
-use std::collections::BTreeMap;
 
 /// Blocks of an hour.
 pub const HOUR: BlockNumber = 1_800;
@@ -390,7 +390,7 @@ impl Credit {
 		keys.into_iter().for_each(|key| self.change(key, |_| {}));
 		let first = (now.saturating_sub(HOUR) / STEP, AccountId([0; 32]));
 		let recent = self.lost.split_off(&first);
-		for ((_, account), lost) in std::mem::replace(&mut self.lost, recent) {
+		for ((_, account), lost) in core::mem::replace(&mut self.lost, recent) {
 			self.sums.lost.subtract(&lost);
 			if let Some(theirs) = self.lost_by.get_mut(&account) {
 				theirs.subtract(&lost);
@@ -763,7 +763,7 @@ impl Credit {
 			line.released = line.channel.counter;
 			line.release_at = now.saturating_add(RELEASE_AGAIN << line.releases.min(MAX_DOUBLINGS));
 			line.releases = line.releases.saturating_add(1);
-			for (place, voucher) in std::mem::take(&mut line.vouchers) {
+			for (place, voucher) in core::mem::take(&mut line.vouchers) {
 				lost.add(&voucher.lost());
 				given_up.push(place);
 			}

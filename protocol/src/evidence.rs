@@ -4,6 +4,7 @@
 //! A receipt convicts only a relayer that signs for what it delivered. One that signs for the broadcaster's root while it
 //! sends something else is left unpaid, and nothing can be shown to anyone: the chunk came without a signature.
 
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use clustercast_primitives::{
 	catalog::CatalogSeal,
 	crypto::Signed,
@@ -13,7 +14,6 @@ use clustercast_primitives::{
 	window::SignedHeader,
 	Hash, PublicKey, Status, WindowHeader, WindowId,
 };
-use std::collections::VecDeque;
 
 use crate::window::EncodedWindow;
 

@@ -19,7 +19,8 @@
 //! | [`credit`] | how much a relayer lets viewers owe |
 //!
 //! Nothing here reads a clock, a socket, storage or a random number: bytes, blocks and entropy are arguments, bytes and
-//! events are results. So the same code runs over QUIC, in a browser and in a seeded simulator.
+//! events are results. So the same code runs over QUIC, in a browser and in a seeded simulator; without the feature `std` it needs
+//! no operating system (`no_std` with an allocator).
 //!
 //! One stream carries one subscription:
 //!
@@ -39,6 +40,9 @@
 //!   <------------------------------ End
 //! ```
 
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
 #[cfg(test)]
 extern crate self as clustercast_protocol;
 #[cfg(test)]

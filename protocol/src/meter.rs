@@ -105,7 +105,7 @@ impl Meter {
 				if total.amount == self.vouched.amount {
 					return Ok(None);
 				}
-				let before = std::mem::replace(&mut self.vouched, total);
+				let before = core::mem::replace(&mut self.vouched, total);
 				Ok(Some(Share::Voucher {
 					bytes: total.bytes - before.bytes,
 					amount: total.amount - before.amount,

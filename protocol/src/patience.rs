@@ -13,7 +13,7 @@
 
 use crate::standing::{reach, Reach, Standing};
 use clustercast_primitives::{status::State, TrackId, WindowHeader};
-use std::time::Duration;
+use core::time::Duration;
 
 /// How often a peer says at least that it is there. Longer than between two statuses, so that it is seldom needed.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);

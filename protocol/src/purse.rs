@@ -11,6 +11,7 @@ use crate::{
 	meter::Share,
 	viewer::{Due, Payment},
 };
+use alloc::{collections::BTreeMap, vec::Vec};
 use clustercast_primitives::{
 	chain::VoucherPlace,
 	channel::{Close, Reservation, SignedClose, SignedReservation},
@@ -21,7 +22,6 @@ use clustercast_primitives::{
 	Balance, BlockNumber, Signature, SignedVoucher, Ticket, Voucher,
 };
 use codec::{Decode, DecodeAll, Encode};
-use std::collections::BTreeMap;
 
 /// Nonces reserved at a time: storing happens once for this many tickets of a recipient.
 pub const RESERVATION: u64 = 64;

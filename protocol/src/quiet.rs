@@ -4,7 +4,7 @@
 //! Time is our own, from any beginning, and only goes forward.
 
 use crate::patience::Silence;
-use std::time::Duration;
+use core::time::Duration;
 
 /// Worth a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

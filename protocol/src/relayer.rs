@@ -10,6 +10,7 @@ use crate::{
 		WireError, PREFIX_BYTES,
 	},
 };
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use bytes::Bytes;
 use clustercast_primitives::{
 	channel::SignedReservation,
@@ -20,13 +21,9 @@ use clustercast_primitives::{
 	ticket::{self, SignedTicket},
 	BlockNumber, Delivery, Hash, PublicKey, Receipt, SignedVoucher, WindowId,
 };
-use std::{
-	collections::VecDeque,
+use core::{
 	fmt,
-	sync::{
-		atomic::{AtomicU32, Ordering},
-		Arc,
-	},
+	sync::atomic::{AtomicU32, Ordering},
 };
 
 /// Receipts sent ahead of payment unless configured otherwise: one is being paid while the next arrives.

@@ -7,7 +7,7 @@ use clustercast_primitives::{
 	status::{SignedStatus, State},
 	BlockNumber, TrackId, WindowHeader,
 };
-use std::time::Duration;
+use core::time::Duration;
 
 /// A window that ended longer ago is not given to whoever begins live: as long as a status holds. Milliseconds.
 pub const LIVE_AGE_MS: u64 = 10_000;

@@ -9,6 +9,7 @@ use crate::{
 	meter::Share,
 	wire::SessionKey,
 };
+use alloc::collections::{BTreeMap, BTreeSet};
 use clustercast_primitives::{
 	amount,
 	chain::{ChannelInfo, TicketRefusal, ViewerAccount, VoucherPlace},
@@ -18,7 +19,6 @@ use clustercast_primitives::{
 	ticket, Balance, BlockNumber, SignedTicket, SignedVoucher, Voucher, WindowId, WinningTicket,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
-use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The chain's rules, and how much risk the relayer takes.
 #[derive(Clone, Debug)]
@@ -146,9 +146,9 @@ struct Running {
 pub struct TicketBook {
 	config: BookConfig,
 	/// By commitment.
-	expected: HashMap<Hash, Expectation>,
+	expected: BTreeMap<Hash, Expectation>,
 	/// By session.
-	nonces: HashMap<PublicKey, Nonces>,
+	nonces: BTreeMap<PublicKey, Nonces>,
 	credit: Credit,
 	vouchers: BTreeMap<(AccountId, VoucherPlace), Running>,
 	/// By counter of the stream's terms.
@@ -161,8 +161,8 @@ impl TicketBook {
 		Self {
 			credit: Credit::new(config.credit),
 			config,
-			expected: HashMap::new(),
-			nonces: HashMap::new(),
+			expected: BTreeMap::new(),
+			nonces: BTreeMap::new(),
 			vouchers: BTreeMap::new(),
 			terms: BTreeMap::new(),
 		}
@@ -378,7 +378,7 @@ impl TicketBook {
 	/// Forgets what has expired. Call it once a block.
 	pub fn prune(&mut self, now: BlockNumber) {
 		self.credit.at_block(now);
-		let known: HashSet<PublicKey> = self.credit.sessions().map(|payer| payer.key).collect();
+		let known: BTreeSet<PublicKey> = self.credit.sessions().map(|payer| payer.key).collect();
 		self.nonces.retain(|session, _| known.contains(session));
 		self.vouchers.retain(|_, running| running.expiry >= now);
 	}

@@ -13,6 +13,7 @@ use crate::{
 		ToViewer,
 	},
 };
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use bytes::Bytes;
 use clustercast_primitives::{
 	catalog::{CatalogError, SignedCatalog},
@@ -29,7 +30,6 @@ use clustercast_primitives::{
 	AccountId, Balance, BlockNumber, Hash, History, PublicKey, SignedTicket, SignedVoucher, StreamId, TrackId, Voucher,
 	WindowHeader, WindowId,
 };
-use std::{collections::VecDeque, sync::Arc};
 
 mod fault;
 
@@ -866,7 +866,7 @@ impl ViewerSession {
 			.find(|(index, hash)| arriving.leaves.get(*index as usize) != Some(hash));
 		if let Some((index, _)) = bad {
 			let window = arriving.header.message.id;
-			let signed = std::mem::take(&mut arriving.leaves);
+			let signed = core::mem::take(&mut arriving.leaves);
 			let delivered = [&signed[..verified], &hashes[..]].concat();
 			self.begin_pursuit(Some(signed), delivered);
 			return Err(Fault::BadChunk { window, index });

@@ -1,6 +1,7 @@
 //! A window encoded once: every viewer's stream is handed the same bytes.
 
 use crate::wire;
+use alloc::sync::Arc;
 use bytes::Bytes;
 use clustercast_primitives::{
 	catalog::{init_hash, SignedCatalog, MAX_INIT_BYTES},
@@ -10,7 +11,7 @@ use clustercast_primitives::{
 	window::{HeaderError, SignedHeader},
 	Hash, History, WindowHeader, WindowId,
 };
-use std::{fmt, sync::Arc};
+use core::fmt;
 
 /// Why data makes no window.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

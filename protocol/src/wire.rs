@@ -10,6 +10,7 @@
 //! length is zero.
 
 use crate::tickets::TicketError;
+use alloc::{boxed::Box, vec::Vec};
 use bytes::{BufMut, Bytes, BytesMut};
 use clustercast_primitives::{
 	catalog::{SignedCatalog, MAX_INIT_BYTES},
@@ -23,7 +24,7 @@ use clustercast_primitives::{
 	AccountId, Balance, BlockNumber, Hash, History, PublicKey, SignedTicket, SignedVoucher, StreamId, TrackId,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
-use std::fmt;
+use core::fmt;
 
 /// Name of the protocol as TLS negotiates it (ALPN). Its number rises with every change of a frame: peers that speak another
 /// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations, 5 `Waiting`,
@@ -838,7 +839,7 @@ impl DeliveryDecoder {
 					return Ok(Some(Delivery::Chunk(index)));
 				},
 				Stage::Chunk(..) => {
-					let frame = Bytes::from(std::mem::take(&mut self.frame.buffer));
+					let frame = Bytes::from(core::mem::take(&mut self.frame.buffer));
 					self.reset();
 					return Ok(Some(Delivery::Window(frame)));
 				},
