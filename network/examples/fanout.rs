@@ -2,7 +2,7 @@
 //! of nginx, which serves them as files over TLS 1.3. `scripts/bench fanout` runs it; the receivers are in a process of their own,
 //! which counts beside it.
 //!
-//! usage: fanout [VIEWERS] [SECONDS] [ROUNDS]; NGINX names the program, without it that peer is left out
+//! usage: fanout [VIEWERS] [SECONDS] [ROUNDS]; FANOUT_NGINX names its program, without it that peer is left out
 
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
@@ -79,7 +79,7 @@ fn compare(words: &[&str]) {
 	let (viewers, seconds, rounds) = (number(0, 50), number(1, 10), number(2, 3));
 	let windows = seconds * 1_000 / EVERY.as_millis() as usize;
 	let mut modes = vec!["free", "paid", "quinn"];
-	modes.extend(env::var_os("NGINX").map(|_| "nginx"));
+	modes.extend(env::var_os("FANOUT_NGINX").map(|_| "nginx"));
 	let mut costs = vec![Cost::default(); modes.len()];
 	for round in 0..rounds {
 		for turn in 0..modes.len() {
@@ -338,7 +338,7 @@ async fn send_files(windows: usize) {
 		folder.path().display()
 	);
 	std::fs::write(path("config"), config).unwrap();
-	let nginx = Command::new(env::var_os("NGINX").unwrap())
+	let nginx = Command::new(env::var_os("FANOUT_NGINX").unwrap())
 		.args([
 			"-e".as_ref(),
 			"stderr".as_ref(),
