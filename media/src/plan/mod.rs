@@ -459,24 +459,24 @@ impl Plan {
 		let frames = (end.frame() - self.base.frame()) as usize;
 		let made_of = [self.picture_lane.header()?, self.sound_lane.header()?];
 		let (units, sound) = (self.picture_lane.first(pictures)?, self.sound_lane.first(frames)?);
+		let (start_ms, duration_ms) = (self.held.front()?.captured_ms, (end.ms() - self.base.ms()) as u32);
+		let jump = self.captured_to.is_some_and(|to| start_ms.abs_diff(to) > JUMP_MS);
+		let mut discontinuity = jump || self.breaks.front() == Some(&self.base);
+		let known = self.init.as_ref().filter(|(_, of)| *of == made_of);
+		let init = known.map(|(init, _)| init.clone()).unwrap_or_else(|| {
+			discontinuity |= self.init.is_some();
+			Init::new(&made_of[0], &made_of[1]).expect("tried when the header came")
+		});
 		let part = Part {
 			at: self.base,
-			captured_ms: self.held.front()?.captured_ms,
+			captured_ms: start_ms,
 			pictures: units,
+			parameter_sets: &init.parameter_sets,
 			frames: sound,
 		};
 		let data = part.to_bytes().expect("lanes hold at most 3 MiB each");
 		let independent = units[0].key;
-		let (start_ms, duration_ms) = (part.captured_ms, (end.ms() - self.base.ms()) as u32);
-		let known = self.init.as_ref().is_some_and(|(_, of)| *of == made_of);
-		let jump = self.captured_to.is_some_and(|to| start_ms.abs_diff(to) > JUMP_MS);
-		let mut discontinuity = jump || self.breaks.front() == Some(&self.base);
-		if !known {
-			discontinuity |= self.init.is_some();
-			let init = Init::new(&made_of[0], &made_of[1]).expect("tried when the header came");
-			self.init = Some((init, made_of));
-		}
-		let init = self.init.as_ref().map(|(init, _)| init.clone())?;
+		self.init = Some((init.clone(), made_of));
 		self.captured_to = Some(start_ms + u64::from(duration_ms));
 		self.picture_lane.release(pictures);
 		self.sound_lane.release(frames);

@@ -348,7 +348,17 @@ impl Studio {
 			let time = |index: usize| decoded.traf[index].tfdt.as_ref().unwrap().base_media_decode_time;
 			assert_eq!(time(0), at.pictures() * 1_000);
 			assert_eq!(time(1), frame * 1_024);
-			let ids: Vec<u64> = units(0)
+			let sets = &window.init.parameter_sets;
+			let repeated = units(0).next().unwrap().strip_prefix(&sets[..]);
+			assert_eq!(
+				repeated.is_some(),
+				window.independent,
+				"what decodes by itself says by what"
+			);
+			let first = repeated.or_else(|| units(0).next());
+			let ids: Vec<u64> = first
+				.into_iter()
+				.chain(units(0).skip(1))
 				.map(|unit| u64::from_be_bytes(unit[4..].try_into().unwrap()))
 				.collect();
 			assert_eq!(ids.len() as u64, window.end.since(at));
