@@ -171,7 +171,8 @@ async function inFirefox(url) {
 // How a program ended, if it did.
 const gone = ({exitCode, signalCode}) => exitCode ?? signalCode ?? undefined;
 
-// Programs that end when nobody answers are started again, as people do.
+// Programs that end when nobody answers are started again, as people do: FFmpeg 5 does so in the very second in which a plain server
+// of files is away, too.
 function again(begin) {
 	const complaints = [];
 	let current = begin(complaints);
@@ -232,8 +233,10 @@ function inFfmpeg(url, complaints) {
 }
 
 function inGstreamer(playbin, url, complaints) {
+	// In step, as sound that is heard is: else the picture's queue fills behind missing windows while there is no sound to go on with,
+	// and all stands still for ever.
 	const gst = start("gst-launch-1.0", [
-		"-v", playbin, `uri=${url}`, "audio-sink=fakesink",
+		"-v", playbin, `uri=${url}`, "audio-sink=fakesink sync=true",
 		"video-sink=fpsdisplaysink text-overlay=false fps-update-interval=500 video-sink=fakesink",
 	]);
 	let position = 0;
