@@ -43,14 +43,14 @@ const FAULTS = steps ? [["begin", 14, 9], ...steps.map(([name, , seconds, most])
 	["restart 5", 22, 12],
 	["stall 8", 18, 12],
 	["miss 2", 16, 9],
+	[`pause ${pause}`, pause + 22, pause + 8],
 	["source other", 16, 5],
 	["epoch", 14, 5],
-	[`pause ${pause}`, pause + 22, pause + 8],
 ].filter(([command]) => !options.faults || command === "begin" || options.faults.split(",").some((f) => command.startsWith(f)));
 
-// What is a player's own fault, since it does so behind a plain server of FFmpeg's files as well: there it is not judged, but at the end
-// it must be back. GStreamer 1.22 counts times that begin anew as nothing that it has, and waits until they are where they were.
-const OWN_FAULTS = {gstreamer: /^(source|epoch|pause)/};
+// What is a player's own fault, since it does so behind a plain server of FFmpeg's files as well: it is not judged there, so these come
+// last. GStreamer 1.22 counts times that begin anew as nothing that it has, and waits until they are where they were.
+const OWN_FAULTS = {gstreamer: /^(source|epoch)/};
 
 const children = [];
 function start(program, args, stdio = ["ignore", "pipe", "pipe"]) {
@@ -360,7 +360,8 @@ try {
 	if (options.shots) for (const p of players) await p.shot?.(join(options.shots, `${p.name}-finish.png`));
 	for (const player of players) {
 		const still = Array.from({length: FAULTS.length}, (_, n) => (player.still[n] ?? 0) / 1_000);
-		const missed = FAULTS.filter(([, , most], index) => !(still[index] <= most) || player.stands[index]).map(([command]) => command);
+		const late = ([, , most], index) => !(still[index] <= most) || player.stands[index];
+		const missed = FAULTS.filter((fault, index) => late(fault, index) && !OWN_FAULTS[player.name]?.test(fault[0])).map(([command]) => command);
 		failed ||= missed.length > 0;
 		// By the dates that the player knows; else by what it showed of what there was, unless it began anew.
 		const later = FAULTS.map((_, index) => {
