@@ -4,6 +4,7 @@
 //! What comes in may be anything: every count and length is bounded, and what does not fit is an error. Boxes that hold boxes are
 //! walked to a fixed depth.
 
+use crate::h264;
 use bytes::{BufMut, Bytes};
 use mp4_atom::{Codec, Decode, FourCC, Hdlr, Header, Mdhd, Stsd, Tfdt, Tfhd, Tkhd, Trex, Trun};
 use std::ops::Range;
@@ -176,20 +177,7 @@ fn parameter_sets(entries: &Stsd) -> Option<Bytes> {
 	let [Codec::Avc1(entry)] = entries.codecs.as_slice() else {
 		return None;
 	};
-	let config = &entry.avcc;
-	if config.length_size != 4 {
-		return None;
-	}
-	let mut units = Vec::new();
-	for unit in config
-		.sequence_parameter_sets
-		.iter()
-		.chain(&config.picture_parameter_sets)
-	{
-		units.put_u32(u32::try_from(unit.len()).ok()?);
-		units.extend_from_slice(unit);
-	}
-	Some(units.into())
+	(entry.avcc.length_size == 4).then(|| h264::parameter_sets(&entry.avcc))
 }
 
 /// The initialisation segment of the tracks of this kind alone; `None` where there is none.
@@ -492,14 +480,17 @@ fn begin(out: &mut Vec<u8>, length: usize, kind: &[u8; 4]) {
 	out.extend_from_slice(kind);
 }
 
-/// Puts the parameter sets of these pictures before the first of them, so that they decode whatever the file began with.
+/// Puts the parameter sets of these pictures before the first of them, unless they are there, so that they decode whatever the file
+/// began with.
 pub(crate) fn with_parameter_sets(layout: &Layout, runs: &mut [Run]) {
 	for run in runs {
 		let track = layout.tracks.iter().find(|t| t.id == run.track);
 		let (Some(sets), Some(first)) = (track.and_then(|t| t.parameter_sets.as_ref()), run.samples.first_mut()) else {
 			continue;
 		};
-		first.data = [sets.as_ref(), first.data.as_ref()].concat().into();
+		if !first.data.starts_with(sets) {
+			first.data = [sets.as_ref(), first.data.as_ref()].concat().into();
+		}
 	}
 }
 

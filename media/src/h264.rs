@@ -4,6 +4,9 @@
 //! Source: ITU-T H.264, 7.3.1, 7.3.2.1.1, 7.3.2.3, D.1.6 and E.1.1; ISO/IEC 14496-15, 5.2.4.1 (`AVCDecoderConfigurationRecord`);
 //! ATSC A/53 part 4, 6.2.3 (captions).
 
+use bytes::{BufMut, Bytes, BytesMut};
+use mp4_atom::Avcc;
+
 /// What pictures look like before they are decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -113,6 +116,21 @@ fn read(bits: &mut Bits) -> Option<Shape> {
 		tagged,
 		high_dynamic_range,
 	})
+}
+
+/// All parameter sets of a configuration, each behind its length of four bytes: what decoders find in a picture, too.
+pub(crate) fn parameter_sets(config: &Avcc) -> Bytes {
+	let mut units = BytesMut::new();
+	for unit in config
+		.sequence_parameter_sets
+		.iter()
+		.chain(&config.picture_parameter_sets)
+	{
+		// They came behind lengths of two bytes.
+		units.put_u32(unit.len() as u32);
+		units.put_slice(unit);
+	}
+	units.freeze()
 }
 
 /// Bytes of the length before each NAL unit, of an `AVCDecoderConfigurationRecord`.

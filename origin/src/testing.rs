@@ -30,6 +30,7 @@ pub fn fragment(segment: u64) -> Bytes {
 		at,
 		captured_ms: start_ms(segment),
 		pictures: &(0..60).map(unit).collect::<Vec<_>>(),
+		parameter_sets: &Bytes::new(),
 		frames: &vec![Bytes::from_static(b"sound"); (at.segment_end().frame() - at.frame()) as usize],
 	};
 	part.to_bytes().unwrap()

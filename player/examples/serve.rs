@@ -53,8 +53,11 @@ struct Source {
 
 impl Source {
 	fn make(size: &str, profile: &str, sound: bool) -> anyhow::Result<Self> {
-		let more =
-			format!("-profile:v {profile} -sc_threshold 0 -b:v 400k -maxrate 400k -bufsize 400k -use_editlist 0");
+		// Key frames repeat their parameter sets, as the origin's do.
+		let more = format!(
+			"-profile:v {profile} -sc_threshold 0 -b:v 400k -maxrate 400k -bufsize 400k -use_editlist 0 \
+			 -x264-params repeat-headers=1"
+		);
 		let film = Clip {
 			size,
 			channels: if sound { 2 } else { 0 },

@@ -2,8 +2,8 @@
 //!
 //! Times of the presentation are capture times, less what was cut of times without windows: players sit out a hole before they go on
 //! behind it. What was cut is added to when the presentation became available, so that a clock still says what is live; where nothing
-//! was, that is when Unix time began. A new period begins where the initialisation segment changes, media times do not go on, or a
-//! pause moved captures away from them.
+//! was, that is when Unix time began. A new period begins where the initialisation segment changes, media times do not go on, windows
+//! are missing, or a pause moved captures away from them.
 
 use crate::{
 	playlist::{codecs, utc},

@@ -299,7 +299,7 @@ impl Timeline {
 		};
 		let discontinuities = self.place.as_ref().map_or(self.discontinuities, |p| p.discontinuities);
 		let discontinuities = discontinuities + u64::from(discontinuity && !again);
-		let period = self.period(window, read.as_ref(), first, discontinuity);
+		let period = self.period(window, read.as_ref(), first, discontinuity || missing > 0);
 		let gap = |sequence: u64, duration: Duration, start_ms: u64, discontinuity: &mut bool| Entry {
 			sequence,
 			discontinuity: std::mem::take(discontinuity),
@@ -463,7 +463,8 @@ impl Timeline {
 		hole
 	}
 
-	/// The period that this window belongs to.
+	/// The period that this window belongs to; another one where it `begins` one. Behind missing windows it does: dash.js asks for what
+	/// begins where the one before ended, and within a period waits for that for ever.
 	fn period(&mut self, window: &EncodedWindow, read: Option<&Read>, first: u64, begins: bool) -> Arc<Period> {
 		let header = window.header();
 		let hole_ms = |place: &Place| header.start_ms.saturating_sub(place.end_ms);

@@ -1,7 +1,10 @@
 //! The initialisation segment: what the two encoders say of themselves, around which all else is constant.
 
 use super::{NON_SYNC, PICTURE_DURATION, PICTURE_TIMESCALE, PICTURE_TRACK, SOUND_TRACK, SYNC};
-use crate::picture::{CHANNELS, HEIGHT, SAMPLES_PER_FRAME, SAMPLE_RATE, WIDTH};
+use crate::{
+	h264,
+	picture::{CHANNELS, HEIGHT, SAMPLES_PER_FRAME, SAMPLE_RATE, WIDTH},
+};
 use bytes::Bytes;
 use mp4_atom::{
 	esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig},
@@ -43,6 +46,8 @@ pub struct Init {
 	pub segment: Bytes,
 	/// RFC 6381: `avc1.64001f,mp4a.40.2`.
 	pub codecs: String,
+	/// The picture's parameter sets, each behind its length of four bytes: what [`Part`](super::Part) repeats.
+	pub parameter_sets: Bytes,
 }
 
 impl Init {
@@ -52,6 +57,7 @@ impl Init {
 		if avcc.length_size != 4 || avcc.sequence_parameter_sets.is_empty() || avcc.picture_parameter_sets.is_empty() {
 			return Err(InitError::Picture);
 		}
+		let parameter_sets = h264::parameter_sets(&avcc);
 		let specific = DecoderSpecific::decode(&mut &*sound).map_err(|_| InitError::Sound)?;
 		if (specific.profile, specific.freq_index, specific.chan_conf) != SOUND {
 			return Err(InitError::Sound);
@@ -84,6 +90,7 @@ impl Init {
 		Ok(Self {
 			segment: segment.into(),
 			codecs,
+			parameter_sets,
 		})
 	}
 }

@@ -29,6 +29,9 @@ pub struct Part<'a> {
 	pub captured_ms: u64,
 	/// At least one.
 	pub pictures: &'a [AccessUnit],
+	/// Of the initialisation segment: before the first picture, where that is decodable by itself. Players made of FFmpeg read an
+	/// initialisation segment once, and decode what is behind another one wrongly without.
+	pub parameter_sets: &'a Bytes,
 	/// From number [`MediaTime::frame`] of the first picture up to that of the first one behind.
 	pub frames: &'a [Bytes],
 }
@@ -43,7 +46,9 @@ impl Part<'_> {
 			self.frames.len() as u64,
 			self.at.after(self.pictures.len() as u64).frame() - self.at.frame()
 		);
-		let pictures: usize = self.pictures.iter().map(|unit| unit.data.len()).sum();
+		let parameter_sets = self.repeated();
+		let units: usize = self.pictures.iter().map(|unit| unit.data.len()).sum();
+		let pictures = parameter_sets.len() + units;
 		let sound: usize = self.frames.iter().map(Bytes::len).sum();
 		let too_large = |_| mp4_atom::Error::TooLarge(mp4_atom::FourCC::new(b"mdat"));
 		let mdat = u32::try_from(BOX_HEADER + pictures + sound).map_err(too_large)?;
@@ -64,9 +69,18 @@ impl Part<'_> {
 		out.put_slice(&moof);
 		out.put_u32(mdat);
 		out.put_slice(b"mdat");
+		out.put_slice(parameter_sets);
 		self.pictures.iter().for_each(|unit| out.put_slice(&unit.data));
 		self.frames.iter().for_each(|frame| out.put_slice(frame));
 		Ok(out.freeze())
+	}
+
+	/// What is written before the first picture.
+	fn repeated(&self) -> &[u8] {
+		match self.pictures.first() {
+			Some(unit) if unit.key => self.parameter_sets,
+			_ => &[],
+		}
 	}
 
 	fn picture_time(&self) -> u64 {
@@ -86,15 +100,18 @@ impl Part<'_> {
 
 	/// Offsets of the data, from the first byte of the box.
 	fn moof(&self, pictures_at: i32, sound_at: i32) -> Moof {
-		let entry = |data: &Bytes, flags| TrunEntry {
+		let entry = |length: usize, flags| TrunEntry {
 			// Below the length of `mdat`, which is checked.
-			size: Some(data.len() as u32),
+			size: Some(length as u32),
 			flags,
 			..Default::default()
 		};
-		let pictures = self.pictures.iter().enumerate();
-		let pictures = pictures.map(|(index, unit)| entry(&unit.data, (index == 0 && unit.key).then_some(SYNC)));
-		let sound = self.frames.iter().map(|frame| entry(frame, None));
+		let before = self.repeated().len();
+		let pictures = self.pictures.iter().enumerate().map(|(index, unit)| match index {
+			0 => entry(before + unit.data.len(), unit.key.then_some(SYNC)),
+			_ => entry(unit.data.len(), None),
+		});
+		let sound = self.frames.iter().map(|frame| entry(frame.len(), None));
 		Moof {
 			mfhd: Mfhd {
 				// Rises from part to part, which is all that is asked of it; begins again after four years.

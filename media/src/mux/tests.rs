@@ -1,14 +1,24 @@
 //! Boxes as our own and other readers want them; times that add up.
 
 use super::*;
-use crate::picture::{PICTURES_PER_SEGMENT, SAMPLES_PER_FRAME, SAMPLE_RATE};
+use crate::{
+	fragment::{self, Fragment, Kind, Layout},
+	picture::{PICTURES_PER_SEGMENT, SAMPLES_PER_FRAME, SAMPLE_RATE},
+	testing::decode,
+};
 use bytes::Bytes;
+use clustercast_testing::clip::{Clip, SMALL};
 use mp4_atom::{Codec, Decode, FourCC, Ftyp, Header, Mdat, Moof, Moov, Prft, ReferenceTime, TrunSamples};
 use proptest::prelude::*;
 
 /// As x264 says it of 854x480.
 const PICTURE: &[u8] = &[
 	1, 100, 0, 31, 0xff, 0xe1, 0, 6, 0x67, 100, 0, 31, 0xac, 0xb4, 1, 0, 4, 0x68, 0xee, 0x3c, 0x80, 0xfd, 0xf8, 0xf8, 0,
+];
+
+/// Its parameter sets, each behind its length.
+const SETS: &[u8] = &[
+	0, 0, 0, 6, 0x67, 100, 0, 31, 0xac, 0xb4, 0, 0, 0, 4, 0x68, 0xee, 0x3c, 0x80,
 ];
 
 /// As FFmpeg says it of 48 kHz in stereo.
@@ -30,6 +40,7 @@ fn part(at: MediaTime, end: MediaTime) -> Bytes {
 		at,
 		captured_ms: 1_700_000_000_500,
 		pictures: &pictures,
+		parameter_sets: &Bytes::from_static(SETS),
 		frames: &frames,
 	};
 	part.to_bytes().unwrap()
@@ -43,6 +54,7 @@ fn at(pictures: u64) -> MediaTime {
 fn initialisation_segment_says_what_is_in_the_tracks() {
 	let init = Init::new(PICTURE, SOUND).unwrap();
 	assert_eq!(init.codecs, "avc1.64001f,mp4a.40.2");
+	assert_eq!(init.parameter_sets, SETS);
 	assert_eq!(Init::new(PICTURE, SOUND).unwrap(), init, "the same on every start");
 	let mut bytes = &init.segment[..];
 	let ftyp = Ftyp::decode(&mut bytes).unwrap();
@@ -107,12 +119,8 @@ fn part_is_whole_and_points_at_its_own_data() {
 	let mdat_at = bytes.len() - rest.len();
 	let mdat = Mdat::decode(&mut rest).unwrap();
 	assert!(rest.is_empty());
-	let all = [
-		pictures.iter().map(|p| &p.data).collect::<Vec<_>>(),
-		frames.iter().collect(),
-	]
-	.concat();
-	assert!(mdat.data == all.into_iter().flatten().copied().collect::<Vec<u8>>());
+	let data = pictures.iter().map(|p| &p.data).chain(&frames);
+	assert!(mdat.data == SETS.iter().chain(data.flatten()).copied().collect::<Vec<u8>>());
 	let [picture, sound] = &moof.traf[..] else { panic!() };
 	assert!(picture.tfhd.default_base_is_moof && sound.tfhd.default_base_is_moof);
 	let offset = picture.trun[0].data_offset.unwrap() as usize;
@@ -123,9 +131,77 @@ fn part_is_whole_and_points_at_its_own_data() {
 	assert_eq!(samples.len(), 60);
 	assert_eq!(samples[0].flags, Some(SYNC));
 	assert!(samples[1..].iter().all(|sample| sample.flags.is_none()));
-	let length: usize = pictures.iter().map(|p| p.data.len()).sum();
+	let lengths: Vec<usize> = samples.iter().map(|sample| sample.size.unwrap() as usize).collect();
+	assert_eq!(
+		lengths[0],
+		SETS.len() + pictures[0].data.len(),
+		"a key frame's parameter sets are part of it"
+	);
+	assert!(lengths[1..]
+		.iter()
+		.eq(pictures[1..].iter().map(|p| p.data.len()).collect::<Vec<_>>().iter()));
+	let length: usize = lengths.iter().sum();
 	assert_eq!(sound.trun[0].data_offset.unwrap() as usize, offset + length);
 	assert_eq!(sound.trun[0].samples.len(), frames.len());
+}
+
+/// 4 s of pictures that FFmpeg made of this clip, muxed from there on: initialisation segment and windows.
+fn encoded(clip: Clip, from: MediaTime) -> (Init, Vec<Bytes>) {
+	let (init, windows) = fragment::cut(&clip.mp4()).unwrap();
+	let layout = Layout::read(&init).unwrap();
+	let of_kind = |wanted: Kind| -> Vec<fragment::Sample> {
+		let track = layout.tracks().iter().find(|track| track.kind == wanted).unwrap();
+		let samples = |window: &Bytes| {
+			Fragment::read(&layout, window)
+				.unwrap()
+				.run(track.id)
+				.unwrap()
+				.samples
+				.clone()
+		};
+		windows.iter().flat_map(samples).collect()
+	};
+	let unit = |sample: &fragment::Sample| AccessUnit {
+		key: sample.is_sync(),
+		data: sample.data.clone(),
+	};
+	let pictures: Vec<AccessUnit> = of_kind(Kind::Picture).iter().map(unit).collect();
+	let sound = of_kind(Kind::Sound);
+	let said = init.windows(4).position(|bytes| bytes == b"avcC").unwrap();
+	let length = u32::from_be_bytes(init[said - 4..said].try_into().unwrap()) as usize;
+	let init = Init::new(&init[said + 4..said - 4 + length], SOUND).unwrap();
+	let mut at = from;
+	let windows = pictures.chunks_exact(60).take(2).map(|pictures| {
+		let (begins, end) = (at, at.segment_end());
+		let frames = (begins.frame()..end.frame()).map(|n| sound[n as usize % sound.len()].data.clone());
+		at = end;
+		let part = Part {
+			at: begins,
+			captured_ms: 1_700_000_000_000 + begins.ms(),
+			pictures,
+			parameter_sets: &init.parameter_sets,
+			frames: &frames.collect::<Vec<_>>(),
+		};
+		part.to_bytes().unwrap()
+	});
+	let windows = windows.collect();
+	(init, windows)
+}
+
+#[test]
+fn who_reads_one_initialisation_segment_decodes_what_is_behind_another_one() {
+	let wide = Clip {
+		size: "320x180",
+		more: "-profile:v high -x264-params 8x8dct=1:cabac=1",
+		..SMALL
+	};
+	let (init, before) = encoded(SMALL, at(0));
+	let (other, wide) = encoded(wide, at(120));
+	let (_, behind) = encoded(SMALL, at(240));
+	assert_ne!(init, other);
+	let file = [&[init.segment][..], &before, &wide, &behind].concat().concat();
+	let (pictures, ..) = decode(&file);
+	assert_eq!(pictures, 360);
 }
 
 #[test]
@@ -135,6 +211,7 @@ fn capture_time_counts_on_over_2036() {
 		at: at(0),
 		captured_ms: 2_100_000_000_000,
 		pictures: &pictures,
+		parameter_sets: &Bytes::from_static(SETS),
 		frames: &frames,
 	};
 	let prft = Prft::decode(&mut &part.to_bytes().unwrap()[..]).unwrap();

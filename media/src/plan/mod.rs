@@ -24,6 +24,7 @@
 mod awake;
 mod lag;
 mod lane;
+mod seam;
 
 use crate::{
 	flv::{Content, Tag},
@@ -36,6 +37,7 @@ pub use lag::OVERLOAD;
 use lag::{Lag, Look};
 use lane::Lane;
 pub use lane::{Fault, MOST_ENCODED, STALL_LIMIT, START_LIMIT};
+use seam::Seam;
 use std::{collections::VecDeque, time::Duration};
 
 /// Most pictures that are held: the 60 of an open window, [`STALL_LIMIT`] until a hang is seen, 2 s to start another encoder and
@@ -152,6 +154,8 @@ pub struct Plan {
 	/// Sound of pictures, the first one being that of picture [`Plan::sound_from`]. The last picture's is not here yet.
 	sound: VecDeque<Bytes>,
 	sound_from: u64,
+	/// Where sound was left out since the newest that is held.
+	seam: Seam,
 	picture_lane: Lane<AccessUnit>,
 	sound_lane: Lane<Bytes>,
 	/// Encoders are to write all they have: until the next picture.
@@ -184,6 +188,7 @@ impl Plan {
 			held: VecDeque::new(),
 			sound: VecDeque::new(),
 			sound_from: base.pictures(),
+			seam: Seam::default(),
 			picture_lane: Lane::default(),
 			sound_lane: Lane::default(),
 			flushing: false,
@@ -198,7 +203,8 @@ impl Plan {
 	}
 
 	/// Takes the next picture, and the sound of the one before it: 1600 samples of each channel. Sound is known later than
-	/// its picture, and encoded sooner. Of the first one, and behind [`Plan::flush`], there is none before it.
+	/// its picture, and encoded sooner. Of the first one, and behind [`Plan::flush`], there is none before it. Where pictures were
+	/// left out, what was heard before them fades out into what is heard behind them.
 	///
 	/// # Errors
 	/// When encoders are too slow: nothing is taken then.
@@ -213,6 +219,9 @@ impl Plan {
 		self.watch(now);
 		if !self.has_room(now) {
 			self.lag.cut();
+			if self.sound_end() < self.end().pictures() {
+				self.seam.open(samples.iter().copied());
+			}
 			return Err(Overloaded {
 				waiting: self.waiting(),
 			});
@@ -221,6 +230,7 @@ impl Plan {
 		if self.sound_end() < self.end().pictures() {
 			let mut sound = BytesMut::with_capacity(samples.len() * 2);
 			samples.iter().for_each(|sample| sound.put_i16_le(*sample));
+			self.seam.close(&mut sound);
 			self.sound.push_back(sound.freeze());
 		}
 		self.held.push_back(Held {
@@ -288,6 +298,7 @@ impl Plan {
 			self.sound.push_back(Bytes::from_static(&SILENCE));
 		}
 		self.flushing = true;
+		self.seam = Seam::default();
 		let end = self.end();
 		if self.origin != Some(end) && self.breaks.back() != Some(&end) {
 			self.breaks.push_back(end);
@@ -332,12 +343,36 @@ impl Plan {
 		let from = (self.base.pictures() - self.sound_from) as usize;
 		self.held.drain(..skipped as usize);
 		// The last picture's is not here.
-		self.sound.drain(from..self.sound.len().min(from + skipped as usize));
+		let old: Vec<Bytes> = self
+			.sound
+			.drain(from..self.sound.len().min(from + skipped as usize))
+			.collect();
+		self.join_sound(old.first().filter(|_| pause.is_none()), from);
 		self.breaks.clear();
 		self.breaks.extend(pause.is_some().then_some(self.base));
 		self.picture_lane.skip();
 		self.sound_lane.skip();
 		self.skipped += skipped;
+	}
+
+	/// Where sound was skipped, what would have been heard `next` fades out over the sound at this place, or over what comes next.
+	fn join_sound(&mut self, next: Option<&Bytes>, at: usize) {
+		let Some(next) = next else {
+			return;
+		};
+		let mut seam = Seam::default();
+		seam.open(
+			next.chunks_exact(2)
+				.map(|sample| i16::from_le_bytes([sample[0], sample[1]])),
+		);
+		match self.sound.get_mut(at) {
+			Some(sound) => {
+				let mut joined = BytesMut::from(&sound[..]);
+				seam.close(&mut joined);
+				*sound = joined.freeze();
+			},
+			None => self.seam = seam,
+		}
 	}
 
 	/// When [`order`](Self::order) has to be asked again at the latest, if nothing else happens.
@@ -459,24 +494,24 @@ impl Plan {
 		let frames = (end.frame() - self.base.frame()) as usize;
 		let made_of = [self.picture_lane.header()?, self.sound_lane.header()?];
 		let (units, sound) = (self.picture_lane.first(pictures)?, self.sound_lane.first(frames)?);
+		let (start_ms, duration_ms) = (self.held.front()?.captured_ms, (end.ms() - self.base.ms()) as u32);
+		let jump = self.captured_to.is_some_and(|to| start_ms.abs_diff(to) > JUMP_MS);
+		let mut discontinuity = jump || self.breaks.front() == Some(&self.base);
+		let known = self.init.as_ref().filter(|(_, of)| *of == made_of);
+		let init = known.map(|(init, _)| init.clone()).unwrap_or_else(|| {
+			discontinuity |= self.init.is_some();
+			Init::new(&made_of[0], &made_of[1]).expect("tried when the header came")
+		});
 		let part = Part {
 			at: self.base,
-			captured_ms: self.held.front()?.captured_ms,
+			captured_ms: start_ms,
 			pictures: units,
+			parameter_sets: &init.parameter_sets,
 			frames: sound,
 		};
 		let data = part.to_bytes().expect("lanes hold at most 3 MiB each");
 		let independent = units[0].key;
-		let (start_ms, duration_ms) = (part.captured_ms, (end.ms() - self.base.ms()) as u32);
-		let known = self.init.as_ref().is_some_and(|(_, of)| *of == made_of);
-		let jump = self.captured_to.is_some_and(|to| start_ms.abs_diff(to) > JUMP_MS);
-		let mut discontinuity = jump || self.breaks.front() == Some(&self.base);
-		if !known {
-			discontinuity |= self.init.is_some();
-			let init = Init::new(&made_of[0], &made_of[1]).expect("tried when the header came");
-			self.init = Some((init, made_of));
-		}
-		let init = self.init.as_ref().map(|(init, _)| init.clone())?;
+		self.init = Some((init.clone(), made_of));
 		self.captured_to = Some(start_ms + u64::from(duration_ms));
 		self.picture_lane.release(pictures);
 		self.sound_lane.release(frames);

@@ -1,7 +1,10 @@
-//! Encoders that are none: each unit that they write says what it was made of. They crash, hang, are slow and talk nonsense.
+//! Encoders crash, hang, are slow and talk nonsense; windows are what was pushed.
+
+mod fake;
 
 use super::*;
 use crate::flv::Kind;
+use fake::{picture_tag, sound_tag, Encoder, LAG};
 use mp4_atom::{Decode, Moof};
 use proptest::prelude::*;
 
@@ -9,121 +12,8 @@ const PARAMETERS: &[u8] = &[1, 100, 0, 31, 0xff, 0xe1, 0, 4, 0x67, 100, 0, 31, 1
 const OTHER_PARAMETERS: &[u8] = &[1, 77, 0, 31, 0xff, 0xe1, 0, 4, 0x67, 77, 0, 31, 1, 0, 2, 0x68, 0xee];
 const SOUND: &[u8] = &[0x11, 0x90];
 
-/// What a picture's encoder keeps: lookahead.
-const LAG: usize = 4;
-
 /// Time between two pictures of the mixer.
 const TICK: Duration = Duration::from_micros(33_333);
-
-fn picture_tag(key: bool, packet: u8, data: &[u8]) -> Tag {
-	let kind = if key { 0x17 } else { 0x27 };
-	let body = [&[kind, packet, 0, 0, 0][..], data].concat().into();
-	let (kind, stamp) = (Kind::Picture, 0);
-	Tag { kind, stamp, body }
-}
-
-fn sound_tag(packet: u8, data: &[u8]) -> Tag {
-	let body = [&[0xaf, packet][..], data].concat().into();
-	let (kind, stamp) = (Kind::Sound, 0);
-	Tag { kind, stamp, body }
-}
-
-/// One of the two.
-struct Encoder {
-	track: Track,
-	parameters: &'static [u8],
-	said: bool,
-	in_segment: u32,
-	/// Pictures, whole.
-	pictures: VecDeque<Bytes>,
-	/// Pictures written.
-	written: u32,
-	/// First samples of frames, and how many samples came.
-	frames: Vec<i16>,
-	samples: usize,
-	frames_written: usize,
-	ended: bool,
-	stopped: bool,
-}
-
-impl Encoder {
-	fn new(track: Track, in_segment: u32, parameters: &'static [u8]) -> Self {
-		Self {
-			track,
-			parameters,
-			said: false,
-			in_segment,
-			pictures: VecDeque::new(),
-			written: 0,
-			frames: Vec::new(),
-			samples: 0,
-			frames_written: 0,
-			ended: false,
-			stopped: false,
-		}
-	}
-
-	fn eat(&mut self, data: &Bytes) {
-		match self.track {
-			Track::Picture => self.pictures.push_back(data.clone()),
-			Track::Sound => {
-				for sample in data.chunks(SAMPLE_BYTES) {
-					if self.samples.is_multiple_of(SAMPLES_PER_FRAME as usize) {
-						self.frames.push(i16::from_le_bytes([sample[0], sample[1]]));
-					}
-					self.samples += 1;
-				}
-			},
-		}
-	}
-
-	/// Whether the next picture may go in: a pipe is not endless.
-	fn hungry(&self) -> bool {
-		!self.ended && self.pictures.len() < LAG + 2
-	}
-
-	fn speak(&mut self) -> Option<Tag> {
-		if self.stopped {
-			return None;
-		}
-		match self.track {
-			Track::Picture => {
-				if !self.said && !self.pictures.is_empty() {
-					self.said = true;
-					return Some(picture_tag(true, 0, self.parameters));
-				}
-				if self.pictures.len() <= LAG && !self.ended {
-					return None;
-				}
-				let picture = self.pictures.pop_front()?;
-				let key = self.written == 0 || (self.in_segment + self.written).is_multiple_of(60);
-				self.written += 1;
-				Some(picture_tag(key, 1, &[&[0, 0, 0, 8][..], &picture].concat()))
-			},
-			Track::Sound => {
-				if !self.said && self.samples > 0 {
-					self.said = true;
-					return Some(sound_tag(0, SOUND));
-				}
-				let (whole, all) = (self.samples / SAMPLES_PER_FRAME as usize, self.frames.len());
-				let ready = if self.ended { all + 1 } else { whole.saturating_sub(1) };
-				if self.frames_written >= ready {
-					return None;
-				}
-				// The first one is of the time before what was fed.
-				let first = self.frames_written.checked_sub(1).map_or(0, |index| self.frames[index]);
-				self.frames_written += 1;
-				Some(sound_tag(1, &first.to_be_bytes()))
-			},
-		}
-	}
-
-	fn finished(&self) -> bool {
-		self.ended
-			&& self.pictures.is_empty()
-			&& (self.track == Track::Picture || self.frames_written > self.frames.len())
-	}
-}
 
 /// A picture that was taken, and its sound.
 #[derive(Clone, Copy)]
@@ -143,6 +33,8 @@ struct Studio {
 	parameters: &'static [u8],
 	/// Encoders that are started write nothing.
 	mute: bool,
+	/// What is heard is a tone, in the mixer's time.
+	tone: bool,
 	/// Where the run began.
 	began: MediaTime,
 	/// What was taken.
@@ -169,6 +61,7 @@ impl Studio {
 			encoders: [None, None],
 			parameters: PARAMETERS,
 			mute: false,
+			tone: false,
 			taken: Vec::new(),
 			owes_sound: false,
 			refused: 0,
@@ -196,10 +89,13 @@ impl Studio {
 		let at = self.began.pictures() + self.taken.len() as u64;
 		// The sound of the one before.
 		let first = at.saturating_sub(1) * SAMPLES_PER_PICTURE as u64;
-		let samples: Vec<i16> = (first..first + SAMPLES_PER_PICTURE as u64)
-			.flat_map(|number| [(number % 32_000) as i16; CHANNELS])
-			.collect();
 		let id = self.next_picture;
+		let samples: Vec<i16> = (0..SAMPLES_PER_PICTURE as u64)
+			.flat_map(|number| match self.tone {
+				true => [tone(id * SAMPLES_PER_PICTURE as u64 + number); CHANNELS],
+				false => [((first + number) % 32_000) as i16; CHANNELS],
+			})
+			.collect();
 		self.next_picture += 1;
 		let picture = Bytes::copy_from_slice(&id.to_be_bytes());
 		match self.plan.push(picture, &samples, id * 33, self.now) {
@@ -255,11 +151,9 @@ impl Studio {
 				match order {
 					Some(Order::Start { in_segment }) => {
 						self.starts[track as usize] += 1;
-						let encoder = Encoder::new(track, in_segment, self.parameters);
-						self.encoders[track as usize] = Some(Encoder {
-							stopped: self.mute,
-							..encoder
-						});
+						let mut encoder = Encoder::new(track, in_segment, self.parameters);
+						encoder.stopped = self.mute;
+						self.encoders[track as usize] = Some(encoder);
 						self.plan.started(track, self.now);
 					},
 					Some(Order::Kill(fault)) => {
@@ -348,7 +242,17 @@ impl Studio {
 			let time = |index: usize| decoded.traf[index].tfdt.as_ref().unwrap().base_media_decode_time;
 			assert_eq!(time(0), at.pictures() * 1_000);
 			assert_eq!(time(1), frame * 1_024);
-			let ids: Vec<u64> = units(0)
+			let sets = &window.init.parameter_sets;
+			let repeated = units(0).next().unwrap().strip_prefix(&sets[..]);
+			assert_eq!(
+				repeated.is_some(),
+				window.independent,
+				"what decodes by itself says by what"
+			);
+			let first = repeated.or_else(|| units(0).next());
+			let ids: Vec<u64> = first
+				.into_iter()
+				.chain(units(0).skip(1))
 				.map(|unit| u64::from_be_bytes(unit[4..].try_into().unwrap()))
 				.collect();
 			assert_eq!(ids.len() as u64, window.end.since(at));
@@ -498,6 +402,40 @@ fn at_speed(studio: &mut Studio, seconds: f64, speed: impl Fn(u64) -> usize) {
 		// The header is none.
 		studio.run(speed(tick) + usize::from(studio.encoders[0].as_ref().is_some_and(|encoder| !encoder.said)));
 	}
+}
+
+/// 431 Hz: no whole number of turns in a picture's time.
+fn tone(sample: u64) -> i16 {
+	((sample as f64 * std::f64::consts::TAU * 431.0 / 48_000.0).sin() * 10_000.0) as i16
+}
+
+#[test]
+fn sound_does_not_click_where_pictures_are_left_out_or_skipped() {
+	let mut studio = Studio::new(60, None);
+	studio.tone = true;
+	(0..200).for_each(|_| studio.picture());
+	at_speed(&mut studio, 20.0, |tick| usize::from(tick % 3 > 0));
+	let steps = |studio: &Studio| {
+		let heard = &studio.encoders[1].as_ref().unwrap().heard;
+		heard.windows(2).map(|pair| pair[0].abs_diff(pair[1])).max().unwrap()
+	};
+	assert!(
+		studio.refused > 100 && steps(&studio) < 700,
+		"left out: {}",
+		steps(&studio)
+	);
+	studio.mute = true;
+	(0..300).for_each(|_| {
+		studio.kill(Track::Picture);
+		studio.picture();
+	});
+	studio.mute = false;
+	(0..300).for_each(|_| studio.picture());
+	assert!(
+		studio.skipped > 0 && steps(&studio) < 700,
+		"skipped: {}",
+		steps(&studio)
+	);
 }
 
 /// How often pictures are missing behind each other, and how long the longest of these times is, pictures.

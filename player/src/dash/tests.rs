@@ -47,23 +47,28 @@ fn manifest_lists_picture_and_sound_over_the_files_of_the_playlist() {
 }
 
 #[test]
-fn period_begins_where_decoding_or_the_clock_does_not_go_on() {
+fn period_begins_where_decoding_or_the_clock_does_not_go_on_or_windows_are_missing() {
 	let mut clip = Clip::new(SOUND, 6);
 	clip.pause = Some((2, 120_000));
 	let mut windows = clip.some(5);
-	// A missing window is a hole in the timeline, no more.
+	// Nobody finds what is behind a hole of a period: dash.js asks for what begins where it was.
 	windows.remove(3);
 	windows.extend(Clip::new(MUTE, 1).after(windows.last().unwrap()));
 	let (_, text) = of(&windows);
 	assert_eq!(
 		values(&text, "start"),
-		["PT1700000000.000S", "PT1700000008.000S", "PT1700000014.000S"]
+		[
+			"PT1700000000.000S",
+			"PT1700000008.000S",
+			"PT1700000012.000S",
+			"PT1700000014.000S"
+		]
 	);
-	assert_eq!(text.matches("<AdaptationSet").count(), 5, "the last has no sound");
+	assert_eq!(text.matches("<AdaptationSet").count(), 7, "the last has no sound");
 	let ids = values(&text, "id");
 	assert_eq!(
 		ids.iter().collect::<std::collections::BTreeSet<_>>().len(),
-		3 + 2 + 2,
+		4 + 2 + 2,
 		"numbers of periods differ"
 	);
 }
