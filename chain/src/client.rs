@@ -261,11 +261,13 @@ impl Chain {
 					chain.request("clustercast_streamKey", rpc_params![id, hash]).await
 				};
 				match asked.await {
-					Ok(info) => _ = sender.send_if_modified(|known: &mut Option<StreamKeyInfo>| {
-						let changed = *known != info;
-						*known = info;
-						changed
-					}),
+					Ok(info) => {
+						_ = sender.send_if_modified(|known: &mut Option<StreamKeyInfo>| {
+							let changed = *known != info;
+							*known = info;
+							changed
+						})
+					},
 					Err(error) => tracing::debug!(%error, stream = %id, "the stream key cannot be looked up"),
 				}
 			}

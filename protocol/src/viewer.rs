@@ -541,7 +541,11 @@ impl ViewerSession {
 					catalog.seal.message.epoch,
 				);
 				// Under a former key it is the header that decides.
-				match self.config.keys.signer(invalid, |key| catalog.check(key, &self.config.genesis)) {
+				match self
+					.config
+					.keys
+					.signer(invalid, |key| catalog.check(key, &self.config.genesis))
+				{
 					Ok(_) => {},
 					Err(error) if error == invalid && self.is_recent(epoch) => return Err(Fault::UnknownKey(epoch)),
 					Err(error) => return Err(error.into()),
@@ -697,11 +701,7 @@ impl ViewerSession {
 			}
 		}
 		let basis = |terms: &Option<Terms>| terms.as_ref().map(|terms| (terms.counter, terms.price_per_gb));
-		if self
-			.terms
-			.as_ref()
-			.is_some_and(|before| basis(before) != basis(&terms))
-		{
+		if self.terms.as_ref().is_some_and(|before| basis(before) != basis(&terms)) {
 			self.meter.begin_anew();
 		}
 		self.terms = Some(terms.clone());

@@ -1681,11 +1681,7 @@ fn price_falls_for_the_windows_that_follow() {
 	};
 	assert_eq!(
 		found,
-		[
-			(2_000_000, share(131)),
-			(1_000_000, share(65)),
-			(1_000_000, share(66))
-		]
+		[(2_000_000, share(131)), (1_000_000, share(65)), (1_000_000, share(66))]
 	);
 }
 
