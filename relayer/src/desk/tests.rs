@@ -871,7 +871,7 @@ async fn what_a_session_key_could_not_pay_any_more_is_no_debt_once() {
 #[tokio::test]
 async fn credit_is_taken_once_by_many_at_a_time() {
 	let dir = tempfile::tempdir().unwrap();
-	let desk = desk(dir.path(), account(5));
+	let desk = desk(dir.path(), account(20));
 	let (one, other) = (seat(&desk).await, seat(&desk).await);
 	let share = Share::Voucher {
 		bytes: 1_000,
