@@ -56,14 +56,15 @@ impl Reign {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
 	use super::*;
 	use clustercast_primitives::AccountId;
 
 	const OURS: PublicKey = PublicKey([1; 32]);
 	const OTHER: PublicKey = PublicKey([2; 32]);
 
-	fn named(signing_key: PublicKey) -> StreamKeyInfo {
+	/// What the chain says of a stream that this key signs.
+	pub(crate) fn named(signing_key: PublicKey) -> StreamKeyInfo {
 		let nobody = AccountId([0; 32]);
 		StreamKeyInfo {
 			id: StreamId(3),

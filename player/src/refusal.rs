@@ -33,7 +33,7 @@ pub fn acts(reason: &EndReason) -> (Act, Act) {
 		EndReason::Finished => (End, End),
 		EndReason::WindowGone => (GoLive, GoLive),
 		EndReason::NotServed | EndReason::Full | EndReason::ShuttingDown => (Rest, Rest),
-		EndReason::ReservationNeeded => (Wait, Wait),
+		EndReason::ReservationNeeded => (Rest, Wait),
 		EndReason::NotAllowed | EndReason::PaymentRequired | EndReason::WrongChain => (Leave, Leave),
 		EndReason::TicketRefused(error) => about_payment(error),
 		EndReason::ReservationRefused(error) => about_reservation(error),
@@ -49,7 +49,7 @@ fn about_payment(error: &TicketError) -> (Act, Act) {
 		TicketError::ExpiryTooSoon => (ReadAccount, Wait),
 		TicketError::WrongPurpose | TicketError::VoucherTooLow | TicketError::VoucherTooDear => (ReadStream, Leave),
 		TicketError::Chain(refusal) => match refusal {
-			TicketRefusal::Expired | TicketRefusal::ExpiryTooFar => (Wait, Wait),
+			TicketRefusal::Expired | TicketRefusal::ExpiryTooFar => (Rest, Wait),
 			TicketRefusal::UnknownSession | TicketRefusal::SessionExpired => (ReadAccount, Leave),
 			// What was promised to it, and is not on the chain yet, counts there too.
 			TicketRefusal::SessionLimitReached | TicketRefusal::DepositTooSmall => (ReadAccount, Wait),
@@ -66,7 +66,8 @@ fn about_payment(error: &TicketError) -> (Act, Act) {
 fn about_reservation(error: &ReserveError) -> (Act, Act) {
 	use Act::{Leave, ReadAccount, Rest, Wait};
 	match error {
-		ReserveError::SubmitBy | ReserveError::Busy | ReserveError::Distrusted | ReserveError::Crowded => (Wait, Wait),
+		ReserveError::Busy | ReserveError::SubmitBy | ReserveError::Crowded => (Rest, Wait),
+		ReserveError::Distrusted => (Wait, Wait),
 		ReserveError::Means | ReserveError::Chain => (ReadAccount, Wait),
 		_ => (Rest, Leave),
 	}

@@ -755,7 +755,7 @@ impl<C: ChainView> Viewing<C> {
 		};
 		let means = Means::new(&account, &self.pocket.session());
 		if means.suffice() {
-			return Over::Relayer(Ending::Later, said);
+			return Over::Relayer(Ending::Failed, said);
 		}
 		let reason = means.explain();
 		tracing::warn!("{reason}");

@@ -261,8 +261,7 @@ impl TryFrom<Settings> for Config {
 		ensure!(s.uplink_mbps != Some(0), "uplink_mbps must be at least 1");
 		let usual = Float::default();
 		let listen = required(s.listen, "listen")?;
-		let first = s.upstream.first().is_some().then_some(());
-		required(first, "upstream")?;
+		required((!s.upstream.is_empty()).then_some(()), "upstream")?;
 		let upstreams = s.upstream.iter();
 		let upstreams =
 			upstreams.map(|text| clustercast_network::place(text).with_context(|| format!("upstream: {text}")));

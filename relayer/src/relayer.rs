@@ -271,10 +271,11 @@ impl Relayer {
 		let stream = chain.stream_key(config.stream).await?;
 		let stream = stream.with_context(|| format!("there is no stream {} on the chain", config.stream))?;
 		let bound = surge::bound(&stream);
-		ensure!(
-			config.price_per_gb <= bound,
-			"price_per_gb is above {bound}, the most that the stream key allows: no payment would be redeemed"
-		);
+		if config.price_per_gb > bound {
+			tracing::warn!(
+				"price_per_gb is above {bound}, the most that the stream key allows or is about to: that much is asked"
+			);
+		}
 
 		check_fit(
 			&chain,
