@@ -241,23 +241,24 @@ impl Chain {
 	}
 
 	/// What the finalised blocks say of a stream key, `known` as long as none has another word: two requests for each of
-	/// them. Ends with the last receiver. A node that does not answer changes nothing.
+	/// them. Ends with the last receiver. A node that does not answer, or has fallen behind what was final, changes nothing.
 	pub fn follow_stream_key(&self, known: StreamKeyInfo) -> watch::Receiver<Option<StreamKeyInfo>> {
 		let (id, chain, mut heads) = (known.id, self.clone(), self.heads());
 		let (sender, receiver) = watch::channel(Some(known));
 		tokio::spawn(async move {
 			let mut seen = None;
 			loop {
-				let next = heads.wait_for(|head| Some(head.finalised) != seen);
-				tokio::select! {
+				let next = heads.wait_for(|head| Some(head.finalised) > seen);
+				let finalised = tokio::select! {
 					next = next => match next {
-						Ok(head) => seen = Some(head.finalised),
+						Ok(head) => head.finalised,
 						Err(_) => return,
 					},
 					() = sender.closed() => return,
-				}
+				};
+				seen = Some(finalised);
 				let asked = async {
-					let hash = chain.finalised_hash().await?;
+					let hash = chain.block_hash(finalised).await?;
 					chain.request("clustercast_streamKey", rpc_params![id, hash]).await
 				};
 				match asked.await {

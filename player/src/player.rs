@@ -192,7 +192,7 @@ impl Player {
 			chain: chain.clone(),
 			wallet: wallet.clone(),
 		});
-		let chain_keys = chain.follow_stream_key(stream.clone());
+		let (chain_keys, highest) = (chain.follow_stream_key(stream.clone()), chain.head().best);
 		Ok(Viewing {
 			chain,
 			inquest: Inquest::start(reporter),
@@ -204,6 +204,7 @@ impl Player {
 			},
 			refusals: Default::default(),
 			unusable: None,
+			highest,
 			stream,
 			account,
 			deposit,

@@ -58,6 +58,9 @@ const RESERVE_PATIENCE: Duration = Duration::from_secs(40);
 /// How long the chain may take to say what was paid, in the middle of a broadcast.
 const LOOK_UP: Duration = Duration::from_secs(2);
 
+/// A node that is so many blocks behind what we have heard of says nothing of our session key: it is being restored.
+const NODE_BEHIND: BlockNumber = 30;
+
 /// How often it is looked whether something is to be reserved, where nothing else happens.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -162,6 +165,8 @@ pub struct Viewing<C> {
 	pub(crate) refusals: Refusals,
 	/// Why nobody takes anything from our session key any more.
 	pub(crate) unusable: Option<Unusable>,
+	/// The highest block that was heard of.
+	pub(crate) highest: BlockNumber,
 	pub(crate) account: AccountId,
 	/// As it was at the start, micro-USDC.
 	pub(crate) deposit: Balance,
@@ -403,11 +408,11 @@ impl<C: ChainView> Viewing<C> {
 					continue;
 				},
 				Ok(()) = named.changed() => {
-					let info = named.borrow_and_update().clone();
+					let (info, watched) = (named.borrow_and_update().clone(), self.resume.is_some());
 					if info.is_some_and(|info| self.know(info)) {
 						// Whoever broadcasts next is waited for, as from the beginning.
 						patience = Patience::new(TRACK, have, self.now());
-						if !begins_live && self.resume.is_none() {
+						if watched && self.resume.is_none() {
 							return Ok(Over::Relayer(Ending::Gone, "the stream's signing key was replaced".into()));
 						}
 					}
@@ -515,10 +520,11 @@ impl<C: ChainView> Viewing<C> {
 						thrift.confirmed();
 					}
 				},
-				Event::Paid(_) | Event::Covered(_) => {
+				Event::Paid(_) => {
 					unpaid = unpaid.saturating_sub(1);
 					self.refusals.paid();
 				},
+				Event::Covered(_) => unpaid = unpaid.saturating_sub(1),
 				Event::Ended(reason) if settling => {
 					tracing::debug!(?reason, "ended while settling");
 					return Ok(Over::Run);
@@ -768,8 +774,14 @@ impl<C: ChainView> Viewing<C> {
 	/// What the chain has of the account, where it answers and the session key is good. One that nobody takes ends the run.
 	async fn read_session(&mut self) -> Option<ViewerAccount> {
 		let account = timeout(LOOK_UP, self.chain.account(&self.account)).await.ok()?.ok()?;
+		let best = self.chain.best_block();
+		self.highest = self.highest.max(best);
+		// A node that begins anew knows nothing of us yet.
+		if best.saturating_add(NODE_BEHIND) < self.highest {
+			return None;
+		}
 		let (key, granted) = (self.pocket.session(), self.pocket.granted());
-		match means::check_session(&account, &key, granted, self.chain.best_block()) {
+		match means::check_session(&account, &key, granted, best) {
 			Ok(()) => Some(account),
 			Err(unusable) => {
 				if self.unusable.replace(unusable).is_none() {

@@ -321,7 +321,9 @@ mod tests {
 		broadcast.begin_epoch(fixture::EPOCH + 9);
 		let ahead = broadcast.segment(&[3; 10]);
 		let mut cache = WindowCache::new(1 << 20);
-		[&first, &last].map(|window| cache.insert(window.clone()));
+		for window in [&first, &last] {
+			cache.insert(window.clone());
+		}
 		let bytes = cache.bytes();
 		cache.insert(ahead);
 		cache.retire(STREAM, fixture::EPOCH + 5);

@@ -121,6 +121,10 @@ fn price_session_key_and_signing_key_change_while_people_watch() {
 		timeout(PATIENCE, follows)
 			.await
 			.context("the new origin is not found")??;
+		println!(
+			"the next origin listens, to its first window seen: {:?}",
+			listens.elapsed()
+		);
 		let old = origin.windows()?;
 		let seen = stays.windows()?;
 		ensure!(seen.len() > before.len(), "nothing more is seen");

@@ -382,6 +382,7 @@ impl Test {
 			keys: signing_key.into(),
 			refusals: Refusals::default(),
 			unusable: None,
+			highest: BLOCK,
 			account,
 			deposit: 50_000_000,
 			pocket,
@@ -610,6 +611,22 @@ async fn session_key_that_is_revoked_is_found_out_before_any_payment_is_refused(
 	);
 }
 
+/// A node that is purged and syncs anew has no session key of anybody.
+#[tokio::test]
+async fn node_that_begins_anew_says_nothing_of_a_session_key() {
+	let mut test = Test::new().await;
+	test.viewing.chain.account.sessions.clear();
+	for (head, ends) in [
+		(1, false),
+		(BLOCK - NODE_BEHIND - 1, false),
+		(BLOCK - NODE_BEHIND, true),
+	] {
+		test.viewing.chain.block = Arc::new(move |_| head);
+		assert!(test.viewing.read_session().await.is_none());
+		assert_eq!(test.viewing.ended().is_some(), ends, "{head}");
+	}
+}
+
 /// A relayer that says so of a key that the chain has as it was is wrong, or lies.
 #[tokio::test]
 async fn relayer_that_refuses_a_good_session_key_is_left_for_another() {
@@ -648,6 +665,24 @@ async fn what_a_replaced_key_signs_is_neither_played_nor_paid_and_the_relayer_is
 		"{figures:?}"
 	);
 	assert_eq!(figures.windows, 0);
+}
+
+/// The attack: whoever stole the key signs an epoch that cannot have begun, which the next run would be behind for ever.
+#[tokio::test]
+async fn place_that_a_stolen_key_put_ahead_of_the_next_run_is_given_up() {
+	let (windows, _) = broadcast(BROADCASTER);
+	let replaced = || stream_key(KeyPair::from_seed([2; 32]).public());
+	for (head, stays) in [(2, true), (1, false)] {
+		let mut test = Test::new().await;
+		test.viewing.chain.block = Arc::new(move |_| head);
+		test.viewing.resume = Some(Resume::after(&windows[0]));
+		assert!(test.viewing.know(replaced()));
+		assert!(!test.viewing.know(replaced()), "once");
+		assert_eq!(
+			(test.viewing.resume.is_some(), test.viewing.summary.gaps),
+			(stays, u64::from(!stays))
+		);
+	}
 }
 
 #[tokio::test]
