@@ -240,6 +240,42 @@ impl Chain {
 		self.request("clustercast_streamKey", rpc_params![id]).await
 	}
 
+	/// What the finalised blocks say of a stream key, `known` as long as none has another word: two requests for each of
+	/// them. Ends with the last receiver. A node that does not answer, or has fallen behind what was final, changes nothing.
+	pub fn follow_stream_key(&self, known: StreamKeyInfo) -> watch::Receiver<Option<StreamKeyInfo>> {
+		let (id, chain, mut heads) = (known.id, self.clone(), self.heads());
+		let (sender, receiver) = watch::channel(Some(known));
+		tokio::spawn(async move {
+			let mut seen = None;
+			loop {
+				let next = heads.wait_for(|head| Some(head.finalised) > seen);
+				let finalised = tokio::select! {
+					next = next => match next {
+						Ok(head) => head.finalised,
+						Err(_) => return,
+					},
+					() = sender.closed() => return,
+				};
+				seen = Some(finalised);
+				let asked = async {
+					let hash = chain.block_hash(finalised).await?;
+					chain.request("clustercast_streamKey", rpc_params![id, hash]).await
+				};
+				match asked.await {
+					Ok(info) => {
+						_ = sender.send_if_modified(|known: &mut Option<StreamKeyInfo>| {
+							let changed = *known != info;
+							*known = info;
+							changed
+						})
+					},
+					Err(error) => tracing::debug!(%error, stream = %id, "the stream key cannot be looked up"),
+				}
+			}
+		});
+		receiver
+	}
+
 	/// What the chain would do with these tickets (at most `max_batch`), in this order, at a block (default: the best).
 	/// Against a finalised block, `AlreadyRedeemed` means paid for good.
 	pub async fn check_tickets(

@@ -1,7 +1,7 @@
 //! The windows of the streams served, as they come, shared by everyone who serves them: a bounded cache and a bell that
 //! rings when there is something new.
 
-use clustercast_primitives::{SignedStatus, StreamId, TrackId};
+use clustercast_primitives::{BlockNumber, SignedStatus, StreamId, TrackId};
 use clustercast_protocol::{Cursor, EncodedWindow, Lookup, Standing, WindowCache};
 use std::{
 	collections::BTreeMap,
@@ -72,6 +72,13 @@ impl Feed {
 	/// How a stream stands, by the newest status.
 	pub fn status(&self, stream: StreamId) -> Option<SignedStatus> {
 		self.standings().get(&stream)?.status().cloned()
+	}
+
+	/// The stream has another key now, which nothing that is here is signed with; the chain is at block `now`. Nobody begins
+	/// with it, and the word of the key before holds no more. See [`WindowCache::retire`].
+	pub fn retire(&self, stream: StreamId, now: BlockNumber) {
+		self.lock().retire(stream, now);
+		self.standings().remove(&stream);
 	}
 
 	/// Says that no more windows come: subscriptions end when they have delivered what is here. A window that comes

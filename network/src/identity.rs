@@ -93,6 +93,11 @@ impl Address {
 	}
 }
 
+/// Where somebody is reached, whoever that is: `address` with or without `/p2p/ID`, which is left out.
+pub fn place(address: &str) -> Result<Multiaddr, AddressError> {
+	split(address).map(|(transport, _)| transport)
+}
+
 fn split(address: &str) -> Result<(Multiaddr, Option<PeerId>), AddressError> {
 	let mut transport: Multiaddr = address.parse().map_err(|e| AddressError::Malformed(format!("{e}")))?;
 	let peer = match transport.iter().last() {

@@ -29,7 +29,7 @@ pub mod serve;
 
 pub use client::Subscription;
 pub use feed::Feed;
-pub use identity::{peer_id, public_key, Address};
+pub use identity::{peer_id, place, public_key, Address, AddressError};
 pub use libp2p::{Multiaddr, PeerId};
 pub use node::{Incoming, Node};
 pub use quic::Stream;

@@ -123,6 +123,12 @@ pub trait Policy: Send + Sync + 'static {
 		request: &Subscribe,
 	) -> impl Future<Output = Result<(Grant, Self::Seat), EndReason>> + Send;
 
+	/// Asked before each window: a lower price for those that follow, micro-USDC per 10^9 bytes, where there is one.
+	fn price(&self, seat: &Self::Seat) -> Option<u64> {
+		let _ = seat;
+		None
+	}
+
 	/// Whether a window may go out that is to be paid with this; `false`: not now.
 	fn affords(&self, seat: &Self::Seat, share: &Share) -> Result<bool, EndReason> {
 		let _ = (seat, share);
@@ -491,6 +497,9 @@ impl Link {
 
 	/// Queues a window, if the policy lets it out.
 	fn deliver<P: Policy>(&mut self, seat: &P::Seat, window: &EncodedWindow, policy: &P) -> Result<Delivered, Closed> {
+		if let Some(price) = policy.price(seat) {
+			self.session.lower(price)?;
+		}
 		// Known before the window is queued: nothing is delivered that cannot be paid.
 		let share = self.session.quote(window).map_err(|error| match error {
 			SessionError::Unpayable(id) => {

@@ -18,6 +18,7 @@
 //! | [`child`], [`backoff`] | FFmpeg as a process that never outlives us; when it is started again |
 //! | [`bucket`] | so many at once, then one each pause: lines of the log, starts of decoders |
 //! | [`signer`] | the chain of signed headers, unbroken over restarts |
+//! | [`reign`] | whether the chain still names our key; sans-IO |
 //! | [`publisher`] | where signed windows go |
 //! | [`guests`] | who is served |
 
@@ -35,6 +36,7 @@ pub mod guests;
 pub mod origin;
 pub mod presence;
 pub mod publisher;
+pub mod reign;
 pub mod signer;
 pub mod studio;
 pub mod trade;

@@ -5,6 +5,7 @@ use crate::{
 	encoder::unix_ms,
 	guests::Guests,
 	publisher::Publisher,
+	reign::{Reign, Replaced},
 	signer::{Identity, Signer, SignerError},
 	studio::{self, Input, Studio},
 };
@@ -28,7 +29,7 @@ use std::{
 };
 use tokio::{
 	signal::unix::{signal, SignalKind},
-	sync::oneshot,
+	sync::{oneshot, watch},
 	time::timeout,
 };
 
@@ -108,6 +109,8 @@ pub struct Origin {
 	registry: Option<Chain>,
 	epochs: Epochs,
 	lease: Option<Lease>,
+	/// What finalised blocks say of the stream, if there is a chain to say so.
+	named: Option<watch::Receiver<Option<StreamKeyInfo>>>,
 	max_relayers: usize,
 	seconds: Option<Duration>,
 }
@@ -135,12 +138,26 @@ impl Lease {
 }
 
 /// Why a broadcast ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Stop {
 	/// It is over: its input, its time or its rental, or the broadcaster said so (SIGINT).
 	Over,
 	/// The program has to go (SIGTERM), and may come back: relayers are not told that the broadcast is over.
 	Interrupted,
+	/// The chain names another signing key: nobody takes a last word of this one.
+	Replaced(Replaced),
+}
+
+/// Waits until the chain names another key.
+async fn replaced(mut reign: Reign, mut named: watch::Receiver<Option<StreamKeyInfo>>) -> Replaced {
+	loop {
+		if let Err(replaced) = reign.read(named.borrow_and_update().as_ref()) {
+			return replaced;
+		}
+		if named.changed().await.is_err() {
+			return pending().await;
+		}
+	}
 }
 
 impl Origin {
@@ -151,9 +168,9 @@ impl Origin {
 		let key = signing_key(&config.signing_key)?;
 		let chain = Chain::connect(&config.rpc).await?;
 		let stream = config.stream;
-		let rented_until = match chain.stream_key(stream).await? {
+		let info = match chain.stream_key(stream).await? {
 			// Whoever rents it broadcasts, with a key of its own.
-			Some(info) if info.signing_key == key.public() => info.rented_until,
+			Some(info) if info.signing_key == key.public() => info,
 			Some(StreamKeyInfo {
 				rented_until: Some(block),
 				previous_keys,
@@ -169,16 +186,13 @@ impl Origin {
 			),
 			None => bail!("there is no stream {stream} on this chain: mint a stream key first"),
 		};
-		let title = chain
-			.stream_key(stream)
-			.await?
-			.map(|info| info.title)
-			.unwrap_or_default();
+		let title = info.title.clone();
 		let genesis = chain.genesis();
-		let lease = rented_until.map(|until| Lease {
+		let lease = info.rented_until.map(|until| Lease {
 			chain: chain.clone(),
 			until,
 		});
+		let named = Some(chain.follow_stream_key(info));
 		let epoch = timeout(EPOCH_LIMIT, fresh_block(&chain))
 			.await
 			.context("the node makes no new block")??;
@@ -188,7 +202,7 @@ impl Origin {
 			Box::pin(async move { fresh_block(&chain).await })
 		});
 		let origin = Self::open(config, key, genesis, epoch, title, registry, epochs).await?;
-		Ok(Self { lease, ..origin })
+		Ok(Self { lease, named, ..origin })
 	}
 
 	/// With what the chain says: the rest needs none.
@@ -268,6 +282,7 @@ impl Origin {
 			registry,
 			epochs,
 			lease: None,
+			named: None,
 			max_relayers: config.max_relayers,
 			seconds: config.seconds,
 		})
@@ -281,6 +296,7 @@ impl Origin {
 	/// Broadcasts until the input, the time, or the stream key's rental ends, or a signal comes. Prints where it listens.
 	pub async fn run(mut self) -> Result<()> {
 		let (lease, requested) = (self.lease.take(), stop_requested(self.seconds)?);
+		let (named, reign) = (self.named.take(), Reign::new(self.stream, self.key));
 		let stop = async {
 			let over = async {
 				match lease {
@@ -288,9 +304,16 @@ impl Origin {
 					None => std::future::pending().await,
 				}
 			};
+			let replaced = async {
+				match named {
+					Some(named) => replaced(reign, named).await,
+					None => std::future::pending().await,
+				}
+			};
 			tokio::select! {
 				stop = requested => stop,
 				() = over => Stop::Over,
+				replaced = replaced => Stop::Replaced(replaced),
 			}
 		};
 		println!("{}", clustercast_cli::listening(&self.addresses));
@@ -342,12 +365,18 @@ impl Origin {
 				self.publisher.status(self.signer.status(State::Idle, now_ms));
 				drop(timeout(HAND_OVER, guests.gone()).await);
 			},
-			Err(_) => {},
+			Ok(Stop::Replaced(_)) | Err(_) => {},
 		}
 		drop(end_serving);
 		server.await.context("the server failed")?;
 		drop(self.node);
-		outcome.map(|stop| tracing::info!(?stop, "ended"))
+		match outcome? {
+			Stop::Replaced(replaced) => Err(replaced.into()),
+			stop => {
+				tracing::info!(?stop, "ended");
+				Ok(())
+			},
+		}
 	}
 }
 
@@ -403,6 +432,9 @@ async fn broadcast(
 				state = say(studio, signer, publisher);
 			},
 			why = &mut stop, if stopping.is_none() => {
+				if matches!(why, Stop::Replaced(_)) {
+					return Ok(why);
+				}
 				stopping = Some(why);
 				studio.finish();
 			},

@@ -10,7 +10,8 @@
 //! | [`opinion`] | what other relayers say where this one has lost the broadcaster |
 //! | [`roster`] | which relayer to try next; pure |
 //! | [`funds`] | deposit and session key: what is missing, and getting it |
-//! | [`means`] | what to do where a relayer says that the account cannot pay it; pure |
+//! | [`means`] | whether the account can pay, and what to do where it cannot; pure |
+//! | [`refusal`] | what is done about each reason of a relayer to end; sans-IO |
 //! | [`payer`] | whose money pays |
 //! | [`pocket`] | the purse, stored so that no nonce is used twice |
 //! | [`flag`] | whether the broadcaster was caught: nothing is paid then |
@@ -42,6 +43,7 @@ pub mod payer;
 pub mod player;
 pub mod playlist;
 pub mod pocket;
+pub mod refusal;
 pub mod registration;
 pub mod roster;
 pub mod sinks;

@@ -1,10 +1,6 @@
-//! What is to be done where a relayer says that the account cannot pay it; pure.
+//! Whether the account can pay, by what the chain says, and what is to be done where it cannot; pure.
 
-use clustercast_primitives::{
-	chain::{TicketRefusal, ViewerAccount},
-	Balance, PublicKey, Usdc,
-};
-use clustercast_protocol::{EndReason, TicketError};
+use clustercast_primitives::{chain::ViewerAccount, Balance, BlockNumber, PublicKey, Usdc};
 
 /// Of a relayer's ticket, unless it is told otherwise: what it wants to see before it serves.
 pub const USUAL_FACE_VALUE: Usdc = Usdc(20_000);
@@ -12,14 +8,40 @@ pub const USUAL_FACE_VALUE: Usdc = Usdc(20_000);
 /// How the reason begins.
 pub const REASON: &str = "asks for more than there is";
 
-/// Whether a relayer ends because the account could not pay one ticket.
-pub fn is_lacking(reason: &EndReason) -> bool {
-	matches!(
-		reason,
-		EndReason::TicketRefused(TicketError::Chain(
-			TicketRefusal::SessionLimitReached | TicketRefusal::DepositTooSmall
-		))
-	)
+/// Relayers take nothing from a session key in its last blocks: they could not hand it in in time.
+pub const LAST_BLOCKS: BlockNumber = 150;
+
+/// What is wrong with a session key for good: no relayer takes anything that it signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+	/// The chain has none.
+	#[error("the session key is not on the chain any more; start again, which makes a new one")]
+	Unknown,
+	/// It ends before it was to.
+	#[error("the session key was revoked and ends in block {0}; start again, which makes a new one")]
+	Revoked(BlockNumber),
+	/// It ends as it was to.
+	#[error("the session key expires in block {0}, and relayers take nothing from it in its last {LAST_BLOCKS}; start again, which makes a new one")]
+	Expires(BlockNumber),
+}
+
+/// Whether a session key that was made to last until `granted` can sign anything that is paid at block `now`, by what the
+/// chain says.
+pub fn check_session(
+	account: &ViewerAccount,
+	key: &PublicKey,
+	granted: BlockNumber,
+	now: BlockNumber,
+) -> Result<(), Unusable> {
+	let session = account.sessions.iter().find(|session| session.key == *key);
+	let expiry = session.ok_or(Unusable::Unknown)?.expiry;
+	if expiry < granted {
+		return Err(Unusable::Revoked(expiry));
+	}
+	match expiry < now.saturating_add(LAST_BLOCKS) {
+		true => Err(Unusable::Expires(expiry)),
+		false => Ok(()),
+	}
 }
 
 /// What an account has left for whom nothing is reserved.
@@ -42,6 +64,11 @@ impl Means {
 			limit: session.map_or(0, |session| session.limit.saturating_sub(session.spent)),
 			reserved: account.reserved,
 		}
+	}
+
+	/// One ticket could be paid.
+	pub fn suffice(&self) -> bool {
+		self.deposit.min(self.limit) >= USUAL_FACE_VALUE.0
 	}
 
 	/// There will be more without anybody's doing.
@@ -122,11 +149,22 @@ mod tests {
 	}
 
 	#[test]
-	fn only_a_lack_of_money_is_one() {
-		let chain = |refusal| EndReason::TicketRefused(TicketError::Chain(refusal));
-		assert!(is_lacking(&chain(TicketRefusal::SessionLimitReached)));
-		assert!(is_lacking(&chain(TicketRefusal::DepositTooSmall)));
-		assert!(!is_lacking(&chain(TicketRefusal::SessionExpired)));
-		assert!(!is_lacking(&EndReason::Full));
+	fn session_key_that_nobody_takes_is_told_with_the_cause() {
+		let check = |key, granted, now| check_session(&account(0, 0, 0), &key, granted, now);
+		// It lasts until block 1 there.
+		assert_eq!(check(PublicKey([2; 32]), 1, 0), Err(Unusable::Unknown));
+		assert_eq!(check(KEY, 2, 0), Err(Unusable::Revoked(1)));
+		assert_eq!(check(KEY, 1, 0), Err(Unusable::Expires(1)));
+		let lasting = |expiry, now| {
+			let mut account = account(0, 0, 0);
+			account.sessions[0].expiry = expiry;
+			check_session(&account, &KEY, 1_000, now)
+		};
+		assert_eq!(lasting(1_000, 850), Ok(()));
+		assert_eq!(lasting(1_000, 851), Err(Unusable::Expires(1_000)));
+		assert_eq!(lasting(999, 0), Err(Unusable::Revoked(999)));
+		for unusable in [Unusable::Unknown, Unusable::Revoked(7), Unusable::Expires(7)] {
+			assert!(unusable.to_string().contains("start again"), "{unusable}");
+		}
 	}
 }

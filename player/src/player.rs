@@ -21,7 +21,7 @@ use clustercast_chain::Chain;
 use clustercast_cli::http::Limits;
 use clustercast_network::{node, Address, Node};
 use clustercast_primitives::{crypto::KeyPair, StreamId, Usdc};
-use clustercast_protocol::{Quiet, Standing};
+use clustercast_protocol::{Quiet, Standing, StreamKeys};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::{
 	signal::unix::{signal, SignalKind},
@@ -192,10 +192,19 @@ impl Player {
 			chain: chain.clone(),
 			wallet: wallet.clone(),
 		});
+		let (chain_keys, highest) = (chain.follow_stream_key(stream.clone()), chain.head().best);
 		Ok(Viewing {
 			chain,
 			inquest: Inquest::start(reporter),
 			node,
+			named: chain_keys,
+			keys: StreamKeys {
+				former: stream.previous_keys.clone(),
+				..stream.signing_key.into()
+			},
+			refusals: Default::default(),
+			unusable: None,
+			highest,
 			stream,
 			account,
 			deposit,
@@ -235,6 +244,9 @@ impl Player {
 			}
 		}
 		outcome?;
+		if let (Some(Ended::CannotPay), Some(unusable)) = (summary.ended, viewing.unusable) {
+			bail!("{unusable}");
+		}
 		if summary.ended == Some(Ended::NoRelayerLeft) {
 			if let Some(lack) = summary.lack() {
 				bail!("no relayer serves this account: each {lack}");

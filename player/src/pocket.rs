@@ -229,6 +229,11 @@ impl Pocket {
 		self.purse.adopt(shown)
 	}
 
+	/// Last block for which the session key was to sign, when the purse was opened.
+	pub fn granted(&self) -> BlockNumber {
+		self.purse.session_expiry()
+	}
+
 	/// Session key that signs.
 	pub fn session(&self) -> PublicKey {
 		self.purse.session()

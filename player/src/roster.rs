@@ -167,6 +167,8 @@ pub enum Ending {
 	Refused,
 	/// Unreachable, stalled, lost, or it ended the subscription: may be tried again after a rest.
 	Failed,
+	/// It is of no use now, and will be by itself: may be tried again after the longest rest.
+	Later,
 	/// It no longer has the window to go on behind.
 	Gone,
 	/// It says that the broadcast is over, and so has the broadcaster.
@@ -343,6 +345,7 @@ impl Roster {
 				candidate.failures = candidate.failures.saturating_add(1);
 				Standing::Resting(now + rest)
 			},
+			Ending::Later => Standing::Resting(now + LONGEST_REST),
 		};
 	}
 

@@ -3,10 +3,11 @@
 
 use crate::{
 	accusation::Inquest,
-	means::{self, Means},
+	means::{self, Means, Unusable},
 	opinion::{Question, Rounds},
 	outlook::Outlook,
 	pocket::{PayError, Pocket},
+	refusal::{Act, Refusals},
 	registration::Registration,
 	roster::{Ending, Relayer},
 	sinks::{unix_ms, Sinks},
@@ -26,7 +27,8 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	thrift::Wish, viewer::Event, Change, EncodedWindow, EndReason, Fault, Patience, PaymentMode, PaymentTerms,
-	PurseError, Quiet, Resume, SessionKey, Silence, Standing, Terms, Thrift, ThriftConfig, ViewerConfig, ViewerSession,
+	PurseError, Quiet, Resume, SessionKey, Silence, Standing, StreamKeys, Terms, Thrift, ThriftConfig, ViewerConfig,
+	ViewerSession,
 };
 use std::{future::Future, time::Duration};
 use tokio::{
@@ -55,6 +57,9 @@ const RESERVE_PATIENCE: Duration = Duration::from_secs(40);
 
 /// How long the chain may take to say what was paid, in the middle of a broadcast.
 const LOOK_UP: Duration = Duration::from_secs(2);
+
+/// A node that is so many blocks behind what we have heard of says nothing of our session key: it is being restored.
+const NODE_BEHIND: BlockNumber = 30;
 
 /// How often it is looked whether something is to be reserved, where nothing else happens.
 const TICK: Duration = Duration::from_secs(1);
@@ -152,6 +157,16 @@ pub struct Viewing<C> {
 	pub(crate) chain: C,
 	pub(crate) node: Node,
 	pub(crate) stream: StreamKeyInfo,
+	/// What the newest finalised block says of it.
+	pub(crate) named: watch::Receiver<Option<StreamKeyInfo>>,
+	/// Who may sign what is watched.
+	pub(crate) keys: StreamKeys,
+	/// What relayers refused last.
+	pub(crate) refusals: Refusals,
+	/// Why nobody takes anything from our session key any more.
+	pub(crate) unusable: Option<Unusable>,
+	/// The highest block that was heard of.
+	pub(crate) highest: BlockNumber,
 	pub(crate) account: AccountId,
 	/// As it was at the start, micro-USDC.
 	pub(crate) deposit: Balance,
@@ -187,7 +202,9 @@ impl<C: ChainView> Viewing<C> {
 	/// Why the run is over, if it is.
 	pub fn ended(&self) -> Option<Ended> {
 		let enough = self.limits.windows.is_some_and(|most| self.summary.windows >= most);
-		enough.then_some(Ended::Windows).or(*self.stop.borrow())
+		let stopped = *self.stop.borrow();
+		let unusable = self.unusable.map(|_| Ended::CannotPay);
+		enough.then_some(Ended::Windows).or(stopped).or(unusable)
 	}
 
 	/// Goes on with the newest window: those in between are lost.
@@ -285,8 +302,7 @@ impl<C: ChainView> Viewing<C> {
 			genesis: self.chain.genesis(),
 			stream: self.stream.id,
 			track: TRACK,
-			signing_key: self.stream.signing_key,
-			former_keys: self.stream.previous_keys.clone(),
+			keys: self.keys.clone(),
 			relayer_key: relayer.key,
 			relayer_account: relayer.account,
 			binding: Binding::PeerKey(relayer.key.0),
@@ -330,7 +346,7 @@ impl<C: ChainView> Viewing<C> {
 		// Whom this relayer has paid, and what is reserved for it.
 		let mut thrift: Option<(AccountId, Thrift)> = None;
 		let mut served = false;
-		let mut stop = self.stop.clone();
+		let (mut stop, mut named) = (self.stop.clone(), self.named.clone());
 		// Windows that are neither free nor acknowledged as paid, nor covered by what was paid before.
 		let mut unpaid = 0u32;
 		let mut paying = false;
@@ -383,11 +399,25 @@ impl<C: ChainView> Viewing<C> {
 					}
 					continue;
 				},
-				() = sleep_until(registry_at), if relayer.account.is_some() && !settling => {
+				() = sleep_until(registry_at), if !settling => {
 					registry_at = Instant::now() + self.registry_again;
 					if let Some(over) = self.read_registry_of(relayer, &mut registration).await {
 						return Ok(over);
 					}
+					self.read_session().await;
+					continue;
+				},
+				Ok(()) = named.changed() => {
+					let (info, watched) = (named.borrow_and_update().clone(), self.resume.is_some());
+					if info.is_some_and(|info| self.know(info)) {
+						// Whoever broadcasts next is waited for, as from the beginning.
+						patience = Patience::new(TRACK, have, self.now());
+						if watched && self.resume.is_none() {
+							return Ok(Over::Relayer(Ending::Gone, "the stream's signing key was replaced".into()));
+						}
+					}
+					subscription.session().set_keys(self.keys.clone());
+					subscription.session().set_terms(self.stream.terms_counter);
 					continue;
 				},
 				() = sleep(TICK), if thrift.is_some() && !settling => continue,
@@ -490,25 +520,16 @@ impl<C: ChainView> Viewing<C> {
 						thrift.confirmed();
 					}
 				},
-				Event::Paid(_) | Event::Covered(_) => unpaid = unpaid.saturating_sub(1),
+				Event::Paid(_) => {
+					unpaid = unpaid.saturating_sub(1);
+					self.refusals.paid();
+				},
+				Event::Covered(_) => unpaid = unpaid.saturating_sub(1),
 				Event::Ended(reason) if settling => {
 					tracing::debug!(?reason, "ended while settling");
 					return Ok(Over::Run);
 				},
-				Event::Ended(reason) if means::is_lacking(&reason) => return Ok(self.lacking().await),
-				Event::Ended(reason) => {
-					// That a broadcast is over is the broadcaster's to say, in a signed status.
-					let ending = match reason {
-						EndReason::Finished if self.is_over() => Ending::Finished,
-						EndReason::WindowGone => Ending::Gone,
-						_ => Ending::Failed,
-					};
-					let reason = match reason {
-						EndReason::NotServed => format!("it does not carry stream {}", self.stream.id),
-						reason => reason.to_string(),
-					};
-					return Ok(Over::Relayer(ending, reason));
-				},
+				Event::Ended(reason) => return Ok(self.on_end(reason).await),
 				// Each window carries the one it needs.
 				Event::Init(_) => {},
 			}
@@ -517,6 +538,7 @@ impl<C: ChainView> Viewing<C> {
 
 	/// Whether the relayer is to be left, by what the registry says now. Where that does not answer, it says nothing.
 	async fn read_registry_of(&self, relayer: &Relayer, registration: &mut Registration) -> Option<Over> {
+		relayer.account?;
 		let registered = timeout(LOOK_UP, self.chain.relayers()).await.ok()?.ok()?;
 		let unfit = registration.read(relayer, &registered).err()?;
 		Some(Over::Relayer(Ending::Refused, unfit.to_string()))
@@ -695,6 +717,10 @@ impl<C: ChainView> Viewing<C> {
 		// Whose clock or node is behind is not the other's fault, nor that somebody heard of new terms or keys first.
 		if fault.may_be_honest() {
 			self.ask_again().await;
+			// What is behind our place was signed too late for us; others may have what follows it.
+			if matches!(fault, Fault::FormerKey(_)) && self.resume.is_some() {
+				return Over::Relayer(Ending::Gone, fault.to_string());
+			}
 			return Over::Relayer(Ending::Failed, format!("disagrees about the chain: {fault}"));
 		}
 		tracing::warn!(relayer = %peer, %fault, rejected, "blacklisted");
@@ -702,20 +728,87 @@ impl<C: ChainView> Viewing<C> {
 		Over::Relayer(Ending::Fault, fault.to_string())
 	}
 
-	/// A relayer is left that the account cannot pay: for good, unless there will be more.
-	async fn lacking(&self) -> Over {
-		match timeout(LOOK_UP, self.chain.account(&self.account)).await {
-			Ok(Ok(account)) => {
-				let means = Means::new(&account, &self.pocket.session());
-				let reason = means.explain();
-				tracing::warn!("{reason}");
-				match means.may_grow() {
-					true => Over::Relayer(Ending::Failed, reason),
-					false => Over::Relayer(Ending::Refused, reason),
-				}
+	/// Decides what a relayer's reason to end means: see [`crate::refusal`].
+	async fn on_end(&mut self, reason: EndReason) -> Over {
+		let act = self.refusals.note(reason);
+		let said = match reason {
+			EndReason::NotServed => format!("it does not carry stream {}", self.stream.id),
+			reason => reason.to_string(),
+		};
+		let ending = match act {
+			// That a broadcast is over is the broadcaster's to say, in a signed status.
+			Act::End if self.is_over() => Ending::Finished,
+			Act::End | Act::Rest => Ending::Failed,
+			Act::Wait => Ending::Later,
+			Act::Leave => Ending::Refused,
+			Act::GoLive => Ending::Gone,
+			Act::ReadStream => {
+				self.ask_again().await;
+				Ending::Failed
 			},
-			_ => Over::Relayer(Ending::Failed, means::REASON.into()),
+			Act::ReadAccount => return self.read_account(said).await,
+		};
+		Over::Relayer(ending, said)
+	}
+
+	/// What the chain says of account and session key, where a relayer says that they do not pay.
+	async fn read_account(&mut self, said: String) -> Over {
+		let Some(account) = self.read_session().await else {
+			return match self.unusable {
+				Some(_) => Over::Run,
+				None => Over::Relayer(Ending::Failed, said),
+			};
+		};
+		let means = Means::new(&account, &self.pocket.session());
+		if means.suffice() {
+			return Over::Relayer(Ending::Failed, said);
 		}
+		let reason = means.explain();
+		tracing::warn!("{reason}");
+		match means.may_grow() {
+			true => Over::Relayer(Ending::Later, reason),
+			false => Over::Relayer(Ending::Refused, reason),
+		}
+	}
+
+	/// What the chain has of the account, where it answers and the session key is good. One that nobody takes ends the run.
+	async fn read_session(&mut self) -> Option<ViewerAccount> {
+		let account = timeout(LOOK_UP, self.chain.account(&self.account)).await.ok()?.ok()?;
+		let best = self.chain.best_block();
+		self.highest = self.highest.max(best);
+		// A node that begins anew knows nothing of us yet.
+		if best.saturating_add(NODE_BEHIND) < self.highest {
+			return None;
+		}
+		let (key, granted) = (self.pocket.session(), self.pocket.granted());
+		match means::check_session(&account, &key, granted, best) {
+			Ok(()) => Some(account),
+			Err(unusable) => {
+				if self.unusable.replace(unusable).is_none() {
+					tracing::error!("{unusable}");
+				}
+				None
+			},
+		}
+	}
+
+	/// Takes what the chain says of the stream; whether its signing key was replaced.
+	fn know(&mut self, now: StreamKeyInfo) -> bool {
+		let (key, former) = (now.signing_key, now.previous_keys.clone());
+		let replaced = self.keys.replace(key, former, self.standing.told(TRACK));
+		self.stream = now;
+		if replaced {
+			tracing::info!(
+				"the stream's signing key was replaced: what is signed with the one before is watched no more"
+			);
+			self.standing = Standing::default();
+			// An epoch that no honest run can have begun yet: the next one would be behind it.
+			let head = self.chain.best_block();
+			if self.resume.as_ref().is_some_and(|last| last.id.epoch >= head) {
+				self.go_live();
+			}
+		}
+		replaced
 	}
 
 	/// The counter of the stream's terms as of now, where the chain answers; the signing key stays the one that this
@@ -729,11 +822,7 @@ impl<C: ChainView> Viewing<C> {
 	/// Reads the stream key again; whether its signing key has changed.
 	async fn ask_again(&mut self) -> bool {
 		match self.chain.stream_key(self.stream.id).await {
-			Ok(Some(now)) => {
-				let changed = now.signing_key != self.stream.signing_key;
-				self.stream = now;
-				changed
-			},
+			Ok(Some(now)) => self.know(now),
 			Ok(None) => false,
 			Err(error) => {
 				tracing::warn!(%error, "cannot ask the chain for the stream key");

@@ -21,6 +21,8 @@ pub enum Ended {
 	Interrupted,
 	/// The broadcast is over.
 	Finished,
+	/// The session key was revoked or expires: no relayer takes anything from it.
+	CannotPay,
 	/// Every relayer known was caught or is too dear.
 	NoRelayerLeft,
 	/// The broadcaster was caught signing two things of which one is untrue.

@@ -2,10 +2,10 @@
 
 use crate::window::EncodedWindow;
 use alloc::{
-	collections::{BTreeMap, VecDeque},
+	collections::{BTreeMap, BTreeSet, VecDeque},
 	sync::Arc,
 };
-use clustercast_primitives::{window::flags, StreamId, TrackId, WindowId};
+use clustercast_primitives::{window::flags, BlockNumber, StreamId, TrackId, WindowId};
 use codec::Encode;
 use core::ops::Bound;
 
@@ -60,6 +60,8 @@ pub struct WindowCache {
 	windows: BTreeMap<WindowId, EncodedWindow>,
 	/// In order of insertion, with what each costs, bytes.
 	ages: VecDeque<(WindowId, usize)>,
+	/// Epochs of keys that were replaced, of which something is here.
+	retired: BTreeSet<(StreamId, BlockNumber)>,
 }
 
 impl WindowCache {
@@ -70,7 +72,25 @@ impl WindowCache {
 			bytes: 0,
 			windows: BTreeMap::new(),
 			ages: VecDeque::new(),
+			retired: BTreeSet::new(),
 		}
+	}
+
+	/// The key of all that is here of a stream was replaced, and the chain is at block `now`: it is no beginning any more, and
+	/// stays for those who go on behind it. What is of an epoch that no honest run can have begun yet goes, since the next
+	/// run would be behind it.
+	pub fn retire(&mut self, stream: StreamId, now: BlockNumber) {
+		self.ages.retain(|(id, cost)| {
+			let stays = id.stream != stream || id.epoch < now;
+			if !stays {
+				self.windows.remove(id);
+				self.bytes -= cost;
+			}
+			stays
+		});
+		let held: BTreeSet<_> = self.windows.keys().map(|id| (id.stream, id.epoch)).collect();
+		self.retired.retain(|epoch| held.contains(epoch));
+		self.retired.extend(held.into_iter().filter(|(of, _)| *of == stream));
 	}
 
 	/// Adds a window; `false` when its place is taken, which changes nothing.
@@ -115,7 +135,7 @@ impl WindowCache {
 			Cursor::Live { stream, track } => self
 				.track(stream, track)
 				.rev()
-				.find(|w| w.header().has(flags::INDEPENDENT))
+				.find(|w| w.header().has(flags::INDEPENDENT) && !self.retired.contains(&(stream, w.id().epoch)))
 				.map_or(Lookup::NotYet, |w| Lookup::Found(w.clone())),
 			Cursor::After(id) => {
 				let end = last_of(id.stream, id.track);
@@ -291,6 +311,36 @@ mod tests {
 		assert_eq!(found(cache.get_after(Cursor::After(last.id()))), first.id());
 		assert_eq!(found(cache.get_after(Cursor::After(first.id()))), second.id());
 		assert_eq!(found(cache.get_after(LIVE)), second.id());
+	}
+
+	#[test]
+	fn nobody_begins_with_what_a_replaced_key_signed_and_who_is_behind_catches_up() {
+		let mut broadcast = Broadcast::default();
+		let (first, last) = (broadcast.segment(&[1; 10]), broadcast.segment(&[2; 10]));
+		// Of a block that is not there yet: whoever stole the key would be ahead of the next run for ever.
+		broadcast.begin_epoch(fixture::EPOCH + 9);
+		let ahead = broadcast.segment(&[3; 10]);
+		let mut cache = WindowCache::new(1 << 20);
+		for window in [&first, &last] {
+			cache.insert(window.clone());
+		}
+		let bytes = cache.bytes();
+		cache.insert(ahead);
+		cache.retire(STREAM, fixture::EPOCH + 5);
+		assert_eq!(cache.bytes(), bytes);
+		assert!(matches!(cache.get_after(LIVE), Lookup::NotYet));
+		assert_eq!(found(cache.get_after(Cursor::After(first.id()))), last.id());
+		assert!(matches!(cache.get_after(Cursor::After(last.id())), Lookup::NotYet));
+		let mut next = Broadcast::default();
+		next.begin_epoch(fixture::EPOCH + 4);
+		next.next.segment = 2;
+		let next = next.segment(&[4; 10]);
+		cache.insert(next.clone());
+		assert_eq!(found(cache.get_after(LIVE)), next.id());
+		assert_eq!(found(cache.get_after(Cursor::After(last.id()))), next.id());
+		// It is of that stream alone.
+		cache.retire(StreamId(STREAM.0 + 1), BlockNumber::MAX);
+		assert_eq!(found(cache.get_after(LIVE)), next.id());
 	}
 
 	#[test]

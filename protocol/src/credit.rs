@@ -306,6 +306,9 @@ impl Fees {
 	}
 }
 
+/// An account of nobody, under which losses are that are no account's debt.
+const NOBODY: AccountId = AccountId([0; 32]);
+
 /// Left unpaid, or not paid by the chain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Lost {
@@ -564,8 +567,19 @@ impl Credit {
 		});
 	}
 
-	/// Nobody will pay this receipt: lost.
+	/// Nobody will pay this receipt: lost, and the account's debt.
 	pub fn forfeit(&mut self, payer: &SessionKey, commitment: &Hash) {
+		let lost = self.remove(payer, commitment);
+		self.lose(payer.account, lost);
+	}
+
+	/// Nobody will pay this receipt, and that is no account's debt.
+	pub fn write_off(&mut self, payer: &SessionKey, commitment: &Hash) {
+		let lost = self.remove(payer, commitment);
+		self.lose(NOBODY, lost);
+	}
+
+	fn remove(&mut self, payer: &SessionKey, commitment: &Hash) -> Lost {
 		let mut lost = Lost::default();
 		self.change(key(payer), |line| {
 			if let Some(receipt) = line.receipts.remove(commitment) {
@@ -576,14 +590,12 @@ impl Credit {
 				}
 			}
 		});
-		self.lose(payer.account, lost);
+		lost
 	}
 
 	/// This receipt needs no payment any more: we sent the viewer away.
 	pub fn forgive(&mut self, payer: &SessionKey, commitment: &Hash) {
-		self.change(key(payer), |line| {
-			line.receipts.remove(commitment);
-		});
+		self.remove(payer, commitment);
 	}
 
 	/// Puts back a winner that was stored and is not settled.

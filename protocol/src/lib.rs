@@ -75,8 +75,8 @@ pub use quiet::{Change, Quiet};
 pub use relayer::{ReceiptSigner, RelayerSession};
 pub use standing::Standing;
 pub use thrift::{Thrift, ThriftConfig};
-pub use tickets::{BookConfig, Expectation, Outcome, TicketBook, TicketError};
-pub use viewer::{Due, Fault, Payment, PaymentTerms, Resume, ViewerConfig, ViewerSession};
+pub use tickets::{BookConfig, Debt, Expectation, Outcome, TicketBook, TicketError};
+pub use viewer::{Due, Fault, Payment, PaymentTerms, Resume, StreamKeys, ViewerConfig, ViewerSession};
 pub use window::{EncodedWindow, Setting};
 pub use wire::{
 	EndReason, Payer, PaymentMode, ReserveError, ReserveTerms, SessionKey, Start, Subscribe, Terms, WireError,

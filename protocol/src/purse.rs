@@ -441,6 +441,11 @@ impl Purse {
 		micro_ceil(self.state.spent_q64)
 	}
 
+	/// Last block for which the session key may sign.
+	pub fn session_expiry(&self) -> BlockNumber {
+		self.config.session_expiry
+	}
+
 	/// Session key that signs.
 	pub fn session(&self) -> PublicKey {
 		self.key.public()

@@ -259,6 +259,23 @@ impl RelayerSession {
 		Ok(())
 	}
 
+	/// States the terms again with a lower price, for all windows that are delivered from here on. Does nothing where it is no
+	/// lower: what was agreed is never raised.
+	pub fn lower(&mut self, price_per_gb: u64) -> Result<(), SessionError> {
+		let State::Serving(_, Some(paid)) = &mut self.state else {
+			return Err(SessionError::NoPayer);
+		};
+		if price_per_gb >= paid.terms.price_per_gb {
+			return Ok(());
+		}
+		// What vouchers say at one price does not say it at another.
+		paid.meter.begin_anew();
+		paid.terms.price_per_gb = price_per_gb;
+		let terms = paid.terms.clone();
+		self.transmit.push_back(ToViewer::Terms(Some(terms)).to_frame());
+		Ok(())
+	}
+
 	/// Serves for nothing: no receipts, no tickets.
 	pub fn accept_free(&mut self) -> Result<(), SessionError> {
 		let State::Asked(subscribe) = &self.state else {

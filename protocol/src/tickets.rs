@@ -74,6 +74,17 @@ pub struct Expectation {
 	pub rand: Hash,
 }
 
+/// Whose debt a delivery is that nobody will pay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Debt {
+	/// Of the account that was to pay.
+	Payers,
+	/// Of no account; it counts with what the relayer may lose in all.
+	Nobodys,
+	/// We sent the viewer away: no loss.
+	Ours,
+}
+
 /// What an accepted ticket is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "answered one at a time and never kept in bulk")]
@@ -201,12 +212,13 @@ impl TicketBook {
 		Ok(())
 	}
 
-	/// Gives up an unpaid delivery: its viewer is gone. What is `forgiven` is no loss.
-	pub fn close(&mut self, commitment: &Hash, forgiven: bool) {
+	/// Gives up an unpaid delivery: its viewer is gone.
+	pub fn close(&mut self, commitment: &Hash, debt: Debt) {
 		if let Some(expected) = self.expected.remove(commitment) {
-			match forgiven {
-				true => self.credit.forgive(&expected.payer, commitment),
-				false => self.credit.forfeit(&expected.payer, commitment),
+			match debt {
+				Debt::Payers => self.credit.forfeit(&expected.payer, commitment),
+				Debt::Nobodys => self.credit.write_off(&expected.payer, commitment),
+				Debt::Ours => self.credit.forgive(&expected.payer, commitment),
 			}
 		}
 	}
@@ -412,6 +424,23 @@ impl TicketBook {
 		let grace = self.config.max_ticket_life.saturating_sub(self.config.min_ticket_life);
 		let ends = self.terms.get(&voucher.terms).and_then(|known| known.ends);
 		ends.is_some_and(|from| now >= from.saturating_add(grace))
+	}
+
+	/// Whether the account could pay for a share that is not delivered yet with something that can be redeemed, beside all that is
+	/// not settled.
+	pub fn check_means(
+		&self,
+		payer: &SessionKey,
+		share: &Share,
+		account: &ViewerAccount,
+		now: BlockNumber,
+	) -> Result<(), TicketError> {
+		let more = match *share {
+			Share::Ticket { face_value, .. } => face_value,
+			Share::Voucher { amount, .. } => amount,
+		};
+		let soonest = now.saturating_add(self.config.min_ticket_life);
+		self.check_money(payer, more, soonest, account)
 	}
 
 	/// Expectations open.

@@ -32,8 +32,10 @@ use clustercast_primitives::{
 };
 
 mod fault;
+mod keys;
 
 pub use fault::{Fault, NotDue, ReceiptFault};
+pub use keys::StreamKeys;
 
 /// What a viewer wants, from whom, and what it is ready to pay.
 #[derive(Clone, Debug)]
@@ -44,11 +46,8 @@ pub struct ViewerConfig {
 	pub stream: StreamId,
 	/// Track of the stream.
 	pub track: TrackId,
-	/// Signs the stream's headers, as the chain says.
-	pub signing_key: PublicKey,
-	/// Signed them before, as the chain says: the run of a broadcast that is being watched goes on under its own key
-	/// through rotation, sale and rental.
-	pub former_keys: Vec<PublicKey>,
+	/// Sign the stream's headers, or did before.
+	pub keys: StreamKeys,
 	/// Signs the relayer's receipts, as the chain says.
 	pub relayer_key: PublicKey,
 	/// The account that the chain has under this key: the one whose bond answers for it, and so the only one to be paid.
@@ -202,13 +201,6 @@ pub enum Event {
 	Ended(EndReason),
 }
 
-/// Whose signature it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signer {
-	Current,
-	Former,
-}
-
 /// Chunks hashed at a time when they come faster than one by one; what [`merkle::leaf_hashes`] does best.
 const BATCH: u32 = 8;
 
@@ -323,6 +315,15 @@ impl ViewerSession {
 		self.config.head = head;
 	}
 
+	/// The stream's keys, as the chain says by now: one that was replaced signs nothing more from here on.
+	pub fn set_keys(&mut self, keys: StreamKeys) {
+		if keys.current != self.config.keys.current {
+			// Its words have no say in what the next one's are.
+			self.status = None;
+		}
+		self.config.keys = keys;
+	}
+
 	/// Counter of the stream's terms, as the chain says by now.
 	pub fn set_terms(&mut self, counter: u32) {
 		if let Some(payment) = &mut self.config.payment {
@@ -343,18 +344,6 @@ impl ViewerSession {
 	/// Whether an epoch began so short ago that the chain, as our node has it, may not name its key yet.
 	fn is_recent(&self, epoch: BlockNumber) -> bool {
 		self.has_begun(epoch) && epoch.saturating_add(MAX_BLOCKS_BEHIND) >= self.config.head
-	}
-
-	/// By which of the stream's keys something is signed, the one of now first. `invalid` says that it was not this one.
-	fn signer<E: PartialEq>(&self, invalid: E, verify: impl Fn(&PublicKey) -> Result<(), E>) -> Result<Signer, E> {
-		match verify(&self.config.signing_key) {
-			Ok(()) => Ok(Signer::Current),
-			Err(error) if error != invalid => Err(error),
-			Err(_) => match self.config.former_keys.iter().any(|key| verify(key).is_ok()) {
-				true => Ok(Signer::Former),
-				false => Err(invalid),
-			},
-		}
 	}
 
 	fn send_subscribe(&mut self, payer: Option<Payer>) {
@@ -552,7 +541,11 @@ impl ViewerSession {
 					catalog.seal.message.epoch,
 				);
 				// Under a former key it is the header that decides.
-				match self.signer(invalid, |key| catalog.check(key, &self.config.genesis)) {
+				match self
+					.config
+					.keys
+					.signer(invalid, |key| catalog.check(key, &self.config.genesis))
+				{
 					Ok(_) => {},
 					Err(error) if error == invalid && self.is_recent(epoch) => return Err(Fault::UnknownKey(epoch)),
 					Err(error) => return Err(error.into()),
@@ -623,7 +616,7 @@ impl ViewerSession {
 		status.check_parts()?;
 		if status
 			.status
-			.verify(&self.config.signing_key, &self.config.genesis)
+			.verify(&self.config.keys.current, &self.config.genesis)
 			.is_err()
 		{
 			return Ok(());
@@ -640,7 +633,8 @@ impl ViewerSession {
 		Ok(())
 	}
 
-	/// Terms come first; later ones differ from them by mode of payment and counter at most, and cut into no window.
+	/// Terms come first; later ones differ from them by mode of payment, counter and a lower price at most, and cut into no
+	/// window.
 	fn may_state(&self, terms: Option<&Terms>) -> bool {
 		match (&self.terms, terms) {
 			(None, _) => true,
@@ -653,8 +647,9 @@ impl ViewerSession {
 					counter: _,
 					reserve,
 				} = agreed;
-				let kept = (*recipient, *price_per_gb, *credit, *reserve);
-				self.unreceipted.is_none() && kept == (terms.recipient, terms.price_per_gb, terms.credit, terms.reserve)
+				self.unreceipted.is_none()
+					&& terms.price_per_gb <= *price_per_gb
+					&& (*recipient, *credit, *reserve) == (terms.recipient, terms.credit, terms.reserve)
 			},
 			_ => false,
 		}
@@ -705,12 +700,8 @@ impl ViewerSession {
 				});
 			}
 		}
-		let counter = |terms: &Option<Terms>| terms.as_ref().map(|terms| terms.counter);
-		if self
-			.terms
-			.as_ref()
-			.is_some_and(|before| counter(before) != counter(&terms))
-		{
+		let basis = |terms: &Option<Terms>| terms.as_ref().map(|terms| (terms.counter, terms.price_per_gb));
+		if self.terms.as_ref().is_some_and(|before| basis(before) != basis(&terms)) {
 			self.meter.begin_anew();
 		}
 		self.terms = Some(terms.clone());
@@ -743,7 +734,8 @@ impl ViewerSession {
 		let id = header.message.id;
 		let goes_on = self.last.as_ref().is_some_and(|last| last.id.epoch == id.epoch);
 		let invalid = HeaderError::Signature(SignatureError::Invalid);
-		let signer = match self.signer(invalid, |key| header.check(key, &self.config.genesis)) {
+		let keys = &self.config.keys;
+		let signer = match keys.signer(invalid, |key| header.check(key, &self.config.genesis)) {
 			Ok(signer) => signer,
 			Err(error) if error == invalid && !goes_on && self.is_recent(id.epoch) => {
 				return Err(Fault::UnknownKey(id.epoch));
@@ -761,8 +753,7 @@ impl ViewerSession {
 		if !header.message.begins_by(self.config.latest_start_ms) {
 			return Err(Fault::FutureStart(id));
 		}
-		// What a former key signs anew is not the stream's any more.
-		if signer == Signer::Former && !goes_on {
+		if !self.config.keys.allow(signer, &header.message, goes_on) {
 			return Err(Fault::FormerKey(id));
 		}
 		let history = match &self.last {

@@ -222,7 +222,7 @@ impl Simulator {
 		// The connection breaks here, with whatever is under way in both directions.
 		self.unpaid_at_end.push(relayer.unpaid().count());
 		for commitment in relayer.unpaid().collect::<Vec<_>>() {
-			self.book.close(&commitment, true);
+			self.book.close(&commitment, clustercast_protocol::Debt::Ours);
 		}
 	}
 

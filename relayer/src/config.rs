@@ -4,14 +4,14 @@ use crate::payment::{Payment, Rule};
 use anyhow::{bail, ensure, Context};
 use clap::Args;
 use clustercast_chain::{account, Wallet};
-use clustercast_network::{Address, Multiaddr};
+use clustercast_network::Multiaddr;
 use clustercast_primitives::{amount, AccountId, Balance, StreamId, Usdc};
 use clustercast_protocol::{relayer::DEFAULT_CREDIT, Float, ReserveTerms};
 use figment::{
 	providers::{Format, Serialized, Toml},
 	Figment,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Used where no source says otherwise.
@@ -76,10 +76,16 @@ pub struct Settings {
 	#[arg(long, value_name = "MULTIADDR", env = "CLUSTERCAST_RELAYER_LISTEN")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub listen: Option<String>,
-	/// Origin to ingest from: MULTIADDR/p2p/ID
-	#[arg(long, value_name = "MULTIADDR", env = "CLUSTERCAST_RELAYER_UPSTREAM")]
-	#[serde(skip_serializing_if = "Option::is_none")]
-	pub upstream: Option<String>,
+	/// Where the origin is or may be, one or more: /ip4/ADDR/udp/PORT/quic-v1. Who answers there must hold the signing key that
+	/// the chain names for the stream; an ID behind /p2p/ is not looked at
+	#[arg(
+		long,
+		value_name = "MULTIADDR",
+		value_delimiter = ',',
+		env = "CLUSTERCAST_RELAYER_UPSTREAM"
+	)]
+	#[serde(deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+	pub upstream: Vec<String>,
 	/// Stream key on the chain
 	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_STREAM")]
 	#[serde(skip_serializing_if = "Option::is_none")]
@@ -168,8 +174,8 @@ pub struct Config {
 	pub identity: PathBuf,
 	/// Where to listen.
 	pub listen: Multiaddr,
-	/// Where windows come from.
-	pub upstream: Address,
+	/// Where windows come from; at least one.
+	pub upstreams: Vec<Multiaddr>,
 	/// The one stream that is relayed.
 	pub stream: StreamId,
 	/// Micro-USDC per 10^9 bytes.
@@ -255,7 +261,10 @@ impl TryFrom<Settings> for Config {
 		ensure!(s.uplink_mbps != Some(0), "uplink_mbps must be at least 1");
 		let usual = Float::default();
 		let listen = required(s.listen, "listen")?;
-		let upstream = required(s.upstream, "upstream")?;
+		required((!s.upstream.is_empty()).then_some(()), "upstream")?;
+		let upstreams = s.upstream.iter();
+		let upstreams =
+			upstreams.map(|text| clustercast_network::place(text).with_context(|| format!("upstream: {text}")));
 		let config = Self {
 			rpc: s.rpc.unwrap_or_else(|| default::RPC.into()),
 			account: required(s.account, "account")?,
@@ -267,7 +276,7 @@ impl TryFrom<Settings> for Config {
 			listen: listen
 				.parse()
 				.with_context(|| format!("listen: {listen} is not a multiaddress"))?,
-			upstream: upstream.parse().with_context(|| format!("upstream: {upstream}"))?,
+			upstreams: upstreams.collect::<anyhow::Result<_>>()?,
 			stream: StreamId(required(s.stream, "stream")?),
 			price_per_gb,
 			face_value: s.face_value.unwrap_or(default::FACE_VALUE),
@@ -322,6 +331,20 @@ impl TryFrom<Settings> for Config {
 		}
 		Ok(config)
 	}
+}
+
+/// A text, or a list of them.
+fn one_or_many<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
+	#[derive(Deserialize)]
+	#[serde(untagged)]
+	enum Texts {
+		One(String),
+		Many(Vec<String>),
+	}
+	Ok(match Texts::deserialize(d)? {
+		Texts::One(text) => vec![text],
+		Texts::Many(texts) => texts,
+	})
 }
 
 /// USDC amounts as text; a bare number is taken too.
@@ -451,6 +474,21 @@ mod tests {
 		);
 	}
 
+	/// An origin's key is what the chain says: what is configured is where it may be, and stays when the key is replaced.
+	#[test]
+	fn upstream_is_one_place_or_several_whoever_is_there() {
+		let place = "/ip4/127.0.0.1/udp/4001/quic-v1";
+		let places = |text: &str| -> Vec<String> {
+			let written = complete().replace(&format!("\"{UPSTREAM}\""), text);
+			let config = load(&written, Settings::default()).unwrap();
+			config.upstreams.iter().map(ToString::to_string).collect()
+		};
+		assert_eq!(places(&format!("\"{UPSTREAM}\"")), [place]);
+		assert_eq!(places(&format!("\"{place}\"")), [place]);
+		let other = "/ip6/::1/udp/4002/quic-v1";
+		assert_eq!(places(&format!("[\"{UPSTREAM}\", \"{other}\"]")), [place, other]);
+	}
+
 	#[test]
 	fn amounts_are_text_or_numbers() {
 		for (written, micro) in [
@@ -491,6 +529,10 @@ mod tests {
 			"strangers_per_hour",
 		);
 		refused(&complete().replace("/p2p/", "/nope/"), "upstream");
+		refused(
+			&complete().replace(&format!("upstream = \"{UPSTREAM}\"\n"), ""),
+			"--upstream",
+		);
 		refused(&format!("{}\nsurge = 0.9", complete()), "surge must be 1 to 10");
 		refused(&format!("{}\nsurge = 11", complete()), "surge must be 1 to 10");
 		refused(&format!("{}\nuplink_mbps = 0", complete()), "uplink_mbps");

@@ -3,6 +3,7 @@
 
 use crate::{
 	accounts::{Accounts, Entry, Ledger},
+	blame::Leniency,
 	channels::Order,
 	metrics,
 	payment::{Rule, Standings},
@@ -21,13 +22,13 @@ use clustercast_primitives::{
 	WinningTicket,
 };
 use clustercast_protocol::{
-	EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable, ReserveError, ReserveTerms, SessionKey,
-	Share, Shortage, Subscribe, Terms, TicketBook, TicketError,
+	Debt, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable, ReserveError, ReserveTerms,
+	SessionKey, Share, Shortage, Subscribe, Terms, TicketBook, TicketError,
 };
 use std::{
 	collections::{HashMap, HashSet},
 	sync::{
-		atomic::{AtomicBool, AtomicU32, Ordering},
+		atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 		Arc, Mutex, MutexGuard, PoisonError, Weak,
 	},
 	time::{Duration, SystemTime, UNIX_EPOCH},
@@ -93,6 +94,8 @@ pub struct Desk<L> {
 	pub orders: mpsc::Sender<Order>,
 	/// Places for winners on their way to the disk: [`MAX_HELD`].
 	pub held: Arc<Semaphore>,
+	/// Who was forgiven what is nobody's fault.
+	pub leniency: Mutex<Leniency>,
 	/// Reservations on their way, by session.
 	pub pending: Mutex<HashMap<PublicKey, Weak<Mutex<Pending>>>>,
 }
@@ -101,8 +104,8 @@ pub struct Desk<L> {
 pub struct Seat {
 	payer: SessionKey,
 	account: Arc<Entry>,
-	/// Micro-USDC per 10^9 bytes, for this subscription.
-	price_per_gb: u64,
+	/// Micro-USDC per 10^9 bytes, for this subscription; falls only.
+	price_per_gb: AtomicU64,
 	/// It may go on by voucher: it takes part, and we have whatever vouchers the chain knows of.
 	may_voucher: bool,
 	/// It pays by voucher.
@@ -228,9 +231,10 @@ impl<L: Ledger> Desk<L> {
 		all.get(&payer.key).and_then(Weak::upgrade)
 	}
 
-	/// The stream key allows this price under its terms of now, micro-USDC per 10^9 bytes.
-	pub fn limit_price(&self, per_gb: u64) {
-		self.surge.limit(per_gb);
+	/// The stream key allows this price under its terms of now, and the lower one `to_come` under what is announced;
+	/// micro-USDC per 10^9 bytes. What is asked is the lower one at once; what was agreed before is paid as the terms before say.
+	pub fn limit_price(&self, per_gb: u64, to_come: u64) {
+		self.surge.limit(to_come);
 		self.book().set_max_price(self.terms.load(Ordering::Relaxed), per_gb);
 	}
 
@@ -482,7 +486,7 @@ impl<L: Ledger> Policy for Desk<L> {
 			payer,
 			pending,
 			account,
-			price_per_gb: terms.price_per_gb,
+			price_per_gb: terms.price_per_gb.into(),
 			may_voucher,
 			vouchers: AtomicBool::new(matches!(terms.mode, PaymentMode::Vouchers { .. })),
 			terms: AtomicU32::new(counter),
@@ -493,7 +497,24 @@ impl<L: Ledger> Policy for Desk<L> {
 		Ok((Grant::Paid(terms, self.signer.clone()), seat))
 	}
 
+	fn price(&self, seat: &Seat) -> Option<u64> {
+		let agreed = seat.price_per_gb.load(Ordering::Relaxed);
+		if self.surge.allows(agreed) {
+			return None;
+		}
+		// The stream was made cheaper under this subscription.
+		let price = self.surge.price(Instant::now());
+		seat.price_per_gb.store(price, Ordering::Relaxed);
+		::metrics::gauge!(metrics::PRICE).set(price as f64);
+		Some(price)
+	}
+
 	fn affords(&self, seat: &Seat, share: &Share) -> Result<bool, EndReason> {
+		let now = self.head.borrow().best;
+		// What could not be paid is not delivered: its refusal would be of our own making.
+		self.book()
+			.check_means(&seat.payer, share, &seat.account.get(), now)
+			.map_err(EndReason::TicketRefused)?;
 		match self.book().credit().grant(&seat.payer, share) {
 			Ok(()) => Ok(true),
 			Err(Shortage::Reservation | Shortage::Pool) => Ok(false),
@@ -501,11 +522,7 @@ impl<L: Ledger> Policy for Desk<L> {
 		}
 	}
 
-	fn delivering(&self, seat: &Seat, expectation: Expectation) -> Result<(), EndReason> {
-		// The stream key was made cheaper under this subscription: the next one is.
-		if !self.surge.allows(seat.price_per_gb) {
-			return Err(EndReason::NotServed);
-		}
+	fn delivering(&self, _: &Seat, expectation: Expectation) -> Result<(), EndReason> {
 		self.book().open(expectation).map_err(|shortage| match shortage {
 			Shortage::Reservation | Shortage::Pool => EndReason::ReservationNeeded,
 			Shortage::Full => EndReason::Full,
@@ -578,7 +595,7 @@ impl<L: Ledger> Policy for Desk<L> {
 		if let Ok(won) = kept {
 			::metrics::counter!(metrics::TICKETS).increment(1);
 			::metrics::counter!(metrics::WINNERS).increment(won.into());
-			let value = amount::cost(ticket.message.bytes, seat.price_per_gb);
+			let value = amount::cost(ticket.message.bytes, seat.price_per_gb.load(Ordering::Relaxed));
 			self.standings.note(seat.payer.key, value);
 		}
 		self.judged(kept.map(drop))
@@ -622,10 +639,15 @@ impl<L: Ledger> Policy for Desk<L> {
 	}
 
 	fn closed(&self, seat: Option<Seat>, unpaid: Vec<Hash>, why: &Closed) {
-		// Who was sent away by us owes nothing for what was on its way.
-		let forgiven = matches!(why, Closed::Ended(EndReason::ShuttingDown));
+		let debt = match &seat {
+			Some(seat) if !unpaid.is_empty() => {
+				let mut leniency = self.leniency.lock().unwrap_or_else(PoisonError::into_inner);
+				leniency.judge(&seat.payer.key, why, Instant::now())
+			},
+			_ => Debt::Payers,
+		};
 		let mut book = self.book();
-		unpaid.iter().for_each(|commitment| book.close(commitment, forgiven));
+		unpaid.iter().for_each(|commitment| book.close(commitment, debt));
 		if let Some(seat) = seat {
 			let farewell = unpaid.is_empty() && matches!(why, Closed::Left | Closed::Ended(EndReason::Finished));
 			book.credit().leave(&seat.payer, farewell);

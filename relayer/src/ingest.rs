@@ -1,18 +1,18 @@
 //! Brings windows in: subscribes upstream, verifies, fills the feed. Reconnects and goes on behind the last window, also
 //! after a restart: viewers who come back find no gap as long as upstream still has what was missed. A pause of the
-//! broadcaster is waited through.
+//! broadcaster is waited through. Upstream is whoever holds the key that the chain names: where that is replaced, its
+//! connection is dropped, nothing more of it is relayed, and who has the new one is looked for.
 
 use crate::{
 	desk::{unix_ms, TRACK},
 	metrics,
-	upstream::{Brought, Loss, Outage},
+	upstream::{Brought, Loss, Outage, Turns},
 };
-use clustercast_chain::{Chain, ChainError};
+use clustercast_chain::Head;
 use clustercast_cli::Seldom;
-use clustercast_network::{client, Address, Feed, Node, Subscription};
+use clustercast_network::{client, Address, AddressError, Feed, Multiaddr, Node, Subscription};
 use clustercast_primitives::{
-	chain::StreamKeyInfo, status::State, subscribe::Binding, window::MAX_AHEAD_MS, BlockNumber, Hash, History,
-	PublicKey, StreamId, WindowId,
+	status::State, subscribe::Binding, window::MAX_AHEAD_MS, Hash, History, PublicKey, StreamId, WindowId,
 };
 use clustercast_protocol::{
 	viewer::{Event, Resume},
@@ -22,13 +22,14 @@ use codec::{DecodeAll, Encode};
 use std::{
 	collections::VecDeque,
 	convert::Infallible,
-	fmt, fs,
-	future::Future,
-	io,
+	fs, io,
 	path::{Path, PathBuf},
 	time::Duration,
 };
-use tokio::time::{timeout_at, Instant};
+use tokio::{
+	sync::watch,
+	time::{timeout, timeout_at, Instant},
+};
 
 /// A window that exists and does not come for this long: the connection is given up and made anew. Several windows of the
 /// usual 2 s.
@@ -40,56 +41,16 @@ const REWIND: usize = 8;
 /// Connections in a row that served nothing before we stop asking for the window behind the last one.
 const MAX_FRUITLESS: u32 = 2;
 
-/// Who signs a stream.
-#[derive(Clone, Debug)]
-pub struct Signers {
-	/// The key of now.
-	pub key: PublicKey,
-	/// Those before: a run that began under one goes on under it.
-	pub former: Vec<PublicKey>,
-}
-
-impl From<StreamKeyInfo> for Signers {
-	fn from(info: StreamKeyInfo) -> Self {
-		Self {
-			key: info.signing_key,
-			former: info.previous_keys,
-		}
-	}
-}
-
-/// What the chain says of a stream.
-pub trait StreamKeys: Send + Sync + 'static {
-	/// Why it cannot answer.
-	type Error: fmt::Display + Send;
-
-	/// The keys as of now; `None` where there is no such stream.
-	fn signers(&self, stream: StreamId) -> impl Future<Output = Result<Option<Signers>, Self::Error>> + Send;
-
-	/// The newest block heard of.
-	fn best_block(&self) -> BlockNumber;
-}
-
-impl StreamKeys for Chain {
-	type Error = ChainError;
-
-	async fn signers(&self, stream: StreamId) -> Result<Option<Signers>, ChainError> {
-		Ok(self.stream_key(stream).await?.map(Signers::from))
-	}
-
-	fn best_block(&self) -> BlockNumber {
-		self.head().best
-	}
-}
-
 /// Where windows come from and where they go.
-pub struct Ingest<K> {
+pub struct Ingest {
 	/// Dials.
 	pub node: Node,
-	/// The origin.
-	pub upstream: Address,
-	/// Says who signs the stream.
-	pub keys: K,
+	/// Where the origin may be: whoever holds the stream's signing key there.
+	pub upstreams: Vec<Multiaddr>,
+	/// Signs the stream, by the newest finalised block.
+	pub signing_key: watch::Receiver<PublicKey>,
+	/// How far the chain is.
+	pub head: watch::Receiver<Head>,
 	/// Genesis hash of the chain.
 	pub genesis: Hash,
 	/// What is ingested.
@@ -111,6 +72,10 @@ enum Failure {
 	Ended(EndReason),
 	#[error(transparent)]
 	Failing(#[from] Failing),
+	#[error("upstream: {0}")]
+	Address(#[from] AddressError),
+	#[error("the chain names another signing key for the stream: the origin that has it is looked for")]
+	Replaced,
 }
 
 /// What outlives a connection.
@@ -175,11 +140,11 @@ impl Memory {
 	}
 }
 
-impl<K: StreamKeys> Ingest<K> {
-	/// Runs until it is dropped. `signers` is what the chain said when the program began; it is asked again with
-	/// every connection, since a broadcaster may change it.
-	pub async fn run(self, mut signers: Signers) {
-		let resume = load(&self.position, self.stream);
+impl Ingest {
+	/// Runs until it is dropped.
+	pub async fn run(mut self) {
+		let now = self.head.borrow().best;
+		let resume = load(&self.position, self.stream).filter(|last| last.id.epoch < now);
 		let mut memory = Memory {
 			begun: Instant::now(),
 			recent: VecDeque::from_iter(resume.clone()),
@@ -193,14 +158,15 @@ impl<K: StreamKeys> Ingest<K> {
 		};
 		let mut fruitless = 0;
 		let mut over = false;
+		let mut key = *self.signing_key.borrow_and_update();
+		let mut turns = Turns::new(self.upstreams.len());
 		loop {
-			match self.keys.signers(self.stream).await {
-				Ok(Some(known)) => signers = known,
-				Ok(None) => tracing::warn!(stream = %self.stream, "the stream key is gone from the chain"),
-				Err(error) => tracing::warn!(%error, "cannot look up the stream key; using the one known"),
+			let named = *self.signing_key.borrow_and_update();
+			if std::mem::replace(&mut key, named) != named {
+				self.replaced(&mut memory);
 			}
 			let before = memory.resume.clone();
-			let Err(failure) = self.connection(&signers, &mut memory).await;
+			let Err(failure) = self.connection(&key, turns.now(), &mut memory).await;
 			::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(0.0);
 			let served = memory.resume != before;
 			let broke = matches!(failure, Failure::Subscription(client::Error::Fault(_)));
@@ -214,6 +180,11 @@ impl<K: StreamKeys> Ingest<K> {
 					self.feed.finish();
 				},
 				// Begin live. The feed tells viewers the same.
+				Failure::Replaced => {
+					tracing::warn!("{failure}");
+					memory.connected = None;
+					continue;
+				},
 				Failure::Ended(EndReason::WindowGone) => {
 					if served {
 						tracing::info!("too far behind upstream: going on with its newest window");
@@ -221,6 +192,9 @@ impl<K: StreamKeys> Ingest<K> {
 					memory.resume = None;
 				},
 				_ => {},
+			}
+			if !served && !matches!(failure, Failure::Ended(EndReason::WindowGone)) {
+				turns.pass();
 			}
 			// An upstream that is there, and never brings what follows, has begun anew.
 			if served {
@@ -248,27 +222,48 @@ impl<K: StreamKeys> Ingest<K> {
 				true => tracing::info!(%failure, "upstream lost; trying again"),
 				false => tracing::debug!(%failure, pause_ms = step.pause.as_millis(), "upstream is still away"),
 			}
-			tokio::time::sleep(step.pause).await;
+			// Another key: whoever has it may be there already.
+			let changed = async {
+				if self.signing_key.changed().await.is_err() {
+					std::future::pending::<()>().await;
+				}
+			};
+			let _ = timeout(step.pause, changed).await;
 			if !memory.standing.holds(memory.now()) {
 				memory.silence(Silence::Absence);
 			}
 		}
 	}
 
+	/// What a key signed that was replaced is relayed to nobody who begins, and followed by the next one's.
+	fn replaced(&self, memory: &mut Memory) {
+		let now = self.head.borrow().best;
+		self.feed.retire(self.stream, now);
+		memory.standing = Standing::default();
+		if memory.resume.as_ref().is_some_and(|last| last.id.epoch >= now) {
+			memory.resume = None;
+		}
+	}
+
 	/// One connection, to its end.
-	async fn connection(&self, signers: &Signers, memory: &mut Memory) -> Result<Infallible, Failure> {
-		let stream = self.node.connect(&self.upstream).await?;
+	async fn connection(&self, key: &PublicKey, upstream: usize, memory: &mut Memory) -> Result<Infallible, Failure> {
+		let mut named = self.signing_key.clone();
+		// An origin's identity is the key that it signs with.
+		let upstream = Address::new(&self.upstreams[upstream].to_string(), key)?;
+		let stream = tokio::select! {
+			stream = self.node.connect(&upstream) => stream?,
+			Ok(_) = named.wait_for(|named| named != key) => return Err(Failure::Replaced),
+		};
 		let session = ViewerSession::new(ViewerConfig {
 			genesis: self.genesis,
 			stream: self.stream,
 			track: TRACK,
-			signing_key: signers.key,
-			former_keys: signers.former.clone(),
-			relayer_key: self.upstream.peer(),
+			keys: (*key).into(),
+			relayer_key: upstream.peer(),
 			relayer_account: None,
-			binding: Binding::PeerKey(self.upstream.peer().0),
+			binding: Binding::PeerKey(upstream.peer().0),
 			payment: None,
-			head: self.keys.best_block(),
+			head: self.head.borrow().best,
 			latest_start_ms: latest_start_ms(),
 			resume: memory.resume.clone(),
 		});
@@ -277,11 +272,15 @@ impl<K: StreamKeys> Ingest<K> {
 		let have = memory.resume.as_ref().map(|last| (last.id.epoch, last.history.count()));
 		let mut patience = Patience::new(TRACK, have, memory.now());
 		loop {
-			subscription.session().set_head(self.keys.best_block());
+			subscription.session().set_head(self.head.borrow().best);
 			subscription.session().set_latest_start(latest_start_ms());
 			let (silence, until) = patience.judge(&memory.standing, STALL, memory.now())?;
 			memory.silence(silence);
-			let Ok(event) = timeout_at(memory.begun + until, subscription.next()).await else {
+			let event = tokio::select! {
+				event = timeout_at(memory.begun + until, subscription.next()) => event,
+				Ok(_) = named.wait_for(|named| named != key) => return Err(Failure::Replaced),
+			};
+			let Ok(event) = event else {
 				continue;
 			};
 			let event = event?;
@@ -365,34 +364,13 @@ mod tests {
 	};
 	use clustercast_primitives::{catalog::Track, crypto::KeyPair};
 	use clustercast_protocol::{Broadcast, Cursor, Lookup, Subscribe};
-	use std::sync::Arc;
+	use std::{future::Future, sync::Arc};
 
 	const STREAM: StreamId = StreamId(3);
 	const GENESIS: Hash = Hash([7; 32]);
 
 	fn broadcaster() -> KeyPair {
 		KeyPair::from_seed([1; 32])
-	}
-
-	fn signers() -> Signers {
-		Signers {
-			key: broadcaster().public(),
-			former: Vec::new(),
-		}
-	}
-
-	struct Keys;
-
-	impl StreamKeys for Keys {
-		type Error = Infallible;
-
-		async fn signers(&self, _: StreamId) -> Result<Option<Signers>, Infallible> {
-			Ok(Some(signers()))
-		}
-
-		fn best_block(&self) -> BlockNumber {
-			1_000
-		}
 	}
 
 	/// Serves anyone for nothing.
@@ -423,18 +401,33 @@ mod tests {
 
 	/// As a relayer does that was just started.
 	fn start_ingest(upstream: &Address, position: &Path) -> (Feed, impl Future<Output = ()>) {
+		let key = watch::Sender::new(broadcaster().public());
+		start_ingest_of(&[upstream], &key, position)
+	}
+
+	/// The same at these addresses, and while the chain says this.
+	fn start_ingest_of(
+		upstreams: &[&Address],
+		key: &watch::Sender<PublicKey>,
+		position: &Path,
+	) -> (Feed, impl Future<Output = ()>) {
 		let feed = Feed::new(1 << 20);
 		let (node, _incoming) = Node::start(&KeyPair::from_seed([9; 32]), Limits::default()).unwrap();
 		let ingest = Ingest {
 			node,
-			upstream: upstream.clone(),
-			keys: Keys,
+			upstreams: upstreams.iter().map(|upstream| upstream.transport().clone()).collect(),
+			signing_key: key.subscribe(),
+			head: watch::Sender::new(Head {
+				best: 1_000,
+				finalised: 1_000,
+			})
+			.subscribe(),
 			genesis: GENESIS,
 			stream: STREAM,
 			feed: feed.clone(),
 			position: position.into(),
 		};
-		(feed, ingest.run(signers()))
+		(feed, ingest.run())
 	}
 
 	/// Ingests from `upstream` as a relayer does that was just started, until it has the window `last`.
@@ -484,8 +477,7 @@ mod tests {
 			genesis: GENESIS,
 			stream: STREAM,
 			track: TRACK,
-			signing_key: broadcaster().public(),
-			former_keys: Vec::new(),
+			keys: broadcaster().public().into(),
 			relayer_key: relayer.peer(),
 			relayer_account: None,
 			binding: Binding::PeerKey(relayer.peer().0),
@@ -529,7 +521,7 @@ mod tests {
 	async fn pause_passes_through_two_hops_and_the_first_window_behind_it_at_once() {
 		let dir = tempfile::tempdir().unwrap();
 		let source = Feed::new(1 << 20);
-		let (origin, _origin, _) = serve_feed(8, LOOPBACK, source.clone()).await;
+		let (origin, _origin, _) = serve_feed(1, LOOPBACK, source.clone()).await;
 		let (feed, ingest) = start_ingest(&origin, &dir.path().join("position"));
 		let ingesting = tokio::spawn(ingest);
 		let (relayer, _relayer, _) = serve_feed(7, LOOPBACK, feed).await;
@@ -557,7 +549,7 @@ mod tests {
 		let dir = tempfile::tempdir().unwrap();
 		let position = dir.path().join("position");
 		let source = Feed::new(1 << 20);
-		let (origin, _origin, _) = serve_feed(8, LOOPBACK, source.clone()).await;
+		let (origin, _origin, _) = serve_feed(1, LOOPBACK, source.clone()).await;
 		let mut broadcast = broadcast();
 		go_on(&mut broadcast, &source, 1);
 		ingest_until(&origin, &position, 0).await;
@@ -580,7 +572,7 @@ mod tests {
 		let dir = tempfile::tempdir().unwrap();
 		let position = dir.path().join("position");
 		let source = Feed::new(1 << 20);
-		let (origin, _origin, _) = serve_feed(8, LOOPBACK, source.clone()).await;
+		let (origin, _origin, _) = serve_feed(1, LOOPBACK, source.clone()).await;
 		let mut broadcast = broadcast();
 		go_on(&mut broadcast, &source, 1);
 		ingest_until(&origin, &position, 0).await;
@@ -588,7 +580,7 @@ mod tests {
 		let source = Feed::new(2_500);
 		go_on(&mut broadcast, &source, 19);
 		source.push_status(broadcast.status(State::Idle, 160_000));
-		let (origin, _origin, _) = serve_feed(8, LOOPBACK, source.clone()).await;
+		let (origin, _origin, _) = serve_feed(1, LOOPBACK, source.clone()).await;
 		let (feed, ingest) = start_ingest(&origin, &position);
 		let ingesting = tokio::spawn(ingest);
 		let mut news = feed.news();
@@ -606,7 +598,7 @@ mod tests {
 	async fn origin_that_comes_back_is_noticed_at_once() {
 		let dir = tempfile::tempdir().unwrap();
 		let source = Feed::new(1 << 20);
-		let (origin, node, serving) = serve_feed(8, LOOPBACK, source.clone()).await;
+		let (origin, node, serving) = serve_feed(1, LOOPBACK, source.clone()).await;
 		let (feed, ingest) = start_ingest(&origin, &dir.path().join("position"));
 		let ingesting = tokio::spawn(ingest);
 		let (relayer, _relayer, _) = serve_feed(7, LOOPBACK, feed).await;
@@ -626,7 +618,7 @@ mod tests {
 			}
 		}
 		let source = Feed::new(1 << 20);
-		let (_, _origin, _) = serve_feed(8, &origin.transport().to_string(), source.clone()).await;
+		let (_, _origin, _) = serve_feed(1, &origin.transport().to_string(), source.clone()).await;
 		// Its first window takes so long to make.
 		tokio::time::sleep(Duration::from_secs(2)).await;
 		let published = Instant::now();
@@ -637,11 +629,87 @@ mod tests {
 		ingesting.abort();
 	}
 
+	/// The attack: whoever stole the key goes on with it, and its relayers are paid for that.
+	#[tokio::test]
+	async fn replaced_key_is_relayed_no_more_and_who_has_the_new_one_is_found() {
+		let dir = tempfile::tempdir().unwrap();
+		let (stolen, source) = (Feed::new(1 << 20), Feed::new(1 << 20));
+		let (old, _old, _) = serve_feed(1, LOOPBACK, stolen.clone()).await;
+		let (new, _new, _) = serve_feed(2, LOOPBACK, source.clone()).await;
+		let key = watch::Sender::new(broadcaster().public());
+		let (feed, ingest) = start_ingest_of(&[&old, &new], &key, &dir.path().join("position"));
+		let ingesting = tokio::spawn(ingest);
+		let mut news = feed.news();
+		let mut before = broadcast();
+		stolen.push_status(before.status(State::Live, 0));
+		for count in 1..=2 {
+			go_on(&mut before, &stolen, 1);
+			let came = news.wait_for(|news| news.windows == count && news.statuses == 1);
+			tokio::time::timeout(PATIENCE, came)
+				.await
+				.expect("they arrive")
+				.unwrap();
+		}
+
+		let successor = KeyPair::from_seed([2; 32]);
+		key.send_replace(successor.public());
+		let mut after = Broadcast::begin(successor, GENESIS, STREAM, 2, Hash([0; 32]), 9);
+		after.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
+		let live = Cursor::Live {
+			stream: STREAM,
+			track: TRACK,
+		};
+		let retired = async {
+			while !matches!(feed.get(live), Lookup::NotYet) || feed.status(STREAM).is_some() {
+				tokio::task::yield_now().await;
+			}
+		};
+		tokio::time::timeout(PATIENCE, retired)
+			.await
+			.expect("nobody begins with it");
+		go_on(&mut before, &stolen, 1);
+		go_on(&mut after, &source, 1);
+		let came = news.wait_for(|news| news.windows == 3);
+		tokio::time::timeout(PATIENCE, came)
+			.await
+			.expect("it is found")
+			.unwrap();
+		assert_eq!(
+			feed.latest(STREAM, TRACK).unwrap().id().epoch,
+			2,
+			"and nothing more of the old one"
+		);
+		assert!(matches!(feed.get(live), Lookup::Found(window) if window.id().epoch == 2));
+		let behind = WindowId {
+			stream: STREAM,
+			track: TRACK,
+			epoch: 1,
+			segment: 0,
+			part: 0,
+		};
+		assert!(
+			matches!(feed.get(Cursor::After(behind)), Lookup::Found(window) if window.id().epoch == 1),
+			"what it signed before is good"
+		);
+		// And back, as where a rental is over.
+		key.send_replace(broadcaster().public());
+		let mut again = Broadcast::begin(broadcaster(), GENESIS, STREAM, 3, Hash([0; 32]), 20);
+		again.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
+		go_on(&mut again, &stolen, 1);
+		let came = news.wait_for(|news| news.windows == 4);
+		tokio::time::timeout(PATIENCE, came)
+			.await
+			.expect("it is found again")
+			.unwrap();
+		assert_eq!(feed.latest(STREAM, TRACK).unwrap().id().epoch, 3);
+		ingesting.abort();
+	}
+
 	#[tokio::test]
 	async fn restarted_relayer_has_what_its_viewers_lack() {
 		let dir = tempfile::tempdir().unwrap();
 		let position = dir.path().join("position");
-		let origin_key = KeyPair::from_seed([8; 32]);
+		let origin_key = broadcaster();
 		let (origin, incoming) = Node::start(&origin_key, Limits::default()).unwrap();
 		let address = origin
 			.listen("/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap())

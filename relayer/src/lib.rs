@@ -7,6 +7,7 @@
 //! | [`ingest`] | upstream: subscribe, verify, reconnect |
 //! | [`upstream`] | when it is tried again, and what is said of that; sans-IO |
 //! | [`desk`] | downstream: who is served, which tickets count |
+//! | [`blame`] | whose debt it is what nobody pays; sans-IO |
 //! | [`accounts`] | what the chain says of the viewers |
 //! | [`channels`] | reservations: handed in, followed, released |
 //! | [`payment`] | tickets or vouchers, viewer by viewer |
@@ -23,6 +24,7 @@
 //! where the desk lets a window out on credit. The relayer never parses media and never trusts upstream.
 
 pub mod accounts;
+pub mod blame;
 pub mod channels;
 pub mod cli;
 pub mod config;

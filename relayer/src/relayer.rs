@@ -32,7 +32,7 @@ use clustercast_primitives::{
 	chain::{ChannelInfo, ChannelKey, Payout, StreamKeyInfo, TicketVerdict, VoucherPlace, VoucherTotals},
 	channel::{Release, SignedReservation},
 	crypto::KeyPair,
-	AccountId, Balance, BlockNumber, Hash, SignedVoucher, Usdc, Voucher, WinningTicket,
+	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedVoucher, Usdc, Voucher, WinningTicket,
 };
 use clustercast_protocol::{BookConfig, CreditConfig, ReceiptSigner, SessionKey, TicketBook};
 use std::{
@@ -271,10 +271,11 @@ impl Relayer {
 		let stream = chain.stream_key(config.stream).await?;
 		let stream = stream.with_context(|| format!("there is no stream {} on the chain", config.stream))?;
 		let bound = surge::bound(&stream);
-		ensure!(
-			config.price_per_gb <= bound,
-			"price_per_gb is above {bound}, the most that the stream key allows: no payment would be redeemed"
-		);
+		if config.price_per_gb > bound {
+			tracing::warn!(
+				"price_per_gb is above {bound}, the most that the stream key allows or is about to: that much is asked"
+			);
+		}
 
 		check_fit(
 			&chain,
@@ -347,10 +348,11 @@ impl Relayer {
 			reserve: config.reserve(constants.min_face_value),
 			genesis,
 			orders,
+			leniency: Default::default(),
 			pending: Default::default(),
 		});
 		desk.set_terms(stream.terms_counter, stream.change.as_ref().map(|change| change.from));
-		desk.limit_price(bound);
+		desk.limit_price(stream.terms().max_price_per_gb(), bound);
 		desk.at_block(chain.head().best);
 		let thresholds = Thresholds {
 			value: config.redeem_value.0,
@@ -380,13 +382,15 @@ impl Relayer {
 			wallet,
 			trouble: Mutex::default(),
 		};
+		let signing_key = watch::Sender::new(stream.signing_key);
 		println!("{}", clustercast_cli::listening(&addresses));
 		tracing::info!(stream = %config.stream, title = %stream.title, "relaying");
 		Ok(Running {
 			ingest: Ingest {
 				node,
-				upstream: config.upstream.clone(),
-				keys: chain.clone(),
+				upstreams: config.upstreams.clone(),
+				signing_key: signing_key.subscribe(),
+				head: chain.heads(),
 				genesis,
 				stream: config.stream,
 				feed: feed.clone(),
@@ -403,6 +407,7 @@ impl Relayer {
 			redeemers,
 			keeper,
 			ordered,
+			signing_key,
 			stream,
 		})
 	}
@@ -459,7 +464,7 @@ fn book_config(config: &Config, recipient: AccountId, genesis: Hash, constants: 
 
 /// A relayer that listens.
 struct Running {
-	ingest: Ingest<Chain>,
+	ingest: Ingest,
 	incoming: clustercast_network::Incoming,
 	serve: serve::Config,
 	feed: Feed,
@@ -468,6 +473,8 @@ struct Running {
 	redeemers: Redeemers,
 	keeper: Keeper<Settlement, Chain>,
 	ordered: mpsc::Receiver<Order>,
+	/// Of the stream, by the newest finalised block.
+	signing_key: watch::Sender<PublicKey>,
 	stream: StreamKeyInfo,
 }
 
@@ -496,6 +503,7 @@ impl Running {
 			redeemers,
 			keeper,
 			ordered,
+			signing_key,
 			stream,
 		} = self;
 		let change = stream.change.as_ref().map(|change| change.from);
@@ -506,7 +514,8 @@ impl Running {
 		let serving = serve(incoming, feed, desk.clone(), config, told_to_stop);
 		tokio::select! {
 			() = serving => {},
-			() = ingest.run(stream.clone().into()) => {},
+			() = ingest.run() => {},
+			() = name_key(chain.follow_stream_key(stream), &signing_key) => {},
 			() = desk.accounts.refresh() => {},
 			() = follow(&desk) => {},
 			() = keep_to_terms(&chain, &desk, change) => {},
@@ -540,6 +549,20 @@ impl Running {
 	}
 }
 
+/// Says which key signs the stream.
+async fn name_key(mut stream: watch::Receiver<Option<StreamKeyInfo>>, signing_key: &watch::Sender<PublicKey>) {
+	// Fails only when the chain's connection is dropped.
+	while stream.changed().await.is_ok() {
+		match &*stream.borrow_and_update() {
+			Some(info) => {
+				_ = signing_key.send_if_modified(|key| std::mem::replace(key, info.signing_key) != info.signing_key)
+			},
+			None => tracing::warn!("the stream key is gone from the chain: nobody may sign the stream any more"),
+		}
+	}
+	std::future::pending().await
+}
+
 /// Follows the stream key's terms, and asks in the block itself from which announced ones hold: a voucher under the old
 /// ones, signed behind it, would be worth nothing. What was agreed before is redeemed as long as the chain allows.
 async fn keep_to_terms(chain: &Chain, desk: &Desk<Chain>, mut change: Option<BlockNumber>) {
@@ -552,7 +575,7 @@ async fn keep_to_terms(chain: &Chain, desk: &Desk<Chain>, mut change: Option<Blo
 			Ok(Some(stream)) => {
 				let announced = stream.change.as_ref().map(|change| change.from);
 				desk.set_terms(stream.terms_counter, announced);
-				desk.limit_price(surge::bound(&stream));
+				desk.limit_price(stream.terms().max_price_per_gb(), surge::bound(&stream));
 				change = announced.map(|from| from.max(next));
 			},
 			Ok(None) => tracing::warn!("the stream key is gone: payments for it are not redeemed"),

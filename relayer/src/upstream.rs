@@ -116,9 +116,47 @@ impl Outage {
 	}
 }
 
+/// Which of several addresses of upstream is next: one after the other, as long as none serves us.
+#[derive(Clone, Copy, Debug)]
+pub struct Turns {
+	addresses: usize,
+	at: usize,
+}
+
+impl Turns {
+	/// Of so many addresses; the first one is first.
+	pub fn new(addresses: usize) -> Self {
+		Self { addresses, at: 0 }
+	}
+
+	/// The one to try now.
+	pub fn now(&self) -> usize {
+		self.at
+	}
+
+	/// That one did not serve us.
+	pub fn pass(&mut self) {
+		self.at = (self.at + 1).checked_rem(self.addresses).unwrap_or(0);
+	}
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn addresses_take_turns_and_one_that_serves_keeps_its_own() {
+		let mut turns = Turns::new(3);
+		let tried: Vec<_> = (0..4)
+			.map(|_| {
+				let now = turns.now();
+				turns.pass();
+				now
+			})
+			.collect();
+		assert_eq!(tried, [0, 1, 2, 0]);
+		assert_eq!((turns.now(), turns.now()), (1, 1));
+	}
 
 	fn ended(seconds: u64, served: bool) -> Loss {
 		Loss::Ended {

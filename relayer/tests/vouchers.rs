@@ -119,6 +119,7 @@ impl Relayer {
 			reserve: None,
 			genesis: GENESIS,
 			orders: mpsc::channel(1).0,
+			leniency: Default::default(),
 			pending: Default::default(),
 		});
 		desk.at_block(BLOCK);

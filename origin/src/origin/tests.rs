@@ -54,8 +54,7 @@ impl Relayer {
 			genesis: GENESIS,
 			stream: STREAM,
 			track: 0,
-			signing_key: key().public(),
-			former_keys: Vec::new(),
+			keys: key().public().into(),
 			relayer_key: origin.peer(),
 			relayer_account: None,
 			binding: Binding::PeerKey(origin.peer().0),
@@ -171,6 +170,32 @@ async fn relayer_continues_over_a_restart_of_the_origin() {
 	assert_eq!((next.id().epoch, next.header().number), (2, 0));
 	assert!((1..=2).contains(&(next.id().segment - last.id().segment)));
 	assert_eq!(next.init(), last.init());
+}
+
+/// The fault: an origin whose key was stolen, and replaced, went on for ever, and what it signed was paid.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn origin_whose_key_was_replaced_ends_with_a_sentence_and_without_a_last_word() {
+	let dir = tempfile::tempdir().unwrap();
+	let origin = open(dir.path(), decoder::Input::Test, 1).await;
+	let address = origin.address().clone();
+	let info = crate::reign::tests::named;
+	let named = watch::Sender::new(Some(info(key().public())));
+	let reign = replaced(Reign::new(STREAM, key().public()), named.subscribe());
+	let relayer = async {
+		let mut relayer = Relayer::subscribe(&address, None).await;
+		relayer.next().await.unwrap();
+		named.send_replace(Some(info(KeyPair::from_seed([9; 32]).public())));
+		loop {
+			if let Err(reason) = relayer.next().await {
+				return reason;
+			}
+		}
+	};
+	let run = origin.run_until(async { Stop::Replaced(reign.await) });
+	let (outcome, reason) = tokio::join!(run, relayer);
+	assert_eq!(reason, EndReason::ShuttingDown, "not that the broadcast is over");
+	let said = outcome.unwrap_err().to_string();
+	assert!(said.contains("not by this origin's key any more"), "{said}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use clustercast_network::{node, Address};
 use clustercast_primitives::{
 	amount,
 	catalog::Track,
-	chain::{TicketRefusal, PPM},
+	chain::{SessionInfo, TicketRefusal, PPM},
 	channel::Reservation,
 	crypto::KeyPair,
 	SignedStatus, WindowId,
@@ -254,6 +254,8 @@ fn spoil(frame: Bytes, windows: &[EncodedWindow], trick: Trick) -> Bytes {
 /// The chain's answers.
 struct Answers {
 	signing_key: clustercast_primitives::PublicKey,
+	/// In place of that.
+	replaced: Option<StreamKeyInfo>,
 	relayers: Vec<RelayerInfo>,
 	account: ViewerAccount,
 	/// The best block so many seconds after the start.
@@ -271,7 +273,8 @@ impl ChainView for Answers {
 	}
 
 	async fn stream_key(&self, _: StreamId) -> Result<Option<StreamKeyInfo>, ChainError> {
-		Ok(Some(stream_key(self.signing_key)))
+		let replaced = self.replaced.clone();
+		Ok(Some(replaced.unwrap_or_else(|| stream_key(self.signing_key))))
 	}
 
 	async fn relayers(&self) -> Result<Vec<RelayerInfo>, ChainError> {
@@ -319,10 +322,25 @@ fn stream_key(signing_key: clustercast_primitives::PublicKey) -> StreamKeyInfo {
 	}
 }
 
+/// A session of a million USDC that lasts until this block.
+fn lasting(key: clustercast_primitives::PublicKey, expiry: BlockNumber) -> SessionInfo {
+	SessionInfo {
+		key,
+		limit: 1_000_000_000_000,
+		spent: 0,
+		extra_limit: 0,
+		extra_spent: 0,
+		expiry,
+		registered: 1,
+	}
+}
+
 struct Test {
 	viewing: Viewing<Answers>,
 	seen: PathBuf,
 	stop: watch::Sender<Option<Ended>>,
+	/// What the finalised chain says of the stream.
+	named: watch::Sender<Option<StreamKeyInfo>>,
 	_folder: StateFolder,
 	_dir: tempfile::TempDir,
 }
@@ -340,20 +358,31 @@ impl Test {
 			ticket_life: 500,
 			budget: 1_000_000,
 		};
-		let pocket = folder.adopt(&folder.fresh_key(), purse).unwrap();
+		let pocket = folder.adopt(&folder.fresh_key(), purse.clone()).unwrap();
 		let (node, _) = Node::start(&KeyPair::from_seed(rand::random()), node::Limits::default()).unwrap();
 		let signing_key = KeyPair::from_seed(BROADCASTER).public();
 		let (stop, stopped) = watch::channel(None);
+		let named = watch::Sender::new(Some(stream_key(signing_key)));
 		let viewing = Viewing {
 			chain: Answers {
 				signing_key,
+				replaced: None,
 				relayers: Vec::new(),
-				account: ViewerAccount::default(),
+				account: ViewerAccount {
+					deposit: 50_000_000,
+					sessions: vec![lasting(pocket.session(), purse.session_expiry)],
+					..ViewerAccount::default()
+				},
 				block: Arc::new(|_| BLOCK),
 				started: Instant::now(),
 			},
 			node,
 			stream: stream_key(signing_key),
+			named: named.subscribe(),
+			keys: signing_key.into(),
+			refusals: Refusals::default(),
+			unusable: None,
+			highest: BLOCK,
 			account,
 			deposit: 50_000_000,
 			pocket,
@@ -380,6 +409,7 @@ impl Test {
 			viewing,
 			seen,
 			stop,
+			named,
 			_folder: folder,
 			_dir: dir,
 		}
@@ -544,6 +574,141 @@ async fn relayer_that_the_account_cannot_pay_is_left_for_good_with_what_is_missi
 	let reason = figures.setbacks.keys().next().unwrap();
 	assert!(reason.contains("0.005000 USDC of the deposit"), "{reason}");
 	assert_eq!(test.viewing.summary.lack(), Some(reason.as_str()));
+}
+
+/// The fault: sixteen refused payments, a debt at each relayer, and no word of why.
+#[tokio::test]
+async fn session_key_that_is_revoked_ends_the_run_with_its_cause_at_the_first_refusal() {
+	let refused = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::SessionExpired));
+	let content = broadcast(BROADCASTER);
+	let one = TestRelayer::start(11, content.clone(), Trick::End(refused)).await;
+	let two = TestRelayer::start(12, content.clone(), Trick::None).await;
+	let mut test = Test::new().await;
+	// Not found out by asking.
+	test.viewing.registry_again = PATIENCE;
+	test.viewing.chain.account.sessions[0].expiry = BLOCK + 600;
+	assert_eq!(test.watch(&[&one, &two]).await, Ended::CannotPay);
+	assert_eq!(test.viewing.unusable, Some(Unusable::Revoked(BLOCK + 600)));
+	assert!(two.paid_windows().is_empty(), "nobody else is asked");
+	test.assert_seen(&content.0, AT);
+}
+
+#[tokio::test]
+async fn session_key_that_is_revoked_is_found_out_before_any_payment_is_refused() {
+	let content = broadcast(BROADCASTER);
+	let relayer = TestRelayer::start(11, content.clone(), Trick::Stall).await;
+	let mut test = Test::new().await;
+	test.viewing.limits.stall = Some(PATIENCE);
+	test.viewing.chain.account.sessions.clear();
+	assert_eq!(test.watch(&[&relayer]).await, Ended::CannotPay);
+	assert_eq!(test.viewing.unusable, Some(Unusable::Unknown));
+	let figures = test.figures(&relayer);
+	assert!(figures.setbacks.is_empty() && figures.faults.is_empty(), "{figures:?}");
+	assert_eq!(
+		relayer.paid_windows().len() as u64,
+		figures.windows,
+		"what came is paid"
+	);
+}
+
+/// A node that is purged and syncs anew has no session key of anybody.
+#[tokio::test]
+async fn node_that_begins_anew_says_nothing_of_a_session_key() {
+	let mut test = Test::new().await;
+	test.viewing.chain.account.sessions.clear();
+	for (head, ends) in [
+		(1, false),
+		(BLOCK - NODE_BEHIND - 1, false),
+		(BLOCK - NODE_BEHIND, true),
+	] {
+		test.viewing.chain.block = Arc::new(move |_| head);
+		assert!(test.viewing.read_session().await.is_none());
+		assert_eq!(test.viewing.ended().is_some(), ends, "{head}");
+	}
+}
+
+/// A relayer that says so of a key that the chain has as it was is wrong, or lies.
+#[tokio::test]
+async fn relayer_that_refuses_a_good_session_key_is_left_for_another() {
+	let refused = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::SessionExpired));
+	let (test, figures) = fail_over(Trick::End(refused)).await;
+	assert!(figures.faults.is_empty() && test.viewing.unusable.is_none());
+	assert_eq!(figures.setbacks.values().sum::<u64>(), 1);
+}
+
+/// The attack of a stolen key. The relayer has not heard of it, and is honest.
+#[tokio::test]
+async fn what_a_replaced_key_signs_is_neither_played_nor_paid_and_the_relayer_is_no_cheat() {
+	let content = broadcast(BROADCASTER);
+	let behind = TestRelayer::start(11, content.clone(), Trick::Stall).await;
+	let mut test = Test::new().await;
+	test.viewing.limits.stall = Some(PATIENCE);
+	let successor = stream_key(KeyPair::from_seed([2; 32]).public());
+	let replaced = StreamKeyInfo {
+		previous_keys: vec![KeyPair::from_seed(BROADCASTER).public()],
+		..successor
+	};
+	test.viewing.chain.replaced = Some(replaced.clone());
+	// Who begins is given nothing of it.
+	test.named.send_replace(Some(replaced.clone()));
+	assert!(test.viewing.know(replaced));
+	let given = roster::given(std::slice::from_ref(&behind.address));
+	let attempt = tokio::time::timeout(PATIENCE, test.viewing.attempt(&given[0], Vec::new())).await;
+	assert_eq!(attempt.unwrap().unwrap().ending, Some(Ending::Failed));
+	// Nor who watched it: on from the newest, where nobody has anything else.
+	test.viewing.resume = Some(Resume::after(&content.0[0]));
+	let attempt = tokio::time::timeout(PATIENCE, test.viewing.attempt(&given[0], Vec::new())).await;
+	assert_eq!(attempt.unwrap().unwrap().ending, Some(Ending::Gone));
+	let figures = test.figures(&behind);
+	assert!(
+		figures.faults.is_empty() && behind.paid_windows().is_empty(),
+		"{figures:?}"
+	);
+	assert_eq!(figures.windows, 0);
+}
+
+/// The attack: whoever stole the key signs an epoch that cannot have begun, which the next run would be behind for ever.
+#[tokio::test]
+async fn place_that_a_stolen_key_put_ahead_of_the_next_run_is_given_up() {
+	let (windows, _) = broadcast(BROADCASTER);
+	let replaced = || stream_key(KeyPair::from_seed([2; 32]).public());
+	for (head, stays) in [(2, true), (1, false)] {
+		let mut test = Test::new().await;
+		test.viewing.chain.block = Arc::new(move |_| head);
+		test.viewing.resume = Some(Resume::after(&windows[0]));
+		assert!(test.viewing.know(replaced()));
+		assert!(!test.viewing.know(replaced()), "once");
+		assert_eq!(
+			(test.viewing.resume.is_some(), test.viewing.summary.gaps),
+			(stays, u64::from(!stays))
+		);
+	}
+}
+
+#[tokio::test]
+async fn key_that_is_replaced_in_the_middle_is_left_for_the_next_one() {
+	let content = broadcast(BROADCASTER);
+	let one = TestRelayer::start(11, content.clone(), Trick::Stall).await;
+	let mut test = Test::new().await;
+	test.viewing.limits.stall = Some(PATIENCE);
+	let replaced = StreamKeyInfo {
+		previous_keys: vec![KeyPair::from_seed(BROADCASTER).public()],
+		..stream_key(KeyPair::from_seed([2; 32]).public())
+	};
+	let (named, paid) = (test.named.clone(), one.paid.clone());
+	let (told, stop) = (replaced.clone(), test.stop.clone());
+	tokio::spawn(async move {
+		while paid.lock().unwrap().len() < AT as usize {
+			tokio::time::sleep(Duration::from_millis(5)).await;
+		}
+		named.send_replace(Some(told));
+		tokio::time::sleep(Duration::from_millis(300)).await;
+		stop.send_replace(Some(Ended::Interrupted));
+	});
+	assert_eq!(test.watch(&[&one]).await, Ended::Interrupted);
+	assert_eq!(test.viewing.keys.current, replaced.signing_key);
+	assert_eq!(test.viewing.stream, replaced);
+	test.assert_seen(&content.0, AT);
 }
 
 #[tokio::test]

@@ -142,6 +142,27 @@ fn many_strangers_take_no_more_than_the_sum_for_an_hour() {
 	assert_eq!(test.sells(&payer(150), 100), 1_000);
 }
 
+/// What is nobody's fault is no account's debt, and the relayer loses no more for it.
+#[test]
+fn what_is_written_off_counts_for_the_relayer_and_for_no_account() {
+	let mut test = Test::new();
+	let mut taken = 0;
+	for n in 1..20 {
+		let stranger = payer(n);
+		test.credit.enter(&stranger).unwrap();
+		for _ in 0..4 {
+			if let Ok(commitment) = test.deliver(&stranger, window(1_000)) {
+				test.credit.write_off(&stranger, &commitment);
+				assert_eq!(test.credit.lost_by(&stranger.account), Lost::default());
+				taken += 1_000;
+			}
+		}
+	}
+	assert_eq!(taken, FLOAT.per_hour);
+	test.credit.enter(&payer(150)).unwrap();
+	assert_eq!(test.sell(&payer(150), 100), Err(Shortage::Pool));
+}
+
 /// The attack: an account that leaves what it took unpaid comes back under another session.
 #[test]
 fn what_one_session_left_counts_for_the_accounts_others() {

@@ -420,6 +420,31 @@ fn mode_and_counter_are_restated_for_what_is_delivered_from_then_on() {
 }
 
 #[test]
+fn price_falls_for_what_is_delivered_from_then_on() {
+	let (mut session, mut broadcast) = (serving(), Broadcast::default());
+	session.restate(PaymentMode::Vouchers { newest: None }, 3).unwrap();
+	let mut deliver = |session: &mut RelayerSession| {
+		let expected = session.deliver(&broadcast.segment(&[1; UNIT])).unwrap().unwrap();
+		session.withdraw(&expected.commitment);
+		match expected.share {
+			Share::Voucher { amount, .. } => amount,
+			other => panic!("{other:?}"),
+		}
+	};
+	let mut found = vec![deliver(&mut session)];
+	kinds(&mut session);
+	// Neither raised nor repeated.
+	session.lower(2_000_001).unwrap();
+	session.lower(2_000_000).unwrap();
+	assert_eq!(kinds(&mut session), []);
+	session.lower(1_000_000).unwrap();
+	assert_eq!(kinds(&mut session), [Kind::Terms]);
+	found.extend([deliver(&mut session), deliver(&mut session)]);
+	assert_eq!(found, [131, 65, 66]);
+	assert_eq!(free().lower(1), Err(SessionError::NoPayer));
+}
+
+#[test]
 fn window_that_no_ticket_can_pay_is_not_sent() {
 	let (mut session, mut broadcast) = (subscribed(subscribe(Some(fixture::payer()))), Broadcast::default());
 	let terms = Terms {

@@ -236,7 +236,7 @@ fn ticket_is_accepted_once() {
 fn closed_delivery_cannot_be_paid() {
 	let (mut book, expectation) = (book(), expectation(0));
 	book.open(expectation.clone()).unwrap();
-	book.close(&expectation.commitment, false);
+	book.close(&expectation.commitment, Debt::Payers);
 	assert_eq!(
 		book.accept(&sign(honest(&expectation, 0)), &account(), NOW),
 		Err(TicketError::NotOwed)
@@ -446,7 +446,7 @@ fn book_is_bounded() {
 		payer: other,
 		..expectation(3)
 	};
-	book.close(&expectation(1).commitment, true);
+	book.close(&expectation(1).commitment, Debt::Ours);
 	assert_eq!(book.open(stranger), Err(Shortage::Full));
 }
 
@@ -482,7 +482,7 @@ fn judge(book: &mut TicketBook, serial: u64, voucher: Voucher, account: &ViewerA
 	book.open(expectation.clone()).unwrap();
 	let signed = fixture::session_key().sign(voucher, &GENESIS);
 	let judged = book.accept_voucher(&expectation.commitment, &signed, account, NOW);
-	book.close(&expectation.commitment, true);
+	book.close(&expectation.commitment, Debt::Ours);
 	judged
 }
 
@@ -654,7 +654,7 @@ fn vouchers_add_up_apart_for_each_kind_context_and_terms() {
 		};
 		let signed = fixture::session_key().sign(voucher, &GENESIS);
 		let judged = book.accept_voucher(&expectation.commitment, &signed, &account(), NOW);
-		book.close(&expectation.commitment, true);
+		book.close(&expectation.commitment, Debt::Ours);
 		(judged, unsettled(&mut book))
 	};
 	for (serial, place) in (0..).zip(places) {

@@ -86,8 +86,8 @@ pub enum Fault {
 	/// A start that lies further ahead than clocks may differ.
 	#[error("window {0} of a time that is not there yet")]
 	FutureStart(WindowId),
-	/// A run of the broadcast that is not being watched, under a key that the stream had before.
-	#[error("begins with window {0}, which a former key of the stream signed")]
+	/// Signed by a key that the chain has replaced, and not known to be from before.
+	#[error("brings window {0}, which a replaced key of the stream signed")]
 	FormerKey(WindowId),
 	/// Signed by no key that is known, in an epoch that began so short ago that its key may be newer than what our node has.
 	#[error("signed by a key that is not known, in the epoch that began in block {0}")]

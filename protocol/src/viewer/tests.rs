@@ -4,6 +4,7 @@ use super::*;
 use crate::{
 	evidence::{Evidence, Suspicion, Witness},
 	fixture::{self, Broadcast, CHALLENGE, EPOCH, GENESIS, HEAD},
+	standing::Reach,
 	wire::{window_frame, WireError, HEADER_BYTES, PREFIX_BYTES},
 };
 use clustercast_primitives::{
@@ -876,39 +877,81 @@ fn by_other_key(epoch: u32) -> Broadcast {
 	broadcast
 }
 
-/// The attack of a rotation: the viewer asks the chain again, finds the new key, and blames a relayer that still sends the
-/// run which it watched.
+/// The chain names the key of [`fixture`], and has replaced the other one when it had told of so many windows.
+fn replaced(told: Option<Reach>) -> StreamKeys {
+	let mut keys = StreamKeys::from(other_key().public());
+	let former = vec![KeyPair::from_seed([8; 32]).public(), other_key().public()];
+	assert!(keys.replace(fixture::stream_key().public(), former, told));
+	keys
+}
+
+/// The attack of a stolen key: it goes on signing windows behind those that are watched, which were paid as before.
 #[test]
-fn a_run_that_is_watched_goes_on_under_its_own_key() {
+fn a_replaced_key_signs_nothing_more_and_what_it_signed_before_stays_good() {
 	let mut broadcast = by_other_key(EPOCH);
-	let [first, second] = [1, 2].map(|n| broadcast.segment(&[n; 100]));
-	let with = |resume, former_keys| ViewerConfig {
-		former_keys,
+	let windows = [1, 2, 3].map(|n| broadcast.segment(&[n; 100]));
+	let with = |resume, told| ViewerConfig {
+		keys: replaced(told),
 		resume,
 		..guest()
 	};
-	let former = || vec![KeyPair::from_seed([8; 32]).public(), other_key().public()];
-	let resumed = Some(Resume::after(&first));
-	let mut session = offered(with(resumed.clone(), former()), None);
-	assert_eq!(show(&mut session, &second), Ok(()));
-	// Who does not watch it begins with what the stream's key of now signed.
-	let mut session = offered(with(None, former()), None);
-	let refused = Fault::FormerKey(second.id());
-	assert!(refused.may_be_honest());
-	assert_eq!(show(&mut session, &second), Err(refused));
+	let resumed = Some(Resume::after(&windows[0]));
+	let refused = |window: &EncodedWindow| {
+		let fault = Fault::FormerKey(window.id());
+		assert!(fault.may_be_honest(), "a relayer may not have heard of it");
+		Err(fault)
+	};
+	// Two were told of before it was replaced: that far one catches up.
+	let mut session = offered(with(resumed.clone(), Some((EPOCH, 2))), None);
+	assert_eq!(show(&mut session, &windows[1]), Ok(()));
+	assert_eq!(show(&mut session, &windows[2]), refused(&windows[2]));
+	// Nobody has told of any, or of another run.
+	for told in [None, Some((EPOCH, 1)), Some((EPOCH + 1, 9)), Some((EPOCH - 1, 9))] {
+		let mut session = offered(with(resumed.clone(), told), None);
+		assert_eq!(show(&mut session, &windows[1]), refused(&windows[1]), "{told:?}");
+	}
+	// Who does not watch it begins with what the key of now signed.
+	let mut session = offered(with(None, Some((EPOCH, 9))), None);
+	assert_eq!(show(&mut session, &windows[1]), refused(&windows[1]));
 	// Nor does a former key begin another run, for who watched it.
 	let mut later = by_other_key(EPOCH + 1);
-	later.next.segment = second.id().segment;
+	later.next.segment = windows[1].id().segment;
 	let anew = later.segment(&[3; 100]);
-	let mut session = offered(with(resumed.clone(), former()), None);
-	assert_eq!(show(&mut session, &anew), Err(Fault::FormerKey(anew.id())));
+	let mut session = offered(with(resumed.clone(), Some((EPOCH + 1, 9))), None);
+	assert_eq!(show(&mut session, &anew), refused(&anew));
 	// A key that was never the stream's is a forger's.
-	let mut session = offered(with(resumed, vec![]), None);
+	let mut session = behind(&windows[0]);
 	let invalid = SignatureError::Invalid;
 	assert_eq!(
-		show(&mut session, &second),
+		show(&mut session, &windows[1]),
 		Err(Fault::Catalog(CatalogError::Signature(invalid)))
 	);
+}
+
+#[test]
+fn a_key_that_is_replaced_while_its_run_is_watched_is_out_at_once_and_the_next_run_follows() {
+	let mut broadcast = by_other_key(EPOCH);
+	let windows = [1, 2].map(|n| broadcast.segment(&[n; 100]));
+	let mut next = Broadcast::default();
+	next.begin_epoch(EPOCH + 1);
+	next.next.segment = windows[0].id().segment + 1;
+	let next = next.segment(&[3; 100]);
+	let watching = || {
+		let config = ViewerConfig {
+			keys: other_key().public().into(),
+			resume: Some(Resume::after(&windows[0])),
+			..guest()
+		};
+		let mut session = offered(config, None);
+		session.set_keys(replaced(Some((EPOCH, 1))));
+		session
+	};
+	assert_eq!(
+		show(&mut watching(), &windows[1]),
+		Err(Fault::FormerKey(windows[1].id()))
+	);
+	let mut session = watching();
+	assert_eq!(show(&mut session, &next), Ok(()));
 }
 
 /// Sale, rental and its end: another account begins a run under its own key.
@@ -922,8 +965,10 @@ fn the_run_of_whoever_broadcasts_next_follows_under_its_key() {
 	};
 	// The chain names the new key, and the viewer knows it.
 	let told = ViewerConfig {
-		signing_key: other_key().public(),
-		former_keys: vec![fixture::stream_key().public()],
+		keys: StreamKeys {
+			former: vec![fixture::stream_key().public()],
+			..other_key().public().into()
+		},
 		resume: Some(Resume::after(&first)),
 		..guest()
 	};
@@ -1542,7 +1587,7 @@ fn second_status_or_catalog_of_a_number_is_equivocation() {
 }
 
 #[test]
-fn mode_and_counter_change_between_windows_and_nothing_else_does() {
+fn mode_and_counter_change_between_windows_and_the_price_falls_and_nothing_else_does() {
 	let vouchers = || Terms {
 		mode: PaymentMode::Vouchers { newest: None },
 		counter: 4,
@@ -1581,7 +1626,7 @@ fn mode_and_counter_change_between_windows_and_nothing_else_does() {
 
 	let unexpected = Err(Fault::Unexpected(Kind::Terms));
 	for change in [
-		|t: &mut Terms| t.price_per_gb -= 1,
+		|t: &mut Terms| t.price_per_gb += 1,
 		|t: &mut Terms| t.credit += 1,
 		|t: &mut Terms| t.recipient.0[0] ^= 1,
 	] {
@@ -1600,6 +1645,44 @@ fn mode_and_counter_change_between_windows_and_nothing_else_does() {
 		..fixture::terms()
 	};
 	assert!(matches!(state(&mut paying(), Some(dear)), Err(Fault::FaceValue { .. })));
+}
+
+/// Both sides count the same: see `price_falls_for_what_is_delivered_from_then_on` of the relayer.
+#[test]
+fn price_falls_for_the_windows_that_follow() {
+	let terms = |price_per_gb| {
+		Some(Terms {
+			mode: PaymentMode::Vouchers { newest: None },
+			price_per_gb,
+			..fixture::terms()
+		})
+	};
+	let mut session = offered(fixture::viewer_config(), terms(2_000_000));
+	let (mut broadcast, mut found) = (Broadcast::default(), Vec::new());
+	for (serial, price) in [2_000_000, 1_000_000, 1_000_000].into_iter().enumerate() {
+		if serial == 1 {
+			send(&mut session, ToViewer::Terms(terms(price))).unwrap();
+		}
+		let window = broadcast.segment(&[1; UNIT]);
+		show(&mut session, &window).unwrap();
+		let priced = Receipt {
+			price,
+			..receipt(&window, serial as u8)
+		};
+		send(&mut session, signed(priced, &[whole(&window)])).unwrap();
+		let due = drain(&mut session).1.unwrap();
+		session.pay(&due, Payment::Voucher(voucher(|_| {}))).unwrap();
+		send(&mut session, ToViewer::Paid(due.commitment)).unwrap();
+		found.push((due.price_per_gb, due.share));
+	}
+	let share = |amount| Share::Voucher {
+		bytes: UNIT as u64,
+		amount,
+	};
+	assert_eq!(
+		found,
+		[(2_000_000, share(131)), (1_000_000, share(65)), (1_000_000, share(66))]
+	);
 }
 
 #[test]

@@ -121,6 +121,7 @@ fn desk_with(store: Arc<Store>, account: ViewerAccount, asked: &Arc<AtomicUsize>
 		reserve: None,
 		genesis: GENESIS,
 		orders: mpsc::channel(1).0,
+		leniency: Mutex::default(),
 		pending: Mutex::default(),
 	}
 }
@@ -594,7 +595,7 @@ async fn terms_that_were_announced_and_taken_back_end_nothing() {
 }
 
 #[tokio::test]
-async fn price_is_that_of_the_moment_and_stays() {
+async fn price_is_that_of_the_moment_and_stays_unless_the_stream_is_made_cheaper() {
 	let dir = tempfile::tempdir().unwrap();
 	let mut desk = desk(dir.path(), account(5));
 	desk.surge = Arc::new(Surge::new(PRICE, 2 * PRICE, 4, None));
@@ -609,11 +610,60 @@ async fn price_is_that_of_the_moment_and_stays() {
 		let (_, expectation) = delivery(seat, serial);
 		desk.delivering(seat, expectation)
 	};
-	desk.limit_price(PRICE);
-	assert_eq!(deliver(&seats[3], 1), Err(EndReason::NotServed));
-	assert_eq!(deliver(&seats[0], 2), Ok(()));
+	desk.limit_price(2 * PRICE, PRICE);
+	assert_eq!(desk.price(&seats[3]), Some(PRICE));
+	assert_eq!(desk.price(&seats[3]), None, "once");
+	assert_eq!(desk.price(&seats[0]), None);
+	assert_eq!((deliver(&seats[3], 1), deliver(&seats[0], 2)), (Ok(()), Ok(())));
 	seats.truncate(1);
 	assert_eq!(modern(&desk).await.0.price_per_gb, PRICE);
+}
+
+/// The fault: a lower price was announced, and what had been signed at the price of before was called too dear: refused, a
+/// debt, and its viewers shut out.
+#[tokio::test]
+async fn voucher_of_the_price_that_was_agreed_is_taken_when_a_lower_one_is_announced() {
+	let dir = tempfile::tempdir().unwrap();
+	let desk = desk(dir.path(), account(5));
+	let (_, seat) = modern(&desk).await;
+	// Of 131 micro-USDC for each 64 KiB at most.
+	desk.limit_price(2_000_000, 2_000_000);
+	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 1, 10);
+	assert_eq!(desk.voucher(&seat, commitment, voucher).await, Ok(()));
+	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 2, 20);
+	desk.limit_price(2_000_000, 1_000);
+	assert_eq!(desk.voucher(&seat, commitment, voucher).await, Ok(()));
+	// What the chain does not pay under these terms is refused.
+	desk.limit_price(1_000, 1_000);
+	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 3, 30);
+	let dear = Err(EndReason::TicketRefused(TicketError::VoucherTooDear));
+	assert_eq!(desk.voucher(&seat, commitment, voucher).await, dear);
+}
+
+/// The fault: a session key that was revoked, or was spent, got windows that it could not pay, and each was a debt.
+#[tokio::test]
+async fn what_cannot_be_paid_is_not_delivered() {
+	let dir = tempfile::tempdir().unwrap();
+	let mut desk = desk(dir.path(), account(1));
+	let seat = seat(&desk).await;
+	let share = Share::Ticket {
+		bytes: 1_000,
+		face_value: FACE,
+		win_probability: 1,
+	};
+	let refused = |reason| Err(EndReason::TicketRefused(TicketError::Chain(reason)));
+	assert_eq!(desk.affords(&seat, &share), Ok(true));
+	let winner = sell(&desk, &seat, 1, u64::MAX);
+	desk.ticket(&seat, winner).await.unwrap();
+	let spent = TicketRefusal::SessionLimitReached;
+	assert_eq!(desk.affords(&seat, &share), refused(spent), "it is promised");
+	// In the next block nothing that it signs can be handed in in time.
+	let head = Head {
+		best: NOW + 1,
+		finalised: NOW + 1,
+	};
+	desk.head = watch::Sender::new(head).subscribe();
+	assert_eq!(desk.affords(&seat, &share), refused(TicketRefusal::SessionExpired));
 }
 
 #[tokio::test]
@@ -794,12 +844,34 @@ async fn who_takes_windows_and_goes_is_not_served_on() {
 	assert_eq!(taken, 10, "1,000 micro-USDC");
 }
 
+/// The fault: payments with a session key that was revoked were debts of its account, which was then served with no other one.
+/// And the attack: a revoked one is used again and again.
+#[tokio::test]
+async fn what_a_session_key_could_not_pay_any_more_is_no_debt_once() {
+	let dir = tempfile::tempdir().unwrap();
+	let desk = desk(dir.path(), account(5));
+	let share = Share::Voucher {
+		bytes: TICKET_BYTES,
+		amount: 100,
+	};
+	let refused = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::SessionExpired));
+	let mut taken = 0;
+	for serial in 0..20 {
+		let seat = seat(&desk).await;
+		let expectation = expectation(&seat, serial, share);
+		let commitment = expectation.commitment;
+		taken += u32::from(desk.affords(&seat, &share).unwrap() && desk.delivering(&seat, expectation).is_ok());
+		desk.closed(Some(seat), vec![commitment], &Closed::Ended(refused));
+	}
+	assert_eq!(taken, 11, "1,000 micro-USDC, and the first");
+}
+
 /// The attack: what two subscriptions afford each alone is more than they afford together. The window that is refused is
 /// not sent.
 #[tokio::test]
 async fn credit_is_taken_once_by_many_at_a_time() {
 	let dir = tempfile::tempdir().unwrap();
-	let desk = desk(dir.path(), account(5));
+	let desk = desk(dir.path(), account(20));
 	let (one, other) = (seat(&desk).await, seat(&desk).await);
 	let share = Share::Voucher {
 		bytes: 1_000,
