@@ -364,6 +364,7 @@ mod tests {
 		session_deposit: 10_000,
 		max_batch: 100,
 		max_sessions: 2,
+		block_time: Duration::from_secs(2),
 	};
 	const WANTED: Wanted = Wanted {
 		deposit: 5 * USDC,
