@@ -152,6 +152,14 @@ impl Tip {
 		Self::new(Duration::MAX, head).0
 	}
 
+	/// One with blocks of 2 s that heard of this head so long ago and of nothing since, for tests.
+	pub fn heard(head: Head, ago: Duration) -> Self {
+		let (tip, follower) = Self::new(Duration::from_secs(2), head);
+		let then = Instant::now().checked_sub(ago);
+		lock(&follower.estimate).rose = then.unwrap_or_else(Instant::now);
+		tip
+	}
+
 	/// As last heard.
 	pub fn head(&self) -> Head {
 		*self.head.borrow()
@@ -274,7 +282,11 @@ mod tests {
 				if let Some(best) = node(self) {
 					self.estimate.note(best, self.now());
 				}
-				assert!(self.block() + LATE >= before, "it goes back from {before} to {}", self.block());
+				assert!(
+					self.block() + LATE >= before,
+					"it goes back from {before} to {}",
+					self.block()
+				);
 				assert!(self.block() <= self.estimate.seen + MOST);
 			}
 			self
@@ -322,7 +334,10 @@ mod tests {
 		assert_eq!((play.block(), play.age()), (1_070, 480), "eight minutes");
 		play.pass(2, whole);
 		assert_eq!(play.block(), play.chain());
-		assert!(!play.estimate.is_late(play.now()) && play.age() <= 2, "whole again at once");
+		assert!(
+			!play.estimate.is_late(play.now()) && play.age() <= 2,
+			"whole again at once"
+		);
 	}
 
 	#[test]
@@ -334,7 +349,11 @@ mod tests {
 			let begun = play.second;
 			play.pass(30, |play| {
 				let block = play.block();
-				assert!(block + LATE >= play.chain() && block <= play.chain() + 1, "{block}, not {}", play.chain());
+				assert!(
+					block + LATE >= play.chain() && block <= play.chain() + 1,
+					"{block}, not {}",
+					play.chain()
+				);
 				Some((from + (play.second - begun) * 40).min(play.chain()))
 			});
 			assert_eq!(play.block(), play.chain());

@@ -77,6 +77,11 @@ impl Deadlines {
 		self.close(EndReason::ShuttingDown, now + self.config.stop_timeout);
 	}
 
+	/// Nothing is sold for now, for this reason of our own: what is unpaid may be paid for a moment.
+	pub fn shut(&mut self, reason: EndReason, now: Instant) {
+		self.close(reason, now + self.config.stop_timeout);
+	}
+
 	fn close(&mut self, reason: EndReason, at: Instant) {
 		self.closing.get_or_insert((reason, at));
 	}

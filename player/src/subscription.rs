@@ -63,6 +63,10 @@ const TICK: Duration = Duration::from_secs(1);
 /// what it may take to bring it. Milliseconds.
 const OLDEST_START_MS: u64 = 30_000;
 
+/// How far our blocks go by the clock alone where our node is down or stands still: ten minutes. Nothing is lost by it, since what
+/// we sign would only live longer; and the relayer says which block it is.
+const MAX_BY_CLOCK: BlockNumber = 300;
+
 /// Once the broadcaster has signed the end, how long the relayer's own word for it is waited for.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
@@ -73,7 +77,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub trait ChainView: Send + Sync {
 	/// Hash of block 0.
 	fn genesis(&self) -> Hash;
-	/// Number of the best block heard of.
+	/// Number of the best block by now, by the clock where the node is late.
 	fn best_block(&self) -> BlockNumber;
 	/// See [`Chain::stream_key`].
 	fn stream_key(&self, id: StreamId) -> impl Future<Output = Result<Option<StreamKeyInfo>, ChainError>> + Send;
@@ -95,7 +99,7 @@ impl ChainView for Chain {
 	}
 
 	fn best_block(&self) -> BlockNumber {
-		self.head().best
+		self.tip().block_within(MAX_BY_CLOCK)
 	}
 
 	fn stream_key(&self, id: StreamId) -> impl Future<Output = Result<Option<StreamKeyInfo>, ChainError>> + Send {

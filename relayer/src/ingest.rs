@@ -66,7 +66,7 @@ pub trait StreamKeys: Send + Sync + 'static {
 	/// The keys as of now; `None` where there is no such stream.
 	fn signers(&self, stream: StreamId) -> impl Future<Output = Result<Option<Signers>, Self::Error>> + Send;
 
-	/// The newest block heard of.
+	/// The newest block by now.
 	fn best_block(&self) -> BlockNumber;
 }
 
@@ -78,7 +78,7 @@ impl StreamKeys for Chain {
 	}
 
 	fn best_block(&self) -> BlockNumber {
-		self.head().best
+		self.tip().block()
 	}
 }
 
