@@ -79,6 +79,10 @@ pub trait ChainView: Send + Sync {
 	fn genesis(&self) -> Hash;
 	/// Number of the best block by now, by the clock where the node is late.
 	fn best_block(&self) -> BlockNumber;
+	/// Whether the node is behind, so that what it says may be old.
+	fn is_late(&self) -> bool {
+		false
+	}
 	/// See [`Chain::stream_key`].
 	fn stream_key(&self, id: StreamId) -> impl Future<Output = Result<Option<StreamKeyInfo>, ChainError>> + Send;
 	/// See [`Chain::relayers`].
@@ -100,6 +104,10 @@ impl ChainView for Chain {
 
 	fn best_block(&self) -> BlockNumber {
 		self.tip().block_within(MAX_BY_CLOCK)
+	}
+
+	fn is_late(&self) -> bool {
+		self.tip().is_late()
 	}
 
 	fn stream_key(&self, id: StreamId) -> impl Future<Output = Result<Option<StreamKeyInfo>, ChainError>> + Send {
@@ -519,8 +527,11 @@ impl<C: ChainView> Viewing<C> {
 		}
 	}
 
-	/// Whether the relayer is to be left, by what the registry says now. Where that does not answer, it says nothing.
+	/// Whether the relayer is to be left, by what the registry says now. Where that does not answer, or is old, it says nothing.
 	async fn read_registry_of(&self, relayer: &Relayer, registration: &mut Registration) -> Option<Over> {
+		if self.chain.is_late() {
+			return None;
+		}
 		let registered = timeout(LOOK_UP, self.chain.relayers()).await.ok()?.ok()?;
 		let unfit = registration.read(relayer, &registered).err()?;
 		Some(Over::Relayer(Ending::Refused, unfit.to_string()))
@@ -713,7 +724,7 @@ impl<C: ChainView> Viewing<C> {
 				let means = Means::new(&account, &self.pocket.session());
 				let reason = means.explain();
 				tracing::warn!("{reason}");
-				match means.may_grow() {
+				match means.may_grow() || self.chain.is_late() {
 					true => Over::Relayer(Ending::Failed, reason),
 					false => Over::Relayer(Ending::Refused, reason),
 				}

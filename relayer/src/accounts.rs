@@ -82,8 +82,9 @@ impl Ledger for Chain {
 	type Error = ChainError;
 
 	async fn viewer_account(&self, id: &AccountId) -> Result<(BlockNumber, ViewerAccount), ChainError> {
-		// Read before: the answer may be of a later block.
-		let known = all_known(self.head());
+		// Read before: the answer may be of a later block. Asked for, since another node may answer by now, or the same one
+		// anew from its beginning: then what it says is old.
+		let known = self.best().await?.min(all_known(self.head()));
 		Ok((known, Self::viewer_account(self, id, None).await?))
 	}
 
@@ -128,8 +129,12 @@ impl Entry {
 		(answer.known, answer.account.clone())
 	}
 
+	/// Takes an answer, unless it is of an older block than the one before: a node that is behind knows less than we do.
 	fn set(&self, answer: Answer) {
-		*self.lock() = answer;
+		let mut known = self.lock();
+		if answer.known >= known.known {
+			*known = answer;
+		}
 	}
 
 	/// How long ago the chain said it.
@@ -164,6 +169,9 @@ struct Known {
 
 impl Known {
 	fn note(&mut self, id: AccountId, answer: &Answer) {
+		if self.last.get(&id).is_some_and(|last| last.known > answer.known) {
+			return;
+		}
 		self.last.insert(id, answer.clone());
 		if self.last.len() > MAX_LAST {
 			let oldest = self.last.iter().min_by_key(|(_, answer)| answer.at).map(|(id, _)| *id);
@@ -230,7 +238,10 @@ impl<L: Ledger> Accounts<L> {
 		let last = self.lock().last(&id);
 		let asked = self.ask(&id);
 		let answer = match last {
-			Some(last) => self.answered(timeout(ANSWER, asked).await).unwrap_or(last),
+			Some(last) => {
+				let answer = self.answered(timeout(ANSWER, asked).await);
+				answer.filter(|answer| answer.known >= last.known).unwrap_or(last)
+			},
 			None => self.answered(Ok(asked.await))?,
 		};
 		let mut known = self.lock();
@@ -399,6 +410,39 @@ pub(crate) mod tests {
 			accounts.ledger().set(Node::Well);
 			assert!(accounts.fetch(WHO).await.unwrap().age() < ANSWER);
 		}
+	}
+
+	/// The node was replaced by one that syncs: it knows of no session yet.
+	#[tokio::test]
+	async fn node_that_is_behind_does_not_make_us_forget_what_we_knew() {
+		let before = ViewerAccount {
+			deposit: 5,
+			..ViewerAccount::default()
+		};
+		let ledger = |known, account| Fake {
+			account,
+			known,
+			..Fake::default()
+		};
+		let quick = Pace {
+			fresh: Duration::ZERO,
+			stale: Duration::ZERO,
+		};
+		let mut accounts = Accounts::new(ledger(100, before), quick);
+		let entry = accounts.fetch(WHO).await.unwrap();
+		let first = entry.lock().at;
+		accounts.ledger = ledger(99, ViewerAccount::default());
+		for _ in 0..3 {
+			let again = accounts.fetch(WHO).await.unwrap();
+			assert_eq!((again.known().0, again.get().deposit, again.lock().at), (100, 5, first));
+		}
+		let behind = accounts.ask(&WHO).await.unwrap();
+		entry.set(behind);
+		assert_eq!(entry.known().0, 100);
+		drop(entry);
+		assert_eq!(accounts.fetch(WHO).await.unwrap().get().deposit, 5);
+		accounts.ledger = ledger(101, ViewerAccount::default());
+		assert_eq!(accounts.fetch(WHO).await.unwrap().get().deposit, 0);
 	}
 
 	#[tokio::test]

@@ -551,12 +551,15 @@ async fn keep_to_terms(chain: &Chain, desk: &Desk<Chain>, mut change: Option<Blo
 		let next = desk.tip.head().best.saturating_add(1);
 		change = change.map(|from| from.max(next));
 		match chain.stream_key(desk.stream).await {
+			// Of a node that is behind: they were others before.
+			Ok(Some(stream)) if stream.terms_counter < desk.terms.load(Ordering::Relaxed) => {},
 			Ok(Some(stream)) => {
 				let announced = stream.change.as_ref().map(|change| change.from);
 				desk.set_terms(stream.terms_counter, announced);
 				desk.limit_price(surge::bound(&stream));
 				change = announced.map(|from| from.max(next));
 			},
+			Ok(None) if desk.tip.is_late() => {},
 			Ok(None) => tracing::warn!("the stream key is gone: payments for it are not redeemed"),
 			Err(error) => tracing::warn!(%error, "the stream key cannot be looked up; prices stay"),
 		}

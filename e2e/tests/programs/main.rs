@@ -12,4 +12,5 @@ mod promises;
 mod publishers;
 mod rental;
 mod shares;
+mod troubles;
 mod watching;
