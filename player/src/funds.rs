@@ -407,8 +407,14 @@ mod tests {
 			}
 		};
 		let lives: Vec<_> = (NOW..NOW + EXPIRY_GRID).map(life).collect();
-		assert_eq!(lives.iter().max(), Some(&(CONSTANTS.max_ticket_life - 60 - 1)));
-		assert_eq!(lives.iter().min(), Some(&(CONSTANTS.max_ticket_life - 120)));
+		assert_eq!(
+			lives.iter().max(),
+			Some(&(CONSTANTS.max_ticket_life - EXPIRY_MARGIN - 1))
+		);
+		assert_eq!(
+			lives.iter().min(),
+			Some(&(CONSTANTS.max_ticket_life - EXPIRY_MARGIN - EXPIRY_GRID))
+		);
 	}
 
 	fn account(deposit: Balance, sessions: Vec<SessionInfo>) -> ViewerAccount {

@@ -53,6 +53,16 @@ const STORE_AGAIN: Duration = Duration::from_secs(1);
 /// viewers allow ahead, before it takes them for receipts of another time. Evidence counts 8 s shorter for it.
 const RECEIPT_LAG: BlockNumber = 4;
 
+/// Of so many blocks that the clock is ahead of the node, receipts are dated one further back: a chain whose validators are away
+/// makes fewer blocks than the clock counts.
+const CLOCK_PER_LAG: BlockNumber = 5;
+
+/// The block that receipts state at the block `now`, where the node told of `best` last.
+fn dated(now: BlockNumber, best: BlockNumber) -> BlockNumber {
+	let by_clock = now.saturating_sub(best).min(tip::MAX_AHEAD);
+	now.saturating_sub(RECEIPT_LAG + by_clock / CLOCK_PER_LAG)
+}
+
 /// See the module. One per relayer.
 pub struct Desk<L> {
 	/// What is served.
@@ -248,7 +258,7 @@ impl<L: Ledger> Desk<L> {
 
 	/// The chain is at this block: receipts say so, tickets that have expired are forgotten.
 	pub fn at_block(&self, now: BlockNumber) {
-		self.signer.set_block(now.saturating_sub(RECEIPT_LAG));
+		self.signer.set_block(dated(now, self.tip.head().best));
 		self.book().prune(now);
 	}
 

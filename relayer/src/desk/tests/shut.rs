@@ -64,6 +64,28 @@ async fn node_that_stands_still_refuses_no_honest_payment_for_two_minutes() {
 	}
 }
 
+/// Whatever the chain made of the time that the node stood still, up to three slots of ten left out.
+#[test]
+fn receipts_by_the_clock_are_of_a_time_that_viewers_take() {
+	use clustercast_primitives::receipt::{MAX_BLOCKS_AHEAD, MAX_BLOCKS_BEHIND};
+	for by_clock in 0..=MAX_AHEAD {
+		for left_out in 0..=by_clock * 3 / 10 {
+			let theirs = NOW + by_clock - left_out;
+			let dated = dated(NOW + by_clock, NOW);
+			let takes = theirs - MAX_BLOCKS_BEHIND..=theirs + MAX_BLOCKS_AHEAD;
+			assert!(
+				takes.contains(&dated),
+				"{dated} after {by_clock}, of which {left_out} were left out"
+			);
+		}
+	}
+	assert_eq!(
+		dated(NOW, 0),
+		NOW - RECEIPT_LAG - MAX_AHEAD / CLOCK_PER_LAG,
+		"it syncs anew"
+	);
+}
+
 #[tokio::test]
 async fn nothing_is_sold_past_what_the_clock_is_followed_for_and_nobody_owes_anything_for_it() {
 	let dir = tempfile::tempdir().unwrap();
