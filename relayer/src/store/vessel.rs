@@ -280,7 +280,12 @@ mod tests {
 	fn who_asks_learns_of_a_full_disk_before_there_is_something_to_store() {
 		let (disk, room) = (Disk::default(), Arc::new(AtomicU64::new(ROOM_AGAIN)));
 		let vessel = vessel(&disk, room.clone());
-		let probe = || vessel.probe(|write| Ok(drop(write.open_table(TABLE)?.insert(9, 9)?)));
+		let probe = || {
+			vessel.probe(|write| {
+				write.open_table(TABLE)?.insert(9, 9)?;
+				Ok(())
+			});
+		};
 		write(&vessel, 1).unwrap();
 		probe();
 		assert_eq!(keys(&vessel).unwrap(), [1], "nothing is in doubt");
