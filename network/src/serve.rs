@@ -406,6 +406,16 @@ impl Link {
 				read = self.stream.read(&mut self.buffer) => match read? {
 					0 => {
 						self.session.finish()?;
+						// Payments that came with the farewell are no debt for it.
+						let last = async {
+							while let Some((commitment, judged)) = judging.next().await {
+								if matches!(judged, Ok(())) {
+									self.session.paid(commitment)?;
+								}
+							}
+							Ok::<_, SessionError>(())
+						};
+						timeout(self.config.stop_timeout, last).await.unwrap_or(Ok(()))?;
 						return Ok(Closed::Left);
 					},
 					length => self.session.handle(&self.buffer[..length])?,
