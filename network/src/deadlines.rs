@@ -174,6 +174,19 @@ mod tests {
 	}
 
 	#[tokio::test]
+	async fn shop_that_is_shut_leaves_a_moment_to_pay_for_what_went_out() {
+		let (mut deadlines, now, config) = begin();
+		deadlines.delivered(true, now);
+		deadlines.shut(EndReason::CannotStore, now + SECOND);
+		deadlines.shut(EndReason::CannotStore, now + 2 * SECOND);
+		assert_eq!(deadlines.closing(), Some(EndReason::CannotStore), "no more goes out");
+		assert_eq!(
+			end(deadlines),
+			(EndReason::CannotStore, now + SECOND + config.stop_timeout)
+		);
+	}
+
+	#[tokio::test]
 	async fn first_reason_to_close_counts_and_leaves_time_to_pay() {
 		let (mut deadlines, now, config) = begin();
 		assert_eq!(deadlines.closing(), None);
