@@ -4,6 +4,7 @@ use crate::{
 	account,
 	error::ChainError,
 	submit::{self, Event},
+	tip::{Follower, Tip},
 };
 use clustercast_primitives::{
 	chain::{
@@ -74,6 +75,8 @@ pub struct Constants {
 	pub max_batch: u32,
 	/// Most session keys per account.
 	pub max_sessions: u32,
+	/// Between two blocks: the length of a slot.
+	pub block_time: Duration,
 }
 
 /// A node. Cheap to clone; all clones share one connection.
@@ -86,7 +89,7 @@ struct Inner {
 	rpc: RpcClient,
 	client: OnlineClient<SubstrateConfig>,
 	constants: Constants,
-	head: watch::Receiver<Head>,
+	tip: Tip,
 	follower: JoinHandle<()>,
 }
 
@@ -129,14 +132,14 @@ impl Chain {
 		let client = OnlineClient::from_backend(backend).await.map_err(ChainError::node)?;
 		let constants = read_constants(&client).await?;
 		let methods = Methods::new(rpc.clone());
-		let (sender, head) = watch::channel(read_head(&methods).await?);
-		let follower = tokio::spawn(follow(methods, sender));
+		let (tip, follower) = Tip::new(constants.block_time, read_head(&methods).await?);
+		let follower = tokio::spawn(follow(methods, follower));
 		Ok(Self {
 			inner: Arc::new(Inner {
 				rpc,
 				client,
 				constants,
-				head,
+				tip,
 				follower,
 			}),
 		})
@@ -154,12 +157,17 @@ impl Chain {
 
 	/// How far the chain is, as last heard.
 	pub fn head(&self) -> Head {
-		*self.inner.head.borrow()
+		self.inner.tip.head()
+	}
+
+	/// How far the chain is by now, also where the node is behind: what payments, receipts and reservations are judged by.
+	pub fn tip(&self) -> &Tip {
+		&self.inner.tip
 	}
 
 	/// Says when the chain gets further. Follows the node through restarts; ends with the last clone of the chain.
 	pub fn heads(&self) -> watch::Receiver<Head> {
-		self.inner.head.clone()
+		self.inner.tip.heads()
 	}
 
 	/// Whether the node is still catching up with the chain: its newest blocks are old ones.
@@ -394,6 +402,9 @@ async fn read_constants(client: &OnlineClient<SubstrateConfig>) -> Result<Consta
 			.entry(subxt::dynamic::constant::<u32>("TicketBroker", name))
 			.map_err(|e| missing(name, e))
 	};
+	let slot: u64 = constants
+		.entry(subxt::dynamic::constant::<u64>("Aura", "SlotDuration"))
+		.map_err(|e| ChainError::Metadata(format!("constant Aura::SlotDuration: {e}")))?;
 	Ok(Constants {
 		max_deposit: balance("MaxDeposit")?,
 		min_face_value: balance("MinFaceValue")?,
@@ -404,6 +415,7 @@ async fn read_constants(client: &OnlineClient<SubstrateConfig>) -> Result<Consta
 		session_deposit: balance("SessionDeposit")?,
 		max_batch: number("MaxBatch")?,
 		max_sessions: number("MaxSessions")?,
+		block_time: Duration::from_millis(slot),
 	})
 }
 
@@ -426,36 +438,30 @@ async fn read_head(methods: &Methods) -> Result<Head, ChainError> {
 	})
 }
 
-/// Keeps `head` current until nobody is left to listen. Subscribes anew whenever a subscription breaks.
-async fn follow(methods: Methods, head: watch::Sender<Head>) {
-	while !head.is_closed() {
-		if let Err(error) = follow_once(&methods, &head).await {
+/// Keeps the tip current until nobody is left to listen. Subscribes anew whenever a subscription breaks.
+async fn follow(methods: Methods, tip: Follower) {
+	while !tip.is_closed() {
+		if let Err(error) = follow_once(&methods, &tip).await {
 			tracing::debug!(%error, "lost the head of the chain; subscribing anew");
 		}
 		tokio::time::sleep(RECONNECT_PAUSE / 4).await;
 	}
 }
 
-async fn follow_once(methods: &Methods, head: &watch::Sender<Head>) -> Result<(), subxt::rpcs::Error> {
+async fn follow_once(methods: &Methods, tip: &Follower) -> Result<(), subxt::rpcs::Error> {
 	let mut best = methods.chain_subscribe_new_heads().await?;
 	let mut finalised = methods.chain_subscribe_finalized_heads().await?;
 	loop {
 		tokio::select! {
 			header = best.next() => match header {
-				Some(header) => {
-					let number = block_number(header?.number());
-					head.send_if_modified(|h| std::mem::replace(&mut h.best, number) != number);
-				},
+				Some(header) => tip.best(block_number(header?.number())),
 				None => return Ok(()),
 			},
 			header = finalised.next() => match header {
-				Some(header) => {
-					let number = block_number(header?.number());
-					head.send_if_modified(|h| std::mem::replace(&mut h.finalised, number) != number);
-				},
+				Some(header) => tip.finalised(block_number(header?.number())),
 				None => return Ok(()),
 			},
-			() = head.closed() => return Ok(()),
+			() = tip.closed() => return Ok(()),
 		}
 	}
 }

@@ -7,6 +7,7 @@
 //! | [`channels`] | what is reserved, by whom and for whom |
 //! | [`calls`] | every call that a program makes, checked against the chain's metadata |
 //! | [`submit`] | signing, submitting, waiting, and what came of it |
+//! | [`tip`] | how far the chain is by now, also where the node is behind |
 //! | [`treasury`] | payments that several signatories make together |
 //! | [`wallet`] | [`Wallet`]: the account that signs extrinsics |
 //! | [`account`] | account ids as people write them |
@@ -25,6 +26,7 @@ pub mod error;
 pub mod files;
 pub mod keys;
 pub mod submit;
+pub mod tip;
 pub mod treasury;
 pub mod wallet;
 
@@ -32,4 +34,5 @@ pub use calls::Call;
 pub use client::{Chain, Constants, Head};
 pub use error::{ChainError, KeyError};
 pub use submit::{Event, Included, Redeemed, Submission, Wait};
+pub use tip::Tip;
 pub use wallet::Wallet;

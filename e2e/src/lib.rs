@@ -34,6 +34,7 @@ pub mod programs;
 pub mod pusher;
 pub mod record;
 pub mod scene;
+pub mod switch;
 pub mod throughput;
 
 use anyhow::{Context as _, Result};

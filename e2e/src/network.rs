@@ -13,6 +13,7 @@ use clustercast_primitives::{
 };
 use serde_json::{json, Value};
 use std::{env, fs, path::PathBuf};
+use subxt::rpcs::client::{rpc_params, RpcClient};
 use tokio::process::Command;
 
 /// The development accounts that are validators in `chain-specs/local.json`, in its order.
@@ -161,6 +162,42 @@ impl Network {
 		self.rpcs[index].clone()
 	}
 
+	/// Programs that are started from now on are given this URL for the first validator's; what they were given before.
+	pub fn lead(&mut self, url: String) -> String {
+		std::mem::replace(&mut self.rpcs[0], url)
+	}
+
+	/// A node of its own that knows the chain up to now and hears of nothing more: its JSON-RPC's port.
+	pub async fn standing_still(&self, lab: &Lab, name: &str) -> Result<(Process, u16)> {
+		let (spec, port) = (lab.path(&format!("{name}.json")), free_port()?);
+		fs::write(&spec, LOCAL_CHAIN)?;
+		let command = |more: &[String]| {
+			let mut command = Command::new(program("clustercast-node")?);
+			command.arg("--chain").arg(&spec).arg("--base-path").arg(lab.path(name));
+			command.args(["--no-telemetry", "--no-prometheus", "--no-mdns"]);
+			command.args(["--unsafe-force-node-key-generation", "--rpc-port", &port.to_string()]);
+			command
+				.arg("--listen-addr")
+				.arg(format!("/ip4/127.0.0.1/tcp/{}", free_port()?));
+			command.args(more);
+			anyhow::Ok(command)
+		};
+		let rpc = RpcClient::from_insecure_url(self.rpc(0)).await?;
+		let listens: Vec<String> = rpc.request("system_localListenAddresses", rpc_params![]).await?;
+		let peers = listens.into_iter().flat_map(|at| ["--bootnodes".to_owned(), at]);
+		let mut process = Process::spawn(lab, name, &mut command(&peers.collect::<Vec<_>>())?)?;
+		let url = format!("ws://127.0.0.1:{port}");
+		let known = self.books.chain().best().await?;
+		open_at(&url, &mut process)
+			.await?
+			.wait_head("the node knows the chain", |head| head.best >= known)
+			.await?;
+		process.terminate().await?;
+		let mut process = Process::spawn(lab, name, &mut command(&["--reserved-only".to_owned()])?)?;
+		open_at(&url, &mut process).await?;
+		Ok((process, port))
+	}
+
 	/// The chain, through the first validator.
 	pub fn books(&self) -> &Books {
 		&self.books
@@ -256,9 +293,14 @@ fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
 /// Opens the books of a validator that is starting; ends early, with its reason, when it stops instead.
 async fn open(validator: &mut Validator) -> Result<Books> {
 	let (url, process) = (validator.rpc(), validator.process.as_mut().context("it was started")?);
+	open_at(&url, process).await
+}
+
+/// The same of any node.
+async fn open_at(url: &str, process: &mut Process) -> Result<Books> {
 	loop {
 		// Each attempt waits for the port itself.
-		match Books::open(&url).await {
+		match Books::open(url).await {
 			Ok(books) => return Ok(books),
 			Err(_) => process.check_alive()?,
 		}

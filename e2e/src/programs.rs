@@ -296,17 +296,19 @@ impl Relayer {
 
 	/// What it counted since it started.
 	pub async fn counts(&self) -> Result<Counts> {
-		let text = http::text(&format!("http://{}/metrics", self.metrics())).await?;
-		let sum = |name: &str| {
-			let samples = text.lines().filter(|line| line.split([' ', '{']).next() == Some(name));
-			samples
-				.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-				.sum::<f64>() as u64
-		};
 		Ok(Counts {
-			tickets: sum("clustercast_relayer_tickets_total"),
-			winners: sum("clustercast_relayer_winners_total"),
+			tickets: self.metric("tickets_total").await?,
+			winners: self.metric("winners_total").await?,
 		})
+	}
+
+	/// One of its metrics, over all labels: `clustercast_relayer_NAME`.
+	pub async fn metric(&self, name: &str) -> Result<u64> {
+		let text = http::text(&format!("http://{}/metrics", self.metrics())).await?;
+		let name = format!("clustercast_relayer_{name}");
+		let samples = text.lines().filter(|line| line.split([' ', '{']).next() == Some(&name));
+		let values = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+		Ok(values.sum::<f64>() as u64)
 	}
 
 	/// Ends it as Ctrl-C does: it redeems what it holds, then goes.

@@ -77,6 +77,11 @@ impl Deadlines {
 		self.close(EndReason::ShuttingDown, now + self.config.stop_timeout);
 	}
 
+	/// Nothing is sold for now, for this reason of our own: what is unpaid may be paid for a moment.
+	pub fn shut(&mut self, reason: EndReason, now: Instant) {
+		self.close(reason, now + self.config.stop_timeout);
+	}
+
 	fn close(&mut self, reason: EndReason, at: Instant) {
 		self.closing.get_or_insert((reason, at));
 	}
@@ -166,6 +171,19 @@ mod tests {
 		);
 		deadlines.delivered(false, now + 40 * SECOND);
 		assert!(matches!(deadlines.next(), (Due::Say, _)));
+	}
+
+	#[tokio::test]
+	async fn shop_that_is_shut_leaves_a_moment_to_pay_for_what_went_out() {
+		let (mut deadlines, now, config) = begin();
+		deadlines.delivered(true, now);
+		deadlines.shut(EndReason::CannotStore, now + SECOND);
+		deadlines.shut(EndReason::CannotStore, now + 2 * SECOND);
+		assert_eq!(deadlines.closing(), Some(EndReason::CannotStore), "no more goes out");
+		assert_eq!(
+			end(deadlines),
+			(EndReason::CannotStore, now + SECOND + config.stop_timeout)
+		);
 	}
 
 	#[tokio::test]

@@ -183,6 +183,13 @@ pub trait Policy: Send + Sync + 'static {
 		None
 	}
 
+	/// Why nothing is sold to anybody for now, where that is so. Asked over and over: who is served may pay for what it has, and is
+	/// ended with this reason.
+	fn shut(&self, seat: &Self::Seat) -> Option<EndReason> {
+		let _ = seat;
+		None
+	}
+
 	/// Bytes were handed to a viewer's stream.
 	fn sent(&self, bytes: usize) {
 		let _ = bytes;
@@ -327,8 +334,9 @@ impl Link {
 		let place = places.try_acquire().map_err(|_| self.end(EndReason::Full))?;
 		drop(door);
 		let answer = timeout(SUBSCRIBE_TIMEOUT, policy.subscribe(peer, &request)).await;
+		// Whatever took so long, it was not the viewer.
 		let (grant, seat) = answer
-			.unwrap_or(Err(EndReason::NotServed))
+			.unwrap_or(Err(EndReason::Behind))
 			.map_err(|reason| self.end(reason))?;
 		match grant {
 			Grant::Free => self.session.accept_free()?,
@@ -426,6 +434,9 @@ impl Link {
 			if *stopping.borrow() {
 				deadlines.stop(Instant::now());
 			}
+			if let Some(reason) = policy.shut(seat) {
+				deadlines.shut(reason, Instant::now());
+			}
 			match self.session.wants() {
 				Some(cursor) if deadlines.closing().is_none() => match feed.get(cursor) {
 					Lookup::Found(window) => match self.deliver(seat, &window, policy)? {
@@ -456,6 +467,16 @@ impl Link {
 				read = self.stream.read(&mut self.buffer) => match read? {
 					0 => {
 						self.session.finish()?;
+						// Payments that came with the farewell are no debt for it.
+						let last = async {
+							while let Some((commitment, judged)) = judging.next().await {
+								if matches!(judged, Ok(())) {
+									self.session.paid(commitment)?;
+								}
+							}
+							Ok::<_, SessionError>(())
+						};
+						timeout(self.config.stop_timeout, last).await.unwrap_or(Ok(()))?;
 						return Ok(Closed::Left);
 					},
 					length => self.session.handle(&self.buffer[..length])?,

@@ -46,6 +46,8 @@ struct Open {
 	/// Counter of the reservation that was handed in; only then windows go out, where it is asked for.
 	reserved: AtomicU32,
 	asks: AtomicBool,
+	/// Nothing is sold.
+	shut: AtomicBool,
 	delivering: AtomicUsize,
 	closed: mpsc::Sender<String>,
 	seats: Arc<()>,
@@ -100,6 +102,10 @@ impl Policy for Open {
 		Ok(())
 	}
 
+	fn shut(&self, _: &Arc<()>) -> Option<EndReason> {
+		self.shut.load(Ordering::Relaxed).then_some(EndReason::CannotStore)
+	}
+
 	async fn ticket(&self, _: &Arc<()>, _: SignedTicket) -> Result<(), EndReason> {
 		Ok(())
 	}
@@ -138,6 +144,7 @@ impl Server {
 			paid,
 			reserved: AtomicU32::new(0),
 			asks: AtomicBool::new(false),
+			shut: AtomicBool::new(false),
 			delivering: AtomicUsize::new(0),
 			closed: sender,
 			seats: Arc::new(()),
@@ -431,6 +438,21 @@ async fn unpaid_windows_stop_at_the_credit_and_end_the_subscription() {
 	assert_eq!(ended(&mut subscription).await, EndReason::Unpaid);
 	assert_eq!(server.closed().await, "ended: Unpaid; 2 unpaid");
 	assert_eq!(server.policy.delivering.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn shop_that_is_shut_sends_nothing_more_and_ends_with_a_reason_of_its_own() {
+	let mut server = Server::start(true, |config| config.stop_timeout = Duration::from_millis(100)).await;
+	let mut broadcast = broadcast();
+	server.push(&mut broadcast, 1, 50_000);
+	let node = viewer(10);
+	let mut subscription = subscribe(&node, &server).await;
+	next_window(&mut subscription).await;
+	server.policy.shut.store(true, Ordering::Relaxed);
+	server.push(&mut broadcast, 1, 50_000);
+	assert_eq!(ended(&mut subscription).await, EndReason::CannotStore);
+	assert_eq!(server.closed().await, "ended: CannotStore; 1 unpaid");
+	assert_eq!(server.policy.delivering.load(Ordering::Relaxed), 1);
 }
 
 /// A player that ends has paid what it had.

@@ -10,7 +10,7 @@ use clustercast_primitives::{
 	ticket::EXPIRY_GRID,
 	AccountId, Balance, BlockNumber, Hash, PublicKey, Signature, Usdc,
 };
-use clustercast_protocol::{purse, PurseConfig, PurseError};
+use clustercast_protocol::{purse, tickets::EXPIRY_MARGIN, PurseConfig, PurseError};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -20,10 +20,9 @@ const SESSION_LIFE: BlockNumber = 7 * 24 * 1_800;
 /// Ticket lives that a session key must have left to be used: an evening of watching (600-block tickets: 40 minutes).
 const SESSION_MARGIN: BlockNumber = 2;
 
-/// Fewer blocks than the chain allows a ticket to live: its expiry is rounded up to the grid; a relayer takes none that expires
-/// later than that from the block up to which it knows of us, which is up to 40 blocks behind its newest; and its node may be
-/// 20 behind ours.
-const EXPIRY_SLACK: BlockNumber = EXPIRY_GRID + 60;
+/// Fewer blocks than the chain allows a ticket to live: its expiry is rounded up to the grid, and relayers take none that
+/// expires later.
+const EXPIRY_SLACK: BlockNumber = EXPIRY_GRID + EXPIRY_MARGIN;
 
 /// How often the chain is asked for a session key that others authorise: once a block.
 const LOOK: Duration = Duration::from_secs(2);
@@ -364,6 +363,7 @@ mod tests {
 		session_deposit: 10_000,
 		max_batch: 100,
 		max_sessions: 2,
+		block_time: Duration::from_secs(2),
 	};
 	const WANTED: Wanted = Wanted {
 		deposit: 5 * USDC,
@@ -407,8 +407,14 @@ mod tests {
 			}
 		};
 		let lives: Vec<_> = (NOW..NOW + EXPIRY_GRID).map(life).collect();
-		assert_eq!(lives.iter().max(), Some(&(CONSTANTS.max_ticket_life - 60 - 1)));
-		assert_eq!(lives.iter().min(), Some(&(CONSTANTS.max_ticket_life - 120)));
+		assert_eq!(
+			lives.iter().max(),
+			Some(&(CONSTANTS.max_ticket_life - EXPIRY_MARGIN - 1))
+		);
+		assert_eq!(
+			lives.iter().min(),
+			Some(&(CONSTANTS.max_ticket_life - EXPIRY_MARGIN - EXPIRY_GRID))
+		);
 	}
 
 	fn account(deposit: Balance, sessions: Vec<SessionInfo>) -> ViewerAccount {

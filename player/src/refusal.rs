@@ -32,7 +32,8 @@ pub fn acts(reason: &EndReason) -> (Act, Act) {
 	match reason {
 		EndReason::Finished => (End, End),
 		EndReason::WindowGone => (GoLive, GoLive),
-		EndReason::NotServed | EndReason::Full | EndReason::ShuttingDown => (Rest, Rest),
+		own if own.is_own() => (Rest, Rest),
+		EndReason::NotServed | EndReason::Full => (Rest, Rest),
 		EndReason::ReservationNeeded => (Rest, Wait),
 		EndReason::NotAllowed | EndReason::PaymentRequired | EndReason::WrongChain => (Leave, Leave),
 		EndReason::TicketRefused(error) => about_payment(error),

@@ -68,6 +68,10 @@ const TICK: Duration = Duration::from_secs(1);
 /// what it may take to bring it. Milliseconds.
 const OLDEST_START_MS: u64 = 30_000;
 
+/// How far our blocks go by the clock alone where our node is down or stands still: ten minutes. Nothing is lost by it, since what
+/// we sign would only live longer; and the relayer says which block it is.
+const MAX_BY_CLOCK: BlockNumber = 300;
+
 /// Once the broadcaster has signed the end, how long the relayer's own word for it is waited for.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
@@ -78,8 +82,12 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub trait ChainView: Send + Sync {
 	/// Hash of block 0.
 	fn genesis(&self) -> Hash;
-	/// Number of the best block heard of.
+	/// Number of the best block by now, by the clock where the node is late.
 	fn best_block(&self) -> BlockNumber;
+	/// Whether the node is behind, so that what it says may be old.
+	fn is_late(&self) -> bool {
+		false
+	}
 	/// See [`Chain::stream_key`].
 	fn stream_key(&self, id: StreamId) -> impl Future<Output = Result<Option<StreamKeyInfo>, ChainError>> + Send;
 	/// See [`Chain::relayers`].
@@ -100,7 +108,11 @@ impl ChainView for Chain {
 	}
 
 	fn best_block(&self) -> BlockNumber {
-		self.head().best
+		self.tip().block_within(MAX_BY_CLOCK)
+	}
+
+	fn is_late(&self) -> bool {
+		self.tip().is_late()
 	}
 
 	fn stream_key(&self, id: StreamId) -> impl Future<Output = Result<Option<StreamKeyInfo>, ChainError>> + Send {
@@ -536,9 +548,12 @@ impl<C: ChainView> Viewing<C> {
 		}
 	}
 
-	/// Whether the relayer is to be left, by what the registry says now. Where that does not answer, it says nothing.
+	/// Whether the relayer is to be left, by what the registry says now. Where that does not answer, or is old, it says nothing.
 	async fn read_registry_of(&self, relayer: &Relayer, registration: &mut Registration) -> Option<Over> {
 		relayer.account?;
+		if self.chain.is_late() {
+			return None;
+		}
 		let registered = timeout(LOOK_UP, self.chain.relayers()).await.ok()?.ok()?;
 		let unfit = registration.read(relayer, &registered).err()?;
 		Some(Over::Relayer(Ending::Refused, unfit.to_string()))
@@ -765,7 +780,7 @@ impl<C: ChainView> Viewing<C> {
 		}
 		let reason = means.explain();
 		tracing::warn!("{reason}");
-		match means.may_grow() {
+		match means.may_grow() || self.chain.is_late() {
 			true => Over::Relayer(Ending::Later, reason),
 			false => Over::Relayer(Ending::Refused, reason),
 		}

@@ -41,6 +41,11 @@ pub struct BookConfig {
 	pub max_price_per_gb: u64,
 }
 
+/// Viewers sign for so many blocks less than the chain allows: a relayer takes nothing that expires later than that from the block up
+/// to which it knows of the account, which is up to 40 blocks behind its newest; its node may be 20 behind theirs; and it may stand
+/// still for 60.
+pub const EXPIRY_MARGIN: BlockNumber = 120;
+
 /// Terms of a stream whose figures are remembered: those that hold, and those before, under which vouchers are still taken.
 const KNOWN_TERMS: usize = 2;
 

@@ -351,6 +351,19 @@ pub enum EndReason {
 	/// The reservation was refused.
 	#[error("it refused the reservation: it {0}")]
 	ReservationRefused(ReserveError),
+	/// The relayer's view of the chain is too old to judge payments by.
+	#[error("its node is behind the chain: it sells nothing until it knows better")]
+	Behind,
+	/// The relayer has no room for payments, or its disk fails.
+	#[error("it cannot store payments: it sells nothing until it can")]
+	CannotStore,
+}
+
+impl EndReason {
+	/// Whether it is of the relayer's own making: what is unpaid by then is nobody's debt.
+	pub fn is_own(&self) -> bool {
+		matches!(self, Self::ShuttingDown | Self::Behind | Self::CannotStore)
+	}
 }
 
 /// Why a relayer does not hand a reservation in.

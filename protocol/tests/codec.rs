@@ -319,6 +319,8 @@ fn answer() -> impl Strategy<Value = ToViewer> {
 		Just(EndReason::BadSubscription),
 		Just(EndReason::ReservationNeeded),
 		Just(EndReason::ReservationRefused(ReserveError::Means)),
+		Just(EndReason::Behind),
+		Just(EndReason::CannotStore),
 		Just(EndReason::TicketRefused(TicketError::Duplicate)),
 		Just(EndReason::TicketRefused(TicketError::Chain(
 			TicketRefusal::CannotReceive

@@ -33,7 +33,8 @@ fn whose_reason(reason: &EndReason) -> Debt {
 			ReserveError::Means | ReserveError::SubmitBy | ReserveError::Chain => Debt::Nobodys,
 			_ => Debt::Payers,
 		},
-		EndReason::NotServed | EndReason::Full | EndReason::ShuttingDown => Debt::Ours,
+		own if own.is_own() => Debt::Ours,
+		EndReason::NotServed | EndReason::Full => Debt::Ours,
 		// Who falls behind our cache may do so on purpose.
 		EndReason::WindowGone => Debt::Nobodys,
 		_ => Debt::Payers,

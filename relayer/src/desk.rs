@@ -2,7 +2,7 @@
 //! tickets and vouchers against the book, winners and vouchers into the store before anyone is told.
 
 use crate::{
-	accounts::{Accounts, Entry, Ledger},
+	accounts::{self, Accounts, Entry, Ledger},
 	blame::Leniency,
 	channels::Order,
 	metrics,
@@ -11,7 +11,7 @@ use crate::{
 	store::{self, Kept, Store},
 	surge::Surge,
 };
-use clustercast_chain::Head;
+use clustercast_chain::{tip, Tip};
 use clustercast_network::serve::{Closed, Grant, Policy};
 use clustercast_primitives::{
 	amount,
@@ -22,8 +22,8 @@ use clustercast_primitives::{
 	WinningTicket,
 };
 use clustercast_protocol::{
-	Debt, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable, ReserveError, ReserveTerms,
-	SessionKey, Share, Shortage, Subscribe, Terms, TicketBook, TicketError,
+	tickets::EXPIRY_MARGIN, Debt, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable, ReserveError,
+	ReserveTerms, SessionKey, Share, Shortage, Subscribe, Terms, TicketBook, TicketError,
 };
 use std::{
 	collections::{HashMap, HashSet},
@@ -34,7 +34,7 @@ use std::{
 	time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
-	sync::{mpsc, watch, Semaphore},
+	sync::{mpsc, Semaphore},
 	time::Instant,
 };
 
@@ -53,6 +53,16 @@ const STORE_AGAIN: Duration = Duration::from_secs(1);
 /// How far behind the newest block receipts are dated: a viewer's node may be so much behind ours, and the blocks that
 /// viewers allow ahead, before it takes them for receipts of another time. Evidence counts 8 s shorter for it.
 const RECEIPT_LAG: BlockNumber = 4;
+
+/// Of so many blocks that the clock is ahead of the node, receipts are dated one further back: a chain whose validators are away
+/// makes fewer blocks than the clock counts.
+const CLOCK_PER_LAG: BlockNumber = 5;
+
+/// The block that receipts state at the block `now`, where the node told of `best` last.
+fn dated(now: BlockNumber, best: BlockNumber) -> BlockNumber {
+	let by_clock = now.saturating_sub(best).min(tip::MAX_AHEAD);
+	now.saturating_sub(RECEIPT_LAG + by_clock / CLOCK_PER_LAG)
+}
 
 /// See the module. One per relayer.
 pub struct Desk<L> {
@@ -79,7 +89,7 @@ pub struct Desk<L> {
 	/// Viewers on the chain.
 	pub accounts: Accounts<L>,
 	/// How far the chain is.
-	pub head: watch::Receiver<Head>,
+	pub tip: Tip,
 	/// Winners and vouchers.
 	pub store: Arc<Store>,
 	/// Writes vouchers into it.
@@ -242,7 +252,7 @@ impl<L: Ledger> Desk<L> {
 	/// anew.
 	pub fn set_terms(&self, counter: u32, until: Option<BlockNumber>) {
 		let before = self.terms.swap(counter, Ordering::Relaxed);
-		let now = self.head.borrow().best;
+		let now = self.tip.block();
 		let mut book = self.book();
 		if before != counter {
 			book.superseded(before, now);
@@ -252,7 +262,7 @@ impl<L: Ledger> Desk<L> {
 
 	/// The chain is at this block: receipts say so, tickets that have expired are forgotten.
 	pub fn at_block(&self, now: BlockNumber) {
-		self.signer.set_block(now.saturating_sub(RECEIPT_LAG));
+		self.signer.set_block(dated(now, self.tip.head().best));
 		self.book().prune(now);
 	}
 
@@ -289,12 +299,9 @@ impl<L: Ledger> Desk<L> {
 		if !self.rule.ever() && self.reserve.is_none() {
 			return Ok(false);
 		}
-		let paid = match self.accounts.vouchers_paid(&self.place(payer)).await {
-			Ok(paid) => paid,
-			Err(error) => {
-				tracing::warn!(%error, "a viewer pays by ticket: what its vouchers have paid cannot be looked up");
-				return Ok(false);
-			},
+		// By ticket where that cannot be looked up.
+		let Some(paid) = self.accounts.vouchers_paid(&self.place(payer)).await else {
+			return Ok(false);
 		};
 		// Where the store fails, a ticket that loses needs none.
 		let Ok(kept) = self.kept(payer) else {
@@ -326,7 +333,7 @@ impl<L: Ledger> Desk<L> {
 			return Ok(tickets);
 		}
 		if let Some(kept) = &kept {
-			let now = self.head.borrow().best;
+			let now = self.tip.block();
 			self.book().restore_voucher(&kept.newest.message, kept.settled, now);
 		}
 		Ok(PaymentMode::Vouchers {
@@ -346,10 +353,28 @@ impl<L: Ledger> Desk<L> {
 	/// Whether the session lasts until this block, whatever its viewer did behind the block up to which we know of it: one that
 	/// is revoked lasts as long as a payment may live from then. Else the viewer could sign its last voucher for longer than
 	/// that, before we hear of it, and void with it all those that it replaces.
-	fn outlasts(&self, known: BlockNumber, expiry: BlockNumber) -> Result<(), TicketError> {
+	///
+	/// Who signs no further ahead of `now` than viewers do is not to blame: it is us who know too little.
+	fn outlasts(&self, known: BlockNumber, expiry: BlockNumber, now: BlockNumber) -> Result<(), EndReason> {
+		let usual = self
+			.max_ticket_life
+			.saturating_sub(EXPIRY_MARGIN)
+			.saturating_add(tip::LATE);
 		match expiry > known.saturating_add(self.max_ticket_life) {
-			true => Err(TicketError::Chain(TicketRefusal::ExpiryTooFar)),
 			false => Ok(()),
+			true if expiry <= now.saturating_add(usual) => Err(EndReason::Behind),
+			true => Err(EndReason::TicketRefused(TicketError::Chain(
+				TicketRefusal::ExpiryTooFar,
+			))),
+		}
+	}
+
+	/// Why nothing is sold now, by the fault of our disk or our node: nobody is to blame, and nothing would be paid.
+	fn shop_is_shut(&self) -> Option<EndReason> {
+		match (self.store.is_shut(), self.tip.is_lost()) {
+			(true, _) => Some(EndReason::CannotStore),
+			(false, true) => Some(EndReason::Behind),
+			(false, false) => None,
 		}
 	}
 
@@ -357,19 +382,21 @@ impl<L: Ledger> Desk<L> {
 	fn enter(
 		&self,
 		payer: SessionKey,
-		at: BlockNumber,
-		channel: Option<ChannelInfo>,
+		channel: Option<(BlockNumber, Option<ChannelInfo>)>,
 	) -> Result<Place<'_, L>, EndReason> {
 		let released = self.store.released(&payer.key).map_err(|error| {
-			tracing::error!(%error, "store of releases");
-			EndReason::NotServed
+			tracing::debug!(%error, "store of releases");
+			EndReason::CannotStore
 		})?;
 		let mut book = self.book();
 		book.credit().enter(&payer).map_err(|_| EndReason::Full)?;
 		if let Some(counter) = released {
 			book.credit().released(&payer, counter);
 		}
-		book.channel(&payer, at, channel);
+		// Where the chain does not say what stands, what it said last does.
+		if let Some((at, channel)) = channel {
+			book.channel(&payer, at, channel);
+		}
 		Ok(Place {
 			desk: self,
 			payer: Some(payer),
@@ -381,7 +408,7 @@ impl<L: Ledger> Desk<L> {
 	async fn keep(&self, winner: WinningTicket) -> Result<(), EndReason> {
 		let Ok(place) = self.held.clone().try_acquire_owned() else {
 			self.settle(&winner, 0, true);
-			return Err(EndReason::NotServed);
+			return Err(EndReason::CannotStore);
 		};
 		let (store, ticket) = (self.store.clone(), winner.clone());
 		// Goes on where the viewer leaves meanwhile: it has paid.
@@ -399,7 +426,7 @@ impl<L: Ledger> Desk<L> {
 			},
 			Err(error) => {
 				tracing::error!(%error, "a winning ticket could not be stored; its viewer is not served on");
-				Err(EndReason::NotServed)
+				Err(EndReason::CannotStore)
 			},
 		}
 		// We could not keep it: not the viewer's fault.
@@ -456,18 +483,26 @@ impl<L: Ledger> Policy for Desk<L> {
 		}
 		let offered = request.payer.as_ref().ok_or(EndReason::PaymentRequired)?;
 		let payer = offered.session();
-		let cannot = |error: L::Error| {
-			tracing::warn!(%error, "a viewer is refused: its account cannot be looked up");
-			EndReason::NotServed
+		if let Some(reason) = self.shop_is_shut() {
+			return Err(reason);
+		}
+		let account = self.accounts.fetch(payer.account).await.ok_or(EndReason::Behind)?;
+		let channel = self.accounts.channel(&self.channel_key(&payer)).await;
+		let now = self.tip.block();
+		let open = match channel {
+			Some((_, channel)) => channel.map_or(0, |channel| channel.open),
+			None => self.book().credit().channel_of(&payer).open,
 		};
-		let account = self.accounts.fetch(payer.account).await.map_err(cannot)?;
-		let (at, channel) = self.accounts.channel(&self.channel_key(&payer)).await.map_err(cannot)?;
-		let now = self.head.borrow().best;
-		let open = channel.map_or(0, |channel| channel.open);
-		check_means(&account.get(), &payer.key, self.face_value.saturating_sub(open), now)
-			.map_err(|reason| EndReason::TicketRefused(TicketError::Chain(reason)))?;
+		// What is known is not enough, or was not when it was known.
+		let is_old = channel.is_none() || self.tip.is_late() || account.age() >= self.accounts.pace().stale;
+		check_means(&account.get(), &payer.key, self.face_value.saturating_sub(open), now).map_err(|reason| {
+			match is_old {
+				true => EndReason::Behind,
+				false => EndReason::TicketRefused(TicketError::Chain(reason)),
+			}
+		})?;
 		let may_voucher = offered.vouchers && self.may_voucher(&payer).await?;
-		let place = self.enter(payer, at, channel)?;
+		let place = self.enter(payer, channel)?;
 		let counter = self.terms.load(Ordering::Relaxed);
 		let mode = self.mode(&payer, may_voucher)?;
 		let terms = Terms {
@@ -584,13 +619,17 @@ impl<L: Ledger> Policy for Desk<L> {
 
 	async fn ticket(&self, seat: &Seat, ticket: SignedTicket) -> Result<(), EndReason> {
 		let (known, account) = seat.account.known();
-		let now = self.head.borrow().best;
-		let judged = self.outlasts(known, ticket.message.expiry);
-		let judged = judged.and_then(|()| self.book().accept(&ticket, &account, now));
-		let kept = match judged {
+		let now = self.tip.block();
+		let judged = self.outlasts(known, ticket.message.expiry, now);
+		let accept = || {
+			self.book()
+				.accept(&ticket, &account, now)
+				.map_err(EndReason::TicketRefused)
+		};
+		let kept = match judged.and_then(|()| accept()) {
 			Ok(Outcome::Lost) => Ok(false),
 			Ok(Outcome::Won(winner)) => self.keep(winner).await.map(|()| true),
-			Err(error) => Err(EndReason::TicketRefused(error)),
+			Err(reason) => Err(reason),
 		};
 		if let Ok(won) = kept {
 			::metrics::counter!(metrics::TICKETS).increment(1);
@@ -603,16 +642,19 @@ impl<L: Ledger> Policy for Desk<L> {
 
 	async fn voucher(&self, seat: &Seat, commitment: Hash, voucher: SignedVoucher) -> Result<(), EndReason> {
 		let (known, account) = seat.account.known();
-		let now = self.head.borrow().best;
-		let judged = self.outlasts(known, voucher.message.expiry);
-		let judged = judged.and_then(|()| self.book().accept_voucher(&commitment, &voucher, &account, now));
-		let kept = match judged {
+		let now = self.tip.block();
+		let judged = self.outlasts(known, voucher.message.expiry, now);
+		let accept = || {
+			let accepted = self.book().accept_voucher(&commitment, &voucher, &account, now);
+			accepted.map_err(EndReason::TicketRefused)
+		};
+		let kept = match judged.and_then(|()| accept()) {
 			// Accepted and not kept: the next one brings what this one would have.
 			Ok(()) => self.recorder.keep(voucher).await.map_err(|error| match error {
 				NotKept::Full => EndReason::Full,
-				NotKept::Failed => EndReason::NotServed,
+				NotKept::Failed => EndReason::CannotStore,
 			}),
-			Err(error) => Err(EndReason::TicketRefused(error)),
+			Err(reason) => Err(reason),
 		};
 		if kept.is_ok() {
 			::metrics::counter!(metrics::VOUCHERS).increment(1);
@@ -631,6 +673,11 @@ impl<L: Ledger> Policy for Desk<L> {
 		let vouchers = matches!(mode, PaymentMode::Vouchers { .. });
 		seat.vouchers.store(vouchers, Ordering::Relaxed);
 		(vouchers || by_voucher).then_some((mode, counter))
+	}
+
+	fn shut(&self, seat: &Seat) -> Option<EndReason> {
+		let is_old = seat.account.age() >= accounts::OLDEST;
+		self.shop_is_shut().or(is_old.then_some(EndReason::Behind))
 	}
 
 	fn sent(&self, bytes: usize) {

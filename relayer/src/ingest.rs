@@ -8,7 +8,7 @@ use crate::{
 	metrics,
 	upstream::{Brought, Loss, Outage, Turns},
 };
-use clustercast_chain::Head;
+use clustercast_chain::Tip;
 use clustercast_cli::Seldom;
 use clustercast_network::{client, Address, AddressError, Feed, Multiaddr, Node, Subscription};
 use clustercast_primitives::{
@@ -50,7 +50,7 @@ pub struct Ingest {
 	/// Signs the stream, by the newest finalised block.
 	pub signing_key: watch::Receiver<PublicKey>,
 	/// How far the chain is.
-	pub head: watch::Receiver<Head>,
+	pub tip: Tip,
 	/// Genesis hash of the chain.
 	pub genesis: Hash,
 	/// What is ingested.
@@ -143,7 +143,7 @@ impl Memory {
 impl Ingest {
 	/// Runs until it is dropped.
 	pub async fn run(mut self) {
-		let now = self.head.borrow().best;
+		let now = self.tip.block();
 		let resume = load(&self.position, self.stream).filter(|last| last.id.epoch < now);
 		let mut memory = Memory {
 			begun: Instant::now(),
@@ -237,7 +237,7 @@ impl Ingest {
 
 	/// What a key signed that was replaced is relayed to nobody who begins, and followed by the next one's.
 	fn replaced(&self, memory: &mut Memory) {
-		let now = self.head.borrow().best;
+		let now = self.tip.block();
 		self.feed.retire(self.stream, now);
 		memory.standing = Standing::default();
 		if memory.resume.as_ref().is_some_and(|last| last.id.epoch >= now) {
@@ -263,7 +263,7 @@ impl Ingest {
 			relayer_account: None,
 			binding: Binding::PeerKey(upstream.peer().0),
 			payment: None,
-			head: self.head.borrow().best,
+			head: self.tip.block(),
 			latest_start_ms: latest_start_ms(),
 			resume: memory.resume.clone(),
 		});
@@ -272,7 +272,7 @@ impl Ingest {
 		let have = memory.resume.as_ref().map(|last| (last.id.epoch, last.history.count()));
 		let mut patience = Patience::new(TRACK, have, memory.now());
 		loop {
-			subscription.session().set_head(self.head.borrow().best);
+			subscription.session().set_head(self.tip.block());
 			subscription.session().set_latest_start(latest_start_ms());
 			let (silence, until) = patience.judge(&memory.standing, STALL, memory.now())?;
 			memory.silence(silence);
@@ -417,11 +417,10 @@ mod tests {
 			node,
 			upstreams: upstreams.iter().map(|upstream| upstream.transport().clone()).collect(),
 			signing_key: key.subscribe(),
-			head: watch::Sender::new(Head {
+			tip: Tip::fixed(Head {
 				best: 1_000,
 				finalised: 1_000,
-			})
-			.subscribe(),
+			}),
 			genesis: GENESIS,
 			stream: STREAM,
 			feed: feed.clone(),

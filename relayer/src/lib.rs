@@ -16,6 +16,7 @@
 //! | `registry` | the commands that enter, change and leave the registry |
 //! | [`recorder`] | vouchers of all viewers into the store, together |
 //! | [`fit`] | whether what `run` is given fits the registry |
+//! | [`health`] | whether payments can be stored, and how old the node's head is: log and metrics |
 //! | [`rivals`] | waits where another program sends with the same account |
 //! | [`redeemer`] | winning tickets and vouchers to money |
 //! | [`relayer`] | puts these together |
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod config;
 pub mod desk;
 pub mod fit;
+pub mod health;
 pub mod ingest;
 mod metrics;
 pub mod payment;

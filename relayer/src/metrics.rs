@@ -13,6 +13,8 @@ pub(crate) const CACHE_BYTES: &str = "clustercast_relayer_cache_bytes";
 pub(crate) const UPSTREAM_CONNECTED: &str = "clustercast_relayer_upstream_connected";
 pub(crate) const PAUSED: &str = "clustercast_relayer_paused";
 pub(crate) const UPSTREAM_FAULTS: &str = "clustercast_relayer_upstream_faults_total";
+pub(crate) const HEAD_AGE: &str = "clustercast_relayer_head_age_seconds";
+pub(crate) const STORE_SHUT: &str = "clustercast_relayer_store_shut";
 pub(crate) const TICKETS: &str = "clustercast_relayer_tickets_total";
 pub(crate) const TICKETS_REFUSED: &str = "clustercast_relayer_tickets_refused_total";
 pub(crate) const VOUCHERS: &str = "clustercast_relayer_vouchers_total";
@@ -46,6 +48,15 @@ pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
 	describe_gauge!(UPSTREAM_CONNECTED, "1 while upstream serves us");
 	describe_gauge!(PAUSED, "1 while the broadcaster pauses or is away");
 	describe_counter!(UPSTREAM_FAULTS, "Times that upstream broke the protocol");
+	describe_gauge!(
+		HEAD_AGE,
+		Unit::Seconds,
+		"Since the node told of a new block, or what it is behind"
+	);
+	describe_gauge!(
+		STORE_SHUT,
+		"1 while payments cannot be stored: the disk is full, or fails"
+	);
 	describe_counter!(TICKETS, "Tickets accepted");
 	describe_counter!(TICKETS_REFUSED, "Tickets and vouchers refused, by reason");
 	describe_counter!(VOUCHERS, "Vouchers accepted and stored");
@@ -89,7 +100,7 @@ pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
 	] {
 		metrics::counter!(name).absolute(0);
 	}
-	for name in [VIEWERS, UPSTREAM_CONNECTED, PAUSED] {
+	for name in [VIEWERS, UPSTREAM_CONNECTED, PAUSED, HEAD_AGE, STORE_SHUT] {
 		metrics::gauge!(name).set(0.0);
 	}
 	Ok(())

@@ -6,6 +6,7 @@ use crate::{
 	config::Config,
 	desk::{unix_ms, Desk, MAX_HELD, MIN_TICKET_LIFE},
 	fit::{misfits, Given},
+	health,
 	ingest::Ingest,
 	metrics,
 	recorder::Recorder,
@@ -340,7 +341,7 @@ impl Relayer {
 			standings: Default::default(),
 			signer: Arc::new(ReceiptSigner::new(identity, secret)),
 			accounts: Accounts::new(chain.clone(), Pace::default()),
-			head: chain.heads(),
+			tip: chain.tip().clone(),
 			store: store.clone(),
 			recorder: Recorder::start(store.clone(), config.float.per_hour).context("recorder of vouchers")?,
 			held: Arc::new(Semaphore::new(MAX_HELD)),
@@ -390,7 +391,7 @@ impl Relayer {
 				node,
 				upstreams: config.upstreams.clone(),
 				signing_key: signing_key.subscribe(),
-				head: chain.heads(),
+				tip: chain.tip().clone(),
 				genesis,
 				stream: config.stream,
 				feed: feed.clone(),
@@ -517,7 +518,8 @@ impl Running {
 			() = ingest.run() => {},
 			() = name_key(chain.follow_stream_key(stream), &signing_key) => {},
 			() = desk.accounts.refresh() => {},
-			() = follow(&desk) => {},
+			() = follow(&desk, chain.constants().block_time) => {},
+			() = health::watch(&desk) => {},
 			() = keep_to_terms(&chain, &desk, change) => {},
 			() = redeemers.run() => {},
 			() = keeper.run(ordered) => {},
@@ -567,17 +569,20 @@ async fn name_key(mut stream: watch::Receiver<Option<StreamKeyInfo>>, signing_ke
 /// ones, signed behind it, would be worth nothing. What was agreed before is redeemed as long as the chain allows.
 async fn keep_to_terms(chain: &Chain, desk: &Desk<Chain>, mut change: Option<BlockNumber>) {
 	loop {
-		let _ = tokio::time::timeout(BOUND_TICK, reaches(&desk.head, change)).await;
+		let _ = tokio::time::timeout(BOUND_TICK, reaches(&desk.tip.heads(), change)).await;
 		// Where that brings no answer, the next block may.
-		let next = desk.head.borrow().best.saturating_add(1);
+		let next = desk.tip.head().best.saturating_add(1);
 		change = change.map(|from| from.max(next));
 		match chain.stream_key(desk.stream).await {
+			// Of a node that is behind: they were others before.
+			Ok(Some(stream)) if stream.terms_counter < desk.terms.load(Ordering::Relaxed) => {},
 			Ok(Some(stream)) => {
 				let announced = stream.change.as_ref().map(|change| change.from);
 				desk.set_terms(stream.terms_counter, announced);
 				desk.limit_price(stream.terms().max_price_per_gb(), surge::bound(&stream));
 				change = announced.map(|from| from.max(next));
 			},
+			Ok(None) if desk.tip.is_late() => {},
 			Ok(None) => tracing::warn!("the stream key is gone: payments for it are not redeemed"),
 			Err(error) => tracing::warn!(%error, "the stream key cannot be looked up; prices stay"),
 		}
@@ -593,13 +598,12 @@ async fn reaches(head: &watch::Receiver<Head>, block: Option<BlockNumber>) {
 	let _ = head.clone().wait_for(|head| head.best >= block).await;
 }
 
-/// Tells the desk of each block.
-async fn follow(desk: &Desk<Chain>) {
-	let mut head = desk.head.clone();
+/// Tells the desk of each block, by the clock where the head is late.
+async fn follow(desk: &Desk<Chain>, block_time: Duration) {
+	let mut heads = desk.tip.heads();
 	// Fails only when the chain's connection is dropped, which lives as long as the desk.
-	while head.changed().await.is_ok() {
-		let now = head.borrow_and_update().best;
-		desk.at_block(now);
+	while !matches!(tokio::time::timeout(block_time, heads.changed()).await, Ok(Err(_))) {
+		desk.at_block(desk.tip.block());
 	}
 	std::future::pending().await
 }

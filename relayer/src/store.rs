@@ -9,7 +9,7 @@
 //! | `spent` | session ‖ nonce | serial of the winner that has this nonce |
 //! | `paid` | id of a ticket | [`Payout`]: a finalised event says so, and it is not settled yet |
 //! | `released` | session | counter of the reservation that we released, or tried to |
-//! | `meta` | `genesis`, `totals`, `scanned` | the chain this belongs to; [`Totals`]; the last block whose events were read |
+//! | `meta` | `genesis`, `totals`, `scanned`, `probe` | the chain this belongs to; [`Totals`]; the last block whose events were read; nothing |
 //!
 //! A winner is in exactly one of `winners` and `settled`, and has one row in `spent`.
 
@@ -241,6 +241,19 @@ impl Store {
 			},
 		}
 		Ok(())
+	}
+
+	/// Whether nothing can be stored: the disk is full, or fails. So from the first failure until something was stored again.
+	pub fn is_shut(&self) -> bool {
+		self.vessel.is_shut()
+	}
+
+	/// Sees whether that is so, or still is. Call it now and then: nothing else may be stored meanwhile.
+	pub fn probe(&self) {
+		self.vessel.probe(|write| {
+			write.open_table(META)?.insert("probe", [].as_slice())?;
+			Ok(())
+		});
 	}
 
 	/// Stores a winner: when this returns, no crash loses it.

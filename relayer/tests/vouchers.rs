@@ -6,7 +6,7 @@
 #[path = "../../protocol/src/fixture.rs"]
 mod fixture;
 
-use clustercast_chain::Head;
+use clustercast_chain::{Head, Tip};
 use clustercast_network::{
 	client::Subscription,
 	node::Limits,
@@ -37,11 +37,7 @@ use std::{
 	sync::{Arc, Mutex},
 	time::Duration,
 };
-use tokio::{
-	sync::{mpsc, watch},
-	task::JoinHandle,
-	time::timeout,
-};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 const BLOCK: u32 = 10_000;
 /// A window costs a whole number of micro-USDC.
@@ -107,11 +103,10 @@ impl Relayer {
 			standings: Standings::default(),
 			signer: fixture::signer(),
 			accounts: Accounts::new(Rich, Pace::default()),
-			head: watch::Sender::new(Head {
+			tip: Tip::fixed(Head {
 				best: BLOCK,
 				finalised: BLOCK,
-			})
-			.subscribe(),
+			}),
 			recorder: Recorder::start(store.clone(), 1_000_000).unwrap(),
 			held: Arc::new(tokio::sync::Semaphore::new(MAX_HELD)),
 			store,

@@ -13,4 +13,5 @@ mod promises;
 mod publishers;
 mod rental;
 mod shares;
+mod troubles;
 mod watching;

@@ -526,6 +526,14 @@ async fn relayer_that_stalls_or_leaves_is_replaced_and_not_blacklisted() {
 		(Trick::Stall, "stalled"),
 		(Trick::End(EndReason::ShuttingDown), "it is shutting down"),
 		(
+			Trick::End(EndReason::CannotStore),
+			"it cannot store payments: it sells nothing until it can",
+		),
+		(
+			Trick::End(EndReason::Behind),
+			"its node is behind the chain: it sells nothing until it knows better",
+		),
+		(
 			Trick::End(EndReason::WindowGone),
 			"it does not have the next window any more",
 		),

@@ -1,10 +1,13 @@
 //! The desk against viewers who pay, who do not, and who come back.
 
+mod shut;
+
 use super::*;
 use crate::{
 	accounts::{tests::Fake, Pace},
 	payment::Payment,
 };
+use clustercast_chain::Head;
 use clustercast_primitives::{
 	amount::TICKET_BYTES,
 	chain::{SessionInfo, VoucherTotals},
@@ -109,11 +112,10 @@ fn desk_with(store: Arc<Store>, account: ViewerAccount, asked: &Arc<AtomicUsize>
 			},
 			Pace::default(),
 		),
-		head: watch::Sender::new(Head {
+		tip: Tip::fixed(Head {
 			best: NOW,
 			finalised: NOW,
-		})
-		.subscribe(),
+		}),
 		recorder: Recorder::start(store.clone(), 10 * FACE).unwrap(),
 		held: Arc::new(Semaphore::new(MAX_HELD)),
 		store,
@@ -690,10 +692,6 @@ async fn full_disk_keeps_nobody_from_losing_and_a_winner_waits_for_room() {
 	let desk = desk_with(store.clone(), account(5), &Arc::default());
 	let seat = seat(&desk).await;
 	full.store(true, Ordering::Relaxed);
-	assert!(
-		desk.subscribe(PublicKey([0; 32]), &request()).await.is_ok(),
-		"newcomers too"
-	);
 	for nonce in 1..4 {
 		let loser = sell(&desk, &seat, nonce, 0);
 		desk.ticket(&seat, loser).await.unwrap();

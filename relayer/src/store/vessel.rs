@@ -1,19 +1,26 @@
 //! The database file, through a disk that fills up: nothing is written where there is no room, so that reading goes on; and what
 //! failed nevertheless is closed and opened again, as redb asks for after an error, once a while until that works.
+//!
+//! It is shut from the first failure of the disk until something was written again.
 
 use super::Error;
-use clustercast_cli::Seldom;
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use std::{
 	fmt,
 	path::{Path, PathBuf},
-	sync::{Mutex, PoisonError, RwLock},
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		PoisonError, RwLock,
+	},
 	time::{Duration, Instant},
 };
 
 /// Room that must be on the disk before something is written. A transaction takes some pages of 4 KiB, a thousand vouchers at
 /// once a few hundred.
 const ROOM_BYTES: u64 = 1 << 20;
+
+/// The same once there was none: else it would be shut and open in turns.
+const ROOM_AGAIN: u64 = 2 * ROOM_BYTES;
 
 /// Between two attempts to open it again.
 const REOPEN_PAUSE: Duration = Duration::from_secs(2);
@@ -34,8 +41,8 @@ pub(super) struct Vessel {
 	/// Bytes; `None` where nobody can say.
 	room: Room,
 	state: RwLock<State>,
-	/// What people are told of it.
-	trouble: Mutex<Seldom>,
+	/// Nothing can be stored, and people were told so.
+	shut: AtomicBool,
 }
 
 impl fmt::Debug for Vessel {
@@ -52,20 +59,22 @@ impl Vessel {
 			open,
 			room,
 			state,
-			trouble: Mutex::default(),
+			shut: AtomicBool::new(false),
 		})
 	}
 
 	/// Reads in one transaction.
 	pub fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> Result<T, Error>) -> Result<T, Error> {
-		self.run(|db| read(&db.begin_read()?))
+		let read = self.run(|db| read(&db.begin_read()?));
+		self.tell(read.as_ref().err());
+		read
 	}
 
 	/// Writes in one transaction, which is on disk when this returns; an error leaves everything as it was.
 	pub fn write<T>(&self, write: impl FnOnce(&WriteTransaction) -> Result<T, Error>) -> Result<T, Error> {
-		let written = match (self.room)().is_some_and(|room| room < ROOM_BYTES) {
-			true => Err(Error::NoRoom),
-			false => self.run(|db| {
+		let written = match self.has_room() {
+			false => Err(Error::NoRoom),
+			true => self.run(|db| {
 				let transaction = db.begin_write()?;
 				let written = write(&transaction)?;
 				transaction.commit()?;
@@ -73,20 +82,37 @@ impl Vessel {
 			}),
 		};
 		self.tell(written.as_ref().err());
+		if written.is_ok() && self.shut.swap(false, Ordering::Relaxed) {
+			tracing::info!("payments are stored again: viewers are served");
+		}
 		written
 	}
 
-	/// A line when it begins, each minute, and when it is over.
+	/// Whether nothing can be stored.
+	pub fn is_shut(&self) -> bool {
+		self.shut.load(Ordering::Relaxed)
+	}
+
+	/// Sees whether something can be stored; writes this only where that is in doubt.
+	pub fn probe(&self, write: impl FnOnce(&WriteTransaction) -> Result<(), Error>) {
+		if self.is_shut() || !self.has_room() {
+			// What it says, everybody is told.
+			let _ = self.write(write);
+		}
+	}
+
+	fn has_room(&self) -> bool {
+		let least = if self.is_shut() { ROOM_AGAIN } else { ROOM_BYTES };
+		(self.room)().is_none_or(|room| room >= least)
+	}
+
+	/// A line when it begins.
 	fn tell(&self, error: Option<&Error>) {
-		let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-		let Some(error) = error else {
-			if trouble.well() {
-				tracing::info!("payments are stored again");
-			}
+		let Some(error) = error.filter(|error| error.is_of_the_disk()) else {
 			return;
 		};
-		if error.is_of_the_disk() && trouble.due(Instant::now()).is_some() {
-			tracing::error!(%error, "payments cannot be stored; viewers are served on as far as nothing has to be");
+		if !self.shut.swap(true, Ordering::Relaxed) {
+			tracing::error!(%error, "payments cannot be stored: nothing is sold until they can");
 		}
 	}
 
@@ -234,12 +260,43 @@ mod tests {
 		let vessel = vessel(&disk, room.clone());
 		write(&vessel, 1).unwrap();
 		room.store(ROOM_BYTES - 1, Ordering::Relaxed);
+		assert!(!vessel.is_shut());
 		assert!(matches!(write(&vessel, 2), Err(Error::NoRoom)));
 		assert_eq!(keys(&vessel).unwrap(), [1]);
-		room.store(ROOM_BYTES, Ordering::Relaxed);
+		assert!(vessel.is_shut(), "reading opens nothing");
+		room.store(ROOM_AGAIN - 1, Ordering::Relaxed);
+		assert!(
+			matches!(write(&vessel, 2), Err(Error::NoRoom)),
+			"it would be full at once"
+		);
+		room.store(ROOM_AGAIN, Ordering::Relaxed);
 		write(&vessel, 3).unwrap();
+		assert!(!vessel.is_shut());
 		assert_eq!(keys(&vessel).unwrap(), [1, 3]);
 		assert_eq!(disk.opened.load(Ordering::Relaxed), 1, "it was never broken");
+	}
+
+	#[test]
+	fn who_asks_learns_of_a_full_disk_before_there_is_something_to_store() {
+		let (disk, room) = (Disk::default(), Arc::new(AtomicU64::new(ROOM_AGAIN)));
+		let vessel = vessel(&disk, room.clone());
+		let probe = || {
+			vessel.probe(|write| {
+				write.open_table(TABLE)?.insert(9, 9)?;
+				Ok(())
+			});
+		};
+		write(&vessel, 1).unwrap();
+		probe();
+		assert_eq!(keys(&vessel).unwrap(), [1], "nothing is in doubt");
+		room.store(0, Ordering::Relaxed);
+		probe();
+		assert!(vessel.is_shut());
+		room.store(ROOM_AGAIN, Ordering::Relaxed);
+		assert!(vessel.is_shut(), "nothing was stored yet");
+		probe();
+		assert!(!vessel.is_shut());
+		assert_eq!(keys(&vessel).unwrap(), [1, 9]);
 	}
 
 	#[test]
