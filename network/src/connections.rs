@@ -56,7 +56,12 @@ impl Connections {
 
 	/// One that somebody called with, and those that are to be closed for it: of the peer itself where it has too many, one
 	/// of strangers where these are too many. `None` where there is no room.
-	pub fn accepted(&mut self, peer: PublicKey, connection: Connection, now: Instant) -> Option<(Held, Vec<Connection>)> {
+	pub fn accepted(
+		&mut self,
+		peer: PublicKey,
+		connection: Connection,
+		now: Instant,
+	) -> Option<(Held, Vec<Connection>)> {
 		let source = Source::from(connection.remote_address().ip());
 		let mut closing = Vec::new();
 		let own = self.by_peer.get(&peer).map(Vec::as_slice).unwrap_or_default();
@@ -64,8 +69,13 @@ impl Connections {
 			let oldest = own.iter().find(|held| held.caller.is_some())?;
 			closing.push((peer, oldest.connection.clone()));
 		} else {
-			let strangers = self.by_peer.iter().flat_map(|(peer, held)| held.iter().map(move |held| (peer, held)));
-			let strangers: Vec<_> = strangers.filter_map(|(peer, held)| Some((peer, held, held.stranger()?))).collect();
+			let strangers = self
+				.by_peer
+				.iter()
+				.flat_map(|(peer, held)| held.iter().map(move |held| (peer, held)));
+			let strangers: Vec<_> = strangers
+				.filter_map(|(peer, held)| Some((peer, held, held.stranger()?)))
+				.collect();
 			let members: Vec<_> = strangers.iter().map(|(.., member)| *member).collect();
 			match room(self.limits.strangers as usize, &members, source, now) {
 				Room::Free => {},
@@ -73,7 +83,9 @@ impl Connections {
 				Room::None => return None,
 			}
 		}
-		closing.iter().for_each(|(peer, connection)| self.remove(peer, connection));
+		closing
+			.iter()
+			.for_each(|(peer, connection)| self.remove(peer, connection));
 		let held = self.keep(peer, connection, Some(Member { source, since: now }));
 		Some((held, closing.into_iter().map(|(_, connection)| connection).collect()))
 	}

@@ -251,10 +251,7 @@ mod tests {
 		for pair in windows.windows(2) {
 			assert_eq!(found(cache.get_after(after(&pair[0]))), pair[1].id());
 		}
-		assert!(matches!(
-			cache.get_after(after(&windows[3])),
-			Lookup::NotYet
-		));
+		assert!(matches!(cache.get_after(after(&windows[3])), Lookup::NotYet));
 	}
 
 	#[test]

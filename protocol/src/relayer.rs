@@ -295,7 +295,11 @@ impl RelayerSession {
 		if matches!(self.state, State::Serving(..)) && self.status < place {
 			self.status = place;
 			let frame = ToViewer::Status(Box::new(status.clone())).to_frame();
-			match self.transmit.iter_mut().find(|waiting| is_a(waiting, wire::Kind::Status)) {
+			match self
+				.transmit
+				.iter_mut()
+				.find(|waiting| is_a(waiting, wire::Kind::Status))
+			{
 				Some(waiting) => *waiting = frame,
 				None => self.transmit.push_back(frame),
 			}
@@ -410,7 +414,8 @@ impl RelayerSession {
 		}
 		self.transmit.push_back(window.frame());
 		let commitment = receipt.as_ref().and_then(|(_, expectation)| expectation.as_ref());
-		self.windows.push_back(commitment.map(|expectation| expectation.commitment));
+		self.windows
+			.push_back(commitment.map(|expectation| expectation.commitment));
 		let Some((frame, expectation)) = receipt else {
 			return Ok(None);
 		};

@@ -343,8 +343,7 @@ fn latest_start_ms() -> u64 {
 /// Where a restart begins. A file that is missing or damaged costs a gap, nothing else.
 fn load(path: &Path, stream: StreamId) -> Option<Resume> {
 	let bytes = fs::read(path).ok()?;
-	let (id, header, history, last_part) =
-		<(WindowId, Hash, History, bool)>::decode_all(&mut bytes.as_slice()).ok()?;
+	let (id, header, history, last_part) = <(WindowId, Hash, History, bool)>::decode_all(&mut bytes.as_slice()).ok()?;
 	let fits = id.stream == stream && id.track == TRACK && history.is_well_formed();
 	fits.then_some(Resume {
 		id,
@@ -357,7 +356,10 @@ fn load(path: &Path, stream: StreamId) -> Option<Resume> {
 /// Replaces the file in one step. Not synced: after a power cut nobody waits for the next window.
 fn store(path: &Path, window: &Resume) -> io::Result<()> {
 	let temporary = path.with_extension("new");
-	fs::write(&temporary, (window.id, window.header, &window.history, window.last_part).encode())?;
+	fs::write(
+		&temporary,
+		(window.id, window.header, &window.history, window.last_part).encode(),
+	)?;
 	fs::rename(temporary, path)
 }
 

@@ -7,6 +7,7 @@
 //! | [`ingest`] | upstream: subscribe, verify, reconnect |
 //! | [`upstream`] | when it is tried again, and what is said of that; sans-IO |
 //! | [`desk`] | downstream: who is served, which tickets count |
+//! | [`door`] | who may come in, and whose fault it is where something stays unpaid; pure |
 //! | [`accounts`] | what the chain says of the viewers |
 //! | [`channels`] | reservations: handed in, followed, released |
 //! | [`payment`] | tickets or vouchers, viewer by viewer |
@@ -27,6 +28,7 @@ pub mod channels;
 pub mod cli;
 pub mod config;
 pub mod desk;
+pub mod door;
 pub mod fit;
 pub mod ingest;
 mod metrics;

@@ -2,7 +2,7 @@
 //! has been there for longer than honest ones are, of whoever has most of these; so waiting takes no place from anybody.
 
 use super::source::Source;
-use std::{collections::HashMap, time::Duration};
+use std::{cmp::Reverse, collections::HashMap, time::Duration};
 use tokio::time::Instant;
 
 /// Who is honest is through the door within this, but on the slowest lines: a few round trips and a look-up.
@@ -38,7 +38,7 @@ pub fn room(most: usize, members: &[Member], newcomer: Source, now: Instant) -> 
 		let count = |member: &Member| counts.get(&member.source).copied().unwrap_or_default();
 		let members = members.iter().enumerate().filter(|(_, member)| from(member));
 		members
-			.max_by_key(|(_, member)| (count(member), std::cmp::Reverse(member.since)))
+			.max_by_key(|(at, member)| (count(member), Reverse(member.since), Reverse(*at)))
 			.map(|(at, member)| (at, count(member)))
 	};
 	if let Some((at, _)) = oldest_of_the_largest(&counts(members.iter().filter(|m| overdue(m))), &overdue) {
@@ -145,7 +145,11 @@ mod tests {
 			let displaced = entered(&mut crowd, 100, now + GRACE);
 			assert!(displaced.is_some_and(|source| source < 10), "{n}: {displaced:?}");
 		}
-		assert_eq!(crowd.enter(from(100), now + GRACE, 100), Entry::Refused, "nobody is overdue");
+		assert_eq!(
+			crowd.enter(from(100), now + GRACE, 100),
+			Entry::Refused,
+			"nobody is overdue"
+		);
 	}
 
 	/// The attack: a stranger with one address floods the door, also from where honest ones come.
@@ -153,7 +157,7 @@ mod tests {
 	async fn flood_of_one_address_displaces_itself() {
 		let now = Instant::now();
 		let mut crowd = Crowd::new(8);
-		(0..6).for_each(|_| drop(entered(&mut crowd, 1, now)));
+		(0..6).for_each(|_| assert_eq!(entered(&mut crowd, 1, now), None));
 		assert_eq!(entered(&mut crowd, 2, now), None);
 		assert_eq!(entered(&mut crowd, 3, now), None);
 		for _ in 0..100 {
@@ -169,13 +173,26 @@ mod tests {
 	async fn rush_from_one_address_is_not_displaced_by_strangers_who_trickle_in() {
 		let start = Instant::now();
 		let mut crowd = Crowd::new(512);
-		(0..462).for_each(|n| drop(entered(&mut crowd, (n % 50) as u8, start)));
+		(0..462).for_each(|n| assert_eq!(entered(&mut crowd, (n % 50) as u8, start), None));
 		let mut now = start + GRACE;
-		for n in 0..300_u64 {
+		let mut undecided = std::collections::VecDeque::new();
+		for n in 0..3_000_u64 {
 			now += Duration::from_millis(1);
-			let displaced = entered(&mut crowd, 200, now);
-			assert_ne!(displaced, Some(200), "{n}");
-			assert_ne!(entered(&mut crowd, (n % 50) as u8, now), Some(200), "{n}");
+			// Half a second each until the verdict.
+			if undecided.len() == 150 {
+				crowd.leave(undecided.pop_front().unwrap());
+			}
+			if n % 3 == 0 {
+				let Entry::In(id, displaced) = crowd.enter(from(200), now, 200) else {
+					panic!("{n} is refused")
+				};
+				assert_ne!(displaced, Some(200), "{n}");
+				undecided.push_back(id);
+			}
+			// A thousand connections from 50 addresses, over and over.
+			if n % 4 == 0 {
+				assert_ne!(entered(&mut crowd, (n % 50) as u8, now), Some(200), "{n}");
+			}
 		}
 	}
 

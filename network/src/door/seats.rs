@@ -116,7 +116,10 @@ mod tests {
 		assert_eq!(seats.taken.len(), 2);
 		seats.leave(again);
 		assert!(seats.enter(claim(3, 0, Some(3)), "third").is_ok());
-		assert_eq!(seats.enter(claim(4, 0, Some(4)), "fourth").unwrap_err(), EndReason::Full);
+		assert_eq!(
+			seats.enter(claim(4, 0, Some(4)), "fourth").unwrap_err(),
+			EndReason::Full
+		);
 	}
 
 	/// The attack: one account takes all seats, under as many peer keys as it likes.
@@ -126,7 +129,10 @@ mod tests {
 		for peer in 0..3 {
 			assert!(seats.enter(claim(peer, 0, Some(7)), ()).is_ok());
 		}
-		assert_eq!(seats.enter(claim(9, 0, Some(7)), ()).unwrap_err(), EndReason::SeatsTaken);
+		assert_eq!(
+			seats.enter(claim(9, 0, Some(7)), ()).unwrap_err(),
+			EndReason::SeatsTaken
+		);
 		assert_eq!(
 			seats.enter(claim(1, 1, Some(7)), ()).unwrap_err(),
 			EndReason::SeatsTaken,

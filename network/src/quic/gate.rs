@@ -78,10 +78,16 @@ mod tests {
 		let now = Instant::now();
 		let mut gate = Gate::new(64);
 		for n in 0..64 {
-			assert_eq!(gate.judge(ip(n % 8), true, now, ip(n % 8)), Verdict::Accept(n.into(), None));
+			assert_eq!(
+				gate.judge(ip(n % 8), true, now, ip(n % 8)),
+				Verdict::Accept(n.into(), None)
+			);
 		}
 		assert_eq!(gate.judge(ip(3), true, now, ip(3)), Verdict::Ignore);
-		assert!(matches!(gate.judge(ip(100), true, now, ip(100)), Verdict::Accept(64, Some(_))));
+		assert!(matches!(
+			gate.judge(ip(100), true, now, ip(100)),
+			Verdict::Accept(64, Some(_))
+		));
 		let later = now + Duration::from_secs(1);
 		let verdict = gate.judge(ip(100), true, later, ip(100));
 		assert!(
