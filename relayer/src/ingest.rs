@@ -422,11 +422,15 @@ mod tests {
 	}
 
 	/// Adds `count` windows to what is in the feed.
-	fn go_on(broadcast: &mut Broadcast, feed: &Feed, count: u64) {
-		for _ in 0..count {
+	/// Hashes of what it brings.
+	fn go_on(broadcast: &mut Broadcast, feed: &Feed, count: u64) -> Vec<Hash> {
+		let window = |_| {
 			let segment = broadcast.next().segment;
-			feed.push(broadcast.segment(2_000 * segment, &[segment as u8; 1_000]).unwrap());
-		}
+			let window = broadcast.segment(2_000 * segment, &[segment as u8; 1_000]).unwrap();
+			feed.push(window.clone());
+			window.hash()
+		};
+		(0..count).map(window).collect()
 	}
 
 	/// As a relayer does that was just started.
@@ -666,17 +670,17 @@ mod tests {
 		tokio::spawn(serving);
 
 		let mut broadcast = broadcast();
-		go_on(&mut broadcast, &source, 1);
+		let mut headers = go_on(&mut broadcast, &source, 1);
 		ingest_until(&address, &position, 0).await;
-		go_on(&mut broadcast, &source, 19);
+		headers.extend(go_on(&mut broadcast, &source, 19));
 		ingest_until(&address, &position, 19).await;
 		// Missed while it was down.
-		go_on(&mut broadcast, &source, 2);
+		headers.extend(go_on(&mut broadcast, &source, 2));
 		source.push_status(broadcast.status(State::Live, 44_000));
 		let feed = ingest_until(&address, &position, 21).await;
 		let status = feed.status(STREAM).expect("passed on with the windows");
 		assert_eq!(status.tracks[0].count, 22);
-		let after = |segment| {
+		let after = |segment: u64| {
 			let id = WindowId {
 				stream: STREAM,
 				track: TRACK,
@@ -684,7 +688,8 @@ mod tests {
 				segment,
 				part: 0,
 			};
-			feed.get(Cursor::After(id))
+			let header = headers[segment as usize];
+			feed.get(Cursor::After { id, header })
 		};
 		// It remembered 12 to 19 and went on behind the first of them.
 		assert!(matches!(after(13), Lookup::Found(w) if w.id().segment == 14));
@@ -706,6 +711,7 @@ mod tests {
 		};
 		let last = Resume {
 			id,
+			header: Hash([5; 32]),
 			history: History::default(),
 			last_part: true,
 		};
