@@ -1,5 +1,6 @@
 //! Strangers who are on their way to a verdict, bounded in all. Where there is no room the newcomer takes the place of one who
-//! has been there for longer than honest ones are, of whoever has most of these; so waiting takes no place from anybody.
+//! has been there for longer than honest ones are, of whoever has most of these; so waiting takes no place from anybody. Where
+//! nobody has, it takes the newest place of whoever has most, if that is more than it has itself.
 
 use super::source::Source;
 use std::{cmp::Reverse, collections::HashMap, time::Duration};
@@ -33,23 +34,27 @@ pub fn room(most: usize, members: &[Member], newcomer: Source, now: Instant) -> 
 	if members.len() < most {
 		return Room::Free;
 	}
-	let overdue = |member: &Member| now >= member.since + GRACE;
-	let oldest_of_the_largest = |counts: &HashMap<Source, usize>, from: &dyn Fn(&Member) -> bool| {
-		let count = |member: &Member| counts.get(&member.source).copied().unwrap_or_default();
-		let members = members.iter().enumerate().filter(|(_, member)| from(member));
-		members
-			.max_by_key(|(at, member)| (count(member), Reverse(member.since), Reverse(*at)))
-			.map(|(at, member)| (at, count(member)))
-	};
-	if let Some((at, _)) = oldest_of_the_largest(&counts(members.iter().filter(|m| overdue(m))), &overdue) {
-		return Room::Instead(at);
+	let overdue: Vec<_> = enumerated(members)
+		.filter(|(_, member)| now >= member.since + GRACE)
+		.collect();
+	let of = counts(overdue.iter().map(|(_, member)| *member));
+	let oldest = overdue
+		.iter()
+		.max_by_key(|(at, member)| (of[&member.source], Reverse(member.since), Reverse(*at)));
+	if let Some((at, _)) = oldest {
+		return Room::Instead(*at);
 	}
-	let all = counts(members.iter());
-	let own = all.get(&newcomer).copied().unwrap_or_default();
-	match oldest_of_the_largest(&all, &|_| true) {
-		Some((at, most)) if most > own => Room::Instead(at),
+	// Those who came before go on: of many at a time from one address, each is through sooner or later.
+	let of = counts(members.iter());
+	let newest = enumerated(members).max_by_key(|(at, member)| (of[&member.source], member.since, *at));
+	match newest {
+		Some((at, member)) if of[&member.source] > of.get(&newcomer).copied().unwrap_or_default() => Room::Instead(at),
 		_ => Room::None,
 	}
+}
+
+fn enumerated(members: &[Member]) -> impl Iterator<Item = (usize, &Member)> {
+	members.iter().enumerate()
 }
 
 fn counts<'a>(members: impl Iterator<Item = &'a Member>) -> HashMap<Source, usize> {
@@ -200,12 +205,12 @@ mod tests {
 	async fn who_left_takes_no_place_and_who_was_displaced_leaves_without_effect() {
 		let now = Instant::now();
 		let mut crowd = Crowd::new(2);
-		let Entry::In(first, None) = crowd.enter(from(1), now, 1) else {
+		entered(&mut crowd, 1, now);
+		let Entry::In(second, None) = crowd.enter(from(1), now, 1) else {
 			panic!("there is room")
 		};
-		entered(&mut crowd, 1, now);
 		assert_eq!(entered(&mut crowd, 2, now), Some(1));
-		crowd.leave(first);
+		crowd.leave(second);
 		assert_eq!(crowd.len(), 2);
 		assert_eq!(Crowd::new(0).enter(from(1), now, 1), Entry::Refused);
 	}
