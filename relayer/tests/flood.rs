@@ -64,7 +64,7 @@ const CHEAT: u8 = 60;
 const NOBODY: u8 = 99;
 /// Each with an address of its own.
 const HOSTS: u8 = 50;
-const CONNECTIONS_OF_EACH: u16 = 20;
+const CONNECTIONS_OF_EACH: u8 = 20;
 /// What a host holds at a time: in all three times the places of strangers.
 const HELD: usize = 8;
 const STRANGERS: u32 = 128;
@@ -77,6 +77,13 @@ const LOOK_UP: Duration = Duration::from_millis(2);
 
 fn account(of: u8) -> AccountId {
 	AccountId([of; 32])
+}
+
+/// Of a node; those with a number are strangers'.
+fn peer_key(of: u8, number: u8) -> KeyPair {
+	let mut seed = [of; 32];
+	seed[..2].copy_from_slice(&[0xee, number]);
+	KeyPair::from_seed(seed)
 }
 
 fn session_key(of: u8) -> KeyPair {
@@ -246,7 +253,7 @@ async fn call(node: &Node, of: u8, to: &Address, seen: &mut Seen) -> Subscriptio
 
 /// Watches and pays until it is told that it is over.
 async fn pay(of: u8, to: Address, over: Arc<AtomicBool>) -> Seen {
-	let node = Node::start(&KeyPair::from_seed([of; 32]), Limits::default()).unwrap().0;
+	let node = Node::start(&peer_key(of, 0), Limits::default()).unwrap().0;
 	let called = Instant::now();
 	let (mut purse, mut seen, mut last) = (purse(of), Seen::default(), None);
 	let mut subscription = call(&node, of, &to, &mut seen).await;
@@ -300,10 +307,8 @@ struct Loot {
 async fn bother(host: u8, to: Address, loot: Arc<Loot>) {
 	let mut held = VecDeque::new();
 	for n in 0..CONNECTIONS_OF_EACH {
-		let mut seed = [host; 32];
-		seed[0] = 1;
-		seed[1] = n as u8;
-		let node = Node::start(&KeyPair::from_seed(seed), Limits::default()).unwrap().0;
+		let key = peer_key(host, n + 1);
+		let node = Node::start(&key, Limits::default()).unwrap().0;
 		node.listen(format!("/ip4/127.0.1.{host}/udp/0/quic-v1").parse().unwrap())
 			.await
 			.unwrap();
@@ -320,9 +325,9 @@ async fn bother(host: u8, to: Address, loot: Arc<Loot>) {
 				let _ = stream.write_all(Bytes::from(vec![0; 1 << 20])).now_or_never();
 			},
 			// In the name of somebody who pays, with a key of its own.
-			2 => steal(stream, BESIDE + host, KeyPair::from_seed(seed), &loot, None).await,
+			2 => steal(stream, BESIDE + host, key, &loot, None).await,
 			// For an account that nobody has.
-			_ => steal(stream, NOBODY, KeyPair::from_seed(seed), &loot, None).await,
+			_ => steal(stream, NOBODY, key, &loot, None).await,
 		}
 		held.push_back(node);
 		if held.len() > HELD {
@@ -399,9 +404,7 @@ async fn thousand_strangers_stall_nobody_who_pays_and_have_nothing() {
 	let mut strangers = JoinSet::new();
 	(1..=HOSTS).for_each(|host| drop(strangers.spawn(bother(host, relayer.address.clone(), loot.clone()))));
 	let cheating = async {
-		let node = Node::start(&KeyPair::from_seed([CHEAT; 32]), Limits::default())
-			.unwrap()
-			.0;
+		let node = Node::start(&peer_key(CHEAT, 0), Limits::default()).unwrap().0;
 		for _ in 0..20 {
 			let Ok(stream) = node.connect(&relayer.address).await else {
 				continue;
