@@ -220,7 +220,11 @@ async fn send_ours(paid: bool, windows: usize) {
 		paid,
 		signer: Arc::new(ReceiptSigner::new(key(1), [5; 32])),
 	};
-	let config = Config::new(GENESIS, key(1).public());
+	// All viewers have one account.
+	let config = Config {
+		max_per_payer: usize::MAX,
+		..Config::new(GENESIS, key(1).public())
+	};
 	let serving = tokio::spawn(serve(
 		incoming,
 		feed.clone(),

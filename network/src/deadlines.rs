@@ -25,6 +25,10 @@ pub struct Deadlines {
 	closing: Option<(EndReason, Instant)>,
 	/// When the viewer was told something last.
 	said: Instant,
+	/// When something was delivered or heard last.
+	stirred: Instant,
+	/// Since when the place that the viewer named is unknown.
+	lost: Option<Instant>,
 }
 
 impl Deadlines {
@@ -36,15 +40,32 @@ impl Deadlines {
 			short: None,
 			closing: None,
 			said: now,
+			stirred: now,
+			lost: None,
 		}
 	}
 
 	/// A window went out, to be paid or not.
 	pub fn delivered(&mut self, to_be_paid: bool, now: Instant) {
-		self.short = None;
+		(self.short, self.lost, self.stirred) = (None, None, now);
 		if to_be_paid {
 			self.owing.get_or_insert(now);
 		}
+	}
+
+	/// The viewer said something.
+	pub fn heard(&mut self, now: Instant) {
+		self.stirred = now;
+	}
+
+	/// Neither the place that the viewer named is known, nor any window behind it.
+	pub fn lost(&mut self, now: Instant) {
+		self.lost.get_or_insert(now);
+	}
+
+	/// There is nothing newer than what the viewer has.
+	pub fn found(&mut self) {
+		self.lost = None;
 	}
 
 	/// There is no credit for the next window.
@@ -99,6 +120,9 @@ impl Deadlines {
 				.map(|since| (EndReason::Unpaid, since + self.config.pay_timeout)),
 			self.short
 				.map(|since| (EndReason::ReservationNeeded, since + self.config.credit_timeout)),
+			self.lost
+				.map(|since| (EndReason::WindowGone, since + self.config.lost_timeout)),
+			Some((EndReason::Idle, self.stirred + self.config.idle_timeout)),
 		];
 		let end = ends.into_iter().flatten().min_by_key(|(_, at)| *at);
 		let say = self.said + HEARTBEAT;
@@ -158,6 +182,36 @@ mod tests {
 		);
 		deadlines.settled();
 		assert_eq!(deadlines.next(), (Due::Say, now + HEARTBEAT));
+	}
+
+	/// The attack: a seat that costs nothing, since nothing is ever delivered to it.
+	#[tokio::test]
+	async fn who_is_served_nothing_and_says_nothing_is_ended() {
+		let (mut deadlines, now, config) = begin();
+		assert_eq!(end(deadlines), (EndReason::Idle, now + config.idle_timeout));
+		deadlines.heard(now + SECOND);
+		assert_eq!(end(deadlines), (EndReason::Idle, now + SECOND + config.idle_timeout));
+		deadlines.delivered(false, now + 2 * SECOND);
+		assert_eq!(
+			end(deadlines),
+			(EndReason::Idle, now + 2 * SECOND + config.idle_timeout)
+		);
+	}
+
+	#[tokio::test]
+	async fn place_that_stays_unknown_is_told_so_and_one_that_comes_is_not() {
+		let (mut deadlines, now, config) = begin();
+		deadlines.lost(now);
+		deadlines.lost(now + 5 * SECOND);
+		let gone = (EndReason::WindowGone, now + config.lost_timeout);
+		assert_eq!(end(deadlines), gone);
+		deadlines.heard(now + 6 * SECOND);
+		assert_eq!(end(deadlines), gone, "whatever it says");
+		let mut found = deadlines;
+		found.found();
+		assert_eq!(end(found).0, EndReason::Idle);
+		deadlines.delivered(false, now + 7 * SECOND);
+		assert_eq!(end(deadlines).0, EndReason::Idle);
 	}
 
 	#[tokio::test]

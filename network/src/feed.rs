@@ -2,7 +2,7 @@
 //! rings when there is something new.
 
 use clustercast_primitives::{BlockNumber, SignedStatus, StreamId, TrackId};
-use clustercast_protocol::{Cursor, EncodedWindow, Lookup, Standing, WindowCache};
+use clustercast_protocol::{cache::MAX_BLOCKS_AHEAD, Cursor, EncodedWindow, Lookup, Standing, WindowCache};
 use std::{
 	collections::BTreeMap,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -100,6 +100,18 @@ impl Feed {
 				match is_live {
 					true => found,
 					false => Lookup::NotYet,
+				}
+			},
+			(Lookup::Unknown, Cursor::After { id, header }) => {
+				let standings = self.standings();
+				let status = standings.get(&id.stream).and_then(Standing::status);
+				let epoch = status.map(|status| status.status.message.epoch);
+				let last = status.and_then(|status| status.track(id.track)).map(|track| track.last);
+				match epoch {
+					// The broadcaster's newest word names it as the last there is.
+					Some(epoch) if epoch == id.epoch && last == Some(header) => Lookup::NotYet,
+					Some(epoch) if id.epoch > epoch.saturating_add(MAX_BLOCKS_AHEAD) => Lookup::Gone,
+					_ => found,
 				}
 			},
 			_ => found,

@@ -6,6 +6,7 @@
 //! | [`node`] | [`Node`]: one identity, its sockets and connections; opens and accepts streams |
 //! | `quic` | settings of QUIC, certificates, whose handshake is taken up, [`Stream`]s |
 //! | `connections` | the connections that stand |
+//! | `door` | who is let in, who makes room, who is served; sans-IO |
 //! | [`identity`] | peer ids, keys, [`Address`]es |
 //! | [`reach`] | which addresses of the machine others can use |
 //! | [`feed`] | [`Feed`]: the windows that are served, shared |
@@ -20,6 +21,7 @@
 pub mod client;
 mod connections;
 mod deadlines;
+mod door;
 pub mod feed;
 pub mod identity;
 pub mod node;

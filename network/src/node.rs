@@ -20,7 +20,10 @@ use std::{
 	sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 	time::Duration,
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+	sync::{mpsc, Notify},
+	time::{timeout, Instant},
+};
 
 /// Accepted streams that wait to be taken; past it they are reset. The server takes them at once.
 const INCOMING_QUEUE: usize = 64;
@@ -53,16 +56,17 @@ const NO_PEER: VarInt = VarInt::from_u32(3);
 /// How many connections a node holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-	/// Connections in all.
-	pub connections: u32,
-	/// Connections of one peer.
+	/// Connections of strangers: those that others called with, and on which nobody is served.
+	pub strangers: u32,
+	/// Connections that one peer called with; past it the newest takes the place of the oldest.
 	pub connections_per_peer: u32,
 }
 
 impl Default for Limits {
 	fn default() -> Self {
 		Self {
-			connections: 1024,
+			// Hundreds who pay may come at a time. Some 64 KiB each, in all 64 MiB.
+			strangers: 1024,
 			// Some may be dead, and not known to be for ten seconds.
 			connections_per_peer: 8,
 		}
@@ -144,7 +148,8 @@ struct Shared {
 	/// Those that listen first.
 	endpoints: Mutex<Vec<Endpoint>>,
 	connections: Mutex<Connections>,
-	gate: Mutex<Gate>,
+	/// Tells handshakes that are given up.
+	gate: Mutex<Gate<Arc<Notify>>>,
 	incoming: mpsc::Sender<(PublicKey, Stream)>,
 }
 
@@ -267,7 +272,7 @@ impl Node {
 				Some(peer) if *peer != to.peer_id() => ConnectError::WrongPeer,
 				_ => refused(error),
 			})?;
-		self.shared.take(to.peer(), connection).ok_or(ConnectError::Full)
+		Ok(self.shared.dialled(to.peer(), connection))
 	}
 }
 
@@ -294,25 +299,39 @@ impl Shared {
 		Ok(endpoint)
 	}
 
-	/// Keeps a connection, and takes what the peer opens on it; `None`, and it is closed, where there is no room.
-	fn take(self: &Arc<Self>, peer: PublicKey, connection: quinn::Connection) -> Option<Held> {
-		let Some(held) = lock(&self.connections).add(peer, connection.clone()) else {
+	/// Keeps a connection that we made, and takes what the peer opens on it.
+	fn dialled(self: &Arc<Self>, peer: PublicKey, connection: quinn::Connection) -> Held {
+		let held = lock(&self.connections).dialled(peer, connection);
+		tokio::spawn(attend(self.clone(), peer, held.clone()));
+		held
+	}
+
+	/// The same for one that the peer made; it is closed where there is no room.
+	fn accepted(self: &Arc<Self>, peer: PublicKey, connection: quinn::Connection) {
+		let accepted = lock(&self.connections).accepted(peer, connection.clone(), Instant::now());
+		let Some((held, closing)) = accepted else {
 			connection.close(FULL, b"no room");
 			tracing::debug!("connection refused: too many");
-			return None;
+			return;
 		};
-		tokio::spawn(attend(self.clone(), peer, held.clone()));
-		Some(held)
+		closing.iter().for_each(|other| other.close(FULL, b"no room"));
+		tokio::spawn(attend(self.clone(), peer, held));
 	}
 }
 
 /// Takes what others call with, until the socket closes.
 async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
 	while let Some(handshake) = endpoint.accept().await {
-		let from = handshake.remote_address().ip();
-		let verdict = lock(&shared.gate).judge(from, handshake.remote_address_validated());
-		match verdict {
-			Verdict::Accept => {},
+		let (from, given_up) = (handshake.remote_address().ip(), Arc::new(Notify::new()));
+		let (proved, now) = (handshake.remote_address_validated(), Instant::now());
+		let verdict = lock(&shared.gate).judge(from, proved, now, given_up.clone());
+		let id = match verdict {
+			Verdict::Accept(id, instead) => {
+				if let Some(other) = instead {
+					other.notify_one();
+				}
+				id
+			},
 			Verdict::Prove => {
 				let _ = handshake.retry();
 				continue;
@@ -321,18 +340,23 @@ async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
 				handshake.ignore();
 				continue;
 			},
-		}
-		lock(&shared.gate).begin(from);
+		};
 		let shared = shared.clone();
 		tokio::spawn(async move {
 			let connected = match handshake.accept() {
-				Ok(connecting) => timeout(HANDSHAKE_TIMEOUT, connecting).await,
+				Ok(connecting) => tokio::select! {
+					connected = timeout(HANDSHAKE_TIMEOUT, connecting) => connected,
+					() = given_up.notified() => {
+						tracing::debug!("handshake given up for another one");
+						return;
+					},
+				},
 				Err(error) => Ok(Err(error)),
 			};
-			lock(&shared.gate).end(from);
+			lock(&shared.gate).end(id);
 			match connected {
 				Ok(Ok(connection)) => match peer_of(&connection) {
-					Some(peer) => drop(shared.take(peer, connection)),
+					Some(peer) => shared.accepted(peer, connection),
 					None => connection.close(NO_PEER, b"the certificate is not of an Ed25519 key"),
 				},
 				Ok(Err(error)) => tracing::debug!(%error, "handshake failed"),
@@ -344,7 +368,9 @@ async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
 
 /// Takes the streams that a peer opens, until the connection is over, or nothing uses it.
 async fn attend(shared: Arc<Shared>, peer: PublicKey, held: Held) {
-	let Held { connection, activity } = &held;
+	let Held {
+		connection, activity, ..
+	} = &held;
 	loop {
 		let (mut send, mut receive) = tokio::select! {
 			opened = connection.accept_bi() => match opened {
@@ -369,7 +395,10 @@ async fn attend(shared: Arc<Shared>, peer: PublicKey, held: Held) {
 			let _ = send.reset(quic::ABANDONED);
 			continue;
 		};
-		if let Err(refused) = shared.incoming.try_send((peer, Stream::new(send, receive, hold))) {
+		if let Err(refused) = shared
+			.incoming
+			.try_send((peer, Stream::new(send, receive, hold, held.source())))
+		{
 			let (_, stream) = refused.into_inner();
 			stream.refuse();
 			tracing::debug!("stream refused: too many are waiting");
@@ -400,7 +429,7 @@ async fn open(held: &Held) -> Result<Stream, ConnectError> {
 	};
 	let (send, receive): (SendStream, RecvStream) =
 		timeout(OPEN_TIMEOUT, opening).await.map_err(|_| ConnectError::Lost)??;
-	Ok(Stream::new(send, receive, hold))
+	Ok(Stream::new(send, receive, hold, held.source()))
 }
 
 /// Why there is no connection, or no longer.

@@ -6,6 +6,7 @@
 
 use crate::{
 	deadlines::{Deadlines, Due},
+	door::{Claim, Crowd, Entry, Seats, Source, Turns},
 	feed::Feed,
 	node::Incoming,
 	quic::Stream,
@@ -22,9 +23,14 @@ use futures::{
 	stream::{FuturesUnordered, StreamExt},
 };
 use rand::{rngs::OsRng, RngCore};
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{
+	future::Future,
+	io,
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	time::Duration,
+};
 use tokio::{
-	sync::{watch, OwnedSemaphorePermit, Semaphore, SemaphorePermit},
+	sync::{oneshot, watch, Notify},
 	task::JoinSet,
 	time::{sleep_until, timeout, timeout_at, Instant},
 };
@@ -35,9 +41,12 @@ const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A viewer who was told that it is over may take this long to hang up. Then QUIC has surely carried the last word.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// Streams that have not subscribed yet, so that strangers who say nothing take no subscriber's place; further ones are
-/// reset. A few kilobytes each.
+/// Streams that wait for their verdict, so that strangers who say nothing take no subscriber's place. Past it those who take long
+/// make room. A few kilobytes each.
 const MAX_UNDECIDED: usize = 512;
+
+/// Subscriptions that are looked up at a time, each in a few requests to the node; the rest wait by turns.
+const LOOKUPS: usize = 16;
 
 /// Read at a time: tickets are a few hundred bytes.
 const READ_BYTES: usize = 4 * 1024;
@@ -51,27 +60,38 @@ pub struct Config {
 	pub key: PublicKey,
 	/// Subscriptions at a time; past it new ones end with [`EndReason::Full`].
 	pub max_subscriptions: usize,
+	/// Of one account that pays; past it its new ones end with [`EndReason::SeatsTaken`].
+	pub max_per_payer: usize,
 	/// A frame that the viewer's flow control does not take within this ends the subscription.
 	pub write_timeout: Duration,
 	/// A window that is unpaid for this long ends the subscription.
 	pub pay_timeout: Duration,
 	/// A viewer who has no credit for so long is told to reserve something: finality, and a second attempt.
 	pub credit_timeout: Duration,
+	/// A viewer that named a place of which nothing is known for so long is told [`EndReason::WindowGone`]: longer than a relayer
+	/// that works falls behind another.
+	pub lost_timeout: Duration,
+	/// A viewer to whom nothing was delivered for so long, and that said nothing, is told [`EndReason::Idle`].
+	pub idle_timeout: Duration,
 	/// How long the last windows may be paid for once the server is asked to stop.
 	pub stop_timeout: Duration,
 }
 
 impl Config {
-	/// Defaults: 256 subscriptions, 10 s to take a frame, 20 s to pay for one, 60 s to reserve
-	/// something, 1 s to pay at the end.
+	/// Defaults: 256 subscriptions, 8 of one account (a household), 10 s to take a frame, 20 s to pay for one, 60 s to reserve
+	/// something, 30 s until a place is known, an hour without anything (pauses are longer than a few minutes), 1 s to pay at the
+	/// end.
 	pub fn new(genesis: Hash, key: PublicKey) -> Self {
 		Self {
 			genesis,
 			key,
 			max_subscriptions: 256,
+			max_per_payer: 8,
 			write_timeout: Duration::from_secs(10),
 			pay_timeout: Duration::from_secs(20),
 			credit_timeout: Duration::from_secs(60),
+			lost_timeout: Duration::from_secs(30),
+			idle_timeout: Duration::from_secs(3_600),
 			stop_timeout: Duration::from_secs(1),
 		}
 	}
@@ -106,9 +126,21 @@ pub enum Closed {
 	/// It did not read what was sent.
 	#[error("reads too slowly")]
 	Stalled,
+	/// It was replaced while it did not read what was sent.
+	#[error("replaced by a newer one of the same peer")]
+	Replaced,
 	/// The stream broke.
 	#[error("stream lost: {0}")]
 	Io(#[from] io::Error),
+}
+
+/// What nobody paid for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unpaid {
+	/// Commitments of windows that went out, at least in part.
+	pub sent: Vec<Hash>,
+	/// Of those of which not a byte went out.
+	pub unsent: Vec<Hash>,
 }
 
 /// What is a matter of decision when serving. Called from many tasks at once.
@@ -197,7 +229,7 @@ pub trait Policy: Send + Sync + 'static {
 
 	/// A stream is over; `seat` is `None` when it never was a subscription. `unpaid` are the commitments that no ticket
 	/// will answer any more.
-	fn closed(&self, seat: Option<Self::Seat>, unpaid: Vec<Hash>, why: &Closed) {
+	fn closed(&self, seat: Option<Self::Seat>, unpaid: Unpaid, why: &Closed) {
 		let _ = (seat, unpaid, why);
 	}
 }
@@ -211,8 +243,7 @@ pub async fn serve<P: Policy>(
 	config: Config,
 	stop: impl Future<Output = ()>,
 ) {
-	let places = Arc::new(Semaphore::new(config.max_subscriptions));
-	let undecided = Arc::new(Semaphore::new(MAX_UNDECIDED));
+	let door = Arc::new(Door::new(&config));
 	let stopping = watch::Sender::new(false);
 	let mut tasks = JoinSet::new();
 	tokio::pin!(stop);
@@ -230,13 +261,14 @@ pub async fn serve<P: Policy>(
 			},
 			() = &mut stop => break,
 		};
-		let Ok(door) = undecided.clone().try_acquire_owned() else {
-			tracing::debug!("stream refused: too many have not subscribed yet");
+		let Some(waiting) = door.wait(stream.source(), Instant::now()) else {
+			tracing::debug!("stream refused: too many wait for their verdict");
+			stream.refuse();
 			continue;
 		};
 		let link = Link::new(stream, config);
-		let (places, feed, policy, stopping) = (places.clone(), feed.clone(), policy.clone(), stopping.subscribe());
-		tasks.spawn(async move { link.run(peer, door, places, feed, &*policy, stopping).await });
+		let (feed, policy, stopping) = (feed.clone(), policy.clone(), stopping.subscribe());
+		tasks.spawn(async move { link.run(peer, waiting, feed, &*policy, stopping).await });
 	}
 	stopping.send_replace(true);
 	let drained = async { while tasks.join_next().await.is_some() {} };
@@ -246,11 +278,121 @@ pub async fn serve<P: Policy>(
 	}
 }
 
+/// Who waits, who is looked up and who is served.
+struct Door {
+	waiting: Mutex<Crowd<Arc<Notify>>>,
+	turns: Mutex<Turns<oneshot::Sender<Turn>>>,
+	seats: Mutex<Seats<watch::Sender<bool>>>,
+}
+
+impl Door {
+	fn new(config: &Config) -> Self {
+		Self {
+			waiting: Mutex::new(Crowd::new(MAX_UNDECIDED)),
+			turns: Mutex::new(Turns::new(LOOKUPS)),
+			seats: Mutex::new(Seats::new(config.max_subscriptions, config.max_per_payer)),
+		}
+	}
+
+	/// Somebody comes; `None` where there is no room.
+	fn wait(self: &Arc<Self>, source: Source, now: Instant) -> Option<Waiting> {
+		let displaced = Arc::new(Notify::new());
+		match lock(&self.waiting).enter(source, now, displaced.clone()) {
+			Entry::In(id, instead) => {
+				if let Some(other) = instead {
+					other.notify_one();
+				}
+				Some(Waiting {
+					door: self.clone(),
+					source,
+					id,
+					displaced,
+				})
+			},
+			Entry::Refused => None,
+		}
+	}
+
+	/// Returns when it is the turn of somebody who comes from there.
+	async fn turn(self: &Arc<Self>, source: Source) -> Turn {
+		let (told, hears) = oneshot::channel();
+		if let Some(at_once) = lock(&self.turns).ask(source, told) {
+			// It is heard below.
+			let _ = at_once.send(Turn(self.clone()));
+		}
+		hears.await.expect("a sender is kept until it is used; qed")
+	}
+
+	/// Takes a seat, and ends whom it replaces.
+	fn sit(self: &Arc<Self>, claim: Claim) -> Result<Sitting, EndReason> {
+		let replaced = watch::Sender::new(false);
+		let hears = replaced.subscribe();
+		let (id, older) = lock(&self.seats).enter(claim, replaced)?;
+		if let Some(older) = older {
+			older.send_replace(true);
+		}
+		Ok(Sitting {
+			door: self.clone(),
+			id,
+			replaced: hears,
+		})
+	}
+}
+
+/// Waits for its verdict as long as it lives.
+struct Waiting {
+	door: Arc<Door>,
+	source: Source,
+	id: u64,
+	/// Somebody else has its place.
+	displaced: Arc<Notify>,
+}
+
+impl Drop for Waiting {
+	fn drop(&mut self) {
+		lock(&self.door.waiting).leave(self.id);
+	}
+}
+
+/// It is being looked up as long as it lives.
+struct Turn(Arc<Door>);
+
+impl Drop for Turn {
+	fn drop(&mut self) {
+		let next = lock(&self.0.turns).done();
+		if let Some(next) = next {
+			// Who has gone meanwhile passes it on by dropping it.
+			let _ = next.send(Turn(self.0.clone()));
+		}
+	}
+}
+
+/// It has a seat as long as it lives.
+struct Sitting {
+	door: Arc<Door>,
+	id: u64,
+	/// Whether a newer one of the same peer has it by now.
+	replaced: watch::Receiver<bool>,
+}
+
+impl Drop for Sitting {
+	fn drop(&mut self) {
+		lock(&self.door.seats).leave(self.id);
+	}
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+	// What is locked here is changed in one step.
+	mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// One stream and its session.
 struct Link {
 	stream: Stream,
 	session: RelayerSession,
 	config: Config,
+	/// Never, before it has a seat.
+	replaced: Option<watch::Receiver<bool>>,
 	buffer: [u8; READ_BYTES],
 }
 
@@ -289,6 +431,7 @@ impl Link {
 			stream,
 			session: RelayerSession::new(config.genesis, Hash(challenge), bindings),
 			config,
+			replaced: None,
 			buffer: [0; READ_BYTES],
 		}
 	}
@@ -296,56 +439,73 @@ impl Link {
 	async fn run<P: Policy>(
 		mut self,
 		peer: PublicKey,
-		door: OwnedSemaphorePermit,
-		places: Arc<Semaphore>,
+		waiting: Waiting,
 		feed: Feed,
 		policy: &P,
 		mut stopping: watch::Receiver<bool>,
 	) {
 		let begun = tokio::select! {
-			begun = self.begin(peer, door, &places, policy) => begun,
-			_ = stopping.wait_for(|stopping| *stopping) => Err(self.end(EndReason::ShuttingDown)),
+			begun = self.begin(peer, &waiting, policy) => begun,
+			() = waiting.displaced.notified() => Err((None, self.end(EndReason::Full))),
+			_ = stopping.wait_for(|stopping| *stopping) => Err((None, self.end(EndReason::ShuttingDown))),
 		};
+		drop(waiting);
 		let (seat, why) = match begun {
-			Ok((_place, seat, stream)) => {
+			Ok((sitting, seat, stream)) => {
+				let _vouch = self.stream.vouch();
+				self.replaced = Some(sitting.replaced.clone());
 				let why = self.serve(&seat, stream, feed, policy, stopping).await;
 				(Some(seat), why)
 			},
-			Err(why) => {
+			Err((seat, why)) => {
 				self.part(&why).await;
-				(None, why)
+				(seat, why)
 			},
 		};
-		policy.closed(seat, self.session.unpaid().collect(), &why);
+		let unsent: Vec<Hash> = self.session.unsent().collect();
+		let sent = self.session.unpaid().filter(|commitment| !unsent.contains(commitment));
+		let unpaid = Unpaid {
+			sent: sent.collect(),
+			unsent,
+		};
+		policy.closed(seat, unpaid, &why);
 		tracing::debug!(%why, "subscription over");
 	}
 
-	/// From the first byte to the answer. Leaves the `door` when it has a place.
-	async fn begin<'a, P: Policy>(
+	/// From the first byte to the answer. A seat is taken behind the verdict: what is looked up for strangers takes none.
+	async fn begin<P: Policy>(
 		&mut self,
 		peer: PublicKey,
-		door: OwnedSemaphorePermit,
-		places: &'a Semaphore,
+		waiting: &Waiting,
 		policy: &P,
-	) -> Result<(SemaphorePermit<'a>, P::Seat, StreamId), Closed> {
-		let request = timeout(SUBSCRIBE_TIMEOUT, self.request(policy))
-			.await
-			.map_err(|_| Closed::Silent)??;
-		let place = places.try_acquire().map_err(|_| self.end(EndReason::Full))?;
-		drop(door);
-		let answer = timeout(SUBSCRIBE_TIMEOUT, policy.subscribe(peer, &request)).await;
-		// Whatever took so long, it was not the viewer.
-		let (grant, seat) = answer
-			.unwrap_or(Err(EndReason::Behind))
-			.map_err(|reason| self.end(reason))?;
-		match grant {
-			Grant::Free => self.session.accept_free()?,
-			Grant::Paid(terms, signer) => self.session.accept(terms, signer).map_err(|error| match error {
-				SessionError::NoPayer => self.end(EndReason::PaymentRequired),
-				other => other.into(),
-			})?,
+	) -> Result<(Sitting, P::Seat, StreamId), (Option<P::Seat>, Closed)> {
+		let door = &waiting.door;
+		let request = timeout(SUBSCRIBE_TIMEOUT, self.request(policy)).await;
+		let request = request.unwrap_or(Err(Closed::Silent)).map_err(|why| (None, why))?;
+		let claim = Claim::new(peer, &request);
+		if lock(&door.seats).is_full(&claim) {
+			return Err((None, self.end(EndReason::Full)));
 		}
-		Ok((place, seat, request.stream))
+		let answer = timeout(SUBSCRIBE_TIMEOUT, async {
+			let _turn = door.turn(waiting.source).await;
+			policy.subscribe(peer, &request).await
+		});
+		// Whatever took so long, it was not the viewer.
+		let answer = answer.await.unwrap_or(Err(EndReason::Behind));
+		let (grant, seat) = answer.map_err(|reason| (None, self.end(reason)))?;
+		let sitting = match door.sit(claim) {
+			Ok(sitting) => sitting,
+			Err(reason) => return Err((Some(seat), self.end(reason))),
+		};
+		let accepted = match grant {
+			Grant::Free => self.session.accept_free(),
+			Grant::Paid(terms, signer) => self.session.accept(terms, signer),
+		};
+		match accepted {
+			Ok(()) => Ok((sitting, seat, request.stream)),
+			Err(SessionError::NoPayer) => Err((Some(seat), self.end(EndReason::PaymentRequired))),
+			Err(other) => Err((Some(seat), other.into())),
+		}
 	}
 
 	async fn serve<P: Policy>(
@@ -447,8 +607,9 @@ impl Link {
 						},
 					},
 					Lookup::Gone => return Ok(self.end(EndReason::WindowGone)),
-					Lookup::NotYet if finished => deadlines.finish(Instant::now()),
-					Lookup::NotYet => {},
+					Lookup::NotYet | Lookup::Unknown if finished => deadlines.finish(Instant::now()),
+					Lookup::NotYet => deadlines.found(),
+					Lookup::Unknown => deadlines.lost(Instant::now()),
 				},
 				_ => {},
 			}
@@ -467,19 +628,12 @@ impl Link {
 				read = self.stream.read(&mut self.buffer) => match read? {
 					0 => {
 						self.session.finish()?;
-						// Payments that came with the farewell are no debt for it.
-						let last = async {
-							while let Some((commitment, judged)) = judging.next().await {
-								if matches!(judged, Ok(())) {
-									self.session.paid(commitment)?;
-								}
-							}
-							Ok::<_, SessionError>(())
-						};
-						timeout(self.config.stop_timeout, last).await.unwrap_or(Ok(()))?;
 						return Ok(Closed::Left);
 					},
-					length => self.session.handle(&self.buffer[..length])?,
+					length => {
+						deadlines.heard(Instant::now());
+						self.session.handle(&self.buffer[..length])?;
+					},
 				},
 				Some((commitment, judged)) = judging.next() => match judged {
 					Ok(()) => {
@@ -491,6 +645,7 @@ impl Link {
 				},
 				_ = news.changed() => {},
 				_ = stopping.changed() => {},
+				() = replaced(&mut self.replaced) => return Ok(self.end(EndReason::Replaced)),
 				() = sleep_until(at) => match due {
 					Due::Say => self.session.waiting(),
 					Due::End(reason) => return Ok(self.end(reason)),
@@ -575,9 +730,11 @@ impl Link {
 		while let Some(frame) = self.session.poll_transmit() {
 			let deadline = Instant::now() + self.config.write_timeout;
 			let length = frame.len();
-			timeout_at(deadline, self.stream.write_all(frame))
-				.await
-				.map_err(|_| Closed::Stalled)??;
+			tokio::select! {
+				written = timeout_at(deadline, self.stream.write_all(frame)) => written.map_err(|_| Closed::Stalled)??,
+				// In the middle of a frame nothing else can be said.
+				() = replaced(&mut self.replaced) => return Err(Closed::Replaced),
+			}
 			policy.sent(length);
 			any = true;
 		}
@@ -588,7 +745,7 @@ impl Link {
 	async fn part(&mut self, why: &Closed) {
 		match why {
 			Closed::Ended(_) | Closed::Session(_) => {},
-			Closed::Left | Closed::Silent | Closed::Stalled | Closed::Io(_) => return,
+			Closed::Left | Closed::Silent | Closed::Stalled | Closed::Replaced | Closed::Io(_) => return,
 		}
 		let last_word = async {
 			while let Some(frame) = self.session.poll_transmit() {
@@ -599,5 +756,14 @@ impl Link {
 			io::Result::Ok(())
 		};
 		let _ = timeout(LINGER, last_word).await;
+	}
+}
+
+/// Returns when a newer one of the same peer has the seat; never before there is one.
+async fn replaced(by: &mut Option<watch::Receiver<bool>>) {
+	match by {
+		// Fails only where the seat is another's by now.
+		Some(by) => drop(by.wait_for(|replaced| *replaced).await),
+		None => std::future::pending().await,
 	}
 }

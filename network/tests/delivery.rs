@@ -2,16 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "delivery/door.rs"]
+mod door;
+
 use bytes::Bytes;
 use clustercast_network::{
 	client::{Error, Subscription},
 	node::{ConnectError, Limits, ListenError},
-	serve::{serve, Closed, Config, Grant, Policy},
+	serve::{serve, Closed, Config, Grant, Policy, Unpaid},
 	Address, Feed, Node, Stream,
 };
 use clustercast_primitives::{
 	catalog::Track, channel::Reservation, channel::SignedReservation, crypto::KeyPair, status::State,
-	subscribe::Binding, AccountId, Hash, PublicKey, SignedTicket, StreamId,
+	subscribe::Binding, window::MAX_WINDOW_BYTES, AccountId, Hash, PublicKey, SignedTicket, StreamId,
 };
 use clustercast_protocol::{
 	viewer::Event, Broadcast, EncodedWindow, EndReason, Expectation, Fault, PaymentMode, PaymentTerms, Purse,
@@ -110,13 +113,13 @@ impl Policy for Open {
 		Ok(())
 	}
 
-	fn closed(&self, _: Option<Arc<()>>, unpaid: Vec<Hash>, why: &Closed) {
+	fn closed(&self, _: Option<Arc<()>>, unpaid: Unpaid, why: &Closed) {
 		let kind = match why {
 			Closed::Session(e) => format!("session: {e}"),
 			other => other.to_string(),
 		};
 		self.closed
-			.try_send(format!("{kind}; {} unpaid", unpaid.len()))
+			.try_send(format!("{kind}; {} unpaid", unpaid.sent.len() + unpaid.unsent.len()))
 			.unwrap();
 	}
 }
@@ -418,11 +421,21 @@ async fn node_that_listens_everywhere_says_all_addresses_that_others_can_use() {
 #[tokio::test]
 async fn one_connection_carries_several_subscriptions() {
 	let server = Server::start(false, |_| {}).await;
-	server.feed.push(window(&mut broadcast(), 100_000));
+	let mut broadcast = broadcast();
+	server.push(&mut broadcast, 1, 100_000);
 	let node = viewer(10);
 	let mut first = subscribe(&node, &server).await;
-	let mut second = subscribe(&node, &server).await;
-	assert_eq!(next_window(&mut first).await.id(), next_window(&mut second).await.id());
+	let stream = node.connect(&server.address).await.unwrap();
+	let other_track = ViewerConfig {
+		track: 1,
+		..viewer_config(&server.address, false)
+	};
+	let mut second = Subscription::new(stream, ViewerSession::new(other_track), PATIENCE);
+	until(&mut second, |event| matches!(event, Event::Terms(_)).then_some(())).await;
+	next_window(&mut first).await;
+	let window = broadcast.segment(2_000, &[1; 100]).unwrap();
+	server.feed.push(window.clone());
+	assert_eq!(next_window(&mut first).await.id(), window.id(), "it goes on");
 }
 
 #[tokio::test]
@@ -468,6 +481,15 @@ async fn last_payment_arrives_though_the_node_stops_right_behind_it() {
 		_ => None,
 	})
 	.await;
+	let payment = purse().pay(&due, 0).unwrap();
+	subscription.session().pay(&due, payment).unwrap();
+	subscription.leave(PATIENCE).await;
+	drop(node);
+	assert_eq!(server.closed().await, "the viewer left; 0 unpaid");
+}
+
+/// Has a ticket for the recipient of these tests.
+fn purse() -> Purse {
 	let mut purse = Purse::new(
 		PurseConfig {
 			genesis: GENESIS,
@@ -478,12 +500,55 @@ async fn last_payment_arrives_though_the_node_stops_right_behind_it() {
 		},
 		session_key(),
 	);
-	purse.reserve(&due.recipient, 0).unwrap();
-	let payment = purse.pay(&due, 0).unwrap();
-	subscription.session().pay(&due, payment).unwrap();
-	subscription.leave(PATIENCE).await;
-	drop(node);
-	assert_eq!(server.closed().await, "the viewer left; 0 unpaid");
+	purse.reserve(&AccountId([9; 32]), 0).unwrap();
+	purse
+}
+
+/// The same where there is no farewell, and the server is in the middle of something else: it finds the line broken as it writes,
+/// and has not read the payment yet that came before.
+#[tokio::test]
+async fn last_payment_arrives_though_the_node_stops_without_a_farewell() {
+	let mut server = Server::start(true, |_| {}).await;
+	let mut broadcast = broadcast();
+	server.push(&mut broadcast, 1, 50_000);
+	let node = viewer(10);
+	let mut stream = node.connect(&server.address).await.unwrap();
+	let mut session = session(&server.address, true);
+	let mut buffer = vec![0; 64 << 10];
+	let mut exchange = async |stream: &mut Stream, session: &mut ViewerSession| {
+		while let Some(frame) = session.poll_transmit() {
+			stream.write_all(frame).await.unwrap();
+		}
+		let length = timeout(PATIENCE, stream.read(&mut buffer))
+			.await
+			.expect("bytes")
+			.unwrap();
+		session.handle(&buffer[..length]).unwrap();
+		length
+	};
+	let due = loop {
+		exchange(&mut stream, &mut session).await;
+		match session.poll_event() {
+			Some(Event::Challenged(challenge)) => session.subscribe(session_key().sign(challenge, &GENESIS)),
+			Some(Event::PaymentDue(due)) => break due,
+			_ => {},
+		}
+	};
+	// More than its line takes before we read.
+	server.push(&mut broadcast, 1, MAX_WINDOW_BYTES as usize);
+	let payment = purse().pay(&due, 0).unwrap();
+	session.pay(&due, payment).unwrap();
+	// What is read beyond the first share of the line was sent behind an answer of ours that came behind the payment.
+	let mut read = 0;
+	while read < MAX_WINDOW_BYTES as usize / 2 {
+		read += exchange(&mut stream, &mut session).await;
+	}
+	drop((stream, node));
+	let closed = server.closed().await;
+	assert!(
+		closed.starts_with("stream lost") && closed.ends_with("; 1 unpaid"),
+		"{closed}"
+	);
 }
 
 #[tokio::test]
@@ -628,10 +693,10 @@ async fn silent_relayer_is_given_up() {
 async fn server_is_full_and_says_so() {
 	let server = Server::start(false, |config| config.max_subscriptions = 1).await;
 	server.feed.push(window(&mut broadcast(), 1_000));
-	let node = viewer(10);
+	let (node, other) = (viewer(10), viewer(11));
 	let mut first = subscribe(&node, &server).await;
 	next_window(&mut first).await;
-	assert_eq!(ended(&mut subscribe(&node, &server).await).await, EndReason::Full);
+	assert_eq!(ended(&mut subscribe(&other, &server).await).await, EndReason::Full);
 	drop(first);
 	// The place is free again as soon as the server has noticed that the viewer is gone.
 	timeout(PATIENCE, async {
@@ -641,7 +706,7 @@ async fn server_is_full_and_says_so() {
 	})
 	.await
 	.unwrap();
-	let mut again = subscribe(&node, &server).await;
+	let mut again = subscribe(&other, &server).await;
 	next_window(&mut again).await;
 }
 
@@ -721,9 +786,9 @@ async fn nobody_there_is_an_error_in_time() {
 }
 
 #[tokio::test]
-async fn connections_are_limited_in_all_and_per_peer() {
+async fn connections_of_strangers_are_limited_and_the_newest_of_a_peer_takes_the_place_of_its_oldest() {
 	let limits = Limits {
-		connections: 2,
+		strangers: 2,
 		connections_per_peer: 1,
 	};
 	let (node, mut incoming) = Node::start(&KeyPair::from_seed(RELAYER_SEED), limits).unwrap();
@@ -735,11 +800,25 @@ async fn connections_are_limited_in_all_and_per_peer() {
 		}
 	});
 	let (one, twin, two, three) = (viewer(10), viewer(10), viewer(11), viewer(12));
-	let _first = one.connect(&address).await.unwrap();
-	let is_full = |error: ConnectError| matches!(error, ConnectError::Full);
-	assert!(is_full(twin.connect(&address).await.unwrap_err()));
+	let mut first = one.connect(&address).await.unwrap();
+	let is_over = async |stream: &mut Stream| {
+		let read = timeout(PATIENCE, stream.read(&mut [0])).await.expect("an end");
+		assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::ConnectionAborted);
+	};
+	let mut again = twin.connect(&address).await.unwrap();
+	is_over(&mut first).await;
 	let _second = two.connect(&address).await.unwrap();
-	assert!(is_full(three.connect(&address).await.unwrap_err()));
+	// Both are of one address, as the third is: the first of them that lingers makes room.
+	let third = async {
+		loop {
+			match three.connect(&address).await {
+				Err(ConnectError::Full) => tokio::task::yield_now().await,
+				other => return other.unwrap(),
+			}
+		}
+	};
+	let _third = timeout(PATIENCE, third).await.expect("room");
+	is_over(&mut again).await;
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Who is served: relayers in the chain's registry, or anyone; for nothing, since they pay by carrying the video on.
 
 use clustercast_chain::Chain;
-use clustercast_network::serve::{Closed, Grant, Policy};
-use clustercast_primitives::{Hash, PublicKey, StreamId};
+use clustercast_network::serve::{Closed, Grant, Policy, Unpaid};
+use clustercast_primitives::{PublicKey, StreamId};
 use clustercast_protocol::{EndReason, Subscribe};
 use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 use tokio::{
@@ -114,7 +114,7 @@ impl<R: Registry> Policy for Guests<R> {
 		Ok((Grant::Free, Seat(self.seats.clone())))
 	}
 
-	fn closed(&self, _seat: Option<Seat>, _unpaid: Vec<Hash>, why: &Closed) {
+	fn closed(&self, _seat: Option<Seat>, _unpaid: Unpaid, why: &Closed) {
 		tracing::debug!(%why, "subscription over");
 	}
 }
@@ -122,6 +122,7 @@ impl<R: Registry> Policy for Guests<R> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use clustercast_primitives::Hash;
 	use clustercast_protocol::Start;
 	use std::sync::Mutex as StdMutex;
 

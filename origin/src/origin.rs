@@ -39,6 +39,9 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// How long they have when the program has to go: nobody says when they have them.
 const HAND_OVER: Duration = Duration::from_secs(1);
 
+/// How long a relayer keeps its seat in a pause.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
 /// Between two words on how the broadcast stands: each holds for ten seconds.
 const STATUS_INTERVAL: Duration = Duration::from_secs(4);
 
@@ -50,9 +53,6 @@ const OVERLAP_MS: u64 = 1_000;
 
 /// Between two lines about windows that are held back.
 const HELD_BACK_LINES: Duration = Duration::from_secs(60);
-
-/// Connections beyond those that are served: who is refused must be told so.
-const SPARE_CONNECTIONS: u32 = 32;
 
 /// What a broadcast needs; see the command line's help for each.
 #[derive(Clone, Debug)]
@@ -259,13 +259,7 @@ impl Origin {
 		if let Some(path) = &config.window_log {
 			publisher = publisher.log(path).context("--window-log")?;
 		}
-		let limits = Limits {
-			connections: u32::try_from(config.max_relayers)
-				.unwrap_or(u32::MAX)
-				.saturating_add(SPARE_CONNECTIONS),
-			..Limits::default()
-		};
-		let (node, incoming) = Node::start(&key, limits)?;
+		let (node, incoming) = Node::start(&key, Limits::default())?;
 		let addresses = node.listen_on(config.listen).await?;
 		Ok(Self {
 			stream,
@@ -328,6 +322,8 @@ impl Origin {
 		let (end_serving, serving_ends) = oneshot::channel::<()>();
 		let serve_config = serve::Config {
 			max_subscriptions: self.max_relayers,
+			// A relayer has one seat, and waits through a night.
+			idle_timeout: DAY,
 			..serve::Config::new(self.genesis, self.key)
 		};
 		let server = tokio::spawn(serve(self.incoming, self.feed, guests.clone(), serve_config, async {

@@ -5,9 +5,16 @@ use alloc::{
 	collections::{BTreeMap, BTreeSet, VecDeque},
 	sync::Arc,
 };
-use clustercast_primitives::{window::flags, BlockNumber, StreamId, TrackId, WindowId};
+use clustercast_primitives::{window::flags, BlockNumber, Hash, StreamId, TrackId, WindowId};
 use codec::Encode;
 use core::ops::Bound;
+
+/// Segments behind the newest one here that a viewer may have seen elsewhere already: two minutes of the usual 2 s, more than
+/// any relayer falls behind before it takes its upstream for failing.
+pub const MAX_SEGMENTS_AHEAD: u64 = 64;
+
+/// Blocks that an epoch may lie behind the newest one here: a minute. An epoch is named after the block it begins in.
+pub const MAX_BLOCKS_AHEAD: BlockNumber = 30;
 
 /// What a subscription needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +27,12 @@ pub enum Cursor {
 		track: TrackId,
 	},
 	/// The direct successor of this window.
-	After(WindowId),
+	After {
+		/// Its place.
+		id: WindowId,
+		/// Hash of its header.
+		header: Hash,
+	},
 }
 
 impl Cursor {
@@ -28,7 +40,7 @@ impl Cursor {
 	pub fn stream(&self) -> StreamId {
 		match self {
 			Self::Live { stream, .. } => *stream,
-			Self::After(id) => id.stream,
+			Self::After { id, .. } => id.stream,
 		}
 	}
 
@@ -36,7 +48,7 @@ impl Cursor {
 	pub fn track(&self) -> TrackId {
 		match self {
 			Self::Live { track, .. } => *track,
-			Self::After(id) => id.track,
+			Self::After { id, .. } => id.track,
 		}
 	}
 }
@@ -48,7 +60,10 @@ pub enum Lookup {
 	Found(EncodedWindow),
 	/// Not yet: ask again after the next insertion.
 	NotYet,
-	/// It was evicted or never came, or cannot be told from a later one.
+	/// Neither the window that the cursor names is here nor any behind it: it may come.
+	Unknown,
+	/// It was evicted or never came, or cannot be told from a later one; the cursor is far ahead of all that is here, or of
+	/// another history.
 	Gone,
 }
 
@@ -137,15 +152,18 @@ impl WindowCache {
 				.rev()
 				.find(|w| w.header().has(flags::INDEPENDENT) && !self.retired.contains(&(stream, w.id().epoch)))
 				.map_or(Lookup::NotYet, |w| Lookup::Found(w.clone())),
-			Cursor::After(id) => {
+			Cursor::After { id, header } => {
+				let named = self.windows.get(&id);
 				let end = last_of(id.stream, id.track);
-				if id >= end {
-					return Lookup::NotYet;
+				if id >= end || named.is_some_and(|window| window.hash() != header) || self.is_far_ahead(id) {
+					return Lookup::Gone;
 				}
-				match self.windows.range((Bound::Excluded(id), Bound::Included(end))).next() {
-					None => Lookup::NotYet,
-					Some((_, next)) if self.succeeds(id, next) => Lookup::Found(next.clone()),
-					Some(_) => Lookup::Gone,
+				let next = self.windows.range((Bound::Excluded(id), Bound::Included(end))).next();
+				match (next, named) {
+					(None, Some(_)) => Lookup::NotYet,
+					(None, None) => Lookup::Unknown,
+					(Some((_, next)), _) if self.succeeds(id, next) => Lookup::Found(next.clone()),
+					(Some(_), _) => Lookup::Gone,
 				}
 			},
 		}
@@ -169,6 +187,17 @@ impl WindowCache {
 	/// Whether it holds none.
 	pub fn is_empty(&self) -> bool {
 		self.windows.is_empty()
+	}
+
+	/// Whether no honest viewer can have seen this window yet, by the newest one that is here.
+	fn is_far_ahead(&self, id: WindowId) -> bool {
+		self.latest(id.stream, id.track).is_some_and(|latest| {
+			let newest = latest.id();
+			match id.epoch == newest.epoch {
+				true => id.segment > newest.segment.saturating_add(MAX_SEGMENTS_AHEAD),
+				false => id.epoch > newest.epoch.saturating_add(MAX_BLOCKS_AHEAD),
+			}
+		})
 	}
 
 	/// Whether `next` surely comes directly after the window at `id`: its header states the history up to there, or it
@@ -215,6 +244,13 @@ mod tests {
 		track: 0,
 	};
 
+	fn after(window: &EncodedWindow) -> Cursor {
+		Cursor::After {
+			id: window.id(),
+			header: window.hash(),
+		}
+	}
+
 	fn found(lookup: Lookup) -> WindowId {
 		match lookup {
 			Lookup::Found(window) => window.id(),
@@ -233,12 +269,9 @@ mod tests {
 		assert_eq!(cache.len(), 4);
 		assert_eq!(found(cache.get_after(LIVE)), windows[3].id());
 		for pair in windows.windows(2) {
-			assert_eq!(found(cache.get_after(Cursor::After(pair[0].id()))), pair[1].id());
+			assert_eq!(found(cache.get_after(after(&pair[0]))), pair[1].id());
 		}
-		assert!(matches!(
-			cache.get_after(Cursor::After(windows[3].id())),
-			Lookup::NotYet
-		));
+		assert!(matches!(cache.get_after(after(&windows[3])), Lookup::NotYet));
 	}
 
 	#[test]
@@ -250,8 +283,8 @@ mod tests {
 		let mut cache = WindowCache::new(size);
 		windows.iter().for_each(|w| assert!(cache.insert(w.clone())));
 		assert_eq!((cache.len(), cache.bytes()), (2, size));
-		assert_eq!(found(cache.get_after(Cursor::After(windows[3].id()))), windows[4].id());
-		assert!(matches!(cache.get_after(Cursor::After(windows[1].id())), Lookup::Gone));
+		assert_eq!(found(cache.get_after(after(&windows[3]))), windows[4].id());
+		assert!(matches!(cache.get_after(after(&windows[1])), Lookup::Gone));
 		let mut tiny = WindowCache::new(1);
 		windows.iter().for_each(|w| assert!(tiny.insert(w.clone())));
 		assert_eq!(tiny.latest(STREAM, 0).unwrap().id(), windows[4].id());
@@ -284,17 +317,78 @@ mod tests {
 		for at in [0, 2, 3] {
 			cache.insert(parts[at].clone());
 		}
-		assert!(matches!(cache.get_after(Cursor::After(parts[0].id())), Lookup::Gone));
-		assert_eq!(found(cache.get_after(Cursor::After(parts[1].id()))), parts[2].id());
-		assert_eq!(found(cache.get_after(Cursor::After(parts[2].id()))), parts[3].id());
+		assert!(matches!(cache.get_after(after(&parts[0])), Lookup::Gone));
+		assert_eq!(found(cache.get_after(after(&parts[1]))), parts[2].id());
+		assert_eq!(found(cache.get_after(after(&parts[2]))), parts[3].id());
 		// Without part 2 nothing tells whether its segment went on behind it.
 		let mut late = WindowCache::new(1 << 20);
 		late.insert(parts[3].clone());
-		assert!(matches!(late.get_after(Cursor::After(parts[2].id())), Lookup::Gone));
+		assert!(matches!(late.get_after(after(&parts[2])), Lookup::Gone));
 		// Part 1 of another segment is not the part behind part 0 of this one.
 		late = WindowCache::new(1 << 20);
 		late.insert(broadcast.window(0, &[2; 10]));
-		assert!(matches!(late.get_after(Cursor::After(parts[0].id())), Lookup::Gone));
+		assert!(matches!(late.get_after(after(&parts[0])), Lookup::Gone));
+	}
+
+	/// The attack: a place that never comes holds a seat for ever.
+	#[test]
+	fn place_that_nobody_can_have_seen_is_refused_and_one_slightly_ahead_is_waited_for() {
+		let mut broadcast = Broadcast::default();
+		let mut cache = WindowCache::new(1 << 20);
+		let elsewhere = |epoch, segment| Cursor::After {
+			id: WindowId {
+				stream: STREAM,
+				track: 0,
+				epoch,
+				segment,
+				part: 0,
+			},
+			header: Hash([9; 32]),
+		};
+		// Of an empty cache nothing can be told, but for the end of all numbers.
+		assert!(matches!(cache.get_after(elsewhere(u32::MAX, 0)), Lookup::Unknown));
+		let end = WindowId {
+			part: u16::MAX,
+			..last_of(STREAM, 0)
+		};
+		let end = Cursor::After {
+			id: end,
+			header: Hash([9; 32]),
+		};
+		assert!(matches!(cache.get_after(end), Lookup::Gone));
+		cache.insert(broadcast.segment(&[1; 10]));
+		let newest = broadcast.segment(&[2; 10]);
+		cache.insert(newest.clone());
+		let (epoch, segment) = (newest.id().epoch, newest.id().segment);
+		for (epoch, segment, far) in [
+			(epoch, segment + 1, false),
+			(epoch, segment + MAX_SEGMENTS_AHEAD, false),
+			(epoch, segment + MAX_SEGMENTS_AHEAD + 1, true),
+			(epoch + MAX_BLOCKS_AHEAD, 0, false),
+			(epoch + MAX_BLOCKS_AHEAD + 1, 0, true),
+			(u32::MAX, 0, true),
+		] {
+			let lookup = cache.get_after(elsewhere(epoch, segment));
+			assert_eq!(matches!(lookup, Lookup::Gone), far, "{epoch} {segment}");
+			assert_eq!(matches!(lookup, Lookup::Unknown), !far, "{epoch} {segment}");
+		}
+	}
+
+	#[test]
+	fn another_history_at_the_same_place_is_told_apart() {
+		let mut broadcast = Broadcast::default();
+		let mut cache = WindowCache::new(1 << 20);
+		let (first, second) = (broadcast.segment(&[1; 10]), broadcast.segment(&[2; 10]));
+		cache.insert(first.clone());
+		let other = |window: &EncodedWindow| Cursor::After {
+			id: window.id(),
+			header: Hash([9; 32]),
+		};
+		assert!(matches!(cache.get_after(other(&first)), Lookup::Gone));
+		assert!(matches!(cache.get_after(after(&first)), Lookup::NotYet));
+		cache.insert(second.clone());
+		assert!(matches!(cache.get_after(other(&first)), Lookup::Gone));
+		assert_eq!(found(cache.get_after(after(&first))), second.id());
 	}
 
 	#[test]
@@ -306,10 +400,10 @@ mod tests {
 		let mut cache = WindowCache::new(1 << 20);
 		cache.insert(last.clone());
 		cache.insert(second.clone());
-		assert!(matches!(cache.get_after(Cursor::After(last.id())), Lookup::Gone));
+		assert!(matches!(cache.get_after(after(&last)), Lookup::Gone));
 		cache.insert(first.clone());
-		assert_eq!(found(cache.get_after(Cursor::After(last.id()))), first.id());
-		assert_eq!(found(cache.get_after(Cursor::After(first.id()))), second.id());
+		assert_eq!(found(cache.get_after(after(&last))), first.id());
+		assert_eq!(found(cache.get_after(after(&first))), second.id());
 		assert_eq!(found(cache.get_after(LIVE)), second.id());
 	}
 

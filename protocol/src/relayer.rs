@@ -151,6 +151,8 @@ struct Unpaid {
 	commitment: Hash,
 	/// A ticket or voucher was handed to the driver.
 	answered: bool,
+	/// Its window was handed to the driver, to be sent.
+	sent: bool,
 }
 
 /// One subscription of one viewer, seen by the relayer.
@@ -171,6 +173,8 @@ pub struct RelayerSession {
 	unpaid: VecDeque<Unpaid>,
 	events: VecDeque<Event>,
 	transmit: VecDeque<Bytes>,
+	/// What the windows in `transmit` are paid under, in their order: nothing where nothing is to be paid.
+	windows: VecDeque<Option<Hash>>,
 }
 
 impl RelayerSession {
@@ -190,6 +194,7 @@ impl RelayerSession {
 			unpaid: VecDeque::new(),
 			events: VecDeque::new(),
 			transmit: VecDeque::from([ToViewer::Challenge(challenge).to_frame()]),
+			windows: VecDeque::new(),
 		}
 	}
 
@@ -216,7 +221,16 @@ impl RelayerSession {
 
 	/// Next bytes for the viewer; a whole frame, a window's shared with all its viewers.
 	pub fn poll_transmit(&mut self) -> Option<Bytes> {
-		self.transmit.pop_front()
+		let frame = self.transmit.pop_front()?;
+		if is_a(&frame, wire::Kind::Window) {
+			if let Some(Some(commitment)) = self.windows.pop_front() {
+				let mut unpaid = self.unpaid.iter_mut();
+				if let Some(unpaid) = unpaid.find(|unpaid| unpaid.commitment == commitment) {
+					unpaid.sent = true;
+				}
+			}
+		}
+		Some(frame)
 	}
 
 	/// Serves against payment.
@@ -295,8 +309,11 @@ impl RelayerSession {
 		if matches!(self.state, State::Serving(..)) && self.status < place {
 			self.status = place;
 			let frame = ToViewer::Status(Box::new(status.clone())).to_frame();
-			let is_status = |waiting: &&mut Bytes| waiting.get(PREFIX_BYTES - 1) == Some(&(wire::Kind::Status as u8));
-			match self.transmit.iter_mut().find(is_status) {
+			match self
+				.transmit
+				.iter_mut()
+				.find(|waiting| is_a(waiting, wire::Kind::Status))
+			{
 				Some(waiting) => *waiting = frame,
 				None => self.transmit.push_back(frame),
 			}
@@ -357,7 +374,7 @@ impl RelayerSession {
 		let id = window.id();
 		let wanted = self.wants().is_some_and(|cursor| match cursor {
 			Cursor::Live { stream, track } => id.stream == stream && id.track == track,
-			Cursor::After(last) => id.stream == last.stream && id.track == last.track && id > last,
+			Cursor::After { id: last, .. } => id.stream == last.stream && id.track == last.track && id > last,
 		});
 		let State::Serving(cursor, paid) = &mut self.state else {
 			return Err(SessionError::NotWanted(id));
@@ -391,7 +408,10 @@ impl RelayerSession {
 			},
 		};
 		let begins = matches!(cursor, Cursor::Live { .. });
-		*cursor = Cursor::After(id);
+		*cursor = Cursor::After {
+			id,
+			header: window.hash(),
+		};
 		if self.catalog != Some(window.header().catalog) {
 			self.catalog = Some(window.header().catalog);
 			let catalog = Box::new(window.catalog().as_ref().clone());
@@ -407,6 +427,9 @@ impl RelayerSession {
 				.push_back(ToViewer::History(window.history().clone()).to_frame());
 		}
 		self.transmit.push_back(window.frame());
+		let commitment = receipt.as_ref().and_then(|(_, expectation)| expectation.as_ref());
+		self.windows
+			.push_back(commitment.map(|expectation| expectation.commitment));
 		let Some((frame, expectation)) = receipt else {
 			return Ok(None);
 		};
@@ -415,6 +438,7 @@ impl RelayerSession {
 			self.unpaid.push_back(Unpaid {
 				commitment: expectation.commitment,
 				answered: false,
+				sent: false,
 			});
 		}
 		Ok(expectation)
@@ -424,6 +448,7 @@ impl RelayerSession {
 	pub fn withdraw(&mut self, commitment: &Hash) {
 		self.unpaid.retain(|unpaid| unpaid.commitment != *commitment);
 		self.transmit.clear();
+		self.windows.clear();
 	}
 
 	/// What paid the receipt with this commitment is accepted and stored, if there is something to store: tells the viewer
@@ -443,6 +468,11 @@ impl RelayerSession {
 	/// Commitments of receipts that are not paid: what to close in the ticket book when the session is over.
 	pub fn unpaid(&self) -> impl Iterator<Item = Hash> + '_ {
 		self.unpaid.iter().map(|u| u.commitment)
+	}
+
+	/// Those of them whose window was not even begun to be sent: nobody owes anything for it.
+	pub fn unsent(&self) -> impl Iterator<Item = Hash> + '_ {
+		self.unpaid.iter().filter(|u| !u.sent).map(|u| u.commitment)
 	}
 
 	/// Whether it is over; what is queued may still be transmitted.
@@ -544,18 +574,31 @@ impl Paid {
 	}
 }
 
+/// Whether a frame is of this kind.
+fn is_a(frame: &Bytes, kind: wire::Kind) -> bool {
+	frame.get(PREFIX_BYTES - 1) == Some(&(kind as u8))
+}
+
 /// Where a subscription begins; `None` where it is not for one track.
 fn cursor(subscribe: &Subscribe) -> Option<Cursor> {
 	let (stream, track) = (subscribe.stream, subscribe.track()?);
 	Some(match subscribe.start {
 		Start::Live => Cursor::Live { stream, track },
-		Start::After { epoch, segment, part } => Cursor::After(WindowId {
-			stream,
-			track,
+		Start::After {
 			epoch,
 			segment,
 			part,
-		}),
+			header,
+		} => Cursor::After {
+			id: WindowId {
+				stream,
+				track,
+				epoch,
+				segment,
+				part,
+			},
+			header,
+		},
 	})
 }
 

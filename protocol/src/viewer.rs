@@ -89,6 +89,8 @@ pub const MAX_EPOCH_AHEAD: BlockNumber = 30;
 pub struct Resume {
 	/// Its place.
 	pub id: WindowId,
+	/// Hash of its header.
+	pub header: Hash,
 	/// The headers of its epoch up to its own.
 	pub history: History,
 	/// Whether it was the last part of its segment.
@@ -100,6 +102,7 @@ impl Resume {
 	pub fn after(window: &EncodedWindow) -> Self {
 		Self {
 			id: window.id(),
+			header: window.hash(),
 			history: window.history_after(),
 			last_part: window.header().has(flags::LAST_PART),
 		}
@@ -351,6 +354,7 @@ impl ViewerSession {
 			epoch: last.id.epoch,
 			segment: last.id.segment,
 			part: last.id.part,
+			header: last.header,
 		});
 		let subscribe = ToRelayer::Subscribe(Subscribe {
 			genesis: self.config.genesis,

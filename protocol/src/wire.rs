@@ -28,8 +28,8 @@ use core::fmt;
 
 /// Name of the protocol as TLS negotiates it (ALPN). Its number rises with every change of a frame: peers that speak another
 /// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations, 5 `Waiting`,
-/// 6 QUIC of our own.
-pub const PROTOCOL_NAME: &str = "/clustercast/deliver/6";
+/// 6 QUIC of our own, 7 places that name a header.
+pub const PROTOCOL_NAME: &str = "/clustercast/deliver/7";
 
 /// Length and kind.
 pub const PREFIX_BYTES: usize = 5;
@@ -224,6 +224,8 @@ pub enum Start {
 		segment: u64,
 		/// Its part.
 		part: u16,
+		/// Hash of its header: tells another history apart.
+		header: Hash,
 	},
 }
 
@@ -321,7 +323,8 @@ pub enum EndReason {
 	/// Payment did not come in time.
 	#[error("it says that payment did not come in time")]
 	Unpaid,
-	/// The window asked for is not in the cache any more, or never was: begin live.
+	/// What follows the window that was named is not in the cache any more, or that window is unknown: far ahead of all
+	/// that came, not here after a while, or of another history. Begin live.
 	#[error("it does not have the next window any more")]
 	WindowGone,
 	/// A ticket or voucher was refused.
@@ -357,6 +360,15 @@ pub enum EndReason {
 	/// The relayer has no room for payments, or its disk fails.
 	#[error("it cannot store payments: it sells nothing until it can")]
 	CannotStore,
+	/// Nothing was delivered for long, and nothing heard: subscribe again to go on waiting.
+	#[error("it had nothing to deliver for long")]
+	Idle,
+	/// The same peer subscribed to the same track again: the newest counts.
+	#[error("it was asked for the same by the same peer again")]
+	Replaced,
+	/// The account watches here as often as it may.
+	#[error("the account watches there as often as it may")]
+	SeatsTaken,
 }
 
 impl EndReason {

@@ -274,7 +274,12 @@ fn reservation() -> impl Strategy<Value = SignedReservation> {
 fn request() -> impl Strategy<Value = ToRelayer> {
 	let start = prop_oneof![
 		Just(Start::Live),
-		any::<(u32, u64, u16)>().prop_map(|(epoch, segment, part)| Start::After { epoch, segment, part }),
+		(any::<(u32, u64, u16)>(), hash()).prop_map(|((epoch, segment, part), header)| Start::After {
+			epoch,
+			segment,
+			part,
+			header
+		}),
 	];
 	let payer = prop::option::of(
 		(subscription(), any::<bool>()).prop_map(|(subscription, vouchers)| Payer { subscription, vouchers }),
@@ -316,6 +321,9 @@ fn answer() -> impl Strategy<Value = ToViewer> {
 	let end = prop_oneof![
 		Just(EndReason::Finished),
 		Just(EndReason::ShuttingDown),
+		Just(EndReason::Idle),
+		Just(EndReason::Replaced),
+		Just(EndReason::SeatsTaken),
 		Just(EndReason::BadSubscription),
 		Just(EndReason::ReservationNeeded),
 		Just(EndReason::ReservationRefused(ReserveError::Means)),

@@ -295,7 +295,7 @@ impl Simulator {
 		while let Some(cursor) = relayer.wants() {
 			let next = match cursor {
 				// Those who resume are sent what follows; the others what comes next.
-				Cursor::After(last) => self.windows.iter().find(|w| w.id() > last).cloned(),
+				Cursor::After { id: last, .. } => self.windows.iter().find(|w| w.id() > last).cloned(),
 				Cursor::Live { .. } => None,
 			};
 			let window = next.unwrap_or_else(|| self.next_window());

@@ -34,6 +34,8 @@ mod default {
 	/// Five minutes of 1.5 Mb/s.
 	pub const CACHE_MB: u32 = 64;
 	pub const MAX_VIEWERS: u32 = 256;
+	/// A household, and ghosts of some of it.
+	pub const ACCOUNT_VIEWERS: u32 = 8;
 	/// What handing in and releasing a reservation cost, 195 and 148 micro-USDC, and something for blocks that are fuller.
 	pub const RESERVE_REWARD: Usdc = Usdc(400);
 }
@@ -135,6 +137,10 @@ pub struct Settings {
 	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_MAX_VIEWERS")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub max_viewers: Option<u32>,
+	/// Viewers of one account served at a time [default: 8]
+	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_ACCOUNT_VIEWERS")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub account_viewers: Option<u32>,
 	/// Windows sent to a viewer ahead of payment, 1 to 255 [default: 2]
 	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_CREDIT")]
 	#[serde(skip_serializing_if = "Option::is_none")]
@@ -200,6 +206,8 @@ pub struct Config {
 	pub cache_bytes: usize,
 	/// At a time.
 	pub max_viewers: usize,
+	/// Of one account.
+	pub account_viewers: usize,
 	/// Windows ahead of payment.
 	pub credit: u8,
 	/// What is risked where nothing is reserved.
@@ -293,6 +301,7 @@ impl TryFrom<Settings> for Config {
 				.map_or(default::VOUCHER_AGE, |s| Duration::from_secs(s.into())),
 			cache_bytes: s.cache_mb.unwrap_or(default::CACHE_MB) as usize * 1_000_000,
 			max_viewers: s.max_viewers.unwrap_or(default::MAX_VIEWERS) as usize,
+			account_viewers: s.account_viewers.unwrap_or(default::ACCOUNT_VIEWERS) as usize,
 			credit: s.credit.unwrap_or(DEFAULT_CREDIT),
 			float: Float {
 				bytes: s.stranger_mib.map_or(usual.bytes, |mib| u64::from(mib) << 20),
@@ -307,6 +316,7 @@ impl TryFrom<Settings> for Config {
 			"credit must be at least 1: nobody pays for a window that never came"
 		);
 		ensure!(config.max_viewers > 0, "max_viewers must be at least 1");
+		ensure!(config.account_viewers > 0, "account_viewers must be at least 1");
 		ensure!(
 			config.cache_bytes >= MIN_CACHE_MB as usize * 1_000_000,
 			"cache_mb must be at least {MIN_CACHE_MB}: a window may have 8 MiB"

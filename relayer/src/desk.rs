@@ -5,6 +5,7 @@ use crate::{
 	accounts::{self, Accounts, Entry, Ledger},
 	blame::Leniency,
 	channels::Order,
+	door::{check_means, label, label_of_end},
 	metrics,
 	payment::{Rule, Standings},
 	recorder::{NotKept, Recorder},
@@ -12,18 +13,18 @@ use crate::{
 	surge::Surge,
 };
 use clustercast_chain::{tip, Tip};
-use clustercast_network::serve::{Closed, Grant, Policy};
+use clustercast_network::serve::{Closed, Grant, Policy, Unpaid};
 use clustercast_primitives::{
 	amount,
-	chain::{ChannelInfo, ChannelKey, TicketRefusal, ViewerAccount, VoucherPlace},
+	chain::{ChannelInfo, ChannelKey, TicketRefusal, VoucherPlace},
 	channel::SignedReservation,
 	receipt::Kind,
 	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId, TrackId, Voucher,
 	WinningTicket,
 };
 use clustercast_protocol::{
-	tickets::EXPIRY_MARGIN, Debt, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable, ReserveError,
-	ReserveTerms, SessionKey, Share, Shortage, Subscribe, Terms, TicketBook, TicketError,
+	tickets::EXPIRY_MARGIN, Debt, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable,
+	ReserveError, ReserveTerms, SessionKey, Share, Shortage, Subscribe, Terms, TicketBook, TicketError,
 };
 use std::{
 	collections::{HashMap, HashSet},
@@ -40,9 +41,6 @@ use tokio::{
 
 /// The one track there is: picture and sound at 480p.
 pub const TRACK: TrackId = 0;
-
-/// Blocks that a ticket must have left: five minutes to redeem it, with a second attempt.
-pub const MIN_TICKET_LIFE: BlockNumber = 150;
 
 /// Winners that wait for room on the disk: in memory, and not acknowledged.
 pub const MAX_HELD: usize = 1_000;
@@ -685,64 +683,28 @@ impl<L: Ledger> Policy for Desk<L> {
 		::metrics::counter!(metrics::BYTES_SENT).increment(bytes as u64);
 	}
 
-	fn closed(&self, seat: Option<Seat>, unpaid: Vec<Hash>, why: &Closed) {
+	fn closed(&self, seat: Option<Seat>, unpaid: Unpaid, why: &Closed) {
 		let debt = match &seat {
-			Some(seat) if !unpaid.is_empty() => {
+			Some(seat) if !unpaid.sent.is_empty() => {
 				let mut leniency = self.leniency.lock().unwrap_or_else(PoisonError::into_inner);
 				leniency.judge(&seat.payer.key, why, Instant::now())
 			},
 			_ => Debt::Payers,
 		};
 		let mut book = self.book();
-		unpaid.iter().for_each(|commitment| book.close(commitment, debt));
+		unpaid
+			.unsent
+			.iter()
+			.for_each(|commitment| book.close(commitment, Debt::Ours));
+		unpaid.sent.iter().for_each(|commitment| book.close(commitment, debt));
 		if let Some(seat) = seat {
-			let farewell = unpaid.is_empty() && matches!(why, Closed::Left | Closed::Ended(EndReason::Finished));
+			let farewell =
+				unpaid == Unpaid::default() && matches!(why, Closed::Left | Closed::Ended(EndReason::Finished));
 			book.credit().leave(&seat.payer, farewell);
 		}
 		drop(book);
-		let reason = match why {
-			Closed::Ended(reason) => label(reason),
-			Closed::Left => "Left".into(),
-			Closed::Session(_) => "ProtocolError".into(),
-			Closed::Silent => "Silent".into(),
-			Closed::Stalled => "Stalled".into(),
-			_ => "Lost".into(),
-		};
-		::metrics::counter!(metrics::CLOSED, "reason" => reason).increment(1);
+		::metrics::counter!(metrics::CLOSED, "reason" => label_of_end(why)).increment(1);
 	}
-}
-
-/// Name of a reason, without what is in it: labels are few.
-fn label(reason: &EndReason) -> String {
-	match reason {
-		EndReason::TicketRefused(TicketError::Chain(refusal)) => format!("{refusal:?}"),
-		EndReason::TicketRefused(error) => format!("{error:?}"),
-		other => format!("{other:?}"),
-	}
-}
-
-/// Whether an account could pay one ticket: what is checked before anything is delivered. The book checks each ticket.
-fn check_means(
-	account: &ViewerAccount,
-	session: &PublicKey,
-	face_value: Balance,
-	now: BlockNumber,
-) -> Result<(), TicketRefusal> {
-	let session = account
-		.sessions
-		.iter()
-		.find(|s| s.key == *session)
-		.ok_or(TicketRefusal::UnknownSession)?;
-	if session.expiry < now.saturating_add(MIN_TICKET_LIFE) {
-		return Err(TicketRefusal::SessionExpired);
-	}
-	if session.limit.saturating_sub(session.spent) < face_value {
-		return Err(TicketRefusal::SessionLimitReached);
-	}
-	if account.deposit.saturating_sub(account.reserved) < face_value {
-		return Err(TicketRefusal::DepositTooSmall);
-	}
-	Ok(())
 }
 
 /// Unix time, milliseconds.

@@ -342,15 +342,23 @@ fn latest_start_ms() -> u64 {
 /// Where a restart begins. A file that is missing or damaged costs a gap, nothing else.
 fn load(path: &Path, stream: StreamId) -> Option<Resume> {
 	let bytes = fs::read(path).ok()?;
-	let (id, history, last_part) = <(WindowId, History, bool)>::decode_all(&mut bytes.as_slice()).ok()?;
+	let (id, header, history, last_part) = <(WindowId, Hash, History, bool)>::decode_all(&mut bytes.as_slice()).ok()?;
 	let fits = id.stream == stream && id.track == TRACK && history.is_well_formed();
-	fits.then_some(Resume { id, history, last_part })
+	fits.then_some(Resume {
+		id,
+		header,
+		history,
+		last_part,
+	})
 }
 
 /// Replaces the file in one step. Not synced: after a power cut nobody waits for the next window.
 fn store(path: &Path, window: &Resume) -> io::Result<()> {
 	let temporary = path.with_extension("new");
-	fs::write(&temporary, (window.id, &window.history, window.last_part).encode())?;
+	fs::write(
+		&temporary,
+		(window.id, window.header, &window.history, window.last_part).encode(),
+	)?;
 	fs::rename(temporary, path)
 }
 
@@ -358,6 +366,7 @@ fn store(path: &Path, window: &Resume) -> io::Result<()> {
 mod tests {
 	use super::*;
 	use bytes::Bytes;
+	use clustercast_chain::Head;
 	use clustercast_network::{
 		node::{Limits, ListenError},
 		serve::{serve, Config, Grant, Policy},
@@ -392,11 +401,15 @@ mod tests {
 	}
 
 	/// Adds `count` windows to what is in the feed.
-	fn go_on(broadcast: &mut Broadcast, feed: &Feed, count: u64) {
-		for _ in 0..count {
+	/// Hashes of what it brings.
+	fn go_on(broadcast: &mut Broadcast, feed: &Feed, count: u64) -> Vec<Hash> {
+		let window = |_| {
 			let segment = broadcast.next().segment;
-			feed.push(broadcast.segment(2_000 * segment, &[segment as u8; 1_000]).unwrap());
-		}
+			let window = broadcast.segment(2_000 * segment, &[segment as u8; 1_000]).unwrap();
+			feed.push(window.clone());
+			window.hash()
+		};
+		(0..count).map(window).collect()
 	}
 
 	/// As a relayer does that was just started.
@@ -725,17 +738,17 @@ mod tests {
 		tokio::spawn(serving);
 
 		let mut broadcast = broadcast();
-		go_on(&mut broadcast, &source, 1);
+		let mut headers = go_on(&mut broadcast, &source, 1);
 		ingest_until(&address, &position, 0).await;
-		go_on(&mut broadcast, &source, 19);
+		headers.extend(go_on(&mut broadcast, &source, 19));
 		ingest_until(&address, &position, 19).await;
 		// Missed while it was down.
-		go_on(&mut broadcast, &source, 2);
+		headers.extend(go_on(&mut broadcast, &source, 2));
 		source.push_status(broadcast.status(State::Live, 44_000));
 		let feed = ingest_until(&address, &position, 21).await;
 		let status = feed.status(STREAM).expect("passed on with the windows");
 		assert_eq!(status.tracks[0].count, 22);
-		let after = |segment| {
+		let after = |segment: u64| {
 			let id = WindowId {
 				stream: STREAM,
 				track: TRACK,
@@ -743,7 +756,8 @@ mod tests {
 				segment,
 				part: 0,
 			};
-			feed.get(Cursor::After(id))
+			let header = headers[segment as usize];
+			feed.get(Cursor::After { id, header })
 		};
 		// It remembered 12 to 19 and went on behind the first of them.
 		assert!(matches!(after(13), Lookup::Found(w) if w.id().segment == 14));
@@ -765,6 +779,7 @@ mod tests {
 		};
 		let last = Resume {
 			id,
+			header: Hash([5; 32]),
 			history: History::default(),
 			last_part: true,
 		};

@@ -8,6 +8,7 @@
 //! | [`upstream`] | when it is tried again, and what is said of that; sans-IO |
 //! | [`desk`] | downstream: who is served, which tickets count |
 //! | [`blame`] | whose debt it is what nobody pays; sans-IO |
+//! | [`door`] | who may come in, and how they go, in a word; pure |
 //! | [`accounts`] | what the chain says of the viewers |
 //! | [`channels`] | reservations: handed in, followed, released |
 //! | [`payment`] | tickets or vouchers, viewer by viewer |
@@ -30,6 +31,7 @@ pub mod channels;
 pub mod cli;
 pub mod config;
 pub mod desk;
+pub mod door;
 pub mod fit;
 pub mod health;
 pub mod ingest;

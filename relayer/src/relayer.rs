@@ -4,7 +4,8 @@ use crate::{
 	accounts::{Accounts, Pace},
 	channels::{self, Keeper, Order},
 	config::Config,
-	desk::{unix_ms, Desk, MAX_HELD, MIN_TICKET_LIFE},
+	desk::{unix_ms, Desk, MAX_HELD},
+	door::MIN_TICKET_LIFE,
 	fit::{misfits, Given},
 	health,
 	ingest::Ingest,
@@ -79,9 +80,6 @@ const _: () = assert!(
 
 /// A reservation that ends within this covers nothing new: ten minutes, time for several attempts to redeem what it covers.
 const CREDIT_MARGIN: BlockNumber = 300;
-
-/// Connections beside those of the viewers: upstream, and strangers who have not subscribed yet.
-const SPARE_CONNECTIONS: u32 = 128;
 
 /// A relayer that is configured and not yet running.
 pub struct Relayer {
@@ -309,16 +307,7 @@ impl Relayer {
 		if let Some(address) = config.metrics {
 			metrics::serve(address).await?;
 		}
-		let connections = u32::try_from(config.max_viewers)
-			.unwrap_or(u32::MAX)
-			.saturating_add(SPARE_CONNECTIONS);
-		let (node, incoming) = Node::start(
-			&identity,
-			Limits {
-				connections,
-				..Limits::default()
-			},
-		)?;
+		let (node, incoming) = Node::start(&identity, Limits::default())?;
 		let addresses = node.listen_on(config.listen.clone()).await.context("listen")?;
 
 		let key = identity.public();
@@ -400,6 +389,7 @@ impl Relayer {
 			incoming,
 			serve: serve::Config {
 				max_subscriptions: config.max_viewers,
+				max_per_payer: config.account_viewers,
 				..serve::Config::new(genesis, key)
 			},
 			feed,

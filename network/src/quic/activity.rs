@@ -1,31 +1,58 @@
-//! Whether a connection is used: counts what holds it.
+//! Whether a connection is used, and whether somebody is served on it: counts what holds it.
 
-use std::time::Duration;
+use std::{
+	sync::{
+		atomic::{AtomicUsize, Ordering},
+		Arc,
+	},
+	time::Duration,
+};
 use tokio::sync::watch;
 
 /// Counts the [`Hold`]s of one connection.
 #[derive(Debug)]
-pub struct Activity(watch::Sender<usize>);
+pub struct Activity {
+	holds: watch::Sender<usize>,
+	vouched: Arc<AtomicUsize>,
+}
 
 /// Something uses the connection as long as this lives.
 #[derive(Debug)]
-pub struct Hold(watch::Sender<usize>);
+pub struct Hold {
+	holds: watch::Sender<usize>,
+	vouched: Arc<AtomicUsize>,
+}
+
+/// Somebody is served on the connection as long as this lives: it is no stranger's.
+#[derive(Debug)]
+pub struct Vouch(Arc<AtomicUsize>);
 
 impl Activity {
 	/// Nothing uses it yet.
 	pub fn new() -> Self {
-		Self(watch::Sender::new(0))
+		Self {
+			holds: watch::Sender::new(0),
+			vouched: Arc::default(),
+		}
 	}
 
 	/// One more.
 	pub fn hold(&self) -> Hold {
-		self.0.send_modify(|holds| *holds += 1);
-		Hold(self.0.clone())
+		self.holds.send_modify(|holds| *holds += 1);
+		Hold {
+			holds: self.holds.clone(),
+			vouched: self.vouched.clone(),
+		}
+	}
+
+	/// Whether somebody is served on it.
+	pub fn is_vouched(&self) -> bool {
+		self.vouched.load(Ordering::Relaxed) > 0
 	}
 
 	/// Returns when nothing has used the connection for so long.
 	pub async fn idle(&self, long: Duration) {
-		let mut holds = self.0.subscribe();
+		let mut holds = self.holds.subscribe();
 		loop {
 			// Cannot fail: the sender is here.
 			let _ = holds.wait_for(|holds| *holds == 0).await;
@@ -39,9 +66,23 @@ impl Activity {
 	}
 }
 
+impl Hold {
+	/// Somebody is served.
+	pub fn vouch(&self) -> Vouch {
+		self.vouched.fetch_add(1, Ordering::Relaxed);
+		Vouch(self.vouched.clone())
+	}
+}
+
+impl Drop for Vouch {
+	fn drop(&mut self) {
+		self.0.fetch_sub(1, Ordering::Relaxed);
+	}
+}
+
 impl Drop for Hold {
 	fn drop(&mut self) {
-		self.0.send_modify(|holds| *holds = holds.saturating_sub(1));
+		self.holds.send_modify(|holds| *holds = holds.saturating_sub(1));
 	}
 }
 
@@ -51,6 +92,18 @@ mod tests {
 	use tokio::time::{sleep, timeout, Instant};
 
 	const LONG: Duration = Duration::from_millis(60);
+
+	#[tokio::test]
+	async fn connection_is_a_strangers_but_while_somebody_is_served_on_it() {
+		let activity = Activity::new();
+		let hold = activity.hold();
+		assert!(!activity.is_vouched());
+		let (one, two) = (hold.vouch(), hold.vouch());
+		drop((hold, one));
+		assert!(activity.is_vouched());
+		drop(two);
+		assert!(!activity.is_vouched());
+	}
 
 	#[tokio::test]
 	async fn connection_is_idle_when_nothing_held_it_for_so_long() {

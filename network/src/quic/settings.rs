@@ -15,6 +15,10 @@ const MAX_STREAMS: u32 = 8;
 /// What a peer may send ahead of our reading it: 2 MiB carries 80 Mb/s at 200 ms.
 const RECEIVE_WINDOW: u32 = 2 << 20;
 
+/// The same of a peer who called: what subscribes and pays is a few hundred bytes. So what a stranger sends and nobody reads
+/// takes 64 KiB at most, whatever it opens.
+const CALLERS_RECEIVE_WINDOW: u32 = 16 << 10;
+
 /// What we keep of a connection until the peer has it: two windows of video at three times the usual rate. Bytes of the same
 /// window are shared by all connections.
 const SEND_WINDOW: u64 = 2 << 20;
@@ -43,22 +47,10 @@ pub struct Settings {
 impl Settings {
 	/// `secret` is the same after a restart: a peer who still takes us for running is told at once that we know nothing of it.
 	pub fn new(server: rustls::ServerConfig, secret: &[u8; 32], most_handshakes: usize) -> Result<Self, rustls::Error> {
-		let mut transport = TransportConfig::default();
-		transport
-			.max_concurrent_bidi_streams(MAX_STREAMS.into())
-			.max_concurrent_uni_streams(VarInt::from_u32(0))
-			.datagram_receive_buffer_size(None)
-			.stream_receive_window(RECEIVE_WINDOW.into())
-			.receive_window((4 * RECEIVE_WINDOW).into())
-			.send_window(SEND_WINDOW)
-			.keep_alive_interval(Some(KEEP_ALIVE))
-			.max_idle_timeout(SILENCE.try_into().ok())
-			.allow_spin(false);
-		let transport = Arc::new(transport);
 		let crypto = QuicServerConfig::try_from(server).map_err(|e| rustls::Error::General(e.to_string()))?;
 		let mut server = ServerConfig::with_crypto(Arc::new(crypto));
 		server
-			.transport_config(transport.clone())
+			.transport_config(Arc::new(transport(CALLERS_RECEIVE_WINDOW)))
 			.max_incoming(most_handshakes)
 			.incoming_buffer_size(UNSEEN)
 			.incoming_buffer_size_total(UNSEEN_IN_ALL);
@@ -70,7 +62,7 @@ impl Settings {
 		// Ids that we might have given out are answered with a reset, others with nothing.
 		endpoint.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)));
 		Ok(Self {
-			transport,
+			transport: Arc::new(transport(RECEIVE_WINDOW)),
 			server,
 			endpoint,
 		})
@@ -83,6 +75,22 @@ impl Settings {
 		client.transport_config(self.transport.clone());
 		Ok(client)
 	}
+}
+
+/// What a connection is like on which a peer may send so much of a stream ahead of our reading it, and four times that in all.
+fn transport(receive_window: u32) -> TransportConfig {
+	let mut transport = TransportConfig::default();
+	transport
+		.max_concurrent_bidi_streams(MAX_STREAMS.into())
+		.max_concurrent_uni_streams(VarInt::from_u32(0))
+		.datagram_receive_buffer_size(None)
+		.stream_receive_window(receive_window.into())
+		.receive_window((4 * receive_window).into())
+		.send_window(SEND_WINDOW)
+		.keep_alive_interval(Some(KEEP_ALIVE))
+		.max_idle_timeout(SILENCE.try_into().ok())
+		.allow_spin(false);
+	transport
 }
 
 /// A socket of ours; one that `listens` is for others to call. Of IPv6 alone where it is IPv6, so that both families can have one

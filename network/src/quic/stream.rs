@@ -1,7 +1,8 @@
 //! A stream of a connection, both ways. What is written is not copied; one that is dropped before it was closed is reset, so that
 //! what was cut short never looks whole.
 
-use super::activity::Hold;
+use super::activity::{Hold, Vouch};
+use crate::door::Source;
 use bytes::Bytes;
 use quinn::{ConnectionError, ReadError, RecvStream, SendStream, VarInt, WriteError};
 use std::io;
@@ -18,18 +19,30 @@ pub struct Stream {
 	receive: RecvStream,
 	closed: bool,
 	/// Kept, so that the connection is not idle.
-	_hold: Hold,
+	hold: Hold,
+	source: Source,
 }
 
 impl Stream {
-	/// Of these two ends; `hold` keeps the connection from being idle.
-	pub fn new(send: SendStream, receive: RecvStream, hold: Hold) -> Self {
+	/// Of these two ends, with a peer that comes from there; `hold` keeps the connection from being idle.
+	pub(crate) fn new(send: SendStream, receive: RecvStream, hold: Hold, source: Source) -> Self {
 		Self {
 			send,
 			receive,
 			closed: false,
-			_hold: hold,
+			hold,
+			source,
 		}
+	}
+
+	/// Where the peer came from as it was opened.
+	pub(crate) fn source(&self) -> Source {
+		self.source
+	}
+
+	/// Somebody is served on it: as long as this lives its connection is no stranger's.
+	pub(crate) fn vouch(&self) -> Vouch {
+		self.hold.vouch()
 	}
 
 	/// Reads what is there, or waits for it; 0 at the end. Cancel safe.

@@ -32,6 +32,13 @@ fn subscribe(payer: Option<Payer>) -> Subscribe {
 	}
 }
 
+fn after(window: &EncodedWindow) -> Cursor {
+	Cursor::After {
+		id: window.id(),
+		header: window.hash(),
+	}
+}
+
 fn new() -> RelayerSession {
 	RelayerSession::new(GENESIS, CHALLENGE, vec![fixture::binding()])
 }
@@ -123,7 +130,7 @@ fn delivers_within_credit_and_goes_on_when_paid() {
 		kinds(&mut session),
 		[Kind::Catalog, Kind::Init, Kind::History, Kind::Window, Kind::Receipt]
 	);
-	assert_eq!(session.wants(), Some(Cursor::After(windows[0].id())));
+	assert_eq!(session.wants(), Some(after(&windows[0])));
 	let second = session.deliver(&windows[1]).unwrap().unwrap();
 	assert_eq!(kinds(&mut session), [Kind::Window, Kind::Receipt]);
 	assert_ne!(first.commitment, second.commitment);
@@ -142,8 +149,27 @@ fn delivers_within_credit_and_goes_on_when_paid() {
 	assert_eq!(session.paid(first.commitment), not_owed, "it was paid before");
 	assert_eq!(kinds(&mut session), [Kind::Paid]);
 	assert_eq!(session.unpaid().collect::<Vec<_>>(), [second.commitment]);
-	assert_eq!(session.wants(), Some(Cursor::After(windows[1].id())));
+	assert_eq!(session.wants(), Some(after(&windows[1])));
 	assert!(session.deliver(&windows[2]).is_ok());
+}
+
+/// The fault: a window that waited behind a slow viewer's line was a debt of the viewer, who never had a byte of it.
+#[test]
+fn what_was_never_sent_is_told_from_what_was() {
+	let (mut session, mut broadcast) = (serving(), Broadcast::default());
+	let windows: Vec<_> = (0..2).map(|i| broadcast.segment(&[i; UNIT])).collect();
+	let first = session.deliver(&windows[0]).unwrap().unwrap();
+	assert_eq!(session.unsent().collect::<Vec<_>>(), [first.commitment]);
+	// Catalog, initialisation segment, history.
+	(0..3).for_each(|_| drop(session.poll_transmit()));
+	assert_eq!(session.unsent().collect::<Vec<_>>(), [first.commitment]);
+	session.poll_transmit();
+	assert_eq!(session.unsent().count(), 0, "its first byte counts");
+	session.poll_transmit();
+	let second = session.deliver(&windows[1]).unwrap().unwrap();
+	session.end(EndReason::NotServed);
+	assert_eq!(session.unpaid().count(), 2);
+	assert_eq!(session.unsent().collect::<Vec<_>>(), [second.commitment]);
 }
 
 /// What a paid session sends for this window, the receipt last.
@@ -295,10 +321,11 @@ fn history_is_for_those_who_begin_live() {
 		epoch: last.epoch,
 		segment: last.segment,
 		part: last.part,
+		header: windows[1].hash(),
 	};
 	let mut resumed = subscribed(behind);
 	resumed.accept_free().unwrap();
-	assert_eq!(resumed.wants(), Some(Cursor::After(last)));
+	assert_eq!(resumed.wants(), Some(after(&windows[1])));
 	resumed.deliver(&windows[2]).unwrap();
 	assert_eq!(
 		kinds(&mut resumed),

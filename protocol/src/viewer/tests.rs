@@ -557,6 +557,7 @@ fn resumed_session_goes_on_behind_the_last_window_and_needs_no_history() {
 			epoch: fixture::EPOCH,
 			segment: 41,
 			part: 0,
+			header: windows[1].hash(),
 		},
 		payer: None,
 	};

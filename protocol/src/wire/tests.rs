@@ -33,6 +33,7 @@ fn requests() -> Vec<ToRelayer> {
 			epoch: 7,
 			segment: 9,
 			part: 2,
+			header: Hash([3; 32]),
 		},
 		payer: Some(Payer {
 			subscription: fixture::session_key().sign(subscription, &fixture::GENESIS),
@@ -205,6 +206,7 @@ fn answers() -> Vec<ToViewer> {
 		ToViewer::Waiting,
 		ToViewer::End(EndReason::Finished),
 		ToViewer::End(EndReason::BadSubscription),
+		ToViewer::End(EndReason::SeatsTaken),
 		ToViewer::End(EndReason::ReservationRefused(ReserveError::Busy)),
 		ToViewer::End(EndReason::TicketRefused(TicketError::Chain(
 			TicketRefusal::DepositTooSmall,

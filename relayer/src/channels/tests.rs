@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::desk::tests::{asking, channel, modern, owes, reservation, seat_of, who_pays, NOW};
-use clustercast_network::serve::{Closed, Policy};
+use clustercast_network::serve::{Closed, Policy, Unpaid};
 use clustercast_protocol::EndReason;
 use std::sync::{Mutex, MutexGuard};
 
@@ -93,7 +93,7 @@ async fn reservation_is_handed_in_followed_and_released_when_its_viewer_is_gone(
 	assert_eq!(desk.reserved(&seat), Ok(Some(1)));
 	assert!(chain.state().released.is_empty(), "its viewer watches");
 
-	desk.closed(Some(seat), Vec::new(), &Closed::Left);
+	desk.closed(Some(seat), Unpaid::default(), &Closed::Left);
 	keeper.look().await;
 	let release = Release {
 		recipient: desk.recipient,
@@ -133,7 +133,7 @@ async fn lost_viewer_finds_its_reservation_again() {
 	chain.state().finalised = NOW;
 	let keeper = Keeper::new(chain.clone(), desk.clone(), desk.store.clone());
 	let seat = seat_of(&desk).await;
-	desk.closed(Some(seat), Vec::new(), &Closed::Stalled);
+	desk.closed(Some(seat), Unpaid::default(), &Closed::Stalled);
 	keeper.look().await;
 	assert!(chain.state().released.is_empty());
 	let seat = seat_of(&desk).await;
@@ -154,7 +154,7 @@ async fn failed_release_is_tried_again_until_a_finalised_block_has_it() {
 	let keeper = Keeper::new(chain.clone(), desk.clone(), desk.store.clone());
 	let seat = seat_of(&desk).await;
 	keeper.look().await;
-	desk.closed(Some(seat), Vec::new(), &Closed::Left);
+	desk.closed(Some(seat), Unpaid::default(), &Closed::Left);
 	for block in NOW..NOW + 100 {
 		desk.at_block(block);
 		chain.state().finalised = block;
@@ -190,7 +190,7 @@ async fn what_was_reserved_before_the_start_is_released_unless_its_viewer_comes_
 	desk.at_block(NOW + 1_000);
 	keeper.look().await;
 	assert!(chain.state().released.is_empty(), "back");
-	desk.closed(Some(seat), Vec::new(), &Closed::Stalled);
+	desk.closed(Some(seat), Unpaid::default(), &Closed::Stalled);
 
 	// Another run, to which nobody comes back.
 	let dir = tempfile::tempdir().unwrap();
@@ -218,7 +218,7 @@ async fn what_owes_nothing_is_released_when_the_relayer_ends() {
 	keeper.look().await;
 	keeper.finish().await;
 	assert!(chain.state().released.is_empty(), "somebody watches");
-	desk.closed(Some(seat), Vec::new(), &Closed::Ended(EndReason::ShuttingDown));
+	desk.closed(Some(seat), Unpaid::default(), &Closed::Ended(EndReason::ShuttingDown));
 	keeper.finish().await;
 	assert_eq!(chain.state().released.len(), 1);
 	// It does not wait for ever where that fails.

@@ -5,18 +5,19 @@ mod shut;
 use super::*;
 use crate::{
 	accounts::{tests::Fake, Pace},
+	door::MIN_TICKET_LIFE,
 	payment::Payment,
 };
 use clustercast_chain::Head;
 use clustercast_primitives::{
 	amount::TICKET_BYTES,
-	chain::{SessionInfo, VoucherTotals},
+	chain::{SessionInfo, ViewerAccount, VoucherTotals},
 	channel::Reservation,
 	crypto::KeyPair,
 	subscribe::{Binding, Subscription, Tracks},
 	ticket, Ticket, WindowId,
 };
-use clustercast_protocol::{BookConfig, CreditConfig, Float, Payer, Share, Start};
+use clustercast_protocol::{credit::HOUR, BookConfig, CreditConfig, Float, Payer, Share, Start};
 use std::{path::Path, sync::atomic::AtomicUsize, time::Duration};
 
 const GENESIS: Hash = Hash([7; 32]);
@@ -446,7 +447,7 @@ pub(crate) async fn owes(desk: &mut Desk<Fake>, least: Balance) -> (Balance, Vou
 	desk.delivering(&seat, expectation).unwrap();
 	let signed = session().sign(voucher, &GENESIS);
 	desk.voucher(&seat, commitment, signed).await.unwrap();
-	desk.closed(Some(seat), Vec::new(), &Closed::Left);
+	desk.closed(Some(seat), Unpaid::default(), &Closed::Left);
 	(least, place)
 }
 
@@ -800,22 +801,6 @@ async fn only_what_is_relayed_is_served_and_only_to_who_can_pay() {
 	}
 }
 
-#[test]
-fn viewer_needs_the_means_for_one_ticket() {
-	let key = session().public();
-	let check = |account: &ViewerAccount, now| check_means(account, &key, FACE, now);
-	assert_eq!(check(&account(1), NOW), Ok(()));
-	assert_eq!(check(&account(1), NOW + 1), Err(TicketRefusal::SessionExpired));
-	let poor = ViewerAccount {
-		deposit: FACE - 1,
-		..account(1)
-	};
-	assert_eq!(check(&poor, NOW), Err(TicketRefusal::DepositTooSmall));
-	let mut spent = account(1);
-	spent.sessions[0].spent += 1;
-	assert_eq!(check(&spent, NOW), Err(TicketRefusal::SessionLimitReached));
-}
-
 /// The attack: an account takes the windows of one subscription after the other and goes. It is bounded by what it has left
 /// unpaid within the hour; what we sent it away from is forgiven.
 #[tokio::test]
@@ -830,7 +815,11 @@ async fn who_takes_windows_and_goes_is_not_served_on() {
 		let expectation = expectation(&seat, serial, share);
 		let commitment = expectation.commitment;
 		let served = desk.affords(&seat, &share).unwrap() && desk.delivering(&seat, expectation).is_ok();
-		desk.closed(Some(seat), vec![commitment], why);
+		let unpaid = Unpaid {
+			sent: vec![commitment],
+			unsent: Vec::new(),
+		};
+		desk.closed(Some(seat), unpaid, why);
 		served
 	};
 	let mut taken = 0;
@@ -859,9 +848,80 @@ async fn what_a_session_key_could_not_pay_any_more_is_no_debt_once() {
 		let expectation = expectation(&seat, serial, share);
 		let commitment = expectation.commitment;
 		taken += u32::from(desk.affords(&seat, &share).unwrap() && desk.delivering(&seat, expectation).is_ok());
-		desk.closed(Some(seat), vec![commitment], &Closed::Ended(refused));
+		let unpaid = Unpaid {
+			sent: vec![commitment],
+			..Unpaid::default()
+		};
+		desk.closed(Some(seat), unpaid, &Closed::Ended(refused));
 	}
 	assert_eq!(taken, 11, "1,000 micro-USDC, and the first");
+}
+
+/// The fault: what was never sent, or was cut off by a failing of ours, was a debt of the viewer, who was then served no more.
+#[tokio::test]
+async fn nothing_that_was_not_the_payers_own_fault_is_its_debt() {
+	let dir = tempfile::tempdir().unwrap();
+	let desk = desk(dir.path(), account(5));
+	let share = Share::Voucher {
+		bytes: TICKET_BYTES,
+		amount: 100,
+	};
+	let mut serial = 0;
+	let mut leave_unpaid = |seat: Seat, sent: bool, why: &Closed| {
+		serial += 1;
+		let expectation = expectation(&seat, serial, share);
+		let commitment = vec![expectation.commitment];
+		desk.delivering(&seat, expectation)?;
+		let unpaid = match sent {
+			true => Unpaid {
+				sent: commitment,
+				..Unpaid::default()
+			},
+			false => Unpaid {
+				unsent: commitment,
+				..Unpaid::default()
+			},
+		};
+		desk.closed(Some(seat), unpaid, why);
+		Ok(())
+	};
+	for _ in 0..20 {
+		for why in [Closed::Stalled, Closed::Replaced, Closed::Ended(EndReason::WindowGone)] {
+			assert_eq!(leave_unpaid(seat(&desk).await, false, &why), Ok(()), "{why:?}");
+		}
+		for reason in [EndReason::Full, EndReason::NotServed, EndReason::ShuttingDown] {
+			let why = Closed::Ended(reason);
+			assert_eq!(leave_unpaid(seat(&desk).await, true, &why), Ok(()), "{why:?}");
+		}
+	}
+	for _ in 0..10 {
+		assert_eq!(leave_unpaid(seat(&desk).await, true, &Closed::Stalled), Ok(()));
+	}
+	let needed = Err(EndReason::ReservationNeeded);
+	assert_eq!(leave_unpaid(seat(&desk).await, true, &Closed::Stalled), needed);
+	// Debts are forgotten, though nobody pays them.
+	desk.at_block(NOW + 2 * HOUR);
+	assert_eq!(leave_unpaid(seat(&desk).await, true, &Closed::Stalled), Ok(()));
+}
+
+/// The attack: as many subscriptions of one account as there are seats, each with its credit, before any debt is booked.
+#[tokio::test]
+async fn parallel_subscriptions_of_an_account_are_lent_together_what_one_is() {
+	let dir = tempfile::tempdir().unwrap();
+	let desk = desk(dir.path(), account(5));
+	let share = Share::Voucher {
+		bytes: TICKET_BYTES,
+		amount: 100,
+	};
+	let mut seats = Vec::new();
+	for _ in 0..40 {
+		seats.push(seat(&desk).await);
+	}
+	let lent = (0..80).filter(|n| {
+		let seat = &seats[usize::from(n % 40)];
+		desk.delivering(seat, expectation(seat, *n, share)).is_ok()
+	});
+	assert_eq!(lent.count(), 10, "1,000 micro-USDC");
 }
 
 /// The attack: what two subscriptions afford each alone is more than they afford together. The window that is refused is

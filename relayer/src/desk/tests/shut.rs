@@ -105,7 +105,11 @@ async fn nothing_is_sold_past_what_the_clock_is_followed_for_and_nobody_owes_any
 		desk.tip = heard(SECOND * 2 * MAX_AHEAD);
 		assert_eq!(desk.shut(&seat), Some(EndReason::Behind));
 		assert_eq!(refusal(&desk, &request()).await, EndReason::Behind);
-		desk.closed(Some(seat), vec![commitment], &Closed::Ended(EndReason::Behind));
+		let unpaid = Unpaid {
+			sent: vec![commitment],
+			..Unpaid::default()
+		};
+		desk.closed(Some(seat), unpaid, &Closed::Ended(EndReason::Behind));
 	}
 	desk.tip = heard(Duration::ZERO);
 	assert!(

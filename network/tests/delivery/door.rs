@@ -1,0 +1,236 @@
+//! The door: who takes whose place, and what strangers can do to those who are served.
+
+use super::*;
+use clustercast_primitives::BlockNumber;
+use std::future::pending;
+use tokio::sync::watch;
+
+async fn subscribe_as(node: &Node, server: &Server, config: ViewerConfig) -> Subscription {
+	let stream = node.connect(&server.address).await.unwrap();
+	Subscription::new(stream, ViewerSession::new(config), PATIENCE)
+}
+
+/// Behind a window of this place and hash.
+fn behind(server: &Server, window: &EncodedWindow, change: impl FnOnce(&mut Resume)) -> ViewerConfig {
+	let mut resume = Resume::after(window);
+	change(&mut resume);
+	ViewerConfig {
+		resume: Some(resume),
+		..viewer_config(&server.address, false)
+	}
+}
+
+/// Calls from this address of the loopback.
+async fn viewer_at(seed: u8, address: u8) -> Node {
+	let node = viewer(seed);
+	let at = format!("/ip4/127.0.0.{address}/udp/0/quic-v1");
+	node.listen(at.parse().unwrap()).await.unwrap();
+	node
+}
+
+/// The fault: a viewer whose line changed was refused, since its own subscription of before had the last seat.
+#[tokio::test]
+async fn viewer_whose_line_changed_takes_the_place_of_its_own_ghost() {
+	let mut server = Server::start(false, |config| config.max_subscriptions = 1).await;
+	server.feed.push(window(&mut broadcast(), 1_000));
+	let (before, other, after) = (viewer(10), viewer(11), viewer(10));
+	let mut ghost = subscribe(&before, &server).await;
+	next_window(&mut ghost).await;
+	assert_eq!(ended(&mut subscribe(&other, &server).await).await, EndReason::Full);
+	assert_eq!(server.closed().await, "ended: Full; 0 unpaid");
+	let mut again = subscribe(&after, &server).await;
+	next_window(&mut again).await;
+	assert_eq!(ended(&mut ghost).await, EndReason::Replaced);
+	assert_eq!(
+		ended(&mut subscribe(&other, &server).await).await,
+		EndReason::Full,
+		"one seat"
+	);
+}
+
+/// The same where the ghost is stuck in the middle of a window that nobody reads.
+#[tokio::test]
+async fn ghost_that_does_not_read_is_replaced_at_once() {
+	let mut server = Server::start(false, |config| config.max_subscriptions = 1).await;
+	let mut broadcast = broadcast();
+	server.push(&mut broadcast, 1, MAX_WINDOW_BYTES as usize);
+	let (before, after) = (viewer(10), viewer(10));
+	let mut ghost = subscribe(&before, &server).await;
+	until(&mut ghost, |event| matches!(event, Event::Terms(_)).then_some(())).await;
+	let mut again = subscribe(&after, &server).await;
+	next_window(&mut again).await;
+	assert_eq!(
+		server.closed().await,
+		"replaced by a newer one of the same peer; 0 unpaid"
+	);
+}
+
+/// The attack: one account takes all seats, or has the credit of all of them, under one peer key after the other.
+#[tokio::test]
+async fn account_has_so_many_seats_wherever_it_comes_from() {
+	let server = Server::start(true, |config| config.max_per_payer = 2).await;
+	server.feed.push(window(&mut broadcast(), 1_000));
+	let nodes = [viewer(10), viewer(11), viewer(12), viewer(10)];
+	let mut served = Vec::new();
+	for node in &nodes[..2] {
+		let mut subscription = subscribe(node, &server).await;
+		next_window(&mut subscription).await;
+		served.push(subscription);
+	}
+	assert_eq!(
+		ended(&mut subscribe(&nodes[2], &server).await).await,
+		EndReason::SeatsTaken
+	);
+	let mut again = subscribe(&nodes[3], &server).await;
+	next_window(&mut again).await;
+	let mut config = viewer_config(&server.address, true);
+	config.payment.as_mut().unwrap().session.account = AccountId([7; 32]);
+	next_window(&mut subscribe_as(&nodes[2], &server, config).await).await;
+}
+
+/// The attack: `Start::After { epoch: far ahead }` holds a seat for ever.
+#[tokio::test]
+async fn place_far_ahead_or_of_another_history_is_refused_at_once() {
+	let server = Server::start(false, |_| {}).await;
+	let mut broadcast = broadcast();
+	let first = window(&mut broadcast, 1_000);
+	server.feed.push(first.clone());
+	let node = viewer(10);
+	let epoch = |epoch: BlockNumber| move |resume: &mut Resume| resume.id.epoch = epoch;
+	for config in [
+		behind(&server, &first, epoch(u32::MAX)),
+		behind(&server, &first, epoch(1_000)),
+		behind(&server, &first, |resume| resume.id.segment = 1_000),
+		behind(&server, &first, |resume| resume.header = Hash([9; 32])),
+	] {
+		let mut subscription = subscribe_as(&node, &server, config).await;
+		assert_eq!(ended(&mut subscription).await, EndReason::WindowGone);
+	}
+}
+
+#[tokio::test]
+async fn place_that_nobody_knows_is_waited_for_a_while_and_the_last_one_in_a_pause_for_long() {
+	let server = Server::start(false, |config| config.lost_timeout = Duration::from_millis(300)).await;
+	let mut broadcast = broadcast();
+	// This server never had it, and the broadcaster says that it is the last.
+	let last = window(&mut broadcast, 1_000);
+	let node = viewer(10);
+	let mut unknown = subscribe_as(&node, &server, behind(&server, &last, |_| {})).await;
+	assert_eq!(ended(&mut unknown).await, EndReason::WindowGone);
+	server
+		.feed
+		.push_status(broadcast.status(State::Idle, ends_ms(&broadcast) + 4_000));
+	let mut other = subscribe_as(
+		&node,
+		&server,
+		behind(&server, &last, |resume| resume.header = Hash([9; 32])),
+	)
+	.await;
+	assert_eq!(ended(&mut other).await, EndReason::WindowGone);
+	let mut paused = subscribe_as(&node, &server, behind(&server, &last, |_| {})).await;
+	until(&mut paused, |event| matches!(event, Event::Waiting).then_some(())).await;
+	// One that is ahead of us by a window is waited for.
+	let ahead = window(&mut broadcast, 1_000);
+	let next = window(&mut broadcast, 1_000);
+	let other = viewer(11);
+	let mut early = subscribe_as(&other, &server, behind(&server, &ahead, |_| {})).await;
+	until(&mut early, |event| matches!(event, Event::Terms(_)).then_some(())).await;
+	server.feed.push(ahead);
+	server.feed.push(next.clone());
+	assert_eq!(next_window(&mut early).await.id(), next.id());
+}
+
+#[tokio::test]
+async fn who_is_served_nothing_and_says_nothing_holds_no_seat_for_ever() {
+	let mut server = Server::start(false, |config| config.idle_timeout = Duration::from_millis(200)).await;
+	let node = viewer(10);
+	let mut subscription = subscribe(&node, &server).await;
+	assert_eq!(ended(&mut subscription).await, EndReason::Idle);
+	assert_eq!(server.closed().await, "ended: Idle; 0 unpaid");
+}
+
+/// Finds nobody but one peer; counts whom it looks for.
+struct Stuck {
+	served: PublicKey,
+	asked: watch::Sender<usize>,
+}
+
+impl Policy for Stuck {
+	type Seat = ();
+
+	async fn subscribe(&self, peer: PublicKey, _: &Subscribe) -> Result<(Grant, ()), EndReason> {
+		self.asked.send_modify(|asked| *asked += 1);
+		match peer == self.served {
+			true => Ok((Grant::Free, ())),
+			false => pending().await,
+		}
+	}
+}
+
+/// The attack: seats were held while the chain is asked for accounts that were made up.
+#[tokio::test]
+async fn strangers_who_are_looked_up_hold_no_seat() {
+	let mut config = Config::new(GENESIS, KeyPair::from_seed(RELAYER_SEED).public());
+	config.max_subscriptions = 1;
+	let (server, incoming) = Node::start(&KeyPair::from_seed(RELAYER_SEED), Limits::default()).unwrap();
+	let address = server.listen(LOOPBACK.parse().unwrap()).await.unwrap();
+	let feed = Feed::new(64 << 20);
+	feed.push(window(&mut broadcast(), 1_000));
+	let asked = watch::Sender::new(0);
+	let mut looked_up = asked.subscribe();
+	let served = KeyPair::from_seed([10; 32]).public();
+	let policy = Arc::new(Stuck { served, asked });
+	tokio::spawn(serve(incoming, feed, policy, config, pending::<()>()));
+	let strangers: Vec<_> = (20..28).map(viewer).collect();
+	for stranger in &strangers {
+		let stream = stranger.connect(&address).await.unwrap();
+		let mut subscription = Subscription::new(stream, session(&address, false), PATIENCE);
+		tokio::spawn(async move { while subscription.next().await.is_ok() {} });
+	}
+	looked_up.wait_for(|asked| *asked == strangers.len()).await.unwrap();
+	let node = viewer(10);
+	let stream = node.connect(&address).await.unwrap();
+	next_window(&mut Subscription::new(stream, session(&address, false), PATIENCE)).await;
+}
+
+/// The attack: one host takes all connections of a relayer and of its origin. The relayer's next call came through to neither.
+#[tokio::test]
+async fn strangers_who_hold_all_connections_shut_out_neither_the_upstream_nor_a_payer() {
+	let limits = Limits {
+		strangers: 4,
+		..Limits::default()
+	};
+	let start = async |seed: u8| {
+		let (node, mut incoming) = Node::start(&KeyPair::from_seed([seed; 32]), limits).unwrap();
+		let address = node.listen(LOOPBACK.parse().unwrap()).await.unwrap();
+		tokio::spawn(async move {
+			let mut held = Vec::new();
+			while let Some(stream) = incoming.accept().await {
+				held.push(stream);
+			}
+		});
+		(node, address)
+	};
+	let ((_origin, upstream), (relayer, address)) = (start(1).await, start(2).await);
+	let host = viewer_at(50, 2).await;
+	let (mut strangers, mut held) = (vec![host], Vec::new());
+	for n in 51..60 {
+		strangers.push(viewer_at(n, 2).await);
+	}
+	for to in [&upstream, &address] {
+		let mut taken = 0;
+		for stranger in &strangers {
+			match stranger.connect(to).await {
+				Ok(stream) => {
+					taken += 1;
+					held.push(stream);
+				},
+				Err(ConnectError::Full) => {},
+				Err(error) => panic!("{error}"),
+			}
+		}
+		assert!(taken >= 4, "{taken}");
+	}
+	relayer.connect(&upstream).await.unwrap();
+	viewer_at(10, 3).await.connect(&address).await.unwrap();
+}
