@@ -14,7 +14,7 @@ use clustercast_primitives::{
 	merkle,
 	receipt::{deliveries_root, Deliveries, SignedReceipt},
 	subscribe::Binding,
-	AccountId, Hash, PublicKey, StreamId, WindowId,
+	AccountId, Hash, PublicKey, StreamId,
 };
 use clustercast_protocol::{
 	relayer::Event as Request,
@@ -27,7 +27,7 @@ use std::{
 	io,
 	sync::{
 		atomic::{AtomicUsize, Ordering},
-		Arc,
+		Arc, Mutex, PoisonError,
 	},
 	time::Duration,
 };
@@ -78,6 +78,8 @@ struct State {
 	key: KeyPair,
 	signer: Arc<ReceiptSigner>,
 	feed: Feed,
+	/// All that came, in order.
+	came: Mutex<Vec<EncodedWindow>>,
 	honest: usize,
 	trick: Trick,
 	subscriptions: AtomicUsize,
@@ -115,6 +117,7 @@ impl Byzantine {
 			signer: Arc::new(ReceiptSigner::new(key.clone(), [7; 32])),
 			key,
 			feed: Feed::new(CACHE_BYTES),
+			came: Mutex::default(),
 			honest,
 			trick,
 			subscriptions: AtomicUsize::new(0),
@@ -144,7 +147,11 @@ impl Byzantine {
 			let _node = node;
 			while let Ok(event) = upstream.next().await {
 				match event {
-					Event::Window(window) => drop(ingesting.feed.push(window)),
+					Event::Window(window) => {
+						let came = &ingesting.came;
+						came.lock().unwrap_or_else(PoisonError::into_inner).push(window.clone());
+						ingesting.feed.push(window);
+					},
 					Event::Status(status) => drop(ingesting.feed.push_status(*status)),
 					_ => {},
 				}
@@ -288,12 +295,11 @@ impl State {
 				Step::Deliver(next, Some(frame.freeze()))
 			},
 			Trick::ReplayOld => {
-				// Windows are whole segments: the one before is found behind the one before that.
-				let segment = id.segment.checked_sub(2)?;
-				let old = self.get(Cursor::After(WindowId { segment, ..id }))?;
+				let came = self.came.lock().unwrap_or_else(PoisonError::into_inner);
+				let old = came.iter().rev().find(|window| window.id() < id)?;
 				Step::Deliver(next, Some(old.frame()))
 			},
-			Trick::OmitOne => Step::Deliver(self.get(Cursor::After(id))?, None),
+			Trick::OmitOne => Step::Deliver(self.get(behind(&next))?, None),
 		};
 		self.tricks.fetch_add(1, Ordering::SeqCst);
 		Some(step)
@@ -318,6 +324,14 @@ impl State {
 			Lookup::Found(window) => Some(window),
 			_ => None,
 		}
+	}
+}
+
+/// What follows this window.
+fn behind(window: &EncodedWindow) -> Cursor {
+	Cursor::After {
+		id: window.id(),
+		header: window.hash(),
 	}
 }
 

@@ -423,15 +423,15 @@ mod tests {
 		cache.retire(STREAM, fixture::EPOCH + 5);
 		assert_eq!(cache.bytes(), bytes);
 		assert!(matches!(cache.get_after(LIVE), Lookup::NotYet));
-		assert_eq!(found(cache.get_after(Cursor::After(first.id()))), last.id());
-		assert!(matches!(cache.get_after(Cursor::After(last.id())), Lookup::NotYet));
+		assert_eq!(found(cache.get_after(after(&first))), last.id());
+		assert!(matches!(cache.get_after(after(&last)), Lookup::NotYet));
 		let mut next = Broadcast::default();
 		next.begin_epoch(fixture::EPOCH + 4);
 		next.next.segment = 2;
 		let next = next.segment(&[4; 10]);
 		cache.insert(next.clone());
 		assert_eq!(found(cache.get_after(LIVE)), next.id());
-		assert_eq!(found(cache.get_after(Cursor::After(last.id()))), next.id());
+		assert_eq!(found(cache.get_after(after(&last))), next.id());
 		// It is of that stream alone.
 		cache.retire(StreamId(STREAM.0 + 1), BlockNumber::MAX);
 		assert_eq!(found(cache.get_after(LIVE)), next.id());

@@ -653,6 +653,11 @@ mod tests {
 		let ingesting = tokio::spawn(ingest);
 		let mut news = feed.news();
 		let mut before = broadcast();
+		let live = Cursor::Live {
+			stream: STREAM,
+			track: TRACK,
+		};
+		let mut first = None;
 		stolen.push_status(before.status(State::Live, 0));
 		for count in 1..=2 {
 			go_on(&mut before, &stolen, 1);
@@ -661,16 +666,16 @@ mod tests {
 				.await
 				.expect("they arrive")
 				.unwrap();
+			if let Lookup::Found(window) = feed.get(live) {
+				first.get_or_insert(window);
+			}
 		}
+		let first = first.expect("it came");
 
 		let successor = KeyPair::from_seed([2; 32]);
 		key.send_replace(successor.public());
 		let mut after = Broadcast::begin(successor, GENESIS, STREAM, 2, Hash([0; 32]), 9);
 		after.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
-		let live = Cursor::Live {
-			stream: STREAM,
-			track: TRACK,
-		};
 		let retired = async {
 			while !matches!(feed.get(live), Lookup::NotYet) || feed.status(STREAM).is_some() {
 				tokio::task::yield_now().await;
@@ -692,15 +697,12 @@ mod tests {
 			"and nothing more of the old one"
 		);
 		assert!(matches!(feed.get(live), Lookup::Found(window) if window.id().epoch == 2));
-		let behind = WindowId {
-			stream: STREAM,
-			track: TRACK,
-			epoch: 1,
-			segment: 0,
-			part: 0,
+		let behind = Cursor::After {
+			id: first.id(),
+			header: first.hash(),
 		};
 		assert!(
-			matches!(feed.get(Cursor::After(behind)), Lookup::Found(window) if window.id().epoch == 1),
+			matches!(feed.get(behind), Lookup::Found(window) if window.id().epoch == 1),
 			"what it signed before is good"
 		);
 		// And back, as where a rental is over.
