@@ -52,6 +52,7 @@ pub mod broadcast;
 pub mod cache;
 pub mod credit;
 pub mod evidence;
+pub mod ledger;
 pub mod meter;
 pub mod patience;
 pub mod purse;
