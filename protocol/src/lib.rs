@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | [`wire`] | messages, frames, bounded incremental decoders |
 //! | [`window`] | a window encoded once and shared by all who receive it |
-//! | [`meter`] | what each window takes, counted alike by both sides |
+//! | [`ledger`] | what was delivered and is not paid, counted alike by both sides |
+//! | [`meter`] | what pays a receipt, counted alike by both sides |
 //! | [`standing`] | whether a broadcast is live, idle or ended, by what its key signed |
 //! | [`patience`] | whether a peer that brings no window fails, or the broadcaster pauses |
 //! | [`quiet`] | what people are told of a silence, and how long it took |

@@ -1,19 +1,13 @@
 //! The side that receives, and pays what it has verified.
 
 use super::piece::Piece;
-use alloc::{
-	collections::{BTreeMap, VecDeque},
-	vec::Vec,
-};
-use clustercast_primitives::{receipt::Deliveries, Delivery, Hash, WindowId};
-
-/// Receipts that may wait for what they name; an honest deliverer has no more unpaid ones.
-const MAX_WAITING: usize = 64;
+use alloc::{collections::BTreeMap, vec::Vec};
+use clustercast_primitives::{receipt::MAX_DELIVERIES, Delivery, Hash, WindowId};
 
 /// Why a receipt is not paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BillFault {
-	/// It names what neither came nor is coming, or what another receipt named.
+	/// It names what did not come, or what an earlier receipt named.
 	#[error("it is for what was not delivered")]
 	NotDelivered,
 	/// Its deliveries do not ascend, or are none.
@@ -22,127 +16,51 @@ pub enum BillFault {
 	/// It states other bytes than its deliveries have.
 	#[error("it states other bytes than were delivered")]
 	Bytes,
-	/// Too many wait for what they name.
-	#[error("too many receipts for what is still on its way")]
-	TooMany,
 }
 
-/// A receipt all of which has verified: to be paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bill {
-	/// Names it.
-	pub commitment: Hash,
-	/// Of all its deliveries.
-	pub bytes: u64,
-	/// The last place in it.
-	pub window: WindowId,
-}
-
-#[derive(Debug)]
-struct Waiting {
-	commitment: Hash,
-	bytes: u64,
-	deliveries: Deliveries,
-}
-
-/// What verified of a piece.
-#[derive(Debug)]
-struct Received {
-	place: (WindowId, u32),
-	delivery: Delivery,
-	bytes: u64,
-}
-
-/// See the module. Pieces that come have numbers of the caller's.
+/// See the module.
 #[derive(Debug, Default)]
 pub struct Debtor {
-	coming: BTreeMap<u64, Piece>,
-	/// In no receipt that was taken, by header and first chunk.
-	received: BTreeMap<(Hash, u32), Received>,
-	waiting: VecDeque<Waiting>,
+	/// In no receipt, by header and first chunk: at most as many as a receipt can name.
+	received: BTreeMap<(Hash, u32), Piece>,
 }
 
 impl Debtor {
-	/// A piece begins to come.
-	pub fn begin(&mut self, number: u64, piece: Piece) {
-		self.coming.insert(number, piece);
-	}
-
-	/// So many of its chunks have verified, and no more come: all of them, or it was cut off. `leaves` are its window's.
-	pub fn end(&mut self, number: u64, verified: u32, leaves: &[Hash]) {
-		let ended = self.coming.remove(&number).and_then(|piece| piece.prefix(verified));
-		if let Some((piece, delivery)) = ended.and_then(|piece| Some((piece, piece.delivery(leaves)?))) {
-			let received = Received {
-				place: piece.place(),
-				delivery,
-				bytes: piece.bytes(),
-			};
-			self.received.insert((delivery.header, delivery.first), received);
+	/// All of it verified. Where the other side makes no receipt for long, the oldest will not be paid.
+	pub fn received(&mut self, piece: Piece) {
+		self.received
+			.insert((piece.delivery.header, piece.delivery.first), piece);
+		if self.received.len() > MAX_DELIVERIES as usize {
+			let oldest = self.received.values().min_by_key(|piece| piece.place());
+			if let Some(Delivery { header, first, .. }) = oldest.map(|piece| piece.delivery) {
+				self.received.remove(&(header, first));
+			}
 		}
 	}
 
-	/// Bytes that verified and are in no receipt that was taken.
+	/// Bytes that are in no receipt.
 	pub fn unbilled(&self) -> u64 {
-		self.received.values().map(|received| received.bytes).sum()
+		self.received.values().map(|piece| piece.bytes).sum()
 	}
 
-	/// A receipt came, whose signature and terms the caller has checked.
-	pub fn receipt(&mut self, commitment: Hash, bytes: u64, deliveries: Deliveries) -> Result<(), BillFault> {
-		if self.waiting.len() == MAX_WAITING {
-			return Err(BillFault::TooMany);
-		}
-		self.waiting.push_back(Waiting {
-			commitment,
-			bytes,
-			deliveries,
-		});
-		Ok(())
-	}
-
-	/// The next receipt, in the order in which they came, once all that it names has verified. Ask after each
-	/// [`Debtor::receipt`] and [`Debtor::end`], until there is none.
-	pub fn poll(&mut self) -> Result<Option<Bill>, BillFault> {
-		let Some(next) = self.waiting.front() else {
-			return Ok(None);
-		};
-		let mut places = Vec::with_capacity(next.deliveries.len());
-		let mut bytes = 0;
-		for delivery in &next.deliveries {
+	/// Takes a receipt for so many bytes; the last place in it. On an error nothing is taken.
+	pub fn receipt(&mut self, bytes: u64, deliveries: &[Delivery]) -> Result<WindowId, BillFault> {
+		let mut pieces = Vec::with_capacity(deliveries.len());
+		for delivery in deliveries {
 			match self.received.get(&(delivery.header, delivery.first)) {
-				Some(received) if received.delivery == *delivery => {
-					places.push(received.place);
-					bytes += received.bytes;
-				},
-				// What it will be is seen when it is there.
-				_ if self.is_coming(delivery) => return Ok(None),
+				Some(piece) if piece.delivery == *delivery => pieces.push(*piece),
 				_ => return Err(BillFault::NotDelivered),
 			}
 		}
-		let Some(&(window, _)) = places.last() else {
-			return Err(BillFault::Order);
-		};
-		// What was received does not overlap, if nothing is asked for twice: then ascending places do not, either.
-		if places.windows(2).any(|pair| pair[0] >= pair[1]) {
-			return Err(BillFault::Order);
-		}
-		if bytes != next.bytes {
+		// What was received does not overlap: nothing is asked for twice.
+		let ascend = pieces.windows(2).all(|pair| pair[0].place() < pair[1].place());
+		let last = pieces.last().filter(|_| ascend).ok_or(BillFault::Order)?;
+		if pieces.iter().map(|piece| piece.bytes).sum::<u64>() != bytes {
 			return Err(BillFault::Bytes);
 		}
-		let commitment = next.commitment;
-		let paid = self.waiting.pop_front();
-		for delivery in paid.iter().flat_map(|paid| &paid.deliveries) {
-			self.received.remove(&(delivery.header, delivery.first));
+		for Delivery { header, first, .. } in deliveries {
+			self.received.remove(&(*header, *first));
 		}
-		Ok(Some(Bill {
-			commitment,
-			bytes,
-			window,
-		}))
-	}
-
-	fn is_coming(&self, delivery: &Delivery) -> bool {
-		self.coming.values().any(|piece| {
-			(piece.body.header, piece.first, piece.count) == (delivery.header, delivery.first, delivery.count)
-		})
+		Ok(last.window)
 	}
 }

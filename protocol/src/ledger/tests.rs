@@ -1,262 +1,160 @@
-//! Both sides against each other, over a line that delays, with whatever order of cuts, restarts and cheats a seed makes.
+//! Both sides against each other, in whatever order of windows, payments and departures a seed makes; and each cheat.
 
 use super::*;
-use clustercast_primitives::{merkle::leaf_hash, receipt::Deliveries, Hash, StreamId, WindowId};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use std::{
-	collections::{BTreeMap, VecDeque},
-	time::Duration,
-};
+use clustercast_primitives::{receipt::MAX_DELIVERIES, Delivery, Hash, StreamId, WindowId};
+use proptest::prelude::*;
+use std::collections::VecDeque;
 
-const CHUNK_LOG2: u8 = 12;
-
-/// A seed's line, limits and people.
-struct World {
-	rng: ChaCha8Rng,
-	limits: Limits,
-	creditor: Creditor,
-	debtor: Debtor,
-	now: Duration,
-	/// Bodies that are left to deliver, the rest of each.
-	left: VecDeque<Piece>,
-	/// On the way down: pieces with what was sent of them, in chunks.
-	flying: BTreeMap<u64, Flying>,
-	/// Receipts on the way down, and payments and cuts on the way up, with the time of arrival.
-	down: VecDeque<(Duration, Down)>,
-	up: VecDeque<(Duration, Up)>,
-	next: u64,
-	commitments: u8,
-	verified: u64,
-	paid: u64,
-	/// Was cut off before it came.
-	refused: u64,
-	/// How often a receiver changes its mind.
-	cuts: f64,
-	cheats: bool,
-}
-
-struct Flying {
-	piece: Piece,
-	sent: u32,
-	verified: u32,
-	reset: bool,
-}
-
-enum Down {
-	Receipt(Hash, u64, Deliveries),
-}
-
-enum Up {
-	Paid(Hash, u64),
-	/// No more of it, please.
-	Cut(u64),
-	Named(u64, u32),
-	Ask,
-}
-
-fn leaves(body: &Body) -> Vec<Hash> {
-	(0..body.chunks())
-		.map(|n| leaf_hash(&[body.header.0.as_slice(), &n.to_le_bytes()].concat()))
-		.collect()
-}
-
-fn body(number: u64, bytes: u32) -> Body {
-	let mut header = [0; 32];
-	header[..8].copy_from_slice(&number.to_le_bytes());
+fn body(segment: u64, bytes: u32) -> Body {
+	let mut hash = [0; 32];
+	hash[..8].copy_from_slice(&segment.to_be_bytes());
 	Body {
 		window: WindowId {
 			stream: StreamId(1),
 			track: 0,
 			epoch: 1,
-			segment: number,
+			segment,
 			part: 0,
 		},
-		header: Hash(header),
+		header: Hash(hash),
+		root: Hash([7; 32]),
 		bytes,
-		chunk_log2: CHUNK_LOG2,
+		chunk_log2: 12,
 	}
 }
 
-impl World {
-	fn new(seed: u64) -> Self {
-		let mut rng = ChaCha8Rng::seed_from_u64(seed);
-		let chunk = 1 << CHUNK_LOG2;
-		let limits = Limits {
-			credit: rng.gen_range(chunk..40 * chunk),
-			interval: rng.gen_range(1..30 * chunk),
-			forgiven: rng.gen_range(0..20 * chunk),
-			forgets: Duration::from_secs(60),
-		};
-		let bodies = rng.gen_range(1..12);
-		let left = (0..bodies).map(|n| body(n, rng.gen_range(1..20 << CHUNK_LOG2)).whole());
-		let left = left.collect();
-		Self {
-			limits,
-			creditor: Creditor::new(limits),
-			debtor: Debtor::default(),
-			now: Duration::ZERO,
-			left,
-			flying: BTreeMap::new(),
-			down: VecDeque::new(),
-			up: VecDeque::new(),
-			next: 0,
-			commitments: 0,
-			verified: 0,
-			paid: 0,
-			refused: 0,
-			cuts: rng.gen_range(0.0..0.2),
-			cheats: false,
-			rng,
-		}
-	}
+fn deliveries(pieces: &[Piece]) -> Vec<Delivery> {
+	pieces.iter().map(|piece| piece.delivery).collect()
+}
 
-	/// A moment later; whether everything is delivered and paid.
-	fn step(&mut self) -> bool {
-		self.now += Duration::from_millis(self.rng.gen_range(1..50));
-		self.send();
-		self.fly();
-		self.receive();
-		self.hear();
-		self.left.is_empty() && self.flying.is_empty() && self.creditor.owed() == 0 && self.down.is_empty()
-	}
+fn sum(pieces: &[Piece]) -> u64 {
+	pieces.iter().map(|piece| piece.bytes).sum()
+}
 
-	/// Begins what there is room for.
-	fn send(&mut self) {
-		while self.rng.gen_bool(0.7) {
-			let Some(piece) = self.left.pop_front() else { break };
-			match self.creditor.begin(self.next, piece) {
-				Ok(begun) => {
-					assert!(begun.bytes() <= piece.bytes() && begun.count > 0);
-					if let Some(rest) = piece.body.piece(begun.end(), piece.end() - begun.end()) {
-						self.left.push_front(rest);
+proptest! {
+	#![proptest_config(ProptestConfig::with_cases(2_000))]
+
+	/// Windows of any size under any limits; the line holds receipts and payments back as it likes.
+	#[test]
+	fn two_honest_sides_never_wait_for_each_other_and_agree_to_the_byte(
+		credit in 0u64..100_000,
+		interval in 0u64..100_000,
+		sizes in prop::collection::vec(1u32..60_000, 1..40),
+		turns in prop::collection::vec(0u8..3, 0..200),
+	) {
+		let mut creditor = Creditor::new(Limits { credit, interval });
+		let mut debtor = Debtor::default();
+		let (mut left, mut down, mut up) = (VecDeque::from(sizes.clone()), VecDeque::new(), VecDeque::new());
+		let (mut segment, mut billed, mut paid) = (0, 0, 0u64);
+		let mut turns = turns.into_iter();
+		// Behind the turns of the seed each in turn.
+		for step in 0..10_000 {
+			match turns.next().unwrap_or((step % 3) as u8) {
+				0 => {
+					let (next, mut settle) = (left.front().copied(), false);
+					match next.filter(|bytes| creditor.lends(u64::from(*bytes))) {
+						Some(bytes) => {
+							left.pop_front();
+							let piece = body(segment, bytes).whole();
+							segment += 1;
+							creditor.deliver(piece);
+							debtor.received(piece);
+							let most = credit.max(bytes.into());
+							prop_assert!(creditor.owed() <= most);
+						},
+						// No credit, or the end.
+						None => settle = true,
 					}
-					self.debtor.begin(self.next, begun);
-					let flying = Flying {
-						piece: begun,
-						sent: 0,
-						verified: 0,
-						reset: false,
+					settle |= creditor.is_due();
+					let pieces = match settle {
+						true => creditor.bill(),
+						false => vec![],
 					};
-					self.flying.insert(self.next, flying);
-					self.next += 1;
-				},
-				Err(NoRoom) => {
-					self.left.push_front(piece);
-					break;
-				},
-			}
-			assert!(self.creditor.owed() <= self.limits.credit);
-		}
-		while let Some(pieces) = self.creditor.bill() {
-			let bytes = pieces.iter().map(Piece::bytes).sum();
-			self.commitments = self.commitments.wrapping_add(1);
-			let commitment = Hash([self.commitments; 32]);
-			let mut deliveries = Deliveries::new();
-			for piece in &pieces {
-				deliveries.force_push(piece.delivery(&leaves(&piece.body)).unwrap());
-			}
-			self.creditor.billed(&pieces, commitment);
-			let receipt = Down::Receipt(commitment, bytes, deliveries);
-			let at = self.now + self.delay();
-			self.down.push_back((at, receipt));
-		}
-	}
-
-	fn delay(&mut self) -> Duration {
-		Duration::from_millis(self.rng.gen_range(0..200))
-	}
-
-	/// Chunks go and come, and receivers change their minds.
-	fn fly(&mut self) {
-		let numbers: Vec<u64> = self.flying.keys().copied().collect();
-		for number in numbers {
-			let flying = self.flying.get_mut(&number).unwrap();
-			if flying.reset {
-				// The reset overtakes what is on its way.
-				let flying = self.flying.remove(&number).unwrap();
-				self.debtor.end(number, flying.verified, &leaves(&flying.piece.body));
-				let kept = flying.piece.prefix(flying.verified).map_or(0, |kept| kept.bytes());
-				self.verified += kept;
-				self.refused += flying.piece.bytes() - kept;
-				let at = self.now + self.delay();
-				self.up.push_back((at, Up::Named(number, flying.verified)));
-				continue;
-			}
-			if self.rng.gen_bool(self.cuts) {
-				let at = self.now + self.delay();
-				self.up.push_back((at, Up::Cut(number)));
-			}
-			let flying = self.flying.get_mut(&number).unwrap();
-			let sent = self.rng.gen_range(flying.sent..=flying.piece.count);
-			if sent == flying.piece.count && flying.sent < sent {
-				self.creditor.finish(number);
-			}
-			flying.sent = sent;
-			flying.verified = self.rng.gen_range(flying.verified..=sent);
-			if flying.verified == flying.piece.count {
-				self.debtor.end(number, flying.verified, &leaves(&flying.piece.body));
-				self.verified += flying.piece.bytes();
-				self.flying.remove(&number);
-			}
-		}
-	}
-
-	fn receive(&mut self) {
-		while self.down.front().is_some_and(|(at, _)| *at <= self.now) {
-			let Some((_, Down::Receipt(commitment, bytes, deliveries))) = self.down.pop_front() else {
-				break;
-			};
-			self.debtor.receipt(commitment, bytes, deliveries).unwrap();
-		}
-		while let Some(bill) = self.debtor.poll().unwrap() {
-			if !self.cheats {
-				let at = self.now + self.delay();
-				self.up.push_back((at, Up::Paid(bill.commitment, bill.bytes)));
-			}
-		}
-		if self.left.is_empty() && self.flying.is_empty() && self.debtor.unbilled() > 0 && self.rng.gen_bool(0.1) {
-			let at = self.now + self.delay();
-			self.up.push_back((at, Up::Ask));
-		}
-	}
-
-	fn hear(&mut self) {
-		while self.up.front().is_some_and(|(at, _)| *at <= self.now) {
-			match self.up.pop_front() {
-				Some((_, Up::Paid(commitment, bytes))) => {
-					assert!(self.creditor.paid(&commitment));
-					assert!(!self.creditor.paid(&commitment));
-					self.paid += bytes;
-				},
-				Some((_, Up::Ask)) => self.creditor.ask(),
-				Some((_, Up::Cut(number))) => {
-					if let Some(flying) = self.flying.get_mut(&number) {
-						let sent = flying.piece.prefix(flying.sent).map_or(0, |sent| sent.bytes());
-						if self.creditor.reset(number, sent, self.now) {
-							flying.reset = true;
-						}
+					if !pieces.is_empty() {
+						billed += 1;
+						let commitment = Hash([billed; 32]);
+						creditor.billed(commitment, sum(&pieces));
+						prop_assert!(creditor.awaits());
+						down.push_back((commitment, pieces));
 					}
 				},
-				Some((_, Up::Named(number, verified))) => assert!(self.creditor.named(number, verified)),
-				None => {},
+				1 => if let Some((commitment, pieces)) = down.pop_front() {
+					debtor.receipt(sum(&pieces), &deliveries(&pieces)).unwrap();
+					up.push_back((commitment, sum(&pieces)));
+				},
+				_ => if let Some((commitment, bytes)) = up.pop_front() {
+					prop_assert!(!creditor.paid(&commitment));
+					prop_assert!(creditor.answer(&commitment) && !creditor.answer(&commitment));
+					prop_assert!(creditor.paid(&commitment) && !creditor.paid(&commitment));
+					paid += bytes;
+				},
+			}
+			if left.is_empty() && creditor.owed() == 0 {
+				break;
 			}
 		}
+		prop_assert_eq!(paid, sizes.iter().map(|size| u64::from(*size)).sum::<u64>());
+		prop_assert_eq!((creditor.owed(), debtor.unbilled()), (0, 0));
 	}
 }
 
 #[test]
-fn two_honest_sides_always_come_to_an_end_with_everything_paid() {
-	for seed in 0..20_000 {
-		let mut world = World::new(seed);
-		let all: u64 = world.left.iter().map(Piece::bytes).sum();
-		let steps = (0..20_000).find(|_| world.step());
-		assert!(steps.is_some(), "seed {seed} stands still: {:?}", world.creditor);
-		assert_eq!(
-			(world.verified, world.paid),
-			(all - world.refused, all - world.refused),
-			"seed {seed}"
-		);
-		assert_eq!(world.debtor.unbilled(), 0);
+fn nothing_is_paid_that_did_not_come_or_came_otherwise_or_is_paid_already() {
+	let pieces: Vec<Piece> = (0..3).map(|n| body(n, 10_000).whole()).collect();
+	let fresh = || {
+		let mut debtor = Debtor::default();
+		pieces[..2].iter().for_each(|piece| debtor.received(*piece));
+		debtor
+	};
+	let all = deliveries(&pieces);
+	assert_eq!(fresh().receipt(30_000, &all), Err(BillFault::NotDelivered));
+	let other = Delivery {
+		delivered: Hash([8; 32]),
+		..all[0]
+	};
+	assert_eq!(fresh().receipt(10_000, &[other]), Err(BillFault::NotDelivered));
+	let shorter = Delivery { count: 1, ..all[0] };
+	assert_eq!(fresh().receipt(4_096, &[shorter]), Err(BillFault::NotDelivered));
+	assert_eq!(fresh().receipt(20_001, &all[..2]), Err(BillFault::Bytes));
+	for wrong in [&[][..], &[all[1], all[0]], &[all[0], all[0]]] {
+		assert_eq!(fresh().receipt(20_000, wrong), Err(BillFault::Order));
 	}
+	let mut debtor = fresh();
+	assert_eq!(debtor.receipt(20_000, &all[..2]), Ok(pieces[1].window));
+	assert_eq!(debtor.receipt(10_000, &all[..1]), Err(BillFault::NotDelivered));
+}
+
+#[test]
+fn refused_receipt_leaves_what_was_received_to_be_billed() {
+	let piece = body(1, 5_000).whole();
+	let mut debtor = Debtor::default();
+	debtor.received(piece);
+	assert_eq!(debtor.receipt(5_001, &[piece.delivery]), Err(BillFault::Bytes));
+	assert_eq!(debtor.receipt(5_000, &[piece.delivery]), Ok(piece.window));
+}
+
+#[test]
+fn receipt_is_due_once_the_interval_is_full_or_it_can_name_no_more() {
+	let mut creditor = Creditor::new(Limits {
+		credit: u64::MAX,
+		interval: 2_000_000,
+	});
+	assert!(!creditor.is_due());
+	creditor.deliver(body(0, 1_999_999).whole());
+	assert!(!creditor.is_due());
+	creditor.deliver(body(1, 1).whole());
+	assert!(creditor.is_due());
+	assert_eq!(creditor.bill().len(), 2);
+	(0..u64::from(MAX_DELIVERIES)).for_each(|n| creditor.deliver(body(n, 1).whole()));
+	assert!(creditor.is_due());
+}
+
+#[test]
+fn memory_for_what_nobody_bills_is_bounded_and_the_newest_stay() {
+	let mut debtor = Debtor::default();
+	let most = u64::from(MAX_DELIVERIES);
+	(0..most + 10).for_each(|n| debtor.received(body(n, 100).whole()));
+	assert_eq!(debtor.unbilled(), most * 100);
+	let newest = body(most + 9, 100).whole();
+	assert_eq!(debtor.receipt(100, &[newest.delivery]), Ok(newest.window));
 }

@@ -11,7 +11,7 @@ use clustercast_primitives::{
 	receipt::{self, SignedReceipt},
 	status::State as Standing,
 	subscribe::{SignedSubscription, Tracks},
-	Ticket,
+	Delivery, Ticket,
 };
 use codec::DecodeAll;
 
@@ -141,7 +141,7 @@ fn delivers_within_credit_and_goes_on_when_paid() {
 	session.paid(first.commitment).unwrap();
 	assert_eq!(session.paid(first.commitment), not_owed, "it was paid before");
 	assert_eq!(kinds(&mut session), [Kind::Paid]);
-	assert_eq!(session.unpaid().collect::<Vec<_>>(), [second.commitment]);
+	assert_eq!(session.unpaid(), [second.commitment]);
 	assert_eq!(session.wants(), Some(Cursor::After(windows[1].id())));
 	assert!(session.deliver(&windows[2]).is_ok());
 }
@@ -227,7 +227,7 @@ fn window_that_is_paid_ahead_brings_a_receipt_and_takes_no_credit() {
 		// 60,000 of the first ticket's 65,536.
 		assert_eq!(expectation.is_some(), commitments.len() == 1);
 	}
-	assert_eq!(session.unpaid().collect::<Vec<_>>(), commitments[..1]);
+	assert_eq!(session.unpaid(), commitments[..1]);
 	assert!(commitments.windows(2).all(|pair| pair[0] != pair[1]));
 	let seventh = session.deliver(&broadcast.segment(&[1; 10_000])).unwrap();
 	assert_eq!(seventh.map(|due| due.share.bytes()), Some(65_536));
@@ -255,7 +255,7 @@ fn slow_viewer_holds_few_windows() {
 	assert_eq!(fill(&mut paid), 1);
 	kinds(&mut paid);
 	assert_eq!(fill(&mut paid), 2);
-	assert!(paid.unpaid().count() < 2, "it is not credit that bounds it");
+	assert!(paid.unpaid().len() < 2, "it is not credit that bounds it");
 	kinds(&mut paid);
 	assert!(paid.wants().is_some());
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
 	evidence::{Evidence, Suspicion, Witness},
 	fixture::{self, Broadcast, CHALLENGE, EPOCH, GENESIS, HEAD},
+	ledger::BillFault,
 	wire::{window_frame, WireError, HEADER_BYTES, PREFIX_BYTES},
 };
 use clustercast_primitives::{
@@ -285,9 +286,6 @@ fn what_was_paid_ahead_is_neither_due_nor_credit() {
 	forged.commitment = Hash([1; 32]);
 	let payment = Payment::Ticket(ticket(&forged));
 	assert_eq!(session.pay(&forged, payment), Err(NotDue::Receipt(Hash([1; 32]))));
-	// Two are owed, which is the credit.
-	let eighth = broadcast.segment(&[8; 10]);
-	assert_eq!(show(&mut session, &eighth), Err(Fault::CreditExceeded(2)));
 }
 
 #[test]
@@ -770,11 +768,10 @@ fn terms_are_held_to_the_viewers_limits() {
 		};
 		assert_eq!(answer(terms), Err(Fault::FaceValue { max, asked }));
 	}
-	assert_eq!(answer(Terms { credit: 0, ..terms() }), Err(Fault::NoCredit));
 	let limits = Terms {
 		price_per_gb: 5_000_000,
 		mode: PaymentMode::Tickets { face_value: 1_000_000 },
-		credit: 1,
+		credit: 0,
 		..terms()
 	};
 	assert_eq!(answer(limits), Ok(()));
@@ -986,8 +983,8 @@ fn receipt_must_say_what_was_delivered() {
 	assert_eq!(changed(|r| r.key.0[0] ^= 1), ReceiptFault::Payee);
 	assert_eq!(changed(|r| r.stream.0 += 1), ReceiptFault::Stream);
 	assert_eq!(changed(|r| r.root.0[0] ^= 1), ReceiptFault::Root);
-	assert_eq!(changed(|r| r.bytes += 1), ReceiptFault::Bytes);
-	assert_eq!(changed(|r| r.bytes -= 1), ReceiptFault::Bytes);
+	assert_eq!(changed(|r| r.bytes += 1), ReceiptFault::Bill(BillFault::Bytes));
+	assert_eq!(changed(|r| r.bytes -= 1), ReceiptFault::Bill(BillFault::Bytes));
 	assert_eq!(changed(|r| r.price += 1), ReceiptFault::Price);
 	assert_eq!(changed(|r| r.price -= 1), ReceiptFault::Price);
 	let session = fixture::session_key().public();
@@ -1010,27 +1007,34 @@ fn receipt_must_say_what_was_delivered() {
 	// Deliveries that are not this window, whole: under their own root, and under the honest one.
 	let one = whole(&window);
 	let other = broadcast.segment(&fixture::media(40_000, 1));
-	for deliveries in [
-		vec![],
-		vec![one, one],
-		vec![whole(&other)],
-		vec![one, whole(&other)],
-		vec![Delivered { count: 2, ..one }],
-		vec![Delivered {
-			first: 1,
-			count: 2,
-			..one
-		}],
-		vec![Delivered {
-			delivered: Hash([1; 32]),
-			..one
-		}],
+	let (order, absent) = (BillFault::Order, BillFault::NotDelivered);
+	for (deliveries, fault) in [
+		(vec![], order),
+		(vec![one, one], order),
+		(vec![whole(&other)], absent),
+		(vec![one, whole(&other)], absent),
+		(vec![Delivered { count: 2, ..one }], absent),
+		(
+			vec![Delivered {
+				first: 1,
+				count: 2,
+				..one
+			}],
+			absent,
+		),
+		(
+			vec![Delivered {
+				delivered: Hash([1; 32]),
+				..one
+			}],
+			absent,
+		),
 	] {
 		let own = Receipt {
 			root: deliveries_root(&deliveries),
 			..receipt(&window, 1)
 		};
-		assert_eq!(answer(signed(own, &deliveries)), Err(ReceiptFault::Delivered));
+		assert_eq!(answer(signed(own, &deliveries)), Err(ReceiptFault::Bill(fault)));
 		assert_eq!(
 			answer(signed(receipt(&window, 1), &deliveries)),
 			Err(ReceiptFault::Root)
@@ -1087,18 +1091,6 @@ fn commitment_is_never_the_one_before() {
 }
 
 #[test]
-fn relayer_is_held_to_its_own_credit() {
-	let (mut session, mut broadcast) = (paying(), Broadcast::default());
-	for serial in 0..2 {
-		let window = broadcast.segment(&[serial; UNIT]);
-		show(&mut session, &window).unwrap();
-		send(&mut session, honest(&window, serial)).unwrap();
-	}
-	let third = broadcast.segment(&[3; 100]);
-	assert_eq!(show(&mut session, &third), Err(Fault::CreditExceeded(2)));
-}
-
-#[test]
 fn window_that_no_ticket_can_pay_is_refused() {
 	// A unit costs 131.072, two of them 262.144.
 	let terms = Terms {
@@ -1150,15 +1142,10 @@ fn messages_out_of_turn_are_refused() {
 	let mut receipted = free();
 	show(&mut receipted, &window).unwrap();
 	unexpected(&mut receipted, history_before(&window));
-	// A window where its receipt is due, and "paid" before a ticket was sent.
+	// Terms before the receipt for what came under others, and "paid" before a ticket was sent.
 	let mut session = paying();
 	show(&mut session, &window).unwrap();
-	assert_eq!(session.handle(&window.frame()), Err(Fault::Unexpected(Kind::Window)));
-	for message in [init(), catalog_of(&window), ToViewer::Terms(Some(fixture::terms()))] {
-		let mut session = paying();
-		show(&mut session, &window).unwrap();
-		unexpected(&mut session, message);
-	}
+	unexpected(&mut session, ToViewer::Terms(Some(fixture::terms())));
 	let mut session = paying();
 	show(&mut session, &window).unwrap();
 	send(&mut session, honest(&window, 1)).unwrap();
@@ -1187,6 +1174,8 @@ fn nothing_is_paid_or_sent_after_a_fault() {
 	let fault = session.handle(&bad).unwrap_err();
 	assert!(matches!(fault, Fault::BadChunk { index: 0, .. }));
 	assert_eq!(session.pay(&due, Payment::Ticket(ticket(&due))), Err(NotDue::Faulted));
+	// But that it wants the receipt which may convict.
+	assert_eq!(session.poll_transmit(), Some(ToRelayer::Leave.to_frame()));
 	assert_eq!(session.poll_transmit(), None);
 	assert_eq!(session.handle(&[]), Err(fault.clone()));
 	assert_eq!(session.finish(), Err(fault));
