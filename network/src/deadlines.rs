@@ -17,7 +17,7 @@ pub enum Due {
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
 	config: Config,
-	/// Since when a delivered window waits to be paid, or the last payment.
+	/// Since when a receipt waits to be paid, or the last payment.
 	owing: Option<Instant>,
 	/// Since when a window waits for credit.
 	short: Option<Instant>,
@@ -39,12 +39,9 @@ impl Deadlines {
 		}
 	}
 
-	/// A window went out, to be paid or not.
-	pub fn delivered(&mut self, to_be_paid: bool, now: Instant) {
+	/// A window went out.
+	pub fn delivered(&mut self) {
 		self.short = None;
-		if to_be_paid {
-			self.owing.get_or_insert(now);
-		}
 	}
 
 	/// There is no credit for the next window.
@@ -52,14 +49,17 @@ impl Deadlines {
 		self.short.get_or_insert(now);
 	}
 
-	/// A window was paid; others may wait to be.
+	/// A receipt was paid; others may wait to be.
 	pub fn paid(&mut self, now: Instant) {
 		self.owing = Some(now);
 	}
 
-	/// Nothing waits to be paid.
-	pub fn settled(&mut self) {
-		self.owing = None;
+	/// Whether a receipt waits to be paid.
+	pub fn owes(&mut self, owes: bool, now: Instant) {
+		match owes {
+			true => _ = self.owing.get_or_insert(now),
+			false => self.owing = None,
+		}
 	}
 
 	/// The viewer was told something.
@@ -136,22 +136,22 @@ mod tests {
 		for n in 1..10_000 {
 			assert_eq!(deadlines.next(), (Due::Say, now + n * HEARTBEAT));
 			deadlines.said(now + n * HEARTBEAT);
-			deadlines.delivered(false, now + n * HEARTBEAT);
+			deadlines.delivered();
 		}
 	}
 
 	#[tokio::test]
 	async fn each_payment_gives_time_for_the_next() {
 		let (mut deadlines, now, config) = begin();
-		deadlines.delivered(true, now);
-		deadlines.delivered(true, now + 5 * SECOND);
+		deadlines.owes(true, now);
+		deadlines.owes(true, now + 5 * SECOND);
 		assert_eq!(end(deadlines), (EndReason::Unpaid, now + config.pay_timeout));
 		deadlines.paid(now + 19 * SECOND);
 		assert_eq!(
 			end(deadlines),
 			(EndReason::Unpaid, now + 19 * SECOND + config.pay_timeout)
 		);
-		deadlines.settled();
+		deadlines.owes(false, now + 20 * SECOND);
 		assert_eq!(deadlines.next(), (Due::Say, now + HEARTBEAT));
 	}
 
@@ -164,7 +164,7 @@ mod tests {
 			end(deadlines),
 			(EndReason::ReservationNeeded, now + config.credit_timeout)
 		);
-		deadlines.delivered(false, now + 40 * SECOND);
+		deadlines.delivered();
 		assert!(matches!(deadlines.next(), (Due::Say, _)));
 	}
 
@@ -172,7 +172,7 @@ mod tests {
 	async fn first_reason_to_close_counts_and_leaves_time_to_pay() {
 		let (mut deadlines, now, config) = begin();
 		assert_eq!(deadlines.closing(), None);
-		deadlines.delivered(true, now);
+		deadlines.owes(true, now);
 		deadlines.stop(now + SECOND);
 		deadlines.finish(now + SECOND);
 		assert_eq!(deadlines.closing(), Some(EndReason::ShuttingDown));

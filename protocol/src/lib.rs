@@ -30,7 +30,7 @@
 //!   <------------------------------ Challenge
 //!   Subscribe ------------------->              (a guest does not wait for the challenge)
 //!   <------------------------------ Terms
-//!   <------------------------------ Catalog, Init, History, Window, Receipt   (at most `credit` receipts unpaid)
+//!   <------------------------------ Catalog, Init, History, Window, Receipt   (one for each interval, and at most `credit` unpaid)
 //!   <------------------------------ Status      (whenever there is a newer one)
 //!   <------------------------------ Waiting     (nothing newer, where nothing else is said)
 //!   Ticket or Voucher ----------->
@@ -38,6 +38,7 @@
 //!   Reserve --------------------->              (where the terms ask for it, and again before it is used up)
 //!   <------------------------------ Reserved    (it is final on the chain)
 //!                ...
+//!   Leave ----------------------->              (no more windows, and a receipt for those that have none)
 //!   <------------------------------ End
 //! ```
 

@@ -22,7 +22,7 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable, ReserveError, ReserveTerms, SessionKey,
-	Share, Shortage, Subscribe, Terms, TicketBook, TicketError,
+	Shortage, Subscribe, Terms, TicketBook, TicketError,
 };
 use std::{
 	collections::{HashMap, HashSet},
@@ -61,8 +61,10 @@ pub struct Desk<L> {
 	pub recipient: AccountId,
 	/// Of each ticket, and what an account must be able to pay at once, micro-USDC.
 	pub face_value: Balance,
-	/// Windows ahead of payment.
-	pub credit: u8,
+	/// Bytes ahead of payment.
+	pub credit: u32,
+	/// Bytes that are worth a receipt.
+	pub interval: u32,
 	/// Most blocks that the chain lets a payment live, and a session that was revoked.
 	pub max_ticket_life: BlockNumber,
 	/// Counter of the stream's terms: vouchers add up under it.
@@ -471,6 +473,7 @@ impl<L: Ledger> Policy for Desk<L> {
 			price_per_gb: self.surge.price(Instant::now()),
 			mode,
 			credit: self.credit,
+			interval: self.interval,
 			counter,
 			reserve: self.reserve.filter(|_| may_voucher),
 		};
@@ -493,23 +496,16 @@ impl<L: Ledger> Policy for Desk<L> {
 		Ok((Grant::Paid(terms, self.signer.clone()), seat))
 	}
 
-	fn affords(&self, seat: &Seat, share: &Share) -> Result<bool, EndReason> {
-		match self.book().credit().grant(&seat.payer, share) {
-			Ok(()) => Ok(true),
-			Err(Shortage::Reservation | Shortage::Pool) => Ok(false),
-			Err(Shortage::Full) => Err(EndReason::Full),
-		}
-	}
-
-	fn delivering(&self, seat: &Seat, expectation: Expectation) -> Result<(), EndReason> {
+	fn lend(&self, seat: &Seat, expectation: Expectation) -> Result<bool, EndReason> {
 		// The stream key was made cheaper under this subscription: the next one is.
 		if !self.surge.allows(seat.price_per_gb) {
 			return Err(EndReason::NotServed);
 		}
-		self.book().open(expectation).map_err(|shortage| match shortage {
-			Shortage::Reservation | Shortage::Pool => EndReason::ReservationNeeded,
-			Shortage::Full => EndReason::Full,
-		})
+		match self.book().open(expectation) {
+			Ok(()) => Ok(true),
+			Err(Shortage::Reservation | Shortage::Pool) => Ok(false),
+			Err(Shortage::Full) => Err(EndReason::Full),
+		}
 	}
 
 	async fn reserve(&self, seat: &Seat, reservation: SignedReservation) -> Result<(), EndReason> {

@@ -1076,6 +1076,89 @@ fn receipt_is_of_now() {
 	assert_eq!(answer(u32::MAX, u32::MAX), Ok(()));
 }
 
+/// What an honest relayer signs for these windows together.
+fn for_all(windows: &[&EncodedWindow], serial: u8) -> ToViewer {
+	let deliveries: Vec<_> = windows.iter().map(|window| whole(window)).collect();
+	let all = Receipt {
+		root: deliveries_root(&deliveries),
+		bytes: windows.iter().map(|window| u64::from(window.header().bytes)).sum(),
+		..receipt(windows[0], serial)
+	};
+	signed(all, &deliveries)
+}
+
+#[test]
+fn several_windows_are_paid_by_one_receipt_and_none_twice() {
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	let windows: Vec<_> = (0..4).map(|n| broadcast.segment(&[n; UNIT])).collect();
+	windows.iter().for_each(|window| show(&mut session, window).unwrap());
+	assert!(session.owes());
+	send(&mut session, for_all(&[&windows[0], &windows[1], &windows[2]], 1)).unwrap();
+	let (_, due) = drain(&mut session);
+	let due = due.unwrap();
+	assert_eq!((due.share.bytes(), due.window), (3 * UNIT as u64, windows[2].id()));
+	let again = Fault::BadReceipt {
+		window: windows[3].id(),
+		reason: ReceiptFault::Bill(BillFault::NotDelivered),
+	};
+	assert_eq!(send(&mut session, for_all(&[&windows[2], &windows[3]], 2)), Err(again));
+}
+
+#[test]
+fn who_leaves_says_so_once_and_owes_until_all_is_acknowledged() {
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	let window = broadcast.segment(&[1; UNIT]);
+	show(&mut session, &window).unwrap();
+	session.leave();
+	session.leave();
+	assert_eq!(session.poll_transmit(), Some(ToRelayer::Leave.to_frame()));
+	assert_eq!(session.poll_transmit(), None);
+	// One that was on its way.
+	let late = broadcast.segment(&[2; UNIT]);
+	show(&mut session, &late).unwrap();
+	send(&mut session, for_all(&[&window, &late], 1)).unwrap();
+	let due = drain(&mut session).1.unwrap();
+	session.pay(&due, Payment::Ticket(ticket(&due))).unwrap();
+	assert!(session.owes());
+	send(&mut session, ToViewer::Paid(due.commitment)).unwrap();
+	assert!(!session.owes());
+	let mut guest = free();
+	guest.leave();
+	assert_eq!((guest.poll_transmit(), guest.owes()), (None, false));
+}
+
+/// The receipt for a bad window is for others, too, and comes behind windows that were on their way.
+#[test]
+fn bad_chunk_among_windows_of_an_interval_convicts() {
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	let data = fixture::media(40_000, 1);
+	let (good, bad, behind) = (
+		broadcast.segment(&data),
+		broadcast.segment(&data),
+		broadcast.segment(&data),
+	);
+	show(&mut session, &good).unwrap();
+	let mut frame = bad.frame().to_vec();
+	*frame.last_mut().unwrap() ^= 1;
+	assert!(matches!(session.handle(&frame), Err(Fault::BadChunk { .. })));
+	assert_eq!(session.poll_transmit(), Some(ToRelayer::Leave.to_frame()));
+	assert!(session.pursue(&behind.frame()));
+	let mut spoilt = data.clone();
+	*spoilt.last_mut().unwrap() ^= 1;
+	let delivered = Delivered {
+		delivered: merkle::root(&merkle::leaves(&spoilt, bad.header().chunk_log2)),
+		..whole(&bad)
+	};
+	let deliveries = [whole(&good), delivered, whole(&behind)];
+	let all = Receipt {
+		root: deliveries_root(&deliveries),
+		bytes: 120_000,
+		..receipt(&good, 1)
+	};
+	assert!(!session.pursue(&signed(all, &deliveries).to_frame()));
+	assert!(matches!(session.take_evidence(), Some(Evidence::Fraud(_))));
+}
+
 #[test]
 fn commitment_is_never_the_one_before() {
 	let (mut session, mut broadcast) = (paying(), Broadcast::default());

@@ -93,7 +93,8 @@ fn desk_with(store: Arc<Store>, account: ViewerAccount, asked: &Arc<AtomicUsize>
 		stream: STREAM,
 		recipient: RECIPIENT,
 		face_value: FACE,
-		credit: 2,
+		credit: 2 * TICKET_BYTES as u32,
+		interval: 0,
 		max_ticket_life: 600,
 		terms: 0.into(),
 		surge: Arc::new(Surge::new(PRICE, PRICE, 100, None)),
@@ -224,7 +225,7 @@ fn sell(desk: &Desk<Fake>, seat: &Seat, nonce: u8, win_probability: u64) -> Sign
 		nonce: nonce.into(),
 		expiry: EXPIRY,
 	};
-	desk.delivering(seat, expectation).unwrap();
+	assert!(desk.lend(seat, expectation).unwrap());
 	session().sign(message, &GENESIS)
 }
 
@@ -253,7 +254,7 @@ fn sell_by_voucher(desk: &Desk<Fake>, seat: &Seat, serial: u8, amount: Balance) 
 		bytes: amount.div_ceil(10) as u64 * TICKET_BYTES,
 		expiry: EXPIRY,
 	};
-	desk.delivering(seat, expectation).unwrap();
+	assert!(desk.lend(seat, expectation).unwrap());
 	(commitment, session().sign(voucher, &GENESIS))
 }
 
@@ -440,7 +441,7 @@ pub(crate) async fn owes(desk: &mut Desk<Fake>, least: Balance) -> (Balance, Vou
 	};
 	let place = voucher.place();
 	let commitment = expectation.commitment;
-	desk.delivering(&seat, expectation).unwrap();
+	assert!(desk.lend(&seat, expectation).unwrap());
 	let signed = session().sign(voucher, &GENESIS);
 	desk.voucher(&seat, commitment, signed).await.unwrap();
 	desk.closed(Some(seat), Vec::new(), &Closed::Left);
@@ -607,11 +608,11 @@ async fn price_is_that_of_the_moment_and_stays() {
 	assert_eq!(prices, [PRICE, PRICE, PRICE, PRICE + PRICE / 2]);
 	let deliver = |seat: &Seat, serial| {
 		let (_, expectation) = delivery(seat, serial);
-		desk.delivering(seat, expectation)
+		desk.lend(seat, expectation)
 	};
 	desk.limit_price(PRICE);
 	assert_eq!(deliver(&seats[3], 1), Err(EndReason::NotServed));
-	assert_eq!(deliver(&seats[0], 2), Ok(()));
+	assert_eq!(deliver(&seats[0], 2), Ok(true));
 	seats.truncate(1);
 	assert_eq!(modern(&desk).await.0.price_per_gb, PRICE);
 }
@@ -781,7 +782,7 @@ async fn who_takes_windows_and_goes_is_not_served_on() {
 	let take = |serial: u8, seat: Seat, why: &Closed| {
 		let expectation = expectation(&seat, serial, share);
 		let commitment = expectation.commitment;
-		let served = desk.affords(&seat, &share).unwrap() && desk.delivering(&seat, expectation).is_ok();
+		let served = desk.lend(&seat, expectation).unwrap();
 		desk.closed(Some(seat), vec![commitment], why);
 		served
 	};
@@ -805,12 +806,8 @@ async fn credit_is_taken_once_by_many_at_a_time() {
 		bytes: 1_000,
 		amount: 600,
 	};
-	assert_eq!(desk.affords(&one, &share), Ok(true));
-	assert_eq!(desk.affords(&other, &share), Ok(true));
-	assert_eq!(desk.delivering(&one, expectation(&one, 1, share)), Ok(()));
-	let needed = Err(EndReason::ReservationNeeded);
-	assert_eq!(desk.delivering(&other, expectation(&other, 2, share)), needed);
-	assert_eq!(desk.affords(&other, &share), Ok(false));
+	assert_eq!(desk.lend(&one, expectation(&one, 1, share)), Ok(true));
+	assert_eq!(desk.lend(&other, expectation(&other, 2, share)), Ok(false));
 }
 
 /// The attack: a ticket of a nonce that was used, or one that jumped back, is refused before it could be worth something.
