@@ -110,7 +110,8 @@ impl Byzantine {
 				mode: wire::PaymentMode::Tickets {
 					face_value: terms.face_value,
 				},
-				credit: 2,
+				credit: 1_500_000,
+				interval: 0,
 				counter: 0,
 				reserve: None,
 			},

@@ -172,7 +172,9 @@ impl Policy for Open {
 			recipient: AccountId([9; 32]),
 			price_per_gb: 20_000,
 			mode: PaymentMode::Tickets { face_value: 20_000 },
-			credit: 4,
+			credit: 4 * WINDOW as u32,
+			// Two windows, as relayers do it by default.
+			interval: 2 * WINDOW as u32,
 			counter: 0,
 			reserve: None,
 		};
@@ -183,8 +185,8 @@ impl Policy for Open {
 		Ok((grant, ()))
 	}
 
-	fn delivering(&self, _: &(), _: Expectation) -> Result<(), EndReason> {
-		Ok(())
+	fn lend(&self, _: &(), _: Expectation) -> Result<bool, EndReason> {
+		Ok(true)
 	}
 
 	async fn ticket(&self, _: &(), ticket: SignedTicket) -> Result<(), EndReason> {

@@ -17,7 +17,7 @@ pub enum Due {
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
 	config: Config,
-	/// Since when a delivered window waits to be paid, or the last payment.
+	/// Since when a receipt waits to be paid, or the last payment.
 	owing: Option<Instant>,
 	/// Since when a window waits for credit.
 	short: Option<Instant>,
@@ -45,12 +45,9 @@ impl Deadlines {
 		}
 	}
 
-	/// A window went out, to be paid or not.
-	pub fn delivered(&mut self, to_be_paid: bool, now: Instant) {
+	/// A window went out.
+	pub fn delivered(&mut self, now: Instant) {
 		(self.short, self.lost, self.stirred) = (None, None, now);
-		if to_be_paid {
-			self.owing.get_or_insert(now);
-		}
 	}
 
 	/// The viewer said something.
@@ -73,14 +70,17 @@ impl Deadlines {
 		self.short.get_or_insert(now);
 	}
 
-	/// A window was paid; others may wait to be.
+	/// A receipt was paid; others may wait to be.
 	pub fn paid(&mut self, now: Instant) {
 		self.owing = Some(now);
 	}
 
-	/// Nothing waits to be paid.
-	pub fn settled(&mut self) {
-		self.owing = None;
+	/// Whether a receipt waits to be paid.
+	pub fn owes(&mut self, owes: bool, now: Instant) {
+		match owes {
+			true => _ = self.owing.get_or_insert(now),
+			false => self.owing = None,
+		}
 	}
 
 	/// The viewer was told something.
@@ -165,22 +165,22 @@ mod tests {
 		for n in 1..10_000 {
 			assert_eq!(deadlines.next(), (Due::Say, now + n * HEARTBEAT));
 			deadlines.said(now + n * HEARTBEAT);
-			deadlines.delivered(false, now + n * HEARTBEAT);
+			deadlines.delivered(now + n * HEARTBEAT);
 		}
 	}
 
 	#[tokio::test]
 	async fn each_payment_gives_time_for_the_next() {
 		let (mut deadlines, now, config) = begin();
-		deadlines.delivered(true, now);
-		deadlines.delivered(true, now + 5 * SECOND);
+		deadlines.owes(true, now);
+		deadlines.owes(true, now + 5 * SECOND);
 		assert_eq!(end(deadlines), (EndReason::Unpaid, now + config.pay_timeout));
 		deadlines.paid(now + 19 * SECOND);
 		assert_eq!(
 			end(deadlines),
 			(EndReason::Unpaid, now + 19 * SECOND + config.pay_timeout)
 		);
-		deadlines.settled();
+		deadlines.owes(false, now + 20 * SECOND);
 		assert_eq!(deadlines.next(), (Due::Say, now + HEARTBEAT));
 	}
 
@@ -191,7 +191,7 @@ mod tests {
 		assert_eq!(end(deadlines), (EndReason::Idle, now + config.idle_timeout));
 		deadlines.heard(now + SECOND);
 		assert_eq!(end(deadlines), (EndReason::Idle, now + SECOND + config.idle_timeout));
-		deadlines.delivered(false, now + 2 * SECOND);
+		deadlines.delivered(now + 2 * SECOND);
 		assert_eq!(
 			end(deadlines),
 			(EndReason::Idle, now + 2 * SECOND + config.idle_timeout)
@@ -210,7 +210,7 @@ mod tests {
 		let mut found = deadlines;
 		found.found();
 		assert_eq!(end(found).0, EndReason::Idle);
-		deadlines.delivered(false, now + 7 * SECOND);
+		deadlines.delivered(now + 7 * SECOND);
 		assert_eq!(end(deadlines).0, EndReason::Idle);
 	}
 
@@ -223,14 +223,14 @@ mod tests {
 			end(deadlines),
 			(EndReason::ReservationNeeded, now + config.credit_timeout)
 		);
-		deadlines.delivered(false, now + 40 * SECOND);
+		deadlines.delivered(now + 40 * SECOND);
 		assert!(matches!(deadlines.next(), (Due::Say, _)));
 	}
 
 	#[tokio::test]
 	async fn shop_that_is_shut_leaves_a_moment_to_pay_for_what_went_out() {
 		let (mut deadlines, now, config) = begin();
-		deadlines.delivered(true, now);
+		deadlines.owes(true, now);
 		deadlines.shut(EndReason::CannotStore, now + SECOND);
 		deadlines.shut(EndReason::CannotStore, now + 2 * SECOND);
 		assert_eq!(deadlines.closing(), Some(EndReason::CannotStore), "no more goes out");
@@ -244,7 +244,7 @@ mod tests {
 	async fn first_reason_to_close_counts_and_leaves_time_to_pay() {
 		let (mut deadlines, now, config) = begin();
 		assert_eq!(deadlines.closing(), None);
-		deadlines.delivered(true, now);
+		deadlines.owes(true, now);
 		deadlines.stop(now + SECOND);
 		deadlines.finish(now + SECOND);
 		assert_eq!(deadlines.closing(), Some(EndReason::ShuttingDown));

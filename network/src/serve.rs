@@ -15,8 +15,8 @@ use clustercast_primitives::{
 	channel::SignedReservation, subscribe::Binding, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId,
 };
 use clustercast_protocol::{
-	relayer::{Event, SessionError},
-	EncodedWindow, EndReason, Expectation, Lookup, PaymentMode, ReceiptSigner, RelayerSession, Share, Subscribe, Terms,
+	relayer::{Event, Quote, SessionError},
+	EncodedWindow, EndReason, Expectation, Lookup, PaymentMode, ReceiptSigner, RelayerSession, Subscribe, Terms,
 };
 use futures::{
 	future::FutureExt,
@@ -161,15 +161,10 @@ pub trait Policy: Send + Sync + 'static {
 		None
 	}
 
-	/// Whether a window may go out that is to be paid with this; `false`: not now.
-	fn affords(&self, seat: &Self::Seat, share: &Share) -> Result<bool, EndReason> {
-		let _ = (seat, share);
-		Ok(true)
-	}
-
-	/// A window is about to go out against payment: opens what its ticket is judged by. An error ends the subscription
-	/// before it has.
-	fn delivering(&self, seat: &Self::Seat, expectation: Expectation) -> Result<(), EndReason> {
+	/// A window is about to go out that is to be paid with this, together with those before it under the same commitment:
+	/// opens what the payment is judged by, in place of what was opened for those. `false`: not now. An error ends the
+	/// subscription.
+	fn lend(&self, seat: &Self::Seat, expectation: Expectation) -> Result<bool, EndReason> {
 		let _ = (seat, expectation);
 		Err(EndReason::ProtocolError)
 	}
@@ -398,10 +393,10 @@ struct Link {
 
 /// What became of a window.
 enum Delivered {
-	/// It is queued, and nothing is to be paid for it now.
-	Free,
-	/// It is queued, and to be paid.
-	Owed,
+	/// It is queued.
+	Queued,
+	/// What went before it is to be paid first.
+	Unpaid,
 	/// There is no credit for it.
 	NotYet,
 }
@@ -462,13 +457,10 @@ impl Link {
 				(seat, why)
 			},
 		};
-		let unsent: Vec<Hash> = self.session.unsent().collect();
-		let sent = self.session.unpaid().filter(|commitment| !unsent.contains(commitment));
-		let unpaid = Unpaid {
-			sent: sent.collect(),
-			unsent,
-		};
-		policy.closed(seat, unpaid, &why);
+		let unsent = self.session.unsent();
+		let mut sent = self.session.unpaid();
+		sent.retain(|commitment| !unsent.contains(commitment));
+		policy.closed(seat, Unpaid { sent, unsent }, &why);
 		tracing::debug!(%why, "subscription over");
 	}
 
@@ -601,8 +593,14 @@ impl Link {
 				Some(cursor) if deadlines.closing().is_none() => match feed.get(cursor) {
 					Lookup::Found(window) => match self.deliver(seat, &window, policy)? {
 						Delivered::NotYet => deadlines.short(Instant::now()),
-						delivered => {
-							deadlines.delivered(matches!(delivered, Delivered::Owed), Instant::now());
+						// For which there is a receipt now.
+						Delivered::Unpaid => {
+							if self.transmit(policy).await? {
+								deadlines.said(Instant::now());
+							}
+						},
+						Delivered::Queued => {
+							deadlines.delivered(Instant::now());
 							continue;
 						},
 					},
@@ -613,15 +611,15 @@ impl Link {
 				},
 				_ => {},
 			}
-			// What is being judged the viewer has paid, however long it takes us to keep it.
-			if self.session.unpaid().count() <= judging.len() {
-				deadlines.settled();
-			}
-			if self.session.unpaid().next().is_none() {
-				if let Some(reason) = deadlines.closing() {
+			if let Some(reason) = deadlines.closing() {
+				self.session.settle();
+				self.transmit(policy).await?;
+				if self.session.unpaid().is_empty() {
 					return Ok(self.end(reason));
 				}
 			}
+			// What is being judged the viewer has paid, however long it takes us to keep it.
+			deadlines.owes(self.session.awaits_payment(), Instant::now());
 
 			let (due, at) = deadlines.next();
 			tokio::select! {
@@ -647,7 +645,11 @@ impl Link {
 				_ = stopping.changed() => {},
 				() = replaced(&mut self.replaced) => return Ok(self.end(EndReason::Replaced)),
 				() = sleep_until(at) => match due {
-					Due::Say => self.session.waiting(),
+					Due::Say => {
+						self.session.waiting();
+						// What nothing follows for a while is paid as it is.
+						self.session.settle();
+					},
 					Due::End(reason) => return Ok(self.end(reason)),
 				},
 			}
@@ -677,29 +679,30 @@ impl Link {
 			self.session.lower(price)?;
 		}
 		// Known before the window is queued: nothing is delivered that cannot be paid.
-		let share = self.session.quote(window).map_err(|error| match error {
+		let quote = self.session.quote(window).map_err(|error| match error {
 			SessionError::Unpayable(id) => {
 				tracing::warn!(window = %id, "costs more than a ticket's face value: raise it");
 				self.end(EndReason::NotServed)
 			},
 			other => other.into(),
 		})?;
-		if let Some(share) = &share {
-			match policy.affords(seat, share) {
+		match quote {
+			Quote::Nothing => {},
+			Quote::TooMuch => {
+				self.session.settle();
+				return Ok(Delivered::Unpaid);
+			},
+			Quote::Owed(expectation) => match policy.lend(seat, expectation) {
 				Ok(true) => {},
-				Ok(false) => return Ok(Delivered::NotYet),
+				Ok(false) => {
+					self.session.settle();
+					return Ok(Delivered::NotYet);
+				},
 				Err(reason) => return Err(self.end(reason)),
-			}
+			},
 		}
-		let Some(expectation) = self.session.deliver(window)? else {
-			return Ok(Delivered::Free);
-		};
-		let commitment = expectation.commitment;
-		policy.delivering(seat, expectation).map_err(|reason| {
-			self.session.withdraw(&commitment);
-			self.end(reason)
-		})?;
-		Ok(Delivered::Owed)
+		self.session.deliver(window)?;
+		Ok(Delivered::Queued)
 	}
 
 	/// What the peer subscribes to.

@@ -18,7 +18,7 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	viewer::Event, Broadcast, EncodedWindow, EndReason, Expectation, Fault, PaymentMode, PaymentTerms, Purse,
-	PurseConfig, ReceiptSigner, ReserveTerms, Resume, SessionKey, Share, Subscribe, Terms, ViewerConfig, ViewerSession,
+	PurseConfig, ReceiptSigner, ReserveTerms, Resume, SessionKey, Subscribe, Terms, ViewerConfig, ViewerSession,
 	WireError,
 };
 use std::{
@@ -51,7 +51,7 @@ struct Open {
 	asks: AtomicBool,
 	/// Nothing is sold.
 	shut: AtomicBool,
-	delivering: AtomicUsize,
+	lent: AtomicUsize,
 	closed: mpsc::Sender<String>,
 	seats: Arc<()>,
 }
@@ -76,7 +76,8 @@ impl Policy for Open {
 					recipient: AccountId([9; 32]),
 					price_per_gb: 1_000_000,
 					mode: PaymentMode::Tickets { face_value: 1_000_000 },
-					credit: 2,
+					credit: 2 * 50_000,
+					interval: 0,
 					counter: 0,
 					reserve: self.asks().then_some(ReserveTerms { least: 1, reward: 2 }),
 				},
@@ -84,10 +85,6 @@ impl Policy for Open {
 			),
 		};
 		Ok((grant, self.seats.clone()))
-	}
-
-	fn affords(&self, _: &Arc<()>, _: &Share) -> Result<bool, EndReason> {
-		Ok(!self.asks() || self.reserved.load(Ordering::Relaxed) > 0)
 	}
 
 	async fn reserve(&self, _: &Arc<()>, reservation: SignedReservation) -> Result<(), EndReason> {
@@ -100,9 +97,10 @@ impl Policy for Open {
 		Ok((counter > 0).then_some(counter))
 	}
 
-	fn delivering(&self, _: &Arc<()>, _: Expectation) -> Result<(), EndReason> {
-		self.delivering.fetch_add(1, Ordering::Relaxed);
-		Ok(())
+	fn lend(&self, _: &Arc<()>, _: Expectation) -> Result<bool, EndReason> {
+		let lends = !self.asks() || self.reserved.load(Ordering::Relaxed) > 0;
+		self.lent.fetch_add(usize::from(lends), Ordering::Relaxed);
+		Ok(lends)
 	}
 
 	fn shut(&self, _: &Arc<()>) -> Option<EndReason> {
@@ -148,7 +146,7 @@ impl Server {
 			reserved: AtomicU32::new(0),
 			asks: AtomicBool::new(false),
 			shut: AtomicBool::new(false),
-			delivering: AtomicUsize::new(0),
+			lent: AtomicUsize::new(0),
 			closed: sender,
 			seats: Arc::new(()),
 		});
@@ -344,8 +342,8 @@ async fn who_comes_in_a_pause_is_told_so_and_waits_for_the_first_window_behind_i
 				Event::Status(status) => {
 					told = Some(status.status.message.state);
 					resumed.get_or_insert_with(|| {
-						let delivering = server.policy.delivering.load(Ordering::Relaxed);
-						assert_eq!(delivering, 0, "nothing is charged in a pause");
+						let lent = server.policy.lent.load(Ordering::Relaxed);
+						assert_eq!(lent, 0, "nothing is charged in a pause");
 						server.push(&mut broadcast, 1, 50_000);
 					});
 				},
@@ -450,7 +448,7 @@ async fn unpaid_windows_stop_at_the_credit_and_end_the_subscription() {
 	server.push(&mut broadcast, 5, 50_000);
 	assert_eq!(ended(&mut subscription).await, EndReason::Unpaid);
 	assert_eq!(server.closed().await, "ended: Unpaid; 2 unpaid");
-	assert_eq!(server.policy.delivering.load(Ordering::Relaxed), 2);
+	assert_eq!(server.policy.lent.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
@@ -465,7 +463,7 @@ async fn shop_that_is_shut_sends_nothing_more_and_ends_with_a_reason_of_its_own(
 	server.push(&mut broadcast, 1, 50_000);
 	assert_eq!(ended(&mut subscription).await, EndReason::CannotStore);
 	assert_eq!(server.closed().await, "ended: CannotStore; 1 unpaid");
-	assert_eq!(server.policy.delivering.load(Ordering::Relaxed), 1);
+	assert_eq!(server.policy.lent.load(Ordering::Relaxed), 1);
 }
 
 /// A player that ends has paid what it had.
@@ -566,7 +564,7 @@ async fn window_waits_for_a_reservation_and_who_brings_none_is_told_so() {
 	assert_eq!(terms.await.reserve, Some(ReserveTerms { least: 1, reward: 2 }));
 	assert_eq!(ended(&mut subscription).await, EndReason::ReservationNeeded);
 	assert_eq!(server.closed().await, "ended: ReservationNeeded; 0 unpaid");
-	assert_eq!(server.policy.delivering.load(Ordering::Relaxed), 0);
+	assert_eq!(server.policy.lent.load(Ordering::Relaxed), 0);
 
 	let mut subscription = subscribe(&node, &server).await;
 	until(&mut subscription, |event| {

@@ -26,9 +26,10 @@ use clustercast_primitives::{
 	AccountId, Balance, BlockNumber, Hash, StreamId, TrackId, Usdc,
 };
 use clustercast_protocol::{
-	thrift::Wish, viewer::Event, Change, EncodedWindow, EndReason, Fault, Patience, PaymentMode, PaymentTerms,
-	PurseError, Quiet, Resume, SessionKey, Silence, Standing, StreamKeys, Terms, Thrift, ThriftConfig, ViewerConfig,
-	ViewerSession,
+	thrift::Wish,
+	viewer::{Due, Event},
+	Change, EncodedWindow, EndReason, Fault, Patience, PaymentMode, PaymentTerms, PurseError, Quiet, Resume,
+	SessionKey, Silence, Standing, StreamKeys, Terms, Thrift, ThriftConfig, ViewerConfig, ViewerSession,
 };
 use std::{future::Future, time::Duration};
 use tokio::{
@@ -261,6 +262,10 @@ impl<C: ChainView> Viewing<C> {
 				let over = self
 					.subscribe(&mut subscription, (relayer, &peer), Rounds::new(others))
 					.await?;
+				// One that fails is not waited for.
+				if !matches!(over, Over::Relayer(Ending::Failed | Ending::Gone, _)) {
+					self.settle(&mut subscription, &peer).await?;
+				}
 				match subscription.session().fault().is_some() {
 					true => self.inquest.fault(subscription),
 					false => subscription.leave(FAREWELL).await,
@@ -353,27 +358,18 @@ impl<C: ChainView> Viewing<C> {
 		let mut question: Option<Question> = None;
 		let mut over_since = None;
 		let mut silence = Silence::None;
-		// When the last payments are given up.
-		let mut settled_by = None;
 		// Whom this relayer has paid, and what is reserved for it.
 		let mut thrift: Option<(AccountId, Thrift)> = None;
 		let mut served = false;
 		let (mut stop, mut named) = (self.stop.clone(), self.named.clone());
-		// Windows that are neither free nor acknowledged as paid, nor covered by what was paid before.
-		let mut unpaid = 0u32;
-		let mut paying = false;
 		loop {
 			subscription.session().set_head(self.chain.best_block());
 			subscription.session().set_latest_start(latest_start_ms());
 			if self.ended().is_some() {
-				settled_by.get_or_insert_with(|| Instant::now() + SETTLE);
-			}
-			let settling = settled_by.is_some();
-			if settling && unpaid == 0 {
 				return Ok(Over::Run);
 			}
 			// Nothing is set aside while nothing is to be paid.
-			let due = !settling && silence == Silence::None;
+			let due = silence == Silence::None;
 			if let (Some((recipient, thrift)), true) = (&mut thrift, due) {
 				if let Some(wish) = thrift.wish(self.chain.best_block()) {
 					if self.reserve(subscription, recipient, &wish).await {
@@ -387,9 +383,8 @@ impl<C: ChainView> Viewing<C> {
 				}
 			}
 			let now = self.now();
-			let deadline = match (settled_by, patience.judge(&self.standing, self.stall(), now)) {
-				(Some(at), _) => at,
-				(None, Ok((now_is, until))) => {
+			let deadline = match patience.judge(&self.standing, self.stall(), now) {
+				Ok((now_is, until)) => {
 					silence = now_is;
 					self.on_silence(silence, now);
 					if silence == Silence::Absence && question.is_none() {
@@ -401,17 +396,17 @@ impl<C: ChainView> Viewing<C> {
 					}
 					self.begun + until
 				},
-				(None, Err(failing)) => return Ok(Over::Relayer(Ending::Failed, failing.to_string())),
+				Err(failing) => return Ok(Over::Relayer(Ending::Failed, failing.to_string())),
 			};
 			let event = tokio::select! {
 				event = timeout_at(deadline, subscription.next()) => event,
-				answer = answer(&mut question), if !settling => {
+				answer = answer(&mut question) => {
 					if self.on_answer(answer, &mut question) {
 						return Ok(Over::Relayer(Ending::Failed, "has lost the broadcaster; another has not".into()));
 					}
 					continue;
 				},
-				() = sleep_until(registry_at), if !settling => {
+				() = sleep_until(registry_at) => {
 					registry_at = Instant::now() + self.registry_again;
 					if let Some(over) = self.read_registry_of(relayer, &mut registration).await {
 						return Ok(over);
@@ -432,12 +427,11 @@ impl<C: ChainView> Viewing<C> {
 					subscription.session().set_terms(self.stream.terms_counter);
 					continue;
 				},
-				() = sleep(TICK), if thrift.is_some() && !settling => continue,
-				() = stopped(&mut stop), if !settling => continue,
+				() = sleep(TICK), if thrift.is_some() => continue,
+				() = stopped(&mut stop) => continue,
 			};
 			let event = match event {
 				Ok(Ok(event)) => event,
-				_ if settling => return Ok(Over::Run),
 				// Judged again above.
 				Err(_) => continue,
 				Ok(Err(client::Error::Fault(fault))) => {
@@ -461,7 +455,6 @@ impl<C: ChainView> Viewing<C> {
 				Event::Waiting => patience.answer(self.now()),
 				Event::Catalog(catalog) => self.inquest.catalog(&catalog),
 				Event::Terms(terms) => {
-					paying = terms.is_some();
 					if let (Some(terms), None) = (&terms, &thrift) {
 						match self.thrift(terms) {
 							Ok(new) => thrift = new.map(|new| (terms.recipient, new)),
@@ -488,7 +481,6 @@ impl<C: ChainView> Viewing<C> {
 						}
 					}
 				},
-				Event::Window(_) if settling => {},
 				// Nothing of the past is paid as live.
 				Event::Window(window) if begins_live && !served && self.is_old(&window) => {
 					return Ok(Over::Relayer(
@@ -504,27 +496,18 @@ impl<C: ChainView> Viewing<C> {
 						let header = window.header();
 						thrift.window(header.bytes, header.duration_ms, self.chain.best_block());
 					}
-					unpaid += u32::from(paying);
 				},
-				// Came too late to be written.
-				Event::PaymentDue(due) if Some(due.window) > self.resume.as_ref().map(|r| r.id) => {},
-				Event::PaymentDue(due) => {
-					let payment = match self.pocket.pay(&due, self.chain.best_block()) {
-						Ok(payment) => payment,
-						// Those who were paid before may still serve.
-						Err(PayError::Purse(error @ PurseError::TooManyRecipients)) => {
-							return Ok(Over::Relayer(Ending::Refused, format!("cannot be paid: {error}")));
-						},
-						Err(error) => return Err(cannot_pay(error)),
-					};
-					// Refused only where a fault was found meanwhile: the next event says which.
-					if subscription.session().pay(&due, payment).is_ok() {
-						let worth = due.share.worth_q64().unwrap_or_default();
-						self.summary.ticket(peer, worth);
+				Event::PaymentDue(due) => match self.pay(subscription, peer, &due) {
+					Ok(worth) => {
 						if let Some((_, thrift)) = &mut thrift {
-							thrift.signed((worth >> 64) + Balance::from(worth << 64 != 0));
+							thrift.signed(worth);
 						}
-					}
+					},
+					// Those who were paid before may still serve.
+					Err(PayError::Purse(error @ PurseError::TooManyRecipients)) => {
+						return Ok(Over::Relayer(Ending::Refused, format!("cannot be paid: {error}")));
+					},
+					Err(error) => return Err(cannot_pay(error)),
 				},
 				Event::Reserved(counter) => {
 					tracing::debug!(counter, "the reservation is final, the relayer says");
@@ -532,20 +515,46 @@ impl<C: ChainView> Viewing<C> {
 						thrift.confirmed();
 					}
 				},
-				Event::Paid(_) => {
-					unpaid = unpaid.saturating_sub(1);
-					self.refusals.paid();
-				},
-				Event::Covered(_) => unpaid = unpaid.saturating_sub(1),
-				Event::Ended(reason) if settling => {
-					tracing::debug!(?reason, "ended while settling");
-					return Ok(Over::Run);
-				},
+				Event::Paid(_) => self.refusals.paid(),
+				Event::Covered(_) => {},
 				Event::Ended(reason) => return Ok(self.on_end(reason).await),
 				// Each window carries the one it needs.
 				Event::Init(_) => {},
 			}
 		}
+	}
+
+	/// Pays what is due; what that is worth, micro-USDC, rounded up.
+	fn pay(&mut self, subscription: &mut Subscription, peer: &str, due: &Due) -> Result<Balance, PayError> {
+		let payment = self.pocket.pay(due, self.chain.best_block())?;
+		// Refused only where a fault was found meanwhile: the next event says which.
+		if subscription.session().pay(due, payment).is_err() {
+			return Ok(0);
+		}
+		let worth = due.share.worth_q64().unwrap_or_default();
+		self.summary.ticket(peer, worth);
+		Ok((worth >> 64) + Balance::from(worth << 64 != 0))
+	}
+
+	/// Wants no more windows, and pays for those that came; gives up after [`SETTLE`].
+	async fn settle(&mut self, subscription: &mut Subscription, peer: &str) -> anyhow::Result<()> {
+		let by = Instant::now() + SETTLE;
+		subscription.session().leave();
+		while subscription.session().owes() {
+			match timeout_at(by, subscription.next()).await {
+				Ok(Ok(Event::PaymentDue(due))) => {
+					self.pay(subscription, peer, &due).map_err(cannot_pay)?;
+				},
+				Ok(Ok(Event::Ended(reason))) => {
+					tracing::debug!(?reason, "ended while settling");
+					break;
+				},
+				// Windows that were on their way are paid, and not shown.
+				Ok(Ok(_)) => subscription.session().set_head(self.chain.best_block()),
+				Ok(Err(_)) | Err(_) => break,
+			}
+		}
+		Ok(())
 	}
 
 	/// Whether the relayer is to be left, by what the registry says now. Where that does not answer, or is old, it says nothing.

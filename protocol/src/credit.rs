@@ -120,7 +120,7 @@ pub enum Shortage {
 
 /// A receipt that awaits payment.
 #[derive(Clone, Copy, Debug)]
-struct Delivered {
+pub(crate) struct Delivered {
 	bytes: u64,
 	/// Price, rounded up: what is lost when nobody pays.
 	cost: Balance,
@@ -542,6 +542,20 @@ impl Credit {
 			risk,
 			known,
 		};
+		self.change(key(payer), |line| {
+			line.receipts.insert(commitment, receipt);
+		});
+	}
+
+	/// As if that had not gone out.
+	pub(crate) fn take_back(&mut self, payer: &SessionKey, commitment: &Hash) -> Option<Delivered> {
+		let mut taken = None;
+		self.change(key(payer), |line| taken = line.receipts.remove(commitment));
+		taken
+	}
+
+	/// What was [taken back](Credit::take_back) went out nevertheless.
+	pub(crate) fn put_back(&mut self, payer: &SessionKey, commitment: Hash, receipt: Delivered) {
 		self.change(key(payer), |line| {
 			line.receipts.insert(commitment, receipt);
 		});

@@ -168,7 +168,8 @@ pub fn terms() -> Terms {
 		recipient: RECIPIENT,
 		price_per_gb: 2_000_000,
 		mode: PaymentMode::Tickets { face_value: 50_000 },
-		credit: 2,
+		credit: 2 * 65_536,
+		interval: 0,
 		counter: 3,
 		reserve: None,
 	}

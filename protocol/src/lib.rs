@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | [`wire`] | messages, frames, bounded incremental decoders |
 //! | [`window`] | a window encoded once and shared by all who receive it |
-//! | [`meter`] | what each window takes, counted alike by both sides |
+//! | [`ledger`] | what was delivered and is not paid, counted alike by both sides |
+//! | [`meter`] | what pays a receipt, counted alike by both sides |
 //! | [`standing`] | whether a broadcast is live, idle or ended, by what its key signed |
 //! | [`patience`] | whether a peer that brings no window fails, or the broadcaster pauses |
 //! | [`quiet`] | what people are told of a silence, and how long it took |
@@ -29,7 +30,7 @@
 //!   <------------------------------ Challenge
 //!   Subscribe ------------------->              (a guest does not wait for the challenge)
 //!   <------------------------------ Terms
-//!   <------------------------------ Catalog, Init, History, Window, Receipt   (at most `credit` receipts unpaid)
+//!   <------------------------------ Catalog, Init, History, Window, Receipt   (one for each interval, and at most `credit` unpaid)
 //!   <------------------------------ Status      (whenever there is a newer one)
 //!   <------------------------------ Waiting     (nothing newer, where nothing else is said)
 //!   Ticket or Voucher ----------->
@@ -37,6 +38,7 @@
 //!   Reserve --------------------->              (where the terms ask for it, and again before it is used up)
 //!   <------------------------------ Reserved    (it is final on the chain)
 //!                ...
+//!   Leave ----------------------->              (no more windows, and a receipt for those that have none)
 //!   <------------------------------ End
 //! ```
 
@@ -52,6 +54,7 @@ pub mod broadcast;
 pub mod cache;
 pub mod credit;
 pub mod evidence;
+pub mod ledger;
 pub mod meter;
 pub mod patience;
 pub mod purse;

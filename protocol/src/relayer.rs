@@ -1,7 +1,9 @@
-//! Sending side of a subscription: delivers shared windows within credit, signs a receipt for each, takes what pays for it.
+//! Sending side of a subscription: delivers shared windows within credit, signs a receipt for each interval, takes what pays
+//! for it.
 
 use crate::{
 	cache::Cursor,
+	ledger::{Creditor, Limits},
 	meter::{Meter, Share},
 	tickets::Expectation,
 	window::EncodedWindow,
@@ -19,15 +21,12 @@ use clustercast_primitives::{
 	status::SignedStatus,
 	subscribe::Binding,
 	ticket::{self, SignedTicket},
-	BlockNumber, Delivery, Hash, PublicKey, Receipt, SignedVoucher, WindowId,
+	BlockNumber, Hash, PublicKey, Receipt, SignedVoucher, WindowId,
 };
 use core::{
 	fmt,
 	sync::atomic::{AtomicU32, Ordering},
 };
-
-/// Receipts sent ahead of payment unless configured otherwise: one is being paid while the next arrives.
-pub const DEFAULT_CREDIT: u8 = 2;
 
 /// Frames that may wait for transmission before [`RelayerSession::wants`] asks for another window: two windows, each
 /// with catalog, initialisation segment or receipt. A slow viewer holds references to two windows, not to all of them.
@@ -124,6 +123,19 @@ pub enum SessionError {
 	Unpayable(WindowId),
 }
 
+/// What a window would take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "short-lived")]
+pub enum Quote {
+	/// Nothing: it may go out.
+	Nothing,
+	/// A payment like this for all that is in no receipt, this window included. To be opened in the ticket book before it
+	/// [goes out](RelayerSession::deliver), in place of what was quoted before under the same commitment.
+	Owed(Expectation),
+	/// More credit than there is.
+	TooMuch,
+}
+
 #[derive(Debug)]
 struct Paid {
 	terms: Terms,
@@ -131,6 +143,11 @@ struct Paid {
 	/// Whether it takes vouchers.
 	vouchers: bool,
 	meter: Meter,
+	ledger: Creditor,
+	/// Of the next receipt.
+	serial: u64,
+	/// What windows that were begun to be sent are paid under, but for those that are paid.
+	sent: Vec<Hash>,
 	signer: Arc<ReceiptSigner>,
 }
 
@@ -141,18 +158,9 @@ enum State {
 	New,
 	/// Awaits the driver's answer.
 	Asked(Subscribe),
-	/// Windows go out; `None` for nothing.
-	Serving(Cursor, Option<Paid>),
+	/// Windows go out.
+	Serving(Cursor),
 	Ended,
-}
-
-#[derive(Debug)]
-struct Unpaid {
-	commitment: Hash,
-	/// A ticket or voucher was handed to the driver.
-	answered: bool,
-	/// Its window was handed to the driver, to be sent.
-	sent: bool,
 }
 
 /// One subscription of one viewer, seen by the relayer.
@@ -162,15 +170,16 @@ pub struct RelayerSession {
 	challenge: Hash,
 	/// What the viewer can see of this relayer.
 	bindings: Vec<Binding>,
-	serial: u64,
 	decoder: RequestDecoder,
 	state: State,
 	catalog: Option<Hash>,
 	init: Option<Bytes>,
 	/// Epoch and number of the newest status that was sent.
 	status: Option<(BlockNumber, u64)>,
-	/// At most the terms' credit.
-	unpaid: VecDeque<Unpaid>,
+	/// Serves against payment; also when it has ended.
+	paid: Option<Paid>,
+	/// The viewer wants no more windows.
+	leaves: bool,
 	events: VecDeque<Event>,
 	transmit: VecDeque<Bytes>,
 	/// What the windows in `transmit` are paid under, in their order: nothing where nothing is to be paid.
@@ -185,13 +194,13 @@ impl RelayerSession {
 			genesis,
 			challenge,
 			bindings,
-			serial: 0,
 			decoder: RequestDecoder::default(),
 			state: State::New,
 			catalog: None,
 			init: None,
 			status: None,
-			unpaid: VecDeque::new(),
+			paid: None,
+			leaves: false,
 			events: VecDeque::new(),
 			transmit: VecDeque::from([ToViewer::Challenge(challenge).to_frame()]),
 			windows: VecDeque::new(),
@@ -223,10 +232,10 @@ impl RelayerSession {
 	pub fn poll_transmit(&mut self) -> Option<Bytes> {
 		let frame = self.transmit.pop_front()?;
 		if is_a(&frame, wire::Kind::Window) {
-			if let Some(Some(commitment)) = self.windows.pop_front() {
-				let mut unpaid = self.unpaid.iter_mut();
-				if let Some(unpaid) = unpaid.find(|unpaid| unpaid.commitment == commitment) {
-					unpaid.sent = true;
+			let commitment = self.windows.pop_front().flatten();
+			if let (Some(commitment), Some(paid)) = (commitment, &mut self.paid) {
+				if paid.sent.last() != Some(&commitment) {
+					paid.sent.push(commitment);
 				}
 			}
 		}
@@ -244,21 +253,28 @@ impl RelayerSession {
 		}
 		let cursor = cursor(subscribe).ok_or(SessionError::NotAwaiting)?;
 		self.transmit.push_back(ToViewer::Terms(Some(terms.clone())).to_frame());
-		let paid = Paid {
-			terms,
+		self.paid = Some(Paid {
 			payer: payer.session(),
 			vouchers: payer.vouchers,
 			meter: Meter::default(),
+			ledger: Creditor::new(Limits {
+				credit: terms.credit.into(),
+				interval: terms.interval.into(),
+			}),
+			serial: 0,
+			sent: Vec::new(),
 			signer,
-		};
-		self.state = State::Serving(cursor, Some(paid));
+			terms,
+		});
+		self.state = State::Serving(cursor);
 		Ok(())
 	}
 
 	/// States the terms again with another mode of payment or counter of the stream's terms: they hold for all windows
 	/// that are delivered from here on, those delivered before are paid as they were.
 	pub fn restate(&mut self, mode: PaymentMode, counter: u32) -> Result<(), SessionError> {
-		let State::Serving(_, Some(paid)) = &mut self.state else {
+		self.settle();
+		let Some(paid) = self.paid.as_mut().filter(|_| matches!(self.state, State::Serving(_))) else {
 			return Err(SessionError::NoPayer);
 		};
 		if matches!(mode, PaymentMode::Vouchers { .. }) && !paid.vouchers {
@@ -276,12 +292,14 @@ impl RelayerSession {
 	/// States the terms again with a lower price, for all windows that are delivered from here on. Does nothing where it is no
 	/// lower: what was agreed is never raised.
 	pub fn lower(&mut self, price_per_gb: u64) -> Result<(), SessionError> {
-		let State::Serving(_, Some(paid)) = &mut self.state else {
+		let Some(paid) = self.paid.as_mut().filter(|_| matches!(self.state, State::Serving(_))) else {
 			return Err(SessionError::NoPayer);
 		};
 		if price_per_gb >= paid.terms.price_per_gb {
 			return Ok(());
 		}
+		// What went out before is paid at the price before.
+		self.transmit.extend(paid.bill(&self.challenge, &self.genesis));
 		// What vouchers say at one price does not say it at another.
 		paid.meter.begin_anew();
 		paid.terms.price_per_gb = price_per_gb;
@@ -297,7 +315,7 @@ impl RelayerSession {
 		};
 		let cursor = cursor(subscribe).ok_or(SessionError::NotAwaiting)?;
 		self.transmit.push_back(ToViewer::Terms(None).to_frame());
-		self.state = State::Serving(cursor, None);
+		self.state = State::Serving(cursor);
 		Ok(())
 	}
 
@@ -306,7 +324,7 @@ impl RelayerSession {
 	pub fn status(&mut self, status: &SignedStatus) {
 		let message = &status.status.message;
 		let place = Some((message.epoch, message.number));
-		if matches!(self.state, State::Serving(..)) && self.status < place {
+		if matches!(self.state, State::Serving(_)) && self.status < place {
 			self.status = place;
 			let frame = ToViewer::Status(Box::new(status.clone())).to_frame();
 			match self
@@ -320,10 +338,17 @@ impl RelayerSession {
 		}
 	}
 
+	/// Makes a receipt for all that has none, before its interval is full: where nothing follows for a while, or at the end.
+	pub fn settle(&mut self) {
+		if let (State::Serving(_), Some(paid)) = (&self.state, &mut self.paid) {
+			self.transmit.extend(paid.bill(&self.challenge, &self.genesis));
+		}
+	}
+
 	/// Says that we are there and have nothing newer, where nothing waits to be sent: a viewer who hears nothing for long
 	/// takes us for dead.
 	pub fn waiting(&mut self) {
-		if matches!(self.state, State::Serving(..)) && self.transmit.is_empty() {
+		if matches!(self.state, State::Serving(_)) && self.transmit.is_empty() {
 			self.transmit.push_back(ToViewer::Waiting.to_frame());
 		}
 	}
@@ -341,23 +366,36 @@ impl RelayerSession {
 	/// transmission.
 	pub fn wants(&self) -> Option<Cursor> {
 		match &self.state {
-			State::Serving(cursor, paid) => {
-				let credit = paid.as_ref().map_or(usize::MAX, |p| p.terms.credit.into());
-				(self.unpaid.len() < credit && self.transmit.len() < MAX_WAITING_FRAMES).then_some(*cursor)
+			State::Serving(cursor) => {
+				let lends = self.paid.as_ref().is_none_or(|paid| paid.ledger.lends(1));
+				(lends && !self.leaves && self.transmit.len() < MAX_WAITING_FRAMES).then_some(*cursor)
 			},
 			_ => None,
 		}
 	}
 
-	/// What this window would have to be paid with; nothing where nothing is to be paid for it now. Changes nothing.
-	pub fn quote(&self, window: &EncodedWindow) -> Result<Option<Share>, SessionError> {
-		let State::Serving(_, Some(paid)) = &self.state else {
-			return Ok(None);
+	/// What it takes to send this window. Changes nothing.
+	pub fn quote(&self, window: &EncodedWindow) -> Result<Quote, SessionError> {
+		let Some(paid) = self.paid.as_ref().filter(|_| matches!(self.state, State::Serving(_))) else {
+			return Ok(Quote::Nothing);
 		};
-		paid.meter
+		let bytes = window.header().bytes.into();
+		if !paid.ledger.lends(bytes) {
+			return Ok(Quote::TooMuch);
+		}
+		let share = paid
+			.meter
 			.clone()
-			.charge(window.header().bytes.into(), paid.terms.price_per_gb, &paid.terms.mode)
-			.map_err(|_| SessionError::Unpayable(window.id()))
+			.charge(
+				paid.ledger.unbilled() + bytes,
+				paid.terms.price_per_gb,
+				&paid.terms.mode,
+			)
+			.map_err(|_| SessionError::Unpayable(window.id()))?;
+		Ok(match share {
+			None => Quote::Nothing,
+			Some(share) => Quote::Owed(paid.expectation(share, window.id(), &self.challenge)),
+		})
 	}
 
 	/// Tells the viewer that its reservation with this counter is final.
@@ -368,45 +406,24 @@ impl RelayerSession {
 	}
 
 	/// Queues the window that [`RelayerSession::wants`] names, with catalog, initialisation segment and history where
-	/// these are new and, when paid, its receipt. What is returned must be opened in the ticket book before a ticket for
-	/// it is judged; nothing where nothing is to be paid for it now.
+	/// these are new and, once an interval is full, a receipt. Returns what was quoted for it.
 	pub fn deliver(&mut self, window: &EncodedWindow) -> Result<Option<Expectation>, SessionError> {
 		let id = window.id();
+		let quote = match self.quote(window)? {
+			Quote::TooMuch => return Err(SessionError::NotWanted(id)),
+			Quote::Nothing => None,
+			Quote::Owed(expectation) => Some(expectation),
+		};
 		let wanted = self.wants().is_some_and(|cursor| match cursor {
 			Cursor::Live { stream, track } => id.stream == stream && id.track == track,
 			Cursor::After { id: last, .. } => id.stream == last.stream && id.track == last.track && id > last,
 		});
-		let State::Serving(cursor, paid) = &mut self.state else {
+		let State::Serving(cursor) = &mut self.state else {
 			return Err(SessionError::NotWanted(id));
 		};
 		if !wanted {
 			return Err(SessionError::NotWanted(id));
 		}
-		let receipt = match paid {
-			None => None,
-			Some(paid) => {
-				let rand = ticket::rand(&paid.signer.secret, &paid.payer.key, &self.challenge, self.serial);
-				let header = window.header();
-				let share = paid
-					.meter
-					.charge(header.bytes.into(), paid.terms.price_per_gb, &paid.terms.mode)
-					.map_err(|_| SessionError::Unpayable(id))?;
-				self.serial += 1;
-				let commitment = ticket::commitment(&rand);
-				let frame = paid.receipt(window, &self.challenge, commitment, &self.genesis);
-				let expectation = share.map(|share| Expectation {
-					payer: paid.payer,
-					window: id,
-					kind: Kind::LIVE,
-					context: Hash([0; 32]),
-					terms: paid.terms.counter,
-					share,
-					commitment,
-					rand,
-				});
-				Some((frame, expectation))
-			},
-		};
 		let begins = matches!(cursor, Cursor::Live { .. });
 		*cursor = Cursor::After {
 			id,
@@ -427,52 +444,55 @@ impl RelayerSession {
 				.push_back(ToViewer::History(window.history().clone()).to_frame());
 		}
 		self.transmit.push_back(window.frame());
-		let commitment = receipt.as_ref().and_then(|(_, expectation)| expectation.as_ref());
-		self.windows
-			.push_back(commitment.map(|expectation| expectation.commitment));
-		let Some((frame, expectation)) = receipt else {
-			return Ok(None);
-		};
-		self.transmit.push_back(frame);
-		if let Some(expectation) = &expectation {
-			self.unpaid.push_back(Unpaid {
-				commitment: expectation.commitment,
-				answered: false,
-				sent: false,
-			});
+		self.windows.push_back(quote.as_ref().map(|quote| quote.commitment));
+		if let Some(paid) = &mut self.paid {
+			paid.ledger.deliver(window.piece());
+			if paid.ledger.is_due() {
+				self.transmit.extend(paid.bill(&self.challenge, &self.genesis));
+			}
 		}
-		Ok(expectation)
-	}
-
-	/// Takes back a window that was just queued and may not go out after all: nothing that waits is sent.
-	pub fn withdraw(&mut self, commitment: &Hash) {
-		self.unpaid.retain(|unpaid| unpaid.commitment != *commitment);
-		self.transmit.clear();
-		self.windows.clear();
+		Ok(quote)
 	}
 
 	/// What paid the receipt with this commitment is accepted and stored, if there is something to store: tells the viewer
 	/// and gives its credit back.
 	pub fn paid(&mut self, commitment: Hash) -> Result<(), SessionError> {
-		let at = self
-			.unpaid
-			.iter()
-			.position(|u| u.commitment == commitment && u.answered);
-		self.unpaid.remove(at.ok_or(SessionError::NotOwed(commitment))?);
+		let paid = self.paid.as_mut().ok_or(SessionError::NotOwed(commitment))?;
+		if !paid.ledger.paid(&commitment) {
+			return Err(SessionError::NotOwed(commitment));
+		}
+		paid.sent.retain(|sent| *sent != commitment);
 		if !matches!(self.state, State::Ended) {
 			self.transmit.push_back(ToViewer::Paid(commitment).to_frame());
 		}
 		Ok(())
 	}
 
-	/// Commitments of receipts that are not paid: what to close in the ticket book when the session is over.
-	pub fn unpaid(&self) -> impl Iterator<Item = Hash> + '_ {
-		self.unpaid.iter().map(|u| u.commitment)
+	/// Commitments of what is not paid, in a receipt or not yet: what to close in the ticket book when the session is over.
+	pub fn unpaid(&self) -> Vec<Hash> {
+		let Some(paid) = &self.paid else {
+			return Vec::new();
+		};
+		let coming = (paid.ledger.unbilled() > 0).then(|| ticket::commitment(&paid.rand(&self.challenge)));
+		paid.ledger.unpaid().chain(coming).collect()
 	}
 
-	/// Those of them whose window was not even begun to be sent: nobody owes anything for it.
-	pub fn unsent(&self) -> impl Iterator<Item = Hash> + '_ {
-		self.unpaid.iter().filter(|u| !u.sent).map(|u| u.commitment)
+	/// Bytes that are delivered and not paid.
+	pub fn owed(&self) -> u64 {
+		self.paid.as_ref().map_or(0, |paid| paid.ledger.owed())
+	}
+
+	/// Whether a receipt went out for which no payment has come.
+	pub fn awaits_payment(&self) -> bool {
+		self.paid.as_ref().is_some_and(|paid| paid.ledger.awaits())
+	}
+
+	/// Those of them of whose windows none was even begun to be sent: nobody owes anything for them.
+	pub fn unsent(&self) -> Vec<Hash> {
+		let sent = self.paid.as_ref().map(|paid| &paid.sent[..]).unwrap_or_default();
+		let mut unpaid = self.unpaid();
+		unpaid.retain(|commitment| !sent.contains(commitment));
+		unpaid
 	}
 
 	/// Whether it is over; what is queued may still be transmitted.
@@ -510,6 +530,10 @@ impl RelayerSession {
 					}
 					self.events.push_back(Event::Reserve(reservation));
 				},
+				ToRelayer::Leave => {
+					self.leaves = true;
+					self.settle();
+				},
 				ToRelayer::Voucher(commitment, voucher) => {
 					self.answered(commitment)?;
 					self.events.push_back(Event::Voucher { commitment, voucher });
@@ -520,7 +544,7 @@ impl RelayerSession {
 	}
 
 	fn asks_reservations(&self) -> bool {
-		matches!(&self.state, State::Serving(_, Some(paid)) if paid.terms.reserve.is_some())
+		matches!(&self.paid, Some(paid) if paid.terms.reserve.is_some())
 	}
 
 	/// Whether who pays signed this very request, for this relayer, on this connection. A guest has nothing to sign.
@@ -537,40 +561,62 @@ impl RelayerSession {
 
 	/// The viewer pays this receipt: once.
 	fn answered(&mut self, commitment: Hash) -> Result<(), SessionError> {
-		let unpaid = self
-			.unpaid
-			.iter_mut()
-			.find(|u| u.commitment == commitment && !u.answered);
-		unpaid.ok_or(SessionError::NotOwed(commitment))?.answered = true;
-		Ok(())
+		match self.paid.as_mut().is_some_and(|paid| paid.ledger.answer(&commitment)) {
+			true => Ok(()),
+			false => Err(SessionError::NotOwed(commitment)),
+		}
 	}
 }
 
 impl Paid {
-	/// The frame of the receipt for a whole window.
-	fn receipt(&self, window: &EncodedWindow, challenge: &Hash, commitment: Hash, genesis: &Hash) -> Bytes {
-		let header = window.header();
+	/// Behind the commitment of the next receipt.
+	fn rand(&self, challenge: &Hash) -> Hash {
+		ticket::rand(&self.signer.secret, &self.payer.key, challenge, self.serial)
+	}
+
+	/// What the next receipt is to be paid with, where it is for all up to this window.
+	fn expectation(&self, share: Share, window: WindowId, challenge: &Hash) -> Expectation {
+		let rand = self.rand(challenge);
+		Expectation {
+			payer: self.payer,
+			window,
+			kind: Kind::LIVE,
+			context: Hash([0; 32]),
+			terms: self.terms.counter,
+			share,
+			commitment: ticket::commitment(&rand),
+			rand,
+		}
+	}
+
+	/// The frame of a receipt for all that has none.
+	fn bill(&mut self, challenge: &Hash, genesis: &Hash) -> Option<Bytes> {
+		let pieces = self.ledger.bill();
+		let stream = pieces.first()?.window.stream;
+		let commitment = ticket::commitment(&self.rand(challenge));
+		self.serial += 1;
+		let bytes = pieces.iter().map(|piece| piece.bytes).sum();
+		let share = self.meter.charge(bytes, self.terms.price_per_gb, &self.terms.mode);
+		// Quoted before: it is payable.
+		if matches!(share, Ok(Some(_))) {
+			self.ledger.billed(commitment, bytes);
+		}
 		let mut deliveries = Deliveries::new();
-		deliveries.force_push(Delivery {
-			header: window.hash(),
-			first: 0,
-			count: header.chunks,
-			delivered: header.root,
-		});
+		pieces.iter().for_each(|piece| deliveries.force_push(piece.delivery));
 		let receipt = Receipt {
 			kind: Kind::LIVE,
 			context: Hash([0; 32]),
 			payer: payer(challenge, &self.payer.account, &self.payer.key),
 			payee: self.terms.recipient,
 			key: self.signer.key.public(),
-			stream: header.id.stream,
+			stream,
 			root: deliveries_root(&deliveries),
-			bytes: header.bytes.into(),
+			bytes,
 			price: self.terms.price_per_gb,
 			commitment,
 			block: self.signer.block.load(Ordering::Relaxed),
 		};
-		ToViewer::Receipt(self.signer.key.sign(receipt, genesis), deliveries).to_frame()
+		Some(ToViewer::Receipt(self.signer.key.sign(receipt, genesis), deliveries).to_frame())
 	}
 }
 

@@ -200,18 +200,26 @@ impl TicketBook {
 		freed
 	}
 
-	/// Opens what a delivery is to be paid with, where credit allows it.
+	/// Opens what a delivery is to be paid with, where credit allows it; in place of what was opened under the same
+	/// commitment, when more goes into one receipt. On an error nothing changes.
 	pub fn open(&mut self, expectation: Expectation) -> Result<(), Shortage> {
-		if self.expected.len() >= self.config.max_expectations {
-			return Err(Shortage::Full);
-		}
 		let Expectation {
 			payer,
 			share,
 			commitment,
 			..
 		} = &expectation;
-		self.credit.grant(payer, share)?;
+		let before = match self.expected.get(commitment) {
+			Some(_) => self.credit.take_back(payer, commitment),
+			None if self.expected.len() >= self.config.max_expectations => return Err(Shortage::Full),
+			None => None,
+		};
+		if let Err(shortage) = self.credit.grant(payer, share) {
+			if let Some(before) = before {
+				self.credit.put_back(payer, *commitment, before);
+			}
+			return Err(shortage);
+		}
 		self.credit.deliver(payer, *commitment, share);
 		self.expected.insert(*commitment, expectation);
 		Ok(())

@@ -1,11 +1,12 @@
 //! Receiving side of a subscription: verifies while bytes arrive, hands out only what verified, says what is owed.
 //!
 //! Order of checks for a window: header fields and signature, place and history, catalog and initialisation segment,
-//! items, leaves against the signed root, each chunk against its leaf in the call that brings its last byte, then the relayer's receipt. The first one
-//! that fails ends the session with a [`Fault`]: nothing more is emitted, sent or paid.
+//! items, leaves against the signed root, each chunk against its leaf in the call that brings its last byte. The relayer's receipts are for windows
+//! that verified. The first check that fails ends the session with a [`Fault`]: nothing more is emitted, sent or paid.
 
 use crate::{
 	evidence::{Evidence, Pursuit},
+	ledger::Debtor,
 	meter::{Meter, Share},
 	window::{EncodedWindow, Setting, WindowError},
 	wire::{
@@ -150,7 +151,7 @@ impl Resume {
 pub struct Due {
 	/// The relayer's account.
 	pub recipient: AccountId,
-	/// The window that brought it.
+	/// The last of those that it is for.
 	pub window: WindowId,
 	/// What for.
 	pub kind: receipt::Kind,
@@ -192,7 +193,7 @@ pub enum Event {
 	Window(EncodedWindow),
 	/// The receipt for a window verified: pay it.
 	PaymentDue(Due),
-	/// The receipt for this window verified, and what was paid before covers it.
+	/// The receipt for windows up to this one verified, and what was paid before covers it.
 	Covered(WindowId),
 	/// The relayer has the payment for the receipt with this commitment.
 	Paid(Hash),
@@ -252,9 +253,11 @@ pub struct ViewerSession {
 	status: Option<(BlockNumber, u64)>,
 	last: Option<Resume>,
 	arriving: Option<Arriving>,
-	/// Verified, and its receipt comes next.
-	unreceipted: Option<(WindowHeader, Hash)>,
-	/// Receipts that the relayer has not acknowledged a payment for; at most its credit.
+	/// What verified and has no receipt.
+	ledger: Debtor,
+	/// We want no more windows.
+	leaves: bool,
+	/// Receipts that the relayer has not acknowledged a payment for.
 	owed: VecDeque<Owed>,
 	last_commitment: Option<Hash>,
 	ended: bool,
@@ -287,7 +290,8 @@ impl ViewerSession {
 			setting: None,
 			status: None,
 			arriving: None,
-			unreceipted: None,
+			ledger: Debtor::default(),
+			leaves: false,
 			owed: VecDeque::new(),
 			last_commitment: None,
 			ended: false,
@@ -386,13 +390,17 @@ impl ViewerSession {
 		self.unverified += bytes.len() as u64;
 		self.read(&mut bytes).map_err(|fault| {
 			let fault = self.fail(fault);
+			if self.pursuit.is_some() {
+				// The receipt that may convict it is due now.
+				self.transmit.push_back(ToRelayer::Leave.to_frame());
+			}
 			self.pursue(bytes);
 			fault
 		})
 	}
 
-	/// Takes what the relayer sends behind a bad chunk or bad leaves, up to the receipt for that window. Whether more is
-	/// wanted: at most the rest of one window and a receipt. Does nothing in any other state.
+	/// Takes what the relayer sends behind a bad chunk or bad leaves, up to the next receipt, which is for that window, too.
+	/// Whether more is wanted. Of what comes nothing is kept but hashes of one window's chunks. Does nothing in any other state.
 	pub fn pursue(&mut self, mut bytes: &[u8]) -> bool {
 		while let Some(mut pursuit) = self.pursuit.take() {
 			match self.decoder.poll(&mut bytes) {
@@ -405,6 +413,14 @@ impl ViewerSession {
 				Ok(Some(Delivery::Window(_))) if !pursuit.complete => pursuit.complete = true,
 				// Says nothing of the window, wherever it stands.
 				Ok(Some(Delivery::Message(ToViewer::Status(_) | ToViewer::Reserved(_) | ToViewer::Waiting))) => {},
+				// Of windows that were on their way behind it, too.
+				Ok(Some(
+					Delivery::Header(_)
+					| Delivery::Items(_)
+					| Delivery::Leaves(_)
+					| Delivery::Chunk(_)
+					| Delivery::Window(_),
+				)) if pursuit.complete => {},
 				Ok(Some(Delivery::Message(ToViewer::Receipt(receipt, deliveries)))) if pursuit.complete => {
 					let (relayer, genesis) = (&self.config.relayer_key, &self.config.genesis);
 					self.evidence = self
@@ -486,6 +502,19 @@ impl ViewerSession {
 		sent
 	}
 
+	/// Wants no more windows, and a receipt for what came. Those that are on their way still come.
+	pub fn leave(&mut self) {
+		if matches!(self.terms, Some(Some(_))) && self.fault.is_none() && !self.ended && !self.leaves {
+			self.leaves = true;
+			self.transmit.push_back(ToRelayer::Leave.to_frame());
+		}
+	}
+
+	/// Whether something that came is not paid, or the relayer has not said so.
+	pub fn owes(&self) -> bool {
+		self.ledger.unbilled() > 0 || !self.owed.is_empty()
+	}
+
 	/// Where the next session goes on: behind the last window emitted, or behind the one this session began after.
 	pub fn resume(&self) -> Option<Resume> {
 		self.last.clone()
@@ -539,7 +568,7 @@ impl ViewerSession {
 				self.on_challenge(challenge);
 				Ok(())
 			},
-			ToViewer::Catalog(catalog) if self.unreceipted.is_none() && self.pending_catalog.is_none() => {
+			ToViewer::Catalog(catalog) if self.pending_catalog.is_none() => {
 				let (invalid, epoch) = (
 					CatalogError::Signature(SignatureError::Invalid),
 					catalog.seal.message.epoch,
@@ -566,7 +595,7 @@ impl ViewerSession {
 			},
 			ToViewer::Status(status) => self.on_status(status),
 			ToViewer::Terms(terms) if self.may_state(terms.as_ref()) => self.on_terms(terms),
-			ToViewer::Init(init) if self.unreceipted.is_none() && self.pending_init.is_none() => {
+			ToViewer::Init(init) if self.pending_init.is_none() => {
 				self.pending_init = Some(init);
 				Ok(())
 			},
@@ -638,7 +667,7 @@ impl ViewerSession {
 	}
 
 	/// Terms come first; later ones differ from them by mode of payment, counter and a lower price at most, and cut into no
-	/// window.
+	/// receipt.
 	fn may_state(&self, terms: Option<&Terms>) -> bool {
 		match (&self.terms, terms) {
 			(None, _) => true,
@@ -648,12 +677,14 @@ impl ViewerSession {
 					price_per_gb,
 					mode: _,
 					credit,
+					interval,
 					counter: _,
 					reserve,
 				} = agreed;
-				self.unreceipted.is_none()
+				let kept = (*recipient, *credit, *interval, *reserve);
+				self.ledger.unbilled() == 0
 					&& terms.price_per_gb <= *price_per_gb
-					&& (*recipient, *credit, *reserve) == (terms.recipient, terms.credit, terms.reserve)
+					&& kept == (terms.recipient, terms.credit, terms.interval, terms.reserve)
 			},
 			_ => false,
 		}
@@ -682,9 +713,6 @@ impl ViewerSession {
 					return Err(Fault::BadVoucher);
 				},
 				_ => {},
-			}
-			if asked.credit == 0 {
-				return Err(Fault::NoCredit);
 			}
 			if let Some(registered) = self
 				.config
@@ -732,7 +760,7 @@ impl ViewerSession {
 		let Some(terms) = &self.terms else {
 			return Err(Fault::Unexpected(Kind::Window));
 		};
-		if self.ended || self.unreceipted.is_some() {
+		if self.ended {
 			return Err(Fault::Unexpected(Kind::Window));
 		}
 		let id = header.message.id;
@@ -776,14 +804,9 @@ impl ViewerSession {
 		};
 		let history = history.ok_or(Fault::BrokenChain(id))?;
 		if let Some(terms) = terms {
-			if self.owed.len() >= usize::from(terms.credit) {
-				return Err(Fault::CreditExceeded(terms.credit));
-			}
 			let mut ahead = self.meter.clone();
-			if ahead
-				.charge(header.message.bytes.into(), terms.price_per_gb, &terms.mode)
-				.is_err()
-			{
+			let bytes = self.ledger.unbilled() + u64::from(header.message.bytes);
+			if ahead.charge(bytes, terms.price_per_gb, &terms.mode).is_err() {
 				return Err(Fault::Unpayable(id));
 			}
 		}
@@ -902,27 +925,19 @@ impl ViewerSession {
 		let window = EncodedWindow::from_verified_frame(header, setting, history, items, frame);
 		self.last = Some(Resume::after(&window));
 		if matches!(self.terms, Some(Some(_))) {
-			self.unreceipted = Some((window.header().clone(), window.hash()));
+			self.ledger.received(window.piece());
 		}
 		self.events.push_back(Event::Window(window));
 		Ok(())
 	}
 
 	fn on_receipt(&mut self, signed: SignedReceipt, deliveries: &Deliveries) -> Result<(), Fault> {
-		let payer = self.payer();
-		let (Some(Some(terms)), Some(payer), Some((header, hash))) = (&self.terms, payer, self.unreceipted.take())
-		else {
+		let (Some(Some(terms)), Some(payer), Some(last)) = (&self.terms, self.payer(), &self.last) else {
 			return Err(Fault::Unexpected(Kind::Receipt));
 		};
-		let window = header.id;
+		let window = last.id;
 		let bad = |reason| Fault::BadReceipt { window, reason };
 		let receipt: &Receipt = &signed.message;
-		let whole = clustercast_primitives::Delivery {
-			header: hash,
-			first: 0,
-			count: header.chunks,
-			delivered: header.root,
-		};
 		let earliest = self.config.head.saturating_sub(MAX_BLOCKS_BEHIND);
 		let latest = self.config.head.saturating_add(MAX_BLOCKS_AHEAD);
 		let purpose = (receipt::Kind::LIVE, Hash([0; 32]));
@@ -935,8 +950,6 @@ impl ViewerSession {
 			),
 			(receipt.stream != window.stream, ReceiptFault::Stream),
 			(receipt.root != deliveries_root(deliveries), ReceiptFault::Root),
-			(deliveries[..] != [whole], ReceiptFault::Delivered),
-			(receipt.bytes != u64::from(header.bytes), ReceiptFault::Bytes),
 			(receipt.price != terms.price_per_gb, ReceiptFault::Price),
 			(!(earliest..=latest).contains(&receipt.block), ReceiptFault::Block),
 			(
@@ -949,6 +962,10 @@ impl ViewerSession {
 		}
 		signed
 			.verify(&self.config.relayer_key, &self.config.genesis)
+			.map_err(|e| bad(e.into()))?;
+		let window = self
+			.ledger
+			.receipt(receipt.bytes, deliveries)
 			.map_err(|e| bad(e.into()))?;
 		let share = self
 			.meter

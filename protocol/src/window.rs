@@ -1,6 +1,9 @@
 //! A window encoded once: every viewer's stream is handed the same bytes.
 
-use crate::wire;
+use crate::{
+	ledger::{Body, Piece},
+	wire,
+};
 use alloc::sync::Arc;
 use bytes::Bytes;
 use clustercast_primitives::{
@@ -95,6 +98,11 @@ struct Inner {
 }
 
 impl EncodedWindow {
+	/// All of it, as a receipt names it.
+	pub fn piece(&self) -> Piece {
+		Body::new(self.header(), self.hash()).whole()
+	}
+
 	/// Joins a header with what it names. Hashes all of it; no signature is looked at.
 	pub fn new(
 		header: SignedHeader,

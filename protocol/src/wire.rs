@@ -28,7 +28,7 @@ use core::fmt;
 
 /// Name of the protocol as TLS negotiates it (ALPN). Its number rises with every change of a frame: peers that speak another
 /// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations, 5 `Waiting`,
-/// 6 QUIC of our own, 7 places that name a header.
+/// 6 QUIC of our own, 7 places that name a header and receipts for intervals.
 pub const PROTOCOL_NAME: &str = "/clustercast/deliver/7";
 
 /// Length and kind.
@@ -55,6 +55,8 @@ pub enum Kind {
 	Voucher = 0x03,
 	/// [`SignedReservation`]
 	Reserve = 0x04,
+	/// Nothing.
+	Leave = 0x05,
 	/// `Option<`[`Terms`]`>`
 	Terms = 0x81,
 	/// Initialisation segment, raw.
@@ -88,6 +90,7 @@ impl Kind {
 			0x02 => Self::Ticket,
 			0x03 => Self::Voucher,
 			0x04 => Self::Reserve,
+			0x05 => Self::Leave,
 			0x81 => Self::Terms,
 			0x82 => Self::Init,
 			0x83 => Self::Window,
@@ -102,6 +105,11 @@ impl Kind {
 			0x8c => Self::Waiting,
 			_ => return None,
 		})
+	}
+
+	/// Whether it goes to a relayer.
+	fn is_request(self) -> bool {
+		(self as u8) < 0x80
 	}
 
 	/// Longest body of this kind, bytes.
@@ -125,7 +133,7 @@ impl Kind {
 			Self::Catalog => SignedCatalog::max_encoded_len(),
 			Self::Status => SignedStatus::max_encoded_len(),
 			Self::History => History::max_encoded_len(),
-			Self::Waiting => 0,
+			Self::Waiting | Self::Leave => 0,
 		}
 	}
 }
@@ -265,8 +273,10 @@ pub struct Terms {
 	pub price_per_gb: u64,
 	/// What each window is paid with.
 	pub mode: PaymentMode,
-	/// Windows it sends ahead of payment; at least 1.
-	pub credit: u8,
+	/// Bytes that it sends ahead of payment; one window may be larger.
+	pub credit: u32,
+	/// Bytes that are worth a receipt; of 0 each window has one.
+	pub interval: u32,
 	/// Counter of the stream's terms on the chain: vouchers add up under it.
 	pub counter: u32,
 	/// Asks the viewer to reserve something; `None` where it takes no reservations.
@@ -425,6 +435,8 @@ pub enum ToRelayer {
 	Voucher(Hash, SignedVoucher),
 	/// Sets money aside on the chain, once the relayer hands it in. Where the terms ask for it.
 	Reserve(SignedReservation),
+	/// Wants no more windows, and a receipt for all that has none.
+	Leave,
 }
 
 impl ToRelayer {
@@ -435,6 +447,7 @@ impl ToRelayer {
 			Self::Ticket(ticket) => frame(Kind::Ticket, ticket),
 			Self::Voucher(commitment, voucher) => frame(Kind::Voucher, &(commitment, voucher)),
 			Self::Reserve(reservation) => frame(Kind::Reserve, reservation),
+			Self::Leave => frame(Kind::Leave, &()),
 		}
 	}
 }
@@ -642,7 +655,7 @@ impl RequestDecoder {
 		while self.frame.fill(input) {
 			let Some(kind) = self.kind else {
 				let (kind, len) = self.frame.prefix()?;
-				if !matches!(kind, Kind::Subscribe | Kind::Ticket | Kind::Voucher | Kind::Reserve) {
+				if !kind.is_request() {
 					return Err(WireError::WrongDirection(kind));
 				}
 				self.kind = Some(kind);
@@ -656,6 +669,10 @@ impl RequestDecoder {
 					ToRelayer::Voucher(commitment, voucher)
 				},
 				Kind::Reserve => ToRelayer::Reserve(decode(kind, self.frame.body())?),
+				Kind::Leave => {
+					let () = decode(kind, self.frame.body())?;
+					ToRelayer::Leave
+				},
 				_ => ToRelayer::Ticket(decode(kind, self.frame.body())?),
 			};
 			self.kind = None;
@@ -893,9 +910,7 @@ impl DeliveryDecoder {
 		let (kind, len) = self.frame.prefix()?;
 		self.body = len;
 		match kind {
-			Kind::Subscribe | Kind::Ticket | Kind::Voucher | Kind::Reserve => {
-				return Err(WireError::WrongDirection(kind))
-			},
+			_ if kind.is_request() => return Err(WireError::WrongDirection(kind)),
 			Kind::Window if len < HEADER_BYTES => return Err(WireError::Truncated(Some(kind))),
 			Kind::Window => {
 				self.stage = Stage::Header;
@@ -929,7 +944,7 @@ impl DeliveryDecoder {
 				let () = decode(kind, body)?;
 				ToViewer::Waiting
 			},
-			Kind::Subscribe | Kind::Ticket | Kind::Voucher | Kind::Reserve | Kind::Window => {
+			Kind::Subscribe | Kind::Ticket | Kind::Voucher | Kind::Reserve | Kind::Leave | Kind::Window => {
 				return Err(WireError::WrongDirection(kind))
 			},
 		})

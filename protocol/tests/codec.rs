@@ -298,7 +298,8 @@ fn request() -> impl Strategy<Value = ToRelayer> {
 		subscribe,
 		ticket().prop_map(ToRelayer::Ticket),
 		paid,
-		reservation().prop_map(ToRelayer::Reserve)
+		reservation().prop_map(ToRelayer::Reserve),
+		Just(ToRelayer::Leave)
 	]
 }
 
@@ -308,12 +309,13 @@ fn answer() -> impl Strategy<Value = ToViewer> {
 		prop::option::of(voucher()).prop_map(|newest| PaymentMode::Vouchers { newest }),
 	];
 	let reserve = prop::option::of(any::<(u128, u128)>().prop_map(|(least, reward)| ReserveTerms { least, reward }));
-	let terms = (account(), any::<(u64, u8, u32)>(), mode, reserve).prop_map(
-		|(recipient, (price_per_gb, credit, counter), mode, reserve)| Terms {
+	let terms = (account(), any::<(u64, u32, u32, u32)>(), mode, reserve).prop_map(
+		|(recipient, (price_per_gb, credit, interval, counter), mode, reserve)| Terms {
 			recipient,
 			price_per_gb,
 			mode,
 			credit,
+			interval,
 			counter,
 			reserve,
 		},

@@ -19,7 +19,9 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 const BLOCK: BlockNumber = 10_000;
-const CREDIT: u8 = 2;
+/// Bytes ahead of payment; at most so large is a window.
+const CREDIT: u32 = 300_000;
+const LONGEST: u32 = 150_000;
 /// What a viewer does with its purse.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Viewer {
@@ -55,6 +57,8 @@ struct Simulator {
 	disk: BTreeMap<u32, Stored>,
 	/// Of the stream's terms.
 	counter: u32,
+	/// No older terms are under way: they change once in twenty minutes.
+	settled_down: bool,
 	/// What was asked for, by commitment.
 	asked: HashMap<Hash, Owed>,
 
@@ -71,7 +75,7 @@ struct Simulator {
 	/// What the simulation has reached.
 	seen: HashSet<&'static str>,
 	refused: usize,
-	unpaid_at_end: Vec<usize>,
+	unpaid_at_end: Vec<u64>,
 }
 
 /// At the highest price that the chain allows there is no room for rounding in the relayer's favour.
@@ -98,6 +102,7 @@ impl Simulator {
 			book: book(price),
 			disk: BTreeMap::new(),
 			counter: 3,
+			settled_down: true,
 			asked: HashMap::new(),
 			purse: Purse::new(fixture::purse_config(), fixture::session_key()),
 			stored: None,
@@ -165,7 +170,7 @@ impl Simulator {
 	fn next_window(&mut self) -> EncodedWindow {
 		let bytes = match self.rng.gen_bool(0.5) {
 			true => self.rng.gen_range(1..2_000),
-			false => self.rng.gen_range(20_000..150_000),
+			false => self.rng.gen_range(20_000..LONGEST as usize),
 		};
 		let window = self.broadcast.segment(&fixture::media(bytes, 1));
 		self.windows.push(window.clone());
@@ -206,8 +211,10 @@ impl Simulator {
 			while let Some(frame) = relayer.poll_transmit() {
 				to_viewer.extend(frame);
 			}
-			// The relayer may have stated several by now; the viewer looks at the chain for each.
-			viewer.set_terms(self.counter);
+			if to_viewer.is_empty() {
+				self.settled_down = true;
+				viewer.set_terms(self.counter);
+			}
 			let some = self.rng.gen_range(0..=to_viewer.len());
 			let fragment: Vec<u8> = to_viewer.drain(..some).collect();
 			viewer.handle(&fragment).unwrap();
@@ -220,8 +227,8 @@ impl Simulator {
 			}
 		}
 		// The connection breaks here, with whatever is under way in both directions.
-		self.unpaid_at_end.push(relayer.unpaid().count());
-		for commitment in relayer.unpaid().collect::<Vec<_>>() {
+		self.unpaid_at_end.push(relayer.owed());
+		for commitment in relayer.unpaid() {
 			self.book.close(&commitment, clustercast_protocol::Debt::Ours);
 		}
 	}
@@ -234,6 +241,7 @@ impl Simulator {
 						price_per_gb: self.price,
 						mode: self.mode(),
 						credit: CREDIT,
+						interval: self.rng.gen_range(0..CREDIT),
 						counter: self.counter,
 						..fixture::terms()
 					};
@@ -281,7 +289,10 @@ impl Simulator {
 					assert_eq!(before, None, "{window} was paid before");
 					relayer.paid(commitment).unwrap();
 					if self.rng.gen_bool(0.1) {
-						self.counter += u32::from(self.rng.gen_bool(0.3));
+						if self.settled_down && self.rng.gen_bool(0.3) {
+							self.counter += 1;
+							self.settled_down = false;
+						}
 						relayer.restate(self.mode(), self.counter).unwrap();
 					}
 				},
@@ -299,23 +310,33 @@ impl Simulator {
 				Cursor::Live { .. } => None,
 			};
 			let window = next.unwrap_or_else(|| self.next_window());
+			if relayer.quote(&window).unwrap() == relayer::Quote::TooMuch {
+				relayer.settle();
+				break;
+			}
 			match relayer.deliver(&window).unwrap() {
 				Some(expectation) => {
 					let owed = Owed {
 						window: expectation.window,
 						share: expectation.share,
 					};
-					assert!(self.asked.insert(expectation.commitment, owed).is_none());
+					let before = self.asked.insert(expectation.commitment, owed);
+					let grows = |before: Owed| before.share.bytes() <= expectation.share.bytes();
+					assert!(before.is_none_or(grows));
 					self.book.open(expectation).unwrap();
 				},
 				None => {
 					self.seen.insert("nothing due");
 				},
 			}
-			assert!(relayer.unpaid().count() <= CREDIT.into());
+			assert!(relayer.owed() <= CREDIT.into());
 			if self.rng.gen_bool(0.3) {
 				break;
 			}
+		}
+		// As where nothing follows for a while.
+		if self.rng.gen_bool(0.1) {
+			relayer.settle();
 		}
 	}
 
@@ -379,7 +400,7 @@ proptest! {
 		prop_assert!(run.disk.values().all(|stored| stored.settled == stored.newest.message.amount));
 		let within = amount::is_voucher_within(run.price, run.stated(), run.owed());
 		prop_assert!(within, "{} for {} bytes", run.owed(), run.stated());
-		prop_assert!(run.unpaid_at_end.iter().all(|unpaid| *unpaid <= usize::from(CREDIT)));
+		prop_assert!(run.unpaid_at_end.iter().all(|unpaid| *unpaid <= CREDIT.into()));
 	}
 
 	/// A viewer who signs the same money again is served the credit of each subscription and no window more.
@@ -389,13 +410,13 @@ proptest! {
 		prop_assert!(run.acknowledged <= run.owed());
 		let bought: Balance = run.paid.values().sum();
 		prop_assert!(bought <= run.owed(), "windows worth {bought} for {}", run.owed());
-		prop_assert!(run.unpaid_at_end.iter().all(|unpaid| *unpaid <= usize::from(CREDIT)));
+		prop_assert!(run.unpaid_at_end.iter().all(|unpaid| *unpaid <= CREDIT.into()));
 	}
 
 	#[test]
 	fn who_pays_nothing_gets_the_credit_and_no_more(seed: u64) {
 		let run = Simulator::new(seed, Viewer::TakesAndGoes).run(4);
-		prop_assert!(run.unpaid_at_end.iter().all(|unpaid| *unpaid <= usize::from(CREDIT)));
+		prop_assert!(run.unpaid_at_end.iter().all(|unpaid| *unpaid <= CREDIT.into()));
 		prop_assert_eq!((run.owed(), run.paid.len()), (0, 0));
 	}
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use clustercast_chain::{account, Wallet};
 use clustercast_network::Multiaddr;
 use clustercast_primitives::{amount, AccountId, Balance, StreamId, Usdc};
-use clustercast_protocol::{relayer::DEFAULT_CREDIT, Float, ReserveTerms};
+use clustercast_protocol::{Float, ReserveTerms};
 use figment::{
 	providers::{Format, Serialized, Toml},
 	Figment,
@@ -33,6 +33,10 @@ mod default {
 	pub const SURGE: f64 = 1.0;
 	/// Five minutes of 1.5 Mb/s.
 	pub const CACHE_MB: u32 = 64;
+	/// Of video at 1.5 Mb/s, 8 s.
+	pub const CREDIT_KB: u32 = 1_500;
+	/// 4 s: half the signatures of a receipt for each window.
+	pub const RECEIPT_KB: u32 = 750;
 	pub const MAX_VIEWERS: u32 = 256;
 	/// A household, and ghosts of some of it.
 	pub const ACCOUNT_VIEWERS: u32 = 8;
@@ -141,10 +145,14 @@ pub struct Settings {
 	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_ACCOUNT_VIEWERS")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub account_viewers: Option<u32>,
-	/// Windows sent to a viewer ahead of payment, 1 to 255 [default: 2]
-	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_CREDIT")]
+	/// Sent to a viewer ahead of payment, 1,000 bytes; one window may be larger [default: 1500]
+	#[arg(long, value_name = "KB", env = "CLUSTERCAST_RELAYER_CREDIT_KB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
-	pub credit: Option<u8>,
+	pub credit_kb: Option<u32>,
+	/// Worth a receipt and a payment, 1,000 bytes; at most half of what is sent ahead, of 0 each window is [default: 750]
+	#[arg(long, value_name = "KB", env = "CLUSTERCAST_RELAYER_RECEIPT_KB")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub receipt_kb: Option<u32>,
 	/// Most that one account may owe and have left unpaid within an hour where nothing is reserved, 2^20 bytes [default: 16]
 	#[arg(long, value_name = "MIB", env = "CLUSTERCAST_RELAYER_STRANGER_MIB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
@@ -208,8 +216,10 @@ pub struct Config {
 	pub max_viewers: usize,
 	/// Of one account.
 	pub account_viewers: usize,
-	/// Windows ahead of payment.
-	pub credit: u8,
+	/// Bytes ahead of payment.
+	pub credit: u32,
+	/// Bytes that are worth a receipt.
+	pub interval: u32,
 	/// What is risked where nothing is reserved.
 	pub float: Float,
 	/// For each reservation.
@@ -302,7 +312,8 @@ impl TryFrom<Settings> for Config {
 			cache_bytes: s.cache_mb.unwrap_or(default::CACHE_MB) as usize * 1_000_000,
 			max_viewers: s.max_viewers.unwrap_or(default::MAX_VIEWERS) as usize,
 			account_viewers: s.account_viewers.unwrap_or(default::ACCOUNT_VIEWERS) as usize,
-			credit: s.credit.unwrap_or(DEFAULT_CREDIT),
+			credit: s.credit_kb.unwrap_or(default::CREDIT_KB).saturating_mul(1_000),
+			interval: s.receipt_kb.unwrap_or(default::RECEIPT_KB).saturating_mul(1_000),
 			float: Float {
 				bytes: s.stranger_mib.map_or(usual.bytes, |mib| u64::from(mib) << 20),
 				value: s.stranger_value.map_or(usual.value, |value| value.0),
@@ -312,8 +323,8 @@ impl TryFrom<Settings> for Config {
 			metrics: s.metrics,
 		};
 		ensure!(
-			config.credit > 0,
-			"credit must be at least 1: nobody pays for a window that never came"
+			config.interval <= config.credit / 2,
+			"receipt_kb must be at most half of credit_kb: else viewers wait while they pay"
 		);
 		ensure!(config.max_viewers > 0, "max_viewers must be at least 1");
 		ensure!(config.account_viewers > 0, "account_viewers must be at least 1");
@@ -420,7 +431,10 @@ mod tests {
 			(config.redeem_value, config.redeem_age),
 			(Usdc(250_000), default::REDEEM_AGE)
 		);
-		assert_eq!((config.credit, config.cache_bytes), (DEFAULT_CREDIT, 64_000_000));
+		assert_eq!(
+			(config.credit, config.interval, config.cache_bytes),
+			(1_500_000, 750_000, 64_000_000)
+		);
 		assert_eq!(
 			(config.payment, config.highest_price_per_gb, config.uplink),
 			(Payment::Auto, 2_000, None)
@@ -531,7 +545,7 @@ mod tests {
 		refused(&complete().replace("stream = 3\n", ""), "--stream");
 		refused(&format!("{}\nprize_per_gb = 3", complete()), "prize_per_gb");
 		refused(&complete().replace("0.05", "0.0005"), "face_value must exceed");
-		refused(&format!("{}\ncredit = 0", complete()), "credit");
+		refused(&format!("{}\nreceipt_kb = 751", complete()), "receipt_kb");
 		refused(&format!("{}\ncache_mb = 1", complete()), "cache_mb");
 		refused(&format!("{}\nstranger_value = 0.01", complete()), "stranger_value");
 		refused(

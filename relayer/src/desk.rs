@@ -24,7 +24,7 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	tickets::EXPIRY_MARGIN, Debt, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable,
-	ReserveError, ReserveTerms, SessionKey, Share, Shortage, Subscribe, Terms, TicketBook, TicketError,
+	ReserveError, ReserveTerms, SessionKey, Shortage, Subscribe, Terms, TicketBook, TicketError,
 };
 use std::{
 	collections::{HashMap, HashSet},
@@ -70,8 +70,10 @@ pub struct Desk<L> {
 	pub recipient: AccountId,
 	/// Of each ticket, and what an account must be able to pay at once, micro-USDC.
 	pub face_value: Balance,
-	/// Windows ahead of payment.
-	pub credit: u8,
+	/// Bytes ahead of payment.
+	pub credit: u32,
+	/// Bytes that are worth a receipt.
+	pub interval: u32,
 	/// Most blocks that the chain lets a payment live, and a session that was revoked.
 	pub max_ticket_life: BlockNumber,
 	/// Counter of the stream's terms: vouchers add up under it.
@@ -508,6 +510,7 @@ impl<L: Ledger> Policy for Desk<L> {
 			price_per_gb: self.surge.price(Instant::now()),
 			mode,
 			credit: self.credit,
+			interval: self.interval,
 			counter,
 			reserve: self.reserve.filter(|_| may_voucher),
 		};
@@ -542,24 +545,17 @@ impl<L: Ledger> Policy for Desk<L> {
 		Some(price)
 	}
 
-	fn affords(&self, seat: &Seat, share: &Share) -> Result<bool, EndReason> {
-		let now = self.head.borrow().best;
+	fn lend(&self, seat: &Seat, expectation: Expectation) -> Result<bool, EndReason> {
+		let now = self.tip.block();
+		let mut book = self.book();
 		// What could not be paid is not delivered: its refusal would be of our own making.
-		self.book()
-			.check_means(&seat.payer, share, &seat.account.get(), now)
+		book.check_means(&seat.payer, &expectation.share, &seat.account.get(), now)
 			.map_err(EndReason::TicketRefused)?;
-		match self.book().credit().grant(&seat.payer, share) {
+		match book.open(expectation) {
 			Ok(()) => Ok(true),
 			Err(Shortage::Reservation | Shortage::Pool) => Ok(false),
 			Err(Shortage::Full) => Err(EndReason::Full),
 		}
-	}
-
-	fn delivering(&self, _: &Seat, expectation: Expectation) -> Result<(), EndReason> {
-		self.book().open(expectation).map_err(|shortage| match shortage {
-			Shortage::Reservation | Shortage::Pool => EndReason::ReservationNeeded,
-			Shortage::Full => EndReason::Full,
-		})
 	}
 
 	async fn reserve(&self, seat: &Seat, reservation: SignedReservation) -> Result<(), EndReason> {

@@ -31,6 +31,7 @@ use clustercast_network::{
 	Feed, Node,
 };
 use clustercast_primitives::{
+	amount::TICKET_BYTES,
 	chain::{ChannelInfo, ChannelKey, Payout, StreamKeyInfo, TicketVerdict, VoucherPlace, VoucherTotals},
 	channel::{Release, SignedReservation},
 	crypto::KeyPair,
@@ -318,6 +319,7 @@ impl Relayer {
 			recipient,
 			face_value: config.face_value.0,
 			credit: config.credit,
+			interval: config.interval,
 			max_ticket_life: constants.max_ticket_life,
 			terms: stream.terms_counter.into(),
 			surge: Arc::new(Surge::new(
@@ -447,8 +449,8 @@ fn book_config(config: &Config, recipient: AccountId, genesis: Hash, constants: 
 			least: WORTH.min(constants.min_face_value),
 			max_sessions: MAX_SESSIONS,
 		},
-		// What all viewers together can owe.
-		max_expectations: config.max_viewers * usize::from(config.credit),
+		// What all viewers together can owe: a receipt that is to be paid is for a unit at least.
+		max_expectations: config.max_viewers * (config.credit as usize / TICKET_BYTES as usize + 2),
 		max_price_per_gb: bound,
 	}
 }

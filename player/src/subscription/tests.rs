@@ -172,7 +172,7 @@ async fn serve(
 				Cursor::Live { .. } => 0,
 				Cursor::After(last) => last.segment + 1,
 			};
-			let all_paid = session.unpaid().count() == 0;
+			let all_paid = session.unpaid().is_empty();
 			let window = match trick {
 				_ if trick.is_sudden() && next == AT && !all_paid => None,
 				Trick::Asks(_) if reserved.lock().unwrap().is_empty() => None,
@@ -209,7 +209,8 @@ async fn serve(
 						recipient: AccountId([9; 32]),
 						price_per_gb: PRICE * dear,
 						mode: PaymentMode::Tickets { face_value: 100_000 },
-						credit: CREDIT as u8,
+						credit: CREDIT as u32 * BYTES,
+						interval: 0,
 						counter: if trick == Trick::UnknownTerms { 2 } else { 0 },
 						reserve: trick.asks(),
 					};
@@ -816,7 +817,10 @@ async fn run_stops_at_the_number_of_windows_and_all_of_them_are_paid() {
 	test.viewing.limits.windows = Some(5);
 	assert_eq!(test.watch(&[&relayer]).await, Ended::Windows);
 	test.assert_seen(&content.0, 5);
-	assert_eq!(relayer.paid_windows(), [0, 1, 2, 3, 4]);
+	// Also what was on its way when it had enough.
+	let paid = relayer.paid_windows();
+	assert!(paid.starts_with(&[0, 1, 2, 3, 4]), "{paid:?}");
+	assert!(paid.len() as u64 <= 5 + CREDIT, "{paid:?}");
 }
 
 #[tokio::test]

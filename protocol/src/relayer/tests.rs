@@ -11,7 +11,7 @@ use clustercast_primitives::{
 	receipt::{self, SignedReceipt},
 	status::State as Standing,
 	subscribe::{SignedSubscription, Tracks},
-	Ticket,
+	Delivery, Ticket,
 };
 use codec::DecodeAll;
 
@@ -148,7 +148,7 @@ fn delivers_within_credit_and_goes_on_when_paid() {
 	session.paid(first.commitment).unwrap();
 	assert_eq!(session.paid(first.commitment), not_owed, "it was paid before");
 	assert_eq!(kinds(&mut session), [Kind::Paid]);
-	assert_eq!(session.unpaid().collect::<Vec<_>>(), [second.commitment]);
+	assert_eq!(session.unpaid(), [second.commitment]);
 	assert_eq!(session.wants(), Some(after(&windows[1])));
 	assert!(session.deliver(&windows[2]).is_ok());
 }
@@ -227,6 +227,86 @@ fn receipt_and_expectation_say_the_same() {
 	assert_eq!(expectation.share, share);
 }
 
+/// A session with a receipt for each three windows of a unit, and credit for five.
+fn serving_intervals() -> RelayerSession {
+	let mut session = subscribed(subscribe(Some(fixture::payer())));
+	let terms = Terms {
+		credit: 5 * UNIT as u32,
+		interval: 3 * UNIT as u32,
+		..fixture::terms()
+	};
+	session.accept(terms, fixture::signer()).unwrap();
+	kinds(&mut session);
+	session
+}
+
+#[test]
+fn receipt_is_for_all_windows_of_an_interval_and_its_payment_grows_with_each() {
+	let (mut session, mut broadcast) = (serving_intervals(), Broadcast::default());
+	let windows: Vec<_> = (0..3).map(|i| broadcast.segment(&[i; UNIT])).collect();
+	let quoted: Vec<_> = windows[..2]
+		.iter()
+		.map(|window| {
+			let quoted = session.deliver(window).unwrap().unwrap();
+			assert_eq!(kinds(&mut session).last(), Some(&Kind::Window), "no receipt");
+			quoted
+		})
+		.collect();
+	let (last, signed, deliveries) = receipt_of(&mut session, &windows[2]);
+	let last = last.unwrap();
+	assert!(quoted.iter().all(|quoted| quoted.commitment == last.commitment));
+	let bytes: Vec<_> = quoted.iter().chain([&last]).map(|q| q.share.bytes()).collect();
+	assert_eq!(bytes, [UNIT as u64, 2 * UNIT as u64, 3 * UNIT as u64]);
+	assert_eq!(
+		(signed.message.bytes, signed.message.commitment),
+		(3 * UNIT as u64, last.commitment)
+	);
+	let expected: Vec<_> = windows.iter().map(|window| window.piece().delivery).collect();
+	assert_eq!(deliveries[..], expected);
+	assert_eq!(signed.message.root, deliveries_root(&expected));
+	let next = session.deliver(&broadcast.segment(&[4; UNIT])).unwrap().unwrap();
+	assert_ne!(next.commitment, last.commitment);
+}
+
+#[test]
+fn nobody_waits_where_credit_ends_before_the_interval_or_more_is_wanted_than_there_is() {
+	let (mut session, mut broadcast) = (serving_intervals(), Broadcast::default());
+	let first = session.deliver(&broadcast.segment(&[1; UNIT])).unwrap().unwrap();
+	kinds(&mut session);
+	let large = broadcast.segment(&[2; 4 * UNIT + 1]);
+	assert_eq!(session.quote(&large), Ok(Quote::TooMuch));
+	assert_eq!(session.deliver(&large), Err(SessionError::NotWanted(large.id())));
+	session.settle();
+	session.settle();
+	assert_eq!(kinds(&mut session), [Kind::Receipt]);
+	assert!(session.awaits_payment());
+	session.handle(&ticket(&first)).unwrap();
+	assert!(!session.awaits_payment());
+	session.paid(first.commitment).unwrap();
+	// Larger than the credit where nothing is owed.
+	let huge = broadcast.segment(&[3; 6 * UNIT]);
+	assert!(matches!(session.quote(&huge), Ok(Quote::Owed(_))));
+	session.deliver(&huge).unwrap();
+	assert_eq!((session.owed(), session.wants()), (6 * UNIT as u64, None));
+}
+
+#[test]
+fn what_was_delivered_is_billed_before_other_terms_hold_and_to_who_leaves() {
+	let (mut session, mut broadcast) = (serving_intervals(), Broadcast::default());
+	let by_ticket = session.deliver(&broadcast.segment(&[1; UNIT])).unwrap().unwrap();
+	kinds(&mut session);
+	session.restate(PaymentMode::Vouchers { newest: None }, 4).unwrap();
+	assert_eq!(kinds(&mut session), [Kind::Receipt, Kind::Terms]);
+	let by_voucher = session.deliver(&broadcast.segment(&[2; UNIT])).unwrap().unwrap();
+	kinds(&mut session);
+	session.handle(&ToRelayer::Leave.to_frame()).unwrap();
+	assert_eq!(kinds(&mut session), [Kind::Receipt]);
+	assert_eq!(session.wants(), None);
+	assert_eq!(session.unpaid(), [by_ticket.commitment, by_voucher.commitment]);
+	session.handle(&ToRelayer::Leave.to_frame()).unwrap();
+	assert!(kinds(&mut session).is_empty());
+}
+
 #[test]
 fn receipts_state_the_newest_block() {
 	let signer = fixture::signer();
@@ -253,7 +333,7 @@ fn window_that_is_paid_ahead_brings_a_receipt_and_takes_no_credit() {
 		// 60,000 of the first ticket's 65,536.
 		assert_eq!(expectation.is_some(), commitments.len() == 1);
 	}
-	assert_eq!(session.unpaid().collect::<Vec<_>>(), commitments[..1]);
+	assert_eq!(session.unpaid(), commitments[..1]);
 	assert!(commitments.windows(2).all(|pair| pair[0] != pair[1]));
 	let seventh = session.deliver(&broadcast.segment(&[1; 10_000])).unwrap();
 	assert_eq!(seventh.map(|due| due.share.bytes()), Some(65_536));
@@ -281,7 +361,7 @@ fn slow_viewer_holds_few_windows() {
 	assert_eq!(fill(&mut paid), 1);
 	kinds(&mut paid);
 	assert_eq!(fill(&mut paid), 2);
-	assert!(paid.unpaid().count() < 2, "it is not credit that bounds it");
+	assert!(paid.unpaid().len() < 2, "it is not credit that bounds it");
 	kinds(&mut paid);
 	assert!(paid.wants().is_some());
 }

@@ -1,6 +1,7 @@
 //! What a viewer finds wrong: with the relayer, with a receipt, or with a payment of its own.
 
 use crate::{
+	ledger::BillFault,
 	window::WindowError,
 	wire::{Kind, WireError},
 };
@@ -60,12 +61,6 @@ pub enum Fault {
 	/// Asks money of a viewer who offered none.
 	#[error("asks to be paid by a viewer who offered no payment")]
 	PaymentAsked,
-	/// Terms without credit can never be served.
-	#[error("terms without credit")]
-	NoCredit,
-	/// More windows unpaid than its own terms allow.
-	#[error("sends beyond its own credit of {0}")]
-	CreditExceeded(u8),
 	/// The window costs as much as a ticket's face value or more.
 	#[error("window {0} costs what no payment of these terms can be worth")]
 	Unpayable(WindowId),
@@ -190,12 +185,9 @@ pub enum ReceiptFault {
 	/// States another root than that of its deliveries.
 	#[error("states another root than its deliveries have")]
 	Root,
-	/// Not the delivery of this window, whole.
-	#[error("says that something else was delivered")]
-	Delivered,
-	/// Not the window's length.
-	#[error("states another length")]
-	Bytes,
+	/// Not for what was delivered.
+	#[error(transparent)]
+	Bill(#[from] BillFault),
 	/// Not the price of the terms.
 	#[error("states another price than the terms")]
 	Price,

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
 	evidence::{Evidence, Suspicion, Witness},
 	fixture::{self, Broadcast, CHALLENGE, EPOCH, GENESIS, HEAD},
+	ledger::BillFault,
 	standing::Reach,
 	wire::{window_frame, WireError, HEADER_BYTES, PREFIX_BYTES},
 };
@@ -286,9 +287,6 @@ fn what_was_paid_ahead_is_neither_due_nor_credit() {
 	forged.commitment = Hash([1; 32]);
 	let payment = Payment::Ticket(ticket(&forged));
 	assert_eq!(session.pay(&forged, payment), Err(NotDue::Receipt(Hash([1; 32]))));
-	// Two are owed, which is the credit.
-	let eighth = broadcast.segment(&[8; 10]);
-	assert_eq!(show(&mut session, &eighth), Err(Fault::CreditExceeded(2)));
 }
 
 #[test]
@@ -772,11 +770,10 @@ fn terms_are_held_to_the_viewers_limits() {
 		};
 		assert_eq!(answer(terms), Err(Fault::FaceValue { max, asked }));
 	}
-	assert_eq!(answer(Terms { credit: 0, ..terms() }), Err(Fault::NoCredit));
 	let limits = Terms {
 		price_per_gb: 5_000_000,
 		mode: PaymentMode::Tickets { face_value: 1_000_000 },
-		credit: 1,
+		credit: 0,
 		..terms()
 	};
 	assert_eq!(answer(limits), Ok(()));
@@ -1032,8 +1029,8 @@ fn receipt_must_say_what_was_delivered() {
 	assert_eq!(changed(|r| r.key.0[0] ^= 1), ReceiptFault::Payee);
 	assert_eq!(changed(|r| r.stream.0 += 1), ReceiptFault::Stream);
 	assert_eq!(changed(|r| r.root.0[0] ^= 1), ReceiptFault::Root);
-	assert_eq!(changed(|r| r.bytes += 1), ReceiptFault::Bytes);
-	assert_eq!(changed(|r| r.bytes -= 1), ReceiptFault::Bytes);
+	assert_eq!(changed(|r| r.bytes += 1), ReceiptFault::Bill(BillFault::Bytes));
+	assert_eq!(changed(|r| r.bytes -= 1), ReceiptFault::Bill(BillFault::Bytes));
 	assert_eq!(changed(|r| r.price += 1), ReceiptFault::Price);
 	assert_eq!(changed(|r| r.price -= 1), ReceiptFault::Price);
 	let session = fixture::session_key().public();
@@ -1056,27 +1053,34 @@ fn receipt_must_say_what_was_delivered() {
 	// Deliveries that are not this window, whole: under their own root, and under the honest one.
 	let one = whole(&window);
 	let other = broadcast.segment(&fixture::media(40_000, 1));
-	for deliveries in [
-		vec![],
-		vec![one, one],
-		vec![whole(&other)],
-		vec![one, whole(&other)],
-		vec![Delivered { count: 2, ..one }],
-		vec![Delivered {
-			first: 1,
-			count: 2,
-			..one
-		}],
-		vec![Delivered {
-			delivered: Hash([1; 32]),
-			..one
-		}],
+	let (order, absent) = (BillFault::Order, BillFault::NotDelivered);
+	for (deliveries, fault) in [
+		(vec![], order),
+		(vec![one, one], order),
+		(vec![whole(&other)], absent),
+		(vec![one, whole(&other)], absent),
+		(vec![Delivered { count: 2, ..one }], absent),
+		(
+			vec![Delivered {
+				first: 1,
+				count: 2,
+				..one
+			}],
+			absent,
+		),
+		(
+			vec![Delivered {
+				delivered: Hash([1; 32]),
+				..one
+			}],
+			absent,
+		),
 	] {
 		let own = Receipt {
 			root: deliveries_root(&deliveries),
 			..receipt(&window, 1)
 		};
-		assert_eq!(answer(signed(own, &deliveries)), Err(ReceiptFault::Delivered));
+		assert_eq!(answer(signed(own, &deliveries)), Err(ReceiptFault::Bill(fault)));
 		assert_eq!(
 			answer(signed(receipt(&window, 1), &deliveries)),
 			Err(ReceiptFault::Root)
@@ -1118,6 +1122,89 @@ fn receipt_is_of_now() {
 	assert_eq!(answer(u32::MAX, u32::MAX), Ok(()));
 }
 
+/// What an honest relayer signs for these windows together.
+fn for_all(windows: &[&EncodedWindow], serial: u8) -> ToViewer {
+	let deliveries: Vec<_> = windows.iter().map(|window| whole(window)).collect();
+	let all = Receipt {
+		root: deliveries_root(&deliveries),
+		bytes: windows.iter().map(|window| u64::from(window.header().bytes)).sum(),
+		..receipt(windows[0], serial)
+	};
+	signed(all, &deliveries)
+}
+
+#[test]
+fn several_windows_are_paid_by_one_receipt_and_none_twice() {
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	let windows: Vec<_> = (0..4).map(|n| broadcast.segment(&[n; UNIT])).collect();
+	windows.iter().for_each(|window| show(&mut session, window).unwrap());
+	assert!(session.owes());
+	send(&mut session, for_all(&[&windows[0], &windows[1], &windows[2]], 1)).unwrap();
+	let (_, due) = drain(&mut session);
+	let due = due.unwrap();
+	assert_eq!((due.share.bytes(), due.window), (3 * UNIT as u64, windows[2].id()));
+	let again = Fault::BadReceipt {
+		window: windows[3].id(),
+		reason: ReceiptFault::Bill(BillFault::NotDelivered),
+	};
+	assert_eq!(send(&mut session, for_all(&[&windows[2], &windows[3]], 2)), Err(again));
+}
+
+#[test]
+fn who_leaves_says_so_once_and_owes_until_all_is_acknowledged() {
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	let window = broadcast.segment(&[1; UNIT]);
+	show(&mut session, &window).unwrap();
+	session.leave();
+	session.leave();
+	assert_eq!(session.poll_transmit(), Some(ToRelayer::Leave.to_frame()));
+	assert_eq!(session.poll_transmit(), None);
+	// One that was on its way.
+	let late = broadcast.segment(&[2; UNIT]);
+	show(&mut session, &late).unwrap();
+	send(&mut session, for_all(&[&window, &late], 1)).unwrap();
+	let due = drain(&mut session).1.unwrap();
+	session.pay(&due, Payment::Ticket(ticket(&due))).unwrap();
+	assert!(session.owes());
+	send(&mut session, ToViewer::Paid(due.commitment)).unwrap();
+	assert!(!session.owes());
+	let mut guest = free();
+	guest.leave();
+	assert_eq!((guest.poll_transmit(), guest.owes()), (None, false));
+}
+
+/// The receipt for a bad window is for others, too, and comes behind windows that were on their way.
+#[test]
+fn bad_chunk_among_windows_of_an_interval_convicts() {
+	let (mut session, mut broadcast) = (paying(), Broadcast::default());
+	let data = fixture::media(40_000, 1);
+	let (good, bad, behind) = (
+		broadcast.segment(&data),
+		broadcast.segment(&data),
+		broadcast.segment(&data),
+	);
+	show(&mut session, &good).unwrap();
+	let mut frame = bad.frame().to_vec();
+	*frame.last_mut().unwrap() ^= 1;
+	assert!(matches!(session.handle(&frame), Err(Fault::BadChunk { .. })));
+	assert_eq!(session.poll_transmit(), Some(ToRelayer::Leave.to_frame()));
+	assert!(session.pursue(&behind.frame()));
+	let mut spoilt = data.clone();
+	*spoilt.last_mut().unwrap() ^= 1;
+	let delivered = Delivered {
+		delivered: merkle::root(&merkle::leaves(&spoilt, bad.header().chunk_log2)),
+		..whole(&bad)
+	};
+	let deliveries = [whole(&good), delivered, whole(&behind)];
+	let all = Receipt {
+		root: deliveries_root(&deliveries),
+		bytes: 120_000,
+		..receipt(&good, 1)
+	};
+	assert!(!session.pursue(&signed(all, &deliveries).to_frame()));
+	assert!(matches!(session.take_evidence(), Some(Evidence::Fraud(_))));
+}
+
 #[test]
 fn commitment_is_never_the_one_before() {
 	let (mut session, mut broadcast) = (paying(), Broadcast::default());
@@ -1130,18 +1217,6 @@ fn commitment_is_never_the_one_before() {
 		reason: ReceiptFault::Commitment,
 	};
 	assert_eq!(send(&mut session, honest(&second, 1)), Err(again));
-}
-
-#[test]
-fn relayer_is_held_to_its_own_credit() {
-	let (mut session, mut broadcast) = (paying(), Broadcast::default());
-	for serial in 0..2 {
-		let window = broadcast.segment(&[serial; UNIT]);
-		show(&mut session, &window).unwrap();
-		send(&mut session, honest(&window, serial)).unwrap();
-	}
-	let third = broadcast.segment(&[3; 100]);
-	assert_eq!(show(&mut session, &third), Err(Fault::CreditExceeded(2)));
 }
 
 #[test]
@@ -1196,15 +1271,10 @@ fn messages_out_of_turn_are_refused() {
 	let mut receipted = free();
 	show(&mut receipted, &window).unwrap();
 	unexpected(&mut receipted, history_before(&window));
-	// A window where its receipt is due, and "paid" before a ticket was sent.
+	// Terms before the receipt for what came under others, and "paid" before a ticket was sent.
 	let mut session = paying();
 	show(&mut session, &window).unwrap();
-	assert_eq!(session.handle(&window.frame()), Err(Fault::Unexpected(Kind::Window)));
-	for message in [init(), catalog_of(&window), ToViewer::Terms(Some(fixture::terms()))] {
-		let mut session = paying();
-		show(&mut session, &window).unwrap();
-		unexpected(&mut session, message);
-	}
+	unexpected(&mut session, ToViewer::Terms(Some(fixture::terms())));
 	let mut session = paying();
 	show(&mut session, &window).unwrap();
 	send(&mut session, honest(&window, 1)).unwrap();
@@ -1233,6 +1303,8 @@ fn nothing_is_paid_or_sent_after_a_fault() {
 	let fault = session.handle(&bad).unwrap_err();
 	assert!(matches!(fault, Fault::BadChunk { index: 0, .. }));
 	assert_eq!(session.pay(&due, Payment::Ticket(ticket(&due))), Err(NotDue::Faulted));
+	// But that it wants the receipt which may convict.
+	assert_eq!(session.poll_transmit(), Some(ToRelayer::Leave.to_frame()));
 	assert_eq!(session.poll_transmit(), None);
 	assert_eq!(session.handle(&[]), Err(fault.clone()));
 	assert_eq!(session.finish(), Err(fault));

@@ -65,6 +65,7 @@ fn requests() -> Vec<ToRelayer> {
 		ToRelayer::Ticket(fixture::session_key().sign(ticket, &fixture::GENESIS)),
 		ToRelayer::Voucher(Hash([9; 32]), voucher()),
 		ToRelayer::Reserve(reservation()),
+		ToRelayer::Leave,
 	]
 }
 
@@ -423,7 +424,7 @@ fn items_have_one_encoding_and_the_stated_length() {
 
 #[test]
 fn unknown_kind_is_named() {
-	for kind in [0x00, 0x05, 0x80, 0x8d, 0xff] {
+	for kind in [0x00, 0x06, 0x80, 0x8d, 0xff] {
 		assert_eq!(read_request(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 		assert_eq!(read_answer(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 	}
@@ -489,6 +490,7 @@ fn short_and_long_bodies_are_told_apart() {
 			ToRelayer::Ticket(m) => check(Kind::Ticket, &m),
 			ToRelayer::Voucher(commitment, m) => check(Kind::Voucher, &(commitment, m)),
 			ToRelayer::Reserve(m) => check(Kind::Reserve, &m),
+			ToRelayer::Leave => check(Kind::Leave, &()),
 		}
 	}
 	for answer in answers() {

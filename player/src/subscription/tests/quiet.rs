@@ -23,15 +23,16 @@ impl Policy for Paid {
 			recipient: AccountId([9; 32]),
 			price_per_gb: PRICE,
 			mode: PaymentMode::Tickets { face_value: 100_000 },
-			credit: CREDIT as u8,
+			credit: CREDIT as u32 * BYTES,
+			interval: 0,
 			counter: 0,
 			reserve: None,
 		};
 		Ok((Grant::Paid(terms, self.0.clone()), ()))
 	}
 
-	fn delivering(&self, (): &(), _: Expectation) -> Result<(), EndReason> {
-		Ok(())
+	fn lend(&self, (): &(), _: Expectation) -> Result<bool, EndReason> {
+		Ok(true)
 	}
 
 	async fn ticket(&self, (): &(), _: SignedTicket) -> Result<(), EndReason> {

@@ -98,10 +98,9 @@ async fn nothing_is_sold_past_what_the_clock_is_followed_for_and_nobody_owes_any
 	for serial in 0..40 {
 		desk.tip = heard(Duration::ZERO);
 		let seat = seat(&desk).await;
-		assert_eq!(desk.affords(&seat, &share), Ok(true), "shut out after {serial} times");
 		let expectation = expectation(&seat, serial, share);
 		let commitment = expectation.commitment;
-		desk.delivering(&seat, expectation).unwrap();
+		assert_eq!(desk.lend(&seat, expectation), Ok(true), "shut out after {serial} times");
 		desk.tip = heard(SECOND * 2 * MAX_AHEAD);
 		assert_eq!(desk.shut(&seat), Some(EndReason::Behind));
 		assert_eq!(refusal(&desk, &request()).await, EndReason::Behind);

@@ -1,0 +1,114 @@
+//! The side that delivers ahead of payment.
+
+use super::piece::Piece;
+use alloc::{
+	collections::{BTreeMap, VecDeque},
+	vec::Vec,
+};
+use clustercast_primitives::{receipt::MAX_DELIVERIES, Hash, WindowId};
+
+/// How far a deliverer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+	/// Bytes that may be unpaid. One window may be larger, where nothing else is.
+	pub credit: u64,
+	/// Bytes that are worth a receipt; of 0 each window is.
+	pub interval: u64,
+}
+
+#[derive(Debug)]
+struct Billed {
+	commitment: Hash,
+	bytes: u64,
+	/// A payment came and is being judged.
+	answered: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Creditor {
+	limits: Limits,
+	/// In no receipt yet, as receipts have them.
+	delivered: BTreeMap<(WindowId, u32), Piece>,
+	billed: VecDeque<Billed>,
+}
+
+impl Creditor {
+	/// Nobody owes anything.
+	pub fn new(limits: Limits) -> Self {
+		Self {
+			limits,
+			delivered: BTreeMap::new(),
+			billed: VecDeque::new(),
+		}
+	}
+
+	/// Bytes that are in no receipt.
+	pub fn unbilled(&self) -> u64 {
+		self.delivered.values().map(|piece| piece.bytes).sum()
+	}
+
+	/// Bytes that are not paid.
+	pub fn owed(&self) -> u64 {
+		self.unbilled() + self.billed.iter().map(|billed| billed.bytes).sum::<u64>()
+	}
+
+	/// Whether so many more may be delivered.
+	pub fn lends(&self, bytes: u64) -> bool {
+		let owed = self.owed();
+		owed == 0 || owed.saturating_add(bytes) <= self.limits.credit
+	}
+
+	/// It goes out, to be paid.
+	pub fn deliver(&mut self, piece: Piece) {
+		self.delivered.insert(piece.place(), piece);
+	}
+
+	/// Whether what was delivered is worth a receipt.
+	pub fn is_due(&self) -> bool {
+		let bytes = self.unbilled();
+		bytes > 0 && bytes >= self.limits.interval || self.delivered.len() >= MAX_DELIVERIES as usize
+	}
+
+	/// All that is in no receipt, as one has it. To be asked when it [is due](Creditor::is_due), or there is another reason; at
+	/// most [`MAX_DELIVERIES`] if it is asked as soon as that.
+	pub fn bill(&mut self) -> Vec<Piece> {
+		core::mem::take(&mut self.delivered).into_values().collect()
+	}
+
+	/// A receipt for so many went out, and is to be paid.
+	pub fn billed(&mut self, commitment: Hash, bytes: u64) {
+		self.billed.push_back(Billed {
+			commitment,
+			bytes,
+			answered: false,
+		});
+	}
+
+	/// A payment came for this receipt; whether one was due.
+	pub fn answer(&mut self, commitment: &Hash) -> bool {
+		let billed = self.billed.iter_mut();
+		let due = billed.filter(|billed| !billed.answered);
+		due.filter(|billed| billed.commitment == *commitment)
+			.map(|billed| billed.answered = true)
+			.next()
+			.is_some()
+	}
+
+	/// What came for this receipt is good; whether something had come.
+	pub fn paid(&mut self, commitment: &Hash) -> bool {
+		let answered = |billed: &Billed| billed.answered && billed.commitment == *commitment;
+		let at = self.billed.iter().position(answered);
+		at.and_then(|at| self.billed.remove(at)).is_some()
+	}
+
+	/// Commitments of receipts that are not paid.
+	pub fn unpaid(&self) -> impl Iterator<Item = Hash> + '_ {
+		self.billed.iter().map(|billed| billed.commitment)
+	}
+
+	/// Whether a receipt went out for which nothing has come.
+	pub fn awaits(&self) -> bool {
+		self.billed.iter().any(|billed| !billed.answered)
+	}
+}

@@ -1,0 +1,66 @@
+//! The side that receives, and pays what it has verified.
+
+use super::piece::Piece;
+use alloc::{collections::BTreeMap, vec::Vec};
+use clustercast_primitives::{receipt::MAX_DELIVERIES, Delivery, Hash, WindowId};
+
+/// Why a receipt is not paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BillFault {
+	/// It names what did not come, or what an earlier receipt named.
+	#[error("it is for what was not delivered")]
+	NotDelivered,
+	/// Its deliveries do not ascend, or are none.
+	#[error("its deliveries are out of order")]
+	Order,
+	/// It states other bytes than its deliveries have.
+	#[error("it states other bytes than were delivered")]
+	Bytes,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Debtor {
+	/// In no receipt, by header and first chunk: at most as many as a receipt can name.
+	received: BTreeMap<(Hash, u32), Piece>,
+}
+
+impl Debtor {
+	/// All of it verified. Where the other side makes no receipt for long, the oldest will not be paid.
+	pub fn received(&mut self, piece: Piece) {
+		self.received
+			.insert((piece.delivery.header, piece.delivery.first), piece);
+		if self.received.len() > MAX_DELIVERIES as usize {
+			let oldest = self.received.values().min_by_key(|piece| piece.place());
+			if let Some(Delivery { header, first, .. }) = oldest.map(|piece| piece.delivery) {
+				self.received.remove(&(header, first));
+			}
+		}
+	}
+
+	/// Bytes that are in no receipt.
+	pub fn unbilled(&self) -> u64 {
+		self.received.values().map(|piece| piece.bytes).sum()
+	}
+
+	/// Takes a receipt for so many bytes; the last place in it. On an error nothing is taken.
+	pub fn receipt(&mut self, bytes: u64, deliveries: &[Delivery]) -> Result<WindowId, BillFault> {
+		let mut pieces = Vec::with_capacity(deliveries.len());
+		for delivery in deliveries {
+			match self.received.get(&(delivery.header, delivery.first)) {
+				Some(piece) if piece.delivery == *delivery => pieces.push(*piece),
+				_ => return Err(BillFault::NotDelivered),
+			}
+		}
+		// What was received does not overlap: nothing is asked for twice.
+		let ascend = pieces.windows(2).all(|pair| pair[0].place() < pair[1].place());
+		let last = pieces.last().filter(|_| ascend).ok_or(BillFault::Order)?;
+		if pieces.iter().map(|piece| piece.bytes).sum::<u64>() != bytes {
+			return Err(BillFault::Bytes);
+		}
+		for Delivery { header, first, .. } in deliveries {
+			self.received.remove(&(*header, *first));
+		}
+		Ok(last.window)
+	}
+}
