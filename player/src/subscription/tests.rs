@@ -170,7 +170,7 @@ async fn serve(
 		while let Some(cursor) = session.wants() {
 			let next = match cursor {
 				Cursor::Live { .. } => 0,
-				Cursor::After(last) => last.segment + 1,
+				Cursor::After { id: last, .. } => last.segment + 1,
 			};
 			let all_paid = session.unpaid().is_empty();
 			let window = match trick {
