@@ -6,7 +6,7 @@
 mod fixture;
 
 use bytes::Bytes;
-use clustercast_chain::Head;
+use clustercast_chain::{Head, Tip};
 use clustercast_network::{
 	client::{Error, Subscription},
 	node::{ConnectError, Limits},
@@ -155,7 +155,8 @@ impl Relayer {
 			stream: fixture::STREAM,
 			recipient: fixture::RECIPIENT,
 			face_value: FACE_VALUE,
-			credit: 2,
+			credit: 2 * 65_536,
+			interval: 0,
 			max_ticket_life: fixture::MAX_TICKET_LIFE,
 			terms: fixture::terms().counter.into(),
 			surge: Arc::new(Surge::new(PRICE, PRICE, 256, None)),
@@ -163,11 +164,11 @@ impl Relayer {
 			standings: Standings::default(),
 			signer: fixture::signer(),
 			accounts: Accounts::new(town, Pace::default()),
-			head: watch::Sender::new(Head {
+			tip: Tip::fixed(Head {
 				best: BLOCK,
 				finalised: BLOCK,
-			})
-			.subscribe(),
+			}),
+			leniency: Default::default(),
 			recorder: Recorder::start(store.clone(), 1_000_000).unwrap(),
 			held: Arc::new(tokio::sync::Semaphore::new(MAX_HELD)),
 			store,

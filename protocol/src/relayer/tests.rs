@@ -159,17 +159,17 @@ fn what_was_never_sent_is_told_from_what_was() {
 	let (mut session, mut broadcast) = (serving(), Broadcast::default());
 	let windows: Vec<_> = (0..2).map(|i| broadcast.segment(&[i; UNIT])).collect();
 	let first = session.deliver(&windows[0]).unwrap().unwrap();
-	assert_eq!(session.unsent().collect::<Vec<_>>(), [first.commitment]);
+	assert_eq!(session.unsent(), [first.commitment]);
 	// Catalog, initialisation segment, history.
 	(0..3).for_each(|_| drop(session.poll_transmit()));
-	assert_eq!(session.unsent().collect::<Vec<_>>(), [first.commitment]);
+	assert_eq!(session.unsent(), [first.commitment]);
 	session.poll_transmit();
-	assert_eq!(session.unsent().count(), 0, "its first byte counts");
+	assert!(session.unsent().is_empty(), "its first byte counts");
 	session.poll_transmit();
 	let second = session.deliver(&windows[1]).unwrap().unwrap();
 	session.end(EndReason::NotServed);
-	assert_eq!(session.unpaid().count(), 2);
-	assert_eq!(session.unsent().collect::<Vec<_>>(), [second.commitment]);
+	assert_eq!(session.unpaid().len(), 2);
+	assert_eq!(session.unsent(), [second.commitment]);
 }
 
 /// What a paid session sends for this window, the receipt last.
@@ -528,11 +528,16 @@ fn mode_and_counter_are_restated_for_what_is_delivered_from_then_on() {
 
 #[test]
 fn price_falls_for_what_is_delivered_from_then_on() {
-	let (mut session, mut broadcast) = (serving(), Broadcast::default());
+	let (mut session, mut broadcast) = (subscribed(subscribe(Some(fixture::payer()))), Broadcast::default());
+	let terms = Terms {
+		credit: 8 * UNIT as u32,
+		..fixture::terms()
+	};
+	session.accept(terms, fixture::signer()).unwrap();
+	kinds(&mut session);
 	session.restate(PaymentMode::Vouchers { newest: None }, 3).unwrap();
 	let mut deliver = |session: &mut RelayerSession| {
 		let expected = session.deliver(&broadcast.segment(&[1; UNIT])).unwrap().unwrap();
-		session.withdraw(&expected.commitment);
 		match expected.share {
 			Share::Voucher { amount, .. } => amount,
 			other => panic!("{other:?}"),

@@ -185,8 +185,11 @@ async fn store_that_cannot_store_closes_the_shop_until_it_can() {
 	let mut left = Box::pin(desk.ticket(&watching, winner.clone()));
 	assert!(futures::poll!(&mut left).is_pending());
 	drop(left);
-	let unpaid = delivery(&watching, 2).0;
-	desk.closed(Some(watching), vec![unpaid], &Closed::Ended(EndReason::CannotStore));
+	let unpaid = Unpaid {
+		sent: vec![delivery(&watching, 2).0],
+		..Unpaid::default()
+	};
+	desk.closed(Some(watching), unpaid, &Closed::Ended(EndReason::CannotStore));
 	full.store(false, Ordering::Relaxed);
 	store.probe();
 	while store.winners().unwrap().is_empty() {
