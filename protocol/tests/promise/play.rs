@@ -19,7 +19,7 @@ use clustercast_primitives::{
 use clustercast_protocol::{credit::HOUR, Credit, CreditConfig, Float, ReserveTerms, SessionKey, Share};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, ops::Range};
 
 /// Is paid by those whom it serves.
 pub const HONEST: AccountId = AccountId([0xa1; 32]);
@@ -228,11 +228,14 @@ fn fee_bound() -> Balance {
 	2 * FLOAT.fees()
 }
 
-/// How many sequences are played: so many, or what `CLUSTERCAST_SEQUENCES` says. Thousands take longer than nextest lets a test
-/// run: `cargo test` has no such limit.
-pub fn sequences(usual: u64) -> u64 {
-	let asked = std::env::var("CLUSTERCAST_SEQUENCES");
-	asked.map_or(usual, |text| text.parse().expect("a number"))
+/// Which sequences are played: the first so many, or what `CLUSTERCAST_SEQUENCES` says, `1000` or `55925..55926`. Thousands take
+/// longer than nextest lets a test run: `cargo test` has no such limit.
+pub fn sequences(usual: u64) -> Range<u64> {
+	let Ok(text) = std::env::var("CLUSTERCAST_SEQUENCES") else {
+		return 0..usual;
+	};
+	let (from, to) = text.split_once("..").unwrap_or(("0", &text));
+	from.parse().expect("a number")..to.parse().expect("a number")
 }
 
 /// A long run tells how far it is after so many sequences.
@@ -254,9 +257,9 @@ pub struct Report {
 
 impl Report {
 	/// Plays so many, each on a chain of its own.
-	pub fn of<C: Chain>(sequences: u64, chain: impl Fn() -> C) -> Self {
+	pub fn of<C: Chain>(sequences: Range<u64>, chain: impl Fn() -> C) -> Self {
 		let mut report = Self::default();
-		for seed in 0..sequences {
+		for seed in sequences {
 			let outcome = Play::new(chain(), seed).run(150);
 			let (lost, fees) = (worst_hour(&outcome.losses), worst_hour(&outcome.fees));
 			assert!(lost <= BOUND, "sequence {seed}: {lost} lost in an hour of {BOUND}");
@@ -369,10 +372,13 @@ pub struct Play<C> {
 impl<C: Chain> Play<C> {
 	/// Everything follows from the seed.
 	pub fn new(chain: C, seed: u64) -> Self {
+		// As a relayer does before it serves: what is lost is counted for an hour from the block that it knows.
+		let mut credit = Credit::new(CREDIT);
+		credit.at_block(chain.now());
 		Self {
 			chain,
 			rng: ChaCha8Rng::seed_from_u64(seed),
-			credit: Credit::new(CREDIT),
+			credit,
 			accounts: Vec::new(),
 			sessions: Vec::new(),
 			keys: BTreeMap::new(),
