@@ -132,7 +132,7 @@ pub enum Quote {
 	/// A payment like this for all that is in no receipt, this window included. To be opened in the ticket book before it
 	/// [goes out](RelayerSession::deliver), in place of what was quoted before under the same commitment.
 	Owed(Expectation),
-	/// More credit than there is.
+	/// More than there is credit for, or than one payment can be worth: what went before it is to be billed first.
 	TooMuch,
 }
 
@@ -383,15 +383,14 @@ impl RelayerSession {
 		if !paid.ledger.lends(bytes) {
 			return Ok(Quote::TooMuch);
 		}
-		let share = paid
-			.meter
-			.clone()
-			.charge(
-				paid.ledger.unbilled() + bytes,
-				paid.terms.price_per_gb,
-				&paid.terms.mode,
-			)
-			.map_err(|_| SessionError::Unpayable(window.id()))?;
+		let unbilled = paid.ledger.unbilled();
+		let mut meter = paid.meter.clone();
+		let share = match meter.charge(unbilled + bytes, paid.terms.price_per_gb, &paid.terms.mode) {
+			Ok(share) => share,
+			// With a receipt of its own it may be payable.
+			Err(_) if unbilled > 0 => return Ok(Quote::TooMuch),
+			Err(_) => return Err(SessionError::Unpayable(window.id())),
+		};
 		Ok(match share {
 			None => Quote::Nothing,
 			Some(share) => Quote::Owed(paid.expectation(share, window.id(), &self.challenge)),

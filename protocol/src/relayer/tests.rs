@@ -291,6 +291,32 @@ fn nobody_waits_where_credit_ends_before_the_interval_or_more_is_wanted_than_the
 }
 
 #[test]
+fn no_receipt_is_for_more_than_one_ticket_can_be_worth() {
+	let (mut session, mut broadcast) = (subscribed(subscribe(Some(fixture::payer()))), Broadcast::default());
+	let terms = Terms {
+		// Of less than three units.
+		mode: PaymentMode::Tickets { face_value: 300 },
+		credit: 9 * UNIT as u32,
+		interval: 9 * UNIT as u32,
+		..fixture::terms()
+	};
+	session.accept(terms, fixture::signer()).unwrap();
+	let mut receipts = 0;
+	for _ in 0..6 {
+		let window = broadcast.segment(&[1; UNIT]);
+		if session.quote(&window) == Ok(Quote::TooMuch) {
+			session.settle();
+		}
+		session.deliver(&window).unwrap();
+		receipts += kinds(&mut session)
+			.iter()
+			.filter(|kind| **kind == Kind::Receipt)
+			.count();
+	}
+	assert_eq!(receipts, 2);
+}
+
+#[test]
 fn what_was_delivered_is_billed_before_other_terms_hold_and_to_who_leaves() {
 	let (mut session, mut broadcast) = (serving_intervals(), Broadcast::default());
 	let by_ticket = session.deliver(&broadcast.segment(&[1; UNIT])).unwrap().unwrap();

@@ -1155,6 +1155,7 @@ fn who_leaves_says_so_once_and_owes_until_all_is_acknowledged() {
 	let (mut session, mut broadcast) = (paying(), Broadcast::default());
 	let window = broadcast.segment(&[1; UNIT]);
 	show(&mut session, &window).unwrap();
+	while session.poll_transmit().is_some() {}
 	session.leave();
 	session.leave();
 	assert_eq!(session.poll_transmit(), Some(ToRelayer::Leave.to_frame()));
@@ -1169,6 +1170,7 @@ fn who_leaves_says_so_once_and_owes_until_all_is_acknowledged() {
 	send(&mut session, ToViewer::Paid(due.commitment)).unwrap();
 	assert!(!session.owes());
 	let mut guest = free();
+	while guest.poll_transmit().is_some() {}
 	guest.leave();
 	assert_eq!((guest.poll_transmit(), guest.owes()), (None, false));
 }
