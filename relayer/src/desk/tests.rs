@@ -753,9 +753,8 @@ async fn winners_count_against_the_deposit_until_they_are_settled() {
 	let dir = tempfile::tempdir().unwrap();
 	let desk = desk(dir.path(), account(1));
 	let seat = seat(&desk).await;
-	let first = sell(&desk, &seat, 1, u64::MAX);
+	let (first, second) = (sell(&desk, &seat, 1, u64::MAX), sell(&desk, &seat, 2, u64::MAX));
 	desk.ticket(&seat, first).await.unwrap();
-	let second = sell(&desk, &seat, 2, u64::MAX);
 	let refused = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::SessionLimitReached));
 	assert_eq!(desk.ticket(&seat, second.clone()).await, Err(refused));
 	desk.settle(&desk.store.winners().unwrap()[0].1.ticket, NOW, true);
