@@ -26,125 +26,23 @@ use clustercast_primitives::{
 		self, deliveries_root, Deliveries, PayerOpening, Receipt, SignedReceipt, MAX_BLOCKS_AHEAD, MAX_BLOCKS_BEHIND,
 	},
 	status::SignedStatus,
-	subscribe::{Binding, SignedSubscription, Subscription},
+	subscribe::{SignedSubscription, Subscription},
 	window::{flags, HeaderError, SignedHeader},
-	AccountId, Balance, BlockNumber, Hash, History, PublicKey, SignedTicket, SignedVoucher, StreamId, TrackId, Voucher,
-	WindowHeader, WindowId,
+	AccountId, BlockNumber, Hash, History, SignedTicket, SignedVoucher, TrackId, Voucher, WindowHeader, WindowId,
 };
 
+mod config;
 mod fault;
 mod keys;
+mod resume;
 
+pub use config::{PaymentTerms, ViewerConfig};
 pub use fault::{Fault, NotDue, ReceiptFault};
 pub use keys::StreamKeys;
-
-/// What a viewer wants, from whom, and what it is ready to pay.
-#[derive(Clone, Debug)]
-pub struct ViewerConfig {
-	/// Genesis hash of the chain: part of every signature.
-	pub genesis: Hash,
-	/// Stream key on the chain.
-	pub stream: StreamId,
-	/// Track of the stream.
-	pub track: TrackId,
-	/// Sign the stream's headers, or did before.
-	pub keys: StreamKeys,
-	/// Signs the relayer's receipts, as the chain says.
-	pub relayer_key: PublicKey,
-	/// The account that the chain has under this key: the one whose bond answers for it, and so the only one to be paid.
-	/// `None` where the relayer is not registered.
-	pub relayer_account: Option<AccountId>,
-	/// The relayer's end of this connection, as it proved to be: what a subscription that pays is bound to.
-	pub binding: Binding,
-	/// How it pays; `None` asks to be served for nothing.
-	pub payment: Option<PaymentTerms>,
-	/// The chain's newest block: epochs and receipts of another time are refused, see [`ViewerSession::set_head`].
-	pub head: BlockNumber,
-	/// Windows that begin later are refused, see [`ViewerSession::set_latest_start`]: Unix time, milliseconds.
-	pub latest_start_ms: u64,
-	/// Goes on behind this window; `None` begins live.
-	pub resume: Option<Resume>,
-}
-
-/// Who pays, and the most that is accepted.
-#[derive(Clone, Debug)]
-pub struct PaymentTerms {
-	/// Whose deposit and session key.
-	pub session: SessionKey,
-	/// Whether it also pays by vouchers.
-	pub vouchers: bool,
-	/// Counter of the stream's terms, as the chain says; the next one is accepted too, since the relayer may know of a
-	/// change first. Any other would make a place of its own for vouchers that the chain does not pay.
-	pub terms: u32,
-	/// Micro-USDC per 10^9 bytes.
-	pub max_price_per_gb: u64,
-	/// Micro-USDC a single ticket may be worth when it wins.
-	pub max_face_value: Balance,
-}
+pub use resume::Resume;
 
 /// How far the epoch of a broadcast may lie ahead: a minute that our node may be behind.
 pub const MAX_EPOCH_AHEAD: BlockNumber = 30;
-
-/// The window that was received last: the next one must follow it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resume {
-	/// Its place.
-	pub id: WindowId,
-	/// Hash of its header.
-	pub header: Hash,
-	/// The headers of its epoch up to its own.
-	pub history: History,
-	/// Whether it was the last part of its segment.
-	pub last_part: bool,
-}
-
-impl Resume {
-	/// Behind this window.
-	pub fn after(window: &EncodedWindow) -> Self {
-		Self {
-			id: window.id(),
-			header: window.hash(),
-			history: window.history_after(),
-			last_part: window.header().has(flags::LAST_PART),
-		}
-	}
-
-	/// Place of the one window that can follow in this epoch; `None` at the end of all numbers.
-	pub fn successor(&self) -> Option<WindowId> {
-		let (segment, part) = match self.last_part {
-			true => (self.id.segment.checked_add(1)?, 0),
-			false => (self.id.segment, self.id.part.checked_add(1)?),
-		};
-		Some(WindowId {
-			segment,
-			part,
-			..self.id
-		})
-	}
-
-	/// Whether this header is the next one: in this epoch, or the first of a later one.
-	fn check_next(&self, header: &WindowHeader) -> Result<(), Fault> {
-		let got = header.id;
-		if got <= self.id {
-			return Err(Fault::Replayed(got));
-		}
-		if got.epoch > self.id.epoch {
-			return match (header.number, header.has(flags::INDEPENDENT)) {
-				(0, true) => Ok(()),
-				(0, false) => Err(Fault::NotIndependent(got)),
-				_ => Err(Fault::BrokenChain(got)),
-			};
-		}
-		match self.successor() {
-			Some(expected) if got == expected => match header.follows(&self.history) {
-				true => Ok(()),
-				false => Err(Fault::BrokenChain(got)),
-			},
-			Some(expected) => Err(Fault::Omitted { expected, got }),
-			None => Err(Fault::BrokenChain(got)),
-		}
-	}
-}
 
 /// What a receipt asks for: what [`crate::Purse::pay`] signs.
 #[derive(Clone, Debug, PartialEq, Eq)]
