@@ -5,6 +5,7 @@
 //! catches up to there.
 
 use crate::standing::Reach;
+use alloc::vec::Vec;
 use clustercast_primitives::{PublicKey, WindowHeader};
 
 /// A stream's keys, as the chain says.
