@@ -24,12 +24,12 @@ const RENT: Balance = 2 * USDC;
 /// What of it goes to the treasury: 5 %.
 const ROYALTY: Balance = RENT / 20;
 
-/// In this block of the rental the viewer begins. A payment counts for a block up to 80 before that in which it is
-/// signed, so those of the first 160 s may still be the owner's.
-const BEGIN: BlockNumber = 55;
+/// In this block of the rental the viewer begins. A payment counts for a block up to 180 before that in which it is
+/// signed, so those of the first 360 s may still be the owner's.
+const BEGIN: BlockNumber = 160;
 
-/// Windows that the viewer watches: 90 s, of which the last 40 are the renter's for sure.
-const WINDOWS: usize = 45;
+/// Windows that the viewer watches: 80 s, of which the last 40 are the renter's for sure.
+const WINDOWS: usize = 40;
 
 /// For each wait.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -157,7 +157,11 @@ impl Cast {
 		let origin = Origin::start_as(lab, "renter", &self.network, &self.renter, self.stream, false).await?;
 		relayer.run(lab, &self.network, &origin.address, self.stream).await?;
 
-		self.network.books().finalised(until - BLOCKS + BEGIN).await?;
+		let begin = until - BLOCKS + BEGIN;
+		while self.network.books().chain().head().finalised < begin {
+			let next = self.network.books().chain().head().finalised + 10;
+			self.network.books().finalised(next.min(begin)).await?;
+		}
 		let (owner, renter) = (self.owner.account, self.renter.account);
 		let before = self.totals([owner, renter]).await?;
 		let from = self.network.books().settle().await?.number;
