@@ -35,20 +35,33 @@ enum Step {
 	Restate(bool),
 	/// The relayer has a status.
 	Status(u8),
+	/// A receipt for what has none.
+	Settle,
+	/// A lower price.
+	Lower(u32),
+	/// The viewer wants no more.
+	Leave,
 }
 
 impl<'a> Arbitrary<'a> for Step {
 	fn arbitrary(input: &mut Unstructured<'a>) -> Result<Self> {
-		Ok(match u8::arbitrary(input)? % 6 {
+		Ok(match u8::arbitrary(input)? % 9 {
 			0 => Self::Bytes(Vec::arbitrary(input)?),
 			1 => Self::Subscribe(bool::arbitrary(input)?),
 			2 => Self::Bent(u16::arbitrary(input)?, u8::arbitrary(input)?),
 			3 => Self::Restate(bool::arbitrary(input)?),
 			4 => Self::Status(u8::arbitrary(input)?),
+			5 => Self::Settle,
+			6 => Self::Lower(u32::arbitrary(input)?),
+			7 => Self::Leave,
 			_ => Self::Pay,
 		})
 	}
 }
+
+/// Of four windows and of two.
+const CREDIT: u32 = 280_000;
+const INTERVAL: u32 = 140_000;
 
 /// A little more than a ticket's unit each.
 static WINDOWS: LazyLock<Vec<EncodedWindow>> = LazyLock::new(|| {
@@ -105,7 +118,7 @@ fuzz_target!(|steps: Vec<Step>| {
 				frame[at] = byte;
 				frame
 			},
-			Step::Pay => session.unpaid().next().map(pay).unwrap_or_default(),
+			Step::Pay => session.unpaid().first().copied().map(pay).unwrap_or_default(),
 			Step::Restate(by_voucher) => {
 				let _ = session.restate(mode(by_voucher), 4);
 				continue;
@@ -114,6 +127,15 @@ fuzz_target!(|steps: Vec<Step>| {
 				session.status(&fixture::status(number.into(), State::Live));
 				continue;
 			},
+			Step::Settle => {
+				session.settle();
+				continue;
+			},
+			Step::Lower(price) => {
+				let _ = session.lower(price.into());
+				continue;
+			},
+			Step::Leave => ToRelayer::Leave.to_frame().to_vec(),
 		};
 		let broke = session.handle(&bytes).is_err();
 		assert!(!broke || session.is_ended());
@@ -122,6 +144,8 @@ fuzz_target!(|steps: Vec<Step>| {
 				Event::Subscribed(subscribe) => {
 					let terms = Terms {
 						mode: mode(subscribe.payer.as_ref().is_some_and(|payer| payer.vouchers)),
+						credit: CREDIT,
+						interval: INTERVAL,
 						..fixture::terms()
 					};
 					let served = match subscribe.payer {
@@ -144,7 +168,7 @@ fuzz_target!(|steps: Vec<Step>| {
 				break;
 			};
 			let _ = session.deliver(window);
-			assert!(session.unpaid().count() <= usize::from(fixture::terms().credit));
+			assert!(session.owed() <= CREDIT.into());
 			while session.poll_transmit().is_some() {}
 		}
 		while session.poll_transmit().is_some() {}
