@@ -35,8 +35,8 @@ mod default {
 	pub const CACHE_MB: u32 = 64;
 	/// Of video at 1.5 Mb/s, 8 s.
 	pub const CREDIT_KB: u32 = 1_500;
-	/// 4 s: half the signatures of a receipt for each window.
-	pub const RECEIPT_KB: u32 = 750;
+	/// Two windows of 2 s, which are a little smaller than the bit rate says: half the signatures of a receipt for each.
+	pub const RECEIPT_KB: u32 = 700;
 	pub const MAX_VIEWERS: u32 = 256;
 	/// A household, and ghosts of some of it.
 	pub const ACCOUNT_VIEWERS: u32 = 8;
@@ -149,7 +149,7 @@ pub struct Settings {
 	#[arg(long, value_name = "KB", env = "CLUSTERCAST_RELAYER_CREDIT_KB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub credit_kb: Option<u32>,
-	/// Worth a receipt and a payment, 1,000 bytes; at most half of what is sent ahead, of 0 each window is [default: 750]
+	/// Worth a receipt and a payment, 1,000 bytes; at most half of what is sent ahead, of 0 each window is [default: 700]
 	#[arg(long, value_name = "KB", env = "CLUSTERCAST_RELAYER_RECEIPT_KB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub receipt_kb: Option<u32>,
@@ -433,7 +433,7 @@ mod tests {
 		);
 		assert_eq!(
 			(config.credit, config.interval, config.cache_bytes),
-			(1_500_000, 750_000, 64_000_000)
+			(1_500_000, 700_000, 64_000_000)
 		);
 		assert_eq!(
 			(config.payment, config.highest_price_per_gb, config.uplink),

@@ -39,7 +39,7 @@ fn broadcast_reaches_the_viewer_whole_and_is_paid() {
 		file_is_the_broadcast(&scene, &player).await?;
 		delay_is_below_five_seconds(&player)?;
 		let tickets = summary["tickets"].as_u64().context("tickets")?;
-		// One for each 750 kB, which a window passes by up to its length.
+		// One for each 700 kB, which a window passes by up to its length.
 		ensure!(
 			tickets >= WINDOWS as u64 / 4 && tickets <= WINDOWS as u64,
 			"{tickets} tickets for {WINDOWS} windows: {summary}"
