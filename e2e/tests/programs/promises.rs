@@ -35,7 +35,7 @@ const AT_THE_END: Terms = Terms {
 /// For each wait.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Windows that are watched after every attack: 16 s.
+/// Windows that are watched after the attacks that a player does not see: 16 s.
 const MORE: usize = 8;
 
 #[test]
@@ -62,10 +62,12 @@ fn nothing_that_a_viewer_does_alone_voids_what_it_reserved() {
 		villain.spends_all_that_is_free().await?;
 		villain.cannot_hand_in_what_pays_the_relayer().await?;
 		villain.closes(reserved.counter).await?;
-		villain.revokes().await?;
 		let watched = player.windows()?.len();
 		player.wait_windows(watched + MORE, PATIENCE).await?;
-		player.stop().await?;
+		villain.revokes().await?;
+		// It watches on until it has read that on the chain.
+		let ends = player.process.wait(PATIENCE).await?;
+		ensure!(!ends.success(), "a player goes on with a revoked key");
 		villain.books_agree(&mut scene).await
 	});
 }

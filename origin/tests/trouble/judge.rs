@@ -25,6 +25,9 @@ const LATE: f64 = 1.2;
 /// Share of the pictures that could be shown, and were.
 const SHOWN: f64 = 0.6;
 
+/// What is captured so long after the end of the window before does not follow it, ms.
+const FOLLOWS_MS: u64 = 100;
+
 /// From the pitch of a thirtieth of a second to the next one's, s: else something was cut there.
 const STEADY: f64 = 0.02;
 
@@ -120,7 +123,9 @@ fn whole(windows: &[Window]) {
 	for (number, window) in windows.iter().enumerate() {
 		assert_eq!(window.init, *init, "one initialisation segment");
 		assert!(window.independent && window.last_part && window.duration_ms == 2_000);
-		assert!(!window.discontinuity, "window {number}");
+		let before = number.checked_sub(1).map(|before| windows[before].start_ms + 2_000);
+		let left_out = before.is_some_and(|ends| window.start_ms.abs_diff(ends) > FOLLOWS_MS);
+		assert_eq!(window.discontinuity, left_out, "window {number} begins at {}, {before:?}", window.start_ms);
 		let fragment = Fragment::read(&layout, &window.data).unwrap();
 		for track in layout.tracks() {
 			let run = fragment
