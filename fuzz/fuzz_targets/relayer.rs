@@ -75,6 +75,7 @@ fn subscribe(pays: bool) -> Vec<u8> {
 		stream: fixture::STREAM,
 		tracks: fixture::subscription().tracks,
 		start: Start::Live,
+		follow: Follow::Windows,
 		payer: pays.then(fixture::payer),
 	});
 	subscribe.to_frame().to_vec()

@@ -61,6 +61,7 @@ static HONEST: LazyLock<(Vec<Vec<u8>>, Vec<EncodedWindow>)> = LazyLock::new(|| {
 		stream: fixture::STREAM,
 		tracks: fixture::subscription().tracks,
 		start: Start::Live,
+		follow: Follow::Windows,
 		payer: Some(fixture::payer()),
 	});
 	relayer.handle(&subscribe.to_frame()).expect("a good subscription");

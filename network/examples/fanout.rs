@@ -431,6 +431,7 @@ async fn receive_ours(seed: u8, address: Address, paid: bool, windows: usize, re
 		head: 0,
 		latest_start_ms: u64::MAX,
 		resume: None,
+		follow: Follow::Windows,
 	});
 	let mut purse = Purse::new(
 		PurseConfig {

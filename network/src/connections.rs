@@ -4,7 +4,7 @@
 use crate::{
 	door::{room, Member, Room, Source},
 	node::Limits,
-	quic::Activity,
+	quic::{Activity, Links},
 };
 use clustercast_primitives::PublicKey;
 use quinn::Connection;
@@ -16,6 +16,8 @@ use tokio::time::Instant;
 pub struct Held {
 	pub connection: Connection,
 	pub activity: Arc<Activity>,
+	/// The subscriptions that we opened on it.
+	pub links: Arc<Links>,
 	/// Of one that was accepted.
 	caller: Option<Member>,
 }
@@ -94,6 +96,7 @@ impl Connections {
 		let held = Held {
 			connection,
 			activity: Arc::new(Activity::new()),
+			links: Arc::default(),
 			caller,
 		};
 		self.by_peer.entry(peer).or_default().push(held.clone());
@@ -111,12 +114,13 @@ impl Connections {
 		}
 	}
 
-	/// The newest with this peer that is not over.
+	/// The newest with this peer that we dialled and that is not over. One that it called with is none to subscribe on: it may
+	/// send us little.
 	pub fn newest(&self, peer: &PublicKey) -> Option<Held> {
 		let held = self.by_peer.get(peer)?;
 		held.iter()
 			.rev()
-			.find(|held| held.connection.close_reason().is_none())
+			.find(|held| held.caller.is_none() && held.connection.close_reason().is_none())
 			.cloned()
 	}
 }

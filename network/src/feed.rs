@@ -1,7 +1,7 @@
 //! The windows of the streams served, as they come, shared by everyone who serves them: a bounded cache and a bell that
 //! rings when there is something new.
 
-use clustercast_primitives::{BlockNumber, SignedStatus, StreamId, TrackId};
+use clustercast_primitives::{BlockNumber, Hash, SignedStatus, StreamId, TrackId};
 use clustercast_protocol::{cache::MAX_BLOCKS_AHEAD, Cursor, EncodedWindow, Lookup, Standing, WindowCache};
 use std::{
 	collections::BTreeMap,
@@ -116,6 +116,12 @@ impl Feed {
 			},
 			_ => found,
 		}
+	}
+
+	/// The window of this stream whose header has this hash.
+	pub fn find(&self, stream: StreamId, header: &Hash) -> Option<EncodedWindow> {
+		let found = self.lock().find(header).cloned();
+		found.filter(|window| window.id().stream == stream)
 	}
 
 	/// The newest window.

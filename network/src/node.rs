@@ -4,7 +4,9 @@
 use crate::{
 	connections::{Connections, Held},
 	identity::{self, Address},
-	quic::{self, Credentials, Gate, Settings, Stream, TlsError, Verdict, SERVER_NAME},
+	quic::{
+		self, Chunks, Credentials, Gate, LinkId, Sender, Settings, Stream, TlsError, Verdict, LINK_BYTES, SERVER_NAME,
+	},
 	reach,
 };
 use clustercast_primitives::{crypto::KeyPair, PublicKey};
@@ -44,7 +46,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// killed or the path changed, and QUIC will need until its idle timeout (10 s) to notice.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The first byte of each stream, either way: who opens it says what it is for, who takes it says that it does.
+/// The first byte of each stream, either way: who opens it says what it is for, who takes it says that it does. Behind it who opens
+/// it says what it is called, so that streams of chunks can name it.
 const DELIVERY: u8 = 1;
 
 /// Why a connection is closed.
@@ -377,6 +380,15 @@ async fn attend(shared: Arc<Shared>, peer: PublicKey, held: Held) {
 				Ok(opened) => opened,
 				Err(_) => break,
 			},
+			opened = connection.accept_uni() => match opened {
+				Ok(stream) => {
+					// As many at a time as a peer may open.
+					let links = held.links.clone();
+					tokio::spawn(async move { links.route(stream).await });
+					continue;
+				},
+				Err(_) => break,
+			},
 			() = activity.idle(IDLE_CONNECTION) => {
 				connection.close(IDLE, b"idle");
 				break;
@@ -384,20 +396,21 @@ async fn attend(shared: Arc<Shared>, peer: PublicKey, held: Held) {
 		};
 		let hold = activity.hold();
 		let taken = timeout(OPEN_TIMEOUT, async {
-			let mut kind = [0];
-			receive.read_exact(&mut kind).await.ok()?;
-			if kind != [DELIVERY] {
+			let mut opening = [0; 1 + LINK_BYTES];
+			receive.read_exact(&mut opening).await.ok()?;
+			let [DELIVERY, link @ ..] = opening else {
 				return None;
-			}
-			send.write_all(&kind).await.ok()
+			};
+			send.write_all(&[DELIVERY]).await.ok()?;
+			Some(Sender::new(connection.clone(), LinkId::from_le_bytes(link)))
 		});
-		let Ok(Some(())) = taken.await else {
+		let Ok(Some(sender)) = taken.await else {
 			let _ = send.reset(quic::ABANDONED);
 			continue;
 		};
 		if let Err(refused) = shared
 			.incoming
-			.try_send((peer, Stream::new(send, receive, hold, held.source())))
+			.try_send((peer, Stream::new(send, receive, Chunks::Go(sender), hold, held.source())))
 		{
 			let (_, stream) = refused.into_inner();
 			stream.refuse();
@@ -410,9 +423,12 @@ async fn attend(shared: Arc<Shared>, peer: PublicKey, held: Held) {
 /// Opens a stream on a connection, and waits until the peer has taken it.
 async fn open(held: &Held) -> Result<Stream, ConnectError> {
 	let hold = held.activity.hold();
+	let bodies = held.links.open();
 	let opening = async {
 		let (mut send, mut receive) = held.connection.open_bi().await.map_err(refused)?;
-		send.write_all(&[DELIVERY]).await.map_err(|error| match error {
+		let mut opening = [DELIVERY; 1 + LINK_BYTES];
+		opening[1..].copy_from_slice(&bodies.id().to_le_bytes());
+		send.write_all(&opening).await.map_err(|error| match error {
 			WriteError::ConnectionLost(error) => refused(error),
 			_ => ConnectError::Full,
 		})?;
@@ -429,7 +445,7 @@ async fn open(held: &Held) -> Result<Stream, ConnectError> {
 	};
 	let (send, receive): (SendStream, RecvStream) =
 		timeout(OPEN_TIMEOUT, opening).await.map_err(|_| ConnectError::Lost)??;
-	Ok(Stream::new(send, receive, hold, held.source()))
+	Ok(Stream::new(send, receive, Chunks::Come(bodies), hold, held.source()))
 }
 
 /// Why there is no connection, or no longer.

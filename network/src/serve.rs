@@ -1,8 +1,9 @@
 //! Serves subscriptions: one task for each drives a [`RelayerSession`], delivers from the shared [`Feed`] as fast as the
 //! viewer reads and pays, and asks the [`Policy`] whatever is a matter of decision.
 //!
-//! Memory per subscription is bounded: one frame is handed to QUIC at a time and shared with all other viewers. Whoever
-//! falls behind the cache, does not read, or does not pay in time is told why and ended.
+//! Memory per subscription is bounded: two windows are on their way at a time, whose bytes are shared with all other viewers.
+//! Whoever takes them too slowly has windows passed over; whoever falls behind the cache, does not read, or does not pay in time is
+//! told why and ended.
 
 use crate::{
 	deadlines::{Deadlines, Due},
@@ -10,13 +11,15 @@ use crate::{
 	feed::Feed,
 	node::Incoming,
 	quic::Stream,
+	sending::{Sending, Step},
 };
 use clustercast_primitives::{
 	channel::SignedReservation, subscribe::Binding, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId,
 };
 use clustercast_protocol::{
-	relayer::{Event, Quote, SessionError},
-	EncodedWindow, EndReason, Expectation, Lookup, PaymentMode, ReceiptSigner, RelayerSession, Subscribe, Terms,
+	relayer::{Event, Quote, Requote, SessionError},
+	Cursor, EncodedWindow, EndReason, Expectation, Fetch, Follow, Lookup, PaymentMode, Range, ReceiptSigner,
+	RelayerSession, Subscribe, Terms,
 };
 use futures::{
 	future::FutureExt,
@@ -24,6 +27,7 @@ use futures::{
 };
 use rand::{rngs::OsRng, RngCore};
 use std::{
+	collections::VecDeque,
 	future::Future,
 	io,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -62,7 +66,7 @@ pub struct Config {
 	pub max_subscriptions: usize,
 	/// Of one account that pays; past it its new ones end with [`EndReason::SeatsTaken`].
 	pub max_per_payer: usize,
-	/// A frame that the viewer's flow control does not take within this ends the subscription.
+	/// A frame or a range of chunks that the viewer's flow control does not take within this ends the subscription.
 	pub write_timeout: Duration,
 	/// A window that is unpaid for this long ends the subscription.
 	pub pay_timeout: Duration,
@@ -169,6 +173,11 @@ pub trait Policy: Send + Sync + 'static {
 		Err(EndReason::ProtocolError)
 	}
 
+	/// Nothing is to be paid any more under this commitment, for which something was opened: it did not go out.
+	fn forgo(&self, seat: &Self::Seat, commitment: Hash) {
+		let _ = (seat, commitment);
+	}
+
 	/// Judges a ticket. When this returns `Ok` the ticket is accepted and, if it won, safe on disk: the viewer is told. As long
 	/// as it takes the window counts as unpaid, and the subscription goes on within its credit.
 	fn ticket(&self, seat: &Self::Seat, ticket: SignedTicket) -> impl Future<Output = Result<(), EndReason>> + Send {
@@ -261,7 +270,9 @@ pub async fn serve<P: Policy>(
 			stream.refuse();
 			continue;
 		};
-		let link = Link::new(stream, config);
+		let Some(link) = Link::new(stream, config) else {
+			continue;
+		};
 		let (feed, policy, stopping) = (feed.clone(), policy.clone(), stopping.subscribe());
 		tasks.spawn(async move { link.run(peer, waiting, feed, &*policy, stopping).await });
 	}
@@ -381,9 +392,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 	mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One stream and its session.
+/// One subscription: its streams and its session.
 struct Link {
 	stream: Stream,
+	sending: Sending,
+	/// To be answered, and until when.
+	fetches: VecDeque<(Fetch, Instant)>,
 	session: RelayerSession,
 	config: Config,
 	/// Never, before it has a seat.
@@ -391,9 +405,12 @@ struct Link {
 	buffer: [u8; READ_BYTES],
 }
 
-/// What became of a window.
+/// What became of a window, or of a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Delivered {
-	/// It is queued.
+	/// There is none that could be answered now.
+	Nothing,
+	/// It is queued, or may be.
 	Queued,
 	/// What went before it is to be paid first.
 	Unpaid,
@@ -412,23 +429,26 @@ impl Paying {
 		match event {
 			Event::Ticket(ticket) => Some(Self::Ticket(ticket)),
 			Event::Voucher { commitment, voucher } => Some(Self::Voucher { commitment, voucher }),
-			Event::Subscribed(_) | Event::Reserve(_) => None,
+			Event::Subscribed(_) | Event::Reserve(_) | Event::Fetch(_) | Event::Cancel(_) => None,
 		}
 	}
 }
 
 impl Link {
-	fn new(stream: Stream, config: Config) -> Self {
+	/// `None` for a stream that we opened ourselves.
+	fn new(stream: Stream, config: Config) -> Option<Self> {
 		let mut challenge = [0; 32];
 		OsRng.fill_bytes(&mut challenge);
 		let bindings = vec![Binding::PeerKey(config.key.0)];
-		Self {
+		Some(Self {
+			sending: Sending::new(stream.sender()?),
+			fetches: VecDeque::new(),
 			stream,
 			session: RelayerSession::new(config.genesis, Hash(challenge), bindings),
 			config,
 			replaced: None,
 			buffer: [0; READ_BYTES],
-		}
+		})
 	}
 
 	async fn run<P: Policy>(
@@ -589,12 +609,24 @@ impl Link {
 			if let Some(reason) = policy.shut(seat) {
 				deadlines.shut(reason, Instant::now());
 			}
+			let closing = deadlines.closing().is_some();
+			self.send_next();
+			if !closing {
+				match self.answer(seat, stream, &feed, policy)? {
+					Delivered::Queued => {
+						deadlines.delivered(Instant::now());
+						continue;
+					},
+					Delivered::NotYet => deadlines.short(Instant::now()),
+					Delivered::Nothing | Delivered::Unpaid => {},
+				}
+			}
 			match self.session.wants() {
-				Some(cursor) if deadlines.closing().is_none() => match feed.get(cursor) {
-					Lookup::Found(window) => match self.deliver(seat, &window, policy)? {
+				Some(cursor) if !closing => match feed.get(cursor) {
+					Lookup::Found(window) => match self.deliver(seat, &window, &feed, policy)? {
 						Delivered::NotYet => deadlines.short(Instant::now()),
-						// For which there is a receipt now.
-						Delivered::Unpaid => {
+						// For which there is a receipt now, or will be.
+						Delivered::Unpaid | Delivered::Nothing => {
 							if self.transmit(policy).await? {
 								deadlines.said(Instant::now());
 							}
@@ -614,7 +646,7 @@ impl Link {
 			if let Some(reason) = deadlines.closing() {
 				self.session.settle();
 				self.transmit(policy).await?;
-				if self.session.unpaid().is_empty() {
+				if self.session.unpaid().is_empty() && self.session.is_idle() {
 					return Ok(self.end(reason));
 				}
 			}
@@ -641,6 +673,15 @@ impl Link {
 					},
 					Err(reason) => return Ok(self.end(reason)),
 				},
+				step = self.sending.next() => match step? {
+					Step::Over(id, chunks, bytes) => {
+						policy.sent(bytes);
+						let requoted = self.session.sent(id, chunks);
+						Self::requote(seat, requoted, policy)?;
+					},
+					Step::Arrived(id) => self.session.arrived(id),
+					Step::Stuck => return Err(Closed::Stalled),
+				},
 				_ = news.changed() => {},
 				_ = stopping.changed() => {},
 				() = replaced(&mut self.replaced) => return Ok(self.end(EndReason::Replaced)),
@@ -654,15 +695,84 @@ impl Link {
 				},
 			}
 			while let Some(event) = self.session.poll_event() {
-				if let Event::Reserve(reservation) = event {
-					if let Err(reason) = policy.reserve(seat, reservation).await {
-						return Ok(self.end(reason));
-					}
-				} else {
-					judging.extend(Paying::of(event).map(&judge));
+				match event {
+					Event::Reserve(reservation) => {
+						if let Err(reason) = policy.reserve(seat, reservation).await {
+							return Ok(self.end(reason));
+						}
+					},
+					Event::Fetch(fetch) => {
+						let within = Duration::from_millis(fetch.within_ms.into());
+						self.fetches.push_back((fetch, Instant::now() + within));
+					},
+					Event::Cancel(range) => self.cancel(&range),
+					event => judging.extend(Paying::of(event).map(&judge)),
 				}
 			}
 		}
+	}
+
+	/// Begins to write what is queued, where nothing is being written.
+	fn send_next(&mut self) {
+		if !self.sending.is_writing() {
+			if let Some(outgoing) = self.session.poll_sending() {
+				self.sending.begin(outgoing, Instant::now(), self.config.write_timeout);
+			}
+		}
+	}
+
+	/// These chunks are not wanted any more.
+	fn cancel(&mut self, range: &Range) {
+		self.sending.cut(range);
+		if let Some(at) = self.fetches.iter().position(|(fetch, _)| fetch.range == *range) {
+			self.fetches.remove(at);
+			self.session.lacks(range);
+		}
+	}
+
+	/// Less went out than was quoted for.
+	fn requote<P: Policy>(seat: &P::Seat, requoted: Option<Requote>, policy: &P) -> Result<(), Closed> {
+		match requoted {
+			Some(Requote::Owed(expectation)) => match policy.lend(seat, expectation) {
+				Ok(_) => {},
+				// It was granted more before.
+				Err(reason) => return Err(Closed::Ended(reason)),
+			},
+			Some(Requote::Nothing(commitment)) => policy.forgo(seat, commitment),
+			None => {},
+		}
+		Ok(())
+	}
+
+	/// Answers the oldest fetch, if that can be done now.
+	fn answer<P: Policy>(
+		&mut self,
+		seat: &P::Seat,
+		stream: StreamId,
+		feed: &Feed,
+		policy: &P,
+	) -> Result<Delivered, Closed> {
+		while let Some((fetch, until)) = self.fetches.front().copied() {
+			let window = feed.find(stream, &fetch.range.header);
+			let window = window.filter(|window| self.session.has_new(window, &fetch.range));
+			let left = until.saturating_duration_since(Instant::now());
+			let (Some(window), false) = (window, left.is_zero()) else {
+				self.fetches.pop_front();
+				self.session.lacks(&fetch.range);
+				continue;
+			};
+			if !self.session.may_send() {
+				return Ok(Delivered::Nothing);
+			}
+			let delivered = self.afford(seat, &window, &fetch.range, policy)?;
+			if delivered == Delivered::Queued {
+				self.fetches.pop_front();
+				let within_ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
+				self.session.send(&window, &Fetch { within_ms, ..fetch })?;
+			}
+			return Ok(delivered);
+		}
+		Ok(Delivered::Nothing)
 	}
 
 	/// States the terms again where it is time to.
@@ -673,13 +783,49 @@ impl Link {
 		}
 	}
 
-	/// Queues a window, if the policy lets it out.
-	fn deliver<P: Policy>(&mut self, seat: &P::Seat, window: &EncodedWindow, policy: &P) -> Result<Delivered, Closed> {
+	/// Announces a window, and queues it, if the policy lets it out.
+	fn deliver<P: Policy>(
+		&mut self,
+		seat: &P::Seat,
+		window: &EncodedWindow,
+		feed: &Feed,
+		policy: &P,
+	) -> Result<Delivered, Closed> {
+		if self.session.follows() == Follow::Announcements {
+			self.session.deliver(window)?;
+			return Ok(Delivered::Queued);
+		}
+		if self.sending.is_behind() {
+			let id = window.id();
+			let (stream, track) = (id.stream, id.track);
+			match feed.get(Cursor::Live { stream, track }) {
+				Lookup::Found(newest) if newest.id() > id => {
+					self.session.pass(window)?;
+					return Ok(Delivered::Queued);
+				},
+				_ => self.sending.caught_up(),
+			}
+		}
+		let delivered = self.afford(seat, window, &window.range(), policy)?;
+		if delivered == Delivered::Queued {
+			self.session.deliver(window)?;
+		}
+		Ok(delivered)
+	}
+
+	/// Whether these chunks can be paid, and the policy lets them out. Known before they are queued: nothing is delivered that
+	/// cannot be paid.
+	fn afford<P: Policy>(
+		&mut self,
+		seat: &P::Seat,
+		window: &EncodedWindow,
+		range: &Range,
+		policy: &P,
+	) -> Result<Delivered, Closed> {
 		if let Some(price) = policy.price(seat) {
 			self.session.lower(price)?;
 		}
-		// Known before the window is queued: nothing is delivered that cannot be paid.
-		let quote = self.session.quote(window).map_err(|error| match error {
+		let quote = self.session.quote(window, range).map_err(|error| match error {
 			SessionError::Unpayable(id) => {
 				tracing::warn!(window = %id, "costs more than a ticket's face value: raise it");
 				self.end(EndReason::NotServed)
@@ -687,22 +833,20 @@ impl Link {
 			other => other.into(),
 		})?;
 		match quote {
-			Quote::Nothing => {},
+			Quote::Nothing => Ok(Delivered::Queued),
 			Quote::TooMuch => {
 				self.session.settle();
-				return Ok(Delivered::Unpaid);
+				Ok(Delivered::Unpaid)
 			},
 			Quote::Owed(expectation) => match policy.lend(seat, expectation) {
-				Ok(true) => {},
+				Ok(true) => Ok(Delivered::Queued),
 				Ok(false) => {
 					self.session.settle();
-					return Ok(Delivered::NotYet);
+					Ok(Delivered::NotYet)
 				},
-				Err(reason) => return Err(self.end(reason)),
+				Err(reason) => Err(self.end(reason)),
 			},
 		}
-		self.session.deliver(window)?;
-		Ok(Delivered::Queued)
 	}
 
 	/// What the peer subscribes to.

@@ -229,6 +229,7 @@ fn viewer_config(relayer: &Address, paid: bool) -> ViewerConfig {
 		head: 0,
 		latest_start_ms: u64::MAX,
 		resume: None,
+		follow: Follow::Windows,
 	}
 }
 

@@ -177,6 +177,7 @@ mod tests {
 			stream: StreamId(stream),
 			tracks: tracks.to_vec().try_into().unwrap(),
 			start: Start::Live,
+			follow: Follow::Windows,
 			payer: None,
 		}
 	}

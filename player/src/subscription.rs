@@ -28,7 +28,7 @@ use clustercast_primitives::{
 use clustercast_protocol::{
 	thrift::Wish,
 	viewer::{Due, Event},
-	Change, EncodedWindow, EndReason, Fault, Patience, PaymentMode, PaymentTerms, PurseError, Quiet, Resume,
+	Change, EncodedWindow, EndReason, Fault, Follow, Patience, PaymentMode, PaymentTerms, PurseError, Quiet, Resume,
 	SessionKey, Silence, Standing, StreamKeys, Terms, Thrift, ThriftConfig, ViewerConfig, ViewerSession,
 };
 use std::{future::Future, time::Duration};
@@ -336,6 +336,7 @@ impl<C: ChainView> Viewing<C> {
 			head: self.chain.best_block(),
 			latest_start_ms: latest_start_ms(),
 			resume: self.resume.clone(),
+			follow: Follow::Windows,
 		})
 	}
 
@@ -519,7 +520,8 @@ impl<C: ChainView> Viewing<C> {
 				Event::Covered(_) => {},
 				Event::Ended(reason) => return Ok(self.on_end(reason).await),
 				// Each window carries the one it needs.
-				Event::Init(_) => {},
+				Event::Init(_) | Event::Announced(_) | Event::Chunks(_) | Event::Lacks(_) => {},
+				Event::Skipped(window) => tracing::debug!(%window, "passed over: this relayer, or the way to it, is too slow"),
 			}
 		}
 	}

@@ -1,13 +1,17 @@
 //! Verification of a whole window at the viewer: header signature, leaves, root, every chunk.
 //!
-//! `verify/window` takes the frame as one read, `verify/fragments` in reads of 128 KiB as the network client makes them;
+//! `verify/window` takes all chunks as one read, `verify/fragments` in reads of 128 KiB as the network client makes them;
 //! `verify/sha256` is one SHA-256 over 16 KiB, what a verifier without lanes is made of. Throughput counts media bytes.
 
 #[path = "../src/fixture.rs"]
 mod fixture;
 
 use clustercast_primitives::crypto::sha256;
-use clustercast_protocol::{viewer::Event, wire::ToViewer, EncodedWindow, ViewerConfig, ViewerSession};
+use clustercast_protocol::{
+	viewer::{Event, Taken},
+	wire::{range_prefix, ToViewer},
+	EncodedWindow, ViewerConfig, ViewerSession,
+};
 use criterion::{criterion_group, criterion_main, BatchSize, Criterion, Throughput};
 use std::hint::black_box;
 
@@ -36,26 +40,32 @@ fn session(window: &EncodedWindow) -> ViewerSession {
 	session
 }
 
-fn receive(mut session: ViewerSession, frame: &[u8], read: usize) -> ViewerSession {
-	for fragment in frame.chunks(read) {
-		session.handle(black_box(fragment)).expect("an honest window");
+fn receive(mut session: ViewerSession, window: &EncodedWindow, read: usize) -> ViewerSession {
+	session.handle(&window.announcement(true)).expect("an honest window");
+	let prefix: Vec<u8> = range_prefix(&window.range()).into();
+	let taken = session.begin_chunks(&prefix.try_into().expect("of its length"));
+	let Ok(Taken::As(id)) = taken else {
+		panic!("it was announced");
+	};
+	for fragment in window.data().chunks(read) {
+		session.chunks(id, black_box(fragment)).expect("an honest window");
 	}
+	session.end_chunks(id, true).expect("an honest window");
 	session
 }
 
 fn verify(c: &mut Criterion) {
 	let window = fixture::Broadcast::default().segment(&fixture::media(WINDOW_BYTES, 1));
-	let frame = window.frame();
-	let mut emitted = receive(session(&window), &frame, frame.len());
+	let mut emitted = receive(session(&window), &window, WINDOW_BYTES);
 	assert!(std::iter::from_fn(|| emitted.poll_event()).any(|e| matches!(e, Event::Window(_))));
 
 	let mut group = c.benchmark_group("verify");
 	group.throughput(Throughput::Bytes(WINDOW_BYTES as u64));
-	for (name, read) in [("window", frame.len()), ("fragments", FRAGMENT_BYTES)] {
+	for (name, read) in [("window", WINDOW_BYTES), ("fragments", FRAGMENT_BYTES)] {
 		group.bench_function(name, |b| {
 			b.iter_batched(
 				|| session(&window),
-				|session| receive(session, &frame, read),
+				|session| receive(session, &window, read),
 				BatchSize::LargeInput,
 			)
 		});

@@ -73,6 +73,8 @@ pub struct WindowCache {
 	max_bytes: usize,
 	bytes: usize,
 	windows: BTreeMap<WindowId, EncodedWindow>,
+	/// By the hash of its header.
+	places: BTreeMap<Hash, WindowId>,
 	/// In order of insertion, with what each costs, bytes.
 	ages: VecDeque<(WindowId, usize)>,
 	/// Epochs of keys that were replaced, of which something is here.
@@ -86,6 +88,7 @@ impl WindowCache {
 			max_bytes,
 			bytes: 0,
 			windows: BTreeMap::new(),
+			places: BTreeMap::new(),
 			ages: VecDeque::new(),
 			retired: BTreeSet::new(),
 		}
@@ -98,7 +101,9 @@ impl WindowCache {
 		self.ages.retain(|(id, cost)| {
 			let stays = id.stream != stream || id.epoch < now;
 			if !stays {
-				self.windows.remove(id);
+				if let Some(window) = self.windows.remove(id) {
+					self.places.remove(&window.hash());
+				}
 				self.bytes -= cost;
 			}
 			stays
@@ -116,11 +121,14 @@ impl WindowCache {
 		}
 		let cost = self.cost(&window);
 		self.bytes += cost;
+		self.places.insert(window.hash(), id);
 		self.windows.insert(id, window);
 		self.ages.push_back((id, cost));
 		while self.bytes > self.max_bytes && self.ages.len() > 1 {
 			if let Some((oldest, cost)) = self.ages.pop_front() {
-				self.windows.remove(&oldest);
+				if let Some(window) = self.windows.remove(&oldest) {
+					self.places.remove(&window.hash());
+				}
 				self.bytes -= cost;
 			}
 		}
@@ -167,6 +175,11 @@ impl WindowCache {
 				}
 			},
 		}
+	}
+
+	/// The window whose header has this hash.
+	pub fn find(&self, header: &Hash) -> Option<&EncodedWindow> {
+		self.windows.get(self.places.get(header)?)
 	}
 
 	/// The newest window of a track.

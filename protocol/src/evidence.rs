@@ -10,58 +10,153 @@ use clustercast_primitives::{
 	crypto::Signed,
 	fraud::{Account, ChunkFraud, Equivocation},
 	merkle,
-	receipt::{deliveries_root, Deliveries, PayerOpening, SignedReceipt},
+	receipt::{deliveries_root, Deliveries, Delivery, PayerOpening, SignedReceipt},
 	window::SignedHeader,
 	Hash, PublicKey, Status, WindowHeader, WindowId,
 };
 
-use crate::window::EncodedWindow;
+use crate::{viewer::BodyId, window::EncodedWindow, wire::Range};
 
-/// A window that is read on to its receipt though it has failed. Holds hashes only.
+/// Receipts that are kept for a pursuit, until one is for its window.
+const MAX_RECEIPTS: usize = 8;
+
+/// A window that is read on to its receipt though it has failed. Holds hashes, less than a chunk, and receipts.
 #[derive(Clone, Debug)]
 pub(crate) struct Pursuit {
-	pub(crate) header: SignedHeader,
-	/// What the broadcaster signed; `None` where the relayer sent other leaves.
-	pub(crate) signed: Option<Vec<Hash>>,
-	/// Of the chunks that came, from 0.
-	pub(crate) delivered: Vec<Hash>,
-	/// Every chunk came: the receipt is next.
-	pub(crate) complete: bool,
+	header: SignedHeader,
+	hash: Hash,
+	/// What the broadcaster signed of all its chunks; `None` where the relayer sent other leaves.
+	signed: Option<Vec<Hash>>,
+	/// The stream that brings chunks of it.
+	body: Option<BodyId>,
+	/// The first one that it brings.
+	first: u32,
+	/// Of those that came.
+	delivered: Vec<Hash>,
+	/// Behind the last whole chunk.
+	rest: Vec<u8>,
+	/// The stream has ended.
+	complete: bool,
+	receipts: Vec<(SignedReceipt, Deliveries)>,
 }
 
 impl Pursuit {
-	/// What the receipt shows; `None` where the relayer does not sign for what it sent.
+	/// No chunk has come.
+	pub(crate) fn new(header: SignedHeader, signed: Option<Vec<Hash>>) -> Self {
+		Self {
+			hash: header.message.hash(),
+			header,
+			signed,
+			body: None,
+			first: 0,
+			delivered: Vec::new(),
+			rest: Vec::new(),
+			complete: false,
+			receipts: Vec::new(),
+		}
+	}
+
+	/// This stream brings chunks from `first` on, and has brought these; and `rest`, less than a chunk.
+	pub(crate) fn adopt(&mut self, id: BodyId, first: u32, delivered: Vec<Hash>, rest: Vec<u8>) {
+		(self.body, self.first, self.delivered, self.rest) = (Some(id), first, delivered, rest);
+	}
+
+	/// A stream begins; whether it is the one that is waited for.
+	pub(crate) fn begin(&mut self, range: &Range, id: BodyId) -> bool {
+		let is_it = self.body.is_none() && range.header == self.hash;
+		if is_it {
+			self.adopt(id, range.first, Vec::new(), Vec::new());
+		}
+		is_it
+	}
+
+	/// The next bytes of a stream.
+	pub(crate) fn chunks(&mut self, id: BodyId, bytes: &[u8]) {
+		let (size, most) = (1 << self.header.message.chunk_log2, self.header.message.chunks as usize);
+		if self.body != Some(id) || self.delivered.len() > most {
+			return;
+		}
+		self.rest.extend_from_slice(bytes);
+		let whole = self.rest.len() / size * size;
+		let chunks: Vec<&[u8]> = self.rest[..whole].chunks(size).collect();
+		self.delivered.extend(merkle::leaf_hashes(&chunks));
+		self.rest.drain(..whole);
+	}
+
+	/// A stream is over; whether something can still be shown.
+	pub(crate) fn end(&mut self, id: BodyId, ended: bool) -> bool {
+		if self.body != Some(id) {
+			return true;
+		}
+		if !self.rest.is_empty() {
+			self.delivered.push(merkle::leaf_hash(&self.rest));
+			self.rest = Vec::new();
+		}
+		self.complete = ended;
+		ended
+	}
+
+	/// A receipt came, perhaps for this.
+	pub(crate) fn receipt(&mut self, receipt: SignedReceipt, deliveries: Deliveries) {
+		if self.receipts.len() < MAX_RECEIPTS {
+			self.receipts.push((receipt, deliveries));
+		}
+	}
+
+	/// Once it is known, what the receipt shows; `None` where the relayer does not sign for what it sent.
 	pub(crate) fn close(
-		self,
-		receipt: SignedReceipt,
-		deliveries: Deliveries,
+		&self,
+		payer: PayerOpening,
+		relayer: &PublicKey,
+		genesis: &Hash,
+	) -> Option<Option<Evidence>> {
+		if !self.complete {
+			return None;
+		}
+		let sent = (self.delivered.len(), merkle::root(&self.delivered));
+		let names = |delivery: &Delivery| (delivery.header, delivery.first) == (self.hash, self.first);
+		let is_it = |delivery: &Delivery| names(delivery) && (delivery.count as usize, delivery.delivered) == sent;
+		for (receipt, deliveries) in &self.receipts {
+			if let Some(at) = deliveries.iter().position(is_it) {
+				return Some(self.judge(receipt, deliveries, at, payer, relayer, genesis));
+			}
+			if deliveries.iter().any(names) {
+				return Some(None);
+			}
+		}
+		(self.receipts.len() >= MAX_RECEIPTS).then_some(None)
+	}
+
+	/// What this receipt shows, one of whose deliveries is what was sent.
+
+	fn judge(
+		&self,
+		receipt: &SignedReceipt,
+		deliveries: &Deliveries,
+		at: usize,
 		payer: PayerOpening,
 		relayer: &PublicKey,
 		genesis: &Hash,
 	) -> Option<Evidence> {
-		let (header, message) = (&self.header.message, &receipt.message);
-		let sent = merkle::root(&self.delivered);
-		let at = deliveries.iter().position(|delivery| {
-			(delivery.header, delivery.first, delivery.count) == (header.hash(), 0, header.chunks)
-				&& delivery.delivered == sent
-		})?;
-		let about = message.root == deliveries_root(&deliveries) && message.payer == payer.hash();
+		let (header, message, delivery) = (&self.header.message, &receipt.message, deliveries.get(at)?);
+		let about = message.root == deliveries_root(deliveries) && message.payer == payer.hash();
 		let binds = message.kind.proves_chunks() && message.key == *relayer;
-		if !about || !binds || sent == header.root || receipt.verify(relayer, genesis).is_err() {
+		let is_true = (delivery.count, delivery.delivered) == (header.chunks, header.root);
+		if !about || !binds || is_true || receipt.verify(relayer, genesis).is_err() {
 			return None;
 		}
 		let suspicion = Suspicion {
-			header: self.header.message,
+			header: header.clone(),
 			account: Account {
-				receipt,
+				receipt: receipt.clone(),
 				payer,
-				deliveries: deliveries.into_inner(),
+				deliveries: deliveries.to_vec(),
 			},
 			at,
-			delivered: self.delivered,
+			delivered: self.delivered.clone(),
 		};
-		match self.signed {
-			Some(signed) => suspicion.with_leaves(&signed).map(|f| Evidence::Fraud(Box::new(f))),
+		match &self.signed {
+			Some(signed) => suspicion.with_leaves(signed).map(|f| Evidence::Fraud(Box::new(f))),
 			None => Some(Evidence::Suspicion(Box::new(suspicion))),
 		}
 	}

@@ -20,9 +20,11 @@ use clustercast_primitives::{
 	AccountId, Hash, History, Status, StreamId, TrackId, WindowId,
 };
 use clustercast_protocol::{
+	viewer::{Taken, ViewerSession},
 	window::{Draft, EncodedWindow, Setting},
-	BookConfig, CreditConfig, Float, Payer, PaymentMode, PaymentTerms, PurseConfig, ReceiptSigner, SessionKey, Terms,
-	ViewerConfig,
+	wire::range_prefix,
+	BookConfig, CreditConfig, Fault, Float, Follow, Payer, PaymentMode, PaymentTerms, PurseConfig, Range, ReceiptSigner,
+	RelayerSession, SessionKey, Terms, ViewerConfig,
 };
 use std::sync::Arc;
 
@@ -194,6 +196,7 @@ pub fn viewer_config() -> ViewerConfig {
 		head: HEAD,
 		latest_start_ms: LATEST_START_MS,
 		resume: None,
+		follow: Follow::Windows,
 	}
 }
 
@@ -329,4 +332,32 @@ pub fn media(len: usize, seed: u8) -> Vec<u8> {
 	(0..len)
 		.map(|i| (i / 1_000) as u8 ^ (i as u8).wrapping_mul(31) ^ seed)
 		.collect()
+}
+
+/// Gives a viewer chunks as their stream brings them, ended. What is not announced is not taken.
+pub fn give(viewer: &mut ViewerSession, range: Range, data: &[u8]) -> Result<(), Fault> {
+	let prefix: Vec<u8> = range_prefix(&range).into();
+	match viewer.begin_chunks(&prefix.try_into().unwrap())? {
+		Taken::As(id) => {
+			viewer.chunks(id, data)?;
+			viewer.end_chunks(id, true)
+		},
+		Taken::NotYet => panic!("{range} is not announced"),
+	}
+}
+
+/// Takes all that a relayer sends, at once, to a viewer.
+pub fn carry(relayer: &mut RelayerSession, viewer: &mut ViewerSession) -> Result<(), Fault> {
+	loop {
+		while let Some(frame) = relayer.poll_transmit() {
+			viewer.handle(&frame)?;
+		}
+		let Some(outgoing) = relayer.poll_sending() else {
+			return Ok(());
+		};
+		let [_, data] = outgoing.rest();
+		give(viewer, outgoing.range(), &data)?;
+		relayer.sent(outgoing.id(), outgoing.chunks());
+		relayer.arrived(outgoing.id());
+	}
 }

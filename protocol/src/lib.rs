@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`wire`] | messages, frames, bounded incremental decoders |
 //! | [`window`] | a window encoded once and shared by all who receive it |
+//! | [`assembly`] | a window from its announcement to its last chunk |
 //! | [`ledger`] | what was delivered and is not paid, counted alike by both sides |
 //! | [`meter`] | what pays a receipt, counted alike by both sides |
 //! | [`standing`] | whether a broadcast is live, idle or ended, by what its key signed |
@@ -23,14 +24,19 @@
 //! events are results. So the same code runs over QUIC, in a browser and in a seeded simulator; without the feature `std` it needs
 //! no operating system (`no_std` with an allocator).
 //!
-//! One stream carries one subscription:
+//! One stream carries one subscription, and each range of chunks has one of its own:
 //!
 //! ```text
 //! viewer                         relayer
 //!   <------------------------------ Challenge
 //!   Subscribe ------------------->              (a guest does not wait for the challenge)
 //!   <------------------------------ Terms
-//!   <------------------------------ Catalog, Init, History, Window, Receipt   (one for each interval, and at most `credit` unpaid)
+//!   <------------------------------ Catalog, Init, History, Pushed or Offered
+//!   <============================== chunks      (of what is pushed, at most `credit` of them unpaid)
+//!   Fetch ----------------------->              (of what is offered, or was pushed and did not come)
+//!   <============================== chunks      (or Lacks)
+//!   Cancel ---------------------->              (the chunks end where they are)
+//!   <------------------------------ Receipt     (one for each interval)
 //!   <------------------------------ Status      (whenever there is a newer one)
 //!   <------------------------------ Waiting     (nothing newer, where nothing else is said)
 //!   Ticket or Voucher ----------->
@@ -38,6 +44,7 @@
 //!   Reserve --------------------->              (where the terms ask for it, and again before it is used up)
 //!   <------------------------------ Reserved    (it is final on the chain)
 //!                ...
+//!   Follow ---------------------->              (windows, or announcements alone: the next ones)
 //!   Leave ----------------------->              (no more windows, and a receipt for those that have none)
 //!   <------------------------------ End
 //! ```
@@ -50,6 +57,7 @@ extern crate self as clustercast_protocol;
 #[cfg(test)]
 mod fixture;
 
+pub mod assembly;
 pub mod broadcast;
 pub mod cache;
 pub mod credit;
@@ -67,6 +75,7 @@ pub mod viewer;
 pub mod window;
 pub mod wire;
 
+pub use assembly::{Announced, Assembly, Chunks};
 pub use broadcast::{Broadcast, Timing};
 pub use cache::{Cursor, Lookup, WindowCache};
 pub use credit::{Credit, CreditConfig, Float, Releasable, Shortage};
@@ -82,6 +91,6 @@ pub use tickets::{BookConfig, Debt, Expectation, Outcome, TicketBook, TicketErro
 pub use viewer::{Due, Fault, Payment, PaymentTerms, Resume, StreamKeys, ViewerConfig, ViewerSession};
 pub use window::{EncodedWindow, Setting};
 pub use wire::{
-	EndReason, Payer, PaymentMode, ReserveError, ReserveTerms, SessionKey, Start, Subscribe, Terms, WireError,
+	EndReason, Fetch, Follow, Payer, PaymentMode, Range, ReserveError, ReserveTerms, SessionKey, Start, Subscribe, Terms, WireError,
 	PROTOCOL_NAME,
 };

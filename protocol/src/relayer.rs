@@ -1,15 +1,19 @@
-//! Sending side of a subscription: delivers shared windows within credit, signs a receipt for each interval, takes what pays
-//! for it.
+//! Sending side of a subscription: announces windows, delivers chunks of them within credit, signs a receipt for each interval,
+//! takes what pays for it.
+//!
+//! Chunks go out one range after the other. What is written is not on its way for long: a driver that writes the next one while
+//! too much is under way has a viewer who cannot follow ([`RelayerSession::wants`] says nothing then), and passes over windows
+//! for it ([`RelayerSession::pass`]).
 
 use crate::{
 	cache::Cursor,
-	ledger::{Creditor, Limits},
+	ledger::{Creditor, Limits, Piece},
 	meter::{Meter, Share},
 	tickets::Expectation,
 	window::EncodedWindow,
 	wire::{
-		self, EndReason, PaymentMode, RequestDecoder, SessionKey, Start, Subscribe, Terms, ToRelayer, ToViewer,
-		WireError, PREFIX_BYTES,
+		self, range_prefix, EndReason, Fetch, Follow, PaymentMode, Range, RequestDecoder, SessionKey, Start, Subscribe,
+		Terms, ToRelayer, ToViewer, WireError, PREFIX_BYTES,
 	},
 };
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
@@ -28,9 +32,19 @@ use core::{
 	sync::atomic::{AtomicU32, Ordering},
 };
 
-/// Frames that may wait for transmission before [`RelayerSession::wants`] asks for another window: two windows, each
-/// with catalog, initialisation segment or receipt. A slow viewer holds references to two windows, not to all of them.
+/// Frames that may wait for transmission before [`RelayerSession::wants`] asks for another window: two announcements, each
+/// with catalog, initialisation segment or receipt.
 const MAX_WAITING_FRAMES: usize = 4;
+
+/// Windows that may be under way to a viewer, from the moment they are queued until it has them: a slow one holds references to
+/// two windows, not to all of them. Where they are small, more of them.
+const UNDER_WAY: usize = 2;
+
+/// Bytes up to which it does not count how many they are: what 20 Mb/s carries in a fifth of a second.
+const UNDER_WAY_BYTES: u64 = 512 << 10;
+
+/// Fetches that may wait to be answered.
+const MAX_FETCHES: usize = 16;
 
 /// Signs receipts: the relayer's registered key, and the secret that its commitments are drawn from.
 pub struct ReceiptSigner {
@@ -82,6 +96,95 @@ pub enum Event {
 	},
 	/// Judge it and hand it in; once it is final, answer with `reserved`.
 	Reserve(SignedReservation),
+	/// Chunks are wanted: look up their window, answer with `send` or `lacks`.
+	Fetch(Fetch),
+	/// What is under way of this is to end, with [`Outgoing::cut`].
+	Cancel(Range),
+}
+
+/// Names chunks that are under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SendingId(u64);
+
+/// Chunks that go out on a stream of their own.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+	id: SendingId,
+	range: Range,
+	prefix: Bytes,
+	data: Bytes,
+	chunk: usize,
+	/// Of prefix and data.
+	written: usize,
+	/// Where it ends.
+	end: usize,
+	fetched: Option<u32>,
+}
+
+impl Outgoing {
+	/// Names it to its session.
+	pub fn id(&self) -> SendingId {
+		self.id
+	}
+
+	/// Which chunks.
+	pub fn range(&self) -> Range {
+		self.range
+	}
+
+	/// Where they were fetched: how long they are of use, milliseconds.
+	pub fn within_ms(&self) -> Option<u32> {
+		self.fetched
+	}
+
+	/// What is to be written next, in this order; shared with all other viewers. Nothing, once it is over.
+	pub fn rest(&self) -> [Bytes; 2] {
+		let (prefix, written) = (self.prefix.len(), self.written);
+		[
+			self.prefix.slice(written.min(prefix)..),
+			self.data.slice(written.saturating_sub(prefix)..self.end),
+		]
+	}
+
+	/// So many of these bytes were written.
+	pub fn advance(&mut self, bytes: usize) {
+		self.written += bytes;
+		debug_assert!(self.written <= self.prefix.len() + self.end);
+	}
+
+	/// It ends behind the chunk that was begun last; with nothing, where nothing was written.
+	pub fn cut(&mut self) {
+		let begun = self.written.saturating_sub(self.prefix.len()).div_ceil(self.chunk);
+		let least = usize::from(self.written > 0);
+		self.end = self.end.min(begun.max(least) * self.chunk);
+	}
+
+	/// Bytes that were written.
+	pub fn bytes(&self) -> usize {
+		self.written
+	}
+
+	/// Whether all of it is written.
+	pub fn is_over(&self) -> bool {
+		self.end == 0 || self.written == self.prefix.len() + self.end
+	}
+
+	/// Chunks that go out, as it is now.
+	pub fn chunks(&self) -> u32 {
+		self.end.div_ceil(self.chunk) as u32
+	}
+}
+
+/// What is under way.
+#[derive(Debug)]
+struct Sending {
+	id: SendingId,
+	window: EncodedWindow,
+	piece: Piece,
+	/// Nothing more of it goes out.
+	ended: bool,
+	/// What it is paid under.
+	commitment: Option<Hash>,
 }
 
 /// Why a session cannot go on, or cannot do what was asked.
@@ -121,6 +224,12 @@ pub enum SessionError {
 	/// The window costs as much as a ticket's face value or more.
 	#[error("window {0} costs what no payment of these terms can be worth")]
 	Unpayable(WindowId),
+	/// More than [`MAX_FETCHES`] of them.
+	#[error("fetches more than is answered")]
+	TooManyFetches,
+	/// Of no chunks.
+	#[error("fetches nothing")]
+	NothingFetched,
 }
 
 /// What a window would take.
@@ -129,11 +238,28 @@ pub enum SessionError {
 pub enum Quote {
 	/// Nothing: it may go out.
 	Nothing,
-	/// A payment like this for all that is in no receipt, this window included. To be opened in the ticket book before it
+	/// A payment like this for all that is in no receipt, this included. To be opened in the ticket book before it
 	/// [goes out](RelayerSession::deliver), in place of what was quoted before under the same commitment.
 	Owed(Expectation),
 	/// More than there is credit for, or than one payment can be worth: what went before it is to be billed first.
 	TooMuch,
+}
+
+/// What is quoted anew where less went out than was quoted for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "short-lived")]
+pub enum Requote {
+	/// This much is owed.
+	Owed(Expectation),
+	/// Nothing is owed any more under this commitment.
+	Nothing(Hash),
+}
+
+/// Terms that hold from the next receipt on.
+#[derive(Debug, Default)]
+struct Restated {
+	mode: Option<(PaymentMode, u32)>,
+	price_per_gb: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -178,12 +304,19 @@ pub struct RelayerSession {
 	status: Option<(BlockNumber, u64)>,
 	/// Serves against payment; also when it has ended.
 	paid: Option<Paid>,
+	follow: Follow,
+	/// A receipt is to be made as soon as nothing is under way.
+	settles: bool,
+	/// To be stated behind it.
+	restated: Restated,
+	sending: Vec<Sending>,
+	queue: VecDeque<Outgoing>,
+	next_id: u64,
+	fetches: usize,
 	/// The viewer wants no more windows.
 	leaves: bool,
 	events: VecDeque<Event>,
 	transmit: VecDeque<Bytes>,
-	/// What the windows in `transmit` are paid under, in their order: nothing where nothing is to be paid.
-	windows: VecDeque<Option<Hash>>,
 }
 
 impl RelayerSession {
@@ -200,10 +333,16 @@ impl RelayerSession {
 			init: None,
 			status: None,
 			paid: None,
+			follow: Follow::Windows,
+			settles: false,
+			restated: Restated::default(),
+			sending: Vec::new(),
+			queue: VecDeque::new(),
+			next_id: 0,
+			fetches: 0,
 			leaves: false,
 			events: VecDeque::new(),
 			transmit: VecDeque::from([ToViewer::Challenge(challenge).to_frame()]),
-			windows: VecDeque::new(),
 		}
 	}
 
@@ -228,18 +367,50 @@ impl RelayerSession {
 		self.events.pop_front()
 	}
 
-	/// Next bytes for the viewer; a whole frame, a window's shared with all its viewers.
+	/// Next bytes of the subscription's own stream; a whole frame. What announces a window is shared with all its viewers.
 	pub fn poll_transmit(&mut self) -> Option<Bytes> {
-		let frame = self.transmit.pop_front()?;
-		if is_a(&frame, wire::Kind::Window) {
-			let commitment = self.windows.pop_front().flatten();
-			if let (Some(commitment), Some(paid)) = (commitment, &mut self.paid) {
-				if paid.sent.last() != Some(&commitment) {
-					paid.sent.push(commitment);
-				}
+		self.bill();
+		self.transmit.pop_front()
+	}
+
+	/// Next chunks to be written, on a stream of their own. When it is over, [`RelayerSession::sent`] is to be called.
+	pub fn poll_sending(&mut self) -> Option<Outgoing> {
+		let outgoing = self.queue.pop_front()?;
+		let sending = self.sending.iter().find(|sending| sending.id == outgoing.id);
+		let commitment = sending.and_then(|sending| sending.commitment);
+		if let (Some(commitment), Some(paid)) = (commitment, &mut self.paid) {
+			if !paid.sent.contains(&commitment) {
+				paid.sent.push(commitment);
 			}
 		}
-		Some(frame)
+		Some(outgoing)
+	}
+
+	/// So many chunks of this were written, and no more will be. What is owed is quoted anew, where that is less than before.
+	pub fn sent(&mut self, id: SendingId, chunks: u32) -> Option<Requote> {
+		let at = self.sending.iter().position(|sending| sending.id == id)?;
+		let Sending { window, piece, ended, .. } = &mut self.sending[at];
+		let (place, count) = (piece.place(), piece.delivery.count);
+		*ended = true;
+		let part = Piece::part(window.header(), window.hash(), window.leaves(), piece.delivery.first, chunks);
+		let is_less = part.is_none_or(|part| part.bytes < piece.bytes);
+		match part {
+			Some(part) => *piece = part,
+			None => {
+				let (header, first) = (piece.delivery.header, piece.delivery.first);
+				self.sending.remove(at);
+				self.transmit
+					.push_back(ToViewer::Lacks(Range { header, first, count }).to_frame());
+			},
+		}
+		let paid = self.paid.as_mut()?;
+		paid.ledger.ended(&place, part);
+		is_less.then(|| paid.requote(place.0, &self.challenge))
+	}
+
+	/// The viewer has all of it.
+	pub fn arrived(&mut self, id: SendingId) {
+		self.sending.retain(|sending| sending.id != id || !sending.ended);
 	}
 
 	/// Serves against payment.
@@ -270,41 +441,30 @@ impl RelayerSession {
 		Ok(())
 	}
 
-	/// States the terms again with another mode of payment or counter of the stream's terms: they hold for all windows
-	/// that are delivered from here on, those delivered before are paid as they were.
+	/// States the terms again with another mode of payment or counter of the stream's terms: they hold for all that is
+	/// delivered from here on, what was delivered before is paid as it was.
 	pub fn restate(&mut self, mode: PaymentMode, counter: u32) -> Result<(), SessionError> {
-		self.settle();
-		let Some(paid) = self.paid.as_mut().filter(|_| matches!(self.state, State::Serving(_))) else {
+		let Some(paid) = self.paid.as_ref().filter(|_| matches!(self.state, State::Serving(_))) else {
 			return Err(SessionError::NoPayer);
 		};
 		if matches!(mode, PaymentMode::Vouchers { .. }) && !paid.vouchers {
 			return Err(SessionError::NoVouchers);
 		}
-		if counter != paid.terms.counter {
-			paid.meter.begin_anew();
-		}
-		(paid.terms.mode, paid.terms.counter) = (mode, counter);
-		let terms = paid.terms.clone();
-		self.transmit.push_back(ToViewer::Terms(Some(terms)).to_frame());
+		self.restated.mode = Some((mode, counter));
+		self.settle();
 		Ok(())
 	}
 
-	/// States the terms again with a lower price, for all windows that are delivered from here on. Does nothing where it is no
-	/// lower: what was agreed is never raised.
+	/// States the terms again with a lower price, for all that is delivered from here on. Does nothing where it is no lower:
+	/// what was agreed is never raised.
 	pub fn lower(&mut self, price_per_gb: u64) -> Result<(), SessionError> {
-		let Some(paid) = self.paid.as_mut().filter(|_| matches!(self.state, State::Serving(_))) else {
+		let Some(paid) = self.paid.as_ref().filter(|_| matches!(self.state, State::Serving(_))) else {
 			return Err(SessionError::NoPayer);
 		};
-		if price_per_gb >= paid.terms.price_per_gb {
-			return Ok(());
+		if price_per_gb < self.restated.price_per_gb.unwrap_or(paid.terms.price_per_gb) {
+			self.restated.price_per_gb = Some(price_per_gb);
+			self.settle();
 		}
-		// What went out before is paid at the price before.
-		self.transmit.extend(paid.bill(&self.challenge, &self.genesis));
-		// What vouchers say at one price does not say it at another.
-		paid.meter.begin_anew();
-		paid.terms.price_per_gb = price_per_gb;
-		let terms = paid.terms.clone();
-		self.transmit.push_back(ToViewer::Terms(Some(terms)).to_frame());
 		Ok(())
 	}
 
@@ -338,11 +498,41 @@ impl RelayerSession {
 		}
 	}
 
-	/// Makes a receipt for all that has none, before its interval is full: where nothing follows for a while, or at the end.
+	/// Makes a receipt for all that has none, before its interval is full: where nothing follows for a while, or at the end. It
+	/// waits for what is being written, and nothing else is delivered before it.
 	pub fn settle(&mut self) {
-		if let (State::Serving(_), Some(paid)) = (&self.state, &mut self.paid) {
-			self.transmit.extend(paid.bill(&self.challenge, &self.genesis));
+		self.settles |= matches!(self.state, State::Serving(_)) && self.paid.is_some();
+		self.bill();
+	}
+
+	/// Makes the receipt that is due, and states the terms that hold behind it.
+	fn bill(&mut self) {
+		let Some(paid) = &mut self.paid else {
+			return;
+		};
+		if !self.settles || !paid.ledger.is_settled() || self.is_ended() {
+			return;
 		}
+		self.settles = false;
+		let Some(paid) = &mut self.paid else {
+			return;
+		};
+		self.transmit.extend(paid.bill(&self.challenge, &self.genesis));
+		let Restated { mode, price_per_gb } = core::mem::take(&mut self.restated);
+		if mode.is_none() && price_per_gb.is_none() {
+			return;
+		}
+		let counter = mode.as_ref().map(|(_, counter)| *counter);
+		// What vouchers say at one price, or under one counter, does not say it at another.
+		if price_per_gb.is_some() || counter.is_some_and(|counter| counter != paid.terms.counter) {
+			paid.meter.begin_anew();
+		}
+		if let Some((mode, counter)) = mode {
+			(paid.terms.mode, paid.terms.counter) = (mode, counter);
+		}
+		paid.terms.price_per_gb = price_per_gb.unwrap_or(paid.terms.price_per_gb);
+		let terms = paid.terms.clone();
+		self.transmit.push_back(ToViewer::Terms(Some(terms)).to_frame());
 	}
 
 	/// Says that we are there and have nothing newer, where nothing waits to be sent: a viewer who hears nothing for long
@@ -362,30 +552,51 @@ impl RelayerSession {
 		}
 	}
 
-	/// What to look up and deliver next; `None` while nothing is wanted, credit is used up or frames wait for
-	/// transmission.
+	/// What to look up and deliver next; `None` while nothing is wanted, credit is used up, a receipt waits for what is being
+	/// written, or too much is under way.
 	pub fn wants(&self) -> Option<Cursor> {
 		match &self.state {
 			State::Serving(cursor) => {
-				let lends = self.paid.as_ref().is_none_or(|paid| paid.ledger.lends(1));
-				(lends && !self.leaves && self.transmit.len() < MAX_WAITING_FRAMES).then_some(*cursor)
+				let may = match self.follow {
+					Follow::Windows => self.may_send(),
+					Follow::Announcements => !self.leaves,
+				};
+				(may && self.transmit.len() < MAX_WAITING_FRAMES).then_some(*cursor)
 			},
 			_ => None,
 		}
 	}
 
-	/// What it takes to send this window. Changes nothing.
-	pub fn quote(&self, window: &EncodedWindow) -> Result<Quote, SessionError> {
+	/// Whether a window, or a range that was fetched, may go out now, as far as that does not depend on which.
+	pub fn may_send(&self) -> bool {
+		let lends = self.paid.as_ref().is_none_or(|paid| paid.ledger.lends(1));
+		let bytes: u64 = self.sending.iter().map(|sending| sending.piece.bytes).sum();
+		let room = self.sending.len() < UNDER_WAY || bytes < UNDER_WAY_BYTES;
+		matches!(self.state, State::Serving(_)) && lends && room && !self.leaves && !self.settles
+	}
+
+	/// Whether the viewer has all that was queued.
+	pub fn is_idle(&self) -> bool {
+		self.sending.is_empty()
+	}
+
+	/// Whether new windows are to come by themselves.
+	pub fn follows(&self) -> Follow {
+		self.follow
+	}
+
+	/// What it takes to send these chunks of a window. Changes nothing.
+	pub fn quote(&self, window: &EncodedWindow, range: &Range) -> Result<Quote, SessionError> {
 		let Some(paid) = self.paid.as_ref().filter(|_| matches!(self.state, State::Serving(_))) else {
 			return Ok(Quote::Nothing);
 		};
-		let bytes = window.header().bytes.into();
-		if !paid.ledger.lends(bytes) {
+		let piece = piece(window, range)?;
+		if self.settles || !paid.ledger.lends(piece.bytes) {
 			return Ok(Quote::TooMuch);
 		}
 		let unbilled = paid.ledger.unbilled();
 		let mut meter = paid.meter.clone();
-		let share = match meter.charge(unbilled + bytes, paid.terms.price_per_gb, &paid.terms.mode) {
+		let share = match meter.charge(unbilled + piece.bytes, paid.terms.price_per_gb, &paid.terms.mode) {
 			Ok(share) => share,
 			// With a receipt of its own it may be payable.
 			Err(_) if unbilled > 0 => return Ok(Quote::TooMuch),
@@ -404,15 +615,63 @@ impl RelayerSession {
 		}
 	}
 
-	/// Queues the window that [`RelayerSession::wants`] names, with catalog, initialisation segment and history where
-	/// these are new and, once an interval is full, a receipt. Returns what was quoted for it.
+	/// Announces the window that [`RelayerSession::wants`] names, with catalog, initialisation segment and history where these are
+	/// new, and, unless announcements are all that is wanted, queues all its chunks. Returns what was quoted for these.
 	pub fn deliver(&mut self, window: &EncodedWindow) -> Result<Option<Expectation>, SessionError> {
-		let id = window.id();
-		let quote = match self.quote(window)? {
-			Quote::TooMuch => return Err(SessionError::NotWanted(id)),
-			Quote::Nothing => None,
-			Quote::Owed(expectation) => Some(expectation),
+		match self.follow {
+			Follow::Announcements => self.announce(window, false).map(|()| None),
+			Follow::Windows => {
+				let range = window.range();
+				let quoted = self.afford(window, &range)?;
+				self.announce(window, true)?;
+				self.send_chunks(window, range, None, quoted.as_ref())?;
+				Ok(quoted)
+			},
+		}
+	}
+
+	/// Announces the window that [`RelayerSession::wants`] names and does not send it: the viewer cannot follow.
+	pub fn pass(&mut self, window: &EncodedWindow) -> Result<(), SessionError> {
+		self.announce(window, false)
+	}
+
+	/// Answers a fetch with these chunks. Returns what was quoted for them.
+	pub fn send(&mut self, window: &EncodedWindow, fetch: &Fetch) -> Result<Option<Expectation>, SessionError> {
+		if !self.may_send() || !self.has_new(window, &fetch.range) {
+			return Err(SessionError::NotWanted(window.id()));
+		}
+		let quoted = self.afford(window, &fetch.range)?;
+		self.fetches = self.fetches.saturating_sub(1);
+		self.send_chunks(window, fetch.range, Some(fetch.within_ms), quoted.as_ref())?;
+		Ok(quoted)
+	}
+
+	/// Answers a fetch: these chunks do not come.
+	pub fn lacks(&mut self, range: &Range) {
+		self.fetches = self.fetches.saturating_sub(1);
+		if !self.is_ended() {
+			self.transmit.push_back(ToViewer::Lacks(*range).to_frame());
+		}
+	}
+
+	/// Whether these chunks can be sent now as what they are: of this window, and none of them is in the next receipt.
+	pub fn has_new(&self, window: &EncodedWindow, range: &Range) -> bool {
+		let Ok(piece) = piece(window, range) else {
+			return false;
 		};
+		self.paid.as_ref().is_none_or(|paid| paid.ledger.takes(&piece))
+	}
+
+	fn afford(&self, window: &EncodedWindow, range: &Range) -> Result<Option<Expectation>, SessionError> {
+		match self.quote(window, range)? {
+			Quote::TooMuch => Err(SessionError::NotWanted(window.id())),
+			Quote::Nothing => Ok(None),
+			Quote::Owed(expectation) => Ok(Some(expectation)),
+		}
+	}
+
+	fn announce(&mut self, window: &EncodedWindow, comes: bool) -> Result<(), SessionError> {
+		let id = window.id();
 		let wanted = self.wants().is_some_and(|cursor| match cursor {
 			Cursor::Live { stream, track } => id.stream == stream && id.track == track,
 			Cursor::After { id: last, .. } => id.stream == last.stream && id.track == last.track && id > last,
@@ -442,15 +701,65 @@ impl RelayerSession {
 			self.transmit
 				.push_back(ToViewer::History(window.history().clone()).to_frame());
 		}
-		self.transmit.push_back(window.frame());
-		self.windows.push_back(quote.as_ref().map(|quote| quote.commitment));
+		self.transmit.push_back(window.announcement(comes));
+		Ok(())
+	}
+
+	fn send_chunks(
+		&mut self,
+		window: &EncodedWindow,
+		range: Range,
+		fetched: Option<u32>,
+		quoted: Option<&Expectation>,
+	) -> Result<(), SessionError> {
+		let piece = piece(window, &range)?;
+		let data = window.chunks(range.first, range.count);
+		let data = data.ok_or(SessionError::NotWanted(window.id()))?;
+		let id = SendingId(self.next_id);
+		self.next_id += 1;
+		self.queue.push_back(Outgoing {
+			id,
+			range,
+			prefix: range_prefix(&range),
+			end: data.len(),
+			data,
+			chunk: 1 << window.header().chunk_log2,
+			written: 0,
+			fetched,
+		});
+		self.sending.push(Sending {
+			id,
+			window: window.clone(),
+			piece,
+			ended: false,
+			commitment: quoted.map(|quoted| quoted.commitment),
+		});
 		if let Some(paid) = &mut self.paid {
-			paid.ledger.deliver(window.piece());
-			if paid.ledger.is_due() {
-				self.transmit.extend(paid.bill(&self.challenge, &self.genesis));
-			}
+			paid.ledger.deliver(piece);
+			self.settles |= paid.ledger.is_due();
 		}
-		Ok(quote)
+		Ok(())
+	}
+
+	/// The viewer does not want these chunks any more.
+	fn on_cancel(&mut self, range: Range) {
+		let of = |sending: &&Sending| {
+			let delivery = &sending.piece.delivery;
+			(delivery.header, delivery.first) == (range.header, range.first) && !sending.ended
+		};
+		let Some(id) = self.sending.iter().find(of).map(|sending| sending.id) else {
+			return;
+		};
+		let waiting = self.queue.iter().position(|outgoing| outgoing.id == id);
+		match waiting {
+			// It ends before it has begun: see `Event::Cancel`.
+			Some(at) => {
+				let mut outgoing = self.queue.remove(at).expect("it is there");
+				outgoing.cut();
+				self.queue.insert(at, outgoing);
+			},
+			None => self.events.push_back(Event::Cancel(range)),
+		}
 	}
 
 	/// What paid the receipt with this commitment is accepted and stored, if there is something to store: tells the viewer
@@ -516,6 +825,7 @@ impl RelayerSession {
 					if !self.is_bound(&subscribe) {
 						return Err(SessionError::BadSubscription);
 					}
+					self.follow = subscribe.follow;
 					self.state = State::Asked(subscribe.clone());
 					self.events.push_back(Event::Subscribed(subscribe));
 				},
@@ -533,6 +843,18 @@ impl RelayerSession {
 					self.leaves = true;
 					self.settle();
 				},
+				ToRelayer::Fetch(fetch) => {
+					if fetch.range.count == 0 {
+						return Err(SessionError::NothingFetched);
+					}
+					if self.fetches >= MAX_FETCHES {
+						return Err(SessionError::TooManyFetches);
+					}
+					self.fetches += 1;
+					self.events.push_back(Event::Fetch(fetch));
+				},
+				ToRelayer::Cancel(range) => self.on_cancel(range),
+				ToRelayer::Follow(follow) => self.follow = follow,
 				ToRelayer::Voucher(commitment, voucher) => {
 					self.answered(commitment)?;
 					self.events.push_back(Event::Voucher { commitment, voucher });
@@ -588,6 +910,17 @@ impl Paid {
 		}
 	}
 
+	/// What is owed for all that has no receipt.
+	fn requote(&self, window: WindowId, challenge: &Hash) -> Requote {
+		let mut meter = self.meter.clone();
+		let share = meter.charge(self.ledger.unbilled(), self.terms.price_per_gb, &self.terms.mode);
+		match share {
+			Ok(Some(share)) => Requote::Owed(self.expectation(share, window, challenge)),
+			// More was payable.
+			_ => Requote::Nothing(ticket::commitment(&self.rand(challenge))),
+		}
+	}
+
 	/// The frame of a receipt for all that has none.
 	fn bill(&mut self, challenge: &Hash, genesis: &Hash) -> Option<Bytes> {
 		let pieces = self.ledger.bill();
@@ -617,6 +950,14 @@ impl Paid {
 		};
 		Some(ToViewer::Receipt(self.signer.key.sign(receipt, genesis), deliveries).to_frame())
 	}
+}
+
+/// These chunks of a window, to be paid.
+fn piece(window: &EncodedWindow, range: &Range) -> Result<Piece, SessionError> {
+	let Range { header, first, count } = *range;
+	let piece = Piece::part(window.header(), window.hash(), window.leaves(), first, count);
+	let piece = piece.filter(|_| header == window.hash());
+	piece.ok_or(SessionError::NotWanted(window.id()))
 }
 
 /// Whether a frame is of this kind.

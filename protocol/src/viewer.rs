@@ -1,26 +1,36 @@
 //! Receiving side of a subscription: verifies while bytes arrive, hands out only what verified, says what is owed.
 //!
 //! Order of checks for a window: header fields and signature, place and history, catalog and initialisation segment,
-//! items, leaves against the signed root, each chunk against its leaf in the call that brings its last byte. The relayer's receipts are for windows
-//! that verified. The first check that fails ends the session with a [`Fault`]: nothing more is emitted, sent or paid.
+//! items, leaves against the signed root, each chunk against its leaf in the call that brings its last byte. The relayer's
+//! receipts are for chunks that verified; one that overtakes them waits. The first check that fails ends the session with a
+//! [`Fault`]: nothing more is emitted, sent or paid.
+//!
+//! Announcements follow each other without a gap, whatever becomes of their windows. These leave in order; one whose chunks do not
+//! come is skipped once a later one is whole.
 
 use crate::{
+	assembly::{Announced, Assembly, Chunks},
 	evidence::{Evidence, Pursuit},
-	ledger::Debtor,
+	ledger::{BillFault, Debtor},
 	meter::{Meter, Share},
 	window::{EncodedWindow, Setting, WindowError},
 	wire::{
-		Delivery, DeliveryDecoder, EndReason, Kind, Payer, PaymentMode, SessionKey, Start, Subscribe, Terms, ToRelayer,
-		ToViewer,
+		read_range, Announcement, AnswerDecoder, EndReason, Fetch, Follow, Kind, Payer, PaymentMode, Range, SessionKey,
+		Start, Subscribe, Terms, ToRelayer, ToViewer, WireError, RANGE_BYTES,
 	},
 };
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{
+	boxed::Box,
+	collections::{BTreeMap, VecDeque},
+	sync::Arc,
+	vec::Vec,
+};
+use body::{Bad, Body};
 use bytes::Bytes;
 use clustercast_primitives::{
 	catalog::{CatalogError, SignedCatalog},
 	channel::SignedReservation,
 	crypto::SignatureError,
-	ext::Items,
 	merkle,
 	receipt::{
 		self, deliveries_root, Deliveries, PayerOpening, Receipt, SignedReceipt, MAX_BLOCKS_AHEAD, MAX_BLOCKS_BEHIND,
@@ -31,6 +41,7 @@ use clustercast_primitives::{
 	AccountId, BlockNumber, Hash, History, SignedTicket, SignedVoucher, TrackId, Voucher, WindowHeader, WindowId,
 };
 
+mod body;
 mod config;
 mod fault;
 mod keys;
@@ -87,8 +98,16 @@ pub enum Event {
 	Status(Box<SignedStatus>),
 	/// Initialisation segment of the windows that follow. Verified.
 	Init(Bytes),
-	/// Every byte verified, and the direct successor of the one before.
+	/// The next window. Verified but for its chunks.
+	Announced(Arc<Announced>),
+	/// Every byte verified, and the successor of the one before.
 	Window(EncodedWindow),
+	/// This one does not come whole; later ones follow.
+	Skipped(WindowId),
+	/// What was fetched, or the first part of it. Verified.
+	Chunks(Chunks),
+	/// What was fetched does not come.
+	Lacks(Range),
 	/// The receipt for a window verified: pay it.
 	PaymentDue(Due),
 	/// The receipt for windows up to this one verified, and what was paid before covers it.
@@ -103,22 +122,51 @@ pub enum Event {
 	Ended(EndReason),
 }
 
-/// Chunks hashed at a time when they come faster than one by one; what [`merkle::leaf_hashes`] does best.
-const BATCH: u32 = 8;
+/// Announced windows that are remembered: two minutes of them. What comes of older ones is not taken.
+const MAX_KNOWN: usize = 64;
 
-/// The window that is arriving.
+/// Receipts and terms that may wait for chunks.
+const MAX_HELD: usize = 16;
+
+/// Names a stream of chunks to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BodyId(u64);
+
+/// What becomes of a stream of chunks that begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+	/// What comes on it goes to [`ViewerSession::chunks`].
+	As(BodyId),
+	/// Its window is not announced yet: to be asked again after the next message.
+	NotYet,
+}
+
+/// A window that was announced.
 #[derive(Debug)]
-struct Arriving {
-	header: SignedHeader,
-	/// The headers before it.
-	history: History,
-	setting: Setting,
-	items: Items,
-	leaves: Vec<Hash>,
-	/// Chunks here.
-	complete: u32,
-	/// Chunks found to be right.
-	verified: u32,
+struct Known {
+	of: Arc<Announced>,
+	/// It is to come by itself, and has not begun to.
+	comes: bool,
+	/// What is here of it; `None` where it is out, skipped, or none of what comes by itself.
+	assembly: Option<Assembly>,
+	/// First chunk, and the one behind the last, of what this relayer sent or sends.
+	begun: Vec<(u32, u32)>,
+	/// The same of what is in a receipt.
+	billed: Vec<(u32, u32)>,
+}
+
+impl Known {
+	fn is_new(ranges: &[(u32, u32)], range: &Range) -> bool {
+		let end = range.first.saturating_add(range.count);
+		!ranges.iter().any(|(from, to)| range.first < *to && *from < end)
+	}
+}
+
+/// Behind a receipt whose chunks are not here.
+#[derive(Debug)]
+enum Held {
+	Receipt(Box<SignedReceipt>, Deliveries),
+	Terms(Box<Option<Terms>>),
 }
 
 #[derive(Debug)]
@@ -131,7 +179,7 @@ struct Owed {
 #[derive(Debug)]
 pub struct ViewerSession {
 	config: ViewerConfig,
-	decoder: DeliveryDecoder,
+	decoder: AnswerDecoder,
 	/// First word of the relayer.
 	challenge: Option<Hash>,
 	/// A subscription was sent.
@@ -149,23 +197,36 @@ pub struct ViewerSession {
 	setting: Option<Setting>,
 	/// Epoch and number of the newest status.
 	status: Option<(BlockNumber, u64)>,
+	/// Behind the last announcement.
+	announced: Option<Resume>,
+	/// Behind the last window that is out.
 	last: Option<Resume>,
-	arriving: Option<Arriving>,
+	/// What that one was decoded with.
+	shown: Option<Setting>,
+	/// In their order.
+	known: VecDeque<Known>,
+	bodies: BTreeMap<BodyId, Body>,
+	next_body: u64,
+	/// Was fetched, and has not come.
+	wanted: Vec<Range>,
 	/// What verified and has no receipt.
 	ledger: Debtor,
+	held: VecDeque<Held>,
 	/// We want no more windows.
 	leaves: bool,
 	/// Receipts that the relayer has not acknowledged a payment for.
 	owed: VecDeque<Owed>,
 	last_commitment: Option<Hash>,
 	ended: bool,
+	/// Why, as long as what it was ended behind is still coming.
+	ending: Option<EndReason>,
 	fault: Option<Fault>,
 	/// The failed window whose receipt may convict the relayer.
 	pursuit: Option<Pursuit>,
 	evidence: Option<Evidence>,
 	/// The last header whose signature verified, whatever else is wrong with it.
 	header: Option<SignedHeader>,
-	/// Received and not yet part of a whole message that verified.
+	/// Received and not yet part of a whole message that verified; since a fault, of chunks as well.
 	unverified: u64,
 	events: VecDeque<Event>,
 	transmit: VecDeque<Bytes>,
@@ -175,9 +236,16 @@ impl ViewerSession {
 	/// Begins with a subscription to be transmitted, or with a wait for the relayer's challenge where it pays.
 	pub fn new(config: ViewerConfig) -> Self {
 		let mut session = Self {
+			announced: config.resume.clone(),
 			last: config.resume.clone(),
+			shown: None,
+			known: VecDeque::new(),
+			bodies: BTreeMap::new(),
+			next_body: 0,
+			wanted: Vec::new(),
+			held: VecDeque::new(),
 			config,
-			decoder: DeliveryDecoder::default(),
+			decoder: AnswerDecoder::default(),
 			challenge: None,
 			subscribed: false,
 			terms: None,
@@ -187,12 +255,12 @@ impl ViewerSession {
 			pending_history: None,
 			setting: None,
 			status: None,
-			arriving: None,
 			ledger: Debtor::default(),
 			leaves: false,
 			owed: VecDeque::new(),
 			last_commitment: None,
 			ended: false,
+			ending: None,
 			fault: None,
 			pursuit: None,
 			evidence: None,
@@ -263,6 +331,7 @@ impl ViewerSession {
 			stream: self.config.stream,
 			tracks: tracks(self.config.track),
 			start,
+			follow: self.config.follow,
 			payer,
 		});
 		self.subscribed = true;
@@ -279,8 +348,8 @@ impl ViewerSession {
 		})
 	}
 
-	/// Takes bytes from the relayer, in any fragments. After a fault every call returns it again; events of windows
-	/// that verified before it can still be polled, nothing can be paid.
+	/// Takes bytes of the subscription's own stream, in any fragments. After a fault every call returns it again; events of
+	/// windows that verified before it can still be polled, nothing can be paid.
 	pub fn handle(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
 		if let Some(fault) = &self.fault {
 			return Err(fault.clone());
@@ -288,54 +357,110 @@ impl ViewerSession {
 		self.unverified += bytes.len() as u64;
 		self.read(&mut bytes).map_err(|fault| {
 			let fault = self.fail(fault);
-			if self.pursuit.is_some() {
-				// The receipt that may convict it is due now.
-				self.transmit.push_back(ToRelayer::Leave.to_frame());
-			}
 			self.pursue(bytes);
 			fault
 		})
 	}
 
-	/// Takes what the relayer sends behind a bad chunk or bad leaves, up to the next receipt, which is for that window, too.
-	/// Whether more is wanted. Of what comes nothing is kept but hashes of one window's chunks. Does nothing in any other state.
-	pub fn pursue(&mut self, mut bytes: &[u8]) -> bool {
-		while let Some(mut pursuit) = self.pursuit.take() {
-			match self.decoder.poll(&mut bytes) {
-				Ok(Some(Delivery::Chunk(index))) if !pursuit.complete => {
-					// Chunks before the one that failed are hashed already.
-					if index as usize == pursuit.delivered.len() {
-						pursuit.delivered.push(merkle::leaf_hash(self.decoder.chunk(index)));
-					}
-				},
-				Ok(Some(Delivery::Window(_))) if !pursuit.complete => pursuit.complete = true,
-				// Says nothing of the window, wherever it stands.
-				Ok(Some(Delivery::Message(ToViewer::Status(_) | ToViewer::Reserved(_) | ToViewer::Waiting))) => {},
-				// Of windows that were on their way behind it, too.
-				Ok(Some(
-					Delivery::Header(_)
-					| Delivery::Items(_)
-					| Delivery::Leaves(_)
-					| Delivery::Chunk(_)
-					| Delivery::Window(_),
-				)) if pursuit.complete => {},
-				Ok(Some(Delivery::Message(ToViewer::Receipt(receipt, deliveries)))) if pursuit.complete => {
-					let (relayer, genesis) = (&self.config.relayer_key, &self.config.genesis);
-					self.evidence = self
-						.payer()
-						.and_then(|payer| pursuit.close(receipt, deliveries, payer, relayer, genesis));
-					return false;
-				},
-				Ok(None) => {
-					self.pursuit = Some(pursuit);
-					return true;
-				},
-				// Whatever else it says: no receipt, no evidence.
-				Ok(Some(_)) | Err(_) => return false,
+	/// A stream of chunks begins with this. After a fault only what may convict the relayer is taken.
+	pub fn begin_chunks(&mut self, prefix: &[u8; RANGE_BYTES]) -> Result<Taken, Fault> {
+		let range = read_range(prefix);
+		if let Some(fault) = &self.fault {
+			let id = BodyId(self.next_body);
+			if self.pursuit.as_mut().is_some_and(|pursuit| pursuit.begin(&range, id)) {
+				self.next_body += 1;
+				return Ok(Taken::As(id));
 			}
+			return Err(fault.clone());
+		}
+		self.on_body(range).map_err(|fault| self.fail(fault))
+	}
+
+	/// The next bytes of a stream of chunks.
+	pub fn chunks(&mut self, id: BodyId, bytes: &[u8]) -> Result<(), Fault> {
+		if let Some(fault) = &self.fault {
+			if let Some(pursuit) = &mut self.pursuit {
+				pursuit.chunks(id, bytes);
+			}
+			return Err(fault.clone());
+		}
+		let Some(body) = self.bodies.get_mut(&id) else {
+			return Ok(());
+		};
+		let Err(Bad { fault, delivered, rest }) = body.push(bytes) else {
+			return Ok(());
+		};
+		// Only a relayer that is paid signs receipts.
+		if matches!((&fault, &self.terms), (Fault::BadChunk { .. }, Some(Some(_)))) {
+			let of = body.of();
+			let mut pursuit = Pursuit::new(of.signed_header().clone(), Some(of.leaves().to_vec()));
+			pursuit.adopt(id, body.range().first, delivered, rest);
 			self.pursuit = Some(pursuit);
 		}
-		false
+		Err(self.fail(fault))
+	}
+
+	/// A stream of chunks is over: it `ended` where the relayer ended it, or broke.
+	pub fn end_chunks(&mut self, id: BodyId, ended: bool) -> Result<(), Fault> {
+		if let Some(fault) = &self.fault {
+			let fault = fault.clone();
+			if self.pursuit.as_mut().is_some_and(|pursuit| !pursuit.end(id, ended)) {
+				self.pursuit = None;
+			}
+			self.convict();
+			return Err(fault);
+		}
+		match self.bodies.remove(&id) {
+			Some(body) => self.on_body_end(body, ended).map_err(|fault| self.fail(fault)),
+			None => Ok(()),
+		}
+	}
+
+	/// Whether what comes may still convict the relayer: behind a bad chunk or bad leaves, up to its receipt for that window. Of
+	/// what comes nothing is kept but hashes of one window's chunks.
+	pub fn pursues(&self) -> bool {
+		self.pursuit.is_some()
+	}
+
+	/// Takes what the relayer says behind a fault, while the session [pursues](ViewerSession::pursues) it.
+	pub fn pursue(&mut self, mut bytes: &[u8]) {
+		while self.pursuit.is_some() {
+			match self.decoder.poll(&mut bytes) {
+				Ok(Some(ToViewer::Receipt(receipt, deliveries))) => {
+					if let Some(pursuit) = &mut self.pursuit {
+						pursuit.receipt(receipt, deliveries);
+					}
+					self.convict();
+				},
+				// Says nothing of the window.
+				Ok(Some(
+					ToViewer::Status(_)
+					| ToViewer::Reserved(_)
+					| ToViewer::Waiting
+					| ToViewer::Paid(_)
+					| ToViewer::Pushed(_)
+					| ToViewer::Offered(_)
+					| ToViewer::Lacks(_)
+					| ToViewer::Catalog(_)
+					| ToViewer::Init(_),
+				)) => {},
+				Ok(None) => return,
+				// Whatever else it says: no receipt, no evidence.
+				Ok(Some(_)) | Err(_) => self.pursuit = None,
+			}
+		}
+	}
+
+	/// Whether the receipt is here that shows something.
+	fn convict(&mut self) {
+		let Some((pursuit, payer)) = self.pursuit.as_ref().zip(self.payer()) else {
+			return;
+		};
+		let (relayer, genesis) = (&self.config.relayer_key, &self.config.genesis);
+		if let Some(verdict) = pursuit.close(payer, relayer, genesis) {
+			self.evidence = verdict;
+			self.pursuit = None;
+		}
 	}
 
 	/// What was found against the relayer, once.
@@ -400,6 +525,47 @@ impl ViewerSession {
 		sent
 	}
 
+	/// Asks for these chunks; whether that makes sense: a window that was announced has them, and this relayer has not sent
+	/// them. They come as [`Event::Chunks`], fewer where their time was over, or as [`Event::Lacks`].
+	pub fn fetch(&mut self, fetch: Fetch) -> bool {
+		let range = fetch.range;
+		let known = self.known.iter().find(|known| known.of.has(&range));
+		let new = known.is_some_and(|known| Known::is_new(&known.begun, &range) && !known.comes);
+		let wanted = |other: &Range| {
+			other.header == range.header && !Known::is_new(&[(other.first, other.first + other.count)], &range)
+		};
+		if !new || self.wanted.iter().any(wanted) || self.fault.is_some() || self.ended || self.leaves {
+			return false;
+		}
+		self.wanted.push(range);
+		self.transmit.push_back(ToRelayer::Fetch(fetch).to_frame());
+		true
+	}
+
+	/// Does not want these chunks any more: fetched ones, or a window that comes by itself. What comes of them nevertheless is
+	/// paid.
+	pub fn cancel(&mut self, range: Range) {
+		if self.fault.is_none() && !self.ended {
+			self.transmit.push_back(ToRelayer::Cancel(range).to_frame());
+		}
+	}
+
+	/// Takes chunks from elsewhere for a window that comes here, or was to; whether they help.
+	pub fn supply(&mut self, chunks: &Chunks) -> bool {
+		let mut assemblies = self.known.iter_mut().filter_map(|known| known.assembly.as_mut());
+		let taken = assemblies.any(|assembly| assembly.put(chunks));
+		self.emit();
+		taken
+	}
+
+	/// What is sent of the windows from the next announcement on.
+	pub fn follow(&mut self, follow: Follow) {
+		if self.fault.is_none() && !self.ended && self.config.follow != follow {
+			self.config.follow = follow;
+			self.transmit.push_back(ToRelayer::Follow(follow).to_frame());
+		}
+	}
+
 	/// Wants no more windows, and a receipt for what came. Those that are on their way still come.
 	pub fn leave(&mut self) {
 		if matches!(self.terms, Some(Some(_))) && self.fault.is_none() && !self.ended && !self.leaves {
@@ -410,7 +576,7 @@ impl ViewerSession {
 
 	/// Whether something that came is not paid, or the relayer has not said so.
 	pub fn owes(&self) -> bool {
-		self.ledger.unbilled() > 0 || !self.owed.is_empty()
+		self.ledger.unbilled() > 0 || !self.owed.is_empty() || !self.held.is_empty()
 	}
 
 	/// Where the next session goes on: behind the last window emitted, or behind the one this session began after.
@@ -430,29 +596,29 @@ impl ViewerSession {
 
 	fn fail(&mut self, fault: Fault) -> Fault {
 		self.fault = Some(fault.clone());
-		self.arriving = None;
+		self.unverified += self.bodies.values().map(Body::unverified).sum::<u64>();
+		self.bodies.clear();
 		self.owed.clear();
 		self.transmit.clear();
 		self.events.retain(|event| !matches!(event, Event::PaymentDue(_)));
+		if let Some(pursuit) = &mut self.pursuit {
+			// The receipt that may convict it is due now, if it is not here.
+			self.transmit.push_back(ToRelayer::Leave.to_frame());
+			for held in self.held.drain(..) {
+				if let Held::Receipt(receipt, deliveries) = held {
+					pursuit.receipt(*receipt, deliveries);
+				}
+			}
+		}
 		fault
 	}
 
 	fn read(&mut self, bytes: &mut &[u8]) -> Result<(), Fault> {
-		while let Some(delivery) = self.decoder.poll(bytes)? {
-			let whole = matches!(delivery, Delivery::Message(_) | Delivery::Window(_));
-			match delivery {
-				Delivery::Message(message) => self.on_message(message)?,
-				Delivery::Header(header) => self.on_header(header)?,
-				Delivery::Items(items) => self.on_items(items)?,
-				Delivery::Leaves(leaves) => self.on_leaves(leaves)?,
-				Delivery::Chunk(index) => self.on_chunk(index)?,
-				Delivery::Window(frame) => self.on_window(frame)?,
-			}
-			if whole {
-				self.unverified = bytes.len() as u64;
-			}
+		while let Some(message) = self.decoder.poll(bytes)? {
+			self.on_message(message)?;
+			self.unverified = bytes.len() as u64;
 		}
-		self.check_chunks()
+		Ok(())
 	}
 
 	fn on_message(&mut self, message: ToViewer) -> Result<(), Fault> {
@@ -484,7 +650,7 @@ impl ViewerSession {
 				self.pending_catalog = Some(Arc::new(*catalog));
 				Ok(())
 			},
-			ToViewer::History(history) if self.last.is_none() && self.pending_history.is_none() => {
+			ToViewer::History(history) if self.announced.is_none() && self.pending_history.is_none() => {
 				if !history.is_well_formed() {
 					return Err(Fault::BadHistory(history.count()));
 				}
@@ -492,12 +658,18 @@ impl ViewerSession {
 				Ok(())
 			},
 			ToViewer::Status(status) => self.on_status(status),
-			ToViewer::Terms(terms) if self.may_state(terms.as_ref()) => self.on_terms(terms),
+			ToViewer::Terms(terms) => self.hold(Held::Terms(Box::new(terms))),
 			ToViewer::Init(init) if self.pending_init.is_none() => {
 				self.pending_init = Some(init);
 				Ok(())
 			},
-			ToViewer::Receipt(receipt, deliveries) => self.on_receipt(receipt, &deliveries),
+			ToViewer::Receipt(receipt, deliveries) => {
+				self.check_receipt(&receipt, &deliveries)?;
+				self.hold(Held::Receipt(Box::new(receipt), deliveries))
+			},
+			ToViewer::Pushed(announcement) => self.on_announcement(*announcement, true),
+			ToViewer::Offered(announcement) => self.on_announcement(*announcement, false),
+			ToViewer::Lacks(range) => self.on_lack(range),
 			ToViewer::Paid(commitment) => match self.owed.iter().position(|o| o.commitment == commitment && o.sent) {
 				Some(at) => {
 					self.owed.remove(at);
@@ -516,15 +688,29 @@ impl ViewerSession {
 			},
 			ToViewer::End(reason) => {
 				self.ended = true;
-				self.events.push_back(Event::Ended(reason));
+				self.ending = Some(reason);
+				self.end();
 				Ok(())
 			},
-			ToViewer::Terms(_)
-			| ToViewer::Init(_)
+			ToViewer::Init(_)
 			| ToViewer::Challenge(_)
 			| ToViewer::Catalog(_)
 			| ToViewer::History(_) => Err(Fault::Unexpected(kind)),
 		}
+	}
+
+	/// Says that the relayer has ended, once all is here that it ended behind.
+	fn end(&mut self) {
+		let orderly = |reason: &EndReason| matches!(reason, EndReason::Finished | EndReason::ShuttingDown);
+		let coming = !self.bodies.is_empty() || self.known.iter().any(|known| known.comes);
+		if let Some(reason) = self.ending.take_if(|reason| !orderly(reason) || !coming) {
+			self.events.push_back(Event::Ended(reason));
+		}
+	}
+
+	/// Whether the relayer has said its last word, and what it ended behind is still coming.
+	pub fn is_ending(&self) -> bool {
+		self.ending.is_some()
 	}
 
 	fn on_challenge(&mut self, challenge: Hash) {
@@ -564,8 +750,38 @@ impl ViewerSession {
 		Ok(())
 	}
 
-	/// Terms come first; later ones differ from them by mode of payment, counter and a lower price at most, and cut into no
-	/// receipt.
+	/// What was said behind a receipt that waits holds behind that.
+	fn hold(&mut self, held: Held) -> Result<(), Fault> {
+		let kind = match &held {
+			Held::Receipt(..) => Kind::Receipt,
+			Held::Terms(_) => Kind::Terms,
+		};
+		if self.held.len() >= MAX_HELD {
+			return Err(Fault::Unexpected(kind));
+		}
+		self.held.push_back(held);
+		self.settle()
+	}
+
+	/// Takes receipts and terms in their order, as far as what they are for is here.
+	fn settle(&mut self) -> Result<(), Fault> {
+		while let Some(held) = self.held.front() {
+			if let Held::Receipt(_, deliveries) = held {
+				if !deliveries.iter().all(|delivery| self.ledger.has(delivery)) {
+					return Ok(());
+				}
+			}
+			match self.held.pop_front() {
+				Some(Held::Receipt(receipt, deliveries)) => self.on_receipt(&receipt.message, &deliveries)?,
+				Some(Held::Terms(terms)) if self.may_state(terms.as_ref().as_ref()) => self.on_terms(*terms)?,
+				Some(Held::Terms(_)) => return Err(Fault::Unexpected(Kind::Terms)),
+				None => {},
+			}
+		}
+		Ok(())
+	}
+
+	/// Terms come first; later ones differ from them by mode of payment, counter and a lower price at most.
 	fn may_state(&self, terms: Option<&Terms>) -> bool {
 		match (&self.terms, terms) {
 			(None, _) => true,
@@ -580,8 +796,7 @@ impl ViewerSession {
 					reserve,
 				} = agreed;
 				let kept = (*recipient, *credit, *interval, *reserve);
-				self.ledger.unbilled() == 0
-					&& terms.price_per_gb <= *price_per_gb
+				terms.price_per_gb <= *price_per_gb
 					&& kept == (terms.recipient, terms.credit, terms.interval, terms.reserve)
 			},
 			_ => false,
@@ -654,15 +869,47 @@ impl ViewerSession {
 			&& voucher.verify(&payer.key, &self.config.genesis).is_ok()
 	}
 
-	fn on_header(&mut self, header: SignedHeader) -> Result<(), Fault> {
-		let Some(terms) = &self.terms else {
-			return Err(Fault::Unexpected(Kind::Window));
-		};
-		if self.ended {
-			return Err(Fault::Unexpected(Kind::Window));
+	fn on_announcement(&mut self, announcement: Announcement, comes: bool) -> Result<(), Fault> {
+		let history = self.check_header(&announcement.header)?;
+		let header = &announcement.header.message;
+		let setting = self.setting_for(header)?;
+		if announcement.items.root() != header.ext {
+			return Err(Fault::BadItems(header.id));
 		}
+		if merkle::root(&announcement.leaves) != header.root {
+			if matches!(&self.terms, Some(Some(_))) {
+				self.pursuit = Some(Pursuit::new(announcement.header.clone(), None));
+			}
+			return Err(Fault::BadLeaves(header.id));
+		}
+		if self.pending_catalog.take().is_some() {
+			self.events.push_back(Event::Catalog(setting.catalog.clone()));
+		}
+		self.pending_init = None;
+		self.setting = Some(setting.clone());
+		let of = Arc::new(Announced::new(announcement, setting, history));
+		self.announced = Some(of.resume());
+		self.events.push_back(Event::Announced(of.clone()));
+		let collects = self.config.follow == Follow::Windows;
+		self.known.push_back(Known {
+			assembly: collects.then(|| Assembly::new(of.clone())),
+			of,
+			comes,
+			begun: Vec::new(),
+			billed: Vec::new(),
+		});
+		if self.known.len() > MAX_KNOWN {
+			if let Some(Known { of, assembly: Some(_), .. }) = self.known.pop_front() {
+				self.events.push_back(Event::Skipped(of.id()));
+			}
+		}
+		Ok(())
+	}
+
+	/// The headers before it.
+	fn check_header(&mut self, header: &SignedHeader) -> Result<History, Fault> {
 		let id = header.message.id;
-		let goes_on = self.last.as_ref().is_some_and(|last| last.id.epoch == id.epoch);
+		let goes_on = self.announced.as_ref().is_some_and(|last| last.id.epoch == id.epoch);
 		let invalid = HeaderError::Signature(SignatureError::Invalid);
 		let keys = &self.config.keys;
 		let signer = match keys.signer(invalid, |key| header.check(key, &self.config.genesis)) {
@@ -686,7 +933,7 @@ impl ViewerSession {
 		if !self.config.keys.allow(signer, &header.message, goes_on) {
 			return Err(Fault::FormerKey(id));
 		}
-		let history = match &self.last {
+		let history = match &self.announced {
 			None if !header.message.has(flags::INDEPENDENT) => return Err(Fault::NotIndependent(id)),
 			None => self
 				.pending_history
@@ -701,24 +948,13 @@ impl ViewerSession {
 			},
 		};
 		let history = history.ok_or(Fault::BrokenChain(id))?;
-		if let Some(terms) = terms {
-			let mut ahead = self.meter.clone();
-			let bytes = self.ledger.unbilled() + u64::from(header.message.bytes);
-			if ahead.charge(bytes, terms.price_per_gb, &terms.mode).is_err() {
+		if let Some(Some(terms)) = &self.terms {
+			// In a receipt of its own.
+			if Meter::default().charge(header.message.bytes.into(), terms.price_per_gb, &terms.mode).is_err() {
 				return Err(Fault::Unpayable(id));
 			}
 		}
-		let setting = self.setting_for(&header.message)?;
-		self.arriving = Some(Arriving {
-			header,
-			history,
-			setting,
-			items: Items::default(),
-			leaves: Vec::new(),
-			complete: 0,
-			verified: 0,
-		});
-		Ok(())
+		Ok(history)
 	}
 
 	/// What a window with this header is decoded with: what was sent for it, else what the one before had.
@@ -738,102 +974,124 @@ impl ViewerSession {
 		Ok(setting)
 	}
 
-	fn on_items(&mut self, items: Items) -> Result<(), Fault> {
-		let arriving = self.arriving.as_mut().ok_or(Fault::Unexpected(Kind::Window))?;
-		if items.root() != arriving.header.message.ext {
-			return Err(Fault::BadItems(arriving.header.message.id));
-		}
-		arriving.items = items;
-		Ok(())
-	}
-
-	fn on_leaves(&mut self, leaves: Vec<Hash>) -> Result<(), Fault> {
-		let arriving = self.arriving.as_mut().ok_or(Fault::Unexpected(Kind::Window))?;
-		let header = &arriving.header.message;
-		if merkle::root(&leaves) != header.root {
-			let fault = Fault::BadLeaves(header.id);
-			self.begin_pursuit(None, Vec::new());
-			return Err(fault);
-		}
-		arriving.leaves = leaves;
-		Ok(())
-	}
-
-	fn on_chunk(&mut self, index: u32) -> Result<(), Fault> {
-		let arriving = self.arriving.as_mut().ok_or(Fault::Unexpected(Kind::Window))?;
-		arriving.complete = index + 1;
-		match arriving.complete == arriving.header.message.chunks || arriving.complete - arriving.verified >= BATCH {
-			true => self.check_chunks(),
-			false => Ok(()),
-		}
-	}
-
-	/// Verifies the chunks that are complete and not verified yet.
-	fn check_chunks(&mut self) -> Result<(), Fault> {
-		let Some(arriving) = &mut self.arriving else {
-			return Ok(());
+	fn on_body(&mut self, range: Range) -> Result<Taken, Fault> {
+		let Some(known) = self.known.iter_mut().find(|known| known.of.hash() == range.header) else {
+			return Ok(Taken::NotYet);
 		};
-		let fresh = arriving.verified..arriving.complete;
-		let chunks: Vec<&[u8]> = fresh.clone().map(|index| self.decoder.chunk(index)).collect();
-		let verified = arriving.verified as usize;
-		let hashes = merkle::leaf_hashes(&chunks);
-		let bad = fresh
-			.zip(&hashes)
-			.find(|(index, hash)| arriving.leaves.get(*index as usize) != Some(hash));
-		if let Some((index, _)) = bad {
-			let window = arriving.header.message.id;
-			let signed = core::mem::take(&mut arriving.leaves);
-			let delivered = [&signed[..verified], &hashes[..]].concat();
-			self.begin_pursuit(Some(signed), delivered);
-			return Err(Fault::BadChunk { window, index });
+		if !known.of.has(&range) {
+			return Err(WireError::NoSuchChunks(range).into());
 		}
-		arriving.verified = arriving.complete;
+		if !Known::is_new(&known.begun, &range) {
+			return Err(Fault::Again(range));
+		}
+		if known.comes && range == known.of.range() {
+			known.comes = false;
+		} else if !self.wanted.contains(&range) {
+			return Err(Fault::Unasked(range));
+		}
+		known.begun.push((range.first, range.first + range.count));
+		let id = BodyId(self.next_body);
+		self.next_body += 1;
+		self.bodies.insert(id, Body::new(known.of.clone(), range));
+		Ok(Taken::As(id))
+	}
+
+	fn on_body_end(&mut self, body: Body, ended: bool) -> Result<(), Fault> {
+		let range = body.range();
+		let (chunks, piece) = match ended {
+			true => body.end().map(|(chunks, piece)| (Some(chunks), Some(piece)))?,
+			false => (body.broke(), None),
+		};
+		let sent = piece.map_or(range.count, |piece| piece.delivery.count);
+		let asked = self.wanted.iter().position(|wanted| *wanted == range);
+		asked.map(|at| self.wanted.swap_remove(at));
+		if let Some(known) = self.known.iter_mut().find(|known| known.of.hash() == range.header) {
+			// The rest may be asked for.
+			known.begun.retain(|(first, _)| *first != range.first);
+			known.begun.push((range.first, range.first + sent));
+			if let (Some(assembly), Some(chunks)) = (&mut known.assembly, &chunks) {
+				assembly.put(chunks);
+			}
+		}
+		if let (Some(Some(_)), Some(piece)) = (&self.terms, piece) {
+			self.ledger.received(piece);
+		}
+		match (asked, chunks) {
+			(Some(_), Some(chunks)) => self.events.push_back(Event::Chunks(chunks)),
+			(Some(_), None) => self.events.push_back(Event::Lacks(range)),
+			(None, _) => {},
+		}
+		self.emit();
+		self.settle()?;
+		self.end();
 		Ok(())
 	}
 
-	/// Only a relayer that is paid signs receipts.
-	fn begin_pursuit(&mut self, signed: Option<Vec<Hash>>, delivered: Vec<Hash>) {
-		if let (Some(arriving), Some(Some(_))) = (&self.arriving, &self.terms) {
-			self.pursuit = Some(Pursuit {
-				header: arriving.header.clone(),
-				signed,
-				delivered,
-				complete: false,
-			});
+	fn on_lack(&mut self, range: Range) -> Result<(), Fault> {
+		if let Some(at) = self.wanted.iter().position(|wanted| *wanted == range) {
+			self.wanted.swap_remove(at);
+			self.events.push_back(Event::Lacks(range));
+			return Ok(());
+		}
+		let mut known = self.known.iter_mut();
+		match known.find(|known| known.comes && known.of.range() == range) {
+			Some(known) => {
+				known.comes = false;
+				self.emit();
+				self.end();
+				Ok(())
+			},
+			None => Err(Fault::Unexpected(Kind::Lacks)),
 		}
 	}
 
-	/// Every chunk has verified: the decoder hands out the frame behind the last one.
-	fn on_window(&mut self, frame: Bytes) -> Result<(), Fault> {
-		let arriving = self.arriving.take().ok_or(Fault::Unexpected(Kind::Window))?;
-		let Arriving {
-			header,
-			history,
-			setting,
-			items,
-			..
-		} = arriving;
-		if self.pending_catalog.take().is_some() {
-			self.events.push_back(Event::Catalog(setting.catalog.clone()));
+	/// Hands out windows that are whole, in their order.
+	fn emit(&mut self) {
+		let whole = |known: &Known| known.assembly.as_ref().is_some_and(Assembly::is_whole);
+		let Some(last) = self.known.iter().rposition(whole) else {
+			return;
+		};
+		for at in 0..=last {
+			let known = &self.known[at];
+			let hash = known.of.hash();
+			let coming = known.comes
+				|| self.bodies.values().any(|body| body.range().header == hash)
+				|| self.wanted.iter().any(|wanted| wanted.header == hash);
+			let known = &mut self.known[at];
+			let Some(assembly) = &mut known.assembly else {
+				continue;
+			};
+			if let Some(window) = assembly.finish() {
+				known.assembly = None;
+				let setting = window.setting();
+				if self.shown.as_ref().is_none_or(|shown| shown.init != setting.init) {
+					self.events.push_back(Event::Init(setting.init.clone()));
+				}
+				self.shown = Some(setting.clone());
+				self.last = Some(Resume::after(&window));
+				self.events.push_back(Event::Window(window));
+			} else if coming {
+				return;
+			} else {
+				known.assembly = None;
+				self.events.push_back(Event::Skipped(known.of.id()));
+			}
 		}
-		if self.pending_init.take().is_some() {
-			self.events.push_back(Event::Init(setting.init.clone()));
-		}
-		self.setting = Some(setting.clone());
-		let window = EncodedWindow::from_verified_frame(header, setting, history, items, frame);
-		self.last = Some(Resume::after(&window));
-		if matches!(self.terms, Some(Some(_))) {
-			self.ledger.received(window.piece());
-		}
-		self.events.push_back(Event::Window(window));
-		Ok(())
 	}
 
-	fn on_receipt(&mut self, signed: SignedReceipt, deliveries: &Deliveries) -> Result<(), Fault> {
-		let (Some(Some(terms)), Some(payer), Some(last)) = (&self.terms, self.payer(), &self.last) else {
+	/// The last window that a receipt is for, or should be.
+	fn about(&self, deliveries: &Deliveries) -> Option<WindowId> {
+		let last = deliveries.last().map(|delivery| delivery.header);
+		let known = self.known.iter().find(|known| Some(known.of.hash()) == last);
+		let announced = self.announced.as_ref()?;
+		Some(known.map_or(announced.id, |known| known.of.id()))
+	}
+
+	/// What can be said of a receipt before what it is for is here.
+	fn check_receipt(&mut self, signed: &SignedReceipt, deliveries: &Deliveries) -> Result<(), Fault> {
+		let (Some(Some(terms)), Some(payer), Some(window)) = (&self.terms, self.payer(), self.about(deliveries)) else {
 			return Err(Fault::Unexpected(Kind::Receipt));
 		};
-		let window = last.id;
 		let bad = |reason| Fault::BadReceipt { window, reason };
 		let receipt: &Receipt = &signed.message;
 		let earliest = self.config.head.saturating_sub(MAX_BLOCKS_BEHIND);
@@ -848,7 +1106,6 @@ impl ViewerSession {
 			),
 			(receipt.stream != window.stream, ReceiptFault::Stream),
 			(receipt.root != deliveries_root(deliveries), ReceiptFault::Root),
-			(receipt.price != terms.price_per_gb, ReceiptFault::Price),
 			(!(earliest..=latest).contains(&receipt.block), ReceiptFault::Block),
 			(
 				self.last_commitment == Some(receipt.commitment),
@@ -861,6 +1118,31 @@ impl ViewerSession {
 		signed
 			.verify(&self.config.relayer_key, &self.config.genesis)
 			.map_err(|e| bad(e.into()))?;
+		for delivery in deliveries {
+			let range = Range {
+				header: delivery.header,
+				first: delivery.first,
+				count: delivery.count,
+			};
+			let known = self.known.iter_mut().find(|known| known.of.has(&range));
+			let known = known.filter(|known| Known::is_new(&known.billed, &range));
+			let known = known.ok_or_else(|| bad(BillFault::NotDelivered.into()))?;
+			known.billed.push((range.first, range.first + range.count));
+		}
+		self.ledger.check(deliveries).map_err(|e| bad(e.into()))?;
+		self.last_commitment = Some(receipt.commitment);
+		Ok(())
+	}
+
+	/// All that it is for is here.
+	fn on_receipt(&mut self, receipt: &Receipt, deliveries: &Deliveries) -> Result<(), Fault> {
+		let (Some(Some(terms)), Some(window)) = (&self.terms, self.about(deliveries)) else {
+			return Err(Fault::Unexpected(Kind::Receipt));
+		};
+		let bad = |reason| Fault::BadReceipt { window, reason };
+		if receipt.price != terms.price_per_gb {
+			return Err(bad(ReceiptFault::Price));
+		}
 		let window = self
 			.ledger
 			.receipt(receipt.bytes, deliveries)
@@ -870,7 +1152,6 @@ impl ViewerSession {
 			.charge(receipt.bytes, receipt.price, &terms.mode)
 			.map_err(|_| Fault::Unpayable(window))?;
 		let commitment = receipt.commitment;
-		self.last_commitment = Some(commitment);
 		let Some(share) = share else {
 			self.events.push_back(Event::Covered(window));
 			return Ok(());

@@ -1,8 +1,8 @@
-//! A window encoded once: every viewer's stream is handed the same bytes.
+//! A window encoded once: every viewer is handed the same bytes.
 
 use crate::{
-	ledger::{Body, Piece},
-	wire,
+	ledger::Piece,
+	wire::{frame_as, Announcement, Kind, Range},
 };
 use alloc::sync::Arc;
 use bytes::Bytes;
@@ -82,25 +82,22 @@ pub struct Draft {
 	pub chunk_log2: u8,
 }
 
-/// A window with all that belongs to it, in agreement, as the frame that travels. Cloning shares it.
+/// A window with all that belongs to it, in agreement, as it travels. Cloning shares it.
 #[derive(Clone)]
 pub struct EncodedWindow(Arc<Inner>);
 
 struct Inner {
-	header: SignedHeader,
 	hash: Hash,
 	setting: Setting,
 	history: History,
-	items: Items,
-	/// Length of the items in the frame, bytes.
-	items_len: usize,
-	frame: Bytes,
+	announcement: Announcement,
+	data: Bytes,
 }
 
 impl EncodedWindow {
 	/// All of it, as a receipt names it.
 	pub fn piece(&self) -> Piece {
-		Body::new(self.header(), self.hash()).whole()
+		Piece::whole(self.header(), self.hash())
 	}
 
 	/// Joins a header with what it names. Hashes all of it; no signature is looked at.
@@ -129,7 +126,8 @@ impl EncodedWindow {
 		if merkle::root(&leaves) != header.message.root {
 			return Err(WindowError::Root);
 		}
-		Ok(Self::assemble(header, setting, history, items, &leaves, data))
+		let announcement = Announcement::new(header, items, leaves);
+		Ok(Self::assemble(announcement, setting, history, Bytes::copy_from_slice(data)))
 	}
 
 	/// Hashes and signs a new window: what a broadcaster does. `key` is the stream's signing key.
@@ -158,62 +156,34 @@ impl EncodedWindow {
 		header.check()?;
 		setting.check(&header)?;
 		let header = key.sign(header, genesis);
-		Ok(Self::assemble(
-			header,
-			setting,
-			draft.history,
-			draft.items,
-			&leaves,
-			data,
-		))
+		let announcement = Announcement::new(header, draft.items, leaves);
+		Ok(Self::assemble(announcement, setting, draft.history, Bytes::copy_from_slice(data)))
 	}
 
-	fn assemble(
-		header: SignedHeader,
-		setting: Setting,
-		history: History,
-		items: Items,
-		leaves: &[Hash],
-		data: &[u8],
-	) -> Self {
-		let (frame, _) = wire::window_frame(&header, &items, leaves, data);
-		Self::from_verified_frame(header, setting, history, items, frame)
-	}
-
-	/// From a frame that was found to agree with all the rest.
-	pub(crate) fn from_verified_frame(
-		header: SignedHeader,
-		setting: Setting,
-		history: History,
-		items: Items,
-		frame: Bytes,
-	) -> Self {
-		let hash = header.message.hash();
-		let items_len = frame.len() - wire::data_offset(0, header.message.chunks) - header.message.bytes as usize;
+	/// Of parts that were found to agree.
+	pub(crate) fn assemble(announcement: Announcement, setting: Setting, history: History, data: Bytes) -> Self {
 		Self(Arc::new(Inner {
-			header,
-			hash,
+			hash: announcement.header.message.hash(),
 			setting,
 			history,
-			items,
-			items_len,
-			frame,
+			announcement,
+			data,
 		}))
 	}
 
 	/// Which window it is.
 	pub fn id(&self) -> WindowId {
-		self.0.header.message.id
+		self.0.announcement.header.message.id
 	}
 
 	/// What the broadcaster signed.
 	pub fn header(&self) -> &WindowHeader {
-		&self.0.header.message
+		&self.0.announcement.header.message
 	}
 
 	/// With its signature.
 	pub fn signed_header(&self) -> &SignedHeader {
-		&self.0.header
+		&self.0.announcement.header
 	}
 
 	/// [`WindowHeader::hash`]: what names it in histories and deliveries.
@@ -251,24 +221,48 @@ impl EncodedWindow {
 
 	/// What belongs to it beside the chunks.
 	pub fn items(&self) -> &Items {
-		&self.0.items
+		&self.0.announcement.items
 	}
 
-	/// The media bytes; shares the frame's memory.
+	/// Of all its chunks.
+	pub fn leaves(&self) -> &[Hash] {
+		&self.0.announcement.leaves
+	}
+
+	/// The media bytes; shared by all clones.
 	pub fn data(&self) -> Bytes {
-		self.0
-			.frame
-			.slice(wire::data_offset(self.0.items_len, self.header().chunks)..)
+		self.0.data.clone()
 	}
 
-	/// The frame that travels, whole; shared by all clones.
-	pub fn frame(&self) -> Bytes {
-		self.0.frame.clone()
+	/// All its chunks.
+	pub fn range(&self) -> Range {
+		Range {
+			header: self.0.hash,
+			first: 0,
+			count: self.header().chunks,
+		}
 	}
 
-	/// What it costs in memory, bytes: its frame. Catalog and initialisation segment are shared between windows.
+	/// The bytes of some of its chunks, shared; `None` where it does not have them, or there are none.
+	pub fn chunks(&self, first: u32, count: u32) -> Option<Bytes> {
+		let (chunks, log2) = (self.header().chunks, self.header().chunk_log2);
+		let end = first.checked_add(count).filter(|end| count > 0 && *end <= chunks)?;
+		let at = |index: u32| self.0.data.len().min((index as usize) << log2);
+		Some(self.0.data.slice(at(first)..at(end)))
+	}
+
+	/// What announces it, shared where it comes by itself.
+	pub fn announcement(&self, comes: bool) -> Bytes {
+		let frame = &self.0.announcement.frame;
+		match comes {
+			true => frame.clone(),
+			false => frame_as(frame, Kind::Offered),
+		}
+	}
+
+	/// What it costs in memory, bytes. Catalog and initialisation segment are shared between windows.
 	pub fn size(&self) -> usize {
-		self.0.frame.len()
+		self.0.data.len() + 2 * self.0.announcement.frame.len()
 	}
 }
 
@@ -332,16 +326,22 @@ mod tests {
 				items,
 				&data,
 			);
-			assert_eq!(again.unwrap().frame(), window.frame());
+			assert_eq!(again.unwrap().announcement(true), window.announcement(true));
 		}
 	}
 
 	#[test]
-	fn clones_share_one_frame() {
-		let window = Broadcast::default().segment(&[1; 100]);
-		assert_eq!(window.clone().frame().as_ptr(), window.frame().as_ptr());
-		let frame = window.frame();
-		assert_eq!(window.data().as_ptr(), frame[frame.len() - 100..].as_ptr());
+	fn clones_share_their_bytes() {
+		let window = Broadcast::default().segment(&fixture::media(40_000, 1));
+		let other = window.clone();
+		assert_eq!(other.announcement(true).as_ptr(), window.announcement(true).as_ptr());
+		assert_eq!(other.data().as_ptr(), window.data().as_ptr());
+		let (second, data) = (window.chunks(1, 1).unwrap(), window.data());
+		assert_eq!(second.as_ptr(), data[1 << 14..].as_ptr());
+		assert_eq!(window.chunks(1, 2).unwrap().len(), 40_000 - (1 << 14));
+		for (first, count) in [(0, 0), (0, 4), (3, 1), (1, u32::MAX)] {
+			assert_eq!(window.chunks(first, count), None);
+		}
 	}
 
 	#[test]

@@ -1,9 +1,10 @@
 //! Messages and frames. Decoders are bounded and total: whatever arrives ends in a message or a typed error.
 //!
 //! ```text
-//! frame  = length: u32 LE (of kind and body) ‖ kind: u8 ‖ body
-//! body   = SCALE of the message; of Init the raw bytes; of Window:
-//! window = SCALE of SignedHeader (247 bytes) ‖ length of items: u16 LE ‖ SCALE of items ‖ leaf hashes (32 bytes each) ‖ data
+//! frame        = length: u32 LE (of kind and body) ‖ kind: u8 ‖ body
+//! body         = SCALE of the message; of Init the raw bytes; of Pushed and Offered:
+//! announcement = SCALE of SignedHeader (247 bytes) ‖ length of items: u16 LE ‖ SCALE of items ‖ leaf hashes (32 bytes each)
+//! chunks       = SCALE of Range (40 bytes) ‖ the bytes of its chunks, at least of the first; on a stream of their own
 //! ```
 //!
 //! Each message has exactly one encoding: SCALE's lengths are refused unless they are the shortest, and of no items the
@@ -28,14 +29,17 @@ use core::fmt;
 
 /// Name of the protocol as TLS negotiates it (ALPN). Its number rises with every change of a frame: peers that speak another
 /// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations, 5 `Waiting`,
-/// 6 QUIC of our own, 7 places that name a header and receipts for intervals.
-pub const PROTOCOL_NAME: &str = "/clustercast/deliver/7";
+/// 6 QUIC of our own, 7 places that name a header and receipts for intervals, 8 chunks on streams of their own.
+pub const PROTOCOL_NAME: &str = "/clustercast/deliver/8";
 
 /// Length and kind.
 pub const PREFIX_BYTES: usize = 5;
 
 /// SCALE length of a [`SignedHeader`].
 pub const HEADER_BYTES: usize = 247;
+
+/// SCALE length of a [`Range`]: what chunks begin with.
+pub const RANGE_BYTES: usize = 40;
 
 /// Length of the items behind a header.
 const ITEMS_PREFIX_BYTES: usize = 2;
@@ -57,12 +61,18 @@ pub enum Kind {
 	Reserve = 0x04,
 	/// Nothing.
 	Leave = 0x05,
+	/// [`Fetch`]
+	Fetch = 0x06,
+	/// [`Range`]
+	Cancel = 0x07,
+	/// [`Follow`]
+	Follow = 0x08,
 	/// `Option<`[`Terms`]`>`
 	Terms = 0x81,
 	/// Initialisation segment, raw.
 	Init = 0x82,
-	/// Header, items, leaves, data.
-	Window = 0x83,
+	/// [`Announcement`] of a window that comes by itself.
+	Pushed = 0x83,
 	/// [`SignedReceipt`], [`Deliveries`]
 	Receipt = 0x84,
 	/// Commitment of the receipt that is paid.
@@ -81,6 +91,10 @@ pub enum Kind {
 	Reserved = 0x8b,
 	/// Nothing.
 	Waiting = 0x8c,
+	/// [`Announcement`] of a window that can be fetched.
+	Offered = 0x8d,
+	/// [`Range`]
+	Lacks = 0x8e,
 }
 
 impl Kind {
@@ -91,9 +105,12 @@ impl Kind {
 			0x03 => Self::Voucher,
 			0x04 => Self::Reserve,
 			0x05 => Self::Leave,
+			0x06 => Self::Fetch,
+			0x07 => Self::Cancel,
+			0x08 => Self::Follow,
 			0x81 => Self::Terms,
 			0x82 => Self::Init,
-			0x83 => Self::Window,
+			0x83 => Self::Pushed,
 			0x84 => Self::Receipt,
 			0x85 => Self::Paid,
 			0x86 => Self::End,
@@ -103,6 +120,8 @@ impl Kind {
 			0x8a => Self::History,
 			0x8b => Self::Reserved,
 			0x8c => Self::Waiting,
+			0x8d => Self::Offered,
+			0x8e => Self::Lacks,
 			_ => return None,
 		})
 	}
@@ -122,11 +141,14 @@ impl Kind {
 			Self::Reserved => u32::max_encoded_len(),
 			Self::Terms => Option::<Terms>::max_encoded_len(),
 			Self::Init => MAX_INIT_BYTES as usize,
-			Self::Window => {
+			Self::Pushed | Self::Offered => {
 				let chunks = merkle::chunk_count(MAX_WINDOW_BYTES, *merkle::CHUNK_LOG2.start()) as usize;
 				let items = ITEMS_PREFIX_BYTES + Items::max_encoded_len();
-				HEADER_BYTES + items + chunks * LEAF_BYTES + MAX_WINDOW_BYTES as usize
+				HEADER_BYTES + items + chunks * LEAF_BYTES
 			},
+			Self::Fetch => Fetch::max_encoded_len(),
+			Self::Cancel | Self::Lacks => RANGE_BYTES,
+			Self::Follow => Follow::max_encoded_len(),
 			Self::Receipt => <(SignedReceipt, Deliveries)>::max_encoded_len(),
 			Self::Paid | Self::Challenge => Hash::max_encoded_len(),
 			Self::End => EndReason::max_encoded_len(),
@@ -184,14 +206,17 @@ pub enum WireError {
 		/// As the header says.
 		bytes: u32,
 	},
-	/// A window frame's length is not that of the window its header describes.
-	#[error("window frame of {got} bytes for a window that needs {expected}")]
-	WindowLength {
+	/// An announcement is not as long as that of the window which its header describes.
+	#[error("announcement of {got} bytes for a window that needs {expected}")]
+	AnnouncementLength {
 		/// Body length that the header calls for.
 		expected: usize,
 		/// Stated body length.
 		got: usize,
 	},
+	/// Chunks of a window that does not have them, or none.
+	#[error("{0} is not within its window")]
+	NoSuchChunks(Range),
 }
 
 /// First message of a viewer: what it wants.
@@ -205,6 +230,8 @@ pub struct Subscribe {
 	pub tracks: Tracks,
 	/// Where to begin.
 	pub start: Start,
+	/// What is sent of new windows.
+	pub follow: Follow,
 	/// Who pays; `None`, a guest, asks to be served for nothing.
 	pub payer: Option<Payer>,
 }
@@ -235,6 +262,50 @@ pub enum Start {
 		/// Hash of its header: tells another history apart.
 		header: Hash,
 	},
+}
+
+/// What a subscription brings by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+pub enum Follow {
+	/// New windows, whole.
+	#[default]
+	Windows,
+	/// Announcements of them; what is wanted is fetched.
+	Announcements,
+}
+
+/// Chunks of one window, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, MaxEncodedLen)]
+pub struct Range {
+	/// Hash of its header.
+	pub header: Hash,
+	/// The first of them, from 0.
+	pub first: u32,
+	/// How many.
+	pub count: u32,
+}
+
+impl Range {
+	/// Behind its last chunk; `None` where there is no such number.
+	pub fn end(&self) -> Option<u32> {
+		self.first.checked_add(self.count)
+	}
+}
+
+impl fmt::Display for Range {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self { header, first, count } = self;
+		write!(f, "{count} chunks from {first} of window {header}")
+	}
+}
+
+/// What is wanted beyond what comes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+pub struct Fetch {
+	/// Which chunks; at least one.
+	pub range: Range,
+	/// They are of no use later than so long after this was sent, milliseconds.
+	pub within_ms: u32,
 }
 
 /// Who pays, by name.
@@ -437,6 +508,12 @@ pub enum ToRelayer {
 	Reserve(SignedReservation),
 	/// Wants no more windows, and a receipt for all that has none.
 	Leave,
+	/// Wants these chunks as well.
+	Fetch(Fetch),
+	/// Does not want these chunks any more, which are on their way or to come. What comes nevertheless counts.
+	Cancel(Range),
+	/// What is to come by itself from now on.
+	Follow(Follow),
 }
 
 impl ToRelayer {
@@ -448,18 +525,21 @@ impl ToRelayer {
 			Self::Voucher(commitment, voucher) => frame(Kind::Voucher, &(commitment, voucher)),
 			Self::Reserve(reservation) => frame(Kind::Reserve, reservation),
 			Self::Leave => frame(Kind::Leave, &()),
+			Self::Fetch(fetch) => frame(Kind::Fetch, fetch),
+			Self::Cancel(range) => frame(Kind::Cancel, range),
+			Self::Follow(follow) => frame(Kind::Follow, follow),
 		}
 	}
 }
 
-/// What a relayer sends, but for windows, which are [`crate::EncodedWindow`]s.
+/// What a relayer sends, but for chunks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToViewer {
 	/// First; `None` serves for nothing. Again between windows, with nothing changed but the mode of payment.
 	Terms(Option<Terms>),
 	/// Before the first window and where it changes: at most [`MAX_INIT_BYTES`], none for a track without one.
 	Init(Bytes),
-	/// After each window that is to be paid.
+	/// For what went out whole and has none.
 	Receipt(SignedReceipt, Deliveries),
 	/// The ticket or voucher for the receipt with this commitment is accepted and safe.
 	Paid(Hash),
@@ -477,6 +557,99 @@ pub enum ToViewer {
 	Reserved(u32),
 	/// It is there and has nothing newer than what it sent: where nothing else is to be said for a while.
 	Waiting,
+	/// The next window, which comes by itself.
+	Pushed(Box<Announcement>),
+	/// The next window, which can be fetched.
+	Offered(Box<Announcement>),
+	/// These chunks do not come: it does not have them, or has them no more, or their time was over.
+	Lacks(Range),
+}
+
+/// A window but for its chunks. Unverified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+	/// What the broadcaster signed.
+	pub header: SignedHeader,
+	/// What belongs to it beside the chunks.
+	pub items: Items,
+	/// Of all its chunks.
+	pub leaves: Vec<Hash>,
+	/// The whole frame, as it came or goes.
+	pub frame: Bytes,
+}
+
+impl Announcement {
+	/// Of a window that comes by itself.
+	pub(crate) fn new(header: SignedHeader, items: Items, leaves: Vec<Hash>) -> Self {
+		let encoded = match items.iter().next() {
+			None => Vec::new(),
+			Some(_) => items.encode(),
+		};
+		let body = HEADER_BYTES + ITEMS_PREFIX_BYTES + encoded.len() + leaves.len() * LEAF_BYTES;
+		let mut out = prefix(Kind::Pushed, body);
+		out.put_slice(&header.encode());
+		out.put_u16_le(encoded.len() as u16);
+		out.put_slice(&encoded);
+		leaves.iter().for_each(|leaf| out.put_slice(&leaf.0));
+		Self {
+			header,
+			items,
+			leaves,
+			frame: out.freeze(),
+		}
+	}
+
+	/// `frame` is whole.
+	fn decode(kind: Kind, frame: &[u8]) -> Result<Self, WireError> {
+		let body = &frame[PREFIX_BYTES..];
+		let truncated = WireError::Truncated(Some(kind));
+		let (header, rest) = body.split_at_checked(HEADER_BYTES).ok_or(truncated.clone())?;
+		let header: SignedHeader = decode(kind, header)?;
+		let (bytes, chunks, chunk_log2) = (header.message.bytes, header.message.chunks, header.message.chunk_log2);
+		if !merkle::CHUNK_LOG2.contains(&chunk_log2) || chunks != merkle::chunk_count(bytes, chunk_log2) {
+			return Err(WireError::ChunkCount { chunks, bytes });
+		}
+		let (length, rest) = rest.split_first_chunk::<ITEMS_PREFIX_BYTES>().ok_or(truncated)?;
+		let items = usize::from(u16::from_le_bytes(*length));
+		let expected = HEADER_BYTES + ITEMS_PREFIX_BYTES + items + chunks as usize * LEAF_BYTES;
+		if body.len() != expected {
+			let got = body.len();
+			return Err(WireError::AnnouncementLength { expected, got });
+		}
+		let (encoded, leaves) = rest.split_at(items);
+		let items = match encoded {
+			[] => Items::default(),
+			encoded => decode::<Items>(kind, encoded)?,
+		};
+		// Of no items the length is zero.
+		if !encoded.is_empty() && items.iter().next().is_none() {
+			return Err(WireError::Malformed(kind));
+		}
+		let (leaves, _) = leaves.as_chunks::<LEAF_BYTES>();
+		Ok(Self {
+			header,
+			items,
+			leaves: leaves.iter().copied().map(Hash).collect(),
+			frame: frame_as(frame, Kind::Pushed),
+		})
+	}
+}
+
+/// The same frame under another kind of the same body.
+pub(crate) fn frame_as(frame: &[u8], kind: Kind) -> Bytes {
+	let mut out = BytesMut::from(frame);
+	out[PREFIX_BYTES - 1] = kind as u8;
+	out.freeze()
+}
+
+/// What the chunks of a stream begin with.
+pub fn range_prefix(range: &Range) -> Bytes {
+	range.encode().into()
+}
+
+/// The range that a stream of chunks begins with.
+pub fn read_range(prefix: &[u8; RANGE_BYTES]) -> Range {
+	Range::decode(&mut &prefix[..]).expect("of fixed length, and any bytes are one")
 }
 
 impl ToViewer {
@@ -498,6 +671,9 @@ impl ToViewer {
 			Self::History(history) => frame(Kind::History, history),
 			Self::Reserved(counter) => frame(Kind::Reserved, counter),
 			Self::Waiting => prefix(Kind::Waiting, 0).freeze(),
+			Self::Pushed(announcement) => announcement.frame.clone(),
+			Self::Offered(announcement) => frame_as(&announcement.frame, Kind::Offered),
+			Self::Lacks(range) => frame(Kind::Lacks, range),
 		}
 	}
 
@@ -515,6 +691,9 @@ impl ToViewer {
 			Self::History(_) => Kind::History,
 			Self::Reserved(_) => Kind::Reserved,
 			Self::Waiting => Kind::Waiting,
+			Self::Pushed(_) => Kind::Pushed,
+			Self::Offered(_) => Kind::Offered,
+			Self::Lacks(_) => Kind::Lacks,
 		}
 	}
 }
@@ -673,6 +852,9 @@ impl RequestDecoder {
 					let () = decode(kind, self.frame.body())?;
 					ToRelayer::Leave
 				},
+				Kind::Fetch => ToRelayer::Fetch(decode(kind, self.frame.body())?),
+				Kind::Cancel => ToRelayer::Cancel(decode(kind, self.frame.body())?),
+				Kind::Follow => ToRelayer::Follow(decode(kind, self.frame.body())?),
 				_ => ToRelayer::Ticket(decode(kind, self.frame.body())?),
 			};
 			self.kind = None;
@@ -688,217 +870,42 @@ impl RequestDecoder {
 	}
 }
 
-/// What [`DeliveryDecoder`] finds, in order of arrival. A window comes as `Header`,
-/// `Items`, `Leaves`, `Chunk` 0 and up, `Window`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivery {
-	/// A whole message.
-	Message(ToViewer),
-	/// A window begins. Unverified, like all that follows.
-	Header(SignedHeader),
-	/// Its items.
-	Items(Items),
-	/// All its leaf hashes.
-	Leaves(Vec<Hash>),
-	/// This chunk is complete: see [`DeliveryDecoder::chunk`].
-	Chunk(u32),
-	/// The whole frame; always after the window's last chunk.
-	Window(Bytes),
-}
-
-/// How far the frame that is arriving has come.
-#[derive(Clone, Debug)]
-enum Stage {
-	Prefix,
-	Body(Kind),
-	Header,
-	/// Header handed out: its numbers decide what follows.
-	Layout(WindowLayout),
-	Items(WindowLayout),
-	Leaves(WindowLayout),
-	/// This chunk comes next; past the last one the frame is complete.
-	Chunk(WindowLayout, u32),
-}
-
-/// The numbers of a window frame.
-#[derive(Clone, Debug)]
-struct WindowLayout {
-	bytes: u32,
-	chunks: u32,
-	chunk_log2: u8,
-	/// Of the encoded items, bytes; 0 until that is read.
-	items: usize,
-	/// Length of the body, bytes.
-	body: usize,
-}
-
-impl WindowLayout {
-	/// Offset of the data in the frame.
-	fn data_at(&self) -> usize {
-		data_offset(self.items, self.chunks)
-	}
-
-	/// Where chunk `index` begins in the frame, or the data ends.
-	fn chunk_at(&self, index: u32) -> usize {
-		self.data_at() + (self.bytes as usize).min((index as usize) << self.chunk_log2)
-	}
-
-	/// Whether the header's numbers fit each other and can fit the frame, before anything is kept for them.
-	fn check_header(&self) -> Result<(), WireError> {
-		let (chunks, bytes) = (self.chunks, self.bytes);
-		let sizes = merkle::CHUNK_LOG2.contains(&self.chunk_log2);
-		if !sizes || chunks != merkle::chunk_count(bytes, self.chunk_log2) {
-			return Err(WireError::ChunkCount { chunks, bytes });
-		}
-		self.check_length(|expected, body| body >= expected)
-	}
-
-	fn check_length(&self, fits: impl Fn(usize, usize) -> bool) -> Result<(), WireError> {
-		let expected = self.data_at() - PREFIX_BYTES + self.bytes as usize;
-		match fits(expected, self.body) {
-			true => Ok(()),
-			false => Err(WireError::WindowLength {
-				expected,
-				got: self.body,
-			}),
-		}
-	}
-}
-
-/// Offset of the leaves in the frame of a window with items of this encoded length.
-fn leaves_offset(items: usize) -> usize {
-	PREFIX_BYTES + HEADER_BYTES + ITEMS_PREFIX_BYTES + items
-}
-
-/// Offset of the data in the frame of a window with items of this encoded length and this many chunks.
-pub(crate) fn data_offset(items: usize, chunks: u32) -> usize {
-	leaves_offset(items) + chunks as usize * LEAF_BYTES
-}
-
-/// The frame of a window whose parts agree, and the length of its items in it.
-pub(crate) fn window_frame(header: &SignedHeader, items: &Items, leaves: &[Hash], data: &[u8]) -> (Bytes, usize) {
-	let items = match items.iter().next() {
-		None => Vec::new(),
-		Some(_) => items.encode(),
-	};
-	let body = leaves_offset(items.len()) - PREFIX_BYTES + leaves.len() * LEAF_BYTES + data.len();
-	let mut out = prefix(Kind::Window, body);
-	out.put_slice(&header.encode());
-	out.put_u16_le(items.len() as u16);
-	out.put_slice(&items);
-	leaves.iter().for_each(|leaf| out.put_slice(&leaf.0));
-	out.put_slice(data);
-	(out.freeze(), items.len())
-}
-
-/// Reads what a relayer sends. Holds one frame: at most a window of [`MAX_WINDOW_BYTES`] and its leaves.
-///
-/// A window can be judged while it arrives: the frame's length is compared with the header's numbers only after the
-/// header was handed out, so a caller who verifies it first learns of a forged header before anything else.
+/// Reads what a relayer sends. Holds one frame, at most an announcement.
 #[derive(Debug)]
-pub struct DeliveryDecoder {
+pub struct AnswerDecoder {
 	frame: Frame,
-	stage: Stage,
-	/// Body length of the frame that is arriving.
-	body: usize,
+	kind: Option<Kind>,
 }
 
-impl Default for DeliveryDecoder {
+impl Default for AnswerDecoder {
 	fn default() -> Self {
 		Self {
 			frame: Frame::new(),
-			stage: Stage::Prefix,
-			body: 0,
+			kind: None,
 		}
 	}
 }
 
-impl DeliveryDecoder {
-	/// Takes bytes off the front of `input` until there is something to say; `None` when `input` is used up before
-	/// that. After an error the stream cannot be read on.
-	pub fn poll(&mut self, input: &mut &[u8]) -> Result<Option<Delivery>, WireError> {
+impl AnswerDecoder {
+	/// Takes bytes off the front of `input` until a message is complete; `None` when `input` is used up before that.
+	/// After an error the stream cannot be read on.
+	pub fn poll(&mut self, input: &mut &[u8]) -> Result<Option<ToViewer>, WireError> {
 		while self.frame.fill(input) {
-			match self.stage.clone() {
-				Stage::Prefix => self.begin()?,
-				Stage::Body(kind) => {
-					let message = self.message(kind)?;
-					self.reset();
-					return Ok(Some(Delivery::Message(message)));
-				},
-				Stage::Header => {
-					let header: SignedHeader = decode(Kind::Window, self.frame.body())?;
-					self.stage = Stage::Layout(WindowLayout {
-						bytes: header.message.bytes,
-						chunks: header.message.chunks,
-						chunk_log2: header.message.chunk_log2,
-						items: 0,
-						body: self.body,
-					});
-					return Ok(Some(Delivery::Header(header)));
-				},
-				Stage::Layout(layout) => {
-					layout.check_header()?;
-					self.frame.goal += ITEMS_PREFIX_BYTES;
-					self.stage = Stage::Items(layout);
-				},
-				Stage::Items(mut layout) if layout.items == 0 => {
-					let at = PREFIX_BYTES + HEADER_BYTES;
-					let length = [self.frame.buffer[at], self.frame.buffer[at + 1]];
-					layout.items = u16::from_le_bytes(length).into();
-					layout.check_length(|expected, body| body == expected)?;
-					self.frame
-						.buffer
-						.reserve_exact(PREFIX_BYTES + layout.body - self.frame.buffer.len());
-					if layout.items > 0 {
-						self.frame.goal += layout.items;
-						self.stage = Stage::Items(layout);
-						continue;
-					}
-					self.frame.goal = layout.data_at();
-					self.stage = Stage::Leaves(layout);
-					return Ok(Some(Delivery::Items(Items::default())));
-				},
-				Stage::Items(layout) => {
-					let encoded = &self.frame.buffer[leaves_offset(0)..leaves_offset(layout.items)];
-					let items: Items = decode(Kind::Window, encoded)?;
-					if items.iter().next().is_none() {
-						return Err(WireError::Malformed(Kind::Window));
-					}
-					self.frame.goal = layout.data_at();
-					self.stage = Stage::Leaves(layout);
-					return Ok(Some(Delivery::Items(items)));
-				},
-				Stage::Leaves(layout) => {
-					let (leaves, _) = self.frame.buffer[leaves_offset(layout.items)..].as_chunks::<LEAF_BYTES>();
-					let leaves = leaves.iter().copied().map(Hash).collect();
-					self.frame.goal = layout.chunk_at(1);
-					self.stage = Stage::Chunk(layout, 0);
-					return Ok(Some(Delivery::Leaves(leaves)));
-				},
-				Stage::Chunk(layout, index) if index < layout.chunks => {
-					self.frame.goal = layout.chunk_at(index + 2);
-					self.stage = Stage::Chunk(layout, index + 1);
-					return Ok(Some(Delivery::Chunk(index)));
-				},
-				Stage::Chunk(..) => {
-					let frame = Bytes::from(core::mem::take(&mut self.frame.buffer));
-					self.reset();
-					return Ok(Some(Delivery::Window(frame)));
-				},
-			}
+			let Some(kind) = self.kind else {
+				let (kind, len) = self.frame.prefix()?;
+				if kind.is_request() {
+					return Err(WireError::WrongDirection(kind));
+				}
+				self.kind = Some(kind);
+				self.frame.goal += len;
+				continue;
+			};
+			let message = self.message(kind)?;
+			self.kind = None;
+			self.frame.reset();
+			return Ok(Some(message));
 		}
 		Ok(None)
-	}
-
-	/// A chunk that [`Delivery::Chunk`] announced and whose window is still arriving; empty for any other.
-	pub fn chunk(&self, index: u32) -> &[u8] {
-		let Stage::Chunk(layout, next) = &self.stage else {
-			return &[];
-		};
-		match index < *next {
-			true => &self.frame.buffer[layout.chunk_at(index)..layout.chunk_at(index + 1)],
-			false => &[],
-		}
 	}
 
 	/// The stream ended: an error when it did so inside a message.
@@ -906,26 +913,9 @@ impl DeliveryDecoder {
 		self.frame.finish()
 	}
 
-	fn begin(&mut self) -> Result<(), WireError> {
-		let (kind, len) = self.frame.prefix()?;
-		self.body = len;
-		match kind {
-			_ if kind.is_request() => return Err(WireError::WrongDirection(kind)),
-			Kind::Window if len < HEADER_BYTES => return Err(WireError::Truncated(Some(kind))),
-			Kind::Window => {
-				self.stage = Stage::Header;
-				self.frame.goal = PREFIX_BYTES + HEADER_BYTES;
-			},
-			_ => {
-				self.stage = Stage::Body(kind);
-				self.frame.goal = PREFIX_BYTES + len;
-			},
-		}
-		Ok(())
-	}
-
 	fn message(&self, kind: Kind) -> Result<ToViewer, WireError> {
 		let body = self.frame.body();
+		let announcement = || Announcement::decode(kind, &self.frame.buffer).map(Box::new);
 		Ok(match kind {
 			Kind::Terms => ToViewer::Terms(decode(kind, body)?),
 			Kind::Init => ToViewer::Init(Bytes::copy_from_slice(body)),
@@ -944,15 +934,18 @@ impl DeliveryDecoder {
 				let () = decode(kind, body)?;
 				ToViewer::Waiting
 			},
-			Kind::Subscribe | Kind::Ticket | Kind::Voucher | Kind::Reserve | Kind::Leave | Kind::Window => {
-				return Err(WireError::WrongDirection(kind))
-			},
+			Kind::Pushed => ToViewer::Pushed(announcement()?),
+			Kind::Offered => ToViewer::Offered(announcement()?),
+			Kind::Lacks => ToViewer::Lacks(decode(kind, body)?),
+			Kind::Subscribe
+			| Kind::Ticket
+			| Kind::Voucher
+			| Kind::Reserve
+			| Kind::Leave
+			| Kind::Fetch
+			| Kind::Cancel
+			| Kind::Follow => return Err(WireError::WrongDirection(kind)),
 		})
-	}
-
-	fn reset(&mut self) {
-		self.frame.reset();
-		self.stage = Stage::Prefix;
 	}
 }
 

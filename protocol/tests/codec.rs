@@ -17,8 +17,8 @@ use clustercast_primitives::{
 	Voucher,
 };
 use clustercast_protocol::{
-	wire::{Delivery, DeliveryDecoder, RequestDecoder, ToRelayer, ToViewer},
-	EndReason, Payer, PaymentMode, RelayerSession, ReserveError, ReserveTerms, Start, Subscribe, Terms, TicketError,
+	wire::{AnswerDecoder, RequestDecoder, ToRelayer, ToViewer},
+	EndReason, Fetch, Follow, Payer, PaymentMode, Range, RelayerSession, ReserveError, ReserveTerms, Start, Subscribe, Terms, TicketError,
 	ViewerSession, WireError,
 };
 use codec::{Decode, Encode};
@@ -284,23 +284,38 @@ fn request() -> impl Strategy<Value = ToRelayer> {
 	let payer = prop::option::of(
 		(subscription(), any::<bool>()).prop_map(|(subscription, vouchers)| Payer { subscription, vouchers }),
 	);
-	let subscribe = (hash(), stream(), tracks(), start, payer).prop_map(|(genesis, stream, tracks, start, payer)| {
-		ToRelayer::Subscribe(Subscribe {
-			genesis,
-			stream,
-			tracks,
-			start,
-			payer,
-		})
-	});
+	let subscribe = (hash(), stream(), tracks(), start, follow(), payer).prop_map(
+		|(genesis, stream, tracks, start, follow, payer)| {
+			ToRelayer::Subscribe(Subscribe {
+				genesis,
+				stream,
+				tracks,
+				start,
+				follow,
+				payer,
+			})
+		},
+	);
+	let fetch = (range(), any::<u32>()).prop_map(|(range, within_ms)| ToRelayer::Fetch(Fetch { range, within_ms }));
 	let paid = (hash(), voucher()).prop_map(|(commitment, voucher)| ToRelayer::Voucher(commitment, voucher));
 	prop_oneof![
 		subscribe,
 		ticket().prop_map(ToRelayer::Ticket),
 		paid,
 		reservation().prop_map(ToRelayer::Reserve),
-		Just(ToRelayer::Leave)
+		Just(ToRelayer::Leave),
+		fetch,
+		range().prop_map(ToRelayer::Cancel),
+		follow().prop_map(ToRelayer::Follow),
 	]
+}
+
+fn follow() -> impl Strategy<Value = Follow> {
+	prop_oneof![Just(Follow::Windows), Just(Follow::Announcements)]
+}
+
+fn range() -> impl Strategy<Value = Range> {
+	(hash(), any::<u32>(), any::<u32>()).prop_map(|(header, first, count)| Range { header, first, count })
 }
 
 fn answer() -> impl Strategy<Value = ToViewer> {
@@ -344,6 +359,7 @@ fn answer() -> impl Strategy<Value = ToViewer> {
 		history().prop_map(ToViewer::History),
 		any::<u32>().prop_map(ToViewer::Reserved),
 		Just(ToViewer::Waiting),
+		range().prop_map(ToViewer::Lacks),
 		status().prop_map(|status| ToViewer::Status(Box::new(status))),
 		(receipt(), deliveries()).prop_map(|(receipt, deliveries)| ToViewer::Receipt(receipt, deliveries)),
 		hash().prop_map(ToViewer::Paid),
@@ -374,8 +390,8 @@ fn read_requests(bytes: &[u8], lengths: &[u16]) -> Result<Vec<ToRelayer>, WireEr
 	decoder.finish().map(|()| found)
 }
 
-fn read_answers(bytes: &[u8], lengths: &[u16]) -> Result<Vec<Delivery>, WireError> {
-	let (mut decoder, mut found) = (DeliveryDecoder::default(), Vec::new());
+fn read_answers(bytes: &[u8], lengths: &[u16]) -> Result<Vec<ToViewer>, WireError> {
+	let (mut decoder, mut found) = (AnswerDecoder::default(), Vec::new());
 	for mut fragment in fragments(bytes, lengths) {
 		while let Some(delivery) = decoder.poll(&mut fragment)? {
 			found.push(delivery);
@@ -390,7 +406,7 @@ fn lengths() -> impl Strategy<Value = Vec<u16>> {
 
 /// Bytes with a plausible prefix, so that more than the first check is reached.
 fn nearly_a_frame() -> impl Strategy<Value = Vec<u8>> {
-	let kind = prop_oneof![1u8..4, 0x81u8..0x8b, any::<u8>()];
+	let kind = prop_oneof![1u8..9, 0x81u8..0x8f, any::<u8>()];
 	(kind, vec(any::<u8>(), 0..600), -2i64..3).prop_map(|(kind, body, off)| {
 		let len = (1 + body.len() as i64 + off).max(0) as u32;
 		[&len.to_le_bytes()[..], &[kind], &body].concat()
@@ -405,7 +421,7 @@ fn bent_frame() -> impl Strategy<Value = Vec<u8>> {
 			chunk_log2,
 			..fixture::Broadcast::default()
 		};
-		broadcast.segment(&fixture::media(bytes, 1)).frame()
+		broadcast.segment(&fixture::media(bytes, 1)).announcement(bytes % 2 == 0)
 	});
 	let frame = prop_oneof![
 		request().prop_map(|r| r.to_frame()),
@@ -430,28 +446,24 @@ proptest! {
 	#[test]
 	fn answers_come_back_in_any_fragments(answers in vec(answer(), 0..6), lengths in lengths()) {
 		let bytes: Vec<u8> = answers.iter().flat_map(|a| a.to_frame()).collect();
-		let expected: Vec<_> = answers.into_iter().map(Delivery::Message).collect();
-		prop_assert_eq!(read_answers(&bytes, &lengths), Ok(expected));
+		prop_assert_eq!(read_answers(&bytes, &lengths), Ok(answers));
 	}
 
-	/// Header, items, leaves and chunks come back whatever the items and the size of chunks, also between other messages.
+	/// Header, items and leaves come back whatever the items and the size of chunks, also between other messages.
 	#[test]
-	fn windows_come_back_in_any_fragments(
+	fn announcements_come_back_in_any_fragments(
 		items in items(), chunk_log2 in 12u8..=16, bytes in 1usize..200_000, lengths in lengths(), after in answer(),
 	) {
 		let mut broadcast = fixture::Broadcast { items, chunk_log2, ..fixture::Broadcast::default() };
 		let window = broadcast.segment(&fixture::media(bytes, 1));
-		let found = read_answers(&[window.frame(), after.to_frame()].concat(), &lengths);
-		let chunks = window.header().chunks;
-		let mut expected = vec![
-			Delivery::Header(window.signed_header().clone()),
-			Delivery::Items(window.items().clone()),
-			Delivery::Leaves(clustercast_primitives::merkle::leaves(&window.data(), chunk_log2)),
-		];
-		expected.extend((0..chunks).map(Delivery::Chunk));
-		expected.extend([Delivery::Window(window.frame()), Delivery::Message(after)]);
-		prop_assert_eq!(chunks as usize, bytes.div_ceil(1 << chunk_log2));
-		prop_assert_eq!(found, Ok(expected));
+		let found = read_answers(&[window.announcement(true), after.to_frame()].concat(), &lengths).unwrap();
+		let [ToViewer::Pushed(announced), second] = &found[..] else {
+			panic!("{found:?}");
+		};
+		prop_assert_eq!(second, &after);
+		prop_assert_eq!((&announced.header, &announced.items), (window.signed_header(), window.items()));
+		prop_assert_eq!(&announced.leaves[..], window.leaves());
+		prop_assert_eq!(announced.leaves.len(), bytes.div_ceil(1 << chunk_log2));
 	}
 
 	#[test]
@@ -467,20 +479,9 @@ proptest! {
 			let again: Vec<u8> = requests.iter().flat_map(|r| r.to_frame()).collect();
 			prop_assert_eq!(&again, &frame);
 		}
-		let again = |delivery: &Delivery| match delivery {
-			Delivery::Message(message) => message.to_frame().to_vec(),
-			Delivery::Header(header) => [&frame[..5], &header.encode()].concat(),
-			Delivery::Items(items) if items.iter().next().is_none() => vec![0, 0],
-			Delivery::Items(items) => [&(items.encode().len() as u16).to_le_bytes(), &items.encode()[..]].concat(),
-			Delivery::Leaves(leaves) => leaves.iter().flat_map(|leaf| leaf.0).collect(),
-			Delivery::Chunk(_) | Delivery::Window(_) => Vec::new(),
-		};
-		if let Ok(deliveries) = read_answers(&frame, &[1_000]) {
-			let again: Vec<u8> = deliveries.iter().flat_map(again).collect();
-			// Behind the leaves are the chunks, which are their own encoding.
-			prop_assert_eq!(&again[..], &frame[..again.len()]);
-			let window = deliveries.iter().any(|d| matches!(d, Delivery::Window(_)));
-			prop_assert!(window || again.len() == frame.len());
+		if let Ok(answers) = read_answers(&frame, &[1_000]) {
+			let again: Vec<u8> = answers.iter().flat_map(|a| a.to_frame()).collect();
+			prop_assert_eq!(&again, &frame);
 		}
 	}
 
@@ -502,6 +503,7 @@ proptest! {
 				stream: fixture::STREAM,
 				tracks: fixture::subscription().tracks,
 				start: Start::Live,
+				follow: Follow::Windows,
 				payer: Some(fixture::payer()),
 			};
 			prop_assert_eq!(relayer.handle(&ToRelayer::Subscribe(subscribe).to_frame()), Ok(()));

@@ -1,4 +1,4 @@
-//! One relayer and one viewer over an in-memory pipe that fragments at random, with every attack the pipe or the
+//! One relayer and one viewer over in-memory pipes that fragment at random, and let chunks and words overtake each other, with every attack the pipe or the
 //! relayer can make, replayed from a seed. Money is real: purse and ticket book are in the loop.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -18,11 +18,11 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	ledger::BillFault,
-	relayer, viewer,
-	viewer::ReceiptFault,
+	relayer::{self, SendingId},
+	viewer::{self, BodyId, ReceiptFault, Taken},
 	window::WindowError,
-	wire::{Kind, ToRelayer, ToViewer, HEADER_BYTES, PREFIX_BYTES},
-	EncodedWindow, Fault, Lookup, Outcome, Payment, PaymentMode, Purse, RelayerSession, Share, Terms, TicketBook,
+	wire::{range_prefix, Kind, ToRelayer, ToViewer, HEADER_BYTES, PREFIX_BYTES},
+	EncodedWindow, Fault, Lookup, Outcome, Payment, PaymentMode, Purse, Range, RelayerSession, Share, Terms, TicketBook,
 	ViewerSession, WindowCache, WireError,
 };
 use codec::{DecodeAll, Encode};
@@ -62,12 +62,14 @@ enum Attack {
 	WrongPeaks,
 	ForgeStatus,
 	CutOff,
+	CutChunk,
+	TooMuch,
 	/// Old statuses, and newer ones under another key, again and again: no fault, and without effect.
 	ReplayStatus,
 }
 
 /// All that end the session.
-const ATTACKS: [Attack; 19] = [
+const ATTACKS: [Attack; 21] = [
 	Attack::FlipHeader,
 	Attack::BendItems,
 	Attack::FlipLeaf,
@@ -87,6 +89,8 @@ const ATTACKS: [Attack; 19] = [
 	Attack::WrongPeaks,
 	Attack::ForgeStatus,
 	Attack::CutOff,
+	Attack::CutChunk,
+	Attack::TooMuch,
 ];
 
 /// How a run ended.
@@ -129,6 +133,14 @@ fn forged_status() -> ToViewer {
 	ToViewer::Status(Box::new(status))
 }
 
+/// Chunks on their way, and who takes them.
+struct Body {
+	sending: SendingId,
+	range: Range,
+	rest: Vec<u8>,
+	taken: Option<BodyId>,
+}
+
 struct Simulator {
 	rng: ChaCha8Rng,
 	attack: Attack,
@@ -138,6 +150,8 @@ struct Simulator {
 	passed: usize,
 	/// Statuses that passed it.
 	statuses: Vec<Bytes>,
+	/// Chunks on their way.
+	bodies: Vec<Body>,
 	expected: Option<Fault>,
 }
 
@@ -191,6 +205,7 @@ impl Simulator {
 			origin,
 			passed: 0,
 			statuses: Vec::new(),
+			bodies: Vec::new(),
 			expected: None,
 		}
 	}
@@ -203,7 +218,7 @@ impl Simulator {
 			true => self.passed - 1,
 			false => self.passed,
 		};
-		if kind == Kind::Window as u8 {
+		if kind == Kind::Pushed as u8 {
 			self.passed += 1;
 		}
 		if kind == Kind::Status as u8 {
@@ -221,7 +236,7 @@ impl Simulator {
 			return bytes;
 		}
 		match kind {
-			kind if kind == Kind::Window as u8 => self.tamper_window(frame),
+			kind if kind == Kind::Pushed as u8 => self.tamper_window(frame),
 			kind if kind == Kind::Receipt as u8 => self.tamper_receipt(bytes),
 			kind if kind == Kind::History as u8 && self.attack == Attack::WrongPeaks => {
 				let mut history = History::decode_all(&mut &bytes[PREFIX_BYTES..]).unwrap();
@@ -249,9 +264,7 @@ impl Simulator {
 			self.origin[self.at.saturating_sub(1)].clone(),
 		);
 		let id = target.id();
-		let chunk = target.header().chunk_bytes();
-		let data_at = frame.len().saturating_sub(target.header().bytes as usize);
-		let leaves_at = data_at.saturating_sub(32 * target.header().chunks as usize);
+		let leaves_at = frame.len() - 32 * target.header().chunks as usize;
 		let bit = 1u8 << self.rng.gen_range(0..8);
 		match self.attack {
 			Attack::FlipHeader => bytes[self.rng.gen_range(PREFIX_BYTES..PREFIX_BYTES + HEADER_BYTES)] ^= bit,
@@ -271,31 +284,19 @@ impl Simulator {
 				self.expected = Some(Fault::BadItems(id));
 			},
 			Attack::FlipLeaf => {
-				bytes[self.rng.gen_range(leaves_at..data_at)] ^= bit;
+				bytes[self.rng.gen_range(leaves_at..frame.len())] ^= bit;
 				self.expected = Some(Fault::BadLeaves(id));
 			},
-			Attack::FlipData => {
-				let at = self.rng.gen_range(data_at..bytes.len());
-				bytes[at] ^= bit;
-				let index = ((at - data_at) / chunk) as u32;
-				self.expected = Some(Fault::BadChunk { window: id, index });
-			},
-			Attack::SwapChunks | Attack::SwapLeavesToo => {
-				let (first, second) = (0, self.rng.gen_range(1..3));
-				for i in 0..chunk {
-					bytes.swap(data_at + first * chunk + i, data_at + second * chunk + i);
+			Attack::SwapLeavesToo => {
+				let (first, second) = (0, 1);
+				for i in 0..32 {
+					bytes.swap(leaves_at + first * 32 + i, leaves_at + second * 32 + i);
 				}
-				self.expected = Some(Fault::BadChunk { window: id, index: 0 });
-				if self.attack == Attack::SwapLeavesToo {
-					for i in 0..32 {
-						bytes.swap(leaves_at + first * 32 + i, leaves_at + second * 32 + i);
-					}
-					self.expected = Some(Fault::BadLeaves(id));
-				}
+				self.expected = Some(Fault::BadLeaves(id));
 			},
 			Attack::Replay => {
 				let old = &self.origin[self.rng.gen_range(0..self.at)];
-				bytes = old.frame().to_vec();
+				bytes = old.announcement(true).to_vec();
 				self.expected = Some(Fault::Replayed(old.id()));
 			},
 			Attack::ForgeHeader => {
@@ -304,7 +305,7 @@ impl Simulator {
 				let forged =
 					EncodedWindow::new(header, setting.clone(), history.clone(), items.clone(), &target.data())
 						.unwrap();
-				bytes = forged.frame().to_vec();
+				bytes = forged.announcement(true).to_vec();
 				self.expected = Some(Fault::Header(HeaderError::Signature(SignatureError::Invalid)));
 			},
 			Attack::WrongInit | Attack::WrongCatalog => {
@@ -335,11 +336,87 @@ impl Simulator {
 			},
 			Attack::CutOff => {
 				bytes.truncate(self.rng.gen_range(PREFIX_BYTES..bytes.len()));
-				self.expected = Some(Fault::Wire(WireError::Truncated(Some(Kind::Window))));
+				self.expected = Some(Fault::Wire(WireError::Truncated(Some(Kind::Pushed))));
 			},
 			_ => {},
 		}
 		bytes
+	}
+
+	/// What becomes of chunks on their way.
+	fn tamper_chunks(&mut self, range: Range, data: Bytes) -> Vec<u8> {
+		let (target, mut bytes) = (self.origin[self.at].clone(), data.to_vec());
+		if range.header != target.hash() {
+			return bytes;
+		}
+		let (window, chunk) = (target.id(), target.header().chunk_bytes());
+		let index = match self.attack {
+			Attack::FlipData => {
+				let at = self.rng.gen_range(0..bytes.len());
+				bytes[at] ^= 1u8 << self.rng.gen_range(0..8);
+				(at / chunk) as u32
+			},
+			Attack::SwapChunks => {
+				let second = self.rng.gen_range(1..3);
+				(0..chunk).for_each(|i| bytes.swap(i, second * chunk + i));
+				0
+			},
+			Attack::CutChunk => {
+				let whole = bytes.len();
+				bytes.truncate(self.rng.gen_range(0..whole));
+				if bytes.len() % chunk == 0 && !bytes.is_empty() {
+					bytes.pop();
+				}
+				self.expected = Some(Fault::Wire(WireError::Truncated(Some(Kind::Pushed))));
+				return bytes;
+			},
+			Attack::TooMuch => {
+				bytes.push(0);
+				self.expected = Some(Fault::Wire(WireError::TrailingBytes(Kind::Pushed)));
+				return bytes;
+			},
+			_ => return bytes,
+		};
+		self.expected = Some(Fault::BadChunk { window, index });
+		bytes
+	}
+
+	/// Some of what is on its way arrives; whether there was anything.
+	fn carry_chunks(&mut self, viewer: &mut ViewerSession, relayer: &mut RelayerSession) -> bool {
+		if self.bodies.is_empty() {
+			return false;
+		}
+		let at = self.rng.gen_range(0..self.bodies.len());
+		let body = &mut self.bodies[at];
+		let id = match body.taken {
+			Some(id) => id,
+			None => {
+				let prefix: Vec<u8> = range_prefix(&body.range).into();
+				match viewer.begin_chunks(&prefix.try_into().unwrap()) {
+					Ok(Taken::As(id)) => {
+						body.taken = Some(id);
+						id
+					},
+					Ok(Taken::NotYet) => return false,
+					Err(_) => {
+						self.bodies.swap_remove(at);
+						return true;
+					},
+				}
+			},
+		};
+		let some = self.rng.gen_range(0..=body.rest.len().min(70_000));
+		let fragment: Vec<u8> = body.rest.drain(..some).collect();
+		let mut over = viewer.chunks(id, &fragment).is_err();
+		if body.rest.is_empty() && !over {
+			let _ = viewer.end_chunks(id, true);
+			over = true;
+		}
+		if over {
+			relayer.arrived(body.sending);
+			self.bodies.swap_remove(at);
+		}
+		true
 	}
 
 	fn tamper_receipt(&mut self, bytes: Vec<u8>) -> Vec<u8> {
@@ -427,6 +504,7 @@ impl Simulator {
 						relayer.accept(terms, signer.clone()).unwrap();
 					},
 					relayer::Event::Reserve(_) => unreachable!("none is asked for"),
+					relayer::Event::Fetch(_) | relayer::Event::Cancel(_) => unreachable!("all comes by itself"),
 					relayer::Event::Ticket(ticket) => {
 						let commitment = ticket.message.commitment;
 						if let Outcome::Won(winning) = book.accept(&ticket, &fixture::account(), BLOCK).unwrap() {
@@ -462,7 +540,7 @@ impl Simulator {
 					});
 					window = next;
 				}
-				if relayer.quote(&window).unwrap() == relayer::Quote::TooMuch {
+				if relayer.quote(&window, &window.range()).unwrap() == relayer::Quote::TooMuch {
 					break;
 				}
 				if let Some(expectation) = relayer.deliver(&window).unwrap() {
@@ -473,11 +551,28 @@ impl Simulator {
 					break;
 				}
 			}
-			while let Some(frame) = relayer.poll_transmit() {
+			loop {
+				while let Some(frame) = relayer.poll_transmit() {
+					if !cut {
+						let bytes = self.tamper(frame);
+						cut = matches!(self.expected, Some(Fault::Wire(_))) && self.attack == Attack::CutOff;
+						to_viewer.extend(bytes);
+					}
+				}
+				let Some(outgoing) = relayer.poll_sending() else {
+					break;
+				};
+				let [_, data] = outgoing.rest();
+				let (sending, range) = (outgoing.id(), outgoing.range());
+				assert_eq!(relayer.sent(sending, outgoing.chunks()), None);
+				let rest = self.tamper_chunks(range, data);
 				if !cut {
-					let bytes = self.tamper(frame);
-					cut = matches!(self.expected, Some(Fault::Wire(_)));
-					to_viewer.extend(bytes);
+					self.bodies.push(Body {
+						sending,
+						range,
+						rest,
+						taken: None,
+					});
 				}
 			}
 
@@ -487,6 +582,9 @@ impl Simulator {
 				idle = 0;
 				let fragment: Vec<u8> = to_viewer.drain(..some).collect();
 				let _ = viewer.handle(&fragment);
+			}
+			if self.carry_chunks(&mut viewer, &mut relayer) {
+				idle = 0;
 			}
 			if cut && to_viewer.is_empty() {
 				let _ = viewer.finish();
@@ -552,7 +650,7 @@ fn number_of(status: &SignedStatus) -> u64 {
 fn check_prefix(run: &Run) {
 	for (got, sent) in run.emitted.iter().zip(&run.origin) {
 		assert_eq!(got.id(), sent.id());
-		assert!(got.frame() == sent.frame() && got.data() == sent.data() && got.setting() == sent.setting());
+		assert!(got.announcement(true) == sent.announcement(true) && got.data() == sent.data() && got.setting() == sent.setting());
 		assert_eq!((got.history(), got.items()), (sent.history(), sent.items()));
 	}
 	assert!(run.paid.len() <= run.emitted.len());
@@ -598,7 +696,14 @@ fn check_caught(seed: u64, attack: Attack) {
 	check_prefix(&run);
 	let fault = run.fault.unwrap_or_else(|| panic!("{attack:?} went unnoticed"));
 	match (attack, run.expected) {
-		(Attack::FlipHeader, _) => assert!(matches!(fault, Fault::Header(_)), "{fault:?}"),
+		// Numbers that decide how long it is are looked at first.
+		(Attack::FlipHeader, _) => assert!(
+			matches!(
+				fault,
+				Fault::Header(_) | Fault::Wire(WireError::AnnouncementLength { .. } | WireError::ChunkCount { .. })
+			),
+			"{fault:?}"
+		),
 		(_, expected) => assert_eq!(Some(fault), expected, "{attack:?}"),
 	}
 	// A bad receipt comes behind a good window; every other attack spoils the window itself.
@@ -606,7 +711,9 @@ fn check_caught(seed: u64, attack: Attack) {
 		attack,
 		Attack::ForgeReceipt | Attack::Overcharge | Attack::OtherPayer | Attack::OtherDelivery | Attack::StaleReceipt
 	);
-	assert_eq!(run.emitted.len(), run.at + usize::from(receipt));
+	// Words overtake chunks, also those of windows before it.
+	let emitted = run.emitted.len();
+	assert!(emitted <= run.at + usize::from(receipt), "{emitted} of {}", run.at);
 	assert!(run.paid.len() <= run.at);
 }
 

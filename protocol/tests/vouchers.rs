@@ -7,16 +7,20 @@
 #[path = "../src/fixture.rs"]
 mod fixture;
 
-use clustercast_primitives::{amount, Balance, BlockNumber, Hash, SignedVoucher, WindowId};
+use bytes::Bytes;
+use clustercast_primitives::{amount, merkle::DEFAULT_CHUNK_LOG2, Balance, BlockNumber, Hash, SignedVoucher};
 use clustercast_protocol::{
-	relayer, viewer, BookConfig, Cursor, EncodedWindow, Outcome, Payment, PaymentMode, Purse, RelayerSession, Resume,
+	relayer::{self, Requote, SendingId},
+	viewer::{self, Taken},
+	wire::range_prefix,
+	BookConfig, Cursor, EncodedWindow, Outcome, Payment, PaymentMode, Purse, Range, RelayerSession, Resume,
 	Share, Terms, TicketBook, ViewerConfig, ViewerSession,
 };
 use fixture::{Broadcast, GENESIS};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 const BLOCK: BlockNumber = 10_000;
 /// Bytes ahead of payment; at most so large is a window.
@@ -40,7 +44,6 @@ struct Stored {
 
 /// What the relayer is to be paid with for one receipt.
 struct Owed {
-	window: WindowId,
 	share: Share,
 }
 
@@ -70,8 +73,8 @@ struct Simulator {
 	verified: HashMap<Hash, Balance>,
 	/// Acknowledged to the viewer as paid by voucher: at least what they cost.
 	acknowledged: Balance,
-	/// Windows whose receipt was paid, and what was asked for by voucher.
-	paid: HashMap<WindowId, Balance>,
+	/// Receipts that were paid, and what was asked for by voucher.
+	paid: HashMap<Hash, Balance>,
 	/// What the simulation has reached.
 	seen: HashSet<&'static str>,
 	refused: usize,
@@ -202,6 +205,7 @@ impl Simulator {
 		let challenge = Hash(self.rng.gen());
 		let mut relayer = RelayerSession::new(GENESIS, challenge, vec![fixture::binding()]);
 		let (mut to_viewer, mut to_relayer) = (Vec::<u8>::new(), Vec::<u8>::new());
+		let mut chunks = VecDeque::new();
 		let rounds = self.rng.gen_range(1..60);
 		for _ in 0..rounds {
 			if self.rng.gen_bool(0.1) {
@@ -211,6 +215,9 @@ impl Simulator {
 			while let Some(frame) = relayer.poll_transmit() {
 				to_viewer.extend(frame);
 			}
+			if self.rng.gen_bool(0.8) {
+				self.relayer_sends(&mut relayer, &mut chunks);
+			}
 			if to_viewer.is_empty() {
 				self.settled_down = true;
 				viewer.set_terms(self.counter);
@@ -218,6 +225,7 @@ impl Simulator {
 			let some = self.rng.gen_range(0..=to_viewer.len());
 			let fragment: Vec<u8> = to_viewer.drain(..some).collect();
 			viewer.handle(&fragment).unwrap();
+			self.viewer_takes(&mut viewer, &mut relayer, &mut chunks);
 			let some = self.rng.gen_range(0..=to_relayer.len());
 			let fragment: Vec<u8> = to_relayer.drain(..some).collect();
 			relayer.handle(&fragment).unwrap();
@@ -230,6 +238,63 @@ impl Simulator {
 		self.unpaid_at_end.push(relayer.owed());
 		for commitment in relayer.unpaid() {
 			self.book.close(&commitment, clustercast_protocol::Debt::Ours);
+		}
+	}
+
+	/// Writes what is queued, of some not all: then less is owed.
+	fn relayer_sends(&mut self, relayer: &mut RelayerSession, chunks: &mut VecDeque<(SendingId, Range, Bytes)>) {
+		let Some(mut outgoing) = relayer.poll_sending() else {
+			return;
+		};
+		let [prefix, data] = outgoing.rest();
+		if self.rng.gen_bool(0.2) {
+			outgoing.advance(self.rng.gen_range(0..prefix.len() + data.len()));
+			outgoing.cut();
+			self.seen.insert("cut");
+		}
+		let size = usize::try_from(outgoing.chunks()).unwrap() << DEFAULT_CHUNK_LOG2;
+		let sent = data.slice(..data.len().min(size));
+		match relayer.sent(outgoing.id(), outgoing.chunks()) {
+			Some(Requote::Owed(expectation)) => {
+				let owed = Owed {
+					share: expectation.share.clone(),
+				};
+				self.asked.insert(expectation.commitment, owed);
+				self.book.open(expectation).unwrap();
+			},
+			Some(Requote::Nothing(commitment)) => {
+				self.asked.remove(&commitment);
+				self.book.close(&commitment, clustercast_protocol::Debt::Ours);
+			},
+			None => {},
+		}
+		if !sent.is_empty() {
+			chunks.push_back((outgoing.id(), outgoing.range(), sent));
+		}
+	}
+
+	/// Some of the chunks that are on their way arrive, in whatever order.
+	fn viewer_takes(
+		&mut self,
+		viewer: &mut ViewerSession,
+		relayer: &mut RelayerSession,
+		chunks: &mut VecDeque<(SendingId, Range, Bytes)>,
+	) {
+		for _ in 0..chunks.len() {
+			let Some((id, range, data)) = chunks.pop_front() else {
+				return;
+			};
+			let prefix: Vec<u8> = range_prefix(&range).into();
+			match viewer.begin_chunks(&prefix.try_into().unwrap()).unwrap() {
+				Taken::As(body) if self.rng.gen_bool(0.9) => {
+					viewer.chunks(body, &data).unwrap();
+					viewer.end_chunks(body, true).unwrap();
+					relayer.arrived(id);
+				},
+				// It breaks, with the connection.
+				Taken::As(_) => return,
+				Taken::NotYet => chunks.push_back((id, range, data)),
+			}
 		}
 	}
 
@@ -251,6 +316,7 @@ impl Simulator {
 					continue;
 				},
 				relayer::Event::Reserve(_) => unreachable!("none is asked for"),
+				relayer::Event::Fetch(_) | relayer::Event::Cancel(_) => unreachable!("all comes by itself"),
 				relayer::Event::Ticket(ticket) => {
 					let judged = self.book.accept(&ticket, &fixture::account(), BLOCK);
 					let judged = judged.map(|outcome| {
@@ -284,9 +350,9 @@ impl Simulator {
 			};
 			match judged {
 				Ok(()) => {
-					let Owed { window, share } = &self.asked[&commitment];
-					let before = self.paid.insert(*window, by_voucher(share));
-					assert_eq!(before, None, "{window} was paid before");
+					let Owed { share } = &self.asked[&commitment];
+					let before = self.paid.insert(commitment, by_voucher(share));
+					assert_eq!(before, None, "it was paid before");
 					relayer.paid(commitment).unwrap();
 					if self.rng.gen_bool(0.1) {
 						if self.settled_down && self.rng.gen_bool(0.3) {
@@ -310,15 +376,14 @@ impl Simulator {
 				Cursor::Live { .. } => None,
 			};
 			let window = next.unwrap_or_else(|| self.next_window());
-			if relayer.quote(&window).unwrap() == relayer::Quote::TooMuch {
+			if relayer.quote(&window, &window.range()).unwrap() == relayer::Quote::TooMuch {
 				relayer.settle();
 				break;
 			}
 			match relayer.deliver(&window).unwrap() {
 				Some(expectation) => {
 					let owed = Owed {
-						window: expectation.window,
-						share: expectation.share,
+							share: expectation.share,
 					};
 					let before = self.asked.insert(expectation.commitment, owed);
 					let grows = |before: Owed| before.share.bytes() <= expectation.share.bytes();
@@ -431,7 +496,7 @@ fn simulation_reaches_what_it_is_made_for() {
 		honest.iter().any(|run| run.owed() > run.acknowledged),
 		"killed between disk and answer"
 	);
-	for what in ["ticket", "nothing due"] {
+	for what in ["ticket", "nothing due", "cut"] {
 		assert!(honest.iter().any(|run| run.seen.contains(what)), "{what}");
 	}
 	assert!(honest.iter().any(|run| run.disk.len() > 1), "terms change");

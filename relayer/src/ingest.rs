@@ -266,6 +266,7 @@ impl Ingest {
 			head: self.tip.block(),
 			latest_start_ms: latest_start_ms(),
 			resume: memory.resume.clone(),
+			follow: Follow::Windows,
 		});
 		// `patience` knows better, and sooner, when something is missing.
 		let mut subscription = Subscription::new(stream, session, 2 * STALL);
@@ -326,6 +327,10 @@ impl Ingest {
 				| Event::Init(_)
 				| Event::Challenged(_)
 				| Event::PaymentDue(_)
+				| Event::Announced(_)
+				| Event::Skipped(_)
+				| Event::Chunks(_)
+				| Event::Lacks(_)
 				| Event::Covered(_)
 				| Event::Paid(_)
 				| Event::Reserved(_) => {},
@@ -496,6 +501,7 @@ mod tests {
 			payment: None,
 			head: 1_000,
 			latest_start_ms: u64::MAX,
+			follow: Follow::Windows,
 			resume: None,
 		});
 		let stream = node.connect(relayer).await.unwrap();

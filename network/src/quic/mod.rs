@@ -1,13 +1,16 @@
 //! QUIC as we use it: which settings, who is let in, what a stream is. Knows peers by their keys and nothing of what travels.
 
 mod activity;
+mod body;
 mod gate;
 mod settings;
 mod stream;
 mod tls;
 
 pub use activity::Activity;
+pub use body::{BodyEnd, BodyIn, BodyOut, LinkId, Links, Sender, LINK_BYTES};
 pub use gate::{Gate, Verdict};
 pub use settings::{endpoint, Settings};
-pub use stream::{Stream, ABANDONED};
+pub(crate) use stream::Chunks;
+pub use stream::{ Stream, ABANDONED};
 pub use tls::{peer_of, Credentials, TlsError, SERVER_NAME};

@@ -3,7 +3,7 @@
 use aws_lc_rs::hmac;
 use quinn::{
 	crypto::rustls::{QuicClientConfig, QuicServerConfig},
-	ClientConfig, Endpoint, EndpointConfig, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+	ClientConfig, Endpoint, EndpointConfig, ServerConfig, TokioRuntime, TransportConfig,
 };
 use quinn_proto::HashedConnectionIdGenerator;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -11,6 +11,9 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 /// Streams that a peer may hold open on one connection: a few subscriptions.
 const MAX_STREAMS: u32 = 8;
+
+/// Ranges of chunks that a peer whom we called may have under way to us, in all subscriptions on one connection.
+const MAX_BODIES: u32 = 32;
 
 /// What a peer may send ahead of our reading it: 2 MiB carries 80 Mb/s at 200 ms.
 const RECEIVE_WINDOW: u32 = 2 << 20;
@@ -50,7 +53,7 @@ impl Settings {
 		let crypto = QuicServerConfig::try_from(server).map_err(|e| rustls::Error::General(e.to_string()))?;
 		let mut server = ServerConfig::with_crypto(Arc::new(crypto));
 		server
-			.transport_config(Arc::new(transport(CALLERS_RECEIVE_WINDOW)))
+			.transport_config(Arc::new(transport(CALLERS_RECEIVE_WINDOW, 0)))
 			.max_incoming(most_handshakes)
 			.incoming_buffer_size(UNSEEN)
 			.incoming_buffer_size_total(UNSEEN_IN_ALL);
@@ -62,7 +65,7 @@ impl Settings {
 		// Ids that we might have given out are answered with a reset, others with nothing.
 		endpoint.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)));
 		Ok(Self {
-			transport: Arc::new(transport(RECEIVE_WINDOW)),
+			transport: Arc::new(transport(RECEIVE_WINDOW, MAX_BODIES)),
 			server,
 			endpoint,
 		})
@@ -77,12 +80,13 @@ impl Settings {
 	}
 }
 
-/// What a connection is like on which a peer may send so much of a stream ahead of our reading it, and four times that in all.
-fn transport(receive_window: u32) -> TransportConfig {
+/// What a connection is like on which a peer may send so much of a stream ahead of our reading it, and four times that in all; and
+/// this many ranges of chunks.
+fn transport(receive_window: u32, bodies: u32) -> TransportConfig {
 	let mut transport = TransportConfig::default();
 	transport
 		.max_concurrent_bidi_streams(MAX_STREAMS.into())
-		.max_concurrent_uni_streams(VarInt::from_u32(0))
+		.max_concurrent_uni_streams(bodies.into())
 		.datagram_receive_buffer_size(None)
 		.stream_receive_window(receive_window.into())
 		.receive_window((4 * receive_window).into())

@@ -1,7 +1,10 @@
 //! A stream of a connection, both ways. What is written is not copied; one that is dropped before it was closed is reset, so that
 //! what was cut short never looks whole.
 
-use super::activity::{Hold, Vouch};
+use super::{
+	activity::{Hold, Vouch},
+	body::{Bodies, BodyIn, Sender},
+};
 use crate::door::Source;
 use bytes::Bytes;
 use quinn::{ConnectionError, ReadError, RecvStream, SendStream, VarInt, WriteError};
@@ -12,11 +15,24 @@ pub const ABANDONED: VarInt = VarInt::from_u32(1);
 /// There is no room for another stream.
 const BUSY: VarInt = VarInt::from_u32(2);
 
+/// Of all streams of a connection it goes first.
+const FIRST: i32 = i32::MAX;
+
+/// Which streams of chunks belong to it.
+#[derive(Debug)]
+pub(crate) enum Chunks {
+	/// It was opened here: they come.
+	Come(Bodies),
+	/// The peer opened it: they go.
+	Go(Sender),
+}
+
 /// See the module. Its connection stays as long as it does.
 #[derive(Debug)]
 pub struct Stream {
 	send: SendStream,
 	receive: RecvStream,
+	chunks: Chunks,
 	closed: bool,
 	/// Kept, so that the connection is not idle.
 	hold: Hold,
@@ -25,10 +41,12 @@ pub struct Stream {
 
 impl Stream {
 	/// Of these two ends, with a peer that comes from there; `hold` keeps the connection from being idle.
-	pub(crate) fn new(send: SendStream, receive: RecvStream, hold: Hold, source: Source) -> Self {
+	pub(crate) fn new(send: SendStream, receive: RecvStream, chunks: Chunks, hold: Hold, source: Source) -> Self {
+		let _ = send.set_priority(FIRST);
 		Self {
 			send,
 			receive,
+			chunks,
 			closed: false,
 			hold,
 			source,
@@ -43,6 +61,36 @@ impl Stream {
 	/// Somebody is served on it: as long as this lives its connection is no stranger's.
 	pub(crate) fn vouch(&self) -> Vouch {
 		self.hold.vouch()
+	}
+
+	/// Opens streams of chunks for who opened this one; `None` where that was us.
+	pub(crate) fn sender(&self) -> Option<Sender> {
+		match &self.chunks {
+			Chunks::Come(_) => None,
+			Chunks::Go(sender) => Some(sender.clone()),
+		}
+	}
+
+	/// The next stream of chunks; none, where the peer opened this one. Cancel safe.
+	pub(crate) async fn body(&mut self) -> BodyIn {
+		match &mut self.chunks {
+			Chunks::Come(bodies) => bodies.next().await,
+			Chunks::Go(_) => std::future::pending().await,
+		}
+	}
+
+	/// What comes first: bytes of this stream, of which there are 0 at the end, or a stream of chunks. Cancel safe.
+	pub(crate) async fn next(&mut self, buffer: &mut [u8]) -> io::Result<Result<usize, BodyIn>> {
+		let bodies = async {
+			match &mut self.chunks {
+				Chunks::Come(bodies) => bodies.next().await,
+				Chunks::Go(_) => std::future::pending().await,
+			}
+		};
+		tokio::select! {
+			read = self.receive.read(buffer) => Ok(Ok(read.map_err(read_failed)?.unwrap_or(0))),
+			body = bodies => Ok(Err(body)),
+		}
 	}
 
 	/// Reads what is there, or waits for it; 0 at the end. Cancel safe.
@@ -96,7 +144,7 @@ impl Drop for Stream {
 	}
 }
 
-fn read_failed(error: ReadError) -> io::Error {
+pub(super) fn read_failed(error: ReadError) -> io::Error {
 	match error {
 		ReadError::ConnectionLost(error) => lost(error),
 		ReadError::Reset(_) => io::Error::new(io::ErrorKind::ConnectionReset, "the peer gave the stream up"),
@@ -104,7 +152,7 @@ fn read_failed(error: ReadError) -> io::Error {
 	}
 }
 
-fn write_failed(error: WriteError) -> io::Error {
+pub(super) fn write_failed(error: WriteError) -> io::Error {
 	match error {
 		WriteError::ConnectionLost(error) => lost(error),
 		WriteError::Stopped(_) => io::Error::new(io::ErrorKind::BrokenPipe, "the peer takes no more of the stream"),

@@ -1,6 +1,6 @@
 //! The side that delivers ahead of payment.
 
-use super::piece::Piece;
+use super::piece::{overlap, Piece};
 use alloc::{
 	collections::{BTreeMap, VecDeque},
 	vec::Vec,
@@ -12,7 +12,7 @@ use clustercast_primitives::{receipt::MAX_DELIVERIES, Hash, WindowId};
 pub struct Limits {
 	/// Bytes that may be unpaid. One window may be larger, where nothing else is.
 	pub credit: u64,
-	/// Bytes that are worth a receipt; of 0 each window is.
+	/// Bytes that are worth a receipt; of 0 each piece is.
 	pub interval: u64,
 }
 
@@ -24,12 +24,19 @@ struct Billed {
 	answered: bool,
 }
 
+#[derive(Debug)]
+struct Delivered {
+	piece: Piece,
+	/// Nothing more of it goes out.
+	ended: bool,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Creditor {
 	limits: Limits,
 	/// In no receipt yet, as receipts have them.
-	delivered: BTreeMap<(WindowId, u32), Piece>,
+	delivered: BTreeMap<(WindowId, u32), Delivered>,
 	billed: VecDeque<Billed>,
 }
 
@@ -45,7 +52,7 @@ impl Creditor {
 
 	/// Bytes that are in no receipt.
 	pub fn unbilled(&self) -> u64 {
-		self.delivered.values().map(|piece| piece.bytes).sum()
+		self.delivered.values().map(|delivered| delivered.piece.bytes).sum()
 	}
 
 	/// Bytes that are not paid.
@@ -59,9 +66,30 @@ impl Creditor {
 		owed == 0 || owed.saturating_add(bytes) <= self.limits.credit
 	}
 
+	/// Whether this can be in the next receipt: none of it is in there.
+	pub fn takes(&self, piece: &Piece) -> bool {
+		let taken = |other: &Delivered| overlap(&other.piece.delivery, &piece.delivery);
+		!self.delivered.values().any(taken)
+	}
+
 	/// It goes out, to be paid.
 	pub fn deliver(&mut self, piece: Piece) {
-		self.delivered.insert(piece.place(), piece);
+		let ended = false;
+		self.delivered.insert(piece.place(), Delivered { piece, ended });
+	}
+
+	/// What is delivered at this place has ended, as this piece of it, or before anything went out.
+	pub fn ended(&mut self, place: &(WindowId, u32), piece: Option<Piece>) {
+		match piece {
+			Some(piece) => {
+				debug_assert_eq!(piece.place(), *place);
+				let ended = true;
+				self.delivered.insert(*place, Delivered { piece, ended });
+			},
+			None => {
+				self.delivered.remove(place);
+			},
+		}
 	}
 
 	/// Whether what was delivered is worth a receipt.
@@ -70,10 +98,19 @@ impl Creditor {
 		bytes > 0 && bytes >= self.limits.interval || self.delivered.len() >= MAX_DELIVERIES as usize
 	}
 
-	/// All that is in no receipt, as one has it. To be asked when it [is due](Creditor::is_due), or there is another reason; at
-	/// most [`MAX_DELIVERIES`] if it is asked as soon as that.
+	/// Whether all that was delivered has ended.
+	pub fn is_settled(&self) -> bool {
+		self.delivered.values().all(|delivered| delivered.ended)
+	}
+
+	/// All that is in no receipt, as one has it; nothing where something has not ended. To be asked when it
+	/// [is due](Creditor::is_due), or there is another reason; at most [`MAX_DELIVERIES`] if it is asked as soon as that.
 	pub fn bill(&mut self) -> Vec<Piece> {
-		core::mem::take(&mut self.delivered).into_values().collect()
+		if !self.is_settled() {
+			return Vec::new();
+		}
+		let delivered = core::mem::take(&mut self.delivered);
+		delivered.into_values().map(|delivered| delivered.piece).collect()
 	}
 
 	/// A receipt for so many went out, and is to be paid.

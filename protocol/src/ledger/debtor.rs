@@ -1,6 +1,6 @@
 //! The side that receives, and pays what it has verified.
 
-use super::piece::Piece;
+use super::piece::{overlap, Piece};
 use alloc::{collections::BTreeMap, vec::Vec};
 use clustercast_primitives::{receipt::MAX_DELIVERIES, Delivery, Hash, WindowId};
 
@@ -41,6 +41,27 @@ impl Debtor {
 	/// Bytes that are in no receipt.
 	pub fn unbilled(&self) -> u64 {
 		self.received.values().map(|piece| piece.bytes).sum()
+	}
+
+	/// Whether exactly this is here, and in no receipt.
+	pub fn has(&self, delivery: &Delivery) -> bool {
+		let piece = self.received.get(&(delivery.header, delivery.first));
+		piece.is_some_and(|piece| piece.delivery == *delivery)
+	}
+
+	/// Whether a receipt for these may come true: what is here of them is here as they say.
+	pub fn check(&self, deliveries: &[Delivery]) -> Result<(), BillFault> {
+		if deliveries.is_empty() {
+			return Err(BillFault::Order);
+		}
+		let other = |piece: &Piece| {
+			let overlaps = |delivery: &Delivery| piece.delivery != *delivery && overlap(&piece.delivery, delivery);
+			deliveries.iter().any(overlaps)
+		};
+		match self.received.values().any(other) {
+			true => Err(BillFault::NotDelivered),
+			false => Ok(()),
+		}
 	}
 
 	/// Takes a receipt for so many bytes; the last place in it. On an error nothing is taken.

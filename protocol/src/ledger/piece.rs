@@ -2,48 +2,6 @@
 
 use clustercast_primitives::{merkle, Delivery, Hash, WindowHeader, WindowId};
 
-/// What a window's chunks are cut from, as its header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Body {
-	/// Its place.
-	pub window: WindowId,
-	/// Names its header in receipts.
-	pub header: Hash,
-	/// Over all its chunks.
-	pub root: Hash,
-	/// In all.
-	pub bytes: u32,
-	/// Size of its chunks.
-	pub chunk_log2: u8,
-}
-
-impl Body {
-	/// Of this header, whose hash the caller has.
-	pub fn new(header: &WindowHeader, hash: Hash) -> Self {
-		Self {
-			window: header.id,
-			header: hash,
-			root: header.root,
-			bytes: header.bytes,
-			chunk_log2: header.chunk_log2,
-		}
-	}
-
-	/// All of it.
-	pub fn whole(self) -> Piece {
-		Piece {
-			delivery: Delivery {
-				header: self.header,
-				first: 0,
-				count: merkle::chunk_count(self.bytes, self.chunk_log2),
-				delivered: self.root,
-			},
-			window: self.window,
-			bytes: self.bytes.into(),
-		}
-	}
-}
-
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -56,8 +14,48 @@ pub struct Piece {
 }
 
 impl Piece {
+	/// All of a window, by its header and that one's hash.
+	pub fn whole(header: &WindowHeader, hash: Hash) -> Self {
+		Self {
+			delivery: Delivery {
+				header: hash,
+				first: 0,
+				count: header.chunks,
+				delivered: header.root,
+			},
+			window: header.id,
+			bytes: header.bytes.into(),
+		}
+	}
+
+	/// These chunks of it, by all its leaves; `None` where it does not have them, or there are none.
+	pub fn part(header: &WindowHeader, hash: Hash, leaves: &[Hash], first: u32, count: u32) -> Option<Self> {
+		if (first, count) == (0, header.chunks) {
+			return Some(Self::whole(header, hash));
+		}
+		let end = first.checked_add(count).filter(|end| count > 0 && *end <= header.chunks)?;
+		let delivered = merkle::root(leaves.get(first as usize..end as usize)?);
+		let at = |index: u32| u64::from(header.bytes).min(u64::from(index) << header.chunk_log2);
+		Some(Self {
+			delivery: Delivery {
+				header: hash,
+				first,
+				count,
+				delivered,
+			},
+			window: header.id,
+			bytes: at(end) - at(first),
+		})
+	}
+
 	/// Orders pieces as receipts have them.
 	pub fn place(&self) -> (WindowId, u32) {
 		(self.window, self.delivery.first)
 	}
+}
+
+/// Whether some chunk is in both.
+pub fn overlap(a: &Delivery, b: &Delivery) -> bool {
+	let end = |delivery: &Delivery| delivery.first.saturating_add(delivery.count);
+	a.header == b.header && a.first < end(b) && b.first < end(a)
 }

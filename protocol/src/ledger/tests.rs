@@ -5,10 +5,11 @@ use clustercast_primitives::{receipt::MAX_DELIVERIES, Delivery, Hash, StreamId, 
 use proptest::prelude::*;
 use std::collections::VecDeque;
 
-fn body(segment: u64, bytes: u32) -> Body {
+/// A whole window.
+fn whole(segment: u64, bytes: u32) -> Piece {
 	let mut hash = [0; 32];
 	hash[..8].copy_from_slice(&segment.to_be_bytes());
-	Body {
+	Piece {
 		window: WindowId {
 			stream: StreamId(1),
 			track: 0,
@@ -16,11 +17,28 @@ fn body(segment: u64, bytes: u32) -> Body {
 			segment,
 			part: 0,
 		},
-		header: Hash(hash),
-		root: Hash([7; 32]),
-		bytes,
-		chunk_log2: 12,
+		delivery: Delivery {
+			header: Hash(hash),
+			first: 0,
+			count: bytes.div_ceil(CHUNK),
+			delivered: Hash([7; 32]),
+		},
+		bytes: bytes.into(),
 	}
+}
+
+/// Bytes of a chunk.
+const CHUNK: u32 = 4_096;
+
+/// The first so many chunks of it.
+fn first(piece: &Piece, count: u32) -> Piece {
+	let mut part = *piece;
+	if count < piece.delivery.count {
+		part.delivery.count = count;
+		part.delivery.delivered = Hash([count as u8; 32]);
+		part.bytes = u64::from(count) * u64::from(CHUNK);
+	}
+	part
 }
 
 fn deliveries(pieces: &[Piece]) -> Vec<Delivery> {
@@ -55,9 +73,10 @@ proptest! {
 					match next.filter(|bytes| creditor.lends(u64::from(*bytes))) {
 						Some(bytes) => {
 							left.pop_front();
-							let piece = body(segment, bytes).whole();
+							let piece = whole(segment, bytes);
 							segment += 1;
 							creditor.deliver(piece);
+							creditor.ended(&piece.place(), Some(piece));
 							debtor.received(piece);
 							let most = credit.max(bytes.into());
 							prop_assert!(creditor.owed() <= most);
@@ -100,7 +119,7 @@ proptest! {
 
 #[test]
 fn nothing_is_paid_that_did_not_come_or_came_otherwise_or_is_paid_already() {
-	let pieces: Vec<Piece> = (0..3).map(|n| body(n, 10_000).whole()).collect();
+	let pieces: Vec<Piece> = (0..3).map(|n| whole(n, 10_000)).collect();
 	let fresh = || {
 		let mut debtor = Debtor::default();
 		pieces[..2].iter().for_each(|piece| debtor.received(*piece));
@@ -126,7 +145,7 @@ fn nothing_is_paid_that_did_not_come_or_came_otherwise_or_is_paid_already() {
 
 #[test]
 fn refused_receipt_leaves_what_was_received_to_be_billed() {
-	let piece = body(1, 5_000).whole();
+	let piece = whole(1, 5_000);
 	let mut debtor = Debtor::default();
 	debtor.received(piece);
 	assert_eq!(debtor.receipt(5_001, &[piece.delivery]), Err(BillFault::Bytes));
@@ -139,13 +158,17 @@ fn receipt_is_due_once_the_interval_is_full_or_it_can_name_no_more() {
 		credit: u64::MAX,
 		interval: 2_000_000,
 	});
+	let deliver = |creditor: &mut Creditor, piece: Piece| {
+		creditor.deliver(piece);
+		creditor.ended(&piece.place(), Some(piece));
+	};
 	assert!(!creditor.is_due());
-	creditor.deliver(body(0, 1_999_999).whole());
+	deliver(&mut creditor, whole(0, 1_999_999));
 	assert!(!creditor.is_due());
-	creditor.deliver(body(1, 1).whole());
+	deliver(&mut creditor, whole(1, 1));
 	assert!(creditor.is_due());
 	assert_eq!(creditor.bill().len(), 2);
-	(0..u64::from(MAX_DELIVERIES)).for_each(|n| creditor.deliver(body(n, 1).whole()));
+	(0..u64::from(MAX_DELIVERIES)).for_each(|n| deliver(&mut creditor, whole(n, 1)));
 	assert!(creditor.is_due());
 }
 
@@ -153,8 +176,8 @@ fn receipt_is_due_once_the_interval_is_full_or_it_can_name_no_more() {
 fn memory_for_what_nobody_bills_is_bounded_and_the_newest_stay() {
 	let mut debtor = Debtor::default();
 	let most = u64::from(MAX_DELIVERIES);
-	(0..most + 10).for_each(|n| debtor.received(body(n, 100).whole()));
+	(0..most + 10).for_each(|n| debtor.received(whole(n, 100)));
 	assert_eq!(debtor.unbilled(), most * 100);
-	let newest = body(most + 9, 100).whole();
+	let newest = whole(most + 9, 100);
 	assert_eq!(debtor.receipt(100, &[newest.delivery]), Ok(newest.window));
 }

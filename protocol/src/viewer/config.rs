@@ -1,7 +1,7 @@
 //! What a viewer wants, from whom, and what it is ready to pay.
 
 use super::{Resume, StreamKeys};
-use crate::wire::SessionKey;
+use crate::wire::{Follow, SessionKey};
 use clustercast_primitives::{subscribe::Binding, AccountId, Balance, BlockNumber, Hash, PublicKey, StreamId, TrackId};
 
 /// Of one subscription.
@@ -30,6 +30,8 @@ pub struct ViewerConfig {
 	pub latest_start_ms: u64,
 	/// Goes on behind this window; `None` begins live.
 	pub resume: Option<Resume>,
+	/// What comes by itself.
+	pub follow: Follow,
 }
 
 /// Who pays, and the most that is accepted.

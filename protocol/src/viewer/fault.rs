@@ -3,7 +3,7 @@
 use crate::{
 	ledger::BillFault,
 	window::WindowError,
-	wire::{Kind, WireError},
+	wire::{Kind, Range, WireError},
 };
 use clustercast_primitives::{
 	catalog::CatalogError, crypto::SignatureError, status::StatusError, window::HeaderError, AccountId, Balance,
@@ -138,6 +138,12 @@ pub enum Fault {
 		/// From 0.
 		index: u32,
 	},
+	/// Chunks that it sent already, or is sending.
+	#[error("{0} again")]
+	Again(Range),
+	/// Chunks that neither come by themselves nor were asked for.
+	#[error("{0}, which were not asked for")]
+	Unasked(Range),
 	/// A receipt for something else than was delivered.
 	#[error("receipt for window {window}: {reason}")]
 	BadReceipt {

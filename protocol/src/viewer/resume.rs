@@ -20,11 +20,19 @@ pub struct Resume {
 impl Resume {
 	/// Behind this window.
 	pub fn after(window: &EncodedWindow) -> Self {
+		Self::behind(window.header(), window.hash(), window.history())
+	}
+
+	/// Behind the window with this header, whose hash the caller has, and these before it.
+	pub(crate) fn behind(header: &WindowHeader, hash: Hash, before: &History) -> Self {
+		let mut history = before.clone();
+		let appended = history.append(hash);
+		debug_assert!(appended, "its number was checked");
 		Self {
-			id: window.id(),
-			header: window.hash(),
-			history: window.history_after(),
-			last_part: window.header().has(flags::LAST_PART),
+			id: header.id,
+			header: hash,
+			history,
+			last_part: header.has(flags::LAST_PART),
 		}
 	}
 

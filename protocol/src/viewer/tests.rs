@@ -3,15 +3,16 @@
 use super::*;
 use crate::{
 	evidence::{Evidence, Suspicion, Witness},
-	fixture::{self, Broadcast, CHALLENGE, EPOCH, GENESIS, HEAD},
+	fixture::{self, give, Broadcast, CHALLENGE, EPOCH, GENESIS, HEAD},
 	ledger::BillFault,
 	standing::Reach,
-	wire::{window_frame, WireError, HEADER_BYTES, PREFIX_BYTES},
+	wire::{WireError, HEADER_BYTES, PREFIX_BYTES},
 };
 use clustercast_primitives::{
 	amount::TICKET_BYTES,
 	catalog::CatalogError,
 	crypto::{KeyPair, SignatureError},
+	ext::Items,
 	fraud::ChunkFraud,
 	receipt::Kind as Purpose,
 	status::{State, StatusError},
@@ -26,7 +27,7 @@ const UNIT: usize = TICKET_BYTES as usize;
 /// Bytes of a chunk unless a test says otherwise.
 const CHUNK: usize = 16 << 10;
 
-/// Where the leaves begin in the frame of a window without items.
+/// Where the leaves begin in the announcement of a window without items.
 const LEAVES: usize = PREFIX_BYTES + HEADER_BYTES + 2;
 
 /// A session whose subscription is sent, signed where it has to be.
@@ -88,7 +89,7 @@ fn prepare(session: &mut ViewerSession, window: &EncodedWindow) -> Result<(), Fa
 	if known.as_ref().map(|setting| &setting.init) != Some(window.init()) {
 		send(session, ToViewer::Init(window.init().clone()))?;
 	}
-	match session.last {
+	match session.announced {
 		None => send(session, history_before(window)),
 		Some(_) => Ok(()),
 	}
@@ -97,7 +98,18 @@ fn prepare(session: &mut ViewerSession, window: &EncodedWindow) -> Result<(), Fa
 /// The window behind what goes before it.
 fn show(session: &mut ViewerSession, window: &EncodedWindow) -> Result<(), Fault> {
 	prepare(session, window)?;
-	session.handle(&window.frame())
+	bring(session, window)
+}
+
+/// The window alone: its announcement, and all its chunks.
+fn bring(session: &mut ViewerSession, window: &EncodedWindow) -> Result<(), Fault> {
+	session.handle(&window.announcement(true))?;
+	give(session, window.range(), &window.data())
+}
+
+/// An announcement of these parts, that comes by itself.
+fn announcement(header: &SignedHeader, items: &Items, leaves: Vec<Hash>) -> Bytes {
+	Announcement::new(header.clone(), items.clone(), leaves).frame
 }
 
 /// A free session that has what goes before this window.
@@ -199,6 +211,7 @@ fn subscription_is_asked_for_with_the_challenge_and_sent_once() {
 		stream: fixture::STREAM,
 		tracks: vec![0].try_into().unwrap(),
 		start: Start::Live,
+		follow: Follow::Windows,
 		payer: Some(Payer {
 			subscription: subscription.clone(),
 			vouchers: true,
@@ -231,12 +244,14 @@ fn window_is_verified_receipted_and_paid() {
 	assert_eq!(subscribe[4], Kind::Subscribe as u8);
 	show(&mut session, &window).unwrap();
 	let events: Vec<_> = std::iter::from_fn(|| session.poll_event()).collect();
-	let [Event::Terms(Some(_)), Event::Catalog(catalog), Event::Init(init), Event::Window(emitted)] = &events[..]
+	let [Event::Terms(Some(_)), Event::Catalog(catalog), Event::Announced(announced), Event::Init(init), Event::Window(emitted)] =
+		&events[..]
 	else {
 		panic!("{events:?}");
 	};
 	assert_eq!((catalog, init), (window.catalog(), window.init()));
-	assert_eq!(emitted.frame(), window.frame());
+	assert_eq!(announced.range(), window.range());
+	assert_eq!((emitted.announcement(true), emitted.data()), (window.announcement(true), window.data()));
 	assert_eq!(emitted.history_after(), window.history_after());
 	assert_eq!(session.resume(), Some(Resume::after(&window)));
 
@@ -293,33 +308,46 @@ fn what_was_paid_ahead_is_neither_due_nor_credit() {
 fn every_flipped_bit_is_a_fault_of_its_place() {
 	let mut broadcast = Broadcast::default();
 	let window = broadcast.segment(&fixture::media(40_000, 1));
-	let frame = window.frame();
+	let (frame, data) = (window.announcement(true), window.data());
+	let bent = |bytes: &[u8], at: usize| {
+		let mut bent = bytes.to_vec();
+		bent[at] ^= 1 << (at % 8);
+		bent
+	};
 	let fault = |at: usize| {
 		let mut session = expecting(&window);
-		let mut bent = frame.to_vec();
-		bent[at] ^= 1 << (at % 8);
-		let fault = session.handle(&bent).unwrap_err();
+		let answer = session.handle(&bent(&frame, at));
+		// A frame that is longer than what comes is no fault yet.
+		assert!(answer.is_err() || at < PREFIX_BYTES, "byte {at}");
 		assert!(drain(&mut session).0.is_empty());
-		fault
+		answer.err()
 	};
 	for at in PREFIX_BYTES..PREFIX_BYTES + HEADER_BYTES {
-		assert!(matches!(fault(at), Fault::Header(_)), "byte {at}");
+		let fault = fault(at);
+		// Numbers that decide how long it is are looked at first.
+		let length = matches!(fault, Some(Fault::Wire(WireError::AnnouncementLength { .. } | WireError::ChunkCount { .. })));
+		assert!(length || matches!(fault, Some(Fault::Header(_))), "byte {at}: {fault:?}");
 	}
-	let data = frame.len() - 40_000;
 	for at in PREFIX_BYTES + HEADER_BYTES..LEAVES {
-		let length = matches!(fault(at), Fault::Wire(WireError::WindowLength { .. }));
+		let length = matches!(fault(at), Some(Fault::Wire(WireError::AnnouncementLength { .. })));
 		assert!(length, "byte {at}");
 	}
-	for at in LEAVES..data {
-		assert_eq!(fault(at), Fault::BadLeaves(window.id()), "byte {at}");
-	}
-	for at in (data..frame.len()).step_by(997) {
-		let index = ((at - data) / CHUNK) as u32;
-		let window = window.id();
-		assert_eq!(fault(at), Fault::BadChunk { window, index }, "byte {at}");
+	for at in LEAVES..frame.len() {
+		assert_eq!(fault(at), Some(Fault::BadLeaves(window.id())), "byte {at}");
 	}
 	for at in 0..PREFIX_BYTES {
 		fault(at);
+	}
+	for at in (0..data.len()).step_by(997) {
+		let mut session = expecting(&window);
+		session.handle(&frame).unwrap();
+		let (index, window_id) = ((at / CHUNK) as u32, window.id());
+		let bad = Fault::BadChunk {
+			window: window_id,
+			index,
+		};
+		assert_eq!(give(&mut session, window.range(), &bent(&data, at)), Err(bad), "byte {at}");
+		assert!(drain(&mut session).0.is_empty());
 	}
 }
 
@@ -332,9 +360,13 @@ fn items_must_be_the_named_ones() {
 	let window = broadcast.segment(&[1; 100]);
 	let answer = |header: &SignedHeader, items: &Items| {
 		let leaves = merkle::leaves(&window.data(), 14);
-		let frame = window_frame(header, items, &leaves, &window.data()).0;
+		let range = Range {
+			header: header.message.hash(),
+			..window.range()
+		};
 		let mut session = expecting(&window);
-		let answer = session.handle(&frame);
+		let answer = session.handle(&announcement(header, items, leaves));
+		let answer = answer.and_then(|()| give(&mut session, range, &window.data()));
 		assert_eq!(drain(&mut session).0.is_empty(), answer.is_err());
 		answer
 	};
@@ -352,7 +384,7 @@ fn items_must_be_the_named_ones() {
 	// Every byte of them.
 	let len = window.items().encode().len();
 	for at in LEAVES..LEAVES + len {
-		let mut frame = window.frame().to_vec();
+		let mut frame = window.announcement(true).to_vec();
 		frame[at] ^= 1;
 		let fault = expecting(&window).handle(&frame).unwrap_err();
 		assert!(
@@ -364,44 +396,43 @@ fn items_must_be_the_named_ones() {
 
 #[test]
 fn fault_comes_with_the_first_byte_that_can_show_it() {
-	let mut broadcast = Broadcast {
-		items: fixture::items(),
-		..Broadcast::default()
-	};
-	let window = broadcast.segment(&fixture::media(100_000, 1));
-	let frame = window.frame();
-	let data = frame.len() - 100_000;
-	let leaves = data - 7 * 32;
+	let window = Broadcast::default().segment(&fixture::media(100_000, 1));
 	let noticed_at = |at: usize| {
 		let mut session = expecting(&window);
-		let mut bent = frame.to_vec();
+		session.handle(&window.announcement(true)).unwrap();
+		let prefix: Vec<u8> = window.range().encode();
+		let Ok(Taken::As(id)) = session.begin_chunks(&prefix.try_into().unwrap()) else {
+			panic!("it was announced");
+		};
+		let mut bent = window.data().to_vec();
 		bent[at] ^= 1;
-		bent.iter().position(|byte| session.handle(&[*byte]).is_err()).unwrap() + 1
+		bent.iter().position(|byte| session.chunks(id, &[*byte]).is_err()).unwrap() + 1
 	};
-	assert_eq!(noticed_at(PREFIX_BYTES), PREFIX_BYTES + HEADER_BYTES);
-	assert_eq!(noticed_at(leaves - 1), leaves);
-	assert_eq!(noticed_at(data - 1), data);
-	assert_eq!(noticed_at(data), data + CHUNK);
-	assert_eq!(noticed_at(frame.len() - 1), frame.len());
+	assert_eq!(noticed_at(0), CHUNK);
+	assert_eq!(noticed_at(CHUNK), 2 * CHUNK);
+	assert_eq!(noticed_at(99_999), 100_000);
 }
 
 #[test]
 fn chunks_and_leaves_cannot_be_swapped() {
 	let mut broadcast = Broadcast::default();
 	let window = broadcast.segment(&fixture::media(100_000, 1));
-	let data = window.frame().len() - 100_000;
-	let swapped = |at: usize, len: usize| {
-		let mut frame = window.frame().to_vec();
-		let (head, tail) = frame[at..].split_at_mut(len);
+	let swapped = |bytes: &[u8], at: usize, len: usize| {
+		let mut bytes = bytes.to_vec();
+		let (head, tail) = bytes[at..].split_at_mut(len);
 		head.swap_with_slice(&mut tail[..len]);
-		expecting(&window).handle(&frame).unwrap_err()
+		bytes
 	};
+	let mut session = expecting(&window);
+	session.handle(&window.announcement(true)).unwrap();
 	let bad = Fault::BadChunk {
 		window: window.id(),
 		index: 1,
 	};
-	assert_eq!(swapped(data + CHUNK, CHUNK), bad);
-	assert_eq!(swapped(LEAVES, 32), Fault::BadLeaves(window.id()));
+	let data = swapped(&window.data(), CHUNK, CHUNK);
+	assert_eq!(give(&mut session, window.range(), &data), Err(bad));
+	let frame = swapped(&window.announcement(true), LEAVES, 32);
+	assert_eq!(expecting(&window).handle(&frame), Err(Fault::BadLeaves(window.id())));
 }
 
 /// A history of other headers.
@@ -455,7 +486,7 @@ fn late_joiner_checks_the_history_that_it_is_given() {
 		if let Some(history) = history {
 			send(&mut session, ToViewer::History(history))?;
 		}
-		session.handle(&window.frame()).map(|()| session)
+		bring(&mut session, window).map(|()| session)
 	};
 	let mut session = joined(Some(window.history().clone())).unwrap();
 	assert_eq!(session.resume(), Some(Resume::after(window)));
@@ -557,6 +588,7 @@ fn resumed_session_goes_on_behind_the_last_window_and_needs_no_history() {
 			part: 0,
 			header: windows[1].hash(),
 		},
+		follow: Follow::Windows,
 		payer: None,
 	};
 	assert_eq!(
@@ -575,8 +607,7 @@ fn reheaded(window: &EncodedWindow, change: impl Fn(&mut WindowHeader)) -> Bytes
 /// This window under a header that this key signed.
 fn signed_by(key: &KeyPair, header: WindowHeader, window: &EncodedWindow) -> Bytes {
 	let leaves = merkle::leaves(&window.data(), window.header().chunk_log2);
-	let header = key.sign(header, &GENESIS);
-	window_frame(&header, window.items(), &leaves, &window.data()).0
+	announcement(&key.sign(header, &GENESIS), window.items(), leaves)
 }
 
 #[test]
@@ -623,7 +654,7 @@ fn window_comes_with_the_catalog_and_init_that_are_named() {
 		answer
 	};
 	let (catalog, init) = (|| Some(window.catalog().as_ref().clone()), Some(&b"ftyp moov"[..]));
-	let (id, frame) = (window.id(), window.frame());
+	let (id, frame) = (window.id(), window.announcement(true));
 	assert_eq!(answer(guest(), catalog(), init, &frame), Ok(()));
 	assert_eq!(answer(guest(), None, init, &frame), bad(id, WindowError::Catalog));
 	assert_eq!(answer(guest(), catalog(), None, &frame), bad(id, WindowError::Init));
@@ -668,12 +699,12 @@ fn window_comes_with_the_catalog_and_init_that_are_named() {
 	};
 	let mut session = behind_first();
 	assert_eq!(
-		session.handle(&changed.frame()),
+		session.handle(&changed.announcement(true)),
 		bad(changed.id(), WindowError::Catalog)
 	);
 	let mut session = behind_first();
 	send(&mut session, catalog_of(&changed)).unwrap();
-	assert_eq!(session.handle(&changed.frame()), bad(changed.id(), WindowError::Init));
+	assert_eq!(session.handle(&changed.announcement(true)), bad(changed.id(), WindowError::Init));
 	assert_eq!(show(&mut behind_first(), &changed), Ok(()));
 }
 
@@ -988,7 +1019,7 @@ fn the_run_of_whoever_broadcasts_next_follows_under_its_key() {
 	// The same where the catalog is known, and the header comes first.
 	let mut session = untold(began);
 	session.pending_catalog = Some(window.catalog().clone());
-	assert_eq!(session.handle(&window.frame()), Err(unknown));
+	assert_eq!(session.handle(&window.announcement(true)), Err(unknown));
 	// A run goes on under the key that it began with, however young it is.
 	let young = Broadcast::default().segment(&[1; 100]);
 	let mut session = behind(&young);
@@ -1056,7 +1087,7 @@ fn receipt_must_say_what_was_delivered() {
 	let (order, absent) = (BillFault::Order, BillFault::NotDelivered);
 	for (deliveries, fault) in [
 		(vec![], order),
-		(vec![one, one], order),
+		(vec![one, one], absent),
 		(vec![whole(&other)], absent),
 		(vec![one, whole(&other)], absent),
 		(vec![Delivered { count: 2, ..one }], absent),
@@ -1186,11 +1217,6 @@ fn bad_chunk_among_windows_of_an_interval_convicts() {
 		broadcast.segment(&data),
 	);
 	show(&mut session, &good).unwrap();
-	let mut frame = bad.frame().to_vec();
-	*frame.last_mut().unwrap() ^= 1;
-	assert!(matches!(session.handle(&frame), Err(Fault::BadChunk { .. })));
-	assert_eq!(session.poll_transmit(), Some(ToRelayer::Leave.to_frame()));
-	assert!(session.pursue(&behind.frame()));
 	let mut spoilt = data.clone();
 	*spoilt.last_mut().unwrap() ^= 1;
 	let delivered = Delivered {
@@ -1203,8 +1229,33 @@ fn bad_chunk_among_windows_of_an_interval_convicts() {
 		bytes: 120_000,
 		..receipt(&good, 1)
 	};
-	assert!(!session.pursue(&signed(all, &deliveries).to_frame()));
-	assert!(matches!(session.take_evidence(), Some(Evidence::Fraud(_))));
+	let all = signed(all, &deliveries).to_frame();
+	session.handle(&bad.announcement(true)).unwrap();
+	session.handle(&behind.announcement(true)).unwrap();
+	// The receipt may overtake the chunks, or come behind them.
+	for overtakes in [true, false] {
+		let mut session = paying();
+		show(&mut session, &good).unwrap();
+		session.handle(&bad.announcement(true)).unwrap();
+		session.handle(&behind.announcement(true)).unwrap();
+		while session.poll_transmit().is_some() {}
+		if overtakes {
+			session.handle(&all).unwrap();
+		}
+		let prefix: Vec<u8> = bad.range().encode();
+		let Ok(Taken::As(id)) = session.begin_chunks(&prefix.try_into().unwrap()) else {
+			panic!("it was announced");
+		};
+		assert!(matches!(session.chunks(id, &spoilt), Err(Fault::BadChunk { .. })));
+		assert_eq!(session.poll_transmit(), Some(ToRelayer::Leave.to_frame()));
+		assert!(session.pursues());
+		assert!(session.end_chunks(id, true).is_err());
+		if !overtakes {
+			session.pursue(&all);
+		}
+		assert!(!session.pursues());
+		assert!(matches!(session.take_evidence(), Some(Evidence::Fraud(_))));
+	}
 }
 
 #[test]
@@ -1252,7 +1303,9 @@ fn messages_out_of_turn_are_refused() {
 		unexpected(&mut subscribed(fixture::viewer_config()), message);
 	}
 	let mut new = subscribed(fixture::viewer_config());
-	assert_eq!(new.handle(&window.frame()), Err(Fault::Unexpected(Kind::Window)));
+	assert_eq!(new.handle(&window.announcement(true)), Err(Fault::Unexpected(Kind::Pushed)));
+	let early = subscribed(fixture::viewer_config()).begin_chunks(&window.range().encode().try_into().unwrap());
+	assert_eq!(early, Ok(Taken::NotYet), "chunks may overtake all words");
 	// Terms for who has not subscribed, and a second challenge.
 	let mut silent = ViewerSession::new(fixture::viewer_config());
 	unexpected(&mut silent, ToViewer::Terms(Some(fixture::terms())));
@@ -1273,10 +1326,7 @@ fn messages_out_of_turn_are_refused() {
 	let mut receipted = free();
 	show(&mut receipted, &window).unwrap();
 	unexpected(&mut receipted, history_before(&window));
-	// Terms before the receipt for what came under others, and "paid" before a ticket was sent.
-	let mut session = paying();
-	show(&mut session, &window).unwrap();
-	unexpected(&mut session, ToViewer::Terms(Some(fixture::terms())));
+	// "Paid" before a ticket was sent.
 	let mut session = paying();
 	show(&mut session, &window).unwrap();
 	send(&mut session, honest(&window, 1)).unwrap();
@@ -1300,9 +1350,9 @@ fn nothing_is_paid_or_sent_after_a_fault() {
 		Some(Event::PaymentDue(due)) => due,
 		other => panic!("{other:?}"),
 	};
-	let mut bad = broadcast.segment(&[2; 100]).frame().to_vec();
-	*bad.last_mut().unwrap() ^= 1;
-	let fault = session.handle(&bad).unwrap_err();
+	let bad = broadcast.segment(&[2; 100]);
+	session.handle(&bad.announcement(true)).unwrap();
+	let fault = give(&mut session, bad.range(), &[3; 100]).unwrap_err();
 	assert!(matches!(fault, Fault::BadChunk { index: 0, .. }));
 	assert_eq!(session.pay(&due, Payment::Ticket(ticket(&due))), Err(NotDue::Faulted));
 	// But that it wants the receipt which may convict.
@@ -1316,32 +1366,53 @@ fn nothing_is_paid_or_sent_after_a_fault() {
 	let first = broadcast.segment(&[1; 100]);
 	show(&mut session, &first).unwrap();
 	send(&mut session, honest(&first, 1)).unwrap();
-	session.handle(&bad).unwrap_err();
+	session.handle(&bad.announcement(true)).unwrap();
+	give(&mut session, bad.range(), &[3; 100]).unwrap_err();
 	assert_eq!(drain(&mut session), (vec![first.id()], None));
 }
 
 #[test]
-fn rejected_are_the_bytes_behind_the_last_whole_message() {
+fn rejected_are_the_bytes_behind_the_last_whole_message_and_chunk() {
 	let mut broadcast = Broadcast::default();
 	let (first, second) = (broadcast.segment(&[1; 100]), broadcast.segment(&[2; 40_000]));
-	let mut bent = second.frame().to_vec();
-	let middle = bent.len() - 1_000;
-	bent[middle] ^= 1;
 	let mut session = expecting(&first);
-	session.handle(&[&first.frame()[..], &bent[..300]].concat()).unwrap();
+	bring(&mut session, &first).unwrap();
+	let frame = second.announcement(true);
+	session.handle(&frame[..300]).unwrap();
 	assert_eq!(session.rejected_bytes(), 0);
-	session.handle(&bent[300..]).unwrap_err();
-	assert_eq!(session.rejected_bytes(), bent.len() as u64);
+	let mut bent = frame.to_vec();
+	bent[299] ^= 1;
+	let mut other = expecting(&first);
+	bring(&mut other, &first).unwrap();
+	other.handle(&bent).unwrap_err();
+	assert_eq!(other.rejected_bytes(), frame.len() as u64);
+	session.handle(&frame[300..]).unwrap();
+	let mut data = second.data().to_vec();
+	data[39_000] ^= 1;
+	give(&mut session, second.range(), &data).unwrap_err();
+	// None of its chunks was looked at before.
+	assert_eq!(session.rejected_bytes(), 40_000);
 }
 
 #[test]
-fn stream_cut_inside_a_window_is_a_fault() {
-	let window = Broadcast::default().segment(&[1; 100]);
+fn stream_cut_inside_a_message_or_a_chunk_is_a_fault() {
+	let window = Broadcast::default().segment(&[1; 40_000]);
 	let mut session = expecting(&window);
 	assert_eq!(session.finish(), Ok(()));
-	session.handle(&window.frame()[..250]).unwrap();
-	let cut = WireError::Truncated(Some(Kind::Window));
-	assert_eq!(session.finish(), Err(Fault::Wire(cut)));
+	session.handle(&window.announcement(true)[..250]).unwrap();
+	let cut = Fault::Wire(WireError::Truncated(Some(Kind::Pushed)));
+	assert_eq!(session.finish(), Err(cut.clone()));
+	for length in [0, 1, CHUNK - 1, CHUNK + 1, 39_999] {
+		let mut session = expecting(&window);
+		session.handle(&window.announcement(true)).unwrap();
+		let answer = give(&mut session, window.range(), &window.data()[..length]);
+		assert_eq!(answer, Err(cut.clone()), "{length}");
+	}
+	let mut session = expecting(&window);
+	session.handle(&window.announcement(true)).unwrap();
+	let more = [&window.data()[..], &[1]].concat();
+	let answer = give(&mut session, window.range(), &more);
+	assert_eq!(answer, Err(Fault::Wire(WireError::TrailingBytes(Kind::Pushed))));
 }
 
 /// A session paid by vouchers, and its first receipt's due.
@@ -1458,26 +1529,40 @@ fn window_below_the_next_micro_usdc_is_counted_with_the_next() {
 	assert_eq!(shares, [None, share(3), None, None, share(2)]);
 }
 
-/// What a paid session finds against a relayer that sends `frame` for the window and this behind it.
-fn convict(window: &EncodedWindow, frame: &[u8], behind: &[ToViewer], piece: usize) -> Option<Evidence> {
+/// What a paid session finds against a relayer that announces the window with this frame, brings this data, and says this behind
+/// it.
+fn convict(
+	window: &EncodedWindow,
+	frame: &[u8],
+	data: &[u8],
+	behind: &[ToViewer],
+	piece: usize,
+) -> Option<Evidence> {
 	let mut session = paying();
 	prepare(&mut session, window).unwrap();
-	let behind: Vec<u8> = behind.iter().flat_map(|message| message.to_frame()).collect();
-	for part in [frame, &behind].concat().chunks(piece) {
-		match session.fault() {
-			None => drop(session.handle(part)),
-			Some(_) => drop(session.pursue(part)),
+	let say = |session: &mut ViewerSession, bytes: &[u8]| {
+		for part in bytes.chunks(piece) {
+			match session.fault() {
+				None => drop(session.handle(part)),
+				Some(_) => session.pursue(part),
+			}
 		}
+	};
+	say(&mut session, frame);
+	if let Ok(Taken::As(id)) = session.begin_chunks(&window.range().encode().try_into().unwrap()) {
+		data.chunks(piece).for_each(|part| drop(session.chunks(id, part)));
+		let _ = session.end_chunks(id, true);
 	}
+	let behind: Vec<u8> = behind.iter().flat_map(|message| message.to_frame()).collect();
+	say(&mut session, &behind);
 	assert!(session.fault().is_some() && session.poll_event().is_some());
 	assert!(drain(&mut session).1.is_none());
-	assert!(!session.pursue(&[0; 100]));
 	let evidence = session.take_evidence();
 	assert_eq!(session.take_evidence(), None);
 	evidence
 }
 
-/// A window in chunks of this size, its frame with one wrong byte in this one, and what a relayer that signs for it
+/// A window in chunks of this size, its data with one wrong byte in this one, and what a relayer that signs for it
 /// says that it delivered.
 fn bent(chunk: usize, chunk_log2: u8) -> (EncodedWindow, Vec<u8>, Delivered) {
 	let mut broadcast = Broadcast {
@@ -1485,14 +1570,13 @@ fn bent(chunk: usize, chunk_log2: u8) -> (EncodedWindow, Vec<u8>, Delivered) {
 		..Broadcast::default()
 	};
 	let window = broadcast.segment(&fixture::media(400_000, 1));
-	let mut frame = window.frame().to_vec();
-	let data = frame.len() - 400_000;
-	frame[data + (chunk << chunk_log2)] ^= 1;
+	let mut data = window.data().to_vec();
+	data[chunk << chunk_log2] ^= 1;
 	let delivery = Delivered {
-		delivered: merkle::root(&merkle::leaves(&frame[data..], chunk_log2)),
+		delivered: merkle::root(&merkle::leaves(&data, chunk_log2)),
 		..whole(&window)
 	};
-	(window, frame, delivery)
+	(window, data, delivery)
 }
 
 /// A receipt for these, changed.
@@ -1525,9 +1609,9 @@ fn relayer_that_signs_for_a_bad_chunk_is_convicted() {
 		(0, 16, 70_000),
 		(6, 16, 5_000),
 	] {
-		let (window, frame, delivery) = bent(chunk, chunk_log2);
+		let (window, data, delivery) = bent(chunk, chunk_log2);
 		let receipt = receipt_for(&window, &[delivery], |_| {});
-		let fraud = fraud(convict(&window, &frame, &[receipt], piece));
+		let fraud = fraud(convict(&window, &window.announcement(true), &data, &[receipt], piece));
 		assert_eq!((fraud.index as usize, fraud.check()), (chunk, Ok(())));
 		assert_eq!((fraud.delivery, &fraud.header), (delivery, window.header()));
 		assert_eq!(fraud.receipt.verify(&fixture::relayer_key().public(), &GENESIS), Ok(()));
@@ -1542,18 +1626,18 @@ fn relayer_that_signs_for_a_bad_chunk_is_convicted() {
 
 #[test]
 fn neither_other_deliveries_nor_words_between_save_who_signed() {
-	let (window, frame, delivery) = bent(3, 14);
+	let (window, data, delivery) = bent(3, 14);
 	let mut broadcast = Broadcast::default();
 	broadcast.next.segment += 1;
 	let other = whole(&broadcast.segment(&[1; 10]));
 	for deliveries in [vec![other, delivery], vec![whole(&window), other, delivery, other]] {
 		let receipt = receipt_for(&window, &deliveries, |_| {});
-		let fraud = fraud(convict(&window, &frame, &[receipt], 30_000));
+		let fraud = fraud(convict(&window, &window.announcement(true), &data, &[receipt], 30_000));
 		assert_eq!((fraud.index, fraud.delivery, fraud.check()), (3, delivery, Ok(())));
 	}
 	let status = ToViewer::Status(Box::new(fixture::status(1, State::Live)));
 	let receipt = || receipt_for(&window, &[delivery], |_| {});
-	fraud(convict(&window, &frame, &[status, receipt()], 30_000));
+	fraud(convict(&window, &window.announcement(true), &data, &[status, receipt()], 30_000));
 	// What a viewer would not pay for is evidence still.
 	for change in [
 		|r: &mut Receipt| r.bytes += 1,
@@ -1561,17 +1645,17 @@ fn neither_other_deliveries_nor_words_between_save_who_signed() {
 		|r: &mut Receipt| r.block = 0,
 	] {
 		let receipt = receipt_for(&window, &[delivery], change);
-		assert_eq!(fraud(convict(&window, &frame, &[receipt], 30_000)).check(), Ok(()));
+		assert_eq!(fraud(convict(&window, &window.announcement(true), &data, &[receipt], 30_000)).check(), Ok(()));
 	}
 	// Behind anything else no receipt is awaited.
-	let paid = ToViewer::Paid(Hash([1; 32]));
-	assert_eq!(convict(&window, &frame, &[paid, receipt()], 30_000), None);
+	let end = ToViewer::End(EndReason::Finished);
+	assert_eq!(convict(&window, &window.announcement(true), &data, &[end, receipt()], 30_000), None);
 }
 
 #[test]
 fn receipt_that_shows_nothing_convicts_nobody() {
-	let (window, frame, delivery) = bent(3, 14);
-	let found = |receipt: ToViewer| convict(&window, &frame, &[receipt], 30_000);
+	let (window, data, delivery) = bent(3, 14);
+	let found = |receipt: ToViewer| convict(&window, &window.announcement(true), &data, &[receipt], 30_000);
 	let (chunks, root) = (window.header().chunks, window.header().root);
 	let other = |change: &dyn Fn(&mut Delivered)| {
 		let mut delivery = delivery;
@@ -1603,10 +1687,11 @@ fn receipt_that_shows_nothing_convicts_nobody() {
 #[test]
 fn hidden_leaves_are_completed_by_an_honest_relayer() {
 	for (chunk, chunk_log2) in [(5, 14), (60, 12), (5, 16)] {
-		let (window, mut frame, delivery) = bent(chunk, chunk_log2);
+		let (window, data, delivery) = bent(chunk, chunk_log2);
+		let mut frame = window.announcement(true).to_vec();
 		frame[LEAVES + chunk * 32] ^= 1;
 		let receipt = receipt_for(&window, &[delivery], |_| {});
-		let suspicion: Suspicion = match convict(&window, &frame, &[receipt], 9_999) {
+		let suspicion: Suspicion = match convict(&window, &frame, &data, &[receipt], 9_999) {
 			Some(Evidence::Suspicion(suspicion)) => *suspicion,
 			other => panic!("{other:?}"),
 		};
@@ -1618,9 +1703,9 @@ fn hidden_leaves_are_completed_by_an_honest_relayer() {
 	}
 	// Leaves that are wrong while the relayer signs for what is right.
 	let (window, _, _) = bent(5, 14);
-	let mut frame = window.frame().to_vec();
+	let mut frame = window.announcement(true).to_vec();
 	frame[LEAVES] ^= 1;
-	assert_eq!(convict(&window, &frame, &[honest(&window, 1)], 9_999), None);
+	assert_eq!(convict(&window, &frame, &window.data(), &[honest(&window, 1)], 9_999), None);
 }
 
 #[test]
@@ -1677,15 +1762,6 @@ fn mode_and_counter_change_between_windows_and_the_price_falls_and_nothing_else_
 		}
 		let window = broadcast.segment(&fixture::media(100_000, 1));
 		show(&mut session, &window).unwrap();
-		if serial == 0 {
-			// Behind the window and before its receipt: which terms would that be for?
-			let mut confused = paying();
-			show(&mut confused, &window).unwrap();
-			assert_eq!(
-				state(&mut confused, Some(vouchers())),
-				Err(Fault::Unexpected(Kind::Terms))
-			);
-		}
 		send(&mut session, honest(&window, serial as u8)).unwrap();
 		let due = drain(&mut session).1.unwrap();
 		let payment = match due.share {

@@ -35,6 +35,7 @@ fn requests() -> Vec<ToRelayer> {
 			part: 2,
 			header: Hash([3; 32]),
 		},
+		follow: Follow::Announcements,
 		payer: Some(Payer {
 			subscription: fixture::session_key().sign(subscription, &fixture::GENESIS),
 			vouchers: true,
@@ -58,6 +59,7 @@ fn requests() -> Vec<ToRelayer> {
 		ToRelayer::Subscribe(Subscribe {
 			tracks,
 			start: Start::Live,
+			follow: Follow::Windows,
 			payer: None,
 			..subscribe.clone()
 		}),
@@ -66,7 +68,22 @@ fn requests() -> Vec<ToRelayer> {
 		ToRelayer::Voucher(Hash([9; 32]), voucher()),
 		ToRelayer::Reserve(reservation()),
 		ToRelayer::Leave,
+		ToRelayer::Fetch(Fetch {
+			range: range(),
+			within_ms: 5,
+		}),
+		ToRelayer::Cancel(range()),
+		ToRelayer::Follow(Follow::Windows),
+		ToRelayer::Follow(Follow::Announcements),
 	]
+}
+
+fn range() -> Range {
+	Range {
+		header: Hash([1; 32]),
+		first: 2,
+		count: 3,
+	}
 }
 
 fn reservation() -> SignedReservation {
@@ -205,6 +222,11 @@ fn answers() -> Vec<ToViewer> {
 		ToViewer::Paid(Hash([9; 32])),
 		ToViewer::Reserved(7),
 		ToViewer::Waiting,
+		ToViewer::Lacks(range()),
+		announcement(&window(), true),
+		announcement(&window_with_items(), false),
+		announcement(&longest_window(), true),
+		announcement(&longest_window(), false),
 		ToViewer::End(EndReason::Finished),
 		ToViewer::End(EndReason::BadSubscription),
 		ToViewer::End(EndReason::SeatsTaken),
@@ -216,10 +238,18 @@ fn answers() -> Vec<ToViewer> {
 }
 
 /// Kinds of requests.
-const UP: [Kind; 4] = [Kind::Subscribe, Kind::Ticket, Kind::Voucher, Kind::Reserve];
+const UP: [Kind; 7] = [
+	Kind::Subscribe,
+	Kind::Ticket,
+	Kind::Voucher,
+	Kind::Reserve,
+	Kind::Fetch,
+	Kind::Cancel,
+	Kind::Follow,
+];
 
-/// Kinds of answers but for windows.
-const DOWN: [Kind; 11] = [
+/// Kinds of answers.
+const DOWN: [Kind; 14] = [
 	Kind::Challenge,
 	Kind::Terms,
 	Kind::Catalog,
@@ -231,14 +261,17 @@ const DOWN: [Kind; 11] = [
 	Kind::End,
 	Kind::Reserved,
 	Kind::Waiting,
+	Kind::Pushed,
+	Kind::Offered,
+	Kind::Lacks,
 ];
 
 fn read_request(mut bytes: &[u8]) -> Result<Option<ToRelayer>, WireError> {
 	RequestDecoder::default().poll(&mut bytes)
 }
 
-fn read_answer(mut bytes: &[u8]) -> Result<Option<Delivery>, WireError> {
-	DeliveryDecoder::default().poll(&mut bytes)
+fn read_answer(mut bytes: &[u8]) -> Result<Option<ToViewer>, WireError> {
+	AnswerDecoder::default().poll(&mut bytes)
 }
 
 fn raw(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -248,22 +281,30 @@ fn raw(kind: u8, body: &[u8]) -> Vec<u8> {
 	frame
 }
 
-/// A window's deliveries, fed in pieces of this length.
-fn read_window(frame: &[u8], piece: usize) -> Result<Vec<Delivery>, WireError> {
-	let mut decoder = DeliveryDecoder::default();
-	let mut found = Vec::new();
-	for mut input in frame.chunks(piece) {
-		while let Some(delivery) = decoder.poll(&mut input)? {
-			if let Delivery::Chunk(index) = delivery {
-				assert!(!decoder.chunk(index).is_empty());
-				assert!(decoder.chunk(index + 1).is_empty());
-			}
-			found.push(delivery);
-		}
-		assert!(input.is_empty());
+fn announcement(window: &EncodedWindow, comes: bool) -> ToViewer {
+	let announcement = Announcement::new(
+		window.signed_header().clone(),
+		window.items().clone(),
+		window.leaves().to_vec(),
+	);
+	match comes {
+		true => ToViewer::Pushed(Box::new(announcement)),
+		false => ToViewer::Offered(Box::new(announcement)),
 	}
-	decoder.finish()?;
-	Ok(found)
+}
+
+/// As many chunks and items as there can be.
+fn longest_window() -> EncodedWindow {
+	let item = |kind| Item {
+		kind,
+		data: vec![3; MAX_ITEM_BYTES as usize].try_into().unwrap(),
+	};
+	let mut broadcast = Broadcast {
+		items: Items::new((1..=MAX_ITEMS as u16).map(item).collect()).unwrap(),
+		chunk_log2: 12,
+		..Broadcast::default()
+	};
+	broadcast.segment(&vec![1; MAX_WINDOW_BYTES as usize])
 }
 
 fn window() -> EncodedWindow {
@@ -279,18 +320,16 @@ fn window_with_items() -> EncodedWindow {
 	broadcast.segment(&fixture::media(40_000, 1))
 }
 
-/// A frame with this window's header, leaves and data and these bytes for items, of which it states so many.
+/// An announcement with this window's header and leaves and these bytes for items, of which it states so many.
 fn with_raw_items(window: &EncodedWindow, items: &[u8], stated: usize) -> Vec<u8> {
-	let leaves = merkle::leaves(&window.data(), window.header().chunk_log2);
 	let body = [
 		&window.signed_header().encode()[..],
 		&(stated as u16).to_le_bytes(),
 		items,
-		&leaves.iter().flat_map(|leaf| leaf.0).collect::<Vec<_>>(),
-		&window.data(),
+		&window.leaves().iter().flat_map(|leaf| leaf.0).collect::<Vec<_>>(),
 	]
 	.concat();
-	raw(Kind::Window as u8, &body)
+	raw(Kind::Pushed as u8, &body)
 }
 
 #[test]
@@ -299,7 +338,7 @@ fn messages_come_back_as_they_were() {
 		assert_eq!(read_request(&request.to_frame()), Ok(Some(request)));
 	}
 	for answer in answers() {
-		assert_eq!(read_answer(&answer.to_frame()), Ok(Some(Delivery::Message(answer))));
+		assert_eq!(read_answer(&answer.to_frame()), Ok(Some(answer)));
 	}
 }
 
@@ -321,110 +360,72 @@ fn longest_messages_fill_their_bounds() {
 }
 
 #[test]
-fn window_comes_piece_by_piece() {
-	for window in [window(), window_with_items()] {
-		let leaves = merkle::leaves(&window.data(), 14);
-		for piece in [1, 7, 203, 16_384, 1 << 20] {
-			let found = read_window(&window.frame(), piece).unwrap();
-			let expected = [
-				Delivery::Header(window.signed_header().clone()),
-				Delivery::Items(window.items().clone()),
-				Delivery::Leaves(leaves.clone()),
-				Delivery::Chunk(0),
-				Delivery::Chunk(1),
-				Delivery::Chunk(2),
-				Delivery::Window(window.frame()),
-			];
-			assert_eq!(found, expected);
+fn announcement_is_shared_and_says_whether_the_window_comes() {
+	for window in [window(), window_with_items(), longest_window()] {
+		for comes in [true, false] {
+			let frame = window.announcement(comes);
+			assert_eq!(frame, announcement(&window, comes).to_frame());
+			let read = read_answer(&frame).unwrap().unwrap();
+			let (ToViewer::Pushed(read) | ToViewer::Offered(read)) = read else {
+				panic!("{read:?}");
+			};
+			assert_eq!((&read.header, &read.items), (window.signed_header(), window.items()));
+			assert_eq!(read.leaves, merkle::leaves(&window.data(), window.header().chunk_log2));
 		}
 	}
 }
 
 #[test]
-fn chunks_can_be_read_while_the_window_arrives() {
-	for window in [window(), window_with_items()] {
-		let frame = window.frame();
-		let mut decoder = DeliveryDecoder::default();
-		let mut input = &frame[..];
-		while let Some(delivery) = decoder.poll(&mut input).unwrap() {
-			if let Delivery::Chunk(index) = delivery {
-				let start = index as usize * (16 << 10);
-				let end = (start + (16 << 10)).min(40_000);
-				assert_eq!(decoder.chunk(index), &window.data()[start..end]);
-			}
-		}
-		assert!(decoder.chunk(0).is_empty());
-	}
-}
-
-#[test]
-fn largest_window_passes_in_chunks_of_every_size() {
-	let item = |kind| Item {
-		kind,
-		data: vec![kind as u8; MAX_ITEM_BYTES as usize].try_into().unwrap(),
+fn range_is_what_chunks_begin_with() {
+	let prefix = range_prefix(&range());
+	assert_eq!(prefix.len(), RANGE_BYTES);
+	assert_eq!(read_range(&prefix[..].try_into().unwrap()), range());
+	let far = Range {
+		first: u32::MAX,
+		..range()
 	};
-	let items = Items::new((0..MAX_ITEMS as u16).map(item).collect()).unwrap();
-	let data = vec![0x5a; MAX_WINDOW_BYTES as usize];
-	for (chunk_log2, chunks) in [(12, 2_048), (13, 1_024), (14, 512), (15, 256), (16, 128)] {
-		let mut broadcast = Broadcast {
-			items: items.clone(),
-			chunk_log2,
-			..Broadcast::default()
-		};
-		let frame = broadcast.segment(&data).frame();
-		let body = frame.len() - PREFIX_BYTES;
-		match chunk_log2 {
-			12 => assert_eq!(body, Kind::Window.max_body()),
-			_ => assert!(body < Kind::Window.max_body()),
-		}
-		let found = read_window(&frame, 1 << 20).unwrap();
-		assert_eq!(found.len(), 3 + chunks + 1);
-		assert_eq!(found.last(), Some(&Delivery::Window(frame)));
-	}
+	assert_eq!((range().end(), far.end()), (Some(5), None));
 }
 
 #[test]
 fn items_have_one_encoding_and_the_stated_length() {
 	let (plain, window) = (window(), window_with_items());
 	let items = window.items().encode();
-	assert_eq!(with_raw_items(&window, &items, items.len()), window.frame());
-	assert_eq!(with_raw_items(&plain, &[], 0), plain.frame());
-	let malformed = Err(WireError::Malformed(Kind::Window));
-	let read = |bytes: &[u8]| read_window(&with_raw_items(&window, bytes, bytes.len()), 1_000);
+	assert_eq!(with_raw_items(&window, &items, items.len()), window.announcement(true));
+	assert_eq!(with_raw_items(&plain, &[], 0), plain.announcement(true));
+	let malformed = Err(WireError::Malformed(Kind::Pushed));
+	let read = |bytes: &[u8]| read_answer(&with_raw_items(&window, bytes, bytes.len()));
 	assert_eq!(read(&[0]), malformed, "of no items the length is zero");
 	let longer = [&items[..], &[0]].concat();
-	assert_eq!(read(&longer), Err(WireError::TrailingBytes(Kind::Window)));
+	assert_eq!(read(&longer), Err(WireError::TrailingBytes(Kind::Pushed)));
 	for len in 1..items.len() {
-		let short = Err(WireError::Truncated(Some(Kind::Window)));
+		let short = Err(WireError::Truncated(Some(Kind::Pushed)));
 		assert_eq!(read(&items[..len]), short, "{len} bytes");
 	}
 	let item = |kind| Item {
 		kind,
 		data: Default::default(),
 	};
-	assert_eq!(
-		read(&[item(1), item(2)].to_vec().encode()).map(|found| found.len()),
-		Ok(7)
-	);
+	assert!(read(&[item(1), item(2)].to_vec().encode()).is_ok());
 	assert_eq!(read(&[item(2), item(1)].to_vec().encode()), malformed);
 	assert_eq!(read(&[item(1), item(1)].to_vec().encode()), malformed);
 	assert_eq!(read(&(0..17).map(item).collect::<Vec<_>>().encode()), malformed);
 
 	// Stated otherwise than the frame has room for.
-	let body = window.frame().len() - PREFIX_BYTES;
+	let body = window.announcement(true).len() - PREFIX_BYTES;
 	for stated in [items.len() - 1, items.len() + 1, 0, usize::from(u16::MAX)] {
 		let expected = body - items.len() + stated;
 		let frame = with_raw_items(&window, &items, stated);
 		assert_eq!(
-			read_window(&frame, 1_000),
-			Err(WireError::WindowLength { expected, got: body })
+			read_answer(&frame),
+			Err(WireError::AnnouncementLength { expected, got: body })
 		);
 	}
 }
 
 #[test]
 fn unknown_kind_is_named() {
-	for kind in [0x00, 0x06, 0x80, 0x8d, 0xff] {
+	for kind in [0x00, 0x09, 0x80, 0x8f, 0xff] {
 		assert_eq!(read_request(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 		assert_eq!(read_answer(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 	}
@@ -444,8 +445,6 @@ fn messages_of_the_other_side_are_refused() {
 			Err(WireError::WrongDirection(_))
 		));
 	}
-	let window = window().frame();
-	assert_eq!(read_request(&window), Err(WireError::WrongDirection(Kind::Window)));
 }
 
 #[test]
@@ -463,7 +462,7 @@ fn oversized_frame_is_refused_at_its_prefix() {
 		let len = max + 1;
 		assert_eq!(read_request(&prefix), Err(WireError::TooLong { kind, len, max }));
 	}
-	for kind in DOWN.into_iter().chain([Kind::Window]) {
+	for kind in DOWN {
 		let max = kind.max_body();
 		let mut prefix = (max as u32 + 2).to_le_bytes().to_vec();
 		prefix.push(kind as u8);
@@ -491,6 +490,9 @@ fn short_and_long_bodies_are_told_apart() {
 			ToRelayer::Voucher(commitment, m) => check(Kind::Voucher, &(commitment, m)),
 			ToRelayer::Reserve(m) => check(Kind::Reserve, &m),
 			ToRelayer::Leave => check(Kind::Leave, &()),
+			ToRelayer::Fetch(m) => check(Kind::Fetch, &m),
+			ToRelayer::Cancel(m) => check(Kind::Cancel, &m),
+			ToRelayer::Follow(m) => check(Kind::Follow, &m),
 		}
 	}
 	for answer in answers() {
@@ -504,14 +506,15 @@ fn short_and_long_bodies_are_told_apart() {
 			ToViewer::Status(m) => check(Kind::Status, &*m),
 			ToViewer::History(m) => check(Kind::History, &m),
 			ToViewer::Reserved(m) => check(Kind::Reserved, &m),
-			ToViewer::Init(_) => {},
+			ToViewer::Lacks(m) => check(Kind::Lacks, &m),
+			ToViewer::Init(_) | ToViewer::Pushed(_) | ToViewer::Offered(_) => {},
 			ToViewer::Waiting => check(Kind::Waiting, &()),
 		}
 	}
 	let empty = raw(Kind::Init as u8, &[]);
 	assert_eq!(
 		read_answer(&empty),
-		Ok(Some(Delivery::Message(ToViewer::Init(Bytes::new())))),
+		Ok(Some(ToViewer::Init(Bytes::new()))),
 		"a track without one"
 	);
 }
@@ -539,7 +542,7 @@ fn lengths_are_bounded_and_the_shortest() {
 	let malformed = Err(WireError::Malformed(Kind::Status));
 	assert_eq!(
 		read(&[4], 1),
-		Ok(Some(Delivery::Message(ToViewer::Status(Box::new(state.clone())))))
+		Ok(Some(ToViewer::Status(Box::new(state.clone()))))
 	);
 	assert_eq!(read(&[5, 0], 1), malformed);
 	assert_eq!(read(&[6, 0, 0, 0], 1), malformed);
@@ -548,20 +551,18 @@ fn lengths_are_bounded_and_the_shortest() {
 }
 
 #[test]
-fn window_frame_must_have_the_length_that_its_header_calls_for() {
-	let frame = window().frame();
-	let body = frame.len() - PREFIX_BYTES;
-	for got in [body - 1, body + 1, HEADER_BYTES] {
-		let mut other = frame.to_vec();
-		other[..4].copy_from_slice(&(got as u32 + 1).to_le_bytes());
-		let expected = body;
-		assert_eq!(
-			read_window(&other, 1 << 20),
-			Err(WireError::WindowLength { expected, got })
-		);
+fn announcement_must_have_the_length_that_its_header_calls_for() {
+	let frame = window().announcement(true);
+	let expected = frame.len() - PREFIX_BYTES;
+	for got in [expected - 1, expected + 1, HEADER_BYTES + 2] {
+		let body: Vec<u8> = frame[PREFIX_BYTES..].iter().copied().chain([0]).take(got).collect();
+		let answer = read_answer(&raw(Kind::Offered as u8, &body));
+		assert_eq!(answer, Err(WireError::AnnouncementLength { expected, got }));
 	}
-	let cut = raw(Kind::Window as u8, &[0; HEADER_BYTES - 1]);
-	assert_eq!(read_answer(&cut), Err(WireError::Truncated(Some(Kind::Window))));
+	for len in [0, HEADER_BYTES - 1, HEADER_BYTES, HEADER_BYTES + 1] {
+		let cut = read_answer(&raw(Kind::Pushed as u8, &frame[PREFIX_BYTES..PREFIX_BYTES + len]));
+		assert_eq!(cut, Err(WireError::Truncated(Some(Kind::Pushed))), "{len}");
+	}
 }
 
 #[test]
@@ -570,12 +571,9 @@ fn window_with_wrong_chunk_count_is_refused() {
 	let refused = |chunk_log2, chunks| {
 		let mut header = window.signed_header().clone();
 		(header.message.chunk_log2, header.message.chunks) = (chunk_log2, chunks);
-		let frame = raw(Kind::Window as u8, &[header.encode(), vec![0; 2 + 40_096]].concat());
+		let frame = raw(Kind::Pushed as u8, &[header.encode(), vec![0; 2 + 96]].concat());
 		let bytes = 40_000;
-		assert_eq!(
-			read_window(&frame, 1 << 20),
-			Err(WireError::ChunkCount { chunks, bytes })
-		);
+		assert_eq!(read_answer(&frame), Err(WireError::ChunkCount { chunks, bytes }));
 	};
 	for chunks in [0, 2, 4, u32::MAX] {
 		refused(14, chunks);
@@ -591,7 +589,7 @@ fn window_with_wrong_chunk_count_is_refused() {
 fn stream_may_end_only_between_messages() {
 	let frame = ToViewer::Paid(Hash([9; 32])).to_frame();
 	for len in 0..frame.len() {
-		let mut decoder = DeliveryDecoder::default();
+		let mut decoder = AnswerDecoder::default();
 		assert_eq!(decoder.poll(&mut &frame[..len]), Ok(None));
 		let expected = match len {
 			0 => Ok(()),

@@ -168,6 +168,7 @@ fn request() -> Subscribe {
 		stream: STREAM,
 		tracks: tracks(&[TRACK]),
 		start: Start::Live,
+		follow: Follow::Windows,
 		payer: Some(payer(&session(), false)),
 	}
 }
