@@ -6,7 +6,7 @@ use super::{
 	body::{Bodies, BodyIn, Sender},
 };
 use crate::door::Source;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use quinn::{ConnectionError, ReadError, RecvStream, SendStream, VarInt, WriteError};
 use std::io;
 
@@ -113,6 +113,24 @@ impl Stream {
 	/// Hands over all of these bytes, without a copy.
 	pub async fn write_all(&mut self, bytes: Bytes) -> io::Result<()> {
 		self.send.write_chunk(bytes).await.map_err(write_failed)
+	}
+
+	/// Sends these bytes to who opened this one, as one stream of chunks. Returns when the peer has all of them, or wants no more.
+	pub async fn send_chunks(&self, mut parts: [Bytes; 2]) -> io::Result<()> {
+		let sender = self
+			.sender()
+			.ok_or_else(|| io::Error::other("chunks come on a stream that was opened here"))?;
+		let mut body = sender.open(0).await?;
+		while !parts.iter().all(Bytes::is_empty) {
+			let mut written = body.write(parts.clone()).await?;
+			for part in &mut parts {
+				let of_this = written.min(part.len());
+				part.advance(of_this);
+				written -= of_this;
+			}
+		}
+		body.finish().await;
+		Ok(())
 	}
 
 	/// Takes it not: there are too many.

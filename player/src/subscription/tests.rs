@@ -22,6 +22,7 @@ use clustercast_protocol::{
 };
 use std::{
 	collections::HashMap,
+	io,
 	path::PathBuf,
 	sync::{Arc, Mutex},
 };
@@ -196,8 +197,12 @@ async fn serve(
 				None => break,
 			}
 		}
-		while let Some(frame) = session.poll_transmit() {
-			stream.write_all(spoil(frame, &windows, trick)).await.ok()?;
+		if transmit(&mut stream, &mut session, &windows[AT as usize - 1..], trick)
+			.await
+			.ok()?
+		{
+			// There may be room for another window.
+			continue;
 		}
 		let length = stream.read(&mut buffer).await.ok().filter(|n| *n > 0)?;
 		session.handle(&buffer[..length]).ok()?;
@@ -227,26 +232,54 @@ async fn serve(
 					reserved.lock().unwrap().push(message);
 				},
 				relayer::Event::Voucher { .. } => panic!("a voucher where tickets are agreed"),
+				relayer::Event::Fetch(_) | relayer::Event::Cancel(_) => panic!("all comes by itself"),
 			}
 		}
 	}
 }
 
-/// The frame as the trick has it.
-fn spoil(frame: Bytes, windows: &[EncodedWindow], trick: Trick) -> Bytes {
-	let window = &windows[AT as usize];
-	if frame != window.frame() {
-		return frame;
+/// Says and sends all that is queued, as the trick has it; whether there was anything. `windows` begin with the one before [`AT`].
+async fn transmit(
+	stream: &mut Stream,
+	session: &mut RelayerSession,
+	windows: &[EncodedWindow],
+	trick: Trick,
+) -> io::Result<bool> {
+	let [before, at, ..] = windows else {
+		panic!("the broadcast goes on behind {AT}");
+	};
+	let mut any = false;
+	loop {
+		while let Some(frame) = session.poll_transmit() {
+			let replays = trick == Trick::Replay && frame == at.announcement(true);
+			let frame = if replays { before.announcement(true) } else { frame };
+			stream.write_all(frame).await?;
+			any = true;
+		}
+		let Some(outgoing) = session.poll_sending() else {
+			return Ok(any);
+		};
+		let [range, data] = outgoing.rest();
+		let data = if outgoing.range() == at.range() {
+			spoil(data, trick)
+		} else {
+			data
+		};
+		stream.send_chunks([range, data]).await?;
+		session.sent(outgoing.id(), outgoing.chunks());
+		session.arrived(outgoing.id());
 	}
-	let mut spoilt = frame.to_vec();
-	let data = spoilt.len() - window.data().len();
+}
+
+/// A window's chunks as the trick has them.
+fn spoil(data: Bytes, trick: Trick) -> Bytes {
+	let mut spoilt = data.to_vec();
 	match trick {
-		Trick::FlipBit => spoilt[data + 40_000] ^= 4,
+		Trick::FlipBit => spoilt[40_000] ^= 4,
 		Trick::SwapChunks => {
-			let (first, second) = spoilt[data..].split_at_mut(16_384);
+			let (first, second) = spoilt.split_at_mut(16_384);
 			first.swap_with_slice(&mut second[..16_384]);
 		},
-		Trick::Replay => return windows[AT as usize - 1].frame(),
 		_ => {},
 	}
 	spoilt.into()
