@@ -20,7 +20,7 @@ use clustercast_protocol::{
 	relayer::Event as Request,
 	viewer::Event,
 	wire::{self, Kind, ToViewer},
-	Cursor, EncodedWindow, EndReason, Lookup, ReceiptSigner, RelayerSession, ViewerConfig, ViewerSession,
+	Cursor, EncodedWindow, EndReason, Follow, Lookup, ReceiptSigner, RelayerSession, ViewerConfig, ViewerSession,
 };
 use codec::Decode;
 use std::{
@@ -139,6 +139,7 @@ impl Byzantine {
 			head: network.books().chain().heads().borrow().best,
 			latest_start_ms: u64::MAX,
 			resume: None,
+			follow: Follow::Windows,
 		});
 		let connection = node.connect(&origin).await.context("the origin refuses it")?;
 		let mut upstream = Subscription::new(connection, upstream, INACTIVITY);
@@ -204,10 +205,18 @@ impl Drop for Byzantine {
 	}
 }
 
+/// What goes out in place of what is true.
+enum Lie {
+	/// Of the window that is announced.
+	Announcement(Bytes),
+	/// All its chunks.
+	Chunks(Bytes),
+}
+
 /// What goes out next.
 enum Step {
-	/// This window; in place of its frame, another one if any.
-	Deliver(EncodedWindow, Option<Bytes>),
+	/// This window, with a lie if any.
+	Deliver(EncodedWindow, Option<Lie>),
 	/// The end.
 	Leave,
 }
@@ -236,6 +245,7 @@ impl State {
 					Request::Voucher { .. } | Request::Reserve(_) => {
 						return Err(io::Error::other("its terms ask for tickets, and to reserve nothing"));
 					},
+					Request::Fetch(_) | Request::Cancel(_) => return Err(io::Error::other("all comes by itself")),
 				}
 			}
 			let mut lie = None;
@@ -243,24 +253,12 @@ impl State {
 				Some(Step::Deliver(window, instead)) => {
 					session.deliver(&window).map_err(io::Error::other)?;
 					delivered += 1;
-					lie = instead.map(|frame| (window.frame(), frame));
+					lie = instead;
 				},
 				Some(Step::Leave) => session.end(EndReason::Full),
 				None => {},
 			}
-			let mut sent = false;
-			while let Some(frame) = session.poll_transmit() {
-				let frame = match &lie {
-					Some((truth, lie)) if *truth == frame => lie.clone(),
-					Some((_, lie)) if self.trick == Trick::SignWrong && is_receipt(&frame) => {
-						self.admit(&frame, lie)?
-					},
-					_ => frame,
-				};
-				stream.write_all(frame).await?;
-				sent = true;
-			}
-			if sent {
+			if self.transmit(&mut session, &mut stream, lie.as_ref()).await? {
 				continue;
 			}
 			tokio::select! {
@@ -275,6 +273,35 @@ impl State {
 		}
 	}
 
+	/// Says and sends all that is queued, with this lie about the window among it; whether there was anything.
+	async fn transmit(&self, session: &mut RelayerSession, stream: &mut Stream, lie: Option<&Lie>) -> io::Result<bool> {
+		let mut any = false;
+		loop {
+			while let Some(frame) = session.poll_transmit() {
+				let frame = match lie {
+					Some(Lie::Announcement(lie)) if is_a(&frame, Kind::Pushed) => lie.clone(),
+					Some(Lie::Chunks(lie)) if self.trick == Trick::SignWrong && is_a(&frame, Kind::Receipt) => {
+						self.admit(&frame, lie)?
+					},
+					_ => frame,
+				};
+				stream.write_all(frame).await?;
+				any = true;
+			}
+			let Some(outgoing) = session.poll_sending() else {
+				return Ok(any);
+			};
+			let [range, data] = outgoing.rest();
+			let data = match lie {
+				Some(Lie::Chunks(lie)) => lie.clone(),
+				_ => data,
+			};
+			stream.send_chunks([range, data]).await?;
+			session.sent(outgoing.id(), outgoing.chunks());
+			session.arrived(outgoing.id());
+		}
+	}
+
 	/// What to send of a subscription that got `delivered` windows; `None` while the origin has not sent it yet.
 	fn step(&self, cursor: Cursor, delivered: usize) -> Option<Step> {
 		let next = self.get(cursor)?;
@@ -282,23 +309,23 @@ impl State {
 			return Some(Step::Deliver(next, None));
 		}
 		let id = next.id();
-		let data = next.frame().len() - next.header().bytes as usize;
-		let mut frame = BytesMut::from(&next.frame()[..]);
+		let mut data = BytesMut::from(&next.data()[..]);
 		let step = match self.trick {
 			Trick::Leave => Step::Leave,
 			Trick::FlipBit | Trick::SignWrong => {
-				frame[data + CHUNK_BYTES / 2] ^= 1;
-				Step::Deliver(next, Some(frame.freeze()))
+				data[CHUNK_BYTES / 2] ^= 1;
+				Step::Deliver(next, Some(Lie::Chunks(data.freeze())))
 			},
 			Trick::SwapChunks => {
-				let (first, second) = frame[data..].split_at_mut(CHUNK_BYTES);
+				let (first, second) = data.split_at_mut(CHUNK_BYTES);
 				first.swap_with_slice(&mut second[..CHUNK_BYTES]);
-				Step::Deliver(next, Some(frame.freeze()))
+				Step::Deliver(next, Some(Lie::Chunks(data.freeze())))
 			},
 			Trick::ReplayOld => {
 				let came = self.came.lock().unwrap_or_else(PoisonError::into_inner);
 				let old = came.iter().rev().find(|window| window.id() < id)?;
-				Step::Deliver(next, Some(old.frame()))
+				let lie = old.announcement(true);
+				Step::Deliver(next, Some(Lie::Announcement(lie)))
 			},
 			Trick::OmitOne => Step::Deliver(self.get(behind(&next))?, None),
 		};
@@ -306,13 +333,12 @@ impl State {
 		Some(step)
 	}
 
-	/// The receipt in `frame`, as one for what the window's frame `lie` holds.
+	/// The receipt in `frame`, as one for the window's chunks as they are in `lie`.
 	fn admit(&self, frame: &[u8], lie: &[u8]) -> io::Result<Bytes> {
 		let (signed, mut deliveries) =
 			<(SignedReceipt, Deliveries)>::decode(&mut &frame[wire::PREFIX_BYTES..]).map_err(io::Error::other)?;
 		let mut receipt = signed.message;
-		let data = lie.len() - receipt.bytes as usize;
-		let leaves = merkle::leaves(&lie[data..], merkle::DEFAULT_CHUNK_LOG2);
+		let leaves = merkle::leaves(lie, merkle::DEFAULT_CHUNK_LOG2);
 		for delivery in deliveries.iter_mut() {
 			delivery.delivered = merkle::root(&leaves);
 		}
@@ -336,6 +362,6 @@ fn behind(window: &EncodedWindow) -> Cursor {
 	}
 }
 
-fn is_receipt(frame: &[u8]) -> bool {
-	frame.get(wire::PREFIX_BYTES - 1) == Some(&(Kind::Receipt as u8))
+fn is_a(frame: &[u8], kind: Kind) -> bool {
+	frame.get(wire::PREFIX_BYTES - 1) == Some(&(kind as u8))
 }
