@@ -123,7 +123,7 @@ impl<R: Registry> Policy for Guests<R> {
 mod tests {
 	use super::*;
 	use clustercast_primitives::Hash;
-	use clustercast_protocol::Start;
+	use clustercast_protocol::{Follow, Start};
 	use std::sync::Mutex as StdMutex;
 
 	/// What the node does when it is asked.

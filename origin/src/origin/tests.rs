@@ -4,7 +4,7 @@ use super::*;
 use crate::decoder;
 use clustercast_network::Subscription;
 use clustercast_primitives::{crypto::KeyPair, subscribe::Binding};
-use clustercast_protocol::{viewer::Event, EncodedWindow, EndReason, Resume, ViewerConfig, ViewerSession};
+use clustercast_protocol::{viewer::Event, EncodedWindow, EndReason, Follow, Resume, ViewerConfig, ViewerSession};
 use std::path::Path;
 
 const STREAM: StreamId = StreamId(3);
@@ -62,6 +62,7 @@ impl Relayer {
 			head: 1_000,
 			latest_start_ms: u64::MAX,
 			resume,
+			follow: Follow::Windows,
 		});
 		let stream = node.connect(origin).await.unwrap();
 		Self {

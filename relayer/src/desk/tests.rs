@@ -17,7 +17,7 @@ use clustercast_primitives::{
 	subscribe::{Binding, Subscription, Tracks},
 	ticket, Ticket, WindowId,
 };
-use clustercast_protocol::{credit::HOUR, BookConfig, CreditConfig, Float, Payer, Share, Start};
+use clustercast_protocol::{credit::HOUR, BookConfig, CreditConfig, Float, Follow, Payer, Share, Start};
 use std::{path::Path, sync::atomic::AtomicUsize, time::Duration};
 
 const GENESIS: Hash = Hash([7; 32]);
