@@ -19,6 +19,7 @@ use clustercast_primitives::{
 	Hash, History, PublicKey, Receipt, Signed, SignedCatalog, SignedStatus, Status, Ticket, Tip, Voucher, WindowHeader,
 	WinningTicket,
 };
+use clustercast_protocol::wire::{range_prefix, read_range, AnswerDecoder, RequestDecoder, RANGE_BYTES};
 use codec::{DecodeAll, Encode};
 use libfuzzer_sys::fuzz_target;
 
@@ -50,7 +51,24 @@ where
 	}
 }
 
-const DECODERS: [fn(&[u8]); 34] = [
+const DECODERS: [fn(&[u8]); 37] = [
+	|raw| {
+		let mut rest = raw;
+		if let Ok(Some(request)) = RequestDecoder::default().poll(&mut rest) {
+			assert_eq!(request.to_frame(), raw[..raw.len() - rest.len()]);
+		}
+	},
+	|raw| {
+		let mut rest = raw;
+		if let Ok(Some(answer)) = AnswerDecoder::default().poll(&mut rest) {
+			assert_eq!(answer.to_frame(), raw[..raw.len() - rest.len()]);
+		}
+	},
+	|raw| {
+		if let Some(prefix) = raw.first_chunk::<RANGE_BYTES>() {
+			assert_eq!(range_prefix(&read_range(prefix)), prefix[..]);
+		}
+	},
 	message::<WindowHeader>,
 	message::<CatalogSeal>,
 	message::<Status>,
