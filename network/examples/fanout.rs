@@ -16,7 +16,7 @@ use clustercast_primitives::{
 	catalog::Track, crypto::KeyPair, subscribe::Binding, AccountId, Hash, PublicKey, SignedTicket, StreamId,
 };
 use clustercast_protocol::{
-	viewer::Event, Broadcast, EndReason, Expectation, PaymentMode, PaymentTerms, Purse, PurseConfig, ReceiptSigner,
+	viewer::Event, Broadcast, EndReason, Expectation, Follow, PaymentMode, PaymentTerms, Purse, PurseConfig, ReceiptSigner,
 	SessionKey, Subscribe, Terms, ViewerConfig, ViewerSession,
 };
 use libp2p::tls;

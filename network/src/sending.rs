@@ -26,6 +26,11 @@ pub struct Sending {
 	under_way: FuturesUnordered<BoxFuture<'static, SendingId>>,
 	/// Since when each of those is, and the one that is being written.
 	since: VecDeque<(SendingId, Instant)>,
+	/// What was sent has to be there so long after it was begun, or after what was sent before it was there: else the viewer does
+	/// not read.
+	patience: Duration,
+	/// When something was there last.
+	arrived: Instant,
 	/// The viewer was slow, and windows are passed over until it has the newest one.
 	behind: bool,
 }
@@ -36,8 +41,6 @@ struct Writing {
 	body: Option<BodyOut>,
 	/// No more of it is of use.
 	until: Option<Instant>,
-	/// When it has to be over: who takes longer does not read.
-	stuck: Instant,
 }
 
 /// What came of writing.
@@ -53,8 +56,10 @@ pub enum Step {
 
 impl Sending {
 	/// Nothing yet.
-	pub fn new(sender: Sender) -> Self {
+	pub fn new(sender: Sender, patience: Duration) -> Self {
 		Self {
+			patience,
+			arrived: Instant::now(),
 			sender,
 			turn: 0,
 			now: None,
@@ -70,7 +75,7 @@ impl Sending {
 	}
 
 	/// Writes this next. Nothing else is being written.
-	pub fn begin(&mut self, outgoing: Outgoing, now: Instant, patience: Duration) {
+	pub fn begin(&mut self, outgoing: Outgoing, now: Instant) {
 		debug_assert!(self.now.is_none());
 		let use_for = outgoing.within_ms().map(|ms| Duration::from_millis(ms.into()));
 		self.since.push_back((outgoing.id(), now));
@@ -78,7 +83,6 @@ impl Sending {
 			outgoing,
 			body: None,
 			until: use_for.map(|long| now + long),
-			stuck: now + patience,
 		});
 	}
 
@@ -94,13 +98,20 @@ impl Sending {
 
 	/// Writes on, and waits for what is on its way; returns when there is something to say. Cancel safe.
 	pub async fn next(&mut self) -> io::Result<Step> {
+		let stuck = self.stuck();
 		let Self { sender, turn, now, under_way, .. } = self;
 		let step = tokio::select! {
-			over = write(sender, *turn, now) => match over? {
-				true => None,
-				false => return Ok(Step::Stuck),
+			over = write(sender, *turn, now) => {
+				over?;
+				None
 			},
 			Some(id) = under_way.next(), if !under_way.is_empty() => Some(id),
+			() = async {
+				match stuck {
+					Some(at) => sleep_until(at).await,
+					None => std::future::pending().await,
+				}
+			} => return Ok(Step::Stuck),
 		};
 		Ok(match step {
 			None => self.over(),
@@ -125,7 +136,14 @@ impl Sending {
 		Step::Over(id, outgoing.chunks(), outgoing.bytes())
 	}
 
+	/// When the viewer is taken for one that does not read.
+	fn stuck(&self) -> Option<Instant> {
+		let (_, oldest) = self.since.front()?;
+		Some((*oldest).max(self.arrived) + self.patience)
+	}
+
 	fn arrived(&mut self, id: SendingId, now: Instant) {
+		self.arrived = now;
 		if let Some(at) = self.since.iter().position(|(other, _)| *other == id) {
 			if let Some((_, since)) = self.since.remove(at) {
 				self.behind |= now > since + SLOW;
@@ -144,25 +162,30 @@ impl Sending {
 	}
 }
 
-/// Writes until it is over, or `false`, takes too long. Never returns where there is nothing to write.
-async fn write(sender: &Sender, turn: i32, now: &mut Option<Writing>) -> io::Result<bool> {
+/// Writes until it is over. Never returns where there is nothing to write.
+async fn write(sender: &Sender, turn: i32, now: &mut Option<Writing>) -> io::Result<()> {
 	let Some(writing) = now else {
 		return std::future::pending().await;
 	};
 	while !writing.outgoing.is_over() {
-		let until = writing.until.unwrap_or(writing.stuck).min(writing.stuck);
+		let until = writing.until;
 		tokio::select! {
 			wrote = write_on(sender, turn, writing) => {
 				let wrote = wrote?;
 				writing.outgoing.advance(wrote);
 			},
-			() = sleep_until(until) => match writing.until.take_if(|until| *until < writing.stuck) {
-				Some(_) => writing.outgoing.cut(),
-				None => return Ok(false),
+			() = async {
+				match until {
+					Some(at) => sleep_until(at).await,
+					None => std::future::pending().await,
+				}
+			} => {
+				writing.until = None;
+				writing.outgoing.cut();
 			},
 		}
 	}
-	Ok(true)
+	Ok(())
 }
 
 async fn write_on(sender: &Sender, turn: i32, writing: &mut Writing) -> io::Result<usize> {

@@ -66,7 +66,7 @@ pub struct Config {
 	pub max_subscriptions: usize,
 	/// Of one account that pays; past it its new ones end with [`EndReason::SeatsTaken`].
 	pub max_per_payer: usize,
-	/// A frame or a range of chunks that the viewer's flow control does not take within this ends the subscription.
+	/// A frame that the viewer's flow control does not take within this ends the subscription, and so do chunks that do not reach it.
 	pub write_timeout: Duration,
 	/// A window that is unpaid for this long ends the subscription.
 	pub pay_timeout: Duration,
@@ -441,7 +441,7 @@ impl Link {
 		OsRng.fill_bytes(&mut challenge);
 		let bindings = vec![Binding::PeerKey(config.key.0)];
 		Some(Self {
-			sending: Sending::new(stream.sender()?),
+			sending: Sending::new(stream.sender()?, config.write_timeout),
 			fetches: VecDeque::new(),
 			stream,
 			session: RelayerSession::new(config.genesis, Hash(challenge), bindings),
@@ -716,7 +716,7 @@ impl Link {
 	fn send_next(&mut self) {
 		if !self.sending.is_writing() {
 			if let Some(outgoing) = self.session.poll_sending() {
-				self.sending.begin(outgoing, Instant::now(), self.config.write_timeout);
+				self.sending.begin(outgoing, Instant::now());
 			}
 		}
 	}

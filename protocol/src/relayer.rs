@@ -13,7 +13,7 @@ use crate::{
 	window::EncodedWindow,
 	wire::{
 		self, range_prefix, EndReason, Fetch, Follow, PaymentMode, Range, RequestDecoder, SessionKey, Start, Subscribe,
-		Terms, ToRelayer, ToViewer, WireError, PREFIX_BYTES,
+		Terms, ToRelayer, ToViewer, WireError, MAX_FETCHES, PREFIX_BYTES,
 	},
 };
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
@@ -42,9 +42,6 @@ const UNDER_WAY: usize = 2;
 
 /// Bytes up to which it does not count how many they are: what 20 Mb/s carries in a fifth of a second.
 const UNDER_WAY_BYTES: u64 = 512 << 10;
-
-/// Fetches that may wait to be answered.
-const MAX_FETCHES: usize = 16;
 
 /// Signs receipts: the relayer's registered key, and the secret that its commitments are drawn from.
 pub struct ReceiptSigner {
@@ -140,6 +137,9 @@ impl Outgoing {
 	/// What is to be written next, in this order; shared with all other viewers. Nothing, once it is over.
 	pub fn rest(&self) -> [Bytes; 2] {
 		let (prefix, written) = (self.prefix.len(), self.written);
+		if self.is_over() {
+			return [Bytes::new(), Bytes::new()];
+		}
 		[
 			self.prefix.slice(written.min(prefix)..),
 			self.data.slice(written.saturating_sub(prefix)..self.end),

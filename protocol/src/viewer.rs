@@ -16,7 +16,7 @@ use crate::{
 	window::{EncodedWindow, Setting, WindowError},
 	wire::{
 		read_range, Announcement, AnswerDecoder, EndReason, Fetch, Follow, Kind, Payer, PaymentMode, Range, SessionKey,
-		Start, Subscribe, Terms, ToRelayer, ToViewer, WireError, RANGE_BYTES,
+		Start, Subscribe, Terms, ToRelayer, ToViewer, WireError, MAX_FETCHES, RANGE_BYTES,
 	},
 };
 use alloc::{
@@ -525,8 +525,8 @@ impl ViewerSession {
 		sent
 	}
 
-	/// Asks for these chunks; whether that makes sense: a window that was announced has them, and this relayer has not sent
-	/// them. They come as [`Event::Chunks`], fewer where their time was over, or as [`Event::Lacks`].
+	/// Asks for these chunks; whether that makes sense: a window that was announced has them, this relayer has not sent them, and
+	/// fewer than [`MAX_FETCHES`] are on their way. They come as [`Event::Chunks`], fewer where their time was over, or as [`Event::Lacks`].
 	pub fn fetch(&mut self, fetch: Fetch) -> bool {
 		let range = fetch.range;
 		let known = self.known.iter().find(|known| known.of.has(&range));
@@ -534,7 +534,8 @@ impl ViewerSession {
 		let wanted = |other: &Range| {
 			other.header == range.header && !Known::is_new(&[(other.first, other.first + other.count)], &range)
 		};
-		if !new || self.wanted.iter().any(wanted) || self.fault.is_some() || self.ended || self.leaves {
+		let full = self.wanted.len() >= MAX_FETCHES;
+		if !new || full || self.wanted.iter().any(wanted) || self.fault.is_some() || self.ended || self.leaves {
 			return false;
 		}
 		self.wanted.push(range);

@@ -41,6 +41,9 @@ pub const HEADER_BYTES: usize = 247;
 /// SCALE length of a [`Range`]: what chunks begin with.
 pub const RANGE_BYTES: usize = 40;
 
+/// Fetches of one subscription that may wait for their answer.
+pub const MAX_FETCHES: usize = 16;
+
 /// Length of the items behind a header.
 const ITEMS_PREFIX_BYTES: usize = 2;
 

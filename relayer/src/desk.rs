@@ -558,6 +558,10 @@ impl<L: Ledger> Policy for Desk<L> {
 		}
 	}
 
+	fn forgo(&self, _: &Seat, commitment: Hash) {
+		self.book().close(&commitment, Debt::Ours);
+	}
+
 	async fn reserve(&self, seat: &Seat, reservation: SignedReservation) -> Result<(), EndReason> {
 		let refused = |error| {
 			tracing::debug!(%error, "reservation refused");

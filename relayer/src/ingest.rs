@@ -16,7 +16,7 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	viewer::{Event, Resume},
-	Change, EndReason, Failing, Patience, Quiet, Silence, Standing, ViewerConfig, ViewerSession,
+	Change, EndReason, Failing, Follow, Patience, Quiet, Silence, Standing, ViewerConfig, ViewerSession,
 };
 use codec::{DecodeAll, Encode};
 use std::{

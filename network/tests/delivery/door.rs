@@ -61,7 +61,7 @@ async fn ghost_that_does_not_read_is_replaced_at_once() {
 	next_window(&mut again).await;
 	assert_eq!(
 		server.closed().await,
-		"replaced by a newer one of the same peer; 0 unpaid"
+		"ended: Replaced; 0 unpaid"
 	);
 }
 

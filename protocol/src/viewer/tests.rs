@@ -1,10 +1,12 @@
 //! The viewer's session against every way a relayer can deceive it.
 
+mod chunks;
+
 use super::*;
 use crate::{
 	evidence::{Evidence, Suspicion, Witness},
 	fixture::{self, give, Broadcast, CHALLENGE, EPOCH, GENESIS, HEAD},
-	ledger::BillFault,
+	ledger::{BillFault, Piece},
 	standing::Reach,
 	wire::{WireError, HEADER_BYTES, PREFIX_BYTES},
 };
