@@ -11,6 +11,7 @@ mod films;
 mod keys;
 mod promises;
 mod publishers;
+mod ranges;
 mod rental;
 mod shares;
 mod troubles;
