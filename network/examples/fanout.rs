@@ -16,8 +16,8 @@ use clustercast_primitives::{
 	catalog::Track, crypto::KeyPair, subscribe::Binding, AccountId, Hash, PublicKey, SignedTicket, StreamId,
 };
 use clustercast_protocol::{
-	viewer::Event, Broadcast, EndReason, Expectation, Follow, PaymentMode, PaymentTerms, Purse, PurseConfig, ReceiptSigner,
-	SessionKey, Subscribe, Terms, ViewerConfig, ViewerSession,
+	viewer::Event, Broadcast, EndReason, Expectation, Follow, PaymentMode, PaymentTerms, Purse, PurseConfig,
+	ReceiptSigner, SessionKey, Subscribe, Terms, ViewerConfig, ViewerSession,
 };
 use libp2p::tls;
 use nix::sys::resource::{getrusage, UsageWho};

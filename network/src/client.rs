@@ -53,13 +53,16 @@ pub struct Subscription {
 	outgoing: Bytes,
 	buffer: Box<[u8]>,
 	/// Each reads once of its stream.
-	reading: FuturesUnordered<BoxFuture<'static, (Body, io::Result<Result<usize, BodyEnd>>)>>,
+	reading: FuturesUnordered<BoxFuture<'static, (Body, Read)>>,
 	/// Their windows are not announced yet.
 	waiting: Vec<Body>,
 	fault: Option<Error>,
 	inactivity: Duration,
 	deadline: Instant,
 }
+
+/// How many bytes were read of a stream of chunks, or how it ended.
+type Read = io::Result<Result<usize, BodyEnd>>;
 
 /// A stream of chunks, and what was read of it last.
 struct Body {
@@ -72,7 +75,7 @@ struct Body {
 
 impl Body {
 	/// Reads once: what it begins with, or chunks.
-	async fn read(mut self) -> (Self, io::Result<Result<usize, BodyEnd>>) {
+	async fn read(mut self) -> (Self, Read) {
 		let length = match self.id {
 			None => RANGE_BYTES - self.prefix.len(),
 			Some(_) => CHUNKS_READ,

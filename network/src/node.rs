@@ -408,10 +408,10 @@ async fn attend(shared: Arc<Shared>, peer: PublicKey, held: Held) {
 			let _ = send.reset(quic::ABANDONED);
 			continue;
 		};
-		if let Err(refused) = shared
-			.incoming
-			.try_send((peer, Stream::new(send, receive, Chunks::Go(sender), hold, held.source())))
-		{
+		if let Err(refused) = shared.incoming.try_send((
+			peer,
+			Stream::new(send, receive, Chunks::Go(sender), hold, held.source()),
+		)) {
 			let (_, stream) = refused.into_inner();
 			stream.refuse();
 			tracing::debug!("stream refused: too many are waiting");

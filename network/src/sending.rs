@@ -99,7 +99,13 @@ impl Sending {
 	/// Writes on, and waits for what is on its way; returns when there is something to say. Cancel safe.
 	pub async fn next(&mut self) -> io::Result<Step> {
 		let stuck = self.stuck();
-		let Self { sender, turn, now, under_way, .. } = self;
+		let Self {
+			sender,
+			turn,
+			now,
+			under_way,
+			..
+		} = self;
 		let step = tokio::select! {
 			over = write(sender, *turn, now) => {
 				over?;

@@ -521,7 +521,9 @@ impl<C: ChainView> Viewing<C> {
 				Event::Ended(reason) => return Ok(self.on_end(reason).await),
 				// Each window carries the one it needs.
 				Event::Init(_) | Event::Announced(_) | Event::Chunks(_) | Event::Lacks(_) => {},
-				Event::Skipped(window) => tracing::debug!(%window, "passed over: this relayer, or the way to it, is too slow"),
+				Event::Skipped(window) => {
+					tracing::debug!(%window, "passed over: this relayer, or the way to it, is too slow")
+				},
 			}
 		}
 	}

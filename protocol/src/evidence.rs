@@ -104,12 +104,7 @@ impl Pursuit {
 	}
 
 	/// Once it is known, what the receipt shows; `None` where the relayer does not sign for what it sent.
-	pub(crate) fn close(
-		&self,
-		payer: PayerOpening,
-		relayer: &PublicKey,
-		genesis: &Hash,
-	) -> Option<Option<Evidence>> {
+	pub(crate) fn close(&self, payer: PayerOpening, relayer: &PublicKey, genesis: &Hash) -> Option<Option<Evidence>> {
 		if !self.complete {
 			return None;
 		}
@@ -128,7 +123,6 @@ impl Pursuit {
 	}
 
 	/// What this receipt shows, one of whose deliveries is what was sent.
-
 	fn judge(
 		&self,
 		receipt: &SignedReceipt,

@@ -23,8 +23,8 @@ use clustercast_protocol::{
 	viewer::{Taken, ViewerSession},
 	window::{Draft, EncodedWindow, Setting},
 	wire::range_prefix,
-	BookConfig, CreditConfig, Fault, Float, Follow, Payer, PaymentMode, PaymentTerms, PurseConfig, Range, ReceiptSigner,
-	RelayerSession, SessionKey, Terms, ViewerConfig,
+	BookConfig, CreditConfig, Fault, Float, Follow, Payer, PaymentMode, PaymentTerms, PurseConfig, Range,
+	ReceiptSigner, RelayerSession, SessionKey, Terms, ViewerConfig,
 };
 use std::sync::Arc;
 

@@ -91,6 +91,6 @@ pub use tickets::{BookConfig, Debt, Expectation, Outcome, TicketBook, TicketErro
 pub use viewer::{Due, Fault, Payment, PaymentTerms, Resume, StreamKeys, ViewerConfig, ViewerSession};
 pub use window::{EncodedWindow, Setting};
 pub use wire::{
-	EndReason, Fetch, Follow, Payer, PaymentMode, Range, ReserveError, ReserveTerms, SessionKey, Start, Subscribe, Terms, WireError,
-	PROTOCOL_NAME,
+	EndReason, Fetch, Follow, Payer, PaymentMode, Range, ReserveError, ReserveTerms, SessionKey, Start, Subscribe,
+	Terms, WireError, PROTOCOL_NAME,
 };

@@ -389,10 +389,18 @@ impl RelayerSession {
 	/// So many chunks of this were written, and no more will be. What is owed is quoted anew, where that is less than before.
 	pub fn sent(&mut self, id: SendingId, chunks: u32) -> Option<Requote> {
 		let at = self.sending.iter().position(|sending| sending.id == id)?;
-		let Sending { window, piece, ended, .. } = &mut self.sending[at];
+		let Sending {
+			window, piece, ended, ..
+		} = &mut self.sending[at];
 		let (place, count) = (piece.place(), piece.delivery.count);
 		*ended = true;
-		let part = Piece::part(window.header(), window.hash(), window.leaves(), piece.delivery.first, chunks);
+		let part = Piece::part(
+			window.header(),
+			window.hash(),
+			window.leaves(),
+			piece.delivery.first,
+			chunks,
+		);
 		let is_less = part.is_none_or(|part| part.bytes < piece.bytes);
 		match part {
 			Some(part) => *piece = part,

@@ -693,10 +693,9 @@ impl ViewerSession {
 				self.end();
 				Ok(())
 			},
-			ToViewer::Init(_)
-			| ToViewer::Challenge(_)
-			| ToViewer::Catalog(_)
-			| ToViewer::History(_) => Err(Fault::Unexpected(kind)),
+			ToViewer::Init(_) | ToViewer::Challenge(_) | ToViewer::Catalog(_) | ToViewer::History(_) => {
+				Err(Fault::Unexpected(kind))
+			},
 		}
 	}
 
@@ -900,7 +899,10 @@ impl ViewerSession {
 			billed: Vec::new(),
 		});
 		if self.known.len() > MAX_KNOWN {
-			if let Some(Known { of, assembly: Some(_), .. }) = self.known.pop_front() {
+			if let Some(Known {
+				of, assembly: Some(_), ..
+			}) = self.known.pop_front()
+			{
 				self.events.push_back(Event::Skipped(of.id()));
 			}
 		}
@@ -951,7 +953,10 @@ impl ViewerSession {
 		let history = history.ok_or(Fault::BrokenChain(id))?;
 		if let Some(Some(terms)) = &self.terms {
 			// In a receipt of its own.
-			if Meter::default().charge(header.message.bytes.into(), terms.price_per_gb, &terms.mode).is_err() {
+			if Meter::default()
+				.charge(header.message.bytes.into(), terms.price_per_gb, &terms.mode)
+				.is_err()
+			{
 				return Err(Fault::Unpayable(id));
 			}
 		}

@@ -127,7 +127,12 @@ impl EncodedWindow {
 			return Err(WindowError::Root);
 		}
 		let announcement = Announcement::new(header, items, leaves);
-		Ok(Self::assemble(announcement, setting, history, Bytes::copy_from_slice(data)))
+		Ok(Self::assemble(
+			announcement,
+			setting,
+			history,
+			Bytes::copy_from_slice(data),
+		))
 	}
 
 	/// Hashes and signs a new window: what a broadcaster does. `key` is the stream's signing key.
@@ -157,7 +162,12 @@ impl EncodedWindow {
 		setting.check(&header)?;
 		let header = key.sign(header, genesis);
 		let announcement = Announcement::new(header, draft.items, leaves);
-		Ok(Self::assemble(announcement, setting, draft.history, Bytes::copy_from_slice(data)))
+		Ok(Self::assemble(
+			announcement,
+			setting,
+			draft.history,
+			Bytes::copy_from_slice(data),
+		))
 	}
 
 	/// Of parts that were found to agree.

@@ -18,8 +18,8 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	wire::{AnswerDecoder, RequestDecoder, ToRelayer, ToViewer},
-	EndReason, Fetch, Follow, Payer, PaymentMode, Range, RelayerSession, ReserveError, ReserveTerms, Start, Subscribe, Terms, TicketError,
-	ViewerSession, WireError,
+	EndReason, Fetch, Follow, Payer, PaymentMode, Range, RelayerSession, ReserveError, ReserveTerms, Start, Subscribe,
+	Terms, TicketError, ViewerSession, WireError,
 };
 use codec::{Decode, Encode};
 use proptest::{collection::vec, prelude::*};
@@ -421,7 +421,9 @@ fn bent_frame() -> impl Strategy<Value = Vec<u8>> {
 			chunk_log2,
 			..fixture::Broadcast::default()
 		};
-		broadcast.segment(&fixture::media(bytes, 1)).announcement(bytes % 2 == 0)
+		broadcast
+			.segment(&fixture::media(bytes, 1))
+			.announcement(bytes % 2 == 0)
 	});
 	let frame = prop_oneof![
 		request().prop_map(|r| r.to_frame()),

@@ -212,7 +212,10 @@ impl Play {
 				Cursor::After { id, .. } => self.windows.iter().position(|window| window.id() > id),
 				Cursor::Live { .. } => Some(0),
 			};
-			if let Some(window) = next.filter(|next| *next < produced).map(|next| self.windows[next].clone()) {
+			if let Some(window) = next
+				.filter(|next| *next < produced)
+				.map(|next| self.windows[next].clone())
+			{
 				match self.follow == Follow::Windows && self.is_too_much(&window, &window.range()) {
 					true => self.relayer.settle(),
 					false => drop(self.relayer.deliver(&window).unwrap()),
@@ -235,7 +238,9 @@ impl Play {
 	fn answer(&mut self) {
 		while let Some((fetch, until)) = self.fetches.front().copied() {
 			let window = self.windows.iter().find(|window| window.hash() == fetch.range.header);
-			let window = window.filter(|window| self.relayer.has_new(window, &fetch.range)).cloned();
+			let window = window
+				.filter(|window| self.relayer.has_new(window, &fetch.range))
+				.cloned();
 			let (Some(window), true) = (window, self.now < until) else {
 				self.fetches.pop_front();
 				self.relayer.lacks(&fetch.range);
@@ -300,7 +305,11 @@ impl Play {
 		if let Some(body) = self.bodies.iter_mut().find(|body| body.sending == id) {
 			body.ends = Some(Self::behind(at, body.pieces.back().map(|(at, _)| *at)));
 		}
-		let window = self.windows.iter().find(|window| window.hash() == range.header).unwrap();
+		let window = self
+			.windows
+			.iter()
+			.find(|window| window.hash() == range.header)
+			.unwrap();
 		let sent = window.chunks(range.first, chunks).map_or(0, |sent| sent.len() as u64);
 		self.written += sent;
 		self.relayer.sent(id, chunks);
@@ -309,7 +318,8 @@ impl Play {
 	fn relayer_speaks(&mut self) {
 		while let Some(mut frame) = self.relayer.poll_transmit() {
 			if frame[4] == Kind::Receipt as u8 {
-				let (signed, deliveries): (SignedReceipt, Deliveries) = DecodeAll::decode_all(&mut &frame[5..]).unwrap();
+				let (signed, deliveries): (SignedReceipt, Deliveries) =
+					DecodeAll::decode_all(&mut &frame[5..]).unwrap();
 				self.billed.insert(signed.message.commitment, signed.message.bytes);
 				if self.cheat == Cheat::BillsWhole {
 					frame = self.bill_whole(signed, deliveries);
@@ -328,7 +338,11 @@ impl Play {
 			let Some(range) = self.cut.get(&(delivery.header, delivery.first)) else {
 				continue;
 			};
-			let window = self.windows.iter().find(|window| window.hash() == range.header).unwrap();
+			let window = self
+				.windows
+				.iter()
+				.find(|window| window.hash() == range.header)
+				.unwrap();
 			let of = |count: u32| window.chunks(range.first, count).unwrap().len() as u64;
 			receipt.bytes += of(range.count) - of(delivery.count);
 			delivery.count = range.count;
@@ -355,7 +369,10 @@ impl Play {
 			}
 			let id = match body.taken {
 				Some(id) => id,
-				None => match self.viewer.begin_chunks(&range_prefix(&body.range)[..].try_into().unwrap()) {
+				None => match self
+					.viewer
+					.begin_chunks(&range_prefix(&body.range)[..].try_into().unwrap())
+				{
 					Ok(Taken::As(id)) => *body.taken.insert(id),
 					Ok(Taken::NotYet) => {
 						self.seen.insert("overtakes");
@@ -393,7 +410,8 @@ impl Play {
 		while let Some(event) = self.viewer.poll_event() {
 			match event {
 				viewer::Event::Challenged(subscription) => {
-					self.viewer.subscribe(fixture::session_key().sign(subscription, &GENESIS));
+					self.viewer
+						.subscribe(fixture::session_key().sign(subscription, &GENESIS));
 				},
 				viewer::Event::Announced(of) => {
 					let window = self.windows.iter().find(|window| window.hash() == of.hash()).unwrap();
@@ -414,7 +432,10 @@ impl Play {
 		let often = if self.cheat == Cheat::BillsWhole { 0.5 } else { 0.1 };
 		if !quiet && self.fault.is_none() && !self.announced.is_empty() && self.rng.gen_bool(often) {
 			// Mostly the newest.
-			let oldest = self.announced.len().saturating_sub(if self.rng.gen_bool(0.7) { 1 } else { 10 });
+			let oldest = self
+				.announced
+				.len()
+				.saturating_sub(if self.rng.gen_bool(0.7) { 1 } else { 10 });
 			let window = &self.announced[self.rng.gen_range(oldest..self.announced.len())];
 			let chunks = window.header().chunks;
 			let first = self.rng.gen_range(0..chunks);
@@ -560,9 +581,17 @@ fn two_who_are_honest_settle_to_the_byte_and_one_who_is_loses_its_credit_at_most
 		})
 		.collect();
 	let outcomes: Vec<_> = workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
-	let reached: BTreeSet<_> = outcomes.iter().flat_map(|outcome| outcome.reached.iter().copied()).collect();
-	let (paid, lost) = outcomes.iter().fold((0, 0), |(paid, lost), one| (paid + one.paid, lost + one.lost));
-	println!("{} sequences: {paid} bytes paid, {lost} left unpaid by breaks and cheats; {reached:?}", to - from);
+	let reached: BTreeSet<_> = outcomes
+		.iter()
+		.flat_map(|outcome| outcome.reached.iter().copied())
+		.collect();
+	let (paid, lost) = outcomes
+		.iter()
+		.fold((0, 0), |(paid, lost), one| (paid + one.paid, lost + one.lost));
+	println!(
+		"{} sequences: {paid} bytes paid, {lost} left unpaid by breaks and cheats; {reached:?}",
+		to - from
+	);
 	if to - from >= 400 {
 		let expected = [
 			"bills whole",

@@ -22,8 +22,8 @@ use clustercast_protocol::{
 	viewer::{self, BodyId, ReceiptFault, Taken},
 	window::WindowError,
 	wire::{range_prefix, Kind, ToRelayer, ToViewer, HEADER_BYTES, PREFIX_BYTES},
-	EncodedWindow, Fault, Lookup, Outcome, Payment, PaymentMode, Purse, Range, RelayerSession, Share, Terms, TicketBook,
-	ViewerSession, WindowCache, WireError,
+	EncodedWindow, Fault, Lookup, Outcome, Payment, PaymentMode, Purse, Range, RelayerSession, Share, Terms,
+	TicketBook, ViewerSession, WindowCache, WireError,
 };
 use codec::{DecodeAll, Encode};
 use fixture::{Broadcast, GENESIS};
@@ -650,7 +650,11 @@ fn number_of(status: &SignedStatus) -> u64 {
 fn check_prefix(run: &Run) {
 	for (got, sent) in run.emitted.iter().zip(&run.origin) {
 		assert_eq!(got.id(), sent.id());
-		assert!(got.announcement(true) == sent.announcement(true) && got.data() == sent.data() && got.setting() == sent.setting());
+		assert!(
+			got.announcement(true) == sent.announcement(true)
+				&& got.data() == sent.data()
+				&& got.setting() == sent.setting()
+		);
 		assert_eq!((got.history(), got.items()), (sent.history(), sent.items()));
 	}
 	assert!(run.paid.len() <= run.emitted.len());

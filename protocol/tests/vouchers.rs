@@ -13,8 +13,8 @@ use clustercast_protocol::{
 	relayer::{self, Requote, SendingId},
 	viewer::{self, Taken},
 	wire::range_prefix,
-	BookConfig, Cursor, EncodedWindow, Outcome, Payment, PaymentMode, Purse, Range, RelayerSession, Resume,
-	Share, Terms, TicketBook, ViewerConfig, ViewerSession,
+	BookConfig, Cursor, EncodedWindow, Outcome, Payment, PaymentMode, Purse, Range, RelayerSession, Resume, Share,
+	Terms, TicketBook, ViewerConfig, ViewerSession,
 };
 use fixture::{Broadcast, GENESIS};
 use proptest::prelude::*;
@@ -383,7 +383,7 @@ impl Simulator {
 			match relayer.deliver(&window).unwrap() {
 				Some(expectation) => {
 					let owed = Owed {
-							share: expectation.share,
+						share: expectation.share,
 					};
 					let before = self.asked.insert(expectation.commitment, owed);
 					let grows = |before: Owed| before.share.bytes() <= expectation.share.bytes();

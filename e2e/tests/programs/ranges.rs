@@ -52,7 +52,10 @@ fn parts_of_a_window_from_two_relayers_are_paid_to_each_for_what_it_brought() {
 		}
 		for turn in 0..WINDOWS {
 			let window = viewer.put_together(&mut sources, turn).await?;
-			ensure!(window.header().has(clustercast_primitives::window::flags::INDEPENDENT), "{window:?}");
+			ensure!(
+				window.header().has(clustercast_primitives::window::flags::INDEPENDENT),
+				"{window:?}"
+			);
 			if turn == 2 {
 				// Its line breaks: nothing is said, and what is owed is not paid.
 				let (address, account) = (sources[1].address.clone(), sources[1].account);
@@ -71,10 +74,21 @@ fn parts_of_a_window_from_two_relayers_are_paid_to_each_for_what_it_brought() {
 			let kept = relayer.voucher(&scene.network, &place)?.context("a voucher is kept")?;
 			let newest = &kept.newest.message;
 			// Each subscription is counted in units: who leaves pays for all that came, and a line that broke left something.
-			ensure!(source.taken.paid == ticket_bytes(source.taken.came), "{:?}", source.taken);
-			ensure!(source.before.paid <= ticket_bytes(source.before.came), "{:?}", source.before);
+			ensure!(
+				source.taken.paid == ticket_bytes(source.taken.came),
+				"{:?}",
+				source.taken
+			);
+			ensure!(
+				source.before.paid <= ticket_bytes(source.before.came),
+				"{:?}",
+				source.before
+			);
 			let (paid, amount) = (source.before.paid + source.taken.paid, viewer.signed(source.account));
-			ensure!((newest.bytes, newest.amount) == (paid, amount), "{newest:?}, {paid} bytes for {amount}");
+			ensure!(
+				(newest.bytes, newest.amount) == (paid, amount),
+				"{newest:?}, {paid} bytes for {amount}"
+			);
 			let cost = u128::from(paid) * u128::from(PRICE_PER_GB) / 1_000_000_000;
 			ensure!(cost.abs_diff(amount) <= 1, "{paid} bytes cost {cost}, not {amount}");
 			let after = scene.network.books().finalised(settled.number + 1).await?;
@@ -215,7 +229,9 @@ impl Viewer {
 	/// The next thing that happens at a relayer, acted upon where that is always the same.
 	async fn event(&mut self, source: &mut Source) -> Result<Event> {
 		source.subscription.session().set_head(self.chain.head().best);
-		let event = timeout(PATIENCE, source.subscription.next()).await.context("nothing happens")??;
+		let event = timeout(PATIENCE, source.subscription.next())
+			.await
+			.context("nothing happens")??;
 		match &event {
 			Event::Challenged(challenge) => {
 				let signed = self.purse.subscribe(challenge.clone());
@@ -292,7 +308,10 @@ impl Viewer {
 				range: *range,
 				within_ms: 30_000,
 			};
-			ensure!(sources[*at].subscription.session().fetch(fetch), "{range} cannot be fetched");
+			ensure!(
+				sources[*at].subscription.session().fetch(fetch),
+				"{range} cannot be fetched"
+			);
 			if cut {
 				sources[*at].subscription.session().cancel(*range);
 			}
@@ -306,7 +325,10 @@ impl Viewer {
 				range: missing,
 				within_ms: 30_000,
 			};
-			ensure!(sources[1].subscription.session().fetch(fetch), "{missing} cannot be fetched");
+			ensure!(
+				sources[1].subscription.session().fetch(fetch),
+				"{missing} cannot be fetched"
+			);
 			self.take(&mut sources[1], &mut assembly).await?;
 		}
 		self.next = Some(segment + 1);

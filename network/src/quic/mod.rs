@@ -12,5 +12,5 @@ pub use body::{BodyEnd, BodyIn, BodyOut, LinkId, Links, Sender, LINK_BYTES};
 pub use gate::{Gate, Verdict};
 pub use settings::{endpoint, Settings};
 pub(crate) use stream::Chunks;
-pub use stream::{ Stream, ABANDONED};
+pub use stream::{Stream, ABANDONED};
 pub use tls::{peer_of, Credentials, TlsError, SERVER_NAME};

@@ -25,7 +25,9 @@ async fn ranges_of_one_window_come_from_two_relayers_and_each_is_paid_for_its_ow
 	let servers = [Server::start(true, |_| {}).await, second(true).await];
 	let mut broadcast = broadcast();
 	let sent = window(&mut broadcast, 90_000);
-	servers.iter().for_each(|server| assert!(server.feed.push(sent.clone())));
+	servers
+		.iter()
+		.for_each(|server| assert!(server.feed.push(sent.clone())));
 	let node = viewer(10);
 	let (mut assembly, mut shares) = (None, HashMap::new());
 	for (server, (first, count)) in servers.iter().zip([(0, 2), (2, 4)]) {
@@ -97,7 +99,10 @@ async fn what_is_not_there_or_too_late_is_said_not_to_come() {
 	// Out of the cache by now.
 	for _ in 0..9 {
 		server.push(&mut broadcast, 1, MAX_WINDOW_BYTES as usize);
-		until(&mut subscription, |event| matches!(event, Event::Announced(_)).then_some(())).await;
+		until(&mut subscription, |event| {
+			matches!(event, Event::Announced(_)).then_some(())
+		})
+		.await;
 	}
 	assert!(subscription.session().fetch(Fetch {
 		within_ms: 60_000,
@@ -157,5 +162,8 @@ async fn slow_viewer_is_passed_over_to_the_newest_window_and_slows_nobody() {
 			_ => {},
 		}
 	}
-	assert!(came.len() < 6 && skipped + came.len() == 8, "{came:?}, {skipped} passed over");
+	assert!(
+		came.len() < 6 && skipped + came.len() == 8,
+		"{came:?}, {skipped} passed over"
+	);
 }

@@ -59,10 +59,7 @@ async fn ghost_that_does_not_read_is_replaced_at_once() {
 	until(&mut ghost, |event| matches!(event, Event::Terms(_)).then_some(())).await;
 	let mut again = subscribe(&after, &server).await;
 	next_window(&mut again).await;
-	assert_eq!(
-		server.closed().await,
-		"ended: Replaced; 0 unpaid"
-	);
+	assert_eq!(server.closed().await, "ended: Replaced; 0 unpaid");
 }
 
 /// The attack: one account takes all seats, or has the credit of all of them, under one peer key after the other.

@@ -33,7 +33,9 @@ impl Piece {
 		if (first, count) == (0, header.chunks) {
 			return Some(Self::whole(header, hash));
 		}
-		let end = first.checked_add(count).filter(|end| count > 0 && *end <= header.chunks)?;
+		let end = first
+			.checked_add(count)
+			.filter(|end| count > 0 && *end <= header.chunks)?;
 		let delivered = merkle::root(leaves.get(first as usize..end as usize)?);
 		let at = |index: u32| u64::from(header.bytes).min(u64::from(index) << header.chunk_log2);
 		Some(Self {

@@ -402,7 +402,11 @@ fn slow_viewer_holds_few_windows() {
 	assert_eq!(fill(&mut slow, large), 2);
 	let (first, second) = (slow.poll_sending().unwrap(), slow.poll_sending().unwrap());
 	slow.sent(first.id(), first.chunks());
-	assert_eq!(fill(&mut slow, large), 0, "it is written, and the viewer does not have it");
+	assert_eq!(
+		fill(&mut slow, large),
+		0,
+		"it is written, and the viewer does not have it"
+	);
 	slow.arrived(first.id());
 	assert_eq!(fill(&mut slow, large), 1);
 	// Which is not there before it is written.
@@ -428,7 +432,9 @@ fn announcements_alone_take_no_credit_and_what_is_fetched_is_paid() {
 	session.accept(fixture::terms(), fixture::signer()).unwrap();
 	kinds(&mut session);
 	let mut broadcast = Broadcast::default();
-	let windows: Vec<_> = (0..10).map(|i| broadcast.segment(&fixture::media(100_000, i))).collect();
+	let windows: Vec<_> = (0..10)
+		.map(|i| broadcast.segment(&fixture::media(100_000, i)))
+		.collect();
 	for window in &windows {
 		assert_eq!(session.deliver(window), Ok(None));
 		assert_eq!(kinds(&mut session).last(), Some(&Kind::Offered));
@@ -452,7 +458,10 @@ fn announcements_alone_take_no_credit_and_what_is_fetched_is_paid() {
 	let outgoing = session.poll_sending().unwrap();
 	assert_eq!((outgoing.range(), outgoing.within_ms()), (fetch.range, Some(2_000)));
 	let [prefix, data] = outgoing.rest();
-	assert_eq!((&prefix[..], data), (&fetch.range.encode()[..], windows[3].chunks(1, 2).unwrap()));
+	assert_eq!(
+		(&prefix[..], data),
+		(&fetch.range.encode()[..], windows[3].chunks(1, 2).unwrap())
+	);
 	assert_eq!(session.sent(outgoing.id(), 2), None);
 	let frame = session.poll_transmit().unwrap();
 	let (receipt, deliveries): (SignedReceipt, Deliveries) = DecodeAll::decode_all(&mut &frame[5..]).unwrap();
@@ -472,7 +481,10 @@ fn announcements_alone_take_no_credit_and_what_is_fetched_is_paid() {
 fn no_more_is_fetched_than_is_answered() {
 	let window = Broadcast::default().segment(&[1; 10]);
 	let fetch = |count| {
-		let range = Range { count, ..window.range() };
+		let range = Range {
+			count,
+			..window.range()
+		};
 		ToRelayer::Fetch(Fetch { range, within_ms: 1 }).to_frame()
 	};
 	let mut session = free();
@@ -526,7 +538,10 @@ fn piece_ends_behind_the_chunk_that_was_begun_and_less_is_owed() {
 	assert_eq!(owed(1), (1, chunk, Some(unit), vec![Kind::Receipt]));
 	assert_eq!(owed(40 + 1), (1, chunk, Some(unit), vec![Kind::Receipt]));
 	assert_eq!(owed(40 + chunk as usize), (1, chunk, Some(unit), vec![Kind::Receipt]));
-	assert_eq!(owed(40 + 5 * chunk as usize - 1), (5, 5 * chunk, Some(2 * unit), vec![Kind::Receipt]));
+	assert_eq!(
+		owed(40 + 5 * chunk as usize - 1),
+		(5, 5 * chunk, Some(2 * unit), vec![Kind::Receipt])
+	);
 	assert_eq!(owed(40 + 3 * UNIT), (12, 12 * chunk, None, vec![Kind::Receipt]));
 }
 
@@ -538,7 +553,9 @@ fn cancelled_before_its_turn_nothing_of_it_goes_out() {
 		session.deliver(window).unwrap();
 		while session.poll_transmit().is_some() {}
 	}
-	session.handle(&ToRelayer::Cancel(windows[1].range()).to_frame()).unwrap();
+	session
+		.handle(&ToRelayer::Cancel(windows[1].range()).to_frame())
+		.unwrap();
 	assert_eq!(session.poll_event(), None);
 	let first = session.poll_sending().unwrap();
 	assert_eq!(session.sent(first.id(), first.chunks()), None);

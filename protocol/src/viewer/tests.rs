@@ -253,7 +253,10 @@ fn window_is_verified_receipted_and_paid() {
 	};
 	assert_eq!((catalog, init), (window.catalog(), window.init()));
 	assert_eq!(announced.range(), window.range());
-	assert_eq!((emitted.announcement(true), emitted.data()), (window.announcement(true), window.data()));
+	assert_eq!(
+		(emitted.announcement(true), emitted.data()),
+		(window.announcement(true), window.data())
+	);
 	assert_eq!(emitted.history_after(), window.history_after());
 	assert_eq!(session.resume(), Some(Resume::after(&window)));
 
@@ -327,8 +330,16 @@ fn every_flipped_bit_is_a_fault_of_its_place() {
 	for at in PREFIX_BYTES..PREFIX_BYTES + HEADER_BYTES {
 		let fault = fault(at);
 		// Numbers that decide how long it is are looked at first.
-		let length = matches!(fault, Some(Fault::Wire(WireError::AnnouncementLength { .. } | WireError::ChunkCount { .. })));
-		assert!(length || matches!(fault, Some(Fault::Header(_))), "byte {at}: {fault:?}");
+		let length = matches!(
+			fault,
+			Some(Fault::Wire(
+				WireError::AnnouncementLength { .. } | WireError::ChunkCount { .. }
+			))
+		);
+		assert!(
+			length || matches!(fault, Some(Fault::Header(_))),
+			"byte {at}: {fault:?}"
+		);
 	}
 	for at in PREFIX_BYTES + HEADER_BYTES..LEAVES {
 		let length = matches!(fault(at), Some(Fault::Wire(WireError::AnnouncementLength { .. })));
@@ -348,7 +359,11 @@ fn every_flipped_bit_is_a_fault_of_its_place() {
 			window: window_id,
 			index,
 		};
-		assert_eq!(give(&mut session, window.range(), &bent(&data, at)), Err(bad), "byte {at}");
+		assert_eq!(
+			give(&mut session, window.range(), &bent(&data, at)),
+			Err(bad),
+			"byte {at}"
+		);
 		assert!(drain(&mut session).0.is_empty());
 	}
 }
@@ -408,7 +423,9 @@ fn fault_comes_with_the_first_byte_that_can_show_it() {
 		};
 		let mut bent = window.data().to_vec();
 		bent[at] ^= 1;
-		bent.iter().position(|byte| session.chunks(id, &[*byte]).is_err()).unwrap() + 1
+		bent.iter()
+			.position(|byte| session.chunks(id, &[*byte]).is_err())
+			.unwrap() + 1
 	};
 	assert_eq!(noticed_at(0), CHUNK);
 	assert_eq!(noticed_at(CHUNK), 2 * CHUNK);
@@ -706,7 +723,10 @@ fn window_comes_with_the_catalog_and_init_that_are_named() {
 	);
 	let mut session = behind_first();
 	send(&mut session, catalog_of(&changed)).unwrap();
-	assert_eq!(session.handle(&changed.announcement(true)), bad(changed.id(), WindowError::Init));
+	assert_eq!(
+		session.handle(&changed.announcement(true)),
+		bad(changed.id(), WindowError::Init)
+	);
 	assert_eq!(show(&mut behind_first(), &changed), Ok(()));
 }
 
@@ -1305,7 +1325,10 @@ fn messages_out_of_turn_are_refused() {
 		unexpected(&mut subscribed(fixture::viewer_config()), message);
 	}
 	let mut new = subscribed(fixture::viewer_config());
-	assert_eq!(new.handle(&window.announcement(true)), Err(Fault::Unexpected(Kind::Pushed)));
+	assert_eq!(
+		new.handle(&window.announcement(true)),
+		Err(Fault::Unexpected(Kind::Pushed))
+	);
 	let early = subscribed(fixture::viewer_config()).begin_chunks(&window.range().encode().try_into().unwrap());
 	assert_eq!(early, Ok(Taken::NotYet), "chunks may overtake all words");
 	// Terms for who has not subscribed, and a second challenge.
@@ -1533,13 +1556,7 @@ fn window_below_the_next_micro_usdc_is_counted_with_the_next() {
 
 /// What a paid session finds against a relayer that announces the window with this frame, brings this data, and says this behind
 /// it.
-fn convict(
-	window: &EncodedWindow,
-	frame: &[u8],
-	data: &[u8],
-	behind: &[ToViewer],
-	piece: usize,
-) -> Option<Evidence> {
+fn convict(window: &EncodedWindow, frame: &[u8], data: &[u8], behind: &[ToViewer], piece: usize) -> Option<Evidence> {
 	let mut session = paying();
 	prepare(&mut session, window).unwrap();
 	let say = |session: &mut ViewerSession, bytes: &[u8]| {
@@ -1639,7 +1656,13 @@ fn neither_other_deliveries_nor_words_between_save_who_signed() {
 	}
 	let status = ToViewer::Status(Box::new(fixture::status(1, State::Live)));
 	let receipt = || receipt_for(&window, &[delivery], |_| {});
-	fraud(convict(&window, &window.announcement(true), &data, &[status, receipt()], 30_000));
+	fraud(convict(
+		&window,
+		&window.announcement(true),
+		&data,
+		&[status, receipt()],
+		30_000,
+	));
 	// What a viewer would not pay for is evidence still.
 	for change in [
 		|r: &mut Receipt| r.bytes += 1,
@@ -1647,11 +1670,17 @@ fn neither_other_deliveries_nor_words_between_save_who_signed() {
 		|r: &mut Receipt| r.block = 0,
 	] {
 		let receipt = receipt_for(&window, &[delivery], change);
-		assert_eq!(fraud(convict(&window, &window.announcement(true), &data, &[receipt], 30_000)).check(), Ok(()));
+		assert_eq!(
+			fraud(convict(&window, &window.announcement(true), &data, &[receipt], 30_000)).check(),
+			Ok(())
+		);
 	}
 	// Behind anything else no receipt is awaited.
 	let end = ToViewer::End(EndReason::Finished);
-	assert_eq!(convict(&window, &window.announcement(true), &data, &[end, receipt()], 30_000), None);
+	assert_eq!(
+		convict(&window, &window.announcement(true), &data, &[end, receipt()], 30_000),
+		None
+	);
 }
 
 #[test]
@@ -1707,7 +1736,10 @@ fn hidden_leaves_are_completed_by_an_honest_relayer() {
 	let (window, _, _) = bent(5, 14);
 	let mut frame = window.announcement(true).to_vec();
 	frame[LEAVES] ^= 1;
-	assert_eq!(convict(&window, &frame, &window.data(), &[honest(&window, 1)], 9_999), None);
+	assert_eq!(
+		convict(&window, &frame, &window.data(), &[honest(&window, 1)], 9_999),
+		None
+	);
 }
 
 #[test]

@@ -540,10 +540,7 @@ fn lengths_are_bounded_and_the_shortest() {
 		read_answer(&raw(Kind::Status as u8, &[&signed[..], length, &tracks].concat()))
 	};
 	let malformed = Err(WireError::Malformed(Kind::Status));
-	assert_eq!(
-		read(&[4], 1),
-		Ok(Some(ToViewer::Status(Box::new(state.clone()))))
-	);
+	assert_eq!(read(&[4], 1), Ok(Some(ToViewer::Status(Box::new(state.clone())))));
 	assert_eq!(read(&[5, 0], 1), malformed);
 	assert_eq!(read(&[6, 0, 0, 0], 1), malformed);
 	// One more than allowed, in a frame that has no room for all of them: the length is judged first.

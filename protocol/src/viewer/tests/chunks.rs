@@ -77,7 +77,9 @@ fn outcome(session: &mut ViewerSession) -> Vec<(u64, bool)> {
 
 fn windows(count: u8) -> Vec<EncodedWindow> {
 	let mut broadcast = Broadcast::default();
-	(0..count).map(|n| broadcast.segment(&fixture::media(100_000, n.into()))).collect()
+	(0..count)
+		.map(|n| broadcast.segment(&fixture::media(100_000, n.into())))
+		.collect()
 }
 
 #[test]
@@ -119,7 +121,10 @@ fn receipt_that_overtakes_its_chunks_is_paid_when_they_are_here_and_terms_behind
 		Event::Terms(Some(terms)) => Some(terms.price_per_gb),
 		_ => None,
 	};
-	assert_eq!(events.iter().filter_map(price).collect::<Vec<_>>(), [2_000_000, 1_000_000]);
+	assert_eq!(
+		events.iter().filter_map(price).collect::<Vec<_>>(),
+		[2_000_000, 1_000_000]
+	);
 	let at_the_new = Receipt {
 		price: 1_000_000,
 		..receipt(&windows[2], 2)
@@ -192,7 +197,11 @@ fn two_relayers_bring_one_window_and_each_is_paid_for_its_part() {
 		assert!(assembly.put(chunks));
 		let length = chunks.data().len() as u64;
 		bytes += length;
-		send(session, receipt_of(&windows[1], &[part(&windows[1], first, count)], length, 1)).unwrap();
+		send(
+			session,
+			receipt_of(&windows[1], &[part(&windows[1], first, count)], length, 1),
+		)
+		.unwrap();
 		let due = drain(session).1.unwrap();
 		assert_eq!(due.share.bytes(), clustercast_primitives::amount::ticket_bytes(length));
 		assert!(!session.fetch(fetch(half)), "it is here");
@@ -210,7 +219,10 @@ fn piece_that_its_relayer_ends_early_is_owed_as_it_came_and_the_rest_comes_from_
 	push(&mut session, &windows[1]);
 	while session.poll_transmit().is_some() {}
 	session.cancel(windows[0].range());
-	assert_eq!(session.poll_transmit(), Some(ToRelayer::Cancel(windows[0].range()).to_frame()));
+	assert_eq!(
+		session.poll_transmit(),
+		Some(ToRelayer::Cancel(windows[0].range()).to_frame())
+	);
 	give(&mut session, windows[0].range(), &data(&windows[0], 0, 2)).unwrap();
 	assert!(outcome(&mut session).is_empty());
 	// The whole was never delivered.
@@ -222,7 +234,11 @@ fn piece_that_its_relayer_ends_early_is_owed_as_it_came_and_the_rest_comes_from_
 		reason: ReceiptFault::Bill(BillFault::NotDelivered),
 	};
 	assert_eq!(send(&mut cheated, honest(&windows[0], 1)), Err(absent));
-	send(&mut session, receipt_of(&windows[0], &[part(&windows[0], 0, 2)], 32_768, 1)).unwrap();
+	send(
+		&mut session,
+		receipt_of(&windows[0], &[part(&windows[0], 0, 2)], 32_768, 1),
+	)
+	.unwrap();
 	assert_eq!(drain(&mut session).1.unwrap().share.bytes(), 65_536);
 	// What another relayer brought of it.
 	let mut other = standby(None);
@@ -313,8 +329,13 @@ fn nothing_is_taken_that_was_not_asked_for_or_twice_or_is_not_there() {
 	let mut session = offered();
 	assert!(session.fetch(fetch(one)));
 	send(&mut session, ToViewer::Lacks(one)).unwrap();
-	assert!(events(&mut session).iter().any(|event| matches!(event, Event::Lacks(range) if *range == one)));
-	assert_eq!(send(&mut session, ToViewer::Lacks(one)), Err(Fault::Unexpected(Kind::Lacks)));
+	assert!(events(&mut session)
+		.iter()
+		.any(|event| matches!(event, Event::Lacks(range) if *range == one)));
+	assert_eq!(
+		send(&mut session, ToViewer::Lacks(one)),
+		Err(Fault::Unexpected(Kind::Lacks))
+	);
 	// Of a window of which nothing is known it is waited for a word.
 	assert_eq!(begin(&mut free(), all), Ok(Taken::NotYet));
 }
@@ -371,7 +392,10 @@ fn follows_windows_again_from_the_next_announcement_on() {
 	while session.poll_transmit().is_some() {}
 	session.follow(Follow::Windows);
 	session.follow(Follow::Windows);
-	assert_eq!(session.poll_transmit(), Some(ToRelayer::Follow(Follow::Windows).to_frame()));
+	assert_eq!(
+		session.poll_transmit(),
+		Some(ToRelayer::Follow(Follow::Windows).to_frame())
+	);
 	assert_eq!(session.poll_transmit(), None);
 	push(&mut session, &windows[1]);
 	give(&mut session, windows[1].range(), &windows[1].data()).unwrap();
