@@ -125,7 +125,11 @@ fn whole(windows: &[Window]) {
 		assert!(window.independent && window.last_part && window.duration_ms == 2_000);
 		let before = number.checked_sub(1).map(|before| windows[before].start_ms + 2_000);
 		let left_out = before.is_some_and(|ends| window.start_ms.abs_diff(ends) > FOLLOWS_MS);
-		assert_eq!(window.discontinuity, left_out, "window {number} begins at {}, {before:?}", window.start_ms);
+		assert_eq!(
+			window.discontinuity, left_out,
+			"window {number} begins at {}, {before:?}",
+			window.start_ms
+		);
 		let fragment = Fragment::read(&layout, &window.data).unwrap();
 		for track in layout.tracks() {
 			let run = fragment
