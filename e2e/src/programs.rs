@@ -13,7 +13,8 @@ use clustercast_primitives::{amount::USDC, chain::VoucherPlace, Balance, Hash, U
 use clustercast_relayer::store::{Kept, Store};
 use serde_json::Value;
 use std::{
-	collections::BTreeSet,
+	collections::{BTreeMap, BTreeSet},
+	fs,
 	ops::AddAssign,
 	path::{Path, PathBuf},
 	process::ExitStatus,
@@ -256,12 +257,29 @@ impl Relayer {
 		self.start(lab, &mut run).await
 	}
 
+	/// Runs it below these origins, a table of its configuration for each: number of the stream, and where that is.
+	pub async fn run_streams(&mut self, lab: &Lab, network: &Network, streams: &[(u64, &str)]) -> Result<()> {
+		let tables = streams
+			.iter()
+			.map(|(id, upstream)| format!("[[streams]]\nid = {id}\nupstream = \"{upstream}\"\n"));
+		let config = lab.path(&format!("{}.toml", self.name));
+		fs::write(&config, tables.collect::<String>()).context("the relayer's configuration")?;
+		let mut run = self.command_of_any(network)?;
+		self.start(lab, run.arg("--config").arg(config)).await
+	}
+
 	/// The command line of [`Relayer::run`].
 	pub fn command(&self, network: &Network, upstream: &str, stream: u64) -> Result<Command> {
+		let mut run = self.command_of_any(network)?;
+		run.args(["--upstream", upstream, "--stream", &stream.to_string()]);
+		Ok(run)
+	}
+
+	/// The same, but for what it relays.
+	fn command_of_any(&self, network: &Network) -> Result<Command> {
 		let terms = self.terms;
 		let mut run = command("clustercast-relayer", "run", network)?;
 		run.args(["--account", &self.person.uri, "--listen", &self.listen])
-			.args(["--upstream", upstream, "--stream", &stream.to_string()])
 			.args(["--price-per-gb", &terms.price_per_gb.to_string()])
 			.args(["--face-value", &Usdc(terms.face_value).to_string()])
 			.args(["--payment", terms.payment])
@@ -319,13 +337,19 @@ impl Relayer {
 
 	/// All winners in its store, by `WinningTicket::id`, whatever became of them. Only while it does not run.
 	pub fn winners(&self, network: &Network) -> Result<BTreeSet<Hash>> {
+		Ok(self.winners_by_stream(network)?.into_keys().collect())
+	}
+
+	/// The same, each with its stream.
+	pub fn winners_by_stream(&self, network: &Network) -> Result<BTreeMap<Hash, u64>> {
 		let chain = network.books().chain();
 		let path = self.state.join("winners.redb");
 		let store = Store::open(&path, &chain.genesis()).context("winners")?;
 		let (waiting, settled) = (store.winners()?, store.settled()?);
-		let waiting = waiting.iter().map(|(_, winner)| winner.ticket.id());
-		Ok(waiting
-			.chain(settled.iter().map(|settled| settled.winner.ticket.id()))
+		let waiting = waiting.into_iter().map(|(_, winner)| winner);
+		let all = waiting.chain(settled.into_iter().map(|settled| settled.winner));
+		Ok(all
+			.map(|winner| (winner.ticket.id(), winner.message().stream.0))
 			.collect())
 	}
 
@@ -501,7 +525,7 @@ impl Player {
 
 	/// What it wrote when it ended.
 	pub fn summary(&self) -> Result<Value> {
-		let text = std::fs::read(&self.summary).with_context(|| self.summary.display().to_string())?;
+		let text = fs::read(&self.summary).with_context(|| self.summary.display().to_string())?;
 		Ok(serde_json::from_slice(&text)?)
 	}
 

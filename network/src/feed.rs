@@ -17,7 +17,7 @@ pub struct News {
 	pub windows: u64,
 	/// Statuses pushed so far.
 	pub statuses: u64,
-	/// No more will come: the broadcast is over.
+	/// No more will come: every broadcast is over.
 	pub finished: bool,
 }
 
@@ -26,17 +26,20 @@ pub struct News {
 pub struct Feed {
 	cache: Arc<Mutex<WindowCache>>,
 	standings: Arc<Mutex<BTreeMap<StreamId, Standing>>>,
+	/// Whether the broadcasts of the streams that are expected are over.
+	over: Arc<Mutex<BTreeMap<StreamId, bool>>>,
 	/// Standings count time from here.
 	begun: Instant,
 	news: watch::Sender<News>,
 }
 
 impl Feed {
-	/// Holds at most `max_bytes` of windows; the oldest go first.
+	/// Holds at most `max_bytes` of windows, of all streams; see [`WindowCache`].
 	pub fn new(max_bytes: usize) -> Self {
 		Self {
 			cache: Arc::new(Mutex::new(WindowCache::new(max_bytes))),
 			standings: Arc::default(),
+			over: Arc::default(),
 			begun: Instant::now(),
 			news: watch::Sender::new(News::default()),
 		}
@@ -44,8 +47,10 @@ impl Feed {
 
 	/// Adds a window and wakes all who wait; `false`, without effect, when its place is taken.
 	pub fn push(&self, window: EncodedWindow) -> bool {
+		let stream = window.id().stream;
 		let new = self.lock().insert(window);
 		if new {
+			self.over().insert(stream, false);
 			self.news.send_modify(|news| {
 				news.windows += 1;
 				news.finished = false;
@@ -81,10 +86,25 @@ impl Feed {
 		self.standings().remove(&stream);
 	}
 
+	/// Windows of this stream may come: as long as they may, what is served is not over.
+	pub fn expect(&self, stream: StreamId) {
+		self.over().entry(stream).or_insert(false);
+	}
+
 	/// Says that no more windows come: subscriptions end when they have delivered what is here. A window that comes
 	/// nevertheless takes it back.
 	pub fn finish(&self) {
+		self.over().values_mut().for_each(|over| *over = true);
 		self.news.send_modify(|news| news.finished = true);
+	}
+
+	/// The same of one stream: subscriptions end like this once all that are expected are over.
+	pub fn finish_stream(&self, stream: StreamId) {
+		let mut over = self.over();
+		over.insert(stream, true);
+		let finished = over.values().all(|over| *over);
+		// Under the lock: a window of another stream may come just now.
+		self.news.send_modify(|news| news.finished = finished);
 	}
 
 	/// What the cursor asks for. Who begins live waits where the newest window is not: from before a pause, or of a run that
@@ -148,8 +168,34 @@ impl Feed {
 		self.standings.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
+	fn over(&self) -> MutexGuard<'_, BTreeMap<StreamId, bool>> {
+		// Each entry is good alone.
+		self.over.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
 	fn lock(&self) -> MutexGuard<'_, WindowCache> {
 		// The cache's own code does not panic half-way; should it ever, its contents are still verified windows.
 		self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn what_is_served_is_over_when_every_stream_is() {
+		let (one, other) = (StreamId(1), StreamId(2));
+		let feed = Feed::new(1 << 20);
+		let finished = || feed.news().borrow().finished;
+		feed.expect(one);
+		feed.expect(other);
+		feed.finish_stream(one);
+		assert!(!finished(), "the other has not begun");
+		feed.finish_stream(other);
+		assert!(finished());
+		let alone = Feed::new(1 << 20);
+		alone.finish_stream(one);
+		assert!(alone.news().borrow().finished);
 	}
 }

@@ -1,4 +1,5 @@
-//! The newest windows of the streams served, bounded in bytes; the oldest go first.
+//! The newest windows of the streams served, bounded in bytes together. Where there is no more room, the oldest window goes of the
+//! stream that takes up most: so one that has large windows, or many, drives out its own, and each keeps what is its equal part.
 
 use crate::window::EncodedWindow;
 use alloc::{
@@ -75,21 +76,28 @@ pub struct WindowCache {
 	windows: BTreeMap<WindowId, EncodedWindow>,
 	/// By the hash of its header.
 	places: BTreeMap<Hash, WindowId>,
-	/// In order of insertion, with what each costs, bytes.
-	ages: VecDeque<(WindowId, usize)>,
+	shelves: BTreeMap<StreamId, Shelf>,
 	/// Epochs of keys that were replaced, of which something is here.
 	retired: BTreeSet<(StreamId, BlockNumber)>,
 }
 
+/// What is here of a stream.
+#[derive(Debug, Default)]
+struct Shelf {
+	bytes: usize,
+	/// In order of insertion, with what each costs, bytes.
+	ages: VecDeque<(WindowId, usize)>,
+}
+
 impl WindowCache {
-	/// Holds at most so many bytes; the newest window stays even when it alone is larger.
+	/// Holds at most so many bytes; the newest window of each stream stays even when these alone are larger.
 	pub fn new(max_bytes: usize) -> Self {
 		Self {
 			max_bytes,
 			bytes: 0,
 			windows: BTreeMap::new(),
 			places: BTreeMap::new(),
-			ages: VecDeque::new(),
+			shelves: BTreeMap::new(),
 			retired: BTreeSet::new(),
 		}
 	}
@@ -98,16 +106,19 @@ impl WindowCache {
 	/// stays for those who go on behind it. What is of an epoch that no honest run can have begun yet goes, since the next
 	/// run would be behind it.
 	pub fn retire(&mut self, stream: StreamId, now: BlockNumber) {
-		self.ages.retain(|(id, cost)| {
-			let stays = id.stream != stream || id.epoch < now;
-			if !stays {
-				if let Some(window) = self.windows.remove(id) {
-					self.places.remove(&window.hash());
+		if let Some(shelf) = self.shelves.get_mut(&stream) {
+			shelf.ages.retain(|(id, cost)| {
+				let stays = id.epoch < now;
+				if !stays {
+					if let Some(window) = self.windows.remove(id) {
+						self.places.remove(&window.hash());
+					}
+					self.bytes -= cost;
+					shelf.bytes -= cost;
 				}
-				self.bytes -= cost;
-			}
-			stays
-		});
+				stays
+			});
+		}
 		let held: BTreeSet<_> = self.windows.keys().map(|id| (id.stream, id.epoch)).collect();
 		self.retired.retain(|epoch| held.contains(epoch));
 		self.retired.extend(held.into_iter().filter(|(of, _)| *of == stream));
@@ -120,25 +131,38 @@ impl WindowCache {
 			return false;
 		}
 		let cost = self.cost(&window);
-		self.bytes += cost;
 		self.places.insert(window.hash(), id);
 		self.windows.insert(id, window);
-		self.ages.push_back((id, cost));
-		while self.bytes > self.max_bytes && self.ages.len() > 1 {
-			if let Some((oldest, cost)) = self.ages.pop_front() {
-				if let Some(window) = self.windows.remove(&oldest) {
-					self.places.remove(&window.hash());
-				}
-				self.bytes -= cost;
+		let shelf = self.shelves.entry(id.stream).or_default();
+		shelf.ages.push_back((id, cost));
+		shelf.bytes += cost;
+		self.bytes += cost;
+		while self.bytes > self.max_bytes && self.evict() {}
+		true
+	}
+
+	/// Gives up the oldest window of the stream that takes up most and has another; whether there is one.
+	fn evict(&mut self) -> bool {
+		let shelves = self.shelves.values_mut().filter(|shelf| shelf.ages.len() > 1);
+		let Some(shelf) = shelves.max_by_key(|shelf| shelf.bytes) else {
+			return false;
+		};
+		if let Some((oldest, cost)) = shelf.ages.pop_front() {
+			if let Some(window) = self.windows.remove(&oldest) {
+				self.places.remove(&window.hash());
 			}
+			shelf.bytes -= cost;
+			self.bytes -= cost;
 		}
 		true
 	}
 
-	/// What a window takes up: catalog and initialisation segment count where the window inserted before has others, so
-	/// that a broadcaster who changes them with each window fills no more than the budget.
+	/// What a window takes up: catalog and initialisation segment count where the window of its stream inserted before has
+	/// others, so that a broadcaster who changes them with each window fills no more than the budget.
 	fn cost(&self, window: &EncodedWindow) -> usize {
-		let before = self.ages.back().and_then(|(id, _)| self.windows.get(id));
+		let shelf = self.shelves.get(&window.id().stream);
+		let last = shelf.and_then(|shelf| shelf.ages.back());
+		let before = last.and_then(|(id, _)| self.windows.get(id));
 		let has =
 			|shares: fn(&EncodedWindow, &EncodedWindow) -> bool| before.is_some_and(|other| shares(window, other));
 		let catalog = match has(|a, b| Arc::ptr_eq(a.catalog(), b.catalog())) {
@@ -251,6 +275,8 @@ fn last_of(stream: StreamId, track: TrackId) -> WindowId {
 mod tests {
 	use super::*;
 	use crate::fixture::{self, Broadcast, STREAM};
+	use bytes::Bytes;
+	use clustercast_primitives::catalog::Track;
 
 	const LIVE: Cursor = Cursor::Live {
 		stream: STREAM,
@@ -302,6 +328,52 @@ mod tests {
 		windows.iter().for_each(|w| assert!(tiny.insert(w.clone())));
 		assert_eq!(tiny.latest(STREAM, 0).unwrap().id(), windows[4].id());
 		assert_eq!(tiny.len(), 1);
+	}
+
+	/// The attack: a stream of large windows, or of many small ones, beside others on one relayer.
+	#[test]
+	fn stream_with_large_windows_drives_out_its_own() {
+		let of = |stream: u64| {
+			let (key, after) = (fixture::stream_key(), Hash([0; 32]));
+			let mut broadcast =
+				crate::Broadcast::begin(key, fixture::GENESIS, StreamId(stream), fixture::EPOCH, after, 0);
+			broadcast.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
+			let mut number = 0;
+			move |bytes: usize| {
+				number += 1;
+				broadcast.segment(2_000 * number, &vec![number as u8; bytes]).unwrap()
+			}
+		};
+		let (mut large, mut many, mut small) = (of(1), of(2), of(3));
+		let budget = 300_000;
+		let mut cache = WindowCache::new(budget);
+		let held = |cache: &WindowCache, stream: u64| cache.track(StreamId(stream), 0).count();
+		let first = small(1_000);
+		cache.insert(first.clone());
+		for _ in 0..20 {
+			cache.insert(small(1_000));
+		}
+		assert_eq!(held(&cache, 3), 21, "alone it has all the room that it needs");
+		for _ in 0..50 {
+			cache.insert(large(70_000));
+			for _ in 0..5 {
+				cache.insert(many(9_000));
+			}
+			assert!(cache.bytes() <= budget);
+		}
+		assert_eq!(held(&cache, 3), 21, "less than its third");
+		assert!(matches!(cache.get_after(after(&first)), Lookup::Found(_)));
+		let bytes = |cache: &WindowCache, stream: u64| cache.shelves[&StreamId(stream)].bytes;
+		let (large_has, many_has) = (bytes(&cache, 1), bytes(&cache, 2));
+		// But for the window that was given up last.
+		assert!(large_has + 71_000 > budget / 3, "{large_has}");
+		assert!(many_has > budget / 3, "{many_has}");
+		// One window is larger than its part, and is there all the same.
+		cache.insert(large(120_000));
+		assert_eq!((held(&cache, 1), held(&cache, 3)), (1, 21));
+		assert!(cache.bytes() <= budget);
+		let all: usize = (1..4).map(|stream| bytes(&cache, stream)).sum();
+		assert_eq!(cache.bytes(), all);
 	}
 
 	/// The attack: small windows, each with a catalog and an initialisation segment of its own.

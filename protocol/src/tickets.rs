@@ -16,7 +16,7 @@ use clustercast_primitives::{
 	crypto::{AccountId, Hash, PublicKey, SignatureError},
 	nonces::Nonces,
 	receipt::Kind,
-	ticket, Balance, BlockNumber, SignedTicket, SignedVoucher, Voucher, WindowId, WinningTicket,
+	ticket, Balance, BlockNumber, SignedTicket, SignedVoucher, StreamId, Voucher, WindowId, WinningTicket,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
 
@@ -37,7 +37,7 @@ pub struct BookConfig {
 	pub credit: CreditConfig,
 	/// Most expectations open at a time, over all viewers.
 	pub max_expectations: usize,
-	/// Most that the chain lets 10^9 bytes of this stream cost, micro-USDC, as long as nothing else is said of its terms.
+	/// Most that the chain lets 10^9 bytes of a stream cost, micro-USDC, as long as nothing else is said of its terms.
 	pub max_price_per_gb: u64,
 }
 
@@ -167,8 +167,8 @@ pub struct TicketBook {
 	nonces: BTreeMap<PublicKey, Nonces>,
 	credit: Credit,
 	vouchers: BTreeMap<(AccountId, VoucherPlace), Running>,
-	/// By counter of the stream's terms.
-	terms: BTreeMap<u32, Known>,
+	/// By stream and counter of its terms.
+	terms: BTreeMap<(StreamId, u32), Known>,
 }
 
 impl TicketBook {
@@ -345,7 +345,7 @@ impl TicketBook {
 		let bytes = voucher.bytes.checked_sub(newest.bytes);
 		bytes.filter(|by| *by >= least).ok_or(TicketError::WrongBytes)?;
 		// By the price of its own terms: what others allow, the chain does not pay.
-		let known = self.terms.get(&voucher.terms);
+		let known = self.terms.get(&(voucher.stream, voucher.terms));
 		let price = known.and_then(|known| known.max_price_per_gb);
 		let price = price.unwrap_or(self.config.max_price_per_gb);
 		if !amount::is_voucher_within(price, voucher.bytes, voucher.amount) {
@@ -408,34 +408,39 @@ impl TicketBook {
 		self.vouchers.retain(|_, running| running.expiry >= now);
 	}
 
-	/// The chain lets 10^9 bytes of this stream cost at most this under its terms of this counter, micro-USDC.
-	pub fn set_max_price(&mut self, terms: u32, per_gb: u64) {
-		self.known(terms).max_price_per_gb = Some(per_gb);
+	/// The chain lets 10^9 bytes of a stream cost at most this under its terms of this counter, micro-USDC.
+	pub fn set_max_price(&mut self, stream: StreamId, terms: u32, per_gb: u64) {
+		self.known(stream, terms).max_price_per_gb = Some(per_gb);
 	}
 
-	/// The stream has other terms than those of this counter from this block on, if any are announced: the chain pays vouchers
+	/// A stream has other terms than those of this counter from this block on, if any are announced: the chain pays vouchers
 	/// under it for as long as a ticket may live from there.
-	pub fn supersede(&mut self, terms: u32, from: Option<BlockNumber>) {
-		self.known(terms).ends = from;
+	pub fn supersede(&mut self, stream: StreamId, terms: u32, from: Option<BlockNumber>) {
+		self.known(stream, terms).ends = from;
 	}
 
-	/// The stream has other terms than those of this counter by this block.
-	pub fn superseded(&mut self, terms: u32, now: BlockNumber) {
-		let known = self.known(terms);
+	/// A stream has other terms than those of this counter by this block.
+	pub fn superseded(&mut self, stream: StreamId, terms: u32, now: BlockNumber) {
+		let known = self.known(stream, terms);
 		known.ends = Some(known.ends.map_or(now, |ends| ends.min(now)));
 	}
 
-	fn known(&mut self, terms: u32) -> &mut Known {
-		if !self.terms.contains_key(&terms) && self.terms.len() >= KNOWN_TERMS {
-			self.terms.pop_first();
+	fn known(&mut self, stream: StreamId, terms: u32) -> &mut Known {
+		let of_the_stream = (stream, u32::MIN)..=(stream, u32::MAX);
+		let mut counters = self.terms.range(of_the_stream).map(|((_, counter), _)| *counter);
+		if let (Some(oldest), count) = (counters.next(), counters.count()) {
+			if count + 1 >= KNOWN_TERMS && !self.terms.contains_key(&(stream, terms)) {
+				self.terms.remove(&(stream, oldest));
+			}
 		}
-		self.terms.entry(terms).or_default()
+		self.terms.entry((stream, terms)).or_default()
 	}
 
 	/// Too late for the chain to pay it, with time to redeem it.
 	fn is_superseded(&self, voucher: &Voucher, now: BlockNumber) -> bool {
 		let grace = self.config.max_ticket_life.saturating_sub(self.config.min_ticket_life);
-		let ends = self.terms.get(&voucher.terms).and_then(|known| known.ends);
+		let known = self.terms.get(&(voucher.stream, voucher.terms));
+		let ends = known.and_then(|known| known.ends);
 		ends.is_some_and(|from| now >= from.saturating_add(grace))
 	}
 

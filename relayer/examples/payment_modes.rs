@@ -32,7 +32,7 @@ use clustercast_relayer::{
 	store::{self, Store, VoucherOutcome},
 };
 use std::{
-	collections::{HashMap, HashSet},
+	collections::{BTreeMap, HashMap, HashSet},
 	sync::{Arc, Mutex, MutexGuard},
 	time::Duration,
 };
@@ -322,7 +322,7 @@ async fn session(seed: u64, windows: u64, payment: Payment, face_value: Balance)
 			all: false,
 			urgent: &urgent,
 			reserved: &HashSet::new(),
-			terms: 0,
+			terms: &BTreeMap::new(),
 		};
 		let collected = collector.step(look).await.unwrap();
 		for settled in &collected.settled {

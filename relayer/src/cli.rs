@@ -26,7 +26,7 @@ enum Command {
 	/// Change who acts for a relayer or what it signs with, or take it out of the registry
 	#[command(subcommand)]
 	Registry(Change),
-	/// Relay a stream
+	/// Relay a stream, or many
 	Run(Box<Run>),
 }
 

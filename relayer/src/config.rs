@@ -1,11 +1,13 @@
 //! Configuration of `run`: a TOML file, then `CLUSTERCAST_RELAYER_*`, then flags; the later one counts.
 
+pub mod streams;
+
 use crate::payment::{Payment, Rule};
 use anyhow::{bail, ensure, Context};
 use clap::Args;
 use clustercast_chain::{account, Wallet};
 use clustercast_network::Multiaddr;
-use clustercast_primitives::{amount, AccountId, Balance, StreamId, Usdc};
+use clustercast_primitives::{amount, AccountId, Balance, Usdc};
 use clustercast_protocol::{Float, ReserveTerms};
 use figment::{
 	providers::{Format, Serialized, Toml},
@@ -13,6 +15,7 @@ use figment::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use streams::{Stream, StreamSettings, Usual};
 
 /// Used where no source says otherwise.
 mod default {
@@ -31,7 +34,7 @@ mod default {
 	pub const VOUCHER_AGE: Duration = Duration::from_secs(7_200);
 	/// The price stays what it is.
 	pub const SURGE: f64 = 1.0;
-	/// Five minutes of 1.5 Mb/s.
+	/// Five minutes of 1.5 Mb/s. Of many streams [`MIN_CACHE_MB`](super::MIN_CACHE_MB) each, where that is more.
 	pub const CACHE_MB: u32 = 64;
 	/// Of video at 1.5 Mb/s, 8 s.
 	pub const CREDIT_KB: u32 = 1_500;
@@ -44,7 +47,7 @@ mod default {
 	pub const RESERVE_REWARD: Usdc = Usdc(400);
 }
 
-/// The smallest cache that holds a window of the largest size.
+/// The smallest part of the cache that holds a window of the largest size, and the one before it: of each stream.
 const MIN_CACHE_MB: u32 = 16;
 
 /// What no stream key allows to exceed.
@@ -92,10 +95,14 @@ pub struct Settings {
 	)]
 	#[serde(deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
 	pub upstream: Vec<String>,
-	/// Stream key on the chain
+	/// Stream key on the chain; of several, each has a table [[streams]] in the file
 	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_STREAM")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub stream: Option<u64>,
+	/// Tables of the file, in place of `stream` and `upstream`.
+	#[arg(skip)]
+	#[serde(skip_serializing_if = "Vec::is_empty")]
+	pub streams: Vec<StreamSettings>,
 	/// Price, micro-USDC per 10^9 bytes [default: 20000]
 	#[arg(long, value_name = "MICRO_USDC", env = "CLUSTERCAST_RELAYER_PRICE_PER_GB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
@@ -133,7 +140,7 @@ pub struct Settings {
 	#[arg(long, value_name = "SECONDS", env = "CLUSTERCAST_RELAYER_VOUCHER_AGE_S")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub voucher_age_s: Option<u32>,
-	/// Memory for windows, 10^6 bytes [default: 64]
+	/// Memory for windows of all streams, 10^6 bytes; at least 16 for each [default: 64, or 16 for each where that is more]
 	#[arg(long, value_name = "MB", env = "CLUSTERCAST_RELAYER_CACHE_MB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub cache_mb: Option<u32>,
@@ -188,18 +195,12 @@ pub struct Config {
 	pub identity: PathBuf,
 	/// Where to listen.
 	pub listen: Multiaddr,
-	/// Where windows come from; at least one.
-	pub upstreams: Vec<Multiaddr>,
-	/// The one stream that is relayed.
-	pub stream: StreamId,
-	/// Micro-USDC per 10^9 bytes.
-	pub price_per_gb: u64,
+	/// What is relayed, from where and for how much; at least one.
+	pub streams: Vec<Stream>,
 	/// Of each ticket.
 	pub face_value: Usdc,
 	/// Tickets or vouchers.
 	pub payment: Payment,
-	/// Highest price, micro-USDC per 10^9 bytes.
-	pub highest_price_per_gb: u64,
 	/// Bytes/s.
 	pub uplink: Option<u64>,
 	/// Folder.
@@ -234,9 +235,9 @@ impl Config {
 		self.relayer.unwrap_or(wallet.account())
 	}
 
-	/// When viewers are asked for vouchers.
-	pub fn rule(&self) -> Rule {
-		Rule::new(self.payment, self.price_per_gb, self.face_value.0, self.voucher_age)
+	/// When viewers of this stream are asked for vouchers.
+	pub fn rule(&self, stream: &Stream) -> Rule {
+		Rule::new(self.payment, stream.price_per_gb, self.face_value.0, self.voucher_age)
 	}
 
 	/// What viewers are asked to reserve, where they pay by voucher at all: what can be redeemed, at least.
@@ -272,6 +273,8 @@ impl TryFrom<Settings> for Config {
 		}
 		let price_per_gb = s.price_per_gb.unwrap_or(default::PRICE_PER_GB);
 		let surge = s.surge.unwrap_or(default::SURGE);
+		let max_viewers = s.max_viewers.unwrap_or(default::MAX_VIEWERS);
+		ensure!(max_viewers > 0, "max_viewers must be at least 1");
 		ensure!(
 			(1.0..=MAX_SURGE).contains(&surge),
 			"surge must be 1 to {MAX_SURGE}: it multiplies price_per_gb"
@@ -279,10 +282,14 @@ impl TryFrom<Settings> for Config {
 		ensure!(s.uplink_mbps != Some(0), "uplink_mbps must be at least 1");
 		let usual = Float::default();
 		let listen = required(s.listen, "listen")?;
-		required((!s.upstream.is_empty()).then_some(()), "upstream")?;
-		let upstreams = s.upstream.iter();
-		let upstreams =
-			upstreams.map(|text| clustercast_network::place(text).with_context(|| format!("upstream: {text}")));
+		let usual_of_streams = Usual {
+			price_per_gb,
+			surge,
+			max_viewers,
+		};
+		let streams = streams::streams(s.streams, s.stream, s.upstream, usual_of_streams)?;
+		let least_cache_mb = MIN_CACHE_MB * streams.len() as u32;
+		let cache_mb = s.cache_mb.unwrap_or(default::CACHE_MB.max(least_cache_mb));
 		let config = Self {
 			rpc: s.rpc.unwrap_or_else(|| default::RPC.into()),
 			account: required(s.account, "account")?,
@@ -294,12 +301,9 @@ impl TryFrom<Settings> for Config {
 			listen: listen
 				.parse()
 				.with_context(|| format!("listen: {listen} is not a multiaddress"))?,
-			upstreams: upstreams.collect::<anyhow::Result<_>>()?,
-			stream: StreamId(required(s.stream, "stream")?),
-			price_per_gb,
+			streams,
 			face_value: s.face_value.unwrap_or(default::FACE_VALUE),
 			payment: s.payment.unwrap_or_default(),
-			highest_price_per_gb: (price_per_gb as f64 * surge) as u64,
 			uplink: s.uplink_mbps.map(|mbps| u64::from(mbps) * 1_000_000 / 8),
 			state: required(s.state, "state")?,
 			redeem_value: s.redeem_value.unwrap_or(default::REDEEM_VALUE),
@@ -309,8 +313,8 @@ impl TryFrom<Settings> for Config {
 			voucher_age: s
 				.voucher_age_s
 				.map_or(default::VOUCHER_AGE, |s| Duration::from_secs(s.into())),
-			cache_bytes: s.cache_mb.unwrap_or(default::CACHE_MB) as usize * 1_000_000,
-			max_viewers: s.max_viewers.unwrap_or(default::MAX_VIEWERS) as usize,
+			cache_bytes: cache_mb as usize * 1_000_000,
+			max_viewers: max_viewers as usize,
 			account_viewers: s.account_viewers.unwrap_or(default::ACCOUNT_VIEWERS) as usize,
 			credit: s.credit_kb.unwrap_or(default::CREDIT_KB).saturating_mul(1_000),
 			interval: s.receipt_kb.unwrap_or(default::RECEIPT_KB).saturating_mul(1_000),
@@ -326,11 +330,10 @@ impl TryFrom<Settings> for Config {
 			config.interval <= config.credit / 2,
 			"receipt_kb must be at most half of credit_kb: else viewers wait while they pay"
 		);
-		ensure!(config.max_viewers > 0, "max_viewers must be at least 1");
 		ensure!(config.account_viewers > 0, "account_viewers must be at least 1");
 		ensure!(
-			config.cache_bytes >= MIN_CACHE_MB as usize * 1_000_000,
-			"cache_mb must be at least {MIN_CACHE_MB}: a window may have 8 MiB"
+			cache_mb >= least_cache_mb,
+			"cache_mb must be at least {least_cache_mb}, {MIN_CACHE_MB} for each stream: a window may have 8 MiB"
 		);
 		ensure!(
 			config.float.value >= config.face_value.0,
@@ -341,14 +344,14 @@ impl TryFrom<Settings> for Config {
 			"strangers_per_hour must be at least stranger_value"
 		);
 		// Windows of 480p have some 375 kB. Dearer ones are refused when they come.
-		if amount::win_probability(
-			amount::ticket_bytes(TYPICAL_WINDOW),
-			config.highest_price_per_gb,
-			config.face_value.0,
-		)
-		.is_none()
-		{
-			bail!("face_value must exceed the price of a window: a ticket could not pay {TYPICAL_WINDOW} bytes");
+		for stream in &config.streams {
+			let bytes = amount::ticket_bytes(TYPICAL_WINDOW);
+			if amount::win_probability(bytes, stream.highest_price_per_gb, config.face_value.0).is_none() {
+				bail!(
+					"face_value must exceed the price of a window: a ticket could not pay {TYPICAL_WINDOW} bytes of stream {}",
+					stream.id
+				);
+			}
 		}
 		Ok(config)
 	}
@@ -426,7 +429,10 @@ mod tests {
 			..Settings::default()
 		};
 		let config = load(&complete(), flags).unwrap();
-		assert_eq!((config.price_per_gb, config.face_value), (2_000, Usdc(50_000)));
+		assert_eq!(
+			(config.streams[0].price_per_gb, config.face_value),
+			(2_000, Usdc(50_000))
+		);
 		assert_eq!(
 			(config.redeem_value, config.redeem_age),
 			(Usdc(250_000), default::REDEEM_AGE)
@@ -436,7 +442,7 @@ mod tests {
 			(1_500_000, 700_000, 64_000_000)
 		);
 		assert_eq!(
-			(config.payment, config.highest_price_per_gb, config.uplink),
+			(config.payment, config.streams[0].highest_price_per_gb, config.uplink),
 			(Payment::Auto, 2_000, None)
 		);
 		assert_eq!((config.float, config.reserve_reward), (Float::default(), Usdc(400)));
@@ -448,7 +454,7 @@ mod tests {
 		let text = format!("{}\nsurge = 1.5\nuplink_mbps = 100\npayment = \"vouchers\"", complete());
 		let config = load(&text, Settings::default()).unwrap();
 		assert_eq!(
-			(config.payment, config.highest_price_per_gb, config.uplink),
+			(config.payment, config.streams[0].highest_price_per_gb, config.uplink),
 			(Payment::Vouchers, 1_500_000, Some(12_500_000))
 		);
 	}
@@ -466,7 +472,7 @@ mod tests {
 			.replace("price_per_gb = 1000000\n", "")
 			.replace("face_value = 0.05\n", "");
 		let config = load(&least, Settings::default()).unwrap();
-		assert_eq!(documented("price_per_gb"), config.price_per_gb.to_string());
+		assert_eq!(documented("price_per_gb"), config.streams[0].price_per_gb.to_string());
 		let float = config.float;
 		assert_eq!(documented("stranger bytes"), float.bytes.to_string());
 		for (name, value) in [
@@ -492,10 +498,62 @@ mod tests {
 			assert_eq!(documented(name), format!("1/{parts}"), "{name}");
 		}
 		let after = documented("vouchers after").parse::<Usdc>().unwrap().0;
-		assert!(
-			config.rule().vouchers(after) && !config.rule().vouchers(after - 1),
-			"{after}"
+		let rule = config.rule(&config.streams[0]);
+		assert!(rule.vouchers(after) && !rule.vouchers(after - 1), "{after}");
+	}
+
+	/// What is relayed, as `docs/relay.md` shows it.
+	#[test]
+	fn tables_of_streams_are_read_as_the_docs_show_them() {
+		let page = include_str!("../../docs/relay.md");
+		let example = |title: &str| {
+			let at = page.find(title).unwrap();
+			page[at..].split("```").next().unwrap().to_owned()
+		};
+		let short = load(&example("# relayer.toml: what is required"), Settings::default()).unwrap();
+		assert_eq!((short.streams.len(), short.cache_bytes), (1, 64_000_000));
+		let text = example("# relayer.toml: several streams");
+		let config = load(&text, Settings::default()).unwrap();
+		let figures = |stream: &Stream| {
+			(
+				stream.id.0,
+				stream.upstreams.len(),
+				stream.price_per_gb,
+				stream.max_viewers,
+			)
+		};
+		assert_eq!(
+			config.streams.iter().map(figures).collect::<Vec<_>>(),
+			[(3, 1, 20_000, 256), (8, 2, 30_000, 40)]
 		);
+		let most = config.streams[1].highest_price_per_gb;
+		assert_eq!(most, 60_000);
+		// Nothing of the short form goes beside it, from wherever it comes.
+		let flags = Settings {
+			stream: Some(3),
+			..Settings::default()
+		};
+		let both = format!("{:#}", load(&text, flags).unwrap_err());
+		assert!(both.contains("take one of these forms"), "{both}");
+		let named = page.contains(&format!("at most {} streams", streams::MAX_STREAMS));
+		assert!(named, "the docs say how many there may be");
+	}
+
+	#[test]
+	fn each_stream_has_its_part_of_the_cache() {
+		let of = |streams: u64, more: &str| {
+			let tables = (0..streams).map(|id| format!("[[streams]]\nid = {id}\nupstream = \"{UPSTREAM}\"\n"));
+			let tables = tables.collect::<String>();
+			let least = complete()
+				.replace("stream = 3\n", "")
+				.replace(&format!("upstream = \"{UPSTREAM}\"\n"), "");
+			load(&format!("{least}{more}\n{tables}"), Settings::default())
+		};
+		assert_eq!(of(4, "").unwrap().cache_bytes, 64_000_000);
+		assert_eq!(of(5, "").unwrap().cache_bytes, 80_000_000);
+		assert_eq!(of(5, "cache_mb = 80").unwrap().cache_bytes, 80_000_000);
+		let error = of(5, "cache_mb = 79").unwrap_err().to_string();
+		assert!(error.contains("at least 80, 16 for each stream"), "{error}");
 	}
 
 	/// An origin's key is what the chain says: what is configured is where it may be, and stays when the key is replaced.
@@ -505,7 +563,7 @@ mod tests {
 		let places = |text: &str| -> Vec<String> {
 			let written = complete().replace(&format!("\"{UPSTREAM}\""), text);
 			let config = load(&written, Settings::default()).unwrap();
-			config.upstreams.iter().map(ToString::to_string).collect()
+			config.streams[0].upstreams.iter().map(ToString::to_string).collect()
 		};
 		assert_eq!(places(&format!("\"{UPSTREAM}\"")), [place]);
 		assert_eq!(places(&format!("\"{place}\"")), [place]);

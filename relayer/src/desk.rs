@@ -7,10 +7,10 @@ use crate::{
 	channels::Order,
 	door::{check_means, label, label_of_end},
 	metrics,
-	payment::{Rule, Standings},
 	recorder::{NotKept, Recorder},
 	store::{self, Kept, Store},
-	surge::Surge,
+	streams::{Served, Streams, Viewer},
+	surge::Load,
 };
 use clustercast_chain::{tip, Tip};
 use clustercast_network::serve::{Closed, Grant, Policy, Unpaid};
@@ -19,8 +19,7 @@ use clustercast_primitives::{
 	chain::{ChannelInfo, ChannelKey, TicketRefusal, VoucherPlace},
 	channel::SignedReservation,
 	receipt::Kind,
-	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId, TrackId, Voucher,
-	WinningTicket,
+	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedTicket, SignedVoucher, TrackId, Voucher, WinningTicket,
 };
 use clustercast_protocol::{
 	tickets::EXPIRY_MARGIN, Debt, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable,
@@ -62,10 +61,12 @@ fn dated(now: BlockNumber, best: BlockNumber) -> BlockNumber {
 	now.saturating_sub(RECEIPT_LAG + by_clock / CLOCK_PER_LAG)
 }
 
-/// See the module. One per relayer.
+/// See the module. One per relayer, for all its streams: accounts, credit and what is owed are of all of them together.
 pub struct Desk<L> {
 	/// What is served.
-	pub stream: StreamId,
+	pub streams: Streams,
+	/// How full the relayer is.
+	pub load: Arc<Load>,
 	/// The account that is paid.
 	pub recipient: AccountId,
 	/// Of each ticket, and what an account must be able to pay at once, micro-USDC.
@@ -76,14 +77,6 @@ pub struct Desk<L> {
 	pub interval: u32,
 	/// Most blocks that the chain lets a payment live, and a session that was revoked.
 	pub max_ticket_life: BlockNumber,
-	/// Counter of the stream's terms: vouchers add up under it.
-	pub terms: AtomicU32,
-	/// What windows cost now.
-	pub surge: Arc<Surge>,
-	/// Tickets or vouchers.
-	pub rule: Rule,
-	/// What sessions have paid by ticket.
-	pub standings: Standings,
 	/// Signs receipts, draws secrets.
 	pub signer: Arc<ReceiptSigner>,
 	/// Viewers on the chain.
@@ -124,7 +117,14 @@ pub struct Seat {
 	terms: AtomicU32,
 	/// Its last reservation, where it is on its way.
 	pending: Arc<Mutex<Pending>>,
-	_viewer: Viewer,
+	viewer: Viewer,
+}
+
+impl Seat {
+	/// What it watches.
+	fn stream(&self) -> &Served {
+		&self.viewer.stream
+	}
 }
 
 /// A reservation on its way.
@@ -137,25 +137,6 @@ pub enum Pending {
 	UnderWay(u32),
 	/// It failed.
 	Failed,
-}
-
-/// Counts a viewer as long as it lives.
-struct Viewer(Arc<Surge>);
-
-impl Viewer {
-	fn new(surge: Arc<Surge>) -> Self {
-		surge.enter();
-		::metrics::gauge!(metrics::VIEWERS).increment(1.0);
-		::metrics::counter!(metrics::SUBSCRIPTIONS).increment(1);
-		Self(surge)
-	}
-}
-
-impl Drop for Viewer {
-	fn drop(&mut self) {
-		self.0.leave();
-		::metrics::gauge!(metrics::VIEWERS).decrement(1.0);
-	}
 }
 
 impl<L: Ledger> Desk<L> {
@@ -241,23 +222,23 @@ impl<L: Ledger> Desk<L> {
 		all.get(&payer.key).and_then(Weak::upgrade)
 	}
 
-	/// The stream key allows this price under its terms of now, and the lower one `to_come` under what is announced;
+	/// The key of a stream allows this price under its terms of now, and the lower one `to_come` under what is announced;
 	/// micro-USDC per 10^9 bytes. What is asked is the lower one at once; what was agreed before is paid as the terms before say.
-	pub fn limit_price(&self, per_gb: u64, to_come: u64) {
-		self.surge.limit(to_come);
-		self.book().set_max_price(self.terms.load(Ordering::Relaxed), per_gb);
+	pub fn limit_price(&self, stream: &Served, per_gb: u64, to_come: u64) {
+		stream.surge.limit(to_come);
+		self.book().set_max_price(stream.id, stream.terms(), per_gb);
 	}
 
-	/// The stream has these terms now, until this block where that is known: then the vouchers of those who watch begin
+	/// A stream has these terms now, until this block where that is known: then the vouchers of those who watch it begin
 	/// anew.
-	pub fn set_terms(&self, counter: u32, until: Option<BlockNumber>) {
-		let before = self.terms.swap(counter, Ordering::Relaxed);
+	pub fn set_terms(&self, stream: &Served, counter: u32, until: Option<BlockNumber>) {
+		let before = stream.set_terms(counter);
 		let now = self.tip.block();
 		let mut book = self.book();
 		if before != counter {
-			book.superseded(before, now);
+			book.superseded(stream.id, before, now);
 		}
-		book.supersede(counter, until);
+		book.supersede(stream.id, counter, until);
 	}
 
 	/// The chain is at this block: receipts say so, tickets that have expired are forgotten.
@@ -271,20 +252,20 @@ impl<L: Ledger> Desk<L> {
 		self.book.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
-	fn place(&self, payer: &SessionKey) -> VoucherPlace {
+	fn place(&self, stream: &Served, payer: &SessionKey) -> VoucherPlace {
 		VoucherPlace {
 			session: payer.key,
 			recipient: self.recipient,
-			stream: self.stream,
+			stream: stream.id,
 			kind: Kind::LIVE,
 			context: Hash([0; 32]),
-			terms: self.terms.load(Ordering::Relaxed),
+			terms: stream.terms(),
 		}
 	}
 
-	/// The newest voucher of this payer under the terms of now. One lookup in the database's memory.
-	fn kept(&self, payer: &SessionKey) -> Result<Option<Kept>, store::Error> {
-		let place = self.place(payer);
+	/// The newest voucher of this payer for a stream under its terms of now. One lookup in the database's memory.
+	fn kept(&self, stream: &Served, payer: &SessionKey) -> Result<Option<Kept>, store::Error> {
+		let place = self.place(stream, payer);
 		let kept = self.store.voucher(&place)?;
 		let Some(newest) = self.recorder.held(&place) else {
 			return Ok(kept);
@@ -295,41 +276,38 @@ impl<L: Ledger> Desk<L> {
 
 	/// Whether vouchers can be asked of this payer. Not where the chain has paid more than we have vouchers for, since we
 	/// could not show the newest to a viewer who lost track.
-	async fn may_voucher(&self, payer: &SessionKey) -> Result<bool, EndReason> {
-		if !self.rule.ever() && self.reserve.is_none() {
+	async fn may_voucher(&self, stream: &Served, payer: &SessionKey) -> Result<bool, EndReason> {
+		if !stream.rule.ever() && self.reserve.is_none() {
 			return Ok(false);
 		}
 		// By ticket where that cannot be looked up.
-		let Some(paid) = self.accounts.vouchers_paid(&self.place(payer)).await else {
+		let Some(paid) = self.accounts.vouchers_paid(&self.place(stream, payer)).await else {
 			return Ok(false);
 		};
 		// Where the store fails, a ticket that loses needs none.
-		let Ok(kept) = self.kept(payer) else {
+		let Ok(kept) = self.kept(stream, payer) else {
 			return Ok(false);
 		};
 		let newest = kept.map_or((0, 0), |k| (k.newest.message.amount, k.newest.message.bytes));
 		Ok(newest.0 >= paid.amount && newest.1 >= paid.bytes)
 	}
 
-	/// What this payer pays with from here on. When it is by voucher, the book knows the newest.
-	fn mode(&self, payer: &SessionKey, may_voucher: bool) -> Result<PaymentMode, EndReason> {
+	/// What this payer pays for a stream with from here on. When it is by voucher, the book knows the newest.
+	fn mode(&self, stream: &Served, payer: &SessionKey, may_voucher: bool) -> Result<PaymentMode, EndReason> {
 		let tickets = PaymentMode::Tickets {
 			face_value: self.face_value,
 		};
 		if !may_voucher {
 			return Ok(tickets);
 		}
-		let Ok(kept) = self.kept(payer) else {
+		let Ok(kept) = self.kept(stream, payer) else {
 			return Ok(tickets);
 		};
 		let by_voucher = kept.as_ref().map_or(0, |kept| kept.newest.message.amount);
 		// What is reserved can wait for as long as it takes to be worth a fee.
 		let covered = self.reserve.is_some() && self.book().credit().is_covered(payer, self.face_value.min(1));
-		if !covered
-			&& !self
-				.rule
-				.vouchers(self.standings.of(&payer.key).saturating_add(by_voucher))
-		{
+		let so_far = stream.standings.of(&payer.key).saturating_add(by_voucher);
+		if !covered && !stream.rule.vouchers(so_far) {
 			return Ok(tickets);
 		}
 		if let Some(kept) = &kept {
@@ -477,8 +455,10 @@ impl<L: Ledger> Drop for Place<'_, L> {
 impl<L: Ledger> Policy for Desk<L> {
 	type Seat = Seat;
 
-	async fn subscribe(&self, _: PublicKey, request: &Subscribe) -> Result<(Grant, Seat), EndReason> {
-		if request.stream != self.stream || request.track() != Some(TRACK) {
+	async fn subscribe(&self, peer: PublicKey, request: &Subscribe) -> Result<(Grant, Seat), EndReason> {
+		let served = self.streams.get(request.stream).filter(|stream| !stream.is_gone());
+		let stream = served.ok_or(EndReason::NotServed)?;
+		if request.track() != Some(TRACK) {
 			return Err(EndReason::NotServed);
 		}
 		let offered = request.payer.as_ref().ok_or(EndReason::PaymentRequired)?;
@@ -501,13 +481,16 @@ impl<L: Ledger> Policy for Desk<L> {
 				false => EndReason::TicketRefused(TicketError::Chain(reason)),
 			}
 		})?;
-		let may_voucher = offered.vouchers && self.may_voucher(&payer).await?;
+		let may_voucher = offered.vouchers && self.may_voucher(stream, &payer).await?;
 		let place = self.enter(payer, channel)?;
-		let counter = self.terms.load(Ordering::Relaxed);
-		let mode = self.mode(&payer, may_voucher)?;
+		// It is asked what was asked before it came.
+		let price_per_gb = stream.price(Instant::now());
+		let viewer = stream.enter(peer)?;
+		let counter = stream.terms();
+		let mode = self.mode(stream, &payer, may_voucher)?;
 		let terms = Terms {
 			recipient: self.recipient,
-			price_per_gb: self.surge.price(Instant::now()),
+			price_per_gb,
 			mode,
 			credit: self.credit,
 			interval: self.interval,
@@ -526,22 +509,22 @@ impl<L: Ledger> Policy for Desk<L> {
 			may_voucher,
 			vouchers: AtomicBool::new(matches!(terms.mode, PaymentMode::Vouchers { .. })),
 			terms: AtomicU32::new(counter),
-			_viewer: Viewer::new(self.surge.clone()),
+			viewer,
 		};
-		::metrics::gauge!(metrics::PRICE).set(terms.price_per_gb as f64);
+		note_price(stream, price_per_gb);
 		place.keep();
 		Ok((Grant::Paid(terms, self.signer.clone()), seat))
 	}
 
 	fn price(&self, seat: &Seat) -> Option<u64> {
 		let agreed = seat.price_per_gb.load(Ordering::Relaxed);
-		if self.surge.allows(agreed) {
+		if seat.stream().surge.allows(agreed) {
 			return None;
 		}
 		// The stream was made cheaper under this subscription.
-		let price = self.surge.price(Instant::now());
+		let price = seat.stream().price(Instant::now());
 		seat.price_per_gb.store(price, Ordering::Relaxed);
-		::metrics::gauge!(metrics::PRICE).set(price as f64);
+		note_price(seat.stream(), price);
 		Some(price)
 	}
 
@@ -633,7 +616,7 @@ impl<L: Ledger> Policy for Desk<L> {
 			::metrics::counter!(metrics::TICKETS).increment(1);
 			::metrics::counter!(metrics::WINNERS).increment(won.into());
 			let value = amount::cost(ticket.message.bytes, seat.price_per_gb.load(Ordering::Relaxed));
-			self.standings.note(seat.payer.key, value);
+			seat.stream().standings.note(seat.payer.key, value);
 		}
 		self.judged(kept.map(drop))
 	}
@@ -661,13 +644,13 @@ impl<L: Ledger> Policy for Desk<L> {
 	}
 
 	fn restate(&self, seat: &Seat) -> Option<(PaymentMode, u32)> {
-		let counter = self.terms.load(Ordering::Relaxed);
+		let counter = seat.stream().terms();
 		let changed = seat.terms.swap(counter, Ordering::Relaxed) != counter;
 		let by_voucher = seat.vouchers.load(Ordering::Relaxed);
 		if !seat.may_voucher || (by_voucher && !changed) {
 			return None;
 		}
-		let mode = self.mode(&seat.payer, true).ok()?;
+		let mode = self.mode(seat.stream(), &seat.payer, true).ok()?;
 		let vouchers = matches!(mode, PaymentMode::Vouchers { .. });
 		seat.vouchers.store(vouchers, Ordering::Relaxed);
 		(vouchers || by_voucher).then_some((mode, counter))
@@ -675,11 +658,14 @@ impl<L: Ledger> Policy for Desk<L> {
 
 	fn shut(&self, seat: &Seat) -> Option<EndReason> {
 		let is_old = seat.account.age() >= accounts::OLDEST;
-		self.shop_is_shut().or(is_old.then_some(EndReason::Behind))
+		let of_the_stream = || seat.stream().shut(seat.viewer.begun, Instant::now());
+		self.shop_is_shut()
+			.or(is_old.then_some(EndReason::Behind))
+			.or_else(of_the_stream)
 	}
 
 	fn sent(&self, bytes: usize) {
-		self.surge.sent(bytes, Instant::now());
+		self.load.sent(bytes, Instant::now());
 		::metrics::counter!(metrics::BYTES_SENT).increment(bytes as u64);
 	}
 
@@ -705,6 +691,10 @@ impl<L: Ledger> Policy for Desk<L> {
 		drop(book);
 		::metrics::counter!(metrics::CLOSED, "reason" => label_of_end(why)).increment(1);
 	}
+}
+
+fn note_price(stream: &Served, per_gb: u64) {
+	::metrics::gauge!(metrics::PRICE, "stream" => stream.id.to_string()).set(per_gb as f64);
 }
 
 /// Unix time, milliseconds.

@@ -5,9 +5,10 @@
 use clustercast_chain::account::ss58;
 use clustercast_network::peer_id;
 use clustercast_primitives::{chain::RelayerInfo, AccountId, BlockNumber, PublicKey};
+use std::collections::BTreeSet;
 
 /// What `run` is given.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Given {
 	/// The account that is paid.
 	pub recipient: AccountId,
@@ -15,8 +16,8 @@ pub struct Given {
 	pub wallet: AccountId,
 	/// Signs receipts, and names the peer.
 	pub identity: PublicKey,
-	/// What it asks of viewers, micro-USDC per 10^9 bytes.
-	pub price_per_gb: u64,
+	/// What it asks of viewers of its streams, micro-USDC per 10^9 bytes.
+	pub prices_per_gb: BTreeSet<u64>,
 }
 
 /// What does not fit.
@@ -99,7 +100,7 @@ pub fn misfits(given: &Given, registered: &[RelayerInfo]) -> Vec<Misfit> {
 		recipient,
 		wallet,
 		identity,
-		price_per_gb: asked,
+		ref prices_per_gb,
 	} = *given;
 	let mut found = Vec::new();
 	let holder = registered.iter().find(|info| info.signing_key == identity);
@@ -126,10 +127,9 @@ pub fn misfits(given: &Given, registered: &[RelayerInfo]) -> Vec<Misfit> {
 	if wallet != recipient && wallet != entry.operator {
 		found.push(Misfit::NoOperator { wallet, recipient });
 	}
-	if entry.price_per_gb != asked {
-		let registered = entry.price_per_gb;
-		found.push(Misfit::Price { asked, registered });
-	}
+	let registered = entry.price_per_gb;
+	let others = prices_per_gb.iter().filter(|asked| **asked != registered);
+	found.extend(others.map(|&asked| Misfit::Price { asked, registered }));
 	found.extend(entry.unbonds_at.map(Misfit::Leaving));
 	found
 }
@@ -171,7 +171,7 @@ mod tests {
 			recipient,
 			wallet,
 			identity: key(1),
-			price_per_gb: 20_000,
+			prices_per_gb: BTreeSet::from([20_000]),
 		}
 	}
 
@@ -226,7 +226,7 @@ mod tests {
 	#[test]
 	fn what_only_costs_viewers_is_told_and_not_fatal() {
 		let dear = Given {
-			price_per_gb: 30_000,
+			prices_per_gb: BTreeSet::from([20_000, 30_000]),
 			..given(COLD, HOT)
 		};
 		let leaving = RelayerInfo {

@@ -1,11 +1,12 @@
 //! Brings windows in: subscribes upstream, verifies, fills the feed. Reconnects and goes on behind the last window, also
 //! after a restart: viewers who come back find no gap as long as upstream still has what was missed. A pause of the
 //! broadcaster is waited through. Upstream is whoever holds the key that the chain names: where that is replaced, its
-//! connection is dropped, nothing more of it is relayed, and who has the new one is looked for.
+//! connection is dropped, nothing more of it is relayed, and who has the new one is looked for. One for each stream.
 
 use crate::{
 	desk::{unix_ms, TRACK},
 	metrics,
+	streams::Served,
 	upstream::{Brought, Loss, Outage, Turns},
 };
 use clustercast_chain::Tip;
@@ -24,6 +25,7 @@ use std::{
 	convert::Infallible,
 	fs, io,
 	path::{Path, PathBuf},
+	sync::Arc,
 	time::Duration,
 };
 use tokio::{
@@ -54,7 +56,7 @@ pub struct Ingest {
 	/// Genesis hash of the chain.
 	pub genesis: Hash,
 	/// What is ingested.
-	pub stream: StreamId,
+	pub stream: Arc<Served>,
 	/// Takes the windows.
 	pub feed: Feed,
 	/// File that names a window shortly before the last one.
@@ -78,8 +80,15 @@ enum Failure {
 	Replaced,
 }
 
+/// Where the position of a stream is, in the state folder.
+pub fn position(state: &Path, stream: StreamId) -> PathBuf {
+	state.join(format!("position-{stream}"))
+}
+
 /// What outlives a connection.
 struct Memory {
+	/// The stream, as metrics name it.
+	name: String,
 	/// Time is counted from here.
 	begun: Instant,
 	/// Behind which window it goes on.
@@ -104,6 +113,14 @@ impl Memory {
 		self.begun.elapsed()
 	}
 
+	fn show(&self, gauge: &'static str, value: f64) {
+		::metrics::gauge!(gauge, "stream" => self.name.clone()).set(value);
+	}
+
+	fn count(&self, counter: &'static str, more: u64) {
+		::metrics::counter!(counter, "stream" => self.name.clone()).increment(more);
+	}
+
 	/// No window comes.
 	fn silence(&mut self, silence: Silence) {
 		match self.quiet.note(silence, self.now()) {
@@ -112,13 +129,13 @@ impl Memory {
 			Some(Change::Found) => tracing::info!("the broadcaster is there again, and pauses"),
 			Some(Change::Over(_)) | None => return,
 		}
-		::metrics::gauge!(metrics::PAUSED).set(1.0);
+		self.show(metrics::PAUSED, 1.0);
 	}
 
 	/// A window came.
 	fn window(&mut self) {
 		if let Some(Change::Over(took)) = self.quiet.window(self.now()) {
-			::metrics::gauge!(metrics::PAUSED).set(0.0);
+			self.show(metrics::PAUSED, 0.0);
 			tracing::info!(pause_s = took.as_secs(), "the broadcast goes on");
 		}
 	}
@@ -126,7 +143,7 @@ impl Memory {
 	/// Upstream serves us.
 	fn connect(&mut self) {
 		self.connected = Some(self.now());
-		::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(1.0);
+		self.show(metrics::UPSTREAM_CONNECTED, 1.0);
 	}
 
 	/// Upstream brings something of a broadcast that goes on.
@@ -144,8 +161,9 @@ impl Ingest {
 	/// Runs until it is dropped.
 	pub async fn run(mut self) {
 		let now = self.tip.block();
-		let resume = load(&self.position, self.stream).filter(|last| last.id.epoch < now);
+		let resume = load(&self.position, self.stream.id).filter(|last| last.id.epoch < now);
 		let mut memory = Memory {
+			name: self.stream.id.to_string(),
 			begun: Instant::now(),
 			recent: VecDeque::from_iter(resume.clone()),
 			resume,
@@ -167,17 +185,18 @@ impl Ingest {
 			}
 			let before = memory.resume.clone();
 			let Err(failure) = self.connection(&key, turns.now(), &mut memory).await;
-			::metrics::gauge!(metrics::UPSTREAM_CONNECTED).set(0.0);
+			memory.show(metrics::UPSTREAM_CONNECTED, 0.0);
 			let served = memory.resume != before;
 			let broke = matches!(failure, Failure::Subscription(client::Error::Fault(_)));
 			match &failure {
-				_ if broke => ::metrics::counter!(metrics::UPSTREAM_FAULTS).increment(1),
+				_ if broke => memory.count(metrics::UPSTREAM_FAULTS, 1),
 				Failure::Ended(EndReason::Finished) => {
 					if served || !over {
 						tracing::info!("the broadcast is over");
 					}
 					over = true;
-					self.feed.finish();
+					self.stream.finish(Instant::now());
+					self.feed.finish_stream(self.stream.id);
 				},
 				// Begin live. The feed tells viewers the same.
 				Failure::Replaced => {
@@ -238,7 +257,7 @@ impl Ingest {
 	/// What a key signed that was replaced is relayed to nobody who begins, and followed by the next one's.
 	fn replaced(&self, memory: &mut Memory) {
 		let now = self.tip.block();
-		self.feed.retire(self.stream, now);
+		self.feed.retire(self.stream.id, now);
 		memory.standing = Standing::default();
 		if memory.resume.as_ref().is_some_and(|last| last.id.epoch >= now) {
 			memory.resume = None;
@@ -256,7 +275,7 @@ impl Ingest {
 		};
 		let session = ViewerSession::new(ViewerConfig {
 			genesis: self.genesis,
-			stream: self.stream,
+			stream: self.stream.id,
 			track: TRACK,
 			keys: (*key).into(),
 			relayer_key: upstream.peer(),
@@ -297,10 +316,12 @@ impl Ingest {
 					patience.window(window.header(), &memory.standing, now);
 					memory.supplied(Brought::Window);
 					memory.window();
-					::metrics::counter!(metrics::WINDOWS).increment(1);
-					::metrics::counter!(metrics::BYTES_RECEIVED).increment(window.header().bytes.into());
+					memory.count(metrics::WINDOWS, 1);
+					memory.count(metrics::BYTES_RECEIVED, window.header().bytes.into());
 					tracing::debug!(window = %window.id(), bytes = window.header().bytes, "received");
+					self.stream.go_on();
 					self.feed.push(window);
+					::metrics::gauge!(metrics::CACHE_BYTES).set(self.feed.bytes() as f64);
 					let recent = &mut memory.recent;
 					recent.push_back(last);
 					recent.drain(..recent.len().saturating_sub(REWIND));
@@ -370,6 +391,11 @@ fn store(path: &Path, window: &Resume) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::{
+		payment::{Payment, Rule},
+		streams::Offer,
+		surge::Load,
+	};
 	use bytes::Bytes;
 	use clustercast_chain::Head;
 	use clustercast_network::{
@@ -378,7 +404,7 @@ mod tests {
 	};
 	use clustercast_primitives::{catalog::Track, crypto::KeyPair};
 	use clustercast_protocol::{Broadcast, Cursor, Lookup, Subscribe};
-	use std::{future::Future, sync::Arc};
+	use std::future::Future;
 
 	const STREAM: StreamId = StreamId(3);
 	const GENESIS: Hash = Hash([7; 32]);
@@ -417,6 +443,16 @@ mod tests {
 		(0..count).map(window).collect()
 	}
 
+	fn served(id: StreamId) -> Arc<Served> {
+		let offer = Offer {
+			baseline: 1,
+			highest: 1,
+			places: 1,
+			rule: Rule::new(Payment::Tickets, 1, 1, Duration::ZERO),
+		};
+		Arc::new(Served::new(id, offer, 0, Arc::new(Load::new(1, None))))
+	}
+
 	/// As a relayer does that was just started.
 	fn start_ingest(upstream: &Address, position: &Path) -> (Feed, impl Future<Output = ()>) {
 		let key = watch::Sender::new(broadcaster().public());
@@ -440,7 +476,7 @@ mod tests {
 				finalised: 1_000,
 			}),
 			genesis: GENESIS,
-			stream: STREAM,
+			stream: served(STREAM),
 			feed: feed.clone(),
 			position: position.into(),
 		};

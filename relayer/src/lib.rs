@@ -1,10 +1,12 @@
-//! The relayer daemon: verifies a stream, caches it, forwards it to viewers who pay, and redeems what they pay with.
+//! The relayer daemon: verifies streams, caches them, forwards them to viewers who pay, and redeems what they pay with.
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | [`cli`] | the command line |
 //! | [`config`] | file, environment, flags |
-//! | [`ingest`] | upstream: subscribe, verify, reconnect |
+//! | [`streams`] | of each stream: terms, price, who watches; sans-IO |
+//! | `terms` | of each stream: what the chain says of its key |
+//! | [`ingest`] | of each stream: its upstream; subscribe, verify, reconnect |
 //! | [`upstream`] | when it is tried again, and what is said of that; sans-IO |
 //! | [`desk`] | downstream: who is served, which tickets count |
 //! | [`blame`] | whose debt it is what nobody pays; sans-IO |
@@ -14,6 +16,7 @@
 //! | [`payment`] | tickets or vouchers, viewer by viewer |
 //! | [`surge`] | price by load |
 //! | [`store`] | winning tickets and newest vouchers on disk |
+//! | `settlement` | what redeemers and keeper ask of the chain, and post |
 //! | `registry` | the commands that enter, change and leave the registry |
 //! | [`recorder`] | vouchers of all viewers into the store, together |
 //! | [`fit`] | whether what `run` is given fits the registry |
@@ -42,8 +45,11 @@ pub mod redeemer;
 mod registry;
 pub mod relayer;
 pub mod rivals;
+mod settlement;
 pub mod store;
+pub mod streams;
 pub mod surge;
+mod terms;
 pub mod upstream;
 
 pub use config::Config;

@@ -34,20 +34,20 @@ pub(crate) const LOST: &str = "clustercast_relayer_lost_micro_usdc";
 /// Serves `http://ADDR/metrics`. Must be called on the runtime, once.
 pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
 	clustercast_cli::metrics::serve(address).await?;
-	describe_gauge!(VIEWERS, "Viewers served now");
-	describe_counter!(SUBSCRIPTIONS, "Subscriptions accepted");
+	describe_gauge!(VIEWERS, "Viewers served now, by stream");
+	describe_counter!(SUBSCRIPTIONS, "Subscriptions accepted, by stream");
 	describe_counter!(CLOSED, "Streams that are over, by reason");
 	describe_counter!(BYTES_SENT, Unit::Bytes, "Handed to viewers' streams");
-	describe_counter!(WINDOWS, "Windows received from upstream and verified");
+	describe_counter!(WINDOWS, "Windows received from upstream and verified, by stream");
 	describe_counter!(
 		BYTES_RECEIVED,
 		Unit::Bytes,
-		"Media bytes received from upstream and verified"
+		"Media bytes received from upstream and verified, by stream"
 	);
-	describe_gauge!(CACHE_BYTES, Unit::Bytes, "Windows in the cache");
-	describe_gauge!(UPSTREAM_CONNECTED, "1 while upstream serves us");
-	describe_gauge!(PAUSED, "1 while the broadcaster pauses or is away");
-	describe_counter!(UPSTREAM_FAULTS, "Times that upstream broke the protocol");
+	describe_gauge!(CACHE_BYTES, Unit::Bytes, "Windows in the cache, of all streams");
+	describe_gauge!(UPSTREAM_CONNECTED, "1 while upstream serves us, by stream");
+	describe_gauge!(PAUSED, "1 while the broadcaster pauses or is away, by stream");
+	describe_counter!(UPSTREAM_FAULTS, "Times that upstream broke the protocol, by stream");
 	describe_gauge!(
 		HEAD_AGE,
 		Unit::Seconds,
@@ -74,7 +74,10 @@ pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
 		VOUCHERS_LOST,
 		"Owed by vouchers that expired or were refused for good, micro-USDC"
 	);
-	describe_gauge!(PRICE, "Price of the last subscription, micro-USDC per 10^9 bytes");
+	describe_gauge!(
+		PRICE,
+		"Price of the last subscription, micro-USDC per 10^9 bytes, by stream"
+	);
 	describe_counter!(WINNERS, "Winning tickets accepted and stored");
 	describe_gauge!(WINNERS_PENDING, "Winners not settled on the finalised chain");
 	describe_gauge!(PENDING, "Face value of the pending winners, micro-USDC");

@@ -3,59 +3,55 @@
 use crate::{
 	accounts::{Accounts, Pace},
 	channels::{self, Keeper, Order},
-	config::Config,
+	config::{streams::Stream, Config},
 	desk::{unix_ms, Desk, MAX_HELD},
 	door::MIN_TICKET_LIFE,
 	fit::{misfits, Given},
 	health,
-	ingest::Ingest,
+	ingest::{self, Ingest},
 	metrics,
 	recorder::Recorder,
 	redeemer::{
 		self,
 		vouchers::{self, Collector, Look},
-		Receipts, Redeemer, Thresholds,
+		Redeemer, Thresholds,
 	},
 	rivals::Rivals,
+	settlement::Settlement,
 	store::{self, Outcome, Store, VoucherOutcome},
-	surge::{self, Surge},
+	streams::{Offer, Served, Streams},
+	surge::{self, Load},
+	terms,
 };
 use anyhow::{bail, ensure, Context};
-use clustercast_chain::{
-	calls, channels::Reserved, keys, Chain, ChainError, Constants, Event, Head, Redeemed, Wait, Wallet,
-};
+use clustercast_chain::{keys, Chain, Constants, Wallet};
 use clustercast_cli::Seldom;
 use clustercast_network::{
 	node::Limits,
 	serve::{self, serve},
-	Feed, Node,
+	Feed, Multiaddr, Node,
 };
 use clustercast_primitives::{
-	amount::TICKET_BYTES,
-	chain::{ChannelInfo, ChannelKey, Payout, StreamKeyInfo, TicketVerdict, VoucherPlace, VoucherTotals},
-	channel::{Release, SignedReservation},
-	crypto::KeyPair,
-	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedVoucher, Usdc, Voucher, WinningTicket,
+	amount::TICKET_BYTES, chain::StreamKeyInfo, crypto::KeyPair, AccountId, Balance, BlockNumber, Hash, Usdc, Voucher,
+	WinningTicket,
 };
-use clustercast_protocol::{BookConfig, CreditConfig, ReceiptSigner, SessionKey, TicketBook};
+use clustercast_protocol::{BookConfig, CreditConfig, ReceiptSigner, TicketBook};
 use std::{
 	fs,
-	path::Path,
-	sync::{atomic::Ordering, Arc, Mutex, PoisonError},
+	path::{Path, PathBuf},
+	sync::{Arc, Mutex, PoisonError},
 	time::Duration,
 };
 use tokio::{
 	signal::unix::{signal, SignalKind},
 	sync::{mpsc, watch, Semaphore},
+	task::JoinSet,
 	time::{sleep, Instant},
 };
+use tracing::Instrument;
 
 /// How often winners and vouchers are looked at: a block and a half. Costs two requests while there are any.
 const REDEEM_TICK: Duration = Duration::from_secs(3);
-
-/// How often the stream key is asked what it allows: three blocks. Its owner announces other terms; another payee may begin
-/// at once.
-const BOUND_TICK: Duration = Duration::from_secs(6);
 
 /// How long the last redemptions and releases may take before the program ends: the first are final after some 15 s, and
 /// what they free is released after that. What is left then is taken up at the next start.
@@ -91,139 +87,6 @@ pub struct Relayer {
 	/// Signs: the recipient's, or its operator's.
 	wallet: Wallet,
 	secret: [u8; 32],
-}
-
-/// The chain, as redeemers and keeper see it.
-#[derive(Clone)]
-struct Settlement {
-	chain: Chain,
-	wallet: Arc<Wallet>,
-	recipient: AccountId,
-}
-
-impl Settlement {
-	async fn finalised(&self) -> Result<(BlockNumber, Hash), ChainError> {
-		self.chain.finalised().await
-	}
-
-	/// What an event says of a payment to us.
-	fn note(&self, event: &Event, receipts: &mut Receipts) -> Result<(), ChainError> {
-		match Redeemed::from_event(event)? {
-			Some(Redeemed::Paid { id }) => receipts.tickets.push((id, event.field("payout")?)),
-			Some(Redeemed::Refused { .. }) => {},
-			_ if event.is("TicketBroker", "VoucherRedeemed") => {
-				let recipient: AccountId = event.field("recipient")?;
-				let payout: Payout = event.field("payout")?;
-				if recipient == self.recipient {
-					receipts.earned_by_voucher = receipts.earned_by_voucher.saturating_add(payout.relayer);
-				}
-			},
-			_ => {},
-		}
-		Ok(())
-	}
-}
-
-impl redeemer::Events for Settlement {
-	type Error = ChainError;
-
-	async fn receipts(&self, block: BlockNumber) -> Result<Receipts, ChainError> {
-		let hash = self.chain.block_hash(block).await?;
-		let mut receipts = Receipts::default();
-		for event in self.chain.events(hash).await? {
-			self.note(&event, &mut receipts)?;
-		}
-		Ok(receipts)
-	}
-}
-
-impl channels::Chain for Settlement {
-	type Error = ChainError;
-
-	async fn finalised(&self) -> Result<(BlockNumber, Hash), ChainError> {
-		Self::finalised(self).await
-	}
-
-	async fn channels(&self, keys: &[ChannelKey], at: Hash) -> Result<Vec<Option<ChannelInfo>>, ChainError> {
-		self.chain.channels(keys, Some(at)).await
-	}
-
-	async fn reserve(&self, reservation: &SignedReservation) -> Result<(), ChainError> {
-		let call = calls::reserve(reservation);
-		let included = self.chain.submit(&self.wallet, &call, Wait::Finalised).await?;
-		tracing::info!(
-			fee = included.fee,
-			reward = reservation.message.reward,
-			"reservation is final"
-		);
-		Ok(())
-	}
-
-	async fn reserved(&self, at: Hash, most: usize) -> Result<Vec<(SessionKey, ChannelInfo)>, ChainError> {
-		let found = self.chain.reserved_for(&self.recipient, at, most).await?;
-		let payer = |reserved: &Reserved| SessionKey {
-			account: reserved.account,
-			key: reserved.session,
-		};
-		Ok(found
-			.iter()
-			.map(|reserved| (payer(reserved), reserved.channel))
-			.collect())
-	}
-
-	async fn release(&self, releases: &[Release]) -> Result<(), ChainError> {
-		let each = releases.iter().map(calls::release).collect();
-		self.chain
-			.submit(&self.wallet, &calls::force_batch(each), Wait::InBlock)
-			.await
-			.map(drop)
-	}
-}
-
-impl redeemer::Chain for Settlement {
-	type Error = ChainError;
-
-	async fn finalised(&self) -> Result<(BlockNumber, Hash), ChainError> {
-		Self::finalised(self).await
-	}
-
-	async fn check(&self, tickets: &[WinningTicket], at: Hash) -> Result<Vec<TicketVerdict>, ChainError> {
-		self.chain.check_tickets(tickets, Some(at)).await
-	}
-
-	async fn submit(&self, tickets: &[WinningTicket]) -> Result<Option<Hash>, ChainError> {
-		let answer = self.chain.submit_tickets(&self.wallet, tickets).await?;
-		match answer.transaction {
-			Some(transaction) => tracing::info!(%transaction, tickets = tickets.len(), "posted winners"),
-			None => tracing::warn!(verdicts = ?answer.verdicts, "the node would pay none of the winners"),
-		}
-		Ok(answer.transaction)
-	}
-}
-
-impl vouchers::Chain for Settlement {
-	type Error = ChainError;
-
-	async fn finalised(&self) -> Result<(BlockNumber, Hash), ChainError> {
-		Self::finalised(self).await
-	}
-
-	async fn paid(&self, places: &[VoucherPlace], at: Hash) -> Result<Vec<VoucherTotals>, ChainError> {
-		self.chain.vouchers_paid(places, Some(at)).await
-	}
-
-	async fn check(&self, vouchers: &[SignedVoucher], at: Hash) -> Result<Vec<TicketVerdict>, ChainError> {
-		self.chain.check_vouchers(vouchers, Some(at)).await
-	}
-
-	async fn submit(&self, vouchers: &[SignedVoucher]) -> Result<Option<Hash>, ChainError> {
-		let answer = self.chain.submit_vouchers(&self.wallet, vouchers).await?;
-		match answer.transaction {
-			Some(transaction) => tracing::info!(%transaction, vouchers = vouchers.len(), "posted vouchers"),
-			None => tracing::warn!(verdicts = ?answer.verdicts, "the node would pay none of the vouchers"),
-		}
-		Ok(answer.transaction)
-	}
 }
 
 impl Relayer {
@@ -268,14 +131,8 @@ impl Relayer {
 			"face_value is below the chain's minimum of {} USDC",
 			Usdc(constants.min_face_value)
 		);
-		let stream = chain.stream_key(config.stream).await?;
-		let stream = stream.with_context(|| format!("there is no stream {} on the chain", config.stream))?;
-		let bound = surge::bound(&stream);
-		if config.price_per_gb > bound {
-			tracing::warn!(
-				"price_per_gb is above {bound}, the most that the stream key allows or is about to: that much is asked"
-			);
-		}
+		let keys = stream_keys(&chain, &config).await?;
+		let bounds = keys.iter().map(surge::bound);
 
 		check_fit(
 			&chain,
@@ -283,7 +140,7 @@ impl Relayer {
 				recipient,
 				wallet: wallet.account(),
 				identity: identity.public(),
-				price_per_gb: config.price_per_gb,
+				prices_per_gb: config.streams.iter().map(|stream| stream.price_per_gb).collect(),
 			},
 		)
 		.await?;
@@ -291,7 +148,13 @@ impl Relayer {
 		let path = config.state.join("winners.redb");
 		let store = open_store(&path, &genesis).await;
 		let store = Arc::new(store.with_context(|| format!("store of winners {}", path.display()))?);
-		let mut book = TicketBook::new(book_config(&config, recipient, genesis, &constants, bound));
+		let mut book = TicketBook::new(book_config(
+			&config,
+			recipient,
+			genesis,
+			&constants,
+			bounds.min().unwrap_or_default(),
+		));
 		// From when on what is taken up has time to come back.
 		book.prune(chain.head().best);
 		let winners = store.winners()?;
@@ -313,23 +176,25 @@ impl Relayer {
 
 		let key = identity.public();
 		let feed = Feed::new(config.cache_bytes);
+		let load = Arc::new(Load::new(config.max_viewers, config.uplink));
+		let streams: Streams = config
+			.streams
+			.iter()
+			.zip(&keys)
+			.map(|(stream, key)| {
+				feed.expect(stream.id);
+				Served::new(stream.id, offer(&config, stream), key.terms_counter, load.clone())
+			})
+			.collect();
 		let (orders, ordered) = mpsc::channel(channels::MAX_ORDERS);
 		let desk = Arc::new(Desk {
-			stream: config.stream,
+			streams,
+			load,
 			recipient,
 			face_value: config.face_value.0,
 			credit: config.credit,
 			interval: config.interval,
 			max_ticket_life: constants.max_ticket_life,
-			terms: stream.terms_counter.into(),
-			surge: Arc::new(Surge::new(
-				config.price_per_gb,
-				config.highest_price_per_gb,
-				config.max_viewers,
-				config.uplink,
-			)),
-			rule: config.rule(),
-			standings: Default::default(),
 			signer: Arc::new(ReceiptSigner::new(identity, secret)),
 			accounts: Accounts::new(chain.clone(), Pace::default()),
 			tip: chain.tip().clone(),
@@ -343,8 +208,7 @@ impl Relayer {
 			leniency: Default::default(),
 			pending: Default::default(),
 		});
-		desk.set_terms(stream.terms_counter, stream.change.as_ref().map(|change| change.from));
-		desk.limit_price(stream.terms().max_price_per_gb(), bound);
+		let wires = wires(&config, &desk, keys);
 		desk.at_block(chain.head().best);
 		let thresholds = Thresholds {
 			value: config.redeem_value.0,
@@ -374,20 +238,14 @@ impl Relayer {
 			wallet,
 			trouble: Mutex::default(),
 		};
-		let signing_key = watch::Sender::new(stream.signing_key);
 		println!("{}", clustercast_cli::listening(&addresses));
-		tracing::info!(stream = %config.stream, title = %stream.title, "relaying");
+		for Wire { key, .. } in &wires {
+			tracing::info!(stream = %key.id, title = %key.title, "relaying");
+		}
 		Ok(Running {
-			ingest: Ingest {
-				node,
-				upstreams: config.upstreams.clone(),
-				signing_key: signing_key.subscribe(),
-				tip: chain.tip().clone(),
-				genesis,
-				stream: config.stream,
-				feed: feed.clone(),
-				position: config.state.join("position"),
-			},
+			wires,
+			node,
+			state: config.state.clone(),
 			incoming,
 			serve: serve::Config {
 				max_subscriptions: config.max_viewers,
@@ -400,10 +258,49 @@ impl Relayer {
 			redeemers,
 			keeper,
 			ordered,
-			signing_key,
-			stream,
 		})
 	}
+}
+
+/// What the chain says of each stream, in their order.
+async fn stream_keys(chain: &Chain, config: &Config) -> anyhow::Result<Vec<StreamKeyInfo>> {
+	let mut keys = Vec::new();
+	for stream in &config.streams {
+		let key = chain.stream_key(stream.id).await?;
+		let key = key.with_context(|| format!("there is no stream {} on the chain", stream.id))?;
+		let bound = surge::bound(&key);
+		if stream.price_per_gb > bound {
+			tracing::warn!(
+				stream = %stream.id,
+				"price_per_gb is above {bound}, the most that the stream key allows or is about to: that much is asked"
+			);
+		}
+		keys.push(key);
+	}
+	Ok(keys)
+}
+
+fn offer(config: &Config, stream: &Stream) -> Offer {
+	Offer {
+		baseline: stream.price_per_gb,
+		highest: stream.highest_price_per_gb,
+		places: stream.max_viewers,
+		rule: config.rule(stream),
+	}
+}
+
+/// What is followed of each stream; the desk knows what its key says now.
+fn wires(config: &Config, desk: &Desk<Chain>, keys: Vec<StreamKeyInfo>) -> Vec<Wire> {
+	let of = |(stream, key): (&Stream, StreamKeyInfo)| {
+		let served = desk.streams.get(stream.id)?.clone();
+		terms::apply(desk, &served, &key);
+		Some(Wire {
+			served,
+			upstreams: stream.upstreams.clone(),
+			key,
+		})
+	};
+	config.streams.iter().zip(keys).filter_map(of).collect()
 }
 
 /// Says what does not fit the registry; fails where nobody could pay, or nothing be redeemed.
@@ -455,9 +352,74 @@ fn book_config(config: &Config, recipient: AccountId, genesis: Hash, constants: 
 	}
 }
 
+/// A stream, where it comes from, and its key as the chain had it at the start.
+struct Wire {
+	served: Arc<Served>,
+	upstreams: Vec<Multiaddr>,
+	key: StreamKeyInfo,
+}
+
+impl Wire {
+	/// Brings windows in and follows the key, for ever.
+	async fn run(self, common: Common) {
+		let Self { served, upstreams, key } = self;
+		let Common {
+			node,
+			feed,
+			desk,
+			chain,
+			state,
+		} = common;
+		let signing_key = watch::Sender::new(key.signing_key);
+		let ingest = Ingest {
+			node,
+			upstreams,
+			signing_key: signing_key.subscribe(),
+			tip: chain.tip().clone(),
+			genesis: chain.genesis(),
+			stream: served.clone(),
+			feed,
+			position: ingest::position(&state, served.id),
+		};
+		let change = terms::change(&key);
+		tokio::join!(
+			ingest.run(),
+			terms::name_key(chain.follow_stream_key(key), &signing_key),
+			terms::keep_to_terms(&chain, &desk, &served, change),
+		);
+	}
+}
+
+/// What all streams share.
+#[derive(Clone)]
+struct Common {
+	node: Node,
+	feed: Feed,
+	desk: Arc<Desk<Chain>>,
+	chain: Chain,
+	state: PathBuf,
+}
+
+/// All streams at a time, each as a task of its own: one that fails stops no other. Runs until it is dropped, and they with it.
+async fn run_all(wires: Vec<Wire>, common: &Common) {
+	let mut tasks = JoinSet::new();
+	for wire in wires {
+		let span = tracing::info_span!("stream", n = %wire.served.id);
+		tasks.spawn(wire.run(common.clone()).instrument(span));
+	}
+	while let Some(ended) = tasks.join_next().await {
+		if let Err(error) = ended {
+			tracing::error!(%error, "the task of a stream failed: nothing more of it comes until the next start");
+		}
+	}
+	std::future::pending().await
+}
+
 /// A relayer that listens.
 struct Running {
-	ingest: Ingest,
+	wires: Vec<Wire>,
+	node: Node,
+	state: PathBuf,
 	incoming: clustercast_network::Incoming,
 	serve: serve::Config,
 	feed: Feed,
@@ -466,9 +428,6 @@ struct Running {
 	redeemers: Redeemers,
 	keeper: Keeper<Settlement, Chain>,
 	ordered: mpsc::Receiver<Order>,
-	/// Of the stream, by the newest finalised block.
-	signing_key: watch::Sender<PublicKey>,
-	stream: StreamKeyInfo,
 }
 
 /// Turn into money what viewers pay with.
@@ -487,7 +446,9 @@ impl Running {
 	/// Serves until a signal, then ends all subscriptions and tries to redeem what there is, until another signal.
 	async fn until(self, signals: &mut Signals) {
 		let Self {
-			ingest,
+			wires,
+			node,
+			state,
 			incoming,
 			serve: config,
 			feed,
@@ -496,10 +457,14 @@ impl Running {
 			redeemers,
 			keeper,
 			ordered,
-			signing_key,
-			stream,
 		} = self;
-		let change = stream.change.as_ref().map(|change| change.from);
+		let common = Common {
+			node,
+			feed: feed.clone(),
+			desk: desk.clone(),
+			chain: chain.clone(),
+			state,
+		};
 		let told_to_stop = async {
 			signals.next().await;
 			tracing::info!("stopping: viewers may pay for what they have");
@@ -507,12 +472,10 @@ impl Running {
 		let serving = serve(incoming, feed, desk.clone(), config, told_to_stop);
 		tokio::select! {
 			() = serving => {},
-			() = ingest.run() => {},
-			() = name_key(chain.follow_stream_key(stream), &signing_key) => {},
+			() = run_all(wires, &common) => {},
 			() = desk.accounts.refresh() => {},
 			() = follow(&desk, chain.constants().block_time) => {},
 			() = health::watch(&desk) => {},
-			() = keep_to_terms(&chain, &desk, change) => {},
 			() = redeemers.run() => {},
 			() = keeper.run(ordered) => {},
 		}
@@ -541,53 +504,6 @@ impl Running {
 		}
 		tracing::info!("what is not settled or released yet is kept, and taken up at the next start");
 	}
-}
-
-/// Says which key signs the stream.
-async fn name_key(mut stream: watch::Receiver<Option<StreamKeyInfo>>, signing_key: &watch::Sender<PublicKey>) {
-	// Fails only when the chain's connection is dropped.
-	while stream.changed().await.is_ok() {
-		match &*stream.borrow_and_update() {
-			Some(info) => {
-				_ = signing_key.send_if_modified(|key| std::mem::replace(key, info.signing_key) != info.signing_key)
-			},
-			None => tracing::warn!("the stream key is gone from the chain: nobody may sign the stream any more"),
-		}
-	}
-	std::future::pending().await
-}
-
-/// Follows the stream key's terms, and asks in the block itself from which announced ones hold: a voucher under the old
-/// ones, signed behind it, would be worth nothing. What was agreed before is redeemed as long as the chain allows.
-async fn keep_to_terms(chain: &Chain, desk: &Desk<Chain>, mut change: Option<BlockNumber>) {
-	loop {
-		let _ = tokio::time::timeout(BOUND_TICK, reaches(&desk.tip.heads(), change)).await;
-		// Where that brings no answer, the next block may.
-		let next = desk.tip.head().best.saturating_add(1);
-		change = change.map(|from| from.max(next));
-		match chain.stream_key(desk.stream).await {
-			// Of a node that is behind: they were others before.
-			Ok(Some(stream)) if stream.terms_counter < desk.terms.load(Ordering::Relaxed) => {},
-			Ok(Some(stream)) => {
-				let announced = stream.change.as_ref().map(|change| change.from);
-				desk.set_terms(stream.terms_counter, announced);
-				desk.limit_price(stream.terms().max_price_per_gb(), surge::bound(&stream));
-				change = announced.map(|from| from.max(next));
-			},
-			Ok(None) if desk.tip.is_late() => {},
-			Ok(None) => tracing::warn!("the stream key is gone: payments for it are not redeemed"),
-			Err(error) => tracing::warn!(%error, "the stream key cannot be looked up; prices stay"),
-		}
-	}
-}
-
-/// Returns when the chain is at this block; never where there is none.
-async fn reaches(head: &watch::Receiver<Head>, block: Option<BlockNumber>) {
-	let Some(block) = block else {
-		return std::future::pending().await;
-	};
-	// Fails only when the chain's connection is dropped, which lives as long as the desk.
-	let _ = head.clone().wait_for(|head| head.best >= block).await;
 }
 
 /// Tells the desk of each block, by the clock where the head is late.
@@ -637,12 +553,13 @@ impl Redeemers {
 		};
 		let now = unix_ms();
 		let (urgent, reserved) = (self.desk.urgent(), self.desk.well_reserved());
+		let terms = self.desk.streams.terms();
 		let look = Look {
 			now_ms: now,
 			all,
 			urgent: &urgent,
 			reserved: &reserved,
-			terms: self.desk.terms.load(Ordering::Relaxed),
+			terms: &terms,
 		};
 		let tickets = self.tickets.step(now, all, &urgent).await.map_err(put_off);
 		let vouchers = self.vouchers.step(look).await.map_err(put_off);

@@ -1,6 +1,6 @@
 //! Price by load. Up to half of what the relayer can carry the price is its baseline; from there it rises in a straight
 //! line and is highest when nothing is left. It is stated in a subscription's terms and holds as long as that lasts: who
-//! came when it was quiet is not asked more because others come.
+//! came when it was quiet is not asked more because others come. Places and uplink are those of the whole relayer, a price is a stream's.
 
 use clustercast_primitives::chain::{StreamKeyInfo, PPM};
 use std::{
@@ -26,15 +26,9 @@ pub fn bound(stream: &StreamKeyInfo) -> u64 {
 	announced.map_or(now, |terms| terms.max_price_per_gb().min(now))
 }
 
-/// What the relayer asks of whoever comes now.
+/// How full the relayer is, whatever is watched.
 #[derive(Debug)]
-pub struct Surge {
-	/// Micro-USDC per 10^9 bytes, when it is quiet.
-	baseline: u64,
-	/// When it is full; at least the baseline.
-	highest: u64,
-	/// What the stream key allows.
-	bound: AtomicU64,
+pub struct Load {
 	/// Viewers at a time.
 	places: usize,
 	/// Bytes/s; `None` where it is not known.
@@ -43,33 +37,15 @@ pub struct Surge {
 	sent: Mutex<Meter>,
 }
 
-impl Surge {
-	/// A relayer that nobody uses yet.
-	pub fn new(baseline: u64, highest: u64, places: usize, uplink: Option<u64>) -> Self {
+impl Load {
+	/// Of a relayer that nobody uses yet.
+	pub fn new(places: usize, uplink: Option<u64>) -> Self {
 		Self {
-			baseline,
-			highest: highest.max(baseline),
-			bound: AtomicU64::new(u64::MAX),
 			places,
 			uplink,
 			viewers: AtomicUsize::new(0),
 			sent: Mutex::new(Meter::default()),
 		}
-	}
-
-	/// Micro-USDC per 10^9 bytes, for whoever subscribes now.
-	pub fn price(&self, now: Instant) -> u64 {
-		price(self.baseline, self.highest, self.load_ppm(now)).min(self.bound.load(Ordering::Relaxed))
-	}
-
-	/// Whether the stream key allows this price.
-	pub fn allows(&self, price_per_gb: u64) -> bool {
-		price_per_gb <= self.bound.load(Ordering::Relaxed)
-	}
-
-	/// Asks no more than this from now on, however full it is.
-	pub fn limit(&self, bound: u64) {
-		self.bound.store(bound, Ordering::Relaxed);
 	}
 
 	/// A viewer comes.
@@ -89,15 +65,56 @@ impl Surge {
 		sent.current = sent.current.saturating_add(bytes as u64);
 	}
 
-	/// The fuller of places and uplink.
-	fn load_ppm(&self, now: Instant) -> u128 {
-		let share = |used: u64, all: u64| u128::from(used) * u128::from(PPM) / u128::from(all.max(1));
+	/// The fuller of places and uplink, parts per million.
+	pub fn ppm(&self, now: Instant) -> u128 {
 		let places = share(self.viewers.load(Ordering::Relaxed) as u64, self.places as u64);
 		let uplink = self.uplink.map_or(0, |uplink| {
 			let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
 			share(sent.per_second(now), uplink)
 		});
 		places.max(uplink)
+	}
+}
+
+/// Parts per million.
+pub fn share(used: u64, all: u64) -> u128 {
+	u128::from(used) * u128::from(PPM) / u128::from(all.max(1))
+}
+
+/// What is asked for a stream of whoever comes now.
+#[derive(Debug)]
+pub struct Surge {
+	/// Micro-USDC per 10^9 bytes, when it is quiet.
+	baseline: u64,
+	/// When it is full; at least the baseline.
+	highest: u64,
+	/// What the stream key allows.
+	bound: AtomicU64,
+}
+
+impl Surge {
+	/// Of a stream of whose key nothing is known yet.
+	pub fn new(baseline: u64, highest: u64) -> Self {
+		Self {
+			baseline,
+			highest: highest.max(baseline),
+			bound: AtomicU64::new(u64::MAX),
+		}
+	}
+
+	/// Micro-USDC per 10^9 bytes, for whoever subscribes at this load.
+	pub fn price(&self, load_ppm: u128) -> u64 {
+		price(self.baseline, self.highest, load_ppm).min(self.bound.load(Ordering::Relaxed))
+	}
+
+	/// Whether the stream key allows this price.
+	pub fn allows(&self, price_per_gb: u64) -> bool {
+		price_per_gb <= self.bound.load(Ordering::Relaxed)
+	}
+
+	/// Asks no more than this from now on, however full it is.
+	pub fn limit(&self, bound: u64) {
+		self.bound.store(bound, Ordering::Relaxed);
 	}
 }
 
@@ -202,35 +219,34 @@ mod tests {
 	#[tokio::test]
 	async fn the_fuller_of_places_and_uplink_counts() {
 		let now = Instant::now();
-		let surge = Surge::new(100, 200, 4, Some(1_000));
-		assert_eq!(surge.price(now), 100);
-		(0..3).for_each(|_| surge.enter());
-		assert_eq!(surge.price(now), 150, "three places of four");
+		let (load, surge) = (Load::new(4, Some(1_000)), Surge::new(100, 200));
+		let price = |now| surge.price(load.ppm(now));
+		assert_eq!(price(now), 100);
+		(0..3).for_each(|_| load.enter());
+		assert_eq!(price(now), 150, "three places of four");
 		// 900 bytes/s over ten seconds.
-		surge.sent(9_000, now);
-		assert_eq!(surge.price(now), 180);
-		assert_eq!(surge.price(now + MEASURED), 180, "all of it in the period before");
+		load.sent(9_000, now);
+		assert_eq!(price(now), 180);
+		assert_eq!(price(now + MEASURED), 180, "all of it in the period before");
 		assert_eq!(
-			surge.price(now + MEASURED + MEASURED / 2),
+			price(now + MEASURED + MEASURED / 2),
 			150,
 			"half of it: places count again"
 		);
-		assert_eq!(surge.price(now + 3 * MEASURED), 150);
-		surge.leave();
-		assert_eq!(surge.price(now + 3 * MEASURED), 100);
-		assert_eq!(Surge::new(100, 50, 1, None).price(now), 100, "never below the baseline");
+		assert_eq!(price(now + 3 * MEASURED), 150);
+		load.leave();
+		assert_eq!(price(now + 3 * MEASURED), 100);
+		assert_eq!(Surge::new(100, 50).price(0), 100, "never below the baseline");
 	}
 
-	#[tokio::test]
-	async fn stream_key_bounds_the_price_whatever_the_load() {
-		let now = Instant::now();
-		let surge = Surge::new(100, 200, 2, None);
-		(0..2).for_each(|_| surge.enter());
-		assert_eq!(surge.price(now), 200);
+	#[test]
+	fn stream_key_bounds_the_price_whatever_the_load() {
+		let (full, surge) = (PPM.into(), Surge::new(100, 200));
+		assert_eq!(surge.price(full), 200);
 		surge.limit(150);
-		assert_eq!(surge.price(now), 150);
+		assert_eq!(surge.price(full), 150);
 		surge.limit(50);
-		assert_eq!(surge.price(now), 50);
+		assert_eq!(surge.price(full), 50);
 		assert!(surge.allows(50) && !surge.allows(51));
 	}
 }

@@ -26,10 +26,11 @@ use clustercast_protocol::{
 use clustercast_relayer::{
 	accounts::{Accounts, Ledger, Pace},
 	desk::{Desk, MAX_HELD},
-	payment::{Payment as Kind, Rule, Standings},
+	payment::{Payment as Kind, Rule},
 	recorder::Recorder,
 	store::Store,
-	surge::Surge,
+	streams::{Offer, Served},
+	surge::Load,
 };
 use fixture::{Broadcast, GENESIS};
 use futures::FutureExt;
@@ -151,17 +152,22 @@ impl Relayer {
 			},
 			..book
 		});
+		let load = Arc::new(Load::new(256, None));
+		let offer = Offer {
+			baseline: PRICE,
+			highest: PRICE,
+			places: 256,
+			rule: Rule::new(Kind::Tickets, PRICE, FACE_VALUE, Duration::from_secs(300)),
+		};
+		let served = Served::new(fixture::STREAM, offer, fixture::terms().counter, load.clone());
 		let desk = Arc::new(Desk {
-			stream: fixture::STREAM,
+			streams: [served].into_iter().collect(),
+			load,
 			recipient: fixture::RECIPIENT,
 			face_value: FACE_VALUE,
 			credit: 2 * 65_536,
 			interval: 0,
 			max_ticket_life: fixture::MAX_TICKET_LIFE,
-			terms: fixture::terms().counter.into(),
-			surge: Arc::new(Surge::new(PRICE, PRICE, 256, None)),
-			rule: Rule::new(Kind::Tickets, PRICE, FACE_VALUE, Duration::from_secs(300)),
-			standings: Standings::default(),
 			signer: fixture::signer(),
 			accounts: Accounts::new(town, Pace::default()),
 			tip: Tip::fixed(Head {

@@ -26,10 +26,11 @@ use clustercast_protocol::{
 use clustercast_relayer::{
 	accounts::{Accounts, Ledger, Pace},
 	desk::{Desk, MAX_HELD},
-	payment::{Payment, Rule, Standings},
+	payment::{Payment, Rule},
 	recorder::Recorder,
 	store::Store,
-	surge::Surge,
+	streams::{Offer, Served},
+	surge::Load,
 };
 use fixture::{Broadcast, GENESIS};
 use std::{
@@ -91,17 +92,22 @@ impl Relayer {
 		for (kept, _) in store.owing().unwrap() {
 			book.restore_voucher(&kept.newest.message, kept.settled, BLOCK);
 		}
+		let load = Arc::new(Load::new(10, None));
+		let offer = Offer {
+			baseline: PRICE,
+			highest: PRICE,
+			places: 10,
+			rule: Rule::new(payment, PRICE, FACE_VALUE, Duration::from_secs(300)),
+		};
+		let served = Served::new(fixture::STREAM, offer, fixture::terms().counter, load.clone());
 		let desk = Arc::new(Desk {
-			stream: fixture::STREAM,
+			streams: [served].into_iter().collect(),
+			load,
 			recipient: fixture::RECIPIENT,
 			face_value: FACE_VALUE,
 			credit: 2 * 65_536,
 			interval: 0,
 			max_ticket_life: fixture::MAX_TICKET_LIFE,
-			terms: fixture::terms().counter.into(),
-			surge: Arc::new(Surge::new(PRICE, PRICE, 10, None)),
-			rule: Rule::new(payment, PRICE, FACE_VALUE, Duration::from_secs(300)),
-			standings: Standings::default(),
 			signer: fixture::signer(),
 			accounts: Accounts::new(Rich, Pace::default()),
 			tip: Tip::fixed(Head {

@@ -77,8 +77,7 @@ fn price_session_key_and_signing_key_change_while_people_watch() {
 		let cheap = trade(&network, &broadcaster, "set-terms", stream, &cheaper);
 		let metrics = async || http::text(&format!("http://{}/metrics", relayer.metrics())).await;
 		let falls = async {
-			let price = format!("clustercast_relayer_price_per_gb_micro_usdc {}", PRICES.1);
-			while !metrics().await?.contains(&price) {
+			while relayer.metric("price_per_gb_micro_usdc").await? != PRICES.1 {
 				sleep(LOOK).await;
 			}
 			anyhow::Ok(())

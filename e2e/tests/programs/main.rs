@@ -8,6 +8,7 @@ mod crash;
 mod economy;
 mod errors;
 mod films;
+mod fleet;
 mod keys;
 mod promises;
 mod publishers;

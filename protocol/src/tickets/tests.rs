@@ -3,9 +3,9 @@
 use super::*;
 use crate::{
 	credit::Float,
-	fixture::{self, account, book_config, GENESIS, RECIPIENT},
+	fixture::{self, account, book_config, GENESIS, RECIPIENT, STREAM},
 };
-use clustercast_primitives::{amount, chain::Unlocking, Signature, StreamId, Ticket};
+use clustercast_primitives::{amount, chain::Unlocking, Signature, Ticket};
 use TicketRefusal as Refusal;
 
 const NOW: BlockNumber = 1_020;
@@ -19,7 +19,7 @@ fn expectation(serial: u64) -> Expectation {
 	Expectation {
 		payer: fixture::session(),
 		window: WindowId {
-			stream: fixture::STREAM,
+			stream: STREAM,
 			segment: serial,
 			..WindowId::default()
 		},
@@ -466,7 +466,7 @@ fn voucher(amount: Balance, bytes: u64) -> Voucher {
 		sender: fixture::SENDER,
 		session: fixture::session().key,
 		recipient: RECIPIENT,
-		stream: fixture::STREAM,
+		stream: STREAM,
 		kind: Kind::LIVE,
 		context: Hash([0; 32]),
 		terms: 3,
@@ -532,14 +532,14 @@ fn every_field_of_a_voucher_must_be_what_was_agreed() {
 fn voucher_under_old_terms_is_taken_as_long_as_it_can_be_redeemed() {
 	let judged = |from: BlockNumber| {
 		let mut book = book();
-		book.supersede(3, Some(from));
+		book.supersede(STREAM, 3, Some(from));
 		judge(&mut book, 0, voucher(200, 131_072), &account())
 	};
 	// The chain pays it for 600 blocks from there, of which 100 are needed to redeem it.
 	assert_eq!(judged(NOW - 499), Ok(()));
 	assert_eq!(judged(NOW - 500), Err(TicketError::Chain(Refusal::WrongTerms)));
 	let mut book = book();
-	book.supersede(2, Some(0));
+	book.supersede(STREAM, 2, Some(0));
 	assert_eq!(judge(&mut book, 0, voucher(200, 131_072), &account()), Ok(()), "others");
 }
 
@@ -548,10 +548,10 @@ fn voucher_under_old_terms_is_taken_as_long_as_it_can_be_redeemed() {
 #[test]
 fn voucher_owes_no_more_than_its_own_terms_allow() {
 	let mut book = book();
-	book.set_max_price(3, 4_000_000);
+	book.set_max_price(STREAM, 3, 4_000_000);
 	assert_eq!(judge(&mut book, 0, voucher(524, 131_072), &account()), Ok(()));
-	book.superseded(3, NOW);
-	book.set_max_price(4, 8_000_000);
+	book.superseded(STREAM, 3, NOW);
+	book.set_max_price(STREAM, 4, 8_000_000);
 	let dear = voucher(1_049, 262_144);
 	assert_eq!(
 		judge(&mut book, 1, dear.clone(), &account()),
@@ -559,8 +559,26 @@ fn voucher_owes_no_more_than_its_own_terms_allow() {
 	);
 	assert_eq!(judge(&mut book, 1, voucher(1_048, 262_144), &account()), Ok(()));
 	// And what was known of terms long ago is forgotten.
-	book.set_max_price(5, 8_000_000);
+	book.set_max_price(STREAM, 5, 8_000_000);
 	assert_eq!(book.terms.len(), KNOWN_TERMS);
+}
+
+/// A relayer serves many streams, whose terms count from 0 each.
+#[test]
+fn terms_of_one_stream_are_not_those_of_another() {
+	let other = StreamId(STREAM.0 + 1);
+	let mut book = book();
+	book.set_max_price(STREAM, 3, 4_000_000);
+	book.set_max_price(other, 3, 1);
+	book.supersede(other, 3, Some(0));
+	book.superseded(other, 3, 0);
+	for terms in 4..10 {
+		book.set_max_price(other, terms, 1);
+	}
+	assert_eq!(book.terms.len(), 1 + KNOWN_TERMS, "what is forgotten is its own");
+	assert_eq!(judge(&mut book, 0, voucher(524, 131_072), &account()), Ok(()));
+	let dear = judge(&mut book, 1, voucher(1_049, 262_144), &account());
+	assert_eq!(dear, Err(TicketError::VoucherTooDear));
 }
 
 /// Another payee may begin at once: that is heard of some blocks later.
@@ -568,15 +586,15 @@ fn voucher_owes_no_more_than_its_own_terms_allow() {
 fn terms_that_ended_unannounced_end_when_that_is_heard_of() {
 	let judged = |ended: BlockNumber| {
 		let mut book = book();
-		book.superseded(3, ended);
-		book.supersede(4, Some(NOW + 1_000));
+		book.superseded(STREAM, 3, ended);
+		book.supersede(STREAM, 4, Some(NOW + 1_000));
 		judge(&mut book, 0, voucher(200, 131_072), &account())
 	};
 	assert_eq!(judged(NOW - 499), Ok(()));
 	assert_eq!(judged(NOW - 500), Err(TicketError::Chain(Refusal::WrongTerms)));
 	let mut book = book();
-	book.supersede(3, Some(NOW - 500));
-	book.superseded(3, NOW - 490);
+	book.supersede(STREAM, 3, Some(NOW - 500));
+	book.superseded(STREAM, 3, NOW - 490);
 	let late = judge(&mut book, 0, voucher(200, 131_072), &account());
 	assert_eq!(
 		late,

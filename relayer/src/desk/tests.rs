@@ -6,7 +6,8 @@ use super::*;
 use crate::{
 	accounts::{tests::Fake, Pace},
 	door::MIN_TICKET_LIFE,
-	payment::Payment,
+	payment::{Payment, Rule},
+	streams::Offer,
 };
 use clustercast_chain::Head;
 use clustercast_primitives::{
@@ -15,7 +16,7 @@ use clustercast_primitives::{
 	channel::Reservation,
 	crypto::KeyPair,
 	subscribe::{Binding, Subscription, Tracks},
-	ticket, Ticket, WindowId,
+	ticket, StreamId, Ticket, WindowId,
 };
 use clustercast_protocol::{credit::HOUR, BookConfig, CreditConfig, Float, Follow, Payer, Share, Start};
 use std::{path::Path, sync::atomic::AtomicUsize, time::Duration};
@@ -93,17 +94,16 @@ fn desk_with(store: Arc<Store>, account: ViewerAccount, asked: &Arc<AtomicUsize>
 		.unwrap()
 		.iter()
 		.for_each(|(_, winner)| book.restore(&winner.ticket));
+	let load = Arc::new(Load::new(100, None));
+	let auto = Rule::new(Payment::Auto, PRICE, FACE, Duration::from_secs(300));
 	Desk {
-		stream: STREAM,
+		streams: [served(STREAM, PRICE, auto, &load)].into_iter().collect(),
+		load,
 		recipient: RECIPIENT,
 		face_value: FACE,
 		credit: 2 * TICKET_BYTES as u32,
 		interval: 0,
 		max_ticket_life: 600,
-		terms: 0.into(),
-		surge: Arc::new(Surge::new(PRICE, PRICE, 100, None)),
-		rule: Rule::new(Payment::Auto, PRICE, FACE, Duration::from_secs(300)),
-		standings: Standings::default(),
 		signer: Arc::new(ReceiptSigner::new(KeyPair::from_seed([5; 32]), [6; 32])),
 		accounts: Accounts::new(
 			Fake {
@@ -128,6 +128,28 @@ fn desk_with(store: Arc<Store>, account: ViewerAccount, asked: &Arc<AtomicUsize>
 		leniency: Mutex::default(),
 		pending: Mutex::default(),
 	}
+}
+
+/// A stream with a hundred places, at most so dear.
+fn served(id: StreamId, highest: u64, rule: Rule, load: &Arc<Load>) -> Served {
+	let offer = Offer {
+		baseline: PRICE,
+		highest,
+		places: 100,
+		rule,
+	};
+	Served::new(id, offer, 0, load.clone())
+}
+
+/// The one that this desk serves.
+fn stream(desk: &Desk<Fake>) -> &Served {
+	desk.streams.get(STREAM).unwrap()
+}
+
+/// Its viewers are asked for vouchers.
+fn ask_for_vouchers(desk: &mut Desk<Fake>) {
+	let rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
+	desk.streams = [served(STREAM, PRICE, rule, &desk.load)].into_iter().collect();
 }
 
 /// What the session owes.
@@ -297,10 +319,10 @@ async fn stranger_pays_by_ticket_and_goes_on_by_voucher_once_it_is_worth_it() {
 			let (commitment, voucher) = sell_by_voucher(&desk, &seat, serial, amount);
 			desk.voucher(&seat, commitment, voucher.clone()).await.unwrap();
 			// On disk when it is acknowledged.
-			assert_eq!(desk.kept(&seat.payer).unwrap().unwrap().newest, voucher);
+			assert_eq!(desk.kept(stream(&desk), &seat.payer).unwrap().unwrap().newest, voucher);
 		}
 		// Another subscription of the same session begins where this one is.
-		let newest = desk.kept(&seat.payer).unwrap().map(|kept| kept.newest);
+		let newest = desk.kept(stream(&desk), &seat.payer).unwrap().map(|kept| kept.newest);
 		assert_eq!(
 			modern(&desk).await.0.mode,
 			PaymentMode::Vouchers { newest: newest.clone() }
@@ -332,7 +354,7 @@ async fn nothing_is_taken_that_a_session_may_not_outlast_for_all_we_know() {
 	let mut account = account(50);
 	account.sessions[0].expiry = NOW + 10_000;
 	let mut desk = desk(dir.path(), account.clone());
-	desk.rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
+	ask_for_vouchers(&mut desk);
 	// The account is as in the block before: a session revoked in this one lasts until `NOW + 600`.
 	let last = (NOW + 600) / 60 * 60;
 	let known = last - 601;
@@ -359,7 +381,7 @@ async fn nothing_is_taken_that_a_session_may_not_outlast_for_all_we_know() {
 	)));
 	let (commitment, late) = voucher(2, last);
 	assert_eq!(desk.voucher(&seat, commitment, late).await, too_far);
-	assert_eq!(desk.kept(&seat.payer).unwrap().unwrap().newest, first);
+	assert_eq!(desk.kept(stream(&desk), &seat.payer).unwrap().unwrap().newest, first);
 	let ticket = sell(&desk, &seat, 3, ticket::CERTAIN);
 	let message = Ticket {
 		expiry: last,
@@ -372,7 +394,7 @@ async fn nothing_is_taken_that_a_session_may_not_outlast_for_all_we_know() {
 async fn vouchers_are_only_asked_where_none_is_missing() {
 	let dir = tempfile::tempdir().unwrap();
 	let mut desk = desk(dir.path(), account(5));
-	desk.rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
+	ask_for_vouchers(&mut desk);
 	let seat = seat(&desk).await;
 	assert_eq!(desk.restate(&seat), None, "this viewer takes no part in it");
 	assert_eq!(modern(&desk).await.0.mode, PaymentMode::Vouchers { newest: None });
@@ -424,7 +446,7 @@ pub(crate) async fn owes(desk: &mut Desk<Fake>, least: Balance) -> (Balance, Vou
 		..book_config()
 	});
 	desk.at_block(NOW);
-	desk.rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
+	ask_for_vouchers(desk);
 	*desk.accounts.ledger().channel.lock().unwrap() = Some(channel(1, 2_000));
 	let seat = modern(desk).await.1;
 	let share = Share::Voucher {
@@ -566,12 +588,12 @@ async fn released_reservation_covers_nothing_after_a_restart_either() {
 async fn vouchers_begin_anew_where_the_streams_terms_change() {
 	let dir = tempfile::tempdir().unwrap();
 	let mut desk = desk(dir.path(), account(5));
-	desk.rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
+	ask_for_vouchers(&mut desk);
 	let seat = modern(&desk).await.1;
 	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 1, 10);
 	desk.voucher(&seat, commitment, voucher.clone()).await.unwrap();
 	assert_eq!(desk.restate(&seat), None);
-	desk.set_terms(1, None);
+	desk.set_terms(stream(&desk), 1, None);
 	assert_eq!(desk.restate(&seat), Some((PaymentMode::Vouchers { newest: None }, 1)));
 	assert_eq!(desk.restate(&seat), None, "once");
 	assert_eq!(modern(&desk).await.0.counter, 1);
@@ -588,13 +610,13 @@ async fn vouchers_begin_anew_where_the_streams_terms_change() {
 async fn terms_that_were_announced_and_taken_back_end_nothing() {
 	let dir = tempfile::tempdir().unwrap();
 	let mut desk = desk(dir.path(), account(5));
-	desk.rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
+	ask_for_vouchers(&mut desk);
 	let seat = modern(&desk).await.1;
-	desk.set_terms(0, Some(NOW - 500));
+	desk.set_terms(stream(&desk), 0, Some(NOW - 500));
 	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 1, 10);
 	let late = Err(EndReason::TicketRefused(TicketError::Chain(TicketRefusal::WrongTerms)));
 	assert_eq!(desk.voucher(&seat, commitment, voucher).await, late);
-	desk.set_terms(0, None);
+	desk.set_terms(stream(&desk), 0, None);
 	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 2, 10);
 	assert_eq!(desk.voucher(&seat, commitment, voucher).await, Ok(()));
 }
@@ -603,7 +625,9 @@ async fn terms_that_were_announced_and_taken_back_end_nothing() {
 async fn price_is_that_of_the_moment_and_stays_unless_the_stream_is_made_cheaper() {
 	let dir = tempfile::tempdir().unwrap();
 	let mut desk = desk(dir.path(), account(5));
-	desk.surge = Arc::new(Surge::new(PRICE, 2 * PRICE, 4, None));
+	desk.load = Arc::new(Load::new(4, None));
+	let auto = Rule::new(Payment::Auto, PRICE, FACE, Duration::from_secs(300));
+	desk.streams = [served(STREAM, 2 * PRICE, auto, &desk.load)].into_iter().collect();
 	let (mut seats, mut prices) = (Vec::new(), Vec::new());
 	for _ in 0..4 {
 		let (terms, seat) = modern(&desk).await;
@@ -615,7 +639,7 @@ async fn price_is_that_of_the_moment_and_stays_unless_the_stream_is_made_cheaper
 		let (_, expectation) = delivery(seat, serial);
 		desk.lend(seat, expectation)
 	};
-	desk.limit_price(2 * PRICE, PRICE);
+	desk.limit_price(stream(&desk), 2 * PRICE, PRICE);
 	assert_eq!(desk.price(&seats[3]), Some(PRICE));
 	assert_eq!(desk.price(&seats[3]), None, "once");
 	assert_eq!(desk.price(&seats[0]), None);
@@ -632,14 +656,14 @@ async fn voucher_of_the_price_that_was_agreed_is_taken_when_a_lower_one_is_annou
 	let desk = desk(dir.path(), account(5));
 	let (_, seat) = modern(&desk).await;
 	// Of 131 micro-USDC for each 64 KiB at most.
-	desk.limit_price(2_000_000, 2_000_000);
+	desk.limit_price(stream(&desk), 2_000_000, 2_000_000);
 	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 1, 10);
 	assert_eq!(desk.voucher(&seat, commitment, voucher).await, Ok(()));
 	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 2, 20);
-	desk.limit_price(2_000_000, 1_000);
+	desk.limit_price(stream(&desk), 2_000_000, 1_000);
 	assert_eq!(desk.voucher(&seat, commitment, voucher).await, Ok(()));
 	// What the chain does not pay under these terms is refused.
-	desk.limit_price(1_000, 1_000);
+	desk.limit_price(stream(&desk), 1_000, 1_000);
 	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 3, 30);
 	let dear = Err(EndReason::TicketRefused(TicketError::VoucherTooDear));
 	assert_eq!(desk.voucher(&seat, commitment, voucher).await, dear);

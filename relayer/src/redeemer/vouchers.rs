@@ -21,9 +21,16 @@ use crate::store::{
 };
 use clustercast_primitives::{
 	chain::{TicketRefusal, TicketVerdict, VoucherPlace, VoucherTotals},
-	Balance, BlockNumber, Hash, PublicKey, SignedVoucher, Voucher,
+	Balance, BlockNumber, Hash, PublicKey, SignedVoucher, StreamId, Voucher,
 };
-use std::{cmp::Reverse, collections::HashSet, fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+	cmp::Reverse,
+	collections::{BTreeMap, HashSet},
+	fmt,
+	future::Future,
+	sync::Arc,
+	time::Duration,
+};
 
 /// The chain as the collector needs it.
 pub trait Chain: Send + Sync + 'static {
@@ -76,8 +83,16 @@ pub struct Look<'a> {
 	pub urgent: &'a HashSet<PublicKey>,
 	/// Sessions whose reservation holds all that they owe.
 	pub reserved: &'a HashSet<PublicKey>,
-	/// Counter of the stream's terms: what is owed under earlier ones grows no more, and is paid to the last unit.
-	pub terms: u32,
+	/// Counters of the streams' terms: what is owed under earlier ones grows no more, and is paid to the last unit. Of a stream
+	/// that is not served any more nothing is known.
+	pub terms: &'a BTreeMap<StreamId, u32>,
+}
+
+impl Look<'_> {
+	/// Whether it is under terms that are over.
+	fn has_ended(&self, voucher: &Voucher) -> bool {
+		self.terms.get(&voucher.stream).is_some_and(|now| voucher.terms < *now)
+	}
 }
 
 /// What the finalised chain decided about a place.
@@ -173,7 +188,7 @@ impl<C: Chain + Events> Collector<C> {
 		let age = u64::try_from(self.thresholds.age.as_millis()).unwrap_or(u64::MAX);
 		let waited = look.now_ms.saturating_sub(owing.since_ms);
 		// What grows no more goes along with others at once, and is due as soon as it is worth a call of its own.
-		let ended = kept.newest.message.terms < look.terms && (part > 1 || kept.owed() >= self.thresholds.least);
+		let ended = look.has_ended(&kept.newest.message) && (part > 1 || kept.owed() >= self.thresholds.least);
 		self.is_payable(place, look)
 			&& owing.posted.is_none()
 			&& (ended
@@ -190,7 +205,7 @@ impl<C: Chain + Events> Collector<C> {
 	/// Least that the chain pays of it, and that is worth it.
 	fn least(&self, kept: &Kept, look: &Look<'_>) -> Balance {
 		let voucher = &kept.newest.message;
-		if voucher.terms < look.terms {
+		if look.has_ended(voucher) {
 			1
 		} else if look.reserved.contains(&voucher.session) {
 			self.thresholds.worth

@@ -17,6 +17,9 @@ const THRESHOLDS: Thresholds = Thresholds {
 	worth: 400,
 };
 
+/// No stream's terms have changed.
+static BEGUN: LazyLock<BTreeMap<StreamId, u32>> = LazyLock::new(BTreeMap::new);
+
 /// No session.
 static NONE: LazyLock<HashSet<PublicKey>> = LazyLock::new(HashSet::new);
 
@@ -180,7 +183,7 @@ fn look(now_ms: u64, all: bool, urgent: &HashSet<PublicKey>) -> Look<'_> {
 		all,
 		urgent,
 		reserved: &NONE,
-		terms: 0,
+		terms: &BEGUN,
 	}
 }
 
@@ -486,8 +489,13 @@ async fn what_is_owed_under_terms_that_ended_is_paid_to_the_last_unit() {
 		"nothing is due under terms that hold"
 	);
 	chain.state().ended = true;
+	let of_another = Look {
+		terms: &BTreeMap::from([(StreamId(3), 0), (StreamId(4), 9)]),
+		..look(0, false, &none)
+	};
+	assert_eq!(collector.step(of_another).await.unwrap().posted, 0);
 	let ended = Look {
-		terms: 1,
+		terms: &BTreeMap::from([(StreamId(3), 1)]),
 		..look(0, false, &none)
 	};
 	let step = collector.step(ended).await.unwrap();

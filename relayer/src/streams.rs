@@ -1,0 +1,322 @@
+//! The streams that are served: of each its terms on the chain, its price, who watches it and how it stands. What becomes of one
+//! changes nothing of another. Sans-IO.
+
+use crate::{
+	metrics,
+	payment::{Rule, Standings},
+	surge::{self, Load, Surge},
+};
+use clustercast_primitives::{PublicKey, StreamId};
+use clustercast_protocol::EndReason;
+use std::{
+	collections::{BTreeMap, HashMap},
+	sync::{
+		atomic::{AtomicBool, AtomicU32, Ordering},
+		Arc, Mutex, MutexGuard, PoisonError,
+	},
+	time::Duration,
+};
+use tokio::time::Instant;
+
+/// How long a viewer has for the last windows of a broadcast that is over, where others go on: as long as it always has to pay.
+const LAST_WINDOWS: Duration = Duration::from_secs(20);
+
+/// What is asked for a stream, and of how many.
+#[derive(Clone, Copy, Debug)]
+pub struct Offer {
+	/// Micro-USDC per 10^9 bytes, when it is quiet.
+	pub baseline: u64,
+	/// The same when the relayer is full.
+	pub highest: u64,
+	/// Viewers at a time.
+	pub places: usize,
+	/// Tickets or vouchers.
+	pub rule: Rule,
+}
+
+/// One of the streams.
+#[derive(Debug)]
+pub struct Served {
+	/// Number of its key.
+	pub id: StreamId,
+	/// What windows cost.
+	pub surge: Surge,
+	/// Tickets or vouchers.
+	pub rule: Rule,
+	/// What sessions have paid for it by ticket.
+	pub standings: Standings,
+	/// Counter of its terms: vouchers add up under it.
+	terms: AtomicU32,
+	/// How full the relayer is.
+	load: Arc<Load>,
+	/// Viewers at a time, by our settings.
+	places: usize,
+	/// The same by the stream key; 0 is no limit.
+	allowed: AtomicU32,
+	/// Subscriptions by peer: one that comes again takes its own place.
+	viewers: Mutex<HashMap<PublicKey, usize>>,
+	/// There is no such key on the chain any more.
+	gone: AtomicBool,
+	/// Since when the broadcast is over.
+	over: Mutex<Option<Instant>>,
+}
+
+impl Served {
+	/// A stream that nobody watches yet, under terms of this counter.
+	pub fn new(id: StreamId, offer: Offer, terms: u32, load: Arc<Load>) -> Self {
+		Self {
+			id,
+			surge: Surge::new(offer.baseline, offer.highest),
+			rule: offer.rule,
+			standings: Standings::default(),
+			terms: terms.into(),
+			load,
+			places: offer.places,
+			allowed: AtomicU32::new(0),
+			viewers: Mutex::default(),
+			gone: AtomicBool::new(false),
+			over: Mutex::default(),
+		}
+	}
+
+	/// Counter of its terms now.
+	pub fn terms(&self) -> u32 {
+		self.terms.load(Ordering::Relaxed)
+	}
+
+	/// It has terms of this counter from now on; that of those before.
+	pub fn set_terms(&self, counter: u32) -> u32 {
+		self.terms.swap(counter, Ordering::Relaxed)
+	}
+
+	/// Micro-USDC per 10^9 bytes, for whoever subscribes now: by the fuller of relayer and stream.
+	pub fn price(&self, now: Instant) -> u64 {
+		let own = surge::share(self.watching() as u64, self.most() as u64);
+		self.surge.price(own.max(self.load.ppm(now)))
+	}
+
+	/// Peers that watch it.
+	pub fn watching(&self) -> usize {
+		lock(&self.viewers).len()
+	}
+
+	/// The stream key allows so many viewers; 0 is no limit.
+	pub fn allow(&self, viewers: u32) {
+		self.allowed.store(viewers, Ordering::Relaxed);
+	}
+
+	/// Viewers at a time: what we are set to, and no more than the stream key allows.
+	fn most(&self) -> usize {
+		match self.allowed.load(Ordering::Relaxed) as usize {
+			0 => self.places,
+			allowed => self.places.min(allowed),
+		}
+	}
+
+	/// A viewer takes a place as long as the answer lives.
+	pub fn enter(self: &Arc<Self>, peer: PublicKey) -> Result<Viewer, EndReason> {
+		let mut viewers = lock(&self.viewers);
+		if !viewers.contains_key(&peer) && viewers.len() >= self.most() {
+			return Err(EndReason::Full);
+		}
+		*viewers.entry(peer).or_default() += 1;
+		drop(viewers);
+		self.load.enter();
+		::metrics::gauge!(metrics::VIEWERS, "stream" => self.id.to_string()).increment(1.0);
+		::metrics::counter!(metrics::SUBSCRIPTIONS, "stream" => self.id.to_string()).increment(1);
+		Ok(Viewer {
+			stream: self.clone(),
+			peer,
+			begun: Instant::now(),
+		})
+	}
+
+	/// Whether the chain knows its key. One that was burnt may be read again where a node was wrong.
+	pub fn set_gone(&self, gone: bool) {
+		self.gone.store(gone, Ordering::Relaxed);
+	}
+
+	/// Whether nobody may sign it.
+	pub fn is_gone(&self) -> bool {
+		self.gone.load(Ordering::Relaxed)
+	}
+
+	/// The broadcast is over.
+	pub fn finish(&self, now: Instant) {
+		lock(&self.over).get_or_insert(now);
+	}
+
+	/// A window came.
+	pub fn go_on(&self) {
+		*lock(&self.over) = None;
+	}
+
+	/// Why nothing of it is sold to somebody who watches since `begun`, where that is so.
+	pub fn shut(&self, begun: Instant, now: Instant) -> Option<EndReason> {
+		if self.is_gone() {
+			return Some(EndReason::NotServed);
+		}
+		let over = lock(&self.over).map(|over| over.max(begun));
+		let is_past = over.is_some_and(|over| now.saturating_duration_since(over) >= LAST_WINDOWS);
+		is_past.then_some(EndReason::Finished)
+	}
+}
+
+/// Counts a viewer as long as it lives.
+#[derive(Debug)]
+pub struct Viewer {
+	/// What it watches.
+	pub stream: Arc<Served>,
+	peer: PublicKey,
+	/// Since when.
+	pub begun: Instant,
+}
+
+impl Drop for Viewer {
+	fn drop(&mut self) {
+		let mut viewers = lock(&self.stream.viewers);
+		if let Some(subscriptions) = viewers.get_mut(&self.peer) {
+			*subscriptions -= 1;
+			if *subscriptions == 0 {
+				viewers.remove(&self.peer);
+			}
+		}
+		drop(viewers);
+		self.stream.load.leave();
+		::metrics::gauge!(metrics::VIEWERS, "stream" => self.stream.id.to_string()).decrement(1.0);
+	}
+}
+
+/// All of them, by number.
+#[derive(Clone, Debug, Default)]
+pub struct Streams(BTreeMap<StreamId, Arc<Served>>);
+
+impl FromIterator<Served> for Streams {
+	fn from_iter<I: IntoIterator<Item = Served>>(served: I) -> Self {
+		let served = served.into_iter().map(|served| (served.id, Arc::new(served)));
+		Self(served.collect())
+	}
+}
+
+impl Streams {
+	/// One that is served, whose key is on the chain.
+	pub fn get(&self, id: StreamId) -> Option<&Arc<Served>> {
+		self.0.get(&id)
+	}
+
+	/// All of them.
+	pub fn iter(&self) -> impl Iterator<Item = &Arc<Served>> {
+		self.0.values()
+	}
+
+	/// Counters of their terms.
+	pub fn terms(&self) -> BTreeMap<StreamId, u32> {
+		self.0.iter().map(|(id, served)| (*id, served.terms())).collect()
+	}
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+	// What is locked here is changed in one step.
+	mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::payment::Payment;
+
+	fn offer(places: usize) -> Offer {
+		Offer {
+			baseline: 100,
+			highest: 200,
+			places,
+			rule: Rule::new(Payment::Tickets, 100, 1_000, Duration::ZERO),
+		}
+	}
+
+	/// Two streams of a relayer with eight places; the first has four of them at most.
+	fn two() -> (Arc<Served>, Arc<Served>) {
+		let load = Arc::new(Load::new(8, None));
+		let served = |id, places| Arc::new(Served::new(StreamId(id), offer(places), 0, load.clone()));
+		(served(1, 4), served(2, 8))
+	}
+
+	fn peer(n: u8) -> PublicKey {
+		PublicKey([n; 32])
+	}
+
+	#[tokio::test]
+	async fn stream_has_so_many_viewers_and_the_others_have_their_own() {
+		let (first, second) = two();
+		let mut seats: Vec<_> = (0..4).map(|n| first.enter(peer(n)).unwrap()).collect();
+		assert_eq!(first.enter(peer(9)).unwrap_err(), EndReason::Full);
+		// The line of one changed: it takes the place of its own ghost, which goes later.
+		let again = first.enter(peer(0)).unwrap();
+		drop(seats.remove(0));
+		assert_eq!(first.enter(peer(9)).unwrap_err(), EndReason::Full);
+		assert!(second.enter(peer(9)).is_ok());
+		drop(again);
+		assert!(first.enter(peer(9)).is_ok());
+	}
+
+	#[tokio::test]
+	async fn no_more_watch_than_the_stream_key_allows() {
+		let (first, _) = two();
+		first.allow(2);
+		let seats: Vec<_> = (0..2).map(|n| first.enter(peer(n)).unwrap()).collect();
+		assert_eq!(first.enter(peer(9)).unwrap_err(), EndReason::Full);
+		// Nobody is sent away where it is fewer from now on.
+		first.allow(1);
+		drop(seats);
+		let one = first.enter(peer(0)).unwrap();
+		assert_eq!(first.enter(peer(1)).unwrap_err(), EndReason::Full);
+		first.allow(0);
+		assert!(first.enter(peer(1)).is_ok(), "no limit");
+		drop(one);
+		first.allow(1_000);
+		let _all: Vec<_> = (0..4).map(|n| first.enter(peer(n)).unwrap()).collect();
+		assert_eq!(
+			first.enter(peer(9)).unwrap_err(),
+			EndReason::Full,
+			"nor than we are set to"
+		);
+	}
+
+	#[tokio::test]
+	async fn price_is_that_of_the_fuller_of_stream_and_relayer() {
+		let ((first, second), now) = (two(), Instant::now());
+		let prices = || (first.price(now), second.price(now));
+		assert_eq!(prices(), (100, 100));
+		let some: Vec<_> = (0..3).map(|n| first.enter(peer(n)).unwrap()).collect();
+		assert_eq!(prices(), (150, 100), "three of its four places, and of our eight");
+		let more: Vec<_> = (0..3).map(|n| second.enter(peer(n)).unwrap()).collect();
+		assert_eq!(prices(), (150, 150), "six of eight");
+		drop((some, more));
+		assert_eq!(prices(), (100, 100));
+	}
+
+	#[tokio::test]
+	async fn broadcast_that_is_over_ends_for_its_own_viewers_once_they_have_had_time_for_the_last_windows() {
+		let ((first, second), now) = (two(), Instant::now());
+		first.finish(now);
+		first.finish(now + LAST_WINDOWS / 2);
+		let early = now + LAST_WINDOWS - Duration::from_millis(1);
+		assert_eq!(first.shut(now, early), None);
+		assert_eq!(first.shut(now, now + LAST_WINDOWS), Some(EndReason::Finished));
+		let late = now + 3 * LAST_WINDOWS;
+		assert_eq!(first.shut(late, late), None, "who comes for what it lacks has as much");
+		assert_eq!(second.shut(now, late), None);
+		first.go_on();
+		assert_eq!(first.shut(now, late), None);
+	}
+
+	#[tokio::test]
+	async fn stream_whose_key_was_burnt_is_not_sold_and_others_are() {
+		let ((first, second), now) = (two(), Instant::now());
+		first.set_gone(true);
+		assert_eq!(first.shut(now, now), Some(EndReason::NotServed));
+		assert_eq!(second.shut(now, now), None);
+		first.set_gone(false);
+		assert_eq!(first.shut(now, now), None);
+	}
+}
