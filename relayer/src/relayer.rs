@@ -511,7 +511,7 @@ impl Running {
 			() = name_key(chain.follow_stream_key(stream), &signing_key) => {},
 			() = desk.accounts.refresh() => {},
 			() = follow(&desk, chain.constants().block_time) => {},
-			() = health::watch(&desk) => {},
+			() = health::watch(&desk, &chain) => {},
 			() = keep_to_terms(&chain, &desk, change) => {},
 			() = redeemers.run() => {},
 			() = keeper.run(ordered) => {},
