@@ -123,7 +123,10 @@ mod tests {
 	#[test]
 	fn file_is_merged_with_flags_which_count_more() {
 		let config = load(COMPLETE, Settings::default()).unwrap();
-		assert_eq!((config.rpc, config.choice), (vec![NodeUrl::default()], Choice::Fee(20_000)));
+		assert_eq!(
+			(config.rpc, config.choice),
+			(vec![NodeUrl::default()], Choice::Fee(20_000))
+		);
 		let config = load(&format!("{COMPLETE}min_fee = \"0.5\"\n"), Settings::default()).unwrap();
 		assert_eq!(config.choice, Choice::Fee(500_000));
 		let flags = Settings {

@@ -211,7 +211,10 @@ impl Choice {
 			Some(why) => self.use_node(node, best, why, now),
 			None => self.actions.push_back(Action::Discard(node)),
 		}
-		let whole = self.asked.as_ref().is_some_and(|asked| best.saturating_add(BEHIND) >= asked.best);
+		let whole = self
+			.asked
+			.as_ref()
+			.is_some_and(|asked| best.saturating_add(BEHIND) >= asked.best);
 		let state = &mut self.nodes[node];
 		state.whole = whole.then(|| state.whole.unwrap_or(now));
 	}
@@ -351,8 +354,15 @@ impl Choice {
 			self.actions.push_back(Action::Discard(node));
 			self.set_aside(node, genesis, ours, now);
 		}
-		let highest = friends.iter().map(|(_, _, best)| *best).max().unwrap_or(0).max(self.seen);
-		let whole = friends.iter().find(|(_, _, best)| best.saturating_add(BEHIND) >= highest);
+		let highest = friends
+			.iter()
+			.map(|(_, _, best)| *best)
+			.max()
+			.unwrap_or(0)
+			.max(self.seen);
+		let whole = friends
+			.iter()
+			.find(|(_, _, best)| best.saturating_add(BEHIND) >= highest);
 		// Of those that are all behind the one that is furthest, and of equals the first.
 		let furthest = || friends.iter().rev().max_by_key(|(_, _, best)| *best);
 		let Some(&(node, _, best)) = whole.or_else(furthest) else {

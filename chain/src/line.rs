@@ -220,11 +220,7 @@ impl Line {
 }
 
 impl RpcClientT for Line {
-	fn request_raw<'a>(
-		&'a self,
-		method: &'a str,
-		params: Option<Box<RawValue>>,
-	) -> RawRpcFuture<'a, Box<RawValue>> {
+	fn request_raw<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> RawRpcFuture<'a, Box<RawValue>> {
 		Box::pin(self.of_whichever(move |client| {
 			let params = params.clone();
 			async move { client.request_raw(method, params).await }
@@ -367,7 +363,11 @@ impl Driver {
 					Why::First | Why::Back => tracing::info!(%node, "this node is asked from now on: {why}"),
 					why => {
 						let restored = before.node.is_none() || of == 1;
-						let what = if restored { "a node is asked again" } else { "another node is asked from now on" };
+						let what = if restored {
+							"a node is asked again"
+						} else {
+							"another node is asked from now on"
+						};
 						tracing::warn!(%node, "{what}: {why}");
 					},
 				}

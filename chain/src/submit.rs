@@ -223,7 +223,9 @@ impl Chain {
 		let waiting = async {
 			while let Some(Ok(status)) = progress.next().await {
 				match status {
-					TransactionStatus::InBestBlock(block) if wait == Wait::InBlock => return Some(included(block).await),
+					TransactionStatus::InBestBlock(block) if wait == Wait::InBlock => {
+						return Some(included(block).await)
+					},
 					TransactionStatus::InFinalizedBlock(block) => return Some(included(block).await),
 					TransactionStatus::Error { message }
 					| TransactionStatus::Invalid { message }
@@ -393,7 +395,10 @@ impl Chain {
 	/// is gone to meanwhile is given the bytes: the pool of the one before may be gone with it.
 	async fn look_out(&self, sent: &[(u64, Hash)], bytes: &[u8], wait: Wait) -> Result<Included, ChainError> {
 		let born = sent.iter().map(|(number, _)| *number);
-		let (mut from, last) = (born.clone().min().unwrap_or_default() + 1, born.max().unwrap_or_default());
+		let (mut from, last) = (
+			born.clone().min().unwrap_or_default() + 1,
+			born.max().unwrap_or_default(),
+		);
 		let (mut heads, mut changes) = (self.heads(), self.asked().changes);
 		let looking = async {
 			loop {
@@ -416,7 +421,9 @@ impl Chain {
 				let _ = tokio::time::timeout(LOOK, heads.changed()).await;
 			}
 		};
-		tokio::time::timeout(INCLUSION_TIMEOUT, looking).await.unwrap_or_else(|_| Err(late()))
+		tokio::time::timeout(INCLUSION_TIMEOUT, looking)
+			.await
+			.unwrap_or_else(|_| Err(late()))
 	}
 
 	/// Gives the node a transaction that it may have.

@@ -125,7 +125,13 @@ mod tests {
 			"a node is asked over a WebSocket: write ws://127.0.0.1:9944"
 		);
 		assert!(meant("https://node.example/key").ends_with("write wss://node.example/key"));
-		for wrong in ["127.0.0.1:9944", "localhost", "", "tcp://a:1", "/ip4/127.0.0.1/tcp/9944"] {
+		for wrong in [
+			"127.0.0.1:9944",
+			"localhost",
+			"",
+			"tcp://a:1",
+			"/ip4/127.0.0.1/tcp/9944",
+		] {
 			assert_eq!(parse(wrong), Err(UrlError::Unknown), "{wrong}");
 		}
 		for wrong in ["ws://", "ws://:9944", "ws://a:99999", "ws://a b:1", "ws://[::1:9944"] {

@@ -199,10 +199,11 @@ impl Player {
 			chain: chain.clone(),
 			wallet: wallet.clone(),
 		});
+		let docket = self.folder.docket(&chain.genesis());
 		let (chain_keys, highest) = (chain.follow_stream_key(stream.clone()), chain.head().best);
 		Ok(Viewing {
 			chain,
-			inquest: Inquest::start(reporter),
+			inquest: Inquest::start(reporter, docket),
 			node,
 			named: chain_keys,
 			keys: StreamKeys {

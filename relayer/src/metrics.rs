@@ -56,7 +56,10 @@ pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
 		"Since the node told of a new block, or what it is behind"
 	);
 	describe_gauge!(NODE, "1 of the node that is asked, 0 of the others in `rpc`");
-	describe_counter!(NODE_CHANGES, "Times that another node, or another connection, was gone to");
+	describe_counter!(
+		NODE_CHANGES,
+		"Times that another node, or another connection, was gone to"
+	);
 	describe_gauge!(
 		STORE_SHUT,
 		"1 while payments cannot be stored: the disk is full, or fails"

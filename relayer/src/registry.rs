@@ -18,7 +18,12 @@ use std::path::PathBuf;
 #[derive(Args)]
 pub(crate) struct Register {
 	/// A node's JSON-RPC; of several, the first that is whole is asked
-	#[arg(long, value_name = "URL", value_delimiter = ',', default_value = "ws://127.0.0.1:9944")]
+	#[arg(
+		long,
+		value_name = "URL",
+		value_delimiter = ',',
+		default_value = "ws://127.0.0.1:9944"
+	)]
 	rpc: Vec<NodeUrl>,
 	/// Account that registers, or that acts for a relayer which did: //NAME, a mnemonic, or file:PATH (created when
 	/// missing)
@@ -45,7 +50,12 @@ pub(crate) struct Register {
 #[derive(Args)]
 pub(crate) struct Authority {
 	/// A node's JSON-RPC; of several, the first that is whole is asked
-	#[arg(long, value_name = "URL", value_delimiter = ',', default_value = "ws://127.0.0.1:9944")]
+	#[arg(
+		long,
+		value_name = "URL",
+		value_delimiter = ',',
+		default_value = "ws://127.0.0.1:9944"
+	)]
 	rpc: Vec<NodeUrl>,
 	/// Account that may do this: //NAME, a mnemonic, or file:PATH
 	#[arg(long, value_name = "SURI")]

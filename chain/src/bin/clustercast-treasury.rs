@@ -19,7 +19,12 @@ use std::process::ExitCode;
 )]
 struct Cli {
 	/// A node's JSON-RPC; of several, the first that is whole is asked
-	#[arg(long, value_name = "URL", value_delimiter = ',', default_value = "ws://127.0.0.1:9944")]
+	#[arg(
+		long,
+		value_name = "URL",
+		value_delimiter = ',',
+		default_value = "ws://127.0.0.1:9944"
+	)]
 	rpc: Vec<NodeUrl>,
 	/// Signatory who signs now: //NAME, a mnemonic, or file:PATH
 	#[arg(long, value_name = "SURI")]

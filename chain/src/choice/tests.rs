@@ -195,7 +195,11 @@ fn one_whose_head_stands_still_is_left_for_one_whose_does_not() {
 	play.seconds(9);
 	assert_eq!(play.nodes(), [0], "two blocks may be missing");
 	play.seconds(4);
-	assert!(matches!(&play.uses[1..], [(1, Why::Still(time))] if time.as_secs() >= 10), "{:?}", play.uses);
+	assert!(
+		matches!(&play.uses[1..], [(1, Why::Still(time))] if time.as_secs() >= 10),
+		"{:?}",
+		play.uses
+	);
 	play.seconds(900);
 	assert_eq!(play.nodes(), [0, 1], "it is not gone back to");
 }
@@ -243,7 +247,11 @@ fn one_that_falls_behind_is_left_and_one_that_is_a_little_behind_is_not() {
 	assert_eq!(play.nodes(), [0]);
 	play.real[0].behind = BEHIND + 5;
 	play.seconds(2 * STANDBY.as_secs());
-	assert!(matches!(play.uses[1..], [(1, Why::Behind(blocks))] if blocks > BEHIND), "{:?}", play.uses);
+	assert!(
+		matches!(play.uses[1..], [(1, Why::Behind(blocks))] if blocks > BEHIND),
+		"{:?}",
+		play.uses
+	);
 }
 
 /// Purged, it syncs anew.
@@ -321,7 +329,11 @@ fn the_first_in_the_list_says_which_chain_it_is() {
 	let mut play = Play::new(&[slow, stranger, WHOLE]);
 	play.seconds(10);
 	assert_eq!(play.nodes(), [0]);
-	assert!(matches!(play.remarks[..], [Remark::Stranger { node: 1, .. }]), "{:?}", play.remarks);
+	assert!(
+		matches!(play.remarks[..], [Remark::Stranger { node: 1, .. }]),
+		"{:?}",
+		play.remarks
+	);
 }
 
 #[test]

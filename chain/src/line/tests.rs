@@ -75,9 +75,10 @@ fn module(chain: &Arc<Chain>) -> RpcModule<Arc<Chain>> {
 		.register_method("chain_getBlockHash", |_, chain, _| chain.genesis.to_string())
 		.unwrap();
 	module
-		.register_method("chain_getHeader", |_, chain, _| {
-			serde_json::json!({ "number": format!("{:#x}", chain.best.load(Ordering::SeqCst)) })
-		})
+		.register_method(
+			"chain_getHeader",
+			|_, chain, _| serde_json::json!({ "number": format!("{:#x}", chain.best.load(Ordering::SeqCst)) }),
+		)
 		.unwrap();
 	module
 		.register_method("name", |_, chain, _| {
@@ -200,11 +201,23 @@ async fn refused(urls: &[NodeUrl]) -> (String, Duration) {
 
 #[tokio::test]
 async fn requests_go_on_at_another_node_when_one_goes_down() {
-	let (one, other) = (Node::start("one", OURS, 100).await, Node::start("other", OURS, 100).await);
+	let (one, other) = (
+		Node::start("one", OURS, 100).await,
+		Node::start("other", OURS, 100).await,
+	);
 	let proxy = Proxy::to(one.address).await;
 	let line = Line::connect(&[proxy.url(), other.url()]).await.unwrap();
 	assert_eq!(name(&line).await.unwrap(), "one");
-	assert_eq!((line.asked(), other.asked()), (Asked { node: Some(0), changes: 0 }, 0));
+	assert_eq!(
+		(line.asked(), other.asked()),
+		(
+			Asked {
+				node: Some(0),
+				changes: 0
+			},
+			0
+		)
+	);
 	// One that is under way, too.
 	let waiting = tokio::spawn({
 		let rpc = RpcClient::new(line.clone());
@@ -215,16 +228,29 @@ async fn requests_go_on_at_another_node_when_one_goes_down() {
 	until("the other one is asked the same", || other.asked() == 1).await;
 	waiting.abort();
 	assert_eq!(name(&line).await.unwrap(), "other");
-	assert_eq!(line.asked(), Asked { node: Some(1), changes: 1 });
+	assert_eq!(
+		line.asked(),
+		Asked {
+			node: Some(1),
+			changes: 1
+		}
+	);
 }
 
 #[tokio::test]
 async fn subscriptions_end_with_the_connection_and_begin_anew_at_another_node() {
-	let (one, other) = (Node::start("one", OURS, 100).await, Node::start("other", OURS, 100).await);
+	let (one, other) = (
+		Node::start("one", OURS, 100).await,
+		Node::start("other", OURS, 100).await,
+	);
 	let proxy = Proxy::to(one.address).await;
 	let line = Line::connect(&[proxy.url(), other.url()]).await.unwrap();
 	let rpc = RpcClient::new(line.clone());
-	let heads = async || rpc.subscribe::<String>("heads", rpc_params![], "unheads").await.unwrap();
+	let heads = async || {
+		rpc.subscribe::<String>("heads", rpc_params![], "unheads")
+			.await
+			.unwrap()
+	};
 	let mut first = heads().await;
 	assert_eq!(first.next().await.unwrap().unwrap(), "one");
 	proxy.turn(None);
@@ -236,7 +262,10 @@ async fn subscriptions_end_with_the_connection_and_begin_anew_at_another_node() 
 /// The issue: the head of one stands still. Whoever follows it says what it tells.
 #[tokio::test]
 async fn a_node_that_stands_still_is_left_while_requests_wait_for_it() {
-	let (one, other) = (Node::start("one", OURS, 100).await, Node::start("other", OURS, 100).await);
+	let (one, other) = (
+		Node::start("one", OURS, 100).await,
+		Node::start("other", OURS, 100).await,
+	);
 	let line = Line::connect(&[one.url(), other.url()]).await.unwrap();
 	line.set_block_time(Duration::from_millis(200)).await;
 	let waiting = tokio::spawn({
@@ -253,14 +282,20 @@ async fn a_node_that_stands_still_is_left_while_requests_wait_for_it() {
 /// The issue: a proxy that leads to another chain. What that says would be judged as if it were ours.
 #[tokio::test]
 async fn a_node_of_another_chain_is_never_asked_anything_and_its_chain_is_named() {
-	let (ours, theirs) = (Node::start("ours", OURS, 100).await, Node::start("theirs", THEIRS, 9_000).await);
+	let (ours, theirs) = (
+		Node::start("ours", OURS, 100).await,
+		Node::start("theirs", THEIRS, 9_000).await,
+	);
 	let proxy = Proxy::to(ours.address).await;
 	let line = Line::connect(&[proxy.url()]).await.unwrap();
 	assert_eq!(name(&line).await.unwrap(), "ours");
 	proxy.turn(Some(&theirs));
 	let rpc = RpcClient::new(line.clone());
 	let asked = rpc.request::<String>("name", rpc_params![]);
-	assert!(timeout(Duration::from_secs(3), asked).await.is_err(), "a stranger is believed");
+	assert!(
+		timeout(Duration::from_secs(3), asked).await.is_err(),
+		"a stranger is believed"
+	);
 	assert_eq!((theirs.asked(), line.asked().node), (0, None));
 
 	// With another one of ours nobody notices.
@@ -279,18 +314,27 @@ async fn a_node_of_another_chain_is_never_asked_anything_and_its_chain_is_named(
 /// The same bytes again are the same transaction; only what becomes of it nobody says any more.
 #[tokio::test]
 async fn a_transaction_is_handed_in_again_as_it_is_and_whoever_watches_is_told_that_it_is_not_known() {
-	let (one, other) = (Node::start("one", OURS, 100).await, Node::start("other", OURS, 100).await);
+	let (one, other) = (
+		Node::start("one", OURS, 100).await,
+		Node::start("other", OURS, 100).await,
+	);
 	let proxy = Proxy::to(one.address).await;
 	let line = Line::connect(&[proxy.url(), other.url()]).await.unwrap();
 	let rpc = RpcClient::new(line.clone());
 	proxy.turn(None);
-	let taken: String = rpc.request("author_submitExtrinsic", rpc_params!["0x07"]).await.unwrap();
+	let taken: String = rpc
+		.request("author_submitExtrinsic", rpc_params!["0x07"])
+		.await
+		.unwrap();
 	assert_eq!(taken, "other");
 	assert_eq!(*other.chain.pool.lock().unwrap(), ["0x07"]);
 	assert!(one.chain.pool.lock().unwrap().is_empty());
 
 	// One that takes it, and says nothing before it is gone: nobody else is given it.
-	let (deaf, third) = (Node::start("deaf", OURS, 100).await, Node::start("third", OURS, 100).await);
+	let (deaf, third) = (
+		Node::start("deaf", OURS, 100).await,
+		Node::start("third", OURS, 100).await,
+	);
 	deaf.chain.deaf.store(true, Ordering::SeqCst);
 	let proxy = Proxy::to(deaf.address).await;
 	let line = Line::connect(&[proxy.url(), third.url()]).await.unwrap();
@@ -311,7 +355,11 @@ async fn somebody_who_answers_and_is_no_node_is_told_at_once_with_the_reason() {
 	let not_found = answering("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await;
 	let page = answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
 	let ssh = answering("SSH-2.0-OpenSSH_9.2\r\n").await;
-	for (url, words) in [(&not_found, "status 404"), (&page, "status 200"), (&ssh, "speaks no WebSocket")] {
+	for (url, words) in [
+		(&not_found, "status 404"),
+		(&page, "status 200"),
+		(&ssh, "speaks no WebSocket"),
+	] {
 		let (said, took) = refused(&[url.clone()]).await;
 		assert!(said.contains(words) && said.contains(&url.to_string()), "{said}");
 		assert!(took < Duration::from_secs(5), "{took:?}: {said}");
@@ -338,7 +386,11 @@ async fn refused_host_and_taken_connections_are_told_apart() {
 	assert!(took < Duration::from_secs(5));
 
 	let chain = Node::start("one", OURS, 100).await.chain;
-	let server = ServerBuilder::default().max_connections(1).build("127.0.0.1:0").await.unwrap();
+	let server = ServerBuilder::default()
+		.max_connections(1)
+		.build("127.0.0.1:0")
+		.await
+		.unwrap();
 	let full: NodeUrl = format!("ws://{}", server.local_addr().unwrap()).parse().unwrap();
 	let _handle = server.start(module(&chain));
 	let taken = Line::connect(&[full.clone()]).await.unwrap();
@@ -371,7 +423,10 @@ async fn a_node_that_starts_late_is_waited_for() {
 /// Many at a time, while the node changes over and over: each has its answer, none has an error.
 #[tokio::test]
 async fn nobody_notices_a_change() {
-	let (one, other) = (Node::start("one", OURS, 100).await, Node::start("other", OURS, 100).await);
+	let (one, other) = (
+		Node::start("one", OURS, 100).await,
+		Node::start("other", OURS, 100).await,
+	);
 	let proxy = Proxy::to(one.address).await;
 	let line = Line::connect(&[proxy.url(), other.url()]).await.unwrap();
 	let asking = (0..200).map(|turn| {

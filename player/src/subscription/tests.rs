@@ -387,7 +387,7 @@ impl Test {
 			account,
 			deposit: 50_000_000,
 			pocket,
-			inquest: Inquest::start(None::<Reporter>),
+			inquest: Inquest::start(None::<Reporter>, Default::default()),
 			limits: Limits {
 				max_price_per_gb: PRICE,
 				max_face_value: Usdc(1_000_000),
