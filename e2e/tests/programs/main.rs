@@ -9,6 +9,7 @@ mod economy;
 mod errors;
 mod films;
 mod keys;
+mod nodes;
 mod promises;
 mod publishers;
 mod rental;

@@ -875,4 +875,5 @@ async fn registry_is_asked_when_no_relayer_is_given_and_the_cheapest_serves() {
 	assert_eq!(test.figures(&cheap).windows, WINDOWS);
 }
 
+mod account;
 mod quiet;
