@@ -175,6 +175,7 @@ impl Choice {
 	}
 
 	/// The node that is asked.
+	#[cfg(test)]
 	pub fn in_use(&self) -> Option<usize> {
 		self.asked.as_ref().map(|asked| asked.node)
 	}
