@@ -213,7 +213,10 @@ impl Network {
 			.arg(format!("/ip4/127.0.0.1/tcp/{}", free_port()?));
 		let mut process = Process::spawn(lab, name, &mut command)?;
 		let books = open_at(&format!("ws://127.0.0.1:{port}"), &mut process).await?;
-		ensure!(books.chain().genesis() != self.books.chain().genesis(), "it is the same chain");
+		ensure!(
+			books.chain().genesis() != self.books.chain().genesis(),
+			"it is the same chain"
+		);
 		Ok((process, port))
 	}
 

@@ -4,7 +4,7 @@
 use crate::accusation::{Accusation, NotUpheld};
 use clustercast_chain::{files, ChainError};
 use clustercast_primitives::Hash;
-use codec::{Decode, DecodeAll, Encode};
+use codec::{DecodeAll, Encode};
 use std::{
 	fs,
 	io::{self, Read},

@@ -88,11 +88,7 @@ fn viewers_notice_nothing_of_nodes_that_fail_and_nobody_believes_another_chain()
 		plays_for(&mut player, Duration::from_secs(4)).await?;
 		until_metric(&scene.relayers[0], "redeemed_micro_usdc", |redeemed| redeemed > 0).await?;
 
-		for name in [
-			"lost_micro_usdc",
-			"tickets_refused_total",
-			"subscriptions_closed_total",
-		] {
+		for name in ["lost_micro_usdc", "tickets_refused_total", "subscriptions_closed_total"] {
 			let count = scene.relayers[0].metric(name).await?;
 			ensure!(count == 0, "{name}: {count}");
 		}
@@ -118,7 +114,10 @@ fn transactions_run_once_whichever_node_is_gone_to_while_they_are_on_their_way()
 		network.fund(&[(sender.account, START_MONEY)]).await?;
 		let whole = [port(&network.rpc(0))?, port(&network.rpc(1))?];
 		let nodes = [Switch::to(whole[0]).await?, Switch::to(whole[1]).await?];
-		let urls: Vec<NodeUrl> = nodes.iter().map(|node| Ok(node.url().parse()?)).collect::<Result<_>>()?;
+		let urls: Vec<NodeUrl> = nodes
+			.iter()
+			.map(|node| Ok(node.url().parse()?))
+			.collect::<Result<_>>()?;
 		let chain = Chain::connect(&urls).await?;
 		let wallet = Wallet::from_suri(&sender.uri)?;
 		let (chain, wallet) = (&chain, &wallet);
@@ -127,7 +126,10 @@ fn transactions_run_once_whichever_node_is_gone_to_while_they_are_on_their_way()
 			let turn = u64::try_from(amount - AMOUNTS.start)?;
 			sleep(Duration::from_millis(250 * turn)).await;
 			let call = calls::transfer(&recipient.account, amount);
-			chain.submit(wallet, &call, Wait::Finalised).await.with_context(|| format!("{amount}"))
+			chain
+				.submit(wallet, &call, Wait::Finalised)
+				.await
+				.with_context(|| format!("{amount}"))
 		});
 		let turning = async {
 			for turn in 0_usize.. {
@@ -149,7 +151,9 @@ fn transactions_run_once_whichever_node_is_gone_to_while_they_are_on_their_way()
 		println!("the node changed {} times", chain.asked().changes);
 		ensure!(chain.asked().changes >= 8, "nothing was overtaken");
 		let books = network.books().chain();
-		let received = books.viewer_account(&recipient.account, Some(books.finalised_hash().await?)).await?;
+		let received = books
+			.viewer_account(&recipient.account, Some(books.finalised_hash().await?))
+			.await?;
 		ensure!(received.free == AMOUNTS.sum::<Balance>(), "{received:?}");
 		ensure!(wallet.rivals() == 0, "it takes itself for another program");
 		Ok(())
@@ -180,7 +184,11 @@ fn a_node_that_cannot_be_asked_is_told_with_the_true_cause() {
 			let mut process = account.spawn()?;
 			let said = said_by(process.stderr.take().context("a pipe")?, cause).await;
 			said.with_context(|| format!("{url} after {:?}", began.elapsed()))?;
-			ensure!(began.elapsed() < Duration::from_secs(10), "{url}: {:?}", began.elapsed());
+			ensure!(
+				began.elapsed() < Duration::from_secs(10),
+				"{url}: {:?}",
+				began.elapsed()
+			);
 			if at_once {
 				let status = tokio::time::timeout(Duration::from_secs(10), process.wait()).await??;
 				ensure!(!status.success(), "{url}");

@@ -147,7 +147,11 @@ fn a_node_that_stands_still_and_a_disk_that_fills_up_are_nobodys_fault() {
 			until_metric(&scene.relayers[0], "tickets_total", |now| now > tickets).await?;
 			let said = log(lab, "relayer-1")?;
 			// The place where it goes on after a restart is on that disk, too.
-			let words = ["nothing is sold until they can", "payments are stored again", "a restart will begin live"];
+			let words = [
+				"nothing is sold until they can",
+				"payments are stored again",
+				"a restart will begin live",
+			];
 			for words in words {
 				ensure!(said.matches(words).count() == 1, "{words:?}: {said}");
 			}
