@@ -2,7 +2,7 @@
 
 use crate::{
 	agent::Agent,
-	config::{Config, Settings, RPC},
+	config::{Config, Settings},
 	l2::{self, L2},
 	relay::Relay,
 	signing::{self, Consent, SignedAction},
@@ -11,7 +11,7 @@ use crate::{
 };
 use anyhow::{bail, ensure, Context};
 use clap::{Args, Parser, Subcommand};
-use clustercast_chain::{account, bridge, Chain, Wait, Wallet};
+use clustercast_chain::{account, bridge, Chain, NodeUrl, Wait, Wallet};
 use clustercast_primitives::{
 	bridge::{account_of, Credit, EthereumAction},
 	AccountId, BlockNumber, EthereumAddress, PublicKey, Signature, Usdc,
@@ -61,9 +61,16 @@ struct Run {
 /// Where the chain is.
 #[derive(Args)]
 struct ChainArgs {
-	/// The chain's JSON-RPC
-	#[arg(long, value_name = "URL", env = "CLUSTERCAST_BRIDGE_RPC", default_value = RPC)]
-	rpc: String,
+	/// JSON-RPC of a node of the chain; of several, the first that is whole is asked
+	#[arg(
+		long,
+		value_name = "URL",
+		value_delimiter = ',',
+		env = "CLUSTERCAST_BRIDGE_RPC",
+		hide_env_values = true,
+		default_value = "ws://127.0.0.1:9944"
+	)]
+	rpc: Vec<NodeUrl>,
 }
 
 /// Where both are.

@@ -3,6 +3,7 @@
 use crate::withdrawals::Choice;
 use anyhow::{ensure, Context};
 use clap::Args;
+use clustercast_chain::{url, NodeUrl};
 use clustercast_primitives::Usdc;
 use figment::{
 	providers::{Format, Serialized, Toml},
@@ -11,9 +12,6 @@ use figment::{
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, path::PathBuf};
 
-/// Where the programs expect a node of the chain.
-pub const RPC: &str = "ws://127.0.0.1:9944";
-
 /// A withdrawal's execution costs some 120,000 gas; on Base that is below a cent. The rest is for the commitment.
 const MIN_FEE: Usdc = Usdc(20_000);
 
@@ -21,10 +19,16 @@ const MIN_FEE: Usdc = Usdc(20_000);
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-	/// The chain's JSON-RPC [default: ws://127.0.0.1:9944]
-	#[arg(long, value_name = "URL", env = "CLUSTERCAST_BRIDGE_RPC")]
-	#[serde(skip_serializing_if = "Option::is_none")]
-	pub rpc: Option<String>,
+	/// JSON-RPC of a node of the chain; of several, the first that is whole is asked [default: ws://127.0.0.1:9944]
+	#[arg(
+		long,
+		value_name = "URL",
+		value_delimiter = ',',
+		env = "CLUSTERCAST_BRIDGE_RPC",
+		hide_env_values = true
+	)]
+	#[serde(deserialize_with = "url::one_or_many", skip_serializing_if = "Vec::is_empty")]
+	pub rpc: Vec<NodeUrl>,
 	/// The L2's JSON-RPC, http:// or https://
 	#[arg(long, value_name = "URL", env = "CLUSTERCAST_BRIDGE_L2_RPC", hide_env_values = true)]
 	#[serde(skip_serializing_if = "Option::is_none")]
@@ -55,8 +59,8 @@ pub struct Settings {
 /// Complete and checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-	/// The chain's JSON-RPC.
-	pub rpc: String,
+	/// JSON-RPCs of nodes of the chain; at least one.
+	pub rpc: Vec<NodeUrl>,
 	/// The L2's.
 	pub l2_rpc: String,
 	/// Secret of the account that pays for gas.
@@ -93,7 +97,7 @@ impl TryFrom<Settings> for Config {
 		ensure!(!(s.all && s.min_fee.is_some()), "min_fee and all exclude each other");
 		let min_fee = s.min_fee.map_or(Ok(MIN_FEE), |text| text.parse().context("min_fee"))?;
 		Ok(Self {
-			rpc: s.rpc.unwrap_or_else(|| RPC.into()),
+			rpc: url::or_usual(s.rpc),
 			l2_rpc: required(s.l2_rpc, "l2_rpc")?,
 			key: required(s.key, "key")?,
 			choice: if s.all { Choice::All } else { Choice::Fee(min_fee.0) },
@@ -119,16 +123,20 @@ mod tests {
 	#[test]
 	fn file_is_merged_with_flags_which_count_more() {
 		let config = load(COMPLETE, Settings::default()).unwrap();
-		assert_eq!((config.rpc.as_str(), config.choice), (RPC, Choice::Fee(20_000)));
+		assert_eq!(
+			(config.rpc, config.choice),
+			(vec![NodeUrl::default()], Choice::Fee(20_000))
+		);
 		let config = load(&format!("{COMPLETE}min_fee = \"0.5\"\n"), Settings::default()).unwrap();
 		assert_eq!(config.choice, Choice::Fee(500_000));
 		let flags = Settings {
-			rpc: Some("ws://other".into()),
+			rpc: vec!["ws://other".parse().unwrap(), "ws://third".parse().unwrap()],
 			all: true,
 			..Settings::default()
 		};
+		let given = flags.rpc.clone();
 		let config = load(&format!("{COMPLETE}rpc = \"ws://one\"\n"), flags).unwrap();
-		assert_eq!((config.rpc.as_str(), config.choice), ("ws://other", Choice::All));
+		assert_eq!((config.rpc, config.choice), (given, Choice::All));
 	}
 
 	#[test]

@@ -1,10 +1,12 @@
-//! The connection to a node: queries, constants, and the head of the chain. Restores itself when the node restarts.
+//! What is asked of the chain: queries, constants, and the head. Of which node, is for [`crate::line`].
 
 use crate::{
 	account,
 	error::ChainError,
+	line::{Asked, Line},
 	submit::{self, Event},
 	tip::{Follower, Tip},
+	url::NodeUrl,
 };
 use clustercast_primitives::{
 	chain::{
@@ -19,10 +21,7 @@ use subxt::{
 	backend::LegacyBackend,
 	config::{substrate::SubstrateConfig, Header as _, RpcConfigFor},
 	rpcs::{
-		client::{
-			reconnecting_rpc_client::{ExponentialBackoff, RpcClient as ReconnectingClient},
-			rpc_params, RpcClient, RpcParams,
-		},
+		client::{rpc_params, RpcClient, RpcParams},
 		methods::legacy::LegacyRpcMethods,
 	},
 	utils::H256,
@@ -30,14 +29,11 @@ use subxt::{
 };
 use tokio::{sync::watch, task::JoinHandle};
 
-/// How long to wait for the first connection: a node needs some seconds to open its RPC.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long to wait for an answer, a reconnection included. Five blocks' time at least.
+/// How long to wait for an answer, another connection or node included. Five blocks' time at least.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Longest pause between two attempts to reconnect: one block.
-const RECONNECT_PAUSE: Duration = Duration::from_secs(2);
+/// Before the head is subscribed to anew.
+const FOLLOW_AGAIN: Duration = Duration::from_millis(500);
 
 /// Relayers asked for at a time; a node answers with no more.
 const RELAYERS_PAGE: u32 = 100;
@@ -79,13 +75,14 @@ pub struct Constants {
 	pub block_time: Duration,
 }
 
-/// A node. Cheap to clone; all clones share one connection.
+/// The chain, as one of the nodes given says, whichever is whole. Cheap to clone; all clones ask the same node.
 #[derive(Clone)]
 pub struct Chain {
 	inner: Arc<Inner>,
 }
 
 struct Inner {
+	line: Line,
 	rpc: RpcClient,
 	client: OnlineClient<SubstrateConfig>,
 	constants: Constants,
@@ -108,34 +105,24 @@ impl std::fmt::Debug for Chain {
 type Methods = LegacyRpcMethods<RpcConfigFor<SubstrateConfig>>;
 
 impl Chain {
-	/// Connects to a node (`ws://` or `wss://`), waiting up to [`CONNECT_TIMEOUT`] for it to listen, and follows its
-	/// head.
-	pub async fn connect(url: &str) -> Result<Self, ChainError> {
-		let unreachable = |reason: String| ChainError::Unreachable {
-			url: url.into(),
-			reason,
-		};
-		let connecting = ReconnectingClient::builder()
-			.request_timeout(REQUEST_TIMEOUT)
-			.retry_policy(ExponentialBackoff::from_millis(50).max_delay(RECONNECT_PAUSE))
-			.build(url);
-		let rpc = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
-			.await
-			.map_err(|_| unreachable(format!("nobody answers within {} s", CONNECT_TIMEOUT.as_secs())))?
-			.map_err(|e| unreachable(e.to_string()))?;
-		let rpc = RpcClient::new(rpc);
-		within("connecting", Self::open(rpc)).await
+	/// Connects to the first of these nodes that is whole, and follows the chain's head, at another one where that one fails.
+	pub async fn connect(urls: &[NodeUrl]) -> Result<Self, ChainError> {
+		let line = Line::connect(urls).await?;
+		within("connecting", Self::open(line)).await
 	}
 
-	async fn open(rpc: RpcClient) -> Result<Self, ChainError> {
+	async fn open(line: Line) -> Result<Self, ChainError> {
+		let rpc = RpcClient::new(line.clone());
 		let backend = Arc::new(LegacyBackend::builder().build(rpc.clone()));
 		let client = OnlineClient::from_backend(backend).await.map_err(ChainError::node)?;
 		let constants = read_constants(&client).await?;
+		line.set_block_time(constants.block_time).await;
 		let methods = Methods::new(rpc.clone());
 		let (tip, follower) = Tip::new(constants.block_time, read_head(&methods).await?);
-		let follower = tokio::spawn(follow(methods, follower));
+		let follower = tokio::spawn(follow(methods, follower, line.clone()));
 		Ok(Self {
 			inner: Arc::new(Inner {
+				line,
 				rpc,
 				client,
 				constants,
@@ -143,6 +130,16 @@ impl Chain {
 				follower,
 			}),
 		})
+	}
+
+	/// The nodes given, in the order in which they are preferred.
+	pub fn nodes(&self) -> &[NodeUrl] {
+		self.inner.line.urls()
+	}
+
+	/// Which of them is asked by now, and how often that changed.
+	pub fn asked(&self) -> Asked {
+		self.inner.line.asked()
 	}
 
 	/// Hash of block 0: what every signature of the protocol is bound to.
@@ -350,16 +347,8 @@ impl Chain {
 
 	pub(crate) async fn request<T: DeserializeOwned>(&self, method: &str, params: RpcParams) -> Result<T, ChainError> {
 		within("a request", async {
-			// A connection that broke under the request says so at once; the request waits for the new one.
-			let mut attempt = self.inner.rpc.request(method, params.clone()).await;
-			while attempt
-				.as_ref()
-				.is_err_and(|e: &subxt::rpcs::Error| e.is_disconnected_will_reconnect())
-			{
-				tokio::time::sleep(RECONNECT_PAUSE / 4).await;
-				attempt = self.inner.rpc.request(method, params.clone()).await;
-			}
-			attempt.map_err(|e| ChainError::rpc(method, &e))
+			let answer = self.inner.rpc.request(method, params).await;
+			answer.map_err(|e| ChainError::rpc(method, &e))
 		})
 		.await
 	}
@@ -439,22 +428,26 @@ async fn read_head(methods: &Methods) -> Result<Head, ChainError> {
 }
 
 /// Keeps the tip current until nobody is left to listen. Subscribes anew whenever a subscription breaks.
-async fn follow(methods: Methods, tip: Follower) {
+async fn follow(methods: Methods, tip: Follower, line: Line) {
 	while !tip.is_closed() {
-		if let Err(error) = follow_once(&methods, &tip).await {
+		if let Err(error) = follow_once(&methods, &tip, &line).await {
 			tracing::debug!(%error, "lost the head of the chain; subscribing anew");
 		}
-		tokio::time::sleep(RECONNECT_PAUSE / 4).await;
+		tokio::time::sleep(FOLLOW_AGAIN).await;
 	}
 }
 
-async fn follow_once(methods: &Methods, tip: &Follower) -> Result<(), subxt::rpcs::Error> {
+async fn follow_once(methods: &Methods, tip: &Follower, line: &Line) -> Result<(), subxt::rpcs::Error> {
 	let mut best = methods.chain_subscribe_new_heads().await?;
 	let mut finalised = methods.chain_subscribe_finalized_heads().await?;
 	loop {
 		tokio::select! {
 			header = best.next() => match header {
-				Some(header) => tip.best(block_number(header?.number())),
+				Some(header) => {
+					let number = block_number(header?.number());
+					line.head(number);
+					tip.best(number);
+				},
 				None => return Ok(()),
 			},
 			header = finalised.next() => match header {

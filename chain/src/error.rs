@@ -11,9 +11,9 @@ pub enum ChainError {
 	/// No connection when the program started. Later interruptions are [`ChainError::Node`] or [`ChainError::Timeout`].
 	#[error("cannot reach a node at {url}: {reason}; start one (docs/chain.md), or name another with --rpc")]
 	Unreachable {
-		/// As configured.
+		/// As configured, without secrets; commas between several.
 		url: String,
-		/// From the transport.
+		/// From the transport; of each where there are several.
 		reason: String,
 	},
 	/// No answer in time; the connection may be down and is being restored.
@@ -132,7 +132,7 @@ fn explained(docs: &[String], name: &str) -> String {
 }
 
 /// An error with its causes, each once: wrappers that repeat their cause add nothing.
-fn chain_of(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
 	let mut text = error.to_string();
 	let mut source = error.source();
 	while let Some(cause) = source {

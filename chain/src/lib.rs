@@ -2,7 +2,10 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`client`] | [`Chain`]: the connection, its queries, the head of the chain |
+//! | [`client`] | [`Chain`]: its queries, the head of the chain |
+//! | [`line`] | connections to nodes: each is asked for its genesis before it is asked for anything else |
+//! | `choice` | which of several nodes is asked |
+//! | [`url`] | where a node is, as people write it |
 //! | [`bridge`] | what the bridge agent asks of the chain, and its calls |
 //! | [`channels`] | what is reserved, by whom and for whom |
 //! | [`calls`] | every call that a program makes, checked against the chain's metadata |
@@ -21,13 +24,16 @@ pub mod account;
 pub mod bridge;
 pub mod calls;
 pub mod channels;
+mod choice;
 pub mod client;
 pub mod error;
 pub mod files;
 pub mod keys;
+pub mod line;
 pub mod submit;
 pub mod tip;
 pub mod treasury;
+pub mod url;
 pub mod wallet;
 
 pub use calls::Call;
@@ -35,4 +41,5 @@ pub use client::{Chain, Constants, Head};
 pub use error::{ChainError, KeyError};
 pub use submit::{Event, Included, Redeemed, Submission, Wait};
 pub use tip::Tip;
+pub use url::NodeUrl;
 pub use wallet::Wallet;

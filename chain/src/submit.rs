@@ -35,6 +35,9 @@ const MORTALITY: u64 = 64;
 /// How long to wait for inclusion or finality: the transaction's life, and a minute for finality to follow.
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(MORTALITY * 2 + 60);
 
+/// How often blocks are looked at for a transaction of which nobody tells, at least.
+const LOOK: Duration = Duration::from_secs(6);
+
 /// Attempts when the node says that another transaction took the nonce: another process may use the same account.
 const NONCE_ATTEMPTS: usize = 4;
 
@@ -176,54 +179,72 @@ impl Redeemed {
 impl Chain {
 	/// Signs a call with the wallet's next nonce, submits it, and waits. The wallet is free for the next transaction
 	/// as soon as the node has this one.
+	///
+	/// Where the connection or the node is lost meanwhile, nobody knows whether the transaction is on its way. Then the same bytes
+	/// go to the next node, which can be in the chain once, and nothing is signed anew before they can be in none.
 	pub async fn submit(&self, wallet: &Wallet, call: &Call, wait: Wait) -> Result<Included, ChainError> {
 		let mut sent = Vec::new();
-		let mut progress = loop {
+		let (bytes, mut progress) = loop {
 			let mut guard = wallet.submitting.lock().await;
-			let submitted = within("submitting", async {
+			let (at, bytes) = within("signing", async {
 				let at = self.client().at_current_block().await.map_err(ChainError::node)?;
-				let extrinsic = at
-					.transactions()
-					.from_bytes(self.sign_locked(&at, wallet, &mut guard, call).await?);
-				sent.push((at.block_number(), Hash(extrinsic.hash().0)));
+				let bytes = self.sign_locked(&at, wallet, &mut guard, call).await?;
+				Ok((at, bytes))
+			})
+			.await?;
+			let extrinsic = at.transactions().from_bytes(bytes.clone());
+			sent.push((at.block_number(), Hash(extrinsic.hash().0)));
+			let submitted = within("submitting", async {
 				let watched = extrinsic.submit_and_watch().await;
 				watched.map_err(|error| refused_by_pool(error, wallet))
-			})
-			.await;
-			drop(guard);
-			match submitted {
+			});
+			match submitted.await {
 				Err(ChainError::Refused { code, .. })
 					if POOL_NONCE_CODES.contains(&code) && sent.len() < NONCE_ATTEMPTS =>
 				{
+					drop(guard);
 					// What took the nonce may be this very transaction: sent, the connection lost, and sent again.
 					if let Some(included) = self.find(&sent, wait).await? {
 						return Ok(included);
 					}
 					tokio::time::sleep(Duration::from_millis(500)).await;
 				},
-				other => break other?,
+				Err(error) if is_unknown(&error) => {
+					tracing::debug!(%error, call = call.full_name(), "it may be on its way");
+					// Before the next transaction takes its nonce.
+					self.post_again(&bytes).await;
+					drop(guard);
+					return self.look_out(&sent, &bytes, wait).await;
+				},
+				submitted => break (bytes, submitted?),
 			}
 		};
 		tracing::debug!(call = call.full_name(), "submitted");
 		let waiting = async {
-			while let Some(status) = progress.next().await {
-				match status.map_err(ChainError::node)? {
-					TransactionStatus::InBestBlock(block) if wait == Wait::InBlock => return included(block).await,
-					TransactionStatus::InFinalizedBlock(block) => return included(block).await,
+			while let Some(Ok(status)) = progress.next().await {
+				match status {
+					TransactionStatus::InBestBlock(block) if wait == Wait::InBlock => {
+						return Some(included(block).await)
+					},
+					TransactionStatus::InFinalizedBlock(block) => return Some(included(block).await),
 					TransactionStatus::Error { message }
 					| TransactionStatus::Invalid { message }
-					| TransactionStatus::Dropped { message } => return Err(ChainError::NotIncluded(message)),
+					| TransactionStatus::Dropped { message } => return Some(Err(ChainError::NotIncluded(message))),
 					_ => {},
 				}
 			}
-			Err(ChainError::NotIncluded("the node stopped reporting on it".into()))
+			None
 		};
-		tokio::time::timeout(INCLUSION_TIMEOUT, waiting)
-			.await
-			.unwrap_or(Err(ChainError::Timeout {
-				doing: "waiting for inclusion",
-				after: INCLUSION_TIMEOUT,
-			}))
+		match tokio::time::timeout(INCLUSION_TIMEOUT, waiting).await {
+			Ok(Some(Err(error))) if is_unknown(&error) => self.look_out(&sent, &bytes, wait).await,
+			Ok(Some(known)) => known,
+			// The node stopped reporting on it.
+			Ok(None) => {
+				self.post_again(&bytes).await;
+				self.look_out(&sent, &bytes, wait).await
+			},
+			Err(_) => Err(late()),
+		}
 	}
 
 	/// Posts winners (at most `max_batch`) as one signed `redeem_batch` to the node, which judges each and submits the
@@ -327,10 +348,16 @@ impl Chain {
 	/// What became of these transactions of ours, each with a block that it is younger than, if the best chain has one of
 	/// them; once that is final, where `wait` says so.
 	async fn find(&self, sent: &[(u64, Hash)], wait: Wait) -> Result<Option<Included>, ChainError> {
+		let oldest = sent.iter().map(|(number, _)| *number).min();
+		self.find_from(oldest.unwrap_or_default() + 1, sent, wait).await
+	}
+
+	/// The same, where no block below `from` has one of them.
+	async fn find_from(&self, from: u64, sent: &[(u64, Hash)], wait: Wait) -> Result<Option<Included>, ChainError> {
 		let mut heads = self.heads();
 		loop {
 			let head = *heads.borrow_and_update();
-			let Some((at, extrinsic)) = self.locate(sent, head.best).await? else {
+			let Some((at, extrinsic)) = self.locate(from, sent, head.best).await? else {
 				return Ok(None);
 			};
 			if wait == Wait::InBlock || at.block_number() <= u64::from(head.finalised) {
@@ -344,12 +371,14 @@ impl Chain {
 		}
 	}
 
-	/// Looks for these transactions in the best chain up to block `best`.
-	async fn locate(&self, sent: &[(u64, Hash)], best: BlockNumber) -> Result<Option<(AtBlock, Sent)>, ChainError> {
-		let Some(oldest) = sent.iter().map(|(number, _)| *number).min() else {
-			return Ok(None);
-		};
-		for number in oldest + 1..=best.into() {
+	/// Looks for these transactions in the best chain, from block `from` up to block `best`.
+	async fn locate(
+		&self,
+		from: u64,
+		sent: &[(u64, Hash)],
+		best: BlockNumber,
+	) -> Result<Option<(AtBlock, Sent)>, ChainError> {
+		for number in from..=best.into() {
 			let at = self.client().at_block(number).await.map_err(ChainError::node)?;
 			let extrinsics = at.extrinsics().fetch().await.map_err(ChainError::node)?.into_owned();
 			let ours = |e: &Sent| sent.iter().any(|(_, hash)| hash.0 == e.hash().0);
@@ -360,6 +389,49 @@ impl Chain {
 			}
 		}
 		Ok(None)
+	}
+
+	/// Waits for one of these transactions, of which `bytes` is the last, to be in a block, or to be too old for any. Each node that
+	/// is gone to meanwhile is given the bytes: the pool of the one before may be gone with it.
+	async fn look_out(&self, sent: &[(u64, Hash)], bytes: &[u8], wait: Wait) -> Result<Included, ChainError> {
+		let born = sent.iter().map(|(number, _)| *number);
+		let (mut from, last) = (
+			born.clone().min().unwrap_or_default() + 1,
+			born.max().unwrap_or_default(),
+		);
+		let (mut heads, mut changes) = (self.heads(), self.asked().changes);
+		let looking = async {
+			loop {
+				let head = *heads.borrow_and_update();
+				match self.find_from(from, sent, wait).await {
+					Ok(Some(included)) => return Ok(included),
+					Ok(None) if u64::from(head.finalised) > last + MORTALITY => {
+						return Err(ChainError::NotIncluded("no block took it while it was good".into()));
+					},
+					// What is final has been looked through.
+					Ok(None) => from = from.max(u64::from(head.finalised) + 1),
+					// A node that was gone to may not have a block yet that the one before had.
+					Err(error) if is_unknown(&error) => tracing::debug!(%error, "looking for a transaction"),
+					Err(error) => return Err(error),
+				}
+				if std::mem::replace(&mut changes, self.asked().changes) != self.asked().changes {
+					self.post_again(bytes).await;
+				}
+				// The next head, or another node: both are looked for each so often.
+				let _ = tokio::time::timeout(LOOK, heads.changed()).await;
+			}
+		};
+		tokio::time::timeout(INCLUSION_TIMEOUT, looking)
+			.await
+			.unwrap_or_else(|_| Err(late()))
+	}
+
+	/// Gives the node a transaction that it may have.
+	async fn post_again(&self, bytes: &[u8]) {
+		// That it has it is an error, too. What becomes of it is looked for in blocks.
+		if let Err(error) = self.post(bytes).await {
+			tracing::debug!(%error, "a transaction is not taken again");
+		}
 	}
 
 	/// With the wallet's lock held.
@@ -373,6 +445,18 @@ impl Chain {
 		let nonce = self.next_nonce(&wallet.account()).await?;
 		wallet.use_nonces(nonces, nonce, 1);
 		sign_with(at, wallet, call, nonce)
+	}
+}
+
+/// Whether this leaves open what becomes of a transaction.
+fn is_unknown(error: &ChainError) -> bool {
+	matches!(error, ChainError::Node(_) | ChainError::Timeout { .. })
+}
+
+fn late() -> ChainError {
+	ChainError::Timeout {
+		doing: "waiting for inclusion",
+		after: INCLUSION_TIMEOUT,
 	}
 }
 

@@ -130,7 +130,7 @@ struct AccountInfo {
 impl Books {
 	/// Connects to a node that may still be starting.
 	pub async fn open(url: &str) -> Result<Self> {
-		let chain = Chain::connect(url).await?;
+		let chain = Chain::connect(&[url.parse()?]).await?;
 		let api = OnlineClient::from_insecure_url(url).await?;
 		Ok(Self { chain, api })
 	}

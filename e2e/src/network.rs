@@ -198,6 +198,28 @@ impl Network {
 		Ok((process, port))
 	}
 
+	/// A node of a chain of its own, with another genesis: its JSON-RPC's port.
+	pub async fn stranger(&self, lab: &Lab, name: &str) -> Result<(Process, u16)> {
+		let (path, port) = (lab.path(&format!("{name}.json")), free_port()?);
+		let mut spec: Value = serde_json::from_str(LOCAL_CHAIN)?;
+		spec["genesis"]["runtimeGenesis"]["patch"]["validators"] = json!({ "sessionLength": 7 });
+		fs::write(&path, spec.to_string())?;
+		let mut command = Command::new(program("clustercast-node")?);
+		command.arg("--chain").arg(&path).arg("--base-path").arg(lab.path(name));
+		command.args(["--no-telemetry", "--no-prometheus", "--no-mdns", "--reserved-only"]);
+		command.args(["--unsafe-force-node-key-generation", "--rpc-port", &port.to_string()]);
+		command
+			.arg("--listen-addr")
+			.arg(format!("/ip4/127.0.0.1/tcp/{}", free_port()?));
+		let mut process = Process::spawn(lab, name, &mut command)?;
+		let books = open_at(&format!("ws://127.0.0.1:{port}"), &mut process).await?;
+		ensure!(
+			books.chain().genesis() != self.books.chain().genesis(),
+			"it is the same chain"
+		);
+		Ok((process, port))
+	}
+
 	/// The chain, through the first validator.
 	pub fn books(&self) -> &Books {
 		&self.books

@@ -11,6 +11,7 @@ use clap::{
 	error::{Error, ErrorKind},
 	Arg, Parser, Subcommand,
 };
+use clustercast_chain::NodeUrl;
 use clustercast_network::Multiaddr;
 use clustercast_primitives::StreamId;
 use std::{ffi::OsStr, path::PathBuf, process::ExitCode, time::Duration};
@@ -54,14 +55,16 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Run {
-	/// A node's JSON-RPC
+	/// A node's JSON-RPC; of several, the first that is whole is asked
 	#[arg(
 		long,
 		value_name = "WS",
+		value_delimiter = ',',
 		default_value = "ws://127.0.0.1:9944",
-		env = "CLUSTERCAST_ORIGIN_RPC"
+		env = "CLUSTERCAST_ORIGIN_RPC",
+		hide_env_values = true
 	)]
-	rpc: String,
+	rpc: Vec<NodeUrl>,
 	/// Number of the stream key
 	#[arg(long, value_name = "N")]
 	stream: u64,

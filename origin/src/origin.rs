@@ -10,7 +10,7 @@ use crate::{
 	studio::{self, Input, Studio},
 };
 use anyhow::{bail, ensure, Context, Result};
-use clustercast_chain::{keys, Chain, KeyError};
+use clustercast_chain::{keys, Chain, KeyError, NodeUrl};
 use clustercast_network::{
 	node::Limits,
 	serve::{self, serve},
@@ -58,7 +58,7 @@ const HELD_BACK_LINES: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Config {
 	/// JSON-RPC of a node, `ws://` or `wss://`.
-	pub rpc: String,
+	pub rpc: Vec<NodeUrl>,
 	/// The stream.
 	pub stream: StreamId,
 	/// File of its signing key.

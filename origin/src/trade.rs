@@ -6,7 +6,7 @@ use clap::Args;
 use clustercast_chain::{
 	account,
 	calls::{self, Call, NewStream},
-	keys, Chain, Event, Included, Wait, Wallet,
+	keys, Chain, Event, Included, NodeUrl, Wait, Wallet,
 };
 use clustercast_primitives::{
 	chain::{RentOffer, StreamKeyInfo, StreamTerms, TermsChange, MAX_CATEGORY, MAX_TITLE, PPM},
@@ -18,14 +18,16 @@ use std::path::PathBuf;
 /// Whose stream keys, and on which chain.
 #[derive(Debug, Args)]
 pub struct Signer {
-	/// A node's JSON-RPC
+	/// A node's JSON-RPC; of several, the first that is whole is asked
 	#[arg(
 		long,
 		value_name = "WS",
+		value_delimiter = ',',
 		default_value = "ws://127.0.0.1:9944",
-		env = "CLUSTERCAST_ORIGIN_RPC"
+		env = "CLUSTERCAST_ORIGIN_RPC",
+		hide_env_values = true
 	)]
-	rpc: String,
+	rpc: Vec<NodeUrl>,
 	/// The account that signs and pays: //Name, a mnemonic phrase, or file:PATH (created when missing)
 	#[arg(
 		long,

@@ -1,6 +1,7 @@
 //! What the viewer found against relayers and the broadcaster, and bringing it before the chain: by itself, in the
 //! background, never in the way of the video.
 
+use crate::docket::{Docket, Next};
 use clustercast_chain::{calls, Call, Chain, ChainError, Wait, Wallet};
 use clustercast_network::client::Subscription;
 use clustercast_primitives::{
@@ -12,11 +13,18 @@ use clustercast_primitives::{
 	BlockNumber, Hash, PublicKey, Status, StreamId,
 };
 use clustercast_protocol::{EncodedWindow, Evidence, Suspicion, Witness};
-use std::{collections::VecDeque, fmt, future::Future, sync::Arc, time::Duration};
+use codec::{Decode, Encode};
+use std::{
+	collections::VecDeque,
+	fmt,
+	future::{pending, Future},
+	sync::Arc,
+	time::{Duration, Instant},
+};
 use tokio::{
 	sync::mpsc,
 	task::{JoinError, JoinHandle, JoinSet},
-	time::timeout,
+	time::{sleep_until, timeout},
 };
 
 /// Windows and faults that wait to be looked into: half a minute of the shortest windows.
@@ -35,7 +43,7 @@ const MAX_SUSPICIONS: usize = 8;
 const SETTLE: Duration = Duration::from_secs(30);
 
 /// Evidence that is enough for the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Accusation {
 	/// A relayer signed for a wrong chunk.
 	InvalidChunk(Box<ChunkFraud>),
@@ -194,7 +202,7 @@ enum Clue {
 /// What came of something that was begun in the background.
 enum Done {
 	Evidence(Option<Evidence>),
-	Reported { upheld: bool },
+	Reported(Accusation, Result<BlockNumber, NotUpheld>),
 }
 
 /// Looks into what was seen, in the background, and reports what the chain can judge.
@@ -206,12 +214,13 @@ pub struct Inquest {
 }
 
 impl Inquest {
-	/// Reports to this court; without one it only says what it found.
-	pub fn start(court: Option<impl Court>) -> Self {
+	/// Reports to this court; without one it only says what it found. What waits on the docket is reported, too.
+	pub fn start(court: Option<impl Court>, docket: Docket) -> Self {
 		let (clues, waiting) = mpsc::channel(MAX_CLUES);
 		let clerk = Clerk {
 			inquiry: Inquiry::default(),
 			court: court.map(Arc::new),
+			docket,
 			tasks: JoinSet::new(),
 			upheld: 0,
 		};
@@ -255,7 +264,7 @@ impl Inquest {
 		match timeout(SETTLE, &mut self.work).await {
 			Ok(Ok(upheld)) => upheld,
 			_ => {
-				tracing::warn!("reports were still under way");
+				tracing::warn!("reports were still under way; they are sent at the next run");
 				0
 			},
 		}
@@ -265,23 +274,42 @@ impl Inquest {
 struct Clerk<C> {
 	inquiry: Inquiry,
 	court: Option<Arc<C>>,
+	docket: Docket,
 	tasks: JoinSet<Done>,
 	upheld: u64,
 }
 
 impl<C: Court> Clerk<C> {
 	async fn work(mut self, mut clues: mpsc::Receiver<Clue>) -> u64 {
+		if self.court.is_some() && !self.docket.is_empty() {
+			tracing::info!(reports = self.docket.len(), "reports of an earlier run are sent");
+		}
 		loop {
+			self.report();
+			let wake = self.docket.wake().filter(|_| self.court.is_some() && self.has_room());
 			tokio::select! {
 				clue = clues.recv() => match clue {
 					Some(clue) => self.look_into(clue),
 					None => break,
 				},
 				Some(done) = self.tasks.join_next() => self.conclude(done),
+				() = async {
+					match wake {
+						Some(wake) => sleep_until(wake.into()).await,
+						None => pending().await,
+					}
+				} => {},
 			}
 		}
 		while let Some(done) = self.tasks.join_next().await {
 			self.conclude(done);
+			self.report();
+		}
+		if self.court.is_some() && !self.docket.is_empty() {
+			tracing::warn!(
+				reports = self.docket.len(),
+				"reports wait; they are sent at the next run"
+			);
 		}
 		self.upheld
 	}
@@ -304,7 +332,7 @@ impl<C: Court> Clerk<C> {
 			Clue::Fault(mut subscription) => {
 				let second = subscription.session().header().and_then(|h| self.inquiry.header(h));
 				second.into_iter().for_each(|a| self.accuse(a));
-				if self.tasks.len() < MAX_TASKS {
+				if self.has_room() {
 					self.tasks
 						.spawn(async move { Done::Evidence(subscription.evidence(EVIDENCE).await) });
 				}
@@ -318,36 +346,68 @@ impl<C: Court> Clerk<C> {
 				let found = self.inquiry.evidence(evidence);
 				found.into_iter().for_each(|a| self.accuse(a));
 			},
-			Ok(Done::Reported { upheld: true }) => self.upheld += 1,
-			Ok(Done::Evidence(None) | Done::Reported { upheld: false }) => {},
+			Ok(Done::Reported(accusation, reported)) => self.note(&accusation, reported),
+			Ok(Done::Evidence(None)) => {},
 			Err(error) => tracing::error!(%error, "looking into a fault failed"),
 		}
 	}
 
+	/// On disk before it is reported: whatever becomes of this process or of the chain's nodes, it is not lost.
 	fn accuse(&mut self, accusation: Accusation) {
 		tracing::warn!("found {accusation}");
+		if self.court.is_some() && self.docket.add(accusation, Instant::now()) {
+			self.save();
+		}
+		self.report();
+	}
+
+	/// Reports what is due.
+	fn report(&mut self) {
 		let Some(court) = self.court.clone() else {
 			return;
 		};
-		if self.tasks.len() >= MAX_TASKS {
-			tracing::warn!("too many reports under way; this one is dropped");
-			return;
+		while self.has_room() {
+			let Some(accusation) = self.docket.due(Instant::now()) else {
+				return;
+			};
+			let court = court.clone();
+			self.tasks.spawn(async move {
+				let reported = court.report(&accusation).await;
+				Done::Reported(accusation, reported)
+			});
 		}
-		self.tasks.spawn(async move {
-			let reported = court.report(&accusation).await;
-			match &reported {
-				Ok(block) => tracing::warn!(block, "reported {accusation}; the chain agrees"),
-				Err(error) => tracing::warn!(%error, "the chain does not take the report of {accusation}"),
-			}
-			Done::Reported {
-				upheld: reported.is_ok(),
-			}
-		});
+	}
+
+	/// What came of a report.
+	fn note(&mut self, accusation: &Accusation, reported: Result<BlockNumber, NotUpheld>) {
+		let next = self
+			.docket
+			.concluded(accusation, reported.as_ref().err(), Instant::now());
+		match (reported, next) {
+			(Ok(block), _) => {
+				self.upheld += 1;
+				tracing::warn!(block, "reported {accusation}; the chain agrees");
+			},
+			(Err(error), Next::Later) => tracing::warn!(%error, "the report of {accusation} waits; it is tried again"),
+			(Err(error), _) => tracing::warn!(%error, "the chain does not take the report of {accusation}"),
+		}
+		self.save();
+	}
+
+	fn has_room(&self) -> bool {
+		self.tasks.len() < MAX_TASKS
+	}
+
+	/// A few kilobytes, seldom.
+	fn save(&self) {
+		if let Err(error) = self.docket.save() {
+			tracing::warn!("cannot keep what is to be reported: {error}");
+		}
 	}
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
 	use super::*;
 	use bytes::Bytes;
 	use clustercast_primitives::{catalog::Track, crypto::KeyPair, status::State, Hash, StreamId};
@@ -360,6 +420,13 @@ mod tests {
 		let mut broadcast = Broadcast::begin(key, GENESIS, StreamId(0), 1, Hash([0; 32]), segment);
 		broadcast.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
 		broadcast
+	}
+
+	/// Two windows for this place.
+	pub(crate) fn contradiction(place: u64) -> Accusation {
+		let mut inquiry = Inquiry::default();
+		assert_eq!(inquiry.header(window(place, b"one").signed_header()), None);
+		inquiry.header(window(place, b"other").signed_header()).unwrap()
 	}
 
 	fn window(segment: u64, data: &[u8]) -> EncodedWindow {
@@ -463,10 +530,11 @@ mod tests {
 	/// What is reported of these windows, and how many reports count as upheld.
 	async fn inquest(upholds: bool, windows: &[EncodedWindow]) -> (usize, u64) {
 		let told = Arc::<std::sync::Mutex<Vec<_>>>::default();
-		let mut inquest = Inquest::start(Some(Judge {
+		let judge = Judge {
 			told: told.clone(),
 			upholds,
-		}));
+		};
+		let mut inquest = Inquest::start(Some(judge), Docket::default());
 		windows.iter().for_each(|window| inquest.window(window));
 		let upheld = inquest.finish().await;
 		inquest.window(&window(9, b"late"));
@@ -496,9 +564,72 @@ mod tests {
 
 	#[tokio::test]
 	async fn without_a_court_nothing_counts() {
-		let mut inquest = Inquest::start(None::<Judge>);
+		let folder = tempfile::tempdir().unwrap();
+		let docket = Docket::open(folder.path(), &GENESIS, Instant::now());
+		let mut inquest = Inquest::start(None::<Judge>, docket);
 		inquest.window(&window(1, b"data"));
 		inquest.window(&window(1, b"other"));
 		assert_eq!(inquest.finish().await, 0);
+		assert_eq!(
+			std::fs::read_dir(folder.path()).unwrap().count(),
+			0,
+			"nobody would send it"
+		);
+	}
+
+	/// Does not answer so many times, then upholds.
+	struct Absent {
+		times: std::sync::atomic::AtomicUsize,
+		told: Arc<std::sync::Mutex<Vec<Accusation>>>,
+	}
+
+	impl Court for Arc<Absent> {
+		async fn report(&self, accusation: &Accusation) -> Result<BlockNumber, NotUpheld> {
+			use std::sync::atomic::Ordering;
+			self.told.lock().unwrap().push(accusation.clone());
+			let left = self
+				.times
+				.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |times| times.checked_sub(1));
+			match left {
+				Ok(_) => Err(NotUpheld::Chain(ChainError::Node("down".into()))),
+				Err(_) => Ok(7),
+			}
+		}
+	}
+
+	/// The issue: the chain's nodes are away while the evidence is at hand, and the player ends.
+	#[tokio::test]
+	async fn what_could_not_be_reported_is_reported_at_the_next_run_or_as_soon_as_the_chain_answers() {
+		let folder = tempfile::tempdir().unwrap();
+		let docket = || Docket::open(folder.path(), &GENESIS, Instant::now());
+		let absent = |times| {
+			Arc::new(Absent {
+				times: std::sync::atomic::AtomicUsize::new(times),
+				told: Arc::default(),
+			})
+		};
+		let away = absent(usize::MAX);
+		let mut inquest = Inquest::start(Some(away.clone()), docket());
+		inquest.window(&window(1, b"one"));
+		inquest.window(&window(1, b"other"));
+		assert_eq!(inquest.finish().await, 0);
+		assert_eq!(*away.told.lock().unwrap(), [contradiction(1)]);
+		assert_eq!(docket().len(), 1);
+
+		let back = absent(0);
+		let mut inquest = Inquest::start(Some(back.clone()), docket());
+		assert_eq!(inquest.finish().await, 1);
+		assert_eq!(*back.told.lock().unwrap(), [contradiction(1)]);
+		assert!(docket().is_empty(), "it is settled");
+
+		let late = absent(3);
+		let mut inquest = Inquest::start(Some(late.clone()), docket().hurried(Duration::from_millis(5)));
+		inquest.window(&window(2, b"one"));
+		inquest.window(&window(2, b"other"));
+		while late.told.lock().unwrap().len() < 4 {
+			tokio::time::sleep(Duration::from_millis(5)).await;
+		}
+		assert_eq!(inquest.finish().await, 1);
+		assert!(docket().is_empty(), "it is settled");
 	}
 }

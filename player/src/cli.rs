@@ -9,7 +9,7 @@ use crate::{
 };
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use clustercast_chain::{account, calls, channels::Reserved, Call, Chain, Wait, Wallet};
+use clustercast_chain::{account, calls, channels::Reserved, Call, Chain, NodeUrl, Wait, Wallet};
 use clustercast_primitives::{session::SessionProof, AccountId, StreamId, Usdc};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -68,9 +68,16 @@ enum Command {
 	},
 	/// Make a session key and show what a deposit on the L2 has to name so that it can be watched from here
 	Session {
-		/// Node to talk to, ws:// or wss://
-		#[arg(long, env = "CLUSTERCAST_PLAYER_RPC", default_value = "ws://127.0.0.1:9944")]
-		rpc: String,
+		/// Node to talk to, ws:// or wss://; of several, the first that is whole
+		#[arg(
+			long,
+			env = "CLUSTERCAST_PLAYER_RPC",
+			hide_env_values = true,
+			value_name = "URL",
+			value_delimiter = ',',
+			default_value = "ws://127.0.0.1:9944"
+		)]
+		rpc: Vec<NodeUrl>,
 		/// Whose deposit it will be: an address, Ethereum, SS58 or hex
 		#[arg(long, env = "CLUSTERCAST_PLAYER_ACCOUNT")]
 		account: String,
@@ -97,9 +104,16 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Payer {
-	/// Node to talk to, ws:// or wss://
-	#[arg(long, env = "CLUSTERCAST_PLAYER_RPC", default_value = "ws://127.0.0.1:9944")]
-	rpc: String,
+	/// Node to talk to, ws:// or wss://; of several, the first that is whole
+	#[arg(
+		long,
+		env = "CLUSTERCAST_PLAYER_RPC",
+		hide_env_values = true,
+		value_name = "URL",
+		value_delimiter = ',',
+		default_value = "ws://127.0.0.1:9944"
+	)]
+	rpc: Vec<NodeUrl>,
 	/// Account: //Name, a mnemonic, or file:PATH (created when missing)
 	#[arg(long, env = "CLUSTERCAST_PLAYER_ACCOUNT", hide_env_values = true)]
 	account: String,

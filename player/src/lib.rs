@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`accusation`] | what was found against relayers and broadcaster, and reporting it |
+//! | [`docket`] | what is to be reported and was not yet, on disk |
 //! | [`cli`] | flags and subcommands |
 //! | [`player`] | [`Player`]: assembly |
 //! | [`failover`] | the loop from one relayer to the next |
@@ -31,6 +32,7 @@ pub mod accusation;
 pub mod ahead;
 pub mod cli;
 pub mod dash;
+pub mod docket;
 pub mod failover;
 pub mod flag;
 pub mod funds;

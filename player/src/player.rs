@@ -17,7 +17,7 @@ use crate::{
 	summary::{Ended, Summary},
 };
 use anyhow::{bail, Context};
-use clustercast_chain::Chain;
+use clustercast_chain::{Chain, NodeUrl};
 use clustercast_cli::http::Limits;
 use clustercast_network::{node, Address, Node};
 use clustercast_primitives::{crypto::KeyPair, StreamId, Usdc};
@@ -32,9 +32,16 @@ use tokio::{
 /// What to watch, how to pay, where to put it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Config {
-	/// Node to talk to, ws:// or wss://
-	#[arg(long, env = "CLUSTERCAST_PLAYER_RPC", default_value = "ws://127.0.0.1:9944")]
-	pub rpc: String,
+	/// Node to talk to, ws:// or wss://; of several, the first that is whole
+	#[arg(
+		long,
+		env = "CLUSTERCAST_PLAYER_RPC",
+		hide_env_values = true,
+		value_name = "URL",
+		value_delimiter = ',',
+		default_value = "ws://127.0.0.1:9944"
+	)]
+	pub rpc: Vec<NodeUrl>,
 	/// Number of the stream key
 	#[arg(long, env = "CLUSTERCAST_PLAYER_STREAM")]
 	pub stream: u64,
@@ -192,10 +199,11 @@ impl Player {
 			chain: chain.clone(),
 			wallet: wallet.clone(),
 		});
+		let docket = self.folder.docket(&chain.genesis());
 		let (chain_keys, highest) = (chain.follow_stream_key(stream.clone()), chain.head().best);
 		Ok(Viewing {
 			chain,
-			inquest: Inquest::start(reporter),
+			inquest: Inquest::start(reporter, docket),
 			node,
 			named: chain_keys,
 			keys: StreamKeys {

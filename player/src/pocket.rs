@@ -5,21 +5,24 @@
 //! | `lock` | nothing; locked while a player uses the folder |
 //! | `session.key` | seed of the session key |
 //! | `purse-KEY` | state of the purse of the session key that begins with these 16 hexadecimal digits |
+//! | `evidence-GENESIS` | what is to be reported to the chain whose genesis begins so, and was not yet ([`crate::docket`]) |
 //! | `list.json` | where the list of windows is that is served over HTTP ([`crate::timeline::Place`]) |
 
+use crate::docket::Docket;
 use clustercast_chain::{files, keys, KeyError};
 use clustercast_primitives::{
 	chain::VoucherPlace,
 	channel::{SignedClose, SignedReservation},
 	crypto::KeyPair,
 	subscribe::{SignedSubscription, Subscription},
-	AccountId, Balance, BlockNumber, PublicKey, SignedVoucher,
+	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedVoucher,
 };
 use clustercast_protocol::{Due, Payment, Purse, PurseConfig, PurseError};
 use std::{
 	fs::{self, File, TryLockError},
 	io,
 	path::{Path, PathBuf},
+	time::Instant,
 };
 
 /// Why the state folder cannot be used.
@@ -85,6 +88,11 @@ impl StateFolder {
 	/// Where the place in the list of windows is kept.
 	pub fn list_path(&self) -> PathBuf {
 		self.path.join("list.json")
+	}
+
+	/// What is still to be reported to the chain with this genesis.
+	pub fn docket(&self, genesis: &Hash) -> Docket {
+		Docket::open(&self.path, genesis, Instant::now())
 	}
 
 	/// The current session key, if there is one and its purse is known: a key whose purse was lost could repeat nonces,

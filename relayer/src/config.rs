@@ -5,7 +5,7 @@ pub mod streams;
 use crate::payment::{Payment, Rule};
 use anyhow::{bail, ensure, Context};
 use clap::Args;
-use clustercast_chain::{account, Wallet};
+use clustercast_chain::{account, url, NodeUrl, Wallet};
 use clustercast_network::Multiaddr;
 use clustercast_primitives::{amount, AccountId, Balance, Usdc};
 use clustercast_protocol::{Float, ReserveTerms};
@@ -21,7 +21,6 @@ use streams::{Stream, StreamSettings, Usual};
 mod default {
 	use super::{Duration, Usdc};
 
-	pub const RPC: &str = "ws://127.0.0.1:9944";
 	/// What CDNs sell at. This and what follows: docs/economics.md.
 	pub const PRICE_PER_GB: u64 = 20_000;
 	/// Redeeming costs a hundredth of it.
@@ -60,10 +59,16 @@ const TYPICAL_WINDOW: u64 = 500_000;
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-	/// The node's JSON-RPC [default: ws://127.0.0.1:9944]
-	#[arg(long, value_name = "URL", env = "CLUSTERCAST_RELAYER_RPC")]
-	#[serde(skip_serializing_if = "Option::is_none")]
-	pub rpc: Option<String>,
+	/// JSON-RPC of a node; of several, the first that is whole is asked [default: ws://127.0.0.1:9944]
+	#[arg(
+		long,
+		value_name = "URL",
+		value_delimiter = ',',
+		env = "CLUSTERCAST_RELAYER_RPC",
+		hide_env_values = true
+	)]
+	#[serde(deserialize_with = "url::one_or_many", skip_serializing_if = "Vec::is_empty")]
+	pub rpc: Vec<NodeUrl>,
 	/// Account that redeems and pays fees, the relayer's own or its operator: //NAME, a mnemonic, or file:PATH
 	#[arg(
 		long,
@@ -185,8 +190,8 @@ pub struct Settings {
 /// Complete and checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-	/// The node's JSON-RPC.
-	pub rpc: String,
+	/// JSON-RPCs of nodes; at least one.
+	pub rpc: Vec<NodeUrl>,
 	/// Secret of the account that redeems.
 	pub account: String,
 	/// The account that registered, where it is another one.
@@ -291,7 +296,7 @@ impl TryFrom<Settings> for Config {
 		let least_cache_mb = MIN_CACHE_MB * streams.len() as u32;
 		let cache_mb = s.cache_mb.unwrap_or(default::CACHE_MB.max(least_cache_mb));
 		let config = Self {
-			rpc: s.rpc.unwrap_or_else(|| default::RPC.into()),
+			rpc: url::or_usual(s.rpc),
 			account: required(s.account, "account")?,
 			relayer: s
 				.relayer
@@ -569,6 +574,22 @@ mod tests {
 		assert_eq!(places(&format!("\"{place}\"")), [place]);
 		let other = "/ip6/::1/udp/4002/quic-v1";
 		assert_eq!(places(&format!("[\"{UPSTREAM}\", \"{other}\"]")), [place, other]);
+	}
+
+	#[test]
+	fn node_is_one_or_several() {
+		let nodes = |text: &str| -> anyhow::Result<Vec<String>> {
+			let config = load(&format!("{text}\n{}", complete()), Settings::default())?;
+			Ok(config.rpc.iter().map(ToString::to_string).collect())
+		};
+		assert_eq!(nodes("").unwrap(), ["ws://127.0.0.1:9944"]);
+		assert_eq!(nodes("rpc = \"ws://a:1\"").unwrap(), ["ws://a:1"]);
+		assert_eq!(
+			nodes("rpc = [\"ws://a:1\", \"wss://b\"]").unwrap(),
+			["ws://a:1", "wss://b"]
+		);
+		let wrong = format!("{:#}", nodes("rpc = \"http://a:1\"").unwrap_err());
+		assert!(wrong.contains("write ws://a:1"), "{wrong}");
 	}
 
 	#[test]

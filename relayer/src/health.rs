@@ -1,8 +1,8 @@
-//! Looks every second whether the relayer can sell: how old the node's head is, and whether payments can be stored. Says so in log
-//! and metrics; what follows from it is the [desk](crate::desk)'s.
+//! Looks every second whether the relayer can sell: which node is asked, how old its head is, and whether payments can be stored. Says
+//! so in log and metrics; what follows from it is the [desk](crate::desk)'s.
 
 use crate::{accounts::Ledger, desk::Desk, metrics};
-use clustercast_chain::Tip;
+use clustercast_chain::{Chain, Tip};
 use clustercast_cli::Seldom;
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,7 @@ impl HeadWatch {
 }
 
 /// Looks for ever.
-pub async fn watch<L: Ledger>(desk: &Desk<L>) {
+pub async fn watch<L: Ledger>(desk: &Desk<L>, chain: &Chain) {
 	let mut head = HeadWatch::default();
 	loop {
 		tokio::time::sleep(LOOK).await;
@@ -55,7 +55,17 @@ pub async fn watch<L: Ledger>(desk: &Desk<L>) {
 		let shut = probed.await.expect("store methods do not panic");
 		::metrics::gauge!(metrics::STORE_SHUT).set(u8::from(shut));
 		tell(&mut head, &desk.tip);
+		show_node(chain);
 	}
+}
+
+fn show_node(chain: &Chain) {
+	let asked = chain.asked();
+	for (place, url) in chain.nodes().iter().enumerate() {
+		let is_asked = asked.node == Some(place);
+		::metrics::gauge!(metrics::NODE, "node" => url.to_string()).set(u8::from(is_asked));
+	}
+	::metrics::counter!(metrics::NODE_CHANGES).absolute(asked.changes);
 }
 
 fn tell(head: &mut HeadWatch, tip: &Tip) {

@@ -14,6 +14,8 @@ pub(crate) const UPSTREAM_CONNECTED: &str = "clustercast_relayer_upstream_connec
 pub(crate) const PAUSED: &str = "clustercast_relayer_paused";
 pub(crate) const UPSTREAM_FAULTS: &str = "clustercast_relayer_upstream_faults_total";
 pub(crate) const HEAD_AGE: &str = "clustercast_relayer_head_age_seconds";
+pub(crate) const NODE: &str = "clustercast_relayer_node";
+pub(crate) const NODE_CHANGES: &str = "clustercast_relayer_node_changes_total";
 pub(crate) const STORE_SHUT: &str = "clustercast_relayer_store_shut";
 pub(crate) const TICKETS: &str = "clustercast_relayer_tickets_total";
 pub(crate) const TICKETS_REFUSED: &str = "clustercast_relayer_tickets_refused_total";
@@ -52,6 +54,11 @@ pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
 		HEAD_AGE,
 		Unit::Seconds,
 		"Since the node told of a new block, or what it is behind"
+	);
+	describe_gauge!(NODE, "1 of the node that is asked, 0 of the others in `rpc`");
+	describe_counter!(
+		NODE_CHANGES,
+		"Times that another node, or another connection, was gone to"
 	);
 	describe_gauge!(
 		STORE_SHUT,
@@ -97,6 +104,7 @@ pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
 		WINDOWS,
 		BYTES_RECEIVED,
 		UPSTREAM_FAULTS,
+		NODE_CHANGES,
 		TICKETS,
 		VOUCHERS,
 		WINNERS,

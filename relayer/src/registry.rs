@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use clustercast_chain::{
 	account,
 	calls::{self, NewRelayer},
-	keys, Call, Chain, Wait, Wallet,
+	keys, Call, Chain, NodeUrl, Wait, Wallet,
 };
 use clustercast_network::{peer_id, Address};
 use clustercast_primitives::{
@@ -17,9 +17,14 @@ use std::path::PathBuf;
 /// Enters the registry, or changes addresses and price.
 #[derive(Args)]
 pub(crate) struct Register {
-	/// The node's JSON-RPC
-	#[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9944")]
-	rpc: String,
+	/// A node's JSON-RPC; of several, the first that is whole is asked
+	#[arg(
+		long,
+		value_name = "URL",
+		value_delimiter = ',',
+		default_value = "ws://127.0.0.1:9944"
+	)]
+	rpc: Vec<NodeUrl>,
 	/// Account that registers, or that acts for a relayer which did: //NAME, a mnemonic, or file:PATH (created when
 	/// missing)
 	#[arg(long, value_name = "SURI")]
@@ -44,9 +49,14 @@ pub(crate) struct Register {
 /// Which relayer, and who signs.
 #[derive(Args)]
 pub(crate) struct Authority {
-	/// The node's JSON-RPC
-	#[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9944")]
-	rpc: String,
+	/// A node's JSON-RPC; of several, the first that is whole is asked
+	#[arg(
+		long,
+		value_name = "URL",
+		value_delimiter = ',',
+		default_value = "ws://127.0.0.1:9944"
+	)]
+	rpc: Vec<NodeUrl>,
 	/// Account that may do this: //NAME, a mnemonic, or file:PATH
 	#[arg(long, value_name = "SURI")]
 	account: String,

@@ -475,7 +475,7 @@ impl Running {
 			() = run_all(wires, &common) => {},
 			() = desk.accounts.refresh() => {},
 			() = follow(&desk, chain.constants().block_time) => {},
-			() = health::watch(&desk) => {},
+			() = health::watch(&desk, &chain) => {},
 			() = redeemers.run() => {},
 			() = keeper.run(ordered) => {},
 		}

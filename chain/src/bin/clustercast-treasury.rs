@@ -6,7 +6,7 @@ use clap::Parser;
 use clustercast_chain::{
 	account::{self, ss58},
 	treasury::{Payment, Signatories},
-	Chain, Wait, Wallet,
+	Chain, NodeUrl, Wait, Wallet,
 };
 use clustercast_primitives::{AccountId, Usdc};
 use std::process::ExitCode;
@@ -18,9 +18,14 @@ use std::process::ExitCode;
 	about = "Pays from the treasury, which several signatories hold together"
 )]
 struct Cli {
-	/// The node's JSON-RPC
-	#[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9944")]
-	rpc: String,
+	/// A node's JSON-RPC; of several, the first that is whole is asked
+	#[arg(
+		long,
+		value_name = "URL",
+		value_delimiter = ',',
+		default_value = "ws://127.0.0.1:9944"
+	)]
+	rpc: Vec<NodeUrl>,
 	/// Signatory who signs now: //NAME, a mnemonic, or file:PATH
 	#[arg(long, value_name = "SURI")]
 	account: String,

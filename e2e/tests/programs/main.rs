@@ -10,6 +10,7 @@ mod errors;
 mod films;
 mod fleet;
 mod keys;
+mod nodes;
 mod promises;
 mod publishers;
 mod ranges;

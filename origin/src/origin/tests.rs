@@ -16,7 +16,7 @@ fn key() -> KeyPair {
 
 fn config(dir: &Path, input: Input) -> Config {
 	Config {
-		rpc: String::new(),
+		rpc: Vec::new(),
 		stream: STREAM,
 		signing_key: "unused".into(),
 		listen: "/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap(),

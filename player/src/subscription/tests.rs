@@ -420,7 +420,7 @@ impl Test {
 			account,
 			deposit: 50_000_000,
 			pocket,
-			inquest: Inquest::start(None::<Reporter>),
+			inquest: Inquest::start(None::<Reporter>, Default::default()),
 			limits: Limits {
 				max_price_per_gb: PRICE,
 				max_face_value: Usdc(1_000_000),
@@ -908,4 +908,5 @@ async fn registry_is_asked_when_no_relayer_is_given_and_the_cheapest_serves() {
 	assert_eq!(test.figures(&cheap).windows, WINDOWS);
 }
 
+mod account;
 mod quiet;

@@ -1,5 +1,6 @@
 //! The desk against viewers who pay, who do not, and who come back.
 
+mod price;
 mod shut;
 
 use super::*;

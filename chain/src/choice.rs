@@ -1,0 +1,410 @@
+//! Which of several nodes is asked: the policy, sans-IO.
+//!
+//! The first in the list that is whole is asked. Another one is gone to when the connection ends, when the head of the one that is
+//! asked stands still and another one's does not, or when another one is further by more than a few blocks. A chain that stands
+//! still itself moves nobody: no node is further. Who was left is gone back to when it was whole for a while and comes
+//! earlier in the list.
+//!
+//! A node of another chain is never asked anything but which chain it has, and that seldom. Which chain is the right one is
+//! decided once, by the first in the list that answers at the start.
+
+use crate::tip;
+use clustercast_primitives::{BlockNumber, Hash};
+use std::{
+	collections::VecDeque,
+	fmt,
+	time::{Duration, Instant},
+};
+
+/// Behind another node by more blocks than this, a node is left. Nodes on slow lines are one or two behind.
+const BEHIND: BlockNumber = 5;
+
+/// A node whose head stands still is left for one that is so much further: not because one heard of a block a moment sooner.
+const AHEAD: BlockNumber = 2;
+
+/// How often those that are not asked for anything are looked at.
+const STANDBY: Duration = Duration::from_secs(30);
+
+/// The same while the one that is asked is not whole, at first; less often as that lasts, as where the chain itself stands still.
+const HURRY: Duration = Duration::from_secs(5);
+
+/// How long a node of another chain is left alone.
+const STRANGER: Duration = Duration::from_secs(60);
+
+/// How long one that was left must have been whole before it is gone back to.
+const BACK: Duration = Duration::from_secs(300);
+
+/// With one that answered at hand, how long the others are waited for.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Pauses between attempts where no node is at hand: doubled up to one block.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+	/// Connect to this node anew and ask which chain it has and how far it is.
+	Ask(usize),
+	/// From now on everything is asked of this one, over the connection on which it answered last.
+	Use(usize, Why),
+	/// The connection on which this one answered is not needed.
+	Discard(usize),
+	/// Tell the person.
+	Say(Remark),
+}
+
+/// Why a node is asked from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+	/// The first one at the start.
+	First,
+	/// The connection to the one before, or to this one, ended.
+	Ended(String),
+	/// The head of the one before stood still for so long; or the connection was dead and says so only now.
+	Still(Duration),
+	/// The one before was so many blocks behind.
+	Behind(BlockNumber),
+	/// It comes first in the list and has been whole for a while.
+	Back,
+}
+
+/// Something about a node that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remark {
+	/// It cannot be asked. Said once until it can.
+	Trouble(usize, String),
+	/// It has another chain. Said once for each.
+	Stranger {
+		/// Which node.
+		node: usize,
+		/// Its chain.
+		genesis: Hash,
+		/// Ours.
+		ours: Hash,
+	},
+}
+
+impl fmt::Display for Why {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::First => f.write_str("it is the first that answers"),
+			Self::Ended(reason) => write!(f, "the connection ended: {reason}"),
+			Self::Still(time) => write!(f, "nothing new was heard for {} s", time.as_secs()),
+			Self::Behind(blocks) => write!(f, "the one before is {blocks} blocks behind"),
+			Self::Back => f.write_str("it comes first in the list and is whole again"),
+		}
+	}
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+	/// To be asked from then on.
+	Due(Instant),
+	/// Being asked.
+	Asked,
+}
+
+#[derive(Debug)]
+struct Node {
+	turn: Turn,
+	pause: Duration,
+	/// It was said that it cannot be asked.
+	told: bool,
+	/// The other chain that it has, which was said.
+	stranger: Option<Hash>,
+	/// It answered while no node is asked: its chain, how far it is.
+	answer: Option<(Hash, BlockNumber)>,
+	/// Since when it was found whole each time.
+	whole: Option<Instant>,
+}
+
+/// The node that is asked.
+#[derive(Debug)]
+struct Asked {
+	node: usize,
+	best: BlockNumber,
+	/// When that became known.
+	rose: Instant,
+	/// Whether it was noticed that it is late.
+	late: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Choice {
+	nodes: Vec<Node>,
+	late: Duration,
+	/// Genesis of our chain.
+	ours: Option<Hash>,
+	asked: Option<Asked>,
+	/// Why none is asked.
+	why: Why,
+	/// The highest block that a node which was asked ever told of.
+	seen: BlockNumber,
+	/// When the first of those at hand answered.
+	at_hand: Option<Instant>,
+	actions: VecDeque<Action>,
+}
+
+impl Choice {
+	/// Among so many nodes, in the order in which they are preferred, of a chain with a block in each `block_time`.
+	pub fn new(nodes: usize, block_time: Duration, now: Instant) -> Self {
+		let fresh = || Node {
+			turn: Turn::Due(now),
+			pause: PAUSES.0,
+			told: false,
+			stranger: None,
+			answer: None,
+			whole: None,
+		};
+		Self {
+			nodes: (0..nodes).map(|_| fresh()).collect(),
+			late: block_time.saturating_mul(tip::LATE),
+			ours: None,
+			asked: None,
+			why: Why::First,
+			seen: 0,
+			at_hand: None,
+			actions: VecDeque::new(),
+		}
+	}
+
+	/// The chain makes a block in each so long.
+	pub fn set_block_time(&mut self, block_time: Duration) {
+		self.late = block_time.saturating_mul(tip::LATE);
+	}
+
+	/// The node that is asked.
+	#[cfg(test)]
+	pub fn in_use(&self) -> Option<usize> {
+		self.asked.as_ref().map(|asked| asked.node)
+	}
+
+	/// The one that is asked tells of this block.
+	pub fn head(&mut self, best: BlockNumber, now: Instant) {
+		let Some(asked) = &mut self.asked else {
+			return;
+		};
+		if best > asked.best {
+			(asked.best, asked.rose, asked.late) = (best, now, false);
+		}
+		self.seen = self.seen.max(best);
+	}
+
+	/// A node that was to be asked has this chain, and is so far.
+	pub fn answered(&mut self, node: usize, genesis: Hash, best: BlockNumber, now: Instant) {
+		let next = self.next_look(now);
+		let state = &mut self.nodes[node];
+		(state.told, state.pause) = (false, PAUSES.0);
+		if let Some(ours) = self.ours.filter(|ours| *ours != genesis) {
+			self.actions.push_back(Action::Discard(node));
+			self.set_aside(node, genesis, ours, now);
+			return;
+		}
+		(state.turn, state.stranger) = (Turn::Due(next), None);
+		let Some(asked) = &self.asked else {
+			state.answer = Some((genesis, best));
+			self.at_hand.get_or_insert(now);
+			self.decide(now);
+			return;
+		};
+		match self.is_better(node, asked, best, now) {
+			Some(why) => self.use_node(node, best, why, now),
+			None => self.actions.push_back(Action::Discard(node)),
+		}
+		let whole = self
+			.asked
+			.as_ref()
+			.is_some_and(|asked| best.saturating_add(BEHIND) >= asked.best);
+		let state = &mut self.nodes[node];
+		state.whole = whole.then(|| state.whole.unwrap_or(now));
+	}
+
+	/// A node that was to be asked cannot be.
+	pub fn failed(&mut self, node: usize, reason: String, now: Instant) {
+		let next = self.next_look(now);
+		let state = &mut self.nodes[node];
+		state.whole = None;
+		state.turn = Turn::Due(match self.asked {
+			Some(_) => next,
+			None => now + state.pause,
+		});
+		state.pause = (state.pause * 2).min(PAUSES.1);
+		if !std::mem::replace(&mut state.told, true) {
+			self.actions.push_back(Action::Say(Remark::Trouble(node, reason)));
+		}
+		self.decide(now);
+	}
+
+	/// The connection to the node that is asked ended.
+	pub fn lost(&mut self, reason: String, now: Instant) {
+		if self.asked.take().is_none() {
+			return;
+		}
+		(self.why, self.at_hand) = (Why::Ended(reason), None);
+		for state in &mut self.nodes {
+			(state.answer, state.pause) = (None, PAUSES.0);
+			if state.stranger.is_none() {
+				state.turn = match state.turn {
+					Turn::Due(_) => Turn::Due(now),
+					Turn::Asked => Turn::Asked,
+				};
+			}
+		}
+	}
+
+	/// What is to be done next, until there is nothing.
+	pub fn poll(&mut self, now: Instant) -> Option<Action> {
+		self.decide(now);
+		if let Some(action) = self.actions.pop_front() {
+			return Some(action);
+		}
+		self.notice_lateness(now);
+		let due = (0..self.nodes.len()).find(|node| self.due(*node).is_some_and(|due| due <= now))?;
+		self.nodes[due].turn = Turn::Asked;
+		Some(Action::Ask(due))
+	}
+
+	/// When to look again, if nothing happens before.
+	pub fn wake(&self) -> Option<Instant> {
+		let asked = self.asked.as_ref().filter(|asked| !asked.late);
+		let late = asked.map(|asked| asked.rose + self.late);
+		let decision = self.at_hand.filter(|_| self.asked.is_none()).map(|since| since + GRACE);
+		let due = (0..self.nodes.len()).filter_map(|node| self.due(node)).min();
+		[late, decision, due].into_iter().flatten().min()
+	}
+
+	/// When this one is to be asked. The one in use is asked anew only where its connection may be dead; one that answered waits.
+	fn due(&self, node: usize) -> Option<Instant> {
+		let state = &self.nodes[node];
+		let busy = match &self.asked {
+			Some(asked) => asked.node == node && !asked.late,
+			None => state.answer.is_some(),
+		};
+		match state.turn {
+			Turn::Due(due) if !busy => Some(due),
+			_ => None,
+		}
+	}
+
+	/// As the head of the one that is asked has not risen for long: the others are asked at once, and it on another connection.
+	fn notice_lateness(&mut self, now: Instant) {
+		let late = self.late;
+		let Some(asked) = &mut self.asked else {
+			return;
+		};
+		if asked.late || now.saturating_duration_since(asked.rose) < late {
+			return;
+		}
+		asked.late = true;
+		for state in &mut self.nodes {
+			if let (Turn::Due(due), None) = (state.turn, state.stranger) {
+				state.turn = Turn::Due(due.min(now));
+			}
+		}
+	}
+
+	/// When a node is looked at again that was looked at now.
+	fn next_look(&self, now: Instant) -> Instant {
+		let pause = match &self.asked {
+			Some(asked) if asked.late => now.saturating_duration_since(asked.rose).clamp(HURRY, STANDBY),
+			Some(asked) if asked.best.saturating_add(BEHIND) < self.seen => HURRY,
+			_ => STANDBY,
+		};
+		now + pause
+	}
+
+	/// Whether to go from the one that is asked to this one, which is so far.
+	fn is_better(&self, node: usize, asked: &Asked, best: BlockNumber, now: Instant) -> Option<Why> {
+		let ahead = best.saturating_sub(asked.best);
+		if asked.late && ahead >= AHEAD {
+			return Some(Why::Still(now.saturating_duration_since(asked.rose)));
+		}
+		if node == asked.node {
+			return None;
+		}
+		if ahead > BEHIND {
+			return Some(Why::Behind(ahead));
+		}
+		let whole = best.saturating_add(BEHIND) >= asked.best;
+		let since = self.nodes[node].whole.filter(|_| whole && node < asked.node)?;
+		(now.saturating_duration_since(since) >= BACK).then_some(Why::Back)
+	}
+
+	/// Where no node is asked: the one to be asked, once enough have answered.
+	fn decide(&mut self, now: Instant) {
+		let Some(since) = self.at_hand.filter(|_| self.asked.is_none()) else {
+			return;
+		};
+		let waits = self.nodes.iter().any(|state| state.turn == Turn::Asked);
+		if waits && now.saturating_duration_since(since) < GRACE {
+			return;
+		}
+		let answers = |nodes: &[Node]| -> Vec<(usize, Hash, BlockNumber)> {
+			let all = nodes.iter().enumerate();
+			all.filter_map(|(node, state)| state.answer.map(|(genesis, best)| (node, genesis, best)))
+				.collect()
+		};
+		let at_hand = answers(&self.nodes);
+		let Some(ours) = self.ours.or(at_hand.first().map(|(_, genesis, _)| *genesis)) else {
+			return;
+		};
+		self.ours = Some(ours);
+		let (friends, strangers): (Vec<_>, Vec<_>) = at_hand.into_iter().partition(|(_, genesis, _)| *genesis == ours);
+		for (node, genesis, _) in strangers {
+			self.actions.push_back(Action::Discard(node));
+			self.set_aside(node, genesis, ours, now);
+		}
+		let highest = friends
+			.iter()
+			.map(|(_, _, best)| *best)
+			.max()
+			.unwrap_or(0)
+			.max(self.seen);
+		let whole = friends
+			.iter()
+			.find(|(_, _, best)| best.saturating_add(BEHIND) >= highest);
+		// Of those that are all behind the one that is furthest, and of equals the first.
+		let furthest = || friends.iter().rev().max_by_key(|(_, _, best)| *best);
+		let Some(&(node, _, best)) = whole.or_else(furthest) else {
+			self.at_hand = None;
+			return;
+		};
+		let why = self.why.clone();
+		self.use_node(node, best, why, now);
+		for &(other, _, _) in friends.iter().filter(|(other, _, _)| *other != node) {
+			self.actions.push_back(Action::Discard(other));
+		}
+	}
+
+	fn use_node(&mut self, node: usize, best: BlockNumber, why: Why, now: Instant) {
+		self.actions.push_back(Action::Use(node, why));
+		self.seen = self.seen.max(best);
+		self.asked = Some(Asked {
+			node,
+			best,
+			rose: now,
+			late: false,
+		});
+		self.at_hand = None;
+		let next = self.next_look(now);
+		for state in &mut self.nodes {
+			(state.answer, state.whole) = (None, None);
+			if let (Turn::Due(_), None) = (state.turn, state.stranger) {
+				state.turn = Turn::Due(next);
+			}
+		}
+	}
+
+	fn set_aside(&mut self, node: usize, genesis: Hash, ours: Hash, now: Instant) {
+		let state = &mut self.nodes[node];
+		(state.turn, state.answer, state.whole) = (Turn::Due(now + STRANGER), None, None);
+		if state.stranger.replace(genesis) != Some(genesis) {
+			let remark = Remark::Stranger { node, genesis, ours };
+			self.actions.push_back(Action::Say(remark));
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,357 @@
+//! Nodes that come and go, played in steps of a tenth of a second.
+
+use super::*;
+
+const BLOCK_TIME: Duration = Duration::from_secs(2);
+const STEP: Duration = Duration::from_millis(100);
+const OURS: Hash = Hash([1; 32]);
+const THEIRS: Hash = Hash([2; 32]);
+
+/// A node as it is, whatever anybody knows of it.
+#[derive(Clone, Copy)]
+struct Real {
+	/// `None` where nobody answers.
+	chain: Option<Hash>,
+	/// Blocks behind the chain.
+	behind: BlockNumber,
+	/// The block at which it stands still.
+	still: Option<BlockNumber>,
+	/// How long it takes to answer.
+	delay: Duration,
+}
+
+const WHOLE: Real = Real {
+	chain: Some(OURS),
+	behind: 0,
+	still: None,
+	delay: Duration::ZERO,
+};
+const DOWN: Real = Real { chain: None, ..WHOLE };
+
+struct Play {
+	start: Instant,
+	now: Instant,
+	choice: Choice,
+	real: Vec<Real>,
+	/// Who is being asked, and when it answers.
+	pending: Vec<(usize, Instant)>,
+	/// How often each was asked.
+	looks: Vec<usize>,
+	uses: Vec<(usize, Why)>,
+	remarks: Vec<Remark>,
+	/// While the chain itself makes no blocks.
+	halted: Option<BlockNumber>,
+}
+
+impl Play {
+	fn new(real: &[Real]) -> Self {
+		let start = Instant::now();
+		Self {
+			start,
+			now: start,
+			choice: Choice::new(real.len(), BLOCK_TIME, start),
+			real: real.to_vec(),
+			pending: Vec::new(),
+			looks: vec![0; real.len()],
+			uses: Vec::new(),
+			remarks: Vec::new(),
+			halted: None,
+		}
+	}
+
+	fn chain(&self) -> BlockNumber {
+		let blocks = (self.now - self.start).as_secs() / BLOCK_TIME.as_secs();
+		self.halted.unwrap_or(1_000 + BlockNumber::try_from(blocks).unwrap())
+	}
+
+	fn best(&self, node: usize) -> BlockNumber {
+		let real = self.real[node];
+		real.still.unwrap_or(self.chain() - real.behind)
+	}
+
+	fn act(&mut self) {
+		while let Some(action) = self.choice.poll(self.now) {
+			match action {
+				Action::Ask(node) => {
+					self.looks[node] += 1;
+					self.pending.push((node, self.now + self.real[node].delay));
+				},
+				Action::Use(node, why) => {
+					assert_eq!(self.real[node].chain, Some(OURS), "a stranger is asked");
+					self.uses.push((node, why));
+				},
+				Action::Say(remark) => self.remarks.push(remark),
+				Action::Discard(_) => {},
+			}
+		}
+	}
+
+	fn pass(&mut self, time: Duration) -> &mut Self {
+		let until = self.now + time;
+		while self.now < until {
+			self.act();
+			self.now += STEP;
+			let now = self.now;
+			let (answered, pending) = self.pending.iter().partition(|(_, at)| *at <= now);
+			self.pending = pending;
+			let answered: Vec<(usize, Instant)> = answered;
+			for (node, _) in answered {
+				match self.real[node].chain {
+					Some(chain) => self.choice.answered(node, chain, self.best(node), now),
+					None => self.choice.failed(node, "connection refused".into(), now),
+				}
+				self.act();
+			}
+			if let Some(node) = self.choice.in_use() {
+				match self.real[node].chain {
+					Some(OURS) => self.choice.head(self.best(node), now),
+					_ => self.choice.lost("reset".into(), now),
+				}
+			}
+			// Whoever drives it sleeps until then: nothing may become due without being announced.
+			let wakes = self.choice.wake();
+			let mut later = now;
+			while self.pending.is_empty() && wakes.is_some_and(|wake| later + STEP < wake) && later < now + STEP * 20 {
+				later += STEP;
+				assert_eq!(self.choice.poll(later), None, "not announced");
+			}
+			self.act();
+		}
+		self
+	}
+
+	fn seconds(&mut self, seconds: u64) -> &mut Self {
+		self.pass(Duration::from_secs(seconds))
+	}
+
+	/// Who was asked from when on, in order.
+	fn nodes(&self) -> Vec<usize> {
+		self.uses.iter().map(|(node, _)| *node).collect()
+	}
+}
+
+#[test]
+fn first_in_the_list_that_is_whole_is_asked_and_stays() {
+	let mut play = Play::new(&[WHOLE, WHOLE, WHOLE]);
+	play.seconds(600);
+	assert_eq!(play.uses, [(0, Why::First)]);
+	assert!(play.remarks.is_empty());
+	assert_eq!(play.looks[0], 1, "who is asked anyway is not looked at");
+	assert!(play.looks[1] <= 21, "{:?}", play.looks);
+}
+
+#[test]
+fn one_that_is_slow_to_answer_delays_nobody_for_long() {
+	let slow = Real {
+		delay: Duration::from_secs(9),
+		..WHOLE
+	};
+	let mut play = Play::new(&[slow, WHOLE]);
+	play.pass(Duration::from_millis(900));
+	assert_eq!(play.uses, [], "it comes first, so it is waited for a little");
+	play.pass(Duration::from_millis(400));
+	assert_eq!(play.uses, [(1, Why::First)]);
+}
+
+#[test]
+fn another_one_is_asked_within_seconds_where_the_connection_ends() {
+	let mut play = Play::new(&[WHOLE, WHOLE]);
+	play.seconds(60);
+	play.real[0] = DOWN;
+	play.seconds(2);
+	assert_eq!(play.uses[1..], [(1, Why::Ended("reset".into()))]);
+	// Said once, however long it lasts.
+	play.seconds(600);
+	assert_eq!(play.remarks, [Remark::Trouble(0, "connection refused".into())]);
+	assert_eq!(play.nodes(), [0, 1]);
+	// And gone back to, once it was whole for a while.
+	play.real[0] = WHOLE;
+	play.seconds(BACK.as_secs() - 5);
+	assert_eq!(play.nodes(), [0, 1]);
+	play.seconds(2 * STANDBY.as_secs() + 10);
+	assert_eq!(play.uses[2..], [(0, Why::Back)]);
+}
+
+#[test]
+fn only_one_is_asked_again_until_it_answers() {
+	let mut play = Play::new(&[WHOLE]);
+	play.seconds(10);
+	play.real[0] = DOWN;
+	play.seconds(30);
+	let looks = play.looks[0];
+	assert!((14..=22).contains(&looks), "{looks} times in 30 s");
+	play.real[0] = WHOLE;
+	play.seconds(3);
+	assert_eq!(play.uses[1..], [(0, Why::Ended("reset".into()))]);
+	assert_eq!(play.remarks.len(), 1);
+}
+
+/// The issue: a node that answers, and knows of nothing new.
+#[test]
+fn one_whose_head_stands_still_is_left_for_one_whose_does_not() {
+	let mut play = Play::new(&[WHOLE, WHOLE]);
+	play.seconds(60);
+	play.real[0].still = Some(play.chain());
+	play.seconds(9);
+	assert_eq!(play.nodes(), [0], "two blocks may be missing");
+	play.seconds(4);
+	assert!(
+		matches!(&play.uses[1..], [(1, Why::Still(time))] if time.as_secs() >= 10),
+		"{:?}",
+		play.uses
+	);
+	play.seconds(900);
+	assert_eq!(play.nodes(), [0, 1], "it is not gone back to");
+}
+
+/// Also where it is the only one: whoever is at the other end may be gone without a word.
+#[test]
+fn a_connection_that_is_dead_is_replaced_by_another_to_the_same_node() {
+	let start = Instant::now();
+	let mut choice = Choice::new(1, BLOCK_TIME, start);
+	assert_eq!(choice.poll(start), Some(Action::Ask(0)));
+	choice.answered(0, OURS, 1_000, start);
+	assert_eq!(choice.poll(start), Some(Action::Use(0, Why::First)));
+	assert_eq!(choice.poll(start), None);
+	let late = start + BLOCK_TIME * tip::LATE;
+	assert_eq!(choice.wake(), Some(late));
+	assert_eq!(choice.poll(late), Some(Action::Ask(0)));
+	choice.answered(0, OURS, 1_001, late);
+	assert_eq!(choice.poll(late), Some(Action::Discard(0)), "it may be the chain");
+	let later = choice.wake().unwrap();
+	assert_eq!(choice.poll(later), Some(Action::Ask(0)));
+	choice.answered(0, OURS, 1_007, later);
+	assert_eq!(choice.poll(later), Some(Action::Use(0, Why::Still(later - start))));
+}
+
+#[test]
+fn a_chain_that_stands_still_itself_moves_nobody_and_burdens_nobody() {
+	let mut play = Play::new(&[WHOLE, WHOLE]);
+	play.seconds(60);
+	play.halted = Some(play.chain());
+	let looks = play.looks[1];
+	play.seconds(600);
+	assert_eq!(play.nodes(), [0]);
+	assert!(play.looks[1] - looks <= 24, "{:?}", play.looks);
+	play.halted = None;
+	play.seconds(60);
+	assert_eq!(play.nodes(), [0]);
+}
+
+#[test]
+fn one_that_falls_behind_is_left_and_one_that_is_a_little_behind_is_not() {
+	let mut play = Play::new(&[WHOLE, WHOLE]);
+	play.seconds(60);
+	// It goes on all the time, slower than the chain.
+	for behind in 1..=BEHIND {
+		play.real[0].behind = behind;
+		play.seconds(40);
+	}
+	assert_eq!(play.nodes(), [0]);
+	for behind in BEHIND + 1..BEHIND + 4 {
+		play.real[0].behind = behind;
+		play.seconds(20);
+	}
+	assert!(
+		matches!(play.uses[1..], [(1, Why::Behind(blocks))] if blocks > BEHIND),
+		"{:?}",
+		play.uses
+	);
+}
+
+/// Purged, it syncs anew.
+#[test]
+fn one_that_syncs_is_taken_only_while_there_is_no_other() {
+	let syncing = Real { behind: 900, ..WHOLE };
+	let mut play = Play::new(&[syncing, WHOLE]);
+	play.seconds(10);
+	assert_eq!(play.nodes(), [1]);
+	play.real[1] = DOWN;
+	play.seconds(3);
+	assert_eq!(play.nodes(), [1, 0]);
+	play.real[1] = WHOLE;
+	play.seconds(HURRY.as_secs() + 1);
+	assert_eq!(play.nodes(), [1, 0, 1]);
+	// Of two that sync the one that is further.
+	let mut play = Play::new(&[syncing, Real { behind: 600, ..WHOLE }]);
+	play.seconds(10);
+	assert_eq!(play.nodes(), [1]);
+}
+
+/// The issue: a proxy that leads to another chain, and back.
+#[test]
+fn a_node_of_another_chain_is_told_of_once_and_never_asked() {
+	let mut play = Play::new(&[WHOLE, WHOLE]);
+	play.seconds(60);
+	play.real[0] = Real {
+		chain: Some(THEIRS),
+		still: Some(90_000),
+		..WHOLE
+	};
+	let looks = play.looks[0];
+	play.seconds(600);
+	assert_eq!(play.nodes(), [0, 1]);
+	let stranger = Remark::Stranger {
+		node: 0,
+		genesis: THEIRS,
+		ours: OURS,
+	};
+	assert_eq!(play.remarks[..], *std::slice::from_ref(&stranger));
+	assert!((9..=12).contains(&(play.looks[0] - looks)), "seldom: {:?}", play.looks);
+	// It is whole again; then a stranger again.
+	play.real[0] = WHOLE;
+	play.seconds(STRANGER.as_secs() + BACK.as_secs() + 2 * STANDBY.as_secs());
+	assert_eq!(play.nodes(), [0, 1, 0]);
+	play.real[0].chain = Some(THEIRS);
+	play.seconds(5);
+	assert_eq!(play.remarks, [stranger.clone(), stranger]);
+}
+
+#[test]
+fn where_there_is_only_a_stranger_nobody_is_asked() {
+	let mut play = Play::new(&[WHOLE]);
+	play.seconds(10);
+	play.real[0].chain = Some(THEIRS);
+	play.seconds(300);
+	assert_eq!(play.choice.in_use(), None);
+	assert_eq!(play.nodes(), [0]);
+	play.real[0] = WHOLE;
+	play.seconds(STRANGER.as_secs() + 2);
+	assert_eq!(play.nodes(), [0, 0]);
+}
+
+#[test]
+fn the_first_in_the_list_says_which_chain_it_is() {
+	let stranger = Real {
+		chain: Some(THEIRS),
+		..WHOLE
+	};
+	// It answers last, and in time.
+	let slow = Real {
+		delay: Duration::from_millis(500),
+		..WHOLE
+	};
+	let mut play = Play::new(&[slow, stranger, WHOLE]);
+	play.seconds(10);
+	assert_eq!(play.nodes(), [0]);
+	assert!(
+		matches!(play.remarks[..], [Remark::Stranger { node: 1, .. }]),
+		"{:?}",
+		play.remarks
+	);
+}
+
+#[test]
+fn two_that_come_and_go_in_turn_do_not_shut_anybody_out() {
+	let mut play = Play::new(&[WHOLE, WHOLE]);
+	play.seconds(10);
+	for turn in 0..20 {
+		let (up, down) = (turn % 2, 1 - turn % 2);
+		(play.real[up], play.real[down]) = (WHOLE, DOWN);
+		play.seconds(4);
+		assert_eq!(play.choice.in_use(), Some(up));
+		play.real[down] = WHOLE;
+		play.seconds(20);
+		assert_eq!(play.choice.in_use(), Some(up), "whoever is asked and whole stays");
+	}
+}

@@ -1,0 +1,92 @@
+//! What becomes of the account while people watch: its session key runs out, another one takes its place, its deposit goes.
+
+use super::*;
+use crate::means::LAST_BLOCKS;
+
+/// One that has windows up to [`AT`], and no more.
+async fn stalling(content: (Vec<EncodedWindow>, SignedStatus)) -> TestRelayer {
+	TestRelayer::start(11, content, Trick::Stall).await
+}
+
+async fn patient() -> Test {
+	let mut test = Test::new().await;
+	test.viewing.limits.stall = Some(PATIENCE);
+	test
+}
+
+/// What it watched and paid until it ended is what there was, and nobody is at fault.
+fn assert_paid_and_blameless(test: &Test, relayer: &TestRelayer, content: &[EncodedWindow]) {
+	let figures = test.figures(relayer);
+	assert!(figures.setbacks.is_empty() && figures.faults.is_empty(), "{figures:?}");
+	assert_eq!(
+		relayer.paid_windows().len() as u64,
+		figures.windows,
+		"what came is paid"
+	);
+	test.assert_seen(content, AT);
+}
+
+#[tokio::test]
+async fn session_key_that_runs_out_while_people_watch_ends_the_run_before_a_payment_is_refused() {
+	let content = broadcast(BROADCASTER);
+	let relayer = stalling(content.clone()).await;
+	let mut test = patient().await;
+	let expiry = BLOCK + LAST_BLOCKS;
+	let purse = PurseConfig {
+		genesis: GENESIS,
+		sender: test.viewing.account,
+		session_expiry: expiry,
+		ticket_life: 500,
+		budget: 1_000_000,
+	};
+	let (key, folder) = (test._folder.fresh_key(), &test._folder);
+	test.viewing.pocket = folder.adopt(&key, purse).unwrap();
+	test.viewing.chain.account.sessions = vec![lasting(key.public(), expiry)];
+	// Its last blocks begin after a second.
+	test.viewing.chain.block = Arc::new(|second| if second < 1 { BLOCK } else { BLOCK + 1 });
+	assert_eq!(test.watch(&[&relayer]).await, Ended::CannotPay);
+	assert_eq!(test.viewing.unusable, Some(Unusable::Expires(expiry)));
+	assert_paid_and_blameless(&test, &relayer, &content.0);
+}
+
+/// By another player, or another machine with the same wallet: what this one has signs nothing any more.
+#[tokio::test]
+async fn session_key_that_another_one_replaced_ends_the_run_before_a_payment_is_refused() {
+	let content = broadcast(BROADCASTER);
+	let relayer = stalling(content.clone()).await;
+	let mut test = patient().await;
+	let other = KeyPair::from_seed([77; 32]).public();
+	test.viewing.chain.account.sessions = vec![lasting(other, 100_000)];
+	assert_eq!(test.watch(&[&relayer]).await, Ended::CannotPay);
+	assert_eq!(test.viewing.unusable, Some(Unusable::Unknown));
+	assert_paid_and_blameless(&test, &relayer, &content.0);
+}
+
+/// Another session key beside it is nobody's loss.
+#[tokio::test]
+async fn session_key_that_stays_beside_a_new_one_pays_on() {
+	let content = broadcast(BROADCASTER);
+	let relayer = TestRelayer::start(11, content.clone(), Trick::None).await;
+	let mut test = Test::new().await;
+	let other = KeyPair::from_seed([77; 32]).public();
+	test.viewing.chain.account.sessions.insert(0, lasting(other, 100_000));
+	assert_eq!(test.watch(&[&relayer]).await, Ended::Finished);
+	test.assert_seen(&content.0, WINDOWS);
+}
+
+/// Withdrawn in the midst: said with what is missing, and no relayer is asked over and over.
+#[tokio::test]
+async fn deposit_that_is_withdrawn_while_people_watch_ends_the_run_with_what_is_missing() {
+	let refused = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::DepositTooSmall));
+	let content = broadcast(BROADCASTER);
+	let relayer = TestRelayer::start(11, content.clone(), Trick::End(refused)).await;
+	let mut test = Test::new().await;
+	test.viewing.chain.account.deposit = 0;
+	assert_eq!(test.watch(&[&relayer]).await, Ended::NoRelayerLeft);
+	let lack = test.viewing.summary.lack().unwrap().to_owned();
+	assert!(lack.contains(": 0.000000 USDC of the deposit"), "{lack}");
+	let figures = test.figures(&relayer);
+	assert!(figures.faults.is_empty(), "{figures:?}");
+	assert_eq!(figures.setbacks.values().sum::<u64>(), 1, "{figures:?}");
+	test.assert_seen(&content.0, AT);
+}
