@@ -23,7 +23,7 @@ fn assert_paid_and_blameless(test: &Test, relayer: &TestRelayer, content: &[Enco
 		figures.windows,
 		"what came is paid"
 	);
-	test.assert_seen(content, AT);
+	test.assert_seen(content, figures.windows);
 }
 
 #[tokio::test]
