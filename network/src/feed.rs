@@ -98,13 +98,18 @@ impl Feed {
 		self.news.send_modify(|news| news.finished = true);
 	}
 
-	/// The same of one stream: subscriptions end like this once all that are expected are over.
+	/// The same of one stream.
 	pub fn finish_stream(&self, stream: StreamId) {
 		let mut over = self.over();
 		over.insert(stream, true);
 		let finished = over.values().all(|over| *over);
 		// Under the lock: a window of another stream may come just now.
 		self.news.send_modify(|news| news.finished = finished);
+	}
+
+	/// Whether no more windows of this stream come.
+	pub fn is_over(&self, stream: StreamId) -> bool {
+		self.news.borrow().finished || self.over().get(&stream) == Some(&true)
 	}
 
 	/// What the cursor asks for. Who begins live waits where the newest window is not: from before a pause, or of a run that
@@ -192,6 +197,7 @@ mod tests {
 		feed.expect(other);
 		feed.finish_stream(one);
 		assert!(!finished(), "the other has not begun");
+		assert!(feed.is_over(one) && !feed.is_over(other));
 		feed.finish_stream(other);
 		assert!(finished());
 		let alone = Feed::new(1 << 20);

@@ -588,7 +588,8 @@ impl Link {
 		let mut deadlines = Deadlines::new(self.config, Instant::now());
 		loop {
 			// Before looking: what comes after the look rings again.
-			let finished = news.borrow_and_update().finished;
+			news.mark_unchanged();
+			let finished = feed.is_over(stream);
 			if let Some(status) = feed.status(stream) {
 				self.session.status(&status);
 			}

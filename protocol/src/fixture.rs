@@ -337,7 +337,7 @@ pub fn media(len: usize, seed: u8) -> Vec<u8> {
 /// Gives a viewer chunks as their stream brings them, ended. What is not announced is not taken.
 pub fn give(viewer: &mut ViewerSession, range: Range, data: &[u8]) -> Result<(), Fault> {
 	let prefix: Vec<u8> = range_prefix(&range).into();
-	match viewer.begin_chunks(&prefix.try_into().unwrap())? {
+	match viewer.begin_chunks(&prefix.try_into().expect("of its length"))? {
 		Taken::As(id) => {
 			viewer.chunks(id, data)?;
 			viewer.end_chunks(id, true)

@@ -257,7 +257,7 @@ impl Simulator {
 		match relayer.sent(outgoing.id(), outgoing.chunks()) {
 			Some(Requote::Owed(expectation)) => {
 				let owed = Owed {
-					share: expectation.share.clone(),
+					share: expectation.share,
 				};
 				self.asked.insert(expectation.commitment, owed);
 				self.book.open(expectation).unwrap();

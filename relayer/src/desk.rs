@@ -658,7 +658,7 @@ impl<L: Ledger> Policy for Desk<L> {
 
 	fn shut(&self, seat: &Seat) -> Option<EndReason> {
 		let is_old = seat.account.age() >= accounts::OLDEST;
-		let of_the_stream = || seat.stream().shut(seat.viewer.begun, Instant::now());
+		let of_the_stream = || seat.stream().shut();
 		self.shop_is_shut()
 			.or(is_old.then_some(EndReason::Behind))
 			.or_else(of_the_stream)

@@ -195,7 +195,6 @@ impl Ingest {
 						tracing::info!("the broadcast is over");
 					}
 					over = true;
-					self.stream.finish(Instant::now());
 					self.feed.finish_stream(self.stream.id);
 				},
 				// Begin live. The feed tells viewers the same.
@@ -319,7 +318,6 @@ impl Ingest {
 					memory.count(metrics::WINDOWS, 1);
 					memory.count(metrics::BYTES_RECEIVED, window.header().bytes.into());
 					tracing::debug!(window = %window.id(), bytes = window.header().bytes, "received");
-					self.stream.go_on();
 					self.feed.push(window);
 					::metrics::gauge!(metrics::CACHE_BYTES).set(self.feed.bytes() as f64);
 					let recent = &mut memory.recent;

@@ -14,12 +14,8 @@ use std::{
 		atomic::{AtomicBool, AtomicU32, Ordering},
 		Arc, Mutex, MutexGuard, PoisonError,
 	},
-	time::Duration,
 };
 use tokio::time::Instant;
-
-/// How long a viewer has for the last windows of a broadcast that is over, where others go on: as long as it always has to pay.
-const LAST_WINDOWS: Duration = Duration::from_secs(20);
 
 /// What is asked for a stream, and of how many.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +53,6 @@ pub struct Served {
 	viewers: Mutex<HashMap<PublicKey, usize>>,
 	/// There is no such key on the chain any more.
 	gone: AtomicBool,
-	/// Since when the broadcast is over.
-	over: Mutex<Option<Instant>>,
 }
 
 impl Served {
@@ -75,7 +69,6 @@ impl Served {
 			allowed: AtomicU32::new(0),
 			viewers: Mutex::default(),
 			gone: AtomicBool::new(false),
-			over: Mutex::default(),
 		}
 	}
 
@@ -127,7 +120,6 @@ impl Served {
 		Ok(Viewer {
 			stream: self.clone(),
 			peer,
-			begun: Instant::now(),
 		})
 	}
 
@@ -141,24 +133,9 @@ impl Served {
 		self.gone.load(Ordering::Relaxed)
 	}
 
-	/// The broadcast is over.
-	pub fn finish(&self, now: Instant) {
-		lock(&self.over).get_or_insert(now);
-	}
-
-	/// A window came.
-	pub fn go_on(&self) {
-		*lock(&self.over) = None;
-	}
-
-	/// Why nothing of it is sold to somebody who watches since `begun`, where that is so.
-	pub fn shut(&self, begun: Instant, now: Instant) -> Option<EndReason> {
-		if self.is_gone() {
-			return Some(EndReason::NotServed);
-		}
-		let over = lock(&self.over).map(|over| over.max(begun));
-		let is_past = over.is_some_and(|over| now.saturating_duration_since(over) >= LAST_WINDOWS);
-		is_past.then_some(EndReason::Finished)
+	/// Why nothing of it is sold, where that is so.
+	pub fn shut(&self) -> Option<EndReason> {
+		self.is_gone().then_some(EndReason::NotServed)
 	}
 }
 
@@ -168,8 +145,6 @@ pub struct Viewer {
 	/// What it watches.
 	pub stream: Arc<Served>,
 	peer: PublicKey,
-	/// Since when.
-	pub begun: Instant,
 }
 
 impl Drop for Viewer {
@@ -224,6 +199,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
 	use super::*;
 	use crate::payment::Payment;
+	use std::time::Duration;
 
 	fn offer(places: usize) -> Offer {
 		Offer {
@@ -296,27 +272,12 @@ mod tests {
 	}
 
 	#[tokio::test]
-	async fn broadcast_that_is_over_ends_for_its_own_viewers_once_they_have_had_time_for_the_last_windows() {
-		let ((first, second), now) = (two(), Instant::now());
-		first.finish(now);
-		first.finish(now + LAST_WINDOWS / 2);
-		let early = now + LAST_WINDOWS - Duration::from_millis(1);
-		assert_eq!(first.shut(now, early), None);
-		assert_eq!(first.shut(now, now + LAST_WINDOWS), Some(EndReason::Finished));
-		let late = now + 3 * LAST_WINDOWS;
-		assert_eq!(first.shut(late, late), None, "who comes for what it lacks has as much");
-		assert_eq!(second.shut(now, late), None);
-		first.go_on();
-		assert_eq!(first.shut(now, late), None);
-	}
-
-	#[tokio::test]
 	async fn stream_whose_key_was_burnt_is_not_sold_and_others_are() {
-		let ((first, second), now) = (two(), Instant::now());
+		let (first, second) = two();
 		first.set_gone(true);
-		assert_eq!(first.shut(now, now), Some(EndReason::NotServed));
-		assert_eq!(second.shut(now, now), None);
+		assert_eq!(first.shut(), Some(EndReason::NotServed));
+		assert_eq!(second.shut(), None);
 		first.set_gone(false);
-		assert_eq!(first.shut(now, now), None);
+		assert_eq!(first.shut(), None);
 	}
 }

@@ -30,17 +30,6 @@ fn whole(segment: u64, bytes: u32) -> Piece {
 /// Bytes of a chunk.
 const CHUNK: u32 = 4_096;
 
-/// The first so many chunks of it.
-fn first(piece: &Piece, count: u32) -> Piece {
-	let mut part = *piece;
-	if count < piece.delivery.count {
-		part.delivery.count = count;
-		part.delivery.delivered = Hash([count as u8; 32]);
-		part.bytes = u64::from(count) * u64::from(CHUNK);
-	}
-	part
-}
-
 fn deliveries(pieces: &[Piece]) -> Vec<Delivery> {
 	pieces.iter().map(|piece| piece.delivery).collect()
 }

@@ -78,7 +78,7 @@ fn outcome(session: &mut ViewerSession) -> Vec<(u64, bool)> {
 fn windows(count: u8) -> Vec<EncodedWindow> {
 	let mut broadcast = Broadcast::default();
 	(0..count)
-		.map(|n| broadcast.segment(&fixture::media(100_000, n.into())))
+		.map(|n| broadcast.segment(&fixture::media(100_000, n)))
 		.collect()
 }
 

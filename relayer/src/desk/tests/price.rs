@@ -6,12 +6,14 @@ use super::*;
 async fn price_that_rises_is_asked_of_who_comes_and_not_of_who_watches() {
 	let dir = tempfile::tempdir().unwrap();
 	let mut desk = desk(dir.path(), account(5));
-	desk.surge = Arc::new(Surge::new(PRICE, 2 * PRICE, 4, None));
-	desk.limit_price(PRICE, PRICE);
+	desk.load = Arc::new(Load::new(4, None));
+	let auto = Rule::new(Payment::Auto, PRICE, FACE, Duration::from_secs(300));
+	desk.streams = [served(STREAM, 2 * PRICE, auto, &desk.load)].into_iter().collect();
+	desk.limit_price(stream(&desk), PRICE, PRICE);
 	let (terms, seat) = modern(&desk).await;
 	assert_eq!(terms.price_per_gb, PRICE);
 	// The stream allows more, and it becomes full.
-	desk.limit_price(2 * PRICE, 2 * PRICE);
+	desk.limit_price(stream(&desk), 2 * PRICE, 2 * PRICE);
 	let (mut others, mut asked) = (Vec::new(), PRICE);
 	for _ in 0..3 {
 		let (terms, other) = modern(&desk).await;
@@ -23,7 +25,7 @@ async fn price_that_rises_is_asked_of_who_comes_and_not_of_who_watches() {
 	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 1, 10);
 	assert_eq!(desk.voucher(&seat, commitment, voucher).await, Ok(()));
 	// And back again, below what was agreed with either.
-	desk.limit_price(2 * PRICE, PRICE / 2);
+	desk.limit_price(stream(&desk), 2 * PRICE, PRICE / 2);
 	for seat in others.iter().chain([&seat]) {
 		assert_eq!(desk.price(seat), Some(PRICE / 2));
 		assert_eq!(desk.price(seat), None, "once");
@@ -35,12 +37,12 @@ async fn price_that_rises_is_asked_of_who_comes_and_not_of_who_watches() {
 async fn terms_that_change_twice_are_stated_once_and_what_was_owed_before_is_owed() {
 	let dir = tempfile::tempdir().unwrap();
 	let mut desk = desk(dir.path(), account(5));
-	desk.rule = Rule::new(Payment::Vouchers, PRICE, FACE, Duration::ZERO);
+	ask_for_vouchers(&mut desk);
 	let seat = modern(&desk).await.1;
 	let (commitment, before) = sell_by_voucher(&desk, &seat, 1, 10);
 	desk.voucher(&seat, commitment, before.clone()).await.unwrap();
-	desk.set_terms(1, None);
-	desk.set_terms(2, None);
+	desk.set_terms(stream(&desk), 1, None);
+	desk.set_terms(stream(&desk), 2, None);
 	assert_eq!(desk.restate(&seat), Some((PaymentMode::Vouchers { newest: None }, 2)));
 	assert_eq!(desk.restate(&seat), None, "once");
 	// What is delivered from now on is paid under the newest, beside what is owed under the first.
