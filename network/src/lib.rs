@@ -11,6 +11,7 @@
 //! | [`reach`] | which addresses of the machine others can use |
 //! | [`feed`] | [`Feed`]: the windows that are served, shared |
 //! | [`serve`] | the sending side: [`serve::serve`] and its [`serve::Policy`] |
+//! | `reception` | what `door` decides, as tasks see it |
 //! | `sending` | chunks on their way to one viewer |
 //! | `deadlines` | when a subscription that is served ends, and when something is to be said; sans-IO |
 //! | [`client`] | the receiving side: [`client::Subscription`] |
@@ -28,6 +29,7 @@ pub mod identity;
 pub mod node;
 mod quic;
 pub mod reach;
+mod reception;
 mod sending;
 pub mod serve;
 

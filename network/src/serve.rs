@@ -7,10 +7,11 @@
 
 use crate::{
 	deadlines::{Deadlines, Due},
-	door::{Claim, Crowd, Entry, Seats, Source, Turns},
+	door::Claim,
 	feed::Feed,
 	node::Incoming,
 	quic::Stream,
+	reception::{Door, Sitting, Waiting},
 	sending::{Sending, Step},
 };
 use clustercast_primitives::{
@@ -26,15 +27,9 @@ use futures::{
 	stream::{FuturesUnordered, StreamExt},
 };
 use rand::{rngs::OsRng, RngCore};
-use std::{
-	collections::VecDeque,
-	future::Future,
-	io,
-	sync::{Arc, Mutex, MutexGuard, PoisonError},
-	time::Duration,
-};
+use std::{collections::VecDeque, future::Future, io, sync::Arc, time::Duration};
 use tokio::{
-	sync::{oneshot, watch, Notify},
+	sync::watch,
 	task::JoinSet,
 	time::{sleep_until, timeout, timeout_at, Instant},
 };
@@ -44,13 +39,6 @@ const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A viewer who was told that it is over may take this long to hang up. Then QUIC has surely carried the last word.
 const LINGER: Duration = Duration::from_millis(500);
-
-/// Streams that wait for their verdict, so that strangers who say nothing take no subscriber's place. Past it those who take long
-/// make room. A few kilobytes each.
-const MAX_UNDECIDED: usize = 512;
-
-/// Subscriptions that are looked up at a time, each in a few requests to the node; the rest wait by turns.
-const LOOKUPS: usize = 16;
 
 /// Read at a time: tickets are a few hundred bytes.
 const READ_BYTES: usize = 4 * 1024;
@@ -247,7 +235,7 @@ pub async fn serve<P: Policy>(
 	config: Config,
 	stop: impl Future<Output = ()>,
 ) {
-	let door = Arc::new(Door::new(&config));
+	let door = Arc::new(Door::new(config.max_subscriptions, config.max_per_payer));
 	let stopping = watch::Sender::new(false);
 	let mut tasks = JoinSet::new();
 	tokio::pin!(stop);
@@ -282,114 +270,6 @@ pub async fn serve<P: Policy>(
 	if timeout(config.stop_timeout + 2 * LINGER, drained).await.is_err() {
 		tasks.shutdown().await;
 	}
-}
-
-/// Who waits, who is looked up and who is served.
-struct Door {
-	waiting: Mutex<Crowd<Arc<Notify>>>,
-	turns: Mutex<Turns<oneshot::Sender<Turn>>>,
-	seats: Mutex<Seats<watch::Sender<bool>>>,
-}
-
-impl Door {
-	fn new(config: &Config) -> Self {
-		Self {
-			waiting: Mutex::new(Crowd::new(MAX_UNDECIDED)),
-			turns: Mutex::new(Turns::new(LOOKUPS)),
-			seats: Mutex::new(Seats::new(config.max_subscriptions, config.max_per_payer)),
-		}
-	}
-
-	/// Somebody comes; `None` where there is no room.
-	fn wait(self: &Arc<Self>, source: Source, now: Instant) -> Option<Waiting> {
-		let displaced = Arc::new(Notify::new());
-		match lock(&self.waiting).enter(source, now, displaced.clone()) {
-			Entry::In(id, instead) => {
-				if let Some(other) = instead {
-					other.notify_one();
-				}
-				Some(Waiting {
-					door: self.clone(),
-					source,
-					id,
-					displaced,
-				})
-			},
-			Entry::Refused => None,
-		}
-	}
-
-	/// Returns when it is the turn of somebody who comes from there.
-	async fn turn(self: &Arc<Self>, source: Source) -> Turn {
-		let (told, hears) = oneshot::channel();
-		if let Some(at_once) = lock(&self.turns).ask(source, told) {
-			// It is heard below.
-			let _ = at_once.send(Turn(self.clone()));
-		}
-		hears.await.expect("a sender is kept until it is used; qed")
-	}
-
-	/// Takes a seat, and ends whom it replaces.
-	fn sit(self: &Arc<Self>, claim: Claim) -> Result<Sitting, EndReason> {
-		let replaced = watch::Sender::new(false);
-		let hears = replaced.subscribe();
-		let (id, older) = lock(&self.seats).enter(claim, replaced)?;
-		if let Some(older) = older {
-			older.send_replace(true);
-		}
-		Ok(Sitting {
-			door: self.clone(),
-			id,
-			replaced: hears,
-		})
-	}
-}
-
-/// Waits for its verdict as long as it lives.
-struct Waiting {
-	door: Arc<Door>,
-	source: Source,
-	id: u64,
-	/// Somebody else has its place.
-	displaced: Arc<Notify>,
-}
-
-impl Drop for Waiting {
-	fn drop(&mut self) {
-		lock(&self.door.waiting).leave(self.id);
-	}
-}
-
-/// It is being looked up as long as it lives.
-struct Turn(Arc<Door>);
-
-impl Drop for Turn {
-	fn drop(&mut self) {
-		let next = lock(&self.0.turns).done();
-		if let Some(next) = next {
-			// Who has gone meanwhile passes it on by dropping it.
-			let _ = next.send(Turn(self.0.clone()));
-		}
-	}
-}
-
-/// It has a seat as long as it lives.
-struct Sitting {
-	door: Arc<Door>,
-	id: u64,
-	/// Whether a newer one of the same peer has it by now.
-	replaced: watch::Receiver<bool>,
-}
-
-impl Drop for Sitting {
-	fn drop(&mut self) {
-		lock(&self.door.seats).leave(self.id);
-	}
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-	// What is locked here is changed in one step.
-	mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One subscription: its streams and its session.
@@ -495,7 +375,7 @@ impl Link {
 		let request = timeout(SUBSCRIBE_TIMEOUT, self.request(policy)).await;
 		let request = request.unwrap_or(Err(Closed::Silent)).map_err(|why| (None, why))?;
 		let claim = Claim::new(peer, &request);
-		if lock(&door.seats).is_full(&claim) {
+		if door.is_full(&claim) {
 			return Err((None, self.end(EndReason::Full)));
 		}
 		let answer = timeout(SUBSCRIBE_TIMEOUT, async {

@@ -12,8 +12,8 @@ use crate::{
 	tickets::Expectation,
 	window::EncodedWindow,
 	wire::{
-		self, range_prefix, EndReason, Fetch, Follow, PaymentMode, Range, RequestDecoder, SessionKey, Start, Subscribe,
-		Terms, ToRelayer, ToViewer, WireError, MAX_FETCHES, PREFIX_BYTES,
+		self, EndReason, Fetch, Follow, PaymentMode, Range, RequestDecoder, SessionKey, Start, Subscribe, Terms,
+		ToRelayer, ToViewer, WireError, MAX_FETCHES, PREFIX_BYTES,
 	},
 };
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
@@ -31,6 +31,10 @@ use core::{
 	fmt,
 	sync::atomic::{AtomicU32, Ordering},
 };
+
+mod outgoing;
+
+pub use outgoing::{Outgoing, SendingId};
 
 /// Frames that may wait for transmission before [`RelayerSession::wants`] asks for another window: two announcements, each
 /// with catalog, initialisation segment or receipt.
@@ -97,82 +101,6 @@ pub enum Event {
 	Fetch(Fetch),
 	/// What is under way of this is to end, with [`Outgoing::cut`].
 	Cancel(Range),
-}
-
-/// Names chunks that are under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SendingId(u64);
-
-/// Chunks that go out on a stream of their own.
-#[derive(Clone, Debug)]
-pub struct Outgoing {
-	id: SendingId,
-	range: Range,
-	prefix: Bytes,
-	data: Bytes,
-	chunk: usize,
-	/// Of prefix and data.
-	written: usize,
-	/// Where it ends.
-	end: usize,
-	fetched: Option<u32>,
-}
-
-impl Outgoing {
-	/// Names it to its session.
-	pub fn id(&self) -> SendingId {
-		self.id
-	}
-
-	/// Which chunks.
-	pub fn range(&self) -> Range {
-		self.range
-	}
-
-	/// Where they were fetched: how long they are of use, milliseconds.
-	pub fn within_ms(&self) -> Option<u32> {
-		self.fetched
-	}
-
-	/// What is to be written next, in this order; shared with all other viewers. Nothing, once it is over.
-	pub fn rest(&self) -> [Bytes; 2] {
-		let (prefix, written) = (self.prefix.len(), self.written);
-		if self.is_over() {
-			return [Bytes::new(), Bytes::new()];
-		}
-		[
-			self.prefix.slice(written.min(prefix)..),
-			self.data.slice(written.saturating_sub(prefix)..self.end),
-		]
-	}
-
-	/// So many of these bytes were written.
-	pub fn advance(&mut self, bytes: usize) {
-		self.written += bytes;
-		debug_assert!(self.written <= self.prefix.len() + self.end);
-	}
-
-	/// It ends behind the chunk that was begun last; with nothing, where nothing was written.
-	pub fn cut(&mut self) {
-		let begun = self.written.saturating_sub(self.prefix.len()).div_ceil(self.chunk);
-		let least = usize::from(self.written > 0);
-		self.end = self.end.min(begun.max(least) * self.chunk);
-	}
-
-	/// Bytes that were written.
-	pub fn bytes(&self) -> usize {
-		self.written
-	}
-
-	/// Whether all of it is written.
-	pub fn is_over(&self) -> bool {
-		self.end == 0 || self.written == self.prefix.len() + self.end
-	}
-
-	/// Chunks that go out, as it is now.
-	pub fn chunks(&self) -> u32 {
-		self.end.div_ceil(self.chunk) as u32
-	}
 }
 
 /// What is under way.
@@ -376,7 +304,7 @@ impl RelayerSession {
 	/// Next chunks to be written, on a stream of their own. When it is over, [`RelayerSession::sent`] is to be called.
 	pub fn poll_sending(&mut self) -> Option<Outgoing> {
 		let outgoing = self.queue.pop_front()?;
-		let sending = self.sending.iter().find(|sending| sending.id == outgoing.id);
+		let sending = self.sending.iter().find(|sending| sending.id == outgoing.id());
 		let commitment = sending.and_then(|sending| sending.commitment);
 		if let (Some(commitment), Some(paid)) = (commitment, &mut self.paid) {
 			if !paid.sent.contains(&commitment) {
@@ -725,16 +653,9 @@ impl RelayerSession {
 		let data = data.ok_or(SessionError::NotWanted(window.id()))?;
 		let id = SendingId(self.next_id);
 		self.next_id += 1;
-		self.queue.push_back(Outgoing {
-			id,
-			range,
-			prefix: range_prefix(&range),
-			end: data.len(),
-			data,
-			chunk: 1 << window.header().chunk_log2,
-			written: 0,
-			fetched,
-		});
+		let chunk_log2 = window.header().chunk_log2;
+		self.queue
+			.push_back(Outgoing::new(id, range, data, chunk_log2, fetched));
 		self.sending.push(Sending {
 			id,
 			window: window.clone(),
@@ -758,7 +679,7 @@ impl RelayerSession {
 		let Some(id) = self.sending.iter().find(of).map(|sending| sending.id) else {
 			return;
 		};
-		let waiting = self.queue.iter().position(|outgoing| outgoing.id == id);
+		let waiting = self.queue.iter().position(|outgoing| outgoing.id() == id);
 		match waiting {
 			// It ends before it has begun: see `Event::Cancel`.
 			Some(at) => {

@@ -9,23 +9,18 @@
 //! come is skipped once a later one is whole.
 
 use crate::{
-	assembly::{Announced, Assembly, Chunks},
+	assembly::{Announced, Chunks},
 	evidence::{Evidence, Pursuit},
 	ledger::{BillFault, Debtor},
 	meter::{Meter, Share},
 	window::{EncodedWindow, Setting, WindowError},
 	wire::{
 		read_range, Announcement, AnswerDecoder, EndReason, Fetch, Follow, Kind, Payer, PaymentMode, Range, SessionKey,
-		Start, Subscribe, Terms, ToRelayer, ToViewer, WireError, MAX_FETCHES, RANGE_BYTES,
+		Start, Subscribe, Terms, ToRelayer, ToViewer, RANGE_BYTES,
 	},
 };
-use alloc::{
-	boxed::Box,
-	collections::{BTreeMap, VecDeque},
-	sync::Arc,
-	vec::Vec,
-};
-use body::{Bad, Body};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
+use body::Bad;
 use bytes::Bytes;
 use clustercast_primitives::{
 	catalog::{CatalogError, SignedCatalog},
@@ -40,9 +35,11 @@ use clustercast_primitives::{
 	window::{flags, HeaderError, SignedHeader},
 	AccountId, BlockNumber, Hash, History, SignedTicket, SignedVoucher, TrackId, Voucher, WindowHeader, WindowId,
 };
+use content::Content;
 
 mod body;
 mod config;
+mod content;
 mod fault;
 mod keys;
 mod resume;
@@ -122,9 +119,6 @@ pub enum Event {
 	Ended(EndReason),
 }
 
-/// Announced windows that are remembered: two minutes of them. What comes of older ones is not taken.
-const MAX_KNOWN: usize = 64;
-
 /// Receipts and terms that may wait for chunks.
 const MAX_HELD: usize = 16;
 
@@ -139,27 +133,6 @@ pub enum Taken {
 	As(BodyId),
 	/// Its window is not announced yet: to be asked again after the next message.
 	NotYet,
-}
-
-/// A window that was announced.
-#[derive(Debug)]
-struct Known {
-	of: Arc<Announced>,
-	/// It is to come by itself, and has not begun to.
-	comes: bool,
-	/// What is here of it; `None` where it is out, skipped, or none of what comes by itself.
-	assembly: Option<Assembly>,
-	/// First chunk, and the one behind the last, of what this relayer sent or sends.
-	begun: Vec<(u32, u32)>,
-	/// The same of what is in a receipt.
-	billed: Vec<(u32, u32)>,
-}
-
-impl Known {
-	fn is_new(ranges: &[(u32, u32)], range: &Range) -> bool {
-		let end = range.first.saturating_add(range.count);
-		!ranges.iter().any(|(from, to)| range.first < *to && *from < end)
-	}
 }
 
 /// Behind a receipt whose chunks are not here.
@@ -199,16 +172,7 @@ pub struct ViewerSession {
 	status: Option<(BlockNumber, u64)>,
 	/// Behind the last announcement.
 	announced: Option<Resume>,
-	/// Behind the last window that is out.
-	last: Option<Resume>,
-	/// What that one was decoded with.
-	shown: Option<Setting>,
-	/// In their order.
-	known: VecDeque<Known>,
-	bodies: BTreeMap<BodyId, Body>,
-	next_body: u64,
-	/// Was fetched, and has not come.
-	wanted: Vec<Range>,
+	content: Content,
 	/// What verified and has no receipt.
 	ledger: Debtor,
 	held: VecDeque<Held>,
@@ -237,12 +201,7 @@ impl ViewerSession {
 	pub fn new(config: ViewerConfig) -> Self {
 		let mut session = Self {
 			announced: config.resume.clone(),
-			last: config.resume.clone(),
-			shown: None,
-			known: VecDeque::new(),
-			bodies: BTreeMap::new(),
-			next_body: 0,
-			wanted: Vec::new(),
+			content: Content::new(config.resume.clone()),
 			held: VecDeque::new(),
 			config,
 			decoder: AnswerDecoder::default(),
@@ -366,14 +325,13 @@ impl ViewerSession {
 	pub fn begin_chunks(&mut self, prefix: &[u8; RANGE_BYTES]) -> Result<Taken, Fault> {
 		let range = read_range(prefix);
 		if let Some(fault) = &self.fault {
-			let id = BodyId(self.next_body);
-			if self.pursuit.as_mut().is_some_and(|pursuit| pursuit.begin(&range, id)) {
-				self.next_body += 1;
-				return Ok(Taken::As(id));
-			}
-			return Err(fault.clone());
+			let id = self.content.name();
+			return match self.pursuit.as_mut().is_some_and(|pursuit| pursuit.begin(&range, id)) {
+				true => Ok(Taken::As(id)),
+				false => Err(fault.clone()),
+			};
 		}
-		self.on_body(range).map_err(|fault| self.fail(fault))
+		self.content.begin(range).map_err(|fault| self.fail(fault))
 	}
 
 	/// The next bytes of a stream of chunks.
@@ -384,17 +342,14 @@ impl ViewerSession {
 			}
 			return Err(fault.clone());
 		}
-		let Some(body) = self.bodies.get_mut(&id) else {
+		let Err((bad, of, first)) = self.content.push(id, bytes) else {
 			return Ok(());
 		};
-		let Err(Bad { fault, delivered, rest }) = body.push(bytes) else {
-			return Ok(());
-		};
+		let Bad { fault, delivered, rest } = bad;
 		// Only a relayer that is paid signs receipts.
 		if matches!((&fault, &self.terms), (Fault::BadChunk { .. }, Some(Some(_)))) {
-			let of = body.of();
 			let mut pursuit = Pursuit::new(of.signed_header().clone(), Some(of.leaves().to_vec()));
-			pursuit.adopt(id, body.range().first, delivered, rest);
+			pursuit.adopt(id, first, delivered, rest);
 			self.pursuit = Some(pursuit);
 		}
 		Err(self.fail(fault))
@@ -410,10 +365,7 @@ impl ViewerSession {
 			self.convict();
 			return Err(fault);
 		}
-		match self.bodies.remove(&id) {
-			Some(body) => self.on_body_end(body, ended).map_err(|fault| self.fail(fault)),
-			None => Ok(()),
-		}
+		self.on_body_end(id, ended).map_err(|fault| self.fail(fault))
 	}
 
 	/// Whether what comes may still convict the relayer: behind a bad chunk or bad leaves, up to its receipt for that window. Of
@@ -528,17 +480,10 @@ impl ViewerSession {
 	/// Asks for these chunks; whether that makes sense: a window that was announced has them, this relayer has not sent them, and
 	/// fewer than [`MAX_FETCHES`] are on their way. They come as [`Event::Chunks`], fewer where their time was over, or as [`Event::Lacks`].
 	pub fn fetch(&mut self, fetch: Fetch) -> bool {
-		let range = fetch.range;
-		let known = self.known.iter().find(|known| known.of.has(&range));
-		let new = known.is_some_and(|known| Known::is_new(&known.begun, &range) && !known.comes);
-		let wanted = |other: &Range| {
-			other.header == range.header && !Known::is_new(&[(other.first, other.first + other.count)], &range)
-		};
-		let full = self.wanted.len() >= MAX_FETCHES;
-		if !new || full || self.wanted.iter().any(wanted) || self.fault.is_some() || self.ended || self.leaves {
+		let asks = self.fault.is_none() && !self.ended && !self.leaves;
+		if !asks || !self.content.fetch(fetch.range) {
 			return false;
 		}
-		self.wanted.push(range);
 		self.transmit.push_back(ToRelayer::Fetch(fetch).to_frame());
 		true
 	}
@@ -553,9 +498,8 @@ impl ViewerSession {
 
 	/// Takes chunks from elsewhere for a window that comes here, or was to; whether they help.
 	pub fn supply(&mut self, chunks: &Chunks) -> bool {
-		let mut assemblies = self.known.iter_mut().filter_map(|known| known.assembly.as_mut());
-		let taken = assemblies.any(|assembly| assembly.put(chunks));
-		self.emit();
+		let taken = self.content.supply(chunks);
+		self.note();
 		taken
 	}
 
@@ -582,7 +526,7 @@ impl ViewerSession {
 
 	/// Where the next session goes on: behind the last window emitted, or behind the one this session began after.
 	pub fn resume(&self) -> Option<Resume> {
-		self.last.clone()
+		self.content.last().cloned()
 	}
 
 	/// Bytes thrown away by a fault: those received behind the last whole message that verified. 0 without a fault.
@@ -597,8 +541,7 @@ impl ViewerSession {
 
 	fn fail(&mut self, fault: Fault) -> Fault {
 		self.fault = Some(fault.clone());
-		self.unverified += self.bodies.values().map(Body::unverified).sum::<u64>();
-		self.bodies.clear();
+		self.unverified += self.content.stop();
 		self.owed.clear();
 		self.transmit.clear();
 		self.events.retain(|event| !matches!(event, Event::PaymentDue(_)));
@@ -670,7 +613,12 @@ impl ViewerSession {
 			},
 			ToViewer::Pushed(announcement) => self.on_announcement(*announcement, true),
 			ToViewer::Offered(announcement) => self.on_announcement(*announcement, false),
-			ToViewer::Lacks(range) => self.on_lack(range),
+			ToViewer::Lacks(range) => {
+				self.content.lack(range)?;
+				self.note();
+				self.end();
+				Ok(())
+			},
 			ToViewer::Paid(commitment) => match self.owed.iter().position(|o| o.commitment == commitment && o.sent) {
 				Some(at) => {
 					self.owed.remove(at);
@@ -702,7 +650,7 @@ impl ViewerSession {
 	/// Says that the relayer has ended, once all is here that it ended behind.
 	fn end(&mut self) {
 		let orderly = |reason: &EndReason| matches!(reason, EndReason::Finished | EndReason::ShuttingDown);
-		let coming = !self.bodies.is_empty() || self.known.iter().any(|known| known.comes);
+		let coming = self.content.is_coming();
 		if let Some(reason) = self.ending.take_if(|reason| !orderly(reason) || !coming) {
 			self.events.push_back(Event::Ended(reason));
 		}
@@ -889,23 +837,9 @@ impl ViewerSession {
 		self.setting = Some(setting.clone());
 		let of = Arc::new(Announced::new(announcement, setting, history));
 		self.announced = Some(of.resume());
-		self.events.push_back(Event::Announced(of.clone()));
 		let collects = self.config.follow == Follow::Windows;
-		self.known.push_back(Known {
-			assembly: collects.then(|| Assembly::new(of.clone())),
-			of,
-			comes,
-			begun: Vec::new(),
-			billed: Vec::new(),
-		});
-		if self.known.len() > MAX_KNOWN {
-			if let Some(Known {
-				of, assembly: Some(_), ..
-			}) = self.known.pop_front()
-			{
-				self.events.push_back(Event::Skipped(of.id()));
-			}
-		}
+		self.content.announce(of, comes, collects);
+		self.note();
 		Ok(())
 	}
 
@@ -980,117 +914,27 @@ impl ViewerSession {
 		Ok(setting)
 	}
 
-	fn on_body(&mut self, range: Range) -> Result<Taken, Fault> {
-		let Some(known) = self.known.iter_mut().find(|known| known.of.hash() == range.header) else {
-			return Ok(Taken::NotYet);
-		};
-		if !known.of.has(&range) {
-			return Err(WireError::NoSuchChunks(range).into());
-		}
-		if !Known::is_new(&known.begun, &range) {
-			return Err(Fault::Again(range));
-		}
-		if known.comes && range == known.of.range() {
-			known.comes = false;
-		} else if !self.wanted.contains(&range) {
-			return Err(Fault::Unasked(range));
-		}
-		known.begun.push((range.first, range.first + range.count));
-		let id = BodyId(self.next_body);
-		self.next_body += 1;
-		self.bodies.insert(id, Body::new(known.of.clone(), range));
-		Ok(Taken::As(id))
-	}
-
-	fn on_body_end(&mut self, body: Body, ended: bool) -> Result<(), Fault> {
-		let range = body.range();
-		let (chunks, piece) = match ended {
-			true => body.end().map(|(chunks, piece)| (Some(chunks), Some(piece)))?,
-			false => (body.broke(), None),
-		};
-		let sent = piece.map_or(range.count, |piece| piece.delivery.count);
-		let asked = self.wanted.iter().position(|wanted| *wanted == range);
-		asked.map(|at| self.wanted.swap_remove(at));
-		if let Some(known) = self.known.iter_mut().find(|known| known.of.hash() == range.header) {
-			// The rest may be asked for.
-			known.begun.retain(|(first, _)| *first != range.first);
-			known.begun.push((range.first, range.first + sent));
-			if let (Some(assembly), Some(chunks)) = (&mut known.assembly, &chunks) {
-				assembly.put(chunks);
-			}
-		}
+	fn on_body_end(&mut self, id: BodyId, ended: bool) -> Result<(), Fault> {
+		let piece = self.content.end(id, ended)?;
 		if let (Some(Some(_)), Some(piece)) = (&self.terms, piece) {
 			self.ledger.received(piece);
 		}
-		match (asked, chunks) {
-			(Some(_), Some(chunks)) => self.events.push_back(Event::Chunks(chunks)),
-			(Some(_), None) => self.events.push_back(Event::Lacks(range)),
-			(None, _) => {},
-		}
-		self.emit();
+		self.note();
 		self.settle()?;
 		self.end();
 		Ok(())
 	}
 
-	fn on_lack(&mut self, range: Range) -> Result<(), Fault> {
-		if let Some(at) = self.wanted.iter().position(|wanted| *wanted == range) {
-			self.wanted.swap_remove(at);
-			self.events.push_back(Event::Lacks(range));
-			return Ok(());
-		}
-		let mut known = self.known.iter_mut();
-		match known.find(|known| known.comes && known.of.range() == range) {
-			Some(known) => {
-				known.comes = false;
-				self.emit();
-				self.end();
-				Ok(())
-			},
-			None => Err(Fault::Unexpected(Kind::Lacks)),
-		}
-	}
-
-	/// Hands out windows that are whole, in their order.
-	fn emit(&mut self) {
-		let whole = |known: &Known| known.assembly.as_ref().is_some_and(Assembly::is_whole);
-		let Some(last) = self.known.iter().rposition(whole) else {
-			return;
-		};
-		for at in 0..=last {
-			let known = &self.known[at];
-			let hash = known.of.hash();
-			let coming = known.comes
-				|| self.bodies.values().any(|body| body.range().header == hash)
-				|| self.wanted.iter().any(|wanted| wanted.header == hash);
-			let known = &mut self.known[at];
-			let Some(assembly) = &mut known.assembly else {
-				continue;
-			};
-			if let Some(window) = assembly.finish() {
-				known.assembly = None;
-				let setting = window.setting();
-				if self.shown.as_ref().is_none_or(|shown| shown.init != setting.init) {
-					self.events.push_back(Event::Init(setting.init.clone()));
-				}
-				self.shown = Some(setting.clone());
-				self.last = Some(Resume::after(&window));
-				self.events.push_back(Event::Window(window));
-			} else if coming {
-				return;
-			} else {
-				known.assembly = None;
-				self.events.push_back(Event::Skipped(known.of.id()));
-			}
-		}
+	/// Tells what became of content, in its place among the rest.
+	fn note(&mut self) {
+		self.events.extend(core::iter::from_fn(|| self.content.poll_event()));
 	}
 
 	/// The last window that a receipt is for, or should be.
 	fn about(&self, deliveries: &Deliveries) -> Option<WindowId> {
 		let last = deliveries.last().map(|delivery| delivery.header);
-		let known = self.known.iter().find(|known| Some(known.of.hash()) == last);
 		let announced = self.announced.as_ref()?;
-		Some(known.map_or(announced.id, |known| known.of.id()))
+		Some(last.and_then(|last| self.content.window(&last)).unwrap_or(announced.id))
 	}
 
 	/// What can be said of a receipt before what it is for is here.
@@ -1130,10 +974,9 @@ impl ViewerSession {
 				first: delivery.first,
 				count: delivery.count,
 			};
-			let known = self.known.iter_mut().find(|known| known.of.has(&range));
-			let known = known.filter(|known| Known::is_new(&known.billed, &range));
-			let known = known.ok_or_else(|| bad(BillFault::NotDelivered.into()))?;
-			known.billed.push((range.first, range.first + range.count));
+			if !self.content.bill(&range) {
+				return Err(bad(BillFault::NotDelivered.into()));
+			}
 		}
 		self.ledger.check(deliveries).map_err(|e| bad(e.into()))?;
 		self.last_commitment = Some(receipt.commitment);

@@ -1,7 +1,7 @@
 //! One relayer and one viewer in simulated time: lines of any delay and rate, on which words and chunks overtake each other and
 //! which break; ranges that are fetched, cancelled, or late; viewers that do not pay, relayers that bill what they did not
 //! deliver. Whatever happens: two that are honest come to an end with each other, to the byte; one that is honest loses no more than
-//! its credit. `CLUSTERCAST_SEQUENCES` says how many are played (400), or which, as `17..18`.
+//! its credit. `CLUSTERCAST_SEQUENCES` says how many are played (2,000), or which, as `17..18`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -556,7 +556,7 @@ fn ticket(due: &viewer::Due) -> clustercast_primitives::SignedTicket {
 /// Which are played: the first so many, or what the environment says.
 fn sequences() -> std::ops::Range<u64> {
 	match std::env::var("CLUSTERCAST_SEQUENCES") {
-		Err(_) => 0..400,
+		Err(_) => 0..2_000,
 		Ok(text) => match text.split_once("..") {
 			None => 0..text.parse().unwrap(),
 			Some((from, to)) => from.parse().unwrap()..to.parse().unwrap(),
@@ -592,7 +592,7 @@ fn two_who_are_honest_settle_to_the_byte_and_one_who_is_loses_its_credit_at_most
 		"{} sequences: {paid} bytes paid, {lost} left unpaid by breaks and cheats; {reached:?}",
 		to - from
 	);
-	if to - from >= 400 {
+	if to - from >= 2_000 {
 		let expected = [
 			"bills whole",
 			"caught",

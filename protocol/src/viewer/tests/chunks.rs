@@ -1,6 +1,7 @@
 //! Chunks in any order, from several relayers, of windows that come whole or not.
 
-use super::*;
+use super::{content::MAX_KNOWN, *};
+use crate::assembly::Assembly;
 
 /// A session that follows announcements alone, on these terms.
 fn standby(terms: Option<Terms>) -> ViewerSession {
@@ -378,7 +379,7 @@ fn announcements_are_bounded_and_what_never_came_of_the_oldest_is_skipped() {
 	windows.iter().for_each(|window| push(&mut session, window));
 	let skipped: Vec<_> = windows[..3].iter().map(|window| (window.id().segment, false)).collect();
 	assert_eq!(outcome(&mut session), skipped);
-	assert_eq!(session.known.len(), MAX_KNOWN);
+	assert_eq!(session.content.len(), MAX_KNOWN);
 	// As if it had never been announced.
 	let prefix = windows[0].range().encode().try_into().unwrap();
 	assert_eq!(session.begin_chunks(&prefix), Ok(Taken::NotYet));

@@ -1,0 +1,131 @@
+//! Who waits for a verdict, who is looked up and who has a seat, as tasks see it: what the machines of [`door`](crate::door) decide
+//! is held by values that give it back when they go.
+
+use crate::door::{Claim, Crowd, Entry, Seats, Source, Turns};
+use clustercast_protocol::EndReason;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::{
+	sync::{oneshot, watch, Notify},
+	time::Instant,
+};
+
+/// Streams that wait for their verdict, so that strangers who say nothing take no subscriber's place. Past it those who take long
+/// make room. A few kilobytes each.
+const MAX_UNDECIDED: usize = 512;
+
+/// Subscriptions that are looked up at a time, each in a few requests to the node; the rest wait by turns.
+const LOOKUPS: usize = 16;
+
+/// Who waits, who is looked up and who is served.
+pub struct Door {
+	waiting: Mutex<Crowd<Arc<Notify>>>,
+	turns: Mutex<Turns<oneshot::Sender<Turn>>>,
+	seats: Mutex<Seats<watch::Sender<bool>>>,
+}
+
+impl Door {
+	/// For so many subscriptions, and so many of one account.
+	pub fn new(max_subscriptions: usize, max_per_payer: usize) -> Self {
+		Self {
+			waiting: Mutex::new(Crowd::new(MAX_UNDECIDED)),
+			turns: Mutex::new(Turns::new(LOOKUPS)),
+			seats: Mutex::new(Seats::new(max_subscriptions, max_per_payer)),
+		}
+	}
+
+	/// Somebody comes; `None` where there is no room.
+	pub fn wait(self: &Arc<Self>, source: Source, now: Instant) -> Option<Waiting> {
+		let displaced = Arc::new(Notify::new());
+		match lock(&self.waiting).enter(source, now, displaced.clone()) {
+			Entry::In(id, instead) => {
+				if let Some(other) = instead {
+					other.notify_one();
+				}
+				Some(Waiting {
+					door: self.clone(),
+					source,
+					id,
+					displaced,
+				})
+			},
+			Entry::Refused => None,
+		}
+	}
+
+	/// Returns when it is the turn of somebody who comes from there.
+	pub async fn turn(self: &Arc<Self>, source: Source) -> Turn {
+		let (told, hears) = oneshot::channel();
+		if let Some(at_once) = lock(&self.turns).ask(source, told) {
+			// It is heard below.
+			let _ = at_once.send(Turn(self.clone()));
+		}
+		hears.await.expect("a sender is kept until it is used; qed")
+	}
+
+	/// Whether there is no seat for it, whoever is asked.
+	pub fn is_full(&self, claim: &Claim) -> bool {
+		lock(&self.seats).is_full(claim)
+	}
+
+	/// Takes a seat, and ends whom it replaces.
+	pub fn sit(self: &Arc<Self>, claim: Claim) -> Result<Sitting, EndReason> {
+		let replaced = watch::Sender::new(false);
+		let hears = replaced.subscribe();
+		let (id, older) = lock(&self.seats).enter(claim, replaced)?;
+		if let Some(older) = older {
+			older.send_replace(true);
+		}
+		Ok(Sitting {
+			door: self.clone(),
+			id,
+			replaced: hears,
+		})
+	}
+}
+
+/// Waits for its verdict as long as it lives.
+pub struct Waiting {
+	pub door: Arc<Door>,
+	pub source: Source,
+	id: u64,
+	/// Somebody else has its place.
+	pub displaced: Arc<Notify>,
+}
+
+impl Drop for Waiting {
+	fn drop(&mut self) {
+		lock(&self.door.waiting).leave(self.id);
+	}
+}
+
+/// It is being looked up as long as it lives.
+pub struct Turn(Arc<Door>);
+
+impl Drop for Turn {
+	fn drop(&mut self) {
+		let next = lock(&self.0.turns).done();
+		if let Some(next) = next {
+			// Who has gone meanwhile passes it on by dropping it.
+			let _ = next.send(Turn(self.0.clone()));
+		}
+	}
+}
+
+/// It has a seat as long as it lives.
+pub struct Sitting {
+	door: Arc<Door>,
+	id: u64,
+	/// Whether a newer one of the same peer has it by now.
+	pub replaced: watch::Receiver<bool>,
+}
+
+impl Drop for Sitting {
+	fn drop(&mut self) {
+		lock(&self.door.seats).leave(self.id);
+	}
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+	// What is locked here is changed in one step.
+	mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

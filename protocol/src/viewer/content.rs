@@ -1,0 +1,276 @@
+//! What is announced, and what becomes of it: chunks that come by themselves or were asked for, windows that leave in order.
+
+use super::{
+	body::{Bad, Body},
+	BodyId, Event, Fault, Resume, Taken,
+};
+use crate::{
+	assembly::{Announced, Assembly, Chunks},
+	ledger::Piece,
+	window::Setting,
+	wire::{Kind, Range, WireError, MAX_FETCHES},
+};
+use alloc::{
+	collections::{BTreeMap, VecDeque},
+	sync::Arc,
+	vec::Vec,
+};
+use clustercast_primitives::{Hash, WindowId};
+
+/// Announced windows that are remembered: two minutes of them. What comes of older ones is not taken.
+pub(super) const MAX_KNOWN: usize = 64;
+
+/// A window that was announced.
+#[derive(Debug)]
+struct Known {
+	of: Arc<Announced>,
+	/// It is to come by itself, and has not begun to.
+	comes: bool,
+	/// What is here of it; `None` where it is out, skipped, or none of what comes by itself.
+	assembly: Option<Assembly>,
+	/// First chunk, and the one behind the last, of what this relayer sent or sends.
+	begun: Vec<(u32, u32)>,
+	/// The same of what is in a receipt.
+	billed: Vec<(u32, u32)>,
+}
+
+/// Whether none of these chunks is among those.
+fn is_new(ranges: &[(u32, u32)], range: &Range) -> bool {
+	let end = range.first.saturating_add(range.count);
+	!ranges.iter().any(|(from, to)| range.first < *to && *from < end)
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+	/// In their order.
+	known: VecDeque<Known>,
+	bodies: BTreeMap<BodyId, Body>,
+	next_body: u64,
+	/// Was fetched, and has not come.
+	wanted: Vec<Range>,
+	/// Behind the last window that is out.
+	last: Option<Resume>,
+	/// What that one was decoded with.
+	shown: Option<Setting>,
+	events: VecDeque<Event>,
+}
+
+impl Content {
+	/// Goes on behind this window.
+	pub(super) fn new(last: Option<Resume>) -> Self {
+		Self {
+			last,
+			..Self::default()
+		}
+	}
+
+	/// Behind the last window that is out.
+	pub(super) fn last(&self) -> Option<&Resume> {
+		self.last.as_ref()
+	}
+
+	/// What happened.
+	pub(super) fn poll_event(&mut self) -> Option<Event> {
+		self.events.pop_front()
+	}
+
+	/// The next window; whether it comes by itself, and whether it is to leave whole.
+	pub(super) fn announce(&mut self, of: Arc<Announced>, comes: bool, collects: bool) {
+		self.events.push_back(Event::Announced(of.clone()));
+		self.known.push_back(Known {
+			assembly: collects.then(|| Assembly::new(of.clone())),
+			of,
+			comes,
+			begun: Vec::new(),
+			billed: Vec::new(),
+		});
+		if self.known.len() > MAX_KNOWN {
+			if let Some(Known {
+				of, assembly: Some(_), ..
+			}) = self.known.pop_front()
+			{
+				self.events.push_back(Event::Skipped(of.id()));
+			}
+		}
+	}
+
+	fn find(&mut self, header: &Hash) -> Option<&mut Known> {
+		self.known.iter_mut().find(|known| known.of.hash() == *header)
+	}
+
+	/// Which window has this header, if it is remembered.
+	pub(super) fn window(&self, header: &Hash) -> Option<WindowId> {
+		let known = self.known.iter().find(|known| known.of.hash() == *header);
+		known.map(|known| known.of.id())
+	}
+
+	/// Takes note that these are in a receipt; whether that may be: they are announced, and in none.
+	pub(super) fn bill(&mut self, range: &Range) -> bool {
+		let known = self.known.iter_mut().find(|known| known.of.has(range));
+		match known.filter(|known| is_new(&known.billed, range)) {
+			Some(known) => {
+				known.billed.push((range.first, range.first + range.count));
+				true
+			},
+			None => false,
+		}
+	}
+
+	/// Asks for these chunks; whether that makes sense.
+	pub(super) fn fetch(&mut self, range: Range) -> bool {
+		let known = self.known.iter().find(|known| known.of.has(&range));
+		let new = known.is_some_and(|known| is_new(&known.begun, &range) && !known.comes);
+		let wanted = |other: &Range| {
+			other.header == range.header && !is_new(&[(other.first, other.first + other.count)], &range)
+		};
+		if !new || self.wanted.len() >= MAX_FETCHES || self.wanted.iter().any(wanted) {
+			return false;
+		}
+		self.wanted.push(range);
+		true
+	}
+
+	/// Takes chunks from elsewhere; whether they help.
+	pub(super) fn supply(&mut self, chunks: &Chunks) -> bool {
+		let mut assemblies = self.known.iter_mut().filter_map(|known| known.assembly.as_mut());
+		let taken = assemblies.any(|assembly| assembly.put(chunks));
+		self.emit();
+		taken
+	}
+
+	/// A name for a stream.
+	pub(super) fn name(&mut self) -> BodyId {
+		let id = BodyId(self.next_body);
+		self.next_body += 1;
+		id
+	}
+
+	/// A stream begins with this.
+	pub(super) fn begin(&mut self, range: Range) -> Result<Taken, Fault> {
+		let wanted = self.wanted.contains(&range);
+		let Some(known) = self.find(&range.header) else {
+			return Ok(Taken::NotYet);
+		};
+		if !known.of.has(&range) {
+			return Err(WireError::NoSuchChunks(range).into());
+		}
+		if !is_new(&known.begun, &range) {
+			return Err(Fault::Again(range));
+		}
+		if known.comes && range == known.of.range() {
+			known.comes = false;
+		} else if !wanted {
+			return Err(Fault::Unasked(range));
+		}
+		known.begun.push((range.first, range.first + range.count));
+		let of = known.of.clone();
+		let id = self.name();
+		self.bodies.insert(id, Body::new(of, range));
+		Ok(Taken::As(id))
+	}
+
+	/// The next bytes of a stream. What is wrong with them comes with its window and the first chunk of the stream.
+	pub(super) fn push(&mut self, id: BodyId, bytes: &[u8]) -> Result<(), (Bad, Arc<Announced>, u32)> {
+		match self.bodies.get_mut(&id) {
+			Some(body) => body
+				.push(bytes)
+				.map_err(|bad| (bad, body.of().clone(), body.range().first)),
+			None => Ok(()),
+		}
+	}
+
+	/// A stream is over; what of it is owed.
+	pub(super) fn end(&mut self, id: BodyId, ended: bool) -> Result<Option<Piece>, Fault> {
+		let Some(body) = self.bodies.remove(&id) else {
+			return Ok(None);
+		};
+		let range = body.range();
+		let (chunks, piece) = match ended {
+			true => body.end().map(|(chunks, piece)| (Some(chunks), Some(piece)))?,
+			false => (body.broke(), None),
+		};
+		let sent = piece.map_or(range.count, |piece| piece.delivery.count);
+		let asked = self.wanted.iter().position(|wanted| *wanted == range);
+		asked.map(|at| self.wanted.swap_remove(at));
+		if let Some(known) = self.find(&range.header) {
+			// The rest may be asked for.
+			known.begun.retain(|(first, _)| *first != range.first);
+			known.begun.push((range.first, range.first + sent));
+			if let (Some(assembly), Some(chunks)) = (&mut known.assembly, &chunks) {
+				assembly.put(chunks);
+			}
+		}
+		match (asked, chunks) {
+			(Some(_), Some(chunks)) => self.events.push_back(Event::Chunks(chunks)),
+			(Some(_), None) => self.events.push_back(Event::Lacks(range)),
+			(None, _) => {},
+		}
+		self.emit();
+		Ok(piece)
+	}
+
+	/// These do not come.
+	pub(super) fn lack(&mut self, range: Range) -> Result<(), Fault> {
+		if let Some(at) = self.wanted.iter().position(|wanted| *wanted == range) {
+			self.wanted.swap_remove(at);
+			self.events.push_back(Event::Lacks(range));
+		} else {
+			let mut known = self.known.iter_mut();
+			let known = known.find(|known| known.comes && known.of.range() == range);
+			known.ok_or(Fault::Unexpected(Kind::Lacks))?.comes = false;
+		}
+		self.emit();
+		Ok(())
+	}
+
+	/// Whether something is on its way, or is to come by itself.
+	pub(super) fn is_coming(&self) -> bool {
+		!self.bodies.is_empty() || self.known.iter().any(|known| known.comes)
+	}
+
+	/// Nothing more is taken; bytes that came and did not verify.
+	pub(super) fn stop(&mut self) -> u64 {
+		let bodies = core::mem::take(&mut self.bodies);
+		bodies.values().map(Body::unverified).sum()
+	}
+
+	/// Hands out windows that are whole, in their order.
+	fn emit(&mut self) {
+		let whole = |known: &Known| known.assembly.as_ref().is_some_and(Assembly::is_whole);
+		let Some(last) = self.known.iter().rposition(whole) else {
+			return;
+		};
+		for known in self.known.iter_mut().take(last + 1) {
+			let hash = known.of.hash();
+			let Some(assembly) = &mut known.assembly else {
+				continue;
+			};
+			if let Some(window) = assembly.finish() {
+				known.assembly = None;
+				let setting = window.setting();
+				if self.shown.as_ref().is_none_or(|shown| shown.init != setting.init) {
+					self.events.push_back(Event::Init(setting.init.clone()));
+				}
+				self.shown = Some(setting.clone());
+				self.last = Some(Resume::after(&window));
+				self.events.push_back(Event::Window(window));
+				continue;
+			}
+			let coming = known.comes
+				|| self.bodies.values().any(|body| body.range().header == hash)
+				|| self.wanted.iter().any(|wanted| wanted.header == hash);
+			if coming {
+				return;
+			}
+			known.assembly = None;
+			self.events.push_back(Event::Skipped(known.of.id()));
+		}
+	}
+
+	/// Announced windows that are remembered.
+	#[cfg(test)]
+	pub(super) fn len(&self) -> usize {
+		self.known.len()
+	}
+}
