@@ -20,8 +20,8 @@ const CHUNKS_READ: usize = 128 * 1024;
 /// The same of the subscription's own stream.
 const READ_BYTES: usize = 16 * 1024;
 
-/// Streams of chunks that may wait for the announcement of their window.
-const MAX_WAITING: usize = 16;
+/// Streams of chunks that may wait for the announcement of their window: all that there can be.
+const MAX_WAITING: usize = 32;
 
 /// Why a subscription is over. What was yielded before had been verified and stays good.
 #[derive(Debug, thiserror::Error)]
@@ -222,6 +222,9 @@ impl Subscription {
 	/// After a fault: reads on to the failed window's receipt, for at most this long. What it shows against the relayer.
 	pub async fn evidence(&mut self, patience: Duration) -> Option<Evidence> {
 		let deadline = Instant::now() + patience;
+		for body in std::mem::take(&mut self.waiting) {
+			let _ = self.begin(body);
+		}
 		while self.session.pursues() {
 			match tokio::time::timeout_at(deadline, self.exchange()).await {
 				Ok(Ok(Came::Said(0))) => self.heard_out = true,

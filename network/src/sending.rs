@@ -16,6 +16,9 @@ use tokio::time::{sleep_until, Instant};
 /// A viewer that does not have for so long what was sent to it cannot follow: windows are passed over for it.
 const SLOW: Duration = Duration::from_secs(3);
 
+/// However little by little it goes, nobody takes longer for one range.
+const LONGEST: Duration = Duration::from_secs(120);
+
 /// See the module.
 pub struct Sending {
 	sender: Sender,
@@ -26,11 +29,10 @@ pub struct Sending {
 	under_way: FuturesUnordered<BoxFuture<'static, SendingId>>,
 	/// Since when each of those is, and the one that is being written.
 	since: VecDeque<(SendingId, Instant)>,
-	/// What was sent has to be there so long after it was begun, or after what was sent before it was there: else the viewer does
-	/// not read.
+	/// Something has to go out or to be there within this: else the viewer does not read.
 	patience: Duration,
-	/// When something was there last.
-	arrived: Instant,
+	/// When something went out, or was there, last.
+	stirred: Instant,
 	/// The viewer was slow, and windows are passed over until it has the newest one.
 	behind: bool,
 }
@@ -59,7 +61,7 @@ impl Sending {
 	pub fn new(sender: Sender, patience: Duration) -> Self {
 		Self {
 			patience,
-			arrived: Instant::now(),
+			stirred: Instant::now(),
 			sender,
 			turn: 0,
 			now: None,
@@ -104,10 +106,11 @@ impl Sending {
 			turn,
 			now,
 			under_way,
+			stirred,
 			..
 		} = self;
 		let step = tokio::select! {
-			over = write(sender, *turn, now) => {
+			over = write(sender, *turn, now, stirred) => {
 				over?;
 				None
 			},
@@ -145,11 +148,11 @@ impl Sending {
 	/// When the viewer is taken for one that does not read.
 	fn stuck(&self) -> Option<Instant> {
 		let (_, oldest) = self.since.front()?;
-		Some((*oldest).max(self.arrived) + self.patience)
+		Some((*oldest).max(self.stirred) + self.patience).map(|at| at.min(*oldest + LONGEST))
 	}
 
 	fn arrived(&mut self, id: SendingId, now: Instant) {
-		self.arrived = now;
+		self.stirred = now;
 		if let Some(at) = self.since.iter().position(|(other, _)| *other == id) {
 			if let Some((_, since)) = self.since.remove(at) {
 				self.behind |= now > since + SLOW;
@@ -169,7 +172,7 @@ impl Sending {
 }
 
 /// Writes until it is over. Never returns where there is nothing to write.
-async fn write(sender: &Sender, turn: i32, now: &mut Option<Writing>) -> io::Result<()> {
+async fn write(sender: &Sender, turn: i32, now: &mut Option<Writing>, stirred: &mut Instant) -> io::Result<()> {
 	let Some(writing) = now else {
 		return std::future::pending().await;
 	};
@@ -179,6 +182,7 @@ async fn write(sender: &Sender, turn: i32, now: &mut Option<Writing>) -> io::Res
 			wrote = write_on(sender, turn, writing) => {
 				let wrote = wrote?;
 				writing.outgoing.advance(wrote);
+				*stirred = Instant::now();
 			},
 			() = async {
 				match until {

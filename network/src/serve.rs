@@ -65,6 +65,9 @@ pub struct Config {
 	pub lost_timeout: Duration,
 	/// A viewer to whom nothing was delivered for so long, and that said nothing, is told [`EndReason::Idle`].
 	pub idle_timeout: Duration,
+	/// Whether windows are passed over for who cannot follow. Not where relayers are served: one that lacked a window would have
+	/// none of those behind it for its viewers.
+	pub passes: bool,
 	/// How long the last windows may be paid for once the server is asked to stop.
 	pub stop_timeout: Duration,
 }
@@ -84,6 +87,7 @@ impl Config {
 			credit_timeout: Duration::from_secs(60),
 			lost_timeout: Duration::from_secs(30),
 			idle_timeout: Duration::from_secs(3_600),
+			passes: true,
 			stop_timeout: Duration::from_secs(1),
 		}
 	}
@@ -493,7 +497,12 @@ impl Link {
 			let closing = deadlines.closing().is_some();
 			self.send_next();
 			if !closing {
-				match self.answer(seat, stream, &feed, policy)? {
+				let answered = self.answer(seat, stream, &feed, policy)?;
+				// What was settled or is lacked.
+				if self.transmit(policy).await? {
+					deadlines.said(Instant::now());
+				}
+				match answered {
 					Delivered::Queued => {
 						deadlines.delivered(Instant::now());
 						continue;
@@ -513,7 +522,11 @@ impl Link {
 							}
 						},
 						Delivered::Queued => {
-							deadlines.delivered(Instant::now());
+							// An announcement alone is no delivery: a seat that takes nothing is idle.
+							match self.session.follows() {
+								Follow::Windows => deadlines.delivered(Instant::now()),
+								Follow::Announcements => deadlines.found(),
+							}
 							continue;
 						},
 					},
@@ -558,7 +571,9 @@ impl Link {
 					Step::Over(id, chunks, bytes) => {
 						policy.sent(bytes);
 						let requoted = self.session.sent(id, chunks);
-						Self::requote(seat, requoted, policy)?;
+						if let Err(reason) = Self::requote(seat, requoted, policy) {
+							return Ok(self.end(reason));
+						}
 					},
 					Step::Arrived(id) => self.session.arrived(id),
 					Step::Stuck => return Err(Closed::Stalled),
@@ -612,13 +627,10 @@ impl Link {
 	}
 
 	/// Less went out than was quoted for.
-	fn requote<P: Policy>(seat: &P::Seat, requoted: Option<Requote>, policy: &P) -> Result<(), Closed> {
+	fn requote<P: Policy>(seat: &P::Seat, requoted: Option<Requote>, policy: &P) -> Result<(), EndReason> {
 		match requoted {
-			Some(Requote::Owed(expectation)) => match policy.lend(seat, expectation) {
-				Ok(_) => {},
-				// It was granted more before.
-				Err(reason) => return Err(Closed::Ended(reason)),
-			},
+			// It was granted more before.
+			Some(Requote::Owed(expectation)) => drop(policy.lend(seat, expectation)?),
 			Some(Requote::Nothing(commitment)) => policy.forgo(seat, commitment),
 			None => {},
 		}
@@ -676,7 +688,7 @@ impl Link {
 			self.session.deliver(window)?;
 			return Ok(Delivered::Queued);
 		}
-		if self.sending.is_behind() {
+		if self.config.passes && self.sending.is_behind() {
 			let id = window.id();
 			let (stream, track) = (id.stream, id.track);
 			match feed.get(Cursor::Live { stream, track }) {

@@ -324,6 +324,8 @@ impl Origin {
 			max_subscriptions: self.max_relayers,
 			// A relayer has one seat, and waits through a night.
 			idle_timeout: DAY,
+			// Those served are relayers.
+			passes: false,
 			..serve::Config::new(self.genesis, self.key)
 		};
 		let server = tokio::spawn(serve(self.incoming, self.feed, guests.clone(), serve_config, async {

@@ -17,7 +17,7 @@ use clustercast_primitives::{
 
 use crate::{viewer::BodyId, window::EncodedWindow, wire::Range};
 
-/// Receipts that are kept for a pursuit, until one is for its window.
+/// Receipts that are kept for a pursuit: of those that name its window.
 const MAX_RECEIPTS: usize = 8;
 
 /// A window that is read on to its receipt though it has failed. Holds hashes, less than a chunk, and receipts.
@@ -98,7 +98,8 @@ impl Pursuit {
 
 	/// A receipt came, perhaps for this.
 	pub(crate) fn receipt(&mut self, receipt: SignedReceipt, deliveries: Deliveries) {
-		if self.receipts.len() < MAX_RECEIPTS {
+		let names = deliveries.iter().any(|delivery| delivery.header == self.hash);
+		if names && self.receipts.len() < MAX_RECEIPTS {
 			self.receipts.push((receipt, deliveries));
 		}
 	}

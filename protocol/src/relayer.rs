@@ -44,8 +44,14 @@ const MAX_WAITING_FRAMES: usize = 4;
 /// two windows, not to all of them. Where they are small, more of them.
 const UNDER_WAY: usize = 2;
 
-/// Bytes up to which it does not count how many they are: what 20 Mb/s carries in a fifth of a second.
+/// Bytes up to which there may be more: what 20 Mb/s carries in a fifth of a second.
 const UNDER_WAY_BYTES: u64 = 512 << 10;
+
+/// Ranges that may be under way however small they are: half the streams that a viewer allows.
+const MOST_UNDER_WAY: usize = 16;
+
+/// What went out is billed at the latest when so many windows were announced behind it: viewers remember twice as many.
+const BILLED_BEHIND: u32 = 32;
 
 /// Signs receipts: the relayer's registered key, and the secret that its commitments are drawn from.
 pub struct ReceiptSigner {
@@ -99,7 +105,7 @@ pub enum Event {
 	Reserve(SignedReservation),
 	/// Chunks are wanted: look up their window, answer with `send` or `lacks`.
 	Fetch(Fetch),
-	/// What is under way of this is to end, with [`Outgoing::cut`].
+	/// What is under way of this is to end, with [`Outgoing::cut`], and what was fetched and waits is answered with `lacks`.
 	Cancel(Range),
 }
 
@@ -107,10 +113,9 @@ pub enum Event {
 #[derive(Debug)]
 struct Sending {
 	id: SendingId,
-	window: EncodedWindow,
+	/// As long as something of it goes out.
+	window: Option<EncodedWindow>,
 	piece: Piece,
-	/// Nothing more of it goes out.
-	ended: bool,
 	/// What it is paid under.
 	commitment: Option<Hash>,
 }
@@ -241,6 +246,11 @@ pub struct RelayerSession {
 	queue: VecDeque<Outgoing>,
 	next_id: u64,
 	fetches: usize,
+	/// Windows that were announced since something went out that has no receipt.
+	behind: u32,
+	/// Bytes that were announced, and that were sent.
+	announced: u64,
+	given: u64,
 	/// The viewer wants no more windows.
 	leaves: bool,
 	events: VecDeque<Event>,
@@ -268,6 +278,9 @@ impl RelayerSession {
 			queue: VecDeque::new(),
 			next_id: 0,
 			fetches: 0,
+			behind: 0,
+			announced: 0,
+			given: 0,
 			leaves: false,
 			events: VecDeque::new(),
 			transmit: VecDeque::from([ToViewer::Challenge(challenge).to_frame()]),
@@ -317,11 +330,9 @@ impl RelayerSession {
 	/// So many chunks of this were written, and no more will be. What is owed is quoted anew, where that is less than before.
 	pub fn sent(&mut self, id: SendingId, chunks: u32) -> Option<Requote> {
 		let at = self.sending.iter().position(|sending| sending.id == id)?;
-		let Sending {
-			window, piece, ended, ..
-		} = &mut self.sending[at];
+		let Sending { window, piece, .. } = &mut self.sending[at];
 		let (place, count) = (piece.place(), piece.delivery.count);
-		*ended = true;
+		let window = window.take()?;
 		let part = Piece::part(
 			window.header(),
 			window.hash(),
@@ -346,7 +357,8 @@ impl RelayerSession {
 
 	/// The viewer has all of it.
 	pub fn arrived(&mut self, id: SendingId) {
-		self.sending.retain(|sending| sending.id != id || !sending.ended);
+		self.sending
+			.retain(|sending| sending.id != id || sending.window.is_some());
 	}
 
 	/// Serves against payment.
@@ -449,7 +461,7 @@ impl RelayerSession {
 		if !self.settles || !paid.ledger.is_settled() || self.is_ended() {
 			return;
 		}
-		self.settles = false;
+		(self.settles, self.behind) = (false, 0);
 		let Some(paid) = &mut self.paid else {
 			return;
 		};
@@ -484,6 +496,10 @@ impl RelayerSession {
 	pub fn end(&mut self, reason: EndReason) {
 		if !matches!(self.state, State::Ended) {
 			self.state = State::Ended;
+			// The end is behind all that comes.
+			for outgoing in self.queue.drain(..) {
+				self.transmit.push_back(ToViewer::Lacks(outgoing.range()).to_frame());
+			}
 			self.transmit.push_back(ToViewer::End(reason).to_frame());
 		}
 	}
@@ -507,7 +523,8 @@ impl RelayerSession {
 	pub fn may_send(&self) -> bool {
 		let lends = self.paid.as_ref().is_none_or(|paid| paid.ledger.lends(1));
 		let bytes: u64 = self.sending.iter().map(|sending| sending.piece.bytes).sum();
-		let room = self.sending.len() < UNDER_WAY || bytes < UNDER_WAY_BYTES;
+		let few = self.sending.len() < UNDER_WAY || bytes < UNDER_WAY_BYTES;
+		let room = few && self.sending.len() < MOST_UNDER_WAY;
 		matches!(self.state, State::Serving(_)) && lends && room && !self.leaves && !self.settles
 	}
 
@@ -590,12 +607,16 @@ impl RelayerSession {
 		}
 	}
 
-	/// Whether these chunks can be sent now as what they are: of this window, and none of them is in the next receipt.
+	/// Whether these chunks can be sent now as what they are: of this window, and none of them is in the next receipt. Who is
+	/// served for nothing is sent no more than was announced to it.
 	pub fn has_new(&self, window: &EncodedWindow, range: &Range) -> bool {
 		let Ok(piece) = piece(window, range) else {
 			return false;
 		};
-		self.paid.as_ref().is_none_or(|paid| paid.ledger.takes(&piece))
+		match &self.paid {
+			Some(paid) => paid.ledger.takes(&piece),
+			None => self.given + piece.bytes <= self.announced,
+		}
 	}
 
 	fn afford(&self, window: &EncodedWindow, range: &Range) -> Result<Option<Expectation>, SessionError> {
@@ -638,6 +659,11 @@ impl RelayerSession {
 				.push_back(ToViewer::History(window.history().clone()).to_frame());
 		}
 		self.transmit.push_back(window.announcement(comes));
+		self.announced += u64::from(window.header().bytes);
+		if self.paid.as_ref().is_some_and(|paid| paid.ledger.unbilled() > 0) {
+			self.behind += 1;
+			self.settles |= self.behind >= BILLED_BEHIND;
+		}
 		Ok(())
 	}
 
@@ -649,6 +675,7 @@ impl RelayerSession {
 		quoted: Option<&Expectation>,
 	) -> Result<(), SessionError> {
 		let piece = piece(window, &range)?;
+		self.given += piece.bytes;
 		let data = window.chunks(range.first, range.count);
 		let data = data.ok_or(SessionError::NotWanted(window.id()))?;
 		let id = SendingId(self.next_id);
@@ -658,9 +685,8 @@ impl RelayerSession {
 			.push_back(Outgoing::new(id, range, data, chunk_log2, fetched));
 		self.sending.push(Sending {
 			id,
-			window: window.clone(),
+			window: Some(window.clone()),
 			piece,
-			ended: false,
 			commitment: quoted.map(|quoted| quoted.commitment),
 		});
 		if let Some(paid) = &mut self.paid {
@@ -674,9 +700,11 @@ impl RelayerSession {
 	fn on_cancel(&mut self, range: Range) {
 		let of = |sending: &&Sending| {
 			let delivery = &sending.piece.delivery;
-			(delivery.header, delivery.first) == (range.header, range.first) && !sending.ended
+			(delivery.header, delivery.first) == (range.header, range.first) && sending.window.is_some()
 		};
 		let Some(id) = self.sending.iter().find(of).map(|sending| sending.id) else {
+			// Perhaps it waits to be answered.
+			self.events.push_back(Event::Cancel(range));
 			return;
 		};
 		let waiting = self.queue.iter().position(|outgoing| outgoing.id() == id);

@@ -120,7 +120,7 @@ pub enum Event {
 }
 
 /// Receipts and terms that may wait for chunks.
-const MAX_HELD: usize = 16;
+const MAX_HELD: usize = 64;
 
 /// Names a stream of chunks to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -837,8 +837,9 @@ impl ViewerSession {
 		self.setting = Some(setting.clone());
 		let of = Arc::new(Announced::new(announcement, setting, history));
 		self.announced = Some(of.resume());
-		let collects = self.config.follow == Follow::Windows;
-		self.content.announce(of, comes, collects);
+		let collects = comes || self.config.follow == Follow::Windows;
+		let pays = matches!(&self.terms, Some(Some(_)));
+		self.content.announce(of, comes, collects, pays);
 		self.note();
 		Ok(())
 	}

@@ -195,6 +195,10 @@ impl Play {
 					self.fetches.push_back((fetch, until));
 				},
 				relayer::Event::Cancel(range) => {
+					if let Some(at) = self.fetches.iter().position(|(fetch, _)| fetch.range == range) {
+						self.fetches.remove(at);
+						self.relayer.lacks(&range);
+					}
 					if let Some(outgoing) = &mut self.writing {
 						if outgoing.range() == range {
 							outgoing.cut();

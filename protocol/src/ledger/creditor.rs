@@ -7,6 +7,11 @@ use alloc::{
 };
 use clustercast_primitives::{receipt::MAX_DELIVERIES, Hash, WindowId};
 
+/// Pieces that are worth a receipt, however small: far fewer than one can name, and than the receiver remembers windows.
+pub const MOST_PIECES: usize = 32;
+
+const _: () = assert!(MOST_PIECES <= MAX_DELIVERIES as usize);
+
 /// How far a deliverer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -95,7 +100,7 @@ impl Creditor {
 	/// Whether what was delivered is worth a receipt.
 	pub fn is_due(&self) -> bool {
 		let bytes = self.unbilled();
-		bytes > 0 && bytes >= self.limits.interval || self.delivered.len() >= MAX_DELIVERIES as usize
+		bytes > 0 && bytes >= self.limits.interval || self.delivered.len() >= MOST_PIECES
 	}
 
 	/// Whether all that was delivered has ended.
@@ -104,7 +109,7 @@ impl Creditor {
 	}
 
 	/// All that is in no receipt, as one has it; nothing where something has not ended. To be asked when it
-	/// [is due](Creditor::is_due), or there is another reason; at most [`MAX_DELIVERIES`] if it is asked as soon as that.
+	/// [is due](Creditor::is_due), or there is another reason; at most [`MOST_PIECES`] if it is asked as soon as that.
 	pub fn bill(&mut self) -> Vec<Piece> {
 		if !self.is_settled() {
 			return Vec::new();

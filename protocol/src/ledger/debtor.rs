@@ -2,7 +2,7 @@
 
 use super::piece::{overlap, Piece};
 use alloc::{collections::BTreeMap, vec::Vec};
-use clustercast_primitives::{receipt::MAX_DELIVERIES, Delivery, Hash, WindowId};
+use clustercast_primitives::{Delivery, Hash, WindowId};
 
 /// Why a receipt is not paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,10 +18,13 @@ pub enum BillFault {
 	Bytes,
 }
 
+/// Pieces that are remembered: of many receipts that wait for one that is late.
+pub const MOST_RECEIVED: usize = 4_096;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Debtor {
-	/// In no receipt, by header and first chunk: at most as many as a receipt can name.
+	/// In no receipt, by header and first chunk: at most [`MOST_RECEIVED`].
 	received: BTreeMap<(Hash, u32), Piece>,
 }
 
@@ -30,7 +33,7 @@ impl Debtor {
 	pub fn received(&mut self, piece: Piece) {
 		self.received
 			.insert((piece.delivery.header, piece.delivery.first), piece);
-		if self.received.len() > MAX_DELIVERIES as usize {
+		if self.received.len() > MOST_RECEIVED {
 			let oldest = self.received.values().min_by_key(|piece| piece.place());
 			if let Some(Delivery { header, first, .. }) = oldest.map(|piece| piece.delivery) {
 				self.received.remove(&(header, first));

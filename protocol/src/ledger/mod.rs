@@ -12,7 +12,7 @@
 //! rest, or its time is over, the piece becomes shorter, and both sides know by how much. What a stream brought that broke is
 //! in no receipt.
 //!
-//! A receipt is made once an interval is full, where there is no credit for what comes next, where the terms change or the
+//! A receipt is made once an interval is full or has many pieces, where there is no credit for what comes next, where the terms change or the
 //! deliverer pauses, and when the receiver leaves; for all that was begun, once that has ended. So nobody waits for the other:
 //! whoever has no credit left is billed for what it has. A receipt may overtake what it is for: the receiver pays it when that
 //! is here.
@@ -24,8 +24,8 @@ mod creditor;
 mod debtor;
 mod piece;
 
-pub use creditor::{Creditor, Limits};
-pub use debtor::{BillFault, Debtor};
+pub use creditor::{Creditor, Limits, MOST_PIECES};
+pub use debtor::{BillFault, Debtor, MOST_RECEIVED};
 pub use piece::Piece;
 
 #[cfg(test)]

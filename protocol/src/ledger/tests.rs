@@ -1,7 +1,7 @@
 //! Both sides against each other, in whatever order of windows, payments and departures a seed makes; and each cheat.
 
 use super::*;
-use clustercast_primitives::{receipt::MAX_DELIVERIES, Delivery, Hash, StreamId, WindowId};
+use clustercast_primitives::{Delivery, Hash, StreamId, WindowId};
 use proptest::prelude::*;
 use std::collections::VecDeque;
 
@@ -157,14 +157,14 @@ fn receipt_is_due_once_the_interval_is_full_or_it_can_name_no_more() {
 	deliver(&mut creditor, whole(1, 1));
 	assert!(creditor.is_due());
 	assert_eq!(creditor.bill().len(), 2);
-	(0..u64::from(MAX_DELIVERIES)).for_each(|n| deliver(&mut creditor, whole(n, 1)));
+	(0..MOST_PIECES as u64).for_each(|n| deliver(&mut creditor, whole(n, 1)));
 	assert!(creditor.is_due());
 }
 
 #[test]
 fn memory_for_what_nobody_bills_is_bounded_and_the_newest_stay() {
 	let mut debtor = Debtor::default();
-	let most = u64::from(MAX_DELIVERIES);
+	let most = MOST_RECEIVED as u64;
 	(0..most + 10).for_each(|n| debtor.received(whole(n, 100)));
 	assert_eq!(debtor.unbilled(), most * 100);
 	let newest = whole(most + 9, 100);

@@ -20,6 +20,9 @@ use clustercast_primitives::{Hash, WindowId};
 /// Announced windows that are remembered: two minutes of them. What comes of older ones is not taken.
 pub(super) const MAX_KNOWN: usize = 64;
 
+/// With those that are to come, are coming, or came and are in no receipt: as many as one can name, and some.
+pub(super) const MAX_PINNED: usize = 320;
+
 /// A window that was announced.
 #[derive(Debug)]
 struct Known {
@@ -75,8 +78,8 @@ impl Content {
 		self.events.pop_front()
 	}
 
-	/// The next window; whether it comes by itself, and whether it is to leave whole.
-	pub(super) fn announce(&mut self, of: Arc<Announced>, comes: bool, collects: bool) {
+	/// The next window; whether it comes by itself, whether it is to leave whole, and whether what comes is paid.
+	pub(super) fn announce(&mut self, of: Arc<Announced>, comes: bool, collects: bool, pays: bool) {
 		self.events.push_back(Event::Announced(of.clone()));
 		self.known.push_back(Known {
 			assembly: collects.then(|| Assembly::new(of.clone())),
@@ -85,7 +88,11 @@ impl Content {
 			begun: Vec::new(),
 			billed: Vec::new(),
 		});
-		if self.known.len() > MAX_KNOWN {
+		while self.known.len() > MAX_KNOWN {
+			let pinned = self.known.front().is_some_and(|oldest| self.is_pinned(oldest, pays));
+			if pinned && self.known.len() <= MAX_PINNED {
+				return;
+			}
 			if let Some(Known {
 				of, assembly: Some(_), ..
 			}) = self.known.pop_front()
@@ -93,6 +100,14 @@ impl Content {
 				self.events.push_back(Event::Skipped(of.id()));
 			}
 		}
+	}
+
+	/// Whether it cannot be forgotten.
+	fn is_pinned(&self, known: &Known, pays: bool) -> bool {
+		let chunks = |ranges: &[(u32, u32)]| ranges.iter().map(|(from, to)| to - from).sum::<u32>();
+		let hash = known.of.hash();
+		let comes = known.comes || self.bodies.values().any(|body| body.range().header == hash);
+		comes || pays && chunks(&known.begun) > chunks(&known.billed)
 	}
 
 	fn find(&mut self, header: &Hash) -> Option<&mut Known> {

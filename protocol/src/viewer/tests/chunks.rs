@@ -1,6 +1,9 @@
 //! Chunks in any order, from several relayers, of windows that come whole or not.
 
-use super::{content::MAX_KNOWN, *};
+use super::{
+	content::{MAX_KNOWN, MAX_PINNED},
+	*,
+};
 use crate::assembly::Assembly;
 
 /// A session that follows announcements alone, on these terms.
@@ -152,7 +155,7 @@ fn receipt_that_overtakes_its_chunks_is_paid_when_they_are_here_and_terms_behind
 
 #[test]
 fn no_more_receipts_wait_than_are_honest() {
-	let windows = windows(20);
+	let windows = windows(MAX_HELD as u8 + 2);
 	let mut session = paying();
 	windows.iter().for_each(|window| push(&mut session, window));
 	let answers: Vec<_> = windows
@@ -375,14 +378,33 @@ fn end_comes_behind_what_it_ends_behind() {
 fn announcements_are_bounded_and_what_never_came_of_the_oldest_is_skipped() {
 	let mut broadcast = Broadcast::default();
 	let mut session = free();
-	let windows: Vec<_> = (0..MAX_KNOWN + 3).map(|_| broadcast.segment(&[1; 10])).collect();
+	// Such as are to come stay longer.
+	let windows: Vec<_> = (0..MAX_PINNED + 3).map(|_| broadcast.segment(&[1; 10])).collect();
 	windows.iter().for_each(|window| push(&mut session, window));
 	let skipped: Vec<_> = windows[..3].iter().map(|window| (window.id().segment, false)).collect();
 	assert_eq!(outcome(&mut session), skipped);
-	assert_eq!(session.content.len(), MAX_KNOWN);
+	assert_eq!(session.content.len(), MAX_PINNED);
 	// As if it had never been announced.
 	let prefix = windows[0].range().encode().try_into().unwrap();
 	assert_eq!(session.begin_chunks(&prefix), Ok(Taken::NotYet));
+}
+
+#[test]
+fn offered_windows_are_forgotten_and_those_with_a_debt_are_not() {
+	let mut broadcast = Broadcast::default();
+	let mut session = standby(Some(fixture::terms()));
+	let first = broadcast.segment(&[1; 10]);
+	offer(&mut session, &first).unwrap();
+	assert!(session.fetch(fetch(first.range())));
+	give(&mut session, first.range(), &first.data()).unwrap();
+	for _ in 0..2 * MAX_KNOWN {
+		offer(&mut session, &broadcast.segment(&[1; 10])).unwrap();
+	}
+	assert_eq!(session.content.len(), 2 * MAX_KNOWN + 1);
+	send(&mut session, honest(&first, 1)).unwrap();
+	assert!(drain(&mut session).1.is_some());
+	offer(&mut session, &broadcast.segment(&[1; 10])).unwrap();
+	assert_eq!(session.content.len(), MAX_KNOWN);
 }
 
 #[test]
