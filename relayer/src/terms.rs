@@ -60,7 +60,7 @@ pub(crate) async fn keep_to_terms(
 				apply(desk, stream, &info);
 				next_change = change(&info).map(|from| from.max(next));
 			},
-			Ok(None) if desk.tip.is_late() => {},
+			Ok(None) if desk.tip.is_late() || is_behind(chain, desk).await => {},
 			Ok(None) => {
 				if !stream.is_gone() {
 					tracing::warn!(
@@ -72,6 +72,12 @@ pub(crate) async fn keep_to_terms(
 			Err(error) => tracing::warn!(%error, "the stream key cannot be looked up; prices stay"),
 		}
 	}
+}
+
+/// Whether the node does not know what was final already, as one that was restarted from nothing; or does not say.
+async fn is_behind(chain: &Chain, desk: &Desk<Chain>) -> bool {
+	let known = desk.tip.head().finalised;
+	!matches!(tokio::time::timeout(BOUND_TICK, chain.finalised()).await, Ok(Ok((number, _))) if number >= known)
 }
 
 /// Returns when the chain is at this block; never where there is none.
