@@ -70,12 +70,20 @@ impl Imports {
 				return Err(error.into());
 			},
 		};
+		let again = self.waiting.is_some_and(|(first, _)| first == bridge.next_deposit);
 		let submitted = chain.submit_unsigned(&bridge::import_deposits(&batch)).await;
 		match submitted {
 			Ok(transaction) => {
 				tracing::info!(%transaction, first = bridge.next_deposit, count = batch.len(), "importing deposits")
 			},
 			// Another agent was faster, or this one before a crash: the same bytes are in the pool, or in a block.
+			Err(ChainError::Refused { message, .. }) if again => {
+				tracing::warn!(
+					message,
+					first = bridge.next_deposit,
+					"the pool does not take the batch, and no block has it"
+				);
+			},
 			Err(ChainError::Refused { message, .. }) => tracing::debug!(message, "the pool does not take the batch"),
 			Err(error) => return Err(error.into()),
 		}

@@ -5,8 +5,17 @@ use clap::CommandFactory;
 use sc_cli::SubstrateCli;
 use std::path::PathBuf;
 
+/// How long a pool does not look again at a transaction that it refused: until the next block. What is refused as too early, or by
+/// a node that lags, is good a block later; and anyone can submit the import of a deposit too early, whose bytes are everybody's.
+const LOOKED_AT_AGAIN: &str = "0";
+
 /// Authors and finalises blocks of the ClusterCast chain, signs BEEFY, answers JSON-RPC.
 #[derive(Debug, clap::Parser)]
+#[command(mut_arg("tx_ban_seconds", |arg| {
+	arg.default_value(LOOKED_AT_AGAIN)
+		.help("How long a refused transaction is not looked at again; 0: until the next block")
+		.long_help(None)
+}))]
 struct Cli {
 	#[command(subcommand)]
 	subcommand: Option<Subcommand>,

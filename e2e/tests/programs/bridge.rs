@@ -1,7 +1,8 @@
 //! USDC comes in from the L2 and goes back to it, through restarts, lies and reorganisations, and none is made or lost.
 
 use anyhow::{ensure, Context, Result};
-use clustercast_chain::Chain;
+use clustercast_bridge::{imports::BATCH, l2};
+use clustercast_chain::{bridge::import_deposits, Chain, ChainError};
 use clustercast_e2e::{
 	bridge::{command, deposit, typescript, Agent, Wallet, CHAIN_ID, EXISTENTIAL_DEPOSIT, L2},
 	lab::Lab,
@@ -10,8 +11,11 @@ use clustercast_e2e::{
 	programs::run_once,
 };
 use clustercast_primitives::{
-	amount::USDC, bridge::attestation, crypto::KeyPair, session::SessionProof, Balance, BlockNumber, EthereumAddress,
-	Usdc,
+	amount::USDC,
+	bridge::{attestation, deposit::prove},
+	crypto::KeyPair,
+	session::SessionProof,
+	Balance, BlockNumber, EthereumAddress, Usdc,
 };
 use serde_json::{json, Value};
 use std::{env, fs, time::Duration};
@@ -120,6 +124,20 @@ impl World {
 			.env("CLUSTERCAST_BRIDGE_L2_RPC", self.l2.url())
 			.env("CLUSTERCAST_BRIDGE_KEY", self.alice.secret());
 		run_once(&mut shell).await.with_context(|| line.to_owned())
+	}
+
+	/// Submits to every node, before validators attest it, what the agent will submit once they have: anyone can.
+	async fn import_too_early(&self) -> Result<()> {
+		let bridge = self.chain().bridge(None).await?;
+		let l2 = l2::L2::connect(&self.l2.url(), &bridge.vault, bridge.chain_id).await?;
+		let deposits = l2.deposits(bridge.first, l2.block_number().await?, None).await?;
+		let early = import_deposits(&prove(&deposits, bridge.next_deposit, BATCH));
+		for validator in 0..4 {
+			let node = Chain::connect(&[self.network.rpc(validator).parse()?]).await?;
+			let refused = node.submit_unsigned(&early).await;
+			ensure!(matches!(refused, Err(ChainError::Refused { .. })), "{refused:?}");
+		}
+		Ok(())
 	}
 
 	async fn wait_imported(&self, count: u64) -> Result<()> {
@@ -452,6 +470,7 @@ fn what_is_reorganised_or_seen_by_a_liar_alone_never_mints() {
 		let undone = world.l2.request("evm_revert", json!([before])).await?;
 		ensure!(undone == true, "{undone}");
 		world.deposit(7 * USDC, 0).await?;
+		world.import_too_early().await?;
 		world.wait_imported(1).await?;
 		ensure!(
 			world.holdings().await? == (7 * USDC, 0),
