@@ -211,6 +211,13 @@ pub trait Policy: Send + Sync + 'static {
 		None
 	}
 
+	/// How many viewers of a stream whose key limits them this one may serve itself; `None` where nothing is said of that. Asked over
+	/// and over.
+	fn seats(&self, seat: &Self::Seat) -> Option<u32> {
+		let _ = seat;
+		None
+	}
+
 	/// Why nothing is sold to anybody for now, where that is so. Asked over and over: who is served may pay for what it has, and is
 	/// ended with this reason.
 	fn shut(&self, seat: &Self::Seat) -> Option<EndReason> {
@@ -476,6 +483,9 @@ impl Link {
 			let finished = feed.is_over(stream);
 			if let Some(status) = feed.status(stream) {
 				self.session.status(&status);
+			}
+			if let Some(seats) = policy.seats(seat) {
+				self.session.seats(seats);
 			}
 			match policy.reserved(seat) {
 				Ok(Some(counter)) => {

@@ -1,10 +1,16 @@
-//! Who is served: relayers in the chain's registry, or anyone; for nothing, since they pay by carrying the video on.
+//! Who is served: relayers in the chain's registry, or anyone; for nothing, since they pay by carrying the video on. And how many
+//! viewers each may serve of a stream whose key limits them: equal parts, which are the limit together.
 
 use clustercast_chain::Chain;
 use clustercast_network::serve::{Closed, Grant, Policy, Unpaid};
-use clustercast_primitives::{PublicKey, StreamId};
+use clustercast_primitives::{chain::StreamKeyInfo, PublicKey, StreamId};
 use clustercast_protocol::{EndReason, Subscribe};
-use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
+use std::{
+	collections::{BTreeMap, HashSet},
+	future::Future,
+	sync::Arc,
+	time::Duration,
+};
 use tokio::{
 	sync::{watch, Mutex},
 	time::{timeout, Instant},
@@ -40,8 +46,13 @@ pub struct Guests<R> {
 	/// `None` serves anyone.
 	registry: Option<R>,
 	known: Mutex<Known>,
-	seats: Arc<watch::Sender<usize>>,
+	/// What finalised blocks say of the stream; `None` without a chain.
+	named: Option<watch::Receiver<Option<StreamKeyInfo>>>,
+	seats: Arc<watch::Sender<Taken>>,
 }
+
+/// Subscriptions of each peer: one whose line changed has two for a moment.
+type Taken = BTreeMap<PublicKey, usize>;
 
 /// The registry as last read.
 #[derive(Debug, Default)]
@@ -52,29 +63,52 @@ struct Known {
 
 /// A subscription's place.
 #[derive(Debug)]
-pub struct Seat(Arc<watch::Sender<usize>>);
+pub struct Seat {
+	peer: PublicKey,
+	seats: Arc<watch::Sender<Taken>>,
+}
 
 impl Drop for Seat {
 	fn drop(&mut self) {
-		self.0.send_modify(|taken| *taken -= 1);
+		self.seats.send_modify(|taken| {
+			if let Some(subscriptions) = taken.get_mut(&self.peer) {
+				*subscriptions -= 1;
+				if *subscriptions == 0 {
+					taken.remove(&self.peer);
+				}
+			}
+		});
 	}
 }
 
+/// What the one at `index` has of `all` where so many share them: as much as the others, or one more. Together they have `all`.
+fn part(all: u32, sharers: usize, index: usize) -> u32 {
+	let sharers = u32::try_from(sharers).unwrap_or(u32::MAX).max(1);
+	all / sharers + u32::from(index < (all % sharers) as usize)
+}
+
 impl<R: Registry> Guests<R> {
-	/// For the windows of `stream`.
-	pub fn new(stream: StreamId, registry: Option<R>) -> Self {
+	/// For the windows of `stream`, of which finalised blocks say this.
+	pub fn new(stream: StreamId, registry: Option<R>, named: Option<watch::Receiver<Option<StreamKeyInfo>>>) -> Self {
 		Self {
 			stream,
 			registry,
 			known: Mutex::default(),
+			named,
 			seats: Arc::default(),
 		}
+	}
+
+	/// Viewers that the stream key allows at a time, if it limits them.
+	fn limit(&self) -> Option<u32> {
+		let said = self.named.as_ref()?.borrow();
+		said.as_ref().map(|info| info.max_viewers).filter(|most| *most > 0)
 	}
 
 	/// Waits until nobody is served.
 	pub async fn gone(&self) {
 		// Only closed when all senders are gone, and `self` has one.
-		let _ = self.seats.subscribe().wait_for(|taken| *taken == 0).await;
+		let _ = self.seats.subscribe().wait_for(BTreeMap::is_empty).await;
 	}
 
 	async fn allows(&self, peer: &PublicKey, now: Instant) -> bool {
@@ -109,9 +143,19 @@ impl<R: Registry> Policy for Guests<R> {
 			tracing::debug!(%peer, "refused: not a registered relayer");
 			return Err(EndReason::NotAllowed);
 		}
-		self.seats.send_modify(|taken| *taken += 1);
-		tracing::info!(%peer, serving = *self.seats.borrow(), "subscribed");
-		Ok((Grant::Free, Seat(self.seats.clone())))
+		self.seats.send_modify(|taken| *taken.entry(peer).or_default() += 1);
+		tracing::info!(%peer, serving = self.seats.borrow().len(), "subscribed");
+		let seats = self.seats.clone();
+		Ok((Grant::Free, Seat { peer, seats }))
+	}
+
+	/// Who comes first in the order of their keys has one more, where they cannot be equal: so each has the same again after a
+	/// restart.
+	fn seats(&self, seat: &Seat) -> Option<u32> {
+		let limit = self.limit()?;
+		let taken = self.seats.borrow();
+		let index = taken.keys().position(|peer| *peer == seat.peer)?;
+		Some(part(limit, taken.len(), index))
 	}
 
 	fn closed(&self, _seat: Option<Seat>, _unpaid: Unpaid, why: &Closed) {
@@ -170,6 +214,8 @@ mod tests {
 
 	const A: PublicKey = PublicKey([1; 32]);
 	const B: PublicKey = PublicKey([2; 32]);
+	const C: PublicKey = PublicKey([3; 32]);
+	const D: PublicKey = PublicKey([4; 32]);
 
 	fn request(stream: u64, tracks: &[u16]) -> Subscribe {
 		Subscribe {
@@ -180,6 +226,11 @@ mod tests {
 			follow: Follow::Windows,
 			payer: None,
 		}
+	}
+
+	/// Of the stream 7, without a limit of viewers.
+	fn guests(registry: Option<Fixed>) -> Guests<Fixed> {
+		Guests::new(StreamId(7), registry, None)
 	}
 
 	async fn ask(guests: &Guests<Fixed>, peer: PublicKey) -> Result<Seat, EndReason> {
@@ -193,7 +244,7 @@ mod tests {
 	async fn only_registered_relayers_are_served() {
 		let registry = Fixed::default();
 		registry.set_keys(&[A]);
-		let guests = Guests::new(StreamId(7), Some(registry));
+		let guests = guests(Some(registry));
 		assert!(ask(&guests, A).await.is_ok());
 		assert_eq!(ask(&guests, B).await.unwrap_err(), EndReason::NotAllowed);
 	}
@@ -202,7 +253,7 @@ mod tests {
 	async fn stranger_makes_one_query_a_block_at_most() {
 		let registry = Fixed::default();
 		registry.set_keys(&[]);
-		let guests = Guests::new(StreamId(7), Some(registry.clone()));
+		let guests = guests(Some(registry.clone()));
 		let start = Instant::now();
 		assert!(!guests.allows(&B, start).await);
 		registry.set_keys(&[B]);
@@ -219,7 +270,7 @@ mod tests {
 	async fn relayer_that_left_the_registry_is_refused_after_a_while() {
 		let registry = Fixed::default();
 		registry.set_keys(&[A]);
-		let guests = Guests::new(StreamId(7), Some(registry.clone()));
+		let guests = guests(Some(registry.clone()));
 		let start = Instant::now();
 		assert!(guests.allows(&A, start).await);
 		registry.set_keys(&[]);
@@ -231,7 +282,7 @@ mod tests {
 	async fn known_relayer_is_served_while_the_node_is_away() {
 		let registry = Fixed::default();
 		registry.set_keys(&[A]);
-		let guests = Guests::new(StreamId(7), Some(registry.clone()));
+		let guests = guests(Some(registry.clone()));
 		let start = Instant::now();
 		assert!(guests.allows(&A, start).await);
 		for (answer, later) in [(Answer::Error, 1), (Answer::Silence, 2)] {
@@ -244,7 +295,7 @@ mod tests {
 
 	#[tokio::test]
 	async fn open_serves_anyone_but_no_other_stream_or_tracks() {
-		let guests = Guests::<Fixed>::new(StreamId(7), None);
+		let guests = guests(None);
 		assert!(ask(&guests, B).await.is_ok());
 		for other in [request(8, &[0]), request(7, &[1]), request(7, &[0, 1]), request(7, &[])] {
 			assert_eq!(guests.subscribe(A, &other).await.err(), Some(EndReason::NotServed));
@@ -253,7 +304,7 @@ mod tests {
 
 	#[tokio::test]
 	async fn gone_waits_for_the_last_seat() {
-		let guests = Guests::<Fixed>::new(StreamId(7), None);
+		let guests = guests(None);
 		let seat = ask(&guests, A).await.unwrap();
 		let mut gone = Box::pin(guests.gone());
 		assert!(tokio::time::timeout(Duration::from_millis(20), &mut gone)
@@ -261,5 +312,68 @@ mod tests {
 			.is_err());
 		drop(seat);
 		gone.await;
+	}
+
+	#[test]
+	fn parts_are_as_equal_as_can_be_and_never_more_than_there_is() {
+		for (all, sharers) in [
+			(0, 3),
+			(1, 4),
+			(3, 2),
+			(3, 3),
+			(7, 3),
+			(1_000, 32),
+			(u32::MAX, 2),
+			(5, 1),
+		] {
+			let parts: Vec<u32> = (0..sharers).map(|index| part(all, sharers, index)).collect();
+			assert_eq!(parts.iter().map(|part| u64::from(*part)).sum::<u64>(), u64::from(all));
+			assert!(
+				parts[0] - parts[sharers - 1] <= 1 && parts.is_sorted_by(|a, b| a >= b),
+				"{parts:?}"
+			);
+		}
+	}
+
+	/// Nobody's grows as one comes, and nobody's shrinks as one goes: else two who are not told at once exceed the limit together.
+	#[test]
+	fn part_shrinks_as_others_come_and_grows_as_they_go() {
+		for (all, sharers) in (0..40).flat_map(|all| (1..12).map(move |sharers| (all, sharers))) {
+			for (newcomer, index) in (0..=sharers).flat_map(|newcomer| (0..sharers).map(move |index| (newcomer, index)))
+			{
+				let among_more = index + usize::from(index >= newcomer);
+				assert!(part(all, sharers + 1, among_more) <= part(all, sharers, index));
+			}
+		}
+	}
+
+	#[tokio::test]
+	async fn relayers_that_are_here_share_the_viewers_that_the_stream_key_allows() {
+		let allow = |max_viewers| {
+			Some(StreamKeyInfo {
+				max_viewers,
+				..crate::reign::tests::named(A)
+			})
+		};
+		let named = watch::Sender::new(allow(3));
+		let guests = Guests::<Fixed>::new(StreamId(7), None, Some(named.subscribe()));
+		let told = |seats: &[&Seat]| seats.iter().map(|seat| guests.seats(seat)).collect::<Vec<_>>();
+		let b = ask(&guests, B).await.unwrap();
+		assert_eq!(told(&[&b]), [Some(3)]);
+		let a = ask(&guests, A).await.unwrap();
+		assert_eq!(told(&[&a, &b]), [Some(2), Some(1)]);
+		let again = ask(&guests, B).await.unwrap();
+		assert_eq!(told(&[&a, &b, &again]), [Some(2), Some(1), Some(1)], "its line changed");
+		drop(b);
+		let others = [ask(&guests, C).await.unwrap(), ask(&guests, D).await.unwrap()];
+		let all = told(&[&a, &again, &others[0], &others[1]]);
+		assert_eq!(all, [Some(1), Some(1), Some(1), Some(0)], "more of them than viewers");
+		drop(others);
+		drop(again);
+		assert_eq!(told(&[&a]), [Some(3)]);
+		named.send_replace(allow(5));
+		assert_eq!(told(&[&a]), [Some(5)]);
+		named.send_replace(allow(0));
+		assert_eq!(told(&[&a]), [None], "no limit");
 	}
 }

@@ -290,7 +290,7 @@ impl Origin {
 	/// Broadcasts until the input, the time, or the stream key's rental ends, or a signal comes. Prints where it listens.
 	pub async fn run(mut self) -> Result<()> {
 		let (lease, requested) = (self.lease.take(), stop_requested(self.seconds)?);
-		let (named, reign) = (self.named.take(), Reign::new(self.stream, self.key));
+		let (named, reign) = (self.named.clone(), Reign::new(self.stream, self.key));
 		let stop = async {
 			let over = async {
 				match lease {
@@ -318,7 +318,7 @@ impl Origin {
 	}
 
 	async fn run_until(mut self, stop: impl Future<Output = Stop>) -> Result<()> {
-		let guests = Arc::new(Guests::new(self.stream, self.registry));
+		let guests = Arc::new(Guests::new(self.stream, self.registry, self.named));
 		let (end_serving, serving_ends) = oneshot::channel::<()>();
 		let serve_config = serve::Config {
 			max_subscriptions: self.max_relayers,

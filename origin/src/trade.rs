@@ -84,7 +84,7 @@ pub struct Mint {
 	/// What kind of stream it is; at most 32 bytes
 	#[arg(long, default_value = "", value_parser = text::<MAX_CATEGORY>)]
 	category: String,
-	/// Most viewers at a time; 0 is no limit. Each relayer keeps to it for itself: three may serve three times as many
+	/// Most viewers at a time; 0 is no limit. The origin shares them out among its relayers
 	#[arg(long, value_name = "N", default_value_t = 0)]
 	max_viewers: u32,
 	/// Baseline price, micro-USDC per GB (10^9 bytes)
@@ -301,7 +301,7 @@ struct Description {
 	/// What kind of stream it is; at most 32 bytes
 	#[arg(long, value_parser = text::<MAX_CATEGORY>)]
 	category: Option<String>,
-	/// Most viewers at a time; 0 is no limit. Each relayer keeps to it for itself: three may serve three times as many
+	/// Most viewers at a time; 0 is no limit. The origin shares them out among its relayers
 	#[arg(long, value_name = "N")]
 	max_viewers: Option<u32>,
 }

@@ -519,8 +519,8 @@ impl<C: ChainView> Viewing<C> {
 				Event::Paid(_) => self.refusals.paid(),
 				Event::Covered(_) => {},
 				Event::Ended(reason) => return Ok(self.on_end(reason).await),
-				// Each window carries the one it needs.
-				Event::Init(_) | Event::Announced(_) | Event::Chunks(_) | Event::Lacks(_) => {},
+				// Each window carries the one it needs. We serve nobody.
+				Event::Init(_) | Event::Seats(_) | Event::Announced(_) | Event::Chunks(_) | Event::Lacks(_) => {},
 				Event::Skipped(window) => {
 					tracing::debug!(%window, "passed over: this relayer, or the way to it, is too slow")
 				},

@@ -39,6 +39,7 @@
 //!   <------------------------------ Receipt     (one for each interval)
 //!   <------------------------------ Status      (whenever there is a newer one)
 //!   <------------------------------ Waiting     (nothing newer, where nothing else is said)
+//!   <------------------------------ Seats       (how many viewers a relayer may serve, of a stream that limits them)
 //!   Ticket or Voucher ----------->
 //!   <------------------------------ Paid
 //!   Reserve --------------------->              (where the terms ask for it, and again before it is used up)

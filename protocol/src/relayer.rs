@@ -235,6 +235,8 @@ pub struct RelayerSession {
 	init: Option<Bytes>,
 	/// Epoch and number of the newest status that was sent.
 	status: Option<(BlockNumber, u64)>,
+	/// How many viewers it was told last that it may serve.
+	seats: Option<u32>,
 	/// Serves against payment; also when it has ended.
 	paid: Option<Paid>,
 	follow: Follow,
@@ -270,6 +272,7 @@ impl RelayerSession {
 			catalog: None,
 			init: None,
 			status: None,
+			seats: None,
 			paid: None,
 			follow: Follow::Windows,
 			settles: false,
@@ -434,15 +437,24 @@ impl RelayerSession {
 		let place = Some((message.epoch, message.number));
 		if matches!(self.state, State::Serving(_)) && self.status < place {
 			self.status = place;
-			let frame = ToViewer::Status(Box::new(status.clone())).to_frame();
-			match self
-				.transmit
-				.iter_mut()
-				.find(|waiting| is_a(waiting, wire::Kind::Status))
-			{
-				Some(waiting) => *waiting = frame,
-				None => self.transmit.push_back(frame),
-			}
+			self.say_newest(&ToViewer::Status(Box::new(status.clone())));
+		}
+	}
+
+	/// Says how many viewers of the stream, whose key limits them, it may serve itself, where it was told otherwise or nothing.
+	pub fn seats(&mut self, seats: u32) {
+		if matches!(self.state, State::Serving(_)) && self.seats != Some(seats) {
+			self.seats = Some(seats);
+			self.say_newest(&ToViewer::Seats(seats));
+		}
+	}
+
+	/// In place of one of its kind that still waits for a slow viewer.
+	fn say_newest(&mut self, message: &ToViewer) {
+		let (kind, frame) = (message.kind(), message.to_frame());
+		match self.transmit.iter_mut().find(|waiting| is_a(waiting, kind)) {
+			Some(waiting) => *waiting = frame,
+			None => self.transmit.push_back(frame),
 		}
 	}
 

@@ -115,6 +115,8 @@ pub enum Event {
 	Reserved(u32),
 	/// The relayer is there, and has nothing newer than what it sent.
 	Waiting,
+	/// So many viewers of the stream, whose key limits them, we may serve ourselves.
+	Seats(u32),
 	/// The relayer ended the subscription.
 	Ended(EndReason),
 }
@@ -389,6 +391,7 @@ impl ViewerSession {
 					ToViewer::Status(_)
 					| ToViewer::Reserved(_)
 					| ToViewer::Waiting
+					| ToViewer::Seats(_)
 					| ToViewer::Paid(_)
 					| ToViewer::Pushed(_)
 					| ToViewer::Offered(_)
@@ -633,6 +636,10 @@ impl ViewerSession {
 			},
 			ToViewer::Waiting => {
 				self.events.push_back(Event::Waiting);
+				Ok(())
+			},
+			ToViewer::Seats(seats) => {
+				self.events.push_back(Event::Seats(seats));
 				Ok(())
 			},
 			ToViewer::End(reason) => {

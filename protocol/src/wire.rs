@@ -29,8 +29,8 @@ use core::fmt;
 
 /// Name of the protocol as TLS negotiates it (ALPN). Its number rises with every change of a frame: peers that speak another
 /// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations, 5 `Waiting`,
-/// 6 QUIC of our own, 7 places that name a header and receipts for intervals, 8 chunks on streams of their own.
-pub const PROTOCOL_NAME: &str = "/clustercast/deliver/8";
+/// 6 QUIC of our own, 7 places that name a header and receipts for intervals, 8 chunks on streams of their own, 9 `Seats`.
+pub const PROTOCOL_NAME: &str = "/clustercast/deliver/9";
 
 /// Length and kind.
 pub const PREFIX_BYTES: usize = 5;
@@ -98,6 +98,8 @@ pub enum Kind {
 	Offered = 0x8d,
 	/// [`Range`]
 	Lacks = 0x8e,
+	/// How many viewers whoever is told may serve.
+	Seats = 0x8f,
 }
 
 impl Kind {
@@ -125,6 +127,7 @@ impl Kind {
 			0x8c => Self::Waiting,
 			0x8d => Self::Offered,
 			0x8e => Self::Lacks,
+			0x8f => Self::Seats,
 			_ => return None,
 		})
 	}
@@ -141,7 +144,7 @@ impl Kind {
 			Self::Ticket => SignedTicket::max_encoded_len(),
 			Self::Voucher => <(Hash, SignedVoucher)>::max_encoded_len(),
 			Self::Reserve => SignedReservation::max_encoded_len(),
-			Self::Reserved => u32::max_encoded_len(),
+			Self::Reserved | Self::Seats => u32::max_encoded_len(),
 			Self::Terms => Option::<Terms>::max_encoded_len(),
 			Self::Init => MAX_INIT_BYTES as usize,
 			Self::Pushed | Self::Offered => {
@@ -566,6 +569,9 @@ pub enum ToViewer {
 	Offered(Box<Announcement>),
 	/// These chunks do not come: it does not have them, or has them no more, or their time was over.
 	Lacks(Range),
+	/// So many viewers of this stream, whose key limits them, may be served by whoever is told this, until it is told otherwise or the
+	/// subscription is over. Who is told nothing may serve nobody.
+	Seats(u32),
 }
 
 /// A window but for its chunks. Unverified.
@@ -677,6 +683,7 @@ impl ToViewer {
 			Self::Pushed(announcement) => announcement.frame.clone(),
 			Self::Offered(announcement) => frame_as(&announcement.frame, Kind::Offered),
 			Self::Lacks(range) => frame(Kind::Lacks, range),
+			Self::Seats(seats) => frame(Kind::Seats, seats),
 		}
 	}
 
@@ -697,6 +704,7 @@ impl ToViewer {
 			Self::Pushed(_) => Kind::Pushed,
 			Self::Offered(_) => Kind::Offered,
 			Self::Lacks(_) => Kind::Lacks,
+			Self::Seats(_) => Kind::Seats,
 		}
 	}
 }
@@ -940,6 +948,7 @@ impl AnswerDecoder {
 			Kind::Pushed => ToViewer::Pushed(announcement()?),
 			Kind::Offered => ToViewer::Offered(announcement()?),
 			Kind::Lacks => ToViewer::Lacks(decode(kind, body)?),
+			Kind::Seats => ToViewer::Seats(decode(kind, body)?),
 			Kind::Subscribe
 			| Kind::Ticket
 			| Kind::Voucher

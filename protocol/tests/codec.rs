@@ -359,6 +359,7 @@ fn answer() -> impl Strategy<Value = ToViewer> {
 		history().prop_map(ToViewer::History),
 		any::<u32>().prop_map(ToViewer::Reserved),
 		Just(ToViewer::Waiting),
+		any::<u32>().prop_map(ToViewer::Seats),
 		range().prop_map(ToViewer::Lacks),
 		status().prop_map(|status| ToViewer::Status(Box::new(status))),
 		(receipt(), deliveries()).prop_map(|(receipt, deliveries)| ToViewer::Receipt(receipt, deliveries)),

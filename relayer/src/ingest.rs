@@ -186,6 +186,8 @@ impl Ingest {
 			let before = memory.resume.clone();
 			let Err(failure) = self.connection(&key, turns.now(), &mut memory).await;
 			memory.show(metrics::UPSTREAM_CONNECTED, 0.0);
+			// Others have it now.
+			self.stream.set_seats(0);
 			let served = memory.resume != before;
 			let broke = matches!(failure, Failure::Subscription(client::Error::Fault(_)));
 			match &failure {
@@ -308,6 +310,7 @@ impl Ingest {
 			match event {
 				Event::Terms(_) => memory.connect(),
 				Event::Waiting => patience.answer(now),
+				Event::Seats(seats) => self.stream.set_seats(seats),
 				Event::Window(window) => {
 					let last = Resume::after(&window);
 					memory.resume = Some(last.clone());
@@ -402,7 +405,10 @@ mod tests {
 	};
 	use clustercast_primitives::{catalog::Track, crypto::KeyPair};
 	use clustercast_protocol::{Broadcast, Cursor, Lookup, Subscribe};
-	use std::future::Future;
+	use std::{
+		future::Future,
+		sync::atomic::{AtomicU32, Ordering},
+	};
 
 	const STREAM: StreamId = StreamId(3);
 	const GENESIS: Hash = Hash([7; 32]);
@@ -463,9 +469,13 @@ mod tests {
 		key: &watch::Sender<PublicKey>,
 		position: &Path,
 	) -> (Feed, impl Future<Output = ()>) {
-		let feed = Feed::new(1 << 20);
+		let ingest = ingest(upstreams, key, position);
+		(ingest.feed.clone(), ingest.run())
+	}
+
+	fn ingest(upstreams: &[&Address], key: &watch::Sender<PublicKey>, position: &Path) -> Ingest {
 		let (node, _incoming) = Node::start(&KeyPair::from_seed([9; 32]), Limits::default()).unwrap();
-		let ingest = Ingest {
+		Ingest {
 			node,
 			upstreams: upstreams.iter().map(|upstream| upstream.transport().clone()).collect(),
 			signing_key: key.subscribe(),
@@ -475,10 +485,9 @@ mod tests {
 			}),
 			genesis: GENESIS,
 			stream: served(STREAM),
-			feed: feed.clone(),
+			feed: Feed::new(1 << 20),
 			position: position.into(),
-		};
-		(feed, ingest.run())
+		}
 	}
 
 	/// Ingests from `upstream` as a relayer does that was just started, until it has the window `last`.
@@ -505,6 +514,15 @@ mod tests {
 
 	/// Serves a feed for nothing, under this key.
 	async fn serve_feed(seed: u8, on: &str, feed: Feed) -> (Address, Node, tokio::task::JoinHandle<()>) {
+		serve_feed_by(seed, on, feed, Arc::new(Free)).await
+	}
+
+	async fn serve_feed_by(
+		seed: u8,
+		on: &str,
+		feed: Feed,
+		policy: Arc<impl Policy>,
+	) -> (Address, Node, tokio::task::JoinHandle<()>) {
 		let key = KeyPair::from_seed([seed; 32]);
 		let (node, incoming) = Node::start(&key, Limits::default()).unwrap();
 		let address = loop {
@@ -515,7 +533,7 @@ mod tests {
 			}
 		};
 		let config = Config::new(GENESIS, key.public());
-		let serving = serve(incoming, feed, Arc::new(Free), config, std::future::pending());
+		let serving = serve(incoming, feed, policy, config, std::future::pending());
 		(address, node, tokio::spawn(serving))
 	}
 
@@ -678,6 +696,58 @@ mod tests {
 		source.push_status(broadcast.status(State::Live, 2_000));
 		assert_eq!(next_window(&mut viewer).await.0, 1);
 		assert!(published.elapsed() < SOON, "{:?}", published.elapsed());
+		ingesting.abort();
+	}
+
+	/// The same for nothing, and lets whom it serves serve so many.
+	struct Sharing(AtomicU32);
+
+	impl Policy for Sharing {
+		type Seat = ();
+
+		async fn subscribe(&self, _: PublicKey, _: &Subscribe) -> Result<(Grant, ()), EndReason> {
+			Ok((Grant::Free, ()))
+		}
+
+		fn seats(&self, (): &()) -> Option<u32> {
+			Some(self.0.load(Ordering::Relaxed))
+		}
+	}
+
+	/// The fault: each relayer served as many as the stream key allows in all.
+	#[tokio::test]
+	async fn relayer_serves_so_many_of_a_limited_stream_as_upstream_lets_it() {
+		let dir = tempfile::tempdir().unwrap();
+		let source = Feed::new(1 << 20);
+		let shares = Arc::new(Sharing(AtomicU32::new(1)));
+		let (origin, node, serving) = serve_feed_by(1, LOOPBACK, source.clone(), shares.clone()).await;
+		let key = watch::Sender::new(broadcaster().public());
+		let relayer = ingest(&[&origin], &key, &dir.path().join("position"));
+		let stream = relayer.stream.clone();
+		stream.allow(1);
+		let enters = |n| stream.enter(PublicKey([n; 32])).is_ok();
+		assert!(!enters(1), "before it has heard of its part");
+		let ingesting = tokio::spawn(relayer.run());
+		let heard = async |may: bool| {
+			while enters(1) != may {
+				tokio::task::yield_now().await;
+			}
+		};
+		timeout(PATIENCE, heard(true))
+			.await
+			.expect("it is told before there is a window");
+		// One more relayer came: said with whatever is said next.
+		shares.0.store(0, Ordering::Relaxed);
+		go_on(&mut broadcast(), &source, 1);
+		timeout(PATIENCE, heard(false)).await.expect("it is told of fewer");
+		shares.0.store(1, Ordering::Relaxed);
+		timeout(PATIENCE, heard(true))
+			.await
+			.expect("and of more, though nothing else is said");
+
+		serving.abort();
+		drop(node);
+		timeout(PATIENCE, heard(false)).await.expect("others have its part now");
 		ingesting.abort();
 	}
 

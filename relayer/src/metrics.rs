@@ -4,6 +4,7 @@ use metrics::{describe_counter, describe_gauge, Unit};
 use std::net::SocketAddr;
 
 pub(crate) const VIEWERS: &str = "clustercast_relayer_viewers";
+pub(crate) const SEATS: &str = "clustercast_relayer_seats";
 pub(crate) const SUBSCRIPTIONS: &str = "clustercast_relayer_subscriptions_total";
 pub(crate) const CLOSED: &str = "clustercast_relayer_subscriptions_closed_total";
 pub(crate) const BYTES_SENT: &str = "clustercast_relayer_bytes_sent_total";
@@ -37,6 +38,10 @@ pub(crate) const LOST: &str = "clustercast_relayer_lost_micro_usdc";
 pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
 	clustercast_cli::metrics::serve(address).await?;
 	describe_gauge!(VIEWERS, "Viewers served now, by stream");
+	describe_gauge!(
+		SEATS,
+		"Viewers that upstream lets us serve, by stream: counts where the stream key limits them"
+	);
 	describe_counter!(SUBSCRIPTIONS, "Subscriptions accepted, by stream");
 	describe_counter!(CLOSED, "Streams that are over, by reason");
 	describe_counter!(BYTES_SENT, Unit::Bytes, "Handed to viewers' streams");
@@ -111,7 +116,7 @@ pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
 	] {
 		metrics::counter!(name).absolute(0);
 	}
-	for name in [VIEWERS, UPSTREAM_CONNECTED, PAUSED, HEAD_AGE, STORE_SHUT] {
+	for name in [VIEWERS, SEATS, UPSTREAM_CONNECTED, PAUSED, HEAD_AGE, STORE_SHUT] {
 		metrics::gauge!(name).set(0.0);
 	}
 	Ok(())

@@ -47,8 +47,10 @@ pub struct Served {
 	load: Arc<Load>,
 	/// Viewers at a time, by our settings.
 	places: usize,
-	/// The same by the stream key; 0 is no limit.
+	/// The same by the stream key, of all relayers together; 0 is no limit.
 	allowed: AtomicU32,
+	/// Of these, those that upstream lets us serve.
+	seats: AtomicU32,
 	/// Subscriptions by peer: one that comes again takes its own place.
 	viewers: Mutex<HashMap<PublicKey, usize>>,
 	/// There is no such key on the chain any more.
@@ -67,6 +69,7 @@ impl Served {
 			load,
 			places: offer.places,
 			allowed: AtomicU32::new(0),
+			seats: AtomicU32::new(0),
 			viewers: Mutex::default(),
 			gone: AtomicBool::new(false),
 		}
@@ -98,11 +101,19 @@ impl Served {
 		self.allowed.store(viewers, Ordering::Relaxed);
 	}
 
-	/// Viewers at a time: what we are set to, and no more than the stream key allows.
+	/// Upstream lets us serve so many of the viewers that the stream key allows: none as long as it said nothing, or is away.
+	pub fn set_seats(&self, seats: u32) {
+		self.seats.store(seats, Ordering::Relaxed);
+		::metrics::gauge!(metrics::SEATS, "stream" => self.id.to_string()).set(seats);
+	}
+
+	/// Viewers at a time: what we are set to, and where the stream key limits them no more than it allows, nor than our part.
 	fn most(&self) -> usize {
-		match self.allowed.load(Ordering::Relaxed) as usize {
+		match self.allowed.load(Ordering::Relaxed) {
 			0 => self.places,
-			allowed => self.places.min(allowed),
+			allowed => self
+				.places
+				.min(allowed.min(self.seats.load(Ordering::Relaxed)) as usize),
 		}
 	}
 
@@ -238,6 +249,7 @@ mod tests {
 	#[tokio::test]
 	async fn no_more_watch_than_the_stream_key_allows() {
 		let (first, _) = two();
+		first.set_seats(1_000);
 		first.allow(2);
 		let seats: Vec<_> = (0..2).map(|n| first.enter(peer(n)).unwrap()).collect();
 		assert_eq!(first.enter(peer(9)).unwrap_err(), EndReason::Full);
@@ -256,6 +268,38 @@ mod tests {
 			EndReason::Full,
 			"nor than we are set to"
 		);
+	}
+
+	#[tokio::test]
+	async fn no_more_watch_than_upstream_lets_us_have_of_those_whom_the_stream_key_allows() {
+		let (first, _) = two();
+		let enter = |n| first.enter(peer(n));
+		first.allow(3);
+		assert_eq!(enter(0).unwrap_err(), EndReason::Full, "nothing was said yet");
+		first.set_seats(2);
+		let mut seats: Vec<_> = (0..2).map(|n| enter(n).unwrap()).collect();
+		assert_eq!(enter(9).unwrap_err(), EndReason::Full);
+		// Another relayer came: nobody is sent away, who watches may come again, and newcomers wait until there are fewer.
+		first.set_seats(1);
+		let again = enter(0).unwrap();
+		seats.remove(1);
+		assert_eq!(enter(1).unwrap_err(), EndReason::Full);
+		drop((again, seats));
+		let one = enter(1).unwrap();
+		assert_eq!(enter(2).unwrap_err(), EndReason::Full);
+		// More relayers than viewers.
+		first.set_seats(0);
+		drop(one);
+		assert_eq!(enter(1).unwrap_err(), EndReason::Full);
+		// What the chain says is of now, what upstream said may be of before.
+		first.set_seats(3);
+		first.allow(1);
+		let one = enter(1).unwrap();
+		assert_eq!(enter(2).unwrap_err(), EndReason::Full);
+		first.set_seats(0);
+		first.allow(0);
+		assert!(enter(2).is_ok(), "no limit, no parts");
+		drop(one);
 	}
 
 	#[tokio::test]

@@ -15,6 +15,7 @@ mod promises;
 mod publishers;
 mod ranges;
 mod rental;
+mod seats;
 mod shares;
 mod troubles;
 mod watching;

@@ -95,6 +95,7 @@ fn kinds(session: &mut RelayerSession) -> Vec<Kind> {
 		Kind::Receipt,
 		Kind::Paid,
 		Kind::Waiting,
+		Kind::Seats,
 		Kind::End,
 	];
 	let mut kinds = Vec::new();
@@ -682,6 +683,28 @@ fn viewer_who_reads_nothing_has_one_status_waiting() {
 	let sent: Vec<Bytes> = std::iter::from_fn(|| session.poll_transmit()).collect();
 	let newest = ToViewer::Status(Box::new(fixture::status(99, Standing::Live))).to_frame();
 	assert_eq!(sent, [ToViewer::Terms(None).to_frame(), newest]);
+}
+
+#[test]
+fn seats_are_said_while_it_serves_and_only_where_they_change() {
+	let mut session = subscribed(subscribe(None));
+	session.seats(3);
+	assert!(kinds(&mut session).is_empty(), "before the terms");
+	session.accept_free().unwrap();
+	assert_eq!(kinds(&mut session), [Kind::Terms]);
+	let mut said = Vec::new();
+	for seats in [0, 0, 2, 2, 0] {
+		session.seats(seats);
+		said.extend(session.poll_transmit());
+	}
+	assert_eq!(said, [0, 2, 0].map(|seats| ToViewer::Seats(seats).to_frame()));
+	// Who reads nothing has one waiting: the newest.
+	(1..100).for_each(|seats| session.seats(seats));
+	assert_eq!(session.poll_transmit(), Some(ToViewer::Seats(99).to_frame()));
+	assert_eq!(session.poll_transmit(), None);
+	session.end(EndReason::Finished);
+	session.seats(7);
+	assert_eq!(kinds(&mut session), [Kind::End]);
 }
 
 #[test]

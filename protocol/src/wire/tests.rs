@@ -222,6 +222,7 @@ fn answers() -> Vec<ToViewer> {
 		ToViewer::Paid(Hash([9; 32])),
 		ToViewer::Reserved(7),
 		ToViewer::Waiting,
+		ToViewer::Seats(u32::MAX),
 		ToViewer::Lacks(range()),
 		announcement(&window(), true),
 		announcement(&window_with_items(), false),
@@ -249,7 +250,7 @@ const UP: [Kind; 7] = [
 ];
 
 /// Kinds of answers.
-const DOWN: [Kind; 14] = [
+const DOWN: [Kind; 15] = [
 	Kind::Challenge,
 	Kind::Terms,
 	Kind::Catalog,
@@ -264,6 +265,7 @@ const DOWN: [Kind; 14] = [
 	Kind::Pushed,
 	Kind::Offered,
 	Kind::Lacks,
+	Kind::Seats,
 ];
 
 fn read_request(mut bytes: &[u8]) -> Result<Option<ToRelayer>, WireError> {
@@ -425,7 +427,7 @@ fn items_have_one_encoding_and_the_stated_length() {
 
 #[test]
 fn unknown_kind_is_named() {
-	for kind in [0x00, 0x09, 0x80, 0x8f, 0xff] {
+	for kind in [0x00, 0x09, 0x80, 0x90, 0xff] {
 		assert_eq!(read_request(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 		assert_eq!(read_answer(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 	}
@@ -507,6 +509,7 @@ fn short_and_long_bodies_are_told_apart() {
 			ToViewer::History(m) => check(Kind::History, &m),
 			ToViewer::Reserved(m) => check(Kind::Reserved, &m),
 			ToViewer::Lacks(m) => check(Kind::Lacks, &m),
+			ToViewer::Seats(m) => check(Kind::Seats, &m),
 			ToViewer::Init(_) | ToViewer::Pushed(_) | ToViewer::Offered(_) => {},
 			ToViewer::Waiting => check(Kind::Waiting, &()),
 		}
