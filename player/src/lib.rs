@@ -2,19 +2,14 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`accusation`] | what was found against relayers and broadcaster, and reporting it |
-//! | [`docket`] | what is to be reported and was not yet, on disk |
 //! | [`cli`] | flags and subcommands |
 //! | [`player`] | [`Player`]: assembly |
 //! | [`failover`] | the loop from one relayer to the next |
 //! | [`subscription`] | one relayer, from connecting to the end of its subscription |
 //! | [`opinion`] | what other relayers say where this one has lost the broadcaster |
 //! | [`roster`] | which relayer to try next; pure |
-//! | [`funds`] | deposit and session key: what is missing, and getting it |
 //! | [`means`] | whether the account can pay, and what to do where it cannot; pure |
-//! | [`refusal`] | what is done about each reason of a relayer to end; sans-IO |
 //! | [`payer`] | whose money pays |
-//! | [`pocket`] | the purse, stored so that no nonce is used twice |
 //! | [`flag`] | whether the broadcaster was caught: nothing is paid then |
 //! | [`outlook`] | how the broadcast stands for whoever watches, in one word; pure |
 //! | [`sinks`] | where verified windows go: file, window log, HLS |
@@ -26,16 +21,15 @@
 //! | [`summary`] | figures of a run |
 //! | [`status`] | the live line in the terminal |
 //!
+//! What is bought with, session key, purse and evidence, is in the crate `clustercast_pay`.
+//!
 //! Start reading at [`player::Player::run`]. Nothing reaches a sink but windows that the protocol crate has verified.
 
-pub mod accusation;
 pub mod ahead;
 pub mod cli;
 pub mod dash;
-pub mod docket;
 pub mod failover;
 pub mod flag;
-pub mod funds;
 pub mod hls;
 pub mod means;
 pub mod opinion;
@@ -44,9 +38,6 @@ pub mod outlook;
 pub mod payer;
 pub mod player;
 pub mod playlist;
-pub mod pocket;
-pub mod refusal;
-pub mod registration;
 pub mod roster;
 pub mod sinks;
 pub mod status;
@@ -56,4 +47,5 @@ pub mod summary;
 mod testing;
 pub mod timeline;
 
+use clustercast_pay::{accusation, funds, pocket, refusal, registration};
 pub use player::{Config, Player};

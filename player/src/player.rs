@@ -29,6 +29,9 @@ use tokio::{
 	time::Instant,
 };
 
+/// In the state folder: where the list of windows is that is served over HTTP, see [`crate::timeline::Place`].
+const LIST: &str = "list.json";
+
 /// What to watch, how to pay, where to put it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Config {
@@ -164,7 +167,7 @@ impl Player {
 				let options = hls::Options {
 					address,
 					origins: self.config.hls_origins.clone(),
-					place: Some(self.folder.list_path()),
+					place: Some(self.config.state.join(LIST)),
 					title: stream.title.clone(),
 					limits: Limits::default(),
 				};

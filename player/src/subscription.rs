@@ -3,6 +3,7 @@
 
 use crate::{
 	accusation::Inquest,
+	funds,
 	means::{self, Means, Unusable},
 	opinion::{Question, Rounds},
 	outlook::Outlook,
@@ -133,13 +134,7 @@ impl ChainView for Chain {
 		channel: ChannelKey,
 		places: Vec<VoucherPlace>,
 	) -> Result<(ChannelInfo, Vec<VoucherTotals>), ChainError> {
-		let (_, hash) = self.finalised().await?;
-		let channels = self.channels(&[channel], Some(hash)).await?;
-		let mut paid = Vec::with_capacity(places.len());
-		for page in places.chunks(self.constants().max_batch.max(1) as usize) {
-			paid.extend(self.vouchers_paid(page, Some(hash)).await?);
-		}
-		Ok((channels.first().copied().flatten().unwrap_or_default(), paid))
+		funds::paid(self, channel, &places).await
 	}
 }
 
@@ -568,7 +563,7 @@ impl<C: ChainView> Viewing<C> {
 			return None;
 		}
 		let registered = timeout(LOOK_UP, self.chain.relayers()).await.ok()?.ok()?;
-		let unfit = registration.read(relayer, &registered).err()?;
+		let unfit = registration.read(&relayer.key, relayer.account, &registered).err()?;
 		Some(Over::Relayer(Ending::Refused, unfit.to_string()))
 	}
 
@@ -601,18 +596,7 @@ impl<C: ChainView> Viewing<C> {
 			},
 			Err(_) => return false,
 		};
-		let owed = places.iter().zip(paid);
-		let owed = owed.map(|((_, amount), paid)| amount.saturating_sub(paid.amount));
-		let cap = owed
-			.fold(channel.paid, Balance::saturating_add)
-			.saturating_add(wish.amount);
-		let caught_up = self
-			.pocket
-			.catch_up(recipient, channel.counter, channel.cap, channel.next_nonce);
-		let signed = caught_up
-			.map_err(PayError::from)
-			.and_then(|()| self.pocket.reserve(recipient, cap, wish.reward, wish.submit_by));
-		match signed {
+		match self.pocket.cover(recipient, wish, &channel, &paid) {
 			Ok(reservation) => {
 				tracing::info!(amount = %Usdc(wish.amount), reward = %Usdc(wish.reward), "reserving");
 				subscription.session().reserve(reservation)

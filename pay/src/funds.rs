@@ -5,7 +5,7 @@ use crate::pocket::{Pocket, StateError, StateFolder};
 use clustercast_chain::{account, calls, Call, Chain, ChainError, Constants, Wait, Wallet};
 use clustercast_primitives::{
 	amount::USDC,
-	chain::{SessionInfo, ViewerAccount},
+	chain::{ChannelInfo, ChannelKey, SessionInfo, ViewerAccount, VoucherPlace, VoucherTotals},
 	crypto::KeyPair,
 	ticket::EXPIRY_GRID,
 	AccountId, Balance, BlockNumber, Hash, PublicKey, Signature, Usdc,
@@ -339,6 +339,21 @@ pub async fn await_session(chain: &Chain, account: AccountId, folder: &StateFold
 		}
 		sleep(LOOK).await;
 	}
+}
+
+/// What a channel has paid, and what vouchers have paid at these places of it, by the newest finalised block.
+pub async fn paid(
+	chain: &Chain,
+	channel: ChannelKey,
+	places: &[VoucherPlace],
+) -> Result<(ChannelInfo, Vec<VoucherTotals>), ChainError> {
+	let (_, hash) = chain.finalised().await?;
+	let channels = chain.channels(&[channel], Some(hash)).await?;
+	let mut paid = Vec::with_capacity(places.len());
+	for page in places.chunks(chain.constants().max_batch.max(1) as usize) {
+		paid.extend(chain.vouchers_paid(page, Some(hash)).await?);
+	}
+	Ok((channels.first().copied().flatten().unwrap_or_default(), paid))
 }
 
 /// The session with which a ticket can be paid at block `now`.

@@ -1,11 +1,10 @@
-//! Whether the registry still has the relayer that we watch from: its bond is what answers for it, and that can go at any
+//! Whether the registry still has the relayer that we buy from: its bond is what answers for it, and that can go at any
 //! time. Sans-IO: what the registry says goes in.
 
-use crate::roster::Relayer;
-use clustercast_primitives::chain::RelayerInfo;
+use clustercast_primitives::{chain::RelayerInfo, AccountId, PublicKey};
 use std::time::Duration;
 
-/// How often the registry is read again while somebody is watched from. One request for each hundred relayers.
+/// How often the registry is read again while somebody is bought from. One request for each hundred relayers.
 pub const AGAIN: Duration = Duration::from_secs(30);
 
 /// In so many readings in a row a relayer must be missing: a node that is behind for a moment does not part us.
@@ -32,9 +31,14 @@ pub struct Registration {
 }
 
 impl Registration {
-	/// Takes a reading. Whoever was given by hand and never registered needs not be there.
-	pub fn read(&mut self, relayer: &Relayer, registered: &[RelayerInfo]) -> Result<(), Unfit> {
-		let judged = judge(relayer, registered);
+	/// Takes a reading about who has this key and account. Whoever was given by hand and never registered needs not be there.
+	pub fn read(
+		&mut self,
+		key: &PublicKey,
+		account: Option<AccountId>,
+		registered: &[RelayerInfo],
+	) -> Result<(), Unfit> {
+		let judged = judge(key, account, registered);
 		self.missing = match judged {
 			Ok(()) => 0,
 			Err(_) => self.missing.saturating_add(1),
@@ -46,11 +50,11 @@ impl Registration {
 	}
 }
 
-fn judge(relayer: &Relayer, registered: &[RelayerInfo]) -> Result<(), Unfit> {
-	let Some(account) = relayer.account else {
+fn judge(key: &PublicKey, account: Option<AccountId>, registered: &[RelayerInfo]) -> Result<(), Unfit> {
+	let Some(account) = account else {
 		return Ok(());
 	};
-	let with_key = registered.iter().find(|info| info.signing_key == relayer.key);
+	let with_key = registered.iter().find(|info| info.signing_key == *key);
 	match with_key {
 		Some(info) if info.account == account => Ok(()),
 		Some(_) => Err(Unfit::OtherAccount),
@@ -62,17 +66,10 @@ fn judge(relayer: &Relayer, registered: &[RelayerInfo]) -> Result<(), Unfit> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::roster;
-	use clustercast_network::Address;
-	use clustercast_primitives::{crypto::KeyPair, AccountId};
+	use clustercast_primitives::crypto::KeyPair;
 
-	fn relayer(account: Option<AccountId>) -> Relayer {
-		let key = KeyPair::from_seed([7; 32]).public();
-		let address = Address::new("/ip4/127.0.0.1/udp/1/quic-v1", &key).unwrap();
-		Relayer {
-			account,
-			..roster::given(&[address]).remove(0)
-		}
+	fn key() -> PublicKey {
+		KeyPair::from_seed([7; 32]).public()
 	}
 
 	fn info(account: AccountId, seed: u8) -> RelayerInfo {
@@ -94,20 +91,21 @@ mod tests {
 
 	#[test]
 	fn a_relayer_whose_bond_is_gone_is_left_when_it_is_missing_twice() {
-		let (relayer, mut registration) = (relayer(Some(OURS)), Registration::default());
-		assert_eq!(registration.read(&relayer, &[info(OTHERS, 9), info(OURS, 7)]), Ok(()));
-		assert_eq!(registration.read(&relayer, &[info(OTHERS, 9)]), Ok(()), "once");
-		assert_eq!(registration.read(&relayer, &[info(OURS, 7)]), Ok(()));
-		assert_eq!(registration.read(&relayer, &[]), Ok(()), "once again");
-		assert_eq!(registration.read(&relayer, &[info(OTHERS, 9)]), Err(Unfit::Gone));
+		let mut registration = Registration::default();
+		let mut read = |registered: &[RelayerInfo]| registration.read(&key(), Some(OURS), registered);
+		assert_eq!(read(&[info(OTHERS, 9), info(OURS, 7)]), Ok(()));
+		assert_eq!(read(&[info(OTHERS, 9)]), Ok(()), "once");
+		assert_eq!(read(&[info(OURS, 7)]), Ok(()));
+		assert_eq!(read(&[]), Ok(()), "once again");
+		assert_eq!(read(&[info(OTHERS, 9)]), Err(Unfit::Gone));
 	}
 
 	#[test]
 	fn a_relayer_with_another_key_or_account_is_left() {
 		let twice = |registered: &[RelayerInfo]| {
-			let (relayer, mut registration) = (relayer(Some(OURS)), Registration::default());
-			registration.read(&relayer, registered).unwrap();
-			registration.read(&relayer, registered)
+			let mut registration = Registration::default();
+			registration.read(&key(), Some(OURS), registered).unwrap();
+			registration.read(&key(), Some(OURS), registered)
 		};
 		assert_eq!(twice(&[info(OURS, 8)]), Err(Unfit::OtherKey));
 		assert_eq!(twice(&[info(OTHERS, 7)]), Err(Unfit::OtherAccount));
@@ -116,9 +114,9 @@ mod tests {
 
 	#[test]
 	fn who_was_given_by_hand_and_never_registered_is_not_looked_for() {
-		let (relayer, mut registration) = (relayer(None), Registration::default());
+		let mut registration = Registration::default();
 		for _ in 0..5 {
-			assert_eq!(registration.read(&relayer, &[]), Ok(()));
+			assert_eq!(registration.read(&key(), None, &[]), Ok(()));
 		}
 	}
 }

@@ -6,18 +6,17 @@
 //! | `session.key` | seed of the session key |
 //! | `purse-KEY` | state of the purse of the session key that begins with these 16 hexadecimal digits |
 //! | `evidence-GENESIS` | what is to be reported to the chain whose genesis begins so, and was not yet ([`crate::docket`]) |
-//! | `list.json` | where the list of windows is that is served over HTTP ([`crate::timeline::Place`]) |
 
 use crate::docket::Docket;
 use clustercast_chain::{files, keys, KeyError};
 use clustercast_primitives::{
-	chain::VoucherPlace,
+	chain::{ChannelInfo, VoucherPlace, VoucherTotals},
 	channel::{SignedClose, SignedReservation},
 	crypto::KeyPair,
 	subscribe::{SignedSubscription, Subscription},
 	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedVoucher,
 };
-use clustercast_protocol::{Due, Payment, Purse, PurseConfig, PurseError};
+use clustercast_protocol::{thrift::Wish, Due, Payment, Purse, PurseConfig, PurseError};
 use std::{
 	fs::{self, File, TryLockError},
 	io,
@@ -83,11 +82,6 @@ impl StateFolder {
 			Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.into())),
 			Err(TryLockError::Error(e)) => Err(file_error(&lock_path, e)),
 		}
-	}
-
-	/// Where the place in the list of windows is kept.
-	pub fn list_path(&self) -> PathBuf {
-		self.path.join("list.json")
 	}
 
 	/// What is still to be reported to the chain with this genesis.
@@ -220,6 +214,25 @@ impl Pocket {
 	/// What vouchers to this recipient owe, place by place, micro-USDC.
 	pub fn vouchers_to(&self, recipient: &AccountId) -> Vec<(VoucherPlace, Balance)> {
 		self.purse.vouchers_to(recipient).collect()
+	}
+
+	/// Signs a reservation for this recipient: of all that was signed to it and not paid yet, and what is wished beyond that.
+	/// `channel` and `paid` are what the chain has, at the places of [`Pocket::vouchers_to`].
+	pub fn cover(
+		&mut self,
+		recipient: &AccountId,
+		wish: &Wish,
+		channel: &ChannelInfo,
+		paid: &[VoucherTotals],
+	) -> Result<SignedReservation, PayError> {
+		let places = self.vouchers_to(recipient);
+		let owed = places.iter().zip(paid);
+		let owed = owed.map(|((_, amount), paid)| amount.saturating_sub(paid.amount));
+		let cap = owed
+			.fold(channel.paid, Balance::saturating_add)
+			.saturating_add(wish.amount);
+		self.catch_up(recipient, channel.counter, channel.cap, channel.next_nonce)?;
+		self.reserve(recipient, cap, wish.reward, wish.submit_by)
 	}
 
 	/// Begins to free what is reserved for this recipient; `None` where nothing ever was.
