@@ -262,8 +262,13 @@ impl Relayer {
 		let tables = streams
 			.iter()
 			.map(|(id, upstream)| format!("[[streams]]\nid = {id}\nupstream = \"{upstream}\"\n"));
+		self.run_configured(lab, network, &tables.collect::<String>()).await
+	}
+
+	/// Runs it with this in its configuration, beside what its command line says; returns once it listens.
+	pub async fn run_configured(&mut self, lab: &Lab, network: &Network, text: &str) -> Result<()> {
 		let config = lab.path(&format!("{}.toml", self.name));
-		fs::write(&config, tables.collect::<String>()).context("the relayer's configuration")?;
+		fs::write(&config, text).context("the relayer's configuration")?;
 		let mut run = self.command_of_any(network)?;
 		self.start(lab, run.arg("--config").arg(config)).await
 	}

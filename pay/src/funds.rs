@@ -217,6 +217,28 @@ pub async fn prepare(
 	folder: &StateFolder,
 	wanted: Wanted,
 ) -> Result<Pocket, FundsError> {
+	let prepared = arrange(chain, wallet, folder, wanted, false).await?;
+	Ok(prepared.expect("none is in use"))
+}
+
+/// The same while the purse of the folder is in use: another one where its session key is not to be used for much longer, and
+/// `None` where it is. That one is not opened twice.
+pub async fn renew(
+	chain: &Chain,
+	wallet: &Wallet,
+	folder: &StateFolder,
+	wanted: Wanted,
+) -> Result<Option<Pocket>, FundsError> {
+	arrange(chain, wallet, folder, wanted, true).await
+}
+
+async fn arrange(
+	chain: &Chain,
+	wallet: &Wallet,
+	folder: &StateFolder,
+	wanted: Wanted,
+	in_use: bool,
+) -> Result<Option<Pocket>, FundsError> {
 	let constants = *chain.constants();
 	let now = chain.head().best;
 	let account = chain.viewer_account(&wallet.account(), None).await?;
@@ -238,8 +260,9 @@ pub async fn prepare(
 			"a part of the deposit is on its way out: what stays pays, and nothing is added; `unlock --cancel` keeps it"
 		);
 	}
+	let goes_on = in_use && plan.keep.is_some();
 	let mut pocket = None;
-	if let (Some(session), Some((key, stored))) = (&plan.keep, held) {
+	if let (Some(session), Some((key, stored)), false) = (&plan.keep, held, goes_on) {
 		match folder.restore(key, &stored, purse_of(session.limit, session.expiry)) {
 			Ok(restored) => pocket = Some(restored),
 			Err(error) => {
@@ -252,7 +275,7 @@ pub async fn prepare(
 	let fresh = folder.fresh_key();
 	let proof = purse::prove(&fresh, wallet.account(), &chain.genesis());
 	let mut calls = plan.calls(&fresh.public(), wanted.limit, expiry, &proof);
-	if pocket.is_none() {
+	if pocket.is_none() && !goes_on {
 		// Before the chain knows it: a key that is authorised and lost would leave its session behind.
 		pocket = Some(folder.adopt(&fresh, purse_of(wanted.limit, expiry))?);
 	}
@@ -269,7 +292,7 @@ pub async fn prepare(
 		);
 		chain.submit(wallet, &call, Wait::Finalised).await?;
 	}
-	Ok(pocket.expect("restored, or adopted just above"))
+	Ok(pocket)
 }
 
 fn purse_config(chain: &Chain, sender: AccountId, budget: Balance, session_expiry: BlockNumber) -> PurseConfig {

@@ -1,9 +1,11 @@
 //! Configuration of `run`: a TOML file, then `CLUSTERCAST_RELAYER_*`, then flags; the later one counts.
 
+pub mod buying;
 pub mod streams;
 
 use crate::payment::{Payment, Rule};
 use anyhow::{bail, ensure, Context};
+use buying::{Buying, BuyingSettings};
 use clap::Args;
 use clustercast_chain::{account, url, NodeUrl, Wallet};
 use clustercast_network::Multiaddr;
@@ -91,7 +93,7 @@ pub struct Settings {
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub listen: Option<String>,
 	/// Where the origin is or may be, one or more: /ip4/ADDR/udp/PORT/quic-v1. Who answers there must hold the signing key that
-	/// the chain names for the stream; an ID behind /p2p/ is not looked at
+	/// the chain names for the stream, unless the ID behind /p2p/ is a relayer of the registry: that is bought from
 	#[arg(
 		long,
 		value_name = "MULTIADDR",
@@ -108,6 +110,10 @@ pub struct Settings {
 	#[arg(skip)]
 	#[serde(skip_serializing_if = "Vec::is_empty")]
 	pub streams: Vec<StreamSettings>,
+	/// A table of the file: what is spent on streams that relayers sell.
+	#[arg(skip)]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub buying: Option<BuyingSettings>,
 	/// Price, micro-USDC per 10^9 bytes [default: 20000]
 	#[arg(long, value_name = "MICRO_USDC", env = "CLUSTERCAST_RELAYER_PRICE_PER_GB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
@@ -202,6 +208,8 @@ pub struct Config {
 	pub listen: Multiaddr,
 	/// What is relayed, from where and for how much; at least one.
 	pub streams: Vec<Stream>,
+	/// What is spent on streams that relayers sell; `None`: nothing is bought.
+	pub buying: Option<Buying>,
 	/// Of each ticket.
 	pub face_value: Usdc,
 	/// Tickets or vouchers.
@@ -307,6 +315,7 @@ impl TryFrom<Settings> for Config {
 				.parse()
 				.with_context(|| format!("listen: {listen} is not a multiaddress"))?,
 			streams,
+			buying: s.buying.map(BuyingSettings::check).transpose()?,
 			face_value: s.face_value.unwrap_or(default::FACE_VALUE),
 			payment: s.payment.unwrap_or_default(),
 			uplink: s.uplink_mbps.map(|mbps| u64::from(mbps) * 1_000_000 / 8),
@@ -545,6 +554,39 @@ mod tests {
 	}
 
 	#[test]
+	fn relayer_of_the_second_tier_is_configured_as_the_docs_show() {
+		let page = include_str!("../../docs/relay.md");
+		let at = page.find("# relayer.toml: a relayer of the second tier").unwrap();
+		let text = page[at..].split("```").next().unwrap();
+		let config = load(text, Settings::default()).unwrap();
+		let buying = config.buying.unwrap();
+		assert_eq!((buying.wanted.deposit, buying.wanted.limit), (5_000_000, 5_000_000));
+		assert_eq!((buying.max_price_per_gb, buying.max_face_value), (15_000, 100_000));
+		let named = |stream: &Stream| {
+			stream
+				.upstreams
+				.iter()
+				.map(|upstream| upstream.peer.is_some())
+				.collect::<Vec<_>>()
+		};
+		assert_eq!(named(&config.streams[0]), [true, true, false]);
+		assert_eq!(
+			config.streams.iter().map(|stream| stream.on_demand).collect::<Vec<_>>(),
+			[None, Some(5_000)]
+		);
+		let without = |line: &str| {
+			let cut: String = text
+				.lines()
+				.filter(|l| !l.starts_with(line))
+				.map(|l| format!("{l}\n"))
+				.collect();
+			load(&cut, Settings::default()).unwrap_err().to_string()
+		};
+		assert!(without("deposit").contains("[buying] has no deposit"));
+		assert!(without("max_price_per_gb").contains("[buying] has no max_price_per_gb"));
+	}
+
+	#[test]
 	fn each_stream_has_its_part_of_the_cache() {
 		let of = |streams: u64, more: &str| {
 			let tables = (0..streams).map(|id| format!("[[streams]]\nid = {id}\nupstream = \"{UPSTREAM}\"\n"));
@@ -568,7 +610,8 @@ mod tests {
 		let places = |text: &str| -> Vec<String> {
 			let written = complete().replace(&format!("\"{UPSTREAM}\""), text);
 			let config = load(&written, Settings::default()).unwrap();
-			config.streams[0].upstreams.iter().map(ToString::to_string).collect()
+			let upstreams = config.streams[0].upstreams.iter();
+			upstreams.map(|upstream| upstream.place.to_string()).collect()
 		};
 		assert_eq!(places(&format!("\"{UPSTREAM}\"")), [place]);
 		assert_eq!(places(&format!("\"{place}\"")), [place]);

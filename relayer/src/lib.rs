@@ -7,7 +7,10 @@
 //! | [`streams`] | of each stream: terms, price, who watches; sans-IO |
 //! | `terms` | of each stream: what the chain says of its key |
 //! | [`ingest`] | of each stream: its upstream; subscribe, verify, reconnect |
-//! | [`upstream`] | when it is tried again, and what is said of that; sans-IO |
+//! | [`upstream`] | which is next, who is left for having nothing newer, when it is tried again; sans-IO |
+//! | [`sources`] | who is behind an address of upstream: the origin, or a relayer that is paid; pure |
+//! | [`buying`] | pays relayers: purse, reservations, evidence |
+//! | [`demand`] | when a stream on demand is fetched, and what is asked for it; sans-IO |
 //! | [`desk`] | downstream: who is served, which tickets count |
 //! | [`blame`] | whose debt it is what nobody pays; sans-IO |
 //! | [`door`] | who may come in, and how they go, in a word; pure |
@@ -25,14 +28,17 @@
 //! | [`redeemer`] | winning tickets and vouchers to money |
 //! | [`relayer`] | puts these together |
 //!
-//! Windows go `ingest -> feed -> viewers`, money goes `tickets and vouchers -> desk -> store -> redeemer -> chain`. They meet only
+//! Windows go `ingest -> feed -> viewers`, money goes `tickets and vouchers -> desk -> store -> redeemer -> chain`, and to relayers
+//! that sell to us `purse -> ingest`. They meet only
 //! where the desk lets a window out on credit. The relayer never parses media and never trusts upstream.
 
 pub mod accounts;
 pub mod blame;
+pub mod buying;
 pub mod channels;
 pub mod cli;
 pub mod config;
+pub mod demand;
 pub mod desk;
 pub mod door;
 pub mod fit;
@@ -46,6 +52,7 @@ mod registry;
 pub mod relayer;
 pub mod rivals;
 mod settlement;
+pub mod sources;
 pub mod store;
 pub mod streams;
 pub mod surge;

@@ -14,6 +14,7 @@ pub(crate) const CACHE_BYTES: &str = "clustercast_relayer_cache_bytes";
 pub(crate) const UPSTREAM_CONNECTED: &str = "clustercast_relayer_upstream_connected";
 pub(crate) const PAUSED: &str = "clustercast_relayer_paused";
 pub(crate) const UPSTREAM_FAULTS: &str = "clustercast_relayer_upstream_faults_total";
+pub(crate) const BOUGHT: &str = "clustercast_relayer_bought_micro_usdc_total";
 pub(crate) const HEAD_AGE: &str = "clustercast_relayer_head_age_seconds";
 pub(crate) const NODE: &str = "clustercast_relayer_node";
 pub(crate) const NODE_CHANGES: &str = "clustercast_relayer_node_changes_total";
@@ -55,6 +56,10 @@ pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
 	describe_gauge!(UPSTREAM_CONNECTED, "1 while upstream serves us, by stream");
 	describe_gauge!(PAUSED, "1 while the broadcaster pauses or is away, by stream");
 	describe_counter!(UPSTREAM_FAULTS, "Times that upstream broke the protocol, by stream");
+	describe_counter!(
+		BOUGHT,
+		"Expected value of what relayers were paid for a stream, micro-USDC"
+	);
 	describe_gauge!(
 		HEAD_AGE,
 		Unit::Seconds,
@@ -109,6 +114,7 @@ pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
 		WINDOWS,
 		BYTES_RECEIVED,
 		UPSTREAM_FAULTS,
+		BOUGHT,
 		NODE_CHANGES,
 		TICKETS,
 		VOUCHERS,

@@ -2,8 +2,13 @@
 
 use crate::{
 	accounts::{Accounts, Pace},
+	buying::Buyer,
 	channels::{self, Keeper, Order},
-	config::{streams::Stream, Config},
+	config::{
+		streams::{Stream, Upstream},
+		Config,
+	},
+	demand::{self, Need},
 	desk::{unix_ms, Desk, MAX_HELD},
 	door::MIN_TICKET_LIFE,
 	fit::{misfits, Given},
@@ -18,6 +23,7 @@ use crate::{
 	},
 	rivals::Rivals,
 	settlement::Settlement,
+	sources::{self, Own},
 	store::{self, Outcome, Store, VoucherOutcome},
 	streams::{Offer, Served, Streams},
 	surge::{self, Load},
@@ -29,11 +35,13 @@ use clustercast_cli::Seldom;
 use clustercast_network::{
 	node::Limits,
 	serve::{self, serve},
-	Feed, Multiaddr, Node,
+	Feed, Node,
 };
 use clustercast_primitives::{
-	amount::TICKET_BYTES, chain::StreamKeyInfo, crypto::KeyPair, AccountId, Balance, BlockNumber, Hash, Usdc, Voucher,
-	WinningTicket,
+	amount::TICKET_BYTES,
+	chain::{RelayerInfo, StreamKeyInfo},
+	crypto::KeyPair,
+	AccountId, Balance, BlockNumber, Hash, Usdc, Voucher, WinningTicket,
 };
 use clustercast_protocol::{BookConfig, CreditConfig, ReceiptSigner, TicketBook};
 use std::{
@@ -46,7 +54,7 @@ use tokio::{
 	signal::unix::{signal, SignalKind},
 	sync::{mpsc, watch, Semaphore},
 	task::JoinSet,
-	time::{sleep, Instant},
+	time::{sleep, timeout, Instant},
 };
 use tracing::Instrument;
 
@@ -56,6 +64,9 @@ const REDEEM_TICK: Duration = Duration::from_secs(3);
 /// How long the last redemptions and releases may take before the program ends: the first are final after some 15 s, and
 /// what they free is released after that. What is left then is taken up at the next start.
 const LAST_REDEMPTION: Duration = Duration::from_secs(30);
+
+/// How long what was bought last is waited for, and paid, before the program ends.
+const LAST_PURCHASE: Duration = Duration::from_secs(5);
 
 /// Least that a voucher owes to be worth a redemption of its own, micro-USDC: that costs 251, and a broadcaster may have 30 %.
 /// Who is gone and owes less is not waited for.
@@ -134,16 +145,16 @@ impl Relayer {
 		let keys = stream_keys(&chain, &config).await?;
 		let bounds = keys.iter().map(surge::bound);
 
-		check_fit(
-			&chain,
-			&Given {
-				recipient,
-				wallet: wallet.account(),
-				identity: identity.public(),
-				prices_per_gb: config.streams.iter().map(|stream| stream.price_per_gb).collect(),
-			},
-		)
-		.await?;
+		let given = Given {
+			recipient,
+			wallet: wallet.account(),
+			identity: identity.public(),
+			prices_per_gb: config.streams.iter().map(|stream| stream.price_per_gb).collect(),
+		};
+		let registered = chain.relayers().await.context("cannot read the registry")?;
+		check_fit(&given, &registered)?;
+		check_sources(&config, &given, &keys, &registered)?;
+		let wallet = Arc::new(wallet);
 
 		let path = config.state.join("winners.redb");
 		let store = open_store(&path, &genesis).await;
@@ -171,6 +182,13 @@ impl Relayer {
 		if let Some(address) = config.metrics {
 			metrics::serve(address).await?;
 		}
+		let buyer = match config.buying {
+			Some(limits) => {
+				let prepared = Buyer::prepare(chain.clone(), wallet.clone(), limits, &config.state, registered.clone());
+				Some(Arc::new(prepared.await.context("[buying]")?))
+			},
+			None => None,
+		};
 		let (node, incoming) = Node::start(&identity, Limits::default())?;
 		let addresses = node.listen_on(config.listen.clone()).await.context("listen")?;
 
@@ -183,7 +201,13 @@ impl Relayer {
 			.zip(&keys)
 			.map(|(stream, key)| {
 				feed.expect(stream.id);
-				Served::new(stream.id, offer(&config, stream), key.terms_counter, load.clone())
+				let served = Served::new(stream.id, offer(&config, stream), key.terms_counter, load.clone());
+				let most = config.buying.map_or(0, |buying| buying.max_price_per_gb);
+				served.set_cost(sources::may_cost(stream, &key.signing_key, &registered, most));
+				match stream.on_demand {
+					Some(margin) => served.on_demand(margin),
+					None => served,
+				}
 			})
 			.collect();
 		let (orders, ordered) = mpsc::channel(channels::MAX_ORDERS);
@@ -216,7 +240,7 @@ impl Relayer {
 		};
 		let settlement = Settlement {
 			chain: chain.clone(),
-			wallet: Arc::new(wallet),
+			wallet,
 			recipient,
 		};
 		let keeper = Keeper::new(settlement.clone(), desk.clone(), store.clone());
@@ -255,6 +279,7 @@ impl Relayer {
 			feed,
 			desk,
 			chain,
+			buyer,
 			redeemers,
 			keeper,
 			ordered,
@@ -304,13 +329,34 @@ fn wires(config: &Config, desk: &Desk<Chain>, keys: Vec<StreamKeyInfo>) -> Vec<W
 }
 
 /// Says what does not fit the registry; fails where nobody could pay, or nothing be redeemed.
-async fn check_fit(chain: &Chain, given: &Given) -> anyhow::Result<()> {
-	let registered = chain.relayers().await.context("cannot read the registry")?;
-	for misfit in misfits(given, &registered) {
+fn check_fit(given: &Given, registered: &[RelayerInfo]) -> anyhow::Result<()> {
+	for misfit in misfits(given, registered) {
 		if misfit.is_fatal() {
 			bail!(misfit);
 		}
 		tracing::warn!("{misfit}");
+	}
+	Ok(())
+}
+
+/// Fails where what is configured cannot be bought; says what is too dear.
+fn check_sources(
+	config: &Config,
+	given: &Given,
+	keys: &[StreamKeyInfo],
+	registered: &[RelayerInfo],
+) -> anyhow::Result<()> {
+	let own = Own {
+		account: given.recipient,
+		identity: given.identity,
+		is_signer: given.wallet == given.recipient,
+		max_price_per_gb: config.buying.map(|buying| buying.max_price_per_gb),
+	};
+	for (stream, seller) in sources::check(&own, &config.streams, keys, registered)? {
+		tracing::warn!(
+			%stream, relayer = %seller.key, asks = seller.price_per_gb,
+			"upstream asks more than max_price_per_gb of [buying]: nothing is bought of it unless it serves for less"
+		);
 	}
 	Ok(())
 }
@@ -355,12 +401,12 @@ fn book_config(config: &Config, recipient: AccountId, genesis: Hash, constants: 
 /// A stream, where it comes from, and its key as the chain had it at the start.
 struct Wire {
 	served: Arc<Served>,
-	upstreams: Vec<Multiaddr>,
+	upstreams: Vec<Upstream>,
 	key: StreamKeyInfo,
 }
 
 impl Wire {
-	/// Brings windows in and follows the key, for ever.
+	/// Brings windows in and follows the key, until it is told to stop.
 	async fn run(self, common: Common) {
 		let Self { served, upstreams, key } = self;
 		let Common {
@@ -368,25 +414,49 @@ impl Wire {
 			feed,
 			desk,
 			chain,
+			buyer,
 			state,
+			mut stop,
 		} = common;
 		let signing_key = watch::Sender::new(key.signing_key);
+		let need = watch::Sender::new(match served.is_on_demand() {
+			true => Need::Rest,
+			false => Need::Fetch,
+		});
+		let change = terms::change(&key);
+		let info = chain.follow_stream_key(key);
 		let ingest = Ingest {
 			node,
 			upstreams,
+			buyer,
+			need: need.subscribe(),
 			signing_key: signing_key.subscribe(),
+			info: info.clone(),
 			tip: chain.tip().clone(),
 			genesis: chain.genesis(),
 			stream: served.clone(),
 			feed,
 			position: ingest::position(&state, served.id),
 		};
-		let change = terms::change(&key);
-		tokio::join!(
-			ingest.run(),
-			terms::name_key(chain.follow_stream_key(key), &signing_key),
-			terms::keep_to_terms(&chain, &desk, &served, change),
-		);
+		let demanded = async {
+			match served.is_on_demand() {
+				true => demand::follow(served.audience(), &need).await,
+				false => std::future::pending().await,
+			}
+		};
+		let stopped = async {
+			// Whoever says so lives as long as the relayer.
+			let _ = stop.wait_for(|stop| *stop).await;
+			need.send_replace(Need::Stop);
+			std::future::pending::<()>().await;
+		};
+		tokio::select! {
+			() = ingest.run() => {},
+			() = terms::name_key(info, &signing_key) => {},
+			() = terms::keep_to_terms(&chain, &desk, &served, change) => {},
+			() = demanded => {},
+			() = stopped => {},
+		}
 	}
 }
 
@@ -397,11 +467,15 @@ struct Common {
 	feed: Feed,
 	desk: Arc<Desk<Chain>>,
 	chain: Chain,
+	buyer: Option<Arc<Buyer>>,
 	state: PathBuf,
+	/// Nothing more is to be fetched.
+	stop: watch::Receiver<bool>,
 }
 
-/// All streams at a time, each as a task of its own: one that fails stops no other. Runs until it is dropped, and they with it.
-async fn run_all(wires: Vec<Wire>, common: &Common) {
+/// All streams at a time, each as a task of its own: one that fails stops no other. Runs until all were told to stop, or until it is
+/// dropped, and they with it.
+async fn run_all(wires: Vec<Wire>, mut common: Common) {
 	let mut tasks = JoinSet::new();
 	for wire in wires {
 		let span = tracing::info_span!("stream", n = %wire.served.id);
@@ -412,7 +486,7 @@ async fn run_all(wires: Vec<Wire>, common: &Common) {
 			tracing::error!(%error, "the task of a stream failed: nothing more of it comes until the next start");
 		}
 	}
-	std::future::pending().await
+	let _ = common.stop.wait_for(|stop| *stop).await;
 }
 
 /// A relayer that listens.
@@ -425,9 +499,18 @@ struct Running {
 	feed: Feed,
 	desk: Arc<Desk<Chain>>,
 	chain: Chain,
+	buyer: Option<Arc<Buyer>>,
 	redeemers: Redeemers,
 	keeper: Keeper<Settlement, Chain>,
 	ordered: mpsc::Receiver<Order>,
+}
+
+/// Keeps what is bought with good, for ever; nothing, where nothing is bought.
+async fn keep_funded(buyer: Option<&Buyer>) {
+	match buyer {
+		Some(buyer) => buyer.keep_funded().await,
+		None => std::future::pending().await,
+	}
 }
 
 /// Turn into money what viewers pay with.
@@ -454,17 +537,23 @@ impl Running {
 			feed,
 			desk,
 			chain,
+			buyer,
 			redeemers,
 			keeper,
 			ordered,
 		} = self;
+		let stop = watch::Sender::new(false);
 		let common = Common {
 			node,
 			feed: feed.clone(),
 			desk: desk.clone(),
 			chain: chain.clone(),
+			buyer: buyer.clone(),
 			state,
+			stop: stop.subscribe(),
 		};
+		let fetching = run_all(wires, common);
+		tokio::pin!(fetching);
 		let told_to_stop = async {
 			signals.next().await;
 			tracing::info!("stopping: viewers may pay for what they have");
@@ -472,12 +561,18 @@ impl Running {
 		let serving = serve(incoming, feed, desk.clone(), config, told_to_stop);
 		tokio::select! {
 			() = serving => {},
-			() = run_all(wires, &common) => {},
+			() = &mut fetching => {},
+			() = keep_funded(buyer.as_deref()) => {},
 			() = desk.accounts.refresh() => {},
 			() = follow(&desk, chain.constants().block_time) => {},
 			() = health::watch(&desk, &chain) => {},
 			() = redeemers.run() => {},
 			() = keeper.run(ordered) => {},
+		}
+		stop.send_replace(true);
+		let _ = timeout(LAST_PURCHASE, fetching).await;
+		if let Some(buyer) = &buyer {
+			buyer.save();
 		}
 		match redeemers.waiting() {
 			Ok((winners, vouchers)) if winners + vouchers > 0 => {

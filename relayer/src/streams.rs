@@ -2,7 +2,7 @@
 //! changes nothing of another. Sans-IO.
 
 use crate::{
-	metrics,
+	demand, metrics,
 	payment::{Rule, Standings},
 	surge::{self, Load, Surge},
 };
@@ -11,11 +11,11 @@ use clustercast_protocol::EndReason;
 use std::{
 	collections::{BTreeMap, HashMap},
 	sync::{
-		atomic::{AtomicBool, AtomicU32, Ordering},
+		atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 		Arc, Mutex, MutexGuard, PoisonError,
 	},
 };
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 /// What is asked for a stream, and of how many.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,12 @@ pub struct Served {
 	seats: AtomicU32,
 	/// Subscriptions by peer: one that comes again takes its own place.
 	viewers: Mutex<HashMap<PublicKey, usize>>,
+	/// How many these are, for whoever follows that.
+	audience: watch::Sender<usize>,
+	/// Fetched on demand: what is asked on top of what it costs us, micro-USDC per 10^9 bytes.
+	margin: Option<u64>,
+	/// What upstream asks, micro-USDC per 10^9 bytes.
+	cost: AtomicU64,
 	/// There is no such key on the chain any more.
 	gone: AtomicBool,
 }
@@ -71,8 +77,41 @@ impl Served {
 			allowed: AtomicU32::new(0),
 			seats: AtomicU32::new(0),
 			viewers: Mutex::default(),
+			audience: watch::Sender::default(),
+			margin: None,
+			cost: AtomicU64::new(0),
 			gone: AtomicBool::new(false),
 		}
+	}
+
+	/// It is fetched on demand: this is asked at least on top of what it costs us, micro-USDC per 10^9 bytes.
+	pub fn on_demand(self, margin: u64) -> Self {
+		Self {
+			margin: Some(margin),
+			..self
+		}
+	}
+
+	/// Whether it is fetched only while somebody watches it.
+	pub fn is_on_demand(&self) -> bool {
+		self.margin.is_some()
+	}
+
+	/// How many watch it, or wait for it: all of them can pay.
+	pub fn audience(&self) -> watch::Receiver<usize> {
+		self.audience.subscribe()
+	}
+
+	/// Upstream asks this, micro-USDC per 10^9 bytes.
+	pub fn set_cost(&self, cost: u64) {
+		self.cost.store(cost, Ordering::Relaxed);
+	}
+
+	/// The least that is asked of whoever comes now.
+	fn least(&self) -> u64 {
+		let cost = self.cost.load(Ordering::Relaxed);
+		self.margin
+			.map_or(0, |margin| demand::quote(cost, self.watching() + 1, margin))
 	}
 
 	/// Counter of its terms now.
@@ -85,10 +124,15 @@ impl Served {
 		self.terms.swap(counter, Ordering::Relaxed)
 	}
 
-	/// Micro-USDC per 10^9 bytes, for whoever subscribes now: by the fuller of relayer and stream.
+	/// Micro-USDC per 10^9 bytes, for whoever subscribes now: by the fuller of relayer and stream, and what it costs us where it is
+	/// fetched on demand.
 	pub fn price(&self, now: Instant) -> u64 {
 		let own = surge::share(self.watching() as u64, self.most() as u64);
-		self.surge.price(own.max(self.load.ppm(now)))
+		let (price, least) = (self.surge.price(own.max(self.load.ppm(now))), self.least());
+		match self.surge.allows(least) {
+			true => price.max(least),
+			false => price,
+		}
 	}
 
 	/// Peers that watch it.
@@ -117,13 +161,17 @@ impl Served {
 		}
 	}
 
-	/// A viewer takes a place as long as the answer lives.
+	/// A viewer takes a place as long as the answer lives. Not where the stream key allows no price that pays for it.
 	pub fn enter(self: &Arc<Self>, peer: PublicKey) -> Result<Viewer, EndReason> {
+		if !self.surge.allows(self.least()) {
+			return Err(EndReason::NotServed);
+		}
 		let mut viewers = lock(&self.viewers);
 		if !viewers.contains_key(&peer) && viewers.len() >= self.most() {
 			return Err(EndReason::Full);
 		}
 		*viewers.entry(peer).or_default() += 1;
+		self.audience.send_replace(viewers.len());
 		drop(viewers);
 		self.load.enter();
 		::metrics::gauge!(metrics::VIEWERS, "stream" => self.id.to_string()).increment(1.0);
@@ -167,6 +215,7 @@ impl Drop for Viewer {
 				viewers.remove(&self.peer);
 			}
 		}
+		self.stream.audience.send_replace(viewers.len());
 		drop(viewers);
 		self.stream.load.leave();
 		::metrics::gauge!(metrics::VIEWERS, "stream" => self.stream.id.to_string()).decrement(1.0);
@@ -323,5 +372,25 @@ mod tests {
 		assert_eq!(second.shut(), None);
 		first.set_gone(false);
 		assert_eq!(first.shut(), None);
+	}
+
+	#[tokio::test]
+	async fn stream_on_demand_costs_each_its_part_and_is_not_sold_below() {
+		let load = Arc::new(Load::new(8, None));
+		let stream = Arc::new(Served::new(StreamId(1), offer(8), 0, load).on_demand(50));
+		let (now, audience) = (Instant::now(), stream.audience());
+		assert_eq!(stream.price(now), 100, "the origin asks nothing");
+		stream.set_cost(300);
+		assert_eq!(stream.price(now), 350);
+		let first = stream.enter(peer(1)).unwrap();
+		assert_eq!((stream.price(now), *audience.borrow()), (200, 1));
+		let second = stream.enter(peer(2)).unwrap();
+		assert_eq!((stream.price(now), *audience.borrow()), (150, 2));
+		drop((first, second));
+		assert_eq!(*audience.borrow(), 0);
+		stream.surge.limit(349);
+		assert_eq!(stream.enter(peer(3)).unwrap_err(), EndReason::NotServed);
+		stream.surge.limit(350);
+		assert!(stream.enter(peer(3)).is_ok());
 	}
 }

@@ -116,27 +116,169 @@ impl Outage {
 	}
 }
 
-/// Which of several addresses of upstream is next: one after the other, as long as none serves us.
-#[derive(Clone, Copy, Debug)]
+/// Who answers, and refuses for a reason that passes by itself, is asked again after this.
+pub const LATER: Duration = Duration::from_secs(60);
+
+/// The same for a reason that does not: its operator may change it, or ours.
+pub const MUCH_LATER: Duration = Duration::from_secs(600);
+
+/// A relayer that we turn to shows within this that it has something that we lack: two words of the broadcaster, and the way.
+const PROVES: Duration = Duration::from_secs(10);
+
+/// The same of one that we buy from already: three windows' time.
+const GOES_ON: Duration = Duration::from_secs(6);
+
+/// The same where nobody has anything newer: the broadcaster is away, and it makes no sense to go round quickly.
+const NOBODY_HAS: Duration = Duration::from_secs(30);
+
+/// What becomes of an upstream that was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+	/// It is tried again at once.
+	Stay,
+	/// The next one is tried.
+	Pass,
+	/// The same, and this one not again for so long.
+	Rest(Duration),
+	/// The same, and this one never again in this run: it lied.
+	Out,
+}
+
+/// What to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+	/// Try this one.
+	Try(usize),
+	/// None may be tried for so long.
+	Wait(Duration),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+	Ready,
+	Resting(Duration),
+	Out,
+}
+
+/// Which of several upstreams is next: one after the other, as long as none serves us.
+#[derive(Clone, Debug)]
 pub struct Turns {
-	addresses: usize,
+	standings: Vec<Standing>,
 	at: usize,
+	/// Left in a row, and none has served us since.
+	fruitless: usize,
 }
 
 impl Turns {
-	/// Of so many addresses; the first one is first.
-	pub fn new(addresses: usize) -> Self {
-		Self { addresses, at: 0 }
+	/// Of so many; the first one is first.
+	pub fn new(upstreams: usize) -> Self {
+		Self {
+			standings: vec![Standing::Ready; upstreams],
+			at: 0,
+			fruitless: 0,
+		}
 	}
 
 	/// The one to try now.
-	pub fn now(&self) -> usize {
-		self.at
+	pub fn next(&mut self, now: Duration) -> Turn {
+		let count = self.standings.len();
+		let ready = |standing: &Standing| match *standing {
+			Standing::Ready => true,
+			Standing::Resting(until) => until <= now,
+			Standing::Out => false,
+		};
+		let mut order = (0..count).map(|step| (self.at + step) % count);
+		if let Some(at) = order.find(|at| ready(&self.standings[*at])) {
+			self.at = at;
+			return Turn::Try(at);
+		}
+		let rests = self.standings.iter().filter_map(|standing| match *standing {
+			Standing::Resting(until) => Some(until.saturating_sub(now)),
+			_ => None,
+		});
+		Turn::Wait(rests.min().unwrap_or(MUCH_LATER))
 	}
 
-	/// That one did not serve us.
-	pub fn pass(&mut self) {
-		self.at = (self.at + 1).checked_rem(self.addresses).unwrap_or(0);
+	/// The one that is tried serves us.
+	pub fn serves(&mut self) {
+		self.fruitless = 0;
+	}
+
+	/// The one that was tried is left.
+	pub fn left(&mut self, verdict: Verdict, now: Duration) {
+		self.standings[self.at] = match verdict {
+			Verdict::Stay => return,
+			Verdict::Pass => Standing::Ready,
+			Verdict::Rest(rest) => Standing::Resting(now + rest),
+			Verdict::Out => Standing::Out,
+		};
+		self.fruitless = self.fruitless.saturating_add(1);
+		self.at = (self.at + 1).checked_rem(self.standings.len()).unwrap_or(0);
+	}
+
+	/// Whether there are others that may have what this one lacks.
+	pub fn has_others(&self) -> bool {
+		self.standings
+			.iter()
+			.filter(|standing| **standing != Standing::Out)
+			.count() > 1
+	}
+
+	/// Whether, since somebody served us, one was not asked yet.
+	pub fn untried(&self) -> bool {
+		self.fruitless < self.standings.len()
+	}
+}
+
+/// A relayer that we buy from has nothing that we lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it has nothing newer than what we have")]
+pub struct NothingNewer;
+
+/// Whether a relayer that we buy from brings anything newer than the newest that we have: a window, or a word of the
+/// broadcaster. Who buys from us, over however many hops, never does. So nobody stays in a circle that the broadcaster is not in,
+/// whatever anybody says of where it buys. One for each subscription.
+#[derive(Clone, Copy, Debug)]
+pub struct News {
+	last: Duration,
+	brought: bool,
+	excused: Duration,
+}
+
+impl News {
+	/// It is asked.
+	pub fn new(now: Duration) -> Self {
+		Self {
+			last: now,
+			brought: false,
+			excused: now,
+		}
+	}
+
+	/// It brought something newer.
+	pub fn note(&mut self, now: Duration) {
+		(self.last, self.brought) = (now, true);
+	}
+
+	/// It cannot be expected to bring anything before this.
+	pub fn excuse(&mut self, until: Duration) {
+		self.excused = self.excused.max(until);
+	}
+
+	/// When to ask again at the latest; or that it is to be left.
+	pub fn judge(&self, turns: &Turns, now: Duration) -> Result<Duration, NothingNewer> {
+		let patience = match (turns.untried(), self.brought) {
+			(false, _) => NOBODY_HAS,
+			(true, false) => PROVES,
+			(true, true) => GOES_ON,
+		};
+		let until = (self.last + patience).max(self.excused);
+		match now < until {
+			true => Ok(until),
+			// Nobody else could know better.
+			false if !turns.has_others() => Ok(now + GOES_ON),
+			false => Err(NothingNewer),
+		}
 	}
 }
 
@@ -144,18 +286,140 @@ impl Turns {
 mod tests {
 	use super::*;
 
+	fn at(seconds: u64) -> Duration {
+		Duration::from_secs(seconds)
+	}
+
 	#[test]
-	fn addresses_take_turns_and_one_that_serves_keeps_its_own() {
+	fn upstreams_take_turns_and_one_that_serves_keeps_its_own() {
 		let mut turns = Turns::new(3);
-		let tried: Vec<_> = (0..4)
-			.map(|_| {
-				let now = turns.now();
-				turns.pass();
-				now
-			})
-			.collect();
-		assert_eq!(tried, [0, 1, 2, 0]);
-		assert_eq!((turns.now(), turns.now()), (1, 1));
+		for expected in [0, 1, 2, 0] {
+			assert_eq!(turns.next(at(0)), Turn::Try(expected));
+			assert_eq!(turns.next(at(0)), Turn::Try(expected), "until it is left");
+			turns.left(Verdict::Pass, at(0));
+		}
+		turns.serves();
+		turns.left(Verdict::Stay, at(0));
+		assert_eq!(turns.next(at(0)), Turn::Try(1));
+	}
+
+	#[test]
+	fn who_lied_is_never_asked_again_and_who_refused_later() {
+		let mut turns = Turns::new(3);
+		turns.left(Verdict::Out, at(0));
+		assert!(turns.has_others());
+		turns.left(Verdict::Rest(LATER), at(0));
+		assert_eq!(turns.next(at(0)), Turn::Try(2));
+		turns.left(Verdict::Out, at(1));
+		assert!(!turns.has_others());
+		assert_eq!(turns.next(at(1)), Turn::Wait(at(59)));
+		assert_eq!(turns.next(at(60)), Turn::Try(1));
+		turns.left(Verdict::Out, at(60));
+		assert_eq!(turns.next(at(1_000_000)), Turn::Wait(MUCH_LATER), "nobody is left");
+	}
+
+	/// The attack, or the accident: relayers that buy from each other, and none of them from the broadcaster.
+	#[test]
+	fn who_has_nothing_newer_is_left_while_another_may_have() {
+		let mut turns = Turns::new(2);
+		let mut news = News::new(at(0));
+		assert_eq!(news.judge(&turns, at(9)), Ok(at(10)));
+		assert_eq!(news.judge(&turns, at(10)), Err(NothingNewer), "it was to show it");
+		news.note(at(3));
+		assert_eq!(news.judge(&turns, at(8)), Ok(at(9)));
+		assert_eq!(news.judge(&turns, at(9)), Err(NothingNewer), "it dried up");
+		news.excuse(at(40));
+		assert_eq!(news.judge(&turns, at(39)), Ok(at(40)), "it waits for our reservation");
+		assert_eq!(news.judge(&turns, at(40)), Err(NothingNewer));
+		// The broadcaster is away: round and round, and slowly.
+		turns.left(Verdict::Pass, at(9));
+		assert!(turns.untried());
+		turns.left(Verdict::Pass, at(19));
+		assert!(!turns.untried());
+		let mut news = News::new(at(19));
+		assert_eq!(news.judge(&turns, at(20)), Ok(at(49)));
+		// And back.
+		turns.serves();
+		news.note(at(30));
+		assert_eq!(news.judge(&turns, at(31)), Ok(at(36)));
+	}
+
+	#[test]
+	fn who_is_the_only_one_is_kept() {
+		let mut turns = Turns::new(1);
+		assert!(News::new(at(0)).judge(&turns, at(1_000)).is_ok());
+		turns = Turns::new(2);
+		turns.left(Verdict::Out, at(0));
+		assert!(News::new(at(0)).judge(&turns, at(1_000)).is_ok());
+	}
+
+	/// Two relayers below one origin that name each other: when the origin leaves one of them, a circle forms and dissolves.
+	#[test]
+	fn circle_of_two_dissolves_and_the_origin_is_found_again() {
+		/// What each is below: the origin, or the other one.
+		#[derive(Clone, Copy, PartialEq, Debug)]
+		enum Parent {
+			Origin,
+			Other,
+		}
+		struct Node {
+			turns: Turns,
+			news: News,
+			parent: Parent,
+			newest: u64,
+		}
+		let node = || Node {
+			turns: Turns::new(2),
+			news: News::new(at(0)),
+			parent: Parent::Origin,
+			newest: 0,
+		};
+		let mut nodes = [node(), node()];
+		let mut published = 0;
+		for second in 0..300 {
+			let now = at(second);
+			published += u64::from(second % 2 == 0);
+			// The origin serves neither for a minute.
+			let away = (100..160).contains(&second);
+			for me in [0, 1] {
+				let other = nodes[1 - me].newest;
+				let node = &mut nodes[me];
+				let has = match node.parent {
+					Parent::Origin if away => None,
+					Parent::Origin => Some(published),
+					Parent::Other => Some(other),
+				};
+				let left = match has {
+					None => true,
+					Some(has) if has > node.newest => {
+						node.newest = has;
+						node.news.note(now);
+						node.turns.serves();
+						false
+					},
+					Some(_) => node.parent == Parent::Other && node.news.judge(&node.turns, now).is_err(),
+				};
+				if left {
+					node.turns.left(Verdict::Pass, now);
+					node.news = News::new(now);
+					node.parent = match node.turns.next(now) {
+						Turn::Try(0) => Parent::Origin,
+						_ => Parent::Other,
+					};
+				}
+			}
+			if (100..160).contains(&second) {
+				assert!(nodes.iter().all(|node| node.newest <= 51));
+			}
+		}
+		assert!(
+			nodes.iter().all(|node| node.newest + 1 >= published),
+			"both are live again"
+		);
+		assert!(
+			nodes.iter().any(|node| node.parent == Parent::Origin),
+			"one of them is below the origin"
+		);
 	}
 
 	fn ended(seconds: u64, served: bool) -> Loss {

@@ -9,6 +9,7 @@ mod economy;
 mod errors;
 mod films;
 mod fleet;
+mod hops;
 mod keys;
 mod nodes;
 mod promises;

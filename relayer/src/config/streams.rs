@@ -1,10 +1,10 @@
 //! Which streams are relayed: the tables `[[streams]]` of the file, or the one that `stream` and `upstream` name.
 
 use super::{one_or_many, MAX_SURGE};
-use clustercast_network::{AddressError, Multiaddr};
-use clustercast_primitives::StreamId;
+use clustercast_network::{Address, AddressError, Multiaddr};
+use clustercast_primitives::{PublicKey, StreamId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, str::FromStr};
 
 /// Streams of one relayer: each asks the node twice a block, and wakes everybody who watches with each window.
 pub const MAX_STREAMS: usize = 64;
@@ -15,7 +15,7 @@ pub const MAX_STREAMS: usize = 64;
 pub struct StreamSettings {
 	/// Stream key on the chain.
 	pub id: u64,
-	/// Where the origin is or may be.
+	/// Where the origin is or may be, and relayers that sell it.
 	#[serde(deserialize_with = "one_or_many")]
 	pub upstream: Vec<String>,
 	/// Micro-USDC per 10^9 bytes; that of all streams if `None`, as the next two.
@@ -24,6 +24,36 @@ pub struct StreamSettings {
 	pub surge: Option<f64>,
 	/// Viewers at a time.
 	pub max_viewers: Option<u32>,
+	/// Fetched only while somebody who can pay waits for it.
+	#[serde(default)]
+	pub on_demand: bool,
+	/// Micro-USDC per 10^9 bytes, asked at least on top of what it costs us; of what is fetched on demand.
+	pub margin_per_gb: Option<u64>,
+}
+
+/// Asked on top of what a stream on demand costs, unless its table says otherwise, micro-USDC per 10^9 bytes: a quarter of the
+/// usual price.
+pub const MARGIN_PER_GB: u64 = 5_000;
+
+/// Where windows may come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+	/// Its address.
+	pub place: Multiaddr,
+	/// Who is named as being there. A relayer that the registry has is bought from; of the origin, whose key may be replaced, it
+	/// says nothing.
+	pub peer: Option<PublicKey>,
+}
+
+impl FromStr for Upstream {
+	type Err = AddressError;
+
+	fn from_str(text: &str) -> Result<Self, AddressError> {
+		Ok(Self {
+			place: clustercast_network::place(text)?,
+			peer: text.parse::<Address>().ok().map(|address| address.peer()),
+		})
+	}
 }
 
 /// What holds for a stream whose table says nothing else.
@@ -43,13 +73,15 @@ pub struct Stream {
 	/// Stream key on the chain.
 	pub id: StreamId,
 	/// Where windows come from; at least one.
-	pub upstreams: Vec<Multiaddr>,
+	pub upstreams: Vec<Upstream>,
 	/// Micro-USDC per 10^9 bytes.
 	pub price_per_gb: u64,
 	/// Highest price, micro-USDC per 10^9 bytes.
 	pub highest_price_per_gb: u64,
 	/// At a time.
 	pub max_viewers: usize,
+	/// Fetched only while somebody who can pay waits for it: micro-USDC per 10^9 bytes on top of what it costs us.
+	pub on_demand: Option<u64>,
 }
 
 /// Streams that cannot be served so.
@@ -87,6 +119,9 @@ pub enum StreamsError {
 	/// The highest price is below the lowest, or out of bounds.
 	#[error("stream {0}: surge must be 1 to {MAX_SURGE}: it multiplies price_per_gb")]
 	Surge(StreamId),
+	/// What is always fetched costs the same whoever watches.
+	#[error("stream {0}: margin_per_gb is of streams with on_demand = true")]
+	Margin(StreamId),
 	/// Nobody could watch, or more than the relayer serves.
 	#[error("stream {stream}: max_viewers must be 1 to {most}, the relayer's own")]
 	Viewers {
@@ -113,6 +148,8 @@ pub fn streams(
 			price_per_gb: None,
 			surge: None,
 			max_viewers: None,
+			on_demand: false,
+			margin_per_gb: None,
 		}],
 		(false, None) if upstream.is_empty() => tables,
 		(false, _) => return Err(StreamsError::BothForms),
@@ -134,7 +171,7 @@ impl StreamSettings {
 			return Err(StreamsError::Nowhere(id));
 		}
 		let upstreams = self.upstream.into_iter().map(|text| {
-			clustercast_network::place(&text).map_err(|error| StreamsError::Upstream {
+			text.parse().map_err(|error| StreamsError::Upstream {
 				stream: id,
 				text,
 				error,
@@ -153,12 +190,17 @@ impl StreamSettings {
 				most: usual.max_viewers,
 			});
 		}
+		if self.margin_per_gb.is_some() && !self.on_demand {
+			return Err(StreamsError::Margin(id));
+		}
+		let margin = self.margin_per_gb.unwrap_or(MARGIN_PER_GB);
 		Ok(Stream {
 			id,
 			upstreams,
 			price_per_gb,
 			highest_price_per_gb: (price_per_gb as f64 * surge) as u64,
 			max_viewers: max_viewers as usize,
+			on_demand: self.on_demand.then_some(margin),
 		})
 	}
 }
@@ -166,6 +208,7 @@ impl StreamSettings {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use clustercast_primitives::crypto::KeyPair;
 
 	const PLACE: &str = "/ip4/127.0.0.1/udp/4001/quic-v1";
 	const USUAL: Usual = Usual {
@@ -181,6 +224,8 @@ mod tests {
 			price_per_gb: None,
 			surge: None,
 			max_viewers: None,
+			on_demand: false,
+			margin_per_gb: None,
 		}
 	}
 
@@ -211,6 +256,28 @@ mod tests {
 			figures.collect::<Vec<_>>(),
 			[(3, 20_000, 30_000, 100), (9, 50_000, 100_000, 7)]
 		);
+	}
+
+	#[test]
+	fn stream_on_demand_has_a_margin() {
+		let on_demand = |margin_per_gb| StreamSettings {
+			on_demand: true,
+			margin_per_gb,
+			..table(3)
+		};
+		let margin = |table| of(vec![table]).unwrap()[0].on_demand;
+		assert_eq!(margin(table(3)), None);
+		assert_eq!(margin(on_demand(None)), Some(MARGIN_PER_GB));
+		assert_eq!(margin(on_demand(Some(0))), Some(0));
+	}
+
+	#[test]
+	fn who_is_named_is_kept_beside_where_it_is() {
+		let key = KeyPair::from_seed([7; 32]).public();
+		let named = format!("{PLACE}/p2p/{}", clustercast_network::peer_id(&key).unwrap());
+		let upstream = |text: &str| text.parse::<Upstream>().unwrap();
+		assert_eq!((upstream(PLACE).peer, upstream(&named).peer), (None, Some(key)));
+		assert_eq!(upstream(PLACE).place, upstream(&named).place);
 	}
 
 	#[test]
@@ -251,6 +318,7 @@ mod tests {
 			wrong(|t| t.upstream.push("/dns/x".into())),
 			E::Upstream { .. }
 		));
+		assert!(matches!(wrong(|t| t.margin_per_gb = Some(1)), E::Margin(StreamId(5))));
 		for surge in [0.9, 11.0, f64::NAN] {
 			let table = StreamSettings {
 				surge: Some(surge),

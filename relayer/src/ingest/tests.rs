@@ -86,8 +86,17 @@ fn ingest(upstreams: &[&Address], key: &watch::Sender<PublicKey>, position: &Pat
 	let (node, _incoming) = Node::start(&KeyPair::from_seed([9; 32]), Limits::default()).unwrap();
 	Ingest {
 		node,
-		upstreams: upstreams.iter().map(|upstream| upstream.transport().clone()).collect(),
+		upstreams: upstreams
+			.iter()
+			.map(|upstream| Upstream {
+				place: upstream.transport().clone(),
+				peer: None,
+			})
+			.collect(),
+		buyer: None,
+		need: watch::channel(Need::Fetch).1,
 		signing_key: key.subscribe(),
+		info: watch::channel(None).1,
 		tip: Tip::fixed(Head {
 			best: 1_000,
 			finalised: 1_000,

@@ -27,6 +27,8 @@ use clustercast_protocol::{
 };
 use clustercast_relayer::{
 	accounts::{Accounts, Ledger, Pace},
+	config::streams::Upstream,
+	demand::Need,
 	desk::{Desk, MAX_HELD},
 	ingest::{position, Ingest},
 	payment::{Payment, Rule},
@@ -273,8 +275,17 @@ impl Relayer {
 			let key = watch::Sender::new(*signing_key);
 			let ingest = Ingest {
 				node: node.clone(),
-				upstreams: upstreams.clone(),
+				upstreams: upstreams
+					.iter()
+					.map(|place| Upstream {
+						place: place.clone(),
+						peer: None,
+					})
+					.collect(),
+				buyer: None,
+				need: watch::channel(Need::Fetch).1,
 				signing_key: key.subscribe(),
+				info: watch::channel(None).1,
 				tip: tip.clone(),
 				genesis: GENESIS,
 				stream: desk.streams.get(*stream).unwrap().clone(),

@@ -1,0 +1,314 @@
+//! A relayer that buys from relayers: everybody in the chain is paid, the shares once, and who is killed or lies is replaced.
+
+use anyhow::{ensure, Context, Result};
+use clustercast_e2e::{
+	books::{Activity, Snapshot},
+	byzantine::{Byzantine, Trick},
+	lab::{free_port, Lab},
+	media::Window,
+	network::{Network, Person, START_MONEY},
+	programs::{mint, Origin, Player, Relayer, Terms},
+	scene::{PRICE_PER_GB, TERMS},
+};
+use clustercast_primitives::{amount::share, AccountId, Balance, BlockNumber, Hash};
+use futures::future::{try_join, try_join3};
+use std::{collections::BTreeSet, future::Future, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// For each wait.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Between two looks at what a program tells of itself.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Blocks in which what relayers posted before they ended must be paid.
+const LAST_REDEMPTION: BlockNumber = 30;
+
+/// Of relayers below the origin: half of what is asked of viewers.
+const WHOLESALE: Terms = Terms {
+	price_per_gb: PRICE_PER_GB / 2,
+	..TERMS
+};
+
+/// The broadcaster's share, as `mint` sets it, and the treasury's; parts per million.
+const SHARES: [u32; 2] = [200_000, 20_000];
+
+/// What is spent at most; without it nothing is.
+const BUYING: &str = "[buying]\ndeposit = 5\nmax_price_per_gb = 1500000\n";
+
+/// A broadcaster with a relayer, money for all who come, and a viewer.
+struct Cast {
+	network: Network,
+	broadcaster: Person,
+	viewer: Person,
+	before: Snapshot,
+	stream: u64,
+	origin: Origin,
+}
+
+impl Cast {
+	async fn enter(lab: &Lab, others: &[&Person]) -> Result<Self> {
+		let network = Network::shared(lab).await?;
+		let (broadcaster, viewer) = (Person::new(lab, "broadcaster")?, Person::new(lab, "viewer")?);
+		let people = others.iter().copied().chain([&broadcaster, &viewer]);
+		let money: Vec<_> = people.map(|person| (person.account, START_MONEY)).collect();
+		network.fund(&money).await?;
+		let before = network.books().snapshot(network.books().settle().await?).await?;
+		let stream = mint(&network, &broadcaster, PRICE_PER_GB).await?;
+		let origin = Origin::start(lab, &network, &broadcaster, stream, false).await?;
+		Ok(Self {
+			network,
+			broadcaster,
+			viewer,
+			before,
+			stream,
+			origin,
+		})
+	}
+
+	/// The viewer watches from this relayer.
+	fn watch(&self, lab: &Lab, name: &str, relayer: &Relayer) -> Result<Player> {
+		let port = free_port()?;
+		let mut watch = Player::command(lab, name, &self.network, &self.viewer, self.stream, port, "wallet")?;
+		Player::run(lab, name, port, watch.args(["--relayer", &relayer.address]))
+	}
+
+	/// What it relays, and what it may spend.
+	fn config(&self, upstreams: &[&str], more: &str) -> String {
+		format!("{BUYING}\n{}", self.table(upstreams, more))
+	}
+
+	fn table(&self, upstreams: &[&str], more: &str) -> String {
+		format!("[[streams]]\nid = {}\nupstream = {upstreams:?}\n{more}\n", self.stream)
+	}
+
+	/// Waits until all winners of these relayers are paid: what happened, and all money then.
+	async fn settle(&self, relayers: &[&Relayer]) -> Result<(Activity, Snapshot)> {
+		let mut won: BTreeSet<Hash> = BTreeSet::new();
+		for relayer in relayers {
+			won.extend(relayer.winners(&self.network)?);
+		}
+		let books = self.network.books();
+		let (mut activity, mut seen) = (Activity::default(), self.before.block.number);
+		let mut last = books.settle().await?;
+		let patience = last.number + LAST_REDEMPTION;
+		loop {
+			books.follow(&mut activity, seen, last.number).await?;
+			seen = last.number;
+			let paid: BTreeSet<Hash> = activity.redeemed.iter().map(|ticket| ticket.id).collect();
+			if won.is_subset(&paid) {
+				break;
+			}
+			ensure!(seen < patience, "never paid: {:?}", won.difference(&paid));
+			last = books.finalised(seen + 1).await?;
+		}
+		let ours: BTreeSet<AccountId> = relayers.iter().map(|relayer| relayer.person.account).collect();
+		activity.redeemed.retain(|ticket| ours.contains(&ticket.recipient));
+		let paid: BTreeSet<Hash> = activity.redeemed.iter().map(|ticket| ticket.id).collect();
+		ensure!(paid == won, "the books of the relayers and the chain's differ");
+		Ok((activity, books.snapshot(last).await?))
+	}
+}
+
+/// Waits until this is so.
+async fn until<F: Future<Output = Result<bool>>>(what: &str, is_so: impl Fn() -> F) -> Result<()> {
+	let wait = async {
+		while !is_so().await? {
+			sleep(LOOK).await;
+		}
+		anyhow::Ok(())
+	};
+	timeout(PATIENCE, wait)
+		.await
+		.with_context(|| format!("never: {what}"))?
+}
+
+fn roots(windows: &[Window]) -> BTreeSet<String> {
+	windows.iter().map(|window| window.root.to_string()).collect()
+}
+
+#[test]
+fn relayer_buys_from_relayers_and_everybody_in_the_chain_is_paid_with_shares_once() {
+	Lab::run(async |lab| {
+		let person = |name| Person::new(lab, name);
+		let (first, spare, seller) = (person("first")?, person("spare")?, person("seller")?);
+		let liar = person("liar")?;
+		let cast = Cast::enter(lab, &[&first, &spare, &seller, &liar]).await?;
+		let (network, stream, origin) = (&cast.network, cast.stream, cast.origin.address.as_str());
+		let (mut first, mut spare, mut seller) = try_join3(
+			Relayer::register(lab, network, first, "first", WHOLESALE),
+			Relayer::register(lab, network, spare, "spare", WHOLESALE),
+			Relayer::register(lab, network, seller, "seller", TERMS),
+		)
+		.await?;
+		let broadcast = (stream, cast.broadcaster.key, origin);
+		let liar = Byzantine::start(network, liar, WHOLESALE, broadcast, (0, Trick::SignWrong)).await?;
+		try_join(
+			first.run(lab, network, origin, stream),
+			spare.run(lab, network, origin, stream),
+		)
+		.await?;
+		let upstreams = [liar.address.as_str(), &first.address, &spare.address].map(str::to_owned);
+		let upstreams: Vec<&str> = upstreams.iter().map(String::as_str).collect();
+
+		// Nothing is spent that nobody spoke of.
+		let refused = seller.run_configured(lab, network, &cast.table(&upstreams, "")).await;
+		ensure!(refused.is_err(), "it starts");
+		let said = std::fs::read_to_string(lab.path("seller.log"))?;
+		ensure!(said.contains("say in [buying] what is spent at most"), "{said}");
+		seller
+			.run_configured(lab, network, &cast.config(&upstreams, ""))
+			.await?;
+
+		let mut player = cast.watch(lab, "player", &seller)?;
+		player.wait_windows(8, PATIENCE).await?;
+		ensure!(first.counts().await?.tickets > 0, "the first relayer is not paid");
+		ensure!(spare.counts().await?.tickets == 0, "the spare one is");
+		ensure!(seller.metric("bought_micro_usdc_total").await? > 0, "nothing is bought");
+		ensure!(liar.tricks() == 1 && liar.tickets() == 0, "the liar was paid");
+		ensure!(liar.subscriptions() == 1, "the liar was asked again");
+
+		first.kill_9().await?;
+		let seen = player.windows()?.len();
+		player.wait_windows(seen + 6, PATIENCE).await?;
+		ensure!(spare.counts().await?.tickets > 0, "the spare one is not paid");
+
+		let summary = player.stop().await?;
+		ensure!(summary["rejectedBytes"] == 0 && summary["gaps"] == 0, "{summary}");
+		let received = player.recording()?;
+		ensure!(roots(&player.windows()?).is_subset(&roots(&cast.origin.windows()?)));
+		cast.origin.recording()?.check_output(&received)?;
+
+		seller.stop().await?;
+		spare.stop().await?;
+		// What it won before it was killed.
+		first.run(lab, network, origin, stream).await?;
+		first.stop().await?;
+		let (activity, after) = cast.settle(&[&first, &spare, &seller]).await?;
+		let frozen = network.books().chain().relayers().await?;
+		ensure!(
+			frozen.iter().all(|r| r.account != liar.account),
+			"nobody reported the liar"
+		);
+		check_shares(&cast, [&first, &spare, &seller], &activity, &after)
+	});
+}
+
+/// What the viewer paid, in the books of all three; shares of that and of nothing else.
+fn check_shares(
+	cast: &Cast,
+	[first, spare, seller]: [&Relayer; 3],
+	activity: &Activity,
+	after: &Snapshot,
+) -> Result<()> {
+	let [first, spare, seller] = [first, spare, seller].map(|relayer| relayer.person.account);
+	let face = TERMS.face_value;
+	let paid_by = |sender: AccountId| {
+		let tickets = activity.redeemed.iter().filter(|ticket| ticket.sender == sender);
+		tickets.count() as Balance
+	};
+	let (sold, bought) = (paid_by(cast.viewer.account), paid_by(seller));
+	ensure!(sold > 0 && bought > 0, "{sold} tickets were sold, {bought} bought");
+	ensure!(sold + bought == activity.redeemed.len() as Balance, "others paid");
+	for ticket in &activity.redeemed {
+		let by_viewer = ticket.sender == cast.viewer.account;
+		ensure!((ticket.recipient == seller) == by_viewer, "{ticket:?}");
+	}
+	let [broadcaster, treasury] = SHARES.map(|ppm| share(face, ppm));
+	let shares = [
+		activity.shares(|payout| payout.broadcaster),
+		activity.shares(|payout| payout.treasury),
+	];
+	ensure!(
+		shares == [sold * broadcaster, sold * treasury],
+		"{shares:?} are not the shares of {sold} tickets: {bought} others were bought"
+	);
+
+	let changes = cast.before.changes(after);
+	let check = |who: &str, account: AccountId, income: Balance, cost: Balance| -> Result<()> {
+		let change = changes.get(&account).copied().unwrap_or(0);
+		let cost = cost + activity.fees_of(&account);
+		let expected = i128::try_from(income)? - i128::try_from(cost)?;
+		ensure!(change == expected, "{who} has {change} micro-USDC more, not {expected}");
+		Ok(())
+	};
+	let earned = |recipient: AccountId| -> Balance {
+		let own = activity.redeemed.iter().filter(|ticket| ticket.recipient == recipient);
+		own.map(|ticket| ticket.payout.relayer).sum()
+	};
+	check("the viewer", cast.viewer.account, 0, sold * face)?;
+	check("the broadcaster", cast.broadcaster.account, sold * broadcaster, 0)?;
+	check("the first relayer", first, earned(first), 0)?;
+	check("the spare one", spare, earned(spare), 0)?;
+	// What it paid as shares comes off what it owes as shares, as far as that goes.
+	let shares = broadcaster + treasury;
+	let income = sold * (face - shares) + sold.min(bought) * shares;
+	check("who buys and sells", seller, income, bought * face)?;
+	println!(
+		"{sold} tickets sold, {bought} bought: the broadcaster has {} micro-USDC",
+		sold * broadcaster
+	);
+	Ok(())
+}
+
+#[test]
+fn stream_on_demand_is_bought_for_its_first_viewer_and_dropped_behind_its_last() {
+	Lab::run(async |lab| {
+		let (above, below) = (Person::new(lab, "above")?, Person::new(lab, "below")?);
+		let cast = Cast::enter(lab, &[&above, &below]).await?;
+		let network = &cast.network;
+		let cheap = Terms {
+			price_per_gb: PRICE_PER_GB / 8,
+			..TERMS
+		};
+		let (mut above, mut below) = try_join(
+			Relayer::register(lab, network, above, "above", WHOLESALE),
+			Relayer::register(lab, network, below, "below", cheap),
+		)
+		.await?;
+		above.run(lab, network, &cast.origin.address, cast.stream).await?;
+		let config = cast.config(&[&above.address], "on_demand = true\nmargin_per_gb = 7000");
+		below.run_configured(lab, network, &config).await?;
+		let there = above.metric("windows_total").await?;
+		until("windows come to the one above", || async {
+			Ok(above.metric("windows_total").await? >= there + 4)
+		})
+		.await?;
+		for what in ["windows_total", "bought_micro_usdc_total", "upstream_connected"] {
+			ensure!(below.metric(what).await? == 0, "{what}: nobody watches");
+		}
+		ensure!(
+			above.metric("subscriptions_total").await? == 0,
+			"it was asked for nobody"
+		);
+
+		let mut player = cast.watch(lab, "player", &below)?;
+		player.wait_windows(4, PATIENCE).await?;
+		let asked = below.metric("price_per_gb_micro_usdc").await?;
+		ensure!(
+			asked == WHOLESALE.price_per_gb + 7_000,
+			"{asked} is asked of one viewer"
+		);
+		let summary = player.stop().await?;
+		ensure!(summary["rejectedBytes"] == 0 && summary["gaps"] == 0, "{summary}");
+		until("it is dropped", || async { Ok(above.metric("viewers").await? == 0) }).await?;
+		let (bought, windows) = (
+			below.metric("bought_micro_usdc_total").await?,
+			below.metric("windows_total").await?,
+		);
+		ensure!(bought > 0, "nothing was paid");
+		let there = above.metric("windows_total").await?;
+		until("windows go on above", || async {
+			Ok(above.metric("windows_total").await? >= there + 3)
+		})
+		.await?;
+		ensure!(below.metric("windows_total").await? == windows, "fetched for nobody");
+
+		// And again, live.
+		let mut player = cast.watch(lab, "again", &below)?;
+		player.wait_windows(2, PATIENCE).await?;
+		player.stop().await?;
+		below.stop().await?;
+		above.stop().await
+	});
+}
