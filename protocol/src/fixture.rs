@@ -17,14 +17,14 @@ use clustercast_primitives::{
 	subscribe::{Binding, Subscription},
 	text::Text,
 	window::flags,
-	AccountId, Hash, History, Status, StreamId, TrackId, WindowId,
+	AccountId, Hash, History, SignedTicket, Status, StreamId, Ticket, TrackId, WindowId,
 };
 use clustercast_protocol::{
-	viewer::{Taken, ViewerSession},
+	viewer::{Due, Taken, ViewerSession},
 	window::{Draft, EncodedWindow, Setting},
 	wire::range_prefix,
 	BookConfig, CreditConfig, Fault, Float, Follow, Payer, PaymentMode, PaymentTerms, PurseConfig, Range,
-	ReceiptSigner, RelayerSession, SessionKey, Terms, ViewerConfig,
+	ReceiptSigner, RelayerSession, SessionKey, Share, Terms, ViewerConfig,
 };
 use std::sync::Arc;
 
@@ -55,6 +55,33 @@ pub fn relayer_key() -> KeyPair {
 
 pub fn session_key() -> KeyPair {
 	KeyPair::from_seed([3; 32])
+}
+
+/// What pays this with a ticket.
+pub fn ticket(due: &Due) -> SignedTicket {
+	let Share::Ticket {
+		bytes,
+		face_value,
+		win_probability,
+	} = due.share
+	else {
+		panic!("{due:?}");
+	};
+	let ticket = Ticket {
+		sender: SENDER,
+		session: session_key().public(),
+		recipient: due.recipient,
+		stream: due.window.stream,
+		kind: due.kind,
+		context: due.context,
+		bytes,
+		face_value,
+		win_probability,
+		commitment: due.commitment,
+		nonce: 0,
+		expiry: 120,
+	};
+	session_key().sign(ticket, &GENESIS)
 }
 
 pub fn signer() -> Arc<ReceiptSigner> {

@@ -11,13 +11,13 @@ mod fixture;
 use bytes::Bytes;
 use clustercast_primitives::{
 	receipt::{deliveries_root, Deliveries, SignedReceipt},
-	Hash, Ticket,
+	Hash,
 };
 use clustercast_protocol::{
 	relayer::{self, Outgoing, Quote, SendingId},
 	viewer::{self, BodyId, Taken},
 	wire::{range_prefix, Kind, ToViewer},
-	Cursor, EncodedWindow, EndReason, Fault, Fetch, Follow, Payment, Range, RelayerSession, Share, Terms, ViewerConfig,
+	Cursor, EncodedWindow, EndReason, Fault, Fetch, Follow, Payment, Range, RelayerSession, Terms, ViewerConfig,
 	ViewerSession,
 };
 use codec::DecodeAll;
@@ -461,7 +461,7 @@ impl Play {
 		}
 		while self.dues.front().is_some_and(|(at, _)| *at <= self.now) {
 			let (_, due) = self.dues.pop_front().unwrap();
-			let ticket = ticket(&due);
+			let ticket = fixture::ticket(&due);
 			let _ = self.viewer.pay(&due, Payment::Ticket(ticket));
 		}
 		while let Some(frame) = self.viewer.poll_transmit() {
@@ -529,32 +529,6 @@ impl Play {
 			lost: self.relayer.owed(),
 		}
 	}
-}
-
-fn ticket(due: &viewer::Due) -> clustercast_primitives::SignedTicket {
-	let Share::Ticket {
-		bytes,
-		face_value,
-		win_probability,
-	} = due.share
-	else {
-		panic!("{due:?}");
-	};
-	let ticket = Ticket {
-		sender: fixture::SENDER,
-		session: fixture::session_key().public(),
-		recipient: due.recipient,
-		stream: due.window.stream,
-		kind: due.kind,
-		context: due.context,
-		bytes,
-		face_value,
-		win_probability,
-		commitment: due.commitment,
-		nonce: 0,
-		expiry: 120,
-	};
-	fixture::session_key().sign(ticket, &GENESIS)
 }
 
 /// Which are played: the first so many, or what the environment says.

@@ -5,7 +5,7 @@ mod chunks;
 use super::*;
 use crate::{
 	evidence::{Evidence, Suspicion, Witness},
-	fixture::{self, give, Broadcast, CHALLENGE, EPOCH, GENESIS, HEAD},
+	fixture::{self, give, ticket, Broadcast, CHALLENGE, EPOCH, GENESIS, HEAD},
 	ledger::{BillFault, Piece},
 	standing::Reach,
 	wire::{WireError, HEADER_BYTES, PREFIX_BYTES},
@@ -19,7 +19,7 @@ use clustercast_primitives::{
 	receipt::Kind as Purpose,
 	status::{State, StatusError},
 	window::HeaderError,
-	Delivery as Delivered, Ticket,
+	Delivery as Delivered,
 };
 use codec::{Decode, Encode};
 
@@ -155,32 +155,6 @@ fn signed(receipt: Receipt, deliveries: &[Delivered]) -> ToViewer {
 /// What an honest relayer signs for this window.
 fn honest(window: &EncodedWindow, serial: u8) -> ToViewer {
 	signed(receipt(window, serial), &[whole(window)])
-}
-
-fn ticket(due: &Due) -> SignedTicket {
-	let Share::Ticket {
-		bytes,
-		face_value,
-		win_probability,
-	} = due.share
-	else {
-		panic!("{due:?}");
-	};
-	let ticket = Ticket {
-		sender: fixture::SENDER,
-		session: fixture::session_key().public(),
-		recipient: due.recipient,
-		stream: due.window.stream,
-		kind: due.kind,
-		context: due.context,
-		bytes,
-		face_value,
-		win_probability,
-		commitment: due.commitment,
-		nonce: 0,
-		expiry: 120,
-	};
-	fixture::session_key().sign(ticket, &GENESIS)
 }
 
 /// Windows among the events, and the last payment due.
