@@ -6,7 +6,7 @@
 //! [`Fault`]: nothing more is emitted, sent or paid.
 //!
 //! Announcements follow each other without a gap, whatever becomes of their windows. These leave in order; one whose chunks do not
-//! come is skipped once a later one is whole.
+//! come is skipped once a later one is whole, and one that is still coming once more of them wait than are of use.
 
 use crate::{
 	assembly::{Announced, Chunks},
@@ -99,7 +99,7 @@ pub enum Event {
 	Announced(Arc<Announced>),
 	/// Every byte verified, and the successor of the one before.
 	Window(EncodedWindow),
-	/// This one does not come whole; later ones follow.
+	/// This one does not come whole, or not in time; later ones follow.
 	Skipped(WindowId),
 	/// What was fetched, or the first part of it. Verified.
 	Chunks(Chunks),
@@ -203,7 +203,7 @@ impl ViewerSession {
 	pub fn new(config: ViewerConfig) -> Self {
 		let mut session = Self {
 			announced: config.resume.clone(),
-			content: Content::new(config.resume.clone()),
+			content: Content::new(config.resume.clone(), config.latest_start_ms),
 			held: VecDeque::new(),
 			config,
 			decoder: AnswerDecoder::default(),
@@ -265,9 +265,17 @@ impl ViewerSession {
 		}
 	}
 
-	/// The latest start of a window that is taken, Unix time in milliseconds: now, and what clocks may differ by.
+	/// The latest start of a window that is taken, Unix time in milliseconds: now, and what clocks may differ by. Also says how long
+	/// whole windows have waited for one that is late.
 	pub fn set_latest_start(&mut self, latest_start_ms: u64) {
 		self.config.latest_start_ms = latest_start_ms;
+		self.content.set_now(latest_start_ms);
+	}
+
+	/// Gives no window up because others wait for it, as far as their bytes allow: for whoever passes windows on to those who have none
+	/// without the one before.
+	pub fn wait_for_all(&mut self) {
+		self.content.wait_for_all();
 	}
 
 	/// Whether an epoch may have begun.
@@ -935,6 +943,9 @@ impl ViewerSession {
 
 	/// Tells what became of content, in its place among the rest.
 	fn note(&mut self) {
+		for range in self.content.take_given_up() {
+			self.cancel(range);
+		}
 		self.events.extend(core::iter::from_fn(|| self.content.poll_event()));
 	}
 

@@ -476,6 +476,7 @@ impl Play {
 		self.carry();
 		self.viewer_acts(quiet);
 		self.now += 1;
+		self.viewer.set_latest_start(fixture::LATEST_START_MS + self.now * TICK);
 	}
 
 	fn is_settled(&self) -> bool {

@@ -397,7 +397,7 @@ impl Ingest {
 			.as_ref()
 			.filter(|_| deal.is_some())
 			.map(|info| info.previous_keys.clone());
-		let session = ViewerSession::new(ViewerConfig {
+		let mut session = ViewerSession::new(ViewerConfig {
 			genesis: self.genesis,
 			stream: self.stream.id,
 			track: TRACK,
@@ -414,6 +414,7 @@ impl Ingest {
 			resume: memory.resume.clone(),
 			follow: Follow::Windows,
 		});
+		session.wait_for_all();
 		// `patience` knows better, and sooner, when something is missing.
 		let inactivity = deal.map_or(2 * STALL, |_| RESERVE_PATIENCE);
 		Subscription::new(stream, session, inactivity)

@@ -15,13 +15,24 @@ use alloc::{
 	sync::Arc,
 	vec::Vec,
 };
-use clustercast_primitives::{Hash, WindowId};
+use clustercast_primitives::{window::MAX_WINDOW_BYTES, Hash, WindowId};
 
 /// Announced windows that are remembered: two minutes of them. What comes of older ones is not taken.
 pub(super) const MAX_KNOWN: usize = 64;
 
 /// With those that are to come, are coming, or came and are in no receipt: as many as one can name, and some.
 pub(super) const MAX_PINNED: usize = 320;
+
+/// Whole windows that wait for one before them that is still coming: more is no use to a playout buffer, so behind more of them it is
+/// given up.
+pub(super) const MAX_WAITING: usize = 2;
+
+/// But not sooner after the first of them was whole: what a line lost comes again within this, while windows that are small, or come
+/// all at once, are whole in no time. Milliseconds.
+pub(super) const AGAIN_MS: u64 = 1_000;
+
+/// Nor do more bytes wait, however soon: two windows of the largest kind.
+pub(super) const MAX_WAITING_BYTES: u64 = 2 * MAX_WINDOW_BYTES as u64;
 
 /// A window that was announced.
 #[derive(Debug)]
@@ -31,10 +42,19 @@ struct Known {
 	comes: bool,
 	/// What is here of it; `None` where it is out, skipped, or none of what comes by itself.
 	assembly: Option<Assembly>,
+	/// When it was found to be whole, and had to wait.
+	whole_ms: Option<u64>,
 	/// First chunk, and the one behind the last, of what this relayer sent or sends.
 	begun: Vec<(u32, u32)>,
 	/// The same of what is in a receipt.
 	billed: Vec<(u32, u32)>,
+}
+
+impl Known {
+	/// Whether it waits for one before it.
+	fn waits(&self) -> bool {
+		self.assembly.as_ref().is_some_and(Assembly::is_whole)
+	}
 }
 
 /// Whether none of these chunks is among those.
@@ -56,14 +76,21 @@ pub(super) struct Content {
 	last: Option<Resume>,
 	/// What that one was decoded with.
 	shown: Option<Setting>,
+	/// What was given up, and need not be sent.
+	given_up: Vec<Range>,
+	/// Nothing is given up but for its bytes.
+	patient: bool,
+	/// Unix time, milliseconds, by whatever clock.
+	now_ms: u64,
 	events: VecDeque<Event>,
 }
 
 impl Content {
-	/// Goes on behind this window.
-	pub(super) fn new(last: Option<Resume>) -> Self {
+	/// Goes on behind this window, at this time.
+	pub(super) fn new(last: Option<Resume>, now_ms: u64) -> Self {
 		Self {
 			last,
+			now_ms,
 			..Self::default()
 		}
 	}
@@ -71,6 +98,21 @@ impl Content {
 	/// Behind the last window that is out.
 	pub(super) fn last(&self) -> Option<&Resume> {
 		self.last.as_ref()
+	}
+
+	/// It is so late.
+	pub(super) fn set_now(&mut self, now_ms: u64) {
+		self.now_ms = now_ms;
+	}
+
+	/// Waits for as long as bytes allow.
+	pub(super) fn wait_for_all(&mut self) {
+		self.patient = true;
+	}
+
+	/// What need not be sent any more.
+	pub(super) fn take_given_up(&mut self) -> Vec<Range> {
+		core::mem::take(&mut self.given_up)
 	}
 
 	/// What happened.
@@ -85,6 +127,7 @@ impl Content {
 			assembly: collects.then(|| Assembly::new(of.clone())),
 			of,
 			comes,
+			whole_ms: None,
 			begun: Vec::new(),
 			billed: Vec::new(),
 		});
@@ -252,12 +295,12 @@ impl Content {
 
 	/// Hands out windows that are whole, in their order.
 	fn emit(&mut self) {
-		let whole = |known: &Known| known.assembly.as_ref().is_some_and(Assembly::is_whole);
-		let Some(last) = self.known.iter().rposition(whole) else {
+		let Some(last) = self.known.iter().rposition(Known::waits) else {
 			return;
 		};
-		for known in self.known.iter_mut().take(last + 1) {
-			let hash = known.of.hash();
+		let now_ms = self.now_ms;
+		for at in 0..=last {
+			let known = &mut self.known[at];
 			let Some(assembly) = &mut known.assembly else {
 				continue;
 			};
@@ -272,15 +315,37 @@ impl Content {
 				self.events.push_back(Event::Window(window));
 				continue;
 			}
-			let coming = known.comes
-				|| self.bodies.values().any(|body| body.range().header == hash)
-				|| self.wanted.iter().any(|wanted| wanted.header == hash);
-			if coming {
+			let coming = self.coming(at);
+			if !coming.is_empty() && !self.is_too_late(at) {
+				let waiting = self.known.iter_mut().skip(at).filter(|known| known.waits());
+				waiting.for_each(|known| known.whole_ms = known.whole_ms.or(Some(now_ms)));
 				return;
 			}
+			self.given_up.extend(coming);
+			let known = &mut self.known[at];
 			known.assembly = None;
 			self.events.push_back(Event::Skipped(known.of.id()));
 		}
+	}
+
+	/// What is coming of this one.
+	fn coming(&self, at: usize) -> Vec<Range> {
+		let known = &self.known[at];
+		let bodies = self.bodies.values().map(Body::range);
+		let under_way = bodies.chain(self.wanted.iter().copied());
+		let mut coming: Vec<_> = under_way.filter(|range| range.header == known.of.hash()).collect();
+		coming.extend(known.comes.then(|| known.of.range()));
+		coming
+	}
+
+	/// Whether what waits for this one is more than is of use.
+	fn is_too_late(&self, at: usize) -> bool {
+		let waiting = || self.known.iter().skip(at + 1).filter(|known| known.waits());
+		let bytes: u64 = waiting().map(|known| u64::from(known.of.header().bytes)).sum();
+		let first_ms = waiting().filter_map(|known| known.whole_ms).min();
+		let since_ms = first_ms.map_or(0, |first_ms| self.now_ms.saturating_sub(first_ms));
+		let enough = !self.patient && waiting().count() > MAX_WAITING && since_ms >= AGAIN_MS;
+		bytes > MAX_WAITING_BYTES || enough
 	}
 
 	/// Announced windows that are remembered.

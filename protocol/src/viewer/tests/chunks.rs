@@ -1,7 +1,7 @@
 //! Chunks in any order, from several relayers, of windows that come whole or not.
 
 use super::{
-	content::{MAX_KNOWN, MAX_PINNED},
+	content::{AGAIN_MS, MAX_KNOWN, MAX_PINNED, MAX_WAITING, MAX_WAITING_BYTES},
 	*,
 };
 use crate::assembly::Assembly;
@@ -100,6 +100,78 @@ fn windows_leave_in_order_in_whatever_order_their_chunks_come() {
 	give(&mut session, windows[1].range(), &windows[1].data()).unwrap();
 	assert_eq!(outcome(&mut session), [(first + 1, true), (first + 2, true)]);
 	assert_eq!(session.resume(), Some(Resume::after(&windows[2])));
+}
+
+/// Announced, and the first of them does not come; the rest does, each so many milliseconds behind the one before.
+fn stuck(
+	mut session: ViewerSession,
+	windows: &[EncodedWindow],
+	every_ms: u64,
+) -> (ViewerSession, Vec<Vec<(u64, bool)>>) {
+	windows.iter().for_each(|window| push(&mut session, window));
+	while session.poll_transmit().is_some() {}
+	let mut now_ms = fixture::LATEST_START_MS;
+	let outcomes = windows[1..].iter().map(|window| {
+		now_ms += every_ms;
+		session.set_latest_start(now_ms);
+		give(&mut session, window.range(), &window.data()).unwrap();
+		outcome(&mut session)
+	});
+	let outcomes = outcomes.collect();
+	(session, outcomes)
+}
+
+/// The fault: 64 whole windows waited for one that never came.
+#[test]
+fn window_that_does_not_come_is_given_up_behind_as_many_as_a_playout_buffer_uses() {
+	let windows = windows(6);
+	let first = windows[0].id().segment;
+	let (mut session, outcomes) = stuck(free(), &windows, 2_000);
+	let nothing = Vec::new();
+	assert_eq!(outcomes[..MAX_WAITING], [nothing.clone(), nothing]);
+	let gone_on = vec![(first, false), (first + 1, true), (first + 2, true), (first + 3, true)];
+	assert_eq!(
+		outcomes[MAX_WAITING..],
+		[gone_on, vec![(first + 4, true)], vec![(first + 5, true)]]
+	);
+	let cancelled = ToRelayer::Cancel(windows[0].range()).to_frame();
+	assert_eq!(session.poll_transmit(), Some(cancelled), "it need not be sent");
+	// What comes nevertheless is late.
+	give(&mut session, windows[0].range(), &windows[0].data()).unwrap();
+	assert!(outcome(&mut session).is_empty());
+}
+
+#[test]
+fn what_comes_all_at_once_waits_for_what_the_line_lost() {
+	let windows = windows(8);
+	let (mut session, outcomes) = stuck(free(), &windows, AGAIN_MS / 10);
+	assert!(outcomes.iter().all(Vec::is_empty), "{outcomes:?}");
+	give(&mut session, windows[0].range(), &windows[0].data()).unwrap();
+	assert_eq!(outcome(&mut session).len(), windows.len());
+}
+
+/// A relayer would have none of those behind it for its viewers.
+#[test]
+fn who_passes_windows_on_waits_for_each() {
+	let windows = windows(8);
+	let mut session = free();
+	session.wait_for_all();
+	let (mut session, outcomes) = stuck(session, &windows, 2_000);
+	assert!(outcomes.iter().all(Vec::is_empty), "{outcomes:?}");
+	give(&mut session, windows[0].range(), &windows[0].data()).unwrap();
+	assert_eq!(outcome(&mut session).len(), windows.len());
+}
+
+#[test]
+fn no_more_bytes_wait_than_two_windows_of_the_largest_kind() {
+	let mut broadcast = Broadcast::default();
+	let large = || fixture::media(MAX_WAITING_BYTES as usize / 2, 1);
+	let windows: Vec<_> = (0..4).map(|_| broadcast.segment(&large())).collect();
+	let first = windows[0].id().segment;
+	let (_, outcomes) = stuck(free(), &windows, 0);
+	assert!(outcomes[..2].iter().all(Vec::is_empty), "{outcomes:?}");
+	assert_eq!(outcomes[2][0], (first, false));
+	assert_eq!(outcomes[2].len(), 4);
 }
 
 #[test]
