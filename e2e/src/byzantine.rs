@@ -74,6 +74,7 @@ pub struct Byzantine {
 
 struct State {
 	genesis: Hash,
+	stream: StreamId,
 	terms: wire::Terms,
 	key: KeyPair,
 	signer: Arc<ReceiptSigner>,
@@ -104,6 +105,7 @@ impl Byzantine {
 		let address = node.listen(listen.parse()?).await?.to_string();
 		let state = Arc::new(State {
 			genesis: network.books().chain().genesis(),
+			stream: StreamId(stream),
 			terms: wire::Terms {
 				recipient: person.account,
 				price_per_gb: terms.price_per_gb,
@@ -129,7 +131,7 @@ impl Byzantine {
 		let origin: Address = origin.parse()?;
 		let upstream = ViewerSession::new(ViewerConfig {
 			genesis: state.genesis,
-			stream: StreamId(stream),
+			stream: state.stream,
 			track: 0,
 			keys: signing_key.into(),
 			relayer_key: origin.peer(),
@@ -228,7 +230,7 @@ impl State {
 		let challenge = sha256(&[b"byzantine", &serial.to_le_bytes(), &self.key.public().0]);
 		let binding = Binding::PeerKey(self.key.public().0);
 		let mut session = RelayerSession::new(self.genesis, challenge, vec![binding]);
-		let (mut news, mut buffer, mut delivered) = (self.feed.news(), vec![0; CHUNK_BYTES], 0);
+		let (mut news, mut buffer, mut delivered) = (self.feed.news(self.stream), vec![0; CHUNK_BYTES], 0);
 		loop {
 			while let Some(request) = session.poll_event() {
 				match request {

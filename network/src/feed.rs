@@ -1,5 +1,5 @@
-//! The windows of the streams served, as they come, shared by everyone who serves them: a bounded cache and a bell that
-//! rings when there is something new.
+//! The windows of the streams served, as they come, shared by everyone who serves them: a bounded cache, and for each stream a bell
+//! that rings when there is something new of it.
 
 use clustercast_primitives::{BlockNumber, Hash, SignedStatus, StreamId, TrackId};
 use clustercast_protocol::{cache::MAX_BLOCKS_AHEAD, Cursor, EncodedWindow, Lookup, Standing, WindowCache};
@@ -10,15 +10,34 @@ use std::{
 };
 use tokio::{sync::watch, time::Instant};
 
-/// Changes whenever there is something new: see [`Feed::news`].
+/// Changes whenever there is something new of a stream: see [`Feed::news`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct News {
 	/// Windows pushed so far.
 	pub windows: u64,
 	/// Statuses pushed so far.
 	pub statuses: u64,
-	/// No more will come: every broadcast is over.
+	/// No more will come: the broadcast is over.
 	pub finished: bool,
+}
+
+/// One for each stream that is served or asked for.
+#[derive(Debug, Default)]
+struct Bells {
+	of: BTreeMap<StreamId, watch::Sender<News>>,
+	/// All streams are over, also those that nobody has asked for.
+	over: bool,
+}
+
+impl Bells {
+	fn bell(&mut self, stream: StreamId) -> &watch::Sender<News> {
+		let finished = self.over;
+		let fresh = || News {
+			finished,
+			..News::default()
+		};
+		self.of.entry(stream).or_insert_with(|| watch::Sender::new(fresh()))
+	}
 }
 
 /// Clones share the same windows.
@@ -26,11 +45,9 @@ pub struct News {
 pub struct Feed {
 	cache: Arc<Mutex<WindowCache>>,
 	standings: Arc<Mutex<BTreeMap<StreamId, Standing>>>,
-	/// Whether the broadcasts of the streams that are expected are over.
-	over: Arc<Mutex<BTreeMap<StreamId, bool>>>,
+	bells: Arc<Mutex<Bells>>,
 	/// Standings count time from here.
 	begun: Instant,
-	news: watch::Sender<News>,
 }
 
 impl Feed {
@@ -39,19 +56,17 @@ impl Feed {
 		Self {
 			cache: Arc::new(Mutex::new(WindowCache::new(max_bytes))),
 			standings: Arc::default(),
-			over: Arc::default(),
+			bells: Arc::default(),
 			begun: Instant::now(),
-			news: watch::Sender::new(News::default()),
 		}
 	}
 
-	/// Adds a window and wakes all who wait; `false`, without effect, when its place is taken.
+	/// Adds a window and wakes all who wait for its stream; `false`, without effect, when its place is taken.
 	pub fn push(&self, window: EncodedWindow) -> bool {
 		let stream = window.id().stream;
 		let new = self.lock().insert(window);
 		if new {
-			self.over().insert(stream, false);
-			self.news.send_modify(|news| {
+			self.ring(stream, |news| {
 				news.windows += 1;
 				news.finished = false;
 			});
@@ -59,8 +74,8 @@ impl Feed {
 		new
 	}
 
-	/// Takes a status whose signature verified and wakes all who wait; `false`, without effect, where it is not newer
-	/// than the one that is here.
+	/// Takes a status whose signature verified and wakes all who wait for its stream; `false`, without effect, where it is not
+	/// newer than the one that is here.
 	pub fn push_status(&self, status: SignedStatus) -> bool {
 		let stream = status.status.message.stream;
 		let new = self
@@ -69,7 +84,7 @@ impl Feed {
 			.or_default()
 			.note_status(&status, self.now());
 		if new {
-			self.news.send_modify(|news| news.statuses += 1);
+			self.ring(stream, |news| news.statuses += 1);
 		}
 		new
 	}
@@ -88,28 +103,27 @@ impl Feed {
 
 	/// Windows of this stream may come: as long as they may, what is served is not over.
 	pub fn expect(&self, stream: StreamId) {
-		self.over().entry(stream).or_insert(false);
+		self.bells().bell(stream);
 	}
 
-	/// Says that no more windows come: subscriptions end when they have delivered what is here. A window that comes
-	/// nevertheless takes it back.
+	/// Says that no more windows come, of any stream: subscriptions end when they have delivered what is here. A window that comes
+	/// nevertheless takes it back for its stream.
 	pub fn finish(&self) {
-		self.over().values_mut().for_each(|over| *over = true);
-		self.news.send_modify(|news| news.finished = true);
+		let mut bells = self.bells();
+		bells.over = true;
+		let finish = |bell: &watch::Sender<News>| bell.send_modify(|news| news.finished = true);
+		bells.of.values().for_each(finish);
 	}
 
 	/// The same of one stream.
 	pub fn finish_stream(&self, stream: StreamId) {
-		let mut over = self.over();
-		over.insert(stream, true);
-		let finished = over.values().all(|over| *over);
-		// Under the lock: a window of another stream may come just now.
-		self.news.send_modify(|news| news.finished = finished);
+		self.ring(stream, |news| news.finished = true);
 	}
 
 	/// Whether no more windows of this stream come.
 	pub fn is_over(&self, stream: StreamId) -> bool {
-		self.news.borrow().finished || self.over().get(&stream) == Some(&true)
+		let bells = self.bells();
+		bells.of.get(&stream).map_or(bells.over, |bell| bell.borrow().finished)
 	}
 
 	/// What the cursor asks for. Who begins live waits where the newest window is not: from before a pause, or of a run that
@@ -159,9 +173,13 @@ impl Feed {
 		self.lock().bytes()
 	}
 
-	/// To wait on. Look with [`get`](Self::get) after each change.
-	pub fn news(&self) -> watch::Receiver<News> {
-		self.news.subscribe()
+	/// To wait on for something new of this stream. Look with [`get`](Self::get) after each change.
+	pub fn news(&self, stream: StreamId) -> watch::Receiver<News> {
+		self.bells().bell(stream).subscribe()
+	}
+
+	fn ring(&self, stream: StreamId, change: impl FnOnce(&mut News)) {
+		self.bells().bell(stream).send_modify(change);
 	}
 
 	fn now(&self) -> Duration {
@@ -173,9 +191,9 @@ impl Feed {
 		self.standings.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
-	fn over(&self) -> MutexGuard<'_, BTreeMap<StreamId, bool>> {
+	fn bells(&self) -> MutexGuard<'_, Bells> {
 		// Each entry is good alone.
-		self.over.lock().unwrap_or_else(PoisonError::into_inner)
+		self.bells.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
 	fn lock(&self) -> MutexGuard<'_, WindowCache> {
@@ -187,21 +205,61 @@ impl Feed {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use bytes::Bytes;
+	use clustercast_primitives::{catalog::Track, crypto::KeyPair, status::State};
+	use clustercast_protocol::Broadcast;
+
+	fn broadcast(stream: StreamId) -> Broadcast {
+		let mut broadcast = Broadcast::begin(KeyPair::from_seed([2; 32]), Hash([7; 32]), stream, 1, Hash([0; 32]), 0);
+		broadcast.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
+		broadcast
+	}
 
 	#[test]
-	fn what_is_served_is_over_when_every_stream_is() {
+	fn stream_is_over_when_that_is_said_of_it_or_of_all() {
 		let (one, other) = (StreamId(1), StreamId(2));
 		let feed = Feed::new(1 << 20);
-		let finished = || feed.news().borrow().finished;
 		feed.expect(one);
-		feed.expect(other);
 		feed.finish_stream(one);
-		assert!(!finished(), "the other has not begun");
 		assert!(feed.is_over(one) && !feed.is_over(other));
-		feed.finish_stream(other);
-		assert!(finished());
-		let alone = Feed::new(1 << 20);
-		alone.finish_stream(one);
-		assert!(alone.news().borrow().finished);
+		assert!(
+			feed.push(broadcast(one).segment(0, b"window").unwrap()),
+			"one comes nevertheless"
+		);
+		assert!(!feed.is_over(one));
+		feed.finish();
+		assert!(feed.is_over(one) && feed.is_over(other));
+		assert!(feed.news(other).borrow().finished);
+	}
+
+	/// The fault: with N streams each window woke the viewers of all of them.
+	#[test]
+	fn nobody_is_woken_for_what_comes_of_another_stream() {
+		let streams: Vec<_> = (1..=8).map(StreamId).collect();
+		let feed = Feed::new(1 << 20);
+		let mut waiting: Vec<_> = streams.iter().map(|stream| feed.news(*stream)).collect();
+		let mut woken = || -> Vec<StreamId> {
+			let of = streams.iter().zip(&mut waiting);
+			let rung = of.filter(|(_, news)| news.has_changed().unwrap());
+			rung.map(|(stream, news)| {
+				news.mark_unchanged();
+				*stream
+			})
+			.collect()
+		};
+		assert!(woken().is_empty());
+		for stream in streams.iter().copied() {
+			let mut broadcast = broadcast(stream);
+			feed.expect(stream);
+			assert!(woken().is_empty());
+			assert!(feed.push(broadcast.segment(0, b"window").unwrap()));
+			assert_eq!(woken(), [stream]);
+			assert!(feed.push_status(broadcast.status(State::Live, 1)));
+			assert_eq!(woken(), [stream]);
+			feed.finish_stream(stream);
+			assert_eq!(woken(), [stream]);
+		}
+		feed.finish();
+		assert_eq!(woken(), streams, "all of them are over");
 	}
 }

@@ -475,7 +475,7 @@ impl Link {
 		judge: impl Fn(Paying) -> F,
 		judging: &mut FuturesUnordered<F>,
 	) -> Result<Closed, Closed> {
-		let mut news = feed.news();
+		let mut news = feed.news(stream);
 		let mut deadlines = Deadlines::new(self.config, Instant::now());
 		loop {
 			// Before looking: what comes after the look rings again.

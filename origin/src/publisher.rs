@@ -307,7 +307,7 @@ mod tests {
 		};
 		assert!(matches!(feed.get(live), Lookup::Found(w) if &w.data()[..] == b"six"));
 		publisher.finish();
-		assert!(feed.news().borrow().finished);
+		assert!(feed.is_over(StreamId(7)));
 	}
 
 	#[test]

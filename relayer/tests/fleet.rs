@@ -138,7 +138,7 @@ async fn stream_whose_origin_dies_lies_or_is_replaced_disturbs_no_other() {
 		"nothing of it is relayed"
 	);
 	assert!(matches!(relayer.feed.get(live(StreamId(1))), Lookup::Found(_)));
-	assert!(!relayer.feed.news().borrow().finished);
+	assert!(!relayer.feed.is_over(StreamId(1)));
 }
 
 /// The broadcast of one is over, and its broadcaster says so: whoever watches another one is not told that.

@@ -111,7 +111,7 @@ fn ingest(upstreams: &[&Address], key: &watch::Sender<PublicKey>, position: &Pat
 /// Ingests from `upstream` as a relayer does that was just started, until it has the window `last`.
 async fn ingest_until(upstream: &Address, position: &Path, last: u64) -> Feed {
 	let (feed, ingest) = start_ingest(upstream, position);
-	let mut news = feed.news();
+	let mut news = feed.news(STREAM);
 	let arrived = async {
 		while feed.latest(STREAM, TRACK).is_none_or(|w| w.id().segment < last) {
 			news.changed().await.unwrap();
@@ -271,7 +271,7 @@ async fn relayer_with_an_old_place_waits_through_a_pause_like_everybody() {
 	let (origin, _origin, _) = serve_feed(1, LOOPBACK, source.clone()).await;
 	let (feed, ingest) = start_ingest(&origin, &position);
 	let ingesting = tokio::spawn(ingest);
-	let mut news = feed.news();
+	let mut news = feed.news(STREAM);
 	let told = news.wait_for(|news| news.statuses > 0);
 	tokio::time::timeout(PATIENCE, told).await.expect("it is told").unwrap();
 	assert!(feed.latest(STREAM, TRACK).is_none(), "nothing of before the pause");
@@ -379,7 +379,7 @@ async fn replaced_key_is_relayed_no_more_and_who_has_the_new_one_is_found() {
 	let key = watch::Sender::new(broadcaster().public());
 	let (feed, ingest) = start_ingest_of(&[&old, &new], &key, &dir.path().join("position"));
 	let ingesting = tokio::spawn(ingest);
-	let mut news = feed.news();
+	let mut news = feed.news(STREAM);
 	let mut before = broadcast();
 	let live = Cursor::Live {
 		stream: STREAM,
