@@ -1,9 +1,12 @@
 //! Who waits for a verdict, who is looked up and who has a seat, as tasks see it: what the machines of [`door`](crate::door) decide
 //! is held by values that give it back when they go.
 
-use crate::door::{Claim, Crowd, Entry, Seats, Source, Turns};
-use clustercast_protocol::EndReason;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::door::{Claim, Crowd, Entry, Keep, Seats, Source, Turns};
+use clustercast_protocol::{EndReason, Follow};
+use std::{
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	time::Duration,
+};
 use tokio::{
 	sync::{oneshot, watch, Notify},
 	time::Instant,
@@ -20,16 +23,16 @@ const LOOKUPS: usize = 16;
 pub struct Door {
 	waiting: Mutex<Crowd<Arc<Notify>>>,
 	turns: Mutex<Turns<oneshot::Sender<Turn>>>,
-	seats: Mutex<Seats<watch::Sender<bool>>>,
+	seats: Mutex<Seats<watch::Sender<Option<EndReason>>>>,
 }
 
 impl Door {
-	/// For so many subscriptions, and so many of one account.
-	pub fn new(max_subscriptions: usize, max_per_payer: usize) -> Self {
+	/// For so many subscriptions, and so many of one account; who pays earns its own within this.
+	pub fn new(max_subscriptions: usize, max_per_payer: usize, earned_within: Duration) -> Self {
 		Self {
 			waiting: Mutex::new(Crowd::new(MAX_UNDECIDED)),
 			turns: Mutex::new(Turns::new(LOOKUPS)),
-			seats: Mutex::new(Seats::new(max_subscriptions, max_per_payer)),
+			seats: Mutex::new(Seats::new(max_subscriptions, max_per_payer, earned_within)),
 		}
 	}
 
@@ -67,18 +70,18 @@ impl Door {
 		lock(&self.seats).is_full(claim)
 	}
 
-	/// Takes a seat, and ends whom it replaces.
-	pub fn sit(self: &Arc<Self>, claim: Claim) -> Result<Sitting, EndReason> {
-		let replaced = watch::Sender::new(false);
-		let hears = replaced.subscribe();
-		let (id, older) = lock(&self.seats).enter(claim, replaced)?;
-		if let Some(older) = older {
-			older.send_replace(true);
+	/// Takes a seat, to be paid for or not, and ends who has to leave it.
+	pub fn sit(self: &Arc<Self>, claim: Claim, pays: bool) -> Result<Sitting, EndReason> {
+		let over = watch::Sender::new(None);
+		let hears = over.subscribe();
+		let (id, other) = lock(&self.seats).enter(claim, pays, over)?;
+		if let Some((other, why)) = other {
+			other.send_replace(Some(why));
 		}
 		Ok(Sitting {
 			door: self.clone(),
 			id,
-			replaced: hears,
+			over: hears,
 		})
 	}
 }
@@ -115,8 +118,20 @@ impl Drop for Turn {
 pub struct Sitting {
 	door: Arc<Door>,
 	id: u64,
-	/// Whether a newer one of the same peer has it by now.
-	pub replaced: watch::Receiver<bool>,
+	/// Why somebody else has it by now, where that is so.
+	pub over: watch::Receiver<Option<EndReason>>,
+}
+
+impl Sitting {
+	/// What is bought in it, or was offered; whether it is earned.
+	pub fn keep(&self, change: impl FnOnce(&mut Keep)) -> bool {
+		lock(&self.door.seats).keep(self.id, change)
+	}
+
+	/// What is sent from now on.
+	pub fn follows(&self, follow: Follow) {
+		lock(&self.door.seats).follows(self.id, follow);
+	}
 }
 
 impl Drop for Sitting {

@@ -7,7 +7,7 @@
 
 use crate::{
 	deadlines::{Deadlines, Due},
-	door::Claim,
+	door::{Claim, Keep, WITHIN},
 	feed::Feed,
 	node::Incoming,
 	quic::Stream,
@@ -63,6 +63,8 @@ pub struct Config {
 	/// A viewer that named a place of which nothing is known for so long is told [`EndReason::WindowGone`]: longer than a relayer
 	/// that works falls behind another.
 	pub lost_timeout: Duration,
+	/// Who buys too little for so long has not earned its seat: it makes room when all are taken.
+	pub earned_within: Duration,
 	/// A viewer to whom nothing was delivered for so long, and that said nothing, is told [`EndReason::Idle`].
 	pub idle_timeout: Duration,
 	/// Whether windows are passed over for who cannot follow. Not where relayers are served: one that lacked a window would have
@@ -74,7 +76,7 @@ pub struct Config {
 
 impl Config {
 	/// Defaults: 256 subscriptions, 8 of one account (a household), 10 s to take a frame, 20 s to pay for one, 60 s to reserve
-	/// something, 30 s until a place is known, an hour without anything (pauses are longer than a few minutes), 1 s to pay at the
+	/// something, 30 s until a place is known, as much to earn a seat, an hour without anything (pauses are longer than a few minutes), 1 s to pay at the
 	/// end.
 	pub fn new(genesis: Hash, key: PublicKey) -> Self {
 		Self {
@@ -86,6 +88,7 @@ impl Config {
 			pay_timeout: Duration::from_secs(20),
 			credit_timeout: Duration::from_secs(60),
 			lost_timeout: Duration::from_secs(30),
+			earned_within: WITHIN,
 			idle_timeout: Duration::from_secs(3_600),
 			passes: true,
 			stop_timeout: Duration::from_secs(1),
@@ -122,9 +125,9 @@ pub enum Closed {
 	/// It did not read what was sent.
 	#[error("reads too slowly")]
 	Stalled,
-	/// It was replaced while it did not read what was sent.
-	#[error("replaced by a newer one of the same peer")]
-	Replaced,
+	/// Somebody else has its seat, and it did not read what was sent.
+	#[error("its seat is another's: {0:?}")]
+	Unseated(EndReason),
 	/// The stream broke.
 	#[error("stream lost: {0}")]
 	Io(#[from] io::Error),
@@ -225,6 +228,13 @@ pub trait Policy: Send + Sync + 'static {
 		None
 	}
 
+	/// Whether this seat is earned, told where that changes: one that is not makes room for others and counts as nobody's. An error
+	/// ends the subscription: there is no room for it any more.
+	fn earns(&self, seat: &Self::Seat, earns: bool) -> Result<(), EndReason> {
+		let _ = (seat, earns);
+		Ok(())
+	}
+
 	/// Bytes were handed to a viewer's stream.
 	fn sent(&self, bytes: usize) {
 		let _ = bytes;
@@ -246,7 +256,11 @@ pub async fn serve<P: Policy>(
 	config: Config,
 	stop: impl Future<Output = ()>,
 ) {
-	let door = Arc::new(Door::new(config.max_subscriptions, config.max_per_payer));
+	let door = Arc::new(Door::new(
+		config.max_subscriptions,
+		config.max_per_payer,
+		config.earned_within,
+	));
 	let stopping = watch::Sender::new(false);
 	let mut tasks = JoinSet::new();
 	tokio::pin!(stop);
@@ -291,8 +305,8 @@ struct Link {
 	fetches: VecDeque<(Fetch, Instant)>,
 	session: RelayerSession,
 	config: Config,
-	/// Never, before it has a seat.
-	replaced: Option<watch::Receiver<bool>>,
+	/// Whether its seat is another's. Never, before it has one.
+	over: Option<watch::Receiver<Option<EndReason>>>,
 	buffer: [u8; READ_BYTES],
 }
 
@@ -337,7 +351,7 @@ impl Link {
 			stream,
 			session: RelayerSession::new(config.genesis, Hash(challenge), bindings),
 			config,
-			replaced: None,
+			over: None,
 			buffer: [0; READ_BYTES],
 		})
 	}
@@ -359,8 +373,8 @@ impl Link {
 		let (seat, why) = match begun {
 			Ok((sitting, seat, stream)) => {
 				let _vouch = self.stream.vouch();
-				self.replaced = Some(sitting.replaced.clone());
-				let why = self.serve(&seat, stream, feed, policy, stopping).await;
+				self.over = Some(sitting.over.clone());
+				let why = self.serve(&sitting, &seat, stream, feed, policy, stopping).await;
 				(Some(seat), why)
 			},
 			Err((seat, why)) => {
@@ -396,7 +410,7 @@ impl Link {
 		// Whatever took so long, it was not the viewer.
 		let answer = answer.await.unwrap_or(Err(EndReason::Behind));
 		let (grant, seat) = answer.map_err(|reason| (None, self.end(reason)))?;
-		let sitting = match door.sit(claim) {
+		let sitting = match door.sit(claim, matches!(grant, Grant::Paid(..))) {
 			Ok(sitting) => sitting,
 			Err(reason) => return Err((Some(seat), self.end(reason))),
 		};
@@ -413,6 +427,7 @@ impl Link {
 
 	async fn serve<P: Policy>(
 		&mut self,
+		sitting: &Sitting,
 		seat: &P::Seat,
 		stream: StreamId,
 		feed: Feed,
@@ -430,7 +445,7 @@ impl Link {
 		// At most the credit.
 		let mut judging = FuturesUnordered::new();
 		let why = self
-			.attend(seat, stream, feed, policy, stopping, judge, &mut judging)
+			.attend(sitting, seat, stream, feed, policy, stopping, judge, &mut judging)
 			.await;
 		let why = why.unwrap_or_else(|closed| closed);
 		self.part(&why).await;
@@ -467,6 +482,7 @@ impl Link {
 	#[allow(clippy::too_many_arguments, reason = "what a subscription consists of")]
 	async fn attend<P: Policy, F: Future<Output = (Hash, Result<(), EndReason>)>>(
 		&mut self,
+		sitting: &Sitting,
 		seat: &P::Seat,
 		stream: StreamId,
 		feed: Feed,
@@ -477,6 +493,7 @@ impl Link {
 	) -> Result<Closed, Closed> {
 		let mut news = feed.news(stream);
 		let mut deadlines = Deadlines::new(self.config, Instant::now());
+		let (mut follows, mut earned) = (self.session.follows(), true);
 		loop {
 			// Before looking: what comes after the look rings again.
 			news.mark_unchanged();
@@ -521,8 +538,23 @@ impl Link {
 					Delivered::Nothing | Delivered::Unpaid => {},
 				}
 			}
-			match self.session.wants() {
-				Some(cursor) if !closing => match feed.get(cursor) {
+			if std::mem::replace(&mut follows, self.session.follows()) != self.session.follows() {
+				sitting.follows(self.session.follows());
+			}
+			let wanted = self.session.wants().filter(|_| !closing);
+			let found = wanted.map(|cursor| feed.get(cursor));
+			let announced = self.session.announced();
+			let earns = sitting.keep(|keep| match &found {
+				Some(Lookup::Found(_) | Lookup::Unknown | Lookup::Gone) => keep.offered(announced, Instant::now()),
+				Some(Lookup::NotYet) | None => {},
+			});
+			if std::mem::replace(&mut earned, earns) != earns {
+				if let Err(reason) = policy.earns(seat, earns) {
+					return Ok(self.end(reason));
+				}
+			}
+			match found {
+				Some(found) => match found {
 					Lookup::Found(window) => match self.deliver(seat, &window, &feed, policy)? {
 						Delivered::NotYet => deadlines.short(Instant::now()),
 						// For which there is a receipt now, or will be.
@@ -545,7 +577,7 @@ impl Link {
 					Lookup::NotYet => deadlines.found(),
 					Lookup::Unknown => deadlines.lost(Instant::now()),
 				},
-				_ => {},
+				None => {},
 			}
 			if let Some(reason) = deadlines.closing() {
 				self.session.settle();
@@ -572,6 +604,7 @@ impl Link {
 				Some((commitment, judged)) = judging.next() => match judged {
 					Ok(()) => {
 						self.session.paid(commitment)?;
+						sitting.keep(Keep::paid);
 						deadlines.paid(Instant::now());
 						self.restate(seat, policy)?;
 					},
@@ -580,6 +613,7 @@ impl Link {
 				step = self.sending.next() => match step? {
 					Step::Over(id, chunks, bytes) => {
 						policy.sent(bytes);
+						sitting.keep(|keep| keep.bought(bytes as u64));
 						let requoted = self.session.sent(id, chunks);
 						if let Err(reason) = Self::requote(seat, requoted, policy) {
 							return Ok(self.end(reason));
@@ -590,7 +624,7 @@ impl Link {
 				},
 				_ = news.changed() => {},
 				_ = stopping.changed() => {},
-				() = replaced(&mut self.replaced) => return Ok(self.end(EndReason::Replaced)),
+				why = unseated(&mut self.over) => return Ok(self.end(why)),
 				() = sleep_until(at) => match due {
 					Due::Say => {
 						self.session.waiting();
@@ -783,7 +817,7 @@ impl Link {
 			tokio::select! {
 				written = timeout_at(deadline, self.stream.write_all(frame)) => written.map_err(|_| Closed::Stalled)??,
 				// In the middle of a frame nothing else can be said.
-				() = replaced(&mut self.replaced) => return Err(Closed::Replaced),
+				why = unseated(&mut self.over) => return Err(Closed::Unseated(why)),
 			}
 			policy.sent(length);
 			any = true;
@@ -795,7 +829,7 @@ impl Link {
 	async fn part(&mut self, why: &Closed) {
 		match why {
 			Closed::Ended(_) | Closed::Session(_) => {},
-			Closed::Left | Closed::Silent | Closed::Stalled | Closed::Replaced | Closed::Io(_) => return,
+			Closed::Left | Closed::Silent | Closed::Stalled | Closed::Unseated(_) | Closed::Io(_) => return,
 		}
 		let last_word = async {
 			while let Some(frame) = self.session.poll_transmit() {
@@ -809,11 +843,14 @@ impl Link {
 	}
 }
 
-/// Returns when a newer one of the same peer has the seat; never before there is one.
-async fn replaced(by: &mut Option<watch::Receiver<bool>>) {
-	match by {
+/// Returns when somebody else has the seat; never before there is one.
+async fn unseated(over: &mut Option<watch::Receiver<Option<EndReason>>>) -> EndReason {
+	match over {
 		// Fails only where the seat is another's by now.
-		Some(by) => drop(by.wait_for(|replaced| *replaced).await),
+		Some(over) => match over.wait_for(Option::is_some).await {
+			Ok(why) => why.unwrap_or(EndReason::Replaced),
+			Err(_) => EndReason::Replaced,
+		},
 		None => std::future::pending().await,
 	}
 }

@@ -545,6 +545,11 @@ impl RelayerSession {
 		self.sending.is_empty()
 	}
 
+	/// Bytes of the windows that were announced.
+	pub fn announced(&self) -> u64 {
+		self.announced
+	}
+
 	/// Whether new windows are to come by themselves.
 	pub fn follows(&self) -> Follow {
 		self.follow

@@ -447,8 +447,9 @@ pub enum EndReason {
 	/// The relayer has no room for payments, or its disk fails.
 	#[error("it cannot store payments: it sells nothing until it can")]
 	CannotStore,
-	/// Nothing was delivered for long, and nothing heard: subscribe again to go on waiting.
-	#[error("it had nothing to deliver for long")]
+	/// Nothing was delivered for long, and nothing heard, or too little was bought and somebody else has the seat: subscribe again to
+	/// go on waiting.
+	#[error("nothing was bought there for long")]
 	Idle,
 	/// The same peer subscribed to the same track again: the newest counts.
 	#[error("it was asked for the same by the same peer again")]

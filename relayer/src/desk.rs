@@ -664,6 +664,10 @@ impl<L: Ledger> Policy for Desk<L> {
 			.or_else(of_the_stream)
 	}
 
+	fn earns(&self, seat: &Seat, earns: bool) -> Result<(), EndReason> {
+		seat.viewer.count(earns)
+	}
+
 	fn sent(&self, bytes: usize) {
 		self.load.sent(bytes, Instant::now());
 		::metrics::counter!(metrics::BYTES_SENT).increment(bytes as u64);

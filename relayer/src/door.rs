@@ -42,7 +42,7 @@ pub fn label_of_end(why: &Closed) -> String {
 		Closed::Session(_) => "ProtocolError".into(),
 		Closed::Silent => "Silent".into(),
 		Closed::Stalled => "Stalled".into(),
-		Closed::Replaced => "Replaced".into(),
+		Closed::Unseated(reason) => label(reason),
 		_ => "Lost".into(),
 	}
 }

@@ -166,6 +166,17 @@ impl Served {
 		if !self.surge.allows(self.least()) {
 			return Err(EndReason::NotServed);
 		}
+		self.take(peer)?;
+		::metrics::counter!(metrics::SUBSCRIPTIONS, "stream" => self.id.to_string()).increment(1);
+		Ok(Viewer {
+			stream: self.clone(),
+			peer,
+			counts: true.into(),
+		})
+	}
+
+	/// A viewer counts from now on.
+	fn take(&self, peer: PublicKey) -> Result<(), EndReason> {
 		let mut viewers = lock(&self.viewers);
 		if !viewers.contains_key(&peer) && viewers.len() >= self.most() {
 			return Err(EndReason::Full);
@@ -175,11 +186,22 @@ impl Served {
 		drop(viewers);
 		self.load.enter();
 		::metrics::gauge!(metrics::VIEWERS, "stream" => self.id.to_string()).increment(1.0);
-		::metrics::counter!(metrics::SUBSCRIPTIONS, "stream" => self.id.to_string()).increment(1);
-		Ok(Viewer {
-			stream: self.clone(),
-			peer,
-		})
+		Ok(())
+	}
+
+	/// One that counted does no more.
+	fn give(&self, peer: &PublicKey) {
+		let mut viewers = lock(&self.viewers);
+		if let Some(subscriptions) = viewers.get_mut(peer) {
+			*subscriptions -= 1;
+			if *subscriptions == 0 {
+				viewers.remove(peer);
+			}
+		}
+		self.audience.send_replace(viewers.len());
+		drop(viewers);
+		self.load.leave();
+		::metrics::gauge!(metrics::VIEWERS, "stream" => self.id.to_string()).decrement(1.0);
 	}
 
 	/// Whether the chain knows its key. One that was burnt may be read again where a node was wrong.
@@ -198,27 +220,34 @@ impl Served {
 	}
 }
 
-/// Counts a viewer as long as it lives.
+/// Counts a viewer as long as it lives, but for times in which it buys nothing.
 #[derive(Debug)]
 pub struct Viewer {
 	/// What it watches.
 	pub stream: Arc<Served>,
 	peer: PublicKey,
+	counts: AtomicBool,
+}
+
+impl Viewer {
+	/// Whether it counts from now on: to places and price. An error where there is no place for it any more.
+	pub fn count(&self, counts: bool) -> Result<(), EndReason> {
+		match (self.counts.swap(counts, Ordering::Relaxed), counts) {
+			(true, false) => self.stream.give(&self.peer),
+			(false, true) => self.stream.take(self.peer).inspect_err(|_| {
+				self.counts.store(false, Ordering::Relaxed);
+			})?,
+			_ => {},
+		}
+		Ok(())
+	}
 }
 
 impl Drop for Viewer {
 	fn drop(&mut self) {
-		let mut viewers = lock(&self.stream.viewers);
-		if let Some(subscriptions) = viewers.get_mut(&self.peer) {
-			*subscriptions -= 1;
-			if *subscriptions == 0 {
-				viewers.remove(&self.peer);
-			}
+		if self.counts.load(Ordering::Relaxed) {
+			self.stream.give(&self.peer);
 		}
-		self.stream.audience.send_replace(viewers.len());
-		drop(viewers);
-		self.stream.load.leave();
-		::metrics::gauge!(metrics::VIEWERS, "stream" => self.stream.id.to_string()).decrement(1.0);
 	}
 }
 
@@ -317,6 +346,27 @@ mod tests {
 			EndReason::Full,
 			"nor than we are set to"
 		);
+	}
+
+	/// The attack: seats that cost nothing take a stream's places, and make it dear for those who pay.
+	#[tokio::test]
+	async fn whoever_buys_nothing_counts_neither_to_places_nor_to_the_price() {
+		let ((first, _), now) = (two(), Instant::now());
+		let idlers: Vec<_> = (0..4).map(|n| first.enter(peer(n)).unwrap()).collect();
+		assert_eq!(first.price(now), 200);
+		idlers.iter().for_each(|idler| idler.count(false).unwrap());
+		assert_eq!((first.price(now), first.watching()), (100, 0));
+		let paying: Vec<_> = (10..13).map(|n| first.enter(peer(n)).unwrap()).collect();
+		idlers[0].count(true).unwrap();
+		idlers[0].count(true).unwrap();
+		assert_eq!(
+			idlers[1].count(true).unwrap_err(),
+			EndReason::Full,
+			"its place is another's"
+		);
+		assert_eq!(first.watching(), 4);
+		drop((idlers, paying));
+		assert_eq!((first.watching(), first.price(now)), (0, 100));
 	}
 
 	#[tokio::test]

@@ -2,7 +2,8 @@
 
 use super::*;
 use clustercast_primitives::BlockNumber;
-use std::future::pending;
+use clustercast_protocol::{Fetch, Range};
+use std::{future::pending, time::Instant};
 use tokio::sync::watch;
 
 async fn subscribe_as(node: &Node, server: &Server, config: ViewerConfig) -> Subscription {
@@ -144,6 +145,62 @@ async fn who_is_served_nothing_and_says_nothing_holds_no_seat_for_ever() {
 	let mut subscription = subscribe(&node, &server).await;
 	assert_eq!(ended(&mut subscription).await, EndReason::Idle);
 	assert_eq!(server.closed().await, "ended: Idle; 0 unpaid");
+}
+
+fn standing_by(server: &Server) -> ViewerConfig {
+	ViewerConfig {
+		follow: Follow::Announcements,
+		..viewer_config(&server.address, true)
+	}
+}
+
+async fn announced(subscription: &mut Subscription) -> Range {
+	until(subscription, |event| match event {
+		Event::Announced(of) => Some(of.range()),
+		_ => None,
+	})
+	.await
+}
+
+/// The attack: who follows announcements alone pays nothing, and held a seat for an hour. Who buys a little now and then keeps it.
+#[tokio::test]
+async fn who_stands_by_and_buys_nothing_makes_room_and_who_buys_does_not() {
+	const WITHIN: Duration = Duration::from_millis(500);
+	for buys in [false, true] {
+		let mut server = Server::start(true, |config| {
+			(config.max_subscriptions, config.earned_within) = (1, WITHIN);
+		})
+		.await;
+		let (mut broadcast, nodes, begun) = (broadcast(), [viewer(10), viewer(11)], Instant::now());
+		let mut standby = subscribe_as(&nodes[0], &server, standing_by(&server)).await;
+		while begun.elapsed() < 2 * WITHIN {
+			server.push(&mut broadcast, 1, 100_000);
+			let range = announced(&mut standby).await;
+			if buys {
+				let four = Fetch {
+					range: Range { count: 4, ..range },
+					within_ms: 60_000,
+				};
+				assert!(standby.session().fetch(four));
+				let due = until(&mut standby, |event| match event {
+					Event::PaymentDue(due) => Some(due),
+					_ => None,
+				})
+				.await;
+				let payment = purse().pay(&due, 0).unwrap();
+				standby.session().pay(&due, payment).unwrap();
+				until(&mut standby, |event| matches!(event, Event::Paid(_)).then_some(())).await;
+			}
+		}
+		let mut other = subscribe_as(&nodes[1], &server, standing_by(&server)).await;
+		if buys {
+			assert_eq!(ended(&mut other).await, EndReason::Full);
+			continue;
+		}
+		announced(&mut other).await;
+		assert_eq!(ended(&mut standby).await, EndReason::Idle);
+		assert_eq!(server.closed().await, "ended: Idle; 0 unpaid");
+	}
 }
 
 /// Finds nobody but one peer; counts whom it looks for.

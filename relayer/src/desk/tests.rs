@@ -913,7 +913,11 @@ async fn nothing_that_was_not_the_payers_own_fault_is_its_debt() {
 		lends
 	};
 	for _ in 0..20 {
-		for why in [Closed::Stalled, Closed::Replaced, Closed::Ended(EndReason::WindowGone)] {
+		for why in [
+			Closed::Stalled,
+			Closed::Unseated(EndReason::Replaced),
+			Closed::Ended(EndReason::WindowGone),
+		] {
 			assert!(leave_unpaid(seat(&desk).await, false, &why), "{why:?}");
 		}
 		for reason in [EndReason::Full, EndReason::NotServed, EndReason::ShuttingDown] {
