@@ -5,6 +5,10 @@
 //! still itself moves nobody: no node is further. Who was left is gone back to when it was whole for a while and comes
 //! earlier in the list.
 //!
+//! What a node says of its height is judged by what was known before: a chain makes one block in each block's time, so after a while at
+//! that pace more blocks are a lie, and count as nothing. A node whose heads go on while requests hang is left for one that answers the
+//! same request.
+//!
 //! A node of another chain is never asked anything but which chain it has, and that seldom. Which chain is the right one is
 //! decided once, by the first in the list that answers at the start.
 
@@ -40,6 +44,15 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Pauses between attempts where no node is at hand: doubled up to one block.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
+/// Heads that rose for so many blocks' time as a chain does say where it is: what is further ahead than it can be by now is no head.
+const STEADY: u32 = 15;
+
+/// How long a head says how far the chain can be by now: a chain leaves out blocks, so that is ever more.
+const GOOD: Duration = Duration::from_secs(3_600);
+
+/// How long nobody says anything that can be, until what was known counts no more: this machine may have slept.
+const UNKNOWN: Duration = Duration::from_secs(60);
+
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -47,6 +60,8 @@ pub enum Action {
 	Ask(usize),
 	/// From now on everything is asked of this one, over the connection on which it answered last.
 	Use(usize, Why),
+	/// Put the request that hangs to this one, over the connection on which it answered, and say how that went: [`Choice::tried`].
+	Try(usize),
 	/// The connection on which this one answered is not needed.
 	Discard(usize),
 	/// Tell the person.
@@ -64,6 +79,8 @@ pub enum Why {
 	Still(Duration),
 	/// The one before was so many blocks behind.
 	Behind(BlockNumber),
+	/// The one before left a request unanswered that this one answered.
+	Unanswered,
 	/// It comes first in the list and has been whole for a while.
 	Back,
 }
@@ -91,6 +108,7 @@ impl fmt::Display for Why {
 			Self::Ended(reason) => write!(f, "the connection ended: {reason}"),
 			Self::Still(time) => write!(f, "nothing new was heard for {} s", time.as_secs()),
 			Self::Behind(blocks) => write!(f, "the one before is {blocks} blocks behind"),
+			Self::Unanswered => f.write_str("the one before does not answer what this one does"),
 			Self::Back => f.write_str("it comes first in the list and is whole again"),
 		}
 	}
@@ -116,6 +134,20 @@ struct Node {
 	answer: Option<(Hash, BlockNumber)>,
 	/// Since when it was found whole each time.
 	whole: Option<Instant>,
+	/// The request that hangs is put to it, which is at this block.
+	tried: Option<BlockNumber>,
+}
+
+/// How far the chain is, by what could be true.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+	best: BlockNumber,
+	/// When that was.
+	at: Instant,
+	/// From when on heads rose as a chain's do.
+	since: Instant,
+	/// When somebody said something last that could be.
+	heard: Instant,
 }
 
 /// The node that is asked.
@@ -127,13 +159,16 @@ struct Asked {
 	rose: Instant,
 	/// Whether it was noticed that it is late.
 	late: bool,
+	/// A request that it was asked hangs.
+	hangs: bool,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct Choice {
 	nodes: Vec<Node>,
-	late: Duration,
+	block_time: Duration,
+	known: Option<Known>,
 	/// Genesis of our chain.
 	ours: Option<Hash>,
 	asked: Option<Asked>,
@@ -156,10 +191,12 @@ impl Choice {
 			stranger: None,
 			answer: None,
 			whole: None,
+			tried: None,
 		};
 		Self {
 			nodes: (0..nodes).map(|_| fresh()).collect(),
-			late: block_time.saturating_mul(tip::LATE),
+			block_time,
+			known: None,
 			ours: None,
 			asked: None,
 			why: Why::First,
@@ -171,7 +208,11 @@ impl Choice {
 
 	/// The chain makes a block in each so long.
 	pub fn set_block_time(&mut self, block_time: Duration) {
-		self.late = block_time.saturating_mul(tip::LATE);
+		self.block_time = block_time;
+	}
+
+	fn late(&self) -> Duration {
+		self.block_time.saturating_mul(tip::LATE)
 	}
 
 	/// The node that is asked.
@@ -182,6 +223,9 @@ impl Choice {
 
 	/// The one that is asked tells of this block.
 	pub fn head(&mut self, best: BlockNumber, now: Instant) {
+		if self.asked.is_none() || !self.note(best, now) {
+			return;
+		}
 		let Some(asked) = &mut self.asked else {
 			return;
 		};
@@ -189,6 +233,90 @@ impl Choice {
 			(asked.best, asked.rose, asked.late) = (best, now, false);
 		}
 		self.seen = self.seen.max(best);
+	}
+
+	/// Whether the chain can be at this block by now. Not known until heads have risen steadily for a while, nor where nobody has said for
+	/// long what can be.
+	fn can_be(&self, best: BlockNumber, now: Instant) -> bool {
+		let Some(known) = &self.known else {
+			return true;
+		};
+		let steady = now.saturating_duration_since(known.since) >= self.block_time.saturating_mul(STEADY);
+		let heard = now.saturating_duration_since(known.heard) < UNKNOWN;
+		!steady || !heard || best <= self.by_now(known, now).saturating_add(BEHIND)
+	}
+
+	/// Where the chain is by now that leaves out no block.
+	fn by_now(&self, known: &Known, now: Instant) -> BlockNumber {
+		let passed = now.saturating_duration_since(known.at).as_nanos() / self.block_time.as_nanos().max(1);
+		let blocks = BlockNumber::try_from(passed).unwrap_or(BlockNumber::MAX);
+		known.best.saturating_add(blocks)
+	}
+
+	/// The node that is asked is at this block; whether that can be.
+	fn note(&mut self, best: BlockNumber, now: Instant) -> bool {
+		if !self.can_be(best, now) {
+			return false;
+		}
+		let fresh = Known {
+			best,
+			at: now,
+			since: now,
+			heard: now,
+		};
+		self.known = Some(match self.known {
+			Some(known) if best <= self.by_now(&known, now).saturating_add(BEHIND) => {
+				let old = now.saturating_duration_since(known.at) >= GOOD;
+				Known {
+					since: known.since,
+					// Who is behind says nothing of how far the chain is.
+					heard: if best > self.seen { now } else { known.heard },
+					..if old || best > self.by_now(&known, now) {
+						fresh
+					} else {
+						known
+					}
+				}
+			},
+			_ => fresh,
+		});
+		true
+	}
+
+	/// A request that was put to the node that is asked has waited for long: others are asked at once, and tried with it.
+	pub fn hangs(&mut self, now: Instant) {
+		let Some(asked) = self.asked.as_mut().filter(|asked| !asked.hangs) else {
+			return;
+		};
+		asked.hangs = true;
+		let node = asked.node;
+		self.look_at_once(now, |other| other != node);
+	}
+
+	/// Nothing hangs any more.
+	pub fn answers(&mut self) {
+		if let Some(asked) = &mut self.asked {
+			asked.hangs = false;
+		}
+	}
+
+	/// Whether a node answered the request that hangs.
+	pub fn tried(&mut self, node: usize, answered: bool, now: Instant) {
+		let Some(best) = self.nodes[node].tried.take() else {
+			return;
+		};
+		let hangs = self
+			.asked
+			.as_ref()
+			.is_some_and(|asked| asked.hangs && asked.node != node);
+		match hangs && answered {
+			true => self.use_node(node, best, Why::Unanswered, now),
+			false => {
+				// What takes all of them so long is not asked of each over and over.
+				self.nodes[node].turn = Turn::Due(now + STANDBY);
+				self.actions.push_back(Action::Discard(node));
+			},
+		}
 	}
 
 	/// A node that was to be asked has this chain, and is so far.
@@ -208,14 +336,24 @@ impl Choice {
 			self.decide(now);
 			return;
 		};
-		match self.is_better(node, asked, best, now) {
-			Some(why) => self.use_node(node, best, why, now),
-			None => self.actions.push_back(Action::Discard(node)),
+		let can_be = self.can_be(best, now);
+		let whole = can_be && best.saturating_add(BEHIND) >= asked.best;
+		let tries = asked.hangs && whole && node != asked.node && self.nodes.iter().all(|node| node.tried.is_none());
+		if let (true, Some(known)) = (whole, &mut self.known) {
+			known.heard = now;
 		}
-		let whole = self
+		match self
 			.asked
 			.as_ref()
-			.is_some_and(|asked| best.saturating_add(BEHIND) >= asked.best);
+			.and_then(|asked| self.is_better(node, asked, best, now))
+		{
+			Some(why) if can_be => self.use_node(node, best, why, now),
+			_ if tries => {
+				self.nodes[node].tried = Some(best);
+				self.actions.push_back(Action::Try(node));
+			},
+			_ => self.actions.push_back(Action::Discard(node)),
+		}
 		let state = &mut self.nodes[node];
 		state.whole = whole.then(|| state.whole.unwrap_or(now));
 	}
@@ -243,7 +381,7 @@ impl Choice {
 		}
 		(self.why, self.at_hand) = (Why::Ended(reason), None);
 		for state in &mut self.nodes {
-			(state.answer, state.pause) = (None, PAUSES.0);
+			(state.answer, state.tried, state.pause) = (None, None, PAUSES.0);
 			if state.stranger.is_none() {
 				state.turn = match state.turn {
 					Turn::Due(_) => Turn::Due(now),
@@ -268,7 +406,7 @@ impl Choice {
 	/// When to look again, if nothing happens before.
 	pub fn wake(&self) -> Option<Instant> {
 		let asked = self.asked.as_ref().filter(|asked| !asked.late);
-		let late = asked.map(|asked| asked.rose + self.late);
+		let late = asked.map(|asked| asked.rose + self.late());
 		let decision = self.at_hand.filter(|_| self.asked.is_none()).map(|since| since + GRACE);
 		let due = (0..self.nodes.len()).filter_map(|node| self.due(node)).min();
 		[late, decision, due].into_iter().flatten().min()
@@ -278,7 +416,7 @@ impl Choice {
 	fn due(&self, node: usize) -> Option<Instant> {
 		let state = &self.nodes[node];
 		let busy = match &self.asked {
-			Some(asked) => asked.node == node && !asked.late,
+			Some(asked) => (asked.node == node && !asked.late) || state.tried.is_some(),
 			None => state.answer.is_some(),
 		};
 		match state.turn {
@@ -289,7 +427,7 @@ impl Choice {
 
 	/// As the head of the one that is asked has not risen for long: the others are asked at once, and it on another connection.
 	fn notice_lateness(&mut self, now: Instant) {
-		let late = self.late;
+		let late = self.late();
 		let Some(asked) = &mut self.asked else {
 			return;
 		};
@@ -297,8 +435,12 @@ impl Choice {
 			return;
 		}
 		asked.late = true;
-		for state in &mut self.nodes {
-			if let (Turn::Due(due), None) = (state.turn, state.stranger) {
+		self.look_at_once(now, |_| true);
+	}
+
+	fn look_at_once(&mut self, now: Instant, at: impl Fn(usize) -> bool) {
+		for (node, state) in self.nodes.iter_mut().enumerate() {
+			if let (Turn::Due(due), None, true) = (state.turn, state.stranger, at(node)) {
 				state.turn = Turn::Due(due.min(now));
 			}
 		}
@@ -308,7 +450,7 @@ impl Choice {
 	fn next_look(&self, now: Instant) -> Instant {
 		let pause = match &self.asked {
 			Some(asked) if asked.late => now.saturating_duration_since(asked.rose).clamp(HURRY, STANDBY),
-			Some(asked) if asked.best.saturating_add(BEHIND) < self.seen => HURRY,
+			Some(asked) if asked.hangs || asked.best.saturating_add(BEHIND) < self.seen => HURRY,
 			_ => STANDBY,
 		};
 		now + pause
@@ -355,17 +497,19 @@ impl Choice {
 			self.actions.push_back(Action::Discard(node));
 			self.set_aside(node, genesis, ours, now);
 		}
+		// Who says what cannot be is no better than who is behind, and asked where there is nobody else.
+		let credible = |best: BlockNumber| if self.can_be(best, now) { best } else { 0 };
 		let highest = friends
 			.iter()
-			.map(|(_, _, best)| *best)
+			.map(|(_, _, best)| credible(*best))
 			.max()
 			.unwrap_or(0)
 			.max(self.seen);
 		let whole = friends
 			.iter()
-			.find(|(_, _, best)| best.saturating_add(BEHIND) >= highest);
+			.find(|(_, _, best)| credible(*best).saturating_add(BEHIND) >= highest);
 		// Of those that are all behind the one that is furthest, and of equals the first.
-		let furthest = || friends.iter().rev().max_by_key(|(_, _, best)| *best);
+		let furthest = || friends.iter().rev().max_by_key(|(_, _, best)| credible(*best));
 		let Some(&(node, _, best)) = whole.or_else(furthest) else {
 			self.at_hand = None;
 			return;
@@ -379,17 +523,20 @@ impl Choice {
 
 	fn use_node(&mut self, node: usize, best: BlockNumber, why: Why, now: Instant) {
 		self.actions.push_back(Action::Use(node, why));
+		// Who says what cannot be is asked where there is nobody else, and left for whoever comes.
+		let best = if self.note(best, now) { best } else { 0 };
 		self.seen = self.seen.max(best);
 		self.asked = Some(Asked {
 			node,
 			best,
 			rose: now,
 			late: false,
+			hangs: false,
 		});
 		self.at_hand = None;
 		let next = self.next_look(now);
 		for state in &mut self.nodes {
-			(state.answer, state.whole) = (None, None);
+			(state.answer, state.whole, state.tried) = (None, None, None);
 			if let (Turn::Due(_), None) = (state.turn, state.stranger) {
 				state.turn = Turn::Due(next);
 			}

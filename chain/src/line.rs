@@ -28,7 +28,7 @@ use subxt::rpcs::{
 use tokio::{
 	sync::{mpsc, watch},
 	task::JoinSet,
-	time::{sleep_until, timeout},
+	time::{sleep, sleep_until, timeout},
 };
 
 /// How long to wait for the first connection: a node needs some seconds to open its RPC.
@@ -51,6 +51,12 @@ const MAX_WAITING: usize = 4_096;
 
 /// News for the driver that wait: it does nothing but read them.
 const MAX_NEWS: usize = 64;
+
+/// A request that waits for so long hangs: whether another node answers it is tried. Honest answers take a second.
+const HANGS: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
+
+/// Of what begins so nothing is tried: a transaction is handed in once.
+const HANDS_IN: &str = "author_";
 
 /// Asks for what happens to a transaction.
 const WATCHED: &str = "author_submitAndWatchExtrinsic";
@@ -89,6 +95,27 @@ struct State {
 enum News {
 	Head(BlockNumber),
 	BlockTime(Duration),
+	/// Unanswered for long.
+	Hangs(Request),
+	/// Answered, or not waited for any more.
+	Answered,
+}
+
+/// What is asked of a node.
+#[derive(Clone)]
+struct Request {
+	method: String,
+	params: Option<Box<RawValue>>,
+}
+
+/// Somebody waits for a request that hangs, as long as this lives.
+struct Waits<'a>(&'a mpsc::Sender<News>);
+
+impl Drop for Waits<'_> {
+	fn drop(&mut self) {
+		// Where news wait, another node is tried for nothing.
+		let _ = self.0.try_send(News::Answered);
+	}
 }
 
 /// See the module. Cheap to clone; the connections end with the last clone.
@@ -114,6 +141,8 @@ impl Line {
 		let driver = Driver {
 			choice: Choice::new(urls.len(), USUAL_BLOCK, Instant::now()),
 			ready: vec![None; urls.len()],
+			hanging: None,
+			trials: JoinSet::new(),
 			urls: urls.clone(),
 			connections,
 			states,
@@ -221,10 +250,24 @@ impl Line {
 
 impl RpcClientT for Line {
 	fn request_raw<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> RawRpcFuture<'a, Box<RawValue>> {
-		Box::pin(self.of_whichever(move |client| {
-			let params = params.clone();
-			async move { client.request_raw(method, params).await }
-		}))
+		Box::pin(async move {
+			let asked = self.of_whichever(|client| {
+				let params = params.clone();
+				async move { client.request_raw(method, params).await }
+			});
+			tokio::pin!(asked);
+			let mut waits = None;
+			loop {
+				tokio::select! {
+					answer = &mut asked => return answer,
+					() = sleep(HANGS), if !method.starts_with(HANDS_IN) => {
+						let (method, params) = (method.to_owned(), params.clone());
+						let _ = self.news.try_send(News::Hangs(Request { method, params }));
+						waits.get_or_insert(Waits(&self.news));
+					},
+				}
+			}
+		})
 	}
 
 	fn subscribe_raw<'a>(
@@ -275,6 +318,10 @@ struct Driver {
 	urls: Arc<[NodeUrl]>,
 	/// Connections on which nodes answered that are not chosen yet.
 	ready: Vec<Option<Arc<JsonrpseeRpcClient>>>,
+	/// What hangs, of all that does.
+	hanging: Option<Request>,
+	/// Which nodes are tried with it, and whether they answer.
+	trials: JoinSet<(usize, bool)>,
 	connections: watch::Sender<Option<Connection>>,
 	states: watch::Sender<State>,
 	asks: JoinSet<(usize, Result<Answer, Trouble>)>,
@@ -295,6 +342,10 @@ impl Driver {
 					Ok((node, answer)) => self.learn(node, answer),
 					Err(error) => tracing::error!(%error, "asking a node failed"),
 				},
+				Some(done) = self.trials.join_next() => match done {
+					Ok((node, answered)) => self.choice.tried(node, answered, Instant::now()),
+					Err(error) => tracing::error!(%error, "trying a node failed"),
+				},
 				ended = ended(connection.as_ref()) => {
 					self.show(None);
 					self.choice.lost(ended, Instant::now());
@@ -302,6 +353,14 @@ impl Driver {
 				news = heard.recv() => match news {
 					Some(News::Head(best)) => self.choice.head(best, Instant::now()),
 					Some(News::BlockTime(time)) => self.choice.set_block_time(time),
+					Some(News::Hangs(request)) => {
+						self.hanging = Some(request);
+						self.choice.hangs(Instant::now());
+					},
+					Some(News::Answered) => {
+						self.hanging = None;
+						self.choice.answers();
+					},
 					None => return,
 				},
 				() = async {
@@ -345,6 +404,16 @@ impl Driver {
 						for_good: false,
 					};
 					(node, answer.unwrap_or_else(|_| Err(silent())))
+				});
+			},
+			Action::Try(node) => {
+				let tried = self.ready[node].clone().zip(self.hanging.clone());
+				self.trials.spawn(async move {
+					let answered = match tried {
+						Some((client, request)) => timeout(ANSWER, answers(&client, request)).await,
+						None => Ok(false),
+					};
+					(node, answered.unwrap_or(false))
 				});
 			},
 			Action::Discard(node) => self.ready[node] = None,
@@ -426,6 +495,14 @@ async fn ask(url: &NodeUrl) -> Result<Answer, Trouble> {
 	let genesis: Hash = genesis.map_err(|e| no_node(&e))?;
 	let Header(best) = best.map_err(|e| no_node(&e))?;
 	Ok(Answer { client, genesis, best })
+}
+
+/// Whether a node answers this, whatever it says.
+async fn answers(client: &JsonrpseeRpcClient, request: Request) -> bool {
+	match client.request_raw(&request.method, request.params).await {
+		Ok(_) | Err(Error::User(_)) => true,
+		Err(_) => false,
+	}
 }
 
 /// As much of a header as is needed.

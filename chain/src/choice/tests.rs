@@ -18,6 +18,10 @@ struct Real {
 	still: Option<BlockNumber>,
 	/// How long it takes to answer.
 	delay: Duration,
+	/// Blocks that it says it is ahead of the chain.
+	boasts: BlockNumber,
+	/// It answers no requests but those for its chain and head.
+	hangs: bool,
 }
 
 const WHOLE: Real = Real {
@@ -25,6 +29,8 @@ const WHOLE: Real = Real {
 	behind: 0,
 	still: None,
 	delay: Duration::ZERO,
+	boasts: 0,
+	hangs: false,
 };
 const DOWN: Real = Real { chain: None, ..WHOLE };
 
@@ -66,7 +72,7 @@ impl Play {
 
 	fn best(&self, node: usize) -> BlockNumber {
 		let real = self.real[node];
-		real.still.unwrap_or(self.chain() - real.behind)
+		real.still.unwrap_or(self.chain() + real.boasts - real.behind)
 	}
 
 	fn act(&mut self) {
@@ -81,6 +87,7 @@ impl Play {
 					self.uses.push((node, why));
 				},
 				Action::Say(remark) => self.remarks.push(remark),
+				Action::Try(node) => self.choice.tried(node, !self.real[node].hangs, self.now),
 				Action::Discard(_) => {},
 			}
 		}
@@ -354,4 +361,86 @@ fn two_that_come_and_go_in_turn_do_not_shut_anybody_out() {
 		play.seconds(20);
 		assert_eq!(play.choice.in_use(), Some(up), "whoever is asked and whole stays");
 	}
+}
+
+/// The attack: it has our chain, and says that it is far ahead. Whoever believed it found all others to be behind.
+#[test]
+fn one_that_is_further_than_the_chain_can_be_is_not_taken() {
+	for boasts in [BEHIND + 10, 1_000, 4_000_000_000] {
+		let liar = Real { boasts, ..WHOLE };
+		let mut play = Play::new(&[WHOLE, DOWN]);
+		play.seconds(60);
+		play.real[1] = liar;
+		play.seconds(600);
+		assert_eq!(play.nodes(), [0], "{boasts}");
+		// Where there is nobody else it is asked, until there is.
+		play.real[0] = DOWN;
+		play.seconds(5);
+		assert_eq!(play.nodes(), [0, 1], "{boasts}");
+		play.real[0] = WHOLE;
+		play.seconds(2 * STANDBY.as_secs());
+		assert_eq!(play.nodes(), [0, 1, 0], "{boasts}");
+	}
+}
+
+/// The same of the one that is asked: it stands still, as far as anybody knows.
+#[test]
+fn one_that_begins_to_lie_is_left() {
+	let mut play = Play::new(&[WHOLE, WHOLE]);
+	play.seconds(60);
+	play.real[0].boasts = 1_000;
+	play.seconds(25);
+	assert_eq!(play.nodes(), [0, 1]);
+	play.seconds(600);
+	assert_eq!(play.nodes(), [0, 1]);
+}
+
+/// Nor is anybody shut out where it is we who know too little: the node syncs, or this machine slept.
+#[test]
+fn what_is_known_gives_way_where_nobody_says_what_fits_it() {
+	let syncing = Real { behind: 900, ..WHOLE };
+	let mut play = Play::new(&[syncing, DOWN]);
+	while play.real[0].behind > 50 {
+		play.seconds(1);
+		play.real[0].behind -= 50;
+	}
+	play.real[1] = WHOLE;
+	play.seconds(STANDBY.as_secs() + 5);
+	assert_eq!(play.nodes(), [0, 1], "it is ahead of one that syncs");
+	// An hour in which only the chain went on.
+	let mut play = Play::new(&[WHOLE, WHOLE]);
+	play.seconds(60);
+	play.real.iter_mut().for_each(|real| real.boasts = 1_800);
+	play.seconds(UNKNOWN.as_secs() + 2 * STANDBY.as_secs());
+	let (node, best) = (play.choice.in_use().unwrap(), play.chain() + 1_800);
+	assert!(play.choice.asked.as_ref().unwrap().best >= best - BEHIND, "node {node}");
+}
+
+/// The fault: heads went on, requests did not, and nobody left it.
+#[test]
+fn one_that_leaves_a_request_unanswered_is_left_for_one_that_answers_it() {
+	let deaf = Real { hangs: true, ..WHOLE };
+	let mut play = Play::new(&[deaf, deaf, WHOLE]);
+	play.seconds(60);
+	assert_eq!(play.nodes(), [0]);
+	play.choice.hangs(play.now);
+	play.seconds(10);
+	assert_eq!(play.uses[1..], [(2, Why::Unanswered)]);
+	// What nobody answers moves nobody, and burdens nobody.
+	let mut play = Play::new(&[deaf, deaf]);
+	play.seconds(60);
+	let looks = play.looks[1];
+	for _ in 0..60 {
+		play.choice.hangs(play.now);
+		play.seconds(10);
+	}
+	assert_eq!(play.nodes(), [0]);
+	assert!(play.looks[1] - looks <= 24, "{:?}", play.looks);
+	// Nor what was answered after all.
+	let mut play = Play::new(&[deaf, WHOLE]);
+	play.seconds(60);
+	play.choice.hangs(play.now);
+	play.choice.answers();
+	play.seconds(60);
+	assert_eq!(play.nodes(), [0]);
 }

@@ -32,7 +32,7 @@ struct Chain {
 	best: AtomicU32,
 	/// How often it was asked for more than its chain and head.
 	asked: AtomicUsize,
-	/// It takes subscriptions, and does not say so.
+	/// It takes subscriptions, and some requests, and does not say so.
 	deaf: AtomicBool,
 	/// What was submitted to it.
 	pool: Mutex<Vec<String>>,
@@ -94,6 +94,15 @@ fn module(chain: &Arc<Chain>) -> RpcModule<Chain> {
 		.register_async_method("never", |_, chain, _| async move {
 			chain.asked.fetch_add(1, Ordering::SeqCst);
 			pending::<&str>().await
+		})
+		.unwrap();
+	module
+		.register_async_method("perhaps", |_, chain, _| async move {
+			chain.asked.fetch_add(1, Ordering::SeqCst);
+			if chain.deaf.load(Ordering::SeqCst) {
+				pending::<()>().await;
+			}
+			chain.name
 		})
 		.unwrap();
 	module
@@ -182,6 +191,20 @@ async fn answering(answer: &'static str) -> NodeUrl {
 	url.parse().unwrap()
 }
 
+/// Two nodes of one chain.
+async fn two() -> (Node, Node) {
+	(
+		Node::start("one", OURS, 100).await,
+		Node::start("other", OURS, 100).await,
+	)
+}
+
+/// Somebody asks for what this one never answers.
+fn never(line: &Line) -> tokio::task::JoinHandle<Result<String, Error>> {
+	let rpc = RpcClient::new(line.clone());
+	tokio::spawn(async move { rpc.request("never", rpc_params![]).await })
+}
+
 async fn name(line: &Line) -> Result<String, Error> {
 	let rpc = RpcClient::new(line.clone());
 	timeout(PATIENCE, rpc.request("name", rpc_params![])).await.unwrap()
@@ -205,10 +228,7 @@ async fn refused(urls: &[NodeUrl]) -> (String, Duration) {
 
 #[tokio::test]
 async fn requests_go_on_at_another_node_when_one_goes_down() {
-	let (one, other) = (
-		Node::start("one", OURS, 100).await,
-		Node::start("other", OURS, 100).await,
-	);
+	let (one, other) = two().await;
 	let proxy = Proxy::to(one.address).await;
 	let line = Line::connect(&[proxy.url(), other.url()]).await.unwrap();
 	assert_eq!(name(&line).await.unwrap(), "one");
@@ -223,10 +243,7 @@ async fn requests_go_on_at_another_node_when_one_goes_down() {
 		)
 	);
 	// One that is under way, too.
-	let waiting = tokio::spawn({
-		let rpc = RpcClient::new(line.clone());
-		async move { rpc.request::<String>("never", rpc_params![]).await }
-	});
+	let waiting = never(&line);
 	until("it is asked", || one.asked() == 2).await;
 	proxy.turn(None);
 	until("the other one is asked the same", || other.asked() == 1).await;
@@ -243,10 +260,7 @@ async fn requests_go_on_at_another_node_when_one_goes_down() {
 
 #[tokio::test]
 async fn subscriptions_end_with_the_connection_and_begin_anew_at_another_node() {
-	let (one, other) = (
-		Node::start("one", OURS, 100).await,
-		Node::start("other", OURS, 100).await,
-	);
+	let (one, other) = two().await;
 	let proxy = Proxy::to(one.address).await;
 	let line = Line::connect(&[proxy.url(), other.url()]).await.unwrap();
 	let rpc = RpcClient::new(line.clone());
@@ -266,21 +280,32 @@ async fn subscriptions_end_with_the_connection_and_begin_anew_at_another_node() 
 /// The issue: the head of one stands still. Whoever follows it says what it tells.
 #[tokio::test]
 async fn a_node_that_stands_still_is_left_while_requests_wait_for_it() {
-	let (one, other) = (
-		Node::start("one", OURS, 100).await,
-		Node::start("other", OURS, 100).await,
-	);
+	let (one, other) = two().await;
 	let line = Line::connect(&[one.url(), other.url()]).await.unwrap();
 	line.set_block_time(Duration::from_millis(200)).await;
-	let waiting = tokio::spawn({
-		let rpc = RpcClient::new(line.clone());
-		async move { rpc.request::<String>("never", rpc_params![]).await }
-	});
+	let waiting = never(&line);
 	until("it is asked", || one.asked() == 1).await;
 	other.chain.best.store(110, Ordering::SeqCst);
 	until("the other one is asked the same", || other.asked() == 1).await;
 	waiting.abort();
 	assert_eq!(line.asked().node, Some(1));
+}
+
+/// The fault: its heads go on, and a request hangs for as long as they do.
+#[tokio::test]
+async fn a_node_that_leaves_a_request_unanswered_is_left_for_one_that_answers_it() {
+	let (one, other) = two().await;
+	let line = Line::connect(&[one.url(), other.url()]).await.unwrap();
+	one.chain.deaf.store(true, Ordering::SeqCst);
+	let rpc = RpcClient::new(line.clone());
+	let asked = timeout(PATIENCE, rpc.request::<String>("perhaps", rpc_params![]));
+	assert_eq!(asked.await.unwrap().unwrap(), "other");
+	assert_eq!(line.asked().node, Some(1));
+	// What nobody answers moves nobody.
+	let waiting = never(&line);
+	until("the other one is tried", || one.asked() == 2).await;
+	assert_eq!(name(&line).await.unwrap(), "other");
+	waiting.abort();
 }
 
 /// The issue: a proxy that leads to another chain. What that says would be judged as if it were ours.
@@ -317,10 +342,7 @@ async fn a_node_of_another_chain_is_never_asked_anything_and_its_chain_is_named(
 /// The same bytes again are the same transaction; only what becomes of it nobody says any more.
 #[tokio::test]
 async fn a_transaction_is_handed_in_again_as_it_is_and_whoever_watches_is_told_that_it_is_not_known() {
-	let (one, other) = (
-		Node::start("one", OURS, 100).await,
-		Node::start("other", OURS, 100).await,
-	);
+	let (one, other) = two().await;
 	let proxy = Proxy::to(one.address).await;
 	let line = Line::connect(&[proxy.url(), other.url()]).await.unwrap();
 	let rpc = RpcClient::new(line.clone());
@@ -426,10 +448,7 @@ async fn a_node_that_starts_late_is_waited_for() {
 /// Many at a time, while the node changes over and over: each has its answer, none has an error.
 #[tokio::test]
 async fn nobody_notices_a_change() {
-	let (one, other) = (
-		Node::start("one", OURS, 100).await,
-		Node::start("other", OURS, 100).await,
-	);
+	let (one, other) = two().await;
 	let proxy = Proxy::to(one.address).await;
 	let line = Line::connect(&[proxy.url(), other.url()]).await.unwrap();
 	let asking = (0..200).map(|turn| {
