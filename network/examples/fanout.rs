@@ -172,9 +172,9 @@ impl Policy for Open {
 			recipient: AccountId([9; 32]),
 			price_per_gb: 20_000,
 			mode: PaymentMode::Tickets { face_value: 20_000 },
-			credit: 4 * WINDOW as u32,
-			// Two windows, as relayers do it by default.
-			interval: 2 * WINDOW as u32,
+			credit: 8 * WINDOW as u32,
+			// Four windows, as relayers do it by default.
+			interval: 4 * WINDOW as u32,
 			counter: 0,
 			reserve: None,
 		};

@@ -37,10 +37,10 @@ mod default {
 	pub const SURGE: f64 = 1.0;
 	/// Five minutes of 1.5 Mb/s. Of many streams [`MIN_CACHE_MB`](super::MIN_CACHE_MB) each, where that is more.
 	pub const CACHE_MB: u32 = 64;
-	/// Of video at 1.5 Mb/s, 8 s.
-	pub const CREDIT_KB: u32 = 1_500;
-	/// Two windows of 2 s, which are a little smaller than the bit rate says: half the signatures of a receipt for each.
-	pub const RECEIPT_KB: u32 = 700;
+	/// Of video at 1.5 Mb/s, 16 s.
+	pub const CREDIT_KB: u32 = 3_000;
+	/// Four windows of 2 s, which are a little smaller than the bit rate says: a quarter of the signatures of a receipt for each.
+	pub const RECEIPT_KB: u32 = 1_400;
 	pub const MAX_VIEWERS: u32 = 256;
 	/// A household, and ghosts of some of it.
 	pub const ACCOUNT_VIEWERS: u32 = 8;
@@ -163,11 +163,11 @@ pub struct Settings {
 	#[arg(long, value_name = "N", env = "CLUSTERCAST_RELAYER_ACCOUNT_VIEWERS")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub account_viewers: Option<u32>,
-	/// Sent to a viewer ahead of payment, 1,000 bytes; one window may be larger [default: 1500]
+	/// Sent to a viewer ahead of payment, 1,000 bytes; one window may be larger [default: 3000]
 	#[arg(long, value_name = "KB", env = "CLUSTERCAST_RELAYER_CREDIT_KB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub credit_kb: Option<u32>,
-	/// Worth a receipt and a payment, 1,000 bytes; at most half of what is sent ahead, of 0 each window is [default: 700]
+	/// Worth a receipt and a payment, 1,000 bytes; at most half of what is sent ahead, of 0 each window is [default: 1400]
 	#[arg(long, value_name = "KB", env = "CLUSTERCAST_RELAYER_RECEIPT_KB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub receipt_kb: Option<u32>,
@@ -667,7 +667,7 @@ mod tests {
 		refused(&complete().replace("stream = 3\n", ""), "--stream");
 		refused(&format!("{}\nprize_per_gb = 3", complete()), "prize_per_gb");
 		refused(&complete().replace("0.05", "0.0005"), "face_value must exceed");
-		refused(&format!("{}\nreceipt_kb = 751", complete()), "receipt_kb");
+		refused(&format!("{}\nreceipt_kb = 1501", complete()), "receipt_kb");
 		refused(&format!("{}\ncache_mb = 1", complete()), "cache_mb");
 		refused(&format!("{}\nstranger_value = 0.01", complete()), "stranger_value");
 		refused(
