@@ -40,6 +40,7 @@ const pause = Number(options.pause);
 // Steps, or commands of `serve`, how long to look on behind each, and how long a picture may stand still there, seconds.
 const FAULTS = steps ? [["begin", 14, 9], ...steps.map(([name, , seconds, most]) => [name, seconds, most])] : [
 	["begin", 14, 12],
+	["restart 1", 18, 9],
 	["restart 5", 22, 12],
 	["stall 8", 18, 12],
 	["miss 2", 16, 9],
@@ -339,7 +340,7 @@ try {
 			let line;
 			while (!(line = (await lines.next()).value).startsWith("back"));
 			lost[phase] = Number(line.split(" ")[1]);
-			for (const name of names.filter((n) => n.endsWith("-late"))) watch(await open(name));
+			for (const name of names.filter((n) => n.endsWith("-late") && !players.some((p) => p.name === n))) watch(await open(name));
 		}
 		await sleep(seconds * 400);
 		if (options.shots) for (const p of players) await p.shot?.(join(options.shots, `${p.name}-${command.replace(" ", "-")}.png`));

@@ -15,6 +15,12 @@ use std::fmt::{Result, Write};
 /// How far behind the newest window players stay: three windows, as HLS players do. What the newest took to come is added.
 const DELAY_S: u64 = 3 * TARGET.as_secs();
 
+/// Least time without windows that is a hole: less is jitter of capture times, and players close it.
+const JOINS_MS: u64 = 500;
+
+/// How far behind a hole players begin: their clocks are not ours to the millisecond.
+const BEHIND_HOLE_MS: u64 = 500;
+
 /// What has an adaptation set of its own, and below which folder its files are.
 pub const KINDS: [(Kind, &str); 2] = [(Kind::Picture, "picture"), (Kind::Sound, "sound")];
 
@@ -47,6 +53,23 @@ fn depth_ms(entries: &[&Entry], end_ms: u64, now_ms: u64) -> u64 {
 	there + if late > DELAY_S * 1_000 { late } else { 0 }
 }
 
+/// How far behind the newest window players begin: where nothing is missing from there on. dash.js, where it begins in a hole, looks for
+/// what is there for ever.
+fn delay_ms(entries: &[&Entry]) -> u64 {
+	let joins = |pair: &&[&Entry]| {
+		let ended_ms = pair[0].shown_ms() + millis(pair[0]);
+		!pair[0].gap && pair[1].shown_ms().saturating_sub(ended_ms) <= JOINS_MS
+	};
+	let pairs = entries.windows(2).rev();
+	let whole = pairs.take_while(joins).count() + 1;
+	let usual_ms = DELAY_S * 1_000;
+	if whole >= entries.len() {
+		return usual_ms;
+	}
+	let there_ms: u64 = entries.iter().rev().take(whole).map(|entry| millis(entry)).sum();
+	usual_ms.min(there_ms.saturating_sub(BEHIND_HOLE_MS))
+}
+
 fn millis(entry: &Entry) -> u64 {
 	u64::try_from(entry.duration.as_millis()).unwrap_or_default()
 }
@@ -68,7 +91,7 @@ fn write(entries: &[&Entry], (now_ms, end_ms, took_ms): (u64, u64, u64), time: &
 		TARGET.as_secs(),
 		TARGET.as_secs() + 1,
 		seconds(depth),
-		seconds(DELAY_S * 1_000 + took_ms),
+		seconds(delay_ms(entries) + took_ms),
 	)?;
 	writeln!(out, "minimumUpdatePeriod=\"PT{}S\">", TARGET.as_secs())?;
 	for listed in entries.chunk_by(|a, b| a.period.id == b.period.id) {

@@ -69,10 +69,20 @@ pub struct Period {
 	pub track: Description,
 }
 
+/// [`Kind`], as it is kept.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Kind", rename_all = "camelCase")]
+enum KindKept {
+	Picture,
+	Sound,
+	Other,
+}
+
 /// When the samples of one kind of an entry play on the media timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Times {
 	/// What they are.
+	#[serde(with = "KindKept")]
 	pub kind: Kind,
 	/// Units of these times in a second.
 	pub timescale: u32,
@@ -134,13 +144,22 @@ impl Entry {
 		(period.shown_ms + self.start_ms).saturating_sub(period.start_ms)
 	}
 
-	fn listed(&self) -> Listed {
+	/// `init_uri`: the initialisation segment that is kept with the list.
+	fn listed(&self, init_uri: &str) -> Listed {
+		let kept = !self.times.is_empty() && self.init_uri == init_uri;
 		Listed {
 			sequence: self.sequence,
 			discontinuity: self.discontinuity,
 			uri: self.uri.clone(),
 			duration_us: u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX),
 			start_ms: self.start_ms,
+			media: kept.then(|| Kept {
+				times: self.times.clone(),
+				period: self.period.id,
+				period_start_ms: self.period.start_ms,
+				period_shown_ms: self.period.shown_ms,
+				period_start: self.period.start,
+			}),
 		}
 	}
 }
@@ -163,6 +182,20 @@ struct Listed {
 	uri: String,
 	duration_us: u64,
 	start_ms: u64,
+	#[serde(default)]
+	media: Option<Kept>,
+}
+
+/// Its times and its period: dash.js, which is in a period of the run before, looks in that for ever, where the manifest that it
+/// is told says no more where it ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept {
+	times: Vec<Times>,
+	period: u64,
+	period_start_ms: u64,
+	period_shown_ms: u64,
+	period_start: u128,
 }
 
 /// Where a list was: kept when the program ends.
@@ -226,8 +259,9 @@ impl Timeline {
 	}
 
 	/// Lists again what an earlier run of the program did, before the entry of this number, with nothing under the names, where
-	/// numbers go on. Without media, they decode with any initialisation segment.
-	fn list_again(&mut self, init_uri: &str, next: u64) {
+	/// numbers go on. Without media, they decode with any initialisation segment. Times and periods are those that they had, where
+	/// that segment is the same; the last period goes on.
+	fn list_again(&mut self, window: &EncodedWindow, init: &Hash, init_uri: &str, next: u64) {
 		let Some(place) = &mut self.place else {
 			return;
 		};
@@ -237,29 +271,40 @@ impl Timeline {
 			return;
 		}
 		self.discontinuities = place.before;
-		let period = Arc::new(Period {
+		let same = place.init == *init;
+		let mut period = Arc::new(Period {
 			id: 0,
 			start_ms: 0,
 			shown_ms: 0,
 			start: 0,
-			track: Description::unknown(&[]),
+			track: described(window),
 		});
-		self.entries = listed
-			.iter()
-			.map(|entry| Entry {
+		for entry in listed {
+			let media = entry.media.filter(|_| same);
+			if let Some(kept) = media.as_ref().filter(|kept| kept.period != period.id) {
+				period = Arc::new(Period {
+					id: kept.period,
+					start_ms: kept.period_start_ms,
+					shown_ms: kept.period_shown_ms,
+					start: kept.period_start,
+					track: described(window),
+				});
+			}
+			self.period = media.is_some().then(|| period.clone());
+			self.entries.push_back(Entry {
 				sequence: entry.sequence,
 				discontinuity: entry.discontinuity,
 				gap: true,
-				uri: entry.uri.clone(),
+				uri: entry.uri,
 				init_uri: init_uri.into(),
 				duration: Duration::from_micros(entry.duration_us),
 				start_ms: entry.start_ms,
 				independent: true,
 				bytes: 0,
-				times: Vec::new(),
+				times: media.map_or_else(Vec::new, |kept| kept.times),
 				period: period.clone(),
-			})
-			.collect();
+			});
+		}
 	}
 
 	/// Where it is; `None` before the first window ever.
@@ -299,6 +344,9 @@ impl Timeline {
 		};
 		let discontinuities = self.place.as_ref().map_or(self.discontinuities, |p| p.discontinuities);
 		let discontinuities = discontinuities + u64::from(discontinuity && !again);
+		if !std::mem::replace(&mut self.begun, true) {
+			self.list_again(window, &init, &init_uri, first - missing.min(first));
+		}
 		let period = self.period(window, read.as_ref(), first, discontinuity || missing > 0);
 		let gap = |sequence: u64, duration: Duration, start_ms: u64, discontinuity: &mut bool| Entry {
 			sequence,
@@ -313,9 +361,6 @@ impl Timeline {
 			times: Vec::new(),
 			period: period.clone(),
 		};
-		if !std::mem::replace(&mut self.begun, true) {
-			self.list_again(&init_uri, first - missing.min(first));
-		}
 		let most = LISTED.as_secs() / TARGET.as_secs() - 1;
 		if missing > most {
 			// More than a list holds: it goes on behind numbers that were never listed.
@@ -393,7 +438,7 @@ impl Timeline {
 		self.trim();
 		if let Some(place) = &mut self.place {
 			place.before = self.discontinuities;
-			place.listed = self.entries.iter().map(Entry::listed).collect();
+			place.listed = self.entries.iter().map(|entry| entry.listed(&init_uri)).collect();
 		}
 		files
 	}
@@ -490,12 +535,7 @@ impl Timeline {
 					shown_ms.min(header.start_ms)
 				}),
 				start: read.map_or(0, |read| read.start),
-				track: window
-					.catalog()
-					.catalog
-					.track(header.id.track)
-					.cloned()
-					.unwrap_or_else(|| Description::unknown(window.init())),
+				track: described(window),
 			})
 		});
 		self.period = Some(period.clone());
@@ -536,6 +576,12 @@ impl Timeline {
 			self.entries.pop_front();
 		}
 	}
+}
+
+/// As the catalog describes it.
+fn described(window: &EncodedWindow) -> Description {
+	let track = window.catalog().catalog.track(window.header().id.track);
+	track.cloned().unwrap_or_else(|| Description::unknown(window.init()))
 }
 
 /// Where a window goes.

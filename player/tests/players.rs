@@ -27,7 +27,7 @@ fn play(node: &[&str], players: &str, faults: &str, pause: &str) {
 
 #[test]
 fn stock_players_play_through_restart_other_relayer_gap_pause_and_other_pictures() {
-	play(&[], PLAYERS, "restart,stall,miss,pause,source", "10");
+	play(&[], PLAYERS, "restart 5,stall,miss,pause,source", "10");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 use super::*;
-use crate::testing::{Clip, MUTE, SOUND};
+use crate::{
+	testing::{Clip, MUTE, SOUND},
+	timeline::tests::restarted,
+};
 use clustercast_protocol::EncodedWindow;
 
 fn of(windows: &[EncodedWindow]) -> (Timeline, String) {
@@ -150,6 +153,33 @@ fn what_is_cut_of_a_pause_is_added_to_when_the_presentation_became_available() {
 	}
 }
 
+/// dash.js, whose period the manifest does not have any more, looks in it for what comes next, for ever.
+#[test]
+fn a_program_that_was_restarted_goes_on_in_the_period_that_players_are_in() {
+	let windows = Clip::new(SOUND, 6).all();
+	for (next, starts) in [
+		(4, &["PT1700000000.000S"][..]),
+		// Begun again with what was listed.
+		(3, &["PT1700000000.000S"]),
+		(5, &["PT1700000000.000S", "PT1700000010.000S"]),
+	] {
+		let (timeline, before) = of(&windows[..4]);
+		let mut timeline = restarted(&timeline);
+		timeline.push(&windows[next]);
+		let text = manifest(&timeline, 1_700_000_012_000, 0, "time").unwrap();
+		assert_eq!(values(&text, "start"), starts, "window {next}");
+		assert_eq!(values(&text, "id")[0], values(&before, "id")[0], "window {next}");
+		let listed = timeline.entries().filter(|entry| !entry.times.is_empty()).count();
+		assert_eq!(listed, (next + 1).min(5), "window {next}");
+		assert_eq!(text.matches("<S t=").count(), 2 * listed);
+	}
+	// Another initialisation segment: nothing of before can be decoded with it.
+	let (timeline, _) = of(&windows[..4]);
+	let mut timeline = restarted(&timeline);
+	timeline.push(&Clip::new(MUTE, 1).after(windows.last().unwrap())[0]);
+	assert_eq!(timeline.entries().filter(|entry| !entry.times.is_empty()).count(), 1);
+}
+
 /// A player that begins where nothing is yet waits there for ever.
 #[test]
 fn players_stay_behind_what_is_there_however_late_it_comes() {
@@ -163,6 +193,39 @@ fn players_stay_behind_what_is_there_however_late_it_comes() {
 		[delay(0), delay(200), delay(12_500)],
 		["PT6.000S", "PT6.200S", "PT18.500S"]
 	);
+}
+
+/// One that begins in a hole looks there for ever: behind missing windows, a pause, a restart.
+#[test]
+fn players_begin_behind_what_is_missing() {
+	let windows = Clip::new(SOUND, 8).all();
+	let delay = |timeline: &Timeline| {
+		let text = manifest(timeline, 0, 0, "time").unwrap();
+		values(&text, "suggestedPresentationDelay")[0].to_owned()
+	};
+	let delays = |mut timeline: Timeline, rest: &[EncodedWindow]| {
+		let told = rest.iter().map(|window| {
+			timeline.push(window);
+			delay(&timeline)
+		});
+		told.collect::<Vec<_>>()
+	};
+	let grows = ["PT1.500S", "PT3.500S", "PT5.500S", "PT6.000S"];
+	let (missing, _) = of(&windows[..2]);
+	assert_eq!(delays(missing, &windows[4..]), grows);
+	for first in [2, 4] {
+		let (before, _) = of(&windows[..2]);
+		assert_eq!(
+			delays(restarted(&before), &windows[first..first + 4]),
+			grows,
+			"restart, {first}"
+		);
+	}
+	let mut clip = Clip::new(SOUND, 6);
+	clip.pause = Some((2, 120_000));
+	let windows = clip.all();
+	let (paused, _) = of(&windows[..2]);
+	assert_eq!(delays(paused, &windows[2..]), grows);
 }
 
 #[test]

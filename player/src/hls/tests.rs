@@ -445,6 +445,9 @@ async fn a_gap_is_a_file_that_plays_nothing() {
 		let kinds: Vec<&[u8]> = answer.body.chunks(4).collect();
 		assert_eq!((kinds[1], kinds[7]), (&b"styp"[..], &b"free"[..]));
 		assert_eq!(answer.body.len(), 0x18 + 8);
+		// What the manifest lists of it, too.
+		let picture = get(&hls, &format!("/picture/{name}")).await;
+		assert_eq!((picture.status, &picture.body), (200, &answer.body));
 	}
 	assert_eq!(
 		get(&hls, "/gap-1.m4s").await.status,

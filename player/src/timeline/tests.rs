@@ -54,7 +54,7 @@ impl Studio {
 }
 
 /// The program ends and begins again: what it kept is read from JSON.
-fn restarted(timeline: &Timeline) -> Timeline {
+pub fn restarted(timeline: &Timeline) -> Timeline {
 	let kept = serde_json::to_vec(timeline.place().unwrap()).unwrap();
 	Timeline::resume(Some(serde_json::from_slice(&kept).unwrap()))
 }
