@@ -544,7 +544,7 @@ async fn file(
 ) -> Result<Response, NotServed> {
 	let (found, gap) = {
 		let live = shared.live();
-		(live.files.get(&name).cloned(), is_gap(&live.timeline, &name))
+		(live.files.get(&name).cloned(), live.timeline.is_gap(&name))
 	};
 	match found {
 		Some(bytes) => Ok(part(&headers, &name, bytes)),
@@ -552,11 +552,6 @@ async fn file(
 		None if name.ends_with(".m4s") || name.ends_with(".mp4") => Err(NotServed::File),
 		None => page(&name),
 	}
-}
-
-/// Whether it is listed, with nothing under the name.
-fn is_gap(timeline: &Timeline, name: &str) -> bool {
-	timeline.entries().any(|entry| entry.gap && entry.uri == name)
 }
 
 /// One kind of what is in a file: what the manifest lists.
@@ -577,7 +572,7 @@ async fn file_of_kind(
 			.find(|(window, ..)| *window == name)
 			.map(|(_, _, init)| init.as_str());
 		let Some(file) = live.files.get(&name).cloned() else {
-			return is_gap(&live.timeline, &name).then(nothing).ok_or(NotServed::File);
+			return live.timeline.is_gap(&name).then(nothing).ok_or(NotServed::File);
 		};
 		(init.and_then(|init| live.files.get(init)).cloned(), file)
 	};

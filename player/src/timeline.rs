@@ -317,6 +317,14 @@ impl Timeline {
 		self.entries.iter()
 	}
 
+	/// Whether there is nothing under a name that is listed, or was before the program was restarted: also until the first window
+	/// says whether it is again. dash.js gives a segment up that is not there four times.
+	pub fn is_gap(&self, name: &str) -> bool {
+		let gone = self.place.iter().filter(|_| !self.begun);
+		let mut before = gone.flat_map(|place| &place.listed);
+		self.entries.iter().any(|entry| entry.gap && entry.uri == name) || before.any(|entry| entry.uri == name)
+	}
+
 	/// Discontinuities before the first entry listed.
 	pub fn discontinuities(&self) -> u64 {
 		self.discontinuities

@@ -428,6 +428,16 @@ async fn a_gap_is_a_file_that_plays_nothing() {
 	hls.push(&windows[2]);
 	hls.push(&windows[3]);
 	let text = get(&hls, "/index.m3u8").await.text();
+	// Before the first window, too.
+	let early = bind(options()).await;
+	let name = text
+		.split("#EXT-X-GAP\n")
+		.nth(1)
+		.and_then(|entry| entry.lines().nth(1))
+		.unwrap();
+	for path in [format!("/{name}"), format!("/sound/{name}")] {
+		assert_eq!(get(&early, &path).await.status, 200, "{path}");
+	}
 	let gaps: Vec<&str> = text
 		.split("#EXT-X-GAP\n")
 		.skip(1)
