@@ -79,7 +79,7 @@ const PAGES = {
 		player.on("error", (e) => {
 			(window.errors ??= []).push(JSON.stringify(e.error)?.slice(0, 80));
 			// The usual recovery.
-			if (e.error?.code === 25) setTimeout(() => player.attachSource(URLS.dash), 1000);
+			if ([25, 27].includes(e.error?.code)) setTimeout(() => player.attachSource(URLS.dash), 1000);
 		});
 		player.initialize(v, URLS.dash, true);
 		window.date = () => player.timeAsUTC() * 1000;</script>`,
