@@ -13,15 +13,21 @@ const PRIVATE: u32 = 0o600;
 
 /// Replaces the content of `path`, on disk when it returns. Creates it with mode 0600, and the folder when missing.
 pub fn write_atomic(path: &Path, content: &[u8]) -> io::Result<()> {
-	let temporary = write_beside(path, content)?;
+	let temporary = write_beside(path, content, File::sync_all)?;
 	fs::rename(&temporary, path)
 		.and_then(|()| sync_folder(path))
 		.inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
+/// The same for this run of the machine: what is there survives the end of the program, not a power cut. Waits for no disk.
+pub fn write_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
+	let temporary = write_beside(path, content, |_| Ok(()))?;
+	fs::rename(&temporary, path).inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
 /// Creates `path` with this content, on disk when it returns; [`io::ErrorKind::AlreadyExists`] where it exists.
 pub fn create_atomic(path: &Path, content: &[u8]) -> io::Result<()> {
-	let temporary = write_beside(path, content)?;
+	let temporary = write_beside(path, content, File::sync_all)?;
 	// A hard link, unlike a rename, does not replace what another process put there in the meantime.
 	let linked = fs::hard_link(&temporary, path);
 	fs::remove_file(&temporary)?;
@@ -29,8 +35,8 @@ pub fn create_atomic(path: &Path, content: &[u8]) -> io::Result<()> {
 	sync_folder(path)
 }
 
-/// Writes and syncs a temporary file in the folder of `path`.
-fn write_beside(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
+/// Writes a temporary file in the folder of `path`, and lets `sync` see to it.
+fn write_beside(path: &Path, content: &[u8], sync: fn(&File) -> io::Result<()>) -> io::Result<PathBuf> {
 	let folder = folder_of(path);
 	fs::create_dir_all(folder)?;
 	let mut name = OsString::from(".");
@@ -43,7 +49,7 @@ fn write_beside(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
 		.mode(PRIVATE)
 		.open(&temporary)?;
 	file.write_all(content)
-		.and_then(|()| file.sync_all())
+		.and_then(|()| sync(&file))
 		.inspect_err(|_| drop(fs::remove_file(&temporary)))?;
 	Ok(temporary)
 }
@@ -77,7 +83,7 @@ mod tests {
 		let dir = tempfile::tempdir().unwrap();
 		let path = dir.path().join("new/state");
 		write_atomic(&path, b"one").unwrap();
-		write_atomic(&path, b"two").unwrap();
+		write_unsynced(&path, b"two").unwrap();
 		assert_eq!(fs::read(&path).unwrap(), b"two");
 		assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 		assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);

@@ -12,6 +12,7 @@ use clap::{
 	Arg, Parser, Subcommand,
 };
 use clustercast_chain::NodeUrl;
+use clustercast_media::picture::{PICTURES_PER_SEGMENT, RATE};
 use clustercast_network::Multiaddr;
 use clustercast_primitives::StreamId;
 use std::{ffi::OsStr, path::PathBuf, process::ExitCode, time::Duration};
@@ -93,6 +94,16 @@ struct Run {
 	/// Writes a line of JSON for each window to this file; replaces it
 	#[arg(long, value_name = "FILE")]
 	window_log: Option<PathBuf>,
+	/// Signs and sends parts of so many milliseconds (100, 200, 400, 500 or 1000; 200 where none is said), not whole segments of 2 s:
+	/// viewers are about a second behind. After a power cut the next run begins anew, not behind the newest part
+	#[arg(
+		long,
+		value_name = "MS",
+		num_args = 0..=1,
+		default_missing_value = "200",
+		value_parser = pictures
+	)]
+	low_latency: Option<u32>,
 	/// Ends the broadcast after so many seconds
 	#[arg(long, value_name = "N")]
 	seconds: Option<u64>,
@@ -113,6 +124,16 @@ struct Run {
 		env = "CLUSTERCAST_ORIGIN_FFMPEG"
 	)]
 	ffmpeg: PathBuf,
+}
+
+/// Pictures of a part that plays so many milliseconds.
+fn pictures(ms: &str) -> Result<u32, String> {
+	let ms: u32 = ms.parse().map_err(|_| "not a number of milliseconds".to_owned())?;
+	let pictures = ms.saturating_mul(RATE) / 1_000;
+	let is_whole = pictures > 0 && pictures * 1_000 == ms.saturating_mul(RATE);
+	(is_whole && (100..=1_000).contains(&ms) && PICTURES_PER_SEGMENT.is_multiple_of(pictures))
+		.then_some(pictures)
+		.ok_or_else(|| "parts play 100, 200, 400, 500 or 1000 ms".to_owned())
 }
 
 /// Parses an input without repeating it where it is wrong: the stream key may be in it.
@@ -172,6 +193,7 @@ impl From<Run> for Config {
 			state: args.state,
 			record: args.record,
 			window_log: args.window_log,
+			pictures_per_part: args.low_latency,
 			seconds: args.seconds.map(Duration::from_secs),
 			open: args.open,
 			max_relayers: args.max_relayers,
@@ -205,6 +227,39 @@ mod tests {
 			assert!(error.contains(reason) && error.contains("--input"), "{error}");
 			assert!(!error.contains("hush"), "{error}");
 		}
+	}
+
+	#[test]
+	fn parts_divide_a_segment() {
+		for (ms, of) in [("100", 3), ("200", 6), ("400", 12), ("500", 15), ("1000", 30)] {
+			assert_eq!(pictures(ms), Ok(of), "{ms}");
+		}
+		for wrong in [
+			"",
+			"0",
+			"50",
+			"150",
+			"300",
+			"250",
+			"2000",
+			"-200",
+			"4294967295",
+			"200ms",
+		] {
+			assert!(pictures(wrong).is_err(), "{wrong}");
+		}
+		let line = |option: &str| {
+			let words = "clustercast-origin run --stream 1 --signing-key k --state s --input test".split(' ');
+			let cli = Cli::try_parse_from(words.chain(option.split_whitespace())).unwrap();
+			match cli.command {
+				Command::Run(run) => run.low_latency,
+				other => panic!("{other:?}"),
+			}
+		};
+		assert_eq!(
+			(line(""), line("--low-latency"), line("--low-latency 500")),
+			(None, Some(6), Some(15))
+		);
 	}
 
 	#[test]

@@ -11,6 +11,7 @@ use crate::{
 };
 use anyhow::{bail, ensure, Context, Result};
 use clustercast_chain::{keys, Chain, KeyError, NodeUrl};
+use clustercast_media::picture::PICTURES_PER_SEGMENT;
 use clustercast_network::{
 	node::Limits,
 	serve::{self, serve},
@@ -79,6 +80,8 @@ pub struct Config {
 	pub record: Option<PathBuf>,
 	/// File for a line on each window.
 	pub window_log: Option<PathBuf>,
+	/// Pictures of a part, where segments are signed and sent in parts.
+	pub pictures_per_part: Option<u32>,
 	/// When to end.
 	pub seconds: Option<Duration>,
 	/// Serves anyone.
@@ -222,7 +225,10 @@ impl Origin {
 			genesis,
 			title: printable(&title),
 		};
-		let signer = Signer::open(&config.state, identity, epoch, unix_ms())?;
+		let mut signer = Signer::open(&config.state, identity, epoch, unix_ms())?;
+		if config.pictures_per_part.is_some() {
+			signer = signer.hurried();
+		}
 		let mut made_key = None;
 		let lock = match &config.input {
 			Input::Door(address) => {
@@ -249,6 +255,7 @@ impl Origin {
 			lock,
 			title,
 			continues: signer.continues(),
+			pictures_per_part: config.pictures_per_part.unwrap_or(PICTURES_PER_SEGMENT),
 		})
 		.await?;
 		let feed = Feed::new(config.cache_bytes);

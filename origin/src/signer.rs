@@ -7,6 +7,10 @@
 //! and by signing how the epoch before ended: its own statuses name that one by hash. Its media time goes on where that window
 //! ends.
 //!
+//! For low latency the newest part is handed to the system before anyone sees it, and nobody waits for the disk: it survives a crash of
+//! this program, not a power cut. So the file says in which run of the machine it was written, which is on disk before the first part is
+//! published; after another start of the machine it counts as lost. An end in order waits for the disk.
+//!
 //! State: `stream-N.window` in a folder that one process at a time holds by a lock file. The content is bound to
 //! stream, key and chain by the header's own signature, and to itself by a hash.
 //!
@@ -107,6 +111,8 @@ struct Stored {
 	data: Vec<u8>,
 	/// Where the window ends on the media timeline: pictures.
 	media_time: u64,
+	/// Counts in this run of the machine alone.
+	boot: Option<Vec<u8>>,
 }
 
 /// Signs windows, each after the one before it.
@@ -123,6 +129,10 @@ pub struct Signer {
 	disk: Disk,
 	/// The newest window is on disk.
 	kept: bool,
+	/// Nobody waits for the disk.
+	hurried: bool,
+	/// The run of the machine, since the file says so.
+	boot: Option<Vec<u8>>,
 	/// A window was held back, or another epoch began: the next one does not follow.
 	cut: bool,
 	/// Held as long as this lives; the kernel lets go of it when the process dies.
@@ -172,7 +182,7 @@ impl Signer {
 				file.take(MAX_STATE_BYTES)
 					.read_to_end(&mut content)
 					.map_err(failed(&path))?;
-				Some(Before::restore(&path, &identity, &content)?)
+				Before::restore(&path, &identity, &content)?
 			},
 		};
 		let signer = |broadcast, last, ended, media_time| Self {
@@ -184,6 +194,8 @@ impl Signer {
 			media_time,
 			disk: DISK,
 			kept: true,
+			hurried: false,
+			boot: None,
 			cut: false,
 			_lock: lock,
 		};
@@ -205,6 +217,12 @@ impl Signer {
 		Ok(signer(broadcast, Some(window), Some(ended), Some(media_time)))
 	}
 
+	/// Nobody waits for the disk from now on: see the module's words on low latency.
+	pub fn hurried(mut self) -> Self {
+		self.hurried = true;
+		self
+	}
+
 	/// Begins another epoch behind the newest window; [`ended`](Self::ended) says how this one ended. As in [`Signer::open`] `epoch`
 	/// must be a block that was waited for. Nothing of it is on disk before its first window is: a crash before continues the epoch
 	/// before.
@@ -217,6 +235,7 @@ impl Signer {
 			let last = next.epoch;
 			return Err(SignerError::EpochUsed { epoch, last });
 		}
+		self.settle();
 		// Of an epoch without a window there is nothing to say.
 		if self.last.as_ref().is_some_and(|last| last.id().epoch == next.epoch) {
 			self.ended = Some(self.broadcast.end());
@@ -279,18 +298,15 @@ impl Signer {
 		};
 		self.broadcast.describe(describe(window), window.init.segment.clone());
 		let encoded = self.broadcast.draft(timing, &window.data)?;
-		let mut stored = (
-			encoded.signed_header(),
-			encoded.catalog().as_ref(),
-			encoded.history(),
-			self.broadcast.after(),
-			window.init.segment.as_ref(),
-			window.data.as_ref(),
-			window.end.pictures(),
-		)
-			.encode();
-		stored.extend_from_slice(&sha256(&[&stored]).0);
-		self.keep(&stored).inspect_err(|_| self.cut = true)?;
+		let write = match (self.hurried, &self.boot) {
+			(true, Some(_)) => self.disk.write_unsynced,
+			_ => self.disk.write,
+		};
+		// Without a name for the run of the machine each one is waited for.
+		let boot = if self.hurried { (self.disk.boot)() } else { None };
+		let stored = self.stored(&encoded, window.end, boot.as_deref());
+		self.keep(&stored, write).inspect_err(|_| self.cut = true)?;
+		self.boot = boot.filter(|_| self.kept);
 		self.cut = false;
 		self.broadcast.advance(&encoded);
 		self.media_time = Some(window.end);
@@ -298,9 +314,38 @@ impl Signer {
 		Ok(encoded)
 	}
 
+	/// What is on disk of a window.
+	fn stored(&self, window: &EncodedWindow, end: MediaTime, boot: Option<&[u8]>) -> Vec<u8> {
+		let mut stored = (
+			window.signed_header(),
+			window.catalog().as_ref(),
+			window.history(),
+			self.broadcast.after(),
+			window.init().as_ref(),
+			window.data().as_ref(),
+			end.pictures(),
+			boot,
+		)
+			.encode();
+		stored.extend_from_slice(&sha256(&[&stored]).0);
+		stored
+	}
+
+	/// What was not waited for is on disk when it returns, for whatever comes.
+	fn settle(&mut self) {
+		let Some((last, end)) = self.last.as_ref().zip(self.media_time).filter(|_| self.boot.is_some()) else {
+			return;
+		};
+		self.boot = None;
+		let stored = self.stored(last, end, None);
+		if let Err(error) = self.keep(&stored, self.disk.write) {
+			tracing::error!("{error}; after a power cut the next run begins anew");
+		}
+	}
+
 	/// Replaces what is on disk, or at least removes it.
-	fn keep(&mut self, stored: &[u8]) -> Result<(), SignerError> {
-		let Disk { write, remove } = self.disk;
+	fn keep(&mut self, stored: &[u8], write: Write) -> Result<(), SignerError> {
+		let Disk { remove, .. } = self.disk;
 		let path = self.path.display();
 		let written = match write(&self.path, stored) {
 			Ok(()) => Ok(()),
@@ -328,12 +373,31 @@ impl Signer {
 /// What is done with the state's file; tests have others.
 #[derive(Clone, Copy, Debug)]
 struct Disk {
-	write: fn(&Path, &[u8]) -> io::Result<()>,
+	write: Write,
+	write_unsynced: Write,
+	/// Names the run of the machine.
+	boot: fn() -> Option<Vec<u8>>,
 	remove: fn(&Path) -> io::Result<()>,
+}
+
+type Write = fn(&Path, &[u8]) -> io::Result<()>;
+
+impl Drop for Signer {
+	fn drop(&mut self) {
+		self.settle();
+	}
+}
+
+/// Linux draws it anew at each start.
+fn boot() -> Option<Vec<u8>> {
+	let id = fs::read("/proc/sys/kernel/random/boot_id").ok()?;
+	(id.len() <= 64 && !id.is_empty()).then_some(id)
 }
 
 const DISK: Disk = Disk {
 	write: files::write_atomic,
+	write_unsynced: files::write_unsynced,
+	boot,
 	remove: files::remove,
 };
 
@@ -359,7 +423,8 @@ struct Before {
 }
 
 impl Before {
-	fn restore(path: &Path, identity: &Identity, content: &[u8]) -> Result<Self, SignerError> {
+	/// `None` where the machine ended before it was on disk: there may have been newer ones.
+	fn restore(path: &Path, identity: &Identity, content: &[u8]) -> Result<Option<Self>, SignerError> {
 		let damaged = |reason: String| SignerError::Damaged {
 			path: path.to_owned(),
 			reason,
@@ -375,6 +440,10 @@ impl Before {
 			Ok(()) | Err(HeaderError::Signature(_)) => return Err(SignerError::Foreign(path.to_owned())),
 			Err(error) => return Err(damaged(error.to_string())),
 		}
+		if stored.boot.is_some_and(|written| boot() != Some(written)) {
+			tracing::warn!("the machine was started anew since the last broadcast, which was not waiting for the disk: this one begins anew");
+			return Ok(None);
+		}
 		let media_time =
 			MediaTime::new(stored.media_time).ok_or_else(|| damaged("its media time is out of range".into()))?;
 		let setting = Setting {
@@ -387,11 +456,11 @@ impl Before {
 		let mut broadcast = identity.begin(id.epoch, stored.after, id.segment);
 		broadcast.resume(&window);
 		let ended = broadcast.end();
-		Ok(Self {
+		Ok(Some(Self {
 			window,
 			ended,
 			media_time,
-		})
+		}))
 	}
 }
 

@@ -3,11 +3,12 @@
 //! | path | answer |
 //! | --- | --- |
 //! | `/` | a page that waits, plays and recovers by itself |
-//! | `/index.m3u8` | the HLS media playlist; waits for the first window, not for long |
+//! | `/index.m3u8` | the HLS media playlist; waits for the first window, not for long, and for the part that `_HLS_msn`, `_HLS_part` name |
 //! | `/master.m3u8` | the HLS multivariant playlist above it, with codecs and sizes |
 //! | `/manifest.mpd` | a DASH manifest over the same files |
 //! | `/init-HASH.mp4` | an initialisation segment |
 //! | `/STREAM-EPOCH-SEGMENT-PART-HASH.m4s` | a window, byte for byte as the broadcaster signed it |
+//! | `/part-STREAM-EPOCH-SEGMENT-PART.m4s` | a part of a segment, likewise; the one that is next waits until it comes |
 //! | `/picture/NAME`, `/sound/NAME` | the same with one of both alone: what the manifest lists |
 //! | `/state.json` | how the broadcast stands, see [`Broadcast`] |
 //! | `/time` | the time that the manifest goes by |
@@ -17,12 +18,13 @@ use crate::{
 	dash,
 	origins::Origins,
 	outlook::{Broadcast, Outlook},
+	parts::{Parts, Reach, Served},
 	playlist,
 	sinks::unix_ms,
-	timeline::{File, Timeline},
+	timeline::{File, Timeline, TARGET},
 };
 use axum::{
-	extract::{Path, Request, State},
+	extract::{Path, RawQuery, Request, State},
 	http::{header, HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
 	middleware::Next,
 	response::{IntoResponse, Response},
@@ -61,6 +63,9 @@ const FIRST_WINDOW_WAIT: Duration = Duration::from_secs(8);
 /// How long a request for the media playlist waits in a pause for what is behind it. FFmpeg, and what is made of it, ends after 100
 /// answers that have nothing new, which it would have had after 101 s: so it waits for 10 minutes.
 const NEWS_WAIT: Duration = Duration::from_secs(5);
+
+/// How long a request waits for a part or an entry that it names (three targets: draft-pantos-hls-rfc8216bis, 6.2.5.2).
+const LONGEST_BLOCK: Duration = Duration::from_secs(3 * TARGET.as_secs());
 
 /// Windows' time without a window after which requests for the list wait for one.
 const PAUSED: Duration = Duration::from_secs(8);
@@ -135,6 +140,8 @@ enum NotServed {
 	NoWindowYet,
 	#[error("nothing that is here can be written as DASH")]
 	NoTimes,
+	#[error("_HLS_msn and _HLS_part are numbers of an entry and of its part, at most one entry ahead of the list")]
+	Directive,
 	#[error("this page may not read here: see --hls-origins")]
 	Origin,
 	#[error("this name is not answered to: see --hls-origins")]
@@ -148,6 +155,7 @@ impl IntoResponse for NotServed {
 		let status = match self {
 			Self::Path | Self::File | Self::NoTimes => StatusCode::NOT_FOUND,
 			Self::NoWindowYet => StatusCode::SERVICE_UNAVAILABLE,
+			Self::Directive => StatusCode::BAD_REQUEST,
 			Self::Origin => StatusCode::FORBIDDEN,
 			Self::Name => StatusCode::MISDIRECTED_REQUEST,
 			Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -175,8 +183,9 @@ impl IntoResponse for NotServed {
 #[derive(Default)]
 struct Live {
 	timeline: Timeline,
+	parts: Parts,
 	files: HashMap<String, Bytes>,
-	/// Names of windows, oldest first: how long each plays, and the initialisation segment that it needs.
+	/// Names of segments and parts, oldest first: how long each takes of the list, and the initialisation segment that it needs.
 	windows: VecDeque<(String, Duration, String)>,
 	bytes: usize,
 	track: Option<Track>,
@@ -317,18 +326,15 @@ impl Live {
 		self.track = catalog.track(header.id.track).cloned();
 		self.last = Some(now);
 		self.outlook.window(now);
-		let files = self.timeline.push(window);
-		let Some((init, windows)) = files.split_first() else {
+		let Served { init, files } = self.parts.push(window, &mut self.timeline);
+		let Some(init) = init else {
 			return;
 		};
-		let (count, mut playing) = (u32::try_from(windows.len()).unwrap_or(1).max(1), Duration::ZERO);
-		for file in windows {
-			playing += Duration::from_millis(header.duration_ms.into()) / count;
-			self.windows.push_back((file.name.clone(), playing, init.name.clone()));
-			playing = Duration::ZERO;
+		for (file, playing) in &files {
+			self.windows.push_back((file.name.clone(), *playing, init.name.clone()));
 			self.keep(file);
 		}
-		self.keep(init);
+		self.keep(&init);
 		self.forget();
 	}
 
@@ -500,11 +506,66 @@ fn fresh(kind: &'static str, text: String) -> Response {
 		.into_response()
 }
 
-async fn media(State(shared): State<Arc<Shared>>) -> Result<Response, NotServed> {
+async fn media(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Result<Response, NotServed> {
+	let asked = Asked::parse(query.as_deref().unwrap_or_default())?;
 	first_window(&shared).await?;
-	news(&shared).await;
-	let text = playlist::media(&shared.live().timeline);
+	match asked {
+		Some(asked) => reached(&shared, asked).await?,
+		None => news(&shared).await,
+	}
+	let live = shared.live();
+	let text = playlist::media(&live.timeline, &live.parts);
 	Ok(fresh(PLAYLIST_TYPE, text))
+}
+
+/// What a player of low latency asks a playlist to have before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+	/// Number of an entry.
+	sequence: u64,
+	/// And of a part of it, from 0.
+	part: Option<u64>,
+}
+
+impl Asked {
+	/// `_HLS_msn=N&_HLS_part=N`, or only the first of them; other words are passed over.
+	fn parse(query: &str) -> Result<Option<Self>, NotServed> {
+		let value = |name: &str| {
+			let mut words = query.split('&').filter_map(|word| word.split_once('='));
+			let value = words
+				.find(|(key, _)| *key == name)
+				.map(|(_, value)| value.parse::<u64>());
+			value.transpose().map_err(|_| NotServed::Directive)
+		};
+		match (value("_HLS_msn")?, value("_HLS_part")?) {
+			(None, None) => Ok(None),
+			(None, Some(_)) => Err(NotServed::Directive),
+			(Some(sequence), part) => Ok(Some(Self { sequence, part })),
+		}
+	}
+}
+
+/// Waits until the list has what was asked for; what comes too late is answered with what there is.
+async fn reached(shared: &Shared, Asked { sequence, part }: Asked) -> Result<(), NotServed> {
+	let mut news = shared.news.subscribe();
+	let reach = || {
+		let live = shared.live();
+		live.parts.reach(&live.timeline, sequence, part)
+	};
+	let waited = tokio::time::timeout(LONGEST_BLOCK, news.wait_for(|_| reach() != Reach::NotYet)).await;
+	drop(waited);
+	match reach() {
+		Reach::TooFar => Err(NotServed::Directive),
+		Reach::There | Reach::NotYet => Ok(()),
+	}
+}
+
+/// Waits for a part, where it is the one that is next.
+async fn hinted(shared: &Shared, name: &str) {
+	let mut news = shared.news.subscribe();
+	let is_next = || shared.live().parts.hint().is_some_and(|hint| hint == name);
+	// The file says how it went.
+	let _ = tokio::time::timeout(LONGEST_BLOCK, news.wait_for(|_| !is_next())).await;
 }
 
 async fn multivariant(State(shared): State<Arc<Shared>>) -> Result<Response, NotServed> {
@@ -542,6 +603,7 @@ async fn file(
 	Path(name): Path<String>,
 	headers: HeaderMap,
 ) -> Result<Response, NotServed> {
+	hinted(&shared, &name).await;
 	let (found, gap) = {
 		let live = shared.live();
 		(live.files.get(&name).cloned(), live.timeline.is_gap(&name))

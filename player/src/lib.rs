@@ -13,7 +13,9 @@
 //! | [`flag`] | whether the broadcaster was caught: nothing is paid then |
 //! | [`outlook`] | how the broadcast stands for whoever watches, in one word; pure |
 //! | [`sinks`] | where verified windows go: file, window log, HLS |
-//! | [`timeline`] | windows in the order in which players are shown them; pure |
+//! | [`segment`] | what playlists list as one: a window, or the windows that are its parts |
+//! | [`parts`] | the segment that is open, for players of low latency; pure |
+//! | [`timeline`] | segments in the order in which players are shown them; pure |
 //! | [`playlist`] | the HLS playlists; pure |
 //! | [`dash`] | the DASH manifest; pure |
 //! | [`hls`] | the local HTTP server: what is under which path |
@@ -35,10 +37,12 @@ pub mod means;
 pub mod opinion;
 pub mod origins;
 pub mod outlook;
+pub mod parts;
 pub mod payer;
 pub mod player;
 pub mod playlist;
 pub mod roster;
+pub mod segment;
 pub mod sinks;
 pub mod status;
 pub mod subscription;

@@ -1,21 +1,29 @@
 //! What HLS players read (RFC 8216, fMP4): the media playlist, and the multivariant playlist above it. Pure: a [`Timeline`] in, text
-//! out.
+//! out. Where segments come in parts, the tags of low latency (draft-pantos-hls-rfc8216bis, 4.4.3.7 to 4.4.5.3) are added, which other
+//! players pass over.
 
-use crate::timeline::{Entry, Timeline, TARGET};
+use crate::{
+	parts::{Part, Parts},
+	timeline::{Entry, Timeline, TARGET},
+};
 use clustercast_primitives::catalog::Track;
 use std::{
 	fmt::{Result, Write},
 	time::Duration,
 };
 
+/// Parts that players of low latency stay behind the newest, and the time: the least that they are advised to, and what parts of several
+/// relayers are apart.
+const HELD_BACK: (u32, Duration) = (3, Duration::from_secs(1));
+
 /// The media playlist's text.
-pub fn media(timeline: &Timeline) -> String {
+pub fn media(timeline: &Timeline, parts: &Parts) -> String {
 	let mut text = String::with_capacity(256 + timeline.entries().len() * 192);
-	write_media(timeline, &mut text).expect("writing to a String does not fail");
+	write_media(timeline, parts, &mut text).expect("writing to a String does not fail");
 	text
 }
 
-fn write_media(timeline: &Timeline, out: &mut String) -> Result {
+fn write_media(timeline: &Timeline, parts: &Parts, out: &mut String) -> Result {
 	let sequence = timeline.entries().next().map_or(0, |entry| entry.sequence);
 	writeln!(out, "#EXTM3U\n#EXT-X-VERSION:7")?;
 	writeln!(out, "#EXT-X-TARGETDURATION:{}", TARGET.as_secs())?;
@@ -23,6 +31,15 @@ fn write_media(timeline: &Timeline, out: &mut String) -> Result {
 	writeln!(out, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", timeline.discontinuities())?;
 	if timeline.entries().all(|entry| entry.independent) {
 		writeln!(out, "#EXT-X-INDEPENDENT-SEGMENTS")?;
+	}
+	if let Some(part) = parts.target() {
+		let (parts, least) = HELD_BACK;
+		let (part, hold_back) = (part.as_secs_f64(), (parts * part).max(least).as_secs_f64());
+		writeln!(
+			out,
+			"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={hold_back:.3}"
+		)?;
+		writeln!(out, "#EXT-X-PART-INF:PART-TARGET={part:.3}")?;
 	}
 	if let Some(seconds) = start(timeline) {
 		writeln!(out, "#EXT-X-START:TIME-OFFSET=-{seconds:.3}")?;
@@ -40,9 +57,23 @@ fn write_media(timeline: &Timeline, out: &mut String) -> Result {
 			true => writeln!(out, "#EXT-X-GAP")?,
 			false => writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", utc(entry.start_ms))?,
 		}
+		write_parts(parts.of(entry.sequence), out)?;
 		writeln!(out, "#EXTINF:{:.6},\n{}", entry.duration.as_secs_f64(), entry.uri)?;
 	}
+	write_parts(parts.open(), out)?;
+	if let Some(uri) = parts.hint() {
+		writeln!(out, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{uri}\"")?;
+	}
 	// Never EXT-X-ENDLIST: another broadcast may follow, for which players would not look any more.
+	Ok(())
+}
+
+fn write_parts(parts: &[Part], out: &mut String) -> Result {
+	for part in parts {
+		let independent = if part.independent { ",INDEPENDENT=YES" } else { "" };
+		let (duration, uri) = (part.duration.as_secs_f64(), &part.uri);
+		writeln!(out, "#EXT-X-PART:DURATION={duration:.3},URI=\"{uri}\"{independent}")?;
+	}
 	Ok(())
 }
 

@@ -3,13 +3,14 @@
 //!
 //! A list goes on over restarts of the program, of the broadcaster and of its encoder, since a page may be open all the while:
 //!
-//! - numbers count windows, those that are missing too. The first of a run of the program is where the run before ended, but at
+//! - numbers count segments, those that are missing too. The first of a run of the program is where the run before ended, but at
 //!   least the half of its capture time in seconds: so it goes on without a [`Place`] that was kept, too, and for another stream;
 //! - windows that are known to be missing are gaps, as many as fit into the list;
 //! - a discontinuity is where decoding needs one: another initialisation segment, or media times that do not go on. Missing windows,
 //!   an encoder that was restarted or a pause are none where the times go on;
 //! - no entry is longer than [`TARGET`] allows: a longer window is split, and where that cannot be, it is a gap.
 
+use crate::segment::Segment;
 use bytes::Bytes;
 use clustercast_media::fragment::{self, Fragment, Kind, Layout, Run, Track};
 use clustercast_primitives::{
@@ -17,7 +18,6 @@ use clustercast_primitives::{
 	window::{flags, WindowHeader},
 	Hash,
 };
-use clustercast_protocol::EncodedWindow;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -205,8 +205,6 @@ pub struct Place {
 	stream: u64,
 	epoch: u32,
 	segment: u64,
-	/// [`WindowHeader::number`].
-	number: u64,
 	/// Number of its first entry, and the next one.
 	first: u64,
 	next: u64,
@@ -261,7 +259,7 @@ impl Timeline {
 	/// Lists again what an earlier run of the program did, before the entry of this number, with nothing under the names, where
 	/// numbers go on. Without media, they decode with any initialisation segment. Times and periods are those that they had, where
 	/// that segment is the same; the last period goes on.
-	fn list_again(&mut self, window: &EncodedWindow, init: &Hash, init_uri: &str, next: u64) {
+	fn list_again(&mut self, window: &Segment, init: &Hash, init_uri: &str, next: u64) {
 		let Some(place) = &mut self.place else {
 			return;
 		};
@@ -330,12 +328,30 @@ impl Timeline {
 		self.discontinuities
 	}
 
-	/// Adds the next window: the files that it is served as, the initialisation segment first. One that is listed already adds
+	/// Number of the entry that is next.
+	pub fn next(&self) -> u64 {
+		self.place.as_ref().map_or(0, |place| place.next)
+	}
+
+	/// Whether a segment that begins with this window goes on where the newest entry ends, as far as that can be said before it is whole.
+	pub fn joins(&self, header: &WindowHeader, init: &Hash) -> bool {
+		let Some(place) = self.place.as_ref().filter(|_| self.begun) else {
+			return false;
+		};
+		let follows = place.stream == header.id.stream.0
+			&& place.epoch == header.id.epoch
+			&& place.segment.checked_add(1) == Some(header.id.segment);
+		follows && place.init == *init && !header.has(flags::DISCONTINUITY)
+	}
+
+	/// Adds the next segment: the files that it is served as, the initialisation segment first. One that is listed already adds
 	/// nothing.
-	pub fn push(&mut self, window: &EncodedWindow) -> Vec<File> {
-		let header = window.header();
-		let init = init_hash(window.init());
-		let init_uri = format!("init-{}.mp4", name(&init));
+	pub fn push(&mut self, segment: impl Into<Segment>) -> Vec<File> {
+		let window = &segment.into();
+		let header = &window.header;
+		let init = init_hash(&window.init);
+		let init_file = init_file(&window.init);
+		let init_uri = init_file.name.clone();
 		let read = self.read(window);
 		let Some(Numbered { first, missing, again }) = self.number(header) else {
 			return Vec::new();
@@ -391,10 +407,7 @@ impl Timeline {
 			self.entries.push_back(entry);
 		}
 		let pieces = pieces(window, read.as_ref());
-		let mut files = vec![File {
-			name: init_uri.clone(),
-			bytes: window.init().clone(),
-		}];
+		let mut files = vec![init_file];
 		let (mut sequence, mut into) = (first, Duration::ZERO);
 		for piece in pieces {
 			let start_ms = header
@@ -430,7 +443,6 @@ impl Timeline {
 			stream: header.id.stream.0,
 			epoch: header.id.epoch,
 			segment: header.id.segment,
-			number: header.number,
 			first,
 			next: sequence,
 			discontinuities,
@@ -463,9 +475,9 @@ impl Timeline {
 		let begins = !self.begun;
 		let same_stream = place.stream == header.id.stream.0;
 		let same_run = same_stream && place.epoch == header.id.epoch;
-		if same_run && header.number <= place.number {
+		if same_run && header.id.segment <= place.segment {
 			// The program was restarted, and begins with what it had.
-			let first = place.first.checked_sub(place.number - header.number)?;
+			let first = place.first.checked_sub(place.segment - header.id.segment)?;
 			return begins.then_some(Numbered {
 				first,
 				missing: 0,
@@ -473,11 +485,13 @@ impl Timeline {
 			});
 		}
 		let missing = match (same_stream, same_run) {
-			(_, true) => header.number - place.number - 1,
+			(_, true) => header.id.segment - place.segment - 1,
 			// Segments go on where the broadcaster knows the last one.
 			(true, _) => {
 				let between = header.id.segment.saturating_sub(place.segment).saturating_sub(1);
-				header.number.max(between)
+				// Which counts parts, where there are any.
+				let number = if header.has(flags::LAST_PART) { header.number } else { 0 };
+				number.max(between)
 			},
 			_ => 0,
 		};
@@ -518,8 +532,8 @@ impl Timeline {
 
 	/// The period that this window belongs to; another one where it `begins` one. Behind missing windows it does: dash.js asks for what
 	/// begins where the one before ended, and within a period waits for that for ever.
-	fn period(&mut self, window: &EncodedWindow, read: Option<&Read>, first: u64, begins: bool) -> Arc<Period> {
-		let header = window.header();
+	fn period(&mut self, window: &Segment, read: Option<&Read>, first: u64, begins: bool) -> Arc<Period> {
+		let header = &window.header;
 		let hole_ms = |place: &Place| header.start_ms.saturating_sub(place.end_ms);
 		let joins = self.place.as_ref().is_none_or(|place| hole_ms(place) <= HOLE_SHOWN_MS);
 		let fits = |period: &&Arc<Period>| {
@@ -550,17 +564,17 @@ impl Timeline {
 		period
 	}
 
-	fn read(&mut self, window: &EncodedWindow) -> Option<Read> {
-		if self.layout.as_ref().is_none_or(|(init, _)| init != window.init()) {
-			self.layout = Some((window.init().clone(), Layout::read(window.init()).ok()));
+	fn read(&mut self, window: &Segment) -> Option<Read> {
+		if self.layout.as_ref().is_none_or(|(init, _)| *init != window.init) {
+			self.layout = Some((window.init.clone(), Layout::read(&window.init).ok()));
 		}
 		let layout = self.layout.as_ref()?.1.as_ref()?;
-		let fragment = Fragment::read(layout, &window.data()).ok()?;
+		let fragment = Fragment::read(layout, &window.data).ok()?;
 		let track = layout.main()?.clone();
 		let run = fragment.run(track.id)?;
 		let start = track.nanoseconds(run.start);
 		let length = track.nanoseconds(run.end().checked_sub(run.start)?);
-		let stated = u128::from(window.header().duration_ms) * NANOS_PER_MS;
+		let stated = u128::from(window.header.duration_ms) * NANOS_PER_MS;
 		// What was signed and what is inside must agree: players are told by one and play by the other.
 		let agrees = length > 0 && length.abs_diff(stated) <= TARGET.as_nanos() / 2;
 		agrees.then(|| Read {
@@ -587,9 +601,8 @@ impl Timeline {
 }
 
 /// As the catalog describes it.
-fn described(window: &EncodedWindow) -> Description {
-	let track = window.catalog().catalog.track(window.header().id.track);
-	track.cloned().unwrap_or_else(|| Description::unknown(window.init()))
+fn described(window: &Segment) -> Description {
+	window.track.clone().unwrap_or_else(|| Description::unknown(&window.init))
 }
 
 /// Where a window goes.
@@ -620,20 +633,20 @@ struct Piece {
 }
 
 /// What a window is served as: itself, where it is short enough.
-fn pieces(window: &EncodedWindow, read: Option<&Read>) -> Vec<Piece> {
-	let header = window.header();
+fn pieces(window: &Segment, read: Option<&Read>) -> Vec<Piece> {
+	let header = &window.header;
 	let stem = format!(
 		"{}-{}-{}-{}",
 		header.id.stream, header.id.epoch, header.id.segment, header.id.part
 	);
-	let hash = name(&window.hash());
+	let hash = name(&window.hash);
 	let stated = Duration::from_millis(header.duration_ms.into());
 	let whole = read.map_or(stated, |read| nanos(read.length));
 	if whole <= LONGEST {
 		return vec![Piece {
 			file: Some(File {
 				name: format!("{stem}-{hash}.m4s"),
-				bytes: window.data(),
+				bytes: window.data.clone(),
 			}),
 			duration: whole,
 			independent: header.has(flags::INDEPENDENT),
@@ -672,6 +685,14 @@ fn split(read: &Read, name: impl Fn(usize) -> String) -> Option<Vec<Piece>> {
 		})
 	};
 	pieces.into_iter().enumerate().map(piece).collect()
+}
+
+/// An initialisation segment, as it is served.
+pub fn init_file(init: &Bytes) -> File {
+	File {
+		name: format!("init-{}.mp4", name(&init_hash(init))),
+		bytes: init.clone(),
+	}
 }
 
 /// Half of a hash: no two contents have one that anybody could find.

@@ -12,6 +12,7 @@ mod fleet;
 mod hops;
 mod keys;
 mod nodes;
+mod parts;
 mod promises;
 mod publishers;
 mod ranges;

@@ -27,6 +27,7 @@ fn config(dir: &Path, input: Input) -> Config {
 		state: dir.join("state"),
 		record: Some(dir.join("record.mp4")),
 		window_log: Some(dir.join("windows.jsonl")),
+		pictures_per_part: None,
 		seconds: None,
 		open: true,
 		max_relayers: 4,

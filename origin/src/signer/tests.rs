@@ -276,6 +276,7 @@ fn window_is_held_back_where_an_older_one_cannot_be_removed() {
 	signer.disk = Disk {
 		write: full,
 		remove: |_| Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+		..DISK
 	};
 	let error = signer.sign(second).unwrap_err();
 	assert!(matches!(&error, SignerError::File { error, .. } if error.kind() == io::ErrorKind::ReadOnlyFilesystem));
@@ -313,7 +314,7 @@ fn damaged_state_is_refused_and_never_begun_anew() {
 	let mut flipped = good.clone();
 	*flipped.last_mut().unwrap() ^= 1;
 	let mut other_time = good.clone();
-	let media_time = good.len() - CHECKSUM - 8;
+	let media_time = good.len() - CHECKSUM - 9;
 	other_time[media_time] ^= 1;
 	for bad in [&good[..good.len() - 1], &longer, &flipped, &other_time, &[]] {
 		fs::write(&path, bad).unwrap();
@@ -341,4 +342,43 @@ fn file_left_by_a_crash_while_writing_is_ignored() {
 		.write_all(b"half a win")
 		.unwrap();
 	assert_eq!(open(dir.path(), 2).unwrap().last().unwrap().hash(), signed.hash());
+}
+
+fn another_boot() -> Option<Vec<u8>> {
+	Some(b"before the power cut".to_vec())
+}
+
+/// Where nobody waits for the disk, a power cut may leave an older part than was published: from it an end would be signed that is
+/// not true.
+#[test]
+fn in_a_hurry_a_crash_continues_and_a_power_cut_begins_anew() {
+	for (boot, continues) in [(DISK.boot, true), (another_boot as fn() -> _, false)] {
+		let dir = tempfile::tempdir().unwrap();
+		let mut signer = open(dir.path(), 1).unwrap().hurried();
+		signer.disk.boot = boot;
+		let sign = |window| signer.sign(window).unwrap().hash();
+		let last = windows().iter().map(sign).last().unwrap();
+		let crashed = tempfile::tempdir().unwrap();
+		let name = format!("stream-{STREAM}.window");
+		fs::copy(dir.path().join(&name), crashed.path().join(&name)).unwrap();
+		let next = open(crashed.path(), 2).unwrap();
+		assert_eq!(next.last().map(|window| window.hash()), continues.then_some(last));
+		assert_eq!(next.ended().is_some(), continues);
+		drop(signer);
+		let next = open(dir.path(), 2).unwrap();
+		assert_eq!(next.last().unwrap().hash(), last, "an end in order waits for the disk");
+	}
+}
+
+#[test]
+fn what_says_that_nobody_waits_is_on_disk_before_the_first_part() {
+	let dir = tempfile::tempdir().unwrap();
+	let mut signer = open(dir.path(), 1).unwrap().hurried();
+	signer.disk.write_unsynced = full;
+	signer.sign(&windows()[0]).unwrap();
+	assert!(signer.kept, "waited for");
+	signer.sign(&windows()[1]).unwrap();
+	assert!(!signer.kept, "not waited for");
+	signer.sign(&windows()[2]).unwrap();
+	assert!(signer.kept, "there is none that says so");
 }

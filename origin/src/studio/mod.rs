@@ -138,6 +138,8 @@ pub struct Config {
 	pub title: String,
 	/// Where on the media timeline the runs before ended.
 	pub continues: Option<MediaTime>,
+	/// Pictures of a window.
+	pub pictures_per_part: u32,
 }
 
 /// Where sources come from.
@@ -206,11 +208,12 @@ impl Studio {
 			lock,
 			title,
 			continues,
+			pictures_per_part,
 		} = config;
 		let slate = slate(&ffmpeg, &title).await;
 		let encoder_config = encoder::Config {
 			ffmpeg: ffmpeg.clone(),
-			..encoder::Config::default()
+			pictures_per_part,
 		};
 		let (inlet, first) = match (input, lock) {
 			(Input::Door(address), lock) => {
@@ -642,6 +645,7 @@ mod tests {
 			lock: None,
 			title: String::new(),
 			continues: None,
+			pictures_per_part: clustercast_media::picture::PICTURES_PER_SEGMENT,
 		})
 		.await
 		.unwrap();

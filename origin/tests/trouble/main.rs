@@ -128,6 +128,7 @@ async fn broadcast(trouble: &Trouble, films: &[film::Film], length: f64) -> Vec<
 		repeat: false,
 		title: "Trouble".into(),
 		continues: None,
+		pictures_per_part: clustercast_media::picture::PICTURES_PER_SEGMENT,
 	})
 	.await
 	.unwrap();

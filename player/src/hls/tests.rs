@@ -4,7 +4,7 @@ use crate::{
 	testing::{Clip, MUTE, OTHER, SOUND},
 	timeline::tests::studio,
 };
-use clustercast_primitives::catalog;
+use clustercast_primitives::{catalog, window::flags};
 use clustercast_protocol::Silence;
 use std::collections::BTreeMap;
 use tokio::{
@@ -564,7 +564,7 @@ fn memory_is_bounded_and_everything_listed_is_kept() {
 		studio.init(if n / 7 % 2 == 0 { b"init A" } else { b"init B" });
 		studio.duration_ms = if n < 100 { 2_000 } else { 400 };
 		live.push(&studio.next(), 0, Instant::now());
-		let text = playlist::media(&live.timeline);
+		let text = playlist::media(&live.timeline, &live.parts);
 		for name in names(&text) {
 			assert!(live.files.contains_key(&name), "{name}");
 		}
@@ -579,4 +579,73 @@ fn catalog_of_another_track_is_no_reason_to_fail() {
 	let mut live = Live::default();
 	live.push(&studio(1, 9, 0).next(), 0, Instant::now());
 	assert_eq!(live.track.as_ref().map(|t| t.kind), Some(catalog::kind::MUXED));
+}
+
+/// A segment of four parts of 500 ms.
+fn in_parts(studio: &mut crate::timeline::tests::Studio) -> Vec<EncodedWindow> {
+	studio.duration_ms = 500;
+	let flags = [flags::INDEPENDENT, 0, 0, flags::LAST_PART];
+	let next = |flags| {
+		studio.flags = flags;
+		studio.next()
+	};
+	flags.into_iter().map(next).collect()
+}
+
+#[tokio::test]
+async fn players_of_low_latency_get_a_part_when_it_comes() {
+	let (hls, mut studio) = (hls().await, studio(1, 9, 7));
+	in_parts(&mut studio).iter().for_each(|window| hls.push(window));
+	let first = get(&hls, "/index.m3u8").await.text();
+	assert!(first.contains("#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.500\n"));
+	assert!(first.contains("#EXT-X-PART-INF:PART-TARGET=0.500\n"));
+	assert!(
+		first.ends_with("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"part-1-9-8-0.m4s\"\n"),
+		"{first}"
+	);
+	let open = hls.shared.live().timeline.next();
+	let second = in_parts(&mut studio);
+	let pushed = async {
+		tokio::time::sleep(Duration::from_millis(200)).await;
+		hls.push(&second[0]);
+		Instant::now()
+	};
+	let list = async {
+		let list = get(&hls, &format!("/index.m3u8?_HLS_msn={open}&_HLS_part=0")).await;
+		(list.text(), Instant::now())
+	};
+	let file = async {
+		let file = get(&hls, "/part-1-9-8-0.m4s").await;
+		(file, Instant::now())
+	};
+	let (pushed, (list, listed), (file, sent)) = tokio::join!(pushed, list, file);
+	assert!(listed >= pushed && sent >= pushed, "both waited");
+	assert!(
+		list.contains("#EXT-X-PART:DURATION=0.500,URI=\"part-1-9-8-0.m4s\",INDEPENDENT=YES\n"),
+		"{list}"
+	);
+	assert_eq!((file.status, file.body), (200, second[0].data().to_vec()));
+	assert_eq!(
+		list.matches("#EXTINF").count(),
+		1,
+		"players that know no parts see whole segments"
+	);
+	for (query, status) in [
+		(format!("_HLS_msn={open}&_HLS_part=0"), 200),
+		(format!("_HLS_msn={}", open - 1), 200),
+		(format!("_HLS_msn={}", open + 2), 400),
+		("_HLS_msn=x".into(), 400),
+		("_HLS_part=0".into(), 400),
+		("other=1".into(), 200),
+	] {
+		assert_eq!(
+			get(&hls, &format!("/index.m3u8?{query}")).await.status,
+			status,
+			"{query}"
+		);
+	}
+	second[1..].iter().for_each(|window| hls.push(window));
+	let names = names(&get(&hls, "/index.m3u8").await.text());
+	let whole: Vec<u8> = second.iter().flat_map(|window| window.data()).collect();
+	assert_eq!(get(&hls, &format!("/{}", names[2])).await.body, whole);
 }

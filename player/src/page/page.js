@@ -50,7 +50,6 @@
 			};
 			const hls = new Hls({
 				enableWorker: false,
-				liveSyncDurationCount: 3,
 				liveMaxLatencyDurationCount: 8,
 				backBufferLength: 30,
 				manifestLoadPolicy: patient,

@@ -185,7 +185,7 @@ fn rules_for_hls_hold_through_all_troubles() {
 	let mut before: Option<Parsed> = None;
 	let mut seen = 0;
 	let mut look = |timeline: &Timeline| {
-		let parsed = parse(&media(timeline));
+		let parsed = parse(&media(timeline, &Parts::default()));
 		for (name, rule) in RULES {
 			assert!(
 				rule(before.as_ref().unwrap_or(&parsed), &parsed),
@@ -219,7 +219,7 @@ fn each_rule_can_be_broken() {
 	for window in Clip::new(SOUND, 16).all() {
 		timeline.push(&window);
 	}
-	let good = parse(&media(&timeline));
+	let good = parse(&media(&timeline, &Parts::default()));
 	assert!(played(&good.segments) >= LISTED.as_secs_f64());
 	let break_it: [fn(&mut Parsed); 15] = [
 		|p| p.version = 5,
@@ -261,7 +261,7 @@ fn players_are_told_where_to_begin_where_there_are_gaps() {
 		})
 		.collect();
 	assert_eq!(starts, [None, None, Some(2.0), Some(4.0), None]);
-	assert!(!media(&timeline).contains("EXT-X-START"));
+	assert!(!media(&timeline, &Parts::default()).contains("EXT-X-START"));
 }
 
 #[test]

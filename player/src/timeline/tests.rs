@@ -1,8 +1,8 @@
 use super::*;
-use crate::playlist;
+use crate::{parts::Parts, playlist};
 use bytes::Bytes;
 use clustercast_primitives::{catalog::Track as Described, crypto::KeyPair, StreamId};
-use clustercast_protocol::{Broadcast, Timing};
+use clustercast_protocol::{Broadcast, EncodedWindow, Timing};
 
 const T0: u64 = 1_700_000_000_000;
 
@@ -266,7 +266,7 @@ fn no_entry_is_longer_than_announced_whatever_a_header_says() {
 	for duration_ms in [2_000, 200, 2_499, 12_000, 2_500, 60_000, 0, 1] {
 		studio.duration_ms = duration_ms;
 		timeline.push(&studio.next());
-		let text = playlist::media(&timeline);
+		let text = playlist::media(&timeline, &Parts::default());
 		assert!(text.contains("#EXT-X-TARGETDURATION:2\n"));
 		for entry in timeline.entries() {
 			assert!(
@@ -365,7 +365,12 @@ mod with_media {
 		let (timeline, seen) = pushed(windows);
 		let discontinuities: Vec<bool> = seen.iter().map(|s| s.1).collect();
 		assert_eq!(discontinuities, [false, false, true, false, true, false]);
-		assert_eq!(playlist::media(&timeline).matches("#EXT-X-MAP").count(), 3);
+		assert_eq!(
+			playlist::media(&timeline, &Parts::default())
+				.matches("#EXT-X-MAP")
+				.count(),
+			3
+		);
 	}
 
 	#[test]

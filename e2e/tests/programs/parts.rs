@@ -1,0 +1,109 @@
+//! A broadcast in parts of 200 ms: verified, paid and listed part by part, in as few receipts as whole segments; how late it is, beside
+//! a control of the machine.
+
+use anyhow::{ensure, Context, Result};
+use clustercast_e2e::{
+	http::get,
+	lab::Lab,
+	media::Window,
+	network::Network,
+	programs::TEST_PICTURE,
+	record::Gauge,
+	scene::{Scene, TERMS},
+};
+use std::{collections::BTreeSet, time::Duration};
+
+/// Starting up, and slack for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Parts of a segment.
+const PARTS: u16 = 10;
+
+/// Parts that are watched: 24 s.
+const WATCHED: usize = 120;
+
+/// The first ones come from the cache, with the time that was gone before.
+const SETTLING: usize = 30;
+
+/// A machine that is later than this by its own clock says nothing of ours.
+const BUSY: Duration = Duration::from_millis(250);
+
+/// What delays may be where it is not: issues no verdict on a busy machine, and is far above what is measured on a quiet one.
+const LATE_MS: u64 = 1_500;
+
+/// From the capture of a part's first picture to where it could be played, milliseconds; sorted.
+fn delays(windows: &[Window]) -> Result<Vec<u64>> {
+	let delay = |window: &Window| Some(window.playable_ms?.saturating_sub(window.start_ms));
+	let mut delays: Vec<u64> = windows.iter().map(delay).collect::<Option<_>>().context("times")?;
+	delays.sort_unstable();
+	Ok(delays)
+}
+
+/// Each part behind the one before.
+fn follow_each_other(windows: &[Window]) -> Result<()> {
+	for pair in windows.windows(2) {
+		let ((segment, part), next) = (pair[0].place(), pair[1].place());
+		let expected = if part + 1 == PARTS {
+			(segment + 1, 0)
+		} else {
+			(segment, part + 1)
+		};
+		ensure!(next == expected, "{next:?} follows {:?}", (segment, part));
+	}
+	Ok(())
+}
+
+#[test]
+fn parts_are_watched_paid_and_listed_as_they_come() {
+	Lab::run(async |lab| {
+		let input: Vec<&str> = TEST_PICTURE.iter().copied().chain(["--low-latency"]).collect();
+		let mut scene = Scene::start_showing(lab, Network::shared(lab).await?, &input, &[TERMS]).await?;
+		let relayer = scene.relayers[0].peer().to_owned();
+		let mut player = scene.watch_from(lab, "player", &[&relayer], &[])?;
+		player.wait_windows(SETTLING, PATIENCE).await?;
+		let gauge = Gauge::default();
+		let windows = player.wait_windows(WATCHED, PATIENCE).await?;
+		let late = gauge.late();
+		follow_each_other(&windows)?;
+
+		let list = get(&player.hls).await?.text();
+		for tag in [
+			"#EXT-X-PART-INF:PART-TARGET=0.200\n",
+			"CAN-BLOCK-RELOAD=YES",
+			"#EXT-X-PRELOAD-HINT:TYPE=PART",
+		] {
+			ensure!(list.contains(tag), "{tag}: {list}");
+		}
+		let parts = list.lines().filter(|line| line.starts_with("#EXT-X-PART:")).count();
+		ensure!(parts >= 2 * usize::from(PARTS), "{parts} parts are listed: {list}");
+		let hint = list
+			.lines()
+			.find_map(|line| line.strip_prefix("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\""));
+		let hint = hint.and_then(|hint| hint.strip_suffix('"')).context("a name")?;
+		let next = get(&player.hls.replace("index.m3u8", hint)).await?;
+		ensure!(next.status == 200 && !next.body.is_empty(), "{}", next.status);
+
+		let delays = delays(&windows[SETTLING..])?;
+		let of = |percent: usize| delays[(delays.len() * percent / 100).min(delays.len() - 1)];
+		println!(
+			"from capture to playable: median {} ms, p95 {} ms; this machine was {late:?} late",
+			of(50),
+			of(95)
+		);
+		ensure!(
+			late > BUSY || of(95) < LATE_MS,
+			"late on a machine that is not: {delays:?}"
+		);
+
+		let summary = player.stop().await?;
+		let paid = summary["tickets"].as_u64().context("a count")?;
+		let segments: BTreeSet<u64> = windows.iter().map(|window| window.segment).collect();
+		ensure!(
+			paid > 0 && paid <= segments.len() as u64 + 4,
+			"{paid} payments for {} segments",
+			segments.len()
+		);
+		let settlement = scene.settle_up().await?;
+		scene.check_money(&settlement)
+	});
+}
