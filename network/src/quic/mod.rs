@@ -2,6 +2,7 @@
 
 mod activity;
 mod body;
+mod congestion;
 mod gate;
 mod settings;
 mod stream;

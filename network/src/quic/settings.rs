@@ -1,5 +1,6 @@
 //! Settings of QUIC, and sockets.
 
+use super::congestion::Bounded;
 use aws_lc_rs::hmac;
 use quinn::{
 	crypto::rustls::{QuicClientConfig, QuicServerConfig},
@@ -93,6 +94,7 @@ fn transport(receive_window: u32, bodies: u32) -> TransportConfig {
 		.send_window(SEND_WINDOW)
 		.keep_alive_interval(Some(KEEP_ALIVE))
 		.max_idle_timeout(SILENCE.try_into().ok())
+		.congestion_controller_factory(Arc::new(Bounded::default()))
 		.allow_spin(false);
 	transport
 }
