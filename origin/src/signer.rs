@@ -8,8 +8,8 @@
 //! ends.
 //!
 //! For low latency the newest part is handed to the system before anyone sees it, and nobody waits for the disk: it survives a crash of
-//! this program, not a power cut. So the file says in which run of the machine it was written, which is on disk before the first part is
-//! published; after another start of the machine it counts as lost. An end in order waits for the disk.
+//! this program, not a power cut. So a file beside it, on disk before the first part is published, says in which run of the machine that
+//! is so; after another start of the machine what was kept counts as lost. An end in order waits for the disk, and removes it.
 //!
 //! State: `stream-N.window` in a folder that one process at a time holds by a lock file. The content is bound to
 //! stream, key and chain by the header's own signature, and to itself by a hash.
@@ -111,8 +111,6 @@ struct Stored {
 	data: Vec<u8>,
 	/// Where the window ends on the media timeline: pictures.
 	media_time: u64,
-	/// Counts in this run of the machine alone.
-	boot: Option<Vec<u8>>,
 }
 
 /// Signs windows, each after the one before it.
@@ -131,8 +129,8 @@ pub struct Signer {
 	kept: bool,
 	/// Nobody waits for the disk.
 	hurried: bool,
-	/// The run of the machine, since the file says so.
-	boot: Option<Vec<u8>>,
+	/// It is on disk that nobody does.
+	told: bool,
 	/// A window was held back, or another epoch began: the next one does not follow.
 	cut: bool,
 	/// Held as long as this lives; the kernel lets go of it when the process dies.
@@ -174,6 +172,19 @@ impl Signer {
 			TryLockError::WouldBlock => SignerError::InUse(dir.into()),
 			TryLockError::Error(error) => failed(&lock_path)(error),
 		})?;
+		let told = match fs::read(hurry(&path)) {
+			Ok(written) if boot().is_none_or(|boot| boot != written) => {
+				tracing::warn!(
+					"the machine was started anew since the last broadcast, which did not wait for the disk: this one begins anew"
+				);
+				// The state first: without it there is nothing to be told of.
+				for path in [path.clone(), hurry(&path)] {
+					files::remove(&path).map_err(failed(&path))?;
+				}
+				false
+			},
+			read => read.is_ok(),
+		};
 		let before = match File::open(&path) {
 			Err(error) if error.kind() == io::ErrorKind::NotFound => None,
 			Err(error) => return Err(failed(&path)(error)),
@@ -182,7 +193,7 @@ impl Signer {
 				file.take(MAX_STATE_BYTES)
 					.read_to_end(&mut content)
 					.map_err(failed(&path))?;
-				Before::restore(&path, &identity, &content)?
+				Some(Before::restore(&path, &identity, &content)?)
 			},
 		};
 		let signer = |broadcast, last, ended, media_time| Self {
@@ -195,7 +206,7 @@ impl Signer {
 			disk: DISK,
 			kept: true,
 			hurried: false,
-			boot: None,
+			told,
 			cut: false,
 			_lock: lock,
 		};
@@ -298,15 +309,15 @@ impl Signer {
 		};
 		self.broadcast.describe(describe(window), window.init.segment.clone());
 		let encoded = self.broadcast.draft(timing, &window.data)?;
-		let write = match (self.hurried, &self.boot) {
-			(true, Some(_)) => self.disk.write_unsynced,
-			_ => self.disk.write,
+		let write = match self.hurried && self.tells() {
+			true => self.disk.write_unsynced,
+			false => self.disk.write,
 		};
-		// Without a name for the run of the machine each one is waited for.
-		let boot = if self.hurried { (self.disk.boot)() } else { None };
-		let stored = self.stored(&encoded, window.end, boot.as_deref());
+		let stored = self.stored(&encoded, window.end);
 		self.keep(&stored, write).inspect_err(|_| self.cut = true)?;
-		self.boot = boot.filter(|_| self.kept);
+		if self.told && !self.hurried && self.kept {
+			self.told = (self.disk.remove)(&hurry(&self.path)).is_err();
+		}
 		self.cut = false;
 		self.broadcast.advance(&encoded);
 		self.media_time = Some(window.end);
@@ -315,7 +326,7 @@ impl Signer {
 	}
 
 	/// What is on disk of a window.
-	fn stored(&self, window: &EncodedWindow, end: MediaTime, boot: Option<&[u8]>) -> Vec<u8> {
+	fn stored(&self, window: &EncodedWindow, end: MediaTime) -> Vec<u8> {
 		let mut stored = (
 			window.signed_header(),
 			window.catalog().as_ref(),
@@ -324,7 +335,6 @@ impl Signer {
 			window.init().as_ref(),
 			window.data().as_ref(),
 			end.pictures(),
-			boot,
 		)
 			.encode();
 		stored.extend_from_slice(&sha256(&[&stored]).0);
@@ -333,14 +343,27 @@ impl Signer {
 
 	/// What was not waited for is on disk when it returns, for whatever comes.
 	fn settle(&mut self) {
-		let Some((last, end)) = self.last.as_ref().zip(self.media_time).filter(|_| self.boot.is_some()) else {
+		let Some((last, end)) = self.last.as_ref().zip(self.media_time).filter(|_| self.told) else {
 			return;
 		};
-		self.boot = None;
-		let stored = self.stored(last, end, None);
-		if let Err(error) = self.keep(&stored, self.disk.write) {
-			tracing::error!("{error}; after a power cut the next run begins anew");
+		let stored = self.stored(last, end);
+		let settled = self.keep(&stored, self.disk.write).is_ok();
+		match settled && (self.disk.remove)(&hurry(&self.path)).is_ok() {
+			true => self.told = false,
+			false => tracing::error!(
+				"state {}: cannot be kept; after a power cut the next run begins anew",
+				self.path.display()
+			),
 		}
+	}
+
+	/// Whether it is on disk that nobody waits for it. Without a name for the run of the machine it is waited for.
+	fn tells(&mut self) -> bool {
+		if !self.told {
+			let boot = (self.disk.boot)();
+			self.told = boot.is_some_and(|boot| (self.disk.write)(&hurry(&self.path), &boot).is_ok());
+		}
+		self.told
 	}
 
 	/// Replaces what is on disk, or at least removes it.
@@ -388,6 +411,11 @@ impl Drop for Signer {
 	}
 }
 
+/// Says in which run of the machine nobody waited for the disk.
+fn hurry(path: &Path) -> PathBuf {
+	path.with_extension("hurry")
+}
+
 /// Linux draws it anew at each start.
 fn boot() -> Option<Vec<u8>> {
 	let id = fs::read("/proc/sys/kernel/random/boot_id").ok()?;
@@ -423,8 +451,7 @@ struct Before {
 }
 
 impl Before {
-	/// `None` where the machine ended before it was on disk: there may have been newer ones.
-	fn restore(path: &Path, identity: &Identity, content: &[u8]) -> Result<Option<Self>, SignerError> {
+	fn restore(path: &Path, identity: &Identity, content: &[u8]) -> Result<Self, SignerError> {
 		let damaged = |reason: String| SignerError::Damaged {
 			path: path.to_owned(),
 			reason,
@@ -440,10 +467,6 @@ impl Before {
 			Ok(()) | Err(HeaderError::Signature(_)) => return Err(SignerError::Foreign(path.to_owned())),
 			Err(error) => return Err(damaged(error.to_string())),
 		}
-		if stored.boot.is_some_and(|written| boot() != Some(written)) {
-			tracing::warn!("the machine was started anew since the last broadcast, which was not waiting for the disk: this one begins anew");
-			return Ok(None);
-		}
 		let media_time =
 			MediaTime::new(stored.media_time).ok_or_else(|| damaged("its media time is out of range".into()))?;
 		let setting = Setting {
@@ -456,11 +479,11 @@ impl Before {
 		let mut broadcast = identity.begin(id.epoch, stored.after, id.segment);
 		broadcast.resume(&window);
 		let ended = broadcast.end();
-		Ok(Some(Self {
+		Ok(Self {
 			window,
 			ended,
 			media_time,
-		}))
+		})
 	}
 }
 

@@ -195,6 +195,26 @@ impl Plan {
 		})
 	}
 
+	/// Whether the session in use is the one to go on with.
+	fn goes_on(&self, in_use: Option<&PublicKey>) -> bool {
+		in_use.is_some() && self.keep.as_ref().map(|session| &session.key) == in_use
+	}
+
+	/// The session in use is replaced, by whichever: it is not to stay behind.
+	fn replace(
+		&mut self,
+		in_use: Option<&PublicKey>,
+		account: &ViewerAccount,
+		now: BlockNumber,
+		constants: &Constants,
+	) {
+		let lasts = |session: &&SessionInfo| session.expiry > now.saturating_add(constants.max_ticket_life);
+		let known = in_use.and_then(|key| account.sessions.iter().find(|session| session.key == *key));
+		if let Some(session) = known.filter(lasts) {
+			self.revoke = Some(session.key);
+		}
+	}
+
 	/// The calls that make it so, with `key` as the new session key; none when nothing is missing.
 	fn calls(&self, key: &PublicKey, limit: Balance, expiry: BlockNumber, proof: &Signature) -> Vec<Call> {
 		let mut calls: Vec<Call> = Vec::new();
@@ -217,19 +237,21 @@ pub async fn prepare(
 	folder: &StateFolder,
 	wanted: Wanted,
 ) -> Result<Pocket, FundsError> {
-	let prepared = arrange(chain, wallet, folder, wanted, false).await?;
+	let prepared = arrange(chain, wallet, folder, wanted, None).await?;
 	Ok(prepared.expect("none is in use"))
 }
 
-/// The same while the purse of the folder is in use: another one where its session key is not to be used for much longer, and
-/// `None` where it is. That one is not opened twice.
+/// The same while the purse of this session is in use: another one where its session key is not to be used for much longer, and
+/// `None` where it is. That one is not opened twice. Where the folder has another key, of an attempt whose end nobody heard of, that
+/// one is gone on with.
 pub async fn renew(
 	chain: &Chain,
 	wallet: &Wallet,
 	folder: &StateFolder,
 	wanted: Wanted,
+	session: &PublicKey,
 ) -> Result<Option<Pocket>, FundsError> {
-	arrange(chain, wallet, folder, wanted, true).await
+	arrange(chain, wallet, folder, wanted, Some(session)).await
 }
 
 async fn arrange(
@@ -237,7 +259,7 @@ async fn arrange(
 	wallet: &Wallet,
 	folder: &StateFolder,
 	wanted: Wanted,
-	in_use: bool,
+	in_use: Option<&PublicKey>,
 ) -> Result<Option<Pocket>, FundsError> {
 	let constants = *chain.constants();
 	let now = chain.head().best;
@@ -260,7 +282,7 @@ async fn arrange(
 			"a part of the deposit is on its way out: what stays pays, and nothing is added; `unlock --cancel` keeps it"
 		);
 	}
-	let goes_on = in_use && plan.keep.is_some();
+	let goes_on = plan.goes_on(in_use);
 	let mut pocket = None;
 	if let (Some(session), Some((key, stored)), false) = (&plan.keep, held, goes_on) {
 		match folder.restore(key, &stored, purse_of(session.limit, session.expiry)) {
@@ -270,6 +292,9 @@ async fn arrange(
 				plan = Plan::new(&payer, &account, None, wanted, now, &constants)?;
 			},
 		}
+	}
+	if !goes_on {
+		plan.replace(in_use, &account, now, &constants);
 	}
 	let expiry = now.saturating_add(SESSION_LIFE.min(constants.max_session_life));
 	let fresh = folder.fresh_key();

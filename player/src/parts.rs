@@ -12,6 +12,10 @@ use clustercast_primitives::{catalog::init_hash, crypto::sha256, window::flags, 
 use clustercast_protocol::EncodedWindow;
 use std::{collections::VecDeque, time::Duration};
 
+/// Parts of a segment, more of which begin another entry: 20 of 100 ms are usual. And what they may play together.
+const MOST_PARTS: usize = 64;
+const LONGEST_MS: u32 = 2_499;
+
 /// Segments, the newest, whose parts are listed beside them (Apple's rules: those of the last three targets).
 const WITH_PARTS: usize = 3;
 
@@ -75,6 +79,8 @@ impl Parts {
 		let header = window.header();
 		let (id, last) = (header.id, header.has(flags::LAST_PART));
 		let goes_on = self.open.as_ref().is_some_and(|open| open.is_followed_by(window));
+		// A segment without an end is none: what is too long for an entry is not listed.
+		let goes_on = goes_on && !self.open.as_ref().is_some_and(|open| open.is_full(window));
 		let mut served = Served::default();
 		if !goes_on {
 			if let Some(open) = self.open.take() {
@@ -197,6 +203,15 @@ impl Open {
 			..first.id
 		};
 		header.id == next && !header.has(flags::DISCONTINUITY) && *window.init() == self.whole.init
+	}
+
+	fn is_full(&self, window: &EncodedWindow) -> bool {
+		let plays = self
+			.whole
+			.header
+			.duration_ms
+			.saturating_add(window.header().duration_ms);
+		self.parts.len() >= MOST_PARTS || plays > LONGEST_MS
 	}
 
 	fn add(&mut self, window: &EncodedWindow) {

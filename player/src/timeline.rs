@@ -602,7 +602,10 @@ impl Timeline {
 
 /// As the catalog describes it.
 fn described(window: &Segment) -> Description {
-	window.track.clone().unwrap_or_else(|| Description::unknown(&window.init))
+	window
+		.track
+		.clone()
+		.unwrap_or_else(|| Description::unknown(&window.init))
 }
 
 /// Where a window goes.

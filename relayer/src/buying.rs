@@ -50,6 +50,12 @@ const SETTLE: Duration = Duration::from_secs(3);
 /// And so long to hear that we leave.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// So often at most something is reserved for a relayer within [`REWARDED`]: each pays it a reward, whatever it sells us.
+const MOST_REWARDS: usize = 6;
+
+/// As long as a small reservation lasts at the usual price, at least.
+const REWARDED: Duration = Duration::from_secs(900);
+
 /// See the module.
 pub struct Buyer {
 	chain: Chain,
@@ -63,6 +69,8 @@ pub struct Buyer {
 	deposit: Mutex<Balance>,
 	/// By session, and who it is reserved for: of all streams that it sells us.
 	savings: Mutex<HashMap<(PublicKey, AccountId), Saving>>,
+	/// When something was reserved for an account, of late.
+	reserved: Mutex<HashMap<AccountId, Vec<Instant>>>,
 	/// As it was read last.
 	registered: Mutex<Arc<[RelayerInfo]>>,
 	inquest: Inquest,
@@ -121,6 +129,7 @@ impl Buyer {
 			purse: watch::Sender::new(Purse::new(pocket)),
 			deposit: Mutex::new(deposit),
 			savings: Mutex::default(),
+			reserved: Mutex::default(),
 			registered: Mutex::new(registered.into()),
 			inquest: Inquest::start(Some(court), docket),
 			doubt: Notify::new(),
@@ -149,7 +158,8 @@ impl Buyer {
 	}
 
 	async fn look(&self) -> Result<(), FundsError> {
-		let renewed = funds::renew(&self.chain, &self.wallet, &self.folder, self.limits.wanted).await?;
+		let session = self.purse.borrow().session;
+		let renewed = funds::renew(&self.chain, &self.wallet, &self.folder, self.limits.wanted, &session).await?;
 		if let Some(pocket) = renewed {
 			tracing::info!("what is bought is paid with another session key from now on");
 			self.purse.send_replace(Purse::new(pocket));
@@ -194,6 +204,21 @@ impl Buyer {
 			registration: Registration::default(),
 			registry_at: Instant::now() + registration::AGAIN,
 		}
+	}
+
+	/// Whether something may be reserved for this account: it is rewarded for each, and might end with each.
+	fn may_reserve(&self, account: &AccountId) -> bool {
+		let now = Instant::now();
+		let mut reserved = lock(&self.reserved);
+		reserved.retain(|_, times| {
+			times.retain(|at| now.saturating_duration_since(*at) < REWARDED);
+			!times.is_empty()
+		});
+		reserved.get(account).is_none_or(|times| times.len() < MOST_REWARDS)
+	}
+
+	fn reserved(&self, account: AccountId) {
+		lock(&self.reserved).entry(account).or_default().push(Instant::now());
 	}
 
 	fn block(&self) -> BlockNumber {
@@ -275,6 +300,9 @@ impl Deal {
 	/// Does what is due before the next event is waited for; whether something was reserved, which takes it some time.
 	pub async fn tend(&self, subscription: &mut Subscription) -> bool {
 		subscription.session().set_terms(self.stream.terms());
+		if !self.buyer.may_reserve(&self.seller.account) {
+			return false;
+		}
 		let now = self.buyer.block();
 		let wish = self.with_saving(|saving| {
 			let wish = saving.thrift.as_ref().filter(|_| !saving.busy)?.wish(now)?;
@@ -285,6 +313,9 @@ impl Deal {
 			return false;
 		};
 		let sent = self.reserve(subscription, &wish).await;
+		if sent {
+			self.buyer.reserved(self.seller.account);
+		}
 		self.with_saving(|saving| {
 			saving.busy = false;
 			if let (Some(thrift), true) = (&mut saving.thrift, sent) {

@@ -477,7 +477,11 @@ impl Ingest {
 				},
 				Event::Waiting => patience.answer(now),
 				// Who sells to us has no part to give.
-				Event::Seats(seats) if deal.is_none() => self.stream.set_seats(seats),
+				Event::Seats(seats) => {
+					if deal.is_none() {
+						self.stream.set_seats(seats);
+					}
+				},
 				// Nothing of the past is bought as live.
 				Event::Window(window) if deal.is_some() && have.is_none() && !served && memory.is_old(&window) => {
 					return Err(Failure::Old);

@@ -178,7 +178,9 @@ impl Served {
 	/// A viewer counts from now on.
 	fn take(&self, peer: PublicKey) -> Result<(), EndReason> {
 		let mut viewers = lock(&self.viewers);
-		if !viewers.contains_key(&peer) && viewers.len() >= self.most() {
+		// Upstream says our part of a limited stream when we fetch it, and on demand that is when there is one who waits.
+		let asks = usize::from(self.is_on_demand()).min(self.places);
+		if !viewers.contains_key(&peer) && viewers.len() >= self.most().max(asks) {
 			return Err(EndReason::Full);
 		}
 		*viewers.entry(peer).or_default() += 1;

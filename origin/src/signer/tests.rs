@@ -314,7 +314,7 @@ fn damaged_state_is_refused_and_never_begun_anew() {
 	let mut flipped = good.clone();
 	*flipped.last_mut().unwrap() ^= 1;
 	let mut other_time = good.clone();
-	let media_time = good.len() - CHECKSUM - 9;
+	let media_time = good.len() - CHECKSUM - 8;
 	other_time[media_time] ^= 1;
 	for bad in [&good[..good.len() - 1], &longer, &flipped, &other_time, &[]] {
 		fs::write(&path, bad).unwrap();
@@ -352,18 +352,34 @@ fn another_boot() -> Option<Vec<u8>> {
 /// not true.
 #[test]
 fn in_a_hurry_a_crash_continues_and_a_power_cut_begins_anew() {
-	for (boot, continues) in [(DISK.boot, true), (another_boot as fn() -> _, false)] {
+	for (boot, torn, continues) in [
+		(DISK.boot, false, true),
+		(another_boot as fn() -> _, false, false),
+		(another_boot, true, false),
+	] {
 		let dir = tempfile::tempdir().unwrap();
 		let mut signer = open(dir.path(), 1).unwrap().hurried();
 		signer.disk.boot = boot;
 		let sign = |window| signer.sign(window).unwrap().hash();
 		let last = windows().iter().map(sign).last().unwrap();
 		let crashed = tempfile::tempdir().unwrap();
-		let name = format!("stream-{STREAM}.window");
-		fs::copy(dir.path().join(&name), crashed.path().join(&name)).unwrap();
-		let next = open(crashed.path(), 2).unwrap();
+		for kind in ["window", "hurry"] {
+			let name = format!("stream-{STREAM}.{kind}");
+			fs::copy(dir.path().join(&name), crashed.path().join(&name)).unwrap();
+		}
+		if torn {
+			fs::write(crashed.path().join(format!("stream-{STREAM}.window")), []).unwrap();
+		}
+		let mut next = open(crashed.path(), 2).unwrap();
 		assert_eq!(next.last().map(|window| window.hash()), continues.then_some(last));
 		assert_eq!(next.ended().is_some(), continues);
+		let waited = next.sign(&windows()[0]).unwrap().hash();
+		drop(next);
+		assert_eq!(
+			open(crashed.path(), 3).unwrap().last().unwrap().hash(),
+			waited,
+			"waited for"
+		);
 		drop(signer);
 		let next = open(dir.path(), 2).unwrap();
 		assert_eq!(next.last().unwrap().hash(), last, "an end in order waits for the disk");
@@ -376,9 +392,11 @@ fn what_says_that_nobody_waits_is_on_disk_before_the_first_part() {
 	let mut signer = open(dir.path(), 1).unwrap().hurried();
 	signer.disk.write_unsynced = full;
 	signer.sign(&windows()[0]).unwrap();
-	assert!(signer.kept, "waited for");
-	signer.sign(&windows()[1]).unwrap();
+	assert!(dir.path().join(format!("stream-{STREAM}.hurry")).exists());
 	assert!(!signer.kept, "not waited for");
-	signer.sign(&windows()[2]).unwrap();
-	assert!(signer.kept, "there is none that says so");
+	signer.disk.write_unsynced = DISK.write_unsynced;
+	let last = signer.sign(&windows()[2]).unwrap().hash();
+	assert!(signer.kept);
+	drop(signer);
+	assert_eq!(open(dir.path(), 2).unwrap().last().unwrap().hash(), last);
 }

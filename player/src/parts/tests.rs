@@ -155,3 +155,16 @@ fn a_list_is_waited_for_one_entry_ahead_and_no_further() {
 	assert_eq!(reach(open + 1, Some(0)), Reach::NotYet);
 	assert_eq!(reach(open + 2, None), Reach::TooFar);
 }
+
+/// The attack: one who signs part after part of one segment has players keep all of it.
+#[test]
+fn a_segment_without_an_end_is_listed_in_pieces_and_not_kept() {
+	let (mut timeline, mut parts, mut studio) = (Timeline::default(), Parts::default(), InParts::new());
+	studio.0.flags = flags::INDEPENDENT;
+	for _ in 0..100 {
+		parts.push(&studio.0.next(), &mut timeline);
+		studio.0.flags = 0;
+		assert!(parts.open.as_ref().is_none_or(|open| open.data.len() <= 4 * 8));
+	}
+	assert!(timeline.entries().all(|entry| entry.duration <= Duration::from_secs(2)));
+}
