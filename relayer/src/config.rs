@@ -453,7 +453,7 @@ mod tests {
 		);
 		assert_eq!(
 			(config.credit, config.interval, config.cache_bytes),
-			(1_500_000, 700_000, 64_000_000)
+			(3_000_000, 1_400_000, 64_000_000)
 		);
 		assert_eq!(
 			(config.payment, config.streams[0].highest_price_per_gb, config.uplink),
