@@ -205,6 +205,8 @@ struct Paid {
 	ledger: Creditor,
 	/// Of the next receipt.
 	serial: u64,
+	/// Receipt whose payment covers what is delivered next, as far as it goes.
+	covers: Option<Hash>,
 	/// What windows that were begun to be sent are paid under, but for those that are paid.
 	sent: Vec<Hash>,
 	signer: Arc<ReceiptSigner>,
@@ -384,6 +386,7 @@ impl RelayerSession {
 				interval: terms.interval.into(),
 			}),
 			serial: 0,
+			covers: None,
 			sent: Vec::new(),
 			signer,
 			terms,
@@ -904,8 +907,13 @@ impl Paid {
 		let bytes = pieces.iter().map(|piece| piece.bytes).sum();
 		let share = self.meter.charge(bytes, self.terms.price_per_gb, &self.terms.mode);
 		// Quoted before: it is payable.
-		if matches!(share, Ok(Some(_))) {
-			self.ledger.billed(commitment, bytes);
+		match (share, self.covers) {
+			(Ok(Some(_)), _) => {
+				self.ledger.billed(commitment, bytes);
+				self.covers = Some(commitment);
+			},
+			(_, Some(before)) => self.ledger.covered(&before, bytes),
+			_ => {},
 		}
 		let mut deliveries = Deliveries::new();
 		pieces.iter().for_each(|piece| deliveries.force_push(piece.delivery));

@@ -127,6 +127,14 @@ impl Creditor {
 		});
 	}
 
+	/// A receipt for so many went out, and needs no payment: what was asked for the one before it covers it. As long as that is
+	/// not paid, neither is this.
+	pub fn covered(&mut self, by: &Hash, bytes: u64) {
+		if let Some(billed) = self.billed.iter_mut().find(|billed| billed.commitment == *by) {
+			billed.bytes = billed.bytes.saturating_add(bytes);
+		}
+	}
+
 	/// A payment came for this receipt; whether one was due.
 	pub fn answer(&mut self, commitment: &Hash) -> bool {
 		let billed = self.billed.iter_mut();

@@ -170,3 +170,20 @@ fn memory_for_what_nobody_bills_is_bounded_and_the_newest_stay() {
 	let newest = whole(most + 9, 100);
 	assert_eq!(debtor.receipt(100, &[newest.delivery]), Ok(newest.window));
 }
+
+#[test]
+fn what_needs_no_payment_is_owed_as_long_as_what_covers_it() {
+	let mut creditor = Creditor::new(Limits {
+		credit: 100,
+		interval: 0,
+	});
+	let (one, other) = (Hash([1; 32]), Hash([2; 32]));
+	creditor.billed(one, 30);
+	creditor.covered(&one, 40);
+	creditor.covered(&other, 20);
+	assert_eq!(creditor.owed(), 70);
+	assert!(creditor.lends(30) && !creditor.lends(31));
+	assert!(creditor.answer(&one) && creditor.paid(&one));
+	creditor.covered(&one, 40);
+	assert_eq!(creditor.owed(), 0, "it is paid for");
+}

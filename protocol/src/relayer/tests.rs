@@ -370,7 +370,7 @@ fn receipts_state_the_newest_block() {
 }
 
 #[test]
-fn window_that_is_paid_ahead_brings_a_receipt_and_takes_no_credit() {
+fn window_that_is_paid_ahead_brings_a_receipt_and_asks_for_no_payment() {
 	let (mut session, mut broadcast) = (serving(), Broadcast::default());
 	let mut commitments = Vec::new();
 	for _ in 0..6 {
@@ -384,6 +384,25 @@ fn window_that_is_paid_ahead_brings_a_receipt_and_takes_no_credit() {
 	assert!(commitments.windows(2).all(|pair| pair[0] != pair[1]));
 	let seventh = session.deliver(&broadcast.segment(&[1; 10_000])).unwrap();
 	assert_eq!(seventh.map(|due| due.share.bytes()), Some(65_536));
+}
+
+/// The attack: windows far smaller than a unit. Each ticket that never comes would bring several of them.
+#[test]
+fn what_an_unpaid_ticket_covers_counts_against_the_credit() {
+	let (mut session, mut broadcast) = (serving(), Broadcast::default());
+	let mut sent = 0;
+	while session.wants().is_some() && sent < 100 {
+		let window = broadcast.segment(&[1; 10_000]);
+		if session.quote(&window, &window.range()).unwrap() == Quote::TooMuch {
+			break;
+		}
+		session.deliver(&window).unwrap();
+		kinds(&mut session);
+		send_all(&mut session);
+		kinds(&mut session);
+		sent += 1;
+	}
+	assert_eq!((sent, session.owed()), (13, 130_000), "of 131,072 bytes ahead of payment");
 }
 
 #[test]
