@@ -217,7 +217,7 @@ impl Candidate {
 	}
 }
 
-/// The relayers known, in order of preference.
+/// The relayers known, in order of preference; whoever failed more often in a row comes later.
 #[derive(Debug, Default)]
 pub struct Roster {
 	candidates: Vec<Candidate>,
@@ -286,7 +286,9 @@ impl Roster {
 
 	/// What to do at `now`.
 	pub fn next(&mut self, now: Duration) -> Next {
-		if let Some(candidate) = self.candidates.iter().find(|c| c.is_ready(now)) {
+		// Some that bring nothing would else be ready again, one after the other, before anybody behind them is tried.
+		let ready = self.candidates.iter().filter(|c| c.is_ready(now));
+		if let Some(candidate) = ready.min_by_key(|c| c.failures) {
 			return Next::Try(candidate.relayer.clone());
 		}
 		// One relayer's word ends a broadcast only when there is nobody to contradict it.
@@ -422,6 +424,21 @@ mod tests {
 			sorted.report(&expected.key, Ending::Refused, false, at(0));
 		}
 		assert_eq!(sorted.next(at(0)), Next::Nobody);
+	}
+
+	/// The attack: three that look best bring nothing, and it takes eight seconds to see that, longer than a first rest.
+	#[test]
+	fn some_that_bring_nothing_do_not_keep_the_next_one_from_being_tried() {
+		let relayers: Vec<_> = (1..=4).map(|seed| relayer(seed, Some(u64::from(seed)))).collect();
+		let mut roster = roster(&relayers);
+		for (round, withheld) in relayers[..3].iter().enumerate() {
+			let now = at(8 * round as u64);
+			assert_eq!(roster.next(now), Next::Try(withheld.clone()));
+			roster.report(&withheld.key, Ending::Failed, false, now + at(8));
+		}
+		assert_eq!(roster.next(at(24)), Next::Try(relayers[3].clone()));
+		roster.report(&relayers[3].key, Ending::Failed, true, at(1_000));
+		assert_eq!(roster.next(at(1_000)), Next::Try(relayers[0].clone()), "it served, and rests for a second");
 	}
 
 	#[test]
