@@ -438,7 +438,11 @@ mod tests {
 		}
 		assert_eq!(roster.next(at(24)), Next::Try(relayers[3].clone()));
 		roster.report(&relayers[3].key, Ending::Failed, true, at(1_000));
-		assert_eq!(roster.next(at(1_000)), Next::Try(relayers[0].clone()), "it served, and rests for a second");
+		assert_eq!(
+			roster.next(at(1_000)),
+			Next::Try(relayers[0].clone()),
+			"it served, and rests for a second"
+		);
 	}
 
 	#[test]

@@ -402,7 +402,11 @@ fn what_an_unpaid_ticket_covers_counts_against_the_credit() {
 		kinds(&mut session);
 		sent += 1;
 	}
-	assert_eq!((sent, session.owed()), (13, 130_000), "of 131,072 bytes ahead of payment");
+	assert_eq!(
+		(sent, session.owed()),
+		(13, 130_000),
+		"of 131,072 bytes ahead of payment"
+	);
 }
 
 #[test]

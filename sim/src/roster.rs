@@ -1,0 +1,139 @@
+//! Whom a receiver tries next: `player/src/roster.rs` without prices, which are the same for all here, and without the end of a broadcast,
+//! which does not come. Of those who are ready the one that failed least often in a row is first: seed 36 (liveness) had three relayers at
+//! the head of a viewer's order that bring nothing, and each was ready again before any other was tried, for a minute and a half.
+
+use crate::{
+	calendar::{Micros, SECOND},
+	net::NodeId,
+};
+
+/// Rest after a first failure; doubles with each further one in a row.
+const FIRST_REST: Micros = SECOND;
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+	/// Never again.
+	Fault,
+	/// The same: its terms, or its refusal.
+	Refused,
+	/// Again after a rest.
+	Failed,
+	/// Again after the longest rest.
+	Later,
+	/// It no longer has the window to go on behind.
+	Gone,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+	/// Try this one.
+	Try(NodeId),
+	/// Nobody before this.
+	Wait(Micros),
+	/// Nobody has the next window: begin live.
+	GoLive,
+	/// Everyone is out.
+	Nobody,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+	Ready,
+	Resting(Micros),
+	Gone,
+	Out,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Roster {
+	longest: Micros,
+	rests: bool,
+	candidates: Vec<(NodeId, Standing, u32)>,
+}
+
+impl Roster {
+	/// In this order; no rest is longer than this.
+	pub fn new(nodes: impl IntoIterator<Item = NodeId>, longest: Micros) -> Self {
+		Self {
+			longest,
+			rests: true,
+			candidates: nodes.into_iter().map(|node| (node, Standing::Ready, 0)).collect(),
+		}
+	}
+
+	/// A bug: whoever failed is ready at once.
+	pub fn never_rest(&mut self) {
+		self.rests = false;
+	}
+
+	fn ready(&self, now: Micros) -> impl Iterator<Item = &(NodeId, Standing, u32)> + '_ {
+		self.candidates.iter().filter(move |(_, standing, _)| match standing {
+			Standing::Ready => true,
+			Standing::Resting(until) => *until <= now,
+			Standing::Gone | Standing::Out => false,
+		})
+	}
+
+	/// What to do now.
+	pub fn next(&mut self, now: Micros) -> Next {
+		if let Some((node, ..)) = self.ready(now).min_by_key(|(_, _, failures)| *failures) {
+			return Next::Try(*node);
+		}
+		if self
+			.candidates
+			.iter()
+			.any(|(_, standing, _)| *standing == Standing::Gone)
+		{
+			self.forget_gone();
+			return Next::GoLive;
+		}
+		let rests = self.candidates.iter().filter_map(|(_, standing, _)| match standing {
+			Standing::Resting(until) => Some(*until),
+			_ => None,
+		});
+		rests.min().map_or(Next::Nobody, Next::Wait)
+	}
+
+	/// Whoever else could be tried.
+	pub fn others(&self, than: NodeId, now: Micros) -> Vec<NodeId> {
+		self.ready(now)
+			.map(|(node, ..)| *node)
+			.filter(|node| *node != than)
+			.collect()
+	}
+
+	/// How an attempt ended; `served`: it brought a window.
+	pub fn report(&mut self, node: NodeId, ending: Ending, served: bool, now: Micros) {
+		if served {
+			self.forget_gone();
+		}
+		let (longest, rests) = (self.longest, self.rests);
+		let Some((_, standing, failures)) = self.candidates.iter_mut().find(|(other, ..)| *other == node) else {
+			return;
+		};
+		if served {
+			*failures = 0;
+		}
+		*standing = match ending {
+			Ending::Fault | Ending::Refused => Standing::Out,
+			Ending::Gone => Standing::Gone,
+			Ending::Failed => {
+				let rest = (FIRST_REST << (*failures).min(16)).min(longest);
+				*failures += 1;
+				Standing::Resting(now + if rests { rest } else { 0 })
+			},
+			Ending::Later => Standing::Resting(now + longest),
+		};
+	}
+
+	fn forget_gone(&mut self) {
+		let gone = self
+			.candidates
+			.iter_mut()
+			.filter(|(_, standing, _)| *standing == Standing::Gone);
+		gone.for_each(|(_, standing, _)| *standing = Standing::Ready);
+	}
+}

@@ -1,0 +1,71 @@
+//! The short hunt of each build: seeds of both kinds break no rule, each seeded bug is found, and a seed makes the same run each time.
+//! `scripts/sim` hunts longer.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use clustercast_sim::{
+	bugs::Bug,
+	plan::{Kind, Plan},
+	world::{Outcome, World},
+};
+
+/// Seeds of the short hunt: a few seconds.
+const SEEDS: u64 = 10;
+
+/// Each bug is found within so many.
+const SEEDS_OF_A_BUG: u64 = 40;
+
+fn play(seed: u64, kind: Kind, bug: Option<Bug>) -> Outcome {
+	World::new(Plan::new(seed, kind), seed, bug).run()
+}
+
+fn holds(kind: Kind) {
+	for seed in 0..SEEDS {
+		let outcome = play(seed, kind, None);
+		assert_eq!(outcome.violation, None, "seed {seed}: {:#?}", outcome.trace);
+		assert!(outcome.made > 10, "the origin works");
+	}
+}
+
+#[test]
+fn whatever_goes_wrong_no_rule_is_broken() {
+	holds(Kind::Safety);
+}
+
+#[test]
+fn once_nothing_goes_wrong_everybody_plays() {
+	holds(Kind::Liveness);
+}
+
+#[test]
+fn same_seed_makes_the_same_run() {
+	for kind in [Kind::Safety, Kind::Liveness] {
+		let [one, other] = [0, 1].map(|_| play(7, kind, None));
+		assert_eq!((one.events, one.sent, one.paid), (other.events, other.sent, other.paid));
+		assert_ne!(one.events, play(8, kind, None).events);
+	}
+}
+
+/// What the runs are made of: liars are met, viewers pay, windows are passed over, some change relayers.
+#[test]
+fn runs_reach_what_they_are_made_for() {
+	let runs: Vec<Outcome> = (0..SEEDS).map(|seed| play(seed, Kind::Safety, None)).collect();
+	let some = |what: fn(&Outcome) -> bool| runs.iter().filter(|run| what(run)).count();
+	assert!(some(|run| run.paid > 1_000) > 5);
+	assert!(some(|run| run.calls > 2 * run.viewers.len() as u64) > 5);
+	assert!(some(|run| run.viewers.iter().any(|figures| figures.missed > 0)) > 2);
+	assert!(some(|run| run.caught > 0) > 2);
+}
+
+#[test]
+fn each_bug_is_found() {
+	for bug in Bug::all() {
+		let found = (0..SEEDS_OF_A_BUG).any(|seed| {
+			[Kind::Safety, Kind::Liveness].into_iter().any(|kind| {
+				let violation = play(seed, kind, Some(*bug)).violation;
+				violation.is_some_and(|violation| bug.breaks().contains(&violation.rule))
+			})
+		});
+		assert!(found, "{} is not found", bug.name());
+	}
+}
