@@ -286,16 +286,18 @@ impl Roster {
 
 	/// What to do at `now`.
 	pub fn next(&mut self, now: Duration) -> Next {
-		// Some that bring nothing would else be ready again, one after the other, before anybody behind them is tried.
+		let is_gone = self.candidates.iter().any(|c| c.standing == Standing::Gone);
+		// Some that bring nothing would else be ready again, one after the other, before anybody behind them is tried. Nor are they
+		// asked for what others no longer have.
 		let ready = self.candidates.iter().filter(|c| c.is_ready(now));
-		if let Some(candidate) = ready.min_by_key(|c| c.failures) {
+		if let Some(candidate) = ready.min_by_key(|c| c.failures).filter(|c| c.failures == 0 || !is_gone) {
 			return Next::Try(candidate.relayer.clone());
 		}
 		// One relayer's word ends a broadcast only when there is nobody to contradict it.
 		if self.candidates.iter().any(|c| c.standing == Standing::Finished) {
 			return Next::Finished;
 		}
-		if self.candidates.iter().any(|c| c.standing == Standing::Gone) {
+		if is_gone {
 			self.forget(Standing::Gone);
 			return Next::GoLive;
 		}
@@ -443,6 +445,20 @@ mod tests {
 			Next::Try(relayers[0].clone()),
 			"it served, and rests for a second"
 		);
+	}
+
+	/// Six that are registered and down take five seconds each to call; meanwhile the others' caches go on.
+	#[test]
+	fn nobody_that_failed_is_asked_for_a_window_that_those_who_answer_no_longer_have() {
+		let relayers: Vec<_> = (1..=7).map(|seed| relayer(seed, Some(u64::from(seed)))).collect();
+		let mut roster = roster(&relayers);
+		for (round, down) in relayers[..6].iter().enumerate() {
+			roster.report(&down.key, Ending::Failed, false, at(5 * round as u64));
+		}
+		assert_eq!(roster.next(at(30)), Next::Try(relayers[6].clone()));
+		roster.report(&relayers[6].key, Ending::Gone, false, at(30));
+		assert_eq!(roster.next(at(30)), Next::GoLive);
+		assert_eq!(roster.next(at(30)), Next::Try(relayers[6].clone()));
 	}
 
 	#[test]

@@ -149,7 +149,7 @@ impl Origin {
 			io.audit.signed(&window);
 			shop.desk.push(window, io);
 		}
-		if (now / WINDOW) % STATUS_EACH == 0 {
+		if (now / WINDOW).is_multiple_of(STATUS_EACH) {
 			let state = if paused { State::Idle } else { State::Live };
 			let status = broadcast.status(state, unix_ms(now));
 			self.after = status.status.message.hash();

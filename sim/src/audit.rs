@@ -15,7 +15,7 @@ use clustercast_protocol::{
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Notes that are kept: what led to a violation.
-const NOTES: usize = 20_000;
+const NOTES: usize = 200_000;
 
 /// Who failed rests for so long at least.
 const REST: Micros = SECOND;

@@ -11,7 +11,8 @@ pub const SECOND: Micros = 1_000_000;
 /// A millisecond.
 pub const MS: Micros = 1_000;
 
-/// See the module. A heap: less than a hundredth of a run is spent in it, so a calendar queue would gain nothing.
+/// See the module. A heap: to put and to take costs 80 to 160 ns with up to 10,000 events in it, and 880 with 100,000, of 8 us that an event
+/// takes with its signatures and hashes. A calendar queue would gain a fiftieth, and a tenth for a crowd of 100,000.
 #[derive(Debug)]
 pub struct Calendar<E> {
 	heap: BinaryHeap<Entry<E>>,

@@ -128,11 +128,13 @@ fn run(seed: u64, kind: Kind, bug: Option<Bug>) -> bool {
 	show(seed, kind, &outcome);
 	let took = begun.elapsed().as_secs_f64();
 	println!(
-		"{:.1} simulated seconds in {took:.2} s, {} events, {} windows made, {} viewers, {} micro-USDC paid",
+		"{:.1} simulated seconds in {took:.2} s, {} events, {} windows made, {} viewers, {} calls, {} liars caught, {} micro-USDC paid",
 		seconds(outcome.lasted),
 		outcome.events,
 		outcome.made,
 		outcome.viewers.len(),
+		outcome.calls,
+		outcome.caught,
 		outcome.paid
 	);
 	outcome.violation.is_none()
@@ -203,6 +205,10 @@ fn within(recovered: &[Micros]) -> usize {
 
 fn drill(count: usize, per_relayer: usize) {
 	let outcome = World::new(Plan::drill(count, per_relayer), 1, None).run();
+	if let Some(violation) = &outcome.violation {
+		outcome.trace.iter().for_each(|line| println!("{line}"));
+		println!("node {}: {}", violation.node.0, violation.what);
+	}
 	let mut recovered = outcome.recovered.clone();
 	recovered.sort_unstable();
 	let sum = |of: fn(&Figures) -> u64| outcome.viewers.iter().map(of).sum::<u64>();
@@ -220,7 +226,7 @@ fn drill(count: usize, per_relayer: usize) {
 }
 
 fn crowds(viewers: &[usize], end: Micros, per_relayer: usize, free: bool) {
-	println!("viewers  relayers  startup p50  p95 s  late %  missed %  origin copies  from peers %  paid micro-USDC  events/CPU s  x real time  KiB/viewer");
+	println!("viewers  relayers  startup p50  p95 s  late %  missed %  origin copies  from peers %  calls/viewer  paid micro-USDC  events/CPU s  x real time  KiB/viewer");
 	for count in viewers {
 		let before = memory();
 		let begun = processor();
@@ -237,13 +243,14 @@ fn crowds(viewers: &[usize], end: Micros, per_relayer: usize, free: bool) {
 		let (windows, late, missed) = (sum(|f| f.windows), sum(|f| f.late), sum(|f| f.missed));
 		let stream = outcome.made * (64 << 10);
 		println!(
-			"{count:>7}  {relayers:>8}  {:>11.3}  {:>5.3}  {:>6.2}  {:>8.2}  {:>13.2}  {:>12.1}  {:>15}  {:>8.0}  {:>11.1}  {:>10.1}",
+			"{count:>7}  {relayers:>8}  {:>11.3}  {:>5.3}  {:>6.2}  {:>8.2}  {:>13.2}  {:>12.1}  {:>12.2}  {:>15}  {:>8.0}  {:>11.1}  {:>10.1}",
 			seconds(part(&startup, 50)),
 			seconds(part(&startup, 95)),
 			percent(late, windows),
 			percent(missed, windows + missed),
 			outcome.sent[0] as f64 / stream as f64,
 			0.0,
+			outcome.calls as f64 / (*count + relayers) as f64,
 			outcome.paid,
 			outcome.events as f64 / took,
 			seconds(outcome.lasted) / took,

@@ -172,7 +172,7 @@ impl Desk {
 		self.signer.set_block(now);
 		self.book.prune(now);
 		self.disk.winners.append(&mut self.unstored);
-		if now % 6 == 0 {
+		if now.is_multiple_of(6) {
 			self.redeem(io);
 		}
 	}

@@ -134,13 +134,13 @@ impl Plan {
 	pub fn new(seed: u64, kind: Kind) -> Self {
 		let mut rng = ChaCha8Rng::seed_from_u64(seed);
 		let mut nodes = vec![(Role::Origin, line(&mut rng, 20_000_000, 2_000_000))];
-		let (relayers, viewers) = (rng.gen_range(2..=8), rng.gen_range(1..=40));
+		let (relayers, viewers) = (rng.gen_range(3..=9), rng.gen_range(1..=40));
 		// Some are there that work and have room for all.
-		let sound = rng.gen_range(1..=2.min(relayers));
+		let sound = rng.gen_range(1..=2);
 		for number in 0..relayers {
 			let conduct = match (number < sound, rng.gen_range(0..10)) {
-				(true, _) | (_, 0..=4) => Conduct::Honest,
-				(_, 5..=6) => Conduct::WrongChunks(rng.gen_range(1..200)),
+				(true, _) | (_, 0..=3) => Conduct::Honest,
+				(_, 4..=6) => Conduct::WrongChunks(rng.gen_range(1..200)),
 				(_, 7) => Conduct::WrongReceipts,
 				_ => Conduct::Withholds,
 			};
@@ -276,7 +276,7 @@ impl Plan {
 		plan.acts
 			.extend(relayers[..killed].iter().map(|node| (at, Act::Kill(NodeId(*node)))));
 		plan.acts.push((at, Act::Healed));
-		plan.healed = Some(at);
+		(plan.healed, plan.checked) = (Some(at), true);
 		plan
 	}
 

@@ -387,7 +387,7 @@ impl World {
 			..Outcome::default()
 		};
 		if outcome.violation.is_some() {
-			outcome.trace = self.audit.trace(60);
+			outcome.trace = self.audit.trace(120);
 		}
 		for (number, (role, _)) in self.plan.nodes.iter().enumerate() {
 			let sent = self.net.sent(NodeId(number as u32));
