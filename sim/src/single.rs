@@ -253,9 +253,13 @@ impl Single {
 		if have.is_some() {
 			patience.status(&self.standing, io.time());
 		}
-		let Some(session) = self.session(peer, resume, io) else {
+		let Some(mut session) = self.session(peer, resume, io) else {
 			return;
 		};
+		if !self.taste.player {
+			// Whoever is served needs each of them.
+			session.wait_for_all();
+		}
 		let mut watch = Watch {
 			conn,
 			peer,
@@ -566,6 +570,7 @@ impl Single {
 				},
 				Event::Window(_)
 				| Event::Announced(_)
+				| Event::Seats(_)
 				| Event::Terms(None)
 				| Event::Catalog(_)
 				| Event::Init(_)
