@@ -75,6 +75,13 @@ impl Lab {
 		self.passed.set(true);
 	}
 
+	/// All files stay; where.
+	pub fn keep(mut self) -> PathBuf {
+		self.passed.set(true);
+		self.dir.take().map(TempDir::keep);
+		self.path.clone()
+	}
+
 	/// A path in the directory.
 	pub fn path(&self, name: &str) -> PathBuf {
 		self.path.join(name)

@@ -11,6 +11,8 @@
 //! | [`network`] | four validators, and people with money; one that several tests share |
 //! | [`programs`] | origin, relayer and player, as a person starts them |
 //! | [`scene`] | all of these together |
+//! | [`scenario`] | the same on the network lab (`e2e/lab`): lines with delay, loss and queues; what viewers had of it |
+//! | [`scenarios`] | what `scripts/lab` runs |
 //! | [`pusher`] | a publisher over RTMP, with every fault that is asked for |
 //! | [`record`] | what of it was broadcast: windows without a seam, what is seen and heard when |
 //! | [`byzantine`] | relayers that cheat |
@@ -33,6 +35,8 @@ pub mod process;
 pub mod programs;
 pub mod pusher;
 pub mod record;
+pub mod scenario;
+pub mod scenarios;
 pub mod scene;
 pub mod switch;
 pub mod throughput;

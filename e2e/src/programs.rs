@@ -223,6 +223,18 @@ impl Relayer {
 	/// Registers a relayer with the smallest bond; its person has money already.
 	pub async fn register(lab: &Lab, network: &Network, person: Person, name: &str, terms: Terms) -> Result<Self> {
 		let listen = format!("/ip4/127.0.0.1/udp/{}/quic-v1", free_port()?);
+		Self::register_at(lab, network, person, name, terms, listen).await
+	}
+
+	/// The same; viewers reach it at `listen`.
+	pub async fn register_at(
+		lab: &Lab,
+		network: &Network,
+		person: Person,
+		name: &str,
+		terms: Terms,
+		listen: String,
+	) -> Result<Self> {
 		register(network, &person, &listen, terms.price_per_gb).await?;
 		Ok(Self {
 			address: format!("{listen}/p2p/{}", clustercast_network::peer_id(&person.key)?),

@@ -12,23 +12,27 @@ use tokio::{
 
 /// See the module. Gone when it is dropped, and what runs through it with it.
 pub struct Switch {
-	port: u16,
+	own: SocketAddr,
 	behind: watch::Sender<Option<u16>>,
 }
 
 impl Switch {
 	/// Leads to this port of loopback.
 	pub async fn to(port: u16) -> Result<Self> {
-		let own = free_port()?;
-		let listener = TcpListener::bind(("127.0.0.1", own)).await?;
+		Self::on(TcpListener::bind(("127.0.0.1", free_port()?)).await?, port)
+	}
+
+	/// The same, whoever reaches this listener.
+	pub fn on(listener: TcpListener, port: u16) -> Result<Self> {
+		let own = listener.local_addr()?;
 		let (behind, target) = watch::channel(Some(port));
 		tokio::spawn(run(listener, own, target));
-		Ok(Self { port: own, behind })
+		Ok(Self { own, behind })
 	}
 
 	/// As a WebSocket's URL.
 	pub fn url(&self) -> String {
-		format!("ws://127.0.0.1:{}", self.port)
+		format!("ws://{}", self.own)
 	}
 
 	/// From now on it leads there, or nowhere; connections are broken.
@@ -37,7 +41,7 @@ impl Switch {
 	}
 }
 
-async fn run(listener: TcpListener, own: u16, mut target: watch::Receiver<Option<u16>>) {
+async fn run(listener: TcpListener, own: SocketAddr, mut target: watch::Receiver<Option<u16>>) {
 	loop {
 		let accepted = tokio::select! {
 			accepted = listener.accept() => accepted,
@@ -57,7 +61,7 @@ async fn run(listener: TcpListener, own: u16, mut target: watch::Receiver<Option
 				let mut asked = vec![0; 4_096];
 				let length = client.read(&mut asked).await?;
 				let asked = String::from_utf8_lossy(&asked[..length]);
-				let asked = asked.replacen(&format!(":{own}"), &format!(":{port}"), 1);
+				let asked = asked.replacen(&own.to_string(), &format!("127.0.0.1:{port}"), 1);
 				server.write_all(asked.as_bytes()).await?;
 				copy_bidirectional(&mut client, &mut server).await
 			};

@@ -11,6 +11,7 @@ mod films;
 mod fleet;
 mod hops;
 mod keys;
+mod lines;
 mod nodes;
 mod parts;
 mod promises;

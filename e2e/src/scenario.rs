@@ -1,0 +1,385 @@
+//! A broadcast over lines with delay, loss and queues: the real programs, each at a node of the network lab, JSON-RPC included.
+//!
+//! The chain itself runs outside, where it was started: the node `chain` leads to its first validator. Deposits and session keys are
+//! there before anybody watches: what is measured is watching.
+
+mod figures;
+
+pub use figures::{Killed, Report, Spread, Viewer, Watched, PLAYHEAD_MS};
+
+use crate::{
+	lab::Lab,
+	network::{Network, Person, START_MONEY},
+	programs::{mint, Origin, Player, Relayer, Terms, TEST_PICTURE},
+	pusher::unix_ms,
+	switch::Switch,
+};
+use anyhow::{Context, Result};
+use clustercast_lab::{
+	link::Shape,
+	star::{Node, Star},
+	switch::Access,
+	tcp,
+};
+use futures::future::{join_all, try_join, try_join_all};
+use serde::Serialize;
+use std::{fmt, net::TcpListener as Listener, time::Duration};
+use tokio::{
+	net::TcpListener,
+	time::{sleep_until, Instant},
+};
+
+/// Longest that a viewer may take until it has its deposit, its session key and a window.
+const PREPARE: Duration = Duration::from_secs(90);
+
+/// Ports at the nodes, where nobody else has any.
+const RPC_PORT: u16 = 9_944;
+const QUIC_PORT: u16 = 4_001;
+const HLS_PORT: u16 = 8_080;
+
+/// How long a way is measured, with each congestion control.
+const TRANSFER: Duration = Duration::from_secs(6);
+
+/// As far as most machines of a data centre are from their neighbours.
+const CHAIN_LINE: Access = Access::both(Shape::delay(Duration::from_millis(10)));
+
+/// The usual price and face value (`docs/economics.md`).
+const TERMS: Terms = Terms {
+	price_per_gb: 20_000,
+	face_value: 20_000,
+	redeem_value: 100_000,
+	redeem_age_s: 3_600,
+	payment: "auto",
+};
+
+/// Who is where, and what happens.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+	/// As `scripts/lab` calls it.
+	pub name: &'static str,
+	/// In a line.
+	pub says: &'static str,
+	/// The origin's line.
+	pub origin: Access,
+	/// Each relayer's line; all have the stream from the origin.
+	pub relayers: Vec<Access>,
+	/// Each viewer.
+	pub viewers: Vec<Seat>,
+	/// What happens to relayers.
+	pub outages: Vec<Outage>,
+	/// How long viewers watch.
+	pub length: Duration,
+}
+
+/// A viewer's place.
+#[derive(Clone, Debug)]
+pub struct Seat {
+	/// Its line.
+	pub line: Access,
+	/// Relayers that it knows, first choice first: their numbers, from 0 on.
+	pub relayers: Vec<usize>,
+}
+
+/// A relayer is killed, and comes back.
+#[derive(Clone, Copy, Debug)]
+pub struct Outage {
+	/// Its number, from 0 on.
+	pub relayer: usize,
+	/// When, since the viewers began.
+	pub at: Duration,
+	/// How long it is gone.
+	pub gone: Duration,
+}
+
+/// What happens next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+	Kill(usize),
+	Restart(usize),
+}
+
+impl Scenario {
+	/// The nodes: chain, origin, relayers, viewers.
+	fn nodes(&self) -> Vec<(String, Access)> {
+		let relayers = self
+			.relayers
+			.iter()
+			.enumerate()
+			.map(|(n, line)| (relayer_name(n), *line));
+		let viewers = self
+			.viewers
+			.iter()
+			.enumerate()
+			.map(|(n, seat)| (viewer_name(n), seat.line));
+		[("chain".to_owned(), CHAIN_LINE), ("origin".to_owned(), self.origin)]
+			.into_iter()
+			.chain(relayers)
+			.chain(viewers)
+			.collect()
+	}
+
+	/// In the order of time.
+	fn events(&self) -> Vec<(Duration, Event)> {
+		let both = |outage: &Outage| {
+			[
+				(outage.at, Event::Kill(outage.relayer)),
+				(outage.at + outage.gone, Event::Restart(outage.relayer)),
+			]
+		};
+		let mut events: Vec<_> = self.outages.iter().flat_map(both).collect();
+		events.sort_by_key(|(at, _)| *at);
+		events
+	}
+}
+
+fn relayer_name(number: usize) -> String {
+	format!("relayer-{}", number + 1)
+}
+
+fn viewer_name(number: usize) -> String {
+	format!("viewer-{}", number + 1)
+}
+
+/// Where a peer at a node is reached.
+fn listen(node: &Node) -> String {
+	format!("/ip4/{}/udp/{QUIC_PORT}/quic-v1", node.address())
+}
+
+/// Everything but the viewers, running.
+struct Stage<'l> {
+	lab: &'l Lab,
+	network: Network,
+	/// Leads to the chain.
+	_door: Switch,
+	origin: Origin,
+	relayers: Vec<Relayer>,
+	viewers: Vec<Person>,
+	/// Last: when lines end before programs, these complain.
+	star: Star,
+}
+
+impl<'l> Stage<'l> {
+	async fn set(lab: &'l Lab, mut network: Network, scenario: &Scenario, seed: u64) -> Result<Self> {
+		let nodes = scenario.nodes();
+		let nodes: Vec<(&str, Access)> = nodes.iter().map(|(name, line)| (name.as_str(), *line)).collect();
+		let star = Star::build(seed, &nodes)?;
+
+		let person = |name: String| Person::new(lab, &name);
+		let broadcaster = person("broadcaster".into())?;
+		let people = (0..scenario.relayers.len())
+			.map(|n| person(relayer_name(n)))
+			.collect::<Result<Vec<_>>>()?;
+		let viewers = (0..scenario.viewers.len())
+			.map(|n| person(viewer_name(n)))
+			.collect::<Result<Vec<_>>>()?;
+		let all = people.iter().chain(&viewers).chain([&broadcaster]);
+		network
+			.fund(&all.map(|person| (person.account, START_MONEY)).collect::<Vec<_>>())
+			.await?;
+		let register = people.into_iter().enumerate().map(|(number, person)| {
+			let (star, network, name) = (&star, &network, relayer_name(number));
+			async move {
+				let at = listen(star.node(&name)?);
+				Relayer::register_at(lab, network, person, &name, TERMS, at).await
+			}
+		});
+		let mint = mint(&network, &broadcaster, TERMS.price_per_gb);
+		let (stream, relayers) = try_join(mint, try_join_all(register)).await?;
+
+		// From here on programs run at nodes, and reach the chain over their lines.
+		let chain = star.node("chain")?;
+		let listener = chain.inside(|| Listener::bind((chain.address(), RPC_PORT)))?;
+		listener.set_nonblocking(true)?;
+		let port = network.rpc(0).rsplit(':').next().and_then(|port| port.parse().ok());
+		let door = Switch::on(
+			TcpListener::from_std(listener)?,
+			port.context("a URL ends with its port")?,
+		)?;
+		network.lead(door.url());
+
+		let node = star.node("origin")?;
+		let mut run = Origin::command_at(lab, "origin", &network, &broadcaster, stream, &listen(node))?;
+		node.enter(run.args(TEST_PICTURE).as_std_mut());
+		let origin = Origin::run(lab, "origin", stream, &mut run).await?;
+		let mut stage = Self {
+			lab,
+			star,
+			network,
+			_door: door,
+			origin,
+			relayers,
+			viewers,
+		};
+		for number in 0..stage.relayers.len() {
+			stage.start_relayer(number).await?;
+		}
+		Ok(stage)
+	}
+
+	async fn start_relayer(&mut self, number: usize) -> Result<()> {
+		let relayer = &mut self.relayers[number];
+		let mut run = relayer.command(&self.network, &self.origin.address, self.origin.stream)?;
+		self.star.node(&relayer_name(number))?.enter(run.as_std_mut());
+		relayer.start(self.lab, &mut run).await
+	}
+
+	/// A viewer's program, whose files are called `name`.
+	fn watch(&self, number: usize, seat: &Seat, name: &str, more: &[&str]) -> Result<Player> {
+		let state = format!("{}.state", viewer_name(number));
+		let mut watch = Player::command(
+			self.lab,
+			name,
+			&self.network,
+			&self.viewers[number],
+			self.origin.stream,
+			HLS_PORT,
+			&state,
+		)?;
+		for &relayer in &seat.relayers {
+			watch.args(["--relayer", &self.relayers[relayer].address]);
+		}
+		self.star
+			.node(&viewer_name(number))?
+			.enter(watch.args(more).as_std_mut());
+		Player::run(self.lab, name, HLS_PORT, &mut watch)
+	}
+
+	/// Deposits and session keys are made, by watching for a moment.
+	async fn prepare(&self, scenario: &Scenario) -> Result<()> {
+		let prepare = scenario.viewers.iter().enumerate().map(|(number, seat)| async move {
+			let name = format!("{}-before", viewer_name(number));
+			let mut player = self.watch(number, seat, &name, &["--windows", "1"])?;
+			player
+				.finish(PREPARE)
+				.await
+				.with_context(|| format!("{name} has nothing to watch"))
+		});
+		try_join_all(prepare).await?;
+		Ok(())
+	}
+
+	/// All that happens while viewers watch; who was killed.
+	async fn play(&mut self, scenario: &Scenario) -> Result<Vec<Killed>> {
+		let (began, mut killed) = (Instant::now(), Vec::<Killed>::new());
+		for (at, event) in scenario.events() {
+			sleep_until(began + at).await;
+			match event {
+				Event::Kill(number) => {
+					killed.push(Killed {
+						peer: self.relayers[number].peer().to_owned(),
+						at_ms: unix_ms(),
+						back_ms: None,
+					});
+					self.relayers[number].kill_9().await?;
+				},
+				Event::Restart(number) => {
+					let peer = self.relayers[number].peer().to_owned();
+					let gone = killed.iter_mut().rfind(|killed| killed.peer == peer);
+					if let Some(gone) = gone {
+						gone.back_ms = Some(unix_ms());
+					}
+					self.start_relayer(number).await?;
+				},
+			}
+		}
+		sleep_until(began + scenario.length).await;
+		Ok(killed)
+	}
+}
+
+/// A way of the stream, and what one TCP connection gets out of it, bits per second: the most that a program with the same congestion
+/// control can have there, but for what it does better than the kernel.
+#[derive(Clone, Debug, Serialize)]
+pub struct Way {
+	/// Who sends.
+	pub from: String,
+	/// Who receives.
+	pub to: String,
+	/// By CUBIC.
+	pub cubic: f64,
+	/// By BBR; `None` where the kernel has none.
+	pub bbr: Option<f64>,
+}
+
+impl fmt::Display for Way {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(
+			f,
+			"{} to {}: TCP gets {:.2} Mb/s by CUBIC",
+			self.from,
+			self.to,
+			self.cubic / 1e6
+		)?;
+		match self.bbr {
+			Some(bbr) => write!(f, ", {:.2} by BBR", bbr / 1e6),
+			None => Ok(()),
+		}
+	}
+}
+
+/// Measures the ways of a scenario, one after the other, on lines on which nothing else is: from the origin to each relayer, and from
+/// each viewer's first choice to it.
+pub fn ways(scenario: &Scenario, seed: u64) -> Result<Vec<Way>> {
+	let nodes = scenario.nodes();
+	let nodes: Vec<(&str, Access)> = nodes.iter().map(|(name, line)| (name.as_str(), *line)).collect();
+	let star = Star::build(seed, &nodes)?;
+	let to_relayers = (0..scenario.relayers.len()).map(|number| ("origin".to_owned(), relayer_name(number)));
+	let seats = scenario.viewers.iter().enumerate();
+	let to_viewers =
+		seats.filter_map(|(number, seat)| Some((relayer_name(*seat.relayers.first()?), viewer_name(number))));
+	let way = |(from, to): (String, String)| {
+		let (sends, receives) = (star.node(&from)?, star.node(&to)?);
+		Ok(Way {
+			cubic: tcp::rate(sends, receives, "cubic", TRANSFER)?,
+			bbr: tcp::rate(sends, receives, "bbr", TRANSFER).ok(),
+			from,
+			to,
+		})
+	};
+	to_relayers.chain(to_viewers).map(way).collect()
+}
+
+/// Runs it once, on this chain.
+pub async fn run(lab: &Lab, network: Network, scenario: &Scenario, seed: u64) -> Result<Report> {
+	let mut stage = Stage::set(lab, network, scenario, seed).await?;
+	stage.prepare(scenario).await?;
+
+	let control = stage.star.control()?;
+	let mut players = Vec::new();
+	for (number, seat) in scenario.viewers.iter().enumerate() {
+		let (name, started_ms) = (viewer_name(number), unix_ms());
+		players.push((stage.watch(number, seat, &name, &[])?, name, started_ms));
+	}
+	let killed = stage.play(scenario).await?;
+	let control = control.verdict();
+
+	let stop = players.into_iter().map(|(mut player, name, started_ms)| async move {
+		// Before it ends: what comes while it settles is no part of this.
+		let log = player.windows()?;
+		let summary = player.stop().await.with_context(|| name.clone())?;
+		anyhow::Ok(Watched {
+			name,
+			started_ms,
+			log,
+			summary,
+		})
+	});
+	let watched = join_all(stop).await.into_iter().collect::<Result<Vec<_>>>()?;
+	let windows = stage.origin.windows()?;
+	let published = windows.iter().map(|window| (window.place(), window.root)).collect();
+	let bytes: u64 = windows.iter().map(|window| u64::from(window.bytes)).sum();
+	let sent = stage.star.traffic(stage.star.node("origin")?).up.bytes;
+	let viewers = watched
+		.iter()
+		.map(|watched| Viewer::of(watched, &killed, &published))
+		.collect();
+	Ok(Report::of(
+		scenario.name,
+		seed,
+		control,
+		sent as f64 / bytes.max(1) as f64,
+		&windows,
+		viewers,
+		&watched,
+	))
+}
