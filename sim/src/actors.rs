@@ -203,6 +203,8 @@ impl Relayer {
 		while let Some(got) = self.intake.machine().poll() {
 			news = true;
 			match got {
+				// Begun anew at an upstream that is behind us: of no use to anybody, and as in `relayer` not passed on.
+				Got::Window(window) if shop.desk.has_as_new(&window) => io.audit.may_skip(io.node),
 				Got::Window(window) => {
 					io.audit.handed_on(io.node, window.id(), &window.hash(), &window.data());
 					shop.desk.push(window, io);

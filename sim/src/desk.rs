@@ -159,6 +159,12 @@ impl Desk {
 		}
 	}
 
+	/// Whether it has this window, or a later one.
+	pub fn has_as_new(&self, window: &EncodedWindow) -> bool {
+		let newest = self.cache.latest(STREAM, 0);
+		newest.is_some_and(|newest| window.id() <= newest.id())
+	}
+
 	/// Takes a window.
 	pub fn push(&mut self, window: EncodedWindow, io: &mut Io<'_>) {
 		self.cache.insert(window);
