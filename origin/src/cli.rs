@@ -48,7 +48,7 @@ enum Command {
 	/// Rents a stream key; prints {"stream":N,"price":USDC,"rentedFrom":BLOCK,"rentedUntil":BLOCK}
 	Rent(trade::Rent),
 	/// Replaces the key that signs a stream's windows; prints {"stream":N,"signingKey":HEX}. It is the origin's peer id
-	/// too: relayers need the new address
+	/// too: relayers find whoever has it at the addresses that they have
 	RotateKey(trade::RotateKey),
 	/// Broadcasts; the first line printed is {"listening":"ADDRESS/p2p/ID"}
 	Run(Run),

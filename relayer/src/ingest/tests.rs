@@ -13,7 +13,7 @@ use clustercast_network::{
 	serve::{serve, Config, Grant, Policy},
 };
 use clustercast_primitives::{catalog::Track, crypto::KeyPair};
-use clustercast_protocol::{Broadcast, Cursor, Lookup, Subscribe};
+use clustercast_protocol::{Broadcast, Cursor, EndReason, Lookup, Subscribe};
 use std::{
 	future::Future,
 	sync::atomic::{AtomicU32, Ordering},
