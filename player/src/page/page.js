@@ -50,6 +50,7 @@
 			};
 			const hls = new Hls({
 				enableWorker: false,
+				liveSyncDurationCount: 3,
 				liveMaxLatencyDurationCount: 8,
 				backBufferLength: 30,
 				manifestLoadPolicy: patient,
@@ -66,6 +67,10 @@
 				play();
 			});
 			hls.on(Hls.Events.MANIFEST_PARSED, play);
+			// A broadcast in parts says how far behind is enough.
+			hls.on(Hls.Events.LEVEL_LOADED, (_, {details: {partHoldBack}}) => {
+				if (partHoldBack && hls.config.liveSyncDuration !== partHoldBack) hls.targetLatency = partHoldBack;
+			});
 			hls.loadSource("master.m3u8");
 			hls.attachMedia(video);
 		} else if (video.canPlayType("application/vnd.apple.mpegurl")) {
