@@ -2,12 +2,13 @@
 
 use crate::{
 	roster::{self, Next, Relayer, Roster},
-	subscription::{ChainView, Viewing},
+	subscription::Viewing,
 	summary::Ended,
+	view::ChainView,
 };
 use anyhow::Context;
 use clustercast_primitives::chain::RelayerInfo;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often the registry is read again while there is nobody to watch from.
 const REGISTRY_PAUSE: Duration = Duration::from_secs(10);
@@ -19,32 +20,42 @@ const BETWEEN_BROADCASTS: Duration = Duration::from_secs(10);
 impl<C: ChainView> Viewing<C> {
 	/// Watches from the relayers given, or from the registry when none are; over the end of a broadcast, too, where others are
 	/// served or none was watched yet. Errors are our own: a spent budget, a registry that cannot be read to begin with.
-	pub async fn watch(&mut self, mut roster: Roster) -> anyhow::Result<Ended> {
-		let started = Instant::now();
+	pub async fn watch(&mut self, roster: Roster) -> anyhow::Result<Ended> {
 		let by_hand = !roster.is_empty();
+		self.roster = roster;
 		let (mut told_end, mut told_nobody) = (false, None);
 		self.begin_looking();
 		match by_hand {
-			true => roster.identify(&self.registered().await?),
-			false => self.read_registry(&mut roster, &mut told_nobody).await?,
+			true => {
+				let registered = self.registered().await?;
+				self.roster.identify(&registered);
+			},
+			false => self.read_registry(&mut told_nobody).await?,
 		}
 		loop {
 			if let Some(ended) = self.ended() {
 				return Ok(ended);
 			}
-			match roster.next(started.elapsed()) {
+			let now = self.now();
+			// Whoever brought what the one before did not goes on.
+			let next = match self.crew.heir.take() {
+				Some(heir) => Next::Try(heir),
+				None => self.roster.next(now),
+			};
+			match next {
 				Next::Try(relayer) => {
-					let others = roster.others(&relayer.key, started.elapsed());
+					let others = self.roster.others(&relayer.key, now);
 					let attempt = self.attempt(&relayer, others).await?;
 					if let Some(delay) = self.sinks.delay().filter(|_| attempt.served) {
-						roster.measured(&relayer.key, delay);
+						self.roster.measured(&relayer.key, delay);
 					}
 					told_end &= !attempt.served;
 					if !by_hand {
-						self.rank(&mut roster);
+						self.rank();
 					}
 					if let Some(ending) = attempt.ending {
-						roster.report(&relayer.key, ending, attempt.served, started.elapsed());
+						let now = self.now();
+						self.roster.report(&relayer.key, ending, attempt.served, now);
 					}
 				},
 				Next::GoLive => self.go_live(),
@@ -63,20 +74,21 @@ impl<C: ChainView> Viewing<C> {
 					self.status.show(waits);
 					self.pause(BETWEEN_BROADCASTS).await;
 					if !by_hand {
-						self.read_registry_again(&mut roster, &mut told_nobody).await;
+						self.read_registry_again(&mut told_nobody).await;
 					}
-					roster.ask_again();
+					self.roster.ask_again();
 				},
 				Next::Wait(rest) if by_hand => self.pause(rest).await,
 				Next::Wait(rest) => {
 					self.pause(rest.min(REGISTRY_PAUSE)).await;
-					self.read_registry_again(&mut roster, &mut told_nobody).await;
+					self.read_registry_again(&mut told_nobody).await;
 				},
 				Next::Nobody if by_hand => return Ok(Ended::NoRelayerLeft),
 				Next::Nobody => {
-					self.read_registry_again(&mut roster, &mut told_nobody).await;
-					match roster.next(started.elapsed()) {
-						Next::Nobody if roster.is_empty() => {
+					self.read_registry_again(&mut told_nobody).await;
+					let now = self.now();
+					match self.roster.next(now) {
+						Next::Nobody if self.roster.is_empty() => {
 							self.status.show("there is no relayer to watch from");
 							self.pause(REGISTRY_PAUSE).await;
 						},
@@ -89,7 +101,7 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	/// `told`: why there was nobody, as it was told last.
-	async fn read_registry(&self, roster: &mut Roster, told: &mut Option<String>) -> anyhow::Result<()> {
+	async fn read_registry(&mut self, told: &mut Option<String>) -> anyhow::Result<()> {
 		let relayers = self.registered().await?;
 		let max_price = self.limits.max_price_per_gb;
 		let nobody = roster::nobody(&relayers, max_price);
@@ -97,8 +109,9 @@ impl<C: ChainView> Viewing<C> {
 			tracing::warn!("{why}");
 		}
 		*told = nobody;
-		roster.add(relayers.iter().filter_map(|info| Relayer::registered(info, max_price)));
-		self.rank(roster);
+		self.roster
+			.add(relayers.iter().filter_map(|info| Relayer::registered(info, max_price)));
+		self.rank();
 		Ok(())
 	}
 
@@ -106,12 +119,12 @@ impl<C: ChainView> Viewing<C> {
 		self.chain.relayers().await.context("cannot read the registry")
 	}
 
-	fn rank(&self, roster: &mut Roster) {
-		roster.rank(self.limits.max_price_per_gb, rand::random());
+	fn rank(&mut self) {
+		self.roster.rank(self.limits.max_price_per_gb, rand::random());
 	}
 
-	async fn read_registry_again(&self, roster: &mut Roster, told: &mut Option<String>) {
-		if let Err(error) = self.read_registry(roster, told).await {
+	async fn read_registry_again(&mut self, told: &mut Option<String>) {
+		if let Err(error) = self.read_registry(told).await {
 			tracing::warn!("{error:#}");
 		}
 	}

@@ -1,6 +1,6 @@
 //! Whether the broadcaster was caught contradicting itself: then nobody is paid for its stream any more.
 
-use crate::{subscription::ChainView, summary::Ended};
+use crate::{summary::Ended, view::ChainView};
 use clustercast_primitives::{chain::StreamKeyInfo, StreamId};
 use std::time::Duration;
 use tokio::sync::watch;

@@ -5,7 +5,11 @@
 //! | [`cli`] | flags and subcommands |
 //! | [`player`] | [`Player`]: assembly |
 //! | [`failover`] | the loop from one relayer to the next |
-//! | [`subscription`] | one relayer, from connecting to the end of its subscription |
+//! | [`subscription`] | the relayer that sends windows, from connecting to the end of its subscription |
+//! | [`crew`] | it and its standbys: connections, sessions, what is known of them |
+//! | [`swarming`] | what is done with several relayers at once |
+//! | [`stage`] | windows put together from what several relayers bring; sans-IO |
+//! | [`view`] | what is asked of the chain |
 //! | [`opinion`] | what other relayers say where this one has lost the broadcaster |
 //! | [`roster`] | which relayer to try next; pure |
 //! | [`means`] | whether the account can pay, and what to do where it cannot; pure |
@@ -29,6 +33,7 @@
 
 pub mod ahead;
 pub mod cli;
+pub mod crew;
 pub mod dash;
 pub mod failover;
 pub mod flag;
@@ -44,12 +49,15 @@ pub mod playlist;
 pub mod roster;
 pub mod segment;
 pub mod sinks;
+pub mod stage;
 pub mod status;
 pub mod subscription;
 pub mod summary;
+pub mod swarming;
 #[cfg(test)]
 mod testing;
 pub mod timeline;
+pub mod view;
 
 use clustercast_pay::{accusation, funds, pocket, refusal, registration};
 pub use player::{Config, Player};

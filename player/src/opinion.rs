@@ -1,7 +1,7 @@
 //! Where the relayer that we watch from says that the broadcaster is away, others are asked, one at a time: they may know
 //! better. Nothing is taken from them but the broadcaster's word, and nothing is paid.
 
-use crate::roster::Relayer;
+use crate::{crew, roster::Relayer};
 use clustercast_network::{node::ConnectError, Node, Stream, Subscription};
 use clustercast_protocol::{viewer::Event, ViewerSession};
 use std::{future::Future, pin::Pin, time::Duration};
@@ -56,17 +56,8 @@ pub struct Question {
 impl Question {
 	/// Puts it to a relayer at these addresses, with a session that would subscribe as we do.
 	pub fn put(node: Node, relayer: &Relayer, session: ViewerSession) -> Self {
-		let addresses = relayer.addresses.clone();
-		let dial = async move {
-			let mut error = ConnectError::Timeout;
-			for address in &addresses {
-				match node.connect(address).await {
-					Ok(stream) => return Ok(stream),
-					Err(e) => error = e,
-				}
-			}
-			Err(error)
-		};
+		let relayer = relayer.clone();
+		let dial = async move { crew::dial(&node, &relayer).await };
 		Self {
 			session: Some(session),
 			dial: Box::pin(dial),

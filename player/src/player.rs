@@ -2,6 +2,7 @@
 
 use crate::{
 	accusation::{Inquest, Reporter},
+	crew::{self, Crew},
 	flag,
 	funds::{self, Wanted},
 	hls::{self, Hls},
@@ -104,6 +105,9 @@ pub struct Config {
 	/// Leave a relayer that brings no whole window for so long, seconds [default: three windows' time]
 	#[arg(long, env = "CLUSTERCAST_PLAYER_STALL_SECONDS", value_name = "N")]
 	pub stall_seconds: Option<u64>,
+	/// Relayers beside the one that sends: they bring what it does not in time, and a little all along
+	#[arg(long, env = "CLUSTERCAST_PLAYER_STANDBYS", value_name = "N", default_value_t = crew::STANDBYS, value_parser = standbys)]
+	pub standbys: usize,
 	/// Stop after so many windows
 	#[arg(long, value_name = "N")]
 	pub windows: Option<u64>,
@@ -237,6 +241,8 @@ impl Player {
 			window_length: USUAL_WINDOW,
 			registry_again: registration::AGAIN,
 			stop,
+			roster: Roster::default(),
+			crew: Crew::new(self.config.standbys),
 		})
 	}
 
@@ -271,6 +277,13 @@ impl Player {
 		}
 		Ok(summary)
 	}
+}
+
+/// More than [`crew::MOST_STANDBYS`] would take seats from others, and bring nothing.
+fn standbys(text: &str) -> Result<usize, String> {
+	let most = crew::MOST_STANDBYS;
+	let count = text.parse().ok().filter(|count| *count <= most);
+	count.ok_or_else(|| format!("a number from 0 to {most}"))
 }
 
 /// Ends the run on Ctrl-C or SIGTERM.

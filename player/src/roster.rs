@@ -325,6 +325,13 @@ impl Roster {
 		others.map(|c| c.relayer.clone()).collect()
 	}
 
+	/// The first one that could be tried at `now` and is not among these.
+	pub fn standby(&self, than: &[PublicKey], now: Duration) -> Option<Relayer> {
+		let mut others = self.candidates.iter().filter(|c| c.is_ready(now));
+		let other = others.find(|c| !than.contains(&c.relayer.key));
+		other.map(|c| c.relayer.clone())
+	}
+
 	/// Notes how an attempt ended at `now`; `served` when it brought at least one window.
 	pub fn report(&mut self, key: &PublicKey, ending: Ending, served: bool, now: Duration) {
 		if served {

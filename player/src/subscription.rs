@@ -3,43 +3,43 @@
 
 use crate::{
 	accusation::Inquest,
-	funds,
+	crew::{Crew, Link},
 	means::{self, Means, Unusable},
 	opinion::{Question, Rounds},
 	outlook::Outlook,
 	pocket::{PayError, Pocket},
 	refusal::{Act, Refusals},
 	registration::Registration,
-	roster::{Ending, Relayer},
+	roster::{Ending, Relayer, Roster},
 	sinks::{unix_ms, Sinks},
 	status::{Line, Pause, Status},
 	summary::{Ended, Summary},
+	view::ChainView,
 };
-use clustercast_chain::{Chain, ChainError};
-use clustercast_network::{client, node::ConnectError, Node, PeerId, Stream, Subscription};
+use clustercast_network::{client, Node, PeerId, Subscription};
 use clustercast_primitives::{
 	catalog::CatalogError,
-	chain::{ChannelInfo, ChannelKey, RelayerInfo, StreamKeyInfo, ViewerAccount, VoucherPlace, VoucherTotals},
+	chain::{ChannelKey, StreamKeyInfo, ViewerAccount},
 	crypto::SignatureError,
 	status::State,
 	subscribe::Binding,
 	window::{HeaderError, MAX_AHEAD_OF_VIEWER_MS},
-	AccountId, Balance, BlockNumber, Hash, StreamId, TrackId, Usdc,
+	AccountId, Balance, BlockNumber, TrackId, Usdc,
 };
 use clustercast_protocol::{
 	thrift::Wish,
 	viewer::{Due, Event},
-	Change, EncodedWindow, EndReason, Fault, Follow, Patience, PaymentMode, PaymentTerms, PurseError, Quiet, Resume,
-	SessionKey, Silence, Standing, StreamKeys, Terms, Thrift, ThriftConfig, ViewerConfig, ViewerSession,
+	Change, EncodedWindow, EndReason, Fault, Follow, Patience, PaymentTerms, Quiet, Resume, SessionKey, Silence,
+	Standing, StreamKeys, Terms, Thrift, ThriftConfig, ViewerConfig, ViewerSession,
 };
-use std::{future::Future, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 use tokio::{
 	sync::watch,
 	time::{sleep, sleep_until, timeout, timeout_at, Instant},
 };
 
 /// Track that is watched: picture and sound at 480p are the only one.
-const TRACK: TrackId = 0;
+pub(crate) const TRACK: TrackId = 0;
 
 /// Windows' time without a complete window that makes a stall, where `--stall-seconds` does not say otherwise.
 const STALL_WINDOWS: u32 = 3;
@@ -52,10 +52,10 @@ const STALL: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs
 pub(crate) const USUAL_WINDOW: Duration = Duration::from_secs(2);
 
 /// At the end of a run, how long the last windows' receipts and acknowledgements are waited for: what verified is paid.
-const SETTLE: Duration = Duration::from_secs(3);
+pub(crate) const SETTLE: Duration = Duration::from_secs(3);
 
 /// A relayer that serves nobody without a reservation is waited for until that can be final, at the beginning.
-const RESERVE_PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const RESERVE_PATIENCE: Duration = Duration::from_secs(40);
 
 /// How long the chain may take to say what was paid, in the middle of a broadcast.
 const LOOK_UP: Duration = Duration::from_secs(2);
@@ -70,73 +70,11 @@ const TICK: Duration = Duration::from_secs(1);
 /// what it may take to bring it. Milliseconds.
 const OLDEST_START_MS: u64 = 30_000;
 
-/// How far our blocks go by the clock alone where our node is down or stands still: ten minutes. Nothing is lost by it, since what
-/// we sign would only live longer; and the relayer says which block it is.
-const MAX_BY_CLOCK: BlockNumber = 300;
-
 /// Once the broadcaster has signed the end, how long the relayer's own word for it is waited for.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// How long a relayer may take to hear that we leave.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// What a viewer asks the chain in the middle of a broadcast.
-pub trait ChainView: Send + Sync {
-	/// Hash of block 0.
-	fn genesis(&self) -> Hash;
-	/// Number of the best block by now, by the clock where the node is late.
-	fn best_block(&self) -> BlockNumber;
-	/// Whether the node is behind, so that what it says may be old.
-	fn is_late(&self) -> bool {
-		false
-	}
-	/// See [`Chain::stream_key`].
-	fn stream_key(&self, id: StreamId) -> impl Future<Output = Result<Option<StreamKeyInfo>, ChainError>> + Send;
-	/// See [`Chain::relayers`].
-	fn relayers(&self) -> impl Future<Output = Result<Vec<RelayerInfo>, ChainError>> + Send;
-	/// See [`Chain::viewer_account`].
-	fn account(&self, account: &AccountId) -> impl Future<Output = Result<ViewerAccount, ChainError>> + Send;
-	/// What a channel has paid, and what vouchers have paid at these places of it.
-	fn paid(
-		&self,
-		channel: ChannelKey,
-		places: Vec<VoucherPlace>,
-	) -> impl Future<Output = Result<(ChannelInfo, Vec<VoucherTotals>), ChainError>> + Send;
-}
-
-impl ChainView for Chain {
-	fn genesis(&self) -> Hash {
-		self.genesis()
-	}
-
-	fn best_block(&self) -> BlockNumber {
-		self.tip().block_within(MAX_BY_CLOCK)
-	}
-
-	fn is_late(&self) -> bool {
-		self.tip().is_late()
-	}
-
-	fn stream_key(&self, id: StreamId) -> impl Future<Output = Result<Option<StreamKeyInfo>, ChainError>> + Send {
-		self.stream_key(id)
-	}
-
-	fn relayers(&self) -> impl Future<Output = Result<Vec<RelayerInfo>, ChainError>> + Send {
-		self.relayers()
-	}
-
-	async fn account(&self, account: &AccountId) -> Result<ViewerAccount, ChainError> {
-		self.viewer_account(account, None).await
-	}
-
-	async fn paid(
-		&self,
-		channel: ChannelKey,
-		places: Vec<VoucherPlace>,
-	) -> Result<(ChannelInfo, Vec<VoucherTotals>), ChainError> {
-		funds::paid(self, channel, &places).await
-	}
-}
+pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What the viewer accepts.
 #[derive(Clone, Debug)]
@@ -198,11 +136,17 @@ pub struct Viewing<C> {
 	/// How often the registry is asked whether it still has the relayer.
 	pub(crate) registry_again: Duration,
 	pub(crate) stop: watch::Receiver<Option<Ended>>,
+	/// Whom to watch from.
+	pub(crate) roster: Roster,
+	/// Who brings it.
+	pub(crate) crew: Crew,
 }
 
 /// Why a subscription is over.
-enum Over {
+pub(crate) enum Over {
 	Relayer(Ending, String),
+	/// Another one is to send from now on, and this one stands by.
+	Handed,
 	Run,
 }
 
@@ -220,6 +164,7 @@ impl<C: ChainView> Viewing<C> {
 		tracing::warn!("no relayer has the next window any more; going on live");
 		self.resume = None;
 		self.summary.gaps += 1;
+		self.dismiss();
 	}
 
 	/// Waits for the end of the run, at most so long.
@@ -235,7 +180,7 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	/// Since the beginning, on a clock that only goes forward.
-	fn now(&self) -> Duration {
+	pub(crate) fn now(&self) -> Duration {
 		self.begun.elapsed()
 	}
 
@@ -246,31 +191,21 @@ impl<C: ChainView> Viewing<C> {
 		let peer = relayer.addresses.first().map(|a| a.peer_id()).map(PeerId::to_base58);
 		let peer = peer.unwrap_or_default();
 		self.status.show(format_args!("connecting to relayer {peer}"));
-		let mut stop = self.stop.clone();
-		let connected = tokio::select! {
-			connected = self.connect(relayer) => connected,
-			() = stopped(&mut stop) => return Ok(Attempt { ending: None, served: false }),
-		};
-		let over = match connected {
-			Ok(stream) => {
-				let mut subscription = self.subscription(stream, relayer);
-				let over = self
-					.subscribe(&mut subscription, (relayer, &peer), Rounds::new(others))
-					.await?;
-				// One that fails is not waited for.
-				if !matches!(over, Over::Relayer(Ending::Failed | Ending::Gone, _)) {
-					self.settle(&mut subscription, &peer).await?;
-				}
-				match subscription.session().fault().is_some() {
-					true => self.inquest.fault(subscription),
-					false => subscription.leave(FAREWELL).await,
-				}
-				over
+		let (over, link) = match self.parent(relayer, &peer).await {
+			Ok(None) => {
+				return Ok(Attempt {
+					ending: None,
+					served: false,
+				})
 			},
-			Err(error) => Over::Relayer(Ending::Failed, error.to_string()),
+			Ok(Some(mut link)) => (self.subscribe(&mut link, &peer, Rounds::new(others)).await?, Some(link)),
+			Err(error) => (Over::Relayer(Ending::Failed, error.to_string()), None),
 		};
+		if let Some(link) = link {
+			self.part(link, &over).await?;
+		}
 		let ending = match over {
-			Over::Run => None,
+			Over::Run | Over::Handed => None,
 			Over::Relayer(ending, reason) => {
 				match ending {
 					// As it should be: told once, when all say so.
@@ -285,6 +220,9 @@ impl<C: ChainView> Viewing<C> {
 						self.look(Silence::None);
 					},
 				}
+				if matches!(ending, Ending::Fault | Ending::Failed | Ending::Refused | Ending::Later) {
+					self.interregnum().await?;
+				}
 				Some(ending)
 			},
 		};
@@ -294,22 +232,7 @@ impl<C: ChainView> Viewing<C> {
 		})
 	}
 
-	async fn connect(&self, relayer: &Relayer) -> Result<Stream, ConnectError> {
-		let mut error = ConnectError::Unreachable("no address".into());
-		for address in &relayer.addresses {
-			match self.node.connect(address).await {
-				Ok(stream) => return Ok(stream),
-				Err(e) => error = e,
-			}
-		}
-		Err(error)
-	}
-
-	fn subscription(&self, stream: Stream, relayer: &Relayer) -> Subscription {
-		Subscription::new(stream, self.session(relayer), self.stall().max(RESERVE_PATIENCE))
-	}
-
-	fn session(&self, relayer: &Relayer) -> ViewerSession {
+	pub(crate) fn session(&self, relayer: &Relayer, follow: Follow) -> ViewerSession {
 		ViewerSession::new(ViewerConfig {
 			genesis: self.chain.genesis(),
 			stream: self.stream.id,
@@ -331,16 +254,11 @@ impl<C: ChainView> Viewing<C> {
 			head: self.chain.best_block(),
 			latest_start_ms: latest_start_ms(),
 			resume: self.resume.clone(),
-			follow: Follow::Windows,
+			follow,
 		})
 	}
 
-	async fn subscribe(
-		&mut self,
-		subscription: &mut Subscription,
-		(relayer, peer): (&Relayer, &str),
-		mut rounds: Rounds,
-	) -> anyhow::Result<Over> {
+	async fn subscribe(&mut self, link: &mut Link, peer: &str, mut rounds: Rounds) -> anyhow::Result<Over> {
 		let mut registration = Registration::default();
 		let mut registry_at = Instant::now() + self.registry_again;
 		let have = self.resume.as_ref().map(|last| (last.id.epoch, last.history.count()));
@@ -354,37 +272,41 @@ impl<C: ChainView> Viewing<C> {
 		let mut question: Option<Question> = None;
 		let mut over_since = None;
 		let mut silence = Silence::None;
-		// Whom this relayer has paid, and what is reserved for it.
-		let mut thrift: Option<(AccountId, Thrift)> = None;
 		let mut served = false;
 		let (mut stop, mut named) = (self.stop.clone(), self.named.clone());
 		loop {
-			subscription.session().set_head(self.chain.best_block());
-			subscription.session().set_latest_start(latest_start_ms());
+			self.refresh(Some(&mut *link));
 			if self.ended().is_some() {
 				return Ok(Over::Run);
 			}
 			// Nothing is set aside while nothing is to be paid.
 			let due = silence == Silence::None;
-			if let (Some((recipient, thrift)), true) = (&mut thrift, due) {
-				if let Some(wish) = thrift.wish(self.chain.best_block()) {
-					if self.reserve(subscription, recipient, &wish).await {
-						thrift.sent(&wish);
-						if !served {
-							patience.excuse(self.now() + RESERVE_PATIENCE);
-							self.outlook.excuse(clock() + RESERVE_PATIENCE);
-							self.sinks.note(self.outlook);
-						}
-					}
-				}
+			if due && self.reserve_for(link).await && !served {
+				patience.excuse(self.now() + RESERVE_PATIENCE);
+				self.outlook.excuse(clock() + RESERVE_PATIENCE);
+				self.sinks.note(self.outlook);
+			}
+			self.recruit(&link.relayer.key);
+			let before = self.resume.as_ref().map(|last| last.id);
+			if self.perform(Some(&mut *link)).await {
+				return Ok(Over::Handed);
+			}
+			if let Some(last) = self.resume.as_ref().filter(|last| Some(last.id) != before) {
+				patience.reached((last.id.epoch, last.history.count()), &self.standing, self.now());
+			}
+			if self.ended().is_some() {
+				return Ok(Over::Run);
 			}
 			let now = self.now();
 			let deadline = match patience.judge(&self.standing, self.stall(), now) {
 				Ok((now_is, until)) => {
 					silence = now_is;
 					self.on_silence(silence, now);
+					self.crew.swarm.status(silence != Silence::None, now);
 					if silence == Silence::Absence && question.is_none() {
-						let put = |other: &Relayer| Question::put(self.node.clone(), other, self.session(other));
+						let put = |other: &Relayer| {
+							Question::put(self.node.clone(), other, self.session(other, Follow::Windows))
+						};
 						question = rounds.next(now).map(put);
 					}
 					if silence == Silence::Over && now >= *over_since.get_or_insert(now) + LAST_WORD && self.is_over() {
@@ -394,8 +316,17 @@ impl<C: ChainView> Viewing<C> {
 				},
 				Err(failing) => return Ok(Over::Relayer(Ending::Failed, failing.to_string())),
 			};
+			let tick = self.begun + self.crew.swarm.poll_timeout(now).unwrap_or(now + TICK);
 			let event = tokio::select! {
-				event = timeout_at(deadline, subscription.next()) => event,
+				event = timeout_at(deadline, link.subscription.next()) => event,
+				heard = self.crew.next() => {
+					self.on_heard(heard, Some(&mut *link)).await?;
+					continue;
+				},
+				() = sleep_until(tick) => {
+					self.crew.swarm.tick(self.now());
+					continue;
+				},
 				answer = answer(&mut question) => {
 					if self.on_answer(answer, &mut question) {
 						return Ok(Over::Relayer(Ending::Failed, "has lost the broadcaster; another has not".into()));
@@ -404,7 +335,7 @@ impl<C: ChainView> Viewing<C> {
 				},
 				() = sleep_until(registry_at) => {
 					registry_at = Instant::now() + self.registry_again;
-					if let Some(over) = self.read_registry_of(relayer, &mut registration).await {
+					if let Some(over) = self.read_registry_of(&link.relayer, &mut registration).await {
 						return Ok(over);
 					}
 					self.read_session().await;
@@ -419,11 +350,10 @@ impl<C: ChainView> Viewing<C> {
 							return Ok(Over::Relayer(Ending::Gone, "the stream's signing key was replaced".into()));
 						}
 					}
-					subscription.session().set_keys(self.keys.clone());
-					subscription.session().set_terms(self.stream.terms_counter);
+					self.know_of(link);
 					continue;
 				},
-				() = sleep(TICK), if thrift.is_some() => continue,
+				() = sleep(TICK), if link.thrift.is_some() => continue,
 				() = stopped(&mut stop) => continue,
 			};
 			let event = match event {
@@ -431,7 +361,7 @@ impl<C: ChainView> Viewing<C> {
 				// Judged again above.
 				Err(_) => continue,
 				Ok(Err(client::Error::Fault(fault))) => {
-					let rejected = subscription.session().rejected_bytes();
+					let rejected = link.session().rejected_bytes();
 					return Ok(self.on_fault(fault, rejected, peer).await);
 				},
 				Ok(Err(client::Error::Inactive(_))) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
@@ -439,44 +369,7 @@ impl<C: ChainView> Viewing<C> {
 			};
 			patience.hear(self.now());
 			match event {
-				Event::Challenged(challenge) => {
-					let signed = self.pocket.subscribe(challenge);
-					subscription.session().subscribe(signed);
-				},
-				Event::Status(status) => {
-					self.inquest.status(&status);
-					self.standing.note_status(&status, self.now());
-					patience.status(&self.standing, self.now());
-				},
 				Event::Waiting => patience.answer(self.now()),
-				Event::Catalog(catalog) => self.inquest.catalog(&catalog),
-				Event::Terms(terms) => {
-					if let (Some(terms), None) = (&terms, &thrift) {
-						match self.thrift(terms) {
-							Ok(new) => thrift = new.map(|new| (terms.recipient, new)),
-							Err(reason) => return Ok(Over::Relayer(Ending::Refused, reason)),
-						}
-					}
-					if let (Some(terms), Some((_, thrift))) = (&terms, &mut thrift) {
-						thrift.pays(matches!(terms.mode, PaymentMode::Vouchers { .. }));
-					}
-					// The next change must not find us two behind.
-					if terms
-						.as_ref()
-						.is_some_and(|terms| terms.counter != self.stream.terms_counter)
-					{
-						self.follow_terms().await;
-						subscription.session().set_terms(self.stream.terms_counter);
-					}
-					if let Some(PaymentMode::Vouchers { newest: Some(newest) }) = terms.map(|t| t.mode) {
-						if let Err(error) = self.pocket.adopt(&newest) {
-							return Ok(Over::Relayer(
-								Ending::Refused,
-								format!("the voucher that it shows: {error}"),
-							));
-						}
-					}
-				},
 				// Nothing of the past is paid as live.
 				Event::Window(window) if begins_live && !served && self.is_old(&window) => {
 					return Ok(Over::Relayer(
@@ -485,46 +378,28 @@ impl<C: ChainView> Viewing<C> {
 					));
 				},
 				Event::Window(window) => {
-					self.on_window(&window, peer).await;
-					patience.window(window.header(), &self.standing, self.now());
 					served = true;
-					if let Some((_, thrift)) = &mut thrift {
+					if let Some((_, thrift)) = &mut link.thrift {
 						let header = window.header();
 						thrift.window(header.bytes, header.duration_ms, self.chain.best_block());
 					}
+					self.crew.stage.whole(&link.peer, window);
 				},
-				Event::PaymentDue(due) => match self.pay(subscription, peer, &due) {
-					Ok(worth) => {
-						if let Some((_, thrift)) = &mut thrift {
-							thrift.signed(worth);
-						}
-					},
-					// Those who were paid before may still serve.
-					Err(PayError::Purse(error @ PurseError::TooManyRecipients)) => {
-						return Ok(Over::Relayer(Ending::Refused, format!("cannot be paid: {error}")));
-					},
-					Err(error) => return Err(cannot_pay(error)),
-				},
-				Event::Reserved(counter) => {
-					tracing::debug!(counter, "the reservation is final, the relayer says");
-					if let Some((_, thrift)) = &mut thrift {
-						thrift.confirmed();
+				event => {
+					let status = matches!(event, Event::Status(_));
+					if let Some(over) = self.on_said(link, event).await? {
+						return Ok(over);
 					}
-				},
-				Event::Paid(_) => self.refusals.paid(),
-				Event::Covered(_) => {},
-				Event::Ended(reason) => return Ok(self.on_end(reason).await),
-				// Each window carries the one it needs. We serve nobody.
-				Event::Init(_) | Event::Seats(_) | Event::Announced(_) | Event::Chunks(_) | Event::Lacks(_) => {},
-				Event::Skipped(window) => {
-					tracing::debug!(%window, "passed over: this relayer, or the way to it, is too slow")
+					if status {
+						patience.status(&self.standing, self.now());
+					}
 				},
 			}
 		}
 	}
 
 	/// Pays what is due; what that is worth, micro-USDC, rounded up.
-	fn pay(&mut self, subscription: &mut Subscription, peer: &str, due: &Due) -> Result<Balance, PayError> {
+	pub(crate) fn pay(&mut self, subscription: &mut Subscription, peer: &str, due: &Due) -> Result<Balance, PayError> {
 		let payment = self.pocket.pay(due, self.chain.best_block())?;
 		// Refused only where a fault was found meanwhile: the next event says which.
 		if subscription.session().pay(due, payment).is_err() {
@@ -535,9 +410,13 @@ impl<C: ChainView> Viewing<C> {
 		Ok((worth >> 64) + Balance::from(worth << 64 != 0))
 	}
 
-	/// Wants no more windows, and pays for those that came; gives up after [`SETTLE`].
-	async fn settle(&mut self, subscription: &mut Subscription, peer: &str) -> anyhow::Result<()> {
-		let by = Instant::now() + SETTLE;
+	/// Wants no more windows, and pays for those that came; gives up then.
+	pub(crate) async fn settle(
+		&mut self,
+		subscription: &mut Subscription,
+		peer: &str,
+		by: Instant,
+	) -> anyhow::Result<()> {
 		subscription.session().leave();
 		while subscription.session().owes() {
 			match timeout_at(by, subscription.next()).await {
@@ -568,7 +447,7 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	/// What is reserved for a relayer with these terms, if it asks for it; why it is left, where it asks too much.
-	fn thrift(&self, terms: &Terms) -> Result<Option<Thrift>, String> {
+	pub(crate) fn thrift(&self, terms: &Terms) -> Result<Option<Thrift>, String> {
 		let Some(asked) = terms.reserve else {
 			return Ok(None);
 		};
@@ -579,7 +458,12 @@ impl<C: ChainView> Viewing<C> {
 
 	/// Signs and sends a reservation; whether it was. All that was signed to this relayer and not paid yet is covered by it,
 	/// and what is wished beyond that.
-	async fn reserve(&mut self, subscription: &mut Subscription, recipient: &AccountId, wish: &Wish) -> bool {
+	pub(crate) async fn reserve(
+		&mut self,
+		subscription: &mut Subscription,
+		recipient: &AccountId,
+		wish: &Wish,
+	) -> bool {
 		let places = self.pocket.vouchers_to(recipient);
 		let channel = ChannelKey {
 			session: self.pocket.session(),
@@ -622,7 +506,7 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	/// Whether a window is none to begin live with.
-	fn is_old(&self, window: &EncodedWindow) -> bool {
+	pub(crate) fn is_old(&self, window: &EncodedWindow) -> bool {
 		!self
 			.standing
 			.is_live_within(window.header(), self.now(), OLDEST_START_MS)
@@ -679,12 +563,15 @@ impl<C: ChainView> Viewing<C> {
 		}
 	}
 
-	fn stall(&self) -> Duration {
+	pub(crate) fn stall(&self) -> Duration {
 		let usual = self.window_length.saturating_mul(STALL_WINDOWS);
 		self.limits.stall.unwrap_or(usual.clamp(STALL.0, STALL.1))
 	}
 
-	async fn on_window(&mut self, window: &EncodedWindow, peer: &str) {
+	/// Takes the next window; `by`: how many bytes of it came from whom.
+	pub(crate) async fn on_window(&mut self, window: &EncodedWindow, by: &BTreeMap<String, u64>) {
+		let most = by.iter().max_by_key(|(_, bytes)| **bytes);
+		let peer = most.map_or("", |(peer, _)| peer);
 		let delay_ms = self.sinks.push(window, peer).await;
 		self.outlook.window(clock());
 		self.inquest.window(window);
@@ -695,7 +582,7 @@ impl<C: ChainView> Viewing<C> {
 		}
 		self.resume = Some(Resume::after(window));
 		self.window_length = Duration::from_millis(u64::from(header.duration_ms));
-		self.summary.window(peer, header.id, u64::from(header.bytes));
+		self.summary.window(peer, header.id, by);
 		self.status.show(Line {
 			bitrate: u64::from(header.bytes) * 8_000 / u64::from(header.duration_ms.max(1)),
 			verified_bytes: self.summary.verified_bytes,
@@ -707,7 +594,7 @@ impl<C: ChainView> Viewing<C> {
 
 	/// Decides what a fault means. Terms that are too dear are no fraud, and a signature that does not verify is no
 	/// relayer's fault when the broadcaster has just changed its key.
-	async fn on_fault(&mut self, fault: Fault, rejected: u64, peer: &str) -> Over {
+	pub(crate) async fn on_fault(&mut self, fault: Fault, rejected: u64, peer: &str) -> Over {
 		if matches!(
 			fault,
 			Fault::PriceTooHigh { .. }
@@ -741,7 +628,7 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	/// Decides what a relayer's reason to end means: see [`crate::refusal`].
-	async fn on_end(&mut self, reason: EndReason) -> Over {
+	pub(crate) async fn on_end(&mut self, reason: EndReason) -> Over {
 		let act = self.refusals.note(reason);
 		let said = match reason {
 			EndReason::NotServed => format!("it does not carry stream {}", self.stream.id),
@@ -825,7 +712,7 @@ impl<C: ChainView> Viewing<C> {
 
 	/// The counter of the stream's terms as of now, where the chain answers; the signing key stays the one that this
 	/// subscription is checked with.
-	async fn follow_terms(&mut self) {
+	pub(crate) async fn follow_terms(&mut self) {
 		if let Ok(Some(now)) = self.chain.stream_key(self.stream.id).await {
 			self.stream.terms_counter = now.terms_counter;
 		}
@@ -845,16 +732,16 @@ impl<C: ChainView> Viewing<C> {
 }
 
 /// The clock that what is said of the broadcast goes by.
-fn clock() -> std::time::Instant {
+pub(crate) fn clock() -> std::time::Instant {
 	Instant::now().into_std()
 }
 
 /// No clock of a broadcaster or relayer goes further ahead of ours.
-fn latest_start_ms() -> u64 {
+pub(crate) fn latest_start_ms() -> u64 {
 	unix_ms().saturating_add(MAX_AHEAD_OF_VIEWER_MS)
 }
 
-fn cannot_pay(error: PayError) -> anyhow::Error {
+pub(crate) fn cannot_pay(error: PayError) -> anyhow::Error {
 	let error = match error {
 		PayError::Purse(error) => {
 			anyhow::Error::new(error).context("the session key pays no more; start again to make a new one")
@@ -873,7 +760,7 @@ async fn answer(question: &mut Option<Question>) -> Option<Event> {
 }
 
 /// Returns when the run is to stop; never, if nobody is left to say so.
-async fn stopped(stop: &mut watch::Receiver<Option<Ended>>) {
+pub(crate) async fn stopped(stop: &mut watch::Receiver<Option<Ended>>) {
 	if stop.wait_for(Option::is_some).await.is_err() {
 		std::future::pending::<()>().await;
 	}

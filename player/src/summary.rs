@@ -35,8 +35,10 @@ pub enum Ended {
 pub struct RelayerFigures {
 	/// Windows that verified.
 	pub windows: u64,
-	/// Their bytes.
+	/// Bytes of windows that it brought first.
 	pub bytes: u64,
+	/// Bytes that it brought in all: what keeps a standby warm comes twice.
+	pub taken_bytes: u64,
 	/// Bytes thrown away because something did not verify.
 	pub rejected_bytes: u64,
 	/// Tickets signed for it.
@@ -93,15 +95,21 @@ impl Summary {
 			.find(|reason| reason.starts_with(means::REASON))
 	}
 
-	/// A window verified and was written.
-	pub fn window(&mut self, peer: &str, id: WindowId, bytes: u64) {
+	/// A window verified and was written: so many bytes of it came from each. It counts for `peer`.
+	pub fn window(&mut self, peer: &str, id: WindowId, by: &BTreeMap<String, u64>) {
 		self.windows += 1;
-		self.verified_bytes += bytes;
 		self.first.get_or_insert(id);
 		self.last = Some(id);
-		let relayer = self.relayer(peer);
-		relayer.windows += 1;
-		relayer.bytes += bytes;
+		self.relayer(peer).windows += 1;
+		for (peer, bytes) in by {
+			self.verified_bytes += bytes;
+			self.relayer(peer).bytes += bytes;
+		}
+	}
+
+	/// Bytes came from this relayer and verified.
+	pub fn taken(&mut self, peer: &str, bytes: u64) {
+		self.relayer(peer).taken_bytes += bytes;
 	}
 
 	/// A ticket was signed for this relayer, worth `expected_q64` micro-USDC times 2^64.
@@ -147,7 +155,7 @@ mod tests {
 	#[test]
 	fn figures_add_up_under_their_documented_names() {
 		let mut summary = Summary::default();
-		summary.window("a", WindowId::default(), 100);
+		summary.window("a", WindowId::default(), &[("a".into(), 60), ("b".into(), 40)].into());
 		summary.ticket("a", 3 << 63);
 		summary.ticket("a", 3 << 63);
 		summary.fault("b", "chunk 0 of window 1/0/0.0".into(), 50);
@@ -167,6 +175,10 @@ mod tests {
 		}
 		assert_eq!(json["ended"], "windows");
 		assert_eq!(json["relayers"]["a"]["setbacks"]["stalled"], 2);
+		assert_eq!(
+			[&json["relayers"]["a"]["bytes"], &json["relayers"]["b"]["bytes"]],
+			[60, 40]
+		);
 		assert_eq!(json["relayers"]["b"]["rejectedBytes"], 50);
 		assert_eq!(json["relayers"]["b"]["faults"][0], "chunk 0 of window 1/0/0.0");
 	}

@@ -163,21 +163,39 @@ impl Assembly {
 		true
 	}
 
+	/// What is here, copied where it came in several pieces; in as few ranges as possible.
+	pub fn here(&self) -> Vec<Chunks> {
+		let data = |range: &Range| {
+			let (from, to) = (self.of.offset(range.first), self.of.offset(range.first + range.count));
+			match &self.data {
+				Data::Nothing => Bytes::new(),
+				Data::All(data) => data.slice(from..to),
+				Data::Some(data) => data[from..to].to_vec().into(),
+			}
+		};
+		let here = self.runs(true).into_iter();
+		here.map(|range| Chunks::verified(range, data(&range))).collect()
+	}
+
 	/// What is not here, in as few ranges as possible.
 	pub fn missing(&self) -> Vec<Range> {
-		let mut missing: Vec<Range> = Vec::new();
-		for (index, _) in self.here.iter().enumerate().filter(|(_, here)| !**here) {
+		self.runs(false)
+	}
+
+	fn runs(&self, are: bool) -> Vec<Range> {
+		let mut runs: Vec<Range> = Vec::new();
+		for (index, _) in self.here.iter().enumerate().filter(|(_, here)| **here == are) {
 			let index = index as u32;
-			match missing.last_mut() {
+			match runs.last_mut() {
 				Some(range) if range.first + range.count == index => range.count += 1,
-				_ => missing.push(Range {
+				_ => runs.push(Range {
 					header: self.of.hash,
 					first: index,
 					count: 1,
 				}),
 			}
 		}
-		missing
+		runs
 	}
 
 	/// Whether all of it is here.

@@ -19,6 +19,7 @@
 //! | [`relayer`] | sending side: credit, delivery, receipts |
 //! | [`tickets`] | judges tickets and vouchers against what was delivered |
 //! | [`credit`] | how much a relayer lets viewers owe |
+//! | [`swarm`] | several sources of one stream at once: who brings what |
 //!
 //! Nothing here reads a clock, a socket, storage or a random number: bytes, blocks and entropy are arguments, bytes and
 //! events are results. So the same code runs over QUIC, in a browser and in a seeded simulator; without the feature `std` it needs
@@ -70,6 +71,7 @@ pub mod purse;
 pub mod quiet;
 pub mod relayer;
 pub mod standing;
+pub mod swarm;
 pub mod thrift;
 pub mod tickets;
 pub mod viewer;

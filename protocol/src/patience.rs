@@ -115,11 +115,14 @@ impl Patience {
 
 	/// It brought a window.
 	pub fn window(&mut self, header: &WindowHeader, standing: &Standing, now: Duration) {
-		(self.fed, self.heard) = (now, now);
-		self.have = Some(reach(header));
-		let ahead = standing
-			.told(self.track)
-			.is_some_and(|told| told > reach(header) && told.1 > 0);
+		self.hear(now);
+		self.reached(reach(header), standing, now);
+	}
+
+	/// Windows up to there are here, whoever brought them.
+	pub fn reached(&mut self, have: Reach, standing: &Standing, now: Duration) {
+		(self.fed, self.have) = (now, Some(have));
+		let ahead = standing.told(self.track).is_some_and(|told| told > have && told.1 > 0);
 		// It gives what it has: overdue is what does not come from now on.
 		self.behind = ahead.then_some(now);
 	}

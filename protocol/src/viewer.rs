@@ -19,7 +19,7 @@ use crate::{
 		Start, Subscribe, Terms, ToRelayer, ToViewer, RANGE_BYTES,
 	},
 };
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use body::Bad;
 use bytes::Bytes;
 use clustercast_primitives::{
@@ -101,6 +101,8 @@ pub enum Event {
 	Window(EncodedWindow),
 	/// This one does not come whole, or not in time; later ones follow.
 	Skipped(WindowId),
+	/// These chunks are here and verified, and more of their stream may come: [`ViewerSession::partial`] has them.
+	Progress(Range),
 	/// What was fetched, or the first part of it. Verified.
 	Chunks(Chunks),
 	/// What was fetched does not come.
@@ -352,8 +354,12 @@ impl ViewerSession {
 			}
 			return Err(fault.clone());
 		}
-		let Err((bad, of, first)) = self.content.push(id, bytes) else {
-			return Ok(());
+		let (bad, of, first) = match self.content.push(id, bytes) {
+			Ok(fresh) => {
+				self.events.extend(fresh.map(Event::Progress));
+				return Ok(());
+			},
+			Err(bad) => bad,
 		};
 		let Bad { fault, delivered, rest } = bad;
 		// Only a relayer that is paid signs receipts.
@@ -512,6 +518,23 @@ impl ViewerSession {
 		let taken = self.content.supply(chunks);
 		self.note();
 		taken
+	}
+
+	/// What is here of a window that is not whole: copied, for who puts it together from several sources.
+	pub fn partial(&self, header: &Hash) -> Vec<Chunks> {
+		self.content.partial(header)
+	}
+
+	/// Whether this window was announced to come by itself.
+	pub fn pushes(&self, header: &Hash) -> bool {
+		self.content.pushes(header)
+	}
+
+	/// This window is not put together here any more, as it is whole elsewhere or passed over: those behind it need not wait for it.
+	/// What comes of it is verified and paid nevertheless.
+	pub fn forgo(&mut self, header: &Hash) {
+		self.content.forgo(header);
+		self.note();
 	}
 
 	/// What is sent of the windows from the next announcement on.

@@ -542,6 +542,7 @@ impl Ingest {
 				Event::Catalog(_)
 				| Event::Init(_)
 				| Event::Announced(_)
+				| Event::Progress(_)
 				| Event::Chunks(_)
 				| Event::Lacks(_)
 				| Event::Covered(_)

@@ -46,7 +46,12 @@ fn cheating_relayers_are_caught_and_paid_nothing() {
 			.chain(&cheats)
 			.map(|relayer| relayer.address.as_str());
 		let choices: Vec<&str> = choices.chain([scene.relayers[0].address.as_str()]).collect();
-		let mut player = scene.watch_from(lab, "player", &choices, &["--windows", &WINDOWS.to_string()])?;
+		let mut player = scene.watch_from(
+			lab,
+			"player",
+			&choices,
+			&["--windows", &WINDOWS.to_string(), "--standbys", "0"],
+		)?;
 		let summary = player.finish(PATIENCE).await?;
 
 		let figures = |address: &str| summary["relayers"][address.rsplit('/').next().unwrap_or_default()].clone();

@@ -1,10 +1,12 @@
 //! kill -9 loses no money and stops no chain.
 
-use anyhow::ensure;
+use anyhow::{ensure, Context};
 use clustercast_e2e::{
 	lab::Lab,
+	media::latencies_ms,
 	network::Network,
 	programs::Terms,
+	record::{follow_each_other, Gauge},
 	scene::{Scene, TERMS},
 };
 use clustercast_primitives::{amount::USDC, Hash};
@@ -15,6 +17,9 @@ const WINNERS: u64 = 3;
 
 /// Enough for the winners to come in: about six windows, more when luck is bad.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Of capture until it is played.
+const PLAYHEAD: Duration = Duration::from_secs(6);
 
 /// Neither value nor age is ever reached.
 const NEVER: Terms = Terms {
@@ -73,6 +78,52 @@ fn relayer_killed_between_winning_and_redeeming_is_paid_once() {
 			"{} winners, {} of them won before the first kill -9, each paid once",
 			unique.len(),
 			won.len()
+		);
+		Ok(())
+	});
+}
+
+/// Each of the two relayers is killed in its turn while it sends, and comes back.
+#[test]
+fn parent_that_is_killed_stalls_nobody() {
+	Lab::run(async |lab| {
+		let mut scene = Scene::start_on(lab, Network::shared(lab).await?, &[TERMS, TERMS]).await?;
+		let (origin, stream) = (scene.origin.address.clone(), scene.origin.stream);
+		let addresses: Vec<String> = scene.relayers.iter().map(|relayer| relayer.address.clone()).collect();
+		let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+		let gauge = Gauge::default();
+		let mut player = scene.watch_from(lab, "player", &addresses, &[])?;
+		let mut seen = player.wait_windows(6, PATIENCE).await?;
+		for _ in 0..2 {
+			let parent = seen
+				.last()
+				.and_then(|window| window.relayer.clone())
+				.context("a window")?;
+			let at = scene.relayers.iter().position(|relayer| relayer.peer() == parent);
+			let killed = &mut scene.relayers[at.context("one of ours")?];
+			killed.kill_9().await?;
+			seen = player.wait_windows(seen.len() + 5, PATIENCE).await?;
+			ensure!(
+				seen.last().and_then(|window| window.relayer.as_ref()) != Some(&parent),
+				"{seen:?}"
+			);
+			killed.run(lab, &scene.network, &origin, stream).await?;
+			// Long enough to stand by again.
+			seen = player.wait_windows(seen.len() + 8, PATIENCE).await?;
+		}
+		let summary = player.stop().await?;
+		ensure!(summary["gaps"] == 0 && summary["rejectedBytes"] == 0, "{summary}");
+		let log = player.windows()?;
+		follow_each_other(&log)?;
+		scene.origin.recording()?.check_output(&player.recording()?)?;
+		// The first ones are what the relayer had.
+		let worst = latencies_ms(&log[2..]).into_iter().max().context("a window")?;
+		println!("two relayers killed: {worst} ms from capture to playable at worst");
+		ensure!(
+			Duration::from_millis(worst) < PLAYHEAD + gauge.late() * 2,
+			"{worst} ms, this machine is {:?} late: {:?}",
+			gauge.late(),
+			latencies_ms(&log)
 		);
 		Ok(())
 	});

@@ -8,17 +8,19 @@ use crate::{
 	summary::RelayerFigures,
 };
 use bytes::Bytes;
-use clustercast_network::{node, Address};
+use clustercast_chain::ChainError;
+use clustercast_network::{node, Address, Stream};
 use clustercast_primitives::{
 	amount,
 	catalog::Track,
-	chain::{SessionInfo, TicketRefusal, PPM},
+	chain::{ChannelInfo, RelayerInfo, SessionInfo, TicketRefusal, VoucherPlace, VoucherTotals, PPM},
 	channel::Reservation,
 	crypto::KeyPair,
-	SignedStatus, WindowId,
+	Hash, SignedStatus, StreamId, WindowId,
 };
 use clustercast_protocol::{
-	relayer, Broadcast, Cursor, PurseConfig, ReceiptSigner, RelayerSession, ReserveTerms, Terms, TicketError,
+	relayer, Broadcast, Cursor, PaymentMode, PurseConfig, ReceiptSigner, RelayerSession, ReserveTerms, Terms,
+	TicketError,
 };
 use std::{
 	collections::HashMap,
@@ -438,6 +440,8 @@ impl Test {
 			window_length: USUAL_WINDOW,
 			registry_again: Duration::from_millis(20),
 			stop: stopped,
+			roster: Roster::default(),
+			crew: Crew::default(),
 		};
 		Self {
 			viewing,
@@ -910,3 +914,4 @@ async fn registry_is_asked_when_no_relayer_is_given_and_the_cheapest_serves() {
 
 mod account;
 mod quiet;
+mod several;

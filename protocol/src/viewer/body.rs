@@ -75,8 +75,8 @@ impl Body {
 		}
 	}
 
-	/// Takes what came next.
-	pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Bad> {
+	/// Takes what came next; which chunks that makes whole.
+	pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Option<Range>, Bad> {
 		if self.data.len() + bytes.len() > self.expected() {
 			let fault = WireError::TrailingBytes(Kind::Pushed).into();
 			return Err(self.bad(fault, Vec::new()));
@@ -100,8 +100,23 @@ impl Body {
 			};
 			return Err(self.bad(fault, hashes));
 		}
+		let first = self.verified;
 		self.verified = complete;
-		Ok(())
+		Ok((first < complete).then_some(Range {
+			first: self.range.first + first,
+			count: complete - first,
+			..self.range
+		}))
+	}
+
+	/// What of it verified, copied.
+	pub(super) fn verified(&self) -> Option<Chunks> {
+		let range = Range {
+			count: self.verified,
+			..self.range
+		};
+		let data = &self.data[..self.at(self.verified)];
+		(self.verified > 0).then(|| Chunks::verified(range, data.to_vec().into()))
 	}
 
 	fn bad(&self, fault: Fault, hashes: Vec<Hash>) -> Bad {

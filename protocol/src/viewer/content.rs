@@ -38,6 +38,8 @@ pub(super) const MAX_WAITING_BYTES: u64 = 2 * MAX_WINDOW_BYTES as u64;
 #[derive(Debug)]
 struct Known {
 	of: Arc<Announced>,
+	/// It was announced to come by itself.
+	pushed: bool,
 	/// It is to come by itself, and has not begun to.
 	comes: bool,
 	/// What is here of it; `None` where it is out, skipped, or none of what comes by itself.
@@ -126,6 +128,7 @@ impl Content {
 		self.known.push_back(Known {
 			assembly: collects.then(|| Assembly::new(of.clone())),
 			of,
+			pushed: comes,
 			comes,
 			whole_ms: None,
 			begun: Vec::new(),
@@ -228,14 +231,36 @@ impl Content {
 		Ok(Taken::As(id))
 	}
 
-	/// The next bytes of a stream. What is wrong with them comes with its window and the first chunk of the stream.
-	pub(super) fn push(&mut self, id: BodyId, bytes: &[u8]) -> Result<(), (Bad, Arc<Announced>, u32)> {
+	/// The next bytes of a stream; which chunks that makes whole. What is wrong with them comes with its window and the first chunk of
+	/// the stream.
+	pub(super) fn push(&mut self, id: BodyId, bytes: &[u8]) -> Result<Option<Range>, (Bad, Arc<Announced>, u32)> {
 		match self.bodies.get_mut(&id) {
 			Some(body) => body
 				.push(bytes)
 				.map_err(|bad| (bad, body.of().clone(), body.range().first)),
-			None => Ok(()),
+			None => Ok(None),
 		}
+	}
+
+	/// What is here of a window that is not whole.
+	pub(super) fn partial(&self, header: &Hash) -> Vec<Chunks> {
+		let known = self.known.iter().find(|known| known.of.hash() == *header);
+		let assembly = known.and_then(|known| known.assembly.as_ref());
+		let bodies = self.bodies.values().filter(|body| body.range().header == *header);
+		let here = assembly.into_iter().flat_map(Assembly::here);
+		here.chain(bodies.filter_map(Body::verified)).collect()
+	}
+
+	/// Whether this window was announced to come by itself.
+	pub(super) fn pushes(&self, header: &Hash) -> bool {
+		let mut known = self.known.iter().rev();
+		known.any(|known| known.pushed && known.of.hash() == *header)
+	}
+
+	/// Puts this window together no more.
+	pub(super) fn forgo(&mut self, header: &Hash) {
+		self.find(header).into_iter().for_each(|known| known.assembly = None);
+		self.emit();
 	}
 
 	/// A stream is over; what of it is owed.
@@ -287,10 +312,19 @@ impl Content {
 		!self.bodies.is_empty() || self.known.iter().any(|known| known.comes)
 	}
 
-	/// Nothing more is taken; bytes that came and did not verify.
+	/// Nothing more is taken; bytes that came and did not verify. What did is [kept](Content::partial).
 	pub(super) fn stop(&mut self) -> u64 {
 		let bodies = core::mem::take(&mut self.bodies);
-		bodies.values().map(Body::unverified).sum()
+		let unverified = bodies.values().map(Body::unverified).sum();
+		for body in bodies.into_values() {
+			let chunks = body.broke();
+			let known = chunks.as_ref().and_then(|chunks| self.find(&chunks.range().header));
+			if let (Some(chunks), Some(known)) = (&chunks, known) {
+				let assembly = known.assembly.get_or_insert_with(|| Assembly::new(known.of.clone()));
+				assembly.put(chunks);
+			}
+		}
+		unverified
 	}
 
 	/// Hands out windows that are whole, in their order.

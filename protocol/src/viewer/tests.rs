@@ -220,13 +220,13 @@ fn window_is_verified_receipted_and_paid() {
 	assert_eq!(subscribe[4], Kind::Subscribe as u8);
 	show(&mut session, &window).unwrap();
 	let events: Vec<_> = std::iter::from_fn(|| session.poll_event()).collect();
-	let [Event::Terms(Some(_)), Event::Catalog(catalog), Event::Announced(announced), Event::Init(init), Event::Window(emitted)] =
+	let [Event::Terms(Some(_)), Event::Catalog(catalog), Event::Announced(announced), Event::Progress(here), Event::Init(init), Event::Window(emitted)] =
 		&events[..]
 	else {
 		panic!("{events:?}");
 	};
 	assert_eq!((catalog, init), (window.catalog(), window.init()));
-	assert_eq!(announced.range(), window.range());
+	assert_eq!((announced.range(), *here), (window.range(), window.range()));
 	assert_eq!(
 		(emitted.announcement(true), emitted.data()),
 		(window.announcement(true), window.data())

@@ -225,7 +225,7 @@ async fn relayer_that_lost_the_broadcaster_is_left_only_where_another_has_not() 
 		other.feed.push_status(status);
 	}
 	// Who begins live is not given what is old: this one goes on behind it.
-	test.viewing.on_window(&first, "before").await;
+	test.viewing.on_window(&first, &[("before".into(), 1)].into()).await;
 	{
 		let relayers = [&lost.relayer, &other.relayer];
 		let mut watching = Box::pin(test.watch(&relayers));

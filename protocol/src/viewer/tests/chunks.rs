@@ -267,9 +267,10 @@ fn two_relayers_bring_one_window_and_each_is_paid_for_its_part() {
 	for (session, half) in [&mut one, &mut other].into_iter().zip(halves) {
 		let (first, count) = (half.first, half.count);
 		give(session, half, &data(&windows[1], first, count)).unwrap();
-		let [Event::Chunks(chunks)] = &events(session)[..] else {
+		let [Event::Progress(here), Event::Chunks(chunks)] = &events(session)[..] else {
 			panic!("nothing but what was fetched");
 		};
+		assert_eq!((*here, chunks.range()), (half, half));
 		assert!(assembly.put(chunks));
 		let length = chunks.data().len() as u64;
 		bytes += length;
@@ -322,7 +323,7 @@ fn piece_that_its_relayer_ends_early_is_owed_as_it_came_and_the_rest_comes_from_
 	events(&mut other);
 	assert!(other.fetch(fetch(range(&windows[0], 2, 5))));
 	give(&mut other, range(&windows[0], 2, 5), &data(&windows[0], 2, 5)).unwrap();
-	let [Event::Chunks(chunks)] = &events(&mut other)[..] else {
+	let [Event::Progress(_), Event::Chunks(chunks)] = &events(&mut other)[..] else {
 		panic!("chunks");
 	};
 	assert!(session.supply(chunks));
@@ -495,4 +496,57 @@ fn follows_windows_again_from_the_next_announcement_on() {
 	push(&mut session, &windows[1]);
 	give(&mut session, windows[1].range(), &windows[1].data()).unwrap();
 	assert_eq!(outcome(&mut session), [(windows[1].id().segment, true)]);
+}
+
+/// Its relayer falls silent, or lies, in the middle of a window: what verified of it is good elsewhere.
+#[test]
+fn what_is_here_of_a_window_is_handed_out_in_its_middle_and_behind_a_lie() {
+	let windows = windows(2);
+	let mut session = free();
+	push(&mut session, &windows[0]);
+	assert!(session.pushes(&windows[0].hash()) && !session.pushes(&windows[1].hash()));
+	events(&mut session);
+	let Ok(Taken::As(id)) = session.begin_chunks(&windows[0].range().encode().try_into().unwrap()) else {
+		panic!("it was announced");
+	};
+	let here = |session: &ViewerSession| -> Vec<(u32, u32)> {
+		let chunks = session.partial(&windows[0].hash());
+		let right = |chunks: &Chunks| *chunks.data() == data(&windows[0], chunks.range().first, chunks.range().count);
+		assert!(chunks.iter().all(right));
+		chunks
+			.iter()
+			.map(|chunks| (chunks.range().first, chunks.range().count))
+			.collect()
+	};
+	session.chunks(id, &windows[0].data()[..40_000]).unwrap();
+	assert!(matches!(
+		events(&mut session)[..],
+		[Event::Progress(Range { first: 0, count: 2, .. })]
+	));
+	assert_eq!(here(&session), [(0, 2)]);
+	session.chunks(id, &windows[0].data()[40_000..50_000]).unwrap();
+	assert!(matches!(
+		events(&mut session)[..],
+		[Event::Progress(Range { first: 2, count: 1, .. })]
+	));
+	assert!(session.chunks(id, &[0; 30_000]).is_err());
+	assert_eq!(here(&session), [(0, 3)], "what was right before the lie");
+}
+
+/// It came whole from others, or is passed over.
+#[test]
+fn window_that_is_forgone_holds_up_nothing_and_is_paid_as_far_as_it_comes() {
+	let windows = windows(2);
+	let mut session = paying();
+	push(&mut session, &windows[0]);
+	push(&mut session, &windows[1]);
+	give(&mut session, windows[1].range(), &windows[1].data()).unwrap();
+	assert!(outcome(&mut session).is_empty(), "the first one is to come");
+	session.forgo(&windows[0].hash());
+	assert_eq!(outcome(&mut session), [(windows[1].id().segment, true)]);
+	give(&mut session, windows[0].range(), &data(&windows[0], 0, 2)).unwrap();
+	assert!(outcome(&mut session).is_empty());
+	let both = [part(&windows[0], 0, 2), part(&windows[1], 0, 7)];
+	send(&mut session, receipt_of(&windows[1], &both, 132_768, 1)).unwrap();
+	assert_eq!(drain(&mut session).1.unwrap().share.bytes(), 196_608);
 }

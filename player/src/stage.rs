@@ -1,0 +1,182 @@
+//! Windows put together from what several relayers bring, handed out in order. Sans-IO: nothing gets in that a session has not
+//! verified.
+
+use clustercast_primitives::{Hash, WindowId};
+use clustercast_protocol::{Announced, Assembly, Chunks, EncodedWindow, Range};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Windows that are put together at a time: as many as relayers announce ahead of what they deliver, and then some. Those that come
+/// whole need no place.
+const MAX: usize = 64;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Stage {
+	windows: BTreeMap<WindowId, Slot>,
+	/// The last one that is out, or was passed over.
+	last: Option<WindowId>,
+}
+
+#[derive(Debug)]
+struct Slot {
+	hash: Hash,
+	assembly: Option<Assembly>,
+	whole: Option<EncodedWindow>,
+	/// Bytes that each brought, by its name.
+	by: BTreeMap<String, u64>,
+}
+
+/// A whole window, and how many bytes of it came from whom.
+pub type Ready = (EncodedWindow, BTreeMap<String, u64>);
+
+impl Stage {
+	/// Goes on behind this window.
+	pub fn behind(last: Option<WindowId>) -> Self {
+		Self {
+			last,
+			..Self::default()
+		}
+	}
+
+	/// A window was announced, by whomever.
+	pub fn announced(&mut self, of: &Arc<Announced>) {
+		let id = of.id();
+		if self.last >= Some(id) || self.windows.len() >= MAX {
+			return;
+		}
+		self.windows.entry(id).or_insert_with(|| Slot {
+			hash: of.hash(),
+			assembly: Some(Assembly::new(of.clone())),
+			whole: None,
+			by: BTreeMap::new(),
+		});
+	}
+
+	/// Chunks came from there.
+	pub fn put(&mut self, from: &str, chunks: &Chunks) {
+		let range = chunks.range();
+		let Some(slot) = self.windows.values_mut().find(|slot| slot.hash == range.header) else {
+			return;
+		};
+		let Some(assembly) = &mut slot.assembly else {
+			return;
+		};
+		let gaps = assembly.missing();
+		let fresh = gaps.iter().map(|gap| {
+			let (first, end) = (
+				gap.first.max(range.first),
+				(gap.first + gap.count).min(range.first + range.count),
+			);
+			assembly.announced().offset(end.max(first)) - assembly.announced().offset(first)
+		});
+		let fresh: usize = fresh.sum();
+		if assembly.put(chunks) {
+			*slot.by.entry(from.into()).or_default() += fresh as u64;
+			slot.whole = assembly.finish();
+		}
+		if slot.whole.is_some() {
+			slot.assembly = None;
+		}
+	}
+
+	/// All of a window came from there.
+	pub fn whole(&mut self, from: &str, window: EncodedWindow) {
+		let id = window.id();
+		if self.last >= Some(id) {
+			return;
+		}
+		let slot = self.windows.entry(id).or_insert_with(|| Slot {
+			hash: window.hash(),
+			assembly: None,
+			whole: None,
+			by: BTreeMap::new(),
+		});
+		if slot.whole.is_none() {
+			let others: u64 = slot
+				.by
+				.iter()
+				.filter(|(other, _)| *other != from)
+				.map(|(_, bytes)| bytes)
+				.sum();
+			slot.by
+				.insert(from.into(), u64::from(window.header().bytes).saturating_sub(others));
+			(slot.assembly, slot.whole) = (None, Some(window));
+		}
+	}
+
+	/// What is not here of a window that is not whole.
+	pub fn missing(&self, header: &Hash) -> Vec<Range> {
+		let mut slots = self.windows.values().filter(|slot| slot.hash == *header);
+		slots
+			.find_map(|slot| slot.assembly.as_ref())
+			.map(Assembly::missing)
+			.unwrap_or_default()
+	}
+
+	/// Windows that are not whole.
+	pub fn open(&self) -> impl Iterator<Item = Hash> + '_ {
+		self.windows
+			.values()
+			.filter(|slot| slot.whole.is_none())
+			.map(|slot| slot.hash)
+	}
+
+	/// Passes this window, and those before it, over; their headers.
+	pub fn skip(&mut self, id: WindowId) -> Vec<Hash> {
+		self.last = self.last.max(Some(id));
+		let later = self.windows.split_off(&id);
+		let before = std::mem::replace(&mut self.windows, later);
+		let at = self.windows.remove(&id);
+		before.into_values().chain(at).map(|slot| slot.hash).collect()
+	}
+
+	/// The next window, once it is whole.
+	pub fn pop(&mut self) -> Option<Ready> {
+		let first = self.windows.first_entry()?;
+		first.get().whole.as_ref()?;
+		let (id, slot) = first.remove_entry();
+		self.last = Some(id);
+		slot.whole.map(|window| (window, slot.by))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::testing::{Clip, MUTE};
+
+	fn ids(stage: &mut Stage) -> Vec<u64> {
+		std::iter::from_fn(|| stage.pop())
+			.map(|(window, _)| window.id().segment)
+			.collect()
+	}
+
+	#[test]
+	fn windows_leave_once_and_in_their_order_and_what_was_passed_over_does_not() {
+		let windows = Clip::new(MUTE, 4).all();
+		let first = windows[0].id().segment;
+		let mut stage = Stage::default();
+		for at in [2, 1, 1] {
+			stage.whole("a", windows[at].clone());
+		}
+		assert_eq!(ids(&mut stage), [first + 1, first + 2]);
+		// Another one was later, or what was before.
+		for at in [0, 1, 2] {
+			stage.whole("b", windows[at].clone());
+		}
+		assert!(ids(&mut stage).is_empty());
+		assert!(stage.skip(windows[3].id()).is_empty());
+		stage.whole("b", windows[3].clone());
+		assert!(ids(&mut stage).is_empty());
+	}
+
+	#[test]
+	fn window_counts_for_who_brought_it_first() {
+		let windows = Clip::new(MUTE, 1).all();
+		let mut stage = Stage::default();
+		stage.whole("a", windows[0].clone());
+		stage.whole("b", windows[0].clone());
+		let (window, by) = stage.pop().unwrap();
+		assert_eq!(by, [("a".into(), u64::from(window.header().bytes))].into());
+	}
+}

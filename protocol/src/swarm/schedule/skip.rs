@@ -1,0 +1,75 @@
+//! Which windows are passed over: what nobody brings, and, where the link is ours, what would make those behind it late.
+
+use super::{
+	super::{
+		offer::Action,
+		window::{Delivery, Window},
+	},
+	Swarm,
+};
+use core::time::Duration;
+
+impl Swarm {
+	pub(super) fn skip(&mut self, now: Duration) {
+		let limited = now < self.ours;
+		let flow = self.flow.rate(Duration::ZERO, now);
+		if limited && flow > 0 {
+			self.link = (self.link * 7 + flow) / 8;
+		}
+		let rate = self.link;
+		let mut ahead = 0;
+		for at in 0..self.windows.len() {
+			let window = &self.windows[at];
+			if window.over {
+				continue;
+			}
+			let missing = window.missing();
+			// Where the link is ours, what cannot be here in time does not begin: it would make those behind it late.
+			let begun = window.here.count() > 0;
+			let here_at = now + Duration::from_micros((ahead + missing).saturating_mul(1_000_000) / rate.max(1));
+			let hopeless = limited && rate > 0 && !begun && here_at > window.due;
+			let unknown = self
+				.sources
+				.keys()
+				.any(|id| window.has.get(id).is_none_or(|has| !has.lacks));
+			if !hopeless && now < window.due && unknown {
+				ahead += missing;
+				continue;
+			}
+			let later = self.windows.iter().skip(at + 1);
+			let brings = |delivery: &Delivery| {
+				let hopeful = match delivery.pushed {
+					true => !self.is_silent(delivery.source, window, now),
+					false => !delivery.given_up,
+				};
+				delivery.range.header == window.offer.header && !delivery.cancelled && hopeful
+			};
+			let (mut later, here) = (later.clone(), later.clone().any(Window::is_whole));
+			let brought = self.deliveries.iter().any(brings) || self.helpers(window, now).next().is_some();
+			// What has begun is as good as there: it is waited for as long again.
+			let given_up = !begun || now >= window.due + window.due.saturating_sub(window.first);
+			let ours = limited && given_up && later.next().is_some();
+			if !(hopeless || ours || here && !brought) {
+				ahead += missing;
+				continue;
+			}
+			let (id, header) = (window.offer.id, window.offer.header);
+			self.windows[at].over = true;
+			self.figures.skipped += 1;
+			for delivery in self
+				.deliveries
+				.iter_mut()
+				.filter(|delivery| delivery.range.header == header && !delivery.cancelled)
+			{
+				delivery.cancelled = true;
+				self.actions.push_back(Action::Cancel {
+					source: delivery.source,
+					range: delivery.range,
+				});
+			}
+			self.deliveries
+				.retain(|delivery| !(delivery.pushed && delivery.cancelled));
+			self.actions.push_back(Action::Skip(id));
+		}
+	}
+}
