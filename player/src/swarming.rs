@@ -180,18 +180,13 @@ impl<C: ChainView> Viewing<C> {
 				for link in parent.iter_mut().map(|link| &mut **link).chain(&mut self.crew.standbys) {
 					link.session().forgo(&hash);
 				}
-				if std::env::var_os("SWDBG").is_some() {
-					eprintln!("{:?} OUT {} {by:?} due", self.now(), window.id());
-				}
 				self.on_window(&window, &by).await;
 			}
 			let Some(action) = self.crew.swarm.poll_action() else {
 				return handed;
 			};
+			tracing::trace!(?action, "several relayers");
 			let now = self.now();
-			if std::env::var_os("SWDBG").is_some() {
-				eprintln!("{now:?} {action:?}");
-			}
 			match action {
 				Action::Fetch { source, range, within } => {
 					self.crew.fetch(parent.as_deref_mut(), source, range, within, now);
@@ -351,15 +346,6 @@ impl<C: ChainView> Viewing<C> {
 				}
 			},
 			Event::Announced(of) => {
-				if std::env::var_os("SWDBG").is_some() {
-					eprintln!(
-						"{:?} ANN {:?} {} pushed {}",
-						self.now(),
-						id,
-						of.id(),
-						link.session().pushes(&of.hash())
-					);
-				}
 				let (header, pushed) = (of.header(), link.session().pushes(&of.hash()));
 				let length = Duration::from_millis(header.duration_ms.into());
 				let due = self.crew.playhead.see(header.id.epoch, header.start_ms, length, now);
@@ -405,9 +391,6 @@ impl<C: ChainView> Viewing<C> {
 			// Each window carries the initialisation segment that it needs.
 			Event::Covered(_) | Event::Init(_) | Event::Waiting => {},
 			Event::Skipped(window) => {
-				if std::env::var_os("SWDBG").is_some() {
-					eprintln!("{:?} SKIPPED {:?} {}", self.now(), id, window);
-				}
 				tracing::debug!(%window, "passed over: this relayer, or the way to it, is too slow");
 				self.crew.swarm.passed(id, window, now);
 			},
