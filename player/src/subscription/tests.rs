@@ -46,6 +46,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Far longer than an honest relayer takes, on a busy machine too; waited for in one test.
 const STALL: Duration = Duration::from_secs(8);
 
+/// Within this a relayer that stalls has brought all that it brings, on a busy machine too.
+const ALL_IS_HERE: Duration = Duration::from_millis(800);
+
 /// What a relayer does when the window [`AT`] is due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Trick {
@@ -645,6 +648,7 @@ async fn session_key_that_is_revoked_is_found_out_before_any_payment_is_refused(
 	let relayer = TestRelayer::start(11, content.clone(), Trick::Stall).await;
 	let mut test = Test::new().await;
 	test.viewing.limits.stall = Some(PATIENCE);
+	test.viewing.registry_again = ALL_IS_HERE;
 	test.viewing.chain.account.sessions.clear();
 	assert_eq!(test.watch(&[&relayer]).await, Ended::CannotPay);
 	assert_eq!(test.viewing.unusable, Some(Unusable::Unknown));

@@ -11,6 +11,7 @@ async fn stalling(content: (Vec<EncodedWindow>, SignedStatus)) -> TestRelayer {
 async fn patient() -> Test {
 	let mut test = Test::new().await;
 	test.viewing.limits.stall = Some(PATIENCE);
+	test.viewing.registry_again = ALL_IS_HERE;
 	test
 }
 
