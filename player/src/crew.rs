@@ -15,8 +15,8 @@ use futures::{
 };
 use std::time::Duration;
 
-/// Standbys at a time, unless `--standbys` says otherwise: one may be lying while another is lost.
-pub const STANDBYS: usize = 2;
+/// Standbys at a time, unless `--standbys` says otherwise: two share a slow link worse.
+pub const STANDBYS: usize = 1;
 
 /// The most that may be asked for.
 pub const MOST_STANDBYS: usize = 4;

@@ -388,10 +388,12 @@ impl<C: ChainView> Viewing<C> {
 			},
 			Event::Paid(_) => self.refusals.paid(),
 			Event::Ended(reason) => return Ok(Some(self.on_end(reason).await)),
-			// Each window carries the initialisation segment that it needs.
-			Event::Covered(_) | Event::Init(_) | Event::Waiting => {},
+			// Each window carries the initialisation segment that it needs. We serve nobody.
+			Event::Covered(_) | Event::Init(_) | Event::Seats(_) | Event::Waiting => {},
 			Event::Skipped(window) => {
 				tracing::debug!(%window, "passed over: this relayer, or the way to it, is too slow");
+				// What came of it is good nevertheless: others may bring the rest.
+				self.crew.salvage(link);
 				self.crew.swarm.passed(id, window, now);
 			},
 		}

@@ -574,6 +574,7 @@ impl Single {
 				| Event::Terms(None)
 				| Event::Catalog(_)
 				| Event::Init(_)
+				| Event::Progress(_)
 				| Event::Lacks(_)
 				| Event::Covered(_)
 				| Event::Reserved(_) => {},
