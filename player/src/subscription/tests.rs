@@ -280,7 +280,7 @@ async fn transmit(
 fn spoil(data: Bytes, trick: Trick) -> Bytes {
 	let mut spoilt = data.to_vec();
 	match trick {
-		Trick::FlipBit => spoilt[40_000] ^= 4,
+		Trick::FlipBit => spoilt[20_000] ^= 4,
 		Trick::SwapChunks => {
 			let (first, second) = spoilt.split_at_mut(16_384);
 			first.swap_with_slice(&mut second[..16_384]);
@@ -543,7 +543,7 @@ async fn relayer_whose_bond_is_gone_is_left_in_the_middle_of_the_broadcast() {
 async fn cheating_relayer_is_caught_unpaid_and_replaced() {
 	let bad_chunk = |index| Fault::BadChunk { window: id(AT), index };
 	for (trick, fault) in [
-		(Trick::FlipBit, bad_chunk(2)),
+		(Trick::FlipBit, bad_chunk(1)),
 		(Trick::SwapChunks, bad_chunk(0)),
 		(Trick::Replay, Fault::Replayed(id(AT - 1))),
 		(

@@ -195,7 +195,7 @@ async fn liar(seed: u8, feed: Feed) -> (Address, Node) {
 
 async fn lie(mut stream: Stream, feed: Feed, signer: Arc<ReceiptSigner>) -> Option<()> {
 	let mut session = RelayerSession::new(GENESIS, Hash(rand::random()), vec![Binding::PeerKey(signer.public().0)]);
-	let (mut news, mut buffer) = (feed.news(), vec![0; 4_096]);
+	let (mut news, mut buffer) = (feed.news(STREAM), vec![0; 4_096]);
 	loop {
 		while let Some(cursor) = session.wants() {
 			let clustercast_protocol::Lookup::Found(window) = feed.get(cursor) else {
