@@ -533,6 +533,27 @@ fn what_is_here_of_a_window_is_handed_out_in_its_middle_and_behind_a_lie() {
 	assert_eq!(here(&session), [(0, 3)], "what was right before the lie");
 }
 
+/// Another relayer brings the rest.
+#[test]
+fn what_is_here_of_a_window_that_is_given_up_is_handed_out_then() {
+	let windows = windows(4);
+	let mut session = free();
+	windows.iter().for_each(|window| push(&mut session, window));
+	let Ok(Taken::As(id)) = session.begin_chunks(&windows[0].range().encode().try_into().unwrap()) else {
+		panic!("it was announced");
+	};
+	session.chunks(id, &windows[0].data()[..40_000]).unwrap();
+	let mut now_ms = fixture::LATEST_START_MS;
+	for window in &windows[1..] {
+		now_ms += 2_000;
+		session.set_latest_start(now_ms);
+		give(&mut session, window.range(), &window.data()).unwrap();
+	}
+	assert_eq!(outcome(&mut session)[0], (windows[0].id().segment, false));
+	let here: Vec<Range> = session.partial(&windows[0].hash()).iter().map(Chunks::range).collect();
+	assert!(matches!(here[..], [Range { first: 0, count: 2, .. }]), "{here:?}");
+}
+
 /// It came whole from others, or is passed over.
 #[test]
 fn window_that_is_forgone_holds_up_nothing_and_is_paid_as_far_as_it_comes() {
