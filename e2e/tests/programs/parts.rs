@@ -58,7 +58,7 @@ fn parts_are_watched_paid_and_listed_as_they_come() {
 	Lab::run(async |lab| {
 		let input: Vec<&str> = TEST_PICTURE.iter().copied().chain(["--low-latency"]).collect();
 		let mut scene = Scene::start_showing(lab, Network::shared(lab).await?, &input, &[TERMS]).await?;
-		let relayer = scene.relayers[0].peer().to_owned();
+		let relayer = scene.relayers[0].address.clone();
 		let mut player = scene.watch_from(lab, "player", &[&relayer], &[])?;
 		player.wait_windows(SETTLING, PATIENCE).await?;
 		let gauge = Gauge::default();
