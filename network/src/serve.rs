@@ -553,8 +553,8 @@ impl Link {
 					return Ok(self.end(reason));
 				}
 			}
-			match found {
-				Some(found) => match found {
+			if let Some(found) = found {
+				match found {
 					Lookup::Found(window) => match self.deliver(seat, &window, &feed, policy)? {
 						Delivered::NotYet => deadlines.short(Instant::now()),
 						// For which there is a receipt now, or will be.
@@ -576,8 +576,7 @@ impl Link {
 					Lookup::NotYet | Lookup::Unknown if finished => deadlines.finish(Instant::now()),
 					Lookup::NotYet => deadlines.found(),
 					Lookup::Unknown => deadlines.lost(Instant::now()),
-				},
-				None => {},
+				}
 			}
 			if let Some(reason) = deadlines.closing() {
 				self.session.settle();

@@ -22,7 +22,7 @@ fn broadcast_over_home_lines_plays_on_when_a_relayer_is_killed() {
 			.into_iter()
 			.find(|scenario| scenario.name == "two-relayers-clean");
 		let scenario = scenario.context("it is there")?;
-		// Its first outage, sooner; today it takes 8 s until a viewer has another relayer's windows.
+		// Its first outage, sooner.
 		let outage = Outage {
 			at: Duration::from_secs(6),
 			..*scenario.outages.first().context("it has outages")?
@@ -43,8 +43,9 @@ fn broadcast_over_home_lines_plays_on_when_a_relayer_is_killed() {
 			.first()
 			.context("its relayer was killed")?;
 		ensure!(failover.is_some(), "nothing came any more: {report}");
-		// Twice and a little: each relayer has the stream once.
-		ensure!((1.5..3.0).contains(&report.origin_copies), "{report}");
+		// Each relayer has the stream once; the start of a connection overruns a queue of 100 ms and is sent again, which in 20 s is as much
+		// once more (docs/benchmarks.md).
+		ensure!((1.5..5.0).contains(&report.origin_copies), "{report}");
 		Ok(())
 	});
 }
