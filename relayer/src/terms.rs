@@ -48,7 +48,10 @@ pub(crate) async fn keep_to_terms(
 	stream: &Served,
 	mut next_change: Option<BlockNumber>,
 ) {
+	let mut finalised = 0;
 	loop {
+		// What was final stays so, whatever a node says that is behind.
+		finalised = desk.tip.head().finalised.max(finalised);
 		let _ = tokio::time::timeout(BOUND_TICK, reaches(&desk.tip.heads(), next_change)).await;
 		// Where that brings no answer, the next block may.
 		let next = desk.tip.head().best.saturating_add(1);
@@ -60,7 +63,7 @@ pub(crate) async fn keep_to_terms(
 				apply(desk, stream, &info);
 				next_change = change(&info).map(|from| from.max(next));
 			},
-			Ok(None) if desk.tip.is_late() || is_behind(chain, desk).await => {},
+			Ok(None) if desk.tip.is_late() || is_behind(chain, finalised).await => {},
 			Ok(None) => {
 				if !stream.is_gone() {
 					tracing::warn!(
@@ -75,8 +78,7 @@ pub(crate) async fn keep_to_terms(
 }
 
 /// Whether the node does not know what was final already, as one that was restarted from nothing; or does not say.
-async fn is_behind(chain: &Chain, desk: &Desk<Chain>) -> bool {
-	let known = desk.tip.head().finalised;
+async fn is_behind(chain: &Chain, known: BlockNumber) -> bool {
 	!matches!(tokio::time::timeout(BOUND_TICK, chain.finalised()).await, Ok(Ok((number, _))) if number >= known)
 }
 

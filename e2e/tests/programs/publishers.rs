@@ -34,7 +34,7 @@ use std::{
 	net::SocketAddr,
 	time::{Duration, Instant},
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// A door that opens to `key` under the app `live`, and the broadcast behind it.
 struct Door {
@@ -615,7 +615,15 @@ fn nobody_keeps_whoever_has_the_key_out() {
 			let told = publisher.closed().await?;
 			let wanted = if kind == 9 { "video to H.264" } else { "audio to AAC" };
 			ensure!(told.contains(wanted), "{name}: {told:?}");
-			door.says(&[&format!("it sends {name}; set its")])?;
+			// Written behind the answer.
+			let words = format!("it sends {name}; set its");
+			let written = async {
+				while door.says(&[&words]).is_err() {
+					sleep(Duration::from_millis(50)).await;
+				}
+			};
+			let _ = timeout(Duration::from_secs(5), written).await;
+			door.says(&[&words])?;
 		}
 		// Metadata, and then nothing; meanwhile nobody else is kept out, but that was shown.
 		let mut silent = door.publisher().await?;
