@@ -1,4 +1,4 @@
-//! Windows in the order in which players are shown them, each under a number that never goes back. Pure: windows in; entries, names
+//! Segments in the order in which players are shown them, each under a number that never goes back. Pure: segments in; entries, names
 //! and files out.
 //!
 //! A list goes on over restarts of the program, of the broadcaster and of its encoder, since a page may be open all the while:

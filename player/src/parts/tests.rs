@@ -1,3 +1,5 @@
+//! Segments in parts: listed as they come, whole once they are, and not beyond what can be decoded.
+
 use super::*;
 use crate::timeline::tests::{studio, Studio};
 
