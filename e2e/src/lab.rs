@@ -1,11 +1,12 @@
 //! Where a run keeps its files and logs, and what happens to them when it fails.
 
+use crate::gauge::Gauge;
 use anyhow::{bail, Context, Result};
 use std::{
 	cell::Cell,
 	collections::VecDeque,
 	env, fs,
-	io::{BufRead, BufReader},
+	io::{BufRead, BufReader, Write},
 	net::{TcpListener, UdpSocket},
 	path::{Path, PathBuf},
 	process,
@@ -21,6 +22,12 @@ const TAIL_LINES: usize = 12;
 const FIRST_PORT: u16 = 20_000;
 const PORTS_OF_A_SLOT: u16 = 190;
 const SLOTS: u16 = 64;
+
+/// Runs of a test whose machine is late each time: the last one counts.
+const RUNS: u32 = 3;
+
+/// Names a file for what was void: a line for each run.
+const VOID: &str = "CLUSTERCAST_VOID";
 
 /// A temporary directory with the state and the logs of the programs of one run. Removed when the run went well; kept,
 /// and the tails of its logs printed, when not.
@@ -46,11 +53,11 @@ impl Lab {
 		})
 	}
 
-	/// Runs one test in a lab of its own.
+	/// Runs one test in a lab of its own. A run that fails while the machine itself is late ([`Gauge`]) is void, and is done again.
 	///
 	/// # Panics
 	/// When the test fails, after its logs were shown: so the test harness sees it.
-	pub fn run(test: impl AsyncFnOnce(&Lab) -> Result<()>) {
+	pub fn run(test: impl AsyncFn(&Lab) -> Result<()>) {
 		let runtime = tokio::runtime::Builder::new_multi_thread()
 			.worker_threads(2)
 			.enable_all()
@@ -58,10 +65,18 @@ impl Lab {
 			.expect("a runtime needs only threads and epoll");
 		// The test harness calls the thread like the test.
 		let thread = thread::current();
-		let lab = Lab::new(thread.name().unwrap_or("test")).expect("a test needs a temporary directory");
-		match runtime.block_on(test(&lab)) {
-			Ok(()) => lab.passed(),
-			Err(error) => panic!("{error:?}"),
+		let mut name = thread.name().unwrap_or("test").to_owned();
+		for run in 1.. {
+			let lab = Lab::new(&name).expect("a test needs a temporary directory");
+			let gauge = Gauge::start();
+			match runtime.block_on(test(&lab)) {
+				Ok(()) => return lab.passed(),
+				Err(error) if run < RUNS && gauge.is_void() => {
+					void(&format!("{name}: {gauge}: {error:#}"));
+					name.push_str(", again");
+				},
+				Err(error) => panic!("{error:?}\n\n{gauge}"),
+			}
 		}
 	}
 
@@ -112,6 +127,17 @@ impl Drop for Lab {
 			self.show_logs();
 			self.dir.take().map(TempDir::keep);
 		}
+	}
+}
+
+/// Says that a run was void, and why.
+fn void(what: &str) {
+	let line = format!("void: {}\n", what.replace('\n', " "));
+	eprint!("{line}");
+	if let Some(path) = env::var_os(VOID) {
+		let file = fs::OpenOptions::new().append(true).create(true).open(path);
+		let said = file.and_then(|mut file| file.write_all(line.as_bytes()));
+		said.unwrap_or_else(|error| eprintln!("{VOID}: {error}"));
 	}
 }
 

@@ -2,7 +2,8 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`lab`] | where a run keeps its files and logs |
+//! | [`lab`] | where a run keeps its files and logs; a run that failed on a machine that was late is void, and done again |
+//! | [`gauge`] | how late the machine is |
 //! | [`process`] | programs: found, started, stopped, never left behind |
 //! | [`books`] | the chain's money, read from finalised blocks |
 //! | [`bridge`] | the L2, and the agent between it and the chain |
@@ -27,6 +28,7 @@ pub mod bridge;
 pub mod byzantine;
 pub mod crossing;
 pub mod demo;
+pub mod gauge;
 pub mod http;
 pub mod lab;
 pub mod media;

@@ -91,6 +91,11 @@ impl Network {
 		})
 	}
 
+	/// Others use it at the same time.
+	pub fn is_shared(&self) -> bool {
+		self.validators.is_empty()
+	}
+
 	/// What [`Network::shared`] reads.
 	pub fn describe(&self) -> String {
 		json!(self.rpcs).to_string()

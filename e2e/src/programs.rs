@@ -337,6 +337,18 @@ impl Relayer {
 		})
 	}
 
+	/// Waits until so many of its tickets have won, since it started.
+	pub async fn wait_winners(&self, count: u64, limit: Duration) -> Result<()> {
+		let wait = async {
+			while self.counts().await?.winners < count {
+				sleep(LOOK).await;
+			}
+			anyhow::Ok(())
+		};
+		let won = timeout(limit, wait).await;
+		won.with_context(|| format!("not {count} winners within {limit:?}"))?
+	}
+
 	/// One of its metrics, over all labels: `clustercast_relayer_NAME`.
 	pub async fn metric(&self, name: &str) -> Result<u64> {
 		let text = http::text(&format!("http://{}/metrics", self.metrics())).await?;

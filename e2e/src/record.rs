@@ -2,6 +2,7 @@
 //! each half second of them.
 
 use crate::{
+	gauge::Gauge,
 	media::Window,
 	process::{output, tool},
 	pusher::Span,
@@ -9,16 +10,7 @@ use crate::{
 use anyhow::{ensure, Context, Result};
 use bytes::Bytes;
 use clustercast_media::fragment::{self, Fragment, Kind, Layout};
-use std::{
-	fs,
-	path::Path,
-	sync::{
-		atomic::{AtomicBool, AtomicU64, Ordering},
-		Arc,
-	},
-	thread,
-	time::{Duration, Instant},
-};
+use std::{fs, path::Path, time::Duration};
 use tokio::process::Command;
 
 /// Pictures of a window, and its length in milliseconds.
@@ -45,45 +37,6 @@ const ENOUGH: usize = 3;
 
 /// Later than that by its own clock, and a machine is too busy for anything that is judged by the clock.
 const BUSY: Duration = Duration::from_secs(2);
-
-/// How late this machine is while something is measured.
-pub struct Gauge {
-	worst: Arc<AtomicU64>,
-	ends: Arc<AtomicBool>,
-}
-
-impl Default for Gauge {
-	fn default() -> Self {
-		const STEP: Duration = Duration::from_millis(50);
-		let gauge = Self {
-			worst: Arc::default(),
-			ends: Arc::default(),
-		};
-		let (worst, ends) = (gauge.worst.clone(), gauge.ends.clone());
-		thread::spawn(move || {
-			while !ends.load(Ordering::Relaxed) {
-				let began = Instant::now();
-				thread::sleep(STEP);
-				let late = began.elapsed().saturating_sub(STEP).as_millis();
-				worst.fetch_max(late.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
-			}
-		});
-		gauge
-	}
-}
-
-impl Gauge {
-	/// The longest so far.
-	pub fn late(&self) -> Duration {
-		Duration::from_millis(self.worst.load(Ordering::Relaxed))
-	}
-}
-
-impl Drop for Gauge {
-	fn drop(&mut self) {
-		self.ends.store(true, Ordering::Relaxed);
-	}
-}
 
 /// Half a second of a broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

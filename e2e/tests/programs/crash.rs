@@ -2,11 +2,12 @@
 
 use anyhow::{ensure, Context};
 use clustercast_e2e::{
+	gauge::Gauge,
 	lab::Lab,
 	media::latencies_ms,
 	network::Network,
 	programs::Terms,
-	record::{follow_each_other, Gauge},
+	record::follow_each_other,
 	scene::{Scene, TERMS},
 };
 use clustercast_primitives::{amount::USDC, Hash};
@@ -91,7 +92,7 @@ fn parent_that_is_killed_stalls_nobody() {
 		let (origin, stream) = (scene.origin.address.clone(), scene.origin.stream);
 		let addresses: Vec<String> = scene.relayers.iter().map(|relayer| relayer.address.clone()).collect();
 		let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
-		let gauge = Gauge::default();
+		let gauge = Gauge::start();
 		let mut player = scene.watch_from(lab, "player", &addresses, &[])?;
 		let mut seen = player.wait_windows(6, PATIENCE).await?;
 		for _ in 0..2 {

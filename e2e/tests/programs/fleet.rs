@@ -5,9 +5,9 @@ use clustercast_e2e::{
 	lab::{free_port, Lab},
 	network::{Network, Person, START_MONEY},
 	programs::{mint, Origin, Player, Relayer},
-	scene::{PRICE_PER_GB, TERMS},
+	scene::{settle, PRICE_PER_GB, TERMS},
 };
-use clustercast_primitives::{AccountId, BlockNumber};
+use clustercast_primitives::AccountId;
 use futures::future::{try_join, try_join3};
 use std::{
 	collections::{BTreeMap, BTreeSet},
@@ -20,9 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Between two looks at what a program tells of itself.
 const LOOK: Duration = Duration::from_millis(200);
-
-/// Blocks in which what the relayer posted before it ended must be paid.
-const LAST_REDEMPTION: BlockNumber = 30;
 
 /// A stream that nobody minted.
 const NOWHERE: u64 = 1 << 40;
@@ -70,6 +67,8 @@ fn one_relayer_carries_two_broadcasters_and_pays_each_for_its_own() {
 			Player::run(lab, name, port, watch.args(["--relayer", &relayer.address]))
 		};
 		let mut stays = watch("one", &one, stream, "one")?;
+		// Which ticket wins is a lottery: one of each stream has to.
+		relayer.wait_winners(1, PATIENCE).await?;
 		let mut goes_on = watch("other", &other, other_stream, "other")?;
 		let mut zaps = watch("zapper-first", &zapper, stream, "zapper")?;
 		stays.wait_windows(4, PATIENCE).await?;
@@ -91,6 +90,8 @@ fn one_relayer_carries_two_broadcasters_and_pays_each_for_its_own() {
 		let seen = (goes_on.windows()?.len(), zapped.windows()?.len());
 		goes_on.wait_windows(seen.0 + 4, PATIENCE).await?;
 		zapped.wait_windows(seen.1 + 4, PATIENCE).await?;
+		let won = relayer.counts().await?.winners;
+		relayer.wait_winners(won + 1, PATIENCE).await?;
 
 		// Each saw what its own broadcaster published, and nothing else.
 		let roots = |windows: Vec<clustercast_e2e::media::Window>| -> BTreeSet<String> {
@@ -116,20 +117,8 @@ fn one_relayer_carries_two_broadcasters_and_pays_each_for_its_own() {
 
 		// To the last micro-USDC, by stream.
 		let winners = relayer.winners_by_stream(&network)?;
-		let ours: BTreeSet<_> = winners.keys().copied().collect();
-		let mut last = books.settle().await?;
-		let patience = last.number + LAST_REDEMPTION;
-		let activity = loop {
-			let activity = books.activity(before.block.number, last.number).await?;
-			let activity = activity.redeemed_by(&relayer.person.account);
-			let paid: BTreeSet<_> = activity.redeemed.iter().map(|ticket| ticket.id).collect();
-			if ours.is_subset(&paid) {
-				ensure!(ours == paid, "paid for what it does not have: {paid:?}");
-				break activity;
-			}
-			ensure!(last.number < patience, "never paid: {:?}", ours.difference(&paid));
-			last = books.finalised(last.number + 1).await?;
-		};
+		let settlement = settle(&network, &before, &[&relayer]).await?;
+		let activity = &settlement.activity;
 		let carried: BTreeSet<u64> = winners.values().copied().collect();
 		ensure!(
 			carried == BTreeSet::from([stream, other_stream]),
@@ -150,7 +139,7 @@ fn one_relayer_carries_two_broadcasters_and_pays_each_for_its_own() {
 		for account in people {
 			add(account, activity.fees_of(&account), -1)?;
 		}
-		let changes = before.changes(&books.snapshot(last).await?);
+		let changes = before.changes(&settlement.after);
 		for (account, expected) in expected {
 			let change = changes.get(&account).copied().unwrap_or(0);
 			ensure!(

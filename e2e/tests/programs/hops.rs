@@ -2,15 +2,15 @@
 
 use anyhow::{ensure, Context, Result};
 use clustercast_e2e::{
-	books::{Activity, Snapshot},
+	books::Snapshot,
 	byzantine::{Byzantine, Trick},
 	lab::{free_port, Lab},
 	media::Window,
 	network::{Network, Person, START_MONEY},
 	programs::{mint, Origin, Player, Relayer, Terms},
-	scene::{PRICE_PER_GB, TERMS},
+	scene::{settle, Settlement, PRICE_PER_GB, TERMS},
 };
-use clustercast_primitives::{amount::share, AccountId, Balance, BlockNumber, Hash};
+use clustercast_primitives::{amount::share, AccountId, Balance};
 use futures::future::{try_join, try_join3};
 use std::{collections::BTreeSet, future::Future, time::Duration};
 use tokio::time::{sleep, timeout};
@@ -20,9 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Between two looks at what a program tells of itself.
 const LOOK: Duration = Duration::from_millis(200);
-
-/// Blocks in which what relayers posted before they ended must be paid.
-const LAST_REDEMPTION: BlockNumber = 30;
 
 /// Of relayers below the origin: half of what is asked of viewers.
 const WHOLESALE: Terms = Terms {
@@ -80,33 +77,6 @@ impl Cast {
 
 	fn table(&self, upstreams: &[&str], more: &str) -> String {
 		format!("[[streams]]\nid = {}\nupstream = {upstreams:?}\n{more}\n", self.stream)
-	}
-
-	/// Waits until all winners of these relayers are paid: what happened, and all money then.
-	async fn settle(&self, relayers: &[&Relayer]) -> Result<(Activity, Snapshot)> {
-		let mut won: BTreeSet<Hash> = BTreeSet::new();
-		for relayer in relayers {
-			won.extend(relayer.winners(&self.network)?);
-		}
-		let books = self.network.books();
-		let (mut activity, mut seen) = (Activity::default(), self.before.block.number);
-		let mut last = books.settle().await?;
-		let patience = last.number + LAST_REDEMPTION;
-		loop {
-			books.follow(&mut activity, seen, last.number).await?;
-			seen = last.number;
-			let paid: BTreeSet<Hash> = activity.redeemed.iter().map(|ticket| ticket.id).collect();
-			if won.is_subset(&paid) {
-				break;
-			}
-			ensure!(seen < patience, "never paid: {:?}", won.difference(&paid));
-			last = books.finalised(seen + 1).await?;
-		}
-		let ours: BTreeSet<AccountId> = relayers.iter().map(|relayer| relayer.person.account).collect();
-		activity.redeemed.retain(|ticket| ours.contains(&ticket.recipient));
-		let paid: BTreeSet<Hash> = activity.redeemed.iter().map(|ticket| ticket.id).collect();
-		ensure!(paid == won, "the books of the relayers and the chain's differ");
-		Ok((activity, books.snapshot(last).await?))
 	}
 }
 
@@ -168,6 +138,9 @@ fn relayer_buys_from_relayers_and_everybody_in_the_chain_is_paid_with_shares_onc
 		ensure!(liar.tricks() == 1 && liar.tickets() == 0, "the liar was paid");
 		ensure!(liar.subscriptions() == 1, "the liar was asked again");
 
+		// What is bought and sold is a lottery.
+		first.wait_winners(1, PATIENCE).await?;
+		seller.wait_winners(1, PATIENCE).await?;
 		first.kill_9().await?;
 		let seen = player.windows()?.len();
 		player.wait_windows(seen + 6, PATIENCE).await?;
@@ -184,13 +157,14 @@ fn relayer_buys_from_relayers_and_everybody_in_the_chain_is_paid_with_shares_onc
 		// What it won before it was killed.
 		first.run(lab, network, origin, stream).await?;
 		first.stop().await?;
-		let (activity, after) = cast.settle(&[&first, &spare, &seller]).await?;
+		let relayers = [&first, &spare, &seller];
+		let settlement = settle(network, &cast.before, &relayers).await?;
 		let frozen = network.books().chain().relayers().await?;
 		ensure!(
 			frozen.iter().all(|r| r.account != liar.account),
 			"nobody reported the liar"
 		);
-		check_shares(&cast, [&first, &spare, &seller], &activity, &after)
+		check_shares(&cast, relayers, &settlement)
 	});
 }
 
@@ -198,8 +172,7 @@ fn relayer_buys_from_relayers_and_everybody_in_the_chain_is_paid_with_shares_onc
 fn check_shares(
 	cast: &Cast,
 	[first, spare, seller]: [&Relayer; 3],
-	activity: &Activity,
-	after: &Snapshot,
+	Settlement { activity, after, .. }: &Settlement,
 ) -> Result<()> {
 	let [first, spare, seller] = [first, spare, seller].map(|relayer| relayer.person.account);
 	let face = TERMS.face_value;

@@ -3,12 +3,12 @@
 
 use anyhow::{ensure, Context, Result};
 use clustercast_e2e::{
+	gauge::Gauge,
 	http::get,
 	lab::Lab,
 	media::Window,
 	network::Network,
 	programs::TEST_PICTURE,
-	record::Gauge,
 	scene::{Scene, TERMS},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -61,7 +61,7 @@ fn parts_are_watched_paid_and_listed_as_they_come() {
 		let relayer = scene.relayers[0].address.clone();
 		let mut player = scene.watch_from(lab, "player", &[&relayer], &[])?;
 		player.wait_windows(SETTLING, PATIENCE).await?;
-		let gauge = Gauge::default();
+		let gauge = Gauge::start();
 		let windows = player.wait_windows(WATCHED, PATIENCE).await?;
 		let late = gauge.late();
 		follow_each_other(&windows)?;

@@ -16,12 +16,13 @@
 
 use anyhow::{ensure, Context, Result};
 use clustercast_e2e::{
+	gauge::Gauge,
 	lab::{free_port, Lab},
 	media::{decode, probe},
 	network::{Network, Person, START_MONEY},
 	programs::{mint, Origin, Player},
 	pusher::{is_header, is_picture, is_sound, unix_ms, write, Clip, Pusher, Span, ENCODED, TONE},
-	record::{follow_each_other, left_out, Gauge, Record, Shows},
+	record::{follow_each_other, left_out, Record, Shows},
 	scene::{Scene, PRICE_PER_GB, TERMS},
 };
 use clustercast_media::{
@@ -60,7 +61,7 @@ impl Door {
 			address,
 			key: key.into(),
 			log: lab.path("origin.log"),
-			gauge: Gauge::default(),
+			gauge: Gauge::start(),
 		})
 	}
 
@@ -115,7 +116,7 @@ fn tracks_come_and_go_and_viewers_see_one_broadcast() {
 		let clip = Clip::usual(lab).await?;
 		let mut scene = Scene::start_showing(lab, Network::shared(lab).await?, &input, &[TERMS]).await?;
 		let mut player = scene.watch_from(lab, "player", &[&scene.relayers[0].address], &[])?;
-		let gauge = Gauge::default();
+		let gauge = Gauge::start();
 
 		let mut publisher = Pusher::publish(address, "live", "key").await?;
 		let without = publisher.push_only(&clip, 6.0, |tag| !is_sound(tag)).await?;

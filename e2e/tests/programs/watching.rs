@@ -12,6 +12,7 @@
 
 use anyhow::{ensure, Context, Result};
 use clustercast_e2e::{
+	gauge::Gauge,
 	http::{ask, get, Answer},
 	lab::{free_port, Lab},
 	media::Window,
@@ -19,7 +20,7 @@ use clustercast_e2e::{
 	process::{limit, under},
 	programs::{mint, Origin, Player, Relayer},
 	pusher::{unix_ms, Clip, Pusher},
-	record::{follow_each_other, Gauge},
+	record::follow_each_other,
 	scene::{Scene, PRICE_PER_GB, TERMS},
 };
 use std::{
@@ -202,7 +203,7 @@ async fn another(lab: &Lab, scene: &Scene) -> Result<(Relayer, Origin)> {
 
 /// Before the first window: an answer before a page gives up, and a page that tries on by itself.
 async fn nothing_is_there_yet(player: &mut Player) -> Result<()> {
-	let gauge = Gauge::default();
+	let gauge = Gauge::start();
 	// It listens a little after it was started.
 	let page = loop {
 		match get(&url(player, "")).await {
@@ -375,7 +376,7 @@ fn a_pause_is_nobodys_fault_and_nothing_old_is_sold_in_it() {
 		let (address, input) = door()?;
 		let arguments: Vec<&str> = input.iter().map(String::as_str).collect();
 		let clip = Clip::usual(lab).await?;
-		let gauge = Gauge::default();
+		let gauge = Gauge::start();
 		let mut scene = Scene::start_showing(lab, Network::shared(lab).await?, &arguments, &[TERMS]).await?;
 		let mut player = scene.watch_from(lab, "player", &[&scene.relayers[0].address], &[])?;
 		let mut publisher = Pusher::publish(address, "live", "key").await?;
