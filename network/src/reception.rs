@@ -1,7 +1,8 @@
 //! Who waits for a verdict, who is looked up and who has a seat, as tasks see it: what the machines of [`door`](crate::door) decide
 //! is held by values that give it back when they go.
 
-use crate::door::{Claim, Crowd, Entry, Keep, Seats, Source, Turns};
+use crate::door::{Claim, Crowd, Entry, Seats, Source, Turns};
+use clustercast_primitives::AccountId;
 use clustercast_protocol::{EndReason, Follow};
 use std::{
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -65,22 +66,23 @@ impl Door {
 		hears.await.expect("a sender is kept until it is used; qed")
 	}
 
-	/// Whether there is no seat for it, whoever is asked.
+	/// Whether there is no seat for it, whoever makes it.
 	pub fn is_full(&self, claim: &Claim) -> bool {
-		lock(&self.seats).is_full(claim)
+		lock(&self.seats).is_full(claim, Instant::now())
 	}
 
-	/// Takes a seat, to be paid for or not, and ends who has to leave it.
-	pub fn sit(self: &Arc<Self>, claim: Claim, pays: bool) -> Result<Sitting, EndReason> {
+	/// Takes a seat, to be paid for or not, of a stream with so many, and ends who has to leave it.
+	pub fn sit(self: &Arc<Self>, claim: Claim, pays: bool, places: usize) -> Result<Sitting, EndReason> {
 		let over = watch::Sender::new(None);
 		let hears = over.subscribe();
-		let (id, other) = lock(&self.seats).enter(claim, pays, over)?;
-		if let Some((other, why)) = other {
+		let (id, left) = lock(&self.seats).enter(claim, pays, places, Instant::now(), over)?;
+		for (other, why) in left {
 			other.send_replace(Some(why));
 		}
 		Ok(Sitting {
 			door: self.clone(),
 			id,
+			payer: claim.payer(),
 			over: hears,
 		})
 	}
@@ -118,25 +120,53 @@ impl Drop for Turn {
 pub struct Sitting {
 	door: Arc<Door>,
 	id: u64,
+	payer: Option<AccountId>,
 	/// Why somebody else has it by now, where that is so.
 	pub over: watch::Receiver<Option<EndReason>>,
 }
 
 impl Sitting {
-	/// What is bought in it, or was offered; whether it is earned.
-	pub fn keep(&self, change: impl FnOnce(&mut Keep)) -> bool {
-		lock(&self.door.seats).keep(self.id, change)
+	/// There is something to buy in it; so many bytes were announced so far.
+	pub fn offered(&self, announced: u64) {
+		self.seats()
+			.keep(self.id, |keep| keep.offered(announced, Instant::now()));
+	}
+
+	/// So many bytes more were delivered, and are paid; `proves` where money was.
+	pub fn paid(&self, bytes: u64, proves: bool) {
+		if let Some(account) = self.payer {
+			self.seats().paid(self.id, account, bytes, proves, Instant::now());
+		}
+	}
+
+	/// It waits for us until then at most; `None`: no more.
+	pub fn waits(&self, until: Option<Instant>) {
+		self.seats().keep(self.id, |keep| keep.wait(until));
 	}
 
 	/// What is sent from now on.
 	pub fn follows(&self, follow: Follow) {
-		lock(&self.door.seats).follows(self.id, follow);
+		self.seats().follows(self.id, follow);
+	}
+
+	/// Whether it counts as somebody's who buys.
+	pub fn counts(&self) -> bool {
+		self.seats().counts(self.id)
+	}
+
+	/// Whether a payment is to be asked for now, for what it has.
+	pub fn is_due(&self) -> bool {
+		self.seats().is_due(self.id)
+	}
+
+	fn seats(&self) -> MutexGuard<'_, Seats<watch::Sender<Option<EndReason>>>> {
+		lock(&self.door.seats)
 	}
 }
 
 impl Drop for Sitting {
 	fn drop(&mut self) {
-		lock(&self.door.seats).leave(self.id);
+		self.seats().leave(self.id, Instant::now());
 	}
 }
 

@@ -7,7 +7,7 @@
 
 use crate::{
 	deadlines::{Deadlines, Due},
-	door::{Claim, Keep, WITHIN},
+	door::{Claim, WITHIN},
 	feed::Feed,
 	node::Incoming,
 	quic::Stream,
@@ -63,7 +63,7 @@ pub struct Config {
 	/// A viewer that named a place of which nothing is known for so long is told [`EndReason::WindowGone`]: longer than a relayer
 	/// that works falls behind another.
 	pub lost_timeout: Duration,
-	/// Who buys too little for so long has not earned its seat: it makes room when all are taken.
+	/// Who pays for too little for so long has not earned its seat: it makes room when all are taken.
 	pub earned_within: Duration,
 	/// A viewer to whom nothing was delivered for so long, and that said nothing, is told [`EndReason::Idle`].
 	pub idle_timeout: Duration,
@@ -228,11 +228,27 @@ pub trait Policy: Send + Sync + 'static {
 		None
 	}
 
-	/// Whether this seat is earned, told where that changes: one that is not makes room for others and counts as nobody's. An error
-	/// ends the subscription: there is no room for it any more.
-	fn earns(&self, seat: &Self::Seat, earns: bool) -> Result<(), EndReason> {
+	/// How many seats there are of what is watched in this one, asked before it is taken; `None`: as many as there are in all. Who has
+	/// to make room for it is not a matter of decision: `door/seats.rs` has the rules.
+	fn places(&self, seat: &Self::Seat) -> Option<usize> {
+		let _ = seat;
+		None
+	}
+
+	/// It has its seat from now on, or has it no more.
+	fn seated(&self, seat: &Self::Seat, seated: bool) {
+		let _ = (seat, seated);
+	}
+
+	/// Whether this seat counts as somebody's who buys, told where that changes; at first it does not. One that does not makes room for
+	/// others.
+	fn earns(&self, seat: &Self::Seat, earns: bool) {
 		let _ = (seat, earns);
-		Ok(())
+	}
+
+	/// So many bytes more were delivered in this seat, and are paid or cost nothing.
+	fn bought(&self, seat: &Self::Seat, bytes: u64) {
+		let _ = (seat, bytes);
 	}
 
 	/// Bytes were handed to a viewer's stream.
@@ -304,6 +320,10 @@ struct Link {
 	/// To be answered, and until when.
 	fetches: VecDeque<(Fetch, Instant)>,
 	session: RelayerSession,
+	/// Bytes that were paid by the last look.
+	settled: u64,
+	/// Whether anything has to be paid.
+	costs: bool,
 	config: Config,
 	/// Whether its seat is another's. Never, before it has one.
 	over: Option<watch::Receiver<Option<EndReason>>>,
@@ -350,6 +370,8 @@ impl Link {
 			fetches: VecDeque::new(),
 			stream,
 			session: RelayerSession::new(config.genesis, Hash(challenge), bindings),
+			settled: 0,
+			costs: false,
 			config,
 			over: None,
 			buffer: [0; READ_BYTES],
@@ -410,7 +432,9 @@ impl Link {
 		// Whatever took so long, it was not the viewer.
 		let answer = answer.await.unwrap_or(Err(EndReason::Behind));
 		let (grant, seat) = answer.map_err(|reason| (None, self.end(reason)))?;
-		let sitting = match door.sit(claim, matches!(grant, Grant::Paid(..))) {
+		self.costs = matches!(&grant, Grant::Paid(terms, _) if terms.price_per_gb > 0);
+		let places = policy.places(&seat).unwrap_or(usize::MAX);
+		let sitting = match door.sit(claim, matches!(grant, Grant::Paid(..)), places) {
 			Ok(sitting) => sitting,
 			Err(reason) => return Err((Some(seat), self.end(reason))),
 		};
@@ -444,9 +468,11 @@ impl Link {
 		};
 		// At most the credit.
 		let mut judging = FuturesUnordered::new();
+		policy.seated(seat, true);
 		let why = self
 			.attend(sitting, seat, stream, feed, policy, stopping, judge, &mut judging)
 			.await;
+		policy.seated(seat, false);
 		let why = why.unwrap_or_else(|closed| closed);
 		self.part(&why).await;
 		// Whatever ended it, what had come before is judged: it may be the last payment.
@@ -461,7 +487,9 @@ impl Link {
 			while let Some((commitment, judged)) = judging.next().await {
 				if judged.is_ok() {
 					// It was owed and is answered now.
-					let _ = self.session.paid(commitment);
+					if self.session.paid(commitment).is_ok() {
+						self.note_bought(sitting, seat, policy, true);
+					}
 				}
 			}
 		};
@@ -493,7 +521,7 @@ impl Link {
 	) -> Result<Closed, Closed> {
 		let mut news = feed.news(stream);
 		let mut deadlines = Deadlines::new(self.config, Instant::now());
-		let (mut follows, mut earned) = (self.session.follows(), true);
+		let (mut follows, mut earned) = (self.session.follows(), false);
 		loop {
 			// Before looking: what comes after the look rings again.
 			news.mark_unchanged();
@@ -506,11 +534,15 @@ impl Link {
 			}
 			match policy.reserved(seat) {
 				Ok(Some(counter)) => {
+					sitting.waits(None);
 					self.session.reserved(counter);
 					self.restate(seat, policy)?;
 				},
 				Ok(None) => {},
 				Err(reason) => return Ok(self.end(reason)),
+			}
+			if self.session.owed() > 0 && !self.session.awaits_payment() && sitting.is_due() {
+				self.session.settle();
 			}
 			if self.transmit(policy).await? {
 				deadlines.said(Instant::now());
@@ -543,15 +575,15 @@ impl Link {
 			}
 			let wanted = self.session.wants().filter(|_| !closing);
 			let found = wanted.map(|cursor| feed.get(cursor));
-			let announced = self.session.announced();
-			let earns = sitting.keep(|keep| match &found {
-				Some(Lookup::Found(_) | Lookup::Unknown | Lookup::Gone) => keep.offered(announced, Instant::now()),
-				Some(Lookup::NotYet) | None => {},
-			});
+			// Who has what it does not pay, or takes its time with it, is idle as well as who does not want it.
+			let has_some = self.session.awaits_payment() || (found.is_none() && !self.session.is_idle());
+			if !closing && (has_some || found.as_ref().is_some_and(|found| !matches!(found, Lookup::NotYet))) {
+				sitting.offered(self.session.announced());
+			}
+			self.note_bought(sitting, seat, policy, false);
+			let earns = sitting.counts();
 			if std::mem::replace(&mut earned, earns) != earns {
-				if let Err(reason) = policy.earns(seat, earns) {
-					return Ok(self.end(reason));
-				}
+				policy.earns(seat, earns);
 			}
 			if let Some(found) = found {
 				match found {
@@ -603,7 +635,7 @@ impl Link {
 				Some((commitment, judged)) = judging.next() => match judged {
 					Ok(()) => {
 						self.session.paid(commitment)?;
-						sitting.keep(Keep::paid);
+						self.note_bought(sitting, seat, policy, true);
 						deadlines.paid(Instant::now());
 						self.restate(seat, policy)?;
 					},
@@ -612,7 +644,6 @@ impl Link {
 				step = self.sending.next() => match step? {
 					Step::Over(id, chunks, bytes) => {
 						policy.sent(bytes);
-						sitting.keep(|keep| keep.bought(bytes as u64));
 						let requoted = self.session.sent(id, chunks);
 						if let Err(reason) = Self::requote(seat, requoted, policy) {
 							return Ok(self.end(reason));
@@ -639,6 +670,8 @@ impl Link {
 						if let Err(reason) = policy.reserve(seat, reservation).await {
 							return Ok(self.end(reason));
 						}
+						// From here on it is our turn.
+						sitting.waits(Some(Instant::now() + self.config.credit_timeout));
 					},
 					Event::Fetch(fetch) => {
 						let within = Duration::from_millis(fetch.within_ms.into());
@@ -648,6 +681,16 @@ impl Link {
 					event => judging.extend(Paying::of(event).map(&judge)),
 				}
 			}
+		}
+	}
+
+	/// Notes what was paid since the last look; `proves` where a payment was good.
+	fn note_bought<P: Policy>(&mut self, sitting: &Sitting, seat: &P::Seat, policy: &P, proves: bool) {
+		let settled = self.session.settled();
+		let more = settled - std::mem::replace(&mut self.settled, settled);
+		if more > 0 || proves {
+			sitting.paid(more, proves || !self.costs);
+			policy.bought(seat, more);
 		}
 	}
 

@@ -36,6 +36,7 @@ pub fn acts(reason: &EndReason) -> (Act, Act) {
 		EndReason::NotServed | EndReason::Full => (Rest, Rest),
 		EndReason::Idle | EndReason::Replaced => (Rest, Rest),
 		EndReason::ReservationNeeded | EndReason::SeatsTaken => (Rest, Wait),
+		EndReason::IdleLately(_) => (Wait, Wait),
 		EndReason::NotAllowed | EndReason::PaymentRequired | EndReason::WrongChain => (Leave, Leave),
 		EndReason::TicketRefused(error) => about_payment(error),
 		EndReason::ReservationRefused(error) => about_reservation(error),
@@ -107,6 +108,7 @@ mod tests {
 			EndReason::TicketRefused(TicketError::Chain(refusal)) => format!("TicketRefused: {refusal:?}"),
 			EndReason::TicketRefused(error) => format!("TicketRefused: {error:?}"),
 			EndReason::ReservationRefused(error) => format!("ReservationRefused: {error:?}"),
+			EndReason::IdleLately(_) => "IdleLately".into(),
 			other => format!("{other:?}"),
 		};
 		let mut found = BTreeMap::new();

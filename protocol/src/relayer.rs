@@ -767,6 +767,11 @@ impl RelayerSession {
 		self.paid.as_ref().map_or(0, |paid| paid.ledger.owed())
 	}
 
+	/// Bytes that were delivered, and are paid or cost nothing.
+	pub fn settled(&self) -> u64 {
+		self.paid.as_ref().map_or(0, |paid| paid.ledger.settled())
+	}
+
 	/// Whether a receipt went out for which no payment has come.
 	pub fn awaits_payment(&self) -> bool {
 		self.paid.as_ref().is_some_and(|paid| paid.ledger.awaits())
@@ -907,13 +912,12 @@ impl Paid {
 		let bytes = pieces.iter().map(|piece| piece.bytes).sum();
 		let share = self.meter.charge(bytes, self.terms.price_per_gb, &self.terms.mode);
 		// Quoted before: it is payable.
-		match (share, self.covers) {
-			(Ok(Some(_)), _) => {
+		match share {
+			Ok(Some(_)) => {
 				self.ledger.billed(commitment, bytes);
 				self.covers = Some(commitment);
 			},
-			(_, Some(before)) => self.ledger.covered(&before, bytes),
-			_ => {},
+			_ => self.ledger.covered(self.covers.as_ref(), bytes),
 		}
 		let mut deliveries = Deliveries::new();
 		pieces.iter().for_each(|piece| deliveries.force_push(piece.delivery));

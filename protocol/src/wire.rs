@@ -29,8 +29,9 @@ use core::fmt;
 
 /// Name of the protocol as TLS negotiates it (ALPN). Its number rises with every change of a frame: peers that speak another
 /// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations, 5 `Waiting`,
-/// 6 QUIC of our own, 7 places that name a header and receipts for intervals, 8 chunks on streams of their own, 9 `Seats`.
-pub const PROTOCOL_NAME: &str = "/clustercast/deliver/9";
+/// 6 QUIC of our own, 7 places that name a header and receipts for intervals, 8 chunks on streams of their own, 9 `Seats`,
+/// 10 `IdleLately`.
+pub const PROTOCOL_NAME: &str = "/clustercast/deliver/10";
 
 /// Length and kind.
 pub const PREFIX_BYTES: usize = 5;
@@ -457,6 +458,9 @@ pub enum EndReason {
 	/// The account watches here as often as it may.
 	#[error("the account watches there as often as it may")]
 	SeatsTaken,
+	/// The account had seats lately and paid nothing in them, and all are taken: it has none before others for so many seconds.
+	#[error("the account paid nothing for the seats that it had there, and has none before others for {0} s")]
+	IdleLately(u16),
 }
 
 impl EndReason {

@@ -341,6 +341,7 @@ fn answer() -> impl Strategy<Value = ToViewer> {
 		Just(EndReason::Idle),
 		Just(EndReason::Replaced),
 		Just(EndReason::SeatsTaken),
+		any::<u16>().prop_map(EndReason::IdleLately),
 		Just(EndReason::BadSubscription),
 		Just(EndReason::ReservationNeeded),
 		Just(EndReason::ReservationRefused(ReserveError::Means)),

@@ -664,8 +664,20 @@ impl<L: Ledger> Policy for Desk<L> {
 			.or_else(of_the_stream)
 	}
 
-	fn earns(&self, seat: &Seat, earns: bool) -> Result<(), EndReason> {
-		seat.viewer.count(earns)
+	fn places(&self, seat: &Seat) -> Option<usize> {
+		Some(seat.stream().places())
+	}
+
+	fn seated(&self, seat: &Seat, seated: bool) {
+		seat.viewer.sit(seated);
+	}
+
+	fn earns(&self, seat: &Seat, earns: bool) {
+		seat.viewer.count(earns);
+	}
+
+	fn bought(&self, seat: &Seat, bytes: u64) {
+		seat.viewer.bought(seat.payer.account, bytes, Instant::now());
 	}
 
 	fn sent(&self, bytes: usize) {

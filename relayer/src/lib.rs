@@ -10,6 +10,7 @@
 //! | [`upstream`] | which is next, who is left for having nothing newer, when it is tried again; sans-IO |
 //! | [`sources`] | who is behind an address of upstream: the origin, or a relayer that is paid; pure |
 //! | [`buying`] | pays relayers: purse, reservations, evidence |
+//! | [`bought`] | of each stream: what was paid for lately, by account; sans-IO |
 //! | [`demand`] | when a stream on demand is fetched, and what is asked for it; sans-IO |
 //! | [`desk`] | downstream: who is served, which tickets count |
 //! | [`blame`] | whose debt it is what nobody pays; sans-IO |
@@ -34,6 +35,7 @@
 
 pub mod accounts;
 pub mod blame;
+pub mod bought;
 pub mod buying;
 pub mod channels;
 pub mod cli;

@@ -2,11 +2,12 @@
 //! changes nothing of another. Sans-IO.
 
 use crate::{
+	bought::Bought,
 	demand, metrics,
 	payment::{Rule, Standings},
 	surge::{self, Load, Surge},
 };
-use clustercast_primitives::{PublicKey, StreamId};
+use clustercast_primitives::{AccountId, PublicKey, StreamId};
 use clustercast_protocol::EndReason;
 use std::{
 	collections::{BTreeMap, HashMap},
@@ -51,10 +52,14 @@ pub struct Served {
 	allowed: AtomicU32,
 	/// Of these, those that upstream lets us serve.
 	seats: AtomicU32,
-	/// Subscriptions by peer: one that comes again takes its own place.
-	viewers: Mutex<HashMap<PublicKey, usize>>,
-	/// How many these are, for whoever follows that.
+	/// Subscriptions that have a seat, by peer: one that comes again has two for a moment.
+	seated: Mutex<HashMap<PublicKey, usize>>,
+	/// How many peers these are, for whoever follows that.
 	audience: watch::Sender<usize>,
+	/// Those of them that buy.
+	viewers: Mutex<HashMap<PublicKey, usize>>,
+	/// What they bought lately.
+	bought: Mutex<Bought>,
 	/// Fetched on demand: what is asked on top of what it costs us, micro-USDC per 10^9 bytes.
 	margin: Option<u64>,
 	/// What upstream asks, micro-USDC per 10^9 bytes.
@@ -76,8 +81,10 @@ impl Served {
 			places: offer.places,
 			allowed: AtomicU32::new(0),
 			seats: AtomicU32::new(0),
-			viewers: Mutex::default(),
+			seated: Mutex::default(),
 			audience: watch::Sender::default(),
+			viewers: Mutex::default(),
+			bought: Mutex::default(),
 			margin: None,
 			cost: AtomicU64::new(0),
 			gone: AtomicBool::new(false),
@@ -97,7 +104,7 @@ impl Served {
 		self.margin.is_some()
 	}
 
-	/// How many watch it, or wait for it: all of them can pay.
+	/// How many have a seat: they watch it, or wait for it, and can pay.
 	pub fn audience(&self) -> watch::Receiver<usize> {
 		self.audience.subscribe()
 	}
@@ -135,9 +142,14 @@ impl Served {
 		}
 	}
 
-	/// Peers that watch it.
+	/// Peers that watch it and pay for it.
 	pub fn watching(&self) -> usize {
 		lock(&self.viewers).len()
+	}
+
+	/// What was paid for of it, by account and time.
+	pub fn bought(&self) -> MutexGuard<'_, Bought> {
+		lock(&self.bought)
 	}
 
 	/// The stream key allows so many viewers; 0 is no limit.
@@ -161,49 +173,24 @@ impl Served {
 		}
 	}
 
-	/// A viewer takes a place as long as the answer lives. Not where the stream key allows no price that pays for it.
-	pub fn enter(self: &Arc<Self>, peer: PublicKey) -> Result<Viewer, EndReason> {
-		if !self.surge.allows(self.least()) {
-			return Err(EndReason::NotServed);
-		}
-		self.take(peer)?;
-		::metrics::counter!(metrics::SUBSCRIPTIONS, "stream" => self.id.to_string()).increment(1);
-		Ok(Viewer {
-			stream: self.clone(),
-			peer,
-			counts: true.into(),
-		})
-	}
-
-	/// A viewer counts from now on.
-	fn take(&self, peer: PublicKey) -> Result<(), EndReason> {
-		let mut viewers = lock(&self.viewers);
-		// Upstream says our part of a limited stream when we fetch it, and on demand that is when there is one who waits.
+	/// Seats of it: who has them decides the door of [`serve`](mod@clustercast_network::serve), and tells the [`Viewer`]. Upstream says
+	/// our part of a limited stream when we fetch it, and on demand that is when there is one who waits.
+	pub fn places(&self) -> usize {
 		let asks = usize::from(self.is_on_demand()).min(self.places);
-		if !viewers.contains_key(&peer) && viewers.len() >= self.most().max(asks) {
-			return Err(EndReason::Full);
-		}
-		*viewers.entry(peer).or_default() += 1;
-		self.audience.send_replace(viewers.len());
-		drop(viewers);
-		self.load.enter();
-		::metrics::gauge!(metrics::VIEWERS, "stream" => self.id.to_string()).increment(1.0);
-		Ok(())
+		self.most().max(asks)
 	}
 
-	/// One that counted does no more.
-	fn give(&self, peer: &PublicKey) {
-		let mut viewers = lock(&self.viewers);
-		if let Some(subscriptions) = viewers.get_mut(peer) {
-			*subscriptions -= 1;
-			if *subscriptions == 0 {
-				viewers.remove(peer);
-			}
+	/// A viewer comes. Not where the stream key allows no price that pays for it.
+	pub fn enter(self: &Arc<Self>, peer: PublicKey) -> Result<Viewer, EndReason> {
+		match self.surge.allows(self.least()) {
+			true => Ok(Viewer {
+				stream: self.clone(),
+				peer,
+				seated: false.into(),
+				counts: false.into(),
+			}),
+			false => Err(EndReason::NotServed),
 		}
-		self.audience.send_replace(viewers.len());
-		drop(viewers);
-		self.load.leave();
-		::metrics::gauge!(metrics::VIEWERS, "stream" => self.id.to_string()).decrement(1.0);
 	}
 
 	/// Whether the chain knows its key. One that was burnt may be read again where a node was wrong.
@@ -222,34 +209,69 @@ impl Served {
 	}
 }
 
-/// Counts a viewer as long as it lives, but for times in which it buys nothing.
+/// One subscription. Is seated, and counts, as the door says, and no longer than it lives.
 #[derive(Debug)]
 pub struct Viewer {
 	/// What it watches.
 	pub stream: Arc<Served>,
 	peer: PublicKey,
+	seated: AtomicBool,
 	counts: AtomicBool,
 }
 
 impl Viewer {
-	/// Whether it counts from now on: to places and price. An error where there is no place for it any more.
-	pub fn count(&self, counts: bool) -> Result<(), EndReason> {
-		match (self.counts.swap(counts, Ordering::Relaxed), counts) {
-			(true, false) => self.stream.give(&self.peer),
-			(false, true) => self.stream.take(self.peer).inspect_err(|_| {
-				self.counts.store(false, Ordering::Relaxed);
-			})?,
-			_ => {},
+	/// Whether it has a seat from now on.
+	pub fn sit(&self, seated: bool) {
+		if self.seated.swap(seated, Ordering::Relaxed) == seated {
+			return;
 		}
-		Ok(())
+		let stream = &self.stream;
+		let mut peers = lock(&stream.seated);
+		add(&mut peers, self.peer, seated);
+		stream.audience.send_replace(peers.len());
+		drop(peers);
+		let (label, gauge) = (stream.id.to_string(), if seated { 1.0 } else { -1.0 });
+		::metrics::gauge!(metrics::VIEWERS, "stream" => label.clone()).increment(gauge);
+		match seated {
+			true => ::metrics::counter!(metrics::SUBSCRIPTIONS, "stream" => label).increment(1),
+			false => self.count(false),
+		}
+	}
+
+	/// Whether it buys, and counts to the price.
+	pub fn count(&self, counts: bool) {
+		if self.counts.swap(counts, Ordering::Relaxed) == counts {
+			return;
+		}
+		add(&mut lock(&self.stream.viewers), self.peer, counts);
+		match counts {
+			true => self.stream.load.enter(),
+			false => self.stream.load.leave(),
+		}
+	}
+
+	/// It paid for so many bytes.
+	pub fn bought(&self, account: AccountId, bytes: u64, now: Instant) {
+		self.stream.bought().note(account, bytes, now);
 	}
 }
 
 impl Drop for Viewer {
 	fn drop(&mut self) {
-		if self.counts.load(Ordering::Relaxed) {
-			self.stream.give(&self.peer);
-		}
+		self.count(false);
+		self.sit(false);
+	}
+}
+
+/// One more, or one less, of a peer.
+fn add(peers: &mut HashMap<PublicKey, usize>, peer: PublicKey, comes: bool) {
+	let subscriptions = peers.entry(peer).or_default();
+	*subscriptions = match comes {
+		true => *subscriptions + 1,
+		false => subscriptions.saturating_sub(1),
+	};
+	if *subscriptions == 0 {
+		peers.remove(&peer);
 	}
 }
 
@@ -312,95 +334,84 @@ mod tests {
 		PublicKey([n; 32])
 	}
 
-	#[tokio::test]
-	async fn stream_has_so_many_viewers_and_the_others_have_their_own() {
-		let (first, second) = two();
-		let mut seats: Vec<_> = (0..4).map(|n| first.enter(peer(n)).unwrap()).collect();
-		assert_eq!(first.enter(peer(9)).unwrap_err(), EndReason::Full);
-		// The line of one changed: it takes the place of its own ghost, which goes later.
-		let again = first.enter(peer(0)).unwrap();
-		drop(seats.remove(0));
-		assert_eq!(first.enter(peer(9)).unwrap_err(), EndReason::Full);
-		assert!(second.enter(peer(9)).is_ok());
-		drop(again);
-		assert!(first.enter(peer(9)).is_ok());
+	/// Has a seat and pays.
+	fn pays(stream: &Arc<Served>, n: u8) -> Viewer {
+		let viewer = stream.enter(peer(n)).unwrap();
+		viewer.sit(true);
+		viewer.count(true);
+		viewer
 	}
 
 	#[tokio::test]
-	async fn no_more_watch_than_the_stream_key_allows() {
+	async fn there_are_as_many_places_as_the_stream_key_allows_and_no_more_than_our_own() {
 		let (first, _) = two();
+		assert_eq!(first.places(), 4);
 		first.set_seats(1_000);
 		first.allow(2);
-		let seats: Vec<_> = (0..2).map(|n| first.enter(peer(n)).unwrap()).collect();
-		assert_eq!(first.enter(peer(9)).unwrap_err(), EndReason::Full);
-		// Nobody is sent away where it is fewer from now on.
-		first.allow(1);
-		drop(seats);
-		let one = first.enter(peer(0)).unwrap();
-		assert_eq!(first.enter(peer(1)).unwrap_err(), EndReason::Full);
-		first.allow(0);
-		assert!(first.enter(peer(1)).is_ok(), "no limit");
-		drop(one);
+		assert_eq!(first.places(), 2);
 		first.allow(1_000);
-		let _all: Vec<_> = (0..4).map(|n| first.enter(peer(n)).unwrap()).collect();
+		assert_eq!(first.places(), 4, "nor than we are set to");
+		first.allow(0);
+		assert_eq!(first.places(), 4, "no limit");
+	}
+
+	/// The attack: seats that cost nothing make a stream dear for those who pay.
+	#[tokio::test]
+	async fn whoever_buys_nothing_counts_to_no_price() {
+		let ((first, _), now) = (two(), Instant::now());
+		let idlers: Vec<_> = (0..4).map(|n| first.enter(peer(n)).unwrap()).collect();
+		idlers.iter().for_each(|idler| idler.sit(true));
+		assert_eq!((first.price(now), first.watching()), (100, 0));
+		assert_eq!(*first.audience().borrow(), 4, "they wait for it");
+		idlers.iter().for_each(|idler| idler.count(true));
+		idlers[0].count(true);
+		assert_eq!((first.price(now), first.watching()), (200, 4));
+		idlers[1].count(false);
+		idlers[2].sit(false);
+		assert_eq!((first.price(now), first.watching()), (100, 2));
+		assert_eq!(*first.audience().borrow(), 3);
+		drop(idlers);
 		assert_eq!(
-			first.enter(peer(9)).unwrap_err(),
-			EndReason::Full,
-			"nor than we are set to"
+			(first.price(now), first.watching(), *first.audience().borrow()),
+			(100, 0, 0)
 		);
 	}
 
-	/// The attack: seats that cost nothing take a stream's places, and make it dear for those who pay.
+	/// Its line changed: its ghost goes later.
 	#[tokio::test]
-	async fn whoever_buys_nothing_counts_neither_to_places_nor_to_the_price() {
-		let ((first, _), now) = (two(), Instant::now());
-		let idlers: Vec<_> = (0..4).map(|n| first.enter(peer(n)).unwrap()).collect();
-		assert_eq!(first.price(now), 200);
-		idlers.iter().for_each(|idler| idler.count(false).unwrap());
-		assert_eq!((first.price(now), first.watching()), (100, 0));
-		let paying: Vec<_> = (10..13).map(|n| first.enter(peer(n)).unwrap()).collect();
-		idlers[0].count(true).unwrap();
-		idlers[0].count(true).unwrap();
-		assert_eq!(
-			idlers[1].count(true).unwrap_err(),
-			EndReason::Full,
-			"its place is another's"
-		);
-		assert_eq!(first.watching(), 4);
-		drop((idlers, paying));
-		assert_eq!((first.watching(), first.price(now)), (0, 100));
+	async fn peer_that_comes_again_counts_once() {
+		let (first, _) = two();
+		let (ghost, again) = (pays(&first, 0), pays(&first, 0));
+		assert_eq!((first.watching(), *first.audience().borrow()), (1, 1));
+		drop(ghost);
+		assert_eq!((first.watching(), *first.audience().borrow()), (1, 1));
+		drop(again);
+		assert_eq!((first.watching(), *first.audience().borrow()), (0, 0));
 	}
 
 	#[tokio::test]
 	async fn no_more_watch_than_upstream_lets_us_have_of_those_whom_the_stream_key_allows() {
 		let (first, _) = two();
-		let enter = |n| first.enter(peer(n));
 		first.allow(3);
-		assert_eq!(enter(0).unwrap_err(), EndReason::Full, "nothing was said yet");
+		assert_eq!(first.places(), 0, "nothing was said yet");
 		first.set_seats(2);
-		let mut seats: Vec<_> = (0..2).map(|n| enter(n).unwrap()).collect();
-		assert_eq!(enter(9).unwrap_err(), EndReason::Full);
-		// Another relayer came: nobody is sent away, who watches may come again, and newcomers wait until there are fewer.
+		assert_eq!(first.places(), 2);
+		// Another relayer came; then there are more relayers than viewers.
 		first.set_seats(1);
-		let again = enter(0).unwrap();
-		seats.remove(1);
-		assert_eq!(enter(1).unwrap_err(), EndReason::Full);
-		drop((again, seats));
-		let one = enter(1).unwrap();
-		assert_eq!(enter(2).unwrap_err(), EndReason::Full);
-		// More relayers than viewers.
+		assert_eq!(first.places(), 1);
 		first.set_seats(0);
-		drop(one);
-		assert_eq!(enter(1).unwrap_err(), EndReason::Full);
+		assert_eq!(first.places(), 0);
 		// What the chain says is of now, what upstream said may be of before.
 		first.set_seats(3);
 		first.allow(1);
-		let one = enter(1).unwrap();
-		assert_eq!(enter(2).unwrap_err(), EndReason::Full);
+		assert_eq!(first.places(), 1);
 		first.set_seats(0);
 		first.allow(0);
-		assert!(enter(2).is_ok(), "no limit, no parts");
-		drop(one);
+		assert_eq!(first.places(), 4, "no limit, no parts");
+		let load = Arc::new(Load::new(8, None));
+		let on_demand = Served::new(StreamId(1), offer(8), 0, load).on_demand(50);
+		on_demand.allow(3);
+		assert_eq!(on_demand.places(), 1, "who waits for it, before anything is said");
 	}
 
 	#[tokio::test]
@@ -408,9 +419,9 @@ mod tests {
 		let ((first, second), now) = (two(), Instant::now());
 		let prices = || (first.price(now), second.price(now));
 		assert_eq!(prices(), (100, 100));
-		let some: Vec<_> = (0..3).map(|n| first.enter(peer(n)).unwrap()).collect();
+		let some: Vec<_> = (0..3).map(|n| pays(&first, n)).collect();
 		assert_eq!(prices(), (150, 100), "three of its four places, and of our eight");
-		let more: Vec<_> = (0..3).map(|n| second.enter(peer(n)).unwrap()).collect();
+		let more: Vec<_> = (0..3).map(|n| pays(&second, n)).collect();
 		assert_eq!(prices(), (150, 150), "six of eight");
 		drop((some, more));
 		assert_eq!(prices(), (100, 100));
@@ -434,9 +445,9 @@ mod tests {
 		assert_eq!(stream.price(now), 100, "the origin asks nothing");
 		stream.set_cost(300);
 		assert_eq!(stream.price(now), 350);
-		let first = stream.enter(peer(1)).unwrap();
+		let first = pays(&stream, 1);
 		assert_eq!((stream.price(now), *audience.borrow()), (200, 1));
-		let second = stream.enter(peer(2)).unwrap();
+		let second = pays(&stream, 2);
 		assert_eq!((stream.price(now), *audience.borrow()), (150, 2));
 		drop((first, second));
 		assert_eq!(*audience.borrow(), 0);

@@ -218,7 +218,7 @@ async fn viewer_who_reads_nothing_slows_nobody_and_holds_no_more_than_its_credit
 	let mut windows = 1;
 	// Until those who read nothing are gone.
 	let stream = first.stream;
-	let watching = || relayer.desk.streams.get(stream).unwrap().watching();
+	let watching = || *relayer.desk.streams.get(stream).unwrap().audience().borrow();
 	while watching() > 1 || windows < 6 {
 		windows += 1;
 		let published = Instant::now();

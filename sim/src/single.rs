@@ -596,6 +596,7 @@ impl Single {
 				Ending::Failed
 			},
 			EndReason::ReservationNeeded | EndReason::SeatsTaken if again => Ending::Later,
+			EndReason::IdleLately(_) => Ending::Later,
 			EndReason::TicketRefused(TicketError::Chain(TicketRefusal::Expired | TicketRefusal::ExpiryTooFar))
 				if again =>
 			{

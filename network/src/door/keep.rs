@@ -1,30 +1,59 @@
-//! Whether a seat earns its keep: what is bought in it while there is something to buy. Pauses of a broadcast cost nobody a seat.
+//! Whether a seat earns its keep: what is paid in it while there is something to buy. Pauses of a broadcast cost nobody a seat.
 
+use super::lately::{Lately, Sum};
 use clustercast_protocol::patience::HEARTBEAT;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What a seat has to buy within [`WITHIN`]: the least that a ticket pays for. Who only stands by and fetches as much of each fourth
-/// window buys it three times.
+/// What is to be paid for in a seat within [`WITHIN`], bytes: the least that a ticket pays for. Who only stands by and fetches as much of
+/// each fourth window buys it three times.
 pub const LEAST: u64 = 64 << 10;
 
-/// See [`LEAST`]: longer than a viewer without credit waits for what it has reserved to become final.
+/// See [`LEAST`].
 pub const WITHIN: Duration = Duration::from_secs(30);
 
+/// Who has paid nothing yet has two thirds of that: who stands by fetches of each fourth window, and who has no credit signs a
+/// reservation after ten seconds. From then on it waits for us.
+pub const PROVEN_WITHIN: (u32, u32) = (2, 3);
+
+/// What was bought is measured over twice this.
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// Parts of a million.
+const WHOLE: u128 = 1_000_000;
+
 /// Of one seat that is paid for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
 	/// When there was something to buy last.
 	offered: Option<Instant>,
-	/// How long there was since it bought enough.
+	/// How long there was since it paid for enough.
 	idle: Duration,
-	/// Bytes that were announced to it, and those of them by when it bought enough.
+	/// Bytes that were announced to it, and those of them by when it had paid for enough.
 	announced: u64,
 	before: u64,
-	/// Bytes that it bought since then.
-	bought: u64,
-	/// Something was paid.
-	paid: bool,
+	/// Bytes that it paid for since then.
+	paid: u64,
+	/// A payment was good.
+	proven: bool,
+	/// Until when it waits for us.
+	waits: Option<Instant>,
+	lately: Lately,
+}
+
+impl Default for Keep {
+	fn default() -> Self {
+		Self {
+			offered: None,
+			idle: Duration::ZERO,
+			announced: 0,
+			before: 0,
+			paid: 0,
+			proven: false,
+			waits: None,
+			lately: Lately::new(PERIOD),
+		}
+	}
 }
 
 impl Keep {
@@ -32,18 +61,29 @@ impl Keep {
 	pub fn offered(&mut self, announced: u64, now: Instant) {
 		let since = self.offered.replace(now);
 		let passed = since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-		// Of a pause nothing counts but this.
-		self.idle += passed.min(HEARTBEAT);
+		if !self.waits(now) {
+			// Of a pause nothing counts but this.
+			self.idle += passed.min(HEARTBEAT);
+		}
+		let more = Sum {
+			offered: announced.saturating_sub(self.announced),
+			bought: 0,
+		};
+		self.lately.note(more, now);
 		self.announced = announced;
 	}
 
-	/// So many bytes were delivered: what becomes of it where they are not paid is another matter. Half of what there is to buy is
-	/// enough, where that is less.
-	pub fn bought(&mut self, bytes: u64) {
-		self.bought += bytes;
+	/// So many bytes were delivered and are paid. Half of what there was to buy is enough, where that is less.
+	pub fn paid(&mut self, bytes: u64, now: Instant) {
+		let more = Sum {
+			offered: 0,
+			bought: bytes,
+		};
+		self.lately.note(more, now);
+		self.paid = self.paid.saturating_add(bytes);
 		let offered = self.announced.saturating_sub(self.before);
-		if self.bought >= LEAST || (offered > 0 && self.bought >= offered / 2) {
-			(self.bought, self.idle, self.before) = (0, Duration::ZERO, self.announced);
+		if self.paid >= LEAST || (offered > 0 && self.paid >= offered / 2) {
+			(self.paid, self.idle, self.before) = (0, Duration::ZERO, self.announced);
 		}
 	}
 
@@ -52,23 +92,53 @@ impl Keep {
 		Self {
 			announced: 0,
 			before: 0,
+			waits: None,
 			..self
 		}
 	}
 
 	/// A payment was good.
-	pub fn paid(&mut self) {
-		self.paid = true;
+	pub fn proves(&mut self) {
+		self.proven = true;
 	}
 
-	/// Whether it has paid yet.
+	/// Whether something was paid in it yet.
 	pub fn is_proven(&self) -> bool {
-		self.paid
+		self.proven
 	}
 
-	/// Whether there was something to buy for so long, and it bought less than it has to.
-	pub fn has_lapsed(&self, within: Duration) -> bool {
-		self.idle >= within
+	/// What it has handed in is on its way to the chain, until then at most; `None`: no more.
+	pub fn wait(&mut self, until: Option<Instant>) {
+		self.waits = until;
+	}
+
+	/// Whether it waits for us.
+	pub fn waits(&self, now: Instant) -> bool {
+		self.waits.is_some_and(|until| now < until)
+	}
+
+	/// How long there was something to buy since it paid for enough.
+	pub fn idle(&self) -> Duration {
+		self.idle
+	}
+
+	/// Whether there was something to buy for so long, and it paid for less than it has to; its account had other seats for nothing for
+	/// `before`, which counts until it has paid.
+	pub fn has_lapsed(&self, before: Duration, within: Duration) -> bool {
+		match self.proven {
+			true => self.idle >= within,
+			false => self.idle + before >= within * PROVEN_WITHIN.0 / PROVEN_WITHIN.1,
+		}
+	}
+
+	/// Of what there was to buy lately, how much it paid for; parts of a million. Of nothing all.
+	pub fn share(&self, now: Instant) -> u32 {
+		let Sum { offered, bought } = self.lately.sum(now);
+		let share = match offered {
+			0 => WHOLE,
+			offered => (u128::from(bought) * WHOLE / u128::from(offered)).min(WHOLE),
+		};
+		share as u32
 	}
 }
 
@@ -80,41 +150,91 @@ mod tests {
 	/// Of a window of 480p.
 	const BYTES: u64 = 375_000;
 
+	/// It paid before, under an account that did not idle.
+	fn proven() -> Keep {
+		let mut keep = Keep::default();
+		keep.proves();
+		keep
+	}
+
+	fn has_lapsed(keep: &Keep) -> bool {
+		keep.has_lapsed(Duration::ZERO, WITHIN)
+	}
+
 	#[tokio::test]
-	async fn who_fetches_of_each_fourth_window_keeps_its_seat_and_who_fetches_nothing_does_not() {
-		let (mut honest, mut free, begun) = (Keep::default(), Keep::default(), Instant::now());
+	async fn who_pays_for_some_of_each_fourth_window_keeps_its_seat_and_who_pays_nothing_does_not() {
+		let (mut honest, mut free, begun) = (proven(), proven(), Instant::now());
 		for n in 0..1_000 {
-			honest.offered(u64::from(n) * BYTES, begun + n * WINDOW);
-			free.offered(u64::from(n) * BYTES, begun + n * WINDOW);
+			let now = begun + n * WINDOW;
+			honest.offered(u64::from(n) * BYTES, now);
+			free.offered(u64::from(n) * BYTES, now);
 			if n % 4 == 0 {
-				honest.bought(LEAST);
+				honest.paid(LEAST, now);
 			}
-			assert!(!honest.has_lapsed(WITHIN), "{n}");
-			assert_eq!(free.has_lapsed(WITHIN), n * WINDOW >= WITHIN, "{n}");
+			assert!(!has_lapsed(&honest), "{n}");
+			assert_eq!(has_lapsed(&free), n * WINDOW >= WITHIN, "{n}");
 		}
+		let now = begun + 1_000 * WINDOW;
+		assert_eq!(
+			(honest.share(now) / 1_000, free.share(now)),
+			(43, 0),
+			"64 KiB of each fourth"
+		);
 	}
 
 	#[tokio::test]
 	async fn a_few_bytes_now_and_then_are_not_enough_unless_there_are_no_more() {
 		for (window, lapses) in [(BYTES, true), (LEAST / 17, false)] {
-			let (mut keep, begun) = (Keep::default(), Instant::now());
+			let (mut keep, begun) = (proven(), Instant::now());
 			for n in 0..16 {
-				keep.offered(u64::from(n) * window, begun + n * WINDOW);
-				keep.bought(LEAST / 17);
+				let now = begun + n * WINDOW;
+				keep.offered(u64::from(n) * window, now);
+				keep.paid(LEAST / 17, now);
 			}
-			assert_eq!(keep.has_lapsed(WITHIN), lapses, "windows of {window} bytes");
-			keep.bought(LEAST);
-			assert!(!keep.has_lapsed(WITHIN), "it buys again");
+			assert_eq!(has_lapsed(&keep), lapses, "windows of {window} bytes");
+			keep.paid(LEAST, begun);
+			assert!(!has_lapsed(&keep), "it buys again");
 		}
 	}
 
 	#[tokio::test]
 	async fn pause_of_the_broadcast_costs_nobody_a_seat() {
-		let (mut keep, begun) = (Keep::default(), Instant::now());
+		let (mut keep, begun) = (proven(), Instant::now());
 		keep.offered(0, begun);
 		keep.offered(BYTES, begun + WINDOW);
 		// An hour without a window.
 		keep.offered(2 * BYTES, begun + Duration::from_secs(3_600));
-		assert!(!keep.has_lapsed(WITHIN));
+		assert!(!has_lapsed(&keep));
+		assert_eq!(Keep::default().share(begun), 1_000_000, "nothing was to be had");
+	}
+
+	#[tokio::test]
+	async fn who_has_paid_nothing_has_less_time_and_none_where_its_account_had_its_time() {
+		let (mut keep, begun) = (Keep::default(), Instant::now());
+		let tried = |keep: &Keep, before| keep.has_lapsed(Duration::from_secs(before), WITHIN);
+		(0..=10).for_each(|n| keep.offered(u64::from(n) * BYTES, begun + n * WINDOW));
+		assert!(tried(&keep, 0) && !has_lapsed(&Keep { proven: true, ..keep }));
+		let mut again = Keep::default();
+		(0..=5).for_each(|n| again.offered(u64::from(n) * BYTES, begun + n * WINDOW));
+		assert!(!tried(&again, 9) && tried(&again, 10));
+		again.proves();
+		assert!(!tried(&again, 60), "what it pays for counts by itself");
+	}
+
+	/// The fault: who waits for its reservation to become final lost its seat meanwhile.
+	#[tokio::test]
+	async fn who_waits_for_us_is_not_idle() {
+		let (mut keep, begun) = (Keep::default(), Instant::now());
+		keep.offered(BYTES, begun);
+		keep.wait(Some(begun + 30 * WINDOW));
+		for n in 1..=30 {
+			keep.offered(BYTES, begun + n * WINDOW);
+			assert_eq!(keep.waits(begun + n * WINDOW), n < 30, "{n}");
+		}
+		assert_eq!(keep.idle(), WINDOW, "but for what is beyond that");
+		keep.wait(Some(begun + 40 * WINDOW));
+		keep.wait(None);
+		(31..=41).for_each(|n| keep.offered(BYTES, begun + n * WINDOW));
+		assert!(has_lapsed(&keep), "it is final, and nothing is bought");
 	}
 }

@@ -1,20 +1,41 @@
 //! Who is served. A peer that subscribes to the same track again takes the place of its own older subscription, so nobody whose
-//! line changed is refused by its own ghost; one account has so many seats at most, wherever it comes from.
+//! line changed is refused by its own ghost; one account has so many seats at most, wherever it comes from. Nobody else counts seats,
+//! neither those of the server nor those of a stream.
 //!
-//! A seat that is to be paid for is earned by what is bought in it ([`Keep`]). Where all are taken a newcomer has the seat of somebody who
-//! does not earn it: who bought too little for too long; who has paid nothing yet, of the account that has most of those; and beyond a
-//! quarter of all seats, who follows announcements alone, where the newcomer wants windows.
+//! A seat that is to be paid for is earned by what is paid in it ([`Keep`]), and what is not is held against the account
+//! ([`Payers`]). Where all are taken, of the server or of a stream, a newcomer has the seat of somebody who does not earn it. In this order:
+//!
+//! 1. Who paid for too little for too long, of those who did for longest.
+//! 2. Of those in whose seats nothing was paid yet, the newest of the account that has most of these, if these are more than the
+//!    newcomer would have. An account that bought something lately has such a place also where these are equal, while they have more
+//!    than their [allowance](ALLOWANCE).
+//! 3. Of those who stand by, beyond their [quarter](STANDBY_SHARE), who bought least of what there was lately, for somebody who does not
+//!    stand by; while those in whose seats nothing was paid yet have less than their allowance.
+//!
+//! An account that had seats for nothing lately has none of these. Who waits for its reservation makes room for nobody.
 
-use super::keep::Keep;
+use super::{
+	keep::{Keep, LEAST, PROVEN_WITHIN},
+	payers::Payers,
+};
 use clustercast_primitives::{AccountId, PublicKey, StreamId, TrackId};
 use clustercast_protocol::{EndReason, Follow, Subscribe};
 use std::{
+	cmp::Reverse,
 	collections::{BTreeMap, HashMap},
 	time::Duration,
 };
+use tokio::time::Instant;
 
 /// One in so many seats is for those who stand by, whoever else comes.
 const STANDBY_SHARE: usize = 4;
+
+/// Who buys a smaller part of what there is stands by, whatever it says; parts of a million.
+const STANDS_BY_BELOW: u32 = 250_000;
+
+/// One in so many seats is for those who have paid nothing yet: so many of them make no room for accounts that are known, and drive out
+/// those who stand by.
+const ALLOWANCE: usize = 8;
 
 /// Who asks for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +59,11 @@ impl Claim {
 		}
 	}
 
+	/// The account that pays.
+	pub fn payer(&self) -> Option<AccountId> {
+		self.payer
+	}
+
 	/// Whether this is the same again.
 	fn replaces(&self, other: &Self) -> bool {
 		(self.peer, self.stream, self.track) == (other.peer, other.stream, other.track)
@@ -59,16 +85,34 @@ impl<T> Seat<T> {
 	}
 }
 
-/// Whose seat a newcomer has.
+/// What is known of the account of a newcomer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rank {
+	/// It bought something lately.
+	Known,
+	/// Nothing.
+	New,
+	/// It had seats for nothing; until then.
+	Idle(Duration),
+}
+
+/// Whose seat a newcomer has.
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Room {
-	/// Nobody's.
-	Free,
 	/// Its own of before.
 	Own(u64),
-	/// Of this one, who has not earned it.
-	Instead(u64),
+	/// Of these, who have not earned it; mostly nobody's, or one.
+	Instead(Vec<u64>),
 }
+
+/// Seats of which all are taken.
+struct Taken<'a, T> {
+	seats: Vec<(u64, &'a Seat<T>)>,
+	most: usize,
+}
+
+/// Who had to leave, and what it is told.
+pub type Left<T> = Vec<(T, EndReason)>;
 
 /// See the module. Holds a `T` for each.
 #[derive(Debug)]
@@ -79,6 +123,7 @@ pub struct Seats<T> {
 	within: Duration,
 	next: u64,
 	taken: BTreeMap<u64, Seat<T>>,
+	payers: Payers,
 }
 
 impl<T> Seats<T> {
@@ -90,17 +135,26 @@ impl<T> Seats<T> {
 			within,
 			next: 0,
 			taken: BTreeMap::new(),
+			payers: Payers::default(),
 		}
 	}
 
-	/// Whether there is none left for this claim: known before it is looked up. Says nothing of any account.
-	pub fn is_full(&self, claim: &Claim) -> bool {
-		self.room(claim).is_none()
+	/// Whether there is none left for this claim, whoever makes it: known before it is looked up. Says nothing of any account.
+	pub fn is_full(&self, claim: &Claim, now: Instant) -> bool {
+		self.room(claim, Rank::Known, usize::MAX, now).is_err()
 	}
 
-	/// Takes a seat, to be paid for or not, for a claim that was judged good: its number, and whose place it takes, who is told this.
-	pub fn enter(&mut self, claim: Claim, pays: bool, holding: T) -> Result<(u64, Option<(T, EndReason)>), EndReason> {
-		let room = self.room(&claim).ok_or(EndReason::Full)?;
+	/// Takes a seat, to be paid for or not, for a claim that was judged good, of a stream with so many: its number, and whose
+	/// places it takes, who are told this.
+	pub fn enter(
+		&mut self,
+		claim: Claim,
+		pays: bool,
+		places: usize,
+		now: Instant,
+		holding: T,
+	) -> Result<(u64, Left<T>), EndReason> {
+		let room = self.room(&claim, self.rank(&claim, now), places, now)?;
 		if claim.payer.is_some() {
 			let others = self.taken.values().filter(|other| !claim.replaces(&other.claim));
 			if others.filter(|other| other.claim.payer == claim.payer).count() >= self.per_payer {
@@ -109,14 +163,19 @@ impl<T> Seats<T> {
 		}
 		let mut keep = pays.then(Keep::default);
 		let left = match room {
-			Room::Free => None,
-			Room::Own(id) => self.taken.remove(&id).map(|older| {
+			Room::Own(id) => {
+				let older = self.taken.get_mut(&id).filter(|older| older.claim.payer == claim.payer);
 				// Whoever comes again and again has not earned more by it.
-				let earned = older.keep.filter(|_| older.claim.payer == claim.payer).map(Keep::again);
-				keep = keep.map(|new| earned.unwrap_or(new));
-				(older.holding, EndReason::Replaced)
-			}),
-			Room::Instead(id) => self.taken.remove(&id).map(|other| (other.holding, EndReason::Idle)),
+				if let Some(earned) = older.and_then(|older| older.keep.take()) {
+					keep = keep.map(|_| earned.again());
+				}
+				let left = self.take(id, now);
+				left.map(|holding| (holding, EndReason::Replaced)).into_iter().collect()
+			},
+			Room::Instead(ids) => {
+				let left = ids.into_iter().filter_map(|id| self.take(id, now));
+				left.map(|holding| (holding, EndReason::Idle)).collect()
+			},
 		};
 		let id = self.next;
 		self.next += 1;
@@ -125,8 +184,8 @@ impl<T> Seats<T> {
 	}
 
 	/// One is free again; nothing where another one has it.
-	pub fn leave(&mut self, id: u64) {
-		self.taken.remove(&id);
+	pub fn leave(&mut self, id: u64, now: Instant) {
+		drop(self.take(id, now));
 	}
 
 	/// What is sent to it from now on.
@@ -136,231 +195,164 @@ impl<T> Seats<T> {
 		}
 	}
 
-	/// What was bought in it, if it is to be paid for; whether it is earned.
-	pub fn keep(&mut self, id: u64, change: impl FnOnce(&mut Keep)) -> bool {
-		let keep = self.taken.get_mut(&id).and_then(|seat| seat.keep.as_mut());
-		keep.is_none_or(|keep| {
+	/// Where it is to be paid for: what there is to buy in it, or that it waits.
+	pub fn keep(&mut self, id: u64, change: impl FnOnce(&mut Keep)) {
+		if let Some(keep) = self.taken.get_mut(&id).and_then(|seat| seat.keep.as_mut()) {
 			change(keep);
-			!keep.has_lapsed(self.within)
-		})
-	}
-
-	/// `None` where all are taken by those who earn them.
-	fn room(&self, claim: &Claim) -> Option<Room> {
-		if let Some((id, _)) = self.taken.iter().find(|(_, seat)| claim.replaces(&seat.claim)) {
-			return Some(Room::Own(*id));
 		}
-		if self.taken.len() < self.most {
-			return Some(Room::Free);
+	}
+
+	/// So many bytes were delivered to this account in this seat, and are paid; `proves` where money was. The seat may be another's by now.
+	pub fn paid(&mut self, id: u64, account: AccountId, bytes: u64, proves: bool, now: Instant) {
+		self.payers.bought(account, bytes, now);
+		self.keep(id, |keep| {
+			keep.paid(bytes, now);
+			if proves {
+				keep.proves();
+			}
+		});
+	}
+
+	/// Whether it counts as somebody's who buys: nothing has to be paid, or something was paid in it, and not too long ago.
+	pub fn counts(&self, id: u64) -> bool {
+		let keep = self.taken.get(&id).map(|seat| seat.keep.as_ref());
+		keep.is_some_and(|keep| keep.is_none_or(|keep| keep.is_proven() && !self.has_lapsed(keep, Duration::ZERO)))
+	}
+
+	/// Whether a payment is to be asked for now, for what it has: it has paid nothing yet, or a third of its time is over.
+	pub fn is_due(&self, id: u64) -> bool {
+		let keep = self.taken.get(&id).and_then(|seat| seat.keep.as_ref());
+		keep.is_some_and(|keep| !keep.is_proven() || keep.idle() >= self.within / 3)
+	}
+
+	/// Ends a seat; what was not paid in it is held against its account.
+	fn take(&mut self, id: u64, now: Instant) -> Option<T> {
+		let seat = self.taken.remove(&id)?;
+		if let Some((account, keep)) = seat.pays() {
+			if !keep.is_proven() || self.has_lapsed(keep, Duration::ZERO) {
+				self.payers
+					.idled(account, keep.idle().min(self.within), 2 * self.within, now);
+			}
 		}
-		let instead = self
-			.lapsed()
-			.or_else(|| self.crowded(claim))
-			.or_else(|| self.standby(claim));
-		instead.map(Room::Instead)
+		Some(seat.holding)
 	}
 
-	/// Who bought too little for too long, of those the first.
-	fn lapsed(&self) -> Option<u64> {
-		let lapsed = |seat: &Seat<T>| seat.pays().is_some_and(|(_, keep)| keep.has_lapsed(self.within));
-		self.taken.iter().find(|(_, seat)| lapsed(seat)).map(|(id, _)| *id)
+	fn has_lapsed(&self, keep: &Keep, before: Duration) -> bool {
+		keep.has_lapsed(before, self.within)
 	}
 
-	/// The newest one that has paid nothing yet, of the account that has most of these, if it has more than the newcomer would.
-	fn crowded(&self, claim: &Claim) -> Option<u64> {
-		let unproven = || {
-			let seats = self.taken.iter();
-			seats.filter_map(|(id, seat)| {
-				seat.pays()
-					.filter(|(_, keep)| !keep.is_proven())
-					.map(|(of, _)| (*id, of))
-			})
+	fn rank(&self, claim: &Claim, now: Instant) -> Rank {
+		let Some(account) = &claim.payer else {
+			return Rank::New;
 		};
-		let mut counts = HashMap::<AccountId, usize>::new();
-		unproven().for_each(|(_, of)| *counts.entry(of).or_default() += 1);
-		let own = claim
-			.payer
-			.and_then(|payer| counts.get(&payer).copied())
-			.unwrap_or_default()
-			+ 1;
-		let newest = unproven().max_by_key(|(id, of)| (counts[of], *id));
-		newest.filter(|(_, of)| counts[of] > own).map(|(id, _)| id)
+		let time = self.within * PROVEN_WITHIN.0 / PROVEN_WITHIN.1;
+		match self.payers.rests(account, time / 2, now) {
+			Some(rest) => Rank::Idle(rest),
+			None if self.payers.has_bought(account, now) >= LEAST => Rank::Known,
+			None => Rank::New,
+		}
 	}
 
-	/// The newest of those who stand by, where these have more than their part, for somebody who does not.
-	fn standby(&self, claim: &Claim) -> Option<u64> {
-		let stands_by = |seat: &Seat<T>| seat.keep.is_some() && seat.claim.follow == Follow::Announcements;
-		let standbys = || self.taken.iter().filter(|(_, seat)| stands_by(seat));
-		let too_many = claim.follow == Follow::Windows && standbys().count() > self.most / STANDBY_SHARE;
-		standbys().next_back().filter(|_| too_many).map(|(id, _)| *id)
+	/// An error where all are taken by those who earn them.
+	fn room(&self, claim: &Claim, rank: Rank, places: usize, now: Instant) -> Result<Room, EndReason> {
+		if let Some((id, _)) = self.taken.iter().find(|(_, seat)| claim.replaces(&seat.claim)) {
+			return Ok(Room::Own(*id));
+		}
+		let mut left = Vec::new();
+		loop {
+			let stay = self.taken.iter().filter(|(id, _)| !left.contains(*id));
+			let stay: Vec<_> = stay.map(|(id, seat)| (*id, seat)).collect();
+			let of_the_stream = stay.iter().filter(|(_, seat)| seat.claim.stream == claim.stream);
+			let taken = if of_the_stream.clone().count() >= places {
+				Taken {
+					seats: of_the_stream.copied().collect(),
+					most: places,
+				}
+			} else if stay.len() >= self.most {
+				Taken {
+					seats: stay,
+					most: self.most,
+				}
+			} else {
+				return Ok(Room::Instead(left));
+			};
+			left.push(self.makes_room(&taken, claim, rank, now)?);
+		}
 	}
+
+	/// Who of them does.
+	fn makes_room(&self, taken: &Taken<T>, claim: &Claim, rank: Rank, now: Instant) -> Result<u64, EndReason> {
+		if let Rank::Idle(rest) = rank {
+			let seconds = rest.as_secs().saturating_add(1).try_into().unwrap_or(u16::MAX);
+			return Err(EndReason::IdleLately(seconds));
+		}
+		let pay = taken.seats.iter().filter_map(|(id, seat)| Some((*id, seat.pays()?)));
+		let pay = pay.filter(|(_, (_, keep))| !keep.waits(now));
+		let pay: Vec<_> = pay.map(|(id, (account, keep))| (id, account, keep)).collect();
+		self.lapsed(&pay, now)
+			.or_else(|| self.unproven(&pay, taken.most, claim, rank, now))
+			.or_else(|| self.standby(&pay, taken, claim, now))
+			.ok_or(EndReason::Full)
+	}
+
+	/// Who paid for too little for too long, of those who did for longest; of equals the newest.
+	fn lapsed(&self, pay: &[(u64, AccountId, &Keep)], now: Instant) -> Option<u64> {
+		let idle = pay.iter().map(|(id, account, keep)| {
+			let before = self.payers.idle(account, now);
+			(*id, *keep, before)
+		});
+		let lapsed = idle.filter(|(_, keep, before)| self.has_lapsed(keep, *before));
+		let longest = lapsed.max_by_key(|(id, keep, before)| match keep.is_proven() {
+			true => (keep.idle(), *id),
+			false => (keep.idle() + *before, *id),
+		});
+		longest.map(|(id, ..)| id)
+	}
+
+	/// The newest one that has paid nothing yet, of the account that has most of these, of equals of one that is not known.
+	fn unproven(
+		&self,
+		pay: &[(u64, AccountId, &Keep)],
+		most: usize,
+		claim: &Claim,
+		rank: Rank,
+		now: Instant,
+	) -> Option<u64> {
+		let unproven = || pay.iter().filter(|(.., keep)| !keep.is_proven());
+		let mut counts = HashMap::<AccountId, usize>::new();
+		unproven().for_each(|(_, of, _)| *counts.entry(*of).or_default() += 1);
+		let own = claim.payer.and_then(|payer| counts.get(&payer).copied());
+		let own = own.unwrap_or_default() + 1;
+		let known = |of: &AccountId| self.payers.has_bought(of, now) >= LEAST;
+		let (id, of, _) = unproven().max_by_key(|(id, of, _)| (counts[of], !known(of), *id))?;
+		let more = counts[of] > own;
+		let known_first =
+			rank == Rank::Known && counts[of] >= own && !known(of) && unproven().count() > allowance(most);
+		(more || known_first).then_some(*id)
+	}
+
+	/// Of those who stand by, where these have more than their part, who bought least of what there was; of equals the newest. For
+	/// somebody who does not.
+	fn standby(&self, pay: &[(u64, AccountId, &Keep)], taken: &Taken<T>, claim: &Claim, now: Instant) -> Option<u64> {
+		let unproven = pay.iter().filter(|(.., keep)| !keep.is_proven()).count();
+		let follows = |id: &u64| self.taken.get(id).map(|seat| seat.claim.follow);
+		let shares = pay.iter().filter(|(.., keep)| keep.is_proven());
+		let shares = shares.map(|(id, _, keep)| (keep.share(now), Reverse(*id)));
+		let standbys: Vec<_> = shares
+			.filter(|(share, Reverse(id))| *share < STANDS_BY_BELOW || follows(id) == Some(Follow::Announcements))
+			.collect();
+		let too_many = claim.follow == Follow::Windows && standbys.len() > taken.most / STANDBY_SHARE;
+		let least = standbys.into_iter().min();
+		least
+			.filter(|_| too_many && unproven < allowance(taken.most))
+			.map(|(_, Reverse(id))| id)
+	}
+}
+
+/// So many of these seats are for those who have paid nothing yet.
+fn allowance(most: usize) -> usize {
+	most.div_ceil(ALLOWANCE)
 }
 
 #[cfg(test)]
-mod tests {
-	use super::{super::keep::WITHIN, *};
-	use tokio::time::Instant;
-
-	fn claim(peer: u8, track: u16, payer: Option<u8>) -> Claim {
-		Claim {
-			peer: PublicKey([peer; 32]),
-			stream: StreamId(3),
-			track: Some(track),
-			payer: payer.map(|account| AccountId([account; 32])),
-			follow: Follow::Windows,
-		}
-	}
-
-	/// Of an account of its own, that stands by.
-	fn standby(peer: u8) -> Claim {
-		Claim {
-			follow: Follow::Announcements,
-			..claim(peer, 0, Some(peer))
-		}
-	}
-
-	fn seats<T>(most: usize, per_payer: usize) -> Seats<T> {
-		Seats::new(most, per_payer, WITHIN)
-	}
-
-	/// Takes a seat that is paid for; who makes room.
-	fn enters(seats: &mut Seats<u8>, claim: Claim) -> Option<(u8, EndReason)> {
-		seats.enter(claim, true, claim.peer.0[0]).unwrap().1
-	}
-
-	fn pay(seats: &mut Seats<u8>, id: u64) {
-		assert!(seats.keep(id, Keep::paid));
-	}
-
-	/// There were windows for so long, and it bought none.
-	fn idle(seats: &mut Seats<u8>, id: u64, time: Duration) {
-		let begun = Instant::now();
-		for n in 0..=time.as_secs() as u32 {
-			seats.keep(id, |keep| {
-				keep.offered(u64::from(n) * 200_000, begun + n * Duration::from_secs(1))
-			});
-		}
-	}
-
-	#[test]
-	fn newest_of_a_peer_takes_the_place_of_its_ghost_though_all_seats_are_taken() {
-		let mut seats = seats(2, 1);
-		let (first, replaced) = seats.enter(claim(1, 0, Some(1)), false, "first").unwrap();
-		assert_eq!(replaced, None);
-		let (_, replaced) = seats.enter(claim(2, 0, Some(2)), false, "other").unwrap();
-		assert_eq!(replaced, None);
-		assert!(seats.is_full(&claim(3, 0, None)));
-		assert!(!seats.is_full(&claim(1, 0, Some(1))));
-		let (again, replaced) = seats.enter(claim(1, 0, Some(1)), false, "again").unwrap();
-		assert_eq!(replaced, Some(("first", EndReason::Replaced)));
-		// The ghost finds out later that it is over.
-		seats.leave(first);
-		assert_eq!(seats.taken.len(), 2);
-		seats.leave(again);
-		assert!(seats.enter(claim(3, 0, Some(3)), false, "third").is_ok());
-		assert_eq!(
-			seats.enter(claim(4, 0, Some(4)), false, "fourth").unwrap_err(),
-			EndReason::Full
-		);
-	}
-
-	/// The attack: one account takes all seats, under as many peer keys as it likes.
-	#[test]
-	fn account_has_so_many_seats_and_others_have_theirs() {
-		let mut seats = seats(100, 3);
-		for peer in 0..3 {
-			assert!(seats.enter(claim(peer, 0, Some(7)), false, ()).is_ok());
-		}
-		assert_eq!(
-			seats.enter(claim(9, 0, Some(7)), false, ()).unwrap_err(),
-			EndReason::SeatsTaken
-		);
-		assert_eq!(
-			seats.enter(claim(1, 1, Some(7)), false, ()).unwrap_err(),
-			EndReason::SeatsTaken,
-			"another track is another seat"
-		);
-		assert!(seats.enter(claim(1, 0, Some(7)), false, ()).is_ok(), "the same again");
-		assert!(seats.enter(claim(9, 0, Some(8)), false, ()).is_ok());
-		for peer in 10..20 {
-			assert!(
-				seats.enter(claim(peer, 0, None), false, ()).is_ok(),
-				"guests have no account"
-			);
-		}
-	}
-
-	/// The attack: who follows announcements alone pays nothing, so 32 accounts hold all seats for an hour.
-	#[tokio::test]
-	async fn whoever_buys_nothing_makes_room_when_all_seats_are_taken() {
-		let mut seats = seats(4, 8);
-		(0..4).for_each(|peer| assert_eq!(enters(&mut seats, claim(peer, 0, Some(peer))), None));
-		(0..4).for_each(|id| pay(&mut seats, id));
-		assert!(seats.is_full(&claim(9, 0, Some(9))), "all of them pay");
-		idle(&mut seats, 2, WITHIN - Duration::from_secs(1));
-		assert!(seats.is_full(&claim(9, 0, Some(9))), "not for long");
-		idle(&mut seats, 2, WITHIN);
-		assert!(!seats.is_full(&claim(9, 0, Some(9))));
-		assert_eq!(enters(&mut seats, claim(9, 0, Some(9))), Some((2, EndReason::Idle)));
-		pay(&mut seats, 4);
-		assert!(seats.is_full(&claim(8, 0, Some(8))), "one for one");
-	}
-
-	/// The attack: to come again, in the own place, before the time is over.
-	#[tokio::test]
-	async fn whoever_comes_again_in_its_own_place_has_not_earned_it() {
-		let mut seats = seats(1, 8);
-		enters(&mut seats, standby(1));
-		pay(&mut seats, 0);
-		for _ in 0..3 {
-			let id = seats.next - 1;
-			idle(&mut seats, id, WITHIN / 3);
-			assert_eq!(enters(&mut seats, standby(1)), Some((1, EndReason::Replaced)));
-		}
-		assert_eq!(enters(&mut seats, standby(2)), Some((1, EndReason::Idle)));
-		// Nor does another account under the same key of a peer have what this one earned, nor owe what it did not.
-		let other = Claim {
-			payer: Some(AccountId([3; 32])),
-			..standby(2)
-		};
-		assert_eq!(enters(&mut seats, other), Some((2, EndReason::Replaced)));
-	}
-
-	/// The attack: few accounts come and go so quickly that none of their seats is due.
-	#[tokio::test]
-	async fn of_those_who_have_paid_nothing_yet_the_account_with_most_makes_room() {
-		let mut seats = seats(8, 8);
-		(0..6).for_each(|peer| assert_eq!(enters(&mut seats, claim(peer, 0, Some(100))), None));
-		assert_eq!(enters(&mut seats, claim(10, 0, Some(10))), None);
-		assert_eq!(enters(&mut seats, claim(11, 0, Some(11))), None);
-		assert_eq!(enters(&mut seats, claim(12, 0, Some(12))), Some((5, EndReason::Idle)));
-		(0..4).for_each(|id| pay(&mut seats, id));
-		assert!(seats.is_full(&claim(6, 0, Some(100))), "it has more than anybody");
-		assert!(seats.is_full(&claim(13, 0, Some(13))), "one each");
-	}
-
-	#[tokio::test]
-	async fn who_stands_by_and_buys_keeps_a_quarter_of_the_seats_and_more_while_they_are_free() {
-		let mut seats = seats(8, 8);
-		(0..8).for_each(|peer| assert_eq!(enters(&mut seats, standby(peer)), None));
-		(0..8).for_each(|id| pay(&mut seats, id));
-		assert!(seats.is_full(&standby(9)), "nor do they drive out each other");
-		for n in 0..6 {
-			let viewer = claim(20 + n, 0, Some(20 + n));
-			assert_eq!(enters(&mut seats, viewer), Some((7 - n, EndReason::Idle)));
-			pay(&mut seats, 8 + u64::from(n));
-		}
-		assert!(seats.is_full(&claim(30, 0, Some(30))));
-		// Who watched and stands by from now on.
-		seats.follows(8, Follow::Announcements);
-		assert_eq!(enters(&mut seats, claim(30, 0, Some(30))), Some((20, EndReason::Idle)));
-	}
-
-	#[tokio::test]
-	async fn who_is_served_for_nothing_has_nothing_to_earn() {
-		let mut seats = seats(1, 8);
-		seats.enter(standby(1), false, 1).unwrap();
-		idle(&mut seats, 0, 2 * WITHIN);
-		assert!(seats.is_full(&claim(2, 0, Some(2))));
-	}
-}
+mod tests;

@@ -43,6 +43,8 @@ pub struct Creditor {
 	/// In no receipt yet, as receipts have them.
 	delivered: BTreeMap<(WindowId, u32), Delivered>,
 	billed: VecDeque<Billed>,
+	/// Bytes that are in a receipt and that nothing is owed for any more.
+	settled: u64,
 }
 
 impl Creditor {
@@ -52,6 +54,7 @@ impl Creditor {
 			limits,
 			delivered: BTreeMap::new(),
 			billed: VecDeque::new(),
+			settled: 0,
 		}
 	}
 
@@ -63,6 +66,11 @@ impl Creditor {
 	/// Bytes that are not paid.
 	pub fn owed(&self) -> u64 {
 		self.unbilled() + self.billed.iter().map(|billed| billed.bytes).sum::<u64>()
+	}
+
+	/// Bytes that are in a receipt, and paid, or that none has to be paid for.
+	pub fn settled(&self) -> u64 {
+		self.settled
 	}
 
 	/// Whether so many more may be delivered.
@@ -127,11 +135,13 @@ impl Creditor {
 		});
 	}
 
-	/// A receipt for so many went out, and needs no payment: what was asked for the one before it covers it. As long as that is
-	/// not paid, neither is this.
-	pub fn covered(&mut self, by: &Hash, bytes: u64) {
-		if let Some(billed) = self.billed.iter_mut().find(|billed| billed.commitment == *by) {
-			billed.bytes = billed.bytes.saturating_add(bytes);
+	/// A receipt for so many went out, and needs no payment: what was asked for the one before it covers it, where there was one. As
+	/// long as that is not paid, neither is this.
+	pub fn covered(&mut self, by: Option<&Hash>, bytes: u64) {
+		let before = |billed: &&mut Billed| Some(&billed.commitment) == by;
+		match self.billed.iter_mut().find(before) {
+			Some(billed) => billed.bytes = billed.bytes.saturating_add(bytes),
+			None => self.settled = self.settled.saturating_add(bytes),
 		}
 	}
 
@@ -149,7 +159,9 @@ impl Creditor {
 	pub fn paid(&mut self, commitment: &Hash) -> bool {
 		let answered = |billed: &Billed| billed.answered && billed.commitment == *commitment;
 		let at = self.billed.iter().position(answered);
-		at.and_then(|at| self.billed.remove(at)).is_some()
+		let paid = at.and_then(|at| self.billed.remove(at));
+		self.settled = self.settled.saturating_add(paid.as_ref().map_or(0, |paid| paid.bytes));
+		paid.is_some()
 	}
 
 	/// Commitments of receipts that are not paid.

@@ -632,6 +632,7 @@ async fn price_is_that_of_the_moment_and_stays_unless_the_stream_is_made_cheaper
 	let (mut seats, mut prices) = (Vec::new(), Vec::new());
 	for _ in 0..4 {
 		let (terms, seat) = modern(&desk).await;
+		desk.earns(&seat, true);
 		prices.push(terms.price_per_gb);
 		seats.push(seat);
 	}

@@ -22,8 +22,8 @@ use clustercast_primitives::{
 	AccountId, Balance, BlockNumber, Hash, PublicKey, StreamId,
 };
 use clustercast_protocol::{
-	viewer::Event, BookConfig, Broadcast, CreditConfig, EncodedWindow, EndReason, Float, PaymentMode, PaymentTerms,
-	Purse, PurseConfig, SessionKey, Subscribe, TicketBook, ViewerConfig, ViewerSession,
+	viewer::Event, BookConfig, Broadcast, CreditConfig, EncodedWindow, EndReason, Fetch, Float, Follow, PaymentMode,
+	PaymentTerms, Purse, PurseConfig, Range, SessionKey, Subscribe, TicketBook, ViewerConfig, ViewerSession,
 };
 use clustercast_relayer::{
 	accounts::{Accounts, Ledger, Pace},
@@ -348,6 +348,9 @@ pub struct Viewer {
 	pub paid: usize,
 	/// Their bytes, in whole units of a payment.
 	pub units: u64,
+	/// Windows that were announced, and the newest of them.
+	announced: usize,
+	newest: Option<Range>,
 }
 
 impl Viewer {
@@ -366,11 +369,26 @@ impl Viewer {
 			windows: 0,
 			paid: 0,
 			units: 0,
+			announced: 0,
+			newest: None,
+		}
+	}
+
+	/// Of this account, under another key of a peer.
+	pub fn under(viewer: u16, peer: u16) -> Self {
+		Self {
+			node: Node::start(&key(0xbc, peer), Limits::default()).unwrap().0,
+			..Self::new(viewer)
 		}
 	}
 
 	/// Leaves what it watches, and begins with this.
 	pub async fn tune(&mut self, to: &Address, stream: StreamId, signing_key: PublicKey) {
+		self.follow(to, stream, signing_key, Follow::Windows).await;
+	}
+
+	/// The same, or it stands by.
+	pub async fn follow(&mut self, to: &Address, stream: StreamId, signing_key: PublicKey, follow: Follow) {
 		self.leave().await;
 		let payment = PaymentTerms {
 			session: SessionKey {
@@ -383,6 +401,7 @@ impl Viewer {
 			stream,
 			keys: signing_key.into(),
 			payment: Some(payment),
+			follow,
 			..fixture::viewer_config()
 		});
 		session.set_head(BLOCK);
@@ -393,6 +412,30 @@ impl Viewer {
 	/// Until it has seen so many windows in all and paid for them, or is told to go.
 	pub async fn watch(&mut self, windows: usize) -> Option<EndReason> {
 		while self.windows < windows || self.paid < self.windows {
+			if let Some(ended) = self.step().await {
+				return Some(ended);
+			}
+		}
+		None
+	}
+
+	/// Until something is announced to it; fetches this much of that, where it is not nothing, and pays for it.
+	pub async fn stand_by(&mut self, chunks: u32) -> Option<EndReason> {
+		let (announced, paid) = (self.announced, self.paid + usize::from(chunks > 0));
+		while self.announced == announced {
+			if let Some(ended) = self.step().await {
+				return Some(ended);
+			}
+		}
+		if let (Some(range), true) = (self.newest, chunks > 0) {
+			let range = Range { count: chunks, ..range };
+			let fetch = Fetch {
+				range,
+				within_ms: 60_000,
+			};
+			assert!(self.subscription.as_mut().unwrap().session().fetch(fetch));
+		}
+		while self.paid < paid {
 			if let Some(ended) = self.step().await {
 				return Some(ended);
 			}
@@ -413,6 +456,10 @@ impl Viewer {
 				if let PaymentMode::Vouchers { newest: Some(newest) } = &terms.mode {
 					self.purse.adopt(newest).unwrap();
 				}
+			},
+			Event::Announced(of) => {
+				self.announced += 1;
+				self.newest = Some(of.range());
 			},
 			Event::Window(window) => {
 				self.windows += 1;

@@ -11,12 +11,14 @@ async fn price_that_rises_is_asked_of_who_comes_and_not_of_who_watches() {
 	desk.streams = [served(STREAM, 2 * PRICE, auto, &desk.load)].into_iter().collect();
 	desk.limit_price(stream(&desk), PRICE, PRICE);
 	let (terms, seat) = modern(&desk).await;
+	desk.earns(&seat, true);
 	assert_eq!(terms.price_per_gb, PRICE);
 	// The stream allows more, and it becomes full.
 	desk.limit_price(stream(&desk), 2 * PRICE, 2 * PRICE);
 	let (mut others, mut asked) = (Vec::new(), PRICE);
 	for _ in 0..3 {
 		let (terms, other) = modern(&desk).await;
+		desk.earns(&other, true);
 		asked = terms.price_per_gb;
 		others.push(other);
 	}
