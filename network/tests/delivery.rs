@@ -52,7 +52,11 @@ struct Open {
 	key: KeyPair,
 	/// Counter of the reservation that was handed in; only then windows go out, where it is asked for.
 	reserved: AtomicU32,
+	/// It is final.
+	stands: AtomicBool,
 	asks: AtomicBool,
+	/// Bytes that are worth a receipt.
+	interval: AtomicU32,
 	/// Nothing is sold.
 	shut: AtomicBool,
 	lent: AtomicUsize,
@@ -63,6 +67,12 @@ struct Open {
 impl Open {
 	fn asks(&self) -> bool {
 		self.asks.load(Ordering::Relaxed)
+	}
+
+	/// Counter of the reservation that is final.
+	fn stands(&self) -> Option<u32> {
+		let counter = self.reserved.load(Ordering::Relaxed);
+		(counter > 0 && self.stands.load(Ordering::Relaxed)).then_some(counter)
 	}
 }
 
@@ -81,7 +91,7 @@ impl Policy for Open {
 					price_per_gb: 1_000_000,
 					mode: PaymentMode::Tickets { face_value: 1_000_000 },
 					credit: 2 * 50_000,
-					interval: 0,
+					interval: self.interval.load(Ordering::Relaxed),
 					counter: 0,
 					reserve: self.asks().then_some(ReserveTerms { least: 1, reward: 2 }),
 				},
@@ -97,12 +107,11 @@ impl Policy for Open {
 	}
 
 	fn reserved(&self, _: &Arc<()>) -> Result<Option<u32>, EndReason> {
-		let counter = self.reserved.load(Ordering::Relaxed);
-		Ok((counter > 0).then_some(counter))
+		Ok(self.stands())
 	}
 
 	fn lend(&self, _: &Arc<()>, _: Expectation) -> Result<bool, EndReason> {
-		let lends = !self.asks() || self.reserved.load(Ordering::Relaxed) > 0;
+		let lends = !self.asks() || self.stands().is_some();
 		self.lent.fetch_add(usize::from(lends), Ordering::Relaxed);
 		Ok(lends)
 	}
@@ -153,7 +162,9 @@ impl Server {
 			paid,
 			key,
 			reserved: AtomicU32::new(0),
+			stands: AtomicBool::new(true),
 			asks: AtomicBool::new(false),
+			interval: AtomicU32::new(0),
 			shut: AtomicBool::new(false),
 			lent: AtomicUsize::new(0),
 			closed: sender,
@@ -210,6 +221,19 @@ fn viewer(seed: u8) -> Node {
 
 fn session_key() -> KeyPair {
 	KeyPair::from_seed([4; 32])
+}
+
+fn reservation(counter: u32) -> SignedReservation {
+	let reservation = Reservation {
+		sender: AccountId([8; 32]),
+		session: session_key().public(),
+		recipient: AccountId([9; 32]),
+		counter,
+		cap: 1_000,
+		reward: 2,
+		submit_by: 90,
+	};
+	session_key().sign(reservation, &GENESIS)
 }
 
 fn session(relayer: &Address, paid: bool) -> ViewerSession {
@@ -561,17 +585,7 @@ async fn window_waits_for_a_reservation_and_who_brings_none_is_told_so() {
 		matches!(event, Event::Terms(_)).then_some(())
 	})
 	.await;
-	let reservation = Reservation {
-		sender: AccountId([8; 32]),
-		session: session_key().public(),
-		recipient: AccountId([9; 32]),
-		counter: 3,
-		cap: 1_000,
-		reward: 2,
-		submit_by: 90,
-	};
-	let signed = session_key().sign(reservation, &GENESIS);
-	assert!(subscription.session().reserve(signed));
+	assert!(subscription.session().reserve(reservation(3)));
 	let told = until(&mut subscription, |event| match event {
 		Event::Reserved(counter) => Some(counter),
 		_ => None,

@@ -10,16 +10,20 @@ mod fleet;
 
 use clustercast_protocol::{EndReason, Follow};
 use fleet::{Origin, Plan, Relayer, Viewer};
-use std::path::Path;
+use std::{path::Path, time::Duration};
+use tokio::time::sleep;
 
 const BYTES: usize = 131_072;
 const PLACES: usize = 8;
+/// As relayers have it.
+const WITHIN: Duration = Duration::from_secs(30);
 
 /// With so many places, and a first window.
-async fn relayer(dir: &Path) -> (Origin, Relayer) {
+async fn relayer(dir: &Path, places: usize, earned_within: Duration) -> (Origin, Relayer) {
 	let plan = Plan {
-		places: PLACES,
-		places_of_each: PLACES,
+		places,
+		places_of_each: places,
+		earned_within,
 		..Plan::default()
 	};
 	let mut origin = Origin::start(1, 5).await;
@@ -64,7 +68,7 @@ async fn unseated(viewers: Vec<Viewer>) -> EndReason {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_pays_has_the_place_of_one_of_many_that_pay_nothing_on_a_relayer_of_one_stream() {
 	let dir = tempfile::tempdir().unwrap();
-	let (origin, relayer) = relayer(dir.path()).await;
+	let (origin, relayer) = relayer(dir.path(), PLACES, WITHIN).await;
 	let mut idle = Vec::new();
 	for peer in 0..PLACES as u16 {
 		idle.push(stands_by(Viewer::under(1, peer), &origin, &relayer, false).await);
@@ -78,7 +82,7 @@ async fn who_pays_has_the_place_of_one_of_many_that_pay_nothing_on_a_relayer_of_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_watches_has_the_place_of_one_who_stands_by_on_a_relayer_of_one_stream() {
 	let dir = tempfile::tempdir().unwrap();
-	let (origin, relayer) = relayer(dir.path()).await;
+	let (origin, relayer) = relayer(dir.path(), PLACES, WITHIN).await;
 	let mut standing_by = Vec::new();
 	for viewer in 0..PLACES as u16 {
 		standing_by.push(stands_by(Viewer::new(viewer), &origin, &relayer, true).await);
@@ -93,7 +97,7 @@ async fn who_watches_has_the_place_of_one_who_stands_by_on_a_relayer_of_one_stre
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_pays_nothing_counts_to_no_price() {
 	let dir = tempfile::tempdir().unwrap();
-	let (origin, relayer) = relayer(dir.path()).await;
+	let (origin, relayer) = relayer(dir.path(), PLACES, WITHIN).await;
 	let stream = relayer.desk.streams.get(origin.stream).unwrap();
 	let mut idle = Vec::new();
 	for peer in 0..PLACES as u16 {
@@ -104,4 +108,35 @@ async fn who_pays_nothing_counts_to_no_price() {
 	let (mut payer, ended) = watches(2, &origin, &relayer).await;
 	assert_eq!((ended, stream.watching()), (None, 1));
 	payer.leave().await;
+}
+
+/// The attack: as many keys of one account as there are seats hold them for nothing, and come again under others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn account_that_had_seats_for_nothing_has_none_before_others_whatever_keys_it_comes_with() {
+	const WITHIN: Duration = Duration::from_millis(900);
+	let dir = tempfile::tempdir().unwrap();
+	let (mut origin, relayer) = relayer(dir.path(), 2, WITHIN).await;
+	let mut idle = Vec::new();
+	for peer in 0..2 {
+		idle.push(stands_by(Viewer::under(1, peer), &origin, &relayer, false).await);
+	}
+	let begun = std::time::Instant::now();
+	while begun.elapsed() < WITHIN {
+		origin.publish(BYTES);
+		sleep(WITHIN / 9).await;
+	}
+	let mut payers = Vec::new();
+	for viewer in 2..4 {
+		let (payer, ended) = watches(viewer, &origin, &relayer).await;
+		assert_eq!(ended, None);
+		payers.push(payer);
+	}
+	for peer in 2..5 {
+		let mut again = Viewer::under(1, peer);
+		again.tune(&relayer.address, origin.stream, origin.key.public()).await;
+		let ended = again.watch(1).await;
+		assert!(matches!(ended, Some(EndReason::IdleLately(1..=60))), "{ended:?}");
+	}
+	let (_, ended) = watches(4, &origin, &relayer).await;
+	assert_eq!(ended, Some(EndReason::Full), "who was not idle is told so");
 }

@@ -1,4 +1,5 @@
-//! A stream key limits its viewers: all relayers together serve so many, and as many again when one of them is gone.
+//! Who has the seats of a stream. Its key limits its viewers: all relayers together serve so many, and as many again when one of them is
+//! gone. Who watches has the seat of one who only stands by.
 
 use anyhow::{bail, ensure, Context, Result};
 use clustercast_e2e::{
@@ -16,6 +17,9 @@ const LIMIT: u64 = 3;
 
 /// Who would like to watch: one more than that.
 const NAMES: [&str; 4] = ["first", "second", "third", "fourth"];
+
+/// Windows by which somebody watches.
+const WATCHED: usize = 5;
 
 /// For each wait.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -105,6 +109,56 @@ fn relayers_together_serve_as_many_as_the_stream_key_allows_and_share_anew_when_
 			again = timeout(PATIENCE, again) => again.context("its part does not grow")?,
 			more = too_many(&left) => more,
 		}
+	});
+}
+
+/// The fault: on a relayer of one stream the stream was full before it was asked who makes room.
+#[test]
+fn viewer_has_the_last_seat_of_a_relayer_of_one_stream_before_one_who_stands_by_there() {
+	Lab::run(async |lab| {
+		let network = Network::shared(lab).await?;
+		let names = ["broadcaster", "one", "other", "first", "second"];
+		let people = names.map(|name| Person::new(lab, name));
+		let [broadcaster, one, other, first, second] = people;
+		let (broadcaster, one, other, first, second) = (broadcaster?, one?, other?, first?, second?);
+		let all = [&broadcaster, &one, &other, &first, &second];
+		network.fund(&all.map(|person| (person.account, START_MONEY))).await?;
+		let (stream, mut one, mut other) = try_join3(
+			mint(&network, &broadcaster, PRICE_PER_GB),
+			Relayer::register(lab, &network, one, "one", TERMS),
+			Relayer::register(lab, &network, other, "other", TERMS),
+		)
+		.await?;
+		let origin = Origin::start(lab, &network, &broadcaster, stream, false).await?;
+		let upstream = &origin.address;
+		let with_one_seat = format!("max_viewers = 1\n[[streams]]\nid = {stream}\nupstream = \"{upstream}\"\n");
+		one.run_configured(lab, &network, &with_one_seat).await?;
+		other.run_configured(lab, &network, &with_one_seat).await?;
+
+		let watch = |viewer: &Person, name: &str, from: &[&Relayer]| {
+			let port = free_port()?;
+			let mut watch = Player::command(lab, name, &network, viewer, stream, port, name)?;
+			for relayer in from {
+				watch.args(["--relayer", &relayer.address]);
+			}
+			Player::run(lab, name, port, &mut watch)
+		};
+		let relayers = [&one, &other];
+		let mut watching = watch(&first, "first", &relayers)?;
+		let has_both = async {
+			while try_join_all(relayers.map(|relayer| relayer.metric("viewers"))).await? != [1, 1] {
+				sleep(LOOK).await;
+			}
+			anyhow::Ok(())
+		};
+		timeout(PATIENCE, has_both).await.context("it stands by nowhere")??;
+		watching.wait_windows(WATCHED, PATIENCE).await?;
+		let sent = try_join_all(relayers.map(|relayer| relayer.metric("bytes_sent_total"))).await?;
+		let stands_by = if sent[0] < sent[1] { &one } else { &other };
+		let mut comes = watch(&second, "second", &[stands_by])?;
+		comes.wait_windows(WATCHED, PATIENCE).await?;
+		let so_far = watching.windows()?.len();
+		watching.wait_windows(so_far + WATCHED, PATIENCE).await.map(drop)
 	});
 }
 

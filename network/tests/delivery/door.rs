@@ -203,6 +203,73 @@ async fn who_stands_by_and_buys_nothing_makes_room_and_who_buys_does_not() {
 	}
 }
 
+/// The fault: who waited for its reservation to become final lost its seat meanwhile, though nothing but the chain was awaited.
+#[tokio::test]
+async fn who_waits_for_its_reservation_keeps_its_seat_meanwhile() {
+	const WITHIN: Duration = Duration::from_millis(600);
+	let server = Server::start(true, |config| {
+		(config.max_subscriptions, config.earned_within) = (1, WITHIN);
+	})
+	.await;
+	server.policy.asks.store(true, Ordering::Relaxed);
+	server.policy.stands.store(false, Ordering::Relaxed);
+	let (mut broadcast, nodes) = (broadcast(), [viewer(10), viewer(11)]);
+	server.push(&mut broadcast, 1, 70_000);
+	let mut waits = subscribe(&nodes[0], &server).await;
+	until(&mut waits, |event| matches!(event, Event::Terms(_)).then_some(())).await;
+	assert!(waits.session().reserve(reservation(3)));
+	let waits = tokio::spawn(async move {
+		next_window(&mut waits).await;
+		waits
+	});
+	let begun = Instant::now();
+	while begun.elapsed() < 2 * WITHIN {
+		server.push(&mut broadcast, 1, 70_000);
+		tokio::time::sleep(WITHIN / 10).await;
+	}
+	assert_eq!(ended(&mut subscribe(&nodes[1], &server).await).await, EndReason::Full);
+	server.policy.stands.store(true, Ordering::Relaxed);
+	server.push(&mut broadcast, 1, 70_000);
+	timeout(PATIENCE, waits).await.expect("it is served").unwrap();
+}
+
+/// Whoever comes is known to pay before its time is over, however much is worth a receipt; and who buys little shows that it pays.
+#[tokio::test]
+async fn what_comes_first_is_billed_at_once_and_the_rest_after_a_third_of_the_time() {
+	const WITHIN: Duration = Duration::from_secs(3);
+	let server = Server::start(true, |config| config.earned_within = WITHIN).await;
+	server.policy.interval.store(90_000, Ordering::Relaxed);
+	let mut broadcast = broadcast();
+	server.push(&mut broadcast, 1, 10_000);
+	let node = viewer(10);
+	let mut subscription = subscribe(&node, &server).await;
+	let mut billed = async |since: Instant| {
+		let due = until(&mut subscription, |event| match event {
+			Event::PaymentDue(due) => Some(due),
+			_ => None,
+		})
+		.await;
+		let took = since.elapsed();
+		let payment = purse().pay(&due, 0).unwrap();
+		subscription.session().pay(&due, payment).unwrap();
+		until(&mut subscription, |event| matches!(event, Event::Paid(_)).then_some(())).await;
+		took
+	};
+	let first = billed(Instant::now()).await;
+	assert!(first < WITHIN, "{first:?}");
+	let feed = server.feed.clone();
+	let pushing = tokio::spawn(async move {
+		loop {
+			// In a second more than the first payment is ahead, and less than is worth a receipt.
+			feed.push(window(&mut broadcast, 14_000));
+			tokio::time::sleep(Duration::from_millis(200)).await;
+		}
+	});
+	let second = billed(Instant::now()).await;
+	assert!(second > WITHIN / 4 && second < WITHIN, "{second:?}");
+	pushing.abort();
+}
+
 /// Finds nobody but one peer; counts whom it looks for.
 struct Stuck {
 	served: PublicKey,

@@ -187,6 +187,7 @@ pub struct Plan {
 	pub places_of_each: usize,
 	pub credit: u32,
 	pub write_timeout: Duration,
+	pub earned_within: Duration,
 }
 
 impl Default for Plan {
@@ -198,6 +199,7 @@ impl Default for Plan {
 			places_of_each: 256,
 			credit: 4 * 65_536,
 			write_timeout: Duration::from_secs(10),
+			earned_within: Duration::from_secs(30),
 		}
 	}
 }
@@ -298,6 +300,7 @@ impl Relayer {
 		let config = Config {
 			max_subscriptions: plan.places,
 			write_timeout: plan.write_timeout,
+			earned_within: plan.earned_within,
 			..Config::new(GENESIS, fixture::relayer_key().public())
 		};
 		tasks.spawn(serve(

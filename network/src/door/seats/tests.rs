@@ -140,13 +140,13 @@ async fn newest_of_a_peer_takes_the_place_of_its_ghost_though_all_seats_are_take
 #[tokio::test]
 async fn account_has_so_many_seats_and_others_have_theirs() {
 	let mut room = Room::new(100, 3);
-	(0..3).for_each(|peer| drop(room.sits(claim(peer, 0, Some(7)))));
+	(0..3).for_each(|peer| _ = room.sits(claim(peer, 0, Some(7))));
 	assert_eq!(room.refuses(claim(9, 0, Some(7))), EndReason::SeatsTaken);
 	let another_track = claim(1, 1, Some(7));
 	assert_eq!(room.refuses(another_track), EndReason::SeatsTaken);
 	assert!(room.try_enter(claim(1, 0, Some(7))).is_ok(), "the same again");
 	room.sits(claim(9, 0, Some(8)));
-	(10..20).for_each(|peer| drop(room.sits(claim(peer, 0, None))));
+	(10..20).for_each(|peer| _ = room.sits(claim(peer, 0, None)));
 }
 
 /// The attack: who follows announcements alone pays nothing, so 32 accounts hold all seats for an hour.
@@ -180,11 +180,13 @@ async fn whoever_comes_again_in_its_own_place_has_not_earned_it() {
 		id = again;
 	}
 	assert!(!room.seats.counts(id));
-	assert_eq!(room.enters(standby(2)).1, idle(&[1]));
+	let (id, left) = room.enters(standby(2));
+	assert_eq!(left, idle(&[1]));
+	room.pays(id, LEAST);
 	// Nor does another account under the same key of a peer have what this one earned, nor owe what it did not.
 	let other = claim(2, 0, Some(3));
 	let (id, left) = room.enters(other);
-	assert_eq!(left, [(2, EndReason::Replaced)]);
+	assert_eq!((left, room.seats.counts(id)), (vec![(2, EndReason::Replaced)], false));
 	room.pass(19, &[]);
 	assert_eq!(room.refuses(own(4)), EndReason::Full, "it has its own time");
 	room.pays(id, LEAST);
@@ -199,7 +201,16 @@ async fn seat_counts_once_something_was_paid_in_it_and_as_long_as_something_is()
 	assert_eq!(room.counting(), 0);
 	room.pays(ids[1], LEAST);
 	assert_eq!(room.counting(), 1, "the one, and not the others of its account");
-	room.pass(31, &[]);
+	room.pass(9, &[]);
+	let due = |room: &Room| ids.map(|id| room.seats.is_due(id));
+	assert_eq!(
+		due(&room),
+		[true, false, true],
+		"it is billed where that shows whether it pays"
+	);
+	room.pass(1, &[]);
+	assert_eq!(due(&room), [true; 3]);
+	room.pass(21, &[]);
 	assert_eq!(room.counting(), 0);
 	// Of a price of nothing nothing is paid.
 	room.seats.paid(ids[2], account(7), LEAST, false, room.now);
@@ -427,6 +438,11 @@ async fn who_waits_for_its_reservation_keeps_its_seat_meanwhile_and_no_longer() 
 	assert_eq!(room.refuses(own(3)), EndReason::Full, "it had ten seconds");
 	room.pass(10, &[other]);
 	assert_eq!(room.enters(own(3)).1, idle(&[1]));
+	// Nor does it make room as one of several of its account.
+	let mut room = Room::new(2, 8);
+	let ids = [1, 2].map(|peer| room.sits(claim(peer, 0, Some(1))));
+	room.seats.keep(ids[1], |keep| keep.wait(Some(until)));
+	assert_eq!(room.refuses(own(3)), EndReason::Full);
 }
 
 #[tokio::test]
