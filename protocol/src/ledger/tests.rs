@@ -179,11 +179,14 @@ fn what_needs_no_payment_is_owed_as_long_as_what_covers_it() {
 	});
 	let (one, other) = (Hash([1; 32]), Hash([2; 32]));
 	creditor.billed(one, 30);
-	creditor.covered(&one, 40);
-	creditor.covered(&other, 20);
-	assert_eq!(creditor.owed(), 70);
+	creditor.covered(Some(&one), 40);
+	creditor.covered(Some(&other), 20);
+	assert_eq!((creditor.owed(), creditor.settled()), (70, 20));
 	assert!(creditor.lends(30) && !creditor.lends(31));
 	assert!(creditor.answer(&one) && creditor.paid(&one));
-	creditor.covered(&one, 40);
-	assert_eq!(creditor.owed(), 0, "it is paid for");
+	assert_eq!(creditor.settled(), 90);
+	creditor.covered(Some(&one), 40);
+	assert_eq!((creditor.owed(), creditor.settled()), (0, 130), "it is paid for");
+	creditor.covered(None, 5);
+	assert_eq!((creditor.owed(), creditor.settled()), (0, 135), "there was nothing to pay");
 }
