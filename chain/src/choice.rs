@@ -1,13 +1,18 @@
 //! Which of several nodes is asked: the policy, sans-IO.
 //!
-//! The first in the list that is whole is asked. Another one is gone to when the connection ends, when the head of the one that is
-//! asked stands still and another one's does not, or when another one is further by more than a few blocks. A chain that stands
-//! still itself moves nobody: no node is further. Who was left is gone back to when it was whole for a while and comes
-//! earlier in the list.
+//! The first in the list that answers is asked. Another one is gone to when the connection ends, when the head of the one that is
+//! asked stands still and another one's rises, or when it has fallen behind another one by more than a few blocks. A chain that
+//! stands still itself moves nobody: no node is further. Who was left is gone back to when it followed the chain for a while and
+//! comes earlier in the list.
 //!
-//! What a node says of its height is judged by what was known before: a chain makes one block in each block's time, so after a while at
-//! that pace more blocks are a lie, and count as nothing. A node whose heads go on while requests hang is left for one that answers the
-//! same request.
+//! What a node says of its height proves nothing: only how that grows can be judged, since a chain makes at most one block in each
+//! block's time. More than that counts as nothing, and so does a lead that was there when the node was looked at first: ahead is who
+//! has gained on the one that is asked. How far the chain is counts as known once the heads of the one that is asked have risen
+//! steadily; until then the order of the list decides. A node whose heads go on while requests hang is left for one that answers the
+//! same request. Who was left because it stood still, or did not answer, rests before it is taken again.
+//!
+//! So whoever invents blocks at just the chain's pace is believed where it comes first in the list; where an honest one does, that
+//! one is gone back to.
 //!
 //! A node of another chain is never asked anything but which chain it has, and that seldom. Which chain is the right one is
 //! decided once, by the first in the list that answers at the start.
@@ -38,17 +43,22 @@ const STRANGER: Duration = Duration::from_secs(60);
 /// How long one that was left must have been whole before it is gone back to.
 const BACK: Duration = Duration::from_secs(300);
 
+/// Nor is it gone back to where it is further behind than this: by then it does not follow, or what the one that is asked says is
+/// long refuted by time.
+const NEAR: BlockNumber = 30;
+
 /// With one that answered at hand, how long the others are waited for.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Pauses between attempts where no node is at hand: doubled up to one block.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
-/// Heads that rose for so many blocks' time as a chain does say where it is: what is further ahead than it can be by now is no head.
+/// Heads that rose for so many blocks' time as a chain does, and by half as many blocks at least, say where it is.
 const STEADY: u32 = 15;
 
-/// How long a head says how far the chain can be by now: a chain leaves out blocks, so that is ever more.
-const GOOD: Duration = Duration::from_secs(3_600);
+/// By more than this the head of a node that is asked does not rise faster than the chain can: below [`BEHIND`], so that nobody is
+/// left for one that is ahead by what nobody can know.
+const REACH: BlockNumber = BEHIND - 1;
 
 /// How long nobody says anything that can be, until what was known counts no more: this machine may have slept.
 const UNKNOWN: Duration = Duration::from_secs(60);
@@ -136,16 +146,40 @@ struct Node {
 	whole: Option<Instant>,
 	/// The request that hangs is put to it, which is at this block.
 	tried: Option<BlockNumber>,
+	/// How its head rose while it was looked at.
+	trail: Option<Trail>,
+	/// It stood still, or did not answer: not taken again until then.
+	rests: Option<Instant>,
+}
+
+/// The heads of a node that is not asked, as long as they rise no faster than a chain's do.
+#[derive(Clone, Copy, Debug)]
+struct Trail {
+	first: BlockNumber,
+	/// When that was.
+	at: Instant,
+	/// Where the one that is asked was then.
+	asked: BlockNumber,
+	last: BlockNumber,
+}
+
+impl Trail {
+	fn rose(&self) -> BlockNumber {
+		self.last.saturating_sub(self.first)
+	}
 }
 
 /// How far the chain is, by what could be true.
 #[derive(Clone, Copy, Debug)]
 struct Known {
 	best: BlockNumber,
-	/// When that was.
+	/// It can be here at most,
+	most: BlockNumber,
+	/// as of this moment.
 	at: Instant,
-	/// From when on heads rose as a chain's do.
+	/// From when on heads rose as a chain's do, and from where.
 	since: Instant,
+	first: BlockNumber,
 	/// When somebody said something last that could be.
 	heard: Instant,
 }
@@ -159,8 +193,8 @@ struct Asked {
 	rose: Instant,
 	/// Whether it was noticed that it is late.
 	late: bool,
-	/// A request that it was asked hangs.
-	hangs: bool,
+	/// Since when a request that it was asked hangs.
+	hangs: Option<Instant>,
 }
 
 /// See the module.
@@ -192,6 +226,8 @@ impl Choice {
 			answer: None,
 			whole: None,
 			tried: None,
+			trail: None,
+			rests: None,
 		};
 		Self {
 			nodes: (0..nodes).map(|_| fresh()).collect(),
@@ -226,31 +262,46 @@ impl Choice {
 		if self.asked.is_none() || !self.note(best, now) {
 			return;
 		}
-		let Some(asked) = &mut self.asked else {
+		let Some(asked) = &self.asked else {
 			return;
 		};
-		if best > asked.best {
+		// It was found to be where it had said that it was: nobody has lost what others gained meanwhile.
+		let passed = self.blocks(now.saturating_duration_since(asked.rose));
+		if best > asked.best.saturating_add(passed).saturating_add(BEHIND) {
+			self.nodes.iter_mut().for_each(|state| state.trail = None);
+		}
+		if let Some(asked) = self.asked.as_mut().filter(|asked| best > asked.best) {
 			(asked.best, asked.rose, asked.late) = (best, now, false);
 		}
 		self.seen = self.seen.max(best);
 	}
 
-	/// Whether the chain can be at this block by now. Not known until heads have risen steadily for a while, nor where nobody has said for
-	/// long what can be.
-	fn can_be(&self, best: BlockNumber, now: Instant) -> bool {
-		let Some(known) = &self.known else {
-			return true;
-		};
-		let steady = now.saturating_duration_since(known.since) >= self.block_time.saturating_mul(STEADY);
-		let heard = now.saturating_duration_since(known.heard) < UNKNOWN;
-		!steady || !heard || best <= self.by_now(known, now).saturating_add(BEHIND)
+	/// Blocks that a chain makes at most within this.
+	fn blocks(&self, time: Duration) -> BlockNumber {
+		let blocks = time.as_nanos() / self.block_time.as_nanos().max(1);
+		BlockNumber::try_from(blocks).unwrap_or(BlockNumber::MAX)
 	}
 
-	/// Where the chain is by now that leaves out no block.
+	/// Whether the chain can be at this block by now, going by the heads of who is asked. Not known where nobody has said for long what
+	/// can be.
+	fn can_be(&self, best: BlockNumber, now: Instant) -> bool {
+		let heard = |known: &Known| now.saturating_duration_since(known.heard) < UNKNOWN;
+		let known = self.known.as_ref().filter(|known| heard(known));
+		known.is_none_or(|known| best <= self.by_now(known, now))
+	}
+
+	/// Whether it is known where the chain is.
+	fn is_steady(&self, now: Instant) -> bool {
+		self.known.as_ref().is_some_and(|known| {
+			let long = now.saturating_duration_since(known.since) >= self.block_time.saturating_mul(STEADY);
+			long && known.best.saturating_sub(known.first) >= STEADY / 2
+		})
+	}
+
+	/// Where the chain is at most by now.
 	fn by_now(&self, known: &Known, now: Instant) -> BlockNumber {
-		let passed = now.saturating_duration_since(known.at).as_nanos() / self.block_time.as_nanos().max(1);
-		let blocks = BlockNumber::try_from(passed).unwrap_or(BlockNumber::MAX);
-		known.best.saturating_add(blocks)
+		let passed = self.blocks(now.saturating_duration_since(known.at));
+		known.most.saturating_add(passed)
 	}
 
 	/// The node that is asked is at this block; whether that can be.
@@ -258,24 +309,24 @@ impl Choice {
 		if !self.can_be(best, now) {
 			return false;
 		}
+		let most = best.saturating_add(REACH);
 		let fresh = Known {
 			best,
+			most,
 			at: now,
 			since: now,
+			first: best,
 			heard: now,
 		};
 		self.known = Some(match self.known {
-			Some(known) if best <= self.by_now(&known, now).saturating_add(BEHIND) => {
-				let old = now.saturating_duration_since(known.at) >= GOOD;
-				Known {
-					since: known.since,
-					// Who is behind says nothing of how far the chain is.
-					heard: if best > self.seen { now } else { known.heard },
-					..if old || best > self.by_now(&known, now) {
-						fresh
-					} else {
-						known
-					}
+			Some(known) if best <= self.by_now(&known, now) => Known {
+				// Who is behind says nothing of how far the chain is.
+				heard: if best > self.seen { now } else { known.heard },
+				best: known.best.max(best),
+				..match best >= known.best && most < self.by_now(&known, now) {
+					// The chain left out blocks.
+					true => Known { most, at: now, ..known },
+					false => known,
 				}
 			},
 			_ => fresh,
@@ -283,12 +334,49 @@ impl Choice {
 		true
 	}
 
+	/// A node that is not asked was looked at, or the one that is on another connection: how its head rose.
+	fn follow(&mut self, node: usize, best: BlockNumber, asked: BlockNumber, now: Instant) -> Trail {
+		let kept = self.nodes[node].trail.filter(|trail| {
+			let passed = self.blocks(now.saturating_duration_since(trail.at));
+			let most = trail.first.saturating_add(passed).saturating_add(AHEAD);
+			// Another fork may be shorter for a moment.
+			(trail.last.saturating_sub(AHEAD)..=most).contains(&best)
+		});
+		let trail = Trail {
+			last: best,
+			..kept.unwrap_or(Trail {
+				first: best,
+				at: now,
+				asked,
+				last: best,
+			})
+		};
+		self.nodes[node].trail = Some(trail);
+		trail
+	}
+
+	/// Whether it is not to be taken yet. Who is asked may do so badly that there is no better, or for so long.
+	fn rests(&self, node: usize, now: Instant) -> bool {
+		let resting = |state: &Node| state.rests.is_some_and(|until| now < until);
+		if !resting(&self.nodes[node]) {
+			return false;
+		}
+		let Some(asked) = &self.asked else {
+			return true;
+		};
+		let others = self.nodes.iter().enumerate();
+		let mut others = others.filter(|(other, _)| *other != node && *other != asked.node);
+		let is_other = others.any(|(_, state)| state.whole.is_some() && !resting(state));
+		let since = asked.hangs.or(asked.late.then_some(asked.rose));
+		!since.is_some_and(|since| !is_other || now.saturating_duration_since(since) >= self.late() * 3)
+	}
+
 	/// A request that was put to the node that is asked has waited for long: others are asked at once, and tried with it.
 	pub fn hangs(&mut self, now: Instant) {
-		let Some(asked) = self.asked.as_mut().filter(|asked| !asked.hangs) else {
+		let Some(asked) = self.asked.as_mut().filter(|asked| asked.hangs.is_none()) else {
 			return;
 		};
-		asked.hangs = true;
+		asked.hangs = Some(now);
 		let node = asked.node;
 		self.look_at_once(now, |other| other != node);
 	}
@@ -296,7 +384,7 @@ impl Choice {
 	/// Nothing hangs any more.
 	pub fn answers(&mut self) {
 		if let Some(asked) = &mut self.asked {
-			asked.hangs = false;
+			asked.hangs = None;
 		}
 	}
 
@@ -308,7 +396,7 @@ impl Choice {
 		let hangs = self
 			.asked
 			.as_ref()
-			.is_some_and(|asked| asked.hangs && asked.node != node);
+			.is_some_and(|asked| asked.hangs.is_some() && asked.node != node);
 		match hangs && answered {
 			true => self.use_node(node, best, Why::Unanswered, now),
 			false => {
@@ -336,33 +424,46 @@ impl Choice {
 			self.decide(now);
 			return;
 		};
+		let (in_use, hangs, asked_best) = (asked.node, asked.hangs.is_some(), asked.best);
 		let can_be = self.can_be(best, now);
-		let whole = can_be && best.saturating_add(BEHIND) >= asked.best;
-		let tries = asked.hangs && whole && node != asked.node && self.nodes.iter().all(|node| node.tried.is_none());
-		if let (true, Some(known)) = (whole, &mut self.known) {
+		let is_level = can_be && best.saturating_add(BEHIND) >= asked_best;
+		if let (true, Some(known)) = (is_level, &mut self.known) {
 			known.heard = now;
 		}
-		match self
-			.asked
-			.as_ref()
-			.and_then(|asked| self.is_better(node, asked, best, now))
-		{
-			Some(why) if can_be => self.use_node(node, best, why, now),
-			_ if tries => {
+		let had = self.nodes[node].trail.is_some();
+		let trail = self.follow(node, best, asked_best, now);
+		let passed = self.blocks(now.saturating_duration_since(trail.at));
+		// What a chain leaves out at most; of one that was looked at once nothing is known.
+		let follows = trail.rose() + AHEAD >= passed / 2 && (trail.at < now || !had);
+		if !follows {
+			self.nodes[node].trail = Some(Trail {
+				first: best,
+				at: now,
+				asked: asked_best,
+				last: best,
+			});
+		}
+		let whole = can_be && follows && best.saturating_add(NEAR) >= asked_best;
+		let state = &mut self.nodes[node];
+		state.whole = whole.then(|| state.whole.unwrap_or(now));
+		let rests = self.rests(node, now);
+		let none_tried = self.nodes.iter().all(|node| node.tried.is_none());
+		let tries = hangs && is_level && node != in_use && none_tried && !rests;
+		match self.why_better(node, best, &trail, now).filter(|_| !rests) {
+			Some(why) => self.use_node(node, best, why, now),
+			None if tries => {
 				self.nodes[node].tried = Some(best);
 				self.actions.push_back(Action::Try(node));
 			},
-			_ => self.actions.push_back(Action::Discard(node)),
+			None => self.actions.push_back(Action::Discard(node)),
 		}
-		let state = &mut self.nodes[node];
-		state.whole = whole.then(|| state.whole.unwrap_or(now));
 	}
 
 	/// A node that was to be asked cannot be.
 	pub fn failed(&mut self, node: usize, reason: String, now: Instant) {
 		let next = self.next_look(now);
 		let state = &mut self.nodes[node];
-		state.whole = None;
+		(state.whole, state.trail) = (None, None);
 		state.turn = Turn::Due(match self.asked {
 			Some(_) => next,
 			None => now + state.pause,
@@ -435,6 +536,8 @@ impl Choice {
 			return;
 		}
 		asked.late = true;
+		// Who rises from here on rises while this one stands still.
+		self.nodes.iter_mut().for_each(|state| state.trail = None);
 		self.look_at_once(now, |_| true);
 	}
 
@@ -450,26 +553,31 @@ impl Choice {
 	fn next_look(&self, now: Instant) -> Instant {
 		let pause = match &self.asked {
 			Some(asked) if asked.late => now.saturating_duration_since(asked.rose).clamp(HURRY, STANDBY),
-			Some(asked) if asked.hangs || asked.best.saturating_add(BEHIND) < self.seen => HURRY,
+			Some(asked) if asked.hangs.is_some() || asked.best.saturating_add(BEHIND) < self.seen => HURRY,
 			_ => STANDBY,
 		};
 		now + pause
 	}
 
-	/// Whether to go from the one that is asked to this one, which is so far.
-	fn is_better(&self, node: usize, asked: &Asked, best: BlockNumber, now: Instant) -> Option<Why> {
+	/// Why to go from the one that is asked to this one, which is so far, where there is a reason.
+	fn why_better(&self, node: usize, best: BlockNumber, trail: &Trail, now: Instant) -> Option<Why> {
+		let asked = self.asked.as_ref()?;
 		let ahead = best.saturating_sub(asked.best);
-		if asked.late && ahead >= AHEAD {
+		let can_be = self.can_be(best, now);
+		if asked.late && (trail.rose() >= AHEAD || (can_be && ahead >= AHEAD)) {
 			return Some(Why::Still(now.saturating_duration_since(asked.rose)));
 		}
 		if node == asked.node {
 			return None;
 		}
 		if ahead > BEHIND {
-			return Some(Why::Behind(ahead));
+			let gained = trail.rose().saturating_sub(asked.best.saturating_sub(trail.asked));
+			let known = self.known.as_ref().filter(|_| can_be && self.is_steady(now));
+			if gained > BEHIND || known.is_some_and(|known| asked.best.saturating_add(BEHIND) < known.best) {
+				return Some(Why::Behind(ahead));
+			}
 		}
-		let whole = best.saturating_add(BEHIND) >= asked.best;
-		let since = self.nodes[node].whole.filter(|_| whole && node < asked.node)?;
+		let since = self.nodes[node].whole.filter(|_| node < asked.node)?;
 		(now.saturating_duration_since(since) >= BACK).then_some(Why::Back)
 	}
 
@@ -497,20 +605,26 @@ impl Choice {
 			self.actions.push_back(Action::Discard(node));
 			self.set_aside(node, genesis, ours, now);
 		}
-		// Who says what cannot be is no better than who is behind, and asked where there is nobody else.
+		// Who rests is asked where there is nobody else.
+		let (resting, rested): (Vec<_>, Vec<_>) = friends.iter().partition(|(node, _, _)| self.rests(*node, now));
+		let at_best: Vec<&(usize, Hash, BlockNumber)> = if rested.is_empty() { resting } else { rested };
+		// And so is who says what cannot be: it is no better than who is behind.
 		let credible = |best: BlockNumber| if self.can_be(best, now) { best } else { 0 };
-		let highest = friends
+		let highest = at_best
 			.iter()
 			.map(|(_, _, best)| credible(*best))
 			.max()
 			.unwrap_or(0)
 			.max(self.seen);
-		let whole = friends
-			.iter()
-			.find(|(_, _, best)| credible(*best).saturating_add(BEHIND) >= highest);
+		// As long as nobody knows how far the chain is, the order of the list decides.
+		let first = at_best.first().filter(|_| !self.is_steady(now));
+		let whole = || {
+			let mut all = at_best.iter();
+			all.find(|(_, _, best)| credible(*best).saturating_add(BEHIND) >= highest)
+		};
 		// Of those that are all behind the one that is furthest, and of equals the first.
-		let furthest = || friends.iter().rev().max_by_key(|(_, _, best)| credible(*best));
-		let Some(&(node, _, best)) = whole.or_else(furthest) else {
+		let furthest = || at_best.iter().rev().max_by_key(|(_, _, best)| credible(*best));
+		let Some(&&(node, _, best)) = first.or_else(whole).or_else(furthest) else {
 			self.at_hand = None;
 			return;
 		};
@@ -522,6 +636,15 @@ impl Choice {
 	}
 
 	fn use_node(&mut self, node: usize, best: BlockNumber, why: Why, now: Instant) {
+		let left = self.asked.as_ref().map(|asked| asked.node).filter(|left| *left != node);
+		if let (Some(left), Why::Still(_) | Why::Unanswered) = (left, &why) {
+			self.nodes[left].rests = Some(now + BACK);
+		}
+		self.nodes[node].rests = None;
+		if matches!(why, Why::Still(_) | Why::Behind(_) | Why::Back) {
+			// What was known was said by who is left.
+			(self.known, self.seen) = (None, 0);
+		}
 		self.actions.push_back(Action::Use(node, why));
 		// Who says what cannot be is asked where there is nobody else, and left for whoever comes.
 		let best = if self.note(best, now) { best } else { 0 };
@@ -531,12 +654,12 @@ impl Choice {
 			best,
 			rose: now,
 			late: false,
-			hangs: false,
+			hangs: None,
 		});
 		self.at_hand = None;
 		let next = self.next_look(now);
 		for state in &mut self.nodes {
-			(state.answer, state.whole, state.tried) = (None, None, None);
+			(state.answer, state.whole, state.tried, state.trail) = (None, None, None, None);
 			if let (Turn::Due(_), None) = (state.turn, state.stranger) {
 				state.turn = Turn::Due(next);
 			}
@@ -545,7 +668,7 @@ impl Choice {
 
 	fn set_aside(&mut self, node: usize, genesis: Hash, ours: Hash, now: Instant) {
 		let state = &mut self.nodes[node];
-		(state.turn, state.answer, state.whole) = (Turn::Due(now + STRANGER), None, None);
+		(state.turn, state.answer, state.whole, state.trail) = (Turn::Due(now + STRANGER), None, None, None);
 		if state.stranger.replace(genesis) != Some(genesis) {
 			let remark = Remark::Stranger { node, genesis, ours };
 			self.actions.push_back(Action::Say(remark));

@@ -1,6 +1,7 @@
 //! Nodes that come and go, played in steps of a tenth of a second.
 
 use super::*;
+use proptest::prelude::*;
 
 const BLOCK_TIME: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_millis(100);
@@ -270,8 +271,10 @@ fn one_that_falls_behind_is_left_and_one_that_is_a_little_behind_is_not() {
 #[test]
 fn one_that_syncs_is_taken_only_while_there_is_no_other() {
 	let syncing = Real { behind: 900, ..WHOLE };
-	let mut play = Play::new(&[syncing, WHOLE]);
-	play.seconds(10);
+	let mut play = Play::new(&[DOWN, WHOLE]);
+	play.seconds(60);
+	play.real[0] = syncing;
+	play.seconds(600);
 	assert_eq!(play.nodes(), [1]);
 	play.real[1] = DOWN;
 	play.seconds(3);
@@ -280,9 +283,107 @@ fn one_that_syncs_is_taken_only_while_there_is_no_other() {
 	play.seconds(HURRY.as_secs() + 1);
 	assert_eq!(play.nodes(), [1, 0, 1]);
 	// Of two that sync the one that is further.
-	let mut play = Play::new(&[syncing, Real { behind: 600, ..WHOLE }]);
-	play.seconds(10);
-	assert_eq!(play.nodes(), [1]);
+	let mut play = Play::new(&[DOWN, DOWN, WHOLE]);
+	play.seconds(60);
+	(play.real[0], play.real[1]) = (syncing, Real { behind: 600, ..WHOLE });
+	play.real[2] = DOWN;
+	play.seconds(3);
+	assert_eq!(play.nodes(), [2, 1]);
+}
+
+/// At the start nobody knows how far the chain is. What rises faster than a chain does is no head, so it is not stayed with.
+#[test]
+fn one_that_syncs_at_the_start_is_left_for_one_that_follows() {
+	let mut play = Play::new(&[Real { behind: 900, ..WHOLE }, WHOLE]);
+	for _ in 0..45 {
+		play.seconds(1);
+		play.real[0].behind -= 20;
+	}
+	assert_eq!(play.nodes(), [0, 1]);
+	assert!(matches!(play.uses[1].1, Why::Still(_)), "{:?}", play.uses);
+	play.seconds(BACK.as_secs() + 3 * STANDBY.as_secs());
+	assert_eq!(play.nodes(), [0, 1, 0], "once it follows");
+}
+
+/// The attack: it is there from the start, and says that it is far ahead, or not so far.
+#[test]
+fn as_long_as_nobody_knows_how_far_the_chain_is_the_order_of_the_list_decides() {
+	for boasts in [BEHIND + 1, 1_000, 4_000_000_000] {
+		let mut play = Play::new(&[WHOLE, Real { boasts, ..WHOLE }]);
+		play.seconds(600);
+		assert_eq!(play.nodes(), [0], "{boasts}");
+	}
+}
+
+/// The attack: ahead by a little more than a node may be behind, so that all others are, and a little more each time.
+#[test]
+fn one_that_creeps_ahead_drives_nobody_out() {
+	let mut play = Play::new(&[WHOLE, WHOLE]);
+	play.seconds(60);
+	play.real[1].boasts = BEHIND + 1;
+	play.seconds(120);
+	assert_eq!(play.nodes(), [0]);
+	for _ in 0..60 {
+		play.real[1].boasts += 1;
+		play.seconds(10);
+	}
+	assert_eq!(play.nodes(), [0]);
+	// Nor where it is asked itself: what it invents in excess of a block in each block's time counts as nothing.
+	let mut play = Play::new(&[WHOLE, WHOLE]);
+	play.seconds(60);
+	for _ in 0..60 {
+		play.real[0].boasts += 1;
+		play.seconds(2);
+	}
+	assert_eq!(play.nodes(), [0, 1]);
+}
+
+/// The same on a chain that leaves out blocks, where nobody can tell for a while who invents: it comes back to who is first.
+#[test]
+fn one_that_invents_blocks_that_a_chain_left_out_does_not_keep_it() {
+	let mut play = Play::new(&[WHOLE, WHOLE]);
+	play.seconds(60);
+	// One block in 15 is left out, and the second node has it all the same.
+	for _ in 0..40 {
+		play.real[0].behind += 1;
+		play.seconds(30);
+	}
+	let first = play.uses.iter().position(|(node, why)| (*node, why) == (0, &Why::Back));
+	assert!(first.is_some(), "{:?}", play.uses);
+}
+
+/// The attack, or the accident: it says that it goes on, and does not.
+#[test]
+fn who_was_left_for_not_answering_or_standing_still_rests_before_it_is_taken_again() {
+	let still = |play: &mut Play| play.real[0].still = Some(play.chain());
+	let hangs = |play: &mut Play| {
+		play.real[0].hangs = true;
+		play.choice.hangs(play.now);
+	};
+	for fault in [still as fn(&mut Play), hangs] {
+		let mut play = Play::new(&[WHOLE, WHOLE, WHOLE]);
+		play.seconds(60);
+		fault(&mut play);
+		play.seconds(20);
+		let next = play.nodes()[1];
+		// It was not long: it is there again, and ahead; and the one that took its place is gone.
+		play.real[0] = WHOLE;
+		play.real[next].behind = 3;
+		play.seconds(20);
+		play.real[next] = DOWN;
+		play.seconds(BACK.as_secs() - 60);
+		assert_eq!(play.nodes(), [0, next, 3 - next], "the third one is there");
+		play.seconds(BACK.as_secs() + 2 * STANDBY.as_secs());
+		assert_eq!(play.choice.in_use(), Some(0));
+		// Where there is nobody else it is asked nevertheless.
+		let mut play = Play::new(&[WHOLE, WHOLE]);
+		play.seconds(60);
+		fault(&mut play);
+		play.seconds(20);
+		(play.real[0], play.real[1]) = (WHOLE, DOWN);
+		play.seconds(5);
+		assert_eq!(play.nodes(), [0, 1, 0]);
+	}
 }
 
 /// The issue: a proxy that leads to another chain, and back.
@@ -399,14 +500,14 @@ fn one_that_begins_to_lie_is_left() {
 #[test]
 fn what_is_known_gives_way_where_nobody_says_what_fits_it() {
 	let syncing = Real { behind: 900, ..WHOLE };
-	let mut play = Play::new(&[syncing, DOWN]);
-	while play.real[0].behind > 50 {
+	let mut play = Play::new(&[syncing]);
+	while play.real[0].behind > 0 {
 		play.seconds(1);
 		play.real[0].behind -= 50;
 	}
-	play.real[1] = WHOLE;
-	play.seconds(STANDBY.as_secs() + 5);
-	assert_eq!(play.nodes(), [0, 1], "it is ahead of one that syncs");
+	play.seconds(UNKNOWN.as_secs());
+	let best = play.chain();
+	assert!(play.choice.asked.as_ref().unwrap().best >= best - BEHIND);
 	// An hour in which only the chain went on.
 	let mut play = Play::new(&[WHOLE, WHOLE]);
 	play.seconds(60);
@@ -443,4 +544,92 @@ fn one_that_leaves_a_request_unanswered_is_left_for_one_that_answers_it() {
 	play.choice.answers();
 	play.seconds(60);
 	assert_eq!(play.nodes(), [0]);
+}
+
+/// What a liar does for a while.
+#[derive(Clone, Copy, Debug)]
+enum Lie {
+	/// Nothing: it serves true data.
+	None,
+	/// It says that it is so far ahead, more each second, or less.
+	Boasts(BlockNumber, i32),
+	/// It falls behind by one more in so many seconds.
+	Slow(u64),
+	Still,
+	Deaf,
+	Down,
+}
+
+fn lie() -> impl Strategy<Value = (Lie, u64)> {
+	// Not so long that what it invents at the chain's pace would be another chain.
+	let boasts = prop_oneof![(0..2_000_u32, -2..4_i32), (0..10_u32, Just(0))];
+	prop_oneof![
+		(Just(Lie::None), 1..400_u64),
+		(boasts.prop_map(|(by, more)| Lie::Boasts(by, more)), 1..25_u64),
+		((2..20_u64).prop_map(Lie::Slow), 20..600_u64),
+		(
+			prop_oneof![Just(Lie::Still), Just(Lie::Deaf), Just(Lie::Down)],
+			1..200_u64
+		),
+	]
+}
+
+/// Honest nodes on slow lines are so far behind.
+const LAG: BlockNumber = 2;
+
+/// Nobody is stuck for longer on one that is further from the chain than what is gone back to, and what it may lose until that is seen.
+const STUCK: Duration = Duration::from_secs(180);
+
+proptest! {
+	#![proptest_config(ProptestConfig::with_cases(96))]
+
+	/// However many lie, however they do it, wherever they are in the list.
+	#[test]
+	fn nobody_is_stuck_on_a_liar_as_long_as_one_is_honest(
+		honest in 0..4_usize,
+		lies in prop::collection::vec(prop::collection::vec(lie(), 30..60), 3),
+	) {
+		let mut play = Play::new(&[WHOLE; 4]);
+		let mut scripts: Vec<_> = lies.into_iter().map(|lies| lies.into_iter()).collect();
+		scripts.insert(honest, Vec::new().into_iter());
+		let mut acts = [(Lie::None, 0_u64); 4];
+		let (mut bad, mut hangs) = (0_u64, 0_u64);
+		for second in 0..1_500_u64 {
+			for (node, act) in acts.iter_mut().enumerate() {
+				if node == honest {
+					play.real[node].behind = (second / 7 % u64::from(LAG + 1)) as BlockNumber;
+					continue;
+				}
+				if act.1 == 0 {
+					*act = scripts[node].next().unwrap_or((Lie::None, u64::MAX));
+					play.real[node] = match act.0 {
+						Lie::Boasts(boasts, _) => Real { boasts, ..WHOLE },
+						Lie::Still => Real { still: Some(play.best(node)), ..WHOLE },
+						Lie::Deaf => Real { hangs: true, ..WHOLE },
+						Lie::Down => DOWN,
+						Lie::None | Lie::Slow(_) => WHOLE,
+					};
+				}
+				act.1 -= 1;
+				let real = &mut play.real[node];
+				match act.0 {
+					Lie::Boasts(_, more) => real.boasts = real.boasts.saturating_add_signed(more),
+					Lie::Slow(each) if second % each == 0 => real.behind += 1,
+					_ => {},
+				}
+			}
+			play.seconds(1);
+			let asked = play.choice.in_use();
+			let deaf = asked.is_some_and(|node| play.real[node].hangs);
+			hangs = if deaf { hangs + 1 } else { 0 };
+			match hangs {
+				0 => play.choice.answers(),
+				10.. => play.choice.hangs(play.now),
+				_ => {},
+			}
+			let follows = asked.is_some_and(|node| play.best(node).abs_diff(play.chain()) <= NEAR + 2 * BEHIND);
+			bad = if follows && !deaf { 0 } else { bad + 1 };
+			prop_assert!(bad <= STUCK.as_secs(), "for {bad} s at {second}: {:?} {:?}", play.uses, acts);
+		}
+	}
 }
