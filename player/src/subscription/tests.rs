@@ -625,142 +625,6 @@ async fn relayer_that_the_account_cannot_pay_is_left_for_good_with_what_is_missi
 	assert_eq!(test.viewing.summary.lack(), Some(reason.as_str()));
 }
 
-/// The fault: sixteen refused payments, a debt at each relayer, and no word of why.
-#[tokio::test]
-async fn session_key_that_is_revoked_ends_the_run_with_its_cause_at_the_first_refusal() {
-	let refused = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::SessionExpired));
-	let content = broadcast(BROADCASTER);
-	let one = TestRelayer::start(11, content.clone(), Trick::End(refused)).await;
-	let two = TestRelayer::start(12, content.clone(), Trick::None).await;
-	let mut test = Test::new().await;
-	// Not found out by asking.
-	test.viewing.registry_again = PATIENCE;
-	test.viewing.chain.account.sessions[0].expiry = BLOCK + 600;
-	assert_eq!(test.watch(&[&one, &two]).await, Ended::CannotPay);
-	assert_eq!(test.viewing.unusable, Some(Unusable::Revoked(BLOCK + 600)));
-	assert!(two.paid_windows().is_empty(), "nobody else is asked");
-	test.assert_seen(&content.0, AT);
-}
-
-#[tokio::test]
-async fn session_key_that_is_revoked_is_found_out_before_any_payment_is_refused() {
-	let content = broadcast(BROADCASTER);
-	let relayer = TestRelayer::start(11, content.clone(), Trick::Stall).await;
-	let mut test = Test::new().await;
-	test.viewing.limits.stall = Some(PATIENCE);
-	test.viewing.registry_again = ALL_IS_HERE;
-	test.viewing.chain.account.sessions.clear();
-	assert_eq!(test.watch(&[&relayer]).await, Ended::CannotPay);
-	assert_eq!(test.viewing.unusable, Some(Unusable::Unknown));
-	let figures = test.figures(&relayer);
-	assert!(figures.setbacks.is_empty() && figures.faults.is_empty(), "{figures:?}");
-	assert_eq!(
-		relayer.paid_windows().len() as u64,
-		figures.windows,
-		"what came is paid"
-	);
-}
-
-/// A node that is purged and syncs anew has no session key of anybody.
-#[tokio::test]
-async fn node_that_begins_anew_says_nothing_of_a_session_key() {
-	let mut test = Test::new().await;
-	test.viewing.chain.account.sessions.clear();
-	for (head, ends) in [
-		(1, false),
-		(BLOCK - NODE_BEHIND - 1, false),
-		(BLOCK - NODE_BEHIND, true),
-	] {
-		test.viewing.chain.block = Arc::new(move |_| head);
-		assert!(test.viewing.read_session().await.is_none());
-		assert_eq!(test.viewing.ended().is_some(), ends, "{head}");
-	}
-}
-
-/// A relayer that says so of a key that the chain has as it was is wrong, or lies.
-#[tokio::test]
-async fn relayer_that_refuses_a_good_session_key_is_left_for_another() {
-	let refused = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::SessionExpired));
-	let (test, figures) = fail_over(Trick::End(refused)).await;
-	assert!(figures.faults.is_empty() && test.viewing.unusable.is_none());
-	assert_eq!(figures.setbacks.values().sum::<u64>(), 1);
-}
-
-/// The attack of a stolen key. The relayer has not heard of it, and is honest.
-#[tokio::test]
-async fn what_a_replaced_key_signs_is_neither_played_nor_paid_and_the_relayer_is_no_cheat() {
-	let content = broadcast(BROADCASTER);
-	let behind = TestRelayer::start(11, content.clone(), Trick::Stall).await;
-	let mut test = Test::new().await;
-	test.viewing.limits.stall = Some(PATIENCE);
-	let successor = stream_key(KeyPair::from_seed([2; 32]).public());
-	let replaced = StreamKeyInfo {
-		previous_keys: vec![KeyPair::from_seed(BROADCASTER).public()],
-		..successor
-	};
-	test.viewing.chain.replaced = Some(replaced.clone());
-	// Who begins is given nothing of it.
-	test.named.send_replace(Some(replaced.clone()));
-	assert!(test.viewing.know(replaced));
-	let given = roster::given(std::slice::from_ref(&behind.address));
-	let attempt = tokio::time::timeout(PATIENCE, test.viewing.attempt(&given[0], Vec::new())).await;
-	assert_eq!(attempt.unwrap().unwrap().ending, Some(Ending::Failed));
-	// Nor who watched it: on from the newest, where nobody has anything else.
-	test.viewing.resume = Some(Resume::after(&content.0[0]));
-	let attempt = tokio::time::timeout(PATIENCE, test.viewing.attempt(&given[0], Vec::new())).await;
-	assert_eq!(attempt.unwrap().unwrap().ending, Some(Ending::Gone));
-	let figures = test.figures(&behind);
-	assert!(
-		figures.faults.is_empty() && behind.paid_windows().is_empty(),
-		"{figures:?}"
-	);
-	assert_eq!(figures.windows, 0);
-}
-
-/// The attack: whoever stole the key signs an epoch that cannot have begun, which the next run would be behind for ever.
-#[tokio::test]
-async fn place_that_a_stolen_key_put_ahead_of_the_next_run_is_given_up() {
-	let (windows, _) = broadcast(BROADCASTER);
-	let replaced = || stream_key(KeyPair::from_seed([2; 32]).public());
-	for (head, stays) in [(2, true), (1, false)] {
-		let mut test = Test::new().await;
-		test.viewing.chain.block = Arc::new(move |_| head);
-		test.viewing.resume = Some(Resume::after(&windows[0]));
-		assert!(test.viewing.know(replaced()));
-		assert!(!test.viewing.know(replaced()), "once");
-		assert_eq!(
-			(test.viewing.resume.is_some(), test.viewing.summary.gaps),
-			(stays, u64::from(!stays))
-		);
-	}
-}
-
-#[tokio::test]
-async fn key_that_is_replaced_in_the_middle_is_left_for_the_next_one() {
-	let content = broadcast(BROADCASTER);
-	let one = TestRelayer::start(11, content.clone(), Trick::Stall).await;
-	let mut test = Test::new().await;
-	test.viewing.limits.stall = Some(PATIENCE);
-	let replaced = StreamKeyInfo {
-		previous_keys: vec![KeyPair::from_seed(BROADCASTER).public()],
-		..stream_key(KeyPair::from_seed([2; 32]).public())
-	};
-	let (named, paid) = (test.named.clone(), one.paid.clone());
-	let (told, stop) = (replaced.clone(), test.stop.clone());
-	tokio::spawn(async move {
-		while paid.lock().unwrap().len() < AT as usize {
-			tokio::time::sleep(Duration::from_millis(5)).await;
-		}
-		named.send_replace(Some(told));
-		tokio::time::sleep(Duration::from_millis(300)).await;
-		stop.send_replace(Some(Ended::Interrupted));
-	});
-	assert_eq!(test.watch(&[&one]).await, Ended::Interrupted);
-	assert_eq!(test.viewing.keys.current, replaced.signing_key);
-	assert_eq!(test.viewing.stream, replaced);
-	test.assert_seen(&content.0, AT);
-}
-
 #[tokio::test]
 async fn what_a_relayer_asks_is_reserved_once_beyond_what_was_paid() {
 	let content = broadcast(BROADCASTER);
@@ -878,22 +742,6 @@ async fn run_stops_when_told() {
 }
 
 #[tokio::test]
-async fn changed_signing_key_is_no_fault_of_the_relayer() {
-	let content = broadcast([2; 32]);
-	let relayer = TestRelayer::start(11, content.clone(), Trick::None).await;
-	let mut test = Test::new().await;
-	// The chain knows the new key, the viewer not yet.
-	test.viewing.chain.signing_key = KeyPair::from_seed([2; 32]).public();
-	assert_eq!(test.watch(&[&relayer]).await, Ended::Finished);
-	test.assert_seen(&content.0, WINDOWS);
-	// Where the chain knows of no change, it is one.
-	let forger = TestRelayer::start(12, content, Trick::None).await;
-	let mut test = Test::new().await;
-	assert_eq!(test.watch(&[&forger]).await, Ended::NoRelayerLeft);
-	assert_eq!(test.figures(&forger).faults.len(), 1);
-}
-
-#[tokio::test]
 async fn registry_is_asked_when_no_relayer_is_given_and_the_cheapest_serves() {
 	let content = broadcast(BROADCASTER);
 	let cheap = TestRelayer::start(11, content.clone(), Trick::None).await;
@@ -917,5 +765,6 @@ async fn registry_is_asked_when_no_relayer_is_given_and_the_cheapest_serves() {
 }
 
 mod account;
+mod keys;
 mod quiet;
 mod several;

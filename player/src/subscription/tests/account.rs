@@ -91,3 +91,64 @@ async fn deposit_that_is_withdrawn_while_people_watch_ends_the_run_with_what_is_
 	assert_eq!(figures.setbacks.values().sum::<u64>(), 1, "{figures:?}");
 	test.assert_seen(&content.0, AT);
 }
+
+/// The fault: sixteen refused payments, a debt at each relayer, and no word of why.
+#[tokio::test]
+async fn session_key_that_is_revoked_ends_the_run_with_its_cause_at_the_first_refusal() {
+	let refused = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::SessionExpired));
+	let content = broadcast(BROADCASTER);
+	let one = TestRelayer::start(11, content.clone(), Trick::End(refused)).await;
+	let two = TestRelayer::start(12, content.clone(), Trick::None).await;
+	let mut test = Test::new().await;
+	// Not found out by asking.
+	test.viewing.registry_again = PATIENCE;
+	test.viewing.chain.account.sessions[0].expiry = BLOCK + 600;
+	assert_eq!(test.watch(&[&one, &two]).await, Ended::CannotPay);
+	assert_eq!(test.viewing.unusable, Some(Unusable::Revoked(BLOCK + 600)));
+	assert!(two.paid_windows().is_empty(), "nobody else is asked");
+	test.assert_seen(&content.0, AT);
+}
+
+#[tokio::test]
+async fn session_key_that_is_revoked_is_found_out_before_any_payment_is_refused() {
+	let content = broadcast(BROADCASTER);
+	let relayer = TestRelayer::start(11, content.clone(), Trick::Stall).await;
+	let mut test = Test::new().await;
+	test.viewing.limits.stall = Some(PATIENCE);
+	test.viewing.registry_again = ALL_IS_HERE;
+	test.viewing.chain.account.sessions.clear();
+	assert_eq!(test.watch(&[&relayer]).await, Ended::CannotPay);
+	assert_eq!(test.viewing.unusable, Some(Unusable::Unknown));
+	let figures = test.figures(&relayer);
+	assert!(figures.setbacks.is_empty() && figures.faults.is_empty(), "{figures:?}");
+	assert_eq!(
+		relayer.paid_windows().len() as u64,
+		figures.windows,
+		"what came is paid"
+	);
+}
+
+/// A node that is purged and syncs anew has no session key of anybody.
+#[tokio::test]
+async fn node_that_begins_anew_says_nothing_of_a_session_key() {
+	let mut test = Test::new().await;
+	test.viewing.chain.account.sessions.clear();
+	for (head, ends) in [
+		(1, false),
+		(BLOCK - NODE_BEHIND - 1, false),
+		(BLOCK - NODE_BEHIND, true),
+	] {
+		test.viewing.chain.block = Arc::new(move |_| head);
+		assert!(test.viewing.read_session().await.is_none());
+		assert_eq!(test.viewing.ended().is_some(), ends, "{head}");
+	}
+}
+
+/// A relayer that says so of a key that the chain has as it was is wrong, or lies.
+#[tokio::test]
+async fn relayer_that_refuses_a_good_session_key_is_left_for_another() {
+	let refused = EndReason::TicketRefused(TicketError::Chain(TicketRefusal::SessionExpired));
+	let (test, figures) = fail_over(Trick::End(refused)).await;
+	assert!(figures.faults.is_empty() && test.viewing.unusable.is_none());
+	assert_eq!(figures.setbacks.values().sum::<u64>(), 1);
+}
