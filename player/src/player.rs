@@ -22,13 +22,16 @@ use clustercast_chain::{Chain, NodeUrl};
 use clustercast_cli::http::Limits;
 use clustercast_network::{node, Address, Node};
 use clustercast_primitives::{crypto::KeyPair, StreamId, Usdc};
-use clustercast_protocol::{Quiet, Standing, StreamKeys};
+use clustercast_protocol::{viewer, Quiet, Standing, StreamKeys};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::{
 	signal::unix::{signal, SignalKind},
 	sync::watch,
 	time::Instant,
 };
+
+/// Of `--unfinished-mib`: as many windows as are remembered, of the largest kind, take half of it.
+const MOST_UNFINISHED_MIB: u64 = 1 << 10;
 
 /// In the state folder: where the list of windows is that is served over HTTP, see [`crate::timeline::Place`].
 const LIST: &str = "list.json";
@@ -108,6 +111,9 @@ pub struct Config {
 	/// Relayers beside the one that sends: they bring what it does not in time, and a little all along
 	#[arg(long, env = "CLUSTERCAST_PLAYER_STANDBYS", value_name = "N", default_value_t = crew::STANDBYS, value_parser = standbys)]
 	pub standbys: usize,
+	/// Memory for windows of one relayer that are not whole yet, MiB: beyond it the oldest of them is given up
+	#[arg(long, env = "CLUSTERCAST_PLAYER_UNFINISHED_MIB", value_name = "N", default_value_t = viewer::BUDGET >> 20, value_parser = unfinished_mib)]
+	pub unfinished_mib: u64,
 	/// Stop after so many windows
 	#[arg(long, value_name = "N")]
 	pub windows: Option<u64>,
@@ -229,6 +235,7 @@ impl Player {
 				max_face_value: self.config.max_face_value,
 				stall: self.config.stall_seconds.map(Duration::from_secs),
 				windows: self.config.windows,
+				unfinished: self.config.unfinished_mib << 20,
 			},
 			sinks,
 			summary: Summary::default(),
@@ -284,6 +291,13 @@ fn standbys(text: &str) -> Result<usize, String> {
 	let most = crew::MOST_STANDBYS;
 	let count = text.parse().ok().filter(|count| *count <= most);
 	count.ok_or_else(|| format!("a number from 0 to {most}"))
+}
+
+/// No less than two of the largest windows, and no more than a machine may have.
+fn unfinished_mib(text: &str) -> Result<u64, String> {
+	let (least, most) = (viewer::MIN_BUDGET >> 20, MOST_UNFINISHED_MIB);
+	let mib = text.parse().ok().filter(|mib| (least..=most).contains(mib));
+	mib.ok_or_else(|| format!("a number from {least} to {most}"))
 }
 
 /// Ends the run on Ctrl-C or SIGTERM.

@@ -87,6 +87,8 @@ pub struct Limits {
 	pub stall: Option<Duration>,
 	/// Stop after so many windows.
 	pub windows: Option<u64>,
+	/// Bytes of windows of one relayer that are not whole.
+	pub unfinished: u64,
 }
 
 /// How an attempt at a relayer ended.
@@ -233,7 +235,7 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	pub(crate) fn session(&self, relayer: &Relayer, follow: Follow) -> ViewerSession {
-		ViewerSession::new(ViewerConfig {
+		let mut session = ViewerSession::new(ViewerConfig {
 			genesis: self.chain.genesis(),
 			stream: self.stream.id,
 			track: TRACK,
@@ -255,7 +257,9 @@ impl<C: ChainView> Viewing<C> {
 			latest_start_ms: latest_start_ms(),
 			resume: self.resume.clone(),
 			follow,
-		})
+		});
+		session.hold_at_most(self.limits.unfinished);
+		session
 	}
 
 	async fn subscribe(&mut self, link: &mut Link, peer: &str, mut rounds: Rounds) -> anyhow::Result<Over> {

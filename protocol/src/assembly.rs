@@ -198,6 +198,15 @@ impl Assembly {
 		runs
 	}
 
+	/// Bytes of memory that it takes: with the first chunk, room for all of them.
+	pub fn held(&self) -> u64 {
+		match &self.data {
+			Data::Nothing => 0,
+			Data::All(data) => data.len() as u64,
+			Data::Some(data) => data.len() as u64,
+		}
+	}
+
 	/// Whether all of it is here.
 	pub fn is_whole(&self) -> bool {
 		self.here.iter().all(|here| *here)

@@ -45,6 +45,7 @@ mod keys;
 mod resume;
 
 pub use config::{PaymentTerms, ViewerConfig};
+pub use content::{BUDGET, MIN_BUDGET};
 pub use fault::{Fault, NotDue, ReceiptFault};
 pub use keys::StreamKeys;
 pub use resume::Resume;
@@ -280,6 +281,13 @@ impl ViewerSession {
 		self.content.wait_for_all();
 	}
 
+	/// Holds at most so many bytes of windows that are not whole yet, [`BUDGET`] unless it is said and [`MIN_BUDGET`] at least: beyond
+	/// that the oldest of them is given up. What comes of it nevertheless is verified and paid, and nobody is to blame for it.
+	pub fn hold_at_most(&mut self, bytes: u64) {
+		self.content.hold_at_most(bytes);
+		self.note();
+	}
+
 	/// Whether an epoch may have begun.
 	fn has_begun(&self, epoch: BlockNumber) -> bool {
 		epoch <= self.config.head.saturating_add(MAX_EPOCH_AHEAD)
@@ -343,7 +351,9 @@ impl ViewerSession {
 				false => Err(fault.clone()),
 			};
 		}
-		self.content.begin(range).map_err(|fault| self.fail(fault))
+		let taken = self.content.begin(range);
+		self.note();
+		taken.map_err(|fault| self.fail(fault))
 	}
 
 	/// The next bytes of a stream of chunks.
@@ -357,6 +367,7 @@ impl ViewerSession {
 		let (bad, of, first) = match self.content.push(id, bytes) {
 			Ok(fresh) => {
 				self.events.extend(fresh.map(Event::Progress));
+				self.note();
 				return Ok(());
 			},
 			Err(bad) => bad,

@@ -431,6 +431,7 @@ impl Test {
 				max_face_value: Usdc(1_000_000),
 				stall: Some(STALL),
 				windows: None,
+				unfinished: clustercast_protocol::viewer::BUDGET,
 			},
 			sinks: Sinks::open(None, Some(&seen), None).await.unwrap(),
 			summary: Summary::default(),

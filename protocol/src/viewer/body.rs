@@ -20,6 +20,10 @@ pub(super) struct Body {
 	data: Vec<u8>,
 	/// Chunks found to be right.
 	verified: u32,
+	/// Bytes of these that are not kept: nobody needs them.
+	dropped: usize,
+	/// Nothing is kept but what is to be verified.
+	forgets: bool,
 }
 
 /// A chunk is wrong: what its stream has brought so far, as leaves.
@@ -39,6 +43,8 @@ impl Body {
 			range,
 			data: Vec::new(),
 			verified: 0,
+			dropped: 0,
+			forgets: false,
 		};
 		body.data.reserve_exact(body.expected().min(FIRST));
 		body
@@ -54,7 +60,40 @@ impl Body {
 
 	/// Bytes that are not verified.
 	pub(super) fn unverified(&self) -> u64 {
-		(self.data.len() - self.at(self.verified)) as u64
+		(self.came() - self.at(self.verified)) as u64
+	}
+
+	/// Bytes of memory that it takes.
+	pub(super) fn held(&self) -> u64 {
+		self.data.capacity() as u64
+	}
+
+	/// Whether what verifies is kept.
+	pub(super) fn keeps(&self) -> bool {
+		!self.forgets
+	}
+
+	/// Keeps nothing that has verified from here on: it is verified and paid, and of no use.
+	pub(super) fn forget(&mut self) {
+		self.forgets = true;
+		self.drop_verified();
+	}
+
+	fn drop_verified(&mut self) {
+		let end = self.at(self.verified) - self.dropped;
+		self.data.drain(..end);
+		self.data.shrink_to_fit();
+		self.dropped += end;
+	}
+
+	/// Bytes that came.
+	fn came(&self) -> usize {
+		self.dropped + self.data.len()
+	}
+
+	/// These chunks, which are here.
+	fn slice(&self, from: u32, to: u32) -> &[u8] {
+		&self.data[self.at(from) - self.dropped..self.at(to) - self.dropped]
 	}
 
 	/// Where this chunk of the range begins in its bytes, or these end.
@@ -69,25 +108,22 @@ impl Body {
 
 	/// Chunks that are whole.
 	fn complete(&self) -> u32 {
-		match self.data.len() == self.expected() {
+		match self.came() == self.expected() {
 			true => self.range.count,
-			false => (self.data.len() >> self.of.header().chunk_log2) as u32,
+			false => (self.came() >> self.of.header().chunk_log2) as u32,
 		}
 	}
 
 	/// Takes what came next; which chunks that makes whole.
 	pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Option<Range>, Bad> {
-		if self.data.len() + bytes.len() > self.expected() {
+		if self.came() + bytes.len() > self.expected() {
 			let fault = WireError::TrailingBytes(Kind::Pushed).into();
 			return Err(self.bad(fault, Vec::new()));
 		}
 		self.data.extend_from_slice(bytes);
 		let complete = self.complete();
 		let fresh = self.verified..complete;
-		let chunks: Vec<&[u8]> = fresh
-			.clone()
-			.map(|index| &self.data[self.at(index)..self.at(index + 1)])
-			.collect();
+		let chunks: Vec<&[u8]> = fresh.clone().map(|index| self.slice(index, index + 1)).collect();
 		let hashes = merkle::leaf_hashes(&chunks);
 		let leaves = &self.of.leaves()[self.range.first as usize..];
 		let bad = fresh
@@ -102,6 +138,9 @@ impl Body {
 		}
 		let first = self.verified;
 		self.verified = complete;
+		if self.forgets {
+			self.drop_verified();
+		}
 		Ok((first < complete).then_some(Range {
 			first: self.range.first + first,
 			count: complete - first,
@@ -115,14 +154,14 @@ impl Body {
 			count: self.verified,
 			..self.range
 		};
-		let data = &self.data[..self.at(self.verified)];
-		(self.verified > 0).then(|| Chunks::verified(range, data.to_vec().into()))
+		let kept = self.verified > 0 && self.keeps();
+		kept.then(|| Chunks::verified(range, self.slice(0, self.verified).to_vec().into()))
 	}
 
 	fn bad(&self, fault: Fault, hashes: Vec<Hash>) -> Bad {
 		let first = self.range.first as usize;
 		let verified = &self.of.leaves()[first..first + self.verified as usize];
-		let whole = self.at(self.verified + hashes.len() as u32);
+		let whole = self.at(self.verified + hashes.len() as u32) - self.dropped;
 		Bad {
 			fault,
 			delivered: [verified, &hashes[..]].concat(),
@@ -130,21 +169,22 @@ impl Body {
 		}
 	}
 
-	/// Its stream ended; what it brought. An error where it did so inside a chunk, or before the first one was whole.
-	pub(super) fn end(mut self) -> Result<(Chunks, Piece), Fault> {
+	/// Its stream ended; what it brought, where that was kept. An error where it did so inside a chunk, or before the first one was
+	/// whole.
+	pub(super) fn end(self) -> Result<(Option<Chunks>, Piece), Fault> {
 		let count = self.complete();
-		if count == 0 || self.at(count) != self.data.len() {
+		if count == 0 || self.at(count) != self.came() {
 			return Err(WireError::Truncated(Some(Kind::Pushed)).into());
 		}
 		let (header, hash) = (self.of.header(), self.of.hash());
 		let piece = Piece::part(header, hash, self.of.leaves(), self.range.first, count);
 		let piece = piece.expect("within the window, as its range is");
-		Ok((self.take(), piece))
+		Ok((self.broke(), piece))
 	}
 
 	/// Its stream broke; what of it verified.
 	pub(super) fn broke(mut self) -> Option<Chunks> {
-		(self.verified > 0).then(|| self.take())
+		(self.verified > 0 && self.keeps()).then(|| self.take())
 	}
 
 	fn take(&mut self) -> Chunks {

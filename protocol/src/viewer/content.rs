@@ -34,6 +34,13 @@ pub(super) const AGAIN_MS: u64 = 1_000;
 /// Nor do more bytes wait, however soon: two windows of the largest kind.
 pub(super) const MAX_WAITING_BYTES: u64 = 2 * MAX_WINDOW_BYTES as u64;
 
+/// Bytes that windows may take in memory that are not whole yet, unless it is said otherwise: eight of the largest kind, or 45 s at
+/// 12 Mb/s.
+pub const BUDGET: u64 = 64 << 20;
+
+/// The least that this can be set to: a window of the largest kind, and what comes of it beside.
+pub const MIN_BUDGET: u64 = 2 * MAX_WINDOW_BYTES as u64;
+
 /// A window that was announced.
 #[derive(Debug)]
 struct Known {
@@ -66,7 +73,7 @@ fn is_new(ranges: &[(u32, u32)], range: &Range) -> bool {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Content {
 	/// In their order.
 	known: VecDeque<Known>,
@@ -82,6 +89,8 @@ pub(super) struct Content {
 	given_up: Vec<Range>,
 	/// Nothing is given up but for its bytes.
 	patient: bool,
+	/// Bytes that may be held of windows that are not whole.
+	budget: u64,
 	/// Unix time, milliseconds, by whatever clock.
 	now_ms: u64,
 	events: VecDeque<Event>,
@@ -91,10 +100,24 @@ impl Content {
 	/// Goes on behind this window, at this time.
 	pub(super) fn new(last: Option<Resume>, now_ms: u64) -> Self {
 		Self {
+			known: VecDeque::new(),
+			bodies: BTreeMap::new(),
+			next_body: 0,
+			wanted: Vec::new(),
 			last,
+			shown: None,
+			given_up: Vec::new(),
+			patient: false,
+			budget: BUDGET,
 			now_ms,
-			..Self::default()
+			events: VecDeque::new(),
 		}
+	}
+
+	/// Holds so many bytes at most of windows that are not whole; [`MIN_BUDGET`] where that is more.
+	pub(super) fn hold_at_most(&mut self, budget: u64) {
+		self.budget = budget.max(MIN_BUDGET);
+		self.keep_to_budget();
 	}
 
 	/// Behind the last window that is out.
@@ -188,6 +211,11 @@ impl Content {
 		if !new || self.wanted.len() >= MAX_FETCHES || self.wanted.iter().any(wanted) {
 			return false;
 		}
+		// What we ask for is not given up, so there must be room for all of it.
+		let asked: u64 = self.wanted.iter().chain([&range]).map(|range| self.bytes(range)).sum();
+		if asked > self.budget {
+			return false;
+		}
 		self.wanted.push(range);
 		true
 	}
@@ -197,6 +225,7 @@ impl Content {
 		let mut assemblies = self.known.iter_mut().filter_map(|known| known.assembly.as_mut());
 		let taken = assemblies.any(|assembly| assembly.put(chunks));
 		self.emit();
+		self.keep_to_budget();
 		taken
 	}
 
@@ -228,18 +257,20 @@ impl Content {
 		let of = known.of.clone();
 		let id = self.name();
 		self.bodies.insert(id, Body::new(of, range));
+		self.keep_to_budget();
 		Ok(Taken::As(id))
 	}
 
 	/// The next bytes of a stream; which chunks that makes whole. What is wrong with them comes with its window and the first chunk of
 	/// the stream.
 	pub(super) fn push(&mut self, id: BodyId, bytes: &[u8]) -> Result<Option<Range>, (Bad, Arc<Announced>, u32)> {
-		match self.bodies.get_mut(&id) {
-			Some(body) => body
-				.push(bytes)
-				.map_err(|bad| (bad, body.of().clone(), body.range().first)),
-			None => Ok(None),
-		}
+		let Some(body) = self.bodies.get_mut(&id) else {
+			return Ok(None);
+		};
+		let fresh = body.push(bytes);
+		let fresh = fresh.map_err(|bad| (bad, body.of().clone(), body.range().first))?;
+		self.keep_to_budget();
+		Ok(fresh)
 	}
 
 	/// What is here of a window that is not whole.
@@ -270,7 +301,7 @@ impl Content {
 		};
 		let range = body.range();
 		let (chunks, piece) = match ended {
-			true => body.end().map(|(chunks, piece)| (Some(chunks), Some(piece)))?,
+			true => body.end().map(|(chunks, piece)| (chunks, Some(piece)))?,
 			false => (body.broke(), None),
 		};
 		let sent = piece.map_or(range.count, |piece| piece.delivery.count);
@@ -290,6 +321,7 @@ impl Content {
 			(None, _) => {},
 		}
 		self.emit();
+		self.keep_to_budget();
 		Ok(piece)
 	}
 
@@ -349,17 +381,71 @@ impl Content {
 				self.events.push_back(Event::Window(window));
 				continue;
 			}
-			let coming = self.coming(at);
-			if !coming.is_empty() && !self.is_too_late(at) {
+			if !self.coming(at).is_empty() && !self.is_too_late(at) {
 				let waiting = self.known.iter_mut().skip(at).filter(|known| known.waits());
 				waiting.for_each(|known| known.whole_ms = known.whole_ms.or(Some(now_ms)));
 				return;
 			}
-			self.given_up.extend(coming);
-			let known = &mut self.known[at];
-			known.assembly = None;
-			self.events.push_back(Event::Skipped(known.of.id()));
+			let coming = self.coming(at);
+			self.give_up(at, coming);
 		}
+	}
+
+	/// This one does not leave whole, and these chunks of it are wanted no more.
+	fn give_up(&mut self, at: usize, unwanted: Vec<Range>) {
+		self.given_up.extend(unwanted);
+		let known = &mut self.known[at];
+		known.assembly = None;
+		self.events.push_back(Event::Skipped(known.of.id()));
+	}
+
+	/// Bytes that are held of windows that are not whole.
+	pub(super) fn held(&self) -> u64 {
+		let assemblies = self.known.iter().filter_map(|known| known.assembly.as_ref());
+		let open = assemblies.filter(|assembly| !assembly.is_whole()).map(Assembly::held);
+		open.chain(self.bodies.values().map(Body::held)).sum()
+	}
+
+	/// Holds no more of windows that are not whole than is allowed. Nobody is blamed for what goes, and all that comes of it is verified
+	/// and paid: first what came of windows that are given up, then the oldest window, so that those behind it can leave.
+	fn keep_to_budget(&mut self) {
+		while self.held() > self.budget {
+			if self.forget_one() {
+				continue;
+			}
+			let open = |known: &Known| known.assembly.as_ref().is_some_and(|assembly| !assembly.is_whole());
+			let Some(oldest) = self.known.iter().position(open) else {
+				return;
+			};
+			let mut unasked = self.coming(oldest);
+			unasked.retain(|range| !self.wanted.contains(range));
+			self.give_up(oldest, unasked);
+			self.emit();
+		}
+	}
+
+	/// Whether there was something that is of no use any more: a window's chunks that were not asked for.
+	fn forget_one(&mut self) -> bool {
+		let needed: Vec<Hash> = {
+			let known = self.known.iter().filter(|known| known.assembly.is_some());
+			known.map(|known| known.of.hash()).collect()
+		};
+		let wanted = &self.wanted;
+		let useless = |body: &&mut Body| {
+			let range = body.range();
+			body.keeps() && !needed.contains(&range.header) && !wanted.contains(&range)
+		};
+		let body = self.bodies.values_mut().find(useless);
+		body.map(Body::forget).is_some()
+	}
+
+	/// Of chunks of a window that is remembered.
+	fn bytes(&self, range: &Range) -> u64 {
+		let known = self.known.iter().find(|known| known.of.has(range));
+		known.map_or(0, |known| {
+			let end = known.of.offset(range.first + range.count);
+			(end - known.of.offset(range.first)) as u64
+		})
 	}
 
 	/// What is coming of this one.

@@ -6,6 +6,8 @@ use super::{
 };
 use crate::assembly::Assembly;
 
+mod budget;
+
 /// A session that follows announcements alone, on these terms.
 fn standby(terms: Option<Terms>) -> ViewerSession {
 	let config = ViewerConfig {
