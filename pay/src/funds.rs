@@ -584,6 +584,59 @@ mod tests {
 		assert_eq!(unknown.unwrap().revoke, None, "another player's session is left alone");
 	}
 
+	/// Of an account whose purse in use is that of [`KEY`], while the folder has the session key of `held`.
+	fn renewal(account: &ViewerAccount, held: &PublicKey) -> Plan {
+		let mut plan = Plan::new(&PAYER, account, Some(held), WANTED, NOW, &CONSTANTS).unwrap();
+		if !plan.goes_on(Some(&KEY)) {
+			plan.replace(Some(&KEY), account, NOW, &CONSTANTS);
+		}
+		plan
+	}
+
+	#[test]
+	fn session_in_use_goes_on_as_long_as_it_is_good() {
+		let good = account(5 * USDC, vec![session(0, NOW + 5_000)]);
+		let plan = renewal(&good, &KEY);
+		assert!(plan.goes_on(Some(&KEY)) && plan.revoke.is_none());
+		assert!(!plan.goes_on(None), "nobody has its purse open");
+		assert!(!plan.goes_on(Some(&PublicKey([9; 32]))), "nor by another one's");
+		let spent = account(5 * USDC, vec![session(4 * USDC, NOW + 5_000)]);
+		let plan = renewal(&spent, &KEY);
+		assert!(!plan.goes_on(Some(&KEY)));
+		assert_eq!((plan.keep, plan.revoke), (None, Some(KEY)));
+	}
+
+	/// The session key was to be replaced, and nobody heard what became of it.
+	#[test]
+	fn replacement_whose_end_nobody_heard_of_is_gone_on_with_and_the_one_before_does_not_stay_behind() {
+		let next = PublicKey([9; 32]);
+		let spent = session(4 * USDC, NOW + 5_000);
+		let replacement = SessionInfo {
+			key: next,
+			..session(0, NOW + 100_000)
+		};
+		// It is on the chain, and for whatever reason the one before is there too.
+		let both = account(5 * USDC, vec![spent.clone(), replacement.clone()]);
+		let plan = renewal(&both, &next);
+		assert_eq!(plan.keep, Some(replacement.clone()), "no third one");
+		assert_eq!(plan.revoke, Some(KEY));
+		assert_eq!(
+			plan.calls(&KEY, 1, 2, &Signature([0; 64])).len(),
+			1,
+			"nothing is authorised"
+		);
+		// It is, and the one before is gone.
+		let plan = renewal(&account(5 * USDC, vec![replacement.clone()]), &next);
+		assert_eq!((plan.keep, plan.revoke), (Some(replacement), None));
+		// It is not: another one replaces the one in use, of which the folder knows nothing any more.
+		let plan = renewal(&account(5 * USDC, vec![spent]), &next);
+		assert_eq!((plan.keep.clone(), plan.revoke), (None, Some(KEY)));
+		assert_eq!(plan.calls(&next, 1, 2, &Signature([0; 64])).len(), 2);
+		// Nor is one revoked that ends by itself.
+		let ending = account(5 * USDC, vec![session(4 * USDC, NOW + 600)]);
+		assert_eq!(renewal(&ending, &next).revoke, None);
+	}
+
 	#[test]
 	fn session_of_others_is_used_while_it_can_pay() {
 		let with = |deposit, spent, expiry| account(deposit, vec![session(spent, expiry)]);

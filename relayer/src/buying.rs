@@ -1,7 +1,7 @@
 //! Buys windows of other relayers: one account, session key and purse for all streams. What shares it pays is credited to the account
 //! when it sells. Who is bought from is said by [`crate::sources`], whom to turn to next by [`crate::upstream`].
 
-use crate::{config::buying::Buying, metrics, sources::Seller, streams::Served};
+use crate::{config::buying::Buying, metrics, rewards::Rewards, sources::Seller, streams::Served};
 use clustercast_chain::{Chain, Wallet};
 use clustercast_cli::Seldom;
 use clustercast_network::Subscription;
@@ -50,12 +50,6 @@ const SETTLE: Duration = Duration::from_secs(3);
 /// And so long to hear that we leave.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// So often at most something is reserved for a relayer within [`REWARDED`]: each pays it a reward, whatever it sells us.
-const MOST_REWARDS: usize = 6;
-
-/// As long as a small reservation lasts at the usual price, at least.
-const REWARDED: Duration = Duration::from_secs(900);
-
 /// See the module.
 pub struct Buyer {
 	chain: Chain,
@@ -69,8 +63,8 @@ pub struct Buyer {
 	deposit: Mutex<Balance>,
 	/// By session, and who it is reserved for: of all streams that it sells us.
 	savings: Mutex<HashMap<(PublicKey, AccountId), Saving>>,
-	/// When something was reserved for an account, of late.
-	reserved: Mutex<HashMap<AccountId, Vec<Instant>>>,
+	/// What was reserved of late.
+	rewards: Mutex<Rewards>,
 	/// As it was read last.
 	registered: Mutex<Arc<[RelayerInfo]>>,
 	inquest: Inquest,
@@ -129,7 +123,7 @@ impl Buyer {
 			purse: watch::Sender::new(Purse::new(pocket)),
 			deposit: Mutex::new(deposit),
 			savings: Mutex::default(),
-			reserved: Mutex::default(),
+			rewards: Mutex::default(),
 			registered: Mutex::new(registered.into()),
 			inquest: Inquest::start(Some(court), docket),
 			doubt: Notify::new(),
@@ -204,21 +198,6 @@ impl Buyer {
 			registration: Registration::default(),
 			registry_at: Instant::now() + registration::AGAIN,
 		}
-	}
-
-	/// Whether something may be reserved for this account: it is rewarded for each, and might end with each.
-	fn may_reserve(&self, account: &AccountId) -> bool {
-		let now = Instant::now();
-		let mut reserved = lock(&self.reserved);
-		reserved.retain(|_, times| {
-			times.retain(|at| now.saturating_duration_since(*at) < REWARDED);
-			!times.is_empty()
-		});
-		reserved.get(account).is_none_or(|times| times.len() < MOST_REWARDS)
-	}
-
-	fn reserved(&self, account: AccountId) {
-		lock(&self.reserved).entry(account).or_default().push(Instant::now());
 	}
 
 	fn block(&self) -> BlockNumber {
@@ -300,7 +279,7 @@ impl Deal {
 	/// Does what is due before the next event is waited for; whether something was reserved, which takes it some time.
 	pub async fn tend(&self, subscription: &mut Subscription) -> bool {
 		subscription.session().set_terms(self.stream.terms());
-		if !self.buyer.may_reserve(&self.seller.account) {
+		if !lock(&self.buyer.rewards).may(&self.seller.account, Instant::now()) {
 			return false;
 		}
 		let now = self.buyer.block();
@@ -314,7 +293,7 @@ impl Deal {
 		};
 		let sent = self.reserve(subscription, &wish).await;
 		if sent {
-			self.buyer.reserved(self.seller.account);
+			lock(&self.buyer.rewards).note(self.seller.account, Instant::now());
 		}
 		self.with_saving(|saving| {
 			saving.busy = false;

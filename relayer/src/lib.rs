@@ -11,7 +11,8 @@
 //! | [`sources`] | who is behind an address of upstream: the origin, or a relayer that is paid; pure |
 //! | [`buying`] | pays relayers: purse, reservations, evidence |
 //! | [`bought`] | of each stream: what was paid for lately, by account; sans-IO |
-//! | [`demand`] | when a stream on demand is fetched, and what is asked for it; sans-IO |
+//! | [`demand`] | when a stream on demand is fetched; sans-IO |
+//! | [`rewards`] | how often something is reserved for a relayer that is bought from; sans-IO |
 //! | [`desk`] | downstream: who is served, which tickets count |
 //! | [`blame`] | whose debt it is what nobody pays; sans-IO |
 //! | [`door`] | who may come in, and how they go, in a word; pure |
@@ -52,6 +53,7 @@ pub mod recorder;
 pub mod redeemer;
 mod registry;
 pub mod relayer;
+pub mod rewards;
 pub mod rivals;
 mod settlement;
 pub mod sources;

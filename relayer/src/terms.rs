@@ -48,22 +48,21 @@ pub(crate) async fn keep_to_terms(
 	stream: &Served,
 	mut next_change: Option<BlockNumber>,
 ) {
-	let mut finalised = 0;
+	let mut known = Known::default();
 	loop {
-		// What was final stays so, whatever a node says that is behind.
-		finalised = desk.tip.head().finalised.max(finalised);
+		known.note(desk.tip.head().finalised);
 		let _ = tokio::time::timeout(BOUND_TICK, reaches(&desk.tip.heads(), next_change)).await;
 		// Where that brings no answer, the next block may.
 		let next = desk.tip.head().best.saturating_add(1);
 		next_change = next_change.map(|from| from.max(next));
 		match chain.stream_key(stream.id).await {
-			// Of a node that is behind: they were others before.
-			Ok(Some(info)) if info.terms_counter < stream.terms() => {},
 			Ok(Some(info)) => {
-				apply(desk, stream, &info);
-				next_change = change(&info).map(|from| from.max(next));
+				if known.believes(&info, stream.terms()) {
+					apply(desk, stream, &info);
+					next_change = change(&info).map(|from| from.max(next));
+				}
 			},
-			Ok(None) if desk.tip.is_late() || is_behind(chain, finalised).await => {},
+			Ok(None) if desk.tip.is_late() || !known.believes_none(finalised(chain).await) => {},
 			Ok(None) => {
 				if !stream.is_gone() {
 					tracing::warn!(
@@ -77,9 +76,33 @@ pub(crate) async fn keep_to_terms(
 	}
 }
 
-/// Whether the node does not know what was final already, as one that was restarted from nothing; or does not say.
-async fn is_behind(chain: &Chain, known: BlockNumber) -> bool {
-	!matches!(tokio::time::timeout(BOUND_TICK, chain.finalised()).await, Ok(Ok((number, _))) if number >= known)
+/// How far a node is, if it says so in time.
+async fn finalised(chain: &Chain) -> Option<BlockNumber> {
+	let (number, _) = tokio::time::timeout(BOUND_TICK, chain.finalised()).await.ok()?.ok()?;
+	Some(number)
+}
+
+/// What was final stays so, whatever a node says that is behind. Sans-IO.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+	finalised: BlockNumber,
+}
+
+impl Known {
+	/// A node told of this finalised block.
+	fn note(&mut self, finalised: BlockNumber) {
+		self.finalised = self.finalised.max(finalised);
+	}
+
+	/// Whether this is of now, where the stream had terms of this counter already: of a node that is behind they were others before.
+	fn believes(&self, info: &StreamKeyInfo, terms: u32) -> bool {
+		info.terms_counter >= terms
+	}
+
+	/// Whether there is no such key, as a node says that is so far: one that was restarted from nothing does not know what was final.
+	fn believes_none(&self, finalised: Option<BlockNumber>) -> bool {
+		finalised.is_some_and(|finalised| finalised >= self.finalised)
+	}
 }
 
 /// Returns when the chain is at this block; never where there is none.
@@ -89,4 +112,60 @@ async fn reaches(head: &watch::Receiver<Head>, block: Option<BlockNumber>) {
 	};
 	// Fails only when the chain's connection is dropped, which lives as long as the desk.
 	let _ = head.clone().wait_for(|head| head.best >= block).await;
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clustercast_primitives::{AccountId, StreamId};
+
+	fn info(terms_counter: u32) -> StreamKeyInfo {
+		StreamKeyInfo {
+			id: StreamId(0),
+			owner: AccountId([1; 32]),
+			broadcaster: AccountId([1; 32]),
+			payee: AccountId([1; 32]),
+			signing_key: PublicKey([2; 32]),
+			title: String::new(),
+			category: String::new(),
+			max_viewers: 0,
+			price_per_gb: 1_000_000,
+			max_surge_ppm: 1_000_000,
+			broadcaster_share_ppm: 0,
+			terms_counter,
+			change: None,
+			previous_keys: Vec::new(),
+			deposit: 0,
+			flagged: false,
+			sale_price: None,
+			rent_offer: None,
+			rented_until: None,
+		}
+	}
+
+	/// The fault: a node that stood still, or began anew, had streams ended whose key it did not know yet.
+	#[test]
+	fn node_that_is_behind_what_was_final_ends_no_stream() {
+		let mut known = Known::default();
+		assert!(known.believes_none(Some(0)), "nobody said anything yet");
+		known.note(100);
+		// Another node is asked, which is behind; that takes nothing back.
+		known.note(40);
+		for (finalised, gone) in [
+			(None, false),
+			(Some(0), false),
+			(Some(99), false),
+			(Some(100), true),
+			(Some(101), true),
+		] {
+			assert_eq!(known.believes_none(finalised), gone, "{finalised:?}");
+		}
+	}
+
+	#[test]
+	fn terms_never_go_back() {
+		let known = Known::default();
+		let believes = [2, 3, 4].map(|counter| known.believes(&info(counter), 3));
+		assert_eq!(believes, [false, true, true]);
+	}
 }
