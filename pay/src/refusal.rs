@@ -34,7 +34,7 @@ pub fn acts(reason: &EndReason) -> (Act, Act) {
 		EndReason::WindowGone => (GoLive, GoLive),
 		own if own.is_own() => (Rest, Rest),
 		EndReason::NotServed | EndReason::Full => (Rest, Rest),
-		EndReason::Idle | EndReason::Replaced => (Rest, Rest),
+		EndReason::Idle | EndReason::Replaced | EndReason::PriceRose => (Rest, Rest),
 		EndReason::ReservationNeeded | EndReason::SeatsTaken => (Rest, Wait),
 		EndReason::IdleLately(_) => (Wait, Wait),
 		EndReason::NotAllowed | EndReason::PaymentRequired | EndReason::WrongChain => (Leave, Leave),

@@ -30,7 +30,7 @@ use core::fmt;
 /// Name of the protocol as TLS negotiates it (ALPN). Its number rises with every change of a frame: peers that speak another
 /// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations, 5 `Waiting`,
 /// 6 QUIC of our own, 7 places that name a header and receipts for intervals, 8 chunks on streams of their own, 9 `Seats`,
-/// 10 `IdleLately`.
+/// 10 `IdleLately` and `PriceRose`.
 pub const PROTOCOL_NAME: &str = "/clustercast/deliver/10";
 
 /// Length and kind.
@@ -461,6 +461,9 @@ pub enum EndReason {
 	/// The account had seats lately and paid nothing in them, and all are taken: it has none before others for so many seconds.
 	#[error("the account paid nothing for the seats that it had there, and has none before others for {0} s")]
 	IdleLately(u16),
+	/// Fewer pay for what the stream costs the relayer, so it sells it for more than was agreed: subscribe again to hear its price.
+	#[error("its price rose, as fewer share what the stream costs it")]
+	PriceRose,
 }
 
 impl EndReason {

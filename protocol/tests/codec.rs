@@ -342,6 +342,7 @@ fn answer() -> impl Strategy<Value = ToViewer> {
 		Just(EndReason::Replaced),
 		Just(EndReason::SeatsTaken),
 		any::<u16>().prop_map(EndReason::IdleLately),
+		Just(EndReason::PriceRose),
 		Just(EndReason::BadSubscription),
 		Just(EndReason::ReservationNeeded),
 		Just(EndReason::ReservationRefused(ReserveError::Means)),

@@ -35,8 +35,8 @@ fn whose_reason(reason: &EndReason) -> Debt {
 		},
 		own if own.is_own() => Debt::Ours,
 		EndReason::NotServed | EndReason::Full => Debt::Ours,
-		// Who falls behind our cache may do so on purpose.
-		EndReason::WindowGone => Debt::Nobodys,
+		// Who falls behind our cache, or leaves us with what a stream costs, may do so on purpose.
+		EndReason::WindowGone | EndReason::PriceRose => Debt::Nobodys,
 		_ => Debt::Payers,
 	}
 }

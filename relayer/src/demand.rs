@@ -1,5 +1,5 @@
-//! When a stream is fetched that is fetched on demand only, and what is asked for it. Pure but for [`follow`]: how many watch, and
-//! the time, go in.
+//! When a stream is fetched that is fetched on demand only. Pure but for [`follow`]: how many watch, and the time, go in. What is asked
+//! for it: [`crate::sales`].
 
 use std::time::Duration;
 use tokio::{
@@ -47,12 +47,6 @@ impl Demand {
 			_ => (Need::Fetch, None),
 		}
 	}
-}
-
-/// The least that is asked of one of so many viewers, micro-USDC per 10^9 bytes: its part of what the stream costs us, rounded up,
-/// and the margin.
-pub fn quote(cost: u64, viewers: usize, margin: u64) -> u64 {
-	cost.div_ceil(viewers.max(1) as u64).saturating_add(margin)
 }
 
 /// Follows how many watch, for ever, and says whether the stream is to be fetched. Nothing is said once it is to stop.
@@ -109,17 +103,5 @@ mod tests {
 		// Nothing new: the ten seconds do not begin again.
 		demand.note(0, at(25));
 		assert_eq!(demand.judge(at(29)), (Need::Fetch, Some(at(30))));
-	}
-
-	#[test]
-	fn each_is_asked_its_part_of_the_cost_and_the_margin() {
-		let quotes = [1, 2, 3, 0].map(|viewers| quote(20_000, viewers, 5_000));
-		assert_eq!(quotes, [25_000, 15_000, 11_667, 25_000]);
-		assert_eq!(quote(0, 1, 5_000), 5_000, "of the origin");
-		assert_eq!(quote(u64::MAX, 1, 5), u64::MAX);
-		// Whoever comes pays at least what it costs us to serve those that are there and it.
-		for viewers in 1..50usize {
-			assert!(quote(20_001, viewers, 0) * viewers as u64 >= 20_001);
-		}
 	}
 }

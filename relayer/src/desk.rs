@@ -23,7 +23,7 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	tickets::EXPIRY_MARGIN, Debt, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable,
-	ReserveError, ReserveTerms, SessionKey, Shortage, Subscribe, Terms, TicketBook, TicketError,
+	ReserveError, ReserveTerms, SessionKey, Share, Shortage, Subscribe, Terms, TicketBook, TicketError,
 };
 use std::{
 	collections::{HashMap, HashSet},
@@ -615,7 +615,8 @@ impl<L: Ledger> Policy for Desk<L> {
 		if let Ok(won) = kept {
 			::metrics::counter!(metrics::TICKETS).increment(1);
 			::metrics::counter!(metrics::WINNERS).increment(won.into());
-			let value = amount::cost(ticket.message.bytes, seat.price_per_gb.load(Ordering::Relaxed));
+			let price = seat.price_per_gb.load(Ordering::Relaxed);
+			let value = amount::cost(ticket.message.bytes, price);
 			seat.stream().standings.note(seat.payer.key, value);
 		}
 		self.judged(kept.map(drop))
@@ -658,7 +659,8 @@ impl<L: Ledger> Policy for Desk<L> {
 
 	fn shut(&self, seat: &Seat) -> Option<EndReason> {
 		let is_old = seat.account.age() >= accounts::OLDEST;
-		let of_the_stream = || seat.stream().shut();
+		let price = seat.price_per_gb.load(Ordering::Relaxed);
+		let of_the_stream = || seat.viewer.shut(price, Instant::now());
 		self.shop_is_shut()
 			.or(is_old.then_some(EndReason::Behind))
 			.or_else(of_the_stream)
@@ -677,7 +679,8 @@ impl<L: Ledger> Policy for Desk<L> {
 	}
 
 	fn bought(&self, seat: &Seat, bytes: u64) {
-		seat.viewer.bought(seat.payer.account, bytes, Instant::now());
+		let price = seat.price_per_gb.load(Ordering::Relaxed);
+		seat.stream().paid(seat.payer.account, bytes, price, Instant::now());
 	}
 
 	fn sent(&self, bytes: usize) {

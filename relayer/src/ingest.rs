@@ -498,6 +498,7 @@ impl Ingest {
 					memory.window();
 					memory.count(metrics::WINDOWS, 1);
 					memory.count(metrics::BYTES_RECEIVED, window.header().bytes.into());
+					self.stream.came(window.header().bytes.into(), Instant::now());
 					tracing::debug!(window = %window.id(), bytes = window.header().bytes, "received");
 					self.feed.push(window);
 					::metrics::gauge!(metrics::CACHE_BYTES).set(self.feed.bytes() as f64);

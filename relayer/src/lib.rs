@@ -10,8 +10,8 @@
 //! | [`upstream`] | which is next, who is left for having nothing newer, when it is tried again; sans-IO |
 //! | [`sources`] | who is behind an address of upstream: the origin, or a relayer that is paid; pure |
 //! | [`buying`] | pays relayers: purse, reservations, evidence |
-//! | [`bought`] | of each stream: what was paid for lately, by account; sans-IO |
 //! | [`demand`] | when a stream on demand is fetched; sans-IO |
+//! | [`sales`] | what is asked for it, and who is let go where that is not enough; sans-IO |
 //! | [`rewards`] | how often something is reserved for a relayer that is bought from; sans-IO |
 //! | [`desk`] | downstream: who is served, which tickets count |
 //! | [`blame`] | whose debt it is what nobody pays; sans-IO |
@@ -36,7 +36,6 @@
 
 pub mod accounts;
 pub mod blame;
-pub mod bought;
 pub mod buying;
 pub mod channels;
 pub mod cli;
@@ -55,6 +54,7 @@ mod registry;
 pub mod relayer;
 pub mod rewards;
 pub mod rivals;
+pub mod sales;
 mod settlement;
 pub mod sources;
 pub mod store;

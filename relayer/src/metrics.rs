@@ -15,6 +15,7 @@ pub(crate) const UPSTREAM_CONNECTED: &str = "clustercast_relayer_upstream_connec
 pub(crate) const PAUSED: &str = "clustercast_relayer_paused";
 pub(crate) const UPSTREAM_FAULTS: &str = "clustercast_relayer_upstream_faults_total";
 pub(crate) const BOUGHT: &str = "clustercast_relayer_bought_micro_usdc_total";
+pub(crate) const ARREARS: &str = "clustercast_relayer_arrears_micro_usdc";
 pub(crate) const HEAD_AGE: &str = "clustercast_relayer_head_age_seconds";
 pub(crate) const NODE: &str = "clustercast_relayer_node";
 pub(crate) const NODE_CHANGES: &str = "clustercast_relayer_node_changes_total";
@@ -59,6 +60,10 @@ pub(crate) async fn serve(address: SocketAddr) -> anyhow::Result<()> {
 	describe_counter!(
 		BOUGHT,
 		"Expected value of what relayers were paid for a stream, micro-USDC"
+	);
+	describe_gauge!(
+		ARREARS,
+		"What a stream on demand has cost and its viewers have not paid back, micro-USDC"
 	);
 	describe_gauge!(
 		HEAD_AGE,

@@ -203,11 +203,12 @@ impl Relayer {
 				feed.expect(stream.id);
 				let served = Served::new(stream.id, offer(&config, stream), key.terms_counter, load.clone());
 				let most = config.buying.map_or(0, |buying| buying.max_price_per_gb);
-				served.set_cost(sources::may_cost(stream, &key.signing_key, &registered, most));
-				match stream.on_demand {
+				let served = match stream.on_demand {
 					Some(margin) => served.on_demand(margin),
 					None => served,
-				}
+				};
+				served.set_cost(sources::may_cost(stream, &key.signing_key, &registered, most));
+				served
 			})
 			.collect();
 		let (orders, ordered) = mpsc::channel(channels::MAX_ORDERS);

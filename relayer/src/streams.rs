@@ -2,9 +2,9 @@
 //! changes nothing of another. Sans-IO.
 
 use crate::{
-	bought::Bought,
-	demand, metrics,
+	metrics,
 	payment::{Rule, Standings},
+	sales::Sales,
 	surge::{self, Load, Surge},
 };
 use clustercast_primitives::{AccountId, PublicKey, StreamId};
@@ -12,7 +12,7 @@ use clustercast_protocol::EndReason;
 use std::{
 	collections::{BTreeMap, HashMap},
 	sync::{
-		atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+		atomic::{AtomicBool, AtomicU32, Ordering},
 		Arc, Mutex, MutexGuard, PoisonError,
 	},
 };
@@ -58,12 +58,8 @@ pub struct Served {
 	audience: watch::Sender<usize>,
 	/// Those of them that buy.
 	viewers: Mutex<HashMap<PublicKey, usize>>,
-	/// What they bought lately.
-	bought: Mutex<Bought>,
-	/// Fetched on demand: what is asked on top of what it costs us, micro-USDC per 10^9 bytes.
-	margin: Option<u64>,
-	/// What upstream asks, micro-USDC per 10^9 bytes.
-	cost: AtomicU64,
+	/// Fetched on demand: what it costs us, and who pays for it.
+	sales: Option<Mutex<Sales>>,
 	/// There is no such key on the chain any more.
 	gone: AtomicBool,
 }
@@ -84,9 +80,7 @@ impl Served {
 			seated: Mutex::default(),
 			audience: watch::Sender::default(),
 			viewers: Mutex::default(),
-			bought: Mutex::default(),
-			margin: None,
-			cost: AtomicU64::new(0),
+			sales: None,
 			gone: AtomicBool::new(false),
 		}
 	}
@@ -94,14 +88,14 @@ impl Served {
 	/// It is fetched on demand: this is asked at least on top of what it costs us, micro-USDC per 10^9 bytes.
 	pub fn on_demand(self, margin: u64) -> Self {
 		Self {
-			margin: Some(margin),
+			sales: Some(Mutex::new(Sales::new(margin, Instant::now()))),
 			..self
 		}
 	}
 
 	/// Whether it is fetched only while somebody watches it.
 	pub fn is_on_demand(&self) -> bool {
-		self.margin.is_some()
+		self.sales.is_some()
 	}
 
 	/// How many have a seat: they watch it, or wait for it, and can pay.
@@ -111,14 +105,33 @@ impl Served {
 
 	/// Upstream asks this, micro-USDC per 10^9 bytes.
 	pub fn set_cost(&self, cost: u64) {
-		self.cost.store(cost, Ordering::Relaxed);
+		self.with_sales(|sales| sales.set_cost(cost));
+	}
+
+	/// So many bytes came from upstream.
+	pub fn came(&self, bytes: u64, now: Instant) {
+		let arrears = self.with_sales(|sales| {
+			sales.bought(bytes, now);
+			sales.arrears(now)
+		});
+		if let Some(arrears) = arrears {
+			::metrics::gauge!(metrics::ARREARS, "stream" => self.id.to_string()).set(arrears as f64);
+		}
+	}
+
+	/// An account paid for so many bytes at this price, micro-USDC per 10^9 of them.
+	pub fn paid(&self, account: AccountId, bytes: u64, price_per_gb: u64, now: Instant) {
+		self.with_sales(|sales| sales.paid(account, bytes, price_per_gb, now));
+	}
+
+	/// `None` where it is not fetched on demand.
+	fn with_sales<T>(&self, then: impl FnOnce(&mut Sales) -> T) -> Option<T> {
+		self.sales.as_ref().map(|sales| then(&mut lock(sales)))
 	}
 
 	/// The least that is asked of whoever comes now.
-	fn least(&self) -> u64 {
-		let cost = self.cost.load(Ordering::Relaxed);
-		self.margin
-			.map_or(0, |margin| demand::quote(cost, self.watching() + 1, margin))
+	fn least(&self, now: Instant) -> u64 {
+		self.with_sales(|sales| sales.quote(now)).unwrap_or(0)
 	}
 
 	/// Counter of its terms now.
@@ -135,7 +148,7 @@ impl Served {
 	/// fetched on demand.
 	pub fn price(&self, now: Instant) -> u64 {
 		let own = surge::share(self.watching() as u64, self.most() as u64);
-		let (price, least) = (self.surge.price(own.max(self.load.ppm(now))), self.least());
+		let (price, least) = (self.surge.price(own.max(self.load.ppm(now))), self.least(now));
 		match self.surge.allows(least) {
 			true => price.max(least),
 			false => price,
@@ -145,11 +158,6 @@ impl Served {
 	/// Peers that watch it and pay for it.
 	pub fn watching(&self) -> usize {
 		lock(&self.viewers).len()
-	}
-
-	/// What was paid for of it, by account and time.
-	pub fn bought(&self) -> MutexGuard<'_, Bought> {
-		lock(&self.bought)
 	}
 
 	/// The stream key allows so many viewers; 0 is no limit.
@@ -180,12 +188,16 @@ impl Served {
 		self.most().max(asks)
 	}
 
-	/// A viewer comes. Not where the stream key allows no price that pays for it.
+	/// A viewer comes. Not where the stream key allows no price that pays for it, nor where too much was bought of late that nobody
+	/// paid for.
 	pub fn enter(self: &Arc<Self>, peer: PublicKey) -> Result<Viewer, EndReason> {
-		match self.surge.allows(self.least()) {
+		let now = Instant::now();
+		let is_open = self.with_sales(|sales| sales.is_open(now)).unwrap_or(true);
+		match is_open && self.surge.allows(self.least(now)) {
 			true => Ok(Viewer {
 				stream: self.clone(),
 				peer,
+				since: now,
 				seated: false.into(),
 				counts: false.into(),
 			}),
@@ -216,10 +228,21 @@ pub struct Viewer {
 	pub stream: Arc<Served>,
 	peer: PublicKey,
 	seated: AtomicBool,
+	/// When it came.
+	since: Instant,
 	counts: AtomicBool,
 }
 
 impl Viewer {
+	/// Why nothing more is sold to it at this price, micro-USDC per 10^9 bytes, where that is so.
+	pub fn shut(&self, price_per_gb: u64, now: Instant) -> Option<EndReason> {
+		let goes = self
+			.stream
+			.with_sales(|sales| sales.lets_go(price_per_gb, self.since, now));
+		let rose = goes.unwrap_or(false).then_some(EndReason::PriceRose);
+		self.stream.shut().or(rose)
+	}
+
 	/// Whether it has a seat from now on.
 	pub fn sit(&self, seated: bool) {
 		if self.seated.swap(seated, Ordering::Relaxed) == seated {
@@ -248,11 +271,6 @@ impl Viewer {
 			true => self.stream.load.enter(),
 			false => self.stream.load.leave(),
 		}
-	}
-
-	/// It paid for so many bytes.
-	pub fn bought(&self, account: AccountId, bytes: u64, now: Instant) {
-		self.stream.bought().note(account, bytes, now);
 	}
 }
 
@@ -311,7 +329,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::payment::Payment;
+	use crate::{
+		payment::Payment,
+		sales::{ALLOWED, LATELY},
+	};
 	use std::time::Duration;
 
 	fn offer(places: usize) -> Offer {
@@ -437,23 +458,100 @@ mod tests {
 		assert_eq!(first.shut(), None);
 	}
 
+	fn on_demand(places: usize, margin: u64) -> Arc<Served> {
+		let load = Arc::new(Load::new(8, None));
+		Arc::new(Served::new(StreamId(1), offer(places), 0, load).on_demand(margin))
+	}
+
+	/// The attack: a second account subscribes and pays nothing, and the first has the stream for half of what it costs.
+	#[tokio::test]
+	async fn whoever_pays_nothing_shares_nothing_of_what_a_stream_costs() {
+		let (stream, now) = (on_demand(8, 50), Instant::now());
+		stream.set_cost(300);
+		let accomplice = stream.enter(peer(1)).unwrap();
+		assert_eq!(stream.price(now), 350);
+		stream.came(1_000_000, now);
+		stream.paid(AccountId([1; 32]), 65_536, 350, now);
+		assert_eq!(stream.price(now), 350);
+		drop(accomplice);
+	}
+
 	#[tokio::test]
 	async fn stream_on_demand_costs_each_its_part_and_is_not_sold_below() {
-		let load = Arc::new(Load::new(8, None));
-		let stream = Arc::new(Served::new(StreamId(1), offer(8), 0, load).on_demand(50));
+		let stream = on_demand(8, 50);
 		let (now, audience) = (Instant::now(), stream.audience());
 		assert_eq!(stream.price(now), 100, "the origin asks nothing");
 		stream.set_cost(300);
 		assert_eq!(stream.price(now), 350);
-		let first = pays(&stream, 1);
-		assert_eq!((stream.price(now), *audience.borrow()), (200, 1));
-		let second = pays(&stream, 2);
-		assert_eq!((stream.price(now), *audience.borrow()), (150, 2));
+		let (first, second) = (pays(&stream, 1), pays(&stream, 2));
+		assert_eq!(
+			(stream.price(now), *audience.borrow()),
+			(350, 2),
+			"nobody paid for its bytes"
+		);
+		stream.came(1_000_000, now);
+		for (account, price) in [(1, 350), (2, 200), (3, 150)] {
+			stream.paid(AccountId([account; 32]), 1_000_000, price, now);
+			assert_eq!(stream.price(now), price);
+		}
 		drop((first, second));
 		assert_eq!(*audience.borrow(), 0);
-		stream.surge.limit(349);
+		stream.surge.limit(149);
 		assert_eq!(stream.enter(peer(3)).unwrap_err(), EndReason::NotServed);
-		stream.surge.limit(350);
+		stream.surge.limit(150);
 		assert!(stream.enter(peer(3)).is_ok());
+	}
+
+	#[tokio::test]
+	async fn who_does_not_pay_its_part_any_more_is_let_go_and_others_are_not() {
+		let stream = on_demand(8, 0);
+		stream.set_cost(300);
+		let viewer = stream.enter(peer(1)).unwrap();
+		let now = Instant::now();
+		assert_eq!(viewer.shut(299, now), None, "nothing was lost");
+		stream.came(ALLOWED, now);
+		assert_eq!(viewer.shut(299, now), None, "it may be on its way");
+		let now = now + LATELY;
+		stream.came(1_000, now);
+		let newer = Viewer {
+			stream: stream.clone(),
+			peer: peer(1),
+			since: now,
+			seated: false.into(),
+			counts: false.into(),
+		};
+		assert_eq!(newer.shut(299, now), Some(EndReason::PriceRose));
+		assert_eq!(newer.shut(300, now), None, "it has had no time to pay");
+		assert_eq!(viewer.shut(300, now), Some(EndReason::PriceRose), "and this one had");
+		assert!(stream.enter(peer(2)).is_ok());
+		stream.came(ALLOWED, now + LATELY);
+		stream.came(ALLOWED, now + 2 * LATELY);
+		assert_eq!(stream.enter(peer(3)).unwrap_err(), EndReason::NotServed);
+		stream.set_gone(true);
+		assert_eq!(viewer.shut(300, now), Some(EndReason::NotServed));
+		// A stream that is always fetched costs the same whoever watches.
+		let (always, _) = two();
+		always.set_cost(300);
+		always.came(10 * ALLOWED, now);
+		assert_eq!(always.enter(peer(1)).unwrap().shut(0, now), None);
+	}
+
+	/// Upstream says our part of a limited stream when it is asked for the stream, and on demand it is not asked for nobody.
+	#[tokio::test]
+	async fn limited_stream_on_demand_has_a_place_before_our_part_is_known() {
+		let stream = on_demand(4, 0);
+		stream.allow(10);
+		assert_eq!(stream.places(), 1, "one is enough to ask");
+		stream.set_seats(2);
+		assert_eq!(stream.places(), 2);
+		stream.set_seats(0);
+		assert_eq!(
+			stream.places(),
+			1,
+			"more relayers than viewers: whoever is asked says so"
+		);
+		let small = on_demand(0, 0);
+		small.allow(10);
+		assert_eq!(small.places(), 0, "no more than we are set to");
 	}
 }

@@ -310,7 +310,7 @@ impl Desk {
 		let debt = match why {
 			_ if io.has(Bug::ForgetDebts) => Debt::Ours,
 			Some(reason) if reason.is_own() || reason == EndReason::Full => Debt::Ours,
-			Some(EndReason::WindowGone) => Debt::Nobodys,
+			Some(EndReason::WindowGone | EndReason::PriceRose) => Debt::Nobodys,
 			_ => Debt::Payers,
 		};
 		if !io.has(Bug::NeverClose) {

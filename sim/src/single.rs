@@ -592,9 +592,8 @@ impl Single {
 			},
 			EndReason::WindowGone => Ending::Gone,
 			_ if !self.taste.player || reason.is_own() => Ending::Failed,
-			EndReason::Finished | EndReason::NotServed | EndReason::Full | EndReason::Idle | EndReason::Replaced => {
-				Ending::Failed
-			},
+			EndReason::Finished | EndReason::NotServed | EndReason::Full => Ending::Failed,
+			EndReason::Idle | EndReason::Replaced | EndReason::PriceRose => Ending::Failed,
 			EndReason::ReservationNeeded | EndReason::SeatsTaken if again => Ending::Later,
 			EndReason::IdleLately(_) => Ending::Later,
 			EndReason::TicketRefused(TicketError::Chain(TicketRefusal::Expired | TicketRefusal::ExpiryTooFar))

@@ -188,5 +188,9 @@ fn what_needs_no_payment_is_owed_as_long_as_what_covers_it() {
 	creditor.covered(Some(&one), 40);
 	assert_eq!((creditor.owed(), creditor.settled()), (0, 130), "it is paid for");
 	creditor.covered(None, 5);
-	assert_eq!((creditor.owed(), creditor.settled()), (0, 135), "there was nothing to pay");
+	assert_eq!(
+		(creditor.owed(), creditor.settled()),
+		(0, 135),
+		"there was nothing to pay"
+	);
 }

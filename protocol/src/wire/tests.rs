@@ -232,6 +232,7 @@ fn answers() -> Vec<ToViewer> {
 		ToViewer::End(EndReason::BadSubscription),
 		ToViewer::End(EndReason::SeatsTaken),
 		ToViewer::End(EndReason::IdleLately(500)),
+		ToViewer::End(EndReason::PriceRose),
 		ToViewer::End(EndReason::ReservationRefused(ReserveError::Busy)),
 		ToViewer::End(EndReason::TicketRefused(TicketError::Chain(
 			TicketRefusal::DepositTooSmall,
