@@ -4,6 +4,10 @@
 //! rate that arrives. But quinn's adds all that is acknowledged to its window as long as it has not seen the line full, which a live
 //! stream never fills (quinn#2798); after an hour a line that becomes slower would get all of that in one burst. Here the window is at
 //! most twice what was on its way at a time in the last [`MEMORY`].
+//!
+//! And as quinn's BBR does not go by loss at all, it overruns the short queue of a home for as long as its start takes, and whenever
+//! it looks for more: at three times a line's rate two of three packets are sent for nothing. So a round trip that loses more than
+//! [`LOSS`] puts a [`Ceiling`] to the window, as BBRv2's `inflight_hi` does (draft-cardwell-iccrg-bbr-congestion-control-02, 4.6.4.3).
 
 use quinn_proto::{
 	congestion::{Bbr, BbrConfig, Controller, ControllerFactory, ControllerMetrics},
@@ -21,6 +25,15 @@ const INITIAL: u64 = 32 * 1_200;
 
 /// How long it is remembered what was on its way: some windows of video.
 const MEMORY: Duration = Duration::from_secs(10);
+
+/// Of a round trip's bytes, parts of a hundred: more than lines lose by chance, less than a queue that runs over.
+const LOSS: u64 = 5;
+
+/// Fewer lost bytes say nothing of a share.
+const FEW: u64 = 8 * 1_200;
+
+/// For so long nothing more is tried behind a loss: a window of video.
+const HOLD: Duration = Duration::from_secs(2);
 
 /// Makes them.
 #[derive(Clone, Debug)]
@@ -42,7 +55,57 @@ impl ControllerFactory for Bounded {
 			inner: Bbr::new(self.inner.clone(), current_mtu),
 			peak: Peak::new(now),
 			acknowledged: 0,
+			ceiling: Ceiling::default(),
 		})
+	}
+}
+
+/// What may be on its way on a line that lost too much of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ceiling {
+	/// Bytes, and since when; none while nothing was lost.
+	at: Option<(u64, Instant)>,
+	/// What the last round trip added.
+	step: u64,
+	/// Number of the last packet that was sent.
+	sent: u64,
+	/// The round trip is over with the acknowledgement of this packet.
+	ends: u64,
+	/// Bytes of the round trip.
+	acknowledged: u64,
+	lost: u64,
+	/// The most that was on its way at a time.
+	most: u64,
+}
+
+impl Ceiling {
+	/// `before` bytes were on their way when `acknowledged` of them were.
+	fn acknowledge(&mut self, now: Instant, before: u64, acknowledged: u64, largest: Option<u64>) {
+		self.acknowledged += acknowledged;
+		self.most = self.most.max(before);
+		if largest.is_some_and(|largest| largest >= self.ends) {
+			self.judge(now);
+			(self.ends, self.acknowledged, self.lost, self.most) = (self.sent + 1, 0, 0, 0);
+		}
+	}
+
+	/// At the end of a round trip.
+	fn judge(&mut self, now: Instant) {
+		if self.lost >= FEW && self.lost * 100 > (self.lost + self.acknowledged) * LOSS {
+			self.at = Some(((self.most * 7 / 10).max(INITIAL), now));
+			self.step = 0;
+		} else if let Some((at, since)) = &mut self.at {
+			// Only what was made use of can be too little.
+			let is_used = self.most * 10 >= *at * 8;
+			if is_used && now.saturating_duration_since(*since) >= HOLD {
+				self.step = (self.step * 2).max(1_200);
+				*at += self.step;
+			}
+		}
+	}
+
+	fn bytes(&self) -> u64 {
+		self.at.map_or(u64::MAX, |(at, _)| at)
 	}
 }
 
@@ -84,10 +147,12 @@ struct Window<C> {
 	peak: Peak,
 	/// Of the acknowledgements that are being read.
 	acknowledged: u64,
+	ceiling: Ceiling,
 }
 
 impl<C: Controller + Clone + 'static> Controller for Window<C> {
 	fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
+		self.ceiling.sent = last_packet_number;
 		self.inner.on_sent(now, bytes, last_packet_number);
 	}
 
@@ -97,12 +162,15 @@ impl<C: Controller + Clone + 'static> Controller for Window<C> {
 	}
 
 	fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, largest: Option<u64>) {
-		let before = in_flight + std::mem::take(&mut self.acknowledged);
+		let acknowledged = std::mem::take(&mut self.acknowledged);
+		let before = in_flight + acknowledged;
 		self.peak.see(before, now);
+		self.ceiling.acknowledge(now, before, acknowledged, largest);
 		self.inner.on_end_acks(now, in_flight, app_limited, largest);
 	}
 
 	fn on_congestion_event(&mut self, now: Instant, sent: Instant, is_persistent_congestion: bool, lost_bytes: u64) {
+		self.ceiling.lost += lost_bytes;
 		self.inner
 			.on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
 	}
@@ -113,7 +181,7 @@ impl<C: Controller + Clone + 'static> Controller for Window<C> {
 
 	fn window(&self) -> u64 {
 		let most = self.peak.most().saturating_mul(2).max(INITIAL);
-		self.inner.window().min(most)
+		self.inner.window().min(most).min(self.ceiling.bytes())
 	}
 
 	fn metrics(&self) -> ControllerMetrics {
@@ -177,7 +245,49 @@ mod tests {
 			inner: Endless(INITIAL),
 			peak: Peak::new(now),
 			acknowledged: 0,
+			ceiling: Ceiling::default(),
 		}
+	}
+
+	/// A round trip with so many packets of 1,200 bytes on their way, of which so many are lost.
+	fn round_trip(window: &mut Window<Endless>, now: Instant, packets: u64, lost: u64) {
+		let last = window.ceiling.sent + packets;
+		window.on_sent(now, packets * 1_200, last);
+		window.on_congestion_event(now, now, false, lost * 1_200);
+		window.acknowledged += (packets - lost) * 1_200;
+		window.on_end_acks(now, lost * 1_200, false, Some(last));
+	}
+
+	#[test]
+	fn a_queue_that_runs_over_puts_a_ceiling_that_rises_where_it_is_made_use_of() {
+		let begin = Instant::now();
+		let mut window = bounded(begin);
+		let at = |ms| begin + Duration::from_millis(ms);
+		round_trip(&mut window, at(0), 300, 3);
+		assert_eq!(
+			window.ceiling.bytes(),
+			u64::MAX,
+			"lines lose one in a hundred by chance"
+		);
+		round_trip(&mut window, at(100), 32, 7);
+		assert_eq!(window.ceiling.bytes(), u64::MAX, "so few say nothing");
+		round_trip(&mut window, at(200), 300, 30);
+		let ceiling = 300 * 1_200 * 7 / 10;
+		assert_eq!(window.window(), ceiling);
+		// Not at once, and not where it is not made use of.
+		round_trip(&mut window, at(300), 210, 0);
+		round_trip(&mut window, at(2_300), 100, 0);
+		assert_eq!(window.window(), ceiling);
+		for (trip, more) in [(24, 1), (25, 3), (26, 7)] {
+			round_trip(&mut window, at(100 * trip), 200, 0);
+			assert_eq!(window.window(), ceiling + more * 1_200);
+		}
+		// It goes down to what a connection begins with, and no further.
+		for trip in 27..40 {
+			let packets = window.window() / 1_200;
+			round_trip(&mut window, at(100 * trip), packets, packets / 2);
+		}
+		assert_eq!(window.window(), INITIAL);
 	}
 
 	#[test]
