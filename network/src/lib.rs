@@ -14,6 +14,7 @@
 //! | `reception` | what `door` decides, as tasks see it |
 //! | `sending` | chunks on their way to one viewer |
 //! | `deadlines` | when a subscription that is served ends, and when something is to be said; sans-IO |
+//! | `uplink` | one rate for all that a node sends, what is due first first |
 //! | [`client`] | the receiving side: [`client::Subscription`] |
 //!
 //! A broadcaster pushes windows into a `Feed` and serves it; a viewer connects a `Node` and drives a `Subscription`; a
@@ -32,6 +33,7 @@ pub mod reach;
 mod reception;
 mod sending;
 pub mod serve;
+mod uplink;
 
 pub use client::Subscription;
 pub use feed::Feed;

@@ -8,6 +8,7 @@ use crate::{
 		self, Chunks, Credentials, Gate, LinkId, Sender, Settings, Stream, TlsError, Verdict, LINK_BYTES, SERVER_NAME,
 	},
 	reach,
+	uplink::Uplink,
 };
 use clustercast_primitives::{crypto::KeyPair, PublicKey};
 use clustercast_protocol::PROTOCOL_NAME;
@@ -154,6 +155,7 @@ struct Shared {
 	/// Tells handshakes that are given up.
 	gate: Mutex<Gate<Arc<Notify>>>,
 	incoming: mpsc::Sender<(PublicKey, Stream)>,
+	uplink: Arc<Uplink>,
 }
 
 /// Stops the node when it goes.
@@ -192,6 +194,7 @@ impl Node {
 			connections: Mutex::new(Connections::new(limits)),
 			gate: Mutex::new(Gate::new(MAX_HANDSHAKES)),
 			incoming,
+			uplink: Arc::default(),
 		});
 		let node = Self {
 			_running: Arc::new(Running(shared.clone())),
@@ -233,6 +236,11 @@ impl Node {
 			Address::new(&transport.to_string(), &own).expect("a socket's address, for our own key")
 		};
 		Ok(reach::reachable(at.ip(), &machine).into_iter().map(address).collect())
+	}
+
+	/// All that goes out together carries so many bytes/s; unlimited where nothing is said. Chunks take nine tenths of it.
+	pub fn uplink(&self, bytes_per_second: u64) {
+		self.shared.uplink.carries(bytes_per_second);
 	}
 
 	/// Opens a stream to the peer, over the connection that stands or a new one. Whoever answers has proved in the TLS
@@ -402,7 +410,11 @@ async fn attend(shared: Arc<Shared>, peer: PublicKey, held: Held) {
 				return None;
 			};
 			send.write_all(&[DELIVERY]).await.ok()?;
-			Some(Sender::new(connection.clone(), LinkId::from_le_bytes(link)))
+			Some(Sender::new(
+				connection.clone(),
+				LinkId::from_le_bytes(link),
+				shared.uplink.clone(),
+			))
 		});
 		let Ok(Some(sender)) = taken.await else {
 			let _ = send.reset(quic::ABANDONED);

@@ -16,6 +16,9 @@ use tokio::time::{sleep_until, Instant};
 /// A viewer that does not have for so long what was sent to it cannot follow: windows are passed over for it.
 const SLOW: Duration = Duration::from_secs(3);
 
+/// What comes by itself is of use for so long: a window of video.
+const PUSHED: Duration = Duration::from_secs(2);
+
 /// However little by little it goes, nobody takes longer for one range.
 const LONGEST: Duration = Duration::from_secs(120);
 
@@ -43,6 +46,8 @@ struct Writing {
 	body: Option<BodyOut>,
 	/// No more of it is of use.
 	until: Option<Instant>,
+	/// Of all that waits for the uplink, what is due first goes first.
+	due: Instant,
 }
 
 /// What came of writing.
@@ -85,6 +90,7 @@ impl Sending {
 			outgoing,
 			body: None,
 			until: use_for.map(|long| now + long),
+			due: now + use_for.unwrap_or(PUSHED),
 		});
 	}
 
@@ -203,5 +209,5 @@ async fn write_on(sender: &Sender, turn: i32, writing: &mut Writing) -> io::Resu
 		Some(body) => body,
 		None => writing.body.insert(sender.open(turn).await?),
 	};
-	body.write(writing.outgoing.rest()).await
+	body.write(writing.outgoing.rest(), writing.due).await
 }

@@ -131,7 +131,8 @@ pub struct Settings {
 	#[arg(long, value_name = "FACTOR", env = "CLUSTERCAST_RELAYER_SURGE")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub surge: Option<f64>,
-	/// What the uplink carries, 10^6 bits/s: counts as load beside the number of viewers [default: not counted]
+	/// What the uplink carries, 10^6 bits/s: video is sent at nine tenths of it, and it counts as load beside the number of viewers
+	/// [default: no limit, not counted]
 	#[arg(long, value_name = "MBITS", env = "CLUSTERCAST_RELAYER_UPLINK_MBPS")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub uplink_mbps: Option<u32>,

@@ -190,6 +190,9 @@ impl Relayer {
 			None => None,
 		};
 		let (node, incoming) = Node::start(&identity, Limits::default())?;
+		if let Some(uplink) = config.uplink {
+			node.uplink(uplink);
+		}
 		let addresses = node.listen_on(config.listen.clone()).await.context("listen")?;
 
 		let key = identity.public();

@@ -1,6 +1,7 @@
 //! Streams of chunks: opened by who serves, on the connection of the subscription that they belong to, which they name first.
 
 use super::stream::{read_failed, write_failed, ABANDONED};
+use crate::uplink::Uplink;
 use bytes::Bytes;
 use quinn::{Connection, ReadError, RecvStream, SendStream};
 use std::{
@@ -10,7 +11,10 @@ use std::{
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	time::Duration,
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+	sync::mpsc,
+	time::{timeout, Instant},
+};
 
 /// Streams of one subscription that wait to be taken.
 const WAITING: usize = 32;
@@ -137,12 +141,17 @@ impl Drop for BodyIn {
 pub struct Sender {
 	connection: Connection,
 	link: LinkId,
+	uplink: Arc<Uplink>,
 }
 
 impl Sender {
-	/// On the connection that the peer opened this subscription on.
-	pub fn new(connection: Connection, link: LinkId) -> Self {
-		Self { connection, link }
+	/// On the connection that the peer opened this subscription on; chunks go at the rate of this uplink.
+	pub fn new(connection: Connection, link: LinkId, uplink: Arc<Uplink>) -> Self {
+		Self {
+			connection,
+			link,
+			uplink,
+		}
 	}
 
 	/// Another stream; of those that have something to send, what has the lower `turn` goes first. Waits until the peer allows
@@ -153,6 +162,7 @@ impl Sender {
 		Ok(BodyOut {
 			stream,
 			name: Bytes::copy_from_slice(&self.link.to_le_bytes()),
+			uplink: self.uplink.clone(),
 			finished: false,
 		})
 	}
@@ -163,17 +173,24 @@ impl Sender {
 pub struct BodyOut {
 	stream: SendStream,
 	name: Bytes,
+	uplink: Arc<Uplink>,
 	finished: bool,
 }
 
 impl BodyOut {
-	/// Hands over a part of these bytes, without a copy; how much. Returns once there is room. Cancel safe.
-	pub async fn write(&mut self, [first, second]: [Bytes; 2]) -> io::Result<usize> {
+	/// Hands over a part of these bytes, due by then, without a copy; how much. Returns once there is room, and the uplink is free
+	/// for them. Cancel safe.
+	pub async fn write(&mut self, [mut first, mut second]: [Bytes; 2], due: Instant) -> io::Result<usize> {
+		let granted = self.uplink.grant(due, first.len() + second.len()).await;
+		first.truncate(granted);
+		second.truncate(granted - first.len());
 		let mut chunks = [self.name.clone(), first, second];
 		let written = self.stream.write_chunks(&mut chunks).await.map_err(write_failed)?;
 		let name = self.name.len() - chunks[0].len();
 		self.name = chunks[0].clone();
-		Ok(written.bytes - name)
+		let sent = written.bytes - name;
+		self.uplink.give_back(granted - sent);
+		Ok(sent)
 	}
 
 	/// Says that no more is written; the result ends when the peer has all of it, or it is lost.

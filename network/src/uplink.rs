@@ -1,0 +1,259 @@
+//! One uplink for all that a node sends: chunks go out at the rate that it carries, what is due first first. So the queue before a
+//! home's line stays short, and nobody's window waits behind two others that were begun with it. What else is said is small, goes
+//! before chunks on its connection, and is not asked.
+
+use std::{
+	collections::BTreeSet,
+	future::pending,
+	num::NonZeroU64,
+	sync::{Mutex, MutexGuard, PoisonError},
+	time::Duration,
+};
+use tokio::{
+	sync::Notify,
+	time::{sleep_until, Instant},
+};
+
+/// Of what an uplink carries, parts of ten that chunks may take: the rest is for the headers of packets, control, and what is sent again.
+const SHARE: u64 = 9;
+
+/// Bytes that are handed out at a time, at least: seven packets.
+const PIECE: u64 = 8 * 1024;
+
+/// What was not made use of is saved up for so long: timers are no finer.
+const SAVED: Duration = Duration::from_millis(5);
+
+/// See the module. Unlimited, until it is said what it carries.
+#[derive(Debug)]
+pub struct Uplink {
+	line: Mutex<Line>,
+	/// The line has moved on.
+	turned: Notify,
+}
+
+/// Who waits for the line, and since when it is free.
+#[derive(Debug)]
+struct Line {
+	/// Bytes/s for chunks.
+	rate: Option<NonZeroU64>,
+	/// All that was handed out has left by then.
+	free: Instant,
+	waiting: BTreeSet<Place>,
+	next: u64,
+}
+
+/// By when the chunks are due, and in which order they came.
+type Place = (Instant, u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+	/// So many bytes.
+	Take(usize),
+	/// It is its turn, and the line is free then.
+	At(Instant),
+	/// Others go first.
+	Behind,
+}
+
+impl Default for Uplink {
+	fn default() -> Self {
+		Self {
+			line: Mutex::new(Line {
+				rate: None,
+				free: Instant::now(),
+				waiting: BTreeSet::new(),
+				next: 0,
+			}),
+			turned: Notify::new(),
+		}
+	}
+}
+
+impl Uplink {
+	/// It carries so many bytes/s, headers of packets included.
+	pub fn carries(&self, bytes_per_second: u64) {
+		self.lock().rate = NonZeroU64::new(bytes_per_second / 10 * SHARE);
+		self.turned.notify_waiters();
+	}
+
+	/// How many of `wanted` bytes of chunks may go out now, at least one where any are wanted; waits until it is their turn. Cancel
+	/// safe.
+	pub async fn grant(&self, due: Instant, wanted: usize) -> usize {
+		let waits = {
+			let mut line = self.lock();
+			if line.rate.is_none() || wanted == 0 {
+				return wanted;
+			}
+			Waits {
+				uplink: self,
+				place: line.enter(due),
+			}
+		};
+		loop {
+			let turned = self.turned.notified();
+			tokio::pin!(turned);
+			// What happens behind the question is heard.
+			turned.as_mut().enable();
+			let answer = self.lock().ask(waits.place, wanted, Instant::now());
+			let free = async {
+				match answer {
+					Answer::At(at) => sleep_until(at).await,
+					_ => pending().await,
+				}
+			};
+			if let Answer::Take(bytes) = answer {
+				return bytes;
+			}
+			tokio::select! {
+				() = free => {},
+				() = turned => {},
+			}
+		}
+	}
+
+	/// Of what was granted, so much was not sent.
+	pub fn give_back(&self, bytes: usize) {
+		let mut line = self.lock();
+		if let Some(time) = line.time(bytes as u64) {
+			line.free = line.free.checked_sub(time).unwrap_or(line.free);
+		}
+	}
+
+	fn lock(&self) -> MutexGuard<'_, Line> {
+		// What is locked here is changed in one step.
+		self.line.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+}
+
+/// Leaves the line, wherever it stands.
+struct Waits<'a> {
+	uplink: &'a Uplink,
+	place: Place,
+}
+
+impl Drop for Waits<'_> {
+	fn drop(&mut self) {
+		self.uplink.lock().waiting.remove(&self.place);
+		self.uplink.turned.notify_waiters();
+	}
+}
+
+impl Line {
+	fn enter(&mut self, due: Instant) -> Place {
+		let place = (due, self.next);
+		self.next += 1;
+		self.waiting.insert(place);
+		place
+	}
+
+	fn ask(&mut self, place: Place, wanted: usize, now: Instant) -> Answer {
+		let Some(rate) = self.rate else {
+			return Answer::Take(wanted);
+		};
+		if self.waiting.first() != Some(&place) {
+			return Answer::Behind;
+		}
+		if self.free > now {
+			return Answer::At(self.free);
+		}
+		let piece = PIECE.max(rate.get() * SAVED.as_millis() as u64 / 1000);
+		let bytes = (wanted as u64).min(piece);
+		let saved = now.checked_sub(SAVED).unwrap_or(now);
+		self.free = self.free.max(saved) + self.time(bytes).unwrap_or_default();
+		Answer::Take(bytes as usize)
+	}
+
+	/// How long the line is busy with so many bytes.
+	fn time(&self, bytes: u64) -> Option<Duration> {
+		let rate = self.rate?.get();
+		Some(Duration::from_micros(bytes.saturating_mul(1_000_000) / rate))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use std::sync::Arc;
+
+	/// 5 Mb/s.
+	const HOME: u64 = 625_000;
+
+	#[tokio::test(start_paused = true)]
+	async fn chunks_go_out_at_nine_tenths_of_the_rate_whoever_sends_them() {
+		let uplink = Arc::new(Uplink::default());
+		uplink.carries(HOME);
+		let begin = Instant::now();
+		let senders = (0..4).map(|_| {
+			let uplink = uplink.clone();
+			tokio::spawn(async move {
+				let mut left = 375_000;
+				while left > 0 {
+					left -= uplink.grant(begin, left).await;
+				}
+			})
+		});
+		for sender in senders.collect::<Vec<_>>() {
+			sender.await.unwrap();
+		}
+		let took = begin.elapsed().as_secs_f64();
+		let expected = 4.0 * 375_000.0 / (HOME as f64 * 0.9);
+		assert!((took / expected - 1.0).abs() < 0.02, "{took} s, not {expected}");
+	}
+
+	#[tokio::test(start_paused = true)]
+	async fn what_is_due_first_goes_first_and_overtakes_what_was_begun() {
+		let uplink = Arc::new(Uplink::default());
+		uplink.carries(HOME);
+		let begin = Instant::now();
+		let send = |due: u64, bytes: usize| {
+			let uplink = uplink.clone();
+			tokio::spawn(async move {
+				let mut left = bytes;
+				while left > 0 {
+					left -= uplink.grant(begin + Duration::from_millis(due), left).await;
+				}
+				begin.elapsed()
+			})
+		};
+		let (first, second) = (send(2_000, 375_000), send(2_001, 375_000));
+		tokio::time::sleep(Duration::from_millis(100)).await;
+		let pulled = send(500, 65_536);
+		let (first, second, pulled) = tokio::join!(first, second, pulled);
+		let (first, second, pulled) = (first.unwrap(), second.unwrap(), pulled.unwrap());
+		assert!(pulled < Duration::from_millis(240), "{pulled:?}");
+		assert!(
+			first < Duration::from_millis(810),
+			"{first:?} behind the pulled one alone"
+		);
+		assert!(second > Duration::from_millis(1_400), "{second:?} behind the first");
+	}
+
+	#[tokio::test(start_paused = true)]
+	async fn who_leaves_the_line_or_sends_less_holds_nobody_up() {
+		let uplink = Arc::new(Uplink::default());
+		uplink.carries(HOME);
+		let now = Instant::now();
+		assert_eq!(uplink.grant(now, 100_000).await, 8_192);
+		// Given up while it waits.
+		let left = tokio::time::timeout(Duration::from_millis(1), uplink.grant(now, 1)).await;
+		assert!(left.is_err());
+		uplink.give_back(8_192);
+		assert_eq!(uplink.grant(now, 100_000).await, 8_192);
+		assert_eq!(now.elapsed(), Duration::from_millis(1));
+	}
+
+	#[tokio::test(start_paused = true)]
+	async fn silence_saves_up_next_to_nothing_and_without_a_rate_nothing_waits() {
+		let uplink = Uplink::default();
+		let now = Instant::now();
+		assert_eq!(uplink.grant(now, 1_000_000).await, 1_000_000);
+		uplink.carries(HOME);
+		tokio::time::sleep(Duration::from_secs(60)).await;
+		let begin = Instant::now();
+		let mut sent = 0;
+		while begin.elapsed() < Duration::from_secs(1) {
+			sent += uplink.grant(begin, 1_000_000).await;
+		}
+		assert!(sent as u64 <= HOME * 9 / 10 + 3 * 8_192, "{sent}");
+	}
+}
