@@ -279,10 +279,17 @@ impl Relayer {
 
 	/// Runs it with this in its configuration, beside what its command line says; returns once it listens.
 	pub async fn run_configured(&mut self, lab: &Lab, network: &Network, text: &str) -> Result<()> {
+		let mut run = self.command_configured(lab, network, text)?;
+		self.start(lab, &mut run).await
+	}
+
+	/// The command line of [`Relayer::run_configured`].
+	pub fn command_configured(&self, lab: &Lab, network: &Network, text: &str) -> Result<Command> {
 		let config = lab.path(&format!("{}.toml", self.name));
 		fs::write(&config, text).context("the relayer's configuration")?;
 		let mut run = self.command_of_any(network)?;
-		self.start(lab, run.arg("--config").arg(config)).await
+		run.arg("--config").arg(config);
+		Ok(run)
 	}
 
 	/// The command line of [`Relayer::run`].

@@ -23,7 +23,7 @@ use clustercast_lab::{
 };
 use futures::future::{join_all, try_join, try_join_all};
 use serde::Serialize;
-use std::{fmt, net::TcpListener as Listener, time::Duration};
+use std::{fmt, fmt::Write as _, net::TcpListener as Listener, time::Duration};
 use tokio::{
 	net::TcpListener,
 	time::{sleep_until, Instant},
@@ -61,14 +61,38 @@ pub struct Scenario {
 	pub says: &'static str,
 	/// The origin's line.
 	pub origin: Access,
-	/// Each relayer's line; all have the stream from the origin.
-	pub relayers: Vec<Access>,
+	/// What its program is told beside.
+	pub options: &'static [&'static str],
+	/// Each relayer.
+	pub relayers: Vec<Place>,
 	/// Each viewer.
 	pub viewers: Vec<Seat>,
 	/// What happens to relayers.
 	pub outages: Vec<Outage>,
 	/// How long viewers watch.
 	pub length: Duration,
+}
+
+/// A relayer's place.
+#[derive(Clone, Debug)]
+pub struct Place {
+	/// Its line.
+	pub line: Access,
+	/// What it is told that its line carries upwards, 10^6 bits/s.
+	pub uplink_mbps: Option<u32>,
+	/// Relayers before it that it buys from, first choice first: their numbers, from 0 on. The origin where there are none.
+	pub upstreams: Vec<usize>,
+}
+
+impl Place {
+	/// Below the origin, told nothing.
+	pub fn on(line: Access) -> Self {
+		Self {
+			line,
+			uplink_mbps: None,
+			upstreams: Vec::new(),
+		}
+	}
 }
 
 /// A viewer's place.
@@ -105,7 +129,7 @@ impl Scenario {
 			.relayers
 			.iter()
 			.enumerate()
-			.map(|(n, line)| (relayer_name(n), *line));
+			.map(|(n, place)| (relayer_name(n), place.line));
 		let viewers = self
 			.viewers
 			.iter()
@@ -199,7 +223,7 @@ impl<'l> Stage<'l> {
 
 		let node = star.node("origin")?;
 		let mut run = Origin::command_at(lab, "origin", &network, &broadcaster, stream, &listen(node))?;
-		node.enter(run.args(TEST_PICTURE).as_std_mut());
+		node.enter(run.args(TEST_PICTURE).args(scenario.options).as_std_mut());
 		let origin = Origin::run(lab, "origin", stream, &mut run).await?;
 		let mut stage = Self {
 			lab,
@@ -211,14 +235,31 @@ impl<'l> Stage<'l> {
 			viewers,
 		};
 		for number in 0..stage.relayers.len() {
-			stage.start_relayer(number).await?;
+			stage.start_relayer(scenario, number).await?;
 		}
 		Ok(stage)
 	}
 
-	async fn start_relayer(&mut self, number: usize) -> Result<()> {
+	async fn start_relayer(&mut self, scenario: &Scenario, number: usize) -> Result<()> {
+		let place = &scenario.relayers[number];
+		let upstreams = place
+			.upstreams
+			.iter()
+			.map(|&above| self.relayers[above].address.clone());
+		let mut upstreams: Vec<String> = upstreams.collect();
+		let mut config = String::new();
+		if upstreams.is_empty() {
+			upstreams.push(self.origin.address.clone());
+		} else {
+			config = format!("[buying]\ndeposit = 5\nmax_price_per_gb = {}\n", TERMS.price_per_gb);
+		}
+		let stream = self.origin.stream;
+		writeln!(config, "[[streams]]\nid = {stream}\nupstream = {upstreams:?}")?;
 		let relayer = &mut self.relayers[number];
-		let mut run = relayer.command(&self.network, &self.origin.address, self.origin.stream)?;
+		let mut run = relayer.command_configured(self.lab, &self.network, &config)?;
+		if let Some(mbps) = place.uplink_mbps {
+			run.args(["--uplink-mbps", &mbps.to_string()]);
+		}
 		self.star.node(&relayer_name(number))?.enter(run.as_std_mut());
 		relayer.start(self.lab, &mut run).await
 	}
@@ -278,7 +319,7 @@ impl<'l> Stage<'l> {
 					if let Some(gone) = gone {
 						gone.back_ms = Some(unix_ms());
 					}
-					self.start_relayer(number).await?;
+					self.start_relayer(scenario, number).await?;
 				},
 			}
 		}
@@ -317,13 +358,19 @@ impl fmt::Display for Way {
 	}
 }
 
-/// Measures the ways of a scenario, one after the other, on lines on which nothing else is: from the origin to each relayer, and from
-/// each viewer's first choice to it.
+/// Measures the ways of a scenario, one after the other, on lines on which nothing else is: to each relayer from its
+/// first choice, and so to each viewer.
 pub fn ways(scenario: &Scenario, seed: u64) -> Result<Vec<Way>> {
 	let nodes = scenario.nodes();
 	let nodes: Vec<(&str, Access)> = nodes.iter().map(|(name, line)| (name.as_str(), *line)).collect();
 	let star = Star::build(seed, &nodes)?;
-	let to_relayers = (0..scenario.relayers.len()).map(|number| ("origin".to_owned(), relayer_name(number)));
+	let to_relayers = scenario.relayers.iter().enumerate().map(|(number, place)| {
+		let above = place.upstreams.first();
+		(
+			above.map_or("origin".to_owned(), |&above| relayer_name(above)),
+			relayer_name(number),
+		)
+	});
 	let seats = scenario.viewers.iter().enumerate();
 	let to_viewers =
 		seats.filter_map(|(number, seat)| Some((relayer_name(*seat.relayers.first()?), viewer_name(number))));

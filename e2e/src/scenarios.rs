@@ -1,5 +1,6 @@
 //! Scenarios of the network lab, a file for each, and the program that runs them.
 
+mod hops;
 mod two_relayers;
 
 use crate::{
@@ -21,7 +22,13 @@ const NOT_MEASURED: u8 = 3;
 
 /// All there are.
 pub fn all() -> Vec<Scenario> {
-	vec![two_relayers::scenario(), two_relayers::clean()]
+	vec![
+		two_relayers::scenario(),
+		two_relayers::clean(),
+		hops::windows(),
+		hops::parts(),
+		hops::long_parts(),
+	]
 }
 
 /// The real programs on lines with delay, loss and queues, at nodes of this machine; what viewers had of it. A run in which the

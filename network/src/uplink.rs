@@ -173,87 +173,108 @@ impl Line {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use std::sync::Arc;
+	use futures::FutureExt;
+	use std::{iter::repeat_n, sync::Arc};
 
 	/// 5 Mb/s.
 	const HOME: u64 = 625_000;
 
-	#[tokio::test(start_paused = true)]
-	async fn chunks_go_out_at_nine_tenths_of_the_rate_whoever_sends_them() {
-		let uplink = Arc::new(Uplink::default());
-		uplink.carries(HOME);
-		let begin = Instant::now();
-		let senders = (0..4).map(|_| {
-			let uplink = uplink.clone();
-			tokio::spawn(async move {
-				let mut left = 375_000;
-				while left > 0 {
-					left -= uplink.grant(begin, left).await;
-				}
-			})
-		});
-		for sender in senders.collect::<Vec<_>>() {
-			sender.await.unwrap();
-		}
-		let took = begin.elapsed().as_secs_f64();
-		let expected = 4.0 * 375_000.0 / (HOME as f64 * 0.9);
-		assert!((took / expected - 1.0).abs() < 0.02, "{took} s, not {expected}");
-	}
-
-	#[tokio::test(start_paused = true)]
-	async fn what_is_due_first_goes_first_and_overtakes_what_was_begun() {
-		let uplink = Arc::new(Uplink::default());
-		uplink.carries(HOME);
-		let begin = Instant::now();
-		let send = |due: u64, bytes: usize| {
-			let uplink = uplink.clone();
-			tokio::spawn(async move {
-				let mut left = bytes;
-				while left > 0 {
-					left -= uplink.grant(begin + Duration::from_millis(due), left).await;
-				}
-				begin.elapsed()
-			})
-		};
-		let (first, second) = (send(2_000, 375_000), send(2_001, 375_000));
-		tokio::time::sleep(Duration::from_millis(100)).await;
-		let pulled = send(500, 65_536);
-		let (first, second, pulled) = tokio::join!(first, second, pulled);
-		let (first, second, pulled) = (first.unwrap(), second.unwrap(), pulled.unwrap());
-		assert!(pulled < Duration::from_millis(240), "{pulled:?}");
-		assert!(
-			first < Duration::from_millis(810),
-			"{first:?} behind the pulled one alone"
-		);
-		assert!(second > Duration::from_millis(1_400), "{second:?} behind the first");
-	}
-
-	#[tokio::test(start_paused = true)]
-	async fn who_leaves_the_line_or_sends_less_holds_nobody_up() {
-		let uplink = Arc::new(Uplink::default());
-		uplink.carries(HOME);
-		let now = Instant::now();
-		assert_eq!(uplink.grant(now, 100_000).await, 8_192);
-		// Given up while it waits.
-		let left = tokio::time::timeout(Duration::from_millis(1), uplink.grant(now, 1)).await;
-		assert!(left.is_err());
-		uplink.give_back(8_192);
-		assert_eq!(uplink.grant(now, 100_000).await, 8_192);
-		assert_eq!(now.elapsed(), Duration::from_millis(1));
-	}
-
-	#[tokio::test(start_paused = true)]
-	async fn silence_saves_up_next_to_nothing_and_without_a_rate_nothing_waits() {
+	fn uplink(bytes_per_second: u64) -> Uplink {
 		let uplink = Uplink::default();
-		let now = Instant::now();
-		assert_eq!(uplink.grant(now, 1_000_000).await, 1_000_000);
-		uplink.carries(HOME);
-		tokio::time::sleep(Duration::from_secs(60)).await;
-		let begin = Instant::now();
-		let mut sent = 0;
-		while begin.elapsed() < Duration::from_secs(1) {
-			sent += uplink.grant(begin, 1_000_000).await;
+		uplink.carries(bytes_per_second);
+		uplink
+	}
+
+	/// Sends so many bytes each, due so many milliseconds after the begin, from so many on; by when each has, all in milliseconds.
+	fn send(uplink: &Uplink, all: &[(u64, u64, usize)]) -> Vec<u64> {
+		let mut line = uplink.lock();
+		let begin = line.free;
+		let ms = |ms: u64| begin + Duration::from_millis(ms);
+		let mut left: Vec<(Option<Place>, usize)> = all.iter().map(|(_, _, bytes)| (None, *bytes)).collect();
+		let (mut now, mut over) = (begin, vec![0; all.len()]);
+		while left.iter().any(|(_, bytes)| *bytes > 0) {
+			let mut next = now + Duration::from_millis(1);
+			for (number, (from, due, _)) in all.iter().enumerate() {
+				if ms(*from) <= now && left[number].1 > 0 && left[number].0.is_none() {
+					left[number].0 = Some(line.enter(ms(*due)));
+				}
+			}
+			for number in 0..all.len() {
+				let (Some(place), bytes) = left[number] else {
+					continue;
+				};
+				match line.ask(place, bytes, now) {
+					Answer::Take(taken) => {
+						line.waiting.remove(&place);
+						left[number] = (None, bytes - taken);
+						over[number] = line.free.duration_since(begin).as_millis() as u64;
+						next = now;
+					},
+					Answer::At(at) => next = next.min(at),
+					Answer::Behind => {},
+				}
+			}
+			now = next;
 		}
-		assert!(sent as u64 <= HOME * 9 / 10 + 3 * 8_192, "{sent}");
+		over
+	}
+
+	#[test]
+	fn chunks_go_out_at_nine_tenths_of_the_rate_whoever_sends_them() {
+		let over = send(&uplink(HOME), &repeat_n((0, 0, 375_000), 4).collect::<Vec<_>>());
+		let (last, expected) = (over.iter().max().unwrap(), 4 * 375_000 * 1_000 / (HOME * 9 / 10));
+		assert!(
+			(expected - 10..expected + 40).contains(last),
+			"{last} ms, not {expected}"
+		);
+	}
+
+	#[test]
+	fn what_is_due_first_goes_first_and_overtakes_what_was_begun() {
+		let over = send(
+			&uplink(HOME),
+			&[(0, 2_000, 375_000), (0, 2_001, 375_000), (100, 500, 65_536)],
+		);
+		assert!(over[2] < 240, "what is pulled: {over:?}");
+		assert!(over[0] < 810, "behind the pulled one alone: {over:?}");
+		assert!(over[1] > 1_400, "behind the first: {over:?}");
+	}
+
+	#[test]
+	fn silence_saves_up_next_to_nothing() {
+		let uplink = uplink(HOME);
+		uplink.lock().free -= Duration::from_secs(60);
+		let begin = uplink.lock().free;
+		let place = uplink.lock().enter(begin);
+		let now = begin + Duration::from_secs(60);
+		let mut line = uplink.lock();
+		assert_eq!(line.ask(place, 1_000_000, now), Answer::Take(8_192));
+		assert!(matches!(line.ask(place, 1_000_000, now), Answer::At(_)));
+	}
+
+	#[tokio::test]
+	async fn who_leaves_the_line_or_sends_less_holds_nobody_up() {
+		let uplink = Arc::new(uplink(80_000));
+		let now = Instant::now();
+		assert_eq!(uplink.grant(now, 100_000).await, 8_192);
+		// Given up while it waits: the line is taken for a tenth of a second.
+		assert_eq!(uplink.grant(now, 1).now_or_never(), None);
+		uplink.give_back(8_192);
+		assert_eq!(uplink.grant(now, 100_000).now_or_never(), Some(8_192));
+		// One waits in vain behind another, until that leaves.
+		let first = tokio::spawn({
+			let uplink = uplink.clone();
+			async move { uplink.grant(now, 100_000).await }
+		});
+		let second = uplink.grant(now + Duration::from_secs(1), 100_000);
+		tokio::task::yield_now().await;
+		first.abort();
+		assert_eq!(second.await, 8_192);
+	}
+
+	#[tokio::test]
+	async fn without_a_rate_nothing_waits() {
+		let uplink = Uplink::default();
+		assert_eq!(uplink.grant(Instant::now(), 1_000_000).now_or_never(), Some(1_000_000));
 	}
 }

@@ -9,6 +9,7 @@ use crate::door::Source;
 use bytes::{Buf, Bytes};
 use quinn::{ConnectionError, ReadError, RecvStream, SendStream, VarInt, WriteError};
 use std::io;
+use tokio::time::Instant;
 
 /// A stream was given up by who opened or took it.
 pub const ABANDONED: VarInt = VarInt::from_u32(1);
@@ -122,7 +123,7 @@ impl Stream {
 			.ok_or_else(|| io::Error::other("chunks come on a stream that was opened here"))?;
 		let mut body = sender.open(0).await?;
 		while !parts.iter().all(Bytes::is_empty) {
-			let mut written = body.write(parts.clone()).await?;
+			let mut written = body.write(parts.clone(), Instant::now()).await?;
 			for part in &mut parts {
 				let of_this = written.min(part.len());
 				part.advance(of_this);
