@@ -16,6 +16,7 @@
 //! | `deadlines` | when a subscription that is served ends, and when something is to be said; sans-IO |
 //! | `uplink` | one rate for all that a node sends, what is due first first |
 //! | [`client`] | the receiving side: [`client::Subscription`] |
+//! | [`crew`] | several of them at once: [`crew::Crew`] does what the swarm decides |
 //!
 //! A broadcaster pushes windows into a `Feed` and serves it; a viewer connects a `Node` and drives a `Subscription`; a
 //! relayer does both. What travels is decided by the protocol, who is served by the policy, and nothing here looks into
@@ -23,6 +24,7 @@
 
 pub mod client;
 mod connections;
+pub mod crew;
 mod deadlines;
 mod door;
 pub mod feed;

@@ -38,8 +38,8 @@ impl<C: ChainView> Viewing<C> {
 			}
 			let now = self.now();
 			// Whoever brought what the one before did not goes on.
-			let next = match self.crew.heir.take() {
-				Some(heir) => Next::Try(heir),
+			let next = match self.crew.heir() {
+				Some(heir) => Next::Try(heir.party.relayer.clone()),
 				None => self.roster.next(now),
 			};
 			match next {

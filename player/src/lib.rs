@@ -6,9 +6,8 @@
 //! | [`player`] | [`Player`]: assembly |
 //! | [`failover`] | the loop from one relayer to the next |
 //! | [`subscription`] | the relayer that sends windows, from connecting to the end of its subscription |
-//! | [`crew`] | it and its standbys: connections, sessions, what is known of them |
+//! | [`crew`] | it and its standbys: `clustercast_network::crew` drives them |
 //! | [`swarming`] | what is done with several relayers at once |
-//! | [`stage`] | windows put together from what several relayers bring; sans-IO |
 //! | [`view`] | what is asked of the chain |
 //! | [`opinion`] | what other relayers say where this one has lost the broadcaster |
 //! | [`roster`] | which relayer to try next; pure |
@@ -49,7 +48,6 @@ pub mod playlist;
 pub mod roster;
 pub mod segment;
 pub mod sinks;
-pub mod stage;
 pub mod status;
 pub mod subscription;
 pub mod summary;

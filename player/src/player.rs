@@ -2,7 +2,7 @@
 
 use crate::{
 	accusation::{Inquest, Reporter},
-	crew::{self, Crew},
+	crew::Crew,
 	flag,
 	funds::{self, Wanted},
 	hls::{self, Hls},
@@ -20,7 +20,7 @@ use crate::{
 use anyhow::{bail, Context};
 use clustercast_chain::{Chain, NodeUrl};
 use clustercast_cli::http::Limits;
-use clustercast_network::{node, Address, Node};
+use clustercast_network::{crew, node, Address, Node};
 use clustercast_primitives::{crypto::KeyPair, StreamId, Usdc};
 use clustercast_protocol::{viewer, Quiet, Standing, StreamKeys};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};

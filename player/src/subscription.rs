@@ -290,7 +290,7 @@ impl<C: ChainView> Viewing<C> {
 				self.outlook.excuse(clock() + RESERVE_PATIENCE);
 				self.sinks.note(self.outlook);
 			}
-			self.recruit(&link.relayer.key);
+			self.recruit(&link.party.relayer.key);
 			let before = self.resume.as_ref().map(|last| last.id);
 			if self.perform(Some(&mut *link)).await {
 				return Ok(Over::Handed);
@@ -339,7 +339,7 @@ impl<C: ChainView> Viewing<C> {
 				},
 				() = sleep_until(registry_at) => {
 					registry_at = Instant::now() + self.registry_again;
-					if let Some(over) = self.read_registry_of(&link.relayer, &mut registration).await {
+					if let Some(over) = self.read_registry_of(&link.party.relayer, &mut registration).await {
 						return Ok(over);
 					}
 					self.read_session().await;
@@ -357,7 +357,7 @@ impl<C: ChainView> Viewing<C> {
 					self.know_of(link);
 					continue;
 				},
-				() = sleep(TICK), if link.thrift.is_some() => continue,
+				() = sleep(TICK), if link.party.thrift.is_some() => continue,
 				() = stopped(&mut stop) => continue,
 			};
 			let event = match event {
@@ -383,7 +383,7 @@ impl<C: ChainView> Viewing<C> {
 				},
 				Event::Window(window) => {
 					served = true;
-					if let Some((_, thrift)) = &mut link.thrift {
+					if let Some((_, thrift)) = &mut link.party.thrift {
 						let header = window.header();
 						thrift.window(header.bytes, header.duration_ms, self.chain.best_block());
 					}

@@ -182,6 +182,16 @@ impl Buyer {
 		}
 	}
 
+	/// A window that verified, whoever brought it: what others sign for its place is judged by it.
+	pub fn note(&self, window: &EncodedWindow) {
+		self.inquest.window(window);
+	}
+
+	/// The account that pays.
+	pub fn account(&self) -> AccountId {
+		self.wallet.account()
+	}
+
 	/// Begins to buy a stream.
 	pub fn deal(self: &Arc<Self>, seller: Seller, stream: Arc<Served>) -> Deal {
 		let mut purse = self.purse.subscribe();
@@ -197,6 +207,7 @@ impl Buyer {
 			renewed: purse,
 			registration: Registration::default(),
 			registry_at: Instant::now() + registration::AGAIN,
+			price_per_gb: None,
 		}
 	}
 
@@ -233,6 +244,8 @@ pub struct Deal {
 	renewed: watch::Receiver<Arc<Purse>>,
 	registration: Registration,
 	registry_at: Instant,
+	/// As its subscription says.
+	price_per_gb: Option<u64>,
 }
 
 impl Deal {
@@ -256,8 +269,8 @@ impl Deal {
 	}
 
 	/// It states its terms.
-	pub fn terms(&self, terms: &Terms) -> Result<(), Refused> {
-		self.stream.set_cost(terms.price_per_gb);
+	pub fn terms(&mut self, terms: &Terms) -> Result<(), Refused> {
+		self.price_per_gb = Some(terms.price_per_gb);
 		if let Some(asked) = terms.reserve {
 			let config = ThriftConfig {
 				deposit: *lock(&self.buyer.deposit),
@@ -276,9 +289,20 @@ impl Deal {
 		}
 	}
 
+	/// It sends windows: what it asks is what the stream costs. One that stands by brings next to nothing.
+	pub fn leads(&self) {
+		if let Some(price) = self.price_per_gb {
+			self.stream.set_cost(price);
+		}
+	}
+
+	/// The stream's terms, as the chain has them by now.
+	pub fn keep_up(&self, subscription: &mut Subscription) {
+		subscription.session().set_terms(self.stream.terms());
+	}
+
 	/// Does what is due before the next event is waited for; whether something was reserved, which takes it some time.
 	pub async fn tend(&self, subscription: &mut Subscription) -> bool {
-		subscription.session().set_terms(self.stream.terms());
 		if !lock(&self.buyer.rewards).may(&self.seller.account, Instant::now()) {
 			return false;
 		}
@@ -372,7 +396,6 @@ impl Deal {
 	}
 
 	fn window(&self, window: &EncodedWindow) {
-		self.buyer.inquest.window(window);
 		let header = window.header();
 		self.with_saving(|saving| {
 			if let Some(thrift) = &mut saving.thrift {
@@ -403,6 +426,18 @@ impl Deal {
 				},
 			}
 		}
+	}
+
+	/// The same of one that stands by, with the registry as it is now.
+	pub fn is_over(&mut self, registered: &[RelayerInfo]) -> Option<Unfit> {
+		self.registration
+			.read(&self.seller.key, Some(self.seller.account), registered)
+			.err()
+	}
+
+	/// What pays is another session key from now on.
+	pub fn is_renewed(&self) -> bool {
+		self.renewed.has_changed().unwrap_or(false)
 	}
 
 	/// Leaves; where that is no sudden end, what was delivered is asked for and paid. What a fault may still show is kept as evidence.

@@ -2,45 +2,52 @@
 //! after a restart: viewers who come back find no gap as long as upstream still has what was missed. A pause of the
 //! broadcaster is waited through. Upstream is whoever holds the key that the chain names: where that is replaced, its
 //! connection is dropped, nothing more of it is relayed, and who has the new one is looked for. Or it is a relayer, which is
-//! paid for what verified. One for each stream.
+//! paid for what verified. Others stand by. One for each stream.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `several` | what is done with several upstreams at once |
+//! | `provider` | who is at an address of upstream |
+//! | `failure` | why a connection was over, and what follows from that; sans-IO |
+//! | `memory` | what outlives a connection |
 
 mod failure;
+mod memory;
+mod provider;
+mod several;
 
 use crate::{
-	buying::{Buyer, Deal, Refused},
+	buying::{Buyer, Deal},
 	config::streams::Upstream,
 	demand::Need,
 	desk::{unix_ms, TRACK},
 	metrics,
 	sources::{self, Seller},
 	streams::Served,
-	upstream::{Brought, Loss, News, Outage, Turn, Turns, Verdict},
+	upstream::{Loss, News, Turn, Turns, Verdict},
 };
 use clustercast_chain::Tip;
-use clustercast_cli::Seldom;
-use clustercast_network::{Address, Feed, Node, Stream, Subscription};
-use clustercast_pay::{refusal::Refusals, registration::Unfit};
+use clustercast_network::{node::ConnectError, Address, Feed, Node, Stream, Subscription};
+use clustercast_pay::registration::Unfit;
 use clustercast_primitives::{
-	chain::StreamKeyInfo, status::State, subscribe::Binding, window::MAX_AHEAD_MS, Hash, History, PublicKey, StreamId,
-	WindowId,
+	chain::StreamKeyInfo, status::State, subscribe::Binding, window::MAX_AHEAD_MS, Hash, PublicKey, StreamId,
 };
 use clustercast_protocol::{
-	viewer::{Event, Resume},
-	Change, EncodedWindow, Follow, Patience, Quiet, Silence, Standing, StreamKeys, ViewerConfig, ViewerSession,
+	swarm::Source, viewer::Event, Follow, Patience, Silence, Standing, StreamKeys, ViewerConfig, ViewerSession,
 };
-use codec::{DecodeAll, Encode};
 use failure::Failure;
+use memory::{load, Memory};
+use provider::{Crew, Link, Provider};
 use std::{
-	collections::VecDeque,
 	convert::Infallible,
-	fs, io,
+	future::Future,
 	path::{Path, PathBuf},
 	sync::Arc,
 	time::Duration,
 };
 use tokio::{
 	sync::watch,
-	time::{timeout, timeout_at, Instant},
+	time::{sleep_until, timeout, timeout_at},
 };
 
 /// A window that exists and does not come for this long: the connection is given up and made anew. Several windows of the
@@ -52,10 +59,6 @@ const SELLER_STALL: Duration = Duration::from_secs(6);
 
 /// A relayer that serves nobody without a reservation is waited for until that can be final, at the beginning.
 const RESERVE_PATIENCE: Duration = Duration::from_secs(40);
-
-/// Who begins live buys no window that ended longer ago, on the broadcaster's clock: what a relayer takes for live, and what it may
-/// take to bring it. Milliseconds.
-const OLDEST_START_MS: u64 = 30_000;
 
 /// How often it is looked whether something is to be reserved, where nothing else happens.
 const TICK: Duration = Duration::from_secs(1);
@@ -90,102 +93,13 @@ pub struct Ingest {
 	pub feed: Feed,
 	/// File that names a window shortly before the last one.
 	pub position: PathBuf,
+	/// Upstreams beside the one that sends windows, at most.
+	pub standbys: usize,
 }
 
 /// Where the position of a stream is, in the state folder.
 pub fn position(state: &Path, stream: StreamId) -> PathBuf {
 	state.join(format!("position-{stream}"))
-}
-
-/// What outlives a connection.
-struct Memory {
-	/// The stream, as metrics name it.
-	name: String,
-	/// Time is counted from here.
-	begun: Instant,
-	/// Behind which window it goes on.
-	resume: Option<Resume>,
-	/// The last windows, the oldest first.
-	recent: VecDeque<Resume>,
-	/// What the broadcaster says.
-	standing: Standing,
-	/// What was told of its pauses.
-	quiet: Quiet,
-	outage: Outage,
-	/// It was told that there is an upstream.
-	greeted: bool,
-	/// Since when upstream serves us.
-	connected: Option<Duration>,
-	/// The position cannot be written.
-	unstored: Seldom,
-	/// What relayers refused last.
-	refusals: Refusals,
-}
-
-impl Memory {
-	fn now(&self) -> Duration {
-		self.begun.elapsed()
-	}
-
-	fn show(&self, gauge: &'static str, value: f64) {
-		::metrics::gauge!(gauge, "stream" => self.name.clone()).set(value);
-	}
-
-	fn count(&self, counter: &'static str, more: u64) {
-		::metrics::counter!(counter, "stream" => self.name.clone()).increment(more);
-	}
-
-	/// Nobody waits for anything: what comes next is live.
-	fn rest(&mut self) {
-		tracing::info!("nobody waits for the stream: it is fetched no more");
-		self.resume = None;
-		self.recent.clear();
-		self.connected = None;
-		self.greeted = false;
-		self.outage = Outage::default();
-	}
-
-	/// Whether a window is none to begin live with.
-	fn is_old(&self, window: &EncodedWindow) -> bool {
-		!self
-			.standing
-			.is_live_within(window.header(), self.now(), OLDEST_START_MS)
-	}
-
-	/// No window comes.
-	fn silence(&mut self, silence: Silence) {
-		match self.quiet.note(silence, self.now()) {
-			Some(Change::Paused) => tracing::info!("the broadcaster pauses"),
-			Some(Change::Lost) => tracing::info!("nothing is heard of the broadcaster; waiting for it"),
-			Some(Change::Found) => tracing::info!("the broadcaster is there again, and pauses"),
-			Some(Change::Over(_)) | None => return,
-		}
-		self.show(metrics::PAUSED, 1.0);
-	}
-
-	/// A window came.
-	fn window(&mut self) {
-		if let Some(Change::Over(took)) = self.quiet.window(self.now()) {
-			self.show(metrics::PAUSED, 0.0);
-			tracing::info!(pause_s = took.as_secs(), "the broadcast goes on");
-		}
-	}
-
-	/// Upstream serves us.
-	fn connect(&mut self) {
-		self.connected = Some(self.now());
-		self.show(metrics::UPSTREAM_CONNECTED, 1.0);
-	}
-
-	/// Upstream brings something of a broadcast that goes on.
-	fn supplied(&mut self, brought: Brought) {
-		let took = self.outage.connected(brought, self.now());
-		match (std::mem::replace(&mut self.greeted, true), took) {
-			(false, _) => tracing::info!("connected to upstream"),
-			(true, Some(took)) => tracing::info!(outage_s = took.as_secs(), "connected to upstream again"),
-			(true, None) => {},
-		}
-	}
 }
 
 impl Ingest {
@@ -195,26 +109,17 @@ impl Ingest {
 		let stored = load(&self.position, self.stream.id).filter(|last| last.id.epoch < now);
 		// Nobody waits for what was missed.
 		let resume = stored.filter(|_| !self.stream.is_on_demand());
-		let mut memory = Memory {
-			name: self.stream.id.to_string(),
-			begun: Instant::now(),
-			recent: VecDeque::from_iter(resume.clone()),
-			resume,
-			standing: Standing::default(),
-			quiet: Quiet::default(),
-			outage: Outage::default(),
-			greeted: false,
-			connected: None,
-			unstored: Seldom::default(),
-			refusals: Refusals::default(),
-		};
+		let mut memory = Memory::new(self.stream.id, resume, self.standbys);
 		let mut fruitless = 0;
 		let mut over = false;
 		let mut key = *self.signing_key.borrow_and_update();
 		let mut turns = Turns::new(self.upstreams.len());
 		loop {
 			match needed(&mut self.need).await {
-				Need::Stop => return,
+				Need::Stop => {
+					self.dismiss(&mut memory);
+					return memory.settle().await;
+				},
 				Need::Rest => continue,
 				Need::Fetch => {},
 			}
@@ -222,20 +127,23 @@ impl Ingest {
 			if std::mem::replace(&mut key, named) != named {
 				self.replaced(&mut memory);
 			}
-			let at = match turns.next(memory.now()) {
+			let heir = memory.crew.heir().map(|link| link.party.at);
+			let at = match heir.map_or_else(|| turns.next(memory.now()), Turn::Try) {
 				Turn::Try(at) => at,
 				Turn::Wait(rest) => {
+					self.dismiss(&mut memory);
 					self.pause(rest).await;
 					continue;
 				},
 			};
-			let seller = self.seller(&self.upstreams[at], &key).await;
-			let before = memory.resume.clone();
-			let failure = self.connection(&key, (at, seller), &mut turns, &mut memory).await;
-			memory.show(metrics::UPSTREAM_CONNECTED, 0.0);
-			// Others have it now.
-			self.stream.set_seats(0);
-			let served = memory.resume != before;
+			turns.turn_to(at);
+			let before = memory.last();
+			let (seller, failure) = self.attempt(&key, at, &mut turns, &mut memory).await;
+			// Another one sends, on the connection that it has.
+			if matches!(failure, Failure::Handed) {
+				continue;
+			}
+			let served = memory.last() != before;
 			let broke = seller.map_or(failure.broke(), |_| failure.lied());
 			// That a broadcast is over is the broadcaster's to say.
 			let is_told = seller.is_none() || memory.standing.at(memory.now()) == Some(State::Ended);
@@ -248,15 +156,18 @@ impl Ingest {
 						tracing::info!("the broadcast is over");
 					}
 					over = true;
+					self.dismiss(&mut memory);
 					self.feed.finish_stream(self.stream.id);
 				},
 				// Begin live. The feed tells viewers the same.
 				Failure::Replaced => {
 					tracing::warn!("{failure}");
 					memory.connected = None;
+					self.dismiss(&mut memory);
 					continue;
 				},
 				Failure::Unneeded => {
+					self.dismiss(&mut memory);
 					if *self.need.borrow() == Need::Rest {
 						memory.rest();
 					}
@@ -267,7 +178,7 @@ impl Ingest {
 					if served {
 						tracing::info!("too far behind upstream: going on with its newest window");
 					}
-					memory.resume = None;
+					self.begin_live(&mut memory);
 				},
 				_ => {},
 			}
@@ -289,7 +200,7 @@ impl Ingest {
 			} else if seller.is_none() && (broke || matches!(failure, Failure::Failing(_))) {
 				fruitless += 1;
 				if fruitless >= MAX_FRUITLESS {
-					memory.resume = None;
+					self.begin_live(&mut memory);
 				}
 			}
 			let now = memory.now();
@@ -308,9 +219,12 @@ impl Ingest {
 				true => tracing::info!(%failure, "upstream lost; trying again"),
 				false => tracing::debug!(%failure, pause_ms = step.pause.as_millis(), "upstream is still away"),
 			}
+			// What it did not bring comes from the others, and one of them goes on.
+			self.interregnum(&key, &mut turns, &mut memory).await;
+			let goes_on = memory.crew.has_standbys();
 			// Others can be asked at once.
 			let others = seller.is_some() && verdict != Verdict::Stay && turns.has_others() && turns.untried();
-			if !others {
+			if !others && !goes_on {
 				self.pause(step.pause).await;
 			}
 			if !memory.standing.holds(memory.now()) {
@@ -333,12 +247,6 @@ impl Ingest {
 		}
 	}
 
-	/// Who sells at this address.
-	async fn seller(&self, upstream: &Upstream, key: &PublicKey) -> Option<Seller> {
-		let buyer = self.buyer.as_ref().filter(|_| upstream.peer.is_some())?;
-		sources::seller(upstream, key, &buyer.registered().await)
-	}
-
 	/// What a key signed that was replaced is relayed to nobody who begins, and followed by the next one's.
 	fn replaced(&self, memory: &mut Memory) {
 		let now = self.tip.block();
@@ -347,50 +255,148 @@ impl Ingest {
 		if memory.resume.as_ref().is_some_and(|last| last.id.epoch >= now) {
 			memory.resume = None;
 		}
+		self.dismiss(memory);
 	}
 
-	/// One connection, to its end.
-	async fn connection(
+	/// Nobody has what follows our place: on with what there is.
+	fn begin_live(&self, memory: &mut Memory) {
+		memory.resume = None;
+		self.dismiss(memory);
+	}
+
+	/// One upstream that sends windows, to its end; whom we paid, and why it is over.
+	async fn attempt(
 		&self,
 		key: &PublicKey,
-		(at, seller): (usize, Option<Seller>),
+		at: usize,
 		turns: &mut Turns,
 		memory: &mut Memory,
-	) -> Failure {
-		let (mut named, mut need) = (self.signing_key.clone(), self.need.clone());
-		// An origin's identity is the key that it signs with.
-		let peer = seller.map_or(*key, |seller| seller.key);
-		let stream = async {
-			let address = Address::new(&self.upstreams[at].place.to_string(), &peer)?;
-			Ok::<_, Failure>(self.node.connect(&address).await?)
+	) -> (Option<Seller>, Failure) {
+		let mut link = match self.parent(key, at, memory).await {
+			Ok(link) => link,
+			Err(error) => return error,
 		};
-		let stream = tokio::select! {
-			stream = stream => stream,
-			Ok(_) = named.wait_for(|named| named != key) => Err(Failure::Replaced),
-			() = unneeded(&mut need) => Err(Failure::Unneeded),
-		};
-		let stream = match stream {
-			Ok(stream) => stream,
-			Err(failure) => return failure,
-		};
-		let deal = seller.zip(self.buyer.as_ref());
-		let mut deal = deal.map(|(seller, buyer)| buyer.deal(seller, self.stream.clone()));
-		let mut subscription = self.subscription(stream, key, peer, deal.as_ref(), memory);
-		let Err(failure) = self.follow(key, &mut subscription, deal.as_mut(), turns, memory).await;
-		if let Some(deal) = deal {
-			deal.part(subscription, failure.is_sudden()).await;
+		let seller = link.party.seller;
+		let Err(failure) = self.follow(key, &mut link, turns, memory).await;
+		if matches!(failure, Failure::Handed) {
+			memory.crew.stand_by(link);
+			return (seller, failure);
 		}
-		failure
+		let now = memory.now();
+		memory.crew.lose(&mut link, None, now);
+		// Where others go on nobody waits for it.
+		let waits = !memory.crew.has_standbys();
+		self.part(link, failure.is_sudden(), memory);
+		if waits {
+			memory.show(metrics::UPSTREAM_CONNECTED, 0.0);
+			memory.settle().await;
+		}
+		(seller, failure)
 	}
 
-	fn subscription(
+	/// The one that windows come from: a standby's subscription, where it is one.
+	async fn parent(&self, key: &PublicKey, at: usize, memory: &mut Memory) -> Result<Link, (Option<Seller>, Failure)> {
+		let link = match memory.crew.take(|link| link.party.at == at) {
+			Some(mut link) => {
+				link.session().follow(Follow::Windows);
+				link
+			},
+			None => {
+				let (mut named, mut need) = (self.signing_key.clone(), self.need.clone());
+				let (party, stream) = tokio::select! {
+					dialled = self.dial(at, *key, Vec::new()) => dialled,
+					() = replaced(&mut named, key) => return Err((None, Failure::Replaced)),
+					() = unneeded(&mut need) => return Err((None, Failure::Unneeded)),
+				};
+				let seller = party.seller;
+				let stream = stream.map_err(|failure| (seller, failure))?;
+				// `patience` knows better, and sooner, when something is missing.
+				let inactivity = seller.map_or(2 * STALL, |_| RESERVE_PATIENCE);
+				self.link(stream, key, party, (Follow::Windows, inactivity), memory)
+			},
+		};
+		let now = memory.now();
+		memory.crew.swarm.appoint(link.id, now);
+		if link.party.serves {
+			self.leads(&link, memory);
+		}
+		Ok(link)
+	}
+
+	/// It sends windows, and has said how it serves us.
+	fn leads(&self, link: &Link, memory: &mut Memory) {
+		if let Some(deal) = &link.party.deal {
+			deal.leads();
+		}
+		memory.connect();
+	}
+
+	/// Connects to whoever is at this address, unless that is one of these.
+	fn dial(
+		&self,
+		at: usize,
+		key: PublicKey,
+		in_use: Vec<PublicKey>,
+	) -> impl Future<Output = (Provider, Result<Stream, Failure>)> + Send + 'static {
+		let (node, buyer, upstream) = (self.node.clone(), self.buyer.clone(), self.upstreams[at].clone());
+		async move {
+			let seller = match buyer.filter(|_| upstream.peer.is_some()) {
+				Some(buyer) => sources::seller(&upstream, &key, &buyer.registered().await),
+				None => None,
+			};
+			// An origin's identity is the key that it signs with.
+			let peer = seller.map_or(key, |seller| seller.key);
+			let party = Provider {
+				at,
+				key: peer,
+				seller,
+				deal: None,
+				serves: false,
+			};
+			let stream = async {
+				if in_use.contains(&peer) {
+					return Err(ConnectError::Unreachable("it is connected to already".into()).into());
+				}
+				let address = Address::new(&upstream.place.to_string(), &peer)?;
+				Ok(node.connect(&address).await?)
+			};
+			let stream = stream.await;
+			(party, stream)
+		}
+	}
+
+	/// A subscription at whoever was connected to; for how long nothing may come of it.
+	fn link(
 		&self,
 		stream: Stream,
 		key: &PublicKey,
+		mut party: Provider,
+		(follow, inactivity): (Follow, Duration),
+		memory: &mut Memory,
+	) -> Link {
+		let deal = party.seller.zip(self.buyer.as_ref());
+		party.deal = deal.map(|(seller, buyer)| buyer.deal(seller, self.stream.clone()));
+		let session = self.session(key, party.key, party.deal.as_ref(), follow, memory);
+		let subscription = Subscription::new(stream, session, inactivity);
+		let identity = self.node.peer_id();
+		let chooser = clustercast_network::public_key(&identity).unwrap_or(*key);
+		let price = party.seller.map_or(0, |seller| seller.price_per_gb);
+		let source = Crew::source(&chooser, &party.key, price);
+		let peer = clustercast_network::peer_id(&party.key).map(|peer| peer.to_base58());
+		let now = memory.now();
+		memory
+			.crew
+			.join(party, peer.unwrap_or_default(), source, subscription, now)
+	}
+
+	fn session(
+		&self,
+		key: &PublicKey,
 		peer: PublicKey,
 		deal: Option<&Deal>,
+		follow: Follow,
 		memory: &Memory,
-	) -> Subscription {
+	) -> ViewerSession {
 		// A relayer may have windows that a key signed which was replaced; an origin has none.
 		let info = self.info.borrow();
 		let former = info
@@ -412,52 +418,81 @@ impl Ingest {
 			head: self.tip.block(),
 			latest_start_ms: latest_start_ms(),
 			resume: memory.resume.clone(),
-			follow: Follow::Windows,
+			follow,
 		});
 		session.wait_for_all();
-		// `patience` knows better, and sooner, when something is missing.
-		let inactivity = deal.map_or(2 * STALL, |_| RESERVE_PATIENCE);
-		Subscription::new(stream, session, inactivity)
+		session
 	}
 
-	/// Takes what comes, until it fails.
+	/// Takes what comes, until it fails or another one sends.
 	async fn follow(
 		&self,
 		key: &PublicKey,
-		subscription: &mut Subscription,
-		mut deal: Option<&mut Deal>,
+		link: &mut Link,
 		turns: &mut Turns,
 		memory: &mut Memory,
 	) -> Result<Infallible, Failure> {
 		let (mut named, mut need) = (self.signing_key.clone(), self.need.clone());
 		let have = memory.resume.as_ref().map(|last| (last.id.epoch, last.history.count()));
+		let begins_live = have.is_none();
 		let mut patience = Patience::new(TRACK, have, memory.now());
+		if link.party.serves && !begins_live {
+			// It stood by: what the broadcaster said before holds for it, too.
+			patience.status(&memory.standing, memory.now());
+		}
 		let mut news = News::new(memory.now());
-		let stall = match deal.is_some() && turns.has_others() {
+		let stall = match link.party.seller.is_some() && turns.has_others() {
 			true => SELLER_STALL,
 			false => STALL,
 		};
 		let mut served = false;
 		loop {
-			subscription.session().set_head(self.tip.block());
-			subscription.session().set_latest_start(latest_start_ms());
-			if let Some(deal) = &deal {
-				if deal.tend(subscription).await && !served {
+			self.refresh(Some(&mut *link), memory);
+			if let Some(deal) = &link.party.deal {
+				if deal.tend(&mut link.subscription).await && !served {
 					let until = memory.now() + RESERVE_PATIENCE;
 					patience.excuse(until);
 					news.excuse(until);
 				}
 			}
+			self.recruit(link, key, turns, memory);
+			let before = memory.last();
+			if self.perform(Some(&mut *link), turns, memory) {
+				return Err(Failure::Handed);
+			}
+			if let Some(last) = memory.resume.as_ref().filter(|last| Some(last.id) != before) {
+				patience.reached((last.id.epoch, last.history.count()), &memory.standing, memory.now());
+			}
 			let (silence, mut until) = patience.judge(&memory.standing, stall, memory.now())?;
 			memory.silence(silence);
-			if deal.is_some() {
-				until = until.min(news.judge(turns, memory.now())?).min(memory.now() + TICK);
+			let now = memory.now();
+			memory.crew.swarm.status(silence != Silence::None, now);
+			if link.party.deal.is_some() {
+				until = until.min(news.judge(turns, now)?).min(now + TICK);
 			}
+			let tick = memory.begun + memory.crew.swarm.poll_timeout(now).unwrap_or(now + TICK);
+			let looks = self.buyer.is_some() && memory.crew.has_standbys();
+			let (until, look) = (memory.begun + until, memory.registry_at);
+			let Link {
+				subscription, party, ..
+			} = &mut *link;
 			let event = tokio::select! {
-				event = timeout_at(memory.begun + until, subscription.next()) => event,
-				Ok(_) = named.wait_for(|named| named != key) => return Err(Failure::Replaced),
+				event = timeout_at(until, subscription.next()) => event,
+				heard = memory.crew.next() => {
+					self.heard(heard, Some(&mut *link), key, turns, memory);
+					continue;
+				},
+				() = sleep_until(tick) => {
+					memory.crew.swarm.tick(memory.now());
+					continue;
+				},
+				() = sleep_until(look), if looks => {
+					self.look(link, turns, memory).await;
+					continue;
+				},
+				() = replaced(&mut named, key) => return Err(Failure::Replaced),
 				() = unneeded(&mut need) => return Err(Failure::Unneeded),
-				over = over(&mut deal) => return Err(over.map_or(Failure::Renewed, Failure::from)),
+				over = over(&mut party.deal) => return Err(over.map_or(Failure::Renewed, Failure::from)),
 			};
 			let Ok(event) = event else {
 				continue;
@@ -465,96 +500,50 @@ impl Ingest {
 			let event = event?;
 			let now = memory.now();
 			patience.hear(now);
-			if let Some(deal) = &deal {
-				deal.note(&event);
-			}
-			match event {
-				Event::Terms(terms) => {
-					if let (Some(deal), Some(terms)) = (&deal, &terms) {
-						deal.terms(terms)?;
-					}
-					memory.connect();
-				},
+			match &event {
 				Event::Waiting => patience.answer(now),
-				// Who sells to us has no part to give.
-				Event::Seats(seats) => {
-					if deal.is_none() {
-						self.stream.set_seats(seats);
-					}
-				},
 				// Nothing of the past is bought as live.
-				Event::Window(window) if deal.is_some() && have.is_none() && !served && memory.is_old(&window) => {
+				Event::Window(window)
+					if link.party.deal.is_some() && begins_live && !served && memory.is_old(window) =>
+				{
 					return Err(Failure::Old);
 				},
 				Event::Window(window) => {
-					let last = Resume::after(&window);
-					memory.resume = Some(last.clone());
-					memory.standing.note_header(window.header());
-					patience.window(window.header(), &memory.standing, now);
-					news.note(now);
-					turns.serves();
 					served = true;
-					memory.supplied(Brought::Window);
-					memory.window();
-					memory.count(metrics::WINDOWS, 1);
-					memory.count(metrics::BYTES_RECEIVED, window.header().bytes.into());
-					self.stream.came(window.header().bytes.into(), Instant::now());
-					tracing::debug!(window = %window.id(), bytes = window.header().bytes, "received");
-					self.feed.push(window);
-					::metrics::gauge!(metrics::CACHE_BYTES).set(self.feed.bytes() as f64);
-					let recent = &mut memory.recent;
-					recent.push_back(last);
-					recent.drain(..recent.len().saturating_sub(REWIND));
-					match recent.front().map(|first| store(&self.position, first)) {
-						Some(Err(error)) => {
-							if memory.unstored.due(Instant::now().into_std()).is_some() {
-								tracing::warn!(%error, "a restart will begin live: {}", self.position.display());
-							}
-						},
-						_ => drop(memory.unstored.well()),
-					}
-				},
-				Event::Ended(reason) => return Err(Failure::Ended(reason)),
-				Event::Status(status) => {
-					if memory.standing.note_status(&status, now) {
+					if memory.last() < Some(window.id()) {
 						news.note(now);
 					}
-					patience.status(&memory.standing, now);
-					if status.status.message.state != State::Ended {
-						memory.supplied(Brought::Word);
-					}
-					self.feed.push_status(*status);
 				},
-				Event::Challenged(request) => {
-					if let Some(deal) = &deal {
-						let signed = deal.subscribe(request);
-						subscription.session().subscribe(signed);
-					}
-				},
-				Event::PaymentDue(due) => {
-					if let Some(deal) = &deal {
-						deal.pay(subscription, &due).map_err(Refused::from)?;
-					}
-				},
-				Event::Paid(_) => memory.refusals.paid(),
-				// Our viewers would have none of those behind it.
-				Event::Skipped(window) => return Err(Failure::Skipped(window)),
-				// Catalog and initialisation segment come with each window.
-				Event::Catalog(_)
-				| Event::Init(_)
-				| Event::Announced(_)
-				| Event::Progress(_)
-				| Event::Chunks(_)
-				| Event::Lacks(_)
-				| Event::Covered(_)
-				| Event::Reserved(_) => {},
+				// Our viewers would have none of those behind it, and nobody else brings it.
+				Event::Skipped(window) if !memory.crew.has_standbys() => return Err(Failure::Skipped(*window)),
+				_ => {},
+			}
+			let (terms, words) = (matches!(event, Event::Terms(_)), memory.words);
+			let word = match &event {
+				Event::Status(status) => Some(status.clone()),
+				_ => None,
+			};
+			self.said(link, event, memory)?;
+			if terms {
+				self.leads(link, memory);
+			}
+			if let Some(word) = word {
+				patience.status(&memory.standing, now);
+				// That a standby was quicker says nothing against it.
+				let repeats = memory.standing.status() == Some(&*word) && memory.word_of != Some(link.id);
+				if memory.words != words || repeats {
+					news.note(now);
+				}
+			}
+			if let Some(at) = memory.crew.swarm.source(link.id).and_then(Source::ahead) {
+				news.note(at);
 			}
 		}
 	}
 }
 
 /// When and why a relayer is not to be bought from any more, or (`None`) with another session key; never, where none is.
-async fn over(deal: &mut Option<&mut Deal>) -> Option<Unfit> {
+async fn over(deal: &mut Option<Deal>) -> Option<Unfit> {
 	match deal {
 		Some(deal) => deal.over().await,
 		None => std::future::pending().await,
@@ -570,6 +559,13 @@ async fn needed(need: &mut watch::Receiver<Need>) -> Need {
 	}
 }
 
+/// Returns when the chain names another key.
+async fn replaced(named: &mut watch::Receiver<PublicKey>, key: &PublicKey) {
+	if named.wait_for(|named| named != key).await.is_err() {
+		std::future::pending::<()>().await;
+	}
+}
+
 /// Returns when nothing is to be fetched any more.
 async fn unneeded(need: &mut watch::Receiver<Need>) {
 	if need.wait_for(|need| *need != Need::Fetch).await.is_err() {
@@ -580,29 +576,6 @@ async fn unneeded(need: &mut watch::Receiver<Need>) {
 /// No broadcaster's clock goes further ahead of ours.
 fn latest_start_ms() -> u64 {
 	unix_ms().saturating_add(MAX_AHEAD_MS)
-}
-
-/// Where a restart begins. A file that is missing or damaged costs a gap, nothing else.
-fn load(path: &Path, stream: StreamId) -> Option<Resume> {
-	let bytes = fs::read(path).ok()?;
-	let (id, header, history, last_part) = <(WindowId, Hash, History, bool)>::decode_all(&mut bytes.as_slice()).ok()?;
-	let fits = id.stream == stream && id.track == TRACK && history.is_well_formed();
-	fits.then_some(Resume {
-		id,
-		header,
-		history,
-		last_part,
-	})
-}
-
-/// Replaces the file in one step. Not synced: after a power cut nobody waits for the next window.
-fn store(path: &Path, window: &Resume) -> io::Result<()> {
-	let temporary = path.with_extension("new");
-	fs::write(
-		&temporary,
-		(window.id, window.header, &window.history, window.last_part).encode(),
-	)?;
-	fs::rename(temporary, path)
 }
 
 #[cfg(test)]

@@ -326,6 +326,7 @@ fn wires(config: &Config, desk: &Desk<Chain>, keys: Vec<StreamKeyInfo>) -> Vec<W
 		Some(Wire {
 			served,
 			upstreams: stream.upstreams.clone(),
+			standbys: stream.standbys,
 			key,
 		})
 	};
@@ -406,13 +407,19 @@ fn book_config(config: &Config, recipient: AccountId, genesis: Hash, constants: 
 struct Wire {
 	served: Arc<Served>,
 	upstreams: Vec<Upstream>,
+	standbys: usize,
 	key: StreamKeyInfo,
 }
 
 impl Wire {
 	/// Brings windows in and follows the key, until it is told to stop.
 	async fn run(self, common: Common) {
-		let Self { served, upstreams, key } = self;
+		let Self {
+			served,
+			upstreams,
+			standbys,
+			key,
+		} = self;
 		let Common {
 			node,
 			feed,
@@ -441,6 +448,7 @@ impl Wire {
 			stream: served.clone(),
 			feed,
 			position: ingest::position(&state, served.id),
+			standbys,
 		};
 		let demanded = async {
 			match served.is_on_demand() {

@@ -170,6 +170,7 @@ mod tests {
 			max_viewers: None,
 			on_demand: false,
 			margin_per_gb: None,
+			standbys: None,
 		};
 		streams::streams(vec![table], None, Vec::new(), usual)
 			.unwrap()

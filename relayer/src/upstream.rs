@@ -160,11 +160,32 @@ enum Standing {
 	Out,
 }
 
+impl Standing {
+	fn is_ready(self, now: Duration) -> bool {
+		match self {
+			Self::Ready => true,
+			Self::Resting(until) => until <= now,
+			Self::Out => false,
+		}
+	}
+
+	fn then(self, verdict: Verdict, now: Duration) -> Self {
+		match verdict {
+			Verdict::Stay => self,
+			Verdict::Pass => Self::Ready,
+			Verdict::Rest(rest) => Self::Resting(now + rest),
+			Verdict::Out => Self::Out,
+		}
+	}
+}
+
 /// Which of several upstreams is next: one after the other, as long as none serves us.
 #[derive(Clone, Debug)]
 pub struct Turns {
 	standings: Vec<Standing>,
 	at: usize,
+	/// The one that was taken as a standby last.
+	standby: usize,
 	/// Left in a row, and none has served us since.
 	fruitless: usize,
 }
@@ -175,6 +196,7 @@ impl Turns {
 		Self {
 			standings: vec![Standing::Ready; upstreams],
 			at: 0,
+			standby: 0,
 			fruitless: 0,
 		}
 	}
@@ -182,13 +204,8 @@ impl Turns {
 	/// The one to try now.
 	pub fn next(&mut self, now: Duration) -> Turn {
 		let count = self.standings.len();
-		let ready = |standing: &Standing| match *standing {
-			Standing::Ready => true,
-			Standing::Resting(until) => until <= now,
-			Standing::Out => false,
-		};
 		let mut order = (0..count).map(|step| (self.at + step) % count);
-		if let Some(at) = order.find(|at| ready(&self.standings[*at])) {
+		if let Some(at) = order.find(|at| self.standings[*at].is_ready(now)) {
 			self.at = at;
 			return Turn::Try(at);
 		}
@@ -199,6 +216,27 @@ impl Turns {
 		Turn::Wait(rests.min().unwrap_or(MUCH_LATER))
 	}
 
+	/// The next one to stand by, none of these: each in its turn.
+	pub fn standby(&mut self, in_use: &[usize], now: Duration) -> Option<usize> {
+		let count = self.standings.len();
+		let mut order = (1..=count).map(|step| (self.standby + step) % count);
+		let at = order.find(|at| !in_use.contains(at) && self.standings[*at].is_ready(now))?;
+		self.standby = at;
+		Some(at)
+	}
+
+	/// A standby is left.
+	pub fn report(&mut self, at: usize, verdict: Verdict, now: Duration) {
+		if let Some(standing) = self.standings.get_mut(at) {
+			*standing = standing.then(verdict, now);
+		}
+	}
+
+	/// This one is the next: it brought what the one that was tried did not.
+	pub fn turn_to(&mut self, at: usize) {
+		self.at = at;
+	}
+
 	/// The one that is tried serves us.
 	pub fn serves(&mut self) {
 		self.fruitless = 0;
@@ -206,12 +244,10 @@ impl Turns {
 
 	/// The one that was tried is left.
 	pub fn left(&mut self, verdict: Verdict, now: Duration) {
-		self.standings[self.at] = match verdict {
-			Verdict::Stay => return,
-			Verdict::Pass => Standing::Ready,
-			Verdict::Rest(rest) => Standing::Resting(now + rest),
-			Verdict::Out => Standing::Out,
-		};
+		if verdict == Verdict::Stay {
+			return;
+		}
+		self.standings[self.at] = self.standings[self.at].then(verdict, now);
 		self.fruitless = self.fruitless.saturating_add(1);
 		self.at = (self.at + 1).checked_rem(self.standings.len()).unwrap_or(0);
 	}
@@ -257,7 +293,7 @@ impl News {
 
 	/// It brought something newer.
 	pub fn note(&mut self, now: Duration) {
-		(self.last, self.brought) = (now, true);
+		(self.last, self.brought) = (self.last.max(now), true);
 	}
 
 	/// It cannot be expected to bring anything before this.
@@ -316,6 +352,25 @@ mod tests {
 		assert_eq!(turns.next(at(60)), Turn::Try(1));
 		turns.left(Verdict::Out, at(60));
 		assert_eq!(turns.next(at(1_000_000)), Turn::Wait(MUCH_LATER), "nobody is left");
+	}
+
+	#[test]
+	fn standbys_take_turns_and_who_brought_what_was_missing_is_next() {
+		let mut turns = Turns::new(4);
+		assert_eq!(turns.next(at(0)), Turn::Try(0));
+		assert_eq!(turns.standby(&[0], at(0)), Some(1));
+		assert_eq!(turns.standby(&[0, 1], at(0)), Some(2));
+		turns.report(2, Verdict::Rest(LATER), at(0));
+		assert_eq!(turns.standby(&[0, 1], at(0)), Some(3));
+		turns.report(3, Verdict::Out, at(0));
+		// One that is not reached is asked again in its turn, and is next where there is no other.
+		turns.report(1, Verdict::Pass, at(0));
+		assert_eq!(turns.standby(&[0], at(0)), Some(1));
+		assert_eq!(turns.standby(&[0, 1], at(0)), None);
+		assert_eq!(turns.standby(&[0, 1], at(60)), Some(2));
+		turns.turn_to(2);
+		assert_eq!(turns.next(at(60)), Turn::Try(2));
+		assert_eq!(turns.next(at(59)), Turn::Try(0), "who rests is passed over");
 	}
 
 	/// The attack, or the accident: relayers that buy from each other, and none of them from the broadcaster.

@@ -12,7 +12,12 @@ use clustercast_e2e::{
 };
 use clustercast_primitives::{amount::share, AccountId, Balance};
 use futures::future::{try_join, try_join3};
-use std::{collections::BTreeSet, future::Future, time::Duration};
+use std::{
+	collections::BTreeSet,
+	future::Future,
+	pin::pin,
+	time::{Duration, Instant},
+};
 use tokio::time::{sleep, timeout};
 
 /// For each wait.
@@ -20,6 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Between two looks at what a program tells of itself.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// From one window to the next where an upstream is lost: the window's time, a second until it comes from another one, and half of one for
+/// a busy machine.
+const LONGEST_GAP: Duration = Duration::from_millis(3_500);
 
 /// Of relayers below the origin: half of what is asked of viewers.
 const WHOLESALE: Terms = Terms {
@@ -93,6 +102,24 @@ async fn until<F: Future<Output = Result<bool>>>(what: &str, is_so: impl Fn() ->
 		.with_context(|| format!("never: {what}"))?
 }
 
+/// The longest time from one window to the next at this relayer, as long as this goes on.
+async fn longest_gap(relayer: &Relayer, goes_on: impl Future<Output = Result<()>>) -> Result<Duration> {
+	let mut goes_on = pin!(goes_on);
+	let mut count = relayer.metric("windows_total").await?;
+	let (mut since, mut longest) = (Instant::now(), Duration::ZERO);
+	loop {
+		tokio::select! {
+			over = &mut goes_on => return over.map(|()| longest.max(since.elapsed())),
+			() = sleep(LOOK / 4) => {},
+		}
+		let now = relayer.metric("windows_total").await?;
+		if now > count {
+			longest = longest.max(since.elapsed());
+			(count, since) = (now, Instant::now());
+		}
+	}
+}
+
 fn roots(windows: &[Window]) -> BTreeSet<String> {
 	windows.iter().map(|window| window.root.to_string()).collect()
 }
@@ -133,7 +160,7 @@ fn relayer_buys_from_relayers_and_everybody_in_the_chain_is_paid_with_shares_onc
 		let mut player = cast.watch(lab, "player", &seller)?;
 		player.wait_windows(8, PATIENCE).await?;
 		ensure!(first.counts().await?.tickets > 0, "the first relayer is not paid");
-		ensure!(spare.counts().await?.tickets == 0, "the spare one is");
+		ensure!(spare.metric("viewers").await? == 1, "nobody stands by");
 		ensure!(seller.metric("bought_micro_usdc_total").await? > 0, "nothing is bought");
 		ensure!(liar.tricks() == 1 && liar.tickets() == 0, "the liar was paid");
 		ensure!(liar.subscriptions() == 1, "the liar was asked again");
@@ -141,10 +168,19 @@ fn relayer_buys_from_relayers_and_everybody_in_the_chain_is_paid_with_shares_onc
 		// What is bought and sold is a lottery.
 		first.wait_winners(1, PATIENCE).await?;
 		seller.wait_winners(1, PATIENCE).await?;
-		first.kill_9().await?;
-		let seen = player.windows()?.len();
-		player.wait_windows(seen + 6, PATIENCE).await?;
+		let gap = longest_gap(&seller, async {
+			first.kill_9().await?;
+			let seen = player.windows()?.len();
+			player.wait_windows(seen + 6, PATIENCE).await?;
+			Ok(())
+		})
+		.await?;
+		ensure!(gap < LONGEST_GAP, "no window for {gap:?}");
 		ensure!(spare.counts().await?.tickets > 0, "the spare one is not paid");
+		ensure!(
+			spare.metric("subscriptions_total").await? == 1,
+			"it was connected to anew"
+		);
 
 		let summary = player.stop().await?;
 		ensure!(summary["rejectedBytes"] == 0 && summary["gaps"] == 0, "{summary}");
@@ -222,6 +258,40 @@ fn check_shares(
 		sold * broadcaster
 	);
 	Ok(())
+}
+
+#[test]
+fn origin_stands_by_for_nothing_and_goes_on_where_a_relayer_is_lost() {
+	Lab::run(async |lab| {
+		let (first, seller) = (Person::new(lab, "first")?, Person::new(lab, "seller")?);
+		let cast = Cast::enter(lab, &[&first, &seller]).await?;
+		let (network, origin) = (&cast.network, cast.origin.address.as_str());
+		let (mut first, mut seller) = try_join(
+			Relayer::register(lab, network, first, "first", WHOLESALE),
+			Relayer::register(lab, network, seller, "seller", TERMS),
+		)
+		.await?;
+		first.run(lab, network, origin, cast.stream).await?;
+		let config = cast.config(&[&first.address, origin], "");
+		seller.run_configured(lab, network, &config).await?;
+		let mut player = cast.watch(lab, "player", &seller)?;
+		player.wait_windows(6, PATIENCE).await?;
+		let bought = seller.metric("bought_micro_usdc_total").await?;
+		ensure!(bought > 0, "the origin is asked before who is named first");
+		let gap = longest_gap(&seller, async {
+			first.kill_9().await?;
+			let seen = player.windows()?.len();
+			player.wait_windows(seen + 6, PATIENCE).await?;
+			Ok(())
+		})
+		.await?;
+		ensure!(gap < LONGEST_GAP, "no window for {gap:?}");
+		let now = seller.metric("bought_micro_usdc_total").await?;
+		ensure!(now == bought, "{now} micro-USDC: the origin asks nothing");
+		let summary = player.stop().await?;
+		ensure!(summary["rejectedBytes"] == 0 && summary["gaps"] == 0, "{summary}");
+		seller.stop().await
+	});
 }
 
 #[test]

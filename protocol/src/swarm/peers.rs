@@ -146,6 +146,11 @@ impl Source {
 		self.rests
 	}
 
+	/// When it last served a chunk that was newer than the newest window that we had: it is not behind us.
+	pub fn ahead(&self) -> Option<Duration> {
+		self.ahead
+	}
+
 	/// Announced and not served, in a row.
 	pub fn shortfall(&self) -> u32 {
 		self.shortfall

@@ -7,7 +7,7 @@
 //! | own link | where pulling did not raise the sum of rates the link is ours: no pulls beside a parent that sends, nobody's fault, late windows are skipped |
 //! | warmth | each standby brings 64 KiB of every fourth window, as far as all of that stays below [`WARMTH`] of the stream |
 //! | parent | is changed when it is silent or gone, when two windows in a row had to be pulled, or for a gain of a fifth that held for half a minute; only to who served a chunk newer than our newest window |
-//! | skip | a window that is due is passed over when nobody brings it and a later one is here. Where the link is ours, one that will not be here in time is passed over before it begins |
+//! | skip | a window that is due is passed over when nobody brings it and a later one is here. Where the link is ours, one that will not be here in time is passed over before it begins. Never by who passes windows on ([`Swarm::relay`]) |
 //!
 //! That nothing is announced is nobody's failure here: [`crate::Patience`] judges that.
 
@@ -62,6 +62,9 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// One that is late already has at most this.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// However short windows are, one that is passed on has this.
+const LEAST_AT_HOP: Duration = Duration::from_millis(500);
+
 /// A pull has at least this.
 const LEAST: Duration = Duration::from_millis(300);
 
@@ -93,11 +96,19 @@ pub struct Swarm {
 	/// The parent was silent, and another brought what it did not.
 	failed: bool,
 	paused: bool,
+	/// What comes is passed on.
+	relays: bool,
 	figures: Figures,
 	actions: VecDeque<Action>,
 }
 
 impl Swarm {
+	/// What comes is passed on. Those below have none of the windows behind one that is missing, so none is passed over, however late; and
+	/// they have their own time, so each is due sooner.
+	pub fn relay(&mut self) {
+		self.relays = true;
+	}
+
 	/// A source is there. The first one is the parent.
 	pub fn join(&mut self, id: SourceId, source: Source, now: Duration) {
 		self.sources.insert(id, source);
@@ -139,6 +150,11 @@ impl Swarm {
 		if behind || !self.sources.contains_key(&id) {
 			return;
 		}
+		let due = if self.relays {
+			self.due_at_hop(&offer, due, now)
+		} else {
+			due
+		};
 		let known = self
 			.windows
 			.iter()
@@ -207,6 +223,14 @@ impl Swarm {
 			self.warm(id, at, now);
 		}
 		self.decide(now);
+	}
+
+	/// When a window has to be here that is passed on: within its length, or within what is usual for the parent, and as long again, and a
+	/// half; later than for a viewer never.
+	fn due_at_hop(&self, offer: &Offer, due: Duration, now: Duration) -> Duration {
+		let parent = self.parent.and_then(|id| self.sources.get(&id));
+		let takes = parent.map_or(Duration::ZERO, |parent| parent.takes(offer.bytes.into(), offer.rate()));
+		due.min(now + (takes * 5 / 2).max(offer.length).max(LEAST_AT_HOP))
 	}
 
 	/// These chunks came from this source and are right; how many bytes that is, of a window that is remembered.

@@ -1,7 +1,10 @@
 //! Which streams are relayed: the tables `[[streams]]` of the file, or the one that `stream` and `upstream` name.
 
 use super::{one_or_many, MAX_SURGE};
-use clustercast_network::{Address, AddressError, Multiaddr};
+use clustercast_network::{
+	crew::{MOST_STANDBYS, STANDBYS},
+	Address, AddressError, Multiaddr,
+};
 use clustercast_primitives::{PublicKey, StreamId};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, str::FromStr};
@@ -29,6 +32,8 @@ pub struct StreamSettings {
 	pub on_demand: bool,
 	/// Micro-USDC per 10^9 bytes, asked at least on top of what it costs us; of what is fetched on demand.
 	pub margin_per_gb: Option<u64>,
+	/// Upstreams beside the one that sends windows: [`STANDBYS`] if `None`.
+	pub standbys: Option<usize>,
 }
 
 /// Asked on top of what a stream on demand costs, unless its table says otherwise, micro-USDC per 10^9 bytes: a quarter of the
@@ -82,6 +87,8 @@ pub struct Stream {
 	pub max_viewers: usize,
 	/// Fetched only while somebody who can pay waits for it: micro-USDC per 10^9 bytes on top of what it costs us.
 	pub on_demand: Option<u64>,
+	/// Upstreams beside the one that sends windows, at most.
+	pub standbys: usize,
 }
 
 /// Streams that cannot be served so.
@@ -122,6 +129,9 @@ pub enum StreamsError {
 	/// What is always fetched costs the same whoever watches.
 	#[error("stream {0}: margin_per_gb is of streams with on_demand = true")]
 	Margin(StreamId),
+	/// More would take seats from others, and bring nothing.
+	#[error("stream {0}: standbys must be at most {MOST_STANDBYS}")]
+	Standbys(StreamId),
 	/// Nobody could watch, or more than the relayer serves.
 	#[error("stream {stream}: max_viewers must be 1 to {most}, the relayer's own")]
 	Viewers {
@@ -150,6 +160,7 @@ pub fn streams(
 			max_viewers: None,
 			on_demand: false,
 			margin_per_gb: None,
+			standbys: None,
 		}],
 		(false, None) if upstream.is_empty() => tables,
 		(false, _) => return Err(StreamsError::BothForms),
@@ -194,6 +205,10 @@ impl StreamSettings {
 			return Err(StreamsError::Margin(id));
 		}
 		let margin = self.margin_per_gb.unwrap_or(MARGIN_PER_GB);
+		let standbys = self.standbys.unwrap_or(STANDBYS);
+		if standbys > MOST_STANDBYS {
+			return Err(StreamsError::Standbys(id));
+		}
 		Ok(Stream {
 			id,
 			upstreams,
@@ -201,6 +216,7 @@ impl StreamSettings {
 			highest_price_per_gb: (price_per_gb as f64 * surge) as u64,
 			max_viewers: max_viewers as usize,
 			on_demand: self.on_demand.then_some(margin),
+			standbys,
 		})
 	}
 }
@@ -226,6 +242,7 @@ mod tests {
 			max_viewers: None,
 			on_demand: false,
 			margin_per_gb: None,
+			standbys: None,
 		}
 	}
 
@@ -269,6 +286,15 @@ mod tests {
 		assert_eq!(margin(table(3)), None);
 		assert_eq!(margin(on_demand(None)), Some(MARGIN_PER_GB));
 		assert_eq!(margin(on_demand(Some(0))), Some(0));
+	}
+
+	#[test]
+	fn one_upstream_stands_by_unless_it_is_said_otherwise() {
+		let standbys = |standbys| {
+			let table = StreamSettings { standbys, ..table(3) };
+			of(vec![table]).unwrap()[0].standbys
+		};
+		assert_eq!([None, Some(0), Some(4)].map(standbys), [1, 0, 4]);
 	}
 
 	#[test]
@@ -318,6 +344,7 @@ mod tests {
 			wrong(|t| t.upstream.push("/dns/x".into())),
 			E::Upstream { .. }
 		));
+		assert!(matches!(wrong(|t| t.standbys = Some(5)), E::Standbys(StreamId(5))));
 		assert!(matches!(wrong(|t| t.margin_per_gb = Some(1)), E::Margin(StreamId(5))));
 		for surge in [0.9, 11.0, f64::NAN] {
 			let table = StreamSettings {

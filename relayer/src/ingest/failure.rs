@@ -4,7 +4,7 @@ use crate::{
 	buying::Refused,
 	upstream::{NothingNewer, Verdict, LATER, MUCH_LATER},
 };
-use clustercast_network::{client, AddressError};
+use clustercast_network::{client, node::ConnectError, AddressError};
 use clustercast_pay::{
 	refusal::{Act, Refusals},
 	registration::Unfit,
@@ -16,7 +16,7 @@ use clustercast_protocol::{EndReason, Failing, Fault};
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
 	#[error("cannot connect: {0}")]
-	Connect(#[from] clustercast_network::node::ConnectError),
+	Connect(#[from] ConnectError),
 	#[error(transparent)]
 	Subscription(#[from] client::Error),
 	#[error("ended by upstream: {0:?}")]
@@ -39,6 +39,10 @@ pub(super) enum Failure {
 	Renewed,
 	#[error("nobody waits for the stream any more")]
 	Unneeded,
+	#[error("another upstream sends from now on")]
+	Handed,
+	#[error("it does not bring what it announces")]
+	Short,
 }
 
 impl From<Unfit> for Failure {
@@ -48,6 +52,14 @@ impl From<Unfit> for Failure {
 }
 
 impl Failure {
+	/// Why there is no connection.
+	pub(super) fn into_connect(self) -> ConnectError {
+		match self {
+			Self::Connect(error) => error,
+			other => ConnectError::Unreachable(other.to_string()),
+		}
+	}
+
 	fn fault(&self) -> Option<&Fault> {
 		match self {
 			Self::Subscription(client::Error::Fault(fault)) => Some(fault),
@@ -96,7 +108,8 @@ impl Failure {
 	/// What becomes of a relayer that is bought from.
 	pub(super) fn verdict(&self, refusals: &mut Refusals) -> Verdict {
 		match self {
-			Self::Renewed | Self::Replaced | Self::Unneeded => Verdict::Stay,
+			Self::Renewed | Self::Replaced | Self::Unneeded | Self::Handed => Verdict::Stay,
+			Self::Short => Verdict::Rest(LATER),
 			Self::Subscription(client::Error::Fault(fault)) => of_fault(fault),
 			Self::Ended(EndReason::Finished) => Verdict::Pass,
 			Self::Ended(reason) => match refusals.note(*reason) {

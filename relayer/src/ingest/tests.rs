@@ -1,6 +1,6 @@
 //! Ingest over real connections: pauses, restarts, keys that are replaced, parts of what a stream key allows.
 
-use super::*;
+use super::{memory::store, *};
 use crate::{
 	payment::{Payment, Rule},
 	streams::Offer,
@@ -12,12 +12,14 @@ use clustercast_network::{
 	node::{Limits, ListenError},
 	serve::{serve, Config, Grant, Policy},
 };
-use clustercast_primitives::{catalog::Track, crypto::KeyPair};
-use clustercast_protocol::{Broadcast, Cursor, EndReason, Lookup, Subscribe};
+use clustercast_primitives::{catalog::Track, crypto::KeyPair, History, WindowId};
+use clustercast_protocol::{viewer::Resume, Broadcast, Cursor, EndReason, Lookup, Subscribe};
 use std::{
+	fs,
 	future::Future,
 	sync::atomic::{AtomicU32, Ordering},
 };
+use tokio::time::Instant;
 
 const STREAM: StreamId = StreamId(3);
 const GENESIS: Hash = Hash([7; 32]);
@@ -105,6 +107,7 @@ fn ingest(upstreams: &[&Address], key: &watch::Sender<PublicKey>, position: &Pat
 		stream: served(STREAM),
 		feed: Feed::new(1 << 20),
 		position: position.into(),
+		standbys: 1,
 	}
 }
 

@@ -293,6 +293,7 @@ impl Relayer {
 				stream: desk.streams.get(*stream).unwrap().clone(),
 				feed: feed.clone(),
 				position: position(dir, *stream),
+				standbys: 1,
 			};
 			keys.push(key);
 			tasks.spawn(ingest.run());

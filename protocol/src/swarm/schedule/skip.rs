@@ -16,6 +16,9 @@ impl Swarm {
 		if limited && flow > 0 {
 			self.link = (self.link * 7 + flow) / 8;
 		}
+		if self.relays {
+			return;
+		}
 		let rate = self.link;
 		let mut ahead = 0;
 		for at in 0..self.windows.len() {

@@ -714,6 +714,66 @@ fn window_that_the_only_source_passes_over_holds_up_nothing() {
 	assert_eq!(play.swarm.poll_action(), Some(Action::Skip(offer(2).id)));
 }
 
+impl Play {
+	/// Of a relayer: what it brings is passed on.
+	fn relaying(peers: Vec<Peer>) -> Self {
+		let mut play = Self::new(peers);
+		play.swarm.relay();
+		play
+	}
+
+	/// The longest time from one window to the next.
+	fn longest_gap(&self) -> Duration {
+		let whole: Vec<Duration> = self.whole.values().copied().collect();
+		let gaps = whole.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
+		gaps.max().unwrap_or(Duration::MAX)
+	}
+}
+
+#[test]
+fn hop_whose_parent_is_killed_is_late_by_little_more_than_a_second_once() {
+	for killed in [20_050, 20_500, 21_900] {
+		let dies = Peer {
+			silent: vec![(ms(killed), Duration::MAX)],
+			..peer(1_000_000, 40)
+		};
+		let mut play = Play::relaying(vec![dies, peer(1_000_000, 60), peer(1_000_000, 80)]);
+		play.run(ms(60_000));
+		assert!(
+			play.longest_gap() < LENGTH + ms(1_300),
+			"{killed}: {:?}",
+			play.longest_gap()
+		);
+		assert_eq!(play.figures().failovers, 1, "{killed}: {:?}", play.promoted());
+		assert!(play.whole.len() >= 28, "{killed}: {}", play.whole.len());
+	}
+}
+
+#[test]
+fn faultless_hop_has_hardly_anything_twice() {
+	// Also where a window takes most of the time until the next.
+	for (rate, percent) in [(1_000_000, 4), (300_000, 4), (230_000, 4)] {
+		let mut play = Play::relaying(vec![peer(rate, 40), peer(rate, 60)]);
+		play.run(ms(200_000));
+		let figures = play.figures();
+		assert!(figures.twice * 100 < figures.bytes * percent, "{rate}: {figures:?}");
+		assert!(figures.pulled * 50 <= figures.windows, "{rate}: {figures:?}");
+	}
+}
+
+/// Those below have none of the windows behind one that is missing.
+#[test]
+fn who_passes_windows_on_passes_none_over() {
+	let mut play = Play::relaying(vec![peer(1_000_000, 40), peer(1_000_000, 80)]);
+	play.link = 150_000;
+	play.run(ms(60_000));
+	assert_eq!((play.figures().skipped, play.skipped.len()), (0, 0));
+	let whole: Vec<u64> = play.whole.keys().copied().collect();
+	let first = whole[0];
+	assert!(whole.len() >= 18, "{whole:?}");
+	assert_eq!(whole, (first..first + whole.len() as u64).collect::<Vec<_>>());
+}
+
 /// Numbers from a seed: a run that fails is played again from its own.
 struct Seed(u64);
 

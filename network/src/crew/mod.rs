@@ -1,0 +1,417 @@
+//! Several sources of one stream over real connections: a parent, which sends windows, and standbys, which announce them and bring what it
+//! does not. Moves bytes and events; [`clustercast_protocol::swarm`] decides. Whoever drives it, a player or a relayer, keeps the parent,
+//! pays everybody, and takes the windows.
+
+mod stage;
+
+pub use stage::{Ready, Stage};
+
+use crate::{client, node::ConnectError, Stream, Subscription};
+use clustercast_primitives::{crypto::sha256, PublicKey, WindowId};
+use clustercast_protocol::{
+	swarm::{Action, Offer, Playhead, Source, SourceId, Swarm},
+	viewer::Event,
+	Fetch, Follow, Range, ViewerSession,
+};
+use futures::{
+	future::{select_all, BoxFuture, FutureExt},
+	stream::{FuturesUnordered, StreamExt},
+};
+use std::{future::Future, time::Duration};
+
+/// Standbys at a time, unless it is said otherwise: two share a slow link worse.
+pub const STANDBYS: usize = 1;
+
+/// More would take seats from others, and bring nothing.
+pub const MOST_STANDBYS: usize = 4;
+
+/// Behind one that was of no use the next one is asked after this, twice as long each time in a row, up to the second: most relayers of
+/// a registry carry other streams.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// How long standbys may take to show which of them brings what a lost parent does not: the time of a window. Then the best of them is
+/// taken at its word.
+pub const INTERREGNUM: Duration = Duration::from_secs(2);
+
+/// A standby that says nothing at all is lost after this: it says every 5 s that it is there.
+pub const STANDBY_PATIENCE: Duration = Duration::from_secs(15);
+
+/// What whoever drives a crew knows of a source.
+pub trait Party: Send + 'static {
+	/// Tells it from all others.
+	type Tag: Copy + PartialEq + Send;
+
+	/// Which one it is.
+	fn tag(&self) -> Self::Tag;
+}
+
+/// A subscription, and whose.
+pub struct Link<P> {
+	/// Its name in the swarm.
+	pub id: SourceId,
+	/// Its peer id, in words.
+	pub peer: String,
+	/// What it sends.
+	pub subscription: Subscription,
+	/// What its driver knows of it.
+	pub party: P,
+}
+
+impl<P> Link<P> {
+	/// The state machine.
+	pub fn session(&mut self) -> &mut ViewerSession {
+		self.subscription.session()
+	}
+}
+
+/// What happened at a standby.
+pub enum Heard<P> {
+	/// It was connected to, or could not be.
+	Dialled(P, Result<Stream, ConnectError>),
+	/// What it said, or why it is lost.
+	Said(SourceId, Result<Event, client::Error>),
+}
+
+/// What is left of an event for whoever drives the crew.
+pub enum Rest {
+	/// So many bytes came, of a window that is put together.
+	Bytes(u64),
+	/// It is no matter of delivery.
+	Event(Event),
+	/// Nothing.
+	Done,
+}
+
+/// What its driver has to do.
+pub enum Step<P> {
+	/// Another one sends from now on: [`Crew::heir`].
+	Hand,
+	/// This standby does not bring what it announces: it is to be left.
+	Leave(Link<P>),
+	/// This window does not come.
+	Skipped(WindowId),
+	/// Nothing.
+	Done,
+}
+
+type Dialled<P> = BoxFuture<'static, (P, Result<Stream, ConnectError>)>;
+
+/// See the module.
+pub struct Crew<P: Party> {
+	/// Decides.
+	pub swarm: Swarm,
+	/// Windows that are put together.
+	pub stage: Stage,
+	playhead: Playhead,
+	standbys: Vec<Link<P>>,
+	dials: FuturesUnordered<Dialled<P>>,
+	dialled: Vec<P::Tag>,
+	heir: Option<P::Tag>,
+	/// Standbys at a time.
+	most: usize,
+	relays: bool,
+	/// In a row of no use.
+	useless: u32,
+	not_before: Duration,
+	next: u32,
+}
+
+impl<P: Party> Default for Crew<P> {
+	fn default() -> Self {
+		Self::new(0)
+	}
+}
+
+impl<P: Party> Crew<P> {
+	/// Of who watches, with so many standbys.
+	pub fn new(most: usize) -> Self {
+		Self::of(most, false)
+	}
+
+	/// Of who passes windows on: each is due sooner, and none is passed over.
+	pub fn relaying(most: usize) -> Self {
+		Self::of(most, true)
+	}
+
+	fn of(most: usize, relays: bool) -> Self {
+		let mut swarm = Swarm::default();
+		if relays {
+			swarm.relay();
+		}
+		Self {
+			swarm,
+			stage: Stage::default(),
+			playhead: Playhead::default(),
+			standbys: Vec::new(),
+			dials: FuturesUnordered::new(),
+			dialled: Vec::new(),
+			heir: None,
+			most,
+			relays,
+			useless: 0,
+			not_before: Duration::ZERO,
+			next: 0,
+		}
+	}
+
+	/// Forgets everybody, and what was put together; the standbys that there were. No name is given again.
+	pub fn begin_anew(&mut self) -> Vec<Link<P>> {
+		let anew = Self {
+			next: self.next,
+			..Self::of(self.most, self.relays)
+		};
+		std::mem::replace(self, anew).standbys
+	}
+
+	/// A source as the swarm sees it: `hash(chooser, key)` decides between equals, so that not all choose alike.
+	pub fn source(chooser: &PublicKey, key: &PublicKey, price_per_gb: u64) -> Source {
+		let hash = sha256(&[&chooser.0, &key.0]).0;
+		let tie = hash.iter().take(8).fold(0, |tie, byte| tie << 8 | u64::from(*byte));
+		Source::new(price_per_gb, tie)
+	}
+
+	/// Takes a source in; `peer` is its peer id, in words.
+	pub fn join(
+		&mut self,
+		party: P,
+		peer: String,
+		source: Source,
+		subscription: Subscription,
+		now: Duration,
+	) -> Link<P> {
+		self.next = self.next.wrapping_add(1);
+		let id = SourceId(self.next);
+		self.swarm.join(id, source, now);
+		Link {
+			id,
+			peer,
+			subscription,
+			party,
+		}
+	}
+
+	/// Connects to another standby.
+	pub fn dial(
+		&mut self,
+		tag: P::Tag,
+		dial: impl Future<Output = (P, Result<Stream, ConnectError>)> + Send + 'static,
+	) {
+		self.dialled.push(tag);
+		self.dials.push(dial.boxed());
+	}
+
+	/// A standby was of use, or was not.
+	pub fn tried(&mut self, of_use: bool, now: Duration) {
+		self.useless = if of_use { 0 } else { self.useless.saturating_add(1) };
+		if let Some(times) = self.useless.checked_sub(1) {
+			self.not_before = now + PAUSE.0.saturating_mul(1 << times.min(16)).min(PAUSE.1);
+		}
+	}
+
+	/// Whether there are fewer than there may be, and another one may be asked.
+	pub fn is_short(&self, now: Duration) -> bool {
+		now >= self.not_before && self.standbys.len() + self.dialled.len() < self.most
+	}
+
+	/// Who is not to be connected to again.
+	pub fn in_use(&self) -> Vec<P::Tag> {
+		let links = self.standbys.iter().map(|link| link.party.tag());
+		links.chain(self.dialled.iter().copied()).collect()
+	}
+
+	/// Whether there is any standby.
+	pub fn has_standbys(&self) -> bool {
+		!self.standbys.is_empty()
+	}
+
+	/// All of them.
+	pub fn standbys(&mut self) -> impl Iterator<Item = &mut Link<P>> {
+		self.standbys.iter_mut()
+	}
+
+	/// Stands by from now on.
+	pub fn stand_by(&mut self, mut link: Link<P>) {
+		link.session().follow(Follow::Announcements);
+		self.standbys.push(link);
+	}
+
+	/// Takes a standby out.
+	pub fn take(&mut self, which: impl Fn(&Link<P>) -> bool) -> Option<Link<P>> {
+		let at = self.standbys.iter().position(which)?;
+		Some(self.standbys.remove(at))
+	}
+
+	/// Takes all of them out.
+	pub fn take_all(&mut self) -> Vec<Link<P>> {
+		std::mem::take(&mut self.standbys)
+	}
+
+	/// Who is to be parent next, once.
+	pub fn heir(&mut self) -> Option<&mut Link<P>> {
+		let tag = self.heir.take()?;
+		self.standbys.iter_mut().find(|link| link.party.tag() == tag)
+	}
+
+	/// The best standby is to be parent next: none has shown that it brings what a lost one did not.
+	pub fn choose_heir(&mut self) {
+		let short = |link: &&Link<P>| self.swarm.source(link.id).map_or(u32::MAX, Source::shortfall);
+		let best = self.standbys.iter().min_by_key(short);
+		self.heir = best.map(|link| link.party.tag());
+	}
+
+	/// What happens next; never anything where there is nobody. Cancel safe.
+	pub async fn next(&mut self) -> Heard<P> {
+		let Self {
+			standbys,
+			dials,
+			dialled,
+			..
+		} = self;
+		let said = async {
+			if standbys.is_empty() {
+				return std::future::pending().await;
+			}
+			let next = standbys.iter_mut().map(|link| {
+				let Link { id, subscription, .. } = link;
+				async move { (*id, subscription.next().await) }.boxed()
+			});
+			let ((id, event), ..) = select_all(next).await;
+			Heard::Said(id, event)
+		};
+		tokio::select! {
+			heard = said => heard,
+			Some((party, stream)) = dials.next(), if !dials.is_empty() => {
+				dialled.retain(|tag| *tag != party.tag());
+				Heard::Dialled(party, stream)
+			},
+		}
+	}
+
+	/// Takes what a source said, as far as it is of windows. Those up to `behind` are not needed any more.
+	pub fn note(&mut self, link: &mut Link<P>, event: Event, behind: Option<WindowId>, now: Duration) -> Rest {
+		let id = link.id;
+		match event {
+			Event::Announced(of) => {
+				let (header, pushed) = (of.header(), link.session().pushes(&of.hash()));
+				let length = Duration::from_millis(header.duration_ms.into());
+				let due = self.playhead.see(header.id.epoch, header.start_ms, length, now);
+				self.stage.announced(&of);
+				if behind < Some(of.id()) {
+					self.swarm.announced(id, Offer::of(&of), pushed, due, now);
+				}
+			},
+			Event::Progress(range) => return Rest::Bytes(self.swarm.progress(id, range, now)),
+			Event::Chunks(chunks) => {
+				self.stage.put(&link.peer, &chunks);
+				self.swarm.ended(id, chunks.range(), now);
+			},
+			Event::Lacks(range) => self.swarm.lacks(id, range, now),
+			// Of one that was parent, also what it had begun.
+			Event::Window(window) => self.stage.whole(&link.peer, window),
+			Event::Skipped(window) => {
+				tracing::debug!(%window, "passed over: this relayer, or the way to it, is too slow");
+				// What came of it is good nevertheless: others may bring the rest.
+				self.salvage(link);
+				self.swarm.passed(id, window, now);
+			},
+			event => return Rest::Event(event),
+		}
+		Rest::Done
+	}
+
+	/// The next window, once it is whole.
+	pub fn pop(&mut self, parent: Option<&mut Link<P>>) -> Option<Ready> {
+		let ready = self.stage.pop()?;
+		let hash = ready.0.hash();
+		// Those behind it need not wait for it there.
+		for link in parent.into_iter().chain(&mut self.standbys) {
+			link.session().forgo(&hash);
+		}
+		Some(ready)
+	}
+
+	/// Does what the swarm has decided next; `None` when there is nothing. Windows may be whole by it: [`Crew::pop`] comes before the next.
+	pub fn act(&mut self, mut parent: Option<&mut Link<P>>, now: Duration) -> Option<Step<P>> {
+		let action = self.swarm.poll_action()?;
+		tracing::trace!(?action, "several sources");
+		match action {
+			Action::Fetch { source, range, within } => self.fetch(parent, source, range, within, now),
+			Action::Cancel { source, range } => {
+				if let Some(link) = self.link(parent, source) {
+					link.session().cancel(range);
+				}
+			},
+			Action::Whole => self.gather(parent, now),
+			Action::Promote(id) => {
+				let heir = self.standbys.iter().find(|link| link.id == id);
+				self.heir = heir.map(|link| link.party.tag());
+				if let Some(heir) = heir {
+					tracing::info!(relayer = %heir.peer, "another relayer sends from now on");
+					return Some(Step::Hand);
+				}
+			},
+			Action::Replace(id) => {
+				if let Some(link) = self.take(|link| link.id == id) {
+					return Some(Step::Leave(link));
+				}
+			},
+			Action::Skip(id) => {
+				for header in self.stage.skip(id) {
+					for link in parent.as_deref_mut().into_iter().chain(&mut self.standbys) {
+						link.session().forgo(&header);
+					}
+				}
+				return Some(Step::Skipped(id));
+			},
+		}
+		Some(Step::Done)
+	}
+
+	/// Keeps what a source brought, and expects nothing more of it.
+	pub fn lose(&mut self, link: &mut Link<P>, parent: Option<&mut Link<P>>, now: Duration) {
+		self.salvage(link);
+		self.swarm.leave(link.id, now);
+		self.gather(parent, now);
+	}
+
+	/// Who has this name.
+	fn link<'a>(&'a mut self, parent: Option<&'a mut Link<P>>, id: SourceId) -> Option<&'a mut Link<P>> {
+		let mut links = parent.into_iter().chain(&mut self.standbys);
+		links.find(|link| link.id == id)
+	}
+
+	/// Asks for chunks.
+	fn fetch(&mut self, parent: Option<&mut Link<P>>, id: SourceId, range: Range, within: Duration, now: Duration) {
+		let within_ms = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
+		let asked = self
+			.link(parent, id)
+			.is_some_and(|link| link.session().fetch(Fetch { range, within_ms }));
+		if !asked {
+			self.swarm.lacks(id, range, now);
+		}
+	}
+
+	/// Keeps what a source brought of windows that are not whole.
+	fn salvage(&mut self, link: &mut Link<P>) {
+		let open: Vec<_> = self.stage.open().collect();
+		for header in open {
+			for chunks in link.session().partial(&header) {
+				self.stage.put(&link.peer, &chunks);
+			}
+		}
+	}
+
+	/// Puts together all that is here of windows that are not whole, and tells the swarm what is not.
+	fn gather(&mut self, parent: Option<&mut Link<P>>, now: Duration) {
+		let mut standbys = std::mem::take(&mut self.standbys);
+		parent
+			.into_iter()
+			.chain(&mut standbys)
+			.for_each(|link| self.salvage(link));
+		self.standbys = standbys;
+		let open: Vec<_> = self.stage.open().collect();
+		for header in open {
+			self.swarm.lost(&header, &self.stage.missing(&header), now);
+		}
+	}
+}

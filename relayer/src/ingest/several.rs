@@ -1,0 +1,311 @@
+//! What a relayer does with several upstreams at once: what they say goes to the swarm's machine, what that decides is done. So a window
+//! that one does not bring in time comes from another one before those below see it.
+
+use super::{
+	failure::Failure,
+	memory::{store, Memory},
+	provider::{Link, Provider},
+	replaced, unneeded, Ingest, REWIND,
+};
+use crate::{
+	buying::Refused,
+	metrics,
+	upstream::{Brought, Turns, Verdict},
+};
+use clustercast_network::crew::{Heard, Rest, Step, INTERREGNUM, STANDBY_PATIENCE};
+use clustercast_pay::registration;
+use clustercast_primitives::{status::State, PublicKey};
+use clustercast_protocol::{
+	swarm::Source,
+	viewer::{Event, Resume},
+	EncodedWindow, Follow,
+};
+use tokio::time::{sleep_until, Instant};
+
+impl Ingest {
+	/// What the chain and the clock say by now.
+	pub(super) fn refresh(&self, parent: Option<&mut Link>, memory: &mut Memory) {
+		let (head, latest) = (self.tip.block(), super::latest_start_ms());
+		for link in parent.into_iter().chain(memory.crew.standbys()) {
+			link.session().set_head(head);
+			link.session().set_latest_start(latest);
+			if let Some(deal) = &link.party.deal {
+				deal.keep_up(&mut link.subscription);
+			}
+		}
+	}
+
+	/// Connects to another standby where one is missing: once there is something to go on behind.
+	pub(super) fn recruit(&self, parent: &Link, key: &PublicKey, turns: &mut Turns, memory: &mut Memory) {
+		let now = memory.now();
+		if memory.resume.is_none() || !memory.crew.is_short(now) {
+			return;
+		}
+		let mut in_use = memory.crew.in_use();
+		in_use.push(parent.party.at);
+		let Some(at) = turns.standby(&in_use, now) else {
+			return;
+		};
+		// Several places may be one peer's.
+		let keys = memory.crew.standbys().map(|link| link.party.key);
+		let keys = keys.chain([parent.party.key]).collect();
+		let dial = self.dial(at, *key, keys);
+		memory.crew.dial(at, async move {
+			let (party, stream) = dial.await;
+			(party, stream.map_err(|failure| failure.into_connect()))
+		});
+	}
+
+	/// Does what the swarm has decided, and passes on what is whole; whether another one sends from now on.
+	pub(super) fn perform(&self, mut parent: Option<&mut Link>, turns: &mut Turns, memory: &mut Memory) -> bool {
+		let mut handed = false;
+		loop {
+			while let Some((window, _)) = memory.crew.pop(parent.as_deref_mut()) {
+				turns.serves();
+				self.relay(window, memory);
+			}
+			let now = memory.now();
+			match memory.crew.act(parent.as_deref_mut(), now) {
+				None => return handed,
+				Some(Step::Hand) => handed = true,
+				Some(Step::Leave(link)) => self.left(link, parent.as_deref_mut(), Failure::Short, turns, memory),
+				Some(Step::Skipped(_) | Step::Done) => {},
+			}
+		}
+	}
+
+	/// Passes a window on.
+	fn relay(&self, window: EncodedWindow, memory: &mut Memory) {
+		let last = Resume::after(&window);
+		memory.resume = Some(last.clone());
+		memory.standing.note_header(window.header());
+		memory.supplied(Brought::Window);
+		memory.window();
+		memory.count(metrics::WINDOWS, 1);
+		memory.count(metrics::BYTES_RECEIVED, window.header().bytes.into());
+		self.stream.came(window.header().bytes.into(), Instant::now());
+		tracing::debug!(window = %window.id(), bytes = window.header().bytes, "received");
+		if let Some(buyer) = &self.buyer {
+			buyer.note(&window);
+		}
+		self.feed.push(window);
+		::metrics::gauge!(metrics::CACHE_BYTES).set(self.feed.bytes() as f64);
+		let recent = &mut memory.recent;
+		recent.push_back(last);
+		recent.drain(..recent.len().saturating_sub(REWIND));
+		match recent.front().map(|first| store(&self.position, first)) {
+			Some(Err(error)) => {
+				if memory.unstored.due(Instant::now().into_std()).is_some() {
+					tracing::warn!(%error, "a restart will begin live: {}", self.position.display());
+				}
+			},
+			_ => drop(memory.unstored.well()),
+		}
+	}
+
+	/// Something happened at a standby.
+	pub(super) fn heard(
+		&self,
+		heard: Heard<Provider>,
+		parent: Option<&mut Link>,
+		key: &PublicKey,
+		turns: &mut Turns,
+		memory: &mut Memory,
+	) {
+		match heard {
+			Heard::Dialled(party, stream) => {
+				let now = memory.now();
+				let is_parent = parent.is_some_and(|parent| parent.party.key == party.key);
+				let known = is_parent || memory.crew.standbys().any(|link| link.party.key == party.key);
+				match stream {
+					Ok(stream) if !known => {
+						let link = self.link(stream, key, party, (Follow::Announcements, STANDBY_PATIENCE), memory);
+						memory.crew.stand_by(link);
+					},
+					// It was turned to meanwhile.
+					Ok(_) => memory.crew.tried(false, now),
+					Err(error) => {
+						tracing::debug!(at = party.at, %error, "is no standby");
+						memory.crew.tried(false, now);
+					},
+				}
+			},
+			Heard::Said(id, event) => {
+				let Some(mut link) = memory.crew.take(|link| link.id == id) else {
+					return;
+				};
+				let taken = event.map_err(Failure::from);
+				match taken.and_then(|event| self.said(&mut link, event, memory)) {
+					Ok(()) => memory.crew.stand_by(link),
+					Err(failure) => self.left(link, parent, failure, turns, memory),
+				}
+			},
+		}
+	}
+
+	/// Takes what any upstream may say, the one that sends windows or a standby; why it is left, where it is.
+	pub(super) fn said(&self, link: &mut Link, event: Event, memory: &mut Memory) -> Result<(), Failure> {
+		let (last, now) = (memory.last(), memory.now());
+		if let Some(deal) = &link.party.deal {
+			deal.note(&event);
+		}
+		let event = match memory.crew.note(link, event, last, now) {
+			Rest::Event(event) => event,
+			Rest::Bytes(_) | Rest::Done => return Ok(()),
+		};
+		match event {
+			Event::Terms(terms) => {
+				if let (Some(deal), Some(terms)) = (&mut link.party.deal, &terms) {
+					deal.terms(terms)?;
+				}
+				link.party.serves = true;
+			},
+			// Who sells to us has no part to give.
+			Event::Seats(seats) => {
+				if link.party.deal.is_none() {
+					memory.seats_of = Some(link.id);
+					self.stream.set_seats(seats);
+				}
+			},
+			Event::Ended(reason) => return Err(Failure::Ended(reason)),
+			Event::Status(status) => {
+				if memory.standing.note_status(&status, now) {
+					(memory.words, memory.word_of) = (memory.words.wrapping_add(1), Some(link.id));
+				}
+				if status.status.message.state != State::Ended {
+					memory.supplied(Brought::Word);
+				}
+				self.feed.push_status(*status);
+			},
+			Event::Challenged(request) => {
+				if let Some(deal) = &link.party.deal {
+					let signed = deal.subscribe(request);
+					link.subscription.session().subscribe(signed);
+				}
+			},
+			Event::PaymentDue(due) => {
+				if let Some(deal) = &link.party.deal {
+					deal.pay(&mut link.subscription, &due).map_err(Refused::from)?;
+				}
+			},
+			Event::Paid(_) => memory.refusals.paid(),
+			// Catalog and initialisation segment come with each window. What is of windows is noted above.
+			Event::Catalog(_)
+			| Event::Init(_)
+			| Event::Covered(_)
+			| Event::Reserved(_)
+			| Event::Waiting
+			| Event::Announced(_)
+			| Event::Progress(_)
+			| Event::Chunks(_)
+			| Event::Lacks(_)
+			| Event::Window(_)
+			| Event::Skipped(_) => {},
+		}
+		Ok(())
+	}
+
+	/// A standby is one no more.
+	fn left(
+		&self,
+		mut link: Link,
+		parent: Option<&mut Link>,
+		failure: Failure,
+		turns: &mut Turns,
+		memory: &mut Memory,
+	) {
+		let now = memory.now();
+		let seller = link.party.seller;
+		let served = memory.crew.swarm.source(link.id).is_some_and(Source::is_measured);
+		memory.crew.tried(served, now);
+		memory.crew.lose(&mut link, parent, now);
+		match seller.map_or(failure.broke(), |_| failure.lied()) {
+			true => {
+				memory.count(metrics::UPSTREAM_FAULTS, 1);
+				tracing::error!(fault = %failure, "an upstream that stood by broke the protocol");
+			},
+			false => tracing::debug!(at = link.party.at, %failure, "is no standby any more"),
+		}
+		let verdict = seller.map_or(Verdict::Pass, |_| failure.verdict(&mut memory.refusals));
+		if let Some(buyer) = self
+			.buyer
+			.as_ref()
+			.filter(|_| seller.is_some() && failure.doubts_our_means())
+		{
+			buyer.doubt();
+		}
+		turns.report(link.party.at, verdict, now);
+		self.part(link, failure.is_sudden(), memory);
+	}
+
+	/// Goes, and pays what is asked for meanwhile.
+	pub(super) fn part(&self, link: Link, sudden: bool, memory: &mut Memory) {
+		if memory.seats_of == Some(link.id) {
+			memory.seats_of = None;
+			// Others have it now.
+			self.stream.set_seats(0);
+		}
+		while memory.partings.try_join_next().is_some() {}
+		if let Some(deal) = link.party.deal {
+			memory.partings.spawn(deal.part(link.subscription, sudden));
+		}
+	}
+
+	/// Leaves all that stand by, and what was put together: on with another place, or nothing.
+	pub(super) fn dismiss(&self, memory: &mut Memory) {
+		for link in memory.crew.begin_anew() {
+			self.part(link, false, memory);
+		}
+		memory.show(metrics::UPSTREAM_CONNECTED, 0.0);
+	}
+
+	/// Whether bonds still answer for those that stand by, and what pays them is the newest session key.
+	pub(super) async fn look(&self, parent: &mut Link, turns: &mut Turns, memory: &mut Memory) {
+		memory.registry_at = Instant::now() + registration::AGAIN;
+		let Some(buyer) = self.buyer.as_ref().filter(|_| !self.tip.is_late()) else {
+			return;
+		};
+		let registered = buyer.registered().await;
+		let mut over = Vec::new();
+		for link in memory.crew.standbys() {
+			let Some(deal) = &mut link.party.deal else {
+				continue;
+			};
+			match deal.is_over(&registered) {
+				Some(unfit) => over.push((link.id, Failure::from(unfit))),
+				None if deal.is_renewed() => over.push((link.id, Failure::Renewed)),
+				None => {},
+			}
+		}
+		for (id, failure) in over {
+			if let Some(link) = memory.crew.take(|link| link.id == id) {
+				self.left(link, Some(&mut *parent), failure, turns, memory);
+			}
+		}
+	}
+
+	/// The one that sent windows is lost: standbys bring what it did not, and whoever does is the next one.
+	pub(super) async fn interregnum(&self, key: &PublicKey, turns: &mut Turns, memory: &mut Memory) {
+		let (mut named, mut need) = (self.signing_key.clone(), self.need.clone());
+		let deadline = Instant::now() + INTERREGNUM;
+		while memory.crew.has_standbys() {
+			self.refresh(None, memory);
+			if self.perform(None, turns, memory) {
+				return;
+			}
+			if Instant::now() >= deadline {
+				memory.crew.choose_heir();
+				return;
+			}
+			let now = memory.now();
+			let tick = memory.crew.swarm.poll_timeout(now);
+			let tick = tick.map_or(deadline, |at| deadline.min(memory.begun + at));
+			tokio::select! {
+				heard = memory.crew.next() => self.heard(heard, None, key, turns, memory),
+				() = sleep_until(tick) => memory.crew.swarm.tick(memory.now()),
+				() = replaced(&mut named, key) => return,
+				() = unneeded(&mut need) => return,
+			}
+		}
+	}
+}
