@@ -458,7 +458,7 @@ pub enum EndReason {
 	/// The account watches here as often as it may.
 	#[error("the account watches there as often as it may")]
 	SeatsTaken,
-	/// The account had seats lately and paid nothing in them, and all are taken: it has none before others for so many seconds.
+	/// The account had seats lately and paid nothing in them, and all are taken: nobody makes room for it for so many seconds.
 	#[error("the account paid nothing for the seats that it had there, and has none before others for {0} s")]
 	IdleLately(u16),
 	/// Fewer pay for what the stream costs the relayer, so it sells it for more than was agreed: subscribe again to hear its price.
