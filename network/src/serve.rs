@@ -19,6 +19,7 @@ use clustercast_primitives::{
 };
 use clustercast_protocol::{
 	relayer::{Event, Quote, Requote, SessionError},
+	routes::{Names, Path},
 	Cursor, EncodedWindow, EndReason, Expectation, Fetch, Follow, Lookup, PaymentMode, Range, ReceiptSigner,
 	RelayerSession, Subscribe, Terms,
 };
@@ -219,6 +220,18 @@ pub trait Policy: Send + Sync + 'static {
 	fn seats(&self, seat: &Self::Seat) -> Option<u32> {
 		let _ = seat;
 		None
+	}
+
+	/// The relayers that a stream comes through, ours first; `None` where nothing is said of that. Asked over and over.
+	fn route(&self, seat: &Self::Seat) -> Option<Path> {
+		let _ = seat;
+		None
+	}
+
+	/// Who may serve what `peer` asks and is refused for a reason that names others.
+	fn others(&self, peer: &PublicKey, request: &Subscribe) -> Names {
+		let _ = (peer, request);
+		Names::default()
 	}
 
 	/// Why nothing is sold to anybody for now, where that is so. Asked over and over: who is served may pay for what it has, and is
@@ -423,7 +436,7 @@ impl Link {
 		let request = request.unwrap_or(Err(Closed::Silent)).map_err(|why| (None, why))?;
 		let claim = Claim::new(peer, &request);
 		if door.is_full(&claim) {
-			return Err((None, self.end(EndReason::Full)));
+			return Err((None, self.refuse(EndReason::Full, &peer, &request, policy)));
 		}
 		let answer = timeout(SUBSCRIBE_TIMEOUT, async {
 			let _turn = door.turn(waiting.source).await;
@@ -431,12 +444,12 @@ impl Link {
 		});
 		// Whatever took so long, it was not the viewer.
 		let answer = answer.await.unwrap_or(Err(EndReason::Behind));
-		let (grant, seat) = answer.map_err(|reason| (None, self.end(reason)))?;
+		let (grant, seat) = answer.map_err(|reason| (None, self.refuse(reason, &peer, &request, policy)))?;
 		self.costs = matches!(&grant, Grant::Paid(terms, _) if terms.price_per_gb > 0);
 		let places = policy.places(&seat).unwrap_or(usize::MAX);
 		let sitting = match door.sit(claim, matches!(grant, Grant::Paid(..)), places) {
 			Ok(sitting) => sitting,
-			Err(reason) => return Err((Some(seat), self.end(reason))),
+			Err(reason) => return Err((Some(seat), self.refuse(reason, &peer, &request, policy))),
 		};
 		let accepted = match grant {
 			Grant::Free => self.session.accept_free(),
@@ -531,6 +544,9 @@ impl Link {
 			}
 			if let Some(seats) = policy.seats(seat) {
 				self.session.seats(seats);
+			}
+			if let Some(path) = policy.route(seat) {
+				self.session.route(&path);
 			}
 			match policy.reserved(seat) {
 				Ok(Some(counter)) => {
@@ -843,6 +859,14 @@ impl Link {
 				return Ok(request);
 			}
 		}
+	}
+
+	/// Ends what has not begun, and says who else may have it.
+	fn refuse<P: Policy>(&mut self, reason: EndReason, peer: &PublicKey, request: &Subscribe, policy: &P) -> Closed {
+		if reason.names_others() {
+			self.session.others(&policy.others(peer, request));
+		}
+		self.end(reason)
 	}
 
 	fn end(&mut self, reason: EndReason) -> Closed {

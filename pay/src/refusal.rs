@@ -37,7 +37,9 @@ pub fn acts(reason: &EndReason) -> (Act, Act) {
 		EndReason::Idle | EndReason::Replaced | EndReason::PriceRose => (Rest, Rest),
 		EndReason::ReservationNeeded | EndReason::SeatsTaken => (Rest, Wait),
 		EndReason::IdleLately(_) => (Wait, Wait),
-		EndReason::NotAllowed | EndReason::PaymentRequired | EndReason::WrongChain => (Leave, Leave),
+		EndReason::NotAllowed | EndReason::Denied | EndReason::PaymentRequired | EndReason::WrongChain => {
+			(Leave, Leave)
+		},
 		EndReason::TicketRefused(error) => about_payment(error),
 		EndReason::ReservationRefused(error) => about_reservation(error),
 		// Unpaid, ProtocolError, BadSubscription, and what later versions say.

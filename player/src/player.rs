@@ -250,6 +250,7 @@ impl Player {
 			stop,
 			roster: Roster::default(),
 			crew: Crew::new(self.config.standbys),
+			referrals: Default::default(),
 		})
 	}
 

@@ -9,7 +9,7 @@ use clustercast_primitives::{
 	chain::{RelayerInfo, Reputation},
 	AccountId, Balance, PublicKey,
 };
-use std::{cmp::Reverse, time::Duration};
+use std::{cmp::Reverse, collections::VecDeque, time::Duration};
 
 /// Rest after a first failure; doubles with each further one in a row.
 pub const FIRST_REST: Duration = Duration::from_secs(1);
@@ -221,9 +221,32 @@ impl Candidate {
 #[derive(Debug, Default)]
 pub struct Roster {
 	candidates: Vec<Candidate>,
+	/// Named by those that refused us: they carry the stream, where that is true. The next ones, each once.
+	named: VecDeque<PublicKey>,
 }
 
 impl Roster {
+	/// Whether it was ever added.
+	pub fn knows(&self, key: &PublicKey) -> bool {
+		self.candidates.iter().any(|c| c.relayer.key == *key)
+	}
+
+	/// This one is next, whatever its order, where it may be tried then.
+	pub fn turn_to(&mut self, key: &PublicKey) {
+		self.named.push_back(*key);
+	}
+
+	/// The first that was named, may be tried at `now` and is not among these.
+	fn named(&mut self, than: &[PublicKey], now: Duration) -> Option<Relayer> {
+		while let Some(key) = self.named.pop_front() {
+			let named = self.candidates.iter().find(|c| c.relayer.key == key);
+			if let Some(named) = named.filter(|c| c.is_ready(now) && !than.contains(&key)) {
+				return Some(named.relayer.clone());
+			}
+		}
+		None
+	}
+
 	/// In the order given, as far as not known yet; the known keep their standing and get the new addresses, price, bond
 	/// and reputation.
 	pub fn add(&mut self, relayers: impl IntoIterator<Item = Relayer>) {
@@ -286,6 +309,9 @@ impl Roster {
 
 	/// What to do at `now`.
 	pub fn next(&mut self, now: Duration) -> Next {
+		if let Some(named) = self.named(&[], now) {
+			return Next::Try(named);
+		}
 		let is_gone = self.candidates.iter().any(|c| c.standing == Standing::Gone);
 		// Some that bring nothing would else be ready again, one after the other, before anybody behind them is tried. Nor are they
 		// asked for what others no longer have.
@@ -326,7 +352,10 @@ impl Roster {
 	}
 
 	/// The first one that could be tried at `now` and is not among these.
-	pub fn standby(&self, than: &[PublicKey], now: Duration) -> Option<Relayer> {
+	pub fn standby(&mut self, than: &[PublicKey], now: Duration) -> Option<Relayer> {
+		if let Some(named) = self.named(than, now) {
+			return Some(named);
+		}
 		let mut others = self.candidates.iter().filter(|c| c.is_ready(now));
 		let other = others.find(|c| !than.contains(&c.relayer.key));
 		other.map(|c| c.relayer.clone())
@@ -416,6 +445,30 @@ mod tests {
 
 	fn at(seconds: u64) -> Duration {
 		Duration::from_secs(seconds)
+	}
+
+	#[test]
+	fn who_was_named_is_next_once_and_only_where_it_may_be_tried() {
+		let all = [1, 2, 3].map(|seed| relayer(seed, Some(10)));
+		let mut roster = roster(&all);
+		let next = |roster: &mut Roster| roster.next(at(0));
+		let stranger = relayer(9, None);
+		assert!(roster.knows(&all[2].key) && !roster.knows(&stranger.key));
+		roster.turn_to(&stranger.key);
+		roster.turn_to(&all[2].key);
+		assert_eq!(next(&mut roster), Next::Try(all[2].clone()));
+		assert_eq!(next(&mut roster), Next::Try(all[0].clone()), "once");
+		roster.report(&all[1].key, Ending::Fault, false, at(0));
+		roster.turn_to(&all[1].key);
+		assert_eq!(next(&mut roster), Next::Try(all[0].clone()), "it was caught");
+		roster.turn_to(&all[2].key);
+		assert_eq!(roster.standby(&[all[0].key], at(0)), Some(all[2].clone()));
+		roster.turn_to(&all[0].key);
+		assert_eq!(
+			roster.standby(&[all[0].key], at(0)),
+			Some(all[2].clone()),
+			"that one is in use"
+		);
 	}
 
 	#[test]

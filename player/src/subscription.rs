@@ -27,6 +27,7 @@ use clustercast_primitives::{
 	AccountId, Balance, BlockNumber, TrackId, Usdc,
 };
 use clustercast_protocol::{
+	routes::Referrals,
 	thrift::Wish,
 	viewer::{Due, Event},
 	Change, EncodedWindow, EndReason, Fault, Follow, Patience, PaymentTerms, Quiet, Resume, SessionKey, Silence,
@@ -58,7 +59,7 @@ pub(crate) const SETTLE: Duration = Duration::from_secs(3);
 pub(crate) const RESERVE_PATIENCE: Duration = Duration::from_secs(40);
 
 /// How long the chain may take to say what was paid, in the middle of a broadcast.
-const LOOK_UP: Duration = Duration::from_secs(2);
+pub(crate) const LOOK_UP: Duration = Duration::from_secs(2);
 
 /// A node that is so many blocks behind what we have heard of says nothing of our session key: it is being restored.
 const NODE_BEHIND: BlockNumber = 30;
@@ -142,6 +143,8 @@ pub struct Viewing<C> {
 	pub(crate) roster: Roster,
 	/// Who brings it.
 	pub(crate) crew: Crew,
+	/// Whom refusals named.
+	pub(crate) referrals: Referrals,
 }
 
 /// Why a subscription is over.

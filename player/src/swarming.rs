@@ -4,7 +4,7 @@ use crate::{
 	crew::{dial, Crew, Link, Served},
 	pocket::PayError,
 	roster::{Ending, Relayer},
-	subscription::{cannot_pay, latest_start_ms, stopped, Over, Viewing, FAREWELL, RESERVE_PATIENCE, SETTLE},
+	subscription::{cannot_pay, latest_start_ms, stopped, Over, Viewing, FAREWELL, LOOK_UP, RESERVE_PATIENCE, SETTLE},
 	view::ChainView,
 };
 use clustercast_network::{
@@ -14,9 +14,9 @@ use clustercast_network::{
 	PeerId, Stream, Subscription,
 };
 use clustercast_primitives::PublicKey;
-use clustercast_protocol::{viewer::Event, Follow, PaymentMode, PurseError};
+use clustercast_protocol::{routes::Names, viewer::Event, Follow, PaymentMode, PurseError};
 use std::time::Duration;
-use tokio::time::{sleep_until, Instant};
+use tokio::time::{sleep_until, timeout, Instant};
 
 /// While standbys wait, what is owed to a relayer that is left has less time.
 const SETTLE_SOON: Duration = Duration::from_millis(500);
@@ -323,6 +323,9 @@ impl<C: ChainView> Viewing<C> {
 			},
 			Event::Paid(_) => self.refusals.paid(),
 			Event::Ended(reason) => return Ok(Some(self.on_end(reason).await)),
+			Event::Others(names) => self.hear_of(&link.party.relayer.key, &names).await,
+			// Whoever says it may lie, and what it brings is measured.
+			Event::Route(_) => {},
 			// Each window carries the initialisation segment that it needs. We serve nobody. What is of windows is noted above.
 			Event::Covered(_)
 			| Event::Init(_)
@@ -336,6 +339,27 @@ impl<C: ChainView> Viewing<C> {
 			| Event::Skipped(_) => {},
 		}
 		Ok(None)
+	}
+
+	/// One that refuses us names others: they are next, at the addresses that the registry has of them.
+	async fn hear_of(&mut self, by: &PublicKey, names: &Names) {
+		let (now, max) = (self.now(), self.limits.max_price_per_gb);
+		let mut fit: Vec<Relayer> = Vec::new();
+		if names.iter().any(|name| !self.roster.knows(name)) {
+			let registered = timeout(LOOK_UP, self.chain.relayers()).await;
+			let registered = registered.ok().and_then(Result::ok).unwrap_or_default();
+			let named = registered.iter().filter(|info| names.contains(&info.signing_key));
+			fit.extend(named.filter_map(|info| Relayer::registered(info, max)));
+		}
+		let roster = &self.roster;
+		let known = |key: &PublicKey| roster.knows(key) || fit.iter().any(|relayer| relayer.key == *key);
+		self.referrals.note(by, names, known, now);
+		while let Some(key) = self.referrals.next(now) {
+			tracing::info!(relayer = %key, "named by one that refuses us");
+			self.roster
+				.add(fit.iter().filter(|relayer| relayer.key == key).cloned());
+			self.roster.turn_to(&key);
+		}
 	}
 
 	/// The parent is lost: standbys bring what it did not, and whoever does is the next one.

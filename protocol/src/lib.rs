@@ -20,6 +20,7 @@
 //! | [`tickets`] | judges tickets and vouchers against what was delivered |
 //! | [`credit`] | how much a relayer lets viewers owe |
 //! | [`swarm`] | several sources of one stream at once: who brings what |
+//! | [`routes`] | where a relayer has a stream from, and who else may have it |
 //!
 //! Nothing here reads a clock, a socket, storage or a random number: bytes, blocks and entropy are arguments, bytes and
 //! events are results. So the same code runs over QUIC, in a browser and in a seeded simulator; without the feature `std` it needs
@@ -41,6 +42,7 @@
 //!   <------------------------------ Status      (whenever there is a newer one)
 //!   <------------------------------ Waiting     (nothing newer, where nothing else is said)
 //!   <------------------------------ Seats       (how many viewers a relayer may serve, of a stream that limits them)
+//!   <------------------------------ Route       (the relayers that it comes through)
 //!   Ticket or Voucher ----------->
 //!   <------------------------------ Paid
 //!   Reserve --------------------->              (where the terms ask for it, and again before it is used up)
@@ -48,6 +50,7 @@
 //!                ...
 //!   Follow ---------------------->              (windows, or announcements alone: the next ones)
 //!   Leave ----------------------->              (no more windows, and a receipt for those that have none)
+//!   <------------------------------ Others      (who may serve what is refused)
 //!   <------------------------------ End
 //! ```
 
@@ -70,6 +73,7 @@ pub mod patience;
 pub mod purse;
 pub mod quiet;
 pub mod relayer;
+pub mod routes;
 pub mod standing;
 pub mod swarm;
 pub mod thrift;

@@ -9,6 +9,7 @@ use crate::{
 	cache::Cursor,
 	ledger::{Creditor, Limits, Piece},
 	meter::{Meter, Share},
+	routes::{Names, Path},
 	tickets::Expectation,
 	window::EncodedWindow,
 	wire::{
@@ -239,6 +240,8 @@ pub struct RelayerSession {
 	status: Option<(BlockNumber, u64)>,
 	/// How many viewers it was told last that it may serve.
 	seats: Option<u32>,
+	/// What was said of the relayers that it comes through.
+	route: Option<Path>,
 	/// Serves against payment; also when it has ended.
 	paid: Option<Paid>,
 	follow: Follow,
@@ -275,6 +278,7 @@ impl RelayerSession {
 			init: None,
 			status: None,
 			seats: None,
+			route: None,
 			paid: None,
 			follow: Follow::Windows,
 			settles: false,
@@ -449,6 +453,21 @@ impl RelayerSession {
 		if matches!(self.state, State::Serving(_)) && self.seats != Some(seats) {
 			self.seats = Some(seats);
 			self.say_newest(&ToViewer::Seats(seats));
+		}
+	}
+
+	/// Says which relayers the stream comes through, where that was not said or is another one now.
+	pub fn route(&mut self, path: &Path) {
+		if matches!(self.state, State::Serving(_)) && self.route.as_ref() != Some(path) {
+			self.route = Some(path.clone());
+			self.say_newest(&ToViewer::Route(path.clone()));
+		}
+	}
+
+	/// Names others, before it is ended.
+	pub fn others(&mut self, names: &Names) {
+		if !matches!(self.state, State::Ended) && !names.is_empty() {
+			self.say_newest(&ToViewer::Others(names.clone()));
 		}
 	}
 

@@ -13,6 +13,7 @@ use crate::{
 	evidence::{Evidence, Pursuit},
 	ledger::{BillFault, Debtor},
 	meter::{Meter, Share},
+	routes::{Names, Path},
 	window::{EncodedWindow, Setting, WindowError},
 	wire::{
 		read_range, Announcement, AnswerDecoder, EndReason, Fetch, Follow, Kind, Payer, PaymentMode, Range, SessionKey,
@@ -120,6 +121,10 @@ pub enum Event {
 	Waiting,
 	/// So many viewers of the stream, whose key limits them, we may serve ourselves.
 	Seats(u32),
+	/// It comes through these relayers, the relayer says.
+	Route(Path),
+	/// These may serve what is refused here, the relayer says.
+	Others(Names),
 	/// The relayer ended the subscription.
 	Ended(EndReason),
 }
@@ -187,6 +192,8 @@ pub struct ViewerSession {
 	owed: VecDeque<Owed>,
 	last_commitment: Option<Hash>,
 	ended: bool,
+	/// It has named others.
+	referred: bool,
 	/// Why, as long as what it was ended behind is still coming.
 	ending: Option<EndReason>,
 	fault: Option<Fault>,
@@ -224,6 +231,7 @@ impl ViewerSession {
 			owed: VecDeque::new(),
 			last_commitment: None,
 			ended: false,
+			referred: false,
 			ending: None,
 			fault: None,
 			pursuit: None,
@@ -417,6 +425,8 @@ impl ViewerSession {
 					| ToViewer::Reserved(_)
 					| ToViewer::Waiting
 					| ToViewer::Seats(_)
+					| ToViewer::Route(_)
+					| ToViewer::Others(_)
 					| ToViewer::Paid(_)
 					| ToViewer::Pushed(_)
 					| ToViewer::Offered(_)
@@ -612,7 +622,7 @@ impl ViewerSession {
 
 	fn on_message(&mut self, message: ToViewer) -> Result<(), Fault> {
 		let kind = message.kind();
-		let early = matches!(kind, Kind::Challenge | Kind::Terms | Kind::End);
+		let early = matches!(kind, Kind::Challenge | Kind::Terms | Kind::Others | Kind::End);
 		if self.ended || (self.terms.is_none() && !early) || (kind == Kind::Terms && !self.subscribed) {
 			return Err(Fault::Unexpected(kind));
 		}
@@ -684,15 +694,26 @@ impl ViewerSession {
 				self.events.push_back(Event::Seats(seats));
 				Ok(())
 			},
+			ToViewer::Route(path) => {
+				self.events.push_back(Event::Route(path));
+				Ok(())
+			},
+			ToViewer::Others(names) if !self.referred => {
+				self.referred = true;
+				self.events.push_back(Event::Others(names));
+				Ok(())
+			},
 			ToViewer::End(reason) => {
 				self.ended = true;
 				self.ending = Some(reason);
 				self.end();
 				Ok(())
 			},
-			ToViewer::Init(_) | ToViewer::Challenge(_) | ToViewer::Catalog(_) | ToViewer::History(_) => {
-				Err(Fault::Unexpected(kind))
-			},
+			ToViewer::Init(_)
+			| ToViewer::Challenge(_)
+			| ToViewer::Catalog(_)
+			| ToViewer::History(_)
+			| ToViewer::Others(_) => Err(Fault::Unexpected(kind)),
 		}
 	}
 

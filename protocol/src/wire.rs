@@ -10,7 +10,10 @@
 //! Each message has exactly one encoding: SCALE's lengths are refused unless they are the shortest, and of no items the
 //! length is zero.
 
-use crate::tickets::TicketError;
+use crate::{
+	routes::{Names, Path},
+	tickets::TicketError,
+};
 use alloc::{boxed::Box, vec::Vec};
 use bytes::{BufMut, Bytes, BytesMut};
 use clustercast_primitives::{
@@ -30,7 +33,8 @@ use core::fmt;
 /// Name of the protocol as TLS negotiates it (ALPN). Its number rises with every change of a frame: peers that speak another
 /// one find that out before they send anything. 2 brought vouchers, 3 version 2 of what is signed, 4 reservations, 5 `Waiting`,
 /// 6 QUIC of our own, 7 places that name a header and receipts for intervals, 8 chunks on streams of their own, 9 `Seats`,
-/// 10 `IdleLately` and `PriceRose`.
+/// 10 `Route`,
+/// `Others`, `IdleLately`, `PriceRose` and `Denied`.
 pub const PROTOCOL_NAME: &str = "/clustercast/deliver/10";
 
 /// Length and kind.
@@ -101,6 +105,10 @@ pub enum Kind {
 	Lacks = 0x8e,
 	/// How many viewers whoever is told may serve.
 	Seats = 0x8f,
+	/// [`Path`]
+	Route = 0x90,
+	/// [`Names`]
+	Others = 0x91,
 }
 
 impl Kind {
@@ -129,6 +137,8 @@ impl Kind {
 			0x8d => Self::Offered,
 			0x8e => Self::Lacks,
 			0x8f => Self::Seats,
+			0x90 => Self::Route,
+			0x91 => Self::Others,
 			_ => return None,
 		})
 	}
@@ -146,6 +156,8 @@ impl Kind {
 			Self::Voucher => <(Hash, SignedVoucher)>::max_encoded_len(),
 			Self::Reserve => SignedReservation::max_encoded_len(),
 			Self::Reserved | Self::Seats => u32::max_encoded_len(),
+			Self::Route => Path::max_encoded_len(),
+			Self::Others => Names::max_encoded_len(),
 			Self::Terms => Option::<Terms>::max_encoded_len(),
 			Self::Init => MAX_INIT_BYTES as usize,
 			Self::Pushed | Self::Offered => {
@@ -464,12 +476,20 @@ pub enum EndReason {
 	/// Fewer pay for what the stream costs the relayer, so it sells it for more than was agreed: subscribe again to hear its price.
 	#[error("its price rose, as fewer share what the stream costs it")]
 	PriceRose,
+	/// The relayer's operator does not want it carried, or not for what may be asked for it.
+	#[error("its operator does not carry this stream")]
+	Denied,
 }
 
 impl EndReason {
 	/// Whether it is of the relayer's own making: what is unpaid by then is nobody's debt.
 	pub fn is_own(&self) -> bool {
 		matches!(self, Self::ShuttingDown | Self::Behind | Self::CannotStore)
+	}
+
+	/// Whether others may serve what is refused for it.
+	pub fn names_others(&self) -> bool {
+		matches!(self, Self::Full | Self::Denied)
 	}
 }
 
@@ -580,6 +600,10 @@ pub enum ToViewer {
 	/// So many viewers of this stream, whose key limits them, may be served by whoever is told this, until it is told otherwise or the
 	/// subscription is over. Who is told nothing may serve nobody.
 	Seats(u32),
+	/// The relayers that the stream comes through, its own key first; again where that changes. An origin says nothing.
+	Route(Path),
+	/// Before the end: relayers that may serve what is refused.
+	Others(Names),
 }
 
 /// A window but for its chunks. Unverified.
@@ -692,6 +716,8 @@ impl ToViewer {
 			Self::Offered(announcement) => frame_as(&announcement.frame, Kind::Offered),
 			Self::Lacks(range) => frame(Kind::Lacks, range),
 			Self::Seats(seats) => frame(Kind::Seats, seats),
+			Self::Route(path) => frame(Kind::Route, path),
+			Self::Others(names) => frame(Kind::Others, names),
 		}
 	}
 
@@ -713,6 +739,8 @@ impl ToViewer {
 			Self::Offered(_) => Kind::Offered,
 			Self::Lacks(_) => Kind::Lacks,
 			Self::Seats(_) => Kind::Seats,
+			Self::Route(_) => Kind::Route,
+			Self::Others(_) => Kind::Others,
 		}
 	}
 }
@@ -957,6 +985,8 @@ impl AnswerDecoder {
 			Kind::Offered => ToViewer::Offered(announcement()?),
 			Kind::Lacks => ToViewer::Lacks(decode(kind, body)?),
 			Kind::Seats => ToViewer::Seats(decode(kind, body)?),
+			Kind::Route => ToViewer::Route(decode(kind, body)?),
+			Kind::Others => ToViewer::Others(decode(kind, body)?),
 			Kind::Subscribe
 			| Kind::Ticket
 			| Kind::Voucher

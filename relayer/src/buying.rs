@@ -1,7 +1,13 @@
 //! Buys windows of other relayers: one account, session key and purse for all streams. What shares it pays is credited to the account
 //! when it sells. Who is bought from is said by [`crate::sources`], whom to turn to next by [`crate::upstream`].
 
-use crate::{config::buying::Buying, metrics, rewards::Rewards, sources::Seller, streams::Served};
+use crate::{
+	config::{buying::Buying, streams::Upstream},
+	metrics,
+	rewards::Rewards,
+	sources::Seller,
+	streams::Served,
+};
 use clustercast_chain::{Chain, Wallet};
 use clustercast_cli::Seldom;
 use clustercast_network::Subscription;
@@ -173,6 +179,21 @@ impl Buyer {
 			*lock(&self.registered) = read.into();
 		}
 		lock(&self.registered).clone()
+	}
+
+	/// Where this relayer is, by the registry as it was read last, if we would buy from it.
+	pub fn place_of(&self, key: &PublicKey) -> Option<Upstream> {
+		let registered = lock(&self.registered).clone();
+		let info = registered.iter().find(|info| info.signing_key == *key)?;
+		let fits = info.unbonds_at.is_none()
+			&& info.price_per_gb <= self.limits.max_price_per_gb
+			&& info.account != self.account();
+		let mut places = info.addresses.iter().filter(|_| fits);
+		let place = places.find_map(|address| clustercast_network::place(address).ok())?;
+		Some(Upstream {
+			place,
+			peer: Some(*key),
+		})
 	}
 
 	/// Stores what was spent: at an orderly end.

@@ -1,6 +1,7 @@
 //! Configuration of `run`: a TOML file, then `CLUSTERCAST_RELAYER_*`, then flags; the later one counts.
 
 pub mod buying;
+pub mod policy;
 pub mod streams;
 
 use crate::payment::{Payment, Rule};
@@ -15,6 +16,7 @@ use figment::{
 	providers::{Format, Serialized, Toml},
 	Figment,
 };
+use policy::{Policy, PolicySettings};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use streams::{Stream, StreamSettings, Usual};
@@ -114,6 +116,10 @@ pub struct Settings {
 	#[arg(skip)]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub buying: Option<BuyingSettings>,
+	/// A table of the file: what is carried at all.
+	#[arg(skip)]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub policy: Option<PolicySettings>,
 	/// Price, micro-USDC per 10^9 bytes [default: 20000]
 	#[arg(long, value_name = "MICRO_USDC", env = "CLUSTERCAST_RELAYER_PRICE_PER_GB")]
 	#[serde(skip_serializing_if = "Option::is_none")]
@@ -211,6 +217,8 @@ pub struct Config {
 	pub streams: Vec<Stream>,
 	/// What is spent on streams that relayers sell; `None`: nothing is bought.
 	pub buying: Option<Buying>,
+	/// What is carried at all.
+	pub policy: Policy,
 	/// Of each ticket.
 	pub face_value: Usdc,
 	/// Tickets or vouchers.
@@ -302,6 +310,7 @@ impl TryFrom<Settings> for Config {
 			max_viewers,
 		};
 		let streams = streams::streams(s.streams, s.stream, s.upstream, usual_of_streams)?;
+		let policy = s.policy.unwrap_or_default().check(&streams)?;
 		let least_cache_mb = MIN_CACHE_MB * streams.len() as u32;
 		let cache_mb = s.cache_mb.unwrap_or(default::CACHE_MB.max(least_cache_mb));
 		let config = Self {
@@ -317,6 +326,7 @@ impl TryFrom<Settings> for Config {
 				.with_context(|| format!("listen: {listen} is not a multiaddress"))?,
 			streams,
 			buying: s.buying.map(BuyingSettings::check).transpose()?,
+			policy,
 			face_value: s.face_value.unwrap_or(default::FACE_VALUE),
 			payment: s.payment.unwrap_or_default(),
 			uplink: s.uplink_mbps.map(|mbps| u64::from(mbps) * 1_000_000 / 8),
@@ -552,6 +562,24 @@ mod tests {
 		assert!(both.contains("take one of these forms"), "{both}");
 		let named = page.contains(&format!("at most {} streams", streams::MAX_STREAMS));
 		assert!(named, "the docs say how many there may be");
+	}
+
+	#[test]
+	fn policy_is_read_as_the_docs_show_it() {
+		let page = include_str!("../../docs/relay.md");
+		let at = page.find("[policy]\ndenied").unwrap();
+		let table = page[at..].split("```").next().unwrap();
+		let config = |more: &str| load(&format!("{}\n{more}", complete()), Settings::default());
+		let policy = config(table).unwrap().policy;
+		assert!(policy.judge(9_999).is_err() && policy.judge(10_000).is_ok());
+		let refused = |more: &str| format!("{:#}", config(more).unwrap_err());
+		let denied = refused("[policy]\ndenied = [3]");
+		assert!(
+			denied.contains("stream 3 is to be relayed, and [policy] does not allow it"),
+			"{denied}"
+		);
+		let many = refused("[policy]\nmost_streams = 0");
+		assert!(many.contains("most_streams of [policy] is 0"), "{many}");
 	}
 
 	#[test]

@@ -5,6 +5,8 @@ use crate::{
 	accounts::{self, Accounts, Entry, Ledger},
 	blame::Leniency,
 	channels::Order,
+	config::policy::Policy as Carries,
+	directory::Directory,
 	door::{check_means, label, label_of_end},
 	metrics,
 	recorder::{NotKept, Recorder},
@@ -22,8 +24,10 @@ use clustercast_primitives::{
 	AccountId, Balance, BlockNumber, Hash, PublicKey, SignedTicket, SignedVoucher, TrackId, Voucher, WinningTicket,
 };
 use clustercast_protocol::{
-	tickets::EXPIRY_MARGIN, Debt, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable,
-	ReserveError, ReserveTerms, SessionKey, Share, Shortage, Subscribe, Terms, TicketBook, TicketError,
+	routes::{self, Names, Path},
+	tickets::EXPIRY_MARGIN,
+	Debt, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable, ReserveError, ReserveTerms,
+	SessionKey, Shortage, Subscribe, Terms, TicketBook, TicketError,
 };
 use std::{
 	collections::{HashMap, HashSet},
@@ -101,6 +105,10 @@ pub struct Desk<L> {
 	pub leniency: Mutex<Leniency>,
 	/// Reservations on their way, by session.
 	pub pending: Mutex<HashMap<PublicKey, Weak<Mutex<Pending>>>>,
+	/// What our operator carries.
+	pub carries: Carries,
+	/// Whom we may name to who is refused.
+	pub directory: Directory,
 }
 
 /// One subscription.
@@ -457,7 +465,7 @@ impl<L: Ledger> Policy for Desk<L> {
 
 	async fn subscribe(&self, peer: PublicKey, request: &Subscribe) -> Result<(Grant, Seat), EndReason> {
 		let served = self.streams.get(request.stream).filter(|stream| !stream.is_gone());
-		let stream = served.ok_or(EndReason::NotServed)?;
+		let stream = served.ok_or_else(|| self.carries.refusal(request.stream))?;
 		if request.track() != Some(TRACK) {
 			return Err(EndReason::NotServed);
 		}
@@ -485,6 +493,7 @@ impl<L: Ledger> Policy for Desk<L> {
 		let place = self.enter(payer, channel)?;
 		// It is asked what was asked before it came.
 		let price_per_gb = stream.price(Instant::now());
+		self.carries.judge(price_per_gb)?;
 		let viewer = stream.enter(peer)?;
 		let counter = stream.terms();
 		let mode = self.mode(stream, &payer, may_voucher)?;
@@ -655,6 +664,18 @@ impl<L: Ledger> Policy for Desk<L> {
 		let vouchers = matches!(mode, PaymentMode::Vouchers { .. });
 		seat.vouchers.store(vouchers, Ordering::Relaxed);
 		(vouchers || by_voucher).then_some((mode, counter))
+	}
+
+	fn route(&self, seat: &Seat) -> Option<Path> {
+		seat.stream().route()
+	}
+
+	fn others(&self, peer: &PublicKey, request: &Subscribe) -> Names {
+		let Some(stream) = self.streams.get(request.stream) else {
+			return Names::default();
+		};
+		let known = stream.neighbours().into_iter().filter(|key| self.directory.has(key));
+		routes::named(peer, &self.signer.public(), known)
 	}
 
 	fn shut(&self, seat: &Seat) -> Option<EndReason> {

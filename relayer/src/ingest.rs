@@ -33,7 +33,10 @@ use clustercast_primitives::{
 	chain::StreamKeyInfo, status::State, subscribe::Binding, window::MAX_AHEAD_MS, Hash, PublicKey, StreamId,
 };
 use clustercast_protocol::{
-	swarm::Source, viewer::Event, Follow, Patience, Silence, Standing, StreamKeys, ViewerConfig, ViewerSession,
+	routes::{behind, below_origin},
+	swarm::Source,
+	viewer::Event,
+	Failing, Follow, Patience, Silence, Standing, StreamKeys, ViewerConfig, ViewerSession,
 };
 use failure::Failure;
 use memory::{load, Memory};
@@ -109,11 +112,12 @@ impl Ingest {
 		let stored = load(&self.position, self.stream.id).filter(|last| last.id.epoch < now);
 		// Nobody waits for what was missed.
 		let resume = stored.filter(|_| !self.stream.is_on_demand());
-		let mut memory = Memory::new(self.stream.id, resume, self.standbys);
+		let upstreams = std::mem::take(&mut self.upstreams);
+		let mut turns = Turns::new(upstreams.len());
+		let mut memory = Memory::new(self.stream.id, upstreams, resume, self.standbys);
 		let mut fruitless = 0;
 		let mut over = false;
 		let mut key = *self.signing_key.borrow_and_update();
-		let mut turns = Turns::new(self.upstreams.len());
 		loop {
 			match needed(&mut self.need).await {
 				Need::Stop => {
@@ -174,6 +178,10 @@ impl Ingest {
 					continue;
 				},
 				Failure::Renewed => continue,
+				// Nor did those that stand by bring the next window: what they bring is behind it.
+				Failure::Skipped(_) | Failure::Failing(Failing::Withheld | Failing::Stalled) => {
+					self.dismiss(&mut memory)
+				},
 				_ if gone => {
 					if served {
 						tracing::info!("too far behind upstream: going on with its newest window");
@@ -219,6 +227,7 @@ impl Ingest {
 				true => tracing::info!(%failure, "upstream lost; trying again"),
 				false => tracing::debug!(%failure, pause_ms = step.pause.as_millis(), "upstream is still away"),
 			}
+			self.refer(None, &mut turns, &mut memory);
 			// What it did not bring comes from the others, and one of them goes on.
 			self.interregnum(&key, &mut turns, &mut memory).await;
 			let goes_on = memory.crew.has_standbys();
@@ -304,7 +313,7 @@ impl Ingest {
 			None => {
 				let (mut named, mut need) = (self.signing_key.clone(), self.need.clone());
 				let (party, stream) = tokio::select! {
-					dialled = self.dial(at, *key, Vec::new()) => dialled,
+					dialled = self.dial(at, *key, Vec::new(), memory) => dialled,
 					() = replaced(&mut named, key) => return Err((None, Failure::Replaced)),
 					() = unneeded(&mut need) => return Err((None, Failure::Unneeded)),
 				};
@@ -328,6 +337,7 @@ impl Ingest {
 		if let Some(deal) = &link.party.deal {
 			deal.leads();
 		}
+		self.stream.set_route(&link.party.route);
 		memory.connect();
 	}
 
@@ -337,8 +347,10 @@ impl Ingest {
 		at: usize,
 		key: PublicKey,
 		in_use: Vec<PublicKey>,
+		memory: &Memory,
 	) -> impl Future<Output = (Provider, Result<Stream, Failure>)> + Send + 'static {
-		let (node, buyer, upstream) = (self.node.clone(), self.buyer.clone(), self.upstreams[at].clone());
+		let (node, buyer, upstream) = (self.node.clone(), self.buyer.clone(), memory.upstreams[at].clone());
+		let own = self.own(&key);
 		async move {
 			let seller = match buyer.filter(|_| upstream.peer.is_some()) {
 				Some(buyer) => sources::seller(&upstream, &key, &buyer.registered().await),
@@ -346,8 +358,15 @@ impl Ingest {
 			};
 			// An origin's identity is the key that it signs with.
 			let peer = seller.map_or(key, |seller| seller.key);
+			let from_there = below_origin(&peer);
+			let route = match seller {
+				// As long as it says nothing else.
+				Some(_) => behind(&from_there, &peer, &own).unwrap_or(from_there),
+				None => below_origin(&own),
+			};
 			let party = Provider {
 				at,
+				route,
 				key: peer,
 				seller,
 				deal: None,
@@ -365,6 +384,12 @@ impl Ingest {
 		}
 	}
 
+	/// Our identity, by which others know us.
+	fn own(&self, key: &PublicKey) -> PublicKey {
+		// One that Ed25519 made is never refused.
+		clustercast_network::public_key(&self.node.peer_id()).unwrap_or(*key)
+	}
+
 	/// A subscription at whoever was connected to; for how long nothing may come of it.
 	fn link(
 		&self,
@@ -378,8 +403,7 @@ impl Ingest {
 		party.deal = deal.map(|(seller, buyer)| buyer.deal(seller, self.stream.clone()));
 		let session = self.session(key, party.key, party.deal.as_ref(), follow, memory);
 		let subscription = Subscription::new(stream, session, inactivity);
-		let identity = self.node.peer_id();
-		let chooser = clustercast_network::public_key(&identity).unwrap_or(*key);
+		let chooser = self.own(key);
 		let price = party.seller.map_or(0, |seller| seller.price_per_gb);
 		let source = Crew::source(&chooser, &party.key, price);
 		let peer = clustercast_network::peer_id(&party.key).map(|peer| peer.to_base58());
@@ -455,6 +479,7 @@ impl Ingest {
 					news.excuse(until);
 				}
 			}
+			self.refer(Some(link.party.at), turns, memory);
 			self.recruit(link, key, turns, memory);
 			let before = memory.last();
 			if self.perform(Some(&mut *link), turns, memory) {
@@ -514,18 +539,28 @@ impl Ingest {
 						news.note(now);
 					}
 				},
-				// Our viewers would have none of those behind it, and nobody else brings it.
-				Event::Skipped(window) if !memory.crew.has_standbys() => return Err(Failure::Skipped(*window)),
 				_ => {},
 			}
 			let (terms, words) = (matches!(event, Event::Terms(_)), memory.words);
+			let routed = matches!(event, Event::Route(_));
+			let skipped = match event {
+				Event::Skipped(window) => Some(window),
+				_ => None,
+			};
 			let word = match &event {
 				Event::Status(status) => Some(status.clone()),
 				_ => None,
 			};
 			self.said(link, event, memory)?;
+			// Our viewers would have none of those behind it.
+			if let Some(window) = skipped.filter(|window| !memory.crew.swarm.may_come(*window)) {
+				return Err(Failure::Skipped(window));
+			}
 			if terms {
 				self.leads(link, memory);
+			}
+			if routed {
+				self.stream.set_route(&link.party.route);
 			}
 			if let Some(word) = word {
 				patience.status(&memory.standing, now);

@@ -13,6 +13,7 @@
 //! | [`demand`] | when a stream on demand is fetched; sans-IO |
 //! | [`sales`] | what is asked for it, and who is let go where that is not enough; sans-IO |
 //! | [`rewards`] | how often something is reserved for a relayer that is bought from; sans-IO |
+//! | [`directory`] | who is registered: whom one names to others |
 //! | [`desk`] | downstream: who is served, which tickets count |
 //! | [`blame`] | whose debt it is what nobody pays; sans-IO |
 //! | [`door`] | who may come in, and how they go, in a word; pure |
@@ -42,6 +43,7 @@ pub mod cli;
 pub mod config;
 pub mod demand;
 pub mod desk;
+pub mod directory;
 pub mod door;
 pub mod fit;
 pub mod health;

@@ -235,7 +235,10 @@ impl Relayer {
 			orders,
 			leniency: Default::default(),
 			pending: Default::default(),
+			carries: config.policy.clone(),
+			directory: Default::default(),
 		});
+		desk.directory.read(&registered);
 		let wires = wires(&config, &desk, keys);
 		desk.at_block(chain.head().best);
 		let thresholds = Thresholds {
@@ -578,6 +581,7 @@ impl Running {
 			() = desk.accounts.refresh() => {},
 			() = follow(&desk, chain.constants().block_time) => {},
 			() = health::watch(&desk, &chain) => {},
+			() = desk.directory.follow(&chain) => {},
 			() = redeemers.run() => {},
 			() = keeper.run(ordered) => {},
 		}

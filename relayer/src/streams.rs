@@ -8,7 +8,7 @@ use crate::{
 	surge::{self, Load, Surge},
 };
 use clustercast_primitives::{AccountId, PublicKey, StreamId};
-use clustercast_protocol::EndReason;
+use clustercast_protocol::{routes::Path, EndReason};
 use std::{
 	collections::{BTreeMap, HashMap},
 	sync::{
@@ -62,6 +62,8 @@ pub struct Served {
 	sales: Option<Mutex<Sales>>,
 	/// There is no such key on the chain any more.
 	gone: AtomicBool,
+	/// The relayers that it comes through, ours first; empty as long as that is not known.
+	route: Mutex<Path>,
 }
 
 impl Served {
@@ -82,6 +84,7 @@ impl Served {
 			viewers: Mutex::default(),
 			sales: None,
 			gone: AtomicBool::new(false),
+			route: Mutex::default(),
 		}
 	}
 
@@ -132,6 +135,24 @@ impl Served {
 	/// The least that is asked of whoever comes now.
 	fn least(&self, now: Instant) -> u64 {
 		self.with_sales(|sales| sales.quote(now)).unwrap_or(0)
+	}
+
+	/// It comes through these relayers, ours first.
+	pub fn set_route(&self, path: &Path) {
+		lock(&self.route).clone_from(path);
+	}
+
+	/// See there; `None` as long as that is not known.
+	pub fn route(&self) -> Option<Path> {
+		let path = lock(&self.route).clone();
+		(!path.is_empty()).then_some(path)
+	}
+
+	/// Peers that have it, as far as we know: those that it comes through, and those that take it here.
+	pub fn neighbours(&self) -> Vec<PublicKey> {
+		let below: Vec<_> = lock(&self.viewers).keys().copied().collect();
+		let above = lock(&self.route).clone();
+		above.into_iter().chain(below).collect()
 	}
 
 	/// Counter of its terms now.

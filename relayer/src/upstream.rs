@@ -232,6 +232,14 @@ impl Turns {
 		}
 	}
 
+	/// There is somebody else at this place, or one place more.
+	pub fn admit(&mut self, at: usize) {
+		match self.standings.get_mut(at) {
+			Some(standing) => *standing = Standing::Ready,
+			None => self.standings.push(Standing::Ready),
+		}
+	}
+
 	/// This one is the next: it brought what the one that was tried did not.
 	pub fn turn_to(&mut self, at: usize) {
 		self.at = at;
@@ -368,6 +376,12 @@ mod tests {
 		assert_eq!(turns.standby(&[0], at(0)), Some(1));
 		assert_eq!(turns.standby(&[0, 1], at(0)), None);
 		assert_eq!(turns.standby(&[0, 1], at(60)), Some(2));
+		turns.admit(4);
+		assert_eq!(turns.standby(&[0, 1, 2], at(0)), Some(4), "somebody was named");
+		turns.report(4, Verdict::Out, at(0));
+		turns.admit(4);
+		assert_eq!(turns.standby(&[0, 1, 2], at(0)), Some(4), "and somebody else");
+		turns.report(4, Verdict::Out, at(0));
 		turns.turn_to(2);
 		assert_eq!(turns.next(at(60)), Turn::Try(2));
 		assert_eq!(turns.next(at(59)), Turn::Try(0), "who rests is passed over");

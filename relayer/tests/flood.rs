@@ -183,6 +183,8 @@ impl Relayer {
 			genesis: GENESIS,
 			orders: mpsc::channel(1).0,
 			pending: Default::default(),
+			carries: Default::default(),
+			directory: Default::default(),
 		});
 		desk.at_block(BLOCK);
 		let limits = Limits {

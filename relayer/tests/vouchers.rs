@@ -123,6 +123,8 @@ impl Relayer {
 			orders: mpsc::channel(1).0,
 			leniency: Default::default(),
 			pending: Default::default(),
+			carries: Default::default(),
+			directory: Default::default(),
 		});
 		desk.at_block(BLOCK);
 		let (node, incoming) = Node::start(&fixture::relayer_key(), Limits::default()).unwrap();

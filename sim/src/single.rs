@@ -571,6 +571,8 @@ impl Single {
 				Event::Window(_)
 				| Event::Announced(_)
 				| Event::Seats(_)
+				| Event::Route(_)
+				| Event::Others(_)
 				| Event::Terms(None)
 				| Event::Catalog(_)
 				| Event::Init(_)

@@ -74,9 +74,17 @@ impl Cast {
 
 	/// The viewer watches from this relayer.
 	fn watch(&self, lab: &Lab, name: &str, relayer: &Relayer) -> Result<Player> {
+		self.watch_any(lab, name, &[relayer])
+	}
+
+	/// The viewer watches from one of these, the first one first.
+	fn watch_any(&self, lab: &Lab, name: &str, relayers: &[&Relayer]) -> Result<Player> {
 		let port = free_port()?;
 		let mut watch = Player::command(lab, name, &self.network, &self.viewer, self.stream, port, "wallet")?;
-		Player::run(lab, name, port, watch.args(["--relayer", &relayer.address]))
+		for relayer in relayers {
+			watch.args(["--relayer", &relayer.address]);
+		}
+		Player::run(lab, name, port, &mut watch)
 	}
 
 	/// What it relays, and what it may spend.
@@ -291,6 +299,52 @@ fn origin_stands_by_for_nothing_and_goes_on_where_a_relayer_is_lost() {
 		let summary = player.stop().await?;
 		ensure!(summary["rejectedBytes"] == 0 && summary["gaps"] == 0, "{summary}");
 		seller.stop().await
+	});
+}
+
+/// One relayer denies the stream, the next has a single place, which another relayer has, and names that one.
+#[test]
+fn who_is_refused_is_told_why_and_goes_on_at_who_is_named() {
+	Lab::run(async |lab| {
+		let person = |name| Person::new(lab, name);
+		let (strict, first, seller) = (person("strict")?, person("first")?, person("seller")?);
+		let cast = Cast::enter(lab, &[&strict, &first, &seller]).await?;
+		let (network, origin) = (&cast.network, cast.origin.address.as_str());
+		let (mut strict, mut first, mut seller) = try_join3(
+			Relayer::register(lab, network, strict, "strict", TERMS),
+			Relayer::register(lab, network, first, "first", WHOLESALE),
+			Relayer::register(lab, network, seller, "seller", TERMS),
+		)
+		.await?;
+		let other = mint(network, &cast.broadcaster, PRICE_PER_GB).await?;
+		let forbidden = format!("[policy]\ndenied = [{}]\n{}", cast.stream, cast.table(&[origin], ""));
+		let refused = strict.run_configured(lab, network, &forbidden).await;
+		ensure!(refused.is_err(), "it relays what its operator denies");
+		let denies = format!(
+			"[policy]\ndenied = [{}]\n[[streams]]\nid = {other}\nupstream = {origin:?}\n",
+			cast.stream
+		);
+		strict.run_configured(lab, network, &denies).await?;
+		first
+			.run_configured(lab, network, &cast.table(&[origin], "max_viewers = 1"))
+			.await?;
+		seller
+			.run_configured(lab, network, &cast.config(&[&first.address], ""))
+			.await?;
+		until("the seller has its place", || async {
+			Ok(seller.metric("windows_total").await? >= 2)
+		})
+		.await?;
+		let mut player = cast.watch_any(lab, "player", &[&strict, &first])?;
+		player.wait_windows(3, PATIENCE).await?;
+		ensure!(seller.metric("viewers").await? == 1, "somebody else was turned to");
+		let summary = player.stop().await?;
+		let said = summary.to_string();
+		ensure!(said.contains("its operator does not carry this stream"), "{summary}");
+		ensure!(summary["rejectedBytes"] == 0 && summary["gaps"] == 0, "{summary}");
+		seller.stop().await?;
+		first.stop().await?;
+		strict.stop().await
 	});
 }
 

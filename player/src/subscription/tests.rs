@@ -446,6 +446,7 @@ impl Test {
 			stop: stopped,
 			roster: Roster::default(),
 			crew: Crew::default(),
+			referrals: Default::default(),
 		};
 		Self {
 			viewing,

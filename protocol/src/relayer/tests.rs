@@ -4,6 +4,7 @@ use super::*;
 use crate::{
 	fixture::{self, Broadcast, CHALLENGE, GENESIS, STREAM},
 	meter::Share,
+	routes::{behind, below_origin},
 	wire::{Kind, Payer},
 };
 use clustercast_primitives::{
@@ -96,6 +97,8 @@ fn kinds(session: &mut RelayerSession) -> Vec<Kind> {
 		Kind::Paid,
 		Kind::Waiting,
 		Kind::Seats,
+		Kind::Route,
+		Kind::Others,
 		Kind::End,
 	];
 	let mut kinds = Vec::new();
@@ -706,6 +709,46 @@ fn viewer_who_reads_nothing_has_one_status_waiting() {
 	let sent: Vec<Bytes> = std::iter::from_fn(|| session.poll_transmit()).collect();
 	let newest = ToViewer::Status(Box::new(fixture::status(99, Standing::Live))).to_frame();
 	assert_eq!(sent, [ToViewer::Terms(None).to_frame(), newest]);
+}
+
+#[test]
+fn route_is_said_while_it_serves_and_only_where_it_changes() {
+	let mut session = subscribed(subscribe(None));
+	let (near, far) = (
+		below_origin(&PublicKey([1; 32])),
+		behind(
+			&below_origin(&PublicKey([1; 32])),
+			&PublicKey([1; 32]),
+			&PublicKey([2; 32]),
+		)
+		.unwrap(),
+	);
+	session.route(&near);
+	assert!(kinds(&mut session).is_empty(), "before the terms");
+	session.accept_free().unwrap();
+	assert_eq!(kinds(&mut session), [Kind::Terms]);
+	let mut said = Vec::new();
+	for path in [&near, &near, &far, &near] {
+		session.route(path);
+		said.extend(session.poll_transmit());
+	}
+	assert_eq!(
+		said,
+		[&near, &far, &near].map(|path| ToViewer::Route(path.clone()).to_frame())
+	);
+	session.end(EndReason::Finished);
+	session.route(&far);
+	assert_eq!(kinds(&mut session), [Kind::End]);
+}
+
+#[test]
+fn who_is_refused_is_told_of_others_before_the_end() {
+	let mut session = subscribed(subscribe(None));
+	session.others(&Default::default());
+	session.others(&vec![PublicKey([1; 32])].try_into().unwrap());
+	session.end(EndReason::Full);
+	session.others(&vec![PublicKey([2; 32])].try_into().unwrap());
+	assert_eq!(kinds(&mut session), [Kind::Others, Kind::End]);
 }
 
 #[test]

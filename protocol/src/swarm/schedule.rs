@@ -432,6 +432,15 @@ impl Swarm {
 		self.figures
 	}
 
+	/// Whether some source has not said that it does not bring this window.
+	pub fn may_come(&self, id: WindowId) -> bool {
+		let window = self.windows.iter().find(|window| window.offer.id == id);
+		window.is_none_or(|window| {
+			let lacks = |source| window.has.get(source).is_some_and(|has| has.lacks);
+			self.sources.keys().any(|source| !lacks(source))
+		})
+	}
+
 	/// Whether our own link is the limit.
 	pub fn is_limited(&self, now: Duration) -> bool {
 		now < self.ours

@@ -19,7 +19,7 @@ use clustercast_primitives::{
 	receipt::Kind as Purpose,
 	status::{State, StatusError},
 	window::HeaderError,
-	Delivery as Delivered,
+	Delivery as Delivered, PublicKey,
 };
 use codec::{Decode, Encode};
 
@@ -168,6 +168,38 @@ fn drain(session: &mut ViewerSession) -> (Vec<WindowId>, Option<Due>) {
 		}
 	}
 	(windows, last)
+}
+
+#[test]
+fn who_refuses_names_others_once_and_before_its_last_word() {
+	let names: Names = vec![PublicKey([3; 32])].try_into().unwrap();
+	let mut session = subscribed(fixture::viewer_config());
+	send(&mut session, ToViewer::Others(names.clone())).unwrap();
+	send(&mut session, ToViewer::End(EndReason::Full)).unwrap();
+	let said: Vec<Event> = core::iter::from_fn(|| session.poll_event()).collect();
+	assert!(
+		matches!(&said[..], [Event::Others(named), Event::Ended(EndReason::Full)] if *named == names),
+		"{said:?}"
+	);
+	let mut session = paying();
+	send(&mut session, ToViewer::Others(names.clone())).unwrap();
+	assert_eq!(
+		send(&mut session, ToViewer::Others(names)),
+		Err(Fault::Unexpected(Kind::Others))
+	);
+}
+
+#[test]
+fn route_is_told_as_often_as_it_changes() {
+	let mut session = subscribed(guest());
+	let path = crate::routes::below_origin(&PublicKey([3; 32]));
+	send(&mut session, ToViewer::Terms(None)).unwrap();
+	for _ in 0..2 {
+		send(&mut session, ToViewer::Route(path.clone())).unwrap();
+	}
+	let told = core::iter::from_fn(|| session.poll_event())
+		.filter(|event| matches!(event, Event::Route(told) if *told == path));
+	assert_eq!(told.count(), 2);
 }
 
 #[test]

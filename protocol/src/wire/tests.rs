@@ -223,6 +223,10 @@ fn answers() -> Vec<ToViewer> {
 		ToViewer::Reserved(7),
 		ToViewer::Waiting,
 		ToViewer::Seats(u32::MAX),
+		ToViewer::Route(Path::default()),
+		ToViewer::Route(vec![PublicKey([7; 32]); 8].try_into().unwrap()),
+		ToViewer::Others(Names::default()),
+		ToViewer::Others(vec![PublicKey([7; 32]); 3].try_into().unwrap()),
 		ToViewer::Lacks(range()),
 		announcement(&window(), true),
 		announcement(&window_with_items(), false),
@@ -233,6 +237,7 @@ fn answers() -> Vec<ToViewer> {
 		ToViewer::End(EndReason::SeatsTaken),
 		ToViewer::End(EndReason::IdleLately(500)),
 		ToViewer::End(EndReason::PriceRose),
+		ToViewer::End(EndReason::Denied),
 		ToViewer::End(EndReason::ReservationRefused(ReserveError::Busy)),
 		ToViewer::End(EndReason::TicketRefused(TicketError::Chain(
 			TicketRefusal::DepositTooSmall,
@@ -252,7 +257,7 @@ const UP: [Kind; 7] = [
 ];
 
 /// Kinds of answers.
-const DOWN: [Kind; 15] = [
+const DOWN: [Kind; 17] = [
 	Kind::Challenge,
 	Kind::Terms,
 	Kind::Catalog,
@@ -268,6 +273,8 @@ const DOWN: [Kind; 15] = [
 	Kind::Offered,
 	Kind::Lacks,
 	Kind::Seats,
+	Kind::Route,
+	Kind::Others,
 ];
 
 fn read_request(mut bytes: &[u8]) -> Result<Option<ToRelayer>, WireError> {
@@ -512,6 +519,8 @@ fn short_and_long_bodies_are_told_apart() {
 			ToViewer::Reserved(m) => check(Kind::Reserved, &m),
 			ToViewer::Lacks(m) => check(Kind::Lacks, &m),
 			ToViewer::Seats(m) => check(Kind::Seats, &m),
+			ToViewer::Route(m) => check(Kind::Route, &m),
+			ToViewer::Others(m) => check(Kind::Others, &m),
 			ToViewer::Init(_) | ToViewer::Pushed(_) | ToViewer::Offered(_) => {},
 			ToViewer::Waiting => check(Kind::Waiting, &()),
 		}

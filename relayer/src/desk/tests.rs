@@ -128,6 +128,8 @@ fn desk_with(store: Arc<Store>, account: ViewerAccount, asked: &Arc<AtomicUsize>
 		orders: mpsc::channel(1).0,
 		leniency: Mutex::default(),
 		pending: Mutex::default(),
+		carries: Default::default(),
+		directory: Default::default(),
 	}
 }
 

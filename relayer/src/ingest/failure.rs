@@ -10,7 +10,7 @@ use clustercast_pay::{
 	registration::Unfit,
 };
 use clustercast_primitives::{catalog::CatalogError, crypto::SignatureError, window::HeaderError, WindowId};
-use clustercast_protocol::{EndReason, Failing, Fault};
+use clustercast_protocol::{routes::Detour, EndReason, Failing, Fault};
 
 /// Why a connection was over.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,8 @@ pub(super) enum Failure {
 	Handed,
 	#[error("it does not bring what it announces")]
 	Short,
+	#[error(transparent)]
+	Detour(#[from] Detour),
 }
 
 impl From<Unfit> for Failure {
@@ -110,6 +112,10 @@ impl Failure {
 		match self {
 			Self::Renewed | Self::Replaced | Self::Unneeded | Self::Handed => Verdict::Stay,
 			Self::Short => Verdict::Rest(LATER),
+			// Its own upstream may fail as ours does: then it turns to another one.
+			Self::Detour(Detour::Circle) => Verdict::Pass,
+			Self::Detour(Detour::TooLong) => Verdict::Rest(LATER),
+			Self::Detour(_) => Verdict::Rest(MUCH_LATER),
 			Self::Subscription(client::Error::Fault(fault)) => of_fault(fault),
 			Self::Ended(EndReason::Finished) => Verdict::Pass,
 			Self::Ended(reason) => match refusals.note(*reason) {
@@ -190,6 +196,14 @@ mod tests {
 		refusals.paid();
 		assert_eq!(refused.verdict(&mut refusals), Verdict::Pass);
 		assert_eq!(verdict(&Failure::Ended(EndReason::SeatsTaken)), Verdict::Pass);
+	}
+
+	#[test]
+	fn who_has_it_from_us_is_passed_and_who_says_nonsense_rests() {
+		let verdict = |detour: Detour| verdict(&detour.into());
+		assert_eq!(verdict(Detour::Circle), Verdict::Pass);
+		assert_eq!(verdict(Detour::TooLong), Verdict::Rest(LATER));
+		assert_eq!(verdict(Detour::NotItsOwn), Verdict::Rest(MUCH_LATER));
 	}
 
 	#[test]

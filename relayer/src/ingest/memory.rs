@@ -2,6 +2,7 @@
 
 use super::provider::Crew;
 use crate::{
+	config::streams::Upstream,
 	desk::TRACK,
 	metrics,
 	upstream::{Brought, Outage},
@@ -9,7 +10,9 @@ use crate::{
 use clustercast_cli::Seldom;
 use clustercast_pay::{refusal::Refusals, registration};
 use clustercast_primitives::{Hash, History, StreamId, WindowId};
-use clustercast_protocol::{swarm::SourceId, viewer::Resume, Change, EncodedWindow, Quiet, Silence, Standing};
+use clustercast_protocol::{
+	routes::Referrals, swarm::SourceId, viewer::Resume, Change, EncodedWindow, Quiet, Silence, Standing,
+};
 use codec::{DecodeAll, Encode};
 use std::{collections::VecDeque, fs, io, path::Path, time::Duration};
 use tokio::{task::JoinSet, time::Instant};
@@ -24,6 +27,12 @@ pub(super) struct Memory {
 	pub(super) name: String,
 	/// Time is counted from here.
 	pub(super) begun: Instant,
+	/// Where windows may come from: those that are given, and behind them whom refusals named.
+	pub(super) upstreams: Vec<Upstream>,
+	/// How many are given.
+	pub(super) given: usize,
+	/// Whom refusals named.
+	pub(super) referrals: Referrals,
 	/// Behind which window it goes on.
 	pub(super) resume: Option<Resume>,
 	/// The last windows, the oldest first.
@@ -56,12 +65,15 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-	/// Of this stream, with so many standbys; goes on behind this window.
-	pub(super) fn new(stream: StreamId, resume: Option<Resume>, standbys: usize) -> Self {
+	/// Of this stream, from these, with so many standbys; goes on behind this window.
+	pub(super) fn new(stream: StreamId, upstreams: Vec<Upstream>, resume: Option<Resume>, standbys: usize) -> Self {
 		let begun = Instant::now();
 		Self {
 			name: stream.to_string(),
 			begun,
+			given: upstreams.len(),
+			upstreams,
+			referrals: Referrals::default(),
 			recent: VecDeque::from_iter(resume.clone()),
 			resume,
 			standing: Standing::default(),

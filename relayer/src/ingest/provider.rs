@@ -3,6 +3,7 @@
 use crate::{buying::Deal, sources::Seller};
 use clustercast_network::crew::{self, Party};
 use clustercast_primitives::PublicKey;
+use clustercast_protocol::routes::Path;
 
 /// Who is at an address of upstream.
 pub(super) struct Provider {
@@ -14,6 +15,8 @@ pub(super) struct Provider {
 	pub(super) seller: Option<Seller>,
 	/// What pays it, once it is subscribed to.
 	pub(super) deal: Option<Deal>,
+	/// The relayers that we have the stream through, where we have it from here: ours first.
+	pub(super) route: Path,
 	/// It has said how it serves us.
 	pub(super) serves: bool,
 }

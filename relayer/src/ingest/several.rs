@@ -16,11 +16,15 @@ use clustercast_network::crew::{Heard, Rest, Step, INTERREGNUM, STANDBY_PATIENCE
 use clustercast_pay::registration;
 use clustercast_primitives::{status::State, PublicKey};
 use clustercast_protocol::{
+	routes::behind,
 	swarm::Source,
 	viewer::{Event, Resume},
 	EncodedWindow, Follow,
 };
 use tokio::time::{sleep_until, Instant};
+
+/// Upstreams that are there because a refusal named them, at most.
+const NAMED: usize = 3;
 
 impl Ingest {
 	/// What the chain and the clock say by now.
@@ -49,11 +53,41 @@ impl Ingest {
 		// Several places may be one peer's.
 		let keys = memory.crew.standbys().map(|link| link.party.key);
 		let keys = keys.chain([parent.party.key]).collect();
-		let dial = self.dial(at, *key, keys);
+		let dial = self.dial(at, *key, keys, memory);
 		memory.crew.dial(at, async move {
 			let (party, stream) = dial.await;
 			(party, stream.map_err(|failure| failure.into_connect()))
 		});
+	}
+
+	/// Whom refusals named is turned to like those that are given, behind them: at most [`NAMED`] at a time, in the place of one that is
+	/// of no use.
+	pub(super) fn refer(&self, parent: Option<usize>, turns: &mut Turns, memory: &mut Memory) {
+		let Some(buyer) = &self.buyer else {
+			return;
+		};
+		let now = memory.now();
+		while let Some(key) = memory.referrals.next(now) {
+			let Some(upstream) = buyer.place_of(&key) else {
+				continue;
+			};
+			let (last, mut in_use) = (memory.upstreams.len(), memory.crew.in_use());
+			in_use.extend(parent);
+			let mut named = memory.given..last;
+			let at = match named.len() < NAMED {
+				true => last,
+				false => match named.find(|at| !in_use.contains(at)) {
+					Some(at) => at,
+					None => return,
+				},
+			};
+			match memory.upstreams.get_mut(at) {
+				Some(place) => *place = upstream,
+				None => memory.upstreams.push(upstream),
+			}
+			turns.admit(at);
+			tracing::info!(relayer = %key, "named by one that refuses us: it may be bought from");
+		}
 	}
 
 	/// Does what the swarm has decided, and passes on what is whole; whether another one sends from now on.
@@ -168,6 +202,20 @@ impl Ingest {
 				}
 			},
 			Event::Ended(reason) => return Err(Failure::Ended(reason)),
+			Event::Route(path) => {
+				if link.party.seller.is_some() {
+					link.party.route = behind(&path, &link.party.key, &self.own(&link.party.key))?;
+				}
+			},
+			Event::Others(names) => {
+				if let Some(buyer) = &self.buyer {
+					let own = self.own(&link.party.key);
+					let given: Vec<_> = memory.upstreams.iter().filter_map(|upstream| upstream.peer).collect();
+					let is_new = |key: &PublicKey| *key != own && !given.contains(key);
+					let known = |key: &PublicKey| is_new(key) && buyer.place_of(key).is_some();
+					memory.referrals.note(&link.party.key, &names, known, now);
+				}
+			},
 			Event::Status(status) => {
 				if memory.standing.note_status(&status, now) {
 					(memory.words, memory.word_of) = (memory.words.wrapping_add(1), Some(link.id));

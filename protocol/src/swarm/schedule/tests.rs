@@ -707,7 +707,9 @@ fn window_that_the_only_source_passes_over_holds_up_nothing() {
 	for number in [2, 3] {
 		play.swarm.announced(source, offer(number), true, at + ms(4_000), at);
 	}
+	assert!(play.swarm.may_come(offer(2).id));
 	play.swarm.passed(source, offer(2).id, at);
+	assert!(!play.swarm.may_come(offer(2).id) && play.swarm.may_come(offer(3).id));
 	assert_eq!(play.swarm.poll_action(), None);
 	play.swarm
 		.progress(source, offer(3).range(offer(3).all()), at + ms(100));
