@@ -65,6 +65,7 @@ impl<P> Link<P> {
 }
 
 /// What happened at a standby.
+#[allow(clippy::large_enum_variant, reason = "handed on at once, one at a time")]
 pub enum Heard<P> {
 	/// It was connected to, or could not be.
 	Dialled(P, Result<Stream, ConnectError>),
@@ -73,6 +74,7 @@ pub enum Heard<P> {
 }
 
 /// What is left of an event for whoever drives the crew.
+#[allow(clippy::large_enum_variant, reason = "handed on at once, one at a time")]
 pub enum Rest {
 	/// So many bytes came, of a window that is put together.
 	Bytes(u64),
@@ -83,6 +85,7 @@ pub enum Rest {
 }
 
 /// What its driver has to do.
+#[allow(clippy::large_enum_variant, reason = "handed on at once, one at a time")]
 pub enum Step<P> {
 	/// Another one sends from now on: [`Crew::heir`].
 	Hand,
