@@ -368,7 +368,7 @@ impl Choice {
 		let mut others = others.filter(|(other, _)| *other != node && *other != asked.node);
 		let is_other = others.any(|(_, state)| state.whole.is_some() && !resting(state));
 		let since = asked.hangs.or(asked.late.then_some(asked.rose));
-		!since.is_some_and(|since| !is_other || now.saturating_duration_since(since) >= self.late() * 3)
+		since.is_none_or(|since| is_other && now.saturating_duration_since(since) < self.late() * 3)
 	}
 
 	/// A request that was put to the node that is asked has waited for long: others are asked at once, and tried with it.

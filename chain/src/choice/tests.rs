@@ -633,3 +633,16 @@ proptest! {
 		}
 	}
 }
+
+#[test]
+fn who_rests_is_tried_at_once_where_there_is_nobody_else() {
+	let deaf = Real { hangs: true, ..WHOLE };
+	let mut play = Play::new(&[deaf, WHOLE]);
+	play.seconds(60);
+	play.choice.hangs(play.now);
+	play.seconds(10);
+	(play.real[0], play.real[1]) = (WHOLE, deaf);
+	play.choice.hangs(play.now);
+	play.seconds(10);
+	assert_eq!(play.uses[1..], [(1, Why::Unanswered), (0, Why::Unanswered)]);
+}
