@@ -60,3 +60,32 @@ async fn terms_that_change_twice_are_stated_once_and_what_was_owed_before_is_owe
 	newest.sort_by_key(|voucher| voucher.message.terms);
 	assert_eq!(newest, [before, after]);
 }
+
+#[tokio::test]
+async fn what_a_stream_on_demand_costs_is_shared_by_what_the_door_says_was_paid() {
+	use crate::sales::{ALLOWED, LATELY};
+
+	let dir = tempfile::tempdir().unwrap();
+	let mut desk = desk(dir.path(), account(5));
+	let auto = Rule::new(Payment::Auto, PRICE, FACE, Duration::from_secs(300));
+	let on_demand = served(STREAM, PRICE, auto, &desk.load).on_demand(0);
+	desk.streams = [on_demand].into_iter().collect();
+	let cost = 4 * PRICE;
+	stream(&desk).set_cost(cost);
+	let (seat, now) = (seat(&desk).await, Instant::now());
+	stream(&desk).came(1_000, now);
+	stream(&desk).paid(AccountId([9; 32]), 1_000, cost, now);
+	desk.sent(1_000);
+	assert_eq!(stream(&desk).price(now), cost, "of two one pays");
+	desk.bought(&seat, 1_000);
+	assert_eq!(stream(&desk).price(now), cost / 2);
+	// The other one pays no more, and this one came at half of what it costs.
+	assert_eq!(desk.shut(&seat), None);
+	seat.price_per_gb.store(cost / 2, Ordering::Relaxed);
+	stream(&desk).came(ALLOWED, now + LATELY);
+	assert_eq!(desk.shut(&seat), None, "it is made good as long as it is little");
+	stream(&desk).came(1_000, now + 2 * LATELY);
+	assert_eq!(desk.shut(&seat), Some(EndReason::PriceRose));
+	seat.price_per_gb.store(cost, Ordering::Relaxed);
+	assert_eq!(desk.shut(&seat), None);
+}
