@@ -4,7 +4,7 @@ use crate::roster::Relayer;
 use clustercast_network::{
 	crew::{self, Party},
 	node::ConnectError,
-	Node, Stream,
+	Node, PeerId, Stream,
 };
 use clustercast_primitives::{AccountId, PublicKey};
 use clustercast_protocol::Thrift;
@@ -32,6 +32,12 @@ impl Party for Served {
 
 pub(crate) type Link = crew::Link<Served>;
 pub(crate) type Crew = crew::Crew<Served>;
+
+/// What it is called where it is written about.
+pub(crate) fn name_of(relayer: &Relayer) -> String {
+	let peer = relayer.addresses.first().map(|address| address.peer_id());
+	peer.map(PeerId::to_base58).unwrap_or_default()
+}
 
 /// Connects to a relayer at whichever of its addresses answers.
 pub(crate) async fn dial(node: &Node, relayer: &Relayer) -> Result<Stream, ConnectError> {

@@ -47,7 +47,7 @@ impl<C: ChainView> Viewing<C> {
 					let others = self.roster.others(&relayer.key, now);
 					let attempt = self.attempt(&relayer, others).await?;
 					if let Some(delay) = self.sinks.delay().filter(|_| attempt.served) {
-						self.roster.measured(&relayer.key, delay);
+						self.roster.measured(&attempt.relayer, delay);
 					}
 					told_end &= !attempt.served;
 					if !by_hand {
@@ -55,7 +55,7 @@ impl<C: ChainView> Viewing<C> {
 					}
 					if let Some(ending) = attempt.ending {
 						let now = self.now();
-						self.roster.report(&relayer.key, ending, attempt.served, now);
+						self.roster.report(&attempt.relayer, ending, attempt.served, now);
 					}
 				},
 				Next::GoLive => self.go_live(),

@@ -3,7 +3,7 @@
 
 use crate::{
 	accusation::Inquest,
-	crew::{Crew, Link},
+	crew::{name_of, Crew, Link},
 	means::{self, Means, Unusable},
 	opinion::{Question, Rounds},
 	outlook::Outlook,
@@ -16,7 +16,7 @@ use crate::{
 	summary::{Ended, Summary},
 	view::ChainView,
 };
-use clustercast_network::{client, Node, PeerId, Subscription};
+use clustercast_network::{client, Node, Subscription};
 use clustercast_primitives::{
 	catalog::CatalogError,
 	chain::{ChannelKey, StreamKeyInfo, ViewerAccount},
@@ -24,7 +24,7 @@ use clustercast_primitives::{
 	status::State,
 	subscribe::Binding,
 	window::{HeaderError, MAX_AHEAD_OF_VIEWER_MS},
-	AccountId, Balance, BlockNumber, TrackId, Usdc,
+	AccountId, Balance, BlockNumber, PublicKey, TrackId, Usdc,
 };
 use clustercast_protocol::{
 	routes::Referrals,
@@ -65,7 +65,7 @@ pub(crate) const LOOK_UP: Duration = Duration::from_secs(2);
 const NODE_BEHIND: BlockNumber = 30;
 
 /// How often it is looked whether something is to be reserved, where nothing else happens.
-const TICK: Duration = Duration::from_secs(1);
+pub(crate) const TICK: Duration = Duration::from_secs(1);
 
 /// Who begins live is given no window that ended longer ago, on the broadcaster's clock: what a relayer takes for live, and
 /// what it may take to bring it. Milliseconds.
@@ -99,6 +99,8 @@ pub struct Attempt {
 	pub ending: Option<Ending>,
 	/// It brought at least one window.
 	pub served: bool,
+	/// Which relayer that was: another one may have answered first.
+	pub relayer: PublicKey,
 }
 
 /// A viewer in the middle of a broadcast.
@@ -193,17 +195,21 @@ impl<C: ChainView> Viewing<C> {
 	/// own: a spent budget.
 	pub async fn attempt(&mut self, relayer: &Relayer, others: Vec<Relayer>) -> anyhow::Result<Attempt> {
 		let windows_before = self.summary.windows;
-		let peer = relayer.addresses.first().map(|a| a.peer_id()).map(PeerId::to_base58);
-		let peer = peer.unwrap_or_default();
+		let (mut peer, mut key) = (name_of(relayer), relayer.key);
 		self.status.show(format_args!("connecting to relayer {peer}"));
-		let (over, link) = match self.parent(relayer, &peer).await {
+		let (over, link) = match self.parent(relayer).await? {
 			Ok(None) => {
 				return Ok(Attempt {
 					ending: None,
 					served: false,
+					relayer: key,
 				})
 			},
-			Ok(Some(mut link)) => (self.subscribe(&mut link, &peer, Rounds::new(others)).await?, Some(link)),
+			Ok(Some(mut link)) => {
+				(peer, key) = (link.peer.clone(), link.party.relayer.key);
+				let others = others.into_iter().filter(|other| other.key != key).collect();
+				(self.subscribe(&mut link, &peer, Rounds::new(others)).await?, Some(link))
+			},
 			Err(error) => (Over::Relayer(Ending::Failed, error.to_string()), None),
 		};
 		if let Some(link) = link {
@@ -234,6 +240,7 @@ impl<C: ChainView> Viewing<C> {
 		Ok(Attempt {
 			ending,
 			served: self.summary.windows > windows_before,
+			relayer: key,
 		})
 	}
 
@@ -293,9 +300,9 @@ impl<C: ChainView> Viewing<C> {
 				self.outlook.excuse(clock() + RESERVE_PATIENCE);
 				self.sinks.note(self.outlook);
 			}
-			self.recruit(&link.party.relayer.key);
 			let before = self.resume.as_ref().map(|last| last.id);
-			if self.perform(Some(&mut *link)).await {
+			let sender = link.party.relayer.key;
+			if self.perform(Some(&mut *link), Some(&sender)).await {
 				return Ok(Over::Handed);
 			}
 			if let Some(last) = self.resume.as_ref().filter(|last| Some(last.id) != before) {

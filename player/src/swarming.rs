@@ -1,17 +1,19 @@
 //! What a viewer does with several relayers at once: what they say goes to the swarm's machine, what that decides is done.
 
 use crate::{
-	crew::{dial, Crew, Link, Served},
+	crew::{dial, name_of, Crew, Link, Served},
 	pocket::PayError,
 	roster::{Ending, Relayer},
-	subscription::{cannot_pay, latest_start_ms, stopped, Over, Viewing, FAREWELL, LOOK_UP, RESERVE_PATIENCE, SETTLE},
+	subscription::{
+		cannot_pay, latest_start_ms, stopped, Over, Viewing, FAREWELL, LOOK_UP, RESERVE_PATIENCE, SETTLE, TICK,
+	},
 	view::ChainView,
 };
 use clustercast_network::{
 	client,
 	crew::{Heard, Rest, Step, INTERREGNUM, STANDBY_PATIENCE},
 	node::ConnectError,
-	PeerId, Stream, Subscription,
+	Stream, Subscription,
 };
 use clustercast_primitives::PublicKey;
 use clustercast_protocol::{routes::Names, viewer::Event, Follow, PaymentMode, PurseError};
@@ -22,28 +24,75 @@ use tokio::time::{sleep_until, timeout, Instant};
 const SETTLE_SOON: Duration = Duration::from_millis(500);
 
 impl<C: ChainView> Viewing<C> {
-	/// The subscription that windows come on: a standby's, where this relayer is one. `None` when the run is over.
-	pub(crate) async fn parent(&mut self, relayer: &Relayer, peer: &str) -> Result<Option<Link>, ConnectError> {
-		let link = match self.crew.take(|link| link.party.relayer.key == relayer.key) {
+	/// The subscription that windows come on: a standby's, where this relayer is one; and of another relayer, where that answers first.
+	/// `None` when the run is over.
+	pub(crate) async fn parent(&mut self, relayer: &Relayer) -> anyhow::Result<Result<Option<Link>, ConnectError>> {
+		let link = match self
+			.crew
+			.take(|link| link.party.relayer.key == relayer.key && link.leaves.is_none())
+		{
 			Some(mut link) => {
 				link.session().follow(Follow::Windows);
 				link
 			},
 			None => {
-				let mut stop = self.stop.clone();
-				let stream = tokio::select! {
-					stream = dial(&self.node, relayer) => stream?,
-					() = stopped(&mut stop) => return Ok(None),
+				let (relayer, stream) = match self.reach(relayer).await? {
+					Ok(Some(reached)) => reached,
+					Ok(None) => return Ok(Ok(None)),
+					Err(error) => return Ok(Err(error)),
 				};
 				let patience = self.stall().max(RESERVE_PATIENCE);
-				self.link(relayer.clone(), peer.into(), stream, Follow::Windows, patience)
+				self.link(relayer, stream, Follow::Windows, patience)
 			},
 		};
 		self.crew.swarm.appoint(link.id, self.now());
-		Ok(Some(link))
+		Ok(Ok(Some(link)))
 	}
 
-	fn link(&mut self, relayer: Relayer, peer: String, stream: Stream, follow: Follow, patience: Duration) -> Link {
+	/// Connects to this relayer; where that takes long to others beside it, as the swarm says: whoever answers first is the one.
+	async fn reach(&mut self, relayer: &Relayer) -> anyhow::Result<Result<Option<(Relayer, Stream)>, ConnectError>> {
+		let (mut stop, node, first) = (self.stop.clone(), self.node.clone(), relayer.clone());
+		let called = self.crew.is_dialled(&relayer.key);
+		if !called {
+			self.crew.swarm.calling(self.now());
+		}
+		let dial = async move { dial(&node, &first).await };
+		tokio::pin!(dial);
+		loop {
+			let now = self.now();
+			let tick = self.begun + self.crew.swarm.poll_timeout(now).unwrap_or(now + TICK);
+			tokio::select! {
+				stream = &mut dial, if !called => {
+					self.crew.swarm.called(stream.is_ok(), self.now());
+					return Ok(stream.map(|stream| Some((relayer.clone(), stream))));
+				},
+				heard = self.crew.next() => match heard {
+					Heard::Dialled(Served { relayer: other, .. }, Ok(stream)) => {
+						let now = self.now();
+						self.crew.swarm.called(true, now);
+						if !called {
+							// It is not waited for.
+							self.crew.swarm.called(true, now);
+						}
+						return Ok(Ok(Some((other, stream))));
+					},
+					Heard::Dialled(Served { relayer: other, .. }, Err(error)) if called && other.key == relayer.key => {
+						self.crew.swarm.called(false, self.now());
+						return Ok(Err(error));
+					},
+					heard => self.on_heard(heard, None).await?,
+				},
+				() = sleep_until(tick) => {
+					self.crew.swarm.tick(self.now());
+					self.perform(None, Some(&relayer.key)).await;
+				},
+				() = stopped(&mut stop) => return Ok(Ok(None)),
+			}
+		}
+	}
+
+	fn link(&mut self, relayer: Relayer, stream: Stream, follow: Follow, patience: Duration) -> Link {
+		let peer = name_of(&relayer);
 		let subscription = Subscription::new(stream, self.session(&relayer, follow), patience);
 		let price = relayer.price_per_gb.unwrap_or_default();
 		let source = Crew::source(&self.pocket.session(), &relayer.key, price);
@@ -141,24 +190,25 @@ impl<C: ChainView> Viewing<C> {
 		sent
 	}
 
-	/// Connects to another standby where one is missing: once there is something to go on behind.
-	pub(crate) fn recruit(&mut self, parent: &PublicKey) {
-		if !self.crew.is_short(self.now()) || self.resume.is_none() {
-			return;
-		}
+	/// Connects to another relayer, if there is one beside those that are used, and this one.
+	fn recruit(&mut self, parent: Option<&PublicKey>) {
 		let mut in_use = self.crew.in_use();
-		in_use.push(*parent);
-		if let Some(relayer) = self.roster.standby(&in_use, self.now()) {
-			let node = self.node.clone();
-			self.crew.dial(relayer.key, async move {
-				let stream = dial(&node, &relayer).await;
-				(relayer.into(), stream)
-			});
-		}
+		in_use.extend(parent.copied());
+		let now = self.now();
+		let Some(relayer) = self.roster.standby(&in_use, now) else {
+			self.crew.swarm.nobody(now);
+			return;
+		};
+		let node = self.node.clone();
+		self.crew.dial(relayer.key, async move {
+			let stream = dial(&node, &relayer).await;
+			(relayer.into(), stream)
+		});
 	}
 
-	/// Does what the swarm has decided, and hands out what is whole; whether another relayer is to be parent ([`Crew::heir`]).
-	pub(crate) async fn perform(&mut self, mut parent: Option<&mut Link>) -> bool {
+	/// Does what the swarm has decided, and hands out what is whole; whether another relayer is to be parent ([`Crew::heir`]). `sender` is
+	/// the parent, or who is to be.
+	pub(crate) async fn perform(&mut self, mut parent: Option<&mut Link>, sender: Option<&PublicKey>) -> bool {
 		let mut handed = false;
 		loop {
 			while self.ended().is_none() {
@@ -171,6 +221,8 @@ impl<C: ChainView> Viewing<C> {
 			match self.crew.act(parent.as_deref_mut(), now) {
 				None => return handed,
 				Some(Step::Hand) => handed = true,
+				Some(Step::Call) => self.recruit(sender),
+				Some(Step::Dismiss(link)) => self.crew.see_off(link, Instant::now() + SETTLE),
 				Some(Step::Leave(link)) => {
 					let reason = "does not bring what it announces".into();
 					self.left(link, parent.as_deref_mut(), Ending::Later, reason).await;
@@ -185,25 +237,20 @@ impl<C: ChainView> Viewing<C> {
 	pub(crate) async fn on_heard(&mut self, heard: Heard<Served>, parent: Option<&mut Link>) -> anyhow::Result<()> {
 		match heard {
 			Heard::Dialled(Served { relayer, .. }, Ok(stream)) => {
-				let peer = relayer
-					.addresses
-					.first()
-					.map(|address| address.peer_id())
-					.map(PeerId::to_base58);
-				let link = self.link(
-					relayer,
-					peer.unwrap_or_default(),
-					stream,
-					Follow::Announcements,
-					STANDBY_PATIENCE,
-				);
-				self.crew.stand_by(link);
+				let now = self.now();
+				let link = self.link(relayer, stream, self.crew.begins(now), STANDBY_PATIENCE);
+				self.crew.admit(link);
+				self.crew.swarm.called(true, now);
 			},
 			Heard::Dialled(Served { relayer, .. }, Err(error)) => {
 				tracing::debug!(relayer = %relayer.key, %error, "is no standby");
 				let now = self.now();
-				self.crew.tried(false, now);
+				self.crew.swarm.called(false, now);
 				self.roster.report(&relayer.key, Ending::Failed, false, now);
+			},
+			Heard::Waited => {
+				let now = Instant::now();
+				self.part_with(|link| link.leaves.is_some_and(|until| until <= now));
 			},
 			Heard::Said(id, event) => {
 				let Some(mut link) = self.crew.take(|link| link.id == id) else {
@@ -219,7 +266,15 @@ impl<C: ChainView> Viewing<C> {
 					Err(error) => Some(Over::Relayer(Ending::Failed, error.to_string())),
 				};
 				match over {
-					None => self.crew.stand_by(link),
+					_ if link.leaves.is_some() => {
+						let fault = link.session().fault().is_some();
+						let over = fault || over.is_some() || !link.session().owes();
+						self.crew.admit(link);
+						if over {
+							self.part_with(|link| link.id == id);
+						}
+					},
+					None => self.crew.admit(link),
 					Some(Over::Relayer(ending, reason)) => self.left(link, parent, ending, reason).await,
 					// The run's end is seen by whoever waits for the parent.
 					Some(Over::Run | Over::Handed) => {
@@ -231,6 +286,16 @@ impl<C: ChainView> Viewing<C> {
 		Ok(())
 	}
 
+	/// Who is left has what it is owed, or was waited for long enough.
+	fn part_with(&mut self, which: impl Fn(&Link) -> bool) {
+		while let Some(mut link) = self.crew.take(&which) {
+			match link.session().fault().is_some() {
+				true => self.inquest.fault(link.subscription),
+				false => drop(tokio::spawn(link.subscription.leave(FAREWELL))),
+			}
+		}
+	}
+
 	/// A standby is one no more.
 	async fn left(&mut self, mut link: Link, parent: Option<&mut Link>, ending: Ending, reason: String) {
 		tracing::debug!(relayer = %link.peer, %reason, "is no standby any more");
@@ -240,7 +305,6 @@ impl<C: ChainView> Viewing<C> {
 			.swarm
 			.source(link.id)
 			.is_some_and(|source| source.is_measured());
-		self.crew.tried(served, self.now());
 		if served && !matches!(ending, Ending::Fault | Ending::Finished) {
 			self.summary.setback(&link.peer, reason);
 		}
@@ -368,7 +432,7 @@ impl<C: ChainView> Viewing<C> {
 		let deadline = Instant::now() + INTERREGNUM;
 		while self.ended().is_none() && self.crew.has_standbys() {
 			self.refresh(None);
-			if self.perform(None).await {
+			if self.perform(None, None).await {
 				return Ok(());
 			}
 			let now = self.now();

@@ -480,9 +480,8 @@ impl Ingest {
 				}
 			}
 			self.refer(Some(link.party.at), turns, memory);
-			self.recruit(link, key, turns, memory);
 			let before = memory.last();
-			if self.perform(Some(&mut *link), turns, memory) {
+			if self.perform(Some(&mut *link), key, turns, memory) {
 				return Err(Failure::Handed);
 			}
 			if let Some(last) = memory.resume.as_ref().filter(|last| Some(last.id) != before) {

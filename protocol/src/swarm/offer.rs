@@ -93,6 +93,13 @@ pub enum Action {
 	Promote(SourceId),
 	/// Another source is better than this standby.
 	Replace(SourceId),
+	/// Call another source, to stand by; where [a window is overdue](super::Swarm::is_overdue) when it answers, to send windows by
+	/// itself meanwhile. Answered by [`super::Swarm::called`] or [`super::Swarm::nobody`].
+	Call,
+	/// No more windows come from this one by themselves: it stands by.
+	Rest(SourceId),
+	/// There are more standbys than are of use: this one did nothing wrong.
+	Dismiss(SourceId),
 	/// A window is here, in parts that several brought: put them together.
 	Whole,
 	/// This window does not come: go on behind it.

@@ -59,6 +59,9 @@ pub struct Source {
 	pub(super) ahead: Option<Duration>,
 	/// When something came last.
 	pub(super) heard: Duration,
+	/// When it came, and when it announced a window last.
+	pub(super) joined: Duration,
+	pub(super) told: Duration,
 	/// Windows that it announced since it last delivered something.
 	pub(super) idle: u32,
 	/// It sent a window by itself since it is parent.
@@ -83,6 +86,8 @@ impl Source {
 			rests: Duration::ZERO,
 			ahead: None,
 			heard: Duration::ZERO,
+			joined: Duration::ZERO,
+			told: Duration::ZERO,
 			idle: u32::MAX,
 			pushes: false,
 			better: None,
@@ -120,7 +125,8 @@ impl Source {
 	}
 
 	/// It announced a window so long behind the first source.
-	pub(super) fn announced(&mut self, behind: Duration) {
+	pub(super) fn announced(&mut self, behind: Duration, now: Duration) {
+		self.told = now;
 		self.lag = (self.lag * 3 + behind) / 4;
 		self.idle = self.idle.saturating_add(1);
 	}

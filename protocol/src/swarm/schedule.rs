@@ -7,6 +7,7 @@
 //! | own link | where pulling did not raise the sum of rates the link is ours: no pulls beside a parent that sends, nobody's fault, late windows are skipped |
 //! | warmth | each standby brings 64 KiB of every fourth window, as far as all of that stays below [`WARMTH`] of the stream |
 //! | parent | is changed when it is silent or gone, when two windows in a row had to be pulled, or for a gain of a fifth that held for half a minute; only to who served a chunk newer than our newest window |
+//! | call | another source where a standby is missing. Where a window is overdue that nobody announces, one after the other until somebody does |
 //! | skip | a window that is due is passed over when nobody brings it and a later one is here. Where the link is ours, one that will not be here in time is passed over before it begins. Never by who passes windows on ([`Swarm::relay`]) |
 //!
 //! That nothing is announced is nobody's failure here: [`crate::Patience`] judges that.
@@ -25,8 +26,10 @@ use alloc::{
 };
 use clustercast_primitives::{Hash, WindowId};
 use core::{cmp::Reverse, time::Duration};
+use recruit::Recruits;
 
 mod parent;
+mod recruit;
 mod skip;
 
 /// A standby brings something of one window in so many.
@@ -98,6 +101,7 @@ pub struct Swarm {
 	paused: bool,
 	/// What comes is passed on.
 	relays: bool,
+	recruits: Recruits,
 	figures: Figures,
 	actions: VecDeque<Action>,
 }
@@ -110,7 +114,8 @@ impl Swarm {
 	}
 
 	/// A source is there. The first one is the parent.
-	pub fn join(&mut self, id: SourceId, source: Source, now: Duration) {
+	pub fn join(&mut self, id: SourceId, mut source: Source, now: Duration) {
+		source.joined = now;
 		self.sources.insert(id, source);
 		// The first range is for measuring it.
 		self.warmth = self.warmth.saturating_add(RUN_BYTES * WARMTH);
@@ -130,13 +135,19 @@ impl Swarm {
 
 	/// A source is lost, ended or was caught.
 	pub fn leave(&mut self, id: SourceId, now: Duration) {
-		self.sources.remove(&id);
+		let known = self.sources.remove(&id);
+		if let Some(source) = known.filter(|_| self.parent != Some(id)) {
+			// Of those that were called most never served this stream.
+			self.recruits.tried(source.is_measured(), now);
+		}
 		self.deliveries.retain(|delivery| delivery.source != id);
 		self.windows.iter_mut().for_each(|window| _ = window.has.remove(&id));
 		self.actions.retain(|action| match action {
 			Action::Fetch { source, .. } | Action::Cancel { source, .. } => *source != id,
-			Action::Promote(source) | Action::Replace(source) => *source != id,
-			Action::Skip(_) | Action::Whole => true,
+			Action::Promote(source) | Action::Replace(source) | Action::Dismiss(source) | Action::Rest(source) => {
+				*source != id
+			},
+			Action::Skip(_) | Action::Whole | Action::Call => true,
 		});
 		if self.parent == Some(id) {
 			self.parent = None;
@@ -192,7 +203,7 @@ impl Swarm {
 		let Some(source) = self.sources.get_mut(&id) else {
 			return;
 		};
-		source.announced(behind);
+		source.announced(behind, now);
 		// A parent that passes a window over has found that we are too slow for it.
 		let lacks = self.parent == Some(id) && source.pushes && !pushed;
 		source.pushes |= pushed;
@@ -267,6 +278,7 @@ impl Swarm {
 		let silent = self
 			.parent
 			.is_some_and(|parent| self.is_silent(parent, &self.windows[at], now));
+		let overdue = self.was_overdue(at);
 		let delivery = self.deliveries.iter_mut().find(|delivery| {
 			delivery.source == id && delivery.range.header == range.header && covers(delivery.span(), span)
 		});
@@ -287,11 +299,14 @@ impl Swarm {
 			(delivery.last, delivery.given_up) = (Some(now), false);
 			delivery.got += range.count;
 			let pulled = !delivery.pushed && !delivery.warmth;
+			let unasked = delivery.pushed && self.parent != Some(id);
 			if let (Some(pull), true) = (&mut self.windows[at].pull, pulled) {
 				pull.came.get_or_insert(now);
 				// It brings what the parent does not.
 				self.failed |= pull.silent && silent;
 			}
+			// Called for this, as nobody else announced it.
+			self.failed |= unasked && overdue && self.windows[at].is_whole();
 		} else {
 			source.came(bytes, now.saturating_sub(source.heard), now);
 		}
@@ -414,7 +429,8 @@ impl Swarm {
 			.chain(rests)
 			.filter(|at| *at > now);
 		let again = open().any(|window| window.due <= now).then_some(now + AGAIN);
-		dues.chain(pulls).chain(again).min()
+		let call = self.call_at().filter(|at| *at > now);
+		dues.chain(pulls).chain(again).chain(call).min()
 	}
 
 	/// Who sends windows by itself.
@@ -622,9 +638,11 @@ impl Swarm {
 			.saturating_sub(parent.takes(ahead + window.missing(), usual));
 		let lag = if has.is_some() { Duration::ZERO } else { parent.lag() };
 		let usual_until = self.last(id, window) + parent.gap() + lag;
-		// A silence lasts as long again as it has.
+		// A silence lasts as long again as it has; one that lasts since before the window could be had is over.
+		let overdue = has.is_none() && Self::is_behind(parent, window);
 		Some(match needed <= usual_until {
 			true => needed,
+			false if overdue => usual_until,
 			false => (needed + usual_until) / 2,
 		})
 	}
@@ -693,6 +711,7 @@ impl Swarm {
 		self.cancel();
 		self.change_parent(now);
 		self.skip(now);
+		self.recruit(now);
 	}
 
 	fn give_up(&mut self, now: Duration) {

@@ -17,9 +17,8 @@ use clustercast_pay::registration;
 use clustercast_primitives::{status::State, PublicKey};
 use clustercast_protocol::{
 	routes::behind,
-	swarm::Source,
 	viewer::{Event, Resume},
-	EncodedWindow, Follow,
+	EncodedWindow,
 };
 use tokio::time::{sleep_until, Instant};
 
@@ -39,20 +38,18 @@ impl Ingest {
 		}
 	}
 
-	/// Connects to another standby where one is missing: once there is something to go on behind.
-	pub(super) fn recruit(&self, parent: &Link, key: &PublicKey, turns: &mut Turns, memory: &mut Memory) {
+	/// Connects to another upstream, if there is one beside those that are used.
+	fn recruit(&self, parent: Option<&Link>, key: &PublicKey, turns: &mut Turns, memory: &mut Memory) {
 		let now = memory.now();
-		if memory.resume.is_none() || !memory.crew.is_short(now) {
-			return;
-		}
 		let mut in_use = memory.crew.in_use();
-		in_use.push(parent.party.at);
+		in_use.extend(parent.map(|parent| parent.party.at));
 		let Some(at) = turns.standby(&in_use, now) else {
+			memory.crew.swarm.nobody(now);
 			return;
 		};
 		// Several places may be one peer's.
 		let keys = memory.crew.standbys().map(|link| link.party.key);
-		let keys = keys.chain([parent.party.key]).collect();
+		let keys = keys.chain(parent.map(|parent| parent.party.key)).collect();
 		let dial = self.dial(at, *key, keys, memory);
 		memory.crew.dial(at, async move {
 			let (party, stream) = dial.await;
@@ -91,7 +88,13 @@ impl Ingest {
 	}
 
 	/// Does what the swarm has decided, and passes on what is whole; whether another one sends from now on.
-	pub(super) fn perform(&self, mut parent: Option<&mut Link>, turns: &mut Turns, memory: &mut Memory) -> bool {
+	pub(super) fn perform(
+		&self,
+		mut parent: Option<&mut Link>,
+		key: &PublicKey,
+		turns: &mut Turns,
+		memory: &mut Memory,
+	) -> bool {
 		let mut handed = false;
 		loop {
 			while let Some((window, _)) = memory.crew.pop(parent.as_deref_mut()) {
@@ -102,6 +105,9 @@ impl Ingest {
 			match memory.crew.act(parent.as_deref_mut(), now) {
 				None => return handed,
 				Some(Step::Hand) => handed = true,
+				Some(Step::Call) => self.recruit(parent.as_deref(), key, turns, memory),
+				// What it is owed is paid beside.
+				Some(Step::Dismiss(link)) => self.part(link, false, memory),
 				Some(Step::Leave(link)) => self.left(link, parent.as_deref_mut(), Failure::Short, turns, memory),
 				Some(Step::Skipped(_) | Step::Done) => {},
 			}
@@ -153,24 +159,28 @@ impl Ingest {
 				let known = is_parent || memory.crew.standbys().any(|link| link.party.key == party.key);
 				match stream {
 					Ok(stream) if !known => {
-						let link = self.link(stream, key, party, (Follow::Announcements, STANDBY_PATIENCE), memory);
-						memory.crew.stand_by(link);
+						let begins = (memory.crew.begins(now), STANDBY_PATIENCE);
+						let link = self.link(stream, key, party, begins, memory);
+						memory.crew.admit(link);
+						memory.crew.swarm.called(true, now);
 					},
 					// It was turned to meanwhile.
-					Ok(_) => memory.crew.tried(false, now),
+					Ok(_) => memory.crew.swarm.called(false, now),
 					Err(error) => {
 						tracing::debug!(at = party.at, %error, "is no standby");
-						memory.crew.tried(false, now);
+						memory.crew.swarm.called(false, now);
 					},
 				}
 			},
+			// Nobody is seen off here.
+			Heard::Waited => {},
 			Heard::Said(id, event) => {
 				let Some(mut link) = memory.crew.take(|link| link.id == id) else {
 					return;
 				};
 				let taken = event.map_err(Failure::from);
 				match taken.and_then(|event| self.said(&mut link, event, memory)) {
-					Ok(()) => memory.crew.stand_by(link),
+					Ok(()) => memory.crew.admit(link),
 					Err(failure) => self.left(link, parent, failure, turns, memory),
 				}
 			},
@@ -264,8 +274,6 @@ impl Ingest {
 	) {
 		let now = memory.now();
 		let seller = link.party.seller;
-		let served = memory.crew.swarm.source(link.id).is_some_and(Source::is_measured);
-		memory.crew.tried(served, now);
 		memory.crew.lose(&mut link, parent, now);
 		match seller.map_or(failure.broke(), |_| failure.lied()) {
 			true => {
@@ -338,7 +346,7 @@ impl Ingest {
 		let deadline = Instant::now() + INTERREGNUM;
 		while memory.crew.has_standbys() {
 			self.refresh(None, memory);
-			if self.perform(None, turns, memory) {
+			if self.perform(None, key, turns, memory) {
 				return;
 			}
 			if Instant::now() >= deadline {

@@ -377,6 +377,9 @@ impl Play {
 					}
 				},
 				Action::Replace(_) | Action::Whole => {},
+				// Of itself it calls nobody.
+				Action::Rest(_) => {},
+				Action::Call | Action::Dismiss(_) => panic!("{action:?}"),
 				Action::Skip(id) => assert!(self.skipped.insert(id.segment)),
 			}
 		}

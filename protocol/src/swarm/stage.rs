@@ -1,35 +1,47 @@
-//! Windows put together from what several relayers bring, handed out in order. Sans-IO: nothing gets in that a session has not
-//! verified.
+//! Windows put together from what several sources bring, handed out in order: nothing gets in that a session has not verified.
 
+use crate::{
+	assembly::{Announced, Assembly, Chunks},
+	window::EncodedWindow,
+	wire::Range,
+};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use clustercast_primitives::{Hash, WindowId};
-use clustercast_protocol::{Announced, Assembly, Chunks, EncodedWindow, Range};
-use std::{collections::BTreeMap, sync::Arc};
 
 /// Windows that are put together at a time: as many as relayers announce ahead of what they deliver, and then some. Those that come
 /// whole need no place.
 const MAX: usize = 64;
 
-/// See the module.
-#[derive(Debug, Default)]
-pub struct Stage {
-	windows: BTreeMap<WindowId, Slot>,
+/// See the module. Sources have a name each, an `N`.
+#[derive(Debug)]
+pub struct Stage<N> {
+	windows: BTreeMap<WindowId, Slot<N>>,
 	/// The last one that is out, or was passed over.
 	last: Option<WindowId>,
 }
 
+impl<N> Default for Stage<N> {
+	fn default() -> Self {
+		Self {
+			windows: BTreeMap::new(),
+			last: None,
+		}
+	}
+}
+
 #[derive(Debug)]
-struct Slot {
+struct Slot<N> {
 	hash: Hash,
 	assembly: Option<Assembly>,
 	whole: Option<EncodedWindow>,
 	/// Bytes that each brought, by its name.
-	by: BTreeMap<String, u64>,
+	by: BTreeMap<N, u64>,
 }
 
 /// A whole window, and how many bytes of it came from whom.
-pub type Ready = (EncodedWindow, BTreeMap<String, u64>);
+pub type Ready<N> = (EncodedWindow, BTreeMap<N, u64>);
 
-impl Stage {
+impl<N: Ord + Clone> Stage<N> {
 	/// Goes on behind this window.
 	pub fn behind(last: Option<WindowId>) -> Self {
 		Self {
@@ -53,7 +65,7 @@ impl Stage {
 	}
 
 	/// Chunks came from there.
-	pub fn put(&mut self, from: &str, chunks: &Chunks) {
+	pub fn put(&mut self, from: &N, chunks: &Chunks) {
 		let range = chunks.range();
 		let Some(slot) = self.windows.values_mut().find(|slot| slot.hash == range.header) else {
 			return;
@@ -71,7 +83,7 @@ impl Stage {
 		});
 		let fresh: usize = fresh.sum();
 		if assembly.put(chunks) {
-			*slot.by.entry(from.into()).or_default() += fresh as u64;
+			*slot.by.entry(from.clone()).or_default() += fresh as u64;
 			slot.whole = assembly.finish();
 		}
 		if slot.whole.is_some() {
@@ -80,7 +92,7 @@ impl Stage {
 	}
 
 	/// All of a window came from there.
-	pub fn whole(&mut self, from: &str, window: EncodedWindow) {
+	pub fn whole(&mut self, from: &N, window: EncodedWindow) {
 		let id = window.id();
 		if self.last >= Some(id) {
 			return;
@@ -99,7 +111,7 @@ impl Stage {
 				.map(|(_, bytes)| bytes)
 				.sum();
 			slot.by
-				.insert(from.into(), u64::from(window.header().bytes).saturating_sub(others));
+				.insert(from.clone(), u64::from(window.header().bytes).saturating_sub(others));
 			(slot.assembly, slot.whole) = (None, Some(window));
 		}
 	}
@@ -125,13 +137,13 @@ impl Stage {
 	pub fn skip(&mut self, id: WindowId) -> Vec<Hash> {
 		self.last = self.last.max(Some(id));
 		let later = self.windows.split_off(&id);
-		let before = std::mem::replace(&mut self.windows, later);
+		let before = core::mem::replace(&mut self.windows, later);
 		let at = self.windows.remove(&id);
 		before.into_values().chain(at).map(|slot| slot.hash).collect()
 	}
 
 	/// The next window, once it is whole.
-	pub fn pop(&mut self) -> Option<Ready> {
+	pub fn pop(&mut self) -> Option<Ready<N>> {
 		let first = self.windows.first_entry()?;
 		first.get().whole.as_ref()?;
 		let (id, slot) = first.remove_entry();
@@ -143,21 +155,17 @@ impl Stage {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use bytes::Bytes;
-	use clustercast_primitives::{catalog::Track, crypto::KeyPair, StreamId};
-	use clustercast_protocol::Broadcast;
+	use crate::fixture::{self, Broadcast};
 
-	/// The first so many windows of a broadcast.
-	fn windows(count: u64) -> Vec<EncodedWindow> {
-		let key = KeyPair::from_seed([1; 32]);
-		let mut broadcast = Broadcast::begin(key, Hash([2; 32]), StreamId(1), 9, Hash([0; 32]), 0);
-		broadcast.describe(Track::unknown(b"init"), Bytes::from_static(b"init"));
-		let window = |at: u64| broadcast.segment(2_000 * at, &[at as u8; 50_000]).unwrap();
-		(0..count).map(window).collect()
+	fn windows(count: u8) -> Vec<EncodedWindow> {
+		let mut broadcast = Broadcast::default();
+		(0..count)
+			.map(|seed| broadcast.segment(&fixture::media(1_000, seed)))
+			.collect()
 	}
 
-	fn ids(stage: &mut Stage) -> Vec<u64> {
-		std::iter::from_fn(|| stage.pop())
+	fn ids(stage: &mut Stage<&str>) -> Vec<u64> {
+		core::iter::from_fn(|| stage.pop())
 			.map(|(window, _)| window.id().segment)
 			.collect()
 	}
@@ -165,18 +173,19 @@ mod tests {
 	#[test]
 	fn windows_leave_once_and_in_their_order_and_what_was_passed_over_does_not() {
 		let windows = windows(4);
+		let first = windows[0].id().segment;
 		let mut stage = Stage::default();
 		for at in [2, 1, 1] {
-			stage.whole("a", windows[at].clone());
+			stage.whole(&"a", windows[at].clone());
 		}
-		assert_eq!(ids(&mut stage), [1, 2]);
+		assert_eq!(ids(&mut stage), [first + 1, first + 2]);
 		// Another one was later, or what was before.
 		for at in [0, 1, 2] {
-			stage.whole("b", windows[at].clone());
+			stage.whole(&"b", windows[at].clone());
 		}
 		assert!(ids(&mut stage).is_empty());
 		assert!(stage.skip(windows[3].id()).is_empty());
-		stage.whole("b", windows[3].clone());
+		stage.whole(&"b", windows[3].clone());
 		assert!(ids(&mut stage).is_empty());
 	}
 
@@ -184,9 +193,9 @@ mod tests {
 	fn window_counts_for_who_brought_it_first() {
 		let windows = windows(1);
 		let mut stage = Stage::default();
-		stage.whole("a", windows[0].clone());
-		stage.whole("b", windows[0].clone());
+		stage.whole(&"a", windows[0].clone());
+		stage.whole(&"b", windows[0].clone());
 		let (window, by) = stage.pop().unwrap();
-		assert_eq!(by, [("a".into(), u64::from(window.header().bytes))].into());
+		assert_eq!(by, [("a", u64::from(window.header().bytes))].into());
 	}
 }

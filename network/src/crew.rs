@@ -2,14 +2,10 @@
 //! does not. Moves bytes and events; [`clustercast_protocol::swarm`] decides. Whoever drives it, a player or a relayer, keeps the parent,
 //! pays everybody, and takes the windows.
 
-mod stage;
-
-pub use stage::{Ready, Stage};
-
 use crate::{client, node::ConnectError, Stream, Subscription};
 use clustercast_primitives::{crypto::sha256, PublicKey, WindowId};
 use clustercast_protocol::{
-	swarm::{Action, Offer, Playhead, Source, SourceId, Swarm},
+	swarm::{stage::Ready, Action, Offer, Playhead, Source, SourceId, Stage, Swarm},
 	viewer::Event,
 	Fetch, Follow, Range, ViewerSession,
 };
@@ -18,16 +14,13 @@ use futures::{
 	stream::{FuturesUnordered, StreamExt},
 };
 use std::{future::Future, time::Duration};
+use tokio::time::{sleep_until, Instant};
 
 /// Standbys at a time, unless it is said otherwise: two share a slow link worse.
 pub const STANDBYS: usize = 1;
 
 /// More would take seats from others, and bring nothing.
 pub const MOST_STANDBYS: usize = 4;
-
-/// Behind one that was of no use the next one is asked after this, twice as long each time in a row, up to the second: most relayers of
-/// a registry carry other streams.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// How long standbys may take to show which of them brings what a lost parent does not: the time of a window. Then the best of them is
 /// taken at its word.
@@ -51,6 +44,8 @@ pub struct Link<P> {
 	pub id: SourceId,
 	/// Its peer id, in words.
 	pub peer: String,
+	/// It is a standby no more: it did nothing wrong, and is paid what it brought, as long as it is waited for.
+	pub leaves: Option<Instant>,
 	/// What it sends.
 	pub subscription: Subscription,
 	/// What its driver knows of it.
@@ -71,6 +66,8 @@ pub enum Heard<P> {
 	Dialled(P, Result<Stream, ConnectError>),
 	/// What it said, or why it is lost.
 	Said(SourceId, Result<Event, client::Error>),
+	/// One that is left ([`Crew::see_off`]) was waited for long enough.
+	Waited,
 }
 
 /// What is left of an event for whoever drives the crew.
@@ -89,8 +86,12 @@ pub enum Rest {
 pub enum Step<P> {
 	/// Another one sends from now on: [`Crew::heir`].
 	Hand,
+	/// Another one is to be called: [`Crew::dial`], or [`Swarm::nobody`]. What becomes of it is told by [`Swarm::called`].
+	Call,
 	/// This standby does not bring what it announces: it is to be left.
 	Leave(Link<P>),
+	/// There are more standbys than are of use: this one did nothing wrong, and is to be left once it is paid.
+	Dismiss(Link<P>),
 	/// This window does not come.
 	Skipped(WindowId),
 	/// Nothing.
@@ -103,8 +104,8 @@ type Dialled<P> = BoxFuture<'static, (P, Result<Stream, ConnectError>)>;
 pub struct Crew<P: Party> {
 	/// Decides.
 	pub swarm: Swarm,
-	/// Windows that are put together.
-	pub stage: Stage,
+	/// Windows that are put together; sources by their peer ids.
+	pub stage: Stage<String>,
 	playhead: Playhead,
 	standbys: Vec<Link<P>>,
 	dials: FuturesUnordered<Dialled<P>>,
@@ -113,9 +114,6 @@ pub struct Crew<P: Party> {
 	/// Standbys at a time.
 	most: usize,
 	relays: bool,
-	/// In a row of no use.
-	useless: u32,
-	not_before: Duration,
 	next: u32,
 }
 
@@ -137,7 +135,7 @@ impl<P: Party> Crew<P> {
 	}
 
 	fn of(most: usize, relays: bool) -> Self {
-		let mut swarm = Swarm::default();
+		let mut swarm = Swarm::new(most);
 		if relays {
 			swarm.relay();
 		}
@@ -151,8 +149,6 @@ impl<P: Party> Crew<P> {
 			heir: None,
 			most,
 			relays,
-			useless: 0,
-			not_before: Duration::ZERO,
 			next: 0,
 		}
 	}
@@ -188,12 +184,13 @@ impl<P: Party> Crew<P> {
 		Link {
 			id,
 			peer,
+			leaves: None,
 			subscription,
 			party,
 		}
 	}
 
-	/// Connects to another standby.
+	/// Connects to another one.
 	pub fn dial(
 		&mut self,
 		tag: P::Tag,
@@ -203,17 +200,17 @@ impl<P: Party> Crew<P> {
 		self.dials.push(dial.boxed());
 	}
 
-	/// A standby was of use, or was not.
-	pub fn tried(&mut self, of_use: bool, now: Duration) {
-		self.useless = if of_use { 0 } else { self.useless.saturating_add(1) };
-		if let Some(times) = self.useless.checked_sub(1) {
-			self.not_before = now + PAUSE.0.saturating_mul(1 << times.min(16)).min(PAUSE.1);
-		}
+	/// Whether it is being connected to.
+	pub fn is_dialled(&self, tag: &P::Tag) -> bool {
+		self.dialled.contains(tag)
 	}
 
-	/// Whether there are fewer than there may be, and another one may be asked.
-	pub fn is_short(&self, now: Duration) -> bool {
-		now >= self.not_before && self.standbys.len() + self.dialled.len() < self.most
+	/// How a call that is answered now begins. Who is called because nobody brings anything takes a viewer's place, not a standby's.
+	pub fn begins(&self, now: Duration) -> Follow {
+		match self.swarm.is_overdue(now) {
+			true => Follow::Windows,
+			false => Follow::Announcements,
+		}
 	}
 
 	/// Who is not to be connected to again.
@@ -224,10 +221,10 @@ impl<P: Party> Crew<P> {
 
 	/// Whether there is any standby.
 	pub fn has_standbys(&self) -> bool {
-		!self.standbys.is_empty()
+		self.standbys.iter().any(|link| link.leaves.is_none())
 	}
 
-	/// All of them.
+	/// All of them, and those that are seen off.
 	pub fn standbys(&mut self) -> impl Iterator<Item = &mut Link<P>> {
 		self.standbys.iter_mut()
 	}
@@ -235,6 +232,18 @@ impl<P: Party> Crew<P> {
 	/// Stands by from now on.
 	pub fn stand_by(&mut self, mut link: Link<P>) {
 		link.session().follow(Follow::Announcements);
+		self.admit(link);
+	}
+
+	/// Is beside the parent, and follows what it followed: who was called where nobody brings anything sends windows meanwhile.
+	pub fn admit(&mut self, link: Link<P>) {
+		self.standbys.push(link);
+	}
+
+	/// Wants nothing more of one that was [dismissed](Step::Dismiss), and pays what it brought, until then at the longest.
+	pub fn see_off(&mut self, mut link: Link<P>, until: Instant) {
+		link.session().leave();
+		link.leaves = Some(until);
 		self.standbys.push(link);
 	}
 
@@ -252,13 +261,16 @@ impl<P: Party> Crew<P> {
 	/// Who is to be parent next, once.
 	pub fn heir(&mut self) -> Option<&mut Link<P>> {
 		let tag = self.heir.take()?;
-		self.standbys.iter_mut().find(|link| link.party.tag() == tag)
+		self.standbys
+			.iter_mut()
+			.find(|link| link.party.tag() == tag && link.leaves.is_none())
 	}
 
 	/// The best standby is to be parent next: none has shown that it brings what a lost one did not.
 	pub fn choose_heir(&mut self) {
 		let short = |link: &&Link<P>| self.swarm.source(link.id).map_or(u32::MAX, Source::shortfall);
-		let best = self.standbys.iter().min_by_key(short);
+		let standbys = self.standbys.iter().filter(|link| link.leaves.is_none());
+		let best = standbys.min_by_key(short);
 		self.heir = best.map(|link| link.party.tag());
 	}
 
@@ -270,6 +282,7 @@ impl<P: Party> Crew<P> {
 			dialled,
 			..
 		} = self;
+		let patience = standbys.iter().filter_map(|link| link.leaves).min();
 		let said = async {
 			if standbys.is_empty() {
 				return std::future::pending().await;
@@ -281,8 +294,15 @@ impl<P: Party> Crew<P> {
 			let ((id, event), ..) = select_all(next).await;
 			Heard::Said(id, event)
 		};
+		let waited = async {
+			match patience {
+				Some(until) => sleep_until(until).await,
+				None => std::future::pending().await,
+			}
+		};
 		tokio::select! {
 			heard = said => heard,
+			() = waited => Heard::Waited,
 			Some((party, stream)) = dials.next(), if !dials.is_empty() => {
 				dialled.retain(|tag| *tag != party.tag());
 				Heard::Dialled(party, stream)
@@ -323,7 +343,7 @@ impl<P: Party> Crew<P> {
 	}
 
 	/// The next window, once it is whole.
-	pub fn pop(&mut self, parent: Option<&mut Link<P>>) -> Option<Ready> {
+	pub fn pop(&mut self, parent: Option<&mut Link<P>>) -> Option<Ready<String>> {
 		let ready = self.stage.pop()?;
 		let hash = ready.0.hash();
 		// Those behind it need not wait for it there.
@@ -342,6 +362,19 @@ impl<P: Party> Crew<P> {
 			Action::Cancel { source, range } => {
 				if let Some(link) = self.link(parent, source) {
 					link.session().cancel(range);
+				}
+			},
+			Action::Call => return Some(Step::Call),
+			Action::Rest(id) => {
+				if let Some(link) = self.link(parent, id) {
+					link.session().follow(Follow::Announcements);
+				}
+			},
+			Action::Dismiss(id) => {
+				if let Some(mut link) = self.take(|link| link.id == id) {
+					tracing::debug!(relayer = %link.peer, "is not needed as a standby any more");
+					self.lose(&mut link, parent, now);
+					return Some(Step::Dismiss(link));
 				}
 			},
 			Action::Whole => self.gather(parent, now),

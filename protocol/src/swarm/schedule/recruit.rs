@@ -1,0 +1,392 @@
+//! Whether another source is to be called: a standby where one is missing; and where nobody who is there says anything of a window
+//! that is overdue, one after the other until somebody does.
+
+use super::{super::offer::Action, Swarm};
+use crate::swarm::{peers::Source, window::Window, SourceId};
+use core::time::Duration;
+
+/// Behind one that was of no use the next one is called after this, twice as long each time in a row, up to the second: most relayers
+/// of a registry carry other streams.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// A window that nobody has announced so long after it was to be expected is overdue.
+const OVERDUE: Duration = Duration::from_millis(500);
+
+/// Where nobody brings anything, a call has so long to be answered before somebody else is called beside it: a round trip across the
+/// world.
+const ANSWERS: Duration = Duration::from_millis(300);
+
+/// Calls under way at most. Where two in five relayers of those that are known are down at once, one of so many is not, but for one
+/// time in 250.
+const CALLS: usize = 6;
+
+/// Who came where nobody brings anything has so long to announce what is overdue; then the next one is called, and has twice as long:
+/// it may be that there is none.
+const SHOWS: Duration = Duration::from_secs(1);
+
+/// Where there is nobody to call it is asked again after this.
+const NOBODY: Duration = Duration::from_secs(1);
+
+/// What is known of calls.
+#[derive(Debug, Default)]
+pub(super) struct Recruits {
+	/// Standbys at a time; `None` where that is somebody else's to decide.
+	most: Option<usize>,
+	/// Calls under way.
+	calls: usize,
+	/// When the last one began.
+	called: Duration,
+	/// In a row of no use.
+	useless: u32,
+	not_before: Duration,
+	/// Nobody is to be had before this.
+	barren: Duration,
+}
+
+impl Recruits {
+	/// Somebody who was called was of use, or was not.
+	pub(super) fn tried(&mut self, of_use: bool, now: Duration) {
+		self.useless = if of_use { 0 } else { self.useless.saturating_add(1) };
+		if let Some(times) = self.useless.checked_sub(1) {
+			self.not_before = now + PAUSE.0.saturating_mul(1 << times.min(16)).min(PAUSE.1);
+		}
+	}
+}
+
+impl Swarm {
+	/// With so many standbys: it says whom to call and whom to dismiss.
+	pub fn new(most: usize) -> Self {
+		let mut swarm = Self::default();
+		swarm.recruits.most = Some(most);
+		swarm
+	}
+
+	/// A source is called, without having been asked for: the first one, or the next parent.
+	pub fn calling(&mut self, now: Duration) {
+		self.recruits.calls += 1;
+		self.recruits.called = now;
+	}
+
+	/// A call is over: the source [joins](Swarm::join), or it was not there.
+	pub fn called(&mut self, answered: bool, now: Duration) {
+		self.recruits.calls = self.recruits.calls.saturating_sub(1);
+		if !answered {
+			self.recruits.tried(false, now);
+		}
+		self.decide(now);
+	}
+
+	/// There is nobody whom [`Action::Call`] could be done with.
+	pub fn nobody(&mut self, now: Duration) {
+		self.recruits.calls = self.recruits.calls.saturating_sub(1);
+		self.recruits.barren = now + NOBODY;
+	}
+
+	/// When a window is overdue that nobody who is there has announced, if none comes before.
+	fn overdue_at(&self) -> Option<Duration> {
+		let newest = self.windows.back().filter(|_| !self.paused)?;
+		// Who announced it may be gone.
+		let known = newest.over || !newest.has.is_empty();
+		let next = if known { newest.offer.length } else { Duration::ZERO };
+		Some(newest.first + next + OVERDUE)
+	}
+
+	/// Whether a window is overdue that nobody has announced.
+	pub fn is_overdue(&self, now: Duration) -> bool {
+		self.overdue_at().is_some_and(|at| at <= now)
+	}
+
+	/// Whether this parent was overdue when somebody else announced a window.
+	pub(super) fn is_behind(parent: &Source, window: &Window) -> bool {
+		window.first > parent.told + parent.lag() + window.offer.length + OVERDUE
+	}
+
+	/// The same of the parent there is.
+	pub(super) fn was_overdue(&self, at: usize) -> bool {
+		let parent = self.parent.and_then(|id| self.sources.get(&id));
+		let window = &self.windows[at];
+		let told = self.parent.is_some_and(|id| window.has.contains_key(&id));
+		!told && parent.is_none_or(|parent| Self::is_behind(parent, window))
+	}
+
+	/// Whether a standby still follows.
+	fn follows(&self, source: &Source) -> bool {
+		let before = |newest: &Window| newest.first.saturating_sub(newest.offer.length);
+		self.windows
+			.back()
+			.is_none_or(|newest| source.told.max(source.joined) >= before(newest))
+	}
+
+	/// When the next call is due, if nothing happens before.
+	pub(super) fn call_at(&self) -> Option<Duration> {
+		let recruits = &self.recruits;
+		let most = recruits.most.filter(|most| *most > 0 && recruits.calls < CALLS)?;
+		if self.sources.is_empty() {
+			// Whom to call first is not said here.
+			let at = (recruits.called + ANSWERS).max(recruits.barren);
+			return (recruits.calls > 0).then_some(at);
+		}
+		let overdue = self.overdue_at().map(|since| {
+			let came = self.sources.values().map(|source| source.joined);
+			let came = || came.clone().filter(|at| *at >= since);
+			let times = u32::try_from(came().count()).unwrap_or(u32::MAX).saturating_sub(1);
+			let shown = came().max().map(|at| at + SHOWS.saturating_mul(1 << times.min(16)));
+			let answered = match recruits.called >= since {
+				true => recruits.called + ANSWERS,
+				false => since,
+			};
+			since.max(answered).max(shown.unwrap_or_default())
+		});
+		let standbys = self
+			.sources
+			.iter()
+			.filter(|(id, source)| self.parent != Some(**id) && self.follows(source));
+		let short = self.newest.is_some() && standbys.count() + recruits.calls < most;
+		let usual = short.then_some(recruits.not_before);
+		// Who is missing is called behind what is under way.
+		let at = overdue.into_iter().chain(usual).min()?;
+		Some(at.max(recruits.barren))
+	}
+
+	pub(super) fn recruit(&mut self, now: Duration) {
+		while self.call_at().is_some_and(|at| at <= now) {
+			self.calling(now);
+			self.actions.push_back(Action::Call);
+		}
+		self.dismiss(now);
+	}
+
+	/// Once all is well again nobody sends windows beside the parent; and of more standbys than there are to be who follows no more goes,
+	/// then who was called last.
+	fn dismiss(&mut self, now: Duration) {
+		let well = !self.is_overdue(now)
+			&& self.windows.back().is_some_and(|newest| {
+				let sends = |id: &SourceId| newest.pushed.0 == Some(*id);
+				newest.over && self.parent.as_ref().is_some_and(sends)
+			});
+		if !well {
+			return;
+		}
+		for (id, source) in &mut self.sources {
+			if self.parent != Some(*id) && core::mem::take(&mut source.pushes) {
+				self.actions.push_back(Action::Rest(*id));
+			}
+		}
+		let standbys = self.sources.iter().filter(|(id, _)| self.parent != Some(**id));
+		let most = self.recruits.most.unwrap_or(usize::MAX);
+		if standbys.clone().count() <= most {
+			return;
+		}
+		let free = |(id, _): &(&SourceId, &Source)| !self.deliveries.iter().any(|delivery| delivery.source == **id);
+		let worst = standbys
+			.filter(free)
+			.max_by_key(|(id, source)| (!self.follows(source), source.shortfall(), source.joined, **id));
+		if let Some(id) = worst.map(|(id, _)| *id) {
+			if !self.actions.contains(&Action::Dismiss(id)) {
+				self.actions.push_back(Action::Dismiss(id));
+			}
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::swarm::{Offer, SourceId};
+	use alloc::vec::Vec;
+	use clustercast_primitives::{Hash, StreamId, WindowId};
+
+	const LENGTH: Duration = Duration::from_secs(2);
+	const ONE: SourceId = SourceId(1);
+
+	fn ms(ms: u64) -> Duration {
+		Duration::from_millis(ms)
+	}
+
+	fn offer(number: u64) -> Offer {
+		let mut header = [0; 32];
+		header[..8].copy_from_slice(&number.to_le_bytes());
+		Offer {
+			id: WindowId {
+				stream: StreamId(1),
+				track: 0,
+				epoch: 1,
+				segment: number,
+				part: 0,
+			},
+			header: Hash(header),
+			bytes: 64 << 10,
+			chunks: 4,
+			chunk_bytes: 16 << 10,
+			length: LENGTH,
+		}
+	}
+
+	const TWO: SourceId = SourceId(2);
+	const THREE: SourceId = SourceId(3);
+
+	/// With a parent that has sent so many windows, and a standby that has announced them, and when that was.
+	fn swarm(windows: u64) -> (Swarm, Duration) {
+		let mut swarm = Swarm::new(1);
+		swarm.join(ONE, Source::new(0, 0), Duration::ZERO);
+		swarm.join(TWO, Source::new(0, 0), Duration::ZERO);
+		let mut now = Duration::ZERO;
+		for number in 0..windows {
+			now = LENGTH * number as u32;
+			send(&mut swarm, ONE, number, now);
+			swarm.announced(TWO, offer(number), false, now + 2 * LENGTH, now);
+		}
+		assert!(!actions(&mut swarm).contains(&Action::Call));
+		(swarm, now)
+	}
+
+	/// A window, announced and sent by this one by itself.
+	fn send(swarm: &mut Swarm, from: SourceId, number: u64, now: Duration) {
+		let offer = offer(number);
+		swarm.announced(from, offer, true, now + 2 * LENGTH, now);
+		for chunk in 0..4 {
+			swarm.progress(from, offer.range((chunk, chunk + 1)), now + ms(10 * u64::from(chunk)));
+		}
+	}
+
+	fn actions(swarm: &mut Swarm) -> Vec<Action> {
+		core::iter::from_fn(|| swarm.poll_action()).collect()
+	}
+
+	/// When somebody is called until then, where `answer` says what becomes of each call.
+	fn calls(
+		swarm: &mut Swarm,
+		from: Duration,
+		until: Duration,
+		mut answer: impl FnMut(&mut Swarm, Duration),
+	) -> Vec<u64> {
+		let (mut now, mut calls) = (from, Vec::new());
+		while now < until {
+			swarm.tick(now);
+			for action in actions(swarm) {
+				if action == Action::Call {
+					calls.push((now - from).as_millis() as u64);
+					answer(swarm, now);
+				}
+			}
+			now += ms(50);
+		}
+		calls
+	}
+
+	#[test]
+	fn where_a_window_is_overdue_others_are_called_one_after_the_other_until_somebody_answers() {
+		let (mut swarm, newest) = swarm(4);
+		let called = calls(&mut swarm, newest, newest + 2 * LENGTH, |_, _| {});
+		assert_eq!(
+			called,
+			[2_500, 2_800, 3_100, 3_400, 3_700],
+			"nobody was called before that"
+		);
+		let called = calls(&mut swarm, newest + 2 * LENGTH, newest + 3 * LENGTH, |_, _| {});
+		assert_eq!(called.len(), CALLS - 5, "and only so many at a time");
+	}
+
+	#[test]
+	fn who_answers_may_show_that_there_is_nothing_newer_before_the_next_one_is_called() {
+		let (mut swarm, newest) = swarm(4);
+		let mut next = 2;
+		let called = calls(&mut swarm, newest, newest + ms(20_000), |swarm, now| {
+			next += 1;
+			swarm.join(SourceId(next), Source::new(0, 0), now);
+			swarm.called(true, now);
+		});
+		assert_eq!(called, [2_500, 3_500, 5_500, 9_500, 17_500]);
+	}
+
+	#[test]
+	fn pause_of_the_broadcaster_calls_nobody() {
+		let (mut swarm, newest) = swarm(4);
+		swarm.status(true, newest + ms(1_000));
+		assert!(calls(&mut swarm, newest + ms(1_000), newest + ms(60_000), |_, _| {}).is_empty());
+		swarm.status(false, newest + ms(60_000));
+		assert!(!calls(&mut swarm, newest + ms(60_000), newest + ms(61_000), |_, _| {}).is_empty());
+	}
+
+	#[test]
+	fn window_that_only_who_left_has_announced_is_overdue_at_once() {
+		let (mut swarm, newest) = swarm(4);
+		swarm.announced(TWO, offer(4), false, newest + 3 * LENGTH, newest + LENGTH);
+		actions(&mut swarm);
+		swarm.leave(TWO, newest + LENGTH + ms(100));
+		let called = calls(&mut swarm, newest + LENGTH, newest + LENGTH + ms(1_000), |_, _| {});
+		assert_eq!(called.first(), Some(&500));
+	}
+
+	#[test]
+	fn standby_that_is_missing_is_called_and_one_of_no_use_makes_the_next_wait_longer_each_time() {
+		let mut swarm = Swarm::new(1);
+		swarm.join(ONE, Source::new(0, 0), Duration::ZERO);
+		assert_eq!(actions(&mut swarm), [], "there is nothing to go on behind");
+		send(&mut swarm, ONE, 0, Duration::ZERO);
+		assert_eq!(actions(&mut swarm), [Action::Call]);
+		swarm.status(true, ms(100));
+		let (mut now, mut waits) = (ms(100), Vec::new());
+		for _ in 0..4 {
+			swarm.called(false, now);
+			let at = swarm.call_at().unwrap();
+			waits.push((at - now).as_secs());
+			now = at;
+			swarm.tick(now);
+			assert_eq!(actions(&mut swarm), [Action::Call]);
+		}
+		assert_eq!(waits, [1, 2, 4, 8]);
+		let mut none = Swarm::new(0);
+		none.join(ONE, Source::new(0, 0), Duration::ZERO);
+		send(&mut none, ONE, 0, Duration::ZERO);
+		assert!(
+			calls(&mut none, Duration::ZERO, ms(20_000), |_, _| {}).is_empty(),
+			"who wants none has none"
+		);
+	}
+
+	#[test]
+	fn first_call_that_is_not_answered_is_not_waited_for_alone() {
+		let mut swarm = Swarm::new(1);
+		assert!(
+			calls(&mut swarm, Duration::ZERO, ms(5_000), |_, _| {}).is_empty(),
+			"whom to call first is the driver's"
+		);
+		swarm.calling(ms(5_000));
+		let called = calls(&mut swarm, ms(5_000), ms(10_000), |_, _| {});
+		assert_eq!(called, [300, 600, 900, 1_200, 1_500]);
+	}
+
+	#[test]
+	fn who_sends_what_the_silent_parent_does_not_is_parent_at_once_and_then_there_are_as_many_as_before() {
+		let (mut swarm, newest) = swarm(4);
+		let now = newest + ms(2_700);
+		actions(&mut swarm);
+		swarm.join(THREE, Source::new(0, 0), now);
+		assert!(swarm.is_overdue(now));
+		send(&mut swarm, THREE, 4, now);
+		assert!(actions(&mut swarm).contains(&Action::Promote(THREE)));
+		assert_eq!(swarm.parent(), Some(THREE));
+		send(&mut swarm, THREE, 5, now + LENGTH);
+		// Who announced nothing meanwhile is not missed.
+		let dismissed = actions(&mut swarm);
+		let gone = |id| dismissed.contains(&Action::Dismiss(SourceId(id)));
+		assert!((gone(1) || gone(2)) && !gone(3), "{dismissed:?}");
+	}
+
+	#[test]
+	fn once_a_hiccup_is_over_who_was_called_sends_nothing_beside_the_parent_and_is_dismissed() {
+		let (mut swarm, newest) = swarm(4);
+		let now = newest + ms(2_700);
+		swarm.join(THREE, Source::new(0, 0), now);
+		actions(&mut swarm);
+		// All at once, and the parent first.
+		send(&mut swarm, ONE, 4, now);
+		swarm.announced(TWO, offer(4), false, now + LENGTH, now);
+		send(&mut swarm, THREE, 4, now + ms(40));
+		let told = actions(&mut swarm);
+		assert!(told.contains(&Action::Rest(THREE)), "{told:?}");
+		assert!(told.contains(&Action::Dismiss(THREE)) && !told.contains(&Action::Dismiss(TWO)));
+		assert_eq!(swarm.parent(), Some(ONE));
+	}
+}
