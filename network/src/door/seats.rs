@@ -9,7 +9,7 @@
 //! 2. Of those in whose seats nothing was paid yet, the newest of the account that has most of these, if these are more than the
 //!    newcomer would have. An account that bought something lately has such a place also where these are equal, while they have more
 //!    than their [allowance](ALLOWANCE).
-//! 3. Of those who stand by, beyond their [quarter](STANDBY_SHARE), who bought least of what there was lately, for somebody who does not
+//! 3. Of those who stand by, beyond their [eighth](STANDBY_SHARE), who bought least of what there was lately, for somebody who does not
 //!    stand by; while those in whose seats nothing was paid yet have less than their allowance.
 //!
 //! An account that had seats for nothing lately has none of these. Who waits for its reservation makes room for nobody.
@@ -27,8 +27,9 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// One in so many seats is for those who stand by, whoever else comes.
-const STANDBY_SHARE: usize = 4;
+/// One in so many seats is for those who stand by, whoever else comes. With a quarter, relayers that have room for 1.3 times the viewers
+/// have none for some of them.
+const STANDBY_SHARE: usize = 8;
 
 /// Who buys a smaller part of what there is stands by, whatever it says; parts of a million.
 const STANDS_BY_BELOW: u32 = 250_000;
