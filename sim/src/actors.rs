@@ -4,11 +4,12 @@ use crate::{
 	calendar::Micros,
 	chain::{block, unix_ms, GENESIS},
 	desk::{Desk, Disk, Offer, STREAM, WINDOW},
-	intake::{Any, Got, Source},
+	intake::{Any, Got, Source, Taste},
 	net::{Input, NodeId},
 	node::{Conduct, Io},
 	serve::Shop,
-	single::{Single, Taste},
+	several::Several,
+	single::Single,
 	wallet::Wallet,
 };
 use bytes::Bytes;
@@ -222,9 +223,13 @@ impl Relayer {
 impl Viewer {
 	/// Watches from one of these sources.
 	pub fn new(taste: Taste, sources: Arc<Vec<Source>>, order: Vec<NodeId>, wallet: Option<Wallet>) -> Self {
-		let single = Single::new(taste, sources, order.clone(), stream_key().public(), wallet);
+		let key = stream_key().public();
+		let intake = match taste.standbys {
+			0 => Any::Single(Box::new(Single::new(taste, sources, order.clone(), key, wallet))),
+			_ => Any::Several(Box::new(Several::new(taste, sources, order.clone(), key, wallet))),
+		};
 		Self {
-			intake: Any::Single(Box::new(single)),
+			intake,
 			order,
 			figures: Figures::default(),
 			left: false,
@@ -333,13 +338,11 @@ impl Actor {
 				if let Some(shop) = relayer.shop.take() {
 					relayer.disk = shop.desk.crash();
 				}
-				let Any::Single(single) = &mut relayer.intake;
-				single.crash(relayer.order.clone());
+				relayer.intake.machine().crash(relayer.order.clone());
 			},
 			Self::Viewer(viewer) => {
 				viewer.order.shuffle(rng);
-				let Any::Single(single) = &mut viewer.intake;
-				single.crash(viewer.order.clone());
+				viewer.intake.machine().crash(viewer.order.clone());
 			},
 		}
 	}

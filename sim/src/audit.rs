@@ -136,6 +136,17 @@ struct Note {
 }
 
 impl Note {
+	fn line(&self) -> String {
+		let Self {
+			at,
+			node,
+			what,
+			one,
+			other,
+		} = self;
+		format!("{:>10.6} s  node {:<3} {what} {one} {other}", *at as f64 / 1e6, node.0)
+	}
+
 	/// Whether it is about this node and nobody else.
 	fn is_of(&self, node: NodeId) -> bool {
 		self.node == node && !self.what.ends_with("and to")
@@ -182,17 +193,13 @@ impl Audit {
 		};
 		let notes: Vec<&Note> = self.notes.iter().filter(about).collect();
 		let notes = notes.iter().skip(notes.len().saturating_sub(most));
-		let line = |note: &&Note| {
-			let Note {
-				at,
-				node,
-				what,
-				one,
-				other,
-			} = *note;
-			format!("{:>10.6} s  node {:<3} {what} {one} {other}", *at as f64 / 1e6, node.0)
-		};
-		notes.map(line).collect()
+		notes.map(|note| note.line()).collect()
+	}
+
+	/// What happened to a node from then on.
+	pub fn trace_of(&self, node: NodeId, from: Micros, most: usize) -> Vec<String> {
+		let notes = self.notes.iter().filter(|note| note.at >= from && note.is_of(node));
+		notes.take(most).map(Note::line).collect()
 	}
 
 	/// Remembers what happened, for the trace.

@@ -47,6 +47,26 @@ pub enum Bug {
 	KeepAll,
 	/// A relayer writes frames whether or not the viewer reads them, and chunks as well.
 	NoBackpressure,
+	/// A viewer of several relayers stays with the first one whatever it does.
+	StayWithParent,
+	/// A viewer of several relayers plays each window as soon as it is whole.
+	PlayEarly,
+	/// A viewer of several relayers that lost one of them does not look what was lost with it.
+	ForgetMissing,
+	/// A viewer of several relayers takes a window that is announced for one that is here.
+	HaveIsHere,
+	/// A viewer of several relayers calls all that it knows where one is missing.
+	CallEverybody,
+	/// A relayer sends each receipt twice.
+	ReceiptTwice,
+	/// A relayer sends what it cannot lend.
+	SendUnlent,
+	/// A relayer counts all that a voucher says as income whenever some of it is paid.
+	CountWhole,
+	/// A viewer signs for the next unit with each.
+	PayAhead,
+	/// A relayer goes on to expect payment for what was cancelled.
+	KeepLent,
 }
 
 impl Bug {
@@ -61,12 +81,16 @@ impl Bug {
 			Self::PayUnchecked => &[Rule::Overpaid],
 			Self::PlayUnverified | Self::ServeUnverified => &[Rule::Unverified],
 			Self::PayTwice | Self::StalePurse | Self::CountTwice => &[Rule::Twice],
-			Self::ForgiveFaults | Self::NoRest => &[Rule::Calls],
+			Self::CountWhole => &[Rule::Twice],
+			Self::PayAhead => &[Rule::Overpaid],
+			Self::ForgiveFaults | Self::NoRest | Self::ReceiptTwice => &[Rule::Calls],
 			Self::NoPatience | Self::NoBell | Self::NoReturn => &[Rule::Alive],
-			Self::ForgetPlace | Self::OldPlace => &[Rule::Order],
+			Self::StayWithParent | Self::ForgetMissing | Self::HaveIsHere => &[Rule::Alive],
+			Self::ForgetPlace | Self::OldPlace | Self::PlayEarly => &[Rule::Order],
 			Self::AcceptUnjudged | Self::LoseWinners => &[Rule::Kept],
-			Self::ForgetDebts => &[Rule::Loss],
+			Self::ForgetDebts | Self::SendUnlent => &[Rule::Loss],
 			Self::NeverClose | Self::KeepSeats | Self::KeepAll | Self::NoBackpressure => &[Rule::Bound],
+			Self::CallEverybody | Self::KeepLent => &[Rule::Bound],
 		}
 	}
 

@@ -52,6 +52,12 @@ enum Command {
 		/// Viewers for each relayer.
 		#[arg(long, default_value_t = 20)]
 		per_relayer: usize,
+		/// Seeds, one run for each.
+		#[arg(long, default_value_t = 1)]
+		seeds: u64,
+		/// Prints what happened to the viewer that took longest.
+		#[arg(long)]
+		slowest: bool,
 	},
 	/// Prints figures of crowds of viewers without faults.
 	Crowd {
@@ -92,8 +98,15 @@ impl Cli {
 				crowds(&viewers, seconds * SECOND, per_relayer, free);
 				true
 			},
-			Command::Drill { viewers, per_relayer } => {
-				viewers.into_iter().for_each(|count| drill(count, per_relayer));
+			Command::Drill {
+				viewers,
+				per_relayer,
+				seeds,
+				slowest,
+			} => {
+				for count in viewers {
+					(1..=seeds).for_each(|seed| drill(count, per_relayer, seed, slowest));
+				}
 				true
 			},
 		};
@@ -203,8 +216,11 @@ fn within(recovered: &[Micros]) -> usize {
 	recovered.iter().filter(|took| **took <= 4 * SECOND).count()
 }
 
-fn drill(count: usize, per_relayer: usize) {
-	let outcome = World::new(Plan::drill(count, per_relayer), 1, None).run();
+fn drill(count: usize, per_relayer: usize, seed: u64, slowest: bool) {
+	let outcome = World::new(Plan::drill(count, per_relayer, seed), seed, None).run();
+	if slowest {
+		outcome.slowest.iter().for_each(|line| println!("{line}"));
+	}
 	if let Some(violation) = &outcome.violation {
 		outcome.trace.iter().for_each(|line| println!("{line}"));
 		println!("node {}: {}", violation.node.0, violation.what);
@@ -213,7 +229,7 @@ fn drill(count: usize, per_relayer: usize) {
 	recovered.sort_unstable();
 	let sum = |of: fn(&Figures) -> u64| outcome.viewers.iter().map(of).sum::<u64>();
 	println!(
-		"{count} viewers: {:.1} % play what is new within two windows of the kill; {:.1} s (p50), {:.1} s (p95), {:.1} s (most), {} never; {} windows \
+		"{count} viewers, seed {seed}: {:.1} % play what is new within two windows of the kill; {:.1} s (p50), {:.1} s (p95), {:.1} s (most), {} never; {} windows \
 		came too late or not at all; {:.2} calls a viewer",
 		percent(within(&recovered) as u64, count as u64),
 		seconds(part(&recovered, 50)),

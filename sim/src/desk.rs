@@ -208,7 +208,12 @@ impl Desk {
 			let paid = io.chain.redeem_voucher(voucher, now);
 			self.disk.settled.insert(*place, settled + paid);
 			self.book.settle_voucher(&voucher.message, paid, at, true);
-			io.audit.income(io.node, paid, io.chain);
+			let counted = if io.has(Bug::CountWhole) {
+				voucher.message.amount
+			} else {
+				paid
+			};
+			io.audit.income(io.node, counted, io.chain);
 		}
 	}
 

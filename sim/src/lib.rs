@@ -7,7 +7,7 @@
 //! | [`net`] | lines, connections and their streams, packet by packet |
 //! | [`chain`] | deposits and redemption |
 //! | [`desk`], [`link`], [`serve`] | the side that sends: what `relayer` and `network` do with `protocol`'s machines |
-//! | [`intake`], [`single`], [`roster`], [`wallet`] | the side that receives: what `player` does |
+//! | [`intake`], [`several`], [`single`], [`watch`], [`question`], [`roster`], [`wallet`] | the side that receives: what `player` does |
 //! | [`actors`], [`node`] | origin, relayer, viewer |
 //! | [`plan`] | who takes part and what goes wrong, from a seed |
 //! | [`audit`] | what must hold, checked at each event |
@@ -27,8 +27,11 @@ pub mod link;
 pub mod net;
 pub mod node;
 pub mod plan;
+pub mod question;
 pub mod roster;
 pub mod serve;
+pub mod several;
 pub mod single;
 pub mod wallet;
+pub mod watch;
 pub mod world;

@@ -131,6 +131,16 @@ impl Link {
 		self.served && self.parting.is_none()
 	}
 
+	/// What it is sent.
+	pub fn follows(&self) -> Follow {
+		self.session.follows()
+	}
+
+	/// Whoever came later has a higher one.
+	pub fn number(&self) -> (Micros, ConnId) {
+		(self.begun, self.conn)
+	}
+
 	/// Receipts that are not paid.
 	pub fn unpaid(&self) -> usize {
 		self.session.unpaid().len()
@@ -334,6 +344,9 @@ impl Link {
 			};
 			self.said = io.now();
 			let frame = tamper(frame, desk);
+			if io.has(Bug::ReceiptTwice) && frame.get(PREFIX_BYTES - 1) == Some(&(Kind::Receipt as u8)) {
+				io.frame(self.conn, frame.clone());
+			}
 			io.frame(self.conn, frame);
 		}
 		let ahead = io.net.frames_ahead(self.conn, io.node);
@@ -414,6 +427,7 @@ impl Link {
 				self.flying.insert(body, (outgoing.id(), now));
 			}
 			match self.session.sent(outgoing.id(), outgoing.chunks()) {
+				_ if io.has(Bug::KeepLent) => {},
 				Some(Requote::Owed(expectation)) => drop(desk.lend(expectation, io).map_err(Over::Told)?),
 				Some(Requote::Nothing(commitment)) => desk.forgo(commitment),
 				None => {},
@@ -491,6 +505,7 @@ impl Link {
 			},
 			Quote::Owed(expectation) => match desk.lend(expectation, io).map_err(Over::Told)? {
 				true => Ok(Delivered::Queued),
+				false if io.has(Bug::SendUnlent) => Ok(Delivered::Queued),
 				false => {
 					self.session.settle();
 					Ok(Delivered::NotYet)

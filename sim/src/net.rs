@@ -204,6 +204,8 @@ pub struct Net {
 	pub calendar: Calendar<Event>,
 	/// By now.
 	pub now: Micros,
+	/// How often somebody has made another source its parent.
+	pub reparents: u64,
 	rng: ChaCha8Rng,
 	nodes: Vec<Node>,
 	conns: Vec<Option<Conn>>,
@@ -218,6 +220,7 @@ impl Net {
 		Self {
 			calendar: Calendar::default(),
 			now: 0,
+			reparents: 0,
 			rng,
 			nodes: Vec::new(),
 			conns: Vec::new(),

@@ -80,6 +80,11 @@ impl Io<'_> {
 		self.net.close(conn, self.node);
 	}
 
+	/// It has made another source its parent.
+	pub fn reparents(&mut self) {
+		self.net.reparents += 1;
+	}
+
 	/// Sends a frame.
 	pub fn frame(&mut self, conn: ConnId, frame: Bytes) {
 		self.audit.frame(self.node, conn, &frame);

@@ -261,7 +261,7 @@ impl Plan {
 	}
 
 	/// A crowd, of whose relayers two in five are killed at once and stay away. Those that are left have room for 1.3 times the viewers.
-	pub fn drill(viewers: usize, per_relayer: usize) -> Self {
+	pub fn drill(viewers: usize, per_relayer: usize, seed: u64) -> Self {
 		let mut plan = Self::crowd(viewers, per_relayer, 90 * SECOND);
 		let relayers: Vec<u32> = (1..plan.nodes.len() as u32 - viewers as u32).collect();
 		let killed = relayers.len() * 2 / 5;
@@ -272,7 +272,9 @@ impl Plan {
 				line.up = 2 * RATE * seats as u64;
 			}
 		}
-		let at = 30 * SECOND;
+		// At any moment between two windows.
+		let mut rng = ChaCha8Rng::seed_from_u64(seed);
+		let at = 30 * SECOND + rng.gen_range(0..2_000) * MS;
 		plan.acts
 			.extend(relayers[..killed].iter().map(|node| (at, Act::Kill(NodeId(*node)))));
 		plan.acts.push((at, Act::Healed));

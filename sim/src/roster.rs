@@ -5,8 +5,12 @@
 
 use crate::{
 	calendar::{Micros, SECOND},
+	intake::Taste,
 	net::NodeId,
+	node::Conduct,
 };
+use clustercast_primitives::chain::TicketRefusal;
+use clustercast_protocol::{EndReason, TicketError};
 
 /// Rest after a first failure; doubles with each further one in a row.
 const FIRST_REST: Micros = SECOND;
@@ -107,6 +111,13 @@ impl Roster {
 			.collect()
 	}
 
+	/// The first that could be tried and is not among these.
+	pub fn standby(&self, than: &[NodeId], now: Micros) -> Option<NodeId> {
+		self.ready(now)
+			.map(|(node, ..)| *node)
+			.find(|node| !than.contains(node))
+	}
+
 	/// How an attempt ended; `served`: it brought a window.
 	pub fn report(&mut self, node: NodeId, ending: Ending, served: bool, now: Micros) {
 		if served {
@@ -137,5 +148,43 @@ impl Roster {
 			.iter_mut()
 			.filter(|(_, standing, _)| *standing == Standing::Gone);
 		gone.for_each(|(_, standing, _)| *standing = Standing::Ready);
+	}
+}
+
+/// What sources refused last: the rows of `pay/src/refusal.rs` that come here.
+#[derive(Debug, Default)]
+pub struct Refusals {
+	/// The reason of the last end, as long as nothing was paid since.
+	last: Option<EndReason>,
+}
+
+impl Refusals {
+	/// Somebody took a payment.
+	pub fn paid(&mut self) {
+		self.last = None;
+	}
+
+	/// What a source's reason to end means.
+	pub fn ending(&mut self, reason: EndReason, taste: &Taste) -> Ending {
+		let again = self.last.replace(reason) == Some(reason);
+		match reason {
+			EndReason::WindowGone if !taste.player => Ending::Failed,
+			EndReason::WindowGone => Ending::Gone,
+			_ if !taste.player || reason.is_own() => Ending::Failed,
+			EndReason::Finished | EndReason::NotServed | EndReason::Full => Ending::Failed,
+			EndReason::Idle | EndReason::Replaced | EndReason::PriceRose => Ending::Failed,
+			EndReason::ReservationNeeded | EndReason::SeatsTaken if again => Ending::Later,
+			EndReason::IdleLately(_) => Ending::Later,
+			EndReason::TicketRefused(TicketError::Chain(TicketRefusal::Expired | TicketRefusal::ExpiryTooFar))
+				if again =>
+			{
+				Ending::Later
+			},
+			EndReason::NotAllowed | EndReason::Denied | EndReason::PaymentRequired | EndReason::WrongChain => {
+				Ending::Refused
+			},
+			_ if again && taste.conduct == Conduct::Honest => Ending::Refused,
+			_ => Ending::Failed,
+		}
 	}
 }

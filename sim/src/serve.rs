@@ -7,11 +7,14 @@ use crate::{
 	net::{ConnId, Input, NodeId},
 	node::Io,
 };
-use clustercast_protocol::{EndReason, Subscribe};
+use clustercast_protocol::{EndReason, Follow, Subscribe};
 use std::collections::BTreeMap;
 
 /// Who waits for a verdict takes no seat; so many may, as the door lets them in.
 const UNDECIDED: usize = 512;
+
+/// One in so many seats is for those who stand by, whoever else comes.
+const STANDBY_SHARE: usize = 8;
 
 /// All subscriptions of a node, and what they share.
 #[derive(Debug)]
@@ -104,15 +107,20 @@ impl Shop {
 			return Ok(());
 		};
 		let served = |link: &Link| link.is_served() && link.peer() != peer;
-		if self.links.values().filter(|link| served(link)).count() >= self.desk.offer.seats {
-			return Err(Over::Told(EndReason::Full));
-		}
+		let taken = self.links.values().filter(|link| served(link)).count();
+		let instead = match taken < self.desk.offer.seats {
+			true => None,
+			false => Some(self.standby(request).ok_or(Over::Told(EndReason::Full))?),
+		};
 		let grant = self.desk.subscribe(request, io).map_err(Over::Told)?;
 		let older = self
 			.links
 			.iter()
 			.filter(|(_, link)| link.is_served() && link.peer() == peer);
 		let older: Vec<ConnId> = older.map(|(id, _)| *id).collect();
+		if let Some(other) = instead {
+			self.part(other, Over::Told(EndReason::Idle), io);
+		}
 		older
 			.into_iter()
 			.for_each(|id| self.part(id, Over::Told(EndReason::Replaced), io));
@@ -120,6 +128,16 @@ impl Shop {
 			Some(link) => link.accept(grant, &self.desk, io),
 			None => Ok(()),
 		}
+	}
+
+	/// The newest of those who stand by, where these have more than their part, for somebody who does not: the third rule of
+	/// `network/src/door/seats.rs`, as if all had bought as much.
+	fn standby(&self, request: &Subscribe) -> Option<ConnId> {
+		let stands_by = |link: &Link| link.is_served() && link.follows() == Follow::Announcements;
+		let standbys = || self.links.iter().filter(|(_, link)| stands_by(link));
+		let too_many = request.follow == Follow::Windows && standbys().count() > self.desk.offer.seats / STANDBY_SHARE;
+		let newest = standbys().max_by_key(|(_, link)| link.number());
+		newest.filter(|_| too_many).map(|(conn, _)| *conn)
 	}
 
 	fn pump(&mut self, conn: ConnId, io: &mut Io<'_>) {

@@ -7,11 +7,10 @@ use crate::{
 	calendar::{Micros, SECOND},
 	chain::Chain,
 	desk::WINDOW,
-	intake::Source,
+	intake::{Source, Taste},
 	net::{Event, Input, Net, NodeId},
 	node::{Conduct, Io},
 	plan::{free, Act, Plan, Role},
-	single::Taste,
 	wallet::Wallet,
 };
 use clustercast_primitives::{crypto::KeyPair, AccountId, Balance};
@@ -28,6 +27,9 @@ const RELAYER_STALL: Micros = 15 * SECOND;
 /// Longest rest of a relayer that failed, for players; and of an upstream.
 const LONGEST_REST: Micros = 60 * SECOND;
 const LONGEST_PAUSE: Micros = 15 * SECOND;
+
+/// Relayers that stand by beside the one that sends: as a player has, where it is not told otherwise.
+const STANDBYS: usize = 1;
 
 /// Everybody plays so soon after the last fault, by what the players' policy promises today: a rest, a call that is not answered, a relayer
 /// that stalls.
@@ -88,6 +90,8 @@ pub struct Outcome {
 	pub lasted: Micros,
 	/// Microseconds from the last fault until each honest viewer played what is new.
 	pub recovered: Vec<Micros>,
+	/// What happened, since then, to the viewer that took longest.
+	pub slowest: Vec<String>,
 }
 
 fn key(kind: u8, number: usize) -> KeyPair {
@@ -107,6 +111,7 @@ impl World {
 			node: NodeId(0),
 			key: stream_key().public(),
 			account: None,
+			price: 0,
 		};
 		let of_tier = |tier: u8| {
 			let relayers = plan
@@ -118,6 +123,7 @@ impl World {
 						node: NodeId(number as u32),
 						key: key(2, number).public(),
 						account: Some(offer.recipient),
+						price: offer.price,
 					}),
 					_ => None,
 				});
@@ -165,6 +171,7 @@ impl World {
 						stall: RELAYER_STALL,
 						rest: LONGEST_PAUSE,
 						samples: false,
+						standbys: 0,
 						conduct: Conduct::Honest,
 					};
 					let (sources, wallet) = match tier {
@@ -186,6 +193,8 @@ impl World {
 						stall: if honest { STALL } else { STALL / 2 },
 						rest: if honest { LONGEST_REST } else { SECOND },
 						samples: *samples,
+						// Who does not pay, and who takes single ranges, does so at one at a time.
+						standbys: if honest && !samples { STANDBYS } else { 0 },
 						conduct: *conduct,
 					};
 					let order = order(&all);
@@ -388,6 +397,17 @@ impl World {
 		};
 		if outcome.violation.is_some() {
 			outcome.trace = self.audit.trace(120);
+		}
+		if let Some(healed) = self.plan.healed {
+			let took = |number: &usize| match &self.nodes[*number].actor {
+				Some(Actor::Viewer(viewer)) if viewer.figures.joined.is_some() && !viewer.left => {
+					Some(viewer.figures.recovered.unwrap_or(Micros::MAX))
+				},
+				_ => None,
+			};
+			let slowest = (0..self.nodes.len()).max_by_key(took);
+			let node = NodeId(slowest.unwrap_or_default() as u32);
+			outcome.slowest = self.audit.trace_of(node, healed.saturating_sub(4 * SECOND), 60);
 		}
 		for (number, (role, _)) in self.plan.nodes.iter().enumerate() {
 			let sent = self.net.sent(NodeId(number as u32));
