@@ -19,7 +19,7 @@ use rand::{seq::SliceRandom, Rng, RngCore};
 use std::sync::Arc;
 
 /// Largest window, in chunks of 16 KiB.
-const MOST_CHUNKS: usize = 4;
+pub const MOST_CHUNKS: usize = 4;
 
 /// Windows between two statuses.
 const STATUS_EACH: u64 = 2;
@@ -50,8 +50,8 @@ pub struct Origin {
 	after: Hash,
 	/// The broadcaster makes none before this.
 	pub paused: Micros,
-	/// All windows are as large as that.
-	full: bool,
+	/// All windows have so many bytes; `None`: as it comes.
+	bytes: Option<usize>,
 }
 
 /// Takes windows from a source, and serves them.
@@ -92,6 +92,10 @@ pub struct Figures {
 	pub late: u64,
 	/// Windows that it did not get.
 	pub missed: u64,
+	/// Times that it had to wait: late ones, or missing ones, in a row are one time.
+	pub stalls: u64,
+	/// It waits.
+	stalled: bool,
 	/// The newest one.
 	pub last: Option<WindowId>,
 	/// When the newest one came.
@@ -105,14 +109,14 @@ pub const BEHIND: Micros = 6_000_000;
 
 impl Origin {
 	/// Has made nothing yet.
-	pub fn new(offer: Offer, full: bool) -> Self {
+	pub fn new(offer: Offer, bytes: Option<usize>) -> Self {
 		Self {
 			offer,
 			running: None,
 			segment: 0,
 			after: Hash([0; 32]),
 			paused: 0,
-			full,
+			bytes,
 		}
 	}
 
@@ -133,16 +137,12 @@ impl Origin {
 		};
 		shop.at_block(io);
 		if !paused {
-			let chunks = if self.full {
-				MOST_CHUNKS
-			} else {
-				io.rng.gen_range(1..=MOST_CHUNKS)
-			};
-			let mut data = vec![0; chunks << 14];
+			let bytes = self.bytes.unwrap_or_else(|| {
+				let chunks = io.rng.gen_range(1..=MOST_CHUNKS);
+				(chunks << 14) - io.rng.gen_range(0..10_000)
+			});
+			let mut data = vec![0; bytes];
 			io.rng.fill_bytes(&mut data);
-			if !self.full {
-				data.truncate(data.len() - io.rng.gen_range(0..10_000));
-			}
 			let window = broadcast
 				.segment(unix_ms(now).saturating_sub(2_000), &data)
 				.expect("it is well-formed; qed");
@@ -255,11 +255,17 @@ impl Viewer {
 			figures.windows += 1;
 			let due = header.start_ms.saturating_sub(unix_ms(0)) * 1_000 + BEHIND;
 			// What it begins with is whatever is newest.
-			figures.late += u64::from(now > due && figures.last.is_some());
+			let late = now > due && figures.last.is_some();
+			figures.late += u64::from(late);
 			let id = window.id();
+			let mut gap = 0;
 			if let Some(last) = figures.last.filter(|last| last.epoch == id.epoch) {
-				figures.missed += id.segment.saturating_sub(last.segment + 1);
+				gap = id.segment.saturating_sub(last.segment + 1);
 			}
+			figures.missed += gap;
+			let stalled = late || gap > 0;
+			figures.stalls += u64::from(stalled && !figures.stalled);
+			figures.stalled = stalled;
 			(figures.last, figures.last_at) = (Some(id), now);
 		}
 	}

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use clustercast_primitives::{amount, AccountId, Balance, Hash, PublicKey, SignedTicket, WindowId};
 use clustercast_protocol::{
 	wire::{read_range, Kind, RequestDecoder, ToRelayer, PREFIX_BYTES, RANGE_BYTES},
-	EncodedWindow, Range,
+	EncodedWindow, EndReason, Range,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -19,6 +19,9 @@ const NOTES: usize = 200_000;
 
 /// Who failed rests for so long at least.
 const REST: Micros = SECOND;
+
+/// Who misses somebody calls one, and perhaps asks another.
+const AT_ONCE: usize = 2;
 
 /// What a relayer that is honest loses at most, and a viewer may owe it: as it was told.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,8 @@ struct Seen {
 	last: Option<WindowId>,
 	/// It may go on behind a gap.
 	may_skip: bool,
+	/// When it called somebody last, and how many then.
+	called: (Micros, usize),
 	/// Who failed, and when.
 	failed: BTreeMap<NodeId, Micros>,
 	/// Caught at a fault.
@@ -114,7 +119,7 @@ pub enum Rule {
 	Overpaid,
 	/// Nothing is paid, acknowledged or counted twice.
 	Twice,
-	/// A payment is acknowledged only if it is good, and then it is kept.
+	/// A payment is acknowledged only if it is good, and then it is kept; an honest one is good.
 	Kept,
 	/// A relayer loses no more than it was told.
 	Loss,
@@ -280,6 +285,14 @@ impl Audit {
 		let Some(seen) = self.nodes.get_mut(&node).filter(|seen| seen.honest) else {
 			return;
 		};
+		seen.called = match seen.called {
+			(at, count) if at == now => (at, count + 1),
+			_ => (now, 1),
+		};
+		if seen.called.1 > AT_ONCE {
+			let what = format!("calls {} at once", seen.called.1);
+			return self.violate(node, Rule::Calls, what);
+		}
 		let soon = seen.failed.get(&other).is_some_and(|at| now < at + REST);
 		let caught = seen.caught.contains(&other);
 		if soon {
@@ -603,6 +616,14 @@ impl Audit {
 	pub fn may_skip(&mut self, node: NodeId) {
 		if let Some(seen) = self.nodes.get_mut(&node) {
 			seen.may_skip = true;
+		}
+	}
+
+	/// A relayer does not take what a viewer paid.
+	pub fn refuses(&mut self, node: NodeId, viewer: NodeId, why: EndReason) {
+		if self.on && self.is_honest(node) && self.is_honest(viewer) {
+			let what = format!("refuses a payment of node {}, which is honest: {why}", viewer.0);
+			self.violate_with(node, Some(viewer), Rule::Kept, what);
 		}
 	}
 

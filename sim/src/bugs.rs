@@ -51,10 +51,10 @@ pub enum Bug {
 	StayWithParent,
 	/// A viewer of several relayers plays each window as soon as it is whole.
 	PlayEarly,
-	/// A viewer of several relayers that lost one of them does not look what was lost with it.
-	ForgetMissing,
-	/// A viewer of several relayers takes a window that is announced for one that is here.
-	HaveIsHere,
+	/// A viewer of several relayers looks at the time only when something comes.
+	DeafToTime,
+	/// A viewer of several relayers that changes its parent puts what was announced before together no more.
+	ForgetStage,
 	/// A viewer of several relayers calls all that it knows where one is missing.
 	CallEverybody,
 	/// A relayer sends each receipt twice.
@@ -65,8 +65,8 @@ pub enum Bug {
 	CountWhole,
 	/// A viewer signs for the next unit with each.
 	PayAhead,
-	/// A relayer goes on to expect payment for what was cancelled.
-	KeepLent,
+	/// A relayer acknowledges each payment twice.
+	AckTwice,
 }
 
 impl Bug {
@@ -81,16 +81,16 @@ impl Bug {
 			Self::PayUnchecked => &[Rule::Overpaid],
 			Self::PlayUnverified | Self::ServeUnverified => &[Rule::Unverified],
 			Self::PayTwice | Self::StalePurse | Self::CountTwice => &[Rule::Twice],
-			Self::CountWhole => &[Rule::Twice],
+			Self::CountWhole | Self::AckTwice => &[Rule::Twice],
 			Self::PayAhead => &[Rule::Overpaid],
 			Self::ForgiveFaults | Self::NoRest | Self::ReceiptTwice => &[Rule::Calls],
 			Self::NoPatience | Self::NoBell | Self::NoReturn => &[Rule::Alive],
-			Self::StayWithParent | Self::ForgetMissing | Self::HaveIsHere => &[Rule::Alive],
-			Self::ForgetPlace | Self::OldPlace | Self::PlayEarly => &[Rule::Order],
+			Self::StayWithParent | Self::DeafToTime => &[Rule::Alive],
+			Self::ForgetPlace | Self::OldPlace | Self::PlayEarly | Self::ForgetStage => &[Rule::Order],
 			Self::AcceptUnjudged | Self::LoseWinners => &[Rule::Kept],
 			Self::ForgetDebts | Self::SendUnlent => &[Rule::Loss],
 			Self::NeverClose | Self::KeepSeats | Self::KeepAll | Self::NoBackpressure => &[Rule::Bound],
-			Self::CallEverybody | Self::KeepLent => &[Rule::Bound],
+			Self::CallEverybody => &[Rule::Calls],
 		}
 	}
 

@@ -109,6 +109,11 @@ impl Chain {
 		more
 	}
 
+	/// What of an account's deposit was paid to others, micro-USDC.
+	pub fn spent(&self, account: &AccountId) -> Balance {
+		self.accounts.get(account).map_or(0, |(_, spent)| *spent)
+	}
+
 	/// What a recipient was paid, micro-USDC.
 	pub fn paid(&self, recipient: &AccountId) -> Balance {
 		self.paid.get(recipient).copied().unwrap_or(0)

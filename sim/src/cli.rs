@@ -10,6 +10,9 @@ use clustercast_sim::{
 };
 use std::{process::ExitCode, time::Instant};
 
+/// A bug is looked for in so many drills.
+const DRILLS: u64 = 2;
+
 /// Simulates the network from a seed: the real protocol, faults, liars, invariants at each event.
 #[derive(Debug, Parser)]
 #[command(name = "clustercast-sim", version)]
@@ -58,6 +61,9 @@ enum Command {
 		/// Prints what happened to the viewer that took longest.
 		#[arg(long)]
 		slowest: bool,
+		/// A bug that honest nodes are given.
+		#[arg(long, value_enum)]
+		bug: Option<Bug>,
 	},
 	/// Prints figures of crowds of viewers without faults.
 	Crowd {
@@ -73,6 +79,9 @@ enum Command {
 		/// Nobody pays, to see what payment costs.
 		#[arg(long)]
 		free: bool,
+		/// Bytes of a window.
+		#[arg(long, default_value_t = 64 << 10)]
+		bytes: usize,
 	},
 }
 
@@ -94,8 +103,9 @@ impl Cli {
 				seconds,
 				per_relayer,
 				free,
+				bytes,
 			} => {
-				crowds(&viewers, seconds * SECOND, per_relayer, free);
+				crowds(&viewers, seconds * SECOND, per_relayer, free, bytes);
 				true
 			},
 			Command::Drill {
@@ -103,11 +113,15 @@ impl Cli {
 				per_relayer,
 				seeds,
 				slowest,
+				bug,
 			} => {
+				let mut good = true;
 				for count in viewers {
-					(1..=seeds).for_each(|seed| drill(count, per_relayer, seed, slowest));
+					for seed in 1..=seeds {
+						good &= drill(count, per_relayer, seed, slowest, bug);
+					}
 				}
-				true
+				good
 			},
 		};
 		match good {
@@ -157,7 +171,7 @@ fn hunt(from: u64, to: u64) -> bool {
 	let begun = Instant::now();
 	let (mut failed, mut events, mut recovered) = (Vec::new(), 0, Vec::new());
 	for seed in from..to {
-		for kind in [Kind::Safety, Kind::Liveness] {
+		for kind in Kind::HUNTED {
 			let outcome = play(seed, kind, None);
 			events += outcome.events;
 			recovered.extend(&outcome.recovered);
@@ -187,7 +201,8 @@ fn bugs(seeds: u64) -> bool {
 	let mut all = true;
 	for bug in Bug::all() {
 		let found = (0..seeds).find_map(|seed| {
-			[Kind::Safety, Kind::Liveness].into_iter().find_map(|kind| {
+			let drill = (seed < DRILLS).then_some(Kind::Drill);
+			Kind::HUNTED.into_iter().chain(drill).find_map(|kind| {
 				let violation = play(seed, kind, Some(*bug)).violation;
 				let violation = violation.filter(|violation| bug.breaks().contains(&violation.rule));
 				violation.map(|violation| (seed, kind, violation))
@@ -216,8 +231,8 @@ fn within(recovered: &[Micros]) -> usize {
 	recovered.iter().filter(|took| **took <= 4 * SECOND).count()
 }
 
-fn drill(count: usize, per_relayer: usize, seed: u64, slowest: bool) {
-	let outcome = World::new(Plan::drill(count, per_relayer, seed), seed, None).run();
+fn drill(count: usize, per_relayer: usize, seed: u64, slowest: bool, bug: Option<Bug>) -> bool {
+	let outcome = World::new(Plan::drill(count, per_relayer, seed), seed, bug).run();
 	if slowest {
 		outcome.slowest.iter().for_each(|line| println!("{line}"));
 	}
@@ -239,14 +254,18 @@ fn drill(count: usize, per_relayer: usize, seed: u64, slowest: bool) {
 		sum(|f| f.late + f.missed),
 		outcome.calls as f64 / count as f64,
 	);
+	outcome.violation.is_none()
 }
 
-fn crowds(viewers: &[usize], end: Micros, per_relayer: usize, free: bool) {
-	println!("viewers  relayers  startup p50  p95 s  late %  missed %  origin copies  from peers %  calls/viewer  paid micro-USDC  events/CPU s  x real time  KiB/viewer");
+fn crowds(viewers: &[usize], end: Micros, per_relayer: usize, free: bool, bytes: usize) {
+	println!(
+		"viewers  relayers  startup p50  p95 s  stalls  late %  missed %  origin copies  from peers %  re-parents/viewer-hour  paid by a viewer  to a relayer  events/CPU s  x real time  KiB/viewer"
+	);
 	for count in viewers {
 		let before = memory();
 		let begun = processor();
 		let mut plan = Plan::crowd(*count, per_relayer, end);
+		plan.bytes = Some(bytes);
 		if free {
 			plan.give_away();
 		}
@@ -257,17 +276,21 @@ fn crowds(viewers: &[usize], end: Micros, per_relayer: usize, free: bool) {
 		startup.sort_unstable();
 		let sum = |of: fn(&Figures) -> u64| outcome.viewers.iter().map(of).sum::<u64>();
 		let (windows, late, missed) = (sum(|f| f.windows), sum(|f| f.late), sum(|f| f.missed));
-		let stream = outcome.made * (64 << 10);
+		let stream = outcome.made * bytes as u64;
+		let hours = seconds(outcome.lasted) * *count as f64 / 3_600.0;
+		let spent: u128 = outcome.spent.iter().sum();
 		println!(
-			"{count:>7}  {relayers:>8}  {:>11.3}  {:>5.3}  {:>6.2}  {:>8.2}  {:>13.2}  {:>12.1}  {:>12.2}  {:>15}  {:>8.0}  {:>11.1}  {:>10.1}",
+			"{count:>7}  {relayers:>8}  {:>11.3}  {:>5.3}  {:>6}  {:>6.2}  {:>8.2}  {:>13.2}  {:>12.1}  {:>22.2}  {:>16.0}  {:>12.0}  {:>12.0}  {:>11.1}  {:>10.1}",
 			seconds(part(&startup, 50)),
 			seconds(part(&startup, 95)),
+			sum(|f| f.stalls),
 			percent(late, windows),
 			percent(missed, windows + missed),
 			outcome.sent[0] as f64 / stream as f64,
-			0.0,
-			outcome.calls as f64 / (*count + relayers) as f64,
-			outcome.paid,
+			percent(outcome.chunks[1], outcome.chunks.iter().sum()),
+			outcome.reparents as f64 / hours,
+			spent as f64 / *count as f64,
+			outcome.paid as f64 / relayers as f64,
 			outcome.events as f64 / took,
 			seconds(outcome.lasted) / took,
 			held as f64 / *count as f64

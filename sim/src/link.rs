@@ -154,11 +154,12 @@ impl Link {
 			match event {
 				Event::Subscribed(request) => subscribed = Some(request),
 				Event::Ticket(ticket) => {
-					desk.ticket(&ticket, io).map_err(Over::Told)?;
+					desk.ticket(&ticket, io).map_err(|why| self.refuse(why, io))?;
 					self.paid(ticket.message.commitment, io)?;
 				},
 				Event::Voucher { commitment, voucher } => {
-					desk.voucher(&commitment, voucher, io).map_err(Over::Told)?;
+					desk.voucher(&commitment, voucher, io)
+						.map_err(|why| self.refuse(why, io))?;
 					self.paid(commitment, io)?;
 				},
 				Event::Reserve(_) => return Err(Over::Told(EndReason::ProtocolError)),
@@ -171,6 +172,11 @@ impl Link {
 			}
 		}
 		Ok(subscribed)
+	}
+
+	fn refuse(&self, why: EndReason, io: &mut Io<'_>) -> Over {
+		io.audit.refuses(io.node, self.peer, why);
+		Over::Told(why)
 	}
 
 	fn paid(&mut self, commitment: Hash, io: &Io<'_>) -> Result<(), Over> {
@@ -344,7 +350,9 @@ impl Link {
 			};
 			self.said = io.now();
 			let frame = tamper(frame, desk);
-			if io.has(Bug::ReceiptTwice) && frame.get(PREFIX_BYTES - 1) == Some(&(Kind::Receipt as u8)) {
+			let kind = frame.get(PREFIX_BYTES - 1).copied();
+			let twice = [(Bug::ReceiptTwice, Kind::Receipt), (Bug::AckTwice, Kind::Paid)];
+			if twice.iter().any(|(bug, of)| io.has(*bug) && kind == Some(*of as u8)) {
 				io.frame(self.conn, frame.clone());
 			}
 			io.frame(self.conn, frame);
@@ -427,7 +435,6 @@ impl Link {
 				self.flying.insert(body, (outgoing.id(), now));
 			}
 			match self.session.sent(outgoing.id(), outgoing.chunks()) {
-				_ if io.has(Bug::KeepLent) => {},
 				Some(Requote::Owed(expectation)) => drop(desk.lend(expectation, io).map_err(Over::Told)?),
 				Some(Requote::Nothing(commitment)) => desk.forgo(commitment),
 				None => {},

@@ -144,8 +144,9 @@ struct Node {
 	chunks: VecDeque<(ConnId, usize)>,
 	/// The way down is free.
 	down_free: Micros,
-	/// Bytes sent, what was sent again included.
+	/// Bytes sent, what was sent again included; and of these in chunks.
 	sent: u64,
+	chunks_sent: u64,
 }
 
 #[derive(Debug, Default)]
@@ -243,6 +244,7 @@ impl Net {
 			chunks: VecDeque::new(),
 			down_free: 0,
 			sent: 0,
+			chunks_sent: 0,
 		});
 		NodeId(self.nodes.len() as u32 - 1)
 	}
@@ -250,6 +252,11 @@ impl Net {
 	/// Bytes that a node has sent.
 	pub fn sent(&self, node: NodeId) -> u64 {
 		self.nodes[node.0 as usize].sent
+	}
+
+	/// Of these, in chunks.
+	pub fn chunks_sent(&self, node: NodeId) -> u64 {
+		self.nodes[node.0 as usize].chunks_sent
 	}
 
 	/// Whether it runs.
@@ -574,6 +581,7 @@ impl Net {
 			let length = packet.data.len() as u64 + 60;
 			let took = length * SECOND * 100 / (one.line.up.max(1) * one.rate);
 			one.sent += length;
+			one.chunks_sent += if packet.body.is_some() { length } else { 0 };
 			one.sending = true;
 			let loss = one.line.loss_ppm + self.nodes[other.0 as usize].line.loss_ppm;
 			let left = self.now + took;

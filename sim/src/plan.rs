@@ -1,8 +1,9 @@
 //! What a run is made of, from one number: who takes part, on which lines, and what goes wrong when.
 
 use crate::{
+	actors::MOST_CHUNKS,
 	calendar::{Micros, MS, SECOND},
-	desk::Offer,
+	desk::{Offer, WINDOW},
 	net::{Line, NodeId},
 	node::Conduct,
 };
@@ -18,6 +19,13 @@ pub enum Kind {
 	Safety,
 	/// That everybody plays once nothing goes wrong any more.
 	Liveness,
+	/// That hardly anybody sees it when two in five relayers of a crowd of a hundred are killed at once.
+	Drill,
+}
+
+impl Kind {
+	/// Those that differ much from seed to seed.
+	pub const HUNTED: [Self; 2] = [Self::Safety, Self::Liveness];
 }
 
 /// A node.
@@ -73,10 +81,12 @@ pub struct Plan {
 	pub end: Micros,
 	/// Since when nothing goes wrong, and what is to be shown is that everybody plays.
 	pub healed: Option<Micros>,
-	/// All windows are as large as can be.
-	pub full: bool,
+	/// All windows have so many bytes; `None`: one to four chunks.
+	pub bytes: Option<usize>,
 	/// Whether it is checked.
 	pub checked: bool,
+	/// Since nothing goes wrong, so many of a hundred have to play again within so long.
+	pub most: Option<(usize, Micros)>,
 }
 
 /// Micro-USDC per 10^9 bytes.
@@ -132,6 +142,9 @@ fn line(rng: &mut ChaCha8Rng, up: u64, down: u64) -> Line {
 impl Plan {
 	/// Of this number.
 	pub fn new(seed: u64, kind: Kind) -> Self {
+		if kind == Kind::Drill {
+			return Self::drill(100, 20, seed);
+		}
 		let mut rng = ChaCha8Rng::seed_from_u64(seed);
 		let mut nodes = vec![(Role::Origin, line(&mut rng, 20_000_000, 2_000_000))];
 		let (relayers, viewers) = (rng.gen_range(3..=9), rng.gen_range(1..=40));
@@ -172,13 +185,14 @@ impl Plan {
 			acts: Vec::new(),
 			end: 60 * SECOND,
 			healed: None,
-			full: false,
+			bytes: None,
 			checked: true,
+			most: None,
 		};
 		plan.begin(&mut rng);
 		let until = match kind {
-			Kind::Safety => plan.end,
 			Kind::Liveness => 30 * SECOND,
+			Kind::Safety | Kind::Drill => plan.end,
 		};
 		plan.fail(&mut rng, until, sound);
 		if kind == Kind::Liveness {
@@ -279,6 +293,7 @@ impl Plan {
 			.extend(relayers[..killed].iter().map(|node| (at, Act::Kill(NodeId(*node)))));
 		plan.acts.push((at, Act::Healed));
 		(plan.healed, plan.checked) = (Some(at), true);
+		plan.most = Some((99, 2 * WINDOW));
 		plan
 	}
 
@@ -339,8 +354,9 @@ impl Plan {
 			acts: Vec::new(),
 			end,
 			healed: None,
-			full: true,
+			bytes: Some(MOST_CHUNKS << 14),
 			checked: false,
+			most: None,
 		};
 		plan.begin(&mut rng);
 		plan

@@ -209,7 +209,7 @@ impl Several {
 		let now = io.time();
 		self.salvage(&mut link);
 		self.swarm.leave(link.id, now);
-		self.gather(io);
+		self.gather(now);
 		let patience = match ending {
 			// Who did nothing wrong is paid what it brought.
 			None => {
@@ -292,14 +292,10 @@ impl Several {
 	}
 
 	/// Puts together all that is here of windows that are not whole, and tells the swarm what is not.
-	fn gather(&mut self, io: &Io<'_>) {
-		let now = io.time();
+	fn gather(&mut self, now: Duration) {
 		let mut links = std::mem::take(&mut self.links);
 		links.values_mut().for_each(|link| self.salvage(link));
 		self.links = links;
-		if io.has(Bug::ForgetMissing) {
-			return;
-		}
 		let open: Vec<Hash> = self.stage.open().collect();
 		for header in open {
 			self.swarm.lost(&header, &self.stage.missing(&header), now);
@@ -368,7 +364,7 @@ impl Several {
 						link.watch.session.cancel(range);
 					}
 				},
-				Action::Whole => self.gather(io),
+				Action::Whole => self.gather(now),
 				Action::Promote(_) | Action::Call if io.has(Bug::StayWithParent) && self.parent.is_some() => {},
 				Action::Call if io.has(Bug::CallEverybody) => {
 					while let Some(node) = self.roster.standby(&self.in_use(), io.now()) {
@@ -380,6 +376,9 @@ impl Several {
 						continue;
 					};
 					io.audit.note(io.node, "makes parent of node", peer.0.into(), 0);
+					if io.has(Bug::ForgetStage) {
+						self.stage = Stage::behind(self.resume.as_ref().map(|last| last.id));
+					}
 					if let Some(before) = self.parent.and_then(|before| self.links.get_mut(&before)) {
 						before.watch.session.follow(Follow::Announcements);
 					}
@@ -503,7 +502,7 @@ impl Several {
 		self.perform(io);
 		self.flush(io);
 		self.see_off(io);
-		let timeout = self.swarm.poll_timeout(io.time());
+		let timeout = self.swarm.poll_timeout(io.time()).filter(|_| !io.has(Bug::DeafToTime));
 		let timeout = timeout.map(|at| at.as_micros() as Micros + 1);
 		let due = [timeout, self.interregnum, self.rests].into_iter().flatten().min();
 		if let Some(due) = due {
@@ -607,9 +606,6 @@ impl Several {
 					self.stage.announced(&of);
 					if self.resume.as_ref().is_none_or(|last| last.id < of.id()) {
 						self.swarm.announced(id, Offer::of(&of), pushed, due, time);
-						if io.has(Bug::HaveIsHere) {
-							self.swarm.progress(id, of.range(), time);
-						}
 					}
 				},
 				Event::Progress(range) => drop(self.swarm.progress(id, range, time)),

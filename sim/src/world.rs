@@ -78,8 +78,14 @@ pub struct Outcome {
 	pub viewers: Vec<Figures>,
 	/// Bytes sent by the origin, by relayers, by viewers.
 	pub sent: [u64; 3],
+	/// Of these, in chunks, by relayers and by viewers.
+	pub chunks: [u64; 2],
 	/// Windows made.
 	pub made: u64,
+	/// How often a viewer that watched has made another relayer its parent.
+	pub reparents: u64,
+	/// Micro-USDC that each honest viewer's deposit has paid.
+	pub spent: Vec<Balance>,
 	/// Calls of viewers.
 	pub calls: u64,
 	/// How often a liar was caught.
@@ -98,6 +104,13 @@ fn key(kind: u8, number: usize) -> KeyPair {
 	let mut seed = [kind; 32];
 	seed[..8].copy_from_slice(&(number as u64).to_le_bytes());
 	KeyPair::from_seed(seed)
+}
+
+/// Whose deposit this node pays from.
+fn account_of(number: usize) -> AccountId {
+	let mut account = [0xee; 32];
+	account[..8].copy_from_slice(&(number as u64).to_le_bytes());
+	AccountId(account)
 }
 
 impl World {
@@ -135,11 +148,9 @@ impl World {
 		for (number, (role, line)) in plan.nodes.iter().enumerate() {
 			let id = net.add(*line);
 			let wallet = |chain: &mut Chain| {
-				let mut account = [0xee; 32];
-				account[..8].copy_from_slice(&(number as u64).to_le_bytes());
-				let session = key(3, number);
-				chain.register(AccountId(account), session.public());
-				Wallet::new(AccountId(account), session)
+				let (account, session) = (account_of(number), key(3, number));
+				chain.register(account, session.public());
+				Wallet::new(account, session)
 			};
 			let mut order = |sources: &[Source]| {
 				let mut order: Vec<NodeId> = sources
@@ -155,7 +166,7 @@ impl World {
 			let actor = match role {
 				Role::Origin => {
 					audit.join(id, true, None);
-					Actor::Origin(Box::new(Origin::new(free(ORIGIN_CACHE), plan.full)))
+					Actor::Origin(Box::new(Origin::new(free(ORIGIN_CACHE), plan.bytes)))
 				},
 				Role::Relayer { offer, conduct, tier } => {
 					let policy = Policy {
@@ -351,6 +362,18 @@ impl World {
 
 	/// Everybody who watches has what is new, and had it soon.
 	fn check_alive(&mut self) {
+		if let Some((percent, within)) = self.plan.most {
+			let viewers = self.nodes.iter().filter_map(|slot| match &slot.actor {
+				Some(Actor::Viewer(viewer)) if !viewer.left => Some(viewer.figures.recovered),
+				_ => None,
+			});
+			let soon = viewers.clone().flatten().filter(|took| *took <= within).count();
+			let all = viewers.count();
+			if soon * 100 < all * percent {
+				let what = format!("{soon} of {all} play {within} us after the kill");
+				return self.audit.violate(NodeId(0), Rule::Alive, what);
+			}
+		}
 		let newest = self.next_segment();
 		for number in 0..self.nodes.len() {
 			let Role::Viewer {
@@ -390,6 +413,7 @@ impl World {
 			violation: self.audit.violation().cloned(),
 			events: self.events,
 			calls: self.calls,
+			reparents: self.net.reparents,
 			caught: self.audit.all_caught(),
 			lasted: self.net.now,
 			made: self.next_segment(),
@@ -415,15 +439,18 @@ impl World {
 				(Role::Origin, _) => outcome.sent[0] += sent,
 				(Role::Relayer { offer, .. }, _) => {
 					outcome.sent[1] += sent;
+					outcome.chunks[0] += self.net.chunks_sent(NodeId(number as u32));
 					outcome.paid += self.chain.paid(&offer.recipient);
 				},
 				(Role::Viewer { conduct, samples }, Some(Actor::Viewer(viewer))) => {
 					outcome.sent[2] += sent;
+					outcome.chunks[1] += self.net.chunks_sent(NodeId(number as u32));
 					if *conduct == Conduct::Honest && !samples {
 						outcome
 							.recovered
 							.extend(viewer.figures.recovered.filter(|_| !viewer.left));
 						outcome.viewers.push(viewer.figures.clone());
+						outcome.spent.push(self.chain.spent(&account_of(number)));
 					}
 				},
 				_ => {},

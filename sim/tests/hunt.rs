@@ -5,6 +5,7 @@
 
 use clustercast_sim::{
 	bugs::Bug,
+	calendar::SECOND,
 	plan::{Kind, Plan},
 	world::{Outcome, World},
 };
@@ -37,9 +38,28 @@ fn once_nothing_goes_wrong_everybody_plays() {
 	holds(Kind::Liveness);
 }
 
+/// The attack: six in ten played again within two windows of it, the others after 5 to 39 s.
+#[test]
+fn where_two_in_five_relayers_are_killed_at_once_hardly_anybody_sees_it() {
+	for seed in 1..4 {
+		let outcome = play(seed, Kind::Drill, None);
+		assert_eq!(outcome.violation, None, "seed {seed}: {:#?}", outcome.slowest);
+		assert!(outcome.recovered.len() >= 99);
+	}
+}
+
+#[test]
+fn without_a_failure_nobody_changes_its_relayer() {
+	let plan = Plan::crowd(50, 25, 600 * SECOND);
+	let outcome = World::new(plan, 1, None).run();
+	let hours = 50.0 * 600.0 / 3_600.0;
+	assert!((outcome.reparents as f64) < hours, "{}", outcome.reparents);
+	assert_eq!(outcome.viewers.iter().map(|figures| figures.stalls).sum::<u64>(), 0);
+}
+
 #[test]
 fn same_seed_makes_the_same_run() {
-	for kind in [Kind::Safety, Kind::Liveness] {
+	for kind in Kind::HUNTED {
 		let [one, other] = [0, 1].map(|_| play(7, kind, None));
 		assert_eq!((one.events, one.sent, one.paid), (other.events, other.sent, other.paid));
 		assert_ne!(one.events, play(8, kind, None).events);
@@ -58,9 +78,13 @@ fn runs_reach_what_they_are_made_for() {
 }
 
 /// Where those were found last that take more than a few seeds: tried first, so that the test is quick as long as they still are.
-const FOUND: [(Bug, u64, Kind); 2] = [
-	(Bug::StalePurse, 6, Kind::Liveness),
+const FOUND: [(Bug, u64, Kind); 6] = [
+	(Bug::LoseWinners, 18, Kind::Safety),
+	(Bug::NoPatience, 20, Kind::Liveness),
+	(Bug::NoBell, 21, Kind::Liveness),
 	(Bug::NoReturn, 38, Kind::Liveness),
+	(Bug::StayWithParent, 1, Kind::Drill),
+	(Bug::DeafToTime, 1, Kind::Drill),
 ];
 
 #[test]
