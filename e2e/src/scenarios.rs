@@ -68,7 +68,7 @@ pub fn main() -> u8 {
 	let options = Options::parse();
 	if options.scenario == "list" {
 		for scenario in all() {
-			println!("{:<16}{}", scenario.name, scenario.says);
+			println!("{:<20}{}", scenario.name, scenario.says);
 		}
 		return 0;
 	}

@@ -238,9 +238,9 @@ impl Node {
 		Ok(reach::reachable(at.ip(), &machine).into_iter().map(address).collect())
 	}
 
-	/// All that goes out together carries so many bytes/s; unlimited where nothing is said. Chunks take nine tenths of it.
-	pub fn uplink(&self, bytes_per_second: u64) {
-		self.shared.uplink.carries(bytes_per_second);
+	/// All that goes out together carries so many bytes/s; unlimited where nothing is said. What chunks take of it.
+	pub fn uplink(&self, bytes_per_second: u64) -> u64 {
+		self.shared.uplink.carries(bytes_per_second)
 	}
 
 	/// Opens a stream to the peer, over the connection that stands or a new one. Whoever answers has proved in the TLS

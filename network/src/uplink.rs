@@ -70,10 +70,12 @@ impl Default for Uplink {
 }
 
 impl Uplink {
-	/// It carries so many bytes/s, headers of packets included.
-	pub fn carries(&self, bytes_per_second: u64) {
-		self.lock().rate = NonZeroU64::new(bytes_per_second / 10 * SHARE);
+	/// It carries so many bytes/s, headers of packets included; how many of these are for chunks.
+	pub fn carries(&self, bytes_per_second: u64) -> u64 {
+		let rate = bytes_per_second / 10 * SHARE;
+		self.lock().rate = NonZeroU64::new(rate);
 		self.turned.notify_waiters();
+		rate
 	}
 
 	/// How many of `wanted` bytes of chunks may go out now, at least one where any are wanted; waits until it is their turn. Cancel

@@ -190,14 +190,12 @@ impl Relayer {
 			None => None,
 		};
 		let (node, incoming) = Node::start(&identity, Limits::default())?;
-		if let Some(uplink) = config.uplink {
-			node.uplink(uplink);
-		}
+		let uplink = config.uplink.map(|uplink| node.uplink(uplink));
 		let addresses = node.listen_on(config.listen.clone()).await.context("listen")?;
 
 		let key = identity.public();
 		let feed = Feed::new(config.cache_bytes);
-		let load = Arc::new(Load::new(config.max_viewers, config.uplink));
+		let load = Arc::new(Load::new(config.max_viewers, uplink));
 		let streams: Streams = config
 			.streams
 			.iter()

@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 #[tokio::main]
 async fn main() -> Result<()> {
 	let file = env::args_os().nth(1).map(PathBuf::from);
+	let file = file.filter(|file| !file.as_os_str().as_encoded_bytes().starts_with(b"-"));
 	let file = file.context("usage: clustercast-network FILE")?;
 	let lab = Lab::new("network")?;
 	let mut network = Network::start(&lab, None).await?;
