@@ -10,7 +10,8 @@
 //! | [`identity`] | peer ids, keys, [`Address`]es |
 //! | [`reach`] | which addresses of the machine others can use |
 //! | [`feed`] | [`Feed`]: the windows that are served, shared |
-//! | [`serve`] | the sending side: [`serve::serve`] and its [`serve::Policy`] |
+//! | [`serve`] | the sending side: [`serve::serve`] |
+//! | `policy` | what is a matter of decision when serving: [`serve::Policy`] |
 //! | `reception` | what `door` decides, as tasks see it |
 //! | `sending` | chunks on their way to one viewer |
 //! | `deadlines` | when a subscription that is served ends, and when something is to be said; sans-IO |
@@ -30,6 +31,7 @@ mod door;
 pub mod feed;
 pub mod identity;
 pub mod node;
+mod policy;
 mod quic;
 pub mod reach;
 mod reception;

@@ -2,6 +2,7 @@
 //! there.
 
 use crate::quic::{BodyOut, Sender};
+use bytes::Bytes;
 use clustercast_protocol::{
 	relayer::{Outgoing, SendingId},
 	Range,
@@ -48,6 +49,8 @@ struct Writing {
 	until: Option<Instant>,
 	/// Of all that waits for the uplink, what is due first goes first.
 	due: Instant,
+	/// It waits for the uplink: that is not the viewer's fault.
+	waits: bool,
 }
 
 /// What came of writing.
@@ -91,6 +94,7 @@ impl Sending {
 			body: None,
 			until: use_for.map(|long| now + long),
 			due: now + use_for.unwrap_or(PUSHED),
+			waits: false,
 		});
 	}
 
@@ -106,6 +110,16 @@ impl Sending {
 
 	/// Writes on, and waits for what is on its way; returns when there is something to say. Cancel safe.
 	pub async fn next(&mut self) -> io::Result<Step> {
+		loop {
+			let step = self.step().await?;
+			match &self.now {
+				Some(writing) if writing.waits && step == Step::Stuck => self.stirred = Instant::now(),
+				_ => return Ok(step),
+			}
+		}
+	}
+
+	async fn step(&mut self) -> io::Result<Step> {
 		let stuck = self.stuck();
 		let Self {
 			sender,
@@ -185,7 +199,7 @@ async fn write(sender: &Sender, turn: i32, now: &mut Option<Writing>, stirred: &
 	while !writing.outgoing.is_over() {
 		let until = writing.until;
 		tokio::select! {
-			wrote = write_on(sender, turn, writing) => {
+			wrote = write_on(sender, turn, writing, stirred) => {
 				let wrote = wrote?;
 				writing.outgoing.advance(wrote);
 				*stirred = Instant::now();
@@ -204,10 +218,17 @@ async fn write(sender: &Sender, turn: i32, now: &mut Option<Writing>, stirred: &
 	Ok(())
 }
 
-async fn write_on(sender: &Sender, turn: i32, writing: &mut Writing) -> io::Result<usize> {
+async fn write_on(sender: &Sender, turn: i32, writing: &mut Writing, stirred: &mut Instant) -> io::Result<usize> {
 	let body = match &mut writing.body {
 		Some(body) => body,
 		None => writing.body.insert(sender.open(turn).await?),
 	};
-	body.write(writing.outgoing.rest(), writing.due).await
+	let (rest, due) = (writing.outgoing.rest(), writing.due);
+	writing.waits = true;
+	// From here on it is the viewer's turn.
+	if body.turn(due, rest.iter().map(Bytes::len).sum()).await {
+		*stirred = Instant::now();
+	}
+	writing.waits = false;
+	body.write(rest, due).await
 }

@@ -6,7 +6,7 @@ use std::{
 	collections::BTreeSet,
 	future::pending,
 	num::NonZeroU64,
-	sync::{Mutex, MutexGuard, PoisonError},
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	time::Duration,
 };
 use tokio::{
@@ -80,7 +80,7 @@ impl Uplink {
 
 	/// How many of `wanted` bytes of chunks may go out now, at least one where any are wanted; waits until it is their turn. Cancel
 	/// safe.
-	pub async fn grant(&self, due: Instant, wanted: usize) -> usize {
+	async fn grant(&self, due: Instant, wanted: usize) -> usize {
 		let waits = {
 			let mut line = self.lock();
 			if line.rate.is_none() || wanted == 0 {
@@ -114,16 +114,59 @@ impl Uplink {
 	}
 
 	/// Of what was granted, so much was not sent.
-	pub fn give_back(&self, bytes: usize) {
+	fn give_back(&self, bytes: usize) {
 		let mut line = self.lock();
 		if let Some(time) = line.time(bytes as u64) {
 			line.free = line.free.checked_sub(time).unwrap_or(line.free);
 		}
+		drop(line);
+		self.turned.notify_waiters();
 	}
 
 	fn lock(&self) -> MutexGuard<'_, Line> {
 		// What is locked here is changed in one step.
 		self.line.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+}
+
+/// What one stream of chunks was granted and has not sent. Whoever does not read keeps what it has: it is not asked for again, however
+/// often writing is given up and begun anew.
+#[derive(Debug)]
+pub struct Allowance {
+	uplink: Arc<Uplink>,
+	bytes: usize,
+}
+
+impl Allowance {
+	/// Of this uplink, nothing yet.
+	pub fn new(uplink: Arc<Uplink>) -> Self {
+		Self { uplink, bytes: 0 }
+	}
+
+	/// How many of `wanted` bytes may go out, at least one where any are wanted; waits for its turn where there are none left. Cancel safe.
+	pub async fn some(&mut self, due: Instant, wanted: usize) -> usize {
+		if self.bytes == 0 {
+			self.bytes = self.uplink.grant(due, wanted).await;
+		}
+		self.bytes.min(wanted)
+	}
+
+	/// None are left of what was granted.
+	pub fn is_empty(&self) -> bool {
+		self.bytes == 0
+	}
+
+	/// So many of them went out.
+	pub fn sent(&mut self, bytes: usize) {
+		self.bytes = self.bytes.saturating_sub(bytes);
+	}
+}
+
+impl Drop for Allowance {
+	fn drop(&mut self) {
+		if self.bytes > 0 {
+			self.uplink.give_back(self.bytes);
+		}
 	}
 }
 
@@ -176,7 +219,7 @@ impl Line {
 mod tests {
 	use super::*;
 	use futures::FutureExt;
-	use std::{iter::repeat_n, sync::Arc};
+	use std::iter::repeat_n;
 
 	/// 5 Mb/s.
 	const HOME: u64 = 625_000;
@@ -272,6 +315,26 @@ mod tests {
 		tokio::task::yield_now().await;
 		first.abort();
 		assert_eq!(second.await, 8_192);
+	}
+
+	/// The attack: a viewer that reads nothing has its relayer wake up again and again, and took a piece of the line each time.
+	#[tokio::test]
+	async fn who_reads_nothing_takes_one_piece_of_the_line_however_often_it_is_tried() {
+		let uplink = Arc::new(uplink(80_000));
+		let (now, mut stuck) = (Instant::now(), Allowance::new(uplink.clone()));
+		for _ in 0..1_000 {
+			assert_eq!(stuck.some(now, 100_000).await, 8_192);
+		}
+		assert!(uplink.lock().free < Instant::now() + Duration::from_millis(200));
+		stuck.sent(8_000);
+		assert_eq!(stuck.some(now, 100_000).await, 192);
+		assert_eq!(stuck.some(now, 100).await, 100, "no more than there is");
+		// What it has is another's when it goes.
+		let mut other = Allowance::new(uplink.clone());
+		assert_eq!(other.some(now, 1).now_or_never(), None);
+		let free = uplink.lock().free;
+		drop(stuck);
+		assert!(uplink.lock().free < free);
 	}
 
 	#[tokio::test]

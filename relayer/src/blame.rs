@@ -19,7 +19,7 @@ const MAX_FORGIVEN: usize = 10_000;
 /// Of this end.
 pub fn whose(why: &Closed) -> Debt {
 	match why {
-		Closed::Ended(reason) => whose_reason(reason),
+		Closed::Ended(reason) | Closed::Unseated(reason) => whose_reason(reason),
 		// It left, or cannot be reached, or does not keep to the protocol.
 		_ => Debt::Payers,
 	}
@@ -35,8 +35,8 @@ fn whose_reason(reason: &EndReason) -> Debt {
 		},
 		own if own.is_own() => Debt::Ours,
 		EndReason::NotServed | EndReason::Full => Debt::Ours,
-		// Who falls behind our cache, or leaves us with what a stream costs, may do so on purpose.
-		EndReason::WindowGone | EndReason::PriceRose => Debt::Nobodys,
+		// Who falls behind our cache, leaves us with what a stream costs, or buys so little that it makes room, may do so on purpose.
+		EndReason::WindowGone | EndReason::PriceRose | EndReason::Idle => Debt::Nobodys,
 		_ => Debt::Payers,
 	}
 }
@@ -102,6 +102,16 @@ mod tests {
 		] {
 			assert_eq!(leniency.judge(&KEY, &own, now), Debt::Payers, "{own:?}");
 		}
+		// Somebody else has its seat: it had no time to pay.
+		let unseated = Closed::Unseated(EndReason::Idle);
+		assert_eq!(leniency.judge(&PublicKey([2; 32]), &unseated, now), Debt::Nobodys);
+		assert_eq!(
+			leniency.judge(&PublicKey([2; 32]), &unseated, now),
+			Debt::Payers,
+			"again and again"
+		);
+		let ghost = Closed::Unseated(EndReason::Replaced);
+		assert_eq!(leniency.judge(&KEY, &ghost, now), Debt::Payers);
 		assert_eq!(leniency.judge(&KEY, &revoked, now), Debt::Nobodys);
 		// The attack: one window after the other, each paid with what a key that was revoked cannot pay.
 		for minute in 0..60 {

@@ -334,8 +334,9 @@ impl Ingest {
 
 	/// It sends windows, and has said how it serves us.
 	fn leads(&self, link: &Link, memory: &mut Memory) {
-		if let Some(deal) = &link.party.deal {
-			deal.leads();
+		match &link.party.deal {
+			Some(deal) => deal.leads(),
+			None => self.stream.set_cost(0),
 		}
 		self.stream.set_route(&link.party.route);
 		memory.connect();

@@ -1,7 +1,7 @@
 //! Streams of chunks: opened by who serves, on the connection of the subscription that they belong to, which they name first.
 
 use super::stream::{read_failed, write_failed, ABANDONED};
-use crate::uplink::Uplink;
+use crate::uplink::{Allowance, Uplink};
 use bytes::Bytes;
 use quinn::{Connection, ReadError, RecvStream, SendStream};
 use std::{
@@ -162,7 +162,7 @@ impl Sender {
 		Ok(BodyOut {
 			stream,
 			name: Bytes::copy_from_slice(&self.link.to_le_bytes()),
-			uplink: self.uplink.clone(),
+			allowance: Allowance::new(self.uplink.clone()),
 			finished: false,
 		})
 	}
@@ -173,15 +173,22 @@ impl Sender {
 pub struct BodyOut {
 	stream: SendStream,
 	name: Bytes,
-	uplink: Arc<Uplink>,
+	allowance: Allowance,
 	finished: bool,
 }
 
 impl BodyOut {
+	/// Waits until the uplink is free for some of so many bytes, due by then; whether they had to ask for it. Cancel safe.
+	pub async fn turn(&mut self, due: Instant, wanted: usize) -> bool {
+		let asks = self.allowance.is_empty();
+		self.allowance.some(due, wanted).await;
+		asks
+	}
+
 	/// Hands over a part of these bytes, due by then, without a copy; how much. Returns once there is room, and the uplink is free
 	/// for them. Cancel safe.
 	pub async fn write(&mut self, [mut first, mut second]: [Bytes; 2], due: Instant) -> io::Result<usize> {
-		let granted = self.uplink.grant(due, first.len() + second.len()).await;
+		let granted = self.allowance.some(due, first.len() + second.len()).await;
 		first.truncate(granted);
 		second.truncate(granted - first.len());
 		let mut chunks = [self.name.clone(), first, second];
@@ -189,7 +196,7 @@ impl BodyOut {
 		let name = self.name.len() - chunks[0].len();
 		self.name = chunks[0].clone();
 		let sent = written.bytes - name;
-		self.uplink.give_back(granted - sent);
+		self.allowance.sent(sent);
 		Ok(sent)
 	}
 

@@ -105,7 +105,8 @@ impl Policy {
 	/// Whether it may be sold at this price, micro-USDC per 10^9 bytes: the stream key may allow no other.
 	pub fn judge(&self, price_per_gb: u64) -> Result<(), EndReason> {
 		match price_per_gb < self.least_price_per_gb {
-			true => Err(EndReason::Denied),
+			// The price that the key allows may be another one tomorrow.
+			true => Err(EndReason::NotServed),
 			false => Ok(()),
 		}
 	}
@@ -159,7 +160,7 @@ mod tests {
 		});
 		assert_eq!(
 			[9, 10].map(|price| policy.judge(price)),
-			[Err(EndReason::Denied), Ok(())]
+			[Err(EndReason::NotServed), Ok(())]
 		);
 	}
 
