@@ -436,7 +436,7 @@ fn items_have_one_encoding_and_the_stated_length() {
 
 #[test]
 fn unknown_kind_is_named() {
-	for kind in [0x00, 0x09, 0x80, 0x90, 0xff] {
+	for kind in [0x00, 0x09, 0x80, 0x92, 0xff] {
 		assert_eq!(read_request(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 		assert_eq!(read_answer(&raw(kind, &[])), Err(WireError::UnknownKind(kind)));
 	}
