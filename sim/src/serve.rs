@@ -16,6 +16,9 @@ const UNDECIDED: usize = 512;
 /// One in so many seats is for those who stand by, whoever else comes.
 const STANDBY_SHARE: usize = 8;
 
+/// Where there are so many seats, one at least is for those who stand by.
+const ONE_STANDS_BY: usize = 4;
+
 /// All subscriptions of a node, and what they share.
 #[derive(Debug)]
 pub struct Shop {
@@ -135,7 +138,9 @@ impl Shop {
 	fn standby(&self, request: &Subscribe) -> Option<ConnId> {
 		let stands_by = |link: &Link| link.is_served() && link.follows() == Follow::Announcements;
 		let standbys = || self.links.iter().filter(|(_, link)| stands_by(link));
-		let too_many = request.follow == Follow::Windows && standbys().count() > self.desk.offer.seats / STANDBY_SHARE;
+		let seats = self.desk.offer.seats;
+		let part = (seats / STANDBY_SHARE).max(usize::from(seats >= ONE_STANDS_BY));
+		let too_many = request.follow == Follow::Windows && standbys().count() > part;
 		let newest = standbys().max_by_key(|(_, link)| link.number());
 		newest.filter(|_| too_many).map(|(conn, _)| *conn)
 	}

@@ -31,6 +31,9 @@ use tokio::time::Instant;
 /// have none for some of them.
 const STANDBY_SHARE: usize = 8;
 
+/// Where there are so many seats, one at least is for those who stand by.
+const ONE_STANDS_BY: usize = 4;
+
 /// Who buys a smaller part of what there is stands by, whatever it says; parts of a million.
 const STANDS_BY_BELOW: u32 = 250_000;
 
@@ -342,12 +345,17 @@ impl<T> Seats<T> {
 		let standbys: Vec<_> = shares
 			.filter(|(share, Reverse(id))| *share < STANDS_BY_BELOW || follows(id) == Some(Follow::Announcements))
 			.collect();
-		let too_many = claim.follow == Follow::Windows && standbys.len() > taken.most / STANDBY_SHARE;
+		let too_many = claim.follow == Follow::Windows && standbys.len() > standbys_of(taken.most);
 		let least = standbys.into_iter().min();
 		least
 			.filter(|_| too_many && unproven < allowance(taken.most))
 			.map(|(_, Reverse(id))| id)
 	}
+}
+
+/// So many of these seats are for those who stand by.
+fn standbys_of(most: usize) -> usize {
+	(most / STANDBY_SHARE).max(usize::from(most >= ONE_STANDS_BY))
 }
 
 /// So many of these seats are for those who have paid nothing yet.

@@ -397,13 +397,13 @@ async fn of_those_who_stand_by_who_bought_least_lately_makes_room_and_of_equals_
 /// The attack: to say that windows are wanted, and to take hardly any.
 #[tokio::test]
 async fn who_buys_a_small_part_of_what_there_is_stands_by_whatever_it_says() {
-	let mut room = Room::new(8, 8);
-	let ids: Vec<_> = (0..8).map(|peer| room.sits(own(peer))).collect();
+	let mut room = Room::new(4, 8);
+	let ids: Vec<_> = (0..4).map(|peer| room.sits(own(peer))).collect();
 	for _ in 0..5 {
 		room.pass(25, &ids[..1]);
 		ids[1..].iter().for_each(|id| room.pays(*id, LEAST));
 	}
-	for gone in [7, 6, 5, 4, 3, 2] {
+	for gone in [3, 2] {
 		let (id, left) = room.enters(own(20 + gone));
 		assert_eq!(left, idle(&[gone]));
 		room.pays(id, BYTES);
