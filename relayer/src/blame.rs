@@ -104,9 +104,9 @@ mod tests {
 		}
 		// Somebody else has its seat: it had no time to pay.
 		let unseated = Closed::Unseated(EndReason::Idle);
-		assert_eq!(leniency.judge(&PublicKey([2; 32]), &unseated, now), Debt::Nobodys);
+		assert_eq!(leniency.judge(&PublicKey([3; 32]), &unseated, now), Debt::Nobodys);
 		assert_eq!(
-			leniency.judge(&PublicKey([2; 32]), &unseated, now),
+			leniency.judge(&PublicKey([3; 32]), &unseated, now),
 			Debt::Payers,
 			"again and again"
 		);
