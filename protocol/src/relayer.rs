@@ -583,7 +583,8 @@ impl RelayerSession {
 			return Ok(Quote::Nothing);
 		};
 		let piece = piece(window, range)?;
-		if self.settles || !paid.ledger.lends(piece.bytes) {
+		// What is in the next receipt is not in there twice: a window of which a range was fetched before it came by itself waits for that.
+		if self.settles || !paid.ledger.lends(piece.bytes) || !paid.ledger.takes(&piece) {
 			return Ok(Quote::TooMuch);
 		}
 		let unbilled = paid.ledger.unbilled();

@@ -504,6 +504,33 @@ fn announcements_alone_take_no_credit_and_what_is_fetched_is_paid() {
 	assert_eq!(kinds(&mut session), [Kind::Pushed, Kind::Receipt]);
 }
 
+/// Found by fuzzing: its first chunk was fetched before it came by itself, and both were the same place in the next receipt: what ended
+/// first took away what was lent for the other, and more than the credit was owed.
+#[test]
+fn window_waits_for_the_receipt_of_what_was_fetched_of_it_before() {
+	let mut session = serving();
+	let window = Broadcast::default().segment(&fixture::media(100_000, 1));
+	let fetch = Fetch {
+		range: Range {
+			count: 1,
+			..window.range()
+		},
+		within_ms: 2_000,
+	};
+	session.handle(&ToRelayer::Fetch(fetch).to_frame()).unwrap();
+	assert_eq!(session.poll_event(), Some(Event::Fetch(fetch)));
+	session.send(&window, &fetch).unwrap();
+	assert_eq!(session.owed(), 16_384);
+	let waits = SessionError::NotWanted(window.id());
+	assert_eq!(session.deliver(&window), Err(waits));
+	assert_eq!(session.owed(), 16_384);
+	session.settle();
+	assert_eq!(kinds(&mut session), [Kind::Receipt]);
+	let owed = session.owed();
+	session.deliver(&window).unwrap();
+	assert_eq!(session.owed(), owed + 100_000);
+}
+
 #[test]
 fn no_more_is_fetched_than_is_answered() {
 	let window = Broadcast::default().segment(&[1; 10]);
