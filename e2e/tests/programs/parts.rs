@@ -1,5 +1,5 @@
 //! A broadcast in parts of 200 ms: verified, paid and listed part by part, in as few receipts as whole segments; how late it is, beside
-//! a control of the machine.
+//! a control of the machine, for the player itself and for a stock player in a browser.
 
 use anyhow::{ensure, Context, Result};
 use clustercast_e2e::{
@@ -8,10 +8,12 @@ use clustercast_e2e::{
 	lab::Lab,
 	media::Window,
 	network::Network,
-	programs::TEST_PICTURE,
+	process::{output, tool},
+	programs::{Player, TEST_PICTURE},
 	scene::{Scene, TERMS},
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use tokio::process::Command;
 
 /// Starting up, and slack for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -30,6 +32,10 @@ const BUSY: Duration = Duration::from_millis(250);
 
 /// What delays may be where it is not: issues no verdict on a busy machine, and is far above what is measured on a quiet one.
 const LATE_MS: u64 = 1_500;
+
+/// How far hls.js, with nothing set, may show a picture behind its capture, seconds: three parts of a list's hold back, and what a browser
+/// needs. With whole segments it is 6 to 8.
+const BROWSER_BEHIND: f64 = 3.0;
 
 /// From the capture of a part's first picture to where it could be played, milliseconds; sorted.
 fn delays(windows: &[Window]) -> Result<Vec<u64>> {
@@ -51,6 +57,27 @@ fn follow_each_other(windows: &[Window]) -> Result<()> {
 		ensure!(next == expected, "{next:?} follows {:?}", (segment, part));
 	}
 	Ok(())
+}
+
+/// How far hls.js in Chromium shows pictures behind their capture after a while, seconds.
+async fn behind_in_a_browser(lab: &Lab, player: &Player) -> Result<f64> {
+	let (page, steps) = (player.hls.replace("index.m3u8", ""), lab.path("steps.json"));
+	fs::write(&steps, "[]")?;
+	let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("js/players.mjs");
+	let mut command = Command::new(tool("node")?);
+	command
+		.arg(script)
+		.arg(page)
+		.args(["--players", "hls.js", "--steps"])
+		.arg(steps);
+	let output = output(&mut command, PATIENCE).await?;
+	let (said, complaints) = (
+		String::from_utf8_lossy(&output.stdout),
+		String::from_utf8_lossy(&output.stderr),
+	);
+	ensure!(output.status.success(), "{said}{complaints}");
+	let verdict: serde_json::Value = serde_json::from_str(&said)?;
+	verdict["behind"]["begin"].as_f64().with_context(|| said.into_owned())
 }
 
 #[test]
@@ -95,6 +122,13 @@ fn parts_are_watched_paid_and_listed_as_they_come() {
 			"late on a machine that is not: {delays:?}"
 		);
 
+		let gauge = Gauge::start();
+		let behind = behind_in_a_browser(lab, &player).await?;
+		let late = gauge.late();
+		println!("hls.js shows pictures {behind} s behind their capture; this machine was {late:?} late");
+		ensure!(late > BUSY || behind < BROWSER_BEHIND, "{behind} s behind in a browser");
+
+		let windows = player.windows()?;
 		let summary = player.stop().await?;
 		let paid = summary["tickets"].as_u64().context("a count")?;
 		let segments: BTreeSet<u64> = windows.iter().map(|window| window.segment).collect();

@@ -18,7 +18,7 @@
 //!
 //! | held | at most |
 //! | --- | --- |
-//! | raw pictures and their sound | [`MOST_HELD`]: 130 MB of pictures, 1.4 MB of sound; 40 MB of them in operation, less where pictures are the same allocation |
+//! | raw pictures and their sound | [`MOST_HELD`]: 130 MB of pictures, 1.4 MB of sound; 40 MB of them in operation, less where pictures are the same allocation. A pause fills an open segment up with its last picture and one silence, the same allocations: fewer than 60 places more |
 //! | encoded, for each encoder | [`MOST_ENCODED`]: 3 MiB |
 
 mod awake;
@@ -40,7 +40,7 @@ pub use lane::{Fault, MOST_ENCODED, STALL_LIMIT, START_LIMIT};
 use seam::Seam;
 use std::{collections::VecDeque, time::Duration};
 
-/// Most pictures that are held: the 60 of an open window, [`STALL_LIMIT`] until a hang is seen, 2 s to start another encoder and
+/// Most pictures that are taken and held: the 60 of an open window, [`STALL_LIMIT`] until a hang is seen, 2 s to start another encoder and
 /// to catch up.
 pub const MOST_HELD: usize = 210;
 

@@ -7,6 +7,7 @@ use crate::flv::Kind;
 use fake::{picture_tag, sound_tag, Encoder, LAG};
 use mp4_atom::{Decode, Moof};
 use proptest::prelude::*;
+use std::collections::HashSet;
 
 const PARAMETERS: &[u8] = &[1, 100, 0, 31, 0xff, 0xe1, 0, 4, 0x67, 100, 0, 31, 1, 0, 2, 0x68, 0xee];
 const OTHER_PARAMETERS: &[u8] = &[1, 77, 0, 31, 0xff, 0xe1, 0, 4, 0x67, 77, 0, 31, 1, 0, 2, 0x68, 0xee];
@@ -117,9 +118,17 @@ impl Studio {
 			},
 			Err(_) => self.refused += 1,
 		}
-		assert!(self.plan.held.len() <= MOST_HELD);
+		self.check_memory();
 		self.run(usize::MAX);
 		self.now += TICK;
+	}
+
+	/// What pauses fill up is a place more each, and no memory.
+	fn check_memory(&self) {
+		let places = self.plan.held.len();
+		let pictures: HashSet<*const u8> = self.plan.held.iter().map(|held| held.picture.as_ptr()).collect();
+		assert!(pictures.len() <= MOST_HELD, "{} pictures", pictures.len());
+		assert!(places < MOST_HELD + PICTURES_PER_SEGMENT as usize, "{places} places");
 	}
 
 	fn flush(&mut self) {
@@ -138,6 +147,7 @@ impl Studio {
 			}
 		}
 		self.plan.flush(self.now);
+		self.check_memory();
 		self.run(usize::MAX);
 	}
 
@@ -638,6 +648,19 @@ fn pause_ends_with_a_whole_window_and_the_next_one_says_that_it_does_not_follow(
 	studio.finish(60);
 	let breaks: Vec<bool> = studio.windows.iter().map(|window| window.discontinuity).collect();
 	assert_eq!(breaks, [false, false, true, false]);
+}
+
+#[test]
+fn pause_while_all_places_are_taken_fills_up_with_what_is_held_already() {
+	let mut studio = Studio::new(60, None);
+	studio.mute = true;
+	for _ in 0..5 {
+		(0..MOST_HELD).for_each(|_| studio.picture());
+		studio.flush();
+	}
+	assert_eq!(studio.plan.held.len(), 240, "210 are three segments and a half");
+	studio.finish(60);
+	assert_eq!(studio.windows.len(), 4);
 }
 
 #[test]
