@@ -98,8 +98,9 @@ pub struct Redeemed {
 }
 
 impl Redeemed {
-	/// Face value, micro-USDC.
-	pub fn face_value(&self) -> Balance {
+	/// What all three got at once, micro-USDC: its face value; more where the recipient had paid shares before, as a buyer; less, by the
+	/// shares, where a relayer signed it.
+	pub fn paid_out(&self) -> Balance {
 		self.payout.relayer + self.payout.broadcaster + self.payout.treasury
 	}
 }
@@ -256,9 +257,9 @@ impl Activity {
 		Ok(())
 	}
 
-	/// Face values of all redeemed tickets, micro-USDC.
-	pub fn redeemed_value(&self) -> Balance {
-		self.redeemed.iter().map(Redeemed::face_value).sum()
+	/// What all redeemed tickets paid out, micro-USDC.
+	pub fn paid_out(&self) -> Balance {
+		self.redeemed.iter().map(Redeemed::paid_out).sum()
 	}
 
 	/// Sum of one share over all redeemed tickets, micro-USDC.

@@ -195,6 +195,11 @@ impl Byzantine {
 		self.state.tickets.load(Ordering::SeqCst)
 	}
 
+	/// Windows that it got from the origin.
+	pub fn windows(&self) -> usize {
+		self.state.came.lock().unwrap_or_else(PoisonError::into_inner).len()
+	}
+
 	/// How often it played its trick.
 	pub fn tricks(&self) -> usize {
 		self.state.tricks.load(Ordering::SeqCst)

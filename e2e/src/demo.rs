@@ -1,19 +1,33 @@
-//! The demo: starts everything, shows the money moving, and says at the end what was measured.
+//! The demo: starts everything, shows the money moving while relayers lie and die, and says at the end what was measured.
+//!
+//! ```text
+//! origin ──► relayer-1, relayer-2 ──► relayer-3, relayer-4 ──► viewer
+//!       └──► liar ──────────────────────────────────────────┘
+//! ```
+//!
+//! The second tier buys from the first. The viewer begins with the liar, who flips a bit; a third of the time later relayer-1 is killed,
+//! and after two thirds whoever the viewer has then.
 
 use crate::{
 	books::Activity,
 	bridge::{Bridge, Wallet},
+	byzantine::{Byzantine, Trick},
 	lab::Lab,
-	media::{latencies_ms, percentile},
+	media::{latencies_ms, percentile, Window},
+	network::Person,
 	process::{program, tool},
-	programs::{Counts, Player, Terms},
-	scene::{Scene, Settlement, TERMS},
+	programs::{Counts, Player, Relayer, Terms},
+	pusher::unix_ms,
+	scenario::{Killed, Viewer, Watched},
+	scene::{Scene, Settlement, PRICE_PER_GB, TERMS},
 };
 use anyhow::{ensure, Context, Result};
 use clap::Parser;
 use clustercast_primitives::{amount::USDC, Balance, BlockNumber, Usdc};
+use futures::future::try_join_all;
 use serde::Serialize;
 use std::{
+	collections::BTreeMap,
 	fmt,
 	net::TcpListener,
 	path::PathBuf,
@@ -27,6 +41,21 @@ const WITHDRAWN: Balance = 20 * USDC;
 /// Of it, what whoever executes that is paid, micro-USDC.
 const WITHDRAWAL_FEE: Balance = USDC / 50;
 
+/// What the first tier asks of relayers: half of what viewers pay.
+const WHOLESALE: Terms = Terms {
+	price_per_gb: PRICE_PER_GB / 2,
+	..TERMS
+};
+
+/// Relayers of each tier.
+const TIER: usize = 2;
+
+/// What relayers of the second tier spend.
+const BUYING: &str = "[buying]\ndeposit = 5\nmax_price_per_gb = 1500000\n";
+
+/// Windows that the liar delivers as they are.
+const HONEST: usize = 2;
+
 /// How often a line is shown.
 const LINE_EVERY: Duration = Duration::from_secs(4);
 
@@ -39,8 +68,8 @@ const INTERRUPTED: u8 = 130;
 /// Exit code of a run that failed, or whose money or output is not as it must be.
 const FAILED: u8 = 1;
 
-/// An L2, four validators and the bridge between them, an origin with generated 480p video, two relayers and a viewer
-/// who pays them with USDC from the L2, all on this machine.
+/// An L2, four validators and the bridge between them, an origin with generated 480p video, two tiers of relayers of which some lie or
+/// are killed, and a viewer who pays them with USDC from the L2, all on this machine.
 #[derive(Parser, Clone, Debug)]
 #[command(version)]
 pub struct Options {
@@ -62,29 +91,49 @@ pub struct Options {
 }
 
 /// What was measured. Amounts in micro-USDC.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
 	/// Seconds from the viewer's start to its end.
 	pub seconds: u64,
+	/// Relayers that took part, the liar among them.
+	pub relayers: usize,
+	/// Tiers of them between origin and viewer.
+	pub tiers: usize,
 	/// Windows that the viewer verified and wrote.
 	pub windows: usize,
 	/// Bytes of them.
 	pub verified_bytes: u64,
 	/// Bytes that the viewer refused.
 	pub rejected_bytes: u64,
+	/// Parts of these windows' bytes, by who delivered them.
+	pub delivered: BTreeMap<String, f64>,
+	/// Part of these bytes that other viewers delivered: none, as viewers serve nobody yet.
+	pub share_from_peers: f64,
+	/// Relayers that were killed while the viewer had the stream from them.
+	pub failovers: usize,
+	/// How much later than usual the next window was there then, milliseconds; the 95th percentile.
+	pub failover_ms_p95: Option<u64>,
+	/// Windows that were not there 6 s behind their capture.
+	pub stalls: u64,
+	/// Windows that left the origin, for each that it made.
+	pub origin_copies: f64,
 	/// Tickets that the viewer signed.
 	pub tickets: u64,
-	/// Tickets that the relayers found to win.
+	/// Tickets that relayers found to win, those of relayers who buy among them.
 	pub winners: usize,
 	/// Winners that the finalised chain paid.
 	pub redeemed: usize,
-	/// Face value of these.
+	/// Of these, those that the second tier paid the first with.
+	pub wholesale: usize,
+	/// Face value of what the viewer paid.
 	pub redeemed_micro_usdc: Balance,
-	/// Relayers' shares of these.
+	/// Of it, what relayers have.
 	pub relayers_micro_usdc: Balance,
-	/// Broadcaster's share of these.
+	/// What they paid as shares when they bought, and did not sell on.
+	pub set_aside_micro_usdc: Balance,
+	/// Broadcaster's share of it.
 	pub broadcaster_micro_usdc: Balance,
-	/// Treasury's share of these.
+	/// Treasury's share of it.
 	pub treasury_micro_usdc: Balance,
 	/// Fees of all transactions: registering, minting, depositing, redeeming.
 	pub fees_micro_usdc: Balance,
@@ -192,52 +241,80 @@ async fn run(lab: &Lab, options: &Options) -> Result<u8> {
 }
 
 async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
-	println!("starting an L2, four validators, the bridge, an origin and two relayers...");
-	let dearer = Terms {
-		price_per_gb: TERMS.price_per_gb + 100,
-		..TERMS
-	};
-	let mut scene = Scene::start_bridged(lab, Some(options.rpc_port), &[TERMS, dearer]).await?;
-	let deposited = agrees(&scene).await?;
+	println!("starting an L2, four validators, the bridge, an origin and two tiers of relayers...");
+	let mut cast = Cast::enter(lab, options.rpc_port).await?;
+	let deposited = agrees(&cast.scene).await?;
 	println!(
 		"  L2       {}, whose vault holds {} USDC: all that the chain has issued",
-		bridge(&scene)?.l2.url(),
+		bridge(&cast.scene)?.l2.url(),
 		Usdc(deposited)
 	);
-	println!("  chain    {} (for polkadot.js and the like)", scene.network.rpc(0));
+	println!(
+		"  chain    {} (for polkadot.js and the like)",
+		cast.scene.network.rpc(0)
+	);
 	println!(
 		"  stream   {} at {} micro-USDC per GB: dear, so that tickets win while you look on; the usual price is 20000",
-		scene.origin.stream, TERMS.price_per_gb
+		cast.scene.origin.stream, TERMS.price_per_gb
 	);
-	for relayer in &scene.relayers {
-		println!("  relayer  {}", relayer.address);
+	for (number, relayer) in cast.scene.relayers.iter().enumerate() {
+		let tier = if number < TIER {
+			"buys of nobody"
+		} else {
+			"buys of the first two"
+		};
+		println!("  relayer  {}: {} {tier}", name(number), relayer.address);
 	}
-	let (stream, hls) = (scene.origin.stream, options.hls_port);
-	let mut player = Player::watch(lab, "player", &scene.network, &scene.viewer, stream, hls, &[])?;
+	println!("  liar     {}", cast.liar.address);
+	let sellers = cast.scene.relayers[TIER..].iter().map(|relayer| &relayer.address);
+	let named: Vec<&str> = [&cast.liar.address]
+		.into_iter()
+		.chain(sellers)
+		.flat_map(|address| ["--relayer", address])
+		.collect();
+	let (stream, hls) = (cast.scene.origin.stream, options.hls_port);
+	let started_ms = unix_ms();
+	let mut player = Player::watch(
+		lab,
+		"player",
+		&cast.scene.network,
+		&cast.scene.viewer,
+		stream,
+		hls,
+		&named,
+	)?;
 	println!("  viewer   {} (for VLC, Safari, ffplay)", player.hls);
 
 	let started = Instant::now();
 	player.wait_windows(1, FIRST_WINDOW).await?;
-	let mut live = Live::new(&scene);
-	let until = started + Duration::from_secs(options.seconds);
-	while Instant::now() + LINE_EVERY <= until {
-		tokio::time::sleep(LINE_EVERY).await;
-		player.process.check_alive()?;
-		println!("{}", live.line(&scene, &player, started.elapsed()).await?);
+	let whole = Duration::from_secs(options.seconds);
+	let mut live = Live::new(&cast.scene);
+	live.show(&cast, &mut player, started, whole / 3).await?;
+	cast.kill(0).await?;
+	live.show(&cast, &mut player, started, whole * 2 / 3).await?;
+	let its = player.windows()?.last().and_then(|window| cast.number(window));
+	match its {
+		Some(number) if number >= TIER => cast.kill(number).await?,
+		_ => println!("  the viewer has nobody of the second tier: nobody else is killed"),
 	}
-	tokio::time::sleep_until(until.into()).await;
+	live.show(&cast, &mut player, started, whole).await?;
 
 	let seconds = started.elapsed().as_secs();
-	let player_summary = player.stop().await?;
-	println!("the viewer has stopped; the relayers redeem what is left...");
-	let settlement = scene.settle_up().await?;
+	// What comes while it settles is no part of this.
+	let log = player.windows()?;
+	let copies = cast.copies().await?;
+	let summary = player.stop().await?;
+	println!("the viewer has stopped; the relayers redeem what is left, those that were killed too...");
+	cast.revive(lab).await?;
+	let settlement = cast.settle_up().await?;
+	let scene = &cast.scene;
 	let supply = scene.check_money(&settlement);
 	let output = scene
 		.origin
 		.recording()
 		.and_then(|broadcast| broadcast.check_output(&player.recording()?));
 	println!("a relayer takes {} USDC back to the L2...", Usdc(WITHDRAWN));
-	let vault = take_back(lab, &scene, deposited).await;
+	let vault = take_back(lab, scene, deposited).await;
 	let (vault_micro_usdc, withdrawal_ms) = *vault.as_ref().unwrap_or(&(0, 0));
 	let vault = vault.map(drop);
 	for failed in [&supply, &vault, &output]
@@ -249,28 +326,54 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 
 	let windows = player.windows()?;
 	let latencies = latencies_ms(&windows);
+	let published = scene.origin.windows()?;
+	let published: BTreeMap<_, _> = published.iter().map(|window| (window.place(), window.root)).collect();
+	let watched = Watched {
+		name: "viewer".into(),
+		started_ms,
+		log,
+		summary,
+	};
+	let viewer = Viewer::of(&watched, &cast.killed, &published);
+	ensure!(viewer.foreign == 0, "{} windows were not broadcast", viewer.foreign);
+	ensure!(
+		viewer.failover_ms.iter().all(Option::is_some),
+		"nothing came any more behind a relayer that was killed"
+	);
+	let failovers: Vec<u64> = viewer.failover_ms.iter().copied().flatten().collect();
 	let Settlement {
 		after,
 		activity,
 		winners,
 	} = settlement;
 	let number = |name: &str| {
-		player_summary[name]
+		watched.summary[name]
 			.as_u64()
 			.with_context(|| format!("the player did not say {name}"))
 	};
+	let paid = Paid::of(scene, &activity);
 	Ok(Summary {
 		seconds,
+		relayers: scene.relayers.len() + 1,
+		tiers: 2,
 		windows: windows.len(),
 		verified_bytes: number("verifiedBytes")?,
 		rejected_bytes: number("rejectedBytes")?,
+		delivered: cast.delivered(&windows),
+		share_from_peers: 0.0,
+		failovers: failovers.len(),
+		failover_ms_p95: percentile(&failovers, 95),
+		stalls: viewer.stalls,
+		origin_copies: copies,
 		tickets: number("tickets")?,
 		winners: winners.len(),
 		redeemed: activity.redeemed.len(),
-		redeemed_micro_usdc: activity.redeemed_value(),
-		relayers_micro_usdc: activity.shares(|payout| payout.relayer),
-		broadcaster_micro_usdc: activity.shares(|payout| payout.broadcaster),
-		treasury_micro_usdc: activity.shares(|payout| payout.treasury),
+		wholesale: activity.redeemed.len() - paid.tickets,
+		redeemed_micro_usdc: paid.face,
+		relayers_micro_usdc: paid.relayers,
+		set_aside_micro_usdc: paid.set_aside,
+		broadcaster_micro_usdc: paid.broadcaster,
+		treasury_micro_usdc: paid.treasury,
 		fees_micro_usdc: activity.all_fees(),
 		redemption_fees_micro_usdc: activity.redemption_fees,
 		deposited_micro_usdc: deposited,
@@ -284,6 +387,176 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 		vault_agrees: vault.is_ok(),
 		output_matches_origin: output.is_ok(),
 	})
+}
+
+/// What became of what the viewer paid, micro-USDC.
+struct Paid {
+	/// Winners of its tickets that the chain paid, and their face value.
+	tickets: usize,
+	face: Balance,
+	broadcaster: Balance,
+	treasury: Balance,
+	/// What relayers paid as shares when they bought, and did not sell on.
+	set_aside: Balance,
+	/// What all of them have of it, however they paid each other.
+	relayers: Balance,
+}
+
+impl Paid {
+	fn of(scene: &Scene, activity: &Activity) -> Self {
+		let its = activity.redeemed.iter().filter(|t| t.sender == scene.viewer.account);
+		let tickets = its.count();
+		let face = tickets as Balance * TERMS.face_value;
+		let (broadcaster, treasury) = (
+			activity.shares(|payout| payout.broadcaster),
+			activity.shares(|payout| payout.treasury),
+		);
+		let set_aside = scene.buyers(activity).values().map(|shares| shares.set_aside).sum();
+		Self {
+			tickets,
+			face,
+			broadcaster,
+			treasury,
+			set_aside,
+			relayers: face.saturating_sub(broadcaster + treasury + set_aside),
+		}
+	}
+}
+
+/// What a relayer is called, as its files are.
+fn name(number: usize) -> String {
+	format!("relayer-{}", number + 1)
+}
+
+/// Who takes part, and what became of them.
+struct Cast {
+	/// Its relayers: the first tier, then the second.
+	scene: Scene,
+	liar: Byzantine,
+	killed: Vec<Killed>,
+	/// What those counted that were killed.
+	gone: Counts,
+	/// Windows that those of the first tier had got.
+	windows: u64,
+}
+
+impl Cast {
+	async fn enter(lab: &Lab, rpc_port: u16) -> Result<Self> {
+		let liar = Person::new(lab, "liar")?;
+		let sellers = (TIER..2 * TIER)
+			.map(|number| Person::new(lab, &name(number)))
+			.collect::<Result<Vec<_>>>()?;
+		let others: Vec<&Person> = sellers.iter().chain([&liar]).collect();
+		let mut scene = Scene::start_bridged(lab, Some(rpc_port), &[WHOLESALE; TIER], &others).await?;
+		let (network, origin) = (&scene.network, &scene.origin);
+		let broadcast = (origin.stream, scene.broadcaster.key, origin.address.as_str());
+		let liar = Byzantine::start(network, liar, TERMS, broadcast, (HONEST, Trick::FlipBit)).await?;
+		let register = sellers.into_iter().enumerate().map(|(number, person)| async move {
+			Relayer::register(lab, network, person, &name(TIER + number), TERMS).await
+		});
+		let sellers = try_join_all(register).await?;
+		scene.relayers.extend(sellers);
+		let mut cast = Self {
+			scene,
+			liar,
+			killed: Vec::new(),
+			gone: Counts::default(),
+			windows: 0,
+		};
+		for number in TIER..2 * TIER {
+			cast.run(lab, number).await?;
+		}
+		Ok(cast)
+	}
+
+	/// Starts one of them.
+	async fn run(&mut self, lab: &Lab, number: usize) -> Result<()> {
+		let Scene {
+			network,
+			origin,
+			relayers,
+			..
+		} = &mut self.scene;
+		let upstreams: Vec<String> = relayers[..TIER].iter().map(|relayer| relayer.address.clone()).collect();
+		let relayer = &mut relayers[number];
+		if number < TIER {
+			return relayer.run(lab, network, &origin.address, origin.stream).await;
+		}
+		let config = format!(
+			"{BUYING}[[streams]]\nid = {}\nupstream = {upstreams:?}\n",
+			origin.stream
+		);
+		relayer.run_configured(lab, network, &config).await
+	}
+
+	/// Which of them delivered this.
+	fn number(&self, window: &Window) -> Option<usize> {
+		let mut relayers = self.scene.relayers.iter();
+		relayers.position(|relayer| window.relayer.as_deref() == Some(relayer.peer()))
+	}
+
+	async fn kill(&mut self, number: usize) -> Result<()> {
+		let relayer = &mut self.scene.relayers[number];
+		self.gone += relayer.counts().await?;
+		if number < TIER {
+			self.windows += relayer.metric("windows_total").await?;
+		}
+		println!("  kill -9  {}", name(number));
+		self.killed.push(Killed {
+			peer: relayer.peer().to_owned(),
+			at_ms: unix_ms(),
+			back_ms: None,
+		});
+		relayer.kill_9().await
+	}
+
+	/// Those that were killed are started again, to redeem what they had won.
+	async fn revive(&mut self, lab: &Lab) -> Result<()> {
+		for number in 0..self.scene.relayers.len() {
+			if self.scene.relayers[number].process.is_none() {
+				self.run(lab, number).await?;
+			}
+		}
+		Ok(())
+	}
+
+	/// Who buys ends first, and pays.
+	async fn settle_up(&mut self) -> Result<Settlement> {
+		try_join_all(self.scene.relayers[TIER..].iter_mut().map(Relayer::stop)).await?;
+		self.scene.settle_up().await
+	}
+
+	/// What all relayers counted.
+	async fn counts(&self) -> Result<Counts> {
+		let mut sum = self.gone;
+		for relayer in self.scene.relayers.iter().filter(|relayer| relayer.process.is_some()) {
+			sum += relayer.counts().await?;
+		}
+		Ok(sum)
+	}
+
+	/// Windows that the first tier got, for each that there was.
+	async fn copies(&self) -> Result<f64> {
+		let mut windows = self.windows + self.liar.windows() as u64;
+		for relayer in self.scene.relayers[..TIER]
+			.iter()
+			.filter(|relayer| relayer.process.is_some())
+		{
+			windows += relayer.metric("windows_total").await?;
+		}
+		Ok(windows as f64 / self.scene.origin.windows()?.len().max(1) as f64)
+	}
+
+	/// Parts of the bytes, by who delivered them.
+	fn delivered(&self, windows: &[Window]) -> BTreeMap<String, f64> {
+		let mut by = BTreeMap::<String, f64>::new();
+		let all: f64 = windows.iter().map(|window| f64::from(window.bytes)).sum();
+		for window in windows {
+			let who = self.number(window).map_or_else(|| "liar".to_owned(), name);
+			*by.entry(who).or_default() += f64::from(window.bytes) / all;
+		}
+		by
+	}
 }
 
 fn bridge(scene: &Scene) -> Result<&Bridge> {
@@ -316,14 +589,6 @@ async fn take_back(lab: &Lab, scene: &Scene, deposited: Balance) -> Result<(Bala
 	Ok((held, u64::try_from(took.as_millis())?))
 }
 
-async fn counts(scene: &Scene) -> Result<Counts> {
-	let mut sum = Counts::default();
-	for relayer in &scene.relayers {
-		sum += relayer.counts().await?;
-	}
-	Ok(sum)
-}
-
 /// What the lines show, followed block by block.
 struct Live {
 	activity: Activity,
@@ -338,7 +603,19 @@ impl Live {
 		}
 	}
 
-	async fn line(&mut self, scene: &Scene, player: &Player, elapsed: Duration) -> Result<String> {
+	/// Lines until then, since the viewer started.
+	async fn show(&mut self, cast: &Cast, player: &mut Player, started: Instant, until: Duration) -> Result<()> {
+		while started.elapsed() + LINE_EVERY <= until {
+			tokio::time::sleep(LINE_EVERY).await;
+			player.process.check_alive()?;
+			println!("{}", self.line(cast, player, started.elapsed()).await?);
+		}
+		tokio::time::sleep_until((started + until).into()).await;
+		Ok(())
+	}
+
+	async fn line(&mut self, cast: &Cast, player: &Player, elapsed: Duration) -> Result<String> {
+		let scene = &cast.scene;
 		let chain = scene.network.books().chain();
 		let head = chain.head();
 		scene
@@ -349,12 +626,15 @@ impl Live {
 		self.seen = head.finalised;
 		let windows = player.windows()?;
 		let bytes: u64 = windows.iter().map(|window| u64::from(window.bytes)).sum();
-		let counts = counts(scene).await?;
+		let (counts, paid) = (cast.counts().await?, Paid::of(scene, &self.activity));
+		let from = windows.last().map_or_else(String::new, |window| {
+			cast.number(window).map_or_else(|| "liar".to_owned(), name)
+		});
 		let deposit = chain.viewer_account(&scene.viewer.account, None).await?.deposit;
 		let delay = latencies_ms(&windows).last().copied().unwrap_or(0);
 		Ok(format!(
 			"{:4} s  block {:3}  {:3} windows  {:6.2} MB  {:3} tickets  {:2} won, {:2} paid  deposit {}  \
-			 relayers +{}  broadcaster +{}  treasury +{}  delay {:.1} s",
+			 relayers +{}  broadcaster +{}  treasury +{}  delay {:.1} s  from {from}",
 			elapsed.as_secs(),
 			head.finalised,
 			windows.len(),
@@ -363,9 +643,9 @@ impl Live {
 			counts.winners,
 			self.activity.redeemed.len(),
 			Usdc(deposit),
-			Usdc(self.activity.shares(|payout| payout.relayer)),
-			Usdc(self.activity.shares(|payout| payout.broadcaster)),
-			Usdc(self.activity.shares(|payout| payout.treasury)),
+			Usdc(paid.relayers),
+			Usdc(paid.broadcaster),
+			Usdc(paid.treasury),
 			delay as f64 / 1e3,
 		))
 	}
@@ -385,16 +665,45 @@ impl fmt::Display for Summary {
 					self.seconds, self.windows
 				),
 			),
-			("refused", format!("{} bytes", self.rejected_bytes)),
+			("refused", format!("{} bytes of the liar's", self.rejected_bytes)),
 			(
-				"tickets",
+				"delivered by",
+				self.delivered
+					.iter()
+					.map(|(who, part)| format!("{who} {:.0} %", part * 100.0))
+					.collect::<Vec<_>>()
+					.join(", "),
+			),
+			(
+				"relayers lost while it watched",
 				format!(
-					"{}, of which {} won, and the chain paid {}",
-					self.tickets, self.winners, self.redeemed
+					"{}; the next window came at most {} ms later than usual; {} stalls",
+					self.failovers,
+					self.failover_ms_p95.unwrap_or(0),
+					self.stalls
 				),
 			),
-			("redeemed", format!("{} USDC", usdc(self.redeemed_micro_usdc))),
-			("  relayers", format!("{} USDC", usdc(self.relayers_micro_usdc))),
+			(
+				"the origin sent",
+				format!("{:.2} copies, to the first tier and the liar", self.origin_copies),
+			),
+			("tickets", format!("{} of the viewer", self.tickets)),
+			(
+				"  won",
+				format!(
+					"{}, and the chain paid {}; {} of these were the second tier's, for the first",
+					self.winners, self.redeemed, self.wholesale
+				),
+			),
+			("the viewer paid", format!("{} USDC", usdc(self.redeemed_micro_usdc))),
+			(
+				"  relayers",
+				format!(
+					"{} USDC, and {} as shares of what they bought and did not sell on",
+					usdc(self.relayers_micro_usdc),
+					usdc(self.set_aside_micro_usdc)
+				),
+			),
 			("  broadcaster", format!("{} USDC", usdc(self.broadcaster_micro_usdc))),
 			("  treasury", format!("{} USDC", usdc(self.treasury_micro_usdc))),
 			(

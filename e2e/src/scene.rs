@@ -65,6 +65,15 @@ pub struct Settlement {
 	pub winners: BTreeSet<Hash>,
 }
 
+/// Shares of what a relayer bought, micro-USDC.
+#[derive(Clone, Copy, Debug)]
+pub struct BoughtShares {
+	/// Came back to it.
+	pub returned: Balance,
+	/// Wait for what it sells, on the treasury's account.
+	pub set_aside: Balance,
+}
+
 impl Scene {
 	/// Starts chain, origin, and a relayer for each of `terms`.
 	pub async fn start(lab: &Lab, rpc_port: Option<u16>, terms: &[Terms]) -> Result<Self> {
@@ -84,8 +93,8 @@ impl Scene {
 	}
 
 	/// The same beside an L2 from which all money comes; the viewer has an Ethereum key and 20 USDC there, and deposits
-	/// them with a session key for the player.
-	pub async fn start_bridged(lab: &Lab, rpc_port: Option<u16>, terms: &[Terms]) -> Result<Self> {
+	/// them with a session key for the player. These others have money too.
+	pub async fn start_bridged(lab: &Lab, rpc_port: Option<u16>, terms: &[Terms], others: &[&Person]) -> Result<Self> {
 		let l2 = L2::start(lab, "anvil", FINALITY).await?;
 		let network = Network::start_bridged(lab, rpc_port, &l2).await?;
 		let bridge = Bridge::open(lab, l2, &network).await?;
@@ -96,7 +105,8 @@ impl Scene {
 		let amounts = (VIEWER_MONEY, VIEWER_ESCROW);
 		deposit(&network, &bridge.l2, &wallet, &viewer.account, amounts, Some(session)).await?;
 		bridge.arrived(&network, &viewer.account, VIEWER_MONEY).await?;
-		Self::set(lab, network, Some(bridge), viewer, Vec::new(), TEST_PICTURE, terms).await
+		let money = others.iter().map(|person| (person.account, START_MONEY)).collect();
+		Self::set(lab, network, Some(bridge), viewer, money, TEST_PICTURE, terms).await
 	}
 
 	/// Everybody else joins the viewer; all get their money, it `money`.
@@ -165,26 +175,51 @@ impl Scene {
 		)
 	}
 
-	/// Ends all relayers, which post what they hold before they go, waits until the chain has paid it, and closes the
+	/// Ends all relayers that run, which post what they hold before they go, waits until the chain has paid it, and closes the
 	/// books.
 	pub async fn settle_up(&mut self) -> Result<Settlement> {
-		try_join_all(self.relayers.iter_mut().map(Relayer::stop)).await?;
+		let running = self.relayers.iter_mut().filter(|relayer| relayer.process.is_some());
+		try_join_all(running.map(Relayer::stop)).await?;
 		settle(&self.network, &self.before, &self.relayers.iter().collect::<Vec<_>>()).await
 	}
 
+	/// What became of the shares that relayers paid when they bought: these met those of what they sold, or came back since they had
+	/// sold before, and the rest is set aside.
+	pub fn buyers(&self, activity: &Activity) -> BTreeMap<AccountId, BoughtShares> {
+		let buyer = |relayer: &Relayer| {
+			let (account, face) = (relayer.person.account, relayer.terms().face_value);
+			let bought: Vec<_> = activity.redeemed.iter().filter(|t| t.sender == account).collect();
+			let sold: Vec<_> = activity.redeemed.iter().filter(|t| t.recipient == account).collect();
+			let share = face - bought.first()?.payout.relayer;
+			let met = sold.iter().map(|ticket| ticket.paid_out() - face).sum::<Balance>();
+			let returned = bought.len().min(sold.len()) as Balance * share - met;
+			let set_aside = bought.len() as Balance * share - met - returned;
+			Some((account, BoughtShares { returned, set_aside }))
+		};
+		self.relayers.iter().filter_map(buyer).collect()
+	}
+
 	/// Checks that since `before` every micro-USDC went where tickets and fees say: viewer, relayers and broadcaster have exactly
-	/// their shares less their fees; on a network of the scene's own nothing was made or lost, and treasury and those who receive
-	/// fees have the rest.
+	/// their shares less their fees, where relayers that buy and sell owe shares of what they sold alone; on a network of the scene's own
+	/// nothing was made or lost, and treasury and those who receive fees have the rest. All tickets have the face value of their terms.
 	pub fn check_money(&self, Settlement { after, activity, .. }: &Settlement) -> Result<()> {
 		let mut expected: BTreeMap<AccountId, i128> = BTreeMap::new();
 		let mut add = |account: AccountId, amount: Balance, sign: i128| -> Result<()> {
 			*expected.entry(account).or_default() += sign * i128::try_from(amount)?;
 			Ok(())
 		};
-		for ticket in &activity.redeemed {
-			add(ticket.sender, ticket.face_value(), -1)?;
-			add(ticket.recipient, ticket.payout.relayer, 1)?;
-			add(self.broadcaster.account, ticket.payout.broadcaster, 1)?;
+		for relayer in &self.relayers {
+			let (account, face) = (relayer.person.account, relayer.terms().face_value);
+			for ticket in activity.redeemed.iter().filter(|ticket| ticket.recipient == account) {
+				add(ticket.sender, face, -1)?;
+				add(account, ticket.payout.relayer, 1)?;
+				add(self.broadcaster.account, ticket.payout.broadcaster, 1)?;
+			}
+		}
+		let mut set_aside = 0;
+		for (account, shares) in self.buyers(activity) {
+			add(account, shares.returned, 1)?;
+			set_aside += shares.set_aside;
 		}
 		let ours: Vec<AccountId> = self
 			.relayers
@@ -213,7 +248,7 @@ impl Scene {
 		check_supply(&self.before, after)?;
 		// A stranger's own fees leave and enter the same sum.
 		let ours_paid: Balance = ours.iter().map(|account| activity.fees_of(account)).sum();
-		let rest = i128::try_from(activity.shares(|payout| payout.treasury) + ours_paid)?;
+		let rest = i128::try_from(activity.shares(|payout| payout.treasury) + set_aside + ours_paid)?;
 		let received: i128 = changes.values().sum();
 		ensure!(
 			received == rest,

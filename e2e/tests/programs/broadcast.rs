@@ -129,7 +129,7 @@ async fn money_adds_up(scene: &mut Scene) -> Result<()> {
 		"{winners} won, {} paid",
 		activity.redeemed.len()
 	);
-	let value = activity.redeemed_value();
+	let value = activity.paid_out();
 	ensure!(
 		value == OFTEN.face_value * winners as u128,
 		"{value} micro-USDC for {winners} winners"
@@ -138,7 +138,7 @@ async fn money_adds_up(scene: &mut Scene) -> Result<()> {
 	scene.check_money(&settlement)?;
 	println!(
 		"{winners} winners paid {} micro-USDC; redeeming cost {} micro-USDC",
-		activity.redeemed_value(),
+		activity.paid_out(),
 		activity.redemption_fees
 	);
 	Ok(())

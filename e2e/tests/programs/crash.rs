@@ -69,7 +69,7 @@ fn relayer_killed_between_winning_and_redeeming_is_paid_once() {
 			"store and chain differ: {:?}",
 			settlement.winners
 		);
-		let value = settlement.activity.redeemed_value();
+		let value = settlement.activity.paid_out();
 		ensure!(
 			value == NEVER.face_value * unique.len() as u128,
 			"{value} micro-USDC paid"

@@ -132,7 +132,7 @@ fn one_relayer_carries_two_broadcasters_and_pays_each_for_its_own() {
 		for ticket in &activity.redeemed {
 			let of_the_first = winners[&ticket.id] == stream;
 			let broadcaster = if of_the_first { &first } else { &second };
-			add(ticket.sender, ticket.face_value(), -1)?;
+			add(ticket.sender, ticket.paid_out(), -1)?;
 			add(ticket.recipient, ticket.payout.relayer, 1)?;
 			add(broadcaster.account, ticket.payout.broadcaster, 1)?;
 		}
