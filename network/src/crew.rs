@@ -3,10 +3,10 @@
 //! pays everybody, and takes the windows.
 
 use crate::{client, node::ConnectError, Stream, Subscription};
-use clustercast_primitives::{crypto::sha256, PublicKey, WindowId};
+use clustercast_primitives::{crypto::sha256, Hash, PublicKey, WindowId};
 use clustercast_protocol::{
 	swarm::{stage::Ready, Action, Offer, Playhead, Source, SourceId, Stage, Swarm},
-	viewer::Event,
+	viewer::{Event, BUDGET},
 	Fetch, Follow, Range, ViewerSession,
 };
 use futures::{
@@ -114,6 +114,8 @@ pub struct Crew<P: Party> {
 	/// Standbys at a time.
 	most: usize,
 	relays: bool,
+	/// Bytes that may be held of windows that are put together.
+	room: u64,
 	next: u32,
 }
 
@@ -135,13 +137,14 @@ impl<P: Party> Crew<P> {
 	}
 
 	fn of(most: usize, relays: bool) -> Self {
-		let mut swarm = Swarm::new(most);
+		let (mut swarm, mut stage) = (Swarm::new(most), Stage::default());
 		if relays {
 			swarm.relay();
+			stage.wait_for_all();
 		}
 		Self {
 			swarm,
-			stage: Stage::default(),
+			stage,
 			playhead: Playhead::default(),
 			standbys: Vec::new(),
 			dials: FuturesUnordered::new(),
@@ -149,16 +152,25 @@ impl<P: Party> Crew<P> {
 			heir: None,
 			most,
 			relays,
+			room: BUDGET,
 			next: 0,
 		}
 	}
 
+	/// Holds so many bytes at most of windows that are not whole and of those that wait for them, [`BUDGET`] unless it is said.
+	pub fn hold_at_most(&mut self, bytes: u64) {
+		self.room = bytes;
+		self.swarm.hold_at_most(bytes);
+		self.stage.hold_at_most(bytes);
+	}
+
 	/// Forgets everybody, and what was put together; the standbys that there were. No name is given again.
 	pub fn begin_anew(&mut self) -> Vec<Link<P>> {
-		let anew = Self {
+		let mut anew = Self {
 			next: self.next,
 			..Self::of(self.most, self.relays)
 		};
+		anew.hold_at_most(self.room);
 		std::mem::replace(self, anew).standbys
 	}
 
@@ -345,16 +357,23 @@ impl<P: Party> Crew<P> {
 	/// The next window, once it is whole.
 	pub fn pop(&mut self, parent: Option<&mut Link<P>>) -> Option<Ready<String>> {
 		let ready = self.stage.pop()?;
-		let hash = ready.0.hash();
-		// Those behind it need not wait for it there.
-		for link in parent.into_iter().chain(&mut self.standbys) {
-			link.session().forgo(&hash);
-		}
+		self.forgo(parent, &ready.0.hash());
 		Some(ready)
+	}
+
+	/// Those behind this window need not wait for it anywhere.
+	fn forgo(&mut self, parent: Option<&mut Link<P>>, header: &Hash) {
+		for link in parent.into_iter().chain(&mut self.standbys) {
+			link.session().forgo(header);
+		}
 	}
 
 	/// Does what the swarm has decided next; `None` when there is nothing. Windows may be whole by it: [`Crew::pop`] comes before the next.
 	pub fn act(&mut self, mut parent: Option<&mut Link<P>>, now: Duration) -> Option<Step<P>> {
+		for (id, header) in self.stage.take_passed() {
+			self.swarm.pass_over(id, now);
+			self.forgo(parent.as_deref_mut(), &header);
+		}
 		let action = self.swarm.poll_action()?;
 		tracing::trace!(?action, "several sources");
 		match action {
@@ -393,9 +412,7 @@ impl<P: Party> Crew<P> {
 			},
 			Action::Skip(id) => {
 				for header in self.stage.skip(id) {
-					for link in parent.as_deref_mut().into_iter().chain(&mut self.standbys) {
-						link.session().forgo(&header);
-					}
+					self.forgo(parent.as_deref_mut(), &header);
 				}
 				return Some(Step::Skipped(id));
 			},

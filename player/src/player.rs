@@ -111,7 +111,8 @@ pub struct Config {
 	/// Relayers beside the one that sends: they bring what it does not in time, and a little all along
 	#[arg(long, env = "CLUSTERCAST_PLAYER_STANDBYS", value_name = "N", default_value_t = crew::STANDBYS, value_parser = standbys)]
 	pub standbys: usize,
-	/// Memory for windows of one relayer that are not whole yet, MiB: beyond it the oldest of them is given up
+	/// Memory for windows of one relayer that are not whole yet, MiB, and as much again for what is put together of all: beyond it the
+	/// oldest of them is given up
 	#[arg(long, env = "CLUSTERCAST_PLAYER_UNFINISHED_MIB", value_name = "N", default_value_t = viewer::BUDGET >> 20, value_parser = unfinished_mib)]
 	pub unfinished_mib: u64,
 	/// Stop after so many windows
@@ -214,6 +215,9 @@ impl Player {
 		});
 		let docket = self.folder.docket(&chain.genesis());
 		let (chain_keys, highest) = (chain.follow_stream_key(stream.clone()), chain.head().best);
+		let unfinished = self.config.unfinished_mib << 20;
+		let mut crew = Crew::new(self.config.standbys);
+		crew.hold_at_most(unfinished);
 		Ok(Viewing {
 			chain,
 			inquest: Inquest::start(reporter, docket),
@@ -235,7 +239,7 @@ impl Player {
 				max_face_value: self.config.max_face_value,
 				stall: self.config.stall_seconds.map(Duration::from_secs),
 				windows: self.config.windows,
-				unfinished: self.config.unfinished_mib << 20,
+				unfinished,
 			},
 			sinks,
 			summary: Summary::default(),
@@ -249,7 +253,7 @@ impl Player {
 			registry_again: registration::AGAIN,
 			stop,
 			roster: Roster::default(),
-			crew: Crew::new(self.config.standbys),
+			crew,
 			referrals: Default::default(),
 		})
 	}

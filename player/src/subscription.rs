@@ -88,7 +88,7 @@ pub struct Limits {
 	pub stall: Option<Duration>,
 	/// Stop after so many windows.
 	pub windows: Option<u64>,
-	/// Bytes of windows of one relayer that are not whole.
+	/// Bytes of windows of one relayer that are not whole, and again of what is put together of all.
 	pub unfinished: u64,
 }
 

@@ -179,7 +179,7 @@ impl Ingest {
 				},
 				Failure::Renewed => continue,
 				// Nor did those that stand by bring the next window: what they bring is behind it.
-				Failure::Skipped(_) | Failure::Failing(Failing::Withheld | Failing::Stalled) => {
+				Failure::Skipped(_) | Failure::Crowded(_) | Failure::Failing(Failing::Withheld | Failing::Stalled) => {
 					self.dismiss(&mut memory)
 				},
 				_ if gone => {
@@ -484,6 +484,10 @@ impl Ingest {
 			let before = memory.last();
 			if self.perform(Some(&mut *link), key, turns, memory) {
 				return Err(Failure::Handed);
+			}
+			// What is behind it and had to go does not come again.
+			if let Some(window) = memory.crew.stage.crowded() {
+				return Err(Failure::Crowded(window));
 			}
 			if let Some(last) = memory.resume.as_ref().filter(|last| Some(last.id) != before) {
 				patience.reached((last.id.epoch, last.history.count()), &memory.standing, memory.now());

@@ -353,10 +353,14 @@ impl Several {
 				self.resume = Some(last);
 				self.got.push_back(Got::Window(window));
 			}
+			let now = io.time();
+			for (id, header) in self.stage.take_passed() {
+				self.swarm.pass_over(id, now);
+				self.forgo(&header);
+			}
 			let Some(action) = self.swarm.poll_action() else {
 				return;
 			};
-			let now = io.time();
 			match action {
 				Action::Fetch { source, range, within } => self.fetch(source, range, within, now),
 				Action::Cancel { source, range } => {

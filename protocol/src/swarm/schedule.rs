@@ -8,6 +8,7 @@
 //! | warmth | each standby brings 64 KiB of every fourth window, as far as all of that stays below [`WARMTH`] of the stream |
 //! | parent | is changed when it is silent or gone, when two windows in a row had to be pulled, or for a gain of a fifth that held for half a minute; only to who served a chunk newer than our newest window |
 //! | call | another source where a standby is missing. Where a window is overdue that nobody announces, one after the other until somebody does |
+//! | room | nothing is asked for of a window as long as those from the first one that is not whole to this one are more than may be held |
 //! | skip | a window that is due is passed over when nobody brings it and a later one is here. Where the link is ours, one that will not be here in time is passed over before it begins. Never by who passes windows on ([`Swarm::relay`]) |
 //!
 //! That nothing is announced is nobody's failure here: [`crate::Patience`] judges that.
@@ -19,7 +20,10 @@ use super::{
 	spans::{Span, Spans},
 	window::{covers, Delivery, Has, Pull, Window},
 };
-use crate::wire::{Range, MAX_FETCHES};
+use crate::{
+	viewer::{BUDGET, MIN_BUDGET},
+	wire::{Range, MAX_FETCHES},
+};
 use alloc::{
 	collections::{BTreeMap, VecDeque},
 	vec::Vec,
@@ -71,6 +75,16 @@ const LEAST_AT_HOP: Duration = Duration::from_millis(500);
 /// A pull has at least this.
 const LEAST: Duration = Duration::from_millis(300);
 
+/// Bytes that may be held of windows that are not whole, and of those that wait for them.
+#[derive(Debug)]
+struct Room(u64);
+
+impl Default for Room {
+	fn default() -> Self {
+		Self(BUDGET)
+	}
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Swarm {
@@ -101,6 +115,7 @@ pub struct Swarm {
 	paused: bool,
 	/// What comes is passed on.
 	relays: bool,
+	room: Room,
 	recruits: Recruits,
 	figures: Figures,
 	actions: VecDeque<Action>,
@@ -111,6 +126,12 @@ impl Swarm {
 	/// they have their own time, so each is due sooner.
 	pub fn relay(&mut self) {
 		self.relays = true;
+	}
+
+	/// So many bytes may be held at most of windows that are not whole, and of those that wait for them: [`BUDGET`] unless it is said,
+	/// [`MIN_BUDGET`] at least.
+	pub fn hold_at_most(&mut self, bytes: u64) {
+		self.room = Room(bytes.max(MIN_BUDGET));
 	}
 
 	/// A source is there. The first one is the parent.
@@ -692,6 +713,18 @@ impl Swarm {
 		Some(delivery.last.unwrap_or(delivery.asked) + patience.max(LEAST))
 	}
 
+	/// So many windows, from the oldest on, may be asked for: with the first chunk of one there is room for all of it.
+	fn has_room_for(&self) -> usize {
+		let windows = self.windows.iter();
+		// Those before the first one that is not whole are out.
+		let held = windows.scan((false, 0u64), |(waits, held), window| {
+			*waits |= !window.over;
+			*held += u64::from(window.offer.bytes) * u64::from(*waits);
+			Some(*held)
+		});
+		held.take_while(|held| *held <= self.room.0).count()
+	}
+
 	fn decide(&mut self, now: Duration) {
 		while self.windows.len() > OVER
 			&& self
@@ -702,7 +735,7 @@ impl Swarm {
 			&& self.forget()
 		{}
 		self.give_up(now);
-		for at in 0..self.windows.len() {
+		for at in 0..self.has_room_for() {
 			let window = &self.windows[at];
 			if !window.over && self.pull_at(window, now).is_some_and(|from| from <= now) {
 				self.pull(at, now);
@@ -876,7 +909,8 @@ impl Swarm {
 			.filter(|(other, _)| **other != id && self.parent != Some(**other));
 		let first = others.all(|(_, other)| other.idle <= source.idle || !other.is_ready(now));
 		let due = first && source.idle >= EVERY && source.is_ready(now) && !self.paused && now >= self.ours;
-		if !due || busy || self.parent == Some(id) || self.parent.is_none() || cost > self.warmth {
+		let nothing = self.parent == Some(id) || self.parent.is_none() || at >= self.has_room_for();
+		if !due || busy || nothing || cost > self.warmth {
 			return;
 		}
 		self.warmth -= cost;

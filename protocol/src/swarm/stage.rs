@@ -1,7 +1,15 @@
 //! Windows put together from what several sources bring, handed out in order: nothing gets in that a session has not verified.
+//!
+//! What waits for a window that is not whole takes no more than a budget, whoever sends what. Beyond it the window that holds up
+//! everything is passed over, so that those behind it leave: a viewer loses that one, which is late by all that was sent since, where
+//! without those behind it, which are here and paid, it would lose them as well. What would be asked for is not, as far as there is no
+//! room for it ([`Swarm::hold_at_most`](super::Swarm::hold_at_most)), so it is only what comes by itself that passes a window over.
+//! Who passes windows on can pass none over: what is furthest from being played goes, and it is said that there is
+//! [no more room](Stage::crowded).
 
 use crate::{
 	assembly::{Announced, Assembly, Chunks},
+	viewer::{BUDGET, MIN_BUDGET},
 	window::EncodedWindow,
 	wire::Range,
 };
@@ -12,12 +20,21 @@ use clustercast_primitives::{Hash, WindowId};
 /// whole need no place.
 const MAX: usize = 64;
 
+/// Windows that wait at a time, however small: of 200 ms those of 50 s.
+const MAX_WAITING: usize = 4 * MAX;
+
 /// See the module. Sources have a name each, an `N`.
 #[derive(Debug)]
 pub struct Stage<N> {
 	windows: BTreeMap<WindowId, Slot<N>>,
 	/// The last one that is out, or was passed over.
 	last: Option<WindowId>,
+	/// Bytes that may wait.
+	budget: u64,
+	/// No window is passed over for want of room.
+	patient: bool,
+	/// For want of room, and nobody was told.
+	passed: Vec<(WindowId, Hash)>,
 }
 
 impl<N> Default for Stage<N> {
@@ -25,6 +42,9 @@ impl<N> Default for Stage<N> {
 		Self {
 			windows: BTreeMap::new(),
 			last: None,
+			budget: BUDGET,
+			patient: false,
+			passed: Vec::new(),
 		}
 	}
 }
@@ -32,10 +52,45 @@ impl<N> Default for Stage<N> {
 #[derive(Debug)]
 struct Slot<N> {
 	hash: Hash,
-	assembly: Option<Assembly>,
-	whole: Option<EncodedWindow>,
+	state: State,
 	/// Bytes that each brought, by its name.
 	by: BTreeMap<N, u64>,
+}
+
+#[derive(Debug)]
+enum State {
+	/// It is put together.
+	Open(Assembly),
+	/// It leaves in its turn.
+	Whole(EncodedWindow),
+	/// There was no room: it does not leave, and nothing waits for it.
+	Passed,
+	/// There was no room: nothing of it is here, and those behind it wait.
+	Lost,
+}
+
+impl<N> Slot<N> {
+	fn new(hash: Hash, state: State) -> Self {
+		Self {
+			hash,
+			state,
+			by: BTreeMap::new(),
+		}
+	}
+
+	/// Whether those behind it wait for it.
+	fn holds_up(&self) -> bool {
+		matches!(self.state, State::Open(_) | State::Lost)
+	}
+
+	/// Bytes of memory.
+	fn held(&self) -> u64 {
+		match &self.state {
+			State::Open(assembly) => assembly.held(),
+			State::Whole(window) => window.header().bytes.into(),
+			State::Passed | State::Lost => 0,
+		}
+	}
 }
 
 /// A whole window, and how many bytes of it came from whom.
@@ -50,18 +105,27 @@ impl<N: Ord + Clone> Stage<N> {
 		}
 	}
 
+	/// Holds so many bytes at most of windows that are not whole and of those that wait for them, [`BUDGET`] unless it is said;
+	/// [`MIN_BUDGET`] where that is more.
+	pub fn hold_at_most(&mut self, bytes: u64) {
+		self.budget = bytes.max(MIN_BUDGET);
+		self.keep_to_budget();
+	}
+
+	/// Passes no window over for want of room: for whoever passes windows on to those who have none without the one before.
+	pub fn wait_for_all(&mut self) {
+		self.patient = true;
+	}
+
 	/// A window was announced, by whomever.
 	pub fn announced(&mut self, of: &Arc<Announced>) {
 		let id = of.id();
 		if self.last >= Some(id) || self.windows.len() >= MAX {
 			return;
 		}
-		self.windows.entry(id).or_insert_with(|| Slot {
-			hash: of.hash(),
-			assembly: Some(Assembly::new(of.clone())),
-			whole: None,
-			by: BTreeMap::new(),
-		});
+		self.windows
+			.entry(id)
+			.or_insert_with(|| Slot::new(of.hash(), State::Open(Assembly::new(of.clone()))));
 	}
 
 	/// Chunks came from there.
@@ -70,7 +134,7 @@ impl<N: Ord + Clone> Stage<N> {
 		let Some(slot) = self.windows.values_mut().find(|slot| slot.hash == range.header) else {
 			return;
 		};
-		let Some(assembly) = &mut slot.assembly else {
+		let State::Open(assembly) = &mut slot.state else {
 			return;
 		};
 		let gaps = assembly.missing();
@@ -84,11 +148,11 @@ impl<N: Ord + Clone> Stage<N> {
 		let fresh: usize = fresh.sum();
 		if assembly.put(chunks) {
 			*slot.by.entry(from.clone()).or_default() += fresh as u64;
-			slot.whole = assembly.finish();
+			if let Some(window) = assembly.finish() {
+				slot.state = State::Whole(window);
+			}
 		}
-		if slot.whole.is_some() {
-			slot.assembly = None;
-		}
+		self.keep_to_budget();
 	}
 
 	/// All of a window came from there.
@@ -97,31 +161,32 @@ impl<N: Ord + Clone> Stage<N> {
 		if self.last >= Some(id) {
 			return;
 		}
-		let slot = self.windows.entry(id).or_insert_with(|| Slot {
-			hash: window.hash(),
-			assembly: None,
-			whole: None,
-			by: BTreeMap::new(),
-		});
-		if slot.whole.is_none() {
-			let others: u64 = slot
-				.by
-				.iter()
-				.filter(|(other, _)| *other != from)
-				.map(|(_, bytes)| bytes)
-				.sum();
-			slot.by
-				.insert(from.clone(), u64::from(window.header().bytes).saturating_sub(others));
-			(slot.assembly, slot.whole) = (None, Some(window));
+		let bytes = u64::from(window.header().bytes);
+		match self.windows.get_mut(&id) {
+			None => {
+				let mut slot = Slot::new(window.hash(), State::Whole(window));
+				slot.by.insert(from.clone(), bytes);
+				self.windows.insert(id, slot);
+			},
+			Some(slot) if matches!(slot.state, State::Open(_)) => {
+				let others = slot.by.iter().filter(|(other, _)| *other != from);
+				let others: u64 = others.map(|(_, bytes)| bytes).sum();
+				slot.by.insert(from.clone(), bytes.saturating_sub(others));
+				slot.state = State::Whole(window);
+			},
+			Some(_) => {},
 		}
+		self.keep_to_budget();
 	}
 
 	/// What is not here of a window that is not whole.
 	pub fn missing(&self, header: &Hash) -> Vec<Range> {
 		let mut slots = self.windows.values().filter(|slot| slot.hash == *header);
 		slots
-			.find_map(|slot| slot.assembly.as_ref())
-			.map(Assembly::missing)
+			.find_map(|slot| match &slot.state {
+				State::Open(assembly) => Some(assembly.missing()),
+				_ => None,
+			})
 			.unwrap_or_default()
 	}
 
@@ -129,7 +194,7 @@ impl<N: Ord + Clone> Stage<N> {
 	pub fn open(&self) -> impl Iterator<Item = Hash> + '_ {
 		self.windows
 			.values()
-			.filter(|slot| slot.whole.is_none())
+			.filter(|slot| matches!(slot.state, State::Open(_)))
 			.map(|slot| slot.hash)
 	}
 
@@ -144,18 +209,69 @@ impl<N: Ord + Clone> Stage<N> {
 
 	/// The next window, once it is whole.
 	pub fn pop(&mut self) -> Option<Ready<N>> {
-		let first = self.windows.first_entry()?;
-		first.get().whole.as_ref()?;
-		let (id, slot) = first.remove_entry();
-		self.last = Some(id);
-		slot.whole.map(|window| (window, slot.by))
+		loop {
+			let first = self.windows.first_entry()?;
+			if first.get().holds_up() {
+				return None;
+			}
+			let (id, slot) = first.remove_entry();
+			self.last = Some(id);
+			if let State::Whole(window) = slot.state {
+				return Some((window, slot.by));
+			}
+		}
+	}
+
+	/// Windows that were passed over for want of room since this was asked last, and their headers.
+	pub fn take_passed(&mut self) -> Vec<(WindowId, Hash)> {
+		core::mem::take(&mut self.passed)
+	}
+
+	/// The window that holds up more than there is room for, where [none is passed over](Stage::wait_for_all): what went for it does
+	/// not come again, so it is gone on anew behind the last one.
+	pub fn crowded(&self) -> Option<WindowId> {
+		let lost = self.windows.values().any(|slot| matches!(slot.state, State::Lost));
+		let mut up = self.windows.iter().filter(|(_, slot)| slot.holds_up());
+		up.next().filter(|_| lost).map(|(id, _)| *id)
+	}
+
+	/// What is not whole, and waits for that. Those before are on their way out.
+	fn waiting(&self) -> impl Iterator<Item = &Slot<N>> {
+		self.windows.values().skip_while(|slot| !slot.holds_up())
+	}
+
+	/// Bytes of that.
+	pub fn held(&self) -> u64 {
+		self.waiting().map(Slot::held).sum()
+	}
+
+	fn keep_to_budget(&mut self) {
+		let whole = |slot: &&Slot<N>| matches!(slot.state, State::Whole(_));
+		while self.held() > self.budget || self.waiting().filter(whole).count() > MAX_WAITING {
+			if self.patient {
+				let furthest = self.windows.values_mut().rev().find(|slot| slot.held() > 0);
+				match furthest {
+					Some(slot) => slot.state = State::Lost,
+					None => return,
+				}
+				continue;
+			}
+			let Some((id, slot)) = self.windows.iter_mut().find(|(_, slot)| slot.holds_up()) else {
+				return;
+			};
+			slot.state = State::Passed;
+			self.passed.push((*id, slot.hash));
+		}
 	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::fixture::{self, Broadcast};
+	use crate::{
+		fixture::{self, Broadcast},
+		wire::Announcement,
+	};
 
 	fn windows(count: u8) -> Vec<EncodedWindow> {
 		let mut broadcast = Broadcast::default();
@@ -187,6 +303,110 @@ mod tests {
 		assert!(stage.skip(windows[3].id()).is_empty());
 		stage.whole(&"b", windows[3].clone());
 		assert!(ids(&mut stage).is_empty());
+	}
+
+	/// Of a large window.
+	const LARGE: usize = 2 << 20;
+
+	fn large(count: usize) -> Vec<EncodedWindow> {
+		let mut broadcast = Broadcast::default();
+		let window = |seed| broadcast.segment(&fixture::media(LARGE, seed as u8));
+		(0..count).map(window).collect()
+	}
+
+	fn announced(window: &EncodedWindow) -> Arc<Announced> {
+		let parts = (window.items().clone(), window.leaves().to_vec());
+		let announcement = Announcement::new(window.signed_header().clone(), parts.0, parts.1);
+		let (setting, history) = (window.setting().clone(), window.history().clone());
+		Arc::new(Announced::new(announcement, setting, history))
+	}
+
+	fn first_chunk(window: &EncodedWindow) -> Chunks {
+		let range = Range {
+			count: 1,
+			..window.range()
+		};
+		Chunks::verified(range, window.chunks(0, 1).unwrap())
+	}
+
+	/// The attack: of the first window one chunk never comes, and those behind it are whole. 64 of 8 MiB took 512 MiB.
+	#[test]
+	fn windows_behind_one_that_never_gets_whole_take_no_more_than_the_budget_and_leave_then() {
+		let windows = large(BUDGET as usize / LARGE + 3);
+		let (first, mut stage) = (windows[0].id().segment, Stage::default());
+		stage.announced(&announced(&windows[0]));
+		stage.put(&"a", &first_chunk(&windows[0]));
+		let mut left = Vec::new();
+		for window in &windows[1..] {
+			stage.whole(&"a", window.clone());
+			assert!(stage.held() <= BUDGET);
+			left.extend(ids(&mut stage));
+		}
+		let all: Vec<_> = (first + 1..first + windows.len() as u64).collect();
+		assert_eq!(left, all, "none of what is here is lost");
+		assert_eq!(stage.take_passed(), [(windows[0].id(), windows[0].hash())]);
+		assert!(stage.take_passed().is_empty(), "once");
+		// Nor does it come later, behind those.
+		stage.announced(&announced(&windows[0]));
+		stage.whole(&"b", windows[0].clone());
+		assert!(ids(&mut stage).is_empty() && stage.open().next().is_none());
+	}
+
+	/// The same with one chunk of each: with the first chunk there is room for all of them.
+	#[test]
+	fn windows_of_which_only_a_chunk_comes_take_no_more_than_the_budget() {
+		let windows = large(BUDGET as usize / LARGE + 5);
+		let mut stage = Stage::default();
+		for window in &windows {
+			stage.announced(&announced(window));
+			stage.put(&"a", &first_chunk(window));
+			assert!(stage.held() <= BUDGET);
+		}
+		let gone: Vec<_> = windows[..5].iter().map(|window| (window.id(), window.hash())).collect();
+		assert_eq!(stage.take_passed(), gone, "the oldest, and no more than that");
+		// What comes of them is of no use any more.
+		windows[..5]
+			.iter()
+			.for_each(|window| stage.put(&"b", &first_chunk(window)));
+		assert_eq!(stage.open().count(), windows.len() - 5);
+		assert!(ids(&mut stage).is_empty());
+	}
+
+	#[test]
+	fn windows_that_wait_are_counted_however_small_they_are() {
+		let mut broadcast = Broadcast::default();
+		let windows: Vec<_> = (0..MAX_WAITING + 2).map(|_| broadcast.segment(&[1])).collect();
+		let mut stage = Stage::default();
+		stage.announced(&announced(&windows[0]));
+		let (last, rest) = windows[1..].split_last().unwrap();
+		rest.iter().for_each(|window| stage.whole(&"a", window.clone()));
+		assert!(ids(&mut stage).is_empty(), "there is room");
+		stage.whole(&"a", last.clone());
+		assert_eq!(ids(&mut stage).len(), MAX_WAITING + 1);
+	}
+
+	#[test]
+	fn who_passes_windows_on_passes_none_over_and_is_told_that_there_is_no_more_room() {
+		let windows = large(MIN_BUDGET as usize / LARGE + 3);
+		let mut stage = Stage::default();
+		stage.wait_for_all();
+		stage.hold_at_most(0);
+		stage.announced(&announced(&windows[0]));
+		for (at, window) in windows[1..].iter().enumerate() {
+			assert_eq!(
+				stage.crowded(),
+				(at > MIN_BUDGET as usize / LARGE).then_some(windows[0].id())
+			);
+			stage.whole(&"a", window.clone());
+			assert!(stage.held() <= MIN_BUDGET && ids(&mut stage).is_empty());
+		}
+		assert!(stage.take_passed().is_empty());
+		// What is next to be played is what is kept, and nothing leaves behind what is not.
+		stage.whole(&"b", windows[0].clone());
+		let first = windows[0].id().segment;
+		let kept = MIN_BUDGET / LARGE as u64;
+		assert_eq!(ids(&mut stage), (first..=first + kept).collect::<Vec<_>>());
+		assert_eq!(stage.crowded().map(|id| id.segment), Some(first + kept + 1));
 	}
 
 	#[test]

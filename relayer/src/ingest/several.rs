@@ -349,6 +349,10 @@ impl Ingest {
 			if self.perform(None, key, turns, memory) {
 				return;
 			}
+			if memory.crew.stage.crowded().is_some() {
+				self.dismiss(memory);
+				return;
+			}
 			if Instant::now() >= deadline {
 				memory.crew.choose_heir();
 				return;

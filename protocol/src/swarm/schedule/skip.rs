@@ -1,12 +1,14 @@
-//! Which windows are passed over: what nobody brings, and, where the link is ours, what would make those behind it late.
+//! Which windows are passed over: what nobody brings, where the link is ours what would make those behind it late, and what more waits
+//! for than there is room for.
 
 use super::{
 	super::{
-		offer::Action,
+		offer::{Action, Offer},
 		window::{Delivery, Window},
 	},
 	Swarm,
 };
+use clustercast_primitives::WindowId;
 use core::time::Duration;
 
 impl Swarm {
@@ -56,23 +58,33 @@ impl Swarm {
 				ahead += missing;
 				continue;
 			}
-			let (id, header) = (window.offer.id, window.offer.header);
-			self.windows[at].over = true;
-			self.figures.skipped += 1;
-			for delivery in self
-				.deliveries
-				.iter_mut()
-				.filter(|delivery| delivery.range.header == header && !delivery.cancelled)
-			{
-				delivery.cancelled = true;
-				self.actions.push_back(Action::Cancel {
-					source: delivery.source,
-					range: delivery.range,
-				});
-			}
-			self.deliveries
-				.retain(|delivery| !(delivery.pushed && delivery.cancelled));
-			self.actions.push_back(Action::Skip(id));
+			self.leave_out(at);
 		}
+	}
+
+	/// This window is passed over, if it is not whole: more waits for it than there is room for. Nobody is to blame for it.
+	pub fn pass_over(&mut self, id: WindowId, now: Duration) {
+		let mut windows = self.windows.iter();
+		if let Some(at) = windows.position(|window| window.offer.id == id && !window.over) {
+			self.leave_out(at);
+		}
+		self.decide(now);
+	}
+
+	fn leave_out(&mut self, at: usize) {
+		let Offer { id, header, .. } = self.windows[at].offer;
+		self.windows[at].over = true;
+		self.figures.skipped += 1;
+		let deliveries = self.deliveries.iter_mut();
+		for delivery in deliveries.filter(|delivery| delivery.range.header == header && !delivery.cancelled) {
+			delivery.cancelled = true;
+			self.actions.push_back(Action::Cancel {
+				source: delivery.source,
+				range: delivery.range,
+			});
+		}
+		self.deliveries
+			.retain(|delivery| !(delivery.pushed && delivery.cancelled));
+		self.actions.push_back(Action::Skip(id));
 	}
 }

@@ -848,3 +848,63 @@ fn whatever_sources_do_nothing_is_asked_for_that_is_here_and_what_one_can_bring_
 		);
 	}
 }
+
+/// Windows of which chunks are asked for by now.
+fn asked(swarm: &mut Swarm) -> BTreeSet<Hash> {
+	let actions = core::iter::from_fn(|| swarm.poll_action());
+	let fetched = actions.filter_map(|action| match action {
+		Action::Fetch { range, .. } => Some(range.header),
+		_ => None,
+	});
+	fetched.collect()
+}
+
+/// With the first chunk there is room for all of a window: asked for all at once, these would pass each other over.
+#[test]
+fn nothing_is_asked_for_that_there_is_no_room_for() {
+	let (mut swarm, one) = (Swarm::default(), SourceId(1));
+	swarm.hold_at_most(0);
+	for id in [SourceId(0), one] {
+		swarm.join(id, Source::new(0, 0), ms(0));
+	}
+	swarm.leave(SourceId(0), ms(0));
+	let large = |number| Offer {
+		bytes: 8 << 20,
+		chunks: 512,
+		..offer(number)
+	};
+	for number in 0..4 {
+		swarm.announced(one, large(number), false, ms(4_000), ms(0));
+	}
+	let headers = |numbers: &[u64]| numbers.iter().map(|number| offer(*number).header).collect();
+	assert_eq!(asked(&mut swarm), headers(&[0, 1]));
+	swarm.tick(ms(300));
+	assert!(asked(&mut swarm).is_empty());
+	// The second one waits for the first.
+	swarm.progress(one, large(1).range(large(1).all()), ms(400));
+	assert!(asked(&mut swarm).is_empty());
+	swarm.progress(one, large(0).range(large(0).all()), ms(500));
+	assert_eq!(asked(&mut swarm).first(), Some(&offer(2).header));
+}
+
+#[test]
+fn window_that_is_passed_over_for_want_of_room_is_cancelled_and_nobody_is_blamed() {
+	let (mut swarm, one) = (Swarm::default(), SourceId(1));
+	swarm.join(one, Source::new(0, 0), ms(0));
+	for number in 0..2 {
+		swarm.announced(one, offer(number), true, ms(4_000), ms(0));
+	}
+	swarm.pass_over(offer(0).id, ms(100));
+	let range = offer(0).range(offer(0).all());
+	let actions: Vec<_> = core::iter::from_fn(|| swarm.poll_action()).collect();
+	assert_eq!(
+		actions,
+		[Action::Cancel { source: one, range }, Action::Skip(offer(0).id)]
+	);
+	assert_eq!(
+		(swarm.source(one).unwrap().shortfall(), swarm.figures().skipped),
+		(0, 1)
+	);
+	swarm.pass_over(offer(0).id, ms(100));
+	assert_eq!(swarm.poll_action(), None, "once");
+}
