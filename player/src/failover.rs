@@ -36,6 +36,11 @@ impl<C: ChainView> Viewing<C> {
 			if let Some(ended) = self.ended() {
 				return Ok(ended);
 			}
+			// Nothing moves meanwhile, and whom a refusal named is next.
+			while self.asked.awaits_names() && !self.crew.has_standbys() {
+				let answer = self.asked.next().await;
+				self.on_asked(answer, None);
+			}
 			let now = self.now();
 			// Whoever brought what the one before did not goes on.
 			let next = match self.crew.heir() {

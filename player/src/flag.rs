@@ -80,6 +80,7 @@ mod tests {
 	}
 
 	/// Has no answer for the first question, and says "flagged" from the `flagged_from`-th on.
+	#[derive(Clone)]
 	struct Answers {
 		asked: Arc<AtomicU32>,
 		flagged_from: u32,

@@ -8,7 +8,8 @@
 //! | [`subscription`] | the relayer that sends windows, from connecting to the end of its subscription |
 //! | [`crew`] | it and its standbys: `clustercast_network::crew` drives them |
 //! | [`swarming`] | what is done with several relayers at once |
-//! | [`view`] | what is asked of the chain |
+//! | [`view`] | what can be asked of the chain |
+//! | [`asked`] | what is asked of it while windows come, which do not wait for the answer |
 //! | [`opinion`] | what other relayers say where this one has lost the broadcaster |
 //! | [`roster`] | which relayer to try next; pure |
 //! | [`means`] | whether the account can pay, and what to do where it cannot; pure |
@@ -31,6 +32,7 @@
 //! Start reading at [`player::Player::run`]. Nothing reaches a sink but windows that the protocol crate has verified.
 
 pub mod ahead;
+pub mod asked;
 pub mod cli;
 pub mod crew;
 pub mod dash;
@@ -57,5 +59,5 @@ mod testing;
 pub mod timeline;
 pub mod view;
 
-use clustercast_pay::{accusation, funds, pocket, refusal, registration};
+use clustercast_pay::{accusation, beside, funds, pocket, refusal, registration};
 pub use player::{Config, Player};

@@ -255,6 +255,7 @@ impl Player {
 			roster: Roster::default(),
 			crew,
 			referrals: Default::default(),
+			asked: Default::default(),
 		})
 	}
 

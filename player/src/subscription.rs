@@ -3,6 +3,7 @@
 
 use crate::{
 	accusation::Inquest,
+	asked::{Answer, Asked, Doubt, Paid, Why, LOOK_UP},
 	crew::{name_of, Crew, Link},
 	means::{self, Means, Unusable},
 	opinion::{Question, Rounds},
@@ -19,7 +20,7 @@ use crate::{
 use clustercast_network::{client, Node, Subscription};
 use clustercast_primitives::{
 	catalog::CatalogError,
-	chain::{ChannelKey, StreamKeyInfo, ViewerAccount},
+	chain::{StreamKeyInfo, ViewerAccount},
 	crypto::SignatureError,
 	status::State,
 	subscribe::Binding,
@@ -57,9 +58,6 @@ pub(crate) const SETTLE: Duration = Duration::from_secs(3);
 
 /// A relayer that serves nobody without a reservation is waited for until that can be final, at the beginning.
 pub(crate) const RESERVE_PATIENCE: Duration = Duration::from_secs(40);
-
-/// How long the chain may take to say what was paid, in the middle of a broadcast.
-pub(crate) const LOOK_UP: Duration = Duration::from_secs(2);
 
 /// A node that is so many blocks behind what we have heard of says nothing of our session key: it is being restored.
 const NODE_BEHIND: BlockNumber = 30;
@@ -147,6 +145,8 @@ pub struct Viewing<C> {
 	pub(crate) crew: Crew,
 	/// Whom refusals named.
 	pub(crate) referrals: Referrals,
+	/// What the chain is asked.
+	pub(crate) asked: Asked,
 }
 
 /// Why a subscription is over.
@@ -208,7 +208,7 @@ impl<C: ChainView> Viewing<C> {
 			Ok(Some(mut link)) => {
 				(peer, key) = (link.peer.clone(), link.party.relayer.key);
 				let others = others.into_iter().filter(|other| other.key != key).collect();
-				(self.subscribe(&mut link, &peer, Rounds::new(others)).await?, Some(link))
+				(self.subscribe(&mut link, Rounds::new(others)).await?, Some(link))
 			},
 			Err(error) => (Over::Relayer(Ending::Failed, error.to_string()), None),
 		};
@@ -272,8 +272,8 @@ impl<C: ChainView> Viewing<C> {
 		session
 	}
 
-	async fn subscribe(&mut self, link: &mut Link, peer: &str, mut rounds: Rounds) -> anyhow::Result<Over> {
-		let mut registration = Registration::default();
+	async fn subscribe(&mut self, link: &mut Link, mut rounds: Rounds) -> anyhow::Result<Over> {
+		let (mut registration, mut checks) = (Registration::default(), false);
 		let mut registry_at = Instant::now() + self.registry_again;
 		let have = self.resume.as_ref().map(|last| (last.id.epoch, last.history.count()));
 		let begins_live = have.is_none();
@@ -294,11 +294,8 @@ impl<C: ChainView> Viewing<C> {
 				return Ok(Over::Run);
 			}
 			// Nothing is set aside while nothing is to be paid.
-			let due = silence == Silence::None;
-			if due && self.reserve_for(link).await && !served {
-				patience.excuse(self.now() + RESERVE_PATIENCE);
-				self.outlook.excuse(clock() + RESERVE_PATIENCE);
-				self.sinks.note(self.outlook);
+			if silence == Silence::None {
+				self.wish_for(link);
 			}
 			let before = self.resume.as_ref().map(|last| last.id);
 			let sender = link.party.relayer.key;
@@ -349,10 +346,29 @@ impl<C: ChainView> Viewing<C> {
 				},
 				() = sleep_until(registry_at) => {
 					registry_at = Instant::now() + self.registry_again;
-					if let Some(over) = self.read_registry_of(&link.party.relayer, &mut registration).await {
-						return Ok(over);
+					// What a node says that is late is old.
+					checks = link.party.relayer.account.is_some() && !self.chain.is_late();
+					if checks {
+						self.asked.registry(&self.chain);
 					}
-					self.read_session().await;
+					self.asked.account(self.account, &self.chain);
+					continue;
+				},
+				answer = self.asked.next() => {
+					let registered = match &answer {
+						Answer::Registry(registered) if std::mem::take(&mut checks) => registered.as_deref(),
+						_ => None,
+					};
+					let Relayer { key, account, .. } = &link.party.relayer;
+					let unfit = registered.and_then(|all| registration.read(key, *account, all).err());
+					if self.on_asked(answer, Some(&mut *link)) && !served {
+						patience.excuse(self.now() + RESERVE_PATIENCE);
+						self.outlook.excuse(clock() + RESERVE_PATIENCE);
+						self.sinks.note(self.outlook);
+					}
+					if let Some(unfit) = unfit {
+						return Ok(Over::Relayer(Ending::Refused, unfit.to_string()));
+					}
 					continue;
 				},
 				Ok(()) = named.changed() => {
@@ -375,8 +391,7 @@ impl<C: ChainView> Viewing<C> {
 				// Judged again above.
 				Err(_) => continue,
 				Ok(Err(client::Error::Fault(fault))) => {
-					let rejected = link.session().rejected_bytes();
-					return Ok(self.on_fault(fault, rejected, peer).await);
+					return Ok(self.on_fault(fault, link, false).await);
 				},
 				Ok(Err(client::Error::Inactive(_))) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
 				Ok(Err(error)) => return Ok(Over::Relayer(Ending::Failed, error.to_string())),
@@ -401,7 +416,7 @@ impl<C: ChainView> Viewing<C> {
 				},
 				event => {
 					let status = matches!(event, Event::Status(_));
-					if let Some(over) = self.on_said(link, event).await? {
+					if let Some(over) = self.on_said(link, event, false).await? {
 						return Ok(over);
 					}
 					if status {
@@ -449,17 +464,6 @@ impl<C: ChainView> Viewing<C> {
 		Ok(())
 	}
 
-	/// Whether the relayer is to be left, by what the registry says now. Where that does not answer, or is old, it says nothing.
-	async fn read_registry_of(&self, relayer: &Relayer, registration: &mut Registration) -> Option<Over> {
-		relayer.account?;
-		if self.chain.is_late() {
-			return None;
-		}
-		let registered = timeout(LOOK_UP, self.chain.relayers()).await.ok()?.ok()?;
-		let unfit = registration.read(&relayer.key, relayer.account, &registered).err()?;
-		Some(Over::Relayer(Ending::Refused, unfit.to_string()))
-	}
-
 	/// What is reserved for a relayer with these terms, if it asks for it; why it is left, where it asks too much.
 	pub(crate) fn thrift(&self, terms: &Terms) -> Result<Option<Thrift>, String> {
 		let Some(asked) = terms.reserve else {
@@ -472,29 +476,14 @@ impl<C: ChainView> Viewing<C> {
 
 	/// Signs and sends a reservation; whether it was. All that was signed to this relayer and not paid yet is covered by it,
 	/// and what is wished beyond that.
-	pub(crate) async fn reserve(
+	pub(crate) fn reserve(
 		&mut self,
 		subscription: &mut Subscription,
 		recipient: &AccountId,
 		wish: &Wish,
+		(channel, paid): &Paid,
 	) -> bool {
-		let places = self.pocket.vouchers_to(recipient);
-		let channel = ChannelKey {
-			session: self.pocket.session(),
-			recipient: *recipient,
-		};
-		let asked = self
-			.chain
-			.paid(channel, places.iter().map(|(place, _)| *place).collect());
-		let (channel, paid) = match timeout(LOOK_UP, asked).await {
-			Ok(Ok(answer)) => answer,
-			Ok(Err(error)) => {
-				tracing::warn!(%error, "nothing is reserved: the chain does not say what was paid");
-				return false;
-			},
-			Err(_) => return false,
-		};
-		match self.pocket.cover(recipient, wish, &channel, &paid) {
+		match self.pocket.cover(recipient, wish, channel, paid) {
 			Ok(reservation) => {
 				tracing::info!(amount = %Usdc(wish.amount), reward = %Usdc(wish.reward), "reserving");
 				subscription.session().reserve(reservation)
@@ -607,8 +596,11 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	/// Decides what a fault means. Terms that are too dear are no fraud, and a signature that does not verify is no
-	/// relayer's fault when the broadcaster has just changed its key.
-	pub(crate) async fn on_fault(&mut self, fault: Fault, rejected: u64, peer: &str) -> Over {
+	/// relayer's fault when the broadcaster has just changed its key. Where others may bring windows meanwhile the chain is asked about
+	/// that beside: it is left, and judged when there is an answer.
+	pub(crate) async fn on_fault(&mut self, fault: Fault, link: &mut Link, stands_by: bool) -> Over {
+		let rejected = link.session().rejected_bytes();
+		let (peer, beside) = (&link.peer, stands_by || self.crew.has_standbys());
 		if matches!(
 			fault,
 			Fault::PriceTooHigh { .. }
@@ -624,25 +616,43 @@ impl<C: ChainView> Viewing<C> {
 			Fault::Header(HeaderError::Signature(SignatureError::Invalid)),
 			Fault::Catalog(CatalogError::Signature(SignatureError::Invalid)),
 		];
+		if unsigned.contains(&fault) && beside {
+			self.asked.doubt(Doubt {
+				relayer: link.party.relayer.key,
+				peer: peer.clone(),
+				why: Why::Unsigned(fault.clone(), rejected, self.keys.current),
+			});
+			self.asked.stream(self.stream.id, &self.chain);
+			return Over::Relayer(Ending::Failed, format!("what it brings is not signed: {fault}"));
+		}
 		if unsigned.contains(&fault) && self.ask_again().await {
 			return Over::Relayer(Ending::Failed, "the stream's signing key was changed".into());
 		}
 		// Whose clock or node is behind is not the other's fault, nor that somebody heard of new terms or keys first.
 		if fault.may_be_honest() {
-			self.ask_again().await;
+			match beside {
+				true => self.asked.stream(self.stream.id, &self.chain),
+				false => _ = self.ask_again().await,
+			}
 			// What is behind our place was signed too late for us; others may have what follows it.
 			if matches!(fault, Fault::FormerKey(_)) && self.resume.is_some() {
 				return Over::Relayer(Ending::Gone, fault.to_string());
 			}
 			return Over::Relayer(Ending::Failed, format!("disagrees about the chain: {fault}"));
 		}
-		tracing::warn!(relayer = %peer, %fault, rejected, "blacklisted");
-		self.summary.fault(peer, fault.to_string(), rejected);
+		self.blacklist(peer, &fault, rejected);
 		Over::Relayer(Ending::Fault, fault.to_string())
 	}
 
-	/// Decides what a relayer's reason to end means: see [`crate::refusal`].
-	pub(crate) async fn on_end(&mut self, reason: EndReason) -> Over {
+	fn blacklist(&mut self, peer: &str, fault: &Fault, rejected: u64) {
+		tracing::warn!(relayer = %peer, %fault, rejected, "blacklisted");
+		self.summary.fault(peer, fault.to_string(), rejected);
+	}
+
+	/// Decides what a relayer's reason to end means: see [`crate::refusal`]. Where others may bring windows meanwhile, what the chain is
+	/// asked about it is asked beside.
+	pub(crate) async fn on_end(&mut self, reason: EndReason, link: &Link, stands_by: bool) -> Over {
+		let beside = stands_by || self.crew.has_standbys();
 		let act = self.refusals.note(reason);
 		let said = match reason {
 			EndReason::NotServed => format!("it does not carry stream {}", self.stream.id),
@@ -656,7 +666,19 @@ impl<C: ChainView> Viewing<C> {
 			Act::Leave => Ending::Refused,
 			Act::GoLive => Ending::Gone,
 			Act::ReadStream => {
-				self.ask_again().await;
+				match beside {
+					true => self.asked.stream(self.stream.id, &self.chain),
+					false => _ = self.ask_again().await,
+				}
+				Ending::Failed
+			},
+			Act::ReadAccount if beside => {
+				self.asked.doubt(Doubt {
+					relayer: link.party.relayer.key,
+					peer: link.peer.clone(),
+					why: Why::Means,
+				});
+				self.asked.account(self.account, &self.chain);
 				Ending::Failed
 			},
 			Act::ReadAccount => return self.read_account(said).await,
@@ -672,21 +694,34 @@ impl<C: ChainView> Viewing<C> {
 				None => Over::Relayer(Ending::Failed, said),
 			};
 		};
-		let means = Means::new(&account, &self.pocket.session());
+		match self.lack(&account) {
+			Some((ending, reason)) => Over::Relayer(ending, reason),
+			None => Over::Relayer(Ending::Failed, said),
+		}
+	}
+
+	/// How it ends with a relayer that says that the account cannot pay, and why, where it is right.
+	fn lack(&self, account: &ViewerAccount) -> Option<(Ending, String)> {
+		let means = Means::new(account, &self.pocket.session());
 		if means.suffice() {
-			return Over::Relayer(Ending::Failed, said);
+			return None;
 		}
 		let reason = means.explain();
 		tracing::warn!("{reason}");
 		match means.may_grow() || self.chain.is_late() {
-			true => Over::Relayer(Ending::Later, reason),
-			false => Over::Relayer(Ending::Refused, reason),
+			true => Some((Ending::Later, reason)),
+			false => Some((Ending::Refused, reason)),
 		}
 	}
 
-	/// What the chain has of the account, where it answers and the session key is good. One that nobody takes ends the run.
+	/// What the chain has of the account, where it answers and the session key is good.
 	async fn read_session(&mut self) -> Option<ViewerAccount> {
 		let account = timeout(LOOK_UP, self.chain.account(&self.account)).await.ok()?.ok()?;
+		self.note_account(account)
+	}
+
+	/// The chain has this of the account, if it says anything of it and the session key is good. One that nobody takes ends the run.
+	fn note_account(&mut self, account: ViewerAccount) -> Option<ViewerAccount> {
 		let best = self.chain.best_block();
 		self.highest = self.highest.max(best);
 		// A node that begins anew knows nothing of us yet.
@@ -703,6 +738,49 @@ impl<C: ChainView> Viewing<C> {
 				None
 			},
 		}
+	}
+
+	/// Takes what the chain says; whether something was reserved for the parent.
+	pub(crate) fn on_asked(&mut self, answer: Answer, parent: Option<&mut Link>) -> bool {
+		let now = self.now();
+		match answer {
+			Answer::Registry(registered) => {
+				for (by, names) in self.asked.take_named() {
+					self.refer(&by, &names, registered.as_deref().unwrap_or_default());
+				}
+			},
+			Answer::Account(account) => {
+				let account = account.and_then(|account| self.note_account(account));
+				let doubts = self.asked.take_doubts(|why| matches!(why, Why::Means));
+				let lack = account
+					.filter(|_| !doubts.is_empty())
+					.and_then(|account| self.lack(&account));
+				for (doubt, (ending, reason)) in doubts.into_iter().zip(lack.iter().cycle()) {
+					self.summary.setback(&doubt.peer, reason.clone());
+					self.roster.report(&doubt.relayer, *ending, false, now);
+				}
+			},
+			Answer::Stream(stream) => {
+				let key = stream.as_ref().map(|stream| stream.signing_key);
+				if let Some(stream) = stream {
+					// Its key is followed elsewhere, block by block.
+					self.stream.terms_counter = stream.terms_counter;
+					for link in parent.into_iter().chain(self.crew.standbys()) {
+						link.session().set_terms(stream.terms_counter);
+					}
+				}
+				for doubt in self.asked.take_doubts(|why| matches!(why, Why::Unsigned(..))) {
+					if let Why::Unsigned(fault, rejected, known) = &doubt.why {
+						if key.is_none_or(|key| key == *known) {
+							self.blacklist(&doubt.peer, fault, *rejected);
+							self.roster.report(&doubt.relayer, Ending::Fault, false, now);
+						}
+					}
+				}
+			},
+			Answer::Paid(recipient, wish, paid) => return self.reserve_for(parent, &recipient, &wish, paid),
+		}
+		false
 	}
 
 	/// Takes what the chain says of the stream; whether its signing key was replaced.
@@ -724,20 +802,12 @@ impl<C: ChainView> Viewing<C> {
 		replaced
 	}
 
-	/// The counter of the stream's terms as of now, where the chain answers; the signing key stays the one that this
-	/// subscription is checked with.
-	pub(crate) async fn follow_terms(&mut self) {
-		if let Ok(Some(now)) = self.chain.stream_key(self.stream.id).await {
-			self.stream.terms_counter = now.terms_counter;
-		}
-	}
-
 	/// Reads the stream key again; whether its signing key has changed.
 	async fn ask_again(&mut self) -> bool {
-		match self.chain.stream_key(self.stream.id).await {
-			Ok(Some(now)) => self.know(now),
-			Ok(None) => false,
-			Err(error) => {
+		match timeout(LOOK_UP, self.chain.stream_key(self.stream.id)).await {
+			Ok(Ok(Some(now))) => self.know(now),
+			Ok(Ok(None)) | Err(_) => false,
+			Ok(Err(error)) => {
 				tracing::warn!(%error, "cannot ask the chain for the stream key");
 				false
 			},

@@ -1,12 +1,11 @@
 //! What a viewer does with several relayers at once: what they say goes to the swarm's machine, what that decides is done.
 
 use crate::{
+	asked::Paid,
 	crew::{dial, name_of, Crew, Link, Served},
 	pocket::PayError,
 	roster::{Ending, Relayer},
-	subscription::{
-		cannot_pay, latest_start_ms, stopped, Over, Viewing, FAREWELL, LOOK_UP, RESERVE_PATIENCE, SETTLE, TICK,
-	},
+	subscription::{cannot_pay, latest_start_ms, stopped, Over, Viewing, FAREWELL, RESERVE_PATIENCE, SETTLE, TICK},
 	view::ChainView,
 };
 use clustercast_network::{
@@ -15,10 +14,13 @@ use clustercast_network::{
 	node::ConnectError,
 	Stream, Subscription,
 };
-use clustercast_primitives::PublicKey;
-use clustercast_protocol::{routes::Names, viewer::Event, Follow, PaymentMode, PurseError};
+use clustercast_primitives::{
+	chain::{ChannelKey, RelayerInfo},
+	AccountId, PublicKey,
+};
+use clustercast_protocol::{routes::Names, thrift::Wish, viewer::Event, Follow, PaymentMode, PurseError};
 use std::time::Duration;
-use tokio::time::{sleep_until, timeout, Instant};
+use tokio::time::{sleep_until, Instant};
 
 /// While standbys wait, what is owed to a relayer that is left has less time.
 const SETTLE_SOON: Duration = Duration::from_millis(500);
@@ -85,6 +87,9 @@ impl<C: ChainView> Viewing<C> {
 				() = sleep_until(tick) => {
 					self.crew.swarm.tick(self.now());
 					self.perform(None, Some(&relayer.key)).await;
+				},
+				answer = self.asked.next() => {
+					self.on_asked(answer, None);
 				},
 				() = stopped(&mut stop) => return Ok(Ok(None)),
 			}
@@ -172,20 +177,39 @@ impl<C: ChainView> Viewing<C> {
 		}
 	}
 
-	/// Reserves what is wished for the parent; whether something was sent. Standbys bring so little that what relayers lend
+	/// Asks the chain what was paid, where more is to be reserved for the parent. Standbys bring so little that what relayers lend
 	/// strangers is enough.
-	pub(crate) async fn reserve_for(&mut self, link: &mut Link) -> bool {
-		let wish = link
-			.party
-			.thrift
-			.as_ref()
-			.and_then(|(recipient, thrift)| Some((*recipient, thrift.wish(self.chain.best_block())?)));
-		let Some((recipient, wish)) = wish else {
+	pub(crate) fn wish_for(&mut self, link: &Link) {
+		let Some((recipient, thrift)) = link.party.thrift.as_ref().filter(|_| self.asked.may_ask_paid()) else {
+			return;
+		};
+		let Some(wish) = thrift.wish(self.chain.best_block()) else {
+			return;
+		};
+		let channel = ChannelKey {
+			session: self.pocket.session(),
+			recipient: *recipient,
+		};
+		let places = self.pocket.vouchers_to(recipient).into_iter().map(|(place, _)| place);
+		self.asked.paid(channel, places.collect(), wish, &self.chain);
+	}
+
+	/// Reserves what is wished for this recipient, if that is the parent still; whether something was sent.
+	pub(crate) fn reserve_for(
+		&mut self,
+		parent: Option<&mut Link>,
+		recipient: &AccountId,
+		wish: &Wish,
+		paid: Option<Paid>,
+	) -> bool {
+		let is_parent = |link: &&mut Link| link.party.thrift.as_ref().is_some_and(|(known, _)| known == recipient);
+		let Some(link) = parent.filter(is_parent) else {
 			return false;
 		};
-		let sent = self.reserve(&mut link.subscription, &recipient, &wish).await;
-		if let (Some((_, thrift)), true) = (&mut link.party.thrift, sent) {
-			thrift.sent(&wish);
+		let sent = paid.is_some_and(|paid| self.reserve(&mut link.subscription, recipient, wish, &paid));
+		match (&mut link.party.thrift, sent) {
+			(Some((_, thrift)), true) => thrift.sent(wish),
+			_ => self.asked.put_off(),
 		}
 		sent
 	}
@@ -257,12 +281,8 @@ impl<C: ChainView> Viewing<C> {
 					return Ok(());
 				};
 				let over = match event {
-					Ok(event) => self.on_said(&mut link, event).await?,
-					Err(client::Error::Fault(fault)) => {
-						let rejected = link.session().rejected_bytes();
-						let peer = link.peer.clone();
-						Some(self.on_fault(fault, rejected, &peer).await)
-					},
+					Ok(event) => self.on_said(&mut link, event, true).await?,
+					Err(client::Error::Fault(fault)) => Some(self.on_fault(fault, &mut link, true).await),
 					Err(error) => Some(Over::Relayer(Ending::Failed, error.to_string())),
 				};
 				match over {
@@ -318,7 +338,12 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	/// Takes what any relayer may say, parent or standby; why it is left, where it is.
-	pub(crate) async fn on_said(&mut self, link: &mut Link, event: Event) -> anyhow::Result<Option<Over>> {
+	pub(crate) async fn on_said(
+		&mut self,
+		link: &mut Link,
+		event: Event,
+		stands_by: bool,
+	) -> anyhow::Result<Option<Over>> {
 		let now = self.now();
 		let behind = self.resume.as_ref().map(|last| last.id);
 		let event = match self.crew.note(link, event, behind, now) {
@@ -354,8 +379,7 @@ impl<C: ChainView> Viewing<C> {
 					.as_ref()
 					.is_some_and(|terms| terms.counter != self.stream.terms_counter)
 				{
-					self.follow_terms().await;
-					link.session().set_terms(self.stream.terms_counter);
+					self.asked.stream(self.stream.id, &self.chain);
 				}
 				if let Some(PaymentMode::Vouchers { newest: Some(newest) }) = terms.map(|t| t.mode) {
 					if let Err(error) = self.pocket.adopt(&newest) {
@@ -386,8 +410,8 @@ impl<C: ChainView> Viewing<C> {
 				}
 			},
 			Event::Paid(_) => self.refusals.paid(),
-			Event::Ended(reason) => return Ok(Some(self.on_end(reason).await)),
-			Event::Others(names) => self.hear_of(&link.party.relayer.key, &names).await,
+			Event::Ended(reason) => return Ok(Some(self.on_end(reason, link, stands_by).await)),
+			Event::Others(names) => self.hear_of(&link.party.relayer.key, names),
 			// Whoever says it may lie, and what it brings is measured.
 			Event::Route(_) => {},
 			// Each window carries the initialisation segment that it needs. We serve nobody. What is of windows is noted above.
@@ -406,15 +430,18 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	/// One that refuses us names others: they are next, at the addresses that the registry has of them.
-	async fn hear_of(&mut self, by: &PublicKey, names: &Names) {
-		let (now, max) = (self.now(), self.limits.max_price_per_gb);
-		let mut fit: Vec<Relayer> = Vec::new();
-		if names.iter().any(|name| !self.roster.knows(name)) {
-			let registered = timeout(LOOK_UP, self.chain.relayers()).await;
-			let registered = registered.ok().and_then(Result::ok).unwrap_or_default();
-			let named = registered.iter().filter(|info| names.contains(&info.signing_key));
-			fit.extend(named.filter_map(|info| Relayer::registered(info, max)));
+	pub(crate) fn hear_of(&mut self, by: &PublicKey, names: Names) {
+		match names.iter().all(|name| self.roster.knows(name)) {
+			true => self.refer(by, &names, &[]),
+			false => self.asked.names(*by, names, &self.chain),
 		}
+	}
+
+	/// Turns to those whom this one names.
+	pub(crate) fn refer(&mut self, by: &PublicKey, names: &Names, registered: &[RelayerInfo]) {
+		let (now, max) = (self.now(), self.limits.max_price_per_gb);
+		let named = registered.iter().filter(|info| names.contains(&info.signing_key));
+		let fit: Vec<_> = named.filter_map(|info| Relayer::registered(info, max)).collect();
 		let roster = &self.roster;
 		let known = |key: &PublicKey| roster.knows(key) || fit.iter().any(|relayer| relayer.key == *key);
 		self.referrals.note(by, names, known, now);
@@ -443,6 +470,9 @@ impl<C: ChainView> Viewing<C> {
 				.map_or(deadline, |at| deadline.min(self.begun + at));
 			tokio::select! {
 				heard = self.crew.next() => self.on_heard(heard, None).await?,
+				answer = self.asked.next() => {
+					self.on_asked(answer, None);
+				},
 				() = sleep_until(tick) => self.crew.swarm.tick(self.now()),
 				() = stopped(&mut stop) => {},
 			}

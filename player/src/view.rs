@@ -13,7 +13,7 @@ use std::future::Future;
 const MAX_BY_CLOCK: BlockNumber = 300;
 
 /// What a viewer asks the chain in the middle of a broadcast.
-pub trait ChainView: Send + Sync {
+pub trait ChainView: Clone + Send + Sync + 'static {
 	/// Hash of block 0.
 	fn genesis(&self) -> Hash;
 	/// Number of the best block by now, by the clock where the node is late.

@@ -13,12 +13,13 @@ use clustercast_cli::Seldom;
 use clustercast_network::Subscription;
 use clustercast_pay::{
 	accusation::{Inquest, Reporter},
+	beside::Beside,
 	funds::{self, FundsError},
 	pocket::{PayError, Pocket, StateFolder},
 	registration::{self, Registration, Unfit},
 };
 use clustercast_primitives::{
-	chain::{ChannelKey, RelayerInfo},
+	chain::{ChannelInfo, ChannelKey, RelayerInfo, VoucherTotals},
 	subscribe::{SignedSubscription, Subscription as Request},
 	AccountId, Balance, BlockNumber, PublicKey, Usdc,
 };
@@ -49,6 +50,9 @@ const LOOK_PAUSE: Duration = Duration::from_secs(10);
 
 /// How long the chain may take to answer in the middle of a broadcast.
 const ANSWER: Duration = Duration::from_secs(2);
+
+/// Where it does not, it is asked again after this.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A relayer that is left may take so long to ask for what it delivered: what verified is paid.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -228,6 +232,10 @@ impl Buyer {
 			renewed: purse,
 			registration: Registration::default(),
 			registry_at: Instant::now() + registration::AGAIN,
+			registry: Beside::default(),
+			paid: Beside::default(),
+			asking: None,
+			paid_at: Instant::now(),
 			price_per_gb: None,
 		}
 	}
@@ -254,6 +262,34 @@ pub enum Refused {
 	Unfit(#[from] Unfit),
 }
 
+/// What was paid of what is reserved, by the chain; `None` where it does not answer.
+pub type Paid = Option<(ChannelInfo, Vec<VoucherTotals>)>;
+
+/// What there is to know of a subscription that is paid.
+pub enum Told {
+	/// It is to be left: a bond does not answer for it any more, or what pays is another session key from now on (`None`).
+	Over(Option<Unfit>),
+	/// What the chain was asked for: [`Deal::reserve`].
+	Paid(Paid),
+}
+
+/// While the chain is asked what was paid, nothing else is reserved at this place.
+struct Asking {
+	buyer: Arc<Buyer>,
+	place: (PublicKey, AccountId),
+	wish: Wish,
+}
+
+impl Drop for Asking {
+	fn drop(&mut self) {
+		let mut savings = lock(&self.buyer.savings);
+		savings
+			.get_mut(&self.place)
+			.into_iter()
+			.for_each(|saving| saving.busy = false);
+	}
+}
+
 /// One subscription that is paid.
 pub struct Deal {
 	buyer: Arc<Buyer>,
@@ -265,6 +301,13 @@ pub struct Deal {
 	renewed: watch::Receiver<Arc<Purse>>,
 	registration: Registration,
 	registry_at: Instant,
+	/// What the registry says, where it answers.
+	registry: Beside<Option<Vec<RelayerInfo>>>,
+	/// What was paid of what is reserved, for what is to be reserved beyond it.
+	paid: Beside<Paid>,
+	asking: Option<Asking>,
+	/// The chain is not asked for that before this.
+	paid_at: Instant,
 	/// As its subscription says.
 	price_per_gb: Option<u64>,
 }
@@ -322,35 +365,26 @@ impl Deal {
 		subscription.session().set_terms(self.stream.terms());
 	}
 
-	/// Does what is due before the next event is waited for; whether something was reserved, which takes it some time.
-	pub async fn tend(&self, subscription: &mut Subscription) -> bool {
-		if !lock(&self.buyer.rewards).may(&self.seller.account, Instant::now()) {
-			return false;
+	/// Asks the chain what was paid, where more is to be reserved: [`Deal::told`] has the answer.
+	pub fn tend(&mut self) {
+		let now = Instant::now();
+		if self.asking.is_some() || now < self.paid_at || !lock(&self.buyer.rewards).may(&self.seller.account, now) {
+			return;
 		}
-		let now = self.buyer.block();
+		let block = self.buyer.block();
 		let wish = self.with_saving(|saving| {
-			let wish = saving.thrift.as_ref().filter(|_| !saving.busy)?.wish(now)?;
+			let wish = saving.thrift.as_ref().filter(|_| !saving.busy)?.wish(block)?;
 			saving.busy = true;
 			Some(wish)
 		});
 		let Some(wish) = wish.flatten() else {
-			return false;
+			return;
 		};
-		let sent = self.reserve(subscription, &wish).await;
-		if sent {
-			lock(&self.buyer.rewards).note(self.seller.account, Instant::now());
-		}
-		self.with_saving(|saving| {
-			saving.busy = false;
-			if let (Some(thrift), true) = (&mut saving.thrift, sent) {
-				thrift.sent(&wish);
-			}
+		self.asking = Some(Asking {
+			buyer: self.buyer.clone(),
+			place: self.place,
+			wish,
 		});
-		sent
-	}
-
-	/// Signs and sends a reservation; whether it was.
-	async fn reserve(&self, subscription: &mut Subscription, wish: &Wish) -> bool {
 		let recipient = self.seller.account;
 		let places = lock(&self.purse.pocket).vouchers_to(&recipient);
 		let places: Vec<_> = places.into_iter().map(|(place, _)| place).collect();
@@ -358,16 +392,52 @@ impl Deal {
 			session: self.purse.session,
 			recipient,
 		};
-		let asked = timeout(ANSWER, funds::paid(&self.buyer.chain, channel, &places)).await;
-		let (channel, paid) = match asked {
-			Ok(Ok(answer)) => answer,
-			Ok(Err(error)) => {
-				tracing::warn!(%error, "nothing is reserved: the chain does not say what was paid");
-				return false;
-			},
-			Err(_) => return false,
+		let chain = self.buyer.chain.clone();
+		self.paid.ask(async move {
+			let asked = timeout(ANSWER, funds::paid(&chain, channel, &places)).await;
+			asked
+				.ok()?
+				.inspect_err(
+					|error| tracing::warn!(%error, "nothing is reserved: the chain does not say what was paid"),
+				)
+				.ok()
+		});
+	}
+
+	/// It stands by from now on: nothing more is reserved for it.
+	pub fn rests(&mut self) {
+		self.paid.forget();
+		self.asking = None;
+	}
+
+	/// Signs and sends the reservation for which the chain was asked this; whether it was.
+	pub fn reserve(&mut self, subscription: &mut Subscription, paid: Paid) -> bool {
+		let Some(asking) = self.asking.take() else {
+			return false;
 		};
-		let covered = lock(&self.purse.pocket).cover(&recipient, wish, &channel, &paid);
+		let sent = paid.is_some_and(|(channel, paid)| self.cover(subscription, &asking.wish, &channel, &paid));
+		match sent {
+			true => {
+				lock(&self.buyer.rewards).note(self.seller.account, Instant::now());
+				self.with_saving(|saving| {
+					if let Some(thrift) = &mut saving.thrift {
+						thrift.sent(&asking.wish);
+					}
+				});
+			},
+			false => self.paid_at = Instant::now() + AGAIN,
+		}
+		sent
+	}
+
+	fn cover(
+		&self,
+		subscription: &mut Subscription,
+		wish: &Wish,
+		channel: &ChannelInfo,
+		paid: &[VoucherTotals],
+	) -> bool {
+		let covered = lock(&self.purse.pocket).cover(&self.seller.account, wish, channel, paid);
 		match covered {
 			Ok(reservation) => {
 				tracing::info!(amount = %Usdc(wish.amount), reward = %Usdc(wish.reward), "reserving for upstream");
@@ -425,31 +495,31 @@ impl Deal {
 		});
 	}
 
-	/// Returns when it is to be left: a bond does not answer for it any more, or what pays is another session key from now on
-	/// (`None`). Cancel safe.
-	pub async fn over(&mut self) -> Option<Unfit> {
+	/// What there is to know of it. Cancel safe: a question to the chain goes on, however often waiting for it is broken off.
+	pub async fn told(&mut self) -> Told {
 		loop {
 			tokio::select! {
 				// Whoever replaces it lives as long as we do.
-				Ok(()) = self.renewed.changed() => return None,
+				Ok(()) = self.renewed.changed() => return Told::Over(None),
+				paid = self.paid.answer() => return Told::Paid(paid),
 				() = tokio::time::sleep_until(self.registry_at) => {
 					self.registry_at = Instant::now() + registration::AGAIN;
 					if self.buyer.chain.tip().is_late() {
 						continue;
 					}
-					let Ok(Ok(registered)) = timeout(ANSWER, self.buyer.chain.relayers()).await else {
-						continue;
-					};
-					let read = self.registration.read(&self.seller.key, Some(self.seller.account), &registered);
-					if let Err(unfit) = read {
-						return Some(unfit);
+					let chain = self.buyer.chain.clone();
+					self.registry.ask(async move { timeout(ANSWER, chain.relayers()).await.ok()?.ok() });
+				},
+				registered = self.registry.answer() => {
+					if let Some(unfit) = registered.and_then(|registered| self.is_over(&registered)) {
+						return Told::Over(Some(unfit));
 					}
 				},
 			}
 		}
 	}
 
-	/// The same of one that stands by, with the registry as it is now.
+	/// Whether a bond does not answer for it any more, with the registry as it is now.
 	pub fn is_over(&mut self, registered: &[RelayerInfo]) -> Option<Unfit> {
 		self.registration
 			.read(&self.seller.key, Some(self.seller.account), registered)
@@ -462,7 +532,7 @@ impl Deal {
 	}
 
 	/// Leaves; where that is no sudden end, what was delivered is asked for and paid. What a fault may still show is kept as evidence.
-	pub async fn part(self, mut subscription: Subscription, sudden: bool) {
+	pub async fn part(mut self, mut subscription: Subscription, sudden: bool) {
 		if subscription.session().fault().is_some() {
 			self.buyer.inquest.fault(subscription);
 			return;
@@ -476,7 +546,7 @@ impl Deal {
 		subscription.leave(FAREWELL).await;
 	}
 
-	async fn settle(&self, subscription: &mut Subscription) {
+	async fn settle(&mut self, subscription: &mut Subscription) {
 		let by = Instant::now() + SETTLE;
 		subscription.session().leave();
 		while subscription.session().owes() {

@@ -17,7 +17,7 @@ mod provider;
 mod several;
 
 use crate::{
-	buying::{Buyer, Deal},
+	buying::{Buyer, Deal, Told},
 	config::streams::Upstream,
 	demand::Need,
 	desk::{unix_ms, TRACK},
@@ -28,7 +28,6 @@ use crate::{
 };
 use clustercast_chain::Tip;
 use clustercast_network::{node::ConnectError, Address, Feed, Node, Stream, Subscription};
-use clustercast_pay::registration::Unfit;
 use clustercast_primitives::{
 	chain::StreamKeyInfo, status::State, subscribe::Binding, window::MAX_AHEAD_MS, Hash, PublicKey, StreamId,
 };
@@ -288,6 +287,7 @@ impl Ingest {
 		let seller = link.party.seller;
 		let Err(failure) = self.follow(key, &mut link, turns, memory).await;
 		if matches!(failure, Failure::Handed) {
+			link.party.deal.iter_mut().for_each(Deal::rests);
 			memory.crew.stand_by(link);
 			return (seller, failure);
 		}
@@ -473,12 +473,8 @@ impl Ingest {
 		let mut served = false;
 		loop {
 			self.refresh(Some(&mut *link), memory);
-			if let Some(deal) = &link.party.deal {
-				if deal.tend(&mut link.subscription).await && !served {
-					let until = memory.now() + RESERVE_PATIENCE;
-					patience.excuse(until);
-					news.excuse(until);
-				}
+			if let Some(deal) = &mut link.party.deal {
+				deal.tend();
 			}
 			self.refer(Some(link.party.at), turns, memory);
 			let before = memory.last();
@@ -516,12 +512,27 @@ impl Ingest {
 					continue;
 				},
 				() = sleep_until(look), if looks => {
-					self.look(link, turns, memory).await;
+					self.look(memory);
+					continue;
+				},
+				registered = memory.registry.answer() => {
+					self.looked(&registered, link, turns, memory);
 					continue;
 				},
 				() = replaced(&mut named, key) => return Err(Failure::Replaced),
 				() = unneeded(&mut need) => return Err(Failure::Unneeded),
-				over = over(&mut party.deal) => return Err(over.map_or(Failure::Renewed, Failure::from)),
+				told = told(&mut party.deal) => match told {
+					Told::Over(over) => return Err(over.map_or(Failure::Renewed, Failure::from)),
+					Told::Paid(paid) => {
+						let reserved = party.deal.as_mut().is_some_and(|deal| deal.reserve(subscription, paid));
+						if reserved && !served {
+							let until = memory.now() + RESERVE_PATIENCE;
+							patience.excuse(until);
+							news.excuse(until);
+						}
+						continue;
+					},
+				},
 			};
 			let Ok(event) = event else {
 				continue;
@@ -581,10 +592,10 @@ impl Ingest {
 	}
 }
 
-/// When and why a relayer is not to be bought from any more, or (`None`) with another session key; never, where none is.
-async fn over(deal: &mut Option<Deal>) -> Option<Unfit> {
+/// What there is to know of what is bought; never anything, where nothing is.
+async fn told(deal: &mut Option<Deal>) -> Told {
 	match deal {
-		Some(deal) => deal.over().await,
+		Some(deal) => deal.told().await,
 		None => std::future::pending().await,
 	}
 }

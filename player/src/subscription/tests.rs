@@ -13,7 +13,7 @@ use clustercast_network::{node, Address, Stream};
 use clustercast_primitives::{
 	amount,
 	catalog::Track,
-	chain::{ChannelInfo, RelayerInfo, SessionInfo, TicketRefusal, VoucherPlace, VoucherTotals, PPM},
+	chain::{ChannelInfo, ChannelKey, RelayerInfo, SessionInfo, TicketRefusal, VoucherPlace, VoucherTotals, PPM},
 	channel::Reservation,
 	crypto::KeyPair,
 	Hash, SignedStatus, StreamId, WindowId,
@@ -26,7 +26,10 @@ use std::{
 	collections::HashMap,
 	io,
 	path::PathBuf,
-	sync::{Arc, Mutex},
+	sync::{
+		atomic::{AtomicUsize, Ordering},
+		Arc, Mutex,
+	},
 };
 
 const GENESIS: Hash = Hash([7; 32]);
@@ -291,7 +294,10 @@ fn spoil(data: Bytes, trick: Trick) -> Bytes {
 }
 
 /// The chain's answers.
+#[derive(Clone)]
 struct Answers {
+	/// Instead it says nothing, ever; how often it was asked.
+	hangs: Option<Arc<AtomicUsize>>,
 	signing_key: clustercast_primitives::PublicKey,
 	/// In place of that.
 	replaced: Option<StreamKeyInfo>,
@@ -300,6 +306,15 @@ struct Answers {
 	/// The best block so many seconds after the start.
 	block: Arc<dyn Fn(u64) -> BlockNumber + Send + Sync>,
 	started: Instant,
+}
+
+impl Answers {
+	async fn hang(&self) {
+		if let Some(asked) = &self.hangs {
+			asked.fetch_add(1, Ordering::Relaxed);
+			std::future::pending().await
+		}
+	}
 }
 
 impl ChainView for Answers {
@@ -312,15 +327,18 @@ impl ChainView for Answers {
 	}
 
 	async fn stream_key(&self, _: StreamId) -> Result<Option<StreamKeyInfo>, ChainError> {
+		self.hang().await;
 		let replaced = self.replaced.clone();
 		Ok(Some(replaced.unwrap_or_else(|| stream_key(self.signing_key))))
 	}
 
 	async fn relayers(&self) -> Result<Vec<RelayerInfo>, ChainError> {
+		self.hang().await;
 		Ok(self.relayers.clone())
 	}
 
 	async fn account(&self, _: &AccountId) -> Result<ViewerAccount, ChainError> {
+		self.hang().await;
 		Ok(self.account.clone())
 	}
 
@@ -329,6 +347,7 @@ impl ChainView for Answers {
 		_: ChannelKey,
 		places: Vec<VoucherPlace>,
 	) -> Result<(ChannelInfo, Vec<VoucherTotals>), ChainError> {
+		self.hang().await;
 		let channel = ChannelInfo {
 			paid: PAID,
 			..ChannelInfo::default()
@@ -404,6 +423,7 @@ impl Test {
 		let named = watch::Sender::new(Some(stream_key(signing_key)));
 		let viewing = Viewing {
 			chain: Answers {
+				hangs: None,
 				signing_key,
 				replaced: None,
 				relayers: Vec::new(),
@@ -447,6 +467,7 @@ impl Test {
 			roster: Roster::default(),
 			crew: Crew::default(),
 			referrals: Default::default(),
+			asked: Default::default(),
 		};
 		Self {
 			viewing,
@@ -521,6 +542,51 @@ async fn fail_over(trick: Trick) -> (Test, RelayerFigures) {
 		"{paid:?}: {honest:?}"
 	);
 	(test, figures)
+}
+
+/// The fault: where a node's requests hang the loop that moves video waited for each of them, 2 s at a time.
+#[tokio::test]
+async fn node_that_does_not_answer_holds_up_no_window_and_is_asked_once_at_a_time() {
+	let content = broadcast(BROADCASTER);
+	let relayer = TestRelayer::start(11, content.clone(), Trick::None).await;
+	let mut test = Test::new().await;
+	let asked = Arc::new(AtomicUsize::new(0));
+	test.viewing.chain.hangs = Some(asked.clone());
+	test.viewing.registry_again = Duration::from_millis(1);
+	let mut given = roster::given(std::slice::from_ref(&relayer.address));
+	given[0].account = Some(AccountId([9; 32]));
+	let begun = Instant::now();
+	let attempt = tokio::time::timeout(PATIENCE, test.viewing.attempt(&given[0], Vec::new())).await;
+	assert_eq!(attempt.unwrap().unwrap().ending, Some(Ending::Finished));
+	assert!(begun.elapsed() < LOOK_UP, "{:?}", begun.elapsed());
+	test.assert_seen(&content.0, WINDOWS);
+	assert_eq!(asked.load(Ordering::Relaxed), 2, "registry and account");
+}
+
+#[tokio::test]
+async fn who_is_named_by_a_refusal_is_turned_to_once_the_registry_has_said_who_it_is() {
+	let mut test = Test::new().await;
+	let (by, named) = (
+		KeyPair::from_seed([11; 32]).public(),
+		KeyPair::from_seed([12; 32]).public(),
+	);
+	test.viewing.chain.relayers = vec![RelayerInfo {
+		account: AccountId([9; 32]),
+		payout: AccountId([9; 32]),
+		operator: AccountId([9; 32]),
+		signing_key: named,
+		addresses: vec!["/ip4/127.0.0.1/udp/1/quic-v1".into()],
+		price_per_gb: PRICE,
+		bond: 1,
+		unbonds_at: None,
+		reputation: Default::default(),
+	}];
+	test.viewing.hear_of(&by, vec![named].try_into().unwrap());
+	assert!(test.viewing.asked.awaits_names() && test.viewing.roster.is_empty());
+	let answer = test.viewing.asked.next().await;
+	assert!(!test.viewing.on_asked(answer, None) && !test.viewing.asked.awaits_names());
+	let now = test.viewing.now();
+	assert!(matches!(test.viewing.roster.next(now), crate::roster::Next::Try(relayer) if relayer.key == named));
 }
 
 /// The registry has it when it is chosen, and when it is read again for the first time.

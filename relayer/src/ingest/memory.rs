@@ -8,13 +8,13 @@ use crate::{
 	upstream::{Brought, Outage},
 };
 use clustercast_cli::Seldom;
-use clustercast_pay::{refusal::Refusals, registration};
-use clustercast_primitives::{Hash, History, StreamId, WindowId};
+use clustercast_pay::{beside::Beside, refusal::Refusals, registration};
+use clustercast_primitives::{chain::RelayerInfo, Hash, History, StreamId, WindowId};
 use clustercast_protocol::{
 	routes::Referrals, swarm::SourceId, viewer::Resume, Change, EncodedWindow, Quiet, Silence, Standing,
 };
 use codec::{DecodeAll, Encode};
-use std::{collections::VecDeque, fs, io, path::Path, time::Duration};
+use std::{collections::VecDeque, fs, io, path::Path, sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::Instant};
 
 /// Who begins live buys no window that ended longer ago, on the broadcaster's clock: what a relayer takes for live, and what it may
@@ -62,6 +62,8 @@ pub(super) struct Memory {
 	pub(super) seats_of: Option<SourceId>,
 	/// When it is looked next whether the registry has those that stand by.
 	pub(super) registry_at: Instant,
+	/// What it says.
+	pub(super) registry: Beside<Arc<[RelayerInfo]>>,
 }
 
 impl Memory {
@@ -89,6 +91,7 @@ impl Memory {
 			word_of: None,
 			seats_of: None,
 			registry_at: begun + registration::AGAIN,
+			registry: Beside::default(),
 		}
 	}
 

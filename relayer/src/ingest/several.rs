@@ -14,7 +14,7 @@ use crate::{
 };
 use clustercast_network::crew::{Heard, Rest, Step, INTERREGNUM, STANDBY_PATIENCE};
 use clustercast_pay::registration;
-use clustercast_primitives::{status::State, PublicKey};
+use clustercast_primitives::{chain::RelayerInfo, status::State, PublicKey};
 use clustercast_protocol::{
 	routes::behind,
 	viewer::{Event, Resume},
@@ -315,19 +315,22 @@ impl Ingest {
 		memory.show(metrics::UPSTREAM_CONNECTED, 0.0);
 	}
 
-	/// Whether bonds still answer for those that stand by, and what pays them is the newest session key.
-	pub(super) async fn look(&self, parent: &mut Link, turns: &mut Turns, memory: &mut Memory) {
+	/// Asks whether bonds still answer for those that stand by. Windows do not wait for the answer.
+	pub(super) fn look(&self, memory: &mut Memory) {
 		memory.registry_at = Instant::now() + registration::AGAIN;
-		let Some(buyer) = self.buyer.as_ref().filter(|_| !self.tip.is_late()) else {
-			return;
-		};
-		let registered = buyer.registered().await;
+		if let Some(buyer) = self.buyer.clone().filter(|_| !self.tip.is_late()) {
+			memory.registry.ask(async move { buyer.registered().await });
+		}
+	}
+
+	/// Leaves those that stand by for whom no bond answers any more, and those that another session key pays from now on.
+	pub(super) fn looked(&self, registered: &[RelayerInfo], parent: &mut Link, turns: &mut Turns, memory: &mut Memory) {
 		let mut over = Vec::new();
 		for link in memory.crew.standbys() {
 			let Some(deal) = &mut link.party.deal else {
 				continue;
 			};
-			match deal.is_over(&registered) {
+			match deal.is_over(registered) {
 				Some(unfit) => over.push((link.id, Failure::from(unfit))),
 				None if deal.is_renewed() => over.push((link.id, Failure::Renewed)),
 				None => {},
