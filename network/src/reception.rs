@@ -132,6 +132,11 @@ impl Sitting {
 			.keep(self.id, |keep| keep.offered(announced, Instant::now()));
 	}
 
+	/// Whether we lack what it is behind, and all that is later.
+	pub fn lacks(&self, lacks: bool) {
+		self.seats().keep(self.id, |keep| keep.lacks(lacks, Instant::now()));
+	}
+
 	/// So many bytes more were delivered, and are paid; `proves` where money was.
 	pub fn paid(&self, bytes: u64, proves: bool) {
 		if let Some(account) = self.payer {

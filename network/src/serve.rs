@@ -351,7 +351,7 @@ impl Link {
 	) -> Result<Closed, Closed> {
 		let mut news = feed.news(stream);
 		let mut deadlines = Deadlines::new(self.config, Instant::now());
-		let (mut follows, mut earned) = (self.session.follows(), false);
+		let (mut follows, mut earned, mut lacked) = (self.session.follows(), false, false);
 		loop {
 			// Before looking: what comes after the look rings again.
 			news.mark_unchanged();
@@ -410,9 +410,15 @@ impl Link {
 			let found = wanted.map(|cursor| feed.get(cursor));
 			// Who has what it does not pay, or takes its time with it, is idle as well as who does not want it.
 			let has_some = self.session.awaits_payment() || (found.is_none() && !self.session.is_idle());
-			if !closing && (has_some || found.as_ref().is_some_and(|found| !matches!(found, Lookup::NotYet))) {
+			if !closing && (has_some || matches!(found, Some(Lookup::Found(_)))) {
 				sitting.offered(self.session.announced());
 			}
+			// It waits for us, who are behind.
+			let lacks = !closing && matches!(found, Some(Lookup::Unknown));
+			if lacks || lacked {
+				sitting.lacks(lacks);
+			}
+			lacked = lacks;
 			self.note_bought(sitting, seat, policy, false);
 			let earns = sitting.counts();
 			if std::mem::replace(&mut earned, earns) != earns {

@@ -19,6 +19,10 @@ pub const WITHIN: Duration = Duration::from_secs(30);
 /// reservation after ten seconds. From then on it waits for us.
 pub const PROVEN_WITHIN: (u32, u32) = (2, 3);
 
+/// Who waits for what we do not have yet is not idle for so long: as long as a relayer that works falls behind another, and a place is
+/// waited for. Beyond it, by what is remembered of the account, it is: or a place that nobody has would hold a seat for nothing.
+pub const LACKED_WITHIN: Duration = Duration::from_secs(30);
+
 /// What was bought is measured over twice this.
 const PERIOD: Duration = Duration::from_secs(60);
 
@@ -41,6 +45,12 @@ pub struct Keep {
 	proven: bool,
 	/// Until when it waits for us.
 	waits: Option<Instant>,
+	/// When we were found to lack what it is behind, as long as we do.
+	lacks: Option<Instant>,
+	/// How long we did.
+	lacked: Duration,
+	/// How long we may still.
+	excused: Duration,
 	lately: Lately,
 }
 
@@ -54,6 +64,9 @@ impl Default for Keep {
 			paid: 0,
 			proven: false,
 			waits: None,
+			lacks: None,
+			lacked: Duration::ZERO,
+			excused: LACKED_WITHIN,
 			lately: Lately::new(PERIOD),
 		}
 	}
@@ -62,6 +75,7 @@ impl Default for Keep {
 impl Keep {
 	/// There is something to buy; so many bytes were announced so far.
 	pub fn offered(&mut self, announced: u64, now: Instant) {
+		self.lacks = None;
 		let since = self.offered.replace(now);
 		let passed = since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
 		if !self.waits(now) {
@@ -74,6 +88,31 @@ impl Keep {
 		};
 		self.lately.note(more, now);
 		self.announced = announced;
+	}
+
+	/// Of the time in which we may lack what it waits for so much is over: its account had it in other seats.
+	pub fn lacked_before(&mut self, lacked: Duration) {
+		self.excused = LACKED_WITHIN.saturating_sub(lacked);
+	}
+
+	/// Whether we lack what it is behind, and all that is later.
+	pub fn lacks(&mut self, lacks: bool, now: Instant) {
+		if !lacks {
+			self.lacks = None;
+			return;
+		}
+		let since = self.lacks.replace(now);
+		let passed = since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+		let excused = passed.min(self.excused);
+		(self.excused, self.lacked) = (self.excused - excused, self.lacked + excused);
+		self.idle += passed - excused;
+		// From then on it is counted anew.
+		self.offered = None;
+	}
+
+	/// How long it waited for what we did not have, and was not held to be idle.
+	pub fn lacked(&self) -> Duration {
+		self.lacked
 	}
 
 	/// So many bytes were delivered and are paid.
@@ -96,6 +135,7 @@ impl Keep {
 			announced: 0,
 			before: 0,
 			waits: None,
+			lacks: None,
 			..self
 		}
 	}
@@ -117,7 +157,8 @@ impl Keep {
 
 	/// Whether it waits for us.
 	pub fn waits(&self, now: Instant) -> bool {
-		self.waits.is_some_and(|until| now < until)
+		let lacks = self.lacks.is_some() && !self.excused.is_zero();
+		lacks || self.waits.is_some_and(|until| now < until)
 	}
 
 	/// How long there was something to buy since it paid for enough.
@@ -244,6 +285,30 @@ mod tests {
 		assert!(!tried(&again, 9) && tried(&again, 10));
 		again.proves();
 		assert!(!tried(&again, 60), "what it pays for counts by itself");
+	}
+
+	/// The fault: who failed over to a relayer that is behind waited there for what it had not played yet, and was held to be idle.
+	#[tokio::test]
+	async fn who_waits_for_what_we_do_not_have_is_not_idle_as_long_as_a_relayer_may_be_behind() {
+		let (mut keep, begun) = (Keep::default(), Instant::now());
+		for n in 0..=15 {
+			keep.lacks(true, begun + n * WINDOW);
+			assert_eq!(keep.waits(begun + n * WINDOW), n < 15, "{n}");
+		}
+		assert_eq!((keep.idle(), keep.lacked()), (Duration::ZERO, LACKED_WITHIN));
+		let mut came = keep;
+		came.offered(BYTES, begun + 16 * WINDOW);
+		assert_eq!(came.idle(), Duration::ZERO, "it has its time from then on");
+		(16..=25).for_each(|n| keep.lacks(true, begun + n * WINDOW));
+		assert!(has_lapsed(&keep), "nobody has that place");
+		// What its account had of that in other seats counts.
+		let mut again = Keep::default();
+		again.lacked_before(LACKED_WITHIN - WINDOW);
+		(0..=5).for_each(|n| again.lacks(true, begun + n * WINDOW));
+		assert_eq!((again.idle(), again.lacked()), (4 * WINDOW, WINDOW));
+		again.lacks(false, begun + 6 * WINDOW);
+		again.lacks(true, begun + 60 * WINDOW);
+		assert_eq!(again.idle(), 4 * WINDOW, "it had what there was meanwhile");
 	}
 
 	/// The fault: who waits for its reservation to become final lost its seat meanwhile.

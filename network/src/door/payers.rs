@@ -1,17 +1,18 @@
-//! What is remembered of accounts that pay, whatever keys they come with: how long their seats were idle, and what they bought lately.
+//! What is remembered of accounts that pay, whatever keys they come with: how long their seats were idle, how
+//! long they waited in them for what we did not have, and what they bought lately.
 
 use super::lately::{Lately, Sum};
 use clustercast_primitives::AccountId;
 use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
 
-/// Each second in which a seat was idle is forgotten after so many.
+/// Each second in which a seat was idle, or we lacked what it waited for, is forgotten after so many.
 const FORGOTTEN_AFTER: u32 = 10;
 
 /// Who bought something within twice this is known.
 const PERIOD: Duration = Duration::from_secs(300);
 
-/// Accounts that are remembered; beyond it the one that was heard of least lately is forgotten. Some 150 bytes each.
+/// Accounts that are remembered; beyond it the one that was heard of least lately is forgotten. Some 200 bytes each.
 const MOST: usize = 10_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,9 @@ struct Payer {
 	/// For how long it had seats for nothing, as of then.
 	idle: Duration,
 	at: Instant,
+	/// For how long it waited for what we did not have, as of then.
+	lacked: Duration,
+	lacked_at: Instant,
 	bought: Lately,
 	heard: Instant,
 }
@@ -28,6 +32,8 @@ impl Payer {
 		Self {
 			idle: Duration::ZERO,
 			at: now,
+			lacked: Duration::ZERO,
+			lacked_at: now,
 			bought: Lately::new(PERIOD),
 			heard: now,
 		}
@@ -36,6 +42,15 @@ impl Payer {
 	fn idle(&self, now: Instant) -> Duration {
 		let passed = now.saturating_duration_since(self.at);
 		self.idle.saturating_sub(passed / FORGOTTEN_AFTER)
+	}
+
+	fn lacked(&self, now: Instant) -> Duration {
+		let passed = now.saturating_duration_since(self.lacked_at);
+		self.lacked.saturating_sub(passed / FORGOTTEN_AFTER)
+	}
+
+	fn is_known(&self, now: Instant) -> bool {
+		!self.idle(now).is_zero() || !self.lacked(now).is_zero() || self.bought.sum(now) != Sum::default()
 	}
 }
 
@@ -50,6 +65,19 @@ impl Payers {
 			let payer = self.of(account, now);
 			(payer.idle, payer.at) = ((payer.idle(now) + idle).min(most), now);
 		}
+	}
+
+	/// It waited so long in one of its seats for what we did not have.
+	pub fn waited(&mut self, account: AccountId, lacked: Duration, now: Instant) {
+		if !lacked.is_zero() {
+			let payer = self.of(account, now);
+			(payer.lacked, payer.lacked_at) = (payer.lacked(now) + lacked, now);
+		}
+	}
+
+	/// For how long it did, as far as that is not forgotten.
+	pub fn lacked(&self, account: &AccountId, now: Instant) -> Duration {
+		self.0.get(account).map_or(Duration::ZERO, |payer| payer.lacked(now))
 	}
 
 	/// It paid for so many bytes.
@@ -79,8 +107,7 @@ impl Payers {
 
 	fn of(&mut self, account: AccountId, now: Instant) -> &mut Payer {
 		if self.0.len() >= MOST && !self.0.contains_key(&account) {
-			self.0
-				.retain(|_, payer| !payer.idle(now).is_zero() || payer.bought.sum(now) != Sum::default());
+			self.0.retain(|_, payer| payer.is_known(now));
 			let oldest = self.0.iter().min_by_key(|(_, payer)| payer.heard);
 			let oldest = oldest.map(|(account, _)| *account);
 			if let (Some(oldest), true) = (oldest, self.0.len() >= MOST) {

@@ -12,7 +12,8 @@
 //! 3. Of those who stand by, beyond their [eighth](STANDBY_SHARE), who bought least of what there was lately, for somebody who does not
 //!    stand by; while those in whose seats nothing was paid yet have less than their allowance.
 //!
-//! An account that had seats for nothing lately has none of these. Who waits for its reservation makes room for nobody.
+//! An account that had seats for nothing lately has none of these. Who waits for its reservation makes room for nobody, nor who waits for
+//! what we do not have yet, for as long as a relayer that works may be behind.
 
 use super::{
 	keep::{Keep, LEAST, PROVEN_WITHIN},
@@ -166,6 +167,9 @@ impl<T> Seats<T> {
 			}
 		}
 		let mut keep = pays.then(Keep::default);
+		if let (Some(keep), Some(account)) = (&mut keep, &claim.payer) {
+			keep.lacked_before(self.payers.lacked(account, now));
+		}
 		let left = match room {
 			Room::Own(id) => {
 				let older = self.taken.get_mut(&id).filter(|older| older.claim.payer == claim.payer);
@@ -233,6 +237,7 @@ impl<T> Seats<T> {
 	fn take(&mut self, id: u64, now: Instant) -> Option<T> {
 		let seat = self.taken.remove(&id)?;
 		if let Some((account, keep)) = seat.pays() {
+			self.payers.waited(account, keep.lacked(), now);
 			if !keep.is_proven() || self.has_lapsed(keep, Duration::ZERO) {
 				self.payers
 					.idled(account, keep.idle().min(self.within), 2 * self.within, now);

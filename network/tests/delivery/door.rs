@@ -233,6 +233,38 @@ async fn who_waits_for_its_reservation_keeps_its_seat_meanwhile() {
 	timeout(PATIENCE, waits).await.expect("it is served").unwrap();
 }
 
+/// The fault: a viewer that failed over to a relayer which is behind was held to be idle there, and lost its seat.
+#[tokio::test]
+async fn who_is_ahead_of_a_relayer_keeps_its_seat_until_that_has_caught_up() {
+	const WITHIN: Duration = Duration::from_millis(300);
+	let server = Server::start(true, |config| {
+		(config.max_subscriptions, config.earned_within) = (1, WITHIN);
+	})
+	.await;
+	let (mut broadcast, nodes) = (broadcast(), [viewer(10), viewer(11)]);
+	let windows: Vec<_> = (0..8).map(|_| window(&mut broadcast, 10_000)).collect();
+	let (next, played) = (windows.last().unwrap(), &windows[windows.len() - 2]);
+	let config = ViewerConfig {
+		payment: viewer_config(&server.address, true).payment,
+		..behind(&server, played, |_| {})
+	};
+	let mut ahead = subscribe_as(&nodes[0], &server, config).await;
+	until(&mut ahead, |event| matches!(event, Event::Terms(_)).then_some(())).await;
+	let begun = Instant::now();
+	while begun.elapsed() < 2 * WITHIN {
+		// It catches up, slowly.
+		server
+			.feed
+			.push_status(broadcast.status(State::Live, ends_ms(&broadcast)));
+		tokio::time::sleep(WITHIN / 10).await;
+	}
+	assert_eq!(ended(&mut subscribe(&nodes[1], &server).await).await, EndReason::Full);
+	for window in &windows {
+		server.feed.push(window.clone());
+	}
+	assert_eq!(next_window(&mut ahead).await.id(), next.id());
+}
+
 /// Whoever comes is known to pay before its time is over, however much is worth a receipt; and who buys little shows that it pays.
 #[tokio::test]
 async fn what_comes_first_is_billed_at_once_and_the_rest_after_a_third_of_the_time() {

@@ -485,3 +485,33 @@ async fn who_is_served_for_nothing_has_nothing_to_earn() {
 	}
 	assert_eq!(room.refuses(own(2)), EndReason::Full);
 }
+
+/// The fault: what waiting for a relayer that is behind took was held against the account, and its seat went to whoever came.
+#[tokio::test]
+async fn who_waits_for_what_we_do_not_have_keeps_its_seat_and_owes_nothing() {
+	let mut room = Room::new(1, 8);
+	let id = room.sits(own(1));
+	for _ in 0..25 {
+		room.now += SECOND;
+		room.seats.keep(id, |keep| keep.lacks(true, room.now));
+	}
+	assert_eq!(room.refuses(own(2)), EndReason::Full);
+	room.seats.leave(id, room.now);
+	assert_eq!(room.seats.payers.idle(&account(1), room.now), Duration::ZERO);
+}
+
+/// The attack: a place that nobody has holds a seat for nothing, again and again.
+#[tokio::test]
+async fn account_that_waits_again_and_again_for_what_nobody_has_is_idle() {
+	let mut room = Room::new(1, 8);
+	for _ in 0..3 {
+		let id = room.sits(own(1));
+		for _ in 0..25 {
+			room.now += SECOND;
+			room.seats.keep(id, |keep| keep.lacks(true, room.now));
+		}
+		room.seats.leave(id, room.now);
+	}
+	room.sits(own(2));
+	assert!(matches!(room.refuses(own(1)), EndReason::IdleLately(_)));
+}
