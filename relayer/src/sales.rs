@@ -23,6 +23,9 @@ pub const ALLOWED: u64 = 16 << 20;
 /// While nothing is bought so much of the arrears is forgotten within this as [`ALLOWED`] bytes are worth.
 pub const FORGIVEN: Duration = Duration::from_secs(300);
 
+/// Who pays for all that comes owes the last of it: a bill comes every 10 s at least, and takes some time to be paid.
+const LAG: Duration = Duration::from_secs(20);
+
 /// What is counted together.
 const SLICE: Duration = Duration::from_secs(5);
 
@@ -47,9 +50,32 @@ impl Recent {
 	}
 
 	fn sum(&self, slice: u64) -> u64 {
-		let kept = LATELY.as_secs() / SLICE.as_secs();
+		self.within(LATELY, slice)
+	}
+
+	/// Of no more than this time.
+	fn within(&self, time: Duration, slice: u64) -> u64 {
+		let kept = time.as_secs() / SLICE.as_secs();
 		let slices = self.0.iter().filter(|(at, _)| at + kept > slice);
 		slices.fold(0, |sum, (_, bytes)| sum.saturating_add(*bytes))
+	}
+}
+
+/// An account that pays.
+#[derive(Debug, Default)]
+struct Payer {
+	paid: Recent,
+	/// Bytes that came since it began to pay and that it did not pay for: once each, however much it pays.
+	owes: u64,
+}
+
+impl Payer {
+	/// What it paid for lately, of what was bought; and what may be on its way, where it pays for all that comes. That is no more
+	/// than it paid: who pays for a trifle now and then has no part in it.
+	fn part(&self, bought: u64, lag: u64, slice: u64) -> u64 {
+		let paid = self.paid.sum(slice);
+		let coming = if self.owes <= lag { paid.min(lag) } else { 0 };
+		paid.saturating_add(coming).min(bought)
 	}
 }
 
@@ -63,8 +89,8 @@ pub struct Sales {
 	margin: u64,
 	/// That came from upstream.
 	bought: Recent,
-	/// That viewers paid for, by account.
-	paid: BTreeMap<AccountId, Recent>,
+	/// By account, those who paid lately.
+	payers: BTreeMap<AccountId, Payer>,
 	/// Bytes that came and whose price no viewer has paid.
 	arrears: u64,
 	/// When something was bought last.
@@ -79,7 +105,7 @@ impl Sales {
 			cost: 0,
 			margin,
 			bought: Recent::default(),
-			paid: BTreeMap::new(),
+			payers: BTreeMap::new(),
 			arrears: 0,
 			last: None,
 		}
@@ -96,7 +122,10 @@ impl Sales {
 		self.last = Some(now);
 		let slice = self.slice(now);
 		self.bought.add(slice, bytes);
-		self.paid.retain(|_, paid| paid.sum(slice) > 0);
+		self.payers.retain(|_, payer| {
+			payer.owes = payer.owes.saturating_add(bytes);
+			payer.paid.sum(slice) > 0
+		});
 	}
 
 	/// An account paid for so many bytes at this price.
@@ -108,7 +137,9 @@ impl Sales {
 		self.arrears = self.in_arrears(now).saturating_sub(covers);
 		self.last = self.last.map(|_| now);
 		let slice = self.slice(now);
-		self.paid.entry(account).or_default().add(slice, bytes);
+		let payer = self.payers.entry(account).or_default();
+		payer.paid.add(slice, bytes);
+		payer.owes = payer.owes.saturating_sub(bytes);
 	}
 
 	/// The least that is asked of whoever comes now, micro-USDC per 10^9 bytes: its part of what the stream costs us, rounded up, and
@@ -122,12 +153,16 @@ impl Sales {
 		self.cost == 0 || self.in_arrears(now) <= self.allowed(now).saturating_mul(2)
 	}
 
-	/// Whether somebody is served no longer that came at `since`, at this price. Who is new has not had time to pay.
+	/// Whether somebody is served no longer that came at `since`, at this price. Who is new has not had time to pay; and who pays for all
+	/// that comes, and owes what came of late alone, is taken for having paid it: receipts come in lumps, and arrears may be others'.
 	pub fn lets_go(&self, price_per_gb: u64, since: Instant, now: Instant) -> bool {
 		if self.in_arrears(now) <= self.allowed(now) {
 			return false;
 		}
-		let (part, is_new) = (self.part(now), now.saturating_duration_since(since) < LATELY);
+		let slice = self.slice(now);
+		let lag = self.bought.within(LAG, slice);
+		let paid = |payer: &Payer, bought| payer.part(bought, lag, slice);
+		let (part, is_new) = (self.part_by(paid, now), now.saturating_duration_since(since) < LATELY);
 		price_per_gb < if is_new { part.min(self.cost) } else { part }
 	}
 
@@ -141,8 +176,13 @@ impl Sales {
 	/// than came. No account pays for more than there is: several seats of one are one viewer.
 	fn part(&self, now: Instant) -> u64 {
 		let slice = self.slice(now);
-		let bought = self.bought.sum(slice);
-		let paid = self.paid.values().map(|paid| u128::from(paid.sum(slice).min(bought)));
+		self.part_by(|payer, bought| payer.paid.sum(slice).min(bought), now)
+	}
+
+	/// The same, where each of those who pay has paid for so much of what was bought.
+	fn part_by(&self, paid: impl Fn(&Payer, u64) -> u64, now: Instant) -> u64 {
+		let bought = self.bought.sum(self.slice(now));
+		let paid = self.payers.values().map(|payer| u128::from(paid(payer, bought)));
 		let (cost, paid) = (u128::from(self.cost) * u128::from(bought), paid.sum::<u128>());
 		match (cost, paid) {
 			(0, _) => self.cost,
@@ -305,6 +345,49 @@ mod tests {
 				.collect();
 			play.second(&payers);
 			assert!(!play.sales.lets_go(25_000, since, play.now), "{second}");
+		}
+	}
+
+	/// The fault: one who pays all of it was let go with a small margin, since the last receipt was on its way, for what came before it
+	/// and nobody paid.
+	#[tokio::test]
+	async fn who_pays_for_all_that_comes_is_not_let_go_for_what_others_owe() {
+		for payers in 1..=3 {
+			let mut play = Play::new(50);
+			play.seconds(110, &[]);
+			assert!(play.sales.in_arrears(play.now) > ALLOWED);
+			let (since, price) = (play.now, COST.div_ceil(payers as u64) + 50);
+			for second in 0..1_800 {
+				// Receipts are for eight seconds, and come late; each at its own time.
+				let pays = |who: &usize| second > 15 && (second + 3 * who) % 8 == 7;
+				let receipts: Vec<_> = (0..payers).filter(pays).map(|who| (who, 8_000, price)).collect();
+				play.second(&receipts);
+				if second > 75 {
+					assert!(!play.sales.lets_go(price, since, play.now), "{payers}: {second}");
+				}
+			}
+			// The others leave.
+			let mut stays = 0;
+			while payers > 1 && !play.sales.lets_go(price, since, play.now) {
+				play.second(&[(0, 1_000, price)]);
+				stays += 1;
+				assert!(stays <= LATELY.as_secs() + 5, "it is asked for all of it");
+			}
+		}
+	}
+
+	/// The attack: many pay for a trifle now and then, each as if the rest of what comes was on its way.
+	#[tokio::test]
+	async fn who_pays_for_a_trifle_keeps_nobody_at_half_the_price() {
+		let mut play = Play::new(0);
+		play.seconds(120, &[(0, 1_000, COST), (1, 1_000, COST)]);
+		let since = play.now;
+		let mut second = 0;
+		while !play.sales.lets_go(COST / 2, since, play.now) {
+			let trifle = (2 + second as usize % 16, 50, COST);
+			play.second(&[(0, 1_000, COST / 2), trifle]);
+			second += 1;
+			assert!(second < 400);
 		}
 	}
 
