@@ -4,7 +4,7 @@ use clustercast_primitives::{channel::SignedReservation, Hash, PublicKey, Signed
 use clustercast_protocol::{
 	relayer::SessionError,
 	routes::{Names, Path},
-	EndReason, Expectation, PaymentMode, ReceiptSigner, Subscribe, Terms,
+	EndReason, Expectation, Follow, PaymentMode, ReceiptSigner, Subscribe, Terms,
 };
 use std::{future::Future, io, sync::Arc, time::Duration};
 
@@ -165,6 +165,11 @@ pub trait Policy: Send + Sync + 'static {
 	/// It has its seat from now on, or has it no more.
 	fn seated(&self, seat: &Self::Seat, seated: bool) {
 		let _ = (seat, seated);
+	}
+
+	/// What comes to this seat by itself, told at first and where it changes.
+	fn follows(&self, seat: &Self::Seat, follow: Follow) {
+		let _ = (seat, follow);
 	}
 
 	/// Whether this seat counts as somebody's who buys, told where that changes; at first it does not. One that does not makes room for

@@ -299,6 +299,7 @@ impl Link {
 		// At most the credit.
 		let mut judging = FuturesUnordered::new();
 		policy.seated(seat, true);
+		policy.follows(seat, self.session.follows());
 		let why = self
 			.attend(sitting, seat, stream, feed, policy, stopping, judge, &mut judging)
 			.await;
@@ -404,7 +405,8 @@ impl Link {
 				}
 			}
 			if std::mem::replace(&mut follows, self.session.follows()) != self.session.follows() {
-				sitting.follows(self.session.follows());
+				sitting.follows(follows);
+				policy.follows(seat, follows);
 			}
 			let wanted = self.session.wants().filter(|_| !closing);
 			let found = wanted.map(|cursor| feed.get(cursor));

@@ -30,7 +30,7 @@ pub struct Demand {
 }
 
 impl Demand {
-	/// So many who can pay watch it, or wait for it.
+	/// So many who can pay watch it, or wait for its windows; who only stands by does not.
 	pub fn note(&mut self, viewers: usize, now: Duration) {
 		if self.viewers > 0 && viewers == 0 {
 			self.left = Some(now);

@@ -26,7 +26,7 @@ use clustercast_primitives::{
 use clustercast_protocol::{
 	routes::{self, Names, Path},
 	tickets::EXPIRY_MARGIN,
-	Debt, EndReason, Expectation, Outcome, PaymentMode, ReceiptSigner, Releasable, ReserveError, ReserveTerms,
+	Debt, EndReason, Expectation, Follow, Outcome, PaymentMode, ReceiptSigner, Releasable, ReserveError, ReserveTerms,
 	SessionKey, Shortage, Subscribe, Terms, TicketBook, TicketError,
 };
 use std::{
@@ -494,7 +494,7 @@ impl<L: Ledger> Policy for Desk<L> {
 		// It is asked what was asked before it came.
 		let price_per_gb = stream.price(Instant::now());
 		self.carries.judge(price_per_gb)?;
-		let viewer = stream.enter(peer)?;
+		let viewer = stream.enter(peer, payer.account, request.follow)?;
 		let counter = stream.terms();
 		let mode = self.mode(stream, &payer, may_voucher)?;
 		let terms = Terms {
@@ -693,6 +693,10 @@ impl<L: Ledger> Policy for Desk<L> {
 
 	fn seated(&self, seat: &Seat, seated: bool) {
 		seat.viewer.sit(seated);
+	}
+
+	fn follows(&self, seat: &Seat, follow: Follow) {
+		seat.viewer.follow(follow);
 	}
 
 	fn earns(&self, seat: &Seat, earns: bool) {

@@ -5,6 +5,9 @@
 //! [`ALLOWED`] bytes are worth; then who pays less than its part is let go, and may come again at the price of then. At twice as much
 //! nobody new is served, until time has passed in which nothing was bought. So whatever viewers do, no more is lost than that, and
 //! once more the same for each [`FORGIVEN`] in which nobody watched.
+//!
+//! A stream is fetched for who follows its windows, and not for who only stands by. Nor for who pays nothing: what comes while an account
+//! that has not paid lately waits for windows is its *trial*. Beyond [`TRIAL`] it is served no longer, until that is forgotten.
 
 use clustercast_primitives::AccountId;
 use std::{
@@ -19,6 +22,16 @@ pub const LATELY: Duration = Duration::from_secs(60);
 /// Bytes of which the price may be in arrears; or as many as came in [`LATELY`], where that is more. Ninety seconds of 480p: what is
 /// on its way to be paid is a fifth of it.
 pub const ALLOWED: u64 = 16 << 20;
+
+/// So much is fetched for an account that pays nothing: 45 s of 480p, or as much as came in so long, where that is more. Who has no credit
+/// signs a reservation after ten seconds, which is final after 7 to 20 more. As much is forgotten within [`FORGIVEN`].
+pub const TRIAL: u64 = 8 << 20;
+
+/// See [`TRIAL`].
+const TRIES: Duration = Duration::from_secs(45);
+
+/// Accounts whose trials are remembered; beyond it the oldest one is forgotten.
+const MOST_TRIALS: usize = 1_000;
 
 /// While nothing is bought so much of the arrears is forgotten within this as [`ALLOWED`] bytes are worth.
 pub const FORGIVEN: Duration = Duration::from_secs(300);
@@ -95,6 +108,8 @@ pub struct Sales {
 	arrears: u64,
 	/// When something was bought last.
 	last: Option<Instant>,
+	/// Bytes that came for accounts that had not paid lately, as of then.
+	trials: BTreeMap<AccountId, (u64, Instant)>,
 }
 
 impl Sales {
@@ -108,6 +123,7 @@ impl Sales {
 			payers: BTreeMap::new(),
 			arrears: 0,
 			last: None,
+			trials: BTreeMap::new(),
 		}
 	}
 
@@ -128,6 +144,35 @@ impl Sales {
 		});
 	}
 
+	/// So many bytes came while this account waited for windows.
+	pub fn tries(&mut self, account: AccountId, bytes: u64, now: Instant) {
+		if self.payers.contains_key(&account) {
+			return;
+		}
+		if self.trials.len() >= MOST_TRIALS && !self.trials.contains_key(&account) {
+			let oldest = self.trials.iter().min_by_key(|(_, (_, at))| *at);
+			let oldest = oldest.map(|(account, _)| *account);
+			oldest.and_then(|oldest| self.trials.remove(&oldest));
+		}
+		let tried = self.tried(&account, now).saturating_add(bytes);
+		self.trials.insert(account, (tried, now));
+	}
+
+	/// Whether enough came for it that it did not pay for.
+	pub fn has_tried(&self, account: &AccountId, now: Instant) -> bool {
+		let enough = self.bought.within(TRIES, self.slice(now)).max(TRIAL);
+		self.cost > 0 && self.tried(account, now) > enough
+	}
+
+	fn tried(&self, account: &AccountId, now: Instant) -> u64 {
+		let Some((bytes, at)) = self.trials.get(account) else {
+			return 0;
+		};
+		let passed = now.saturating_duration_since(*at).as_millis();
+		let forgotten = u128::from(TRIAL) * passed / FORGIVEN.as_millis();
+		bytes.saturating_sub(u64::try_from(forgotten).unwrap_or(u64::MAX))
+	}
+
 	/// An account paid for so many bytes at this price.
 	pub fn paid(&mut self, account: AccountId, bytes: u64, price_per_gb: u64, now: Instant) {
 		let value = u128::from(bytes) * u128::from(price_per_gb);
@@ -137,6 +182,7 @@ impl Sales {
 		self.arrears = self.in_arrears(now).saturating_sub(covers);
 		self.last = self.last.map(|_| now);
 		let slice = self.slice(now);
+		self.trials.remove(&account);
 		let payer = self.payers.entry(account).or_default();
 		payer.paid.add(slice, bytes);
 		payer.owes = payer.owes.saturating_sub(bytes);
@@ -389,6 +435,35 @@ mod tests {
 			second += 1;
 			assert!(second < 400);
 		}
+	}
+
+	/// The attack: an account waits for windows and has none sent, at a place that nobody knows.
+	#[tokio::test]
+	async fn little_is_fetched_for_an_account_that_pays_nothing_and_a_payment_ends_the_trial() {
+		let mut play = Play::new(0);
+		let (idler, payer) = (account(1), account(2));
+		let mut seconds = 0;
+		while !play.sales.has_tried(&idler, play.now) {
+			play.second(&[(2, 1_000, COST)]);
+			[idler, payer]
+				.iter()
+				.for_each(|of| play.sales.tries(*of, BYTES, play.now));
+			seconds += 1;
+		}
+		assert!((45..=60).contains(&seconds), "{seconds}");
+		assert!(!play.sales.has_tried(&payer, play.now));
+		play.now += FORGIVEN / 10;
+		assert!(!play.sales.has_tried(&idler, play.now), "it is forgotten by and by");
+		play.sales.tries(idler, TRIAL, play.now);
+		assert!(play.sales.has_tried(&idler, play.now));
+		play.sales.paid(idler, 1, COST, play.now);
+		assert!(!play.sales.has_tried(&idler, play.now));
+		(0..2 * MOST_TRIALS).for_each(|n| {
+			let mut other = [9; 32];
+			other[..8].copy_from_slice(&n.to_le_bytes());
+			play.sales.tries(AccountId(other), 1, play.now);
+		});
+		assert_eq!(play.sales.trials.len(), MOST_TRIALS);
 	}
 
 	/// The attack: who stands by buys a little, and all of the stream is fetched for it.

@@ -2,15 +2,17 @@
 //! changes nothing of another. Sans-IO.
 
 use crate::{
+	demand::LINGER,
 	metrics,
 	payment::{Rule, Standings},
 	sales::Sales,
 	surge::{self, Load, Surge},
 };
 use clustercast_primitives::{AccountId, PublicKey, StreamId};
-use clustercast_protocol::{routes::Path, EndReason};
+use clustercast_protocol::{routes::Path, EndReason, Follow};
 use std::{
 	collections::{BTreeMap, HashMap},
+	hash::Hash,
 	sync::{
 		atomic::{AtomicBool, AtomicU32, Ordering},
 		Arc, Mutex, MutexGuard, PoisonError,
@@ -52,10 +54,14 @@ pub struct Served {
 	allowed: AtomicU32,
 	/// Of these, those that upstream lets us serve.
 	seats: AtomicU32,
-	/// Subscriptions that have a seat, by peer: one that comes again has two for a moment.
-	seated: Mutex<HashMap<PublicKey, usize>>,
+	/// Subscriptions that have a seat and follow windows, by peer: one that comes again has two for a moment.
+	waiting: Mutex<HashMap<PublicKey, usize>>,
 	/// How many peers these are, for whoever follows that.
 	audience: watch::Sender<usize>,
+	/// Those subscriptions by account.
+	accounts: Mutex<HashMap<AccountId, usize>>,
+	/// When the last of them went.
+	left: Mutex<Option<Instant>>,
 	/// Those of them that buy.
 	viewers: Mutex<HashMap<PublicKey, usize>>,
 	/// Fetched on demand: what it costs us, and who pays for it.
@@ -79,8 +85,10 @@ impl Served {
 			places: offer.places,
 			allowed: AtomicU32::new(0),
 			seats: AtomicU32::new(0),
-			seated: Mutex::default(),
+			waiting: Mutex::default(),
 			audience: watch::Sender::default(),
+			accounts: Mutex::default(),
+			left: Mutex::default(),
 			viewers: Mutex::default(),
 			sales: None,
 			gone: AtomicBool::new(false),
@@ -101,9 +109,15 @@ impl Served {
 		self.sales.is_some()
 	}
 
-	/// How many have a seat: they watch it, or wait for it, and can pay.
+	/// How many have a seat and follow windows: they watch it, or wait for it, and can pay.
 	pub fn audience(&self) -> watch::Receiver<usize> {
 		self.audience.subscribe()
+	}
+
+	/// Whether there is anything for who only stands by: nothing is fetched for it.
+	fn is_fetched(&self, now: Instant) -> bool {
+		let lingers = || lock(&self.left).is_some_and(|left| now < left + LINGER);
+		!self.is_on_demand() || *self.audience.borrow() > 0 || lingers()
 	}
 
 	/// Upstream asks this, micro-USDC per 10^9 bytes.
@@ -115,6 +129,9 @@ impl Served {
 	pub fn came(&self, bytes: u64, now: Instant) {
 		let arrears = self.with_sales(|sales| {
 			sales.bought(bytes, now);
+			lock(&self.accounts)
+				.keys()
+				.for_each(|account| sales.tries(*account, bytes, now));
 			sales.arrears(now)
 		});
 		if let Some(arrears) = arrears {
@@ -210,16 +227,20 @@ impl Served {
 	}
 
 	/// A viewer comes. Not where the stream key allows no price that pays for it, nor where too much was bought of late that nobody
-	/// paid for.
-	pub fn enter(self: &Arc<Self>, peer: PublicKey) -> Result<Viewer, EndReason> {
+	/// paid for, or that this account did not; nor to stand by, where that is all that anybody does.
+	pub fn enter(self: &Arc<Self>, peer: PublicKey, account: AccountId, follow: Follow) -> Result<Viewer, EndReason> {
 		let now = Instant::now();
-		let is_open = self.with_sales(|sales| sales.is_open(now)).unwrap_or(true);
+		let sells = |sales: &mut Sales| sales.is_open(now) && !sales.has_tried(&account, now);
+		let is_open = self.with_sales(sells).unwrap_or(true) && (follow == Follow::Windows || self.is_fetched(now));
 		match is_open && self.surge.allows(self.least(now)) {
 			true => Ok(Viewer {
 				stream: self.clone(),
 				peer,
+				account,
 				since: now,
 				seated: false.into(),
+				follows: (follow == Follow::Windows).into(),
+				waits: false.into(),
 				counts: false.into(),
 			}),
 			false => Err(EndReason::NotServed),
@@ -248,7 +269,12 @@ pub struct Viewer {
 	/// What it watches.
 	pub stream: Arc<Served>,
 	peer: PublicKey,
+	account: AccountId,
 	seated: AtomicBool,
+	/// It follows windows.
+	follows: AtomicBool,
+	/// Both: the stream is fetched for it.
+	waits: AtomicBool,
 	/// When it came.
 	since: Instant,
 	counts: AtomicBool,
@@ -261,7 +287,11 @@ impl Viewer {
 			.stream
 			.with_sales(|sales| sales.lets_go(price_per_gb, self.since, now));
 		let rose = goes.unwrap_or(false).then_some(EndReason::PriceRose);
-		self.stream.shut().or(rose)
+		let tried = self.stream.with_sales(|sales| sales.has_tried(&self.account, now));
+		let follows = self.follows.load(Ordering::Relaxed);
+		let for_nothing = tried.unwrap_or(false) || !(follows || self.stream.is_fetched(now));
+		let nothing = for_nothing.then_some(EndReason::NotServed);
+		self.stream.shut().or(rose).or(nothing)
 	}
 
 	/// Whether it has a seat from now on.
@@ -269,17 +299,36 @@ impl Viewer {
 		if self.seated.swap(seated, Ordering::Relaxed) == seated {
 			return;
 		}
+		self.wait();
 		let stream = &self.stream;
-		let mut peers = lock(&stream.seated);
-		add(&mut peers, self.peer, seated);
-		stream.audience.send_replace(peers.len());
-		drop(peers);
 		let (label, gauge) = (stream.id.to_string(), if seated { 1.0 } else { -1.0 });
 		::metrics::gauge!(metrics::VIEWERS, "stream" => label.clone()).increment(gauge);
 		match seated {
 			true => ::metrics::counter!(metrics::SUBSCRIPTIONS, "stream" => label).increment(1),
 			false => self.count(false),
 		}
+	}
+
+	/// What comes to it by itself from now on.
+	pub fn follow(&self, follow: Follow) {
+		self.follows.store(follow == Follow::Windows, Ordering::Relaxed);
+		self.wait();
+	}
+
+	/// Whether the stream is fetched for it.
+	fn wait(&self) {
+		let waits = self.seated.load(Ordering::Relaxed) && self.follows.load(Ordering::Relaxed);
+		if self.waits.swap(waits, Ordering::Relaxed) == waits {
+			return;
+		}
+		let stream = &self.stream;
+		add(&mut lock(&stream.accounts), self.account, waits);
+		let mut peers = lock(&stream.waiting);
+		add(&mut peers, self.peer, waits);
+		if peers.is_empty() {
+			*lock(&stream.left) = Some(Instant::now());
+		}
+		stream.audience.send_replace(peers.len());
 	}
 
 	/// Whether it buys, and counts to the price.
@@ -302,8 +351,8 @@ impl Drop for Viewer {
 	}
 }
 
-/// One more, or one less, of a peer.
-fn add(peers: &mut HashMap<PublicKey, usize>, peer: PublicKey, comes: bool) {
+/// One more, or one less, of a peer or account.
+fn add<K: Copy + Eq + Hash>(peers: &mut HashMap<K, usize>, peer: K, comes: bool) {
 	let subscriptions = peers.entry(peer).or_default();
 	*subscriptions = match comes {
 		true => *subscriptions + 1,
@@ -376,10 +425,15 @@ mod tests {
 		PublicKey([n; 32])
 	}
 
+	fn account(n: u8) -> AccountId {
+		AccountId([n; 32])
+	}
+
 	/// Has a seat and pays.
 	fn pays(stream: &Arc<Served>, n: u8) -> Viewer {
-		let viewer = stream.enter(peer(n)).unwrap();
+		let viewer = stream.enter(peer(n), account(n), Follow::Windows).unwrap();
 		viewer.sit(true);
+		viewer.follow(Follow::Windows);
 		viewer.count(true);
 		viewer
 	}
@@ -401,8 +455,13 @@ mod tests {
 	#[tokio::test]
 	async fn whoever_buys_nothing_counts_to_no_price() {
 		let ((first, _), now) = (two(), Instant::now());
-		let idlers: Vec<_> = (0..4).map(|n| first.enter(peer(n)).unwrap()).collect();
-		idlers.iter().for_each(|idler| idler.sit(true));
+		let idlers: Vec<_> = (0..4)
+			.map(|n| first.enter(peer(n), account(n), Follow::Windows).unwrap())
+			.collect();
+		for idler in &idlers {
+			idler.follow(Follow::Windows);
+			idler.sit(true);
+		}
 		assert_eq!((first.price(now), first.watching()), (100, 0));
 		assert_eq!(*first.audience().borrow(), 4, "they wait for it");
 		idlers.iter().for_each(|idler| idler.count(true));
@@ -489,7 +548,7 @@ mod tests {
 	async fn whoever_pays_nothing_shares_nothing_of_what_a_stream_costs() {
 		let (stream, now) = (on_demand(8, 50), Instant::now());
 		stream.set_cost(300);
-		let accomplice = stream.enter(peer(1)).unwrap();
+		let accomplice = stream.enter(peer(1), account(1), Follow::Windows).unwrap();
 		assert_eq!(stream.price(now), 350);
 		stream.came(1_000_000, now);
 		stream.paid(AccountId([1; 32]), 65_536, 350, now);
@@ -518,16 +577,19 @@ mod tests {
 		drop((first, second));
 		assert_eq!(*audience.borrow(), 0);
 		stream.surge.limit(149);
-		assert_eq!(stream.enter(peer(3)).unwrap_err(), EndReason::NotServed);
+		assert_eq!(
+			stream.enter(peer(3), account(3), Follow::Windows).unwrap_err(),
+			EndReason::NotServed
+		);
 		stream.surge.limit(150);
-		assert!(stream.enter(peer(3)).is_ok());
+		assert!(stream.enter(peer(3), account(3), Follow::Windows).is_ok());
 	}
 
 	#[tokio::test]
 	async fn who_does_not_pay_its_part_any_more_is_let_go_and_others_are_not() {
 		let stream = on_demand(8, 0);
 		stream.set_cost(300);
-		let viewer = stream.enter(peer(1)).unwrap();
+		let viewer = stream.enter(peer(1), account(1), Follow::Windows).unwrap();
 		let now = Instant::now();
 		assert_eq!(viewer.shut(299, now), None, "nothing was lost");
 		stream.came(ALLOWED, now);
@@ -537,24 +599,93 @@ mod tests {
 		let newer = Viewer {
 			stream: stream.clone(),
 			peer: peer(1),
+			account: account(1),
 			since: now,
 			seated: false.into(),
+			follows: true.into(),
+			waits: false.into(),
 			counts: false.into(),
 		};
 		assert_eq!(newer.shut(299, now), Some(EndReason::PriceRose));
 		assert_eq!(newer.shut(300, now), None, "it has had no time to pay");
 		assert_eq!(viewer.shut(300, now), Some(EndReason::PriceRose), "and this one had");
-		assert!(stream.enter(peer(2)).is_ok());
+		assert!(stream.enter(peer(2), account(2), Follow::Windows).is_ok());
 		stream.came(ALLOWED, now + LATELY);
 		stream.came(ALLOWED, now + 2 * LATELY);
-		assert_eq!(stream.enter(peer(3)).unwrap_err(), EndReason::NotServed);
+		assert_eq!(
+			stream.enter(peer(3), account(3), Follow::Windows).unwrap_err(),
+			EndReason::NotServed
+		);
 		stream.set_gone(true);
 		assert_eq!(viewer.shut(300, now), Some(EndReason::NotServed));
 		// A stream that is always fetched costs the same whoever watches.
 		let (always, _) = two();
 		always.set_cost(300);
 		always.came(10 * ALLOWED, now);
-		assert_eq!(always.enter(peer(1)).unwrap().shut(0, now), None);
+		assert_eq!(
+			always.enter(peer(1), account(1), Follow::Windows).unwrap().shut(0, now),
+			None
+		);
+	}
+
+	/// The attack: one account stands by, buys nothing, and all of the stream is fetched for it.
+	#[tokio::test]
+	async fn stream_on_demand_is_fetched_for_who_follows_windows_and_not_for_who_stands_by() {
+		let stream = on_demand(8, 50);
+		let standby = || stream.enter(peer(1), account(1), Follow::Announcements);
+		assert_eq!(standby().unwrap_err(), EndReason::NotServed, "nothing would come of it");
+		let viewer = pays(&stream, 2);
+		let stands_by = standby().unwrap();
+		stands_by.sit(true);
+		stands_by.follow(Follow::Announcements);
+		assert_eq!(*stream.audience().borrow(), 1);
+		assert_eq!(stands_by.shut(350, Instant::now()), None, "it is fetched for somebody");
+		viewer.follow(Follow::Announcements);
+		assert_eq!(*stream.audience().borrow(), 0);
+		let gone = Instant::now();
+		for (other, price) in [(&stands_by, 350), (&viewer, 350)] {
+			assert_eq!(other.shut(price, gone), None, "it may come back");
+			assert_eq!(other.shut(price, gone + LINGER), Some(EndReason::NotServed));
+		}
+		stands_by.follow(Follow::Windows);
+		assert_eq!(
+			(*stream.audience().borrow(), viewer.shut(350, gone + LINGER)),
+			(1, None)
+		);
+		// One that is always fetched is announced to anybody.
+		let (always, _) = two();
+		let free = always.enter(peer(1), account(1), Follow::Announcements).unwrap();
+		assert_eq!(free.shut(0, gone + LINGER), None);
+	}
+
+	/// The attack: it follows windows, from a place that nobody has.
+	#[tokio::test]
+	async fn little_is_fetched_for_an_account_that_pays_nothing() {
+		let (stream, now) = (on_demand(8, 50), Instant::now());
+		stream.set_cost(300);
+		let (idler, viewer) = (pays(&stream, 1), pays(&stream, 2));
+		for _ in 0..=8 {
+			stream.came(1 << 20, now);
+			stream.paid(account(2), 1 << 20, 350, now);
+		}
+		assert_eq!(
+			(
+				viewer.shut(350, now),
+				stream.enter(peer(2), account(2), Follow::Windows).is_ok()
+			),
+			(None, true)
+		);
+		let now = now + LATELY;
+		stream.came(1, now);
+		assert_eq!(
+			idler.shut(350, now),
+			None,
+			"what comes in 45 s may be on its way to be paid"
+		);
+		stream.came(3 << 20, now);
+		assert_eq!(idler.shut(350, now), Some(EndReason::NotServed));
+		let again = stream.enter(peer(3), account(1), Follow::Windows);
+		assert_eq!(again.unwrap_err(), EndReason::NotServed, "whatever keys it has");
 	}
 
 	/// Upstream says our part of a limited stream when it is asked for the stream, and on demand it is not asked for nobody.
