@@ -1,5 +1,6 @@
 //! What is a matter of decision when subscriptions are served ([`Policy`]), and what whoever decides is told.
 
+use crate::quic::Pulse;
 use clustercast_primitives::{channel::SignedReservation, Hash, PublicKey, SignedTicket, SignedVoucher};
 use clustercast_protocol::{
 	relayer::SessionError,
@@ -170,6 +171,11 @@ pub trait Policy: Send + Sync + 'static {
 	/// What comes to this seat by itself, told at first and where it changes.
 	fn follows(&self, seat: &Self::Seat, follow: Follow) {
 		let _ = (seat, follow);
+	}
+
+	/// Says of this seat whether who has it acknowledges what is sent, as long as it has it.
+	fn pulse(&self, seat: &Self::Seat, pulse: Pulse) {
+		let _ = (seat, pulse);
 	}
 
 	/// Whether this seat counts as somebody's who buys, told where that changes; at first it does not. One that does not makes room for

@@ -1,7 +1,7 @@
 //! Chunks on their way to one viewer: written one range after the other, each on a stream of its own, and watched until they are
 //! there.
 
-use crate::quic::{BodyOut, Sender};
+use crate::quic::{BodyOut, Pulse, Sender};
 use bytes::Bytes;
 use clustercast_protocol::{
 	relayer::{Outgoing, SendingId},
@@ -77,6 +77,11 @@ impl Sending {
 			since: VecDeque::new(),
 			behind: false,
 		}
+	}
+
+	/// Whether the viewer acknowledges what goes out.
+	pub fn pulse(&self) -> Pulse {
+		self.sender.pulse()
 	}
 
 	/// Whether something is being written.

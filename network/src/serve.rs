@@ -32,7 +32,10 @@ use tokio::{
 	time::{sleep_until, timeout, timeout_at, Instant},
 };
 
-pub use crate::policy::{Closed, Grant, Policy, Unpaid};
+pub use crate::{
+	policy::{Closed, Grant, Policy, Unpaid},
+	quic::Pulse,
+};
 
 /// A viewer who was told that it is over may take this long to hang up. Then QUIC has surely carried the last word.
 const LINGER: Duration = Duration::from_millis(500);
@@ -300,6 +303,7 @@ impl Link {
 		let mut judging = FuturesUnordered::new();
 		policy.seated(seat, true);
 		policy.follows(seat, self.session.follows());
+		policy.pulse(seat, self.sending.pulse());
 		let why = self
 			.attend(sitting, seat, stream, feed, policy, stopping, judge, &mut judging)
 			.await;

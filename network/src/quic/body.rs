@@ -1,6 +1,9 @@
 //! Streams of chunks: opened by who serves, on the connection of the subscription that they belong to, which they name first.
 
-use super::stream::{read_failed, write_failed, ABANDONED};
+use super::{
+	pulse::Pulse,
+	stream::{read_failed, write_failed, ABANDONED},
+};
 use crate::uplink::{Allowance, Uplink};
 use bytes::Bytes;
 use quinn::{Connection, ReadError, RecvStream, SendStream};
@@ -142,16 +145,23 @@ pub struct Sender {
 	connection: Connection,
 	link: LinkId,
 	uplink: Arc<Uplink>,
+	pulse: Pulse,
 }
 
 impl Sender {
 	/// On the connection that the peer opened this subscription on; chunks go at the rate of this uplink.
 	pub fn new(connection: Connection, link: LinkId, uplink: Arc<Uplink>) -> Self {
 		Self {
+			pulse: Pulse::new(connection.clone()),
 			connection,
 			link,
 			uplink,
 		}
+	}
+
+	/// Whether the peer acknowledges what goes out.
+	pub fn pulse(&self) -> Pulse {
+		self.pulse.clone()
 	}
 
 	/// Another stream; of those that have something to send, what has the lower `turn` goes first. Waits until the peer allows
@@ -163,6 +173,7 @@ impl Sender {
 			stream,
 			name: Bytes::copy_from_slice(&self.link.to_le_bytes()),
 			allowance: Allowance::new(self.uplink.clone()),
+			pulse: self.pulse.clone(),
 			finished: false,
 		})
 	}
@@ -174,6 +185,7 @@ pub struct BodyOut {
 	stream: SendStream,
 	name: Bytes,
 	allowance: Allowance,
+	pulse: Pulse,
 	finished: bool,
 }
 
@@ -193,6 +205,7 @@ impl BodyOut {
 		second.truncate(granted - first.len());
 		let mut chunks = [self.name.clone(), first, second];
 		let written = self.stream.write_chunks(&mut chunks).await.map_err(write_failed)?;
+		self.pulse.sent(Instant::now());
 		let name = self.name.len() - chunks[0].len();
 		self.name = chunks[0].clone();
 		let sent = written.bytes - name;
