@@ -60,6 +60,8 @@ pub enum Trick {
 	OmitOne,
 	/// Nothing bad: ends the subscription, and refuses any other.
 	Leave,
+	/// Takes the stream, and sells it to nobody.
+	Refuse,
 }
 
 /// A cheating relayer. It stops when dropped.
@@ -240,6 +242,7 @@ impl State {
 			while let Some(request) = session.poll_event() {
 				match request {
 					Request::Subscribed(_) if self.trick == Trick::Leave && serial > 0 => session.end(EndReason::Full),
+					Request::Subscribed(_) if self.trick == Trick::Refuse => session.end(EndReason::Full),
 					Request::Subscribed(_) => {
 						session
 							.accept(self.terms.clone(), self.signer.clone())
@@ -318,7 +321,7 @@ impl State {
 		let id = next.id();
 		let mut data = BytesMut::from(&next.data()[..]);
 		let step = match self.trick {
-			Trick::Leave => Step::Leave,
+			Trick::Leave | Trick::Refuse => Step::Leave,
 			Trick::FlipBit | Trick::SignWrong => {
 				data[CHUNK_BYTES / 2] ^= 1;
 				Step::Deliver(next, Some(Lie::Chunks(data.freeze())))

@@ -1,8 +1,9 @@
 //! The command line.
 
 use crate::{
-	origin::{Config, Origin},
+	origin::{Check, Config, Origin},
 	studio::{Input, InputError},
+	tier::Times,
 	trade,
 };
 use anyhow::Result;
@@ -13,9 +14,19 @@ use clap::{
 };
 use clustercast_chain::NodeUrl;
 use clustercast_media::picture::{PICTURES_PER_SEGMENT, RATE};
-use clustercast_network::Multiaddr;
-use clustercast_primitives::StreamId;
-use std::{ffi::OsStr, path::PathBuf, process::ExitCode, time::Duration};
+use clustercast_network::{Multiaddr, PeerId};
+use clustercast_pay::funds::Wanted;
+use clustercast_primitives::{PublicKey, StreamId, Usdc};
+use std::{
+	ffi::OsStr,
+	net::SocketAddr,
+	num::{NonZeroU32, NonZeroU64, NonZeroUsize},
+	path::PathBuf,
+	process::ExitCode,
+	time::Duration,
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Broadcasts live video to relayers, every window signed.
 #[derive(Debug, Parser)]
@@ -110,9 +121,35 @@ struct Run {
 	/// Serves anyone, not only registered relayers
 	#[arg(long)]
 	open: bool,
-	/// Most relayers at a time: each takes the whole stream from your line
-	#[arg(long, value_name = "N", default_value_t = 32)]
-	max_relayers: usize,
+	/// Most relayers at a time: each takes a copy of the stream from your line. Others are told who has them
+	#[arg(long, value_name = "N", default_value = "3")]
+	max_relayers: NonZeroUsize,
+	/// What your line carries upwards, 10^6 bits/s: as many copies go out as fit into four fifths of it, one at least, and they are sent
+	/// at nine tenths of it [default: no limit]
+	#[arg(long, value_name = "N")]
+	uplink_mbps: Option<NonZeroU32>,
+	/// The relayer that has a copy whenever it comes: its peer id, or its key as hex
+	#[arg(long, value_name = "KEY", value_parser = relayer)]
+	pin: Option<PublicKey>,
+	/// Pays for what is bought of relayers to see whether they sell: //Name, a mnemonic, or file:PATH. None but this should know whose it
+	/// is; without it relayers are not checked
+	#[arg(long, value_name = "ACCOUNT", conflicts_with = "open")]
+	check_account: Option<String>,
+	/// Deposit to keep for that, USDC; topped up when less than half is left
+	#[arg(long, value_name = "USDC", default_value = "1")]
+	check_deposit: Usdc,
+	/// From one check of a relayer to the next, on average
+	#[arg(long, value_name = "N", default_value = "60")]
+	check_seconds: NonZeroU32,
+	/// Of two copies or more, the relayer that came last makes room for one that waits after so long
+	#[arg(long, value_name = "N", default_value = "10")]
+	turn_minutes: NonZeroU32,
+	/// A relayer that failed two checks has no copy that somebody else wants for so long
+	#[arg(long, value_name = "N", default_value = "30")]
+	rest_minutes: NonZeroU32,
+	/// Serves figures for Prometheus at http://ADDR/metrics
+	#[arg(long, value_name = "ADDR", value_parser = clustercast_cli::socket_address)]
+	metrics: Option<SocketAddr>,
 	/// Memory for past windows, MB (10^6 bytes): what a relayer can catch up
 	#[arg(long, value_name = "N", default_value_t = 64)]
 	cache_mb: usize,
@@ -124,6 +161,16 @@ struct Run {
 		env = "CLUSTERCAST_ORIGIN_FFMPEG"
 	)]
 	ffmpeg: PathBuf,
+}
+
+/// A relayer's key, however it is written.
+fn relayer(text: &str) -> Result<PublicKey, String> {
+	match text.parse::<PeerId>() {
+		Ok(peer) => clustercast_network::public_key(&peer).map_err(|error| error.to_string()),
+		Err(_) => text
+			.parse()
+			.map_err(|_| "neither a peer id, as `clustercast-relayer register` prints it, nor 32 bytes as hex".into()),
+	}
 }
 
 /// Pictures of a part that plays so many milliseconds.
@@ -196,7 +243,24 @@ impl From<Run> for Config {
 			pictures_per_part: args.low_latency,
 			seconds: args.seconds.map(Duration::from_secs),
 			open: args.open,
-			max_relayers: args.max_relayers,
+			max_relayers: args.max_relayers.get(),
+			uplink: args
+				.uplink_mbps
+				.and_then(|mbps| NonZeroU64::new(u64::from(mbps.get()) * 1_000_000 / 8)),
+			pinned: args.pin,
+			times: Times {
+				turn: MINUTE * args.turn_minutes.get(),
+				rest: MINUTE * args.rest_minutes.get(),
+				check: Duration::from_secs(args.check_seconds.get().into()),
+			},
+			check: args.check_account.map(|account| Check {
+				account,
+				wanted: Wanted {
+					deposit: args.check_deposit.0,
+					limit: args.check_deposit.0,
+				},
+			}),
+			metrics: args.metrics,
 			cache_bytes: args.cache_mb.saturating_mul(1_000_000),
 		}
 	}
@@ -206,10 +270,28 @@ impl From<Run> for Config {
 mod tests {
 	use super::*;
 	use clap::CommandFactory;
+	use std::collections::BTreeSet;
 
 	#[test]
 	fn command_line_is_well_formed() {
 		Cli::command().debug_assert();
+	}
+
+	#[test]
+	fn manual_has_each_flag_of_run_and_no_other() {
+		let page = include_str!("../../docs/broadcast.md");
+		let table = page.split("## Flags of `run`").nth(1).unwrap();
+		let rows = table.split("\n## ").next().unwrap().lines();
+		let documented: BTreeSet<String> = rows
+			.filter_map(|row| row.strip_prefix("| `--"))
+			.filter_map(|row| row.split([' ', '`']).next())
+			.map(str::to_owned)
+			.collect();
+		let command = Cli::command();
+		let run = command.find_subcommand("run").unwrap();
+		let flags = run.get_arguments().filter_map(|arg| arg.get_long());
+		let flags = flags.filter(|flag| !["help", "version"].contains(flag));
+		assert_eq!(documented, flags.map(str::to_owned).collect());
 	}
 
 	#[test]
@@ -260,6 +342,45 @@ mod tests {
 			(line(""), line("--low-latency"), line("--low-latency 500")),
 			(None, Some(6), Some(15))
 		);
+	}
+
+	#[test]
+	fn pinned_relayer_is_named_by_peer_id_or_key() {
+		let key = clustercast_primitives::crypto::KeyPair::from_seed([7; 32]).public();
+		let peer = clustercast_network::peer_id(&key).unwrap().to_base58();
+		for text in [
+			peer,
+			key.to_string(),
+			key.to_string().trim_start_matches("0x").to_owned(),
+		] {
+			assert_eq!(relayer(&text), Ok(key), "{text}");
+		}
+		assert!(relayer("12D3KooW").unwrap_err().contains("register"));
+	}
+
+	#[test]
+	fn three_copies_go_out_unless_it_is_said_and_the_uplink_is_bits() {
+		let config = |options: &str| {
+			let words = "clustercast-origin run --stream 1 --signing-key k --state s --input test".split(' ');
+			match Cli::try_parse_from(words.chain(options.split_whitespace()))
+				.unwrap()
+				.command
+			{
+				Command::Run(run) => Config::from(run),
+				other => panic!("{other:?}"),
+			}
+		};
+		let usual = config("");
+		assert_eq!(
+			(usual.max_relayers, usual.uplink, usual.check.is_none()),
+			(3, None, true)
+		);
+		assert_eq!(usual.times, Times::default());
+		let said = config("--uplink-mbps 8 --max-relayers 1 --check-account //Eve --check-seconds 3");
+		assert_eq!((said.max_relayers, said.uplink), (1, NonZeroU64::new(1_000_000)));
+		let check = said.check.unwrap();
+		assert_eq!((check.account.as_str(), check.wanted.deposit), ("//Eve", 1_000_000));
+		assert_eq!(said.times.check, Duration::from_secs(3));
 	}
 
 	#[test]

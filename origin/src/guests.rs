@@ -1,10 +1,15 @@
-//! Who is served: relayers in the chain's registry, or anyone; for nothing, since they pay by carrying the video on. And how many
-//! viewers each may serve of a stream whose key limits them: equal parts, which are the limit together.
+//! Who is served: relayers in the chain's registry, or anyone; for nothing, since they pay by carrying the video on. As many as there are
+//! copies ([`crate::tier`]); others are told who has these. And how many viewers each may serve of a stream whose key limits them: equal
+//! parts, which are the limit together.
 
+use crate::{copies::Copies, metrics};
 use clustercast_chain::Chain;
-use clustercast_network::serve::{Closed, Grant, Policy, Unpaid};
+use clustercast_network::serve::{Closed, Grant, Policy, Pulse, Unpaid};
 use clustercast_primitives::{chain::StreamKeyInfo, PublicKey, StreamId};
-use clustercast_protocol::{EndReason, Subscribe};
+use clustercast_protocol::{
+	routes::{self, Names},
+	EndReason, Subscribe,
+};
 use std::{
 	collections::{BTreeMap, HashSet},
 	future::Future,
@@ -49,6 +54,7 @@ pub struct Guests<R> {
 	/// What finalised blocks say of the stream; `None` without a chain.
 	named: Option<watch::Receiver<Option<StreamKeyInfo>>>,
 	seats: Arc<watch::Sender<Taken>>,
+	copies: Arc<Copies>,
 }
 
 /// Subscriptions of each peer: one whose line changed has two for a moment.
@@ -66,6 +72,7 @@ struct Known {
 pub struct Seat {
 	peer: PublicKey,
 	seats: Arc<watch::Sender<Taken>>,
+	copies: Arc<Copies>,
 }
 
 impl Drop for Seat {
@@ -75,6 +82,7 @@ impl Drop for Seat {
 				*subscriptions -= 1;
 				if *subscriptions == 0 {
 					taken.remove(&self.peer);
+					self.copies.left(&self.peer);
 				}
 			}
 		});
@@ -89,13 +97,19 @@ fn part(all: u32, sharers: usize, index: usize) -> u32 {
 
 impl<R: Registry> Guests<R> {
 	/// For the windows of `stream`, of which finalised blocks say this.
-	pub fn new(stream: StreamId, registry: Option<R>, named: Option<watch::Receiver<Option<StreamKeyInfo>>>) -> Self {
+	pub fn new(
+		stream: StreamId,
+		registry: Option<R>,
+		named: Option<watch::Receiver<Option<StreamKeyInfo>>>,
+		copies: Arc<Copies>,
+	) -> Self {
 		Self {
 			stream,
 			registry,
 			known: Mutex::default(),
 			named,
 			seats: Arc::default(),
+			copies,
 		}
 	}
 
@@ -143,10 +157,40 @@ impl<R: Registry> Policy for Guests<R> {
 			tracing::debug!(%peer, "refused: not a registered relayer");
 			return Err(EndReason::NotAllowed);
 		}
-		self.seats.send_modify(|taken| *taken.entry(peer).or_default() += 1);
+		// In one step: an older subscription of its own may end meanwhile.
+		let has_copy = self.seats.send_if_modified(|taken| {
+			let has_copy = self.copies.ask(peer);
+			if has_copy {
+				*taken.entry(peer).or_default() += 1;
+			}
+			has_copy
+		});
+		if !has_copy {
+			tracing::debug!(%peer, "refused: others have the copies");
+			return Err(EndReason::Full);
+		}
 		tracing::info!(%peer, serving = self.seats.borrow().len(), "subscribed");
-		let seats = self.seats.clone();
-		Ok((Grant::Free, Seat { peer, seats }))
+		let (seats, copies) = (self.seats.clone(), self.copies.clone());
+		Ok((Grant::Free, Seat { peer, seats, copies }))
+	}
+
+	fn pulse(&self, seat: &Seat, pulse: Pulse) {
+		self.copies.pulse(seat.peer, pulse);
+	}
+
+	/// Those that have the copies.
+	fn others(&self, peer: &PublicKey, _request: &Subscribe) -> Names {
+		// We are no relayer ourselves.
+		routes::named(peer, peer, self.copies.members())
+	}
+
+	/// It has lost its copy.
+	fn shut(&self, seat: &Seat) -> Option<EndReason> {
+		(!self.copies.has(&seat.peer)).then_some(EndReason::Full)
+	}
+
+	fn sent(&self, bytes: usize) {
+		metrics::sent(bytes);
 	}
 
 	/// Who comes first in the order of their keys has one more, where they cannot be equal: so each has the same again after a
@@ -166,8 +210,10 @@ impl<R: Registry> Policy for Guests<R> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::tier::{self, Failing, Outcome, Tier, Times};
 	use clustercast_primitives::Hash;
 	use clustercast_protocol::{Follow, Start};
+	use rand::{rngs::StdRng, SeedableRng};
 	use std::sync::Mutex as StdMutex;
 
 	/// What the node does when it is asked.
@@ -228,9 +274,22 @@ mod tests {
 		}
 	}
 
+	fn copies(most: usize) -> Arc<Copies> {
+		let config = tier::Config {
+			most,
+			uplink: None,
+			pinned: None,
+			times: Times {
+				check: Duration::from_millis(4),
+				..Times::default()
+			},
+		};
+		Arc::new(Copies::new(Tier::new(config, StdRng::seed_from_u64(1))))
+	}
+
 	/// Of the stream 7, without a limit of viewers.
 	fn guests(registry: Option<Fixed>) -> Guests<Fixed> {
-		Guests::new(StreamId(7), registry, None)
+		Guests::new(StreamId(7), registry, None, copies(8))
 	}
 
 	async fn ask(guests: &Guests<Fixed>, peer: PublicKey) -> Result<Seat, EndReason> {
@@ -303,6 +362,49 @@ mod tests {
 	}
 
 	#[tokio::test]
+	async fn who_comes_behind_the_copies_is_told_who_has_them() {
+		let guests = Guests::<Fixed>::new(StreamId(7), None, None, copies(2));
+		let named = |peer: PublicKey| guests.others(&peer, &request(7, &[0])).into_inner();
+		let a = ask(&guests, A).await.unwrap();
+		let b = ask(&guests, B).await.unwrap();
+		assert_eq!(ask(&guests, C).await.unwrap_err(), EndReason::Full);
+		let mut names = named(C);
+		names.sort_unstable();
+		assert_eq!(names, [A, B]);
+		assert_eq!(named(A), [B], "not itself");
+		// Its line changed.
+		let again = ask(&guests, A).await.unwrap();
+		drop(a);
+		assert_eq!(ask(&guests, C).await.unwrap_err(), EndReason::Full);
+		drop(again);
+		assert!(ask(&guests, C).await.is_ok());
+		assert_eq!(guests.shut(&b), None);
+	}
+
+	#[tokio::test]
+	async fn who_lost_its_seat_is_sent_away_and_named_to_nobody() {
+		let copies = copies(2);
+		let guests = Guests::<Fixed>::new(StreamId(7), None, None, copies.clone());
+		let (a, b) = (ask(&guests, A).await.unwrap(), ask(&guests, B).await.unwrap());
+		let sells = |peer: &PublicKey| match *peer == B {
+			true => Outcome::Failed(Failing::Refused),
+			false => Outcome::Served,
+		};
+		let named = || guests.others(&C, &request(7, &[0])).into_inner();
+		assert_eq!(named().len(), 2);
+		// Twice, and each time the other one serves.
+		while named() != [A] {
+			let peer = copies.next_check().await;
+			copies.checked(&peer, sells(&peer));
+		}
+		assert_eq!(guests.shut(&b), None, "nobody else wants its copy");
+		assert_eq!(ask(&guests, C).await.unwrap_err(), EndReason::Full);
+		assert_eq!((guests.shut(&a), guests.shut(&b)), (None, Some(EndReason::Full)));
+		drop(b);
+		assert!(ask(&guests, C).await.is_ok());
+	}
+
+	#[tokio::test]
 	async fn gone_waits_for_the_last_seat() {
 		let guests = guests(None);
 		let seat = ask(&guests, A).await.unwrap();
@@ -356,7 +458,7 @@ mod tests {
 			})
 		};
 		let named = watch::Sender::new(allow(3));
-		let guests = Guests::<Fixed>::new(StreamId(7), None, Some(named.subscribe()));
+		let guests = Guests::<Fixed>::new(StreamId(7), None, Some(named.subscribe()), copies(8));
 		let told = |seats: &[&Seat]| seats.iter().map(|seat| guests.seats(seat)).collect::<Vec<_>>();
 		let b = ask(&guests, B).await.unwrap();
 		assert_eq!(told(&[&b]), [Some(3)]);

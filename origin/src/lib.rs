@@ -21,6 +21,9 @@
 //! | [`reign`] | whether the chain still names our key; sans-IO |
 //! | [`publisher`] | where signed windows go |
 //! | [`guests`] | who is served |
+//! | [`tier`] | who has the copies that the uplink carries, and who loses its own; sans-IO |
+//! | [`copies`] | the same as tasks see it |
+//! | [`customer`] | buys ranges of relayers, to see what they are like |
 
 // Tests make their films.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
@@ -29,16 +32,20 @@ pub mod backoff;
 pub mod bucket;
 pub mod child;
 pub mod cli;
+pub mod copies;
+pub mod customer;
 pub mod decoder;
 pub mod door;
 pub mod encoder;
 pub mod guests;
+mod metrics;
 pub mod origin;
 pub mod presence;
 pub mod publisher;
 pub mod reign;
 pub mod signer;
 pub mod studio;
+pub mod tier;
 pub mod trade;
 
 #[cfg(test)]

@@ -1,28 +1,36 @@
 //! The program put together: checks everything that can be wrong before it listens, then broadcasts until told to end.
 
 use crate::{
+	copies::Copies,
+	customer::Customer,
 	door::{Lock, Place, Sources, ENVIRONMENT},
 	encoder::unix_ms,
 	guests::Guests,
+	metrics,
 	publisher::Publisher,
 	reign::{Reign, Replaced},
 	signer::{Identity, Signer, SignerError},
 	studio::{self, Input, Studio},
+	tier::{self, Tier},
 };
 use anyhow::{bail, ensure, Context, Result};
-use clustercast_chain::{keys, Chain, KeyError, NodeUrl};
+use clustercast_chain::{keys, Chain, KeyError, NodeUrl, Wallet};
 use clustercast_media::picture::PICTURES_PER_SEGMENT;
 use clustercast_network::{
 	node::Limits,
 	serve::{self, serve},
 	Address, Feed, Incoming, Multiaddr, Node,
 };
+use clustercast_pay::funds::Wanted;
 use clustercast_primitives::{
 	chain::StreamKeyInfo, crypto::KeyPair, status::State, text::Text, BlockNumber, Hash, PublicKey, StreamId,
 };
+use rand::{rngs::StdRng, SeedableRng};
 use std::{
 	future::{pending, Future},
 	io,
+	net::SocketAddr,
+	num::NonZeroU64,
 	path::{Path, PathBuf},
 	pin::Pin,
 	sync::Arc,
@@ -31,7 +39,7 @@ use std::{
 use tokio::{
 	signal::unix::{signal, SignalKind},
 	sync::{oneshot, watch},
-	time::timeout,
+	time::{sleep, timeout},
 };
 
 /// How long relayers may take to fetch the last windows of a broadcast that is over.
@@ -51,6 +59,12 @@ const EPOCH_LIMIT: Duration = Duration::from_secs(60);
 
 /// A window that begins by more before the end of the last one does so since the clock was set back.
 const OVERLAP_MS: u64 = 1_000;
+
+/// Relayers that come again, and those that have just lost their seats, need places beside the copies: few, each gone within seconds.
+const PLACES_BESIDE: usize = 16;
+
+/// Who cannot pay for checks tries again after this.
+const CHECK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Between two lines about windows that are held back.
 const HELD_BACK_LINES: Duration = Duration::from_secs(60);
@@ -86,10 +100,37 @@ pub struct Config {
 	pub seconds: Option<Duration>,
 	/// Serves anyone.
 	pub open: bool,
-	/// Most subscriptions at a time.
+	/// Copies of the stream at most.
 	pub max_relayers: usize,
+	/// What the uplink carries, bytes/s.
+	pub uplink: Option<NonZeroU64>,
+	/// The relayer that has a copy whenever it comes.
+	pub pinned: Option<PublicKey>,
+	/// How long turns, rests and checks of relayers take.
+	pub times: tier::Times,
+	/// Who buys of relayers to check them.
+	pub check: Option<Check>,
+	/// Where figures are served.
+	pub metrics: Option<SocketAddr>,
 	/// Memory for past windows, bytes.
 	pub cache_bytes: usize,
+}
+
+/// The account that buys of relayers.
+#[derive(Clone, Debug)]
+pub struct Check {
+	/// Its secret: see [`Wallet::from_suri`].
+	pub account: String,
+	/// Deposit, and limit of its session key.
+	pub wanted: Wanted,
+}
+
+/// The same once it was read, and where its session key and purse are.
+struct Checks {
+	chain: Chain,
+	wallet: Arc<Wallet>,
+	wanted: Wanted,
+	state: PathBuf,
 }
 
 /// A broadcast that is ready to begin: it listens, and nothing is encoded yet.
@@ -114,7 +155,10 @@ pub struct Origin {
 	lease: Option<Lease>,
 	/// What finalised blocks say of the stream, if there is a chain to say so.
 	named: Option<watch::Receiver<Option<StreamKeyInfo>>>,
-	max_relayers: usize,
+	/// The first tier.
+	tier: tier::Config,
+	/// What buys of it, if something does.
+	checks: Option<Checks>,
 	seconds: Option<Duration>,
 }
 
@@ -191,6 +235,18 @@ impl Origin {
 		};
 		let title = info.title.clone();
 		let genesis = chain.genesis();
+		let checks = match &config.check {
+			Some(check) => Some(Checks {
+				chain: chain.clone(),
+				wallet: Arc::new(Wallet::from_suri(&check.account).context("--check-account")?),
+				wanted: check.wanted,
+				state: config.state.clone(),
+			}),
+			None => None,
+		};
+		if let Some(address) = config.metrics {
+			metrics::serve(address).await?;
+		}
 		let lease = info.rented_until.map(|until| Lease {
 			chain: chain.clone(),
 			until,
@@ -205,7 +261,12 @@ impl Origin {
 			Box::pin(async move { fresh_block(&chain).await })
 		});
 		let origin = Self::open(config, key, genesis, epoch, title, registry, epochs).await?;
-		Ok(Self { lease, named, ..origin })
+		Ok(Self {
+			lease,
+			named,
+			checks,
+			..origin
+		})
 	}
 
 	/// With what the chain says: the rest needs none.
@@ -267,6 +328,9 @@ impl Origin {
 			publisher = publisher.log(path).context("--window-log")?;
 		}
 		let (node, incoming) = Node::start(&key, Limits::default())?;
+		if let Some(uplink) = config.uplink {
+			node.uplink(uplink.get());
+		}
 		let addresses = node.listen_on(config.listen).await?;
 		Ok(Self {
 			stream,
@@ -284,7 +348,13 @@ impl Origin {
 			epochs,
 			lease: None,
 			named: None,
-			max_relayers: config.max_relayers,
+			tier: tier::Config {
+				most: config.max_relayers,
+				uplink: config.uplink,
+				pinned: config.pinned,
+				times: config.times,
+			},
+			checks: None,
 			seconds: config.seconds,
 		})
 	}
@@ -325,10 +395,22 @@ impl Origin {
 	}
 
 	async fn run_until(mut self, stop: impl Future<Output = Stop>) -> Result<()> {
-		let guests = Arc::new(Guests::new(self.stream, self.registry, self.named));
+		let copies = Arc::new(Copies::new(Tier::new(self.tier, StdRng::from_entropy())));
+		let follow = {
+			let (copies, feed, stream) = (copies.clone(), self.feed.clone(), self.stream);
+			tokio::spawn(async move { copies.follow(feed, stream).await })
+		};
+		if self.checks.is_none() {
+			tracing::info!("nobody buys of relayers to check them: --check-account says who pays for that");
+		}
+		let checking = self.checks.zip(self.named.clone()).map(|(checks, named)| {
+			let (copies, feed) = (copies.clone(), self.feed.clone());
+			tokio::spawn(async move { checks.run(named, feed, &copies).await })
+		});
+		let guests = Arc::new(Guests::new(self.stream, self.registry, self.named, copies));
 		let (end_serving, serving_ends) = oneshot::channel::<()>();
 		let serve_config = serve::Config {
-			max_subscriptions: self.max_relayers,
+			max_subscriptions: self.tier.most.saturating_mul(2).saturating_add(PLACES_BESIDE),
 			// A relayer has one seat, and waits through a night.
 			idle_timeout: DAY,
 			// Those served are relayers.
@@ -374,6 +456,10 @@ impl Origin {
 		}
 		drop(end_serving);
 		server.await.context("the server failed")?;
+		follow.abort();
+		if let Some(checking) = checking {
+			checking.abort();
+		}
 		drop(self.node);
 		match outcome? {
 			Stop::Replaced(replaced) => Err(replaced.into()),
@@ -381,6 +467,39 @@ impl Origin {
 				tracing::info!(?stop, "ended");
 				Ok(())
 			},
+		}
+	}
+}
+
+impl Checks {
+	/// Buys of relayers whenever it is time to, for ever.
+	async fn run(self, named: watch::Receiver<Option<StreamKeyInfo>>, feed: Feed, copies: &Copies) {
+		let mut told = false;
+		let mut customer = loop {
+			let prepared = Customer::prepare(
+				self.chain.clone(),
+				self.wallet.clone(),
+				&self.state,
+				self.wanted,
+				named.clone(),
+				feed.clone(),
+				StdRng::from_entropy(),
+			);
+			match prepared.await {
+				Ok(customer) => break customer,
+				Err(error) => {
+					if !std::mem::replace(&mut told, true) {
+						tracing::warn!(%error, "relayers are not checked: the account of --check-account cannot pay");
+					}
+					sleep(CHECK_AGAIN).await;
+				},
+			}
+		};
+		tracing::info!("relayers of the first tier are checked");
+		loop {
+			let relayer = copies.next_check().await;
+			let outcome = customer.check(&relayer).await;
+			copies.checked(&relayer, outcome);
 		}
 	}
 }

@@ -6,6 +6,7 @@ use clustercast_e2e::{
 	byzantine::{Byzantine, Trick},
 	lab::Lab,
 	network::{Network, Person, START_MONEY},
+	programs::TEST_PICTURE,
 	scene::{Scene, TERMS},
 };
 use clustercast_primitives::amount::USDC;
@@ -32,7 +33,9 @@ const CAUGHT: [(Trick, &str); 5] = [
 #[test]
 fn cheating_relayers_are_caught_and_paid_nothing() {
 	Lab::run(async |lab| {
-		let scene = Scene::start_on(lab, Network::shared(lab).await?, &[TERMS]).await?;
+		// All of them take it from the origin.
+		let input = [TEST_PICTURE, &["--max-relayers", "7"]].concat();
+		let scene = Scene::start_showing(lab, Network::shared(lab).await?, &input, &[TERMS]).await?;
 		let plans = [(2, Trick::Leave)]
 			.into_iter()
 			.chain(CAUGHT.map(|(trick, _)| (0, trick)));

@@ -20,5 +20,6 @@ mod ranges;
 mod rental;
 mod seats;
 mod shares;
+mod tier;
 mod troubles;
 mod watching;

@@ -31,6 +31,11 @@ fn config(dir: &Path, input: Input) -> Config {
 		seconds: None,
 		open: true,
 		max_relayers: 4,
+		uplink: None,
+		pinned: None,
+		times: tier::Times::default(),
+		check: None,
+		metrics: None,
 		cache_bytes: 8_000_000,
 	}
 }
