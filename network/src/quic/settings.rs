@@ -4,7 +4,7 @@ use super::congestion::Bounded;
 use aws_lc_rs::hmac;
 use quinn::{
 	crypto::rustls::{QuicClientConfig, QuicServerConfig},
-	AckFrequencyConfig, ClientConfig, Endpoint, EndpointConfig, ServerConfig, TokioRuntime, TransportConfig,
+	ClientConfig, Endpoint, EndpointConfig, ServerConfig, TokioRuntime, TransportConfig,
 };
 use quinn_proto::HashedConnectionIdGenerator;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -36,10 +36,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// Bytes kept of a handshake that nobody has looked at yet, of one and of all.
 const UNSEEN: u64 = 16 << 10;
 const UNSEEN_IN_ALL: u64 = 4 << 20;
-
-/// A peer acknowledges once it has got more packets than this, or in 25 ms, or where one is missing: each acknowledgement is a packet
-/// that a sender to many has to receive, decrypt and look through. Of a window of 375 kB 24 come in place of 130.
-const UNACKNOWLEDGED: u32 = 10;
 
 /// What the system should hold of what came and is not read yet; it may give less.
 const SOCKET_BUFFER: usize = 4 << 20;
@@ -88,11 +84,8 @@ impl Settings {
 /// What a connection is like on which a peer may send so much of a stream ahead of our reading it, and four times that in all; and
 /// this many ranges of chunks.
 fn transport(receive_window: u32, bodies: u32) -> TransportConfig {
-	let mut acknowledgements = AckFrequencyConfig::default();
-	acknowledgements.ack_eliciting_threshold(UNACKNOWLEDGED.into());
 	let mut transport = TransportConfig::default();
 	transport
-		.ack_frequency_config(Some(acknowledgements))
 		.max_concurrent_bidi_streams(MAX_STREAMS.into())
 		.max_concurrent_uni_streams(bodies.into())
 		.datagram_receive_buffer_size(None)
