@@ -62,7 +62,7 @@ enum Command {
 	/// too: relayers find whoever has it at the addresses that they have
 	RotateKey(trade::RotateKey),
 	/// Broadcasts; the first line printed is {"listening":"ADDRESS/p2p/ID"}
-	Run(Run),
+	Run(Box<Run>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -210,7 +210,7 @@ pub fn main() -> ExitCode {
 #[tokio::main]
 async fn run(cli: Cli) -> Result<()> {
 	let answer = match cli.command {
-		Command::Run(args) => return Origin::load(args.into()).await?.run().await,
+		Command::Run(args) => return Origin::load((*args).into()).await?.run().await,
 		Command::Mint(args) => args.run().await?,
 		Command::Update(args) => args.run().await?,
 		Command::SetTerms(args) => args.run().await?,
@@ -366,7 +366,7 @@ mod tests {
 				.unwrap()
 				.command
 			{
-				Command::Run(run) => Config::from(run),
+				Command::Run(run) => Config::from(*run),
 				other => panic!("{other:?}"),
 			}
 		};

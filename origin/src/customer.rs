@@ -56,6 +56,12 @@ const TRACK: TrackId = 0;
 /// How long the chain may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// And to take a deposit and a session key.
+const RENEWAL: Duration = Duration::from_secs(60);
+
+/// Whatever a relayer says meanwhile, no check takes longer.
+const LONGEST: Duration = Duration::from_secs(45);
+
 /// How long a relayer may take to be reached at all of its addresses.
 const DIAL: Duration = Duration::from_secs(15);
 
@@ -127,7 +133,7 @@ impl Customer {
 		})
 	}
 
-	/// Buys of this relayer. Takes half a minute at most.
+	/// Buys of this relayer. Whatever it says, that takes no longer than [`LONGEST`], beside what the chain takes.
 	pub async fn check(&mut self, relayer: &PublicKey) -> Outcome {
 		let Some(stream) = self.named.borrow().clone() else {
 			return Outcome::Void;
@@ -171,10 +177,12 @@ impl Customer {
 		if now >= self.look_at {
 			self.look_at = now + LOOK;
 			let session = self.pocket.session();
-			match funds::renew(&self.chain, &self.wallet, &self.folder, self.wanted, &session).await {
-				Ok(Some(pocket)) => self.pocket = pocket,
-				Ok(None) => {},
-				Err(error) => self.complain(&error),
+			let renew = funds::renew(&self.chain, &self.wallet, &self.folder, self.wanted, &session);
+			match timeout(RENEWAL, renew).await {
+				Ok(Ok(Some(pocket))) => self.pocket = pocket,
+				Ok(Ok(None)) => {},
+				Ok(Err(error)) => self.complain(&error),
+				Err(_) => self.complain(&"the chain does not answer"),
 			}
 		}
 		let payer = self.wallet.account();
@@ -207,7 +215,9 @@ impl Customer {
 		let plan = Plan::draw(&mut self.chance);
 		let session = self.session(info, stream, plan.follow);
 		let mut subscription = Subscription::new(connection, session, DIAL);
-		let outcome = self.run(Errand::new(plan, Instant::now()), &mut subscription).await;
+		let errand = Errand::new(plan, Instant::now());
+		let outcome = timeout(LONGEST, self.run(errand, &mut subscription)).await;
+		let outcome = outcome.unwrap_or(Outcome::Failed(Failing::Late));
 		// What came is paid, also where not all of it did.
 		if matches!(outcome, Outcome::Served | Outcome::Failed(Failing::Late)) {
 			self.settle(&mut subscription).await;
@@ -235,7 +245,8 @@ impl Customer {
 				},
 				vouchers: true,
 				terms: stream.terms_counter,
-				max_price_per_gb: info.price_per_gb,
+				// Nobody may ask more of viewers, whatever it has registered.
+				max_price_per_gb: info.price_per_gb.min(stream.terms().max_price_per_gb()),
 				max_face_value: MAX_FACE_VALUE,
 			}),
 			head: self.chain.tip().block(),
@@ -289,6 +300,8 @@ impl Customer {
 				Event::Window(_) => Said::Whole,
 				Event::Chunks(chunks) => Said::Came(chunks.range()),
 				Event::Lacks(range) => Said::Lacks(range),
+				// Places for those who stand by may be taken; for those who buy all that comes, such a one makes room.
+				Event::Ended(EndReason::Full) if errand.plan.follow == Follow::Announcements => return Outcome::Void,
 				Event::Ended(reason) => return Outcome::Failed(of_end(&reason)),
 				_ => continue,
 			};
@@ -457,6 +470,8 @@ enum Step {
 #[derive(Clone, Copy, Debug)]
 struct Errand {
 	plan: Plan,
+	/// It has said its terms.
+	serves: bool,
 	/// What was asked for.
 	asked: Option<Range>,
 	late: Duration,
@@ -469,6 +484,7 @@ impl Errand {
 		let late = late(USUAL_WINDOW);
 		Self {
 			plan,
+			serves: false,
 			asked: None,
 			late,
 			until: now + late,
@@ -477,7 +493,9 @@ impl Errand {
 
 	fn hear(&mut self, said: Said, now: Instant) -> Step {
 		match said {
-			Said::Serves => self.until = now + self.late,
+			// Once: terms can be said again and again.
+			Said::Serves if !self.serves => (self.serves, self.until) = (true, now + self.late),
+			Said::Serves => {},
 			Said::Announced(Offer { old: true, .. }) => return Step::Over(Outcome::Failed(Failing::Late)),
 			Said::Announced(offer) => {
 				self.late = late(offer.length);

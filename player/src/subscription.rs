@@ -625,8 +625,15 @@ impl<C: ChainView> Viewing<C> {
 			self.asked.stream(self.stream.id, &self.chain);
 			return Over::Relayer(Ending::Failed, format!("what it brings is not signed: {fault}"));
 		}
-		if unsigned.contains(&fault) && self.ask_again().await {
-			return Over::Relayer(Ending::Failed, "the stream's signing key was changed".into());
+		if unsigned.contains(&fault) {
+			let why = match self.ask_again().await {
+				Some(true) => Some("the stream's signing key was changed"),
+				Some(false) => None,
+				None => Some("what it brings is not signed, and the chain does not say by whom it should be"),
+			};
+			if let Some(why) = why {
+				return Over::Relayer(Ending::Failed, why.into());
+			}
 		}
 		// Whose clock or node is behind is not the other's fault, nor that somebody heard of new terms or keys first.
 		if fault.may_be_honest() {
@@ -771,7 +778,8 @@ impl<C: ChainView> Viewing<C> {
 				}
 				for doubt in self.asked.take_doubts(|why| matches!(why, Why::Unsigned(..))) {
 					if let Why::Unsigned(fault, rejected, known) = &doubt.why {
-						if key.is_none_or(|key| key == *known) {
+						// Where the chain says nothing it may have been replaced.
+						if key == Some(*known) {
 							self.blacklist(&doubt.peer, fault, *rejected);
 							self.roster.report(&doubt.relayer, Ending::Fault, false, now);
 						}
@@ -802,14 +810,15 @@ impl<C: ChainView> Viewing<C> {
 		replaced
 	}
 
-	/// Reads the stream key again; whether its signing key has changed.
-	async fn ask_again(&mut self) -> bool {
+	/// Reads the stream key again; whether its signing key has changed, where the chain says it.
+	async fn ask_again(&mut self) -> Option<bool> {
 		match timeout(LOOK_UP, self.chain.stream_key(self.stream.id)).await {
-			Ok(Ok(Some(now))) => self.know(now),
-			Ok(Ok(None)) | Err(_) => false,
+			Ok(Ok(Some(now))) => Some(self.know(now)),
+			Ok(Ok(None)) => Some(false),
+			Err(_) => None,
 			Ok(Err(error)) => {
 				tracing::warn!(%error, "cannot ask the chain for the stream key");
-				false
+				None
 			},
 		}
 	}

@@ -157,8 +157,17 @@ impl Keep {
 
 	/// Whether it waits for us.
 	pub fn waits(&self, now: Instant) -> bool {
-		let lacks = self.lacks.is_some() && !self.excused.is_zero();
-		lacks || self.waits.is_some_and(|until| now < until)
+		self.waits_for_what_lacks() || self.waits_for_the_chain(now)
+	}
+
+	/// Whether it waits for what we do not have yet, and that is not held against it.
+	pub fn waits_for_what_lacks(&self) -> bool {
+		self.lacks.is_some() && !self.excused.is_zero()
+	}
+
+	/// Whether what it has handed in is on its way.
+	pub fn waits_for_the_chain(&self, now: Instant) -> bool {
+		self.waits.is_some_and(|until| now < until)
 	}
 
 	/// How long there was something to buy since it paid for enough.

@@ -12,8 +12,8 @@
 //! 3. Of those who stand by, beyond their [eighth](STANDBY_SHARE), who bought least of what there was lately, for somebody who does not
 //!    stand by; while those in whose seats nothing was paid yet have less than their allowance.
 //!
-//! An account that had seats for nothing lately has none of these. Who waits for its reservation makes room for nobody, nor who waits for
-//! what we do not have yet, for as long as a relayer that works may be behind.
+//! An account that had seats for nothing lately has none of these. Who waits for its reservation makes room for nobody, nor who has
+//! bought and waits for what we do not have yet, for as long as a relayer that works may be behind.
 
 use super::{
 	keep::{Keep, LEAST, PROVEN_WITHIN},
@@ -296,7 +296,12 @@ impl<T> Seats<T> {
 			return Err(EndReason::IdleLately(seconds));
 		}
 		let pay = taken.seats.iter().filter_map(|(id, seat)| Some((*id, seat.pays()?)));
-		let pay = pay.filter(|(_, (_, keep))| !keep.waits(now));
+		// Anybody can name a place that nobody has: for that only who has bought keeps its seat.
+		let keeps = |account: &AccountId, keep: &Keep| {
+			let bought = || keep.is_proven() || self.payers.has_bought(account, now) >= LEAST;
+			keep.waits_for_the_chain(now) || keep.waits_for_what_lacks() && bought()
+		};
+		let pay = pay.filter(|(_, (account, keep))| !keeps(account, keep));
 		let pay: Vec<_> = pay.map(|(id, (account, keep))| (id, account, keep)).collect();
 		self.lapsed(&pay, now)
 			.or_else(|| self.unproven(&pay, taken.most, claim, rank, now))

@@ -242,6 +242,17 @@ async fn who_is_ahead_of_a_relayer_keeps_its_seat_until_that_has_caught_up() {
 	})
 	.await;
 	let (mut broadcast, nodes) = (broadcast(), [viewer(10), viewer(11)]);
+	// It stood by here, and bought.
+	server.push(&mut broadcast, 1, 100_000);
+	let mut before = subscribe(&nodes[0], &server).await;
+	let due = until(&mut before, |event| match event {
+		Event::PaymentDue(due) => Some(due),
+		_ => None,
+	})
+	.await;
+	let payment = purse().pay(&due, 0).unwrap();
+	before.session().pay(&due, payment).unwrap();
+	until(&mut before, |event| matches!(event, Event::Paid(_)).then_some(())).await;
 	let windows: Vec<_> = (0..8).map(|_| window(&mut broadcast, 10_000)).collect();
 	let (next, played) = (windows.last().unwrap(), &windows[windows.len() - 2]);
 	let config = ViewerConfig {

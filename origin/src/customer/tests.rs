@@ -72,6 +72,17 @@ async fn range_is_asked_for_behind_those_that_are_let_by_and_served_when_all_of_
 	}
 }
 
+/// The attack: whoever said its terms again every few seconds was checked for ever, and nobody else any more.
+#[tokio::test]
+async fn terms_that_are_said_again_give_no_more_time() {
+	let now = Instant::now();
+	let mut errand = Errand::new(plan(Follow::Windows, 0), now);
+	for second in 1..6 {
+		assert_eq!(errand.hear(Said::Serves, now + second * SECOND), Step::Wait);
+	}
+	assert_eq!(errand.until, now + 7 * SECOND);
+}
+
 #[tokio::test]
 async fn windows_are_watched_as_many_as_were_drawn_and_old_ones_are_late() {
 	let now = Instant::now();

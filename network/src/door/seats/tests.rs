@@ -491,6 +491,7 @@ async fn who_is_served_for_nothing_has_nothing_to_earn() {
 async fn who_waits_for_what_we_do_not_have_keeps_its_seat_and_owes_nothing() {
 	let mut room = Room::new(1, 8);
 	let id = room.sits(own(1));
+	room.pays(id, LEAST);
 	for _ in 0..25 {
 		room.now += SECOND;
 		room.seats.keep(id, |keep| keep.lacks(true, room.now));
@@ -498,6 +499,19 @@ async fn who_waits_for_what_we_do_not_have_keeps_its_seat_and_owes_nothing() {
 	assert_eq!(room.refuses(own(2)), EndReason::Full);
 	room.seats.leave(id, room.now);
 	assert_eq!(room.seats.payers.idle(&account(1), room.now), Duration::ZERO);
+}
+
+/// The attack: with a place that nobody has, accounts of which each holds eight seats for half a minute shut out who pays.
+#[tokio::test]
+async fn who_has_bought_nothing_keeps_no_seat_by_naming_a_place_that_nobody_has() {
+	let mut room = Room::new(2, 8);
+	let ids = [1, 2].map(|peer| room.sits(claim(peer, 0, Some(1))));
+	room.now += SECOND;
+	for id in ids {
+		room.seats.keep(id, |keep| keep.lacks(true, room.now));
+	}
+	let (_, left) = room.enters(own(3));
+	assert_eq!(left.len(), 1);
 }
 
 /// The attack: a place that nobody has holds a seat for nothing, again and again.
