@@ -15,6 +15,7 @@ use serde_json::Value;
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	fs,
+	future::Future,
 	ops::AddAssign,
 	path::{Path, PathBuf},
 	process::ExitStatus,
@@ -574,6 +575,22 @@ impl Player {
 	pub fn output(&self) -> &Path {
 		&self.output
 	}
+}
+
+/// Longest that is waited for what a program is to come to by itself.
+const BY_ITSELF: Duration = Duration::from_secs(120);
+
+/// Waits until what programs tell of themselves is so.
+pub async fn until<F: Future<Output = Result<bool>>>(what: &str, is_so: impl Fn() -> F) -> Result<()> {
+	let wait = async {
+		while !is_so().await? {
+			sleep(LOOK).await;
+		}
+		anyhow::Ok(())
+	};
+	timeout(BY_ITSELF, wait)
+		.await
+		.with_context(|| format!("never: {what}"))?
 }
 
 /// An error where a program failed.

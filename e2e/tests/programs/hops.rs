@@ -1,13 +1,13 @@
 //! A relayer that buys from relayers: everybody in the chain is paid, the shares once, and who is killed or lies is replaced.
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{ensure, Result};
 use clustercast_e2e::{
 	books::Snapshot,
 	byzantine::{Byzantine, Trick},
 	lab::{free_port, Lab},
 	media::Window,
 	network::{Network, Person, START_MONEY},
-	programs::{mint, Origin, Player, Relayer, Terms},
+	programs::{mint, until, Origin, Player, Relayer, Terms},
 	scene::{settle, Settlement, PRICE_PER_GB, TERMS},
 };
 use clustercast_primitives::{amount::share, AccountId, Balance};
@@ -18,7 +18,7 @@ use std::{
 	pin::pin,
 	time::{Duration, Instant},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 /// For each wait.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -95,19 +95,6 @@ impl Cast {
 	fn table(&self, upstreams: &[&str], more: &str) -> String {
 		format!("[[streams]]\nid = {}\nupstream = {upstreams:?}\n{more}\n", self.stream)
 	}
-}
-
-/// Waits until this is so.
-async fn until<F: Future<Output = Result<bool>>>(what: &str, is_so: impl Fn() -> F) -> Result<()> {
-	let wait = async {
-		while !is_so().await? {
-			sleep(LOOK).await;
-		}
-		anyhow::Ok(())
-	};
-	timeout(PATIENCE, wait)
-		.await
-		.with_context(|| format!("never: {what}"))?
 }
 
 /// The longest time from one window to the next at this relayer, as long as this goes on.

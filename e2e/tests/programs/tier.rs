@@ -1,43 +1,26 @@
 //! The first tier of an origin that has a single copy to give: who comes behind it has the stream through who has it, and one that sells
 //! to nobody loses its seat, since the origin buys as a customer.
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{ensure, Result};
 use clustercast_e2e::{
 	byzantine::{Byzantine, Trick},
 	http,
 	lab::{free_port, Lab},
 	network::{Network, Person, START_MONEY},
-	programs::{mint, Origin, Player, Relayer, Terms, TEST_PICTURE},
+	programs::{mint, until, Origin, Player, Relayer, Terms, TEST_PICTURE},
 	scene::{PRICE_PER_GB, TERMS},
 };
 use futures::future::try_join3;
-use std::{future::Future, time::Duration};
-use tokio::time::{sleep, timeout};
+use std::time::Duration;
 
 /// For each wait.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Between two looks at what a program tells of itself.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// Of relayers that relayers may buy from.
 const WHOLESALE: Terms = Terms {
 	price_per_gb: PRICE_PER_GB / 2,
 	..TERMS
 };
-
-/// Waits until this is so.
-async fn until<F: Future<Output = Result<bool>>>(what: &str, is_so: impl Fn() -> F) -> Result<()> {
-	let wait = async {
-		while !is_so().await? {
-			sleep(LOOK).await;
-		}
-		anyhow::Ok(())
-	};
-	timeout(PATIENCE, wait)
-		.await
-		.with_context(|| format!("never: {what}"))?
-}
 
 /// What a relayer that may buy from others relays: what this origin says, if it is not refused.
 fn below(origin: &Origin) -> String {
