@@ -180,6 +180,7 @@ fn what_one_session_left_counts_for_the_accounts_others() {
 #[test]
 fn reservation_covers_what_is_owed_and_not_a_unit_more() {
 	let (viewer, mut test) = (payer(1), Test::of(&payer(1)));
+	assert!(!test.credit.is_covered(&viewer, 0), "nothing is reserved");
 	test.credit.channel(&viewer, NOW, Some(channel(1, 2_500)));
 	for _ in 0..25 {
 		assert!(test.credit.is_covered(&viewer, 100));
