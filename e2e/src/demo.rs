@@ -301,7 +301,7 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 
 	let seconds = started.elapsed().as_secs();
 	// What comes while it settles is no part of this.
-	let log = player.windows()?;
+	let (log, stopped_ms) = (player.windows()?, unix_ms());
 	let copies = cast.copies().await?;
 	let summary = player.stop().await?;
 	println!("the viewer has stopped; the relayers redeem what is left, those that were killed too...");
@@ -327,10 +327,10 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 	let windows = player.windows()?;
 	let latencies = latencies_ms(&windows);
 	let published = scene.origin.windows()?;
-	let published: BTreeMap<_, _> = published.iter().map(|window| (window.place(), window.root)).collect();
 	let watched = Watched {
 		name: "viewer".into(),
 		started_ms,
+		stopped_ms,
 		log,
 		summary,
 	};

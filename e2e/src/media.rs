@@ -137,6 +137,21 @@ impl Recording {
 		self.windows.is_empty()
 	}
 
+	/// How many windows of `player` are not what was broadcast at their place, behind the initialisation segment that was; but for the
+	/// media times.
+	pub fn foreign(&self, player: &Self) -> usize {
+		let own = |(place, (init, data)): (&(u64, u16), &(Range<usize>, Range<usize>))| {
+			let Some((right_init, right)) = self.windows.get(place) else {
+				return false;
+			};
+			let (mut right, mut written) = (self.bytes[right.clone()].to_vec(), player.bytes[data.clone()].to_vec());
+			forget_times(&mut right);
+			forget_times(&mut written);
+			self.bytes[right_init.clone()] == player.bytes[init.clone()] && right == written
+		};
+		player.windows.iter().filter(|window| !own(*window)).count()
+	}
+
 	/// Checks that `player` wrote exactly what was broadcast: every window from its first to its last without a gap,
 	/// the initialisation segment first and again only where it changes, and not one byte else; but for the media times.
 	pub fn check_output(&self, player: &Self) -> Result<()> {
@@ -314,6 +329,15 @@ mod tests {
 		};
 		check("middle", &all[1..4], &[(1, init(1)), (3, init(2))]).unwrap();
 		check("late", &all[3..], &[(3, init(2))]).unwrap();
+		let foreign = |name: &str, pieces: &[(u64, &[u8])], inits: &[(u64, Vec<u8>)]| {
+			origin.foreign(&open(name, pieces, inits).unwrap())
+		};
+		assert_eq!(
+			foreign("with a gap", &[all[1], all[3]], &[(1, init(1)), (3, init(2))]),
+			0
+		);
+		assert_eq!(foreign("one other", &[all[1], (2, b"X")], &[(1, init(1))]), 1);
+		assert_eq!(foreign("another init", &[all[3]], &[(3, init(1))]), 1);
 		check("gap", &[all[1], all[3]], &[(1, init(1)), (3, init(2))]).unwrap_err();
 		check("other", &[(1, b"bbX")], &[(1, init(1))]).unwrap_err();
 		check("old init", &all[1..4], &[(1, init(1))]).unwrap_err();

@@ -2,6 +2,7 @@
 
 use crate::{
 	bridge::Session,
+	byzantine::Trick,
 	http,
 	lab::{free_port, Lab},
 	media::{window_log, Recording, Window},
@@ -300,7 +301,30 @@ impl Relayer {
 		Ok(run)
 	}
 
-	/// The same, but for what it relays.
+	/// In its place, one that cheats: see [`crate::byzantine::main`].
+	pub fn command_cheating(
+		&self,
+		lab: &Lab,
+		network: &Network,
+		stream: u64,
+		upstreams: &[String],
+		(honest, trick): (usize, Trick),
+	) -> Result<Command> {
+		let mut run = Command::new(program("clustercast-byzantine")?);
+		run.args(["--rpc", &network.rpc(0), "--account", &self.person.uri])
+			.args(["--listen", &self.listen, "--stream", &stream.to_string()])
+			.args(["--price-per-gb", &self.terms.price_per_gb.to_string()])
+			.args(["--face-value", &self.terms.face_value.to_string()])
+			.args(["--honest", &honest.to_string(), "--trick", &trick.name()])
+			.args(upstreams.iter().flat_map(|address| ["--upstream", address]))
+			.arg("--identity")
+			.arg(&self.person.key_file)
+			.arg("--state")
+			.arg(lab.path(&format!("{}.state", self.name)));
+		Ok(run)
+	}
+
+	/// The command line of any relayer, but for what it relays.
 	fn command_of_any(&self, network: &Network) -> Result<Command> {
 		let terms = self.terms;
 		let mut run = command("clustercast-relayer", "run", network)?;

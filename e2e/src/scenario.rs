@@ -3,11 +3,17 @@
 //! The chain itself runs outside, where it was started: the node `chain` leads to its first validator. Deposits and session keys are
 //! there before anybody watches: what is measured is watching.
 
+mod earnings;
 mod figures;
+mod hops;
 
-pub use figures::{Killed, Report, Spread, Viewer, Watched, PLAYHEAD_MS};
+pub use earnings::Earnings;
+pub use figures::{Aim, Aims, Killed, Report, Spread, Viewer, Watched, PLAYHEAD_MS};
+pub use hops::Hop;
 
 use crate::{
+	books::Snapshot,
+	byzantine::Trick,
 	lab::Lab,
 	network::{Network, Person, START_MONEY},
 	programs::{mint, Origin, Player, Relayer, Terms, TEST_PICTURE},
@@ -23,14 +29,23 @@ use clustercast_lab::{
 };
 use futures::future::{join_all, try_join, try_join_all};
 use serde::Serialize;
-use std::{fmt, fmt::Write as _, net::TcpListener as Listener, time::Duration};
+use std::{
+	fmt,
+	fmt::Write as _,
+	io::{Read, Write as _},
+	net::{TcpListener as Listener, TcpStream},
+	time::Duration,
+};
 use tokio::{
 	net::TcpListener,
-	time::{sleep_until, Instant},
+	time::{sleep, sleep_until, timeout, Instant},
 };
 
 /// Longest that a viewer may take until it has its deposit, its session key and a window.
 const PREPARE: Duration = Duration::from_secs(90);
+
+/// Between two looks at what a relayer counted.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Ports at the nodes, where nobody else has any.
 const RPC_PORT: u16 = 9_944;
@@ -43,8 +58,11 @@ const TRANSFER: Duration = Duration::from_secs(6);
 /// As far as most machines of a data centre are from their neighbours.
 const CHAIN_LINE: Access = Access::both(Shape::delay(Duration::from_millis(10)));
 
+/// What the programs say beside the usual: when a relayer has which window.
+const LOG: &str = "info,clustercast_relayer::ingest=debug";
+
 /// The usual price and face value (`docs/economics.md`).
-const TERMS: Terms = Terms {
+pub const TERMS: Terms = Terms {
 	price_per_gb: 20_000,
 	face_value: 20_000,
 	redeem_value: 100_000,
@@ -63,6 +81,8 @@ pub struct Scenario {
 	pub origin: Access,
 	/// What its program is told beside.
 	pub options: &'static [&'static str],
+	/// It buys of its relayers now and then, to see whether they sell.
+	pub checks: bool,
 	/// Each relayer.
 	pub relayers: Vec<Place>,
 	/// Each viewer.
@@ -71,6 +91,10 @@ pub struct Scenario {
 	pub outages: Vec<Outage>,
 	/// How long viewers watch.
 	pub length: Duration,
+	/// What it is to show.
+	pub aims: Aims,
+	/// This relayer's books are closed at the end.
+	pub books: Option<usize>,
 }
 
 /// A relayer's place.
@@ -80,8 +104,16 @@ pub struct Place {
 	pub line: Access,
 	/// What it is told that its line carries upwards, 10^6 bits/s.
 	pub uplink_mbps: Option<u32>,
-	/// Relayers before it that it buys from, first choice first: their numbers, from 0 on. The origin where there are none.
+	/// Asks the origin, before anybody else.
+	pub origin: bool,
+	/// Relayers that it buys from, first choice first: their numbers, from 0 on.
 	pub upstreams: Vec<usize>,
+	/// What it pays at most, micro-USDC per GB; `None`: it buys of nobody.
+	pub pays: Option<u64>,
+	/// What it asks.
+	pub terms: Terms,
+	/// It cheats, after so many windows of each subscription.
+	pub trick: Option<(usize, Trick)>,
 }
 
 impl Place {
@@ -90,7 +122,11 @@ impl Place {
 		Self {
 			line,
 			uplink_mbps: None,
+			origin: true,
 			upstreams: Vec::new(),
+			pays: None,
+			terms: TERMS,
+			trick: None,
 		}
 	}
 }
@@ -100,8 +136,10 @@ impl Place {
 pub struct Seat {
 	/// Its line.
 	pub line: Access,
-	/// Relayers that it knows, first choice first: their numbers, from 0 on.
+	/// Relayers that it knows, first choice first: their numbers, from 0 on. All that the registry has, where none is named.
 	pub relayers: Vec<usize>,
+	/// When it begins.
+	pub joins: Duration,
 }
 
 /// A relayer is killed, and comes back.
@@ -109,7 +147,7 @@ pub struct Seat {
 pub struct Outage {
 	/// Its number, from 0 on.
 	pub relayer: usize,
-	/// When, since the viewers began.
+	/// When, since the first viewer began.
 	pub at: Duration,
 	/// How long it is gone.
 	pub gone: Duration,
@@ -118,6 +156,7 @@ pub struct Outage {
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
+	Join(usize),
 	Kill(usize),
 	Restart(usize),
 }
@@ -150,7 +189,9 @@ impl Scenario {
 				(outage.at + outage.gone, Event::Restart(outage.relayer)),
 			]
 		};
-		let mut events: Vec<_> = self.outages.iter().flat_map(both).collect();
+		let seats = self.viewers.iter().enumerate();
+		let joins = seats.map(|(number, seat)| (seat.joins, Event::Join(number)));
+		let mut events: Vec<_> = joins.chain(self.outages.iter().flat_map(both)).collect();
 		events.sort_by_key(|(at, _)| *at);
 		events
 	}
@@ -178,6 +219,8 @@ struct Stage<'l> {
 	origin: Origin,
 	relayers: Vec<Relayer>,
 	viewers: Vec<Person>,
+	/// All money, before anything was registered or paid.
+	before: Snapshot,
 	/// Last: when lines end before programs, these complain.
 	star: Star,
 }
@@ -190,21 +233,24 @@ impl<'l> Stage<'l> {
 
 		let person = |name: String| Person::new(lab, &name);
 		let broadcaster = person("broadcaster".into())?;
+		let customer = person("customer".into())?;
 		let people = (0..scenario.relayers.len())
 			.map(|n| person(relayer_name(n)))
 			.collect::<Result<Vec<_>>>()?;
 		let viewers = (0..scenario.viewers.len())
 			.map(|n| person(viewer_name(n)))
 			.collect::<Result<Vec<_>>>()?;
-		let all = people.iter().chain(&viewers).chain([&broadcaster]);
+		let all = people.iter().chain(&viewers).chain([&broadcaster, &customer]);
 		network
 			.fund(&all.map(|person| (person.account, START_MONEY)).collect::<Vec<_>>())
 			.await?;
-		let register = people.into_iter().enumerate().map(|(number, person)| {
+		let before = network.books().snapshot(network.books().settle().await?).await?;
+		let places = people.into_iter().zip(&scenario.relayers);
+		let register = places.enumerate().map(|(number, (person, place))| {
 			let (star, network, name) = (&star, &network, relayer_name(number));
 			async move {
 				let at = listen(star.node(&name)?);
-				Relayer::register_at(lab, network, person, &name, TERMS, at).await
+				Relayer::register_at(lab, network, person, &name, place.terms, at).await
 			}
 		});
 		let mint = mint(&network, &broadcaster, TERMS.price_per_gb);
@@ -223,6 +269,9 @@ impl<'l> Stage<'l> {
 
 		let node = star.node("origin")?;
 		let mut run = Origin::command_at(lab, "origin", &network, &broadcaster, stream, &listen(node))?;
+		if scenario.checks {
+			run.args(["--check-account", &customer.uri]);
+		}
 		node.enter(run.args(TEST_PICTURE).args(scenario.options).as_std_mut());
 		let origin = Origin::run(lab, "origin", stream, &mut run).await?;
 		let mut stage = Self {
@@ -233,33 +282,70 @@ impl<'l> Stage<'l> {
 			origin,
 			relayers,
 			viewers,
+			before,
 		};
 		for number in 0..stage.relayers.len() {
 			stage.start_relayer(scenario, number).await?;
+			stage.has_stream(scenario, number).await?;
 		}
 		Ok(stage)
 	}
 
+	/// Waits until a relayer that was started has its first window: who comes first has a copy of the origin's.
+	async fn has_stream(&mut self, scenario: &Scenario, number: usize) -> Result<()> {
+		if scenario.relayers[number].trick.is_some() {
+			let process = self.relayers[number].process.as_mut().context("it was started")?;
+			process.json_line().await?;
+			return Ok(());
+		}
+		let wait = async {
+			while self.figure(number, "windows_total")? < 1.0 {
+				sleep(LOOK).await;
+			}
+			anyhow::Ok(())
+		};
+		let has = timeout(PREPARE, wait).await;
+		has.with_context(|| format!("{} has no stream", relayer_name(number)))?
+	}
+
+	/// A figure of a relayer that does not cheat, over all labels.
+	fn figure(&self, number: usize, name: &str) -> Result<f64> {
+		let (node, at) = (self.star.node(&relayer_name(number))?, self.relayers[number].metrics());
+		let text = node.inside(|| {
+			let mut stream = TcpStream::connect(&at)?;
+			stream.write_all(format!("GET /metrics HTTP/1.0\r\nHost: {at}\r\n\r\n").as_bytes())?;
+			let mut text = String::new();
+			stream.read_to_string(&mut text)?;
+			Ok(text)
+		})?;
+		let name = format!("clustercast_relayer_{name}");
+		let samples = text.lines().filter(|line| line.split([' ', '{']).next() == Some(&name));
+		Ok(samples
+			.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+			.sum())
+	}
+
 	async fn start_relayer(&mut self, scenario: &Scenario, number: usize) -> Result<()> {
 		let place = &scenario.relayers[number];
-		let upstreams = place
-			.upstreams
-			.iter()
-			.map(|&above| self.relayers[above].address.clone());
-		let mut upstreams: Vec<String> = upstreams.collect();
-		let mut config = String::new();
-		if upstreams.is_empty() {
-			upstreams.push(self.origin.address.clone());
-		} else {
-			config = format!("[buying]\ndeposit = 5\nmax_price_per_gb = {}\n", TERMS.price_per_gb);
-		}
-		let stream = self.origin.stream;
-		writeln!(config, "[[streams]]\nid = {stream}\nupstream = {upstreams:?}")?;
-		let relayer = &mut self.relayers[number];
-		let mut run = relayer.command_configured(self.lab, &self.network, &config)?;
-		if let Some(mbps) = place.uplink_mbps {
+		let sellers = place.upstreams.iter().map(|&above| &self.relayers[above].address);
+		let upstreams = place.origin.then_some(&self.origin.address).into_iter().chain(sellers);
+		let upstreams: Vec<String> = upstreams.cloned().collect();
+		let (stream, relayer) = (self.origin.stream, &mut self.relayers[number]);
+		let mut run = match place.trick {
+			Some(plan) => relayer.command_cheating(self.lab, &self.network, stream, &upstreams, plan)?,
+			None => {
+				let mut config = String::new();
+				if let Some(most) = place.pays {
+					writeln!(config, "[buying]\ndeposit = 5\nmax_price_per_gb = {most}")?;
+				}
+				writeln!(config, "[[streams]]\nid = {stream}\nupstream = {upstreams:?}")?;
+				relayer.command_configured(self.lab, &self.network, &config)?
+			},
+		};
+		if let Some(mbps) = place.uplink_mbps.filter(|_| place.trick.is_none()) {
 			run.args(["--uplink-mbps", &mbps.to_string()]);
 		}
+		run.env("RUST_LOG", LOG);
 		self.star.node(&relayer_name(number))?.enter(run.as_std_mut());
 		relayer.start(self.lab, &mut run).await
 	}
@@ -299,12 +385,22 @@ impl<'l> Stage<'l> {
 		Ok(())
 	}
 
-	/// All that happens while viewers watch; who was killed.
-	async fn play(&mut self, scenario: &Scenario) -> Result<Vec<Killed>> {
+	/// All that happens while viewers watch; they, and who was killed.
+	async fn play(&mut self, scenario: &Scenario) -> Result<(Vec<Watching>, Vec<Killed>)> {
 		let (began, mut killed) = (Instant::now(), Vec::<Killed>::new());
+		let mut watching = Vec::new();
 		for (at, event) in scenario.events() {
 			sleep_until(began + at).await;
 			match event {
+				Event::Join(number) => {
+					let (name, started_ms) = (viewer_name(number), unix_ms());
+					let player = self.watch(number, &scenario.viewers[number], &name, &[])?;
+					watching.push(Watching {
+						player,
+						name,
+						started_ms,
+					});
+				},
 				Event::Kill(number) => {
 					killed.push(Killed {
 						peer: self.relayers[number].peer().to_owned(),
@@ -324,8 +420,15 @@ impl<'l> Stage<'l> {
 			}
 		}
 		sleep_until(began + scenario.length).await;
-		Ok(killed)
+		Ok((watching, killed))
 	}
+}
+
+/// A viewer whose program runs.
+struct Watching {
+	player: Player,
+	name: String,
+	started_ms: u64,
 }
 
 /// A way of the stream, and what one TCP connection gets out of it, bits per second: the most that a program with the same congestion
@@ -364,12 +467,12 @@ pub fn ways(scenario: &Scenario, seed: u64) -> Result<Vec<Way>> {
 	let nodes = scenario.nodes();
 	let nodes: Vec<(&str, Access)> = nodes.iter().map(|(name, line)| (name.as_str(), *line)).collect();
 	let star = Star::build(seed, &nodes)?;
-	let to_relayers = scenario.relayers.iter().enumerate().map(|(number, place)| {
-		let above = place.upstreams.first();
-		(
-			above.map_or("origin".to_owned(), |&above| relayer_name(above)),
-			relayer_name(number),
-		)
+	let to_relayers = scenario.relayers.iter().enumerate().filter_map(|(number, place)| {
+		let above = match place.origin {
+			true => "origin".to_owned(),
+			false => relayer_name(*place.upstreams.first()?),
+		};
+		Some((above, relayer_name(number)))
 	});
 	let seats = scenario.viewers.iter().enumerate();
 	let to_viewers =
@@ -391,42 +494,67 @@ pub async fn run(lab: &Lab, network: Network, scenario: &Scenario, seed: u64) ->
 	let mut stage = Stage::set(lab, network, scenario, seed).await?;
 	stage.prepare(scenario).await?;
 
+	let bought = scenario.books.map(|number| stage.bought(number)).transpose()?;
 	let control = stage.star.control()?;
-	let mut players = Vec::new();
-	for (number, seat) in scenario.viewers.iter().enumerate() {
-		let (name, started_ms) = (viewer_name(number), unix_ms());
-		players.push((stage.watch(number, seat, &name, &[])?, name, started_ms));
-	}
-	let killed = stage.play(scenario).await?;
+	let (watching, killed) = stage.play(scenario).await?;
 	let control = control.verdict();
+	let bought = match scenario.books.zip(bought) {
+		Some((number, before)) => Some((number, (before, stage.bought(number)?))),
+		None => None,
+	};
 
-	let stop = players.into_iter().map(|(mut player, name, started_ms)| async move {
-		// Before it ends: what comes while it settles is no part of this.
-		let log = player.windows()?;
-		let summary = player.stop().await.with_context(|| name.clone())?;
-		anyhow::Ok(Watched {
+	let stop = watching.into_iter().map(|watching| async move {
+		let Watching {
+			mut player,
 			name,
 			started_ms,
+		} = watching;
+		// Before it ends: what comes while it settles is no part of this.
+		let (log, stopped_ms) = (player.windows()?, unix_ms());
+		let summary = player.stop().await.with_context(|| name.clone())?;
+		let watched = Watched {
+			name,
+			started_ms,
+			stopped_ms,
 			log,
 			summary,
-		})
+		};
+		anyhow::Ok((watched, player))
 	});
-	let watched = join_all(stop).await.into_iter().collect::<Result<Vec<_>>>()?;
-	let windows = stage.origin.windows()?;
-	let published = windows.iter().map(|window| (window.place(), window.root)).collect();
-	let bytes: u64 = windows.iter().map(|window| u64::from(window.bytes)).sum();
+	let stopped = join_all(stop).await.into_iter().collect::<Result<Vec<_>>>()?;
+	let (watched, players): (Vec<Watched>, Vec<Player>) = stopped.into_iter().unzip();
+	let published = stage.origin.windows()?;
+	let bytes: u64 = published.iter().map(|window| u64::from(window.bytes)).sum();
 	let sent = stage.star.traffic(stage.star.node("origin")?).up.bytes;
-	let viewers = watched
+	let mut viewers: Vec<Viewer> = watched
 		.iter()
 		.map(|watched| Viewer::of(watched, &killed, &published))
 		.collect();
-	Ok(Report::of(
-		scenario.name,
-		seed,
+	let broadcast = stage.origin.recording()?;
+	for (viewer, player) in viewers.iter_mut().zip(&players) {
+		viewer.foreign += broadcast.foreign(&player.recording()?);
+	}
+	let by_number = (0..).zip(&watched).map(|(number, watched)| (number, &watched.log[..]));
+	let hops = hops::hops(lab, scenario, &published, &by_number.collect::<Vec<_>>())?;
+	let earnings = match bought {
+		Some((number, bought)) => {
+			let seconds = scenario.length.as_secs_f64();
+			Some(stage.close_books(number, bought, seconds, &watched).await?)
+		},
+		None => None,
+	};
+	let report = Report::of(
+		(scenario.name, seed),
 		control,
 		sent as f64 / bytes.max(1) as f64,
-		&windows,
+		&published,
 		viewers,
 		&watched,
-	))
+	);
+	Ok(Report {
+		hops,
+		earnings,
+		..report
+	}
+	.judged(&scenario.aims))
 }

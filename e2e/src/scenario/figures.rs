@@ -1,13 +1,17 @@
 //! What viewers had of a broadcast: figures out of window logs.
 
+use super::{Earnings, Hop};
 use crate::media::{latencies_ms, percentile, Window};
 use clustercast_lab::control::Verdict;
 use clustercast_primitives::Hash;
 use serde::Serialize;
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt};
+use std::{
+	collections::{BTreeMap, BTreeSet},
+	fmt,
+};
 
-/// Length of a window, milliseconds.
+/// Length of a whole window, milliseconds.
 const WINDOW_MS: u64 = 2_000;
 
 /// How far a viewer plays behind the capture, milliseconds: a window that is not there by then is a stall.
@@ -35,6 +39,8 @@ pub struct Watched {
 	pub name: String,
 	/// When its program was started: Unix time, milliseconds.
 	pub started_ms: u64,
+	/// When its log was read.
+	pub stopped_ms: u64,
 	/// Its window log.
 	pub log: Vec<Window>,
 	/// What the program wrote when it ended.
@@ -55,7 +61,7 @@ pub struct Spread {
 }
 
 impl Spread {
-	fn of(values: &[u64]) -> Self {
+	pub(super) fn of(values: &[u64]) -> Self {
 		Self {
 			count: values.len(),
 			p50: percentile(values, 50),
@@ -83,7 +89,7 @@ pub struct Viewer {
 	pub startup_ms: Option<u64>,
 	/// Windows that could be played.
 	pub windows: usize,
-	/// Windows between the first and the last that never came.
+	/// Windows behind the first, and due before it stopped, that never came.
 	pub missing: u64,
 	/// Windows that came after their time ([`PLAYHEAD_MS`]), or never.
 	pub stalls: u64,
@@ -101,8 +107,8 @@ pub struct Viewer {
 }
 
 impl Viewer {
-	/// Out of what it did, who was killed, and the roots that were published.
-	pub fn of(watched: &Watched, killed: &[Killed], published: &BTreeMap<(u64, u16), Hash>) -> Self {
+	/// Out of what it did, who was killed, and what was published.
+	pub fn of(watched: &Watched, killed: &[Killed], published: &[Window]) -> Self {
 		let log = &watched.log;
 		let playable: Vec<u64> = log.iter().filter_map(|window| window.playable_ms).collect();
 		let late: Vec<u64> = latencies_ms(log)
@@ -110,11 +116,18 @@ impl Viewer {
 			.filter_map(|delay| delay.checked_sub(PLAYHEAD_MS))
 			.filter(|late| *late > 0)
 			.collect();
-		let segments = log
-			.first()
-			.zip(log.last())
-			.map(|(a, b)| b.segment.saturating_sub(a.segment) + 1);
-		let missing = segments.unwrap_or(0).saturating_sub(log.len() as u64);
+		let came: BTreeSet<_> = log.iter().map(Window::place).collect();
+		let (first, last) = (came.first().copied(), came.last().copied());
+		let is_due = |window: &&Window| {
+			let due = Some(window.place()) < last || window.start_ms + PLAYHEAD_MS <= watched.stopped_ms;
+			due && first.is_some_and(|first| window.place() > first)
+		};
+		let missing = published
+			.iter()
+			.filter(is_due)
+			.filter(|window| !came.contains(&window.place()))
+			.count() as u64;
+		let roots: BTreeMap<(u64, u16), Hash> = published.iter().map(|window| (window.place(), window.root)).collect();
 		Self {
 			name: watched.name.clone(),
 			startup_ms: playable.first().map(|first| first.saturating_sub(watched.started_ms)),
@@ -126,7 +139,7 @@ impl Viewer {
 			failover_ms: killed.iter().filter_map(|killed| failover_ms(log, killed)).collect(),
 			foreign: log
 				.iter()
-				.filter(|window| published.get(&window.place()) != Some(&window.root))
+				.filter(|window| roots.get(&window.place()) != Some(&window.root))
 				.count(),
 			summary: watched.summary.clone(),
 		}
@@ -159,6 +172,70 @@ fn failover_ms(log: &[Window], killed: &Killed) -> Option<Option<u64>> {
 	Some(next.map(|at| at.saturating_sub(due)))
 }
 
+/// From the capture of a window to that of the next, as a rule: a part is shorter than a whole one.
+fn length_ms(published: &[Window]) -> u64 {
+	let pairs = published.windows(2);
+	let lengths = pairs.map(|pair| pair[1].start_ms.saturating_sub(pair[0].start_ms));
+	percentile(&lengths.collect::<Vec<_>>(), 50).map_or(WINDOW_MS, |length| length.min(WINDOW_MS))
+}
+
+/// What a scenario is to show; `None` is judged by nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Aims {
+	/// 95th percentile of the startups, milliseconds: below this.
+	pub startup_ms: Option<u64>,
+	/// 95th percentile of the fail-overs, milliseconds: below this, and nobody waits for good.
+	pub failover_ms: Option<u64>,
+	/// 95th percentile from capture to playable, milliseconds: below this.
+	pub delay_ms: Option<u64>,
+	/// Nothing comes late or not at all.
+	pub no_stall: bool,
+	/// Bytes that leave the origin, for each of the stream: at most this.
+	pub origin_copies: Option<f64>,
+	/// Something is left of what the relayer with the books earns.
+	pub earns: bool,
+}
+
+/// One of them, and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Aim {
+	/// In words, with what is asked.
+	pub what: String,
+	/// What was measured; `None` where nothing was.
+	pub had: Option<f64>,
+	/// Whether that is as asked.
+	pub met: bool,
+}
+
+impl Aim {
+	fn below(what: &str, most: Option<u64>, had: Option<u64>) -> Option<Self> {
+		let most = most?;
+		Some(Self {
+			what: format!("{what} below {most} ms"),
+			had: had.map(|had| had as f64),
+			met: had.is_some_and(|had| had < most),
+		})
+	}
+
+	fn at_most(what: &str, most: f64, had: f64) -> Self {
+		Self {
+			what: format!("{what} at most {most}"),
+			had: Some(had),
+			met: had <= most,
+		}
+	}
+}
+
+impl fmt::Display for Aim {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let verdict = if self.met { "met" } else { "NOT MET" };
+		match self.had {
+			Some(had) => write!(f, "{}: {} - {verdict}", self.what, (had * 100.0).round() / 100.0),
+			None => write!(f, "{}: nothing measured - {verdict}", self.what),
+		}
+	}
+}
+
 /// What `scripts/lab` prints.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -188,13 +265,18 @@ pub struct Report {
 	pub origin_copies: f64,
 	/// Each viewer.
 	pub viewers: Vec<Viewer>,
+	/// How long windows took over each hop, where everybody has the stream from one.
+	pub hops: Vec<Hop>,
+	/// Of the relayer whose books were closed.
+	pub earnings: Option<Earnings>,
+	/// What was to be shown, and was or was not.
+	pub aims: Vec<Aim>,
 }
 
 impl Report {
 	/// Over all viewers, who watched what the origin published.
 	pub fn of(
-		scenario: &str,
-		seed: u64,
+		(scenario, seed): (&str, u64),
 		control: Verdict,
 		origin_copies: f64,
 		published: &[Window],
@@ -204,9 +286,10 @@ impl Report {
 		let startups: Vec<u64> = viewers.iter().filter_map(|viewer| viewer.startup_ms).collect();
 		let failovers = || viewers.iter().flat_map(|viewer| &viewer.failover_ms);
 		let delays: Vec<u64> = all.iter().flat_map(|watched| latencies_ms(&watched.log)).collect();
+		let length = length_ms(published);
 		let late = published
 			.iter()
-			.filter_map(|window| Some(window.published_ms?.saturating_sub(window.start_ms + WINDOW_MS)));
+			.filter_map(|window| Some(window.published_ms?.saturating_sub(window.start_ms + length)));
 		Self {
 			scenario: scenario.to_owned(),
 			seed,
@@ -221,7 +304,39 @@ impl Report {
 			foreign: viewers.iter().map(|viewer| viewer.foreign).sum(),
 			origin_copies,
 			viewers,
+			hops: Vec::new(),
+			earnings: None,
+			aims: Vec::new(),
 		}
+	}
+
+	/// With what became of the aims. That no window is foreign is always one.
+	#[must_use]
+	pub fn judged(mut self, aims: &Aims) -> Self {
+		let failover = self.failover_ms.p95.filter(|_| self.lost_for_good == 0);
+		let all = [
+			Some(Aim::at_most(
+				"windows that were not broadcast",
+				0.0,
+				self.foreign as f64,
+			)),
+			aims.no_stall.then(|| Aim::at_most("stalls", 0.0, self.stalls as f64)),
+			Aim::below("startup (p95)", aims.startup_ms, self.startup_ms.p95),
+			Aim::below("fail-over (p95)", aims.failover_ms, failover),
+			Aim::below("capture to playable (p95)", aims.delay_ms, self.delay_ms.p95),
+			aims.origin_copies
+				.map(|most| Aim::at_most("bytes of the origin / stream", most, self.origin_copies)),
+			aims.earns.then(|| {
+				let net = self.earnings.as_ref().map(|earnings| earnings.net);
+				Aim {
+					what: "left of what is earned, micro-USDC, above 0".into(),
+					had: net,
+					met: net.is_some_and(|net| net > 0.0),
+				}
+			}),
+		];
+		self.aims = all.into_iter().flatten().collect();
+		self
 	}
 
 	/// Why these figures say nothing about lines and programs, where they do not.
@@ -270,6 +385,15 @@ impl fmt::Display for Report {
 			("control", self.control.to_string()),
 		] {
 			writeln!(f, "{what:<12}{value}")?;
+		}
+		for hop in &self.hops {
+			writeln!(f, "{:<12}{hop}", "hop")?;
+		}
+		if let Some(earnings) = &self.earnings {
+			writeln!(f, "{:<12}{earnings}", "earnings")?;
+		}
+		for aim in &self.aims {
+			writeln!(f, "{:<12}{aim}", "aim")?;
 		}
 		Ok(())
 	}
@@ -350,14 +474,12 @@ mod tests {
 	#[test]
 	fn windows_that_are_late_or_missing_are_stalls() {
 		let mut windows = log(&[(5, 12_500, "a"), (6, 14_500, "a"), (8, 22_700, "a"), (9, 22_800, "b")]);
+		let published = log(&[(4, 0, ""), (5, 0, ""), (6, 0, ""), (7, 0, ""), (8, 0, ""), (9, 0, "")]);
 		windows[3].root = Hash([7; 32]);
-		let published = windows[..3]
-			.iter()
-			.map(|window| (window.place(), window.root))
-			.collect();
 		let watched = Watched {
 			name: "viewer".into(),
 			started_ms: 11_000,
+			stopped_ms: 23_000,
 			log: windows,
 			summary: Value::Null,
 		};
@@ -369,7 +491,7 @@ mod tests {
 		for window in &mut origin {
 			window.published_ms = Some(window.start_ms + WINDOW_MS + LATEST_ORIGIN_MS + 1);
 		}
-		let report = Report::of("it", 1, Verdict::default(), 1.0, &origin, vec![viewer], &[watched]);
+		let report = Report::of(("it", 1), Verdict::default(), 1.0, &origin, vec![viewer], &[watched]);
 		assert_eq!((report.stalls, report.missing, report.foreign), (2, 1, 1));
 		assert_eq!(report.delay_ms.max, Some(6_700));
 		assert!(report.void().is_some(), "nobody measured");
@@ -391,5 +513,74 @@ mod tests {
 			.void()
 			.is_some_and(|why| why.contains("501 ms")));
 		assert_eq!(report.origin_late_ms.max, Some(501));
+	}
+
+	#[test]
+	fn who_gets_nothing_any_more_misses_all_that_was_due_before_it_stopped() {
+		let published: Vec<_> = (0..10).map(|segment| (segment, 0, "")).collect();
+		let mut watched = Watched {
+			name: "viewer".into(),
+			started_ms: 0,
+			// Windows up to 6, captured from 12 s on, are due.
+			stopped_ms: 12_000 + PLAYHEAD_MS,
+			log: log(&[(2, 6_500, "a"), (3, 8_500, "a")]),
+			summary: Value::Null,
+		};
+		assert_eq!(Viewer::of(&watched, &[], &log(&published)).missing, 3);
+		watched.stopped_ms -= 1;
+		assert_eq!(Viewer::of(&watched, &[], &log(&published)).missing, 2);
+		watched.log.clear();
+		assert_eq!(Viewer::of(&watched, &[], &log(&published)).missing, 0, "it never began");
+	}
+
+	#[test]
+	fn parts_that_never_came_are_missing_and_late_by_their_own_length() {
+		let parts = |of: &[u16]| -> Vec<Window> {
+			let part = |part: &u16| Window {
+				part: *part,
+				start_ms: u64::from(*part) * 200,
+				published_ms: Some(u64::from(*part) * 200 + 200 + LATEST_ORIGIN_MS + 1),
+				..log(&[(0, 1_000, "a")]).remove(0)
+			};
+			of.iter().map(part).collect()
+		};
+		let watched = Watched {
+			name: "viewer".into(),
+			started_ms: 0,
+			stopped_ms: 2_000,
+			log: parts(&[0, 1, 4]),
+			summary: Value::Null,
+		};
+		let published = parts(&[0, 1, 2, 3, 4]);
+		let viewer = Viewer::of(&watched, &[], &published);
+		assert_eq!(viewer.missing, 2);
+		let report = Report::of(("it", 1), Verdict::default(), 1.0, &published, vec![viewer], &[watched]);
+		assert_eq!(report.origin_late_ms.p50, Some(LATEST_ORIGIN_MS + 1));
+	}
+
+	#[test]
+	fn aims_are_met_or_not_and_what_was_not_measured_is_not() {
+		let aims = Aims {
+			startup_ms: Some(2_000),
+			failover_ms: Some(1_000),
+			delay_ms: None,
+			no_stall: true,
+			origin_copies: Some(3.2),
+			earns: true,
+		};
+		let report = Report::of(("it", 1), Verdict::default(), 3.2, &[], Vec::new(), &[]);
+		let met = |report: &Report| -> Vec<bool> {
+			let judged = report.clone().judged(&aims);
+			judged.aims.iter().map(|aim| aim.met).collect()
+		};
+		assert_eq!(met(&report), [true, true, false, false, true, false]);
+		let mut good = report.clone();
+		(good.startup_ms, good.failover_ms) = (Spread::of(&[1_999]), Spread::of(&[999]));
+		assert_eq!(met(&good), [true, true, true, true, true, false]);
+		(good.startup_ms, good.failover_ms) = (Spread::of(&[2_000]), Spread::of(&[1_000]));
+		(good.foreign, good.stalls, good.origin_copies) = (1, 1, 3.21);
+		assert_eq!(met(&good), [false; 6]);
+		(good.failover_ms, good.lost_for_good) = (Spread::of(&[1]), 1);
+		assert!(!met(&good)[3], "somebody waits for good");
 	}
 }

@@ -1,7 +1,7 @@
 //! One relayer behind the other, and a viewer behind the last: how late a broadcast is over several hops, whole windows and parts of
 //! them, on lines whose uplink is a home's.
 
-use crate::scenario::{Place, Scenario, Seat};
+use crate::scenario::{Aims, Place, Scenario, Seat, TERMS};
 use clustercast_lab::{
 	link::{Loss, Shape},
 	switch::Access,
@@ -20,8 +20,8 @@ pub fn windows() -> Scenario {
 		"three-hops",
 		"three relayers in a row, 5 Mb/s up, 20 ms, 1 % loss",
 		&[],
-		3,
-		5,
+		(3, 5),
+		5_000,
 	)
 }
 
@@ -32,8 +32,8 @@ pub fn parts() -> Scenario {
 		"parts",
 		"parts of 200 ms over two relayers, 10 Mb/s, 20 ms, 1 % loss",
 		OPTIONS,
-		2,
-		10,
+		(2, 10),
+		1_000,
 	)
 }
 
@@ -44,12 +44,19 @@ pub fn long_parts() -> Scenario {
 		"long-parts",
 		"parts of 500 ms over two relayers, 5 Mb/s up, 20 ms, 1 % loss",
 		OPTIONS,
-		2,
-		5,
+		(2, 5),
+		2_000,
 	)
 }
 
-fn of(name: &'static str, says: &'static str, options: &'static [&'static str], hops: usize, up_mbps: u32) -> Scenario {
+/// So many relayers with such an uplink, and how late the viewer may be.
+fn of(
+	name: &'static str,
+	says: &'static str,
+	options: &'static [&'static str],
+	(hops, up_mbps): (usize, u32),
+	delay_ms: u64,
+) -> Scenario {
 	// Half of a way.
 	let half = Shape::delay(Duration::from_millis(10)).loss(LOSS);
 	let line = Access {
@@ -59,7 +66,9 @@ fn of(name: &'static str, says: &'static str, options: &'static [&'static str], 
 	};
 	let relayers = (0..hops).map(|number| Place {
 		uplink_mbps: Some(up_mbps),
+		origin: number == 0,
 		upstreams: number.checked_sub(1).into_iter().collect(),
+		pays: (number > 0).then_some(TERMS.price_per_gb),
 		..Place::on(line)
 	});
 	Scenario {
@@ -67,12 +76,19 @@ fn of(name: &'static str, says: &'static str, options: &'static [&'static str], 
 		says,
 		origin: line,
 		options,
+		checks: false,
 		relayers: relayers.collect(),
 		viewers: vec![Seat {
 			line,
 			relayers: vec![hops - 1],
+			joins: Duration::ZERO,
 		}],
 		outages: Vec::new(),
 		length: Duration::from_secs(90),
+		aims: Aims {
+			delay_ms: Some(delay_ms),
+			..Aims::default()
+		},
+		books: None,
 	}
 }

@@ -1,7 +1,7 @@
 //! Two relayers below the origin, two viewers who each prefer another one, lines as homes have them; both relayers are killed in turn
 //! and come back.
 
-use crate::scenario::{Outage, Place, Scenario, Seat};
+use crate::scenario::{Aims, Outage, Place, Scenario, Seat};
 use clustercast_lab::{
 	link::{Loss, Shape},
 	switch::Access,
@@ -39,15 +39,24 @@ fn of(name: &'static str, says: &'static str, loss: Loss) -> Scenario {
 	let seat = |line, relayers: [usize; 2]| Seat {
 		line,
 		relayers: relayers.into(),
+		joins: Duration::ZERO,
 	};
 	Scenario {
 		name,
 		says,
 		origin: line(10),
 		options: &[],
+		checks: false,
 		relayers: vec![Place::on(line(10)), Place::on(line(40))],
 		viewers: vec![seat(line(10), [0, 1]), seat(line(40), [1, 0])],
 		outages: vec![outage(0, 16), outage(1, 42), outage(0, 68), outage(1, 94)],
 		length: Duration::from_secs(120),
+		aims: Aims {
+			startup_ms: Some(2_000),
+			failover_ms: Some(1_000),
+			no_stall: true,
+			..Aims::default()
+		},
+		books: None,
 	}
 }

@@ -18,7 +18,7 @@ fn broadcast_over_home_lines_plays_on_when_a_relayer_is_killed() {
 		return;
 	}
 	Lab::run(async |lab| -> Result<()> {
-		let scenario = scenarios::all()
+		let scenario = scenarios::all(1)
 			.into_iter()
 			.find(|scenario| scenario.name == "two-relayers-clean");
 		let scenario = scenario.context("it is there")?;
