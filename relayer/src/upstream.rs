@@ -119,6 +119,9 @@ impl Outage {
 /// Who answers, and refuses for a reason that passes by itself, is asked again after this.
 pub const LATER: Duration = Duration::from_secs(60);
 
+/// Who ended what stood by is not asked to again before this: it has work with each attempt.
+pub const SOON: Duration = Duration::from_secs(5);
+
 /// The same for a reason that does not: its operator may change it, or ours.
 pub const MUCH_LATER: Duration = Duration::from_secs(600);
 

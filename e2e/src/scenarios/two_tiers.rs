@@ -74,11 +74,11 @@ pub fn scenario(seed: u64) -> Scenario {
 		let trick = trick.map(|trick| (chance.below(MOST_HONEST), trick));
 		Place {
 			uplink_mbps: Some(RATE_MBPS),
-			// Who cheats in the second tier buys there, and so does who has lost its copy.
+			// Who cheats in the second tier buys of those who do not.
 			origin: trick.is_none() || first_tier,
 			upstreams: match trick {
-				Some(_) => honest.clone(),
-				None => Vec::new(),
+				Some(_) if !first_tier => honest.clone(),
+				_ => Vec::new(),
 			},
 			pays: Some(TERMS.price_per_gb),
 			trick,

@@ -2,7 +2,7 @@
 
 use crate::{
 	buying::Refused,
-	upstream::{NothingNewer, Verdict, LATER, MUCH_LATER},
+	upstream::{NothingNewer, Verdict, LATER, MUCH_LATER, SOON},
 };
 use clustercast_network::{client, node::ConnectError, AddressError};
 use clustercast_pay::{
@@ -109,6 +109,15 @@ impl Failure {
 		}
 	}
 
+	/// What becomes of one that stood by, of which this is said beside: who has no room now is not asked again in the next moment, though
+	/// nobody else is there to be asked.
+	pub(super) fn of_standby(&self, verdict: Verdict) -> Verdict {
+		match (self, verdict) {
+			(Self::Ended(_), Verdict::Pass) => Verdict::Rest(SOON),
+			_ => verdict,
+		}
+	}
+
 	/// What becomes of a relayer that is bought from.
 	pub(super) fn verdict(&self, refusals: &mut Refusals) -> Verdict {
 		match self {
@@ -186,6 +195,19 @@ mod tests {
 		assert_eq!((verdict(&former), former.gone()), (Verdict::Pass, true));
 		let unsigned = HeaderError::Signature(SignatureError::Invalid);
 		assert_eq!(verdict(&fault(Fault::Header(unsigned))), Verdict::Rest(LATER));
+	}
+
+	#[test]
+	fn who_ended_what_stood_by_is_not_asked_again_in_the_next_moment() {
+		let full = Failure::Ended(EndReason::Full);
+		assert_eq!(full.of_standby(Verdict::Pass), Verdict::Rest(SOON));
+		assert_eq!(
+			full.of_standby(Verdict::Rest(LATER)),
+			Verdict::Rest(LATER),
+			"nor sooner than it would be"
+		);
+		assert_eq!(full.of_standby(Verdict::Out), Verdict::Out);
+		assert_eq!(Failure::Short.of_standby(Verdict::Pass), Verdict::Pass);
 	}
 
 	#[test]

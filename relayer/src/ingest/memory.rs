@@ -21,6 +21,10 @@ use tokio::{task::JoinSet, time::Instant};
 /// take to bring it. Milliseconds.
 const OLDEST_START_MS: u64 = 30_000;
 
+/// A relayer that was away for longer begins live. Whoever watched it has gone on elsewhere or skipped by then, and what it would make
+/// up for takes the uplink of those it buys from, for windows that nobody plays: half a minute of them kept one of two tiers a minute behind.
+const NOBODY_WAITS: Duration = Duration::from_secs(8);
+
 /// What outlives a connection.
 pub(super) struct Memory {
 	/// The stream, as metrics name it.
@@ -172,6 +176,11 @@ impl Memory {
 
 /// Where a restart begins. A file that is missing or damaged costs a gap, nothing else.
 pub(super) fn load(path: &Path, stream: StreamId) -> Option<Resume> {
+	let age = fs::metadata(path).ok()?.modified().ok()?.elapsed();
+	// Of a clock that was set back nothing is known.
+	if age.is_ok_and(|age| age > NOBODY_WAITS) {
+		return None;
+	}
 	let bytes = fs::read(path).ok()?;
 	let (id, header, history, last_part) = <(WindowId, Hash, History, bool)>::decode_all(&mut bytes.as_slice()).ok()?;
 	let fits = id.stream == stream && id.track == TRACK && history.is_well_formed();

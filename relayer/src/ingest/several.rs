@@ -283,6 +283,7 @@ impl Ingest {
 			false => tracing::debug!(at = link.party.at, %failure, "is no standby any more"),
 		}
 		let verdict = seller.map_or(Verdict::Pass, |_| failure.verdict(&mut memory.refusals));
+		let verdict = failure.of_standby(verdict);
 		if let Some(buyer) = self
 			.buyer
 			.as_ref()

@@ -18,6 +18,7 @@ use std::{
 	fs,
 	future::Future,
 	sync::atomic::{AtomicU32, Ordering},
+	time::SystemTime,
 };
 use tokio::time::Instant;
 
@@ -525,6 +526,11 @@ fn position_is_read_back_for_its_stream_only() {
 	.unwrap();
 	store(&path, &last).unwrap();
 	assert_eq!(load(&path, StreamId(3)), Some(last));
+	// Nobody waits for what follows it any more.
+	let written = SystemTime::now() - Duration::from_secs(10);
+	let file = fs::File::options().write(true).open(&path).unwrap();
+	file.set_modified(written).unwrap();
+	assert_eq!(load(&path, StreamId(3)), None);
 	assert_eq!(load(&path, StreamId(4)), None);
 	fs::write(&path, b"damaged").unwrap();
 	assert_eq!(load(&path, StreamId(3)), None);
