@@ -29,10 +29,12 @@ const NOT_MEASURED: u8 = 3;
 /// All there are, with what is drawn by the seed.
 pub fn all(seed: u64) -> Vec<Scenario> {
 	vec![
-		two_tiers::scenario(seed),
+		two_tiers::windows(seed),
+		two_tiers::parts(seed),
 		two_relayers::scenario(),
 		two_relayers::clean(),
 		hops::windows(),
+		hops::more_windows(),
 		hops::parts(),
 		hops::long_parts(),
 		earnings::two(),

@@ -127,6 +127,7 @@ impl Viewer {
 			.filter(is_due)
 			.filter(|window| !came.contains(&window.place()))
 			.count() as u64;
+		let length = length_ms(published);
 		let roots: BTreeMap<(u64, u16), Hash> = published.iter().map(|window| (window.place(), window.root)).collect();
 		Self {
 			name: watched.name.clone(),
@@ -136,7 +137,10 @@ impl Viewer {
 			stalls: late.len() as u64 + missing,
 			latest_ms: late.into_iter().max().unwrap_or(0),
 			delay_ms: Spread::of(&latencies_ms(log)),
-			failover_ms: killed.iter().filter_map(|killed| failover_ms(log, killed)).collect(),
+			failover_ms: killed
+				.iter()
+				.filter_map(|killed| failover_ms(log, killed, length))
+				.collect(),
 			foreign: log
 				.iter()
 				.filter(|window| roots.get(&window.place()) != Some(&window.root))
@@ -147,7 +151,7 @@ impl Viewer {
 }
 
 /// How long a viewer was without, where it had the stream from who was killed; `Some(None)` where nothing came any more.
-fn failover_ms(log: &[Window], killed: &Killed) -> Option<Option<u64>> {
+fn failover_ms(log: &[Window], killed: &Killed, length: u64) -> Option<Option<u64>> {
 	let from_it = |window: &Window| window.relayer.as_deref() == Some(&killed.peer);
 	let before = log
 		.iter()
@@ -167,7 +171,7 @@ fn failover_ms(log: &[Window], killed: &Killed) -> Option<Option<u64>> {
 	};
 	let count = before.len() + log[before.len()..].iter().take_while(under_way).count();
 	// Its time, but for who was killed; nobody could have missed it before.
-	let due = (log[count - 1].start_ms + WINDOW_MS + usual).max(killed.at_ms);
+	let due = (log[count - 1].start_ms + length + usual).max(killed.at_ms);
 	let next = log.get(count).and_then(|window| window.playable_ms);
 	Some(next.map(|at| at.saturating_sub(due)))
 }
@@ -438,18 +442,22 @@ mod tests {
 			(3, 12_000, "b"),
 			(4, 12_100, "b"),
 		]);
-		assert_eq!(failover_ms(&log, &killed("a", 7_000)), Some(Some(3_500)));
+		assert_eq!(failover_ms(&log, &killed("a", 7_000), WINDOW_MS), Some(Some(3_500)));
 		assert_eq!(
-			failover_ms(&log, &killed("b", 7_000)),
+			failover_ms(&log, &killed("b", 7_000), WINDOW_MS),
 			None,
 			"it had nothing from that one"
 		);
 		assert_eq!(
-			failover_ms(&log[..3], &killed("a", 7_000)),
+			failover_ms(&log[..3], &killed("a", 7_000), WINDOW_MS),
 			Some(None),
 			"nothing came any more"
 		);
-		assert_eq!(failover_ms(&log, &killed("a", 1_000)), None, "it had not begun");
+		assert_eq!(
+			failover_ms(&log, &killed("a", 1_000), WINDOW_MS),
+			None,
+			"it had not begun"
+		);
 	}
 
 	#[test]
@@ -459,16 +467,16 @@ mod tests {
 			back_ms: Some(13_000),
 			..killed("a", 5_000)
 		};
-		assert_eq!(failover_ms(&log, &killed), Some(Some(7_500)));
+		assert_eq!(failover_ms(&log, &killed, WINDOW_MS), Some(Some(7_500)));
 	}
 
 	#[test]
 	fn what_was_under_way_is_no_failover_and_nobody_waits_before_the_kill() {
 		let under_way = log(&[(0, 2_500, "a"), (1, 4_600, "a"), (2, 6_500, "b")]);
-		assert_eq!(failover_ms(&under_way, &killed("a", 4_550)), Some(Some(0)));
+		assert_eq!(failover_ms(&under_way, &killed("a", 4_550), WINDOW_MS), Some(Some(0)));
 		// It was late already.
 		let late = log(&[(0, 2_500, "a"), (1, 9_500, "b")]);
-		assert_eq!(failover_ms(&late, &killed("a", 9_000)), Some(Some(500)));
+		assert_eq!(failover_ms(&late, &killed("a", 9_000), WINDOW_MS), Some(Some(500)));
 	}
 
 	#[test]

@@ -14,10 +14,21 @@ const DOWN: u64 = 10_000_000;
 /// Of packets, on each of the two lines of a way: 1 % of a way.
 const LOSS: Loss = Loss::Random(0.005);
 
-/// Windows of 2 s over three hops, each with an uplink of 5 Mb/s.
+/// Windows of 2 s over three hops, each with an uplink of 5 Mb/s: origin, two relayers, viewer.
 pub fn windows() -> Scenario {
 	of(
 		"three-hops",
+		"two relayers in a row, 5 Mb/s up, 20 ms, 1 % loss",
+		&[],
+		(2, 5),
+		5_000,
+	)
+}
+
+/// And over four.
+pub fn more_windows() -> Scenario {
+	of(
+		"four-hops",
 		"three relayers in a row, 5 Mb/s up, 20 ms, 1 % loss",
 		&[],
 		(3, 5),
