@@ -331,6 +331,9 @@ impl<P: Party> Crew<P> {
 				let length = Duration::from_millis(header.duration_ms.into());
 				let due = self.playhead.see(header.id.epoch, header.start_ms, length, now);
 				self.stage.announced(&of);
+				if let Some(first) = self.stage.first(of.id()) {
+					link.session().share(first);
+				}
 				if behind < Some(of.id()) {
 					self.swarm.announced(id, Offer::of(&of), pushed, due, now);
 				}

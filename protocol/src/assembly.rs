@@ -10,7 +10,7 @@ use bytes::Bytes;
 use clustercast_primitives::{window::SignedHeader, Hash, History, WindowHeader, WindowId};
 
 /// What the broadcaster signed of a window: header, items, leaves, and what it is decoded with. Verified.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announced {
 	announcement: Announcement,
 	hash: Hash,
@@ -139,6 +139,12 @@ impl Assembly {
 	/// What is put together.
 	pub fn announced(&self) -> &Arc<Announced> {
 		&self.of
+	}
+
+	/// Keeps this in place of what it was made from, which says the same.
+	pub(crate) fn share(&mut self, of: &Arc<Announced>) {
+		debug_assert_eq!(self.of, *of, "it says the same");
+		self.of = of.clone();
 	}
 
 	/// Takes chunks; whether they are of this window. What is here already stays.

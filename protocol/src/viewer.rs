@@ -307,7 +307,7 @@ impl ViewerSession {
 	}
 
 	fn send_subscribe(&mut self, payer: Option<Payer>) {
-		let start = self.config.resume.as_ref().map_or(Start::Live, |last| Start::After {
+		let start = self.config.resume.take().map_or(Start::Live, |last| Start::After {
 			epoch: last.id.epoch,
 			segment: last.id.segment,
 			part: last.id.part,
@@ -539,6 +539,12 @@ impl ViewerSession {
 		let taken = self.content.supply(chunks);
 		self.note();
 		taken
+	}
+
+	/// Keeps this in place of what was announced here of the same window, where it says the same: who has several sources has it in
+	/// memory once.
+	pub fn share(&mut self, of: &Arc<Announced>) {
+		self.content.share(of);
 	}
 
 	/// What is here of a window that is not whole: copied, for who puts it together from several sources.

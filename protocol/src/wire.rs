@@ -843,9 +843,9 @@ impl Frame {
 		&self.buffer[PREFIX_BYTES..]
 	}
 
+	/// Nothing is kept between two messages: most of the time there is none, and a node has thousands of peers.
 	fn reset(&mut self) {
-		self.buffer.clear();
-		self.goal = PREFIX_BYTES;
+		*self = Self::new();
 	}
 
 	/// Whether the stream may end here.

@@ -167,7 +167,7 @@ impl Desk {
 
 	/// Takes a window.
 	pub fn push(&mut self, window: EncodedWindow, io: &mut Io<'_>) {
-		self.cache.insert(window);
+		self.cache.insert(io.pool.window(window));
 		let held = self.cache.bytes();
 		io.audit.bound(io.node, "bytes are cached", held, self.offer.cache);
 	}

@@ -9,6 +9,7 @@
 //! | [`desk`], [`link`], [`serve`] | the side that sends: what `relayer` and `network` do with `protocol`'s machines |
 //! | [`intake`], [`several`], [`single`], [`watch`], [`question`], [`roster`], [`wallet`] | the side that receives: what `player` does |
 //! | [`actors`], [`node`] | origin, relayer, viewer |
+//! | [`pool`] | what is the same at all nodes, once |
 //! | [`plan`] | who takes part and what goes wrong, from a seed |
 //! | [`audit`] | what must hold, checked at each event |
 //! | [`bugs`] | what honest nodes may do wrong, to see whether that is found |
@@ -27,6 +28,7 @@ pub mod link;
 pub mod net;
 pub mod node;
 pub mod plan;
+pub mod pool;
 pub mod question;
 pub mod roster;
 pub mod serve;

@@ -74,8 +74,8 @@ pub enum Event {
 	Arrive(Packet),
 	/// At the other side.
 	Deliver(Packet),
-	/// The sender knows that it is there.
-	Acknowledged(Packet),
+	/// The sender knows that a chunk is there.
+	Acknowledged(Acknowledged),
 	/// The sender knows that it is lost.
 	Lost(Packet),
 	/// A call is answered, or not.
@@ -115,12 +115,22 @@ pub enum Input {
 	Room(ConnId),
 }
 
+/// That a chunk of so many bytes came.
+#[derive(Clone, Copy, Debug)]
+pub struct Acknowledged {
+	conn: ConnId,
+	/// Which end sent it.
+	end: u8,
+	body: BodyNo,
+	bytes: usize,
+}
+
 /// A frame or a chunk under way.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Packet {
 	conn: ConnId,
 	/// Which end sent it.
-	end: usize,
+	end: u8,
 	/// `None`: a frame.
 	body: Option<BodyNo>,
 	index: u32,
@@ -213,6 +223,8 @@ pub struct Net {
 	turns: Vec<u32>,
 	free: Vec<u32>,
 	told: VecDeque<(NodeId, Input)>,
+	/// Room for what a packet brings in order: empty between two.
+	here: Vec<Packet>,
 }
 
 impl Net {
@@ -228,6 +240,7 @@ impl Net {
 			turns: Vec::new(),
 			free: Vec::new(),
 			told: VecDeque::new(),
+			here: Vec::new(),
 		}
 	}
 
@@ -466,7 +479,7 @@ impl Net {
 		end.frames.next += 1;
 		end.frames.pending.push_back(Packet {
 			conn: id,
-			end: at,
+			end: at as u8,
 			body: None,
 			index,
 			data,
@@ -519,7 +532,7 @@ impl Net {
 		}
 		out.pending.push_back(Packet {
 			conn: id,
-			end: at,
+			end: at as u8,
 			body: Some(body),
 			index,
 			data,
@@ -626,7 +639,7 @@ impl Net {
 			},
 			Event::Arrive(packet) => self.arrive(packet),
 			Event::Deliver(packet) => self.deliver(packet),
-			Event::Acknowledged(packet) => self.acknowledged(packet),
+			Event::Acknowledged(chunk) => self.acknowledged(chunk),
 			Event::Lost(packet) => self.lost(packet),
 			Event::Answered(id) => self.answered(id),
 			Event::Called(id) => {
@@ -696,7 +709,8 @@ impl Net {
 		if conn.turn != packet.conn.turn {
 			return;
 		}
-		let (from, to) = (&conn.ends[packet.end], &conn.ends[1 - packet.end]);
+		let at = usize::from(packet.end);
+		let (from, to) = (&conn.ends[at], &conn.ends[1 - at]);
 		let (sender, receiver) = (from.node, to.node);
 		let delay = self.delay(sender, receiver);
 		if !self.reaches(from, to) {
@@ -719,20 +733,23 @@ impl Net {
 	}
 
 	fn deliver(&mut self, packet: Packet) {
-		let Some(conn) = self.conn(packet.conn) else { return };
-		let (id, sender) = (packet.conn, packet.end);
+		let (id, sender, bytes) = (packet.conn, usize::from(packet.end), packet.data.len());
+		let mut here = std::mem::take(&mut self.here);
+		let Some(conn) = self.conn(id) else {
+			return self.here = here;
+		};
 		let (from, to) = (conn.ends[sender].node, conn.ends[1 - sender].node);
 		if !conn.ends[1 - sender].open {
-			return;
+			return self.here = here;
 		}
-		let mut here = Vec::new();
 		match packet.body {
 			None => {
 				let ahead = &mut conn.ends[sender].frames_ahead;
-				*ahead = ahead.saturating_sub(packet.data.len());
+				*ahead = ahead.saturating_sub(bytes);
 				conn.ends[1 - sender].came.take(packet, &mut here);
-				here.iter()
-					.for_each(|frame: &Packet| self.told.push_back((to, Input::Frame(id, frame.data.clone()))));
+				for frame in here.drain(..) {
+					self.told.push_back((to, Input::Frame(id, frame.data)));
+				}
 				self.told.push_back((from, Input::Room(id)));
 			},
 			Some(body) => {
@@ -743,29 +760,37 @@ impl Net {
 					.entry(body)
 					.or_insert_with(|| (prefix.unwrap_or_default(), In::default()));
 				let known = prefix.clone();
-				came.take(packet.clone(), &mut here);
+				came.take(packet, &mut here);
 				if here.iter().any(|chunk| chunk.last) {
 					end.bodies_came.remove(&body);
 				}
-				for chunk in here {
+				for chunk in here.drain(..) {
 					let input = Input::Chunk(id, body, known.clone(), chunk.data, chunk.last);
 					self.told.push_back((to, input));
 				}
 				let delay = self.delay(from, to);
-				self.calendar.put(self.now + delay, Event::Acknowledged(packet));
+				let acknowledged = Acknowledged {
+					conn: id,
+					end: sender as u8,
+					body,
+					bytes,
+				};
+				self.calendar.put(self.now + delay, Event::Acknowledged(acknowledged));
 			},
 		}
+		self.here = here;
 	}
 
-	fn acknowledged(&mut self, packet: Packet) {
-		let Some(conn) = self.conn(packet.conn) else { return };
-		let end = &mut conn.ends[packet.end];
-		let Some(body) = packet.body.filter(|_| end.open) else {
+	fn acknowledged(&mut self, chunk: Acknowledged) {
+		let (id, at, body) = (chunk.conn, usize::from(chunk.end), chunk.body);
+		let Some(conn) = self.conn(id) else { return };
+		let end = &mut conn.ends[at];
+		if !end.open {
 			return;
-		};
+		}
 		let node = end.node;
 		end.under_way = end.under_way.saturating_sub(1);
-		end.chunks_ahead = end.chunks_ahead.saturating_sub(packet.data.len());
+		end.chunks_ahead = end.chunks_ahead.saturating_sub(chunk.bytes);
 		end.grown += 1;
 		if end.slow_start || end.grown >= end.window {
 			end.grown = 0;
@@ -781,17 +806,17 @@ impl Net {
 		}
 		let room = std::mem::take(&mut end.full);
 		if arrived {
-			self.told.push_back((node, Input::Arrived(packet.conn, body)));
+			self.told.push_back((node, Input::Arrived(id, body)));
 		}
 		if room {
-			self.told.push_back((node, Input::Room(packet.conn)));
+			self.told.push_back((node, Input::Room(id)));
 		}
-		self.ready(packet.conn, packet.end);
+		self.ready(id, at);
 	}
 
 	fn lost(&mut self, packet: Packet) {
 		let Some(conn) = self.conn(packet.conn) else { return };
-		let (id, at) = (packet.conn, packet.end);
+		let (id, at) = (packet.conn, usize::from(packet.end));
 		let end = &mut conn.ends[at];
 		if !end.open {
 			return;
@@ -820,6 +845,10 @@ impl Net {
 impl In {
 	/// Takes a packet; those that are in order by now.
 	fn take(&mut self, packet: Packet, here: &mut Vec<Packet>) {
+		if packet.index == self.next && self.early.is_empty() {
+			self.next += 1;
+			return here.push(packet);
+		}
 		self.early.insert(packet.index, packet);
 		while let Some(packet) = self.early.remove(&self.next) {
 			self.next += 1;

@@ -6,6 +6,7 @@ use crate::{
 	calendar::Micros,
 	chain::{self, Chain},
 	net::{BodyNo, ConnId, Net, NodeId},
+	pool::Pool,
 };
 use bytes::Bytes;
 use clustercast_primitives::BlockNumber;
@@ -42,6 +43,8 @@ pub struct Io<'a> {
 	pub chain: &'a mut Chain,
 	/// Who looks on.
 	pub audit: &'a mut Audit,
+	/// What others have as well.
+	pub pool: &'a mut Pool,
 	/// Its chance.
 	pub rng: &'a mut ChaCha8Rng,
 	/// What honest nodes do wrong.

@@ -33,6 +33,9 @@ const FAREWELL: Micros = SECOND;
 /// Sources at a time at most: those that stay, those that are called where nobody brings anything, and who came before of these.
 const MOST: usize = 16;
 
+/// Windows that a player with a bug goes back.
+const REWIND: usize = 8;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Several {
@@ -42,8 +45,9 @@ pub struct Several {
 	roster: Roster,
 	wallet: Option<Box<Wallet>>,
 	standing: Standing,
-	/// Behind the last window that is out, and the last ones before.
+	/// Behind the last window that is out.
 	resume: Option<Resume>,
+	/// What a player with a bug goes on behind.
 	recent: VecDeque<Resume>,
 	swarm: Swarm,
 	stage: Stage<NodeId>,
@@ -345,10 +349,9 @@ impl Several {
 					let have = (last.id.epoch, last.history.count());
 					self.patience.reached(have, &self.standing, io.time());
 				}
-				self.recent.push_back(last.clone());
-				// A restart begins so far behind the last window.
-				while self.recent.len() > 8 {
-					self.recent.pop_front();
+				if io.has(Bug::OldPlace) {
+					self.recent.push_back(last.clone());
+					self.recent.drain(..self.recent.len().saturating_sub(REWIND));
 				}
 				self.resume = Some(last);
 				self.got.push_back(Got::Window(window));
@@ -604,6 +607,8 @@ impl Several {
 					link.watch.terms = Some(terms);
 				},
 				Event::Announced(of) if !settles => {
+					let of = io.pool.announced(of);
+					link.watch.session.share(&of);
 					let (header, pushed) = (of.header(), link.watch.session.pushes(&of.hash()));
 					let length = Duration::from_millis(header.duration_ms.into());
 					let due = self.playhead.see(header.id.epoch, header.start_ms, length, time);

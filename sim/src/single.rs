@@ -356,7 +356,11 @@ impl Single {
 					self.resume = Some(last);
 					self.got.push_back(Got::Window(window));
 				},
-				Event::Announced(of) if self.taste.samples && !settles => {
+				Event::Announced(of) if !self.taste.samples || settles => {
+					let of = io.pool.announced(of);
+					watch.session.share(&of);
+				},
+				Event::Announced(of) => {
 					self.standing.note_header(of.header());
 					self.patience.window(of.header(), &self.standing, time);
 					self.served = true;
@@ -396,7 +400,6 @@ impl Single {
 					return Some(ending);
 				},
 				Event::Window(_)
-				| Event::Announced(_)
 				| Event::Seats(_)
 				| Event::Route(_)
 				| Event::Others(_)

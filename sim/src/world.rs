@@ -11,6 +11,7 @@ use crate::{
 	net::{Event, Input, Net, NodeId},
 	node::{Conduct, Io},
 	plan::{free, Act, Plan, Role},
+	pool::Pool,
 	wallet::Wallet,
 };
 use clustercast_primitives::{crypto::KeyPair, AccountId, Balance};
@@ -51,6 +52,7 @@ pub struct World {
 	net: Net,
 	chain: Chain,
 	audit: Audit,
+	pool: Pool,
 	nodes: Vec<Slot>,
 	bug: Option<Bug>,
 	events: u64,
@@ -230,6 +232,7 @@ impl World {
 			net,
 			chain,
 			audit,
+			pool: Pool::default(),
 			nodes,
 			bug,
 			events: 0,
@@ -322,6 +325,7 @@ impl World {
 			net: &mut self.net,
 			chain: &mut self.chain,
 			audit: &mut self.audit,
+			pool: &mut self.pool,
 			rng: &mut slot.rng,
 			bug: self.bug,
 		};

@@ -128,6 +128,14 @@ impl<N: Ord + Clone> Stage<N> {
 			.or_insert_with(|| Slot::new(of.hash(), State::Open(Assembly::new(of.clone()))));
 	}
 
+	/// What was announced of a window that is not whole, by whoever was first: the others say the same.
+	pub fn first(&self, id: WindowId) -> Option<&Arc<Announced>> {
+		match &self.windows.get(&id)?.state {
+			State::Open(assembly) => Some(assembly.announced()),
+			_ => None,
+		}
+	}
+
 	/// Chunks came from there.
 	pub fn put(&mut self, from: &N, chunks: &Chunks) {
 		let range = chunks.range();

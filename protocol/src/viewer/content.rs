@@ -41,29 +41,102 @@ pub const BUDGET: u64 = 64 << 20;
 /// The least that this can be set to: a window of the largest kind, and what comes of it beside.
 pub const MIN_BUDGET: u64 = 2 * MAX_WINDOW_BYTES as u64;
 
-/// A window that was announced.
+/// First chunk, and the one behind the last, of several runs that do not overlap.
+type Runs = Vec<(u32, u32)>;
+
+/// A window that was announced. Most are remembered for what they are: 24 bytes each.
 #[derive(Debug)]
 struct Known {
 	of: Arc<Announced>,
+	/// What becomes of it, as long as something does.
+	open: Option<Box<Open>>,
+	/// Where nothing does: all of it came, and is paid if it is to be; else none of it.
+	whole: bool,
 	/// It was announced to come by itself.
 	pushed: bool,
+}
+
+/// A window that is to come, is coming, or is not paid.
+#[derive(Debug, Default)]
+struct Open {
 	/// It is to come by itself, and has not begun to.
 	comes: bool,
 	/// What is here of it; `None` where it is out, skipped, or none of what comes by itself.
 	assembly: Option<Assembly>,
 	/// When it was found to be whole, and had to wait.
 	whole_ms: Option<u64>,
-	/// First chunk, and the one behind the last, of what this relayer sent or sends.
-	begun: Vec<(u32, u32)>,
-	/// The same of what is in a receipt.
-	billed: Vec<(u32, u32)>,
+	/// What this relayer sent or sends.
+	begun: Runs,
+	/// What of it is in a receipt.
+	billed: Runs,
 }
 
 impl Known {
+	/// What becomes of it, to be changed.
+	fn open(&mut self) -> &mut Open {
+		let all = || match self.whole {
+			true => Vec::from([(0, self.of.header().chunks)]),
+			false => Runs::new(),
+		};
+		self.open.get_or_insert_with(|| {
+			Box::new(Open {
+				begun: all(),
+				billed: all(),
+				..Open::default()
+			})
+		})
+	}
+
+	/// Remembers no more than what it is, where nothing becomes of it and nothing of it is under way.
+	fn close(&mut self, pays: bool) {
+		let Some(open) = &self.open else { return };
+		let (begun, billed) = (count(&open.begun), count(&open.billed));
+		let whole = begun == self.of.header().chunks && (billed == begun || !pays);
+		let untouched = begun == 0 && billed == 0;
+		if !open.comes && open.assembly.is_none() && (whole || untouched) {
+			(self.open, self.whole) = (None, whole);
+		}
+	}
+
+	/// What is here of it.
+	fn assembly(&self) -> Option<&Assembly> {
+		self.open.as_ref()?.assembly.as_ref()
+	}
+
+	/// Puts it together no more; whether it was.
+	fn drop_assembly(&mut self) -> bool {
+		self.open.as_mut().is_some_and(|open| open.assembly.take().is_some())
+	}
+
+	/// Whether it is to come by itself, and has not begun to.
+	fn comes(&self) -> bool {
+		self.open.as_ref().is_some_and(|open| open.comes)
+	}
+
+	/// Whether none of these chunks was sent.
+	fn is_unsent(&self, range: &Range) -> bool {
+		match &self.open {
+			Some(open) => is_new(&open.begun, range),
+			None => !self.whole,
+		}
+	}
+
+	/// Whether something of it was sent, or is, that is in no receipt.
+	fn is_unbilled(&self) -> bool {
+		self.open
+			.as_ref()
+			.is_some_and(|open| count(&open.begun) > count(&open.billed))
+	}
+
 	/// Whether it waits for one before it.
 	fn waits(&self) -> bool {
-		self.assembly.as_ref().is_some_and(Assembly::is_whole)
+		self.assembly().is_some_and(Assembly::is_whole)
 	}
+}
+
+/// How many chunks these are.
+fn count(runs: &[(u32, u32)]) -> u32 {
+	runs.iter().map(|(from, to)| to - from).sum()
 }
 
 /// Whether none of these chunks is among those.
@@ -148,35 +221,55 @@ impl Content {
 	/// The next window; whether it comes by itself, whether it is to leave whole, and whether what comes is paid.
 	pub(super) fn announce(&mut self, of: Arc<Announced>, comes: bool, collects: bool, pays: bool) {
 		self.events.push_back(Event::Announced(of.clone()));
-		self.known.push_back(Known {
-			assembly: collects.then(|| Assembly::new(of.clone())),
-			of,
-			pushed: comes,
-			comes,
-			whole_ms: None,
-			begun: Vec::new(),
-			billed: Vec::new(),
-		});
-		while self.known.len() > MAX_KNOWN {
+		let Self { known, bodies, .. } = self;
+		for known in known.iter_mut().filter(|known| known.open.is_some()) {
+			let hash = known.of.hash();
+			if !bodies.values().any(|body| body.range().header == hash) {
+				known.close(pays);
+			}
+		}
+		// Before there is one more: room is made twice what there was.
+		while self.known.len() >= MAX_KNOWN {
 			let pinned = self.known.front().is_some_and(|oldest| self.is_pinned(oldest, pays));
-			if pinned && self.known.len() <= MAX_PINNED {
-				return;
+			if pinned && self.known.len() < MAX_PINNED {
+				break;
 			}
-			if let Some(Known {
-				of, assembly: Some(_), ..
-			}) = self.known.pop_front()
-			{
-				self.events.push_back(Event::Skipped(of.id()));
+			let oldest = self.known.pop_front();
+			if let Some(skipped) = oldest.filter(|known| known.assembly().is_some()) {
+				self.events.push_back(Event::Skipped(skipped.of.id()));
 			}
+		}
+		let mut known = Known {
+			of,
+			open: None,
+			whole: false,
+			pushed: comes,
+		};
+		if comes || collects {
+			let assembly = collects.then(|| Assembly::new(known.of.clone()));
+			(known.open().comes, known.open().assembly) = (comes, assembly);
+		}
+		self.known.push_back(known);
+	}
+
+	/// Keeps this in place of what was announced here of the same window, where it says the same.
+	pub(super) fn share(&mut self, of: &Arc<Announced>) {
+		let known = self.known.iter_mut().rev().find(|known| known.of.hash() == of.hash());
+		let Some(known) = known.filter(|known| !Arc::ptr_eq(&known.of, of) && known.of == *of) else {
+			return;
+		};
+		known.of = of.clone();
+		let open = known.open.as_mut();
+		if let Some(assembly) = open.and_then(|open| open.assembly.as_mut()) {
+			assembly.share(of);
 		}
 	}
 
 	/// Whether it cannot be forgotten.
 	fn is_pinned(&self, known: &Known, pays: bool) -> bool {
-		let chunks = |ranges: &[(u32, u32)]| ranges.iter().map(|(from, to)| to - from).sum::<u32>();
 		let hash = known.of.hash();
-		let comes = known.comes || self.bodies.values().any(|body| body.range().header == hash);
-		comes || pays && chunks(&known.begun) > chunks(&known.billed)
+		let comes = known.comes() || self.bodies.values().any(|body| body.range().header == hash);
+		comes || pays && known.is_unbilled()
 	}
 
 	fn find(&mut self, header: &Hash) -> Option<&mut Known> {
@@ -191,20 +284,21 @@ impl Content {
 
 	/// Takes note that these are in a receipt; whether that may be: they are announced, and in none.
 	pub(super) fn bill(&mut self, range: &Range) -> bool {
-		let known = self.known.iter_mut().find(|known| known.of.has(range));
-		match known.filter(|known| is_new(&known.billed, range)) {
-			Some(known) => {
-				known.billed.push((range.first, range.first + range.count));
-				true
-			},
-			None => false,
+		let Some(known) = self.known.iter_mut().find(|known| known.of.has(range)) else {
+			return false;
+		};
+		let billed = &mut known.open().billed;
+		let new = is_new(billed, range);
+		if new {
+			billed.push((range.first, range.first + range.count));
 		}
+		new
 	}
 
 	/// Asks for these chunks; whether that makes sense.
 	pub(super) fn fetch(&mut self, range: Range) -> bool {
 		let known = self.known.iter().find(|known| known.of.has(&range));
-		let new = known.is_some_and(|known| is_new(&known.begun, &range) && !known.comes);
+		let new = known.is_some_and(|known| known.is_unsent(&range) && !known.comes());
 		let wanted = |other: &Range| {
 			other.header == range.header && !is_new(&[(other.first, other.first + other.count)], &range)
 		};
@@ -222,7 +316,8 @@ impl Content {
 
 	/// Takes chunks from elsewhere; whether they help.
 	pub(super) fn supply(&mut self, chunks: &Chunks) -> bool {
-		let mut assemblies = self.known.iter_mut().filter_map(|known| known.assembly.as_mut());
+		let opened = self.known.iter_mut().filter_map(|known| known.open.as_mut());
+		let mut assemblies = opened.filter_map(|open| open.assembly.as_mut());
 		let taken = assemblies.any(|assembly| assembly.put(chunks));
 		self.emit();
 		self.keep_to_budget();
@@ -245,15 +340,16 @@ impl Content {
 		if !known.of.has(&range) {
 			return Err(WireError::NoSuchChunks(range).into());
 		}
-		if !is_new(&known.begun, &range) {
+		if !known.is_unsent(&range) {
 			return Err(Fault::Again(range));
 		}
-		if known.comes && range == known.of.range() {
-			known.comes = false;
-		} else if !wanted {
+		let comes = known.comes() && range == known.of.range();
+		if !comes && !wanted {
 			return Err(Fault::Unasked(range));
 		}
-		known.begun.push((range.first, range.first + range.count));
+		let open = known.open();
+		open.comes &= !comes;
+		open.begun.push((range.first, range.first + range.count));
 		let of = known.of.clone();
 		let id = self.name();
 		self.bodies.insert(id, Body::new(of, range));
@@ -276,7 +372,7 @@ impl Content {
 	/// What is here of a window that is not whole.
 	pub(super) fn partial(&self, header: &Hash) -> Vec<Chunks> {
 		let known = self.known.iter().find(|known| known.of.hash() == *header);
-		let assembly = known.and_then(|known| known.assembly.as_ref());
+		let assembly = known.and_then(Known::assembly);
 		let bodies = self.bodies.values().filter(|body| body.range().header == *header);
 		let here = assembly.into_iter().flat_map(Assembly::here);
 		here.chain(bodies.filter_map(Body::verified)).collect()
@@ -290,7 +386,7 @@ impl Content {
 
 	/// Puts this window together no more.
 	pub(super) fn forgo(&mut self, header: &Hash) {
-		self.find(header).into_iter().for_each(|known| known.assembly = None);
+		self.find(header).map(Known::drop_assembly);
 		self.emit();
 	}
 
@@ -308,10 +404,11 @@ impl Content {
 		let asked = self.wanted.iter().position(|wanted| *wanted == range);
 		asked.map(|at| self.wanted.swap_remove(at));
 		if let Some(known) = self.find(&range.header) {
+			let open = known.open();
 			// The rest may be asked for.
-			known.begun.retain(|(first, _)| *first != range.first);
-			known.begun.push((range.first, range.first + sent));
-			if let (Some(assembly), Some(chunks)) = (&mut known.assembly, &chunks) {
+			open.begun.retain(|(first, _)| *first != range.first);
+			open.begun.push((range.first, range.first + sent));
+			if let (Some(assembly), Some(chunks)) = (&mut open.assembly, &chunks) {
 				assembly.put(chunks);
 			}
 		}
@@ -332,8 +429,8 @@ impl Content {
 			self.events.push_back(Event::Lacks(range));
 		} else {
 			let mut known = self.known.iter_mut();
-			let known = known.find(|known| known.comes && known.of.range() == range);
-			known.ok_or(Fault::Unexpected(Kind::Lacks))?.comes = false;
+			let known = known.find(|known| known.comes() && known.of.range() == range);
+			known.ok_or(Fault::Unexpected(Kind::Lacks))?.open().comes = false;
 		}
 		self.emit();
 		Ok(())
@@ -341,7 +438,7 @@ impl Content {
 
 	/// Whether something is on its way, or is to come by itself.
 	pub(super) fn is_coming(&self) -> bool {
-		!self.bodies.is_empty() || self.known.iter().any(|known| known.comes)
+		!self.bodies.is_empty() || self.known.iter().any(Known::comes)
 	}
 
 	/// Nothing more is taken; bytes that came and did not verify. What did is [kept](Content::partial).
@@ -352,8 +449,9 @@ impl Content {
 			let chunks = body.broke();
 			let known = chunks.as_ref().and_then(|chunks| self.find(&chunks.range().header));
 			if let (Some(chunks), Some(known)) = (&chunks, known) {
-				let assembly = known.assembly.get_or_insert_with(|| Assembly::new(known.of.clone()));
-				assembly.put(chunks);
+				let of = known.of.clone();
+				let assembly = &mut known.open().assembly;
+				assembly.get_or_insert_with(|| Assembly::new(of)).put(chunks);
 			}
 		}
 		unverified
@@ -366,12 +464,14 @@ impl Content {
 		};
 		let now_ms = self.now_ms;
 		for at in 0..=last {
-			let known = &mut self.known[at];
-			let Some(assembly) = &mut known.assembly else {
+			let Some(open) = &mut self.known[at].open else {
+				continue;
+			};
+			let Some(assembly) = &mut open.assembly else {
 				continue;
 			};
 			if let Some(window) = assembly.finish() {
-				known.assembly = None;
+				open.assembly = None;
 				let setting = window.setting();
 				if self.shown.as_ref().is_none_or(|shown| shown.init != setting.init) {
 					self.events.push_back(Event::Init(setting.init.clone()));
@@ -383,7 +483,8 @@ impl Content {
 			}
 			if !self.coming(at).is_empty() && !self.is_too_late(at) {
 				let waiting = self.known.iter_mut().skip(at).filter(|known| known.waits());
-				waiting.for_each(|known| known.whole_ms = known.whole_ms.or(Some(now_ms)));
+				let waiting = waiting.filter_map(|known| known.open.as_mut());
+				waiting.for_each(|open| open.whole_ms = open.whole_ms.or(Some(now_ms)));
 				return;
 			}
 			let coming = self.coming(at);
@@ -395,13 +496,13 @@ impl Content {
 	fn give_up(&mut self, at: usize, unwanted: Vec<Range>) {
 		self.given_up.extend(unwanted);
 		let known = &mut self.known[at];
-		known.assembly = None;
+		known.drop_assembly();
 		self.events.push_back(Event::Skipped(known.of.id()));
 	}
 
 	/// Bytes that are held of windows that are not whole.
 	pub(super) fn held(&self) -> u64 {
-		let assemblies = self.known.iter().filter_map(|known| known.assembly.as_ref());
+		let assemblies = self.known.iter().filter_map(Known::assembly);
 		let open = assemblies.filter(|assembly| !assembly.is_whole()).map(Assembly::held);
 		open.chain(self.bodies.values().map(Body::held)).sum()
 	}
@@ -413,7 +514,7 @@ impl Content {
 			if self.forget_one() {
 				continue;
 			}
-			let open = |known: &Known| known.assembly.as_ref().is_some_and(|assembly| !assembly.is_whole());
+			let open = |known: &Known| known.assembly().is_some_and(|assembly| !assembly.is_whole());
 			let Some(oldest) = self.known.iter().position(open) else {
 				return;
 			};
@@ -427,7 +528,7 @@ impl Content {
 	/// Whether there was something that is of no use any more: a window's chunks that were not asked for.
 	fn forget_one(&mut self) -> bool {
 		let needed: Vec<Hash> = {
-			let known = self.known.iter().filter(|known| known.assembly.is_some());
+			let known = self.known.iter().filter(|known| known.assembly().is_some());
 			known.map(|known| known.of.hash()).collect()
 		};
 		let wanted = &self.wanted;
@@ -454,7 +555,7 @@ impl Content {
 		let bodies = self.bodies.values().map(Body::range);
 		let under_way = bodies.chain(self.wanted.iter().copied());
 		let mut coming: Vec<_> = under_way.filter(|range| range.header == known.of.hash()).collect();
-		coming.extend(known.comes.then(|| known.of.range()));
+		coming.extend(known.comes().then(|| known.of.range()));
 		coming
 	}
 
@@ -462,7 +563,7 @@ impl Content {
 	fn is_too_late(&self, at: usize) -> bool {
 		let waiting = || self.known.iter().skip(at + 1).filter(|known| known.waits());
 		let bytes: u64 = waiting().map(|known| u64::from(known.of.header().bytes)).sum();
-		let first_ms = waiting().filter_map(|known| known.whole_ms).min();
+		let first_ms = waiting().filter_map(|known| known.open.as_ref()?.whole_ms).min();
 		let since_ms = first_ms.map_or(0, |first_ms| self.now_ms.saturating_sub(first_ms));
 		let enough = !self.patient && waiting().count() > MAX_WAITING && since_ms >= AGAIN_MS;
 		bytes > MAX_WAITING_BYTES || enough
