@@ -11,6 +11,7 @@ use crate::{
 	meter::{Meter, Share},
 	routes::{Names, Path},
 	tickets::Expectation,
+	viewer::next,
 	window::EncodedWindow,
 	wire::{
 		self, EndReason, Fetch, Follow, PaymentMode, Range, RequestDecoder, SessionKey, Start, Subscribe, Terms,
@@ -214,12 +215,11 @@ struct Paid {
 }
 
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "one for a subscription")]
 enum State {
 	/// Nothing heard yet.
 	New,
 	/// Awaits the driver's answer.
-	Asked(Subscribe),
+	Asked(Box<Subscribe>),
 	/// Windows go out.
 	Serving(Cursor),
 	Ended,
@@ -314,13 +314,13 @@ impl RelayerSession {
 
 	/// Next thing that happened.
 	pub fn poll_event(&mut self) -> Option<Event> {
-		self.events.pop_front()
+		next(&mut self.events)
 	}
 
 	/// Next bytes of the subscription's own stream; a whole frame. What announces a window is shared with all its viewers.
 	pub fn poll_transmit(&mut self) -> Option<Bytes> {
 		self.bill();
-		self.transmit.pop_front()
+		next(&mut self.transmit)
 	}
 
 	/// Next chunks to be written, on a stream of their own. When it is over, [`RelayerSession::sent`] is to be called.
@@ -828,7 +828,7 @@ impl RelayerSession {
 						return Err(SessionError::BadSubscription);
 					}
 					self.follow = subscribe.follow;
-					self.state = State::Asked(subscribe.clone());
+					self.state = State::Asked(Box::new(subscribe.clone()));
 					self.events.push_back(Event::Subscribed(subscribe));
 				},
 				ToRelayer::Ticket(ticket) => {

@@ -198,8 +198,8 @@ pub struct ViewerSession {
 	ending: Option<EndReason>,
 	fault: Option<Fault>,
 	/// The failed window whose receipt may convict the relayer.
-	pursuit: Option<Pursuit>,
-	evidence: Option<Evidence>,
+	pursuit: Option<Box<Pursuit>>,
+	evidence: Option<Box<Evidence>>,
 	/// The last header whose signature verified, whatever else is wrong with it.
 	header: Option<SignedHeader>,
 	/// Received and not yet part of a whole message that verified; since a fault, of chunks as well.
@@ -385,7 +385,7 @@ impl ViewerSession {
 		if matches!((&fault, &self.terms), (Fault::BadChunk { .. }, Some(Some(_)))) {
 			let mut pursuit = Pursuit::new(of.signed_header().clone(), Some(of.leaves().to_vec()));
 			pursuit.adopt(id, first, delivered, rest);
-			self.pursuit = Some(pursuit);
+			self.pursuit = Some(Box::new(pursuit));
 		}
 		Err(self.fail(fault))
 	}
@@ -448,14 +448,14 @@ impl ViewerSession {
 		};
 		let (relayer, genesis) = (&self.config.relayer_key, &self.config.genesis);
 		if let Some(verdict) = pursuit.close(payer, relayer, genesis) {
-			self.evidence = verdict;
+			self.evidence = verdict.map(Box::new);
 			self.pursuit = None;
 		}
 	}
 
 	/// What was found against the relayer, once.
 	pub fn take_evidence(&mut self) -> Option<Evidence> {
-		self.evidence.take()
+		self.evidence.take().map(|evidence| *evidence)
 	}
 
 	/// The last header that the stream's key signed, also one that was refused: for [`crate::Witness::note`].
@@ -473,12 +473,12 @@ impl ViewerSession {
 
 	/// Next thing that happened.
 	pub fn poll_event(&mut self) -> Option<Event> {
-		self.events.pop_front()
+		next(&mut self.events)
 	}
 
 	/// Next bytes for the relayer; a whole frame.
 	pub fn poll_transmit(&mut self) -> Option<Bytes> {
-		self.transmit.pop_front()
+		next(&mut self.transmit)
 	}
 
 	/// Sends what pays a window that is due, as [`crate::Purse::pay`] signed it. Each is paid once.
@@ -902,7 +902,7 @@ impl ViewerSession {
 		}
 		if merkle::root(&announcement.leaves) != header.root {
 			if matches!(&self.terms, Some(Some(_))) {
-				self.pursuit = Some(Pursuit::new(announcement.header.clone(), None));
+				self.pursuit = Some(Box::new(Pursuit::new(announcement.header.clone(), None)));
 			}
 			return Err(Fault::BadLeaves(header.id));
 		}
@@ -1101,6 +1101,14 @@ impl ViewerSession {
 		}));
 		Ok(())
 	}
+}
+
+/// The next one of a queue, whose memory is given back as soon as there is none: most sessions wait most of the time.
+pub(crate) fn next<T>(queue: &mut VecDeque<T>) -> Option<T> {
+	if queue.is_empty() {
+		*queue = VecDeque::new();
+	}
+	queue.pop_front()
 }
 
 /// A subscription's tracks, where it is for one.

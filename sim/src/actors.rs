@@ -102,6 +102,17 @@ pub struct Figures {
 	pub last_at: Micros,
 	/// Since the faults stopped: when it played what is new again.
 	pub recovered: Option<Micros>,
+	/// All of them, where that is wanted.
+	pub played: Option<Vec<Played>>,
+}
+
+/// A window that was played.
+#[derive(Clone, Copy, Debug)]
+pub struct Played {
+	/// When its capture began, as the origin says.
+	pub captured: Micros,
+	/// When all of it was there.
+	pub came: Micros,
 }
 
 /// The playhead is so far behind capture.
@@ -267,7 +278,18 @@ impl Viewer {
 			figures.stalls += u64::from(stalled && !figures.stalled);
 			figures.stalled = stalled;
 			(figures.last, figures.last_at) = (Some(id), now);
+			if let Some(played) = &mut figures.played {
+				played.push(Played {
+					captured: due - BEHIND,
+					came: now,
+				});
+			}
 		}
+	}
+
+	/// Whom windows come from by themselves.
+	pub fn parent(&self) -> Option<NodeId> {
+		self.intake.parent()
 	}
 
 	/// Wants no more.

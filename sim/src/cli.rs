@@ -6,6 +6,7 @@ use clustercast_sim::{
 	bugs::Bug,
 	calendar::{Micros, SECOND},
 	plan::{Kind, Plan},
+	scenario::{fail_over, Scenario},
 	world::{Outcome, World},
 };
 use std::{process::ExitCode, time::Instant};
@@ -65,10 +66,19 @@ enum Command {
 		#[arg(long, value_enum)]
 		bug: Option<Bug>,
 	},
+	/// Plays a scenario of the network lab without losses, and prints what the lab prints.
+	Scenario {
+		/// Which.
+		#[arg(value_enum)]
+		scenario: Scenario,
+		/// The number that makes the run.
+		#[arg(long, default_value_t = 1)]
+		seed: u64,
+	},
 	/// Prints figures of crowds of viewers without faults.
 	Crowd {
 		/// Viewers, one run for each number.
-		#[arg(long, value_delimiter = ',', default_value = "10,100,1000")]
+		#[arg(long, value_delimiter = ',', default_value = "10,100,1000,10000,100000")]
 		viewers: Vec<usize>,
 		/// Simulated seconds.
 		#[arg(long, default_value_t = 60)]
@@ -79,8 +89,8 @@ enum Command {
 		/// Nobody pays, to see what payment costs.
 		#[arg(long)]
 		free: bool,
-		/// Bytes of a window.
-		#[arg(long, default_value_t = 64 << 10)]
+		/// Bytes of a window: one chunk, where it is not said. Of larger ones each viewer holds what came of the one that comes.
+		#[arg(long, default_value_t = 16 << 10)]
 		bytes: usize,
 	},
 }
@@ -108,6 +118,7 @@ impl Cli {
 				crowds(&viewers, seconds * SECOND, per_relayer, free, bytes);
 				true
 			},
+			Command::Scenario { scenario, seed } => play_scenario(scenario, seed),
 			Command::Drill {
 				viewers,
 				per_relayer,
@@ -253,6 +264,45 @@ fn drill(count: usize, per_relayer: usize, seed: u64, slowest: bool, bug: Option
 		count - recovered.len(),
 		sum(|f| f.late + f.missed),
 		outcome.calls as f64 / count as f64,
+	);
+	outcome.violation.is_none()
+}
+
+fn play_scenario(scenario: Scenario, seed: u64) -> bool {
+	let plan = scenario.plan();
+	let bytes = plan.bytes.unwrap_or(0) as u64;
+	let outcome = World::new(plan, seed, None).run();
+	show(seed, Kind::Safety, &outcome);
+	let sorted = |times: Vec<Micros>| {
+		let mut times = times;
+		times.sort_unstable();
+		times
+	};
+	let viewers = &outcome.viewers;
+	let startup = sorted(viewers.iter().filter_map(|figures| figures.startup).collect());
+	let played = || viewers.iter().flat_map(|figures| figures.played.iter().flatten());
+	let delays = sorted(played().map(|played| played.came - played.captured).collect());
+	let fail_over = outcome
+		.killed
+		.iter()
+		.filter_map(|(figures, at)| fail_over(figures, *at));
+	let fail_over = sorted(fail_over.collect());
+	let sum = |of: fn(&Figures) -> u64| viewers.iter().map(of).sum::<u64>();
+	println!(
+		"startup {:.2} s (p50), {:.2} s (p95); delay from capture {:.2} s (p50), {:.2} s (p95); {} of {} windows too late, {} missing; fail-over {:.0} ms (p50), \
+		{:.0} ms (p95), {:.0} ms (most) of {}; origin {:.2} of the stream",
+		seconds(part(&startup, 50)),
+		seconds(part(&startup, 95)),
+		seconds(part(&delays, 50)),
+		seconds(part(&delays, 95)),
+		sum(|f| f.late),
+		sum(|f| f.windows + f.missed),
+		sum(|f| f.missed),
+		1e3 * seconds(part(&fail_over, 50)),
+		1e3 * seconds(part(&fail_over, 95)),
+		1e3 * seconds(part(&fail_over, 100)),
+		outcome.killed.len(),
+		outcome.sent[0] as f64 / (outcome.made * bytes) as f64,
 	);
 	outcome.violation.is_none()
 }

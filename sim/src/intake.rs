@@ -92,6 +92,14 @@ impl Any {
 		}
 	}
 
+	/// Whom windows come from by themselves.
+	pub fn parent(&self) -> Option<NodeId> {
+		match self {
+			Self::Single(single) => single.parent(),
+			Self::Several(several) => several.parent(),
+		}
+	}
+
 	/// Whether a connection is its own.
 	pub fn has(&self, conn: ConnId) -> bool {
 		match self {

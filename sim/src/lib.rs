@@ -11,6 +11,7 @@
 //! | [`actors`], [`node`] | origin, relayer, viewer |
 //! | [`pool`] | what is the same at all nodes, once |
 //! | [`plan`] | who takes part and what goes wrong, from a seed |
+//! | [`scenario`] | what the network lab plays as well |
 //! | [`audit`] | what must hold, checked at each event |
 //! | [`bugs`] | what honest nodes may do wrong, to see whether that is found |
 //! | [`world`] | runs a plan |
@@ -31,6 +32,7 @@ pub mod plan;
 pub mod pool;
 pub mod question;
 pub mod roster;
+pub mod scenario;
 pub mod serve;
 pub mod several;
 pub mod single;

@@ -87,6 +87,8 @@ pub struct Plan {
 	pub checked: bool,
 	/// Since nothing goes wrong, so many of a hundred have to play again within so long.
 	pub most: Option<(usize, Micros)>,
+	/// Whom each node knows, first choice first, and what viewers played is kept; `None`: as it comes, and only figures.
+	pub orders: Option<Vec<Vec<NodeId>>>,
 }
 
 /// Micro-USDC per 10^9 bytes.
@@ -188,6 +190,7 @@ impl Plan {
 			bytes: None,
 			checked: true,
 			most: None,
+			orders: None,
 		};
 		plan.begin(&mut rng);
 		let until = match kind {
@@ -357,6 +360,7 @@ impl Plan {
 			bytes: Some(MOST_CHUNKS << 14),
 			checked: false,
 			most: None,
+			orders: None,
 		};
 		plan.begin(&mut rng);
 		plan

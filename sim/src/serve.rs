@@ -24,7 +24,7 @@ const ONE_STANDS_BY: usize = 4;
 pub struct Shop {
 	/// What they share.
 	pub desk: Desk,
-	links: BTreeMap<ConnId, Link>,
+	links: BTreeMap<ConnId, Box<Link>>,
 }
 
 impl Shop {
@@ -85,7 +85,7 @@ impl Shop {
 	/// A block later.
 	pub fn at_block(&mut self, io: &mut Io<'_>) {
 		self.desk.at_block(io);
-		let unpaid = self.links.values().map(Link::unpaid).sum();
+		let unpaid = self.links.values().map(|link| link.unpaid()).sum();
 		self.desk.check_open(unpaid, io);
 		let gone = self.links.keys().filter(|conn| !io.net.has(**conn, io.node)).count();
 		io.audit
@@ -94,7 +94,7 @@ impl Shop {
 
 	fn called(&mut self, conn: ConnId, peer: NodeId, io: &mut Io<'_>) {
 		let link = Link::new(conn, peer, &self.desk, io);
-		self.links.insert(conn, link);
+		self.links.insert(conn, Box::new(link));
 		io.audit.bound(
 			io.node,
 			"subscriptions are kept",
@@ -106,7 +106,7 @@ impl Shop {
 
 	/// A peer that is served again takes the place of its own older subscription.
 	fn subscribe(&mut self, conn: ConnId, request: &Subscribe, io: &mut Io<'_>) -> Result<(), Over> {
-		let Some(peer) = self.links.get(&conn).map(Link::peer) else {
+		let Some(peer) = self.links.get(&conn).map(|link| link.peer()) else {
 			return Ok(());
 		};
 		let served = |link: &Link| link.is_served() && link.peer() != peer;

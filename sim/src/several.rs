@@ -53,9 +53,9 @@ pub struct Several {
 	stage: Stage<NodeId>,
 	playhead: Playhead,
 	next: u32,
-	links: BTreeMap<ConnId, Link>,
+	links: BTreeMap<ConnId, Box<Link>>,
 	/// Those that are left, and until when they are waited for.
-	parting: BTreeMap<ConnId, (Link, Micros)>,
+	parting: BTreeMap<ConnId, (Box<Link>, Micros)>,
 	/// Who is called.
 	calls: BTreeMap<ConnId, NodeId>,
 	parent: Option<ConnId>,
@@ -125,6 +125,11 @@ impl Several {
 		}
 	}
 
+	/// Whom windows come from by themselves.
+	pub fn parent(&self) -> Option<NodeId> {
+		Some(self.links.get(&self.parent?)?.watch.peer)
+	}
+
 	fn source(&self, node: NodeId) -> Option<Source> {
 		self.sources.iter().find(|source| source.node == node).copied()
 	}
@@ -175,7 +180,7 @@ impl Several {
 		self.swarm.called(true, now);
 		let watch = Watch::new(conn, node, session);
 		let leaves = false;
-		self.links.insert(conn, Link { id, watch, leaves });
+		self.links.insert(conn, Box::new(Link { id, watch, leaves }));
 		if appointed {
 			self.appoint(conn, io);
 		}
@@ -307,7 +312,7 @@ impl Several {
 	}
 
 	fn find(&mut self, id: SourceId) -> Option<&mut Link> {
-		self.links.values_mut().find(|link| link.id == id)
+		self.links.values_mut().find(|link| link.id == id).map(Box::as_mut)
 	}
 
 	fn forgo(&mut self, header: &Hash) {
@@ -439,7 +444,12 @@ impl Several {
 			let until = *self.interregnum.get_or_insert(io.now() + INTERREGNUM);
 			if io.now() >= until {
 				let short = |link: &&Link| self.swarm.source(link.id).map_or(u32::MAX, |source| source.shortfall());
-				let best = self.links.values().min_by_key(short).map(|link| link.watch.conn);
+				let best = self
+					.links
+					.values()
+					.map(Box::as_ref)
+					.min_by_key(short)
+					.map(|link| link.watch.conn);
 				if let Some(best) = best {
 					self.appoint(best, io);
 				}

@@ -92,6 +92,14 @@ impl Single {
 		}
 	}
 
+	/// Whom windows come from.
+	pub fn parent(&self) -> Option<NodeId> {
+		match &self.phase {
+			Phase::Watching(watch) => Some(watch.peer),
+			_ => None,
+		}
+	}
+
 	fn source(&self, node: NodeId) -> Option<Source> {
 		self.sources.iter().find(|source| source.node == node).copied()
 	}

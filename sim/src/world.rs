@@ -12,6 +12,7 @@ use crate::{
 	node::{Conduct, Io},
 	plan::{free, Act, Plan, Role},
 	pool::Pool,
+	scenario::Killed,
 	wallet::Wallet,
 };
 use clustercast_primitives::{crypto::KeyPair, AccountId, Balance};
@@ -58,6 +59,7 @@ pub struct World {
 	events: u64,
 	calls: u64,
 	healed: bool,
+	killed: Vec<Killed>,
 }
 
 #[derive(Debug)]
@@ -98,6 +100,8 @@ pub struct Outcome {
 	pub lasted: Micros,
 	/// Microseconds from the last fault until each honest viewer played what is new.
 	pub recovered: Vec<Micros>,
+	/// Whose relayer was killed, where viewers' windows are kept.
+	pub killed: Vec<(Figures, Micros)>,
 	/// What happened, since then, to the viewer that took longest.
 	pub slowest: Vec<String>,
 }
@@ -163,7 +167,10 @@ impl World {
 				order.shuffle(&mut rng);
 				// Nobody knows them all.
 				order.truncate(16);
-				order
+				match plan.orders.as_ref().map(|orders| &orders[number]) {
+					Some(given) if !given.is_empty() => given.clone(),
+					_ => order,
+				}
 			};
 			let actor = match role {
 				Role::Origin => {
@@ -211,12 +218,9 @@ impl World {
 						conduct: *conduct,
 					};
 					let order = order(&all);
-					Actor::Viewer(Box::new(Viewer::new(
-						taste,
-						all.clone(),
-						order,
-						Some(wallet(&mut chain)),
-					)))
+					let mut viewer = Viewer::new(taste, all.clone(), order, Some(wallet(&mut chain)));
+					viewer.figures.played = plan.orders.is_some().then(Vec::new);
+					Actor::Viewer(Box::new(viewer))
 				},
 			};
 			nodes.push(Slot {
@@ -238,6 +242,7 @@ impl World {
 			events: 0,
 			calls: 0,
 			healed: false,
+			killed: Vec::new(),
 		}
 	}
 
@@ -278,6 +283,7 @@ impl World {
 			Act::Kill(node) => {
 				if self.net.is_alive(node) {
 					self.audit.note(node, "is killed", 0, 0);
+					self.bereave(node);
 					self.net.kill(node);
 					let slot = &mut self.nodes[node.0 as usize];
 					if let Some(actor) = &mut slot.actor {
@@ -314,6 +320,20 @@ impl World {
 					origin.paused = 0;
 				}
 			},
+		}
+	}
+
+	/// Whose windows came from a node that is killed.
+	fn bereave(&mut self, node: NodeId) {
+		if self.plan.orders.is_none() {
+			return;
+		}
+		let at = self.net.now;
+		for (number, slot) in self.nodes.iter().enumerate() {
+			if matches!(&slot.actor, Some(Actor::Viewer(viewer)) if viewer.parent() == Some(node)) {
+				let viewer = NodeId(number as u32);
+				self.killed.push(Killed { viewer, at });
+			}
 		}
 	}
 
@@ -436,6 +456,11 @@ impl World {
 			let slowest = (0..self.nodes.len()).max_by_key(took);
 			let node = NodeId(slowest.unwrap_or_default() as u32);
 			outcome.slowest = self.audit.trace_of(node, healed.saturating_sub(4 * SECOND), 60);
+		}
+		for Killed { viewer, at } in &self.killed {
+			if let Some(Actor::Viewer(viewer)) = &self.nodes[viewer.0 as usize].actor {
+				outcome.killed.push((viewer.figures.clone(), *at));
+			}
 		}
 		for (number, (role, _)) in self.plan.nodes.iter().enumerate() {
 			let sent = self.net.sent(NodeId(number as u32));

@@ -7,6 +7,7 @@ use clustercast_sim::{
 	bugs::Bug,
 	calendar::SECOND,
 	plan::{Kind, Plan},
+	scenario::{fail_over, Scenario},
 	world::{Outcome, World},
 };
 
@@ -55,6 +56,23 @@ fn without_a_failure_nobody_changes_its_relayer() {
 	let hours = 50.0 * 600.0 / 3_600.0;
 	assert!((outcome.reparents as f64) < hours, "{}", outcome.reparents);
 	assert_eq!(outcome.viewers.iter().map(|figures| figures.stalls).sum::<u64>(), 0);
+}
+
+/// As the network lab plays it: lines of 10 Mb/s, 20 to 60 ms, a stream of 1.5 Mb/s.
+#[test]
+fn of_sixteen_peers_those_whose_relayer_is_killed_play_on_within_the_playhead() {
+	let outcome = World::new(Scenario::Sixteen.plan(), 1, None).run();
+	assert_eq!(outcome.violation, None, "{:#?}", outcome.trace);
+	assert_eq!(outcome.viewers.len(), 11);
+	assert!(
+		outcome.killed.len() >= 6,
+		"three relayers of viewers: {}",
+		outcome.killed.len()
+	);
+	for (figures, at) in &outcome.killed {
+		let took = fail_over(figures, *at).expect("it plays on");
+		assert!(took < 6 * SECOND, "{took} us behind the kill at {at} us");
+	}
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::piece::{overlap, Piece};
 use alloc::{
+	boxed::Box,
 	collections::{BTreeMap, VecDeque},
 	vec::Vec,
 };
@@ -40,8 +41,8 @@ struct Delivered {
 #[derive(Debug)]
 pub struct Creditor {
 	limits: Limits,
-	/// In no receipt yet, as receipts have them.
-	delivered: BTreeMap<(WindowId, u32), Delivered>,
+	/// In no receipt yet, as receipts have them. Mostly one, where a map has room for eleven at once.
+	delivered: BTreeMap<(WindowId, u32), Box<Delivered>>,
 	billed: VecDeque<Billed>,
 	/// Bytes that are in a receipt and that nothing is owed for any more.
 	settled: u64,
@@ -82,13 +83,14 @@ impl Creditor {
 	/// Whether this can be in the next receipt: none of it is in there.
 	pub fn takes(&self, piece: &Piece) -> bool {
 		let taken = |other: &Delivered| overlap(&other.piece.delivery, &piece.delivery);
-		!self.delivered.values().any(taken)
+		!self.delivered.values().any(|delivered| taken(delivered))
 	}
 
 	/// It goes out, to be paid.
 	pub fn deliver(&mut self, piece: Piece) {
 		let ended = false;
-		self.delivered.insert(piece.place(), Delivered { piece, ended });
+		self.delivered
+			.insert(piece.place(), Box::new(Delivered { piece, ended }));
 	}
 
 	/// What is delivered at this place has ended, as this piece of it, or before anything went out.
@@ -97,7 +99,7 @@ impl Creditor {
 			Some(piece) => {
 				debug_assert_eq!(piece.place(), *place);
 				let ended = true;
-				self.delivered.insert(*place, Delivered { piece, ended });
+				self.delivered.insert(*place, Box::new(Delivered { piece, ended }));
 			},
 			None => {
 				self.delivered.remove(place);

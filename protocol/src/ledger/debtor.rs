@@ -1,7 +1,7 @@
 //! The side that receives, and pays what it has verified.
 
 use super::piece::{overlap, Piece};
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use clustercast_primitives::{Delivery, Hash, WindowId};
 
 /// Why a receipt is not paid.
@@ -24,15 +24,15 @@ pub const MOST_RECEIVED: usize = 4_096;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Debtor {
-	/// In no receipt, by header and first chunk: at most [`MOST_RECEIVED`].
-	received: BTreeMap<(Hash, u32), Piece>,
+	/// In no receipt, by header and first chunk: at most [`MOST_RECEIVED`]. Mostly one, where a map has room for eleven at once.
+	received: BTreeMap<(Hash, u32), Box<Piece>>,
 }
 
 impl Debtor {
 	/// All of it verified. Where the other side makes no receipt for long, the oldest will not be paid.
 	pub fn received(&mut self, piece: Piece) {
 		self.received
-			.insert((piece.delivery.header, piece.delivery.first), piece);
+			.insert((piece.delivery.header, piece.delivery.first), Box::new(piece));
 		if self.received.len() > MOST_RECEIVED {
 			let oldest = self.received.values().min_by_key(|piece| piece.place());
 			if let Some(Delivery { header, first, .. }) = oldest.map(|piece| piece.delivery) {
@@ -61,7 +61,7 @@ impl Debtor {
 			let overlaps = |delivery: &Delivery| piece.delivery != *delivery && overlap(&piece.delivery, delivery);
 			deliveries.iter().any(overlaps)
 		};
-		match self.received.values().any(other) {
+		match self.received.values().any(|piece| other(piece)) {
 			true => Err(BillFault::NotDelivered),
 			false => Ok(()),
 		}
@@ -72,7 +72,7 @@ impl Debtor {
 		let mut pieces = Vec::with_capacity(deliveries.len());
 		for delivery in deliveries {
 			match self.received.get(&(delivery.header, delivery.first)) {
-				Some(piece) if piece.delivery == *delivery => pieces.push(*piece),
+				Some(piece) if piece.delivery == *delivery => pieces.push(**piece),
 				_ => return Err(BillFault::NotDelivered),
 			}
 		}

@@ -215,7 +215,7 @@ impl Content {
 
 	/// What happened.
 	pub(super) fn poll_event(&mut self) -> Option<Event> {
-		self.events.pop_front()
+		super::next(&mut self.events)
 	}
 
 	/// The next window; whether it comes by itself, whether it is to leave whole, and whether what comes is paid.
