@@ -6,10 +6,12 @@
 mod earnings;
 mod figures;
 mod hops;
+mod sharing;
 
 pub use earnings::Earnings;
 pub use figures::{Aim, Aims, Killed, Report, Spread, Viewer, Watched, PLAYHEAD_MS};
 pub use hops::Hop;
+pub use sharing::{Shared, Sharing};
 
 use crate::{
 	books::Snapshot,
@@ -22,10 +24,10 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use clustercast_lab::{
-	link::Shape,
+	link::{Shape, Waits},
 	star::{Node, Star},
 	switch::Access,
-	tcp,
+	tcp::{self, Transfer},
 };
 use futures::future::{join_all, try_join, try_join_all};
 use serde::Serialize;
@@ -51,6 +53,12 @@ const LOOK: Duration = Duration::from_millis(200);
 const RPC_PORT: u16 = 9_944;
 const QUIC_PORT: u16 = 4_001;
 const HLS_PORT: u16 = 8_080;
+
+/// Who downloads something else.
+const FOREIGN: &str = "foreign";
+
+/// Behind the beginning of viewers and of the foreign download it is measured how they share: what starts up has no share.
+const SETTLE: Duration = Duration::from_secs(20);
 
 /// How long a way is measured, with each congestion control.
 const TRANSFER: Duration = Duration::from_secs(6);
@@ -89,6 +97,8 @@ pub struct Scenario {
 	pub viewers: Vec<Seat>,
 	/// What happens to relayers.
 	pub outages: Vec<Outage>,
+	/// Somebody else on a relayer's line.
+	pub foreign: Option<Foreign>,
 	/// How long viewers watch.
 	pub length: Duration,
 	/// What it is to show.
@@ -142,6 +152,15 @@ pub struct Seat {
 	pub joins: Duration,
 }
 
+/// Downloads over a relayer's uplink by TCP (CUBIC) as fast as it gets it, while viewers watch.
+#[derive(Clone, Copy, Debug)]
+pub struct Foreign {
+	/// The relayer's number, from 0 on.
+	pub relayer: usize,
+	/// Its own line.
+	pub line: Access,
+}
+
 /// A relayer is killed, and comes back.
 #[derive(Clone, Copy, Debug)]
 pub struct Outage {
@@ -159,6 +178,7 @@ enum Event {
 	Join(usize),
 	Kill(usize),
 	Restart(usize),
+	Settle,
 }
 
 impl Scenario {
@@ -174,10 +194,12 @@ impl Scenario {
 			.iter()
 			.enumerate()
 			.map(|(n, seat)| (viewer_name(n), seat.line));
+		let foreign = self.foreign.map(|foreign| (FOREIGN.to_owned(), foreign.line));
 		[("chain".to_owned(), CHAIN_LINE), ("origin".to_owned(), self.origin)]
 			.into_iter()
 			.chain(relayers)
 			.chain(viewers)
+			.chain(foreign)
 			.collect()
 	}
 
@@ -191,7 +213,8 @@ impl Scenario {
 		};
 		let seats = self.viewers.iter().enumerate();
 		let joins = seats.map(|(number, seat)| (seat.joins, Event::Join(number)));
-		let mut events: Vec<_> = joins.chain(self.outages.iter().flat_map(both)).collect();
+		let settle = self.foreign.map(|_| (SETTLE, Event::Settle));
+		let mut events: Vec<_> = joins.chain(self.outages.iter().flat_map(both)).chain(settle).collect();
 		events.sort_by_key(|(at, _)| *at);
 		events
 	}
@@ -385,10 +408,14 @@ impl<'l> Stage<'l> {
 		Ok(())
 	}
 
-	/// All that happens while viewers watch; they, and who was killed.
-	async fn play(&mut self, scenario: &Scenario) -> Result<(Vec<Watching>, Vec<Killed>)> {
+	/// All that happens while viewers watch.
+	async fn play(&mut self, scenario: &Scenario) -> Result<Played> {
 		let (began, mut killed) = (Instant::now(), Vec::<Killed>::new());
 		let mut watching = Vec::new();
+		let mut download = match scenario.foreign {
+			Some(foreign) => Some(Download::start(&self.star, foreign)?),
+			None => None,
+		};
 		for (at, event) in scenario.events() {
 			sleep_until(began + at).await;
 			match event {
@@ -417,10 +444,65 @@ impl<'l> Stage<'l> {
 					}
 					self.start_relayer(scenario, number).await?;
 				},
+				Event::Settle => {
+					if let Some(download) = &mut download {
+						download.settle(&self.star)?;
+					}
+				},
 			}
 		}
 		sleep_until(began + scenario.length).await;
-		Ok((watching, killed))
+		let shared = download.map(|download| download.end(&self.star)).transpose()?;
+		Ok(Played {
+			watching,
+			killed,
+			shared,
+		})
+	}
+}
+
+/// What happened while viewers watched.
+struct Played {
+	watching: Vec<Watching>,
+	killed: Vec<Killed>,
+	shared: Option<Shared>,
+}
+
+/// A foreign download that goes on, and where it was once all were at work.
+struct Download {
+	relayer: String,
+	transfer: Transfer,
+	from_ms: u64,
+	received: u64,
+	waits: Waits,
+}
+
+impl Download {
+	fn start(star: &Star, foreign: Foreign) -> Result<Self> {
+		let relayer = relayer_name(foreign.relayer);
+		Ok(Self {
+			transfer: Transfer::start(star.node(&relayer)?, star.node(FOREIGN)?, "cubic")?,
+			relayer,
+			from_ms: unix_ms(),
+			received: 0,
+			waits: Waits::default(),
+		})
+	}
+
+	/// What counts begins now.
+	fn settle(&mut self, star: &Star) -> Result<()> {
+		(self.from_ms, self.received) = (unix_ms(), self.transfer.received());
+		self.waits = star.waits(star.node(&self.relayer)?);
+		Ok(())
+	}
+
+	fn end(self, star: &Star) -> Result<Shared> {
+		Ok(Shared {
+			from_ms: self.from_ms,
+			until_ms: unix_ms(),
+			downloaded: self.transfer.received() - self.received,
+			queue: star.waits(star.node(&self.relayer)?).since(&self.waits),
+		})
 	}
 }
 
@@ -496,7 +578,11 @@ pub async fn run(lab: &Lab, network: Network, scenario: &Scenario, seed: u64) ->
 
 	let bought = scenario.books.map(|number| stage.bought(number)).transpose()?;
 	let control = stage.star.control()?;
-	let (watching, killed) = stage.play(scenario).await?;
+	let Played {
+		watching,
+		killed,
+		shared,
+	} = stage.play(scenario).await?;
 	let control = control.verdict();
 	let bought = match scenario.books.zip(bought) {
 		Some((number, before)) => Some((number, (before, stage.bought(number)?))),
@@ -554,6 +640,7 @@ pub async fn run(lab: &Lab, network: Network, scenario: &Scenario, seed: u64) ->
 	Ok(Report {
 		hops,
 		earnings,
+		sharing: shared.map(|shared| Sharing::of(&shared, &watched)),
 		..report
 	}
 	.judged(&scenario.aims))

@@ -2,6 +2,7 @@
 
 mod earnings;
 mod hops;
+mod sharing;
 mod two_relayers;
 mod two_tiers;
 
@@ -39,6 +40,10 @@ pub fn all(seed: u64) -> Vec<Scenario> {
 		hops::long_parts(),
 		earnings::two(),
 		earnings::one(),
+		sharing::short(),
+		sharing::long(),
+		sharing::short_untold(),
+		sharing::long_untold(),
 	]
 }
 

@@ -5,7 +5,7 @@
 
 use crate::draw::{Packet, Purpose};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 /// What a link is like.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,6 +145,37 @@ pub struct Counts {
 	pub longest_wait: Duration,
 }
 
+/// How long packets waited before a line: how many waited for how many whole milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waits(Vec<u64>);
+
+impl Waits {
+	fn add(&mut self, wait: Duration) {
+		let ms = wait.as_millis() as usize;
+		if self.0.len() <= ms {
+			self.0.resize(ms + 1, 0);
+		}
+		self.0[ms] += 1;
+	}
+
+	/// Those that came after `before`, which was the same link.
+	pub fn since(&self, before: &Self) -> Self {
+		let before = before.0.iter().chain(iter::repeat(&0));
+		Self(self.0.iter().zip(before).map(|(now, before)| now - before).collect())
+	}
+
+	/// So many of a hundred waited no longer, to a millisecond; zero where there were none.
+	pub fn percentile(&self, percent: u64) -> Duration {
+		let rank = (self.0.iter().sum::<u64>() * percent).div_ceil(100).max(1);
+		let mut seen = 0;
+		let ms = self.0.iter().position(|count| {
+			seen += count;
+			seen >= rank
+		});
+		Duration::from_millis(ms.unwrap_or(0) as u64)
+	}
+}
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Link {
@@ -156,6 +187,7 @@ pub struct Link {
 	latest: Duration,
 	bad: bool,
 	counts: Counts,
+	waits: Waits,
 }
 
 impl Link {
@@ -172,6 +204,7 @@ impl Link {
 			latest: Duration::ZERO,
 			bad: false,
 			counts: Counts::default(),
+			waits: Waits::default(),
 		}
 	}
 
@@ -183,6 +216,11 @@ impl Link {
 	/// What it did so far.
 	pub fn counts(&self) -> Counts {
 		self.counts
+	}
+
+	/// How long packets waited that found room.
+	pub fn waits(&self) -> &Waits {
+		&self.waits
 	}
 
 	/// A packet is sent. Times never go back.
@@ -200,6 +238,7 @@ impl Link {
 			return Fate::Dropped;
 		}
 		self.counts.longest_wait = self.counts.longest_wait.max(wait);
+		self.waits.add(wait);
 		self.free = now + wait + self.shape.takes(length);
 		if lost {
 			self.counts.lost += 1;

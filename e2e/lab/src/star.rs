@@ -3,7 +3,7 @@
 
 use crate::{
 	control::Control,
-	link::Shape,
+	link::{Shape, Waits},
 	namespace::{Namespace, MTU},
 	switch::{Access, Switch, Traffic},
 	Error,
@@ -165,6 +165,11 @@ impl Star {
 	/// What went over a node's line so far.
 	pub fn traffic(&self, node: &Node) -> Traffic {
 		lock(&self.switch).traffic(node.number)
+	}
+
+	/// How long packets waited before a node's line upwards so far.
+	pub fn waits(&self, node: &Node) -> Waits {
+		lock(&self.switch).waits(node.number)
 	}
 
 	/// Begins to measure how late everything is on this machine.

@@ -1,7 +1,7 @@
 //! Nodes around a switch, each with a link to it and one from it, and the packets that are under way. Sans-IO.
 
 use crate::{
-	link::{Counts, Fate, Link, Shape},
+	link::{Counts, Fate, Link, Shape, Waits},
 	nat::{Kind, Nat},
 	packet,
 };
@@ -119,6 +119,12 @@ impl Switch {
 			up: port.up.counts(),
 			down: port.down.counts(),
 		})
+	}
+
+	/// How long packets waited before a node's line upwards.
+	pub fn waits(&self, node: usize) -> Waits {
+		let port = self.ports.get(node);
+		port.map_or_else(Waits::default, |port| port.up.waits().clone())
 	}
 
 	/// Packets dropped because [`MOST_UNDER_WAY`] were.

@@ -1,6 +1,6 @@
 //! What viewers had of a broadcast: figures out of window logs.
 
-use super::{Earnings, Hop};
+use super::{Earnings, Hop, Sharing};
 use crate::media::{latencies_ms, percentile, Window};
 use clustercast_lab::control::Verdict;
 use clustercast_primitives::Hash;
@@ -275,6 +275,8 @@ pub struct Report {
 	pub earnings: Option<Earnings>,
 	/// What was to be shown, and was or was not.
 	pub aims: Vec<Aim>,
+	/// How they shared a line with somebody else, where there was one.
+	pub sharing: Option<Sharing>,
 }
 
 impl Report {
@@ -311,6 +313,7 @@ impl Report {
 			hops: Vec::new(),
 			earnings: None,
 			aims: Vec::new(),
+			sharing: None,
 		}
 	}
 
@@ -398,6 +401,9 @@ impl fmt::Display for Report {
 		}
 		for aim in &self.aims {
 			writeln!(f, "{:<12}{aim}", "aim")?;
+		}
+		if let Some(sharing) = &self.sharing {
+			writeln!(f, "{:<12}{sharing}", "sharing")?;
 		}
 		Ok(())
 	}

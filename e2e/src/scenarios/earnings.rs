@@ -76,6 +76,7 @@ fn of(name: &'static str, says: &'static str, viewers: usize) -> Scenario {
 		relayers: vec![above, below],
 		viewers: vec![seat; viewers],
 		outages: Vec::new(),
+		foreign: None,
 		length: Duration::from_secs(180),
 		aims: Aims {
 			earns: true,

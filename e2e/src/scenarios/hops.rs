@@ -95,6 +95,7 @@ fn of(
 			joins: Duration::ZERO,
 		}],
 		outages: Vec::new(),
+		foreign: None,
 		length: Duration::from_secs(90),
 		aims: Aims {
 			delay_ms: Some(delay_ms),

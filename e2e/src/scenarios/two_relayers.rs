@@ -50,6 +50,7 @@ fn of(name: &'static str, says: &'static str, loss: Loss) -> Scenario {
 		relayers: vec![Place::on(line(10)), Place::on(line(40))],
 		viewers: vec![seat(line(10), [0, 1]), seat(line(40), [1, 0])],
 		outages: vec![outage(0, 16), outage(1, 42), outage(0, 68), outage(1, 94)],
+		foreign: None,
 		length: Duration::from_secs(120),
 		aims: Aims {
 			startup_ms: Some(2_000),

@@ -130,6 +130,7 @@ fn of(name: &'static str, says: &'static str, options: &'static [&'static str], 
 		relayers,
 		viewers,
 		outages,
+		foreign: None,
 		length: LENGTH,
 		aims: Aims {
 			startup_ms: Some(2_000),

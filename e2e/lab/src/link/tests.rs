@@ -168,3 +168,21 @@ fn another_shape_holds_for_what_is_sent_from_then_on() {
 	);
 	assert_eq!(link.push(30 * MS, FULL), Fate::Arrives(35 * MS));
 }
+
+#[test]
+fn waits_are_those_of_packets_that_found_room() {
+	// A full packet takes 12 ms; 36 ms of queue.
+	let shape = Shape::delay(Duration::ZERO).rate(MBIT).queue(Queue::Time(36 * MS));
+	let mut link = link(shape);
+	assert_eq!(link.waits().percentile(95), Duration::ZERO, "none came");
+	for _ in 0..6 {
+		link.push(Duration::ZERO, FULL);
+	}
+	// 0, 12, 24 and 36 ms; two were dropped.
+	let before = link.waits().clone();
+	let of = |percent| before.percentile(percent);
+	assert_eq!([of(25), of(50), of(75), of(100)], [0, 12, 24, 36].map(|ms| ms * MS));
+	link.push(40 * MS, FULL);
+	let since = link.waits().since(&before);
+	assert_eq!((since.percentile(1), since.percentile(100)), (8 * MS, 8 * MS));
+}
