@@ -127,7 +127,6 @@ impl Served {
 
 	/// So many bytes came from upstream.
 	pub fn came(&self, bytes: u64, now: Instant) {
-		self.load.came(self.id, bytes, now);
 		let arrears = self.with_sales(|sales| {
 			sales.bought(bytes, now);
 			lock(&self.accounts)
@@ -228,18 +227,12 @@ impl Served {
 	}
 
 	/// A viewer comes. Not where the stream key allows no price that pays for it, nor where too much was bought of late that nobody
-	/// paid for, or that this account did not; nor to stand by, where that is all that anybody does. Nor to follow windows of which the
-	/// uplink carries no copy more.
+	/// paid for, or that this account did not; nor to stand by, where that is all that anybody does.
 	pub fn enter(self: &Arc<Self>, peer: PublicKey, account: AccountId, follow: Follow) -> Result<Viewer, EndReason> {
 		let now = Instant::now();
 		let sells = |sales: &mut Sales| sales.is_open(now) && !sales.has_tried(&account, now);
 		let is_open = self.with_sales(sells).unwrap_or(true) && (follow == Follow::Windows || self.is_fetched(now));
-		let fits = || {
-			let follows = follow == Follow::Windows && !lock(&self.waiting).contains_key(&peer);
-			!follows || self.load.carries_one_more(self.id, now)
-		};
 		match is_open && self.surge.allows(self.least(now)) {
-			true if !fits() => Err(EndReason::Full),
 			true => Ok(Viewer {
 				stream: self.clone(),
 				peer,
@@ -335,7 +328,6 @@ impl Viewer {
 		if peers.is_empty() {
 			*lock(&stream.left) = Some(Instant::now());
 		}
-		stream.load.follow(stream.id, peers.len());
 		stream.audience.send_replace(peers.len());
 	}
 
@@ -431,38 +423,6 @@ mod tests {
 
 	fn peer(n: u8) -> PublicKey {
 		PublicKey([n; 32])
-	}
-
-	#[tokio::test(start_paused = true)]
-	async fn uplink_takes_as_many_who_follow_windows_as_it_carries_of_all_streams() {
-		// 1,000 bytes/s; 300 come of the first stream in a second, 200 of the second.
-		let load = Arc::new(Load::new(8, Some(1_000)));
-		let served = |id| Arc::new(Served::new(StreamId(id), offer(8), 0, load.clone()));
-		let (first, second) = (served(1), served(2));
-		for _ in 0..20 {
-			first.came(300, Instant::now());
-			second.came(200, Instant::now());
-			tokio::time::advance(Duration::from_secs(1)).await;
-		}
-		let enter = |stream: &Arc<Served>, n, follow| {
-			let viewer = stream.enter(peer(n), account(n), follow)?;
-			viewer.sit(true);
-			Ok::<_, EndReason>(viewer)
-		};
-		let one = enter(&first, 1, Follow::Windows).unwrap();
-		let _two = enter(&first, 2, Follow::Windows).unwrap();
-		let _three = enter(&second, 3, Follow::Windows).unwrap();
-		assert_eq!(
-			enter(&first, 4, Follow::Windows).unwrap_err(),
-			EndReason::Full,
-			"1,100 of 1,000"
-		);
-		let _four = enter(&second, 4, Follow::Windows).unwrap();
-		assert_eq!(enter(&second, 5, Follow::Windows).unwrap_err(), EndReason::Full);
-		let _stands_by = enter(&second, 5, Follow::Announcements).unwrap();
-		let _again = enter(&first, 2, Follow::Windows).expect("it has one already");
-		drop(one);
-		let _next = enter(&first, 6, Follow::Windows).unwrap();
 	}
 
 	fn account(n: u8) -> AccountId {

@@ -2,12 +2,8 @@
 //! line and is highest when nothing is left. It is stated in a subscription's terms and holds as long as that lasts: who
 //! came when it was quiet is not asked more because others come. Places and uplink are those of the whole relayer, a price is a stream's.
 
-use clustercast_primitives::{
-	chain::{StreamKeyInfo, PPM},
-	StreamId,
-};
+use clustercast_primitives::chain::{StreamKeyInfo, PPM};
 use std::{
-	collections::BTreeMap,
 	sync::{
 		atomic::{AtomicU64, AtomicUsize, Ordering},
 		Mutex, PoisonError,
@@ -39,8 +35,6 @@ pub struct Load {
 	uplink: Option<u64>,
 	viewers: AtomicUsize,
 	sent: Mutex<Meter>,
-	/// Of each stream, what comes of it, and how many peers follow it.
-	followed: Mutex<BTreeMap<StreamId, (Meter, u64)>>,
 }
 
 impl Load {
@@ -51,35 +45,7 @@ impl Load {
 			uplink,
 			viewers: AtomicUsize::new(0),
 			sent: Mutex::new(Meter::default()),
-			followed: Mutex::default(),
 		}
-	}
-
-	/// So many bytes of a stream came: each who follows it takes as much.
-	pub fn came(&self, stream: StreamId, bytes: u64, now: Instant) {
-		let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-		let (came, _) = followed.entry(stream).or_default();
-		came.advance(now);
-		came.current = came.current.saturating_add(bytes);
-	}
-
-	/// So many peers follow a stream.
-	pub fn follow(&self, stream: StreamId, peers: usize) {
-		let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-		followed.entry(stream).or_default().1 = peers as u64;
-	}
-
-	/// Whether the uplink carries one copy more of a stream, by what came lately. Where one more is taken than it carries, all are late.
-	pub fn carries_one_more(&self, stream: StreamId, now: Instant) -> bool {
-		let Some(uplink) = self.uplink else {
-			return true;
-		};
-		let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-		let copies = followed.iter_mut().map(|(of, (came, peers))| {
-			let peers = *peers + u64::from(*of == stream);
-			u128::from(came.per_second(now)) * u128::from(peers)
-		});
-		copies.sum::<u128>() <= uplink.into()
 	}
 
 	/// A viewer comes.
