@@ -32,6 +32,9 @@ enum Command {
 		/// What is to be shown.
 		#[arg(long, value_enum, default_value = "safety")]
 		kind: Kind,
+		/// Prints what happened, since the last fault, to the viewer that took longest to play again.
+		#[arg(long)]
+		slowest: bool,
 		/// A bug that honest nodes are given.
 		#[arg(long, value_enum)]
 		bug: Option<Bug>,
@@ -105,7 +108,12 @@ impl Cli {
 	/// Does it.
 	pub fn run(self) -> ExitCode {
 		let good = match self.command {
-			Command::Run { seed, kind, bug } => run(seed, kind, bug),
+			Command::Run {
+				seed,
+				kind,
+				slowest,
+				bug,
+			} => run(seed, kind, slowest, bug),
 			Command::Hunt { seeds: (from, to) } => hunt(from, to),
 			Command::Bugs { seeds } => bugs(seeds),
 			Command::Crowd {
@@ -159,9 +167,12 @@ fn show(seed: u64, kind: Kind, outcome: &Outcome) {
 	}
 }
 
-fn run(seed: u64, kind: Kind, bug: Option<Bug>) -> bool {
+fn run(seed: u64, kind: Kind, slowest: bool, bug: Option<Bug>) -> bool {
 	let begun = Instant::now();
 	let outcome = play(seed, kind, bug);
+	if slowest {
+		outcome.slowest.iter().for_each(|line| println!("{line}"));
+	}
 	outcome.trace.iter().for_each(|line| println!("{line}"));
 	show(seed, kind, &outcome);
 	let took = begun.elapsed().as_secs_f64();

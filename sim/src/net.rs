@@ -145,6 +145,8 @@ struct Node {
 	alive: bool,
 	/// Counts its beginnings.
 	life: u32,
+	/// Connections that it is an end of, or was as long as the other end has it.
+	conns: u32,
 	/// Nodes of other islands are cut off.
 	island: u8,
 	/// What of its rate is left, of 100.
@@ -250,6 +252,7 @@ impl Net {
 			line,
 			alive: false,
 			life: 0,
+			conns: 0,
 			island: 0,
 			rate: 100,
 			sending: false,
@@ -333,8 +336,12 @@ impl Net {
 		self.nodes[node.0 as usize].rate = rate.max(1);
 	}
 
+	/// Looks at all there are, but for a node that has none: each of a crowd, as it begins.
 	fn of(&self, node: NodeId) -> Vec<(ConnId, usize)> {
 		let mut found = Vec::new();
+		if self.nodes[node.0 as usize].conns == 0 {
+			return found;
+		}
 		for (slot, conn) in self.conns.iter().enumerate() {
 			let Some(conn) = conn else { continue };
 			let id = ConnId {
@@ -424,6 +431,9 @@ impl Net {
 			bodies_came: BTreeMap::new(),
 		};
 		let ends = [end(from, true), end(to, false)];
+		for node in [from, to] {
+			self.nodes[node.0 as usize].conns += 1;
+		}
 		let reaches = self.reaches(&ends[0], &ends[1]);
 		self.conns[slot as usize] = Some(Conn { turn, ends });
 		let took = match reaches {
@@ -454,6 +464,10 @@ impl Net {
 		end.frames.pending.clear();
 		end.bodies_came.clear();
 		if !conn.ends[1 - at].open {
+			let nodes = [0, 1].map(|at| conn.ends[at].node);
+			for node in nodes {
+				self.nodes[node.0 as usize].conns -= 1;
+			}
 			self.conns[id.slot as usize] = None;
 			self.free.push(id.slot);
 		}

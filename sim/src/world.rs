@@ -447,10 +447,14 @@ impl World {
 			outcome.trace = self.audit.trace(120);
 		}
 		if let Some(healed) = self.plan.healed {
-			let took = |number: &usize| match &self.nodes[*number].actor {
-				Some(Actor::Viewer(viewer)) if viewer.figures.joined.is_some() && !viewer.left => {
-					Some(viewer.figures.recovered.unwrap_or(Micros::MAX))
-				},
+			let took = |number: &usize| match (&self.plan.nodes[*number].0, &self.nodes[*number].actor) {
+				(
+					Role::Viewer {
+						conduct: Conduct::Honest,
+						samples: false,
+					},
+					Some(Actor::Viewer(viewer)),
+				) if viewer.figures.joined.is_some() && !viewer.left => Some(viewer.figures.recovered.unwrap_or(Micros::MAX)),
 				_ => None,
 			};
 			let slowest = (0..self.nodes.len()).max_by_key(took);
