@@ -31,7 +31,8 @@ const GONE: Micros = 10 * SECOND;
 pub enum Scenario {
 	/// Origin, two relayers, two viewers; 20 to 80 ms, 10 Mb/s; each relayer is killed twice.
 	TwoRelayers,
-	/// Sixteen peers: origin, four relayers, eleven viewers; 20 to 60 ms, 10 Mb/s; three relayers are killed, one after the other.
+	/// Sixteen peers: origin, four relayers, eleven viewers; 20 to 60 ms, 10 Mb/s, those who serve 20; three relayers are killed, one after
+	/// the other.
 	Sixteen,
 }
 
@@ -56,7 +57,6 @@ impl Scenario {
 				vec![(0, 16), (1, 42), (0, 68), (1, 94)],
 				120,
 			),
-			// Of twelve viewers and three relayers, two would have to send 9 of their 10 Mb/s while one is gone.
 			Self::Sixteen => (
 				vec![10, 20, 30, 20],
 				(0..11)
@@ -71,17 +71,26 @@ impl Scenario {
 		}
 	}
 
+	/// Bytes a second each way of those who serve. Windows of three viewers and more, one behind the other at 10 Mb/s, of an origin and then
+	/// of a relayer, would be there 6 s behind their capture only as long as nobody is gone.
+	fn serving(self) -> u64 {
+		match self {
+			Self::TwoRelayers => RATE,
+			Self::Sixteen => 2 * RATE,
+		}
+	}
+
 	/// What a run is made of.
 	pub fn plan(self) -> Plan {
-		let line = |delay| Line {
-			up: RATE,
-			down: RATE,
+		let line = |rate, delay| Line {
+			up: rate,
+			down: rate,
 			queue: QUEUE,
 			delay: delay * MS,
 			loss_ppm: 0,
 		};
 		let (relayers, viewers, kills, length) = self.places();
-		let mut nodes = vec![(Role::Origin, line(10))];
+		let mut nodes = vec![(Role::Origin, line(self.serving(), 10))];
 		let mut acts = vec![(0, Act::Start(NodeId(0)))];
 		let relayer = |number: usize| NodeId(1 + number as u32);
 		for (number, delay) in relayers.iter().enumerate() {
@@ -96,14 +105,14 @@ impl Scenario {
 				per_hour: 1_000_000_000,
 			};
 			let (conduct, tier) = (Conduct::Honest, 0);
-			nodes.push((Role::Relayer { offer, conduct, tier }, line(*delay)));
+			nodes.push((Role::Relayer { offer, conduct, tier }, line(self.serving(), *delay)));
 			acts.push((100 * MS, Act::Start(relayer(number))));
 		}
 		let mut orders = vec![Vec::new(); nodes.len()];
 		for (delay, order) in viewers {
 			let (conduct, samples) = (Conduct::Honest, false);
 			acts.push((VIEWERS_AT, Act::Start(NodeId(nodes.len() as u32))));
-			nodes.push((Role::Viewer { conduct, samples }, line(delay)));
+			nodes.push((Role::Viewer { conduct, samples }, line(RATE, delay)));
 			orders.push(order.into_iter().map(relayer).collect());
 		}
 		for (number, after) in kills {

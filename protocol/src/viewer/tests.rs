@@ -1886,3 +1886,30 @@ fn surge_is_the_price_in_parts_of_the_baseline() {
 	);
 	assert_eq!(surge(0), 2_000_000_000_000);
 }
+
+/// The window's announcement alone: as it is handed out.
+fn announced(session: &mut ViewerSession, window: &EncodedWindow) -> Arc<Announced> {
+	prepare(session, window).unwrap();
+	session.handle(&window.announcement(true)).unwrap();
+	let events = core::iter::from_fn(|| session.poll_event());
+	let mut announced = events.filter_map(|event| match event {
+		Event::Announced(of) => Some(of),
+		_ => None,
+	});
+	announced.next().unwrap()
+}
+
+#[test]
+fn what_two_sources_announce_alike_is_in_memory_once() {
+	let mut broadcast = Broadcast::default();
+	let [one, two] = [1, 2].map(|seed| broadcast.segment(&fixture::media(UNIT, seed)));
+	let (mut first, mut second) = (free(), free());
+	let of = announced(&mut first, &one);
+	let [same, other] = [&one, &two].map(|window| announced(&mut second, window));
+	let before = Arc::strong_count(&other);
+	second.share(&of);
+	assert_eq!((Arc::strong_count(&same), Arc::strong_count(&other)), (1, before));
+	// It is put together as it was.
+	give(&mut second, one.range(), &one.data()).unwrap();
+	assert_eq!(drain(&mut second).0, [one.id()]);
+}
