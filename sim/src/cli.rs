@@ -341,7 +341,7 @@ fn crowds(viewers: &[usize], end: Micros, per_relayer: usize, free: bool, bytes:
 		let hours = seconds(outcome.lasted) * *count as f64 / 3_600.0;
 		let spent: u128 = outcome.spent.iter().sum();
 		println!(
-			"{count:>7}  {relayers:>8}  {:>11.3}  {:>5.3}  {:>6}  {:>6.2}  {:>8.2}  {:>13.2}  {:>12.1}  {:>22.2}  {:>16.0}  {:>12.0}  {:>12.0}  {:>11.1}  {:>10.1}",
+			"{count:>7}  {relayers:>8}  {:>11.3}  {:>5.3}  {:>6}  {:>6.2}  {:>8.2}  {:>13.2}  {:>12.1}  {:>22.2}  {:>16.0}  {:>12.0}  {:>12.0}  {:>11.2}  {:>10.1}",
 			seconds(part(&startup, 50)),
 			seconds(part(&startup, 95)),
 			sum(|f| f.stalls),

@@ -150,6 +150,8 @@ impl World {
 		};
 		let (first, all) = (of_tier(0), of_tier(1));
 		let origins = Arc::new(vec![origin]);
+		let is_viewer = |(role, _): &&(Role, _)| matches!(role, Role::Viewer { .. });
+		let viewers = plan.nodes.iter().filter(is_viewer).count();
 		let mut nodes = Vec::new();
 		for (number, (role, line)) in plan.nodes.iter().enumerate() {
 			let id = net.add(*line);
@@ -175,7 +177,10 @@ impl World {
 			let actor = match role {
 				Role::Origin => {
 					audit.join(id, true, None);
-					Actor::Origin(Box::new(Origin::new(free(ORIGIN_CACHE), plan.bytes)))
+					// Whoever takes from it has a seat, however large the crowd is.
+					let mut offer = free(ORIGIN_CACHE);
+					offer.seats = offer.seats.max(plan.nodes.len() - 1 - viewers);
+					Actor::Origin(Box::new(Origin::new(offer, plan.bytes)))
 				},
 				Role::Relayer { offer, conduct, tier } => {
 					let policy = Policy {
