@@ -268,6 +268,11 @@ impl Node {
 			.unwrap_or(Err(ConnectError::Timeout))
 	}
 
+	/// Whether this machine has a route there at all.
+	pub fn has_route(&self, to: &Address) -> bool {
+		socket_address(to.transport()).is_some_and(reach::has_route)
+	}
+
 	async fn dial(&self, to: &Address) -> Result<Held, ConnectError> {
 		let unreachable = |why: &dyn std::fmt::Display| ConnectError::Unreachable(why.to_string());
 		if to.peer_id() == self.peer_id() {

@@ -1,9 +1,9 @@
 //! Which of a machine's addresses others can use: what a node that listens on all of them is reached at. Pure but for
-//! [`of_this_machine`].
+//! [`of_this_machine`]. And whether it has a way to theirs: [`has_route`].
 
 use std::{
 	io,
-	net::{IpAddr, Ipv6Addr},
+	net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
 };
 
 /// From where an address can be used; the widest first.
@@ -74,9 +74,24 @@ pub fn of_this_machine() -> io::Result<Vec<IpAddr>> {
 	Ok(interfaces.into_iter().map(|interface| interface.ip()).collect())
 }
 
+/// Whether the system knows a way from this machine there. It says so without sending anything.
+pub fn has_route(to: SocketAddr) -> bool {
+	let any = match to {
+		SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+		SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+	};
+	UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(to)).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn there_is_a_route_to_this_machine_and_none_to_all_machines() {
+		assert!(has_route(([127, 0, 0, 1], 4001).into()));
+		assert!(!has_route(([255, 255, 255, 255], 4001).into()));
+	}
 
 	fn ip(text: &str) -> IpAddr {
 		text.parse().unwrap()

@@ -132,10 +132,10 @@ struct Run {
 	#[arg(long, value_name = "KEY", value_parser = relayer)]
 	pin: Option<PublicKey>,
 	/// Pays for what is bought of relayers to see whether they sell: //Name, a mnemonic, or file:PATH. None but this should know whose it
-	/// is; without it relayers are not checked
+	/// is; repeat it for several, of which any buys each time. Without it relayers are not checked
 	#[arg(long, value_name = "ACCOUNT", conflicts_with = "open")]
-	check_account: Option<String>,
-	/// Deposit to keep for that, USDC; topped up when less than half is left
+	check_account: Vec<String>,
+	/// Deposit to keep on each for that, USDC; topped up when less than half is left
 	#[arg(long, value_name = "USDC", default_value = "1")]
 	check_deposit: Usdc,
 	/// From one check of a relayer to the next, on average
@@ -253,8 +253,8 @@ impl From<Run> for Config {
 				rest: MINUTE * args.rest_minutes.get(),
 				check: Duration::from_secs(args.check_seconds.get().into()),
 			},
-			check: args.check_account.map(|account| Check {
-				account,
+			check: (!args.check_account.is_empty()).then_some(Check {
+				accounts: args.check_account,
 				wanted: Wanted {
 					deposit: args.check_deposit.0,
 					limit: args.check_deposit.0,
@@ -376,10 +376,14 @@ mod tests {
 			(3, None, true)
 		);
 		assert_eq!(usual.times, Times::default());
-		let said = config("--uplink-mbps 8 --max-relayers 1 --check-account //Eve --check-seconds 3");
+		let said =
+			config("--uplink-mbps 8 --max-relayers 1 --check-account //Eve --check-account //Ferdie --check-seconds 3");
 		assert_eq!((said.max_relayers, said.uplink), (1, NonZeroU64::new(1_000_000)));
 		let check = said.check.unwrap();
-		assert_eq!((check.account.as_str(), check.wanted.deposit), ("//Eve", 1_000_000));
+		assert_eq!(
+			(check.accounts, check.wanted.deposit),
+			(vec!["//Eve".into(), "//Ferdie".into()], 1_000_000)
+		);
 		assert_eq!(said.times.check, Duration::from_secs(3));
 	}
 

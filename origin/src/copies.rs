@@ -172,6 +172,7 @@ fn say(event: Event) {
 	match event {
 		Event::Lost(relayer, why) => tracing::info!(%relayer, %why, "a relayer has lost its seat in the first tier"),
 		Event::Failed(relayer, why) => tracing::info!(%relayer, found = %why, "a relayer failed a check"),
+		Event::AllSilent => tracing::warn!("no relayer of the first tier acknowledges anything: it may be our own line, or theirs together"),
 		Event::AllFailed => tracing::warn!("no relayer of the first tier served a customer: it may be our own fault, or theirs together; --pin names one"),
 	}
 }

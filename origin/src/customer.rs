@@ -1,22 +1,23 @@
-//! Buys a range of a relayer now and then, as viewers do, to see whether it sells what it takes: with an account and session key of its
-//! own, as another peer each time. What is bought and when one goes is chance; what a viewer checks and signs is what
-//! [`ViewerSession`] does.
+//! Buys a range of a relayer now and then, as viewers do, to see whether it sells what it takes: with one of the accounts that it was
+//! given, each with a session key of its own, as another peer each time. What is bought and when one goes is chance; what a viewer checks and signs is what
+//! [`ViewerSession`] does. Who lends strangers nothing, and asks to have something reserved, has that once it has kept us waiting.
 //!
 //! | outcome | where |
 //! | --- | --- |
 //! | served | what was asked for came in time, and verified |
 //! | refused | it is not reached, ends the subscription, breaks off, or knows another chain than we do |
-//! | dear | it asks more than the registry has, or for tickets of more than [`MAX_FACE_VALUE`] |
-//! | late | nothing came for three windows' time, or only what is old |
+//! | dear | it asks more than the registry has, for tickets of more than [`MAX_FACE_VALUE`], or to have more reserved than viewers reserve |
+//! | late | nothing came for three windows' time, also where all is reserved that it asks, or only what is old |
 //! | wrong | what came is not what the broadcaster signed |
-//! | nothing | the broadcast paused, our node is late, or our own account cannot pay: all of it our own |
+//! | doubtful | this machine has no route to any of its addresses: where another one serves us, refused |
+//! | nothing | the broadcast paused, our node is late or does not answer, finalises nothing, or did not know yet what the relayer knew; or our own account cannot pay: all of it our own |
 
 use crate::{
 	encoder::unix_ms,
 	metrics,
 	tier::{Failing, Outcome},
 };
-use clustercast_chain::{Chain, Wallet};
+use clustercast_chain::{account, Chain, Wallet};
 use clustercast_cli::Seldom;
 use clustercast_network::{client, node, Address, Feed, Node, Stream, Subscription};
 use clustercast_pay::{
@@ -25,26 +26,31 @@ use clustercast_pay::{
 };
 use clustercast_primitives::{
 	amount::USDC,
-	chain::{RelayerInfo, StreamKeyInfo, ViewerAccount},
+	chain::{ChannelKey, RelayerInfo, StreamKeyInfo, ViewerAccount},
 	crypto::KeyPair,
 	subscribe::Binding,
 	window::MAX_AHEAD_OF_VIEWER_MS,
-	Balance, BlockNumber, Hash, PublicKey, TrackId,
+	AccountId, Balance, BlockNumber, Hash, PublicKey, TrackId,
 };
 use clustercast_protocol::{
 	swarm::offer::RUN_BYTES,
+	thrift::Wish,
 	viewer::{Due, Event},
-	Cursor, EndReason, Fault, Fetch, Follow, Lookup, PaymentMode, PaymentTerms, Range, SessionKey, StreamKeys,
-	ViewerConfig, ViewerSession,
+	Cursor, EndReason, Fault, Fetch, Follow, Lookup, PaymentMode, PaymentTerms, Range, SessionKey, StreamKeys, Terms,
+	Thrift, ThriftConfig, ViewerConfig, ViewerSession,
 };
 use rand::{rngs::StdRng, Rng};
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+	path::{Path, PathBuf},
+	sync::Arc,
+	time::Duration,
+};
 use tokio::{
 	sync::watch,
 	time::{timeout, timeout_at, Instant},
 };
 
-/// In the state folder: session key and purse.
+/// In the state folder: a folder for each account, with its session key and purse.
 const FOLDER: &str = "check";
 
 /// Most that a winning ticket may cost, micro-USDC: as with players.
@@ -59,8 +65,17 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// And to take a deposit and a session key.
 const RENEWAL: Duration = Duration::from_secs(60);
 
-/// Whatever a relayer says meanwhile, no check takes longer.
+/// Whatever a relayer says meanwhile, no check takes longer, [`RESERVED`] apart.
 const LONGEST: Duration = Duration::from_secs(45);
+
+/// A reservation may take so long to become final: as with players.
+const RESERVED: Duration = Duration::from_secs(40);
+
+/// Between two looks at whether it is time to reserve something.
+const BLOCK: Duration = Duration::from_secs(2);
+
+/// Where fewer blocks than these became final meanwhile, no reservation could: half of that time.
+const FINAL_BLOCKS: BlockNumber = 10;
 
 /// How long a relayer may take to be reached at all of its addresses.
 const DIAL: Duration = Duration::from_secs(15);
@@ -101,6 +116,8 @@ pub struct Customer {
 	named: watch::Receiver<Option<StreamKeyInfo>>,
 	/// What is broadcast.
 	feed: Feed,
+	/// What of the deposit is neither reserved nor on its way out, micro-USDC.
+	means: Balance,
 	chance: StdRng,
 	look_at: Instant,
 	trouble: Seldom,
@@ -117,7 +134,7 @@ impl Customer {
 		feed: Feed,
 		chance: StdRng,
 	) -> Result<Self, FundsError> {
-		let folder = StateFolder::open(&state.join(FOLDER))?;
+		let folder = StateFolder::open(&folder_of(state, &wallet.account()))?;
 		let pocket = funds::prepare(&chain, &wallet, &folder, wanted).await?;
 		Ok(Self {
 			chain,
@@ -127,6 +144,7 @@ impl Customer {
 			pocket,
 			named,
 			feed,
+			means: 0,
 			chance,
 			look_at: Instant::now() + LOOK,
 			trouble: Seldom::default(),
@@ -155,6 +173,8 @@ impl Customer {
 		match outcome {
 			// Nobody could have brought anything.
 			Outcome::Failed(Failing::Late | Failing::Refused) if !self.is_live(&stream) => Outcome::Void,
+			// What we know of the chain is old by now.
+			Outcome::Failed(why) if why != Failing::Wrong && self.chain.tip().is_late() => Outcome::Void,
 			outcome => outcome,
 		}
 	}
@@ -185,20 +205,27 @@ impl Customer {
 				Err(_) => self.complain(&"the chain does not answer"),
 			}
 		}
+		self.has_means().await
+	}
+
+	/// The same without doing anything for it.
+	async fn has_means(&mut self) -> bool {
 		let payer = self.wallet.account();
 		let Ok(Ok(account)) = timeout(ANSWER, self.chain.viewer_account(&payer, None)).await else {
 			return false;
 		};
+		self.means = means(&account);
 		let pays = pays(&account, &self.pocket.session(), self.chain.tip().block());
 		if !pays {
-			self.complain(&"the deposit or the session key's limit is used up");
+			self.complain(&"the deposit or the session key's limit is used up, or reserved for relayers");
 		}
 		pays
 	}
 
 	fn complain(&mut self, error: &dyn std::fmt::Display) {
 		if self.trouble.due(std::time::Instant::now()).is_some() {
-			tracing::warn!(%error, "relayers are not checked as long as the account of --check-account cannot pay");
+			let account = account::ss58(&self.wallet.account());
+			tracing::warn!(%error, account, "nothing is bought of relayers as long as this account of --check-account cannot pay");
 		}
 	}
 
@@ -209,15 +236,19 @@ impl Customer {
 		let Ok((node, _)) = Node::start(&key, node::Limits::default()) else {
 			return Outcome::Void;
 		};
-		let Some(connection) = timeout(DIAL, dial(&node, info)).await.ok().flatten() else {
-			return Outcome::Failed(Failing::Refused);
+		let connection = match timeout(DIAL, dial(&node, info)).await {
+			Ok(Ok(connection)) => connection,
+			Ok(Err(outcome)) => return outcome,
+			Err(_) => return Outcome::Failed(Failing::Refused),
 		};
 		let plan = Plan::draw(&mut self.chance);
 		let session = self.session(info, stream, plan.follow);
-		let mut subscription = Subscription::new(connection, session, DIAL);
+		let mut subscription = Subscription::new(connection, session, LONGEST + RESERVED);
 		let errand = Errand::new(plan, Instant::now());
-		let outcome = timeout(LONGEST, self.run(errand, &mut subscription)).await;
-		let outcome = outcome.unwrap_or(Outcome::Failed(Failing::Late));
+		let outcome = match self.run(errand, &mut subscription).await {
+			Ok(outcome) => outcome,
+			Err(fault) => self.judge(&fault, stream, info).await,
+		};
 		// What came is paid, also where not all of it did.
 		if matches!(outcome, Outcome::Served | Outcome::Failed(Failing::Late)) {
 			self.settle(&mut subscription).await;
@@ -245,8 +276,7 @@ impl Customer {
 				},
 				vouchers: true,
 				terms: stream.terms_counter,
-				// Nobody may ask more of viewers, whatever it has registered.
-				max_price_per_gb: info.price_per_gb.min(stream.terms().max_price_per_gb()),
+				max_price_per_gb: most_price(info, stream),
 				max_face_value: MAX_FACE_VALUE,
 			}),
 			head: self.chain.tip().block(),
@@ -256,64 +286,191 @@ impl Customer {
 		})
 	}
 
-	/// Does the errand to its end.
-	async fn run(&mut self, mut errand: Errand, subscription: &mut Subscription) -> Outcome {
+	/// Does the errand to its end; what the relayer broke, where it broke something.
+	async fn run(&mut self, mut errand: Errand, subscription: &mut Subscription) -> Result<Outcome, Fault> {
+		let mut asks: Option<(AccountId, Thrift)> = None;
+		let mut reserved: Option<Reserved> = None;
 		loop {
 			let session = subscription.session();
 			session.set_head(self.chain.tip().block());
 			session.set_latest_start(latest_start_ms());
-			let event = match timeout_at(errand.until, subscription.next()).await {
-				Err(_) => return Outcome::Failed(Failing::Late),
-				Ok(Err(client::Error::Fault(fault))) => return Outcome::Failed(of_fault(&fault)),
+			// Looked at first: whoever says something all the time is late all the same.
+			let event = match Instant::now() < errand.until {
+				true => timeout_at(errand.until, subscription.next()).await.ok(),
+				false => None,
+			};
+			let step = match event {
+				None => errand.late(Instant::now()),
+				Some(Err(client::Error::Fault(fault))) => return Err(fault),
 				// It broke off.
-				Ok(Err(_)) => return Outcome::Failed(Failing::Refused),
-				Ok(Ok(event)) => event,
+				Some(Err(_)) => return Ok(Outcome::Failed(Failing::Refused)),
+				Some(Ok(event)) => {
+					let said = match event {
+						Event::Challenged(request) => {
+							let signed = self.pocket.subscribe(request);
+							subscription.session().subscribe(signed);
+							continue;
+						},
+						Event::PaymentDue(due) => match self.pay(subscription, &due) {
+							true => continue,
+							false => return Ok(Outcome::Void),
+						},
+						Event::Terms(terms) => {
+							if asks.is_none() {
+								match self.thrift(terms.as_ref()) {
+									Ok(thrift) => asks = thrift,
+									Err(outcome) => return Ok(outcome),
+								}
+							}
+							if let Some(PaymentMode::Vouchers { newest: Some(newest) }) = terms.map(|terms| terms.mode)
+							{
+								if self.pocket.adopt(&newest).is_err() {
+									return Ok(Outcome::Failed(Failing::Refused));
+								}
+							}
+							Said::Serves { asks: asks.is_some() }
+						},
+						Event::Announced(window) => {
+							let header = window.header();
+							Said::Announced(Offer {
+								header: window.hash(),
+								chunks: header.chunks,
+								chunk_log2: header.chunk_log2,
+								length: Duration::from_millis(header.duration_ms.into()),
+								old: self.is_old(header.start_ms, reserved.is_some()),
+							})
+						},
+						Event::Window(_) => Said::Whole,
+						Event::Chunks(chunks) => Said::Came(chunks.range()),
+						Event::Lacks(range) => Said::Lacks(range),
+						Event::Reserved(_) => Said::Reserved,
+						// Places for those who stand by may be taken; for those who buy all that comes, such a one makes room.
+						Event::Ended(EndReason::Full) if errand.plan.follow == Follow::Announcements => {
+							return Ok(Outcome::Void)
+						},
+						// It says that we cannot pay.
+						Event::Ended(EndReason::TicketRefused(_) | EndReason::ReservationRefused(_))
+							if !self.has_means().await =>
+						{
+							return Ok(Outcome::Void)
+						},
+						Event::Ended(reason) => return Ok(Outcome::Failed(of_end(&reason))),
+						_ => continue,
+					};
+					errand.hear(said, Instant::now())
+				},
 			};
-			let said = match event {
-				Event::Challenged(request) => {
-					let signed = self.pocket.subscribe(request);
-					subscription.session().subscribe(signed);
-					continue;
-				},
-				Event::PaymentDue(due) => match self.pay(subscription, &due) {
-					true => continue,
-					false => return Outcome::Void,
-				},
-				Event::Terms(terms) => {
-					if let Some(PaymentMode::Vouchers { newest: Some(newest) }) = terms.map(|terms| terms.mode) {
-						if self.pocket.adopt(&newest).is_err() {
-							return Outcome::Failed(Failing::Refused);
-						}
-					}
-					Said::Serves
-				},
-				Event::Announced(window) => {
-					let header = window.header();
-					Said::Announced(Offer {
-						header: window.hash(),
-						chunks: header.chunks,
-						chunk_log2: header.chunk_log2,
-						length: Duration::from_millis(header.duration_ms.into()),
-						old: self.is_old(header.start_ms),
-					})
-				},
-				Event::Window(_) => Said::Whole,
-				Event::Chunks(chunks) => Said::Came(chunks.range()),
-				Event::Lacks(range) => Said::Lacks(range),
-				// Places for those who stand by may be taken; for those who buy all that comes, such a one makes room.
-				Event::Ended(EndReason::Full) if errand.plan.follow == Follow::Announcements => return Outcome::Void,
-				Event::Ended(reason) => return Outcome::Failed(of_end(&reason)),
-				_ => continue,
-			};
-			match errand.hear(said, Instant::now()) {
+			match step {
 				Step::Wait => {},
 				Step::Fetch(fetch) => {
 					if !subscription.session().fetch(fetch) {
-						return Outcome::Failed(Failing::Late);
+						return Ok(Outcome::Failed(Failing::Late));
 					}
 				},
-				Step::Over(outcome) => return outcome,
+				Step::Reserve => {
+					subscription.session().follow(Follow::Windows);
+					let block = self.chain.tip().block();
+					let wish = asks
+						.as_ref()
+						.and_then(|(recipient, thrift)| Some((recipient, thrift.wish(block)?)));
+					let Some((recipient, wish)) = wish else { continue };
+					reserved = self.reserve(subscription, recipient, &wish).await;
+					if reserved.is_none() {
+						return Ok(Outcome::Void);
+					}
+					errand.reserve(Instant::now());
+				},
+				Step::Over(Outcome::Failed(Failing::Late)) => return Ok(self.late(reserved.as_ref()).await),
+				Step::Over(outcome) => return Ok(outcome),
 			}
+		}
+	}
+
+	/// What viewers reserve for who states these terms, if it asks for that; what comes of the check, where it asks too much.
+	fn thrift(&mut self, terms: Option<&Terms>) -> Result<Option<(AccountId, Thrift)>, Outcome> {
+		let Some((terms, asked)) = terms.and_then(|terms| Some((terms, terms.reserve?))) else {
+			return Ok(None);
+		};
+		let of = |deposit| {
+			let now = self.chain.tip().block();
+			Thrift::new(ThriftConfig { deposit }, asked, terms.price_per_gb, now)
+		};
+		match (of(self.means), of(self.chain.constants().max_deposit)) {
+			(Ok(thrift), _) => Ok(Some((terms.recipient, thrift))),
+			(Err(error), Ok(_)) => {
+				self.complain(&error);
+				Err(Outcome::Void)
+			},
+			(Err(_), Err(_)) => Err(Outcome::Failed(Failing::Dear)),
+		}
+	}
+
+	/// Reserves what a viewer would, if that can be done; all that was signed to this relayer and not paid yet is covered by it.
+	async fn reserve(
+		&mut self,
+		subscription: &mut Subscription,
+		recipient: &AccountId,
+		wish: &Wish,
+	) -> Option<Reserved> {
+		let channel = ChannelKey {
+			session: self.pocket.session(),
+			recipient: *recipient,
+		};
+		let places: Vec<_> = self
+			.pocket
+			.vouchers_to(recipient)
+			.into_iter()
+			.map(|(place, _)| place)
+			.collect();
+		let paid = timeout(ANSWER, funds::paid(&self.chain, channel, &places)).await;
+		let (known, paid) = paid.ok()?.ok()?;
+		let signed = self.pocket.cover(recipient, wish, &known, &paid);
+		let signed = signed
+			.inspect_err(|error| tracing::warn!(%error, "nothing is reserved"))
+			.ok()?;
+		let counter = signed.message.counter;
+		subscription.session().reserve(signed).then_some(Reserved {
+			channel,
+			counter,
+			finalised: self.chain.head().finalised,
+		})
+	}
+
+	/// Nothing came in time. Where something is reserved that is not final, and nothing could be, that is our chain's fault.
+	async fn late(&self, reserved: Option<&Reserved>) -> Outcome {
+		let late = Outcome::Failed(Failing::Late);
+		let Some(reserved) = reserved else { return late };
+		let Ok(Ok((channel, _))) = timeout(ANSWER, funds::paid(&self.chain, reserved.channel, &[])).await else {
+			return Outcome::Void;
+		};
+		match reserved.could_be_final(channel.counter, self.chain.head().finalised) {
+			true => late,
+			false => Outcome::Void,
+		}
+	}
+
+	/// What comes of a fault. Where we may be the one who does not know what the chain says it is asked again, now that the relayer
+	/// has shown what it knows.
+	async fn judge(&self, fault: &Fault, stream: &StreamKeyInfo, info: &RelayerInfo) -> Outcome {
+		let failed = Outcome::Failed(of_fault(fault));
+		if failed == Outcome::Failed(Failing::Wrong) {
+			return failed;
+		}
+		let asked = async { tokio::join!(self.chain.relayers(), self.chain.stream_key(stream.id)) };
+		let Ok((Ok(registered), Ok(named))) = timeout(ANSWER, asked).await else {
+			return Outcome::Void;
+		};
+		let newest = self.feed.latest(stream.id, TRACK);
+		let now = Known {
+			info: registered.iter().find(|now| now.signing_key == info.signing_key),
+			stream: named.as_ref(),
+			newest: newest.map(|newest| (newest.id().epoch, newest.header().start_ms)),
+			head: self.chain.tip().block(),
+			latest_start_ms: latest_start_ms(),
+		};
+		match now.excuses(fault, stream) {
+			true => Outcome::Void,
+			false => failed,
 		}
 	}
 
@@ -344,24 +501,99 @@ impl Customer {
 		}
 	}
 
-	/// Whether a window that begins then is no live one, by the newest that was published.
-	fn is_old(&self, start_ms: u64) -> bool {
+	/// Whether a window that begins then is no live one, by the newest that was published. Who had to wait for a reservation goes on where
+	/// it was before.
+	fn is_old(&self, start_ms: u64, reserved: bool) -> bool {
 		let stream = self.named.borrow().as_ref().map(|stream| stream.id);
 		let newest = stream.and_then(|stream| self.feed.latest(stream, TRACK));
-		newest.is_some_and(|newest| start_ms.saturating_add(OLD_MS) < newest.header().start_ms)
+		let waited = u64::try_from(RESERVED.as_millis()).unwrap_or(u64::MAX);
+		let old_ms = if reserved {
+			OLD_MS.saturating_add(waited)
+		} else {
+			OLD_MS
+		};
+		newest.is_some_and(|newest| start_ms.saturating_add(old_ms) < newest.header().start_ms)
 	}
 }
 
-/// Connects at whichever of its addresses answers.
-async fn dial(node: &Node, info: &RelayerInfo) -> Option<Stream> {
-	for address in &info.addresses {
-		if let Ok(address) = Address::new(address, &info.signing_key) {
-			if let Ok(stream) = node.connect(&address).await {
-				return Some(stream);
-			}
+/// By its first eight bytes: one that is given no more, or in another place, keeps its own.
+fn folder_of(state: &Path, account: &AccountId) -> PathBuf {
+	let digits: String = account.0[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+	state.join(FOLDER).join(digits)
+}
+
+/// A reservation that was sent.
+#[derive(Clone, Copy, Debug)]
+struct Reserved {
+	channel: ChannelKey,
+	counter: u32,
+	/// The newest final block by then.
+	finalised: BlockNumber,
+}
+
+impl Reserved {
+	/// Whether it is final, or would be if it had been handed in: by the counter that the chain has, and its newest final block.
+	fn could_be_final(&self, counter: u32, finalised: BlockNumber) -> bool {
+		counter >= self.counter || finalised >= self.finalised.saturating_add(FINAL_BLOCKS)
+	}
+}
+
+/// What we know behind a fault.
+#[derive(Debug)]
+struct Known<'a> {
+	info: Option<&'a RelayerInfo>,
+	stream: Option<&'a StreamKeyInfo>,
+	/// Epoch and start of the newest window that was broadcast.
+	newest: Option<(BlockNumber, u64)>,
+	head: BlockNumber,
+	latest_start_ms: u64,
+}
+
+impl Known<'_> {
+	/// Whether it was we who did not know yet what the chain says, or whose clock or node is behind: as we find ourselves, whatever the
+	/// relayer says. `before`: the stream, as we knew it before.
+	fn excuses(&self, fault: &Fault, before: &StreamKeyInfo) -> bool {
+		match fault {
+			Fault::PriceTooHigh { asked, .. } => {
+				let both = self.info.zip(self.stream);
+				both.is_some_and(|(info, stream)| *asked <= most_price(info, stream))
+			},
+			Fault::WrongRecipient { asked, .. } => self.info.is_some_and(|info| info.account == *asked),
+			Fault::WrongTerms { asked, .. } => self.stream.is_some_and(|stream| {
+				stream.terms_counter == *asked || stream.terms_counter.checked_add(1) == Some(*asked)
+			}),
+			Fault::FormerKey(_) | Fault::UnknownKey(_) => self
+				.stream
+				.is_none_or(|stream| stream.signing_key != before.signing_key),
+			Fault::FutureEpoch { .. } => self.newest.is_some_and(|(epoch, _)| epoch > self.head),
+			Fault::FutureStart(_) => self.newest.is_some_and(|(_, start_ms)| start_ms > self.latest_start_ms),
+			_ => false,
 		}
 	}
-	None
+}
+
+/// Most that a relayer may ask, micro-USDC per 10^9 bytes: what it has registered. And nobody may ask more of viewers than the stream
+/// allows, whatever it has registered.
+fn most_price(info: &RelayerInfo, stream: &StreamKeyInfo) -> u64 {
+	info.price_per_gb.min(stream.terms().max_price_per_gb())
+}
+
+/// Connects at whichever of its addresses answers; what comes of the check, where none does.
+async fn dial(node: &Node, info: &RelayerInfo) -> Result<Stream, Outcome> {
+	let addresses = info.addresses.iter();
+	let addresses: Vec<Address> = addresses
+		.filter_map(|address| Address::new(address, &info.signing_key).ok())
+		.collect();
+	for address in &addresses {
+		if let Ok(stream) = node.connect(address).await {
+			return Ok(stream);
+		}
+	}
+	// Of IPv6, for one, where we have IPv4 alone: viewers may have both.
+	match !addresses.is_empty() && !addresses.iter().any(|address| node.has_route(address)) {
+		true => Err(Outcome::Doubtful(Failing::Refused)),
+		false => Err(Outcome::Failed(Failing::Refused)),
+	}
 }
 
 /// No clock goes further ahead of ours.
@@ -374,9 +606,14 @@ fn pays(account: &ViewerAccount, session: &PublicKey, now: BlockNumber) -> bool 
 	let session = account.sessions.iter().find(|known| known.key == *session);
 	session.is_some_and(|session| {
 		let left = session.limit.saturating_sub(session.spent);
-		let free = account.deposit.saturating_sub(account.reserved);
-		session.expiry >= now.saturating_add(LAST_BLOCKS) && left.min(free) >= MAX_FACE_VALUE
+		session.expiry >= now.saturating_add(LAST_BLOCKS) && left.min(means(account)) >= MAX_FACE_VALUE
 	})
+}
+
+/// What of the deposit relayers count on: it is neither reserved for others nor on its way out.
+fn means(account: &ViewerAccount) -> Balance {
+	let leaving = account.unlocking.as_ref().map_or(0, |unlocking| unlocking.amount);
+	account.deposit.saturating_sub(account.reserved).saturating_sub(leaving)
 }
 
 /// What a relayer broke. Nothing that it can do by itself leaves a check without an outcome.
@@ -384,7 +621,7 @@ fn of_fault(fault: &Fault) -> Failing {
 	match fault {
 		Fault::PriceTooHigh { .. } | Fault::FaceValue { .. } | Fault::Unpayable(_) => Failing::Dear,
 		Fault::WrongRecipient { .. } => Failing::Refused,
-		// One of us may not know yet what the chain says: where that is us, nobody serves us.
+		// One of us may not know yet what the chain says.
 		fault if fault.may_be_honest() => Failing::Refused,
 		_ => Failing::Wrong,
 	}
@@ -451,11 +688,16 @@ struct Offer {
 /// What the relayer says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
-	Serves,
+	/// Whether it asks to have something reserved.
+	Serves {
+		asks: bool,
+	},
 	Announced(Offer),
 	Whole,
 	Came(Range),
 	Lacks(Range),
+	/// What was reserved is final.
+	Reserved,
 }
 
 /// What is done about it.
@@ -463,6 +705,9 @@ enum Said {
 enum Step {
 	Wait,
 	Fetch(Fetch),
+	/// Windows are bought that come by themselves, since for who stands by nobody reserves anything; and something is reserved, as soon as
+	/// viewers would.
+	Reserve,
 	Over(Outcome),
 }
 
@@ -472,11 +717,15 @@ struct Errand {
 	plan: Plan,
 	/// It has said its terms.
 	serves: bool,
+	/// It may lend strangers nothing, and nothing is reserved for it yet.
+	asks: bool,
 	/// What was asked for.
 	asked: Option<Range>,
 	late: Duration,
-	/// By then it has to come.
+	/// By then it has to come...
 	until: Instant,
+	/// ...and by then at the latest.
+	latest: Instant,
 }
 
 impl Errand {
@@ -485,17 +734,22 @@ impl Errand {
 		Self {
 			plan,
 			serves: false,
+			asks: false,
 			asked: None,
 			late,
 			until: now + late,
+			latest: now + LONGEST,
 		}
 	}
 
 	fn hear(&mut self, said: Said, now: Instant) -> Step {
 		match said {
 			// Once: terms can be said again and again.
-			Said::Serves if !self.serves => (self.serves, self.until) = (true, now + self.late),
-			Said::Serves => {},
+			Said::Serves { asks } if !self.serves => {
+				(self.serves, self.asks) = (true, asks);
+				self.wait(now);
+			},
+			Said::Serves { .. } => {},
 			Said::Announced(Offer { old: true, .. }) => return Step::Over(Outcome::Failed(Failing::Late)),
 			Said::Announced(offer) => {
 				self.late = late(offer.length);
@@ -504,25 +758,51 @@ impl Errand {
 				}
 			},
 			Said::Whole if self.plan.follow == Follow::Windows => {
+				// It lends something.
+				self.asks = false;
 				if self.plan.lets_by == 0 {
 					return Step::Over(Outcome::Served);
 				}
 				self.plan.lets_by -= 1;
-				self.until = now + self.late;
+				self.wait(now);
 			},
 			Said::Came(range) if Some(range) == self.asked => return Step::Over(Outcome::Served),
-			// A part of it, or none.
+			// None of it.
+			Said::Lacks(range) if Some(range) == self.asked => return self.late(now),
+			// A part of it.
 			Said::Came(range) | Said::Lacks(range) if self.asked.is_some_and(|asked| asked.header == range.header) => {
 				return Step::Over(Outcome::Failed(Failing::Late));
 			},
+			Said::Reserved => self.wait(now),
 			Said::Whole | Said::Came(_) | Said::Lacks(_) => {},
 		}
 		Step::Wait
 	}
 
+	/// Nothing came in time.
+	fn late(&mut self, now: Instant) -> Step {
+		if !self.asks || now >= self.latest {
+			return Step::Over(Outcome::Failed(Failing::Late));
+		}
+		(self.plan.follow, self.plan.lets_by, self.asked) = (Follow::Windows, 0, None);
+		self.until = now + BLOCK;
+		Step::Reserve
+	}
+
+	/// Something was reserved.
+	fn reserve(&mut self, now: Instant) {
+		self.asks = false;
+		self.latest = now + RESERVED;
+		self.until = self.latest;
+	}
+
+	fn wait(&mut self, now: Instant) {
+		self.until = (now + self.late).min(self.latest);
+	}
+
 	/// Asks for some of this window, or lets it by.
 	fn choose(&mut self, offer: &Offer, now: Instant) -> Step {
-		self.until = now + self.late;
+		self.wait(now);
 		if self.plan.lets_by > 0 {
 			self.plan.lets_by -= 1;
 			return Step::Wait;

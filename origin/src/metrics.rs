@@ -61,7 +61,7 @@ pub(crate) fn event(event: Event) {
 			counter!(SEATS_LOST, "reason" => reason).increment(1);
 		},
 		Event::Failed(..) => counter!(CHECKS_FAILED).increment(1),
-		Event::AllFailed => {},
+		Event::AllFailed | Event::AllSilent => {},
 	}
 }
 
@@ -69,6 +69,7 @@ pub(crate) fn event(event: Event) {
 pub(crate) fn checked(outcome: Outcome) {
 	let outcome = match outcome {
 		Outcome::Failed(failing) => format!("{failing:?}"),
+		Outcome::Doubtful(_) => "Doubtful".into(),
 		other => format!("{other:?}"),
 	};
 	counter!(CHECKS, "outcome" => outcome).increment(1);

@@ -11,10 +11,10 @@ use crate::{
 	reign::{Reign, Replaced},
 	signer::{Identity, Signer, SignerError},
 	studio::{self, Input, Studio},
-	tier::{self, Tier},
+	tier::{self, Outcome, Tier},
 };
 use anyhow::{bail, ensure, Context, Result};
-use clustercast_chain::{keys, Chain, KeyError, NodeUrl, Wallet};
+use clustercast_chain::{account, keys, Chain, KeyError, NodeUrl, Wallet};
 use clustercast_media::picture::PICTURES_PER_SEGMENT;
 use clustercast_network::{
 	node::Limits,
@@ -25,7 +25,7 @@ use clustercast_pay::funds::Wanted;
 use clustercast_primitives::{
 	chain::StreamKeyInfo, crypto::KeyPair, status::State, text::Text, BlockNumber, Hash, PublicKey, StreamId,
 };
-use rand::{rngs::StdRng, SeedableRng};
+use rand::{rngs::StdRng, seq::SliceRandom, SeedableRng};
 use std::{
 	future::{pending, Future},
 	io,
@@ -39,6 +39,7 @@ use std::{
 use tokio::{
 	signal::unix::{signal, SignalKind},
 	sync::{oneshot, watch},
+	task::JoinSet,
 	time::{sleep, timeout},
 };
 
@@ -116,19 +117,19 @@ pub struct Config {
 	pub cache_bytes: usize,
 }
 
-/// The account that buys of relayers.
+/// The accounts that buy of relayers.
 #[derive(Clone, Debug)]
 pub struct Check {
-	/// Its secret: see [`Wallet::from_suri`].
-	pub account: String,
-	/// Deposit, and limit of its session key.
+	/// Their secrets: see [`Wallet::from_suri`]. At least one.
+	pub accounts: Vec<String>,
+	/// Deposit, and limit of a session key, of each.
 	pub wanted: Wanted,
 }
 
-/// The same once it was read, and where its session key and purse are.
+/// The same once they were read, and where session keys and purses are.
 struct Checks {
 	chain: Chain,
-	wallet: Arc<Wallet>,
+	wallets: Vec<Arc<Wallet>>,
 	wanted: Wanted,
 	state: PathBuf,
 }
@@ -238,7 +239,7 @@ impl Origin {
 		let checks = match &config.check {
 			Some(check) => Some(Checks {
 				chain: chain.clone(),
-				wallet: Arc::new(Wallet::from_suri(&check.account).context("--check-account")?),
+				wallets: wallets(&check.accounts)?,
 				wanted: check.wanted,
 				state: config.state.clone(),
 			}),
@@ -472,13 +473,48 @@ impl Origin {
 }
 
 impl Checks {
-	/// Buys of relayers whenever it is time to, for ever.
+	/// Buys of relayers whenever it is time to, for ever, each time with any of the accounts that can pay.
 	async fn run(self, named: watch::Receiver<Option<StreamKeyInfo>>, feed: Feed, copies: &Copies) {
+		// One that cannot pay yet holds up no other.
+		let (checks, mut preparing) = (Arc::new(self), JoinSet::new());
+		for wallet in checks.wallets.clone() {
+			let (checks, named, feed) = (checks.clone(), named.clone(), feed.clone());
+			preparing.spawn(async move { checks.prepare(wallet, named, feed).await });
+		}
+		let mut customers: Vec<Customer> = Vec::new();
+		let mut chance = StdRng::from_entropy();
+		loop {
+			let relayer = tokio::select! {
+				Some(Ok(customer)) = preparing.join_next() => {
+					if customers.is_empty() {
+						tracing::info!("relayers of the first tier are checked");
+					}
+					customers.push(customer);
+					continue;
+				},
+				relayer = copies.next_check(), if !customers.is_empty() => relayer,
+				else => return,
+			};
+			let outcome = match customers.choose_mut(&mut chance) {
+				Some(customer) => customer.check(&relayer).await,
+				None => Outcome::Void,
+			};
+			copies.checked(&relayer, outcome);
+		}
+	}
+
+	/// Makes sure that this account can pay, however long that takes.
+	async fn prepare(
+		&self,
+		wallet: Arc<Wallet>,
+		named: watch::Receiver<Option<StreamKeyInfo>>,
+		feed: Feed,
+	) -> Customer {
 		let mut told = false;
-		let mut customer = loop {
+		loop {
 			let prepared = Customer::prepare(
 				self.chain.clone(),
-				self.wallet.clone(),
+				wallet.clone(),
 				&self.state,
 				self.wanted,
 				named.clone(),
@@ -486,22 +522,32 @@ impl Checks {
 				StdRng::from_entropy(),
 			);
 			match prepared.await {
-				Ok(customer) => break customer,
+				Ok(customer) => return customer,
 				Err(error) => {
 					if !std::mem::replace(&mut told, true) {
-						tracing::warn!(%error, "relayers are not checked: the account of --check-account cannot pay");
+						let account = account::ss58(&wallet.account());
+						tracing::warn!(%error, account, "this account of --check-account cannot pay: nothing is bought of relayers with it");
 					}
 					sleep(CHECK_AGAIN).await;
 				},
 			}
-		};
-		tracing::info!("relayers of the first tier are checked");
-		loop {
-			let relayer = copies.next_check().await;
-			let outcome = customer.check(&relayer).await;
-			copies.checked(&relayer, outcome);
 		}
 	}
+}
+
+/// Of these secrets; each once.
+fn wallets(accounts: &[String]) -> Result<Vec<Arc<Wallet>>> {
+	let mut wallets: Vec<Arc<Wallet>> = Vec::new();
+	for secret in accounts {
+		let wallet = Wallet::from_suri(secret).context("--check-account")?;
+		ensure!(
+			wallets.iter().all(|known| known.account() != wallet.account()),
+			"--check-account names {} twice",
+			account::ss58(&wallet.account())
+		);
+		wallets.push(Arc::new(wallet));
+	}
+	Ok(wallets)
 }
 
 /// The key in the file. None is made here: the chain knows nothing of it, and a path that was mistyped would say so in numbers.

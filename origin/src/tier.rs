@@ -3,16 +3,20 @@
 //!
 //! | seat | whose |
 //! | --- | --- |
-//! | pinned | of the relayer that the broadcaster names, whenever it comes. Others have it meanwhile, and no check takes it |
+//! | pinned | of the relayer that the broadcaster names, at once when it comes. Others have it meanwhile, and no check takes it |
 //! | rotating | of who came last, where there are two copies or more: after its turn it makes room for who waits |
 //! | any other | kept as long as it is earned |
 //!
 //! A seat is lost by who acknowledges nothing ([`SILENT`]), and by who fails two checks in a row: then it rests, and has a seat only where
 //! nobody else wants one. Nothing that anybody says of a relayer counts, only what the origin finds when it buys as a customer.
 //!
+//! A silence is compared: it counts from when another one that was here is last known to have been heard. Where all are silent together
+//! that is never, since our own line fails so, and acknowledgements come back later than those who ask. But who asks is heard, so the
+//! line carries something: whoever is not heard within [`TOGETHER`] from then on is silent. Who is alone is compared with nobody.
+//!
 //! A check that fails is compared: the others are bought from at once, one after the other, until one serves. If none does, nothing
 //! is held against anybody, since it may be our own fault. Who is alone is compared with itself: what it acknowledges shows that it is
-//! reached.
+//! reached. What may be our own fault nevertheless ([`Outcome::Doubtful`]) is not held against it.
 //!
 //! Who is refused waits in line, as long as it asks again and again; a seat that falls free is of the first one there. So who asks more
 //! often has it no sooner.
@@ -28,6 +32,10 @@ use std::{
 /// Who acknowledged nothing for so long, though something was sent, makes room at once: a window's time. Of parts a segment's: a
 /// lost packet is no silence.
 pub const SILENT: Duration = Duration::from_secs(2);
+
+/// Those who are silent together may be so for this long after somebody else was heard: what was lost in an outage is sent again after
+/// about as long as the outage took, and who waits asks again only later.
+const TOGETHER: Duration = Duration::from_secs(10);
 
 /// Of the uplink, parts of ten that copies may take: another one has to fit into this much...
 const GROWS: u64 = 8;
@@ -110,6 +118,8 @@ pub enum Outcome {
 	Served,
 	/// It was not.
 	Failed(Failing),
+	/// It was not, perhaps for a reason of our own, which others who serve us disprove.
+	Doubtful(Failing),
 	/// Nothing can be said: the broadcast paused, or we could not pay, or do not know what the chain says.
 	Void,
 }
@@ -143,6 +153,8 @@ pub enum Event {
 	Failed(PublicKey, Failing),
 	/// All that were compared failed: none counts.
 	AllFailed,
+	/// All are silent, and somebody else was heard: none counts for [`TOGETHER`].
+	AllSilent,
 }
 
 /// Somebody's copy.
@@ -186,6 +198,8 @@ pub struct Tier {
 	next: u64,
 	/// They have lost their seats, and are served until they hear of it.
 	leaving: BTreeSet<PublicKey>,
+	/// All have been silent since before this, when somebody else was heard.
+	all_silent: Option<Duration>,
 	/// In the order in which they came.
 	line: Vec<Waiting>,
 	records: BTreeMap<PublicKey, Record>,
@@ -206,6 +220,7 @@ impl Tier {
 			seats: BTreeMap::new(),
 			next: 0,
 			leaving: BTreeSet::new(),
+			all_silent: None,
 			line: Vec::new(),
 			records: BTreeMap::new(),
 			checking: None,
@@ -244,12 +259,11 @@ impl Tier {
 			return true;
 		}
 		let ahead = self.ahead(&key, now);
+		let still = self.still(now, silent);
 		if !self.leaving.contains(&key) {
+			let mut still = still.into_iter();
 			while self.free() <= ahead {
-				let mut others = self.seats.keys().copied();
-				let Some(other) = others.find(|other| silent(other) >= SILENT) else {
-					break;
-				};
+				let Some(other) = still.next() else { break };
 				// It hears nothing: nobody waits until it does.
 				self.seats.remove(&other);
 				self.events.push_back(Event::Lost(other, Loss::Silent));
@@ -259,12 +273,56 @@ impl Tier {
 				return true;
 			}
 		}
+		if self.is_pinned(&key) {
+			// At once, beside who makes room for it and is served until it hears of that: else nobody had this copy until this one asks again.
+			if let Some(last) = self.last().filter(|_| self.spare() == 0) {
+				self.lose(last, Loss::Pinned);
+			}
+			self.sit(key, now);
+			return true;
+		}
 		self.wait(key, now);
 		self.send_away(now);
 		if ahead == 0 && !self.rests(&key) {
-			self.make_room(&key, now);
+			self.make_room(now);
 		}
 		false
+	}
+
+	/// Somebody was heard: who acknowledges nothing, as far as that is not our own line's fault.
+	fn still(&mut self, now: Duration, silent: impl Fn(&PublicKey) -> Duration) -> Vec<PublicKey> {
+		let silences: Vec<(PublicKey, Duration)> = self.seats.keys().map(|key| (*key, silent(key))).collect();
+		let least = silences.iter().map(|(_, silence)| *silence).min().unwrap_or_default();
+		let alone = silences.len() == 1;
+		// Since before that all of them were silent: if not, one was heard meanwhile.
+		let before = self.all_silent.filter(|since| now.saturating_sub(*since) <= least);
+		self.all_silent = (least >= SILENT && !alone).then(|| before.unwrap_or(now));
+		if self.all_silent.is_some() && before.is_none() {
+			self.events.push_back(Event::AllSilent);
+		}
+		let is_known = self.all_silent.is_some_and(|since| now >= since + TOGETHER);
+		// Who sat down a moment ago has not heard what the others have missed.
+		let sat = |key: &PublicKey, long: Duration| {
+			let seat = self.seats.get(key);
+			seat.is_some_and(|seat| now.saturating_sub(seat.since) >= long.min(TOGETHER))
+		};
+		let counts = |(key, silence): &(PublicKey, Duration)| {
+			let others = silences
+				.iter()
+				.filter(|(other, _)| other != key && sat(other, *silence));
+			let heard = others.map(|(_, silence)| *silence).min();
+			let from = match heard {
+				_ if alone || is_known => Duration::ZERO,
+				Some(heard) => heard,
+				None => return false,
+			};
+			*silence >= SILENT + from
+		};
+		silences
+			.iter()
+			.filter(|silence| counts(silence))
+			.map(|(key, _)| *key)
+			.collect()
 	}
 
 	/// It is served no more.
@@ -355,7 +413,8 @@ impl Tier {
 				}
 				self.count(now);
 			},
-			Outcome::Failed(why) => {
+			Outcome::Doubtful(_) if self.seats.len() <= 1 => self.compared.clear(),
+			Outcome::Failed(why) | Outcome::Doubtful(why) => {
 				self.compared.push((key, why));
 				if self.not_compared().is_empty() {
 					match self.compared.len() == 1 && hears {
@@ -485,16 +544,13 @@ impl Tier {
 		}
 	}
 
-	/// Who came last makes room for this relayer, which asks and is next, where it is pinned or the other one's turn is over. For nobody
-	/// who does not ask: it may never come.
-	fn make_room(&mut self, key: &PublicKey, now: Duration) {
+	/// Who came last makes room for who asks and is next, where its turn is over. For nobody who does not ask: it may never come.
+	fn make_room(&mut self, now: Duration) {
 		let Some(last) = self.last().filter(|_| self.spare() == 0) else {
 			return;
 		};
 		let turned = |seat: &Seat| now >= seat.since + self.config.times.turn;
-		if self.is_pinned(key) {
-			self.lose(last, Loss::Pinned);
-		} else if self.copies > 1 && self.seats.get(&last).is_some_and(turned) {
+		if self.copies > 1 && self.seats.get(&last).is_some_and(turned) {
 			self.lose(last, Loss::Turn);
 		}
 	}

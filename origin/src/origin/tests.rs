@@ -286,3 +286,17 @@ async fn what_cannot_be_meant_is_refused_before_anything_is_made() {
 	);
 	assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);
 }
+
+#[test]
+fn account_that_checks_is_named_once() {
+	let of = |secrets: &[&str]| {
+		let secrets: Vec<String> = secrets.iter().map(|&secret| secret.into()).collect();
+		wallets(&secrets).map(|wallets| wallets.len())
+	};
+	assert_eq!(of(&["//Eve", "//Ferdie"]).unwrap(), 2);
+	let twice = of(&["//Eve", "//Ferdie", "//Eve"]).unwrap_err().to_string();
+	assert!(
+		twice.starts_with("--check-account names ") && twice.ends_with(" twice"),
+		"{twice}"
+	);
+}

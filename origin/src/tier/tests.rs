@@ -165,6 +165,96 @@ fn who_acknowledges_nothing_for_a_windows_time_makes_room_for_who_asks_and_for_n
 	assert!(ask(&mut tier, 2, at(103)));
 }
 
+/// So long do these acknowledge nothing; all others are heard.
+fn silences(of: &[(u8, Duration)]) -> impl Fn(&PublicKey) -> Duration {
+	let of: BTreeMap<PublicKey, Duration> = of.iter().map(|(seed, long)| (key(*seed), *long)).collect();
+	move |key| of.get(key).copied().unwrap_or_default()
+}
+
+/// The fault: our own line was down for some seconds, and as it came back who waits was heard before those who have the copies: they
+/// acknowledge only what is sent to them again, later by as long as the outage took.
+#[test]
+fn outage_of_our_own_line_costs_nobody_its_seat_through_silence() {
+	for outage in [2, 3, 8, 20] {
+		let mut tier = of(3);
+		assert!((1..=3).all(|seed| ask(&mut tier, seed, at(0))));
+		// They were sent the last window within two seconds of each other.
+		let silent = |since_it_ended: u64| {
+			let long = at(outage + since_it_ended);
+			silences(&[(1, long), (2, long + SECOND), (3, long + 19 * SECOND / 10)])
+		};
+		let back = at(100 + outage);
+		for after in [0, 1, 5, 9] {
+			assert!(!tier.ask(key(4), back + at(after), silent(after)));
+		}
+		assert_eq!(
+			(events(&mut tier), tier.taken()),
+			(vec![Event::AllSilent], 3),
+			"{outage} s"
+		);
+		// They are heard again, and the same happens a while later.
+		assert!(!ask(&mut tier, 4, back + at(12)));
+		assert!(!tier.ask(key(4), back + at(100), silent(0)));
+		assert!(!tier.ask(key(4), back + at(109), silent(9)));
+		assert_eq!(
+			(events(&mut tier), tier.taken()),
+			(vec![Event::AllSilent], 3),
+			"{outage} s"
+		);
+	}
+}
+
+/// Nobody asked in between, so nobody saw that they were heard.
+#[test]
+fn two_outages_of_our_own_line_are_not_taken_for_one_silence() {
+	let mut tier = of(2);
+	assert!(ask(&mut tier, 1, at(0)) && ask(&mut tier, 2, at(0)));
+	for begun in [100, 120, 140] {
+		let long = silences(&[(1, at(5)), (2, at(5))]);
+		assert!(!tier.ask(key(3), at(begun + 5), long));
+		assert_eq!(events(&mut tier), [Event::AllSilent]);
+	}
+	assert_eq!(tier.taken(), 2);
+}
+
+/// The attack: who has all seats is silent together, and keeps them.
+#[test]
+fn those_who_stay_silent_together_are_let_go_where_somebody_else_was_heard_for_ten_seconds() {
+	let mut tier = of(3);
+	assert!(CARTEL.iter().all(|seed| ask(&mut tier, *seed, at(0))));
+	let silent = |long: u64| silences(&CARTEL.map(|seed| (seed, at(long))));
+	assert!(!tier.ask(key(1), at(100), silent(60)));
+	assert!(!tier.ask(key(1), at(109), silent(69)));
+	assert_eq!(events(&mut tier), [Event::AllSilent]);
+	assert!(tier.ask(key(1), at(110), silent(70)));
+	assert_eq!(events(&mut tier), [Event::Lost(key(CARTEL[0]), Loss::Silent)]);
+	// The others too, once the newcomer has heard what they have missed.
+	assert!(!tier.ask(key(2), at(111), silent(71)));
+	assert!(tier.ask(key(2), at(120), silent(80)) && tier.ask(key(3), at(121), silent(81)));
+	assert_eq!(tier.members().collect::<Vec<_>>(), [1, 2, 3].map(key));
+}
+
+#[test]
+fn who_was_silent_before_the_others_were_makes_room_at_once() {
+	let mut tier = of(3);
+	assert!((1..=3).all(|seed| ask(&mut tier, seed, at(0))));
+	let silent = silences(&[(1, at(5)), (2, at(9)), (3, at(5))]);
+	assert!(tier.ask(key(4), at(100), silent));
+	assert_eq!(events(&mut tier), [Event::AllSilent, Event::Lost(key(2), Loss::Silent)]);
+}
+
+/// It sat down behind the outage in which they were lost to us.
+#[test]
+fn newcomer_that_is_heard_does_not_show_that_those_before_it_are_silent() {
+	let mut tier = of(3);
+	assert!(ask(&mut tier, 1, at(0)) && ask(&mut tier, 2, at(0)));
+	let silent = |long: u64| silences(&[(1, at(long)), (2, at(long))]);
+	assert!(tier.ask(key(3), at(100), silent(8)), "there was a seat");
+	assert!(!tier.ask(key(4), at(101), silent(9)));
+	assert!(!tier.ask(key(4), at(109), silent(17)));
+	assert!(tier.ask(key(4), at(110), silent(18)));
+}
+
 #[test]
 fn of_two_copies_or_more_who_came_last_makes_room_after_its_turn_where_others_wait() {
 	let mut tier = of(3);
@@ -199,11 +289,11 @@ fn pinned_relayer_has_a_seat_whenever_it_comes_and_no_check_takes_it() {
 		..config(3)
 	});
 	assert!((1..=3).all(|seed| ask(&mut tier, seed, at(0))), "it is not here");
-	assert!(!ask(&mut tier, 4, at(1)) && !ask(&mut tier, 9, at(2)));
+	assert!(!ask(&mut tier, 4, at(1)));
+	assert!(ask(&mut tier, 9, at(2)), "it was not there first, and is first");
 	assert_eq!(events(&mut tier), [Event::Lost(key(3), Loss::Pinned)]);
 	depart(&mut tier);
-	assert!(!ask(&mut tier, 4, at(3)), "it was there first, and is not first");
-	assert!(ask(&mut tier, 9, at(3)));
+	assert!(!ask(&mut tier, 4, at(3)));
 	let now = go_on(&mut tier, at(4), at(1_000), &[4], |of| match *of == key(9) {
 		true => Outcome::Failed(Failing::Late),
 		false => Outcome::Served,
@@ -215,6 +305,39 @@ fn pinned_relayer_has_a_seat_whenever_it_comes_and_no_check_takes_it() {
 			.any(|event| matches!(event, Event::Lost(lost, _) if *lost == key(of)))
 	};
 	assert!(lost(2) && !lost(1) && !lost(9), "the last one takes turns: {now:?}");
+}
+
+/// The fault: who had the only copy was sent away, and the pinned one, which had been refused, asked again up to 90 s later.
+#[test]
+fn who_makes_room_for_the_pinned_relayer_has_its_copy_until_that_one_has_it() {
+	for copies in [1, 2, 3] {
+		let mut tier = tier(Config {
+			pinned: Some(key(9)),
+			..config(copies)
+		});
+		let here: Vec<u8> = (1..=copies).map(|seed| seed as u8).collect();
+		assert!(here.iter().all(|seed| ask(&mut tier, *seed, at(0))));
+		let last = key(*here.last().unwrap());
+		assert!(!tier.has(&key(9)) && tier.has(&last));
+		assert!(ask(&mut tier, 9, at(1)), "{copies}");
+		assert!(tier.has(&key(9)) && !tier.has(&last));
+		assert_eq!(
+			(tier.taken(), events(&mut tier)),
+			(copies, vec![Event::Lost(last, Loss::Pinned)])
+		);
+		// Nobody else has a seat beside who is still served.
+		assert!(!ask(&mut tier, 4, at(1)));
+	}
+	// Nor does it wait for who makes room for somebody else.
+	let mut tier = tier(Config {
+		pinned: Some(key(9)),
+		..config(2)
+	});
+	assert!(ask(&mut tier, 1, at(0)) && ask(&mut tier, 2, at(0)));
+	assert!(!ask(&mut tier, 3, at(700)));
+	assert_eq!(events(&mut tier), [Event::Lost(key(2), Loss::Turn)]);
+	assert!(ask(&mut tier, 9, at(701)));
+	assert_eq!((events(&mut tier), tier.taken()), (vec![], 2));
 }
 
 #[test]
@@ -350,6 +473,24 @@ fn who_is_alone_is_held_to_what_it_fails_where_it_acknowledges_what_is_sent() {
 	assert!(!fails(false), "our line may carry nothing");
 }
 
+/// The fault: it was reached over a protocol that our machine does not have, or the like. Where others serve us it is its own.
+#[test]
+fn what_may_be_our_own_fault_is_held_against_a_relayer_only_where_another_one_serves() {
+	let doubtful = |of: &PublicKey| match *of == key(1) {
+		true => Outcome::Doubtful(Failing::Refused),
+		false => Outcome::Served,
+	};
+	let mut alone = of(1);
+	assert!(ask(&mut alone, 1, at(0)));
+	let now = go_on(&mut alone, at(0), at(600), &[2], doubtful);
+	assert!(alone.has(&key(1)) && events(&mut alone).is_empty(), "{now:?}");
+	let mut two = of(2);
+	assert!(ask(&mut two, 1, at(0)) && ask(&mut two, 2, at(0)));
+	go_on(&mut two, at(0), at(590), &[3], doubtful);
+	assert!(events(&mut two).contains(&Event::Lost(key(1), Loss::Failed(Failing::Refused))));
+	assert!(two.has(&key(2)));
+}
+
 /// The attack: three bonds, which take all copies and sell to nobody. They hold together, so all checks fail at once; but one seat takes
 /// turns, and whoever honest has it shows what they are.
 #[test]
@@ -442,6 +583,7 @@ enum Step {
 	Left(u8),
 	Depart,
 	Silent(u8),
+	AllSilent(u8, u16),
 	Check(Option<Failing>),
 	Takes(u64),
 	Wait(u16),
@@ -455,6 +597,7 @@ fn step() -> impl Strategy<Value = Step> {
 		2 => who().prop_map(Step::Left),
 		2 => Just(Step::Depart),
 		1 => who().prop_map(Step::Silent),
+		1 => (who(), 0u16..100).prop_map(|(by, long)| Step::AllSilent(by, long)),
 		4 => failing.prop_map(Step::Check),
 		1 => (100_000u64..800_000).prop_map(Step::Takes),
 		3 => (1u16..700).prop_map(Step::Wait),
@@ -462,8 +605,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-	/// Whatever happens: no more copies than there are, nobody who asks is told one thing and has another, the pinned one has a seat once
-	/// those have gone who make room for it, and a seat is lost for a reason.
+	/// Whatever happens: no more seats than there are copies, nobody who asks is told one thing and has another, the pinned one has a seat
+	/// at once, and a seat is lost for a reason.
 	#[test]
 	fn copies_are_never_exceeded_and_seats_are_lost_for_a_reason(
 		steps in prop::collection::vec(step(), 1..200),
@@ -476,9 +619,12 @@ proptest! {
 		let mut here: BTreeSet<PublicKey> = BTreeSet::new();
 		for step in steps {
 			match step {
-				Step::Ask(seed) | Step::Silent(seed) => {
-					let silent = matches!(step, Step::Silent(_)).then(|| key((seed + 1) % 12));
-					let has = tier.ask(key(seed), now, |of| if silent == Some(*of) { SILENT } else { Duration::ZERO });
+				Step::Ask(seed) | Step::Silent(seed) | Step::AllSilent(seed, _) => {
+					let has = tier.ask(key(seed), now, |of| match step {
+						Step::Silent(seed) if *of == key((seed + 1) % 12) => SILENT,
+						Step::AllSilent(_, long) => at(long.into()),
+						_ => Duration::ZERO,
+					});
 					prop_assert_eq!(has, tier.has(&key(seed)));
 					if has {
 						here.insert(key(seed));
@@ -513,8 +659,6 @@ proptest! {
 			prop_assert!(tier.line.iter().all(|waiting| !tier.has(&waiting.key)));
 		}
 		if let Some(pinned) = pinned {
-			ask(&mut tier, pinned, now);
-			depart(&mut tier);
 			prop_assert!(ask(&mut tier, pinned, now));
 		}
 	}
