@@ -143,7 +143,14 @@ pub trait Policy: Send + Sync + 'static {
 		None
 	}
 
-	/// Who may serve what `peer` asks and is refused for a reason that names others.
+	/// Whether this one is asked so much that it may rather go elsewhere: then it is told who else may serve it before it is told the
+	/// price, since who finds that too high says nothing more.
+	fn is_dear(&self, seat: &Self::Seat) -> bool {
+		let _ = seat;
+		false
+	}
+
+	/// Who may serve what `peer` asks, and is refused for a reason that names others, or asked much for.
 	fn others(&self, peer: &PublicKey, request: &Subscribe) -> Names {
 		let _ = (peer, request);
 		Names::default()

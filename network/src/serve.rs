@@ -271,6 +271,9 @@ impl Link {
 			Ok(sitting) => sitting,
 			Err(reason) => return Err((Some(seat), self.refuse(reason, &peer, &request, policy))),
 		};
+		if policy.is_dear(&seat) {
+			self.session.others(&policy.others(&peer, &request));
+		}
 		let accepted = match grant {
 			Grant::Free => self.session.accept_free(),
 			Grant::Paid(terms, signer) => self.session.accept(terms, signer),

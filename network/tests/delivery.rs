@@ -19,9 +19,9 @@ use clustercast_primitives::{
 	subscribe::Binding, window::MAX_WINDOW_BYTES, AccountId, Hash, PublicKey, SignedTicket, StreamId,
 };
 use clustercast_protocol::{
-	viewer::Event, Broadcast, EncodedWindow, EndReason, Expectation, Fault, Follow, PaymentMode, PaymentTerms, Purse,
-	PurseConfig, ReceiptSigner, ReserveTerms, Resume, SessionKey, Subscribe, Terms, ViewerConfig, ViewerSession,
-	WireError,
+	routes::Names, viewer::Event, Broadcast, EncodedWindow, EndReason, Expectation, Fault, Follow, PaymentMode,
+	PaymentTerms, Purse, PurseConfig, ReceiptSigner, ReserveTerms, Resume, SessionKey, Subscribe, Terms, ViewerConfig,
+	ViewerSession, WireError,
 };
 use std::{
 	sync::{
@@ -39,6 +39,8 @@ use tokio::{
 const GENESIS: Hash = Hash([7; 32]);
 const STREAM: StreamId = StreamId(3);
 const RELAYER_SEED: [u8; 32] = [1; 32];
+/// May have what this relayer has.
+const OTHER: PublicKey = PublicKey([6; 32]);
 const LOOPBACK: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
 /// Length of the frame that comes first.
 const CHALLENGE: usize = 4 + 1 + 32;
@@ -59,6 +61,8 @@ struct Open {
 	interval: AtomicU32,
 	/// Nothing is sold.
 	shut: AtomicBool,
+	/// Others may ask less.
+	dear: AtomicBool,
 	lent: AtomicUsize,
 	closed: mpsc::Sender<String>,
 	seats: Arc<()>,
@@ -120,6 +124,14 @@ impl Policy for Open {
 		self.shut.load(Ordering::Relaxed).then_some(EndReason::CannotStore)
 	}
 
+	fn is_dear(&self, _: &Arc<()>) -> bool {
+		self.dear.load(Ordering::Relaxed)
+	}
+
+	fn others(&self, _: &PublicKey, _: &Subscribe) -> Names {
+		vec![OTHER].try_into().unwrap()
+	}
+
 	async fn ticket(&self, _: &Arc<()>, _: SignedTicket) -> Result<(), EndReason> {
 		Ok(())
 	}
@@ -166,6 +178,7 @@ impl Server {
 			asks: AtomicBool::new(false),
 			interval: AtomicU32::new(0),
 			shut: AtomicBool::new(false),
+			dear: AtomicBool::new(false),
 			lent: AtomicUsize::new(0),
 			closed: sender,
 			seats: Arc::new(()),
@@ -302,6 +315,37 @@ async fn ended(subscription: &mut Subscription) -> EndReason {
 		_ => None,
 	})
 	.await
+}
+
+/// The fault: whoever found a busy relayer too dear left, and nobody told it who else has the stream.
+#[tokio::test]
+async fn who_finds_the_price_too_high_is_told_before_who_else_may_have_the_stream() {
+	let server = Server::start(true, |_| {}).await;
+	for (dear, told) in [(false, vec![]), (true, vec![OTHER])] {
+		server.policy.dear.store(dear, Ordering::Relaxed);
+		let node = viewer(10 + u8::from(dear));
+		let stream = node.connect(&server.address).await.unwrap();
+		let mut config = viewer_config(&server.address, true);
+		config.payment.as_mut().unwrap().max_price_per_gb = 999_999;
+		let mut subscription = Subscription::new(stream, ViewerSession::new(config), PATIENCE);
+		let mut named = Vec::new();
+		let fault = loop {
+			match timeout(PATIENCE, subscription.next()).await.expect("an event") {
+				Ok(Event::Challenged(challenge)) => {
+					let signed = session_key().sign(challenge, &GENESIS);
+					subscription.session().subscribe(signed);
+				},
+				Ok(Event::Others(names)) => named.extend(names),
+				Ok(event) => panic!("{event:?}"),
+				Err(error) => break error,
+			}
+		};
+		assert!(
+			matches!(fault, Error::Fault(Fault::PriceTooHigh { asked: 1_000_000, .. })),
+			"{fault:?}"
+		);
+		assert_eq!(named, told);
+	}
 }
 
 #[tokio::test]

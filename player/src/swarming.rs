@@ -446,7 +446,7 @@ impl<C: ChainView> Viewing<C> {
 		let known = |key: &PublicKey| roster.knows(key) || fit.iter().any(|relayer| relayer.key == *key);
 		self.referrals.note(by, names, known, now);
 		while let Some(key) = self.referrals.next(now) {
-			tracing::info!(relayer = %key, "named by one that refuses us");
+			tracing::info!(relayer = %key, "named by one that refuses us, or is dear");
 			self.roster
 				.add(fit.iter().filter(|relayer| relayer.key == key).cloned());
 			self.roster.turn_to(&key);

@@ -50,7 +50,7 @@
 //!                ...
 //!   Follow ---------------------->              (windows, or announcements alone: the next ones)
 //!   Leave ----------------------->              (no more windows, and a receipt for those that have none)
-//!   <------------------------------ Others      (who may serve what is refused)
+//!   <------------------------------ Others      (who may serve what is refused, or dear)
 //!   <------------------------------ End
 //! ```
 

@@ -670,6 +670,11 @@ impl<L: Ledger> Policy for Desk<L> {
 		seat.stream().route()
 	}
 
+	/// It is busy, or few share what the stream costs it.
+	fn is_dear(&self, seat: &Seat) -> bool {
+		seat.price_per_gb.load(Ordering::Relaxed) > seat.stream().surge.baseline()
+	}
+
 	fn others(&self, peer: &PublicKey, request: &Subscribe) -> Names {
 		let Some(stream) = self.streams.get(request.stream) else {
 			return Names::default();

@@ -102,6 +102,11 @@ impl Surge {
 		}
 	}
 
+	/// Micro-USDC per 10^9 bytes, where it is quiet.
+	pub fn baseline(&self) -> u64 {
+		self.baseline
+	}
+
 	/// Micro-USDC per 10^9 bytes, for whoever subscribes at this load.
 	pub fn price(&self, load_ppm: u128) -> u64 {
 		price(self.baseline, self.highest, load_ppm).min(self.bound.load(Ordering::Relaxed))

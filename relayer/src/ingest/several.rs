@@ -83,7 +83,7 @@ impl Ingest {
 				None => memory.upstreams.push(upstream),
 			}
 			turns.admit(at);
-			tracing::info!(relayer = %key, "named by one that refuses us: it may be bought from");
+			tracing::info!(relayer = %key, "named by one that refuses us, or is dear: it may be bought from");
 		}
 	}
 

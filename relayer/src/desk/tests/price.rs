@@ -12,7 +12,7 @@ async fn price_that_rises_is_asked_of_who_comes_and_not_of_who_watches() {
 	desk.limit_price(stream(&desk), PRICE, PRICE);
 	let (terms, seat) = modern(&desk).await;
 	desk.earns(&seat, true);
-	assert_eq!(terms.price_per_gb, PRICE);
+	assert_eq!((terms.price_per_gb, desk.is_dear(&seat)), (PRICE, false));
 	// The stream allows more, and it becomes full.
 	desk.limit_price(stream(&desk), 2 * PRICE, 2 * PRICE);
 	let (mut others, mut asked) = (Vec::new(), PRICE);
@@ -23,6 +23,10 @@ async fn price_that_rises_is_asked_of_who_comes_and_not_of_who_watches() {
 		others.push(other);
 	}
 	assert_eq!(asked, PRICE + PRICE / 2);
+	assert!(
+		others.last().is_some_and(|last| desk.is_dear(last)),
+		"it may go elsewhere"
+	);
 	assert_eq!(desk.price(&seat), None, "what was agreed holds");
 	let (commitment, voucher) = sell_by_voucher(&desk, &seat, 1, 10);
 	assert_eq!(desk.voucher(&seat, commitment, voucher).await, Ok(()));
