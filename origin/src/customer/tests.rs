@@ -137,12 +137,11 @@ async fn nothing_that_a_relayer_says_makes_a_check_longer_than_it_may_be() {
 	let now = Instant::now();
 	let mut errand = Errand::new(plan(Follow::Windows, 2), now);
 	assert_eq!(errand.hear(Said::Serves { asks: true }, now), Step::Wait);
-	let mut second = 0;
-	while now + second * SECOND < errand.until {
-		second += 1;
-		_ = errand.hear(Said::Reserved, now + second * SECOND);
+	for second in 1..LONGEST.as_secs() {
+		assert!(now + Duration::from_secs(second) < errand.until, "{second} s");
+		assert_eq!(errand.hear(Said::Reserved, now + Duration::from_secs(second)), Step::Wait);
 	}
-	assert_eq!(second * SECOND, LONGEST);
+	assert_eq!(errand.until, now + LONGEST);
 	assert_eq!(errand.late(errand.until), Step::Over(Outcome::Failed(Failing::Late)));
 }
 
