@@ -139,7 +139,10 @@ async fn nothing_that_a_relayer_says_makes_a_check_longer_than_it_may_be() {
 	assert_eq!(errand.hear(Said::Serves { asks: true }, now), Step::Wait);
 	for second in 1..LONGEST.as_secs() {
 		assert!(now + Duration::from_secs(second) < errand.until, "{second} s");
-		assert_eq!(errand.hear(Said::Reserved, now + Duration::from_secs(second)), Step::Wait);
+		assert_eq!(
+			errand.hear(Said::Reserved, now + Duration::from_secs(second)),
+			Step::Wait
+		);
 	}
 	assert_eq!(errand.until, now + LONGEST);
 	assert_eq!(errand.late(errand.until), Step::Over(Outcome::Failed(Failing::Late)));
