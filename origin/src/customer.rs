@@ -10,7 +10,7 @@
 //! | late | nothing came for three windows' time, also where all is reserved that it asks, or only what is old |
 //! | wrong | what came is not what the broadcaster signed |
 //! | doubtful | this machine has no route to any of its addresses: where another one serves us, refused |
-//! | nothing | the broadcast paused, our node is late or does not answer, finalises nothing, or did not know yet what the relayer knew; or our own account cannot pay: all of it our own |
+//! | nothing | the broadcast paused or fell behind, our node is late or does not answer, finalises nothing, or did not know yet what the relayer knew; or our own account cannot pay: all of it our own |
 
 use crate::{
 	encoder::unix_ms,
@@ -290,13 +290,27 @@ impl Customer {
 	async fn run(&mut self, mut errand: Errand, subscription: &mut Subscription) -> Result<Outcome, Fault> {
 		let mut asks: Option<(AccountId, Thrift)> = None;
 		let mut reserved: Option<Reserved> = None;
+		let stream = self.named.borrow().as_ref().map(|stream| stream.id).unwrap_or_default();
+		let mut news = self.feed.news(stream);
+		let newest = |feed: &Feed| feed.latest(stream, TRACK).map(|window| window.id());
+		let mut last = newest(&self.feed);
 		loop {
 			let session = subscription.session();
 			session.set_head(self.chain.tip().block());
 			session.set_latest_start(latest_start_ms());
 			// Looked at first: whoever says something all the time is late all the same.
 			let event = match Instant::now() < errand.until {
-				true => timeout_at(errand.until, subscription.next()).await.ok(),
+				true => tokio::select! {
+					event = timeout_at(errand.until, subscription.next()) => event.ok(),
+					// The feed is ours as well.
+					_ = news.changed() => {
+						if newest(&self.feed) != last {
+							last = newest(&self.feed);
+							errand.published(Instant::now());
+						}
+						continue;
+					},
+				},
 				false => None,
 			};
 			let step = match event {
@@ -722,6 +736,8 @@ struct Errand {
 	/// What was asked for.
 	asked: Option<Range>,
 	late: Duration,
+	/// Nothing was broadcast since it is waited for: it cannot come.
+	unpublished: bool,
 	/// By then it has to come...
 	until: Instant,
 	/// ...and by then at the latest.
@@ -737,6 +753,7 @@ impl Errand {
 			asks: false,
 			asked: None,
 			late,
+			unpublished: true,
 			until: now + late,
 			latest: now + LONGEST,
 		}
@@ -779,8 +796,18 @@ impl Errand {
 		Step::Wait
 	}
 
+	/// We broadcast a window: it has its time from then on.
+	fn published(&mut self, now: Instant) {
+		if std::mem::take(&mut self.unpublished) {
+			self.until = self.until.max((now + self.late).min(self.latest));
+		}
+	}
+
 	/// Nothing came in time.
 	fn late(&mut self, now: Instant) -> Step {
+		if self.unpublished {
+			return Step::Over(Outcome::Void);
+		}
 		if !self.asks || now >= self.latest {
 			return Step::Over(Outcome::Failed(Failing::Late));
 		}
@@ -797,6 +824,7 @@ impl Errand {
 	}
 
 	fn wait(&mut self, now: Instant) {
+		self.unpublished = true;
 		self.until = (now + self.late).min(self.latest);
 	}
 

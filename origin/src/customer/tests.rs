@@ -63,6 +63,7 @@ async fn range_is_asked_for_behind_those_that_are_let_by_and_served_when_all_of_
 	// What is announced behind it gives it no more time.
 	assert_eq!(errand.hear(Said::Announced(offer(23)), now + 9 * SECOND), Step::Wait);
 	assert_eq!(errand.until, now + 13 * SECOND);
+	errand.published(now + 7 * SECOND);
 	assert_eq!(errand.hear(Said::Came(fetch.range), now), Step::Over(Outcome::Served));
 	let late = Step::Over(Outcome::Failed(Failing::Late));
 	let part = Range {
@@ -73,6 +74,31 @@ async fn range_is_asked_for_behind_those_that_are_let_by_and_served_when_all_of_
 		let mut again = errand;
 		assert_eq!(again.hear(said, now), late);
 	}
+}
+
+/// The fault: our own encoder fell behind, and a relayer to which nothing was sent was late.
+#[tokio::test]
+async fn what_we_have_not_broadcast_is_late_at_nobody_and_has_its_time_from_when_we_have() {
+	let now = Instant::now();
+	let mut errand = Errand::new(plan(Follow::Windows, 1), now);
+	assert_eq!(errand.hear(Said::Serves { asks: false }, now), Step::Wait);
+	let mut never = errand;
+	assert_eq!(never.late(now + 6 * SECOND), Step::Over(Outcome::Void));
+	errand.published(now + 5 * SECOND);
+	assert_eq!(errand.until, now + 11 * SECOND);
+	errand.published(now + 7 * SECOND);
+	assert_eq!(errand.until, now + 11 * SECOND, "the first one should be here");
+	let mut other = errand;
+	assert_eq!(
+		other.late(now + 11 * SECOND),
+		Step::Over(Outcome::Failed(Failing::Late))
+	);
+	assert_eq!(errand.hear(Said::Whole, now + 8 * SECOND), Step::Wait);
+	assert_eq!(
+		errand.late(now + 14 * SECOND),
+		Step::Over(Outcome::Void),
+		"and again for the next one"
+	);
 }
 
 /// The attack: whoever said its terms again every few seconds was checked for ever, and nobody else any more.
@@ -97,6 +123,7 @@ async fn who_asks_to_have_something_reserved_has_that_once_it_kept_us_waiting_an
 		let Step::Fetch(fetch) = errand.hear(Said::Announced(offer(23)), now + SECOND) else {
 			panic!("nothing is asked for");
 		};
+		errand.published(now + SECOND);
 		errand.hear(Said::Lacks(fetch.range), now + 7 * SECOND)
 	};
 	let silent = |errand: &mut Errand| errand.late(now + 7 * SECOND);
@@ -110,6 +137,7 @@ async fn who_asks_to_have_something_reserved_has_that_once_it_kept_us_waiting_an
 		let begun = |asks| {
 			let mut errand = Errand::new(plan(follow, 0), now);
 			assert_eq!(errand.hear(Said::Serves { asks }, now), Step::Wait);
+			errand.published(now);
 			errand
 		};
 		let late = Step::Over(Outcome::Failed(Failing::Late));
@@ -145,6 +173,7 @@ async fn nothing_that_a_relayer_says_makes_a_check_longer_than_it_may_be() {
 		);
 	}
 	assert_eq!(errand.until, now + LONGEST);
+	errand.published(errand.until);
 	assert_eq!(errand.late(errand.until), Step::Over(Outcome::Failed(Failing::Late)));
 }
 
