@@ -8,7 +8,7 @@ use crate::{
 	network::{Network, Person, START_MONEY},
 	programs::{mint, session, Origin, Player, Relayer, Terms, TEST_PICTURE},
 };
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
 use clustercast_primitives::{amount::USDC, AccountId, Balance, BlockNumber, Hash};
 use futures::future::{try_join, try_join_all};
 use std::collections::{BTreeMap, BTreeSet};
@@ -180,14 +180,49 @@ impl Scene {
 	pub async fn settle_up(&mut self) -> Result<Settlement> {
 		let running = self.relayers.iter_mut().filter(|relayer| relayer.process.is_some());
 		try_join_all(running.map(Relayer::stop)).await?;
-		settle(&self.network, &self.before, &self.relayers.iter().collect::<Vec<_>>()).await
+		let relayers: Vec<&Relayer> = self.relayers.iter().collect();
+		settle(&self.network, &self.before, &relayers, &[self.viewer.account]).await
 	}
 
 	/// What became of the shares that relayers paid when they bought: these met those of what they sold, or came back since they had
 	/// sold before, and the rest is set aside.
 	pub fn buyers(&self, activity: &Activity) -> BTreeMap<AccountId, BoughtShares> {
-		let buyer = |relayer: &Relayer| {
-			let (account, face) = (relayer.person.account, relayer.terms().face_value);
+		self.roles().buyers(activity)
+	}
+
+	/// Checks that since `before` every micro-USDC went where tickets and fees say: viewer, relayers and broadcaster have exactly
+	/// their shares less their fees, where relayers that buy and sell owe shares of what they sold alone, and nobody else was paid; on a
+	/// network of the scene's own nothing was made or lost, and treasury and those who receive fees have the rest. All tickets have the
+	/// face value of their terms.
+	pub fn check_money(&self, Settlement { after, activity, .. }: &Settlement) -> Result<()> {
+		self.roles()
+			.check_money(&self.before, after, activity, self.network.is_shared())
+	}
+
+	fn roles(&self) -> Roles {
+		let relayers = self.relayers.iter();
+		Roles {
+			relayers: relayers
+				.map(|relayer| (relayer.person.account, relayer.terms().face_value))
+				.collect(),
+			broadcaster: self.broadcaster.account,
+			viewer: self.viewer.account,
+		}
+	}
+}
+
+/// Whose money a scene moves.
+struct Roles {
+	/// With the face value of each one's tickets.
+	relayers: Vec<(AccountId, Balance)>,
+	broadcaster: AccountId,
+	viewer: AccountId,
+}
+
+impl Roles {
+	/// See [`Scene::buyers`].
+	fn buyers(&self, activity: &Activity) -> BTreeMap<AccountId, BoughtShares> {
+		let buyer = |&(account, face): &(AccountId, Balance)| {
 			let bought: Vec<_> = activity.redeemed.iter().filter(|t| t.sender == account).collect();
 			let sold: Vec<_> = activity.redeemed.iter().filter(|t| t.recipient == account).collect();
 			let share = face - bought.first()?.payout.relayer;
@@ -199,38 +234,31 @@ impl Scene {
 		self.relayers.iter().filter_map(buyer).collect()
 	}
 
-	/// Checks that since `before` every micro-USDC went where tickets and fees say: viewer, relayers and broadcaster have exactly
-	/// their shares less their fees, where relayers that buy and sell owe shares of what they sold alone; on a network of the scene's own
-	/// nothing was made or lost, and treasury and those who receive fees have the rest. All tickets have the face value of their terms.
-	pub fn check_money(&self, Settlement { after, activity, .. }: &Settlement) -> Result<()> {
+	/// See [`Scene::check_money`].
+	fn check_money(&self, before: &Snapshot, after: &Snapshot, activity: &Activity, is_shared: bool) -> Result<()> {
 		let mut expected: BTreeMap<AccountId, i128> = BTreeMap::new();
 		let mut add = |account: AccountId, amount: Balance, sign: i128| -> Result<()> {
 			*expected.entry(account).or_default() += sign * i128::try_from(amount)?;
 			Ok(())
 		};
-		for relayer in &self.relayers {
-			let (account, face) = (relayer.person.account, relayer.terms().face_value);
-			for ticket in activity.redeemed.iter().filter(|ticket| ticket.recipient == account) {
-				add(ticket.sender, face, -1)?;
-				add(account, ticket.payout.relayer, 1)?;
-				add(self.broadcaster.account, ticket.payout.broadcaster, 1)?;
-			}
+		for ticket in &activity.redeemed {
+			let sold = self.relayers.iter().find(|(account, _)| *account == ticket.recipient);
+			let (account, face) = *sold.with_context(|| format!("a ticket was paid to a stranger: {ticket:?}"))?;
+			add(ticket.sender, face, -1)?;
+			add(account, ticket.payout.relayer, 1)?;
+			add(self.broadcaster, ticket.payout.broadcaster, 1)?;
 		}
 		let mut set_aside = 0;
 		for (account, shares) in self.buyers(activity) {
 			add(account, shares.returned, 1)?;
 			set_aside += shares.set_aside;
 		}
-		let ours: Vec<AccountId> = self
-			.relayers
-			.iter()
-			.map(|relayer| relayer.person.account)
-			.chain([self.broadcaster.account, self.viewer.account])
-			.collect();
+		let relayers = self.relayers.iter().map(|(account, _)| *account);
+		let ours: Vec<AccountId> = relayers.chain([self.broadcaster, self.viewer]).collect();
 		for account in &ours {
 			add(*account, activity.fees_of(account), -1)?;
 		}
-		let mut changes = self.before.changes(after);
+		let mut changes = before.changes(after);
 		for account in &ours {
 			let (change, expected) = (
 				changes.remove(account).unwrap_or(0),
@@ -242,10 +270,10 @@ impl Scene {
 			);
 		}
 		ensure!(expected.is_empty(), "tickets moved money of strangers: {expected:?}");
-		if self.network.is_shared() {
+		if is_shared {
 			return Ok(());
 		}
-		check_supply(&self.before, after)?;
+		check_supply(before, after)?;
 		// A stranger's own fees leave and enter the same sum.
 		let ours_paid: Balance = ours.iter().map(|account| activity.fees_of(account)).sum();
 		let rest = i128::try_from(activity.shares(|payout| payout.treasury) + set_aside + ours_paid)?;
@@ -259,8 +287,13 @@ impl Scene {
 }
 
 /// Waits until all winners of these relayers, which have ended, are paid; what happened since then, and all money now. On a shared
-/// network only their tickets are told of.
-pub async fn settle(network: &Network, since: &Snapshot, relayers: &[&Relayer]) -> Result<Settlement> {
+/// network only tickets are told of that they or these viewers paid, or were paid to them.
+pub async fn settle(
+	network: &Network,
+	since: &Snapshot,
+	relayers: &[&Relayer],
+	viewers: &[AccountId],
+) -> Result<Settlement> {
 	let mut winners: BTreeSet<Hash> = BTreeSet::new();
 	for relayer in relayers {
 		winners.extend(relayer.winners(network)?);
@@ -280,8 +313,11 @@ pub async fn settle(network: &Network, since: &Snapshot, relayers: &[&Relayer]) 
 		last = books.finalised(seen + 1).await?;
 	}
 	if network.is_shared() {
-		let ours: BTreeSet<AccountId> = relayers.iter().map(|relayer| relayer.person.account).collect();
-		activity.redeemed.retain(|ticket| ours.contains(&ticket.recipient));
+		let relayers = relayers.iter().map(|relayer| relayer.person.account);
+		let ours: BTreeSet<AccountId> = relayers.chain(viewers.iter().copied()).collect();
+		activity
+			.redeemed
+			.retain(|ticket| ours.contains(&ticket.recipient) || ours.contains(&ticket.sender));
 	}
 	let paid: BTreeSet<Hash> = activity.redeemed.iter().map(|ticket| ticket.id).collect();
 	ensure!(paid == winners, "the books of the relayers and the chain's differ");
@@ -290,4 +326,118 @@ pub async fn settle(network: &Network, since: &Snapshot, relayers: &[&Relayer]) 
 		activity,
 		winners,
 	})
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::books::{Block, Funds, Redeemed};
+	use clustercast_primitives::chain::Payout;
+
+	const RELAYER: AccountId = AccountId([1; 32]);
+	const BROADCASTER: AccountId = AccountId([2; 32]);
+	const VIEWER: AccountId = AccountId([3; 32]);
+	const TREASURY: AccountId = AccountId([4; 32]);
+	/// Nobody of the run.
+	const STRANGERS: [AccountId; 2] = [AccountId([5; 32]), AccountId([6; 32])];
+	const FACE: Balance = 1_000;
+
+	/// All have so much at first.
+	const MONEY: Balance = 100_000;
+
+	const SHARES: Payout = Payout {
+		relayer: 780,
+		broadcaster: 200,
+		treasury: 20,
+	};
+
+	fn ticket(sender: AccountId, recipient: AccountId) -> Redeemed {
+		Redeemed {
+			id: Hash([0; 32]),
+			sender,
+			recipient,
+			payout: SHARES,
+		}
+	}
+
+	/// After changes of this much.
+	fn money(changes: &[(AccountId, i128)]) -> Snapshot {
+		let all = [RELAYER, BROADCASTER, VIEWER, TREASURY, STRANGERS[0], STRANGERS[1]];
+		let accounts = all.map(|account| {
+			let change: i128 = changes
+				.iter()
+				.filter(|(of, _)| *of == account)
+				.map(|(_, change)| change)
+				.sum();
+			let free = Balance::try_from(i128::try_from(MONEY).unwrap() + change).unwrap();
+			(account, Funds { free, reserved: 0 })
+		});
+		Snapshot {
+			block: Block {
+				number: 1,
+				hash: Hash([0; 32]),
+			},
+			issuance: MONEY * all.len() as Balance,
+			accounts: accounts.into(),
+		}
+	}
+
+	/// What this ticket moves.
+	fn moves(ticket: &Redeemed) -> [(AccountId, i128); 4] {
+		[
+			(ticket.sender, -1_000),
+			(ticket.recipient, 780),
+			(BROADCASTER, 200),
+			(TREASURY, 20),
+		]
+	}
+
+	/// What the check finds where these were redeemed, and moved this on top.
+	fn found(redeemed: &[Redeemed], more: &[(AccountId, i128)]) -> [String; 2] {
+		let roles = Roles {
+			relayers: vec![(RELAYER, FACE)],
+			broadcaster: BROADCASTER,
+			viewer: VIEWER,
+		};
+		let activity = Activity {
+			redeemed: redeemed.to_vec(),
+			..Activity::default()
+		};
+		let moved: Vec<_> = redeemed.iter().flat_map(moves).chain(more.iter().copied()).collect();
+		[false, true].map(|is_shared| {
+			let checked = roles.check_money(&money(&[]), &money(&moved), &activity, is_shared);
+			checked.map_or_else(|error| error.to_string(), |()| "right".into())
+		})
+	}
+
+	#[test]
+	fn money_check_finds_each_ticket_that_is_paid_to_or_by_a_stranger() {
+		let honest = ticket(VIEWER, RELAYER);
+		assert_eq!(found(&[honest.clone(), honest.clone()], &[]), ["right"; 2]);
+		for sender in [VIEWER, RELAYER, STRANGERS[0]] {
+			for said in found(&[honest.clone(), ticket(sender, STRANGERS[1])], &[]) {
+				assert!(said.starts_with("a ticket was paid to a stranger"), "{said}");
+			}
+		}
+		// Also where it moved nothing of ours: shares of another stream.
+		let elsewhere = ticket(STRANGERS[0], STRANGERS[1]);
+		for said in found(&[elsewhere], &[(BROADCASTER, -200), (STRANGERS[0], 200)]) {
+			assert!(said.starts_with("a ticket was paid to a stranger"), "{said}");
+		}
+		for said in found(&[ticket(STRANGERS[0], RELAYER)], &[]) {
+			assert!(said.starts_with("tickets moved money of strangers"), "{said}");
+		}
+	}
+
+	#[test]
+	fn money_check_finds_each_micro_usdc_that_no_ticket_moved() {
+		for account in [RELAYER, BROADCASTER, VIEWER] {
+			for said in found(&[ticket(VIEWER, RELAYER)], &[(account, 1), (TREASURY, -1)]) {
+				assert!(said.starts_with(&format!("account {account} changed by")), "{said}");
+			}
+		}
+		let [own, shared] = found(&[ticket(VIEWER, RELAYER)], &[(STRANGERS[0], 1)]);
+		assert!(own.contains("accounts hold"), "{own}");
+		assert_eq!(shared, "right", "others use the network");
+	}
 }

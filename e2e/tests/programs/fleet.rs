@@ -117,7 +117,7 @@ fn one_relayer_carries_two_broadcasters_and_pays_each_for_its_own() {
 
 		// To the last micro-USDC, by stream.
 		let winners = relayer.winners_by_stream(&network)?;
-		let settlement = settle(&network, &before, &[&relayer]).await?;
+		let settlement = settle(&network, &before, &[&relayer], &people).await?;
 		let activity = &settlement.activity;
 		let carried: BTreeSet<u64> = winners.values().copied().collect();
 		ensure!(

@@ -7,11 +7,11 @@ use clustercast_e2e::{
 	lab::{free_port, Lab},
 	media::Window,
 	network::{Network, Person, START_MONEY},
-	programs::{mint, until, Origin, Player, Relayer, Terms},
+	programs::{mint, until, Origin, Player, Relayer, Terms, TEST_PICTURE},
 	scene::{settle, Settlement, PRICE_PER_GB, TERMS},
 };
 use clustercast_primitives::{amount::share, AccountId, Balance};
-use futures::future::{try_join, try_join3};
+use futures::future::{try_join, try_join3, try_join_all};
 use std::{
 	collections::BTreeSet,
 	future::Future,
@@ -189,7 +189,7 @@ fn relayer_buys_from_relayers_and_everybody_in_the_chain_is_paid_with_shares_onc
 		first.run(lab, network, origin, stream).await?;
 		first.stop().await?;
 		let relayers = [&first, &spare, &seller];
-		let settlement = settle(network, &cast.before, &relayers).await?;
+		let settlement = settle(network, &cast.before, &relayers, &[cast.viewer.account]).await?;
 		let frozen = network.books().chain().relayers().await?;
 		ensure!(
 			frozen.iter().all(|r| r.account != liar.account),
@@ -394,5 +394,79 @@ fn stream_on_demand_is_bought_for_its_first_viewer_and_dropped_behind_its_last()
 		player.stop().await?;
 		below.stop().await?;
 		above.stop().await
+	});
+}
+
+/// A figure of each.
+async fn of_each(relayers: [&Relayer; 3], name: &str) -> Result<Vec<u64>> {
+	try_join_all(relayers.map(|relayer| relayer.metric(name))).await
+}
+
+/// Each of three relayers buys from the next one, and the last one from the first, which alone knows where the origin is, too.
+#[test]
+fn relayers_in_a_circle_feed_each_other_nothing_and_have_the_stream_again_where_the_origin_comes() {
+	Lab::run(async |lab| {
+		let person = |name| Person::new(lab, name);
+		let (first, second, third) = (person("first")?, person("second")?, person("third")?);
+		let cast = Cast::enter(lab, &[&first, &second, &third]).await?;
+		let (mut first, mut second, mut third) = try_join3(
+			Relayer::register(lab, &cast.network, first, "first", WHOLESALE),
+			Relayer::register(lab, &cast.network, second, "second", WHOLESALE),
+			Relayer::register(lab, &cast.network, third, "third", WHOLESALE),
+		)
+		.await?;
+		let configs = [
+			cast.config(&[&second.address, &cast.origin.address], ""),
+			cast.config(&[&third.address], ""),
+			cast.config(&[&first.address], ""),
+		];
+		let Cast {
+			network,
+			broadcaster,
+			stream,
+			mut origin,
+			..
+		} = cast;
+		try_join3(
+			first.run_configured(lab, &network, &configs[0]),
+			second.run_configured(lab, &network, &configs[1]),
+			third.run_configured(lab, &network, &configs[2]),
+		)
+		.await?;
+		let windows = async || of_each([&first, &second, &third], "windows_total").await;
+		until("the stream goes round", || async {
+			Ok(windows().await?.iter().all(|windows| *windows >= 2))
+		})
+		.await?;
+
+		let asked = second.metric("subscriptions_total").await?;
+		origin.process.kill_9().await?;
+		until("the first one asks the second one", || async {
+			Ok(second.metric("subscriptions_total").await? > asked)
+		})
+		.await?;
+		let before = windows().await?;
+		until("it left that one, and asks it again", || async {
+			Ok(second.metric("subscriptions_total").await? > asked + 1)
+		})
+		.await?;
+		let after = windows().await?;
+		ensure!(after == before, "{before:?} windows became {after:?} without an origin");
+
+		let listen = origin.address.split("/p2p/").next().unwrap_or_default();
+		let mut run = Origin::command_at(lab, "origin", &network, &broadcaster, stream, listen)?;
+		let _origin = Origin::run(lab, "origin", stream, run.args(TEST_PICTURE)).await?;
+		until("the stream goes round again", || async {
+			let now = windows().await?;
+			Ok(now.iter().zip(&before).all(|(now, before)| *now >= before + 3))
+		})
+		.await?;
+		let bought = of_each([&first, &second, &third], "bought_micro_usdc_total").await?;
+		ensure!(
+			bought[0] == 0 && bought[1] > 0 && bought[2] > 0,
+			"the circle sold the first one what it has: {bought:?}"
+		);
+		try_join3(first.stop(), second.stop(), third.stop()).await?;
+		Ok(())
 	});
 }
