@@ -1,8 +1,8 @@
-// Whether deny.toml allows the licences of all npm packages: those of the contracts, and those of the tests in e2e/js.
+// Whether deny.toml allows the licences of all npm packages: those of the contracts, of the page, and of the tests in e2e/js.
 // usage: node scripts/npm-licences.mjs
 import {existsSync, readFileSync} from "node:fs";
 
-const LOCKS = ["contracts/package-lock.json", "e2e/js/package-lock.json"];
+const LOCKS = ["contracts/package-lock.json", "e2e/js/package-lock.json", "web/package-lock.json"];
 
 // Light clients that @polkadot/api brings along. Tests load them, nothing that is shipped does, and nothing starts them.
 const IN_TESTS_ALONE = {

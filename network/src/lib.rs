@@ -4,7 +4,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`node`] | [`Node`]: one identity, its sockets and connections; opens and accepts streams |
-//! | `quic` | settings of QUIC, certificates, whose handshake is taken up, [`Stream`]s |
+//! | `quic` | settings of QUIC and WebTransport, certificates, whose handshake is taken up, [`Stream`]s |
 //! | `connections` | the connections that stand |
 //! | `door` | who is let in, who makes room, who is served; sans-IO |
 //! | [`identity`] | peer ids, keys, [`Address`]es |
@@ -46,4 +46,4 @@ pub use feed::Feed;
 pub use identity::{peer_id, place, public_key, Address, AddressError};
 pub use libp2p::{Multiaddr, PeerId};
 pub use node::{Incoming, Node};
-pub use quic::Stream;
+pub use quic::{CertificateError, Certificates, Stream};

@@ -6,12 +6,13 @@ use crate::{
 	cross_traffic::{CrossTraffic, Path},
 	identity::{self, Address},
 	quic::{
-		self, Chunks, Credentials, Gate, LinkId, Sender, Settings, Stream, TlsError, Verdict, LINK_BYTES, SERVER_NAME,
+		self, CertificateError, Certificates, Chunks, Credentials, Gate, LinkId, Sender, Session, Settings, Stream,
+		TlsError, Verdict, LINK_BYTES, SERVER_NAME,
 	},
 	reach,
 	uplink::Uplink,
 };
-use clustercast_primitives::{crypto::KeyPair, PublicKey};
+use clustercast_primitives::{crypto::KeyPair, Hash, PublicKey};
 use clustercast_protocol::PROTOCOL_NAME;
 use libp2p::{multiaddr::Protocol, Multiaddr, PeerId};
 use quinn::{
@@ -22,7 +23,7 @@ use std::{
 	io,
 	net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 	sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
-	time::Duration,
+	time::{Duration, SystemTime},
 };
 use tokio::{
 	sync::{mpsc, Notify},
@@ -96,6 +97,21 @@ pub enum ListenError {
 	Io(Multiaddr, io::Error),
 }
 
+/// Why a node does not listen for browsers.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WebError {
+	/// The system refused.
+	#[error("{0}: {1}")]
+	Io(SocketAddr, io::Error),
+	/// There is no certificate.
+	#[error(transparent)]
+	Certificate(#[from] CertificateError),
+	/// TLS refuses it.
+	#[error(transparent)]
+	Tls(#[from] rustls::Error),
+}
+
 /// Why no stream to a peer could be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -136,7 +152,8 @@ pub struct Node {
 	_running: Arc<Running>,
 }
 
-/// Streams that peers opened, each with the key that the peer proved to hold.
+/// Streams that peers opened, each with the key that the peer proved to hold. A browser proves none: it has a number drawn by chance
+/// in its place, of which nobody has the key, so that it is another one on each connection, as whoever makes a key each time is.
 #[derive(Debug)]
 pub struct Incoming {
 	streams: mpsc::Receiver<(PublicKey, Stream)>,
@@ -155,6 +172,8 @@ struct Shared {
 	settings: Settings,
 	/// Those that listen first.
 	endpoints: Mutex<Vec<Endpoint>>,
+	/// Those that browsers call.
+	web: Mutex<Vec<Endpoint>>,
 	connections: Mutex<Connections>,
 	/// Tells handshakes that are given up.
 	gate: Mutex<Gate<Arc<Notify>>>,
@@ -167,7 +186,7 @@ struct Running(Arc<Shared>);
 
 impl Drop for Running {
 	fn drop(&mut self) {
-		for endpoint in lock(&self.0.endpoints).iter() {
+		for endpoint in lock(&self.0.endpoints).iter().chain(&*lock(&self.0.web)) {
 			endpoint.close(STOPPED, b"the node stops");
 		}
 	}
@@ -195,6 +214,7 @@ impl Node {
 			credentials,
 			settings,
 			endpoints: Mutex::default(),
+			web: Mutex::default(),
 			connections: Mutex::new(Connections::new(limits)),
 			gate: Mutex::new(Gate::new(MAX_HANDSHAKES)),
 			incoming,
@@ -228,7 +248,7 @@ impl Node {
 		let endpoint = quic::endpoint(&self.shared.settings, at, true).map_err(failed)?;
 		let port = endpoint.local_addr().map_err(failed)?.port();
 		lock(&self.shared.endpoints).insert(0, endpoint.clone());
-		tokio::spawn(accept(self.shared.clone(), endpoint));
+		tokio::spawn(accept(self.shared.clone(), endpoint, None));
 
 		let machine = reach::of_this_machine().unwrap_or_else(|error| {
 			tracing::warn!(%error, "cannot look up the addresses of this machine");
@@ -240,6 +260,21 @@ impl Node {
 			Address::new(&transport.to_string(), &own).expect("a socket's address, for our own key")
 		};
 		Ok(reach::reachable(at.ip(), &machine).into_iter().map(address).collect())
+	}
+
+	/// Listens for browsers, which speak WebTransport and find us by these certificates; the port, where `at` names none.
+	pub async fn listen_web(&self, at: SocketAddr, certificates: Certificates) -> Result<u16, WebError> {
+		let settings = self
+			.shared
+			.settings
+			.for_browsers(certificates.server()?, MAX_HANDSHAKES)?;
+		let failed = |error| WebError::Io(at, error);
+		let endpoint = quic::endpoint(&settings, at, true).map_err(failed)?;
+		let port = endpoint.local_addr().map_err(failed)?.port();
+		// Nothing is dialled from it: peers would not know it.
+		lock(&self.shared.web).push(endpoint.clone());
+		tokio::spawn(accept(self.shared.clone(), endpoint, Some(certificates)));
+		Ok(port)
 	}
 
 	/// All that goes out together carries so many bytes/s; unlimited where nothing is said. What chunks take of it, where nobody else
@@ -328,8 +363,8 @@ impl Shared {
 		held
 	}
 
-	/// The same for one that the peer made; it is closed where there is no room.
-	fn accepted(self: &Arc<Self>, peer: PublicKey, connection: quinn::Connection) {
+	/// The same for one that the peer made; it is closed where there is no room. Browsers were shown one of these certificates.
+	fn accepted(self: &Arc<Self>, peer: PublicKey, connection: quinn::Connection, certificates: Option<Certificates>) {
 		let accepted = lock(&self.connections).accepted(peer, connection.clone(), Instant::now());
 		let Some((held, closing)) = accepted else {
 			connection.close(FULL, b"no room");
@@ -337,12 +372,57 @@ impl Shared {
 			return;
 		};
 		closing.iter().for_each(|other| other.close(FULL, b"no room"));
-		tokio::spawn(attend(self.clone(), peer, held));
+		match certificates {
+			None => drop(tokio::spawn(attend(self.clone(), peer, held))),
+			Some(certificates) => drop(tokio::spawn(attend_browser(self.clone(), peer, held, certificates))),
+		}
+	}
+
+	/// Takes a stream that a peer opened, behind what the transport has it begin with.
+	async fn take(&self, peer: PublicKey, held: &Held, stream: (SendStream, RecvStream), browser: Option<&Browser>) {
+		let (mut send, mut receive) = stream;
+		let hold = held.activity.hold();
+		let taken = timeout(OPEN_TIMEOUT, async {
+			if let Some(browser) = browser {
+				browser.session.is_ours(&mut receive).await.then_some(())?;
+			}
+			let mut opening = [0; 1 + LINK_BYTES];
+			receive.read_exact(&mut opening).await.ok()?;
+			let [DELIVERY, link @ ..] = opening else {
+				return None;
+			};
+			send.write_all(&[DELIVERY]).await.ok()?;
+			let before = browser.map(|browser| browser.session.one_way()).unwrap_or_default();
+			Some(Sender::new(
+				held.connection.clone(),
+				&before,
+				LinkId::from_le_bytes(link),
+				self.uplink.clone(),
+			))
+		});
+		let Ok(Some(sender)) = taken.await else {
+			let _ = send.reset(quic::ABANDONED);
+			return;
+		};
+		let shown = browser.map(|browser| browser.certificates.clone()).unwrap_or_default();
+		let stream = Stream::new(send, receive, Chunks::Go(sender), hold, held.source()).shown(shown);
+		if let Err(refused) = self.incoming.try_send((peer, stream)) {
+			let (_, stream) = refused.into_inner();
+			stream.refuse();
+			tracing::debug!("stream refused: too many are waiting");
+		}
 	}
 }
 
-/// Takes what others call with, until the socket closes.
-async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
+/// A browser's connection.
+struct Browser {
+	session: Session,
+	/// That it may have been shown.
+	certificates: Vec<Hash>,
+}
+
+/// Takes what others call with, until the socket closes: browsers, where there are certificates for them.
+async fn accept(shared: Arc<Shared>, endpoint: Endpoint, certificates: Option<Certificates>) {
 	while let Some(handshake) = endpoint.accept().await {
 		let (from, given_up) = (handshake.remote_address().ip(), Arc::new(Notify::new()));
 		let (proved, now) = (handshake.remote_address_validated(), Instant::now());
@@ -363,7 +443,7 @@ async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
 				continue;
 			},
 		};
-		let shared = shared.clone();
+		let (shared, certificates) = (shared.clone(), certificates.clone());
 		tokio::spawn(async move {
 			let connected = match handshake.accept() {
 				Ok(connecting) => tokio::select! {
@@ -377,8 +457,11 @@ async fn accept(shared: Arc<Shared>, endpoint: Endpoint) {
 			};
 			lock(&shared.gate).end(id);
 			match connected {
+				Ok(Ok(connection)) if certificates.is_some() => {
+					shared.accepted(PublicKey(rand::random()), connection, certificates);
+				},
 				Ok(Ok(connection)) => match peer_of(&connection) {
-					Some(peer) => shared.accepted(peer, connection),
+					Some(peer) => shared.accepted(peer, connection, None),
 					None => connection.close(NO_PEER, b"the certificate is not of an Ed25519 key"),
 				},
 				Ok(Err(error)) => tracing::debug!(%error, "handshake failed"),
@@ -418,7 +501,7 @@ async fn attend(shared: Arc<Shared>, peer: PublicKey, held: Held) {
 		connection, activity, ..
 	} = &held;
 	loop {
-		let (mut send, mut receive) = tokio::select! {
+		let stream = tokio::select! {
 			opened = connection.accept_bi() => match opened {
 				Ok(opened) => opened,
 				Err(_) => break,
@@ -437,32 +520,54 @@ async fn attend(shared: Arc<Shared>, peer: PublicKey, held: Held) {
 				break;
 			},
 		};
-		let hold = activity.hold();
-		let taken = timeout(OPEN_TIMEOUT, async {
-			let mut opening = [0; 1 + LINK_BYTES];
-			receive.read_exact(&mut opening).await.ok()?;
-			let [DELIVERY, link @ ..] = opening else {
-				return None;
+		shared.take(peer, &held, stream, None).await;
+	}
+	lock(&shared.connections).remove(&peer, connection);
+}
+
+/// The same of a browser, once it has its session, and until it closes that.
+async fn attend_browser(shared: Arc<Shared>, peer: PublicKey, held: Held, certificates: Certificates) {
+	let Held {
+		connection, activity, ..
+	} = &held;
+	let shown = certificates.hashes(SystemTime::now()).into();
+	let session = timeout(HANDSHAKE_TIMEOUT, Session::accept(connection));
+	match session.await {
+		Ok(Ok(session)) => {
+			let mut browser = Browser {
+				session,
+				certificates: shown,
 			};
-			send.write_all(&[DELIVERY]).await.ok()?;
-			Some(Sender::new(
-				connection.clone(),
-				LinkId::from_le_bytes(link),
-				shared.uplink.clone(),
-			))
-		});
-		let Ok(Some(sender)) = taken.await else {
-			let _ = send.reset(quic::ABANDONED);
-			continue;
-		};
-		if let Err(refused) = shared.incoming.try_send((
-			peer,
-			Stream::new(send, receive, Chunks::Go(sender), hold, held.source()),
-		)) {
-			let (_, stream) = refused.into_inner();
-			stream.refuse();
-			tracing::debug!("stream refused: too many are waiting");
-		}
+			loop {
+				let stream = tokio::select! {
+					opened = connection.accept_bi() => match opened {
+						Ok(opened) => opened,
+						Err(_) => break,
+					},
+					opened = connection.accept_uni() => match opened {
+						Ok(stream) => {
+							browser.session.keep(stream);
+							continue;
+						},
+						Err(_) => break,
+					},
+					() = browser.session.closed() => {
+						connection.close(STOPPED, b"closed");
+						break;
+					},
+					() = activity.idle(IDLE_CONNECTION) => {
+						connection.close(IDLE, b"idle");
+						break;
+					},
+				};
+				shared.take(peer, &held, stream, Some(&browser)).await;
+			}
+		},
+		Ok(Err(error)) => {
+			tracing::debug!(%error, "no session");
+			connection.close(NO_PEER, b"no session");
+		},
+		Err(_) => connection.close(NO_PEER, b"no session in time"),
 	}
 	lock(&shared.connections).remove(&peer, connection);
 }

@@ -48,7 +48,7 @@ const READ_BYTES: usize = 4 * 1024;
 pub struct Config {
 	/// Genesis hash of the chain: subscriptions for another one are refused.
 	pub genesis: Hash,
-	/// The node's peer key: subscriptions that pay must be bound to it.
+	/// The node's peer key: subscriptions that pay must be bound to it, or to a certificate where a browser calls.
 	pub key: PublicKey,
 	/// Subscriptions at a time; past it new ones end with [`EndReason::Full`].
 	pub max_subscriptions: usize,
@@ -197,7 +197,10 @@ impl Link {
 	fn new(stream: Stream, config: Config) -> Option<Self> {
 		let mut challenge = [0; 32];
 		OsRng.fill_bytes(&mut challenge);
-		let bindings = vec![Binding::PeerKey(config.key.0)];
+		let bindings = match stream.certificates() {
+			[] => vec![Binding::PeerKey(config.key.0)],
+			shown => shown.iter().map(|hash| Binding::Certificate(hash.0)).collect(),
+		};
 		Some(Self {
 			sending: Sending::new(stream.sender()?, config.write_timeout),
 			fetches: VecDeque::new(),

@@ -15,11 +15,11 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use clustercast_primitives::{
 	chain::VoucherPlace,
 	channel::{Close, Reservation, SignedClose, SignedReservation},
-	crypto::{AccountId, Hash, KeyPair, PublicKey},
+	crypto::{AccountId, Hash, KeyPair, PublicKey, SignedMessage},
 	session::SessionProof,
 	subscribe::{SignedSubscription, Subscription},
 	ticket::EXPIRY_GRID,
-	Balance, BlockNumber, Signature, SignedVoucher, Ticket, Voucher,
+	Balance, BlockNumber, Signature, SignedTicket, SignedVoucher, Ticket, Voucher,
 };
 use codec::{Decode, DecodeAll, Encode};
 
@@ -113,11 +113,56 @@ struct Total {
 	bytes: u64,
 }
 
+/// A session key, or its public half alone, where something else signs: a browser does not hand its keys out.
+pub trait Key {
+	/// The public half.
+	fn public(&self) -> PublicKey;
+}
+
+impl Key for KeyPair {
+	fn public(&self) -> PublicKey {
+		self.public()
+	}
+}
+
+impl Key for PublicKey {
+	fn public(&self) -> PublicKey {
+		*self
+	}
+}
+
+/// What pays, before it is signed. Its nonce is used and its worth is spent, whether or not that happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Draft {
+	/// For one receipt.
+	Ticket(Ticket),
+	/// For all so far.
+	Voucher(Voucher),
+}
+
+impl Draft {
+	/// What the session key signs.
+	pub fn signing_payload(&self, genesis: &Hash) -> Vec<u8> {
+		match self {
+			Self::Ticket(ticket) => ticket.signing_payload(genesis),
+			Self::Voucher(voucher) => voucher.signing_payload(genesis),
+		}
+	}
+
+	/// With its signature, which is not looked at.
+	pub fn signed(self, signature: Signature) -> Payment {
+		match self {
+			Self::Ticket(message) => Payment::Ticket(SignedTicket { message, signature }),
+			Self::Voucher(message) => Payment::Voucher(SignedVoucher { message, signature }),
+		}
+	}
+}
+
 /// A session key with its budget.
 #[derive(Debug)]
-pub struct Purse {
+pub struct Purse<K = KeyPair> {
 	config: PurseConfig,
-	key: KeyPair,
+	key: K,
 	state: State,
 	/// Next nonce of each recipient that was paid since the start.
 	next: BTreeMap<AccountId, u64>,
@@ -125,9 +170,9 @@ pub struct Purse {
 	unstored: u64,
 }
 
-impl Purse {
+impl<K: Key> Purse<K> {
 	/// A purse for a session key that never signed before.
-	pub fn new(config: PurseConfig, key: KeyPair) -> Self {
+	pub fn new(config: PurseConfig, key: K) -> Self {
 		let state = State {
 			genesis: config.genesis,
 			session: key.public(),
@@ -146,7 +191,7 @@ impl Purse {
 	}
 
 	/// A purse that goes on behind a stored state.
-	pub fn restore(config: PurseConfig, key: KeyPair, stored: &[u8]) -> Result<Self, PurseError> {
+	pub fn restore(config: PurseConfig, key: K, stored: &[u8]) -> Result<Self, PurseError> {
 		let state = State::decode_all(&mut &stored[..]).map_err(|_| PurseError::WrongState)?;
 		if state.genesis != config.genesis || state.session != key.public() {
 			return Err(PurseError::WrongState);
@@ -213,24 +258,6 @@ impl Purse {
 		Ok((reservation, self.hand_out()))
 	}
 
-	/// Signs what [`Purse::set_aside`] returned, once its state is stored.
-	pub fn sign_reservation(&self, reservation: Reservation) -> SignedReservation {
-		self.key.sign(reservation, &self.config.genesis)
-	}
-
-	/// Begins to free what is reserved for this recipient; `None` where nothing ever was. Whoever hands it in pays the fee.
-	pub fn close(&self, recipient: &AccountId, submit_by: BlockNumber) -> Option<SignedClose> {
-		let counter = self.recipient(recipient).counter;
-		let close = Close {
-			sender: self.config.sender,
-			session: self.key.public(),
-			recipient: *recipient,
-			counter,
-			submit_by,
-		};
-		(counter > 0).then(|| self.key.sign(close, &self.config.genesis))
-	}
-
 	/// What the chain has of this recipient's channel, where this purse knows of less: a state that was lost.
 	pub fn catch_up(
 		&mut self,
@@ -254,31 +281,23 @@ impl Purse {
 		Ok(())
 	}
 
-	/// Shows that whoever registers the session key for the account has it.
-	pub fn proof(&self) -> Signature {
-		prove(&self.key, self.config.sender, &self.config.genesis)
-	}
-
 	fn hand_out(&mut self) -> Vec<u8> {
 		self.unstored = 0;
 		self.state.encode()
 	}
 
-	/// Signs what is due: a ticket, or the voucher that includes it. `block` is the newest block known.
-	pub fn pay(&mut self, due: &Due, block: BlockNumber) -> Result<Payment, PurseError> {
+	/// What is to be signed for what is due: a ticket, or the voucher that includes it. `block` is the newest block known.
+	pub fn draft(&mut self, due: &Due, block: BlockNumber) -> Result<Draft, PurseError> {
 		match due.share {
 			Share::Ticket {
 				face_value,
 				win_probability,
 				bytes,
-			} => self.ticket(due, bytes, face_value, win_probability, block),
-			Share::Voucher { amount, bytes } => self.voucher(due, bytes, amount, block),
+			} => self
+				.ticket(due, bytes, face_value, win_probability, block)
+				.map(Draft::Ticket),
+			Share::Voucher { amount, bytes } => self.voucher(due, bytes, amount, block).map(Draft::Voucher),
 		}
-	}
-
-	/// Signs what a relayer asks for before it serves.
-	pub fn subscribe(&self, subscription: Subscription) -> SignedSubscription {
-		self.key.sign(subscription, &self.config.genesis)
 	}
 
 	/// Takes up a voucher of this session that a relayer shows: the next one to it goes on from there. One that is not
@@ -311,7 +330,7 @@ impl Purse {
 		face_value: Balance,
 		win_probability: u64,
 		block: BlockNumber,
-	) -> Result<Payment, PurseError> {
+	) -> Result<Ticket, PurseError> {
 		let expiry = self.expiry_at(block)?;
 		let reserved = self.recipient(&due.recipient).reserved;
 		let nonce = self.next.get(&due.recipient).copied().unwrap_or(reserved);
@@ -326,7 +345,7 @@ impl Purse {
 		self.next.insert(due.recipient, nonce + 1);
 		self.state.spent_q64 = spent_q64;
 		self.state.block = self.state.block.max(block);
-		let ticket = Ticket {
+		Ok(Ticket {
 			sender: self.config.sender,
 			session: self.key.public(),
 			recipient: due.recipient,
@@ -339,12 +358,11 @@ impl Purse {
 			commitment: due.commitment,
 			nonce,
 			expiry,
-		};
-		Ok(Payment::Ticket(self.key.sign(ticket, &self.config.genesis)))
+		})
 	}
 
 	/// Lives as long as a ticket, so that the deposit outlasts it; the next one replaces it and lives longer.
-	fn voucher(&mut self, due: &Due, bytes: u64, amount: Balance, block: BlockNumber) -> Result<Payment, PurseError> {
+	fn voucher(&mut self, due: &Due, bytes: u64, amount: Balance, block: BlockNumber) -> Result<Voucher, PurseError> {
 		let expiry = self.expiry_at(block)?;
 		let spent_q64 = self.afford(&due.share)?;
 		let before = self.total(VoucherPlace {
@@ -376,7 +394,7 @@ impl Purse {
 		self.unstored = self.unstored.saturating_add(1);
 		self.state.spent_q64 = spent_q64;
 		self.state.block = self.state.block.max(block);
-		Ok(Payment::Voucher(self.key.sign(voucher, &self.config.genesis)))
+		Ok(voucher)
 	}
 
 	/// What will be spent with this, if the budget covers it.
@@ -469,6 +487,44 @@ impl Purse {
 			true => Err(expired),
 			false => Ok(expiry),
 		}
+	}
+}
+
+/// What takes the whole session key.
+impl Purse {
+	/// Signs what is due: a ticket, or the voucher that includes it. `block` is the newest block known.
+	pub fn pay(&mut self, due: &Due, block: BlockNumber) -> Result<Payment, PurseError> {
+		let draft = self.draft(due, block)?;
+		let signature = self.key.sign_bytes(&draft.signing_payload(&self.config.genesis));
+		Ok(draft.signed(signature))
+	}
+
+	/// Signs what a relayer asks for before it serves.
+	pub fn subscribe(&self, subscription: Subscription) -> SignedSubscription {
+		self.key.sign(subscription, &self.config.genesis)
+	}
+
+	/// Signs what [`Purse::set_aside`] returned, once its state is stored.
+	pub fn sign_reservation(&self, reservation: Reservation) -> SignedReservation {
+		self.key.sign(reservation, &self.config.genesis)
+	}
+
+	/// Begins to free what is reserved for this recipient; `None` where nothing ever was. Whoever hands it in pays the fee.
+	pub fn close(&self, recipient: &AccountId, submit_by: BlockNumber) -> Option<SignedClose> {
+		let counter = self.recipient(recipient).counter;
+		let close = Close {
+			sender: self.config.sender,
+			session: self.key.public(),
+			recipient: *recipient,
+			counter,
+			submit_by,
+		};
+		(counter > 0).then(|| self.key.sign(close, &self.config.genesis))
+	}
+
+	/// Shows that whoever registers the session key for the account has it.
+	pub fn proof(&self) -> Signature {
+		prove(&self.key, self.config.sender, &self.config.genesis)
 	}
 }
 

@@ -198,6 +198,15 @@ pub struct Settings {
 	#[arg(long, value_name = "IP:PORT", env = "CLUSTERCAST_RELAYER_METRICS", value_parser = clustercast_cli::socket_address)]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub metrics: Option<SocketAddr>,
+	/// Serve browsers at this address: the page by HTTP, the video by WebTransport at the same port of UDP, for example
+	/// 127.0.0.1:8890 [default: off]
+	#[arg(long, value_name = "IP:PORT", env = "CLUSTERCAST_RELAYER_WEB", value_parser = clustercast_cli::socket_address)]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub web: Option<SocketAddr>,
+	/// Folder of that page [default: share/clustercast/web beside the folder of this program]
+	#[arg(long, value_name = "DIR", env = "CLUSTERCAST_RELAYER_WEB_PAGE")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub web_page: Option<PathBuf>,
 }
 
 /// Complete and checked.
@@ -249,6 +258,10 @@ pub struct Config {
 	pub reserve_reward: Usdc,
 	/// Prometheus endpoint.
 	pub metrics: Option<SocketAddr>,
+	/// For browsers.
+	pub web: Option<SocketAddr>,
+	/// Where their page is.
+	pub web_page: Option<PathBuf>,
 }
 
 impl Config {
@@ -350,6 +363,8 @@ impl TryFrom<Settings> for Config {
 			},
 			reserve_reward: s.reserve_reward.unwrap_or(default::RESERVE_REWARD),
 			metrics: s.metrics,
+			web: s.web,
+			web_page: s.web_page,
 		};
 		ensure!(
 			config.interval <= config.credit / 2,

@@ -29,6 +29,7 @@
 //! | [`health`] | whether payments can be stored, and how old the node's head is: log and metrics |
 //! | [`rivals`] | waits where another program sends with the same account |
 //! | [`redeemer`] | winning tickets and vouchers to money |
+//! | [`web`] | the page for browsers, and what it has to know |
 //! | [`relayer`] | puts these together |
 //!
 //! Windows go `ingest -> feed -> viewers`, money goes `tickets and vouchers -> desk -> store -> redeemer -> chain`, and to relayers
@@ -64,6 +65,7 @@ pub mod streams;
 pub mod surge;
 mod terms;
 pub mod upstream;
+pub mod web;
 
 pub use config::Config;
 pub use relayer::Relayer;

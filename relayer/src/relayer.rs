@@ -28,6 +28,7 @@ use crate::{
 	streams::{Offer, Served, Streams},
 	surge::{self, Load},
 	terms,
+	web::Web,
 };
 use anyhow::{bail, ensure, Context};
 use clustercast_chain::{keys, Chain, Constants, Wallet};
@@ -194,6 +195,7 @@ impl Relayer {
 		let addresses = node.listen_on(config.listen.clone()).await.context("listen")?;
 
 		let key = identity.public();
+		let own = identity.clone();
 		let feed = Feed::new(config.cache_bytes);
 		let load = Arc::new(Load::new(config.max_viewers, uplink));
 		let streams: Streams = config
@@ -237,7 +239,15 @@ impl Relayer {
 			directory: Default::default(),
 		});
 		desk.directory.read(&registered);
-		let wires = wires(&config, &desk, keys);
+		let wires = wires(&config, &desk, &chain, keys);
+		let web = match config.web {
+			Some(at) => {
+				let streams = wires.iter().map(|wire| wire.info.clone()).collect();
+				let bound = Web::bind(at, config.web_page.clone(), &node, &chain, desk.clone(), own, streams);
+				Some(bound.await.context("--web")?)
+			},
+			None => None,
+		};
 		desk.at_block(chain.head().best);
 		let thresholds = Thresholds {
 			value: config.redeem_value.0,
@@ -274,6 +284,7 @@ impl Relayer {
 		Ok(Running {
 			wires,
 			node,
+			web,
 			state: config.state.clone(),
 			incoming,
 			serve: serve::Config {
@@ -320,7 +331,7 @@ fn offer(config: &Config, stream: &Stream) -> Offer {
 }
 
 /// What is followed of each stream; the desk knows what its key says now.
-fn wires(config: &Config, desk: &Desk<Chain>, keys: Vec<StreamKeyInfo>) -> Vec<Wire> {
+fn wires(config: &Config, desk: &Desk<Chain>, chain: &Chain, keys: Vec<StreamKeyInfo>) -> Vec<Wire> {
 	let of = |(stream, key): (&Stream, StreamKeyInfo)| {
 		let served = desk.streams.get(stream.id)?.clone();
 		terms::apply(desk, &served, &key);
@@ -328,6 +339,7 @@ fn wires(config: &Config, desk: &Desk<Chain>, keys: Vec<StreamKeyInfo>) -> Vec<W
 			served,
 			upstreams: stream.upstreams.clone(),
 			standbys: stream.standbys,
+			info: chain.follow_stream_key(key.clone()),
 			key,
 		})
 	};
@@ -410,6 +422,8 @@ struct Wire {
 	upstreams: Vec<Upstream>,
 	standbys: usize,
 	key: StreamKeyInfo,
+	/// As the chain has it by now.
+	info: watch::Receiver<Option<StreamKeyInfo>>,
 }
 
 impl Wire {
@@ -420,6 +434,7 @@ impl Wire {
 			upstreams,
 			standbys,
 			key,
+			info,
 		} = self;
 		let Common {
 			node,
@@ -436,7 +451,6 @@ impl Wire {
 			false => Need::Fetch,
 		});
 		let change = terms::change(&key);
-		let info = chain.follow_stream_key(key);
 		let ingest = Ingest {
 			node,
 			upstreams,
@@ -506,6 +520,8 @@ async fn run_all(wires: Vec<Wire>, mut common: Common) {
 struct Running {
 	wires: Vec<Wire>,
 	node: Node,
+	/// For browsers.
+	web: Option<Web>,
 	state: PathBuf,
 	incoming: clustercast_network::Incoming,
 	serve: serve::Config,
@@ -522,6 +538,14 @@ struct Running {
 async fn keep_funded(buyer: Option<&Buyer>) {
 	match buyer {
 		Some(buyer) => buyer.keep_funded().await,
+		None => std::future::pending().await,
+	}
+}
+
+/// Serves the page, for ever; nothing, where there is none.
+async fn serve_page(web: Option<Web>) {
+	match web {
+		Some(web) => web.serve().await,
 		None => std::future::pending().await,
 	}
 }
@@ -544,6 +568,7 @@ impl Running {
 		let Self {
 			wires,
 			node,
+			web,
 			state,
 			incoming,
 			serve: config,
@@ -575,6 +600,7 @@ impl Running {
 		tokio::select! {
 			() = serving => {},
 			() = &mut fetching => {},
+			() = serve_page(web) => {},
 			() = keep_funded(buyer.as_deref()) => {},
 			() = desk.accounts.refresh() => {},
 			() = follow(&desk, chain.constants().block_time) => {},

@@ -2,6 +2,7 @@
 
 mod bridge;
 mod broadcast;
+mod browsers;
 mod byzantine;
 mod clients;
 mod crash;

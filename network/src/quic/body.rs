@@ -143,18 +143,20 @@ impl Drop for BodyIn {
 #[derive(Clone, Debug)]
 pub struct Sender {
 	connection: Connection,
-	link: LinkId,
+	/// What streams begin with.
+	name: Bytes,
 	uplink: Arc<Uplink>,
 	pulse: Pulse,
 }
 
 impl Sender {
-	/// On the connection that the peer opened this subscription on; chunks go at the rate of this uplink.
-	pub fn new(connection: Connection, link: LinkId, uplink: Arc<Uplink>) -> Self {
+	/// On the connection that the peer opened this subscription on; chunks go at the rate of this uplink. `before` is what the
+	/// transport has all streams begin with: nothing, but for browsers.
+	pub fn new(connection: Connection, before: &[u8], link: LinkId, uplink: Arc<Uplink>) -> Self {
 		Self {
 			pulse: Pulse::new(connection.clone()),
 			connection,
-			link,
+			name: [before, &link.to_le_bytes()].concat().into(),
 			uplink,
 		}
 	}
@@ -171,7 +173,7 @@ impl Sender {
 		let _ = stream.set_priority(turn.saturating_neg());
 		Ok(BodyOut {
 			stream,
-			name: Bytes::copy_from_slice(&self.link.to_le_bytes()),
+			name: self.name.clone(),
 			allowance: Allowance::new(self.uplink.clone()),
 			pulse: self.pulse.clone(),
 			finished: false,

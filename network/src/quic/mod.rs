@@ -8,6 +8,7 @@ mod pulse;
 mod settings;
 mod stream;
 mod tls;
+mod web;
 
 pub use activity::Activity;
 pub use body::{BodyEnd, BodyIn, BodyOut, LinkId, Links, Sender, LINK_BYTES};
@@ -17,3 +18,4 @@ pub use settings::{endpoint, Settings};
 pub(crate) use stream::Chunks;
 pub use stream::{Stream, ABANDONED};
 pub use tls::{peer_of, Credentials, TlsError, SERVER_NAME};
+pub use web::{CertificateError, Certificates, Session};

@@ -16,6 +16,12 @@ const MAX_STREAMS: u32 = 8;
 /// Ranges of chunks that a peer whom we called may have under way to us, in all subscriptions on one connection.
 const MAX_BODIES: u32 = 32;
 
+/// Streams of its own that HTTP/3 has, and a few that it makes up so that nobody relies on there being no others.
+const MAX_HTTP_STREAMS: u32 = 8;
+
+/// Datagrams that a browser sends: we have no use for them, and HTTP/3 asks for room.
+const DATAGRAMS: usize = 2 << 10;
+
 /// What a peer may send ahead of our reading it: 2 MiB carries 80 Mb/s at 200 ms.
 const RECEIVE_WINDOW: u32 = 2 << 20;
 
@@ -51,13 +57,7 @@ pub struct Settings {
 impl Settings {
 	/// `secret` is the same after a restart: a peer who still takes us for running is told at once that we know nothing of it.
 	pub fn new(server: rustls::ServerConfig, secret: &[u8; 32], most_handshakes: usize) -> Result<Self, rustls::Error> {
-		let crypto = QuicServerConfig::try_from(server).map_err(|e| rustls::Error::General(e.to_string()))?;
-		let mut server = ServerConfig::with_crypto(Arc::new(crypto));
-		server
-			.transport_config(Arc::new(transport(CALLERS_RECEIVE_WINDOW, 0)))
-			.max_incoming(most_handshakes)
-			.incoming_buffer_size(UNSEEN)
-			.incoming_buffer_size_total(UNSEEN_IN_ALL);
+		let server = accepting(server, transport(CALLERS_RECEIVE_WINDOW, 0), most_handshakes)?;
 		let reset = hmac::Key::new(hmac::HMAC_SHA256, secret);
 		let mut ids = [0; 8];
 		ids.copy_from_slice(&hmac::sign(&reset, b"connection ids").as_ref()[..8]);
@@ -72,6 +72,16 @@ impl Settings {
 		})
 	}
 
+	/// The same for browsers that call.
+	pub fn for_browsers(&self, server: rustls::ServerConfig, most_handshakes: usize) -> Result<Self, rustls::Error> {
+		let mut transport = transport(CALLERS_RECEIVE_WINDOW, MAX_HTTP_STREAMS);
+		transport.datagram_receive_buffer_size(Some(DATAGRAMS));
+		Ok(Self {
+			server: accepting(server, transport, most_handshakes)?,
+			..self.clone()
+		})
+	}
+
 	/// For a connection that we open.
 	pub fn client(&self, tls: rustls::ClientConfig) -> Result<ClientConfig, rustls::Error> {
 		let crypto = QuicClientConfig::try_from(tls).map_err(|e| rustls::Error::General(e.to_string()))?;
@@ -79,6 +89,22 @@ impl Settings {
 		client.transport_config(self.transport.clone());
 		Ok(client)
 	}
+}
+
+/// What is said to who calls.
+fn accepting(
+	server: rustls::ServerConfig,
+	transport: TransportConfig,
+	most_handshakes: usize,
+) -> Result<ServerConfig, rustls::Error> {
+	let crypto = QuicServerConfig::try_from(server).map_err(|e| rustls::Error::General(e.to_string()))?;
+	let mut server = ServerConfig::with_crypto(Arc::new(crypto));
+	server
+		.transport_config(Arc::new(transport))
+		.max_incoming(most_handshakes)
+		.incoming_buffer_size(UNSEEN)
+		.incoming_buffer_size_total(UNSEEN_IN_ALL);
+	Ok(server)
 }
 
 /// What a connection is like on which a peer may send so much of a stream ahead of our reading it, and four times that in all; and

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::door::Source;
 use bytes::{Buf, Bytes};
+use clustercast_primitives::Hash;
 use quinn::{ConnectionError, ReadError, RecvStream, SendStream, VarInt, WriteError};
 use std::io;
 use tokio::time::Instant;
@@ -38,6 +39,8 @@ pub struct Stream {
 	/// Kept, so that the connection is not idle.
 	hold: Hold,
 	source: Source,
+	/// SHA-256 of those that a browser may have been shown; none, where peers know each other by their keys.
+	certificates: Vec<Hash>,
 }
 
 impl Stream {
@@ -51,7 +54,19 @@ impl Stream {
 			closed: false,
 			hold,
 			source,
+			certificates: Vec::new(),
 		}
+	}
+
+	/// The peer knows us by one of these certificates.
+	pub(crate) fn shown(mut self, certificates: Vec<Hash>) -> Self {
+		self.certificates = certificates;
+		self
+	}
+
+	/// What the peer may have been shown in place of our key.
+	pub(crate) fn certificates(&self) -> &[Hash] {
+		&self.certificates
 	}
 
 	/// Where the peer came from as it was opened.

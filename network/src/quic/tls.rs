@@ -114,7 +114,7 @@ pub fn peer_of(certificates: &[CertificateDer<'_>]) -> Option<PublicKey> {
 
 /// TLS 1.3 with what is fastest here first: AES where the processor has instructions for it, half the work of ChaCha20 there.
 /// What a client offers first is taken.
-fn provider(has_aes: bool) -> CryptoProvider {
+pub(super) fn provider(has_aes: bool) -> CryptoProvider {
 	let mut provider = default_provider();
 	let (aes, chacha) = (
 		[TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384],
@@ -127,7 +127,7 @@ fn provider(has_aes: bool) -> CryptoProvider {
 	provider
 }
 
-fn has_aes() -> bool {
+pub(super) fn has_aes() -> bool {
 	#[cfg(target_arch = "x86_64")]
 	return std::is_x86_feature_detected!("aes") && std::is_x86_feature_detected!("pclmulqdq");
 	#[cfg(target_arch = "aarch64")]

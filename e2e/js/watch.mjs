@@ -1,0 +1,108 @@
+// A viewer in Chromium: opens the page that a relayer serves, as this account, hands out what its wallet is to sign, and watches.
+// usage: node watch.mjs PAGE ACCOUNT SECONDS [--shots DIR]
+// Prints a line of JSON with the session key, once the page shows it; and another one at the end: what was shown, verified and paid,
+// what the browser complained of, and what it asked of whom.
+import {mkdirSync} from "node:fs";
+import {join} from "node:path";
+import {setTimeout as sleep} from "node:timers/promises";
+import {parseArgs} from "node:util";
+import {chromium} from "playwright-core";
+
+const {values: options, positionals} = parseArgs({allowPositionals: true, options: {shots: {type: "string"}}});
+const [address, account, seconds] = positionals;
+// Until a picture, from when the key is authorised: the relayer looks at the account every 15 s.
+const PATIENCE = 60_000;
+
+const browser = await chromium.launch({executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--disable-gpu"]});
+const complaints = [];
+const requests = new Set();
+let failed = false;
+try {
+	const page = await browser.newPage({viewport: {width: 1100, height: 900}, colorScheme: "light"});
+	page.on("console", (m) => ["error", "warning"].includes(m.type()) && complaints.push(m.text()));
+	page.on("pageerror", (error) => complaints.push(String(error)));
+	page.on("request", (request) => requests.add(new URL(request.url()).origin));
+
+	const text = (id) => page.locator(`#${id}`).textContent();
+	const state = () => page.evaluate(() => document.documentElement.dataset.state);
+	const until = async (what, most) => {
+		for (const begun = Date.now(); !(await what()); await sleep(100)) {
+			if (Date.now() > begun + most) throw new Error(`not within ${most} ms: ${what}; ${await state()}: ${await text("detail")}; ${complaints}`);
+		}
+	};
+	// In both themes, on a desk and on a phone.
+	const shots = async (name) => {
+		if (options.shots === undefined) return;
+		mkdirSync(options.shots, {recursive: true});
+		for (const colorScheme of ["light", "dark"]) {
+			for (const [device, width, height] of [["desktop", 1100, 900], ["phone", 320, 640]]) {
+				await page.emulateMedia({colorScheme});
+				await page.setViewportSize({width, height});
+				await page.screenshot({path: join(options.shots, `${name}-${device}-${colorScheme}.png`)});
+			}
+		}
+		await page.setViewportSize({width: 1100, height: 900});
+	};
+
+	await page.goto(address);
+	await until(async () => (await state()) === "needs-account", PATIENCE);
+	await shots("account");
+	await page.fill("#account", account);
+	await page.click("#payer button");
+	await until(async () => (await state()) === "needs-session", PATIENCE);
+	await shots("session");
+	const [key, proof, expiry] = await Promise.all(["session-key", "session-proof", "session-expiry"].map(text));
+	console.log(JSON.stringify({key, proof, expiry: Number(expiry)}));
+
+	await until(async () => (await state()) === "playing", PATIENCE);
+	await until(() => page.evaluate(() => document.querySelector("video").currentTime > 0 && !document.querySelector("video").paused), PATIENCE);
+	// Pictures that were shown, and the longest time between two of them.
+	await page.evaluate(() => {
+		const video = document.querySelector("video");
+		const seen = (window.seen = {frames: 0, longest: 0, from: video.currentTime});
+		let last = performance.now();
+		const next = (now) => {
+			seen.frames++;
+			seen.longest = Math.max(seen.longest, now - last);
+			last = now;
+			video.requestVideoFrameCallback(next);
+		};
+		video.requestVideoFrameCallback(next);
+	});
+	await page.keyboard.press("s");
+	await sleep(Number(seconds) * 1_000);
+	const seen = await page.evaluate(() => ({...window.seen, to: document.querySelector("video").currentTime, width: document.querySelector("video").videoWidth}));
+	await shots("playing");
+	// What is wider than a phone would be scrolled sideways.
+	await page.setViewportSize({width: 320, height: 640});
+	const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+	await page.setViewportSize({width: 1100, height: 900});
+
+	// By keyboard alone.
+	await page.keyboard.press("m");
+	const unmuted = await page.evaluate(() => !document.querySelector("video").muted);
+	await page.keyboard.press("k");
+	await sleep(300);
+	const paused = await page.evaluate(() => document.querySelector("video").paused);
+	await page.keyboard.press("l");
+	await sleep(1_500);
+	const live = await page.evaluate(() => !document.querySelector("video").paused);
+
+	const figures = {};
+	for (const id of ["bitrate", "lag", "verified", "rejected", "spent", "hour", "transport", "left"]) figures[id] = await text(`figure-${id}`);
+	const again = await browser.contexts()[0].newPage();
+	await again.goto(address);
+	const other = () => again.evaluate(() => document.documentElement.dataset.state);
+	await until(async () => (await other()) === "other-tab", PATIENCE);
+	await again.close();
+	console.log(JSON.stringify({
+		frames: seen.frames, longest: Math.round(seen.longest), shown: seen.to - seen.from, width: seen.width, overflow,
+		keys: {unmuted, paused, live}, state: await state(), figures, complaints, requests: [...requests],
+	}));
+} catch (error) {
+	console.error(error);
+	failed = true;
+} finally {
+	await browser.close().catch(() => {});
+}
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,400 @@
+//! What a browser needs to watch from here: the page, and what it has to know of this relayer and the chain, over plain HTTP; the video
+//! comes by WebTransport, at the same port of UDP. Browsers take that from a page of loopback or of HTTPS: before anybody else's
+//! eyes a server that has a certificate stands in front of this one.
+//!
+//! | path | answer |
+//! | --- | --- |
+//! | `/`, and what it names | the page, as `scripts/web` built it |
+//! | `/relayer.json` | [`About`]: streams, price, where WebTransport is, certificates and the relayer's signature for them |
+//! | `/account/ID.json` | what the chain says of an account: 32 bytes as hexadecimal digits |
+//!
+//! A page cannot know that this is true of the chain. What it verifies and pays rests on what is said here, so its viewer is asked to
+//! trust the relayer that far, and no further than the limit of its session key.
+
+use crate::desk::{unix_ms, Desk};
+use anyhow::{ensure, Context};
+use axum::{
+	extract::{Path as UrlPath, State},
+	http::{header, HeaderValue, StatusCode},
+	response::{IntoResponse, Response},
+	routing::get,
+	Router,
+};
+use bytes::Bytes;
+use clustercast_chain::Chain;
+use clustercast_cli::http::{self, Limits};
+use clustercast_network::{Certificates, Node};
+use clustercast_primitives::{
+	chain::StreamKeyInfo,
+	crypto::KeyPair,
+	notice::{transport, RelayerNotice},
+	AccountId, BlockNumber, Hash, PublicKey, StreamId,
+};
+use clustercast_protocol::PROTOCOL_NAME;
+use codec::Encode;
+use hyper_util::service::TowerToHyperService;
+use serde::Serialize;
+use std::{
+	collections::BTreeMap,
+	fs,
+	net::SocketAddr,
+	path::{Path, PathBuf},
+	sync::Arc,
+	time::SystemTime,
+};
+use tokio::{
+	net::TcpListener,
+	sync::{watch, Semaphore},
+};
+
+/// How long what is said of certificates holds: longer than a page takes, and than clocks differ.
+const NOTICE_MS: u64 = 24 * 3_600_000;
+
+/// Accounts that are looked up for pages at a time, so that these take nothing from those who are served.
+const LOOKUPS: usize = 1;
+
+/// The page is a few hundred kilobytes.
+const MOST_BYTES: u64 = 8 << 20;
+
+/// Where the page is, from the folder of the program's folder: as packages and `scripts/web` have it.
+const PAGE: &str = "share/clustercast/web";
+
+/// Nothing inline, nobody else's, in no frame. Relayers are anywhere, so connections go to whatever has TLS.
+const POLICY: &str =
+	"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self' https: wss:; \
+	media-src blob:; worker-src 'self'; img-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
+	frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types clustercast";
+
+/// What names its content never changes.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+
+/// Of this relayer, for pages.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct About {
+	/// Of the chain.
+	genesis: Hash,
+	/// Its newest block.
+	head: BlockNumber,
+	/// Blocks from signing to a payment's expiry, at most.
+	max_ticket_life: BlockNumber,
+	/// Blocks that a session key lasts, at most.
+	max_session_life: BlockNumber,
+	/// Is paid.
+	account: AccountId,
+	/// Signs receipts and notices.
+	key: PublicKey,
+	/// UDP port of WebTransport, at the page's host.
+	port: u16,
+	/// Its path there.
+	path: &'static str,
+	/// SHA-256 of the certificate that is shown there, and of the next one.
+	certificates: [Hash; 2],
+	/// In the order of the configuration.
+	streams: Vec<AboutStream>,
+}
+
+/// Of one stream.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AboutStream {
+	id: u64,
+	title: String,
+	signing_key: PublicKey,
+	previous_keys: Vec<PublicKey>,
+	terms_counter: u32,
+	/// That is asked now, micro-USDC per 10^9 bytes.
+	price_per_gb: u64,
+	/// [`RelayerNotice`] with its signature: SCALE, hexadecimal.
+	notice: String,
+}
+
+struct Shared {
+	desk: Arc<Desk<Chain>>,
+	chain: Chain,
+	identity: KeyPair,
+	certificates: Certificates,
+	port: u16,
+	streams: Vec<watch::Receiver<Option<StreamKeyInfo>>>,
+	page: Page,
+	lookups: Semaphore,
+}
+
+/// Files by their paths, with their types.
+#[derive(Debug, Default)]
+struct Page(BTreeMap<String, (&'static str, Bytes)>);
+
+/// A server that listens.
+pub struct Web {
+	listener: TcpListener,
+	shared: Arc<Shared>,
+}
+
+impl Web {
+	/// Listens at this address with both, and reads the page.
+	pub async fn bind(
+		at: SocketAddr,
+		page: Option<PathBuf>,
+		node: &Node,
+		chain: &Chain,
+		desk: Arc<Desk<Chain>>,
+		identity: KeyPair,
+		streams: Vec<watch::Receiver<Option<StreamKeyInfo>>>,
+	) -> anyhow::Result<Self> {
+		let page = Page::read(&page.map_or_else(folder, Ok)?)?;
+		let listener = TcpListener::bind(at)
+			.await
+			.with_context(|| format!("cannot listen on {at}"))?;
+		let at = listener.local_addr()?;
+		let certificates = Certificates::new(SystemTime::now())?;
+		let port = node.listen_web(at, certificates.clone()).await?;
+		tracing::info!(page = %format_args!("http://{at}/"), "browsers are served");
+		Ok(Self {
+			listener,
+			shared: Arc::new(Shared {
+				desk,
+				chain: chain.clone(),
+				identity,
+				certificates,
+				port,
+				streams,
+				page,
+				lookups: Semaphore::new(LOOKUPS),
+			}),
+		})
+	}
+
+	/// Serves until it is dropped.
+	pub async fn serve(self) {
+		let service = TowerToHyperService::new(router(self.shared));
+		http::serve(self.listener, service, Limits::default()).await;
+	}
+}
+
+/// Where packages have the page.
+fn folder() -> anyhow::Result<PathBuf> {
+	let program = std::env::current_exe().context("where this program is")?;
+	let root = program.parent().and_then(Path::parent);
+	Ok(root.context("where this program is")?.join(PAGE))
+}
+
+impl Page {
+	/// All files of this folder, and of those in it.
+	fn read(folder: &Path) -> anyhow::Result<Self> {
+		let mut page = Self::default();
+		page.add(folder, "").with_context(|| {
+			format!(
+				"the page, {}: scripts/web builds it, or --web-page says where it is",
+				folder.display()
+			)
+		})?;
+		ensure!(
+			page.0.contains_key("index.html"),
+			"{} has no index.html",
+			folder.display()
+		);
+		Ok(page)
+	}
+
+	fn add(&mut self, folder: &Path, above: &str) -> anyhow::Result<()> {
+		for entry in fs::read_dir(folder)? {
+			let entry = entry?;
+			let name = entry.file_name();
+			let path = format!("{above}{}", name.to_str().context("a name that is no text")?);
+			if entry.file_type()?.is_dir() {
+				self.add(&entry.path(), &format!("{path}/"))?;
+				continue;
+			}
+			let size = self.0.values().map(|(_, body)| body.len() as u64).sum::<u64>() + entry.metadata()?.len();
+			ensure!(size <= MOST_BYTES, "more than {MOST_BYTES} bytes");
+			if let Some(kind) = kind(&path) {
+				self.0.insert(path, (kind, fs::read(entry.path())?.into()));
+			}
+		}
+		Ok(())
+	}
+}
+
+/// Of what a page consists of.
+fn kind(path: &str) -> Option<&'static str> {
+	let (_, ending) = path.rsplit_once('.')?;
+	Some(match ending {
+		"html" => "text/html; charset=utf-8",
+		"js" => "text/javascript; charset=utf-8",
+		"css" => "text/css; charset=utf-8",
+		"wasm" => "application/wasm",
+		"svg" => "image/svg+xml",
+		"webmanifest" => "application/manifest+json",
+		_ => return None,
+	})
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+	Router::new()
+		.route(
+			"/",
+			get(|State(shared): State<Arc<Shared>>| async move { file(&shared, "index.html") }),
+		)
+		.route("/relayer.json", get(about))
+		.route("/account/{name}", get(account))
+		.route(
+			"/{*path}",
+			get(
+				|State(shared): State<Arc<Shared>>, UrlPath(path): UrlPath<String>| async move { file(&shared, &path) },
+			),
+		)
+		.layer(axum::middleware::map_response(guard))
+		.with_state(shared)
+}
+
+/// What is said with all answers.
+async fn guard(mut response: Response) -> Response {
+	let said = [
+		(header::CONTENT_SECURITY_POLICY, POLICY),
+		(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+		(header::REFERRER_POLICY, "no-referrer"),
+	];
+	for (name, value) in said {
+		response.headers_mut().insert(name, HeaderValue::from_static(value));
+	}
+	if !response.headers().contains_key(header::CACHE_CONTROL) {
+		response
+			.headers_mut()
+			.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+	}
+	response
+}
+
+fn file(shared: &Shared, path: &str) -> Response {
+	let Some((kind, body)) = shared.page.0.get(path) else {
+		return (StatusCode::NOT_FOUND, "no such file\n").into_response();
+	};
+	let cached = match path.starts_with("assets/") {
+		true => FOREVER,
+		false => "no-cache",
+	};
+	(
+		[(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, cached)],
+		body.clone(),
+	)
+		.into_response()
+}
+
+async fn about(State(shared): State<Arc<Shared>>) -> Response {
+	let Shared {
+		desk,
+		chain,
+		identity,
+		certificates,
+		..
+	} = &*shared;
+	let certificates = certificates.hashes(SystemTime::now());
+	let key = identity.public();
+	let of = |info: &watch::Receiver<Option<StreamKeyInfo>>| {
+		let info = info.borrow().clone()?;
+		let (price_per_gb, places) = match desk.streams.get(info.id) {
+			Some(served) => (served.price(tokio::time::Instant::now()), served.places()),
+			None => return None,
+		};
+		let notice = notice(&shared, info.id, certificates, price_per_gb, places);
+		Some(AboutStream {
+			id: info.id.0,
+			title: info.title,
+			signing_key: info.signing_key,
+			previous_keys: info.previous_keys,
+			terms_counter: info.terms_counter,
+			price_per_gb,
+			notice: hex(&identity.sign(notice, &chain.genesis()).encode()),
+		})
+	};
+	json(&About {
+		genesis: chain.genesis(),
+		head: desk.tip.block(),
+		max_ticket_life: chain.constants().max_ticket_life,
+		max_session_life: chain.constants().max_session_life,
+		account: desk.recipient,
+		key,
+		port: shared.port,
+		path: PROTOCOL_NAME,
+		certificates,
+		streams: shared.streams.iter().filter_map(of).collect(),
+	})
+}
+
+fn json<T: Serialize>(what: &T) -> Response {
+	let text = serde_json::to_string(what).expect("numbers, texts and lists of them");
+	([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+/// That these certificates are this relayer's, for who sees one of them and knows the relayer's key.
+fn notice(
+	shared: &Shared,
+	stream: StreamId,
+	certificates: [Hash; 2],
+	price_per_gb: u64,
+	places: usize,
+) -> RelayerNotice {
+	let now = unix_ms();
+	RelayerNotice {
+		account: shared.desk.recipient,
+		key: shared.identity.public(),
+		number: now,
+		stream,
+		addresses: Default::default(),
+		transports: transport::QUIC | transport::WEB_TRANSPORT,
+		certificates: Vec::from(certificates).try_into().expect("there may be four"),
+		price_per_gb,
+		free_seats: u32::try_from(places).unwrap_or(u32::MAX),
+		path: Default::default(),
+		lag_ms: 0,
+		contact: Default::default(),
+		reports: Default::default(),
+		until_ms: now + NOTICE_MS,
+	}
+}
+
+fn hex(bytes: &[u8]) -> String {
+	bytes.iter().fold("0x".into(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+async fn account(State(shared): State<Arc<Shared>>, UrlPath(name): UrlPath<String>) -> Result<Response, StatusCode> {
+	let id: AccountId = name
+		.strip_suffix(".json")
+		.and_then(|id| id.parse().ok())
+		.ok_or(StatusCode::NOT_FOUND)?;
+	let _one = shared
+		.lookups
+		.acquire()
+		.await
+		.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+	let found = shared.desk.accounts.fetch(id).await;
+	found
+		.map(|entry| json(&entry.get()))
+		.ok_or(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn page_is_what_its_folder_has_and_nothing_of_unknown_kinds() {
+		let folder = tempfile::tempdir().unwrap();
+		assert!(Page::read(folder.path()).is_err(), "there is no index.html");
+		fs::create_dir(folder.path().join("assets")).unwrap();
+		for name in ["index.html", "assets/page.js", "assets/core.wasm", "notes.txt"] {
+			fs::write(folder.path().join(name), name).unwrap();
+		}
+		let page = Page::read(folder.path()).unwrap();
+		let names: Vec<_> = page.0.keys().map(String::as_str).collect();
+		assert_eq!(names, ["assets/core.wasm", "assets/page.js", "index.html"]);
+		assert_eq!(page.0["assets/core.wasm"].0, "application/wasm");
+	}
+
+	#[test]
+	fn page_that_is_too_large_is_refused() {
+		let folder = tempfile::tempdir().unwrap();
+		fs::write(folder.path().join("index.html"), vec![0; 1 + MOST_BYTES as usize]).unwrap();
+		assert!(Page::read(folder.path()).is_err());
+	}
+}

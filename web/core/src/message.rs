@@ -1,0 +1,156 @@
+//! What a page hands in and gets back. SCALE, as everything that travels; `web/src/core/scale.ts` reads and writes it.
+
+use alloc::{string::String, vec::Vec};
+use clustercast_primitives::{
+	notice::SignedRelayerNotice, AccountId, Balance, BlockNumber, Hash, PublicKey, StreamId, TrackId,
+};
+use codec::{Decode, Encode};
+
+/// What is watched, and who pays.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Config {
+	/// Genesis hash of the chain: part of every signature.
+	pub genesis: Hash,
+	/// Stream key on the chain.
+	pub stream: StreamId,
+	/// Of its catalog.
+	pub track: TrackId,
+	/// Of now.
+	pub facts: Facts,
+	/// Whose money.
+	pub payer: Payer,
+}
+
+/// What the chain says by now.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Facts {
+	/// Signs the stream's headers.
+	pub key: PublicKey,
+	/// Signed them before.
+	pub former: Vec<PublicKey>,
+	/// Counter of the stream's terms.
+	pub terms: u32,
+	/// The newest block.
+	pub head: BlockNumber,
+}
+
+/// Whose money, and how much of it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Payer {
+	/// Holds the deposit.
+	pub account: AccountId,
+	/// Signs; the page has the other half.
+	pub session: PublicKey,
+	/// Last block for which it may sign.
+	pub expiry: BlockNumber,
+	/// Blocks from signing to a payment's expiry, at most: the chain's rule.
+	pub max_ticket_life: BlockNumber,
+	/// Most that is spent in all, in expected value, micro-USDC.
+	pub budget: Balance,
+	/// Most that is accepted, micro-USDC per 10^9 bytes.
+	pub max_price_per_gb: u64,
+	/// Of a single ticket, micro-USDC.
+	pub max_face_value: Balance,
+	/// What [`Output::Store`] said last of this session key; `None` for one that never signed.
+	pub purse: Option<Vec<u8>>,
+}
+
+/// A relayer, as a connection to it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Relayer {
+	/// Registered; signs receipts.
+	pub key: PublicKey,
+	/// The account that the chain has under this key.
+	pub account: AccountId,
+	/// SHA-256 of the certificate that it showed.
+	pub certificate: Hash,
+	/// In which it says that the certificate is its own.
+	pub notice: SignedRelayerNotice,
+}
+
+/// Of the page's clocks, milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Time {
+	/// From any beginning; only goes forward.
+	pub elapsed_ms: u64,
+	/// Unix time.
+	pub unix_ms: u64,
+}
+
+/// Why no window comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Silence {
+	/// Windows come, or are due.
+	None,
+	/// The broadcaster pauses.
+	Pause,
+	/// Nothing was heard of the broadcaster for too long.
+	Absence,
+	/// The broadcast is over.
+	Over,
+}
+
+/// What the page is to do, or to know. In order: what is to be stored is on disk before what stands behind it is signed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Output {
+	/// To be sent on the subscription's own stream.
+	Send(Vec<u8>),
+	/// To be stored under the session key, before anything that follows is done.
+	Store(Vec<u8>),
+	/// To be signed by the session key, and handed back under this number.
+	Sign(u32, Vec<u8>),
+	/// The relayer serves on these terms.
+	Terms {
+		/// Micro-USDC per 10^9 bytes.
+		price_per_gb: u64,
+	},
+	/// Initialisation segment of the windows that follow.
+	Init {
+		/// RFC 6381.
+		codecs: String,
+		/// What the broadcaster calls the broadcast.
+		title: String,
+		/// `ftyp moov`.
+		data: Vec<u8>,
+	},
+	/// The next window, every byte verified.
+	Window {
+		/// Run of the broadcast: another one has times of its own.
+		epoch: BlockNumber,
+		/// Unix time of its first frame's capture, broadcaster's clock, milliseconds.
+		start_ms: u64,
+		/// Milliseconds.
+		duration_ms: u32,
+		/// Fragmented MP4.
+		data: Vec<u8>,
+	},
+	/// A window did not come in time; later ones follow.
+	Skipped,
+	/// The relayer has a payment; in all so much is spent, in expected value, micro-USDC.
+	Paid {
+		/// By this session key, at all relayers.
+		spent: Balance,
+	},
+	/// Why no window comes has changed.
+	Silence(Silence),
+	/// Nothing more is paid: of the budget, or of the session key, there is nothing left.
+	CannotPay(String),
+	/// The relayer ended the subscription.
+	Ended {
+		/// The broadcast is over.
+		finished: bool,
+		/// The next window is not to be had any more: the next subscription begins live.
+		gone: bool,
+		/// For people.
+		reason: String,
+	},
+	/// The relayer broke the protocol: it is to be left, and is not to be trusted again.
+	Fault {
+		/// A chunk or a leaf was not what the broadcaster signed.
+		rejected: bool,
+		/// For people.
+		reason: String,
+	},
+	/// The relayer brings nothing, and is to be left.
+	Failed(String),
+}

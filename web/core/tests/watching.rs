@@ -1,0 +1,332 @@
+//! A page's viewer against a relayer's session: bytes in, bytes out, and a session key that is elsewhere.
+
+#[allow(unused_imports, reason = "what it shares is for all tests of the protocol")]
+#[path = "../../../protocol/src/fixture.rs"]
+mod fixture;
+
+use clustercast_primitives::{
+	crypto::{KeyPair, SignatureError},
+	notice::{transport, RelayerNotice, SignedRelayerNotice},
+	subscribe::Binding,
+	Hash, Signature,
+};
+use clustercast_protocol::{
+	purse,
+	relayer::{self, Event},
+	Range, RelayerSession,
+};
+use clustercast_web::{
+	message::{Config, Facts, Output, Payer, Relayer, Silence, Time},
+	viewer::Unfit,
+	Viewer,
+};
+use fixture::{
+	media, relayer_key, session_key, signer, status, stream_key, terms, Broadcast, CHALLENGE, GENESIS, HEAD, RECIPIENT,
+	SENDER, STREAM,
+};
+
+const CERTIFICATE: Hash = Hash([0xce; 32]);
+const NOW: Time = Time {
+	elapsed_ms: 5_000,
+	unix_ms: 1_700_000_100_000,
+};
+
+fn config() -> Config {
+	Config {
+		genesis: GENESIS,
+		stream: STREAM,
+		track: 0,
+		facts: Facts {
+			key: stream_key().public(),
+			former: Vec::new(),
+			terms: terms().counter,
+			head: HEAD,
+		},
+		payer: Payer {
+			account: SENDER,
+			session: session_key().public(),
+			expiry: 1_000_000,
+			max_ticket_life: 600,
+			budget: 1_000_000,
+			max_price_per_gb: 5_000_000,
+			max_face_value: 1_000_000,
+			purse: None,
+		},
+	}
+}
+
+fn notice(key: &KeyPair, certificates: &[Hash], until_ms: u64) -> SignedRelayerNotice {
+	let notice = RelayerNotice {
+		account: RECIPIENT,
+		key: relayer_key().public(),
+		number: 1,
+		stream: STREAM,
+		addresses: Default::default(),
+		transports: transport::WEB_TRANSPORT,
+		certificates: certificates.to_vec().try_into().unwrap(),
+		price_per_gb: 0,
+		free_seats: 0,
+		path: Default::default(),
+		lag_ms: 0,
+		contact: Default::default(),
+		reports: Default::default(),
+		until_ms,
+	};
+	key.sign(notice, &GENESIS)
+}
+
+fn shown() -> Relayer {
+	Relayer {
+		key: relayer_key().public(),
+		account: RECIPIENT,
+		certificate: CERTIFICATE,
+		notice: notice(&relayer_key(), &[Hash([1; 32]), CERTIFICATE], NOW.unix_ms + 1),
+	}
+}
+
+/// A page and a relayer, and what the page was told.
+struct Play {
+	viewer: Viewer,
+	relayer: RelayerSession,
+	told: Vec<Output>,
+	/// Last that was to be stored.
+	stored: Option<Vec<u8>>,
+	/// The session key's answers, as a browser gives them.
+	signs: fn(&[u8]) -> Signature,
+	/// Numbers of the tickets that came.
+	paid: Vec<u64>,
+}
+
+impl Play {
+	fn begin() -> Self {
+		let mut viewer = Viewer::new(config(), NOW).unwrap();
+		viewer.connect(&shown()).unwrap();
+		Self {
+			viewer,
+			relayer: RelayerSession::new(GENESIS, CHALLENGE, vec![Binding::Certificate(CERTIFICATE.0)]),
+			told: Vec::new(),
+			stored: None,
+			signs: |payload| session_key().sign_bytes(payload),
+			paid: Vec::new(),
+		}
+	}
+
+	/// Until nobody has anything more to say.
+	fn run(&mut self) {
+		loop {
+			let mut idle = true;
+			while let Some(frame) = self.relayer.poll_transmit() {
+				idle = false;
+				self.viewer.said(&frame);
+			}
+			while let Some(outgoing) = self.relayer.poll_sending() {
+				idle = false;
+				let [prefix, data] = outgoing.rest();
+				self.bring(&prefix, &data);
+				self.relayer.sent(outgoing.id(), outgoing.chunks());
+				self.relayer.arrived(outgoing.id());
+			}
+			while let Some(output) = self.viewer.poll() {
+				idle = false;
+				match &output {
+					// What it says behind a fault is not for anybody.
+					Output::Send(bytes) => self.relayer.handle(bytes).unwrap(),
+					Output::Store(purse) => self.stored = Some(purse.clone()),
+					Output::Sign(number, payload) => {
+						let signature = (self.signs)(payload);
+						self.viewer.signed(*number, signature).unwrap();
+					},
+					_ => {},
+				}
+				self.told.push(output);
+			}
+			while let Some(event) = self.relayer.poll_event() {
+				idle = false;
+				self.answer(event);
+			}
+			if idle {
+				return;
+			}
+		}
+	}
+
+	fn bring(&mut self, prefix: &[u8], data: &[u8]) {
+		let body = self.viewer.begin(prefix.try_into().unwrap()).unwrap();
+		self.viewer.chunks(body, data);
+		self.viewer.end(body, true);
+	}
+
+	fn answer(&mut self, event: Event) {
+		match event {
+			Event::Subscribed(asked) => {
+				let payer = asked.payer.expect("it pays");
+				let binding = Binding::Certificate(CERTIFICATE.0);
+				assert_eq!(payer.subscription.check(&CHALLENGE, &binding, &GENESIS), Ok(()));
+				self.relayer.accept(terms(), signer()).unwrap();
+				self.relayer
+					.status(&status(1, clustercast_primitives::status::State::Live));
+			},
+			Event::Ticket(ticket) => {
+				assert_eq!(ticket.verify(&session_key().public(), &GENESIS), Ok(()));
+				// It was on disk that this number might be used.
+				assert!(self.stored.is_some());
+				self.relayer.paid(ticket.message.commitment).unwrap();
+				self.paid.push(ticket.message.nonce);
+			},
+			other => panic!("{other:?}"),
+		}
+	}
+
+	fn windows(&self) -> Vec<&[u8]> {
+		let windows = self.told.iter().filter_map(|output| match output {
+			Output::Window { data, .. } => Some(&data[..]),
+			_ => None,
+		});
+		windows.collect()
+	}
+
+	fn deliver(&mut self, window: &clustercast_protocol::EncodedWindow) {
+		assert!(matches!(
+			self.relayer.quote(window, &window.range()).unwrap(),
+			relayer::Quote::Owed(_)
+		));
+		self.relayer.deliver(window).unwrap();
+		self.run();
+	}
+}
+
+#[test]
+fn page_shows_what_verified_and_pays_for_it() {
+	let (mut play, mut broadcast) = (Play::begin(), Broadcast::default());
+	play.run();
+	let data: Vec<Vec<u8>> = (0..3).map(|n| media(200_000, n)).collect();
+	for data in &data {
+		play.deliver(&broadcast.segment(data));
+	}
+	assert_eq!(play.windows(), data.iter().map(Vec::as_slice).collect::<Vec<_>>());
+	assert_eq!(play.paid, [0, 1, 2]);
+	let inits = play.told.iter().filter(|output| matches!(output, Output::Init { .. }));
+	assert_eq!(inits.count(), 1, "of the first window alone");
+	let spent = play.told.iter().filter_map(|output| match output {
+		Output::Paid { spent } => Some(*spent),
+		_ => None,
+	});
+	let spent: Vec<_> = spent.collect();
+	assert!(spent[0] > 0 && spent.is_sorted(), "{spent:?}");
+}
+
+#[test]
+fn chunk_that_is_not_the_broadcasters_is_not_shown_and_not_paid() {
+	let (mut play, mut broadcast) = (Play::begin(), Broadcast::default());
+	play.run();
+	let window = broadcast.segment(&media(100_000, 1));
+	play.relayer.quote(&window, &window.range()).unwrap();
+	play.relayer.deliver(&window).unwrap();
+	while let Some(frame) = play.relayer.poll_transmit() {
+		play.viewer.said(&frame);
+	}
+	let outgoing = play.relayer.poll_sending().unwrap();
+	let [prefix, data] = outgoing.rest();
+	let mut wrong = data.to_vec();
+	wrong[50_000] ^= 1;
+	play.bring_wrong(&prefix, &wrong);
+	assert!(play.windows().is_empty());
+	let fault = play.told.last();
+	assert!(matches!(fault, Some(Output::Fault { rejected: true, .. })), "{fault:?}");
+	// Whatever else comes of this relayer is not taken.
+	play.told.clear();
+	play.viewer.said(&[0; 64]);
+	assert_eq!(play.viewer.poll(), None);
+}
+
+impl Play {
+	fn bring_wrong(&mut self, prefix: &[u8], data: &[u8]) {
+		let body = self.viewer.begin(prefix.try_into().unwrap()).unwrap();
+		self.viewer.chunks(body, data);
+		while let Some(output) = self.viewer.poll() {
+			assert!(!matches!(output, Output::Sign(..)), "nothing is signed");
+			self.told.push(output);
+		}
+	}
+}
+
+#[test]
+fn certificate_counts_only_where_the_relayer_says_that_it_is_its_own() {
+	let refused = |relayer: &Relayer| Viewer::new(config(), NOW).unwrap().connect(relayer).unwrap_err();
+	let stranger = KeyPair::from_seed([0x77; 32]);
+	let with = |notice| Relayer { notice, ..shown() };
+	let until = NOW.unix_ms + 1;
+	let forged = with(notice(&stranger, &[CERTIFICATE], until));
+	assert_eq!(refused(&forged), Unfit::Signature(SignatureError::Invalid));
+	let of_another = with(notice(&relayer_key(), &[Hash([1; 32])], until));
+	assert_eq!(refused(&of_another), Unfit::Certificate);
+	let old = with(notice(&relayer_key(), &[CERTIFICATE], NOW.unix_ms - 1));
+	assert_eq!(refused(&old), Unfit::Old);
+	let mut other = shown();
+	other.account.0[0] ^= 1;
+	assert_eq!(refused(&other), Unfit::Relayer);
+	assert_eq!(Viewer::new(config(), NOW).unwrap().connect(&shown()), Ok(()));
+}
+
+#[test]
+fn signature_that_is_not_the_session_keys_goes_nowhere() {
+	let mut play = Play::begin();
+	while let Some(frame) = play.relayer.poll_transmit() {
+		play.viewer.said(&frame);
+	}
+	let Some(Output::Sign(number, payload)) = play.viewer.poll() else {
+		panic!("the challenge is to be signed");
+	};
+	let other = KeyPair::from_seed([0x77; 32]).sign_bytes(&payload);
+	assert_eq!(play.viewer.signed(number, other), Err(SignatureError::Invalid));
+	assert_eq!(play.viewer.poll(), None);
+}
+
+#[test]
+fn purse_goes_on_behind_what_was_stored_and_no_number_is_used_twice() {
+	let (mut play, mut broadcast) = (Play::begin(), Broadcast::default());
+	play.run();
+	play.deliver(&broadcast.segment(&media(200_000, 1)));
+	let stored = play.stored.clone();
+	let mut again = config();
+	again.payer.purse = stored;
+	let mut play = Play::begin();
+	play.viewer = Viewer::new(again, NOW).unwrap();
+	play.viewer.connect(&shown()).unwrap();
+	play.run();
+	let mut broadcast = Broadcast::default();
+	play.deliver(&broadcast.segment(&media(200_000, 1)));
+	// Of those that were set aside before, any may have been used.
+	assert_eq!(play.paid, [purse::RESERVATION]);
+	// Another session key's is refused.
+	let mut other = config();
+	other.payer.purse = play.stored.clone();
+	other.payer.session = stream_key().public();
+	assert!(Viewer::new(other, NOW).is_err());
+}
+
+#[test]
+fn silence_is_explained_and_a_relayer_that_brings_nothing_is_left() {
+	let mut play = Play::begin();
+	play.run();
+	play.relayer
+		.status(&status(2, clustercast_primitives::status::State::Idle));
+	play.run();
+	let at = |ms| Time {
+		elapsed_ms: NOW.elapsed_ms + ms,
+		unix_ms: NOW.unix_ms + ms,
+	};
+	play.viewer.tick(at(3_000));
+	assert_eq!(play.viewer.poll(), Some(Output::Silence(Silence::Pause)));
+	play.viewer.tick(at(60_000));
+	assert!(matches!(
+		play.viewer.poll(),
+		Some(Output::Failed(_) | Output::Silence(_))
+	));
+	let body: Range = Broadcast::default().segment(&media(1_000, 1)).range();
+	assert_eq!(
+		play.viewer
+			.begin(&<[u8; 40]>::try_from(&codec::Encode::encode(&body)[..]).unwrap()),
+		None
+	);
+}

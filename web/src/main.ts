@@ -1,0 +1,240 @@
+// The page: draws what the worker says, feeds the video, and does what is pressed.
+import {fromHex} from "./core/scale.ts";
+import {megabytes, rate, time, usdc} from "./page/format.ts";
+import {Feeder} from "./watch/feeder.ts";
+import type {FromWorker, State, ToWorker} from "./watch/messages.ts";
+import workerUrl from "./watch/worker.ts?worker&url";
+
+/** Windows over which the bit rate is taken. */
+const RATED = 5;
+
+const $ = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
+const video = $<HTMLVideoElement>("video");
+const feeder = new Feeder(video);
+
+interface Policy {
+	createScriptURL(url: string): string;
+}
+interface Factory {
+	createPolicy(name: string, rules: {createScriptURL(url: string): string}): Policy;
+}
+
+/** The worker's script is the one address that this page ever makes into code. */
+function trusted(url: string): string {
+	const factory = (globalThis as {trustedTypes?: Factory}).trustedTypes;
+	const same = (asked: string) => {
+		if (asked !== url) throw new TypeError("no script of this page");
+		return asked;
+	};
+	return factory?.createPolicy("clustercast", {createScriptURL: same}).createScriptURL(url) ?? url;
+}
+
+// What each state says: a headline, and what to do.
+const SAYS: Record<State, [string, string]> = {
+	connecting: ["Connecting…", ""],
+	"needs-account": ["Who pays?", "Name the account that holds the deposit, below."],
+	"needs-session": ["Waiting for your wallet", "Authorise the session key below, from the account's wallet. The picture starts by itself."],
+	playing: ["", ""],
+	paused: ["The broadcaster pauses", "The picture goes on by itself."],
+	absent: ["Nothing is heard of the broadcaster", "The relayer is there, and waits as well."],
+	ended: ["The broadcast is over", ""],
+	"no-relayer": ["No relayer", "Trying again."],
+	"no-money": ["The deposit is used up", "Top it up from the account's wallet."],
+	refused: ["This cannot be watched here", ""],
+	fault: ["The relayer broke the rules", "It is not paid any more, and nothing that it sent is shown."],
+	"other-tab": ["It plays in another tab", "One tab at a time pays from a session key."],
+	unsupported: ["This browser cannot watch here yet", "It needs WebTransport and MediaSource. Chrome, Edge and Firefox have both."],
+};
+
+function show(state: State, reason: string): void {
+	document.documentElement.dataset.state = state;
+	const [headline, detail] = SAYS[state];
+	$("headline").textContent = headline;
+	$("detail").textContent = [reason, detail].filter((text) => text !== "").join(" ");
+	$("notice").hidden = headline === "";
+	$("money").hidden = !["needs-account", "needs-session", "no-money", "playing", "paused"].includes(state);
+	$("payer").hidden = state !== "needs-account";
+	$("authorise").hidden = state !== "needs-session";
+	$("money-say").textContent = state === "needs-session" ? "Nothing is paid before the account's wallet has signed this." : "";
+}
+
+const windows: {bytes: number; seconds: number}[] = [];
+let verified = 0;
+let left: bigint | undefined;
+let price = 0n;
+
+function bitRate(): number {
+	const seconds = windows.reduce((sum, window) => sum + window.seconds, 0);
+	return seconds === 0 ? 0 : (8 * windows.reduce((sum, window) => sum + window.bytes, 0)) / seconds;
+}
+
+/** Micro-USDC an hour, by the price and what comes. */
+function perHour(): number {
+	return (bitRate() / 8) * 3_600 * (Number(price) / 1e9);
+}
+
+function draw(): void {
+	const lag = feeder.lag();
+	$("figure-lag").textContent = lag === undefined ? "–" : `${lag.toFixed(1)} s`;
+	const live = video.readyState > 2 && !video.paused && feeder.isLive();
+	$("live-badge").hidden = !live;
+	$("live").toggleAttribute("disabled", live);
+	$("unmute").hidden = !(video.muted && !video.paused);
+	$("play").textContent = video.paused ? "Play" : "Pause";
+	$("mute").textContent = video.muted ? "Sound" : "Mute";
+	$("mute").setAttribute("aria-pressed", String(video.muted));
+}
+
+function hear(message: FromWorker): void {
+	switch (message.kind) {
+		case "state":
+			return show(message.state, message.reason);
+		case "about":
+			$("title").textContent = message.title;
+			document.title = `${message.title} – ClusterCast`;
+			$("figure-source").textContent = `${message.relayer.slice(0, 10)}…`;
+			return;
+		case "session":
+			$("session-key").textContent = message.key;
+			$("session-proof").textContent = message.proof;
+			$("session-expiry").textContent = String(message.expiry);
+			return;
+		case "purse":
+			left = message.left;
+			$("purse").hidden = false;
+			$("figure-left").textContent = usdc(left);
+			return;
+		case "terms":
+			price = message.pricePerGb;
+			$("figure-transport").textContent = "WebTransport";
+			return;
+		case "init":
+			if (!Feeder.supported(message.codecs)) return show("unsupported", message.codecs);
+			feeder.init(message);
+			if ("mediaSession" in navigator) navigator.mediaSession.metadata = new MediaMetadata({title: message.title, artist: "ClusterCast"});
+			return;
+		case "window":
+			verified += message.bytes;
+			windows.push({bytes: message.bytes, seconds: message.durationMs / 1_000});
+			if (windows.length > RATED) windows.shift();
+			$("figure-verified").textContent = megabytes(verified);
+			$("figure-bitrate").textContent = rate(bitRate());
+			$("figure-hour").textContent = usdc(Math.round(perHour()));
+			if (left !== undefined) $("figure-time").textContent = time((Number(left) / perHour()) * 3_600);
+			return feeder.window(message);
+		case "rejected":
+			$("figure-rejected").textContent = String(message.count);
+			return;
+		case "paid":
+			left = message.left;
+			$("figure-spent").textContent = usdc(message.spent);
+			$("figure-left").textContent = usdc(left);
+			return;
+	}
+}
+
+const place = new URL(location.href);
+// WebKit stops after a minute and a half of video (its bug 319818): it is told by what it is, not by what it calls itself.
+const webkit = CSS.supports("font", "-apple-system-body");
+const worker = new Worker(trusted(new URL(workerUrl, location.href).href), {type: "module"});
+worker.onmessage = ({data}: MessageEvent<FromWorker>) => hear(data);
+worker.onerror = () => show("refused", "The page could not be loaded.");
+const tell = (message: ToWorker) => worker.postMessage(message);
+
+function watch(account: Uint8Array | undefined): void {
+	const stream = place.searchParams.get("stream");
+	if (webkit || typeof WebTransport === "undefined" || !Feeder.supported()) return show("unsupported", "");
+	show("connecting", "");
+	tell({
+		kind: "watch",
+		stream: stream !== null && /^\d+$/.test(stream) ? BigInt(stream) : undefined,
+		account,
+		host: location.hostname.replace(/^\[|\]$/g, ""),
+		base: new URL("./", location.href).href,
+	});
+}
+
+/** 32 bytes; undefined where it is none. */
+function accountOf(text: string): Uint8Array | undefined {
+	return /^(0x)?[0-9a-fA-F]{64}$/.test(text.trim()) ? fromHex(text.trim()) : undefined;
+}
+
+$("payer").addEventListener("submit", (event) => {
+	event.preventDefault();
+	const field = $<HTMLInputElement>("account");
+	const account = accountOf(field.value);
+	field.setAttribute("aria-invalid", String(account === undefined));
+	if (account === undefined) return field.focus();
+	localStorage.setItem("account", field.value.trim());
+	watch(account);
+});
+
+const toggle = () => (video.paused ? feeder.play() : feeder.pause());
+const mute = () => (video.muted = !video.muted);
+const full = () => void (document.fullscreenElement === null ? $("stage").requestFullscreen() : document.exitFullscreen()).catch(() => {});
+const mini = () => void (document.pictureInPictureElement === null ? video.requestPictureInPicture() : document.exitPictureInPicture()).catch(() => {});
+const live = () => feeder.play();
+function figures(): void {
+	const overlay = $("overlay");
+	overlay.hidden = !overlay.hidden;
+	$("figures").setAttribute("aria-pressed", String(!overlay.hidden));
+}
+function louder(by: number): void {
+	video.volume = Math.min(1, Math.max(0, video.volume + by));
+	if (by > 0) video.muted = false;
+}
+
+for (const [id, act] of Object.entries({play: toggle, mute, unmute: mute, live, figures, full, pip: mini})) $(id).addEventListener("click", act);
+video.addEventListener("click", toggle);
+$<HTMLInputElement>("volume").addEventListener("input", ({target}) => {
+	video.volume = Number((target as HTMLInputElement).value) / 100;
+	video.muted = false;
+});
+for (const event of ["play", "pause", "volumechange", "playing", "waiting"]) video.addEventListener(event, draw);
+video.addEventListener("volumechange", () => ($<HTMLInputElement>("volume").value = String(Math.round(video.volume * 100))));
+$("pip").hidden = !document.pictureInPictureEnabled;
+$("full").hidden = !document.fullscreenEnabled;
+
+const KEYS: Record<string, () => void> = {
+	" ": toggle,
+	k: toggle,
+	m: mute,
+	f: full,
+	i: mini,
+	l: live,
+	s: figures,
+	ArrowUp: () => louder(0.1),
+	ArrowDown: () => louder(-0.1),
+};
+document.addEventListener("keydown", (event) => {
+	const target = event.target as HTMLElement;
+	const act = KEYS[event.key];
+	// Fields and buttons have keys of their own.
+	if (act === undefined || event.ctrlKey || event.metaKey || event.altKey || target.closest("input, button, output")) return;
+	event.preventDefault();
+	act();
+});
+
+if ("mediaSession" in navigator) {
+	navigator.mediaSession.setActionHandler("play", () => feeder.play());
+	navigator.mediaSession.setActionHandler("pause", () => feeder.pause());
+}
+
+const THEMES = ["", "light", "dark"];
+function theme(name: string): void {
+	if (name === "") delete document.documentElement.dataset.theme;
+	else document.documentElement.dataset.theme = name;
+}
+theme(localStorage.getItem("theme") ?? "");
+$("theme").addEventListener("click", () => {
+	const now = THEMES.indexOf(document.documentElement.dataset.theme ?? "");
+	const next = THEMES[(now + 1) % THEMES.length] ?? "";
+	localStorage.setItem("theme", next);
+	theme(next);
+});
+
+addEventListener("pagehide", () => tell({kind: "leave"}));
+setInterval(draw, 500);
+const known = localStorage.getItem("account") ?? "";
+$<HTMLInputElement>("account").value = known;
+watch(accountOf(place.hash.slice(1)) ?? accountOf(known));
