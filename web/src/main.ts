@@ -81,8 +81,7 @@ function draw(): void {
 	$("live").toggleAttribute("disabled", live);
 	$("unmute").hidden = !(video.muted && !video.paused);
 	$("play").textContent = video.paused ? "Play" : "Pause";
-	$("mute").textContent = video.muted ? "Sound" : "Mute";
-	$("mute").setAttribute("aria-pressed", String(video.muted));
+	$("mute").textContent = video.muted ? "Unmute" : "Mute";
 }
 
 function hear(message: FromWorker): void {
