@@ -133,6 +133,8 @@ class Watching {
 			const own = toHex(this.#session.public);
 			const authorised = found?.sessions.find(({key}) => key === own);
 			if (found !== undefined && authorised !== undefined && authorised.expiry > about.head + LAST_BLOCKS) {
+				// It may have taken the wallet's owner long: receipts of now are of another block than then.
+				about = await this.#reached();
 				const left = BigInt(authorised.limit) - BigInt(authorised.spent);
 				const free = BigInt(found.deposit) - BigInt(found.reserved);
 				this.#budget = left < free ? left : free;
