@@ -76,7 +76,12 @@ async fn listening() -> (Node, Incoming, Certificates, SocketAddr) {
 	let certificates = Certificates::new(SystemTime::now()).unwrap();
 	let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
 	let port = node.listen_web(any, certificates.clone()).await.unwrap();
-	(node, incoming, certificates, SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+	(
+		node,
+		incoming,
+		certificates,
+		SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+	)
 }
 
 async fn call(at: SocketAddr, told: Vec<Hash>) -> Result<Connection, quinn::ConnectionError> {
@@ -159,7 +164,10 @@ async fn browser_opens_a_subscription_and_is_sent_chunks() {
 		stream.send_chunks(["range".into(), "chunks".into()]).await.unwrap();
 		stream
 	});
-	let mut body = timeout(PATIENCE, session.connection.accept_uni()).await.unwrap().unwrap();
+	let mut body = timeout(PATIENCE, session.connection.accept_uni())
+		.await
+		.unwrap()
+		.unwrap();
 	assert_eq!(VarInt::read(&mut body).await.unwrap(), StreamUni::WEBTRANSPORT.0);
 	assert_eq!(VarInt::read(&mut body).await.unwrap(), session.id);
 	assert_eq!(body.read_to_end(64).await.unwrap(), b"\x07\0\0\0rangechunks");
@@ -183,7 +191,10 @@ async fn stream_of_another_session_is_not_taken() {
 async fn other_path_is_not_found() {
 	let (_node, _incoming, certificates, at) = listening().await;
 	let told = certificates.hashes(SystemTime::now());
-	let refused = ask(call(at, told.into()).await.unwrap(), "/elsewhere").await.err().unwrap();
+	let refused = ask(call(at, told.into()).await.unwrap(), "/elsewhere")
+		.await
+		.err()
+		.unwrap();
 	assert!(refused.contains("404"), "{refused}");
 }
 

@@ -33,6 +33,12 @@ const USUAL_WINDOW_MS: u32 = 2_000;
 /// Windows' time without a whole one that makes a stall.
 const STALL_WINDOWS: u32 = 3;
 
+/// Between two blocks of the chain, milliseconds.
+const BLOCK_MS: u64 = 2_000;
+
+/// Blocks that are counted by the clock beyond what was heard, at most: as the player has it.
+const MOST_BY_CLOCK: u64 = 300;
+
 /// Bounds of that time, milliseconds: as the player has them.
 const STALL_MS: (u32, u32) = (2_000, 30_000);
 
@@ -88,6 +94,8 @@ pub struct Viewer {
 	keys: StreamKeys,
 	purse: Purse<PublicKey>,
 	time: Time,
+	/// When the facts were heard.
+	learnt: Time,
 	session: Option<ViewerSession>,
 	patience: Patience,
 	standing: Standing,
@@ -138,6 +146,7 @@ impl Viewer {
 			keys,
 			purse,
 			time,
+			learnt: time,
 			session: None,
 			standing: Standing::default(),
 			silence: Silence::None,
@@ -184,7 +193,7 @@ impl Viewer {
 				max_price_per_gb,
 				max_face_value,
 			}),
-			head: self.config.facts.head,
+			head: self.head(),
 			latest_start_ms: self.latest_start_ms(),
 			resume: self.resume.clone(),
 			follow: Follow::Windows,
@@ -217,11 +226,12 @@ impl Viewer {
 	/// Of now. What is overdue is told.
 	pub fn tick(&mut self, time: Time) {
 		self.time = time;
-		let (latest, now) = (self.latest_start_ms(), elapsed(time));
+		let (latest, head, now) = (self.latest_start_ms(), self.head(), elapsed(time));
 		let Some(session) = &mut self.session else {
 			return;
 		};
 		session.set_latest_start(latest);
+		session.set_head(head);
 		let stall = self
 			.window_ms
 			.saturating_mul(STALL_WINDOWS)
@@ -246,8 +256,10 @@ impl Viewer {
 		self.pump();
 	}
 
-	/// What the chain says by now.
-	pub fn learn(&mut self, facts: Facts) {
+	/// What the chain says by now. The block goes on by the clock until more is said, and never back.
+	pub fn learn(&mut self, mut facts: Facts) {
+		facts.head = facts.head.max(self.head());
+		self.learnt = self.time;
 		let told = self.standing.told(self.config.track);
 		if self.keys.replace(facts.key, facts.former.clone(), told) {
 			self.standing = Standing::default();
@@ -435,7 +447,7 @@ impl Viewer {
 
 	/// What is numbered is to be on disk before it is signed.
 	fn pay(&mut self, due: Due) {
-		let block = self.config.facts.head;
+		let block = self.head();
 		if let Some(state) = self.purse.reserve(&due.recipient, block) {
 			self.outputs.push_back(Output::Store(state));
 		}
@@ -456,6 +468,14 @@ impl Viewer {
 		let number = self.next;
 		self.next = number.wrapping_add(1);
 		number
+	}
+
+	/// The chain's newest block by now.
+	fn head(&self) -> BlockNumber {
+		let passed = self.time.elapsed_ms.saturating_sub(self.learnt.elapsed_ms);
+		let counted = (passed / BLOCK_MS).min(MOST_BY_CLOCK);
+		let counted = BlockNumber::try_from(counted).unwrap_or(BlockNumber::MAX);
+		self.config.facts.head.saturating_add(counted)
 	}
 
 	fn latest_start_ms(&self) -> u64 {

@@ -7,13 +7,14 @@ mod fixture;
 use clustercast_primitives::{
 	crypto::{KeyPair, SignatureError},
 	notice::{transport, RelayerNotice, SignedRelayerNotice},
+	receipt::MAX_BLOCKS_AHEAD,
 	subscribe::Binding,
 	Hash, Signature,
 };
 use clustercast_protocol::{
 	purse,
 	relayer::{self, Event},
-	Range, RelayerSession,
+	Range, ReceiptSigner, RelayerSession,
 };
 use clustercast_web::{
 	message::{Config, Facts, Output, Payer, Relayer, Silence, Time},
@@ -24,6 +25,7 @@ use fixture::{
 	media, relayer_key, session_key, signer, status, stream_key, terms, Broadcast, CHALLENGE, GENESIS, HEAD, RECIPIENT,
 	SENDER, STREAM,
 };
+use std::sync::Arc;
 
 const CERTIFICATE: Hash = Hash([0xce; 32]);
 const NOW: Time = Time {
@@ -95,6 +97,8 @@ struct Play {
 	signs: fn(&[u8]) -> Signature,
 	/// Numbers of the tickets that came.
 	paid: Vec<u64>,
+	/// Of the relayer's receipts.
+	signer: Arc<ReceiptSigner>,
 }
 
 impl Play {
@@ -108,6 +112,7 @@ impl Play {
 			stored: None,
 			signs: |payload| session_key().sign_bytes(payload),
 			paid: Vec::new(),
+			signer: signer(),
 		}
 	}
 
@@ -162,7 +167,7 @@ impl Play {
 				let payer = asked.payer.expect("it pays");
 				let binding = Binding::Certificate(CERTIFICATE.0);
 				assert_eq!(payer.subscription.check(&CHALLENGE, &binding, &GENESIS), Ok(()));
-				self.relayer.accept(terms(), signer()).unwrap();
+				self.relayer.accept(terms(), self.signer.clone()).unwrap();
 				self.relayer
 					.status(&status(1, clustercast_primitives::status::State::Live));
 			},
@@ -303,6 +308,33 @@ fn purse_goes_on_behind_what_was_stored_and_no_number_is_used_twice() {
 	other.payer.purse = play.stored.clone();
 	other.payer.session = stream_key().public();
 	assert!(Viewer::new(other, NOW).is_err());
+}
+
+/// The fault: a page that was told the chain's block six seconds ago took the relayer's receipt for one from the future.
+#[test]
+fn chain_goes_on_by_the_clock_between_two_words_of_it() {
+	let at = |ms| Time {
+		elapsed_ms: NOW.elapsed_ms + ms,
+		unix_ms: NOW.unix_ms + ms,
+	};
+	for (waited, good) in [(0, false), (10_000, true)] {
+		let (mut play, mut broadcast) = (Play::begin(), Broadcast::default());
+		play.run();
+		play.viewer.tick(at(waited));
+		let ahead = ReceiptSigner::new(relayer_key(), [9; 32]);
+		ahead.set_block(HEAD + MAX_BLOCKS_AHEAD + 5);
+		play.signer = Arc::new(ahead);
+		play.relayer = RelayerSession::new(GENESIS, CHALLENGE, vec![Binding::Certificate(CERTIFICATE.0)]);
+		play.viewer.connect(&shown()).unwrap();
+		play.run();
+		play.deliver(&broadcast.segment(&media(200_000, 1)));
+		assert_eq!(
+			play.paid.len(),
+			usize::from(good),
+			"{waited} ms: {:?}",
+			play.told.last()
+		);
+	}
 }
 
 #[test]
