@@ -18,7 +18,8 @@ const complaints = [];
 const requests = new Set();
 let failed = false;
 try {
-	const page = await browser.newPage({viewport: {width: 1100, height: 900}, colorScheme: "light"});
+	const context = await browser.newContext({viewport: {width: 1100, height: 900}, colorScheme: "light"});
+	const page = await context.newPage();
 	page.on("console", (m) => ["error", "warning"].includes(m.type()) && complaints.push(m.text()));
 	page.on("pageerror", (error) => complaints.push(String(error)));
 	page.on("request", (request) => requests.add(new URL(request.url()).origin));
@@ -90,7 +91,7 @@ try {
 
 	const figures = {};
 	for (const id of ["bitrate", "lag", "verified", "rejected", "spent", "hour", "transport", "left"]) figures[id] = await text(`figure-${id}`);
-	const again = await browser.contexts()[0].newPage();
+	const again = await context.newPage();
 	await again.goto(address);
 	const other = () => again.evaluate(() => document.documentElement.dataset.state);
 	await until(async () => (await other()) === "other-tab", PATIENCE);
