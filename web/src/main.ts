@@ -8,9 +8,15 @@ import workerUrl from "./watch/worker.ts?worker&url";
 /** Windows over which the bit rate is taken. */
 const RATED = 5;
 
+/** Accepted without a word, micro-USDC per 10^9 bytes: as the player has it. */
+const USUAL_PRICE = 100_000n;
+
 const $ = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const video = $<HTMLVideoElement>("video");
-const feeder = new Feeder(video);
+const feeder = new Feeder(video, (why) => {
+	tell({kind: "leave"});
+	show("refused", why);
+});
 
 interface Policy {
 	createScriptURL(url: string): string;
@@ -39,6 +45,8 @@ const SAYS: Record<State, [string, string]> = {
 	absent: ["Nothing is heard of the broadcaster", "The relayer is there, and waits as well."],
 	ended: ["The broadcast is over", ""],
 	"no-relayer": ["No relayer", "Trying again."],
+	dear: ["It costs more than usual", "Say below whether you want to pay that."],
+	stopped: ["Stopped", "Nothing comes and nothing is paid. Play goes on live."],
 	"no-money": ["The deposit is used up", "Top it up from the account's wallet."],
 	refused: ["This cannot be watched here", ""],
 	fault: ["The relayer broke the rules", "It is not paid any more, and nothing that it sent is shown."],
@@ -52,9 +60,10 @@ function show(state: State, reason: string): void {
 	$("headline").textContent = headline;
 	$("detail").textContent = [reason, detail].filter((text) => text !== "").join(" ");
 	$("notice").hidden = headline === "";
-	$("money").hidden = !["needs-account", "needs-session", "no-money", "playing", "paused"].includes(state);
+	$("money").hidden = !["needs-account", "needs-session", "no-money", "dear", "stopped", "playing", "paused"].includes(state);
 	$("payer").hidden = state !== "needs-account";
 	$("authorise").hidden = state !== "needs-session";
+	$("accept").hidden = state !== "dear";
 	$("money-say").textContent = state === "needs-session" ? "Nothing is paid before the account's wallet has signed this." : "";
 }
 
@@ -62,6 +71,9 @@ const windows: {bytes: number; seconds: number}[] = [];
 let verified = 0;
 let left: bigint | undefined;
 let price = 0n;
+let payer: Uint8Array | undefined;
+/** That would be accepted. */
+let accepts = USUAL_PRICE;
 
 function bitRate(): number {
 	const seconds = windows.reduce((sum, window) => sum + window.seconds, 0);
@@ -98,17 +110,19 @@ function hear(message: FromWorker): void {
 			$("session-proof").textContent = message.proof;
 			$("session-expiry").textContent = String(message.expiry);
 			return;
-		case "purse":
-			left = message.left;
-			$("purse").hidden = false;
-			$("figure-left").textContent = usdc(left);
+		case "asks":
+			$("accept").textContent = `Pay ${usdc(message.pricePerGb)} per GB`;
+			accepts = message.pricePerGb;
 			return;
 		case "terms":
 			price = message.pricePerGb;
 			$("figure-transport").textContent = "WebTransport";
 			return;
 		case "init":
-			if (!Feeder.supported(message.codecs)) return show("unsupported", message.codecs);
+			if (!Feeder.supported(message.codecs)) {
+				tell({kind: "leave"});
+				return show("unsupported", message.codecs);
+			}
 			feeder.init(message);
 			if ("mediaSession" in navigator) navigator.mediaSession.metadata = new MediaMetadata({title: message.title, artist: "ClusterCast"});
 			return;
@@ -124,8 +138,9 @@ function hear(message: FromWorker): void {
 		case "rejected":
 			$("figure-rejected").textContent = String(message.count);
 			return;
-		case "paid":
+		case "money":
 			left = message.left;
+			$("purse").hidden = false;
 			$("figure-spent").textContent = usdc(message.spent);
 			$("figure-left").textContent = usdc(left);
 			return;
@@ -140,14 +155,18 @@ worker.onmessage = ({data}: MessageEvent<FromWorker>) => hear(data);
 worker.onerror = () => show("refused", "The page could not be loaded.");
 const tell = (message: ToWorker) => worker.postMessage(message);
 
-function watch(account: Uint8Array | undefined): void {
+function watch(account: Uint8Array | undefined, maxPricePerGb: bigint): void {
 	const stream = place.searchParams.get("stream");
+	payer = account;
+	feeder.wanted = true;
+	if (!isSecureContext) return show("unsupported", "This page came by http: it needs https.");
 	if (webkit || typeof WebTransport === "undefined" || !Feeder.supported()) return show("unsupported", "");
 	show("connecting", "");
 	tell({
 		kind: "watch",
 		stream: stream !== null && /^\d+$/.test(stream) ? BigInt(stream) : undefined,
 		account,
+		maxPricePerGb,
 		host: location.hostname.replace(/^\[|\]$/g, ""),
 		base: new URL("./", location.href).href,
 	});
@@ -165,14 +184,22 @@ $("payer").addEventListener("submit", (event) => {
 	field.setAttribute("aria-invalid", String(account === undefined));
 	if (account === undefined) return field.focus();
 	localStorage.setItem("account", field.value.trim());
-	watch(account);
+	watch(account, USUAL_PRICE);
 });
+$("accept").addEventListener("click", () => watch(payer, accepts));
 
-const toggle = () => (video.paused ? feeder.play() : feeder.pause());
+/** What nobody watches is not paid: a pause ends the subscription, and goes on live. */
+function toggle(): void {
+	if (document.documentElement.dataset.state === "stopped") return watch(payer, accepts);
+	if (video.paused) return feeder.play();
+	feeder.pause();
+	feeder.clear();
+	tell({kind: "leave"});
+}
 const mute = () => (video.muted = !video.muted);
 const full = () => void (document.fullscreenElement === null ? $("stage").requestFullscreen() : document.exitFullscreen()).catch(() => {});
 const mini = () => void (document.pictureInPictureElement === null ? video.requestPictureInPicture() : document.exitPictureInPicture()).catch(() => {});
-const live = () => feeder.play();
+const live = () => (document.documentElement.dataset.state === "stopped" ? toggle() : feeder.play());
 function figures(): void {
 	const overlay = $("overlay");
 	overlay.hidden = !overlay.hidden;
@@ -215,8 +242,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 if ("mediaSession" in navigator) {
-	navigator.mediaSession.setActionHandler("play", () => feeder.play());
-	navigator.mediaSession.setActionHandler("pause", () => feeder.pause());
+	for (const action of ["play", "pause"] as const) navigator.mediaSession.setActionHandler(action, toggle);
 }
 
 const THEMES = ["", "light", "dark"];
@@ -236,4 +262,4 @@ addEventListener("pagehide", () => tell({kind: "leave"}));
 setInterval(draw, 500);
 const known = localStorage.getItem("account") ?? "";
 $<HTMLInputElement>("account").value = known;
-watch(accountOf(place.hash.slice(1)) ?? accountOf(known));
+watch(accountOf(place.hash.slice(1)) ?? accountOf(known), USUAL_PRICE);

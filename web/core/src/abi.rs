@@ -12,6 +12,7 @@
 //! | `said(length)` | bytes of the subscription's own stream | |
 //! | `begin(length)` | the first 40 bytes of a stream of chunks | its number, or -1 for later |
 //! | `chunks(body, length)`, `end(body, ended)` | bytes of it | |
+//! | `stored(number)` | | |
 //! | `signed(number, length)` | a signature | 0, or [`REFUSED`] |
 //! | `proof(length)` | genesis and account | 0, or [`REFUSED`] |
 //! | `poll()` | | an [`Output`](crate::message::Output), or null |
@@ -176,6 +177,11 @@ extern "C" fn chunks(body: u32, length: usize) {
 #[no_mangle]
 extern "C" fn end(body: u32, ended: u32) {
 	drive(0, |viewer, _| viewer.end(body, ended != 0));
+}
+
+#[no_mangle]
+extern "C" fn stored(number: u32) {
+	drive(0, |viewer, _| viewer.stored(number));
 }
 
 #[no_mangle]

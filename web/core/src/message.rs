@@ -45,8 +45,10 @@ pub struct Payer {
 	pub expiry: BlockNumber,
 	/// Blocks from signing to a payment's expiry, at most: the chain's rule.
 	pub max_ticket_life: BlockNumber,
-	/// Most that is spent in all, in expected value, micro-USDC.
-	pub budget: Balance,
+	/// Most that it may spend in its whole life, in expected value, micro-USDC.
+	pub limit: Balance,
+	/// What the deposit has now that is free, micro-USDC.
+	pub deposit: Balance,
 	/// Most that is accepted, micro-USDC per 10^9 bytes.
 	pub max_price_per_gb: u64,
 	/// Of a single ticket, micro-USDC.
@@ -90,13 +92,24 @@ pub enum Silence {
 	Over,
 }
 
-/// What the page is to do, or to know. In order: what is to be stored is on disk before what stands behind it is signed.
+/// What a fault says of a relayer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Blame {
+	/// Nothing: one of the two does not know yet what the chain, or a clock, says. It may be tried again.
+	None,
+	/// It asks what the viewer does not accept.
+	Terms,
+	/// It broke the protocol, and is not to be trusted again.
+	Broken,
+}
+
+/// What the page is to do, or to know; in order.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Output {
 	/// To be sent on the subscription's own stream.
 	Send(Vec<u8>),
-	/// To be stored under the session key, before anything that follows is done.
-	Store(Vec<u8>),
+	/// To be stored under the session key. Nothing that is numbered is signed before the page says, with this number, that it is.
+	Store(u32, Vec<u8>),
 	/// To be signed by the session key, and handed back under this number.
 	Sign(u32, Vec<u8>),
 	/// The relayer serves on these terms.
@@ -126,26 +139,32 @@ pub enum Output {
 	},
 	/// A window did not come in time; later ones follow.
 	Skipped,
-	/// The relayer has a payment; in all so much is spent, in expected value, micro-USDC.
-	Paid {
+	/// What is spent and left, in expected value, micro-USDC: at the start, and whenever the relayer has a payment.
+	Money {
 		/// By this session key, at all relayers.
 		spent: Balance,
+		/// Of the key's limit and of the deposit, whichever is less.
+		left: Balance,
+		/// A payment arrived.
+		paid: bool,
 	},
 	/// Why no window comes has changed.
 	Silence(Silence),
-	/// Nothing more is paid: of the budget, or of the session key, there is nothing left.
+	/// Nothing more is paid with this session key: its limit is used up, or it is too old.
 	CannotPay(String),
 	/// The relayer ended the subscription.
 	Ended {
-		/// The broadcast is over.
+		/// The broadcast is over, by the broadcaster's own word.
 		finished: bool,
 		/// The next window is not to be had any more: the next subscription begins live.
 		gone: bool,
 		/// For people.
 		reason: String,
 	},
-	/// The relayer broke the protocol: it is to be left, and is not to be trusted again.
+	/// The relayer is to be left for what it did.
 	Fault {
+		/// What that says of it.
+		blame: Blame,
 		/// A chunk or a leaf was not what the broadcaster signed.
 		rejected: bool,
 		/// For people.

@@ -1,19 +1,21 @@
 //! A viewer in the middle of a broadcast: place in the stream, purse, and the subscription at one relayer after the other.
 
-use crate::message::{Config, Facts, Output, Payer, Relayer, Silence, Time};
+use crate::message::{Blame, Config, Facts, Output, Payer, Relayer, Silence, Time};
 use alloc::{
 	collections::{BTreeMap, VecDeque},
 	string::ToString,
 	vec::Vec,
 };
 use clustercast_primitives::{
+	catalog::CatalogError,
 	crypto::{SignatureError, SignedMessage},
 	notice::transport,
 	session::SessionProof,
+	status::State,
 	subscribe::{Binding, SignedSubscription, Subscription},
 	ticket::EXPIRY_GRID,
-	window::MAX_AHEAD_OF_VIEWER_MS,
-	AccountId, BlockNumber, Hash, PublicKey, Signature,
+	window::{HeaderError, MAX_AHEAD_OF_VIEWER_MS},
+	AccountId, Balance, BlockNumber, Hash, PublicKey, Signature,
 };
 use clustercast_protocol::{
 	patience::{self, Patience},
@@ -44,6 +46,9 @@ const STALL_MS: (u32, u32) = (2_000, 30_000);
 
 /// Fewer blocks than the chain allows a ticket to live: its expiry is rounded up to the grid, and relayers take none that expires later.
 const EXPIRY_SLACK: BlockNumber = EXPIRY_GRID + EXPIRY_MARGIN;
+
+/// Who begins live is given no window that ended longer ago, on the broadcaster's clock, milliseconds: as the player has it.
+const OLDEST_START_MS: u64 = 30_000;
 
 /// Why a connection is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +116,14 @@ pub struct Viewer {
 	bodies: BTreeMap<u32, BodyId>,
 	/// Number of whatever is next.
 	next: u32,
+	/// What is being stored: nothing is numbered until it is.
+	storing: Option<u32>,
+	/// Due, and waiting for that.
+	unstored: VecDeque<Due>,
+	/// What this key had spent at the start, micro-USDC.
+	before: Balance,
+	/// This relayer brought a window.
+	served: bool,
 	outputs: VecDeque<Output>,
 }
 
@@ -122,7 +135,7 @@ impl Viewer {
 			session,
 			expiry,
 			max_ticket_life,
-			budget,
+			limit,
 			..
 		} = config.payer;
 		let purse_config = PurseConfig {
@@ -130,7 +143,7 @@ impl Viewer {
 			sender: account,
 			session_expiry: expiry,
 			ticket_life: max_ticket_life.saturating_sub(EXPIRY_SLACK),
-			budget,
+			budget: limit,
 		};
 		let purse = match config.payer.purse.take() {
 			Some(stored) => Purse::restore(purse_config, session, &stored)?,
@@ -140,7 +153,8 @@ impl Viewer {
 			former: config.facts.former.clone(),
 			..config.facts.key.into()
 		};
-		Ok(Self {
+		let before = purse.spent();
+		let mut viewer = Self {
 			patience: Patience::new(config.track, None, elapsed(time)),
 			config,
 			keys,
@@ -156,8 +170,14 @@ impl Viewer {
 			unsigned: BTreeMap::new(),
 			bodies: BTreeMap::new(),
 			next: 0,
+			storing: None,
+			unstored: VecDeque::new(),
+			before,
+			served: false,
 			outputs: VecDeque::new(),
-		})
+		};
+		viewer.tell_money(false);
+		Ok(viewer)
 	}
 
 	/// Subscribes on a connection to this relayer, in place of whatever was there before; behind the last window.
@@ -172,6 +192,7 @@ impl Viewer {
 		} = self.config.payer;
 		// What was asked for the one before is of no use to this one.
 		self.disconnected();
+		self.served = false;
 		let now = elapsed(self.time);
 		let have = self.resume.as_ref().map(|last| (last.id.epoch, last.history.count()));
 		self.patience = Patience::new(self.config.track, have, now);
@@ -321,6 +342,18 @@ impl Viewer {
 		Ok(())
 	}
 
+	/// What was to be stored under this number is. Where it could not be, the viewer is to be dropped: another one goes on with what was
+	/// stored before.
+	pub fn stored(&mut self, number: u32) {
+		if self.storing == Some(number) {
+			self.storing = None;
+			for due in core::mem::take(&mut self.unstored) {
+				self.pay(due);
+			}
+			self.pump();
+		}
+	}
+
 	/// Wants no more windows: what came is paid.
 	pub fn leave(&mut self) {
 		if let Some(session) = &mut self.session {
@@ -334,11 +367,14 @@ impl Viewer {
 		self.resume = None;
 	}
 
-	/// The connection is gone.
+	/// The connection is gone, and whatever was for it.
 	pub fn disconnected(&mut self) {
 		self.session = None;
 		self.unsigned.clear();
 		self.bodies.clear();
+		self.unstored.clear();
+		let is_for_it = |output: &Output| matches!(output, Output::Send(_) | Output::Sign(..));
+		self.outputs.retain(|output| !is_for_it(output));
 	}
 
 	/// What is to be done next.
@@ -356,6 +392,7 @@ impl Viewer {
 			Err(fault) => {
 				let rejected = matches!(fault, Fault::BadChunk { .. } | Fault::BadLeaves(_));
 				self.give_up(Output::Fault {
+					blame: blame(&fault),
 					rejected,
 					reason: fault.to_string(),
 				});
@@ -392,18 +429,20 @@ impl Viewer {
 				self.standing.note_status(&status, now);
 				self.patience.status(&self.standing, now);
 			},
+			Event::Window(window) if self.is_old(&window, now) => {
+				// Nothing of the past is paid as live.
+				self.give_up(Output::Failed("it began with a window from before the pause".into()));
+			},
 			Event::Window(window) => self.show(&window, now),
 			Event::Skipped(_) => self.outputs.push_back(Output::Skipped),
 			Event::PaymentDue(due) => self.pay(due),
-			Event::Paid(_) | Event::Covered(_) => {
-				let spent = self.purse.spent();
-				self.outputs.push_back(Output::Paid { spent });
-			},
+			Event::Paid(_) => self.tell_money(true),
 			Event::Waiting => self.patience.answer(now),
 			Event::Ended(reason) => {
+				let over = self.standing.at(now) == Some(State::Ended);
 				self.disconnected();
 				self.outputs.push_back(Output::Ended {
-					finished: reason == EndReason::Finished,
+					finished: reason == EndReason::Finished && over,
 					gone: reason == EndReason::WindowGone,
 					reason: reason.to_string(),
 				});
@@ -411,6 +450,7 @@ impl Viewer {
 			Event::Catalog(_)
 			| Event::Init(_)
 			| Event::Announced(_)
+			| Event::Covered(_)
 			| Event::Progress(_)
 			| Event::Chunks(_)
 			| Event::Lacks(_)
@@ -421,7 +461,22 @@ impl Viewer {
 		}
 	}
 
+	/// Whether a window is none to begin live with.
+	fn is_old(&self, window: &EncodedWindow, now: Duration) -> bool {
+		let begins = self.resume.is_none() && !self.served;
+		begins && !self.standing.is_live_within(window.header(), now, OLDEST_START_MS)
+	}
+
+	fn tell_money(&mut self, paid: bool) {
+		let spent = self.purse.spent();
+		let Payer { limit, deposit, .. } = self.config.payer;
+		let of_deposit = deposit.saturating_sub(spent.saturating_sub(self.before));
+		let left = of_deposit.min(limit.saturating_sub(spent));
+		self.outputs.push_back(Output::Money { spent, left, paid });
+	}
+
 	fn show(&mut self, window: &EncodedWindow, now: Duration) {
+		self.served = true;
 		self.resume = self.session.as_ref().and_then(ViewerSession::resume);
 		let header = window.header();
 		self.standing.note_header(header);
@@ -447,9 +502,15 @@ impl Viewer {
 
 	/// What is numbered is to be on disk before it is signed.
 	fn pay(&mut self, due: Due) {
+		if self.storing.is_some() {
+			return self.unstored.push_back(due);
+		}
 		let block = self.head();
 		if let Some(state) = self.purse.reserve(&due.recipient, block) {
-			self.outputs.push_back(Output::Store(state));
+			let number = self.number();
+			self.storing = Some(number);
+			self.outputs.push_back(Output::Store(number, state));
+			return self.unstored.push_back(due);
 		}
 		match self.purse.draft(&due, block) {
 			Ok(draft) => self.ask(Unsigned::Payment(due, draft)),
@@ -480,6 +541,25 @@ impl Viewer {
 
 	fn latest_start_ms(&self) -> u64 {
 		self.time.unix_ms.saturating_add(MAX_AHEAD_OF_VIEWER_MS)
+	}
+}
+
+/// What a fault says of the relayer: as the player judges it.
+fn blame(fault: &Fault) -> Blame {
+	let unsigned = [
+		Fault::Header(HeaderError::Signature(SignatureError::Invalid)),
+		Fault::Catalog(CatalogError::Signature(SignatureError::Invalid)),
+	];
+	match fault {
+		Fault::PriceTooHigh { .. }
+		| Fault::FaceValue { .. }
+		| Fault::PaymentAsked
+		| Fault::VouchersAsked
+		| Fault::WrongRecipient { .. }
+		| Fault::Unpayable(_) => Blame::Terms,
+		// The stream's key may have been replaced.
+		fault if fault.may_be_honest() || unsigned.contains(fault) => Blame::None,
+		_ => Blame::Broken,
 	}
 }
 

@@ -17,7 +17,7 @@ use clustercast_protocol::{
 	Range, ReceiptSigner, RelayerSession,
 };
 use clustercast_web::{
-	message::{Config, Facts, Output, Payer, Relayer, Silence, Time},
+	message::{Blame, Config, Facts, Output, Payer, Relayer, Silence, Time},
 	viewer::Unfit,
 	Viewer,
 };
@@ -49,7 +49,8 @@ fn config() -> Config {
 			session: session_key().public(),
 			expiry: 1_000_000,
 			max_ticket_life: 600,
-			budget: 1_000_000,
+			limit: 1_000_000,
+			deposit: 800_000,
 			max_price_per_gb: 5_000_000,
 			max_face_value: 1_000_000,
 			purse: None,
@@ -91,8 +92,10 @@ struct Play {
 	viewer: Viewer,
 	relayer: RelayerSession,
 	told: Vec<Output>,
-	/// Last that was to be stored.
+	/// Last that was stored.
 	stored: Option<Vec<u8>>,
+	/// Nothing can be.
+	full: bool,
 	/// The session key's answers, as a browser gives them.
 	signs: fn(&[u8]) -> Signature,
 	/// Numbers of the tickets that came.
@@ -110,6 +113,7 @@ impl Play {
 			relayer: RelayerSession::new(GENESIS, CHALLENGE, vec![Binding::Certificate(CERTIFICATE.0)]),
 			told: Vec::new(),
 			stored: None,
+			full: false,
 			signs: |payload| session_key().sign_bytes(payload),
 			paid: Vec::new(),
 			signer: signer(),
@@ -136,7 +140,10 @@ impl Play {
 				match &output {
 					// What it says behind a fault is not for anybody.
 					Output::Send(bytes) => self.relayer.handle(bytes).unwrap(),
-					Output::Store(purse) => self.stored = Some(purse.clone()),
+					Output::Store(number, purse) if !self.full => {
+						self.stored = Some(purse.clone());
+						self.viewer.stored(*number);
+					},
 					Output::Sign(number, payload) => {
 						let signature = (self.signs)(payload);
 						self.viewer.signed(*number, signature).unwrap();
@@ -212,12 +219,16 @@ fn page_shows_what_verified_and_pays_for_it() {
 	assert_eq!(play.paid, [0, 1, 2]);
 	let inits = play.told.iter().filter(|output| matches!(output, Output::Init { .. }));
 	assert_eq!(inits.count(), 1, "of the first window alone");
-	let spent = play.told.iter().filter_map(|output| match output {
-		Output::Paid { spent } => Some(*spent),
+	let money = play.told.iter().filter_map(|output| match output {
+		Output::Money { spent, left, paid } => Some((*paid, *spent, *left)),
 		_ => None,
 	});
-	let spent: Vec<_> = spent.collect();
-	assert!(spent[0] > 0 && spent.is_sorted(), "{spent:?}");
+	let money: Vec<_> = money.collect();
+	assert_eq!(money[0], (false, 0, 800_000), "the deposit is less than the limit");
+	assert!(money[1..]
+		.iter()
+		.all(|(paid, spent, left)| *paid && *spent > 0 && spent + left == 800_000));
+	assert_eq!(money.len(), 4);
 }
 
 #[test]
@@ -237,7 +248,9 @@ fn chunk_that_is_not_the_broadcasters_is_not_shown_and_not_paid() {
 	play.bring_wrong(&prefix, &wrong);
 	assert!(play.windows().is_empty());
 	let fault = play.told.last();
-	assert!(matches!(fault, Some(Output::Fault { rejected: true, .. })), "{fault:?}");
+	let broken = Blame::Broken;
+	let is_blamed = matches!(fault, Some(Output::Fault { rejected: true, blame, .. }) if *blame == broken);
+	assert!(is_blamed, "{fault:?}");
 	// Whatever else comes of this relayer is not taken.
 	play.told.clear();
 	play.viewer.said(&[0; 64]);
@@ -317,6 +330,10 @@ fn chain_goes_on_by_the_clock_between_two_words_of_it() {
 		elapsed_ms: NOW.elapsed_ms + ms,
 		unix_ms: NOW.unix_ms + ms,
 	};
+	let blamed = |told: &[Output]| {
+		let last = told.last();
+		matches!(last, Some(Output::Fault { blame: Blame::None, .. }))
+	};
 	for (waited, good) in [(0, false), (10_000, true)] {
 		let (mut play, mut broadcast) = (Play::begin(), Broadcast::default());
 		play.run();
@@ -334,7 +351,44 @@ fn chain_goes_on_by_the_clock_between_two_words_of_it() {
 			"{waited} ms: {:?}",
 			play.told.last()
 		);
+		assert_eq!(
+			blamed(&play.told),
+			!good,
+			"whose clock is behind is not the other's fault"
+		);
 	}
+}
+
+/// The fault: what could not be stored was signed at the next connection, and again after a reload.
+#[test]
+fn nothing_is_signed_of_which_the_number_is_not_on_disk() {
+	let (mut play, mut broadcast) = (Play::begin(), Broadcast::default());
+	play.full = true;
+	play.run();
+	play.deliver(&broadcast.segment(&media(200_000, 1)));
+	assert_eq!(play.windows().len(), 1);
+	assert!(play.paid.is_empty(), "it was not stored");
+	// Nor on another connection.
+	play.relayer = RelayerSession::new(GENESIS, CHALLENGE, vec![Binding::Certificate(CERTIFICATE.0)]);
+	play.viewer.disconnected();
+	play.viewer.go_live();
+	play.viewer.connect(&shown()).unwrap();
+	play.run();
+	play.deliver(&broadcast.segment(&media(200_000, 2)));
+	assert!(play.paid.is_empty());
+}
+
+#[test]
+fn what_is_from_before_a_pause_is_neither_shown_nor_paid_as_live() {
+	let (mut play, mut broadcast) = (Play::begin(), Broadcast::default());
+	play.run();
+	play.relayer
+		.status(&status(2, clustercast_primitives::status::State::Idle));
+	play.run();
+	play.deliver(&broadcast.segment(&media(200_000, 1)));
+	assert!(play.windows().is_empty() && play.paid.is_empty());
+	let last = play.told.last();
+	assert!(matches!(last, Some(Output::Failed(_))), "{last:?}");
 }
 
 #[test]
@@ -351,10 +405,8 @@ fn silence_is_explained_and_a_relayer_that_brings_nothing_is_left() {
 	play.viewer.tick(at(3_000));
 	assert_eq!(play.viewer.poll(), Some(Output::Silence(Silence::Pause)));
 	play.viewer.tick(at(60_000));
-	assert!(matches!(
-		play.viewer.poll(),
-		Some(Output::Failed(_) | Output::Silence(_))
-	));
+	let mute = "stalled: nothing was heard for 13 s";
+	assert_eq!(play.viewer.poll(), Some(Output::Failed(mute.into())));
 	let body: Range = Broadcast::default().segment(&media(1_000, 1)).range();
 	assert_eq!(
 		play.viewer

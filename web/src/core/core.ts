@@ -14,7 +14,9 @@ export interface Payer {
 	session: Uint8Array;
 	expiry: number;
 	maxTicketLife: number;
-	budget: bigint;
+	/** Of the key, in its whole life; and what the deposit has that is free. */
+	limit: bigint;
+	deposit: bigint;
 	maxPricePerGb: bigint;
 	maxFaceValue: bigint;
 	purse: Uint8Array | undefined;
@@ -38,19 +40,21 @@ export interface Relayer {
 
 export type Silence = "none" | "pause" | "absence" | "over";
 
+export type Blame = "none" | "terms" | "broken";
+
 export type Output =
 	| {kind: "send"; bytes: Uint8Array}
-	| {kind: "store"; purse: Uint8Array}
+	| {kind: "store"; number: number; purse: Uint8Array}
 	| {kind: "sign"; number: number; payload: Uint8Array}
 	| {kind: "terms"; pricePerGb: bigint}
 	| {kind: "init"; codecs: string; title: string; data: Uint8Array}
 	| {kind: "window"; epoch: number; startMs: number; durationMs: number; data: Uint8Array}
 	| {kind: "skipped"}
-	| {kind: "paid"; spent: bigint}
+	| {kind: "money"; spent: bigint; left: bigint; paid: boolean}
 	| {kind: "silence"; silence: Silence}
 	| {kind: "cannot-pay"; reason: string}
 	| {kind: "ended"; finished: boolean; gone: boolean; reason: string}
-	| {kind: "fault"; rejected: boolean; reason: string}
+	| {kind: "fault"; blame: Blame; rejected: boolean; reason: string}
 	| {kind: "failed"; reason: string};
 
 /** What a stream of chunks begins with, behind the name of its subscription. */
@@ -70,6 +74,7 @@ interface Exports extends WebAssembly.Exports {
 	begin(length: number): bigint;
 	chunks(body: number, length: number): void;
 	end(body: number, ended: number): void;
+	stored(number: number): void;
 	signed(number: number, length: number): number;
 	proof(length: number): number;
 	poll(): number;
@@ -89,7 +94,7 @@ export class Core {
 	open({genesis, stream, track, facts, payer}: Config): void {
 		const config = new Writer().raw(genesis).u64(stream).u16(track);
 		writeFacts(config, facts);
-		config.raw(payer.account).key(payer.session).u32(payer.expiry).u32(payer.maxTicketLife).u128(payer.budget);
+		config.raw(payer.account).key(payer.session).u32(payer.expiry).u32(payer.maxTicketLife).u128(payer.limit).u128(payer.deposit);
 		config.u64(payer.maxPricePerGb).u128(payer.maxFaceValue).option(payer.purse, (purse) => config.bytes(purse));
 		this.#judge(this.wasm.open(this.#write(config.finish()), ...clocks()));
 	}
@@ -138,6 +143,10 @@ export class Core {
 		this.wasm.end(body, ended ? 1 : 0);
 	}
 
+	stored(number: number): void {
+		this.wasm.stored(number);
+	}
+
 	signed(number: number, signature: Uint8Array): void {
 		this.#judge(this.wasm.signed(number, this.#write(signature)));
 	}
@@ -180,6 +189,7 @@ function writeFacts(writer: Writer, {key, former, terms, head}: Facts): void {
 	writer.u32(terms).u32(head);
 }
 
+const BLAMES: Blame[] = ["none", "terms", "broken"];
 const SILENCES: Silence[] = ["none", "pause", "absence", "over"];
 
 function readOutput(reader: Reader): Output {
@@ -188,7 +198,7 @@ function readOutput(reader: Reader): Output {
 		case 0:
 			return {kind: "send", bytes: reader.bytes()};
 		case 1:
-			return {kind: "store", purse: reader.bytes()};
+			return {kind: "store", number: reader.u32(), purse: reader.bytes()};
 		case 2:
 			return {kind: "sign", number: reader.u32(), payload: reader.bytes()};
 		case 3:
@@ -206,7 +216,7 @@ function readOutput(reader: Reader): Output {
 		case 6:
 			return {kind: "skipped"};
 		case 7:
-			return {kind: "paid", spent: reader.u128()};
+			return {kind: "money", spent: reader.u128(), left: reader.u128(), paid: reader.bool()};
 		case 8:
 			return {kind: "silence", silence: SILENCES[reader.u8()] ?? "none"};
 		case 9:
@@ -214,7 +224,7 @@ function readOutput(reader: Reader): Output {
 		case 10:
 			return {kind: "ended", finished: reader.bool(), gone: reader.bool(), reason: reader.text()};
 		case 11:
-			return {kind: "fault", rejected: reader.bool(), reason: reader.text()};
+			return {kind: "fault", blame: BLAMES[reader.u8()] ?? "broken", rejected: reader.bool(), reason: reader.text()};
 		case 12:
 			return {kind: "failed", reason: reader.text()};
 		default:

@@ -6,6 +6,8 @@ const HELD = 0.7;
 const MOST_WINDOWS = 3;
 /** What is kept of what was shown, seconds. */
 const KEPT = 60;
+/** Bytes that wait to be appended, at most: behind them nothing is shown, so nothing more is to be paid. */
+const MOST_QUEUED = 32 << 20;
 
 interface Managed {
 	ManagedMediaSource?: typeof MediaSource;
@@ -38,9 +40,14 @@ export class Feeder {
 	/** The viewer wants it to play. */
 	wanted = true;
 
-	constructor(private readonly video: HTMLVideoElement) {
+	/** `failed` is told once nothing can be shown any more. */
+	constructor(
+		private readonly video: HTMLVideoElement,
+		private readonly failed: (why: string) => void,
+	) {
 		video.disableRemotePlayback = true;
 		video.addEventListener("waiting", () => this.#settle());
+		video.addEventListener("error", () => this.failed(video.error?.message ?? "the browser cannot decode it"));
 	}
 
 	static supported(codecs?: string): boolean {
@@ -58,6 +65,10 @@ export class Feeder {
 		this.#epoch = window.epoch;
 		this.#window = window.durationMs / 1_000;
 		this.#queue.push(window);
+		if (this.#queue.reduce((sum, {data}) => sum + data.byteLength, 0) > MOST_QUEUED) {
+			this.#queue = [];
+			return this.failed("the browser takes no more video");
+		}
 		this.#next();
 	}
 
@@ -93,6 +104,13 @@ export class Feeder {
 	pause(): void {
 		this.wanted = false;
 		this.video.pause();
+	}
+
+	/** From the beginning, with whatever comes next. */
+	clear(): void {
+		this.#epoch = undefined;
+		this.#init = undefined;
+		this.#reset();
 	}
 
 	/** Another run of the broadcast has times of its own: from the beginning. */

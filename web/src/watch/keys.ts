@@ -39,7 +39,11 @@ async function put(session: Session): Promise<void> {
 /** The session key of this account on this chain; a new one where there is none. */
 export async function session(name: string): Promise<Session> {
 	const known = await done((await database()).transaction(STORE).objectStore(STORE).get(name));
-	if (known !== undefined) return known as Session;
+	return known === undefined ? renew(name) : (known as Session);
+}
+
+/** A new one, in place of one that is used up or too old. */
+export async function renew(name: string): Promise<Session> {
 	const pair = (await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"])) as CryptoKeyPair;
 	const made: Session = {
 		name,
@@ -52,8 +56,7 @@ export async function session(name: string): Promise<Session> {
 }
 
 export async function storePurse(session: Session, purse: Uint8Array): Promise<void> {
-	session.purse = purse;
-	await put(session);
+	await put({...session, purse});
 }
 
 export async function sign(session: Session, payload: Uint8Array): Promise<Uint8Array> {

@@ -10,6 +10,8 @@ export type State =
 	| "absent"
 	| "ended"
 	| "no-relayer"
+	| "dear"
+	| "stopped"
 	| "no-money"
 	| "refused"
 	| "fault"
@@ -22,6 +24,8 @@ export interface Watch {
 	stream: bigint | undefined;
 	/** Who pays; 32 bytes. */
 	account: Uint8Array | undefined;
+	/** That the viewer accepts, micro-USDC per 10^9 bytes. */
+	maxPricePerGb: bigint;
 	/** Host that the page came from. */
 	host: string;
 	/** Of the page: where its files are. */
@@ -34,9 +38,10 @@ export type FromWorker =
 	| {kind: "state"; state: State; reason: string}
 	| {kind: "about"; title: string; relayer: string}
 	| {kind: "session"; key: string; proof: string; expiry: number}
-	| {kind: "purse"; left: bigint}
 	| {kind: "init"; codecs: string; title: string; data: ArrayBuffer}
 	| {kind: "window"; epoch: number; startMs: number; durationMs: number; bytes: number; data: ArrayBuffer}
 	| {kind: "rejected"; count: number}
 	| {kind: "terms"; pricePerGb: bigint}
-	| {kind: "paid"; spent: bigint; left: bigint};
+	| {kind: "money"; spent: bigint; left: bigint}
+	/** It asks more than is accepted: so much, micro-USDC per 10^9 bytes. */
+	| {kind: "asks"; pricePerGb: bigint};

@@ -14,13 +14,22 @@ export class Subscription {
 	) {}
 
 	/** To who shows a certificate with this hash. */
-	static async open(url: string, certificate: Uint8Array): Promise<Subscription> {
+	static async open(url: string, certificate: Uint8Array, within: number): Promise<Subscription> {
 		const transport = new WebTransport(url, {
 			serverCertificateHashes: [{algorithm: "sha-256", value: certificate as BufferSource}],
 			congestionControl: "throughput",
 		});
 		// Told by what waits for it.
 		transport.closed.catch(() => {});
+		const late = setTimeout(() => transport.close(), within);
+		try {
+			return await Subscription.#on(transport);
+		} finally {
+			clearTimeout(late);
+		}
+	}
+
+	static async #on(transport: WebTransport): Promise<Subscription> {
 		await transport.ready;
 		const stream = await transport.createBidirectionalStream();
 		const writer = stream.writable.getWriter() as WritableStreamDefaultWriter<Uint8Array>;

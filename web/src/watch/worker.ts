@@ -2,7 +2,7 @@
 // What is verified goes to the page, by transfer. Which bytes are right and what is paid for them is decided in web/core alone.
 import {Core, PREFIX, type Facts, type Output} from "../core/core.ts";
 import {fromHex, toHex} from "../core/scale.ts";
-import {session, sign, storePurse, type Session} from "./keys.ts";
+import {renew, session, sign, storePurse, type Session} from "./keys.ts";
 import type {FromWorker, State, ToWorker, Watch} from "./messages.ts";
 import {Subscription, type Body} from "./transport.ts";
 
@@ -42,19 +42,20 @@ const LEARN = 6_000;
 const TICK = 500;
 /** Between two looks at whether a wallet has authorised the session key. */
 const LOOK = 2_000;
-/** Between two attempts, at first and at most. */
-const AGAIN = [500, 8_000] as const;
+/** Between two attempts, at first and at most; and some more by chance, so that not all come at once. */
+const AGAIN = [500, 30_000] as const;
+/** Opening a connection, with its stream. */
+const OPENING = 10_000;
+/** How long what came last may take to be paid when the viewer stops. */
+const SETTLE = 3_000;
 /** Streams of chunks that may wait for the announcement of their window. */
 const MOST_WAITING = 32;
 /** Blocks that a new session key is asked for: seven days. */
 const SESSION_LIFE = 7 * 24 * 1_800;
 /** Blocks in which relayers take nothing any more from a session key that ends. */
 const LAST_BLOCKS = 150;
-/** Most that is accepted, micro-USDC: per GB, and of one ticket. */
-const MAX_PRICE_PER_GB = 10_000_000n;
+/** Of one ticket, micro-USDC: as the player has it. */
 const MAX_FACE_VALUE = 100_000n;
-/** Below this no ticket is paid as a rule, micro-USDC. */
-const LEAST = 2_500n;
 /** The one track that is broadcast. */
 const TRACK = 0;
 
@@ -71,8 +72,9 @@ class Watching {
 	/** Waiting for the relayer's next words. */
 	#parked: (() => void)[] = [];
 	#over: ((why: string) => void) | undefined;
-	#budget = 0n;
 	#rejected = 0;
+	/** The session key is used up, or too old: another one is to be authorised. */
+	#worn = false;
 	/** The relayer is not to be trusted again. */
 	#distrusted = false;
 	#finished = false;
@@ -91,8 +93,12 @@ class Watching {
 		await navigator.locks.request(`clustercast ${name}`, {ifAvailable: true}, async (lock) => {
 			if (lock === null) return state("other-tab");
 			this.#session = await session(name);
-			this.#core = await Core.load();
-			await this.#funded(about);
+			do {
+				if (this.#worn) this.#session = await renew(name);
+				this.#worn = this.#finished = false;
+				this.#core = await Core.load();
+				await this.#funded(about);
+			} while (this.#worn);
 		});
 	}
 
@@ -135,13 +141,12 @@ class Watching {
 			if (found !== undefined && authorised !== undefined && authorised.expiry > about.head + LAST_BLOCKS) {
 				// It may have taken the wallet's owner long: receipts of now are of another block than then.
 				about = await this.#reached();
-				const left = BigInt(authorised.limit) - BigInt(authorised.spent);
-				const free = BigInt(found.deposit) - BigInt(found.reserved);
-				this.#budget = left < free ? left : free;
-				tell({kind: "purse", left: this.#budget});
-				if (this.#budget < LEAST) return state("no-money", "The deposit, or what is left of the session key's limit, does not pay a ticket.");
 				const stream = this.#stream(about);
 				if (stream === undefined) return state("no-relayer", "This relayer does not carry the stream any more.");
+				if (BigInt(stream.pricePerGb) > this.watch.maxPricePerGb) {
+					tell({kind: "asks", pricePerGb: BigInt(stream.pricePerGb)});
+					return state("dear");
+				}
 				this.#core.open({
 					genesis,
 					stream: BigInt(stream.id),
@@ -152,13 +157,18 @@ class Watching {
 						session: this.#session.public,
 						expiry: authorised.expiry,
 						maxTicketLife: about.maxTicketLife,
-						budget: this.#budget,
-						maxPricePerGb: MAX_PRICE_PER_GB,
+						limit: BigInt(authorised.limit),
+						deposit: BigInt(found.deposit) - BigInt(found.reserved),
+						maxPricePerGb: this.watch.maxPricePerGb,
 						maxFaceValue: MAX_FACE_VALUE,
 						purse: this.#session.purse,
 					},
 				});
 				return this.#watchOn(about);
+			}
+			if (authorised !== undefined) {
+				this.#worn = true;
+				return;
 			}
 			if (!shown) {
 				shown = true;
@@ -168,6 +178,7 @@ class Watching {
 				state("needs-session");
 			}
 			await sleep(LOOK);
+			if (this.#finished) return;
 		}
 	}
 
@@ -188,13 +199,15 @@ class Watching {
 		const learning = setInterval(() => void this.#learn(), LEARN);
 		try {
 			let about = first;
-			for (let wait: number = AGAIN[0], attempt = 0; !this.#distrusted && !this.#finished; attempt++) {
-				const windows = this.#windows;
-				const why = await this.#attempt(about, attempt);
+			for (let wait: number = AGAIN[0]; !this.#distrusted && !this.#finished; ) {
+				const payments = this.#payments;
+				const why = await this.#attempt(about);
 				if (this.#distrusted || this.#finished) return;
 				state("no-relayer", why);
-				wait = this.#windows > windows ? AGAIN[0] : Math.min(2 * wait, AGAIN[1]);
-				await sleep(wait);
+				// What it takes for progress is a payment that arrived: a relayer that refuses each time is asked less and less.
+				wait = this.#payments > payments ? AGAIN[0] : Math.min(2 * wait, AGAIN[1]);
+				await sleep(wait * (1 + Math.random() / 2));
+				if (this.#finished) return;
 				about = await this.#reached();
 			}
 		} finally {
@@ -203,18 +216,33 @@ class Watching {
 		}
 	}
 
+	/** That arrived. */
+	#payments = 0;
+	/** Of this attempt. */
 	#windows = 0;
 
-	/** One connection, to its end: why. A page cannot know which of two certificates it was shown, so it asks for one at a time. */
-	async #attempt(about: About, attempt: number): Promise<string> {
+	/** A page cannot know which of two certificates it was shown, so it asks for one after the other. */
+	async #open({port, path, certificates}: About): Promise<[Subscription, Uint8Array]> {
+		const host = this.watch.host.includes(":") ? `[${this.watch.host}]` : this.watch.host;
+		let failed: unknown = new Error("The relayer shows no certificate.");
+		for (const certificate of certificates.map(fromHex)) {
+			try {
+				return [await Subscription.open(`https://${host}:${port}${path}`, certificate, OPENING), certificate];
+			} catch (error) {
+				failed = error;
+			}
+		}
+		throw failed;
+	}
+
+	/** One connection, to its end: why. */
+	async #attempt(about: About): Promise<string> {
 		const stream = this.#stream(about);
-		const hash = about.certificates[attempt % about.certificates.length];
-		if (stream === undefined || hash === undefined) return "This relayer does not carry the stream any more.";
-		const certificate = fromHex(hash);
+		if (stream === undefined) return "This relayer does not carry the stream any more.";
+		this.#windows = 0;
 		const over = new Promise<string>((resolve) => (this.#over = resolve));
 		try {
-			const host = this.watch.host.includes(":") ? `[${this.watch.host}]` : this.watch.host;
-			const subscription = await Subscription.open(`https://${host}:${about.port}${about.path}`, certificate);
+			const [subscription, certificate] = await this.#open(about);
 			this.#subscription = subscription;
 			this.#core.learn(this.#facts(about, stream));
 			this.#core.connect({key: fromHex(about.key), account: fromHex(about.account), certificate, notice: fromHex(stream.notice)});
@@ -297,7 +325,10 @@ class Watching {
 		try {
 			for (let output; (output = this.#core.poll()) !== undefined; ) await this.#do(output);
 		} catch (error) {
-			// What could not be stored or signed is not paid.
+			// What could not be stored is not signed, and a machine that broke is not asked again: the next page load goes on with what
+			// was stored before.
+			this.#finished = true;
+			state("refused", String(error));
 			this.#over?.(String(error));
 		} finally {
 			this.#working = false;
@@ -311,7 +342,8 @@ class Watching {
 				this.#subscription?.send(output.bytes).catch(() => {});
 				return;
 			case "store":
-				return storePurse(this.#session, output.purse);
+				await storePurse(this.#session, output.purse);
+				return this.#core.stored(output.number);
 			case "sign":
 				return this.#core.signed(output.number, await sign(this.#session, output.payload));
 			case "terms":
@@ -328,13 +360,13 @@ class Watching {
 			}
 			case "skipped":
 				return;
-			case "paid":
-				return tell({kind: "paid", spent: output.spent, left: this.#budget - output.spent});
+			case "money":
+				if (output.paid) this.#payments++;
+				return tell({kind: "money", spent: output.spent, left: output.left});
 			case "silence":
 				return state(({none: "playing", pause: "paused", absence: "absent", over: "ended"} as const)[output.silence]);
 			case "cannot-pay":
-				this.#finished = true;
-				state("no-money", output.reason);
+				this.#finished = this.#worn = true;
 				return this.#over?.(output.reason);
 			case "ended":
 				if (output.gone) this.#core.goLive();
@@ -344,24 +376,33 @@ class Watching {
 				}
 				return this.#over?.(`The relayer ended it: ${output.reason}.`);
 			case "fault":
-				this.#distrusted = true;
 				if (output.rejected) tell({kind: "rejected", count: ++this.#rejected});
-				state("fault", output.reason);
+				if (output.blame !== "none") {
+					this.#distrusted = true;
+					state(output.blame === "terms" ? "refused" : "fault", output.reason);
+				}
 				return this.#over?.(output.reason);
 			case "failed":
 				return this.#over?.(output.reason);
 		}
 	}
 
+	/** Pays what came, and stops. */
 	leave(): void {
-		this.#core?.leave();
+		this.#finished = true;
+		if (this.#subscription === undefined) return;
+		this.#core.leave();
 		void this.#work();
+		setTimeout(() => this.#over?.("stopped"), SETTLE);
 	}
 }
 
 let watching: Watching | undefined;
+/** One behind the other: the one before has the session key until it is over. */
+let running = Promise.resolve();
 onmessage = ({data}: MessageEvent<ToWorker>) => {
-	if (data.kind === "leave") return watching?.leave();
-	watching = new Watching(data);
-	watching.run().catch((error: unknown) => state("refused", String(error)));
+	watching?.leave();
+	if (data.kind === "leave") return state("stopped");
+	const next = (watching = new Watching(data));
+	running = running.then(() => next.run()).catch((error: unknown) => state("refused", String(error)));
 };
