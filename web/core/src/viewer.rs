@@ -367,14 +367,17 @@ impl Viewer {
 		self.resume = None;
 	}
 
-	/// The connection is gone, and whatever was for it.
+	/// The connection is gone, and whatever was for it. What was spent on it is to be stored.
 	pub fn disconnected(&mut self) {
-		self.session = None;
+		let was_there = self.session.take().is_some();
 		self.unsigned.clear();
 		self.bodies.clear();
 		self.unstored.clear();
 		let is_for_it = |output: &Output| matches!(output, Output::Send(_) | Output::Sign(..));
 		self.outputs.retain(|output| !is_for_it(output));
+		if was_there {
+			self.store(self.purse.state());
+		}
 	}
 
 	/// What is to be done next.
@@ -507,15 +510,19 @@ impl Viewer {
 		}
 		let block = self.head();
 		if let Some(state) = self.purse.reserve(&due.recipient, block) {
-			let number = self.number();
-			self.storing = Some(number);
-			self.outputs.push_back(Output::Store(number, state));
+			self.store(state);
 			return self.unstored.push_back(due);
 		}
 		match self.purse.draft(&due, block) {
 			Ok(draft) => self.ask(Unsigned::Payment(due, draft)),
 			Err(error) => self.outputs.push_back(Output::CannotPay(error.to_string())),
 		}
+	}
+
+	fn store(&mut self, state: Vec<u8>) {
+		let number = self.number();
+		self.storing = Some(number);
+		self.outputs.push_back(Output::Store(number, state));
 	}
 
 	fn ask(&mut self, unsigned: Unsigned) {

@@ -305,20 +305,33 @@ fn purse_goes_on_behind_what_was_stored_and_no_number_is_used_twice() {
 	let (mut play, mut broadcast) = (Play::begin(), Broadcast::default());
 	play.run();
 	play.deliver(&broadcast.segment(&media(200_000, 1)));
-	let stored = play.stored.clone();
-	let mut again = config();
-	again.payer.purse = stored;
-	let mut play = Play::begin();
-	play.viewer = Viewer::new(again, NOW).unwrap();
-	play.viewer.connect(&shown()).unwrap();
+	let crashed = play.stored.clone();
+	play.viewer.disconnected();
 	play.run();
-	let mut broadcast = Broadcast::default();
-	play.deliver(&broadcast.segment(&media(200_000, 1)));
-	// Of those that were set aside before, any may have been used.
-	assert_eq!(play.paid, [purse::RESERVATION]);
+	let ended = play.stored.clone();
+	let spent = |told: &[Output]| {
+		let money = told.iter().rev().find_map(|output| match output {
+			Output::Money { spent, .. } => Some(*spent),
+			_ => None,
+		});
+		money.unwrap()
+	};
+	let before = spent(&play.told);
+	for (purse, known) in [(crashed, 0), (ended, before)] {
+		let mut again = config();
+		again.payer.purse = purse;
+		let mut play = Play::begin();
+		play.viewer = Viewer::new(again, NOW).unwrap();
+		play.viewer.connect(&shown()).unwrap();
+		play.run();
+		assert_eq!(spent(&play.told), known, "whoever ends in order forgets nothing");
+		play.deliver(&Broadcast::default().segment(&media(200_000, 1)));
+		// Of those that were set aside before, any may have been used.
+		assert_eq!(play.paid, [purse::RESERVATION]);
+	}
 	// Another session key's is refused.
 	let mut other = config();
-	other.payer.purse = play.stored.clone();
+	other.payer.purse = play.stored;
 	other.payer.session = stream_key().public();
 	assert!(Viewer::new(other, NOW).is_err());
 }

@@ -256,6 +256,7 @@ class Watching {
 			this.#subscription?.close();
 			this.#subscription = undefined;
 			this.#core.disconnected();
+			await this.#work();
 			this.#wake();
 		}
 	}
