@@ -277,9 +277,9 @@ impl Viewer {
 		self.pump();
 	}
 
-	/// What the chain says by now. The block goes on by the clock until more is said, and never back.
-	pub fn learn(&mut self, mut facts: Facts) {
-		facts.head = facts.head.max(self.head());
+	/// What the chain says by now. The block goes on by the clock until more is said, and is then what is said: a chain that is slower
+	/// than its clock would be left behind, and take no payment that lives longer than it allows.
+	pub fn learn(&mut self, facts: Facts) {
 		self.learnt = self.time;
 		let told = self.standing.told(self.config.track);
 		if self.keys.replace(facts.key, facts.former.clone(), told) {
