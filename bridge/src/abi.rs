@@ -6,7 +6,7 @@
 use alloy::{
 	primitives::Bytes,
 	sol,
-	sol_types::{Revert, SolError, SolInterface},
+	sol_types::{SolError, SolInterface},
 };
 
 sol! {
@@ -168,16 +168,34 @@ sol! {
 		function withdraw(Outgoing calldata withdrawal, WithdrawalProof calldata proof) external;
 	}
 
+	/// Circle's token refuses with sentences; the errors are those of OpenZeppelin's and of the token that tests use.
 	#[derive(Debug)]
 	contract Usdc {
 		error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
 		error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
+		error ERC20InvalidReceiver(address receiver);
+		error SafeERC20FailedOperation(address token);
+		error EnforcedPause();
+		error Blacklisted(address account);
+		error PermitExpired();
+		error InvalidSignature();
+		error NotYetValid();
+		error AuthorizationExpired();
+		error AuthorizationUsed();
 
 		function balanceOf(address account) external view returns (uint256);
+		function authorizationState(address authorizer, bytes32 nonce) external view returns (bool);
+		function permit(address owner, address spender, uint256 value, uint256 deadline, bytes calldata signature) external;
 		function allowance(address owner, address spender) external view returns (uint256);
 		function approve(address spender, uint256 value) external returns (bool);
 		function nonces(address owner) external view returns (uint256);
 		function DOMAIN_SEPARATOR() external view returns (bytes32);
+	}
+
+	/// Of an OP-stack chain, at the same address on each: what data costs there.
+	#[derive(Debug)]
+	contract GasPriceOracle {
+		function getL1FeeUpperBound(uint256 unsignedTxSize) external view returns (uint256);
 	}
 
 	/// What USDC checks for EIP-2612.
@@ -200,21 +218,54 @@ sol! {
 	}
 }
 
-/// What a contract reverted with, as it is declared there: `AlreadyExecuted(3)` is `AlreadyExecuted { id: 3 }`.
-pub fn revert_reason(data: &Bytes) -> String {
-	if let Ok(error) = Vault::VaultErrors::abi_decode(data) {
-		return described(&error);
+/// What a contract reverted with. As text it is as declared there: `AlreadyExecuted { id: 3 }`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Revert {
+	/// An error of the vault.
+	Vault(Vault::VaultErrors),
+	/// An error of the light client.
+	LightClient(LightClient::LightClientErrors),
+	/// An error of the token.
+	Usdc(Usdc::UsdcErrors),
+	/// A sentence, as Circle's token says.
+	Reason(String),
+	/// Nothing.
+	Silent,
+	/// Of no contract that is known here.
+	Unknown(Bytes),
+}
+
+impl Revert {
+	/// From what a call returned.
+	pub fn decode(data: &Bytes) -> Self {
+		if let Ok(error) = Vault::VaultErrors::abi_decode(data) {
+			return Self::Vault(error);
+		}
+		if let Ok(error) = LightClient::LightClientErrors::abi_decode(data) {
+			return Self::LightClient(error);
+		}
+		if let Ok(error) = Usdc::UsdcErrors::abi_decode(data) {
+			return Self::Usdc(error);
+		}
+		match alloy::sol_types::Revert::abi_decode(data) {
+			Ok(revert) => Self::Reason(revert.reason),
+			Err(_) if data.is_empty() => Self::Silent,
+			Err(_) => Self::Unknown(data.clone()),
+		}
 	}
-	if let Ok(error) = LightClient::LightClientErrors::abi_decode(data) {
-		return described(&error);
-	}
-	if let Ok(error) = Usdc::UsdcErrors::abi_decode(data) {
-		return described(&error);
-	}
-	match Revert::abi_decode(data) {
-		Ok(revert) => revert.reason,
-		Err(_) if data.is_empty() => "without a reason".into(),
-		Err(_) => format!("unknown error {data}"),
+}
+
+impl std::fmt::Display for Revert {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		match self {
+			Self::Vault(error) => f.write_str(&described(error)),
+			Self::LightClient(error) => f.write_str(&described(error)),
+			Self::Usdc(error) => f.write_str(&described(error)),
+			Self::Reason(reason) => f.write_str(reason),
+			Self::Silent => f.write_str("without a reason"),
+			Self::Unknown(data) => write!(f, "unknown error {data}"),
+		}
 	}
 }
 
@@ -233,7 +284,7 @@ mod tests {
 
 	#[test]
 	fn reverts_are_named_as_in_the_contracts() {
-		let reason = |raw: Vec<u8>| revert_reason(&raw.into());
+		let reason = |raw: Vec<u8>| Revert::decode(&raw.into()).to_string();
 		assert_eq!(
 			reason(Vault::AlreadyExecuted { id: 3 }.abi_encode()),
 			"AlreadyExecuted { id: 3 }"
@@ -243,7 +294,8 @@ mod tests {
 			newest: 5,
 		};
 		assert_eq!(reason(stale.abi_encode()), "StaleBlock { blockNumber: 4, newest: 5 }");
-		assert_eq!(reason(Revert::from("no").abi_encode()), "no");
+		assert_eq!(reason(alloy::sol_types::Revert::from("no").abi_encode()), "no");
+		assert_eq!(reason(Usdc::PermitExpired {}.abi_encode()), "PermitExpired");
 		assert_eq!(reason(vec![]), "without a reason");
 		assert_eq!(reason(vec![1, 2, 3, 4]), "unknown error 0x01020304");
 	}

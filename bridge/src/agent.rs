@@ -1,19 +1,21 @@
-//! The loops of `run`. Each looks at both chains, does what is due, and looks again; whatever fails is tried again after
+//! The loops of `agent`. Each looks at both chains, does what is due, and looks again; whatever fails is tried again after
 //! a pause that grows. A failure that lasts is logged once, and so is its end.
 
 use crate::{
 	config::Config,
+	desk::{self, Desk},
 	imports::Imports,
 	l2::{self, L2},
 	metrics,
 	relay::{Relay, RelayError},
+	retry::{Backoff, Trouble},
 	withdrawals::Withdrawals,
 };
 use ::metrics::{counter, gauge};
-use alloy::signers::local::PrivateKeySigner;
+use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use anyhow::{ensure, Context};
-use clustercast_chain::{Chain, ChainError};
-use std::{fmt, future::Future, time::Duration};
+use clustercast_chain::{Chain, ChainError, Wallet};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 use tokio::{
 	signal::unix::{signal, SignalKind},
 	time::sleep,
@@ -22,11 +24,8 @@ use tokio::{
 /// Pause between two looks where the chain makes no blocks: looks are made with each block otherwise.
 const TICK: Duration = Duration::from_secs(6);
 
-/// Pause after a failure, at first; twice as long after each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-
-/// And at most this long: after ten minutes' outage the agent is back within half of one.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Pause between two looks at what is left for gas.
+const PURSE: Duration = Duration::from_secs(60);
 
 /// An agent that is configured and not yet running.
 pub struct Agent {
@@ -58,21 +57,61 @@ impl Agent {
 			metrics::serve(address).await?;
 		}
 		let (chain, l2) = persist("connecting", || connect(&config)).await;
+		let l2 = Arc::new(l2);
+		let desk = match &config.serving {
+			Some(serving) => {
+				let wallet = serving.account.as_deref().map(Wallet::from_suri);
+				let wallet = wallet.transpose().context("account")?;
+				let (chain, l2, signer) = (chain.clone(), l2.clone(), signer.clone());
+				let desk = Desk::open(chain, l2, signer, wallet, serving.offer, &serving.state);
+				let desk = Arc::new(desk.context("state")?);
+				let (address, server) = desk::serve(desk.clone(), serving.address, serving.behind_proxy).await?;
+				Some((address, server, desk))
+			},
+			None => None,
+		};
 		println!(
 			"{}",
 			serde_json::json!({
 				"vault": l2.vault.to_string(),
 				"lightClient": l2.light_client.to_string(),
 				"payer": signer.address().to_string(),
+				"serving": desk.as_ref().map(|(address, _, _)| format!("http://{address}")),
 			})
 		);
+		let serve = async {
+			if let Some((_, server, desk)) = desk {
+				tokio::join!(server, desk.work());
+			}
+		};
 		let relay = Relay {
 			chain: &chain,
 			l2: &l2,
 			signer: &signer,
 		};
-		tokio::join!(import(&chain, &l2), withdraw(&relay, &config));
+		tokio::join!(
+			import(&chain, &l2),
+			withdraw(&relay, &config),
+			purse(&l2, signer.address()),
+			serve
+		);
 		Ok(())
+	}
+}
+
+/// Measures what is left for gas, for ever.
+async fn purse(l2: &L2, payer: Address) {
+	let mut standing = Standing::new("purse");
+	loop {
+		match l2.ether(payer).await {
+			Ok(wei) => {
+				// A figure for people: what a float cannot hold is far below a cent.
+				gauge!(metrics::ETHER).set(f64::from(wei) / 1e18);
+				standing.well();
+				sleep(PURSE).await;
+			},
+			Err(error) => sleep(standing.failed(&error, error.trouble())).await,
+		}
 	}
 }
 
@@ -82,7 +121,7 @@ async fn connect(config: &Config) -> anyhow::Result<(Chain, L2)> {
 	let bridge = chain.bridge(None).await?;
 	ensure!(bridge.chain_id != 0, "the chain has no vault");
 	let l2 = L2::connect(&config.l2_rpc, &bridge.vault, bridge.chain_id).await?;
-	Ok((chain, l2))
+	Ok((chain, l2.with_rules(config.rules)))
 }
 
 /// Deposits, for ever.
@@ -97,7 +136,7 @@ async fn import(chain: &Chain, l2: &L2) {
 				standing.well();
 				wait(heads.changed()).await;
 			},
-			Err(error) => sleep(standing.failed(&error)).await,
+			Err(error) => sleep(standing.failed(&error, error.trouble())).await,
 		}
 	}
 }
@@ -114,7 +153,7 @@ async fn withdraw(relay: &Relay<'_>, config: &Config) {
 				standing.well();
 				wait(heads.changed()).await;
 			},
-			Err(error) => sleep(standing.failed(&error)).await,
+			Err(error) => sleep(standing.failed(&error, error.trouble())).await,
 		}
 		gauge!(metrics::WAITING).set(withdrawals.waiting() as f64);
 	}
@@ -147,36 +186,36 @@ async fn persist<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
 				standing.well();
 				return done;
 			},
-			Err(error) => sleep(standing.failed(&error)).await,
+			Err(error) => sleep(standing.failed(&error, Trouble::Other)).await,
 		}
 	}
 }
 
 /// How a loop does.
-struct Standing {
+pub(crate) struct Standing {
 	what: &'static str,
 	trouble: Option<String>,
-	pause: Duration,
+	backoff: Backoff,
 }
 
 impl Standing {
-	fn new(what: &'static str) -> Self {
+	pub(crate) fn new(what: &'static str) -> Self {
 		Self {
 			what,
 			trouble: None,
-			pause: FIRST_PAUSE,
+			backoff: Backoff::default(),
 		}
 	}
 
-	fn well(&mut self) {
+	pub(crate) fn well(&mut self) {
 		if self.trouble.take().is_some() {
 			tracing::info!("{}: well again", self.what);
 		}
-		self.pause = FIRST_PAUSE;
+		self.backoff.well();
 	}
 
 	/// How long to wait before the next attempt.
-	fn failed(&mut self, error: &impl fmt::Display) -> Duration {
+	pub(crate) fn failed(&mut self, error: &impl fmt::Display, kind: Trouble) -> Duration {
 		counter!(metrics::FAILURES, "loop" => self.what).increment(1);
 		// Causes of errors are part of their text only in this form.
 		let error = format!("{error:#}");
@@ -184,8 +223,6 @@ impl Standing {
 			true => tracing::debug!("{}: {error}", self.what),
 			false => tracing::warn!("{}: {error}", self.what),
 		}
-		let pause = self.pause;
-		self.pause = (pause * 2).min(LONGEST_PAUSE);
-		pause
+		self.backoff.failed(kind)
 	}
 }

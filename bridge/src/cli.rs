@@ -1,26 +1,81 @@
-//! The command line. Each command but `run` prints one JSON object and ends.
+//! The command line. Each command but `agent` prints one JSON object and ends.
 
 use crate::{
 	agent::Agent,
+	client::{AgentUrl, Agents, Pending},
 	config::{Config, Settings},
+	handover::{Expected, Plan},
 	l2::{self, L2},
+	recipient::{self, Contracts},
 	relay::Relay,
 	signing::{self, Consent, SignedAction},
 	status,
+	wire::SignedDeposit,
 	withdrawals::claim,
 };
 use anyhow::{bail, ensure, Context};
 use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, bridge, Chain, NodeUrl, Wait, Wallet};
 use clustercast_primitives::{
-	bridge::{account_of, Credit, EthereumAction},
-	AccountId, BlockNumber, EthereumAddress, PublicKey, Signature, Usdc,
+	amount::USDC,
+	bridge::{account_of, deposit::MAX_DEPOSIT, BridgeInfo, Credit, EthereumAction},
+	AccountId, Balance, BlockNumber, EthereumAddress, EthereumSignature, PublicKey, Signature, Usdc,
 };
 use serde_json::json;
-use std::{fs, io::Read, path::PathBuf, process::ExitCode};
+use std::{env, fs, io::Read, path::PathBuf, process::ExitCode, str::FromStr, time::Duration};
 
 /// Blocks that a message to the chain is good, unless it says otherwise: twenty minutes; the chain allows an hour.
 const MESSAGE_LIFE: BlockNumber = 600;
+
+/// For whoever submits a message, unless it or an agent says otherwise.
+const TIP: Usdc = Usdc(10_000);
+
+/// Least and largest withdrawal: the chain's bounds.
+const MIN_WITHDRAWAL: Balance = USDC;
+const MAX_WITHDRAWAL: Balance = 10_000 * USDC;
+
+/// What an account may have to keep to exist.
+const KEPT: Balance = 1_000;
+
+/// How much: USDC, or all there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Amount {
+	Max,
+	Usdc(Usdc),
+}
+
+impl FromStr for Amount {
+	type Err = String;
+
+	fn from_str(text: &str) -> Result<Self, String> {
+		match text {
+			"max" => Ok(Self::Max),
+			text => match text.parse::<Usdc>() {
+				Ok(Usdc(0)) => Err("nothing; for all of it write max".into()),
+				Ok(amount) => Ok(Self::Usdc(amount)),
+				Err(error) => Err(error.to_string()),
+			},
+		}
+	}
+}
+
+impl Amount {
+	/// As messages have it: 0 for everything.
+	fn in_message(self) -> Balance {
+		match self {
+			Self::Max => 0,
+			Self::Usdc(amount) => amount.0,
+		}
+	}
+
+	/// So much of what is there, at most `most`.
+	fn of(self, there: Balance, most: Balance) -> Balance {
+		match self {
+			Self::Max => there.min(most),
+			Self::Usdc(amount) => amount.0,
+		}
+	}
+}
 
 #[derive(Parser)]
 #[command(
@@ -35,8 +90,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-	/// Carry proofs between the chain and the L2
-	Run(Box<Run>),
+	/// Carry proofs between the chain and the L2; with --serve also take signed deposits and actions of others
+	#[command(visible_alias = "run")]
+	Agent(Box<Run>),
 	/// Deposit USDC of an Ethereum key into the vault
 	Deposit(Box<Deposit>),
 	/// Take USDC of an account of the chain back to the L2
@@ -83,6 +139,68 @@ struct Ends {
 	l2_rpc: String,
 }
 
+/// Agents that do it for a fee, so that who signs needs neither ETH nor a key of the chain.
+#[derive(Args)]
+struct AgentArgs {
+	/// Hand what is signed to this agent, http:// or https://; of several, one after the other, each the same bytes
+	#[arg(
+		long = "agent",
+		global = true,
+		value_name = "URL",
+		value_delimiter = ',',
+		env = "CLUSTERCAST_BRIDGE_AGENTS"
+	)]
+	agents: Vec<AgentUrl>,
+	/// How long an agent has to submit it until the next is turned to, seconds
+	#[arg(long, global = true, value_name = "SECONDS", default_value = "30")]
+	agent_wait: u64,
+}
+
+impl AgentArgs {
+	fn agents(&self) -> Option<Agents> {
+		let patience = Duration::from_secs(self.agent_wait);
+		(!self.agents.is_empty()).then(|| Agents::new(self.agents.clone(), patience))
+	}
+}
+
+/// What an agent has to serve.
+fn expected(bridge: &BridgeInfo, l2: Option<&L2>) -> Expected {
+	Expected {
+		l2: bridge.chain_id,
+		vault: bridge.vault,
+		usdc: l2.map(|l2| EthereumAddress(l2.usdc.0 .0)),
+		genesis: bridge.genesis,
+	}
+}
+
+/// The L2, where somebody who needs it for nothing but its token's address may say where it is.
+#[derive(Args)]
+struct TokenArgs {
+	/// The L2's JSON-RPC, http:// or https://: it says which contracts no USDC may be sent to
+	#[arg(
+		long,
+		global = true,
+		value_name = "URL",
+		env = "CLUSTERCAST_BRIDGE_L2_RPC",
+		hide_env_values = true
+	)]
+	l2_rpc: Option<String>,
+}
+
+impl TokenArgs {
+	async fn connect(&self, bridge: &BridgeInfo) -> anyhow::Result<Option<L2>> {
+		ensure!(bridge.chain_id != 0, "the chain has no vault");
+		Ok(match &self.l2_rpc {
+			Some(url) => Some(L2::connect(url, &bridge.vault, bridge.chain_id).await?),
+			None => None,
+		})
+	}
+}
+
+fn contracts(bridge: &BridgeInfo, l2: Option<&L2>) -> Contracts {
+	l2.map_or_else(|| Contracts::known(bridge.chain_id, bridge.vault), L2::contracts)
+}
+
 /// An Ethereum key.
 #[derive(Args)]
 struct KeyArgs {
@@ -97,11 +215,20 @@ struct Deposit {
 	ends: Ends,
 	#[command(flatten)]
 	key: KeyArgs,
-	/// USDC, 1 to 10,000
+	#[command(flatten)]
+	agents: AgentArgs,
+	/// Most that an agent may ask for, USDC, on top of the amount
+	#[arg(long, value_name = "USDC", default_value = "0.10")]
+	max_fee: Usdc,
+	/// Folder for the authorisation that agents were given, until it is used or over [default: $XDG_STATE_HOME, or
+	/// ~/.local/state, and clustercast-bridge in it]
+	#[arg(long, value_name = "DIR", env = "CLUSTERCAST_BRIDGE_STATE")]
+	state: Option<PathBuf>,
+	/// USDC, 1 to 10,000; max for all that the key has
 	#[arg(long, value_name = "USDC")]
-	amount: Usdc,
+	amount: Amount,
 	/// Ethereum address that gets it back where the chain cannot credit it [default: the key's own]
-	#[arg(long, value_name = "ADDRESS")]
+	#[arg(long, value_name = "ADDRESS", value_parser = recipient::parse)]
 	refund_to: Option<EthereumAddress>,
 	/// Account on the chain that receives it (SS58 or hexadecimal) [default: the key's own, see `act`]
 	#[arg(long, value_name = "ACCOUNT")]
@@ -128,10 +255,16 @@ struct Deposit {
 	#[arg(long, value_name = "BLOCK", requires = "session_key")]
 	session_expiry: Option<BlockNumber>,
 	/// Approve in a transaction of its own instead of a permit in the deposit's
-	#[arg(long, conflicts_with = "payer")]
+	#[arg(long, conflicts_with_all = ["payer", "agents"])]
 	approve: bool,
 	/// Another Ethereum key that sends the transaction and pays for gas: 64 hexadecimal digits or file:PATH
-	#[arg(long, value_name = "KEY", env = "CLUSTERCAST_BRIDGE_PAYER", hide_env_values = true)]
+	#[arg(
+		long,
+		value_name = "KEY",
+		env = "CLUSTERCAST_BRIDGE_PAYER",
+		hide_env_values = true,
+		conflicts_with = "agents"
+	)]
 	payer: Option<String>,
 	/// What the payer receives for it, USDC, on top of the amount
 	#[arg(long, value_name = "USDC", default_value = "0", requires = "payer")]
@@ -150,12 +283,14 @@ struct Withdraw {
 		hide_env_values = true
 	)]
 	account: String,
+	#[command(flatten)]
+	token: TokenArgs,
 	/// Ethereum address that receives it
-	#[arg(long, value_name = "ADDRESS")]
+	#[arg(long, value_name = "ADDRESS", value_parser = recipient::parse)]
 	to: EthereumAddress,
-	/// USDC
+	/// USDC, 1 to 10,000; max for all that is free after the chain's fee
 	#[arg(long, value_name = "USDC")]
-	amount: Usdc,
+	amount: Amount,
 	/// Of the amount, USDC for whoever executes it on the L2
 	#[arg(long, value_name = "USDC", default_value = "0.02")]
 	fee: Usdc,
@@ -190,9 +325,17 @@ struct Act {
 		global = true,
 		value_name = "SURI",
 		env = "CLUSTERCAST_BRIDGE_ACCOUNT",
-		hide_env_values = true
+		hide_env_values = true,
+		conflicts_with = "agents"
 	)]
 	account: Option<String>,
+	#[command(flatten)]
+	agents: AgentArgs,
+	/// Highest tip that an agent may ask for, USDC, where no --tip is given
+	#[arg(long, global = true, value_name = "USDC", default_value = "0.05")]
+	max_tip: Usdc,
+	#[command(flatten)]
+	token: TokenArgs,
 	#[command(subcommand)]
 	what: What,
 }
@@ -204,11 +347,11 @@ enum What {
 		#[command(flatten)]
 		envelope: Envelope,
 		/// Ethereum address that receives it [default: the key's own]
-		#[arg(long, value_name = "ADDRESS")]
+		#[arg(long, value_name = "ADDRESS", value_parser = recipient::parse)]
 		to: Option<EthereumAddress>,
-		/// USDC; 0 for everything that is left after the tip
-		#[arg(long, value_name = "USDC", default_value = "0")]
-		amount: Usdc,
+		/// USDC, 1 to 10,000; max for all that is left after the tip
+		#[arg(long, value_name = "USDC", default_value = "max")]
+		amount: Amount,
 		/// Of the amount, USDC for whoever executes it on the L2
 		#[arg(long, value_name = "USDC", default_value = "0.02")]
 		fee: Usdc,
@@ -217,9 +360,9 @@ enum What {
 	Unlock {
 		#[command(flatten)]
 		envelope: Envelope,
-		/// USDC; 0 for all of it
-		#[arg(long, value_name = "USDC", default_value = "0")]
-		amount: Usdc,
+		/// USDC; max for all of it
+		#[arg(long, value_name = "USDC", default_value = "max")]
+		amount: Amount,
 	},
 	/// Take what was asked for out of the deposit for tickets
 	Collect {
@@ -255,9 +398,9 @@ enum What {
 struct Envelope {
 	#[command(flatten)]
 	key: KeyArgs,
-	/// For whoever submits it on the chain, USDC
-	#[arg(long, value_name = "USDC", default_value = "0.01")]
-	tip: Usdc,
+	/// For whoever submits it on the chain, USDC [default: what the agent asks, or 0.01]
+	#[arg(long, value_name = "USDC")]
+	tip: Option<Usdc>,
 	/// Last block of the chain in which it is taken [default: 600 from now]
 	#[arg(long, value_name = "BLOCK")]
 	deadline: Option<BlockNumber>,
@@ -276,7 +419,7 @@ pub fn main() -> ExitCode {
 #[tokio::main]
 async fn run(cli: Cli) -> anyhow::Result<()> {
 	let answer = match cli.command {
-		Command::Run(run) => return Agent::load(Config::load(run.config, run.settings)?)?.run().await,
+		Command::Agent(run) => return Agent::load(Config::load(run.config, run.settings)?)?.run().await,
 		Command::Deposit(deposit) => deposit.run().await?,
 		Command::Withdraw(withdraw) => withdraw.run().await?,
 		Command::Claim(claim) => claim.run().await?,
@@ -304,7 +447,7 @@ impl Deposit {
 	async fn run(self) -> anyhow::Result<serde_json::Value> {
 		let depositor = l2::signer(&self.key.key).context("key")?;
 		let payer = self.payer.as_deref().map(l2::signer).transpose().context("payer")?;
-		let (_, l2) = self.ends.connect().await?;
+		let (chain, l2) = self.ends.connect().await?;
 		let address = l2::address_of(&depositor);
 		let own = account_of(l2.chain_id, &address);
 		let account: AccountId = match &self.account {
@@ -324,7 +467,39 @@ impl Deposit {
 			session_proof: self.session_proof.unwrap_or(Signature([0; 64])),
 		};
 		let refund_to = self.refund_to.unwrap_or(address);
-		let order = signing::order(self.amount.0, &refund_to, &credit);
+		l2.contracts().check(&refund_to).context("--refund-to")?;
+		let there = l2.balance(depositor.address()).await?.saturating_to::<Balance>();
+		if let Some(agents) = self.agents.agents() {
+			let bridge = chain.bridge(None).await?;
+			let unsigned = SignedDeposit {
+				depositor: address,
+				kind: Credit::KIND,
+				amount: 0,
+				refund_to,
+				body: credit.body(),
+				fee: 0,
+				valid_after: 0,
+				valid_before: 0,
+				signature: EthereumSignature([0; 65]),
+			};
+			let amount = |fee| self.amount.of(there.saturating_sub(fee), MAX_DEPOSIT);
+			let bounds = (&expected(&bridge, Some(&l2)), self.max_fee.0);
+			let pending = Pending::of(&self.state_folder()?, &l2, &address);
+			let (made, authorised) = pending
+				.make(&agents, &l2, &depositor, (unsigned, amount), bounds)
+				.await?;
+			return Ok(json!({
+				"transaction": made.transaction,
+				"block": made.block,
+				"deposit": made.deposit,
+				"credit": made.deposit.credit(),
+				"id": authorised.id,
+				"fee": Usdc(authorised.fee).to_string(),
+			}));
+		}
+		let spent = if payer.is_some() { self.payer_fee.0 } else { 0 };
+		let amount = self.amount.of(there.saturating_sub(spent), MAX_DEPOSIT);
+		let order = signing::order(amount, &refund_to, &credit);
 		let consent = match &payer {
 			Some(payer) => Consent::Authorisation {
 				payer,
@@ -347,6 +522,18 @@ impl Deposit {
 			"credit": deposit.credit(),
 		}))
 	}
+
+	fn state_folder(&self) -> anyhow::Result<PathBuf> {
+		if let Some(folder) = &self.state {
+			return Ok(folder.clone());
+		}
+		let base = match (env::var_os("XDG_STATE_HOME"), env::var_os("HOME")) {
+			(Some(state), _) if !state.is_empty() => PathBuf::from(state),
+			(_, Some(home)) => PathBuf::from(home).join(".local/state"),
+			_ => bail!("give --state: it is not known where this user's files are"),
+		};
+		Ok(base.join("clustercast-bridge"))
+	}
 }
 
 impl Withdraw {
@@ -354,7 +541,21 @@ impl Withdraw {
 	async fn run(self) -> anyhow::Result<serde_json::Value> {
 		let wallet = Wallet::from_suri(&self.account).context("account")?;
 		let chain = Chain::connect(&self.chain.rpc).await?;
-		let call = bridge::withdraw(&self.to, self.amount.0, self.fee.0);
+		let bridge = chain.bridge(None).await?;
+		let l2 = self.token.connect(&bridge).await?;
+		contracts(&bridge, l2.as_ref()).check(&self.to).context("--to")?;
+		let call = |amount| bridge::withdraw(&self.to, amount, self.fee.0);
+		let amount = match self.amount {
+			Amount::Usdc(amount) => amount.0,
+			Amount::Max => {
+				let free = chain.viewer_account(&wallet.account(), None).await?.free;
+				let fee = chain.try_out(&wallet, &call(MIN_WITHDRAWAL)).await?;
+				free.saturating_sub(fee + KEPT).min(MAX_WITHDRAWAL)
+			},
+		};
+		let call = call(amount);
+		// What must fail is not paid for.
+		chain.try_out(&wallet, &call).await?;
 		let done = chain.submit(&wallet, &call, Wait::Finalised).await?;
 		Ok(json!({ "withdrawal": withdrawal_id(&done)?, "transaction": done.transaction, "block": done.number }))
 	}
@@ -388,7 +589,14 @@ impl Act {
 	async fn run(self) -> anyhow::Result<serde_json::Value> {
 		let chain = Chain::connect(&self.chain.rpc).await?;
 		let bridge = chain.bridge(None).await?;
-		let signed = match self.what {
+		let l2 = self.token.connect(&bridge).await?;
+		let agents = self.agents.agents();
+		let expected = expected(&bridge, l2.as_ref());
+		let plan = async |agents: &Agents, most: Usdc| {
+			let tip = |terms: &crate::wire::Terms| terms.action.map(|action| action.tip);
+			agents.plan(&expected, tip, most.0).await
+		};
+		let (signed, plan): (SignedAction, Option<Plan>) = match self.what {
 			What::Submit { file } => {
 				let text = match file.as_os_str() == "-" {
 					true => {
@@ -399,12 +607,28 @@ impl Act {
 					false => fs::read_to_string(&file).with_context(|| file.display().to_string())?,
 				};
 				let signed: SignedAction = serde_json::from_str(&text).context("not a signed message")?;
-				ensure!(self.account.is_some(), "give --account: it submits the message");
-				signed
+				let to_whom = self.account.is_some() || agents.is_some();
+				ensure!(to_whom, "give --account or --agent: it submits the message");
+				let plan = match &agents {
+					Some(agents) => Some(plan(agents, Usdc(signed.action.tip())).await?),
+					None => None,
+				};
+				(signed, plan)
 			},
 			what => {
-				let (key, action) = what.action(chain.head().best)?;
-				SignedAction::new(&l2::signer(&key.key).context("key")?, action, &bridge)?
+				let envelope = what.envelope().context("nothing is to be signed")?;
+				let (plan, tip) = match (&agents, envelope.tip) {
+					(Some(agents), Some(tip)) => (Some(plan(agents, tip).await?), tip),
+					(Some(agents), None) => {
+						let plan = plan(agents, self.max_tip).await?;
+						let tip = Usdc(plan.pays);
+						(Some(plan), tip)
+					},
+					(None, tip) => (None, tip.unwrap_or(TIP)),
+				};
+				let (key, action) = what.action(chain.head().best, tip)?;
+				let signer = l2::signer(&key.key).context("key")?;
+				(SignedAction::new(&signer, action, &signing::domain(&bridge))?, plan)
 			},
 		};
 		ensure!(
@@ -412,11 +636,34 @@ impl Act {
 			"the message is not signed by {} for this chain",
 			signed.signer
 		);
+		if let EthereumAction::Withdraw { to, .. } = &signed.action {
+			contracts(&bridge, l2.as_ref()).check(to).context("recipient")?;
+		}
+		if self.account.is_some() || agents.is_some() {
+			let account = account_of(bridge.chain_id, &signed.signer);
+			check_bounds(&signed.action, chain.viewer_account(&account, None).await?.free)?;
+		}
+		if let (Some(agents), Some(plan)) = (&agents, plan) {
+			let id = signed.action.digest(&signing::domain(&bridge));
+			let report = agents.action(&chain, &signed, &id, &plan).await?;
+			let mut answer = serde_json::to_value(&report)?;
+			answer["signer"] = json!(signed.signer);
+			return Ok(answer);
+		}
 		let Some(account) = &self.account else {
 			return Ok(serde_json::to_value(&signed)?);
 		};
 		let wallet = Wallet::from_suri(account).context("account")?;
 		let call = bridge::act(&signed.action, &signed.signature);
+		// A message that must fail is not paid for.
+		let fee = chain.try_out(&wallet, &call).await?;
+		if fee > signed.action.tip() {
+			tracing::warn!(
+				"submitting it costs {} USDC, its tip is {}",
+				Usdc(fee),
+				Usdc(signed.action.tip())
+			);
+		}
 		let done = chain.submit(&wallet, &call, Wait::Finalised).await?;
 		Ok(json!({
 			"signer": signed.signer,
@@ -427,13 +674,48 @@ impl Act {
 	}
 }
 
+/// Whether a withdrawal is within the chain's bounds after its tip, of so much that is free; the chain names no amounts.
+fn check_bounds(action: &EthereumAction, free: Balance) -> anyhow::Result<()> {
+	let EthereumAction::Withdraw { amount, tip, .. } = action else {
+		return Ok(());
+	};
+	let left = free.saturating_sub(*tip);
+	let asked = if *amount == 0 { left } else { *amount };
+	ensure!(
+		asked <= left,
+		"{} USDC are free; after the tip of {} that leaves {}",
+		Usdc(free),
+		Usdc(*tip),
+		Usdc(left)
+	);
+	ensure!(
+		asked >= MIN_WITHDRAWAL,
+		"a withdrawal is at least {} USDC; {} are free, of which the tip takes {}",
+		Usdc(MIN_WITHDRAWAL),
+		Usdc(free),
+		Usdc(*tip)
+	);
+	Ok(())
+}
+
 impl What {
+	/// What every message has; none where it is signed already.
+	fn envelope(&self) -> Option<&Envelope> {
+		match self {
+			Self::Withdraw { envelope, .. }
+			| Self::Unlock { envelope, .. }
+			| Self::Collect { envelope }
+			| Self::Authorize { envelope, .. } => Some(envelope),
+			Self::Submit { .. } => None,
+		}
+	}
+
 	/// What is to be signed, with which key, when `now` is the chain's best block.
-	fn action(self, now: BlockNumber) -> anyhow::Result<(KeyArgs, EthereumAction)> {
+	fn action(self, now: BlockNumber, tip: Usdc) -> anyhow::Result<(KeyArgs, EthereumAction)> {
 		let common = |envelope: &Envelope| {
 			let nonce = envelope.nonce.unwrap_or_else(rand::random);
 			let deadline = envelope.deadline.unwrap_or(now.saturating_add(MESSAGE_LIFE));
-			(envelope.tip.0, nonce, deadline)
+			(tip.0, nonce, deadline)
 		};
 		Ok(match self {
 			Self::Withdraw {
@@ -446,7 +728,7 @@ impl What {
 				let own = l2::address_of(&l2::signer(&envelope.key.key).context("key")?);
 				let action = EthereumAction::Withdraw {
 					to: to.unwrap_or(own),
-					amount: amount.0,
+					amount: amount.in_message(),
 					fee: fee.0,
 					tip,
 					nonce,
@@ -456,7 +738,7 @@ impl What {
 			},
 			Self::Unlock { envelope, amount } => {
 				let (tip, nonce, deadline) = common(&envelope);
-				let amount = amount.0;
+				let amount = amount.in_message();
 				let action = EthereumAction::Unlock {
 					amount,
 					tip,
@@ -497,6 +779,92 @@ impl What {
 mod tests {
 	use super::*;
 	use clap::CommandFactory;
+
+	#[test]
+	fn everything_is_max_and_nothing_is_nothing() {
+		assert_eq!("max".parse(), Ok(Amount::Max));
+		assert_eq!("1.5".parse(), Ok(Amount::Usdc(Usdc(1_500_000))));
+		for wrong in ["0", "0.0", "Max", "all", "-1", ""] {
+			assert!(wrong.parse::<Amount>().is_err(), "{wrong}");
+		}
+		assert_eq!(Amount::Max.of(30, 20), 20);
+		assert_eq!(Amount::Max.of(10, 20), 10);
+		assert_eq!(Amount::Max.in_message(), 0);
+	}
+
+	#[test]
+	fn withdrawal_that_the_chain_would_refuse_is_told_with_its_tip() {
+		let judged = |amount, free| {
+			let action = EthereumAction::Withdraw {
+				to: EthereumAddress([1; 20]),
+				amount,
+				fee: 0,
+				tip: 10_000,
+				nonce: 1,
+				deadline: 1,
+			};
+			check_bounds(&action, free).map_err(|error| error.to_string())
+		};
+		assert_eq!(judged(0, USDC + 10_000), Ok(()));
+		assert_eq!(judged(USDC, USDC + 10_000), Ok(()));
+		let all = judged(USDC, USDC).unwrap_err();
+		assert!(
+			all.contains("1.000000 USDC are free; after the tip of 0.010000"),
+			"{all}"
+		);
+		let least = judged(0, USDC).unwrap_err();
+		assert!(least.contains("at least 1.000000 USDC"), "{least}");
+	}
+
+	#[test]
+	fn mistyped_recipient_is_refused_by_the_command_line() {
+		let parse = |to: &str| {
+			let arguments = [
+				"clustercast-bridge",
+				"withdraw",
+				"--account",
+				"//Bob",
+				"--to",
+				to,
+				"--amount",
+				"max",
+			];
+			Cli::try_parse_from(arguments)
+				.map(drop)
+				.map_err(|error| error.to_string())
+		};
+		assert_eq!(parse("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"), Ok(()));
+		let error = parse("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed").unwrap_err();
+		assert!(error.contains("checksum"), "{error}");
+	}
+
+	#[test]
+	fn agent_and_key_that_pays_exclude_each_other() {
+		let parse = |more: &[&str]| {
+			let deposit = [
+				"clustercast-bridge",
+				"deposit",
+				"--l2-rpc",
+				"http://a",
+				"--key",
+				"k",
+				"--amount",
+				"1",
+			];
+			Cli::try_parse_from(deposit.iter().chain(more)).is_ok()
+		};
+		assert!(parse(&[
+			"--agent",
+			"http://a",
+			"--agent",
+			"https://b",
+			"--max-fee",
+			"0.2"
+		]));
+		assert!(!parse(&["--agent", "http://a", "--payer", "k"]));
+		assert!(!parse(&["--agent", "http://a", "--approve"]));
+		assert!(!parse(&["--agent", "a"]));
+	}
 
 	#[test]
 	fn command_line_is_consistent() {

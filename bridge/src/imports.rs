@@ -1,15 +1,18 @@
 //! Deposits to the chain: reads what the vault recorded, proves the next ones under the attested root, submits them; and
 //! has those sent back that the chain could not credit.
 
+mod history;
+
 use crate::{
 	l2::{L2Error, L2},
 	proofs::{self, ProofError},
+	retry::Trouble,
 };
 use clustercast_chain::{
 	bridge::{self, MAX_ANSWER},
 	Chain, ChainError,
 };
-use clustercast_primitives::bridge::Deposit;
+use history::History;
 
 /// Deposits in one `import_deposits`: what the chain takes.
 pub const BATCH: usize = 32;
@@ -30,15 +33,31 @@ pub enum ImportError {
 	/// Not what was attested. The L2's node lies or lags behind.
 	#[error(transparent)]
 	Proof(#[from] ProofError),
+	/// The L2's node has not come as far as validators have: what it does not know yet is not what it denies.
+	#[error("the L2's node is at block {head}, block {attested} is attested")]
+	Behind {
+		/// Of the node.
+		head: u64,
+		/// By validators.
+		attested: u64,
+	},
+}
+
+impl ImportError {
+	/// Of which kind it is for who tries again.
+	pub fn trouble(&self) -> Trouble {
+		match self {
+			Self::L2(error) => error.trouble(),
+			_ => Trouble::Other,
+		}
+	}
 }
 
 /// What is known of the vault's deposits, in memory only. Everything in it was checked against an attested root or will
 /// be, before it is used.
 #[derive(Default)]
 pub struct Imports {
-	deposits: Vec<Deposit>,
-	/// Blocks of the L2 before this one were read.
-	read: u64,
+	history: History,
 	/// The batch that waits to be in a block: its first deposit, and the block until which it waits.
 	waiting: Option<(u64, u32)>,
 }
@@ -62,14 +81,15 @@ impl Imports {
 			return Ok(0);
 		}
 		self.read_up_to(l2, bridge.first, attested.l2_block).await?;
-		let batch = match proofs::deposits(&self.deposits, &attested, bridge.next_deposit, BATCH) {
+		let batch = match proofs::deposits(self.history.deposits(), &attested, bridge.next_deposit, BATCH) {
 			Ok(batch) => batch,
 			Err(error) => {
 				// What was read may be of a history that is none any more.
-				*self = Self::default();
+				self.history.rewind();
 				return Err(error.into());
 			},
 		};
+		self.history.verified(attested.count, attested.l2_block);
 		let again = self.waiting.is_some_and(|(first, _)| first == bridge.next_deposit);
 		let submitted = chain.submit_unsigned(&bridge::import_deposits(&batch)).await;
 		match submitted {
@@ -91,13 +111,21 @@ impl Imports {
 		Ok(batch.len())
 	}
 
-	/// Reads blocks up to this one; there is no vault before block `first`.
-	async fn read_up_to(&mut self, l2: &L2, first: u64, block: u64) -> Result<(), L2Error> {
-		let from = self.read.max(first);
-		if from <= block {
-			let found = l2.deposits(from, block, None).await?;
-			self.deposits.extend(found);
-			self.read = block + 1;
+	/// Reads blocks up to this one, and keeps each page that was answered; there is no vault before block `first`.
+	async fn read_up_to(&mut self, l2: &L2, first: u64, block: u64) -> Result<(), ImportError> {
+		if self.history.page(first, block).is_none() {
+			return Ok(());
+		}
+		let head = l2.block_number().await?;
+		if head < block {
+			return Err(ImportError::Behind { head, attested: block });
+		}
+		while let Some((from, last)) = self.history.page(first, block) {
+			match l2.deposits_in(from, last).await {
+				Ok(found) => self.history.read(from, last, found),
+				Err(error) if error.is_refusal() && self.history.refused(from, last) => {},
+				Err(error) => return Err(error.into()),
+			}
 		}
 		Ok(())
 	}

@@ -1,11 +1,20 @@
-//! The L2 over JSON-RPC: views of the contracts, logs, and transactions that are simulated before they are sent.
+//! The L2 over JSON-RPC: views of the contracts, logs, and transactions that are simulated, and priced, before they are sent.
 
-use crate::abi::{self, LightClient, Usdc, Vault};
+mod error;
+
+pub use error::L2Error;
+
+use crate::{
+	abi::{GasPriceOracle, LightClient, Usdc, Vault},
+	fees::{Quote, Rules},
+	ranges::Ranges,
+	recipient::Contracts,
+};
 use alloy::{
 	consensus::BlockHeader,
 	eips::Encodable2718,
 	network::{Ethereum, EthereumWallet, NetworkTransactionBuilder, TransactionBuilder},
-	primitives::{Address, Bytes, Uint, B256, U256},
+	primitives::{address, Address, Bytes, Uint, B256, U256},
 	providers::{Provider, RootProvider},
 	rpc::{
 		client::ClientBuilder,
@@ -15,8 +24,8 @@ use alloy::{
 	sol_types::{SolCall, SolEvent},
 	transports::TransportError,
 };
-use clustercast_chain::{keys, KeyError};
-use clustercast_primitives::{bridge::Deposit, AccountId, EthereumAddress};
+use clustercast_chain::keys;
+use clustercast_primitives::{bridge::Deposit, AccountId, Balance, EthereumAddress};
 use std::{future::Future, path::Path, time::Duration};
 use tokio::{sync::Mutex, time::Instant};
 
@@ -36,74 +45,11 @@ const GAS_MARGIN: u64 = 50;
 /// By so much a transaction that replaces another must pay more, percent; nodes ask for 10.
 const REPLACEMENT_MARGIN: u128 = 25;
 
-/// Blocks whose logs are asked for at a time, at first: what most providers allow.
-const LOG_RANGE: u64 = 10_000;
+/// Where each OP-stack chain says what data costs; nothing is there on others.
+const GAS_PRICE_ORACLE: Address = address!("420000000000000000000000000000000000000F");
 
-/// Why the L2 did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum L2Error {
-	/// Not a URL.
-	#[error("not an http:// or https:// URL")]
-	Url,
-	/// Nobody answers.
-	#[error("L2, {doing}: {reason}")]
-	Node {
-		/// What was asked.
-		doing: &'static str,
-		/// From the transport.
-		reason: String,
-	},
-	/// The node answers with an error.
-	#[error("L2 refuses {doing}: {reason}")]
-	Refused {
-		/// What was asked.
-		doing: &'static str,
-		/// From the node.
-		reason: String,
-	},
-	/// The contract refuses; nothing was sent.
-	#[error("{function} reverts: {reason}")]
-	Reverts {
-		/// Its signature.
-		function: &'static str,
-		/// The contract's error.
-		reason: String,
-	},
-	/// The transaction ran and failed.
-	#[error("transaction {0} reverted")]
-	Reverted(B256),
-	/// The transaction is not in a block yet.
-	#[error("transaction {0} is not in a block after {secs} s", secs = RECEIPT_TIMEOUT.as_secs())]
-	Slow(B256),
-	/// No contract there, or another one.
-	#[error("{0} does not answer as the contract does that is expected there")]
-	NoContract(Address),
-	/// Not the chain that the bridge is on.
-	#[error("the bridge is on chain {expected}, the URL leads to chain {found}")]
-	WrongChain {
-		/// As the chain says.
-		expected: u32,
-		/// As the L2's node says.
-		found: u64,
-	},
-	/// Not a secret key.
-	#[error("not a key: expected 64 hexadecimal digits or file:PATH")]
-	Key,
-	/// See [`KeyError`].
-	#[error(transparent)]
-	KeyFile(#[from] KeyError),
-}
-
-impl L2Error {
-	/// The contract's error, if the contract is what refused.
-	pub fn revert(&self) -> Option<&str> {
-		match self {
-			Self::Reverts { reason, .. } => Some(reason),
-			_ => None,
-		}
-	}
-}
+/// Bytes of a transaction beside its calldata, unsigned: nonce, prices, address, lengths.
+const ENVELOPE_BYTES: usize = 80;
 
 /// An Ethereum key from 64 hexadecimal digits, or from a file with these (`file:PATH`) that nobody else may read.
 pub fn signer(secret: &str) -> Result<PrivateKeySigner, L2Error> {
@@ -113,6 +59,9 @@ pub fn signer(secret: &str) -> Result<PrivateKeySigner, L2Error> {
 	};
 	PrivateKeySigner::from_bytes(&B256::from(seed)).map_err(|_| L2Error::Key)
 }
+
+/// What is done where a page may be too large.
+const READING_LOGS: &str = "reading deposits";
 
 /// An address in the words of the chain.
 pub fn address_of(signer: &PrivateKeySigner) -> EthereumAddress {
@@ -143,6 +92,10 @@ pub struct L2 {
 	pub usdc: Address,
 	/// EIP-155.
 	pub chain_id: u32,
+	/// What is spent.
+	rules: Rules,
+	/// It asks for data on Ethereum apart, as OP-stack chains do.
+	charges_data: bool,
 	/// Nonces are used one after the other.
 	sending: Mutex<()>,
 }
@@ -153,30 +106,11 @@ async fn bounded<T>(
 	request: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, L2Error> {
 	match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
-		Ok(answer) => answer.map_err(|error| failed(doing, &error)),
+		Ok(answer) => answer.map_err(|error| L2Error::from_transport(doing, &error)),
 		Err(_) => Err(L2Error::Node {
 			doing,
 			reason: format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()),
 		}),
-	}
-}
-
-fn failed(doing: &'static str, error: &TransportError) -> L2Error {
-	match error.as_error_resp() {
-		None => L2Error::Node {
-			doing,
-			reason: error.to_string(),
-		},
-		Some(response) => match response.as_revert_data() {
-			Some(data) => L2Error::Reverts {
-				function: doing,
-				reason: abi::revert_reason(&data),
-			},
-			None => L2Error::Refused {
-				doing,
-				reason: response.to_string(),
-			},
-		},
 	}
 }
 
@@ -201,11 +135,63 @@ impl L2 {
 			light_client: Address::ZERO,
 			usdc: Address::ZERO,
 			chain_id,
+			rules: Rules::default(),
+			charges_data: false,
 			sending: Mutex::new(()),
 		};
 		l2.light_client = l2.view(l2.vault, &Vault::lightClientCall {}).await?;
 		l2.usdc = l2.view(l2.vault, &Vault::usdcCall {}).await?;
+		let code = async { l2.provider.get_code_at(GAS_PRICE_ORACLE).await };
+		l2.charges_data = !bounded("asking what data costs", code).await?.is_empty();
 		Ok(l2)
+	}
+
+	/// From now on spends no more than these say.
+	pub fn with_rules(mut self, rules: Rules) -> Self {
+		self.rules = rules;
+		self
+	}
+
+	/// What is spent.
+	pub fn rules(&self) -> &Rules {
+		&self.rules
+	}
+
+	/// Where USDC is lost.
+	pub fn contracts(&self) -> Contracts {
+		Contracts::asked(self.vault, self.usdc, self.light_client)
+	}
+
+	/// What a transaction with so much gas and calldata costs now.
+	pub async fn quote(&self, gas: u64, calldata: usize) -> Result<Quote, L2Error> {
+		let gas_price = bounded("asking for its gas price", async {
+			self.provider.get_gas_price().await
+		})
+		.await?;
+		let l1_fee = self.l1_fee(calldata).await?;
+		Ok(Quote { gas, gas_price, l1_fee })
+	}
+
+	/// Most that the data of a transaction costs on Ethereum, wei; 0 where the L2 does not ask for that apart.
+	async fn l1_fee(&self, calldata: usize) -> Result<u128, L2Error> {
+		if !self.charges_data {
+			return Ok(0);
+		}
+		let call = GasPriceOracle::getL1FeeUpperBoundCall {
+			unsignedTxSize: U256::from(calldata + ENVELOPE_BYTES),
+		};
+		Ok(self.view(GAS_PRICE_ORACLE, &call).await?.saturating_to())
+	}
+
+	/// Wei of an address.
+	pub async fn ether(&self, owner: Address) -> Result<U256, L2Error> {
+		bounded("asking for a balance", async { self.provider.get_balance(owner).await }).await
+	}
+
+	/// Whether an authorisation (EIP-3009) of USDC was used or cancelled.
+	pub async fn is_spent(&self, authorizer: Address, nonce: B256) -> Result<bool, L2Error> {
+		let call = Usdc::authorizationStateCall { authorizer, nonce };
+		self.view(self.usdc, &call).await
 	}
 
 	/// Calls a view.
@@ -277,31 +263,63 @@ impl L2 {
 
 	/// Deposits that blocks `from` to `to` recorded, in their order; where an account is given, those that ask for it.
 	pub async fn deposits(&self, from: u64, to: u64, account: Option<&AccountId>) -> Result<Vec<Deposit>, L2Error> {
-		let mut filter = Filter::new()
-			.address(self.vault)
-			.event_signature(Vault::Deposited::SIGNATURE_HASH);
+		let mut filter = self.deposited();
 		if let Some(account) = account {
 			filter = filter.topic2(B256::from(account.0));
 		}
-		let (mut next, mut range, mut found) = (from, LOG_RANGE, Vec::new());
-		while next <= to {
-			let last = to.min(next.saturating_add(range - 1));
-			let part = filter.clone().from_block(next).to_block(last);
-			match bounded("reading deposits", async { self.provider.get_logs(&part).await }).await {
-				Ok(logs) => {
-					found.extend(logs.iter().filter_map(|log| self.deposit_of(log)));
-					next = last + 1;
-				},
-				// Too many blocks or logs for this provider.
-				Err(L2Error::Refused { .. }) if range > 1 => range = (range / 8).max(1),
-				Err(error) => return Err(error),
-			}
-		}
+		let logs = self.logs(&filter, from, to).await?;
+		let mut found: Vec<_> = logs.iter().filter_map(|log| self.deposit_of(log)).collect();
 		if let Some(account) = account {
 			// Deposits of other kinds may begin as this account does.
 			found.retain(|deposit: &Deposit| deposit.credit().is_some_and(|credit| credit.account == *account));
 		}
 		Ok(found)
+	}
+
+	/// Logs of blocks `from` to `to`, in their order, page by page.
+	async fn logs(&self, filter: &Filter, from: u64, to: u64) -> Result<Vec<Log>, L2Error> {
+		let (mut next, mut ranges, mut found) = (from, Ranges::default(), Vec::new());
+		while let Some(last) = ranges.page(next, to) {
+			match self.page(filter, next, last).await {
+				Ok(logs) => {
+					found.extend(logs);
+					ranges.answered(last - next + 1);
+					next = last + 1;
+				},
+				Err(error) if error.is_refusal() && ranges.refused(last - next + 1) => {},
+				Err(error) => return Err(error),
+			}
+		}
+		Ok(found)
+	}
+
+	/// Deposits that so few blocks recorded that one question is enough; [`L2Error::is_refusal`] where they are too many.
+	pub async fn deposits_in(&self, from: u64, to: u64) -> Result<Vec<Deposit>, L2Error> {
+		let logs = self.page(&self.deposited(), from, to).await?;
+		Ok(logs.iter().filter_map(|log| self.deposit_of(log)).collect())
+	}
+
+	/// What somebody deposited in blocks `from` to `to`, each with its transaction and block.
+	pub async fn deposits_by(
+		&self,
+		depositor: Address,
+		from: u64,
+		to: u64,
+	) -> Result<Vec<(Deposit, B256, u64)>, L2Error> {
+		let filter = self.deposited().topic3(depositor.into_word());
+		let read = |log: &Log| Some((self.deposit_of(log)?, log.transaction_hash?, log.block_number?));
+		Ok(self.logs(&filter, from, to).await?.iter().filter_map(read).collect())
+	}
+
+	fn deposited(&self) -> Filter {
+		Filter::new()
+			.address(self.vault)
+			.event_signature(Vault::Deposited::SIGNATURE_HASH)
+	}
+
+	async fn page(&self, filter: &Filter, from: u64, to: u64) -> Result<Vec<Log>, L2Error> {
+		let part = filter.clone().from_block(from).to_block(to);
+		bounded(READING_LOGS, async { self.provider.get_logs(&part).await }).await
 	}
 
 	/// What a log of the vault records, if it is a deposit and final in its block.
@@ -321,19 +339,36 @@ impl L2 {
 		})
 	}
 
-	/// Runs a call as a transaction: first by `eth_call`, then for gas. Returns when it is in a block.
+	/// Whether a call would go well now: nothing is sent.
+	pub async fn simulate<C: SolCall>(&self, from: Address, contract: Address, call: &C) -> Result<(), L2Error> {
+		self.call(C::SIGNATURE, Self::requested(from, contract, call))
+			.await
+			.map(drop)
+	}
+
+	/// Runs a call as a transaction, whatever it costs below the cap. See [`Self::execute_for`].
 	pub async fn execute<C: SolCall>(
 		&self,
 		signer: &PrivateKeySigner,
 		contract: Address,
 		call: &C,
 	) -> Result<TransactionReceipt, L2Error> {
+		self.execute_for(signer, contract, call, None, |_| {}).await
+	}
+
+	/// Runs a call as a transaction: first by `eth_call`, then, unless it would cost more than it `brings` (micro-USDC), for
+	/// gas. Says its hash to `sent`, and returns when it is in a block.
+	pub async fn execute_for<C: SolCall>(
+		&self,
+		signer: &PrivateKeySigner,
+		contract: Address,
+		call: &C,
+		brings: Option<Balance>,
+		sent: impl FnOnce(B256),
+	) -> Result<TransactionReceipt, L2Error> {
 		let _sending = self.sending.lock().await;
 		let from = signer.address();
-		let request = TransactionRequest::default()
-			.with_from(from)
-			.with_to(contract)
-			.with_input(call.abi_encode());
+		let request = Self::requested(from, contract, call);
 		self.call(C::SIGNATURE, request.clone()).await?;
 
 		let count = |tag: BlockNumberOrTag| async move {
@@ -349,6 +384,8 @@ impl L2 {
 				.await
 		})
 		.await?;
+		let quote = self.quote(gas, call.abi_encoded_size()).await?;
+		self.rules.judge(&quote, brings)?;
 		let fees = bounded("asking for its fees", async {
 			self.provider.estimate_eip1559_fees().await
 		})
@@ -363,18 +400,28 @@ impl L2 {
 			true => fee + fee * REPLACEMENT_MARGIN / 100 + 1,
 			false => fee,
 		};
+		// Blocks ask for their own price; this only bounds it.
+		let max_fee = raise(fees.max_fee_per_gas).min(self.rules.max_gas_price);
 		let request = request
 			.with_nonce(used)
 			.with_chain_id(self.chain_id.into())
 			.with_gas_limit(gas + gas * GAS_MARGIN / 100)
-			.with_max_fee_per_gas(raise(fees.max_fee_per_gas))
-			.with_max_priority_fee_per_gas(raise(fees.max_priority_fee_per_gas));
+			.with_max_fee_per_gas(max_fee)
+			.with_max_priority_fee_per_gas(raise(fees.max_priority_fee_per_gas).min(max_fee));
 		let wallet = EthereumWallet::from(signer.clone());
 		let signed = request.build(&wallet).await.map_err(|_| L2Error::Key)?;
 		let raw = signed.encoded_2718();
 		let request = async { self.provider.send_raw_transaction(&raw).await };
-		let sent = bounded("sending a transaction", request).await?;
-		self.included(*sent.tx_hash()).await
+		let hash = *bounded("sending a transaction", request).await?.tx_hash();
+		sent(hash);
+		self.included(hash).await
+	}
+
+	fn requested<C: SolCall>(from: Address, contract: Address, call: &C) -> TransactionRequest {
+		TransactionRequest::default()
+			.with_from(from)
+			.with_to(contract)
+			.with_input(call.abi_encode())
 	}
 
 	async fn included(&self, hash: B256) -> Result<TransactionReceipt, L2Error> {

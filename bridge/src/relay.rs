@@ -9,6 +9,7 @@ use crate::{
 	abi::{self, LightClient},
 	l2::{L2Error, LightClientState, L2},
 	proofs::{self, ProofError},
+	retry::Trouble,
 };
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use clustercast_chain::{
@@ -37,6 +38,16 @@ pub enum RelayError {
 	/// BEEFY is behind.
 	#[error("no BEEFY signatures on a block of set {0} yet")]
 	NotSigned(u64),
+}
+
+impl RelayError {
+	/// Of which kind it is for who tries again.
+	pub fn trouble(&self) -> Trouble {
+		match self {
+			Self::L2(error) => error.trouble(),
+			_ => Trouble::Other,
+		}
+	}
 }
 
 /// The newest block that BEEFY signed.

@@ -1,8 +1,9 @@
 //! What an Ethereum wallet signs: USDC's permits (EIP-2612) and authorisations (EIP-3009), and messages to the chain.
 
 use crate::{
-	abi::{Order, Permit, ReceiveWithAuthorization, Usdc, Vault},
+	abi::{Order, Permit, Usdc, Vault},
 	l2::{self, L2Error, L2},
+	wire::{SignedDeposit, MAX_VALIDITY},
 };
 use alloy::{
 	primitives::{keccak256, Address, Bytes, B256, U256},
@@ -12,11 +13,11 @@ use alloy::{
 };
 use clustercast_primitives::{
 	bridge::{BridgeInfo, Credit, Domain, EthereumAction},
-	Balance, EthereumAddress, EthereumSignature,
+	Balance, EthereumAddress, EthereumSignature, Hash,
 };
 use serde::{Deserialize, Serialize};
 
-/// How long a permit or an authorisation is good, seconds.
+/// How long a permit is good, seconds.
 const VALIDITY: u64 = 3_600;
 
 /// How a depositor lets the vault take the USDC.
@@ -49,12 +50,20 @@ fn signed(signer: &PrivateKeySigner, digest: &B256) -> Result<[u8; 65], L2Error>
 	Ok(signature.as_bytes())
 }
 
-/// EIP-712, with a domain that the token itself states.
-async fn typed(l2: &L2, message: &impl SolStruct) -> Result<B256, L2Error> {
-	let domain = l2.view(l2.usdc, &Usdc::DOMAIN_SEPARATORCall {}).await?;
-	Ok(keccak256(
-		[&b"\x19\x01"[..], &domain[..], &message.eip712_hash_struct()[..]].concat(),
-	))
+/// EIP-712, with a domain that the token itself states: see [`token`].
+pub(crate) fn typed(domain: &B256, message: &impl SolStruct) -> B256 {
+	keccak256([&b"\x19\x01"[..], &domain[..], &message.eip712_hash_struct()[..]].concat())
+}
+
+/// The domain of the token's signatures.
+pub async fn token(l2: &L2) -> Result<B256, L2Error> {
+	l2.view(l2.usdc, &Usdc::DOMAIN_SEPARATORCall {}).await
+}
+
+/// Signs a deposit that somebody else submits. Its signature is none before.
+pub fn sign(depositor: &PrivateKeySigner, deposit: &mut SignedDeposit, digest: &Hash) -> Result<(), L2Error> {
+	deposit.signature = EthereumSignature(signed(depositor, &B256::from(digest.0))?);
+	Ok(())
 }
 
 /// Deposits: the receipt of the deposit's transaction.
@@ -89,7 +98,17 @@ pub async fn deposit(
 				nonce: l2.view(l2.usdc, &Usdc::noncesCall { owner }).await?,
 				deadline,
 			};
-			let signature = Bytes::from(signed(depositor, &typed(l2, &permit).await?)?);
+			let signature = Bytes::from(signed(depositor, &typed(&token(l2).await?, &permit))?);
+			// The vault goes on where a permit fails, since somebody may have used it; then the token says only that it lacks an
+			// approval. So the cause is asked for here.
+			let used = Usdc::permitCall {
+				owner,
+				spender: l2.vault,
+				value: amount,
+				deadline,
+				signature: signature.clone(),
+			};
+			l2.simulate(owner, l2.usdc, &used).await?;
 			let call = Vault::depositWithPermitCall {
 				order,
 				deadline,
@@ -98,31 +117,20 @@ pub async fn deposit(
 			l2.execute(depositor, l2.vault, &call).await
 		},
 		Consent::Authorisation { payer, fee } => {
-			let (after, before) = (U256::ZERO, U256::from(l2.now().await? + VALIDITY));
-			let nonce = Vault::authorizationNonceCall {
-				order: order.clone(),
+			let mut deposit = SignedDeposit {
+				depositor: l2::address_of(depositor),
+				kind: order.kind,
+				amount: order.amount,
+				refund_to: EthereumAddress(order.refundTo.0 .0),
+				body: order.body.to_vec().try_into().unwrap_or_default(),
 				fee,
-				validAfter: after,
-				validBefore: before,
+				valid_after: 0,
+				valid_before: l2.now().await? + MAX_VALIDITY,
+				signature: EthereumSignature([0; 65]),
 			};
-			let authorisation = ReceiveWithAuthorization {
-				from: owner,
-				to: l2.vault,
-				value: amount + U256::from(fee),
-				validAfter: after,
-				validBefore: before,
-				nonce: l2.view(l2.vault, &nonce).await?,
-			};
-			let signature = Bytes::from(signed(depositor, &typed(l2, &authorisation).await?)?);
-			let call = Vault::depositWithAuthorizationCall {
-				order,
-				fee,
-				depositor: owner,
-				validAfter: after,
-				validBefore: before,
-				signature,
-			};
-			l2.execute(payer, l2.vault, &call).await
+			let digest = deposit.digest(l2.vault, &token(l2).await?);
+			sign(depositor, &mut deposit, &digest)?;
+			l2.execute(payer, l2.vault, &deposit.call()).await
 		},
 	}
 }
@@ -140,9 +148,9 @@ pub struct SignedAction {
 }
 
 impl SignedAction {
-	/// Signs for this bridge alone.
-	pub fn new(signer: &PrivateKeySigner, action: EthereumAction, bridge: &BridgeInfo) -> Result<Self, L2Error> {
-		let digest = action.digest(&domain(bridge));
+	/// Signs for the bridge that the domain names, and no other.
+	pub fn new(signer: &PrivateKeySigner, action: EthereumAction, domain: &Domain) -> Result<Self, L2Error> {
+		let digest = action.digest(domain);
 		Ok(Self {
 			signer: l2::address_of(signer),
 			action,
@@ -152,14 +160,19 @@ impl SignedAction {
 
 	/// Whether it is by who it says, for this bridge.
 	pub fn verify(&self, bridge: &BridgeInfo) -> bool {
-		let digest = B256::from(self.action.digest(&domain(bridge)).0);
+		self.is_signed(&self.action.digest(&domain(bridge)))
+	}
+
+	/// Whether this is its digest, and signed by who it says.
+	pub(crate) fn is_signed(&self, digest: &Hash) -> bool {
 		let signature = alloy::primitives::Signature::from_raw_array(&self.signature.0);
-		let by = signature.and_then(|signature| signature.recover_address_from_prehash(&digest));
+		let by = signature.and_then(|signature| signature.recover_address_from_prehash(&B256::from(digest.0)));
 		by.is_ok_and(|by| by == Address::from(self.signer.0))
 	}
 }
 
-fn domain(bridge: &BridgeInfo) -> Domain {
+/// What messages to this bridge's chain are signed for.
+pub fn domain(bridge: &BridgeInfo) -> Domain {
 	Domain {
 		chain_id: bridge.chain_id,
 		vault: bridge.vault,

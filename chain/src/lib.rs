@@ -10,6 +10,7 @@
 //! | [`channels`] | what is reserved, by whom and for whom |
 //! | [`calls`] | every call that a program makes, checked against the chain's metadata |
 //! | [`submit`] | signing, submitting, waiting, and what came of it |
+//! | `trial` | calls tried before anybody pays for them |
 //! | [`tip`] | how far the chain is by now, also where the node is behind |
 //! | [`treasury`] | payments that several signatories make together |
 //! | [`wallet`] | [`Wallet`]: the account that signs extrinsics |
@@ -33,6 +34,7 @@ pub mod line;
 pub mod submit;
 pub mod tip;
 pub mod treasury;
+mod trial;
 pub mod url;
 pub mod wallet;
 

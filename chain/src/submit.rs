@@ -25,7 +25,7 @@ use subxt::{
 	Metadata,
 };
 
-type AtBlock = OnlineClientAtBlock<SubstrateConfig>;
+pub(crate) type AtBlock = OnlineClientAtBlock<SubstrateConfig>;
 type Sent = Extrinsic<'static, SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
 
 /// Blocks for which a transaction can be included: two minutes, far more than it takes, so that nothing that was
@@ -291,7 +291,9 @@ impl Chain {
 		.await?;
 		wallet.use_nonces(&mut guard, first, calls.len() as u64);
 		let each = calls.iter().zip(first..);
-		each.map(|(call, nonce)| sign_with(&at, wallet, call, nonce)).collect()
+		let born = born(&at);
+		each.map(|(call, nonce)| sign_with(&at, wallet, call, nonce, born))
+			.collect()
 	}
 
 	/// Hands a signed extrinsic to the node's pool and does not wait for what becomes of it.
@@ -444,7 +446,7 @@ impl Chain {
 	) -> Result<Vec<u8>, ChainError> {
 		let nonce = self.next_nonce(&wallet.account()).await?;
 		wallet.use_nonces(nonces, nonce, 1);
-		sign_with(at, wallet, call, nonce)
+		sign_with(at, wallet, call, nonce, born(at))
 	}
 }
 
@@ -460,10 +462,22 @@ fn late() -> ChainError {
 	}
 }
 
-fn sign_with(at: &AtBlock, wallet: &Wallet, call: &Call, nonce: u64) -> Result<Vec<u8>, ChainError> {
+/// The block at hand as the one in which a transaction's life begins.
+fn born(at: &AtBlock) -> (u64, Hash) {
+	(at.block_number(), Hash(at.block_hash().0))
+}
+
+/// A transaction whose life begins with block `born`.
+pub(crate) fn sign_with(
+	at: &AtBlock,
+	wallet: &Wallet,
+	call: &Call,
+	nonce: u64,
+	born: (u64, Hash),
+) -> Result<Vec<u8>, ChainError> {
 	let params = SubstrateExtrinsicParamsBuilder::new()
 		.nonce(nonce)
-		.mortal_from_unchecked(MORTALITY, at.block_number(), at.block_hash())
+		.mortal_from_unchecked(MORTALITY, born.0, born.1 .0.into())
 		.build();
 	let signed = at
 		.transactions()

@@ -14,6 +14,7 @@ use std::{
 	error::Error,
 	future::Future,
 	io,
+	net::SocketAddr,
 	pin::Pin,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	task::{ready, Context, Poll},
@@ -166,19 +167,25 @@ fn lock<T>(places: &Mutex<Places<T>>) -> MutexGuard<'_, Places<T>> {
 	places.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says when it is asked something.
+/// Who asks, among the extensions of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// Says when it is asked something, and the service by whom.
 struct Counted<S> {
 	service: S,
+	peer: Peer,
 	seat: Arc<Seat>,
 }
 
-impl<R, S: Service<R>> Service<R> for Counted<S> {
+impl<B, S: Service<Request<B>>> Service<Request<B>> for Counted<S> {
 	type Response = S::Response;
 	type Error = S::Error;
 	type Future = S::Future;
 
-	fn call(&self, request: R) -> S::Future {
+	fn call(&self, mut request: Request<B>) -> S::Future {
 		self.seat.turn(true);
+		request.extensions_mut().insert(self.peer);
 		self.service.call(request)
 	}
 }
@@ -198,8 +205,8 @@ where
 	let (mut short, mut full) = (Seldom::default(), Seldom::default());
 	loop {
 		while connections.try_join_next().is_some() {}
-		let stream = match listener.accept().await {
-			Ok((stream, _)) => stream,
+		let (stream, peer) = match listener.accept().await {
+			Ok(accepted) => accepted,
 			Err(error) if is_of_one_connection(&error) => continue,
 			Err(error) => {
 				if let Some(untold) = short.due(Instant::now()) {
@@ -216,6 +223,7 @@ where
 		});
 		let service = Counted {
 			service: service.clone(),
+			peer: Peer(peer),
 			seat: seat.clone(),
 		};
 		let handle = connections.spawn(serve_one(stream, service, seat, limits));

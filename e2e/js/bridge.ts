@@ -1,11 +1,11 @@
 // USDC from an L2 to the chain and back, with viem. The marked parts are the snippets of docs/integrate.md.
 //
-// usage: tsx bridge.ts deposit USDC        deposits for the key's own account; prints when it can be spent
-//        tsx bridge.ts withdraw USDC       prints a message for `clustercast-bridge act submit`; 0 is everything
+// usage: tsx bridge.ts deposit USDC [AGENT]   deposits for the key's own account, by an agent where one is given; prints when it can be spent
+//        tsx bridge.ts withdraw USDC          prints a message for `clustercast-bridge act submit`; 0 is everything
 // with L2_RPC, CHAIN_RPC (http://), VAULT and KEY in the environment.
 
 // [setup]
-import { createPublicClient, createWalletClient, http, parseAbi, parseUnits, zeroHash } from "viem";
+import { createPublicClient, createWalletClient, http, isAddressEqual, parseAbi, parseUnits, zeroHash } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { accountOf, encodeCredit } from "./bridge-formats.ts";
 
@@ -13,6 +13,7 @@ const abi = parseAbi([
 	"struct Order { uint8 kind; uint128 amount; address refundTo; bytes body; }",
 	"function usdc() view returns (address)",
 	"function depositWithPermit(Order order, uint256 deadline, bytes signature)",
+	"function authorizationNonce(Order order, uint128 fee, uint256 validAfter, uint256 validBefore) pure returns (bytes32)",
 	"function name() view returns (string)",
 	"function nonces(address owner) view returns (uint256)",
 ]);
@@ -97,6 +98,83 @@ async function deposit(amount: bigint, escrow: bigint, session?: Session) {
 }
 // [end]
 
+// [agent]
+/** Deposits with nothing but USDC: an agent submits what the wallet signs, for at most `maxFee` of micro-USDC. */
+async function depositBy(agent: string, amount: bigint, escrow: bigint, maxFee: bigint) {
+	const usdc = await l2.readContract({ address: vault, abi, functionName: "usdc" });
+	const terms = (await (await fetch(`${agent}/v1/terms`)).json()) as {
+		l2: number;
+		vault: Hex;
+		usdc: Hex;
+		deposit: { fee: string };
+	};
+	// An agent that names another vault would be paid itself.
+	if (terms.l2 !== chainId || !isAddressEqual(terms.vault, vault) || !isAddressEqual(terms.usdc, usdc))
+		throw new Error("an agent of another bridge");
+	const fee = BigInt(terms.deposit.fee);
+	if (fee > maxFee) throw new Error(`the agent asks ${fee}`);
+	const body = encodeCredit({
+		account: accountOf(chainId, owner.address),
+		escrow,
+		sessionKey: zeroHash,
+		sessionLimit: 0n,
+		sessionExpiry: 0,
+		sessionProof: `0x${"00".repeat(64)}`,
+	});
+	const order = { kind: 0, amount, refundTo: owner.address, body };
+	const [validAfter, validBefore] = [0n, (await l2.getBlock()).timestamp + 900n];
+	const signature = await owner.signTypedData({
+		domain: {
+			name: await l2.readContract({ address: usdc, abi, functionName: "name" }),
+			version: "2",
+			chainId,
+			verifyingContract: usdc,
+		},
+		types: {
+			ReceiveWithAuthorization: [
+				{ name: "from", type: "address" },
+				{ name: "to", type: "address" },
+				{ name: "value", type: "uint256" },
+				{ name: "validAfter", type: "uint256" },
+				{ name: "validBefore", type: "uint256" },
+				{ name: "nonce", type: "bytes32" },
+			],
+		},
+		primaryType: "ReceiveWithAuthorization",
+		message: {
+			from: owner.address,
+			to: vault,
+			value: amount + fee,
+			validAfter,
+			validBefore,
+			nonce: await l2.readContract({
+				address: vault,
+				abi,
+				functionName: "authorizationNonce",
+				args: [order, fee, validAfter, validBefore],
+			}),
+		},
+	});
+	const response = await fetch(`${agent}/v1/deposits`, {
+		method: "POST",
+		headers: { "content-type": "application/json" },
+		body: JSON.stringify({
+			...order,
+			depositor: owner.address,
+			amount: `${amount}`,
+			fee: `${fee}`,
+			validAfter: Number(validAfter),
+			validBefore: Number(validBefore),
+			signature,
+		}),
+	});
+	const answer = (await response.json()) as { id: Hex; state: string; message?: string };
+	// Another agent may be given the same; another signature waits until this one is used or over.
+	if (!response.ok) throw new Error(answer.message);
+	return answer.id;
+}
+// [end]
+
 // [imported]
 type Holdings = { free: string; deposit: string };
 
@@ -149,15 +227,17 @@ async function signWithdrawal(amount: bigint, fee: bigint, tip: bigint) {
 }
 // [end]
 
-const [command, usdc] = process.argv.slice(2);
-if (!usdc) throw new Error("usage: tsx bridge.ts deposit|withdraw USDC");
+const [command, usdc, agent] = process.argv.slice(2);
+if (!usdc) throw new Error("usage: tsx bridge.ts deposit|withdraw USDC [AGENT]");
 const amount = parseUnits(usdc, 6);
 if (command === "deposit") {
 	const account = accountOf(chainId, owner.address);
 	const { free, deposit: held } = await chain<Holdings>("clustercast_viewerAccount", [account]);
-	const receipt = await deposit(amount, amount / 2n);
+	const what = agent
+		? { id: await depositBy(agent, amount, amount / 2n, 100_000n) }
+		: { transaction: (await deposit(amount, amount / 2n)).transactionHash };
 	const holdings = await imported(account, BigInt(free) + BigInt(held) + amount);
-	console.log(JSON.stringify({ transaction: receipt.transactionHash, account, ...holdings }));
+	console.log(JSON.stringify({ ...what, account, ...holdings }));
 } else {
 	console.log(JSON.stringify(await signWithdrawal(amount, 20_000n, 10_000n)));
 }

@@ -153,16 +153,46 @@ impl L2 {
 	pub async fn fund(&self, address: &EthereumAddress, amount: Balance) -> Result<()> {
 		self.request("anvil_setBalance", json!([address, "0xde0b6b3a7640000"]))
 			.await?;
-		if amount > 0 {
-			// mint(address,uint256), by an account that anvil signs for.
-			let data = format!("0x40c10f19{:0>64}{amount:064x}", &address.to_string()[2..]);
-			let from = &self.request("eth_accounts", json!([])).await?[1];
-			let mint = json!([{ "from": from, "to": self.usdc, "data": data }]);
-			self.request("eth_sendTransaction", mint).await?;
-			self.wait("USDC is minted", async || Ok(self.usdc(address).await? >= amount))
-				.await?;
+		match amount {
+			0 => Ok(()),
+			amount => self.mint(address, amount).await,
 		}
-		Ok(())
+	}
+
+	/// Gives an address so much USDC, and no ETH.
+	pub async fn mint(&self, address: &EthereumAddress, amount: Balance) -> Result<()> {
+		// mint(address,uint256)
+		self.ask_token(&format!("0x40c10f19{:0>64}{amount:064x}", &address.to_string()[2..]))
+			.await?;
+		self.wait("USDC is minted", async || Ok(self.usdc(address).await? >= amount))
+			.await
+	}
+
+	/// Puts an address on USDC's blacklist, or takes it off.
+	pub async fn blacklist(&self, address: &EthereumAddress, yes: bool) -> Result<()> {
+		let selector = hex::encode(&keccak256(&[b"setBlacklisted(address,bool)"]).0[..4]);
+		let data = format!("0x{selector}{:0>64}{:064x}", &address.to_string()[2..], u8::from(yes));
+		let sent = self.ask_token(&data).await?;
+		let receipt = async || self.request("eth_getTransactionReceipt", json!([sent])).await;
+		self.wait("the blacklist is changed", async || Ok(!receipt().await?.is_null()))
+			.await
+	}
+
+	/// Sends the token something, by an account that anvil signs for.
+	async fn ask_token(&self, data: &str) -> Result<Value> {
+		let from = &self.request("eth_accounts", json!([])).await?[1];
+		let call = json!([{ "from": from, "to": self.usdc, "data": data }]);
+		self.request("eth_sendTransaction", call).await
+	}
+
+	/// ETH and transactions of an address: none of either where it never needed any.
+	pub async fn ether_and_transactions(&self, address: &EthereumAddress) -> Result<(String, String)> {
+		let text = |value: Value| value.as_str().map(str::to_owned).context("a number");
+		let ether = self.request("eth_getBalance", json!([address, "latest"])).await?;
+		let count = self
+			.request("eth_getTransactionCount", json!([address, "latest"]))
+			.await?;
+		Ok((text(ether)?, text(count)?))
 	}
 
 	/// USDC of an address, micro-USDC.
@@ -449,19 +479,50 @@ impl Bridge {
 	}
 }
 
-/// A running agent that executes every withdrawal.
+/// A running agent.
 pub struct Agent {
 	process: Process,
+	/// Where it takes what people signed, if it does.
+	pub url: String,
 }
 
 impl Agent {
-	/// Starts it; returns once both chains answer it.
+	/// Starts it; it executes every withdrawal. Returns once both chains answer it.
 	pub async fn start(lab: &Lab, network: &Network, l2: &L2, payer: &Wallet) -> Result<Self> {
-		let mut run = command("run", network)?;
-		run.args(["--l2-rpc", &l2.url(), "--key", &payer.secret(), "--all"]);
-		let mut process = Process::spawn(lab, "agent", &mut run)?;
-		process.json_line().await?;
-		Ok(Self { process })
+		Self::start_as(lab, "agent", network, l2, payer, &["--all"]).await
+	}
+
+	/// The same with these arguments; it logs under this name.
+	pub async fn start_as(
+		lab: &Lab,
+		name: &str,
+		network: &Network,
+		l2: &L2,
+		payer: &Wallet,
+		more: &[&str],
+	) -> Result<Self> {
+		let mut run = command("agent", network)?;
+		run.args(["--l2-rpc", &l2.url(), "--key", &payer.secret()]).args(more);
+		let mut process = Process::spawn(lab, name, &mut run)?;
+		let line = process.json_line().await?;
+		let url = line["serving"].as_str().unwrap_or_default().to_owned();
+		Ok(Self { process, url })
+	}
+
+	/// One that serves people and executes every withdrawal; its desk is in a folder of this name. Gas on an L2 of tests is dear:
+	/// an ether is cheap in return.
+	pub async fn serve(
+		lab: &Lab,
+		name: &str,
+		network: &Network,
+		l2: &L2,
+		payer: &Wallet,
+		more: &[&str],
+	) -> Result<Self> {
+		let desk = lab.path(&format!("{name}-desk")).display().to_string();
+		let mut arguments = vec!["--all", "--serve", "127.0.0.1:0", "--ether-price", "50"];
+		arguments.extend(["--state", &desk].into_iter().chain(more.iter().copied()));
+		Self::start_as(lab, name, network, l2, payer, &arguments).await
 	}
 
 	/// kill -9.

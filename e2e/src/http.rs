@@ -59,11 +59,21 @@ pub async fn get(url: &str) -> Result<Answer> {
 
 /// Any method, with these fields, each with its end of line.
 pub async fn ask(method: &str, url: &str, fields: &str) -> Result<Answer> {
+	exchange(method, url, fields, "").await
+}
+
+/// `POST` of this JSON.
+pub async fn post(url: &str, json: &str) -> Result<Answer> {
+	let fields = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", json.len());
+	exchange("POST", url, &fields, json).await
+}
+
+async fn exchange(method: &str, url: &str, fields: &str, body: &str) -> Result<Answer> {
 	let rest = url
 		.strip_prefix("http://")
 		.with_context(|| format!("{url} is no URL"))?;
 	let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-	let request = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{fields}\r\n");
+	let request = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{fields}\r\n{body}");
 	let asked = async {
 		let mut connection = TcpStream::connect(host).await?;
 		connection.write_all(request.as_bytes()).await?;

@@ -31,6 +31,7 @@ async fn server(limits: Limits) -> (std::net::SocketAddr, [Arc<Semaphore>; 2], t
 		let both = both.clone();
 		async move {
 			let answer = match request.uri().path() {
+				"/who" => request.extensions().get::<Peer>().unwrap().0.to_string(),
 				"/large" => "7".repeat(64 << 20),
 				"/later" => {
 					both.0.add_permits(1);
@@ -253,4 +254,17 @@ fn connections_get_a_part_of_the_files() {
 		[64, 256, 1_024, 1 << 20, 0].map(connections),
 		[16, 64, 256, CONNECTIONS, 4]
 	);
+}
+
+#[tokio::test]
+async fn service_is_told_who_asks() {
+	let (address, _, _server) = server(LONG).await;
+	let mut stream = TcpStream::connect(address).await.unwrap();
+	stream
+		.write_all(b"GET /who HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		.await
+		.unwrap();
+	let mut answer = String::new();
+	stream.read_to_string(&mut answer).await.unwrap();
+	assert!(answer.ends_with(&stream.local_addr().unwrap().to_string()), "{answer}");
 }

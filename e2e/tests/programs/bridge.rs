@@ -1,5 +1,7 @@
 //! USDC comes in from the L2 and goes back to it, through restarts, lies and reorganisations, and none is made or lost.
 
+mod agents;
+
 use anyhow::{ensure, Context, Result};
 use clustercast_bridge::{imports::BATCH, l2};
 use clustercast_chain::{bridge::import_deposits, Chain, ChainError};
@@ -90,7 +92,7 @@ impl World {
 		deposit(&self.network, &self.l2, &self.alice, &account, (amount, escrow), None).await
 	}
 
-	/// Alice takes this much back (0 for everything); the number of the withdrawal. Bob, who has an account on the chain,
+	/// Alice takes this much back; the number of the withdrawal. Bob, who has an account on the chain,
 	/// submits her message.
 	async fn withdraw(&self, amount: Balance) -> Result<u64> {
 		let mut act = command("act", &self.network)?;
