@@ -12,7 +12,7 @@ use crate::{
 	agent::Standing,
 	fees,
 	l2::{L2Error, L2},
-	retry::{Attempts, Trouble},
+	retry::Trouble,
 	signing::{self, SignedAction},
 	wire::{
 		ActionTerms, DepositTerms, Refusal, Report, Request, SignedDeposit, State, Terms, WithdrawalTerms, MAX_VALIDITY,
@@ -52,6 +52,9 @@ const FRESH: Duration = Duration::from_secs(3);
 
 /// Pause between two looks at what is open.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Pause where gas is too dear for a deposit, or the token refuses it: it may pass, and the authorisation is good for minutes.
+const HELD: Duration = Duration::from_secs(10);
 
 /// Actions that are tried, or wait in the chain's pool, at a time.
 const ACTIONS: usize = 16;
@@ -311,7 +314,7 @@ impl Desk {
 			let open = journal.open_entries().map(|(id, entry)| (*id, entry.clone()));
 			open.filter(|(id, _)| looks.due(id, now)).collect()
 		};
-		looks.keep(&open, now);
+		looks.forget(now);
 		if open.is_empty() {
 			return Ok(());
 		}
@@ -321,7 +324,7 @@ impl Desk {
 			match (&entry.request, &entry.state) {
 				(Request::Deposit(deposit), _) => {
 					let held = self.advance(&id, &entry, deposit, &bridge, time).await?;
-					pause = if held { looks.held(&id, now) } else { pause };
+					pause = if held { HELD } else { pause };
 				},
 				(Request::Action(_), State::Queued { withdrawal } | State::Released { withdrawal }) => {
 					let (withdrawal, page) = (*withdrawal, self.chain.withdrawals(*withdrawal, 1, None).await?);
@@ -533,7 +536,6 @@ struct Acting {
 #[derive(Default)]
 struct Looks {
 	next: BTreeMap<Hash, Instant>,
-	attempts: BTreeMap<Hash, Attempts>,
 }
 
 impl Looks {
@@ -545,15 +547,8 @@ impl Looks {
 		self.next.insert(*id, at);
 	}
 
-	fn held(&mut self, id: &Hash, now: Instant) -> Duration {
-		self.attempts.entry(*id).or_default().held(now)
-	}
-
-	/// Forgets those that are neither open nor awaited.
-	fn keep(&mut self, open: &[(Hash, Entry)], now: Instant) {
+	/// Forgets those whose time has come.
+	fn forget(&mut self, now: Instant) {
 		self.next.retain(|_, next| *next > now);
-		let awaited = &self.next;
-		self.attempts
-			.retain(|id, _| awaited.contains_key(id) || open.iter().any(|(open, _)| open == id));
 	}
 }

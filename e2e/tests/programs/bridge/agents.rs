@@ -23,7 +23,8 @@ const MAX_FEE: Usdc = Usdc(100_000);
 fn by(who: &Wallet, what: &str, network: &Network, agents: &[&str]) -> Result<Command> {
 	let mut command = command(what, network)?;
 	command.args(agents.iter().flat_map(|url| ["--agent", url]));
-	command.args(["--agent-wait", "4"]);
+	// Whoever holds back a deposit is waited for; an action is told of when it is final.
+	command.args(["--agent-wait", if what == "act" { "60" } else { "8" }]);
 	command.env("CLUSTERCAST_BRIDGE_KEY", who.secret());
 	Ok(command)
 }
