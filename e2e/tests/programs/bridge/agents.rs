@@ -14,10 +14,13 @@ use clustercast_e2e::{
 use clustercast_primitives::{amount::USDC, Balance, Usdc};
 use serde_json::{json, Value};
 use std::{fs, time::Duration};
-use tokio::process::Command;
+use tokio::{process::Command, time::sleep};
 
 /// What is paid to an agent at most: above what one asks whose margin is the usual one, far below the dear one's.
 const MAX_FEE: Usdc = Usdc(100_000);
+
+/// Pause before a question: agents answer two a second.
+const ASK: Duration = Duration::from_secs(1);
 
 /// A command of somebody with a key of the L2 and nothing else: no chain account, no ETH. It ends by itself.
 fn by(who: &Wallet, what: &str, network: &Network, agents: &[&str]) -> Result<Command> {
@@ -29,8 +32,9 @@ fn by(who: &Wallet, what: &str, network: &Network, agents: &[&str]) -> Result<Co
 	Ok(command)
 }
 
-/// What an agent says of something that it was given.
+/// What an agent says of something that it was given. Asked as often as one may.
 async fn report(agent: &Agent, what: &str, id: &str) -> Result<Value> {
+	sleep(ASK).await;
 	Ok(serde_json::from_str(
 		&http::get(&format!("{}/v1/{what}/{id}", agent.url)).await?.text(),
 	)?)
