@@ -10,6 +10,9 @@ use clustercast_lab::switch::Access;
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, fs, path::Path};
 
+/// From 1 March of year 0 to 1970.
+const EPOCH_DAYS: u64 = 719_468;
+
 /// When somebody had which window, Unix milliseconds.
 type Had = BTreeMap<(u64, u16), u64>;
 
@@ -118,8 +121,6 @@ fn unix_ms(stamp: &str) -> Option<u64> {
 		_ => (year, month - 3),
 	};
 	let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-	/// From 1 March of year 0 to 1970.
-	const EPOCH_DAYS: u64 = 719_468;
 	let whole = (days.checked_sub(EPOCH_DAYS)? * 24 + hours) * 60 + minutes;
 	Some(whole * 60_000 + (seconds * 1e3) as u64)
 }
