@@ -40,11 +40,12 @@ use std::{
 	net::SocketAddr,
 	path::{Path, PathBuf},
 	sync::Arc,
-	time::SystemTime,
+	time::{Duration, SystemTime},
 };
 use tokio::{
 	net::TcpListener,
 	sync::{watch, Semaphore},
+	time::timeout,
 };
 
 /// How long what is said of certificates holds: longer than a page takes, and than clocks differ.
@@ -52,6 +53,9 @@ const NOTICE_MS: u64 = 24 * 3_600_000;
 
 /// Accounts that are looked up for pages at a time, so that these take nothing from those who are served.
 const LOOKUPS: usize = 1;
+
+/// How long a page waits for its turn, and for the node.
+const LOOKUP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The page is a few hundred kilobytes.
 const MOST_BYTES: u64 = 8 << 20;
@@ -354,7 +358,8 @@ fn notice(
 }
 
 fn hex(bytes: &[u8]) -> String {
-	bytes.iter().fold("0x".into(), |text, byte| format!("{text}{byte:02x}"))
+	let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+	std::iter::once("0x".to_owned()).chain(digits).collect()
 }
 
 async fn account(State(shared): State<Arc<Shared>>, UrlPath(name): UrlPath<String>) -> Result<Response, StatusCode> {
@@ -362,15 +367,15 @@ async fn account(State(shared): State<Arc<Shared>>, UrlPath(name): UrlPath<Strin
 		.strip_suffix(".json")
 		.and_then(|id| id.parse().ok())
 		.ok_or(StatusCode::NOT_FOUND)?;
-	let _one = shared
-		.lookups
-		.acquire()
-		.await
-		.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-	let found = shared.desk.accounts.fetch(id).await;
-	found
-		.map(|entry| json(&entry.get()))
-		.ok_or(StatusCode::SERVICE_UNAVAILABLE)
+	// Not as accounts of who is served are looked up: strangers take no place among these.
+	let looked_up = timeout(LOOKUP_PATIENCE, async {
+		let _one = shared.lookups.acquire().await.ok()?;
+		shared.chain.viewer_account(&id, None).await.ok()
+	});
+	match looked_up.await {
+		Ok(Some(account)) => Ok(json(&account)),
+		_ => Err(StatusCode::SERVICE_UNAVAILABLE),
+	}
 }
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ pub enum CertificateError {
 struct Certificate {
 	key: Arc<CertifiedKey>,
 	hash: Hash,
+	/// It holds from then on, for [`LIFE`].
+	begins: SystemTime,
 }
 
 impl Certificate {
@@ -66,9 +68,17 @@ impl Certificate {
 		let certificate = parameters.self_signed(&key)?.der().clone();
 		let secret = PrivateKeyDer::Pkcs8(key.serialize_der().into());
 		Ok(Self {
+			begins,
 			hash: sha256(&[certificate.as_ref()]),
 			key: Arc::new(CertifiedKey::new(vec![certificate], sign::any_ecdsa_type(&secret)?)),
 		})
+	}
+}
+
+impl Certificate {
+	/// Whether it holds from now on for so long.
+	fn holds(&self, now: SystemTime, long: Duration) -> bool {
+		now.duration_since(self.begins).is_ok_and(|age| age + long <= LIFE)
 	}
 }
 
@@ -78,6 +88,26 @@ struct Pair {
 	shown: Certificate,
 	next: Certificate,
 	since: SystemTime,
+}
+
+impl Pair {
+	/// Nobody looks at them for days where nobody comes, and clocks are set: whatever is shown holds, and for a while.
+	fn renew(&mut self, now: SystemTime) -> Result<(), CertificateError> {
+		let had_its_time = now.duration_since(self.since).is_ok_and(|shown| shown >= SHOWN);
+		if !had_its_time && self.shown.holds(now, Duration::ZERO) {
+			return Ok(());
+		}
+		let next = match self.next.holds(now, SHOWN) {
+			true => self.next.clone(),
+			false => Certificate::new(now)?,
+		};
+		*self = Self {
+			shown: next,
+			next: Certificate::new(now)?,
+			since: now,
+		};
+		Ok(())
+	}
 }
 
 /// Certificates of this node, which follow each other. Clones share them.
@@ -104,15 +134,9 @@ impl Certificates {
 	fn at(&self, now: SystemTime) -> MutexGuard<'_, Pair> {
 		// What is locked here is changed in one step.
 		let mut pair = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-		if now.duration_since(pair.since).is_ok_and(|shown| shown >= SHOWN) {
-			match Certificate::new(now) {
-				Ok(next) => {
-					pair.shown = std::mem::replace(&mut pair.next, next);
-					pair.since = now;
-				},
-				// The one that is shown holds for as long again.
-				Err(error) => tracing::warn!(%error, "the next certificate"),
-			}
+		if let Err(error) = pair.renew(now) {
+			// As a rule the one that is shown holds for as long again.
+			tracing::warn!(%error, "the next certificate");
 		}
 		pair
 	}
@@ -235,5 +259,27 @@ impl Session {
 		// Whatever else it says there is not for us.
 		let mut said = [0; 256];
 		while let Ok(Some(_)) = self.request.read(&mut said).await {}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// The fault: after a quiet fortnight the one that was next was shown, which was as old as the other.
+	#[test]
+	fn certificate_that_is_shown_holds_however_long_nobody_came_and_however_the_clock_was_set() {
+		const DAY: Duration = Duration::from_secs(24 * 3_600);
+		let mut now = SystemTime::now();
+		let certificates = Certificates::new(now).unwrap();
+		for days in [0, 5, 1, 6, 7, 8, 12, 13, 14, 1, 400, 3] {
+			now += days * DAY;
+			let pair = certificates.at(now);
+			assert!(pair.shown.holds(now, DAY / 2), "after {days} days more");
+			assert!(pair.next.holds(now, SHOWN), "after {days} days more");
+			assert_ne!(pair.shown.hash, pair.next.hash);
+		}
+		now -= 500 * DAY;
+		assert!(certificates.at(now).shown.holds(now, SHOWN), "the clock was set back");
 	}
 }
