@@ -120,7 +120,8 @@ impl Stage<'_> {
 			relayer.stop().await?;
 		}
 		let relayers: Vec<_> = self.relayers.iter().collect();
-		let activity = settle(&self.network, &self.before, &relayers).await?.activity;
+		let viewers: Vec<_> = self.viewers.iter().map(|viewer| viewer.account).collect();
+		let activity = settle(&self.network, &self.before, &relayers, &viewers).await?.activity;
 		let (peer, terms) = (self.relayers[number].peer(), self.relayers[number].terms());
 		let (mut sold, mut sold_bytes, mut viewers) = (0.0, 0.0, 0);
 		for watched in watched {

@@ -11,6 +11,7 @@ use crate::{
 	wire::{Kind, Range, WireError, MAX_FETCHES},
 };
 use alloc::{
+	boxed::Box,
 	collections::{BTreeMap, VecDeque},
 	sync::Arc,
 	vec::Vec,
