@@ -11,7 +11,7 @@ use crate::{
 use clustercast_primitives::{Balance, Hash};
 use codec::Decode;
 use serde::Deserialize;
-use subxt::rpcs::client::rpc_params;
+use subxt::{rpcs::client::rpc_params, utils::H256};
 
 /// What the runtime answers to an extrinsic: the outer result says whether it is one that a block takes, the inner one whether its call
 /// went well.
@@ -32,7 +32,9 @@ impl Chain {
 	/// [`Chain::submit`] would say, but for nothing.
 	pub async fn try_out(&self, wallet: &Wallet, call: &Call) -> Result<Balance, ChainError> {
 		let extrinsic = within("signing", async {
-			let at = self.client().at_current_block().await.map_err(ChainError::node)?;
+			// The newest, which may be ahead of what is final: what was paid in a moment ago counts.
+			let best: Hash = self.request("chain_getBlockHash", rpc_params![]).await?;
+			let at = self.client().at_block(H256(best.0)).await.map_err(ChainError::node)?;
 			// A block's own hash is known to the state of those behind it alone, so its life begins one before.
 			let born = at.block_number().saturating_sub(1);
 			let parent = self.block_hash(born.try_into().unwrap_or_default()).await?;
