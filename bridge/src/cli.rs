@@ -1,16 +1,18 @@
 //! The command line. Each command but `agent` prints one JSON object and ends.
 
 use crate::{
+	acts::{Acted, REMEMBERED},
 	agent::Agent,
-	client::{AgentUrl, Agents, Pending},
+	client::{self, AgentUrl, Agents, Authorisation, Before, Message},
 	config::{Config, Settings},
-	handover::{Expected, Plan},
+	handover::{Expected, Sum},
 	l2::{self, L2},
+	pending::Pending,
 	recipient::{self, Contracts},
 	relay::Relay,
 	signing::{self, Consent, SignedAction},
 	status,
-	wire::SignedDeposit,
+	wire::{Report, SignedDeposit, State, Terms},
 	withdrawals::claim,
 };
 use anyhow::{bail, ensure, Context};
@@ -19,7 +21,7 @@ use clustercast_chain::{account, bridge, Chain, NodeUrl, Wait, Wallet};
 use clustercast_primitives::{
 	amount::USDC,
 	bridge::{account_of, deposit::MAX_DEPOSIT, BridgeInfo, Credit, EthereumAction},
-	AccountId, Balance, BlockNumber, EthereumAddress, EthereumSignature, PublicKey, Signature, Usdc,
+	AccountId, Balance, BlockNumber, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature, Usdc,
 };
 use serde_json::json;
 use std::{env, fs, io::Read, path::PathBuf, process::ExitCode, str::FromStr, time::Duration};
@@ -154,9 +156,25 @@ struct AgentArgs {
 	/// How long an agent has to submit it until the next is turned to, seconds
 	#[arg(long, global = true, value_name = "SECONDS", default_value = "30")]
 	agent_wait: u64,
+	/// Folder for what agents were given, until it is used or over [default: $XDG_STATE_HOME, or ~/.local/state, and
+	/// clustercast-bridge in it]
+	#[arg(long, global = true, value_name = "DIR", env = "CLUSTERCAST_BRIDGE_STATE")]
+	state: Option<PathBuf>,
 }
 
 impl AgentArgs {
+	fn state_folder(&self) -> anyhow::Result<PathBuf> {
+		if let Some(folder) = &self.state {
+			return Ok(folder.clone());
+		}
+		let base = match (env::var_os("XDG_STATE_HOME"), env::var_os("HOME")) {
+			(Some(state), _) if !state.is_empty() => PathBuf::from(state),
+			(_, Some(home)) => PathBuf::from(home).join(".local/state"),
+			_ => bail!("give --state: it is not known where this user's files are"),
+		};
+		Ok(base.join("clustercast-bridge"))
+	}
+
 	fn agents(&self) -> Option<Agents> {
 		let patience = Duration::from_secs(self.agent_wait);
 		(!self.agents.is_empty()).then(|| Agents::new(self.agents.clone(), patience))
@@ -220,10 +238,6 @@ struct Deposit {
 	/// Most that an agent may ask for, USDC, on top of the amount
 	#[arg(long, value_name = "USDC", default_value = "0.10")]
 	max_fee: Usdc,
-	/// Folder for the authorisation that agents were given, until it is used or over [default: $XDG_STATE_HOME, or
-	/// ~/.local/state, and clustercast-bridge in it]
-	#[arg(long, value_name = "DIR", env = "CLUSTERCAST_BRIDGE_STATE")]
-	state: Option<PathBuf>,
 	/// USDC, 1 to 10,000; max for all that the key has
 	#[arg(long, value_name = "USDC")]
 	amount: Amount,
@@ -482,12 +496,15 @@ impl Deposit {
 				valid_before: 0,
 				signature: EthereumSignature([0; 65]),
 			};
-			let amount = |fee| self.amount.of(there.saturating_sub(fee), MAX_DEPOSIT);
+			let asked = match self.amount {
+				Amount::Max => None,
+				Amount::Usdc(amount) => Some(amount.0),
+			};
+			let order = (unsigned, Sum { asked, there });
 			let bounds = (&expected(&bridge, Some(&l2)), self.max_fee.0);
-			let pending = Pending::of(&self.state_folder()?, &l2, &address);
-			let (made, authorised) = pending
-				.make(&agents, &l2, &depositor, (unsigned, amount), bounds)
-				.await?;
+			let name = Authorisation::name(&l2, &depositor.address());
+			let mut pending = Pending::open(&self.agents.state_folder()?, &name)?;
+			let (made, authorised) = client::deposit(&agents, &mut pending, &l2, &depositor, order, bounds).await?;
 			return Ok(json!({
 				"transaction": made.transaction,
 				"block": made.block,
@@ -521,18 +538,6 @@ impl Deposit {
 			"deposit": deposit,
 			"credit": deposit.credit(),
 		}))
-	}
-
-	fn state_folder(&self) -> anyhow::Result<PathBuf> {
-		if let Some(folder) = &self.state {
-			return Ok(folder.clone());
-		}
-		let base = match (env::var_os("XDG_STATE_HOME"), env::var_os("HOME")) {
-			(Some(state), _) if !state.is_empty() => PathBuf::from(state),
-			(_, Some(home)) => PathBuf::from(home).join(".local/state"),
-			_ => bail!("give --state: it is not known where this user's files are"),
-		};
-		Ok(base.join("clustercast-bridge"))
 	}
 }
 
@@ -590,13 +595,21 @@ impl Act {
 		let chain = Chain::connect(&self.chain.rpc).await?;
 		let bridge = chain.bridge(None).await?;
 		let l2 = self.token.connect(&bridge).await?;
+		let domain = signing::domain(&bridge);
+		let fits = async |signer: &EthereumAddress, action: &EthereumAction| {
+			if let EthereumAction::Withdraw { to, .. } = action {
+				contracts(&bridge, l2.as_ref()).check(to).context("recipient")?;
+			}
+			let account = account_of(bridge.chain_id, signer);
+			check_bounds(action, chain.viewer_account(&account, None).await?.free)
+		};
 		let agents = self.agents.agents();
 		let expected = expected(&bridge, l2.as_ref());
 		let plan = async |agents: &Agents, most: Usdc| {
-			let tip = |terms: &crate::wire::Terms| terms.action.map(|action| action.tip);
+			let tip = |terms: &Terms| terms.action.map(|action| action.tip);
 			agents.plan(&expected, tip, most.0).await
 		};
-		let (signed, plan): (SignedAction, Option<Plan>) = match self.what {
+		let signed: SignedAction = match &self.what {
 			What::Submit { file } => {
 				let text = match file.as_os_str() == "-" {
 					true => {
@@ -604,51 +617,68 @@ impl Act {
 						std::io::stdin().read_to_string(&mut text)?;
 						text
 					},
-					false => fs::read_to_string(&file).with_context(|| file.display().to_string())?,
+					false => fs::read_to_string(file).with_context(|| file.display().to_string())?,
 				};
 				let signed: SignedAction = serde_json::from_str(&text).context("not a signed message")?;
 				let to_whom = self.account.is_some() || agents.is_some();
 				ensure!(to_whom, "give --account or --agent: it submits the message");
-				let plan = match &agents {
-					Some(agents) => Some(plan(agents, Usdc(signed.action.tip())).await?),
-					None => None,
-				};
-				(signed, plan)
+				ensure!(
+					signed.verify(&bridge),
+					"the message is not signed by {} for this chain",
+					signed.signer
+				);
+				signed
 			},
 			what => {
 				let envelope = what.envelope().context("nothing is to be signed")?;
-				let (plan, tip) = match (&agents, envelope.tip) {
-					(Some(agents), Some(tip)) => (Some(plan(agents, tip).await?), tip),
-					(Some(agents), None) => {
-						let plan = plan(agents, self.max_tip).await?;
-						let tip = Usdc(plan.pays);
-						(Some(plan), tip)
-					},
-					(None, tip) => (None, tip.unwrap_or(TIP)),
-				};
-				let (key, action) = what.action(chain.head().best, tip)?;
-				let signer = l2::signer(&key.key).context("key")?;
-				(SignedAction::new(&signer, action, &signing::domain(&bridge))?, plan)
+				let signer = l2::signer(&envelope.key.key).context("key")?;
+				let address = l2::address_of(&signer);
+				if let Some(agents) = &agents {
+					let name = Message::name(&chain.genesis(), &domain, &signer.address());
+					let mut pending = Pending::open(&self.agents.state_folder()?, &name)?;
+					let wanted = what.action(&address, chain.head().best, Usdc(0))?;
+					let plan = match client::before(&mut pending, &chain, &wanted, envelope.nonce).await? {
+						Before::Done(message, acted) => {
+							tracing::warn!("the chain followed this message already, which was handed over before");
+							return acted_on(&message.signed, message.key, &acted);
+						},
+						Before::Open => {
+							let tip = pending.kept().map_or(0, |message| message.signed.action.tip());
+							plan(agents, Usdc(tip)).await?
+						},
+						Before::Nothing => {
+							let plan = plan(agents, envelope.tip.unwrap_or(self.max_tip)).await?;
+							let tip = envelope.tip.unwrap_or(Usdc(plan.pays));
+							let action = what.action(&address, chain.head().best, tip)?;
+							// Before it is signed: what must fail would be in everybody's way until its deadline.
+							fits(&address, &action).await?;
+							let from = chain.head().finalised;
+							let signed = SignedAction::new(&signer, action, &domain)?;
+							let key = signed.key(&domain);
+							pending.keep(Message { signed, key, from })?;
+							plan
+						},
+					};
+					let (signed, key, acted) = client::act(agents, &mut pending, &chain, &plan).await?;
+					return acted_on(&signed, key, &acted);
+				}
+				let action = what.action(&address, chain.head().best, envelope.tip.unwrap_or(TIP))?;
+				SignedAction::new(&signer, action, &domain)?
 			},
 		};
-		ensure!(
-			signed.verify(&bridge),
-			"the message is not signed by {} for this chain",
-			signed.signer
-		);
-		if let EthereumAction::Withdraw { to, .. } = &signed.action {
+		if self.account.is_some() || agents.is_some() {
+			fits(&signed.signer, &signed.action).await?;
+		} else if let EthereumAction::Withdraw { to, .. } = &signed.action {
 			contracts(&bridge, l2.as_ref()).check(to).context("recipient")?;
 		}
-		if self.account.is_some() || agents.is_some() {
-			let account = account_of(bridge.chain_id, &signed.signer);
-			check_bounds(&signed.action, chain.viewer_account(&account, None).await?.free)?;
-		}
-		if let (Some(agents), Some(plan)) = (&agents, plan) {
-			let id = signed.action.digest(&signing::domain(&bridge));
-			let report = agents.action(&chain, &signed, &id, &plan).await?;
-			let mut answer = serde_json::to_value(&report)?;
-			answer["signer"] = json!(signed.signer);
-			return Ok(answer);
+		if let Some(agents) = &agents {
+			let plan = plan(agents, Usdc(signed.action.tip())).await?;
+			let key = signed.key(&domain);
+			// It may have been handed over before.
+			let from = chain.head().finalised.saturating_sub(REMEMBERED);
+			let message = Message { signed, key, from };
+			let acted = agents.submit(&chain, &message, &plan).await?;
+			return acted_on(&message.signed, key, &acted);
 		}
 		let Some(account) = &self.account else {
 			return Ok(serde_json::to_value(&signed)?);
@@ -672,6 +702,18 @@ impl Act {
 			"withdrawal": withdrawal_id(&done).ok(),
 		}))
 	}
+}
+
+/// What is printed of a message that a final block of the chain has.
+fn acted_on(signed: &SignedAction, key: Hash, acted: &Acted) -> anyhow::Result<serde_json::Value> {
+	let state = match acted.withdrawal {
+		Some(withdrawal) => State::Queued { withdrawal },
+		None => State::Done { block: acted.block },
+	};
+	let mut answer = serde_json::to_value(Report { id: key, state })?;
+	answer["signer"] = json!(signed.signer);
+	answer["block"] = json!(acted.block);
+	Ok(answer)
 }
 
 /// Whether a withdrawal is within the chain's bounds after its tip, of so much that is free; the chain names no amounts.
@@ -710,65 +752,42 @@ impl What {
 		}
 	}
 
-	/// What is to be signed, with which key, when `now` is the chain's best block.
-	fn action(self, now: BlockNumber, tip: Usdc) -> anyhow::Result<(KeyArgs, EthereumAction)> {
-		let common = |envelope: &Envelope| {
-			let nonce = envelope.nonce.unwrap_or_else(rand::random);
-			let deadline = envelope.deadline.unwrap_or(now.saturating_add(MESSAGE_LIFE));
-			(tip.0, nonce, deadline)
-		};
+	/// What is to be signed by `own`, when `now` is the chain's best block.
+	fn action(&self, own: &EthereumAddress, now: BlockNumber, tip: Usdc) -> anyhow::Result<EthereumAction> {
+		let envelope = self.envelope().context("nothing is to be signed")?;
+		let nonce = envelope.nonce.unwrap_or_else(rand::random);
+		let deadline = envelope.deadline.unwrap_or(now.saturating_add(MESSAGE_LIFE));
+		let tip = tip.0;
 		Ok(match self {
-			Self::Withdraw {
-				envelope,
-				to,
-				amount,
-				fee,
-			} => {
-				let (tip, nonce, deadline) = common(&envelope);
-				let own = l2::address_of(&l2::signer(&envelope.key.key).context("key")?);
-				let action = EthereumAction::Withdraw {
-					to: to.unwrap_or(own),
-					amount: amount.in_message(),
-					fee: fee.0,
-					tip,
-					nonce,
-					deadline,
-				};
-				(envelope.key, action)
+			Self::Withdraw { to, amount, fee, .. } => EthereumAction::Withdraw {
+				to: to.unwrap_or(*own),
+				amount: amount.in_message(),
+				fee: fee.0,
+				tip,
+				nonce,
+				deadline,
 			},
-			Self::Unlock { envelope, amount } => {
-				let (tip, nonce, deadline) = common(&envelope);
-				let amount = amount.in_message();
-				let action = EthereumAction::Unlock {
-					amount,
-					tip,
-					nonce,
-					deadline,
-				};
-				(envelope.key, action)
+			Self::Unlock { amount, .. } => EthereumAction::Unlock {
+				amount: amount.in_message(),
+				tip,
+				nonce,
+				deadline,
 			},
-			Self::Collect { envelope } => {
-				let (tip, nonce, deadline) = common(&envelope);
-				(envelope.key, EthereumAction::Collect { tip, nonce, deadline })
-			},
+			Self::Collect { .. } => EthereumAction::Collect { tip, nonce, deadline },
 			Self::Authorize {
-				envelope,
 				session_key,
 				session_proof,
 				limit,
 				expiry,
-			} => {
-				let (tip, nonce, deadline) = common(&envelope);
-				let action = EthereumAction::Authorize {
-					key: session_key,
-					limit: limit.0,
-					expiry,
-					proof: session_proof,
-					tip,
-					nonce,
-					deadline,
-				};
-				(envelope.key, action)
+				..
+			} => EthereumAction::Authorize {
+				key: *session_key,
+				limit: limit.0,
+				expiry: *expiry,
+				proof: *session_proof,
+				tip,
+				nonce,
+				deadline,
 			},
 			Self::Submit { .. } => bail!("nothing is to be signed"),
 		})

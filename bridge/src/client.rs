@@ -1,17 +1,22 @@
 //! The other side of an agent's desk: what a wallet signed, handed to one agent after the other until it is done. Whom, and for how
-//! much, is [`handover`]'s to say; whether a deposit is made the L2 says, not an agent.
+//! much, is [`handover`]'s to say; whether it is done is said by nodes of the user's own choice, never by an agent.
 
 use crate::{
-	handover::{self, Earlier, Expected, Plan},
+	acts::{Acted, Acts},
+	handover::{self, Earlier, Expected, Plan, Sum},
 	l2::{L2Error, L2},
+	pending::Pending,
 	signing::{self, SignedAction},
-	wire::{Failure, Refusal, Report, SignedDeposit, State, Terms, LAG, MAX_VALIDITY},
+	wire::{Failure, Refusal, SignedDeposit, Terms, MAX_VALIDITY},
 };
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use anyhow::{bail, ensure, Context};
 use bytes::Bytes;
-use clustercast_chain::{files, Chain};
-use clustercast_primitives::{bridge::Deposit, Balance, EthereumAddress, EthereumSignature, Hash, Usdc};
+use clustercast_chain::Chain;
+use clustercast_primitives::{
+	bridge::{Deposit, Domain, EthereumAction},
+	Balance, BlockNumber, EthereumSignature, Hash, Usdc,
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{header, Method, Request, Uri};
 use hyper_tls::HttpsConnector;
@@ -19,10 +24,12 @@ use hyper_util::{
 	client::legacy::{connect::HttpConnector, Client},
 	rt::TokioExecutor,
 };
-use serde::{de::DeserializeOwned, Serialize};
+use serde::{
+	de::{DeserializeOwned, IgnoredAny},
+	Deserialize, Serialize,
+};
 use std::{
-	fmt, fs,
-	path::{Path, PathBuf},
+	fmt,
 	str::FromStr,
 	time::{Duration, Instant},
 };
@@ -74,9 +81,9 @@ type Answered<T> = Result<T, Trouble>;
 /// Why an agent did not do it.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
-	#[error("{0}")]
+	#[error("{}", plain(.0))]
 	Refused(Refusal),
-	#[error("{0}")]
+	#[error("{}", plain(.0))]
 	Silent(String),
 }
 
@@ -119,14 +126,10 @@ impl Agents {
 		let mut failures = Vec::new();
 		for place in &plan.agents {
 			let url = &self.urls[*place];
-			let report: Answered<Report> = self.post(url, "deposits", signed).await;
-			match report {
-				Ok(_) => {},
-				Err(error) => {
-					failures.push(format!("{url}: {error}"));
-					// What the token or the vault refuses is tried by the others too, for what it is worth: it costs nothing.
-					continue;
-				},
+			if let Err(error) = self.post(url, "deposits", signed).await {
+				failures.push(format!("{url}: {error}"));
+				// What the token or the vault refuses is tried by the others too, for what it is worth: it costs nothing.
+				continue;
 			}
 			let until = Instant::now() + self.patience;
 			while Instant::now() < until {
@@ -135,10 +138,7 @@ impl Agents {
 				}
 				sleep(LOOK).await;
 			}
-			failures.push(format!(
-				"{url}: took it, and did not submit it in {} s",
-				self.patience.as_secs()
-			));
+			failures.push(format!("{url}: {}", self.late()));
 			tracing::warn!("{url} does not submit the deposit; the next agent is given the same bytes");
 		}
 		// Whoever was given it may still be at it.
@@ -153,76 +153,61 @@ impl Agents {
 		}
 	}
 
-	/// Hands an action over, to one after the other, until one says that the chain took it.
-	pub async fn action(&self, chain: &Chain, signed: &SignedAction, id: &Hash, plan: &Plan) -> anyhow::Result<Report> {
+	/// Hands a message over, to one after the other, until a final block of the chain has it.
+	async fn action(&self, chain: &Chain, acts: &mut Acts, message: &Message, plan: &Plan) -> anyhow::Result<Acted> {
 		let mut failures = Vec::new();
 		for place in &plan.agents {
 			let url = &self.urls[*place];
-			let mut report: Answered<Report> = self.post(url, "actions", signed).await;
+			match self.post(url, "actions", &message.signed).await {
+				Ok(()) => {},
+				// An agent before this one did submit it, if this is true.
+				Err(Trouble::Refused(Refusal::Chain { reason })) if reason.contains("AlreadyUsed") => {},
+				Err(error) => {
+					failures.push(format!("{url}: {error}"));
+					continue;
+				},
+			}
 			let until = Instant::now() + self.patience;
-			let failure = loop {
-				match &report {
-					Ok(report) if matches!(report.state, State::Waiting { .. } | State::Sent { .. }) => {},
-					Ok(Report {
-						state: State::Refused { error },
-						..
-					}) => break error.to_string(),
-					Ok(report) => match self.is_true(chain, signed, report).await? {
-						true => return Ok(report.clone()),
-						false => break "it names a withdrawal that is another's".into(),
-					},
-					// An agent before this one did submit it.
-					Err(Trouble::Refused(Refusal::Chain { reason })) if reason.contains("AlreadyUsed") => {
-						return Ok(Report {
-							id: *id,
-							state: State::Done { block: None },
-						})
-					},
-					Err(error) => break error.to_string(),
-				}
-				if Instant::now() >= until {
-					break self.late();
+			while Instant::now() < until {
+				if let Some(acted) = acts.look(chain, &message.key).await? {
+					return Ok(acted);
 				}
 				sleep(LOOK).await;
-				report = self.get(url, &format!("actions/{id}")).await;
-			};
-			failures.push(format!("{url}: {failure}"));
+			}
+			failures.push(format!("{url}: {}", self.late()));
+			tracing::warn!("{url} does not submit the message; the next agent is given the same bytes");
 		}
-		bail!("not done yet: {}", failures.join("; "))
+		// Whoever was given it may still be at it.
+		match acts.look(chain, &message.key).await? {
+			Some(acted) => Ok(acted),
+			None => bail!(
+				"not done yet: {}. The message is good until block {}; the same command again hands over the same one, and nothing else \
+				is signed before it is used or over",
+				failures.join("; "),
+				message.signed.action.deadline()
+			),
+		}
 	}
 
 	fn late(&self) -> String {
 		format!("took it, and did not submit it in {} s", self.patience.as_secs())
 	}
 
-	/// Whether the withdrawal that an agent names is to whom the message says, on a node of our own choice.
-	async fn is_true(&self, chain: &Chain, signed: &SignedAction, report: &Report) -> anyhow::Result<bool> {
-		use clustercast_primitives::bridge::EthereumAction::Withdraw;
-		let (
-			State::Queued { withdrawal } | State::Released { withdrawal } | State::Paid { withdrawal },
-			Withdraw { to, .. },
-		) = (&report.state, &signed.action)
-		else {
-			return Ok(true);
-		};
-		// Our node may be a block behind.
-		for _ in 0..10 {
-			let page = chain.withdrawals(*withdrawal, 1, None).await?;
-			if let Some(info) = page.iter().find(|info| info.withdrawal.id == *withdrawal) {
-				return Ok(info.withdrawal.to == *to);
-			}
-			sleep(LOOK).await;
-		}
-		Ok(false)
+	/// Hands a message over that was signed before.
+	pub async fn submit(&self, chain: &Chain, message: &Message, plan: &Plan) -> anyhow::Result<Acted> {
+		let mut acts = Acts::from(message.from);
+		self.action(chain, &mut acts, message, plan).await
 	}
 
 	async fn get<T: DeserializeOwned>(&self, url: &AgentUrl, path: &str) -> Answered<T> {
 		self.ask(Method::GET, url, path, Bytes::new()).await
 	}
 
-	async fn post<T: DeserializeOwned>(&self, url: &AgentUrl, path: &str, body: &impl Serialize) -> Answered<T> {
+	/// Gives it something to do. What it says of it is not believed anyway.
+	async fn post(&self, url: &AgentUrl, path: &str, body: &impl Serialize) -> Answered<()> {
 		let body = serde_json::to_vec(body).map_err(|error| Trouble::Silent(error.to_string()))?;
-		self.ask(Method::POST, url, path, body.into()).await
+		let taken: Answered<IgnoredAny> = self.ask(Method::POST, url, path, body.into()).await;
+		taken.map(drop)
 	}
 
 	async fn ask<T: DeserializeOwned>(&self, method: Method, url: &AgentUrl, path: &str, body: Bytes) -> Answered<T> {
@@ -292,115 +277,203 @@ async fn made(l2: &L2, signed: &SignedDeposit, from: u64) -> Result<Option<Made>
 	}))
 }
 
-/// The authorisation of a wallet that agents were given, kept until it is used or over: whoever runs the command again after a failure
-/// hands over the same one.
-pub struct Pending {
-	path: PathBuf,
+/// Words of a stranger, of which people may see some: without what would move their cursor.
+fn plain(words: &impl fmt::Display) -> String {
+	let words = words.to_string();
+	words.chars().filter(|c| !c.is_control()).collect()
 }
 
-/// What is kept of it.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Kept {
+/// An authorisation of a wallet that agents were given.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Authorisation {
 	deposit: SignedDeposit,
-	/// Block of the L2 behind which it is to be found.
+	/// All that there was is meant, not a sum.
+	is_all: bool,
+	/// Block of the L2 behind which its deposit is to be found.
 	from: u64,
 }
 
-impl Pending {
-	/// Of this wallet on this L2, in this folder.
-	pub fn of(folder: &Path, l2: &L2, depositor: &EthereumAddress) -> Self {
-		Self {
-			path: folder.join(format!("deposit-{}-{}-{depositor}.json", l2.chain_id, l2.vault)),
+impl Authorisation {
+	/// The name of what is [`Pending`] of this wallet on this L2.
+	pub fn name(l2: &L2, depositor: &Address) -> String {
+		format!("deposit-{}-{}-{depositor}", l2.chain_id, l2.vault)
+	}
+}
+
+/// Makes this deposit by these agents: with the authorisation that they were given before, if there is one that is open, else with a new
+/// one. `deposit` is complete but for amount, fee, time and signature. What agents have to serve is `expected`; at most `most` is paid to
+/// one.
+pub async fn deposit(
+	agents: &Agents,
+	pending: &mut Pending<Authorisation>,
+	l2: &L2,
+	signer: &PrivateKeySigner,
+	(mut deposit, sum): (SignedDeposit, Sum),
+	(expected, most): (&Expected, Balance),
+) -> anyhow::Result<(Made, Authorised)> {
+	let token = signing::token(l2).await?;
+	let authorised = |deposit: &SignedDeposit| Authorised {
+		id: deposit.digest(l2.vault, &token),
+		fee: deposit.fee,
+	};
+	let asks = |terms: &Terms| Some(terms.deposit.fee);
+	if let Some(kept) = pending.kept() {
+		// Time first: what a final block behind the end does not have, nobody can do any more.
+		let last = l2.final_block().await?;
+		let made = made(l2, &kept.deposit, kept.from).await?;
+		let is_same = handover::is_same_order((&kept.deposit, kept.is_all), &deposit, &sum);
+		match handover::earlier(made, last.time, kept.deposit.valid_before) {
+			Earlier::Over => pending.forget()?,
+			// It is what was meant, where the command ended before it was told. Or it is done, and this is another.
+			Earlier::Used(made) => {
+				let earlier = authorised(&kept.deposit);
+				pending.forget()?;
+				if is_same {
+					tracing::warn!("this deposit was made already, by the authorisation that was handed over before");
+					return Ok((made, earlier));
+				}
+			},
+			Earlier::Open => {
+				let left = kept.deposit.valid_before.saturating_sub(last.time);
+				ensure!(
+					is_same,
+					"an authorisation of {} USDC that was handed over before may still be used: until then nothing else is signed. It is \
+					good for {left} s, by final blocks",
+					Usdc(kept.deposit.amount)
+				);
+				let depositor = Address::from(kept.deposit.depositor.0);
+				ensure!(
+					!l2.is_spent(depositor, kept.deposit.nonce()).await?,
+					"the authorisation that was handed over before is used or cancelled, and no deposit is seen yet: ask again, for {left} s \
+					at most"
+				);
+				let plan = agents.plan(expected, asks, most).await?;
+				let made = agents.deposit(l2, &kept.deposit, &plan, kept.from).await?;
+				let earlier = authorised(&kept.deposit);
+				pending.forget()?;
+				return Ok((made, earlier));
+			},
 		}
 	}
+	let plan = agents.plan(expected, asks, most).await?;
+	(deposit.fee, deposit.amount) = (plan.pays, sum.amount(plan.pays)?);
+	deposit.valid_before = l2.now().await? + MAX_VALIDITY;
+	deposit.signature = EthereumSignature([0; 65]);
+	let digest = deposit.digest(l2.vault, &token);
+	let from = l2.block_number().await?;
+	signing::sign(signer, &mut deposit, &digest)?;
+	let kept = pending.keep(Authorisation {
+		deposit,
+		is_all: sum.asked.is_none(),
+		from,
+	})?;
+	let made = agents.deposit(l2, &kept.deposit, &plan, from).await?;
+	let authorised = authorised(&kept.deposit);
+	pending.forget()?;
+	Ok((made, authorised))
+}
 
-	fn read(&self) -> anyhow::Result<Option<Kept>> {
-		match fs::read(&self.path) {
-			Ok(text) => serde_json::from_slice(&text)
-				.map(Some)
-				.with_context(|| self.path.display().to_string()),
-			Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-			Err(error) => Err(error).with_context(|| self.path.display().to_string()),
-		}
+/// A message of a wallet that agents were given.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Message {
+	/// What was signed.
+	pub signed: SignedAction,
+	/// By what agents know it.
+	pub key: Hash,
+	/// Block of the chain behind which it is to be found.
+	pub from: BlockNumber,
+}
+
+impl Message {
+	/// The name of what is [`Pending`] of this wallet on this chain.
+	pub fn name(genesis: &Hash, domain: &Domain, signer: &Address) -> String {
+		format!("action-{genesis}-{}-{}-{signer}", domain.chain_id, domain.vault)
 	}
+}
 
-	/// Makes this deposit by these agents: with the authorisation that they were given before, if there is one that is open, else with
-	/// a new one, which is kept before anybody sees it. `deposit` is complete but for amount, which is what `amount` says for a fee, fee,
-	/// time and signature. What agents have to serve is `expected`; at most `most` is paid to one.
-	pub async fn make(
-		&self,
-		agents: &Agents,
-		l2: &L2,
-		signer: &PrivateKeySigner,
-		(mut deposit, amount): (SignedDeposit, impl Fn(Balance) -> Balance),
-		(expected, most): (&Expected, Balance),
-	) -> anyhow::Result<(Made, Authorised)> {
-		let token = signing::token(l2).await?;
-		let authorised = |deposit: &SignedDeposit| Authorised {
-			id: deposit.digest(l2.vault, &token),
-			fee: deposit.fee,
-		};
-		if let Some(kept) = self.read()? {
-			deposit.amount = amount(kept.deposit.fee);
-			let spent = l2
-				.is_spent(Address::from(kept.deposit.depositor.0), kept.deposit.nonce())
-				.await?;
-			match handover::earlier(&kept.deposit, spent, l2.now().await?) {
-				Earlier::Over => {},
-				// It is what was meant, where the command ended before it was told. Or it is done, and this is another.
-				Earlier::Spent => {
-					let made = made(l2, &kept.deposit, kept.from).await?;
-					let is_certain = made.is_some() || l2.now().await? >= kept.deposit.valid_before.saturating_add(LAG);
-					ensure!(
-						is_certain,
-						"the authorisation that was handed over before is used, and its deposit is not seen yet: ask again in a minute"
-					);
-					self.forget()?;
-					if let Some(made) = made.filter(|_| handover::is_same_order(&kept.deposit, &deposit)) {
-						tracing::warn!(
-							"this deposit was made already, by the authorisation that was handed over before"
-						);
-						return Ok((made, authorised(&kept.deposit)));
-					}
-				},
-				Earlier::Open => {
-					ensure!(
-						handover::is_same_order(&kept.deposit, &deposit),
-						"an authorisation of {} USDC that was handed over before may still be used, for {} s: until then nothing \
-						else is signed",
-						Usdc(kept.deposit.amount),
-						kept.deposit.valid_before.saturating_sub(l2.now().await?)
-					);
-					let plan = agents.plan(expected, |terms| Some(terms.deposit.fee), most).await?;
-					let made = agents.deposit(l2, &kept.deposit, &plan, kept.from).await?;
-					self.forget()?;
-					return Ok((made, authorised(&kept.deposit)));
-				},
+/// What became of a message that agents were given before.
+pub enum Before {
+	/// Nothing is open.
+	Nothing,
+	/// The chain followed it, and it is what is wanted now.
+	Done(Message, Acted),
+	/// It is what is wanted now, and still open.
+	Open,
+}
+
+/// Looks for what was handed over before, and forgets it where it is used or over. `insists`: on a nonce, which tells two messages apart.
+pub async fn before(
+	pending: &mut Pending<Message>,
+	chain: &Chain,
+	wanted: &EthereumAction,
+	insists: Option<u64>,
+) -> anyhow::Result<Before> {
+	let Some(kept) = pending.kept() else {
+		return Ok(Before::Nothing);
+	};
+	let mut acts = Acts::from(kept.from);
+	let acted = acts.look(chain, &kept.key).await?;
+	let deadline = kept.signed.action.deadline();
+	let is_same = handover::is_same_action(&kept.signed.action, wanted, insists);
+	let read = u64::from(acts.read_to());
+	Ok(match handover::earlier(acted, read, u64::from(deadline) + 1) {
+		Earlier::Used(acted) => {
+			let message = Message {
+				signed: kept.signed.clone(),
+				..*kept
+			};
+			pending.forget()?;
+			match is_same {
+				true => Before::Done(message, acted),
+				false => Before::Nothing,
 			}
-		}
-		let plan = agents.plan(expected, |terms| Some(terms.deposit.fee), most).await?;
-		(deposit.fee, deposit.amount) = (plan.pays, amount(plan.pays));
-		deposit.valid_before = l2.now().await? + MAX_VALIDITY;
-		deposit.signature = EthereumSignature([0; 65]);
-		let digest = deposit.digest(l2.vault, &token);
-		signing::sign(signer, &mut deposit, &digest)?;
-		let from = l2.block_number().await?;
-		let kept = Kept { deposit, from };
-		files::write_atomic(&self.path, &serde_json::to_vec(&kept)?)
-			.with_context(|| self.path.display().to_string())?;
-		let made = agents.deposit(l2, &kept.deposit, &plan, from).await?;
-		self.forget()?;
-		Ok((made, authorised(&kept.deposit)))
-	}
+		},
+		Earlier::Over => {
+			let is_known = acts.is_whole(kept.from);
+			pending.forget()?;
+			ensure!(
+				is_known || !is_same,
+				"a message that was handed over before is over, and this node does not remember whether the chain followed it: look at the \
+				account, and give the command again where it did not"
+			);
+			Before::Nothing
+		},
+		Earlier::Open => {
+			ensure!(
+				is_same,
+				"a message that was handed over before may still be followed, until block {deadline} is final: until then nothing else is \
+				signed"
+			);
+			Before::Open
+		},
+	})
+}
 
-	fn forget(&self) -> anyhow::Result<()> {
-		files::remove(&self.path).with_context(|| self.path.display().to_string())
-	}
+/// Hands over what is pending, and forgets it where the chain followed it.
+pub async fn act(
+	agents: &Agents,
+	pending: &mut Pending<Message>,
+	chain: &Chain,
+	plan: &Plan,
+) -> anyhow::Result<(SignedAction, Hash, Acted)> {
+	let message = pending.kept().context("nothing was signed")?;
+	let acted = agents.submit(chain, message, plan).await?;
+	let done = (message.signed.clone(), message.key, acted);
+	pending.forget()?;
+	Ok(done)
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn words_of_agents_move_nobodys_cursor() {
+		let said = r#"{"error": {"code": "away", "reason": "a\u001b[2J\nb"}, "message": ""}"#;
+		let failure: Failure = serde_json::from_str(said).unwrap();
+		let shown = Trouble::Refused(failure.error).to_string();
+		assert!(shown.contains('b') && !shown.contains(char::is_control), "{shown:?}");
+	}
 
 	#[test]
 	fn agent_is_named_by_a_web_address() {

@@ -11,7 +11,7 @@ use figment::{
 	Figment,
 };
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fmt, net::SocketAddr, path::PathBuf};
 
 /// A withdrawal's execution costs some 120,000 gas; on Base that is below a cent. The rest is for the commitment.
 const MIN_FEE: Usdc = Usdc(20_000);
@@ -129,7 +129,7 @@ pub struct Config {
 }
 
 /// How people are served.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Serving {
 	/// Where.
 	pub address: SocketAddr,
@@ -141,6 +141,18 @@ pub struct Serving {
 	pub behind_proxy: bool,
 	/// What is asked.
 	pub(crate) offer: Offer,
+}
+
+/// Without the account's secret.
+impl fmt::Debug for Serving {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.debug_struct("Serving")
+			.field("address", &self.address)
+			.field("state", &self.state)
+			.field("behind_proxy", &self.behind_proxy)
+			.field("offer", &self.offer)
+			.finish_non_exhaustive()
+	}
 }
 
 impl Config {
@@ -254,6 +266,9 @@ mod tests {
 	fn agent_that_serves_says_what_gas_costs_and_where_it_writes() {
 		let serving = format!("{COMPLETE}serve = \"127.0.0.1:0\"\n");
 		let complete = format!("{serving}state = \"desk\"\nether_price = \"3000\"\nmax_gas_price = \"0.05\"\n");
+		let secret = load(&format!("{complete}account = \"//Secret\"\n"), Settings::default()).unwrap();
+		assert_eq!(secret.serving.as_ref().unwrap().account.as_deref(), Some("//Secret"));
+		assert!(!format!("{secret:?}").contains("Secret"), "{secret:?}");
 		let config = load(&complete, Settings::default()).unwrap();
 		let rules = Rules {
 			max_gas_price: 50_000_000,

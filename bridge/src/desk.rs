@@ -9,6 +9,7 @@ mod limits;
 mod progress;
 
 use crate::{
+	acts::Acts,
 	agent::Standing,
 	fees,
 	l2::{L2Error, L2},
@@ -22,18 +23,12 @@ use alloy::{
 	primitives::{Address, B256},
 	signers::local::PrivateKeySigner,
 };
-use clustercast_chain::{
-	bridge::{act, MAX_ANSWER},
-	Chain, ChainError, Included, Wait, Wallet,
-};
-use clustercast_primitives::{
-	bridge::{BridgeInfo, EthereumAction},
-	Balance, EthereumAddress, Hash,
-};
-use journal::{Entry, Journal};
+use clustercast_chain::{bridge::act, Chain, ChainError, Wait, Wallet};
+use clustercast_primitives::{bridge::BridgeInfo, Balance, BlockNumber, EthereumAddress, Hash};
+use journal::{Entry, Journal, KEPT};
 use judge::Situation;
-use limits::{Limits, WALLET};
-use progress::{Deposited, Next};
+use limits::{Limits, Refused, WALLET};
+use progress::{Acting, Deposited, Found, Next};
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	path::Path,
@@ -56,14 +51,14 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Pause where gas is too dear for a deposit, or the token refuses it: it may pass, and the authorisation is good for minutes.
 const HELD: Duration = Duration::from_secs(10);
 
-/// Actions that are tried, or wait in the chain's pool, at a time.
-const ACTIONS: usize = 16;
+/// Orders that are being sent at a time. Deposits go one after the other, as their payer's transactions do; none waits for an action.
+const SENDING: usize = 32;
+
+/// Pause between two looks at a withdrawal for whoever asks how far it is.
+const STAGE: Duration = Duration::from_secs(4);
 
 /// Blocks of the L2 in which a deposit is looked for: its authorisation is good for less, at one a second.
 const FIND_IN: u64 = 2 * MAX_VALIDITY;
-
-/// Withdrawals looked through for the one of a message that somebody else submitted.
-const FIND_AMONG: u64 = 2_000;
 
 /// The chain's own word for a message that it took before.
 const ALREADY_USED: &str = "AlreadyUsed";
@@ -92,6 +87,8 @@ pub(crate) struct Desk {
 	offer: Offer,
 	journal: Mutex<Journal>,
 	wallets: Mutex<Limits<EthereumAddress>>,
+	refused: Mutex<Refused<Hash, Refusal>>,
+	stages: Mutex<Looks>,
 	known: tokio::sync::Mutex<Option<(Instant, Situation)>>,
 	news: Notify,
 }
@@ -101,9 +98,30 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 	mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn away(error: impl std::fmt::Display) -> Refusal {
-	Refusal::Away {
-		reason: format!("{error:#}"),
+/// What strangers are told of what does not work: whose fault it is, and nothing of what we run.
+const NO_CHAIN: &str = "the chain does not answer this agent";
+const NO_L2: &str = "the L2 does not answer this agent";
+const NO_DISK: &str = "this agent's disk fails";
+
+fn away(whose: &'static str, error: impl std::fmt::Display) -> Refusal {
+	tracing::debug!("{whose}: {error:#}");
+	Refusal::Away { reason: whose.into() }
+}
+
+/// What is said of an error of the L2: its contracts' words and prices, and nothing of a node.
+fn of_l2(error: &L2Error) -> String {
+	match error {
+		L2Error::Deferred(_) | L2Error::Reverts { .. } | L2Error::Reverted(_) | L2Error::Slow(_) => error.to_string(),
+		_ => NO_L2.into(),
+	}
+}
+
+/// The same of the chain.
+fn of_chain(error: &ChainError) -> String {
+	match error {
+		ChainError::Dispatch(_) | ChainError::Unwanted(_) | ChainError::NotIncluded(_) => error.to_string(),
+		ChainError::Poor { .. } => "this agent cannot pay the chain's fee".into(),
+		_ => NO_CHAIN.into(),
 	}
 }
 
@@ -127,6 +145,8 @@ impl Desk {
 		Ok(Self {
 			journal: Mutex::new(Journal::open(folder, &bridge)?),
 			wallets: Mutex::new(Limits::new(WALLET)),
+			refused: Mutex::new(Refused::new()),
+			stages: Mutex::default(),
 			known: tokio::sync::Mutex::default(),
 			news: Notify::new(),
 			chain,
@@ -143,7 +163,7 @@ impl Desk {
 		if let Some((_, situation)) = known.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
 			return Ok(situation.clone());
 		}
-		let situation = self.look_around().await.map_err(away)?;
+		let situation = self.look_around().await.map_err(|error| away(NO_L2, error))?;
 		*known = Some((Instant::now(), situation.clone()));
 		Ok(situation)
 	}
@@ -179,6 +199,7 @@ impl Desk {
 			costs,
 			now: self.l2.now().await?,
 			block: self.chain.head().best,
+			final_block: self.chain.head().finalised,
 		})
 	}
 
@@ -186,14 +207,50 @@ impl Desk {
 		self.situation().await.map(|situation| situation.terms)
 	}
 
-	/// How far an order is; one that was refused may be given again.
-	fn report(&self, id: &Hash) -> Option<Report> {
+	/// How far an order is; one that was refused may be given again. What is left to others is looked up for who asks.
+	async fn report(&self, id: &Hash) -> Option<Report> {
+		let entry = locked(&self.journal).get(id)?.clone();
+		let (State::Queued { withdrawal } | State::Released { withdrawal }) = entry.state else {
+			return Some(Report {
+				id: *id,
+				state: entry.state,
+			});
+		};
+		let now = Instant::now();
+		let is_due = {
+			let mut stages = locked(&self.stages);
+			let is_due = stages.due(id, now);
+			if is_due {
+				stages.forget(now);
+				stages.again(id, now + STAGE);
+			}
+			is_due
+		};
+		if is_due {
+			match self.stage(withdrawal).await {
+				Ok(Some(state)) => self.note(id, state),
+				Ok(None) => {},
+				Err(error) => tracing::debug!(%id, %error, "how far a withdrawal is cannot be looked up"),
+			}
+		}
 		let state = locked(&self.journal).get(id)?.state.clone();
 		Some(Report { id: *id, state })
 	}
 
-	fn underway(&self, id: &Hash) -> Option<Report> {
+	/// How far a withdrawal is by final blocks; none where the chain knows of none, and it is not paid.
+	async fn stage(&self, withdrawal: u64) -> Result<Option<State>, DeskError> {
+		if self.l2.executed_for_good(withdrawal).await? {
+			return Ok(Some(State::Paid { withdrawal }));
+		}
+		let at = self.chain.finalised_hash().await?;
+		let page = self.chain.withdrawals(withdrawal, 1, Some(at)).await?;
+		let info = page.iter().find(|info| info.withdrawal.id == withdrawal);
+		Ok(info.map(|info| progress::withdrawal(withdrawal, info.place.is_some())))
+	}
+
+	async fn underway(&self, id: &Hash) -> Option<Report> {
 		self.report(id)
+			.await
 			.filter(|report| !matches!(report.state, State::Refused { .. }))
 	}
 
@@ -201,12 +258,26 @@ impl Desk {
 	async fn take_deposit(&self, deposit: SignedDeposit) -> Result<Report, Refusal> {
 		let situation = self.situation().await?;
 		let id = situation.deposit_id(&deposit);
-		if let Some(report) = self.underway(&id) {
+		if let Some(report) = self.underway(&id).await {
 			return Ok(report);
 		}
 		situation.deposit(&deposit)?;
-		self.admit(deposit.depositor)?;
-		let from = self.l2.block_number().await.map_err(away)?;
+		let request = Request::Deposit(deposit);
+		self.admit(&id, &request)?;
+		let tried = self.try_deposit(&request).await;
+		let from = self.remember(&id, tried)?;
+		self.keep(id, request, from, situation.final_block)
+	}
+
+	/// Tries a deposit: the block of the L2 behind which it is to be found.
+	async fn try_deposit(&self, request: &Request) -> Result<u64, Refusal> {
+		let Request::Deposit(deposit) = request else {
+			return Ok(0);
+		};
+		let no_l2 = |error| away(NO_L2, error);
+		let depositor = Address::from(deposit.depositor.0);
+		judge::code(self.l2.has_code(depositor).await.map_err(no_l2)?)?;
+		let from = self.l2.block_number().await.map_err(no_l2)?;
 		let tried = self
 			.l2
 			.simulate(self.signer.address(), self.l2.vault, &deposit.call())
@@ -215,82 +286,132 @@ impl Desk {
 			L2Error::Reverts { revert, .. } => Refusal::Reverts {
 				reason: revert.to_string(),
 			},
-			error => away(error),
+			error => no_l2(error),
 		})?;
-		self.keep(id, Request::Deposit(deposit), from)
+		let there: Balance = self.l2.balance(depositor).await.map_err(no_l2)?.saturating_to();
+		let owed = locked(&self.journal).owed(&deposit.depositor);
+		match owed.saturating_add(deposit.amount).saturating_add(deposit.fee) > there {
+			true => Err(Refusal::Reverts {
+				reason: "deposits of this wallet that are open here take its USDC".into(),
+			}),
+			false => Ok(from),
+		}
 	}
 
 	/// The same for an action.
 	async fn take_action(&self, action: SignedAction) -> Result<Report, Refusal> {
 		let situation = self.situation().await?;
 		let id = situation.action_id(&action);
-		if let Some(report) = self.underway(&id) {
+		if let Some(report) = self.underway(&id).await {
 			return Ok(report);
 		}
 		situation.action(&action)?;
-		self.admit(action.signer)?;
-		let Some(wallet) = &self.wallet else {
+		let request = Request::Action(action);
+		self.admit(&id, &request)?;
+		let tried = self.try_action(&request).await;
+		self.remember(&id, tried)?;
+		self.keep(id, request, 0, situation.final_block)
+	}
+
+	async fn try_action(&self, request: &Request) -> Result<(), Refusal> {
+		let (Some(wallet), Request::Action(action)) = (&self.wallet, request) else {
 			return Err(Refusal::NoActions);
 		};
-		let bridge = self.chain.bridge(None).await.map_err(away)?;
 		let tried = self
 			.chain
 			.try_out(wallet, &act(&action.action, &action.signature))
 			.await;
 		let fee = tried.map_err(|error| match error {
 			ChainError::Dispatch(reason) => Refusal::Chain { reason },
-			error => away(error),
+			error => away(NO_CHAIN, error),
 		})?;
-		if action.action.tip() < fee {
-			return Err(Refusal::TooLow {
+		match action.action.tip() < fee {
+			true => Err(Refusal::TooLow {
 				least: fees::asked(fee, self.offer.margin_percent),
-			});
-		}
-		self.keep(id, Request::Action(action), bridge.next_withdrawal)
-	}
-
-	/// Whether there is room for another order of this wallet, whose signature was checked.
-	fn admit(&self, wallet: EthereumAddress) -> Result<(), Refusal> {
-		let room = locked(&self.wallets).take(wallet, Instant::now());
-		room.map_err(|wait| Refusal::TooMany {
-			seconds: wait.as_secs() + 1,
-		})?;
-		match locked(&self.journal).is_full() {
-			true => Err(Refusal::Busy),
+			}),
 			false => Ok(()),
 		}
 	}
 
-	fn keep(&self, id: Hash, request: Request, from: u64) -> Result<Report, Refusal> {
-		if let Some(report) = self.underway(&id) {
-			return Ok(report);
+	/// Whether an order whose signature was checked is tried: there is room for it, and it was not refused just now.
+	fn admit(&self, id: &Hash, request: &Request) -> Result<(), Refusal> {
+		if let Some(refusal) = locked(&self.refused).get(id, Instant::now()) {
+			return Err(refusal);
 		}
+		locked(&self.journal).room(request)
+	}
+
+	/// Remembers what was refused when it was tried: whoever brings a wallet's old messages has us try each of them once.
+	fn remember<T>(&self, id: &Hash, tried: Result<T, Refusal>) -> Result<T, Refusal> {
+		tried.inspect_err(|refusal| {
+			if !matches!(refusal, Refusal::Away { .. }) {
+				locked(&self.refused).note(*id, refusal.clone(), Instant::now());
+			}
+		})
+	}
+
+	/// Takes an order for whom trying it went well. Of a wallet's allowance only these take a part: others' replays do not.
+	fn keep(&self, id: Hash, request: Request, from: u64, since: BlockNumber) -> Result<Report, Refusal> {
+		let mut journal = locked(&self.journal);
+		let known = journal.get(&id).map(|entry| entry.state.clone());
+		if let Some(state) = known.filter(|state| !matches!(state, State::Refused { .. })) {
+			return Ok(Report { id, state });
+		}
+		// Others may have come while this was tried.
+		journal.room(&request)?;
+		let room = locked(&self.wallets).take(request.wallet(), Instant::now());
+		room.map_err(|wait| Refusal::TooMany {
+			seconds: wait.as_secs() + 1,
+		})?;
 		let state = State::Waiting { reason: None };
 		let entry = Entry {
 			request,
 			state: state.clone(),
 			taken: seconds(),
 			from,
+			since,
+			has_failed: false,
+			is_done: false,
 		};
-		locked(&self.journal).put(id, entry).map_err(away)?;
+		journal.put(id, entry).map_err(|error| away(NO_DISK, error))?;
 		self.news.notify_one();
 		Ok(Report { id, state })
 	}
 
 	/// Notes how far an order is. A disk that fails does not stop it: what is noted is only what both chains say.
 	fn note(&self, id: &Hash, state: State) {
-		if let Err(error) = locked(&self.journal).set(id, state) {
+		self.change(id, |entry| {
+			// The chain has it; whoever executes withdrawals does the rest.
+			entry.is_done |= matches!(state, State::Queued { .. });
+			entry.state = state;
+		});
+	}
+
+	fn change(&self, id: &Hash, change: impl FnOnce(&mut Entry)) {
+		if let Err(error) = locked(&self.journal).change(id, change) {
 			tracing::error!(%id, "the journal is not written: {error:#}");
 		}
+	}
+
+	fn wait(&self, id: &Hash, reason: String) {
+		self.note(id, State::Waiting { reason: Some(reason) });
+	}
+
+	/// A transaction of ours for it ran and failed: that is paid for once.
+	fn fail(&self, id: &Hash, reason: String) {
+		tracing::warn!(%id, reason, "a transaction for an order ran and failed");
+		self.change(id, |entry| {
+			entry.has_failed = true;
+			entry.state = State::Waiting { reason: Some(reason) };
+		});
 	}
 
 	/// Does what was taken, for ever.
 	pub(crate) async fn work(self: Arc<Self>) {
 		let mut standing = Standing::new("orders");
-		let mut looks = Looks::default();
-		let mut acting = Acting::default();
+		let mut round = Round::default();
 		loop {
-			match self.pass(&mut looks, &mut acting).await {
+			match self.pass(&mut round).await {
 				Ok(()) => {
 					standing.well();
 					let _ = tokio::time::timeout(LOOK, self.news.notified()).await;
@@ -300,93 +421,149 @@ impl Desk {
 		}
 	}
 
-	/// One look at all that is open and due.
-	async fn pass(self: &Arc<Self>, looks: &mut Looks, acting: &mut Acting) -> Result<(), DeskError> {
-		while let Some(ended) = acting.tasks.try_join_next() {
-			if let Ok(id) = ended {
-				acting.ids.remove(&id);
+	/// One look at all that is open and due. What is wrong with one order is that order's; where nobody answers, all wait.
+	async fn pass(self: &Arc<Self>, round: &mut Round) -> Result<(), DeskError> {
+		let now = Instant::now();
+		while let Some(ended) = round.tasks.try_join_next() {
+			if let Ok((id, is_held)) = ended {
+				round.busy.remove(&id);
+				if is_held {
+					round.looks.again(&id, now + HELD);
+				}
 			}
 		}
-		let now = Instant::now();
 		let open: Vec<_> = {
 			let mut journal = locked(&self.journal);
 			journal.prune(seconds());
 			let open = journal.open_entries().map(|(id, entry)| (*id, entry.clone()));
-			open.filter(|(id, _)| looks.due(id, now)).collect()
+			open.collect()
 		};
-		looks.forget(now);
-		if open.is_empty() {
+		let Some(first) = open.iter().map(|(_, entry)| entry.since).min() else {
+			round.acts = None;
+			return Ok(());
+		};
+		// From where the oldest begins, once.
+		if round.acts.as_ref().is_none_or(|(from, _)| first < *from) {
+			round.acts = Some((first, Acts::from(first)));
+		}
+		let Some((_, acts)) = &mut round.acts else {
+			return Ok(());
+		};
+		let due: Vec<_> = open.into_iter().filter(|(id, _)| round.looks.due(id, now)).collect();
+		round.looks.forget(now);
+		if due.is_empty() {
 			return Ok(());
 		}
-		let (bridge, time) = (self.chain.bridge(None).await?, self.l2.now().await?);
-		for (id, entry) in open {
+		acts.follow(&self.chain).await?;
+		let at = self.chain.finalised_hash().await?;
+		let last = self.l2.final_block().await?;
+		let seen = Seen {
+			acts,
+			at,
+			bridge: self.chain.bridge(Some(at)).await?,
+			now: self.l2.now().await?,
+			last: (last.number, last.time),
+		};
+		for (id, entry) in due {
+			if round.busy.contains(&id) {
+				continue;
+			}
 			let mut pause = progress::pause(&entry.state);
-			match (&entry.request, &entry.state) {
-				(Request::Deposit(deposit), _) => {
-					let held = self.advance(&id, &entry, deposit, &bridge, time).await?;
-					pause = if held { HELD } else { pause };
-				},
-				(Request::Action(_), State::Queued { withdrawal } | State::Released { withdrawal }) => {
-					let (withdrawal, page) = (*withdrawal, self.chain.withdrawals(*withdrawal, 1, None).await?);
-					let info = page.iter().find(|info| info.withdrawal.id == withdrawal);
-					let is_released = info.is_some_and(|info| info.place.is_some());
-					let is_executed = self.l2.executed(withdrawal).await?;
-					self.note(&id, progress::withdrawal(withdrawal, is_released, is_executed));
-				},
-				(Request::Action(action), _) if acting.ids.len() < ACTIONS && acting.ids.insert(id) => {
-					let (desk, action) = (self.clone(), action.clone());
-					acting.tasks.spawn(async move {
-						desk.act(&id, &action, entry.from).await;
-						id
+			match self.next(&id, &entry, &seen).await {
+				Ok(Next::Is(state)) => self.note(&id, state),
+				Ok(Next::Look) => {},
+				Ok(Next::Send) if round.busy.len() < SENDING => {
+					round.busy.insert(id);
+					let desk = self.clone();
+					round.tasks.spawn(async move {
+						let is_held = match &entry.request {
+							Request::Deposit(deposit) => desk.send(&id, deposit).await,
+							Request::Action(action) => desk.act(&id, action).await,
+						};
+						(id, is_held)
 					});
 				},
-				_ => {},
+				Ok(Next::Send) => {},
+				Err(error) if error.is_everybodys() => return Err(error),
+				Err(error) => {
+					tracing::warn!(%id, %error, "an order is looked at again later");
+					pause = HELD;
+				},
 			}
-			looks.again(&id, now + pause);
+			round.looks.again(&id, now + pause);
 		}
 		Ok(())
 	}
 
-	/// Does the next thing for a deposit. True where it is held up.
-	async fn advance(
-		&self,
-		id: &Hash,
-		entry: &Entry,
-		deposit: &SignedDeposit,
-		bridge: &BridgeInfo,
-		now: u64,
-	) -> Result<bool, DeskError> {
+	/// What is to be done next for an order.
+	async fn next(&self, id: &Hash, entry: &Entry, seen: &Seen<'_>) -> Result<Next, DeskError> {
+		let deposit = match &entry.request {
+			Request::Action(action) => {
+				let deadline = action.action.deadline();
+				return Ok(Acting {
+					best: self.chain.head().best,
+					read_to: seen.acts.read_to(),
+					is_whole: seen.acts.is_whole(entry.since),
+					deadline,
+					acted: seen.acts.get(id),
+					has_failed: entry.has_failed,
+				}
+				.next());
+			},
+			Request::Deposit(deposit) => deposit,
+		};
+		// Nobody attests it, or the chain stands still: that is not ours to mend, and not to be looked at for ever.
+		if entry.taken.saturating_add(KEPT) < seconds() {
+			return Ok(Next::Is(State::Unknown));
+		}
 		let depositor = Address::from(deposit.depositor.0);
 		let is_spent = self.l2.is_spent(depositor, deposit.nonce()).await?;
 		let found = match is_spent {
-			true => self.find(id, deposit, entry.from).await?,
+			true => self.find(id, deposit, entry.from, seen.last.0).await?,
 			false => None,
 		};
-		let is_imported = found.is_some_and(|(_, number)| number < bridge.next_deposit);
+		let is_imported = found.filter(|found| found.number < seen.bridge.next_deposit);
 		let seen = Deposited {
-			now,
+			now: seen.now,
+			final_time: seen.last.1,
 			valid_before: deposit.valid_before,
 			is_spent,
+			has_code: !is_spent && self.l2.has_code(depositor).await?,
+			has_failed: entry.has_failed,
 			found,
-			attested: bridge.attested.map_or(0, |attested| attested.count),
-			imported: bridge.next_deposit,
-			is_stranded: match found {
-				Some((_, number)) if is_imported => {
-					let stranded = self.chain.stranded(number, 1, None).await?;
-					stranded.iter().any(|stranded| stranded.number == number)
+			attested: seen.bridge.attested.map_or(0, |attested| attested.count),
+			is_credited: found.and_then(|found| seen.acts.is_credited(found.number)),
+			is_stranded: match is_imported {
+				Some(found) => {
+					let stranded = self.chain.stranded(found.number, 1, Some(seen.at)).await?;
+					stranded.iter().any(|stranded| stranded.number == found.number)
 				},
-				_ => false,
+				None => false,
 			},
 		};
-		match seen.next() {
-			Next::Is(state) => self.note(id, state),
-			Next::Look => {},
-			Next::Send => return self.send(id, deposit).await,
+		let next = seen.next();
+		// What we sent last, before a crash or a minute ago, may have failed since.
+		if let (
+			Next::Send,
+			State::Sent {
+				transaction: Some(transaction),
+			},
+		) = (&next, &entry.state)
+		{
+			match self.l2.receipt(B256::from(transaction.0)).await? {
+				Some(receipt) if !receipt.status() => {
+					self.fail(id, format!("transaction {transaction} reverted"));
+					return Ok(Next::Look);
+				},
+				Some(_) => return Ok(Next::Look),
+				None => {},
+			}
 		}
-		Ok(false)
+		Ok(next)
 	}
 
-	async fn send(&self, id: &Hash, deposit: &SignedDeposit) -> Result<bool, DeskError> {
+	/// Sends a deposit. True where it is held up.
+	async fn send(&self, id: &Hash, deposit: &SignedDeposit) -> bool {
 		let sent = |transaction: B256| {
 			let transaction = Some(Hash(transaction.0));
 			self.note(id, State::Sent { transaction });
@@ -398,23 +575,30 @@ impl Desk {
 		match done {
 			Ok(receipt) => {
 				tracing::info!(%id, gas = receipt.gas_used, "submitted a deposit");
-				Ok(false)
+				false
 			},
-			// Prices move, USDC is paused, a balance is empty: it may pass while the authorisation is good. Or another agent was
-			// faster, which the next look shows.
-			Err(error @ (L2Error::Deferred(_) | L2Error::Reverts { .. } | L2Error::Reverted(_))) => {
-				let reason = Some(error.to_string());
-				self.note(id, State::Waiting { reason });
-				Ok(true)
+			Err(L2Error::Reverted(transaction)) => {
+				self.fail(id, format!("transaction {transaction} reverted"));
+				true
 			},
 			// The next look shows whether it got in; where it did not, what is sent then replaces it.
-			Err(L2Error::Slow(_)) => Ok(false),
-			Err(error) => Err(error.into()),
+			Err(L2Error::Slow(_)) => false,
+			// Prices move, USDC is paused, a balance is empty: it may pass while the authorisation is good. Or another agent was
+			// faster, which the next look shows.
+			Err(error @ (L2Error::Deferred(_) | L2Error::Reverts { .. })) => {
+				self.wait(id, of_l2(&error));
+				true
+			},
+			// It may be on its way: what was noted of it stays.
+			Err(error) => {
+				tracing::warn!(%id, %error, "a deposit is sent again later");
+				true
+			},
 		}
 	}
 
-	/// A deposit on the L2 that is what was ordered, and no other order's.
-	async fn find(&self, id: &Hash, deposit: &SignedDeposit, from: u64) -> Result<Option<(Hash, u64)>, DeskError> {
+	/// A deposit on the L2 that is what was ordered, and no other order's. `last` is the L2's newest final block.
+	async fn find(&self, id: &Hash, deposit: &SignedDeposit, from: u64, last: u64) -> Result<Option<Found>, DeskError> {
 		let to = self.l2.block_number().await?.min(from.saturating_add(FIND_IN));
 		let depositor = Address::from(deposit.depositor.0);
 		let made = self.l2.deposits_by(depositor, from, to).await?;
@@ -422,89 +606,65 @@ impl Desk {
 		let ours = made.into_iter().find(|(made, _, _)| {
 			(made.kind, made.amount, made.refund_to, &made.body)
 				== (deposit.kind, deposit.amount, deposit.refund_to, &deposit.body)
-				&& !journal.is_claimed(id, made.number, true)
+				&& !journal.is_claimed(id, made.number)
 		});
-		Ok(ours.map(|(made, transaction, _)| (Hash(transaction.0), made.number)))
+		Ok(ours.map(|(made, transaction, block)| Found {
+			transaction: Hash(transaction.0),
+			number: made.number,
+			is_final: block <= last,
+		}))
 	}
 
-	/// Tries an action, and submits it. Whatever stops it for now is tried again with a later look.
-	async fn act(&self, id: &Hash, action: &SignedAction, from: u64) {
+	/// Tries an action, and submits it. What came of it is read from final blocks. True where it is held up.
+	async fn act(&self, id: &Hash, action: &SignedAction) -> bool {
 		let Some(wallet) = &self.wallet else {
-			let reason = Some("the agent has no account on the chain any more".into());
-			return self.note(id, State::Waiting { reason });
+			self.wait(id, "this agent has no account on the chain any more".into());
+			return true;
 		};
 		let call = act(&action.action, &action.signature);
-		let submitted = async {
-			self.chain.try_out(wallet, &call).await?;
-			self.note(id, State::Sent { transaction: None });
-			self.chain.submit(wallet, &call, Wait::Finalised).await
-		};
-		match submitted.await {
+		match self.chain.try_out(wallet, &call).await {
+			Ok(_) => {},
+			// By somebody else, or by us before a crash; a final block will say so.
+			Err(ChainError::Dispatch(rule)) if rule.contains(ALREADY_USED) => {
+				self.note(id, State::Sent { transaction: None });
+				return true;
+			},
+			Err(error) => {
+				tracing::debug!(%id, %error, "an action is tried again");
+				self.wait(id, of_chain(&error));
+				return true;
+			},
+		}
+		self.note(id, State::Sent { transaction: None });
+		match self.chain.submit(wallet, &call, Wait::Finalised).await {
 			Ok(included) => {
 				tracing::info!(%id, fee = included.fee, "submitted an action");
-				self.note(id, done(&included));
+				false
 			},
-			// By somebody else, or by us before a crash.
-			Err(ChainError::Dispatch(rule)) if rule.contains(ALREADY_USED) => {
-				match self.taken(id, action, from).await {
-					Ok(state) => self.note(id, state),
-					Err(error) => tracing::debug!(%id, %error, "an action that was taken is looked for again"),
-				}
-			},
-			Err(ChainError::Dispatch(reason)) => self.note(
-				id,
-				State::Refused {
-					error: Refusal::Chain { reason },
-				},
-			),
-			Err(_) if self.chain.head().best > action.action.deadline() => {
-				self.note(id, State::Refused { error: Refusal::NotNow })
+			Err(ChainError::Dispatch(rule)) => {
+				self.fail(id, rule);
+				true
 			},
 			Err(error) => {
 				tracing::warn!(%id, %error, "an action is tried again");
-				let reason = Some(error.to_string());
-				self.note(id, State::Waiting { reason });
+				self.wait(id, of_chain(&error));
+				true
 			},
 		}
 	}
-
-	/// How far an action is that the chain has taken, though not of us as far as we know.
-	async fn taken(&self, id: &Hash, action: &SignedAction, from: u64) -> Result<State, ChainError> {
-		let EthereumAction::Withdraw { to, amount, fee, .. } = action.action else {
-			return Ok(State::Done { block: None });
-		};
-		let mut next = from;
-		while next < from.saturating_add(FIND_AMONG) {
-			let page = self.chain.withdrawals(next, MAX_ANSWER, None).await?;
-			let Some(last) = page.last().map(|info| info.withdrawal.id) else {
-				break;
-			};
-			let journal = locked(&self.journal);
-			let found = page.iter().map(|info| info.withdrawal).find(|withdrawal| {
-				(withdrawal.to, withdrawal.fee) == (to, fee)
-					&& (amount == 0 || withdrawal.amount == amount)
-					&& !journal.is_claimed(id, withdrawal.id, false)
-			});
-			if let Some(withdrawal) = found {
-				return Ok(State::Queued {
-					withdrawal: withdrawal.id,
-				});
-			}
-			next = last + 1;
-		}
-		Ok(State::Done { block: None })
-	}
 }
 
-/// What an action came to.
-fn done(included: &Included) -> State {
-	let requested = included.event("UsdcBridge", "WithdrawalRequested");
-	match requested.and_then(|event| event.field("id").ok()) {
-		Some(withdrawal) => State::Queued { withdrawal },
-		None => State::Done {
-			block: Some(included.number),
-		},
-	}
+/// What both chains say, once for all orders of a look.
+struct Seen<'a> {
+	acts: &'a Acts,
+	/// The chain's final block.
+	at: Hash,
+	/// The bridge there.
+	bridge: BridgeInfo,
+	/// Time of the L2's newest block.
+	now: u64,
+	/// Number and time of its newest final one.
+	last: (u64, u64),
 }
 
 /// Why a look at what is open ended early.
@@ -523,17 +683,29 @@ impl DeskError {
 			Self::Chain(_) => Trouble::Other,
 		}
 	}
+
+	/// Whether it is about nobody's order: who was asked does not answer anybody.
+	fn is_everybodys(&self) -> bool {
+		match self {
+			Self::L2(error) => matches!(error, L2Error::Node { .. } | L2Error::Limited { .. }),
+			Self::Chain(error) => error.is_transient(),
+		}
+	}
 }
 
-/// Actions that are tried, or wait in the chain's pool.
+/// What is remembered from look to look.
 #[derive(Default)]
-struct Acting {
-	tasks: JoinSet<Hash>,
-	ids: BTreeSet<Hash>,
+struct Round {
+	looks: Looks,
+	/// What final blocks say, and from where on it was read.
+	acts: Option<(BlockNumber, Acts)>,
+	/// Orders that are being sent, and whether each is held up.
+	tasks: JoinSet<(Hash, bool)>,
+	busy: BTreeSet<Hash>,
 }
 
 /// When each order is looked at again.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Looks {
 	next: BTreeMap<Hash, Instant>,
 }
@@ -550,5 +722,41 @@ impl Looks {
 	/// Forgets those whose time has come.
 	fn forget(&mut self, now: Instant) {
 		self.next.retain(|_, next| *next > now);
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn strangers_are_told_whose_fault_it_is_and_nothing_of_what_we_run() {
+		let node = L2Error::Node {
+			doing: "asking",
+			reason: "error sending request for url (https://l2.example/v3/secret)".into(),
+		};
+		assert_eq!(of_l2(&node), NO_L2);
+		let chain = ChainError::Node("ws://10.0.0.7:9944 is gone".into());
+		assert_eq!(of_chain(&chain), NO_CHAIN);
+		assert_eq!(of_chain(&ChainError::Dispatch("too little".into())), "too little");
+		let refusal = away(NO_L2, node).to_string();
+		assert!(refusal.contains(NO_L2) && !refusal.contains("secret"), "{refusal}");
+	}
+
+	#[test]
+	fn trouble_of_one_order_is_not_everybodys() {
+		let refused = || L2Error::Refused {
+			doing: "reading deposits",
+			reason: "range".into(),
+		};
+		let node = L2Error::Node {
+			doing: "asking",
+			reason: "gone".into(),
+		};
+		assert!(!DeskError::from(refused()).is_everybodys());
+		assert!(DeskError::from(node).is_everybodys());
+		assert!(DeskError::from(ChainError::Node("gone".into())).is_everybodys());
+		let ours = ChainError::Metadata("shape".into());
+		assert!(!DeskError::from(ours).is_everybodys());
 	}
 }

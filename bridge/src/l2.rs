@@ -81,6 +81,15 @@ pub struct LightClientState {
 	pub root: B256,
 }
 
+/// A block of the L2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+	/// Its number.
+	pub number: u64,
+	/// Its time, seconds since 1970.
+	pub time: u64,
+}
+
 /// A node of the L2 and the bridge's contracts there.
 pub struct L2 {
 	provider: RootProvider<Ethereum>,
@@ -204,10 +213,22 @@ impl L2 {
 	}
 
 	async fn call(&self, function: &'static str, request: TransactionRequest) -> Result<Bytes, L2Error> {
-		bounded(function, async {
-			self.provider.call(request).block(BlockId::latest()).await
-		})
-		.await
+		self.call_at(function, request, BlockId::latest()).await
+	}
+
+	async fn call_at(
+		&self,
+		function: &'static str,
+		request: TransactionRequest,
+		at: BlockId,
+	) -> Result<Bytes, L2Error> {
+		bounded(function, async { self.provider.call(request).block(at).await }).await
+	}
+
+	/// Whether there is code at an address: a contract's, or what a wallet let run in its place (EIP-7702).
+	pub async fn has_code(&self, address: Address) -> Result<bool, L2Error> {
+		let code = async { self.provider.get_code_at(address).await };
+		Ok(!bounded("asking for code", code).await?.is_empty())
 	}
 
 	/// The light client as of now.
@@ -231,6 +252,18 @@ impl L2 {
 		self.view(self.vault, &Vault::executedCall { id }).await
 	}
 
+	/// The same in the newest final block: what it says stays.
+	pub async fn executed_for_good(&self, id: u64) -> Result<bool, L2Error> {
+		let call = Vault::executedCall { id };
+		let request = TransactionRequest::default()
+			.with_to(self.vault)
+			.with_input(call.abi_encode());
+		let raw = self
+			.call_at(Vault::executedCall::SIGNATURE, request, BlockId::finalized())
+			.await?;
+		Vault::executedCall::abi_decode_returns(&raw).map_err(|_| L2Error::NoContract(self.vault))
+	}
+
 	/// USDC of an address, micro-USDC.
 	pub async fn balance(&self, owner: Address) -> Result<U256, L2Error> {
 		self.view(self.usdc, &Usdc::balanceOfCall { account: owner }).await
@@ -243,16 +276,27 @@ impl L2 {
 
 	/// Number of the newest final block.
 	pub async fn finalised(&self) -> Result<u64, L2Error> {
-		let request = async { self.provider.get_block_by_number(BlockNumberOrTag::Finalized).await };
-		let block = bounded("asking for its final block", request).await?;
-		Ok(block.map_or(0, |block| block.header.number()))
+		Ok(self.final_block().await?.number)
+	}
+
+	/// The newest final block; before there is one, number and time are 0.
+	pub async fn final_block(&self) -> Result<Block, L2Error> {
+		self.block(BlockNumberOrTag::Finalized, "asking for its final block")
+			.await
 	}
 
 	/// Time of the newest block, seconds since 1970.
 	pub async fn now(&self) -> Result<u64, L2Error> {
-		let request = async { self.provider.get_block_by_number(BlockNumberOrTag::Latest).await };
-		let block = bounded("asking for its newest block", request).await?;
-		Ok(block.map_or(0, |block| block.header.timestamp()))
+		let newest = self.block(BlockNumberOrTag::Latest, "asking for its newest block");
+		Ok(newest.await?.time)
+	}
+
+	async fn block(&self, tag: BlockNumberOrTag, doing: &'static str) -> Result<Block, L2Error> {
+		let block = bounded(doing, async { self.provider.get_block_by_number(tag).await }).await?;
+		Ok(block.map_or(Block { number: 0, time: 0 }, |block| Block {
+			number: block.header.number(),
+			time: block.header.timestamp(),
+		}))
 	}
 
 	/// Receipt of a transaction, once it is in a block.

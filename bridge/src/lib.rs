@@ -7,6 +7,8 @@
 //! | [`agent`] | the loops of `agent` |
 //! | `desk` | where an agent takes what people signed, and does it |
 //! | [`wire`] | what agents and those whom they serve say to each other |
+//! | [`pending`] | what a wallet signed and others were given, until it is used or over |
+//! | [`acts`] | which of wallets' messages the chain followed |
 //! | [`handover`] | which agents a wallet turns to, for how much, and when it signs anew |
 //! | [`client`] | hands what a wallet signed to agents |
 //! | [`proofs`] | what the contracts are shown, built and checked here before anyone pays for gas |
@@ -26,6 +28,7 @@
 //! started again. What it submits is checked by whom it submits it to; what it checks itself beforehand only saves it fees.
 
 pub mod abi;
+pub mod acts;
 pub mod agent;
 pub mod cli;
 pub mod client;
@@ -36,6 +39,7 @@ pub mod handover;
 pub mod imports;
 pub mod l2;
 mod metrics;
+pub mod pending;
 pub mod proofs;
 pub mod ranges;
 pub mod recipient;

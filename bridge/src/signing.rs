@@ -2,6 +2,7 @@
 
 use crate::{
 	abi::{Order, Permit, Usdc, Vault},
+	acts,
 	l2::{self, L2Error, L2},
 	wire::{SignedDeposit, MAX_VALIDITY},
 };
@@ -161,6 +162,11 @@ impl SignedAction {
 	/// Whether it is by who it says, for this bridge.
 	pub fn verify(&self, bridge: &BridgeInfo) -> bool {
 		self.is_signed(&self.action.digest(&domain(bridge)))
+	}
+
+	/// By what chain and agents tell it from others: see [`acts::key`].
+	pub fn key(&self, domain: &Domain) -> Hash {
+		acts::key(&self.signer, &self.action.digest(domain))
 	}
 
 	/// Whether this is its digest, and signed by who it says.

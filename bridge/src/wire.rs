@@ -1,5 +1,6 @@
 //! What agents and those whom they serve say to each other: JSON over HTTP, docs/agent-api.md. Amounts are micro-USDC, as decimal
-//! strings; times are seconds since 1970; ids are the digests that wallets sign.
+//! strings; times are seconds since 1970; the id of a deposit is the digest that the wallet signed, of an action the hash of wallet and
+//! digest.
 
 use crate::{
 	abi::{Order, ReceiveWithAuthorization, Vault},
@@ -14,10 +15,6 @@ use serde::{Deserialize, Serialize};
 
 /// Longest that an authorisation may be good, seconds: so long a depositor waits at most before another one can be signed.
 pub const MAX_VALIDITY: u64 = 900;
-
-/// Seconds after its time after which an authorisation that is spent, and of which no deposit is found, was cancelled: until then a node may
-/// just lag.
-pub const LAG: u64 = 60;
 
 /// Largest body of a request, bytes: a deposit or an action takes less than 2,000.
 pub const MAX_BODY: usize = 4_096;
@@ -197,6 +194,16 @@ pub enum Request {
 	Action(SignedAction),
 }
 
+impl Request {
+	/// Who signed it.
+	pub fn wallet(&self) -> EthereumAddress {
+		match self {
+			Self::Deposit(deposit) => deposit.depositor,
+			Self::Action(action) => action.signer,
+		}
+	}
+}
+
 /// How far a deposit or an action is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -242,10 +249,10 @@ pub enum State {
 		/// As above.
 		deposit: u64,
 	},
-	/// An action that moves nothing back to the L2: done, in this final block.
+	/// An action that moves nothing back to the L2: done.
 	Done {
-		/// Of the chain; null where somebody else had submitted it.
-		block: Option<BlockNumber>,
+		/// In this final block of the chain.
+		block: BlockNumber,
 	},
 	/// A withdrawal: burnt on the chain, it waits for its release.
 	Queued {
@@ -262,6 +269,8 @@ pub enum State {
 		/// Its number.
 		withdrawal: u64,
 	},
+	/// Nothing more is done for it, and whether it was done is not known: the chain's node has forgotten the blocks that say it.
+	Unknown,
 	/// Given up, and why; nothing was done.
 	Refused {
 		/// Why.
@@ -274,7 +283,12 @@ impl State {
 	pub fn is_final(&self) -> bool {
 		matches!(
 			self,
-			Self::Usable { .. } | Self::Stranded { .. } | Self::Done { .. } | Self::Paid { .. } | Self::Refused { .. }
+			Self::Usable { .. }
+				| Self::Stranded { .. }
+				| Self::Done { .. }
+				| Self::Paid { .. }
+				| Self::Unknown
+				| Self::Refused { .. }
 		)
 	}
 }
@@ -282,7 +296,7 @@ impl State {
 /// `GET /v1/deposits/ID`, `GET /v1/actions/ID`, and what the two `POST`s answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-	/// The digest.
+	/// A deposit: its digest. An action: the hash of wallet and digest.
 	pub id: Hash,
 	/// How far it is.
 	#[serde(flatten)]
@@ -315,6 +329,9 @@ pub enum Refusal {
 	/// Not signed by who it says, for this bridge. Wallets that are contracts are not served.
 	#[error("not signed by the wallet that it names, for this bridge")]
 	BadSignature,
+	/// The depositor's address has code, a contract's or one that the wallet let run (EIP-7702): what it signs may change its mind.
+	#[error("the depositor has code: wallets that are contracts, or let one run, are not served")]
+	Contract,
 	/// The session key's own signature is not for the wallet's account.
 	#[error("the session key did not sign for this account")]
 	BadProof,
@@ -352,7 +369,7 @@ pub enum Refusal {
 		/// Its error.
 		reason: String,
 	},
-	/// Used for something else, or cancelled by the wallet.
+	/// Cancelled by the wallet.
 	#[error("the authorisation was cancelled")]
 	Cancelled,
 	/// This agent does not take actions.
@@ -363,6 +380,12 @@ pub enum Refusal {
 	TooMany {
 		/// Until the next is answered.
 		seconds: u64,
+	},
+	/// As many of the wallet's deposits, or actions, are open here as one may have.
+	#[error("{most} of this wallet are open here, and that is as many as are taken")]
+	Underway {
+		/// So many.
+		most: usize,
 	},
 	/// As much is under way as this agent keeps.
 	#[error("too much is under way here")]
@@ -383,7 +406,7 @@ impl Refusal {
 			Self::NoSuchPath | Self::UnknownId => 404,
 			Self::Method => 405,
 			Self::TooLong => 413,
-			Self::TooMany { .. } => 429,
+			Self::TooMany { .. } | Self::Underway { .. } => 429,
 			Self::Busy | Self::Away { .. } => 503,
 			_ => 422,
 		}

@@ -43,8 +43,68 @@ pub struct Withdrawals {
 	choice: Choice,
 	/// All before this number were looked at.
 	next: u64,
-	/// Those of them that are to be executed, and the attempts at each.
-	waiting: BTreeMap<u64, (WithdrawalInfo, Attempts)>,
+	/// Those of them that are to be executed.
+	waiting: BTreeMap<u64, Waiting>,
+}
+
+/// One that is to be executed.
+struct Waiting {
+	info: WithdrawalInfo,
+	attempts: Attempts,
+	/// The vault's newest block has it as paid, which is no reason to forget it before that block is final.
+	is_seen_paid: bool,
+}
+
+/// What one is when it is looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+	/// Paid for good: forget it.
+	Over,
+	/// Paid in a block that may go away: look again later.
+	Paid,
+	/// Not paid, or not any more.
+	Due,
+}
+
+/// Judges one by what the vault says in its newest final block, and in its newest.
+fn look(is_paid_for_good: bool, is_paid: bool) -> Look {
+	match (is_paid_for_good, is_paid) {
+		(true, _) => Look::Over,
+		(false, true) => Look::Paid,
+		(false, false) => Look::Due,
+	}
+}
+
+/// What is done about a withdrawal whose execution failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failed {
+	/// Others go on, it waits.
+	Hold,
+	/// Again with the next look.
+	Again,
+	/// Never again.
+	Never,
+	/// It is paid; see [`Look::Paid`].
+	Paid,
+	/// It is not about this one.
+	Everybodys,
+}
+
+fn failed(error: &RelayError) -> Failed {
+	match error {
+		RelayError::L2(error) if error.revert().is_some() => match error.revert().map(retry::judge) {
+			Some(Verdict::Stale) => Failed::Again,
+			Some(Verdict::Never) => Failed::Never,
+			Some(Verdict::Paid) => Failed::Paid,
+			_ => Failed::Hold,
+		},
+		// The chain's node has no proof of it, or lies; it costs more than the others of its kind; or it was paid for and failed, which
+		// counts as an attempt. That is no reason to leave the others.
+		RelayError::Proof(_) | RelayError::L2(L2Error::Deferred(Wait::Unprofitable { .. }) | L2Error::Reverted(_)) => {
+			Failed::Hold
+		},
+		_ => Failed::Everybodys,
+	}
 }
 
 /// Whether withdrawals with these fees pay for themselves, each at the cost of one, and for the commitment before them, if it takes
@@ -73,7 +133,7 @@ impl Withdrawals {
 
 	/// How many wait.
 	pub fn waiting(&self) -> usize {
-		self.waiting.len()
+		self.waiting.values().filter(|one| !one.is_seen_paid).count()
 	}
 
 	/// Learns of new withdrawals and executes what can be executed now, and pays. `newest` is what BEEFY signed last. How many
@@ -81,9 +141,11 @@ impl Withdrawals {
 	pub async fn step(&mut self, relay: &Relay<'_>, newest: &Signed) -> Result<usize, RelayError> {
 		self.learn(relay).await?;
 		let now = Instant::now();
-		let due = |(id, (info, attempts)): (&u64, &(WithdrawalInfo, Attempts))| {
-			let place = info.place.filter(|place| place.block <= newest.block)?;
-			attempts.due(now).then_some((*id, place, info.withdrawal.fee))
+		self.look_again(relay, now).await?;
+		let due = |(id, one): (&u64, &Waiting)| {
+			let place = one.info.place.filter(|place| place.block <= newest.block)?;
+			let is_due = one.attempts.due(now) && !one.is_seen_paid;
+			is_due.then_some((*id, place, one.info.withdrawal.fee))
 		};
 		let due: Vec<_> = self.waiting.iter().filter_map(due).collect();
 		let due = self.affordable(relay, due).await?;
@@ -92,34 +154,57 @@ impl Withdrawals {
 		let mut executed = 0;
 		for (id, place, fee) in due {
 			let brings = (self.choice != Choice::All).then_some(fee);
-			let attempt = execute(relay, id, place, brings).await;
-			match attempt {
-				Ok(ours) => executed += usize::from(ours),
-				Err(RelayError::L2(error)) if error.revert().is_some() => match error.revert().map(retry::judge) {
-					Some(Verdict::Stale) => continue,
-					Some(Verdict::Never) => tracing::warn!(id, %error, "a withdrawal that this vault cannot pay"),
-					Some(Verdict::Paid) => {},
-					_ => {
-						self.hold(id, now, &error);
-						continue;
+			match execute(relay, id, place, brings).await {
+				Ok(ours) => {
+					executed += usize::from(ours);
+					self.seen_paid(id, now);
+				},
+				Err(error) => match failed(&error) {
+					Failed::Again => {},
+					Failed::Paid => self.seen_paid(id, now),
+					Failed::Hold => self.hold(id, now, &error),
+					Failed::Never => {
+						tracing::warn!(id, %error, "a withdrawal that this vault cannot pay");
+						self.waiting.remove(&id);
 					},
+					Failed::Everybodys => return Err(error),
 				},
-				// The chain's node has no proof of it, or lies; or it costs more than the others of its kind. That is no reason to
-				// leave the others.
-				Err(error @ (RelayError::Proof(_) | RelayError::L2(L2Error::Deferred(Wait::Unprofitable { .. })))) => {
-					self.hold(id, now, &error);
-					continue;
-				},
-				Err(error) => return Err(error),
 			}
-			self.waiting.remove(&id);
 		}
 		Ok(executed)
 	}
 
+	/// Looks again at those that were seen paid: they are forgotten when that is final, and executed when it is so no more.
+	async fn look_again(&mut self, relay: &Relay<'_>, now: Instant) -> Result<(), RelayError> {
+		let seen = |(id, one): (&u64, &Waiting)| (one.is_seen_paid && one.attempts.due(now)).then_some(*id);
+		let seen: Vec<_> = self.waiting.iter().filter_map(seen).collect();
+		for id in seen {
+			match look(relay.l2.executed_for_good(id).await?, relay.l2.executed(id).await?) {
+				Look::Over => drop(self.waiting.remove(&id)),
+				Look::Paid => self.seen_paid(id, now),
+				Look::Due => {
+					tracing::warn!(id, "a withdrawal was paid in a block that is no more");
+					if let Some(one) = self.waiting.get_mut(&id) {
+						(one.is_seen_paid, one.attempts) = (false, Attempts::default());
+					}
+				},
+			}
+		}
+		Ok(())
+	}
+
+	fn seen_paid(&mut self, id: u64, now: Instant) {
+		if let Some(one) = self.waiting.get_mut(&id) {
+			if !one.is_seen_paid {
+				(one.is_seen_paid, one.attempts) = (true, Attempts::default());
+			}
+			one.attempts.held(now);
+		}
+	}
+
 	fn hold(&mut self, id: u64, now: Instant, error: &dyn std::error::Error) {
-		if let Some((_, attempts)) = self.waiting.get_mut(&id) {
-			let pause = attempts.held(now);
+		if let Some(one) = self.waiting.get_mut(&id) {
+			let pause = one.attempts.held(now);
 			tracing::warn!(id, %error, ?pause, "a withdrawal is held up");
 		}
 	}
@@ -156,12 +241,12 @@ impl Withdrawals {
 		let unplaced = self
 			.waiting
 			.iter()
-			.find(|(_, (info, _))| info.place.is_none())
+			.find(|(_, one)| one.info.place.is_none())
 			.map(|(id, _)| *id);
 		if let Some(first) = unplaced {
 			for info in relay.chain.withdrawals(first, MAX_ANSWER, at).await? {
-				if let Some((known, _)) = self.waiting.get_mut(&info.withdrawal.id) {
-					*known = info;
+				if let Some(known) = self.waiting.get_mut(&info.withdrawal.id) {
+					known.info = info;
 				}
 			}
 		}
@@ -172,8 +257,13 @@ impl Withdrawals {
 			};
 			for info in page {
 				let withdrawal = &info.withdrawal;
-				if self.choice.takes(withdrawal) && !relay.l2.executed(withdrawal.id).await? {
-					self.waiting.insert(withdrawal.id, (info, Attempts::default()));
+				if self.choice.takes(withdrawal) && !relay.l2.executed_for_good(withdrawal.id).await? {
+					let waiting = Waiting {
+						info,
+						attempts: Attempts::default(),
+						is_seen_paid: false,
+					};
+					self.waiting.insert(waiting.info.withdrawal.id, waiting);
 				}
 			}
 			self.next = last + 1;
@@ -248,6 +338,38 @@ async fn covered(relay: &Relay<'_>, block: BlockNumber) -> Result<bool, RelayErr
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::abi::{Revert, Vault};
+	use alloy::{primitives::B256, sol_types::SolError};
+
+	#[test]
+	fn withdrawal_is_forgotten_only_when_a_final_block_paid_it() {
+		assert_eq!(look(false, true), Look::Paid, "its block may go away");
+		assert_eq!(look(true, true), Look::Over);
+		assert_eq!(look(true, false), Look::Over, "a node that lags");
+		assert_eq!(look(false, false), Look::Due);
+	}
+
+	#[test]
+	fn withdrawal_whose_transaction_reverted_waits_and_stops_no_others() {
+		let failed = |error: L2Error| failed(&error.into());
+		assert_eq!(failed(L2Error::Reverted(B256::ZERO)), Failed::Hold);
+		let reverts = |raw: Vec<u8>| L2Error::Reverts {
+			function: "withdraw",
+			revert: Revert::decode(&raw.into()),
+		};
+		assert_eq!(
+			failed(reverts(Vault::AlreadyExecuted { id: 3 }.abi_encode())),
+			Failed::Paid
+		);
+		assert_eq!(failed(reverts(Vault::OtherL2 { l2: 1 }.abi_encode())), Failed::Never);
+		assert_eq!(failed(reverts(Vault::WrongLeaf {}.abi_encode())), Failed::Again);
+		assert_eq!(failed(reverts(vec![])), Failed::Hold);
+		let node = L2Error::Node {
+			doing: "asking",
+			reason: "gone".into(),
+		};
+		assert_eq!(failed(node), Failed::Everybodys);
+	}
 
 	#[test]
 	fn withdrawals_wait_until_they_pay_for_what_executing_them_costs() {

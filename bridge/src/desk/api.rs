@@ -135,7 +135,7 @@ async fn admit(State(door): State<Arc<Door>>, request: Request, next: Next) -> R
 
 impl Door {
 	fn count(&self, request: &Request) -> Result<(), Refusal> {
-		let who = customer(self.who(request));
+		let who = customer(self.who(request)?);
 		let now = Instant::now();
 		let mut taken = locked(&self.requests).take(who, now);
 		if taken.is_ok() && request.method() == Method::POST {
@@ -146,14 +146,16 @@ impl Door {
 		})
 	}
 
-	fn who(&self, request: &Request) -> IpAddr {
+	fn who(&self, request: &Request) -> Result<IpAddr, Refusal> {
+		if self.behind_proxy {
+			let fields = request.headers().get_all("x-forwarded-for");
+			// Without it everybody would count as one.
+			return forwarded(fields.iter().map(HeaderValue::as_bytes)).ok_or_else(|| Refusal::Malformed {
+				reason: "the proxy does not say whom it was asked by".into(),
+			});
+		}
 		let peer = request.extensions().get::<Peer>();
-		let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-		let said = request
-			.headers()
-			.get("x-forwarded-for")
-			.and_then(|value| value.to_str().ok());
-		said.filter(|_| self.behind_proxy).and_then(forwarded).unwrap_or(peer)
+		Ok(peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip()))
 	}
 }
 
@@ -182,6 +184,6 @@ async fn action(State(door): State<Arc<Door>>, request: Request) -> Result<Respo
 
 async fn report(State(door): State<Arc<Door>>, Path(id): Path<String>) -> Result<Response, Failed> {
 	let id: Hash = id.parse().map_err(|_| Refusal::UnknownId)?;
-	let report: Report = door.desk.report(&id).ok_or(Refusal::UnknownId)?;
+	let report: Report = door.desk.report(&id).await.ok_or(Refusal::UnknownId)?;
 	Ok(json(StatusCode::OK, &report))
 }

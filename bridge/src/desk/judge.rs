@@ -40,6 +40,17 @@ pub(crate) struct Situation {
 	pub(crate) now: u64,
 	/// Best block of the chain.
 	pub(crate) block: BlockNumber,
+	/// And its last final one.
+	pub(crate) final_block: BlockNumber,
+}
+
+/// Whether a depositor is one whose signature is judged by its key alone. A contract, or what a wallet let run in its place (EIP-7702), may
+/// say yes when it is asked and no when we have paid for gas.
+pub(crate) fn code(has_code: bool) -> Result<(), Refusal> {
+	match has_code {
+		true => Err(Refusal::Contract),
+		false => Ok(()),
+	}
 }
 
 impl Situation {
@@ -48,7 +59,7 @@ impl Situation {
 	}
 
 	pub(crate) fn action_id(&self, action: &SignedAction) -> Hash {
-		action.action.digest(&self.domain())
+		action.key(&self.domain())
 	}
 
 	pub(crate) fn domain(&self) -> Domain {
@@ -101,7 +112,7 @@ impl Situation {
 		let Some(terms) = self.terms.action else {
 			return Err(Refusal::NoActions);
 		};
-		if !signed.is_signed(&self.action_id(signed)) {
+		if !signed.is_signed(&signed.action.digest(&self.domain())) {
 			return Err(Refusal::BadSignature);
 		}
 		let deadline = signed.action.deadline();
@@ -117,6 +128,10 @@ impl Situation {
 			return Err(Refusal::TooLow { least: terms.tip });
 		}
 		match &signed.action {
+			// One that we would leave lying would be nobody's gain.
+			EthereumAction::Withdraw { fee, .. } if *fee < self.terms.withdrawal.fee => Err(Refusal::TooLow {
+				least: self.terms.withdrawal.fee,
+			}),
 			EthereumAction::Withdraw { to, .. } => self.recipient(to),
 			EthereumAction::Authorize { key, proof, .. } => {
 				self.proof(account_of(self.terms.l2, &signed.signer), key, proof)
@@ -179,6 +194,7 @@ mod tests {
 			costs: 2_200,
 			now: 1_000,
 			block: 100,
+			final_block: 98,
 		}
 	}
 
@@ -284,6 +300,28 @@ mod tests {
 		let mut without = situation();
 		without.terms.action = None;
 		assert_eq!(without.action(&withdrawal(to, 10_000, 700)), Err(Refusal::NoActions));
+	}
+
+	#[test]
+	fn depositor_with_code_is_not_served() {
+		assert_eq!((code(true), code(false)), (Err(Refusal::Contract), Ok(())));
+	}
+
+	#[test]
+	fn two_wallets_that_sign_the_same_have_two_orders() {
+		let one = withdrawal(EthereumAddress([9; 20]), 10_000, 700);
+		let signer = PrivateKeySigner::from_bytes(&B256::repeat_byte(2)).unwrap();
+		let other = SignedAction::new(&signer, one.action.clone(), &situation().domain()).unwrap();
+		assert_eq!((situation().action(&one), situation().action(&other)), (Ok(()), Ok(())));
+		assert_ne!(situation().action_id(&one), situation().action_id(&other));
+	}
+
+	#[test]
+	fn withdrawal_that_we_would_not_execute_is_not_taken() {
+		let mut dear = situation();
+		dear.terms.withdrawal.fee = 20_001;
+		let withdrawal = withdrawal(EthereumAddress([9; 20]), 10_000, 700);
+		assert_eq!(dear.action(&withdrawal), Err(Refusal::TooLow { least: 20_001 }));
 	}
 
 	#[test]

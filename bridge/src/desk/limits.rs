@@ -79,6 +79,36 @@ impl<K: Hash + Eq + Copy> Limits<K> {
 	}
 }
 
+/// What was tried and refused, for a while: whoever gives it again has the same answer, and costs us nothing.
+#[derive(Debug)]
+pub(crate) struct Refused<K, R> {
+	until: HashMap<K, (Instant, R)>,
+}
+
+/// What a chain refuses now it may take in the next block or two.
+const REFUSED_FOR: Duration = Duration::from_secs(10);
+
+impl<K: Hash + Eq + Copy, R: Clone> Refused<K, R> {
+	pub(crate) fn new() -> Self {
+		Self { until: HashMap::new() }
+	}
+
+	pub(crate) fn get(&self, id: &K, now: Instant) -> Option<R> {
+		let (until, why) = self.until.get(id)?;
+		(now < *until).then(|| why.clone())
+	}
+
+	pub(crate) fn note(&mut self, id: K, why: R, now: Instant) {
+		if self.until.len() >= MOST {
+			self.until.retain(|_, (until, _)| now < *until);
+		}
+		// So many in ten seconds: then none is remembered, and all are tried.
+		if self.until.len() < MOST {
+			self.until.insert(id, (now + REFUSED_FOR, why));
+		}
+	}
+}
+
 /// Whom an address counts for.
 pub(crate) fn customer(address: IpAddr) -> IpAddr {
 	match address.to_canonical() {
@@ -90,9 +120,11 @@ pub(crate) fn customer(address: IpAddr) -> IpAddr {
 	}
 }
 
-/// Who asked a proxy of ours: the last address of `X-Forwarded-For`, which the proxy wrote; those before it are anybody's word.
-pub(crate) fn forwarded(field: &str) -> Option<IpAddr> {
-	field.rsplit(',').next()?.trim().parse().ok()
+/// Who asked a proxy of ours, by the fields `X-Forwarded-For`: the last address of the last one, which the proxy wrote; all before it is
+/// anybody's word.
+pub(crate) fn forwarded<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Option<IpAddr> {
+	let last = fields.into_iter().last()?;
+	std::str::from_utf8(last).ok()?.rsplit(',').next()?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -140,7 +172,37 @@ mod tests {
 		assert_ne!(of("2001:db8:1:2::"), of("2001:db8:1:3::"));
 		assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
 		assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
-		assert_eq!(forwarded("198.51.100.7, 192.0.2.1"), Some("192.0.2.1".parse().unwrap()));
-		assert_eq!((forwarded(""), forwarded("1.2.3.4, nobody")), (None, None));
+	}
+
+	#[test]
+	fn proxys_word_is_the_last_one_and_no_other_is_taken_for_it() {
+		let said = |fields: &[&str]| forwarded(fields.iter().map(|field| field.as_bytes()));
+		let proxy = Some("192.0.2.1".parse().unwrap());
+		assert_eq!(said(&["198.51.100.7, 192.0.2.1"]), proxy);
+		assert_eq!(
+			said(&["198.51.100.7", "203.0.113.4, 192.0.2.1"]),
+			proxy,
+			"a line of its own"
+		);
+		for unreadable in [&[][..], &[""], &["1.2.3.4, nobody"], &["1.2.3.4", "nobody"]] {
+			assert_eq!(said(unreadable), None, "{unreadable:?}");
+		}
+		assert_eq!(forwarded([&b"1.2.3.4"[..], b"\xff"]), None);
+	}
+
+	#[test]
+	fn what_was_refused_is_tried_again_after_a_while_and_no_sooner() {
+		let (mut refused, now) = (Refused::new(), Instant::now());
+		refused.note(1, "no", now);
+		assert_eq!(
+			refused.get(&1, now + REFUSED_FOR - Duration::from_millis(1)),
+			Some("no")
+		);
+		assert_eq!(refused.get(&1, now + REFUSED_FOR), None);
+		assert_eq!(refused.get(&2, now), None);
+		for id in 0..MOST + 10 {
+			refused.note(id, "no", now);
+		}
+		assert_eq!(refused.until.len(), MOST);
 	}
 }

@@ -19,12 +19,16 @@ use tokio::{process::Command, time::sleep};
 /// What is paid to an agent at most: above what one asks whose margin is the usual one, far below the dear one's.
 const MAX_FEE: Usdc = Usdc(100_000);
 
+/// Where what agents were given is kept.
+const HANDED_OVER: &str = "handed-over";
+
 /// Pause before a question: agents answer two a second.
 const ASK: Duration = Duration::from_secs(1);
 
 /// A command of somebody with a key of the L2 and nothing else: no chain account, no ETH. It ends by itself.
-fn by(who: &Wallet, what: &str, network: &Network, agents: &[&str]) -> Result<Command> {
+fn by(lab: &Lab, who: &Wallet, what: &str, network: &Network, agents: &[&str]) -> Result<Command> {
 	let mut command = command(what, network)?;
+	command.arg("--state").arg(lab.path(HANDED_OVER));
 	command.args(agents.iter().flat_map(|url| ["--agent", url]));
 	// Whoever holds back a deposit is waited for; an action is told of when it is final.
 	command.args(["--agent-wait", if what == "act" { "60" } else { "8" }]);
@@ -79,16 +83,14 @@ fn key_with_nothing_but_usdc_deposits_watches_and_withdraws() {
 		let viewer = Person::ethereum(lab, &alice.address)?;
 		let player = session(lab, network, &viewer).await?;
 		let deposit = |amount: &str, agents: &[&str]| {
-			let mut deposit = by(&alice, "deposit", network, agents)?;
+			let mut deposit = by(lab, &alice, "deposit", network, agents)?;
 			deposit
 				.args(["--l2-rpc", &l2.url(), "--amount", amount, "--escrow", "10"])
 				.args(["--session-key", &player.key.to_string()])
 				.args(["--session-proof", &player.proof.to_string()])
 				.args(["--session-limit", &Usdc(player.limit).to_string()])
 				.args(["--session-expiry", &player.expiry.to_string()])
-				.args(["--max-fee", &MAX_FEE.to_string()])
-				.arg("--state")
-				.arg(lab.path("handed-over"));
+				.args(["--max-fee", &MAX_FEE.to_string()]);
 			anyhow::Ok(deposit)
 		};
 		let refused = failure(&mut deposit("20", &[&dead, &dear.url])?).await?;
@@ -104,8 +106,11 @@ fn key_with_nothing_but_usdc_deposits_watches_and_withdraws() {
 		// What was signed may still be used: nothing else is.
 		let other = failure(&mut deposit("21", &all)?).await?;
 		ensure!(other.contains("until then nothing else is signed"), "{other}");
-		let mut folder = fs::read_dir(lab.path("handed-over"))?;
-		let kept = fs::read_to_string(folder.next().context("the authorisation is kept")??.path())?;
+		let kept = fs::read_dir(lab.path(HANDED_OVER))?
+			.flatten()
+			.map(|file| file.path())
+			.find(|path| path.extension().is_some_and(|ext| ext == "json"));
+		let kept = fs::read_to_string(kept.context("the authorisation is kept")?)?;
 		let bytes = serde_json::from_str::<Value>(&kept)?["deposit"].to_string();
 
 		let made = run_once(&mut deposit("20", &all)?).await?;
@@ -145,7 +150,7 @@ fn key_with_nothing_but_usdc_deposits_watches_and_withdraws() {
 		// And takes back what is free, while the token refuses it for a while.
 		l2.blacklist(&alice.address, true).await?;
 		let withdraw = |agents: &[&str]| {
-			let mut withdraw = by(&alice, "act", network, agents)?;
+			let mut withdraw = by(lab, &alice, "act", network, agents)?;
 			withdraw.args(["withdraw", "--amount", "5", "--fee", "0.5"]);
 			anyhow::Ok(withdraw)
 		};
@@ -156,7 +161,7 @@ fn key_with_nothing_but_usdc_deposits_watches_and_withdraws() {
 		);
 		let done = run_once(&mut withdraw(&all)?).await?;
 		let (id, withdrawal) = (done["id"].as_str().context("an id")?, done["withdrawal"].as_u64());
-		ensure!(withdrawal.is_some(), "{done}");
+		ensure!(withdrawal.is_some() && done["block"].is_u64(), "{done}");
 		until("the token refuses it", async || {
 			let logs = ["honest.log", "dear.log"].map(|log| fs::read_to_string(lab.path(log)));
 			Ok(logs
@@ -197,9 +202,8 @@ fn agent_killed_with_orders_on_its_desk_does_them_once() {
 			payer,
 		} = &world;
 		let deposit = |agents: &[&str], amount: &str| {
-			let mut deposit = by(alice, "deposit", network, agents)?;
+			let mut deposit = by(lab, alice, "deposit", network, agents)?;
 			deposit.args(["--l2-rpc", &l2.url(), "--amount", amount, "--max-fee", "1"]);
-			deposit.arg("--state").arg(lab.path("handed-over"));
 			anyhow::Ok(deposit)
 		};
 		let start = async |more: &[&str]| {
@@ -229,7 +233,7 @@ fn agent_killed_with_orders_on_its_desk_does_them_once() {
 		ensure!(world.holdings().await?.0 == 30 * USDC);
 
 		// An action that it is given just before it dies.
-		let mut message = by(alice, "act", network, &[])?;
+		let mut message = by(lab, alice, "act", network, &[])?;
 		message.args(["withdraw", "--amount", "5", "--fee", "0.5", "--tip", "0.05"]);
 		let message = run_once(&mut message).await?.to_string();
 		let taken = http::post(&format!("{}/v1/actions", agent.url), &message).await?;
