@@ -252,16 +252,18 @@ impl L2 {
 		self.view(self.vault, &Vault::executedCall { id }).await
 	}
 
-	/// The same in the newest final block: what it says stays.
+	/// Whether the newest final block has it: that stays. False as well where the node keeps no state of that block.
 	pub async fn executed_for_good(&self, id: u64) -> Result<bool, L2Error> {
 		let call = Vault::executedCall { id };
 		let request = TransactionRequest::default()
 			.with_to(self.vault)
 			.with_input(call.abi_encode());
-		let raw = self
-			.call_at(Vault::executedCall::SIGNATURE, request, BlockId::finalized())
-			.await?;
-		Vault::executedCall::abi_decode_returns(&raw).map_err(|_| L2Error::NoContract(self.vault))
+		let answer = self.call_at(Vault::executedCall::SIGNATURE, request, BlockId::finalized());
+		match answer.await {
+			Ok(raw) => Vault::executedCall::abi_decode_returns(&raw).map_err(|_| L2Error::NoContract(self.vault)),
+			Err(error) if error.is_refusal() => Ok(false),
+			Err(error) => Err(error),
+		}
 	}
 
 	/// USDC of an address, micro-USDC.

@@ -6,7 +6,9 @@
 //! | because a provider wants fewer requests (429, -32005) | again after 4 s or what it asks for, twice as long each time, at most 2 min |
 //! | a withdrawal, under a root that was replaced meanwhile | again with the next look |
 //! | a withdrawal, for anything else that may pass: USDC is paused, its recipient is blacklisted | again after 12 s, twice as long each time, at most 1 h |
-//! | a withdrawal that was paid, or that no vault of this chain can pay | never |
+//! | a withdrawal whose transaction ran and failed | the same: it was an attempt |
+//! | a withdrawal that was paid in a block that is not final | looked at again in the same pauses, and executed where it is paid no more |
+//! | a withdrawal that a final block paid, or that no vault of this chain can pay | never |
 
 use crate::abi::{LightClient::LightClientErrors, Revert, Vault::VaultErrors};
 use std::time::{Duration, Instant};
