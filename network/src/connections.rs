@@ -103,11 +103,6 @@ impl Connections {
 		held
 	}
 
-	/// All of them.
-	pub fn all(&self) -> impl Iterator<Item = &Connection> {
-		self.by_peer.values().flatten().map(|held| &held.connection)
-	}
-
 	/// It is over.
 	pub fn remove(&mut self, peer: &PublicKey, connection: &Connection) {
 		let Some(held) = self.by_peer.get_mut(peer) else {

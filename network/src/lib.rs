@@ -16,7 +16,6 @@
 //! | `sending` | chunks on their way to one viewer |
 //! | `deadlines` | when a subscription that is served ends, and when something is to be said; sans-IO |
 //! | `uplink` | one rate for all that a node sends, what is due first first |
-//! | `cross_traffic` | whether others send over it too, and what is left to them; sans-IO |
 //! | [`client`] | the receiving side: [`client::Subscription`] |
 //! | [`crew`] | several of them at once: [`crew::Crew`] does what the swarm decides |
 //!
@@ -27,7 +26,6 @@
 pub mod client;
 mod connections;
 pub mod crew;
-mod cross_traffic;
 mod deadlines;
 mod door;
 pub mod feed;

@@ -3,7 +3,6 @@
 
 use crate::{
 	connections::{Connections, Held},
-	cross_traffic::{CrossTraffic, Path},
 	identity::{self, Address},
 	quic::{
 		self, CertificateError, Certificates, Chunks, Credentials, Gate, LinkId, Sender, Session, Settings, Stream,
@@ -22,12 +21,12 @@ use quinn::{
 use std::{
 	io,
 	net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-	sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+	sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 	time::{Duration, SystemTime},
 };
 use tokio::{
 	sync::{mpsc, Notify},
-	time::{sleep, timeout, Instant},
+	time::{timeout, Instant},
 };
 
 /// Accepted streams that wait to be taken; past it they are reset. The server takes them at once.
@@ -58,9 +57,6 @@ const STOPPED: VarInt = VarInt::from_u32(0);
 const FULL: VarInt = VarInt::from_u32(1);
 const IDLE: VarInt = VarInt::from_u32(2);
 const NO_PEER: VarInt = VarInt::from_u32(3);
-
-/// How often it is looked whether somebody else sends over our uplink.
-const GLANCE: Duration = Duration::from_secs(1);
 
 /// How many connections a node holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,10 +273,8 @@ impl Node {
 		Ok(port)
 	}
 
-	/// All that goes out together carries so many bytes/s; unlimited where nothing is said. What chunks take of it, where nobody else
-	/// sends over it. To be said once.
+	/// All that goes out together carries so many bytes/s; unlimited where nothing is said. What chunks take of it.
 	pub fn uplink(&self, bytes_per_second: u64) -> u64 {
-		tokio::spawn(give_way(Arc::downgrade(&self.shared)));
 		self.shared.uplink.carries(bytes_per_second)
 	}
 
@@ -468,30 +462,6 @@ async fn accept(shared: Arc<Shared>, endpoint: Endpoint, certificates: Option<Ce
 				Err(_) => tracing::debug!("handshake took too long"),
 			}
 		});
-	}
-}
-
-/// Leaves a part of the uplink to whoever else sends over it, until the node has stopped.
-async fn give_way(shared: Weak<Shared>) {
-	let mut traffic = CrossTraffic::default();
-	loop {
-		sleep(GLANCE).await;
-		let Some(shared) = shared.upgrade() else {
-			return;
-		};
-		let paths: Vec<Path> = lock(&shared.connections)
-			.all()
-			.map(|connection| {
-				let path = connection.stats().path;
-				Path {
-					connection: connection.stable_id(),
-					sent: path.sent_packets,
-					lost: path.lost_packets,
-					rtt: path.rtt,
-				}
-			})
-			.collect();
-		shared.uplink.take(traffic.look(paths));
 	}
 }
 

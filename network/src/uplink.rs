@@ -2,7 +2,6 @@
 //! home's line stays short, and nobody's window waits behind two others that were begun with it. What else is said is small, goes
 //! before chunks on its connection, and is not asked.
 
-use crate::cross_traffic::MOST;
 use std::{
 	collections::BTreeSet,
 	future::pending,
@@ -14,6 +13,9 @@ use tokio::{
 	sync::Notify,
 	time::{sleep_until, Instant},
 };
+
+/// Of what an uplink carries, parts of ten that chunks may take: the rest is for the headers of packets, control, and what is sent again.
+const SHARE: u64 = 9;
 
 /// Bytes that are handed out at a time, at least: seven packets.
 const PIECE: u64 = 8 * 1024;
@@ -32,8 +34,6 @@ pub struct Uplink {
 /// Who waits for the line, and since when it is free.
 #[derive(Debug)]
 struct Line {
-	/// Bytes/s that it carries; 0 where that is not known.
-	carries: u64,
 	/// Bytes/s for chunks.
 	rate: Option<NonZeroU64>,
 	/// All that was handed out has left by then.
@@ -59,7 +59,6 @@ impl Default for Uplink {
 	fn default() -> Self {
 		Self {
 			line: Mutex::new(Line {
-				carries: 0,
 				rate: None,
 				free: Instant::now(),
 				waiting: BTreeSet::new(),
@@ -71,18 +70,10 @@ impl Default for Uplink {
 }
 
 impl Uplink {
-	/// It carries so many bytes/s, headers of packets included; how many of these are for chunks where nobody else sends over it.
+	/// It carries so many bytes/s, headers of packets included; how many of these are for chunks.
 	pub fn carries(&self, bytes_per_second: u64) -> u64 {
-		self.lock().carries = bytes_per_second;
-		self.take(MOST)
-	}
-
-	/// From now on chunks take so many parts of a thousand of it; bytes/s.
-	pub fn take(&self, share: u64) -> u64 {
-		let mut line = self.lock();
-		let rate = line.carries / 1_000 * share;
-		line.rate = NonZeroU64::new(rate);
-		drop(line);
+		let rate = bytes_per_second / 10 * SHARE;
+		self.lock().rate = NonZeroU64::new(rate);
 		self.turned.notify_waiters();
 		rate
 	}
