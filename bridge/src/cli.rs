@@ -102,7 +102,7 @@ enum Command {
 	/// Execute one withdrawal on the L2, with the commitments that it needs
 	Claim(Claim),
 	/// Act for the chain account of an Ethereum key, by a signed message that anyone can submit
-	Act(Act),
+	Act(Box<Act>),
 	/// Say how far a deposit, a withdrawal or an account is
 	Status(Status),
 }

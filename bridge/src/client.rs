@@ -396,7 +396,7 @@ pub enum Before {
 	/// Nothing is open.
 	Nothing,
 	/// The chain followed it, and it is what is wanted now.
-	Done(Message, Acted),
+	Done(Box<Message>, Acted),
 	/// It is what is wanted now, and still open.
 	Open,
 }
@@ -424,7 +424,7 @@ pub async fn before(
 			};
 			pending.forget()?;
 			match is_same {
-				true => Before::Done(message, acted),
+				true => Before::Done(Box::new(message), acted),
 				false => Before::Nothing,
 			}
 		},

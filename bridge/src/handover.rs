@@ -173,8 +173,8 @@ pub fn is_same_order(kept: (&SignedDeposit, bool), wanted: &SignedDeposit, sum: 
 
 /// The same for messages to the chain: tip, deadline and nonce are the envelope's. A nonce that somebody `insists` on tells two apart.
 pub fn is_same_action(kept: &EthereumAction, wanted: &EthereumAction, insists: Option<u64>) -> bool {
-	let (kept, nonce) = bare(kept.clone());
-	insists.is_none_or(|wanted| wanted == nonce) && kept == bare(wanted.clone()).0
+	let (kept, nonce) = bare(*kept);
+	insists.is_none_or(|wanted| wanted == nonce) && kept == bare(*wanted).0
 }
 
 /// An action without its envelope, and its nonce.

@@ -2,6 +2,7 @@
 
 use crate::message::{Blame, Config, Facts, Output, Payer, Relayer, Silence, Time};
 use alloc::{
+	boxed::Box,
 	collections::{BTreeMap, VecDeque},
 	string::ToString,
 	vec::Vec,
@@ -80,7 +81,7 @@ impl core::error::Error for Unfit {}
 #[derive(Debug)]
 enum Unsigned {
 	Subscription(Subscription),
-	Payment(Due, Draft),
+	Payment(Due, Box<Draft>),
 }
 
 impl Unsigned {
@@ -336,7 +337,7 @@ impl Viewer {
 		match unsigned {
 			Unsigned::Subscription(message) => session.subscribe(SignedSubscription { message, signature }),
 			// Refused only where the subscription is over, which is told otherwise.
-			Unsigned::Payment(due, draft) => drop(session.pay(&due, draft.signed(signature))),
+			Unsigned::Payment(due, draft) => drop(session.pay(&due, (*draft).signed(signature))),
 		}
 		self.pump();
 		Ok(())
@@ -514,7 +515,7 @@ impl Viewer {
 			return self.unstored.push_back(due);
 		}
 		match self.purse.draft(&due, block) {
-			Ok(draft) => self.ask(Unsigned::Payment(due, draft)),
+			Ok(draft) => self.ask(Unsigned::Payment(due, Box::new(draft))),
 			Err(error) => self.outputs.push_back(Output::CannotPay(error.to_string())),
 		}
 	}
