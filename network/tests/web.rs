@@ -1,5 +1,7 @@
 //! Browsers at a node, as far as QUIC and HTTP/3 go: sessions, their streams, and who is refused.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use clustercast_network::{node::Limits, Certificates, Incoming, Node};
 use clustercast_primitives::{
 	crypto::{sha256, KeyPair},

@@ -311,7 +311,7 @@ mod tests {
 	fn two_wallets_that_sign_the_same_have_two_orders() {
 		let one = withdrawal(EthereumAddress([9; 20]), 10_000, 700);
 		let signer = PrivateKeySigner::from_bytes(&B256::repeat_byte(2)).unwrap();
-		let other = SignedAction::new(&signer, one.action.clone(), &situation().domain()).unwrap();
+		let other = SignedAction::new(&signer, one.action, &situation().domain()).unwrap();
 		assert_eq!((situation().action(&one), situation().action(&other)), (Ok(()), Ok(())));
 		assert_ne!(situation().action_id(&one), situation().action_id(&other));
 	}

@@ -1,5 +1,7 @@
 //! A page's viewer against a relayer's session: bytes in, bytes out, and a session key that is elsewhere.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[allow(unused_imports, reason = "what it shares is for all tests of the protocol")]
 #[path = "../../../protocol/src/fixture.rs"]
 mod fixture;
