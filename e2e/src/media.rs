@@ -140,7 +140,7 @@ impl Recording {
 	/// How many windows of `player` are not what was broadcast at their place, behind the initialisation segment that was; but for the
 	/// media times.
 	pub fn foreign(&self, player: &Self) -> usize {
-		let own = |(place, (init, data)): (&(u64, u16), &(Range<usize>, Range<usize>))| {
+		let own = |place: &(u64, u16), init: &Range<usize>, data: &Range<usize>| {
 			let Some((right_init, right)) = self.windows.get(place) else {
 				return false;
 			};
@@ -149,7 +149,11 @@ impl Recording {
 			forget_times(&mut written);
 			self.bytes[right_init.clone()] == player.bytes[init.clone()] && right == written
 		};
-		player.windows.iter().filter(|window| !own(*window)).count()
+		let foreign = player
+			.windows
+			.iter()
+			.filter(|(place, (init, data))| !own(place, init, data));
+		foreign.count()
 	}
 
 	/// Checks that `player` wrote exactly what was broadcast: every window from its first to its last without a gap,
