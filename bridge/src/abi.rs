@@ -168,20 +168,10 @@ sol! {
 		function withdraw(Outgoing calldata withdrawal, WithdrawalProof calldata proof) external;
 	}
 
-	/// Circle's token refuses with sentences; the errors are those of OpenZeppelin's and of the token that tests use.
+	/// Circle's token refuses with sentences. The error is that of who calls it (OpenZeppelin's `SafeERC20`).
 	#[derive(Debug)]
 	contract Usdc {
-		error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
-		error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
-		error ERC20InvalidReceiver(address receiver);
 		error SafeERC20FailedOperation(address token);
-		error EnforcedPause();
-		error Blacklisted(address account);
-		error PermitExpired();
-		error InvalidSignature();
-		error NotYetValid();
-		error AuthorizationExpired();
-		error AuthorizationUsed();
 
 		function balanceOf(address account) external view returns (uint256);
 		function authorizationState(address authorizer, bytes32 nonce) external view returns (bool);
@@ -226,7 +216,7 @@ pub enum Revert {
 	Vault(Vault::VaultErrors),
 	/// An error of the light client.
 	LightClient(LightClient::LightClientErrors),
-	/// An error of the token.
+	/// The token did not do what it was asked.
 	Usdc(Usdc::UsdcErrors),
 	/// A sentence, as Circle's token says.
 	Reason(String),
@@ -295,7 +285,10 @@ mod tests {
 		};
 		assert_eq!(reason(stale.abi_encode()), "StaleBlock { blockNumber: 4, newest: 5 }");
 		assert_eq!(reason(alloy::sol_types::Revert::from("no").abi_encode()), "no");
-		assert_eq!(reason(Usdc::PermitExpired {}.abi_encode()), "PermitExpired");
+		let failed = Usdc::SafeERC20FailedOperation {
+			token: Default::default(),
+		};
+		assert!(reason(failed.abi_encode()).starts_with("SafeERC20FailedOperation { token: 0x00"));
 		assert_eq!(reason(vec![]), "without a reason");
 		assert_eq!(reason(vec![1, 2, 3, 4]), "unknown error 0x01020304");
 	}

@@ -40,7 +40,7 @@ use tokio::{sync::Notify, task::JoinSet};
 pub(crate) use api::serve;
 
 /// Gas and bytes of calldata of a deposit by authorisation: docs/l2.md, rounded up for slots that are used for the first time.
-const DEPOSIT: (u64, usize) = (135_000, 750);
+const DEPOSIT: (u64, usize) = (150_000, 800);
 
 /// What is known is asked for again after this time.
 const FRESH: Duration = Duration::from_secs(3);

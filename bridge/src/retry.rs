@@ -175,13 +175,13 @@ mod tests {
 			assert_eq!(revert(raw), Verdict::Stale);
 		}
 		let said = |reason: &str| alloy::sol_types::Revert::from(reason).abi_encode();
-		let blacklisted = Usdc::Blacklisted {
-			account: Default::default(),
+		let failed = Usdc::SafeERC20FailedOperation {
+			token: Default::default(),
 		};
 		for raw in [
 			said("Pausable: paused"),
 			said("Blacklistable: account is blacklisted"),
-			blacklisted.abi_encode(),
+			failed.abi_encode(),
 			Vault::WrongWithdrawal { id: 1 }.abi_encode(),
 			vec![],
 			vec![1, 2, 3, 4],

@@ -4,9 +4,13 @@ import {spawn} from "node:child_process";
 import {createInterface} from "node:readline";
 import {parseArgs} from "node:util";
 import {encodeFunctionData, encodePacked, size} from "viem";
-import {connect, create, deploy} from "../js/deploy.mjs";
+import {connect, deploy} from "../js/deploy.mjs";
+import {abi} from "../js/usdc.mjs";
 import {Chain, noise} from "./chain.mjs";
 import {base, mega, NOW} from "./fees.mjs";
+
+/// Somebody who has nothing.
+const FRESH = "0x00000000000000000000000000000000000f5e54";
 
 /// anvil on a port of its own choice; resolves to where it listens.
 function startAnvil() {
@@ -24,24 +28,21 @@ function startAnvil() {
 	});
 }
 
-/// The bridge with all that its transactions need, in use for a while: 21 validators, every root's slot and both parties'
-/// balances in use, so that no cost of a first time hides or adds to the usual.
+/// The bridge with all that its transactions need, in use for a while: 21 validators, every root's slot in use, so that no cost of a first
+/// time hides or adds to the usual. What is somebody's first time is told apart.
 class Bridge {
+	authorised = 0;
+
 	static async start(rpc, [key, other]) {
 		const bridge = new Bridge();
 		const clients = await connect(rpc, key);
 		bridge.chain = new Chain(21);
-		// USDC is behind a proxy, which every transfer pays for.
-		const logic = await create(clients, "MockUsdc");
-		const owner = clients.writer.account.address;
-		const mint = encodeFunctionData({abi: logic.abi, functionName: "mint", args: [owner, 1_000_000_000_000n]});
-		const proxy = await create(clients, "ERC1967Proxy", [logic.address, mint]);
 		const sets = {current: bridge.chain.set(0n), next: bridge.chain.set(1n)};
-		const {lightClient, vault} = await deploy(clients, {usdc: proxy.address, ...sets});
-		const usdc = {address: proxy.address, abi: logic.abi};
+		const {usdc: address, lightClient, vault} = await deploy(clients, sets);
+		const usdc = {address, abi};
 		Object.assign(bridge, {usdc, lightClient, vault, depositor: clients});
 		bridge.executor = await connect(rpc, other);
-		await bridge.send(clients, usdc, "mint", [bridge.executor.writer.account.address, 1n]);
+		await bridge.send(clients, usdc, "mint", [clients.writer.account.address, 1_000_000_000_000n]);
 		await bridge.send(clients, usdc, "approve", [vault.address, 2n ** 255n]);
 		await bridge.deposit();
 		for (let blockNumber = 1; blockNumber <= 16; blockNumber++) await bridge.commit({blockNumber, setId: 0n});
@@ -72,8 +73,8 @@ class Bridge {
 
 	order() {
 		const body = encodePacked(
-			["bytes32", "uint128", "bytes32", "uint128", "uint32"],
-			[noise("account"), 15_000_000n, noise("session"), 15_000_000n, 43_200],
+			["bytes32", "uint128", "bytes32", "uint128", "uint32", "bytes32", "bytes32"],
+			[noise("account"), 15_000_000n, noise("session"), 15_000_000n, 43_200, noise("R"), noise("S")],
 		);
 		return {kind: 0, amount: 20_000_000n, refundTo: this.depositor.writer.account.address, body};
 	}
@@ -85,7 +86,8 @@ class Bridge {
 	/// A deposit whose gas another pays, for a fee.
 	async depositFor() {
 		const {reader, writer} = this.depositor;
-		const [order, fee, validBefore] = [this.order(), 50_000n, 2n ** 40n];
+		// Another time gives another nonce.
+		const [order, fee, validBefore] = [this.order(), 50_000n, 2n ** 40n + BigInt(this.authorised++)];
 		const nonce = await reader.readContract({
 			...this.vault,
 			functionName: "authorizationNonce",
@@ -135,11 +137,11 @@ class Bridge {
 		return this.send(this.executor, this.lightClient, "handOver", [commitment, signed, leaf, proof]);
 	}
 
-	/// All withdrawals of a block that released 16, paid one after the other.
+	/// All withdrawals of a block that released 16, paid one after the other; the first is the first of 256 ids, to somebody who had no USDC.
 	async withdraw({blockNumber, setId}) {
 		const to = this.depositor.writer.account.address;
 		const l2 = await this.depositor.reader.getChainId();
-		const release = id => ({l2, kind: 0, id: BigInt(id), to, amount: 1_000_000n, fee: 20_000n});
+		const release = id => ({l2, kind: 0, id: BigInt(id), to: id === 0 ? FRESH : to, amount: 1_000_000n, fee: 20_000n});
 		const withdrawals = Array.from({length: 16}, (_, id) => release(id));
 		const {extra, proofs} = this.chain.release(withdrawals);
 		const {leaf, proof: mmr, mmrRoot} = this.chain.leaf(setId, extra);
@@ -164,13 +166,17 @@ function mean(transactions, price) {
 async function measure(bridge) {
 	const deposits = [];
 	for (let i = 0; i < 16; i++) deposits.push(await bridge.deposit());
-	return {
+	// Whose fee is the first USDC that the executor has.
+	const first = await bridge.depositFor();
+	const measured = {
 		deposit: deposits,
 		"deposit, gas paid by another": [await bridge.depositFor()],
+		"the same, by who had no USDC": [first],
 		commitment: [await bridge.commit({blockNumber: 100, setId: 0n})],
 		"hand-over": [await bridge.handOver({blockNumber: 101, setId: 1n})],
-		withdrawal: (await bridge.withdraw({blockNumber: 102, setId: 1n})).slice(1),
 	};
+	const [fresh, ...others] = await bridge.withdraw({blockNumber: 102, setId: 1n});
+	return {...measured, withdrawal: others, "the same, first of 256 ids, to who had no USDC": [fresh]};
 }
 
 function print(measured) {

@@ -1,16 +1,18 @@
 #!/usr/bin/env node
 // Deploys the light client and the vault that asks it; prints where they are.
 //
-// usage: contracts/deploy --rpc URL --key 0xKEY (--usdc 0xADDRESS | --mock-usdc) --current SET --next SET
+// usage: contracts/deploy --rpc URL --key 0xKEY (--usdc 0xADDRESS | --own-usdc) --current SET --next SET
 //   SET    id,length,commitment of a BEEFY validator set, e.g. 0,4,0xcb2f…; `next` has the id after `current`'s.
 //          A chain answers both: storage items BeefyAuthorities and BeefyNextAuthorities of its pallet MmrLeaf.
 //   --key  of an account with ETH, which has no power over the contracts afterwards
+//   --own-usdc  for a chain without USDC: deploys Circle's token, of which the account is the minter, and all else
 // prints {"chainId", "block", "usdc", "lightClient", "vault"}
 import {readFileSync, realpathSync} from "node:fs";
 import {fileURLToPath} from "node:url";
 import {parseArgs} from "node:util";
 import {createPublicClient, createWalletClient, getAddress, http} from "viem";
 import {privateKeyToAccount} from "viem/accounts";
+import {deployUsdc} from "./usdc.mjs";
 
 /// What forge built of a contract: its ABI and the code that creates it.
 export function artifact(name) {
@@ -40,9 +42,9 @@ export async function create({reader, writer}, name, args = []) {
 	return {address: getAddress(contractAddress), abi: artifact(name).abi, block: Number(blockNumber)};
 }
 
-/// Deploys both for the USDC at `usdc`, or for a mock where there is none. A set is {id, length, commitment}.
+/// Deploys both for the USDC at `usdc`, or with a USDC of their own. A set is {id, length, commitment}.
 export async function deploy(clients, {usdc, current, next}) {
-	const token = usdc ?? (await create(clients, "MockUsdc")).address;
+	const token = usdc ?? (await deployUsdc(clients));
 	const lightClient = await create(clients, "LightClient", [current, next]);
 	const vault = await create(clients, "Vault", [token, lightClient.address]);
 	return {usdc: token, lightClient, vault};
@@ -60,13 +62,13 @@ async function main() {
 			rpc: {type: "string"},
 			key: {type: "string"},
 			usdc: {type: "string"},
-			"mock-usdc": {type: "boolean", default: false},
+			"own-usdc": {type: "boolean", default: false},
 			current: {type: "string"},
 			next: {type: "string"},
 		},
 	});
 	if (!given.rpc || !given.key) throw new Error("--rpc and --key are needed");
-	if (Boolean(given.usdc) === given["mock-usdc"]) throw new Error("either --usdc or --mock-usdc is needed");
+	if (Boolean(given.usdc) === given["own-usdc"]) throw new Error("either --usdc or --own-usdc is needed");
 	const clients = await connect(given.rpc, given.key);
 	const {usdc, lightClient, vault} = await deploy(clients, {
 		usdc: given.usdc && getAddress(given.usdc),

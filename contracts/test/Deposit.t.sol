@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {Vault} from "../src/Vault.sol";
 import {ILightClient} from "../src/interfaces/ILightClient.sol";
-import {IUsdc} from "../src/interfaces/IUsdc.sol";
 import {Credit, CreditBody} from "../src/lib/CreditBody.sol";
 import {DepositTree} from "../src/lib/DepositTree.sol";
 import {OutgoingTree} from "../src/lib/OutgoingTree.sol";
-import {MockUsdc} from "./mock/MockUsdc.sol";
 import {Bridge} from "./util/Bridge.sol";
 import {Reference} from "./util/Reference.sol";
 import {bound, vm} from "./util/Vm.sol";
@@ -230,10 +227,10 @@ contract DepositTest is Bridge {
 		for (uint256 i = 0; i < wrong.length; ++i) {
 			vm.chainId(wrong[i]);
 			vm.expectRevert(abi.encodeWithSelector(Vault.ChainIdOutOfBounds.selector, wrong[i]));
-			new Vault(IUsdc(address(usdc)), ILightClient(address(client)));
+			new Vault(usdc, ILightClient(address(client)));
 		}
 		vm.chainId(type(uint32).max);
-		Vault last = new Vault(IUsdc(address(usdc)), ILightClient(address(client)));
+		Vault last = new Vault(usdc, ILightClient(address(client)));
 		vm.assertEq(last.l2(), type(uint32).max);
 		// The same address has another account there.
 		vm.assertTrue(last.accountOf(alice) != vault.accountOf(alice));
@@ -253,16 +250,12 @@ contract DepositTest is Bridge {
 
 	function test_refused_without_approval_or_balance_and_nothing_recorded() public {
 		approve(AMOUNT - 1);
-		vm.expectRevert(
-			abi.encodeWithSelector(IERC20Errors.ERC20InsufficientAllowance.selector, vault, AMOUNT - 1, AMOUNT)
-		);
+		vm.expectRevert("ERC20: transfer amount exceeds allowance");
 		deposit(order());
 		approve(AMOUNT);
 		vm.prank(alice);
 		usdc.transfer(SUBMITTER, 100_000e6 - AMOUNT + 1);
-		vm.expectRevert(
-			abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, alice, AMOUNT - 1, AMOUNT)
-		);
+		vm.expectRevert("ERC20: transfer amount exceeds balance");
 		deposit(order());
 		(uint64 count,,) = vault.state();
 		vm.assertEq(count, 0);
@@ -297,8 +290,7 @@ contract DepositTest is Bridge {
 	}
 
 	function test_refused_when_the_permit_is_bad() public {
-		bytes memory noAllowance =
-			abi.encodeWithSelector(IERC20Errors.ERC20InsufficientAllowance.selector, vault, 0, AMOUNT);
+		bytes memory noAllowance = "ERC20: transfer amount exceeds allowance";
 		// Less than the amount.
 		bytes memory signature = signPermit(KEY, AMOUNT - 1, 0, BEFORE);
 		vm.expectRevert(noAllowance);
@@ -377,15 +369,15 @@ contract DepositTest is Bridge {
 		theirs.account = accountOf(SUBMITTER);
 		changed[3].body = CreditBody.encode(theirs);
 		for (uint256 i = 0; i < changed.length; ++i) {
-			vm.expectRevert(MockUsdc.InvalidSignature.selector);
+			vm.expectRevert("FiatTokenV2: invalid signature");
 			// The whole stays what was signed where amount and fee are shifted.
 			vault.depositWithAuthorization(changed[i], i == 1 ? 0 : FEE, alice, AFTER, BEFORE, signature);
 		}
-		vm.expectRevert(MockUsdc.InvalidSignature.selector);
+		vm.expectRevert("FiatTokenV2: invalid signature");
 		vault.depositWithAuthorization(order(), FEE + 1, alice, AFTER, BEFORE, signature);
-		vm.expectRevert(MockUsdc.InvalidSignature.selector);
+		vm.expectRevert("FiatTokenV2: invalid signature");
 		vault.depositWithAuthorization(order(), FEE, SUBMITTER, AFTER, BEFORE, signature);
-		vm.expectRevert(MockUsdc.InvalidSignature.selector);
+		vm.expectRevert("FiatTokenV2: invalid signature");
 		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE + 1, signature);
 		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);
 	}
@@ -393,7 +385,7 @@ contract DepositTest is Bridge {
 	function test_an_authorization_is_good_once() public {
 		bytes memory signature = authorize(order(), FEE);
 		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);
-		vm.expectRevert(MockUsdc.AuthorizationUsed.selector);
+		vm.expectRevert("FiatTokenV2: authorization is used or canceled");
 		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);
 		// The same deposit again, authorised until another time.
 		bytes32 nonce = vault.authorizationNonce(order(), FEE, AFTER, BEFORE + 1);
@@ -404,17 +396,17 @@ contract DepositTest is Bridge {
 	function test_an_authorization_is_good_for_the_vault_alone() public {
 		bytes memory signature = authorize(order(), FEE);
 		bytes32 nonce = vault.authorizationNonce(order(), FEE, AFTER, BEFORE);
-		vm.expectRevert(MockUsdc.NotThePayee.selector);
+		vm.expectRevert("FiatTokenV2: caller must be the payee");
 		usdc.receiveWithAuthorization(alice, address(vault), AMOUNT + FEE, AFTER, BEFORE, nonce, signature);
 	}
 
 	function test_an_authorization_has_its_time() public {
 		bytes memory signature = authorize(order(), FEE);
 		vm.warp(AFTER);
-		vm.expectRevert(MockUsdc.NotYetValid.selector);
+		vm.expectRevert("FiatTokenV2: authorization is not yet valid");
 		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);
 		vm.warp(BEFORE);
-		vm.expectRevert(MockUsdc.AuthorizationExpired.selector);
+		vm.expectRevert("FiatTokenV2: authorization is expired");
 		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);
 		vm.warp(BEFORE - 1);
 		vault.depositWithAuthorization(order(), FEE, alice, AFTER, BEFORE, signature);

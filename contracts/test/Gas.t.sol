@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ERC1967Proxy} from "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol";
 import {Vault} from "../src/Vault.sol";
 import {Beefy} from "../src/lib/Beefy.sol";
 import {Credit} from "../src/lib/CreditBody.sol";
 import {Mmr} from "../src/lib/Mmr.sol";
 import {OutgoingTree} from "../src/lib/OutgoingTree.sol";
-import {MockUsdc} from "./mock/MockUsdc.sol";
 import {Bridge} from "./util/Bridge.sol";
 import {vm} from "./util/Vm.sol";
 
@@ -26,9 +24,8 @@ contract GasTest is Bridge {
 	uint256 private constant WITHDRAWAL = 120_000;
 
 	function setUp() public {
-		// USDC is behind a proxy, which every transfer pays for.
-		bytes memory mint = abi.encodeCall(MockUsdc.mint, (alice, 1_000_000e6));
-		start(21, MockUsdc(address(new ERC1967Proxy(address(new MockUsdc()), mint))));
+		start(21);
+		usdc.mint(alice, 1_000_000e6);
 		vm.prank(alice);
 		usdc.approve(address(vault), type(uint256).max);
 		for (uint256 i = 0; i < 4; ++i) {

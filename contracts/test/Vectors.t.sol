@@ -10,7 +10,7 @@ import {Credit, CreditBody} from "../src/lib/CreditBody.sol";
 import {DepositTree} from "../src/lib/DepositTree.sol";
 import {Mmr} from "../src/lib/Mmr.sol";
 import {OutgoingTree} from "../src/lib/OutgoingTree.sol";
-import {MockUsdc} from "./mock/MockUsdc.sol";
+import {IFiatToken, Usdc} from "./util/Usdc.sol";
 import {vm} from "./util/Vm.sol";
 
 /// @dev The libraries behind external calls, so that they take calldata.
@@ -164,11 +164,11 @@ contract VectorsTest {
 	/// The vault records what the file has, under the file's root: credits, and a kind that it does not know.
 	function test_the_vault_records_the_deposits() public {
 		vm.chainId(number("", ".deposits.items[0].l2"));
-		MockUsdc usdc = new MockUsdc();
+		IFiatToken usdc = Usdc.deploy();
 		LightClient client = new LightClient(
 			Beefy.ValidatorSet({id: 0, length: 1, commitment: 0}), Beefy.ValidatorSet({id: 1, length: 1, commitment: 0})
 		);
-		Vault vault = new Vault(IUsdc(address(usdc)), ILightClient(address(client)));
+		Vault vault = new Vault(usdc, ILightClient(address(client)));
 		for (uint256 i = 0; i < 5; ++i) {
 			string memory place = item("deposits.items", i);
 			address depositor = vm.parseJsonAddress(json, string.concat(place, ".depositor"));

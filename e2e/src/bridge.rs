@@ -27,7 +27,7 @@ pub const CHAIN_ID: u32 = 31_337;
 
 /// anvil's first account, known to everybody, deploys; so the vault, which it creates third, has this address.
 const DEPLOYER: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
-const VAULT: &str = "0x9fe46736679d2d9a65f0992f2272de9f3c7fa6e0";
+const VAULT: &str = "0x610178da211fef7d417bc0e6fed39f05609ad788";
 
 /// Wallets of those who keep a bridge running: the first is the viewer's.
 const PAYER: u8 = 1;
@@ -139,7 +139,7 @@ impl L2 {
 		let mut deploy = Command::new(tool("node")?);
 		deploy
 			.arg(contracts()?.join("js/deploy.mjs"))
-			.args(["--rpc", &self.url(), "--key", DEPLOYER, "--mock-usdc"])
+			.args(["--rpc", &self.url(), "--key", DEPLOYER, "--own-usdc"])
 			.args(["--current", &set(id - 1), "--next", &set(id)]);
 		let deployed = run_once(&mut deploy).await.context("deploy")?;
 		let vault = deployed["vault"].as_str().context("a vault")?;
@@ -170,17 +170,28 @@ impl L2 {
 
 	/// Puts an address on USDC's blacklist, or takes it off.
 	pub async fn blacklist(&self, address: &EthereumAddress, yes: bool) -> Result<()> {
-		let selector = hex::encode(&keccak256(&[b"setBlacklisted(address,bool)"]).0[..4]);
-		let data = format!("0x{selector}{:0>64}{:064x}", &address.to_string()[2..], u8::from(yes));
-		let sent = self.ask_token(&data).await?;
-		let receipt = async || self.request("eth_getTransactionReceipt", json!([sent])).await;
-		self.wait("the blacklist is changed", async || Ok(!receipt().await?.is_null()))
+		let function: &[u8] = if yes { b"blacklist(address)" } else { b"unBlacklist(address)" };
+		self.govern(function, &format!("{:0>64}", &address.to_string()[2..]))
 			.await
 	}
 
-	/// Sends the token something, by an account that anvil signs for.
+	/// Pauses USDC for everybody, or lets it go on.
+	pub async fn pause(&self, yes: bool) -> Result<()> {
+		self.govern(if yes { b"pause()" } else { b"unpause()" }, "").await
+	}
+
+	/// Has who has the token's roles call a function of it, and waits until it is done.
+	async fn govern(&self, function: &[u8], arguments: &str) -> Result<()> {
+		let selector = hex::encode(&keccak256(&[function]).0[..4]);
+		let sent = self.ask_token(&format!("0x{selector}{arguments}")).await?;
+		let receipt = async || self.request("eth_getTransactionReceipt", json!([sent])).await;
+		self.wait("the token is told", async || Ok(!receipt().await?.is_null()))
+			.await
+	}
+
+	/// Sends the token something, by the account that deployed it and has its roles; anvil signs for it.
 	async fn ask_token(&self, data: &str) -> Result<Value> {
-		let from = &self.request("eth_accounts", json!([])).await?[1];
+		let from = &self.request("eth_accounts", json!([])).await?[0];
 		let call = json!([{ "from": from, "to": self.usdc, "data": data }]);
 		self.request("eth_sendTransaction", call).await
 	}

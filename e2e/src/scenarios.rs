@@ -3,6 +3,7 @@
 mod earnings;
 mod hops;
 mod sharing;
+mod sixteen;
 mod two_relayers;
 mod two_tiers;
 
@@ -34,6 +35,7 @@ pub fn all(seed: u64) -> Vec<Scenario> {
 		two_tiers::parts(seed),
 		two_relayers::scenario(),
 		two_relayers::clean(),
+		sixteen::scenario(),
 		hops::windows(),
 		hops::more_windows(),
 		hops::parts(),

@@ -17,7 +17,7 @@
 //! | [`encoder`] | pictures and sound become windows, over crashes of both encoders |
 //! | [`child`], [`backoff`] | FFmpeg as a process that never outlives us; when it is started again |
 //! | [`bucket`] | so many at once, then one each pause: lines of the log, starts of decoders |
-//! | [`signer`] | the chain of signed headers, unbroken over restarts |
+//! | [`signer`] | signs each header behind the one before it, over restarts |
 //! | [`reign`] | whether the chain still names our key; sans-IO |
 //! | [`publisher`] | where signed windows go |
 //! | [`guests`] | who is served |

@@ -1,4 +1,4 @@
-//! What is to be reported to the chain and was not yet: kept in the state folder, tried again while the player runs and at its next
+//! What is to be reported to the chain and was not yet: kept in the state folder, tried again while the program runs and at its next
 //! start, until the chain says that it is settled or that nothing comes of it. Sans-IO but for its file.
 
 use crate::accusation::{Accusation, NotUpheld};

@@ -1,4 +1,4 @@
-//! What whoever buys windows needs, a player or a relayer: money to pay with, a purse that signs nothing twice, and a record of
+//! What whoever buys windows needs, a player, a relayer, or an origin that checks relayers: money to pay with, a purse that signs nothing twice, and a record of
 //! who cheated.
 //!
 //! | module | holds |

@@ -361,7 +361,7 @@ pub struct Terms {
 	pub recipient: AccountId,
 	/// Micro-USDC per 10^9 bytes.
 	pub price_per_gb: u64,
-	/// What each window is paid with.
+	/// What receipts are paid with.
 	pub mode: PaymentMode,
 	/// Bytes that it sends ahead of payment; one window may be larger.
 	pub credit: u32,

@@ -1,4 +1,4 @@
-//! Puts vouchers on disk for all viewers at once. Every window brings one, and each must be safe before its viewer is
+//! Puts vouchers on disk for all viewers at once. Every receipt brings one, and each must be safe before its viewer is
 //! told so; a sync takes milliseconds. So one thread writes whatever has come while it wrote the last ones.
 //!
 //! Where the disk is full the newest voucher of each place is held in memory, and its viewer served on, as long as all that is

@@ -4,30 +4,25 @@ pragma solidity ^0.8.28;
 import {LightClient} from "../../src/LightClient.sol";
 import {Vault} from "../../src/Vault.sol";
 import {ILightClient} from "../../src/interfaces/ILightClient.sol";
-import {IUsdc} from "../../src/interfaces/IUsdc.sol";
 import {Beefy} from "../../src/lib/Beefy.sol";
 import {Credit, CreditBody} from "../../src/lib/CreditBody.sol";
 import {OutgoingTree} from "../../src/lib/OutgoingTree.sol";
-import {MockUsdc} from "../mock/MockUsdc.sol";
 import {Chain} from "./Chain.sol";
+import {IFiatToken, Usdc} from "./Usdc.sol";
 import {vm} from "./Vm.sol";
 
 /// @title A bridge with its chain, for tests to inherit
 abstract contract Bridge {
 	Chain internal chain;
-	MockUsdc internal usdc;
+	IFiatToken internal usdc;
 	LightClient internal client;
 	Vault internal vault;
 
 	function start(uint256 validators) internal {
-		start(validators, new MockUsdc());
-	}
-
-	function start(uint256 validators, MockUsdc token) internal {
 		chain = new Chain(validators, 0);
-		usdc = token;
+		usdc = Usdc.deploy();
 		client = new LightClient(chain.set(0), chain.set(1));
-		vault = new Vault(IUsdc(address(usdc)), ILightClient(address(client)));
+		vault = new Vault(usdc, ILightClient(address(client)));
 		// As on any chain that has been there for a while.
 		vm.roll(1_000_000);
 		vm.warp(1_700_000_000);

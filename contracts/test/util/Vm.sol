@@ -54,6 +54,12 @@ interface Vm {
 	function parseJsonBytesArray(string calldata json, string calldata key) external pure returns (bytes[] memory);
 	function parseJsonAddressArray(string calldata json, string calldata key) external pure returns (address[] memory);
 	function toString(uint256 value) external pure returns (string memory);
+	function toString(address value) external pure returns (string memory);
+	function parseBytes(string calldata hexadecimal) external pure returns (bytes memory);
+	function replace(string calldata text, string calldata from, string calldata to)
+		external
+		pure
+		returns (string memory);
 
 	function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256 gas);
 	function lastCallGas() external view returns (Gas memory gas);

@@ -147,7 +147,7 @@ fn key_with_nothing_but_usdc_deposits_watches_and_withdraws() {
 		watching.wait_windows(3, Duration::from_secs(60)).await?;
 		watching.stop().await?;
 
-		// And takes back what is free, while the token refuses it for a while.
+		// And takes back what is free, while the token refuses it for a while: her alone, then everybody.
 		l2.blacklist(&alice.address, true).await?;
 		let withdraw = |agents: &[&str]| {
 			let mut withdraw = by(lab, &alice, "act", network, agents)?;
@@ -162,15 +162,19 @@ fn key_with_nothing_but_usdc_deposits_watches_and_withdraws() {
 		let done = run_once(&mut withdraw(&all)?).await?;
 		let (id, withdrawal) = (done["id"].as_str().context("an id")?, done["withdrawal"].as_u64());
 		ensure!(withdrawal.is_some() && done["block"].is_u64(), "{done}");
-		until("the token refuses it", async || {
-			let logs = ["honest.log", "dear.log"].map(|log| fs::read_to_string(lab.path(log)));
-			Ok(logs
-				.into_iter()
-				.flatten()
-				.any(|log| log.contains("a withdrawal is held up")))
-		})
-		.await?;
+		let held = async |why: &str| {
+			until(why, async || {
+				let logs = ["honest.log", "dear.log"].map(|log| fs::read_to_string(lab.path(log)));
+				let says = |line: &str| line.contains("a withdrawal is held up") && line.contains(why);
+				Ok(logs.into_iter().flatten().any(|log| log.lines().any(says)))
+			})
+			.await
+		};
+		held("Blacklistable: account is blacklisted").await?;
+		l2.pause(true).await?;
 		l2.blacklist(&alice.address, false).await?;
+		held("Pausable: paused").await?;
+		l2.pause(false).await?;
 		until("the withdrawal is paid", async || {
 			Ok(report(&honest, "actions", id).await?["state"] == "paid")
 		})
