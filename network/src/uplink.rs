@@ -1,19 +1,12 @@
 //! One uplink for all that a node sends: chunks go out at the rate that it carries, what is due first first. So the queue before a
 //! home's line stays short, and nobody's window waits behind two others that were begun with it. What else is said is small, goes
-//! before chunks on its connection, and is not asked. Where [`CrossTraffic`] sees that somebody else uses the line, chunks leave it
-//! more than that.
+//! before chunks on its connection, and is not asked.
 
-mod cross_traffic;
-
-use cross_traffic::CrossTraffic;
 use std::{
 	collections::BTreeSet,
 	future::pending,
 	num::NonZeroU64,
-	sync::{
-		atomic::{AtomicBool, Ordering},
-		Arc, Mutex, MutexGuard, PoisonError,
-	},
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	time::Duration,
 };
 use tokio::{
@@ -36,16 +29,13 @@ pub struct Uplink {
 	line: Mutex<Line>,
 	/// The line has moved on.
 	turned: Notify,
-	/// Whether it was said what it carries: else nothing is measured.
-	limited: AtomicBool,
 }
 
 /// Who waits for the line, and since when it is free.
 #[derive(Debug)]
 struct Line {
-	/// Bytes/s for chunks, where nobody else uses the line.
+	/// Bytes/s for chunks.
 	rate: Option<NonZeroU64>,
-	others: CrossTraffic,
 	/// All that was handed out has left by then.
 	free: Instant,
 	waiting: BTreeSet<Place>,
@@ -70,13 +60,11 @@ impl Default for Uplink {
 		Self {
 			line: Mutex::new(Line {
 				rate: None,
-				others: CrossTraffic::default(),
 				free: Instant::now(),
 				waiting: BTreeSet::new(),
 				next: 0,
 			}),
 			turned: Notify::new(),
-			limited: AtomicBool::new(false),
 		}
 	}
 }
@@ -86,7 +74,6 @@ impl Uplink {
 	pub fn carries(&self, bytes_per_second: u64) -> u64 {
 		let rate = bytes_per_second / 10 * SHARE;
 		self.lock().rate = NonZeroU64::new(rate);
-		self.limited.store(rate > 0, Ordering::Relaxed);
 		self.turned.notify_waiters();
 		rate
 	}
@@ -129,7 +116,7 @@ impl Uplink {
 	/// Of what was granted, so much was not sent.
 	fn give_back(&self, bytes: usize) {
 		let mut line = self.lock();
-		if let Some(time) = line.time(bytes as u64, Instant::now()) {
+		if let Some(time) = line.time(bytes as u64) {
 			line.free = line.free.checked_sub(time).unwrap_or(line.free);
 		}
 		drop(line);
@@ -169,13 +156,9 @@ impl Allowance {
 		self.bytes == 0
 	}
 
-	/// So many of them went out, on this path, which takes so long there and back.
-	pub fn sent(&mut self, bytes: usize, path: usize, round_trip: impl FnOnce() -> Duration) {
+	/// So many of them went out.
+	pub fn sent(&mut self, bytes: usize) {
 		self.bytes = self.bytes.saturating_sub(bytes);
-		if self.uplink.limited.load(Ordering::Relaxed) {
-			let round_trip = round_trip();
-			self.uplink.lock().others.note(path, round_trip, Instant::now());
-		}
 	}
 }
 
@@ -209,7 +192,7 @@ impl Line {
 	}
 
 	fn ask(&mut self, place: Place, wanted: usize, now: Instant) -> Answer {
-		let Some(rate) = self.rate(now) else {
+		let Some(rate) = self.rate else {
 			return Answer::Take(wanted);
 		};
 		if self.waiting.first() != Some(&place) {
@@ -218,22 +201,16 @@ impl Line {
 		if self.free > now {
 			return Answer::At(self.free);
 		}
-		let piece = PIECE.max(rate * SAVED.as_millis() as u64 / 1000);
+		let piece = PIECE.max(rate.get() * SAVED.as_millis() as u64 / 1000);
 		let bytes = (wanted as u64).min(piece);
 		let saved = now.checked_sub(SAVED).unwrap_or(now);
-		self.free = self.free.max(saved) + self.time(bytes, now).unwrap_or_default();
+		self.free = self.free.max(saved) + self.time(bytes).unwrap_or_default();
 		Answer::Take(bytes as usize)
 	}
 
-	/// Bytes/s that chunks may take now.
-	fn rate(&self, now: Instant) -> Option<u64> {
-		let rate = self.rate?.get();
-		Some(self.others.share(rate, now).max(1))
-	}
-
 	/// How long the line is busy with so many bytes.
-	fn time(&self, bytes: u64, now: Instant) -> Option<Duration> {
-		let rate = self.rate(now)?;
+	fn time(&self, bytes: u64) -> Option<Duration> {
+		let rate = self.rate?.get();
 		Some(Duration::from_micros(bytes.saturating_mul(1_000_000) / rate))
 	}
 }
@@ -349,7 +326,7 @@ mod tests {
 			assert_eq!(stuck.some(now, 100_000).await, 8_192);
 		}
 		assert!(uplink.lock().free < Instant::now() + Duration::from_millis(200));
-		stuck.sent(8_000, 1, || Duration::from_millis(40));
+		stuck.sent(8_000);
 		assert_eq!(stuck.some(now, 100_000).await, 192);
 		assert_eq!(stuck.some(now, 100).await, 100, "no more than there is");
 		// What it has is another's when it goes.
@@ -358,32 +335,6 @@ mod tests {
 		let free = uplink.lock().free;
 		drop(stuck);
 		assert!(uplink.lock().free < free);
-	}
-
-	#[test]
-	fn somebody_else_on_the_line_is_left_as_much_as_a_viewer_has() {
-		let uplink = Arc::new(uplink(HOME));
-		let mut allowances: Vec<Allowance> = (0..4).map(|_| Allowance::new(uplink.clone())).collect();
-		let now = Instant::now();
-		let alone = uplink.lock().time(1_000_000, now).unwrap();
-		let begin = now - Duration::from_secs(2);
-		for tenth in 0..20 {
-			let (now, ms) = (
-				begin + tenth * Duration::from_millis(100),
-				if tenth < 5 { 40 } else { 80 },
-			);
-			for path in 0..4 {
-				uplink.lock().others.note(path, Duration::from_millis(ms), now);
-			}
-		}
-		for (path, allowance) in allowances.iter_mut().enumerate() {
-			allowance.sent(0, path, || Duration::from_millis(80));
-		}
-		let beside = uplink.lock().time(1_000_000, Instant::now()).unwrap();
-		assert!(
-			beside > alone * 6 / 5 && beside < alone * 13 / 10,
-			"{alone:?} and {beside:?}"
-		);
 	}
 
 	#[tokio::test]

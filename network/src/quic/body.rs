@@ -172,7 +172,6 @@ impl Sender {
 		let stream = self.connection.open_uni().await.map_err(io::Error::other)?;
 		let _ = stream.set_priority(turn.saturating_neg());
 		Ok(BodyOut {
-			connection: self.connection.clone(),
 			stream,
 			name: self.name.clone(),
 			allowance: Allowance::new(self.uplink.clone()),
@@ -185,7 +184,6 @@ impl Sender {
 /// Chunks that go. One that is dropped before it is finished is reset.
 #[derive(Debug)]
 pub struct BodyOut {
-	connection: Connection,
 	stream: SendStream,
 	name: Bytes,
 	allowance: Allowance,
@@ -213,8 +211,7 @@ impl BodyOut {
 		let name = self.name.len() - chunks[0].len();
 		self.name = chunks[0].clone();
 		let sent = written.bytes - name;
-		let connection = &self.connection;
-		self.allowance.sent(sent, connection.stable_id(), || connection.rtt());
+		self.allowance.sent(sent);
 		Ok(sent)
 	}
 
