@@ -170,7 +170,11 @@ impl L2 {
 
 	/// Puts an address on USDC's blacklist, or takes it off.
 	pub async fn blacklist(&self, address: &EthereumAddress, yes: bool) -> Result<()> {
-		let function: &[u8] = if yes { b"blacklist(address)" } else { b"unBlacklist(address)" };
+		let function: &[u8] = if yes {
+			b"blacklist(address)"
+		} else {
+			b"unBlacklist(address)"
+		};
 		self.govern(function, &format!("{:0>64}", &address.to_string()[2..]))
 			.await
 	}

@@ -283,7 +283,10 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 		hls,
 		&named,
 	)?;
-	println!("  viewer   http://127.0.0.1:{hls}/ in a browser; {} for VLC, Safari, ffplay", player.hls);
+	println!(
+		"  viewer   http://127.0.0.1:{hls}/ in a browser; {} for VLC, Safari, ffplay",
+		player.hls
+	);
 
 	let started = Instant::now();
 	player.wait_windows(1, FIRST_WINDOW).await?;
