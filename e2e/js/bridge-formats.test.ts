@@ -1,4 +1,4 @@
-// web/src/bridge/formats.ts against primitives/vectors/bridge.json, byte for byte.
+// bridge-formats.ts against primitives/vectors/bridge.json, byte for byte.
 // usage: node_modules/.bin/tsx --test bridge-formats.test.ts
 
 import assert from "node:assert/strict";
@@ -18,7 +18,7 @@ import {
 	encodeAttestation,
 	encodeCredit,
 	withdrawalLeaf,
-} from "../../web/src/bridge/formats.ts";
+} from "./bridge-formats.ts";
 
 type Hex = `0x${string}`;
 

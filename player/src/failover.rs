@@ -125,8 +125,7 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	fn rank(&mut self) {
-		let viewer = self.pocket.session();
-		self.roster.rank(self.limits.max_price_per_gb, &viewer, rand::random());
+		self.roster.rank(self.limits.max_price_per_gb, rand::random());
 	}
 
 	async fn read_registry_again(&mut self, told: &mut Option<String>) {

@@ -285,8 +285,7 @@ impl Link {
 					Delivered::Nothing | Delivered::Unpaid => {},
 				},
 				Lookup::Gone => return Err(Over::Told(EndReason::WindowGone)),
-				// Nothing comes in runs here.
-				Lookup::NotYet | Lookup::Open(_) => self.lost = None,
+				Lookup::NotYet => self.lost = None,
 				Lookup::Unknown => self.lost = self.lost.or(Some(io.now())),
 			}
 			break;

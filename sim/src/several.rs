@@ -397,12 +397,8 @@ impl Several {
 					self.appoint(conn, io);
 				},
 				Action::Replace(id) => {
-					let ending = match self.swarm.announces(id, now) {
-						true => Ending::Short,
-						false => Ending::Failed,
-					};
 					if let Some(conn) = self.find(id).map(|link| link.watch.conn) {
-						self.lose(conn, Some(ending), io);
+						self.lose(conn, Some(Ending::Later), io);
 					}
 				},
 				Action::Rest(id) => {
