@@ -1,8 +1,15 @@
-// How the page is built: files under names that say their content, nothing inline, no target below what has WebTransport.
+// How the page is built: files under names that say their content, nothing inline, no target below what has WebTransport. With
+// CLUSTERCAST_DEPLOYMENT, a file of JSON, it is the page of that deployment, which asks wallets at its origin.
+import {readFileSync} from "node:fs";
 import {defineConfig} from "vite";
+import {parseCanonical} from "./src/wallet/deployment.ts";
+
+const file = process.env.CLUSTERCAST_DEPLOYMENT;
+const deployment = file ? parseCanonical(JSON.parse(readFileSync(file, "utf8"))) : null;
 
 export default defineConfig({
 	base: "./",
+	define: {__DEPLOYMENT__: JSON.stringify(deployment)},
 	build: {
 		target: "es2022",
 		assetsInlineLimit: 0,

@@ -1,4 +1,4 @@
-// bridge-formats.ts against primitives/vectors/bridge.json, byte for byte.
+// web/src/bridge/formats.ts against primitives/vectors/bridge.json, byte for byte.
 // usage: node_modules/.bin/tsx --test bridge-formats.test.ts
 
 import assert from "node:assert/strict";
@@ -18,7 +18,7 @@ import {
 	encodeAttestation,
 	encodeCredit,
 	withdrawalLeaf,
-} from "./bridge-formats.ts";
+} from "../../web/src/bridge/formats.ts";
 
 type Hex = `0x${string}`;
 

@@ -7,13 +7,13 @@
 // [setup]
 import { createPublicClient, createWalletClient, http, isAddressEqual, parseAbi, parseUnits, zeroHash } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { accountOf, encodeCredit } from "./bridge-formats.ts";
+import { authorisation, signedDeposit } from "../../web/src/bridge/deposit.ts";
+import { accountOf, encodeCredit } from "../../web/src/bridge/formats.ts";
 
 const abi = parseAbi([
 	"struct Order { uint8 kind; uint128 amount; address refundTo; bytes body; }",
 	"function usdc() view returns (address)",
 	"function depositWithPermit(Order order, uint256 deadline, bytes signature)",
-	"function authorizationNonce(Order order, uint128 fee, uint256 validAfter, uint256 validBefore) pure returns (bytes32)",
 	"function name() view returns (string)",
 	"function nonces(address owner) view returns (uint256)",
 ]);
@@ -32,6 +32,12 @@ const l2 = createPublicClient({ transport: http(setting("L2_RPC")), pollingInter
 const chainId = await l2.getChainId();
 const wallet = createWalletClient({ account: owner, transport: http(setting("L2_RPC")) });
 
+/** The domain of the token's signatures. */
+async function tokenDomain(usdc: Hex) {
+	const name = await l2.readContract({ address: usdc, abi, functionName: "name" });
+	return { name, version: "2", chainId, verifyingContract: usdc };
+}
+
 /** One question to a node of the chain. */
 async function chain<T>(method: string, params: unknown[] = []): Promise<T> {
 	const response = await fetch(setting("CHAIN_RPC"), {
@@ -49,9 +55,8 @@ async function chain<T>(method: string, params: unknown[] = []): Promise<T> {
 /** As `clustercast-player session` prints it, and how much it may spend. */
 type Session = { key: Hex; limit: bigint; expiry: number; proof: Hex };
 
-/** Deposits USDC with a permit, one transaction. `session` may spend of the escrow by signing tickets. */
-async function deposit(amount: bigint, escrow: bigint, session?: Session) {
-	const usdc = await l2.readContract({ address: vault, abi, functionName: "usdc" });
+/** An order for the key's own account. `session` may spend of the escrow by signing tickets. */
+function orderOf(amount: bigint, escrow: bigint, session?: Session) {
 	const body = encodeCredit({
 		account: accountOf(chainId, owner.address),
 		escrow,
@@ -60,15 +65,16 @@ async function deposit(amount: bigint, escrow: bigint, session?: Session) {
 		sessionExpiry: session?.expiry ?? 0,
 		sessionProof: session?.proof ?? `0x${"00".repeat(64)}`,
 	});
-	const order = { kind: 0, amount, refundTo: owner.address, body };
+	return { kind: 0, amount, refundTo: owner.address, body };
+}
+
+/** Deposits USDC with a permit, one transaction. */
+async function deposit(amount: bigint, escrow: bigint, session?: Session) {
+	const usdc = await l2.readContract({ address: vault, abi, functionName: "usdc" });
+	const order = orderOf(amount, escrow, session);
 	const deadline = (await l2.getBlock()).timestamp + 3600n;
 	const permit = await owner.signTypedData({
-		domain: {
-			name: await l2.readContract({ address: usdc, abi, functionName: "name" }),
-			version: "2",
-			chainId,
-			verifyingContract: usdc,
-		},
+		domain: await tokenDomain(usdc),
 		types: {
 			Permit: [
 				{ name: "owner", type: "address" },
@@ -113,60 +119,14 @@ async function depositBy(agent: string, amount: bigint, escrow: bigint, maxFee: 
 		throw new Error("an agent of another bridge");
 	const fee = BigInt(terms.deposit.fee);
 	if (fee > maxFee) throw new Error(`the agent asks ${fee}`);
-	const body = encodeCredit({
-		account: accountOf(chainId, owner.address),
-		escrow,
-		sessionKey: zeroHash,
-		sessionLimit: 0n,
-		sessionExpiry: 0,
-		sessionProof: `0x${"00".repeat(64)}`,
-	});
-	const order = { kind: 0, amount, refundTo: owner.address, body };
-	const [validAfter, validBefore] = [0n, (await l2.getBlock()).timestamp + 900n];
-	const signature = await owner.signTypedData({
-		domain: {
-			name: await l2.readContract({ address: usdc, abi, functionName: "name" }),
-			version: "2",
-			chainId,
-			verifyingContract: usdc,
-		},
-		types: {
-			ReceiveWithAuthorization: [
-				{ name: "from", type: "address" },
-				{ name: "to", type: "address" },
-				{ name: "value", type: "uint256" },
-				{ name: "validAfter", type: "uint256" },
-				{ name: "validBefore", type: "uint256" },
-				{ name: "nonce", type: "bytes32" },
-			],
-		},
-		primaryType: "ReceiveWithAuthorization",
-		message: {
-			from: owner.address,
-			to: vault,
-			value: amount + fee,
-			validAfter,
-			validBefore,
-			nonce: await l2.readContract({
-				address: vault,
-				abi,
-				functionName: "authorizationNonce",
-				args: [order, fee, validAfter, validBefore],
-			}),
-		},
-	});
+	const order = orderOf(amount, escrow);
+	const consent = { fee, validAfter: 0n, validBefore: (await l2.getBlock()).timestamp + 900n };
+	const asked = authorisation(await tokenDomain(usdc), vault, owner.address, order, consent);
+	const signature = await owner.signTypedData(asked);
 	const response = await fetch(`${agent}/v1/deposits`, {
 		method: "POST",
 		headers: { "content-type": "application/json" },
-		body: JSON.stringify({
-			...order,
-			depositor: owner.address,
-			amount: `${amount}`,
-			fee: `${fee}`,
-			validAfter: Number(validAfter),
-			validBefore: Number(validBefore),
-			signature,
-		}),
+		body: JSON.stringify(signedDeposit(owner.address, order, consent, signature)),
 	});
 	const answer = (await response.json()) as { id: Hex; state: string; message?: string };
 	// Another agent may be given the same; another signature waits until this one is used or over.

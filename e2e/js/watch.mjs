@@ -98,7 +98,7 @@ try {
 	const live = await page.evaluate(() => !document.querySelector("video").paused);
 
 	const figures = {};
-	for (const id of ["bitrate", "lag", "verified", "rejected", "spent", "hour", "transport", "left"]) figures[id] = await text(`figure-${id}`);
+	for (const id of ["bitrate", "lag", "verified", "rejected", "spent", "hour", "transport", "time"]) figures[id] = await text(`figure-${id}`);
 	const again = await context.newPage();
 	await again.goto(address);
 	const other = () => again.evaluate(() => document.documentElement.dataset.state);

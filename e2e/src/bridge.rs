@@ -149,6 +149,20 @@ impl L2 {
 		Ok(())
 	}
 
+	/// What a page has to know of it, to ask wallets; agents in the order in which they are turned to.
+	pub fn deployment(&self, network: &Network, agents: &[&str]) -> Result<Value> {
+		Ok(json!({
+			"name": "the L2 on this machine",
+			"chainId": CHAIN_ID,
+			"rpcUrls": [self.url()],
+			"vault": VAULT,
+			"usdc": self.usdc.as_ref().context("it is deployed")?,
+			"token": { "name": "USD Coin", "version": "2" },
+			"genesis": network.books().chain().genesis(),
+			"agents": agents,
+		}))
+	}
+
 	/// Gives an address ETH for gas, and so much USDC.
 	pub async fn fund(&self, address: &EthereumAddress, amount: Balance) -> Result<()> {
 		self.request("anvil_setBalance", json!([address, "0xde0b6b3a7640000"]))
@@ -422,7 +436,7 @@ pub struct Bridge {
 }
 
 impl Bridge {
-	/// Deploys the contracts for a chain without money and starts the agent.
+	/// Deploys the contracts for a chain without money and starts the agent, which serves people.
 	pub async fn open(lab: &Lab, mut l2: L2, network: &Network) -> Result<Self> {
 		l2.deploy(network).await?;
 		let (payer, patron) = (Wallet::new(lab, PAYER)?, Wallet::new(lab, PATRON)?);
@@ -431,7 +445,7 @@ impl Bridge {
 		// What the chain begins with has to be in the vault as well.
 		let issued = network.books().chain().bridge(None).await?.issuance;
 		l2.fund(&VAULT.parse()?, issued).await?;
-		let agent = Agent::start(lab, network, &l2, &payer).await?;
+		let agent = Agent::serve(lab, "agent", network, &l2, &payer, &[]).await?;
 		Ok(Self { l2, agent, patron })
 	}
 

@@ -8,6 +8,8 @@
 //! The second tier buys from the first. The viewer begins with the liar, who flips a bit; a third of the time later relayer-1 is killed,
 //! and after two thirds whoever the viewer has then.
 
+mod page;
+
 use crate::{
 	books::Activity,
 	bridge::{Bridge, Wallet},
@@ -88,6 +90,18 @@ pub struct Options {
 	/// Port of the viewer's local HLS.
 	#[arg(long, value_name = "PORT", default_value_t = 8880)]
 	pub hls_port: u16,
+
+	/// You watch, in a browser with an Ethereum wallet, instead of a viewer of ours: until Ctrl-C, and nobody lies or is killed.
+	#[arg(long)]
+	pub page: bool,
+
+	/// Port of that page.
+	#[arg(long, value_name = "PORT", default_value_t = 8890)]
+	pub page_port: u16,
+
+	/// Opens what there is to watch in the browser.
+	#[arg(long)]
+	pub open: bool,
 }
 
 /// What was measured. Amounts in micro-USDC.
@@ -219,14 +233,29 @@ fn check(options: &Options) -> Result<()> {
 		program(name)?;
 	}
 	tool("ffmpeg")?;
-	for (port, flag) in [(options.rpc_port, "--rpc-port"), (options.hls_port, "--hls-port")] {
+	let watched = match options.page {
+		true => (options.page_port, "--page-port"),
+		false => (options.hls_port, "--hls-port"),
+	};
+	for (port, flag) in [(options.rpc_port, "--rpc-port"), watched] {
 		TcpListener::bind(("127.0.0.1", port))
 			.with_context(|| format!("port {port} is in use: free it, or choose another with {flag}"))?;
 	}
 	Ok(())
 }
 
+/// Opens a page in whatever the desktop has for it. Where there is none, its address was printed.
+fn open(page: &str) {
+	let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+	if let Err(error) = std::process::Command::new(opener).arg(page).spawn() {
+		eprintln!("clustercast-demo: {opener}: {error}");
+	}
+}
+
 async fn run(lab: &Lab, options: &Options) -> Result<u8> {
+	if options.page {
+		match page::serve(lab, options).await? {}
+	}
 	let summary = show(lab, options).await?;
 	print!("{summary}");
 	if let Some(path) = &options.json {
@@ -287,6 +316,10 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 		"  viewer   http://127.0.0.1:{hls}/ in a browser; {} for VLC, Safari, ffplay",
 		player.hls
 	);
+	println!("           with a wallet of your own: scripts/demo --page");
+	if options.open {
+		open(&format!("http://127.0.0.1:{hls}/"));
+	}
 
 	let started = Instant::now();
 	player.wait_windows(1, FIRST_WINDOW).await?;

@@ -66,8 +66,8 @@ const TRANSFER: Duration = Duration::from_secs(6);
 /// As far as most machines of a data centre are from their neighbours.
 const CHAIN_LINE: Access = Access::both(Shape::delay(Duration::from_millis(10)));
 
-/// What the programs say beside the usual: when a relayer has which window.
-const LOG: &str = "info,clustercast_relayer::ingest=debug";
+/// What relayers say beside the usual: when they have which window, and why subscriptions are over.
+const LOG: &str = "info,clustercast_relayer::ingest=debug,clustercast_network::serve=debug";
 
 /// The usual price and face value (`docs/economics.md`).
 pub const TERMS: Terms = Terms {
@@ -182,6 +182,13 @@ enum Event {
 }
 
 impl Scenario {
+	/// Ends it so long after its begin.
+	pub fn shorten(&mut self, length: Duration) {
+		self.length = self.length.min(length);
+		self.viewers.retain(|seat| seat.joins < length);
+		self.outages.retain(|outage| outage.at + outage.gone < length);
+	}
+
 	/// The nodes: chain, origin, relayers, viewers.
 	fn nodes(&self) -> Vec<(String, Access)> {
 		let relayers = self

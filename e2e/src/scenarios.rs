@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use clustercast_lab::{control::Tries, star::Star};
 use serde::Serialize;
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 use tokio::runtime::Runtime;
 
 /// Exit code of a run that was not, or that did not show what it is to show.
@@ -72,6 +72,10 @@ struct Options {
 	/// Keeps what the programs logged and wrote, and says where.
 	#[arg(long)]
 	keep: bool,
+
+	/// Watches for so many seconds only, and once, however late the machine is: for whoever looks for a fault. Nothing of it counts.
+	#[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+	look: Option<u64>,
 }
 
 /// What is written.
@@ -112,7 +116,10 @@ fn measure(options: &Options) -> Result<u8> {
 	let mut outcomes = Vec::new();
 	for seed in (options.seed..).take(usize::try_from(options.seeds)?) {
 		let scenario = all(seed).into_iter().find(|scenario| scenario.name == options.scenario);
-		let scenario = scenario.with_context(|| format!("there is no {:?}: try `list`", options.scenario))?;
+		let mut scenario = scenario.with_context(|| format!("there is no {:?}: try `list`", options.scenario))?;
+		if let Some(seconds) = options.look {
+			scenario.shorten(Duration::from_secs(seconds));
+		}
 		outcomes.push(outcome(&scenario, seed, options, &runtime)?);
 		// What is measured is kept, whatever becomes of the rest.
 		if let Some(path) = &options.json {
@@ -155,12 +162,12 @@ fn outcome(scenario: &Scenario, seed: u64, options: &Options, runtime: &Runtime)
 		}
 		print!("{report}");
 		println!("{:<12}{}", "void", void.unwrap_or_default());
-		if tries.are_over() {
+		if tries.are_over() || options.look.is_some() {
 			break None;
 		}
 	};
 	let ways = match report {
-		Some(_) if scenario.relayers.len() <= MOST_WAYS => ways(scenario, seed)?,
+		Some(_) if scenario.relayers.len() <= MOST_WAYS && options.look.is_none() => ways(scenario, seed)?,
 		_ => Vec::new(),
 	};
 	let outcome = Outcome {

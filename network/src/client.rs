@@ -118,6 +118,11 @@ impl Subscription {
 		&mut self.session
 	}
 
+	/// The same, to be looked at.
+	pub fn viewer(&self) -> &ViewerSession {
+		&self.session
+	}
+
 	/// The next event. Cancel safe. After an error, or after `Event::Ended`, drop the subscription.
 	pub async fn next(&mut self) -> Result<Event, Error> {
 		loop {

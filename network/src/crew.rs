@@ -7,7 +7,7 @@ use clustercast_primitives::{crypto::sha256, Hash, PublicKey, WindowId};
 use clustercast_protocol::{
 	swarm::{stage::Ready, Action, Offer, Playhead, Source, SourceId, Stage, Swarm},
 	viewer::{Event, BUDGET},
-	Fetch, Follow, Range, ViewerSession,
+	Chunks, Fetch, Follow, Range, ViewerSession,
 };
 use futures::{
 	future::{select_all, BoxFuture, FutureExt},
@@ -362,6 +362,13 @@ impl<P: Party> Crew<P> {
 		let ready = self.stage.pop()?;
 		self.forgo(parent, &ready.0.hash());
 		Some(ready)
+	}
+
+	/// The next run of the window that those behind it [wait for](Stage::next), from this chunk on, of whatever verified: for who passes
+	/// it on as it comes.
+	pub fn run(&self, parent: Option<&Link<P>>, from: u32) -> Option<Chunks> {
+		let links = parent.into_iter().chain(&self.standbys);
+		self.stage.run(from, links.map(|link| link.subscription.viewer()))
 	}
 
 	/// Those behind this window need not wait for it anywhere.

@@ -1,8 +1,11 @@
-//! The windows of the streams served, as they come, shared by everyone who serves them: a bounded cache, and for each stream a bell
-//! that rings when there is something new of it.
+//! The windows of the streams served, as they come, in runs where they are large, shared by everyone who serves them: a bounded cache,
+//! and for each stream a bell that rings when there is something new of it.
 
+use bytes::Bytes;
 use clustercast_primitives::{BlockNumber, Hash, SignedStatus, StreamId, TrackId};
-use clustercast_protocol::{cache::MAX_BLOCKS_AHEAD, Cursor, EncodedWindow, Lookup, Standing, WindowCache};
+use clustercast_protocol::{
+	cache::MAX_BLOCKS_AHEAD, Announced, Chunks, Cursor, EncodedWindow, Lookup, Standing, WindowCache,
+};
 use std::{
 	collections::BTreeMap,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,11 +13,18 @@ use std::{
 };
 use tokio::{sync::watch, time::Instant};
 
+/// A window of which nothing more came for so long is sent to nobody else before it is whole.
+const STARVED: Duration = Duration::from_secs(10);
+
 /// Changes whenever there is something new of a stream: see [`Feed::news`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct News {
 	/// Windows pushed so far.
 	pub windows: u64,
+	/// Runs of windows of which the rest is coming, and times that it did not.
+	pub runs: u64,
+	/// When the last run came.
+	pub grown: Option<Instant>,
 	/// Statuses pushed so far.
 	pub statuses: u64,
 	/// No more will come: the broadcast is over.
@@ -74,6 +84,36 @@ impl Feed {
 		new
 	}
 
+	/// Adds a run of a window of which the rest is coming, and wakes all who wait for its stream; `false`, without effect, where it is not
+	/// the next one. See [`WindowCache::extend`].
+	pub fn extend(&self, of: &Arc<Announced>, run: Chunks) -> bool {
+		let new = self.lock().extend(of, run);
+		if new {
+			self.ring(of.id().stream, |news| {
+				(news.runs, news.grown) = (news.runs + 1, Some(Instant::now()));
+				news.finished = false;
+			});
+		}
+		new
+	}
+
+	/// Chunks of this window, from its beginning, that are here, where the next run of it may be added.
+	pub fn reached(&self, of: &Announced) -> Option<u32> {
+		self.lock().reached(of)
+	}
+
+	/// The rest of what is not whole of this stream does not come: what is being sent of it ends.
+	pub fn give_up(&self, stream: StreamId) {
+		if self.lock().give_up(stream) {
+			self.ring(stream, |news| news.runs += 1);
+		}
+	}
+
+	/// What is here of this window from this chunk on, shared; `None` where it went.
+	pub fn rest(&self, header: &Hash, from: u32) -> Option<Vec<Bytes>> {
+		Some(self.lock().held(header)?.rest(from))
+	}
+
 	/// Takes a status whose signature verified and wakes all who wait for its stream; `false`, without effect, where it is not
 	/// newer than the one that is here.
 	pub fn push_status(&self, status: SignedStatus) -> bool {
@@ -97,6 +137,7 @@ impl Feed {
 	/// The stream has another key now, which nothing that is here is signed with; the chain is at block `now`. Nobody begins
 	/// with it, and the word of the key before holds no more. See [`WindowCache::retire`].
 	pub fn retire(&self, stream: StreamId, now: BlockNumber) {
+		self.give_up(stream);
 		self.lock().retire(stream, now);
 		self.standings().remove(&stream);
 	}
@@ -107,8 +148,10 @@ impl Feed {
 	}
 
 	/// Says that no more windows come, of any stream: subscriptions end when they have delivered what is here. A window that comes
-	/// nevertheless takes it back for its stream.
+	/// nevertheless takes it back for its stream. What is not whole stays so.
 	pub fn finish(&self) {
+		let streams: Vec<_> = self.bells().of.keys().copied().collect();
+		streams.into_iter().for_each(|stream| self.give_up(stream));
 		let mut bells = self.bells();
 		bells.over = true;
 		let finish = |bell: &watch::Sender<News>| bell.send_modify(|news| news.finished = true);
@@ -117,6 +160,7 @@ impl Feed {
 
 	/// The same of one stream.
 	pub fn finish_stream(&self, stream: StreamId) {
+		self.give_up(stream);
 		self.ring(stream, |news| news.finished = true);
 	}
 
@@ -127,7 +171,8 @@ impl Feed {
 	}
 
 	/// What the cursor asks for. Who begins live waits where the newest window is not: from before a pause, or of a run that
-	/// ended ([`Standing::is_live`]). It stays for those who go on behind the one before it.
+	/// ended ([`Standing::is_live`]). It stays for those who go on behind the one before it. One of which nothing came for
+	/// [`STARVED`] is begun for nobody: it may come whole.
 	pub fn get(&self, cursor: Cursor) -> Lookup {
 		let found = self.lock().get_after(cursor);
 		match (&found, cursor) {
@@ -137,6 +182,14 @@ impl Feed {
 					.get(&stream)
 					.is_none_or(|standing| standing.is_live(window.header(), self.now()));
 				match is_live {
+					true => found,
+					false => Lookup::NotYet,
+				}
+			},
+			(Lookup::Open(window), _) => {
+				let bells = self.bells();
+				let grown = bells.of.get(&window.id().stream).and_then(|bell| bell.borrow().grown);
+				match grown.is_some_and(|at| at.elapsed() < STARVED) {
 					true => found,
 					false => Lookup::NotYet,
 				}
@@ -205,7 +258,6 @@ impl Feed {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use bytes::Bytes;
 	use clustercast_primitives::{catalog::Track, crypto::KeyPair, status::State};
 	use clustercast_protocol::Broadcast;
 

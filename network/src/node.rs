@@ -278,6 +278,12 @@ impl Node {
 		self.shared.uplink.carries(bytes_per_second)
 	}
 
+	/// Whether a window of so many bytes is to be passed on as it comes, and not only once it is whole: it takes more than 300 ms of
+	/// the uplink, or of 5 Mb/s where it was not said what that carries.
+	pub fn passes_on_runs(&self, bytes: u64) -> bool {
+		self.shared.uplink.is_long(bytes)
+	}
+
 	/// Opens a stream to the peer, over the connection that stands or a new one. Whoever answers has proved in the TLS
 	/// handshake to hold the key in `to`. Ends within 12 s.
 	pub async fn connect(&self, to: &Address) -> Result<Stream, ConnectError> {

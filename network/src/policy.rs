@@ -1,6 +1,8 @@
 //! What is a matter of decision when subscriptions are served ([`Policy`]), and what whoever decides is told.
 
 use crate::quic::Pulse;
+
+pub use crate::door::Freight;
 use clustercast_primitives::{channel::SignedReservation, Hash, PublicKey, SignedTicket, SignedVoucher};
 use clustercast_protocol::{
 	relayer::SessionError,
@@ -168,6 +170,19 @@ pub trait Policy: Send + Sync + 'static {
 	fn places(&self, seat: &Self::Seat) -> Option<usize> {
 		let _ = seat;
 		None
+	}
+
+	/// What a copy of what is watched in this one takes of the uplink, and what that carries: no more follow windows than that. `None`
+	/// where it is not known. Asked before a seat is taken, and whenever windows are to come by themselves.
+	fn freight(&self, seat: &Self::Seat) -> Option<Freight> {
+		let _ = seat;
+		None
+	}
+
+	/// Whether who comes passes on what it takes: others have it from there. It has a copy before who watches.
+	fn resells(&self, seat: &Self::Seat) -> bool {
+		let _ = seat;
+		false
 	}
 
 	/// It has its seat from now on, or has it no more.

@@ -1,7 +1,7 @@
 //! Who waits for a verdict, who is looked up and who has a seat, as tasks see it: what the machines of [`door`](crate::door) decide
 //! is held by values that give it back when they go.
 
-use crate::door::{Claim, Crowd, Entry, Seats, Source, Turns};
+use crate::door::{Case, Claim, Crowd, Entry, Freight, Left, Seats, Source, Turns};
 use clustercast_primitives::AccountId;
 use clustercast_protocol::{EndReason, Follow};
 use std::{
@@ -71,14 +71,12 @@ impl Door {
 		lock(&self.seats).is_full(claim, Instant::now())
 	}
 
-	/// Takes a seat, to be paid for or not, of a stream with so many, and ends who has to leave it.
-	pub fn sit(self: &Arc<Self>, claim: Claim, pays: bool, places: usize) -> Result<Sitting, EndReason> {
+	/// Takes a seat, and ends who has to leave it.
+	pub fn sit(self: &Arc<Self>, claim: Claim, case: Case) -> Result<Sitting, EndReason> {
 		let over = watch::Sender::new(None);
 		let hears = over.subscribe();
-		let (id, left) = lock(&self.seats).enter(claim, pays, places, Instant::now(), over)?;
-		for (other, why) in left {
-			other.send_replace(Some(why));
-		}
+		let (id, left) = lock(&self.seats).enter(claim, case, Instant::now(), over)?;
+		tell(left);
 		Ok(Sitting {
 			door: self.clone(),
 			id,
@@ -149,9 +147,10 @@ impl Sitting {
 		self.seats().keep(self.id, |keep| keep.wait(until));
 	}
 
-	/// What is sent from now on.
-	pub fn follows(&self, follow: Follow) {
-		self.seats().follows(self.id, follow);
+	/// What is sent from now on, and ends who has to leave for it; an error where it has to go itself.
+	pub fn follows(&self, follow: Follow, freight: Option<Freight>) -> Result<(), EndReason> {
+		tell(self.seats().follows(self.id, follow, freight, Instant::now())?);
+		Ok(())
 	}
 
 	/// Whether it counts as somebody's who buys.
@@ -172,6 +171,13 @@ impl Sitting {
 impl Drop for Sitting {
 	fn drop(&mut self) {
 		self.seats().leave(self.id, Instant::now());
+	}
+}
+
+/// They have to leave.
+fn tell(left: Left<watch::Sender<Option<EndReason>>>) {
+	for (other, why) in left {
+		other.send_replace(Some(why));
 	}
 }
 

@@ -1,13 +1,14 @@
 //! Serves subscriptions: one task for each drives a [`RelayerSession`], delivers from the shared [`Feed`] as fast as the
 //! viewer reads and pays, and asks the [`Policy`] whatever is a matter of decision.
 //!
-//! Memory per subscription is bounded: two windows are on their way at a time, whose bytes are shared with all other viewers.
+//! Memory per subscription is bounded: two windows are on their way at a time, whose bytes are shared with all other viewers. A window
+//! that comes in runs goes out so.
 //! Whoever takes them too slowly has windows passed over; whoever falls behind the cache, does not read, or does not pay in time is
 //! told why and ended.
 
 use crate::{
 	deadlines::{Deadlines, Due},
-	door::{Claim, WITHIN},
+	door::{Case, Claim, WITHIN},
 	feed::Feed,
 	node::Incoming,
 	policy::SUBSCRIBE_TIMEOUT,
@@ -18,7 +19,7 @@ use crate::{
 use clustercast_primitives::{subscribe::Binding, Hash, PublicKey, SignedTicket, SignedVoucher, StreamId};
 use clustercast_protocol::{
 	relayer::{Event, Quote, Requote, SessionError},
-	Cursor, EncodedWindow, EndReason, Fetch, Follow, Lookup, Range, RelayerSession, Subscribe,
+	Announced, Cursor, EncodedWindow, EndReason, Fetch, Follow, Lookup, OpenWindow, Range, RelayerSession, Subscribe,
 };
 use futures::{
 	future::FutureExt,
@@ -33,7 +34,7 @@ use tokio::{
 };
 
 pub use crate::{
-	policy::{Closed, Grant, Policy, Unpaid},
+	policy::{Closed, Freight, Grant, Policy, Unpaid},
 	quic::Pulse,
 };
 
@@ -54,7 +55,8 @@ pub struct Config {
 	pub max_subscriptions: usize,
 	/// Of one account that pays; past it its new ones end with [`EndReason::SeatsTaken`].
 	pub max_per_payer: usize,
-	/// A frame that the viewer's flow control does not take within this ends the subscription, and so do chunks that do not reach it.
+	/// A frame that the viewer's flow control does not take within this ends the subscription, and so do chunks that do not reach it. Where
+	/// nothing more comes of a window for so long, it ends with what went out.
 	pub write_timeout: Duration,
 	/// A window that is unpaid for this long ends the subscription.
 	pub pay_timeout: Duration,
@@ -157,6 +159,8 @@ struct Link {
 	settled: u64,
 	/// Whether anything has to be paid.
 	costs: bool,
+	/// Who asked, and for what.
+	asked: Option<(PublicKey, Subscribe)>,
 	config: Config,
 	/// Whether its seat is another's. Never, before it has one.
 	over: Option<watch::Receiver<Option<EndReason>>>,
@@ -208,6 +212,7 @@ impl Link {
 			session: RelayerSession::new(config.genesis, Hash(challenge), bindings),
 			settled: 0,
 			costs: false,
+			asked: None,
 			config,
 			over: None,
 			buffer: [0; READ_BYTES],
@@ -258,8 +263,9 @@ impl Link {
 		let request = timeout(SUBSCRIBE_TIMEOUT, self.request(policy)).await;
 		let request = request.unwrap_or(Err(Closed::Silent)).map_err(|why| (None, why))?;
 		let claim = Claim::new(peer, &request);
+		self.asked = Some((peer, request.clone()));
 		if door.is_full(&claim) {
-			return Err((None, self.refuse(EndReason::Full, &peer, &request, policy)));
+			return Err((None, self.refuse(EndReason::Full, policy)));
 		}
 		let answer = timeout(SUBSCRIBE_TIMEOUT, async {
 			let _turn = door.turn(waiting.source).await;
@@ -267,13 +273,21 @@ impl Link {
 		});
 		// Whatever took so long, it was not the viewer.
 		let answer = answer.await.unwrap_or(Err(EndReason::Behind));
-		let (grant, seat) = answer.map_err(|reason| (None, self.refuse(reason, &peer, &request, policy)))?;
+		let (grant, seat) = answer.map_err(|reason| (None, self.refuse(reason, policy)))?;
 		self.costs = matches!(&grant, Grant::Paid(terms, _) if terms.price_per_gb > 0);
-		let places = policy.places(&seat).unwrap_or(usize::MAX);
-		let sitting = match door.sit(claim, matches!(grant, Grant::Paid(..)), places) {
-			Ok(sitting) => sitting,
-			Err(reason) => return Err((Some(seat), self.refuse(reason, &peer, &request, policy))),
+		let case = Case {
+			pays: matches!(grant, Grant::Paid(..)),
+			places: policy.places(&seat).unwrap_or(usize::MAX),
+			freight: policy.freight(&seat),
+			resells: policy.resells(&seat),
 		};
+		let sitting = match door.sit(claim, case) {
+			Ok(sitting) => sitting,
+			Err(reason) => return Err((Some(seat), self.refuse(reason, policy))),
+		};
+		if case.resells {
+			self.sending.hurry();
+		}
 		if policy.is_dear(&seat) {
 			self.session.others(&policy.others(&peer, &request));
 		}
@@ -398,7 +412,10 @@ impl Link {
 				deadlines.shut(reason, Instant::now());
 			}
 			let closing = deadlines.closing().is_some();
-			self.send_next();
+			self.send_next(&feed);
+			if closing {
+				self.sending.cut_open();
+			}
 			if !closing {
 				let answered = self.answer(seat, stream, &feed, policy)?;
 				// What was settled or is lacked.
@@ -415,14 +432,16 @@ impl Link {
 				}
 			}
 			if std::mem::replace(&mut follows, self.session.follows()) != self.session.follows() {
-				sitting.follows(follows);
+				if let Err(reason) = sitting.follows(follows, policy.freight(seat)) {
+					return Ok(self.refuse(reason, policy));
+				}
 				policy.follows(seat, follows);
 			}
 			let wanted = self.session.wants().filter(|_| !closing);
-			let found = wanted.map(|cursor| feed.get(cursor));
+			let found = wanted.map(|cursor| self.look(&feed, cursor));
 			// Who has what it does not pay, or takes its time with it, is idle as well as who does not want it.
 			let has_some = self.session.awaits_payment() || (found.is_none() && !self.session.is_idle());
-			if !closing && (has_some || matches!(found, Some(Lookup::Found(_)))) {
+			if !closing && (has_some || matches!(found, Some(Lookup::Found(_) | Lookup::Open(_)))) {
 				sitting.offered(self.session.announced());
 			}
 			// It waits for us, who are behind.
@@ -437,24 +456,31 @@ impl Link {
 				policy.earns(seat, earns);
 			}
 			if let Some(found) = found {
-				match found {
-					Lookup::Found(window) => match self.deliver(seat, &window, &feed, policy)? {
-						Delivered::NotYet => deadlines.short(Instant::now()),
-						// For which there is a receipt now, or will be.
-						Delivered::Unpaid | Delivered::Nothing => {
-							if self.transmit(policy).await? {
-								deadlines.said(Instant::now());
-							}
-						},
-						Delivered::Queued => {
-							// An announcement alone is no delivery: a seat that takes nothing is idle.
-							match self.session.follows() {
-								Follow::Windows => deadlines.delivered(Instant::now()),
-								Follow::Announcements => deadlines.found(),
-							}
-							continue;
-						},
+				let delivered = match &found {
+					Lookup::Found(window) => self.deliver(seat, window, &feed, policy)?,
+					Lookup::Open(window) => self.deliver_open(seat, window, policy)?,
+					Lookup::NotYet | Lookup::Unknown | Lookup::Gone => Delivered::Nothing,
+				};
+				match delivered {
+					Delivered::NotYet => deadlines.short(Instant::now()),
+					// For which there is a receipt now, or will be.
+					Delivered::Unpaid => {
+						if self.transmit(policy).await? {
+							deadlines.said(Instant::now());
+						}
 					},
+					Delivered::Nothing => {},
+					Delivered::Queued => {
+						// An announcement alone is no delivery: a seat that takes nothing is idle.
+						match self.session.follows() {
+							Follow::Windows => deadlines.delivered(Instant::now()),
+							Follow::Announcements => deadlines.found(),
+						}
+						continue;
+					},
+				}
+				match found {
+					Lookup::Found(_) | Lookup::Open(_) => {},
 					Lookup::Gone => return Ok(self.end(EndReason::WindowGone)),
 					Lookup::NotYet | Lookup::Unknown if finished => deadlines.finish(Instant::now()),
 					Lookup::NotYet => deadlines.found(),
@@ -465,7 +491,7 @@ impl Link {
 				self.session.settle();
 				self.transmit(policy).await?;
 				if self.session.unpaid().is_empty() && self.session.is_idle() {
-					return Ok(self.end(reason));
+					return Ok(self.refuse(reason, policy));
 				}
 			}
 			// What is being judged the viewer has paid, however long it takes us to keep it.
@@ -505,14 +531,21 @@ impl Link {
 				},
 				_ = news.changed() => {},
 				_ = stopping.changed() => {},
-				why = unseated(&mut self.over) => return Ok(self.end(why)),
+				why = unseated(&mut self.over) => match why {
+					// Somebody else has its copy. What it has it pays first.
+					EndReason::Full => {
+						self.over = None;
+						deadlines.shut(why, Instant::now());
+					},
+					why => return Ok(self.refuse(why, policy)),
+				},
 				() = sleep_until(at) => match due {
 					Due::Say => {
 						self.session.waiting();
 						// What nothing follows for a while is paid as it is.
 						self.session.settle();
 					},
-					Due::End(reason) => return Ok(self.end(reason)),
+					Due::End(reason) => return Ok(self.refuse(reason, policy)),
 				},
 			}
 			while let Some(event) = self.session.poll_event() {
@@ -545,11 +578,27 @@ impl Link {
 		}
 	}
 
-	/// Begins to write what is queued, where nothing is being written.
-	fn send_next(&mut self) {
-		if !self.sending.is_writing() {
-			if let Some(outgoing) = self.session.poll_sending() {
-				self.sending.begin(outgoing, Instant::now());
+	/// What the viewer wants next. One of which the rest is coming is nothing yet for who would have it announced alone, or passed over:
+	/// all that is announced so can be had at once.
+	fn look(&self, feed: &Feed, cursor: Cursor) -> Lookup {
+		let follows = self.session.follows() == Follow::Windows;
+		match feed.get(cursor) {
+			Lookup::Open(_) if !follows || (self.config.passes && self.sending.is_behind()) => Lookup::NotYet,
+			found => found,
+		}
+	}
+
+	/// Hands on what has come of windows that are not whole, and begins to write what is queued, where nothing else can be written.
+	fn send_next(&mut self, feed: &Feed) {
+		loop {
+			let now = Instant::now();
+			self.sending.hand(|header, from| feed.rest(header, from), now);
+			if self.sending.is_writing() {
+				return;
+			}
+			match self.session.poll_sending() {
+				Some(outgoing) => self.sending.begin(outgoing, now),
+				None => return,
 			}
 		}
 	}
@@ -643,12 +692,26 @@ impl Link {
 		Ok(delivered)
 	}
 
+	/// Announces a window of which the rest is coming, and queues what is here, if the policy lets all of it out.
+	fn deliver_open<P: Policy>(
+		&mut self,
+		seat: &P::Seat,
+		window: &OpenWindow,
+		policy: &P,
+	) -> Result<Delivered, Closed> {
+		let delivered = self.afford(seat, window, &window.range(), policy)?;
+		if delivered == Delivered::Queued {
+			self.session.deliver_open(window)?;
+		}
+		Ok(delivered)
+	}
+
 	/// Whether these chunks can be paid, and the policy lets them out. Known before they are queued: nothing is delivered that
 	/// cannot be paid.
 	fn afford<P: Policy>(
 		&mut self,
 		seat: &P::Seat,
-		window: &EncodedWindow,
+		window: &Announced,
 		range: &Range,
 		policy: &P,
 	) -> Result<Delivered, Closed> {
@@ -696,9 +759,9 @@ impl Link {
 		}
 	}
 
-	/// Ends what has not begun, and says who else may have it.
-	fn refuse<P: Policy>(&mut self, reason: EndReason, peer: &PublicKey, request: &Subscribe, policy: &P) -> Closed {
-		if reason.names_others() {
+	/// Ends it, and says who else may have room.
+	fn refuse<P: Policy>(&mut self, reason: EndReason, policy: &P) -> Closed {
+		if let Some((peer, request)) = self.asked.as_ref().filter(|_| reason.names_others()) {
 			self.session.others(&policy.others(peer, request));
 		}
 		self.end(reason)

@@ -17,6 +17,12 @@ use tokio::{
 /// Of what an uplink carries, parts of ten that chunks may take: the rest is for the headers of packets, control, and what is sent again.
 const SHARE: u64 = 9;
 
+/// What takes longer to send than this is passed on as it comes, where it comes bit by bit.
+const LONG: Duration = Duration::from_millis(300);
+
+/// Whose uplink carries nobody knows what has a home's of 5 Mb/s.
+const USUAL: u64 = 625_000;
+
 /// Bytes that are handed out at a time, at least: seven packets.
 const PIECE: u64 = 8 * 1024;
 
@@ -76,6 +82,12 @@ impl Uplink {
 		self.lock().rate = NonZeroU64::new(rate);
 		self.turned.notify_waiters();
 		rate
+	}
+
+	/// Whether so many bytes take it so long that they are better passed on as they come than at once.
+	pub fn is_long(&self, bytes: u64) -> bool {
+		let rate = self.lock().rate.map_or(USUAL / 10 * SHARE, NonZeroU64::get);
+		u128::from(bytes) * 1_000 > u128::from(rate) * LONG.as_millis()
 	}
 
 	/// How many of `wanted` bytes of chunks may go out now, at least one where any are wanted; waits until it is their turn. Cancel
@@ -335,6 +347,16 @@ mod tests {
 		let free = uplink.lock().free;
 		drop(stuck);
 		assert!(uplink.lock().free < free);
+	}
+
+	#[test]
+	fn what_takes_more_than_300_ms_is_long_and_a_rate_that_is_not_known_is_a_homes() {
+		for uplink in [uplink(HOME), Uplink::default()] {
+			assert!(!uplink.is_long(HOME * 9 / 10 * 3 / 10));
+			assert!(uplink.is_long(HOME * 9 / 10 * 3 / 10 + 1));
+		}
+		let quick = uplink(100 * HOME);
+		assert!(!quick.is_long(8 << 20) && quick.is_long(17 << 20));
 	}
 
 	#[tokio::test]

@@ -6,6 +6,8 @@
 mod chunks;
 #[path = "delivery/door.rs"]
 mod door;
+#[path = "delivery/runs.rs"]
+mod runs;
 
 use bytes::Bytes;
 use clustercast_network::{

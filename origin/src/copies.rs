@@ -6,8 +6,9 @@ use crate::{
 };
 use clustercast_network::{serve::Pulse, Feed};
 use clustercast_primitives::{PublicKey, StreamId};
+use clustercast_protocol::Bitrate;
 use std::{
-	collections::{BTreeMap, VecDeque},
+	collections::BTreeMap,
 	sync::{Mutex, MutexGuard, PoisonError},
 	time::Duration,
 };
@@ -174,59 +175,5 @@ fn say(event: Event) {
 		Event::Failed(relayer, why) => tracing::info!(%relayer, found = %why, "a relayer failed a check"),
 		Event::AllSilent => tracing::warn!("no relayer of the first tier acknowledges anything: it may be our own line, or theirs together"),
 		Event::AllFailed => tracing::warn!("no relayer of the first tier served a customer: it may be our own fault, or theirs together; --pin names one"),
-	}
-}
-
-/// Time of the newest windows that counts.
-const MEASURED: Duration = Duration::from_secs(60);
-
-/// With less nothing is said.
-const LEAST_MEASURED: Duration = Duration::from_secs(6);
-
-/// What the newest minute of a stream took.
-#[derive(Debug, Default)]
-struct Bitrate {
-	/// Bytes and milliseconds.
-	windows: VecDeque<(u64, u64)>,
-	bytes: u64,
-	length_ms: u64,
-}
-
-impl Bitrate {
-	/// A window was published; bytes/s, once enough were.
-	fn window(&mut self, bytes: u64, length_ms: u64) -> Option<u64> {
-		self.windows.push_back((bytes, length_ms.max(1)));
-		self.bytes += bytes;
-		self.length_ms += length_ms.max(1);
-		while let Some((bytes, length_ms)) = self.windows.front().copied() {
-			if u128::from(self.length_ms - length_ms) < MEASURED.as_millis() {
-				break;
-			}
-			self.bytes -= bytes;
-			self.length_ms -= length_ms;
-			self.windows.pop_front();
-		}
-		let enough = u128::from(self.length_ms) >= LEAST_MEASURED.as_millis();
-		enough.then(|| self.bytes * 1_000 / self.length_ms)
-	}
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-
-	#[test]
-	fn bit_rate_is_that_of_the_newest_minute_whatever_the_windows_are() {
-		for length_ms in [200, 2_000] {
-			let mut bitrate = Bitrate::default();
-			let mut window = |rate: u64| bitrate.window(rate * length_ms / 1_000, length_ms);
-			let first = (0..).take_while(|_| window(100_000).is_none()).count();
-			assert_eq!(first as u64, 6_000 / length_ms - 1, "too short to say");
-			let minute = || 0..60_000 / length_ms;
-			assert_eq!(minute().filter_map(|_| window(100_000)).last(), Some(100_000));
-			let half = (0..30_000 / length_ms).filter_map(|_| window(300_000)).last();
-			assert_eq!(half, Some(200_000));
-			assert_eq!(minute().filter_map(|_| window(300_000)).last(), Some(300_000));
-		}
 	}
 }

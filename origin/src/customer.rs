@@ -41,6 +41,7 @@ use clustercast_protocol::{
 };
 use rand::{rngs::StdRng, Rng};
 use std::{
+	collections::BTreeMap,
 	path::{Path, PathBuf},
 	sync::Arc,
 	time::Duration,
@@ -102,8 +103,21 @@ const LOOK: Duration = Duration::from_secs(60);
 /// Relayers take nothing from a session key in its last blocks.
 const LAST_BLOCKS: BlockNumber = 150;
 
-/// Windows that are let by before one is asked for, at most.
-const MOST_LET_BY: u32 = 2;
+/// Windows that are let by before a range is asked for, at most: who withholds or lies may serve a few windows first, and announcements
+/// cost next to nothing.
+const MOST_LET_BY: u32 = 12;
+
+/// Who has a seat and paid nothing for so long may lose it: a quarter less than relayers give.
+const UNSEATED: Duration = Duration::from_secs(15);
+
+/// Windows that are taken before one that counts, at most.
+const MOST_TAKEN: u32 = 2;
+
+/// Relayers of which it is remembered in what they failed.
+const MOST_FAILED: usize = 64;
+
+/// One in so many checks takes windows that come by themselves.
+const TAKES: u32 = 4;
 
 /// See the module.
 pub struct Customer {
@@ -119,6 +133,8 @@ pub struct Customer {
 	/// What of the deposit is neither reserved nor on its way out, micro-USDC.
 	means: Balance,
 	chance: StdRng,
+	/// Who failed last time, and in what.
+	failed: BTreeMap<PublicKey, Plan>,
 	look_at: Instant,
 	trouble: Seldom,
 }
@@ -146,6 +162,7 @@ impl Customer {
 			feed,
 			means: 0,
 			chance,
+			failed: BTreeMap::new(),
 			look_at: Instant::now() + LOOK,
 			trouble: Seldom::default(),
 		})
@@ -229,28 +246,59 @@ impl Customer {
 		}
 	}
 
-	/// Connects, buys, pays, and leaves.
+	/// Buys, by chance; of who failed, what it failed in. Who has no room for somebody to whom windows are sent has to sell to who stands
+	/// by, as it would to any viewer's standby: that needs no copy.
 	async fn buy(&mut self, info: &RelayerInfo, stream: &StreamKeyInfo) -> Outcome {
+		let drawn = Plan::draw(&mut self.chance);
+		let known = self.failed.get(&info.signing_key);
+		let plan = known.map_or(drawn, |failed| failed.again(&drawn));
+		let outcome = match self.buy_so(plan, info, stream).await {
+			Some(outcome) => outcome,
+			None if plan.follow == Follow::Windows => {
+				let stands_by = Plan {
+					follow: Follow::Announcements,
+					..plan
+				};
+				// Places for those who stand by may be taken as well.
+				self.buy_so(stands_by, info, stream).await.unwrap_or(Outcome::Void)
+			},
+			None => Outcome::Void,
+		};
+		match outcome {
+			Outcome::Failed(_) => {
+				// Somebody's of long ago, or who fails each time: any of them will do.
+				if self.failed.len() >= MOST_FAILED {
+					let other = self.failed.keys().find(|key| **key != info.signing_key).copied();
+					other.map(|key| self.failed.remove(&key));
+				}
+				self.failed.insert(info.signing_key, plan);
+			},
+			_ => _ = self.failed.remove(&info.signing_key),
+		}
+		outcome
+	}
+
+	/// Connects, buys, pays, and leaves; `None` where there is no room.
+	async fn buy_so(&mut self, plan: Plan, info: &RelayerInfo, stream: &StreamKeyInfo) -> Option<Outcome> {
 		// A new identity each time, as players have.
 		let key = KeyPair::from_seed(self.chance.gen());
 		let Ok((node, _)) = Node::start(&key, node::Limits::default()) else {
-			return Outcome::Void;
+			return Some(Outcome::Void);
 		};
 		let connection = match timeout(DIAL, dial(&node, info)).await {
 			Ok(Ok(connection)) => connection,
-			Ok(Err(outcome)) => return outcome,
-			Err(_) => return Outcome::Failed(Failing::Refused),
+			Ok(Err(outcome)) => return Some(outcome),
+			Err(_) => return Some(Outcome::Failed(Failing::Refused)),
 		};
-		let plan = Plan::draw(&mut self.chance);
 		let session = self.session(info, stream, plan.follow);
 		let mut subscription = Subscription::new(connection, session, LONGEST + RESERVED);
 		let errand = Errand::new(plan, Instant::now());
 		let outcome = match self.run(errand, &mut subscription).await {
 			Ok(outcome) => outcome,
-			Err(fault) => self.judge(&fault, stream, info).await,
+			Err(fault) => Some(self.judge(&fault, stream, info).await),
 		};
 		// What came is paid, also where not all of it did.
-		if matches!(outcome, Outcome::Served | Outcome::Failed(Failing::Late)) {
+		if matches!(outcome, Some(Outcome::Served | Outcome::Failed(Failing::Late))) {
 			self.settle(&mut subscription).await;
 		}
 		subscription.leave(FAREWELL).await;
@@ -286,8 +334,8 @@ impl Customer {
 		})
 	}
 
-	/// Does the errand to its end; what the relayer broke, where it broke something.
-	async fn run(&mut self, mut errand: Errand, subscription: &mut Subscription) -> Result<Outcome, Fault> {
+	/// Does the errand to its end; what the relayer broke, where it broke something; nothing where it has no room.
+	async fn run(&mut self, mut errand: Errand, subscription: &mut Subscription) -> Result<Option<Outcome>, Fault> {
 		let mut asks: Option<(AccountId, Thrift)> = None;
 		let mut reserved: Option<Reserved> = None;
 		let stream = self.named.borrow().as_ref().map(|stream| stream.id).unwrap_or_default();
@@ -317,7 +365,7 @@ impl Customer {
 				None => errand.late(Instant::now()),
 				Some(Err(client::Error::Fault(fault))) => return Err(fault),
 				// It broke off.
-				Some(Err(_)) => return Ok(Outcome::Failed(Failing::Refused)),
+				Some(Err(_)) => return Ok(Some(Outcome::Failed(Failing::Refused))),
 				Some(Ok(event)) => {
 					let said = match event {
 						Event::Challenged(request) => {
@@ -327,19 +375,19 @@ impl Customer {
 						},
 						Event::PaymentDue(due) => match self.pay(subscription, &due) {
 							true => continue,
-							false => return Ok(Outcome::Void),
+							false => return Ok(Some(Outcome::Void)),
 						},
 						Event::Terms(terms) => {
 							if asks.is_none() {
 								match self.thrift(terms.as_ref()) {
 									Ok(thrift) => asks = thrift,
-									Err(outcome) => return Ok(outcome),
+									Err(outcome) => return Ok(Some(outcome)),
 								}
 							}
 							if let Some(PaymentMode::Vouchers { newest: Some(newest) }) = terms.map(|terms| terms.mode)
 							{
 								if self.pocket.adopt(&newest).is_err() {
-									return Ok(Outcome::Failed(Failing::Refused));
+									return Ok(Some(Outcome::Failed(Failing::Refused)));
 								}
 							}
 							Said::Serves { asks: asks.is_some() }
@@ -358,17 +406,18 @@ impl Customer {
 						Event::Chunks(chunks) => Said::Came(chunks.range()),
 						Event::Lacks(range) => Said::Lacks(range),
 						Event::Reserved(_) => Said::Reserved,
-						// Places for those who stand by may be taken; for those who buy all that comes, such a one makes room.
-						Event::Ended(EndReason::Full) if errand.plan.follow == Follow::Announcements => {
-							return Ok(Outcome::Void)
+						Event::Ended(EndReason::Full) => return Ok(None),
+						// Whoever stands by and buys nothing for so long makes room for others.
+						Event::Ended(EndReason::Idle | EndReason::IdleLately(_)) if errand.is_idle(Instant::now()) => {
+							return Ok(Some(Outcome::Void))
 						},
 						// It says that we cannot pay.
 						Event::Ended(EndReason::TicketRefused(_) | EndReason::ReservationRefused(_))
 							if !self.has_means().await =>
 						{
-							return Ok(Outcome::Void)
+							return Ok(Some(Outcome::Void))
 						},
-						Event::Ended(reason) => return Ok(Outcome::Failed(of_end(&reason))),
+						Event::Ended(reason) => return Ok(Some(Outcome::Failed(of_end(&reason)))),
 						_ => continue,
 					};
 					errand.hear(said, Instant::now())
@@ -378,7 +427,7 @@ impl Customer {
 				Step::Wait => {},
 				Step::Fetch(fetch) => {
 					if !subscription.session().fetch(fetch) {
-						return Ok(Outcome::Failed(Failing::Late));
+						return Ok(Some(Outcome::Failed(Failing::Late)));
 					}
 				},
 				Step::Reserve => {
@@ -390,12 +439,12 @@ impl Customer {
 					let Some((recipient, wish)) = wish else { continue };
 					reserved = self.reserve(subscription, recipient, &wish).await;
 					if reserved.is_none() {
-						return Ok(Outcome::Void);
+						return Ok(Some(Outcome::Void));
 					}
 					errand.reserve(Instant::now());
 				},
-				Step::Over(Outcome::Failed(Failing::Late)) => return Ok(self.late(reserved.as_ref()).await),
-				Step::Over(outcome) => return Ok(outcome),
+				Step::Over(Outcome::Failed(Failing::Late)) => return Ok(Some(self.late(reserved.as_ref()).await)),
+				Step::Over(outcome) => return Ok(Some(outcome)),
 			}
 		}
 	}
@@ -663,14 +712,24 @@ struct Plan {
 
 impl Plan {
 	fn draw(chance: &mut StdRng) -> Self {
+		let (follow, most) = match chance.gen_range(0..TAKES) {
+			0 => (Follow::Windows, MOST_TAKEN),
+			_ => (Follow::Announcements, MOST_LET_BY),
+		};
 		Self {
-			follow: match chance.gen() {
-				true => Follow::Windows,
-				false => Follow::Announcements,
-			},
-			lets_by: chance.gen_range(0..=MOST_LET_BY),
+			follow,
+			lets_by: chance.gen_range(0..=most),
 			at: chance.gen(),
 			more: chance.gen(),
+		}
+	}
+
+	/// The same, of other chunks.
+	fn again(&self, drawn: &Self) -> Self {
+		Self {
+			follow: self.follow,
+			lets_by: self.lets_by,
+			..*drawn
 		}
 	}
 
@@ -794,6 +853,11 @@ impl Errand {
 			Said::Whole | Said::Came(_) | Said::Lacks(_) => {},
 		}
 		Step::Wait
+	}
+
+	/// Whether nothing was bought for so long that our seat may be another's.
+	fn is_idle(&self, now: Instant) -> bool {
+		self.plan.follow == Follow::Announcements && now + LONGEST >= self.latest + UNSEATED
 	}
 
 	/// We broadcast a window: it has its time from then on.

@@ -7,8 +7,9 @@
 //! | rotating | of who came last, where there are two copies or more: after its turn it makes room for who waits |
 //! | any other | kept as long as it is earned |
 //!
-//! A seat is lost by who acknowledges nothing ([`SILENT`]), and by who fails two checks in a row: then it rests, and has a seat only where
-//! nobody else wants one. Nothing that anybody says of a relayer counts, only what the origin finds when it buys as a customer.
+//! A seat is lost by who acknowledges nothing ([`SILENT`]), by who fails two checks in a row, and at once by who brings what the broadcaster
+//! did not sign: then it rests, and has a seat only where nobody else wants one. Who failed once is checked again soon, unless it
+//! acknowledges nothing meanwhile; who has just come is checked sooner than others. Nothing that anybody says of a relayer counts, only what the origin finds when it buys as a customer.
 //!
 //! A silence is compared: it counts from when another one that was here is last known to have been heard. Where all are silent together
 //! that is never, since our own line fails so, and acknowledgements come back later than those who ask. But who asks is heard, so the
@@ -58,6 +59,12 @@ const MOST_WAITING: usize = 64;
 
 /// Checks that fail in a row and cost the seat.
 const MOST_FAILED: u32 = 2;
+
+/// Who has just come, and is not known, is checked so many times as soon as others...
+const SOONER: u32 = 4;
+
+/// ...and who failed a check.
+const AGAIN_SOONER: u32 = 8;
 
 /// What the broadcaster says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,8 +143,8 @@ pub enum Loss {
 	/// Its turn is over, and others wait.
 	#[error("its turn is over")]
 	Turn,
-	/// It failed two checks.
-	#[error("a customer found it {0} twice")]
+	/// It failed two checks, or lied in one.
+	#[error("customers found it {0}")]
 	Failed(Failing),
 	/// The uplink does not carry it any more.
 	#[error("the uplink carries fewer copies")]
@@ -205,8 +212,8 @@ pub struct Tier {
 	records: BTreeMap<PublicKey, Record>,
 	/// It is being bought from.
 	checking: Option<PublicKey>,
-	/// Who failed since one served, as far as they are being compared.
-	compared: Vec<(PublicKey, Failing)>,
+	/// Who failed since one served, as far as they are being compared; whether it acknowledged what was sent.
+	compared: Vec<(PublicKey, Failing, bool)>,
 	chance: StdRng,
 	events: VecDeque<Event>,
 }
@@ -415,7 +422,7 @@ impl Tier {
 			},
 			Outcome::Doubtful(_) if self.seats.len() <= 1 => self.compared.clear(),
 			Outcome::Failed(why) | Outcome::Doubtful(why) => {
-				self.compared.push((key, why));
+				self.compared.push((key, why, hears));
 				if self.not_compared().is_empty() {
 					match self.compared.len() == 1 && hears {
 						true => self.count(now),
@@ -432,19 +439,27 @@ impl Tier {
 
 	/// Who has a seat and is not compared yet.
 	fn not_compared(&self) -> Vec<PublicKey> {
-		let is_new = |key: &&PublicKey| self.compared.iter().all(|(failed, _)| failed != *key);
+		let is_new = |key: &&PublicKey| self.compared.iter().all(|(failed, ..)| failed != *key);
 		self.seats.keys().filter(is_new).copied().collect()
 	}
 
 	/// What those that are compared failed in was their own doing.
 	fn count(&mut self, now: Duration) {
-		for (key, why) in std::mem::take(&mut self.compared) {
+		for (key, why, hears) in std::mem::take(&mut self.compared) {
 			let before = self.records.get(&key).map_or(0, |record| record.failed);
 			let record = Record {
-				failed: before.saturating_add(1),
+				// A lie is no accident.
+				failed: match why {
+					Failing::Wrong => MOST_FAILED.max(before),
+					_ => before.saturating_add(1),
+				},
 				why,
 				at: now,
 			};
+			let soon = now + self.interval() / AGAIN_SOONER;
+			if let Some(seat) = self.seats.get_mut(&key).filter(|_| hears && !record.rests()) {
+				seat.check_at = seat.check_at.min(soon);
+			}
 			self.records.insert(key, record);
 			self.events.push_back(Event::Failed(key, why));
 		}
@@ -461,7 +476,7 @@ impl Tier {
 		let seat = Seat {
 			number: self.next,
 			since: now,
-			check_at: now + self.interval(),
+			check_at: now + self.interval() / SOONER,
 		};
 		self.next += 1;
 		self.seats.insert(key, seat);

@@ -125,7 +125,8 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	fn rank(&mut self) {
-		self.roster.rank(self.limits.max_price_per_gb, rand::random());
+		let viewer = self.pocket.session();
+		self.roster.rank(self.limits.max_price_per_gb, &viewer, rand::random());
 	}
 
 	async fn read_registry_again(&mut self, told: &mut Option<String>) {

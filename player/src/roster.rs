@@ -1,12 +1,13 @@
 //! Which relayer to try next. Pure: the time, counted from the start of the run, and chance are arguments.
 //!
-//! Those of the registry are ordered by points, see [`Relayer::points`]. Whoever was slashed comes after all who were
-//! not. So that newcomers get viewers at all, one order in [`EXPLORE`] begins with one of them: see [`Roster::rank`].
+//! Those of the registry are ordered by points, see [`Relayer::points`]; of equal ones each viewer has an order of its own, so that not all
+//! turn to the same. Whoever was slashed comes after all who were not. So that newcomers get viewers at all, one order in [`EXPLORE`] begins with one of them: see [`Roster::rank`].
 
 use clustercast_network::Address;
 use clustercast_primitives::{
 	amount::USDC,
 	chain::{RelayerInfo, Reputation},
+	crypto::sha256,
 	AccountId, Balance, PublicKey,
 };
 use std::{cmp::Reverse, collections::VecDeque, time::Duration};
@@ -16,6 +17,12 @@ pub const FIRST_REST: Duration = Duration::from_secs(1);
 
 /// Longest rest: a relayer that comes back is noticed within a minute.
 pub const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// First rest of one that announces what it does not bring; doubles each time, whatever it brings in between, up to...
+pub const SHORT_REST: Duration = Duration::from_secs(15);
+
+/// ...this: whoever goes on so is met twice an hour.
+pub const LONGEST_SHORT_REST: Duration = Duration::from_secs(1_800);
 
 /// Of so many orders one begins with a newcomer.
 pub const EXPLORE: u64 = 10;
@@ -169,6 +176,8 @@ pub enum Ending {
 	Failed,
 	/// It is of no use now, and will be by itself: may be tried again after the longest rest.
 	Later,
+	/// It announces what it does not bring: rests longer each time it does so in this run.
+	Short,
 	/// It no longer has the window to go on behind.
 	Gone,
 	/// It says that the broadcast is over, and so has the broadcaster.
@@ -204,6 +213,8 @@ struct Candidate {
 	relayer: Relayer,
 	standing: Standing,
 	failures: u32,
+	/// How often it announced what it did not bring.
+	shorts: u32,
 	delay: Option<Duration>,
 }
 
@@ -257,22 +268,24 @@ impl Roster {
 					relayer,
 					standing: Standing::Ready,
 					failures: 0,
+					shorts: 0,
 					delay: None,
 				}),
 			}
 		}
 	}
 
-	/// Best first, equal ones by price, then as they are; who was slashed behind all who were not. `chance` is any number: if it is a
+	/// Best first, equal ones by price, then in an order of this viewer's own; who was slashed behind all who were not. `chance` is any number: if it is a
 	/// multiple of [`EXPLORE`] and the best is no newcomer, a newcomer of its choice comes first.
-	pub fn rank(&mut self, max_price_per_gb: u64, chance: u64) {
+	pub fn rank(&mut self, max_price_per_gb: u64, viewer: &PublicKey, chance: u64) {
 		let quickest = self.candidates.iter().filter_map(|c| c.delay).min().unwrap_or_default();
 		self.candidates.sort_by_key(|c| {
 			// Who was not measured yet may be the quickest.
 			let behind = c.delay.unwrap_or_default().saturating_sub(quickest);
 			let points = c.relayer.points(max_price_per_gb, behind);
 			let price = c.relayer.price_per_gb.unwrap_or(u64::MAX);
-			(c.relayer.reputation.slashes > 0, Reverse(points), price)
+			let tie = sha256(&[&viewer.0, &c.relayer.key.0]).0;
+			(c.relayer.reputation.slashes > 0, Reverse(points), price, tie)
 		});
 		let is_newcomer = |c: &Candidate| c.relayer.is_newcomer();
 		if !chance.is_multiple_of(EXPLORE) || self.candidates.first().is_none_or(is_newcomer) {
@@ -316,7 +329,10 @@ impl Roster {
 		// Some that bring nothing would else be ready again, one after the other, before anybody behind them is tried. Nor are they
 		// asked for what others no longer have.
 		let ready = self.candidates.iter().filter(|c| c.is_ready(now));
-		if let Some(candidate) = ready.min_by_key(|c| c.failures).filter(|c| c.failures == 0 || !is_gone) {
+		if let Some(candidate) = ready
+			.min_by_key(|c| (c.failures, c.shorts))
+			.filter(|c| c.failures == 0 || !is_gone)
+		{
 			return Next::Try(candidate.relayer.clone());
 		}
 		// One relayer's word ends a broadcast only when there is nobody to contradict it.
@@ -351,13 +367,14 @@ impl Roster {
 		others.map(|c| c.relayer.clone()).collect()
 	}
 
-	/// The first one that could be tried at `now` and is not among these.
+	/// One that could be tried at `now` and is not among these: of those that failed least often in a row the first.
 	pub fn standby(&mut self, than: &[PublicKey], now: Duration) -> Option<Relayer> {
 		if let Some(named) = self.named(than, now) {
 			return Some(named);
 		}
-		let mut others = self.candidates.iter().filter(|c| c.is_ready(now));
-		let other = others.find(|c| !than.contains(&c.relayer.key));
+		let others = self.candidates.iter().filter(|c| c.is_ready(now));
+		let others = others.filter(|c| !than.contains(&c.relayer.key));
+		let other = others.min_by_key(|c| (c.shorts, c.failures));
 		other.map(|c| c.relayer.clone())
 	}
 
@@ -386,6 +403,13 @@ impl Roster {
 				Standing::Resting(now + rest)
 			},
 			Ending::Later => Standing::Resting(now + LONGEST_REST),
+			Ending::Short => {
+				let rest = SHORT_REST
+					.saturating_mul(1 << candidate.shorts.min(16))
+					.min(LONGEST_SHORT_REST);
+				candidate.shorts = candidate.shorts.saturating_add(1);
+				Standing::Resting(now + rest)
+			},
 		};
 	}
 
@@ -401,6 +425,9 @@ impl Roster {
 mod tests {
 	use super::*;
 	use clustercast_primitives::crypto::KeyPair;
+
+	/// Who chooses.
+	const VIEWER: PublicKey = PublicKey([9; 32]);
 
 	fn relayer(seed: u8, price: Option<u64>) -> Relayer {
 		let key = KeyPair::from_seed([seed; 32]).public();
@@ -432,7 +459,7 @@ mod tests {
 
 	fn order_by(relayers: &[Relayer], chance: u64) -> Vec<usize> {
 		let mut roster = roster(relayers);
-		roster.rank(LIMIT, chance);
+		roster.rank(LIMIT, &VIEWER, chance);
 		let place = |c: &Candidate| relayers.iter().position(|r| r.key == c.relayer.key).unwrap();
 		roster.candidates.iter().map(place).collect()
 	}
@@ -472,7 +499,7 @@ mod tests {
 	}
 
 	#[test]
-	fn cheapest_comes_first_and_given_order_decides_between_equals() {
+	fn cheapest_comes_first_and_the_viewers_own_order_decides_between_equals() {
 		let (a, b, c, d) = (
 			relayer(1, Some(30)),
 			relayer(2, Some(10)),
@@ -480,7 +507,7 @@ mod tests {
 			relayer(4, None),
 		);
 		let mut sorted = roster(&[d.clone(), a.clone(), b.clone(), c.clone()]);
-		sorted.rank(40, 0);
+		sorted.rank(40, &VIEWER, 0);
 		for expected in [&b, &c, &a, &d] {
 			assert_eq!(sorted.next(at(0)), Next::Try(expected.clone()));
 			sorted.report(&expected.key, Ending::Refused, false, at(0));
@@ -547,8 +574,8 @@ mod tests {
 		assert_eq!(order(&[dear.clone(), cheap]), [0, 1]);
 		assert_eq!(order(&[dear, relayer(2, Some(LIMIT / 10))]), [1, 0]);
 		// No price that cannot be expressed.
-		roster(&[relayer(1, Some(0))]).rank(0, 0);
-		roster(&[relayer(1, Some(u64::MAX))]).rank(u64::MAX, 0);
+		roster(&[relayer(1, Some(0))]).rank(0, &VIEWER, 0);
+		roster(&[relayer(1, Some(u64::MAX))]).rank(u64::MAX, &VIEWER, 0);
 	}
 
 	#[test]
@@ -568,12 +595,12 @@ mod tests {
 		let mut roster = roster(&relayers);
 		roster.measured(&relayers[0].key, Duration::from_millis(2_600));
 		roster.measured(&relayers[1].key, Duration::from_millis(2_500));
-		roster.rank(LIMIT, 1);
+		roster.rank(LIMIT, &VIEWER, 1);
 		let keys: Vec<_> = roster.candidates.iter().map(|c| c.relayer.key).collect();
 		assert_eq!(keys, [relayers[1].key, relayers[2].key, relayers[0].key]);
 		// What is learnt from the registry again does not make it forgotten.
 		roster.add(relayers.clone());
-		roster.rank(LIMIT, 1);
+		roster.rank(LIMIT, &VIEWER, 1);
 		assert_eq!(roster.candidates[2].relayer.key, relayers[0].key);
 	}
 
@@ -602,7 +629,7 @@ mod tests {
 		assert_eq!(order_by(&new, 0), [0, 1]);
 		let proven = [paid(1, 100, 200), paid(2, 1, 1)];
 		assert_eq!(order_by(&proven, 0), [0, 1]);
-		Roster::default().rank(LIMIT, 0);
+		Roster::default().rank(LIMIT, &VIEWER, 0);
 	}
 
 	#[test]
@@ -683,6 +710,48 @@ mod tests {
 		roster.report(&c.key, Ending::Fault, false, at(0));
 		assert_eq!(roster.others(&a.key, at(0)), []);
 		assert_eq!(roster.others(&a.key, FIRST_REST), [b]);
+	}
+
+	/// The fault: all viewers turned to the same one of six equal relayers, and stood by at the same other one.
+	#[test]
+	fn of_equal_relayers_each_viewer_has_its_own_order_and_keeps_it() {
+		let relayers: Vec<_> = (1..=6).map(|seed| relayer(seed, Some(10))).collect();
+		let order = |viewer: u8| {
+			let mut roster = roster(&relayers);
+			roster.rank(LIMIT, &PublicKey([viewer; 32]), 1);
+			let first = roster.candidates.iter().map(|c| c.relayer.key).collect::<Vec<_>>();
+			roster.rank(LIMIT, &PublicKey([viewer; 32]), 2);
+			assert_eq!(
+				first,
+				roster.candidates.iter().map(|c| c.relayer.key).collect::<Vec<_>>()
+			);
+			first
+		};
+		let mut firsts = std::collections::BTreeMap::<_, u32>::new();
+		(0..120).for_each(|viewer| *firsts.entry(order(viewer)[0]).or_default() += 1);
+		assert!(
+			firsts.len() == 6 && firsts.values().all(|viewers| (8..=36).contains(viewers)),
+			"{firsts:?}"
+		);
+	}
+
+	/// The fault: one that withholds was a viewer's standby again each minute.
+	#[test]
+	fn who_does_not_bring_what_it_announces_rests_longer_each_time_whatever_it_brings_in_between() {
+		let (short, other) = (relayer(1, None), relayer(2, None));
+		let mut roster = roster(&[short.clone(), other.clone()]);
+		let mut now = at(0);
+		for expected in [15, 30, 60, 120, 240, 480, 960, 1_800, 1_800] {
+			assert_eq!(roster.standby(&[other.key], now), Some(short.clone()));
+			roster.report(&short.key, Ending::Short, true, now);
+			assert_eq!(roster.standby(&[other.key], now + at(expected) - at(1)), None);
+			now += at(expected);
+			assert_eq!(
+				roster.standby(&[], now),
+				Some(other.clone()),
+				"before it, whoever failed never"
+			);
+		}
 	}
 
 	#[test]

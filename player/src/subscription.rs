@@ -231,7 +231,10 @@ impl<C: ChainView> Viewing<C> {
 						self.look(Silence::None);
 					},
 				}
-				if matches!(ending, Ending::Fault | Ending::Failed | Ending::Refused | Ending::Later) {
+				if matches!(
+					ending,
+					Ending::Fault | Ending::Failed | Ending::Refused | Ending::Later | Ending::Short
+				) {
 					self.interregnum().await?;
 				}
 				Some(ending)
@@ -325,7 +328,14 @@ impl<C: ChainView> Viewing<C> {
 					}
 					self.begun + until
 				},
-				Err(failing) => return Ok(Over::Relayer(Ending::Failed, failing.to_string())),
+				// One that announces what it does not bring does so again as soon as it may.
+				Err(failing) => {
+					let ending = match self.crew.swarm.announces(link.id, now) {
+						true => Ending::Short,
+						false => Ending::Failed,
+					};
+					return Ok(Over::Relayer(ending, failing.to_string()));
+				},
 			};
 			let tick = self.begun + self.crew.swarm.poll_timeout(now).unwrap_or(now + TICK);
 			let event = tokio::select! {

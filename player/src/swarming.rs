@@ -117,7 +117,7 @@ impl<C: ChainView> Viewing<C> {
 		let now = self.now();
 		self.crew.lose(&mut link, None, now);
 		// One that fails is not waited for.
-		if !matches!(over, Over::Relayer(Ending::Failed | Ending::Gone, _)) {
+		if !matches!(over, Over::Relayer(Ending::Failed | Ending::Gone | Ending::Short, _)) {
 			let patience = match self.crew.has_standbys() {
 				true => SETTLE_SOON,
 				false => SETTLE,
@@ -248,8 +248,11 @@ impl<C: ChainView> Viewing<C> {
 				Some(Step::Call) => self.recruit(sender),
 				Some(Step::Dismiss(link)) => self.crew.see_off(link, Instant::now() + SETTLE),
 				Some(Step::Leave(link)) => {
-					let reason = "does not bring what it announces".into();
-					self.left(link, parent.as_deref_mut(), Ending::Later, reason).await;
+					let (ending, reason) = match self.crew.swarm.announces(link.id, now) {
+						true => (Ending::Short, "does not bring what it announces"),
+						false => (Ending::Failed, "brings nothing any more"),
+					};
+					self.left(link, parent.as_deref_mut(), ending, reason.into()).await;
 				},
 				Some(Step::Skipped(id)) => tracing::debug!(window = %id, "passed over: nobody brings it in time"),
 				Some(Step::Done) => {},
@@ -330,7 +333,8 @@ impl<C: ChainView> Viewing<C> {
 		}
 		let now = self.now();
 		self.crew.lose(&mut link, parent, now);
-		self.roster.report(&link.party.relayer.key, ending, false, self.now());
+		let served = served && ending != Ending::Short;
+		self.roster.report(&link.party.relayer.key, ending, served, self.now());
 		match link.session().fault().is_some() {
 			true => self.inquest.fault(link.subscription),
 			false => drop(tokio::spawn(link.subscription.leave(FAREWELL))),

@@ -1,13 +1,16 @@
 //! A window from its announcement to its last chunk, whoever brings them: nothing is in here that did not verify.
 
 use crate::{
+	open::Verified,
 	viewer::Resume,
 	window::{EncodedWindow, Setting},
-	wire::{Announcement, Range},
+	wire::{frame_as, Announcement, Kind, Range},
 };
 use alloc::{sync::Arc, vec, vec::Vec};
 use bytes::Bytes;
-use clustercast_primitives::{window::SignedHeader, Hash, History, WindowHeader, WindowId};
+use clustercast_primitives::{
+	catalog::SignedCatalog, ext::Items, merkle, window::SignedHeader, Hash, History, WindowHeader, WindowId,
+};
 
 /// What the broadcaster signed of a window: header, items, leaves, and what it is decoded with. Verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +47,7 @@ impl Announced {
 		&self.announcement.header
 	}
 
-	/// [`WindowHeader::hash`]
+	/// [`WindowHeader::hash`]: what names it in histories and deliveries.
 	pub fn hash(&self) -> Hash {
 		self.hash
 	}
@@ -54,9 +57,51 @@ impl Announced {
 		&self.announcement.leaves
 	}
 
+	/// What belongs to it beside the chunks.
+	pub fn items(&self) -> &Items {
+		&self.announcement.items
+	}
+
 	/// What it is decoded with.
 	pub fn setting(&self) -> &Setting {
 		&self.setting
+	}
+
+	/// Describes its track.
+	pub fn catalog(&self) -> &Arc<SignedCatalog> {
+		&self.setting.catalog
+	}
+
+	/// Initialisation segment that it decodes with.
+	pub fn init(&self) -> &Bytes {
+		&self.setting.init
+	}
+
+	/// The headers before it in its epoch and track.
+	pub fn history(&self) -> &History {
+		&self.history
+	}
+
+	/// The same with its own: what the next one follows.
+	pub fn history_after(&self) -> History {
+		let mut history = self.history.clone();
+		let appended = history.append(self.hash);
+		debug_assert!(appended, "its number was checked");
+		history
+	}
+
+	/// What announces it, shared where it comes by itself.
+	pub fn announcement(&self, comes: bool) -> Bytes {
+		let frame = &self.announcement.frame;
+		match comes {
+			true => frame.clone(),
+			false => frame_as(frame, Kind::Offered),
+		}
+	}
+
+	/// What it costs in memory with all its chunks, bytes. Catalog and initialisation segment are shared between windows.
+	pub fn size(&self) -> usize {
+		self.header().bytes as usize + 2 * self.announcement.frame.len()
 	}
 
 	/// All its chunks.
@@ -72,6 +117,19 @@ impl Announced {
 	pub fn has(&self, range: &Range) -> bool {
 		let within = range.end().is_some_and(|end| end <= self.header().chunks);
 		range.header == self.hash && range.count > 0 && within
+	}
+
+	/// These bytes as its chunks from this one on, where that is what they are.
+	pub fn verify(&self, first: u32, data: &[u8]) -> Option<Chunks> {
+		let leaves = merkle::leaves(data, self.header().chunk_log2);
+		let range = Range {
+			header: self.hash,
+			first,
+			count: u32::try_from(leaves.len()).ok()?,
+		};
+		let signed = |end: u32| self.leaves().get(first as usize..end as usize);
+		let right = self.has(&range) && signed(first + range.count) == Some(&leaves);
+		right.then(|| Chunks::verified(range, Bytes::copy_from_slice(data)))
 	}
 
 	/// Where this chunk begins among its bytes, or these end.
@@ -183,6 +241,17 @@ impl Assembly {
 		here.map(|range| Chunks::verified(range, data(&range))).collect()
 	}
 
+	/// What is here from this chunk on, without a gap; not copied.
+	pub fn verified(&self, from: u32) -> Option<Verified<'_>> {
+		let data: &[u8] = match &self.data {
+			Data::Nothing => return None,
+			Data::All(data) => data,
+			Data::Some(data) => data,
+		};
+		let here = self.here.get(from as usize..)?.iter().take_while(|here| **here).count() as u32;
+		Verified::new(&data[self.of.offset(from)..self.of.offset(from + here)])
+	}
+
 	/// What is not here, in as few ranges as possible.
 	pub fn missing(&self) -> Vec<Range> {
 		self.runs(false)
@@ -229,14 +298,7 @@ impl Assembly {
 			Data::Some(data) => data.into(),
 		};
 		self.here.fill(false);
-		let Announced {
-			announcement,
-			setting,
-			history,
-			..
-		} = &*self.of;
-		let (announcement, setting) = (announcement.clone(), setting.clone());
-		Some(EncodedWindow::assemble(announcement, setting, history.clone(), data))
+		Some(EncodedWindow::assemble(self.of.clone(), data))
 	}
 }
 
@@ -244,16 +306,6 @@ impl Assembly {
 mod tests {
 	use super::*;
 	use crate::fixture::{self, Broadcast};
-
-	fn announced(window: &EncodedWindow) -> Arc<Announced> {
-		let announcement = Announcement::new(
-			window.signed_header().clone(),
-			window.items().clone(),
-			window.leaves().to_vec(),
-		);
-		let (setting, history) = (window.setting().clone(), window.history().clone());
-		Arc::new(Announced::new(announcement, setting, history))
-	}
 
 	fn chunks(window: &EncodedWindow, first: u32, count: u32) -> Chunks {
 		let range = Range {
@@ -268,7 +320,7 @@ mod tests {
 	fn window_is_whole_with_its_last_chunk_in_whatever_order_they_come() {
 		let window = Broadcast::default().segment(&fixture::media(70_000, 3));
 		assert_eq!(window.header().chunks, 5);
-		let mut assembly = Assembly::new(announced(&window));
+		let mut assembly = Assembly::new(window.announced().clone());
 		assert_eq!(assembly.missing(), [window.range()]);
 		assert!(assembly.put(&chunks(&window, 3, 1)) && assembly.put(&chunks(&window, 0, 1)));
 		let gaps: Vec<_> = assembly.missing().iter().map(|r| (r.first, r.count)).collect();
@@ -283,9 +335,44 @@ mod tests {
 	}
 
 	#[test]
+	fn bytes_are_chunks_where_they_are_those_that_were_signed() {
+		let window = Broadcast::default().segment(&fixture::media(70_000, 3));
+		let data = window.data();
+		let verify = |first: u32, from: usize, to: usize| window.verify(first, &data[from..to]);
+		assert_eq!(verify(1, 1 << 14, 3 << 14), Some(chunks(&window, 1, 2)));
+		assert_eq!(verify(4, 4 << 14, 70_000), Some(chunks(&window, 4, 1)));
+		for (first, from, to) in [
+			(0, 1 << 14, 3 << 14),
+			(1, 1 << 14, (3 << 14) - 1),
+			(4, 4 << 14, 69_999),
+			(5, 0, 1 << 14),
+			(u32::MAX, 0, 1 << 14),
+			(0, 0, 0),
+		] {
+			assert_eq!(verify(first, from, to), None, "{first} {from} {to}");
+		}
+	}
+
+	#[test]
+	fn what_is_here_from_a_chunk_on_ends_at_the_first_gap() {
+		let window = Broadcast::default().segment(&fixture::media(70_000, 3));
+		let mut assembly = Assembly::new(window.announced().clone());
+		assert!(assembly.verified(0).is_none());
+		assembly.put(&chunks(&window, 1, 2));
+		assembly.put(&chunks(&window, 4, 1));
+		let bytes = |from| assembly.verified(from).map(|verified| verified.bytes().to_vec());
+		let data = window.data();
+		let expected = |from: usize, to: usize| Some(data[from..to].to_vec());
+		assert_eq!(bytes(1), expected(1 << 14, 3 << 14));
+		assert_eq!(bytes(2), expected(2 << 14, 3 << 14));
+		assert_eq!(bytes(4), expected(4 << 14, 70_000));
+		assert!([0, 3, 5, 6].map(bytes).iter().all(Option::is_none));
+	}
+
+	#[test]
 	fn what_comes_in_one_piece_is_not_copied() {
 		let window = Broadcast::default().segment(&fixture::media(70_000, 3));
-		let mut assembly = Assembly::new(announced(&window));
+		let mut assembly = Assembly::new(window.announced().clone());
 		assert!(assembly.put(&chunks(&window, 0, 5)) && assembly.put(&chunks(&window, 2, 1)));
 		assert_eq!(assembly.finish().unwrap().data().as_ptr(), window.data().as_ptr());
 	}
@@ -294,7 +381,7 @@ mod tests {
 	fn chunks_of_another_window_are_not_taken() {
 		let mut broadcast = Broadcast::default();
 		let [one, two] = [1, 2].map(|seed| broadcast.segment(&fixture::media(70_000, seed)));
-		let mut assembly = Assembly::new(announced(&one));
+		let mut assembly = Assembly::new(one.announced().clone());
 		assert!(!assembly.put(&chunks(&two, 0, 5)));
 		assert_eq!(assembly.missing(), [one.range()]);
 	}

@@ -36,7 +36,7 @@ pub struct Broadcast {
 	next: WindowId,
 	/// Of the windows so far.
 	history: History,
-	/// [`EncodedWindow::hash`] of the newest one; zero before the first.
+	/// [`Announced::hash`](crate::Announced::hash) of the newest one; zero before the first.
 	last: Hash,
 	/// When it ends: Unix time, milliseconds.
 	ends_ms: u64,
@@ -241,7 +241,7 @@ mod tests {
 		}
 		let status = broadcast.status(State::Live, 20_000);
 		assert_eq!(status.check(&stream_key().public(), &GENESIS), Ok(()));
-		let hashes: Vec<Hash> = windows.iter().map(EncodedWindow::hash).collect();
+		let hashes: Vec<Hash> = windows.iter().map(|window| window.hash()).collect();
 		for (index, window) in windows.iter().enumerate() {
 			assert!(status.proves(window.header(), &Proof::new(&hashes, index as u64).unwrap()));
 		}

@@ -1,10 +1,16 @@
 //! The newest windows of the streams served, bounded in bytes together. Where there is no more room, the oldest window goes of the
 //! stream that takes up most: so one that has large windows, or many, drives out its own, and each keeps what is its equal part.
+//! Of each stream one window may be here of which the rest is coming.
 
-use crate::window::EncodedWindow;
+use crate::{
+	assembly::{Announced, Chunks},
+	open::{Held, OpenWindow},
+	window::EncodedWindow,
+};
 use alloc::{
 	collections::{BTreeMap, BTreeSet, VecDeque},
 	sync::Arc,
+	vec::Vec,
 };
 use clustercast_primitives::{window::flags, BlockNumber, Hash, StreamId, TrackId, WindowId};
 use codec::Encode;
@@ -59,6 +65,8 @@ impl Cursor {
 pub enum Lookup {
 	/// Here it is.
 	Found(EncodedWindow),
+	/// Its beginning is here, and the rest is coming.
+	Open(OpenWindow),
 	/// Not yet: ask again after the next insertion.
 	NotYet,
 	/// Neither the window that the cursor names is here nor any behind it: it may come.
@@ -73,7 +81,7 @@ pub enum Lookup {
 pub struct WindowCache {
 	max_bytes: usize,
 	bytes: usize,
-	windows: BTreeMap<WindowId, EncodedWindow>,
+	windows: BTreeMap<WindowId, Held>,
 	/// By the hash of its header.
 	places: BTreeMap<Hash, WindowId>,
 	shelves: BTreeMap<StreamId, Shelf>,
@@ -87,6 +95,8 @@ struct Shelf {
 	bytes: usize,
 	/// In order of insertion, with what each costs, bytes.
 	ages: VecDeque<(WindowId, usize)>,
+	/// The one that is not whole.
+	open: Option<WindowId>,
 }
 
 impl WindowCache {
@@ -106,72 +116,127 @@ impl WindowCache {
 	/// stays for those who go on behind it. What is of an epoch that no honest run can have begun yet goes, since the next
 	/// run would be behind it.
 	pub fn retire(&mut self, stream: StreamId, now: BlockNumber) {
-		if let Some(shelf) = self.shelves.get_mut(&stream) {
-			shelf.ages.retain(|(id, cost)| {
-				let stays = id.epoch < now;
-				if !stays {
-					if let Some(window) = self.windows.remove(id) {
-						self.places.remove(&window.hash());
-					}
-					self.bytes -= cost;
-					shelf.bytes -= cost;
-				}
-				stays
-			});
-		}
+		self.give_up(stream);
+		let none = VecDeque::new();
+		let ages = self.shelves.get(&stream).map_or(&none, |shelf| &shelf.ages);
+		let early: Vec<_> = ages.iter().map(|(id, _)| *id).filter(|id| id.epoch >= now).collect();
+		early.into_iter().for_each(|id| self.remove(id));
 		let held: BTreeSet<_> = self.windows.keys().map(|id| (id.stream, id.epoch)).collect();
 		self.retired.retain(|epoch| held.contains(epoch));
 		self.retired.extend(held.into_iter().filter(|(of, _)| *of == stream));
 	}
 
-	/// Adds a window; `false` when its place is taken, which changes nothing.
+	/// Adds a window, or the rest of one; `false` when its place is another's or it is here, which changes nothing. One of which the
+	/// rest did not come before this one is given up.
 	pub fn insert(&mut self, window: EncodedWindow) -> bool {
-		let id = window.id();
-		if self.windows.contains_key(&id) {
+		let (id, hash) = (window.id(), window.hash());
+		match self.windows.get_mut(&id) {
+			Some(held) if held.whole().is_some() => return false,
+			// It counts already.
+			Some(held) if held.announced().hash() == hash => *held = Held::Whole(window),
+			// What is whole needs not wait for the rest of another one.
+			Some(_) => {
+				self.remove(id);
+				self.add(Held::Whole(window));
+			},
+			None => self.add(Held::Whole(window)),
+		}
+		let open = self.shelves.get(&id.stream).and_then(|shelf| shelf.open);
+		if open == Some(id) {
+			self.shelves.entry(id.stream).or_default().open = None;
+		} else if open < Some(id) {
+			self.give_up(id.stream);
+		}
+		true
+	}
+
+	/// Adds a run of a window of which the rest is coming, the first one or that behind what is here; `false` where it is neither, where
+	/// the window is whole, where its place is another's, or where a newer one is here: that changes nothing. It counts as if all of it
+	/// were here, and an older one of which the rest did not come is given up.
+	pub fn extend(&mut self, of: &Arc<Announced>, run: Chunks) -> bool {
+		let id = of.id();
+		match self.windows.get_mut(&id) {
+			Some(Held::Open(window)) => return window.hash() == of.hash() && window.extend(run),
+			Some(Held::Whole(_)) => return false,
+			None => {},
+		}
+		let newest = self.track(id.stream, id.track).next_back();
+		if newest.is_some_and(|newest| newest.announced().id() > id) {
 			return false;
 		}
-		let cost = self.cost(&window);
-		self.places.insert(window.hash(), id);
+		let Some(window) = OpenWindow::new(of.clone(), run) else {
+			return false;
+		};
+		self.give_up(id.stream);
+		self.add(Held::Open(window));
+		self.shelves.entry(id.stream).or_default().open = Some(id);
+		true
+	}
+
+	/// Chunks of this window, from its beginning, that are here, where its next run may be [added](WindowCache::extend).
+	pub fn reached(&self, of: &Announced) -> Option<u32> {
+		match self.windows.get(&of.id()) {
+			None => Some(0),
+			Some(Held::Open(window)) if window.hash() == of.hash() => Some(window.here()),
+			Some(_) => None,
+		}
+	}
+
+	/// The rest of a window of this stream does not come: what is here of it goes. Whether there was one.
+	pub fn give_up(&mut self, stream: StreamId) -> bool {
+		let open = self.shelves.get(&stream).and_then(|shelf| shelf.open);
+		open.map(|id| self.remove(id)).is_some()
+	}
+
+	fn add(&mut self, window: Held) {
+		let (id, cost) = (window.announced().id(), self.cost(window.announced()));
+		self.places.insert(window.announced().hash(), id);
 		self.windows.insert(id, window);
 		let shelf = self.shelves.entry(id.stream).or_default();
 		shelf.ages.push_back((id, cost));
 		shelf.bytes += cost;
 		self.bytes += cost;
 		while self.bytes > self.max_bytes && self.evict() {}
-		true
 	}
 
 	/// Gives up the oldest window of the stream that takes up most and has another; whether there is one.
 	fn evict(&mut self) -> bool {
-		let shelves = self.shelves.values_mut().filter(|shelf| shelf.ages.len() > 1);
-		let Some(shelf) = shelves.max_by_key(|shelf| shelf.bytes) else {
-			return false;
+		let shelves = self.shelves.values().filter(|shelf| shelf.ages.len() > 1);
+		let largest = shelves.max_by_key(|shelf| shelf.bytes);
+		let oldest = largest.and_then(|shelf| shelf.ages.front()).map(|(id, _)| *id);
+		oldest.map(|id| self.remove(id)).is_some()
+	}
+
+	fn remove(&mut self, id: WindowId) {
+		if let Some(window) = self.windows.remove(&id) {
+			self.places.remove(&window.announced().hash());
+		}
+		let Some(shelf) = self.shelves.get_mut(&id.stream) else {
+			return;
 		};
-		if let Some((oldest, cost)) = shelf.ages.pop_front() {
-			if let Some(window) = self.windows.remove(&oldest) {
-				self.places.remove(&window.hash());
-			}
+		shelf.open.take_if(|open| *open == id);
+		let at = shelf.ages.iter().position(|(other, _)| *other == id);
+		if let Some((_, cost)) = at.and_then(|at| shelf.ages.remove(at)) {
 			shelf.bytes -= cost;
 			self.bytes -= cost;
 		}
-		true
 	}
 
 	/// What a window takes up: catalog and initialisation segment count where the window of its stream inserted before has
 	/// others, so that a broadcaster who changes them with each window fills no more than the budget.
-	fn cost(&self, window: &EncodedWindow) -> usize {
+	fn cost(&self, window: &Announced) -> usize {
 		let shelf = self.shelves.get(&window.id().stream);
 		let last = shelf.and_then(|shelf| shelf.ages.back());
 		let before = last.and_then(|(id, _)| self.windows.get(id));
-		let has =
-			|shares: fn(&EncodedWindow, &EncodedWindow) -> bool| before.is_some_and(|other| shares(window, other));
-		let catalog = match has(|a, b| Arc::ptr_eq(a.catalog(), b.catalog())) {
+		let before = before.map(|before| before.announced().setting());
+		let setting = window.setting();
+		let catalog = match before.is_some_and(|before| Arc::ptr_eq(&before.catalog, &setting.catalog)) {
 			true => 0,
-			false => window.catalog().encoded_size(),
+			false => setting.catalog.encoded_size(),
 		};
-		let init = match has(|a, b| a.init().as_ptr() == b.init().as_ptr()) {
+		let init = match before.is_some_and(|before| before.init.as_ptr() == setting.init.as_ptr()) {
 			true => 0,
-			false => window.init().len(),
+			false => setting.init.len(),
 		};
 		window.size() + catalog + init + size_of_val(window.history().peaks())
 	}
@@ -182,33 +247,47 @@ impl WindowCache {
 			Cursor::Live { stream, track } => self
 				.track(stream, track)
 				.rev()
+				// Who begins has something to play at once.
+				.filter_map(Held::whole)
 				.find(|w| w.header().has(flags::INDEPENDENT) && !self.retired.contains(&(stream, w.id().epoch)))
 				.map_or(Lookup::NotYet, |w| Lookup::Found(w.clone())),
 			Cursor::After { id, header } => {
 				let named = self.windows.get(&id);
 				let end = last_of(id.stream, id.track);
-				if id >= end || named.is_some_and(|window| window.hash() != header) || self.is_far_ahead(id) {
+				let is_gone = match named {
+					Some(window) => window.announced().hash() != header,
+					None => self.is_far_ahead(id),
+				};
+				if id >= end || is_gone {
 					return Lookup::Gone;
 				}
 				let next = self.windows.range((Bound::Excluded(id), Bound::Included(end))).next();
 				match (next, named) {
 					(None, Some(_)) => Lookup::NotYet,
 					(None, None) => Lookup::Unknown,
-					(Some((_, next)), _) if self.succeeds(id, next) => Lookup::Found(next.clone()),
+					(Some((_, next)), _) if self.succeeds(id, next.announced()) => match next {
+						Held::Whole(window) => Lookup::Found(window.clone()),
+						Held::Open(window) => Lookup::Open(window.clone()),
+					},
 					(Some(_), _) => Lookup::Gone,
 				}
 			},
 		}
 	}
 
-	/// The window whose header has this hash.
+	/// The window whose header has this hash, if all of it is here.
 	pub fn find(&self, header: &Hash) -> Option<&EncodedWindow> {
+		self.held(header)?.whole()
+	}
+
+	/// What is here of the window whose header has this hash.
+	pub fn held(&self, header: &Hash) -> Option<&Held> {
 		self.windows.get(self.places.get(header)?)
 	}
 
-	/// The newest window of a track.
+	/// The newest window of a track that is whole.
 	pub fn latest(&self, stream: StreamId, track: TrackId) -> Option<&EncodedWindow> {
-		self.track(stream, track).next_back()
+		self.track(stream, track).rev().find_map(Held::whole)
 	}
 
 	/// Bytes held.
@@ -239,17 +318,17 @@ impl WindowCache {
 
 	/// Whether `next` surely comes directly after the window at `id`: its header states the history up to there, or it
 	/// begins an epoch. When that window is not here, nothing tells whether it was the last part of its segment.
-	fn succeeds(&self, id: WindowId, next: &EncodedWindow) -> bool {
+	fn succeeds(&self, id: WindowId, next: &Announced) -> bool {
 		if next.id().epoch != id.epoch {
 			return next.header().number == 0;
 		}
 		match self.windows.get(&id) {
-			Some(before) => next.header().follows(&before.history_after()),
+			Some(before) => next.header().follows(&before.announced().history_after()),
 			None => next.id().segment == id.segment && Some(next.id().part) == id.part.checked_add(1),
 		}
 	}
 
-	fn track(&self, stream: StreamId, track: TrackId) -> impl DoubleEndedIterator<Item = &EncodedWindow> {
+	fn track(&self, stream: StreamId, track: TrackId) -> impl DoubleEndedIterator<Item = &Held> {
 		let first = WindowId {
 			stream,
 			track,
@@ -311,6 +390,144 @@ mod tests {
 			assert_eq!(found(cache.get_after(after(&pair[0]))), pair[1].id());
 		}
 		assert!(matches!(cache.get_after(after(&windows[3])), Lookup::NotYet));
+	}
+
+	/// This run of a window.
+	fn run(window: &EncodedWindow, first: u32, count: u32) -> Chunks {
+		let range = crate::Range {
+			first,
+			count,
+			..window.range()
+		};
+		Chunks::verified(range, window.chunks(first, count).unwrap())
+	}
+
+	/// Of 10 chunks each.
+	fn two_large() -> [EncodedWindow; 2] {
+		let mut broadcast = Broadcast::default();
+		[1, 2].map(|seed| broadcast.segment(&fixture::media(10 << 14, seed)))
+	}
+
+	#[test]
+	fn window_is_found_as_it_comes_and_is_whole_in_its_place() {
+		let [first, next] = two_large();
+		let mut cache = WindowCache::new(1 << 20);
+		assert!(cache.insert(first.clone()));
+		let of = next.announced();
+		assert_eq!(cache.reached(of), Some(0));
+		assert!(!cache.extend(of, run(&next, 4, 4)), "not its beginning");
+		assert!(cache.extend(of, run(&next, 0, 4)));
+		assert!(!cache.extend(of, run(&next, 0, 4)), "it is here");
+		assert!(!cache.extend(of, run(&next, 5, 4)), "what is between is not");
+		assert!(cache.extend(of, run(&next, 4, 4)));
+		assert_eq!(cache.reached(of), Some(8));
+		let open =
+			|lookup| matches!(lookup, Lookup::Open(window) if window.hash() == next.hash() && window.here() == 8);
+		assert!(open(cache.get_after(after(&first))));
+		assert_eq!(
+			cache.held(&next.hash()).unwrap().rest(4).concat(),
+			next.data()[4 << 14..8 << 14]
+		);
+		assert!(
+			matches!(cache.get_after(after(&next)), Lookup::NotYet),
+			"nothing is behind it yet"
+		);
+		// Who begins, or takes ranges of it, is served with what is whole.
+		assert_eq!(found(cache.get_after(LIVE)), first.id());
+		assert_eq!(cache.latest(STREAM, 0).unwrap().id(), first.id());
+		assert!(cache.find(&next.hash()).is_none());
+		assert!(cache.insert(next.clone()) && !cache.insert(next.clone()));
+		assert_eq!(found(cache.get_after(after(&first))), next.id());
+		assert_eq!((cache.reached(of), cache.len()), (None, 2));
+		assert!(!cache.extend(of, run(&next, 8, 2)), "it is whole");
+		assert_eq!(
+			cache.held(&next.hash()).unwrap().rest(8).concat(),
+			next.data()[8 << 14..]
+		);
+		assert!(!cache.give_up(STREAM) && cache.find(&next.hash()).is_some());
+	}
+
+	#[test]
+	fn window_that_comes_counts_as_a_whole_one_and_goes_when_it_is_given_up() {
+		let [first, next] = two_large();
+		let mut whole = WindowCache::new(1 << 20);
+		assert!([&first, &next].into_iter().all(|window| whole.insert(window.clone())));
+		let mut cache = WindowCache::new(1 << 20);
+		cache.insert(first.clone());
+		let before = cache.bytes();
+		assert!(cache.extend(next.announced(), run(&next, 0, 4)));
+		assert_eq!(cache.bytes(), whole.bytes());
+		assert!(cache.give_up(STREAM) && !cache.give_up(STREAM));
+		assert_eq!((cache.bytes(), cache.len()), (before, 1));
+		assert!(cache.held(&next.hash()).is_none());
+		assert!(
+			matches!(cache.get_after(after(&first)), Lookup::NotYet),
+			"it may come again"
+		);
+		cache.extend(next.announced(), run(&next, 0, 4));
+		cache.insert(next.clone());
+		assert_eq!(cache.bytes(), whole.bytes(), "it counts once");
+		// A key that was replaced brings no rest.
+		let mut replaced = WindowCache::new(1 << 20);
+		replaced.extend(first.announced(), run(&first, 0, 4));
+		replaced.retire(STREAM, BlockNumber::MAX);
+		assert_eq!((replaced.bytes(), replaced.len()), (0, 0));
+	}
+
+	#[test]
+	fn window_that_comes_drives_out_the_oldest() {
+		let [first, next] = two_large();
+		let mut cache = WindowCache::new(first.size() + 1_000);
+		cache.insert(first.clone());
+		assert!(cache.extend(next.announced(), run(&next, 0, 4)));
+		assert_eq!((cache.len(), cache.find(&first.hash()).is_some()), (1, false));
+		assert_eq!(cache.reached(next.announced()), Some(4), "the newest one stays");
+	}
+
+	#[test]
+	fn window_is_superseded_by_a_newer_one_and_another_header_takes_no_place() {
+		let [first, next] = two_large();
+		let [other, _] = {
+			let mut broadcast = Broadcast::default();
+			[7, 8].map(|seed| broadcast.segment(&fixture::media(10 << 14, seed)))
+		};
+		let mut cache = WindowCache::new(1 << 20);
+		assert!(cache.extend(first.announced(), run(&first, 0, 4)));
+		assert_eq!(cache.reached(other.announced()), None);
+		assert!(!cache.extend(other.announced(), run(&other, 4, 4)));
+		assert_eq!(cache.reached(first.announced()), Some(4));
+		assert!(cache.insert(next.clone()));
+		assert!(
+			cache.held(&first.hash()).is_none(),
+			"what is behind it came before its rest"
+		);
+		assert!(!cache.extend(first.announced(), run(&first, 0, 4)));
+		assert_eq!(cache.len(), 1);
+	}
+
+	/// An attack of who has the key: one header's beginning, and another one whole.
+	#[test]
+	fn what_is_whole_takes_the_place_of_another_one_that_is_not() {
+		let [first, _] = two_large();
+		let other = Broadcast::default().segment(&fixture::media(10 << 14, 7));
+		let mut cache = WindowCache::new(1 << 20);
+		assert!(cache.extend(first.announced(), run(&first, 0, 4)));
+		assert!(cache.insert(other.clone()) && !cache.insert(first.clone()));
+		assert_eq!((cache.len(), cache.bytes() >= other.size()), (1, true));
+		assert!(cache.find(&other.hash()).is_some() && cache.held(&first.hash()).is_none());
+	}
+
+	/// The fault: who had waited through a pause was told that its place was gone, as soon as the first window began to come.
+	#[test]
+	fn who_follows_the_first_window_of_a_new_run_as_it_comes_waits_for_the_next_one() {
+		let mut broadcast = Broadcast::default();
+		let before = broadcast.segment(&fixture::media(10 << 14, 1));
+		broadcast.begin_epoch(before.id().epoch + MAX_BLOCKS_AHEAD + 1);
+		let first = broadcast.segment(&fixture::media(10 << 14, 2));
+		let mut cache = WindowCache::new(1 << 20);
+		cache.insert(before);
+		assert!(cache.extend(first.announced(), run(&first, 0, 4)));
+		assert!(matches!(cache.get_after(after(&first)), Lookup::NotYet));
 	}
 
 	#[test]

@@ -5,11 +5,13 @@
 //! | [`wire`] | messages, frames, bounded incremental decoders |
 //! | [`window`] | a window encoded once and shared by all who receive it |
 //! | [`assembly`] | a window from its announcement to its last chunk |
+//! | [`open`] | a window that is passed on as it comes |
 //! | [`ledger`] | what was delivered and is not paid, counted alike by both sides |
 //! | [`meter`] | what pays a receipt, counted alike by both sides |
 //! | [`standing`] | whether a broadcast is live, idle or ended, by what its key signed |
 //! | [`patience`] | whether a peer that brings no window fails, or the broadcaster pauses |
 //! | [`quiet`] | what people are told of a silence, and how long it took |
+//! | [`bitrate`] | what a stream takes of an uplink |
 //! | [`broadcast`] | what a broadcaster's key signs in one run |
 //! | [`cache`] | the newest windows, bounded in bytes |
 //! | [`viewer`] | receiving side: verifies chunk by chunk, says what is owed |
@@ -63,12 +65,14 @@ extern crate self as clustercast_protocol;
 mod fixture;
 
 pub mod assembly;
+pub mod bitrate;
 pub mod broadcast;
 pub mod cache;
 pub mod credit;
 pub mod evidence;
 pub mod ledger;
 pub mod meter;
+pub mod open;
 pub mod patience;
 pub mod purse;
 pub mod quiet;
@@ -83,11 +87,13 @@ pub mod window;
 pub mod wire;
 
 pub use assembly::{Announced, Assembly, Chunks};
+pub use bitrate::Bitrate;
 pub use broadcast::{Broadcast, Timing};
 pub use cache::{Cursor, Lookup, WindowCache};
 pub use credit::{Credit, CreditConfig, Float, Releasable, Shortage};
 pub use evidence::{Evidence, Suspicion, Witness};
 pub use meter::{Meter, Share};
+pub use open::OpenWindow;
 pub use patience::{Failing, Patience, Silence};
 pub use purse::{Purse, PurseConfig, PurseError};
 pub use quiet::{Change, Quiet};

@@ -3,12 +3,14 @@
 //!
 //! Chunks go out one range after the other. What is written is not on its way for long: a driver that writes the next one while
 //! too much is under way has a viewer who cannot follow ([`RelayerSession::wants`] says nothing then), and passes over windows
-//! for it ([`RelayerSession::pass`]).
+//! for it ([`RelayerSession::pass`]). A window may begin to go out before it is whole ([`RelayerSession::deliver_open`]).
 
 use crate::{
+	assembly::Announced,
 	cache::Cursor,
 	ledger::{Creditor, Limits, Piece},
 	meter::{Meter, Share},
+	open::OpenWindow,
 	routes::{Names, Path},
 	tickets::Expectation,
 	viewer::next,
@@ -116,7 +118,7 @@ pub enum Event {
 struct Sending {
 	id: SendingId,
 	/// As long as something of it goes out.
-	window: Option<EncodedWindow>,
+	window: Option<Arc<Announced>>,
 	piece: Piece,
 	/// What it is paid under.
 	commitment: Option<Hash>,
@@ -242,6 +244,8 @@ pub struct RelayerSession {
 	seats: Option<u32>,
 	/// What was said of the relayers that it comes through.
 	route: Option<Path>,
+	/// It was told who else may serve it.
+	referred: bool,
 	/// Serves against payment; also when it has ended.
 	paid: Option<Paid>,
 	follow: Follow,
@@ -279,6 +283,7 @@ impl RelayerSession {
 			status: None,
 			seats: None,
 			route: None,
+			referred: false,
 			paid: None,
 			follow: Follow::Windows,
 			settles: false,
@@ -464,9 +469,9 @@ impl RelayerSession {
 		}
 	}
 
-	/// Names others, before it is ended.
+	/// Names others, before it is ended; once.
 	pub fn others(&mut self, names: &Names) {
-		if !matches!(self.state, State::Ended) && !names.is_empty() {
+		if !matches!(self.state, State::Ended) && !names.is_empty() && !core::mem::replace(&mut self.referred, true) {
 			self.say_newest(&ToViewer::Others(names.clone()));
 		}
 	}
@@ -578,7 +583,7 @@ impl RelayerSession {
 	}
 
 	/// What it takes to send these chunks of a window. Changes nothing.
-	pub fn quote(&self, window: &EncodedWindow, range: &Range) -> Result<Quote, SessionError> {
+	pub fn quote(&self, window: &Announced, range: &Range) -> Result<Quote, SessionError> {
 		let Some(paid) = self.paid.as_ref().filter(|_| matches!(self.state, State::Serving(_))) else {
 			return Ok(Quote::Nothing);
 		};
@@ -614,13 +619,32 @@ impl RelayerSession {
 		match self.follow {
 			Follow::Announcements => self.announce(window, false).map(|()| None),
 			Follow::Windows => {
-				let range = window.range();
-				let quoted = self.afford(window, &range)?;
-				self.announce(window, true)?;
-				self.send_chunks(window, range, None, quoted.as_ref())?;
-				Ok(quoted)
+				let data = core::iter::once(window.data());
+				self.push(window.announced(), data)
 			},
 		}
+	}
+
+	/// The same of one of which the rest is coming: what is here of it goes out, and the rest is [handed](Outgoing::hand) to what is
+	/// sent. It is quoted as a whole, and [what went out](RelayerSession::sent) is owed. Only where windows come by themselves: what is
+	/// announced and nothing more can be had at once.
+	pub fn deliver_open(&mut self, window: &OpenWindow) -> Result<Option<Expectation>, SessionError> {
+		match self.follow {
+			Follow::Announcements => Err(SessionError::NotWanted(window.id())),
+			Follow::Windows => self.push(window.announced(), window.rest(0)),
+		}
+	}
+
+	fn push(
+		&mut self,
+		window: &Arc<Announced>,
+		data: impl IntoIterator<Item = Bytes>,
+	) -> Result<Option<Expectation>, SessionError> {
+		let range = window.range();
+		let quoted = self.afford(window, &range)?;
+		self.announce(window, true)?;
+		self.send_chunks(window, range, data, None, quoted.as_ref())?;
+		Ok(quoted)
 	}
 
 	/// Announces the window that [`RelayerSession::wants`] names and does not send it: the viewer cannot follow.
@@ -633,9 +657,13 @@ impl RelayerSession {
 		if !self.may_send() || !self.has_new(window, &fetch.range) {
 			return Err(SessionError::NotWanted(window.id()));
 		}
+		let Range { first, count, .. } = fetch.range;
+		let data = window.chunks(first, count);
+		let data = data.ok_or(SessionError::NotWanted(window.id()))?;
+		let window = window.announced();
 		let quoted = self.afford(window, &fetch.range)?;
 		self.fetches = self.fetches.saturating_sub(1);
-		self.send_chunks(window, fetch.range, Some(fetch.within_ms), quoted.as_ref())?;
+		self.send_chunks(window, fetch.range, [data], Some(fetch.within_ms), quoted.as_ref())?;
 		Ok(quoted)
 	}
 
@@ -659,7 +687,7 @@ impl RelayerSession {
 		}
 	}
 
-	fn afford(&self, window: &EncodedWindow, range: &Range) -> Result<Option<Expectation>, SessionError> {
+	fn afford(&self, window: &Announced, range: &Range) -> Result<Option<Expectation>, SessionError> {
 		match self.quote(window, range)? {
 			Quote::TooMuch => Err(SessionError::NotWanted(window.id())),
 			Quote::Nothing => Ok(None),
@@ -667,7 +695,7 @@ impl RelayerSession {
 		}
 	}
 
-	fn announce(&mut self, window: &EncodedWindow, comes: bool) -> Result<(), SessionError> {
+	fn announce(&mut self, window: &Announced, comes: bool) -> Result<(), SessionError> {
 		let id = window.id();
 		let wanted = self.wants().is_some_and(|cursor| match cursor {
 			Cursor::Live { stream, track } => id.stream == stream && id.track == track,
@@ -689,10 +717,10 @@ impl RelayerSession {
 			let catalog = Box::new(window.catalog().as_ref().clone());
 			self.transmit.push_back(ToViewer::Catalog(catalog).to_frame());
 		}
-		if self.init.as_ref() != Some(window.init()) {
-			self.init = Some(window.init().clone());
-			self.transmit
-				.push_back(ToViewer::Init(window.init().clone()).to_frame());
+		let init = window.init();
+		if self.init.as_ref() != Some(init) {
+			self.init = Some(init.clone());
+			self.transmit.push_back(ToViewer::Init(init.clone()).to_frame());
 		}
 		if begins {
 			self.transmit
@@ -709,20 +737,20 @@ impl RelayerSession {
 
 	fn send_chunks(
 		&mut self,
-		window: &EncodedWindow,
+		window: &Arc<Announced>,
 		range: Range,
+		data: impl IntoIterator<Item = Bytes>,
 		fetched: Option<u32>,
 		quoted: Option<&Expectation>,
 	) -> Result<(), SessionError> {
 		let piece = piece(window, &range)?;
 		self.given += piece.bytes;
-		let data = window.chunks(range.first, range.count);
-		let data = data.ok_or(SessionError::NotWanted(window.id()))?;
 		let id = SendingId(self.next_id);
 		self.next_id += 1;
 		let chunk_log2 = window.header().chunk_log2;
-		self.queue
-			.push_back(Outgoing::new(id, range, data, chunk_log2, fetched));
+		let mut outgoing = Outgoing::new(id, range, piece.bytes as usize, chunk_log2, fetched);
+		data.into_iter().for_each(|run| outgoing.hand(run));
+		self.queue.push_back(outgoing);
 		self.sending.push(Sending {
 			id,
 			window: Some(window.clone()),
@@ -959,7 +987,7 @@ impl Paid {
 }
 
 /// These chunks of a window, to be paid.
-fn piece(window: &EncodedWindow, range: &Range) -> Result<Piece, SessionError> {
+fn piece(window: &Announced, range: &Range) -> Result<Piece, SessionError> {
 	let Range { header, first, count } = *range;
 	let piece = Piece::part(window.header(), window.hash(), window.leaves(), first, count);
 	let piece = piece.filter(|_| header == window.hash());

@@ -13,6 +13,7 @@ use crate::{
 	evidence::{Evidence, Pursuit},
 	ledger::{BillFault, Debtor},
 	meter::{Meter, Share},
+	open::Verified,
 	routes::{Names, Path},
 	window::{EncodedWindow, Setting, WindowError},
 	wire::{
@@ -105,7 +106,7 @@ pub enum Event {
 	Skipped(WindowId),
 	/// These chunks are here and verified, and more of their stream may come: [`ViewerSession::partial`] has them.
 	Progress(Range),
-	/// What was fetched, or the first part of it. Verified.
+	/// What was fetched, or the first part of it; or of what came by itself, where that ended early. Verified.
 	Chunks(Chunks),
 	/// What was fetched does not come.
 	Lacks(Range),
@@ -550,6 +551,11 @@ impl ViewerSession {
 	/// What is here of a window that is not whole: copied, for who puts it together from several sources.
 	pub fn partial(&self, header: &Hash) -> Vec<Chunks> {
 		self.content.partial(header)
+	}
+
+	/// What is here of a window that is not whole, from this chunk on, as far as one stream brought it: for who passes it on as it comes.
+	pub fn verified(&self, header: &Hash, from: u32) -> Option<Verified<'_>> {
+		self.content.verified(header, from)
 	}
 
 	/// Whether this window was announced to come by itself.

@@ -1,9 +1,6 @@
 //! A window encoded once: every viewer is handed the same bytes.
 
-use crate::{
-	ledger::Piece,
-	wire::{frame_as, Announcement, Kind, Range},
-};
+use crate::{assembly::Announced, ledger::Piece, wire::Announcement};
 use alloc::sync::Arc;
 use bytes::Bytes;
 use clustercast_primitives::{
@@ -14,7 +11,7 @@ use clustercast_primitives::{
 	window::{HeaderError, SignedHeader},
 	Hash, History, WindowHeader, WindowId,
 };
-use core::fmt;
+use core::{fmt, ops::Deref};
 
 /// Why data makes no window.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,10 +84,7 @@ pub struct Draft {
 pub struct EncodedWindow(Arc<Inner>);
 
 struct Inner {
-	hash: Hash,
-	setting: Setting,
-	history: History,
-	announcement: Announcement,
+	of: Arc<Announced>,
 	data: Bytes,
 }
 
@@ -127,12 +121,8 @@ impl EncodedWindow {
 			return Err(WindowError::Root);
 		}
 		let announcement = Announcement::new(header, items, leaves);
-		Ok(Self::assemble(
-			announcement,
-			setting,
-			history,
-			Bytes::copy_from_slice(data),
-		))
+		let of = Announced::new(announcement, setting, history);
+		Ok(Self::assemble(Arc::new(of), Bytes::copy_from_slice(data)))
 	}
 
 	/// Hashes and signs a new window: what a broadcaster does. `key` is the stream's signing key.
@@ -162,81 +152,18 @@ impl EncodedWindow {
 		setting.check(&header)?;
 		let header = key.sign(header, genesis);
 		let announcement = Announcement::new(header, draft.items, leaves);
-		Ok(Self::assemble(
-			announcement,
-			setting,
-			draft.history,
-			Bytes::copy_from_slice(data),
-		))
+		let of = Announced::new(announcement, setting, draft.history);
+		Ok(Self::assemble(Arc::new(of), Bytes::copy_from_slice(data)))
 	}
 
-	/// Of parts that were found to agree.
-	pub(crate) fn assemble(announcement: Announcement, setting: Setting, history: History, data: Bytes) -> Self {
-		Self(Arc::new(Inner {
-			hash: announcement.header.message.hash(),
-			setting,
-			history,
-			announcement,
-			data,
-		}))
+	/// All bytes of what was announced, as was found.
+	pub(crate) fn assemble(of: Arc<Announced>, data: Bytes) -> Self {
+		Self(Arc::new(Inner { of, data }))
 	}
 
-	/// Which window it is.
-	pub fn id(&self) -> WindowId {
-		self.0.announcement.header.message.id
-	}
-
-	/// What the broadcaster signed.
-	pub fn header(&self) -> &WindowHeader {
-		&self.0.announcement.header.message
-	}
-
-	/// With its signature.
-	pub fn signed_header(&self) -> &SignedHeader {
-		&self.0.announcement.header
-	}
-
-	/// [`WindowHeader::hash`]: what names it in histories and deliveries.
-	pub fn hash(&self) -> Hash {
-		self.0.hash
-	}
-
-	/// The headers before it in its epoch and track.
-	pub fn history(&self) -> &History {
-		&self.0.history
-	}
-
-	/// The same with its own: what the next one follows.
-	pub fn history_after(&self) -> History {
-		let mut history = self.0.history.clone();
-		let appended = history.append(self.0.hash);
-		debug_assert!(appended, "its number was checked");
-		history
-	}
-
-	/// What it is decoded with.
-	pub fn setting(&self) -> &Setting {
-		&self.0.setting
-	}
-
-	/// Describes its track.
-	pub fn catalog(&self) -> &Arc<SignedCatalog> {
-		&self.0.setting.catalog
-	}
-
-	/// Initialisation segment that it decodes with.
-	pub fn init(&self) -> &Bytes {
-		&self.0.setting.init
-	}
-
-	/// What belongs to it beside the chunks.
-	pub fn items(&self) -> &Items {
-		&self.0.announcement.items
-	}
-
-	/// Of all its chunks.
-	pub fn leaves(&self) -> &[Hash] {
-		&self.0.announcement.leaves
+	/// What the broadcaster signed of it, to be shared.
+	pub fn announced(&self) -> &Arc<Announced> {
+		&self.0.of
 	}
 
 	/// The media bytes; shared by all clones.
@@ -244,35 +171,20 @@ impl EncodedWindow {
 		self.0.data.clone()
 	}
 
-	/// All its chunks.
-	pub fn range(&self) -> Range {
-		Range {
-			header: self.0.hash,
-			first: 0,
-			count: self.header().chunks,
-		}
-	}
-
 	/// The bytes of some of its chunks, shared; `None` where it does not have them, or there are none.
 	pub fn chunks(&self, first: u32, count: u32) -> Option<Bytes> {
-		let (chunks, log2) = (self.header().chunks, self.header().chunk_log2);
-		let end = first.checked_add(count).filter(|end| count > 0 && *end <= chunks)?;
-		let at = |index: u32| self.0.data.len().min((index as usize) << log2);
-		Some(self.0.data.slice(at(first)..at(end)))
+		let end = first.checked_add(count)?;
+		let has = count > 0 && end <= self.header().chunks;
+		has.then(|| self.0.data.slice(self.offset(first)..self.offset(end)))
 	}
+}
 
-	/// What announces it, shared where it comes by itself.
-	pub fn announcement(&self, comes: bool) -> Bytes {
-		let frame = &self.0.announcement.frame;
-		match comes {
-			true => frame.clone(),
-			false => frame_as(frame, Kind::Offered),
-		}
-	}
+/// What the broadcaster signed of it.
+impl Deref for EncodedWindow {
+	type Target = Announced;
 
-	/// What it costs in memory, bytes. Catalog and initialisation segment are shared between windows.
-	pub fn size(&self) -> usize {
-		self.0.data.len() + 2 * self.0.announcement.frame.len()
+	fn deref(&self) -> &Announced {
+		&self.0.of
 	}
 }
 

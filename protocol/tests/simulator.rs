@@ -660,7 +660,7 @@ fn check_prefix(run: &Run) {
 		assert_eq!((got.history(), got.items()), (sent.history(), sent.items()));
 	}
 	assert!(run.paid.len() <= run.emitted.len());
-	let emitted: Vec<_> = run.emitted.iter().map(EncodedWindow::id).collect();
+	let emitted: Vec<_> = run.emitted.iter().map(|window| window.id()).collect();
 	assert!(run.paid.windows(2).all(|pair| pair[0] < pair[1]));
 	assert!(run.paid.iter().all(|window| emitted.contains(window)));
 	let price = fixture::terms().price_per_gb;

@@ -34,9 +34,10 @@ fn whose_reason(reason: &EndReason) -> Debt {
 			_ => Debt::Payers,
 		},
 		own if own.is_own() => Debt::Ours,
-		EndReason::NotServed | EndReason::Full => Debt::Ours,
-		// Who falls behind our cache, leaves us with what a stream costs, or buys so little that it makes room, may do so on purpose.
-		EndReason::WindowGone | EndReason::PriceRose | EndReason::Idle => Debt::Nobodys,
+		EndReason::NotServed => Debt::Ours,
+		// Who falls behind our cache, leaves us with what a stream costs, buys so little that it makes room, or has its copy taken by somebody
+		// else, may do so on purpose.
+		EndReason::WindowGone | EndReason::PriceRose | EndReason::Idle | EndReason::Full => Debt::Nobodys,
 		_ => Debt::Payers,
 	}
 }

@@ -207,6 +207,11 @@ pub struct Settings {
 	#[arg(long, value_name = "DIR", env = "CLUSTERCAST_RELAYER_WEB_PAGE")]
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub web_page: Option<PathBuf>,
+	/// For development: a bridge for which that page asks wallets, JSON, at an address of loopback alone [default: wallets are asked at
+	/// the page's own origin, if it has one]
+	#[arg(long, value_name = "FILE", env = "CLUSTERCAST_RELAYER_WEB_DEPLOYMENT")]
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub web_deployment: Option<PathBuf>,
 }
 
 /// Complete and checked.
@@ -262,6 +267,8 @@ pub struct Config {
 	pub web: Option<SocketAddr>,
 	/// Where their page is.
 	pub web_page: Option<PathBuf>,
+	/// The bridge for which it asks wallets.
+	pub web_deployment: Option<PathBuf>,
 }
 
 impl Config {
@@ -365,6 +372,7 @@ impl TryFrom<Settings> for Config {
 			metrics: s.metrics,
 			web: s.web,
 			web_page: s.web_page,
+			web_deployment: s.web_deployment,
 		};
 		ensure!(
 			config.interval <= config.credit / 2,

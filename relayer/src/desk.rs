@@ -15,7 +15,7 @@ use crate::{
 	surge::Load,
 };
 use clustercast_chain::{tip, Tip};
-use clustercast_network::serve::{Closed, Grant, Policy, Unpaid};
+use clustercast_network::serve::{Closed, Freight, Grant, Policy, Unpaid};
 use clustercast_primitives::{
 	amount,
 	chain::{ChannelInfo, ChannelKey, TicketRefusal, VoucherPlace},
@@ -694,6 +694,17 @@ impl<L: Ledger> Policy for Desk<L> {
 
 	fn places(&self, seat: &Seat) -> Option<usize> {
 		Some(seat.stream().places())
+	}
+
+	fn freight(&self, seat: &Seat) -> Option<Freight> {
+		let carries = self.load.uplink()?;
+		let takes = seat.stream().takes();
+		Some(Freight { takes, carries })
+	}
+
+	/// It is registered, so a bond answers for what it sells.
+	fn resells(&self, seat: &Seat) -> bool {
+		self.directory.has(seat.viewer.peer())
 	}
 
 	fn seated(&self, seat: &Seat, seated: bool) {

@@ -120,6 +120,7 @@ impl Ingest {
 		loop {
 			match needed(&mut self.need).await {
 				Need::Stop => {
+					self.feed.give_up(self.stream.id);
 					self.dismiss(&mut memory);
 					return memory.settle().await;
 				},
@@ -172,6 +173,7 @@ impl Ingest {
 				Failure::Unneeded => {
 					self.dismiss(&mut memory);
 					if *self.need.borrow() == Need::Rest {
+						self.feed.give_up(self.stream.id);
 						memory.rest();
 					}
 					continue;
@@ -268,6 +270,7 @@ impl Ingest {
 
 	/// Nobody has what follows our place: on with what there is.
 	fn begin_live(&self, memory: &mut Memory) {
+		self.feed.give_up(self.stream.id);
 		memory.resume = None;
 		self.dismiss(memory);
 	}

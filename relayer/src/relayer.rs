@@ -28,7 +28,7 @@ use crate::{
 	streams::{Offer, Served, Streams},
 	surge::{self, Load},
 	terms,
-	web::Web,
+	web::{Files, Web},
 };
 use anyhow::{bail, ensure, Context};
 use clustercast_chain::{keys, Chain, Constants, Wallet};
@@ -243,7 +243,11 @@ impl Relayer {
 		let web = match config.web {
 			Some(at) => {
 				let streams = wires.iter().map(|wire| wire.info.clone()).collect();
-				let bound = Web::bind(at, config.web_page.clone(), &node, &chain, desk.clone(), own, streams);
+				let files = Files {
+					page: config.web_page.clone(),
+					deployment: config.web_deployment.clone(),
+				};
+				let bound = Web::bind(at, files, &node, &chain, desk.clone(), own, streams);
 				Some(bound.await.context("--web")?)
 			},
 			None => None,

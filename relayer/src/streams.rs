@@ -9,7 +9,7 @@ use crate::{
 	surge::{self, Load, Surge},
 };
 use clustercast_primitives::{AccountId, PublicKey, StreamId};
-use clustercast_protocol::{routes::Path, EndReason, Follow};
+use clustercast_protocol::{routes::Path, Bitrate, EndReason, Follow};
 use std::{
 	collections::{BTreeMap, HashMap},
 	hash::Hash,
@@ -19,6 +19,9 @@ use std::{
 	},
 };
 use tokio::{sync::watch, time::Instant};
+
+/// Bytes/s of a stream that is not measured yet: 480p.
+const USUAL: u64 = 187_500;
 
 /// What is asked for a stream, and of how many.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +73,8 @@ pub struct Served {
 	gone: AtomicBool,
 	/// The relayers that it comes through, ours first; empty as long as that is not known.
 	route: Mutex<Path>,
+	/// What it took of late, and bytes/s as last measured.
+	bitrate: Mutex<(Bitrate, u64)>,
 }
 
 impl Served {
@@ -93,6 +98,7 @@ impl Served {
 			sales: None,
 			gone: AtomicBool::new(false),
 			route: Mutex::default(),
+			bitrate: Mutex::new((Bitrate::default(), USUAL)),
 		}
 	}
 
@@ -118,6 +124,17 @@ impl Served {
 	fn is_fetched(&self, now: Instant) -> bool {
 		let lingers = || lock(&self.left).is_some_and(|left| now < left + LINGER);
 		!self.is_on_demand() || *self.audience.borrow() > 0 || lingers()
+	}
+
+	/// A window of so many bytes and so long came.
+	pub fn measure(&self, bytes: u64, length_ms: u64) {
+		let (bitrate, rate) = &mut *lock(&self.bitrate);
+		*rate = bitrate.window(bytes, length_ms).unwrap_or(*rate);
+	}
+
+	/// What a copy of it takes, bytes/s.
+	pub fn takes(&self) -> u64 {
+		lock(&self.bitrate).1
 	}
 
 	/// Upstream asks this, micro-USDC per 10^9 bytes.
@@ -281,6 +298,11 @@ pub struct Viewer {
 }
 
 impl Viewer {
+	/// Whose it is, by the key that it proved.
+	pub fn peer(&self) -> &PublicKey {
+		&self.peer
+	}
+
 	/// Why nothing more is sold to it at this price, micro-USDC per 10^9 bytes, where that is so.
 	pub fn shut(&self, price_per_gb: u64, now: Instant) -> Option<EndReason> {
 		let goes = self

@@ -48,6 +48,11 @@ impl Load {
 		}
 	}
 
+	/// What the uplink carries, bytes/s, where that is known.
+	pub fn uplink(&self) -> Option<u64> {
+		self.uplink
+	}
+
 	/// A viewer comes.
 	pub fn enter(&self) {
 		self.viewers.fetch_add(1, Ordering::Relaxed);

@@ -122,6 +122,9 @@ pub const LATER: Duration = Duration::from_secs(60);
 /// Who ended what stood by is not asked to again before this: it has work with each attempt.
 pub const SOON: Duration = Duration::from_secs(5);
 
+/// The same where nobody brings anything: the one that did may be gone, and its place is free as soon as that is known.
+pub const AT_ONCE: Duration = Duration::from_secs(1);
+
 /// The same for a reason that does not: its operator may change it, or ours.
 pub const MUCH_LATER: Duration = Duration::from_secs(600);
 
@@ -241,6 +244,16 @@ impl Turns {
 			Some(standing) => *standing = Standing::Ready,
 			None => self.standings.push(Standing::Ready),
 		}
+	}
+
+	/// Which of these places is of least use now: one that lied, then one that rests; of equals the first.
+	pub fn worst(&self, places: impl IntoIterator<Item = usize>, now: Duration) -> Option<usize> {
+		let use_of = |at: &usize| match self.standings.get(*at) {
+			Some(Standing::Out) | None => 0,
+			Some(standing) if !standing.is_ready(now) => 1,
+			Some(_) => 2,
+		};
+		places.into_iter().min_by_key(use_of)
 	}
 
 	/// This one is the next: it brought what the one that was tried did not.
@@ -363,6 +376,19 @@ mod tests {
 		assert_eq!(turns.next(at(60)), Turn::Try(1));
 		turns.left(Verdict::Out, at(60));
 		assert_eq!(turns.next(at(1_000_000)), Turn::Wait(MUCH_LATER), "nobody is left");
+	}
+
+	/// The fault: whoever was named next took the place of one that had served, and those that had lied kept theirs.
+	#[test]
+	fn who_is_named_has_the_place_of_one_that_lied_then_of_one_that_rests_and_only_then_of_another() {
+		let mut turns = Turns::new(4);
+		assert_eq!(turns.worst(1..4, at(0)), Some(1));
+		turns.report(2, Verdict::Rest(LATER), at(0));
+		assert_eq!(turns.worst(1..4, at(0)), Some(2));
+		turns.report(3, Verdict::Out, at(0));
+		assert_eq!(turns.worst(1..4, at(0)), Some(3));
+		assert_eq!(turns.worst(1..3, at(60)), Some(1), "it has rested");
+		assert_eq!(turns.worst([], at(0)), None);
 	}
 
 	#[test]

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | `/`, and what it names | the page, as `scripts/web` built it |
 //! | `/relayer.json` | [`About`]: streams, price, where WebTransport is, certificates and the relayer's signature for them |
+//! | `/deployment.json` | for development: a bridge for which the page of loopback asks wallets; nothing (204) where there is none |
 //! | `/account/ID.json` | what the chain says of an account: 32 bytes as hexadecimal digits |
 //!
 //! A page cannot know that this is true of the chain. What it verifies and pays rests on what is said here, so its viewer is asked to
@@ -63,11 +64,17 @@ const MOST_BYTES: u64 = 8 << 20;
 /// Where the page is, from the folder of the program's folder: as packages and `scripts/web` have it.
 const PAGE: &str = "share/clustercast/web";
 
-/// Nothing inline, nobody else's, in no frame. Relayers are anywhere, so connections go to whatever has TLS.
-const POLICY: &str =
-	"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self' https: wss:; \
-	media-src blob:; worker-src 'self'; img-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
-	frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types clustercast";
+/// Nothing inline, nobody else's, in no frame. Relayers and agents of the bridge are anywhere, so connections go to whatever has TLS; of a
+/// page for development also to this machine's own.
+fn policy(is_development: bool) -> HeaderValue {
+	let agents = if is_development { " http://127.0.0.1:*" } else { "" };
+	let policy = format!(
+		"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self' https: wss:{agents}; \
+		media-src blob:; worker-src 'self'; img-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
+		frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types clustercast"
+	);
+	policy.parse().expect("printable ASCII")
+}
 
 /// What names its content never changes.
 const FOREVER: &str = "public, max-age=31536000, immutable";
@@ -121,7 +128,34 @@ struct Shared {
 	port: u16,
 	streams: Vec<watch::Receiver<Option<StreamKeyInfo>>>,
 	page: Page,
+	deployment: Option<Bytes>,
+	policy: HeaderValue,
 	lookups: Semaphore,
+}
+
+/// Where what is served lies.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+	/// Folder of the page; where packages have it, if none is named.
+	pub page: Option<PathBuf>,
+	/// A bridge for which the page asks wallets: on loopback alone.
+	pub deployment: Option<PathBuf>,
+}
+
+impl Files {
+	/// The deployment. Whoever serves a page to others is not the one to say what their wallets sign.
+	fn deployment(&self, at: SocketAddr) -> anyhow::Result<Option<Bytes>> {
+		let Some(path) = &self.deployment else {
+			return Ok(None);
+		};
+		ensure!(
+			at.ip().is_loopback(),
+			"a deployment beside the page is for pages of loopback, and {at} is none"
+		);
+		let text = fs::read(path).with_context(|| path.display().to_string())?;
+		serde_json::from_slice::<serde::de::IgnoredAny>(&text).with_context(|| path.display().to_string())?;
+		Ok(Some(text.into()))
+	}
 }
 
 /// Files by their paths, with their types.
@@ -138,14 +172,15 @@ impl Web {
 	/// Listens at this address with both, and reads the page.
 	pub async fn bind(
 		at: SocketAddr,
-		page: Option<PathBuf>,
+		files: Files,
 		node: &Node,
 		chain: &Chain,
 		desk: Arc<Desk<Chain>>,
 		identity: KeyPair,
 		streams: Vec<watch::Receiver<Option<StreamKeyInfo>>>,
 	) -> anyhow::Result<Self> {
-		let page = Page::read(&page.map_or_else(folder, Ok)?)?;
+		let deployment = files.deployment(at)?;
+		let page = Page::read(&files.page.map_or_else(folder, Ok)?)?;
 		let listener = TcpListener::bind(at)
 			.await
 			.with_context(|| format!("cannot listen on {at}"))?;
@@ -163,6 +198,8 @@ impl Web {
 				port,
 				streams,
 				page,
+				policy: policy(deployment.is_some()),
+				deployment,
 				lookups: Semaphore::new(LOOKUPS),
 			}),
 		})
@@ -240,6 +277,7 @@ fn router(shared: Arc<Shared>) -> Router {
 			get(|State(shared): State<Arc<Shared>>| async move { file(&shared, "index.html") }),
 		)
 		.route("/relayer.json", get(about))
+		.route("/deployment.json", get(deployment))
 		.route("/account/{name}", get(account))
 		.route(
 			"/{*path}",
@@ -247,19 +285,19 @@ fn router(shared: Arc<Shared>) -> Router {
 				|State(shared): State<Arc<Shared>>, UrlPath(path): UrlPath<String>| async move { file(&shared, &path) },
 			),
 		)
-		.layer(axum::middleware::map_response(guard))
+		.layer(axum::middleware::map_response_with_state(shared.clone(), guard))
 		.with_state(shared)
 }
 
 /// What is said with all answers.
-async fn guard(mut response: Response) -> Response {
+async fn guard(State(shared): State<Arc<Shared>>, mut response: Response) -> Response {
 	let said = [
-		(header::CONTENT_SECURITY_POLICY, POLICY),
-		(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-		(header::REFERRER_POLICY, "no-referrer"),
+		(header::CONTENT_SECURITY_POLICY, shared.policy.clone()),
+		(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+		(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 	];
 	for (name, value) in said {
-		response.headers_mut().insert(name, HeaderValue::from_static(value));
+		response.headers_mut().insert(name, value);
 	}
 	if !response.headers().contains_key(header::CACHE_CONTROL) {
 		response
@@ -323,6 +361,14 @@ async fn about(State(shared): State<Arc<Shared>>) -> Response {
 		certificates,
 		streams: shared.streams.iter().filter_map(of).collect(),
 	})
+}
+
+async fn deployment(State(shared): State<Arc<Shared>>) -> Response {
+	match &shared.deployment {
+		Some(text) => ([(header::CONTENT_TYPE, "application/json")], text.clone()).into_response(),
+		// Not 404, which browsers complain of.
+		None => StatusCode::NO_CONTENT.into_response(),
+	}
 }
 
 fn json<T: Serialize>(what: &T) -> Response {
@@ -401,5 +447,31 @@ mod tests {
 		let folder = tempfile::tempdir().unwrap();
 		fs::write(folder.path().join("index.html"), vec![0; 1 + MOST_BYTES as usize]).unwrap();
 		assert!(Page::read(folder.path()).is_err());
+	}
+
+	#[test]
+	fn deployment_is_served_on_loopback_alone_and_only_as_json() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("deployment.json");
+		let files = Files {
+			deployment: Some(path.clone()),
+			..Files::default()
+		};
+		let [loopback, public] = ["127.0.0.1:8890", "192.0.2.1:8890"].map(|at| at.parse::<SocketAddr>().unwrap());
+		assert!(files.deployment(loopback).is_err(), "there is no such file");
+		fs::write(&path, "{}").unwrap();
+		assert_eq!(files.deployment(loopback).unwrap().unwrap(), "{}");
+		let refused = files.deployment(public).unwrap_err().to_string();
+		assert!(refused.contains("pages of loopback"), "{refused}");
+		assert!(Files::default().deployment(public).unwrap().is_none());
+		fs::write(&path, "no JSON").unwrap();
+		assert!(files.deployment(loopback).is_err());
+	}
+
+	#[test]
+	fn page_connects_to_this_machine_by_http_in_development_alone() {
+		let [usual, development] = [false, true].map(|is| policy(is).to_str().unwrap().to_owned());
+		assert!(!usual.contains("http:") && usual.contains("connect-src 'self' https: wss:;"));
+		assert!(development.contains("connect-src 'self' https: wss: http://127.0.0.1:*;"));
 	}
 }

@@ -285,7 +285,8 @@ impl Link {
 					Delivered::Nothing | Delivered::Unpaid => {},
 				},
 				Lookup::Gone => return Err(Over::Told(EndReason::WindowGone)),
-				Lookup::NotYet => self.lost = None,
+				// Nothing comes in runs here.
+				Lookup::NotYet | Lookup::Open(_) => self.lost = None,
 				Lookup::Unknown => self.lost = self.lost.or(Some(io.now())),
 			}
 			break;

@@ -15,6 +15,10 @@ use clustercast_protocol::{EndReason, TicketError};
 /// Rest after a first failure; doubles with each further one in a row.
 const FIRST_REST: Micros = SECOND;
 
+/// The same of one that announces what it does not bring, whatever it brings in between; and longest.
+const SHORT_REST: Micros = 15 * SECOND;
+const LONGEST_SHORT_REST: Micros = 1_800 * SECOND;
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -26,6 +30,8 @@ pub enum Ending {
 	Failed,
 	/// Again after the longest rest.
 	Later,
+	/// It announces what it does not bring: again after a rest that is longer each time.
+	Short,
 	/// It no longer has the window to go on behind.
 	Gone,
 }
@@ -51,12 +57,32 @@ enum Standing {
 	Out,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+	node: NodeId,
+	standing: Standing,
+	failures: u32,
+	/// How often it announced what it did not bring.
+	shorts: u32,
+}
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Roster {
 	longest: Micros,
 	rests: bool,
-	candidates: Vec<(NodeId, Standing, u32)>,
+	candidates: Vec<Candidate>,
+}
+
+impl Candidate {
+	fn new(node: NodeId) -> Self {
+		Self {
+			node,
+			standing: Standing::Ready,
+			failures: 0,
+			shorts: 0,
+		}
+	}
 }
 
 impl Roster {
@@ -65,7 +91,7 @@ impl Roster {
 		Self {
 			longest,
 			rests: true,
-			candidates: nodes.into_iter().map(|node| (node, Standing::Ready, 0)).collect(),
+			candidates: nodes.into_iter().map(Candidate::new).collect(),
 		}
 	}
 
@@ -74,12 +100,14 @@ impl Roster {
 		self.rests = false;
 	}
 
-	fn ready(&self, now: Micros) -> impl Iterator<Item = &(NodeId, Standing, u32)> + '_ {
-		self.candidates.iter().filter(move |(_, standing, _)| match standing {
-			Standing::Ready => true,
-			Standing::Resting(until) => *until <= now,
-			Standing::Gone | Standing::Out => false,
-		})
+	fn ready(&self, now: Micros) -> impl Iterator<Item = &Candidate> + '_ {
+		self.candidates
+			.iter()
+			.filter(move |candidate| match candidate.standing {
+				Standing::Ready => true,
+				Standing::Resting(until) => until <= now,
+				Standing::Gone | Standing::Out => false,
+			})
 	}
 
 	/// What to do now.
@@ -87,17 +115,19 @@ impl Roster {
 		let is_gone = self
 			.candidates
 			.iter()
-			.any(|(_, standing, _)| *standing == Standing::Gone);
-		let next = self.ready(now).min_by_key(|(_, _, failures)| *failures);
-		if let Some((node, ..)) = next.filter(|(_, _, failures)| *failures == 0 || !is_gone) {
-			return Next::Try(*node);
+			.any(|candidate| candidate.standing == Standing::Gone);
+		let next = self
+			.ready(now)
+			.min_by_key(|candidate| (candidate.failures, candidate.shorts));
+		if let Some(next) = next.filter(|next| next.failures == 0 || !is_gone) {
+			return Next::Try(next.node);
 		}
 		if is_gone {
 			self.forget_gone();
 			return Next::GoLive;
 		}
-		let rests = self.candidates.iter().filter_map(|(_, standing, _)| match standing {
-			Standing::Resting(until) => Some(*until),
+		let rests = self.candidates.iter().filter_map(|candidate| match candidate.standing {
+			Standing::Resting(until) => Some(until),
 			_ => None,
 		});
 		rests.min().map_or(Next::Nobody, Next::Wait)
@@ -106,16 +136,16 @@ impl Roster {
 	/// Whoever else could be tried.
 	pub fn others(&self, than: NodeId, now: Micros) -> Vec<NodeId> {
 		self.ready(now)
-			.map(|(node, ..)| *node)
+			.map(|candidate| candidate.node)
 			.filter(|node| *node != than)
 			.collect()
 	}
 
-	/// The first that could be tried and is not among these.
+	/// One that could be tried and is not among these: of those that failed least often in a row the first.
 	pub fn standby(&self, than: &[NodeId], now: Micros) -> Option<NodeId> {
-		self.ready(now)
-			.map(|(node, ..)| *node)
-			.find(|node| !than.contains(node))
+		let others = self.ready(now).filter(|candidate| !than.contains(&candidate.node));
+		let first = others.min_by_key(|candidate| (candidate.shorts, candidate.failures));
+		first.map(|candidate| candidate.node)
 	}
 
 	/// How an attempt ended; `served`: it brought a window.
@@ -124,21 +154,26 @@ impl Roster {
 			self.forget_gone();
 		}
 		let (longest, rests) = (self.longest, self.rests);
-		let Some((_, standing, failures)) = self.candidates.iter_mut().find(|(other, ..)| *other == node) else {
+		let Some(candidate) = self.candidates.iter_mut().find(|other| other.node == node) else {
 			return;
 		};
 		if served {
-			*failures = 0;
+			candidate.failures = 0;
 		}
-		*standing = match ending {
+		candidate.standing = match ending {
 			Ending::Fault | Ending::Refused => Standing::Out,
 			Ending::Gone => Standing::Gone,
 			Ending::Failed => {
-				let rest = (FIRST_REST << (*failures).min(16)).min(longest);
-				*failures += 1;
+				let rest = (FIRST_REST << candidate.failures.min(16)).min(longest);
+				candidate.failures += 1;
 				Standing::Resting(now + if rests { rest } else { 0 })
 			},
 			Ending::Later => Standing::Resting(now + longest),
+			Ending::Short => {
+				let rest = (SHORT_REST << candidate.shorts.min(16)).min(LONGEST_SHORT_REST);
+				candidate.shorts += 1;
+				Standing::Resting(now + if rests { rest } else { 0 })
+			},
 		};
 	}
 
@@ -146,8 +181,8 @@ impl Roster {
 		let gone = self
 			.candidates
 			.iter_mut()
-			.filter(|(_, standing, _)| *standing == Standing::Gone);
-		gone.for_each(|(_, standing, _)| *standing = Standing::Ready);
+			.filter(|candidate| candidate.standing == Standing::Gone);
+		gone.for_each(|candidate| candidate.standing = Standing::Ready);
 	}
 }
 

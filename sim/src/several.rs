@@ -397,8 +397,12 @@ impl Several {
 					self.appoint(conn, io);
 				},
 				Action::Replace(id) => {
+					let ending = match self.swarm.announces(id, now) {
+						true => Ending::Short,
+						false => Ending::Failed,
+					};
 					if let Some(conn) = self.find(id).map(|link| link.watch.conn) {
-						self.lose(conn, Some(Ending::Later), io);
+						self.lose(conn, Some(ending), io);
 					}
 				},
 				Action::Rest(id) => {

@@ -1,6 +1,8 @@
 // The page: draws what the worker says, feeds the video, and does what is pressed.
-import {fromHex} from "./core/scale.ts";
-import {megabytes, rate, time, usdc} from "./page/format.ts";
+import {fromHex, toHex} from "./core/scale.ts";
+import {megabytes, rate, sum, time, usdc} from "./page/format.ts";
+import {WalletPanel} from "./page/wallet.ts";
+import {isLow} from "./wallet/handover.ts";
 import {Feeder} from "./watch/feeder.ts";
 import type {FromWorker, State, ToWorker} from "./watch/messages.ts";
 import workerUrl from "./watch/worker.ts?worker&url";
@@ -38,8 +40,8 @@ function trusted(url: string): string {
 // What each state says: a headline, and what to do.
 const SAYS: Record<State, [string, string]> = {
 	connecting: ["Connecting…", ""],
-	"needs-account": ["Who pays?", "Name the account that holds the deposit, below."],
-	"needs-session": ["Waiting for your wallet", "Authorise the session key below, from the account's wallet. The picture starts by itself."],
+	"needs-account": ["Ready when you are", "Say below who pays. The picture starts by itself."],
+	"needs-session": ["Waiting for your wallet", "It signs once, below. The picture starts by itself."],
 	playing: ["", ""],
 	paused: ["The broadcaster pauses", "The picture goes on by itself."],
 	absent: ["Nothing is heard of the broadcaster", "The relayer is there, and waits as well."],
@@ -47,12 +49,26 @@ const SAYS: Record<State, [string, string]> = {
 	"no-relayer": ["No relayer", "Trying again."],
 	dear: ["It costs more than usual", "Say below whether you want to pay that."],
 	stopped: ["Stopped", "Nothing comes and nothing is paid. Play goes on live."],
-	"no-money": ["The deposit is used up", "Top it up from the account's wallet."],
+	"no-money": ["The deposit is used up", "Top it up, below."],
 	refused: ["This cannot be watched here", ""],
 	fault: ["The relayer broke the rules", "It is not paid any more, and nothing that it sent is shown."],
 	"other-tab": ["It plays in another tab", "One tab at a time pays from a session key."],
 	unsupported: ["This browser cannot watch here yet", "It needs WebTransport and MediaSource. Chrome, Edge and Firefox have both."],
 };
+
+/** Nobody waits for a wallet any more: what was asked for is asked again, or never. */
+const LEFT: State[] = ["stopped", "refused", "fault", "other-tab"];
+
+/** A key that follows the present one waits for its owner. */
+let follows = false;
+
+/** What is authorised without a wallet on this page. */
+function byHand(): void {
+	const state = document.documentElement.dataset.state;
+	const waits = state === "needs-session" || (follows && !panel.offers);
+	$("authorise").hidden = !waits;
+	$("by-hand").hidden = !waits && state !== "needs-account";
+}
 
 function show(state: State, reason: string): void {
 	document.documentElement.dataset.state = state;
@@ -61,15 +77,18 @@ function show(state: State, reason: string): void {
 	$("detail").textContent = [reason, detail].filter((text) => text !== "").join(" ");
 	$("notice").hidden = headline === "";
 	$("money").hidden = !["needs-account", "needs-session", "no-money", "dear", "stopped", "playing", "paused"].includes(state);
+	const asks = state === "needs-account" || state === "needs-session";
 	$("payer").hidden = state !== "needs-account";
-	$("authorise").hidden = state !== "needs-session";
+	byHand();
 	$("accept").hidden = state !== "dear";
+	$("purse").hidden ||= asks;
 	$("money-say").textContent = state === "needs-session" ? "Nothing is paid before the account's wallet has signed this." : "";
+	if (state === "needs-account") panel.idle();
 }
 
 const windows: {bytes: number; seconds: number}[] = [];
 let verified = 0;
-let left: bigint | undefined;
+let money: {spent: bigint; left: bigint; limit: bigint} | undefined;
 let price = 0n;
 let payer: Uint8Array | undefined;
 /** That would be accepted. */
@@ -83,6 +102,19 @@ function bitRate(): number {
 /** Micro-USDC an hour, by the price and what comes. */
 function perHour(): number {
 	return (bitRate() / 8) * 3_600 * (Number(price) / 1e9);
+}
+
+/** What is spent of the limit, as money; what is left, as time. */
+function purse(): void {
+	if (money === undefined) return;
+	const {spent, left, limit} = money;
+	$("purse").hidden = false;
+	$("figure-spent").textContent = usdc(spent);
+	$("figure-used").textContent = usdc(spent);
+	$("figure-limit").textContent = `of ${sum(limit)} spent`;
+	$("figure-time").textContent = time(panel.lasts(left));
+	$<HTMLMeterElement>("purse-meter").value = limit === 0n ? 1 : 1 - Number(left) / Number(limit);
+	$("low").hidden = !isLow(left, limit) || !$("wallet").hidden;
 }
 
 function draw(): void {
@@ -99,16 +131,30 @@ function draw(): void {
 function hear(message: FromWorker): void {
 	switch (message.kind) {
 		case "state":
+			if (LEFT.includes(message.state)) {
+				follows = false;
+				panel.leave();
+			}
 			return show(message.state, message.reason);
 		case "about":
 			$("title").textContent = message.title;
 			document.title = `${message.title} – ClusterCast`;
 			$("figure-source").textContent = `${message.relayer.slice(0, 10)}…`;
-			return;
-		case "session":
+			price = message.pricePerGb;
+			return panel.about(message.genesis, price);
+		case "session": {
 			$("session-key").textContent = message.key;
 			$("session-proof").textContent = message.proof;
 			$("session-expiry").textContent = String(message.expiry);
+			({follows} = message);
+			panel.wants({...message, key: hex(message.key), proof: hex(message.proof)}, follows);
+			byHand();
+			return purse();
+		}
+		case "authorised":
+			follows = false;
+			byHand();
+			void panel.usable(message.name, message.key).then((follows) => follows && tell({kind: "succeed"}));
 			return;
 		case "asks":
 			$("accept").textContent = `Pay ${usdc(message.pricePerGb)} per GB`;
@@ -133,17 +179,15 @@ function hear(message: FromWorker): void {
 			$("figure-verified").textContent = megabytes(verified);
 			$("figure-bitrate").textContent = rate(bitRate());
 			$("figure-hour").textContent = usdc(Math.round(perHour()));
-			if (left !== undefined) $("figure-time").textContent = time((Number(left) / perHour()) * 3_600);
+			panel.rate = bitRate() / 8;
+			purse();
 			return feeder.window(message);
 		case "rejected":
 			$("figure-rejected").textContent = String(message.count);
 			return;
 		case "money":
-			left = message.left;
-			$("purse").hidden = false;
-			$("figure-spent").textContent = usdc(message.spent);
-			$("figure-left").textContent = usdc(left);
-			return;
+			money = message;
+			return purse();
 	}
 }
 
@@ -172,6 +216,21 @@ function watch(account: Uint8Array | undefined, maxPricePerGb: bigint): void {
 	});
 }
 
+/** As it is: from the worker, which writes nothing else. */
+const hex = (text: string) => text as `0x${string}`;
+
+/** Who pays, in digits. */
+const paying = () => (payer === undefined ? undefined : toHex(payer));
+
+/** A wallet is there. What was said before by hand is not overruled by one that nobody asked for. */
+function connected(account: string, prompted: boolean): boolean {
+	const is = paying();
+	if (account === is || (!prompted && is !== undefined)) return false;
+	localStorage.setItem("account", account);
+	watch(fromHex(account), USUAL_PRICE);
+	return true;
+}
+
 /** 32 bytes; undefined where it is none. */
 function accountOf(text: string): Uint8Array | undefined {
 	return /^(0x)?[0-9a-fA-F]{64}$/.test(text.trim()) ? fromHex(text.trim()) : undefined;
@@ -186,6 +245,7 @@ $("payer").addEventListener("submit", (event) => {
 	localStorage.setItem("account", field.value.trim());
 	watch(account, USUAL_PRICE);
 });
+$("top-up").addEventListener("click", () => tell({kind: "succeed"}));
 $("accept").addEventListener("click", () => watch(payer, accepts));
 
 /** What nobody watches is not paid: a pause ends the subscription, and goes on live. */
@@ -261,5 +321,7 @@ $("theme").addEventListener("click", () => {
 addEventListener("pagehide", () => tell({kind: "leave"}));
 setInterval(draw, 500);
 const known = localStorage.getItem("account") ?? "";
+payer = accountOf(place.hash.slice(1)) ?? accountOf(known);
+const panel = await WalletPanel.open(__DEPLOYMENT__ ?? undefined, connected, paying, (key, worth) => tell({kind: "replace", key, worth}));
 $<HTMLInputElement>("account").value = known;
-watch(accountOf(place.hash.slice(1)) ?? accountOf(known), USUAL_PRICE);
+watch(payer, USUAL_PRICE);

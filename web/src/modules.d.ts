@@ -8,3 +8,6 @@ declare module "*?worker&url" {
 	const url: string;
 	export default url;
 }
+
+/** The deployment whose page this is, as `scripts/web` was told; null where it is nobody's. */
+declare const __DEPLOYMENT__: import("./wallet/deployment.ts").Canonical | null;

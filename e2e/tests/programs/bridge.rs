@@ -1,6 +1,7 @@
 //! USDC comes in from the L2 and goes back to it, through restarts, lies and reorganisations, and none is made or lost.
 
 mod agents;
+mod page;
 
 use anyhow::{ensure, Context, Result};
 use clustercast_bridge::{imports::BATCH, l2};

@@ -15,6 +15,6 @@ mod turns;
 
 pub use crowd::{room, Crowd, Entry, Member, Room};
 pub use keep::WITHIN;
-pub use seats::{Claim, Seats};
+pub use seats::{Case, Claim, Freight, Left, Seats};
 pub use source::Source;
 pub use turns::Turns;

@@ -14,6 +14,16 @@
 //!
 //! An account that had seats for nothing lately has none of these. Who waits for its reservation makes room for nobody, nor who has
 //! bought and waits for what we do not have yet, for as long as a relayer that works may be behind.
+//!
+//! Beside seats there are copies: where it is known what the uplink carries ([`Freight`]), so many follow windows as it carries, of all
+//! streams together; who stands by needs none. Where there is none left for a newcomer, one of those who follow windows makes room by the
+//! same rules, and further:
+//!
+//! 4. The newest that does not pass windows on, for somebody who does: others have from it what it takes.
+//! 5. For who stood by, has paid, and turns to us since another one failed: the newest one that has had its copy for a while
+//!    ([`SETTLED`]). It has windows in hand and somebody who stands by, and whoever turns to us has neither.
+//!
+//! These are told [`EndReason::Full`], and who else may have room.
 
 use super::{
 	keep::{Keep, LEAST, PROVEN_WITHIN},
@@ -41,6 +51,31 @@ const STANDS_BY_BELOW: u32 = 250_000;
 /// One in so many seats is for those who have paid nothing yet: so many of them make no room for accounts that are known, and drive out
 /// those who stand by.
 const ALLOWANCE: usize = 8;
+
+/// Who has had its copy for less makes room for no other viewer: else the same one is sent from one relayer to the next.
+const SETTLED: Duration = Duration::from_secs(10);
+
+/// What windows that are sent by themselves take of the uplink, bytes/s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freight {
+	/// A copy of this stream.
+	pub takes: u64,
+	/// All that the uplink carries.
+	pub carries: u64,
+}
+
+/// What whoever decides says of a newcomer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case {
+	/// Its seat is to be paid for.
+	pub pays: bool,
+	/// Seats of its stream.
+	pub places: usize,
+	/// `None` where it is not known what the uplink carries.
+	pub freight: Option<Freight>,
+	/// It passes windows on.
+	pub resells: bool,
+}
 
 /// Who asks for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +113,12 @@ impl Claim {
 #[derive(Debug)]
 struct Seat<T> {
 	claim: Claim,
+	/// It passes windows on.
+	resells: bool,
+	/// What a copy of its stream takes, bytes/s.
+	takes: u64,
+	/// Since when it follows what it follows.
+	since: Instant,
 	/// Where it is to be paid for.
 	keep: Option<Keep>,
 	holding: T,
@@ -149,28 +190,28 @@ impl<T> Seats<T> {
 		self.room(claim, Rank::Known, usize::MAX, now).is_err()
 	}
 
-	/// Takes a seat, to be paid for or not, for a claim that was judged good, of a stream with so many: its number, and whose
-	/// places it takes, who are told this.
-	pub fn enter(
-		&mut self,
-		claim: Claim,
-		pays: bool,
-		places: usize,
-		now: Instant,
-		holding: T,
-	) -> Result<(u64, Left<T>), EndReason> {
-		let room = self.room(&claim, self.rank(&claim, now), places, now)?;
+	/// Takes a seat for a claim that was judged good: its number, and whose places it takes, who are told this.
+	pub fn enter(&mut self, claim: Claim, case: Case, now: Instant, holding: T) -> Result<(u64, Left<T>), EndReason> {
+		let rank = self.rank(&claim, now);
+		let room = self.room(&claim, rank, case.places, now)?;
 		if claim.payer.is_some() {
 			let others = self.taken.values().filter(|other| !claim.replaces(&other.claim));
 			if others.filter(|other| other.claim.payer == claim.payer).count() >= self.per_payer {
 				return Err(EndReason::SeatsTaken);
 			}
 		}
-		let mut keep = pays.then(Keep::default);
+		let takes = case.freight.map_or(0, |freight| freight.takes);
+		self.measured(&claim, takes);
+		let gone: &[u64] = match &room {
+			Room::Own(_) => &[],
+			Room::Instead(ids) => ids,
+		};
+		let copies = self.copies(&claim, &case, rank, gone, now)?;
+		let mut keep = case.pays.then(Keep::default);
 		if let (Some(keep), Some(account)) = (&mut keep, &claim.payer) {
 			keep.lacked_before(self.payers.lacked(account, now));
 		}
-		let left = match room {
+		let mut left: Left<T> = match room {
 			Room::Own(id) => {
 				let older = self.taken.get_mut(&id).filter(|older| older.claim.payer == claim.payer);
 				// Whoever comes again and again has not earned more by it.
@@ -185,9 +226,18 @@ impl<T> Seats<T> {
 				left.map(|holding| (holding, EndReason::Idle)).collect()
 			},
 		};
+		left.extend(self.take_all(copies, now));
 		let id = self.next;
 		self.next += 1;
-		self.taken.insert(id, Seat { claim, keep, holding });
+		let seat = Seat {
+			claim,
+			resells: case.resells,
+			takes,
+			since: now,
+			keep,
+			holding,
+		};
+		self.taken.insert(id, seat);
 		Ok((id, left))
 	}
 
@@ -196,11 +246,138 @@ impl<T> Seats<T> {
 		drop(self.take(id, now));
 	}
 
-	/// What is sent to it from now on.
-	pub fn follows(&mut self, id: u64, follow: Follow) {
+	/// What is sent to it from now on: whose copies it takes, who are told this. An error where the uplink carries no more of them, and it
+	/// has to go.
+	pub fn follows(
+		&mut self,
+		id: u64,
+		follow: Follow,
+		freight: Option<Freight>,
+		now: Instant,
+	) -> Result<Left<T>, EndReason> {
+		let Some(seat) = self.taken.get(&id).filter(|seat| seat.claim.follow != follow) else {
+			return Ok(Vec::new());
+		};
+		let claim = Claim { follow, ..seat.claim };
+		let paid = seat.keep.as_ref().is_none_or(Keep::is_proven);
+		// Whoever comes as a standby, buys a piece and turns to us at once has stood by for nobody.
+		let stood_by = paid && now >= seat.since + SETTLED;
+		let case = Case {
+			pays: seat.keep.is_some(),
+			places: usize::MAX,
+			freight,
+			resells: seat.resells,
+		};
+		let takes = freight.map_or(0, |freight| freight.takes);
+		self.measured(&claim, takes);
+		// Other seats of its account are not held against who pays in this one.
+		let rank = if paid { Rank::Known } else { self.rank(&claim, now) };
+		let copies = self.copies(&claim, &case, rank, &[], now);
+		let copies = match copies {
+			Err(EndReason::Full) if stood_by => self.settled(&claim, freight, now)?,
+			copies => copies?,
+		};
+		let left = self.take_all(copies, now);
 		if let Some(seat) = self.taken.get_mut(&id) {
-			seat.claim.follow = follow;
+			(seat.claim, seat.since, seat.takes) = (claim, now, takes);
 		}
+		Ok(left)
+	}
+
+	/// So much a copy of this stream takes by now.
+	fn measured(&mut self, claim: &Claim, takes: u64) {
+		let seats = self.taken.values_mut();
+		seats
+			.filter(|seat| seat.claim.stream == claim.stream)
+			.for_each(|seat| seat.takes = takes);
+	}
+
+	/// Who follows windows beside this one, but for these.
+	fn followers<'a>(&'a self, claim: &'a Claim, without: &'a [u64]) -> impl Iterator<Item = (u64, &'a Seat<T>)> + 'a {
+		let seats = self
+			.taken
+			.iter()
+			.filter(|(_, seat)| seat.claim.follow == Follow::Windows);
+		let others = seats.filter(move |(id, seat)| !claim.replaces(&seat.claim) && !without.contains(id));
+		others.map(|(id, seat)| (*id, seat))
+	}
+
+	/// Whether the uplink carries a copy for this one beside those of all others, these apart. One it always carries.
+	fn carries(&self, claim: &Claim, freight: Freight, without: &[u64]) -> bool {
+		let (mut others, mut taken) = (0_usize, 0_u64);
+		for (_, seat) in self.followers(claim, without) {
+			(others, taken) = (others + 1, taken.saturating_add(seat.takes));
+		}
+		others == 0 || taken.saturating_add(freight.takes) <= freight.carries
+	}
+
+	/// Whose copies this one has, where the uplink carries no more, and what they are told; `gone`: they make room already.
+	fn copies(
+		&self,
+		claim: &Claim,
+		case: &Case,
+		rank: Rank,
+		gone: &[u64],
+		now: Instant,
+	) -> Result<Vec<(u64, EndReason)>, EndReason> {
+		let (mut gone, mut left) = (gone.to_vec(), Vec::new());
+		let Some(freight) = case.freight.filter(|_| claim.follow == Follow::Windows) else {
+			return Ok(left);
+		};
+		// Whoever made room for what does not fit would do so in vain.
+		if freight.takes > freight.carries && self.followers(claim, &gone).next().is_some() {
+			return Err(EndReason::Full);
+		}
+		while !self.carries(claim, freight, &gone) {
+			let seats: Vec<_> = self.followers(claim, &gone).collect();
+			let most = seats.len();
+			let taken = Taken { seats, most };
+			let (id, why) = match self.makes_room(&taken, claim, rank, now) {
+				Ok(id) => (id, EndReason::Idle),
+				Err(EndReason::Full) if case.resells && self.may_displace(rank, &taken) => {
+					let viewers = taken.seats.iter().filter(|(_, seat)| !seat.resells);
+					let newest = viewers.max_by_key(|(id, seat)| (seat.since, *id));
+					(newest.ok_or(EndReason::Full)?.0, EndReason::Full)
+				},
+				Err(reason) => return Err(reason),
+			};
+			gone.push(id);
+			left.push((id, why));
+		}
+		Ok(left)
+	}
+
+	/// Whether somebody who passes windows on has a viewer's copy: who has bought, or as long as others of its kind have less than half.
+	fn may_displace(&self, rank: Rank, taken: &Taken<T>) -> bool {
+		let resellers = taken.seats.iter().filter(|(_, seat)| seat.resells).count();
+		matches!(rank, Rank::Known) || 2 * resellers < taken.seats.len()
+	}
+
+	/// The newest of those who have had their copies for a while, for who stood by.
+	fn settled(
+		&self,
+		claim: &Claim,
+		freight: Option<Freight>,
+		now: Instant,
+	) -> Result<Vec<(u64, EndReason)>, EndReason> {
+		let viewers = self.followers(claim, &[]).filter(|(_, seat)| !seat.resells);
+		let settled = viewers.filter(|(_, seat)| now >= seat.since + SETTLED);
+		let newest = settled.max_by_key(|(id, seat)| (seat.since, *id));
+		let (id, _) = newest.ok_or(EndReason::Full)?;
+		match freight.is_none_or(|freight| self.carries(claim, freight, &[id])) {
+			true => Ok(vec![(id, EndReason::Full)]),
+			false => Err(EndReason::Full),
+		}
+	}
+
+	/// Ends these seats.
+	fn take_all(&mut self, ids: Vec<(u64, EndReason)>, now: Instant) -> Left<T> {
+		let left = ids.into_iter();
+		let take = |(id, why)| match why {
+			EndReason::Full => Some((self.displace(id)?, EndReason::Full)),
+			why => Some((self.take(id, now)?, why)),
+		};
+		left.filter_map(take).collect()
 	}
 
 	/// Where it is to be paid for: what there is to buy in it, or that it waits.
@@ -231,6 +408,11 @@ impl<T> Seats<T> {
 	pub fn is_due(&self, id: u64) -> bool {
 		let keep = self.taken.get(&id).and_then(|seat| seat.keep.as_ref());
 		keep.is_some_and(|keep| !keep.is_proven() || keep.idle() >= self.within / 3)
+	}
+
+	/// Ends a seat for somebody else's sake: nothing is held against its account.
+	fn displace(&mut self, id: u64) -> Option<T> {
+		Some(self.taken.remove(&id)?.holding)
 	}
 
 	/// Ends a seat; what was not paid in it is held against its account.

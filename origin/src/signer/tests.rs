@@ -57,7 +57,7 @@ fn each_run_is_an_epoch_whose_status_names_the_end_of_the_one_before() {
 	let (mut last, mut ended) = (None::<EncodedWindow>, None::<SignedStatus>);
 	for (run, window) in windows().iter().enumerate() {
 		let mut signer = open(dir.path(), 10 + run as u32).unwrap();
-		assert_eq!(signer.last().map(|w| w.hash()), last.as_ref().map(EncodedWindow::hash));
+		assert_eq!(signer.last().map(|w| w.hash()), last.as_ref().map(|w| w.hash()));
 		assert_eq!(signer.ended(), ended.as_ref(), "after a crash the same end is signed");
 		let signed = signer.sign(window).unwrap();
 		assert_eq!((signed.id().segment, signed.header().number), (FIRST + run as u64, 0));

@@ -1,5 +1,7 @@
 //! The serving side: who is let in, what is sent in which order, and what is owed.
 
+mod open;
+
 use super::*;
 use crate::{
 	fixture::{self, Broadcast, CHALLENGE, GENESIS, STREAM},

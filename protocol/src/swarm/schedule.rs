@@ -659,6 +659,10 @@ impl Swarm {
 			.saturating_sub(parent.takes(ahead + window.missing(), usual));
 		let lag = if has.is_some() { Duration::ZERO } else { parent.lag() };
 		let usual_until = self.last(id, window) + parent.gap() + lag;
+		// Who begins has nothing to play meanwhile.
+		if self.newest.is_none() {
+			return Some(usual_until);
+		}
 		// A silence lasts as long again as it has; one that lasts since before the window could be had is over.
 		let overdue = has.is_none() && Self::is_behind(parent, window);
 		Some(match needed <= usual_until {

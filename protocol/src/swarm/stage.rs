@@ -9,7 +9,8 @@
 
 use crate::{
 	assembly::{Announced, Assembly, Chunks},
-	viewer::{BUDGET, MIN_BUDGET},
+	open,
+	viewer::{ViewerSession, BUDGET, MIN_BUDGET},
 	window::EncodedWindow,
 	wire::Range,
 };
@@ -198,6 +199,28 @@ impl<N: Ord + Clone> Stage<N> {
 			.unwrap_or_default()
 	}
 
+	/// The window that those behind it wait for, as it was announced.
+	pub fn next(&self) -> Option<&Arc<Announced>> {
+		match &self.windows.first_key_value()?.1.state {
+			State::Open(assembly) => Some(assembly.announced()),
+			_ => None,
+		}
+	}
+
+	/// The next run of that window, from this chunk on: of what is here and in these sessions, whoever brought it. See [`open::run`].
+	pub fn run<'a>(&'a self, from: u32, sessions: impl Iterator<Item = &'a ViewerSession> + Clone) -> Option<Chunks> {
+		let State::Open(assembly) = &self.windows.first_key_value()?.1.state else {
+			return None;
+		};
+		let of = assembly.announced();
+		open::run(of, from, |chunk| {
+			let sessions = sessions.clone();
+			let theirs = sessions.filter_map(|session| session.verified(&of.hash(), chunk));
+			let here = assembly.verified(chunk).into_iter().chain(theirs);
+			here.max_by_key(|verified| verified.bytes().len())
+		})
+	}
+
 	/// Windows that are not whole.
 	pub fn open(&self) -> impl Iterator<Item = Hash> + '_ {
 		self.windows
@@ -276,10 +299,7 @@ impl<N: Ord + Clone> Stage<N> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::{
-		fixture::{self, Broadcast},
-		wire::Announcement,
-	};
+	use crate::fixture::{self, Broadcast};
 
 	fn windows(count: u8) -> Vec<EncodedWindow> {
 		let mut broadcast = Broadcast::default();
@@ -322,13 +342,6 @@ mod tests {
 		(0..count).map(window).collect()
 	}
 
-	fn announced(window: &EncodedWindow) -> Arc<Announced> {
-		let parts = (window.items().clone(), window.leaves().to_vec());
-		let announcement = Announcement::new(window.signed_header().clone(), parts.0, parts.1);
-		let (setting, history) = (window.setting().clone(), window.history().clone());
-		Arc::new(Announced::new(announcement, setting, history))
-	}
-
 	fn first_chunk(window: &EncodedWindow) -> Chunks {
 		let range = Range {
 			count: 1,
@@ -342,7 +355,7 @@ mod tests {
 	fn windows_behind_one_that_never_gets_whole_take_no_more_than_the_budget_and_leave_then() {
 		let windows = large(BUDGET as usize / LARGE + 3);
 		let (first, mut stage) = (windows[0].id().segment, Stage::default());
-		stage.announced(&announced(&windows[0]));
+		stage.announced(windows[0].announced());
 		stage.put(&"a", &first_chunk(&windows[0]));
 		let mut left = Vec::new();
 		for window in &windows[1..] {
@@ -355,7 +368,7 @@ mod tests {
 		assert_eq!(stage.take_passed(), [(windows[0].id(), windows[0].hash())]);
 		assert!(stage.take_passed().is_empty(), "once");
 		// Nor does it come later, behind those.
-		stage.announced(&announced(&windows[0]));
+		stage.announced(windows[0].announced());
 		stage.whole(&"b", windows[0].clone());
 		assert!(ids(&mut stage).is_empty() && stage.open().next().is_none());
 	}
@@ -366,7 +379,7 @@ mod tests {
 		let windows = large(BUDGET as usize / LARGE + 5);
 		let mut stage = Stage::default();
 		for window in &windows {
-			stage.announced(&announced(window));
+			stage.announced(window.announced());
 			stage.put(&"a", &first_chunk(window));
 			assert!(stage.held() <= BUDGET);
 		}
@@ -385,7 +398,7 @@ mod tests {
 		let mut broadcast = Broadcast::default();
 		let windows: Vec<_> = (0..MAX_WAITING + 2).map(|_| broadcast.segment(&[1])).collect();
 		let mut stage = Stage::default();
-		stage.announced(&announced(&windows[0]));
+		stage.announced(windows[0].announced());
 		let (last, rest) = windows[1..].split_last().unwrap();
 		rest.iter().for_each(|window| stage.whole(&"a", window.clone()));
 		assert!(ids(&mut stage).is_empty(), "there is room");
@@ -399,7 +412,7 @@ mod tests {
 		let mut stage = Stage::default();
 		stage.wait_for_all();
 		stage.hold_at_most(0);
-		stage.announced(&announced(&windows[0]));
+		stage.announced(windows[0].announced());
 		for (at, window) in windows[1..].iter().enumerate() {
 			assert_eq!(
 				stage.crowded(),
@@ -415,6 +428,39 @@ mod tests {
 		let kept = MIN_BUDGET / LARGE as u64;
 		assert_eq!(ids(&mut stage), (first..=first + kept).collect::<Vec<_>>());
 		assert_eq!(stage.crowded().map(|id| id.segment), Some(first + kept + 1));
+	}
+
+	#[test]
+	fn next_window_is_passed_on_in_runs_and_none_behind_it() {
+		let windows = large(2);
+		let mut stage = Stage::default();
+		stage.announced(windows[0].announced());
+		stage.announced(windows[1].announced());
+		assert_eq!(stage.next(), Some(windows[0].announced()));
+		let chunks = |window: &EncodedWindow, first, count| {
+			let range = Range {
+				first,
+				count,
+				..window.range()
+			};
+			Chunks::verified(range, window.chunks(first, count).unwrap())
+		};
+		let none = core::iter::empty;
+		stage.put(&"a", &chunks(&windows[1], 0, 9));
+		stage.put(&"a", &chunks(&windows[0], 0, 3));
+		assert!(stage.run(0, none()).is_none(), "48 KiB");
+		stage.put(&"b", &chunks(&windows[0], 3, 2));
+		let run = stage.run(0, none()).unwrap();
+		assert_eq!(run, chunks(&windows[0], 0, 5), "whoever brought what");
+		assert!(stage.run(5, none()).is_none());
+		stage.whole(&"a", windows[0].clone());
+		assert!(
+			stage.next().is_none() && stage.run(5, none()).is_none(),
+			"it leaves whole"
+		);
+		stage.pop();
+		assert_eq!(stage.next(), Some(windows[1].announced()));
+		assert_eq!(stage.run(0, none()), Some(chunks(&windows[1], 0, 9)));
 	}
 
 	#[test]

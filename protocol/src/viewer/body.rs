@@ -4,6 +4,7 @@ use super::Fault;
 use crate::{
 	assembly::{Announced, Chunks},
 	ledger::Piece,
+	open::Verified,
 	wire::{Kind, Range, WireError},
 };
 use alloc::{sync::Arc, vec::Vec};
@@ -156,6 +157,13 @@ impl Body {
 		};
 		let kept = self.verified > 0 && self.keeps();
 		kept.then(|| Chunks::verified(range, self.slice(0, self.verified).to_vec().into()))
+	}
+
+	/// What of it verified from this chunk of the window on; not copied.
+	pub(super) fn verified_from(&self, chunk: u32) -> Option<Verified<'_>> {
+		let from = chunk.checked_sub(self.range.first)?;
+		let kept = from < self.verified && self.keeps();
+		Verified::new(kept.then(|| self.slice(from, self.verified))?)
 	}
 
 	fn bad(&self, fault: Fault, hashes: Vec<Hash>) -> Bad {

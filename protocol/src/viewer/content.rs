@@ -7,6 +7,7 @@ use super::{
 use crate::{
 	assembly::{Announced, Assembly, Chunks},
 	ledger::Piece,
+	open::Verified,
 	window::Setting,
 	wire::{Kind, Range, WireError, MAX_FETCHES},
 };
@@ -379,6 +380,16 @@ impl Content {
 		here.chain(bodies.filter_map(Body::verified)).collect()
 	}
 
+	/// The same from this chunk on, without a gap, as far as one stream brought it; not copied.
+	pub(super) fn verified(&self, header: &Hash, from: u32) -> Option<Verified<'_>> {
+		let known = self.known.iter().find(|known| known.of.hash() == *header);
+		let assembly = known.and_then(Known::assembly);
+		let bodies = self.bodies.values().filter(|body| body.range().header == *header);
+		let here = assembly.and_then(|assembly| assembly.verified(from)).into_iter();
+		let here = here.chain(bodies.filter_map(|body| body.verified_from(from)));
+		here.max_by_key(|verified| verified.bytes().len())
+	}
+
 	/// Whether this window was announced to come by itself.
 	pub(super) fn pushes(&self, header: &Hash) -> bool {
 		let mut known = self.known.iter().rev();
@@ -416,6 +427,8 @@ impl Content {
 		match (asked, chunks) {
 			(Some(_), Some(chunks)) => self.events.push_back(Event::Chunks(chunks)),
 			(Some(_), None) => self.events.push_back(Event::Lacks(range)),
+			// Its window may not leave here, and others bring the rest.
+			(None, Some(chunks)) if chunks.range().count < range.count => self.events.push_back(Event::Chunks(chunks)),
 			(None, _) => {},
 		}
 		self.emit();

@@ -49,6 +49,11 @@ impl Resume {
 		})
 	}
 
+	/// Whether this header is surely the next one.
+	pub fn precedes(&self, header: &WindowHeader) -> bool {
+		self.check_next(header).is_ok()
+	}
+
 	/// Whether this header is the next one: in this epoch, or the first of a later one.
 	pub(super) fn check_next(&self, header: &WindowHeader) -> Result<(), Fault> {
 		let got = header.id;

@@ -2,7 +2,7 @@
 
 use crate::{
 	buying::Refused,
-	upstream::{NothingNewer, Verdict, LATER, MUCH_LATER, SOON},
+	upstream::{NothingNewer, Verdict, AT_ONCE, LATER, MUCH_LATER, SOON},
 };
 use clustercast_network::{client, node::ConnectError, AddressError};
 use clustercast_pay::{
@@ -110,9 +110,10 @@ impl Failure {
 	}
 
 	/// What becomes of one that stood by, of which this is said beside: who has no room now is not asked again in the next moment, though
-	/// nobody else is there to be asked.
-	pub(super) fn of_standby(&self, verdict: Verdict) -> Verdict {
+	/// nobody else is there to be asked; `overdue`: nobody brings anything, and it may have room as soon as it knows of that.
+	pub(super) fn of_standby(&self, verdict: Verdict, overdue: bool) -> Verdict {
 		match (self, verdict) {
+			(Self::Ended(_), Verdict::Pass) if overdue => Verdict::Rest(AT_ONCE),
 			(Self::Ended(_), Verdict::Pass) => Verdict::Rest(SOON),
 			_ => verdict,
 		}
@@ -200,14 +201,19 @@ mod tests {
 	#[test]
 	fn who_ended_what_stood_by_is_not_asked_again_in_the_next_moment() {
 		let full = Failure::Ended(EndReason::Full);
-		assert_eq!(full.of_standby(Verdict::Pass), Verdict::Rest(SOON));
+		assert_eq!(full.of_standby(Verdict::Pass, false), Verdict::Rest(SOON));
 		assert_eq!(
-			full.of_standby(Verdict::Rest(LATER)),
+			full.of_standby(Verdict::Pass, true),
+			Verdict::Rest(AT_ONCE),
+			"nobody brings anything"
+		);
+		assert_eq!(
+			full.of_standby(Verdict::Rest(LATER), true),
 			Verdict::Rest(LATER),
 			"nor sooner than it would be"
 		);
-		assert_eq!(full.of_standby(Verdict::Out), Verdict::Out);
-		assert_eq!(Failure::Short.of_standby(Verdict::Pass), Verdict::Pass);
+		assert_eq!(full.of_standby(Verdict::Out, true), Verdict::Out);
+		assert_eq!(Failure::Short.of_standby(Verdict::Pass, false), Verdict::Pass);
 	}
 
 	#[test]

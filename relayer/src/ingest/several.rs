@@ -18,8 +18,9 @@ use clustercast_primitives::{chain::RelayerInfo, status::State, PublicKey};
 use clustercast_protocol::{
 	routes::behind,
 	viewer::{Event, Resume},
-	EncodedWindow,
+	Announced, EncodedWindow, Failing,
 };
+use std::sync::Arc;
 use tokio::time::{sleep_until, Instant};
 
 /// Upstreams that are there because a refusal named them, at most.
@@ -70,10 +71,10 @@ impl Ingest {
 			};
 			let (last, mut in_use) = (memory.upstreams.len(), memory.crew.in_use());
 			in_use.extend(parent);
-			let mut named = memory.given..last;
+			let named = memory.given..last;
 			let at = match named.len() < NAMED {
 				true => last,
-				false => match named.find(|at| !in_use.contains(at)) {
+				false => match turns.worst(named.filter(|at| !in_use.contains(at)), now) {
 					Some(at) => at,
 					None => return,
 				},
@@ -103,15 +104,40 @@ impl Ingest {
 			}
 			let now = memory.now();
 			match memory.crew.act(parent.as_deref_mut(), now) {
-				None => return handed,
+				None => {
+					self.forward(parent.as_deref(), memory);
+					return handed;
+				},
 				Some(Step::Hand) => handed = true,
 				Some(Step::Call) => self.recruit(parent.as_deref(), key, turns, memory),
 				// What it is owed is paid beside.
 				Some(Step::Dismiss(link)) => self.part(link, false, memory),
-				Some(Step::Leave(link)) => self.left(link, parent.as_deref_mut(), Failure::Short, turns, memory),
+				Some(Step::Leave(link)) => {
+					let failure = match memory.crew.swarm.announces(link.id, now) {
+						true => Failure::Short,
+						// Killed, as likely as not: it may be back in a moment.
+						false => Failing::Mute.into(),
+					};
+					self.left(link, parent.as_deref_mut(), failure, turns, memory);
+				},
 				Some(Step::Skipped(_) | Step::Done) => {},
 			}
 		}
+	}
+
+	/// Passes on what has come of the window behind the last one, where that takes long to send: in runs, as they verify. Not of the first
+	/// one, which may turn out to be none to begin with.
+	fn forward(&self, parent: Option<&Link>, memory: &Memory) {
+		let follows = |next: &&Arc<Announced>| memory.resume.as_ref().is_some_and(|last| last.precedes(next.header()));
+		let is_long = |next: &&Arc<Announced>| self.node.passes_on_runs(next.header().bytes.into());
+		let Some(next) = memory.crew.stage.next().filter(is_long).filter(follows) else {
+			return;
+		};
+		let Some(run) = self.feed.reached(next).and_then(|from| memory.crew.run(parent, from)) else {
+			return;
+		};
+		tracing::trace!(window = %next.id(), chunks = run.range().count, "passed on as it comes");
+		self.feed.extend(next, run);
 	}
 
 	/// Passes a window on.
@@ -124,6 +150,8 @@ impl Ingest {
 		memory.count(metrics::WINDOWS, 1);
 		memory.count(metrics::BYTES_RECEIVED, window.header().bytes.into());
 		self.stream.came(window.header().bytes.into(), Instant::now());
+		self.stream
+			.measure(window.header().bytes.into(), window.header().duration_ms.into());
 		tracing::debug!(window = %window.id(), bytes = window.header().bytes, "received");
 		if let Some(buyer) = &self.buyer {
 			buyer.note(&window);
@@ -283,7 +311,7 @@ impl Ingest {
 			false => tracing::debug!(at = link.party.at, %failure, "is no standby any more"),
 		}
 		let verdict = seller.map_or(Verdict::Pass, |_| failure.verdict(&mut memory.refusals));
-		let verdict = failure.of_standby(verdict);
+		let verdict = failure.of_standby(verdict, memory.crew.swarm.is_overdue(now));
 		if let Some(buyer) = self
 			.buyer
 			.as_ref()

@@ -1,5 +1,7 @@
 //! Ingest over real connections: pauses, restarts, keys that are replaced, parts of what a stream key allows.
 
+mod runs;
+
 use super::{memory::store, *};
 use crate::{
 	payment::{Payment, Rule},

@@ -14,9 +14,35 @@ export function rate(bitsPerSecond: number): string {
 	return `${(bitsPerSecond / 1e6).toFixed(2)} Mb/s`;
 }
 
-/** Seconds, to the minute. */
+/** Seconds, to the minute; of days, to the hour. */
 export function time(seconds: number): string {
 	if (!Number.isFinite(seconds)) return "–";
 	const minutes = Math.floor(seconds / 60);
-	return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+	if (minutes < 60) return `${minutes} min`;
+	const hours = Math.floor(minutes / 60);
+	return hours < 24 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
+}
+
+/** Micro-USDC, as few digits as say it. */
+export function sum(micro: bigint): string {
+	const digits = micro.toString().padStart(7, "0");
+	const part = digits.slice(-6).replace(/0{1,4}$/, "");
+	return `${digits.slice(0, -6)}.${part} USDC`;
+}
+
+/** Hexadecimal digits of which people compare some: the first and the last eight, by fours. */
+export function short(hex: string): string {
+	const digits = hex.replace(/^0x/, "");
+	const fours = (text: string) => text.match(/.{1,4}/g)?.join(" ") ?? "";
+	return `${fours(digits.slice(0, 8))} … ${fours(digits.slice(-8))}`;
+}
+
+/** An Ethereum address, as wallets show it. */
+export function address(hex: string): string {
+	return `${hex.slice(0, 6)}…${hex.slice(-4)}`;
+}
+
+/** Milliseconds since 1970, as a day and a time of here. */
+export function moment(ms: number): string {
+	return new Date(ms).toLocaleString(undefined, {dateStyle: "medium", timeStyle: "short"});
 }

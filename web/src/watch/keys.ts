@@ -1,7 +1,6 @@
 // The session key of an account, and the state of its purse: in IndexedDB. The key is made by the browser and never handed out, not
 // even to this page: it signs, and that is all.
-
-const STORE = "sessions";
+import {get, move, put, remove} from "./database.ts";
 
 export interface Session {
 	/** Chain and account. */
@@ -13,37 +12,7 @@ export interface Session {
 	purse: Uint8Array | undefined;
 }
 
-function done<T>(request: IDBRequest<T>): Promise<T> {
-	return new Promise((resolve, reject) => {
-		request.onsuccess = () => resolve(request.result);
-		request.onerror = () => reject(request.error);
-	});
-}
-
-async function database(): Promise<IDBDatabase> {
-	const request = indexedDB.open("clustercast", 1);
-	request.onupgradeneeded = () => request.result.createObjectStore(STORE, {keyPath: "name"});
-	return done(request);
-}
-
-/** Resolves when it is on disk, as far as the browser says. */
-async function put(session: Session): Promise<void> {
-	const transaction = (await database()).transaction(STORE, "readwrite", {durability: "strict"});
-	transaction.objectStore(STORE).put(session);
-	await new Promise<void>((resolve, reject) => {
-		transaction.oncomplete = () => resolve();
-		transaction.onabort = () => reject(transaction.error);
-	});
-}
-
-/** The session key of this account on this chain; a new one where there is none. */
-export async function session(name: string): Promise<Session> {
-	const known = await done((await database()).transaction(STORE).objectStore(STORE).get(name));
-	return known === undefined ? renew(name) : (known as Session);
-}
-
-/** A new one, in place of one that is used up or too old. */
-export async function renew(name: string): Promise<Session> {
+async function make(name: string): Promise<Session> {
 	const pair = (await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"])) as CryptoKeyPair;
 	const made: Session = {
 		name,
@@ -51,12 +20,39 @@ export async function renew(name: string): Promise<Session> {
 		public: new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey)),
 		purse: undefined,
 	};
-	await put(made);
+	await put("sessions", made);
 	return made;
 }
 
+/** The session key of this account on this chain; a new one where there is none. */
+export async function session(name: string): Promise<Session> {
+	return (await get<Session>("sessions", name)) ?? make(name);
+}
+
+const next = (name: string) => `${name}/next`;
+
+/** The key that is to follow it, if there is one. */
+export const heir = (name: string) => get<Session>("sessions", next(name));
+
+/** The same; a new one where there is none. A wallet may authorise it while the present one still pays: the chain never raises a key's limit. */
+export async function successor(name: string): Promise<Session> {
+	return (await heir(name)) ?? make(next(name));
+}
+
+/** This one is not to follow. */
+export function disown(name: string, {public: own}: Session): Promise<void> {
+	return remove<Session>("sessions", next(name), ({public: found}) => found.every((byte, at) => byte === own[at]));
+}
+
+/** Its successor, or a new one, in place of one that is used up or too old. */
+export async function renew(name: string): Promise<Session> {
+	const following = {...(await successor(name)), name};
+	await move("sessions", next(name), following);
+	return following;
+}
+
 export async function storePurse(session: Session, purse: Uint8Array): Promise<void> {
-	await put({...session, purse});
+	await put("sessions", {...session, purse});
 }
 
 export async function sign(session: Session, payload: Uint8Array): Promise<Uint8Array> {

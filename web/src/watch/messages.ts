@@ -32,16 +32,37 @@ export interface Watch {
 	base: string;
 }
 
-export type ToWorker = Watch | {kind: "leave"};
+export type ToWorker =
+	| Watch
+	| {kind: "leave"}
+	/** A key is wanted that follows the present one; it is gone over to once a wallet has authorised it. */
+	| {kind: "succeed"}
+	/** The deposit that brings this key is said to be done: another key is wanted, where the account is worth so much and does not have it. */
+	| {kind: "replace"; key: string; worth: bigint};
 
 export type FromWorker =
 	| {kind: "state"; state: State; reason: string}
-	| {kind: "about"; title: string; relayer: string}
-	| {kind: "session"; key: string; proof: string; expiry: number}
+	| {kind: "about"; title: string; relayer: string; genesis: string; pricePerGb: bigint}
+	/** A key that a wallet is to authorise: for the name under which it is kept, until this block, which comes about then (ms). It may
+	    follow one that pays. The account has so many keys, and so much in escrow, and is worth that: micro-USDC. */
+	| {
+			kind: "session";
+			name: string;
+			key: string;
+			proof: string;
+			expiry: number;
+			until: number;
+			follows: boolean;
+			sessions: number;
+			escrow: bigint;
+			worth: bigint;
+	  }
+	/** The key that is kept under this name may pay. */
+	| {kind: "authorised"; name: string; key: string}
 	| {kind: "init"; codecs: string; title: string; data: ArrayBuffer}
 	| {kind: "window"; epoch: number; startMs: number; durationMs: number; bytes: number; data: ArrayBuffer}
 	| {kind: "rejected"; count: number}
 	| {kind: "terms"; pricePerGb: bigint}
-	| {kind: "money"; spent: bigint; left: bigint}
+	| {kind: "money"; spent: bigint; left: bigint; limit: bigint}
 	/** It asks more than is accepted: so much, micro-USDC per 10^9 bytes. */
 	| {kind: "asks"; pricePerGb: bigint};

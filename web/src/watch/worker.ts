@@ -2,8 +2,9 @@
 // What is verified goes to the page, by transfer. Which bytes are right and what is paid for them is decided in web/core alone.
 import {Core, PREFIX, type Facts, type Output} from "../core/core.ts";
 import {fromHex, toHex} from "../core/scale.ts";
-import {renew, session, sign, storePurse, type Session} from "./keys.ts";
+import {disown, heir, renew, session, sign, storePurse, successor, type Session} from "./keys.ts";
 import type {FromWorker, State, ToWorker, Watch} from "./messages.ts";
+import {follows, has, refused, worth, type Account} from "./succession.ts";
 import {Subscription, type Body} from "./transport.ts";
 
 /** As relayer/src/web.rs has it. */
@@ -30,12 +31,6 @@ interface AboutStream {
 	notice: string;
 }
 
-interface Account {
-	deposit: string;
-	reserved: string;
-	sessions: {key: string; limit: string; spent: string; expiry: number}[];
-}
-
 /** How often the relayer is asked what the chain says, milliseconds: three blocks. */
 const LEARN = 6_000;
 /** How often the machines look at the clock. */
@@ -50,6 +45,8 @@ const OPENING = 10_000;
 const SETTLE = 3_000;
 /** Streams of chunks that may wait for the announcement of their window. */
 const MOST_WAITING = 32;
+/** Of the chain, milliseconds. */
+const BLOCK = 2_000;
 /** Blocks that a new session key is asked for: seven days. */
 const SESSION_LIFE = 7 * 24 * 1_800;
 /** Blocks in which relayers take nothing any more from a session key that ends. */
@@ -75,9 +72,16 @@ class Watching {
 	#rejected = 0;
 	/** The session key is used up, or too old: another one is to be authorised. */
 	#worn = false;
+	/** Most that the present key may spend, micro-USDC. */
+	#limit = 0n;
+	#succeeding = false;
+	/** Counts the keys that were gone over to: who waits for the follower of one before gives up. */
+	#round = 0;
 	/** The relayer is not to be trusted again. */
 	#distrusted = false;
 	#finished = false;
+	/** The page wants no more of this. */
+	#stopped = false;
 
 	constructor(private readonly watch: Watch) {}
 
@@ -86,19 +90,22 @@ class Watching {
 		const about = await this.#reached();
 		const stream = this.#stream(about);
 		if (stream === undefined) return state("no-relayer", "This relayer does not carry the stream.");
-		tell({kind: "about", title: stream.title, relayer: about.account});
+		tell({kind: "about", title: stream.title, relayer: about.account, genesis: about.genesis, pricePerGb: BigInt(stream.pricePerGb)});
 		if (this.watch.account === undefined) return state("needs-account");
 		const name = `${about.genesis}/${toHex(this.watch.account)}`;
 		// Two of them would number payments alike.
 		await navigator.locks.request(`clustercast ${name}`, {ifAvailable: true}, async (lock) => {
 			if (lock === null) return state("other-tab");
 			this.#session = await session(name);
+			this.#worn = await this.#isFollowed(name);
 			do {
+				this.#round++;
 				if (this.#worn) this.#session = await renew(name);
-				this.#worn = this.#finished = false;
+				this.#worn = this.#succeeding = false;
+				this.#finished = this.#stopped;
 				this.#core = await Core.load();
-				await this.#funded(about);
-			} while (this.#worn);
+				await this.#funded();
+			} while (this.#worn && !this.#stopped);
 		});
 	}
 
@@ -130,7 +137,9 @@ class Watching {
 	}
 
 	/** Until a wallet has authorised the session key; then watches. */
-	async #funded(about: About): Promise<void> {
+	async #funded(): Promise<void> {
+		// The key before may have lasted for days: what is asked for is reckoned from the head of now.
+		let about = await this.#reached();
 		const account = this.watch.account!;
 		const genesis = fromHex(about.genesis);
 		let shown = false;
@@ -139,6 +148,8 @@ class Watching {
 			const own = toHex(this.#session.public);
 			const authorised = found?.sessions.find(({key}) => key === own);
 			if (found !== undefined && authorised !== undefined && authorised.expiry > about.head + LAST_BLOCKS) {
+				tell({kind: "authorised", name: this.#session.name, key: own});
+				this.#limit = BigInt(authorised.limit);
 				// It may have taken the wallet's owner long: receipts of now are of another block than then.
 				about = await this.#reached();
 				const stream = this.#stream(about);
@@ -157,7 +168,7 @@ class Watching {
 						session: this.#session.public,
 						expiry: authorised.expiry,
 						maxTicketLife: about.maxTicketLife,
-						limit: BigInt(authorised.limit),
+						limit: this.#limit,
 						deposit: BigInt(found.deposit) - BigInt(found.reserved),
 						maxPricePerGb: this.watch.maxPricePerGb,
 						maxFaceValue: MAX_FACE_VALUE,
@@ -170,16 +181,72 @@ class Watching {
 				this.#worn = true;
 				return;
 			}
-			if (!shown) {
+			if (!shown && found !== undefined && !this.#finished) {
 				shown = true;
-				const proof = await sign(this.#session, this.#core.proof(genesis, account));
-				const expiry = about.head + Math.min(SESSION_LIFE, about.maxSessionLife);
-				tell({kind: "session", key: own, proof: toHex(proof), expiry});
+				await this.#askFor(about, this.#session, found, false);
 				state("needs-session");
 			}
+			if (this.#finished) return;
 			await sleep(LOOK);
 			if (this.#finished) return;
 		}
+	}
+
+	/** Whether the key that is to follow was authorised while nobody looked. */
+	async #isFollowed(name: string): Promise<boolean> {
+		const next = await heir(name);
+		if (next === undefined) return false;
+		return has(await this.#account(this.watch.account!), toHex(next.public));
+	}
+
+	/** Tells the page what a wallet is to authorise. */
+	async #askFor(about: About, session: Session, account: Account, follows: boolean): Promise<void> {
+		const proof = await sign(session, this.#core.proof(fromHex(about.genesis), this.watch.account!));
+		const life = Math.min(SESSION_LIFE, about.maxSessionLife);
+		const until = Date.now() + life * BLOCK;
+		const asked = {name: session.name, key: toHex(session.public), proof: toHex(proof), expiry: about.head + life, until};
+		const held = {sessions: account.sessions.length, escrow: BigInt(account.deposit), worth: worth(account)};
+		tell({kind: "session", ...asked, ...held, follows});
+	}
+
+	/** The key that is to follow: until a wallet has authorised it, the present one pays on. */
+	async succeed(): Promise<void> {
+		if (this.#succeeding || this.#session === undefined || this.#finished) return;
+		this.#succeeding = true;
+		const round = this.#round;
+		const isOver = () => this.#finished || round !== this.#round;
+		const next = await successor(this.#session.name);
+		let before: Account | undefined;
+		while (!isOver() && (before = await this.#account(this.watch.account!)) === undefined) await sleep(LOOK);
+		const about = await this.#reached();
+		if (isOver() || before === undefined) return;
+		await this.#askFor(about, {...next, name: this.#session.name}, before, true);
+		for (const own = toHex(next.public); !isOver(); await sleep(LOOK)) {
+			const found = await this.#account(this.watch.account!);
+			if (isOver()) return;
+			if (!follows(own, toHex(this.#session.public), found)) continue;
+			// What came is paid from the present key; the next one begins with a connection of its own.
+			this.#worn = true;
+			return this.leave();
+		}
+	}
+
+	/** Another key in place of one that the chain did not take with its deposit, by the relayer's word: what agents say is not enough. */
+	async replace(key: string, least: bigint): Promise<void> {
+		const round = this.#round;
+		const found = this.#session === undefined ? undefined : await this.#account(this.watch.account!);
+		if (this.#finished || round !== this.#round || !refused(key, least, found)) return;
+		if (toHex(this.#session.public) === key) {
+			this.#worn = true;
+			return this.leave();
+		}
+		const {name} = this.#session;
+		const next = await heir(name);
+		if (next === undefined || toHex(next.public) !== key || round !== this.#round) return;
+		this.#round++;
+		this.#succeeding = false;
+		await disown(name, next);
+		return this.succeed();
 	}
 
 	async #account(account: Uint8Array): Promise<Account | undefined> {
@@ -363,7 +430,7 @@ class Watching {
 				return;
 			case "money":
 				if (output.paid) this.#payments++;
-				return tell({kind: "money", spent: output.spent, left: output.left});
+				return tell({kind: "money", spent: output.spent, left: output.left, limit: this.#limit});
 			case "silence":
 				return state(({none: "playing", pause: "paused", absence: "absent", over: "ended"} as const)[output.silence]);
 			case "cannot-pay":
@@ -388,6 +455,12 @@ class Watching {
 		}
 	}
 
+	/** The same, and nothing is to follow. */
+	stop(): void {
+		this.#stopped = true;
+		this.leave();
+	}
+
 	/** Pays what came, and stops. */
 	leave(): void {
 		this.#finished = true;
@@ -402,7 +475,9 @@ let watching: Watching | undefined;
 /** One behind the other: the one before has the session key until it is over. */
 let running = Promise.resolve();
 onmessage = ({data}: MessageEvent<ToWorker>) => {
-	watching?.leave();
+	if (data.kind === "succeed") return void watching?.succeed();
+	if (data.kind === "replace") return void watching?.replace(data.key, data.worth);
+	watching?.stop();
 	if (data.kind === "leave") return state("stopped");
 	const next = (watching = new Watching(data));
 	running = running.then(() => next.run()).catch((error: unknown) => state("refused", String(error)));

@@ -8,6 +8,13 @@ const PROVEN: Duration = Duration::from_secs(20);
 /// As many as anybody likes.
 const ANY: usize = usize::MAX;
 const BYTES: u64 = 200_000;
+/// Served for nothing.
+const FREE: Case = Case {
+	pays: false,
+	places: ANY,
+	freight: None,
+	resells: false,
+};
 
 fn account(n: u16) -> AccountId {
 	let mut id = [0; 32];
@@ -47,6 +54,10 @@ fn standby(peer: u16) -> Claim {
 struct Room {
 	seats: Seats<u16>,
 	places: usize,
+	/// What the uplink carries.
+	copies: Option<u64>,
+	/// Relayers.
+	resellers: Vec<u16>,
 	begun: Instant,
 	now: Instant,
 }
@@ -57,6 +68,8 @@ impl Room {
 		Self {
 			seats: Seats::new(most, per_payer, WITHIN),
 			places: ANY,
+			copies: None,
+			resellers: Vec::new(),
 			begun: now,
 			now,
 		}
@@ -64,7 +77,26 @@ impl Room {
 
 	fn try_enter(&mut self, claim: Claim) -> Result<(u64, Left<u16>), EndReason> {
 		let peer = u16::from_le_bytes([claim.peer.0[0], claim.peer.0[1]]);
-		self.seats.enter(claim, true, self.places, self.now, peer)
+		let case = Case {
+			pays: true,
+			places: self.places,
+			freight: self.freight(),
+			resells: self.resellers.contains(&peer),
+		};
+		self.seats.enter(claim, case, self.now, peer)
+	}
+
+	fn freight(&self) -> Option<Freight> {
+		let copies = self.copies?;
+		Some(Freight {
+			takes: BYTES,
+			carries: copies * BYTES + BYTES / 2,
+		})
+	}
+
+	/// It had stood by.
+	fn turns(&mut self, id: u64) -> Result<Left<u16>, EndReason> {
+		self.seats.follows(id, Follow::Windows, self.freight(), self.now)
 	}
 
 	/// Takes a seat that is paid for: its number, and who makes room.
@@ -119,7 +151,7 @@ fn idle(peers: &[u16]) -> Left<u16> {
 async fn newest_of_a_peer_takes_the_place_of_its_ghost_though_all_seats_are_taken() {
 	let mut room = Room::new(2, 1);
 	let now = room.now;
-	let mut enter = |claim, holding| room.seats.enter(claim, false, ANY, now, holding);
+	let mut enter = |claim, holding| room.seats.enter(claim, FREE, now, holding);
 	let (first, left) = enter(own(1), 1).unwrap();
 	assert_eq!(left, []);
 	assert_eq!(enter(own(2), 2).unwrap().1, []);
@@ -131,7 +163,7 @@ async fn newest_of_a_peer_takes_the_place_of_its_ghost_though_all_seats_are_take
 	room.seats.leave(first, now);
 	assert_eq!(room.seats.taken.len(), 2);
 	room.seats.leave(again, now);
-	let mut enter = |claim| room.seats.enter(claim, false, ANY, now, 0);
+	let mut enter = |claim| room.seats.enter(claim, FREE, now, 0);
 	assert!(enter(own(3)).is_ok());
 	assert_eq!(enter(own(4)).unwrap_err(), EndReason::Full);
 }
@@ -215,7 +247,7 @@ async fn seat_counts_once_something_was_paid_in_it_and_as_long_as_something_is()
 	// Of a price of nothing nothing is paid.
 	room.seats.paid(ids[2], account(7), LEAST, false, room.now);
 	assert!(!room.seats.counts(ids[2]));
-	let (free, _) = room.seats.enter(own(9), false, ANY, room.now, 9).unwrap();
+	let (free, _) = room.seats.enter(own(9), FREE, room.now, 9).unwrap();
 	assert!(room.seats.counts(free), "there is nothing to earn");
 }
 
@@ -386,7 +418,8 @@ async fn of_those_who_stand_by_who_bought_least_lately_makes_room_and_of_equals_
 	assert_eq!(room.refuses(own(30)), EndReason::Full, "they have an eighth");
 	// Who watched and stands by from now on.
 	let id = room.seats.next - 1;
-	room.seats.follows(id, Follow::Announcements);
+	let rests = room.seats.follows(id, Follow::Announcements, None, room.now);
+	assert_eq!(rests, Ok(vec![]));
 	assert_eq!(
 		room.enters(own(30)).1,
 		idle(&[7]),
@@ -478,7 +511,7 @@ async fn seats_of_a_stream_are_taken_by_the_same_rules_and_others_have_theirs() 
 #[tokio::test]
 async fn who_is_served_for_nothing_has_nothing_to_earn() {
 	let mut room = Room::new(1, 8);
-	let id = room.seats.enter(standby(1), false, ANY, room.now, 1).unwrap().0;
+	let id = room.seats.enter(standby(1), FREE, room.now, 1).unwrap().0;
 	for _ in 0..2 {
 		room.now += PROVEN;
 		room.seats.keep(id, |keep| keep.offered(BYTES, room.now));
@@ -528,4 +561,155 @@ async fn account_that_waits_again_and_again_for_what_nobody_has_is_idle() {
 	}
 	room.sits(own(2));
 	assert!(matches!(room.refuses(own(1)), EndReason::IdleLately(_)));
+}
+
+fn full(peers: &[u16]) -> Left<u16> {
+	peers.iter().map(|peer| (*peer, EndReason::Full)).collect()
+}
+
+/// With an uplink for so many copies.
+fn with_copies(copies: u64) -> Room {
+	Room {
+		copies: Some(copies),
+		..Room::new(100, 8)
+	}
+}
+
+/// The fault: a relayer took whoever came, and all that it sent was late.
+#[tokio::test]
+async fn no_more_follow_windows_than_the_uplink_carries_and_who_stands_by_needs_no_copy() {
+	let mut room = with_copies(2);
+	let ids = [1, 2].map(|peer| room.sits(own(peer)));
+	ids.iter().for_each(|id| room.pays(*id, BYTES));
+	assert_eq!(room.refuses(own(3)), EndReason::Full);
+	let standby = room.sits(standby(3));
+	room.pays(standby, BYTES);
+	// The same again has its own, and who goes makes room.
+	assert_eq!(room.enters(own(2)).1, [(2, EndReason::Replaced)]);
+	room.seats.leave(ids[0], room.now);
+	room.sits(own(4));
+	// Other streams are on the same uplink.
+	let elsewhere = Claim {
+		stream: StreamId(9),
+		..own(5)
+	};
+	assert_eq!(room.refuses(elsewhere), EndReason::Full);
+	// What nobody said is no limit.
+	room.copies = None;
+	room.sits(own(6));
+}
+
+#[tokio::test]
+async fn one_copy_goes_out_however_little_the_uplink_carries() {
+	let mut room = with_copies(0);
+	let id = room.sits(own(1));
+	room.pays(id, BYTES);
+	assert_eq!(room.refuses(own(2)), EndReason::Full);
+}
+
+/// The fault: a relayer that came back found all copies taken by viewers, and sold nothing to those behind it.
+#[tokio::test]
+async fn who_passes_windows_on_has_the_copy_of_the_newest_viewer_and_of_no_other_relayer() {
+	let mut room = with_copies(3);
+	room.resellers = vec![2, 8, 9, 10];
+	for peer in 1..=3 {
+		let id = room.sits(own(peer));
+		room.pays(id, BYTES);
+		room.pass(1, &[]);
+	}
+	assert_eq!(room.enters(own(8)).1, full(&[3]));
+	assert_eq!(
+		room.refuses(own(9)),
+		EndReason::Full,
+		"half are relayers' by now, and it has paid nothing"
+	);
+	let standby = room.sits(standby(9));
+	room.pays(standby, BYTES);
+	assert_eq!(room.turns(standby), Ok(full(&[1])), "the second passes it on");
+	assert_eq!(room.refuses(own(10)), EndReason::Full);
+	assert_eq!(room.refuses(own(4)), EndReason::Full);
+}
+
+#[tokio::test]
+async fn whoever_pays_nothing_makes_room_for_a_copy_first() {
+	let mut room = with_copies(2);
+	room.resellers = vec![3];
+	let ids = [1, 2].map(|peer| room.sits(own(peer)));
+	room.pays(ids[1], BYTES);
+	room.pass(21, &[ids[1]]);
+	assert_eq!(room.enters(own(3)).1, idle(&[1]));
+}
+
+/// Whoever stood by has neither a parent nor windows in hand when it turns to us; who has had its copy for a while has both.
+#[tokio::test]
+async fn who_stood_by_and_paid_has_the_copy_of_the_newest_that_has_had_it_for_a_while() {
+	let mut room = with_copies(2);
+	room.resellers = vec![7];
+	let ids = [1, 2].map(|peer| room.sits(own(peer)));
+	let orphans = [3, 4, 5, 6, 7].map(|peer| room.sits(standby(peer)));
+	ids.iter().chain(&orphans[1..]).for_each(|id| room.pays(*id, BYTES));
+	assert_eq!(room.turns(orphans[1]), Err(EndReason::Full), "they came a moment ago");
+	room.seats.leave(orphans[1], room.now);
+	room.pass(SETTLED.as_secs(), &[&ids[..], &orphans[2..]].concat());
+	assert_eq!(room.turns(orphans[0]), Err(EndReason::Full), "it has paid nothing");
+	assert_eq!(room.turns(orphans[2]), Ok(full(&[2])));
+	assert_eq!(room.turns(orphans[2]), Ok(vec![]), "once");
+	assert_eq!(
+		room.turns(orphans[3]),
+		Ok(full(&[1])),
+		"not the one that has just turned to us"
+	);
+	assert_eq!(
+		room.turns(orphans[4]),
+		Ok(full(&[6])),
+		"it passes windows on, and waits for nobody"
+	);
+}
+
+/// The attack, or the accident: a relayer asks for a stream that no uplink of ours carries, and all viewers of all streams made room.
+#[tokio::test]
+async fn nobody_makes_room_for_what_does_not_fit() {
+	let mut room = with_copies(2);
+	let ids = [1, 2].map(|peer| room.sits(own(peer)));
+	ids.iter().for_each(|id| room.pays(*id, BYTES));
+	let case = Case {
+		pays: true,
+		resells: true,
+		freight: Some(Freight {
+			takes: 3 * BYTES,
+			..room.freight().unwrap()
+		}),
+		..FREE
+	};
+	let large = Claim {
+		stream: StreamId(9),
+		..own(3)
+	};
+	assert_eq!(room.seats.enter(large, case, room.now, 3).unwrap_err(), EndReason::Full);
+	assert_eq!(room.seats.taken.len(), 2);
+}
+
+#[tokio::test]
+async fn copies_are_counted_by_what_the_stream_takes_by_now() {
+	let mut room = with_copies(2);
+	let ids = [1, 2].map(|peer| room.sits(own(peer)));
+	ids.iter().for_each(|id| room.pays(*id, BYTES));
+	let half = Freight {
+		takes: BYTES / 2,
+		..room.freight().unwrap()
+	};
+	let case = |freight| Case {
+		pays: true,
+		freight: Some(freight),
+		..FREE
+	};
+	for peer in [3, 4, 5] {
+		let (id, left) = room.seats.enter(own(peer), case(half), room.now, peer).unwrap();
+		assert_eq!(left, []);
+		room.pays(id, BYTES);
+	}
+	assert_eq!(
+		room.seats.enter(own(6), case(half), room.now, 6).unwrap_err(),
+		EndReason::Full
+	);
 }

@@ -1,5 +1,5 @@
-//! Whether another source is to be called: a standby where one is missing; and where nobody who is there says anything of a window
-//! that is overdue, one after the other until somebody does.
+//! Whether another source is to be called: a standby where one is missing, or does not bring what it announced; and where nobody who is there
+//! says anything of a window that is overdue, one after the other until somebody does.
 
 use super::{super::offer::Action, Swarm};
 use crate::swarm::{peers::Source, window::Window, SourceId};
@@ -23,6 +23,12 @@ const CALLS: usize = 6;
 /// Who came where nobody brings anything has so long to announce what is overdue; then the next one is called, and has twice as long:
 /// it may be that there is none.
 const SHOWS: Duration = Duration::from_secs(1);
+
+/// Who begins waits so long for the first window, and then somebody is called who stands by: the parent may be one that sends nothing.
+const BEGINS: Duration = Duration::from_millis(400);
+
+/// Who did not bring what it announced so often in a row is counted no more as a standby: once may be the line.
+const SHORT: u32 = 2;
 
 /// Where there is nobody to call it is asked again after this.
 const NOBODY: Duration = Duration::from_secs(1);
@@ -109,6 +115,11 @@ impl Swarm {
 		!told && parent.is_none_or(|parent| Self::is_behind(parent, window))
 	}
 
+	/// Whether this source still announces what is new: one that does not bring it cheats, or cannot; any other may be gone.
+	pub fn announces(&self, id: SourceId, now: Duration) -> bool {
+		!self.is_overdue(now) && self.sources.get(&id).is_some_and(|source| self.follows(source))
+	}
+
 	/// Whether a standby still follows.
 	fn follows(&self, source: &Source) -> bool {
 		let before = |newest: &Window| newest.first.saturating_sub(newest.offer.length);
@@ -140,9 +151,13 @@ impl Swarm {
 		let standbys = self
 			.sources
 			.iter()
-			.filter(|(id, source)| self.parent != Some(**id) && self.follows(source));
-		let short = self.newest.is_some() && standbys.count() + recruits.calls < most;
-		let usual = short.then_some(recruits.not_before);
+			.filter(|(id, source)| self.parent != Some(**id) && self.follows(source) && source.shortfall() < SHORT);
+		let short = standbys.count() + recruits.calls < most;
+		let begins = match self.newest {
+			Some(_) => Duration::ZERO,
+			None => self.sources.values().map(|source| source.joined).min()? + BEGINS,
+		};
+		let usual = short.then_some(recruits.not_before.max(begins));
 		// Who is missing is called behind what is under way.
 		let at = overdue.into_iter().chain(usual).min()?;
 		Some(at.max(recruits.barren))
@@ -177,7 +192,10 @@ impl Swarm {
 		if standbys.clone().count() <= most {
 			return;
 		}
-		let free = |(id, _): &(&SourceId, &Source)| !self.deliveries.iter().any(|delivery| delivery.source == **id);
+		// Who withholds never says so: nothing is waited for of one that fell short.
+		let free = |(id, source): &(&SourceId, &Source)| {
+			source.shortfall() >= SHORT || !self.deliveries.iter().any(|delivery| delivery.source == **id)
+		};
 		let worst = standbys
 			.filter(free)
 			.max_by_key(|(id, source)| (!self.follows(source), source.shortfall(), source.joined, **id));
@@ -388,5 +406,60 @@ mod tests {
 		assert!(told.contains(&Action::Rest(THREE)), "{told:?}");
 		assert!(told.contains(&Action::Dismiss(THREE)) && !told.contains(&Action::Dismiss(TWO)));
 		assert_eq!(swarm.parent(), Some(ONE));
+	}
+
+	/// The fault: who began at one that announces and sends nothing had nothing to play for three windows' time.
+	#[test]
+	fn who_begins_at_one_that_sends_nothing_has_the_first_window_from_who_is_called_meanwhile() {
+		let mut swarm = Swarm::new(1);
+		swarm.join(ONE, Source::new(0, 0), Duration::ZERO);
+		swarm.announced(ONE, offer(0), true, ms(4_000), ms(100));
+		let called = calls(&mut swarm, Duration::ZERO, ms(600), |swarm, now| {
+			swarm.join(TWO, Source::new(0, 0), now);
+			swarm.called(true, now);
+			swarm.announced(TWO, offer(0), false, ms(4_000), now + ms(100));
+			let asked = actions(swarm);
+			let fetches = |action: &Action| matches!(action, Action::Fetch { source, .. } if *source == TWO);
+			assert!(asked.iter().any(fetches), "{asked:?}");
+		});
+		assert_eq!(called, [400]);
+		swarm.progress(TWO, offer(0).range((0, 4)), ms(720));
+		assert_eq!(swarm.figures().windows, 1, "it is whole");
+	}
+
+	/// The fault: where the parent failed, the only standby was one that had brought nothing before.
+	#[test]
+	fn standby_that_did_not_bring_what_it_announced_twice_is_none_and_goes_once_there_is_another() {
+		let (mut swarm, mut newest) = swarm(4);
+		let times = |swarm: &Swarm| swarm.source(TWO).map(Source::shortfall);
+		// What keeps it warm did not come.
+		assert!(times(&swarm) < Some(SHORT));
+		while times(&swarm) < Some(SHORT) {
+			swarm.tick(newest);
+			assert!(!actions(&mut swarm).contains(&Action::Call), "once");
+			swarm.fell_short(TWO, newest);
+		}
+		swarm.tick(newest);
+		assert!(actions(&mut swarm).contains(&Action::Call));
+		swarm.join(THREE, Source::new(0, 0), newest + ms(200));
+		swarm.called(true, newest + ms(200));
+		let mut told = Vec::new();
+		for number in 4..6 {
+			newest += LENGTH;
+			swarm.announced(TWO, offer(number), false, newest + 2 * LENGTH, newest);
+			swarm.announced(THREE, offer(number), false, newest + 2 * LENGTH, newest);
+			send(&mut swarm, ONE, number, newest);
+			told.extend(actions(&mut swarm));
+		}
+		assert!(swarm.announces(TWO, newest), "it withholds");
+		assert!(
+			!swarm.announces(TWO, newest + 2 * LENGTH),
+			"nobody announces anything any more"
+		);
+		assert!(told.contains(&Action::Dismiss(TWO)), "{told:?}");
+		assert!(
+			!told.contains(&Action::Dismiss(THREE)) && !told.contains(&Action::Call),
+			"{told:?}"
+		);
 	}
 }

@@ -11,6 +11,10 @@ use super::{
 use clustercast_primitives::WindowId;
 use core::time::Duration;
 
+/// However short windows are, what nobody brings is waited for as long as where they take 2 s: parts are needed sooner than that, and so
+/// they are pulled sooner, but a hole is no better than waiting for it, as long as players have something in hand.
+const HELD: Duration = Duration::from_secs(4);
+
 impl Swarm {
 	pub(super) fn skip(&mut self, now: Duration) {
 		let limited = now < self.ours;
@@ -37,7 +41,11 @@ impl Swarm {
 				.sources
 				.keys()
 				.any(|id| window.has.get(id).is_none_or(|has| !has.lacks));
-			if !hopeless && now < window.due && unknown {
+			let until = match limited {
+				true => window.due,
+				false => window.due.max(window.first + HELD),
+			};
+			if !hopeless && now < until && unknown {
 				ahead += missing;
 				continue;
 			}

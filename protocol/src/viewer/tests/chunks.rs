@@ -535,6 +535,33 @@ fn what_is_here_of_a_window_is_handed_out_in_its_middle_and_behind_a_lie() {
 	assert_eq!(here(&session), [(0, 3)], "what was right before the lie");
 }
 
+/// What is passed on as it comes.
+#[test]
+fn only_what_verified_can_be_passed_on_before_a_window_is_whole() {
+	let windows = windows(1);
+	let (window, mut session) = (&windows[0], free());
+	push(&mut session, window);
+	let Ok(Taken::As(id)) = session.begin_chunks(&window.range().encode().try_into().unwrap()) else {
+		panic!("it was announced");
+	};
+	let from = |session: &ViewerSession, chunk| {
+		let verified = session.verified(&window.hash(), chunk);
+		verified.map(|verified| verified.bytes().to_vec())
+	};
+	assert_eq!(from(&session, 0), None);
+	// Two chunks, and most of the third.
+	session.chunks(id, &window.data()[..3 * CHUNK - 1]).unwrap();
+	assert_eq!(from(&session, 0).unwrap(), window.data()[..2 * CHUNK]);
+	assert_eq!(from(&session, 1).unwrap(), window.data()[CHUNK..2 * CHUNK]);
+	assert_eq!(from(&session, 2), None);
+	// The third is right, and the fourth is not.
+	let lie: Vec<u8> = [&window.data()[3 * CHUNK - 1..3 * CHUNK], &[0; CHUNK]].concat();
+	assert!(session.chunks(id, &lie).is_err());
+	let right = from(&session, 0).unwrap();
+	assert_eq!(right, window.data()[..right.len()]);
+	assert!(right.len() <= 3 * CHUNK && from(&session, 3).is_none());
+}
+
 /// Another relayer brings the rest.
 #[test]
 fn what_is_here_of_a_window_that_is_given_up_is_handed_out_then() {

@@ -1,5 +1,5 @@
 // The bridge's bytes, as Rust and Solidity have them (primitives/src/bridge/, contracts/src/lib/): what a page in a browser
-// makes, or reads. Vectors: primitives/vectors/bridge.json, compared by bridge-formats.test.ts. The marked parts are snippets of
+// makes, or reads. Vectors: primitives/vectors/bridge.json, compared by e2e/js/bridge-formats.test.ts. The marked parts are snippets of
 // docs/integrate.md.
 
 // [account]
