@@ -5,8 +5,9 @@ use anyhow::{bail, Context, Result};
 use std::{
 	cell::Cell,
 	collections::VecDeque,
-	env, fs,
-	io::{BufRead, BufReader, Write},
+	env,
+	fs::{self, File},
+	io::{self, BufRead, BufReader, Write},
 	net::{TcpListener, UdpSocket},
 	path::{Path, PathBuf},
 	process,
@@ -53,7 +54,8 @@ impl Lab {
 		})
 	}
 
-	/// Runs one test in a lab of its own. A run that fails while the machine itself is late ([`Gauge`]) is void, and is done again.
+	/// Runs one test in a lab of its own. A run that fails while the machine itself is late or crowded ([`Gauge`]) is void, and is done
+	/// again, with no other beside it.
 	///
 	/// # Panics
 	/// When the test fails, after its logs were shown: so the test harness sees it.
@@ -66,14 +68,20 @@ impl Lab {
 		// The test harness calls the thread like the test.
 		let thread = thread::current();
 		let mut name = thread.name().unwrap_or("test").to_owned();
+		let mut company = Company::Any;
 		for run in 1.. {
 			let lab = Lab::new(&name).expect("a test needs a temporary directory");
+			let _turn = Turn::take(company).expect("a file beside the one for what was void");
 			let gauge = Gauge::start();
 			match runtime.block_on(test(&lab)) {
-				Ok(()) => return lab.passed(),
+				Ok(()) => {
+					println!("{gauge}");
+					return lab.passed();
+				},
 				Err(error) if run < RUNS && gauge.is_void() => {
 					void(&format!("{name}: {gauge}: {error:#}"));
 					name.push_str(", again");
+					company = Company::None;
 				},
 				Err(error) => panic!("{error:?}\n\n{gauge}"),
 			}
@@ -130,12 +138,47 @@ impl Drop for Lab {
 	}
 }
 
+/// Who may run beside a test.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Company {
+	Any,
+	None,
+}
+
+/// A test's turn among the other processes with the same file for what was void ([`VOID`]); without one, nobody waits for anybody. It
+/// ends with this value.
+struct Turn {
+	/// Holds the lock as long as it is open.
+	_room: Option<File>,
+}
+
+impl Turn {
+	/// Waits for it: who wants to be alone until the others have ended, while nobody else begins.
+	fn take(company: Company) -> io::Result<Self> {
+		let Some(path) = env::var_os(VOID) else {
+			return Ok(Self { _room: None });
+		};
+		let open = |kind: &str| {
+			let mut path = path.clone();
+			path.push(kind);
+			File::options().append(true).create(true).open(path)
+		};
+		let (door, room) = (open(".door")?, open(".room")?);
+		door.lock()?;
+		match company {
+			Company::Any => room.lock_shared()?,
+			Company::None => room.lock()?,
+		}
+		Ok(Self { _room: Some(room) })
+	}
+}
+
 /// Says that a run was void, and why.
 fn void(what: &str) {
 	let line = format!("void: {}\n", what.replace('\n', " "));
 	eprint!("{line}");
 	if let Some(path) = env::var_os(VOID) {
-		let file = fs::OpenOptions::new().append(true).create(true).open(path);
+		let file = File::options().append(true).create(true).open(path);
 		let said = file.and_then(|mut file| file.write_all(line.as_bytes()));
 		said.unwrap_or_else(|error| eprintln!("{VOID}: {error}"));
 	}
@@ -144,7 +187,7 @@ fn void(what: &str) {
 /// The last lines of a text file; none of one that cannot be read.
 pub fn tail(path: &Path, lines: usize) -> Vec<String> {
 	let mut last = VecDeque::with_capacity(lines);
-	if let Ok(file) = fs::File::open(path) {
+	if let Ok(file) = File::open(path) {
 		for line in BufReader::new(file).split(b'\n').map_while(Result::ok) {
 			if last.len() == lines {
 				last.pop_front();

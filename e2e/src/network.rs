@@ -44,6 +44,9 @@ const FAUCETS: [&str; 8] = [
 /// Names a network that several tests share, as [`Network::describe`] wrote it.
 const SHARED: &str = "CLUSTERCAST_NETWORK";
 
+/// Names the folder in which nodes keep what they compiled; one of the run's own where it is not set.
+const COMPILED: &str = "CLUSTERCAST_COMPILED";
+
 /// Four running validators, and the books of the first.
 pub struct Network {
 	/// URLs of their JSON-RPCs.
@@ -148,10 +151,12 @@ impl Network {
 				})
 			})
 			.collect::<Result<Vec<_>>>()?;
-		for index in 0..validators.len() {
+		// The others find compiled what the first one compiles.
+		start(lab, &mut validators, 0)?;
+		let books = open(&mut validators[0]).await?;
+		for index in 1..validators.len() {
 			start(lab, &mut validators, index)?;
 		}
-		let books = open(&mut validators[0]).await?;
 		let network = Self {
 			books,
 			faucet: Wallet::from_suri(FAUCETS[0])?,
@@ -177,9 +182,8 @@ impl Network {
 		let (spec, port) = (lab.path(&format!("{name}.json")), free_port()?);
 		fs::write(&spec, LOCAL_CHAIN)?;
 		let command = |more: &[String]| {
-			let mut command = Command::new(program("clustercast-node")?);
+			let mut command = node(lab)?;
 			command.arg("--chain").arg(&spec).arg("--base-path").arg(lab.path(name));
-			command.args(["--no-telemetry", "--no-prometheus", "--no-mdns"]);
 			command.args(["--unsafe-force-node-key-generation", "--rpc-port", &port.to_string()]);
 			command
 				.arg("--listen-addr")
@@ -209,10 +213,14 @@ impl Network {
 		let mut spec: Value = serde_json::from_str(LOCAL_CHAIN)?;
 		spec["genesis"]["runtimeGenesis"]["patch"]["validators"] = json!({ "sessionLength": 7 });
 		fs::write(&path, spec.to_string())?;
-		let mut command = Command::new(program("clustercast-node")?);
+		let mut command = node(lab)?;
 		command.arg("--chain").arg(&path).arg("--base-path").arg(lab.path(name));
-		command.args(["--no-telemetry", "--no-prometheus", "--no-mdns", "--reserved-only"]);
-		command.args(["--unsafe-force-node-key-generation", "--rpc-port", &port.to_string()]);
+		command.args([
+			"--reserved-only",
+			"--unsafe-force-node-key-generation",
+			"--rpc-port",
+			&port.to_string(),
+		]);
 		command
 			.arg("--listen-addr")
 			.arg(format!("/ip4/127.0.0.1/tcp/{}", free_port()?));
@@ -287,8 +295,17 @@ impl Validator {
 	}
 }
 
-fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
+/// A node on loopback.
+fn node(lab: &Lab) -> Result<Command> {
 	let mut command = Command::new(program("clustercast-node")?);
+	let compiled = env::var_os(COMPILED).map_or_else(|| lab.path("compiled"), PathBuf::from);
+	command.arg("--compiled").arg(compiled);
+	command.args(["--no-telemetry", "--no-prometheus", "--no-mdns"]);
+	Ok(command)
+}
+
+fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
+	let mut command = node(lab)?;
 	for other in validators.iter().filter(|other| other.name != validators[index].name) {
 		let peer = clustercast_network::peer_id(&other.node_key.public())?;
 		command.arg("--bootnodes").arg(format!("{}/p2p/{peer}", other.listen()));
@@ -297,7 +314,7 @@ fn start(lab: &Lab, validators: &mut [Validator], index: usize) -> Result<()> {
 	command
 		.arg("--chain")
 		.arg(lab.path(CHAIN_SPEC))
-		.args(["--validator", "--no-telemetry", "--no-prometheus", "--no-mdns"])
+		.arg("--validator")
 		.arg(format!("--{}", validator.name))
 		.arg("--base-path")
 		.arg(&validator.state)

@@ -4,7 +4,10 @@
 //! `code` (a megabyte of hex). When such a spec is loaded, the code is read from `--runtime-wasm`, or from the first of
 //! `RUNTIME_PLACES` that holds a runtime. So every machine with the same wasm starts the same chain. A spec that carries
 //! its code, plain or raw, is used as it is.
+//!
+//! A node that starts needs the state that a plain spec describes: [`genesis`] makes it.
 
+use crate::{executor::Executor, genesis};
 use sc_chain_spec::{ChainType, Properties};
 use serde_json::{json, Value};
 use std::{
@@ -26,57 +29,55 @@ const RUNTIME_PLACES: [&str; 3] = [
 
 /// Loads the chain that `id` names: `dev`, `local`, `bridged`, or the path of a spec file.
 ///
-/// `runtime_wasm` is the runtime of a spec without code; by default the one that came with this program.
-pub fn load(id: &str, runtime_wasm: Option<&Path>) -> Result<ChainSpec, String> {
-	match id {
-		"dev" => preset(
+/// `runtime_wasm` is the runtime of a spec without code; by default the one that came with this program. With an executor it has its
+/// first state, and no longer what that is made from.
+pub fn load(id: &str, runtime_wasm: Option<&Path>, executor: Option<&Executor>) -> Result<ChainSpec, String> {
+	let (name, id, chain_type, preset) = match id {
+		"dev" => (
 			"ClusterCast Development",
 			"clustercast_dev",
 			ChainType::Development,
 			"development",
-			runtime_wasm,
 		),
-		"local" => preset(
-			"ClusterCast Local",
-			"clustercast_local",
-			ChainType::Local,
-			"local",
-			runtime_wasm,
-		),
-		"bridged" => preset(
+		"local" => ("ClusterCast Local", "clustercast_local", ChainType::Local, "local"),
+		"bridged" => (
 			"ClusterCast Bridged",
 			"clustercast_bridged",
 			ChainType::Local,
 			"bridged",
-			runtime_wasm,
 		),
-		"" => Err(
-			"which chain? --chain FILE names a spec; `dev`, `local` and `bridged` are presets of the runtime".into(),
-		),
-		path => from_file(Path::new(path), runtime_wasm),
-	}
-}
-
-/// The spec of a genesis preset of the runtime. `scripts/chain-specs` writes `chain-specs/` from these.
-fn preset(
-	name: &str,
-	id: &str,
-	chain_type: ChainType,
-	preset: &str,
-	runtime_wasm: Option<&Path>,
-) -> Result<ChainSpec, String> {
+		"" => {
+			return Err(
+				"which chain? --chain FILE names a spec; `dev`, `local` and `bridged` are presets of the runtime"
+					.into(),
+			)
+		},
+		path => {
+			let spec = from_file(Path::new(path), runtime_wasm)?;
+			return match executor {
+				Some(executor) => genesis::made(spec, None, executor),
+				None => Ok(spec),
+			};
+		},
+	};
+	// `scripts/chain-specs` writes `chain-specs/` from these.
 	let properties = Properties::from_iter([
 		("tokenSymbol".into(), json!("USDC")),
 		("tokenDecimals".into(), json!(6)),
 		("ss58Format".into(), json!(42)),
 	]);
-	Ok(ChainSpec::builder(&read_runtime(runtime_wasm)?, None)
+	let spec = ChainSpec::builder(&read_runtime(runtime_wasm)?, None)
 		.with_name(name)
 		.with_id(id)
 		.with_chain_type(chain_type)
-		.with_properties(properties)
-		.with_genesis_config_preset_name(preset)
-		.build())
+		.with_properties(properties);
+	match executor {
+		Some(executor) => {
+			let spec = spec.with_genesis_config_patch(json!({})).build();
+			genesis::made(spec, Some(preset), executor)
+		},
+		None => Ok(spec.with_genesis_config_preset_name(preset).build()),
+	}
 }
 
 fn from_file(path: &Path, runtime_wasm: Option<&Path>) -> Result<ChainSpec, String> {
@@ -155,7 +156,7 @@ mod tests {
 	fn spec_without_code_gets_the_runtime() {
 		let wasm = File::new("runtime.wasm", b"\x01\x02");
 		let file = File::new("bare.json", &spec(json!({ "runtimeGenesis": { "patch": { "a": 1 } } })));
-		let spec = load(file.0.to_str().unwrap(), Some(&wasm.0)).unwrap();
+		let spec = load(file.0.to_str().unwrap(), Some(&wasm.0), None).unwrap();
 		assert_eq!((spec.id(), code_of(&spec)), ("test", json!("0x0102")));
 	}
 
@@ -167,7 +168,7 @@ mod tests {
 			&spec(json!({ "runtimeGenesis": { "code": "0x03", "patch": {} } })),
 		);
 		assert_eq!(
-			code_of(&load(file.0.to_str().unwrap(), Some(&wasm.0)).unwrap()),
+			code_of(&load(file.0.to_str().unwrap(), Some(&wasm.0), None).unwrap()),
 			json!("0x03")
 		);
 	}
@@ -175,11 +176,13 @@ mod tests {
 	#[test]
 	fn what_is_missing_is_named() {
 		let wasm = Path::new("no/such.wasm");
-		assert!(load("", None).is_err_and(|e| e.contains("--chain")));
-		assert!(load("no/such.json", None).is_err_and(|e| e.contains("no/such.json")));
-		assert!(load("local", Some(wasm)).is_err_and(|e| e.contains("no/such.wasm") && e.contains("--runtime-wasm")));
+		assert!(load("", None, None).is_err_and(|e| e.contains("--chain")));
+		assert!(load("no/such.json", None, None).is_err_and(|e| e.contains("no/such.json")));
+		assert!(
+			load("local", Some(wasm), None).is_err_and(|e| e.contains("no/such.wasm") && e.contains("--runtime-wasm"))
+		);
 		let file = File::new("broken.json", b"{");
-		assert!(load(file.0.to_str().unwrap(), None).is_err_and(|e| e.contains("broken.json")));
+		assert!(load(file.0.to_str().unwrap(), None, None).is_err_and(|e| e.contains("broken.json")));
 	}
 
 	/// A program's folder, and the runtime in one of its places.

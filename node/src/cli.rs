@@ -1,8 +1,13 @@
 //! Command line: the flags every Substrate node has, plus where the runtime comes from.
 
-use crate::{chain_spec, l2, service};
+use crate::{
+	chain_spec,
+	executor::{self, Compiled},
+	l2, service,
+};
 use clap::CommandFactory;
 use sc_cli::SubstrateCli;
+use sc_service::{config::ExecutorConfiguration, BasePath};
 use std::path::PathBuf;
 
 /// How long a pool does not look again at a transaction that it refused: until the next block. What is refused as too early, or by
@@ -23,6 +28,11 @@ struct Cli {
 	/// Runtime of a chain spec that carries no code: a wasm file. Default: the one that came with this program.
 	#[arg(long, value_name = "FILE", global = true, env = "CLUSTERCAST_RUNTIME_WASM")]
 	runtime_wasm: Option<PathBuf>,
+
+	/// Where the compiled runtime is kept for the next start, and for other nodes of the same user. Default: `compiled` in the base path;
+	/// with `--tmp` in the one that there is without.
+	#[arg(long, value_name = "FOLDER", env = "CLUSTERCAST_COMPILED")]
+	compiled: Option<PathBuf>,
 
 	#[clap(flatten)]
 	l2: l2::Params,
@@ -73,7 +83,32 @@ impl SubstrateCli for Cli {
 	}
 
 	fn load_spec(&self, id: &str) -> Result<Box<dyn sc_service::ChainSpec>, String> {
-		Ok(Box::new(chain_spec::load(id, self.runtime_wasm.as_deref())?))
+		// Who starts needs the first state; who exports wants the text.
+		let executor = match self.subcommand {
+			None => {
+				let compiled = match self.compiled() {
+					Err(error) if self.compiled.is_some() => return Err(error),
+					compiled => compiled.ok(),
+				};
+				Some(executor::new(&ExecutorConfiguration::default(), compiled.as_ref()))
+			},
+			Some(_) => None,
+		};
+		let spec = chain_spec::load(id, self.runtime_wasm.as_deref(), executor.as_ref())?;
+		Ok(Box::new(spec))
+	}
+}
+
+impl Cli {
+	/// Where what is compiled is kept.
+	fn compiled(&self) -> Result<Compiled, String> {
+		let default = || match &self.run.shared_params.base_path {
+			Some(base) => base.join("compiled"),
+			None => BasePath::from_project("", "", &Self::executable_name())
+				.path()
+				.join("compiled"),
+		};
+		Compiled::open(&self.compiled.clone().unwrap_or_else(default))
 	}
 }
 
@@ -82,16 +117,22 @@ pub fn run() -> sc_cli::Result<()> {
 	clustercast_cli::document(Cli::setup_command(Cli::command()));
 	let cli = Cli::from_args();
 	match &cli.subcommand {
-		None => cli.create_runner(&cli.run)?.run_node_until_exit(|config| async move {
-			service::start(config, &cli.l2).map_err(sc_cli::Error::Service)
-		}),
+		None => {
+			let compiled = cli.compiled();
+			cli.create_runner(&cli.run)?.run_node_until_exit(|config| async move {
+				if let Err(reason) = &compiled {
+					log::warn!("the runtime is compiled anew at each start: {reason}");
+				}
+				service::start(config, &cli.l2, compiled.ok().as_ref()).map_err(sc_cli::Error::Service)
+			})
+		},
 		Some(Subcommand::Key(command)) => command.run(&cli),
 		Some(Subcommand::ExportChainSpec(command)) => command.run(cli.load_spec(&command.chain)?),
 		Some(Subcommand::PurgeChain(command)) => cli
 			.create_runner(command)?
 			.sync_run(|config| command.run(config.database)),
 		Some(Subcommand::Revert(command)) => cli.create_runner(command)?.async_run(|config| {
-			let parts = service::partial(&config)?;
+			let parts = service::partial(&config, None)?;
 			let revert_finality = Box::new(|client, _, blocks| {
 				sc_consensus_grandpa::revert(client, blocks)?;
 				Ok(())

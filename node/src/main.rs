@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `cli` | command line, subcommands |
 //! | `chain_spec` | where a chain spec and its runtime code come from |
+//! | `genesis` | makes a chain's first state from its spec |
+//! | `executor` | runs the runtime, and keeps what was compiled of it |
 //! | `runtime` | types and APIs of the runtime, as far as the node knows them |
 //! | `l2` | reads the vault on the L2 and attests to its deposits |
 //! | `service` | assembles client, pool, network and consensus |
@@ -13,6 +15,8 @@
 
 mod chain_spec;
 mod cli;
+mod executor;
+mod genesis;
 mod l2;
 mod rpc;
 mod runtime;

@@ -2,6 +2,7 @@
 //! GRANDPA makes them final, BEEFY signs the MMR root over them for light clients elsewhere.
 
 use crate::{
+	executor::{self, Compiled, Executor},
 	l2, rpc,
 	runtime::{Block, Hash, RuntimeApi},
 };
@@ -18,7 +19,6 @@ use sp_consensus_aura::{sr25519::AuthorityPair as AuraPair, SlotDuration};
 use sp_consensus_beefy::ecdsa_crypto::AuthorityId as BeefyId;
 use std::{sync::Arc, time::Duration};
 
-pub type Executor = sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>;
 pub type Client = sc_service::TFullClient<Block, RuntimeApi, Executor>;
 pub type Backend = sc_service::TFullBackend<Block>;
 pub type TransactionPool = sc_transaction_pool::TransactionPoolHandle<Block, Client>;
@@ -57,6 +57,7 @@ pub struct Consensus {
 /// Client, pool and import queue: all that works without a network.
 pub fn partial(
 	config: &Configuration,
+	compiled: Option<&Compiled>,
 ) -> Result<PartialComponents<Client, Backend, SelectChain, ImportQueue, TransactionPool, Consensus>, ServiceError> {
 	let telemetry = config
 		.telemetry_endpoints
@@ -72,7 +73,7 @@ pub fn partial(
 	let (client, backend, keystore_container, task_manager) = sc_service::new_full_parts::<Block, RuntimeApi, _>(
 		config,
 		telemetry.as_ref().map(|(_, telemetry)| telemetry.handle()),
-		sc_service::new_wasm_executor(&config.executor),
+		executor::new(&config.executor, compiled),
 		vec![],
 	)?;
 	let client = Arc::new(client);
@@ -141,7 +142,11 @@ pub fn partial(
 }
 
 /// A whole node. It runs until the task manager is dropped.
-pub fn start(mut config: Configuration, l2: &l2::Params) -> Result<TaskManager, ServiceError> {
+pub fn start(
+	mut config: Configuration,
+	l2: &l2::Params,
+	compiled: Option<&Compiled>,
+) -> Result<TaskManager, ServiceError> {
 	// The MMR's leaves reach the offchain database by indexing; without them there is no proof to give.
 	config.offchain_worker.indexing_enabled = true;
 
@@ -161,7 +166,7 @@ pub fn start(mut config: Configuration, l2: &l2::Params) -> Result<TaskManager, 
 				beefy_rpc_links,
 				mut telemetry,
 			},
-	} = partial(&config)?;
+	} = partial(&config, compiled)?;
 
 	let registry = config.prometheus_registry().cloned();
 	let genesis = client
