@@ -113,8 +113,12 @@ const UNSEATED: Duration = Duration::from_secs(15);
 /// Windows that are taken before one that counts, at most.
 const MOST_TAKEN: u32 = 2;
 
-/// Relayers of which it is remembered in what they failed.
+/// Relayers of which it is remembered in what they failed, or that they had no room.
 const MOST_FAILED: usize = 64;
+
+/// Who has no room for us so often in a row, neither for windows nor to stand by, refuses everybody: a full relayer gives its eighth to
+/// those who stand by, and somebody new has a place there now and then.
+const FULL: u32 = 2;
 
 /// One in so many checks takes windows that come by themselves.
 const TAKES: u32 = 4;
@@ -135,6 +139,8 @@ pub struct Customer {
 	chance: StdRng,
 	/// Who failed last time, and in what.
 	failed: BTreeMap<PublicKey, Plan>,
+	/// Who had no room, and how often in a row.
+	full: BTreeMap<PublicKey, u32>,
 	look_at: Instant,
 	trouble: Seldom,
 }
@@ -163,6 +169,7 @@ impl Customer {
 			means: 0,
 			chance,
 			failed: BTreeMap::new(),
+			full: BTreeMap::new(),
 			look_at: Instant::now() + LOOK,
 			trouble: Seldom::default(),
 		})
@@ -252,28 +259,34 @@ impl Customer {
 		let drawn = Plan::draw(&mut self.chance);
 		let known = self.failed.get(&info.signing_key);
 		let plan = known.map_or(drawn, |failed| failed.again(&drawn));
-		let outcome = match self.buy_so(plan, info, stream).await {
-			Some(outcome) => outcome,
+		let bought = match self.buy_so(plan, info, stream).await {
 			None if plan.follow == Follow::Windows => {
 				let stands_by = Plan {
 					follow: Follow::Announcements,
 					..plan
 				};
-				// Places for those who stand by may be taken as well.
-				self.buy_so(stands_by, info, stream).await.unwrap_or(Outcome::Void)
+				self.buy_so(stands_by, info, stream).await
 			},
-			None => Outcome::Void,
+			bought => bought,
+		};
+		let key = info.signing_key;
+		let outcome = match bought {
+			Some(outcome) => {
+				self.full.remove(&key);
+				outcome
+			},
+			None => {
+				let times = self.full.get(&key).map_or(1, |times| times.saturating_add(1));
+				remember(&mut self.full, key, times);
+				match times < FULL {
+					true => Outcome::Void,
+					false => Outcome::Failed(Failing::Refused),
+				}
+			},
 		};
 		match outcome {
-			Outcome::Failed(_) => {
-				// Somebody's of long ago, or who fails each time: any of them will do.
-				if self.failed.len() >= MOST_FAILED {
-					let other = self.failed.keys().find(|key| **key != info.signing_key).copied();
-					other.map(|key| self.failed.remove(&key));
-				}
-				self.failed.insert(info.signing_key, plan);
-			},
-			_ => _ = self.failed.remove(&info.signing_key),
+			Outcome::Failed(_) => remember(&mut self.failed, key, plan),
+			_ => _ = self.failed.remove(&key),
 		}
 		outcome
 	}
@@ -696,6 +709,15 @@ fn of_end(reason: &EndReason) -> Failing {
 		EndReason::PriceRose => Failing::Dear,
 		_ => Failing::Refused,
 	}
+}
+
+/// Of so many at most: somebody's of long ago, or who fails each time, any of them will do.
+fn remember<T>(known: &mut BTreeMap<PublicKey, T>, key: PublicKey, what: T) {
+	let other = known.keys().find(|other| **other != key).copied();
+	if let Some(other) = other.filter(|_| known.len() >= MOST_FAILED) {
+		known.remove(&other);
+	}
+	known.insert(key, what);
 }
 
 /// What is bought.
