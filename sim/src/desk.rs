@@ -314,8 +314,8 @@ impl Desk {
 	pub fn closed(&mut self, payer: &SessionKey, sent: &[Hash], unsent: &[Hash], why: Option<EndReason>, io: &Io<'_>) {
 		let debt = match why {
 			_ if io.has(Bug::ForgetDebts) => Debt::Ours,
-			Some(reason) if reason.is_own() || reason == EndReason::Full => Debt::Ours,
-			Some(EndReason::WindowGone | EndReason::PriceRose) => Debt::Nobodys,
+			Some(reason) if reason.is_own() => Debt::Ours,
+			Some(EndReason::WindowGone | EndReason::PriceRose | EndReason::Full) => Debt::Nobodys,
 			_ => Debt::Payers,
 		};
 		if !io.has(Bug::NeverClose) {
