@@ -63,7 +63,7 @@ impl<C: ChainView> Viewing<C> {
 						self.roster.report(&attempt.relayer, ending, attempt.served, now);
 					}
 				},
-				Next::GoLive => self.go_live(),
+				Next::GoLive => self.go_live("no relayer has the next window any more"),
 				Next::Finished if self.has_watched() && !self.sinks.serves_hls() => {
 					tracing::info!("the broadcast is over");
 					return Ok(Ended::Finished);

@@ -249,6 +249,7 @@ impl Player {
 			outlook: Outlook::default(),
 			begun: Instant::now(),
 			resume: None,
+			far_behind: None,
 			window_length: USUAL_WINDOW,
 			registry_again: registration::AGAIN,
 			stop,

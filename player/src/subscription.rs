@@ -69,6 +69,10 @@ pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// what it may take to bring it. Milliseconds.
 const OLDEST_START_MS: u64 = 30_000;
 
+/// Who is so far behind the broadcaster's clock goes on with the newest window: what lies between is of no use to who watches live, and is
+/// fetched as fast as relayers send, for whom it takes what others need. Milliseconds.
+const FAR_BEHIND_MS: u64 = 20_000;
+
 /// Once the broadcaster has signed the end, how long the relayer's own word for it is waited for.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
@@ -135,6 +139,8 @@ pub struct Viewing<C> {
 	pub(crate) begun: Instant,
 	/// The last window that went to the sinks.
 	pub(crate) resume: Option<Resume>,
+	/// It was far behind; whether it was the first of a place.
+	pub(crate) far_behind: Option<bool>,
 	pub(crate) window_length: Duration,
 	/// How often the registry is asked whether it still has the relayer.
 	pub(crate) registry_again: Duration,
@@ -154,6 +160,8 @@ pub(crate) enum Over {
 	Relayer(Ending, String),
 	/// Another one is to send from now on, and this one stands by.
 	Handed,
+	/// All of them are far behind the broadcast: on with the newest window, of whoever is the first.
+	Behind,
 	Run,
 }
 
@@ -167,8 +175,8 @@ impl<C: ChainView> Viewing<C> {
 	}
 
 	/// Goes on with the newest window: those in between are lost.
-	pub(crate) fn go_live(&mut self) {
-		tracing::warn!("no relayer has the next window any more; going on live");
+	pub(crate) fn go_live(&mut self, why: &str) {
+		tracing::warn!("{why}; going on live");
 		self.resume = None;
 		self.summary.gaps += 1;
 		self.dismiss();
@@ -216,7 +224,7 @@ impl<C: ChainView> Viewing<C> {
 			self.part(link, &over).await?;
 		}
 		let ending = match over {
-			Over::Run | Over::Handed => None,
+			Over::Run | Over::Handed | Over::Behind => None,
 			Over::Relayer(ending, reason) => {
 				match ending {
 					// As it should be: told once, when all say so.
@@ -307,6 +315,14 @@ impl<C: ChainView> Viewing<C> {
 			}
 			if let Some(last) = self.resume.as_ref().filter(|last| Some(last.id) != before) {
 				patience.reached((last.id.epoch, last.history.count()), &self.standing, self.now());
+			}
+			if let Some(first) = self.far_behind.take() {
+				self.go_live("far behind the broadcast");
+				// Who was asked for the newest window, and gave this, has none.
+				return Ok(match first {
+					true => Over::Relayer(Ending::Short, "what it gives as the newest window is old".into()),
+					false => Over::Behind,
+				});
 			}
 			if self.ended().is_some() {
 				return Ok(Over::Run);
@@ -590,6 +606,11 @@ impl<C: ChainView> Viewing<C> {
 		self.inquest.window(window);
 		let header = window.header();
 		self.standing.note_header(header);
+		let ends = header.start_ms.saturating_add(header.duration_ms.into());
+		let clock = self.standing.clock_ms(self.now());
+		let is_far_behind = clock.is_some_and(|clock| clock.saturating_sub(ends) > FAR_BEHIND_MS);
+		let is_far_behind = is_far_behind && self.standing.at(self.now()) == Some(State::Live);
+		self.far_behind = is_far_behind.then_some(self.resume.is_none());
 		if let Some(Change::Over(took)) = self.quiet.window(self.now()) {
 			tracing::info!(pause_s = took.as_secs(), "the broadcast goes on");
 		}
@@ -814,7 +835,7 @@ impl<C: ChainView> Viewing<C> {
 			// An epoch that no honest run can have begun yet: the next one would be behind it.
 			let head = self.chain.best_block();
 			if self.resume.as_ref().is_some_and(|last| last.id.epoch >= head) {
-				self.go_live();
+				self.go_live("the place is none of the next broadcast");
 			}
 		}
 		replaced

@@ -300,7 +300,7 @@ impl<C: ChainView> Viewing<C> {
 					None => self.crew.admit(link),
 					Some(Over::Relayer(ending, reason)) => self.left(link, parent, ending, reason).await,
 					// The run's end is seen by whoever waits for the parent.
-					Some(Over::Run | Over::Handed) => {
+					Some(Over::Run | Over::Handed | Over::Behind) => {
 						self.left(link, parent, Ending::Later, "the run is over".into()).await
 					},
 				}

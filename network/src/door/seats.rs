@@ -21,7 +21,7 @@
 //!
 //! 4. The newest that does not pass windows on, for somebody who does: others have from it what it takes.
 //! 5. For who stood by, has paid, and turns to us since another one failed: the newest one that has had its copy for a while
-//!    ([`SETTLED`]). It has windows in hand and somebody who stands by, and whoever turns to us has neither.
+//!    ([`SETTLED`], also where it stood by for less in between). It has windows in hand and somebody who stands by, and whoever turns to us has neither.
 //!
 //! These are told [`EndReason::Full`], and who else may have room.
 
@@ -119,6 +119,8 @@ struct Seat<T> {
 	takes: u64,
 	/// Since when it follows what it follows.
 	since: Instant,
+	/// Since when it has its copy: it still has it, where it stood by for less than [`SETTLED`] in between.
+	copied: Instant,
 	/// Where it is to be paid for.
 	keep: Option<Keep>,
 	holding: T,
@@ -234,6 +236,7 @@ impl<T> Seats<T> {
 			resells: case.resells,
 			takes,
 			since: now,
+			copied: now,
 			keep,
 			holding,
 		};
@@ -279,6 +282,9 @@ impl<T> Seats<T> {
 		};
 		let left = self.take_all(copies, now);
 		if let Some(seat) = self.taken.get_mut(&id) {
+			if follow == Follow::Windows && now >= seat.since + SETTLED {
+				seat.copied = now;
+			}
 			(seat.claim, seat.since, seat.takes) = (claim, now, takes);
 		}
 		Ok(left)
@@ -361,8 +367,8 @@ impl<T> Seats<T> {
 		now: Instant,
 	) -> Result<Vec<(u64, EndReason)>, EndReason> {
 		let viewers = self.followers(claim, &[]).filter(|(_, seat)| !seat.resells);
-		let settled = viewers.filter(|(_, seat)| now >= seat.since + SETTLED);
-		let newest = settled.max_by_key(|(id, seat)| (seat.since, *id));
+		let settled = viewers.filter(|(_, seat)| now >= seat.copied + SETTLED);
+		let newest = settled.max_by_key(|(id, seat)| (seat.copied, *id));
 		let (id, _) = newest.ok_or(EndReason::Full)?;
 		match freight.is_none_or(|freight| self.carries(claim, freight, &[id])) {
 			true => Ok(vec![(id, EndReason::Full)]),

@@ -461,6 +461,7 @@ impl Test {
 			outlook: Outlook::default(),
 			begun: Instant::now(),
 			resume: None,
+			far_behind: None,
 			window_length: USUAL_WINDOW,
 			registry_again: Duration::from_millis(20),
 			stop: stopped,

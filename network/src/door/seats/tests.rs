@@ -666,6 +666,22 @@ async fn who_stood_by_and_paid_has_the_copy_of_the_newest_that_has_had_it_for_a_
 	);
 }
 
+/// The attack: to stand by for a moment now and then, so that one's copy is always new.
+#[tokio::test]
+async fn who_stands_by_for_a_moment_has_had_its_copy_all_the_time() {
+	let mut room = with_copies(2);
+	let ids = [1, 2].map(|peer| room.sits(own(peer)));
+	let orphan = room.sits(standby(3));
+	ids.iter().chain([&orphan]).for_each(|id| room.pays(*id, BYTES));
+	let all = [ids[0], ids[1], orphan];
+	room.pass(SETTLED.as_secs() - 1, &all);
+	let rests = room.seats.follows(ids[1], Follow::Announcements, room.freight(), room.now);
+	assert_eq!(rests, Ok(vec![]));
+	assert_eq!(room.turns(ids[1]), Ok(vec![]));
+	room.pass(2, &all);
+	assert_eq!(room.turns(orphan), Ok(full(&[2])));
+}
+
 /// The attack, or the accident: a relayer asks for a stream that no uplink of ours carries, and all viewers of all streams made room.
 #[tokio::test]
 async fn nobody_makes_room_for_what_does_not_fit() {

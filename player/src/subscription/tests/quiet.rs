@@ -263,6 +263,61 @@ async fn nothing_of_before_a_pause_is_paid_as_live() {
 	assert_eq!((test.viewing.summary.windows, test.viewing.summary.tickets), (0, 0));
 }
 
+/// The fault: whoever had nothing for a minute fetched that minute as fast as relayers sent it, and took from others what they needed.
+#[tokio::test]
+async fn who_is_far_behind_goes_on_live_and_blames_nobody() {
+	let relayer = Honest::start(11).await;
+	let mut broadcaster = Broadcaster::new();
+	let mut test = Test::new().await;
+	let first = broadcaster.window();
+	relayer.feed.push(first.clone());
+	for _ in 0..30 {
+		relayer.feed.push(broadcaster.window());
+	}
+	let newest = broadcaster.window();
+	relayer.feed.push(newest.clone());
+	relayer.feed.push_status(broadcaster.status(State::Live));
+	test.viewing.on_window(&first, &[("before".into(), 1)].into()).await;
+	let newest = newest.header().id;
+	{
+		let relayers = [&relayer.relayer];
+		let mut watching = Box::pin(test.watch(&relayers));
+		let ended = tokio::time::timeout(STALL / 2, &mut watching).await;
+		assert!(ended.is_err(), "it waits for the next");
+	}
+	assert_eq!(test.viewing.resume.as_ref().map(|last| last.id), Some(newest));
+	let figures = test.viewing.figures();
+	assert_eq!(figures.gaps, 1);
+	assert!(figures.windows < 20, "{}", figures.windows);
+	assert!(test.figures(&relayer.relayer).setbacks.is_empty());
+}
+
+/// The fault: a relayer that had lost its upstream gave newcomers as the newest window what was a minute old, and they watched on from there.
+#[tokio::test]
+async fn who_gives_an_old_window_as_the_newest_is_left() {
+	let (stale, fresh) = (Honest::start(11).await, Honest::start(12).await);
+	let mut broadcaster = Broadcaster::new();
+	let mut test = Test::new().await;
+	let old = broadcaster.window();
+	stale.feed.push(old.clone());
+	fresh.feed.push(old.clone());
+	broadcaster.clock += 25_000;
+	let newest = broadcaster.window();
+	fresh.feed.push(newest.clone());
+	let (status, now) = (broadcaster.status(State::Live), test.viewing.now());
+	test.viewing.standing.note_status(&status, now);
+	fresh.feed.push_status(status);
+	test.viewing.limits.windows = Some(2);
+	let ended = tokio::time::timeout(PATIENCE, test.watch(&[&stale.relayer, &fresh.relayer])).await;
+	assert_eq!(ended.unwrap(), Ended::Windows);
+	assert_eq!(
+		test.viewing.resume.as_ref().map(|last| last.id),
+		Some(newest.header().id)
+	);
+	let reasons: Vec<String> = test.figures(&stale.relayer).setbacks.into_keys().collect();
+	assert!(reasons.iter().any(|reason| reason.contains("old")), "{reasons:?}");
+}
+
 /// What `/state.json` says.
 async fn told(hls: std::net::SocketAddr) -> String {
 	use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
