@@ -224,6 +224,13 @@ impl L2 {
 		Ok((text(ether)?, text(count)?))
 	}
 
+	/// Nothing of this address is on its way any more: what it sent is final. Whoever sent it may be gone.
+	pub async fn settled(&self, address: &EthereumAddress) -> Result<()> {
+		let count = async |at: &str| self.request("eth_getTransactionCount", json!([address, at])).await;
+		let all_final = async || Ok(count("pending").await? == count("finalized").await?);
+		self.wait("what was sent is final", all_final).await
+	}
+
 	/// USDC of an address, micro-USDC.
 	pub async fn usdc(&self, address: &EthereumAddress) -> Result<Balance> {
 		// balanceOf(address)

@@ -356,7 +356,8 @@ fn agent_follows_the_validators_from_set_to_set() {
 		world.wait_imported(1).await?;
 		agent.kill_9().await?;
 
-		// Two hand-overs that nobody relays, with a withdrawal before them and one behind.
+		// Two hand-overs that nobody relays, with a withdrawal before them and one behind. What the agent sent before may still come.
+		world.l2.settled(&world.payer.address).await?;
 		let known = world.l2.set().await?;
 		let before = world.withdraw(4 * USDC).await?;
 		world.wait_set(known + 2).await?;

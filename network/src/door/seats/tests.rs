@@ -675,7 +675,9 @@ async fn who_stands_by_for_a_moment_has_had_its_copy_all_the_time() {
 	ids.iter().chain([&orphan]).for_each(|id| room.pays(*id, BYTES));
 	let all = [ids[0], ids[1], orphan];
 	room.pass(SETTLED.as_secs() - 1, &all);
-	let rests = room.seats.follows(ids[1], Follow::Announcements, room.freight(), room.now);
+	let rests = room
+		.seats
+		.follows(ids[1], Follow::Announcements, room.freight(), room.now);
 	assert_eq!(rests, Ok(vec![]));
 	assert_eq!(room.turns(ids[1]), Ok(vec![]));
 	room.pass(2, &all);
