@@ -354,6 +354,16 @@ fn voucher_that_was_paid_in_part_owes_the_rest() {
 }
 
 #[test]
+fn of_a_voucher_that_is_given_up_in_part_so_much_is_lost_and_the_rest_is_owed() {
+	let (viewer, mut test) = (payer(1), Test::of(&payer(1)));
+	assert_eq!(test.sells(&viewer, 100), 1_000);
+	test.credit
+		.settle_voucher(&place(&viewer, 0), viewer.account, 300, NOW + 1, false);
+	let lost = test.credit.sums.lost;
+	assert_eq!((test.credit.owed(&viewer), lost.strangers + lost.known), (700, 300));
+}
+
+#[test]
 fn what_is_left_is_released_once_and_covers_nothing_from_then_on() {
 	let (viewer, mut test) = (payer(1), Test::of(&payer(1)));
 	test.credit.channel(&viewer, NOW, Some(channel(1, 5_000)));

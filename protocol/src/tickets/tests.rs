@@ -328,6 +328,38 @@ fn money_must_be_there_for_all_that_is_unsettled() {
 	}
 }
 
+/// The attack: one deposit pays for what each of an account's sessions signed.
+#[test]
+fn what_an_accounts_other_session_signed_for_is_not_there_for_this_one() {
+	let other = SessionKey {
+		key: PublicKey([77; 32]),
+		..fixture::session()
+	};
+	let refused = |deposit, reserved: Option<Balance>| {
+		let mut book = book();
+		book.credit().restore_winner(&other, 5, 50_000);
+		let info = reserved.map(|open| ChannelInfo {
+			open,
+			counter: 1,
+			ends_at: NOW + 10_000,
+			..ChannelInfo::default()
+		});
+		book.credit().channel(&other, NOW, info);
+		let account = ViewerAccount {
+			deposit,
+			reserved: reserved.unwrap_or(0),
+			..account()
+		};
+		win(&mut book, 0, &account).map(|_| ())
+	};
+	let too_small = Err(TicketError::Chain(Refusal::DepositTooSmall));
+	assert_eq!(refused(99_999, None), too_small);
+	assert_eq!(refused(100_000, None), Ok(()));
+	// What is reserved for it pays that, and counts once.
+	assert_eq!(refused(100_000, Some(50_000)), Ok(()));
+	assert_eq!(refused(99_999, Some(50_000)), too_small);
+}
+
 /// The attack: each of many accounts takes the float in winners and voids them. Accounts cost nothing.
 #[test]
 fn float_bounds_what_is_unsettled_over_all_accounts() {
