@@ -250,6 +250,7 @@ impl Player {
 			begun: Instant::now(),
 			resume: None,
 			far_behind: None,
+			doubted: false,
 			window_length: USUAL_WINDOW,
 			registry_again: registration::AGAIN,
 			stop,

@@ -24,7 +24,7 @@ use clustercast_primitives::{
 	crypto::SignatureError,
 	status::State,
 	subscribe::Binding,
-	window::{HeaderError, MAX_AHEAD_OF_VIEWER_MS},
+	window::{HeaderError, WindowHeader, MAX_AHEAD_OF_VIEWER_MS},
 	AccountId, Balance, BlockNumber, PublicKey, TrackId, Usdc,
 };
 use clustercast_protocol::{
@@ -139,8 +139,10 @@ pub struct Viewing<C> {
 	pub(crate) begun: Instant,
 	/// The last window that went to the sinks.
 	pub(crate) resume: Option<Resume>,
-	/// It was far behind; whether it was the first of a place.
-	pub(crate) far_behind: Option<bool>,
+	/// It was far behind.
+	pub(crate) far_behind: Option<Behind>,
+	/// Somebody was left for a first window that is old by our clock alone.
+	pub(crate) doubted: bool,
 	pub(crate) window_length: Duration,
 	/// How often the registry is asked whether it still has the relayer.
 	pub(crate) registry_again: Duration,
@@ -153,6 +155,17 @@ pub struct Viewing<C> {
 	pub(crate) referrals: Referrals,
 	/// What the chain is asked.
 	pub(crate) asked: Asked,
+}
+
+/// How a window is far behind the broadcast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behind {
+	/// It was to be the newest.
+	First,
+	/// The same, by our own clock alone.
+	Doubtful,
+	/// We are.
+	Later,
 }
 
 /// Why a subscription is over.
@@ -316,12 +329,18 @@ impl<C: ChainView> Viewing<C> {
 			if let Some(last) = self.resume.as_ref().filter(|last| Some(last.id) != before) {
 				patience.reached((last.id.epoch, last.history.count()), &self.standing, self.now());
 			}
-			if let Some(first) = self.far_behind.take() {
-				self.go_live("far behind the broadcast");
-				// Who was asked for the newest window, and gave this, has none.
-				return Ok(match first {
-					true => Over::Relayer(Ending::Short, "what it gives as the newest window is old".into()),
-					false => Over::Behind,
+			if let Some(behind) = self.far_behind.take() {
+				// Who was asked for the newest window, and gave an old one, has none.
+				let old = |ending| Over::Relayer(ending, "what it gives as the newest window is old".into());
+				if behind == Behind::Later {
+					self.go_live("far behind the broadcast");
+				} else {
+					self.dismiss();
+				}
+				return Ok(match behind {
+					Behind::First => old(Ending::Short),
+					Behind::Doubtful => old(Ending::Failed),
+					Behind::Later => Over::Behind,
 				});
 			}
 			if self.ended().is_some() {
@@ -344,14 +363,7 @@ impl<C: ChainView> Viewing<C> {
 					}
 					self.begun + until
 				},
-				// One that announces what it does not bring does so again as soon as it may.
-				Err(failing) => {
-					let ending = match self.crew.swarm.announces(link.id, now) {
-						true => Ending::Short,
-						false => Ending::Failed,
-					};
-					return Ok(Over::Relayer(ending, failing.to_string()));
-				},
+				Err(failing) => return Ok(Over::Relayer(self.how_fails(link), failing.to_string())),
 			};
 			let tick = self.begun + self.crew.swarm.poll_timeout(now).unwrap_or(now + TICK);
 			let event = tokio::select! {
@@ -419,8 +431,16 @@ impl<C: ChainView> Viewing<C> {
 				Ok(Err(client::Error::Fault(fault))) => {
 					return Ok(self.on_fault(fault, link, false).await);
 				},
-				Ok(Err(client::Error::Inactive(_))) => return Ok(Over::Relayer(Ending::Failed, "stalled".into())),
-				Ok(Err(error)) => return Ok(Over::Relayer(Ending::Failed, error.to_string())),
+				Ok(Err(client::Error::Inactive(_))) => {
+					return Ok(Over::Relayer(self.how_fails(link), "stalled".into()))
+				},
+				Ok(Err(error)) => {
+					let ending = match self.crew.swarm.withholds(link.id) {
+						true => Ending::Short,
+						false => Ending::Failed,
+					};
+					return Ok(Over::Relayer(ending, error.to_string()));
+				},
 			};
 			patience.hear(self.now());
 			match event {
@@ -534,6 +554,14 @@ impl<C: ChainView> Viewing<C> {
 		ended >= Some(watched) && self.standing.at(self.now()) == Some(State::Ended)
 	}
 
+	/// How it ends with one that brings nothing: if it announces what it does not bring, it does so again as soon as it may.
+	fn how_fails(&self, link: &Link) -> Ending {
+		match self.crew.swarm.announces(link.id, self.now()) {
+			true => Ending::Short,
+			false => Ending::Failed,
+		}
+	}
+
 	/// Whether a window is none to begin live with.
 	pub(crate) fn is_old(&self, window: &EncodedWindow) -> bool {
 		!self
@@ -597,20 +625,36 @@ impl<C: ChainView> Viewing<C> {
 		self.limits.stall.unwrap_or(usual.clamp(STALL.0, STALL.1))
 	}
 
+	/// Whether a window is far behind the broadcast: by the broadcaster's clock, as far as it was heard of; the first one also by ours.
+	fn is_far_behind(&mut self, header: &WindowHeader) -> Option<Behind> {
+		let (now, first) = (self.now(), self.resume.is_none());
+		let ends = header.start_ms.saturating_add(header.duration_ms.into());
+		let clock = self.standing.clock_ms(now);
+		let is_old = clock.is_some_and(|clock| clock.saturating_sub(ends) > FAR_BEHIND_MS);
+		if is_old && self.standing.at(now) == Some(State::Live) {
+			return Some(if first { Behind::First } else { Behind::Later });
+		}
+		// Who has lost the broadcaster has old windows with an old clock. But ours may be wrong: one is doubted, and the next one's word is
+		// as good.
+		let doubtful = first && !self.doubted && unix_ms().saturating_sub(ends) > FAR_BEHIND_MS;
+		self.doubted |= doubtful;
+		doubtful.then_some(Behind::Doubtful)
+	}
+
 	/// Takes the next window; `by`: how many bytes of it came from whom.
 	pub(crate) async fn on_window(&mut self, window: &EncodedWindow, by: &BTreeMap<String, u64>) {
+		let header = window.header();
+		self.inquest.window(window);
+		self.standing.note_header(header);
+		self.far_behind = self.is_far_behind(header);
+		if matches!(self.far_behind, Some(Behind::First | Behind::Doubtful)) {
+			// It is none to begin with.
+			return;
+		}
 		let most = by.iter().max_by_key(|(_, bytes)| **bytes);
 		let peer = most.map_or("", |(peer, _)| peer);
 		let delay_ms = self.sinks.push(window, peer).await;
 		self.outlook.window(clock());
-		self.inquest.window(window);
-		let header = window.header();
-		self.standing.note_header(header);
-		let ends = header.start_ms.saturating_add(header.duration_ms.into());
-		let clock = self.standing.clock_ms(self.now());
-		let is_far_behind = clock.is_some_and(|clock| clock.saturating_sub(ends) > FAR_BEHIND_MS);
-		let is_far_behind = is_far_behind && self.standing.at(self.now()) == Some(State::Live);
-		self.far_behind = is_far_behind.then_some(self.resume.is_none());
 		if let Some(Change::Over(took)) = self.quiet.window(self.now()) {
 			tracing::info!(pause_s = took.as_secs(), "the broadcast goes on");
 		}

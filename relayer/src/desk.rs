@@ -545,7 +545,10 @@ impl<L: Ledger> Policy for Desk<L> {
 			.map_err(EndReason::TicketRefused)?;
 		match book.open(expectation) {
 			Ok(()) => Ok(true),
-			Err(Shortage::Reservation | Shortage::Pool) => Ok(false),
+			Err(shortage @ (Shortage::Reservation | Shortage::Pool)) => {
+				tracing::debug!(%shortage, "a window waits for credit");
+				Ok(false)
+			},
 			Err(Shortage::Full) => Err(EndReason::Full),
 		}
 	}

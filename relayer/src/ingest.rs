@@ -27,7 +27,7 @@ use crate::{
 	upstream::{Loss, News, Turn, Turns, Verdict},
 };
 use clustercast_chain::Tip;
-use clustercast_network::{node::ConnectError, Address, Feed, Node, Stream, Subscription};
+use clustercast_network::{client, node::ConnectError, Address, Feed, Node, Stream, Subscription};
 use clustercast_primitives::{
 	chain::StreamKeyInfo, status::State, subscribe::Binding, window::MAX_AHEAD_MS, Hash, PublicKey, StreamId,
 };
@@ -295,6 +295,14 @@ impl Ingest {
 			return (seller, failure);
 		}
 		let now = memory.now();
+		let failure = match failure {
+			Failure::Failing(_) | Failure::Subscription(client::Error::Inactive(_))
+				if seller.is_some() && memory.crew.swarm.announces(link.id, now) =>
+			{
+				Failure::Short
+			},
+			failure => failure,
+		};
 		memory.crew.lose(&mut link, None, now);
 		// Where others go on nobody waits for it.
 		let waits = !memory.crew.has_standbys();

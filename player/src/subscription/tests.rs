@@ -462,6 +462,7 @@ impl Test {
 			begun: Instant::now(),
 			resume: None,
 			far_behind: None,
+			doubted: false,
 			window_length: USUAL_WINDOW,
 			registry_again: Duration::from_millis(20),
 			stop: stopped,

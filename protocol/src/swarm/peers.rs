@@ -64,6 +64,8 @@ pub struct Source {
 	pub(super) told: Duration,
 	/// Windows that it announced since it last delivered something.
 	pub(super) idle: u32,
+	/// Those of them that were to come by themselves, long enough ago, and came from others or not at all.
+	pub(super) withheld: u32,
 	/// It sent a window by itself since it is parent.
 	pub(super) pushes: bool,
 	/// Since when it is better than the parent by as much as it takes.
@@ -89,6 +91,7 @@ impl Source {
 			joined: Duration::ZERO,
 			told: Duration::ZERO,
 			idle: u32::MAX,
+			withheld: 0,
 			pushes: false,
 			better: None,
 		}
@@ -102,7 +105,7 @@ impl Source {
 			(self.bytes, self.micros) = (self.bytes / 2, self.micros / 2);
 		}
 		(self.bytes, self.micros) = (self.bytes + bytes, self.micros.saturating_add(took));
-		(self.heard, self.idle) = (now, 0);
+		(self.heard, self.idle, self.withheld) = (now, 0, 0);
 	}
 
 	/// It was silent for so long in the middle of what it sends.

@@ -6,10 +6,10 @@
 //! | share | in proportion to measured rates, runs of 64 KiB at least; the parent keeps a part of its own as long as it sends. What arrived elsewhere is cancelled |
 //! | own link | where pulling did not raise the sum of rates the link is ours: no pulls beside a parent that sends, nobody's fault, late windows are skipped |
 //! | warmth | each standby brings 64 KiB of every fourth window, as far as all of that stays below [`WARMTH`] of the stream |
-//! | parent | is changed when it is silent or gone, when two windows in a row had to be pulled, or for a gain of a fifth that held for half a minute; only to who served a chunk newer than our newest window |
+//! | parent | is changed when it is silent or gone, when two windows in a row had to be pulled, or for a gain of a fifth that held for half a minute; only to who served a chunk newer than our newest window, and still says what is new |
 //! | call | another source where a standby is missing. Where a window is overdue that nobody announces, one after the other until somebody does |
 //! | room | nothing is asked for of a window as long as those from the first one that is not whole to this one are more than may be held |
-//! | skip | a window that is due is passed over when nobody brings it and a later one is here. Where the link is ours, one that will not be here in time is passed over before it begins. Never by who passes windows on ([`Swarm::relay`]) |
+//! | skip | a window that is due is passed over when nobody brings it and a later one is here; a window's time later also one that is brought, where the next one is here. Where the link is ours, one that will not be here in time is passed over before it begins. Never by who passes windows on ([`Swarm::relay`]) |
 //!
 //! That nothing is announced is nobody's failure here: [`crate::Patience`] judges that.
 
@@ -323,8 +323,8 @@ impl Swarm {
 			let unasked = delivery.pushed && self.parent != Some(id);
 			if let (Some(pull), true) = (&mut self.windows[at].pull, pulled) {
 				pull.came.get_or_insert(now);
-				// It brings what the parent does not.
-				self.failed |= pull.silent && silent;
+				// It brings what the parent does not, though it was to.
+				self.failed |= pull.owes && pull.from > self.since && silent;
 			}
 			// Called for this, as nobody else announced it.
 			self.failed |= unasked && overdue && self.windows[at].is_whole();
@@ -530,8 +530,11 @@ impl Swarm {
 			return;
 		}
 		let after = self.flow.rate(came, now);
+		// To one that fell silent nothing was added, nor to one that was lost meanwhile.
+		let parent = self.parent.and_then(|id| self.sources.get(&id));
+		let beside = pull.from > self.since && parent.is_some_and(|parent| parent.heard > came);
 		// What is here at once did raise it.
-		let ours = after > 0 && after < pull.before + pull.before * RAISES / 10;
+		let ours = beside && after > 0 && after < pull.before + pull.before * RAISES / 10;
 		self.ours_for = match ours {
 			true => {
 				let long = self.ours_for.saturating_mul(2).clamp(OURS.0, OURS.1);
@@ -568,16 +571,21 @@ impl Swarm {
 		}
 	}
 
-	/// Whether this source sends nothing any more: a silence beyond twice the usual, and more where others share our link.
+	/// Whether this source sends nothing any more: a silence beyond twice the usual, and as much again for each other that shares our link.
 	fn is_silent(&self, id: SourceId, window: &Window, now: Duration) -> bool {
 		let Some(source) = self.sources.get(&id) else {
 			return true;
 		};
+		let sends = |other: &SourceId| {
+			let mut own = self.deliveries.iter().filter(|delivery| delivery.source == *other);
+			own.any(|delivery| !delivery.pushed && !delivery.given_up)
+		};
 		let others = self
-			.deliveries
-			.iter()
-			.filter(|delivery| delivery.source != id && !delivery.pushed && !delivery.given_up);
-		let patience = 2 * source.gap() * (1 + u32::try_from(others.count()).unwrap_or(u32::MAX));
+			.sources
+			.keys()
+			.filter(|other| **other != id && sends(other))
+			.count();
+		let patience = 2 * source.gap() * (1 + u32::try_from(others).unwrap_or(u32::MAX));
 		let patience = if now < self.ours {
 			patience.max(OURS_SILENT)
 		} else {
@@ -745,7 +753,7 @@ impl Swarm {
 				self.pull(at, now);
 			}
 		}
-		self.cancel();
+		self.cancel(now);
 		self.change_parent(now);
 		self.skip(now);
 		self.recruit(now);
@@ -847,16 +855,14 @@ impl Swarm {
 		});
 		if window.pull.is_none() {
 			let before = if sends.is_some() { before } else { 0 };
-			let silent = owes && sends.is_none();
 			window.pull = Some(Pull {
 				from: now,
 				before,
 				owes,
-				silent,
 				came: None,
 				judged: false,
 			});
-			self.strikes = self.strikes.saturating_add(u32::from(silent));
+			self.strikes = self.strikes.saturating_add(u32::from(owes && sends.is_none()));
 		}
 		let due = window.due;
 		for (id, span) in asks {
@@ -922,8 +928,21 @@ impl Swarm {
 		self.ask(id, offer, span, due, true, now);
 	}
 
+	/// What was to come by itself and is not wanted any more is forgotten. Whoever had long enough for it, and sent nothing at all since,
+	/// holds it back.
+	fn forget_pushed(&mut self, now: Duration) {
+		let over = |delivery: &Delivery| delivery.pushed && delivery.cancelled;
+		for delivery in self.deliveries.iter().filter(|delivery| over(delivery)) {
+			if let Some(source) = self.sources.get_mut(&delivery.source) {
+				let begins = delivery.asked + source.latency() + 2 * source.gap();
+				source.withheld += u32::from(source.heard < delivery.asked && begins < now);
+			}
+		}
+		self.deliveries.retain(|delivery| !over(delivery));
+	}
+
 	/// What arrived elsewhere is not wanted.
-	fn cancel(&mut self) {
+	fn cancel(&mut self, now: Duration) {
 		for delivery in &mut self.deliveries {
 			let Some(window) = self
 				.windows
@@ -945,8 +964,7 @@ impl Swarm {
 				});
 			}
 		}
-		self.deliveries
-			.retain(|delivery| !(delivery.pushed && delivery.cancelled));
+		self.forget_pushed(now);
 	}
 }
 

@@ -41,8 +41,6 @@ pub(super) struct Pull {
 	pub(super) from: Duration,
 	/// The parent was to bring it.
 	pub(super) owes: bool,
-	/// The parent sent nothing then.
-	pub(super) silent: bool,
 	/// When the first chunk of it came.
 	pub(super) came: Option<Duration>,
 	pub(super) judged: bool,

@@ -5,6 +5,7 @@ use super::{
 		offer::{Action, Offer},
 		peers::{Source, SourceId},
 	},
+	recruit::SHORT,
 	Swarm,
 };
 use core::time::Duration;
@@ -32,10 +33,12 @@ impl Swarm {
 			return;
 		};
 		let fresh = |source: &Source| source.ahead.is_some_and(|at| now <= at + FRESH) && source.is_ready(now);
+		// Who says nothing any more may be gone, whatever it served.
 		let standbys = self
 			.sources
 			.iter()
 			.filter(|(id, source)| self.parent != Some(**id) && fresh(source));
+		let standbys = standbys.filter(|(_, source)| self.follows(source));
 		let key = |(id, source): &(&SourceId, &Source)| (Self::cost(source, &offer), source.price, source.tie, **id);
 		let best = standbys.min_by_key(key).map(|(id, _)| *id);
 		let Some(parent) = self.parent.and_then(|id| self.sources.get(&id)) else {
@@ -43,7 +46,7 @@ impl Swarm {
 			best.into_iter().for_each(|best| self.make_parent(best, true, now));
 			return;
 		};
-		let own = Self::cost(parent, &offer);
+		let (own, withholds) = (Self::cost(parent, &offer), parent.withheld >= SHORT);
 		let mut gain = None;
 		for (id, source) in &mut self.sources {
 			let cost = Self::cost(source, &offer);
@@ -56,14 +59,13 @@ impl Swarm {
 				gain = Some(*id);
 			}
 		}
-		let failed = self.failed || (self.strikes >= STRIKES && now >= self.ours);
+		let failed = self.failed || withholds || (self.strikes >= STRIKES && now >= self.ours);
 		match (best.filter(|_| failed), gain) {
 			(Some(best), _) => {
-				if let Some(before) = self.parent {
-					self.sources
-						.get_mut(&before)
-						.into_iter()
-						.for_each(|source| source.fell_short(now));
+				if let Some(before) = self.parent.and_then(|before| self.sources.get_mut(&before)) {
+					before.fell_short(now);
+					// Before it is parent again it has to show that it serves.
+					before.ahead = None;
 				}
 				self.make_parent(best, true, now);
 			},
@@ -85,9 +87,6 @@ impl Swarm {
 		(self.parent, self.since, self.strikes, self.failed) = (Some(id), now, 0, false);
 		for source in self.sources.values_mut() {
 			(source.better, source.pushes) = (None, false);
-		}
-		for pull in self.windows.iter_mut().filter_map(|window| window.pull.as_mut()) {
-			pull.silent = false;
 		}
 	}
 }

@@ -27,8 +27,8 @@ const SHOWS: Duration = Duration::from_secs(1);
 /// Who begins waits so long for the first window, and then somebody is called who stands by: the parent may be one that sends nothing.
 const BEGINS: Duration = Duration::from_millis(400);
 
-/// Who did not bring what it announced so often in a row is counted no more as a standby: once may be the line.
-const SHORT: u32 = 2;
+/// Who did not bring what it announced so often in a row is counted no more as a standby, and left: once may be the line.
+pub(super) const SHORT: u32 = 2;
 
 /// Where there is nobody to call it is asked again after this.
 const NOBODY: Duration = Duration::from_secs(1);
@@ -115,13 +115,20 @@ impl Swarm {
 		!told && parent.is_none_or(|parent| Self::is_behind(parent, window))
 	}
 
-	/// Whether this source still announces what is new: one that does not bring it cheats, or cannot; any other may be gone.
+	/// Whether this source still announces what is new, or announced more than one that it sent nothing of: if it does not bring that it
+	/// cheats, or cannot; any other may be gone.
 	pub fn announces(&self, id: SourceId, now: Duration) -> bool {
-		!self.is_overdue(now) && self.sources.get(&id).is_some_and(|source| self.follows(source))
+		let follows = |source: &Source| !self.is_overdue(now) && self.follows(source);
+		self.withholds(id) || self.sources.get(&id).is_some_and(follows)
 	}
 
-	/// Whether a standby still follows.
-	fn follows(&self, source: &Source) -> bool {
+	/// Whether this source announced more than one that was to come by itself, and sent nothing since.
+	pub fn withholds(&self, id: SourceId) -> bool {
+		self.sources.get(&id).is_some_and(|source| source.withheld >= SHORT)
+	}
+
+	/// Whether a source still announces what is new, or has only just come.
+	pub(super) fn follows(&self, source: &Source) -> bool {
 		let before = |newest: &Window| newest.first.saturating_sub(newest.offer.length);
 		self.windows
 			.back()
@@ -151,7 +158,7 @@ impl Swarm {
 		let standbys = self
 			.sources
 			.iter()
-			.filter(|(id, source)| self.parent != Some(**id) && self.follows(source) && source.shortfall() < SHORT);
+			.filter(|(id, source)| self.parent != Some(**id) && self.follows(source) && !Self::is_short(source));
 		let short = standbys.count() + recruits.calls < most;
 		let begins = match self.newest {
 			Some(_) => Duration::ZERO,
@@ -163,10 +170,21 @@ impl Swarm {
 		Some(at.max(recruits.barren))
 	}
 
+	/// It does not bring what it announces.
+	fn is_short(source: &Source) -> bool {
+		source.shortfall().max(source.withheld) >= SHORT
+	}
+
 	pub(super) fn recruit(&mut self, now: Duration) {
 		while self.call_at().is_some_and(|at| at <= now) {
 			self.calling(now);
 			self.actions.push_back(Action::Call);
+		}
+		let withholds = |(id, source): &(&SourceId, &Source)| self.parent != Some(**id) && source.withheld >= SHORT;
+		for (id, _) in self.sources.iter().filter(withholds) {
+			if !self.actions.contains(&Action::Replace(*id)) {
+				self.actions.push_back(Action::Replace(*id));
+			}
 		}
 		self.dismiss(now);
 	}
@@ -194,15 +212,18 @@ impl Swarm {
 		}
 		// Who withholds never says so: nothing is waited for of one that fell short.
 		let free = |(id, source): &(&SourceId, &Source)| {
-			source.shortfall() >= SHORT || !self.deliveries.iter().any(|delivery| delivery.source == **id)
+			Self::is_short(source) || !self.deliveries.iter().any(|delivery| delivery.source == **id)
 		};
 		let worst = standbys
 			.filter(free)
 			.max_by_key(|(id, source)| (!self.follows(source), source.shortfall(), source.joined, **id));
-		if let Some(id) = worst.map(|(id, _)| *id) {
-			if !self.actions.contains(&Action::Dismiss(id)) {
-				self.actions.push_back(Action::Dismiss(id));
-			}
+		let goes = worst.map(|(id, source)| match Self::is_short(source) || !self.follows(source) {
+			// And is not called again soon.
+			true => Action::Replace(*id),
+			false => Action::Dismiss(*id),
+		});
+		if let Some(goes) = goes.filter(|goes| !self.actions.contains(goes)) {
+			self.actions.push_back(goes);
 		}
 	}
 }
@@ -388,7 +409,11 @@ mod tests {
 		send(&mut swarm, THREE, 5, now + LENGTH);
 		// Who announced nothing meanwhile is not missed.
 		let dismissed = actions(&mut swarm);
-		let gone = |id| dismissed.contains(&Action::Dismiss(SourceId(id)));
+		let gone = |id| {
+			[Action::Dismiss(SourceId(id)), Action::Replace(SourceId(id))]
+				.iter()
+				.any(|goes| dismissed.contains(goes))
+		};
 		assert!((gone(1) || gone(2)) && !gone(3), "{dismissed:?}");
 	}
 
@@ -456,7 +481,7 @@ mod tests {
 			!swarm.announces(TWO, newest + 2 * LENGTH),
 			"nobody announces anything any more"
 		);
-		assert!(told.contains(&Action::Dismiss(TWO)), "{told:?}");
+		assert!(told.contains(&Action::Replace(TWO)), "{told:?}");
 		assert!(
 			!told.contains(&Action::Dismiss(THREE)) && !told.contains(&Action::Call),
 			"{told:?}"

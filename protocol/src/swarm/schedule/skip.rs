@@ -15,6 +15,9 @@ use core::time::Duration;
 /// they are pulled sooner, but a hole is no better than waiting for it, as long as players have something in hand.
 const HELD: Duration = Duration::from_secs(4);
 
+/// However short windows are, one that stands still is waited for so long before it is passed over though somebody may bring it.
+const GRACE: Duration = Duration::from_secs(1);
+
 impl Swarm {
 	pub(super) fn skip(&mut self, now: Duration) {
 		let limited = now < self.ours;
@@ -49,7 +52,10 @@ impl Swarm {
 				ahead += missing;
 				continue;
 			}
-			let later = self.windows.iter().skip(at + 1);
+			let mut later = self.windows.iter().skip(at + 1);
+			// Who watches has had nothing to play for as long as a window takes, and would have at once without this one.
+			let overtaken =
+				now >= until + window.offer.length.max(GRACE) && later.clone().next().is_some_and(Window::is_whole);
 			let brings = |delivery: &Delivery| {
 				let hopeful = match delivery.pushed {
 					true => !self.is_silent(delivery.source, window, now),
@@ -57,16 +63,16 @@ impl Swarm {
 				};
 				delivery.range.header == window.offer.header && !delivery.cancelled && hopeful
 			};
-			let (mut later, here) = (later.clone(), later.clone().any(Window::is_whole));
+			let here = later.clone().any(Window::is_whole);
 			let brought = self.deliveries.iter().any(brings) || self.helpers(window, now).next().is_some();
 			// What has begun is as good as there: it is waited for as long again.
 			let given_up = !begun || now >= window.due + window.due.saturating_sub(window.first);
 			let ours = limited && given_up && later.next().is_some();
-			if !(hopeless || ours || here && !brought) {
+			if !(hopeless || ours || overtaken || here && !brought) {
 				ahead += missing;
 				continue;
 			}
-			self.leave_out(at);
+			self.leave_out(at, now);
 		}
 	}
 
@@ -74,12 +80,12 @@ impl Swarm {
 	pub fn pass_over(&mut self, id: WindowId, now: Duration) {
 		let mut windows = self.windows.iter();
 		if let Some(at) = windows.position(|window| window.offer.id == id && !window.over) {
-			self.leave_out(at);
+			self.leave_out(at, now);
 		}
 		self.decide(now);
 	}
 
-	fn leave_out(&mut self, at: usize) {
+	fn leave_out(&mut self, at: usize, now: Duration) {
 		let Offer { id, header, .. } = self.windows[at].offer;
 		self.windows[at].over = true;
 		self.figures.skipped += 1;
@@ -91,8 +97,7 @@ impl Swarm {
 				range: delivery.range,
 			});
 		}
-		self.deliveries
-			.retain(|delivery| !(delivery.pushed && delivery.cancelled));
+		self.forget_pushed(now);
 		self.actions.push_back(Action::Skip(id));
 	}
 }

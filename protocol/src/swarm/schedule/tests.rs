@@ -48,6 +48,8 @@ struct Peer {
 	gone: Option<Duration>,
 	/// It announces and brings nothing that is asked for.
 	withholds: bool,
+	/// From then on it sends nothing of what it announces.
+	holds_back: Option<Duration>,
 	/// It says that it lacks whatever is asked for.
 	lacks: bool,
 	/// What it sends comes in clumps of so long, as behind a long queue that loses packets.
@@ -64,6 +66,7 @@ fn peer(rate: u64, delay: u64) -> Peer {
 		silent: Vec::new(),
 		gone: None,
 		withholds: false,
+		holds_back: None,
 		lacks: false,
 		clump: Duration::ZERO,
 		price: 20_000,
@@ -74,6 +77,10 @@ fn peer(rate: u64, delay: u64) -> Peer {
 impl Peer {
 	fn is_silent(&self, now: Duration) -> bool {
 		self.silent.iter().any(|(from, to)| (*from..*to).contains(&now))
+	}
+
+	fn withholds(&self, now: Duration) -> bool {
+		self.withholds || self.holds_back.is_some_and(|from| from <= now)
 	}
 }
 
@@ -216,7 +223,7 @@ impl Play {
 				let number = self.told[id];
 				self.told[id] += 1;
 				self.say(id, Word::Announced(number, self.pushes[id]));
-				if self.pushes[id] {
+				if self.pushes[id] && self.peers[id].holds_back.is_none_or(|from| now < from) {
 					let range = offer(number).range(offer(number).all());
 					self.jobs[id].push_back(Job {
 						range,
@@ -303,7 +310,7 @@ impl Play {
 				self.asked.retain(|asked| *asked != (id, range));
 				self.swarm.lacks(source, range, now);
 			},
-			Word::Fetch(range, until) => match (self.peers[id].lacks, self.peers[id].withholds) {
+			Word::Fetch(range, until) => match (self.peers[id].lacks, self.peers[id].withholds(now)) {
 				(true, _) => self.say(id, Word::Lacks(range)),
 				(_, true) => {},
 				_ => self.jobs[id].push_back(Job {
@@ -317,7 +324,7 @@ impl Play {
 			Word::Cancel(range) => {
 				let same = |job: &&mut Job| (job.range.header, job.range.first) == (range.header, range.first);
 				self.jobs[id].iter_mut().filter(same).for_each(|job| job.cut = true);
-				if self.peers[id].withholds {
+				if self.peers[id].withholds(now) {
 					self.say(id, Word::Lacks(range));
 				}
 			},
@@ -493,6 +500,77 @@ fn parent_that_is_lost_is_replaced_at_once_by_who_serves_and_never_by_who_only_a
 		play.actions.iter().any(replaced),
 		"what it announces and does not serve counts against it"
 	);
+}
+
+/// The attack: it serves for a while, and from then on announces windows and sends nothing, at each connection anew. What it sends until then
+/// looks best, and where the others are slower it looked as if the link were ours: nothing was pulled, and each window passed over.
+#[test]
+fn parent_that_holds_back_what_it_announces_is_replaced_and_the_link_is_not_ours() {
+	for (from, rate) in [(20_100, 250_000), (21_000, 400_000), (20_500, 900_000)] {
+		let parent = Peer {
+			holds_back: Some(ms(from)),
+			..peer(4_000_000, 10)
+		};
+		let mut play = Play::new(vec![parent, peer(rate, 60)]);
+		play.run(ms(40_000));
+		let told = (play.late(), play.figures().skipped, play.figures().failovers);
+		assert_eq!(told, (vec![], 0, 1), "{rate}");
+		assert_eq!(play.swarm.ours, Duration::ZERO, "{rate}");
+		assert!(play.promoted()[0].0 < ms(from + 4_000), "{:?}", play.promoted());
+		assert!(
+			play.swarm
+				.source(SourceId(0))
+				.is_some_and(|source| source.shortfall() >= 2),
+			"{rate}"
+		);
+	}
+}
+
+/// The fault: the best standby was one that had been killed, as its connection was not lost yet, and it was waited for.
+#[test]
+fn who_says_nothing_any_more_is_not_made_parent_however_well_it_served() {
+	let mut parent = peer(1_000_000, 40);
+	parent.silent.push((ms(36_300), Duration::MAX));
+	let mut killed = peer(2_000_000, 10);
+	killed.silent.push((ms(31_900), Duration::MAX));
+	let mut play = Play::new(vec![parent, killed, peer(800_000, 80)]);
+	play.run(ms(60_000));
+	assert_eq!((play.late(), play.figures().skipped), (vec![], 0));
+	let promoted = play.promoted();
+	assert!(
+		promoted.iter().all(|(at, id)| *at < ms(31_900) || *id == 2),
+		"{promoted:?}"
+	);
+}
+
+/// The fault: one window that came in drops held up nine that were here, for twenty seconds.
+#[test]
+fn window_that_stands_still_holds_up_those_behind_it_no_longer_than_a_window_takes() {
+	let skipped = |relays: bool| {
+		let (mut swarm, one) = (Swarm::default(), SourceId(0));
+		if relays {
+			swarm.relay();
+		}
+		swarm.join(one, Source::new(0, 0), Duration::ZERO);
+		swarm.announced(one, offer(0), true, ms(4_000), Duration::ZERO);
+		swarm.announced(one, offer(1), true, ms(6_000), ms(2_000));
+		swarm.progress(one, offer(1).range(offer(1).all()), ms(2_500));
+		let mut chunk = 0;
+		for at in (2_600..12_000).step_by(100) {
+			if at % 500 == 0 {
+				swarm.progress(one, offer(0).range((chunk, chunk + 1)), ms(at));
+				chunk += 1;
+			}
+			swarm.tick(ms(at));
+			let skips = |action: &Action| *action == Action::Skip(offer(0).id);
+			if core::iter::from_fn(|| swarm.poll_action()).any(|action| skips(&action)) {
+				return Some(at);
+			}
+		}
+		None
+	};
+	assert_eq!(skipped(false), Some(6_000));
+	assert_eq!(skipped(true), None, "who passes windows on passes none over");
 }
 
 #[test]
