@@ -98,7 +98,7 @@ async fn stage(chain: &Chain, l2: &L2, deposit: &Deposit, block: u64) -> Result<
 	} else {
 		"in a block"
 	};
-	Ok(json!({ "deposit": deposit, "credit": deposit.credit(), "stage": stage }))
+	Ok(json!({ "deposit": deposit, "credit": deposit.credit(), "action": deposit.action(), "stage": stage }))
 }
 
 /// A withdrawal, step by step: queued, released, signed (a root over it is on the L2), executed.
