@@ -96,7 +96,7 @@ test("actions, and bodies that are none", () => {
 		const asked = { action, ...wide(fields, ["amount", "fee", "limit"].filter((name) => name in fields)) };
 		assert.equal(encodeAction(asked), body);
 		assert.deepEqual(decodeAction(body), asked);
-		assert.equal(body.slice(0, 4), toHex(version));
+		assert.equal(body.slice(0, 4), toHex(version, { size: 1 }));
 		const wrong = [`${body}00`, body.slice(0, -2), `0x02${body.slice(4)}`, `0x0104${body.slice(6)}`] as Hex[];
 		for (const other of wrong) assert.equal(decodeAction(other), null, other);
 	}

@@ -450,11 +450,12 @@ fn sent() -> Value {
 		nonce: u64::MAX,
 		deadline: u64::MAX,
 	};
+	let messages = [usual, least, largest].map(message);
 	json!({
 		"version": Action::VERSION,
 		"bodies": bodies,
 		"signer": address_of(&wallet).to_string(),
-		"messages": [usual, least, largest].map(message),
+		"messages": messages,
 	})
 }
 
