@@ -301,6 +301,22 @@ async fn an_action_is_sent_by_its_wallet_or_brought_by_another() {
 		.map(|deposit| (deposit.depositor, deposit.refund_to, deposit.action()))
 		.collect();
 	assert_eq!(asked, [withdraw, unlock].map(|action| (wallet, wallet, Some(action))));
+
+	// What comes to the wallet's account: these, and credits to it, whoever pays; not its credits to others.
+	signing::deposit(l2, alice, order(AccountId([9; 32]), USDC), Consent::Permit)
+		.await
+		.unwrap();
+	signing::deposit(l2, alice, order(account_of(CHAIN, &wallet), USDC), Consent::Permit)
+		.await
+		.unwrap();
+	let head = l2.block_number().await.unwrap();
+	let mine = l2.deposits_to(0, head, &wallet).await.unwrap();
+	assert_eq!(mine.iter().map(|deposit| deposit.number).collect::<Vec<_>>(), [0, 1, 3]);
+	let bobs = l2
+		.deposits_to(0, head, &EthereumAddress(bob.address().0 .0))
+		.await
+		.unwrap();
+	assert!(bobs.is_empty());
 }
 
 #[tokio::test]
