@@ -97,6 +97,17 @@ sol! {
 		bytes body;
 	}
 
+	/// `SendMessage.Sending`.
+	#[derive(Debug, PartialEq, Eq)]
+	struct Sending {
+		uint8 kind;
+		uint128 amount;
+		bytes body;
+		uint128 fee;
+		uint64 nonce;
+		uint64 deadline;
+	}
+
 	#[derive(Debug)]
 	contract LightClient {
 		error StaleBlock(uint32 blockNumber, uint32 newest);
@@ -137,6 +148,10 @@ sol! {
 		error AmountOutOfBounds(uint128 amount);
 		error BodyTooLong(uint256 length);
 		error BadRefundAddress(address refundTo);
+		error Expired(uint64 deadline);
+		error AlreadySent(bytes32 digest);
+		error NotDeployed(address wallet);
+		error BadSignature(address wallet);
 		error WrongLength(uint256 length);
 		error EscrowAboveAmount(uint128 escrow, uint128 amount);
 		error NoAccount();
@@ -165,6 +180,10 @@ sol! {
 			bytes calldata signature
 		) external;
 		function authorizationNonce(Order calldata order, uint128 fee, uint256 validAfter, uint256 validBefore) external pure returns (bytes32);
+		function send(uint128 amount, bytes calldata body) external;
+		function sendFor(Sending calldata sending, address wallet, bytes calldata signature) external;
+		function sendDigest(Sending calldata sending, address wallet) external view returns (bytes32);
+		function sent(bytes32 digest) external view returns (bool);
 		function withdraw(Outgoing calldata withdrawal, WithdrawalProof calldata proof) external;
 	}
 

@@ -1,6 +1,7 @@
 //! The command line. Each command but `agent` prints one JSON object and ends.
 
 use crate::{
+	abi::{self, Vault},
 	acts::{Acted, REMEMBERED},
 	agent::Agent,
 	client::{self, AgentUrl, Agents, Authorisation, Before, Message},
@@ -15,12 +16,20 @@ use crate::{
 	wire::{Report, SignedDeposit, State, Terms},
 	withdrawals::claim,
 };
+use alloy::{
+	primitives::{Address, Bytes, U256},
+	sol_types::SolCall,
+};
 use anyhow::{bail, ensure, Context};
 use clap::{Args, Parser, Subcommand};
 use clustercast_chain::{account, bridge, Chain, NodeUrl, Wait, Wallet};
 use clustercast_primitives::{
 	amount::USDC,
-	bridge::{account_of, deposit::MAX_DEPOSIT, BridgeInfo, Credit, EthereumAction},
+	bridge::{
+		account_of,
+		deposit::{MAX_DEPOSIT, MIN_ACTION},
+		Action, BridgeInfo, Credit, EthereumAction,
+	},
 	AccountId, Balance, BlockNumber, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature, Usdc,
 };
 use serde_json::json;
@@ -345,6 +354,13 @@ struct Act {
 	account: Option<String>,
 	#[command(flatten)]
 	agents: AgentArgs,
+	/// Sign nothing: print the transactions with which this wallet, a contract (Safe, Base Account), has it done. Each is `to`,
+	/// `value` and `data`, for its transaction builder: the vault may take --bring, and is sent it with the action
+	#[arg(long, global = true, value_name = "WALLET", value_parser = recipient::parse)]
+	send: Option<EthereumAddress>,
+	/// USDC that --send brings to the wallet's account on the chain, at least 0.10
+	#[arg(long, global = true, value_name = "USDC", default_value = "0.10")]
+	bring: Usdc,
 	/// Highest tip that an agent may ask for, USDC, where no --tip is given
 	#[arg(long, global = true, value_name = "USDC", default_value = "0.05")]
 	max_tip: Usdc,
@@ -410,8 +426,9 @@ enum What {
 /// What every message has.
 #[derive(Args)]
 struct Envelope {
-	#[command(flatten)]
-	key: KeyArgs,
+	/// Ethereum key: 64 hexadecimal digits or file:PATH. Not with --send
+	#[arg(long, value_name = "KEY", env = "CLUSTERCAST_BRIDGE_KEY", hide_env_values = true)]
+	key: Option<String>,
 	/// For whoever submits it on the chain, USDC [default: what the agent asks, or 0.01]
 	#[arg(long, value_name = "USDC")]
 	tip: Option<Usdc>,
@@ -595,6 +612,15 @@ impl Act {
 		let chain = Chain::connect(&self.chain.rpc).await?;
 		let bridge = chain.bridge(None).await?;
 		let l2 = self.token.connect(&bridge).await?;
+		if let Some(wallet) = &self.send {
+			let bring = self.bring.0;
+			let message = self.what.action(wallet, chain.head().best, Usdc(0))?;
+			let free = chain
+				.viewer_account(&account_of(bridge.chain_id, wallet), None)
+				.await?
+				.free;
+			return sent(&bridge, &contracts(&bridge, l2.as_ref()), wallet, &message, bring, free);
+		}
 		let domain = signing::domain(&bridge);
 		let fits = async |signer: &EthereumAddress, action: &EthereumAction| {
 			if let EthereumAction::Withdraw { to, .. } = action {
@@ -631,7 +657,11 @@ impl Act {
 			},
 			what => {
 				let envelope = what.envelope().context("nothing is to be signed")?;
-				let signer = l2::signer(&envelope.key.key).context("key")?;
+				let key = envelope
+					.key
+					.as_deref()
+					.context("give --key; or --send, for a contract")?;
+				let signer = l2::signer(key).context("key")?;
 				let address = l2::address_of(&signer);
 				if let Some(agents) = &agents {
 					let name = Message::name(&chain.genesis(), &domain, &signer.address());
@@ -716,6 +746,52 @@ fn acted_on(signed: &SignedAction, key: Hash, acted: &Acted) -> anyhow::Result<s
 	answer["signer"] = json!(signed.signer);
 	answer["block"] = json!(acted.block);
 	Ok(answer)
+}
+
+/// What a contract wallet calls so that this is done for its account, on which so much is free: it lets the vault take what
+/// is to be brought, and sends that with the action.
+fn sent(
+	bridge: &BridgeInfo,
+	contracts: &Contracts,
+	wallet: &EthereumAddress,
+	message: &EthereumAction,
+	bring: Balance,
+	free: Balance,
+) -> anyhow::Result<serde_json::Value> {
+	ensure!(
+		(MIN_ACTION..=MAX_DEPOSIT).contains(&bring),
+		"--bring is {} to {} USDC",
+		Usdc(MIN_ACTION),
+		Usdc(MAX_DEPOSIT)
+	);
+	contracts.check(wallet).context("--send")?;
+	if let EthereumAction::Withdraw { to, .. } = message {
+		contracts.check(to).context("recipient")?;
+	}
+	check_bounds(message, free.saturating_add(bring))?;
+	let usdc = contracts
+		.usdc()
+		.context("give --l2-rpc: the token of this L2 is not known here")?;
+	let action = Action::from(message);
+	let approve = abi::Usdc::approveCall {
+		spender: Address::from(bridge.vault.0),
+		value: U256::from(bring),
+	};
+	let send = Vault::sendCall {
+		amount: bring,
+		body: action.body().bytes().to_vec().into(),
+	};
+	let transaction = |to: EthereumAddress, data: Vec<u8>| json!({ "to": to, "value": "0", "data": Bytes::from(data) });
+	Ok(json!({
+		"wallet": wallet,
+		"account": account_of(bridge.chain_id, wallet),
+		"chainId": bridge.chain_id.to_string(),
+		"action": action,
+		"transactions": [
+			transaction(usdc, approve.abi_encode()),
+			transaction(bridge.vault, send.abi_encode()),
+		],
+	}))
 }
 
 /// Whether a withdrawal is within the chain's bounds after its tip, of so much that is free; the chain names no amounts.
@@ -835,6 +911,79 @@ mod tests {
 		);
 		let least = judged(0, USDC).unwrap_err();
 		assert!(least.contains("at least 1.000000 USDC"), "{least}");
+	}
+
+	fn bridge() -> BridgeInfo {
+		BridgeInfo {
+			chain_id: 8_453,
+			vault: EthereumAddress([0xfa; 20]),
+			interval: 1,
+			first: 0,
+			attested: None,
+			next_deposit: 0,
+			stranded: 0,
+			next_withdrawal: 0,
+			queued: 0,
+			outflow_left: 0,
+			imported: 0,
+			withdrawn: 0,
+			issuance: 0,
+			attestors: 1,
+			threshold: 1,
+			genesis: Hash([1; 32]),
+		}
+	}
+
+	/// A contract wallet's two transactions, as its transaction builder takes them.
+	#[test]
+	fn contract_wallet_is_told_what_to_call() {
+		let (bridge, wallet) = (bridge(), EthereumAddress([0x5a; 20]));
+		let contracts = Contracts::known(bridge.chain_id, bridge.vault);
+		let withdraw = |to: EthereumAddress, amount| EthereumAction::Withdraw {
+			to,
+			amount,
+			fee: 20_000,
+			tip: 0,
+			nonce: 0,
+			deadline: 0,
+		};
+		let asked = |message: EthereumAction, bring, free| sent(&bridge, &contracts, &wallet, &message, bring, free);
+		let answer = asked(withdraw(wallet, 0), 100_000, 900_000).unwrap();
+		let (vault, five, fee) = ("fa".repeat(20), "5a".repeat(20), 20_000);
+		let body = format!("0100{five}{:032x}{fee:032x}", 0);
+		let padded = format!("{body}{}", "0".repeat(20));
+		assert_eq!(
+			answer["transactions"],
+			json!([
+				{
+					"to": "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913",
+					"value": "0",
+					"data": format!("0x095ea7b3{vault:0>64}{:064x}", 100_000),
+				},
+				{
+					"to": format!("0x{vault}"),
+					"value": "0",
+					"data": format!("0x2bb9c7de{:064x}{:064x}{:064x}{padded}", 100_000, 64, 54),
+				},
+			])
+		);
+		assert_eq!(answer["account"], json!(account_of(8_453, &wallet)));
+		assert_eq!(answer["action"]["withdraw"]["fee"], "20000");
+
+		let refused = |message, bring, free| format!("{:#}", asked(message, bring, free).unwrap_err());
+		// Less than the vault takes; with what comes along not enough; to a contract that gives nothing back.
+		assert!(refused(withdraw(wallet, 0), 99_999, USDC).contains("--bring is 0.100000"));
+		assert!(refused(withdraw(wallet, 0), 100_000, 899_999).contains("at least 1.000000 USDC"));
+		assert!(refused(withdraw(bridge.vault, 0), 100_000, USDC).contains("is the vault"));
+		let elsewhere = sent(
+			&bridge,
+			&Contracts::known(1, bridge.vault),
+			&wallet,
+			&withdraw(wallet, 0),
+			100_000,
+			USDC,
+		);
+		assert!(elsewhere.unwrap_err().to_string().contains("--l2-rpc"));
 	}
 
 	#[test]

@@ -25,7 +25,10 @@ use alloy::{
 	transports::TransportError,
 };
 use clustercast_chain::keys;
-use clustercast_primitives::{bridge::Deposit, AccountId, Balance, EthereumAddress};
+use clustercast_primitives::{
+	bridge::{account_of, Action, Deposit},
+	AccountId, Balance, EthereumAddress,
+};
 use std::{future::Future, path::Path, time::Duration};
 use tokio::{sync::Mutex, time::Instant};
 
@@ -319,6 +322,18 @@ impl L2 {
 			// Deposits of other kinds may begin as this account does.
 			found.retain(|deposit: &Deposit| deposit.credit().is_some_and(|credit| credit.account == *account));
 		}
+		Ok(found)
+	}
+
+	/// Deposits of blocks `from` to `to` that bring USDC to this address's own account: credits to it, and actions that it paid
+	/// for. In order.
+	pub async fn deposits_to(&self, from: u64, to: u64, owner: &EthereumAddress) -> Result<Vec<Deposit>, L2Error> {
+		let account = account_of(self.chain_id, owner);
+		let mut found = self.deposits(from, to, Some(&account)).await?;
+		let paid = self.deposits_by(Address::from(owner.0), from, to).await?;
+		let actions = paid.into_iter().map(|(deposit, ..)| deposit);
+		found.extend(actions.filter(|deposit| deposit.kind == Action::KIND));
+		found.sort_unstable_by_key(|deposit| deposit.number);
 		Ok(found)
 	}
 

@@ -66,6 +66,11 @@ impl Contracts {
 		}
 	}
 
+	/// The token, where it is known.
+	pub fn usdc(&self) -> Option<EthereumAddress> {
+		self.usdc
+	}
+
 	/// Whether this address may receive USDC.
 	pub fn check(&self, to: &EthereumAddress) -> Result<(), RecipientError> {
 		if *to == EthereumAddress([0; 20]) {

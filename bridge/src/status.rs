@@ -74,10 +74,10 @@ pub async fn status(chain: &Chain, l2: &L2, subject: &str) -> Result<Value, Stat
 					json!({ "transaction": B256::from(word), "block": receipt.block_number, "deposits": deposits, "withdrawals": withdrawals }),
 				)
 			},
-			None => of_account(chain, l2, AccountId(word)).await,
+			None => of_account(chain, l2, AccountId(word), None).await,
 		},
-		Subject::Account(account) => of_account(chain, l2, account).await,
-		Subject::Address(address) => of_account(chain, l2, account_of(l2.chain_id, &address)).await,
+		Subject::Account(account) => of_account(chain, l2, account, None).await,
+		Subject::Address(address) => of_account(chain, l2, account_of(l2.chain_id, &address), Some(address)).await,
 	}
 }
 
@@ -98,7 +98,7 @@ async fn stage(chain: &Chain, l2: &L2, deposit: &Deposit, block: u64) -> Result<
 	} else {
 		"in a block"
 	};
-	Ok(json!({ "deposit": deposit, "credit": deposit.credit(), "stage": stage }))
+	Ok(json!({ "deposit": deposit, "credit": deposit.credit(), "action": deposit.action(), "stage": stage }))
 }
 
 /// A withdrawal, step by step: queued, released, signed (a root over it is on the L2), executed.
@@ -117,12 +117,20 @@ async fn withdrawal(chain: &Chain, l2: &L2, id: u64) -> Result<Value, StatusErro
 	Ok(json!({ "withdrawal": info, "stage": stage }))
 }
 
-async fn of_account(chain: &Chain, l2: &L2, account: AccountId) -> Result<Value, StatusError> {
+/// An account; of one that is known by its address, also what the address brings with actions.
+async fn of_account(
+	chain: &Chain,
+	l2: &L2,
+	account: AccountId,
+	owner: Option<EthereumAddress>,
+) -> Result<Value, StatusError> {
 	let bridge = chain.bridge(None).await?;
 	let holdings = chain.viewer_account(&account, None).await?;
-	let deposits = l2
-		.deposits(bridge.first, l2.block_number().await?, Some(&account))
-		.await?;
+	let head = l2.block_number().await?;
+	let deposits = match owner {
+		Some(owner) => l2.deposits_to(bridge.first, head, &owner).await?,
+		None => l2.deposits(bridge.first, head, Some(&account)).await?,
+	};
 	let pending: Vec<_> = deposits
 		.iter()
 		.filter(|deposit| deposit.number >= bridge.next_deposit)

@@ -14,7 +14,7 @@ use alloy::{
 	sol_types::SolValue,
 };
 use clustercast_bridge::{
-	abi::{LightClient, Order, Vault},
+	abi::{self, LightClient, Order, Vault},
 	l2::{L2Error, L2},
 	proofs,
 	signing::{self, Consent},
@@ -24,7 +24,7 @@ use clustercast_primitives::{
 	bridge::{
 		account_of, attestation,
 		beefy::{AuthoritySet, Commitment, MmrLeaf, MmrProof},
-		deposit, withdrawal, Attestation, Credit, Deposit, Withdrawal, WithdrawalPlace,
+		deposit, withdrawal, Action, Attestation, Credit, Deposit, Domain, Sending, Withdrawal, WithdrawalPlace,
 	},
 	crypto::keccak256,
 	AccountId, EthereumAddress, Hash, PublicKey, Signature,
@@ -233,6 +233,90 @@ async fn deposits_by_each_kind_of_consent_are_recorded_and_proven() {
 	};
 	let proven = proofs::deposits(&deposits, &attested, 1, 2).unwrap();
 	assert_eq!(proven.iter().map(|p| p.deposit.number).collect::<Vec<_>>(), [1, 2]);
+}
+
+/// As a contract would call it, and as somebody else brings what a wallet signed.
+#[tokio::test]
+async fn an_action_is_sent_by_its_wallet_or_brought_by_another() {
+	let world = World::new().await;
+	let World { l2, alice, bob, .. } = &world;
+	let wallet = EthereumAddress(alice.address().0 .0);
+	let approve = abi::Usdc::approveCall {
+		spender: l2.vault,
+		value: U256::from(USDC),
+	};
+	l2.execute(alice, l2.usdc, &approve).await.unwrap();
+	let withdraw = Action::Withdraw {
+		to: wallet,
+		amount: 0,
+		fee: 20_000,
+	};
+	let send = Vault::sendCall {
+		amount: deposit::MIN_ACTION,
+		body: withdraw.body().bytes().to_vec().into(),
+	};
+	l2.execute(alice, l2.vault, &send).await.unwrap();
+
+	let unlock = Action::Unlock { amount: 5 * USDC };
+	let signed = Sending {
+		wallet,
+		kind: Action::KIND,
+		amount: deposit::MIN_ACTION,
+		body: unlock.body(),
+		fee: 50_000,
+		nonce: 7,
+		deadline: l2.now().await.unwrap() + 900,
+	};
+	let domain = Domain {
+		chain_id: CHAIN,
+		vault: EthereumAddress(l2.vault.0 .0),
+	};
+	let digest = B256::from(signed.digest(&domain).0);
+	let bring = Vault::sendForCall {
+		sending: abi::Sending {
+			kind: signed.kind,
+			amount: signed.amount,
+			body: signed.body.bytes().to_vec().into(),
+			fee: signed.fee,
+			nonce: signed.nonce,
+			deadline: signed.deadline,
+		},
+		wallet: alice.address(),
+		signature: alice.sign_hash_sync(&digest).unwrap().as_bytes().to_vec().into(),
+	};
+	let mut dearer = bring.clone();
+	dearer.sending.fee += 1;
+	let dearer = l2.execute(bob, l2.vault, &dearer).await.unwrap_err();
+	assert!(refusal(&dearer).starts_with("BadSignature { wallet: 0x"), "{dearer}");
+	l2.execute(bob, l2.vault, &bring).await.unwrap();
+	let twice = l2.execute(bob, l2.vault, &bring).await.unwrap_err();
+	assert_eq!(refusal(&twice), format!("AlreadySent {{ digest: {digest} }}"));
+	assert!(l2.view(l2.vault, &Vault::sentCall { digest }).await.unwrap());
+
+	assert_eq!(world.usdc(bob.address()).await, 50_000, "the fee");
+	assert_eq!(world.usdc(l2.vault).await, 2 * deposit::MIN_ACTION);
+	let deposits = l2.deposits(0, l2.block_number().await.unwrap(), None).await.unwrap();
+	let asked: Vec<_> = deposits
+		.iter()
+		.map(|deposit| (deposit.depositor, deposit.refund_to, deposit.action()))
+		.collect();
+	assert_eq!(asked, [withdraw, unlock].map(|action| (wallet, wallet, Some(action))));
+
+	// What comes to the wallet's account: these, and credits to it, whoever pays; not its credits to others.
+	signing::deposit(l2, alice, order(AccountId([9; 32]), USDC), Consent::Permit)
+		.await
+		.unwrap();
+	signing::deposit(l2, alice, order(account_of(CHAIN, &wallet), USDC), Consent::Permit)
+		.await
+		.unwrap();
+	let head = l2.block_number().await.unwrap();
+	let mine = l2.deposits_to(0, head, &wallet).await.unwrap();
+	assert_eq!(mine.iter().map(|deposit| deposit.number).collect::<Vec<_>>(), [0, 1, 3]);
+	let bobs = l2
+		.deposits_to(0, head, &EthereumAddress(bob.address().0 .0))
+		.await
+		.unwrap();
+	assert!(bobs.is_empty());
 }
 
 #[tokio::test]

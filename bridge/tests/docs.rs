@@ -23,5 +23,5 @@ fn snippets_are_parts_of_files_that_run() {
 		assert_eq!(part(&text, name), Some(snippet), "{mark}");
 		seen += 1;
 	}
-	assert_eq!(seen, 8);
+	assert_eq!(seen, 10);
 }

@@ -124,6 +124,46 @@ class Bridge {
 		return this.send(this.executor, this.vault, "depositWithAuthorization", args);
 	}
 
+	/// Takes everything back.
+	action() {
+		const to = this.depositor.writer.account.address;
+		return encodePacked(["uint8", "uint8", "address", "uint128", "uint128"], [1, 0, to, 0n, 20_000n]);
+	}
+
+	act() {
+		return this.send(this.depositor, this.vault, "send", [100_000n, this.action()]);
+	}
+
+	/// What a wallet signed, and another brings for a fee.
+	async actFor() {
+		const {reader, writer} = this.depositor;
+		const wallet = writer.account.address;
+		const nonce = BigInt(this.authorised++);
+		const sending = {kind: 1, amount: 100_000n, body: this.action(), fee: 50_000n, nonce, deadline: 2n ** 40n};
+		const signature = await writer.signTypedData({
+			domain: {
+				name: "ClusterCast",
+				version: "2",
+				chainId: await reader.getChainId(),
+				verifyingContract: this.vault.address,
+			},
+			types: {
+				Send: [
+					{name: "wallet", type: "address"},
+					{name: "kind", type: "uint8"},
+					{name: "amount", type: "uint128"},
+					{name: "body", type: "bytes"},
+					{name: "fee", type: "uint128"},
+					{name: "nonce", type: "uint64"},
+					{name: "deadline", type: "uint64"},
+				],
+			},
+			primaryType: "Send",
+			message: {wallet, ...sending},
+		});
+		return this.send(this.executor, this.vault, "sendFor", [sending, wallet, signature]);
+	}
+
 	async commit({blockNumber, setId, mmrRoot = noise(`root of block ${blockNumber}`)}) {
 		const commitment = {mmrRoot, blockNumber, setId};
 		const signed = await this.chain.sign(commitment);
@@ -172,6 +212,8 @@ async function measure(bridge) {
 		deposit: deposits,
 		"deposit, gas paid by another": [await bridge.depositFor()],
 		"the same, by who had no USDC": [first],
+		"action (send)": [await bridge.act()],
+		"action, gas paid by another (sendFor)": [await bridge.actFor()],
 		commitment: [await bridge.commit({blockNumber: 100, setId: 0n})],
 		"hand-over": [await bridge.handOver({blockNumber: 101, setId: 1n})],
 	};

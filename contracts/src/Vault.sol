@@ -5,11 +5,13 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
 import {ILightClient} from "./interfaces/ILightClient.sol";
 import {IUsdc} from "./interfaces/IUsdc.sol";
+import {ActionBody} from "./lib/ActionBody.sol";
 import {CreditBody} from "./lib/CreditBody.sol";
 import {DepositTree} from "./lib/DepositTree.sol";
 import {Mmr} from "./lib/Mmr.sol";
 import {OutgoingTree} from "./lib/OutgoingTree.sol";
 import {Scale} from "./lib/Scale.sol";
+import {SendMessage, Sending} from "./lib/SendMessage.sol";
 
 /// @title Holds the USDC that circulates on the chain
 /// @notice What is deposited here the chain mints, once more than two thirds of its validators attested to the root of the
@@ -23,7 +25,8 @@ contract Vault {
 
 	/// @notice What a depositor asks for.
 	struct Order {
-		/// What the body says: 0 for a credit (see `CreditBody`). The chain sends back what it does not know.
+		/// What the body says: 0 for a credit (see `CreditBody`), 1 for an action of the depositor's account (see `ActionBody`). The
+		/// chain sends back what it does not know.
 		uint8 kind;
 		uint128 amount;
 		/// Who gets the amount back here where the chain cannot do what the body says.
@@ -56,6 +59,9 @@ contract Vault {
 	/// @notice 1 USDC: far above what an account needs to exist on the chain and what an import is worth, so that no deposit
 	/// can fail to be imported for being dust, and filling the tree takes 4 billion USDC.
 	uint128 public constant MIN_DEPOSIT = 1e6;
+	/// @notice 0.1 USDC, the least for a deposit of kind 1: a hundred times what an account needs to exist, so that it can be
+	/// credited, and enough that nobody fills the line in which everybody's deposits wait for nothing.
+	uint128 public constant MIN_ACTION = 100_000;
 	/// @notice 10,000 USDC: two hundred full escrows. Bounds what one mistaken account number can lose.
 	uint128 public constant MAX_DEPOSIT = 10_000e6;
 	/// @notice Longest body of a deposit, bytes.
@@ -71,6 +77,9 @@ contract Vault {
 	DepositTree.Tree private tree;
 	BitMaps.BitMap private executedIds;
 
+	/// @notice Whether what has this digest (`sendDigest`) was brought by `sendFor`.
+	mapping(bytes32 digest => bool) public sent;
+
 	/// @notice A deposit: everything that its leaf is hashed from. `subject` is the first 32 bytes of the body, zeros behind
 	/// a shorter one: of a credit, the account.
 	event Deposited(
@@ -85,12 +94,16 @@ contract Vault {
 	/// @notice A withdrawal was paid: `amount - fee` to `to`, `fee` to `executor`.
 	event Withdrawn(uint64 indexed id, address indexed to, uint128 amount, uint128 fee, address executor);
 
-	/// @notice Below `MIN_DEPOSIT` or above `MAX_DEPOSIT`.
+	/// @notice Below `MIN_DEPOSIT`, of kind 1 below `MIN_ACTION`, or above `MAX_DEPOSIT`.
 	error AmountOutOfBounds(uint128 amount);
 	/// @notice More bytes than `MAX_BODY`.
 	error BodyTooLong(uint256 length);
 	/// @notice Nobody could get a refund there: the zero address, or the vault.
 	error BadRefundAddress(address refundTo);
+	/// @notice The time in which it could be brought is over.
+	error Expired(uint64 deadline);
+	/// @notice It was brought already.
+	error AlreadySent(bytes32 digest);
 	/// @notice The withdrawal is another chain's.
 	error OtherL2(uint32 l2);
 	/// @notice The withdrawal is of a kind that this vault does not know.
@@ -136,14 +149,14 @@ contract Vault {
 
 	/// @notice Deposits USDC of the caller, who has approved the vault.
 	function deposit(Order calldata order) external {
-		add(order, msg.sender);
+		add(order.kind, order.amount, order.refundTo, order.body, msg.sender);
 		usdc.safeTransferFrom(msg.sender, address(this), order.amount);
 	}
 
 	/// @notice Deposits USDC of the caller, whose EIP-2612 permit over `amount` comes along.
 	/// @dev A permit that fails is not the end: somebody may have submitted it before, and then the approval is there.
 	function depositWithPermit(Order calldata order, uint256 deadline, bytes calldata signature) external {
-		add(order, msg.sender);
+		add(order.kind, order.amount, order.refundTo, order.body, msg.sender);
 		try usdc.permit(msg.sender, address(this), order.amount, deadline, signature) {} catch {}
 		usdc.safeTransferFrom(msg.sender, address(this), order.amount);
 	}
@@ -158,7 +171,7 @@ contract Vault {
 		uint256 validBefore,
 		bytes calldata signature
 	) external {
-		add(order, depositor);
+		add(order.kind, order.amount, order.refundTo, order.body, depositor);
 		usdc.receiveWithAuthorization(
 			depositor,
 			address(this),
@@ -181,6 +194,36 @@ contract Vault {
 		return keccak256(abi.encode(order, fee, validAfter, validBefore));
 	}
 
+	/// @notice Deposits USDC of the caller, who has approved the vault, for its own account, and has the chain do there what
+	/// `body` says (see `ActionBody`). So whoever calls acts for its account, a contract as well as a key: what calls anything
+	/// for anybody must own nothing there.
+	function send(uint128 amount, bytes calldata body) external {
+		add(ActionBody.KIND, amount, msg.sender, body, msg.sender);
+		usdc.safeTransferFrom(msg.sender, address(this), amount);
+	}
+
+	/// @notice Deposits USDC of `wallet`, which has approved the vault and signed exactly this (see `SendMessage`): a key, a
+	/// contract (EIP-1271), or both in one (EIP-7702). Anyone may call; `sending.fee` goes to the caller. What cannot be
+	/// credited goes back to the wallet. Once.
+	/// @dev A wallet that approved nothing needs no call of its own all the same: `depositWithAuthorization` takes the same
+	/// order with one signature, which the token checks.
+	function sendFor(Sending calldata sending, address wallet, bytes calldata signature) external {
+		if (block.timestamp > sending.deadline) revert Expired(sending.deadline);
+		bytes32 digest = SendMessage.digest(sending, wallet);
+		if (sent[digest]) revert AlreadySent(digest);
+		SendMessage.check(wallet, digest, signature);
+
+		sent[digest] = true;
+		add(sending.kind, sending.amount, wallet, sending.body, wallet);
+		usdc.safeTransferFrom(wallet, address(this), sending.amount);
+		if (sending.fee != 0) usdc.safeTransferFrom(wallet, msg.sender, sending.fee);
+	}
+
+	/// @notice What `wallet` signs for `sendFor`.
+	function sendDigest(Sending calldata sending, address wallet) external view returns (bytes32) {
+		return SendMessage.digest(sending, wallet);
+	}
+
 	/// @notice Pays a withdrawal. Anyone may call; the fee goes to the caller.
 	function withdraw(OutgoingTree.Withdrawal calldata withdrawal, Proof calldata proof) external {
 		if (withdrawal.l2 != l2) revert OtherL2(withdrawal.l2);
@@ -199,12 +242,14 @@ contract Vault {
 		if (withdrawal.fee != 0) usdc.safeTransfer(msg.sender, withdrawal.fee);
 	}
 
-	/// @dev Records a deposit; the USDC is taken after, in the same transaction or not at all.
-	function add(Order calldata order, address depositor) private {
-		if (order.amount < MIN_DEPOSIT || order.amount > MAX_DEPOSIT) revert AmountOutOfBounds(order.amount);
-		if (order.refundTo == address(0) || order.refundTo == address(this)) revert BadRefundAddress(order.refundTo);
-		if (order.body.length > MAX_BODY) revert BodyTooLong(order.body.length);
-		if (order.kind == CreditBody.KIND) CreditBody.check(order.body, order.amount);
+	/// @dev Records a deposit; the USDC is taken after, in the same transaction or not at all. `depositor` has called, or signed
+	/// what is recorded: the chain lets it act for its account.
+	function add(uint8 kind, uint128 amount, address refundTo, bytes calldata body, address depositor) private {
+		uint128 least = kind == ActionBody.KIND ? MIN_ACTION : MIN_DEPOSIT;
+		if (amount < least || amount > MAX_DEPOSIT) revert AmountOutOfBounds(amount);
+		if (refundTo == address(0) || refundTo == address(this)) revert BadRefundAddress(refundTo);
+		if (body.length > MAX_BODY) revert BodyTooLong(body.length);
+		if (kind == CreditBody.KIND) CreditBody.check(body, amount);
 
 		Deposits memory before = deposits;
 		tree.insert(
@@ -213,18 +258,15 @@ contract Vault {
 				DepositTree.Deposit({
 					l2: l2,
 					number: before.count,
-					kind: order.kind,
-					amount: order.amount,
+					kind: kind,
+					amount: amount,
 					depositor: depositor,
-					refundTo: order.refundTo,
-					bodyHash: keccak256(order.body)
+					refundTo: refundTo,
+					bodyHash: keccak256(body)
 				})
 			)
 		);
-		deposits =
-			Deposits({count: before.count + 1, lastBlock: uint64(block.number), total: before.total + order.amount});
-		emit Deposited(
-			before.count, bytes32(order.body), depositor, order.kind, order.amount, order.refundTo, order.body
-		);
+		deposits = Deposits({count: before.count + 1, lastBlock: uint64(block.number), total: before.total + amount});
+		emit Deposited(before.count, bytes32(body), depositor, kind, amount, refundTo, body);
 	}
 }

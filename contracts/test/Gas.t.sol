@@ -2,12 +2,15 @@
 pragma solidity ^0.8.28;
 
 import {Vault} from "../src/Vault.sol";
+import {ActionBody} from "../src/lib/ActionBody.sol";
 import {Beefy} from "../src/lib/Beefy.sol";
 import {Credit} from "../src/lib/CreditBody.sol";
 import {Mmr} from "../src/lib/Mmr.sol";
 import {OutgoingTree} from "../src/lib/OutgoingTree.sol";
+import {Sending} from "../src/lib/SendMessage.sol";
 import {Bridge} from "./util/Bridge.sol";
 import {vm} from "./util/Vm.sol";
+import {Owners, SafeLike} from "./util/Wallets.sol";
 
 /// @notice What transactions cost, all included: 21,000, calldata, execution, refunds. `scripts/bench bridge-gas` writes it to
 /// snapshots/bridge.json, which is committed, and prints it beside the aims; `scripts/lint gas` compares.
@@ -78,6 +81,54 @@ contract GasTest is Bridge {
 		vm.prank(BOB);
 		vault.depositWithAuthorization(order(), 50_000, alice, 0, validBefore, signature);
 		vm.snapshotGasLastCall("bridge", "deposit with authorization");
+	}
+
+	function test_send() public {
+		uint256 sum = 0;
+		for (uint256 i = 0; i < 64; ++i) {
+			vm.prank(alice);
+			vault.send(100_000, ActionBody.withdraw(alice, 0, 20_000));
+			sum += vm.lastCallGas().gasTotalUsed;
+		}
+		vm.snapshotValue("bridge", "send, average of 64", sum / 64);
+		vm.assertLe(sum / 64, DEPOSIT, "send");
+	}
+
+	function sending(address wallet) private view returns (Sending memory) {
+		return Sending({
+			kind: ActionBody.KIND,
+			amount: 100_000,
+			body: ActionBody.withdraw(wallet, 0, 20_000),
+			fee: 50_000,
+			nonce: 1,
+			deadline: uint64(block.timestamp)
+		});
+	}
+
+	function bring(address wallet, bytes memory signature) private {
+		usdc.mint(BOB, 1);
+		vm.prank(BOB);
+		vault.sendFor(sending(wallet), wallet, signature);
+	}
+
+	function test_send_for_a_key() public {
+		(uint8 v, bytes32 r, bytes32 s) = vm.sign(KEY, vault.sendDigest(sending(alice), alice));
+		bring(alice, abi.encodePacked(r, s, v));
+		vm.snapshotGasLastCall("bridge", "sendFor, a key's");
+	}
+
+	function test_send_for_a_contract_wallet() public {
+		uint256[] memory keys = new uint256[](2);
+		(keys[0], keys[1]) = (0x51, 0x52);
+		address[] memory owners = new address[](3);
+		(owners[0], owners[1], owners[2]) = (vm.addr(0x51), vm.addr(0x52), vm.addr(0x53));
+		SafeLike safe = new SafeLike(owners, 2);
+		usdc.mint(address(safe), 1e6);
+		vm.prank(address(safe));
+		usdc.approve(address(vault), type(uint256).max);
+		bytes32 digest = vault.sendDigest(sending(address(safe)), address(safe));
+		bring(address(safe), Owners.sign(keys, safe.messageHash(digest)));
+		vm.snapshotGasLastCall("bridge", "sendFor, a contract wallet's, two of three owners");
 	}
 
 	function test_commitment() public {

@@ -2,8 +2,10 @@
 pragma solidity ^0.8.28;
 
 import {Vault} from "../src/Vault.sol";
+import {ActionBody} from "../src/lib/ActionBody.sol";
 import {Credit} from "../src/lib/CreditBody.sol";
 import {OutgoingTree} from "../src/lib/OutgoingTree.sol";
+import {Sending} from "../src/lib/SendMessage.sol";
 import {Bridge} from "./util/Bridge.sol";
 import {Reference} from "./util/Reference.sol";
 import {bound, vm} from "./util/Vm.sol";
@@ -63,6 +65,49 @@ contract Handler is Bridge {
 		vm.prank(EXECUTOR);
 		vault.depositWithAuthorization(order, fee_, vm.addr(signer), 0, validBefore, signature);
 		recordDeposit(vm.addr(signer), order);
+	}
+
+	function send(uint256 who, uint256 amount, uint128 asked) external {
+		address owner = vm.addr(FIRST_KEY + who % KEYS);
+		Vault.Order memory order = actionOf(owner, amount, asked);
+		vm.prank(owner);
+		vault.send(order.amount, order.body);
+		recordDeposit(owner, order);
+	}
+
+	/// Brought once by somebody, and never again, nor for another wallet.
+	function sendFor(uint256 who, uint256 amount, uint128 asked, uint256 fee) external {
+		uint256 key = FIRST_KEY + who % KEYS;
+		Vault.Order memory order = actionOf(vm.addr(key), amount, asked);
+		bring(key, order, uint128(bound(fee, 0, 1e6)));
+		recordDeposit(vm.addr(key), order);
+	}
+
+	function bring(uint256 key, Vault.Order memory order, uint128 fee) private {
+		Sending memory s = Sending({
+			kind: order.kind,
+			amount: order.amount,
+			body: order.body,
+			fee: fee,
+			nonce: uint64(++authorizations),
+			deadline: uint64(block.timestamp)
+		});
+		address owner = vm.addr(key);
+		bytes memory signature = sign(key, vault.sendDigest(s, owner));
+		uint256 had = usdc.balanceOf(owner);
+		vm.prank(EXECUTOR);
+		vault.sendFor(s, owner, signature);
+		require(had - usdc.balanceOf(owner) == uint256(order.amount) + fee, "took another amount");
+		for (uint256 i = 0; i < KEYS; ++i) {
+			try vault.sendFor(s, vm.addr(FIRST_KEY + i), signature) {
+				revert("taken twice, or for another");
+			} catch {}
+		}
+	}
+
+	function sign(uint256 key, bytes32 digest) private pure returns (bytes memory) {
+		(uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+		return abi.encodePacked(r, s, v);
 	}
 
 	/// The chain burns part of what it has and releases it in a block.
@@ -171,6 +216,15 @@ contract Handler is Bridge {
 		(credit.sessionLimit, credit.sessionExpiry) = (uint128(escrow), uint32(amount));
 		credit.sessionProof = [key, bytes32(escrow)];
 		return orderOf(owner, amount_, credit);
+	}
+
+	function actionOf(address owner, uint256 amount, uint128 asked) private pure returns (Vault.Order memory) {
+		return Vault.Order({
+			kind: ActionBody.KIND,
+			amount: uint128(bound(amount, 100_000, 10_000e6)),
+			refundTo: owner,
+			body: ActionBody.unlock(asked)
+		});
 	}
 
 	function recordDeposit(address owner, Vault.Order memory o) private {

@@ -5,11 +5,13 @@ import {LightClient} from "../src/LightClient.sol";
 import {Vault} from "../src/Vault.sol";
 import {ILightClient} from "../src/interfaces/ILightClient.sol";
 import {IUsdc} from "../src/interfaces/IUsdc.sol";
+import {ActionBody} from "../src/lib/ActionBody.sol";
 import {Beefy} from "../src/lib/Beefy.sol";
 import {Credit, CreditBody} from "../src/lib/CreditBody.sol";
 import {DepositTree} from "../src/lib/DepositTree.sol";
 import {Mmr} from "../src/lib/Mmr.sol";
 import {OutgoingTree} from "../src/lib/OutgoingTree.sol";
+import {Sending} from "../src/lib/SendMessage.sol";
 import {IFiatToken, Usdc} from "./util/Usdc.sol";
 import {vm} from "./util/Vm.sol";
 
@@ -108,11 +110,14 @@ contract VectorsTest {
 	function test_deposit_bounds() public {
 		Vault vault = new Vault(IUsdc(address(0)), ILightClient(address(0)));
 		vm.assertEq(vault.MIN_DEPOSIT(), number("", ".deposits.minDeposit"));
+		vm.assertEq(vault.MIN_ACTION(), number("", ".deposits.minAction"));
 		vm.assertEq(vault.MAX_DEPOSIT(), number("", ".deposits.maxDeposit"));
 		vm.assertEq(vault.MAX_BODY(), number("", ".deposits.maxBody"));
 		vm.assertEq(DepositTree.DEPTH, number("", ".deposits.depth"));
 		vm.assertEq(CreditBody.KIND, number("", ".deposits.creditKind"));
 		vm.assertEq(CreditBody.LENGTH, number("", ".deposits.creditLength"));
+		vm.assertEq(ActionBody.KIND, number("", ".deposits.actionKind"));
+		vm.assertEq(ActionBody.VERSION, number("", ".sent.version"));
 	}
 
 	function test_deposit_leaves() public view {
@@ -131,7 +136,7 @@ contract VectorsTest {
 			vm.assertEq(deposit.bodyHash, hash(place, ".bodyHash"), place);
 			vm.assertEq(DepositTree.hash(deposit), hash(place, ".leaf"), place);
 		}
-		vm.assertTrue(i >= 6);
+		vm.assertTrue(i >= 7);
 	}
 
 	function bodyAt(string memory place) private view returns (bytes memory) {
@@ -161,7 +166,7 @@ contract VectorsTest {
 		vm.assertTrue(credits >= 4);
 	}
 
-	/// The vault records what the file has, under the file's root: credits, and a kind that it does not know.
+	/// The vault records what the file has, under the file's root: credits, an action, and a kind that it does not know.
 	function test_the_vault_records_the_deposits() public {
 		vm.chainId(number("", ".deposits.items[0].l2"));
 		IFiatToken usdc = Usdc.deploy();
@@ -169,7 +174,7 @@ contract VectorsTest {
 			Beefy.ValidatorSet({id: 0, length: 1, commitment: 0}), Beefy.ValidatorSet({id: 1, length: 1, commitment: 0})
 		);
 		Vault vault = new Vault(usdc, ILightClient(address(client)));
-		for (uint256 i = 0; i < 5; ++i) {
+		for (uint256 i = 0; i < 6; ++i) {
 			string memory place = item("deposits.items", i);
 			address depositor = vm.parseJsonAddress(json, string.concat(place, ".depositor"));
 			Vault.Order memory order = Vault.Order({
@@ -187,6 +192,61 @@ contract VectorsTest {
 			vm.assertEq(count, i + 1);
 			vm.assertEq(root, hash(item("deposits.trees", i + 1), ".root"), place);
 		}
+	}
+
+	function test_actions() public view {
+		uint256 i = 0;
+		for (; exists(item("sent.bodies", i)); ++i) {
+			string memory place = item("sent.bodies", i);
+			vm.assertEq(actionAt(place), bodyAt(place), place);
+		}
+		vm.assertTrue(i >= 6);
+	}
+
+	function actionAt(string memory place) private view returns (bytes memory) {
+		string memory fields = string.concat(place, ".fields");
+		bytes32 action = keccak256(bytes(vm.parseJsonString(json, string.concat(place, ".action"))));
+		if (action == keccak256("withdraw")) {
+			address to = vm.parseJsonAddress(json, string.concat(fields, ".to"));
+			return ActionBody.withdraw(to, uint128(number(fields, ".amount")), uint128(number(fields, ".fee")));
+		}
+		if (action == keccak256("unlock")) return ActionBody.unlock(uint128(number(fields, ".amount")));
+		if (action == keccak256("collect")) return ActionBody.collect();
+		require(action == keccak256("authorize"), "another action");
+		bytes memory proof = vm.parseJsonBytes(json, string.concat(fields, ".proof"));
+		return ActionBody.authorize(
+			hash(fields, ".key"),
+			uint128(number(fields, ".limit")),
+			uint32(number(fields, ".expiry")),
+			abi.decode(proof, (bytes32[2]))
+		);
+	}
+
+	/// What a wallet signs for `sendFor`, as a vault at the file's address on the file's chain hashes it.
+	function test_sendings() public {
+		vm.chainId(number("", ".actions.domain.chainId"));
+		Vault here = new Vault(IUsdc(address(0)), ILightClient(address(0)));
+		address there = vm.parseJsonAddress(json, ".actions.domain.verifyingContract");
+		vm.etch(there, address(here).code);
+		uint256 i = 0;
+		for (; exists(item("sent.messages", i)); ++i) {
+			string memory place = item("sent.messages", i);
+			string memory message = string.concat(place, ".message");
+			Sending memory sending = Sending({
+				kind: uint8(number(message, ".kind")),
+				amount: uint128(number(message, ".amount")),
+				body: bodyAt(message),
+				fee: uint128(number(message, ".fee")),
+				nonce: uint64(number(message, ".nonce")),
+				deadline: uint64(number(message, ".deadline"))
+			});
+			address wallet = vm.parseJsonAddress(json, string.concat(message, ".wallet"));
+			bytes32 digest = Vault(there).sendDigest(sending, wallet);
+			vm.assertEq(digest, hash(place, ".digest"), place);
+			(bytes32 r, bytes32 s, uint8 v) = split(vm.parseJsonBytes(json, string.concat(place, ".signature")));
+			vm.assertEq(ecrecover(digest, v, r, s), vm.parseJsonAddress(json, ".sent.signer"));
+		}
+		vm.assertTrue(i >= 3);
 	}
 
 	function test_deposit_roots_and_proofs() public {
@@ -209,7 +269,7 @@ contract VectorsTest {
 			string memory next = item("deposits.items", i);
 			if (exists(next)) hashes.insert(hash(next, ".leaf"));
 		}
-		vm.assertTrue(i >= 7);
+		vm.assertTrue(i >= 8);
 	}
 
 	function test_withdrawal_leaves() public view {

@@ -4,19 +4,23 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { concat, hashDomain, hashTypedData, keccak256, recoverTypedDataAddress, size } from "viem";
+import { concat, hashDomain, hashTypedData, keccak256, recoverTypedDataAddress, size, toHex } from "viem";
 import {
+	ACTION,
 	CREDIT,
 	NO_PROOF,
 	accountOf,
 	actionDomain,
 	actionTypes,
 	attestationPayload,
+	decodeAction,
 	decodeAttestation,
 	decodeCredit,
 	depositLeaf,
+	encodeAction,
 	encodeAttestation,
 	encodeCredit,
+	sendTypes,
 	withdrawalLeaf,
 } from "../../web/src/bridge/formats.ts";
 
@@ -49,6 +53,7 @@ test("deposits and their bodies", () => {
 		assert.equal(keccak256(item.body), item.bodyHash);
 		assert.equal(depositLeaf(item), item.leaf);
 		assert.ok(size(item.body) <= vectors.deposits.maxBody);
+		assert.equal(decodeAction(item.body) !== null, item.kind === ACTION);
 		if (item.kind !== CREDIT) {
 			assert.equal(item.credit, null);
 			continue;
@@ -58,6 +63,7 @@ test("deposits and their bodies", () => {
 		assert.deepEqual(decodeCredit(item.body, item.amount), credit);
 	}
 	assert.equal(vectors.deposits.creditKind, CREDIT);
+	assert.equal(vectors.deposits.actionKind, ACTION);
 });
 
 test("bodies that are no credit", () => {
@@ -82,6 +88,36 @@ test("bodies that are no credit", () => {
 	assert.equal(decodeCredit(encodeCredit({ ...good, sessionKey: zero, sessionLimit: 0n }), 5n), null);
 	assert.equal(decodeCredit(encodeCredit({ ...none, sessionProof: good.sessionProof }), 5n), null);
 	assert.deepEqual(decodeCredit(encodeCredit(none), 5n), none);
+});
+
+test("actions, and bodies that are none", () => {
+	const { bodies, version } = vectors.sent;
+	for (const { action, fields, body } of bodies) {
+		const asked = { action, ...wide(fields, ["amount", "fee", "limit"].filter((name) => name in fields)) };
+		assert.equal(encodeAction(asked), body);
+		assert.deepEqual(decodeAction(body), asked);
+		assert.equal(body.slice(0, 4), toHex(version, { size: 1 }));
+		const wrong = [`${body}00`, body.slice(0, -2), `0x02${body.slice(4)}`, `0x0104${body.slice(6)}`] as Hex[];
+		for (const other of wrong) assert.equal(decodeAction(other), null, other);
+	}
+	assert.deepEqual(
+		new Set(bodies.map((one: any) => one.action)),
+		new Set(["withdraw", "unlock", "collect", "authorize"]),
+	);
+	assert.equal(decodeAction("0x"), null);
+});
+
+test("what lets anybody bring an action", async () => {
+	const { chainId, verifyingContract } = vectors.actions.domain;
+	const domain = actionDomain(Number(chainId), verifyingContract);
+	const { messages, signer } = vectors.sent;
+	assert.ok(messages.length >= 3);
+	for (const { message, digest, signature } of messages) {
+		const data: any = { domain, types: sendTypes, primaryType: "Send", message: wide(message, ["amount", "fee", "nonce", "deadline"]) };
+		assert.equal(hashTypedData(data), digest);
+		assert.equal((await recoverTypedDataAddress({ ...data, signature })).toLowerCase(), signer);
+		assert.notEqual(hashTypedData({ ...data, domain: actionDomain(1, verifyingContract) }), digest);
+	}
 });
 
 test("proofs of deposits", () => {

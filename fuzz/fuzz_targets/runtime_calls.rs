@@ -10,7 +10,7 @@
 
 use clustercast_primitives::{
 	amount,
-	bridge::{account_of, attestation::VAULT, deposit, Credit, Deposit, Domain, EthereumAction},
+	bridge::{account_of, attestation::VAULT, deposit, Action, Credit, Deposit, Domain, EthereumAction},
 	crypto::{KeyPair, SignedMessage},
 	notice::RelayerProof,
 	session::SessionProof,
@@ -136,15 +136,27 @@ static DEPOSITS: LazyLock<Vec<Deposit>> = LazyLock::new(|| {
 			session_proof: key.sign(SessionProof { account }, &chain()).signature,
 		}
 	};
-	// Each fifth is of a kind that the chain does not know.
+	let action = |number: u64| match number % 3 {
+		0 => Action::Withdraw {
+			to: WALLET,
+			amount: 0,
+			fee: 0,
+		},
+		1 => Action::Unlock { amount: 0 },
+		_ => Action::Collect,
+	};
+	// Of five, one is an action, and one of a kind that the chain does not know.
 	let deposit = |number: u64| Deposit {
 		l2: L2.chain_id,
 		number,
-		kind: u8::from(number % 5 == 4),
+		kind: [Credit::KIND, Credit::KIND, Credit::KIND, Action::KIND, 2][number as usize % 5],
 		amount: [1, 20, 60, 10_000][number as usize % 4] * 1_000_000,
 		depositor: WALLET,
 		refund_to: WALLET,
-		body: credit(number).body(),
+		body: match number % 5 {
+			3 => action(number).body(),
+			_ => credit(number).body(),
+		},
 	};
 	(0..16).map(deposit).collect()
 });

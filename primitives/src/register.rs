@@ -1,5 +1,6 @@
 //! Register of all domains: what is signed or hashed under a name, by whom, and who judges it. The table in
-//! `docs/protocol.md` says the same; a test compares them.
+//! `docs/protocol.md` says the same; a test compares them. What Ethereum wallets sign has its types for names
+//! ([`crate::bridge::action`], [`crate::bridge::send`]) and begins with `0x1901`, as no domain does.
 
 use codec::Encode;
 

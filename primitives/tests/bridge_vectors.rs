@@ -247,6 +247,79 @@ fn actions_follow_from_eip_712() {
 	assert!(seen.iter().all(|count| *count > 0));
 }
 
+/// The fields of an action's body: its number, and each field with its width.
+fn layout(action: &str) -> (u8, &'static [(&'static str, usize)]) {
+	match action {
+		"withdraw" => (0, &[("to", 20), ("amount", 16), ("fee", 16)]),
+		"unlock" => (1, &[("amount", 16)]),
+		"collect" => (2, &[]),
+		"authorize" => (3, &[("key", 32), ("limit", 16), ("expiry", 4), ("proof", 64)]),
+		other => panic!("an action {other}"),
+	}
+}
+
+#[test]
+fn actions_that_are_sent_follow_from_their_fields() {
+	let file = file();
+	let sent = &file["sent"];
+	let mut seen = [0; 4];
+	let mut bodies = Vec::new();
+	for case in list(&sent["bodies"]) {
+		let (which, fields) = layout(case["action"].as_str().unwrap());
+		seen[usize::from(which)] += 1;
+		let mut body = [number(&sent["version"], 1), vec![which]].concat();
+		for (name, width) in fields {
+			let value = &case["fields"][name];
+			body.extend(match value.as_str().filter(|text| text.starts_with("0x")) {
+				Some(_) => bytes(value),
+				None => number(value, *width),
+			});
+		}
+		let length = 2 + fields.iter().map(|(_, width)| width).sum::<usize>();
+		assert_eq!((body.len(), bytes(&case["body"])), (length, body.clone()));
+		bodies.push(body);
+	}
+	assert!(seen.iter().all(|count| *count > 0));
+	let deposits = &file["deposits"];
+	let with_actions: Vec<_> = list(&deposits["items"])
+		.iter()
+		.filter(|item| item["kind"] == deposits["actionKind"])
+		.collect();
+	assert!(!with_actions.is_empty());
+	for item in with_actions {
+		assert_eq!(item["amount"], deposits["minAction"]);
+		assert_eq!(bytes(&item["body"])[..2], bodies[0][..2]);
+	}
+}
+
+#[test]
+fn what_lets_anybody_bring_an_action_follows_from_eip_712() {
+	let file = file();
+	let word = |value: &Value| number(value, 32);
+	let address = |value: &Value| [vec![0; 12], bytes(value)].concat();
+	let type_hash = keccak256(&[
+		b"Send(address wallet,uint8 kind,uint128 amount,bytes body,uint128 fee,uint64 nonce,uint64 deadline)",
+	]);
+	let messages = list(&file["sent"]["messages"]);
+	assert!(messages.len() >= 3);
+	for case in messages {
+		let message = &case["message"];
+		let hashed = packed(&[
+			type_hash.0.to_vec(),
+			address(&message["wallet"]),
+			word(&message["kind"]),
+			word(&message["amount"]),
+			keccak256(&[&bytes(&message["body"])]).0.to_vec(),
+			word(&message["fee"]),
+			word(&message["nonce"]),
+			word(&message["deadline"]),
+		]);
+		let separator = hash(&file["actions"]["separator"]);
+		let digest = packed(&[vec![0x19, 0x01], separator.0.to_vec(), hashed.0.to_vec()]);
+		assert_eq!(hash(&case["digest"]), digest);
+	}
+}
+
 #[test]
 fn commitments_cover_the_leaves_that_proofs_lead_from() {
 	let mmr = &file()["mmr"];

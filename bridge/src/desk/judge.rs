@@ -7,10 +7,10 @@ use crate::{
 };
 use alloy::primitives::{Address, B256};
 use clustercast_primitives::{
-	bridge::{account_of, deposit, Credit, Domain, EthereumAction},
+	bridge::{account_of, deposit, Action, Credit, Domain, EthereumAction},
 	crypto::Signed,
 	session::SessionProof,
-	AccountId, Balance, BlockNumber, EthereumAddress, Hash, PublicKey, Signature,
+	AccountId, Balance, BlockNumber, EthereumAddress, Hash, PublicKey, Signature, Usdc,
 };
 
 /// Seconds that an authorisation must still be good for: in less it may not get into a block.
@@ -75,8 +75,9 @@ impl Situation {
 		if !deposit.is_signed(&self.deposit_id(deposit)) {
 			return Err(Refusal::BadSignature);
 		}
-		if !(deposit::MIN_DEPOSIT..=deposit::MAX_DEPOSIT).contains(&deposit.amount) {
-			let reason = "a deposit is 1 to 10,000 USDC".into();
+		let least = deposit::least(deposit.kind);
+		if !(least..=deposit::MAX_DEPOSIT).contains(&deposit.amount) {
+			let reason = format!("a deposit of kind {} is {} to 10,000 USDC", deposit.kind, Usdc(least));
 			return Err(Refusal::Malformed { reason });
 		}
 		if deposit.valid_after >= self.now || deposit.valid_before < self.now.saturating_add(LEAST_TIME) {
@@ -91,6 +92,18 @@ impl Situation {
 			});
 		}
 		self.recipient(&deposit.refund_to)?;
+		let own = account_of(self.terms.l2, &deposit.depositor);
+		if deposit.kind == Action::KIND {
+			return match Action::decode_body(deposit.body.bytes()) {
+				Some(Action::Withdraw { to, .. }) => self.recipient(&to),
+				Some(Action::Authorize { key, proof, .. }) => self.proof(own, &key, &proof),
+				Some(Action::Unlock { .. } | Action::Collect) => Ok(()),
+				None => {
+					let reason = "the body is no action".into();
+					Err(Refusal::Malformed { reason })
+				},
+			};
+		}
 		if deposit.kind != Credit::KIND {
 			return Ok(());
 		}
@@ -98,7 +111,6 @@ impl Situation {
 			let reason = "the body is no credit".into();
 			return Err(Refusal::Malformed { reason });
 		};
-		let own = account_of(self.terms.l2, &deposit.depositor);
 		match credit.session_key.0 {
 			// The chain credits it and leaves the key out: nobody means that.
 			key if key != [0; 32] && credit.account != own => Err(Refusal::BadProof),
@@ -257,6 +269,40 @@ mod tests {
 			d.body = credit.body();
 		});
 		assert_eq!(situation().deposit(&for_another), Err(Refusal::BadProof));
+	}
+
+	#[test]
+	fn deposit_with_an_action_is_judged_by_what_it_asks_for() {
+		let with = |action: Action, amount: Balance| {
+			deposit(1, |d| {
+				(d.kind, d.amount, d.body) = (Action::KIND, amount, action.body())
+			})
+		};
+		let judged = |deposit: &SignedDeposit| situation().deposit(deposit);
+		let withdraw = |to: Address| Action::Withdraw {
+			to: EthereumAddress(to.0 .0),
+			amount: 0,
+			fee: 0,
+		};
+		let least = deposit::MIN_ACTION;
+		assert_eq!(judged(&with(withdraw(Address::repeat_byte(9)), least)), Ok(()));
+		assert_eq!(judged(&with(Action::Unlock { amount: 0 }, least)), Ok(()));
+		assert_eq!(judged(&with(Action::Collect, least)), Ok(()));
+		let Err(Refusal::Malformed { reason }) = judged(&with(Action::Collect, least - 1)) else {
+			panic!("less than the vault takes");
+		};
+		assert_eq!(reason, "a deposit of kind 1 is 0.100000 to 10,000 USDC");
+		let lost = judged(&with(withdraw(VAULT), least));
+		assert!(matches!(lost, Err(Refusal::BadRecipient { .. })));
+		let unproven = Action::Authorize {
+			key: KeyPair::from_seed([9; 32]).public(),
+			limit: 5,
+			expiry: 500,
+			proof: Signature([0; 64]),
+		};
+		assert_eq!(judged(&with(unproven, least)), Err(Refusal::BadProof));
+		let junk = deposit(1, |d| (d.kind, d.body) = (Action::KIND, Default::default()));
+		assert!(matches!(judged(&junk), Err(Refusal::Malformed { reason }) if reason == "the body is no action"));
 	}
 
 	fn action(action: EthereumAction) -> SignedAction {

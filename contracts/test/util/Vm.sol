@@ -26,6 +26,7 @@ interface Vm {
 	function roll(uint256 blockNumber) external;
 	function load(address target, bytes32 slot) external view returns (bytes32);
 	function store(address target, bytes32 slot, bytes32 value) external;
+	function etch(address target, bytes calldata code) external;
 	function label(address account, string calldata name) external;
 
 	function expectRevert(bytes calldata revertData) external;

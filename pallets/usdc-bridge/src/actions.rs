@@ -1,11 +1,12 @@
-//! People with only an Ethereum wallet act on the account that belongs to it.
+//! People with only an Ethereum wallet act on the account that belongs to it: by a message that somebody brings here, or
+//! with a deposit.
 
 use crate::{
 	pallet::{Config, Error, Event, OldestEpoch, Pallet, UsedActions, Vault},
 	weights::WeightInfo,
 };
 use clustercast_primitives::{
-	bridge::{account_of, EthereumAction},
+	bridge::{account_of, Action, EthereumAction},
 	crypto::keccak256,
 	Balance, EthereumAddress, EthereumSignature, Hash,
 };
@@ -56,39 +57,10 @@ impl<T: Config> Pallet<T> {
 		);
 
 		UsedActions::<T>::insert(epoch, message, ());
-		let pay_tip = |preservation| match tip {
-			0 => Ok(0),
-			_ => T::Currency::transfer(&account, &submitter, tip, preservation),
-		};
-		match *action {
-			EthereumAction::Withdraw { to, amount, fee, .. } => {
-				pay_tip(Preservation::Expendable)?;
-				let amount = match amount {
-					0 => Self::all_of(&account).min(T::MaxWithdrawal::get()),
-					some => some,
-				};
-				Self::do_withdraw(account.clone(), to, amount, fee)?;
-			},
-			EthereumAction::Unlock { amount, .. } => {
-				pay_tip(Preservation::Preserve)?;
-				T::Escrow::unlock_for(&account, amount)?;
-			},
-			// What is taken out may be all that there is to pay the tip from.
-			EthereumAction::Collect { .. } => {
-				T::Escrow::collect_for(&account)?;
-				pay_tip(Preservation::Preserve)?;
-			},
-			EthereumAction::Authorize {
-				key,
-				limit,
-				expiry,
-				ref proof,
-				..
-			} => {
-				pay_tip(Preservation::Preserve)?;
-				T::Escrow::authorize_for(&account, key, limit, 0, expiry, proof)?;
-			},
-		}
+		Self::follow(&account, action.into(), |preservation| match tip {
+			0 => Ok(()),
+			_ => T::Currency::transfer(&account, &submitter, tip, preservation).map(drop),
+		})?;
 		Self::deposit_event(Event::Acted {
 			address,
 			account,
@@ -97,6 +69,43 @@ impl<T: Config> Pallet<T> {
 			digest,
 		});
 		Ok(())
+	}
+
+	/// Does for an account what its wallet asked for; of what can be spent, `pay_tip` takes the tip. Where it fails it may have
+	/// done a part.
+	pub(crate) fn follow(
+		account: &T::AccountId,
+		action: Action,
+		pay_tip: impl FnOnce(Preservation) -> DispatchResult,
+	) -> DispatchResult {
+		match action {
+			Action::Withdraw { to, amount, fee } => {
+				pay_tip(Preservation::Expendable)?;
+				let amount = match amount {
+					0 => Self::all_of(account).min(T::MaxWithdrawal::get()),
+					some => some,
+				};
+				Self::do_withdraw(account.clone(), to, amount, fee)
+			},
+			Action::Unlock { amount } => {
+				pay_tip(Preservation::Preserve)?;
+				T::Escrow::unlock_for(account, amount)
+			},
+			// What is taken out may be all that there is to pay the tip from.
+			Action::Collect => {
+				T::Escrow::collect_for(account)?;
+				pay_tip(Preservation::Preserve)
+			},
+			Action::Authorize {
+				key,
+				limit,
+				expiry,
+				proof,
+			} => {
+				pay_tip(Preservation::Preserve)?;
+				T::Escrow::authorize_for(account, key, limit, 0, expiry, &proof)
+			},
+		}
 	}
 
 	/// What an account can spend if it need not go on, micro-USDC.

@@ -271,7 +271,7 @@ mod benchmarks {
 		let number = u64::from(T::MaxStranded::get()) - 1;
 		for number in 0..=number {
 			let deposit = Deposit {
-				kind: Credit::KIND + 1,
+				kind: u8::MAX,
 				body: Body::default(),
 				..deposit_of(number as u32)
 			};

@@ -6,10 +6,10 @@ use crate::{
 };
 use alloc::vec::Vec;
 use clustercast_primitives::{
-	bridge::{account_of, Attestation, Credit, Deposit, ProvenDeposit, Stranded as StrandedDeposit},
+	bridge::{account_of, Action, Attestation, Credit, Deposit, ProvenDeposit, Stranded as StrandedDeposit},
 	Balance,
 };
-use frame_support::{ensure, pallet_prelude::*, traits::fungible::Mutate};
+use frame_support::{ensure, pallet_prelude::*, storage::with_storage_layer, traits::fungible::Mutate};
 use pallet_ticket_broker::Escrow;
 use sp_runtime::transaction_validity::TransactionPriority;
 
@@ -67,9 +67,10 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_import_deposits(deposits: &[ProvenDeposit]) -> DispatchResult {
 		Self::check_import(deposits)?;
 		for ProvenDeposit { deposit, .. } in deposits {
-			match deposit.credit() {
-				Some(credit) => Self::credit(deposit, &credit),
-				None => Self::strand(deposit),
+			match (deposit.kind, deposit.credit()) {
+				(Action::KIND, _) => Self::send(deposit),
+				(_, Some(credit)) => Self::credit(deposit, &credit),
+				(_, None) => Self::strand(deposit),
 			}
 		}
 		NextDeposit::<T>::mutate(|next| *next = next.saturating_add(deposits.len() as u64));
@@ -107,6 +108,42 @@ impl<T: Config> Pallet<T> {
 			account,
 			amount,
 			escrowed,
+		});
+	}
+
+	/// Mints a deposit for the account of whoever paid it, and does there what it says, whole or not at all. Cannot fail; why it
+	/// was not done is reported.
+	fn send(deposit: &Deposit) {
+		let Deposit {
+			l2,
+			number,
+			amount,
+			depositor,
+			..
+		} = *deposit;
+		let account = T::AccountId::from(account_of(l2, &depositor).0);
+		if T::Currency::mint_into(&account, amount).is_err() {
+			return Self::strand(deposit);
+		}
+		Self::count_in(amount);
+		Self::deposit_event(Event::Imported {
+			number,
+			account: account.clone(),
+			amount,
+			escrowed: 0,
+		});
+		let outcome = deposit
+			.action()
+			.ok_or_else(|| Error::<T>::UnknownAction.into())
+			// Nobody brought it who could be tipped.
+			.and_then(|action| with_storage_layer(|| Self::follow(&account, action, |_| Ok(()))));
+		Self::deposit_event(match outcome {
+			Ok(()) => Event::ActionFollowed { number, account },
+			Err(reason) => Event::ActionRefused {
+				number,
+				account,
+				reason,
+			},
 		});
 	}
 

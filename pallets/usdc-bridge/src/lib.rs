@@ -12,7 +12,8 @@
 //! - *Release* of a withdrawal: its leaf enters the root of a block, which the block's MMR leaf carries to the L2.
 //! - *Stranded* is a deposit that nobody was credited with: its kind is not known here, its body is none of that kind,
 //!   or no account can hold it. Its *refund* is a withdrawal of all of it to whom it names for that.
-//! - *Action*: a message of an Ethereum wallet that acts for the account that belongs to the wallet.
+//! - *Action*: what an Ethereum wallet has done for the account that belongs to it, by a message, or with a deposit that it
+//!   paid.
 //!
 //! ## Design
 //! *Attestations and imports are unsigned extrinsics*: validators need no balance, and the first USDC has nobody to pay
@@ -24,6 +25,11 @@
 //! the escrow stays free, a session that is refused is reported, and the money is there either way; what is not
 //! understood strands, and is not minted. It goes back by `refund`, unsigned and free as an import is, so that whoever
 //! imports can make the room that [`Config::MaxStranded`] leaves for it: no deposit stops the next ones.
+//!
+//! *An action with a deposit is its depositor's*, whoever that is: the vault vouches for who paid, so wallets that are
+//! contracts, and sign no message that could be checked here, can do all that others can. The money is credited first and
+//! stays whatever becomes of the action: one that fails, or is not known here, changes nothing else, and is an event. A
+//! deposit is imported once, so that an action needs no nonce; it pays no tip, since an import has nobody to receive it.
 //!
 //! *A session key inside a deposit counts only for the depositor's own account*, the one that belongs to the paying
 //! address. Otherwise a stranger could deposit a little for somebody and let his own key spend all of their deposit. And
@@ -99,7 +105,7 @@ pub mod pallet {
 	use alloc::vec::Vec;
 	use clustercast_primitives::{
 		bridge::{
-			threshold, Attestation, BridgeInfo, DoubleAttestation, EthereumAction, ProvenDeposit,
+			threshold, Action, Attestation, BridgeInfo, DoubleAttestation, EthereumAction, ProvenDeposit,
 			Stranded as StrandedDeposit, WithdrawalInfo,
 		},
 		Balance, BlockNumber, EthereumAddress, EthereumSignature, Hash, PublicKey, Signature,
@@ -119,14 +125,24 @@ pub mod pallet {
 		ExtrinsicBaseWeight::get().saturating_add(call)
 	}
 
-	/// What following a message weighs, by its type.
-	fn act_weight<T: Config>(action: &EthereumAction) -> Weight {
+	/// What following a message weighs, by what it says.
+	fn act_weight<T: Config>(action: &Action) -> Weight {
 		match action {
-			EthereumAction::Withdraw { .. } => T::WeightInfo::act_withdraw(),
-			EthereumAction::Unlock { .. } => T::WeightInfo::act_unlock(),
-			EthereumAction::Collect { .. } => T::WeightInfo::act_collect(),
-			EthereumAction::Authorize { .. } => T::WeightInfo::act_authorize(),
+			Action::Withdraw { .. } => T::WeightInfo::act_withdraw(),
+			Action::Unlock { .. } => T::WeightInfo::act_unlock(),
+			Action::Collect => T::WeightInfo::act_collect(),
+			Action::Authorize { .. } => T::WeightInfo::act_authorize(),
 		}
+	}
+
+	/// What importing these weighs. One with an action is weighed as a credit with all that can be in it, and as the message
+	/// besides: both are more than what is done, since nothing goes into the escrow, no tip is paid, no wallet's signature
+	/// checked.
+	fn import_weight<T: Config>(deposits: &[ProvenDeposit]) -> Weight {
+		deposits.iter().filter_map(|proven| proven.deposit.action()).fold(
+			T::WeightInfo::import_deposits(deposits.len() as u32),
+			|weight, action| weight.saturating_add(act_weight::<T>(&action)),
+		)
 	}
 
 	/// Most withdrawals, or deposits that stranded, in one answer.
@@ -383,6 +399,22 @@ pub mod pallet {
 			/// What the wallet signed.
 			digest: Hash,
 		},
+		/// What came with a deposit was done for its depositor's account, behind what it caused.
+		ActionFollowed {
+			/// The deposit's number.
+			number: u64,
+			/// The account.
+			account: T::AccountId,
+		},
+		/// What came with a deposit was not done; the money was credited all the same.
+		ActionRefused {
+			/// The deposit's number.
+			number: u64,
+			/// The account that has it.
+			account: T::AccountId,
+			/// Why.
+			reason: DispatchError,
+		},
 	}
 
 	#[pallet::error]
@@ -453,6 +485,8 @@ pub mod pallet {
 		AlreadyUsed,
 		/// The account that belongs to the signing address does not exist.
 		UnknownAccount,
+		/// What came with a deposit is none of the actions that are known here.
+		UnknownAction,
 	}
 
 	#[pallet::hooks]
@@ -517,7 +551,7 @@ pub mod pallet {
 
 		/// Imports deposits, the next ones in their order. Unsigned.
 		#[pallet::call_index(1)]
-		#[pallet::weight(around(T::WeightInfo::import_deposits(deposits.len() as u32)))]
+		#[pallet::weight(around(import_weight::<T>(deposits)))]
 		pub fn import_deposits(
 			origin: OriginFor<T>,
 			deposits: BoundedVec<ProvenDeposit, T::MaxImports>,
@@ -536,7 +570,7 @@ pub mod pallet {
 
 		/// Follows a message of an Ethereum wallet about the account that belongs to it. The caller receives its tip.
 		#[pallet::call_index(3)]
-		#[pallet::weight(act_weight::<T>(action))]
+		#[pallet::weight(act_weight::<T>(&action.into()))]
 		pub fn act(origin: OriginFor<T>, action: EthereumAction, signature: EthereumSignature) -> DispatchResult {
 			let submitter = ensure_signed(origin)?;
 			Self::do_act(submitter, &action, &signature)

@@ -6,7 +6,8 @@ use crate::{crypto, AttestorId, Event};
 use clustercast_primitives::{
 	amount::USDC,
 	bridge::{
-		account_of, attestation::VAULT, deposit, Attestation, Credit, Deposit, Domain, EthereumAction, ProvenDeposit,
+		account_of, attestation::VAULT, deposit, Action, Attestation, Body, Credit, Deposit, Domain, EthereumAction,
+		ProvenDeposit,
 	},
 	crypto::{keccak256, KeyPair, SignedMessage},
 	session::SessionProof,
@@ -348,6 +349,19 @@ pub fn deposit_of(number: u64, account: AccountId32) -> Deposit {
 	asking(number, credit_of(account))
 }
 
+/// Deposit number `number` of 2 USDC that this address paid, with an action for its account.
+pub fn sent(number: u64, depositor: EthereumAddress, body: Body) -> Deposit {
+	Deposit {
+		l2: L2.chain_id,
+		number,
+		kind: Action::KIND,
+		amount: 2 * USDC,
+		depositor,
+		refund_to: EthereumAddress([0x61; 20]),
+		body,
+	}
+}
+
 /// Deposit number `number` of 20 USDC, of a kind that nobody knows yet.
 pub fn unknown(number: u64) -> Deposit {
 	Deposit {
@@ -408,16 +422,21 @@ pub fn act(wallet: &ecdsa::Pair, action: EthereumAction) -> DispatchResult {
 /// Wallet 1, with 100 USDC from the vault, 40 of them deposited for tickets.
 pub fn funded_wallet() -> ecdsa::Pair {
 	let wallet = wallet(1);
+	bridge_in(&[funding(address(&wallet))]);
+	wallet
+}
+
+/// Deposit number 0: 100 USDC of this address for its own account, 40 of them for tickets.
+pub fn funding(depositor: EthereumAddress) -> Deposit {
 	let credit = Credit {
 		escrow: 40 * USDC,
-		..credit_of(account(&wallet))
+		..credit_of(account_of(L2.chain_id, &depositor).0.into())
 	};
-	bridge_in(&[Deposit {
-		depositor: address(&wallet),
+	Deposit {
+		depositor,
 		amount: 100 * USDC,
 		..asking(0, credit)
-	}]);
-	wallet
+	}
 }
 
 /// Free balance that can be spent but for the existential deposit's sake, micro-USDC.

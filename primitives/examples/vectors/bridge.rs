@@ -6,8 +6,8 @@ use clustercast_primitives::{
 	bridge::{
 		account_of, attestation,
 		beefy::{keyset_commitment, AuthoritySet, Commitment, MmrLeaf, MmrProof},
-		deposit, withdrawal, Attestation, Body, Credit, Deposit, DepositProof, Domain, EthereumAction, Withdrawal,
-		WithdrawalProof,
+		deposit, withdrawal, Action, Attestation, Body, Credit, Deposit, DepositProof, Domain, EthereumAction, Sending,
+		Withdrawal, WithdrawalProof,
 	},
 	crypto::{keccak256, KeyPair, SignedMessage},
 	session::SessionProof,
@@ -34,6 +34,7 @@ pub fn vectors() -> Value {
 		"withdrawals": withdrawals(),
 		"attestation": attestation(),
 		"actions": actions(),
+		"sent": sent(),
 		"keysets": keysets,
 		"mmr": mmr(),
 	})
@@ -84,7 +85,7 @@ fn session(n: u8, account: AccountId) -> (PublicKey, Signature) {
 	(key.public(), key.sign(SessionProof { account }, &GENESIS).signature)
 }
 
-/// Four that are known, one of another kind without a body, and the largest of each field.
+/// Four credits, an action, one of another kind without a body, and the largest of each field.
 fn deposits() -> Value {
 	let envelope = |n: u8| Deposit {
 		l2: DOMAIN.chain_id,
@@ -115,10 +116,16 @@ fn deposits() -> Value {
 		..envelope(n)
 	};
 	let mut items: Vec<Deposit> = (0..4).map(known).collect();
-	items.push(Deposit { kind: 1, ..envelope(4) });
+	items.push(Deposit {
+		kind: Action::KIND,
+		amount: deposit::MIN_ACTION,
+		body: taking(5_000_000).body(),
+		..envelope(4)
+	});
+	items.push(Deposit { kind: 2, ..envelope(5) });
 	items.push(Deposit {
 		l2: u32::MAX,
-		number: 5,
+		number: 6,
 		kind: u8::MAX,
 		amount: u128::MAX,
 		depositor: address(0xff),
@@ -159,13 +166,15 @@ fn deposits() -> Value {
 			.collect();
 		json!({ "count": count, "root": deposit::root(leaves).to_string(), "proofs": proofs })
 	};
-	let trees = [0, 1, 2, 3, 4, 5, 6].map(tree);
+	let trees = [0, 1, 2, 3, 4, 5, 6, 7].map(tree);
 	json!({
 		"depth": deposit::DEPTH,
 		"maxBody": deposit::MAX_BODY,
 		"creditKind": Credit::KIND,
 		"creditLength": Credit::LENGTH,
+		"actionKind": Action::KIND,
 		"minDeposit": text(deposit::MIN_DEPOSIT),
+		"minAction": text(deposit::MIN_ACTION),
 		"maxDeposit": text(deposit::MAX_DEPOSIT),
 		"items": items.iter().map(fields).collect::<Vec<_>>(),
 		"trees": trees,
@@ -346,6 +355,107 @@ fn actions() -> Value {
 		"signer": address_of(&wallet).to_string(),
 		"account": account_of(DOMAIN.chain_id, &address_of(&wallet)).to_string(),
 		"cases": [withdraw(0), withdraw(u128::MAX), unlock, collect, authorize],
+	})
+}
+
+/// Takes so much back.
+fn taking(amount: u128) -> Action {
+	Action::Withdraw {
+		to: address(0x71),
+		amount,
+		fee: 30_000,
+	}
+}
+
+/// Bodies of each action, and what a wallet signs so that anybody can bring one.
+fn sent() -> Value {
+	let (key, proof) = session(0x72, account_of(DOMAIN.chain_id, &address(0x73)));
+	let (limit, expiry) = (10_000_000, 654_321);
+	let body = |name: &str, action: Action, fields: Value| {
+		json!({
+			"action": name,
+			"fields": fields,
+			"body": bytes(action.body().bytes()),
+		})
+	};
+	let withdraw = |amount: u128| {
+		let fields = json!({ "to": address(0x71).to_string(), "amount": text(amount), "fee": text(30_000u32) });
+		body("withdraw", taking(amount), fields)
+	};
+	let unlock = |amount: u128| body("unlock", Action::Unlock { amount }, json!({ "amount": text(amount) }));
+	let authorize = {
+		let action = Action::Authorize {
+			key,
+			limit,
+			expiry,
+			proof,
+		};
+		let fields = json!({
+			"key": key.to_string(),
+			"limit": text(limit),
+			"expiry": expiry,
+			"proof": proof.to_string(),
+		});
+		body("authorize", action, fields)
+	};
+	let bodies = [
+		withdraw(0),
+		withdraw(u128::MAX),
+		unlock(0),
+		unlock(5_000_000),
+		body("collect", Action::Collect, json!({})),
+		authorize,
+	];
+	let wallet = self::key(0);
+	let message = |sending: Sending| {
+		let digest = sending.digest(&DOMAIN);
+		json!({
+			"message": {
+				"wallet": sending.wallet.to_string(),
+				"kind": sending.kind,
+				"amount": text(sending.amount),
+				"body": bytes(sending.body.bytes()),
+				"fee": text(sending.fee),
+				"nonce": text(sending.nonce),
+				"deadline": text(sending.deadline),
+			},
+			"digest": digest.to_string(),
+			"signature": sign(&wallet, &digest),
+		})
+	};
+	let usual = Sending {
+		wallet: address_of(&wallet),
+		kind: Action::KIND,
+		amount: deposit::MIN_ACTION,
+		body: taking(0).body(),
+		fee: 50_000,
+		nonce: 7,
+		deadline: 1_800_000_000,
+	};
+	let least = Sending {
+		wallet: address(0),
+		kind: Credit::KIND,
+		amount: 0,
+		body: Body::default(),
+		fee: 0,
+		nonce: 0,
+		deadline: 0,
+	};
+	let largest = Sending {
+		wallet: address(0xff),
+		kind: u8::MAX,
+		amount: u128::MAX,
+		body: Body::try_from(vec![0xff; deposit::MAX_BODY]).unwrap_or_else(|_| unreachable!("it may be so long")),
+		fee: u128::MAX,
+		nonce: u64::MAX,
+		deadline: u64::MAX,
+	};
+	let messages = [usual, least, largest].map(message);
+	json!({
+		"version": Action::VERSION,
+		"bodies": bodies,
+		"signer": address_of(&wallet).to_string(),
+		"messages": messages,
 	})
 }
 

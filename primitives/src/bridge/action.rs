@@ -51,6 +51,11 @@ impl Domain {
 			.address(&self.vault);
 		fields.hash_struct(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 	}
+
+	/// What is signed of a message whose `hashStruct` this is.
+	pub(super) fn typed(&self, message: &Hash) -> Hash {
+		keccak256(&[b"\x19\x01", &self.separator().0, &message.0])
+	}
 }
 
 /// A message of an Ethereum wallet about its account. `tip` goes from the account to whoever submits it; `deadline` is
@@ -148,7 +153,7 @@ impl EthereumAction {
 
 	/// What the wallet signs (ECDSA over secp256k1, with recovery).
 	pub fn digest(&self, domain: &Domain) -> Hash {
-		keccak256(&[b"\x19\x01", &domain.separator().0, &self.hash_struct().0])
+		domain.typed(&self.hash_struct())
 	}
 
 	fn hash_struct(&self) -> Hash {
@@ -203,21 +208,21 @@ impl EthereumAction {
 
 /// Fields of a struct as EIP-712 encodes them: a word of 32 bytes each, big-endian.
 #[derive(Default)]
-struct Fields(Vec<u8>);
+pub(super) struct Fields(Vec<u8>);
 
 impl Fields {
-	fn hash(mut self, hash: Hash) -> Self {
+	pub(super) fn hash(mut self, hash: Hash) -> Self {
 		self.0.extend_from_slice(&hash.0);
 		self
 	}
 
-	fn number(mut self, number: u128) -> Self {
+	pub(super) fn number(mut self, number: u128) -> Self {
 		self.0.extend_from_slice(&[0; 16]);
 		self.0.extend_from_slice(&number.to_be_bytes());
 		self
 	}
 
-	fn address(mut self, address: &EthereumAddress) -> Self {
+	pub(super) fn address(mut self, address: &EthereumAddress) -> Self {
 		self.0.extend_from_slice(&[0; 12]);
 		self.0.extend_from_slice(&address.0);
 		self
@@ -229,7 +234,7 @@ impl Fields {
 	}
 
 	/// `H(H(type) ‖ fields)`.
-	fn hash_struct(&self, r#type: &[u8]) -> Hash {
+	pub(super) fn hash_struct(&self, r#type: &[u8]) -> Hash {
 		keccak256(&[&keccak256(&[r#type]).0, &self.0])
 	}
 }

@@ -7,12 +7,12 @@
 //! ```
 //!
 //! The leaf is an envelope that is the same for all kinds, now and later: who does not know a kind knows nevertheless
-//! what came in, and to whom it goes back. Only kind 0, [`Credit`], is known.
+//! what came in, and to whom it goes back. Known are kind 0, [`Credit`], and kind 1, [`Action`].
 //!
 //! The tree is 32 levels high and filled from the left; what is not filled yet is a leaf of 32 zero bytes. Its
 //! contract adds a leaf with one write and no recursion, the way of Ethereum's beacon deposit contract.
 
-use super::{leaf_hash, node_hash};
+use super::{leaf_hash, node_hash, Action};
 use crate::{
 	amount::{Balance, USDC},
 	crypto::{keccak256, AccountId, EthereumAddress, Hash, PublicKey, Signature},
@@ -28,11 +28,22 @@ pub const DEPTH: usize = 32;
 /// Smallest deposit that the vault takes: far above the chain's existential deposit, so that crediting it cannot fail.
 pub const MIN_DEPOSIT: Balance = USDC;
 
+/// Smallest deposit of kind 1, [`Action`]: a hundred times the chain's existential deposit.
+pub const MIN_ACTION: Balance = USDC / 10;
+
 /// Largest deposit that the vault takes: bounds what one mistake costs, and keeps sums far inside 128 bits.
 pub const MAX_DEPOSIT: Balance = 10_000 * USDC;
 
 /// Longest body that the vault takes, bytes.
 pub const MAX_BODY: usize = 256;
+
+/// Smallest deposit of this kind that the vault takes.
+pub const fn least(kind: u8) -> Balance {
+	match kind {
+		Action::KIND => MIN_ACTION,
+		_ => MIN_DEPOSIT,
+	}
+}
 
 /// Money that was paid into the vault, and what for.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
@@ -46,7 +57,7 @@ pub struct Deposit {
 	pub l2: u32,
 	/// Its number, from 0; also its place in the tree.
 	pub number: u64,
-	/// What the body says: [`Credit::KIND`], or something that is not known here.
+	/// What the body says: [`Credit::KIND`], [`Action::KIND`], or something that is not known here.
 	pub kind: u8,
 	/// Micro-USDC.
 	#[cfg_attr(feature = "serde", serde(with = "crate::chain::decimal"))]
@@ -73,10 +84,15 @@ impl Deposit {
 		])
 	}
 
-	/// What it asks for; `None` where its kind is not known, or its body is none of that kind.
+	/// The credit that it asks for; `None` where it is of another kind, or its body is none of that kind.
 	pub fn credit(&self) -> Option<Credit> {
 		let credit = (self.kind == Credit::KIND).then(|| Credit::decode_body(self.body.bytes()))??;
 		(credit.escrow <= self.amount).then_some(credit)
+	}
+
+	/// The action that it asks for; `None` where it is of another kind, or its body is none that is known.
+	pub fn action(&self) -> Option<Action> {
+		(self.kind == Action::KIND).then(|| Action::decode_body(self.body.bytes()))?
 	}
 }
 
@@ -100,6 +116,11 @@ impl core::fmt::Display for BodyTooLong {
 impl core::error::Error for BodyTooLong {}
 
 impl Body {
+	/// Of parts that together are no longer than it may be, as those of the known kinds are.
+	pub(super) fn of(parts: &[&[u8]]) -> Self {
+		Self(parts.concat())
+	}
+
 	/// Its bytes.
 	pub fn bytes(&self) -> &[u8] {
 		&self.0
@@ -204,15 +225,14 @@ impl Credit {
 
 	/// The body, see [the module](self).
 	pub fn body(&self) -> Body {
-		let parts: [&[u8]; 6] = [
+		Body::of(&[
 			&self.account.0,
 			&self.escrow.to_be_bytes(),
 			&self.session_key.0,
 			&self.session_limit.to_be_bytes(),
 			&self.session_expiry.to_be_bytes(),
 			&self.session_proof.0,
-		];
-		Body(parts.concat())
+		])
 	}
 
 	/// From a body, by the vault's own rules.
@@ -530,6 +550,26 @@ mod tests {
 				..no_session
 			}),
 			None
+		);
+	}
+
+	#[test]
+	fn actions_are_known_by_kind_and_body() {
+		let with = |kind, body: Body| Deposit {
+			kind,
+			body,
+			..deposit(0)
+		};
+		let action = Action::Unlock { amount: 7 };
+		let known = with(Action::KIND, action.body());
+		assert_eq!((known.action(), known.credit()), (Some(action), None));
+		assert_eq!(with(Credit::KIND, action.body()).action(), None);
+		assert_eq!(with(2, action.body()).action(), None);
+		assert_eq!(with(Action::KIND, CREDIT.body()).action(), None);
+		assert_eq!(with(Action::KIND, CREDIT.body()).credit(), None);
+		assert_eq!(
+			[Credit::KIND, Action::KIND, 2].map(least),
+			[MIN_DEPOSIT, MIN_ACTION, MIN_DEPOSIT]
 		);
 	}
 

@@ -7,6 +7,7 @@
 //! | [`withdrawal`] | what a block releases to the L2, the tree over it, and proofs |
 //! | [`beefy`] | what the light client on the L2 checks: commitments, validator sets, MMR leaves and proofs |
 //! | [`action`] | what an Ethereum wallet signs to act for its account on the chain (EIP-712) |
+//! | [`send`] | what a wallet of whatever kind sends by the vault: actions as bodies of deposits |
 //! | [`answers`] | what the chain answers about the bridge |
 //!
 //! Each message names the L2 that it is about and its own kind, so that there can be others of both.
@@ -19,12 +20,14 @@ pub mod answers;
 pub mod attestation;
 pub mod beefy;
 pub mod deposit;
+pub mod send;
 pub mod withdrawal;
 
 pub use action::{Domain, EthereumAction};
 pub use answers::{BridgeInfo, Stranded, WithdrawalInfo, WithdrawalPlace};
 pub use attestation::{Attestation, DoubleAttestation};
 pub use deposit::{Body, Credit, Deposit, DepositProof, DepositTree, ProvenDeposit};
+pub use send::{Action, Sending};
 pub use withdrawal::{Withdrawal, WithdrawalProof};
 
 use crate::crypto::{keccak256, AccountId, EthereumAddress, Hash};

@@ -420,8 +420,14 @@ fn a_release_and_an_import_fit_a_block() {
 	use pallet_usdc_bridge::WeightInfo;
 	type Weights = weights::pallet_usdc_bridge::WeightInfo<Runtime>;
 	let block = configs::RuntimeBlockWeights::get().max_block;
+	// Each with an action, the dearest of all.
+	let action = Weights::act_withdraw()
+		.max(Weights::act_unlock())
+		.max(Weights::act_collect())
+		.max(Weights::act_authorize());
 	let whole = Weights::release(constants::RELEASES_PER_BLOCK)
 		.saturating_add(Weights::import_deposits(constants::MAX_IMPORTS))
+		.saturating_add(action.saturating_mul(constants::MAX_IMPORTS.into()))
 		.saturating_add(Weights::attest().saturating_mul(constants::MAX_VALIDATORS.into()));
 	assert!(
 		whole.all_lt(block.saturating_mul(3).saturating_div(4)),

@@ -78,6 +78,80 @@ export function decodeCredit(body: Hex, amount: bigint): Credit | null {
 	return whole && credit.escrow <= amount ? credit : null;
 }
 
+// [send]
+/** What the chain does for the account of whoever paid a deposit of kind 1. Amounts are micro-USDC. */
+export type Action =
+	/** Takes free USDC back to the L2; amount 0 is all of it, fee is for whoever executes it there. */
+	| { action: "withdraw"; to: Hex; amount: bigint; fee: bigint }
+	/** Asks for USDC of the deposit for tickets; amount 0 is all of it. */
+	| { action: "unlock"; amount: bigint }
+	/** Takes out what was asked for, after the chain's delay. */
+	| { action: "collect" }
+	/** Lets a session key sign tickets; it signed the proof for this account. */
+	| { action: "authorize"; key: Hex; limit: bigint; expiry: number; proof: Hex };
+
+/** The body of its deposit. */
+export function encodeAction(action: Action): Hex {
+	switch (action.action) {
+		case "withdraw":
+			return encodePacked(["uint8", "uint8", "address", "uint128", "uint128"], [1, 0, action.to, action.amount, action.fee]);
+		case "unlock":
+			return encodePacked(["uint8", "uint8", "uint128"], [1, 1, action.amount]);
+		case "collect":
+			return "0x0102";
+		case "authorize":
+			return encodePacked(
+				["uint8", "uint8", "bytes32", "uint128", "uint32", "bytes"],
+				[1, 3, action.key, action.limit, action.expiry, action.proof],
+			);
+	}
+}
+
+/** What a wallet signs for `Vault.sendFor` (EIP-712), under the domain of its messages to the chain. */
+export const sendTypes = {
+	Send: [
+		{ name: "wallet", type: "address" },
+		{ name: "kind", type: "uint8" },
+		{ name: "amount", type: "uint128" },
+		{ name: "body", type: "bytes" },
+		{ name: "fee", type: "uint128" },
+		{ name: "nonce", type: "uint64" },
+		{ name: "deadline", type: "uint64" },
+	],
+} as const;
+// [end]
+
+/** The kind of deposits whose body is an {@link Action}. */
+export const ACTION = 1;
+
+/** The action that a body says; null where it is of another version, or none of the actions that are known here. */
+export function decodeAction(body: Hex): Action | null {
+	const lengths: Record<Hex, number> = { "0x0100": 54, "0x0101": 18, "0x0102": 2, "0x0103": 118 };
+	const which = body.slice(0, 6) as Hex;
+	if (size(body) !== lengths[which]) return null;
+	switch (which) {
+		case "0x0100":
+			return {
+				action: "withdraw",
+				to: slice(body, 2, 22),
+				amount: BigInt(slice(body, 22, 38)),
+				fee: BigInt(slice(body, 38, 54)),
+			};
+		case "0x0101":
+			return { action: "unlock", amount: BigInt(slice(body, 2, 18)) };
+		case "0x0102":
+			return { action: "collect" };
+		default:
+			return {
+				action: "authorize",
+				key: slice(body, 2, 34),
+				limit: BigInt(slice(body, 34, 50)),
+				expiry: Number(slice(body, 50, 54)),
+				proof: slice(body, 54, 118),
+			};
+	}
+}
+
 /** A deposit, as the vault's event `Deposited` has it. */
 export type Deposit = {
 	l2: number;

@@ -2,12 +2,15 @@
 //! money.
 
 use crate::{
-	mock::*, Attested, Attestors, BlockRoot, Imported, Line, NextDeposit, OldestEpoch, Released, Stranded, UsedActions,
-	Withdrawals, Withdrawn,
+	mock::*, Attested, Attestors, BlockRoot, Event, Imported, Line, NextDeposit, OldestEpoch, Released, Stranded,
+	UsedActions, Withdrawals, Withdrawn,
 };
 use clustercast_primitives::{
 	amount::USDC,
-	bridge::{deposit::prove, Attestation, Credit, Deposit, EthereumAction},
+	bridge::{
+		deposit::{prove, MIN_ACTION},
+		Action, Attestation, Credit, Deposit, EthereumAction,
+	},
 	Balance, EthereumAddress, Hash,
 };
 use frame_support::{
@@ -190,7 +193,8 @@ fn an_import_that_could_not_strand_is_found() {
 
 #[derive(Clone, Debug)]
 enum Step {
-	/// Somebody pays into the vault: for a credit (kind 0), for something unknown (1), or for what may be malformed (2).
+	/// Somebody pays into the vault: for a credit (kind 0), for an action that is none (1), for what may be malformed (2), or for
+	/// something unknown (3).
 	Deposit {
 		whose: u8,
 		own: bool,
@@ -199,6 +203,13 @@ enum Step {
 		key: u8,
 		limit: Balance,
 		kind: u8,
+	},
+	/// A wallet pays into the vault, with an action of kind 0 to 3.
+	Send {
+		wallet: u8,
+		amount: Balance,
+		action: u8,
+		of: Balance,
 	},
 	/// So many validators say how many deposits there are: all, or with a lie by the first.
 	Attest {
@@ -262,10 +273,12 @@ fn amount() -> impl Strategy<Value = Balance> {
 
 fn step() -> impl Strategy<Value = Step> {
 	prop_oneof![
-		3 => (0..6u8, any::<bool>(), amount(), amount(), 0..4u8, amount(), prop_oneof![4 => Just(0u8), 1 => 1..3u8])
+		3 => (0..6u8, any::<bool>(), amount(), amount(), 0..4u8, amount(), prop_oneof![4 => Just(0u8), 1 => 1..4u8])
 			.prop_map(|(whose, own, amount, escrow, key, limit, kind)| {
 				Step::Deposit { whose, own, amount, escrow, key, limit, kind }
 			}),
+		3 => (0..3u8, amount(), 0..4u8, amount())
+			.prop_map(|(wallet, amount, action, of)| Step::Send { wallet, amount, action, of }),
 		4 => (0..5u8, prop::bool::weighted(0.2)).prop_map(|(speakers, lie)| Step::Attest { speakers, lie }),
 		3 => (0..5usize, prop_oneof![4 => Just(0u64), 1 => 1..3u64]).prop_map(|(limit, skip)| Step::Import { limit, skip }),
 		2 => (0..3u64).prop_map(|back| Step::Refund { back }),
@@ -289,6 +302,12 @@ fn person(n: u8) -> AccountId32 {
 		2 => NOBODY,
 		n => account(&wallet(n)),
 	}
+}
+
+/// How many actions of deposits were done or refused in this block.
+fn answers() -> usize {
+	let is_answer = |event: &Event<Test>| matches!(event, Event::ActionFollowed { .. } | Event::ActionRefused { .. });
+	events().iter().filter(|event| is_answer(event)).count()
 }
 
 /// The vault, and what the chain has to agree with.
@@ -321,6 +340,7 @@ impl World {
 			} => {
 				let amount = amount.clamp(USDC, MAX_WITHDRAWAL);
 				let expiry = 2_000;
+				let kind = if kind == 3 { 7 } else { kind };
 				let (kind, escrow, (limit, expiry)) = match (kind, key) {
 					(2, _) => (Credit::KIND, escrow, (limit, expiry)),
 					(_, 0) => (kind, escrow.min(amount), (0, 0)),
@@ -350,6 +370,34 @@ impl World {
 				});
 				Ok(())
 			},
+			Step::Send {
+				wallet,
+				amount,
+				action,
+				of,
+			} => {
+				let wallet = self::wallet(wallet + 3);
+				let action = match action {
+					0 => Action::Withdraw {
+						to: TO,
+						amount: of,
+						fee: 0,
+					},
+					1 => Action::Unlock { amount: of },
+					2 => Action::Collect,
+					_ => Action::Authorize {
+						key: session_key(1).public(),
+						limit: of,
+						expiry: 3_000,
+						proof: session_proof(1, &account(&wallet)),
+					},
+				};
+				self.deposits.push(Deposit {
+					amount: amount.clamp(MIN_ACTION, MAX_WITHDRAWAL),
+					..sent(self.deposits.len() as u64, address(&wallet), action.body())
+				});
+				Ok(())
+			},
 			Step::Attest { speakers, lie } => {
 				self.checkpoint += 1;
 				let truth = attestation(self.checkpoint, &self.deposits);
@@ -373,14 +421,20 @@ impl World {
 				let (understood, others): (Vec<_>, Vec<_>) = proven
 					.iter()
 					.map(|proven| proven.deposit.clone())
-					.partition(|deposit| deposit.credit().is_some());
+					.partition(|deposit| deposit.kind == Action::KIND || deposit.credit().is_some());
 				let (empty, many) = (proven.is_empty(), proven.len() as u64);
+				let actions = understood.iter().filter(|deposit| deposit.kind == Action::KIND);
+				let (asked, answered, before) = (actions.count(), answers(), Balances::total_issuance());
 				let outcome = import(proven);
 				// A right proof never fails, and no other succeeds.
 				assert_eq!(outcome.is_ok(), skip == 0 && !empty);
 				if outcome.is_ok() {
 					self.imported += many;
-					self.minted += understood.iter().map(|deposit| deposit.amount).sum::<Balance>();
+					let minted = understood.iter().map(|deposit| deposit.amount).sum::<Balance>();
+					self.minted += minted;
+					// By actions that take it back.
+					self.burnt += before + minted - Balances::total_issuance();
+					assert_eq!(answers() - answered, asked, "each action is done or refused");
 					self.stranded
 						.extend(others.iter().map(|deposit| (deposit.number, deposit.amount)));
 				}

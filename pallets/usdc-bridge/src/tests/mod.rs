@@ -1,4 +1,4 @@
-//! One file a call, releasing, forgetting, genesis, and the invariants.
+//! One file a call, actions with deposits, releasing, forgetting, genesis, and the invariants.
 
 mod act;
 mod attest;
@@ -9,4 +9,5 @@ mod invariants;
 mod refund;
 mod release;
 mod report_attestation_equivocation;
+mod send;
 mod withdraw;
