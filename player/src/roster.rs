@@ -367,6 +367,11 @@ impl Roster {
 		others.map(|c| c.relayer.clone()).collect()
 	}
 
+	/// Whether there is nobody but one who could be tried at `now`.
+	pub fn has_no_choice(&self, now: Duration) -> bool {
+		self.candidates.iter().filter(|c| c.is_ready(now)).nth(1).is_none()
+	}
+
 	/// One that could be tried at `now` and is not among these: of those that failed least often in a row the first.
 	pub fn standby(&mut self, than: &[PublicKey], now: Duration) -> Option<Relayer> {
 		if let Some(named) = self.named(than, now) {

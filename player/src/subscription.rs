@@ -634,9 +634,10 @@ impl<C: ChainView> Viewing<C> {
 		if is_old && self.standing.at(now) == Some(State::Live) {
 			return Some(if first { Behind::First } else { Behind::Later });
 		}
-		// Who has lost the broadcaster has old windows with an old clock. But ours may be wrong: one is doubted, and the next one's word is
-		// as good.
-		let doubtful = first && !self.doubted && unix_ms().saturating_sub(ends) > FAR_BEHIND_MS;
+		// Who has lost the broadcaster has old windows with an old clock. But ours may be wrong, or the broadcaster's: one is doubted, where
+		// there is another, and the next one's word is as good as our clock.
+		let doubts = first && !self.doubted && !self.roster.has_no_choice(now);
+		let doubtful = doubts && unix_ms().saturating_sub(ends) > FAR_BEHIND_MS;
 		self.doubted |= doubtful;
 		doubtful.then_some(Behind::Doubtful)
 	}

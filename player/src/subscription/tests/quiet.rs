@@ -307,7 +307,7 @@ async fn who_gives_an_old_window_as_the_newest_is_left() {
 	let (status, now) = (broadcaster.status(State::Live), test.viewing.now());
 	test.viewing.standing.note_status(&status, now);
 	fresh.feed.push_status(status);
-	test.viewing.limits.windows = Some(2);
+	test.viewing.limits.windows = Some(1);
 	let ended = tokio::time::timeout(PATIENCE, test.watch(&[&stale.relayer, &fresh.relayer])).await;
 	assert_eq!(ended.unwrap(), Ended::Windows);
 	assert_eq!(
@@ -316,6 +316,40 @@ async fn who_gives_an_old_window_as_the_newest_is_left() {
 	);
 	let reasons: Vec<String> = test.figures(&stale.relayer).setbacks.into_keys().collect();
 	assert!(reasons.iter().any(|reason| reason.contains("old")), "{reasons:?}");
+}
+
+/// The fault: a relayer that had lost its upstream had an old word of the broadcaster's as well, and nothing said that its windows were old.
+#[tokio::test]
+async fn first_window_that_is_old_by_our_clock_is_doubted_once_where_there_is_somebody_else() {
+	let (stale, fresh) = (Honest::start(11).await, Honest::start(12).await);
+	let mut broadcaster = Broadcaster::new();
+	broadcaster.clock = unix_ms() - 60_000;
+	let mut test = Test::new().await;
+	let old = broadcaster.window();
+	for relayer in [&stale, &fresh] {
+		relayer.feed.push(old.clone());
+	}
+	stale.feed.push_status(broadcaster.status(State::Live));
+	broadcaster.clock = unix_ms() - 2_000;
+	let newest = broadcaster.window();
+	fresh.feed.push(newest.clone());
+	fresh.feed.push_status(broadcaster.status(State::Live));
+	test.viewing.limits.windows = Some(1);
+	let ended = tokio::time::timeout(PATIENCE, test.watch(&[&stale.relayer, &fresh.relayer])).await;
+	assert_eq!(ended.unwrap(), Ended::Windows);
+	let watched = |test: &Test| test.viewing.resume.as_ref().map(|last| last.id);
+	assert_eq!(watched(&test), Some(newest.header().id));
+	// Both may be right, and our clock wrong; and one may be all there is.
+	let agree = [Honest::start(13).await, Honest::start(14).await];
+	agree.iter().for_each(|relayer| relayer.feed.push(old.clone()));
+	for relayers in [&agree[..], &agree[..1]] {
+		let mut test = Test::new().await;
+		test.viewing.limits.windows = Some(1);
+		let relayers: Vec<_> = relayers.iter().map(|relayer| &relayer.relayer).collect();
+		let ended = tokio::time::timeout(PATIENCE, test.watch(&relayers)).await;
+		assert_eq!(ended.unwrap(), Ended::Windows);
+		assert_eq!(watched(&test), Some(old.header().id));
+	}
 }
 
 /// What `/state.json` says.

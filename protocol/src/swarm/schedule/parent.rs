@@ -38,7 +38,7 @@ impl Swarm {
 			.sources
 			.iter()
 			.filter(|(id, source)| self.parent != Some(**id) && fresh(source));
-		let standbys = standbys.filter(|(_, source)| self.follows(source));
+		let standbys = standbys.filter(|(_, source)| !self.is_mute(source));
 		let key = |(id, source): &(&SourceId, &Source)| (Self::cost(source, &offer), source.price, source.tie, **id);
 		let best = standbys.min_by_key(key).map(|(id, _)| *id);
 		let Some(parent) = self.parent.and_then(|id| self.sources.get(&id)) else {

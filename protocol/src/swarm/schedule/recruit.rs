@@ -30,6 +30,10 @@ const BEGINS: Duration = Duration::from_millis(400);
 /// Who did not bring what it announced so often in a row is counted no more as a standby, and left: once may be the line.
 pub(super) const SHORT: u32 = 2;
 
+/// Who has announced nothing for so many windows' time says nothing any more: what is whole is announced a window's time behind the last,
+/// and as much later as it is late.
+const MUTE: u32 = 2;
+
 /// Where there is nobody to call it is asked again after this.
 const NOBODY: Duration = Duration::from_secs(1);
 
@@ -127,12 +131,24 @@ impl Swarm {
 		self.sources.get(&id).is_some_and(|source| source.withheld >= SHORT)
 	}
 
-	/// Whether a source still announces what is new, or has only just come.
-	pub(super) fn follows(&self, source: &Source) -> bool {
-		let before = |newest: &Window| newest.first.saturating_sub(newest.offer.length);
-		self.windows
-			.back()
-			.is_none_or(|newest| source.told.max(source.joined) >= before(newest))
+	/// Whether a source announced something, or came, since the window before the newest was announced.
+	fn follows(&self, source: &Source) -> bool {
+		self.lacks_behind(source) <= 1
+	}
+
+	/// Whether a source has announced nothing for longer than any that works takes.
+	pub(super) fn is_mute(&self, source: &Source) -> bool {
+		self.lacks_behind(source) > MUTE
+	}
+
+	/// How many windows' time before the newest one was announced it announced something last, or came: begun ones count.
+	fn lacks_behind(&self, source: &Source) -> u32 {
+		let Some(newest) = self.windows.back() else {
+			return 0;
+		};
+		let behind = newest.first.saturating_sub(source.told.max(source.joined));
+		let length = newest.offer.length.max(Duration::from_millis(1));
+		u32::try_from(behind.as_nanos().div_ceil(length.as_nanos())).unwrap_or(u32::MAX)
 	}
 
 	/// When the next call is due, if nothing happens before.
@@ -217,7 +233,7 @@ impl Swarm {
 		let worst = standbys
 			.filter(free)
 			.max_by_key(|(id, source)| (!self.follows(source), source.shortfall(), source.joined, **id));
-		let goes = worst.map(|(id, source)| match Self::is_short(source) || !self.follows(source) {
+		let goes = worst.map(|(id, source)| match Self::is_short(source) || self.is_mute(source) {
 			// And is not called again soon.
 			true => Action::Replace(*id),
 			false => Action::Dismiss(*id),
