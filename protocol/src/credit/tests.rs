@@ -529,6 +529,31 @@ fn ticket_is_risked_with_its_face_value_and_lost_with_its_price() {
 }
 
 #[test]
+fn stranger_may_owe_all_the_bytes_that_one_account_may_and_not_a_window_more() {
+	let (stranger, mut test) = (payer(1), Test::of(&payer(1)));
+	let free = (0..).take_while(|_| test.deliver(&stranger, window(0)).is_ok()).count();
+	assert_eq!(free as u64 * 1_000, FLOAT.bytes);
+}
+
+#[test]
+fn what_is_settled_in_whole_is_not_kept_and_who_reserved_nothing_has_nothing_to_be_released() {
+	let (stranger, mut test) = (payer(1), Test::of(&payer(1)));
+	test.sell(&stranger, 90).unwrap();
+	test.credit.leave(&stranger, true);
+	test.credit.at_block(NOW + GRACE + 1);
+	assert!(test.credit.take_releasable(9, true).is_empty());
+	test.credit
+		.settle_voucher(&place(&stranger, 0), stranger.account, 90, NOW + 1, true);
+	let kept = test
+		.credit
+		.lines
+		.values()
+		.map(|line| line.vouchers.len())
+		.sum::<usize>();
+	assert_eq!(kept, 0);
+}
+
+#[test]
 fn sessions_are_bounded_and_forgotten_when_nothing_is_left() {
 	let mut credit = Credit::new(CreditConfig {
 		max_sessions: 1,
@@ -642,6 +667,25 @@ fn who_made_reservations_fail_is_not_believed_again_within_the_hour() {
 	assert_eq!(failed, 1, "an eighth of 250 is less than a fee: one");
 	test.credit.at_block(NOW + HOUR + STEP);
 	assert_eq!(hand_in(&mut test, &session, 2), Ok(()));
+}
+
+/// An account may have an eighth of what may be lost in fees, or one fee where that is more.
+#[test]
+fn one_account_makes_reservations_fail_for_an_eighth_of_the_fees_that_may_be_lost() {
+	let mut test = Test::of(&payer(1));
+	test.credit = Credit::new(CreditConfig {
+		float: Float {
+			per_hour: 20 * 8 * 3 * ASKED.reward,
+			..FLOAT
+		},
+		..CONFIG
+	});
+	test.credit.at_block(NOW);
+	test.credit.enter(&payer(1)).unwrap();
+	for counter in 1..=3 {
+		assert_eq!(hand_in(&mut test, &payer(1), counter), Ok(()));
+	}
+	assert_eq!(hand_in(&mut test, &payer(1), 4), Err(ReserveError::Distrusted));
 }
 
 #[test]
