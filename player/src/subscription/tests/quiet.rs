@@ -341,7 +341,9 @@ async fn first_window_that_is_old_by_our_clock_is_doubted_once_where_there_is_so
 	assert_eq!(watched(&test), Some(newest.header().id));
 	// Both may be right, and our clock wrong; and one may be all there is.
 	let agree = [Honest::start(13).await, Honest::start(14).await];
-	agree.iter().for_each(|relayer| relayer.feed.push(old.clone()));
+	for relayer in &agree {
+		relayer.feed.push(old.clone());
+	}
 	for relayers in [&agree[..], &agree[..1]] {
 		let mut test = Test::new().await;
 		test.viewing.limits.windows = Some(1);
