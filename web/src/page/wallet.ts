@@ -44,19 +44,23 @@ export class WalletPanel {
 	#tops = false;
 	#typing: ReturnType<typeof setTimeout> | undefined;
 
-	private constructor(private readonly canonical: string | undefined) {
+	private constructor(
+		private readonly canonical: string | undefined,
+		private readonly drawn: (view: View["at"]) => void,
+	) {
 		$<HTMLInputElement>("limit").addEventListener("input", ({target}) => this.#limit(target as HTMLInputElement));
 	}
 
-	/** Where wallets may be asked: see deployment.ts. `connected` is told whose wallet there is. */
+	/** Where wallets may be asked: see deployment.ts. `connected` is told whose wallet there is, `drawn` where it stands. */
 	static async open(
 		compiled: Canonical | undefined,
 		connected: (account: string, prompted: boolean) => boolean,
 		payer: () => string | undefined,
 		replace: (key: string, worth: bigint) => void,
+		drawn: (view: View["at"]) => void,
 	): Promise<WalletPanel> {
 		const may = await asking(location.origin, compiled, beside);
-		const panel = new WalletPanel(may.may ? undefined : may.canonical);
+		const panel = new WalletPanel(may.may ? undefined : may.canonical, drawn);
 		if (may.may) {
 			panel.#payment = new Payment(may.deployment, (view) => panel.#draw(view), connected, replace);
 			new BackPanel(panel.#payment, payer);
@@ -148,6 +152,7 @@ export class WalletPanel {
 	#draw(view: View): void {
 		this.#view = view;
 		$("wallet").dataset.at = view.at;
+		this.drawn(view.at);
 		const offer = "offer" in view ? view.offer : undefined;
 		$("offer").hidden = offer === undefined;
 		if (offer !== undefined) this.#offer(offer);
