@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import {readFileSync} from "node:fs";
 import {createRequire} from "node:module";
 import {after, before, describe, test} from "node:test";
-import {SCENES} from "./gallery/scenes.mjs";
+import {playing, SCENES} from "./gallery/scenes.mjs";
 import {Stand} from "./gallery/stand.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -103,6 +103,41 @@ describe("the page, in each state", {concurrency: 3}, () => {
 			await visit.close();
 		});
 	}
+
+	test("every control of the player does by keys what it does by pointer", async () => {
+		const visit = await playing(stand);
+		const {page} = visit;
+		const video = (field) => page.evaluate((field) => document.querySelector("video")[field], field);
+		assert.equal(await video("muted"), true, "it begins without sound");
+		await visit.press("#unmute");
+		assert.equal(await video("muted"), false);
+		await page.locator("#unmute").waitFor({state: "hidden"});
+		await visit.press("#mute", " ");
+		assert.equal(await video("muted"), true);
+		await visit.press("#volume", "ArrowLeft");
+		assert.deepEqual([await video("muted"), await video("volume") < 1], [false, true]);
+		await visit.press("#figures");
+		assert.equal(await page.getAttribute("#figures", "aria-pressed"), "true");
+		assert.ok(await page.isVisible("#overlay"));
+		await visit.press("#full");
+		await page.waitForFunction(() => document.fullscreenElement?.id === "stage");
+		await page.keyboard.press("f");
+		await page.waitForFunction(() => document.fullscreenElement === null);
+		// Letters, wherever the focus is that no text goes into.
+		await page.keyboard.press("m");
+		assert.equal(await video("muted"), true);
+		await page.keyboard.press("ArrowUp");
+		assert.equal(await video("muted"), false);
+		for (const theme of ["light", "dark", undefined]) {
+			await visit.press("#theme");
+			assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), theme);
+		}
+		await visit.press("#theme");
+		await page.reload();
+		await visit.told("watch");
+		assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "light", "it is remembered");
+		await visit.close();
+	});
 });
 
 test("every state of the page and every view of its wallet panel was looked at", () => {

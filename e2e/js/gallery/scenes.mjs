@@ -104,7 +104,7 @@ export const SCENES = [
 		await visit.say(about(), session(ACCOUNT), state("needs-session"));
 		await visit.state("needs-session");
 		await look(visit, "needs-session");
-		await visit.say({kind: "asks", pricePerGb: 150_000n}, state("dear"));
+		await visit.say(about(150_000n), {kind: "asks", pricePerGb: 150_000n}, state("dear"));
 		await visit.state("dear");
 		await look(visit, "dear");
 		await visit.press("#accept");
@@ -279,3 +279,10 @@ export const SCENES = [
 		return visit;
 	}],
 ];
+
+/** A page that plays, paid by hand. */
+export async function playing(stand) {
+	const visit = await named(stand);
+	await plays(visit);
+	return visit;
+}

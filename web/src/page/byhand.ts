@@ -17,8 +17,9 @@ export class ByHand {
 		spellcheck: "false",
 		inputmode: "text",
 		placeholder: "0x…",
-		"aria-describedby": "account-hint",
+		"aria-describedby": "account-wrong account-hint",
 	});
+	readonly #wrong = el("p", {id: "account-wrong", class: "note", role: "alert"});
 	readonly #form: HTMLFormElement;
 	readonly #key = el("output", {id: "session-key"});
 	readonly #proof = el("output", {id: "session-proof"});
@@ -33,6 +34,7 @@ export class ByHand {
 			{id: "payer"},
 			el("label", {for: "account"}, "Account that holds the deposit"),
 			this.#account,
+			this.#wrong,
 			el("p", {id: "account-hint", class: "hint"}, hint),
 			el("button", {type: "submit", class: "quiet"}, "Go on"),
 		);
@@ -42,6 +44,7 @@ export class ByHand {
 			event.preventDefault();
 			const account = accountOf(this.#account.value);
 			this.#account.setAttribute("aria-invalid", String(account === undefined));
+			this.#wrong.textContent = account === undefined ? "That is no account: it has 64 digits, 0 to 9 and a to f." : "";
 			if (account === undefined) return this.#account.focus();
 			pays(account, this.#account.value.trim());
 		});

@@ -8,7 +8,8 @@ export class Purse {
 	readonly #used = el("strong", {id: "figure-used"}, "–");
 	readonly #limit = el("span", {id: "figure-limit"});
 	readonly #time = el("strong", {id: "figure-time"}, "–");
-	readonly #meter = el("meter", {id: "purse-meter", min: "0", max: "1", high: "0.9", optimum: "0", value: "0", "aria-label": "What is spent of the limit"});
+	readonly #bar = el("span");
+	readonly #meter = el("div", {id: "purse-meter", role: "meter", "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": "What is spent of the limit, per cent"}, this.#bar);
 	readonly #low = el("div", {id: "low", hidden: true}, el("p", {}, "Less than a tenth is left."));
 
 	/** `topUp` is done where it is pressed; nothing can be where there is none. */
@@ -27,7 +28,9 @@ export class Purse {
 		this.#used.textContent = usdc(spent);
 		this.#limit.textContent = `of ${sum(limit)} spent`;
 		this.#time.textContent = time(lasts);
-		this.#meter.value = limit === 0n ? 1 : 1 - Number(left) / Number(limit);
+		const part = limit === 0n ? 100 : Math.round(100 - (100 * Number(left)) / Number(limit));
+		this.#meter.setAttribute("aria-valuenow", String(part));
+		this.#bar.style.width = `${part}%`;
 		this.#low.hidden = !isLow(left, limit) || asks;
 	}
 }

@@ -45,6 +45,7 @@ export class Stage {
 	readonly element: HTMLElement;
 	/** What can be done about a state: below what is said. */
 	readonly actions = el("div", {id: "notice-do"});
+	readonly #again = el("button", {id: "again", type: "button", hidden: true}, icon("play"), "Go on live");
 	readonly #video = el("video", {id: "video", playsinline: true});
 	readonly #feeder: Feeder;
 	readonly #headline = el("p", {id: "headline"});
@@ -72,6 +73,7 @@ export class Stage {
 		private readonly says: Says = SAYS,
 	) {
 		this.#video.muted = true;
+		this.actions.append(this.#again);
 		this.#feeder = new Feeder(this.#video, (why) => acts.failed("refused", why));
 		this.#overlay = el("dl", {id: "overlay", hidden: true}, ...this.#rows());
 		const controls = el("div", {id: "controls", role: "toolbar", "aria-label": "Controls"});
@@ -109,6 +111,7 @@ export class Stage {
 			[this.#video, () => this.toggle()],
 			[this.#mute, () => this.#muted()],
 			[this.#unmute, () => this.#muted()],
+			[this.#again, () => this.toggle()],
 			[this.#live, () => this.#goLive()],
 			[this.#toggle, () => this.#showFigures()],
 			[this.#full, () => this.#fill()],
@@ -135,6 +138,7 @@ export class Stage {
 		const [headline, detail] = this.says[state];
 		this.say(headline, [reason, detail].filter((text) => text !== "").join(" "));
 		this.#notice.hidden = headline === "";
+		this.#again.hidden = state !== "stopped";
 		this.#draw();
 	}
 
@@ -156,7 +160,7 @@ export class Stage {
 				this.#set("transport", "WebTransport");
 				return;
 			case "init":
-				if (!Feeder.supported(message.codecs)) return this.acts.failed("unsupported", message.codecs);
+				if (!Feeder.supported(message.codecs)) return this.acts.failed("unsupported", `It cannot decode ${message.codecs}.`);
 				this.#feeder.init(message);
 				if ("mediaSession" in navigator) navigator.mediaSession.metadata = new MediaMetadata({title: message.title, artist: "ClusterCast"});
 				return;
