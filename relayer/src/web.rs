@@ -64,14 +64,30 @@ const MOST_BYTES: u64 = 8 << 20;
 /// Where the page is, from the folder of the program's folder: as packages and `scripts/web` have it.
 const PAGE: &str = "share/clustercast/web";
 
-/// Nothing inline, nobody else's, in no frame. Relayers and agents of the bridge are anywhere, so connections go to whatever has TLS; of a
+/// The one page that stands in frames of others: it has no part that asks a wallet.
+const FRAMED: &str = "embed.html";
+
+/// Whose frames a page stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Frames {
+	/// Nobody's: what asks wallets is seen for what it is.
+	None,
+	/// Anybody's.
+	All,
+}
+
+/// Nothing inline, nobody else's. Relayers and agents of the bridge are anywhere, so connections go to whatever has TLS; of a
 /// page for development also to this machine's own.
-fn policy(is_development: bool) -> HeaderValue {
+fn policy(is_development: bool, frames: Frames) -> HeaderValue {
 	let agents = if is_development { " http://127.0.0.1:*" } else { "" };
+	let frames = match frames {
+		Frames::None => "'none'",
+		Frames::All => "*",
+	};
 	let policy = format!(
 		"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self' https: wss:{agents}; \
 		media-src blob:; worker-src 'self'; img-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
-		frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types clustercast"
+		frame-ancestors {frames}; require-trusted-types-for 'script'; trusted-types clustercast"
 	);
 	policy.parse().expect("printable ASCII")
 }
@@ -130,6 +146,8 @@ struct Shared {
 	page: Page,
 	deployment: Option<Bytes>,
 	policy: HeaderValue,
+	/// Of [`FRAMED`].
+	framed: HeaderValue,
 	lookups: Semaphore,
 }
 
@@ -198,7 +216,8 @@ impl Web {
 				port,
 				streams,
 				page,
-				policy: policy(deployment.is_some()),
+				policy: policy(deployment.is_some(), Frames::None),
+				framed: policy(false, Frames::All),
 				deployment,
 				lookups: Semaphore::new(LOOKUPS),
 			}),
@@ -295,14 +314,11 @@ async fn guard(State(shared): State<Arc<Shared>>, mut response: Response) -> Res
 		(header::CONTENT_SECURITY_POLICY, shared.policy.clone()),
 		(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
 		(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+		(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 	];
 	for (name, value) in said {
-		response.headers_mut().insert(name, value);
-	}
-	if !response.headers().contains_key(header::CACHE_CONTROL) {
-		response
-			.headers_mut()
-			.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+		// A policy of its own has who stands in frames.
+		response.headers_mut().entry(name).or_insert(value);
 	}
 	response
 }
@@ -315,11 +331,13 @@ fn file(shared: &Shared, path: &str) -> Response {
 		true => FOREVER,
 		false => "no-cache",
 	};
-	(
-		[(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, cached)],
-		body.clone(),
-	)
-		.into_response()
+	let said = [(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, cached)];
+	let mut response = (said, body.clone()).into_response();
+	if path == FRAMED {
+		let policy = shared.framed.clone();
+		response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+	}
+	response
 }
 
 async fn about(State(shared): State<Arc<Shared>>) -> Response {
@@ -371,9 +389,14 @@ async fn deployment(State(shared): State<Arc<Shared>>) -> Response {
 	}
 }
 
+/// What anybody may know and any page may read: players stand in pages of others.
 fn json<T: Serialize>(what: &T) -> Response {
 	let text = serde_json::to_string(what).expect("numbers, texts and lists of them");
-	([(header::CONTENT_TYPE, "application/json")], text).into_response()
+	let said = [
+		(header::CONTENT_TYPE, "application/json"),
+		(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+	];
+	(said, text).into_response()
 }
 
 /// That these certificates are this relayer's, for who sees one of them and knows the relayer's key.
@@ -470,8 +493,21 @@ mod tests {
 
 	#[test]
 	fn page_connects_to_this_machine_by_http_in_development_alone() {
-		let [usual, development] = [false, true].map(|is| policy(is).to_str().unwrap().to_owned());
+		let of = |is| policy(is, Frames::None).to_str().unwrap().to_owned();
+		let [usual, development] = [false, true].map(of);
 		assert!(!usual.contains("http:") && usual.contains("connect-src 'self' https: wss:;"));
 		assert!(development.contains("connect-src 'self' https: wss: http://127.0.0.1:*;"));
+	}
+
+	#[test]
+	fn page_that_asks_wallets_stands_in_no_frame_and_the_framed_one_reaches_nothing_of_this_machine() {
+		let [page, framed] =
+			[Frames::None, Frames::All].map(|frames| policy(false, frames).to_str().unwrap().to_owned());
+		assert!(page.contains("frame-ancestors 'none';"), "{page}");
+		assert!(
+			framed.contains("frame-ancestors *;") && !framed.contains("http:"),
+			"{framed}"
+		);
+		assert_eq!(page.replace("'none'; require", "*; require"), framed);
 	}
 }

@@ -67,6 +67,7 @@ export class Stage {
 	#price = 0n;
 	#state: State = "connecting";
 	#idle: ReturnType<typeof setTimeout> | undefined;
+	readonly #drawing: ReturnType<typeof setInterval>;
 
 	constructor(
 		private readonly acts: Acts,
@@ -84,7 +85,7 @@ export class Stage {
 		this.#mini.hidden = !document.pictureInPictureEnabled;
 		this.#full.hidden = !document.fullscreenEnabled;
 		this.#listen();
-		setInterval(() => this.#draw(), 500);
+		this.#drawing = setInterval(() => this.#draw(), 500);
 	}
 
 	#rows(): HTMLElement[] {
@@ -224,6 +225,13 @@ export class Stage {
 			event.preventDefault();
 			act();
 		});
+	}
+
+	/** Shows nothing any more. */
+	end(): void {
+		clearInterval(this.#drawing);
+		this.#feeder.pause();
+		this.#feeder.clear();
 	}
 
 	#draw(): void {

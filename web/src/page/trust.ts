@@ -7,6 +7,8 @@ interface Factory {
 	createPolicy(name: string, rules: {createScriptURL(url: string): string}): Policy;
 }
 
+let made: string | undefined;
+
 /** The worker's script is the one address that this page ever makes into code. */
 export function trusted(url: string): string {
 	const factory = (globalThis as {trustedTypes?: Factory}).trustedTypes;
@@ -14,5 +16,7 @@ export function trusted(url: string): string {
 		if (asked !== url) throw new TypeError("no script of this page");
 		return asked;
 	};
-	return factory?.createPolicy("clustercast", {createScriptURL: same}).createScriptURL(url) ?? url;
+	// Once: a policy of one name is made once, and there is one worker's script, however many players a page has.
+	made ??= factory?.createPolicy("clustercast", {createScriptURL: same}).createScriptURL(url) ?? url;
+	return made;
 }

@@ -13,10 +13,16 @@ function done<T>(request: IDBRequest<T>): Promise<T> {
 }
 
 let opened: Promise<IDBDatabase> | undefined;
+let place = "clustercast";
+
+/** Where it is kept from now on: to be said before anything is asked for. */
+export function keepIn(name: string): void {
+	place = name;
+}
 
 function database(): Promise<IDBDatabase> {
 	opened ??= (async () => {
-		const request = indexedDB.open("clustercast", 2);
+		const request = indexedDB.open(place, 2);
 		request.onupgradeneeded = () => {
 			for (const store of STORES) {
 				if (!request.result.objectStoreNames.contains(store)) request.result.createObjectStore(store, {keyPath: "name"});
