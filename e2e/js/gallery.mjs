@@ -10,11 +10,11 @@ import {Stand} from "./gallery/stand.mjs";
 const DEVICES = {desktop: {width: 1280, height: 800}, phone: {width: 360, height: 740}};
 /** What is in docs, by state: device and theme. */
 const CHOSEN = {
-	playing: [["desktop", "dark"], ["phone", "light"]],
+	"playing-by-wallet": [["desktop", "dark"]],
 	figures: [["desktop", "light"]],
-	review: [["desktop", "light"], ["phone", "dark"]],
-	"handed-in-a-block": [["phone", "light"]],
-	"top-up": [["phone", "dark"]],
+	review: [["phone", "light"]],
+	"handed-in-a-block": [["phone", "dark"]],
+	low: [["phone", "light"]],
 };
 
 const [to, ...named] = process.argv.slice(2);
@@ -30,8 +30,14 @@ async function look({page}, name) {
 		await page.emulateMedia({colorScheme});
 		await page.evaluate(() => scrollTo(0, 0));
 		if (docs) {
+			// As high as it is; and somebody points at the picture, so that its controls are there.
+			const {width} = DEVICES[device];
+			const height = await page.evaluate(() => document.body.offsetHeight);
+			await page.setViewportSize({width, height});
+			if (device === "desktop") await page.mouse.move(200, 200);
 			const client = await page.context().newCDPSession(page);
-			const {data} = await client.send("Page.captureScreenshot", {format: "webp", quality: 82});
+			const clip = {x: 0, y: 0, width, height, scale: device === "phone" ? 2 : 1.5};
+			const {data} = await client.send("Page.captureScreenshot", {format: "webp", quality: 80, clip});
 			writeFileSync(join(folder, `${name}-${device}-${colorScheme}.webp`), Buffer.from(data, "base64"));
 		} else {
 			await page.screenshot({path: join(folder, `${name}-${device}-${colorScheme}.png`), fullPage: true});

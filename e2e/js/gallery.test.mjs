@@ -28,7 +28,7 @@ function overflow() {
 	const found = [];
 	const root = document.documentElement;
 	if (root.scrollWidth > innerWidth) found.push(`the page is ${root.scrollWidth} px wide, of ${innerWidth}`);
-	for (const element of document.querySelectorAll("body *")) {
+	for (const element of window.elements()) {
 		if (!element.checkVisibility({visibilityProperty: true}) || element.closest("svg") !== null) continue;
 		const {left, right, width} = element.getBoundingClientRect();
 		if (width > 0 && (left < -0.5 || right > innerWidth + 0.5)) found.push(`${element.id || element.tagName} from ${left} to ${right}`);
@@ -43,8 +43,8 @@ function overflow() {
 
 /** In the page: what a person can press or type into, now. */
 function controls() {
-	const all = document.querySelectorAll("button, input, a[href], summary, select, textarea, [tabindex]");
-	const here = [...all].filter((one) => one.checkVisibility({visibilityProperty: true}) && !one.disabled && one.tabIndex >= 0);
+	const all = window.elements().filter((one) => one.matches("button, input, a[href], summary, select, textarea, [tabindex]"));
+	const here = all.filter((one) => one.checkVisibility({visibilityProperty: true}) && !one.disabled && one.tabIndex >= 0);
 	return here.map((one, number) => one.id || (one.dataset.walk ??= `${one.tagName} ${number}`));
 }
 
@@ -55,13 +55,13 @@ async function walk(page) {
 	for (let steps = 0; wanted.size > 0 && steps < 60; steps++) {
 		await page.keyboard.press("Tab");
 		const at = await page.evaluate(() => {
-			const one = document.activeElement;
+			const one = window.focused();
 			if (one === null || one === document.body) return undefined;
 			const {outlineStyle, outlineWidth, outlineColor} = getComputedStyle(one);
 			const isSeen = one.matches(":focus-visible") && outlineStyle !== "none" && parseFloat(outlineWidth) >= 2 && outlineColor !== "rgba(0, 0, 0, 0)";
 			// Nothing above it is transparent, either.
 			let opacity = 1;
-			for (let up = one; up !== null; up = up.parentElement) opacity *= Number(getComputedStyle(up).opacity);
+			for (let up = one; up !== null; up = up.parentElement ?? up.getRootNode().host ?? null) opacity *= Number(getComputedStyle(up).opacity);
 			return {name: one.id || one.dataset.walk || one.tagName, isSeen: isSeen && opacity > 0.9};
 		});
 		if (at === undefined) continue;
@@ -75,16 +75,19 @@ const seen = new Map();
 
 async function look({page, complaints}, name) {
 	assert.ok(!seen.has(name), `two states are called ${name}`);
-	seen.set(name, await page.evaluate(() => ({state: document.documentElement.dataset.state, wallet: document.getElementById("wallet").checkVisibility() && document.getElementById("wallet").dataset.at})));
+	seen.set(name, await page.evaluate(() => {
+		const wallet = document.getElementById("wallet");
+		return {state: window.stage().dataset.state, wallet: wallet?.checkVisibility() && wallet.dataset.at};
+	}));
 	for (const colorScheme of ["light", "dark"]) {
 		await page.emulateMedia({colorScheme});
 		assert.deepEqual(await judge(page), [], `${name}, ${colorScheme}`);
 	}
-	const focused = await page.evaluateHandle(() => document.activeElement);
+	const focused = await page.evaluateHandle(() => window.focused());
 	const {missed, unseen} = await walk(page);
 	assert.deepEqual(missed, [], `${name}: no key reaches these`);
 	assert.deepEqual(unseen, [], `${name}: it cannot be seen that these are focused`);
-	await focused.evaluate((one) => (one === document.body ? document.activeElement.blur() : one.focus()));
+	await focused.evaluate((one) => (one === document.body ? window.focused().blur() : one.focus()));
 	for (const size of NARROW) {
 		await page.setViewportSize(size);
 		assert.deepEqual(await page.evaluate(overflow), [], `${name}, ${size.width} px`);

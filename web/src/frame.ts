@@ -4,7 +4,7 @@ import "../embed/src/player.ts";
 import {el} from "./page/dom.ts";
 
 const {searchParams} = new URL(location.href);
-const player = el("clustercast-player", {relayer: new URL("./", location.href).href});
+const player = el("clustercast-player", {relayer: new URL("./", location.href).href, keys: "page"});
 for (const name of ["stream", "account", "max-price", "theme"]) {
 	const value = searchParams.get(name);
 	if (value !== null) player.setAttribute(name, value);

@@ -25,7 +25,7 @@ async function plays(visit, account = ACCOUNT, left = 4_612_000n) {
 	await visit.say(about(), authorised(account), state("playing"), {kind: "terms", pricePerGb: PRICE});
 	const {codecs, windows} = visit.film;
 	await visit.say({kind: "clip", codecs, title: TITLE, windows: windows.length, bytes: 375_000}, money(left));
-	await visit.page.waitForFunction(() => document.querySelector("video").currentTime > 0.3, undefined, {timeout: 20_000});
+	await visit.page.waitForFunction(() => window.stage().querySelector("video").currentTime > 0.3, undefined, {timeout: 20_000});
 	await visit.until("#live-badge:visible");
 }
 
@@ -76,6 +76,8 @@ async function accountAsked(visit) {
 function question() {
 	let answer, refuse;
 	const answered = new Promise((resolve, reject) => ([answer, refuse] = [resolve, reject]));
+	// It may be answered before it is asked.
+	answered.catch(() => {});
 	return {answered, answer, refuse};
 }
 
@@ -276,6 +278,37 @@ export const SCENES = [
 		await again({free: "50000", deposit: "4210000", unlocking: {amount: "4210000", unlocksAt: stand.head}}, "can be taken out now", "back-collect");
 		await again({free: "4256000", deposit: "0", unlocking: null}, "own address", "back-withdraw");
 		await again({free: "0", deposit: "0", unlocking: null}, "Nothing is left", "back-empty");
+		return visit;
+	}],
+	["a player in a frame", async (stand, look) => {
+		const visit = await stand.visit({path: "embed.html?stream=7"});
+		await visit.told("watch");
+		await visit.say(about(), state("needs-account"));
+		await visit.state("needs-account");
+		await look(visit, "framed-needs-account");
+		await visit.press("#by-hand summary");
+		await visit.type("#account", ACCOUNT);
+		await visit.press("#payer button");
+		await visit.told("watch");
+		await visit.say(session(ACCOUNT), state("needs-session"));
+		await visit.state("needs-session");
+		await look(visit, "framed-needs-session");
+		await visit.say({kind: "asks", pricePerGb: 150_000n}, state("dear"));
+		await visit.state("dear");
+		await look(visit, "framed-dear");
+		await visit.press("#accept");
+		await visit.told("watch");
+		await plays(visit);
+		await look(visit, "framed-playing");
+		await visit.page.keyboard.press("s");
+		await visit.until("#overlay:visible");
+		await look(visit, "framed-figures");
+		await visit.page.keyboard.press("s");
+		await visit.press("#play");
+		await visit.told("leave");
+		await visit.say(state("stopped"));
+		await visit.state("stopped");
+		await look(visit, "framed-stopped");
 		return visit;
 	}],
 ];

@@ -186,8 +186,16 @@ function announce(names) {
 	addEventListener("eip6963:requestProvider", say);
 }
 
-/** In the page: what its worker is told, and the way to speak in its place. */
+/** In the page: what its worker is told, the way to speak in its place, and all elements, those of the embedded player among them. */
 function overhear() {
+	const all = (root) => [...root.querySelectorAll("*")].flatMap((one) => [one, ...(one.shadowRoot === null ? [] : all(one.shadowRoot))]);
+	window.elements = () => all(document.body);
+	window.focused = () => {
+		let one = document.activeElement;
+		while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
+		return one;
+	};
+	window.stage = () => window.elements().find(({id}) => id === "stage");
 	window.told = [];
 	new BroadcastChannel("worker-hears").onmessage = ({data}) => window.told.push(data);
 	window.worker = new BroadcastChannel("worker-says");
@@ -206,7 +214,7 @@ export class Stand {
 		const stand = new Stand();
 		stand.film = film(stand.#folder);
 		stand.page = page;
-		stand.worker = readdirSync(join(page, "assets")).find((name) => /^worker-.*\.js$/.test(name));
+		stand.workers = readdirSync(join(page, "assets")).filter((name) => /^(worker|embedded)-.*\.js$/.test(name)).map((name) => `assets/${name}`);
 		stand.#server = createServer((request, response) => stand.#answer(request, response));
 		await new Promise((resolve) => stand.#server.listen(0, "127.0.0.1", resolve));
 		stand.origin = `http://127.0.0.1:${stand.#server.address().port}`;
@@ -237,7 +245,7 @@ export class Stand {
 		if (path === "relayer.json") return json({head: this.head});
 		if (path.startsWith("account/")) return json(flow.account ?? this.account);
 		if (path.startsWith("agent/v1/")) return this.#agent(flow, path.slice(9), json);
-		if (path === `assets/${this.worker}`) return say(KINDS[".js"], WORKER);
+		if (this.workers.includes(path)) return say(KINDS[".js"], WORKER);
 		const file = join(this.page, path);
 		return file.startsWith(this.page) && existsSync(file) ? say(KINDS[extname(file)], readFileSync(file)) : say("text/plain", "no such file", 404);
 	}
@@ -260,7 +268,7 @@ export class Stand {
 	flows = new Map();
 
 	/** The page, in a browser of its own; with a wallet, it is the page of a deployment. */
-	async visit({wallet, ...other} = {}) {
+	async visit({wallet, path = "", ...other} = {}) {
 		const name = String(this.flows.size + 1);
 		this.flows.set(name, {wallet, agent: {is: "there", state: "waiting"}, ...other});
 		const context = await this.#browser.newContext({viewport: {width: 1280, height: 800}, colorScheme: "light", reducedMotion: "reduce", locale: "en-GB"});
@@ -277,7 +285,7 @@ export class Stand {
 			await context.addInitScript(announce, wallet.names);
 		}
 		const visit = new Visit(page, this.flows.get(name), this.film, complaints);
-		visit.address = `${this.origin}/${name}/`;
+		visit.address = `${this.origin}/${name}/${path}`;
 		await page.goto(visit.address);
 		return visit;
 	}
@@ -304,7 +312,7 @@ export class Visit {
 	}
 
 	until(selector) {
-		return this.page.locator(selector).first().waitFor({timeout: 15_000});
+		return this.page.locator(selector).first().waitFor({timeout: 30_000});
 	}
 
 	at(view) {
@@ -312,7 +320,7 @@ export class Visit {
 	}
 
 	state(state) {
-		return this.until(`html[data-state="${state}"]`);
+		return this.until(`#stage[data-state="${state}"]`);
 	}
 
 	/** By keyboard alone: goes there with the tabulator, and presses. */
@@ -323,7 +331,7 @@ export class Visit {
 
 	async focus(selector) {
 		for (let steps = 0; steps < 60; steps++) {
-			if (await this.page.evaluate((selector) => document.activeElement?.matches(selector) ?? false, selector)) return;
+			if (await this.page.evaluate((selector) => window.focused()?.matches(selector) ?? false, selector)) return;
 			await this.page.keyboard.press("Tab");
 		}
 		throw new Error(`the tabulator does not reach ${selector}`);

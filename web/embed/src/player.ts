@@ -110,6 +110,7 @@ class Watching {
 	readonly #accept = el("button", {type: "button", id: "accept", hidden: true});
 	readonly #byHand: ByHand;
 	readonly #elsewhere: HTMLAnchorElement;
+	readonly #over = new AbortController();
 	#account: Uint8Array | undefined;
 	#accepts: bigint;
 
@@ -117,7 +118,7 @@ class Watching {
 		this.#accepts = priceOf(of.getAttribute("max-price"));
 		this.#stage = new Stage({start: () => this.start(), stop: () => this.stop(), failed: (state, why) => this.#failed(state, why)}, EMBEDDED);
 		this.element = this.#stage.element;
-		this.#stage.keys(this.element);
+		this.#stage.keys(of.getAttribute("keys") === "page" ? document : this.element, this.#over.signal);
 		this.#byHand = new ByHand((account, text) => {
 			localStorage.setItem(ACCOUNT, text);
 			this.#watch(account);
@@ -157,6 +158,7 @@ class Watching {
 	/** It is taken away: nothing is shown any more, and what came is still paid. */
 	end(): void {
 		this.stop();
+		this.#over.abort();
 		this.#stage.end();
 		setTimeout(() => this.#client?.end(), SETTLE);
 	}

@@ -202,7 +202,7 @@ export class Stage {
 	}
 
 	/** Hears keys there. Fields have keys of their own, and so has whatever can be pressed. */
-	keys(of: HTMLElement | Document): void {
+	keys(of: HTMLElement | Document, until?: AbortSignal): void {
 		const keys: Record<string, () => void> = {
 			" ": () => this.toggle(),
 			k: () => this.toggle(),
@@ -214,17 +214,19 @@ export class Stage {
 			ArrowUp: () => this.#louder(0.1),
 			ArrowDown: () => this.#louder(-0.1),
 		};
-		of.addEventListener("keydown", (event) => {
-			const {key, ctrlKey, metaKey, altKey, target} = event as KeyboardEvent;
+		const hear = (event: Event) => {
+			const {key, ctrlKey, metaKey, altKey} = event as KeyboardEvent;
 			const act = keys[key];
 			if (act === undefined || ctrlKey || metaKey || altKey) return;
-			const at = target as HTMLElement;
+			// Its own element, even where that stands in the shadow of another.
+			const at = event.composedPath()[0] as HTMLElement;
 			if (at.closest("input:not([type='range']), textarea, select, output") !== null) return;
 			if (key === " " && at.closest("button, summary, a") !== null) return;
 			if (key.startsWith("Arrow") && at.closest("input") !== null) return;
 			event.preventDefault();
 			act();
-		});
+		};
+		of.addEventListener("keydown", hear, until === undefined ? {} : {signal: until});
 	}
 
 	/** Shows nothing any more. */
@@ -244,7 +246,7 @@ export class Stage {
 		this.#unmute.hidden = !(muted && !paused);
 		relabel(this.#play, paused ? "play" : "pause", paused ? "Play" : "Pause", "k");
 		relabel(this.#mute, muted ? "muted" : "sound", muted ? "Unmute" : "Mute", "m");
-		this.#volume.value = muted ? "0" : String(Math.round(this.#video.volume * 100));
+		this.#volume.value = String(Math.round(this.#video.volume * 100));
 		this.element.toggleAttribute("data-moving", !paused && this.#state === "playing");
 	}
 
