@@ -19,4 +19,4 @@ export const common = defineConfig({
 	worker: {format: "es"},
 });
 
-export default defineConfig({...common, build: {...common.build, rollupOptions: {input: ["index.html", "embed.html"]}}});
+export default defineConfig({...common, build: {...common.build, rollupOptions: {input: ["index.html", "embed.html", "offline.html"]}}});

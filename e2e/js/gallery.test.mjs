@@ -77,7 +77,7 @@ async function look({page, complaints}, name) {
 	assert.ok(!seen.has(name), `two states are called ${name}`);
 	seen.set(name, await page.evaluate(() => {
 		const wallet = document.getElementById("wallet");
-		return {state: window.stage().dataset.state, wallet: wallet?.checkVisibility() && wallet.dataset.at};
+		return {state: window.stage()?.dataset.state, wallet: wallet?.checkVisibility() && wallet.dataset.at};
 	}));
 	for (const colorScheme of ["light", "dark"]) {
 		await page.emulateMedia({colorScheme});

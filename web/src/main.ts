@@ -153,6 +153,8 @@ $("accept").addEventListener("click", () => watch(payer, accepts));
 if ("mediaSession" in navigator) {
 	for (const action of ["play", "pause"] as const) navigator.mediaSession.setActionHandler(action, () => stage.toggle());
 }
+// Says that the page is offline, where it is; it is not waited for, and nothing is lost where a browser has none.
+addEventListener("load", () => void navigator.serviceWorker?.register(trusted(new URL("sw.js", location.href).href)).catch(() => {}));
 addEventListener("pagehide", () => client.tell({kind: "leave"}));
 
 const known = localStorage.getItem("account") ?? "";

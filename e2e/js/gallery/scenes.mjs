@@ -280,6 +280,26 @@ export const SCENES = [
 		await again({free: "0", deposit: "0", unlocking: null}, "Nothing is left", "back-empty");
 		return visit;
 	}],
+	["a page that is asked for while nothing is reached", async (stand, look) => {
+		const visit = await stand.visit();
+		await visit.told("watch");
+		// What is kept for it, and nothing else.
+		await visit.page.waitForFunction(() => navigator.serviceWorker.ready.then(({active}) => active?.state === "activated"));
+		const kept = await visit.page.evaluate(async () => {
+			const all = await Promise.all((await caches.keys()).map(async (name) => (await caches.open(name)).keys()));
+			return all.flat().map(({url}) => url.split("/").at(-1).replace(/-[^-]*\./, "."));
+		});
+		if (kept.sort().join() !== "mark.svg,offline.css,offline.html") throw new Error(`it keeps ${kept}`);
+		await visit.page.context().setOffline(true);
+		await visit.page.reload();
+		await visit.until("a.button");
+		await look(visit, "offline");
+		// And is there again, with the same address, once it is reached.
+		await visit.page.context().setOffline(false);
+		await visit.press("a.button");
+		await visit.told("watch");
+		return visit;
+	}],
 	["a player in a frame", async (stand, look) => {
 		const visit = await stand.visit({path: "embed.html?stream=7"});
 		await visit.told("watch");

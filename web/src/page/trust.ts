@@ -1,4 +1,4 @@
-// What may become code: the worker's script, and no other address.
+// What may become code: the scripts of workers that the page names, and no other address.
 
 interface Policy {
 	createScriptURL(url: string): string;
@@ -7,16 +7,18 @@ interface Factory {
 	createPolicy(name: string, rules: {createScriptURL(url: string): string}): Policy;
 }
 
-let made: string | undefined;
+const named = new Set<string>();
+let policy: Policy | undefined;
 
-/** The worker's script is the one address that this page ever makes into code. */
+function same(asked: string): string {
+	if (!named.has(asked)) throw new TypeError("no script of this page");
+	return asked;
+}
+
+/** An address of the page's own, which it makes into a worker. */
 export function trusted(url: string): string {
-	const factory = (globalThis as {trustedTypes?: Factory}).trustedTypes;
-	const same = (asked: string) => {
-		if (asked !== url) throw new TypeError("no script of this page");
-		return asked;
-	};
-	// Once: a policy of one name is made once, and there is one worker's script, however many players a page has.
-	made ??= factory?.createPolicy("clustercast", {createScriptURL: same}).createScriptURL(url) ?? url;
-	return made;
+	named.add(url);
+	// Once: a policy of one name is made once, however many players a page has.
+	policy ??= (globalThis as {trustedTypes?: Factory}).trustedTypes?.createPolicy("clustercast", {createScriptURL: same});
+	return policy?.createScriptURL(url) ?? url;
 }
