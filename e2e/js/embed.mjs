@@ -3,13 +3,14 @@
 // usage: node embed.mjs RELAYER STREAM ACCOUNT SECONDS EMBED [--shots DIR]
 //   RELAYER: address of a relayer's page; EMBED: the folder of the built element
 // Prints a line of JSON with both session keys, once the pages show them; and another one at the end: what was shown and paid, what the browser
-// complained of, what it asked of whom, and whether the relayer's own page stands in a frame.
+// complained of, what it asked of whom, how fast it verified; it fails where the relayer's own page stands in a frame.
 import {mkdirSync, readFileSync} from "node:fs";
 import {createServer} from "node:http";
 import {extname, join, normalize} from "node:path";
 import {setTimeout as sleep} from "node:timers/promises";
 import {parseArgs} from "node:util";
 import {chromium} from "playwright-core";
+import {meter} from "./speed.mjs";
 
 const {values: options, positionals} = parseArgs({allowPositionals: true, options: {shots: {type: "string"}}});
 const [relayer, stream, account, seconds, embed] = positionals;
@@ -49,6 +50,7 @@ const complaints = [];
 const requests = new Set();
 const asked = [];
 let failed = false;
+let speed;
 try {
 	const context = await browser.newContext({viewport: {width: 1000, height: 700}, colorScheme: "light"});
 	await context.exposeFunction("askedOfWallet", (what) => asked.push(what));
@@ -58,7 +60,9 @@ try {
 		page.on("console", (m) => ["error", "warning"].includes(m.type()) && complaints.push(`${name}: ${m.text()}`));
 		page.on("pageerror", (error) => complaints.push(`${name}: ${error}`));
 		page.on("request", (request) => requests.add(new URL(request.url()).origin));
+		const measured = meter(page);
 		await page.goto(`${origin}/${name}.html`);
+		if (name === "element") speed = measured;
 		return [name, page, name === "frame" ? page.frameLocator("iframe") : page];
 	};
 	const all = [await open("element"), await open("frame")];
@@ -100,7 +104,7 @@ try {
 		shown[name] = (await time()) - from;
 		await shot(`${name}-playing`, page);
 	}
-	const said = {};
+	const said = {speed: await speed()};
 	const [[, element]] = all;
 	said.spent = await element.locator("#spent").textContent();
 	said.state = await element.locator("#state").textContent();

@@ -1,7 +1,7 @@
 // The page: has its parts draw what the worker says, and does what is pressed.
 import {fromHex, toHex} from "./core/scale.ts";
 import {accountOf, ByHand} from "./page/byhand.ts";
-import {mark} from "./page/dom.ts";
+import {el, mark} from "./page/dom.ts";
 import {sum, usdc} from "./page/format.ts";
 import {Purse} from "./page/purse.ts";
 import {Stage} from "./page/stage.ts";
@@ -34,11 +34,10 @@ const byHand = new ByHand((account, text) => {
 	localStorage.setItem("account", text);
 	watch(account, USUAL_PRICE);
 });
-$("stage-place").replaceWith(stage.element);
-$("purse-place").replaceWith(purse.element);
-$("by-hand-place").replaceWith(byHand.element);
+const accept = el("button", {id: "accept", type: "button", hidden: true});
+$("watch").prepend(stage.element);
 $("name").before(mark());
-stage.actions.append($("accept"));
+stage.actions.append(accept);
 stage.keys(document);
 startTheme($("theme"));
 
@@ -63,7 +62,7 @@ function show(now: State, reason: string): void {
 	document.documentElement.dataset.state = state;
 	stage.show(state, reason);
 	$("money").hidden = !PAYING.includes(state);
-	$("accept").hidden = state !== "dear";
+	accept.hidden = state !== "dear";
 	if (state === "needs-account" || state === "needs-session") purse.element.hidden = true;
 	drawByHand();
 	if (state === "needs-account") panel.idle();
@@ -77,7 +76,7 @@ function drawByHand(): void {
 function drawPurse(): void {
 	if (money === undefined) return;
 	const {spent, left, limit} = money;
-	purse.draw(spent, left, limit, panel.lasts(left), !$("wallet").hidden);
+	purse.draw(spent, left, limit, panel.lasts(left), !panel.element.hidden);
 }
 
 function hear(message: FromWorker): void {
@@ -108,7 +107,7 @@ function hear(message: FromWorker): void {
 			void panel.usable(message.name, message.key).then((follows) => follows && client.tell({kind: "succeed"}));
 			return;
 		case "asks":
-			$("accept").textContent = `Pay ${usdc(message.pricePerGb)} per GB`;
+			accept.textContent = `Pay ${usdc(message.pricePerGb)} per GB`;
 			accepts = message.pricePerGb;
 			return;
 		case "window":
@@ -149,7 +148,7 @@ function drawn(view: string): void {
 	if (state === "needs-session" && view === "handed") stage.say("On its way", "Your deposit is signed. The picture starts by itself.");
 }
 
-$("accept").addEventListener("click", () => watch(payer, accepts));
+accept.addEventListener("click", () => watch(payer, accepts));
 if ("mediaSession" in navigator) {
 	for (const action of ["play", "pause"] as const) navigator.mediaSession.setActionHandler(action, () => stage.toggle());
 }
@@ -159,7 +158,17 @@ addEventListener("pagehide", () => client.tell({kind: "leave"}));
 
 const known = localStorage.getItem("account") ?? "";
 payer = accountOf(place.hash.slice(1)) ?? accountOf(known);
-const replace = (key: string, worth: bigint) => client.tell({kind: "replace", key, worth});
-const panel = await WalletPanel.open(__DEPLOYMENT__ ?? undefined, connected, paying, replace, drawn);
+const panel = await WalletPanel.open(__DEPLOYMENT__ ?? undefined, paying, {
+	connected,
+	drawn,
+	replace: (key, worth) => client.tell({kind: "replace", key, worth}),
+	changed() {
+		$("money-title").textContent = panel.title;
+		// Where no wallet is asked it is the only way.
+		byHand.element.open ||= !panel.offers;
+	},
+});
+$("money").append(purse.element, panel.element, ...(panel.back === undefined ? [] : [panel.back.element]), panel.elsewhere, byHand.element);
+panel.start();
 byHand.account = known;
 watch(payer, USUAL_PRICE);
