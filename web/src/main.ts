@@ -143,9 +143,11 @@ function connected(account: string, prompted: boolean): boolean {
 	return true;
 }
 
-/** What was signed is on its way: the wallet is not waited for any more. */
+/** What was signed is on its way: the wallet is not waited for any more, unless that comes to nothing. */
 function drawn(view: string): void {
-	if (state === "needs-session" && view === "handed") stage.say("On its way", "Your deposit is signed. The picture starts by itself.");
+	if (state !== "needs-session") return;
+	if (view === "handed") stage.say("On its way", "Your deposit is signed. The picture starts by itself.");
+	else stage.show(state, "");
 }
 
 accept.addEventListener("click", () => watch(payer, accepts));

@@ -250,6 +250,8 @@ export const SCENES = [
 		await look(visit, "handed-blind");
 		[purse.chain, purse.spent, visit.flow.agent.state] = [8453, true, "stranded"];
 		await visit.at("failed");
+		// Nothing is on its way any more.
+		await visit.until("#headline:text('Waiting for a signature')");
 		await look(visit, "failed");
 		return visit;
 	}],

@@ -182,7 +182,7 @@ export class WalletPanel {
 	#hours(): void {
 		const limit = limitOf(this.#limitField.value);
 		const lasts = () => (this.#price === 0n ? "" : `about ${time(this.lasts(limit!))} of this stream`);
-		this.#limitTime.textContent = limit === undefined ? "1 to 50 USDC" : lasts();
+		this.#limitTime.textContent = limit === undefined ? "Between 1 and 50 USDC." : lasts();
 	}
 
 	#show(): void {
