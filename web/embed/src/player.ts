@@ -50,6 +50,15 @@ function styles(): CSSStyleSheet[] {
 	return sheets;
 }
 
+/** What this origin keeps; nothing where the browser gives frames of others none. */
+function memory(): Storage | undefined {
+	try {
+		return localStorage;
+	} catch {
+		return undefined;
+	}
+}
+
 /** USDC per GB as micro-USDC; what is usual where it is none. */
 function priceOf(text: string | null): bigint {
 	return text !== null && /^\d+(\.\d{1,6})?$/.test(text) ? BigInt(Math.round(Number(text) * 1e6)) : USUAL_PRICE;
@@ -120,7 +129,7 @@ class Watching {
 		this.element = this.#stage.element;
 		this.#stage.keys(of.getAttribute("keys") === "page" ? document : this.element, this.#over.signal);
 		this.#byHand = new ByHand((account, text) => {
-			localStorage.setItem(ACCOUNT, text);
+			memory()?.setItem(ACCOUNT, text);
 			this.#watch(account);
 		});
 		this.#elsewhere = el("a", {id: "elsewhere", class: "button", target: "_blank", rel: "noopener noreferrer", hidden: true}, "Watch on its own page");
@@ -137,7 +146,7 @@ class Watching {
 		const there = new URL(__DEPLOYMENT__?.origin ?? relayer);
 		if (stream !== null) there.searchParams.set("stream", stream);
 		this.#elsewhere.href = there.href;
-		const named = this.of.getAttribute("account") ?? localStorage.getItem(ACCOUNT) ?? "";
+		const named = this.of.getAttribute("account") ?? memory()?.getItem(ACCOUNT) ?? "";
 		this.#byHand.account = named;
 		this.#account = accountOf(named);
 		const why = obstacle(isSecureContext, Feeder.supported());
