@@ -115,6 +115,7 @@ describe("the page, in each state", {concurrency: 3}, () => {
 		await visit.press("#unmute");
 		assert.equal(await video("muted"), false);
 		await page.locator("#unmute").waitFor({state: "hidden"});
+		assert.equal(await page.evaluate(() => window.focused().id), "mute", "keys go on where it was");
 		await visit.press("#mute", " ");
 		assert.equal(await video("muted"), true);
 		await visit.press("#volume", "ArrowLeft");

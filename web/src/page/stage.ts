@@ -77,7 +77,7 @@ export class Stage {
 		this.actions.append(this.#again);
 		this.#feeder = new Feeder(this.#video, (why) => acts.failed("refused", why));
 		this.#overlay = el("dl", {id: "overlay", hidden: true}, ...this.#rows());
-		const controls = el("div", {id: "controls", role: "toolbar", "aria-label": "Controls"});
+		const controls = el("div", {id: "controls", role: "group", "aria-label": "Controls"});
 		controls.append(this.#play, this.#mute, this.#volume, this.#live, el("span", {class: "space"}), this.#toggle, this.#mini, this.#full);
 		const picture = el("div", {id: "picture"}, this.#video, this.#notice, this.#badge, this.#unmute);
 		this.element = el("section", {id: "stage", "aria-label": "Player"}, picture, this.#overlay, controls);
@@ -111,7 +111,7 @@ export class Stage {
 			[this.#play, () => this.toggle()],
 			[this.#video, () => this.toggle()],
 			[this.#mute, () => this.#muted()],
-			[this.#unmute, () => this.#muted()],
+			[this.#unmute, () => (this.#muted(), this.#mute.focus())],
 			[this.#again, () => this.toggle()],
 			[this.#live, () => this.#goLive()],
 			[this.#toggle, () => this.#showFigures()],
@@ -138,9 +138,13 @@ export class Stage {
 		this.element.dataset.state = state;
 		const [headline, detail] = this.says[state];
 		this.say(headline, [reason, detail].filter((text) => text !== "").join(" "));
+		const {activeElement} = this.element.getRootNode() as Document | ShadowRoot;
+		const isHere = this.#notice.contains(activeElement);
 		this.#notice.hidden = headline === "";
 		this.#again.hidden = state !== "stopped";
 		this.#draw();
+		// What was pressed is gone: keys go on beside it.
+		if (isHere && activeElement instanceof HTMLElement && !activeElement.checkVisibility()) this.#play.focus();
 	}
 
 	/** Other words for the state that is drawn. */
@@ -242,7 +246,8 @@ export class Stage {
 		this.#set("lag", lag === undefined ? "–" : `${lag.toFixed(1)} s`);
 		const live = readyState > 2 && !paused && this.#feeder.isLive();
 		this.#badge.hidden = !live;
-		this.#live.disabled = live;
+		// Whoever is on it stays there.
+		this.#live.setAttribute("aria-disabled", String(live));
 		this.#unmute.hidden = !(muted && !paused);
 		relabel(this.#play, paused ? "play" : "pause", paused ? "Play" : "Pause", "k");
 		relabel(this.#mute, muted ? "muted" : "sound", muted ? "Unmute" : "Mute", "m");
