@@ -67,7 +67,7 @@ try {
 	};
 	const all = [await open("element"), await open("frame")];
 	// What is in the shadow of the element is found like anything else.
-	const state = (within, which) => within.locator(`#stage[data-state="${which}"]`).waitFor({state: "attached", timeout: PATIENCE});
+	const state = (within, ...which) => within.locator(which.map((one) => `#stage[data-state="${one}"]`).join()).waitFor({state: "attached", timeout: PATIENCE});
 	const shot = async (name, page) => {
 		if (options.shots === undefined) return;
 		mkdirSync(options.shots, {recursive: true});
@@ -93,8 +93,8 @@ try {
 	for (const [name, page, within] of all) {
 		await page.bringToFront();
 		// The prices of tests are a hundred times the usual one, so that tickets win: nobody pays that unasked.
-		await state(within, "dear");
-		await within.locator("#accept").click();
+		await state(within, "dear", "playing");
+		if (await within.locator("#accept").isVisible()) await within.locator("#accept").click();
 		await state(within, "playing");
 		const video = within.locator("video");
 		const time = () => video.evaluate(({currentTime}) => currentTime);
@@ -126,6 +126,10 @@ try {
 	for (const begun = Date.now(); !refusals.some((text) => text.includes("frame-ancestors")); await sleep(100)) if (Date.now() > begun + PATIENCE) throw new Error(`the page stands in a frame: ${refusals}`);
 	console.log(JSON.stringify({shown, said, complaints, asked, requests: [...requests], origin}));
 } catch (error) {
+	for (const page of browser.contexts().flatMap((context) => context.pages())) {
+		console.error(page.url(), await page.locator("#words").textContent({timeout: 1_000}).catch(() => "no words"));
+		await page.screenshot({path: join(options.shots ?? ".", `embed-late-${page.url().split("/").at(-1)}.png`)}).catch(() => {});
+	}
 	console.error(error, complaints);
 	failed = true;
 } finally {
