@@ -107,6 +107,23 @@ describe("the page, in each state", {concurrency: 3}, () => {
 		});
 	}
 
+	test("nothing that a frame or an offline page loads has words for a wallet, and the page itself has", async () => {
+		const words = /eth_|eip6963|"ethereum"|\.ethereum/;
+		const speaks = async (path) => {
+			const visit = await stand.visit();
+			const scripts = [];
+			visit.page.on("response", (response) => response.request().resourceType() === "script" && scripts.push(response.text()));
+			await visit.page.goto(`${visit.address}${path}`, {waitUntil: "networkidle"});
+			const found = (await Promise.all(scripts)).filter((text) => words.test(text)).length;
+			await visit.close();
+			return [scripts.length > 0, found > 0];
+		};
+		assert.deepEqual(await speaks(""), [true, true]);
+		assert.deepEqual(await speaks("embed.html"), [true, false]);
+		assert.deepEqual(await speaks("offline.html"), [false, false]);
+		assert.ok(!words.test(readFileSync(new URL("../../web/public/sw.js", import.meta.url), "utf8")), "the service worker");
+	});
+
 	test("every control of the player does by keys what it does by pointer", async () => {
 		const visit = await playing(stand);
 		const {page} = visit;
