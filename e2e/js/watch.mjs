@@ -93,6 +93,8 @@ try {
 	// Goes on live, on another connection, with the numbers behind those that were stored.
 	await page.keyboard.press("k");
 	await until(async () => (await state()) === "playing", PATIENCE);
+	// It begins where the broadcast is by now, and a moment later it moves.
+	await until(() => page.evaluate(() => !document.querySelector("video").paused), PATIENCE);
 	const from = await page.evaluate(() => document.querySelector("video").currentTime);
 	await until(() => page.evaluate((from) => document.querySelector("video").currentTime > from + 1, from), PATIENCE);
 	const live = await page.evaluate(() => !document.querySelector("video").paused);
