@@ -1,10 +1,11 @@
 // The page: draws what the worker says, feeds the video, and does what is pressed.
 import {fromHex, toHex} from "./core/scale.ts";
-import {megabytes, rate, sum, time, usdc} from "./page/format.ts";
+import {megabytes, rate, share, sum, time, usdc} from "./page/format.ts";
 import {WalletPanel} from "./page/wallet.ts";
 import {isLow} from "./wallet/handover.ts";
 import {Feeder} from "./watch/feeder.ts";
-import type {FromWorker, State, ToWorker} from "./watch/messages.ts";
+import type {FromWorker, Source, State, ToWorker} from "./watch/messages.ts";
+import type {Why} from "./watch/roster.ts";
 import workerUrl from "./watch/worker.ts?worker&url";
 
 /** Windows over which the bit rate is taken. */
@@ -128,6 +129,30 @@ function draw(): void {
 	$("mute").textContent = video.muted ? "Unmute" : "Mute";
 }
 
+/** What became of a relayer that was left. */
+const LEFT_FOR: Record<Why, string> = {
+	lied: "lied",
+	refused: "asks what is not accepted",
+	absent: "does not carry it",
+	full: "full",
+	silent: "fell silent",
+	slow: "too slow",
+	lost: "connection lost",
+	ended: "ended it",
+	gone: "does not have the next window",
+};
+
+/** A relayer, its share of what was verified, and what became of it. */
+function drawn({key, bytes, sends, left}: Source, all: Source[]): HTMLLIElement {
+	const line = document.createElement("li");
+	line.dataset.key = key;
+	line.classList.toggle("sends", sends);
+	const verified = all.reduce((sum, source) => sum + source.bytes, 0);
+	const part = bytes === 0 ? [] : [share(bytes, verified)];
+	line.textContent = [`${key.slice(0, 10)}…`, ...part, ...(left === undefined || sends ? [] : [LEFT_FOR[left]])].join(" · ");
+	return line;
+}
+
 function hear(message: FromWorker): void {
 	switch (message.kind) {
 		case "state":
@@ -139,9 +164,11 @@ function hear(message: FromWorker): void {
 		case "about":
 			$("title").textContent = message.title;
 			document.title = `${message.title} – ClusterCast`;
-			$("figure-source").textContent = `${message.relayer.slice(0, 10)}…`;
 			price = message.pricePerGb;
 			return panel.about(message.genesis, price);
+		case "sources":
+			$("sources").replaceChildren(...message.sources.map((source) => drawn(source, message.sources)));
+			return;
 		case "session": {
 			$("session-key").textContent = message.key;
 			$("session-proof").textContent = message.proof;
@@ -211,7 +238,6 @@ function watch(account: Uint8Array | undefined, maxPricePerGb: bigint): void {
 		stream: stream !== null && /^\d+$/.test(stream) ? BigInt(stream) : undefined,
 		account,
 		maxPricePerGb,
-		host: location.hostname.replace(/^\[|\]$/g, ""),
 		base: new URL("./", location.href).href,
 	});
 }
