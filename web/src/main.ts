@@ -92,7 +92,6 @@ function hear(message: FromWorker): void {
 			$("title").textContent = message.title;
 			document.title = `${message.title} – ClusterCast`;
 			$("about-price").textContent = `${sum(message.pricePerGb)} per GB`;
-			$("about-relayer").textContent = `${message.relayer.slice(0, 10)}…`;
 			$("facts").hidden = false;
 			return panel.about(message.genesis, message.pricePerGb);
 		case "session":

@@ -10,7 +10,7 @@ const NEXT = `0x${"48af".repeat(16)}`;
 const PRICE = 20_000n;
 const WEEK = 7 * 24 * 3_600_000;
 
-const about = (price = PRICE) => ({kind: "about", title: TITLE, relayer: RELAYER, genesis: GENESIS, pricePerGb: price});
+const about = (price = PRICE) => ({kind: "about", title: TITLE, genesis: GENESIS, pricePerGb: price});
 const state = (state, reason = "") => ({kind: "state", state, reason});
 const session = (account, follows = false, key = KEY) => ({
 	kind: "session", name: `${GENESIS}/${account}`, key, proof: PROOF, expiry: 422_800, until: Date.now() + WEEK, follows,
@@ -24,6 +24,10 @@ const digits = (bytes) => `0x${Buffer.from(bytes).toString("hex")}`;
 async function plays(visit, account = ACCOUNT, left = 4_612_000n) {
 	await visit.say(about(), authorised(account), state("playing"), {kind: "terms", pricePerGb: PRICE});
 	const {codecs, windows} = visit.film;
+	await visit.say({kind: "sources", sources: [
+		{key: `0x${"1f60".repeat(16)}`, bytes: 750_000, sends: false, left: "silent"},
+		{key: RELAYER, bytes: 2_250_000, sends: true, left: undefined},
+	]});
 	await visit.say({kind: "clip", codecs, title: TITLE, windows: windows.length, bytes: 375_000}, money(left));
 	await visit.page.waitForFunction(() => window.stage().querySelector("video").currentTime > 0.3, undefined, {timeout: 20_000});
 	await visit.until("#live-badge:visible");

@@ -11,6 +11,11 @@ export function megabytes(bytes: number): string {
 	return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** Of all. */
+export function share(bytes: number, all: number): string {
+	return `${all === 0 ? 0 : Math.round((100 * bytes) / all)} %`;
+}
+
 export function rate(bitsPerSecond: number): string {
 	return `${(bitsPerSecond / 1e6).toFixed(2)} Mb/s`;
 }

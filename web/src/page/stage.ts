@@ -1,9 +1,10 @@
 // The stage: the picture, what is said over it, the controls and the figures. It feeds the video with what the worker says, and knows
 // neither who pays nor how.
 import {Feeder} from "../watch/feeder.ts";
-import type {FromWorker, State} from "../watch/messages.ts";
+import type {FromWorker, Source, State} from "../watch/messages.ts";
+import type {Why} from "../watch/roster.ts";
 import {el, icon, mark, pictured, relabel, row} from "./dom.ts";
-import {megabytes, rate, usdc} from "./format.ts";
+import {megabytes, rate, share, usdc} from "./format.ts";
 
 /** Windows over which the bit rate is taken. */
 const RATED = 5;
@@ -30,6 +31,28 @@ export const SAYS: Says = {
 	"other-tab": ["It plays in another tab", "One tab at a time pays from a session key."],
 	unsupported: ["This browser cannot watch here yet", "It needs WebTransport and MediaSource. Chrome, Edge and Firefox have both."],
 };
+
+/** What became of a relayer that was left. */
+const LEFT_FOR: Record<Why, string> = {
+	lied: "lied",
+	refused: "asks what is not accepted",
+	absent: "does not carry it",
+	full: "full",
+	silent: "fell silent",
+	slow: "too slow",
+	lost: "connection lost",
+	ended: "ended it",
+	gone: "does not have the next window",
+};
+
+/** A relayer, its share of what was verified, and what became of it. */
+function drawn({key, bytes, sends, left}: Source, all: Source[]): HTMLLIElement {
+	const verified = all.reduce((sum, source) => sum + source.bytes, 0);
+	const part = bytes === 0 ? [] : [share(bytes, verified)];
+	const line = el("li", {"data-key": key}, [`${key.slice(0, 10)}…`, ...part, ...(left === undefined || sends ? [] : [LEFT_FOR[left]])].join(" · "));
+	line.classList.toggle("sends", sends);
+	return line;
+}
 
 /** What its owner does. */
 export interface Acts {
@@ -60,6 +83,7 @@ export class Stage {
 	readonly #toggle = pictured("figures", "figures", "Figures", "s");
 	readonly #mini = pictured("pip", "mini", "Picture in picture", "i");
 	readonly #full = pictured("full", "full", "Full screen", "f");
+	readonly #sources = el("ul", {id: "sources"});
 	readonly #figures = new Map<string, HTMLElement>();
 	readonly #overlay: HTMLElement;
 	readonly #windows: {bytes: number; seconds: number}[] = [];
@@ -94,16 +118,16 @@ export class Stage {
 			["lag", "Behind capture", "–", ""],
 			["verified", "Verified", "–", ""],
 			["rejected", "Rejected chunks", "0", ""],
-			["source", "Source", "–", ""],
 			["transport", "Transport", "–", ""],
 			["spent", "Spent", "–", "money"],
 			["hour", "Per hour", "–", "money"],
 		];
-		return rows.map(([name, label, first, kind]) => {
+		const figures = rows.map(([name, label, first, kind]) => {
 			const figure = el("dd", {id: `figure-${name}`}, first);
 			this.#figures.set(name, figure);
 			return row(label, figure, kind);
 		});
+		return [...figures, row("Sources", el("dd", {}, this.#sources), "sources")];
 	}
 
 	#listen(): void {
@@ -157,8 +181,10 @@ export class Stage {
 	hear(message: FromWorker): void {
 		switch (message.kind) {
 			case "about":
-				this.#set("source", `${message.relayer.slice(0, 10)}…`);
 				this.#price = message.pricePerGb;
+				return;
+			case "sources":
+				this.#sources.replaceChildren(...message.sources.map((source) => drawn(source, message.sources)));
 				return;
 			case "terms":
 				this.#price = message.pricePerGb;

@@ -43,7 +43,6 @@ export class Client {
 			stream: stream !== null && /^\d+$/.test(stream) ? BigInt(stream) : undefined,
 			account,
 			maxPricePerGb,
-			host: new URL(base).hostname.replace(/^\[|\]$/g, ""),
 			base,
 		});
 	}
