@@ -6,31 +6,15 @@ import {mkdirSync} from "node:fs";
 import {join} from "node:path";
 import {setTimeout as sleep} from "node:timers/promises";
 import {parseArgs} from "node:util";
-import {chromium} from "playwright-core";
+import {asked, count, open, PATIENCE, plays} from "./viewer.mjs";
 
 const {values: options, positionals} = parseArgs({allowPositionals: true, options: {shots: {type: "string"}}});
 const [address, account, seconds] = positionals;
-// Until a picture, from when the key is authorised: the relayer looks at the account every 15 s.
-const PATIENCE = 60_000;
 
-const browser = await chromium.launch({executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--disable-gpu"]});
-const complaints = [];
-const requests = new Set();
+const viewer = await open();
+const {browser, context, page, complaints, requests, text, state, until} = viewer;
 let failed = false;
 try {
-	const context = await browser.newContext({viewport: {width: 1100, height: 900}, colorScheme: "light"});
-	const page = await context.newPage();
-	page.on("console", (m) => ["error", "warning"].includes(m.type()) && complaints.push(m.text()));
-	page.on("pageerror", (error) => complaints.push(String(error)));
-	page.on("request", (request) => requests.add(new URL(request.url()).origin));
-
-	const text = (id) => page.locator(`#${id}`).textContent();
-	const state = () => page.evaluate(() => document.documentElement.dataset.state);
-	const until = async (what, most) => {
-		for (const begun = Date.now(); !(await what()); await sleep(100)) {
-			if (Date.now() > begun + most) throw new Error(`not within ${most} ms: ${what}; ${await state()}: ${await text("detail")}; ${complaints}`);
-		}
-	};
 	// In both themes, on a desk and on a phone.
 	const shots = async (name) => {
 		if (options.shots === undefined) return;
@@ -46,34 +30,9 @@ try {
 	};
 
 	await page.goto(address);
-	await until(async () => (await state()) === "needs-account", PATIENCE);
-	await shots("account");
-	await page.fill("#account", account);
-	await page.click("#payer button");
-	await until(async () => (await state()) === "needs-session", PATIENCE);
-	await shots("session");
-	const [key, proof, expiry] = await Promise.all(["session-key", "session-proof", "session-expiry"].map(text));
-	console.log(JSON.stringify({key, proof, expiry: Number(expiry)}));
-
-	// The prices of tests are a hundred times the usual one, so that tickets win: nobody pays that unasked.
-	await until(async () => (await state()) === "dear", PATIENCE);
-	await shots("dear");
-	await page.click("#accept");
-	await until(async () => (await state()) === "playing", PATIENCE);
-	await until(() => page.evaluate(() => document.querySelector("video").currentTime > 0 && !document.querySelector("video").paused), PATIENCE);
-	// Pictures that were shown, and the longest time between two of them.
-	await page.evaluate(() => {
-		const video = document.querySelector("video");
-		const seen = (window.seen = {frames: 0, longest: 0, from: video.currentTime});
-		let last = performance.now();
-		const next = (now) => {
-			seen.frames++;
-			seen.longest = Math.max(seen.longest, now - last);
-			last = now;
-			video.requestVideoFrameCallback(next);
-		};
-		video.requestVideoFrameCallback(next);
-	});
+	console.log(JSON.stringify(await asked(viewer, account, shots)));
+	await plays(viewer, shots);
+	await count(viewer);
 	await page.keyboard.press("s");
 	await sleep(Number(seconds) * 1_000);
 	const seen = await page.evaluate(() => ({...window.seen, to: document.querySelector("video").currentTime, width: document.querySelector("video").videoWidth}));
@@ -93,6 +52,8 @@ try {
 	// Goes on live, on another connection, with the numbers behind those that were stored.
 	await page.keyboard.press("k");
 	await until(async () => (await state()) === "playing", PATIENCE);
+	// It begins where the broadcast is by now, and a moment later it moves.
+	await until(() => page.evaluate(() => !document.querySelector("video").paused), PATIENCE);
 	const from = await page.evaluate(() => document.querySelector("video").currentTime);
 	await until(() => page.evaluate((from) => document.querySelector("video").currentTime > from + 1, from), PATIENCE);
 	const live = await page.evaluate(() => !document.querySelector("video").paused);

@@ -2,9 +2,10 @@
 //! program of its own ([`main`]) that buys what it sells, for places of the network lab.
 
 use crate::{
+	http,
 	lab::free_port,
 	network::{Network, Person},
-	programs::{register, Terms},
+	programs::{register, web_address, Terms},
 };
 use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
@@ -14,7 +15,7 @@ use clustercast_network::{
 	client::Subscription,
 	feed::Feed,
 	node::{Incoming, Limits},
-	Address, Node, Stream,
+	Address, Certificates, Node, Stream,
 };
 use clustercast_pay::{
 	funds::{self, Wanted},
@@ -33,9 +34,10 @@ use clustercast_protocol::{
 	viewer::Event,
 	wire::{self, Fetch, Kind, ToViewer},
 	Cursor, EncodedWindow, EndReason, Follow, Lookup, PaymentTerms, ReceiptSigner, RelayerSession, SessionKey,
-	StreamKeys, ViewerConfig, ViewerSession,
+	StreamKeys, ViewerConfig, ViewerSession, PROTOCOL_NAME,
 };
-use codec::Decode;
+use clustercast_relayer::web::{notice, About, AboutStream};
+use codec::{Decode, Encode};
 use std::{
 	collections::VecDeque,
 	io,
@@ -44,9 +46,9 @@ use std::{
 		atomic::{AtomicUsize, Ordering},
 		Arc, Mutex, PoisonError,
 	},
-	time::Duration,
+	time::{Duration, SystemTime},
 };
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{net::TcpListener, task::JoinHandle, time::sleep};
 
 /// Windows that it holds: a minute of 480p, so that it always has an old one at hand.
 const CACHE_BYTES: usize = 64 << 20;
@@ -113,7 +115,7 @@ pub struct Byzantine {
 	/// Its account.
 	pub account: AccountId,
 	state: Arc<State>,
-	tasks: [JoinHandle<()>; 3],
+	tasks: Vec<JoinHandle<()>>,
 }
 
 /// Buys what it cheats with.
@@ -145,11 +147,81 @@ impl Byzantine {
 		network: &Network,
 		person: Person,
 		terms: Terms,
-		(stream, signing_key, origin): (u64, PublicKey, &str),
+		broadcast: (u64, PublicKey, &str),
 		plan: (usize, Trick),
 	) -> Result<Self> {
+		let (node, mut started) = Self::begin(network, person, terms, broadcast, plan, None).await?;
+		started.tasks.push(tokio::spawn(async move {
+			// It lives as long as its handle.
+			let _node = node;
+			std::future::pending().await
+		}));
+		Ok(started)
+	}
+
+	/// The same; pages of browsers find it as well.
+	pub async fn start_for_browsers(
+		network: &Network,
+		person: Person,
+		terms: Terms,
+		broadcast: (u64, PublicKey, &str),
+		plan: (usize, Trick),
+	) -> Result<Self> {
+		let port = free_port()?;
+		let (node, mut started) = Self::begin(network, person, terms, broadcast, plan, Some(port)).await?;
+		let certificates = Certificates::new(SystemTime::now())?;
+		node.listen_web(([127, 0, 0, 1], port).into(), certificates.clone())
+			.await?;
+		let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+		let chain = network.books().chain().clone();
+		let info = chain.stream_key(StreamId(broadcast.0)).await?;
+		let info = info.context("there is no such stream")?;
+		let (key, account, price) = (started.state.key.clone(), started.account, terms.price_per_gb);
+		let about = move || {
+			let certificates = certificates.hashes(SystemTime::now());
+			let notice = notice(&key, account, info.id, certificates, (price, 1));
+			let stream = AboutStream {
+				id: info.id.0,
+				title: info.title.clone(),
+				signing_key: info.signing_key,
+				previous_keys: info.previous_keys.clone(),
+				terms_counter: info.terms_counter,
+				price_per_gb: price,
+				notice: format!("0x{}", hex::encode(key.sign(notice, &chain.genesis()).encode())),
+			};
+			let about = About {
+				genesis: chain.genesis(),
+				head: chain.tip().block(),
+				max_ticket_life: chain.constants().max_ticket_life,
+				max_session_life: chain.constants().max_session_life,
+				account,
+				key: key.public(),
+				port,
+				path: PROTOCOL_NAME,
+				certificates,
+				streams: vec![stream],
+			};
+			serde_json::json!(about).to_string()
+		};
+		started.tasks.push(tokio::spawn(async move {
+			let _node = node;
+			http::serve(listener, about).await;
+		}));
+		Ok(started)
+	}
+
+	async fn begin(
+		network: &Network,
+		person: Person,
+		terms: Terms,
+		(stream, signing_key, origin): (u64, PublicKey, &str),
+		plan: (usize, Trick),
+		web: Option<u16>,
+	) -> Result<(Node, Self)> {
 		let listen = format!("/ip4/127.0.0.1/udp/{}/quic-v1", free_port()?);
-		register(network, &person, &listen, terms.price_per_gb).await?;
+		let web = web.map(web_address);
+		let addresses: Vec<&str> = [&*listen].into_iter().chain(web.as_deref()).collect();
+		register(network, &person, &addresses, terms.price_per_gb).await?;
 		let key = keys::load_or_create(&person.key_file)?;
 		let chain = network.books().chain();
 		let (node, incoming) = Node::start(&key, Limits::default())?;
@@ -160,19 +232,16 @@ impl Byzantine {
 		let session = state.subscribes(chain, &origin, signing_key.into(), None);
 		let upstream = Subscription::new(connection, session, INACTIVITY);
 		let ingesting = state.clone();
-		let ingest = tokio::spawn(async move {
-			// The node lives as long as its handle.
-			let _node = node;
-			ingesting.ingest(upstream, None).await;
-		});
+		let ingest = tokio::spawn(async move { ingesting.ingest(upstream, None).await });
 		let follow = tokio::spawn(state.clone().follow(chain.clone()));
 		let serve = tokio::spawn(state.clone().welcome(incoming));
-		Ok(Self {
+		let started = Self {
 			address,
 			account: person.account,
 			state,
-			tasks: [ingest, serve, follow],
-		})
+			tasks: vec![ingest, serve, follow],
+		};
+		Ok((node, started))
 	}
 
 	/// Subscriptions that viewers made.
@@ -350,8 +419,11 @@ impl State {
 	async fn serve(self: Arc<Self>, mut stream: Stream) -> io::Result<()> {
 		let serial = self.subscriptions.fetch_add(1, Ordering::SeqCst);
 		let challenge = sha256(&[b"byzantine", &serial.to_le_bytes(), &self.key.public().0]);
-		let binding = Binding::PeerKey(self.key.public().0);
-		let mut session = RelayerSession::new(self.genesis, challenge, vec![binding]);
+		let bindings = match stream.certificates() {
+			[] => vec![Binding::PeerKey(self.key.public().0)],
+			shown => shown.iter().map(|hash| Binding::Certificate(hash.0)).collect(),
+		};
+		let mut session = RelayerSession::new(self.genesis, challenge, bindings);
 		let (mut news, mut buffer, mut delivered) = (self.feed.news(self.stream), vec![0; CHUNK_BYTES], 0);
 		let mut fetches = VecDeque::new();
 		loop {

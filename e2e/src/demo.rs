@@ -33,6 +33,7 @@ use std::{
 	fmt,
 	net::TcpListener,
 	path::PathBuf,
+	process::Stdio,
 	time::{Duration, Instant},
 };
 use tokio::signal::unix::{signal, SignalKind};
@@ -244,12 +245,39 @@ fn check(options: &Options) -> Result<()> {
 	Ok(())
 }
 
-/// Opens a page in whatever the desktop has for it. Where there is none, its address was printed.
-fn open(page: &str) {
-	let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-	if let Err(error) = std::process::Command::new(opener).arg(page).spawn() {
-		eprintln!("clustercast-demo: {opener}: {error}");
+/// What opens a page on this machine; why nothing does, where that is known before. Without a desktop `xdg-open` would take the terminal
+/// for a browser in it.
+fn opener(is_macos: bool, is_set: impl Fn(&str) -> bool) -> Result<&'static str, &'static str> {
+	if is_macos {
+		return Ok("open");
 	}
+	let desktop = ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"].into_iter().any(is_set);
+	desktop.then_some("xdg-open").ok_or("there is no desktop here")
+}
+
+/// Opens a page in the browser that the desktop has, and waits for nobody: where that fails, a line says so.
+fn open(page: &str) {
+	let page = page.to_owned();
+	tokio::spawn(async move {
+		let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+		let why = match opener(cfg!(target_os = "macos"), is_set) {
+			Ok(program) => {
+				let mut command = tokio::process::Command::new(program);
+				command
+					.arg(&page)
+					.stdin(Stdio::null())
+					.stdout(Stdio::null())
+					.stderr(Stdio::null());
+				match command.status().await {
+					Ok(status) if status.success() => return,
+					Ok(status) => format!("{program}: {status}"),
+					Err(error) => format!("{program}: {error}"),
+				}
+			},
+			Err(why) => why.to_owned(),
+		};
+		println!("           no browser was opened ({why}): open {page} yourself");
+	});
 }
 
 async fn run(lab: &Lab, options: &Options) -> Result<u8> {
@@ -312,13 +340,11 @@ async fn show(lab: &Lab, options: &Options) -> Result<Summary> {
 		hls,
 		&named,
 	)?;
-	println!(
-		"  viewer   http://127.0.0.1:{hls}/ in a browser; {} for VLC, Safari, ffplay",
-		player.hls
-	);
-	println!("           with a wallet of your own: scripts/demo --page");
+	let page = format!("http://127.0.0.1:{hls}/");
+	println!("  watch    {page}");
+	println!("           in a browser; VLC, Safari and ffplay take index.m3u8 there. With a wallet of your own: scripts/demo --page");
 	if options.open {
-		open(&format!("http://127.0.0.1:{hls}/"));
+		open(&page);
 	}
 
 	let started = Instant::now();
@@ -778,5 +804,19 @@ impl fmt::Display for Summary {
 			writeln!(f, "{what:<40}{value}")?;
 		}
 		Ok(())
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn page_is_opened_by_the_desktop_and_by_nothing_where_there_is_none() {
+		assert_eq!(opener(true, |_| false), Ok("open"));
+		assert!(opener(false, |_| false).is_err(), "it would take the terminal");
+		for desktop in ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"] {
+			assert_eq!(opener(false, |name| name == desktop), Ok("xdg-open"), "{desktop}");
+		}
 	}
 }

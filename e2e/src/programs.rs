@@ -216,6 +216,7 @@ pub struct Relayer {
 	pub process: Option<Process>,
 	state: PathBuf,
 	metrics_port: u16,
+	web_port: Option<u16>,
 	name: String,
 	listen: String,
 	terms: Terms,
@@ -237,17 +238,27 @@ impl Relayer {
 		terms: Terms,
 		listen: String,
 	) -> Result<Self> {
-		register(network, &person, &listen, terms.price_per_gb).await?;
+		register(network, &person, &[&listen], terms.price_per_gb).await?;
 		Ok(Self {
 			address: format!("{listen}/p2p/{}", clustercast_network::peer_id(&person.key)?),
 			person,
 			process: None,
 			state: lab.path(&format!("{name}.state")),
 			metrics_port: free_port()?,
+			web_port: None,
 			name: name.to_owned(),
 			listen,
 			terms,
 		})
+	}
+
+	/// Enters in the registry that it serves browsers, which it does from the next run on; where their page is.
+	pub async fn serve_browsers(&mut self, network: &Network) -> Result<String> {
+		let port = free_port()?;
+		let addresses = [&*self.listen, &web_address(port)];
+		register(network, &self.person, &addresses, self.terms.price_per_gb).await?;
+		self.web_port = Some(port);
+		Ok(format!("http://127.0.0.1:{port}/"))
 	}
 
 	/// What it asks for.
@@ -340,6 +351,9 @@ impl Relayer {
 			.arg(&self.person.key_file)
 			.arg("--state")
 			.arg(&self.state);
+		if let Some(port) = self.web_port {
+			run.args(["--web", &format!("127.0.0.1:{port}")]);
+		}
 		Ok(run)
 	}
 
@@ -443,16 +457,22 @@ impl AddAssign for Counts {
 	}
 }
 
-/// Registers a relayer that is reached at `listen`.
-pub async fn register(network: &Network, person: &Person, listen: &str, price_per_gb: u64) -> Result<()> {
+/// Registers a relayer that is reached at these addresses, or changes them.
+pub async fn register(network: &Network, person: &Person, addresses: &[&str], price_per_gb: u64) -> Result<()> {
 	let mut register = command("clustercast-relayer", "register", network)?;
 	register
-		.args(["--account", &person.uri, "--address", listen, "--bond", "10"])
+		.args(["--account", &person.uri, "--bond", "10", "--address"])
+		.args(addresses)
 		.args(["--price-per-gb", &price_per_gb.to_string()])
 		.arg("--identity")
 		.arg(&person.key_file);
 	run_once(&mut register).await.context("register")?;
 	Ok(())
+}
+
+/// As the registry has a page at this port of loopback.
+pub fn web_address(port: u16) -> String {
+	format!("/ip4/127.0.0.1/tcp/{port}/http")
 }
 
 /// The session key of a player for an account whose wallet is elsewhere: what a deposit on the L2 has to name.

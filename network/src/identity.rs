@@ -8,7 +8,7 @@ use libp2p::{
 	multihash::Multihash,
 	Multiaddr, PeerId,
 };
-use std::{fmt, str::FromStr};
+use std::{fmt, net::Ipv4Addr, str::FromStr};
 
 /// Multihash code of "the digest is the data".
 const IDENTITY_MULTIHASH: u64 = 0;
@@ -32,6 +32,11 @@ pub enum AddressError {
 	/// A name, or another way than QUIC: nothing that we could connect to.
 	#[error("{0}: peers are reached at IP addresses over QUIC alone: /ip4/ADDRESS/udp/PORT/quic-v1")]
 	NotQuic(Multiaddr),
+	/// Nothing that a page could ask.
+	#[error(
+		"{0}: pages ask over HTTPS: /dns/NAME/tcp/443/https, or on this machine alone /ip4/127.0.0.1/tcp/PORT/http"
+	)]
+	NotWeb(Multiaddr),
 }
 
 /// Peer id of an Ed25519 key. Fails only for bytes that are no point of the curve.
@@ -96,6 +101,63 @@ impl Address {
 /// Where somebody is reached, whoever that is: `address` with or without `/p2p/ID`, which is left out.
 pub fn place(address: &str) -> Result<Multiaddr, AddressError> {
 	split(address).map(|(transport, _)| transport)
+}
+
+/// Where pages of browsers find a relayer, by an address such as `/dns/relayer.example/tcp/443/https`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebAddress {
+	url: String,
+	is_local: bool,
+}
+
+impl WebAddress {
+	/// Its URL: scheme, host and port, and nothing behind them.
+	pub fn url(&self) -> &str {
+		&self.url
+	}
+
+	/// Whether it is this machine's own, in development: `/ip4/127.0.0.1/tcp/8890/http`.
+	pub fn is_local(&self) -> bool {
+		self.is_local
+	}
+}
+
+impl FromStr for WebAddress {
+	type Err = AddressError;
+
+	fn from_str(address: &str) -> Result<Self, AddressError> {
+		let parsed: Multiaddr = address.parse().map_err(|e| AddressError::Malformed(format!("{e}")))?;
+		let parts: Vec<Protocol> = parsed.iter().collect();
+		let (host, port, scheme) = match &parts[..] {
+			[host, Protocol::Tcp(port), scheme] => (host, *port, scheme),
+			_ => return Err(AddressError::NotWeb(parsed)),
+		};
+		let is_local = *host == Protocol::Ip4(Ipv4Addr::LOCALHOST);
+		let scheme = match scheme {
+			Protocol::Https => "https",
+			// Nobody else's browser would take it.
+			Protocol::Http if is_local => "http",
+			_ => return Err(AddressError::NotWeb(parsed)),
+		};
+		let host = match host {
+			Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) if is_name(name) => name.to_string(),
+			Protocol::Ip4(ip) => ip.to_string(),
+			Protocol::Ip6(ip) => format!("[{ip}]"),
+			_ => return Err(AddressError::NotWeb(parsed)),
+		};
+		Ok(Self {
+			url: format!("{scheme}://{host}:{port}"),
+			is_local,
+		})
+	}
+}
+
+/// Whether a URL with it says what it seems to say.
+fn is_name(name: &str) -> bool {
+	!name.is_empty()
+		&& name
+			.bytes()
+			.all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
 }
 
 fn split(address: &str) -> Result<(Multiaddr, Option<PeerId>), AddressError> {
@@ -190,5 +252,43 @@ mod tests {
 			);
 		}
 		assert!(Address::new("/ip6/::1/udp/4001/quic-v1", &key).is_ok());
+	}
+
+	#[test]
+	fn pages_find_a_relayer_over_https_and_without_it_on_this_machine_alone() {
+		let url = |address: &str| address.parse::<WebAddress>().map(|web| (web.url, web.is_local));
+		for (address, expected) in [
+			(
+				"/dns/relayer.example/tcp/443/https",
+				("https://relayer.example:443", false),
+			),
+			(
+				"/dns4/relayer.example/tcp/8443/https",
+				("https://relayer.example:8443", false),
+			),
+			("/ip4/203.0.113.7/tcp/443/https", ("https://203.0.113.7:443", false)),
+			("/ip6/2001:db8::7/tcp/443/https", ("https://[2001:db8::7]:443", false)),
+			("/ip4/127.0.0.1/tcp/8890/http", ("http://127.0.0.1:8890", true)),
+		] {
+			assert_eq!(url(address), Ok((expected.0.into(), expected.1)), "{address}");
+		}
+		for address in [
+			"/dns/relayer.example/tcp/80/http",
+			"/ip4/127.0.0.2/tcp/80/http",
+			"/ip4/203.0.113.7/tcp/80/http",
+			"/dns/user@relayer.example/tcp/443/https",
+			"/dns/relayer.example/tcp/443",
+			"/ip4/127.0.0.1/udp/4001/quic-v1",
+		] {
+			assert!(
+				matches!(url(address), Err(AddressError::NotWeb(_))),
+				"{address}: {:?}",
+				url(address)
+			);
+		}
+		assert!(matches!(
+			url("https://relayer.example"),
+			Err(AddressError::Malformed(_))
+		));
 	}
 }

@@ -41,7 +41,7 @@ mod uplink;
 
 pub use client::Subscription;
 pub use feed::Feed;
-pub use identity::{peer_id, place, public_key, Address, AddressError};
+pub use identity::{peer_id, place, public_key, Address, AddressError, WebAddress};
 pub use libp2p::{Multiaddr, PeerId};
 pub use node::{Incoming, Node};
 pub use quic::{CertificateError, Certificates, Stream};

@@ -7,7 +7,7 @@ use clustercast_chain::{
 	calls::{self, NewRelayer},
 	keys, Call, Chain, NodeUrl, Wait, Wallet,
 };
-use clustercast_network::{peer_id, Address};
+use clustercast_network::{peer_id, Address, WebAddress};
 use clustercast_primitives::{
 	amount::MAX_PRICE_PER_GB, chain::RelayerInfo, crypto::KeyPair, notice::RelayerProof, AccountId, Hash, Signature,
 	Usdc,
@@ -35,7 +35,8 @@ pub(crate) struct Register {
 	/// File with the Ed25519 seed: peer id and receipt key; created when missing
 	#[arg(long, value_name = "FILE")]
 	identity: PathBuf,
-	/// Where viewers reach the relayer, 1 to 4 of at most 128 bytes
+	/// Where the relayer is reached, 1 to 4 of at most 128 bytes: by viewers, and by pages of browsers where it serves
+	/// these, such as /dns/relayer.example/tcp/443/https
 	#[arg(long = "address", value_name = "MULTIADDR", required = true, num_args = 1..)]
 	addresses: Vec<String>,
 	/// Price that players choose by, micro-USDC per 10^9 bytes; they pay that of `run`: keep them equal
@@ -172,9 +173,17 @@ impl Register {
 		let relayer = relayer(self.relayer.as_deref(), &wallet)?;
 		let identity = keys::load_or_create(&self.identity)?;
 		let key = identity.public();
-		for address in &self.addresses {
+		for address in self
+			.addresses
+			.iter()
+			.filter(|address| address.parse::<WebAddress>().is_err())
+		{
 			Address::new(address, &key).with_context(|| format!("address {address}"))?;
 		}
+		ensure!(
+			self.addresses.iter().any(|address| Address::new(address, &key).is_ok()),
+			"no address for viewers: /ip4/ADDRESS/udp/PORT/quic-v1"
+		);
 		let chain = Chain::connect(&self.rpc).await?;
 		let registered = chain.relayers().await?.into_iter().find(|r| r.account == relayer);
 		let done = match registered {

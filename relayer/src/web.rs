@@ -7,10 +7,12 @@
 //! | `/`, and what it names | the page, as `scripts/web` built it |
 //! | `/relayer.json` | [`About`]: streams, price, where WebTransport is, certificates and the relayer's signature for them |
 //! | `/deployment.json` | for development: a bridge for which the page of loopback asks wallets; nothing (204) where there is none |
+//! | `/relayers/STREAM.json` | other relayers that serve pages, as the registry has them: [`Other`](crate::directory::Other), those first that have the stream as far as is known |
 //! | `/account/ID.json` | what the chain says of an account: 32 bytes as hexadecimal digits |
 //!
 //! A page cannot know that this is true of the chain. What it verifies and pays rests on what is said here, so its viewer is asked to
-//! trust the relayer that far, and no further than the limit of its session key.
+//! trust the relayer that far, and no further than the limit of its session key. `/relayer.json` and accounts alone are for pages of any origin: who
+//! watches at another relayer, and may turn to this one, asks for its certificates there; and players stand in pages of others.
 
 use crate::desk::{unix_ms, Desk};
 use anyhow::{ensure, Context};
@@ -64,14 +66,30 @@ const MOST_BYTES: u64 = 8 << 20;
 /// Where the page is, from the folder of the program's folder: as packages and `scripts/web` have it.
 const PAGE: &str = "share/clustercast/web";
 
-/// Nothing inline, nobody else's, in no frame. Relayers and agents of the bridge are anywhere, so connections go to whatever has TLS; of a
-/// page for development also to this machine's own.
-fn policy(is_development: bool) -> HeaderValue {
+/// The one page that stands in frames of others: it has no part that asks a wallet.
+const FRAMED: &str = "embed.html";
+
+/// Whose frames a page stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Frames {
+	/// Nobody's: what asks wallets is seen for what it is.
+	None,
+	/// Anybody's.
+	All,
+}
+
+/// Nothing inline, nobody else's. Relayers and agents of the bridge are anywhere, so connections go to whatever has TLS; of a
+/// page for development also to this machine's own: where there is a deployment beside it, or its relayer is registered on loopback.
+fn policy(is_development: bool, frames: Frames) -> HeaderValue {
 	let agents = if is_development { " http://127.0.0.1:*" } else { "" };
+	let frames = match frames {
+		Frames::None => "'none'",
+		Frames::All => "*",
+	};
 	let policy = format!(
 		"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self' https: wss:{agents}; \
 		media-src blob:; worker-src 'self'; img-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
-		frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types clustercast"
+		frame-ancestors {frames}; require-trusted-types-for 'script'; trusted-types clustercast"
 	);
 	policy.parse().expect("printable ASCII")
 }
@@ -84,40 +102,45 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 #[serde(rename_all = "camelCase")]
 pub struct About {
 	/// Of the chain.
-	genesis: Hash,
+	pub genesis: Hash,
 	/// Its newest block.
-	head: BlockNumber,
+	pub head: BlockNumber,
 	/// Blocks from signing to a payment's expiry, at most.
-	max_ticket_life: BlockNumber,
+	pub max_ticket_life: BlockNumber,
 	/// Blocks that a session key lasts, at most.
-	max_session_life: BlockNumber,
+	pub max_session_life: BlockNumber,
 	/// Is paid.
-	account: AccountId,
+	pub account: AccountId,
 	/// Signs receipts and notices.
-	key: PublicKey,
+	pub key: PublicKey,
 	/// UDP port of WebTransport, at the page's host.
-	port: u16,
+	pub port: u16,
 	/// Its path there.
-	path: &'static str,
+	pub path: &'static str,
 	/// SHA-256 of the certificate that is shown there, and of the next one.
-	certificates: [Hash; 2],
+	pub certificates: [Hash; 2],
 	/// In the order of the configuration.
-	streams: Vec<AboutStream>,
+	pub streams: Vec<AboutStream>,
 }
 
 /// Of one stream.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AboutStream {
-	id: u64,
-	title: String,
-	signing_key: PublicKey,
-	previous_keys: Vec<PublicKey>,
-	terms_counter: u32,
+pub struct AboutStream {
+	/// Number of its key.
+	pub id: u64,
+	/// By the chain.
+	pub title: String,
+	/// Signs its headers.
+	pub signing_key: PublicKey,
+	/// Signed them before.
+	pub previous_keys: Vec<PublicKey>,
+	/// Of its terms.
+	pub terms_counter: u32,
 	/// That is asked now, micro-USDC per 10^9 bytes.
-	price_per_gb: u64,
+	pub price_per_gb: u64,
 	/// [`RelayerNotice`] with its signature: SCALE, hexadecimal.
-	notice: String,
+	pub notice: String,
 }
 
 struct Shared {
@@ -130,6 +153,8 @@ struct Shared {
 	page: Page,
 	deployment: Option<Bytes>,
 	policy: HeaderValue,
+	/// Of [`FRAMED`].
+	framed: HeaderValue,
 	lookups: Semaphore,
 }
 
@@ -188,6 +213,7 @@ impl Web {
 		let certificates = Certificates::new(SystemTime::now())?;
 		let port = node.listen_web(at, certificates.clone()).await?;
 		tracing::info!(page = %format_args!("http://{at}/"), "browsers are served");
+		let is_development = deployment.is_some() || desk.directory.is_local(&identity.public());
 		Ok(Self {
 			listener,
 			shared: Arc::new(Shared {
@@ -198,7 +224,8 @@ impl Web {
 				port,
 				streams,
 				page,
-				policy: policy(deployment.is_some()),
+				policy: policy(is_development, Frames::None),
+				framed: policy(is_development, Frames::All),
 				deployment,
 				lookups: Semaphore::new(LOOKUPS),
 			}),
@@ -278,6 +305,7 @@ fn router(shared: Arc<Shared>) -> Router {
 		)
 		.route("/relayer.json", get(about))
 		.route("/deployment.json", get(deployment))
+		.route("/relayers/{name}", get(relayers))
 		.route("/account/{name}", get(account))
 		.route(
 			"/{*path}",
@@ -295,14 +323,11 @@ async fn guard(State(shared): State<Arc<Shared>>, mut response: Response) -> Res
 		(header::CONTENT_SECURITY_POLICY, shared.policy.clone()),
 		(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
 		(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+		(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 	];
 	for (name, value) in said {
-		response.headers_mut().insert(name, value);
-	}
-	if !response.headers().contains_key(header::CACHE_CONTROL) {
-		response
-			.headers_mut()
-			.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+		// A policy of its own has who stands in frames.
+		response.headers_mut().entry(name).or_insert(value);
 	}
 	response
 }
@@ -315,11 +340,13 @@ fn file(shared: &Shared, path: &str) -> Response {
 		true => FOREVER,
 		false => "no-cache",
 	};
-	(
-		[(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, cached)],
-		body.clone(),
-	)
-		.into_response()
+	let said = [(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, cached)];
+	let mut response = (said, body.clone()).into_response();
+	if path == FRAMED {
+		let policy = shared.framed.clone();
+		response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+	}
+	response
 }
 
 async fn about(State(shared): State<Arc<Shared>>) -> Response {
@@ -338,7 +365,8 @@ async fn about(State(shared): State<Arc<Shared>>) -> Response {
 			Some(served) => (served.price(tokio::time::Instant::now()), served.places()),
 			None => return None,
 		};
-		let notice = notice(&shared, info.id, certificates, price_per_gb, places);
+		let offer = (price_per_gb, u32::try_from(places).unwrap_or(u32::MAX));
+		let notice = notice(identity, desk.recipient, info.id, certificates, offer);
 		Some(AboutStream {
 			id: info.id.0,
 			title: info.title,
@@ -349,7 +377,7 @@ async fn about(State(shared): State<Arc<Shared>>) -> Response {
 			notice: hex(&identity.sign(notice, &chain.genesis()).encode()),
 		})
 	};
-	json(&About {
+	let about = json(&About {
 		genesis: chain.genesis(),
 		head: desk.tip.block(),
 		max_ticket_life: chain.constants().max_ticket_life,
@@ -360,7 +388,21 @@ async fn about(State(shared): State<Arc<Shared>>) -> Response {
 		path: PROTOCOL_NAME,
 		certificates,
 		streams: shared.streams.iter().filter_map(of).collect(),
-	})
+	});
+	for_anybody(about)
+}
+
+async fn relayers(State(shared): State<Arc<Shared>>, UrlPath(name): UrlPath<String>) -> Result<Response, StatusCode> {
+	let Shared { desk, identity, .. } = &*shared;
+	let stream = name.strip_suffix(".json").and_then(|id| id.parse().ok()).map(StreamId);
+	let stream = stream
+		.and_then(|id| desk.streams.get(id))
+		.ok_or(StatusCode::NOT_FOUND)?;
+	Ok(json(&desk.directory.pages(
+		&identity.public(),
+		&stream.neighbours(),
+		unix_ms(),
+	)))
 }
 
 async fn deployment(State(shared): State<Arc<Shared>>) -> Response {
@@ -371,30 +413,35 @@ async fn deployment(State(shared): State<Arc<Shared>>) -> Response {
 	}
 }
 
+/// Any page may read it: players stand in pages of others.
+fn for_anybody(answer: Response) -> Response {
+	([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")], answer).into_response()
+}
+
 fn json<T: Serialize>(what: &T) -> Response {
 	let text = serde_json::to_string(what).expect("numbers, texts and lists of them");
 	([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-/// That these certificates are this relayer's, for who sees one of them and knows the relayer's key.
-fn notice(
-	shared: &Shared,
+/// That these certificates are this relayer's, for who sees one of them and knows the relayer's key; with its price and free places.
+pub fn notice(
+	identity: &KeyPair,
+	account: AccountId,
 	stream: StreamId,
 	certificates: [Hash; 2],
-	price_per_gb: u64,
-	places: usize,
+	(price_per_gb, free_seats): (u64, u32),
 ) -> RelayerNotice {
 	let now = unix_ms();
 	RelayerNotice {
-		account: shared.desk.recipient,
-		key: shared.identity.public(),
+		account,
+		key: identity.public(),
 		number: now,
 		stream,
 		addresses: Default::default(),
 		transports: transport::QUIC | transport::WEB_TRANSPORT,
 		certificates: Vec::from(certificates).try_into().expect("there may be four"),
 		price_per_gb,
-		free_seats: u32::try_from(places).unwrap_or(u32::MAX),
+		free_seats,
 		path: Default::default(),
 		lag_ms: 0,
 		contact: Default::default(),
@@ -419,7 +466,7 @@ async fn account(State(shared): State<Arc<Shared>>, UrlPath(name): UrlPath<Strin
 		shared.chain.viewer_account(&id, None).await.ok()
 	});
 	match looked_up.await {
-		Ok(Some(account)) => Ok(json(&account)),
+		Ok(Some(account)) => Ok(for_anybody(json(&account))),
 		_ => Err(StatusCode::SERVICE_UNAVAILABLE),
 	}
 }
@@ -470,8 +517,20 @@ mod tests {
 
 	#[test]
 	fn page_connects_to_this_machine_by_http_in_development_alone() {
-		let [usual, development] = [false, true].map(|is| policy(is).to_str().unwrap().to_owned());
+		let [usual, development] = [false, true].map(|is| policy(is, Frames::None).to_str().unwrap().to_owned());
 		assert!(!usual.contains("http:") && usual.contains("connect-src 'self' https: wss:;"));
 		assert!(development.contains("connect-src 'self' https: wss: http://127.0.0.1:*;"));
+	}
+
+	#[test]
+	fn page_that_asks_wallets_stands_in_no_frame_and_the_framed_one_reaches_nothing_of_this_machine() {
+		let [page, framed] =
+			[Frames::None, Frames::All].map(|frames| policy(false, frames).to_str().unwrap().to_owned());
+		assert!(page.contains("frame-ancestors 'none';"), "{page}");
+		assert!(
+			framed.contains("frame-ancestors *;") && !framed.contains("http:"),
+			"{framed}"
+		);
+		assert_eq!(page.replace("'none'; require", "*; require"), framed);
 	}
 }

@@ -9,5 +9,10 @@ declare module "*?worker&url" {
 	export default url;
 }
 
+declare module "*.css?inline" {
+	const text: string;
+	export default text;
+}
+
 /** The deployment whose page this is, as `scripts/web` was told; null where it is nobody's. */
 declare const __DEPLOYMENT__: import("./wallet/deployment.ts").Canonical | null;

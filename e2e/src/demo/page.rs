@@ -49,7 +49,7 @@ pub(super) async fn serve(lab: &Lab, options: &Options) -> Result<Infallible> {
 		key.trim(),
 		Usdc(MONEY)
 	);
-	println!("  page     {page} until Ctrl-C");
+	println!("  watch    {page} until Ctrl-C");
 	if options.open {
 		open(&page);
 	}

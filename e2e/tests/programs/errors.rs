@@ -112,7 +112,7 @@ fn programs_say_what_is_wrong() {
 			.arg(lab.path("player"));
 		fails(&mut watch, &["4242"]).await.context("player, unknown stream")?;
 
-		register(&network, &relayer, any, PRICE_PER_GB).await?;
+		register(&network, &relayer, &[any], PRICE_PER_GB).await?;
 		let peer = clustercast_network::peer_id(&broadcaster.key)?;
 		let mut run = command("clustercast-relayer", "run", &network)?;
 		run.args(["--account", &relayer.uri, "--listen", &listen, "--stream", &stream])

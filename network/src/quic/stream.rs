@@ -65,7 +65,7 @@ impl Stream {
 	}
 
 	/// What the peer may have been shown in place of our key.
-	pub(crate) fn certificates(&self) -> &[Hash] {
+	pub fn certificates(&self) -> &[Hash] {
 		&self.certificates
 	}
 

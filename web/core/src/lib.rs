@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`viewer`] | [`Viewer`]: one stream, one relayer at a time; verifies, and says what is to be sent, signed and stored |
+//! | [`rhythm`] | whether the next window is late |
 //! | [`message`] | what goes in and comes out, as SCALE |
 //! | `abi` | the same as functions of WebAssembly: bytes in, bytes out |
 //!
@@ -16,6 +17,7 @@ extern crate alloc;
 #[cfg(target_arch = "wasm32")]
 mod abi;
 pub mod message;
+pub mod rhythm;
 pub mod viewer;
 
 pub use viewer::Viewer;

@@ -103,6 +103,21 @@ pub enum Blame {
 	Broken,
 }
 
+/// Why a relayer ended a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum End {
+	/// The broadcast is over, by the broadcaster's own word.
+	Over,
+	/// The next window is not to be had any more: the next subscription begins live.
+	Gone,
+	/// It has no place for this viewer, or none for its account.
+	Full,
+	/// It does not carry the stream.
+	Absent,
+	/// Anything else.
+	Other,
+}
+
 /// What the page is to do, or to know; in order.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Output {
@@ -154,10 +169,8 @@ pub enum Output {
 	CannotPay(String),
 	/// The relayer ended the subscription.
 	Ended {
-		/// The broadcast is over, by the broadcaster's own word.
-		finished: bool,
-		/// The next window is not to be had any more: the next subscription begins live.
-		gone: bool,
+		/// As far as it matters.
+		end: End,
 		/// For people.
 		reason: String,
 	},
@@ -172,4 +185,6 @@ pub enum Output {
 	},
 	/// The relayer brings nothing, and is to be left.
 	Failed(String),
+	/// The next window is late, and nothing of it comes: others may have it. Told again while it is so.
+	Late,
 }

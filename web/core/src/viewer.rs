@@ -1,6 +1,9 @@
 //! A viewer in the middle of a broadcast: place in the stream, purse, and the subscription at one relayer after the other.
 
-use crate::message::{Blame, Config, Facts, Output, Payer, Relayer, Silence, Time};
+use crate::{
+	message::{Blame, Config, End, Facts, Output, Payer, Relayer, Silence, Time},
+	rhythm::Rhythm,
+};
 use alloc::{
 	boxed::Box,
 	collections::{BTreeMap, VecDeque},
@@ -104,6 +107,7 @@ pub struct Viewer {
 	learnt: Time,
 	session: Option<ViewerSession>,
 	patience: Patience,
+	rhythm: Rhythm,
 	standing: Standing,
 	silence: Silence,
 	/// Behind the last window that was handed out.
@@ -157,6 +161,7 @@ impl Viewer {
 		let before = purse.spent();
 		let mut viewer = Self {
 			patience: Patience::new(config.track, None, elapsed(time)),
+			rhythm: Rhythm::new(elapsed(time)),
 			config,
 			keys,
 			purse,
@@ -195,6 +200,7 @@ impl Viewer {
 		self.disconnected();
 		self.served = false;
 		let now = elapsed(self.time);
+		self.rhythm = self.rhythm.turn(now);
 		let have = self.resume.as_ref().map(|last| (last.id.epoch, last.history.count()));
 		self.patience = Patience::new(self.config.track, have, now);
 		if have.is_some() {
@@ -275,6 +281,11 @@ impl Viewer {
 			},
 			Err(failing) => self.give_up(Output::Failed(failing.to_string())),
 		}
+		let (is_live, length) = (self.standing.at(now) == Some(State::Live), self.window_ms);
+		let is_late = self.rhythm.is_late(is_live, Duration::from_millis(length.into()), now);
+		if is_late && self.session.is_some() {
+			self.outputs.push_back(Output::Late);
+		}
 		self.pump();
 	}
 
@@ -315,6 +326,7 @@ impl Viewer {
 	/// The next bytes of it. Of one that is not known nothing is taken.
 	pub fn chunks(&mut self, body: u32, bytes: &[u8]) {
 		if let Some(id) = self.bodies.get(&body).copied() {
+			self.rhythm.moved(elapsed(self.time));
 			self.drive(|session| session.chunks(id, bytes));
 		}
 	}
@@ -446,8 +458,7 @@ impl Viewer {
 				let over = self.standing.at(now) == Some(State::Ended);
 				self.disconnected();
 				self.outputs.push_back(Output::Ended {
-					finished: reason == EndReason::Finished && over,
-					gone: reason == EndReason::WindowGone,
+					end: end(reason, over),
 					reason: reason.to_string(),
 				});
 			},
@@ -484,6 +495,7 @@ impl Viewer {
 		self.resume = self.session.as_ref().and_then(ViewerSession::resume);
 		let header = window.header();
 		self.standing.note_header(header);
+		self.rhythm.window(Duration::from_millis(self.window_ms.into()), now);
 		self.patience.reached(standing::reach(header), &self.standing, now);
 		self.window_ms = header.duration_ms;
 		let catalog = &window.catalog().catalog;
@@ -568,6 +580,17 @@ fn blame(fault: &Fault) -> Blame {
 		// The stream's key may have been replaced.
 		fault if fault.may_be_honest() || unsigned.contains(fault) => Blame::None,
 		_ => Blame::Broken,
+	}
+}
+
+/// What a relayer's reason to end a subscription means. That a broadcast is over is the broadcaster's to say.
+fn end(reason: EndReason, is_over: bool) -> End {
+	match reason {
+		EndReason::Finished if is_over => End::Over,
+		EndReason::WindowGone => End::Gone,
+		EndReason::Full | EndReason::SeatsTaken | EndReason::IdleLately(_) => End::Full,
+		EndReason::NotServed | EndReason::Denied | EndReason::NotAllowed => End::Absent,
+		_ => End::Other,
 	}
 }
 

@@ -11,15 +11,15 @@ use clustercast_primitives::{
 	notice::{transport, RelayerNotice, SignedRelayerNotice},
 	receipt::MAX_BLOCKS_AHEAD,
 	subscribe::Binding,
-	Hash, Signature,
+	AccountId, Hash, Signature,
 };
 use clustercast_protocol::{
 	purse,
 	relayer::{self, Event},
-	Range, ReceiptSigner, RelayerSession,
+	Cursor, EndReason, Range, ReceiptSigner, RelayerSession, Terms,
 };
 use clustercast_web::{
-	message::{Blame, Config, Facts, Output, Payer, Relayer, Silence, Time},
+	message::{Blame, Config, End, Facts, Output, Payer, Relayer, Silence, Time},
 	viewer::Unfit,
 	Viewer,
 };
@@ -104,6 +104,10 @@ struct Play {
 	paid: Vec<u64>,
 	/// Of the relayer's receipts.
 	signer: Arc<ReceiptSigner>,
+	/// The relayer's account.
+	recipient: AccountId,
+	/// To whom each of these tickets was.
+	payees: Vec<AccountId>,
 }
 
 impl Play {
@@ -119,6 +123,8 @@ impl Play {
 			signs: |payload| session_key().sign_bytes(payload),
 			paid: Vec::new(),
 			signer: signer(),
+			recipient: RECIPIENT,
+			payees: Vec::new(),
 		}
 	}
 
@@ -176,7 +182,9 @@ impl Play {
 				let payer = asked.payer.expect("it pays");
 				let binding = Binding::Certificate(CERTIFICATE.0);
 				assert_eq!(payer.subscription.check(&CHALLENGE, &binding, &GENESIS), Ok(()));
-				self.relayer.accept(terms(), self.signer.clone()).unwrap();
+				let recipient = self.recipient;
+				let terms = Terms { recipient, ..terms() };
+				self.relayer.accept(terms, self.signer.clone()).unwrap();
 				self.relayer
 					.status(&status(1, clustercast_primitives::status::State::Live));
 			},
@@ -186,6 +194,7 @@ impl Play {
 				assert!(self.stored.is_some());
 				self.relayer.paid(ticket.message.commitment).unwrap();
 				self.paid.push(ticket.message.nonce);
+				self.payees.push(ticket.message.recipient);
 			},
 			other => panic!("{other:?}"),
 		}
@@ -438,4 +447,118 @@ fn silence_is_explained_and_a_relayer_that_brings_nothing_is_left() {
 			.begin(&<[u8; 40]>::try_from(&codec::Encode::encode(&body)[..]).unwrap()),
 		None
 	);
+}
+
+/// Another relayer.
+const OTHER: AccountId = AccountId([0x0a; 32]);
+
+impl Play {
+	/// The connection is gone, and another relayer is turned to.
+	fn turn(&mut self) {
+		let key = KeyPair::from_seed([0x55; 32]);
+		let mut notice = notice(&relayer_key(), &[CERTIFICATE], NOW.unix_ms + 60_000).message;
+		(notice.key, notice.account) = (key.public(), OTHER);
+		self.viewer.disconnected();
+		self.run();
+		let other = ReceiptSigner::new(key.clone(), [9; 32]);
+		other.set_block(HEAD);
+		(self.signer, self.recipient) = (Arc::new(other), OTHER);
+		self.relayer = RelayerSession::new(GENESIS, CHALLENGE, vec![Binding::Certificate(CERTIFICATE.0)]);
+		let shown = Relayer {
+			key: key.public(),
+			account: OTHER,
+			certificate: CERTIFICATE,
+			notice: key.sign(notice, &GENESIS),
+		};
+		self.viewer.connect(&shown).unwrap();
+		self.run();
+	}
+}
+
+#[test]
+fn another_relayer_goes_on_behind_the_last_window_and_no_window_is_shown_or_paid_twice() {
+	let (mut play, mut broadcast) = (Play::begin(), Broadcast::default());
+	play.run();
+	let data: Vec<Vec<u8>> = (0..4).map(|n| media(200_000, n)).collect();
+	let windows: Vec<_> = data.iter().map(|data| broadcast.segment(data)).collect();
+	play.deliver(&windows[0]);
+	play.deliver(&windows[1]);
+	// The third one is under way as the relayer dies.
+	play.relayer.deliver(&windows[2]).unwrap();
+	while let Some(frame) = play.relayer.poll_transmit() {
+		play.viewer.said(&frame);
+	}
+	let outgoing = play.relayer.poll_sending().unwrap();
+	let [prefix, half] = outgoing.rest();
+	let body = play.viewer.begin(&prefix[..].try_into().unwrap()).unwrap();
+	play.viewer.chunks(body, &half[..100_000]);
+	play.turn();
+	let behind = Cursor::After {
+		id: windows[1].id(),
+		header: windows[1].hash(),
+	};
+	assert_eq!(play.relayer.wants(), Some(behind));
+	play.deliver(&windows[2]);
+	play.deliver(&windows[3]);
+	assert_eq!(play.windows(), data.iter().map(Vec::as_slice).collect::<Vec<_>>());
+	assert_eq!(play.payees, [RECIPIENT, RECIPIENT, OTHER, OTHER]);
+	// Each one's tickets have numbers of their own.
+	assert_eq!(play.paid, [0, 1, 0, 1]);
+	let inits = play.told.iter().filter(|output| matches!(output, Output::Init { .. }));
+	assert_eq!(inits.count(), 1);
+}
+
+#[test]
+fn window_that_is_late_is_told_while_the_broadcaster_is_live_and_a_relayer_is_there() {
+	let late = |state, there: bool| {
+		let (mut play, mut broadcast) = (Play::begin(), Broadcast::default());
+		play.run();
+		play.deliver(&broadcast.segment(&media(200_000, 1)));
+		play.relayer.status(&status(2, state));
+		play.run();
+		if !there {
+			play.viewer.disconnected();
+		}
+		let ticks = (0..=40).map(|n| n * 100).filter(|ms| {
+			play.viewer.tick(Time {
+				elapsed_ms: NOW.elapsed_ms + ms,
+				unix_ms: NOW.unix_ms + ms,
+			});
+			std::iter::from_fn(|| play.viewer.poll()).any(|output| output == Output::Late)
+		});
+		ticks.collect::<Vec<u64>>()
+	};
+	assert_eq!(
+		late(clustercast_primitives::status::State::Live, true),
+		[2_400, 2_900, 3_400, 3_900]
+	);
+	assert_eq!(late(clustercast_primitives::status::State::Idle, true), [0; 0]);
+	assert_eq!(late(clustercast_primitives::status::State::Live, false), [0; 0]);
+}
+
+#[test]
+fn why_a_relayer_ended_is_told_as_far_as_it_matters() {
+	for (reason, expected) in [
+		(EndReason::Full, End::Full),
+		(EndReason::SeatsTaken, End::Full),
+		(EndReason::IdleLately(60), End::Full),
+		(EndReason::NotServed, End::Absent),
+		(EndReason::Denied, End::Absent),
+		(EndReason::WindowGone, End::Gone),
+		(EndReason::ShuttingDown, End::Other),
+		// The broadcaster has not said so.
+		(EndReason::Finished, End::Other),
+	] {
+		let mut play = Play::begin();
+		play.run();
+		play.relayer.end(reason);
+		play.run();
+		let last = play
+			.told
+			.iter()
+			.rev()
+			.find(|output| !matches!(output, Output::Store(..)));
+		let is_it = matches!(last, Some(Output::Ended { end, .. }) if *end == expected);
+		assert!(is_it, "{reason:?}: {last:?}");
+	}
 }

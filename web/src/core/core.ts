@@ -38,6 +38,9 @@ export interface Relayer {
 	notice: Uint8Array;
 }
 
+/** Why a relayer ended it. */
+export type End = "over" | "gone" | "full" | "absent" | "other";
+
 export type Silence = "none" | "pause" | "absence" | "over";
 
 export type Blame = "none" | "terms" | "broken";
@@ -53,9 +56,10 @@ export type Output =
 	| {kind: "money"; spent: bigint; left: bigint; paid: boolean}
 	| {kind: "silence"; silence: Silence}
 	| {kind: "cannot-pay"; reason: string}
-	| {kind: "ended"; finished: boolean; gone: boolean; reason: string}
+	| {kind: "ended"; end: End; reason: string}
 	| {kind: "fault"; blame: Blame; rejected: boolean; reason: string}
-	| {kind: "failed"; reason: string};
+	| {kind: "failed"; reason: string}
+	| {kind: "late"};
 
 /** What a stream of chunks begins with, behind the name of its subscription. */
 export const PREFIX = 40;
@@ -190,6 +194,7 @@ function writeFacts(writer: Writer, {key, former, terms, head}: Facts): void {
 }
 
 const BLAMES: Blame[] = ["none", "terms", "broken"];
+const ENDS: End[] = ["over", "gone", "full", "absent", "other"];
 const SILENCES: Silence[] = ["none", "pause", "absence", "over"];
 
 function readOutput(reader: Reader): Output {
@@ -222,11 +227,13 @@ function readOutput(reader: Reader): Output {
 		case 9:
 			return {kind: "cannot-pay", reason: reader.text()};
 		case 10:
-			return {kind: "ended", finished: reader.bool(), gone: reader.bool(), reason: reader.text()};
+			return {kind: "ended", end: ENDS[reader.u8()] ?? "other", reason: reader.text()};
 		case 11:
 			return {kind: "fault", blame: BLAMES[reader.u8()] ?? "broken", rejected: reader.bool(), reason: reader.text()};
 		case 12:
 			return {kind: "failed", reason: reader.text()};
+		case 13:
+			return {kind: "late"};
 		default:
 			throw new RangeError(`no output ${kind}`);
 	}

@@ -1,12 +1,11 @@
 // The part of the page about the way back: what is left, and what comes next.
 import {go, price, step, type Going, type Holdings, type Price, type Step} from "../wallet/back.ts";
 import type {Payment} from "../wallet/payment.ts";
+import {el} from "./dom.ts";
 import {address, sum, time} from "./format.ts";
 
 /** Of the chain, seconds. */
 const BLOCK = 2;
-
-const $ = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 
 interface Told {
 	free: string;
@@ -29,6 +28,10 @@ interface Look {
 }
 
 export class BackPanel {
+	readonly #say = el("p", {id: "back-say", role: "status"});
+	readonly #note = el("p", {id: "back-note", class: "note", role: "alert"});
+	readonly #button = el("button", {id: "back-go", type: "button", class: "quiet", hidden: true});
+	readonly element = el("details", {id: "back", hidden: true}, el("summary", {}, "Take back what is left"), this.#say, this.#note, this.#button);
 	/** What is drawn. */
 	#going: Going | undefined;
 	#busy = false;
@@ -38,9 +41,8 @@ export class BackPanel {
 		private readonly payment: Payment,
 		private readonly payer: () => string | undefined,
 	) {
-		const details = $<HTMLDetailsElement>("back");
-		details.addEventListener("toggle", () => details.open && void this.#look());
-		$("back-go").addEventListener("click", () => void this.#go());
+		this.element.addEventListener("toggle", () => this.element.open && void this.#look());
+		this.#button.addEventListener("click", () => void this.#go());
 	}
 
 	/** Draws what there is and what can be pressed; again after what was pressed. */
@@ -93,12 +95,11 @@ export class BackPanel {
 	}
 
 	#draw(say: string, press: string | undefined, note = ""): void {
-		$("back-say").textContent = say;
-		$("back-note").textContent = note;
-		const button = $<HTMLButtonElement>("back-go");
-		button.hidden = press === undefined;
-		button.textContent = press ?? "";
-		button.disabled = this.#busy;
+		this.#say.textContent = say;
+		this.#note.textContent = note;
+		this.#button.hidden = press === undefined;
+		this.#button.textContent = press ?? "";
+		this.#button.disabled = this.#busy;
 	}
 
 	async #go(): Promise<void> {

@@ -3,24 +3,31 @@
 /** Micro-USDC. */
 export function usdc(micro: bigint | number): string {
 	const value = Number(micro) / 1e6;
-	return `${value.toFixed(value < 0.1 ? 6 : 2)} USDC`;
+	const digits = value < 0.1 ? value.toFixed(6).replace(/0{1,4}$/, "") : value.toFixed(2);
+	return `${digits} USDC`;
 }
 
 export function megabytes(bytes: number): string {
 	return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** Of all. */
+export function share(bytes: number, all: number): string {
+	return `${all === 0 ? 0 : Math.round((100 * bytes) / all)} %`;
+}
+
 export function rate(bitsPerSecond: number): string {
 	return `${(bitsPerSecond / 1e6).toFixed(2)} Mb/s`;
 }
 
-/** Seconds, to the minute; of days, to the hour. */
+/** Seconds, to the minute; of a day, to the hour; of many, to the day. */
 export function time(seconds: number): string {
 	if (!Number.isFinite(seconds)) return "–";
 	const minutes = Math.floor(seconds / 60);
 	if (minutes < 60) return `${minutes} min`;
 	const hours = Math.floor(minutes / 60);
-	return hours < 24 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
+	if (hours < 24) return `${hours} h ${minutes % 60} min`;
+	return hours < 72 ? `${hours} h` : `${Math.floor(hours / 24)} days`;
 }
 
 /** Micro-USDC, as few digits as say it. */

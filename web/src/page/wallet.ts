@@ -1,8 +1,10 @@
-// The part of the page about wallets: draws where the way from a wallet to a session key stands, and does what is pressed.
+// The part of the page about wallets: draws where the way from a wallet to a session key stands, and does what is pressed. The way back and the link
+// to where wallets are asked are parts of it that stand elsewhere.
 import {asking, isLoopback, parse, type Canonical, type Deployment} from "../wallet/deployment.ts";
 import {limitOf, STAGES, type Stage} from "../wallet/handover.ts";
 import {Payment, total, type Asked, type Offer, type View} from "../wallet/payment.ts";
 import {BackPanel} from "./back.ts";
+import {el, row} from "./dom.ts";
 import {address, moment, short, sum, time} from "./format.ts";
 
 /** What a stream of 480p takes, bytes a second: hours are reckoned with it before anything came. */
@@ -20,7 +22,16 @@ const SAYS: Record<Stage, string> = {
 	usable: "Usable: the picture starts",
 };
 
-const $ = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
+/** What is shown before anything is signed: name, label, and whether it is money. */
+const OFFERED: [string, string, boolean][] = [
+	["origin", "Asked by", false],
+	["payer", "Pays", false],
+	["limit", "Limit", true],
+	["spare", "Kept for the way back", true],
+	["fee", "Fee of the agent", true],
+	["until", "Until", false],
+	["key", "Session key", false],
+];
 
 /** What is served beside a page of loopback; none where nothing is, or nothing that could be meant. */
 async function beside(): Promise<Deployment | undefined> {
@@ -33,7 +44,35 @@ async function beside(): Promise<Deployment | undefined> {
 	}
 }
 
+/** What its page is told. */
+export interface Heard {
+	/** A wallet is there, and this is its account; whether the page turns to it. */
+	connected(account: string, prompted: boolean): boolean;
+	/** Another key may be needed in place of this one. */
+	replace(key: string, worth: bigint): void;
+	/** Where it stands. */
+	drawn(at: View["at"]): void;
+	/** Whether a wallet is asked, and for what. */
+	changed(): void;
+}
+
 export class WalletPanel {
+	readonly element: HTMLElement;
+	/** Of the way back; none where no wallet is asked. */
+	back: BackPanel | undefined;
+	readonly #there = el("a", {id: "canonical", rel: "noreferrer"}, "there");
+	/** Where wallets are asked, on pages that ask none. */
+	readonly elsewhere = el("p", {id: "elsewhere", class: "hint", hidden: true}, "Wallets are asked on one page alone: ", this.#there, " you watch with yours.");
+	readonly #say = el("p", {id: "wallet-say", role: "status"});
+	readonly #note = el("p", {id: "wallet-note", class: "note", role: "alert"});
+	readonly #buttons = el("div", {id: "wallet-do"});
+	readonly #limitField = el("input", {id: "limit", inputmode: "decimal", autocomplete: "off", value: "5", "aria-describedby": "limit-time"});
+	readonly #limitTime = el("span", {id: "limit-time", class: "hint"});
+	readonly #limitRow = el("div", {id: "limit-row"}, el("label", {for: "limit"}, "Spend at most"), el("span", {class: "amount"}, this.#limitField, " USDC"), this.#limitTime);
+	readonly #offered = new Map(OFFERED.map(([name]) => [name, el("dd", {id: `offer-${name}`})]));
+	readonly #agent = el("span", {id: "offer-agent"});
+	readonly #offer = el("dl", {id: "offer", hidden: true});
+	readonly #stages = el("ol", {id: "stages", hidden: true});
 	#payment: Payment | undefined;
 	#genesis: string | undefined;
 	#price = 0n;
@@ -44,25 +83,31 @@ export class WalletPanel {
 	#tops = false;
 	#typing: ReturnType<typeof setTimeout> | undefined;
 
-	private constructor(private readonly canonical: string | undefined) {
-		$<HTMLInputElement>("limit").addEventListener("input", ({target}) => this.#limit(target as HTMLInputElement));
+	private constructor(
+		private readonly canonical: string | undefined,
+		private readonly heard: Heard,
+	) {
+		for (const [name, label, isMoney] of OFFERED) this.#offer.append(row(name === "fee" ? this.#agent : label, this.#offered.get(name)!, isMoney ? "money" : ""));
+		this.element = el("div", {id: "wallet", hidden: true}, this.#say, this.#limitRow, this.#offer, this.#stages, this.#note, this.#buttons);
+		this.#limitField.addEventListener("input", () => this.#limit());
 	}
 
-	/** Where wallets may be asked: see deployment.ts. `connected` is told whose wallet there is. */
-	static async open(
-		compiled: Canonical | undefined,
-		connected: (account: string, prompted: boolean) => boolean,
-		payer: () => string | undefined,
-		replace: (key: string, worth: bigint) => void,
-	): Promise<WalletPanel> {
+	/** Where wallets may be asked: see deployment.ts. `payer` is whose account the page pays from. */
+	static async open(compiled: Canonical | undefined, payer: () => string | undefined, heard: Heard): Promise<WalletPanel> {
 		const may = await asking(location.origin, compiled, beside);
-		const panel = new WalletPanel(may.may ? undefined : may.canonical);
+		const panel = new WalletPanel(may.may ? undefined : may.canonical, heard);
 		if (may.may) {
+			const connected = (account: string, prompted: boolean) => heard.connected(account, prompted);
+			const replace = (key: string, worth: bigint) => heard.replace(key, worth);
 			panel.#payment = new Payment(may.deployment, (view) => panel.#draw(view), connected, replace);
-			new BackPanel(panel.#payment, payer);
-			panel.#payment.start();
+			panel.back = new BackPanel(panel.#payment, payer);
 		}
 		return panel;
+	}
+
+	/** Looks for wallets, once the page shows it. */
+	start(): void {
+		this.#payment?.start();
 	}
 
 	/** What the relayer says: of another chain no wallet is asked. */
@@ -81,7 +126,7 @@ export class WalletPanel {
 	idle(): void {
 		this.#wanted = true;
 		this.#show();
-		$("back").hidden = true;
+		if (this.back !== undefined) this.back.element.hidden = true;
 	}
 
 	/** This key waits for its owner. */
@@ -111,9 +156,15 @@ export class WalletPanel {
 		return this.#payment !== undefined && this.#payment.deployment.genesis === this.#genesis;
 	}
 
-	#limit(field: HTMLInputElement): void {
-		const limit = limitOf(field.value);
-		field.setAttribute("aria-invalid", String(limit === undefined));
+	/** What it is about, as a heading. */
+	get title(): string {
+		if (!this.element.hidden) return this.#tops ? "Top up" : "Watch with your wallet";
+		return this.#wanted ? "Who pays" : "What it costs";
+	}
+
+	#limit(): void {
+		const limit = limitOf(this.#limitField.value);
+		this.#limitField.setAttribute("aria-invalid", String(limit === undefined));
 		// Who types is not interrupted, and agents are not asked for each digit.
 		clearTimeout(this.#typing);
 		this.#typing = setTimeout(() => {
@@ -129,35 +180,34 @@ export class WalletPanel {
 	}
 
 	#hours(): void {
-		const limit = limitOf($<HTMLInputElement>("limit").value);
+		const limit = limitOf(this.#limitField.value);
 		const lasts = () => (this.#price === 0n ? "" : `about ${time(this.lasts(limit!))} of this stream`);
-		$("limit-time").textContent = limit === undefined ? "1 to 50 USDC" : lasts();
+		this.#limitTime.textContent = limit === undefined ? "Between 1 and 50 USDC." : lasts();
 	}
 
 	#show(): void {
-		$("wallet").hidden = !(this.#wanted && this.offers);
-		// Where no wallet is asked it is the only way.
-		if (!this.offers) $<HTMLDetailsElement>("by-hand").open = true;
-		$("back").hidden = !this.offers;
+		this.element.hidden = !(this.#wanted && this.offers);
+		if (this.back !== undefined) this.back.element.hidden = !this.offers;
 		const elsewhere = this.#wanted && !this.offers && this.canonical !== undefined;
-		$("elsewhere").hidden = !elsewhere;
-		if (elsewhere) $<HTMLAnchorElement>("canonical").href = `${this.canonical}/${location.search}`;
-		$("money-title").textContent = !$("wallet").hidden ? (this.#tops ? "Top up" : "Watch with your wallet") : this.#wanted ? "Who pays" : "What it costs";
+		this.elsewhere.hidden = !elsewhere;
+		if (elsewhere) this.#there.href = `${this.canonical}/${location.search}`;
+		this.heard.changed();
 	}
 
 	#draw(view: View): void {
 		this.#view = view;
-		$("wallet").dataset.at = view.at;
+		this.element.dataset.at = view.at;
+		this.heard.drawn(view.at);
 		const offer = "offer" in view ? view.offer : undefined;
-		$("offer").hidden = offer === undefined;
-		if (offer !== undefined) this.#offer(offer);
-		$("limit-row").hidden = ["no-wallet", "handed", "signing", "has-code"].includes(view.at);
-		$("stages").hidden = view.at !== "handed";
-		if (view.at === "handed") this.#stages(view.stage);
+		this.#offer.hidden = offer === undefined;
+		if (offer !== undefined) this.#offers(offer);
+		this.#limitRow.hidden = ["no-wallet", "handed", "signing", "has-code"].includes(view.at);
+		this.#stages.hidden = view.at !== "handed";
+		if (view.at === "handed") this.#reached(view.stage);
 		const [say, note, ...buttons] = this.#words(view);
-		$("wallet-say").textContent = say;
-		$("wallet-note").textContent = note;
-		$("wallet-do").replaceChildren(...buttons.map(([text, act], first) => button(text, act, first > 0)));
+		this.#say.textContent = say;
+		this.#note.textContent = note;
+		this.#buttons.replaceChildren(...buttons.map(([text, act], first) => button(text, act, first > 0)));
 	}
 
 	/** What a view says, what went wrong, and what can be pressed. */
@@ -183,7 +233,7 @@ export class WalletPanel {
 				return ["Nobody who submits deposits can be reached.", view.why.join("; "), ["Try again", () => payment.again()]];
 			case "review": {
 				// What is pressed is what was typed.
-				const valid = limitOf($<HTMLInputElement>("limit").value) === view.offer.limit;
+				const valid = limitOf(this.#limitField.value) === view.offer.limit;
 				const say = "One signature deposits this and lets this browser pay from it. What you do not watch stays yours.";
 				return [say, view.note, [`Sign once: ${sum(total(view.offer))}`, valid ? () => payment.sign() : undefined]];
 			}
@@ -202,12 +252,13 @@ export class WalletPanel {
 		}
 	}
 
-	#offer({address: payer, limit, spare, fee, agent, until, key}: Offer): void {
-		const said = {origin: location.origin, payer: address(payer), limit: sum(limit), spare: sum(spare), agent: `Fee of ${agent}`, fee: sum(fee), until: moment(until), key: short(key)};
-		for (const [name, text] of Object.entries(said)) $(`offer-${name}`).textContent = text;
+	#offers({address: payer, limit, spare, fee, agent, until, key}: Offer): void {
+		this.#agent.textContent = `Fee of ${agent}`;
+		const said = {origin: location.origin, payer: address(payer), limit: sum(limit), spare: sum(spare), fee: sum(fee), until: moment(until), key: short(key)};
+		for (const [name, text] of Object.entries(said)) this.#offered.get(name)!.textContent = text;
 	}
 
-	#stages(now: Stage): void {
+	#reached(now: Stage): void {
 		const at = STAGES.indexOf(now);
 		const items = STAGES.map((stage, number) => {
 			const item = document.createElement("li");
@@ -216,7 +267,7 @@ export class WalletPanel {
 			if (number === at) item.setAttribute("aria-current", "step");
 			return item;
 		});
-		$("stages").replaceChildren(...items);
+		this.#stages.replaceChildren(...items);
 	}
 }
 

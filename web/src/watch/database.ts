@@ -1,9 +1,9 @@
 // What the browser keeps for this page: IndexedDB, on disk before anything follows from it.
 
-/** Session keys and purses; and what wallets signed and agents may still use. */
-export type Store = "sessions" | "orders";
+/** Session keys and purses; what wallets signed and agents may still use; and relayers that were left. */
+export type Store = "sessions" | "orders" | "relayers";
 
-const STORES: Store[] = ["sessions", "orders"];
+const STORES: Store[] = ["sessions", "orders", "relayers"];
 
 function done<T>(request: IDBRequest<T>): Promise<T> {
 	return new Promise((resolve, reject) => {
@@ -13,10 +13,16 @@ function done<T>(request: IDBRequest<T>): Promise<T> {
 }
 
 let opened: Promise<IDBDatabase> | undefined;
+let place = "clustercast";
+
+/** Where it is kept from now on: to be said before anything is asked for. */
+export function keepIn(name: string): void {
+	place = name;
+}
 
 function database(): Promise<IDBDatabase> {
 	opened ??= (async () => {
-		const request = indexedDB.open("clustercast", 2);
+		const request = indexedDB.open(place, 3);
 		request.onupgradeneeded = () => {
 			for (const store of STORES) {
 				if (!request.result.objectStoreNames.contains(store)) request.result.createObjectStore(store, {keyPath: "name"});

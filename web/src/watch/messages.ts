@@ -1,4 +1,5 @@
 // What the page and its worker tell each other.
+import type {Why} from "./roster.ts";
 
 /** Where the viewer stands, in one word: what the page draws. */
 export type State =
@@ -18,6 +19,15 @@ export type State =
 	| "other-tab"
 	| "unsupported";
 
+export interface Source {
+	key: string;
+	bytes: number;
+	/** It sends now. */
+	sends: boolean;
+	/** Why it was left, as long as that counts. */
+	left: Why | undefined;
+}
+
 export interface Watch {
 	kind: "watch";
 	/** Stream key; the relayer's first where none is named. */
@@ -26,8 +36,6 @@ export interface Watch {
 	account: Uint8Array | undefined;
 	/** That the viewer accepts, micro-USDC per 10^9 bytes. */
 	maxPricePerGb: bigint;
-	/** Host that the page came from. */
-	host: string;
 	/** Of the page: where its files are. */
 	base: string;
 }
@@ -42,7 +50,9 @@ export type ToWorker =
 
 export type FromWorker =
 	| {kind: "state"; state: State; reason: string}
-	| {kind: "about"; title: string; relayer: string; genesis: string; pricePerGb: bigint}
+	| {kind: "about"; title: string; genesis: string; pricePerGb: bigint}
+	/** Who brought how many verified bytes, and who was left: by their keys, in the order in which they were met. */
+	| {kind: "sources"; sources: Source[]}
 	/** A key that a wallet is to authorise: for the name under which it is kept, until this block, which comes about then (ms). It may
 	    follow one that pays. The account has so many keys, and so much in escrow, and is worth that: micro-USDC. */
 	| {

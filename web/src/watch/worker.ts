@@ -1,46 +1,32 @@
-// Watches: asks the relayer what it serves, connects, moves bytes between streams and the machines, signs and stores what these ask for.
-// What is verified goes to the page, by transfer. Which bytes are right and what is paid for them is decided in web/core alone.
-import {Core, PREFIX, type Facts, type Output} from "../core/core.ts";
+// Watches: asks relayers what they serve, connects, moves bytes between streams and the machines, signs and stores what these ask for.
+// What is verified goes to the page, by transfer. Which bytes are right and what is paid for them is decided in web/core alone, which
+// relayer is turned to in roster.ts.
+import {Core, PREFIX, type Blame, type End, type Facts, type Output} from "../core/core.ts";
 import {fromHex, toHex} from "../core/scale.ts";
+import {get, put} from "./database.ts";
 import {disown, heir, renew, session, sign, storePurse, successor, type Session} from "./keys.ts";
 import type {FromWorker, State, ToWorker, Watch} from "./messages.ts";
+import {Roster, type Left, type Relayer, type Why} from "./roster.ts";
+import {about as aboutAt, others, transportUrl, type About, type AboutStream} from "./statement.ts";
 import {follows, has, refused, worth, type Account} from "./succession.ts";
 import {Subscription, type Body} from "./transport.ts";
 
-/** As relayer/src/web.rs has it. */
-interface About {
-	genesis: string;
-	head: number;
-	maxTicketLife: number;
-	maxSessionLife: number;
-	account: string;
-	key: string;
-	port: number;
-	path: string;
-	certificates: string[];
-	streams: AboutStream[];
-}
-
-interface AboutStream {
-	id: number;
-	title: string;
-	signingKey: string;
-	previousKeys: string[];
-	termsCounter: number;
-	pricePerGb: number;
-	notice: string;
-}
-
 /** How often the relayer is asked what the chain says, milliseconds: three blocks. */
 const LEARN = 6_000;
+/** How often another one is asked for that, while the one that serves the page is away; and it, whether it is back. */
+const AWAY = 30_000;
+/** How often it is asked who else there is, and how old what another one says of itself may be. */
+const FRESH = 60_000;
+/** Relayers of which that is at hand, beside the one that sends. */
+const AT_HAND = 2;
 /** How often the machines look at the clock. */
-const TICK = 500;
+const TICK = 100;
 /** Between two looks at whether a wallet has authorised the session key. */
 const LOOK = 2_000;
 /** Between two attempts, at first and at most; and some more by chance, so that not all come at once. */
 const AGAIN = [500, 30_000] as const;
-/** Opening a connection, with its stream. */
-const OPENING = 10_000;
+/** Opening a connection, with its stream: where nobody else is there; and where somebody is, longer than it takes on any usual line. */
+const OPENING = [4_000, 1_500] as const;
 /** How long what came last may take to be paid when the viewer stops. */
 const SETTLE = 3_000;
 /** Streams of chunks that may wait for the announcement of their window. */
@@ -58,7 +44,15 @@ const TRACK = 0;
 
 const tell = (message: FromWorker, transfer: Transferable[] = []) => postMessage(message, {transfer});
 const state = (state: State, reason = "") => tell({kind: "state", state, reason});
+const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What it means for a relayer. */
+const ENDS: Record<End, Why> = {over: "ended", gone: "gone", full: "full", absent: "absent", other: "ended"};
+const BLAMES: Record<Blame, Why> = {none: "ended", terms: "refused", broken: "lied"};
+
+/** The stream with this number, of what a relayer carries. */
+const of = ({streams}: About, stream: number) => streams.find(({id}) => id === stream);
 
 class Watching {
 	#core!: Core;
@@ -68,7 +62,26 @@ class Watching {
 	#working = false;
 	/** Waiting for the relayer's next words. */
 	#parked: (() => void)[] = [];
-	#over: ((why: string) => void) | undefined;
+	/** Leaves the relayer that sends. */
+	#over: ((why: Why, reason: string) => void) | undefined;
+	/** Ends a wait for a relayer. */
+	#stir: (() => void) | undefined;
+	#roster!: Roster;
+	/** The one that serves this page: what it says of the chain counts. */
+	#host!: string;
+	/** What the chain has of the stream, by its word. */
+	#facts!: Omit<Facts, "head">;
+	#stream!: number;
+	/** It did not answer, and is not asked before this. */
+	#awayUntil = 0;
+	/** What others said of themselves, by their keys. */
+	#statements = new Map<string, {about: About; at: number}>();
+	/** Verified bytes, by relayer, of those that were turned to. */
+	#shares = new Map<string, number>();
+	/** The relayer that sends. */
+	#present: string | undefined;
+	/** Why the last one was left. */
+	#last: {why: Why; reason: string} = {why: "lost", reason: ""};
 	#rejected = 0;
 	/** The session key is used up, or too old: another one is to be authorised. */
 	#worn = false;
@@ -77,8 +90,6 @@ class Watching {
 	#succeeding = false;
 	/** Counts the keys that were gone over to: who waits for the follower of one before gives up. */
 	#round = 0;
-	/** The relayer is not to be trusted again. */
-	#distrusted = false;
 	#finished = false;
 	/** The page wants no more of this. */
 	#stopped = false;
@@ -88,9 +99,9 @@ class Watching {
 	async run(): Promise<void> {
 		state("connecting");
 		const about = await this.#reached();
-		const stream = this.#stream(about);
+		const stream = this.#wanted(about);
 		if (stream === undefined) return state("no-relayer", "This relayer does not carry the stream.");
-		tell({kind: "about", title: stream.title, relayer: about.account, genesis: about.genesis, pricePerGb: BigInt(stream.pricePerGb)});
+		tell({kind: "about", title: stream.title, genesis: about.genesis, pricePerGb: BigInt(stream.pricePerGb)});
 		if (this.watch.account === undefined) return state("needs-account");
 		const name = `${about.genesis}/${toHex(this.watch.account)}`;
 		// Two of them would number payments alike.
@@ -98,6 +109,7 @@ class Watching {
 			if (lock === null) return state("other-tab");
 			this.#session = await session(name);
 			this.#worn = await this.#isFollowed(name);
+			await this.#meet(about, stream);
 			do {
 				this.#round++;
 				if (this.#worn) this.#session = await renew(name);
@@ -109,17 +121,25 @@ class Watching {
 		});
 	}
 
-	async #about(): Promise<About> {
-		const answer = await fetch(new URL("relayer.json", this.watch.base), {cache: "no-store"});
-		if (!answer.ok) throw new Error(`the relayer answers ${answer.status}`);
-		return (await answer.json()) as About;
+	/** What was remembered of relayers; and the one that serves the page, the first of them. */
+	async #meet(about: About, stream: AboutStream): Promise<void> {
+		const chance = crypto.getRandomValues(new Uint8Array(32));
+		const tie = (key: string) => fromHex(key).reduce((sum, byte, at) => sum + (byte ^ chance[at % 32]!), 0);
+		this.#host = about.key;
+		this.#stream = stream.id;
+		const remembered = await get<{left: Left[]}>("relayers", about.genesis);
+		this.#roster = new Roster(this.watch.maxPricePerGb, about.key, tie, remembered?.left);
+	}
+
+	async #remember(genesis: string): Promise<void> {
+		await put("relayers", {name: genesis, left: this.#roster.left(Date.now())});
 	}
 
 	/** Until the relayer answers: it may be starting. */
 	async #reached(): Promise<About> {
 		for (let wait: number = AGAIN[0]; ; wait = Math.min(2 * wait, AGAIN[1])) {
 			try {
-				return await this.#about();
+				return await aboutAt(this.watch.base);
 			} catch {
 				state("no-relayer", "The relayer does not answer.");
 				await sleep(wait);
@@ -127,13 +147,19 @@ class Watching {
 		}
 	}
 
-	#stream(about: About): AboutStream | undefined {
+	/** Of the one that serves the page. */
+	#wanted({streams}: About): AboutStream | undefined {
 		const wanted = this.watch.stream;
-		return wanted === undefined ? about.streams[0] : about.streams.find(({id}) => BigInt(id) === wanted);
+		return wanted === undefined ? streams[0] : streams.find(({id}) => BigInt(id) === wanted);
 	}
 
-	#facts(about: About, {signingKey, previousKeys, termsCounter}: AboutStream): Facts {
-		return {key: fromHex(signingKey), former: previousKeys.map(fromHex), terms: termsCounter, head: about.head};
+	/** What the one that serves the page says. */
+	#hostSays(about: About, {signingKey, previousKeys, termsCounter, pricePerGb}: AboutStream): Facts {
+		const {key, account} = about;
+		this.#facts = {key: fromHex(signingKey), former: previousKeys.map(fromHex), terms: termsCounter};
+		this.#statements.set(key, {about, at: Date.now()});
+		this.#roster.add([{key, account, web: this.watch.base, pricePerGb: BigInt(pricePerGb)}], Date.now());
+		return {...this.#facts, head: about.head};
 	}
 
 	/** Until a wallet has authorised the session key; then watches. */
@@ -152,17 +178,13 @@ class Watching {
 				this.#limit = BigInt(authorised.limit);
 				// It may have taken the wallet's owner long: receipts of now are of another block than then.
 				about = await this.#reached();
-				const stream = this.#stream(about);
+				const stream = this.#wanted(about);
 				if (stream === undefined) return state("no-relayer", "This relayer does not carry the stream any more.");
-				if (BigInt(stream.pricePerGb) > this.watch.maxPricePerGb) {
-					tell({kind: "asks", pricePerGb: BigInt(stream.pricePerGb)});
-					return state("dear");
-				}
 				this.#core.open({
 					genesis,
 					stream: BigInt(stream.id),
 					track: TRACK,
-					facts: this.#facts(about, stream),
+					facts: this.#hostSays(about, stream),
 					payer: {
 						account,
 						session: this.#session.public,
@@ -175,7 +197,7 @@ class Watching {
 						purse: this.#session.purse,
 					},
 				});
-				return this.#watchOn(about);
+				return this.#watchOn(about.genesis);
 			}
 			if (authorised !== undefined) {
 				this.#worn = true;
@@ -258,28 +280,46 @@ class Watching {
 		}
 	}
 
-	async #watchOn(first: About): Promise<void> {
-		const ticking = setInterval(() => {
-			this.#core.tick();
-			void this.#work();
-		}, TICK);
-		const learning = setInterval(() => void this.#learn(), LEARN);
+	async #watchOn(genesis: string): Promise<void> {
+		const looking = this.#look();
+		const timers = [
+			setInterval(() => {
+				this.#core.tick();
+				void this.#work();
+			}, TICK),
+			setInterval(() => void this.#learn(), LEARN),
+			setInterval(() => void this.#look(), FRESH),
+		];
 		try {
-			let about = first;
-			for (let wait: number = AGAIN[0]; !this.#distrusted && !this.#finished; ) {
-				const payments = this.#payments;
-				const why = await this.#attempt(about);
-				if (this.#distrusted || this.#finished) return;
-				state("no-relayer", why);
-				// What it takes for progress is a payment that arrived: a relayer that refuses each time is asked less and less.
-				wait = this.#payments > payments ? AGAIN[0] : Math.min(2 * wait, AGAIN[1]);
-				await sleep(wait * (1 + Math.random() / 2));
+			while (!this.#finished) {
+				let next = this.#roster.next(Date.now());
+				if (next.kind === "dear" || next.kind === "nobody") {
+					// Others may ask less, or do better.
+					await looking;
+					next = this.#roster.next(Date.now());
+				}
 				if (this.#finished) return;
-				about = await this.#reached();
+				switch (next.kind) {
+					case "try":
+						await this.#attempt(next.relayer, genesis);
+						break;
+					case "live":
+						this.#core.goLive();
+						break;
+					case "wait":
+						state("no-relayer", this.#last.reason);
+						// Not all at once.
+						await Promise.race([sleep(next.ms * (1 + Math.random() / 2)), new Promise<void>((resolve) => (this.#stir = resolve))]);
+						break;
+					case "dear":
+						tell({kind: "asks", pricePerGb: next.pricePerGb});
+						return state("dear");
+					case "nobody":
+						return state(this.#last.why === "refused" ? "refused" : "fault", this.#last.reason);
+				}
 			}
 		} finally {
-			clearInterval(ticking);
-			clearInterval(learning);
+			timers.forEach(clearInterval);
 		}
 	}
 
@@ -288,37 +328,101 @@ class Watching {
 	/** Of this attempt. */
 	#windows = 0;
 
-	/** A page cannot know which of two certificates it was shown, so it asks for one after the other. */
-	async #open({port, path, certificates}: About): Promise<[Subscription, Uint8Array]> {
-		const host = this.watch.host.includes(":") ? `[${this.watch.host}]` : this.watch.host;
-		let failed: unknown = new Error("The relayer shows no certificate.");
-		for (const certificate of certificates.map(fromHex)) {
+	/** Who else there is; and what those say of themselves who are next. */
+	async #look(): Promise<void> {
+		if (Date.now() >= this.#awayUntil) {
 			try {
-				return [await Subscription.open(`https://${host}:${port}${path}`, certificate, OPENING), certificate];
+				this.#roster.add(await others(this.watch.base, this.#stream), Date.now());
+			} catch {
+				// Those that are known are.
+			}
+		}
+		await this.#prepare();
+		this.#stir?.();
+	}
+
+	/** What those say of themselves who are next: at hand when they are needed. */
+	async #prepare(): Promise<void> {
+		const next = this.#roster.behind(this.#present ?? this.#host, AT_HAND, Date.now());
+		const old = next.filter(({key}) => Date.now() >= (this.#statements.get(key)?.at ?? 0) + FRESH);
+		const asked = old.map((relayer) =>
+			this.#ask(relayer).then(
+				(about) => of(about, this.#stream) ?? this.#roster.report(relayer.key, "absent", false, Date.now()),
+				() => this.#roster.report(relayer.key, "lost", false, Date.now()),
+			),
+		);
+		await Promise.all(asked);
+	}
+
+	/** What a relayer says of itself now. */
+	async #ask({key, web}: Relayer): Promise<About> {
+		const about = await aboutAt(web);
+		if (about.key !== key) throw new Error("Another relayer answers there.");
+		this.#statements.set(key, {about, at: Date.now()});
+		const stream = of(about, this.#stream);
+		if (stream !== undefined) this.#roster.asks(key, BigInt(stream.pricePerGb));
+		return about;
+	}
+
+	/** Connects to who shows one of these certificates: a page cannot know which of two it was shown, so it asks for one after the other. */
+	async #connect({key, web}: Relayer, about: About): Promise<[Subscription, Uint8Array]> {
+		let failed: unknown = new Error("The relayer shows no certificate.");
+		const begun = Date.now();
+		const within = OPENING[this.#roster.behind(key, 1, begun).length > 0 ? 1 : 0];
+		for (const certificate of about.certificates.map(fromHex)) {
+			try {
+				return [await Subscription.open(transportUrl(web, about), certificate, within), certificate];
 			} catch (error) {
 				failed = error;
+				// Nobody is there.
+				if (Date.now() >= begun + within) break;
 			}
 		}
 		throw failed;
 	}
 
-	/** One connection, to its end: why. */
-	async #attempt(about: About): Promise<string> {
-		const stream = this.#stream(about);
-		if (stream === undefined) return "This relayer does not carry the stream any more.";
+	/** With what it said of itself a while ago, where that is enough: it may have other certificates since. */
+	async #open(relayer: Relayer): Promise<[Subscription, Uint8Array, About]> {
+		const kept = this.#statements.get(relayer.key)?.about;
+		if (kept !== undefined && of(kept, this.#stream) !== undefined) {
+			try {
+				return [...(await this.#connect(relayer, kept)), kept];
+			} catch (error) {
+				this.#statements.delete(relayer.key);
+				const about = await this.#ask(relayer).catch(() => undefined);
+				if (about === undefined || about.certificates.join() === kept.certificates.join()) throw error;
+				return [...(await this.#connect(relayer, about)), about];
+			}
+		}
+		const about = await this.#ask(relayer);
+		return [...(await this.#connect(relayer, about)), about];
+	}
+
+	/** One relayer, until it is left. */
+	async #attempt(relayer: Relayer, genesis: string): Promise<void> {
+		const payments = this.#payments;
 		this.#windows = 0;
-		const over = new Promise<string>((resolve) => (this.#over = resolve));
+		this.#present = relayer.key;
+		this.#shares.set(relayer.key, this.#shares.get(relayer.key) ?? 0);
+		const over = new Promise<{why: Why; reason: string}>((resolve) => (this.#over = (why, reason) => resolve({why, reason})));
+		let left: {why: Why; reason: string};
 		try {
-			const [subscription, certificate] = await this.#open(about);
+			const [subscription, certificate, about] = await this.#open(relayer);
 			this.#subscription = subscription;
-			this.#core.learn(this.#facts(about, stream));
-			this.#core.connect({key: fromHex(about.key), account: fromHex(about.account), certificate, notice: fromHex(stream.notice)});
-			void this.#hear(subscription);
-			void this.#take(subscription);
-			await this.#work();
-			return await over;
+			const stream = of(about, this.#stream);
+			if (this.#finished) return;
+			if (stream === undefined) left = {why: "absent", reason: "The relayer does not carry the stream."};
+			else {
+				const {key, account} = relayer;
+				this.#core.connect({key: fromHex(key), account: fromHex(account), certificate, notice: fromHex(stream.notice)});
+				void this.#hear(subscription);
+				void this.#take(subscription);
+				void this.#prepare();
+				await this.#work();
+				left = await over;
+			}
 		} catch (error) {
-			return error instanceof Error ? error.message : String(error);
+			left = {why: "lost", reason: textOf(error)};
 		} finally {
 			this.#subscription?.close();
 			this.#subscription = undefined;
@@ -326,29 +430,67 @@ class Watching {
 			await this.#work();
 			this.#wake();
 		}
+		this.#present = undefined;
+		if (this.#finished) return;
+		this.#last = left;
+		// It may be started anew, with other certificates.
+		this.#statements.delete(relayer.key);
+		// What it takes for progress is a payment that arrived: a relayer that refuses each time is asked less and less.
+		this.#roster.report(relayer.key, left.why, this.#payments > payments, Date.now());
+		this.#tellSources();
+		// The picture does not wait for it.
+		void this.#remember(genesis).catch(() => {});
 	}
 
+	/** Who brought how much, and who was left. */
+	#tellSources(): void {
+		const left = this.#roster.left(Date.now());
+		const source = ([key, bytes]: [string, number]) => ({
+			key,
+			bytes,
+			sends: key === this.#present,
+			left: left.find((other) => other.key === key)?.why,
+		});
+		tell({kind: "sources", sources: [...this.#shares].map(source)});
+	}
+
+	/** What the chain says, by the one that serves the page. While that is away the one that sends may say how far the chain is, and no more:
+	    where that is untrue it is its own loss. */
 	async #learn(): Promise<void> {
+		const now = Date.now();
 		try {
-			const about = await this.#about();
-			const stream = this.#stream(about);
-			if (stream !== undefined) this.#core.learn(this.#facts(about, stream));
+			if (now < this.#awayUntil) throw new Error("It is away.");
+			const about = await aboutAt(this.watch.base);
+			const stream = this.#wanted(about);
+			if (stream !== undefined) this.#core.learn(this.#hostSays(about, stream));
 		} catch {
+			if (now < this.#awayUntil) return;
+			this.#awayUntil = now + AWAY;
+			const present = this.#roster.known(this.#present ?? this.#host);
 			// What was said before holds until somebody answers.
+			if (present === undefined || present.key === this.#host) return;
+			const about = await this.#ask(present).catch(() => undefined);
+			if (about !== undefined && this.#present === present.key) this.#core.learn({...this.#facts, head: about.head});
 		}
 	}
 
 	async #hear(subscription: Subscription): Promise<void> {
 		try {
 			for (let said; (said = await subscription.hear()) !== undefined; ) {
+				if (this.#subscription !== subscription) return;
 				this.#core.said(said);
 				this.#wake();
 				await this.#work();
 			}
-			this.#over?.("The relayer closed the stream.");
+			this.#lost(subscription, "The relayer closed the stream.");
 		} catch {
-			this.#over?.("The connection was lost.");
+			this.#lost(subscription, "The connection was lost.");
 		}
+	}
+
+	/** Where it was not left before. */
+	#lost(subscription: Subscription, reason: string): void {
+		if (this.#subscription === subscription) this.#over?.("lost", reason);
 	}
 
 	/** Bodies that wait may be announced by now. */
@@ -360,7 +502,7 @@ class Watching {
 		try {
 			for await (const body of subscription.bodies()) void this.#read(subscription, body);
 		} catch {
-			this.#over?.("The connection was lost.");
+			this.#lost(subscription, "The connection was lost.");
 		}
 	}
 
@@ -397,7 +539,7 @@ class Watching {
 			// was stored before.
 			this.#finished = true;
 			state("refused", String(error));
-			this.#over?.(String(error));
+			this.#over?.("ended", String(error));
 		} finally {
 			this.#working = false;
 		}
@@ -424,10 +566,20 @@ class Watching {
 				if (this.#windows++ === 0) state("playing");
 				const data = output.data.slice().buffer;
 				const {epoch, startMs, durationMs} = output;
+				if (this.#present !== undefined) {
+					this.#shares.set(this.#present, (this.#shares.get(this.#present) ?? 0) + data.byteLength);
+					this.#tellSources();
+				}
 				return tell({kind: "window", epoch, startMs, durationMs, bytes: data.byteLength, data}, [data]);
 			}
 			case "skipped":
+				if (this.#present !== undefined && this.#roster.skipped(this.#present, Date.now())) this.#over?.("slow", "It passes windows over.");
 				return;
+			case "late": {
+				const served = this.#windows > 0;
+				if (this.#present !== undefined && this.#roster.late(this.#present, served, Date.now())) this.#over?.("silent", "Nothing came any more.");
+				return;
+			}
 			case "money":
 				if (output.paid) this.#payments++;
 				return tell({kind: "money", spent: output.spent, left: output.left, limit: this.#limit});
@@ -435,23 +587,18 @@ class Watching {
 				return state(({none: "playing", pause: "paused", absence: "absent", over: "ended"} as const)[output.silence]);
 			case "cannot-pay":
 				this.#finished = this.#worn = true;
-				return this.#over?.(output.reason);
+				return this.#over?.("ended", output.reason);
 			case "ended":
-				if (output.gone) this.#core.goLive();
-				if (output.finished) {
+				if (output.end === "over") {
 					this.#finished = true;
 					state("ended");
 				}
-				return this.#over?.(`The relayer ended it: ${output.reason}.`);
+				return this.#over?.(ENDS[output.end], `The relayer ended it: ${output.reason}.`);
 			case "fault":
 				if (output.rejected) tell({kind: "rejected", count: ++this.#rejected});
-				if (output.blame !== "none") {
-					this.#distrusted = true;
-					state(output.blame === "terms" ? "refused" : "fault", output.reason);
-				}
-				return this.#over?.(output.reason);
+				return this.#over?.(BLAMES[output.blame], output.reason);
 			case "failed":
-				return this.#over?.(output.reason);
+				return this.#over?.("silent", output.reason);
 		}
 	}
 
@@ -464,10 +611,11 @@ class Watching {
 	/** Pays what came, and stops. */
 	leave(): void {
 		this.#finished = true;
+		this.#stir?.();
 		if (this.#subscription === undefined) return;
 		this.#core.leave();
 		void this.#work();
-		setTimeout(() => this.#over?.("stopped"), SETTLE);
+		setTimeout(() => this.#over?.("ended", "stopped"), SETTLE);
 	}
 }
 
