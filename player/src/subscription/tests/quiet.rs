@@ -334,7 +334,7 @@ async fn first_window_that_is_old_by_our_clock_is_doubted_once_where_there_is_so
 	let newest = broadcaster.window();
 	fresh.feed.push(newest.clone());
 	fresh.feed.push_status(broadcaster.status(State::Live));
-	test.viewing.limits.windows = Some(1);
+	(test.viewing.limits.windows, test.viewing.doubted) = (Some(1), false);
 	let ended = tokio::time::timeout(PATIENCE, test.watch(&[&stale.relayer, &fresh.relayer])).await;
 	assert_eq!(ended.unwrap(), Ended::Windows);
 	let watched = |test: &Test| test.viewing.resume.as_ref().map(|last| last.id);
@@ -346,7 +346,7 @@ async fn first_window_that_is_old_by_our_clock_is_doubted_once_where_there_is_so
 	}
 	for relayers in [&agree[..], &agree[..1]] {
 		let mut test = Test::new().await;
-		test.viewing.limits.windows = Some(1);
+		(test.viewing.limits.windows, test.viewing.doubted) = (Some(1), false);
 		let relayers: Vec<_> = relayers.iter().map(|relayer| &relayer.relayer).collect();
 		let ended = tokio::time::timeout(PATIENCE, test.watch(&relayers)).await;
 		assert_eq!(ended.unwrap(), Ended::Windows);
