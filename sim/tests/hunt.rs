@@ -107,7 +107,7 @@ fn runs_reach_what_they_are_made_for() {
 /// Where those were found last that take more than a few seeds: tried first, so that the test is quick as long as they still are.
 const FOUND: [(Bug, u64, Kind); 6] = [
 	(Bug::LoseWinners, 16, Kind::Safety),
-	(Bug::NoPatience, 53, Kind::Liveness),
+	(Bug::NoPatience, 215, Kind::Liveness),
 	(Bug::NoBell, 21, Kind::Liveness),
 	(Bug::NoReturn, 38, Kind::Liveness),
 	(Bug::StayWithParent, 1, Kind::Drill),
