@@ -122,7 +122,7 @@ try {
 			}
 		}
 	};
-	const at = (page) => page.evaluate(() => document.getElementById("wallet").dataset.at);
+	const at = (page) => page.evaluate(() => document.getElementById("wallet")?.dataset.at);
 	const state = (page) => page.evaluate(() => document.documentElement.dataset.state);
 	const press = (page) => page.click("#wallet-do button");
 	const text = (page, id) => page.locator(`#${id}`).textContent();
