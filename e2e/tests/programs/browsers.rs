@@ -106,7 +106,8 @@ async fn authorise(scene: &Scene, asked: &Value) -> Result<()> {
 #[test]
 fn browser_verifies_shows_and_pays() {
 	Lab::run(async |lab| {
-		let mut scene = Scene::start_on(lab, Network::shared(lab).await?, &[TERMS]).await?;
+		// One of its own: its page is to ask no other relayer's.
+		let mut scene = Scene::start_on(lab, Network::start(lab, None).await?, &[TERMS]).await?;
 		let page = scene.relayers[0].serve_browsers(&scene.network).await?;
 		restart(lab, &mut scene, 0).await?;
 		let front = get(&page).await?;
@@ -165,7 +166,8 @@ const EMBEDDED: Duration = Duration::from_secs(8);
 #[test]
 fn player_in_pages_of_others_watches_with_its_own_key_and_asks_no_wallet() {
 	Lab::run(async |lab| {
-		let mut scene = Scene::start_on(lab, Network::shared(lab).await?, &[TERMS]).await?;
+		// One of its own: its page is to ask no other relayer's.
+		let mut scene = Scene::start_on(lab, Network::start(lab, None).await?, &[TERMS]).await?;
 		let page = scene.relayers[0].serve_browsers(&scene.network).await?;
 		restart(lab, &mut scene, 0).await?;
 		let framed = get(&format!("{page}embed.html")).await?;
