@@ -67,7 +67,7 @@ const TRANSFER: Duration = Duration::from_secs(6);
 const CHAIN_LINE: Access = Access::both(Shape::delay(Duration::from_millis(10)));
 
 /// What relayers say beside the usual: when they have which window, and why subscriptions are over.
-const LOG: &str = "info,clustercast_relayer::ingest=debug,clustercast_relayer::desk=debug,clustercast_network=trace";
+const LOG: &str = "info,clustercast_relayer::ingest=debug,clustercast_relayer::desk=debug,clustercast_network::serve=debug,clustercast_network::crew=trace";
 
 /// The usual price and face value (`docs/economics.md`).
 pub const TERMS: Terms = Terms {
